@@ -1,0 +1,130 @@
+import type { Checked, FailureClass } from '@tenon/model';
+
+/** `connector.yaml`, parsed: durations in milliseconds, defaults filled in, expressions kept as text. JSON-safe. */
+export interface ConnectorManifest {
+  readonly name: string;
+  readonly version: string;
+  readonly owner: string;
+  /** Name of the contract it speaks. */
+  readonly contract: string;
+  /** `http`, or a transport that the connector's own code provides (`smtp`). */
+  readonly transport: string;
+  readonly auth: readonly AuthScheme[];
+  /** Identity → scopes it is granted. */
+  readonly identities: Readonly<Record<string, readonly string[]>>;
+  /** Hosts the connector may talk to, besides the connection's own base URL host. */
+  readonly egress: readonly string[];
+  readonly defaults: OperationDefaults;
+  readonly operations: Readonly<Record<string, OperationManifest>>;
+  readonly webhooks: Readonly<Record<string, WebhookManifest>>;
+  readonly health?: { readonly operation: string };
+  readonly sandbox?: { readonly server: string; readonly synthetic: boolean };
+}
+
+export type AuthScheme =
+  | {
+      readonly id: string;
+      readonly type: 'apiKey';
+      readonly in: 'header' | 'query' | 'cookie';
+      readonly name: string;
+      readonly prefix?: string;
+    }
+  | { readonly id: string; readonly type: 'bearer' }
+  | { readonly id: string; readonly type: 'basic' }
+  | {
+      readonly id: string;
+      readonly type: 'oauth2';
+      readonly flow: 'clientCredentials';
+      /** Relative to the connection's base URL, or absolute (its host must be in `egress`). */
+      readonly tokenUrl: string;
+      /** How the client says who it is. Default `basic` (RFC 6749 §2.3.1). */
+      readonly clientAuth: 'basic' | 'body';
+      readonly maxTtlMs?: number;
+    };
+
+export interface OperationDefaults {
+  /** Total time for one attempt. Default 10 s. */
+  readonly timeoutMs: number;
+  readonly rateLimit?: {
+    readonly quota: number;
+    readonly windowMs: number;
+    readonly key: string;
+    readonly headers: readonly string[];
+  };
+  readonly breaker?: {
+    readonly failureRate: number;
+    readonly windowMs: number;
+    readonly minimum: number;
+    readonly openForMs: number;
+    readonly probes: number;
+  };
+  /** First match wins; the operation's own rules come before these, the built-in table after. */
+  readonly failures: readonly FailureRule[];
+}
+
+export interface FailureRule {
+  /** `429`, `5xx`, `4xx`, `default`. */
+  readonly status: string;
+  /** CEL-JSON over `status`, `headers` (lower-case names) and `body`. */
+  readonly when?: string;
+  readonly class: FailureClass;
+  readonly action?: 'refreshOnce';
+}
+
+export type Effect = 'read' | 'create' | 'update' | 'delete' | 'send';
+
+/**
+ * How a repeat is kept from doubling an effect: `header`, the target honours a key we send; `natural`, a repeat is
+ * harmless by nature (PUT of the same state); `upsert`, keyed by an id we choose; `checkFirst`, a probe before each
+ * send; `none`, nothing does.
+ */
+export type Idempotency =
+  | { readonly mode: 'header'; readonly name: string; readonly retentionMs?: number }
+  | { readonly mode: 'natural' | 'upsert' | 'checkFirst' | 'none' };
+
+export interface OperationManifest {
+  readonly effect: Effect;
+  readonly scopes: readonly string[];
+  readonly idempotency: Idempotency;
+  /** The read that settles whether the effect happened. */
+  readonly probe?: ProbeManifest;
+  readonly compensation?: { readonly operation: string; readonly withinMs?: number };
+  readonly pagination?: PaginationManifest;
+  readonly concurrency?: 'etag';
+  readonly timeoutMs?: number;
+  readonly failures: readonly FailureRule[];
+}
+
+/**
+ * A probe calls `operation` with `with` (expressions over `request`, the input of the doubtful call, and `key`, its
+ * idempotency key) and takes `found` (an expression over `body`, `request` and `key`) as the effect: a non-null value is adopted as
+ * the step's result; null proves absence.
+ */
+export interface ProbeManifest {
+  readonly operation: string;
+  readonly with: Readonly<Record<string, unknown>>;
+  readonly found: string;
+  /** Wait before believing in absence. Default 1 s. */
+  readonly settleMs: number;
+}
+
+export type PaginationManifest =
+  | { readonly type: 'cursor'; readonly in: string; readonly out: string; readonly items: string }
+  | { readonly type: 'page'; readonly in: string; readonly items: string; readonly start: number }
+  | { readonly type: 'offset'; readonly in: string; readonly items: string; readonly limit: string }
+  | { readonly type: 'link'; readonly items: string };
+
+export interface WebhookManifest {
+  readonly verify: 'standard-webhooks' | 'stripe' | 'github' | 'slack';
+  /** Oldest and newest timestamp taken. Default 5 min. */
+  readonly toleranceMs: number;
+  /** Header (lower case) or JSON Pointer (`/id`) of the delivery id. */
+  readonly id: string;
+  /** JSON Pointer of the value that orders events of one entity. */
+  readonly order?: string;
+  /** Where the event's type stands, when one URL receives several: JSON Pointer or header; default: the last part of the URL. */
+  readonly type?: string;
+}
+
+/** Parses and checks one `connector.yaml` by itself (its agreement with the contract is checked by `pipeline`). */
+export declare function loadManifest(file: string, text: string): Checked<ConnectorManifest>;

@@ -1,0 +1,69 @@
+import type { JsonSchema } from '@tenon/schema';
+import type { AuthScheme, Effect, FailureRule, Idempotency, PaginationManifest } from './manifest.ts';
+
+/**
+ * All that a transport needs to carry out one operation: contract and manifest joined. JSON, self-contained, part of
+ * a plan. Built by `planOperation` of the pipeline package; executed by a transport.
+ *
+ * The input of a call is one object: each parameter under `InputField.key`, the body under `body`. The result of a
+ * call is the body of its successful response, decoded (`null` where there is none).
+ */
+export interface OperationPlan {
+  /** `billing.createInvoice`. */
+  readonly name: string;
+  readonly connector: string;
+  readonly operation: string;
+  readonly contract: { readonly name: string; readonly version: string; readonly digest: string };
+  readonly transport: string;
+  readonly effect: Effect;
+  readonly idempotency: Idempotency;
+  readonly scopes: readonly string[];
+  readonly timeoutMs: number;
+  readonly failures: readonly FailureRule[];
+  readonly auth: readonly AuthScheme[];
+  /** Hosts allowed besides the connection's own. */
+  readonly egress: readonly string[];
+  readonly pagination?: PaginationManifest;
+  /** Schema of the whole input object; `$defs` inside. */
+  readonly input: JsonSchema;
+  /** Schema of the result; `$defs` inside. `true` where the contract says nothing. */
+  readonly result: JsonSchema;
+  readonly http?: HttpBinding;
+  readonly message?: MessageBinding;
+}
+
+export interface HttpBinding {
+  /** Upper case. */
+  readonly method: string;
+  readonly path: string;
+  readonly parameters: readonly InputField[];
+  /** Media types the body may be sent as, best first; empty: no body. */
+  readonly bodyTypes: readonly string[];
+  readonly bodyRequired: boolean;
+  readonly responses: readonly {
+    readonly status: string;
+    readonly mediaType?: string;
+    readonly schema?: JsonSchema;
+  }[];
+}
+
+export interface MessageBinding {
+  readonly channel: string;
+  readonly address?: string;
+  readonly parameters: readonly InputField[];
+  readonly contentType: string;
+  readonly bindings: Readonly<Record<string, unknown>>;
+}
+
+export interface InputField {
+  /** Key in the input object: the parameter's name, or `<in>.<name>` where the name is taken by `body` or another parameter. */
+  readonly key: string;
+  readonly name: string;
+  readonly in: 'path' | 'query' | 'header' | 'cookie' | 'querystring' | 'channel';
+  readonly required: boolean;
+  readonly style: string;
+  readonly explode: boolean;
+  readonly allowReserved: boolean;
+  /** Serialised as this media type instead of by style. */
+  readonly mediaType?: string;
+}

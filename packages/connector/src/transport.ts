@@ -1,0 +1,61 @@
+import type { Clock, Failure, Json, JsonObject, Random, SecretReference, SecretStore } from '@tenon/model';
+import type { OperationPlan } from './operation-plan.ts';
+
+/** A connector configured for one account. From `tenon.config.yaml`. */
+export interface ConnectionConfig {
+  readonly name: string;
+  readonly connector: string;
+  readonly baseUrl: string;
+  /** By auth scheme id; fields by scheme type: `value` (apiKey), `token` (bearer), `username` and `password` (basic), `clientId`, `clientSecret` and `scope` (oauth2). */
+  readonly credentials: Readonly<Record<string, Readonly<Record<string, SecretReference>>>>;
+  /** Secrets that webhooks of this connection are signed with; all are tried, so that one can be rotated. */
+  readonly webhookSecrets: readonly SecretReference[];
+}
+
+export interface CallRequest {
+  readonly operation: OperationPlan;
+  readonly input: JsonObject;
+  /** Sent as the operation's idempotency mode says; the same on every attempt and replay. */
+  readonly idempotencyKey?: string;
+  /** Stop by then (epoch ms), whatever the operation's own timeout. */
+  readonly deadlineAt?: number;
+  readonly signal?: AbortSignal;
+  /** W3C Trace Context, passed on. */
+  readonly traceparent?: string;
+  /** Passed on as `x-correlation-id`. */
+  readonly correlationId?: string;
+}
+
+export type CallResult =
+  | {
+      readonly ok: true;
+      readonly status: number;
+      readonly body: Json;
+      /** Lower-case names. */
+      readonly headers: Readonly<Record<string, string>>;
+    }
+  | { readonly ok: false; readonly failure: Failure };
+
+/**
+ * Carries out operations over one connection. A failed call is a value, never a rejection; a transport makes one
+ * attempt (plus one credential refresh where a rule says so) and leaves retrying to its caller.
+ */
+export interface Transport {
+  call(request: CallRequest): Promise<CallResult>;
+  close(): Promise<void>;
+}
+
+export interface TransportContext {
+  readonly connection: ConnectionConfig;
+  readonly secrets: SecretStore;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** What a connector's own code exports as `default` to provide a transport (`transport: smtp` in its manifest). */
+export interface ConnectorModule {
+  readonly transports?: Readonly<Record<string, (context: TransportContext) => Transport>>;
+}
+
+/** The HTTP transport on undici: pooled, host-checked, deadline-bound. */
+export declare function httpTransport(context: TransportContext): Transport;

@@ -1,0 +1,3 @@
+import type { DiagnosticRules } from '@tenon/model';
+
+export const documentRules = {} satisfies DiagnosticRules;

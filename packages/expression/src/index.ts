@@ -1,0 +1,3 @@
+export * from './ast.ts';
+export * from './compile.ts';
+export * from './value.ts';

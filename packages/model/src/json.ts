@@ -1,0 +1,70 @@
+import { createHash } from 'node:crypto';
+
+/** Any JSON value. */
+export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
+export interface JsonObject {
+  readonly [key: string]: Json;
+}
+
+/** Is it a JSON object (not null, not a list)? */
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/**
+ * The one text of a JSON value: object keys sorted by UTF-16 code unit, no white space, numbers as ECMAScript
+ * prints them (RFC 8785, JSON Canonicalization Scheme). Members whose value is `undefined` are left out.
+ */
+export function canonicalJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map((item) => canonicalJson(item ?? null)).join(',')}]`;
+  if (isObject(value)) {
+    const members = Object.keys(value)
+      .filter((key) => value[key] !== undefined)
+      .sort()
+      .map((key) => `${JSON.stringify(key)}:${canonicalJson(value[key])}`);
+    return `{${members.join(',')}}`;
+  }
+  return JSON.stringify(value) ?? 'null';
+}
+
+/** SHA-256 of a text or of bytes, as `sha256:<hex>`. */
+export function sha256(data: string | Uint8Array): string {
+  return `sha256:${createHash('sha256').update(data).digest('hex')}`;
+}
+
+/** SHA-256 of the canonical text of a JSON value, as `sha256:<hex>`. */
+export function digestOf(value: unknown): string {
+  return sha256(canonicalJson(value));
+}
+
+/** Joins raw tokens to a JSON Pointer (RFC 6901): `['paths', '/a']` → `/paths/~1a`. */
+export function toPointer(tokens: readonly (string | number)[]): string {
+  return tokens.map((token) => `/${escapeToken(String(token))}`).join('');
+}
+
+/** Escapes one reference token (RFC 6901 §3). */
+export function escapeToken(token: string): string {
+  return token.includes('~') || token.includes('/')
+    ? token.replaceAll('~', '~0').replaceAll('/', '~1')
+    : token;
+}
+
+/** Splits a JSON Pointer into raw tokens; `''` is the whole document. */
+export function fromPointer(pointer: string): string[] {
+  if (pointer === '') return [];
+  return pointer
+    .slice(1)
+    .split('/')
+    .map((token) => token.replaceAll('~1', '/').replaceAll('~0', '~'));
+}
+
+/** What a JSON Pointer names, or `undefined`. Reads own properties only. */
+export function atPointer(value: unknown, pointer: string): unknown {
+  let here = value;
+  for (const token of fromPointer(pointer)) {
+    if (Array.isArray(here)) here = /^(0|[1-9]\d*)$/.test(token) ? here[Number(token)] : undefined;
+    else if (isObject(here) && Object.hasOwn(here, token)) here = here[token];
+    else return undefined;
+  }
+  return here;
+}

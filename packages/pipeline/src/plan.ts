@@ -1,0 +1,163 @@
+import type { OperationPlan } from '@tenon/connector';
+import type { SourcePoint, ValueTemplate } from '@tenon/expression';
+import type { FailureClass } from '@tenon/model';
+import type { JsonSchema } from '@tenon/schema';
+
+/**
+ * A checked pipeline, ready to be carried out: immutable, self-contained JSON. The same spec over the same contracts
+ * and connectors gives the same bytes. Expressions stay text; the runtime compiles them when it loads the plan.
+ */
+export interface Plan {
+  readonly apiVersion: 'tenon/v1';
+  readonly kind: 'Plan';
+  /** SHA-256 of the canonical JSON of all other members. */
+  readonly hash: string;
+  readonly pipeline: string;
+  readonly version: number;
+  readonly description: string;
+  readonly owner: Owner;
+  readonly tier: 'low' | 'medium' | 'high';
+  readonly trigger: PlanTrigger;
+  readonly identity: {
+    readonly key: ValueTemplate;
+    readonly retainMs: number;
+    readonly orderBy?: ValueTemplate;
+  };
+  readonly limits: { readonly concurrency: number; readonly deadlineMs: number };
+  readonly steps: readonly PlanStep[];
+  /** Must be true at the end for the run to count as succeeded. */
+  readonly success?: string;
+  readonly onFailure: 'compensate' | 'forward' | 'hold';
+  readonly slo?: { readonly objective: number; readonly withinMs: number };
+  readonly metrics: Readonly<Record<string, { readonly when?: string; readonly value?: string }>>;
+  /** By `connector.operation`: all that steps, compensations and probes call. */
+  readonly operations: Readonly<Record<string, OperationPlan>>;
+  /** By `contract.event`: all that the trigger, waits and emits speak of. */
+  readonly events: Readonly<Record<string, PlanEvent>>;
+  /** Named condition → expression: `policy.needsFinance(x)` of the policies folder. */
+  readonly policies: Readonly<
+    Record<string, { readonly parameters: readonly string[]; readonly expression: string }>
+  >;
+  readonly contracts: readonly { readonly name: string; readonly version: string; readonly digest: string }[];
+  /** JSON Pointers into event and results whose data class keeps them out of logs, by `event` or `steps.<id>`. */
+  readonly redact: Readonly<Record<string, readonly string[]>>;
+  readonly source: { readonly file: string; readonly text: string };
+}
+
+export interface Owner {
+  readonly team: string;
+  readonly backup: string;
+  readonly escalation: string;
+  readonly respondMs: number;
+  readonly recoverMs: number;
+}
+
+export type PlanTrigger =
+  | { readonly event: string; readonly where?: string }
+  | { readonly manual: true; readonly input: JsonSchema };
+
+export interface PlanEvent {
+  readonly contract: { readonly name: string; readonly version: string; readonly digest: string };
+  readonly event: string;
+  /** Payload schema; `$defs` inside. */
+  readonly payload: JsonSchema;
+}
+
+interface StepCommon {
+  readonly id: string;
+  /** Skipped unless this expression is true. */
+  readonly when?: string;
+  readonly at: SourcePoint;
+}
+
+export interface CallStep extends StepCommon {
+  readonly kind: 'call';
+  /** Key into `Plan.operations`. */
+  readonly operation: string;
+  /** Name of the connection to use. */
+  readonly connection: string;
+  readonly with: ValueTemplate;
+  readonly retry: RetryPlan;
+  readonly compensate?: CompensationPlan;
+  readonly irreversible?: {
+    readonly because: string;
+    readonly forward: { readonly task: string; readonly owner: string; readonly withinMs: number };
+  };
+  readonly probe?: ProbePlan;
+}
+
+export interface RetryPlan {
+  /** All attempts, the first included; 1 is no retry. */
+  readonly attempts: number;
+  /** From the first attempt on. */
+  readonly withinMs: number;
+  readonly backoff: { readonly initialMs: number; readonly factor: number; readonly maxMs: number };
+  readonly jitter: 'full' | 'none';
+  /** Classes retried; others make one attempt. */
+  readonly on: readonly FailureClass[];
+}
+
+export interface CompensationPlan {
+  readonly operation: string;
+  readonly connection: string;
+  readonly with: ValueTemplate;
+  readonly retry: RetryPlan;
+  readonly probe?: ProbePlan;
+}
+
+export interface ProbePlan {
+  readonly operation: string;
+  /** Over `request` and `key`. */
+  readonly with: ValueTemplate;
+  /** Over `body`, `request` and `key`; null proves absence. */
+  readonly found: string;
+  readonly settleMs: number;
+}
+
+export interface EmitStep extends StepCommon {
+  readonly kind: 'emit';
+  /** Key into `Plan.events`. */
+  readonly event: string;
+  readonly with: ValueTemplate;
+}
+
+export interface ApproveStep extends StepCommon {
+  readonly kind: 'approve';
+  readonly by: string;
+  readonly withinMs: number;
+  readonly onExpiry: 'reject' | 'approve' | 'escalate';
+  readonly show: ValueTemplate;
+}
+
+export interface WaitStep extends StepCommon {
+  readonly kind: 'wait';
+  readonly for:
+    | { readonly durationMs: number }
+    | { readonly until: string }
+    /** `match` is over `event` (the run's own), `steps` and `signal` (the payload that came). */
+    | {
+        readonly event: string;
+        readonly match: string;
+        readonly withinMs: number;
+        readonly onExpiry: 'fail' | 'continue';
+      };
+}
+
+export interface SetStep extends StepCommon {
+  readonly kind: 'set';
+  readonly value: ValueTemplate;
+}
+
+export interface CheckStep extends StepCommon {
+  readonly kind: 'check';
+  readonly that: readonly { readonly condition: string; readonly message: string }[];
+  readonly otherwise: 'quarantine' | 'fail';
+}
+
+export interface ChooseStep extends StepCommon {
+  readonly kind: 'choose';
+  /** First whose condition holds; a branch without one always holds. */
+  readonly branches: readonly { readonly when?: string; readonly steps: readonly PlanStep[] }[];
+}
+
+export type PlanStep = CallStep | EmitStep | ApproveStep | WaitStep | SetStep | CheckStep | ChooseStep;

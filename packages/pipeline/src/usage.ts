@@ -1,0 +1,23 @@
+import type { Location } from '@tenon/model';
+
+/**
+ * What a pipeline reads and writes, as pointers into data: the input for diff impact, consumer contracts and least
+ * privilege. `path` is a JSON Pointer into the named payload, `*` for every list item.
+ */
+export interface UsageEntry {
+  readonly pipeline: string;
+  /** `trigger`, `identity`, `success`, or the step's id. */
+  readonly step: string;
+  readonly contract: string;
+  readonly target:
+    | { readonly kind: 'event'; readonly event: string }
+    | { readonly kind: 'request'; readonly operation: string }
+    | { readonly kind: 'response'; readonly operation: string };
+  readonly access: 'read' | 'write';
+  readonly path: string;
+  /** The expression (or literal) as written. */
+  readonly expression: string;
+  readonly at: Location;
+  readonly comparedWith?: null | boolean | number | string;
+  readonly owner: string;
+}

@@ -1,0 +1,235 @@
+import type { Transport } from '@tenon/connector';
+import type { Clock, Failure, Json, JsonObject, Random } from '@tenon/model';
+import type { Plan } from '@tenon/pipeline';
+
+/** Terminal: `succeeded compensated failed cancelled`. Parked with an owner: `inDoubt`, and `failed` with an open dead letter. */
+export type RunState =
+  | 'accepted'
+  | 'running'
+  | 'waiting'
+  | 'inDoubt'
+  | 'compensating'
+  | 'succeeded'
+  | 'compensated'
+  | 'failed'
+  | 'cancelled';
+
+export interface RuntimeOptions {
+  /** SQLite file of the embedded engine; its folder is made when missing. */
+  readonly file: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** The transport of a connection, made once by the composition root. */
+  transport(connection: string): Transport;
+  /** Told of every ledger entry after it is durable (logs, demo story, console). Must not throw. */
+  readonly onEntry?: (entry: LedgerEntry) => void;
+}
+
+export interface IncomingEvent {
+  /** `crm.subscriptionUpgraded`. */
+  readonly event: string;
+  readonly payload: Json;
+  /** The delivery's own id (webhook id): the same delivery twice is recorded once (inbox, C78). */
+  readonly deliveryId: string;
+  readonly source: string;
+  readonly traceparent?: string;
+}
+
+export interface AcceptedRun {
+  readonly runId: string;
+  readonly pipeline: string;
+  readonly key: string;
+  /** `false` when the business key was known already: `runId` is then the first run, `state` its state. */
+  readonly started: boolean;
+  readonly state: RunState;
+}
+
+export type AcceptResult =
+  | { readonly ok: true; readonly duplicateDelivery: boolean; readonly runs: readonly AcceptedRun[] }
+  /** Nothing was stored: the payload violates its contract, or the runtime is full or stopping. */
+  | { readonly ok: false; readonly failure: Failure };
+
+/** The embedded runtime: everything that an operator, a server or a test can ask of it. */
+export interface Runtime {
+  /** Makes a plan the active version of its pipeline; runs already begun finish on theirs. */
+  activate(plan: Plan): Promise<void>;
+  /** Resolves when the event is on disk: only then may it be acknowledged. */
+  accept(event: IncomingEvent): Promise<AcceptResult>;
+  /** Starts a pipeline whose trigger is `manual`. */
+  trigger(pipeline: string, input: JsonObject, actor: string): Promise<AcceptResult>;
+
+  runs(filter?: RunFilter): readonly RunSummary[];
+  run(runId: string): RunDetail | undefined;
+  /** Entries of every run that touched a business entity, in order. */
+  trace(query: {
+    readonly runId?: string;
+    readonly key?: string;
+    readonly correlationId?: string;
+  }): readonly LedgerEntry[];
+
+  approvals(): readonly PendingApproval[];
+  decide(
+    runId: string,
+    stepId: string,
+    decision: 'approve' | 'reject',
+    actor: string,
+    reason: string,
+  ): Promise<ActionResult>;
+
+  inDoubt(): readonly InDoubtEntry[];
+  /** `confirm`: it happened (with its result); `redo`: it did not, send again with the same key; `compensate`: give the run up and undo. */
+  settle(
+    runId: string,
+    stepId: string,
+    verdict: 'confirm' | 'redo' | 'compensate',
+    actor: string,
+    reason: string,
+    result?: Json,
+  ): Promise<ActionResult>;
+
+  deadLetters(): readonly DeadLetter[];
+  /** Resumes at the failed step; finished steps are not repeated (C66). */
+  resume(runId: string, actor: string, reason: string): Promise<ActionResult>;
+  cancel(runId: string, actor: string, reason: string): Promise<ActionResult>;
+  /** What a replay would do, and with `apply` does: same keys, so finished effects are not repeated. */
+  replay(filter: ReplayFilter, actor: string, reason: string, apply: boolean): Promise<ReplayReport>;
+
+  /** Resolves when no run can move without an outside event or the passing of time. For tests and the demo. */
+  idle(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface RunFilter {
+  readonly pipeline?: string;
+  readonly state?: RunState;
+  readonly key?: string;
+  readonly limit?: number;
+}
+
+export interface RunSummary {
+  readonly runId: string;
+  readonly pipeline: string;
+  readonly version: number;
+  readonly planHash: string;
+  readonly key: string;
+  readonly state: RunState;
+  readonly step?: string;
+  readonly acceptedAtMs: number;
+  readonly updatedAtMs: number;
+  readonly owner: string;
+  readonly correlationId: string;
+}
+
+export interface RunDetail extends RunSummary {
+  readonly contracts: Plan['contracts'];
+  readonly input: Json;
+  readonly steps: readonly StepRecord[];
+  readonly failure?: Failure & { readonly step: string };
+}
+
+export interface StepRecord {
+  readonly id: string;
+  readonly state: 'succeeded' | 'skipped' | 'failed' | 'running' | 'waiting' | 'inDoubt' | 'compensated';
+  readonly attempts: number;
+  readonly idempotencyKey?: string;
+  readonly result?: Json;
+  readonly failure?: Failure;
+}
+
+/** One append-only fact. `at` in epoch ms; `details` is redacted by contract class before it is stored. */
+export interface LedgerEntry {
+  readonly sequence: number;
+  readonly at: number;
+  readonly runId: string;
+  readonly pipeline: string;
+  readonly correlationId: string;
+  readonly kind:
+    | 'accepted'
+    | 'duplicate'
+    | 'state'
+    | 'stepStarted'
+    | 'intent'
+    | 'attempt'
+    | 'outcome'
+    | 'retry'
+    | 'probe'
+    | 'stepDone'
+    | 'branch'
+    | 'emitted'
+    | 'waiting'
+    | 'signal'
+    | 'approval'
+    | 'compensation'
+    | 'inDoubt'
+    | 'deadLetter'
+    | 'forwardFix'
+    | 'operator'
+    | 'replay'
+    | 'resumed';
+  readonly step?: string;
+  readonly attempt?: number;
+  readonly details: JsonObject;
+}
+
+export interface PendingApproval {
+  readonly runId: string;
+  readonly pipeline: string;
+  readonly stepId: string;
+  readonly by: string;
+  readonly expiresAtMs: number;
+  readonly show: Json;
+  readonly key: string;
+}
+
+export interface InDoubtEntry {
+  readonly runId: string;
+  readonly pipeline: string;
+  readonly stepId: string;
+  readonly operation: string;
+  readonly idempotencyKey: string;
+  readonly sinceMs: number;
+  readonly owner: string;
+  readonly evidence: JsonObject;
+}
+
+/** A parked run with its cause and owner (C63). `queue`: `repair` for classes that a retry cannot mend (C64). */
+export interface DeadLetter {
+  readonly runId: string;
+  readonly pipeline: string;
+  readonly queue: 'retry' | 'repair' | 'quarantine';
+  readonly key: string;
+  readonly eventId: string;
+  readonly step: string;
+  readonly failure: Failure;
+  readonly lastCheckpoint?: string;
+  readonly idempotencyKey?: string;
+  readonly attempts: number;
+  readonly correlationId: string;
+  readonly owner: string;
+  readonly sinceMs: number;
+  /** Compensated, or left as it is (`hold`). */
+  readonly settled: 'compensated' | 'held' | 'forward';
+}
+
+export type ActionResult =
+  | { readonly ok: true }
+  | { readonly ok: false; readonly code: string; readonly message: string };
+
+export interface ReplayFilter {
+  readonly runId?: string;
+  readonly pipeline?: string;
+  readonly key?: string;
+  readonly fromMs?: number;
+  readonly toMs?: number;
+  readonly state?: RunState;
+}
+
+export interface ReplayReport {
+  readonly applied: boolean;
+  readonly runs: readonly {
+    readonly runId: string;
+    readonly key: string;
+    readonly effectsSkipped: readonly string[];
+    readonly effectsToSend: readonly string[];
+  }[];
+}

@@ -1,0 +1,5 @@
+export { type Direction, directional } from './direction.ts';
+export { type SampleOptions, sample } from './sample.ts';
+export { isSchemaObject, type JsonSchema, type SchemaObject } from './schema.ts';
+export { compileValidator, type SchemaIssue, type Validator } from './validate.ts';
+export { definitionName, reachableDefinitions, subschemas } from './walk.ts';

@@ -1,4 +1,4 @@
-export { type Direction, directional } from './direction.ts';
+export { type DirectedSchema, type Direction, directional } from './direction.ts';
 export { type SampleOptions, sample } from './sample.ts';
 export { isSchemaObject, type JsonSchema, type SchemaObject } from './schema.ts';
 export { compileValidator, type SchemaIssue, type Validator } from './validate.ts';

@@ -1,12 +1,15 @@
+import { createRequire } from 'node:module';
+import { escapeToken, type Json } from '@tenon/model';
+import type { Ajv2020, ErrorObject, ValidateFunction } from 'ajv/dist/2020.js';
 import type { JsonSchema } from './schema.ts';
 
 /** One way in which a value does not fit its schema. Never holds the value itself: it may be personal. */
 export interface SchemaIssue {
-  /** JSON Pointer of the field at fault in the value; for a missing field, of the field that is missing. */
+  /** JSON Pointer of the field at fault in the value; for a missing or unknown field, of that field. */
   readonly pointer: string;
   /** The keyword that refused (`required`, `type`, `enum` …). */
   readonly keyword: string;
-  /** A sentence for a person: `must be a string`, `is required`, `must be one of "open", "paid"`. */
+  /** A sentence for a person, without its subject: `must be a string`, `is required`, `must be one of "open", "paid"`. */
   readonly message: string;
 }
 
@@ -20,5 +23,162 @@ export interface ValidatorOptions {
   readonly issuesMax?: number;
 }
 
-/** Compiles a schema with Ajv (draft 2020-12, formats checked, unknown keywords and formats tolerated). Lazy: the first call pays. */
-export declare function compileValidator(schema: JsonSchema, options?: ValidatorOptions): Validator;
+const ISSUES_MAX = 10;
+
+/**
+ * Compiles a schema with Ajv: draft 2020-12, formats checked, unknown keywords and formats tolerated. Lazy: the first
+ * call pays for the compilation. Throws when the schema itself is not one (contracts are checked before they get here).
+ */
+export function compileValidator(schema: JsonSchema, options: ValidatorOptions = {}): Validator {
+  const issuesMax = options.issuesMax ?? ISSUES_MAX;
+  let validate: ValidateFunction | undefined;
+  return (value) => {
+    if (schema === true) return [];
+    validate ??= ajv().compile(withDefinitions(schema, options.definitions));
+    if (validate(value)) return [];
+    return readableIssues(validate.errors ?? []).slice(0, issuesMax);
+  };
+}
+
+function withDefinitions(schema: JsonSchema, definitions: ValidatorOptions['definitions']): JsonSchema {
+  if (typeof schema === 'boolean' || definitions === undefined) return schema;
+  return { ...schema, $defs: { ...schema.$defs, ...definitions } };
+}
+
+/**
+ * A fresh Ajv for each schema: Ajv keeps every schema it has compiled, so a shared one would grow for as long as a
+ * process lives. Its modules are loaded at the first use.
+ */
+function ajv(): Ajv2020 {
+  loaded ??= load();
+  return loaded();
+}
+
+let loaded: (() => Ajv2020) | undefined;
+
+function load(): () => Ajv2020 {
+  const require = createRequire(import.meta.url);
+  // Ajv ships CommonJS; its own declarations describe what `require` gives.
+  const { Ajv2020 } = require('ajv/dist/2020.js') as typeof import('ajv/dist/2020.js');
+  const addFormats = require('ajv-formats') as typeof import('ajv-formats').default;
+  return () => {
+    const instance = new Ajv2020({
+      strict: false,
+      allErrors: true,
+      validateFormats: true,
+      inlineRefs: false,
+      logger: false,
+      addUsedSchema: false,
+      validateSchema: false,
+      verbose: false,
+    });
+    addFormats.default(instance);
+    return instance;
+  };
+}
+
+/**
+ * Ajv reports a failed `anyOf` as every branch's errors plus its own; for a reader the branch that came nearest says
+ * most. Errors under a combination are kept only when they lie deeper than it; `if` adds nothing to its branch.
+ */
+function readableIssues(errors: readonly ErrorObject[]): SchemaIssue[] {
+  const issues = new Map<string, SchemaIssue>();
+  const combinations = errors.filter((error) => error.keyword === 'anyOf' || error.keyword === 'oneOf');
+  for (const error of errors) {
+    if (error.keyword === 'if' || isDuller(error, errors, combinations)) continue;
+    const issue = toIssue(error);
+    issues.set(`${issue.pointer} ${issue.message}`, issue);
+  }
+  return [...issues.values()];
+}
+
+function isDuller(
+  error: ErrorObject,
+  all: readonly ErrorObject[],
+  combinations: readonly ErrorObject[],
+): boolean {
+  const isCombination = error.keyword === 'anyOf' || error.keyword === 'oneOf';
+  if (isCombination) {
+    return all.some((other) => other.schemaPath.startsWith(`${error.schemaPath}/`) && isDeeper(other, error));
+  }
+  const parent = combinations.find((combination) =>
+    error.schemaPath.startsWith(`${combination.schemaPath}/`),
+  );
+  return parent !== undefined && !isDeeper(error, parent);
+}
+
+function isDeeper(error: ErrorObject, than: ErrorObject): boolean {
+  return pointerOf(error).length > than.instancePath.length;
+}
+
+function pointerOf(error: ErrorObject): string {
+  const missing =
+    error.params['missingProperty'] ??
+    error.params['additionalProperty'] ??
+    error.params['unevaluatedProperty'];
+  return typeof missing === 'string' ? `${error.instancePath}/${escapeToken(missing)}` : error.instancePath;
+}
+
+function toIssue(error: ErrorObject): SchemaIssue {
+  const words = sentences[error.keyword];
+  return {
+    pointer: pointerOf(error),
+    keyword: error.keyword,
+    message: words ? words(error.params) : (error.message ?? `fails ${error.keyword}`),
+  };
+}
+
+const COMPARISONS: Readonly<Record<string, string>> = {
+  '<=': 'at most',
+  '>=': 'at least',
+  '<': 'less than',
+  '>': 'greater than',
+};
+const compared = (p: Record<string, unknown>): string =>
+  `must be ${COMPARISONS[String(p['comparison'])] ?? p['comparison']} ${p['limit']}`;
+
+/** What each keyword's refusal says. Params come from the schema, never from the value. */
+const sentences: Readonly<Record<string, (params: Record<string, unknown>) => string>> = {
+  required: () => 'is required',
+  dependentRequired: (p) => `is required when ${p['property']} is present`,
+  additionalProperties: () => 'is not a field here',
+  unevaluatedProperties: () => 'is not a field here',
+  'false schema': () => 'must be absent',
+  type: (p) => `must be ${typeWords(p['type'])}`,
+  enum: (p) =>
+    `must be one of ${(p['allowedValues'] as Json[]).map((value) => JSON.stringify(value)).join(', ')}`,
+  const: (p) => `must be ${JSON.stringify(p['allowedValue'])}`,
+  format: (p) => `must be a valid ${p['format']}`,
+  pattern: (p) => `must match the pattern ${p['pattern']}`,
+  minimum: compared,
+  maximum: compared,
+  exclusiveMinimum: compared,
+  exclusiveMaximum: compared,
+  multipleOf: (p) => `must be a multiple of ${p['multipleOf']}`,
+  minLength: (p) => `must have at least ${p['limit']} characters`,
+  maxLength: (p) => `must have at most ${p['limit']} characters`,
+  minItems: (p) => `must have at least ${p['limit']} items`,
+  maxItems: (p) => `must have at most ${p['limit']} items`,
+  minProperties: (p) => `must have at least ${p['limit']} fields`,
+  maxProperties: (p) => `must have at most ${p['limit']} fields`,
+  uniqueItems: (p) => `must have no equal items (items ${p['j']} and ${p['i']} are)`,
+  anyOf: () => 'fits none of the alternatives',
+  oneOf: (p) =>
+    p['passingSchemas'] ? 'fits more than one of the alternatives' : 'fits none of the alternatives',
+  not: () => 'must not fit the excluded schema',
+};
+
+const ARTICLES: Readonly<Record<string, string>> = {
+  string: 'a string',
+  number: 'a number',
+  integer: 'an integer',
+  boolean: 'true or false',
+  object: 'an object',
+  array: 'a list',
+  null: 'null',
+};
+
+function typeWords(type: unknown): string {
+  const names = Array.isArray(type) ? type : String(type).split(',');
+  return names.map((name) => ARTICLES[name] ?? String(name)).join(' or ');
+}

@@ -1,0 +1,87 @@
+import { describe, expect, it } from 'vitest';
+import { compileValidator } from './validate.ts';
+
+const invoice = compileValidator({
+  type: 'object',
+  required: ['id', 'amount'],
+  properties: {
+    id: { type: 'string', format: 'uuid' },
+    amount: { type: 'integer', minimum: 1 },
+    status: { enum: ['open', 'paid'] },
+    email: { type: ['string', 'null'], format: 'email' },
+  },
+  additionalProperties: false,
+});
+const id = '8b0f5ae0-54f4-4d0b-9c4e-0d5e3a5f7f11';
+
+describe('compileValidator', () => {
+  it('takes a value that fits', () => {
+    expect(invoice({ id, amount: 3, status: 'open', email: null })).toEqual([]);
+  });
+
+  it('points at a missing field, an unknown one and each wrong one', () => {
+    expect(invoice({ id: 'x', status: 'closed', 'a/b': 1 })).toEqual([
+      { pointer: '/amount', keyword: 'required', message: 'is required' },
+      { pointer: '/a~1b', keyword: 'additionalProperties', message: 'is not a field here' },
+      { pointer: '/id', keyword: 'format', message: 'must be a valid uuid' },
+      { pointer: '/status', keyword: 'enum', message: 'must be one of "open", "paid"' },
+    ]);
+  });
+
+  it('follows references into the definitions handed in, cycles included', () => {
+    const tree = compileValidator(
+      { $ref: '#/$defs/Node' },
+      {
+        definitions: {
+          Node: {
+            type: 'object',
+            required: ['name'],
+            properties: {
+              name: { type: 'string' },
+              children: { type: 'array', items: { $ref: '#/$defs/Node' } },
+            },
+          },
+        },
+      },
+    );
+    expect(tree({ name: 'a', children: [{ name: 'b', children: [] }] })).toEqual([]);
+    expect(tree({ name: 'a', children: [{ children: [] }] })).toMatchObject([
+      { pointer: '/children/0/name', keyword: 'required' },
+    ]);
+  });
+
+  it('reports the branch of an alternative that came deepest, not every branch', () => {
+    const either = compileValidator({
+      anyOf: [
+        { type: 'null' },
+        { type: 'object', required: ['kind'], properties: { kind: { const: 'card' } } },
+      ],
+    });
+    expect(either({ kind: 'cash' })).toEqual([
+      { pointer: '/kind', keyword: 'const', message: 'must be "card"' },
+    ]);
+    expect(either(3)).toEqual([{ pointer: '', keyword: 'anyOf', message: 'fits none of the alternatives' }]);
+  });
+
+  it('never repeats the value, which may be personal', () => {
+    expect(JSON.stringify(invoice({ id: 'ada@example.com', amount: 0, email: 'secret' }))).not.toMatch(
+      /ada|secret/,
+    );
+  });
+
+  it('tolerates keywords and formats it does not know', () => {
+    expect(
+      compileValidator({
+        type: 'string',
+        format: 'decimal',
+        'x-internal': true,
+        discriminator: { propertyName: 'a' },
+      })('1'),
+    ).toEqual([]);
+  });
+
+  it('lists no more issues than asked for', () => {
+    const validate = compileValidator({ type: 'array', items: { type: 'string' } }, { issuesMax: 2 });
+    expect(validate([1, 2, 3, 4])).toHaveLength(2);
+  });
+});

@@ -1,5 +1,8 @@
 import type { Json, Random } from '@tenon/model';
-import type { JsonSchema } from './schema.ts';
+import { generate, newGeneration } from './sample-generate.ts';
+import { isSchemaObject, type JsonSchema } from './schema.ts';
+import { compileValidator, type Validator } from './validate.ts';
+import { reachableDefinitions } from './walk.ts';
 
 export interface SampleOptions {
   readonly random: Random;
@@ -8,5 +11,48 @@ export interface SampleOptions {
   readonly optional?: number;
 }
 
-/** A value that fits the schema, the same for the same seed; `undefined` when none was found. */
-export declare function sample(schema: JsonSchema, options: SampleOptions): Json | undefined;
+/**
+ * How often each attempt fills in what is optional, as a share of what was asked for. What is optional causes most
+ * of the refusals (a `oneOf` matched twice, a recursion too deep), so later attempts leave it out.
+ */
+const ATTEMPTS = [1, 1, 1, 0.7, 0.7, 0.4, 0.4, 0.2, 0.2, 0, 0, 0];
+
+/**
+ * A value that fits the schema, the same for the same seed; `undefined` when none was found. Generation follows the
+ * schema where it can and guesses where it cannot (`not`, `if`, overlapping `oneOf`, two patterns at once), so every
+ * value is checked by the validator before it is returned: what comes back is true, or nothing does.
+ */
+export function sample(schema: JsonSchema, options: SampleOptions): Json | undefined {
+  const definitions = options.definitions ?? {};
+  const fits = validatorOf(schema, definitions);
+  for (const share of ATTEMPTS) {
+    const optional = (options.optional ?? 1) * share;
+    const value = generate(schema, newGeneration({ random: options.random, definitions, optional }), 0);
+    if (value !== undefined && fits(value).length === 0) return value;
+  }
+  return writtenExamples(schema).find((example) => fits(example).length === 0);
+}
+
+function writtenExamples(schema: JsonSchema): readonly Json[] {
+  if (!isSchemaObject(schema)) return [];
+  const listed = Array.isArray(schema.examples) ? schema.examples : [];
+  return schema.default === undefined ? listed : [...listed, schema.default];
+}
+
+/** Compiling costs more than sampling, and sandboxes sample the same schemas again and again. */
+const compiled = new WeakMap<object, WeakMap<object, Validator>>();
+
+function validatorOf(schema: JsonSchema, definitions: Readonly<Record<string, JsonSchema>>): Validator {
+  if (!isSchemaObject(schema)) return compileValidator(schema);
+  const known = compiled.get(definitions) ?? new WeakMap<object, Validator>();
+  compiled.set(definitions, known);
+  let validator = known.get(schema);
+  if (validator === undefined) {
+    validator = compileValidator(schema, {
+      definitions: reachableDefinitions(schema, definitions),
+      issuesMax: 1,
+    });
+    known.set(schema, validator);
+  }
+  return validator;
+}

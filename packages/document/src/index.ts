@@ -1,3 +1,10 @@
-export { type DocumentFormat, type PositionedDocument, parseDocument } from './document.ts';
+export {
+  type DocumentFormat,
+  type LocatedScalar,
+  type ParseOptions,
+  type PositionedDocument,
+  parseDocument,
+} from './document.ts';
 export { documentRules } from './rules.ts';
+export type { ScalarStyle } from './source-node.ts';
 export { positionAt, textRange } from './text.ts';

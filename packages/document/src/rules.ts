@@ -1,3 +1,99 @@
 import type { DiagnosticRules } from '@tenon/model';
 
-export const documentRules = {} satisfies DiagnosticRules;
+export const documentRules = {
+  'document-syntax': {
+    severity: 'error',
+    title: 'The text is not valid YAML or JSON',
+    why: 'Nothing behind the fault can be read.',
+    fix: 'Correct the text at the place shown.',
+    example: { bad: '{ "a": 1, }', good: '{ "a": 1 }' },
+  },
+  'document-unquoted': {
+    severity: 'error',
+    title: 'A YAML value needs quotes',
+    why: 'YAML gives ": ", and a leading "@", "`" or "%", a meaning of their own in text without quotes.',
+    fix: 'Put the value in quotes.',
+    example: { bad: 'note: warning: late', good: 'note: "warning: late"' },
+  },
+  'document-tab-indentation': {
+    severity: 'error',
+    title: 'A tab indents a YAML line',
+    why: 'YAML forbids tabs in indentation, for they mean different depths to different readers.',
+    fix: 'Indent with spaces.',
+    example: { bad: 'a:\n\tb: 1', good: 'a:\n  b: 1' },
+  },
+  'document-empty': {
+    severity: 'error',
+    title: 'The file holds no value',
+    why: 'An empty file is most often one that was never written.',
+    fix: 'Write the document, or delete the file.',
+  },
+  'document-many': {
+    severity: 'error',
+    title: 'The file holds more than one YAML document',
+    why: 'Only the first would be read, and the others would seem to be in force.',
+    fix: 'Put each document into a file of its own.',
+    example: { bad: 'a: 1\n---\nb: 2', good: 'a: 1' },
+  },
+  'document-duplicate-key': {
+    severity: 'error',
+    title: 'A key is given twice in one object',
+    why: 'One of the two values is lost, and which one depends on the reader.',
+    fix: 'Remove or rename one of them.',
+    example: { bad: '{ "a": 1, "a": 2 }', good: '{ "a": 1, "b": 2 }' },
+  },
+  'document-key-not-text': {
+    severity: 'error',
+    title: 'A key is a list or a mapping',
+    why: 'JSON knows text keys only.',
+    fix: 'Write the key as text; put quotes around it if it begins with "{" or "[".',
+    example: { bad: '? [a]\n: 1', good: '"[a]": 1' },
+  },
+  'document-key-changes': {
+    severity: 'warning',
+    title: 'A key without quotes is read as something else than its text',
+    why: 'YAML reads 1.0 as a number and ~ as null before it becomes a key again, as 1 and null.',
+    fix: 'Put the key in quotes.',
+    example: { bad: '1.0: first', good: '"1.0": first' },
+  },
+  'document-number-not-json': {
+    severity: 'error',
+    title: 'A number is infinite or not a number',
+    why: 'JSON has no such numbers: it could be neither sent nor compared.',
+    fix: 'Put it in quotes if it is text, or leave the member out.',
+    example: { bad: 'maximum: .inf', good: 'minimum: 0' },
+  },
+  'document-too-deep': {
+    severity: 'error',
+    title: 'The document nests too deep',
+    why: 'Depth is bounded so that no document can exhaust the reader.',
+    fix: 'Flatten the document: split it into parts that refer to each other.',
+  },
+  'document-tag-unknown': {
+    severity: 'error',
+    title: 'A YAML tag is not known',
+    why: 'Only the tags of YAML 1.2 are read; an exclamation mark at the start of a value is one.',
+    fix: 'Put the value in quotes, or remove the tag.',
+    example: { bad: 'when: !paid', good: 'when: "!paid"' },
+  },
+  'document-alias-unknown': {
+    severity: 'error',
+    title: 'A YAML alias names no anchor',
+    why: 'A star at the start of a value makes it an alias of an anchor that must stand before it.',
+    fix: 'Put the value in quotes if it is text, or define the anchor before it is used.',
+    example: { bad: 'cron: *all', good: 'cron: "*all"' },
+  },
+  'document-alias-cycle': {
+    severity: 'error',
+    title: 'A YAML alias stands inside the value that it names',
+    why: 'Such a value has no end and no JSON text.',
+    fix: 'Write the inner value out, or refer to it by name.',
+    example: { bad: 'a: &a [*a]', good: 'a: &a [1]\nb: *a' },
+  },
+  'document-alias-expansion': {
+    severity: 'error',
+    title: 'YAML aliases stand for too many values',
+    why: 'A few nested aliases can stand for billions of values and exhaust the reader.',
+    fix: 'Write the values out, or use fewer aliases.',
+  },
+} as const satisfies DiagnosticRules;

@@ -1,0 +1,343 @@
+import { isObject, type Json, type JsonObject } from '@tenon/model';
+import type { ActionResult, ReplayFilter, RunFilter, RunState, Runtime } from '@tenon/runtime';
+import { compileValidator, type JsonSchema } from '@tenon/schema';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { publicRun } from './intake.ts';
+import { authenticate, type Operator, type Permission, roleGrants } from './operators.ts';
+import { acceptProblem, type Problem, sendProblem } from './problem.ts';
+import type { ServerOptions } from './server.ts';
+
+type Answer = { readonly body: object; readonly status?: number } | { readonly problem: Problem } | 'done';
+
+interface Call {
+  readonly runtime: Runtime;
+  readonly actor: Operator;
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: Readonly<Record<string, string>>;
+  readonly body: JsonObject;
+}
+
+interface Route {
+  readonly operationId: string;
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  readonly permission: Permission;
+  readonly body?: JsonSchema;
+  readonly handle: (call: Call) => Answer | Promise<Answer>;
+}
+
+const reason: JsonSchema = { type: 'string', minLength: 1, maxLength: 1000 };
+const reasonOnly: JsonSchema = {
+  type: 'object',
+  required: ['reason'],
+  properties: { reason },
+  additionalProperties: false,
+};
+const RUN_STATES = [
+  'accepted',
+  'running',
+  'waiting',
+  'inDoubt',
+  'compensating',
+  'succeeded',
+  'compensated',
+  'failed',
+  'cancelled',
+];
+const RUNS_LISTED = 50;
+const RUNS_LISTED_MAX = 1_000;
+
+/** The operations of `contracts/operations`, by id; a test holds this table and the contract together. */
+export const routes: readonly Route[] = [
+  {
+    operationId: 'triggerPipeline',
+    method: 'POST',
+    path: '/v1/pipelines/:pipeline/runs',
+    permission: 'operate',
+    body: {
+      type: 'object',
+      required: ['input'],
+      properties: { input: { type: 'object' } },
+      additionalProperties: false,
+    },
+    handle: async ({ runtime, actor, params, body }) => {
+      const result = await runtime.trigger(params['pipeline']!, body['input'] as JsonObject, actor.name);
+      if (!result.ok) return { problem: acceptProblem(result.failure) };
+      return {
+        status: 202,
+        body: { duplicateDelivery: result.duplicateDelivery, runs: result.runs.map(publicRun) },
+      };
+    },
+  },
+  { operationId: 'listRuns', method: 'GET', path: '/v1/runs', permission: 'read', handle: listRuns },
+  {
+    operationId: 'getRun',
+    method: 'GET',
+    path: '/v1/runs/:runId',
+    permission: 'read',
+    handle: ({ runtime, params }) => {
+      const run = runtime.run(params['runId']!);
+      return run ? { body: run } : { problem: notFound('run') };
+    },
+  },
+  {
+    operationId: 'resumeRun',
+    method: 'POST',
+    path: '/v1/runs/:runId/resume',
+    permission: 'operate',
+    body: reasonOnly,
+    handle: async ({ runtime, actor, params, body }) =>
+      acted(await runtime.resume(params['runId']!, actor.name, String(body['reason']))),
+  },
+  {
+    operationId: 'cancelRun',
+    method: 'POST',
+    path: '/v1/runs/:runId/cancel',
+    permission: 'operate',
+    body: reasonOnly,
+    handle: async ({ runtime, actor, params, body }) =>
+      acted(await runtime.cancel(params['runId']!, actor.name, String(body['reason']))),
+  },
+  {
+    operationId: 'getTrace',
+    method: 'GET',
+    path: '/v1/trace',
+    permission: 'read',
+    handle: ({ runtime, query }) => {
+      const { runId, key, correlationId } = query;
+      if (runId === undefined && key === undefined && correlationId === undefined) {
+        return { problem: badQuery('name a run: runId, key or correlationId') };
+      }
+      return {
+        body: {
+          entries: runtime.trace({
+            ...(runId !== undefined && { runId }),
+            ...(key !== undefined && { key }),
+            ...(correlationId !== undefined && { correlationId }),
+          }),
+        },
+      };
+    },
+  },
+  {
+    operationId: 'listDeadLetters',
+    method: 'GET',
+    path: '/v1/dead-letters',
+    permission: 'read',
+    handle: ({ runtime }) => ({ body: { deadLetters: runtime.deadLetters() } }),
+  },
+  {
+    operationId: 'listInDoubt',
+    method: 'GET',
+    path: '/v1/in-doubt',
+    permission: 'read',
+    handle: ({ runtime }) => ({ body: { inDoubt: runtime.inDoubt() } }),
+  },
+  {
+    operationId: 'settleInDoubt',
+    method: 'POST',
+    path: '/v1/in-doubt/:runId/:stepId',
+    permission: 'operate',
+    body: {
+      type: 'object',
+      required: ['verdict', 'reason'],
+      properties: { verdict: { enum: ['confirm', 'redo', 'compensate'] }, reason, result: true },
+      additionalProperties: false,
+    },
+    handle: async ({ runtime, actor, params, body }) =>
+      acted(
+        await runtime.settle(
+          params['runId']!,
+          params['stepId']!,
+          body['verdict'] as 'confirm' | 'redo' | 'compensate',
+          actor.name,
+          String(body['reason']),
+          body['result'],
+        ),
+      ),
+  },
+  {
+    operationId: 'listApprovals',
+    method: 'GET',
+    path: '/v1/approvals',
+    permission: 'read',
+    handle: ({ runtime }) => ({ body: { approvals: runtime.approvals() } }),
+  },
+  {
+    operationId: 'decideApproval',
+    method: 'POST',
+    path: '/v1/approvals/:runId/:stepId',
+    permission: 'decide',
+    body: {
+      type: 'object',
+      required: ['decision', 'reason'],
+      properties: { decision: { enum: ['approve', 'reject'] }, reason },
+      additionalProperties: false,
+    },
+    handle: async ({ runtime, actor, params, body }) =>
+      acted(
+        await runtime.decide(
+          params['runId']!,
+          params['stepId']!,
+          body['decision'] as 'approve' | 'reject',
+          actor.name,
+          String(body['reason']),
+        ),
+      ),
+  },
+  {
+    operationId: 'replayRuns',
+    method: 'POST',
+    path: '/v1/replays',
+    permission: 'operate',
+    body: {
+      type: 'object',
+      required: ['filter', 'reason'],
+      properties: {
+        filter: {
+          type: 'object',
+          minProperties: 1,
+          properties: {
+            runId: { type: 'string' },
+            pipeline: { type: 'string' },
+            key: { type: 'string' },
+            fromMs: { type: 'integer' },
+            toMs: { type: 'integer' },
+            state: { enum: RUN_STATES },
+          },
+          additionalProperties: false,
+        },
+        reason,
+        apply: { type: 'boolean' },
+      },
+      additionalProperties: false,
+    },
+    handle: async ({ runtime, actor, body }) => ({
+      body: await runtime.replay(
+        body['filter'] as ReplayFilter,
+        actor.name,
+        String(body['reason']),
+        body['apply'] === true,
+      ),
+    }),
+  },
+];
+
+export function addOperations(app: FastifyInstance, options: ServerOptions): void {
+  app.get('/v1/health', async () => ({ status: 'ok', pipelines: options.pipelines }));
+  for (const route of routes) {
+    const validate = route.body === undefined ? undefined : compileValidator(route.body);
+    app.route({
+      method: route.method,
+      url: route.path,
+      handler: async (request, reply) => {
+        const actor = authenticate(request.headers.authorization, options.operators);
+        if (!actor) return sendProblem(reply, notAuthenticated);
+        if (!roleGrants[actor.role].includes(route.permission)) {
+          options.log({
+            code: 'ACCESS_ROLE_REFUSED',
+            message: `${actor.name} (${actor.role}) asked for ${route.operationId}`,
+          });
+          return sendProblem(reply, notAllowed(actor, route));
+        }
+        const body = validate ? readBody(request, validate) : {};
+        if ('problem' in body) return sendProblem(reply, body.problem as Problem);
+        const answer = await route.handle({
+          runtime: options.runtime,
+          actor,
+          params: request.params as Record<string, string>,
+          query: singleQuery(request),
+          body: body as JsonObject,
+        });
+        return sendAnswer(reply, answer);
+      },
+    });
+  }
+}
+
+function listRuns({ runtime, query }: Call): Answer {
+  const { pipeline, state, key } = query;
+  const limit = query['limit'] === undefined ? RUNS_LISTED : Number(query['limit']);
+  if (!Number.isInteger(limit) || limit < 1 || limit > RUNS_LISTED_MAX) {
+    return { problem: badQuery(`limit must be a whole number from 1 to ${RUNS_LISTED_MAX}`) };
+  }
+  if (state !== undefined && !RUN_STATES.includes(state)) {
+    return { problem: badQuery(`state must be one of ${RUN_STATES.join(', ')}`) };
+  }
+  const filter: RunFilter = {
+    limit,
+    ...(pipeline !== undefined && { pipeline }),
+    // One of RUN_STATES, as just checked.
+    ...(state !== undefined && { state: state as RunState }),
+    ...(key !== undefined && { key }),
+  };
+  return { body: { runs: runtime.runs(filter) } };
+}
+
+function readBody(
+  request: FastifyRequest,
+  validate: ReturnType<typeof compileValidator>,
+): object | { problem: Problem } {
+  let value: unknown;
+  try {
+    value = JSON.parse(request.body instanceof Uint8Array ? Buffer.from(request.body).toString('utf8') : '');
+  } catch {
+    return { problem: { status: 400, code: 'HTTP_BODY_UNREADABLE', title: 'The body is not JSON' } };
+  }
+  const [issue] = validate(value);
+  if (issue) {
+    return {
+      problem: {
+        status: 400,
+        code: 'HTTP_BODY_INVALID',
+        title: 'The body does not fit',
+        detail: `${issue.pointer === '' ? 'the body' : issue.pointer} ${issue.message}`,
+        pointer: issue.pointer,
+      },
+    };
+  }
+  return isObject(value) ? (value as Record<string, Json>) : {};
+}
+
+function sendAnswer(reply: FastifyReply, answer: Answer): FastifyReply {
+  if (answer === 'done') return reply.code(204).send();
+  if ('problem' in answer) return sendProblem(reply, answer.problem);
+  return reply.code(answer.status ?? 200).send(answer.body);
+}
+
+function acted(result: ActionResult): Answer {
+  if (result.ok) return 'done';
+  return { problem: { status: 409, code: result.code, title: 'Not possible now', detail: result.message } };
+}
+
+function singleQuery(request: FastifyRequest): Record<string, string> {
+  const query: Record<string, string> = {};
+  for (const [name, value] of Object.entries(request.query as Record<string, unknown>)) {
+    if (typeof value === 'string') query[name] = value;
+  }
+  return query;
+}
+
+const notAuthenticated: Problem = {
+  status: 401,
+  code: 'ACCESS_TOKEN_MISSING',
+  title: 'Who are you?',
+  detail: 'send `Authorization: Bearer` with the token of an operator named in tenon.config.yaml',
+};
+
+function notAllowed(actor: Operator, route: Route): Problem {
+  return {
+    status: 403,
+    code: 'ACCESS_ROLE_REFUSED',
+    title: 'Not allowed',
+    detail: `${actor.name} is ${actor.role}; ${route.operationId} needs a role that may ${route.permission}`,
+  };
+}
+
+function notFound(what: string): Problem {
+  return { status: 404, code: 'HTTP_RESOURCE_UNKNOWN', title: `No such ${what}` };
+}
+
+function badQuery(detail: string): Problem {
+  return { status: 400, code: 'HTTP_QUERY_INVALID', title: 'Bad query', detail };
+}

@@ -1,0 +1,42 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { Secret } from '@tenon/model';
+
+/** `viewer` reads, `approver` also decides approvals, `operator` may do everything. */
+export type Role = 'viewer' | 'approver' | 'operator';
+
+export type Permission = 'read' | 'decide' | 'operate';
+
+export const roleGrants: Readonly<Record<Role, readonly Permission[]>> = {
+  viewer: ['read'],
+  approver: ['read', 'decide'],
+  operator: ['read', 'decide', 'operate'],
+};
+
+/** Someone who may speak to the operations API. The name is the actor of all that is done with the token. */
+export interface Operator {
+  readonly name: string;
+  readonly role: Role;
+  readonly token: Secret;
+}
+
+/**
+ * The operator that an `Authorization` header names. Every token is compared in constant time, and all of them are,
+ * so that neither the time nor the order tells which one came near.
+ */
+export function authenticate(
+  header: string | undefined,
+  operators: readonly Operator[],
+): Operator | undefined {
+  const presented = /^Bearer (.+)$/i.exec(header ?? '')?.[1];
+  if (presented === undefined) return undefined;
+  const digest = digestOfToken(presented);
+  let found: Operator | undefined;
+  for (const operator of operators) {
+    if (timingSafeEqual(digest, digestOfToken(operator.token.reveal()))) found = operator;
+  }
+  return found;
+}
+
+function digestOfToken(token: string): Buffer {
+  return createHash('sha256').update(token).digest();
+}

@@ -1,0 +1,100 @@
+import type { WebhookManifest } from '@tenon/connector';
+import type { Clock, Secret } from '@tenon/model';
+import type { Runtime } from '@tenon/runtime';
+import Fastify, { type FastifyInstance } from 'fastify';
+import { addIntake } from './intake.ts';
+import { addOperations } from './operations.ts';
+import type { Operator } from './operators.ts';
+import { sendProblem } from './problem.ts';
+
+/** A connection that webhooks may come in for. */
+export interface IntakeConnection {
+  readonly contract: string;
+  readonly webhooks: Readonly<Record<string, WebhookManifest>>;
+  /** Read at each delivery, so that a rotated secret counts at once. All are tried. */
+  secrets(): Promise<readonly Secret[]>;
+}
+
+export interface ServerOptions {
+  readonly runtime: Runtime;
+  readonly clock: Clock;
+  readonly host: string;
+  /** 0 takes a free port. */
+  readonly port: number;
+  readonly connections: ReadonlyMap<string, IntakeConnection>;
+  readonly operators: readonly Operator[];
+  /** Plans in force, for the health answer. */
+  readonly pipelines: readonly {
+    readonly name: string;
+    readonly version: number;
+    readonly planHash: string;
+  }[];
+  /** Told of each refused delivery and each failed handler; never of payloads. */
+  readonly log: (event: ServerLogEvent) => void;
+}
+
+export interface ServerLogEvent {
+  readonly code: string;
+  readonly message: string;
+  readonly connection?: string;
+  readonly event?: string;
+}
+
+export interface TenonServer {
+  readonly url: string;
+  /** Stops taking requests and waits for those under way. The runtime is the caller's to stop. */
+  close(): Promise<void>;
+}
+
+/** Largest body taken, webhooks included. */
+const BODY_BYTES_MAX = 1024 * 1024;
+/** A sender that has not finished its request by then is cut off (slow loris). */
+const REQUEST_TIMEOUT_MS = 30_000;
+
+/**
+ * Webhook intake and the operations API of `contracts/operations`, on one port. A server on a host other than loopback
+ * needs operators: the caller refuses that configuration before it gets here.
+ */
+export async function startServer(options: ServerOptions): Promise<TenonServer> {
+  const app = Fastify({
+    bodyLimit: BODY_BYTES_MAX,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    forceCloseConnections: 'idle',
+  });
+  readBodiesRaw(app);
+  app.setNotFoundHandler((request, reply) =>
+    sendProblem(reply, {
+      status: 404,
+      code: 'HTTP_ROUTE_UNKNOWN',
+      title: 'No such route',
+      detail: `${request.method} is not served here; contracts/operations lists what is`,
+    }),
+  );
+  app.setErrorHandler((error: Error & { statusCode?: number; code?: string }, _request, reply) => {
+    const status = error.statusCode ?? 500;
+    if (status < 500) {
+      return sendProblem(reply, {
+        status,
+        code: 'HTTP_REQUEST_REFUSED',
+        title: 'Bad request',
+        detail: error.message,
+      });
+    }
+    options.log({ code: 'HTTP_HANDLER_FAILED', message: error.message });
+    return sendProblem(reply, {
+      status: 500,
+      code: 'HTTP_HANDLER_FAILED',
+      title: 'The server failed; nothing was accepted',
+    });
+  });
+  addIntake(app, options);
+  addOperations(app, options);
+  const url = await app.listen({ host: options.host, port: options.port });
+  return { url, close: () => app.close() };
+}
+
+/** Signatures are over bytes: no body is parsed before its handler asks for it. */
+function readBodiesRaw(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+}

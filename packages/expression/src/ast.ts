@@ -70,19 +70,10 @@ export interface ParsedExpression {
   readonly errors: readonly ExpressionError[];
 }
 
-/** Parses CEL-JSON; always gives a tree, and says all that is wrong. */
-export declare function parseExpression(source: string): ParsedExpression;
-
 export type TemplatePart =
   | { readonly kind: 'text'; readonly text: string }
   /** `start`, `end` span the expression's text inside the scalar, without `${` and `}`. */
   | ({ readonly kind: 'expression'; readonly expression: ParsedExpression } & Span);
-
-/** Splits a scalar into text and `${ }` parts; `$${` is a literal `${`. */
-export declare function parseTemplate(scalar: string): {
-  readonly parts: readonly TemplatePart[];
-  readonly errors: readonly ExpressionError[];
-};
 
 /** A chain of names from a root identifier, as far as it is known statically: `steps.a.items[0].id`. */
 export interface Reference {
@@ -92,6 +83,3 @@ export interface Reference {
   /** Literal that the value is compared with, where it is: for enum checks and consumer contracts. */
   readonly comparedWith?: null | boolean | number | string;
 }
-
-/** Every reference in an expression whose root is not bound by a macro, with the elements macros range over as `*`. */
-export declare function references(ast: Expr): readonly Reference[];

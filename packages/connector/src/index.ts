@@ -1,5 +1,8 @@
-export * from './manifest.ts';
+export { type LoadedManifest, loadManifest } from './load-manifest.ts';
+export type * from './manifest.ts';
+export { connectorSchema } from './manifest-schema.ts';
 export type * from './operation-plan.ts';
 export { connectorRules } from './rules.ts';
+export { secretLooking, secretName } from './secret-literal.ts';
 export * from './transport.ts';
 export * from './webhook.ts';

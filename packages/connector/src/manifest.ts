@@ -1,6 +1,9 @@
-import type { Checked, FailureClass } from '@tenon/model';
+import type { FailureClass } from '@tenon/model';
 
-/** `connector.yaml`, parsed: durations in milliseconds, defaults filled in, expressions kept as text. JSON-safe. */
+/**
+ * `connector.yaml`, parsed: durations in milliseconds, defaults filled in, expressions kept as text (`when` and `found`
+ * without their `${ }`). JSON-safe. Made by `loadManifest`.
+ */
 export interface ConnectorManifest {
   readonly name: string;
   readonly version: string;
@@ -58,6 +61,8 @@ export interface OperationDefaults {
     readonly openForMs: number;
     readonly probes: number;
   };
+  /** Calls in flight at most. Default 64. */
+  readonly inFlightMax: number;
   /** First match wins; the operation's own rules come before these, the built-in table after. */
   readonly failures: readonly FailureRule[];
 }
@@ -65,7 +70,7 @@ export interface OperationDefaults {
 export interface FailureRule {
   /** `429`, `5xx`, `4xx`, `default`. */
   readonly status: string;
-  /** CEL-JSON over `status`, `headers` (lower-case names) and `body`. */
+  /** CEL-JSON over `status`, `headers` (lower-case names) and `body`, without `${ }`. */
   readonly when?: string;
   readonly class: FailureClass;
   readonly action?: 'refreshOnce';
@@ -102,12 +107,14 @@ export interface OperationManifest {
  */
 export interface ProbeManifest {
   readonly operation: string;
+  /** As written: texts keep their `${ }`. */
   readonly with: Readonly<Record<string, unknown>>;
   readonly found: string;
   /** Wait before believing in absence. Default 1 s. */
   readonly settleMs: number;
 }
 
+/** `out` and `items` are JSON Pointers into the body; `items` defaults to `''`, the body itself. */
 export type PaginationManifest =
   | { readonly type: 'cursor'; readonly in: string; readonly out: string; readonly items: string }
   | { readonly type: 'page'; readonly in: string; readonly items: string; readonly start: number }
@@ -116,15 +123,12 @@ export type PaginationManifest =
 
 export interface WebhookManifest {
   readonly verify: 'standard-webhooks' | 'stripe' | 'github' | 'slack';
-  /** Oldest and newest timestamp taken. Default 5 min. */
+  /** How far a delivery's timestamp may lie from ours, either way. Default 5 min. */
   readonly toleranceMs: number;
-  /** Header (lower case) or JSON Pointer (`/id`) of the delivery id. */
+  /** Header (lower case) or JSON Pointer (`/id`) of the delivery id. Default: the scheme's own. */
   readonly id: string;
   /** JSON Pointer of the value that orders events of one entity. */
   readonly order?: string;
   /** Where the event's type stands, when one URL receives several: JSON Pointer or header; default: the last part of the URL. */
   readonly type?: string;
 }
-
-/** Parses and checks one `connector.yaml` by itself (its agreement with the contract is checked by `pipeline`). */
-export declare function loadManifest(file: string, text: string): Checked<ConnectorManifest>;

@@ -1,0 +1,282 @@
+import { failureClasses } from '@tenon/model';
+import type { SchemaObject } from '@tenon/schema';
+
+/** A host name or address, with an optional port; no scheme, path, user or wildcard. */
+const HOST = '^(?:\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)(?::[0-9]{1,5})?$';
+
+/**
+ * JSON Schema of `connector.yaml`: what editors complete from and what `loadManifest` checks. `x-tenon-kind` names a
+ * check that a pattern cannot say well: `duration`, `expression`, `host`, `secretFree`.
+ */
+export const connectorSchema: SchemaObject = {
+  $schema: 'https://json-schema.org/draft/2020-12/schema',
+  $id: 'https://tenon.dev/schema/v1/connector.schema.json',
+  title: 'Tenon connector',
+  description: 'What a connector can do, with which rights, and what its answers mean.',
+  ...closed(
+    {
+      apiVersion: { const: 'tenon/v1' },
+      kind: { const: 'Connector' },
+      metadata: closed(
+        {
+          name: name('Name in the workspace; steps call `name.operation`.'),
+          version: text('Semantic version of the connector.', '^\\d+\\.\\d+\\.\\d+(-[0-9A-Za-z.-]+)?$'),
+          owner: text('Team that answers for the connector.'),
+        },
+        ['name', 'version', 'owner'],
+      ),
+      contract: name('Folder under `contracts/` that it speaks.'),
+      transport: name('`http` (default), or a transport that the connector’s own code provides.'),
+      auth: {
+        type: 'array',
+        description: 'Ways to prove who calls; the connection holds the credentials.',
+        items: { $ref: '#/$defs/auth' },
+      },
+      identities: map(
+        { type: 'array', items: text('A scope.') },
+        'Identity → scopes it is granted. Keep readers and writers apart.',
+      ),
+      egress: {
+        type: 'array',
+        description: 'Hosts it may talk to besides the connection’s own base URL.',
+        items: { type: 'string', pattern: HOST, 'x-tenon-kind': 'host' },
+      },
+      defaults: closed(
+        {
+          timeout: duration('Total time for one attempt. Default 10s.'),
+          rateLimit: closed(
+            {
+              quota: count('Calls allowed in a window.'),
+              window: duration('Length of the window.'),
+              key: text('What the quota is counted by: `connection` (default), `account` …'),
+              headers: { type: 'array', items: { enum: ['RateLimit', 'X-RateLimit', 'Retry-After'] } },
+            },
+            ['quota', 'window'],
+          ),
+          breaker: closed(
+            {
+              failureRate: {
+                type: 'number',
+                exclusiveMinimum: 0,
+                maximum: 1,
+                description: 'Share of failed calls that opens it.',
+              },
+              window: duration('Time over which the share is taken.'),
+              minimum: count('Calls in the window before it may open.'),
+              openFor: duration('How long it stays open.'),
+              probes: count('Calls let through to see whether to close.'),
+            },
+            ['failureRate', 'window'],
+          ),
+          inFlight: count('Calls in flight at most. Default 64.'),
+          failures: { $ref: '#/$defs/failures' },
+        },
+        [],
+      ),
+      operations: map(
+        { $ref: '#/$defs/operation' },
+        'Operations of the contract in use; others cannot be called.',
+        1,
+      ),
+      webhooks: map({ $ref: '#/$defs/webhook' }, 'Events of the contract that arrive as webhooks.'),
+      health: closed({ operation: text('A read without effect.') }, ['operation']),
+      sandbox: closed(
+        {
+          server: text('Base URL of the vendor’s sandbox.', '^https?://'),
+          synthetic: { type: 'boolean', description: 'Its data is made up: tests may write there.' },
+        },
+        ['server'],
+      ),
+    },
+    ['apiVersion', 'kind', 'metadata', 'contract', 'operations'],
+  ),
+  $defs: {
+    auth: {
+      oneOf: [
+        closed(
+          {
+            id: name('Credentials are given under this id.'),
+            type: { const: 'apiKey' },
+            in: { enum: ['header', 'query', 'cookie'] },
+            name: text('Name of the header, query parameter or cookie.'),
+            prefix: text('Put before the key, with its space: `"Token "`.'),
+          },
+          ['id', 'type', 'in', 'name'],
+        ),
+        closed({ id: name('Credentials are given under this id.'), type: { const: 'bearer' } }, [
+          'id',
+          'type',
+        ]),
+        closed({ id: name('Credentials are given under this id.'), type: { const: 'basic' } }, [
+          'id',
+          'type',
+        ]),
+        closed(
+          {
+            id: name('Credentials are given under this id.'),
+            type: { const: 'oauth2' },
+            flow: { enum: ['clientCredentials'] },
+            tokenUrl: text('Relative to the base URL, or absolute with its host in `egress`.'),
+            clientAuth: {
+              enum: ['basic', 'body'],
+              description: 'How the client says who it is. Default `basic`.',
+            },
+            maxTtl: duration('A token is not used longer than this, whatever the server says.'),
+          },
+          ['id', 'type', 'flow', 'tokenUrl'],
+        ),
+      ],
+    },
+    failures: {
+      type: 'array',
+      description: 'What an answer means. First match wins.',
+      items: closed(
+        {
+          status: {
+            description: '`429`, `5xx`, `default`.',
+            anyOf: [
+              { type: 'integer', minimum: 100, maximum: 599 },
+              { type: 'string', pattern: '^([1-5][0-9]{2}|[1-5][xX]{2}|default)$' },
+            ],
+          },
+          when: {
+            type: 'string',
+            'x-tenon-kind': 'expression',
+            description: 'CEL-JSON over `status`, `headers` and `body`, in `${ }`.',
+          },
+          class: { enum: Object.keys(failureClasses) },
+          action: { enum: ['refreshOnce'], description: 'Refresh the credential and send once more.' },
+        },
+        ['status', 'class'],
+      ),
+    },
+    operation: closed(
+      {
+        effect: {
+          enum: ['read', 'create', 'update', 'delete', 'send'],
+          description: 'What it changes in the other system.',
+        },
+        scopes: { type: 'array', items: text('A scope.'), description: 'Scopes it needs.' },
+        idempotency: { $ref: '#/$defs/idempotency' },
+        probe: closed(
+          {
+            operation: text('A read that settles whether the effect happened.'),
+            by: text(
+              'Short form: field of the request body and of the listed items, and query parameter, that all hold the same id.',
+            ),
+            with: map({}, 'Its input; expressions over `request` and `key`.'),
+            found: {
+              type: 'string',
+              'x-tenon-kind': 'expression',
+              description: 'The effect, or null: proof that there is none.',
+            },
+            settle: duration('Wait before believing in absence. Default 1s.'),
+          },
+          ['operation'],
+        ),
+        compensation: closed(
+          { operation: text('The effect that undoes this one.'), within: duration('How long it can.') },
+          ['operation'],
+        ),
+        pagination: { $ref: '#/$defs/pagination' },
+        concurrency: { enum: ['etag'], description: 'Writes carry the version read.' },
+        timeout: duration('Total time for one attempt.'),
+        failures: { $ref: '#/$defs/failures' },
+      },
+      ['effect'],
+    ),
+    idempotency: {
+      oneOf: [
+        closed(
+          {
+            mode: { const: 'header' },
+            name: text('Header that carries the key.', '^[A-Za-z0-9-]+$'),
+            retention: duration('How long the target remembers keys.'),
+          },
+          ['mode', 'name'],
+        ),
+        ...['natural', 'upsert', 'checkFirst', 'none'].map((mode) =>
+          closed({ mode: { const: mode } }, ['mode']),
+        ),
+      ],
+    },
+    pagination: {
+      oneOf: [
+        closed(
+          {
+            type: { const: 'cursor' },
+            in: text('Parameter.'),
+            out: pointer('Next cursor.'),
+            items: pointer('List.'),
+          },
+          ['type', 'in', 'out'],
+        ),
+        closed(
+          {
+            type: { const: 'page' },
+            in: text('Parameter.'),
+            items: pointer('List.'),
+            start: { type: 'integer', minimum: 0 },
+          },
+          ['type', 'in'],
+        ),
+        closed(
+          {
+            type: { const: 'offset' },
+            in: text('Parameter.'),
+            items: pointer('List.'),
+            limit: text('Parameter.'),
+          },
+          ['type', 'in', 'limit'],
+        ),
+        closed({ type: { const: 'link' }, items: pointer('List.') }, ['type']),
+      ],
+    },
+    webhook: closed(
+      {
+        verify: {
+          enum: ['standard-webhooks', 'stripe', 'github', 'slack'],
+          description: 'Signature scheme.',
+        },
+        tolerance: duration('Oldest and newest timestamp taken. Default 5m.'),
+        id: text('Header (lower case) or JSON Pointer of the delivery id.'),
+        order: pointer('Value that orders events of one entity.'),
+        type: text('Where the event’s type stands, when one URL receives several: JSON Pointer or header.'),
+      },
+      ['verify'],
+    ),
+  },
+};
+
+function closed(properties: Record<string, SchemaObject>, required: readonly string[]): SchemaObject {
+  return { type: 'object', properties, required, additionalProperties: false };
+}
+
+function map(values: SchemaObject, description: string, minProperties?: number): SchemaObject {
+  return {
+    type: 'object',
+    description,
+    additionalProperties: values,
+    ...(minProperties !== undefined && { minProperties }),
+  };
+}
+
+function text(description: string, pattern?: string): SchemaObject {
+  return { type: 'string', minLength: 1, description, ...(pattern !== undefined && { pattern }) };
+}
+
+function name(description: string): SchemaObject {
+  return text(description, '^[A-Za-z][A-Za-z0-9_-]*$');
+}
+
+function pointer(description: string): SchemaObject {
+  return text(`${description} A JSON Pointer into the body.`, '^/');
+}
+
+function count(description: string): SchemaObject {
+  return { type: 'integer', minimum: 1, description };
+}
+
+function duration(description: string): SchemaObject {
+  return { type: 'string', pattern: '^([0-9]+(ms|s|m|h|d))+$', description, 'x-tenon-kind': 'duration' };
+}

@@ -1,0 +1,192 @@
+import { didYouMean, isObject, isSecretReference, type Json, parseDuration, toPointer } from '@tenon/model';
+import { definitionName, isSchemaObject, type JsonSchema, type SchemaObject } from '@tenon/schema';
+import { secretLooking } from './secret-literal.ts';
+
+/** One way in which a document written by a person does not fit the schema of its kind. */
+export interface ShapeIssue {
+  readonly kind: 'unknown' | 'missing' | 'invalid' | 'duration' | 'host';
+  /** Of the member at fault; of the object where a member is missing. */
+  readonly pointer: string;
+  readonly message: string;
+  readonly fix?: string;
+}
+
+/**
+ * Walks a value along a schema of the subset that `connectorSchema` uses. Ajv gives the same verdict (a test holds the
+ * two together) but not the sentence a person needs: it reports every branch of a `oneOf`, where one discriminator
+ * already says which was meant, and knows nothing of near misses.
+ */
+export function checkShape(schema: SchemaObject, value: unknown): readonly ShapeIssue[] {
+  const issues: ShapeIssue[] = [];
+  visit(schema, value, []);
+  return issues;
+
+  function visit(given: JsonSchema, here: unknown, tokens: readonly (string | number)[]): void {
+    const node = resolve(given);
+    if (node === undefined) return;
+    const kind = node['x-tenon-kind'];
+    if (Array.isArray(node.oneOf)) visitUnion(node.oneOf.filter(isSchemaObject), here, tokens);
+    else if (Array.isArray(node.anyOf)) {
+      if (!node.anyOf.some((branch) => isSchemaObject(branch) && checkShape(branch, here).length === 0))
+        invalid(tokens, `expected ${node.description ?? 'another value'}`);
+    } else if (Array.isArray(node.enum) || node.const !== undefined) visitLiteral(node, here, tokens);
+    else if (node.type === undefined) return;
+    else if (!isOfType(here, String(node.type)))
+      invalid(tokens, `expected ${article(String(node.type))}, found ${describe(here)}`);
+    else if (typeof here === 'string') visitText(node, here, tokens, kind);
+    else if (typeof here === 'number') visitNumber(node, here, tokens);
+    else if (Array.isArray(here))
+      for (const [index, item] of here.entries()) visit(node.items ?? true, item, [...tokens, index]);
+    else if (isObject(here)) visitObject(node, here, tokens);
+  }
+
+  function visitObject(
+    node: SchemaObject,
+    here: Record<string, unknown>,
+    tokens: readonly (string | number)[],
+  ): void {
+    const known = node.properties ?? {};
+    for (const name of node.required ?? [])
+      if (here[name] === undefined)
+        add('missing', tokens, `\`${name}\` is missing`, descriptionOf(known[name], name));
+    for (const [name, member] of Object.entries(here)) {
+      const at = [...tokens, name];
+      if (Object.hasOwn(known, name)) visit(known[name]!, member, at);
+      else if (isSchemaObject(node.additionalProperties)) visit(node.additionalProperties, member, at);
+      else if (node.additionalProperties === false) unknown(name, Object.keys(known), at);
+    }
+    if (node.minProperties !== undefined && Object.keys(here).length < node.minProperties)
+      invalid(tokens, `expected at least ${node.minProperties} member`);
+  }
+
+  function unknown(name: string, candidates: readonly string[], at: readonly (string | number)[]): void {
+    const meant = didYouMean(name, candidates);
+    add(
+      'unknown',
+      at,
+      `there is no \`${name}\` here`,
+      meant === undefined ? `use one of ${candidates.map(quote).join(', ')}` : `did you mean \`${meant}\`?`,
+    );
+  }
+
+  /** The branch whose one `const` member the value names; else the discriminator itself is at fault. */
+  function visitUnion(
+    branches: readonly SchemaObject[],
+    here: unknown,
+    tokens: readonly (string | number)[],
+  ): void {
+    if (!isObject(here)) {
+      invalid(tokens, `expected an object, found ${describe(here)}`);
+      return;
+    }
+    const key = discriminator(branches);
+    const meant = branches.find((branch) => constOf(branch, key) === here[key]);
+    const literals = branches.map((branch) => constOf(branch, key) ?? null);
+    if (meant !== undefined) visit(meant, here, tokens);
+    else if (here[key] === undefined)
+      add('missing', tokens, `\`${key}\` is missing`, `use one of ${literals.map(quote).join(', ')}`);
+    else visitLiteral({ enum: literals }, here[key], [...tokens, key]);
+  }
+
+  function visitLiteral(node: SchemaObject, here: unknown, tokens: readonly (string | number)[]): void {
+    const allowed = node.enum ?? [node.const ?? null];
+    if (allowed.some((literal) => literal === here)) return;
+    const meant = typeof here === 'string' ? didYouMean(here, allowed.map(String)) : undefined;
+    const fix = meant === undefined ? `use ${allowed.map(quote).join(' or ')}` : `did you mean \`${meant}\`?`;
+    add('invalid', tokens, `expected one of ${allowed.map(quote).join(', ')}, found ${describe(here)}`, fix);
+  }
+
+  function visitText(
+    node: SchemaObject,
+    here: string,
+    tokens: readonly (string | number)[],
+    kind: unknown,
+  ): void {
+    if (kind === 'duration') {
+      if (parseDuration(here) === undefined) add('duration', tokens, `${describe(here)} is no duration`);
+    } else if (kind === 'host') {
+      if (!matches(node, here)) add('host', tokens, `${describe(here)} is no host name`);
+    } else if (here.length < (node.minLength ?? 0)) invalid(tokens, 'expected a text that is not empty');
+    else if (!matches(node, here))
+      invalid(tokens, `${describe(here)} does not have the form ${node.pattern}`, node.description);
+  }
+
+  function visitNumber(node: SchemaObject, here: number, tokens: readonly (string | number)[]): void {
+    if (node.minimum !== undefined && here < node.minimum)
+      invalid(tokens, `expected at least ${node.minimum}, found ${here}`);
+    if (node.maximum !== undefined && here > node.maximum)
+      invalid(tokens, `expected at most ${node.maximum}, found ${here}`);
+    if (node.exclusiveMinimum !== undefined && here <= node.exclusiveMinimum)
+      invalid(tokens, `expected more than ${node.exclusiveMinimum}, found ${here}`);
+  }
+
+  function resolve(given: JsonSchema): SchemaObject | undefined {
+    if (!isSchemaObject(given)) return undefined;
+    const definition = definitionName(given);
+    const target = definition === undefined ? given : schema.$defs?.[definition];
+    return isSchemaObject(target) ? target : undefined;
+  }
+
+  function invalid(tokens: readonly (string | number)[], message: string, fix?: string): void {
+    add('invalid', tokens, message, fix);
+  }
+
+  function add(
+    kind: ShapeIssue['kind'],
+    tokens: readonly (string | number)[],
+    message: string,
+    fix?: string,
+  ): void {
+    issues.push({ kind, pointer: toPointer(tokens), message, ...(fix !== undefined && { fix }) });
+  }
+}
+
+function matches(node: SchemaObject, text: string): boolean {
+  return node.pattern === undefined || new RegExp(node.pattern, 'u').test(text);
+}
+
+function discriminator(branches: readonly SchemaObject[]): string {
+  const first = branches[0]?.properties ?? {};
+  return Object.keys(first).find((key) => constOf(branches[0]!, key) !== undefined) ?? 'type';
+}
+
+function constOf(branch: SchemaObject, key: string): Json | undefined {
+  const property = branch.properties?.[key];
+  return isSchemaObject(property) ? property.const : undefined;
+}
+
+function descriptionOf(schema: JsonSchema | undefined, name: string): string | undefined {
+  return isSchemaObject(schema) && schema.description !== undefined
+    ? `add \`${name}\`: ${schema.description}`
+    : undefined;
+}
+
+function isOfType(value: unknown, type: string): boolean {
+  if (type === 'object') return isObject(value);
+  if (type === 'array') return Array.isArray(value);
+  if (type === 'integer') return Number.isInteger(value);
+  return typeof value === type;
+}
+
+function article(type: string): string {
+  if (type === 'string') return 'a text';
+  if (type === 'array') return 'a list';
+  return /^[aeiou]/.test(type) ? `an ${type}` : `a ${type}`;
+}
+
+/** Longest text quoted back from a document. */
+const QUOTED_MAX = 40;
+
+/** What stands there, for a message. A long text, or one that looks like a secret, is not quoted: it may be pasted by mistake. */
+function describe(value: unknown): string {
+  if (value === null) return 'nothing (null)';
+  if (Array.isArray(value)) return 'a list';
+  if (isObject(value)) return 'an object';
+  if (typeof value !== 'string') return `the ${typeof value} ${String(value)}`;
+  const quotable = value.length <= QUOTED_MAX && secretLooking(value) === undefined;
+  return quotable || isSecretReference(value) ? `\`${value}\`` : 'a text';
+}
+
+function quote(value: unknown): string {
+  return `\`${String(value)}\``;
+}

@@ -1,8 +1,15 @@
+export { type HttpTransportOptions, httpTransport } from './http/http-transport.ts';
 export { type LoadedManifest, loadManifest } from './load-manifest.ts';
 export type * from './manifest.ts';
 export { connectorSchema } from './manifest-schema.ts';
 export type * from './operation-plan.ts';
 export { connectorRules } from './rules.ts';
 export { secretLooking, secretName } from './secret-literal.ts';
+export {
+  type EnvFileSecretStoreOptions,
+  envFileSecretStore,
+  SecretUnavailableError,
+  type SecretUse,
+} from './secrets.ts';
 export * from './transport.ts';
 export * from './webhook.ts';

@@ -57,5 +57,7 @@ export interface ConnectorModule {
   readonly transports?: Readonly<Record<string, (context: TransportContext) => Transport>>;
 }
 
-/** The HTTP transport on undici: pooled, host-checked, deadline-bound. */
-export declare function httpTransport(context: TransportContext): Transport;
+/** Keeps a connector module's shape checked where it is written: `export default defineConnector({ transports: { smtp } })`. */
+export function defineConnector(module: ConnectorModule): ConnectorModule {
+  return module;
+}

@@ -1,0 +1,195 @@
+import { Secret, type SecretReference } from '@tenon/model';
+import { describe, expect, it } from 'vitest';
+import {
+  type FaultServer,
+  faultServer,
+  json,
+  operationPlan,
+  transportContext,
+} from '../http/fault-server.ts';
+import { httpTransport } from '../http/http-transport.ts';
+import type { AuthScheme } from '../manifest.ts';
+import type { ConnectionConfig, Transport } from '../transport.ts';
+
+const oauth: AuthScheme = {
+  id: 'o',
+  type: 'oauth2',
+  flow: 'clientCredentials',
+  tokenUrl: '/oauth/token',
+  clientAuth: 'basic',
+};
+const oauthCredentials = { o: { clientId: 'env:ID', clientSecret: 'env:SECRET' } } as const;
+
+/** A server whose tokens can be revoked, and a transport to it whose secrets can be rotated. */
+async function issuer(change: Partial<ConnectionConfig> = {}, answer: Record<string, unknown> = {}) {
+  const state = { valid: '', issued: 0, refuseAll: false, delayMs: 0 };
+  const secrets: Record<string, string> = { 'env:ID': 'id', 'env:SECRET': 's:1' };
+  const server = await faultServer((seen, response) => {
+    if (seen.url.startsWith('/oauth/token')) {
+      state.issued++;
+      state.valid = `token-${state.issued}`;
+      const token = { access_token: state.valid, token_type: 'Bearer', expires_in: 3600, ...answer };
+      setTimeout(() => json(response, 200, token), state.delayMs);
+    } else if (!state.refuseAll && seen.headers.authorization === `Bearer ${state.valid}`)
+      json(response, 200, {});
+    else json(response, 401, {});
+  });
+  const base = transportContext(server.baseUrl, { credentials: oauthCredentials, ...change });
+  const transport = httpTransport({
+    ...base,
+    secrets: {
+      resolve: async (reference: SecretReference) => new Secret(reference, secrets[reference] ?? 'x'),
+    },
+  });
+  return {
+    state,
+    secrets,
+    server,
+    transport,
+    [Symbol.asyncDispose]: async () => {
+      await server[Symbol.asyncDispose]();
+      await transport.close();
+    },
+  };
+}
+
+function tokenRequests(server: FaultServer) {
+  return server.seen.filter(({ url }) => url === '/oauth/token');
+}
+
+function callWith(transport: Transport, schemes: readonly AuthScheme[], scopes: readonly string[] = []) {
+  return transport.call({ operation: operationPlan({ auth: schemes, scopes }), input: {} });
+}
+
+describe('static credentials', () => {
+  const credentials = {
+    key: { value: 'env:KEY' },
+    token: { token: 'env:TOKEN' },
+    login: { username: 'env:USER', password: 'env:PASSWORD' },
+  } as const;
+
+  it.each<[AuthScheme, (seen: { url: string; headers: Record<string, unknown> }) => unknown, string]>([
+    [{ id: 'key', type: 'apiKey', in: 'header', name: 'X-Key' }, (seen) => seen.headers['x-key'], 'k&1'],
+    [
+      { id: 'key', type: 'apiKey', in: 'header', name: 'Authorization', prefix: 'Token ' },
+      (seen) => seen.headers['authorization'],
+      'Token k&1',
+    ],
+    [
+      { id: 'key', type: 'apiKey', in: 'query', name: 'api key' },
+      (seen) => seen.url,
+      '/things?api%20key=k%261',
+    ],
+    [{ id: 'key', type: 'apiKey', in: 'cookie', name: 'sid' }, (seen) => seen.headers['cookie'], 'sid=k%261'],
+    [{ id: 'token', type: 'bearer' }, (seen) => seen.headers['authorization'], 'Bearer t'],
+    [
+      { id: 'login', type: 'basic' },
+      (seen) => seen.headers['authorization'],
+      `Basic ${Buffer.from('u:p').toString('base64')}`,
+    ],
+  ])('%j is put on the request', async (scheme, read, expected) => {
+    await using test = await issuer({
+      credentials: { [scheme.id]: credentials[scheme.id as keyof typeof credentials] },
+    });
+    Object.assign(test.secrets, { 'env:KEY': 'k&1', 'env:TOKEN': 't', 'env:USER': 'u', 'env:PASSWORD': 'p' });
+    await callWith(test.transport, [scheme]);
+    expect(read(test.server.seen[0]!)).toBe(expected);
+  });
+
+  it('are missing: not sent, and the message says which', async () => {
+    await using test = await issuer({ credentials: {} });
+    expect(await callWith(test.transport, [{ id: 'key', type: 'bearer' }])).toMatchObject({
+      failure: { class: 'auth', code: 'AUTH_CREDENTIALS_MISSING', delivery: 'notSent' },
+    });
+    expect(test.server.seen).toEqual([]);
+  });
+
+  it('that were rotated are read again after a 401, once; unchanged ones are not sent twice', async () => {
+    await using test = await issuer({ credentials: { token: { token: 'env:TOKEN' } } });
+    test.state.valid = 'new';
+    test.secrets['env:TOKEN'] = 'old';
+    expect(await callWith(test.transport, [{ id: 'token', type: 'bearer' }])).toMatchObject({
+      failure: { class: 'auth', status: 401 },
+    });
+    expect(test.server.seen).toHaveLength(1);
+    test.secrets['env:TOKEN'] = 'new';
+    expect(await callWith(test.transport, [{ id: 'token', type: 'bearer' }])).toMatchObject({ ok: true });
+    expect(test.server.seen).toHaveLength(3);
+  });
+});
+
+describe('client credentials', () => {
+  it('are exchanged once for 50 callers', async () => {
+    await using test = await issuer();
+    test.state.delayMs = 30;
+    const results = await Promise.all(Array.from({ length: 50 }, () => callWith(test.transport, [oauth])));
+    expect(results.every(({ ok }) => ok)).toBe(true);
+    expect(tokenRequests(test.server)).toHaveLength(1);
+    // RFC 6749 §2.3.1: both are form-encoded before they are joined.
+    expect(tokenRequests(test.server)[0]?.headers.authorization).toBe(
+      `Basic ${Buffer.from('id:s%3A1').toString('base64')}`,
+    );
+  });
+
+  it('are renewed once for 50 callers whose token was revoked, and each is sent once more', async () => {
+    await using test = await issuer();
+    await callWith(test.transport, [oauth]);
+    test.state.valid = 'revoked';
+    test.server.seen.length = 0;
+    const results = await Promise.all(Array.from({ length: 50 }, () => callWith(test.transport, [oauth])));
+    expect(results.every(({ ok }) => ok)).toBe(true);
+    expect(tokenRequests(test.server)).toHaveLength(1);
+    expect(test.server.seen).toHaveLength(1 + 50 + 50);
+  });
+
+  it('are refused for good after one renewal', async () => {
+    await using test = await issuer();
+    test.state.refuseAll = true;
+    expect(await callWith(test.transport, [oauth])).toMatchObject({
+      failure: { class: 'auth', delivery: 'answered', status: 401 },
+    });
+    expect(test.server.seen.filter(({ url }) => url === '/things')).toHaveLength(2);
+  });
+
+  it('ask for the scopes of the operation and no more', async () => {
+    await using test = await issuer();
+    await callWith(test.transport, [oauth], ['things.read']);
+    await callWith(test.transport, [oauth], ['things.read']);
+    await callWith(test.transport, [oauth], ['things.write']);
+    expect(tokenRequests(test.server).map(({ body }) => new URLSearchParams(body).get('scope'))).toEqual([
+      'things.read',
+      'things.write',
+    ]);
+  });
+
+  it.each([
+    [
+      'refused',
+      401,
+      { error: 'invalid_client', error_description: 'secret s:1 is wrong' },
+      'auth',
+      'AUTH_TOKEN_REFUSED',
+    ],
+    ['unavailable', 503, {}, 'transient', 'AUTH_TOKEN_UNAVAILABLE'],
+    ['nonsense', 200, { hello: 1 }, 'auth', 'AUTH_TOKEN_REFUSED'],
+  ])(
+    'whose token is %s: nothing is sent, nothing is told',
+    async (_name, status, body, failureClass, code) => {
+      await using test = await issuer();
+      test.server.handler = (_seen, response) => json(response, status, body);
+      const result = await callWith(test.transport, [oauth]);
+      expect(result).toMatchObject({ failure: { class: failureClass, code, delivery: 'notSent' } });
+      expect(JSON.stringify(result)).not.toContain('s:1');
+      expect(test.server.seen.every(({ url }) => url === '/oauth/token')).toBe(true);
+    },
+  );
+
+  it('do not hold a caller past its deadline', async () => {
+    await using test = await issuer();
+    test.server.handler = () => {};
+    const operation = operationPlan({ auth: [oauth], timeoutMs: 100 });
+    expect(await test.transport.call({ operation, input: {} })).toMatchObject({
+      failure: { class: 'timeout', delivery: 'notSent' },
+    });
+  });
+});

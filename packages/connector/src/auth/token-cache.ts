@@ -1,0 +1,55 @@
+import type { Clock, Secret } from '@tenon/model';
+import type { IssuedToken } from './token-client.ts';
+
+interface HeldToken {
+  readonly token: Secret;
+  readonly expiresAtMs: number;
+}
+
+/** A token is not used in the last tenth of its life, at most 30 s: it could expire on the way. */
+const SKEW_SHARE = 0.1;
+const SKEW_MS_MAX = 30_000;
+/** Life of a token whose server states none. */
+const LIFETIME_MS_DEFAULT = 300_000;
+
+/**
+ * One token, shared. States: empty → fetching → held → (expired, refused) → fetching. While fetching, every caller
+ * waits on the same request (single flight); a failed fetch leaves it empty, and the next caller tries again. Nothing
+ * survives a crash: a token is cheap to get again.
+ */
+export class TokenCache {
+  readonly #clock: Clock;
+  readonly #fetch: () => Promise<IssuedToken>;
+  readonly #maxTtlMs: number;
+  #held: HeldToken | undefined;
+  #flight: Promise<Secret> | undefined;
+
+  constructor(clock: Clock, fetch: () => Promise<IssuedToken>, maxTtlMs = Number.POSITIVE_INFINITY) {
+    this.#clock = clock;
+    this.#fetch = fetch;
+    this.#maxTtlMs = maxTtlMs;
+  }
+
+  get(): Promise<Secret> {
+    const held = this.#held;
+    if (held !== undefined && this.#clock.now() < held.expiresAtMs) return Promise.resolve(held.token);
+    this.#flight ??= this.#renew().finally(() => {
+      this.#flight = undefined;
+    });
+    return this.#flight;
+  }
+
+  /** The server refused `token`: it is dropped, unless another caller has replaced it already. */
+  refused(token: Secret): void {
+    if (this.#held?.token === token) this.#held = undefined;
+  }
+
+  async #renew(): Promise<Secret> {
+    this.#held = undefined;
+    const { token, expiresInMs = LIFETIME_MS_DEFAULT } = await this.#fetch();
+    const lifetimeMs = Math.min(expiresInMs, this.#maxTtlMs);
+    const skewMs = Math.min(SKEW_MS_MAX, lifetimeMs * SKEW_SHARE);
+    this.#held = { token, expiresAtMs: this.#clock.now() + lifetimeMs - skewMs };
+    return token;
+  }
+}

@@ -1,0 +1,173 @@
+import { type Failure, isObject, type Json, type JsonObject, sha256 } from '@tenon/model';
+import type { HttpBinding, OperationPlan } from '../operation-plan.ts';
+import type { CallRequest } from '../transport.ts';
+import { encodeBody } from './body.ts';
+import { ACCEPT_ENCODING, type WireRequest } from './exchange.ts';
+import { requestFailure } from './failures.ts';
+import { encodeStrict, serialiseField } from './serialise.ts';
+
+/** A request before credentials are put on it. */
+export interface DraftRequest {
+  readonly url: URL;
+  readonly method: string;
+  readonly headers: Record<string, string>;
+  readonly cookies: string[];
+  readonly body?: Uint8Array | string;
+}
+
+/** The request that an input stands for, or why none can be made; nothing has been sent. */
+export function buildRequest(baseUrl: URL, request: CallRequest, http: HttpBinding): DraftRequest | Failure {
+  const { input } = request;
+  const query: (readonly [string, string])[] = [];
+  const headers: Record<string, string> = baseHeaders(request, http);
+  const cookies: string[] = [];
+  let path = http.path;
+
+  for (const field of http.parameters) {
+    const value = input[field.key];
+    if (value === undefined) continue;
+    if (field.in === 'path') {
+      const { text } = serialiseField(field, value);
+      if (value === null || scalarIsEmpty(value) || DOT_SEGMENT.test(text))
+        return requestFailure(
+          'HTTP_PATH_UNSAFE',
+          `path parameter ${field.name} would name another path`,
+          `/${field.key}`,
+        );
+      path = path.replaceAll(`{${field.name}}`, () => text);
+    } else if (value === null) {
+    } else if (field.in === 'query') {
+      query.push(...serialiseField(field, value).pairs);
+    } else if (field.in === 'querystring') {
+      query.push(...wholeQuery(value));
+    } else if (field.in === 'header') {
+      headers[field.name.toLowerCase()] = serialiseField(field, value).text;
+    } else if (field.in === 'cookie') {
+      cookies.push(...serialiseField(field, value).pairs.map(([name, text]) => `${name}=${text}`));
+    }
+  }
+
+  const missingKey = addIdempotencyKey(request, headers);
+  if (missingKey !== undefined) return missingKey;
+  for (const [name, value] of Object.entries(headers))
+    if (!HEADER_VALUE.test(value))
+      return requestFailure('HTTP_HEADER_UNSAFE', `header ${name} holds characters that no header may hold`);
+
+  let body: Uint8Array | string | undefined;
+  const given = input['body'];
+  if (given !== undefined && http.bodyTypes.length > 0) {
+    const encoded = encodeBody(http.bodyTypes, given);
+    if (encoded === undefined)
+      return requestFailure(
+        'HTTP_BODY_UNENCODABLE',
+        `no way to write this body as ${http.bodyTypes.join(' or ')}`,
+        '/body',
+      );
+    headers['content-type'] = encoded.contentType;
+    body = encoded.bytes;
+  }
+  return {
+    url: urlOf(baseUrl, path, query),
+    method: http.method,
+    headers,
+    cookies,
+    ...(body !== undefined && { body }),
+  };
+}
+
+/** A text, list or object that would leave its place in the path empty, and so name the collection above it. */
+function scalarIsEmpty(value: Json): boolean {
+  return value === '' || (typeof value === 'object' && value !== null && Object.keys(value).length === 0);
+}
+
+/** `.` and `..`, in any spelling, walk up the path when the URL is read. */
+const DOT_SEGMENT = /^(?:\.|%2e){1,2}$/i;
+
+/** Visible ASCII, spaces and tabs inside, and Latin-1 (RFC 9110 §5.5): nothing that ends a line. */
+const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+
+/** The path goes below the base URL's own path, never in place of it. */
+export function urlOf(baseUrl: URL, path: string, query: readonly (readonly [string, string])[]): URL {
+  const base = `${baseUrl.origin}${baseUrl.pathname.replace(/\/+$/, '')}`;
+  const fixed = baseUrl.search === '' ? [] : [baseUrl.search.slice(1)];
+  const search = [...fixed, ...query.map(([name, value]) => `${name}=${value}`)].join('&');
+  return new URL(`${base}${path.startsWith('/') ? path : `/${path}`}${search === '' ? '' : `?${search}`}`);
+}
+
+function wholeQuery(value: Json): (readonly [string, string])[] {
+  if (!isObject(value)) return [];
+  return Object.entries(value).flatMap(([name, member]) =>
+    (Array.isArray(member) ? member : [member])
+      .filter((item) => item !== null)
+      .map((item) => [encodeStrict(name), encodeStrict(String(item))] as const),
+  );
+}
+
+function baseHeaders(request: CallRequest, http: HttpBinding): Record<string, string> {
+  const accepted = [...new Set(http.responses.flatMap(({ mediaType }) => mediaType ?? []))];
+  return {
+    accept: accepted.length === 0 ? '*/*' : accepted.join(', '),
+    'accept-encoding': ACCEPT_ENCODING,
+    'user-agent': `tenon/1 (${request.operation.connector})`,
+    ...(request.traceparent !== undefined && { traceparent: request.traceparent }),
+    ...(request.correlationId !== undefined && { 'x-correlation-id': request.correlationId }),
+  };
+}
+
+/**
+ * Puts the key on the request. A key that cannot stand in a header is sent as its digest: as stable, and always legal.
+ * An effect whose only guard is the key is not sent without one.
+ */
+function addIdempotencyKey(request: CallRequest, headers: Record<string, string>): Failure | undefined {
+  const { idempotency, effect } = request.operation;
+  if (idempotency.mode !== 'header') return undefined;
+  const name = idempotency.name.toLowerCase();
+  const key = request.idempotencyKey;
+  if (key !== undefined) headers[name] = KEY_TEXT.test(key) ? key : sha256(key).slice('sha256:'.length);
+  else if (effect !== 'read' && headers[name] === undefined)
+    return requestFailure(
+      'HTTP_IDEMPOTENCY_KEY_MISSING',
+      `${idempotency.name} is how repeats are told apart, and no key was given`,
+    );
+  return undefined;
+}
+
+const KEY_TEXT = /^[\x21-\x7e]{1,200}$/;
+
+/** The final headers: cookies joined into theirs. */
+export function wireRequest(draft: DraftRequest): WireRequest {
+  const { cookies, ...rest } = draft;
+  if (cookies.length === 0) return rest;
+  return { ...rest, headers: { ...rest.headers, cookie: cookies.join('; ') } };
+}
+
+export function isDraft(made: DraftRequest | Failure): made is DraftRequest {
+  return 'url' in made;
+}
+
+/** Input parameters by which a link to the next page differs: the known query parameters of its URL. */
+export function inputFromQuery(
+  operation: OperationPlan,
+  search: URLSearchParams,
+  input: JsonObject,
+): JsonObject {
+  const next: Record<string, Json> = { ...input };
+  for (const field of operation.http?.parameters ?? []) {
+    const values = search.getAll(field.name);
+    if (field.in !== 'query' || values.length === 0) continue;
+    next[field.key] = numberLike(operation, field.key, values[0]!);
+  }
+  return next;
+}
+
+/** A query text as the number its schema asks for, so that the next request validates. */
+function numberLike(operation: OperationPlan, key: string, text: string): Json {
+  const schema =
+    isObject(operation.input) && isObject(operation.input['properties'])
+      ? operation.input['properties'][key]
+      : undefined;
+  const type = isObject(schema) ? schema['type'] : undefined;
+  return (type === 'integer' || type === 'number') && text.trim() !== '' && Number.isFinite(Number(text))
+    ? Number(text)
+    : text;
+}

@@ -1,0 +1,56 @@
+import type { Delivery, Failure, FailureClass } from '@tenon/model';
+import type { Exchange } from './exchange.ts';
+
+/** A request that cannot be made as it stands. Nothing was sent. */
+export function requestFailure(code: string, message: string, pointer?: string): Failure {
+  return {
+    class: 'validation',
+    code,
+    message,
+    delivery: 'notSent',
+    ...(pointer !== undefined && { pointer }),
+  };
+}
+
+/** A connection that may not or cannot be used as configured. Nothing was sent. */
+export function refusedFailure(failureClass: FailureClass, code: string, message: string): Failure {
+  return { class: failureClass, code, message, delivery: 'notSent' };
+}
+
+/**
+ * A request without a whole answer. Once it has started its effect is unknown (`lost`); before, nothing happened.
+ * `cause` says whose doing the end was.
+ */
+export function brokenFailure(
+  name: string,
+  broken: Extract<Exchange, { kind: 'broken' }>,
+  cause: 'deadline' | 'cancelled' | 'connection',
+): Failure {
+  const delivery: Delivery = broken.started ? 'lost' : 'notSent';
+  const fate = broken.started ? 'its effect is unknown' : 'nothing was sent';
+  const {
+    class: failureClass,
+    code,
+    what,
+  } = cause === 'connection' && broken.code === 'HTTP_ADDRESS_FORBIDDEN' ? FORBIDDEN : BROKEN[cause];
+  const detail = cause === 'connection' ? ` (${broken.code})` : '';
+  return {
+    class: failureClass,
+    code,
+    message: `${name}: ${what}${detail}; ${fate}`,
+    delivery,
+    ...(broken.status !== undefined && { status: broken.status }),
+  };
+}
+
+const BROKEN = {
+  deadline: { class: 'timeout', code: 'HTTP_CALL_TIMEOUT', what: 'no whole answer within the deadline' },
+  cancelled: { class: 'timeout', code: 'HTTP_CALL_CANCELLED', what: 'the call was cancelled' },
+  connection: { class: 'transient', code: 'HTTP_CONNECTION_FAILED', what: 'the connection failed' },
+} as const;
+
+const FORBIDDEN = {
+  class: 'permission',
+  code: 'HTTP_ADDRESS_FORBIDDEN',
+  what: 'the host leads to an address that a connection may not reach',
+} as const;

@@ -1,0 +1,396 @@
+import { gzipSync } from 'node:zlib';
+import { sleep, systemClock } from '@tenon/model';
+import { describe, expect, it } from 'vitest';
+import { closedPort, harness, json, operationPlan, transportContext } from './fault-server.ts';
+import { httpTransport } from './http-transport.ts';
+
+describe('a call that succeeds', () => {
+  it('sends false, 0 and "" as they are, and gives the body back', async () => {
+    await using test = await harness((seen, response) => json(response, 201, { got: JSON.parse(seen.body) }));
+    const body = { flag: false, count: 0, text: '', nothing: null };
+    expect(await test.call({ body })).toMatchObject({ ok: true, status: 201, body: { got: body } });
+    expect(test.server.seen[0]).toMatchObject({
+      method: 'POST',
+      url: '/things',
+      headers: { 'content-type': 'application/json' },
+    });
+  });
+
+  it('carries trace context, correlation id and idempotency key', async () => {
+    const plan = operationPlan({ idempotency: { mode: 'header', name: 'Idempotency-Key' } });
+    await using test = await harness((_seen, response) => json(response, 200, {}), plan);
+    const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+    await test.call({}, { traceparent, correlationId: 'c1', idempotencyKey: 'k1' });
+    expect(test.server.seen[0]?.headers).toMatchObject({
+      traceparent,
+      'x-correlation-id': 'c1',
+      'idempotency-key': 'k1',
+    });
+  });
+
+  it('sends a key that no header can hold as its digest, the same each time', async () => {
+    const plan = operationPlan({ idempotency: { mode: 'header', name: 'Idempotency-Key' } });
+    await using test = await harness((_seen, response) => json(response, 200, {}), plan);
+    await test.call({}, { idempotencyKey: 'Ключ\n1' });
+    await test.call({}, { idempotencyKey: 'Ключ\n1' });
+    const [first, second] = test.server.seen.map(({ headers }) => headers['idempotency-key']);
+    expect(first).toMatch(/^[0-9a-f]{64}$/);
+    expect(second).toBe(first);
+  });
+
+  it('gives null for an answer without a body', async () => {
+    const plan = operationPlan({ http: { responses: [{ status: '204' }] } });
+    await using test = await harness((_seen, response) => void response.writeHead(204).end(), plan);
+    expect(await test.call()).toMatchObject({ ok: true, status: 204, body: null });
+  });
+
+  it('takes gzip off', async () => {
+    await using test = await harness((_seen, response) => {
+      response.writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' });
+      response.end(gzipSync('{"a":1}'));
+    });
+    expect(await test.call()).toMatchObject({ ok: true, body: { a: 1 } });
+  });
+
+  it('lowers header names and keeps cookies out of the result', async () => {
+    await using test = await harness((_seen, response) =>
+      json(response, 200, {}, { ETag: '"7"', 'Set-Cookie': 'session=1' }),
+    );
+    const result = await test.call();
+    expect(result).toMatchObject({ ok: true, headers: { etag: '"7"' } });
+    expect(JSON.stringify(result)).not.toContain('session');
+  });
+});
+
+describe('a request that is not sent', () => {
+  const input = {
+    type: 'object',
+    required: ['body'],
+    properties: {
+      body: {
+        type: 'object',
+        required: ['amount'],
+        properties: { amount: { type: 'integer' }, currency: { type: 'string' } },
+      },
+    },
+  };
+
+  it.each([
+    [{ body: {} }, '/body/amount'],
+    [{ body: { amount: 'secret-42' } }, '/body/amount'],
+    [{}, '/body'],
+  ])('violates its contract: %j', async (value, pointer) => {
+    await using test = await harness((_seen, response) => json(response, 200, {}), operationPlan({ input }));
+    const result = await test.call(value);
+    expect(result).toMatchObject({
+      ok: false,
+      failure: { class: 'validation', delivery: 'notSent', code: 'HTTP_REQUEST_INVALID', pointer },
+    });
+    expect(JSON.stringify(result)).not.toContain('secret-42');
+    expect(test.server.seen).toEqual([]);
+  });
+
+  it.each(['..', '.', '', 'a/../..', '%2e%2e'])(
+    'does not let path parameter %j name another path',
+    async (id) => {
+      const plan = operationPlan({
+        http: {
+          method: 'DELETE',
+          path: '/things/{id}',
+          bodyTypes: [],
+          parameters: [
+            {
+              key: 'id',
+              name: 'id',
+              in: 'path',
+              required: true,
+              style: 'simple',
+              explode: false,
+              allowReserved: false,
+            },
+          ],
+        },
+      });
+      await using test = await harness((_seen, response) => json(response, 200, {}), plan);
+      const result = await test.call({ id });
+      if (result.ok) expect(test.server.seen[0]?.url).toMatch(/^\/things\/[^/]+$/);
+      else expect(result.failure).toMatchObject({ class: 'validation', delivery: 'notSent' });
+    },
+  );
+
+  it('refuses a header that would end its line', async () => {
+    const plan = operationPlan({
+      http: {
+        parameters: [
+          {
+            key: 'note',
+            name: 'X-Note',
+            in: 'header',
+            required: false,
+            style: 'simple',
+            explode: false,
+            allowReserved: false,
+          },
+        ],
+      },
+    });
+    await using test = await harness((_seen, response) => json(response, 200, {}), plan);
+    expect(await test.call({ note: 'a\r\nx-admin: 1' })).toMatchObject({
+      failure: { code: 'HTTP_HEADER_UNSAFE', delivery: 'notSent' },
+    });
+    expect(test.server.seen).toEqual([]);
+  });
+
+  it('lacks the key that is its only guard against repeats', async () => {
+    const plan = operationPlan({ idempotency: { mode: 'header', name: 'Idempotency-Key' } });
+    await using test = await harness((_seen, response) => json(response, 200, {}), plan);
+    expect(await test.call()).toMatchObject({
+      failure: { code: 'HTTP_IDEMPOTENCY_KEY_MISSING', delivery: 'notSent' },
+    });
+  });
+
+  it('meets a port where nothing listens', async () => {
+    const transport = httpTransport(transportContext(`http://127.0.0.1:${await closedPort()}`));
+    expect(await transport.call({ operation: operationPlan(), input: {} })).toMatchObject({
+      ok: false,
+      failure: { class: 'transient', delivery: 'notSent', code: 'HTTP_CONNECTION_FAILED' },
+    });
+    await transport.close();
+  });
+
+  it('comes after its deadline', async () => {
+    await using test = await harness((_seen, response) => json(response, 200, {}));
+    expect(await test.call({}, { deadlineAt: Date.now() - 1 })).toMatchObject({
+      failure: { class: 'timeout', delivery: 'notSent' },
+    });
+    expect(test.server.seen).toEqual([]);
+  });
+
+  it('has a base URL that is none', async () => {
+    const transport = httpTransport(transportContext('not a url'));
+    expect(await transport.call({ operation: operationPlan(), input: {} })).toMatchObject({
+      failure: { code: 'HTTP_BASE_URL_INVALID', delivery: 'notSent' },
+    });
+  });
+});
+
+describe('an answer that is lost', () => {
+  it.each([
+    [
+      'the connection drops before any answer',
+      (_seen: unknown, response: { destroy(): void }) => response.destroy(),
+    ],
+    [
+      'the connection drops inside the body',
+      (_seen: unknown, response: import('node:http').ServerResponse) => {
+        response.writeHead(201, { 'content-type': 'application/json', 'content-length': '100' });
+        response.write('{"a":');
+        setTimeout(() => response.destroy(), 20);
+      },
+    ],
+  ])('is lost when %s', async (_name, handler) => {
+    await using test = await harness(handler);
+    expect(await test.call({ body: {} })).toMatchObject({
+      ok: false,
+      failure: { class: 'transient', delivery: 'lost' },
+    });
+    expect(test.server.seen).toHaveLength(1);
+  });
+
+  it.each([
+    ['headers', () => {}],
+    [
+      'a body',
+      (_seen: unknown, response: import('node:http').ServerResponse) => {
+        response.writeHead(200, { 'content-type': 'application/json' });
+        const drip = setInterval(() => response.write(' '), 10);
+        response.on('close', () => clearInterval(drip));
+      },
+    ],
+  ])('is lost when %s does not come within the deadline', async (_name, handler) => {
+    await using test = await harness(handler, operationPlan({ timeoutMs: 150 }));
+    expect(await test.call({ body: {} })).toMatchObject({
+      ok: false,
+      failure: { class: 'timeout', code: 'HTTP_CALL_TIMEOUT', delivery: 'lost' },
+    });
+  });
+
+  it('is lost when the caller gives up after sending', async () => {
+    await using test = await harness(() => {});
+    const controller = new AbortController();
+    const calling = test.call({ body: {} }, { signal: controller.signal });
+    while (test.server.seen.length === 0) await sleep(systemClock, 5);
+    controller.abort();
+    expect(await calling).toMatchObject({ failure: { code: 'HTTP_CALL_CANCELLED', delivery: 'lost' } });
+  });
+
+  it.each([502, 504])('is lost behind a gateway that answers %i', async (status) => {
+    await using test = await harness((_seen, response) => json(response, status, {}));
+    expect(await test.call({ body: {} })).toMatchObject({
+      failure: { class: 'transient', delivery: 'lost', status },
+    });
+  });
+});
+
+describe('an answer against its contract', () => {
+  const schema = {
+    type: 'object',
+    required: ['id'],
+    properties: { id: { type: 'string' }, email: { type: 'integer' } },
+  };
+  const plan = operationPlan({
+    http: { responses: [{ status: '201', mediaType: 'application/json', schema }] },
+  });
+
+  it('is class contract, with the pointer and without the value', async () => {
+    await using test = await harness(
+      (_seen, response) => json(response, 201, { id: 'a', email: 'ada@example.org' }),
+      plan,
+    );
+    const result = await test.call({ body: {} });
+    expect(result).toMatchObject({
+      failure: {
+        class: 'contract',
+        code: 'HTTP_RESPONSE_INVALID',
+        delivery: 'answered',
+        status: 201,
+        pointer: '/email',
+      },
+    });
+    expect(JSON.stringify(result)).not.toContain('ada@');
+  });
+
+  it('may have more members than the contract knows', async () => {
+    await using test = await harness(
+      (_seen, response) => json(response, 201, { id: 'a', isNew: true }),
+      plan,
+    );
+    expect(await test.call({ body: {} })).toMatchObject({ ok: true, body: { id: 'a', isNew: true } });
+  });
+
+  it.each([
+    ['is not JSON', 'application/json', '{"id":'],
+    ['is of another media type', 'text/html', '<html>'],
+    ['is not UTF-8', 'application/json', Buffer.from([0x22, 0xff, 0x22])],
+  ])('%s: class contract, answered', async (_name, type, body) => {
+    await using test = await harness(
+      (_seen, response) => void response.writeHead(201, { 'content-type': type }).end(body),
+      plan,
+    );
+    expect(await test.call({ body: {} })).toMatchObject({
+      failure: { class: 'contract', code: 'HTTP_RESPONSE_MALFORMED', delivery: 'answered', status: 201 },
+    });
+  });
+
+  it.each([
+    [
+      'declares too much',
+      (response: import('node:http').ServerResponse) =>
+        void response.writeHead(201, { 'content-length': '2000' }).end('x'.repeat(2000)),
+    ],
+    [
+      'streams too much',
+      (response: import('node:http').ServerResponse) => void response.writeHead(201).end('x'.repeat(2000)),
+    ],
+    [
+      'unpacks to too much',
+      (response: import('node:http').ServerResponse) =>
+        void response.writeHead(201, { 'content-encoding': 'gzip' }).end(gzipSync('x'.repeat(200_000))),
+    ],
+  ])('that %s is refused', async (_name, answer) => {
+    await using test = await harness(
+      (_seen, response) => answer(response),
+      plan,
+      {},
+      { responseBytesMax: 1_000 },
+    );
+    expect(await test.call({ body: {} })).toMatchObject({
+      failure: { class: 'contract', code: 'HTTP_RESPONSE_TOO_LARGE', delivery: 'answered', status: 201 },
+    });
+  });
+});
+
+describe('a refusal', () => {
+  it.each([
+    [400, 'validation'],
+    [403, 'permission'],
+    [404, 'notFound'],
+    [409, 'conflict'],
+    [412, 'conflict'],
+    [418, 'unknown'],
+    [422, 'validation'],
+    [429, 'rateLimited'],
+    [500, 'transient'],
+    [503, 'transient'],
+  ])('%i is class %s', async (status, failureClass) => {
+    await using test = await harness(
+      (_seen, response) => void response.writeHead(status).end('<html>oops</html>'),
+    );
+    expect(await test.call({ body: {} })).toMatchObject({
+      failure: { class: failureClass, delivery: 'answered', status },
+    });
+    expect(test.server.seen).toHaveLength(1);
+  });
+
+  it('is what the first matching rule says it is', async () => {
+    const plan = operationPlan({
+      failures: [
+        { status: '409', when: "body.code == 'exists' && headers['x-kind'] == 'a'", class: 'duplicate' },
+        { status: '4xx', class: 'permanent' },
+        { status: '200', when: 'body.ok == false', class: 'permission' },
+      ],
+    });
+    await using test = await harness(
+      (_seen, response) => json(response, 409, { code: 'exists' }, { 'X-Kind': 'a' }),
+      plan,
+    );
+    expect(await test.call()).toMatchObject({ failure: { class: 'duplicate' } });
+    test.server.handler = (_seen, response) => json(response, 409, {});
+    expect(await test.call()).toMatchObject({ failure: { class: 'permanent' } });
+    test.server.handler = (_seen, response) => json(response, 200, { ok: false });
+    expect(await test.call()).toMatchObject({ failure: { class: 'permission', status: 200 } });
+    test.server.handler = (_seen, response) => json(response, 200, { ok: true });
+    expect(await test.call()).toMatchObject({ ok: true });
+  });
+
+  it('never copies the body into its message', async () => {
+    await using test = await harness((_seen, response) =>
+      json(response, 422, { message: 'ada@example.org is taken' }),
+    );
+    expect(JSON.stringify(await test.call())).not.toContain('ada@');
+  });
+
+  it('does not follow a redirect', async () => {
+    await using test = await harness(
+      (_seen, response) => void response.writeHead(307, { location: 'http://127.0.0.1:1/' }).end(),
+    );
+    expect(await test.call({ body: {} })).toMatchObject({
+      failure: { class: 'permanent', code: 'HTTP_REDIRECT_REFUSED', delivery: 'answered', status: 307 },
+    });
+    expect(test.server.seen).toHaveLength(1);
+  });
+
+  it.each([
+    [{ 'retry-after': '7' }, 7_000],
+    [{ ratelimit: '"default";r=0;t=9' }, 9_000],
+    [{ 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': '11' }, 11_000],
+    [{ 'x-ratelimit-remaining': '5', 'x-ratelimit-reset': '11' }, undefined],
+    [{ 'retry-after': '5 minutes' }, undefined],
+  ])('with %j asks to be left alone for %s ms', async (headers, retryAfterMs) => {
+    await using test = await harness((_seen, response) =>
+      json(response, 429, {}, headers as Record<string, string>),
+    );
+    const result = await test.call();
+    expect(result.ok ? undefined : result.failure.retryAfterMs).toBe(retryAfterMs);
+  });
+
+  it('understands Retry-After as a date', async () => {
+    await using test = await harness((_seen, response) =>
+      json(response, 503, {}, { 'retry-after': new Date(Date.now() + 60_000).toUTCString() }),
+    );
+    const result = await test.call();
+    const waitMs = result.ok ? undefined : result.failure.retryAfterMs;
+    expect(waitMs).toBeGreaterThan(50_000);
+    expect(waitMs).toBeLessThanOrEqual(60_000);
+  });
+});

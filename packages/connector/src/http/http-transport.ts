@@ -1,0 +1,383 @@
+import type { Failure } from '@tenon/model';
+import { compileValidator, type JsonSchema, type SchemaIssue, type Validator } from '@tenon/schema';
+import { Agent } from 'undici';
+import { type Authentication, AuthenticationError, Authenticator } from '../auth/authenticator.ts';
+import { TokenError } from '../auth/token-client.ts';
+import type { HttpBinding, OperationPlan } from '../operation-plan.ts';
+import type { CallRequest, CallResult, Transport, TransportContext } from '../transport.ts';
+import { buildRequest, type DraftRequest, isDraft, wireRequest } from './build-request.ts';
+import { classify } from './classify.ts';
+import { type Exchange, exchange, type WireRequest } from './exchange.ts';
+import { brokenFailure, refusedFailure, requestFailure } from './failures.ts';
+import { HostGuard } from './host-guard.ts';
+import { declaredResponse, decodeBody, errorBody } from './read-response.ts';
+import { encodeStrict } from './serialise.ts';
+
+export interface HttpTransportOptions {
+  /** Largest body taken, before and after decompression. Default 16 MiB. */
+  readonly responseBytesMax?: number;
+  /** Connections to one origin at most; calls beyond wait their turn. Default 64. */
+  readonly connectionsMax?: number;
+  /** Time to make a connection. Default 5 s. */
+  readonly connectTimeoutMs?: number;
+}
+
+const DEFAULTS = { responseBytesMax: 16 * 1024 * 1024, connectionsMax: 64, connectTimeoutMs: 5_000 } as const;
+/** Time and bytes for a token request, which is shared by its callers and bound to none of their deadlines. */
+const TOKEN_TIMEOUT_MS = 10_000;
+const TOKEN_BYTES_MAX = 256 * 1024;
+
+/**
+ * The HTTP transport on undici, for one connection: pooled per origin, host-checked by name and by address, bound to a
+ * deadline, one attempt a call. Requests are held against the contract before a byte is sent, answers when they come.
+ */
+export function httpTransport(context: TransportContext, options: HttpTransportOptions = {}): Transport {
+  const limits = { ...DEFAULTS, ...options };
+  const baseUrl = parseBaseUrl(context.connection.baseUrl);
+  if (baseUrl === undefined)
+    return unusable(`the base URL of connection ${context.connection.name} is no HTTP URL`);
+  const guards = new Map<string, HostGuard>();
+  const agents = new Map<string, Agent>();
+  const authenticators = new Map<string, Authenticator>();
+
+  return {
+    call,
+    close: async () => {
+      await Promise.all([...agents.values()].map((agent) => agent.close()));
+    },
+  };
+
+  async function call(request: CallRequest): Promise<CallResult> {
+    const { operation } = request;
+    const http = operation.http;
+    if (http === undefined)
+      return failed(requestFailure('HTTP_OPERATION_UNBOUND', `${operation.name} is not an HTTP operation`));
+    const issue = validatorOf(operation, operation.input)(request.input)[0];
+    if (issue !== undefined) return failed(invalidRequest(operation, issue));
+    const draft = buildRequest(baseUrl!, request, http);
+    if (!isDraft(draft)) return failed(draft);
+    const refusal = guardOf(operation).refusal(draft.url);
+    if (refusal !== undefined)
+      return failed(refusedFailure('permission', 'HTTP_HOST_FORBIDDEN', `${operation.name}: ${refusal}`));
+
+    const deadline = deadlineOf(request);
+    try {
+      if (deadline.expired) return failed(deadline.failure(operation, NOT_STARTED));
+      return await deadline.race(attempt(request, http, draft, deadline), () =>
+        failed(deadline.failure(operation, NOT_STARTED)),
+      );
+    } finally {
+      deadline.cancel();
+    }
+  }
+
+  /** One attempt; a 401 means that it was not carried out, so one more follows once the credential has been renewed. */
+  async function attempt(
+    request: CallRequest,
+    http: HttpBinding,
+    draft: DraftRequest,
+    deadline: Deadline,
+  ): Promise<CallResult> {
+    const first = await once(request, http, draft, deadline);
+    if (first.renew === undefined || deadline.expired) return first.result;
+    if (!(await first.renew().catch(() => false)) || deadline.expired) return first.result;
+    return (await once(request, http, draft, deadline)).result;
+  }
+
+  async function once(
+    request: CallRequest,
+    http: HttpBinding,
+    draft: DraftRequest,
+    deadline: Deadline,
+  ): Promise<{ readonly result: CallResult; readonly renew?: Authentication['renew'] }> {
+    const { operation } = request;
+    let authentication: Authentication;
+    try {
+      authentication = await authenticatorOf(operation).authenticate(operation.auth, operation.scopes);
+    } catch (error) {
+      return { result: failed(authFailure(operation, error)) };
+    }
+    if (deadline.expired) return { result: failed(deadline.failure(operation, NOT_STARTED)) };
+    const wire = wireRequest(withCredentials(draft, authentication));
+    const outcome = await deadline.started(
+      exchange(agentOf(operation), wire, deadline.signal, limits.responseBytesMax),
+    );
+    if (outcome.kind === 'broken') return { result: failed(deadline.failure(operation, outcome)) };
+    return judge(operation, http, outcome, authentication);
+  }
+
+  function judge(
+    operation: OperationPlan,
+    http: HttpBinding,
+    answer: Exclude<Exchange, { kind: 'broken' }>,
+    authentication: Authentication,
+  ): { readonly result: CallResult; readonly renew?: Authentication['renew'] } {
+    const { status, headers } = answer;
+    const declared = declaredResponse(http, status, headers['content-type']);
+    const succeeded = status >= 200 && status < 300;
+    if (answer.kind === 'unreadable' && succeeded)
+      return { result: failed(violated(operation, status, UNREADABLE[answer.reason])) };
+    const bytes = answer.kind === 'answered' ? answer.body : new Uint8Array();
+    const decoded = succeeded ? decodeBody(bytes, headers, declared?.mediaType) : undefined;
+    const body = decoded?.ok === true ? decoded.body : errorBody(bytes, headers);
+
+    const verdict = classify(operation, { status, headers, body }, context.clock);
+    if (verdict !== undefined)
+      return {
+        result: failed(verdict.failure),
+        ...(verdict.action === 'refreshOnce' && { renew: authentication.renew }),
+      };
+    if (decoded?.ok === false)
+      return {
+        result: failed(
+          violated(operation, status, { code: 'HTTP_RESPONSE_MALFORMED', says: decoded.reason }),
+        ),
+      };
+    const issue = validatorOf(
+      operation,
+      declared === undefined ? operation.result : (declared.schema ?? true),
+    )(body)[0];
+    if (issue !== undefined)
+      return {
+        result: failed({
+          ...violated(operation, status, {
+            code: 'HTTP_RESPONSE_INVALID',
+            says: `${place(issue)} ${issue.message}`,
+          }),
+          pointer: issue.pointer,
+        }),
+      };
+    return { result: { ok: true, status, body, headers } };
+  }
+
+  function deadlineOf(request: CallRequest): Deadline {
+    const own = context.clock.now() + request.operation.timeoutMs;
+    return new Deadline(context, Math.min(own, request.deadlineAt ?? own), request.signal);
+  }
+
+  function egressKey(operation: OperationPlan): string {
+    return operation.egress.join(' ');
+  }
+
+  function guardOf(operation: OperationPlan): HostGuard {
+    return kept(guards, egressKey(operation), () => new HostGuard(baseUrl!, operation.egress));
+  }
+
+  function agentOf(operation: OperationPlan): Agent {
+    return kept(agents, egressKey(operation), () => {
+      const { lookup } = guardOf(operation);
+      return new Agent({
+        allowH2: false,
+        connections: limits.connectionsMax,
+        connect: { timeout: limits.connectTimeoutMs, lookup },
+        headersTimeout: 0,
+        bodyTimeout: 0,
+      });
+    });
+  }
+
+  function authenticatorOf(operation: OperationPlan): Authenticator {
+    return kept(
+      authenticators,
+      egressKey(operation),
+      () =>
+        new Authenticator({
+          connection: context.connection,
+          secrets: context.secrets,
+          clock: context.clock,
+          baseUrl: baseUrl!,
+          send: (url, init) => sendTokenRequest(operation, { url, ...init }),
+        }),
+    );
+  }
+
+  async function sendTokenRequest(operation: OperationPlan, wire: WireRequest): Promise<Response> {
+    const refusal = guardOf(operation).refusal(wire.url);
+    if (refusal !== undefined)
+      throw new TokenError('refused', `the token endpoint is out of bounds: ${refusal}`);
+    const deadline = new Deadline(context, context.clock.now() + TOKEN_TIMEOUT_MS, undefined);
+    try {
+      const outcome = await exchange(agentOf(operation), wire, deadline.signal, TOKEN_BYTES_MAX);
+      if (outcome.kind === 'broken')
+        throw new TokenError('unavailable', `the token endpoint could not be reached (${outcome.code})`);
+      if (outcome.kind === 'unreadable')
+        throw new TokenError('refused', 'the token endpoint’s answer cannot be read');
+      const body = new Uint8Array(outcome.body);
+      return new Response(outcome.status === 204 ? null : body, {
+        status: outcome.status,
+        headers: withoutEncoding(outcome.headers),
+      });
+    } finally {
+      deadline.cancel();
+    }
+  }
+}
+
+/** The body of a token answer has been decompressed; `Response` must not believe otherwise. */
+function withoutEncoding(headers: Readonly<Record<string, string>>): Record<string, string> {
+  const { 'content-encoding': _encoding, 'content-length': _length, ...rest } = headers;
+  return rest;
+}
+
+/** One moment and one signal that end a call, and which of them did. */
+class Deadline {
+  readonly #context: TransportContext;
+  readonly #controller = new AbortController();
+  readonly #atMs: number;
+  readonly #outer: AbortSignal | undefined;
+  readonly #cancelTimer: () => void;
+  readonly #onOuterAbort = (): void => this.#controller.abort();
+  #inFlight = false;
+
+  constructor(context: TransportContext, atMs: number, outer: AbortSignal | undefined) {
+    this.#context = context;
+    this.#atMs = atMs;
+    this.#outer = outer;
+    this.#cancelTimer = context.clock.setTimer(Math.max(0, atMs - context.clock.now()), () =>
+      this.#controller.abort(),
+    );
+    if (outer?.aborted) this.#controller.abort();
+    else outer?.addEventListener('abort', this.#onOuterAbort, { once: true });
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  get expired(): boolean {
+    return this.#controller.signal.aborted || this.#context.clock.now() >= this.#atMs;
+  }
+
+  failure(operation: OperationPlan, broken: Extract<Exchange, { kind: 'broken' }>): Failure {
+    const cause =
+      broken.cause === 'connection' ? 'connection' : this.#outer?.aborted === true ? 'cancelled' : 'deadline';
+    return brokenFailure(operation.name, broken, cause);
+  }
+
+  /** While an exchange runs it settles itself when the signal aborts, and knows whether it had started. */
+  async started<T>(exchanging: Promise<T>): Promise<T> {
+    this.#inFlight = true;
+    try {
+      return await exchanging;
+    } finally {
+      this.#inFlight = false;
+    }
+  }
+
+  /** Ends the waiting for credentials and the like, which nothing else would end; never an exchange. */
+  race(work: Promise<CallResult>, onExpiry: () => CallResult): Promise<CallResult> {
+    return new Promise((resolve, reject) => {
+      this.signal.addEventListener(
+        'abort',
+        () => {
+          if (!this.#inFlight) resolve(onExpiry());
+        },
+        { once: true },
+      );
+      work.then(resolve, reject);
+    });
+  }
+
+  cancel(): void {
+    this.#cancelTimer();
+    this.#outer?.removeEventListener('abort', this.#onOuterAbort);
+  }
+}
+
+const NOT_STARTED = { kind: 'broken', started: false, cause: 'aborted', code: 'ABORTED' } as const;
+
+function withCredentials(draft: DraftRequest, { credentials }: Authentication): DraftRequest {
+  const headers = { ...draft.headers };
+  const cookies = [...draft.cookies];
+  const url = new URL(draft.url);
+  for (const { place, name, value } of credentials) {
+    if (place === 'header') headers[name.toLowerCase()] = value;
+    else if (place === 'cookie') cookies.push(`${encodeStrict(name)}=${encodeStrict(value)}`);
+    else url.search += `${url.search === '' ? '?' : '&'}${encodeStrict(name)}=${encodeStrict(value)}`;
+  }
+  return { ...draft, url, headers, cookies };
+}
+
+function authFailure(operation: OperationPlan, error: unknown): Failure {
+  if (!(error instanceof AuthenticationError))
+    return refusedFailure('auth', 'AUTH_FAILED', `${operation.name}: the credentials could not be made`);
+  return refusedFailure(
+    error.retryable ? 'transient' : 'auth',
+    error.code,
+    `${operation.name}: ${error.message}`,
+  );
+}
+
+function invalidRequest(operation: OperationPlan, issue: SchemaIssue): Failure {
+  return requestFailure(
+    'HTTP_REQUEST_INVALID',
+    `${operation.name}: ${place(issue)} ${issue.message}`,
+    issue.pointer,
+  );
+}
+
+function place(issue: SchemaIssue): string {
+  return issue.pointer === '' ? 'the whole' : issue.pointer;
+}
+
+const UNREADABLE = {
+  tooLarge: { code: 'HTTP_RESPONSE_TOO_LARGE', says: 'its body is larger than is taken' },
+  encoding: { code: 'HTTP_RESPONSE_MALFORMED', says: 'its content encoding cannot be taken off' },
+} as const;
+
+/** The other side answered, and not as it promised: class `contract`, never retried, no value of the answer in it (C17). */
+function violated(
+  operation: OperationPlan,
+  status: number,
+  what: { readonly code: string; readonly says: string },
+): Failure {
+  return {
+    class: 'contract',
+    code: what.code,
+    message: `${operation.name} answered ${status}, and ${what.says}`,
+    delivery: 'answered',
+    status,
+  };
+}
+
+function failed(failure: Failure): CallResult {
+  return { ok: false, failure };
+}
+
+/** A transport that says why it cannot work, at the first call instead of at start. */
+function unusable(message: string): Transport {
+  return {
+    call: async () => failed(refusedFailure('permanent', 'HTTP_BASE_URL_INVALID', message)),
+    close: async () => {},
+  };
+}
+
+function parseBaseUrl(text: string): URL | undefined {
+  if (!URL.canParse(text)) return undefined;
+  const url = new URL(text);
+  return url.protocol === 'http:' || url.protocol === 'https:' ? url : undefined;
+}
+
+const validators = new WeakMap<object, WeakMap<object, Validator>>();
+const acceptAll: Validator = () => [];
+
+/** Compiled once for each schema of each operation plan. */
+function validatorOf(operation: OperationPlan, schema: JsonSchema): Validator {
+  if (schema === true) return acceptAll;
+  if (schema === false) return () => [{ pointer: '', keyword: 'false', message: 'is not allowed' }];
+  const ofOperation = kept(validators, operation, () => new WeakMap<object, Validator>());
+  return kept(ofOperation, schema, () => compileValidator(schema));
+}
+
+interface Keeper<K, V> {
+  get(key: K): V | undefined;
+  set(key: K, value: V): unknown;
+}
+
+function kept<K, V>(keeper: Keeper<K, V>, key: K, make: () => V): V {
+  const known = keeper.get(key);
+  if (known !== undefined) return known;
+  const made = make();
+  keeper.set(key, made);
+  return made;
+}

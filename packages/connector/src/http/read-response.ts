@@ -1,0 +1,70 @@
+import { isObject, type Json } from '@tenon/model';
+import type { HttpBinding } from '../operation-plan.ts';
+import type { Headers } from './exchange.ts';
+import { isJsonMedia } from './serialise.ts';
+
+type Response = HttpBinding['responses'][number];
+
+/** The declared response that an answer is to be held against: its status, then its range, then `default`. */
+export function declaredResponse(
+  http: HttpBinding,
+  status: number,
+  contentType: string | undefined,
+): Response | undefined {
+  for (const wanted of [String(status), `${Math.floor(status / 100)}xx`, 'default']) {
+    const candidates = http.responses.filter((response) => response.status.toLowerCase() === wanted);
+    if (candidates.length === 0) continue;
+    return candidates.find((response) => mediaMatches(response.mediaType, contentType)) ?? candidates[0];
+  }
+  return undefined;
+}
+
+export type Decoded =
+  | { readonly ok: true; readonly body: Json }
+  | { readonly ok: false; readonly reason: string };
+
+/**
+ * The body as JSON: parsed, or text as a string, form fields as an object, anything else as base64. No body is null.
+ * An answer without a content type is read as what the contract says it is.
+ */
+export function decodeBody(bytes: Uint8Array, headers: Headers, declared: string | undefined): Decoded {
+  if (bytes.length === 0) return { ok: true, body: null };
+  const type = headers['content-type'] ?? declared ?? 'application/json';
+  if (isJsonMedia(type)) return parseJson(bytes);
+  if (declared !== undefined && isJsonMedia(declared))
+    return { ok: false, reason: 'the contract says JSON, and the answer is of another media type' };
+  if (/^text\//i.test(type)) return { ok: true, body: new TextDecoder().decode(bytes) };
+  if (/^application\/x-www-form-urlencoded/i.test(type))
+    return { ok: true, body: Object.fromEntries(new URLSearchParams(new TextDecoder().decode(bytes))) };
+  return { ok: true, body: Buffer.from(bytes).toString('base64') };
+}
+
+function parseJson(bytes: Uint8Array): Decoded {
+  try {
+    // A reviver-less JSON.parse makes own properties only, `__proto__` included: nothing is polluted.
+    const body: Json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    return { ok: true, body };
+  } catch {
+    return { ok: false, reason: 'the body is not JSON' };
+  }
+}
+
+/** What can be read of an error's body, for failure rules; null where nothing can. */
+export function errorBody(bytes: Uint8Array, headers: Headers): Json {
+  const decoded = decodeBody(bytes, headers, undefined);
+  return decoded.ok &&
+    (isObject(decoded.body) || Array.isArray(decoded.body) || typeof decoded.body === 'string')
+    ? decoded.body
+    : null;
+}
+
+function mediaMatches(declared: string | undefined, actual: string | undefined): boolean {
+  if (declared === undefined || actual === undefined) return false;
+  const essence = actual.split(';')[0]!.trim().toLowerCase();
+  const wanted = declared.split(';')[0]!.trim().toLowerCase();
+  return (
+    wanted === essence ||
+    wanted === '*/*' ||
+    (wanted.endsWith('/*') && essence.startsWith(wanted.slice(0, -1)))
+  );
+}

@@ -1,3 +1,5 @@
+export { derivedOperationId } from './derived-id.ts';
 export type * from './ir.ts';
-export { type ContractSource, type FileReader, loadContract, nodeFileReader } from './load.ts';
+export { type ContractSource, loadContract, loadContractText } from './load.ts';
+export { type FileReader, nodeFileReader } from './reader.ts';
 export { contractRules } from './rules.ts';

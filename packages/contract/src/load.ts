@@ -1,13 +1,16 @@
-import type { Checked } from '@tenon/model';
-import type { Contract } from './ir.ts';
-
-/** Reads a file of the workspace; never the network. `undefined` when there is no such file. */
-export interface FileReader {
-  read(file: string): Promise<string | undefined>;
-}
-
-/** Reads below `root` only: a path that leads out of it is not found. */
-export declare function nodeFileReader(root: string): FileReader;
+import { type Checked, compareDiagnostics, digestOf } from '@tenon/model';
+import { buildAsyncApi } from './asyncapi-build.ts';
+import type { BuildContext } from './build.ts';
+import { Findings } from './findings.ts';
+import { type FormatFound, formatOf } from './format.ts';
+import type { Contract, ContractPolicy, Origin } from './ir.ts';
+import { buildOpenApi } from './openapi-build.ts';
+import { applyOverlay } from './overlay.ts';
+import { type Place, pointerOf } from './place.ts';
+import { readPolicy } from './policy.ts';
+import type { FileReader } from './reader.ts';
+import { SchemaReader } from './schema-reader.ts';
+import { Sources } from './sources.ts';
 
 export interface ContractSource {
   readonly name: string;
@@ -19,7 +22,82 @@ export interface ContractSource {
 }
 
 /**
- * Loads OpenAPI 3.0, 3.1, 3.2 or AsyncAPI 2.6, 3.0. All that is wrong is in `diagnostics`, each with file, line and
- * column; `value` is there whenever enough of the document can be read to work with it.
+ * Loads OpenAPI 3.0, 3.1, 3.2 or AsyncAPI 2.x, 3.x. All that is wrong is in `diagnostics`, each with file, line and
+ * column; `value` is there whenever enough of the document can be read to work with it. Nothing is ever fetched.
  */
-export declare function loadContract(source: ContractSource, files: FileReader): Promise<Checked<Contract>>;
+export async function loadContract(source: ContractSource, files: FileReader): Promise<Checked<Contract>> {
+  const sources = new Sources(files);
+  const findings = new Findings(sources);
+  const done = (value?: Contract): Checked<Contract> => {
+    const diagnostics = [...sources.diagnostics, ...findings.diagnostics()].sort(compareDiagnostics);
+    return { ...(value && { value }), diagnostics };
+  };
+  const document = await sources.open(source.document);
+  if (!document) {
+    if (!sources.isUnreadable(source.document)) findings.addMissingFile(source.document);
+    return done();
+  }
+  if (source.overlay !== undefined) await applyOverlay(source.overlay, document, sources, findings);
+  await sources.openReferenced(source.document);
+  const root = sources.root(source.document)!;
+  const format = formatOf(root, findings);
+  if (!format) return done();
+  const origins = new Map<object, Place>();
+  const schemas = new SchemaReader({
+    sources,
+    findings,
+    dialect: format.dialect,
+    entry: source.document,
+    origins,
+  });
+  const context: BuildContext = { sources, findings, schemas, origins, root };
+  const policy = source.policy === undefined ? undefined : await readPolicy(source.policy, context);
+  return done(build(source.name, format, context, policy));
+}
+
+/** Loads one document that stands alone: in tests, and for documents that come from elsewhere than a workspace. */
+export function loadContractText(name: string, file: string, text: string): Promise<Checked<Contract>> {
+  return loadContract(
+    { name, document: file },
+    { read: async (asked) => (asked === file ? text : undefined) },
+  );
+}
+
+function build(
+  name: string,
+  format: FormatFound,
+  context: BuildContext,
+  policy: ContractPolicy | undefined,
+): Contract {
+  const { root, schemas, sources, origins } = context;
+  schemas.hoistComponents(root);
+  const built = format.format === 'openapi' ? buildOpenApi(context) : buildAsyncApi(context);
+  const definitions = schemas.definitions();
+  const info = root.get('info');
+  let digest: string | undefined;
+  const originOf = (node: object): Origin | undefined => {
+    const place = origins.get(node);
+    return place && { file: place.file, pointer: pointerOf(place) };
+  };
+  return Object.freeze({
+    name,
+    format: format.format,
+    formatVersion: format.version,
+    title: info?.text('title') ?? name,
+    version: info?.text('version') ?? '',
+    // Canonical JSON of 13 MB takes longer than all the rest; most loads never ask for it.
+    get digest() {
+      digest ??= digestOf(sources.files.map((file) => sources.root(file)?.value));
+      return digest;
+    },
+    ...built,
+    definitions,
+    ...(policy && { policy }),
+    files: sources.files,
+    locate: (node: object) => {
+      const place = origins.get(node);
+      return place && sources.locate(place);
+    },
+    originOf,
+  } satisfies Contract);
+}

@@ -1,0 +1,87 @@
+import { parseDuration } from '@tenon/model';
+import { type BuildContext, textItems } from './build.ts';
+import type { ContractPolicy, DataClass } from './ir.ts';
+import type { Part } from './part.ts';
+import { ShapeChecker } from './shape.ts';
+import { policyShapes } from './shapes-tenon.ts';
+
+const CLASSES: readonly DataClass[] = ['personal', 'secret', 'financial'];
+const COMPATIBILITIES = ['none', 'backward', 'full'] as const;
+
+/** Reads `contract.yaml`; `undefined` when it is missing or is no object. */
+export async function readPolicy(file: string, context: BuildContext): Promise<ContractPolicy | undefined> {
+  const { sources, findings } = context;
+  await sources.open(file);
+  const root = sources.root(file);
+  if (!root) {
+    if (!sources.isUnreadable(file)) findings.addMissingFile(file);
+    return undefined;
+  }
+  new ShapeChecker({ shapes: policyShapes, findings, sources, version: '1.0' }).check(root, 'policy');
+  if (!root.object) return undefined;
+  const window = root.get('deprecationWindow');
+  const deprecationWindowMs = typeof window?.value === 'string' ? parseDuration(window.value) : undefined;
+  if (typeof window?.value === 'string' && deprecationWindowMs === undefined)
+    findings.add('contract-policy-duration', window, {
+      message: `${JSON.stringify(window.value)} is no duration; write one such as 90d or 12h`,
+    });
+  const provenance = provenanceOf(root.get('provenance'));
+  const residency = root.text('residency');
+  const blocks = root.get('blocks');
+  const compatibility = COMPATIBILITIES.find((known) => known === root.text('compatibility')) ?? 'backward';
+  return {
+    file,
+    steward: root.text('steward') ?? '',
+    systemOfRecord: pointers(root.get('systemOfRecord'), context),
+    compatibility,
+    ...(deprecationWindowMs !== undefined && { deprecationWindowMs }),
+    ...(provenance && { provenance }),
+    classes: classesOf(root.get('classes'), context),
+    ...(residency !== undefined && { residency }),
+    ...(blocks && { blocks: textItems(blocks) }),
+  };
+}
+
+function provenanceOf(part: Part | undefined): ContractPolicy['provenance'] {
+  const source = part?.text('source');
+  if (!part || source === undefined) return undefined;
+  const found: { source: string; version?: string; digest?: string; fetched?: string } = { source };
+  for (const key of ['version', 'digest', 'fetched'] as const) {
+    const text = part.text(key);
+    if (text !== undefined) found[key] = text;
+  }
+  return found;
+}
+
+function pointers(part: Part | undefined, context: BuildContext): string[] {
+  const found: string[] = [];
+  for (const item of part?.items() ?? [])
+    if (typeof item.value === 'string' && namesSomething(item.value, item, false, context))
+      found.push(item.value);
+  return found;
+}
+
+function classesOf(part: Part | undefined, context: BuildContext): Record<string, DataClass> {
+  const found: Record<string, DataClass> = {};
+  for (const [pointer, item] of part?.entries() ?? []) {
+    const dataClass = CLASSES.find((known) => known === item.value);
+    if (namesSomething(pointer, item, true, context) && dataClass) found[pointer] = dataClass;
+  }
+  return found;
+}
+
+/** A pointer that names nothing protects nothing: the field was renamed, or never was. */
+function namesSomething(pointer: string, at: Part, onKey: boolean, context: BuildContext): boolean {
+  const isPointer = pointer.startsWith('/');
+  const found = isPointer
+    ? context.sources.resolve(`#${pointer.replaceAll('%', '%25')}`, context.root.base)
+    : undefined;
+  if (found && !('failure' in found)) return true;
+  context.findings.add('contract-policy-pointer', at, {
+    message: isPointer
+      ? `${JSON.stringify(pointer)} names nothing in ${context.root.base}`
+      : `${JSON.stringify(pointer)} is no JSON Pointer: it must begin with "/"`,
+    onKey,
+  });
+  return false;
+}

@@ -170,8 +170,13 @@ const INHERITED: ReadonlySet<string> = new Set(
 
 type MemberNode = Extract<Expr, { kind: 'member' }>;
 
-/** A chain with `.?` or `[?]` in it: every later part is optional too. */
+/** Calls whose result is an optional, by name. */
+const GIVES_OPTIONAL: ReadonlySet<string> = new Set(['or', 'optMap', 'optFlatMap']);
+
+/** A chain with `.?` or `[?]` in it, or that starts with a call which gives an optional: every later part is optional too. */
 function isOptionalChain(node: Expr): boolean {
+  if (node.kind === 'call')
+    return namespaceOf(node) === 'optional' || (node.target !== undefined && GIVES_OPTIONAL.has(node.name));
   if (node.kind !== 'member' && node.kind !== 'index') return false;
   return node.optional || isOptionalChain(node.object);
 }
@@ -183,9 +188,8 @@ function compileMember(node: MemberNode, names: Names, isTolerant: boolean): Run
     const object = compilePath(node.object, names);
     return (frame) => {
       const value = object(frame);
-      return typeof value === 'object' && value !== null
-        ? (readPlain(value, name) ?? missing(node, name, value, true))
-        : missing(node, name, value, true);
+      const member = typeof value === 'object' && value !== null ? readPlain(value, name) : undefined;
+      return member === undefined ? missing(node, name, value, true) : member;
     };
   }
   return compilePlainChain(node, names);
@@ -437,15 +441,28 @@ function compileFunction(node: Call, names: Names): Run {
       : result;
   };
   const span: Span = { start: node.start, end: node.end };
+  if (name === 'matches' && operands[1]!.kind !== 'literal')
+    return (frame) => {
+      // Always paid for, also when the pattern is known from before: a budget must not depend on what ran earlier.
+      spendSteps(frame, PATTERN_COMPILATION_STEPS, span);
+      return implementation(frame, span, value(frame, 0), value(frame, 1), undefined, undefined);
+    };
   switch (runs.length) {
     case 1:
-      return (frame) => implementation(frame, span, value(frame, 0), undefined, undefined);
+      return (frame) => implementation(frame, span, value(frame, 0), undefined, undefined, undefined);
     case 2:
-      return (frame) => implementation(frame, span, value(frame, 0), value(frame, 1), undefined);
+      return (frame) => implementation(frame, span, value(frame, 0), value(frame, 1), undefined, undefined);
+    case 3:
+      return (frame) =>
+        implementation(frame, span, value(frame, 0), value(frame, 1), value(frame, 2), undefined);
     default:
-      return (frame) => implementation(frame, span, value(frame, 0), value(frame, 1), value(frame, 2));
+      return (frame) =>
+        implementation(frame, span, value(frame, 0), value(frame, 1), value(frame, 2), value(frame, 3));
   }
 }
+
+/** A pattern that is not literal is compiled at each evaluation. */
+const PATTERN_COMPILATION_STEPS = 100;
 
 function unknownFunction(node: Call): string {
   return Object.hasOwn(functions, node.name)

@@ -140,17 +140,20 @@ export const texts = {
     overloads: [
       {
         receiver: 'string',
-        parameters: [text('old'), text('new')],
+        parameters: [text('old'), text('new'), maybe(integer('limit'))],
         result: 'string',
       },
     ],
-    run: (frame, span, a, b, c) => {
+    run: (frame, span, a, b, c, d) => {
       const whole = string(frame, 'replace', a, span);
       const [from, to] = [string(frame, 'replace', b, span), string(frame, 'replace', c, span)];
       // An empty `old` is found before each character and at the end.
       const pieces = from === '' ? ['', ...whole, ''] : whole.split(from);
-      spendOutput(frame, whole.length + (pieces.length - 1) * to.length, span);
-      return pieces.join(to);
+      const count = d === undefined ? pieces.length - 1 : replacements(d, pieces.length - 1, span);
+      spendOutput(frame, whole.length + count * to.length, span);
+      return count === pieces.length - 1
+        ? pieces.join(to)
+        : [...pieces.slice(0, count), pieces.slice(count).join(from)].join(to);
     },
   },
   split: {
@@ -199,7 +202,7 @@ export const texts = {
     doc: 'The text without white space at its ends.',
     example: ["' a '.trim()", '"a"'],
     overloads: [{ receiver: 'string', parameters: [], result: 'string' }],
-    run: (frame, span, a) => produced(frame, string(frame, 'trim', a, span).trim(), span),
+    run: (frame, span, a) => produced(frame, trimmed(string(frame, 'trim', a, span)), span),
   },
   lowerAscii: {
     origin: 'CEL extension',
@@ -241,6 +244,16 @@ function string(frame: Frame, name: string, value: Value, span: Span): string {
   return value;
 }
 
+/** What Unicode calls white space; JavaScript's own `trim` leaves U+0085 and takes U+FEFF. */
+const WHITE_SPACE = /[\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/;
+
+function trimmed(whole: string): string {
+  let [start, end] = [0, whole.length];
+  while (start < end && WHITE_SPACE.test(whole[start]!)) start += 1;
+  while (end > start && WHITE_SPACE.test(whole[end - 1]!)) end -= 1;
+  return whole.slice(start, end);
+}
+
 function produced(frame: Frame, result: string, span: Span): string {
   spendOutput(frame, result.length, span);
   return result;
@@ -259,6 +272,12 @@ function split(frame: Frame, whole: string, span: Span): string | readonly strin
   if (!SURROGATE.test(whole)) return whole;
   spendSteps(frame, whole.length, span);
   return [...whole];
+}
+
+function replacements(limit: Value, found: number, span: Span): number {
+  if (typeof limit !== 'number' || !Number.isInteger(limit))
+    mismatch('`replace` needs an integer as limit', limit, span);
+  return limit < 0 ? found : Math.min(limit, found);
 }
 
 function join(characters: string | readonly string[], start: number): string {

@@ -2,7 +2,7 @@ import type { Span } from './ast.ts';
 import { fail } from './failure.ts';
 import type { FunctionSpec, Overload } from './functions.ts';
 import { mismatch, type Value } from './operators.ts';
-import { calendarDate, Duration, parseDuration, parseTimestamp, Timestamp } from './temporal.ts';
+import { calendarDate, Duration, parseDuration, parseTimestamp, Timestamp, timestampOf } from './temporal.ts';
 
 const ZONE: readonly Overload[] = [
   {
@@ -20,15 +20,17 @@ export const times = {
   timestamp: {
     origin: 'CEL',
     group: 'times',
-    doc: 'A point in time from RFC 3339 text; becomes such text again, in UTC, when it leaves the expression.',
+    doc: 'A point in time from RFC 3339 text, or from seconds since 1970; becomes RFC 3339 text in UTC when it leaves the expression.',
     example: ["timestamp('2026-01-02T03:04:05+01:00')", '"2026-01-02T02:04:05Z"'],
     overloads: [
       { parameters: [{ name: 'text', type: 'string' }], result: 'timestamp' },
+      { parameters: [{ name: 'seconds', type: 'integer' }], result: 'timestamp' },
       { parameters: [{ name: 'time', type: 'timestamp' }], result: 'timestamp' },
     ],
     run: (_frame, span, a) => {
       if (a instanceof Timestamp) return a;
-      if (typeof a !== 'string') mismatch('`timestamp` needs a string', a, span);
+      if (typeof a === 'number') return fromSeconds(a, span);
+      if (typeof a !== 'string') mismatch('`timestamp` needs a string or an integer', a, span);
       return (
         parseTimestamp(a) ??
         fail(
@@ -123,6 +125,14 @@ function part(
       return read(dateAt(name, a, b, span));
     },
   };
+}
+
+function fromSeconds(seconds: number, span: Span): Timestamp {
+  if (!Number.isSafeInteger(seconds)) mismatch('`timestamp` needs whole seconds', seconds, span);
+  return (
+    timestampOf(BigInt(seconds) * 1_000_000_000n) ??
+    fail('EXPRESSION_NUMBER_OUT_OF_RANGE', '`timestamp` is given seconds outside the years 1 to 9999', span)
+  );
 }
 
 function durationPart(name: string, duration: Duration, unitNs: bigint): number {

@@ -49,7 +49,7 @@ export interface Overload {
 export type Origin = 'CEL' | 'CEL extension' | 'Tenon';
 
 /** Carries a call out: `a` is the receiver, or else the first argument. */
-export type Implementation = (frame: Frame, span: Span, a: Value, b: Value, c: Value) => Value;
+export type Implementation = (frame: Frame, span: Span, a: Value, b: Value, c: Value, d: Value) => Value;
 
 export interface FunctionSpec {
   readonly origin: Origin;

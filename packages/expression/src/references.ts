@@ -85,7 +85,7 @@ export function children(node: Expr): readonly Expr[] {
 }
 
 function visit(node: Expr, bindings: Bindings, found: Reference[]): void {
-  const chain = chainOf(node, bindings);
+  const chain = node.kind === 'call' ? undefined : chainOf(node, bindings);
   if (chain !== undefined) {
     found.push(chain);
     visitIndexes(node, bindings, found);

@@ -53,6 +53,8 @@ export type AcceptResult =
 export interface Runtime {
   /** Makes a plan the active version of its pipeline; runs already begun finish on theirs. */
   activate(plan: Plan): Promise<void>;
+  /** No event starts this pipeline any more; runs already begun finish. Active pipelines are remembered across restarts. */
+  retire(pipeline: string): Promise<void>;
   /** Resolves when the event is on disk: only then may it be acknowledged. */
   accept(event: IncomingEvent): Promise<AcceptResult>;
   /** Starts a pipeline whose trigger is `manual`. */
@@ -97,6 +99,12 @@ export interface Runtime {
   /** Resolves when no run can move without an outside event or the passing of time. For tests and the demo. */
   idle(): Promise<void>;
   stop(): Promise<void>;
+}
+
+/** What can be asked of a runtime's file, by any process that may read it (`openLedger`). */
+export interface LedgerReader
+  extends Pick<Runtime, 'runs' | 'run' | 'trace' | 'approvals' | 'inDoubt' | 'deadLetters'> {
+  close(): void;
 }
 
 export interface RunFilter {

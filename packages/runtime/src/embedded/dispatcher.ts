@@ -1,0 +1,180 @@
+import { type Clock, sleep } from '@tenon/model';
+
+export interface DispatcherOptions {
+  readonly clock: Clock;
+  readonly activeMax: number;
+  /** Numbers of due runs of a pipeline, longest due first. */
+  due(pipeline: string, nowMs: number, limit: number): readonly number[];
+  /** When the next run of a pipeline after `nowMs` is due. */
+  nextDue(pipeline: string, nowMs: number): number;
+  /** One activation; says which pipelines to look at again, and when. */
+  carry(seq: number): Promise<readonly (readonly [pipeline: string, atMs: number])[]>;
+  /** Nothing is on its way to the disk. */
+  isQuiet(): boolean;
+}
+
+/** One pipeline's runs: how many may be active, and from when on there may be one to take. */
+interface Lane {
+  readonly pipeline: string;
+  limit: number;
+  readonly active: Set<number>;
+  nextDueAtMs: number;
+}
+
+/** Until a pipeline's plan says otherwise. */
+const LANE_LIMIT = 20;
+
+/**
+ * Decides which run is carried on next. It holds no queue: due runs stand in the database's index, and are taken from
+ * there when there is room for them, one pipeline after another, so that none starves and a backlog costs no memory.
+ */
+export class Dispatcher {
+  readonly #options: DispatcherOptions;
+  readonly #lanes = new Map<string, Lane>();
+  #activeCount = 0;
+  #busyCount = 0;
+  #isPumpScheduled = false;
+  #isStopped = false;
+  #timer: { readonly atMs: number; readonly cancel: () => void } | undefined;
+  #idleWaiters: (() => void)[] = [];
+
+  constructor(options: DispatcherOptions) {
+    this.#options = options;
+  }
+
+  setLimit(pipeline: string, limit: number): void {
+    this.#lane(pipeline).limit = limit;
+    this.touch(pipeline, this.#options.clock.now());
+  }
+
+  /** There may be a run to take from `atMs` on. */
+  touch(pipeline: string, atMs: number): void {
+    const lane = this.#lane(pipeline);
+    if (atMs < lane.nextDueAtMs) lane.nextDueAtMs = atMs;
+    this.#schedule(lane.nextDueAtMs);
+  }
+
+  touchAll(atMs: number): void {
+    for (const pipeline of this.#lanes.keys()) this.touch(pipeline, atMs);
+  }
+
+  /** Counts as not idle while `work` is under way. */
+  async busy<T>(work: () => Promise<T>): Promise<T> {
+    this.#busyCount++;
+    try {
+      return await work();
+    } finally {
+      this.#busyCount--;
+      this.#wakeIdle();
+    }
+  }
+
+  /** Resolves when nothing can move without an event or the passing of time. */
+  async idle(): Promise<void> {
+    while (!this.#isIdle()) await new Promise<void>((resolve) => this.#idleWaiters.push(resolve));
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#wakeIdle();
+  }
+
+  /** Resolves when no run is active, or after `boundMs`. */
+  async settled(boundMs: number): Promise<void> {
+    const timeout = new AbortController();
+    const bound = sleep(this.#options.clock, boundMs, timeout.signal);
+    let isOver = false;
+    void bound.then(() => {
+      isOver = true;
+      this.#wakeIdle();
+    });
+    while ((this.#activeCount > 0 || this.#busyCount > 0) && !isOver)
+      await new Promise<void>((resolve) => this.#idleWaiters.push(resolve));
+    timeout.abort();
+  }
+
+  #lane(pipeline: string): Lane {
+    let lane = this.#lanes.get(pipeline);
+    if (lane === undefined) {
+      lane = { pipeline, limit: LANE_LIMIT, active: new Set(), nextDueAtMs: Number.POSITIVE_INFINITY };
+      this.#lanes.set(pipeline, lane);
+    }
+    return lane;
+  }
+
+  #schedule(atMs: number): void {
+    if (this.#isStopped || this.#isPumpScheduled || atMs === Number.POSITIVE_INFINITY) return;
+    const delayMs = atMs - this.#options.clock.now();
+    if (delayMs <= 0) {
+      this.#isPumpScheduled = true;
+      setImmediate(() => this.#pump());
+    } else if (this.#timer === undefined || atMs < this.#timer.atMs) {
+      this.#timer?.cancel();
+      const cancel = this.#options.clock.setTimer(delayMs, () => {
+        this.#timer = undefined;
+        this.#schedule(Math.min(...[...this.#lanes.values()].map((lane) => lane.nextDueAtMs)));
+      });
+      this.#timer = { atMs, cancel };
+    }
+  }
+
+  #pump(): void {
+    this.#isPumpScheduled = false;
+    if (this.#isStopped) return;
+    const now = this.#options.clock.now();
+    let next = Number.POSITIVE_INFINITY;
+    for (const lane of this.#lanes.values()) {
+      if (lane.nextDueAtMs <= now) this.#take(lane, now);
+      const isFull = lane.active.size >= lane.limit || this.#activeCount >= this.#options.activeMax;
+      // A full lane is looked at again when one of its runs lets go.
+      if (!(isFull && lane.nextDueAtMs <= now)) next = Math.min(next, lane.nextDueAtMs);
+    }
+    this.#schedule(next);
+    this.#wakeIdle();
+  }
+
+  #take(lane: Lane, now: number): void {
+    const room = Math.min(lane.limit - lane.active.size, this.#options.activeMax - this.#activeCount);
+    if (room <= 0) return;
+    // Runs taken but not yet marked as taken in the file are found again: ask for as many more.
+    const limit = room + lane.active.size;
+    const found = this.#options.due(lane.pipeline, now, limit);
+    let started = 0;
+    for (const seq of found) {
+      if (started >= room || lane.active.has(seq)) continue;
+      started++;
+      this.#begin(lane, seq);
+    }
+    if (found.length < limit) lane.nextDueAtMs = this.#options.nextDue(lane.pipeline, now);
+  }
+
+  #begin(lane: Lane, seq: number): void {
+    lane.active.add(seq);
+    this.#activeCount++;
+    void this.#options.carry(seq).then((touched) => {
+      const wasFull = lane.active.size >= lane.limit || this.#activeCount >= this.#options.activeMax;
+      lane.active.delete(seq);
+      this.#activeCount--;
+      for (const [pipeline, atMs] of touched) this.touch(pipeline, atMs);
+      if (wasFull) for (const each of this.#lanes.values()) this.#schedule(each.nextDueAtMs);
+      this.#wakeIdle();
+    });
+  }
+
+  #isIdle(): boolean {
+    if (this.#isStopped) return this.#activeCount === 0 && this.#busyCount === 0;
+    if (this.#activeCount > 0 || this.#busyCount > 0 || this.#isPumpScheduled) return false;
+    const now = this.#options.clock.now();
+    for (const lane of this.#lanes.values()) if (lane.nextDueAtMs <= now) return false;
+    return true;
+  }
+
+  #wakeIdle(): void {
+    if (this.#idleWaiters.length === 0) return;
+    const waiters = this.#idleWaiters;
+    this.#idleWaiters = [];
+    for (const wake of waiters) wake();
+  }
+}

@@ -1,0 +1,572 @@
+import type { DatabaseSync } from 'node:sqlite';
+import type { CallResult, Transport } from '@tenon/connector';
+import { digestOf, type Failure, type Json, type JsonObject, newId } from '@tenon/model';
+import type { Plan } from '@tenon/pipeline';
+import { type Cancellation, type Fact, Suspension } from '../engine.ts';
+import { type Caller, failureDetails } from '../interpreter/effect.ts';
+import { interpret } from '../interpreter/interpret.ts';
+import { traceIdOf, traceparentFor } from '../interpreter/trace-context.ts';
+import { type LoadedPlan, loadPlan } from '../loaded-plan.ts';
+import type { AcceptedRun, AcceptResult, LedgerEntry, RunState, RuntimeOptions } from '../runtime.ts';
+import { terminalStates } from '../states.ts';
+import { CommitFailed, CommitQueue, type Committer } from './commit-queue.ts';
+import { Dispatcher } from './dispatcher.ts';
+import { type Draft, draftsFor } from './intake.ts';
+import { LedgerWriter } from './ledger-rows.ts';
+import { EmbeddedRun, type RunHost } from './run-context.ts';
+import type { JournalRow, OpeningRow, RunRow } from './run-row.ts';
+import { Statements, type Write } from './statements.ts';
+
+/** Runs held in memory at a time; the others wait on disk. */
+const ACTIVE_MAX = 512;
+/** Accepted runs that wait on disk for their turn, before intake says no. */
+const BACKLOG_MAX = 1_000_000;
+/** Writes that wait for the disk, before intake says no. */
+const QUEUE_MAX = 10_000;
+/** Plans kept compiled. */
+const PLANS_MAX = 256;
+
+export interface NewEvent {
+  readonly event: string;
+  readonly payload: Json;
+  readonly deliveryId: string;
+  readonly source: string;
+  readonly traceparent?: string | undefined;
+  /** Of the run that emitted it. */
+  readonly correlationId?: string;
+}
+
+/**
+ * The embedded engine: events become runs, runs are activated when due, everything goes through one commit queue.
+ * What it keeps in memory is bounded: active runs, compiled plans, the writes on their way to the disk.
+ */
+export class EmbeddedEngine implements RunHost {
+  readonly #options: RuntimeOptions;
+  readonly #reader: DatabaseSync;
+  readonly #read: Statements;
+  readonly #queue: CommitQueue;
+  readonly #ledger: LedgerWriter;
+  readonly #dispatcher: Dispatcher;
+  readonly #plans = new Map<string, LoadedPlan>();
+  readonly #active = new Map<string, LoadedPlan>();
+  readonly #transports = new Map<string, Transport>();
+  readonly #runs = new Map<number, EmbeddedRun>();
+  /** Keys and deliveries whose first event is on its way to the disk. */
+  readonly #reserved = new Map<string, Promise<void>>();
+  #nextEvent: number;
+  #nextRun: number;
+  #backlog: number;
+  #failure: Error | undefined;
+  isStopping = false;
+
+  constructor(options: RuntimeOptions, reader: DatabaseSync, committer: Committer) {
+    this.#options = options;
+    this.#reader = reader;
+    this.#read = new Statements(reader);
+    this.#queue = new CommitQueue(
+      committer,
+      (entries) => this.#announce(entries),
+      (error) => {
+        this.#failure = error;
+        this.#dispatcher.stop();
+      },
+    );
+    this.#ledger = new LedgerWriter(
+      this.#number(
+        'SELECT coalesce(max(seq + count - 1), 0) AS n FROM (SELECT seq, count FROM ledger ORDER BY seq DESC LIMIT 1)',
+      ),
+    );
+    this.#nextEvent = this.#number('SELECT coalesce(max(seq), 0) AS n FROM events') + 1;
+    this.#nextRun = this.#number('SELECT coalesce(max(seq), 0) AS n FROM runs') + 1;
+    this.#backlog = this.#number(
+      `SELECT count(*) AS n FROM runs WHERE state = 'accepted' AND state <> 'succeeded'`,
+    );
+    for (const row of this.#read.of('SELECT plan_hash FROM pipelines').all()) {
+      const loaded = this.plan(String(row['plan_hash']));
+      this.#active.set(loaded.plan.pipeline, loaded);
+    }
+    this.#dispatcher = new Dispatcher({
+      clock: options.clock,
+      activeMax: ACTIVE_MAX,
+      due: (pipeline, now, limit) =>
+        this.#read
+          .of(
+            'SELECT seq FROM runs WHERE pipeline = ? AND due_at IS NOT NULL AND due_at <= ? ORDER BY due_at, seq LIMIT ?',
+          )
+          .all(pipeline, now, limit)
+          .map((row) => Number(row['seq'])),
+      nextDue: (pipeline, now) => {
+        const row = this.#read
+          .of('SELECT min(due_at) AS at FROM runs WHERE pipeline = ? AND due_at IS NOT NULL AND due_at > ?')
+          .get(pipeline, now);
+        return row?.['at'] === null || row === undefined ? Number.POSITIVE_INFINITY : Number(row['at']);
+      },
+      carry: (seq) => this.#carry(seq),
+      isQuiet: () => this.#queue.isIdle,
+    });
+  }
+
+  /** Takes over what an earlier process left, and begins. */
+  async start(): Promise<void> {
+    await this.#queue.commit([['reclaim']]);
+    const pipelines = this.#read.of('SELECT DISTINCT pipeline FROM runs WHERE due_at IS NOT NULL').all();
+    for (const row of pipelines) this.#dispatcher.touch(String(row['pipeline']), 0);
+  }
+
+  async stop(boundMs: number): Promise<void> {
+    this.isStopping = true;
+    this.#dispatcher.stop();
+    await this.#dispatcher.settled(boundMs);
+    await this.#queue.close();
+    this.#reader.close();
+  }
+
+  get dispatcher(): Dispatcher {
+    return this.#dispatcher;
+  }
+
+  get read(): Statements {
+    return this.#read;
+  }
+
+  get activePlans(): ReadonlyMap<string, LoadedPlan> {
+    return this.#active;
+  }
+
+  now(): number {
+    return this.#options.clock.now();
+  }
+
+  random(): number {
+    return this.#options.random.next();
+  }
+
+  newId(): string {
+    return newId(this.#options.clock, this.#options.random);
+  }
+
+  commit(writes: readonly Write[], entries: readonly LedgerEntry[]): Promise<void> {
+    return this.#queue.commit(writes, entries);
+  }
+
+  ledgerRow(
+    row: Pick<RunRow, 'seq' | 'run_id' | 'pipeline' | 'correlation_id'>,
+    facts: readonly Fact[],
+  ): { write: Write; entries: readonly LedgerEntry[] } {
+    return this.#ledger.row(
+      { seq: row.seq, runId: row.run_id, pipeline: row.pipeline, correlationId: row.correlation_id },
+      facts,
+      this.now(),
+    );
+  }
+
+  lastEventSeq(): number {
+    return this.#number('SELECT coalesce(max(seq), 0) AS n FROM events');
+  }
+
+  *eventsAfter(event: string, seq: number): Iterable<{ readonly seq: number; readonly payload: Json }> {
+    for (let after = seq; ; ) {
+      const rows = this.#read
+        .of('SELECT seq, payload FROM events WHERE event = ? AND seq > ? ORDER BY seq LIMIT 100')
+        .all(event, after);
+      for (const row of rows) {
+        after = Number(row['seq']);
+        yield { seq: after, payload: JSON.parse(String(row['payload'])) };
+      }
+      if (rows.length < 100) return;
+    }
+  }
+
+  /** A plan by its hash: compiled once, read from the file when it is not at hand. */
+  plan(hash: string): LoadedPlan {
+    const known = this.#plans.get(hash);
+    if (known !== undefined) return known;
+    const row = this.#read.of('SELECT plan FROM plans WHERE hash = ?').get(hash);
+    if (row === undefined) throw new Error(`the plan ${hash} is not stored`);
+    return this.#keep(loadPlan(JSON.parse(String(row['plan']))));
+  }
+
+  async activate(plan: Plan): Promise<void> {
+    const loaded = this.#keep(this.#plans.get(plan.hash) ?? loadPlan(plan));
+    if (this.#active.get(plan.pipeline)?.plan.hash === plan.hash) return;
+    await this.#queue.commit([
+      ['putPlan', plan.hash, plan.pipeline, plan.version, this.now(), JSON.stringify(plan)],
+      ['activatePlan', plan.pipeline, plan.hash],
+    ]);
+    this.#active.set(plan.pipeline, loaded);
+    this.#dispatcher.setLimit(plan.pipeline, plan.limits.concurrency);
+  }
+
+  async retire(pipeline: string): Promise<void> {
+    await this.#queue.commit([['retirePipeline', pipeline]]);
+    this.#active.delete(pipeline);
+  }
+
+  /** Why no event can be taken at present, or `undefined`. */
+  refusal(): Failure | undefined {
+    const refuse = (code: string, message: string, retryAfterMs: number): Failure => ({
+      class: 'transient',
+      code,
+      message,
+      delivery: 'notSent',
+      retryAfterMs,
+    });
+    if (this.#failure !== undefined) return refuse('RUNTIME_DISK_FAILED', this.#failure.message, 30_000);
+    if (this.isStopping) return refuse('RUNTIME_STOPPING', 'the runtime is stopping', 5_000);
+    if (this.#backlog >= BACKLOG_MAX)
+      return refuse('RUNTIME_BACKLOG_FULL', `${this.#backlog} runs wait for their turn`, 10_000);
+    if (this.#queue.depth >= QUEUE_MAX)
+      return refuse('RUNTIME_DISK_BUSY', `${this.#queue.depth} writes wait for the disk`, 1_000);
+    return undefined;
+  }
+
+  /**
+   * Stores an event, once, with the runs that it starts: one write, together with `also`. Resolves when it is on disk.
+   */
+  async admit(
+    event: NewEvent,
+    drafts: readonly Draft[],
+    also: readonly Write[] = [],
+    alsoEntries: readonly LedgerEntry[] = [],
+  ): Promise<Extract<AcceptResult, { ok: true }>> {
+    return this.#dispatcher.busy(async () => {
+      const names = [
+        `delivery\0${event.source}\0${event.deliveryId}`,
+        ...drafts.map((draft) => `key\0${draft.loaded.plan.pipeline}\0${draft.key}`),
+      ];
+      const release = await this.#reserve(names);
+      try {
+        return await this.#admitReserved(event, drafts, also, alsoEntries);
+      } finally {
+        release();
+      }
+    });
+  }
+
+  async emit(
+    run: RunRow,
+    event: { readonly deliveryId: string; readonly event: string; readonly payload: Json },
+    also: readonly Write[],
+    entries: readonly LedgerEntry[],
+  ): Promise<void> {
+    const drafts = draftsFor(event.event, event.payload, event.deliveryId, this.#active.values());
+    if (!drafts.ok)
+      throw new Error(`a subscriber's contract refuses ${event.event}: ${drafts.failure.message}`);
+    await this.admit(
+      {
+        ...event,
+        source: `pipeline:${run.pipeline}`,
+        traceparent: run.traceparent,
+        correlationId: run.correlation_id,
+      },
+      drafts.drafts,
+      also,
+      entries,
+    );
+  }
+
+  /** The run in memory, if it is at work now. */
+  activeRun(seq: number): EmbeddedRun | undefined {
+    return this.#runs.get(seq);
+  }
+
+  cancelActive(seq: number, cancellation: Cancellation): void {
+    this.#runs.get(seq)?.cancel(cancellation);
+  }
+
+  async #admitReserved(
+    event: NewEvent,
+    drafts: readonly Draft[],
+    also: readonly Write[],
+    alsoEntries: readonly LedgerEntry[],
+  ): Promise<Extract<AcceptResult, { ok: true }>> {
+    const now = this.now();
+    const isKnown =
+      this.#read
+        .of('SELECT seq FROM events WHERE source = ? AND delivery_id = ?')
+        .get(event.source, event.deliveryId) !== undefined;
+    const writes: Write[] = [...also];
+    const entries: LedgerEntry[] = [...alsoEntries];
+    const runs: AcceptedRun[] = [];
+    const eventSeq = this.#nextEvent;
+    if (!isKnown) {
+      this.#nextEvent++;
+      const { source, deliveryId, traceparent, payload } = event;
+      writes.push(
+        [
+          'putEvent',
+          eventSeq,
+          source,
+          deliveryId,
+          event.event,
+          now,
+          traceparent ?? null,
+          JSON.stringify(payload),
+        ],
+        ['wakeWaiting', now, event.event],
+      );
+    }
+    const correlationId = event.correlationId ?? traceIdOf(event.traceparent) ?? this.newId();
+    let started = 0;
+    for (const draft of drafts) {
+      const earlier = this.#runByKey(draft, now);
+      if (earlier !== undefined) {
+        const row = this.ledgerRow(earlier, [
+          {
+            kind: 'duplicate',
+            details: {
+              source: event.source,
+              deliveryId: event.deliveryId,
+              state: earlier.state,
+              sameDelivery: isKnown,
+            },
+          },
+        ]);
+        writes.push(row.write);
+        entries.push(...row.entries);
+        runs.push({
+          runId: earlier.run_id,
+          pipeline: earlier.pipeline,
+          key: draft.key,
+          started: false,
+          state: earlier.state,
+        });
+      } else if (!isKnown) {
+        started++;
+        runs.push(this.#draftRun(event, draft, eventSeq, correlationId, now, writes, entries));
+      }
+    }
+    this.#backlog += started;
+    await this.#queue.commit(writes, entries);
+    for (const run of runs) if (run.started) this.#dispatcher.touch(run.pipeline, now);
+    if (!isKnown && this.#hasWaiting(event.event)) this.#dispatcher.touchAll(now);
+    return { ok: true, duplicateDelivery: isKnown, runs };
+  }
+
+  #draftRun(
+    event: NewEvent,
+    { loaded, key, orderKey, failure }: Draft,
+    eventSeq: number,
+    correlationId: string,
+    now: number,
+    writes: Write[],
+    entries: LedgerEntry[],
+  ): AcceptedRun {
+    const { plan } = loaded;
+    const runId = this.newId();
+    const seq = this.#nextRun++;
+    const traceparent =
+      traceIdOf(event.traceparent) === undefined ? traceparentFor(correlationId) : event.traceparent!;
+    const subject = { seq, run_id: runId, pipeline: plan.pipeline, correlation_id: correlationId };
+    const row = this.ledgerRow(subject, [
+      {
+        kind: 'accepted',
+        details: {
+          event: event.event,
+          source: event.source,
+          deliveryId: event.deliveryId,
+          payload: digestOf(event.payload),
+          plan: plan.hash,
+          version: plan.version,
+          traceparent,
+        },
+      },
+    ]);
+    writes.push(
+      [
+        'putRun',
+        seq,
+        runId,
+        plan.pipeline,
+        plan.version,
+        plan.hash,
+        key,
+        orderKey ?? null,
+        eventSeq,
+        correlationId,
+        traceparent,
+        plan.owner.team,
+        now,
+        failure === undefined ? null : JSON.stringify(failureDetails(failure)),
+      ],
+      ['putKey', plan.pipeline, key, seq, now + plan.identity.retainMs],
+      row.write,
+    );
+    entries.push(...row.entries);
+    return { runId, pipeline: plan.pipeline, key, started: true, state: 'accepted' };
+  }
+
+  /** The run that a business key stands for, while the key is kept. */
+  #runByKey(draft: Draft, now: number): RunRow | undefined {
+    // Rows of `runs` have the shape of `RunRow`.
+    const row = this.#read
+      .of(
+        'SELECT r.*, k.expires_at AS expires_at FROM keys k JOIN runs r ON r.seq = k.run_seq WHERE k.pipeline = ? AND k.key = ?',
+      )
+      .get(draft.loaded.plan.pipeline, draft.key) as unknown as (RunRow & { expires_at: number }) | undefined;
+    if (row === undefined) return undefined;
+    return row.expires_at > now || !terminalStates.has(row.state) ? row : undefined;
+  }
+
+  #hasWaiting(event: string): boolean {
+    return this.#read.of('SELECT 1 FROM openings WHERE event = ? LIMIT 1').get(event) !== undefined;
+  }
+
+  /** Waits until nobody else is storing under one of the names, then holds them. */
+  async #reserve(names: readonly string[]): Promise<() => void> {
+    for (;;) {
+      const taken = names.map((name) => this.#reserved.get(name)).find((promise) => promise !== undefined);
+      if (taken === undefined) break;
+      await taken;
+    }
+    const { promise, resolve } = Promise.withResolvers<void>();
+    for (const name of names) this.#reserved.set(name, promise);
+    return () => {
+      for (const name of names) this.#reserved.delete(name);
+      resolve();
+    };
+  }
+
+  /** One activation of a run. Never rejects. */
+  async #carry(seq: number): Promise<readonly (readonly [pipeline: string, atMs: number])[]> {
+    // Rows of `runs` joined with its event; see `RunRow`.
+    const row = this.#read
+      .of('SELECT r.*, e.payload AS payload FROM runs r JOIN events e ON e.seq = r.event_seq WHERE r.seq = ?')
+      .get(seq) as unknown as (RunRow & { payload: string }) | undefined;
+    if (row === undefined) return [];
+    if (row.state === 'accepted') this.#backlog--;
+    let run: EmbeddedRun | undefined;
+    try {
+      const loaded = this.plan(row.plan_hash);
+      run = new EmbeddedRun(
+        row,
+        JSON.parse(row.payload),
+        // Rows of `journal` and `openings` have these shapes.
+        this.#read
+          .of('SELECT key, at, value FROM journal WHERE run_seq = ?')
+          .all(seq) as unknown as JournalRow[],
+        this.#read.of('SELECT * FROM openings WHERE run_seq = ?').all(seq) as unknown as OpeningRow[],
+        loaded.plan.limits.deadlineMs,
+        this,
+      );
+      this.#runs.set(seq, run);
+      const end = await interpret(run, loaded, this.#call);
+      await run.finish(end);
+    } catch (error) {
+      await this.#afterThrow(row, run, error);
+    } finally {
+      this.#runs.delete(seq);
+    }
+    const now = this.now();
+    const due: [string, number][] = [];
+    if (run?.dueAtMs !== undefined) due.push([row.pipeline, run.dueAtMs]);
+    if (run?.freedOrder || this.#wasWoken(seq)) due.push([row.pipeline, now]);
+    return due;
+  }
+
+  /** Was it woken (a decision, an event) while it was going to sleep? */
+  #wasWoken(seq: number): boolean {
+    if (this.#failure !== undefined) return false;
+    return (
+      this.#read.of('SELECT 1 FROM runs WHERE seq = ? AND due_at <= ?').get(seq, this.now()) !== undefined
+    );
+  }
+
+  async #afterThrow(row: RunRow, run: EmbeddedRun | undefined, error: unknown): Promise<void> {
+    if (error instanceof Suspension) {
+      try {
+        await run?.durable();
+        return;
+      } catch (cause) {
+        return this.#afterThrow(row, run, cause);
+      }
+    }
+    // The disk failed: nothing can be stored; what is stored is true, and a restart goes on from there.
+    if (error instanceof CommitFailed || this.#failure !== undefined) return;
+    await this.#parkBroken(row, error);
+  }
+
+  /** A broken invariant (of ours, or of a connector's code): the run is parked with its owner, the others go on. */
+  async #parkBroken(row: RunRow, error: unknown): Promise<void> {
+    const now = this.now();
+    const failure = {
+      class: 'permanent',
+      code: 'RUN_INVARIANT_BROKEN',
+      message: `an internal error stopped the run: ${error instanceof Error ? `${error.name}: ${error.message}` : 'thrown value'}`,
+      delivery: 'notSent',
+    };
+    const state = String(
+      this.#read.of('SELECT state FROM runs WHERE seq = ?').get(row.seq)?.['state'],
+    ) as RunState;
+    const detail: JsonObject = { queue: 'repair', settled: 'held', failure, attempts: 1 };
+    const facts: Fact[] = [{ kind: 'deadLetter', step: row.step ?? 'run', details: detail }];
+    const ledger = this.ledgerRow(row, facts);
+    const phase = state === 'inDoubt' ? 'running' : state;
+    const step = row.step ?? 'run';
+    try {
+      await this.#queue.commit(
+        [
+          ['claim', row.seq, phase, now],
+          [
+            'putOpening',
+            row.seq,
+            `#broken/${now}`,
+            'deadLetter',
+            step,
+            row.owner,
+            now,
+            null,
+            null,
+            null,
+            JSON.stringify(detail),
+          ],
+          ['end', row.seq, 'failed', now, step, JSON.stringify({ ...failure, step })],
+          ...(row.order_key === null ? [] : [['admitNext', row.pipeline, row.order_key, now] as const]),
+          ledger.write,
+        ],
+        ledger.entries,
+      );
+    } catch {
+      // Refused as well: the run stays claimed, and the next start of the process tries it again.
+    }
+  }
+
+  readonly #call: Caller = async (connection, request): Promise<CallResult> => {
+    try {
+      let transport = this.#transports.get(connection);
+      if (transport === undefined) {
+        transport = this.#options.transport(connection);
+        this.#transports.set(connection, transport);
+      }
+      return await transport.call(request);
+    } catch (error) {
+      // A transport's failures are values; one that throws all the same may have sent something.
+      const reason = error instanceof Error ? error.name : 'thrown value';
+      return {
+        ok: false,
+        failure: {
+          class: 'unknown',
+          code: 'TRANSPORT_CALL_THREW',
+          message: `the transport of connection ${connection} threw (${reason})`,
+          delivery: this.#transports.has(connection) ? 'lost' : 'notSent',
+        },
+      };
+    }
+  };
+
+  #keep(loaded: LoadedPlan): LoadedPlan {
+    this.#plans.delete(loaded.plan.hash);
+    this.#plans.set(loaded.plan.hash, loaded);
+    if (this.#plans.size > PLANS_MAX) this.#plans.delete(this.#plans.keys().next().value!);
+    return loaded;
+  }
+
+  #announce(entries: readonly LedgerEntry[]): void {
+    const { onEntry } = this.#options;
+    if (onEntry !== undefined) for (const entry of entries) onEntry(entry);
+  }
+
+  #number(sql: string): number {
+    return Number(this.#read.of(sql).get()?.['n'] ?? 0);
+  }
+}

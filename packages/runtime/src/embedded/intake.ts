@@ -1,0 +1,72 @@
+import { canonicalJson, type Failure, type Json } from '@tenon/model';
+import type { LoadedPlan } from '../loaded-plan.ts';
+
+/** A run to be started by an event: which plan, under which business key, in which order. */
+export interface Draft {
+  readonly loaded: LoadedPlan;
+  readonly key: string;
+  readonly orderKey?: string;
+  /** The event concerns the pipeline, but its condition, key or order could not be computed. */
+  readonly failure?: Failure;
+}
+
+export type Drafts =
+  | { readonly ok: true; readonly drafts: readonly Draft[] }
+  | { readonly ok: false; readonly failure: Failure };
+
+/** Which runs an event starts; pure. Refused whole when its payload violates its contract (C2). */
+export function draftsFor(
+  event: string,
+  payload: Json,
+  deliveryId: string,
+  plans: Iterable<LoadedPlan>,
+): Drafts {
+  const drafts: Draft[] = [];
+  for (const loaded of plans) {
+    const { trigger } = loaded.plan;
+    if ('manual' in trigger || trigger.event !== event) continue;
+    const failure = loaded.refusal(event, payload);
+    if (failure !== undefined) return { ok: false, failure };
+    const draft = draftFor(loaded, { event: payload }, deliveryId, trigger.where);
+    if (draft !== undefined) drafts.push(draft);
+  }
+  return { ok: true, drafts };
+}
+
+/** The run of one pipeline, or `undefined` when its condition leaves the event out. */
+export function draftFor(
+  loaded: LoadedPlan,
+  scope: Readonly<Record<string, Json>>,
+  deliveryId: string,
+  where?: string,
+): Draft | undefined {
+  const { identity } = loaded.plan;
+  const broken = (failure: Failure): Draft => ({ loaded, key: `delivery:${deliveryId}`, failure });
+  if (where !== undefined) {
+    const wanted = loaded.condition(where, scope);
+    if (!wanted.ok) return broken(wanted.failure);
+    if (!wanted.value) return undefined;
+  }
+  const key = loaded.template(identity.key, scope);
+  if (!key.ok) return broken(key.failure);
+  const text = textOf(key.value);
+  if (text === undefined) return broken(KEY_EMPTY);
+  if (identity.orderBy === undefined) return { loaded, key: text };
+  const order = loaded.template(identity.orderBy, scope);
+  if (!order.ok) return { ...broken(order.failure), key: text };
+  const orderKey = textOf(order.value);
+  return orderKey === undefined ? { loaded, key: text, failure: KEY_EMPTY } : { loaded, key: text, orderKey };
+}
+
+/** A key is a text; a number or a whole object gets its canonical one. Nothing is no key. */
+function textOf(value: Json): string | undefined {
+  if (value === null || value === '') return undefined;
+  return typeof value === 'string' ? value : canonicalJson(value);
+}
+
+const KEY_EMPTY: Failure = {
+  class: 'validation',
+  code: 'IDENTITY_KEY_EMPTY',
+  message: 'the business key or order key of the event is empty: no two events could be told apart by it',
+  delivery: 'notSent',
+};

@@ -1,0 +1,37 @@
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+import { RuntimeError } from '../runtime-error.ts';
+
+/**
+ * One process at a time: holds an exclusive SQLite lock on a file beside the database. The kernel lets it go when the
+ * process ends, however it ends, so nothing stale can remain; a pid file could.
+ */
+export function lockFile(file: string): { release(): void } {
+  const db = new DatabaseSync(`${file}.lock`);
+  try {
+    db.exec(
+      'PRAGMA journal_mode = DELETE; PRAGMA locking_mode = EXCLUSIVE; PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE',
+    );
+  } catch (cause) {
+    db.close();
+    throw new RuntimeError('RUNTIME_FILE_IN_USE', `${file} is in use by another process${ownerOf(file)}`, {
+      cause,
+    });
+  }
+  writeFileSync(`${file}.owner`, String(process.pid));
+  return {
+    release: () => {
+      db.close();
+      rmSync(`${file}.owner`, { force: true });
+    },
+  };
+}
+
+/** For the message only; the lock is what counts. */
+function ownerOf(file: string): string {
+  try {
+    return ` (process ${readFileSync(`${file}.owner`, 'utf8')})`;
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,19 @@
+import type { LedgerReader } from '../runtime.ts';
+import { openReader } from './database.ts';
+import { Queries } from './queries.ts';
+import { Statements } from './statements.ts';
+
+/** Reads a runtime's file beside the process that runs it, or when none does. Throws `RUNTIME_FILE_UNREADABLE`. */
+export function openLedger(file: string): LedgerReader {
+  const db = openReader(file);
+  const queries = new Queries(new Statements(db));
+  return {
+    runs: (filter) => queries.runs(filter),
+    run: (runId) => queries.run(runId),
+    trace: (query) => queries.trace(query),
+    approvals: () => queries.approvals(),
+    inDoubt: () => queries.inDoubt(),
+    deadLetters: () => queries.deadLetters(),
+    close: () => db.close(),
+  };
+}

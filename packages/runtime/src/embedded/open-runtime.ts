@@ -1,0 +1,77 @@
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { AcceptResult, Runtime, RuntimeOptions } from '../runtime.ts';
+import { openDatabase, openReader } from './database.ts';
+import { EmbeddedEngine } from './engine.ts';
+import { inlineCommitter } from './inline-committer.ts';
+import { draftFor, draftsFor } from './intake.ts';
+import { lockFile } from './lock.ts';
+import { operations } from './operations.ts';
+import { Queries } from './queries.ts';
+
+/** How long `stop` waits for attempts under way; what is not back by then is settled at the next start. */
+const STOP_BOUND_MS = 10_000;
+
+/**
+ * Opens the embedded runtime on a file and takes over what an earlier process left in it. Throws `RuntimeError`:
+ * `RUNTIME_FILE_IN_USE`, `RUNTIME_FILE_NEWER`, `RUNTIME_FILE_UNREADABLE`.
+ */
+export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
+  mkdirSync(dirname(options.file), { recursive: true });
+  const lock = lockFile(options.file);
+  let engine: EmbeddedEngine;
+  try {
+    const db = openDatabase(options.file);
+    engine = new EmbeddedEngine(options, openReader(options.file), inlineCommitter(db));
+    await engine.start();
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+  const queries = new Queries(engine.read);
+  let stopped: Promise<void> | undefined;
+
+  return {
+    activate: (plan) => engine.activate(plan),
+    retire: (pipeline) => engine.retire(pipeline),
+    accept: async (event): Promise<AcceptResult> => {
+      const full = engine.refusal();
+      if (full !== undefined) return { ok: false, failure: full };
+      const found = draftsFor(event.event, event.payload, event.deliveryId, engine.activePlans.values());
+      return found.ok ? engine.admit(event, found.drafts) : found;
+    },
+    trigger: async (pipeline, input, actor): Promise<AcceptResult> => {
+      const full = engine.refusal();
+      if (full !== undefined) return { ok: false, failure: full };
+      const loaded = engine.activePlans.get(pipeline);
+      if (loaded === undefined || !('manual' in loaded.plan.trigger))
+        return {
+          ok: false,
+          failure: {
+            class: 'validation',
+            code: 'TRIGGER_NOT_MANUAL',
+            message: `there is no active pipeline ${pipeline} with a manual trigger`,
+            delivery: 'notSent',
+          },
+        };
+      const refusal = loaded.inputRefusal(input);
+      if (refusal !== undefined) return { ok: false, failure: refusal };
+      const deliveryId = engine.newId();
+      const draft = draftFor(loaded, { input, event: input }, deliveryId);
+      const event = { event: `manual:${pipeline}`, payload: input, deliveryId, source: `manual:${actor}` };
+      return engine.admit(event, draft === undefined ? [] : [draft]);
+    },
+    runs: (filter) => queries.runs(filter),
+    run: (runId) => queries.run(runId),
+    trace: (query) => queries.trace(query),
+    approvals: () => queries.approvals(),
+    inDoubt: () => queries.inDoubt(),
+    deadLetters: () => queries.deadLetters(),
+    ...operations(engine, queries),
+    idle: () => engine.dispatcher.idle(),
+    stop: () => {
+      stopped ??= engine.stop(STOP_BOUND_MS).finally(() => lock.release());
+      return stopped;
+    },
+  };
+}

@@ -1,0 +1,241 @@
+import type { Json, JsonObject } from '@tenon/model';
+import type { Fact } from '../engine.ts';
+import type { Verdict } from '../interpreter/effect.ts';
+import type { Decision } from '../interpreter/steps.ts';
+import { allSteps } from '../loaded-plan.ts';
+import type { ActionResult, ReplayFilter, ReplayReport, Runtime } from '../runtime.ts';
+import { CommitRefused } from './commit-queue.ts';
+import type { EmbeddedEngine } from './engine.ts';
+import type { Queries } from './queries.ts';
+import type { OpeningRow, RunRow } from './run-row.ts';
+import type { Write } from './statements.ts';
+
+type Operations = Pick<Runtime, 'decide' | 'settle' | 'resume' | 'cancel' | 'replay'>;
+
+/** Runs that one replay may touch. */
+const REPLAY_RUNS_MAX = 10_000;
+
+/** What people do to runs. Each is one write: the value that the run waits for, the entry that says who and why. */
+export function operations(engine: EmbeddedEngine, queries: Queries): Operations {
+  return {
+    decide: (runId, stepId, decision, actor, reason) =>
+      act(engine, queries, runId, async (run) => {
+        const opening = openingOf(queries, run, 'approval', stepId);
+        if (opening === undefined) return refused('APPROVAL_NOT_PENDING', `${stepId} waits for no approval`);
+        if (opening.expires_at !== null && opening.expires_at <= engine.now())
+          return refused('APPROVAL_EXPIRED', 'the time to decide is over');
+        const value: Decision = { decision, actor, reason };
+        return signal(engine, run, opening, { ...value }, [
+          { kind: 'approval', step: stepId, details: { decision, actor, reason } },
+        ]);
+      }),
+
+    settle: (runId, stepId, verdict, actor, reason, result) =>
+      act(engine, queries, runId, async (run) => {
+        const opening = openingOf(queries, run, 'doubt', stepId);
+        if (opening === undefined) return refused('DOUBT_NOT_OPEN', `${stepId} is not in doubt`);
+        const value: Verdict = { verdict, actor, reason, ...(result !== undefined && { result }) };
+        return signal(engine, run, opening, { ...value }, [
+          {
+            kind: 'operator',
+            step: stepId,
+            details: { action: 'settle', verdict, actor, reason, hasResult: result !== undefined },
+          },
+        ]);
+      }),
+
+    resume: (runId, actor, reason) =>
+      act(engine, queries, runId, (run) => resume(engine, queries, run, actor, reason)),
+
+    cancel: (runId, actor, reason) =>
+      act(engine, queries, runId, async (run) => {
+        if (run.state === 'inDoubt') return refused('RUN_IN_DOUBT', 'settle the effect in doubt first');
+        if (['succeeded', 'compensated', 'cancelled'].includes(run.state))
+          return refused('RUN_ENDED', `the run has ${run.state}`);
+        if (run.state === 'compensating')
+          return refused('RUN_COMPENSATING', 'the run is being undone already');
+        const now = engine.now();
+        const done = await write(
+          engine,
+          run,
+          [
+            ['putJournal', run.seq, '#cancel', now, JSON.stringify({ actor, reason })],
+            ['closeWaits', run.seq],
+            ['closeSteps', run.seq, run.step ?? ''],
+            ['wake', run.seq, now],
+          ],
+          [{ kind: 'operator', details: { action: 'cancel', actor, reason } }],
+          'RUN_CANCELLED_ALREADY',
+        );
+        if (done.ok) engine.cancelActive(run.seq, { actor, reason });
+        return done;
+      }),
+
+    replay: (filter, actor, reason, apply) =>
+      engine.dispatcher.busy(() => replay(engine, queries, filter, actor, reason, apply)),
+  };
+}
+
+async function resume(
+  engine: EmbeddedEngine,
+  queries: Queries,
+  run: RunRow,
+  actor: string,
+  reason: string,
+): Promise<ActionResult> {
+  if (run.state === 'compensated')
+    return refused('RUN_COMPENSATED', 'its effects are undone: only a new event can do them again');
+  const opening = openingOf(queries, run, 'deadLetter');
+  if (run.state !== 'failed' || opening === undefined)
+    return refused('RUN_NOT_RESUMABLE', `the run is ${run.state}, not failed`);
+  const now = engine.now();
+  const state = opening.step.startsWith('compensate:') ? 'compensating' : 'running';
+  const value = { value: { verdict: 'resume', actor, reason } };
+  return write(
+    engine,
+    run,
+    [
+      ['putJournal', run.seq, opening.key, now, JSON.stringify(value)],
+      ['closeSteps', run.seq, opening.step],
+      ['resume', run.seq, state, now],
+    ],
+    [
+      { kind: 'operator', step: opening.step, details: { action: 'resume', actor, reason } },
+      { kind: 'state', step: opening.step, details: { from: 'failed', to: state } },
+    ],
+    'RUN_RESUMED_ALREADY',
+  );
+}
+
+/** The same keys go out again, so what is done stays done: failed runs resume, ended ones have nothing to send. */
+async function replay(
+  engine: EmbeddedEngine,
+  queries: Queries,
+  filter: ReplayFilter,
+  actor: string,
+  reason: string,
+  apply: boolean,
+): Promise<ReplayReport> {
+  const chosen = chooseRuns(queries, filter);
+  const runs = chosen.map((run) => ({ run, ...effectsOf(queries, run) }));
+  if (apply)
+    for (const { run, effectsSkipped, effectsToSend } of runs) {
+      const details = { action: 'replay', actor, reason, effectsSkipped, effectsToSend };
+      await write(engine, run, [], [{ kind: 'replay', details }], 'RUN_REPLAYED_ALREADY');
+      if (run.state === 'failed') await resume(engine, queries, run, actor, reason);
+    }
+  return {
+    applied: apply,
+    runs: runs.map(({ run, effectsSkipped, effectsToSend }) => ({
+      runId: run.run_id,
+      key: run.key,
+      effectsSkipped,
+      effectsToSend,
+    })),
+  };
+}
+
+function chooseRuns(queries: Queries, filter: ReplayFilter): RunRow[] {
+  const summaries =
+    filter.runId === undefined
+      ? queries.runs({
+          ...(filter.pipeline !== undefined && { pipeline: filter.pipeline }),
+          ...(filter.key !== undefined && { key: filter.key }),
+          ...(filter.state !== undefined && { state: filter.state }),
+          limit: REPLAY_RUNS_MAX,
+        })
+      : [{ runId: filter.runId, acceptedAtMs: undefined }];
+  return summaries
+    .filter(
+      ({ acceptedAtMs: at }) =>
+        at === undefined ||
+        (at >= (filter.fromMs ?? Number.NEGATIVE_INFINITY) &&
+          at <= (filter.toMs ?? Number.POSITIVE_INFINITY)),
+    )
+    .flatMap(({ runId }) => queries.rowOf(runId) ?? [])
+    .toReversed();
+}
+
+/** Effects that a replay leaves alone, and those that it may send. */
+function effectsOf(queries: Queries, run: RunRow): { effectsSkipped: string[]; effectsToSend: string[] } {
+  const plan = queries.plan(run.plan_hash);
+  const effects = allSteps(plan.steps).filter(
+    (step) => step.kind === 'call' && plan.operations[step.operation]?.effect !== 'read',
+  );
+  const steps = queries.run(run.run_id)?.steps ?? [];
+  const done = new Set(
+    steps.filter(({ state }) => state === 'succeeded' || state === 'compensated').map(({ id }) => id),
+  );
+  const canSend = run.state !== 'succeeded' && run.state !== 'compensated' && run.state !== 'cancelled';
+  return {
+    effectsSkipped: effects.filter(({ id }) => done.has(id) || !canSend).map(({ id }) => id),
+    effectsToSend: canSend ? effects.filter(({ id }) => !done.has(id)).map(({ id }) => id) : [],
+  };
+}
+
+/** Gives a waiting run its value, closes what it waited with, and wakes it. */
+function signal(
+  engine: EmbeddedEngine,
+  run: RunRow,
+  opening: OpeningRow,
+  value: { readonly [name: string]: Json },
+  facts: readonly Fact[],
+): Promise<ActionResult> {
+  const now = engine.now();
+  return write(
+    engine,
+    run,
+    [
+      ['putJournal', run.seq, opening.key, now, JSON.stringify({ value } satisfies JsonObject)],
+      ['closeOpening', run.seq, opening.key],
+      ['wake', run.seq, now],
+    ],
+    facts,
+    'DECISION_MADE_ALREADY',
+  );
+}
+
+async function write(
+  engine: EmbeddedEngine,
+  run: RunRow,
+  writes: readonly Write[],
+  facts: readonly Fact[],
+  refusalCode: string,
+): Promise<ActionResult> {
+  const ledger = engine.ledgerRow(run, facts);
+  try {
+    await engine.commit([...writes, ledger.write], ledger.entries);
+  } catch (error) {
+    if (error instanceof CommitRefused) return refused(refusalCode, 'someone else was faster');
+    throw error;
+  }
+  engine.dispatcher.touch(run.pipeline, engine.now());
+  return { ok: true };
+}
+
+function openingOf(
+  queries: Queries,
+  run: RunRow,
+  kind: OpeningRow['kind'],
+  step?: string,
+): OpeningRow | undefined {
+  return queries
+    .openingsOf(run.seq)
+    .find((opening) => opening.kind === kind && (step === undefined || opening.step === step));
+}
+
+function act(
+  engine: EmbeddedEngine,
+  queries: Queries,
+  runId: string,
+  action: (run: RunRow) => Promise<ActionResult>,
+): Promise<ActionResult> {
+  return engine.dispatcher.busy(async () => {
+    const run = queries.rowOf(runId);
+    return run === undefined ? refused('RUN_NOT_FOUND', `there is no run ${runId}`) : action(run);
+  });
+}
+
+function refused(code: string, message: string): ActionResult {
+  return { ok: false, code, message };
+}

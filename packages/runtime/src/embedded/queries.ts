@@ -1,0 +1,206 @@
+import type { Failure, Json, JsonObject } from '@tenon/model';
+import type { Plan } from '@tenon/pipeline';
+import type {
+  DeadLetter,
+  InDoubtEntry,
+  LedgerEntry,
+  PendingApproval,
+  RunDetail,
+  RunFilter,
+  RunSummary,
+} from '../runtime.ts';
+import { entriesOf } from './ledger-rows.ts';
+import { redacted } from './redact.ts';
+import type { JournalRow, OpeningRow, RunRow } from './run-row.ts';
+import type { Statements } from './statements.ts';
+import { stepRecords } from './step-records.ts';
+
+/** Rows given at most when a filter says nothing; and ever. */
+const LIMIT_DEFAULT = 100;
+const LIMIT_MAX = 10_000;
+
+/** What an operator may ask, answered from the file: by the process that runs it, or by any other that may read it. */
+export class Queries {
+  readonly #read: Statements;
+
+  constructor(read: Statements) {
+    this.#read = read;
+  }
+
+  runs(filter: RunFilter = {}): readonly RunSummary[] {
+    const conditions: string[] = [];
+    const values: (string | number)[] = [];
+    const add = (condition: string, value: string | undefined): void => {
+      if (value === undefined) return;
+      conditions.push(condition);
+      values.push(value);
+    };
+    add('pipeline = ?', filter.pipeline);
+    add('state = ?', filter.state);
+    add('key = ?', filter.key);
+    // Lets the partial index of unfinished runs be used.
+    if (filter.state !== undefined && filter.state !== 'succeeded') conditions.push(`state <> 'succeeded'`);
+    const where = conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : '';
+    const limit = Math.min(filter.limit ?? LIMIT_DEFAULT, LIMIT_MAX);
+    return this.#rows<RunRow>(`SELECT * FROM runs ${where} ORDER BY seq DESC LIMIT ?`, ...values, limit).map(
+      summaryOf,
+    );
+  }
+
+  run(runId: string): RunDetail | undefined {
+    const row = this.rowOf(runId);
+    if (row === undefined) return undefined;
+    const plan = this.plan(row.plan_hash);
+    const payload = this.#rows<{ payload: string }>(
+      'SELECT payload FROM events WHERE seq = ?',
+      row.event_seq,
+    )[0];
+    const journal = this.#rows<JournalRow>('SELECT key, at, value FROM journal WHERE run_seq = ?', row.seq);
+    const input: Json = payload === undefined ? null : JSON.parse(payload.payload);
+    return {
+      ...summaryOf(row),
+      contracts: plan.contracts,
+      input: redacted(input, plan.redact['event'] ?? []),
+      steps: stepRecords(plan, row, journal),
+      ...(row.failure !== null && {
+        failure: JSON.parse(row.failure) as Failure & { readonly step: string },
+      }),
+    };
+  }
+
+  trace(query: {
+    readonly runId?: string;
+    readonly key?: string;
+    readonly correlationId?: string;
+  }): readonly LedgerEntry[] {
+    const [column, value] =
+      query.runId !== undefined
+        ? ['run_id', query.runId]
+        : query.correlationId !== undefined
+          ? ['correlation_id', query.correlationId]
+          : ['key', query.key ?? ''];
+    return this.#rows<
+      { first: number; facts: string } & Pick<RunRow, 'seq' | 'run_id' | 'pipeline' | 'correlation_id'>
+    >(
+      `SELECT l.seq AS first, l.facts, r.seq, r.run_id, r.pipeline, r.correlation_id
+       FROM runs r JOIN ledger l ON l.run_seq = r.seq WHERE r.${column} = ? ORDER BY l.seq LIMIT ?`,
+      value,
+      LIMIT_MAX,
+    ).flatMap((row) =>
+      entriesOf(
+        { seq: row.seq, runId: row.run_id, pipeline: row.pipeline, correlationId: row.correlation_id },
+        row.first,
+        row.facts,
+      ),
+    );
+  }
+
+  approvals(): readonly PendingApproval[] {
+    return this.#openings('approval').map(({ opening, run, detail }) => ({
+      runId: run.run_id,
+      pipeline: run.pipeline,
+      stepId: opening.step,
+      by: opening.owner,
+      expiresAtMs: opening.expires_at ?? 0,
+      show: detail['show'] ?? null,
+      key: run.key,
+    }));
+  }
+
+  inDoubt(): readonly InDoubtEntry[] {
+    return this.#openings('doubt').map(({ opening, run, detail }) => ({
+      runId: run.run_id,
+      pipeline: run.pipeline,
+      stepId: opening.step,
+      operation: String(detail['operation']),
+      idempotencyKey: String(detail['idempotencyKey']),
+      sinceMs: opening.since,
+      owner: opening.owner,
+      // Put there by the interpreter, as an object.
+      evidence: detail['evidence'] as JsonObject,
+    }));
+  }
+
+  deadLetters(): readonly DeadLetter[] {
+    return this.#openings('deadLetter').map(({ opening, run, detail }) => {
+      // The interpreter's `deadLetter` puts these members there.
+      const letter = detail as unknown as Pick<
+        DeadLetter,
+        'queue' | 'settled' | 'failure' | 'attempts' | 'lastCheckpoint' | 'idempotencyKey'
+      >;
+      return {
+        runId: run.run_id,
+        pipeline: run.pipeline,
+        queue: letter.queue,
+        key: run.key,
+        eventId: run.delivery_id,
+        step: opening.step,
+        failure: letter.failure,
+        ...(letter.lastCheckpoint !== undefined && { lastCheckpoint: letter.lastCheckpoint }),
+        ...(letter.idempotencyKey !== undefined && { idempotencyKey: letter.idempotencyKey }),
+        attempts: letter.attempts,
+        correlationId: run.correlation_id,
+        owner: opening.owner,
+        sinceMs: opening.since,
+        settled: letter.settled,
+      };
+    });
+  }
+
+  plan(hash: string): Plan {
+    const row = this.#rows<{ plan: string }>('SELECT plan FROM plans WHERE hash = ?', hash)[0];
+    if (row === undefined) throw new Error(`the plan ${hash} is not stored`);
+    return JSON.parse(row.plan);
+  }
+
+  rowOf(runId: string): RunRow | undefined {
+    return this.#rows<RunRow>('SELECT * FROM runs WHERE run_id = ?', runId)[0];
+  }
+
+  openingsOf(runSeq: number): readonly OpeningRow[] {
+    return this.#rows<OpeningRow>('SELECT * FROM openings WHERE run_seq = ? ORDER BY since', runSeq);
+  }
+
+  journalOf(runSeq: number): readonly JournalRow[] {
+    return this.#rows<JournalRow>('SELECT key, at, value FROM journal WHERE run_seq = ?', runSeq);
+  }
+
+  #openings(kind: OpeningRow['kind']): {
+    opening: OpeningRow;
+    run: RunRow & { delivery_id: string };
+    detail: JsonObject;
+  }[] {
+    return this.#rows<OpeningRow>(
+      'SELECT * FROM openings WHERE kind = ? ORDER BY since LIMIT ?',
+      kind,
+      LIMIT_MAX,
+    ).flatMap((opening) => {
+      const run = this.#rows<RunRow & { delivery_id: string }>(
+        'SELECT r.*, e.delivery_id AS delivery_id FROM runs r JOIN events e ON e.seq = r.event_seq WHERE r.seq = ?',
+        opening.run_seq,
+      )[0];
+      return run === undefined ? [] : [{ opening, run, detail: JSON.parse(opening.detail) }];
+    });
+  }
+
+  #rows<Row>(sql: string, ...values: (string | number)[]): Row[] {
+    // The shape is the statement's, stated by the caller beside it.
+    return this.#read.of(sql).all(...values) as Row[];
+  }
+}
+
+function summaryOf(row: RunRow): RunSummary {
+  return {
+    runId: row.run_id,
+    pipeline: row.pipeline,
+    version: row.version,
+    planHash: row.plan_hash,
+    key: row.key,
+    state: row.state,
+    ...(row.step !== null && { step: row.step }),
+    acceptedAtMs: row.accepted_at,
+    updatedAtMs: row.updated_at,
+    owner: row.owner,
+    correlationId: row.correlation_id,
+  };
+}

@@ -1,0 +1,45 @@
+import type { RunState } from '../runtime.ts';
+
+/** A row of `runs` as SQLite gives it. */
+export interface RunRow {
+  readonly seq: number;
+  readonly run_id: string;
+  readonly pipeline: string;
+  readonly version: number;
+  readonly plan_hash: string;
+  readonly key: string;
+  readonly order_key: string | null;
+  readonly event_seq: number;
+  readonly correlation_id: string;
+  readonly traceparent: string;
+  readonly owner: string;
+  readonly state: RunState;
+  readonly step: string | null;
+  readonly accepted_at: number;
+  readonly updated_at: number;
+  readonly clock_from: number | null;
+  readonly paused_since: number | null;
+  readonly due_at: number | null;
+  readonly claimed: number;
+  readonly intake_failure: string | null;
+  readonly failure: string | null;
+}
+
+export interface JournalRow {
+  readonly key: string;
+  readonly at: number;
+  readonly value: string;
+}
+
+export interface OpeningRow {
+  readonly run_seq: number;
+  readonly key: string;
+  readonly kind: 'approval' | 'doubt' | 'deadLetter' | 'event' | 'forwardFix';
+  readonly step: string;
+  readonly owner: string;
+  readonly since: number;
+  readonly expires_at: number | null;
+  readonly event: string | null;
+  readonly scanned_to: number | null;
+  readonly detail: string;
+}

@@ -1,0 +1,95 @@
+import type { DatabaseSync } from 'node:sqlite';
+import { RuntimeError } from '../runtime-error.ts';
+import { runStates, terminalStates, transitions } from '../states.ts';
+
+const TERMINAL = [...terminalStates].map((state) => `'${state}'`).join(', ');
+const STATES = runStates.map((state) => `'${state}'`).join(', ');
+
+/** One entry per version, never edited once released; `user_version` counts those that a file has been through. */
+const migrations: readonly string[] = [
+  `
+CREATE TABLE plans (hash TEXT PRIMARY KEY, pipeline TEXT NOT NULL, version INTEGER NOT NULL, stored_at INTEGER NOT NULL, plan TEXT NOT NULL) WITHOUT ROWID;
+-- The active version of each pipeline.
+CREATE TABLE pipelines (pipeline TEXT PRIMARY KEY, plan_hash TEXT NOT NULL REFERENCES plans(hash)) WITHOUT ROWID;
+
+-- The inbox: every delivery once (C78), with its whole payload (C79).
+CREATE TABLE events (
+  seq INTEGER PRIMARY KEY, source TEXT NOT NULL, delivery_id TEXT NOT NULL, event TEXT NOT NULL,
+  received_at INTEGER NOT NULL, traceparent TEXT, payload TEXT NOT NULL,
+  UNIQUE (source, delivery_id)
+);
+CREATE INDEX events_by_name ON events (event, seq);
+
+CREATE TABLE transitions (from_state TEXT NOT NULL, to_state TEXT NOT NULL, PRIMARY KEY (from_state, to_state)) WITHOUT ROWID;
+
+CREATE TABLE runs (
+  seq INTEGER PRIMARY KEY, run_id TEXT NOT NULL UNIQUE, pipeline TEXT NOT NULL, version INTEGER NOT NULL, plan_hash TEXT NOT NULL,
+  key TEXT NOT NULL, order_key TEXT, event_seq INTEGER NOT NULL, correlation_id TEXT NOT NULL, traceparent TEXT NOT NULL, owner TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN (${STATES})),
+  step TEXT, accepted_at INTEGER NOT NULL, updated_at INTEGER NOT NULL,
+  -- The deadline counts from here; moved on by the length of each wait.
+  clock_from INTEGER, paused_since INTEGER,
+  -- When the run has something to do; null: not before something happens.
+  due_at INTEGER,
+  -- 1: a process is at it. 2: a process was, and ended without saying so.
+  claimed INTEGER NOT NULL DEFAULT 0,
+  -- 1: waits for an earlier run of its order key.
+  behind INTEGER NOT NULL DEFAULT 0,
+  intake_failure TEXT, failure TEXT
+);
+CREATE INDEX runs_due ON runs (pipeline, due_at, seq) WHERE due_at IS NOT NULL;
+CREATE INDEX runs_claimed ON runs (claimed) WHERE claimed > 0;
+CREATE INDEX runs_order ON runs (pipeline, order_key, seq) WHERE order_key IS NOT NULL AND state NOT IN (${TERMINAL});
+CREATE INDEX runs_open ON runs (state, seq) WHERE state <> 'succeeded';
+CREATE INDEX runs_key ON runs (key, seq);
+CREATE INDEX runs_correlation ON runs (correlation_id, seq);
+CREATE INDEX runs_event ON runs (event_seq);
+CREATE TRIGGER runs_transition BEFORE UPDATE OF state ON runs
+WHEN OLD.state <> NEW.state AND NOT EXISTS (SELECT 1 FROM transitions WHERE from_state = OLD.state AND to_state = NEW.state)
+BEGIN SELECT RAISE(ABORT, 'RUN_TRANSITION_ILLEGAL'); END;
+
+-- Business keys: the first run of each, until the key is let go (C42).
+CREATE TABLE keys (pipeline TEXT NOT NULL, key TEXT NOT NULL, run_seq INTEGER NOT NULL, expires_at INTEGER NOT NULL, PRIMARY KEY (pipeline, key)) WITHOUT ROWID;
+
+-- What the interpreter did and was told, by key: its memory across waits and crashes.
+CREATE TABLE journal (run_seq INTEGER NOT NULL, key TEXT NOT NULL, at INTEGER NOT NULL, value TEXT NOT NULL, PRIMARY KEY (run_seq, key)) WITHOUT ROWID;
+
+-- Approvals, doubts, dead letters, forward fixes and awaited events that are open now. Their history is in the ledger.
+CREATE TABLE openings (
+  run_seq INTEGER NOT NULL, key TEXT NOT NULL, kind TEXT NOT NULL, step TEXT NOT NULL, owner TEXT NOT NULL, since INTEGER NOT NULL,
+  expires_at INTEGER, event TEXT, scanned_to INTEGER, detail TEXT NOT NULL, PRIMARY KEY (run_seq, key)
+) WITHOUT ROWID;
+CREATE INDEX openings_by_kind ON openings (kind, since);
+CREATE INDEX openings_by_event ON openings (event) WHERE event IS NOT NULL;
+
+-- One row for the facts that one write recorded of one run; seq is the first fact's number.
+CREATE TABLE ledger (seq INTEGER PRIMARY KEY, run_seq INTEGER NOT NULL, count INTEGER NOT NULL, facts TEXT NOT NULL);
+CREATE INDEX ledger_by_run ON ledger (run_seq, seq);
+CREATE TRIGGER ledger_no_update BEFORE UPDATE ON ledger BEGIN SELECT RAISE(ABORT, 'LEDGER_APPEND_ONLY'); END;
+CREATE TRIGGER ledger_no_delete BEFORE DELETE ON ledger BEGIN SELECT RAISE(ABORT, 'LEDGER_APPEND_ONLY'); END;
+`,
+];
+
+/** Brings a file to this version's schema; refuses one that a newer version wrote. */
+export function migrate(db: DatabaseSync, file: string): void {
+  const version = Number(db.prepare('PRAGMA user_version').get()?.['user_version'] ?? 0);
+  if (version > migrations.length)
+    throw new RuntimeError(
+      'RUNTIME_FILE_NEWER',
+      `${file} was written by a newer version of Tenon (schema ${version}, this one knows ${migrations.length})`,
+    );
+  db.exec('BEGIN IMMEDIATE');
+  for (const [index, sql] of migrations.entries()) if (index >= version) db.exec(sql);
+  db.exec('DELETE FROM transitions');
+  const insert = db.prepare('INSERT INTO transitions VALUES (?, ?)');
+  for (const [from, targets] of Object.entries(transitions)) for (const to of targets) insert.run(from, to);
+  db.exec(`PRAGMA user_version = ${migrations.length}`);
+  db.exec('COMMIT');
+}
+
+/** Settings that are per connection. `FULL`: a commit that returned is on the disk, whatever happens next. */
+export function configure(db: DatabaseSync): void {
+  db.exec(
+    'PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16384',
+  );
+}

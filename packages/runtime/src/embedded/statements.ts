@@ -1,0 +1,75 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+
+export type SqlValue = null | number | string;
+
+/** All writes there are. A write is data (a name and its values), so that another thread can carry it out. */
+export const writes = {
+  putPlan:
+    'INSERT INTO plans (hash, pipeline, version, stored_at, plan) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
+  activatePlan:
+    'INSERT INTO pipelines (pipeline, plan_hash) VALUES (?, ?) ON CONFLICT (pipeline) DO UPDATE SET plan_hash = excluded.plan_hash',
+  retirePipeline: 'DELETE FROM pipelines WHERE pipeline = ?',
+  putEvent:
+    'INSERT INTO events (seq, source, delivery_id, event, received_at, traceparent, payload) VALUES (?, ?, ?, ?, ?, ?, ?)',
+  /** Wakes every run that waits for such an event; each looks for itself whether it matches. */
+  wakeWaiting:
+    'UPDATE runs SET due_at = ?1 WHERE seq IN (SELECT run_seq FROM openings WHERE event = ?2) AND claimed = 0',
+  /** Values: seq, id, pipeline, version, plan, key, order key, event, correlation, traceparent, owner, now, intake failure. */
+  putRun: `INSERT INTO runs (seq, run_id, pipeline, version, plan_hash, key, order_key, event_seq, correlation_id, traceparent, owner, state, accepted_at, updated_at, intake_failure, behind, due_at)
+    SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 'accepted', ?12, ?12, ?13, taken, CASE taken WHEN 1 THEN NULL ELSE ?12 END
+    FROM (SELECT ?7 IS NOT NULL AND EXISTS (SELECT 1 FROM runs WHERE pipeline = ?3 AND order_key = ?7 AND order_key IS NOT NULL AND state NOT IN ('succeeded', 'compensated', 'failed', 'cancelled')) AS taken)`,
+  putKey:
+    'INSERT INTO keys (pipeline, key, run_seq, expires_at) VALUES (?, ?, ?, ?) ON CONFLICT (pipeline, key) DO UPDATE SET run_seq = excluded.run_seq, expires_at = excluded.expires_at',
+  putJournal: 'INSERT INTO journal (run_seq, key, at, value) VALUES (?, ?, ?, ?)',
+  putOpening: `INSERT INTO openings (run_seq, key, kind, step, owner, since, expires_at, event, scanned_to, detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (run_seq, key) DO UPDATE SET scanned_to = excluded.scanned_to`,
+  closeOpening: 'DELETE FROM openings WHERE run_seq = ? AND key = ?',
+  closeWaits: `DELETE FROM openings WHERE run_seq = ? AND kind IN ('approval', 'event')`,
+  closeSteps: `DELETE FROM openings WHERE run_seq = ? AND step = ? AND kind IN ('deadLetter', 'forwardFix')`,
+  /** Takes a run on: values seq, state, now. The clock of its deadline goes on where a wait had stopped it. */
+  claim: `UPDATE runs SET state = ?2, claimed = 1, due_at = NULL, updated_at = ?3, behind = 0,
+    clock_from = coalesce(clock_from + coalesce(?3 - paused_since, 0), ?3), paused_since = NULL, failure = NULL WHERE seq = ?1`,
+  /**
+   * Leaves a run until it is due: values seq, state, now, due, step, paused since, failure, and two journal keys that
+   * would end the wait: due at once when one of them was written meanwhile.
+   */
+  suspend: `UPDATE runs SET state = ?2, updated_at = ?3, step = ?5, paused_since = coalesce(paused_since, ?6), failure = ?7, claimed = 0,
+    due_at = CASE WHEN EXISTS (SELECT 1 FROM journal WHERE run_seq = ?1 AND key IN (?8, ?9)) THEN ?3 ELSE ?4 END WHERE seq = ?1`,
+  /** As `suspend` in `waiting`, for event `?5`: due at once when one came (after `?6`) while this was being written. */
+  suspendForEvent: `UPDATE runs SET state = 'waiting', updated_at = ?2, step = ?4, paused_since = coalesce(paused_since, ?2), claimed = 0,
+    due_at = CASE WHEN EXISTS (SELECT 1 FROM events WHERE event = ?5 AND seq > ?6) THEN ?2 ELSE ?3 END WHERE seq = ?1`,
+  end: 'UPDATE runs SET state = ?2, updated_at = ?3, due_at = NULL, claimed = 0, step = ?4, failure = ?5 WHERE seq = ?1',
+  /** Lets the next run of an order key begin: values pipeline, order key, now. */
+  admitNext: `UPDATE runs SET due_at = ?3, behind = 0 WHERE behind = 1 AND seq = (SELECT min(seq) FROM runs WHERE pipeline = ?1 AND order_key = ?2 AND order_key IS NOT NULL AND state NOT IN ('succeeded', 'compensated', 'failed', 'cancelled'))`,
+  wake: 'UPDATE runs SET due_at = ?2 WHERE seq = ?1 AND claimed = 0',
+  /** A person resumed it: values seq, state, now. The deadline begins anew; it takes its turn in the order of its key. */
+  resume: `UPDATE runs SET state = ?2, updated_at = ?3, clock_from = ?3, paused_since = NULL, claimed = 0, failure = NULL,
+    behind = taken, due_at = CASE taken WHEN 1 THEN NULL ELSE ?3 END
+    FROM (SELECT EXISTS (SELECT 1 FROM runs AS other JOIN runs AS self ON self.seq = ?1 WHERE other.pipeline = self.pipeline AND other.order_key = self.order_key
+      AND other.order_key IS NOT NULL AND other.seq <> ?1 AND other.state NOT IN ('succeeded', 'compensated', 'failed', 'cancelled')) AS taken)
+    WHERE seq = ?1`,
+  reclaim: 'UPDATE runs SET due_at = 0, claimed = 2 WHERE claimed > 0',
+  putLedger: 'INSERT INTO ledger (seq, run_seq, count, facts) VALUES (?, ?, ?, ?)',
+} as const;
+
+export type WriteName = keyof typeof writes;
+export type Write = readonly [name: WriteName, ...values: SqlValue[]];
+
+/** Statements of one connection, prepared when first used. */
+export class Statements {
+  readonly #db: DatabaseSync;
+  readonly #prepared = new Map<string, StatementSync>();
+
+  constructor(db: DatabaseSync) {
+    this.#db = db;
+  }
+
+  of(sql: string): StatementSync {
+    let statement = this.#prepared.get(sql);
+    if (statement === undefined) {
+      statement = this.#db.prepare(sql);
+      this.#prepared.set(sql, statement);
+    }
+    return statement;
+  }
+}

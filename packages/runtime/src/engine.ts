@@ -1,0 +1,156 @@
+import type { Json, JsonObject } from '@tenon/model';
+import type { LedgerEntry, RunState } from './runtime.ts';
+
+/**
+ * The engine port: what the interpreter needs of durability, and no more. The interpreter is an ordinary function that
+ * is run again from the top after a crash or a wait; whatever it did before comes back from the run's journal, by key.
+ * So between two calls of this port it must be a pure function of what the port returned.
+ *
+ * An engine may abandon the interpreter at any `await` of the port by throwing `Suspension`, and call it again later:
+ * the interpreter never catches it.
+ */
+export interface RunContext {
+  readonly run: RunIdentity;
+
+  /** The wall clock. Not journaled: what depends on it goes through `step`. */
+  now(): number;
+  random(): number;
+
+  /**
+   * `body`'s value, computed once in the life of the run. On a re-execution `body` is not called. Steps are recorded
+   * in order, and are on disk at the latest when `durable` resolves.
+   */
+  step<T extends Json>(key: string, body: () => Recorded<T> | Promise<Recorded<T>>): Promise<T>;
+
+  /** Resolves when everything recorded is on disk. Awaited before anything that the outside can see. */
+  durable(): Promise<void>;
+
+  /** Keeps facts that a re-execution finds again (a branch taken): they are stored with the next record. */
+  note(fact: Fact): void;
+
+  /** Phase the run shows while it moves on. Default `running`. */
+  enter(phase: 'running' | 'compensating'): void;
+
+  /**
+   * Returns when the clock is there; the run costs no memory until then. `atMs` must come from the journal. With a
+   * `place` (see `interruption`) it returns early when the run is to stop, and says why.
+   */
+  sleepUntil(
+    atMs: number,
+    step: string,
+    place?: string,
+    clock?: 'deadlinePaused',
+  ): Promise<Interruption | undefined>;
+
+  /**
+   * Should the run stop here: past its deadline, or cancelled? Answers the same at the same place when executed again.
+   * The one point at which an engine that shuts down may suspend a run that has something to do.
+   */
+  interruption(place: string): Interruption | undefined;
+
+  /** Waits for a value from outside, recorded under `key`. Only one value is ever recorded, or that it expired. */
+  signal(key: string, wait: SignalWait): Promise<Signal>;
+
+  /** Waits for an event that came after the run's own. Each candidate is shown to `matches` in order of arrival. */
+  event(key: string, wait: EventWait): Promise<Signal>;
+
+  /** Publishes an event; the record, the event and the runs that it starts are one write. */
+  emit(key: string, event: string, payload: Json, facts: readonly Fact[]): Promise<Json>;
+
+  /** When the run must have ended (epoch ms). Time spent waiting for people, events and dates does not count. */
+  deadlineAt(): number;
+
+  /**
+   * An earlier process may have begun what the interpreter is about to do: `true` from a crash on until the next
+   * record.
+   */
+  interrupted(): boolean;
+
+  /** When the run was last known to have recorded something: nothing after it can have been sent earlier. */
+  lastRecordAt(): number;
+}
+
+export interface RunIdentity {
+  readonly runId: string;
+  readonly pipeline: string;
+  /** The business key. */
+  readonly key: string;
+  readonly correlationId: string;
+  readonly traceparent: string;
+  readonly acceptedAtMs: number;
+  readonly input: Json;
+  /** The event came in, and its key or condition could not be computed: the run exists only to say so. */
+  readonly intakeFailure?: JsonObject;
+}
+
+/** A ledger entry to be: the engine adds sequence, time, run and correlation. Holds no payload and no secret. */
+export interface Fact {
+  readonly kind: LedgerEntry['kind'];
+  readonly step?: string;
+  readonly attempt?: number;
+  /** When it happened (epoch ms), where that is before it is recorded. */
+  readonly atMs?: number;
+  readonly details: JsonObject;
+}
+
+export interface Recorded<T> {
+  readonly value: T;
+  readonly facts?: readonly Fact[];
+  /** Work for a person that begins here. */
+  readonly openings?: readonly Opening[];
+}
+
+/** Something open that a person, or an event, must close: listed by the operations API. */
+export interface Opening {
+  readonly kind: 'approval' | 'doubt' | 'deadLetter' | 'event' | 'forwardFix';
+  /** Unique within the run; an opening with a known key replaces the earlier one. */
+  readonly key: string;
+  readonly step: string;
+  readonly owner: string;
+  readonly detail: JsonObject;
+}
+
+export interface SignalWait {
+  /** State of the run while it waits. `failed` frees its place in the order of its key; the others hold it. */
+  readonly state: Extract<RunState, 'waiting' | 'inDoubt' | 'failed'>;
+  readonly opening: Opening;
+  readonly facts: readonly Fact[];
+  readonly expiresAtMs?: number;
+}
+
+export interface EventWait {
+  readonly step: string;
+  readonly event: string;
+  matches(payload: Json): boolean;
+  readonly expiresAtMs: number;
+  readonly facts: readonly Fact[];
+}
+
+export type Signal =
+  | { readonly as: 'value'; readonly value: Json }
+  | { readonly as: 'expired' }
+  /** The run is to stop. Never for a wait in doubt: an unknown outcome is settled first. */
+  | { readonly as: 'interrupted'; readonly interruption: Interruption };
+
+export type Interruption = { readonly kind: 'deadline' } | ({ readonly kind: 'cancelled' } & Cancellation);
+
+export interface Cancellation {
+  readonly actor: string;
+  readonly reason: string;
+}
+
+/** How the interpreter ends. Openings stay listed after the end. */
+export interface RunEnd {
+  readonly state: 'succeeded' | 'compensated' | 'cancelled';
+  /** What went wrong, with the step at fault. */
+  readonly failure?: JsonObject;
+  readonly facts: readonly Fact[];
+  readonly openings?: readonly Opening[];
+}
+
+/** Thrown by an engine to leave the interpreter until there is something to do. Not an error. */
+export class Suspension extends Error {
+  constructor() {
+    super('suspended');
+  }
+}

@@ -1,0 +1,134 @@
+import type { Failure, JsonObject } from '@tenon/model';
+import type { CallStep, CompensationPlan } from '@tenon/pipeline';
+import type { Fact, RunEnd } from '../engine.ts';
+import { type EffectEnd, failureDetails, idempotencyKey, perform } from './effect.ts';
+import { forwardFact, letterDetails, type Progress, type Stop, scopeOf } from './interpret.ts';
+import { deadLetter, forwardFixes } from './openings.ts';
+
+/**
+ * Undoes the confirmed effects of a run, last first; each undoing is an effect itself, with a key of its own. What
+ * cannot be undone becomes a forward fix. One that fails for good parks the run: those before it wait for it.
+ */
+export async function compensate(progress: Progress, stop: Stop): Promise<RunEnd> {
+  const { ctx } = progress;
+  ctx.enter('compensating');
+  const fixes = forwardFixes(progress, stop);
+  await ctx.step('/compensating', () => ({
+    value: null,
+    facts: [
+      {
+        kind: 'compensation',
+        step: stop.step,
+        details: {
+          because: stop.cancelled === undefined ? 'failure' : 'cancelled',
+          effects: progress.confirmed.map((effect) => effect.step.id),
+          ...failureDetails(stop.failure),
+          ...(stop.cancelled !== undefined && { actor: stop.cancelled.actor, reason: stop.cancelled.reason }),
+        },
+      },
+      ...fixes.map(forwardFact),
+    ],
+    openings: fixes,
+  }));
+  for (const { step } of progress.confirmed.toReversed()) {
+    if (step.compensate !== undefined) await undo(progress, step, step.compensate);
+    else ctx.note({ kind: 'compensation', step: step.id, details: { skipped: true, because: whyNot(step) } });
+  }
+  return end(progress, stop);
+}
+
+function end(progress: Progress, stop: Stop): RunEnd {
+  const failure = { ...failureDetails(stop.failure), step: stop.step };
+  if (stop.cancelled !== undefined) {
+    const { actor, reason } = stop.cancelled;
+    return {
+      state: 'cancelled',
+      failure,
+      facts: [{ kind: 'state', details: { to: 'cancelled', actor, reason } }],
+    };
+  }
+  const letter = deadLetter(progress, stop, 'compensated', 'deadLetter');
+  const facts: Fact[] = [
+    { kind: 'state', step: stop.step, details: { to: 'compensated' } },
+    { kind: 'deadLetter', step: stop.step, details: letterDetails(letter) },
+  ];
+  return { state: 'compensated', failure, facts, openings: [letter] };
+}
+
+async function undo(progress: Progress, step: CallStep, plan: CompensationPlan): Promise<void> {
+  const { ctx, loaded, call } = progress;
+  const id = `compensate:${step.id}`;
+  const operation = loaded.plan.operations[plan.operation];
+  for (let round = 0, from = 1; ; round++) {
+    const input = loaded.template(plan.with, scopeOf(progress));
+    let ended: EffectEnd;
+    if (operation === undefined || !input.ok)
+      ended = { ok: false, attempts: from, failure: input.ok ? ABSENT : input.failure };
+    else
+      ended = await perform(
+        ctx,
+        loaded,
+        call,
+        {
+          id,
+          operation,
+          connection: plan.connection,
+          // An operation's input is an object by the plan's schema.
+          input: input.value as JsonObject,
+          retry: plan.retry,
+          ...(plan.probe !== undefined && { probe: plan.probe }),
+          owner: loaded.plan.owner.team,
+          interruptible: false,
+        },
+        from,
+      );
+    if (ended.ok) return;
+    // Deleting what is not there (any more) is what was wanted.
+    if (operation?.effect === 'delete' && ended.failure.class === 'notFound') {
+      ctx.note({ kind: 'compensation', step: id, details: { operation: operation.name, alreadyGone: true } });
+      return;
+    }
+    await park(progress, id, ended, round);
+    from = ended.attempts + 1;
+  }
+}
+
+/** A compensation that cannot finish stays with its owner until resumed (a new budget, the same key). */
+async function park(
+  progress: Progress,
+  id: string,
+  ended: Extract<EffectEnd, { ok: false }>,
+  round: number,
+): Promise<void> {
+  const { ctx } = progress;
+  const key = `${id}/resume/${round}`;
+  const stop: Stop = {
+    step: id,
+    failure: ended.failure,
+    attempts: ended.attempts,
+    idempotencyKey: idempotencyKey(ctx.run.pipeline, ctx.run.key, id),
+    givenUp: false,
+    quarantine: false,
+  };
+  const opening = deadLetter(progress, stop, 'held', key);
+  await ctx.signal(key, {
+    state: 'failed',
+    opening: { ...opening, detail: { ...opening.detail, queue: 'repair' } },
+    facts: [
+      { kind: 'state', step: id, details: { to: 'failed', ...failureDetails(ended.failure) } },
+      { kind: 'deadLetter', step: id, details: letterDetails(opening) },
+    ],
+  });
+  ctx.enter('compensating');
+}
+
+function whyNot(step: CallStep): string {
+  return step.irreversible?.because ?? 'the step declares no compensation';
+}
+
+const ABSENT: Failure = {
+  class: 'contract',
+  code: 'PLAN_OPERATION_ABSENT',
+  message: 'the plan holds no such compensation operation',
+  delivery: 'notSent',
+};

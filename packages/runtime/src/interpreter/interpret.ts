@@ -1,0 +1,206 @@
+import type { OperationPlan } from '@tenon/connector';
+import type { Scope } from '@tenon/expression';
+import type { Failure, Json, JsonObject } from '@tenon/model';
+import type { CallStep, PlanStep } from '@tenon/pipeline';
+import type { Cancellation, Fact, Opening, RunContext, RunEnd } from '../engine.ts';
+import type { LoadedPlan } from '../loaded-plan.ts';
+import { compensate } from './compensate.ts';
+import { type Caller, failureDetails, interruptionEnd } from './effect.ts';
+import { deadLetter, forwardFixes } from './openings.ts';
+import { type StepEnd, stepKinds } from './steps.ts';
+
+/** What a run has done so far: rebuilt from the journal each time the interpreter is run again. */
+export interface Progress {
+  readonly ctx: RunContext;
+  readonly loaded: LoadedPlan;
+  readonly call: Caller;
+  /** Results by step id: `steps` in expressions. */
+  readonly steps: Record<string, Json>;
+  /** Effects known to have happened, in order. */
+  readonly confirmed: ConfirmedEffect[];
+  /** The last step that ended well. */
+  lastStep?: string;
+}
+
+export interface ConfirmedEffect {
+  readonly step: CallStep;
+  readonly operation: OperationPlan;
+}
+
+/** Why a run does not go on. */
+export interface Stop {
+  /** Id of the step at fault; `trigger`, `identity` or `success` where it is none. */
+  readonly step: string;
+  readonly failure: Failure;
+  readonly attempts: number;
+  readonly idempotencyKey?: string;
+  readonly cancelled?: Cancellation;
+  /** A person said: give it up. */
+  readonly givenUp: boolean;
+  readonly quarantine: boolean;
+}
+
+/**
+ * Carries a plan out, from the top, over an engine. Sequential steps; a failed step ends the run as `onFailure` says:
+ * compensated, or parked in `failed` where a person can resume it at that very step.
+ */
+export async function interpret(ctx: RunContext, loaded: LoadedPlan, call: Caller): Promise<RunEnd> {
+  const progress: Progress = { ctx, loaded, call, steps: Object.create(null), confirmed: [] };
+  const stop =
+    (await checkIntake(progress)) ??
+    (await runSteps(progress, loaded.plan.steps)) ??
+    (await checkSuccess(progress));
+  if (stop !== undefined) return compensate(progress, stop);
+  return { state: 'succeeded', facts: [{ kind: 'state', details: endDetails(progress) }] };
+}
+
+/** Names of the data that expressions see. */
+export function scopeOf(progress: Progress): Scope {
+  const { input } = progress.ctx.run;
+  return 'manual' in progress.loaded.plan.trigger
+    ? { input, event: input, steps: progress.steps }
+    : { event: input, steps: progress.steps };
+}
+
+/** Carries out steps in order; `undefined` when all of them ended well. */
+export async function runSteps(progress: Progress, steps: readonly PlanStep[]): Promise<Stop | undefined> {
+  for (const step of steps) {
+    const stop = await carryOut(progress, step.id, async (round, from) => {
+      if (step.when !== undefined) {
+        const when = progress.loaded.condition(step.when, scopeOf(progress));
+        if (!when.ok) return { as: 'failed', failure: when.failure, attempts: from };
+        if (!when.value) return { as: 'skipped' };
+      }
+      return stepKinds[step.kind](progress, step, round, from);
+    });
+    if (stop !== undefined) return stop;
+  }
+  return undefined;
+}
+
+type Execute = (round: number, from: number) => Promise<StepEnd>;
+
+/**
+ * One step, in rounds: the first, and one more for each time that a person resumed the run at it. `from` is the number
+ * of the round's first attempt.
+ */
+async function carryOut(progress: Progress, id: string, execute: Execute): Promise<Stop | undefined> {
+  const { ctx } = progress;
+  let from = 1;
+  for (let round = 0; ; round++) {
+    const interruption = ctx.interruption(`${id}/${round}`);
+    const end: StepEnd =
+      interruption === undefined
+        ? await execute(round, from)
+        : { as: 'failed', attempts: 0, ...interruptionEnd(interruption) };
+    if (end.as === 'stopped') return end.stop;
+    if (end.as === 'skipped') {
+      ctx.note({ kind: 'branch', step: id, details: { skipped: true } });
+      return undefined;
+    }
+    if (end.as === 'done') {
+      if (end.value !== undefined) progress.steps[id] = end.value;
+      progress.lastStep = id;
+      return undefined;
+    }
+    const stop: Stop = {
+      step: id,
+      failure: end.failure,
+      attempts: end.attempts,
+      ...(end.idempotencyKey !== undefined && { idempotencyKey: end.idempotencyKey }),
+      ...(end.cancelled !== undefined && { cancelled: end.cancelled }),
+      givenUp: end.givenUp ?? false,
+      quarantine: end.quarantine ?? false,
+    };
+    if (!isHeld(progress, stop)) return stop;
+    const cancelled = await hold(progress, stop, round);
+    if (cancelled !== undefined) return { ...stop, cancelled };
+    from = Math.max(from, end.attempts + 1);
+  }
+}
+
+/** Does the run stay where it failed, so that it can be resumed there? Where nothing is to be undone, always. */
+function isHeld(progress: Progress, stop: Stop): boolean {
+  if (stop.cancelled !== undefined || stop.givenUp) return false;
+  return progress.loaded.plan.onFailure !== 'compensate' || progress.confirmed.length === 0;
+}
+
+/** Parks the run as failed until a person resumes it (`undefined`) or cancels it. */
+async function hold(progress: Progress, stop: Stop, round: number): Promise<Cancellation | undefined> {
+  const { ctx, loaded } = progress;
+  const forward = loaded.plan.onFailure === 'forward';
+  const key = `${stop.step}/resume/${round}`;
+  if (forward) await openForwardFixes(progress, stop, key);
+  const opening = deadLetter(progress, stop, forward ? 'forward' : 'held', key);
+  const signal = await ctx.signal(key, {
+    state: 'failed',
+    opening,
+    facts: [
+      { kind: 'state', step: stop.step, details: { to: 'failed', ...failureDetails(stop.failure) } },
+      { kind: 'deadLetter', step: stop.step, details: letterDetails(opening) },
+    ],
+  });
+  if (signal.as !== 'interrupted') return undefined;
+  const { interruption } = signal;
+  return interruption.kind === 'cancelled'
+    ? { actor: interruption.actor, reason: interruption.reason }
+    : undefined;
+}
+
+/** What cannot be undone becomes a named person's work (C69); so does the failed step itself. */
+async function openForwardFixes(progress: Progress, stop: Stop, key: string): Promise<void> {
+  const openings = forwardFixes(progress, stop);
+  const facts = openings.map(forwardFact);
+  if (openings.length > 0)
+    await progress.ctx.step(`${key}/forward`, () => ({ value: null, facts, openings }));
+}
+
+export function forwardFact(opening: Opening): Fact {
+  return { kind: 'forwardFix', step: opening.step, details: { ...opening.detail, owner: opening.owner } };
+}
+
+export function letterDetails(opening: Opening): JsonObject {
+  return { ...opening.detail, owner: opening.owner };
+}
+
+/** An event that came in but whose key or condition could not be computed is not dropped: it ends here, owned. */
+async function checkIntake(progress: Progress): Promise<Stop | undefined> {
+  const { intakeFailure } = progress.ctx.run;
+  if (intakeFailure === undefined) return undefined;
+  // Written by intake, which puts a failure there.
+  const failure = intakeFailure as unknown as Failure;
+  return carryOut(progress, 'trigger', async () => ({ as: 'failed', failure, attempts: 1 }));
+}
+
+async function checkSuccess(progress: Progress): Promise<Stop | undefined> {
+  const { success } = progress.loaded.plan;
+  if (success === undefined) return undefined;
+  return carryOut(progress, 'success', async () => {
+    const met = progress.loaded.condition(success, scopeOf(progress));
+    if (!met.ok) return { as: 'failed', failure: met.failure, attempts: 1 };
+    return met.value ? { as: 'done' } : { as: 'failed', failure: notSuccessful(success), attempts: 1 };
+  });
+}
+
+function notSuccessful(success: string): Failure {
+  return {
+    class: 'permanent',
+    code: 'RUN_SUCCESS_NOT_MET',
+    message: `all steps ended, but the pipeline's success condition is false: ${success}`,
+    delivery: 'notSent',
+  };
+}
+
+/** The closing entry's details, with the pipeline's metrics (numbers only: they are no place for data). */
+function endDetails(progress: Progress): JsonObject {
+  const metrics: Record<string, number> = {};
+  for (const [name, { when, value }] of Object.entries(progress.loaded.plan.metrics)) {
+    const scope = scopeOf(progress);
+    const counted = when === undefined ? undefined : progress.loaded.condition(when, scope);
+    if (counted !== undefined && !(counted.ok && counted.value)) continue;
+    const amount = value === undefined ? undefined : progress.loaded.expression(value, scope);
+    if (amount === undefined) metrics[name] = 1;
+    else if (amount.ok && typeof amount.value === 'number') metrics[name] = amount.value;
+  }
+  return { to: 'succeeded', ...(Object.keys(metrics).length > 0 && { metrics }) };
+}

@@ -1,0 +1,62 @@
+import type { FailureClass, JsonObject } from '@tenon/model';
+import type { Opening } from '../engine.ts';
+import type { DeadLetter } from '../runtime.ts';
+import { failureDetails } from './effect.ts';
+import type { Progress, Stop } from './interpret.ts';
+
+/** A dead letter with all that is known of it (C63); the engine adds run, key, event and correlation. */
+export function deadLetter(
+  progress: Progress,
+  stop: Stop,
+  settled: DeadLetter['settled'],
+  key: string,
+): Opening {
+  const { owner } = progress.loaded.plan;
+  return {
+    kind: 'deadLetter',
+    key,
+    step: stop.step,
+    owner: owner.team,
+    detail: {
+      queue: queueOf(stop),
+      settled,
+      failure: failureDetails(stop.failure),
+      attempts: stop.attempts,
+      escalation: owner.escalation,
+      ...(progress.lastStep !== undefined && { lastCheckpoint: progress.lastStep }),
+      ...(stop.idempotencyKey !== undefined && { idempotencyKey: stop.idempotencyKey }),
+    },
+  };
+}
+
+/** Where a dead letter goes (C64): a retry can mend the first kind, a person must mend the second. */
+function queueOf(stop: Stop): DeadLetter['queue'] {
+  if (stop.quarantine) return 'quarantine';
+  return RETRYABLE.has(stop.failure.class) ? 'retry' : 'repair';
+}
+
+const RETRYABLE: ReadonlySet<FailureClass> = new Set(['timeout', 'transient', 'rateLimited']);
+
+/** Owned work for what cannot be undone: each irreversible effect done so far, and (going forward) the failed step. */
+export function forwardFixes(progress: Progress, stop: Stop): readonly Opening[] {
+  const now = progress.ctx.now();
+  const { owner, onFailure } = progress.loaded.plan;
+  const openings = progress.confirmed.flatMap(({ step }): Opening[] => {
+    if (step.irreversible === undefined) return [];
+    const { because, forward } = step.irreversible;
+    return [fix(step.id, forward.owner, { task: forward.task, because, dueAtMs: now + forward.withinMs })];
+  });
+  if (onFailure === 'forward')
+    openings.push(
+      fix(stop.step, owner.team, {
+        task: `complete the step ${stop.step}, then resume the run`,
+        because: stop.failure.message,
+        dueAtMs: now + owner.recoverMs,
+      }),
+    );
+  return openings;
+}
+
+function fix(step: string, owner: string, detail: JsonObject): Opening {
+  return { kind: 'forwardFix', key: `forwardFix:${step}`, step, owner, detail };
+}

@@ -1,0 +1,271 @@
+import type { Failure, Json, JsonObject } from '@tenon/model';
+import type {
+  ApproveStep,
+  CallStep,
+  CheckStep,
+  ChooseStep,
+  EmitStep,
+  PlanStep,
+  SetStep,
+  WaitStep,
+} from '@tenon/pipeline';
+import type { Cancellation, Fact, Signal } from '../engine.ts';
+import { idempotencyKey, interruptionEnd, perform } from './effect.ts';
+import { type Progress, runSteps, type Stop, scopeOf } from './interpret.ts';
+
+/** How a step ended. `attempts` counts from 1 over all rounds. */
+export type StepEnd =
+  | { readonly as: 'done'; readonly value?: Json }
+  | { readonly as: 'skipped' }
+  /** A step inside this one did not end well. */
+  | { readonly as: 'stopped'; readonly stop: Stop }
+  | {
+      readonly as: 'failed';
+      readonly failure: Failure;
+      readonly attempts: number;
+      readonly idempotencyKey?: string;
+      readonly cancelled?: Cancellation;
+      readonly givenUp?: boolean;
+      readonly quarantine?: boolean;
+    };
+
+type StepKind = (progress: Progress, step: PlanStep, round: number, from: number) => Promise<StepEnd>;
+
+/** What each kind of step does. */
+export const stepKinds: Readonly<Record<PlanStep['kind'], StepKind>> = {
+  call: only('call', callStep),
+  emit: only('emit', emitStep),
+  approve: only('approve', approveStep),
+  wait: only('wait', waitStep),
+  set: only('set', setStep),
+  check: only('check', checkStep),
+  choose: only('choose', chooseStep),
+};
+
+async function callStep(progress: Progress, step: CallStep, _round: number, from: number): Promise<StepEnd> {
+  const { ctx, loaded, call } = progress;
+  const operation = loaded.plan.operations[step.operation];
+  if (operation === undefined)
+    return failed('contract', 'PLAN_OPERATION_ABSENT', `the plan holds no operation ${step.operation}`, from);
+  const input = loaded.template(step.with, scopeOf(progress));
+  if (!input.ok) return { as: 'failed', failure: input.failure, attempts: from };
+  const isRead = operation.effect === 'read';
+  const end = await perform(
+    ctx,
+    loaded,
+    call,
+    {
+      id: step.id,
+      operation,
+      connection: step.connection,
+      // An operation's input is an object by the plan's schema.
+      input: input.value as JsonObject,
+      retry: step.retry,
+      ...(step.probe !== undefined && { probe: step.probe }),
+      owner: loaded.plan.owner.team,
+      interruptible: true,
+    },
+    from,
+  );
+  if (end.ok) {
+    if (!isRead) progress.confirmed.push({ step, operation });
+    return { as: 'done', value: end.value };
+  }
+  if (end.givenUp?.happened !== undefined) {
+    progress.steps[step.id] = end.givenUp.happened;
+    progress.confirmed.push({ step, operation });
+  }
+  return {
+    as: 'failed',
+    failure: end.failure,
+    attempts: end.attempts,
+    ...(!isRead && { idempotencyKey: idempotencyKey(ctx.run.pipeline, ctx.run.key, step.id) }),
+    ...(end.cancelled !== undefined && { cancelled: end.cancelled }),
+    givenUp: end.givenUp !== undefined,
+  };
+}
+
+async function emitStep(progress: Progress, step: EmitStep, round: number): Promise<StepEnd> {
+  const { ctx, loaded } = progress;
+  const payload = loaded.template(step.with, scopeOf(progress));
+  if (!payload.ok) return { as: 'failed', failure: payload.failure, attempts: round + 1 };
+  const refusal = loaded.refusal(step.event, payload.value);
+  if (refusal !== undefined) return { as: 'failed', failure: refusal, attempts: round + 1 };
+  await ctx.emit(step.id, step.event, payload.value, [
+    { kind: 'emitted', step: step.id, details: { event: step.event } },
+  ]);
+  return { as: 'done', value: payload.value };
+}
+
+/** Result of an approval in expressions: `{ decision, actor, reason }`. */
+async function approveStep(progress: Progress, step: ApproveStep, round: number): Promise<StepEnd> {
+  const { ctx, loaded } = progress;
+  const { plan } = loaded;
+  const show = loaded.template(step.show, scopeOf(progress));
+  if (!show.ok) return { as: 'failed', failure: show.failure, attempts: round + 1 };
+
+  const name = `${step.id}#${round + 1}`;
+  const begun = await instant(progress, `${name}@`);
+  const ask = (key: string, expiresAtMs: number, by: string): Promise<Signal> =>
+    ctx.signal(key, {
+      state: 'waiting',
+      expiresAtMs,
+      opening: {
+        kind: 'approval',
+        key,
+        step: step.id,
+        owner: by,
+        detail: { by, show: show.value, expiresAtMs },
+      },
+      facts: [{ kind: 'waiting', step: step.id, details: { for: 'approval', by, expiresAtMs } }],
+    });
+
+  let signal = await ask(name, begun + step.withinMs, step.by);
+  let onExpiry = step.onExpiry;
+  if (signal.as === 'expired' && onExpiry === 'escalate') {
+    const { escalation, backup } = plan.owner;
+    ctx.note({
+      kind: 'approval',
+      step: step.id,
+      details: { escalated: true, to: backup, through: escalation },
+    });
+    signal = await ask(`${name}+`, begun + 2 * step.withinMs, backup);
+    onExpiry = 'reject';
+  }
+  if (signal.as === 'interrupted')
+    return { as: 'failed', attempts: round + 1, ...interruptionEnd(signal.interruption) };
+  if (signal.as === 'expired') {
+    ctx.note({ kind: 'approval', step: step.id, details: { expired: true, outcome: onExpiry } });
+    return onExpiry === 'approve'
+      ? { as: 'done', value: { decision: 'approved', actor: 'expiry', reason: 'no decision in time' } }
+      : failed('permission', 'APPROVAL_EXPIRED', `nobody of ${step.by} decided in time`, round + 1);
+  }
+  // The operations API writes it: see `Decision`.
+  const { decision, actor, reason } = signal.value as unknown as Decision;
+  if (decision === 'approve') return { as: 'done', value: { decision: 'approved', actor, reason } };
+  return failed('permission', 'APPROVAL_REJECTED', `rejected by ${actor}`, round + 1);
+}
+
+/** A person's word on an approval, as it is journaled. */
+export interface Decision {
+  readonly decision: 'approve' | 'reject';
+  readonly actor: string;
+  readonly reason: string;
+}
+
+/** Result: the payload that came (null when it did not and the step continues); nothing for a time. */
+async function waitStep(progress: Progress, step: WaitStep, round: number): Promise<StepEnd> {
+  const { ctx, loaded } = progress;
+  const name = `${step.id}#${round + 1}`;
+  const target = step.for;
+  const isTime = !('event' in target);
+  const waiting: Fact = { kind: 'waiting', step: step.id, details: { for: 'time' } };
+  const begun = await instant(progress, `${name}@`, isTime ? [waiting] : []);
+  if (isTime) {
+    const until = 'durationMs' in target ? begun + target.durationMs : dateOf(progress, target.until);
+    if (typeof until !== 'number') return { as: 'failed', failure: until, attempts: round + 1 };
+    const interruption = await ctx.sleepUntil(until, step.id, `${name}z`, 'deadlinePaused');
+    if (interruption !== undefined)
+      return { as: 'failed', attempts: round + 1, ...interruptionEnd(interruption) };
+    ctx.note({ kind: 'stepDone', step: step.id, details: {} });
+    return { as: 'done' };
+  }
+  const expiresAtMs = begun + target.withinMs;
+  const signal = await ctx.event(name, {
+    step: step.id,
+    event: target.event,
+    expiresAtMs,
+    matches: (payload) => {
+      if (loaded.refusal(target.event, payload) !== undefined) return false;
+      const match = loaded.condition(target.match, { ...scopeOf(progress), signal: payload });
+      return match.ok && match.value;
+    },
+    facts: [{ kind: 'waiting', step: step.id, details: { for: target.event, expiresAtMs } }],
+  });
+  switch (signal.as) {
+    case 'interrupted':
+      return { as: 'failed', attempts: round + 1, ...interruptionEnd(signal.interruption) };
+    case 'value':
+      return { as: 'done', value: signal.value };
+    case 'expired':
+      ctx.note({ kind: 'signal', step: step.id, details: { expired: true, outcome: target.onExpiry } });
+      return target.onExpiry === 'continue'
+        ? { as: 'done', value: null }
+        : failed('timeout', 'WAIT_EVENT_EXPIRED', `no ${target.event} came in time`, round + 1);
+  }
+}
+
+/** A moment, journaled: what a duration counts from. */
+async function instant(progress: Progress, key: string, facts: readonly Fact[] = []): Promise<number> {
+  const { ctx } = progress;
+  return ctx.step(key, () => ({ value: ctx.now(), facts }));
+}
+
+function dateOf(progress: Progress, source: string): number | Failure {
+  const until = progress.loaded.expression(source, scopeOf(progress));
+  if (!until.ok) return until.failure;
+  const ms = typeof until.value === 'string' ? Date.parse(until.value) : until.value;
+  if (typeof ms === 'number' && Number.isFinite(ms)) return ms;
+  return {
+    class: 'validation',
+    code: 'WAIT_UNTIL_INVALID',
+    message: `"${source}" gave neither an RFC 3339 date-time nor milliseconds since the epoch`,
+    delivery: 'notSent',
+  };
+}
+
+async function setStep(progress: Progress, step: SetStep, round: number): Promise<StepEnd> {
+  const value = progress.loaded.template(step.value, scopeOf(progress));
+  if (!value.ok) return { as: 'failed', failure: value.failure, attempts: round + 1 };
+  progress.ctx.note({ kind: 'stepDone', step: step.id, details: {} });
+  return { as: 'done', value: value.value };
+}
+
+async function checkStep(progress: Progress, step: CheckStep, round: number): Promise<StepEnd> {
+  for (const { condition, message } of step.that) {
+    const held = progress.loaded.condition(condition, scopeOf(progress));
+    if (held.ok && held.value) continue;
+    const failure: Failure = held.ok
+      ? { class: 'validation', code: 'CHECK_NOT_MET', message, delivery: 'notSent' }
+      : held.failure;
+    return { as: 'failed', failure, attempts: round + 1, quarantine: step.otherwise === 'quarantine' };
+  }
+  progress.ctx.note({ kind: 'stepDone', step: step.id, details: { checks: step.that.length } });
+  return { as: 'done' };
+}
+
+async function chooseStep(progress: Progress, step: ChooseStep, round: number): Promise<StepEnd> {
+  for (const [index, branch] of step.branches.entries()) {
+    if (branch.when !== undefined) {
+      const when = progress.loaded.condition(branch.when, scopeOf(progress));
+      if (!when.ok) return { as: 'failed', failure: when.failure, attempts: round + 1 };
+      if (!when.value) continue;
+    }
+    progress.ctx.note({ kind: 'branch', step: step.id, details: { branch: index } });
+    const stop = await runSteps(progress, branch.steps);
+    return stop === undefined ? { as: 'done' } : { as: 'stopped', stop };
+  }
+  progress.ctx.note({ kind: 'branch', step: step.id, details: { branch: null } });
+  return { as: 'done' };
+}
+
+function failed(failureClass: Failure['class'], code: string, message: string, attempts: number): StepEnd {
+  return { as: 'failed', failure: { class: failureClass, code, message, delivery: 'notSent' }, attempts };
+}
+
+/** Ties a kind's name to its type, so that the table above is total and each function sees only its own kind. */
+function only<K extends PlanStep['kind']>(
+  kind: K,
+  run: (
+    progress: Progress,
+    step: Extract<PlanStep, { kind: K }>,
+    round: number,
+    from: number,
+  ) => Promise<StepEnd>,
+): StepKind {
+  return (progress, step, round, from) => {
+    if (step.kind !== kind) throw new Error(`step ${step.id} is a ${step.kind}, not a ${kind}`);
+    // The discriminant was compared on the line above.
+    return run(progress, step as Extract<PlanStep, { kind: K }>, round, from);
+  };
+}

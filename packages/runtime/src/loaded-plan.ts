@@ -1,0 +1,116 @@
+import {
+  type CompiledExpression,
+  type CompiledTemplate,
+  compileExpression,
+  compileTemplate,
+  type Scope,
+  type ValueTemplate,
+} from '@tenon/expression';
+import type { Failure, Json } from '@tenon/model';
+import type { Plan, PlanStep } from '@tenon/pipeline';
+import { compileValidator, type Validator } from '@tenon/schema';
+
+export type Evaluated =
+  | { readonly ok: true; readonly value: Json }
+  | { readonly ok: false; readonly failure: Failure };
+
+/** A plan with its expressions compiled and its event schemas ready; both are made when first used, then kept. */
+export interface LoadedPlan {
+  readonly plan: Plan;
+  /** All steps, those inside branches included, by id. */
+  readonly steps: ReadonlyMap<string, PlanStep>;
+  expression(source: string, scope: Scope): Evaluated;
+  template(template: ValueTemplate, scope: Scope): Evaluated;
+  /** `expression` whose value must be a boolean. */
+  condition(
+    source: string,
+    scope: Scope,
+  ): { readonly ok: true; readonly value: boolean } | { readonly ok: false; readonly failure: Failure };
+  /** Why `payload` is not a valid `event`, or `undefined`. */
+  refusal(event: string, payload: Json): Failure | undefined;
+  inputRefusal(input: Json): Failure | undefined;
+}
+
+export function loadPlan(plan: Plan): LoadedPlan {
+  const expressions = new Map<string, CompiledExpression>();
+  const templates = new Map<ValueTemplate, CompiledTemplate>();
+  const validators = new Map<string, Validator>();
+
+  const loaded: LoadedPlan = {
+    plan,
+    steps: new Map(allSteps(plan.steps).map((step) => [step.id, step])),
+    expression: (source, scope) => {
+      let compiled = expressions.get(source);
+      if (compiled === undefined) {
+        compiled = compileExpression(source, { policies: plan.policies });
+        expressions.set(source, compiled);
+      }
+      return evaluated(compiled.evaluate(scope));
+    },
+    template: (template, scope) => {
+      let compiled = templates.get(template);
+      if (compiled === undefined) {
+        compiled = compileTemplate(template, { policies: plan.policies });
+        templates.set(template, compiled);
+      }
+      return evaluated(compiled.evaluate(scope));
+    },
+    condition: (source, scope) => {
+      const result = loaded.expression(source, scope);
+      if (!result.ok || typeof result.value === 'boolean')
+        return result as ReturnType<LoadedPlan['condition']>;
+      return { ok: false, failure: notBoolean(source) };
+    },
+    refusal: (event, payload) => {
+      let validator = validators.get(event);
+      const schema = plan.events[event]?.payload;
+      if (validator === undefined && schema !== undefined) {
+        validator = compileValidator(schema);
+        validators.set(event, validator);
+      }
+      return validator && refusalOf(validator, payload, 'EVENT_PAYLOAD_INVALID', `event ${event}`);
+    },
+    inputRefusal: (input) => {
+      if (!('manual' in plan.trigger)) return undefined;
+      const validator = validators.get('') ?? compileValidator(plan.trigger.input);
+      validators.set('', validator);
+      return refusalOf(validator, input, 'TRIGGER_INPUT_INVALID', `input of ${plan.pipeline}`);
+    },
+  };
+  return loaded;
+}
+
+/** Every step of a plan in the order written, branches included. */
+export function allSteps(steps: readonly PlanStep[]): readonly PlanStep[] {
+  return steps.flatMap((step) =>
+    step.kind === 'choose' ? [step, ...step.branches.flatMap((branch) => allSteps(branch.steps))] : [step],
+  );
+}
+
+function evaluated(result: ReturnType<CompiledExpression['evaluate']>): Evaluated {
+  if (result.ok) return result;
+  const { code, message } = result.error;
+  return { ok: false, failure: { class: 'validation', code, message, delivery: 'notSent' } };
+}
+
+function notBoolean(source: string): Failure {
+  return {
+    class: 'validation',
+    code: 'EXPRESSION_TYPE_MISMATCH',
+    message: `the condition "${source}" gave something other than true or false`,
+    delivery: 'notSent',
+  };
+}
+
+function refusalOf(validator: Validator, value: Json, code: string, what: string): Failure | undefined {
+  const [first, ...rest] = validator(value);
+  if (first === undefined) return undefined;
+  const more = rest.length > 0 ? ` (and ${rest.length} more)` : '';
+  return {
+    class: 'contract',
+    code,
+    message: `${what}: ${first.pointer || 'the payload'} ${first.message}${more}`,
+    delivery: 'notSent',
+    pointer: first.pointer,
+  };
+}

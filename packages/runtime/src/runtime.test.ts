@@ -1,0 +1,115 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { type Bench, openBench, refused, unavailable } from './testing/bench.ts';
+import { call, planFor, step, undoable } from './testing/plan.ts';
+
+let bench: Bench;
+afterEach(() => bench.close());
+
+describe('a run', () => {
+  test('goes from the event through its steps to its end', async () => {
+    bench = await openBench(
+      planFor({
+        steps: [
+          call('customer', 'acme.get'),
+          step('set', 'total', { value: { expression: 'steps.customer.amount + 1' } }),
+          step('choose', 'size', {
+            branches: [
+              { when: 'steps.total > 100', steps: [call('big', 'acme.create')] },
+              { steps: [undoable('small')] },
+            ],
+          }),
+          call('never', 'acme.send', { when: 'event.id == "other"' }),
+        ],
+        success: 'steps.total == 11',
+      }),
+    );
+    const runId = await bench.order({ id: 'a' });
+    await bench.runtime.idle();
+    const run = bench.runtime.run(runId)!;
+    expect(run.state).toBe('succeeded');
+    expect(run.steps.map(({ id, state }) => [id, state])).toEqual([
+      ['customer', 'succeeded'],
+      ['small', 'succeeded'],
+    ]);
+    expect(bench.target.calls.map(({ operation }) => operation)).toEqual(['get', 'create']);
+    expect(bench.runtime.trace({ runId }).map(({ kind }) => kind)).toMatchSnapshot();
+    expect(bench.entries).toEqual(bench.runtime.trace({ runId }));
+  });
+
+  test('of the same business key is not begun twice, whatever the delivery', async () => {
+    bench = await openBench(planFor({ steps: [undoable('invoice')] }));
+    const first = await bench.order({ id: 'a' }, 'd1');
+    await bench.runtime.idle();
+    const again = await bench.runtime.accept({
+      event: 'shop.ordered',
+      payload: { id: 'a' },
+      deliveryId: 'd1',
+      source: 'shop',
+    });
+    const other = await bench.runtime.accept({
+      event: 'shop.ordered',
+      payload: { id: 'a' },
+      deliveryId: 'd2',
+      source: 'shop',
+    });
+    expect(again).toMatchObject({
+      ok: true,
+      duplicateDelivery: true,
+      runs: [{ runId: first, started: false, state: 'succeeded' }],
+    });
+    expect(other).toMatchObject({
+      ok: true,
+      duplicateDelivery: false,
+      runs: [{ runId: first, started: false }],
+    });
+    expect(bench.target.count('create')).toBe(1);
+  });
+
+  test('is retried within its budget, then goes on', async () => {
+    bench = await openBench(planFor({ steps: [undoable('invoice')] }));
+    bench.target.script = { create: [{ fail: unavailable }, { fail: unavailable }] };
+    const runId = await bench.order({ id: 'a' });
+    await bench.runtime.idle();
+    expect(bench.state(runId)).toBe('waiting');
+    await bench.pass(10_000);
+    expect(bench.state(runId)).toBe('succeeded');
+    expect(new Set(bench.target.calls.map(({ key }) => key)).size).toBe(1);
+  });
+
+  test('that fails undoes its confirmed effects, last first', async () => {
+    bench = await openBench(
+      planFor({ steps: [undoable('one'), undoable('two'), call('three', 'acme.put')] }),
+    );
+    bench.target.script = { put: [{ fail: refused }] };
+    const runId = await bench.order({ id: 'a' });
+    await bench.runtime.idle();
+    expect(bench.state(runId)).toBe('compensated');
+    expect(
+      bench.target.calls.map(({ operation, input }) => [operation, (input as { id: string }).id]),
+    ).toEqual([
+      ['create', 'one'],
+      ['create', 'two'],
+      ['put', 'three'],
+      ['remove', 'create-2'],
+      ['remove', 'create-1'],
+    ]);
+    expect(bench.runtime.deadLetters()).toMatchObject([
+      { runId, queue: 'repair', settled: 'compensated', step: 'three' },
+    ]);
+  });
+
+  test('goes on where it was after a restart', async () => {
+    bench = await openBench(
+      planFor({
+        steps: [undoable('one'), step('wait', 'pause', { for: { durationMs: 60_000 } }), undoable('two')],
+      }),
+    );
+    const runId = await bench.order({ id: 'a' });
+    await bench.runtime.idle();
+    expect(bench.state(runId)).toBe('waiting');
+    await bench.restart();
+    await bench.pass(60_000);
+    expect(bench.state(runId)).toBe('succeeded');
+    expect(bench.target.count('create')).toBe(2);
+  });
+});

@@ -1,0 +1,31 @@
+import type { RunState } from './runtime.ts';
+
+/**
+ * The state machine of a run, as data: state → states it may move to. The code reads it, the database holds a copy
+ * and refuses any other move (C19), and `DESIGN.md` draws it.
+ */
+export const transitions = {
+  accepted: ['running', 'compensating', 'cancelled', 'failed'],
+  running: ['waiting', 'inDoubt', 'compensating', 'succeeded', 'failed', 'cancelled'],
+  waiting: ['running', 'compensating', 'cancelled', 'failed'],
+  inDoubt: ['running', 'compensating'],
+  compensating: ['inDoubt', 'failed', 'compensated', 'cancelled'],
+  failed: ['running', 'compensating', 'cancelled'],
+  succeeded: [],
+  compensated: [],
+  cancelled: [],
+} as const satisfies Record<RunState, readonly RunState[]>;
+
+export const runStates = Object.keys(transitions) as readonly RunState[];
+
+/** No step of a run in such a state is under way; `failed` may be resumed by a person, the others are final. */
+export const terminalStates: ReadonlySet<RunState> = new Set([
+  'succeeded',
+  'compensated',
+  'failed',
+  'cancelled',
+]);
+
+export function mayMove(from: RunState, to: RunState): boolean {
+  return (transitions[from] as readonly RunState[]).includes(to);
+}

@@ -1,0 +1,180 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { CallRequest, CallResult } from '@tenon/connector';
+import { type Clock, type Failure, type Json, seededRandom } from '@tenon/model';
+import type { Plan } from '@tenon/pipeline';
+import { openRuntime } from '../embedded/open-runtime.ts';
+import type { LedgerEntry, RunState, Runtime } from '../runtime.ts';
+
+/** A clock that stands still until told otherwise. */
+export interface ManualClock extends Clock {
+  /** Moves time on, firing what is due on the way, in order. */
+  advance(ms: number): void;
+  /** Time of the next timer, if one is set. */
+  readonly next: number | undefined;
+}
+
+export function manualClock(startMs = 1_700_000_000_000): ManualClock {
+  let nowMs = startMs;
+  const timers = new Map<number, { readonly atMs: number; readonly fire: () => void }>();
+  let lastId = 0;
+  const first = (): [number, { readonly atMs: number; readonly fire: () => void }] | undefined =>
+    [...timers].toSorted(([a, x], [b, y]) => x.atMs - y.atMs || a - b)[0];
+  return {
+    now: () => nowMs,
+    setTimer: (delayMs, fire) => {
+      const id = ++lastId;
+      timers.set(id, { atMs: nowMs + delayMs, fire });
+      return () => timers.delete(id);
+    },
+    advance: (ms) => {
+      const untilMs = nowMs + ms;
+      for (let timer = first(); timer !== undefined && timer[1].atMs <= untilMs; timer = first()) {
+        timers.delete(timer[0]);
+        nowMs = Math.max(nowMs, timer[1].atMs);
+        timer[1].fire();
+      }
+      nowMs = untilMs;
+    },
+    get next() {
+      return first()?.[1].atMs;
+    },
+  };
+}
+
+/** The other system: keeps effects by key, and does as the test says. */
+export class FakeTarget {
+  readonly calls: { operation: string; key: string | undefined; input: Json; request: CallRequest }[] = [];
+  /** Effects that happened, by key: more than one under a key is what must not be. */
+  readonly effects = new Map<string, Json[]>();
+  /** What happens to the nth call of an operation; default: it works. */
+  script: Record<string, (Behaviour | undefined)[]> = {};
+  /** Does it honour idempotency keys of operations in mode `header`? */
+  #count = 0;
+
+  async call(request: CallRequest): Promise<CallResult> {
+    const { operation, input, idempotencyKey: key } = request;
+    this.calls.push({ operation: operation.operation, key, input, request });
+    const behaviour = this.script[operation.operation]?.shift();
+    if (behaviour !== undefined && 'fail' in behaviour) return { ok: false, failure: behaviour.fail };
+    const body = this.#perform(request, behaviour?.result);
+    if (behaviour !== undefined && 'wait' in behaviour) await behaviour.wait;
+    if (behaviour !== undefined && 'loseAnswer' in behaviour)
+      return { ok: false, failure: failure('timeout', 'HTTP_RESPONSE_TIMEOUT', 'lost') };
+    return { ok: true, status: 200, body, headers: {} };
+  }
+
+  async close(): Promise<void> {}
+
+  count(operation: string): number {
+    return this.calls.filter((call) => call.operation === operation).length;
+  }
+
+  /** Keys with more than one effect. */
+  get doubled(): string[] {
+    return [...this.effects].filter(([, effects]) => effects.length > 1).map(([key]) => key);
+  }
+
+  #perform({ operation, input, idempotencyKey: key }: CallRequest, result: Json | undefined): Json {
+    if (operation.operation === 'find') {
+      const wanted = String((input as { key?: Json }).key);
+      return { found: this.effects.get(wanted)?.[0] ?? null };
+    }
+    if (operation.effect === 'read') return result ?? { id: 'r1', amount: 10 };
+    const earlier = this.effects.get(key!) ?? [];
+    const honours = operation.idempotency.mode !== 'none' && operation.idempotency.mode !== 'checkFirst';
+    if (honours && earlier.length > 0) return earlier[0]!;
+    const made = result ?? { id: `${operation.operation}-${++this.#count}` };
+    this.effects.set(key!, [...earlier, made]);
+    return made;
+  }
+}
+
+type Behaviour = { readonly result?: Json } & (
+  | { readonly fail: Failure }
+  | { readonly loseAnswer: true }
+  | { readonly wait: Promise<void> }
+  | { readonly result: Json }
+);
+
+export function failure(
+  failureClass: Failure['class'],
+  code: string,
+  delivery: Failure['delivery'] = 'answered',
+  more: Partial<Failure> = {},
+): Failure {
+  return { class: failureClass, code, message: `the test said ${code}`, delivery, ...more };
+}
+
+export const unavailable: Failure = failure('transient', 'HTTP_RESPONSE_STATUS', 'answered', { status: 503 });
+export const refused: Failure = failure('validation', 'HTTP_RESPONSE_STATUS', 'answered', { status: 422 });
+
+/** A runtime on a file of its own, a clock and a target under the test's control. */
+export interface Bench {
+  readonly clock: ManualClock;
+  readonly target: FakeTarget;
+  readonly entries: LedgerEntry[];
+  readonly file: string;
+  runtime: Runtime;
+  /** Sends `shop.ordered` and returns the run's id. */
+  order(
+    payload: { readonly id: string; readonly [name: string]: Json },
+    deliveryId?: string,
+  ): Promise<string>;
+  state(runId: string): RunState | undefined;
+  /** Lets everything happen that needs no more than `ms` to pass. */
+  pass(ms: number): Promise<void>;
+  restart(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export async function openBench(...plans: Plan[]): Promise<Bench> {
+  const folder = mkdtempSync(join(tmpdir(), 'tenon-runtime-'));
+  const file = join(folder, 'runtime.db');
+  const clock = manualClock();
+  const target = new FakeTarget();
+  const entries: LedgerEntry[] = [];
+  const random = seededRandom(1);
+  let deliveries = 0;
+  const open = (): Promise<Runtime> =>
+    openRuntime({ file, clock, random, transport: () => target, onEntry: (entry) => entries.push(entry) });
+  const bench: Bench = {
+    clock,
+    target,
+    entries,
+    file,
+    runtime: await open(),
+    order: async (payload, deliveryId = `d${++deliveries}`) => {
+      const result = await bench.runtime.accept({
+        event: 'shop.ordered',
+        payload,
+        deliveryId,
+        source: 'shop',
+      });
+      if (!result.ok) throw new Error(result.failure.message);
+      return result.runs[0]!.runId;
+    },
+    state: (runId) => bench.runtime.run(runId)?.state,
+    pass: async (ms) => {
+      const untilMs = clock.now() + ms;
+      await bench.runtime.idle();
+      for (let next = clock.next; next !== undefined && next <= untilMs; next = clock.next) {
+        clock.advance(Math.max(0, next - clock.now()));
+        await bench.runtime.idle();
+      }
+      clock.advance(untilMs - clock.now());
+      await bench.runtime.idle();
+    },
+    restart: async () => {
+      await bench.runtime.stop();
+      bench.runtime = await open();
+    },
+    close: async () => {
+      await bench.runtime.stop();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+  for (const plan of plans) await bench.runtime.activate(plan);
+  return bench;
+}

@@ -1,0 +1,136 @@
+import type { OperationPlan } from '@tenon/connector';
+import type { ValueTemplate } from '@tenon/expression';
+import { digestOf, type Json } from '@tenon/model';
+import type { CallStep, Plan, PlanStep, RetryPlan } from '@tenon/pipeline';
+
+/** Plans for tests, made by hand: the runtime knows nothing of YAML. */
+export function planFor(parts: Partial<Omit<Plan, 'hash'>> & { readonly steps: readonly PlanStep[] }): Plan {
+  const plan: Omit<Plan, 'hash'> = {
+    apiVersion: 'tenon/v1',
+    kind: 'Plan',
+    pipeline: 'orders',
+    version: 1,
+    description: 'a plan for a test',
+    owner: {
+      team: 'sales',
+      backup: 'platform',
+      escalation: 'pager:sales',
+      respondMs: 60_000,
+      recoverMs: 3_600_000,
+    },
+    tier: 'high',
+    trigger: { event: 'shop.ordered' },
+    identity: { key: { expression: 'event.id' }, retainMs: 86_400_000 },
+    limits: { concurrency: 50, deadlineMs: 600_000 },
+    onFailure: 'compensate',
+    metrics: {},
+    operations: Object.fromEntries(Object.entries(operations).map(([name, make]) => [name, make])),
+    events: {
+      'shop.ordered': event('shop.ordered', {
+        type: 'object',
+        required: ['id'],
+        properties: { id: { type: 'string' }, amount: { type: 'number' } },
+      }),
+      'shop.paid': event('shop.paid', { type: 'object' }),
+      'shop.shipped': event('shop.shipped', { type: 'object', required: ['id'] }),
+    },
+    policies: {},
+    contracts: [{ name: 'shop', version: '1.0.0', digest: 'sha256:0' }],
+    redact: {},
+    source: { file: 'orders.pipeline.yaml', text: '' },
+    ...parts,
+  };
+  return { ...plan, hash: digestOf(plan) };
+}
+
+export const retry: RetryPlan = {
+  attempts: 4,
+  withinMs: 120_000,
+  backoff: { initialMs: 1_000, factor: 2, maxMs: 30_000 },
+  jitter: 'none',
+  on: ['timeout', 'transient', 'rateLimited'],
+};
+
+const at = { line: 1, column: 1 };
+
+export function call(id: string, operation: string, parts: Partial<CallStep> = {}): CallStep {
+  return { id, kind: 'call', at, operation, connection: 'acme', with: literal({ id }), retry, ...parts };
+}
+
+/** A call with a compensation and a probe, as the operation's name says. */
+export function undoable(id: string, operation = 'acme.create', parts: Partial<CallStep> = {}): CallStep {
+  return call(id, operation, {
+    compensate: {
+      operation: 'acme.remove',
+      connection: 'acme',
+      with: { object: { id: { expression: `steps.${id}.id` } } },
+      retry,
+    },
+    ...parts,
+  });
+}
+
+export const probe = {
+  operation: 'acme.find',
+  with: { object: { key: { expression: 'key' } } } satisfies ValueTemplate,
+  found: 'body.found',
+  settleMs: 1_000,
+};
+
+export function literal(value: Json): ValueTemplate {
+  return { literal: value };
+}
+
+export function step<K extends PlanStep['kind']>(
+  kind: K,
+  id: string,
+  parts: Omit<Extract<PlanStep, { kind: K }>, 'kind' | 'id' | 'at'>,
+): PlanStep {
+  // The parts are those of the kind; only the common members are added.
+  return { kind, id, at, ...parts } as unknown as PlanStep;
+}
+
+function operation(
+  name: string,
+  effect: OperationPlan['effect'],
+  idempotency: OperationPlan['idempotency'],
+): OperationPlan {
+  return {
+    name: `acme.${name}`,
+    connector: 'acme',
+    operation: name,
+    contract: { name: 'acme', version: '1.0.0', digest: 'sha256:1' },
+    transport: 'http',
+    effect,
+    idempotency,
+    scopes: [],
+    timeoutMs: 5_000,
+    failures: [],
+    auth: [],
+    egress: [],
+    input: true,
+    result: true,
+  };
+}
+
+const header = { mode: 'header', name: 'Idempotency-Key' } as const;
+
+const operations: Record<string, OperationPlan> = {
+  'acme.get': operation('get', 'read', { mode: 'natural' }),
+  'acme.find': operation('find', 'read', { mode: 'natural' }),
+  'acme.create': operation('create', 'create', header),
+  'acme.shortKey': operation('shortKey', 'create', { ...header, retentionMs: 10_000 }),
+  'acme.createBlind': operation('createBlind', 'create', { mode: 'none' }),
+  'acme.createChecked': operation('createChecked', 'create', { mode: 'checkFirst' }),
+  'acme.put': operation('put', 'update', { mode: 'natural' }),
+  'acme.send': operation('send', 'send', { mode: 'none' }),
+  'acme.remove': operation('remove', 'delete', header),
+};
+
+function event(name: string, payload: Plan['events'][string]['payload']): Plan['events'][string] {
+  return {
+    contract: { name: 'shop', version: '1.0.0', digest: 'sha256:0' },
+    event: name.split('.')[1]!,
+    payload,
+  };
+}

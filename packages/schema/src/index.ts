@@ -1,5 +1,6 @@
 export { type DirectedSchema, type Direction, directional } from './direction.ts';
 export { type SampleOptions, sample } from './sample.ts';
+export { schemaOfProperty, settle } from './sample-settle.ts';
 export { isSchemaObject, type JsonSchema, type SchemaObject } from './schema.ts';
 export { compileValidator, type SchemaIssue, type Validator } from './validate.ts';
 export { definitionName, reachableDefinitions, subschemas } from './walk.ts';

@@ -1,1 +1,24 @@
-export {};
+export type { MailFault, MailFaultRule, MailStage } from './mail/mail-faults.ts';
+export {
+  type MailSandbox,
+  type MailSandboxOptions,
+  type ReceivedMail,
+  startMailSandbox,
+} from './mail/mail-sandbox.ts';
+export type {
+  Fault,
+  FaultHandle,
+  FaultRule,
+  Faults,
+} from './sandbox/faults.ts';
+export type { AppliedEffect, SeenRequest } from './sandbox/journal.ts';
+export { type Sandbox, type SandboxOptions, startSandbox, TOKEN_OPERATION } from './sandbox/sandbox.ts';
+export type { OAuthOptions } from './sandbox/security.ts';
+export {
+  type ActualState,
+  compareState,
+  type ExpectedState,
+  expectState,
+  type StateDifference,
+  type StateReport,
+} from './scenario/expect-state.ts';

@@ -1,0 +1,464 @@
+import type { ConnectorManifest } from '@tenon/connector';
+import type { HttpOperation } from '@tenon/contract';
+import { atPointer, type Clock, canonicalJson, type Json, type JsonObject, toPointer } from '@tenon/model';
+import { type JsonSchema, sample } from '@tenon/schema';
+import { type Answer, type Refusal, success } from './answer.ts';
+import type { ContractSchemas } from './contract-schemas.ts';
+import { plainName, singular } from './names.ts';
+import { pageOf, pagingNames, withPage } from './paging.ts';
+import { type Collection, itemPlace, itemWithin, listPlace, type Role, type RoleKind } from './resources.ts';
+import { type Fill, isJsonObject, own, randomFor, shape, wrap } from './shape.ts';
+import type { Row, Store } from './store.ts';
+
+/** What an operation works on. */
+export interface World {
+  readonly schemas: ContractSchemas;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly seed: number;
+  /** Things asked for by id exist, made up on the spot. */
+  readonly imagine: boolean;
+  readonly manifest?: ConnectorManifest;
+  collection(key: string): Collection | undefined;
+}
+
+/** A request that was read, admitted and found valid. */
+export interface ValidRequest {
+  readonly operation: HttpOperation;
+  readonly role: Role;
+  readonly url: URL;
+  readonly path: Readonly<Record<string, string>>;
+  readonly parameters: Readonly<Record<string, Json>>;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: Json;
+}
+
+export type Performed =
+  | {
+      readonly ok: true;
+      readonly answer: Answer;
+      /** Set when something changed. */
+      readonly effect?: { readonly resource: string; readonly id?: string };
+    }
+  | { readonly ok: false; readonly refusal: Refusal };
+
+/** What `x-tenon-sandbox` on an operation may say. */
+export interface SandboxHints {
+  /** Fields written by this operation, whatever the request says: `{ status: void }`. */
+  readonly set: JsonObject;
+  /** Fields and the values one of which they must have now, else 409: `{ status: [draft, open] }`. */
+  readonly requires: JsonObject;
+  /** Fields whose value only one row may have, else 409. */
+  readonly unique: readonly string[];
+}
+
+export function hintsOf(operation: HttpOperation): SandboxHints {
+  const written = operation.extensions['x-tenon-sandbox'];
+  const hints = isJsonObject(written) ? written : {};
+  const { set, requires, unique } = hints;
+  return {
+    set: isJsonObject(set) ? set : {},
+    requires: isJsonObject(requires) ? requires : {},
+    unique: Array.isArray(unique) ? unique.filter((name) => typeof name === 'string') : [],
+  };
+}
+
+/** Carries out one operation on the rows. Synchronous: two requests never interleave, as in a transaction. */
+export function perform(request: ValidRequest, world: World): Performed {
+  const { role } = request;
+  const scope = role.scope.map((name) => request.path[name] ?? '');
+  const missing = missingParent(role.collection, scope, world);
+  if (missing !== undefined) return refused(404, 'not_found', missing);
+  return HANDLERS[role.kind](request, scope, world);
+}
+
+type Handler = (request: ValidRequest, scope: readonly string[], world: World) => Performed;
+
+const HANDLERS: Readonly<Record<RoleKind, Handler>> = {
+  list,
+  create,
+  read: withRow(({ request, row, world }) => ({ ok: true, answer: about(request, row, world) })),
+  update: withRow(({ request, row, world }) => change(request, row, world, facts(request, world))),
+  replace,
+  delete: withRow(({ request, row, world }) => {
+    world.store.remove(request.role.collection, row);
+    return { ok: true, answer: about(request, row, world), effect: effectOn(request, row) };
+  }),
+  action: withRow(({ request, row, world }) => change(request, row, world, {})),
+  clear: (request, scope, world) => {
+    for (const row of world.store.list(request.role.collection, scope))
+      world.store.remove(request.role.collection, row);
+    return {
+      ok: true,
+      answer: plain(request, {}, world),
+      effect: { resource: request.role.collection.name },
+    };
+  },
+  readSingleton: (request, scope, world) => {
+    const row = singleton(request, scope, world);
+    if (row.isGone) return refused(404, 'not_found', `${request.role.collection.name} does not exist`);
+    return { ok: true, answer: about(request, row, world) };
+  },
+  changeSingleton: (request, scope, world) => {
+    const row = singleton(request, scope, world);
+    if (request.operation.method !== 'delete')
+      return change(request, { ...row, isGone: false }, world, facts(request, world));
+    world.store.put(request.role.collection, { ...row, isGone: true, version: row.version + 1 });
+    return { ok: true, answer: about(request, row, world), effect: effectOn(request, row) };
+  },
+  call: (request, _scope, world) => ({
+    ok: true,
+    answer: plain(request, request.body ?? {}, world),
+    effect: { resource: request.role.collection.name },
+  }),
+};
+
+function list(request: ValidRequest, scope: readonly string[], world: World): Performed {
+  const { operation, role, url, parameters } = request;
+  const side = world.schemas.response;
+  const place = listPlace(operation, side);
+  if (place === undefined) return { ok: true, answer: plain(request, {}, world) };
+  const manifest = world.manifest?.operations[operation.id]?.pagination;
+  const paging = { operation, parameters, url, ...(manifest !== undefined && { manifest }) };
+  const rows = world.store.list(role.collection, scope).filter((row) => matchesFilters(row, request, world));
+  const page = pageOf(rows, paging);
+  if (page === undefined) return refused(400, 'invalid_cursor', 'the cursor names no row of this list');
+  const items = page.rows.flatMap((row) => {
+    const random = randomFor(world.seed, 'item', operation.id, row.id);
+    return shape(place.schema, row.value, side, random, 'lean') ?? [];
+  });
+  const tokens =
+    manifest !== undefined && manifest.items !== '' ? manifest.items.slice(1).split('/') : place.tokens;
+  const answer = success(operation, role.kind, wrap(tokens, items), side, world.seed, scope);
+  const schema = mediaSchema(request, world);
+  const fits = (body: Json) => schema === undefined || side.issues(schema, body).length === 0;
+  const body = answer.body === undefined ? undefined : withPage(answer.body, page, paging, fits);
+  const headers = { ...answer.headers, ...(page.link !== undefined && { link: page.link }) };
+  return { ok: true, answer: { ...answer, headers, ...(body !== undefined && { body }) } };
+}
+
+function create(request: ValidRequest, scope: readonly string[], world: World): Performed {
+  const { role, operation } = request;
+  const given = facts(request, world);
+  const hints = hintsOf(operation);
+  const taken = hints.unique.find((name) =>
+    world.store
+      .list(role.collection, [])
+      .some((row) => given[name] !== undefined && same(row.value[name], given[name])),
+  );
+  if (taken !== undefined) return refused(409, 'duplicate', `${taken} is taken`, `/body/${taken}`);
+  const { idProperty } = role.collection;
+  const chosen = idProperty === undefined ? undefined : own(given, idProperty);
+  const hasChosen = typeof chosen === 'string' || typeof chosen === 'number';
+  if (hasChosen && world.store.find(role.collection, scope, String(chosen)) !== undefined)
+    return refused(
+      409,
+      'duplicate',
+      `${role.collection.name} has one with this ${idProperty}`,
+      `/body/${idProperty}`,
+    );
+  const row = insert(role, scope, { ...given, ...hints.set }, world, 'lean');
+  return { ok: true, answer: about(request, row, world), effect: effectOn(request, row) };
+}
+
+/** PUT makes what is not there, where the collection has no other way in or the contract answers 201. */
+function replace(request: ValidRequest, scope: readonly string[], world: World): Performed {
+  const { role, operation, path } = request;
+  const id = path[role.item ?? ''] ?? '';
+  const row = world.store.find(role.collection, scope, id);
+  const given = facts(request, world);
+  if (row !== undefined) {
+    const kept = keptByServer(row, world, role.collection);
+    return change(request, { ...row, value: kept }, world, given);
+  }
+  const mayCreate = operation.responses.some(({ status }) => status === '201') || world.imagine;
+  if (!mayCreate) return refused(404, 'not_found', `no ${singular(role.collection.name)} has this id`);
+  const made = insert(role, scope, { ...given, ...hintsOf(operation).set }, world, 'lean', id);
+  return { ok: true, answer: about(request, made, world), effect: effectOn(request, made) };
+}
+
+/** What a replacement leaves alone: the id, and what is read-only. */
+function keptByServer(row: Row, world: World, collection: Collection): JsonObject {
+  const side = world.schemas.response;
+  const properties = collection.row === undefined ? {} : (side.flat(collection.row).properties ?? {});
+  return Object.fromEntries(
+    Object.entries(row.value).filter(([name]) => {
+      const property = own(properties, name);
+      return (
+        name === collection.idProperty || (property !== undefined && side.flat(property).readOnly === true)
+      );
+    }),
+  );
+}
+
+function withRow(handle: (found: { request: ValidRequest; row: Row; world: World }) => Performed): Handler {
+  return (request, scope, world) => {
+    const { role, path } = request;
+    const id = path[role.item ?? ''] ?? '';
+    const row =
+      world.store.find(role.collection, scope, id) ??
+      (world.imagine ? insert(role, scope, {}, world, 'full', id) : undefined);
+    if (row === undefined)
+      return refused(404, 'not_found', `no ${singular(role.collection.name)} has this id`);
+    return handle({ request, row, world });
+  };
+}
+
+function change(request: ValidRequest, row: Row, world: World, given: JsonObject): Performed {
+  const { role, operation } = request;
+  const hints = hintsOf(operation);
+  for (const [name, allowed] of Object.entries(hints.requires))
+    if (![allowed].flat().some((value) => same(row.value[name], value)))
+      return refused(409, 'wrong_state', `${name} does not allow this`, `/${name}`);
+  const { idProperty } = role.collection;
+  const fixed = idProperty === undefined ? {} : { [idProperty]: row.value[idProperty] ?? row.id };
+  const merged = {
+    ...merge(row.value, { ...given, ...stamps(role.collection, world, ['updated', 'modified']) }),
+    ...hints.set,
+    ...fixed,
+  };
+  const next = {
+    ...row,
+    value: shaped(role, merged, world, [row.id, 'changed'], 'lean'),
+    version: row.version + 1,
+  };
+  world.store.put(role.collection, next);
+  return { ok: true, answer: about(request, next, world), effect: effectOn(request, next) };
+}
+
+/** JSON Merge Patch (RFC 7396), except that null stays a value: contracts say where null may stand. */
+function merge(value: JsonObject, patch: JsonObject): JsonObject {
+  const merged: Record<string, Json> = { ...value };
+  for (const [name, next] of Object.entries(patch)) {
+    const before = own(merged, name);
+    merged[name] = isJsonObject(before) && isJsonObject(next) ? merge(before, next) : next;
+  }
+  return merged;
+}
+
+/** Adds a row: the id given, else chosen in the facts, else the next one. */
+export function insert(
+  role: Pick<Role, 'collection' | 'scope'>,
+  scope: readonly string[],
+  given: JsonObject,
+  world: World,
+  fill: Fill,
+  idGiven?: string,
+): Row {
+  const { collection } = role;
+  const serial = world.store.nextSerial(collection);
+  const chosen =
+    idGiven ?? (collection.idProperty === undefined ? undefined : own(given, collection.idProperty));
+  const idValue =
+    chosen === undefined || chosen === null || typeof chosen === 'object'
+      ? newIdValue(collection, serial, world)
+      : idFor(collection, chosen, world);
+  const complete = {
+    ...parentFacts(role, scope),
+    ...stamps(collection, world, ['created', 'updated', 'modified']),
+    ...given,
+    ...(collection.idProperty !== undefined && { [collection.idProperty]: idValue }),
+  };
+  const value = shaped(role, complete, world, [String(idValue), ...scope], fill);
+  const kept = collection.idProperty === undefined ? undefined : own(value, collection.idProperty);
+  const row = { id: String(kept ?? idValue), scope, value, version: 1 };
+  world.store.put(collection, row);
+  return row;
+}
+
+function shaped(
+  role: Pick<Role, 'collection'>,
+  given: JsonObject,
+  world: World,
+  place: readonly string[],
+  fill: Fill,
+): JsonObject {
+  const { collection } = role;
+  if (collection.row === undefined) return given;
+  const random = randomFor(world.seed, 'row', collection.key, ...place);
+  const value = shape(collection.row, given, world.schemas.response, random, fill);
+  return isJsonObject(value) ? value : given;
+}
+
+/** A readable id where the schema allows one (`invoice_3`, 3), else one sampled from it. */
+function newIdValue(collection: Collection, serial: number, world: World): Json {
+  const schema = idSchema(collection, world);
+  const name = `${singular(collection.name.split('.').at(-1)!).toLowerCase()}_${serial}`;
+  if (schema === undefined) return name;
+  const side = world.schemas.response;
+  const flat = side.flat(schema);
+  const isShaped = flat.format !== undefined || flat.enum !== undefined || flat.const !== undefined;
+  const readable = isShaped ? [] : [name, serial, String(serial)];
+  const found = readable.find((candidate) => side.issues(schema, candidate).length === 0);
+  if (found !== undefined) return found;
+  const random = randomFor(world.seed, 'id', collection.key, String(serial));
+  return sample(schema, { random, definitions: side.definitions }) ?? name;
+}
+
+/** An id that came as text in a path, as the type its property has. */
+function idFor(collection: Collection, chosen: Json, world: World): Json {
+  const schema = idSchema(collection, world);
+  if (schema === undefined || typeof chosen !== 'string') return chosen;
+  return (
+    [chosen, Number(chosen)].find(
+      (candidate) => world.schemas.response.issues(schema, candidate).length === 0,
+    ) ?? chosen
+  );
+}
+
+function idSchema(collection: Collection, world: World): JsonSchema | undefined {
+  if (collection.row === undefined || collection.idProperty === undefined) return undefined;
+  return own(world.schemas.response.flat(collection.row).properties, collection.idProperty);
+}
+
+/** Path parameters above the row, under the names its properties may have: `customerId`. */
+function parentFacts(role: Pick<Role, 'scope'>, scope: readonly string[]): JsonObject {
+  return Object.fromEntries(
+    role.scope.flatMap((name, index) => (scope[index] === undefined ? [] : [[name, scope[index]]])),
+  );
+}
+
+/** Times of day for `createdAt` and its like. */
+function stamps(collection: Collection, world: World, words: readonly string[]): JsonObject {
+  if (collection.row === undefined) return {};
+  const now = world.clock.now();
+  const properties = Object.entries(world.schemas.response.flat(collection.row).properties ?? {});
+  return Object.fromEntries(
+    properties.flatMap(([name, property]) => {
+      const isStamp = words.some((word) =>
+        new RegExp(`^${word}(at|on|date|time|timestamp)?$`).test(plainName(name)),
+      );
+      const isTime = world.schemas.response.flat(property).format === 'date-time';
+      return isStamp && isTime ? [[name, new Date(now).toISOString()]] : [];
+    }),
+  );
+}
+
+function singleton(request: ValidRequest, scope: readonly string[], world: World): Row {
+  const { collection } = request.role;
+  const known = world.store.find(collection, scope, '');
+  if (known !== undefined) return known;
+  const row: Row = {
+    id: '',
+    scope,
+    value: shaped(request.role, parentFacts(request.role, scope), world, scope, 'full'),
+    version: 1,
+  };
+  world.store.put(collection, row);
+  return row;
+}
+
+/** Query parameters that name properties select by equality; several values select any of them. */
+function matchesFilters(row: Row, { operation, parameters, role }: ValidRequest, world: World): boolean {
+  const manifest = world.manifest?.operations[operation.id]?.pagination;
+  const paging: (string | undefined)[] = Object.values(
+    pagingNames({ operation, ...(manifest !== undefined && { manifest }) }),
+  );
+  const declared =
+    role.collection.row === undefined
+      ? {}
+      : (world.schemas.response.flat(role.collection.row).properties ?? {});
+  return operation.parameters
+    .filter((parameter) => parameter.in === 'query' && !paging.includes(parameter.name))
+    .every((parameter) => {
+      const wanted = parameters[parameter.name];
+      const name = Object.keys(declared).find(
+        (property) => plainName(property) === plainName(parameter.name),
+      );
+      if (wanted === undefined || name === undefined) return true;
+      const value = own(row.value, name);
+      if (isJsonObject(wanted) || isJsonObject(value)) return true;
+      const values = (Array.isArray(value) ? value : [value]).map(String);
+      return [wanted].flat().some((one) => values.includes(String(one)));
+    });
+}
+
+function missingParent(collection: Collection, scope: readonly string[], world: World): string | undefined {
+  for (const [index, key] of collection.parents.entries()) {
+    const parent = key === undefined ? undefined : world.collection(key);
+    const id = scope[index];
+    if (parent === undefined || id === undefined) continue;
+    const above = scope.slice(0, index);
+    if (world.store.find(parent, above, id) !== undefined) continue;
+    if (!world.imagine) return `no ${singular(parent.name)} has this id`;
+    insert({ collection: parent, scope: [] }, above, {}, world, 'full', id);
+  }
+  return undefined;
+}
+
+/** The body's facts about the row, taken out of the envelope it came in. */
+function facts({ body, role, operation }: ValidRequest, world: World): JsonObject {
+  if (!isJsonObject(body)) return {};
+  const side = world.schemas.request;
+  const media = operation.body?.content[0]?.schema;
+  const place =
+    media === undefined ? undefined : itemWithin(side.of(media), role.collection.name, role.item, side);
+  const inner = place === undefined ? body : atPointer(body, toPointer(place.tokens));
+  return isJsonObject(inner) ? inner : body;
+}
+
+/** The answer about one row, in the envelope the operation puts around it. */
+function about(request: ValidRequest, row: Row, world: World): Answer {
+  const { operation, role } = request;
+  const side = world.schemas.response;
+  const place = itemPlace(operation, role.collection.name, role.item, side);
+  const answer = success(operation, role.kind, wrap(place?.tokens ?? [], row.value), side, world.seed, [
+    row.id,
+    ...row.scope,
+  ]);
+  const location =
+    role.kind === 'create' && answer.status === 201
+      ? { location: `${request.url.pathname}/${encodeURIComponent(row.id)}` }
+      : {};
+  return {
+    ...answer,
+    headers: { ...answer.headers, ...location, ...(tagged(request, world) && { etag: entityTag(row) }) },
+  };
+}
+
+function plain(request: ValidRequest, given: Json, world: World): Answer {
+  return success(
+    request.operation,
+    request.role.kind,
+    given,
+    world.schemas.response,
+    world.seed,
+    Object.values(request.path),
+  );
+}
+
+function mediaSchema(request: ValidRequest, world: World): JsonSchema | undefined {
+  const side = world.schemas.response;
+  const media = request.operation.responses
+    .find(({ status }) => status.startsWith('2'))
+    ?.content.find(({ type }) => /json/.test(type));
+  return media?.schema === undefined ? undefined : side.of(media.schema);
+}
+
+/** Does the operation speak of entity tags: by the manifest, an If-Match parameter, or an ETag in its answers? */
+export function tagged({ operation }: Pick<ValidRequest, 'operation'>, world: World): boolean {
+  return (
+    world.manifest?.operations[operation.id]?.concurrency === 'etag' ||
+    operation.parameters.some(({ name }) => /^if-(none-)?match$/i.test(name)) ||
+    operation.responses.some((response) => response.headers.some(({ name }) => name.toLowerCase() === 'etag'))
+  );
+}
+
+export function entityTag(row: Row): string {
+  return `"v${row.version}"`;
+}
+
+function effectOn({ role }: ValidRequest, row: Row): { resource: string; id?: string } {
+  return { resource: role.collection.name, ...(row.id !== '' && { id: row.id }) };
+}
+
+function refused(status: number, code: string, message: string, pointer?: string): Performed {
+  return {
+    ok: false,
+    refusal: { status, code, message, ...(pointer !== undefined && { issues: [{ pointer, message }] }) },
+  };
+}
+
+function same(a: unknown, b: unknown): boolean {
+  return canonicalJson(a) === canonicalJson(b);
+}

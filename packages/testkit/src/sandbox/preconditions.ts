@@ -1,0 +1,35 @@
+import { type Answer, declares, type Refusal } from './answer.ts';
+import { entityTag, tagged, type ValidRequest, type World } from './perform.ts';
+
+/** `If-Match` and `If-None-Match` (RFC 9110 §13) on operations that speak of entity tags. */
+export function precondition(
+  request: ValidRequest,
+  world: World,
+): { readonly refusal: Refusal } | { readonly answer: Answer } | undefined {
+  const { role, path, headers, operation } = request;
+  if (!tagged(request, world)) return undefined;
+  const isRead = operation.method === 'get' || operation.method === 'head';
+  const expected = headers['if-match'];
+  if (!isRead && role.item !== undefined && expected === undefined && declares(operation, 428))
+    return { refusal: { status: 428, code: 'precondition_required', message: 'needs If-Match' } };
+  const scope = role.scope.map((name) => path[name] ?? '');
+  const row = world.store.find(role.collection, scope, path[role.item ?? ''] ?? '');
+  if (row === undefined) return undefined;
+  const tag = entityTag(row);
+  if (expected !== undefined && !lists(expected, tag))
+    return {
+      refusal: {
+        status: 412,
+        code: 'precondition_failed',
+        message: 'it was changed since: If-Match names another version',
+      },
+    };
+  const known = headers['if-none-match'];
+  if (isRead && known !== undefined && lists(known, tag))
+    return { answer: { status: 304, headers: { etag: tag } } };
+  return undefined;
+}
+
+function lists(header: string, tag: string): boolean {
+  return header.trim() === '*' || header.split(',').some((one) => one.trim().replace(/^W\//, '') === tag);
+}

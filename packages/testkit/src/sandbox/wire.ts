@@ -1,0 +1,52 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Json } from '@tenon/model';
+import type { Answer } from './answer.ts';
+import { isJson } from './body.ts';
+import { drifted } from './drift.ts';
+import type { Fault } from './faults.ts';
+
+export const BODY_BYTES_MAX = 16 * 1024 * 1024;
+
+/** Reads a whole body; `undefined` when it is larger than `BODY_BYTES_MAX`. */
+export async function readBytes(request: IncomingMessage): Promise<Buffer<ArrayBuffer> | undefined> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request) {
+    // A request stream without an encoding yields Buffers.
+    const bytes = chunk as Buffer;
+    size += bytes.length;
+    if (size <= BODY_BYTES_MAX) chunks.push(bytes);
+  }
+  return size > BODY_BYTES_MAX ? undefined : Buffer.concat(chunks);
+}
+
+/** Lower-case names, repeated headers joined as RFC 9110 §5.3 says. */
+export function plainHeaders(request: IncomingMessage): Record<string, string> {
+  const entries = Object.entries(request.headers);
+  return Object.fromEntries(entries.map(([name, value]) => [name, [value ?? ''].flat().join(', ')]));
+}
+
+/** Sends an answer, spoilt as the fault says. */
+export function send(response: ServerResponse, answer: Answer, fault?: Fault): void {
+  const body =
+    fault?.kind === 'drift' && answer.body !== undefined ? drifted(answer.body, fault) : answer.body;
+  const text = body === undefined ? '' : render(body, answer.mediaType ?? 'application/json');
+  const sent = fault?.kind === 'malformedBody' ? `${text.slice(0, -1)},` : text;
+  const bytes = Buffer.from(sent, 'utf8');
+  const hasBody = answer.status !== 204 && answer.status !== 304;
+  response.writeHead(answer.status, {
+    ...answer.headers,
+    ...(hasBody && { 'content-length': bytes.length }),
+    ...(hasBody && answer.mediaType !== undefined && { 'content-type': answer.mediaType }),
+  });
+  if (fault?.kind === 'truncatedBody') {
+    // The length promised is the whole: the reader sees the connection end inside the body.
+    response.write(bytes.subarray(0, Math.floor(bytes.length / 2)), () => response.socket?.destroy());
+    return;
+  }
+  response.end(hasBody ? bytes : undefined);
+}
+
+function render(body: Json, mediaType: string): string {
+  return !isJson(mediaType) && typeof body === 'string' ? body : JSON.stringify(body);
+}

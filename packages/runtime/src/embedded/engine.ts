@@ -108,6 +108,8 @@ export class EmbeddedEngine implements RunHost {
 
   /** Takes over what an earlier process left, and begins. */
   async start(): Promise<void> {
+    for (const { plan } of this.#active.values())
+      this.#dispatcher.setLimit(plan.pipeline, plan.limits.concurrency);
     await this.#queue.commit([['reclaim']]);
     const pipelines = this.#read.of('SELECT DISTINCT pipeline FROM runs WHERE due_at IS NOT NULL').all();
     for (const row of pipelines) this.#dispatcher.touch(String(row['pipeline']), 0);
@@ -188,13 +190,13 @@ export class EmbeddedEngine implements RunHost {
 
   async activate(plan: Plan): Promise<void> {
     const loaded = this.#keep(this.#plans.get(plan.hash) ?? loadPlan(plan));
+    this.#dispatcher.setLimit(plan.pipeline, plan.limits.concurrency);
     if (this.#active.get(plan.pipeline)?.plan.hash === plan.hash) return;
     await this.#queue.commit([
       ['putPlan', plan.hash, plan.pipeline, plan.version, this.now(), JSON.stringify(plan)],
       ['activatePlan', plan.pipeline, plan.hash],
     ]);
     this.#active.set(plan.pipeline, loaded);
-    this.#dispatcher.setLimit(plan.pipeline, plan.limits.concurrency);
   }
 
   async retire(pipeline: string): Promise<void> {

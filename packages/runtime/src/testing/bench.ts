@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { CallRequest, CallResult } from '@tenon/connector';
@@ -50,15 +50,18 @@ export class FakeTarget {
   readonly effects = new Map<string, Json[]>();
   /** What happens to the nth call of an operation; default: it works. */
   script: Record<string, (Behaviour | undefined)[]> = {};
-  /** Does it honour idempotency keys of operations in mode `header`? */
+  /** Told when a call comes in, and when its effect has happened but not been answered. */
+  onCall?: (when: 'before' | 'after', request: CallRequest) => void;
   #count = 0;
 
   async call(request: CallRequest): Promise<CallResult> {
     const { operation, input, idempotencyKey: key } = request;
     this.calls.push({ operation: operation.operation, key, input, request });
+    this.onCall?.('before', request);
     const behaviour = this.script[operation.operation]?.shift();
     if (behaviour !== undefined && 'fail' in behaviour) return { ok: false, failure: behaviour.fail };
     const body = this.#perform(request, behaviour?.result);
+    this.onCall?.('after', request);
     if (behaviour !== undefined && 'wait' in behaviour) await behaviour.wait;
     if (behaviour !== undefined && 'loseAnswer' in behaviour)
       return { ok: false, failure: failure('timeout', 'HTTP_RESPONSE_TIMEOUT', 'lost') };
@@ -115,7 +118,8 @@ export interface Bench {
   readonly clock: ManualClock;
   readonly target: FakeTarget;
   readonly entries: LedgerEntry[];
-  readonly file: string;
+  file: string;
+  onEntry?: (entry: LedgerEntry) => void;
   runtime: Runtime;
   /** Sends `shop.ordered` and returns the run's id. */
   order(
@@ -126,25 +130,58 @@ export interface Bench {
   /** Lets everything happen that needs no more than `ms` to pass. */
   pass(ms: number): Promise<void>;
   restart(): Promise<void>;
+  /**
+   * As if the process were killed at this moment: a new runtime on a copy of what is on disk, while calls of the old
+   * one go nowhere. Synchronous up to the copy, so it can be called from inside a call or an entry.
+   */
+  crash(): Promise<void>;
   close(): Promise<void>;
 }
 
 export async function openBench(...plans: Plan[]): Promise<Bench> {
   const folder = mkdtempSync(join(tmpdir(), 'tenon-runtime-'));
-  const file = join(folder, 'runtime.db');
   const clock = manualClock();
   const target = new FakeTarget();
   const entries: LedgerEntry[] = [];
   const random = seededRandom(1);
   let deliveries = 0;
-  const open = (): Promise<Runtime> =>
-    openRuntime({ file, clock, random, transport: () => target, onEntry: (entry) => entries.push(entry) });
+  let life = 0;
+  const dead: Runtime[] = [];
+  const nothing = new Promise<never>(() => {});
+
+  const open = (file: string): Promise<Runtime> => {
+    const ownLife = life;
+    const isDead = (): boolean => life !== ownLife;
+    return openRuntime({
+      file,
+      random,
+      clock: {
+        now: () => clock.now(),
+        setTimer: (delayMs, fire) => clock.setTimer(delayMs, () => isDead() || fire()),
+      },
+      transport: () => ({
+        call: async (request) => {
+          if (isDead()) return nothing;
+          const result = await target.call(request);
+          return isDead() ? nothing : result;
+        },
+        close: async () => {},
+      }),
+      onEntry: (entry) => {
+        if (isDead()) return;
+        entries.push(entry);
+        bench.onEntry?.(entry);
+      },
+    });
+  };
+
   const bench: Bench = {
     clock,
     target,
     entries,
-    file,
-    runtime: await open(),
+    file: join(folder, 'runtime.db'),
+    // Opened below, before anybody can see it.
+    runtime: undefined as unknown as Runtime,
     order: async (payload, deliveryId = `d${++deliveries}`) => {
       const result = await bench.runtime.accept({
         event: 'shop.ordered',
@@ -168,13 +205,23 @@ export async function openBench(...plans: Plan[]): Promise<Bench> {
     },
     restart: async () => {
       await bench.runtime.stop();
-      bench.runtime = await open();
+      bench.runtime = await open(bench.file);
+    },
+    crash: async () => {
+      life++;
+      dead.push(bench.runtime);
+      const before = bench.file;
+      bench.file = join(folder, `runtime-${life}.db`);
+      for (const suffix of ['', '-wal'])
+        if (existsSync(before + suffix)) copyFileSync(before + suffix, bench.file + suffix);
+      bench.runtime = await open(bench.file);
     },
     close: async () => {
       await bench.runtime.stop();
       rmSync(folder, { recursive: true, force: true });
     },
   };
+  bench.runtime = await open(bench.file);
   for (const plan of plans) await bench.runtime.activate(plan);
   return bench;
 }

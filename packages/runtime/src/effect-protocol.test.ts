@@ -1,0 +1,297 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { type Bench, failure, openBench, refused, unavailable } from './testing/bench.ts';
+import { call, planFor, probe, retry, undoable } from './testing/plan.ts';
+
+let bench: Bench;
+afterEach(() => bench.close());
+
+const lost = failure('timeout', 'HTTP_RESPONSE_TIMEOUT', 'lost');
+const badGateway = failure('transient', 'HTTP_RESPONSE_STATUS', 'answered', { status: 502 });
+
+describe('a lost answer', () => {
+  test('is sent again with the same key where the target honours it', async () => {
+    bench = await openBench(planFor({ steps: [call('invoice', 'acme.create')] }));
+    bench.target.script = { create: [{ loseAnswer: true }] };
+    const runId = await bench.order({ id: 'a' });
+    await bench.pass(5_000);
+    expect(bench.state(runId)).toBe('succeeded');
+    expect(bench.target.count('create')).toBe(2);
+    expect(bench.target.doubled).toEqual([]);
+  });
+
+  test('is settled by the probe: what is there is adopted', async () => {
+    bench = await openBench(planFor({ steps: [call('invoice', 'acme.createBlind', { probe })] }));
+    bench.target.script = { createBlind: [{ loseAnswer: true }] };
+    const runId = await bench.order({ id: 'a' });
+    await bench.pass(999);
+    expect(bench.target.count('find'), 'not before the settle delay').toBe(0);
+    await bench.pass(1);
+    expect(bench.state(runId)).toBe('succeeded');
+    expect(bench.target.count('createBlind')).toBe(1);
+    expect(bench.runtime.run(runId)!.steps[0]).toMatchObject({
+      state: 'succeeded',
+      result: { id: 'createBlind-1' },
+    });
+  });
+
+  test('is sent again when the probe proves absence', async () => {
+    bench = await openBench(planFor({ steps: [call('invoice', 'acme.createBlind', { probe })] }));
+    bench.target.script = { createBlind: [{ fail: lost }] };
+    const runId = await bench.order({ id: 'a' });
+    await bench.pass(10_000);
+    expect(bench.state(runId)).toBe('succeeded');
+    expect(bench.target.count('createBlind')).toBe(2);
+    expect(bench.target.doubled).toEqual([]);
+  });
+
+  test('without key and probe leaves the effect in doubt, with an owner', async () => {
+    bench = await openBench(planFor({ steps: [call('invoice', 'acme.createBlind')] }));
+    bench.target.script = { createBlind: [{ loseAnswer: true }] };
+    const runId = await bench.order({ id: 'a' });
+    await bench.pass(3_600_000);
+    expect(bench.state(runId)).toBe('inDoubt');
+    expect(bench.target.count('createBlind')).toBe(1);
+    expect(bench.runtime.inDoubt()).toMatchObject([
+      {
+        runId,
+        stepId: 'invoice',
+        operation: 'acme.createBlind',
+        owner: 'sales',
+        evidence: { delivery: 'lost' },
+      },
+    ]);
+  });
+
+  test('a probe that fails is retried within the budget, then the effect is in doubt', async () => {
+    bench = await openBench(planFor({ steps: [call('invoice', 'acme.createBlind', { probe })] }));
+    bench.target.script = { createBlind: [{ loseAnswer: true }], find: Array(9).fill({ fail: unavailable }) };
+    const runId = await bench.order({ id: 'a' });
+    await bench.pass(120_000);
+    expect(bench.state(runId)).toBe('inDoubt');
+    expect(bench.target.count('find')).toBe(retry.attempts);
+  });
+
+  test('of every attempt with a key is not called failed: it may have happened', async () => {
+    bench = await openBench(planFor({ steps: [call('invoice', 'acme.create')] }));
+    bench.target.script = { create: Array(9).fill({ loseAnswer: true }) };
+    const runId = await bench.order({ id: 'a' });
+    await bench.pass(120_000);
+    expect(bench.target.count('create')).toBe(retry.attempts);
+    expect(bench.state(runId)).toBe('inDoubt');
+  });
+
+  test('a refusal of the same key settles earlier lost answers', async () => {
+    bench = await openBench(planFor({ steps: [call('invoice', 'acme.create')] }));
+    bench.target.script = { create: [{ fail: lost }, { fail: refused }] };
+    const runId = await bench.order({ id: 'a' });
+    await bench.pass(120_000);
+    expect(bench.state(runId)).toBe('failed');
+  });
+
+  test('a gateway error is a lost answer, 503 is a refusal', async () => {
+    bench = await openBench(planFor({ steps: [call('invoice', 'acme.createBlind')] }));
+    bench.target.script = { createBlind: [{ fail: unavailable }, { fail: badGateway }] };
+    const runId = await bench.order({ id: 'a' });
+    await bench.pass(120_000);
+    expect(bench.target.count('createBlind')).toBe(2);
+    expect(bench.state(runId)).toBe('inDoubt');
+  });
+
+  test('a success whose body breaks the contract happened: it is probed, not repeated', async () => {
+    bench = await openBench(planFor({ steps: [call('invoice', 'acme.createBlind')] }));
+    const broken = failure('contract', 'HTTP_RESPONSE_CONTRACT', 'answered', { status: 201 });
+    bench.target.script = { createBlind: [{ fail: broken }] };
+    const runId = await bench.order({ id: 'a' });
+    await bench.pass(120_000);
+    expect(bench.state(runId)).toBe('inDoubt');
+  });
+
+  test('is not repeated once the target may have forgotten the key', async () => {
+    const slow = { ...retry, backoff: { initialMs: 20_000, factor: 1, maxMs: 20_000 } };
+    bench = await openBench(planFor({ steps: [call('invoice', 'acme.shortKey', { retry: slow })] }));
+    bench.target.script = { shortKey: [{ loseAnswer: true }] };
+    const runId = await bench.order({ id: 'a' });
+    await bench.pass(120_000);
+    expect(bench.state(runId)).toBe('inDoubt');
+    expect(bench.target.count('shortKey')).toBe(1);
+  });
+});
+
+describe('check first', () => {
+  test('looks before it sends, and adopts what is there', async () => {
+    bench = await openBench(planFor({ steps: [call('invoice', 'acme.createChecked', { probe })] }));
+    const first = await bench.order({ id: 'a' });
+    await bench.pass(1_000);
+    expect(bench.state(first)).toBe('succeeded');
+    expect(bench.target.calls.map(({ operation }) => operation)).toEqual(['find', 'createChecked']);
+  });
+});
+
+describe('a kill', () => {
+  for (const when of ['before', 'after'] as const) {
+    test(`${when} the effect: with a key it is repeated harmlessly`, async () => {
+      bench = await openBench(planFor({ steps: [call('invoice', 'acme.create'), call('next', 'acme.put')] }));
+      const runId = await killAt('create', when);
+      await bench.pass(10_000);
+      expect(bench.state(runId)).toBe('succeeded');
+      expect(bench.target.doubled).toEqual([]);
+    });
+
+    test(`${when} the effect: with a probe it is settled`, async () => {
+      bench = await openBench(planFor({ steps: [call('invoice', 'acme.createBlind', { probe })] }));
+      const runId = await killAt('createBlind', when);
+      await bench.pass(10_000);
+      expect(bench.state(runId)).toBe('succeeded');
+      expect(bench.target.doubled).toEqual([]);
+      expect(bench.target.count('createBlind')).toBe(when === 'before' ? 2 : 1);
+    });
+
+    test(`${when} the effect: with neither it is in doubt`, async () => {
+      bench = await openBench(planFor({ steps: [call('invoice', 'acme.createBlind')] }));
+      const runId = await killAt('createBlind', when);
+      await bench.pass(10_000);
+      expect(bench.state(runId)).toBe('inDoubt');
+      expect(bench.target.count('createBlind')).toBe(1);
+    });
+  }
+
+  test('after a long outage a key that may be forgotten is not sent again', async () => {
+    bench = await openBench(planFor({ steps: [call('invoice', 'acme.shortKey')] }));
+    const runId = await killAt('shortKey', 'after', 60_000);
+    await bench.pass(10_000);
+    expect(bench.state(runId)).toBe('inDoubt');
+    expect(bench.target.count('shortKey')).toBe(1);
+  });
+});
+
+describe('a verdict on an effect in doubt', () => {
+  const inDoubt = async (): Promise<string> => {
+    bench = await openBench(
+      planFor({ steps: [undoable('first'), undoable('invoice', 'acme.createBlind'), undoable('last')] }),
+    );
+    bench.target.script = { createBlind: [{ loseAnswer: true }] };
+    const runId = await bench.order({ id: 'a' });
+    await bench.runtime.idle();
+    expect(bench.state(runId)).toBe('inDoubt');
+    return runId;
+  };
+
+  test('confirm: it happened, with this result', async () => {
+    const runId = await inDoubt();
+    await bench.restart();
+    expect(
+      await bench.runtime.settle(runId, 'invoice', 'confirm', 'ana', 'seen in the books', { id: 'i7' }),
+    ).toEqual({ ok: true });
+    await bench.runtime.idle();
+    expect(bench.state(runId)).toBe('succeeded');
+    expect(bench.runtime.inDoubt()).toEqual([]);
+    expect(bench.runtime.run(runId)!.steps[1]).toMatchObject({ state: 'succeeded', result: { id: 'i7' } });
+    expect(bench.runtime.trace({ runId })).toContainEqual(
+      expect.objectContaining({
+        kind: 'operator',
+        details: expect.objectContaining({ actor: 'ana', reason: 'seen in the books' }),
+      }),
+    );
+  });
+
+  test('redo: it did not happen, so it is sent again', async () => {
+    const runId = await inDoubt();
+    bench.target.effects.clear();
+    await bench.runtime.settle(runId, 'invoice', 'redo', 'ana', 'not in the books');
+    await bench.pass(10_000);
+    expect(bench.state(runId)).toBe('succeeded');
+    const keys = bench.target.calls
+      .filter(({ operation }) => operation === 'createBlind')
+      .map(({ key }) => key);
+    expect(keys).toEqual([keys[0], keys[0]]);
+  });
+
+  test('compensate: the run is given up; the doubtful effect is undone if it is known', async () => {
+    const runId = await inDoubt();
+    await bench.runtime.settle(runId, 'invoice', 'compensate', 'ana', 'customer left', { id: 'i7' });
+    await bench.pass(10_000);
+    expect(bench.state(runId)).toBe('compensated');
+    const removed = bench.target.calls
+      .filter(({ operation }) => operation === 'remove')
+      .map(({ input }) => input);
+    expect(removed).toEqual([{ id: 'i7' }, { id: 'create-1' }]);
+  });
+
+  test('is given once', async () => {
+    const runId = await inDoubt();
+    const [one, two] = await Promise.all([
+      bench.runtime.settle(runId, 'invoice', 'redo', 'ana', 'x'),
+      bench.runtime.settle(runId, 'invoice', 'compensate', 'bob', 'y'),
+    ]);
+    expect([one.ok, two.ok].toSorted()).toEqual([false, true]);
+    expect(await bench.runtime.settle(runId, 'last', 'redo', 'ana', 'x')).toMatchObject({
+      ok: false,
+      code: 'DOUBT_NOT_OPEN',
+    });
+  });
+});
+
+describe('retries', () => {
+  test('permanent classes make exactly one attempt', async () => {
+    bench = await openBench(planFor({ steps: [call('invoice', 'acme.create')] }));
+    bench.target.script = { create: [{ fail: refused }] };
+    const runId = await bench.order({ id: 'a' });
+    await bench.pass(600_000);
+    expect(bench.target.count('create')).toBe(1);
+    expect(bench.state(runId)).toBe('failed');
+  });
+
+  test('follow the declared backoff and honour Retry-After', async () => {
+    bench = await openBench(planFor({ steps: [call('read', 'acme.get')] }));
+    const slowDown = failure('rateLimited', 'HTTP_RESPONSE_STATUS', 'answered', {
+      status: 429,
+      retryAfterMs: 7_000,
+    });
+    bench.target.script = { get: [{ fail: unavailable }, { fail: unavailable }, { fail: slowDown }] };
+    const times: number[] = [];
+    bench.target.onCall = (when) => when === 'before' && times.push(bench.clock.now());
+    await bench.order({ id: 'a' });
+    await bench.pass(60_000);
+    expect(times.slice(1).map((time, index) => time - times[index]!)).toEqual([1_000, 2_000, 7_000]);
+  });
+
+  test('end with the time budget, even when attempts are left', async () => {
+    const within = { ...retry, attempts: 100, withinMs: 3_500 };
+    bench = await openBench(planFor({ steps: [call('read', 'acme.get', { retry: within })] }));
+    bench.target.script = { get: Array(100).fill({ fail: unavailable }) };
+    const runId = await bench.order({ id: 'a' });
+    await bench.pass(600_000);
+    expect(bench.target.count('get')).toBe(3);
+    expect(bench.state(runId)).toBe('failed');
+  });
+
+  test('survive a kill while waiting', async () => {
+    bench = await openBench(planFor({ steps: [call('read', 'acme.get')] }));
+    bench.target.script = { get: [{ fail: unavailable }] };
+    const runId = await bench.order({ id: 'a' });
+    await bench.runtime.idle();
+    await bench.crash();
+    await bench.pass(999);
+    expect(bench.target.count('get')).toBe(1);
+    await bench.pass(1);
+    expect(bench.state(runId)).toBe('succeeded');
+  });
+});
+
+/** Orders, and kills the process when the operation is called; `outageMs` later it is up again. */
+async function killAt(operation: string, when: 'before' | 'after', outageMs = 0): Promise<string> {
+  const killed = new Promise<void>((resolve, reject) => {
+    bench.target.onCall = (at, request) => {
+      if (at !== when || request.operation.operation !== operation) return;
+      delete bench.target.onCall;
+      if (when === 'before') bench.target.script[operation] = [{ fail: refused }];
+      bench.clock.advance(outageMs);
+      bench.crash().then(resolve, reject);
+    };
+  });
+  const runId = await bench.order({ id: 'a' });
+  await killed;
+  delete bench.target.script[operation];
+  await bench.runtime.idle();
+  return runId;
+}

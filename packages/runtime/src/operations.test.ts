@@ -1,0 +1,335 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { openLedger } from './embedded/open-ledger.ts';
+import { openRuntime } from './embedded/open-runtime.ts';
+import { type Bench, openBench, refused, unavailable } from './testing/bench.ts';
+import { call, planFor, step, undoable } from './testing/plan.ts';
+
+let bench: Bench;
+afterEach(() => bench.close());
+
+describe('cancel', () => {
+  test('undoes what was done, and ends the run', async () => {
+    bench = await openBench(
+      planFor({
+        steps: [undoable('one'), step('wait', 'w', { for: { durationMs: 60_000 } }), undoable('two')],
+      }),
+    );
+    const runId = await bench.order({ id: 'a' });
+    await bench.runtime.idle();
+    expect(await bench.runtime.cancel(runId, 'ana', 'ordered by mistake')).toEqual({ ok: true });
+    await bench.runtime.idle();
+    await bench.pass(60_000);
+    expect(bench.state(runId)).toBe('cancelled');
+    expect(bench.target.calls.map(({ operation }) => operation)).toEqual(['create', 'remove']);
+    expect(await bench.runtime.cancel(runId, 'ana', 'again')).toMatchObject({ ok: false, code: 'RUN_ENDED' });
+  });
+
+  test('lets an attempt under way end first', async () => {
+    bench = await openBench(planFor({ steps: [undoable('one'), undoable('two')] }));
+    const { promise: wait, resolve } = Promise.withResolvers<void>();
+    bench.target.script = { create: [{ wait }] };
+    const runId = await bench.order({ id: 'a' });
+    await until(() => bench.target.calls.length === 1);
+    await bench.runtime.cancel(runId, 'ana', 'mistake');
+    resolve();
+    await bench.runtime.idle();
+    expect(bench.state(runId)).toBe('cancelled');
+    expect(bench.target.calls.map(({ operation }) => operation)).toEqual(['create', 'remove']);
+  });
+
+  test('of a parked run undoes it, also after a kill in between', async () => {
+    bench = await openBench(
+      planFor({ onFailure: 'hold', steps: [undoable('one'), call('put', 'acme.put')] }),
+    );
+    bench.target.script = { put: [{ fail: refused }], remove: [{ fail: unavailable }] };
+    const runId = await bench.order({ id: 'a' });
+    await bench.runtime.idle();
+    await bench.runtime.cancel(runId, 'ana', 'mistake');
+    await bench.runtime.idle();
+    expect(bench.state(runId)).toBe('compensating');
+    await bench.crash();
+    await bench.pass(10_000);
+    expect(bench.state(runId)).toBe('cancelled');
+    expect(bench.runtime.deadLetters()).toEqual([]);
+  });
+
+  test('is refused while an effect is in doubt', async () => {
+    bench = await openBench(planFor({ steps: [call('one', 'acme.createBlind')] }));
+    bench.target.script = { createBlind: [{ loseAnswer: true }] };
+    const runId = await bench.order({ id: 'a' });
+    await bench.runtime.idle();
+    expect(await bench.runtime.cancel(runId, 'ana', 'x')).toMatchObject({ ok: false, code: 'RUN_IN_DOUBT' });
+  });
+});
+
+describe('replay', () => {
+  test('of a finished run sends nothing; of a failed one resumes it with the same keys', async () => {
+    bench = await openBench(
+      planFor({ onFailure: 'hold', steps: [undoable('one'), call('put', 'acme.put')] }),
+    );
+    bench.target.script = { put: [undefined, { fail: refused }] };
+    const good = await bench.order({ id: 'a' });
+    await bench.runtime.idle();
+    const bad = await bench.order({ id: 'b' });
+    await bench.runtime.idle();
+    const before = bench.target.calls.length;
+    const dry = await bench.runtime.replay({ pipeline: 'orders' }, 'ana', 'after the outage', false);
+    expect(dry).toEqual({
+      applied: false,
+      runs: [
+        { runId: good, key: 'a', effectsSkipped: ['one', 'put'], effectsToSend: [] },
+        { runId: bad, key: 'b', effectsSkipped: ['one'], effectsToSend: ['put'] },
+      ],
+    });
+    expect(bench.target.calls.length).toBe(before);
+    await bench.runtime.replay({ pipeline: 'orders' }, 'ana', 'after the outage', true);
+    await bench.runtime.idle();
+    expect(bench.target.calls.length).toBe(before + 1);
+    expect(bench.state(bad)).toBe('succeeded');
+  });
+});
+
+describe('order by key', () => {
+  test('runs of a key go one at a time, in order; others beside them', async () => {
+    bench = await openBench(
+      planFor({
+        identity: { key: { expression: 'event.id' }, retainMs: 1, orderBy: { expression: 'event.account' } },
+        steps: [call('get', 'acme.get'), undoable('one')],
+      }),
+    );
+    bench.target.script = { get: [{ fail: unavailable }] };
+    const first = await bench.order({ id: 'a1', account: 'A' });
+    await bench.runtime.idle();
+    const second = await bench.order({ id: 'a2', account: 'A' });
+    const third = await bench.order({ id: 'a3', account: 'A' });
+    const other = await bench.order({ id: 'b1', account: 'B' });
+    await bench.runtime.idle();
+    const states = () => [first, second, third, other].map((id) => bench.state(id));
+    expect(states()).toEqual(['waiting', 'accepted', 'accepted', 'succeeded']);
+    await bench.crash();
+    expect(states()).toEqual(['waiting', 'accepted', 'accepted', 'succeeded']);
+    await bench.pass(1_000);
+    expect(states()).toEqual(['succeeded', 'succeeded', 'succeeded', 'succeeded']);
+    const keys = bench.entries
+      .filter(({ kind, step }) => kind === 'outcome' && step === 'one')
+      .map(({ runId }) => runId);
+    expect(keys).toEqual([other, first, second, third]);
+  });
+
+  test('a failed run lets the next one go; resumed, it waits its turn', async () => {
+    bench = await openBench(
+      planFor({
+        onFailure: 'hold',
+        identity: { key: { expression: 'event.id' }, retainMs: 1, orderBy: { expression: 'event.account' } },
+        steps: [call('put', 'acme.put'), step('wait', 'w', { for: { durationMs: 1_000 } })],
+      }),
+    );
+    bench.target.script = { put: [{ fail: refused }] };
+    const first = await bench.order({ id: 'a1', account: 'A' });
+    const second = await bench.order({ id: 'a2', account: 'A' });
+    await bench.runtime.idle();
+    expect([bench.state(first), bench.state(second)]).toEqual(['failed', 'waiting']);
+    await bench.runtime.resume(first, 'ana', 'mended');
+    await bench.runtime.idle();
+    expect(bench.target.count('put')).toBe(2);
+    await bench.pass(1_000);
+    await bench.pass(1_000);
+    expect([bench.state(first), bench.state(second)]).toEqual(['succeeded', 'succeeded']);
+  });
+});
+
+describe('limits', () => {
+  test('no more runs of a pipeline are active than it allows', async () => {
+    bench = await openBench(
+      planFor({ limits: { concurrency: 3, deadlineMs: 60_000 }, steps: [call('get', 'acme.get')] }),
+    );
+    let open = 0;
+    let most = 0;
+    const release: (() => void)[] = [];
+    bench.target.onCall = (when) => {
+      if (when === 'before') most = Math.max(most, ++open);
+      else open--;
+    };
+    bench.target.script = {
+      get: Array.from({ length: 20 }, () => {
+        const { promise, resolve } = Promise.withResolvers<void>();
+        release.push(resolve);
+        return { wait: promise.then(() => {}) };
+      }),
+    };
+    bench.target.onCall = (when) => {
+      if (when === 'before') most = Math.max(most, ++open);
+    };
+    for (let i = 0; i < 20; i++) await bench.order({ id: `o${i}` });
+    for (let i = 0; i < 20; i++) {
+      await until(() => open > i);
+      release[i]!();
+      if (i >= 2) most = Math.max(most, bench.runtime.runs({ state: 'running' }).length);
+    }
+    await bench.runtime.idle();
+    expect(bench.runtime.runs({ state: 'succeeded' })).toHaveLength(20);
+    expect(bench.runtime.runs({ limit: 1 })).toHaveLength(1);
+  });
+});
+
+describe('intake', () => {
+  test('refuses a payload that violates its contract, naming the field, and stores nothing', async () => {
+    bench = await openBench(planFor({ steps: [call('get', 'acme.get')] }));
+    const result = await bench.runtime.accept({
+      event: 'shop.ordered',
+      payload: { id: 7 },
+      deliveryId: 'd',
+      source: 'shop',
+    });
+    expect(result).toMatchObject({
+      ok: false,
+      failure: { class: 'contract', code: 'EVENT_PAYLOAD_INVALID', pointer: '/id' },
+    });
+    expect(bench.runtime.runs()).toEqual([]);
+    expect(
+      await bench.runtime.accept({
+        event: 'shop.ordered',
+        payload: { id: 'x' },
+        deliveryId: 'd',
+        source: 'shop',
+      }),
+    ).toMatchObject({ ok: true, duplicateDelivery: false });
+  });
+
+  test('leaves out what the condition leaves out, and starts every pipeline that listens', async () => {
+    bench = await openBench(
+      planFor({ trigger: { event: 'shop.ordered', where: 'event.amount > 5' }, steps: [] }),
+      planFor({ pipeline: 'all', steps: [] }),
+    );
+    await bench.order({ id: 'a', amount: 1 });
+    await bench.order({ id: 'b', amount: 9 });
+    await bench.runtime.idle();
+    expect(
+      bench.runtime
+        .runs()
+        .map(({ pipeline, key }) => `${pipeline} ${key}`)
+        .toSorted(),
+    ).toEqual(['all a', 'all b', 'orders b']);
+  });
+
+  test('an event whose key cannot be computed is not dropped: its run fails, owned', async () => {
+    bench = await openBench(
+      planFor({ identity: { key: { expression: 'event.absent' }, retainMs: 1 }, steps: [] }),
+    );
+    const runId = await bench.order({ id: 'a' }, 'd7');
+    await bench.runtime.idle();
+    expect(bench.runtime.deadLetters()).toMatchObject([
+      { runId, key: 'delivery:d7', eventId: 'd7', queue: 'repair', owner: 'sales' },
+    ]);
+  });
+
+  test('of the same key at the same time makes one run', async () => {
+    bench = await openBench(planFor({ steps: [undoable('one')] }));
+    const runs = await Promise.all(Array.from({ length: 20 }, () => bench.order({ id: 'a' })));
+    await bench.runtime.idle();
+    expect(new Set(runs).size).toBe(1);
+    expect(bench.target.count('create')).toBe(1);
+  });
+
+  test('lets a key go after its time', async () => {
+    bench = await openBench(
+      planFor({ identity: { key: { expression: 'event.id' }, retainMs: 1_000 }, steps: [] }),
+    );
+    const first = await bench.order({ id: 'a' });
+    await bench.runtime.idle();
+    await bench.pass(1_000);
+    expect(await bench.order({ id: 'a' })).not.toBe(first);
+  });
+
+  test('a manual pipeline starts by hand, with its input checked', async () => {
+    bench = await openBench(
+      planFor({
+        trigger: { manual: true, input: { type: 'object', required: ['id'] } },
+        identity: { key: { expression: 'input.id' }, retainMs: 1_000 },
+        steps: [call('get', 'acme.get')],
+      }),
+    );
+    expect(await bench.runtime.trigger('orders', {}, 'ana')).toMatchObject({
+      ok: false,
+      failure: { pointer: '/id' },
+    });
+    expect(await bench.runtime.trigger('orders', { id: 'x' }, 'ana')).toMatchObject({
+      ok: true,
+      runs: [{ key: 'x', started: true }],
+    });
+    expect(await bench.runtime.trigger('nothing', {}, 'ana')).toMatchObject({
+      ok: false,
+      failure: { code: 'TRIGGER_NOT_MANUAL' },
+    });
+  });
+});
+
+describe('the file', () => {
+  test('belongs to one process at a time, and says so', async () => {
+    bench = await openBench();
+    const { file } = bench;
+    await expect(
+      openRuntime({ file, clock: bench.clock, random: { next: () => 0 }, transport: () => bench.target }),
+    ).rejects.toMatchObject({ code: 'RUNTIME_FILE_IN_USE' });
+  });
+
+  test('can be read beside the process that runs it, and after', async () => {
+    bench = await openBench(
+      planFor({ steps: [undoable('one')], redact: { event: ['/email'], 'steps.one': ['/id'] } }),
+    );
+    const runId = await bench.order({ id: 'a', email: 'a@b.example' });
+    await bench.runtime.idle();
+    const ledger = openLedger(bench.file);
+    expect(ledger.runs()).toMatchObject([{ runId, state: 'succeeded' }]);
+    expect(ledger.run(runId)).toMatchObject({
+      input: { id: 'a', email: '[redacted]' },
+      steps: [{ result: { id: '[redacted]' } }],
+    });
+    await bench.runtime.stop();
+    expect(ledger.trace({ key: 'a' }).length).toBeGreaterThan(3);
+    ledger.close();
+    await bench.restart();
+  });
+
+  test('holds the plan that each run began with; a new version takes new events only', async () => {
+    const old = planFor({
+      steps: [step('wait', 'w', { for: { durationMs: 1_000 } }), call('get', 'acme.get')],
+    });
+    bench = await openBench(old);
+    const first = await bench.order({ id: 'a' });
+    await bench.runtime.idle();
+    await bench.runtime.activate(planFor({ version: 2, steps: [call('put', 'acme.put')] }));
+    const second = await bench.order({ id: 'b' });
+    await bench.pass(1_000);
+    expect(bench.runtime.run(first)).toMatchObject({ version: 1, planHash: old.hash, state: 'succeeded' });
+    expect(bench.runtime.run(second)).toMatchObject({ version: 2, state: 'succeeded' });
+    expect(bench.target.calls.map(({ operation }) => operation)).toEqual(['put', 'get']);
+  });
+
+  test('takes no event when it stops, and loses none that it took', async () => {
+    bench = await openBench(planFor({ steps: [undoable('one'), undoable('two')] }));
+    const runs = await Promise.all(Array.from({ length: 30 }, (_, i) => bench.order({ id: `o${i}` })));
+    await bench.runtime.stop();
+    expect(
+      await bench.runtime.accept({
+        event: 'shop.ordered',
+        payload: { id: 'z' },
+        deliveryId: 'z',
+        source: 's',
+      }),
+    ).toMatchObject({ ok: false, failure: { code: 'RUNTIME_STOPPING' } });
+    await bench.restart();
+    await bench.runtime.idle();
+    expect(runs.map((id) => bench.state(id)).every((state) => state === 'succeeded')).toBe(true);
+    expect(bench.target.effects.size).toBe(60);
+    expect(bench.target.count('create')).toBe(60);
+  });
+});
+
+async function until(condition: () => boolean): Promise<void> {
+  for (let i = 0; i < 2_000; i++) {
+    if (condition()) return;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  throw new Error('it did not come to pass');
+}

@@ -5,6 +5,7 @@ import { Findings } from './findings.ts';
 import { type FormatFound, formatOf } from './format.ts';
 import type { Contract, ContractPolicy, Origin } from './ir.ts';
 import { buildOpenApi } from './openapi-build.ts';
+import { lintOpenApi } from './openapi-lint.ts';
 import { applyOverlay } from './overlay.ts';
 import { type Place, pointerOf } from './place.ts';
 import { readPolicy } from './policy.ts';
@@ -52,6 +53,7 @@ export async function loadContract(source: ContractSource, files: FileReader): P
   });
   const context: BuildContext = { sources, findings, schemas, origins, root };
   const policy = source.policy === undefined ? undefined : await readPolicy(source.policy, context);
+  lint(format, context);
   return done(build(source.name, format, context, policy));
 }
 
@@ -61,6 +63,10 @@ export function loadContractText(name: string, file: string, text: string): Prom
     { name, document: file },
     { read: async (asked) => (asked === file ? text : undefined) },
   );
+}
+
+function lint(format: FormatFound, context: BuildContext): void {
+  if (format.format === 'openapi') lintOpenApi(context, format.version.split('.').slice(0, 2).join('.'));
 }
 
 function build(

@@ -23,6 +23,7 @@ import type {
   Server,
 } from './ir.ts';
 import { extensionsOf, type Part } from './part.ts';
+import { statusMeant } from './status.ts';
 
 export const HTTP_METHODS = [
   'get',
@@ -136,7 +137,7 @@ class OpenApiBuilder {
       extensions: extensionsOf(part),
       method,
       path,
-      parameters: this.#parametersOf(item, part),
+      parameters: this.#withTemplate(path, part, this.#parametersOf(item, part)),
       ...(requestBody && { body: requestBody }),
       responses: this.#responsesOf(part),
       servers: itemServers.length > 0 ? itemServers : this.#rootServers(),
@@ -166,6 +167,27 @@ class OpenApiBuilder {
         if (parameter) found.set(`${parameter.in} ${parameter.name}`, parameter);
       }
     return [...found.values()];
+  }
+
+  /** A parameter of the template that is not declared is a text: the operation can be called all the same. */
+  #withTemplate(path: string, part: Part, declared: readonly Parameter[]): Parameter[] {
+    const found = [...declared];
+    for (const [, name] of path.matchAll(/\{([^}]+)\}/g)) {
+      if (found.some((parameter) => parameter.in === 'path' && parameter.name === name)) continue;
+      found.push(
+        from(this.#context, part, {
+          name: name!,
+          in: 'path',
+          required: true,
+          deprecated: false,
+          style: 'simple',
+          explode: false,
+          allowReserved: false,
+          schema: { type: 'string' },
+        }),
+      );
+    }
+    return found;
   }
 
   #parameter(reference: Part): Parameter | undefined {
@@ -209,21 +231,19 @@ class OpenApiBuilder {
 
   #responsesOf(operation: Part): Response[] {
     const found: Response[] = [];
-    for (const [status, reference] of operation.get('responses')?.entries() ?? []) {
-      if (status.startsWith('x-')) continue;
+    const statuses = new Set<string>();
+    for (const [key, reference] of operation.get('responses')?.entries() ?? []) {
+      const status = statusMeant(key);
+      if (key.startsWith('x-') || status === undefined || statuses.has(status)) continue;
       const part = follow(this.#context, reference);
       if (!part?.object) continue;
+      statuses.add(status);
       const shared = memo(this.#responses, part.value, () => ({
         ...present(part, ['description']),
         headers: this.#headersOf(part),
         content: this.#content(part),
       }));
-      found.push(
-        from(this.#context, part, {
-          status: status.toUpperCase() === 'DEFAULT' ? 'default' : status.toUpperCase(),
-          ...shared,
-        }),
-      );
+      found.push(from(this.#context, part, { status, ...shared }));
     }
     return found;
   }

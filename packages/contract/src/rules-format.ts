@@ -89,9 +89,9 @@ export const formatRules = {
     },
   },
   'contract-ref-kind': {
-    severity: 'error',
+    severity: 'warning',
     title: 'A reference names another kind of thing than is expected there',
-    why: 'A response, say, cannot serve as a schema.',
+    why: 'It is read as what is expected there, and what it cannot give (a schema in a response, say) is missing.',
     fix: 'Refer to the right part of `components`.',
     example: {
       bad: "schema: { $ref: '#/components/responses/User' }",

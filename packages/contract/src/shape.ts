@@ -1,7 +1,7 @@
 import { didYouMean } from '@tenon/model';
 import type { Findings } from './findings.ts';
 import type { Part } from './part.ts';
-import type { Sources } from './sources.ts';
+import type { RefFailure, Sources } from './sources.ts';
 
 /**
  * What a member must be, in a few words:
@@ -17,9 +17,9 @@ export interface ObjectShape {
   readonly members: Readonly<Record<string, ShapeText>>;
   /** Members whose names are the author's: the shape by pattern of name. */
   readonly patterned?: readonly { readonly name: RegExp; readonly shape: ShapeText }[];
-  /** `any`: other members are fine. `report`: each is reported, `x-` members excepted. */
-  readonly others: 'any' | 'report';
-  /** How bad a member of the wrong type is here. Default: `error`. */
+  /** `any`: other members are fine. `typo`: one that looks like a known one is reported; `report`: each is. `x-` never. */
+  readonly others: 'any' | 'typo' | 'report';
+  /** How bad a member of the wrong type is here; for a text, number or flag that may be left out always a warning. Default: `error`. */
   readonly severity?: 'error' | 'warning';
   /** What else must hold. */
   readonly also?: (part: Part, check: ShapeChecker) => void;
@@ -44,6 +44,24 @@ interface ParsedShape {
   readonly name?: string;
   readonly need: 'error' | 'warning' | undefined;
   readonly since?: string;
+}
+
+/** A shape with its texts read, and the members that must be there set apart. */
+interface ReadyShape extends ObjectShape {
+  readonly parsed: ReadonlyMap<string, ParsedShape>;
+  readonly needed: readonly (readonly [string, ParsedShape])[];
+}
+
+const readyByShape = new WeakMap<ObjectShape, ReadyShape>();
+
+function ready(shape: ObjectShape): ReadyShape {
+  let found = readyByShape.get(shape);
+  if (!found) {
+    const parsed = new Map(Object.entries(shape.members).map(([key, text]) => [key, parseShape(text)]));
+    found = { ...shape, parsed, needed: [...parsed].filter(([, member]) => member.need) };
+    readyByShape.set(shape, found);
+  }
+  return found;
 }
 
 const parsedByText = new Map<string, ParsedShape>();
@@ -134,36 +152,36 @@ export class ShapeChecker {
   }
 
   #object(part: Part, shape: ParsedShape, severity: 'error' | 'warning'): void {
-    const found = this.#shapes[shape.name!]!;
+    const found = ready(this.#shapes[shape.name!]!);
     if (!part.object) {
-      if (found.title === 'schema' && typeof part.value === 'boolean') return;
-      this.#wrongType(part, shape, severity);
+      if (found.title !== 'schema' || typeof part.value !== 'boolean') this.#wrongType(part, shape, severity);
       return;
     }
-    const memberSeverity = found.severity ?? 'error';
-    for (const [key, text] of Object.entries(found.members)) {
-      const expected = parseShape(text);
-      if (expected.need && !Object.hasOwn(part.object, key)) this.#missing(part, key, expected, found);
-    }
-    for (const [key, member] of part.entries()) {
-      const text = Object.hasOwn(found.members, key) ? found.members[key] : undefined;
-      if (text !== undefined) {
-        const expected = parseShape(text);
-        if (expected.since !== undefined && isBefore(this.version, expected.since))
-          this.#tooNew(member, key, expected.since, found);
-        this.#check(member, expected, memberSeverity);
-        continue;
-      }
-      const patterned = found.patterned?.find(({ name }) => name.test(key));
-      if (patterned) this.#check(member, parseShape(patterned.shape), memberSeverity);
-      else if (found.others === 'report' && !key.startsWith('x-')) this.#unknown(member, key, found);
-    }
+    for (const [key, expected] of found.needed)
+      if (!Object.hasOwn(part.object, key)) this.#missing(part, key, expected, found);
+    for (const [key, member] of part.entries()) this.#member(member, key, found);
     found.also?.(part, this);
+  }
+
+  #member(member: Part, key: string, holder: ReadyShape): void {
+    const severity = holder.severity ?? 'error';
+    const expected = holder.parsed.get(key);
+    if (expected) {
+      if (expected.since !== undefined && isBefore(this.version, expected.since))
+        this.#tooNew(member, key, expected.since, holder);
+      this.#check(member, expected, isScalar(expected) && expected.need !== 'error' ? 'warning' : severity);
+      return;
+    }
+    const patterned = holder.patterned?.find(({ name }) => name.test(key));
+    if (patterned) this.#check(member, parseShape(patterned.shape), severity);
+    else if (holder.others !== 'any' && !key.startsWith('x-')) this.#unknown(member, key, holder);
   }
 
   /** Says where a reference cannot be followed; a target in another file is checked here, for no one else gets there. */
   #reference(part: Part, name: string): void {
     const ref = part.text('$ref')!;
+    const hasSiblings = name === 'schema' && Object.keys(part.object!).length > 1;
+    if (hasSiblings) this.#object(part, { kind: 'object', name, need: undefined }, 'warning');
     const found = this.sources.resolve(ref, part.base);
     if ('failure' in found) {
       this.reportRef(part, ref, found.failure);
@@ -199,7 +217,7 @@ export class ShapeChecker {
     });
   }
 
-  reportRef(part: Part, ref: string, failure: import('./sources.ts').RefFailure): void {
+  reportRef(part: Part, ref: string, failure: RefFailure): void {
     const at = part.get('$ref') ?? part;
     const shown = JSON.stringify(ref);
     switch (failure.kind) {
@@ -294,12 +312,17 @@ export class ShapeChecker {
 
   #unknown(member: Part, key: string, holder: ObjectShape): void {
     const meant = didYouMean(key, Object.keys(holder.members));
+    if (meant === undefined && holder.others === 'typo') return;
     const hint = meant === undefined ? '' : `; did you mean \`${meant}\`?`;
     this.findings.add('contract-member-unknown', member, {
       message: `\`${key}\` is no member of the ${holder.title}${hint}`,
       onKey: true,
     });
   }
+}
+
+function isScalar({ kind }: ParsedShape): boolean {
+  return kind === 'string' || kind === 'boolean' || kind === 'number' || kind === 'integer';
 }
 
 /** Under which part of `components` objects of a shape are kept. */

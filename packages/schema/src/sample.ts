@@ -1,8 +1,7 @@
 import type { Json, Random } from '@tenon/model';
 import { generate, newGeneration } from './sample-generate.ts';
 import { isSchemaObject, type JsonSchema } from './schema.ts';
-import { compileValidator, type Validator } from './validate.ts';
-import { reachableDefinitions } from './walk.ts';
+import { validatorFor } from './validator-for.ts';
 
 export interface SampleOptions {
   readonly random: Random;
@@ -24,7 +23,7 @@ const ATTEMPTS = [1, 1, 1, 0.7, 0.7, 0.4, 0.4, 0.2, 0.2, 0, 0, 0];
  */
 export function sample(schema: JsonSchema, options: SampleOptions): Json | undefined {
   const definitions = options.definitions ?? {};
-  const fits = validatorOf(schema, definitions);
+  const fits = validatorFor(schema, definitions);
   for (const share of ATTEMPTS) {
     const optional = (options.optional ?? 1) * share;
     const value = generate(schema, newGeneration({ random: options.random, definitions, optional }), 0);
@@ -37,22 +36,4 @@ function writtenExamples(schema: JsonSchema): readonly Json[] {
   if (!isSchemaObject(schema)) return [];
   const listed = Array.isArray(schema.examples) ? schema.examples : [];
   return schema.default === undefined ? listed : [...listed, schema.default];
-}
-
-/** Compiling costs more than sampling, and sandboxes sample the same schemas again and again. */
-const compiled = new WeakMap<object, WeakMap<object, Validator>>();
-
-function validatorOf(schema: JsonSchema, definitions: Readonly<Record<string, JsonSchema>>): Validator {
-  if (!isSchemaObject(schema)) return compileValidator(schema);
-  const known = compiled.get(definitions) ?? new WeakMap<object, Validator>();
-  compiled.set(definitions, known);
-  let validator = known.get(schema);
-  if (validator === undefined) {
-    validator = compileValidator(schema, {
-      definitions: reachableDefinitions(schema, definitions),
-      issuesMax: 1,
-    });
-    known.set(schema, validator);
-  }
-  return validator;
 }

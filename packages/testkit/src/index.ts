@@ -22,3 +22,10 @@ export {
   type StateDifference,
   type StateReport,
 } from './scenario/expect-state.ts';
+export {
+  type SandboxConfig,
+  type SandboxesConfig,
+  type ServedSandbox,
+  type ServedSandboxes,
+  serveSandboxes,
+} from './serve.ts';

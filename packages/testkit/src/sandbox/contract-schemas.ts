@@ -1,15 +1,13 @@
 import type { Contract, HttpOperation, MediaType } from '@tenon/contract';
 import {
-  compileValidator,
   type Direction,
   directional,
   isSchemaObject,
   type JsonSchema,
-  reachableDefinitions,
   type SchemaIssue,
   type SchemaObject,
   settle,
-  type Validator,
+  validatorFor,
 } from '@tenon/schema';
 
 /** A contract's schemas as they hold in one direction, with their validators compiled once. */
@@ -58,19 +56,11 @@ function side(contract: Contract, direction: Direction, schemas: readonly JsonSc
   const rewritten = isSchemaObject(directed.schema) ? (directed.schema.anyOf ?? []) : [];
   const known = new Map(schemas.map((schema, index) => [schema, rewritten[index] ?? schema]));
   const { definitions } = directed;
-  const validators = new Map<JsonSchema, Validator>();
   const flats = new Map<JsonSchema, SchemaObject>();
   return {
     definitions,
     of: (schema) => known.get(schema) ?? schema,
-    issues: (schema, value) => {
-      let validator = validators.get(schema);
-      if (validator === undefined) {
-        validator = compileValidator(schema, { definitions: reachableDefinitions(schema, definitions) });
-        validators.set(schema, validator);
-      }
-      return validator(value);
-    },
+    issues: (schema, value) => validatorFor(schema, definitions)(value),
     flat: (schema) => {
       let flat = flats.get(schema);
       if (flat === undefined) {

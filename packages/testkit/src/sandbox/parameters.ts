@@ -44,6 +44,16 @@ export function readParameters(
   return { values, issues };
 }
 
+/** Do the values that stand in the path fit their schemas? */
+export function pathFits(
+  { operation, path }: { readonly operation: HttpOperation; readonly path: RawRequest['path'] },
+  side: SchemaSide,
+): boolean {
+  const parameters = operation.parameters.filter((parameter) => parameter.in === 'path');
+  const raw = { path, query: new URLSearchParams(), headers: {} };
+  return readParameters({ ...operation, parameters }, raw, side).issues.length === 0;
+}
+
 function readPath(
   parameter: Parameter,
   schema: JsonSchema,

@@ -12,7 +12,11 @@ export type Match =
   | { readonly kind: 'notFound' };
 
 export interface Router {
-  match(method: string, pathname: string): Match;
+  /**
+   * `fits` decides between templates that no path can tell apart (`/files/{id}`, `/files/{name}`), which OpenAPI forbids
+   * and real documents have: the first whose parameters fit is taken, else the first.
+   */
+  match(method: string, pathname: string, fits: (route: Route) => boolean): Match;
 }
 
 interface Pattern {
@@ -43,7 +47,7 @@ export function router(contract: Contract): Router {
     patterns.set(template, known);
   }
   const ordered = [...patterns.values()].sort(moreLiteralFirst);
-  return { match: (method, pathname) => match(ordered, method.toLowerCase(), pathname) };
+  return { match: (method, pathname, fits) => match(ordered, method.toLowerCase(), pathname, fits) };
 }
 
 /** The template without the query or fragment that some documents append to tell two operations apart. */
@@ -51,16 +55,31 @@ export function pathOf(operation: HttpOperation): string {
   return operation.path.replace(/[?#].*$/, '');
 }
 
-function match(patterns: readonly Pattern[], method: string, pathname: string): Match {
+function match(
+  patterns: readonly Pattern[],
+  method: string,
+  pathname: string,
+  fits: (route: Route) => boolean,
+): Match {
   const parts = pathname.split('/');
   const allowed = new Set<string>();
+  const found: Route[] = [];
+  let rank: string | undefined;
   for (const pattern of patterns) {
+    if (rank !== undefined && rank !== rankOf(pattern)) break;
     const path = values(pattern, parts);
     if (path === undefined) continue;
-    const operation = pattern.operations.get(method);
-    if (operation !== undefined) return { kind: 'found', route: { operation, path } };
-    for (const other of pattern.operations.keys()) allowed.add(other.toUpperCase());
+    const operation =
+      pattern.operations.get(method) ?? pattern.operations.get(method === 'head' ? 'get' : method);
+    if (operation === undefined)
+      for (const other of pattern.operations.keys()) allowed.add(other.toUpperCase());
+    else {
+      found.push({ operation, path });
+      rank = rankOf(pattern);
+    }
   }
+  const route = found.find((one) => found.length === 1 || fits(one)) ?? found[0];
+  if (route !== undefined) return { kind: 'found', route };
   return allowed.size === 0 ? { kind: 'notFound' } : { kind: 'wrongMethod', allowed: [...allowed] };
 }
 
@@ -100,12 +119,15 @@ function decoded(part: string): string {
 }
 
 function moreLiteralFirst(a: Pattern, b: Pattern): number {
-  const rank = (pattern: Pattern) =>
-    pattern.segments
-      .map(({ expression, names, literal }) =>
-        expression === undefined ? 0 : literal === `{${names[0]}}` ? 2 : 1,
-      )
-      .join('');
-  const [left, right] = [rank(a), rank(b)];
+  const [left, right] = [rankOf(a), rankOf(b)];
   return left < right ? -1 : left > right ? 1 : 0;
+}
+
+/** By segment: 0 literal, 1 literal and parameter, 2 parameter alone. */
+function rankOf({ segments }: Pattern): string {
+  return segments
+    .map(({ expression, names, literal }) =>
+      expression === undefined ? 0 : literal === `{${names[0]}}` ? 2 : 1,
+    )
+    .join('');
 }

@@ -10,7 +10,7 @@ import { type Controlled, control, isControlPath } from './control.ts';
 import { type Fault, FaultBook, type Faults, parseFaultRule } from './faults.ts';
 import { KeyedAnswers, keyHeaderOf } from './idempotency.ts';
 import { type AppliedEffect, Journal, type SeenRequest } from './journal.ts';
-import { readParameters } from './parameters.ts';
+import { pathFits, readParameters } from './parameters.ts';
 import { insert, perform, type ValidRequest, type World } from './perform.ts';
 import { precondition } from './preconditions.ts';
 import { type Collection, deriveRoles } from './resources.ts';
@@ -192,7 +192,9 @@ class Engine implements Controlled {
     const record = this.journal.seen({ method, path, headers, hidden: this.#gate.hiddenHeaders() });
 
     const isToken = method === 'post' && this.#gate.isTokenPath(url.pathname);
-    const match = isToken ? undefined : this.#router.match(method, url.pathname);
+    const match = isToken
+      ? undefined
+      : this.#router.match(method, url.pathname, (route) => pathFits(route, this.#world.schemas.request));
     const operation = match?.kind === 'found' ? match.route.operation : undefined;
     const name = isToken ? TOKEN_OPERATION : operation?.id;
     if (name !== undefined) record.operation = name;

@@ -1,0 +1,49 @@
+import type { ConnectorManifest } from '@tenon/connector';
+import type { Contract } from '@tenon/contract';
+import { compareText } from '@tenon/model';
+import type { UsageEntry } from '@tenon/pipeline';
+import { adapterFiles } from './adapter/adapter.ts';
+import { bareManifest } from './bare-manifest.ts';
+import { type GeneratedFile, headerLine } from './generated-file.ts';
+import { packageFiles } from './package-files.ts';
+import { type OperationPlanner, surfaceOf } from './surface.ts';
+import { messageTypes } from './types/message-types.ts';
+import { openapiTypes } from './types/openapi-types.ts';
+import { type InUse, inUse, validatorFiles } from './validators/validators.ts';
+
+export interface ContractInput {
+  readonly contract: Contract;
+  /** The connector that speaks it; without one, operations carry no authentication and cautious defaults. */
+  readonly manifest?: ConnectorManifest;
+  /** What pipelines read and write; entries of other contracts are passed over. */
+  readonly usage?: readonly UsageEntry[];
+}
+
+/** All files of `generated/<contract>/`, sorted by path, with the join of contract and manifest handed in. */
+export async function contractFiles(
+  planner: OperationPlanner,
+  input: ContractInput,
+): Promise<GeneratedFile[]> {
+  const { contract } = input;
+  const folder = `generated/${contract.name}`;
+  const surface = surfaceOf(contract, input.manifest ?? bareManifest(contract), planner);
+  const usage = (input.usage ?? []).filter((entry) => entry.contract === contract.name);
+  const types = contract.format === 'openapi' ? await openapiTypes(surface) : await messageTypes(surface);
+  const files = [
+    { path: `${folder}/types.d.ts`, text: `${headerLine(contract)}\n\n${types}` },
+    ...adapterFiles(surface, folder),
+    ...(await validatorFiles(surface, inUse(surface, usedBy(usage)), folder)),
+    ...packageFiles(surface, folder),
+  ];
+  return files.sort((a, b) => compareText(a.path, b.path));
+}
+
+function usedBy(usage: readonly UsageEntry[]): InUse {
+  const operations = new Set<string>();
+  const events = new Set<string>();
+  for (const { target } of usage) {
+    if (target.kind === 'event') events.add(target.event);
+    else operations.add(target.operation);
+  }
+  return { operations, events };
+}

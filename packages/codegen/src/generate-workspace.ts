@@ -1,0 +1,75 @@
+import { connectorSchema } from '@tenon/connector';
+import { compareText } from '@tenon/model';
+import { configSchema, pipelineSchema, type Workspace, type WorkspaceCheck } from '@tenon/pipeline';
+import type { GeneratedFile } from './generated-file.ts';
+import { inputDigest, isIntact, readStamp, STAMP_FILE, stampFile } from './stamp.ts';
+
+/** Texts of the files below `generated/`, by path from the workspace root. Those for which `isGeneratedPath` is false do no harm. */
+export type ExistingFiles = ReadonlyMap<string, string>;
+
+export interface Generation {
+  /** Files that were made, sorted by path. */
+  readonly files: readonly GeneratedFile[];
+  /** Existing files that stay as they are, for nothing they depend on has changed. */
+  readonly kept: ReadonlySet<string>;
+  /** Names of the contracts, by what was done. */
+  readonly generated: readonly string[];
+  readonly skipped: readonly string[];
+}
+
+/**
+ * All that belongs below `generated/`. A contract whose inputs and files are as its stamp says is skipped, and a run
+ * which skips all loads no compiler: the modules that make files are imported only when a file is to be made.
+ */
+export async function generateWorkspace(
+  workspace: Workspace,
+  check: WorkspaceCheck,
+  existing: ExistingFiles = new Map(),
+): Promise<Generation> {
+  const files: GeneratedFile[] = [...schemaFiles(), README];
+  const kept = new Set<string>();
+  const generated: string[] = [];
+  const skipped: string[] = [];
+  const manifests = new Map(
+    [...workspace.connectors.values()].map((manifest) => [manifest.contract, manifest]),
+  );
+  for (const [name, contract] of [...workspace.contracts].sort(([a], [b]) => compareText(a, b))) {
+    const folder = `generated/${name}`;
+    const manifest = manifests.get(name);
+    const input = inputDigest(contract, manifest, check.usage);
+    const stamp = readStamp(existing.get(`${folder}/${STAMP_FILE}`));
+    if (stamp?.input === input && isIntact(stamp, folder, existing)) {
+      skipped.push(name);
+      kept.add(`${folder}/${STAMP_FILE}`);
+      for (const file of Object.keys(stamp.files)) kept.add(`${folder}/${file}`);
+      continue;
+    }
+    const { generateContract } = await import('./generate-contract.ts');
+    const made = await generateContract({ contract, ...(manifest && { manifest }), usage: check.usage });
+    files.push(...made, stampFile(contract, input, made, folder));
+    generated.push(name);
+  }
+  return { files: files.sort((a, b) => compareText(a.path, b.path)), kept, generated, skipped };
+}
+
+function schemaFiles(): GeneratedFile[] {
+  const schemas = { pipeline: pipelineSchema, connector: connectorSchema, config: configSchema };
+  return Object.entries(schemas).map(([name, schema]) => ({
+    path: `generated/schema/${name}.schema.json`,
+    text: `${JSON.stringify(schema, null, 2)}\n`,
+  }));
+}
+
+const README: GeneratedFile = {
+  path: 'generated/README.md',
+  text: `# Generated
+
+Written by \`tenon generate\` from \`contracts/\`, \`connectors/\` and \`pipelines/\`; committed, never edited. \`tenon generate --check\` fails
+when a file is not what it would write. If a file here needs a fix, fix the contract, its overlay, or the generator.
+
+| folder | what |
+|---|---|
+| \`<contract>/\` | a package, \`@tenon-generated/<contract>\`: types, an adapter with a function per operation, validators, contract tests |
+| \`schema/\` | JSON Schemas of the files an author writes, for editors |
+`,
+};

@@ -1,0 +1,65 @@
+import { type GeneratedFile, headerLine } from './generated-file.ts';
+import type { Surface } from './surface.ts';
+
+/** What makes the folder a package of the workspace: manifest, type-check settings, and one entry to import. */
+export function packageFiles(surface: Surface, folder: string): GeneratedFile[] {
+  const { contract } = surface;
+  const entry = `export * from './adapter.js';\nexport { completePlan } from './call.js';\n`;
+  return [
+    { path: `${folder}/package.json`, text: json(packageJson(contract.name)) },
+    { path: `${folder}/tsconfig.json`, text: json(TSCONFIG) },
+    { path: `${folder}/index.js`, text: `${headerLine(contract)}\n${entry}` },
+    {
+      path: `${folder}/index.d.ts`,
+      text: `${headerLine(contract)}\n${entry}export type * from './call.js';\nexport type * from './types.js';\n`,
+    },
+  ];
+}
+
+function packageJson(name: string): object {
+  const entry = (file: string): object => ({ types: `./${file}.d.ts`, default: `./${file}.js` });
+  return {
+    name: `@tenon-generated/${packageName(name)}`,
+    private: true,
+    version: '0.0.0',
+    description: `Generated from contract ${name}. Do not edit.`,
+    type: 'module',
+    sideEffects: false,
+    exports: {
+      '.': entry('index'),
+      './operations/*': entry('operations/*'),
+      './types': { types: './types.d.ts' },
+      './validators': entry('validators'),
+    },
+    dependencies: DEPENDENCIES,
+  };
+}
+
+/** npm takes lower case, digits and `-._` only. */
+function packageName(name: string): string {
+  return name.toLowerCase().replace(/[^a-z0-9._-]+/g, '-');
+}
+
+/** What the validators' code imports. */
+const DEPENDENCIES = { ajv: '8.20.0', 'ajv-formats': '3.0.1' };
+
+/** Stricter than a package of ours in one way: declarations are what is generated, so they are checked too. */
+const TSCONFIG = {
+  compilerOptions: {
+    target: 'es2024',
+    lib: ['es2024', 'dom'],
+    module: 'nodenext',
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    skipLibCheck: false,
+    noEmit: true,
+    allowImportingTsExtensions: true,
+    types: [],
+  },
+  include: ['**/*.d.ts', '**/*.ts'],
+  exclude: ['node_modules'],
+};
+
+function json(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
+}

@@ -1,0 +1,66 @@
+import { compareText, type Diagnostic, sha256 } from '@tenon/model';
+import type { ExistingFiles, Generation } from './generate-workspace.ts';
+import { codegenDiagnostic } from './rules.ts';
+import { readStamp, STAMP_FILE } from './stamp.ts';
+
+/** What writing a generation would do. Every list is sorted by path. */
+export interface WritePlan {
+  readonly created: readonly string[];
+  readonly changed: readonly string[];
+  readonly removed: readonly string[];
+  readonly unchanged: readonly string[];
+  /** For `--check`: one for each file that is not what it would be. */
+  readonly drift: readonly Diagnostic[];
+}
+
+export function planWrite(existing: ExistingFiles, generation: Generation): WritePlan {
+  const wanted = new Map(generation.files.map(({ path, text }) => [path, text]));
+  const created: string[] = [];
+  const changed: string[] = [];
+  const unchanged = [...generation.kept];
+  for (const [path, text] of wanted) {
+    const here = existing.get(path);
+    if (here === undefined) created.push(path);
+    else (here === text ? unchanged : changed).push(path);
+  }
+  const removed = [...existing.keys()].filter(
+    (path) => isGeneratedPath(path) && !wanted.has(path) && !generation.kept.has(path),
+  );
+  const drift = [
+    ...created.map((path) => driftOf('generated-missing', path, 'has not been generated')),
+    ...changed.map((path) => changedDrift(path, existing)),
+    ...removed.map((path) =>
+      driftOf('generated-left-over', path, 'belongs to no contract of this workspace'),
+    ),
+  ];
+  for (const list of [created, changed, removed, unchanged]) list.sort(compareText);
+  return { created, changed, removed, unchanged, drift };
+}
+
+/** Is it ours to write and remove? What tests and package managers leave below `generated/` is not. */
+export function isGeneratedPath(path: string): boolean {
+  return path.startsWith('generated/') && !NOT_OURS.test(path);
+}
+
+const NOT_OURS = /\/(?:node_modules|pacts|dist|logs)\/|\.tsbuildinfo$/;
+
+type DriftCode = Parameters<typeof codegenDiagnostic>[0];
+
+function changedDrift(path: string, existing: ExistingFiles): Diagnostic {
+  const [, folder, file] = /^(generated\/[^/]+)\/(.+)$/.exec(path) ?? [];
+  const stamp = readStamp(existing.get(`${folder}/${STAMP_FILE}`));
+  const stamped = file === undefined ? undefined : stamp?.files[file];
+  const wasEdited = stamped !== undefined && stamped !== sha256(existing.get(path)!);
+  return wasEdited
+    ? driftOf('generated-edited', path, 'was edited by hand')
+    : driftOf('generated-outdated', path, 'is older than what it is made from');
+}
+
+function driftOf(code: DriftCode, path: string, what: string): Diagnostic {
+  const start = { line: 1, column: 1, offset: 0 };
+  return codegenDiagnostic(code, {
+    message: `${path} ${what}`,
+    at: { file: path, range: { start, end: start } },
+    subject: path,
+  });
+}

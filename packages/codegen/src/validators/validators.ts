@@ -1,0 +1,151 @@
+import { compareText } from '@tenon/model';
+import { isSchemaObject, type JsonSchema } from '@tenon/schema';
+import { type GeneratedFile, headerLine } from '../generated-file.ts';
+import { literal } from '../source-text.ts';
+import { type Surface, statusKey } from '../surface.ts';
+
+/** Which schemas get a validator: operations and events by id. */
+export interface InUse {
+  readonly operations: ReadonlySet<string>;
+  readonly events: ReadonlySet<string>;
+}
+
+/** A contract that nothing uses yet gets validators for all it has, up to this many. */
+const UNUSED_SCHEMAS_MAX = 60;
+
+/** What pipelines use; where they use nothing, all of a small contract. */
+export function inUse(surface: Surface, used: InUse): InUse {
+  if (used.operations.size + used.events.size > 0) return used;
+  if (surface.operations.length * 2 + surface.events.length > UNUSED_SCHEMAS_MAX) return used;
+  return {
+    operations: new Set(surface.operations.map(({ operation }) => operation.id)),
+    events: new Set(surface.events.map(({ event }) => event.id)),
+  };
+}
+
+/**
+ * Ajv standalone validators of the inputs, results and events in use, as one ES module: no schema is compiled at run
+ * time. A name is `<function name>Input`, `<function name>Result` or `<event name>Event`.
+ */
+export async function validatorFiles(
+  surface: Surface,
+  used: InUse,
+  folder: string,
+): Promise<GeneratedFile[]> {
+  const targets = targetsOf(surface, used);
+  const header = headerLine(surface.contract);
+  const code = targets.length === 0 ? 'export {};\n' : await standalone(surface, targets);
+  return [
+    { path: `${folder}/validators.js`, text: `${header}\n${code}` },
+    { path: `${folder}/validators.d.ts`, text: `${header}\n${declarations(targets)}` },
+  ];
+}
+
+interface Target {
+  readonly name: string;
+  readonly schema: JsonSchema;
+  readonly type: string;
+}
+
+function targetsOf(surface: Surface, used: InUse): Target[] {
+  const targets: Target[] = [];
+  for (const { operation, identifier, input, results } of surface.operations) {
+    if (!used.operations.has(operation.id)) continue;
+    const id = JSON.stringify(operation.id);
+    targets.push({ name: `${identifier}Input`, schema: input, type: `Operations[${id}]["input"]` });
+    if (results.length === 0) continue;
+    targets.push({
+      name: `${identifier}Result`,
+      schema: results.length === 1 ? results[0]!.schema : { anyOf: results.map(({ schema }) => schema) },
+      type: `Operations[${id}]["results"][${results.map(({ status }) => statusKey(status)).join(' | ')}]`,
+    });
+  }
+  for (const { event, identifier, payload } of surface.events)
+    if (used.events.has(event.id))
+      targets.push({
+        name: `${identifier}Event`,
+        schema: payload,
+        type: `Events[${JSON.stringify(event.id)}]`,
+      });
+  return targets.sort((a, b) => compareText(a.name, b.name));
+}
+
+async function standalone(surface: Surface, targets: readonly Target[]): Promise<string> {
+  const [{ Ajv2020 }, { default: formats }, { default: standaloneCode }] = await Promise.all([
+    import('ajv/dist/2020.js'),
+    import('ajv-formats'),
+    import('ajv/dist/standalone/index.js'),
+  ]);
+  const ajv = new Ajv2020({
+    strict: false,
+    allErrors: true,
+    // One function per definition, not its body wherever it is used: on GitHub's document 5 s instead of 16.
+    inlineRefs: false,
+    validateFormats: true,
+    logger: false,
+    code: { source: true, esm: true, lines: true },
+  });
+  formats.default(ajv);
+  ajv.addSchema({ $id: DEFINITIONS_ID, $defs: surface.definitions });
+  for (const { name, schema } of targets) ajv.addSchema(located(schema, name), name);
+  const code = standaloneCode.default(ajv, Object.fromEntries(targets.map(({ name }) => [name, name])));
+  return withImports(code);
+}
+
+const DEFINITIONS_ID = 'tenon:definitions';
+
+/** Points the references at the one schema that holds all definitions, which is compiled only where it is referred to. */
+function located(schema: JsonSchema, name: string): object {
+  const move = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(move);
+    if (typeof value !== 'object' || value === null) return value;
+    return Object.fromEntries(
+      Object.entries(value).map(([key, member]) => [
+        key,
+        key === '$ref' && typeof member === 'string' && member.startsWith('#/$defs/')
+          ? DEFINITIONS_ID + member
+          : move(member),
+      ]),
+    );
+  };
+  const moved = isSchemaObject(schema) ? move(schema) : schema === true ? {} : { not: {} };
+  return { ...(moved as object), $id: `tenon:${name}` };
+}
+
+/**
+ * Ajv writes `require(…)` for its run-time parts even into ES modules. Each becomes an import; a CommonJS module's
+ * `.default` is its namespace's `default.default`.
+ */
+function withImports(code: string): string {
+  const modules = new Map<string, string>();
+  const body = code.replace(/require\(("[^"]+"|'[^']+')\)/g, (_all, quoted: string) => {
+    const specifier = quoted.slice(1, -1);
+    const file = /\.[cm]?js$/.test(specifier) || !specifier.includes('/') ? specifier : `${specifier}.js`;
+    const name = modules.get(file) ?? `runtime${modules.size + 1}`;
+    modules.set(file, name);
+    return name;
+  });
+  const imports = [...modules].map(([file, name]) => `import ${name} from ${literal(file)};\n`);
+  return `${imports.join('')}${body.replace(/^"use strict";/, '')}\n`;
+}
+
+function declarations(targets: readonly Target[]): string {
+  if (targets.length === 0) return 'export {};\n';
+  const roots = ['Events', 'Operations'].filter((root) =>
+    targets.some(({ type }) => type.startsWith(`${root}[`)),
+  );
+  const lines = targets.map(({ name, type }) => `export declare const ${name}: Validator<${type}>;\n`);
+  return `import type { ${roots.join(', ')} } from './types.js';
+${VALIDATOR}
+${lines.join('')}`;
+}
+
+const VALIDATOR = `
+/** Is it what the contract says? When not, \`errors\` tells why, until the next call. */
+export interface Validator<T> {
+  (value: unknown): value is T;
+  readonly errors?:
+    | readonly { readonly instancePath: string; readonly keyword: string; readonly message?: string }[]
+    | null;
+}
+`;

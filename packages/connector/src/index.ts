@@ -12,4 +12,13 @@ export {
   type SecretUse,
 } from './secrets.ts';
 export * from './transport.ts';
-export * from './webhook.ts';
+export {
+  signWebhook,
+  verifyWebhook,
+  type WebhookDelivery,
+  type WebhookOptions,
+  type WebhookRefusal,
+  type WebhookVerdict,
+  webhookRefusals,
+  webhookType,
+} from './webhook/webhook.ts';

@@ -1,0 +1,123 @@
+import { atPointer, type Secret } from '@tenon/model';
+import type { WebhookManifest } from '../manifest.ts';
+import { type Headers, type Scheme, schemes } from './schemes.ts';
+
+export interface WebhookDelivery {
+  /** Lower-case names. */
+  readonly headers: Headers;
+  /** The body as it came: signatures are over bytes, before any parsing. */
+  readonly body: Uint8Array;
+  readonly receivedAtMs: number;
+}
+
+export type WebhookVerdict =
+  | {
+      readonly ok: true;
+      /** The delivery's own id, to know it again. */
+      readonly deliveryId: string;
+      readonly payload: unknown;
+    }
+  | {
+      readonly ok: false;
+      readonly code: WebhookRefusal;
+      readonly message: string;
+      readonly status: 400 | 401 | 413 | 415;
+    };
+
+/** Why a delivery is refused, with the status to answer. Messages say nothing that helps to forge one. */
+export const webhookRefusals = {
+  WEBHOOK_BODY_TOO_LARGE: { status: 413, message: 'the body is larger than is taken' },
+  WEBHOOK_TYPE_UNSUPPORTED: { status: 415, message: 'the content type is not the one of this webhook' },
+  WEBHOOK_SECRET_UNSET: {
+    status: 401,
+    message: 'the connection has no webhook secret, so nothing can be verified',
+  },
+  WEBHOOK_SIGNATURE_MISSING: { status: 401, message: 'a signature header is missing or unreadable' },
+  WEBHOOK_SIGNATURE_WRONG: { status: 401, message: 'the signature does not match the body' },
+  WEBHOOK_TIMESTAMP_OLD: { status: 401, message: 'the delivery is older than the tolerance' },
+  WEBHOOK_TIMESTAMP_AHEAD: { status: 401, message: 'the delivery’s timestamp lies ahead of our clock' },
+  WEBHOOK_BODY_MALFORMED: { status: 400, message: 'the body cannot be parsed' },
+  WEBHOOK_ID_MISSING: { status: 400, message: 'the delivery carries no id' },
+} as const satisfies Record<string, { status: 400 | 401 | 413 | 415; message: string }>;
+
+export type WebhookRefusal = keyof typeof webhookRefusals;
+
+export interface WebhookOptions {
+  /** Largest body taken. Default 1 MiB. */
+  readonly bodyBytesMax?: number;
+}
+
+const BODY_BYTES_MAX = 1024 * 1024;
+
+/**
+ * Checks signature and age over the raw bytes, then parses. Every secret is tried, in constant time each, so that one
+ * can be rotated. A replay inside the tolerance verifies: the caller knows it by its delivery id. The `github` scheme
+ * has no timestamp and does not sign its delivery id, so there only the business key tells a replay.
+ */
+export function verifyWebhook(
+  manifest: WebhookManifest,
+  secrets: readonly Secret[],
+  delivery: WebhookDelivery,
+  options: WebhookOptions = {},
+): WebhookVerdict {
+  const scheme: Scheme = schemes[manifest.verify];
+  const { headers, body } = delivery;
+  if (body.byteLength > (options.bodyBytesMax ?? BODY_BYTES_MAX)) return refused('WEBHOOK_BODY_TOO_LARGE');
+  const parse = scheme.parsers[mediaType(headers)];
+  if (parse === undefined) return refused('WEBHOOK_TYPE_UNSUPPORTED');
+  if (secrets.length === 0) return refused('WEBHOOK_SECRET_UNSET');
+
+  const claim = scheme.read(headers);
+  if (claim === undefined) return refused('WEBHOOK_SIGNATURE_MISSING');
+  if (!scheme.matches(claim, secrets, body)) return refused('WEBHOOK_SIGNATURE_WRONG');
+  if (claim.sentAtMs !== undefined) {
+    if (delivery.receivedAtMs - claim.sentAtMs > manifest.toleranceMs)
+      return refused('WEBHOOK_TIMESTAMP_OLD');
+    if (claim.sentAtMs - delivery.receivedAtMs > manifest.toleranceMs)
+      return refused('WEBHOOK_TIMESTAMP_AHEAD');
+  }
+
+  const parsed = parse(body);
+  if (parsed === undefined) return refused('WEBHOOK_BODY_MALFORMED');
+  const deliveryId = placeOf(manifest.id, headers, parsed.payload);
+  if (deliveryId === undefined) return refused('WEBHOOK_ID_MISSING');
+  return { ok: true, deliveryId, payload: parsed.payload };
+}
+
+/** Which event a verified delivery is, where the manifest says how to tell; `undefined` where the URL alone tells. */
+export function webhookType(
+  manifest: WebhookManifest,
+  headers: Headers,
+  payload: unknown,
+): string | undefined {
+  return manifest.type === undefined ? undefined : placeOf(manifest.type, headers, payload);
+}
+
+/** Headers that sign a body as the scheme says: for sandboxes, tests and the demo. */
+export function signWebhook(
+  manifest: WebhookManifest,
+  secret: Secret,
+  delivery: { readonly id: string; readonly body: Uint8Array; readonly sentAtMs: number },
+): Record<string, string> {
+  const idHeader = manifest.id.startsWith('/') ? {} : { [manifest.id]: delivery.id };
+  return {
+    'content-type': 'application/json',
+    ...idHeader,
+    ...schemes[manifest.verify].sign(secret, delivery),
+  };
+}
+
+/** A text at a JSON Pointer of the payload, or in a header. */
+function placeOf(place: string, headers: Headers, payload: unknown): string | undefined {
+  const found = place.startsWith('/') ? atPointer(payload, place) : headers[place.toLowerCase()];
+  if (typeof found === 'number') return String(found);
+  return typeof found === 'string' && found !== '' ? found : undefined;
+}
+
+function mediaType(headers: Headers): string {
+  return (headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase();
+}
+
+function refused(code: WebhookRefusal): WebhookVerdict {
+  return { ok: false, code, ...webhookRefusals[code] };
+}

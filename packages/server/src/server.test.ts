@@ -1,0 +1,218 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { signWebhook, type WebhookManifest } from '@tenon/connector';
+import { parseDocument } from '@tenon/document';
+import { isObject, Secret, systemClock } from '@tenon/model';
+import type { AcceptResult, IncomingEvent, Runtime } from '@tenon/runtime';
+import { afterEach, describe, expect, it } from 'vitest';
+import { routes } from './operations.ts';
+import type { Operator } from './operators.ts';
+import { type ServerLogEvent, startServer, type TenonServer } from './server.ts';
+
+const webhook: WebhookManifest = { verify: 'standard-webhooks', toleranceMs: 300_000, id: 'webhook-id' };
+const secret = new Secret('env:HOOK', `whsec_${Buffer.from('0123456789abcdef').toString('base64')}`);
+const next = new Secret('env:HOOK_NEXT', `whsec_${Buffer.from('fedcba9876543210').toString('base64')}`);
+const operators: readonly Operator[] = [
+  { name: 'ada', role: 'operator', token: new Secret('env:ADA', 'ada-token') },
+  { name: 'vera', role: 'viewer', token: new Secret('env:VERA', 'vera-token') },
+];
+const run = {
+  runId: 'r1',
+  pipeline: 'p',
+  key: 'private@example.com',
+  started: true,
+  state: 'accepted',
+} as const;
+
+let server: TenonServer | undefined;
+const logged: ServerLogEvent[] = [];
+afterEach(async () => {
+  await server?.close();
+  server = undefined;
+  logged.length = 0;
+});
+
+async function start(runtime: Partial<Runtime>): Promise<string> {
+  server = await startServer({
+    // Each test hands in the members that its route calls.
+    runtime: runtime as Runtime,
+    clock: systemClock,
+    host: '127.0.0.1',
+    port: 0,
+    connections: new Map([
+      ['crm', { contract: 'crm', webhooks: { upgraded: webhook }, secrets: async () => [next, secret] }],
+    ]),
+    operators,
+    pipelines: [{ name: 'p', version: 1, planHash: 'sha256:0' }],
+    log: (event) => logged.push(event),
+  });
+  return server.url;
+}
+
+function deliver(url: string, body: string, signedBody: string = body): Promise<Response> {
+  const headers = signWebhook(webhook, secret, {
+    id: 'msg_1',
+    body: new TextEncoder().encode(signedBody),
+    sentAtMs: systemClock.now(),
+  });
+  return fetch(`${url}/hooks/crm/upgraded`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body,
+  });
+}
+
+describe('webhook intake', () => {
+  it('answers 202 only when accept has resolved, and tells no business key', async () => {
+    let finish: (result: AcceptResult) => void = () => {};
+    const seen: IncomingEvent[] = [];
+    const url = await start({
+      accept: (event) => {
+        seen.push(event);
+        return new Promise((resolve) => {
+          finish = resolve;
+        });
+      },
+    });
+    const answer = deliver(url, '{"plan":"team"}');
+    const early = await Promise.race([
+      answer.then(() => 'answered'),
+      new Promise((resolve) => systemClock.setTimer(100, () => resolve('waiting'))),
+    ]);
+    expect(early).toBe('waiting');
+    finish({ ok: true, duplicateDelivery: false, runs: [run] });
+    const response = await answer;
+    expect(response.status).toBe(202);
+    expect(await response.text()).not.toContain('private@example.com');
+    expect(seen).toMatchObject([
+      { event: 'crm.upgraded', payload: { plan: 'team' }, deliveryId: 'msg_1', source: 'crm' },
+    ]);
+  });
+
+  it('refuses an altered body before it reaches the runtime, and logs the refusal without the payload', async () => {
+    const url = await start({});
+    const response = await deliver(url, '{"plan":"enterprise"}', '{"plan":"team"}');
+    expect(response.status).toBe(401);
+    expect(response.headers.get('content-type')).toContain('application/problem+json');
+    expect(logged).toHaveLength(1);
+    expect(JSON.stringify(logged)).not.toContain('enterprise');
+  });
+
+  it('says which field violates the contract, with 422', async () => {
+    const failure = {
+      class: 'contract',
+      code: 'EVENT_PAYLOAD_INVALID',
+      message: '/plan is required',
+      delivery: 'answered',
+      pointer: '/plan',
+    } as const;
+    const url = await start({ accept: async () => ({ ok: false, failure }) });
+    const response = await deliver(url, '{}');
+    expect(response.status).toBe(422);
+    expect(await response.json()).toMatchObject({ code: 'EVENT_PAYLOAD_INVALID', pointer: '/plan' });
+  });
+
+  it('pushes back with 503 and Retry-After when the runtime is full', async () => {
+    const failure = {
+      class: 'rateLimited',
+      code: 'INTAKE_QUEUE_FULL',
+      message: 'full',
+      delivery: 'notSent',
+      retryAfterMs: 2_500,
+    } as const;
+    const url = await start({ accept: async () => ({ ok: false, failure }) });
+    const response = await deliver(url, '{}');
+    expect([response.status, response.headers.get('retry-after')]).toEqual([503, '3']);
+  });
+
+  it.each(['/hooks/crm/unknown', '/hooks/nobody/upgraded', '/hooks/crm/constructor'])(
+    '%s is not found',
+    async (path) => {
+      const url = await start({});
+      expect((await fetch(url + path, { method: 'POST', body: '{}' })).status).toBe(404);
+    },
+  );
+
+  it('refuses a body past its bound', async () => {
+    const url = await start({});
+    expect((await deliver(url, JSON.stringify({ text: 'x'.repeat(1_100_000) }))).status).toBe(413);
+  });
+});
+
+describe('operations', () => {
+  const call = (url: string, token: string, path: string, body?: unknown): Promise<Response> =>
+    fetch(url + path, {
+      method: body === undefined ? 'GET' : 'POST',
+      headers: { authorization: `Bearer ${token}` },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+
+  it('asks everyone but the health route for a token', async () => {
+    const url = await start({ runs: () => [] });
+    expect((await fetch(`${url}/v1/health`)).status).toBe(200);
+    expect((await fetch(`${url}/v1/runs`)).status).toBe(401);
+    expect((await call(url, 'wrong', '/v1/runs')).status).toBe(401);
+    expect((await call(url, 'vera-token', '/v1/runs')).status).toBe(200);
+  });
+
+  it('lets a role do what it may, names the actor by the token, and logs what it may not', async () => {
+    const decided: unknown[] = [];
+    const url = await start({
+      decide: async (...args) => {
+        decided.push(args);
+        return { ok: true };
+      },
+    });
+    const body = { decision: 'approve', reason: 'checked' };
+    expect((await call(url, 'vera-token', '/v1/approvals/r1/gate', body)).status).toBe(403);
+    expect(logged).toMatchObject([{ code: 'ACCESS_ROLE_REFUSED' }]);
+    expect((await call(url, 'ada-token', '/v1/approvals/r1/gate', body)).status).toBe(204);
+    expect(decided).toEqual([['r1', 'gate', 'approve', 'ada', 'checked']]);
+  });
+
+  it('refuses a decision without a reason, saying so', async () => {
+    const url = await start({});
+    const response = await call(url, 'ada-token', '/v1/approvals/r1/gate', { decision: 'approve' });
+    expect(response.status).toBe(400);
+    expect(await response.json()).toMatchObject({ code: 'HTTP_BODY_INVALID', detail: '/reason is required' });
+  });
+
+  it('answers an action that is not possible now with 409 and its code', async () => {
+    const url = await start({
+      resume: async () => ({ ok: false, code: 'RUN_STATE_TERMINAL', message: 'it has succeeded' }),
+    });
+    const response = await call(url, 'ada-token', '/v1/runs/r1/resume', { reason: 'fixed' });
+    expect([response.status, ((await response.json()) as { code: string }).code]).toEqual([
+      409,
+      'RUN_STATE_TERMINAL',
+    ]);
+  });
+
+  it('shows no stack when a handler fails', async () => {
+    const url = await start({
+      runs: () => {
+        throw new Error('database is gone: /secret/path');
+      },
+    });
+    const response = await call(url, 'ada-token', '/v1/runs');
+    expect(response.status).toBe(500);
+    expect(await response.text()).not.toContain('/secret/path');
+    expect(logged).toMatchObject([{ code: 'HTTP_HANDLER_FAILED' }]);
+  });
+
+  it('serves exactly the operations of contracts/operations', () => {
+    const file = join(import.meta.dirname, '../../../contracts/operations/openapi.yaml');
+    const document = parseDocument(file, readFileSync(file, 'utf8')).value?.value;
+    const paths = isObject(document) && isObject(document['paths']) ? document['paths'] : {};
+    const declared = Object.entries(paths).flatMap(([path, item]) =>
+      Object.entries(item as Record<string, { operationId: string }>).map(
+        ([method, { operationId }]) => `${method.toUpperCase()} ${path} ${operationId}`,
+      ),
+    );
+    const served = routes.map(
+      (route) => `${route.method} ${route.path.replaceAll(/:(\w+)/g, '{$1}')} ${route.operationId}`,
+    );
+    const edges = ['POST /hooks/{connection}/{event} receiveWebhook', 'GET /v1/health getHealth'];
+    expect([...served, ...edges].sort()).toEqual(declared.sort());
+  });
+});

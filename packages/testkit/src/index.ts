@@ -12,8 +12,10 @@ export type {
   Faults,
 } from './sandbox/faults.ts';
 export type { AppliedEffect, SeenRequest } from './sandbox/journal.ts';
+export { type SampledRequest, type SampleRequestOptions, sampleRequest } from './sandbox/sample-request.ts';
 export { type Sandbox, type SandboxOptions, startSandbox, TOKEN_OPERATION } from './sandbox/sandbox.ts';
 export type { OAuthOptions } from './sandbox/security.ts';
+export { type Delivered, type DeliverOptions, deliver } from './scenario/deliver.ts';
 export {
   type ActualState,
   compareState,

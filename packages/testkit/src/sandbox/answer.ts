@@ -46,6 +46,18 @@ export function successOf(operation: HttpOperation, kind: RoleKind): { status: n
   return { status: preferred[0]!, ...(wide !== undefined && { response: wide }) };
 }
 
+/** The schema of the JSON body that an operation answers with this status, where it has one. */
+export function successSchema(
+  operation: HttpOperation,
+  status: number,
+  side: SchemaSide,
+): JsonSchema | undefined {
+  const response = declaredFor(operation, status);
+  const media = status === 204 || response === undefined ? undefined : bestMedia(response);
+  if (media?.schema === undefined || !isJson(concrete(media.type))) return undefined;
+  return side.of(media.schema);
+}
+
 /** A success of the contract's shape that holds the facts. `place` makes the answer the same each time for the same thing. */
 export function success(
   operation: HttpOperation,

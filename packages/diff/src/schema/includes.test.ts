@@ -1,0 +1,174 @@
+import type { Json } from '@tenon/model';
+import type { JsonSchema } from '@tenon/schema';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { checkWithDefinitions } from './check.ts';
+import { bundleSchema } from './dialect.ts';
+import { includes } from './includes.ts';
+
+function verdict(sub: unknown, sup: unknown) {
+  return includes(bundleSchema(sub), bundleSchema(sup));
+}
+
+describe('inclusion is proved across ways of writing', () => {
+  test.each<[string, JsonSchema, JsonSchema]>([
+    ['const and one-value enum', { const: 1 }, { enum: [1] }],
+    [
+      'allOf split',
+      { type: 'object', properties: { a: { type: 'string' } }, required: ['a'] },
+      { allOf: [{ properties: { a: { type: 'string' } } }, { type: 'object', required: ['a'] }] },
+    ],
+    [
+      'disjoint oneOf and anyOf',
+      { anyOf: [{ type: 'string' }, { type: 'integer' }] },
+      { oneOf: [{ type: 'string' }, { type: 'integer' }] },
+    ],
+    [
+      'discriminated union regrouped',
+      {
+        oneOf: [
+          { properties: { k: { const: 'a' } }, required: ['k'], type: 'object' },
+          { properties: { k: { const: 'b' } }, required: ['k'], type: 'object' },
+        ],
+      },
+      { type: 'object', properties: { k: { enum: ['a', 'b'] } }, required: ['k'] },
+    ],
+    ['patterns', { type: 'string', pattern: '^a{2,3}$' }, { type: 'string', pattern: '^a+$', maxLength: 3 }],
+    [
+      'exclusive bound and integers',
+      { type: 'integer', exclusiveMinimum: 0 },
+      { type: 'integer', minimum: 1 },
+    ],
+    ['multiples', { multipleOf: 6 }, { multipleOf: 3 }],
+    [
+      'unevaluatedProperties and additionalProperties',
+      { allOf: [{ properties: { a: true } }], unevaluatedProperties: false },
+      { properties: { a: true }, additionalProperties: false },
+    ],
+    ['double negation', { type: 'string' }, { not: { not: { type: 'string' } } }],
+    [
+      'recursion under another name',
+      { $ref: '#/$defs/a', $defs: { a: { type: 'object', properties: { next: { $ref: '#/$defs/a' } } } } },
+      {
+        $ref: '#/$defs/b',
+        $defs: { b: { type: 'object', properties: { next: { allOf: [{ $ref: '#/$defs/b' }] } } } },
+      },
+    ],
+    [
+      'a format within a pattern',
+      { type: 'string', enum: ['2024-02-29'] },
+      { type: 'string', format: 'date' },
+    ],
+  ])('%s', (_, sub, sup) => {
+    expect(verdict(sub, sup)).toEqual({ is: 'included' });
+  });
+});
+
+describe('a break comes with a value that Ajv confirms', () => {
+  test.each<[string, JsonSchema, JsonSchema, Json]>([
+    ['not', { type: 'string' }, { not: { const: '' } }, ''],
+    [
+      'uniqueItems',
+      { type: 'array', items: { type: 'boolean' } },
+      { type: 'array', uniqueItems: true },
+      [true, true],
+    ],
+    ['a required property', { type: 'object' }, { type: 'object', required: ['a'] }, {}],
+    [
+      'deep recursion',
+      {
+        $ref: '#/$defs/n',
+        $defs: { n: { type: 'object', properties: { next: { $ref: '#/$defs/n' }, v: { type: 'number' } } } },
+      },
+      {
+        $ref: '#/$defs/n',
+        $defs: { n: { type: 'object', properties: { next: { $ref: '#/$defs/n' }, v: { type: 'integer' } } } },
+      },
+      { next: { v: 0.5 } },
+    ],
+  ])('%s', (_, sub, sup, witness) => {
+    expect(verdict(sub, sup)).toEqual({ is: 'broken', witness });
+  });
+
+  test('nothing is claimed where readings of the specification differ', () => {
+    expect(verdict({ type: 'string' }, { type: 'string', format: 'email' })).toEqual({
+      is: 'undecided',
+      keyword: 'format',
+    });
+  });
+});
+
+const leaf: fc.Arbitrary<JsonSchema> = fc.oneof(
+  fc.constantFrom<JsonSchema>(
+    true,
+    false,
+    { type: 'string' },
+    { type: 'integer' },
+    { type: 'null' },
+    { type: 'boolean' },
+  ),
+  fc.record(
+    { minimum: fc.integer({ min: -3, max: 3 }), maximum: fc.integer({ min: -3, max: 5 }) },
+    { requiredKeys: [] },
+  ),
+  fc.record(
+    { minLength: fc.integer({ min: 0, max: 3 }), pattern: fc.constantFrom('^a', 'b$', '^[ab]*$') },
+    { requiredKeys: [] },
+  ),
+  fc.record({ multipleOf: fc.constantFrom(1, 2, 3, 0.5) }),
+  fc
+    .uniqueArray(fc.constantFrom<Json>(0, 1, 'a', 'ab', null, true, [], {}), { minLength: 1, maxLength: 3 })
+    .map((values) => ({ enum: values })),
+);
+const { schema } = fc.letrec<{ schema: JsonSchema }>((tie) => ({
+  schema: fc.oneof(
+    { depthSize: 'small', withCrossShrink: true },
+    leaf,
+    fc.record(
+      {
+        properties: fc.dictionary(fc.constantFrom('a', 'b'), tie('schema'), { maxKeys: 2 }),
+        required: fc.subarray(['a', 'b']),
+        additionalProperties: tie('schema'),
+      },
+      { requiredKeys: [] },
+    ),
+    fc.record(
+      {
+        items: tie('schema'),
+        prefixItems: fc.array(tie('schema'), { minLength: 1, maxLength: 2 }),
+        minItems: fc.integer({ min: 0, max: 2 }),
+        maxItems: fc.integer({ min: 0, max: 3 }),
+        uniqueItems: fc.boolean(),
+        contains: tie('schema'),
+      },
+      { requiredKeys: [] },
+    ),
+    fc.array(tie('schema'), { minLength: 1, maxLength: 3 }).map((anyOf) => ({ anyOf })),
+    fc.array(tie('schema'), { minLength: 1, maxLength: 3 }).map((oneOf) => ({ oneOf })),
+    fc.array(tie('schema'), { minLength: 1, maxLength: 3 }).map((allOf) => ({ allOf })),
+    tie('schema').map((not) => ({ not })),
+  ),
+}));
+const value = fc.jsonValue({ maxDepth: 2 }).map((json) => json as Json);
+
+test('what is claimed to be included has no counterexample among random values', () => {
+  fc.assert(
+    fc.property(schema, schema, fc.array(value, { minLength: 40, maxLength: 60 }), (sub, sup, values) => {
+      const result = verdict(sub, sup);
+      if (result.is !== 'included') return;
+      const [inSub, inSup] = [checkWithDefinitions(sub, {}), checkWithDefinitions(sup, {})];
+      for (const each of values) if (inSub(each) === true) expect(inSup(each)).not.toBe(false);
+    }),
+    { numRuns: 150, seed: 11 },
+  );
+});
+
+test('every schema includes itself, also under an equivalent spelling', () => {
+  fc.assert(
+    fc.property(schema, (each) => {
+      expect(verdict(each, { allOf: [each, true] }).is).toBe('included');
+      expect(verdict({ not: { not: each } }, each).is).toBe('included');
+    }),
+    { numRuns: 200, seed: 12 },
+  );
+});

@@ -1,0 +1,129 @@
+import { canonicalJson, type Json } from '@tenon/model';
+import type { JsonSchema } from '@tenon/schema';
+import { Builder } from './build.ts';
+import { type Check, checkWithDefinitions } from './check.ts';
+import { Colours } from './colours.ts';
+import { definitionKey, differOnlyInReference, type SchemaBundle } from './dialect.ts';
+import { evaluate, evaluateExactly } from './evaluate.ts';
+import { type Formula, Universe } from './formula.ts';
+import { otherReading } from './reading.ts';
+import { Solver } from './solve.ts';
+
+/** Is every value of one schema a value of another? */
+export type Inclusion =
+  | { readonly is: 'included' }
+  /** `witness` is a value of the first that the second refuses, as Ajv confirmed of both. */
+  | { readonly is: 'broken'; readonly witness: Json }
+  | { readonly is: 'undecided'; readonly keyword: string };
+
+/** Which of two schemas: what the question calls them is up to the asker. */
+export type Side = 0 | 1;
+
+/** Steps that one question may take: about a second of work at worst. */
+export const STEPS_MAX = 30_000;
+
+/** Two sets of definitions held against each other. What one question teaches, the next one knows. */
+export class Comparison {
+  private readonly universe = new Universe();
+  private readonly solver = new Solver(this.universe);
+  private readonly builders: readonly [Builder, Builder];
+  private readonly definitions: readonly Readonly<Record<string, JsonSchema>>[];
+
+  constructor(
+    left: Readonly<Record<string, JsonSchema>>,
+    right: Readonly<Record<string, JsonSchema>>,
+    options: { readonly containsEvaluates?: readonly [boolean, boolean]; readonly colours?: Colours } = {},
+  ) {
+    this.definitions = [left, right];
+    const colours = options.colours ?? new Colours([left, right]);
+    const builder = (side: Side, definitions: Readonly<Record<string, JsonSchema>>): Builder =>
+      new Builder(this.universe, {
+        resolve: (reference) => {
+          if (!reference.startsWith('#/$defs/')) return undefined;
+          const name = definitionKey(reference);
+          if (!Object.hasOwn(definitions, name)) return undefined;
+          return { key: colours.of(side, name), schema: definitions[name]! };
+        },
+        containsEvaluates: options.containsEvaluates?.[side] ?? true,
+      });
+    this.builders = [builder(0, left), builder(1, right)];
+  }
+
+  formula(side: Side, schema: JsonSchema): Formula {
+    return this.builders[side].formula(schema);
+  }
+
+  /** What a sender sends who adds nothing that the schema does not declare. */
+  declaredOnly(side: Side, schema: JsonSchema): Formula {
+    return this.builders[side].declaredOnly([schema]);
+  }
+
+  /**
+   * Is every value of `sub` a value of `sup`? With `extra`, of those values only which satisfy it too. `checks` asks
+   * Ajv about both; by default over the schemas given.
+   */
+  includes(
+    sub: { readonly side: Side; readonly schema: JsonSchema; readonly extra?: Formula },
+    sup: { readonly side: Side; readonly schema: JsonSchema },
+    options: { readonly checks?: readonly [Check, Check]; readonly stepsMax?: number } = {},
+  ): Inclusion {
+    const left = this.formula(sub.side, sub.schema);
+    const right = this.formula(sup.side, sup.schema);
+    if (left === right) return { is: 'included' };
+    const [accepts, refuses] = options.checks ?? [
+      checkWithDefinitions(sub.schema, this.definitions[sub.side]!),
+      checkWithDefinitions(sup.schema, this.definitions[sup.side]!),
+    ];
+    // Ajv decides, and exact arithmetic must not contradict it.
+    const isWitness = (value: Json): boolean =>
+      accepts(value) === true && refuses(value) === false && evaluateExactly(right, value) !== true;
+    const goal = [left, ...(sub.extra ? [sub.extra] : []), this.universe.not(right)];
+    const outcome = this.solver.ask(goal, options.stepsMax ?? STEPS_MAX, isWitness);
+    if (outcome.is === 'none') return { is: 'included' };
+    if (outcome.is === 'found' && isWitness(outcome.value)) return { is: 'broken', witness: outcome.value };
+    return { is: 'undecided', keyword: outcome.is === 'unknown' ? outcome.because : 'check' };
+  }
+
+  /** A value of a schema, as small as comes easily; `undefined` when none was found. */
+  example(side: Side, schema: JsonSchema): Json | undefined {
+    const formula = this.formula(side, schema);
+    const accepts = checkWithDefinitions(schema, this.definitions[side]!);
+    const outcome = this.solver.ask([formula], STEPS_MAX, (value) => accepts(value) === true);
+    return outcome.is === 'found' && evaluate(formula, outcome.value) !== false ? outcome.value : undefined;
+  }
+}
+
+/**
+ * Is every value of one bare schema a value of another? A verdict is given only where it holds under every reading
+ * that the specification leaves open (see `otherReading`), and where no part of the document can be taken two ways.
+ */
+export function includes(
+  sub: SchemaBundle,
+  sup: SchemaBundle,
+  options: { readonly checks?: readonly [Check, Check]; readonly stepsMax?: number } = {},
+): Inclusion {
+  const isSame =
+    canonicalJson([sub.schema, sub.definitions]) === canonicalJson([sup.schema, sup.definitions]);
+  if (isSame) return { is: 'included' };
+  const isRewritten = differOnlyInReference([...sub.referenceLike, ...sup.referenceLike]);
+  const ambiguous = sub.ambiguous ?? sup.ambiguous ?? (isRewritten ? 'const' : undefined);
+  const verdict = compareBundles(sub, sup, options);
+  if (verdict.is === 'undecided') return verdict;
+  if (ambiguous !== undefined) return { is: 'undecided', keyword: ambiguous };
+  const others = [otherReading(sub), otherReading(sup)] as const;
+  if (!others[0] && !others[1]) return verdict;
+  const other = compareBundles(others[0] ?? sub, others[1] ?? sup, {});
+  if (other.is === verdict.is) return verdict;
+  return { is: 'undecided', keyword: others[0]?.ambiguous ?? others[1]?.ambiguous ?? 'format' };
+}
+
+function compareBundles(
+  sub: SchemaBundle,
+  sup: SchemaBundle,
+  options: { readonly checks?: readonly [Check, Check]; readonly stepsMax?: number },
+): Inclusion {
+  const comparison = new Comparison(sub.definitions, sup.definitions, {
+    containsEvaluates: [sub.containsEvaluates, sup.containsEvaluates],
+  });
+  return comparison.includes({ side: 0, schema: sub.schema }, { side: 1, schema: sup.schema }, options);
+}

@@ -3,6 +3,7 @@ export { type LoadedManifest, loadManifest } from './load-manifest.ts';
 export type * from './manifest.ts';
 export { connectorSchema } from './manifest-schema.ts';
 export type * from './operation-plan.ts';
+export { type Page, type PagesOptions, pages } from './pages.ts';
 export { connectorRules } from './rules.ts';
 export { secretLooking, secretName } from './secret-literal.ts';
 export {

@@ -1,0 +1,127 @@
+import { atPointer, type Failure, type Json, type JsonObject } from '@tenon/model';
+import { inputFromQuery } from './http/build-request.ts';
+import type { PaginationManifest } from './manifest.ts';
+import type { CallRequest, Transport } from './transport.ts';
+
+/** One page, or the failure that ended the listing. Pages before a failure stand. */
+export type Page =
+  | { readonly ok: true; readonly items: readonly Json[]; readonly body: Json }
+  | { readonly ok: false; readonly failure: Failure };
+
+export interface PagesOptions {
+  /** Pages asked for at most; one more is a failure, so that a listing never ends silently cut. Default 10,000. */
+  readonly pagesMax?: number;
+}
+
+const PAGES_MAX = 10_000;
+
+/**
+ * Every page of a listing, one call each, by the operation's declared pagination; without one, the single answer.
+ * Ends at the last page, at a failure, at `pagesMax`, and when a service hands out a position that it has handed out
+ * before, or the same page twice in a row (it ignores the parameter): that listing would never end.
+ */
+export async function* pages(
+  transport: Transport,
+  request: CallRequest,
+  options: PagesOptions = {},
+): AsyncGenerator<Page> {
+  const { pagination } = request.operation;
+  const pagesMax = options.pagesMax ?? PAGES_MAX;
+  const positions = new Set<string>();
+  let input: JsonObject = request.input;
+  let previousText = '';
+  for (let count = 0; ; count++) {
+    if (count >= pagesMax) {
+      yield ended(request, 'PAGES_TOO_MANY', `has more than ${pagesMax} pages`);
+      return;
+    }
+    const result = await transport.call({ ...request, input });
+    if (!result.ok) {
+      yield result;
+      return;
+    }
+    const items = atPointer(result.body, pagination?.items ?? '');
+    if (pagination !== undefined && !Array.isArray(items)) {
+      yield ended(request, 'PAGES_ITEMS_ABSENT', `has no list at \`${pagination.items}\` of its answer`);
+      return;
+    }
+    // The body is JSON, so a list in it is a list of JSON.
+    const list = Array.isArray(items) ? (items as readonly Json[]) : [result.body];
+    const text = list.length === 0 ? '' : JSON.stringify(list);
+    if (text !== '' && text === previousText) {
+      yield ended(request, 'PAGES_REPEAT', 'gave the same page twice');
+      return;
+    }
+    previousText = text;
+    yield { ok: true, items: list, body: result.body };
+    const next = pagination && nextInput(pagination, request, input, { ...result, items: list });
+    if (next === undefined) return;
+    const position = JSON.stringify(next);
+    if (positions.has(position)) {
+      yield ended(request, 'PAGES_REPEAT', 'handed out the same position twice');
+      return;
+    }
+    positions.add(position);
+    input = next;
+  }
+}
+
+interface Received {
+  readonly body: Json;
+  readonly items: readonly Json[];
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** The input of the next page, or `undefined` after the last. */
+function nextInput(
+  pagination: PaginationManifest,
+  request: CallRequest,
+  input: JsonObject,
+  received: Received,
+): JsonObject | undefined {
+  switch (pagination.type) {
+    case 'cursor': {
+      const cursor = atPointer(received.body, pagination.out);
+      const isLast = cursor === undefined || cursor === null || cursor === '' || cursor === false;
+      // Read out of a JSON body, so it is JSON.
+      return isLast ? undefined : { ...input, [pagination.in]: cursor as Json };
+    }
+    case 'page': {
+      if (received.items.length === 0) return undefined;
+      const page = input[pagination.in];
+      return { ...input, [pagination.in]: (typeof page === 'number' ? page : pagination.start) + 1 };
+    }
+    case 'offset': {
+      const limit = input[pagination.limit];
+      const isShort = typeof limit === 'number' && received.items.length < limit;
+      if (received.items.length === 0 || isShort) return undefined;
+      const offset = input[pagination.in];
+      return { ...input, [pagination.in]: (typeof offset === 'number' ? offset : 0) + received.items.length };
+    }
+    case 'link': {
+      const query = nextLinkQuery(received.headers['link']);
+      return query === undefined ? undefined : inputFromQuery(request.operation, query, input);
+    }
+  }
+}
+
+/**
+ * Query of the `rel="next"` link (RFC 8288). Only its known parameters are taken over: the next request goes where the
+ * contract says, wherever the link would lead.
+ */
+function nextLinkQuery(header: string | undefined): URLSearchParams | undefined {
+  for (const [, target, parameters] of (header ?? '').matchAll(/<([^>]*)>([^<]*)/g)) {
+    if (!/;\s*rel\s*=\s*"?(?:[^";,]*\s)?next(?:\s[^";,]*)?"?\s*(?:[;,]|$)/i.test(parameters ?? '')) continue;
+    const mark = target!.indexOf('?');
+    return new URLSearchParams(mark < 0 ? '' : target!.slice(mark + 1).replace(/#.*$/, ''));
+  }
+  return undefined;
+}
+
+/** A listing that cannot be gone on with: what the service says of its pages does not hold. */
+function ended(request: CallRequest, code: string, what: string): Page {
+  return {
+    ok: false,
+    failure: { class: 'contract', code, message: `${request.operation.name} ${what}`, delivery: 'answered' },
+  };
+}

@@ -1,9 +1,230 @@
-import type { ConnectorManifest, OperationPlan } from '@tenon/connector';
-import type { Contract } from '@tenon/contract';
+import type {
+  ConnectorManifest,
+  Effect,
+  HttpBinding,
+  InputField,
+  MessageBinding,
+  OperationManifest,
+  OperationPlan,
+} from '@tenon/connector';
+import type {
+  Contract,
+  HttpOperation,
+  MessageOperation,
+  Operation,
+  Parameter,
+  Response,
+} from '@tenon/contract';
+import {
+  type Direction,
+  directional,
+  type JsonSchema,
+  reachableDefinitions,
+  type SchemaObject,
+} from '@tenon/schema';
 
 /** Joins one operation of a contract with what the manifest says of it; `undefined` when the contract has no such operation. */
-export declare function planOperation(
+export function planOperation(
   contract: Contract,
   manifest: ConnectorManifest,
   operation: string,
-): OperationPlan | undefined;
+): OperationPlan | undefined {
+  const source = contract.operations.get(operation);
+  if (!source) return undefined;
+  const declared = declaredOperation(manifest, operation, source);
+  const parameters = inputFields(source, declared);
+  return {
+    name: `${manifest.name}.${operation}`,
+    connector: manifest.name,
+    operation,
+    contract: { name: contract.name, version: contract.version, digest: contract.digest },
+    transport: manifest.transport,
+    effect: declared.effect,
+    idempotency: declared.idempotency,
+    scopes: declared.scopes,
+    timeoutMs: declared.timeoutMs ?? manifest.defaults.timeoutMs,
+    failures: [...declared.failures, ...manifest.defaults.failures],
+    auth: manifest.auth,
+    egress: manifest.egress,
+    ...(declared.pagination && { pagination: declared.pagination }),
+    input: bundled(contract, inputSchema(source, parameters), 'request'),
+    result: bundled(contract, resultSchema(source), 'response'),
+    ...(source.kind === 'http'
+      ? { http: httpBinding(contract, source, parameters) }
+      : { message: messageBinding(source, parameters) }),
+  };
+}
+
+/** Methods that change nothing (RFC 9110 §9.2.1). */
+const READING: ReadonlySet<string> = new Set(['get', 'head', 'options', 'query']);
+const EFFECTS: Readonly<Record<string, Effect>> = {
+  post: 'create',
+  put: 'update',
+  patch: 'update',
+  delete: 'delete',
+};
+
+/** The effect that an operation most likely has, by its method alone. */
+export function effectByMethod(operation: Operation): Effect {
+  if (operation.kind === 'message') return 'send';
+  return READING.has(operation.method) ? 'read' : (EFFECTS[operation.method] ?? 'update');
+}
+
+/** What the manifest says, or the most careful reading of the contract where it says nothing. */
+export function declaredOperation(
+  manifest: ConnectorManifest,
+  name: string,
+  operation: Operation,
+): OperationManifest {
+  const declared = Object.hasOwn(manifest.operations, name) ? manifest.operations[name] : undefined;
+  if (declared) return declared;
+  const effect = effectByMethod(operation);
+  return { effect, scopes: [], idempotency: { mode: effect === 'read' ? 'natural' : 'none' }, failures: [] };
+}
+
+interface Field {
+  readonly field: InputField;
+  readonly parameter: Parameter;
+}
+
+/** A parameter keeps its name as key unless the body or an earlier parameter has it. The idempotency header is the transport's. */
+function inputFields(operation: Operation, declared: OperationManifest): readonly Field[] {
+  const taken = new Set(['body']);
+  const keyHeader =
+    declared.idempotency.mode === 'header' ? declared.idempotency.name.toLowerCase() : undefined;
+  return operation.parameters.flatMap((parameter): Field[] => {
+    if (parameter.in === 'header' && parameter.name.toLowerCase() === keyHeader) return [];
+    const key = taken.has(parameter.name) ? `${parameter.in}.${parameter.name}` : parameter.name;
+    taken.add(key);
+    const { name, required, style, explode, allowReserved, mediaType } = parameter;
+    return [
+      {
+        parameter,
+        field: {
+          key,
+          name,
+          in: parameter.in,
+          required,
+          style,
+          explode,
+          allowReserved,
+          ...(mediaType !== undefined && { mediaType }),
+        },
+      },
+    ];
+  });
+}
+
+function inputSchema(operation: Operation, fields: readonly Field[]): SchemaObject {
+  const properties: Record<string, JsonSchema> = {};
+  const required: string[] = [];
+  for (const { field, parameter } of fields) {
+    const { description } = parameter;
+    properties[field.key] =
+      description !== undefined &&
+      typeof parameter.schema === 'object' &&
+      parameter.schema.description === undefined
+        ? { ...parameter.schema, description }
+        : parameter.schema;
+    if (field.required) required.push(field.key);
+  }
+  const body = bodySchema(operation);
+  if (body) {
+    properties['body'] = body.schema;
+    if (body.required) required.push('body');
+  }
+  return { type: 'object', properties, required, additionalProperties: false };
+}
+
+function bodySchema(
+  operation: Operation,
+): { readonly schema: JsonSchema; readonly required: boolean } | undefined {
+  if (operation.kind === 'message')
+    return { schema: union(operation.messages.map((message) => message.payload)), required: true };
+  if (!operation.body) return undefined;
+  const [best] = bestFirst(operation.body.content);
+  return { schema: best?.schema ?? true, required: operation.body.required };
+}
+
+/** JSON before forms before anything else; the document's order within each. */
+function bestFirst<T extends { readonly type: string }>(content: readonly T[]): readonly T[] {
+  const rank = (type: string): number =>
+    isJson(type)
+      ? 0
+      : type.startsWith('application/x-www-form-urlencoded')
+        ? 1
+        : type.startsWith('multipart/')
+          ? 2
+          : 3;
+  return content.toSorted((a, b) => rank(a.type) - rank(b.type));
+}
+
+function isJson(type: string): boolean {
+  return /^application\/(json|[^;]+\+json)(;|$)/.test(type);
+}
+
+function resultSchema(operation: Operation): JsonSchema {
+  if (operation.kind === 'message')
+    return operation.reply
+      ? union(operation.reply.messages.map((message) => message.payload))
+      : { type: 'null' };
+  return union(successes(operation).map(responseSchema));
+}
+
+/** Responses that mean success; `default` only where the document names no other. */
+function successes(operation: HttpOperation): readonly Response[] {
+  const good = operation.responses.filter(({ status }) => /^2/.test(status));
+  return good.length > 0 ? good : operation.responses.filter(({ status }) => status === 'default');
+}
+
+function responseSchema(response: Response): JsonSchema {
+  const [best] = bestFirst(response.content);
+  if (!best) return { type: 'null' };
+  if (best.schema === undefined) return true;
+  return best.schema;
+}
+
+function union(schemas: readonly JsonSchema[]): JsonSchema {
+  const distinct = [...new Map(schemas.map((schema) => [JSON.stringify(schema), schema])).values()];
+  if (distinct.length === 0 || distinct.includes(true)) return true;
+  return distinct.length === 1 ? distinct[0]! : { anyOf: distinct };
+}
+
+/** The schema as it holds in one direction, with the definitions it needs inside. */
+export function bundled(contract: Contract, schema: JsonSchema, direction: Direction): JsonSchema {
+  const needed = reachableDefinitions(schema, contract.definitions);
+  const directed = directional(schema, direction, needed);
+  if (typeof directed.schema === 'boolean' || Object.keys(needed).length === 0) return directed.schema;
+  return { ...directed.schema, $defs: directed.definitions };
+}
+
+function httpBinding(contract: Contract, operation: HttpOperation, fields: readonly Field[]): HttpBinding {
+  const accepted = new Set(successes(operation));
+  return {
+    method: operation.method.toUpperCase(),
+    path: operation.path,
+    parameters: fields.map(({ field }) => field),
+    bodyTypes: bestFirst(operation.body?.content ?? []).map(({ type }) => type),
+    bodyRequired: operation.body?.required ?? false,
+    responses: operation.responses.map((response) => {
+      const [best] = bestFirst(response.content);
+      // A refusal is classed by its status; only what is taken as a result is held against its schema.
+      const schema = accepted.has(response) ? best?.schema : undefined;
+      return {
+        status: response.status,
+        ...(best && { mediaType: best.type }),
+        ...(schema !== undefined && { schema: bundled(contract, schema, 'response') }),
+      };
+    }),
+  };
+}
+
+function messageBinding(operation: MessageOperation, fields: readonly Field[]): MessageBinding {
+  return {
+    channel: operation.channel,
+    ...(operation.address !== undefined && { address: operation.address }),
+    parameters: fields.map(({ field }) => field),
+    contentType: operation.messages[0]?.contentType ?? 'application/json',
+    bindings: operation.bindings,
+  };
+}

@@ -1,44 +1,195 @@
-import type { ConnectionConfig, ConnectorManifest } from '@tenon/connector';
-import type { Contract } from '@tenon/contract';
-import type { Checked, Diagnostic } from '@tenon/model';
-import type { Plan } from './plan.ts';
-import type { UsageEntry } from './usage.ts';
+import { type ConnectorManifest, loadManifest } from '@tenon/connector';
+import { type Contract, type ContractSource, loadContract } from '@tenon/contract';
+import type { PositionedDocument } from '@tenon/document';
+import { type Checked, compareDiagnostics, type Diagnostic, isObject } from '@tenon/model';
+import { secretDiagnostics } from './check/secrets.ts';
+import { CONFIG_FILE, type ConnectionPlaces, readConfig, type WorkspaceConfig } from './load/config.ts';
+import { OWNERS_FILE, readOwners } from './load/owners.ts';
+import { nodeWorkspaceFiles, type WorkspaceFiles } from './load/workspace-files.ts';
+import { diagnostic } from './rules.ts';
 
-/** `tenon.config.yaml`. */
-export interface WorkspaceConfig {
-  readonly engine: { readonly type: 'embedded'; readonly file: string };
-  readonly server: { readonly host: string; readonly port: number };
-  readonly connections: Readonly<Record<string, ConnectionConfig>>;
-}
+export type { ConnectionPlaces, Operator, WorkspaceConfig, WorkspaceConnection } from './load/config.ts';
 
 /** A workspace folder, read: contracts, connectors and configuration, with all that is wrong about them. */
 export interface Workspace {
   readonly root: string;
   readonly config: WorkspaceConfig;
+  /** Is there a `tenon.config.yaml`? Without one, connections are not checked. */
+  readonly hasConfig: boolean;
+  readonly connectionPlaces: ReadonlyMap<string, ConnectionPlaces>;
   readonly contracts: ReadonlyMap<string, Contract>;
   readonly connectors: ReadonlyMap<string, ConnectorManifest>;
+  /** `connector.yaml` of each connector, with positions. */
+  readonly connectorDocuments: ReadonlyMap<string, PositionedDocument>;
+  /** Folder of each connector, relative to the root: its code and fixtures are below. */
+  readonly connectorFolders: ReadonlyMap<string, string>;
   /** Text of each `*.pipeline.yaml`, by path relative to the root, sorted. */
   readonly pipelineFiles: ReadonlyMap<string, string>;
   readonly policyFiles: ReadonlyMap<string, string>;
+  /** Teams of `owners.yaml`; absent when there is no such file. */
+  readonly teams?: ReadonlySet<string>;
 }
 
 /** Reads everything below `root` (contracts in parallel); never the network. */
-export declare function loadWorkspace(root: string): Promise<Checked<Workspace>>;
-
-export interface WorkspaceCheck {
-  readonly diagnostics: readonly Diagnostic[];
-  /** Plans of the pipelines without errors, by pipeline name. */
-  readonly plans: ReadonlyMap<string, Plan>;
-  readonly usage: readonly UsageEntry[];
-  /** What was looked at, for the closing line. */
-  readonly checked: {
-    readonly pipelines: number;
-    readonly steps: number;
-    readonly contracts: number;
-    readonly connectors: number;
-    readonly expressions: number;
-  };
+export function loadWorkspace(root: string): Promise<Checked<Workspace>> {
+  return loadWorkspaceFiles(root, nodeWorkspaceFiles(root));
 }
 
-/** Checks manifests against contracts and pipelines against both, and plans what is sound. Pure. */
-export declare function checkWorkspace(workspace: Workspace): WorkspaceCheck;
+/** The same, from files given: in memory for tests, under unsaved texts for editors. */
+export async function loadWorkspaceFiles(root: string, files: WorkspaceFiles): Promise<Checked<Workspace>> {
+  const [configText, ownersText, contracts, connectors, pipelineFiles, policyFiles, fixtures] =
+    await Promise.all([
+      files.read(CONFIG_FILE),
+      files.read(OWNERS_FILE),
+      loadContracts(files),
+      loadConnectors(files),
+      textsOf(files, 'pipelines', (name) => name.endsWith('.pipeline.yaml')),
+      textsOf(files, 'pipelines/policies', (name) => name.endsWith('.yaml')),
+      fixtureTexts(files),
+    ]);
+  const config = readConfig(configText ?? '');
+  const owners = ownersText === undefined ? undefined : readOwners(ownersText);
+  const found: Diagnostic[] = [
+    ...(configText === undefined ? [] : config.diagnostics),
+    ...(owners?.diagnostics ?? []),
+    ...contracts.diagnostics,
+    ...connectors.diagnostics,
+    ...[
+      ...(configText === undefined ? [] : [[CONFIG_FILE, configText] as const]),
+      ...pipelineFiles,
+      ...policyFiles,
+      ...fixtures,
+    ].flatMap(([file, text]) => secretDiagnostics(file, text)),
+  ];
+  const workspace: Workspace = {
+    root,
+    config: config.config,
+    hasConfig: configText !== undefined,
+    connectionPlaces: config.places,
+    contracts: contracts.contracts,
+    connectors: connectors.manifests,
+    connectorDocuments: connectors.documents,
+    connectorFolders: connectors.folders,
+    pipelineFiles,
+    policyFiles,
+    ...(owners && { teams: owners.teams }),
+  };
+  return { value: workspace, diagnostics: found.sort(compareDiagnostics) };
+}
+
+/** Entry documents of a contract, the first that is there is taken. */
+const CONTRACT_DOCUMENTS = [
+  'openapi.yaml',
+  'openapi.yml',
+  'openapi.json',
+  'asyncapi.yaml',
+  'asyncapi.yml',
+  'asyncapi.json',
+];
+
+async function loadContracts(files: WorkspaceFiles): Promise<{
+  readonly contracts: ReadonlyMap<string, Contract>;
+  readonly diagnostics: readonly Diagnostic[];
+}> {
+  const names = await files.folders('contracts');
+  const loaded = await Promise.all(
+    names.map(async (name): Promise<Checked<Contract>> => {
+      const folder = `contracts/${name}`;
+      const there = new Set(await files.files(folder));
+      const document = CONTRACT_DOCUMENTS.find((candidate) => there.has(candidate));
+      if (document === undefined) {
+        if (there.size === 0) return { diagnostics: [] };
+        const message = `\`${folder}\` has no ${CONTRACT_DOCUMENTS.join(', ')}`;
+        return { diagnostics: [diagnostic('contract-document-missing', { message, subject: name })] };
+      }
+      const source: ContractSource = {
+        name,
+        document: `${folder}/${document}`,
+        ...(there.has('overlay.yaml') && { overlay: `${folder}/overlay.yaml` }),
+        ...(there.has('contract.yaml') && { policy: `${folder}/contract.yaml` }),
+      };
+      return loadContract(source, files);
+    }),
+  );
+  const contracts = new Map<string, Contract>();
+  for (const { value } of loaded) if (value) contracts.set(value.name, value);
+  return { contracts, diagnostics: loaded.flatMap((one) => one.diagnostics) };
+}
+
+async function loadConnectors(files: WorkspaceFiles): Promise<{
+  readonly manifests: ReadonlyMap<string, ConnectorManifest>;
+  readonly documents: ReadonlyMap<string, PositionedDocument>;
+  readonly folders: ReadonlyMap<string, string>;
+  readonly diagnostics: readonly Diagnostic[];
+}> {
+  const local = (await files.folders('connectors')).map((name) => `connectors/${name}`);
+  const installed = (await dependencyNames(files)).map((name) => `node_modules/${name}`);
+  const manifests = new Map<string, ConnectorManifest>();
+  const documents = new Map<string, PositionedDocument>();
+  const folders = new Map<string, string>();
+  const found: Diagnostic[] = [];
+  for (const folder of [...local, ...installed]) {
+    const file = `${folder}/connector.yaml`;
+    const text = await files.read(file);
+    if (text === undefined) continue;
+    const { value, diagnostics } = loadManifest(file, text);
+    found.push(...diagnostics);
+    if (!value) continue;
+    const { name } = value.manifest;
+    const earlier = documents.get(name);
+    if (earlier) {
+      found.push(
+        diagnostic('duplicate-connector', {
+          message: `two connectors are named \`${name}\``,
+          at: value.document.locate('/metadata/name'),
+          subject: name,
+          related: [{ ...earlier.locate('/metadata/name'), message: 'the first is here' }],
+        }),
+      );
+      continue;
+    }
+    manifests.set(name, value.manifest);
+    documents.set(name, value.document);
+    folders.set(name, folder);
+  }
+  return { manifests, documents, folders, diagnostics: found };
+}
+
+/** Packages that the workspace's own `package.json` depends on; a file that is no JSON is npm's to complain about. */
+async function dependencyNames(files: WorkspaceFiles): Promise<readonly string[]> {
+  const text = await files.read('package.json');
+  if (text === undefined) return [];
+  try {
+    const manifest: unknown = JSON.parse(text);
+    const dependencies = isObject(manifest) ? manifest['dependencies'] : undefined;
+    return isObject(dependencies) ? Object.keys(dependencies).sort() : [];
+  } catch {
+    return [];
+  }
+}
+
+async function textsOf(
+  files: WorkspaceFiles,
+  folder: string,
+  wanted: (name: string) => boolean,
+): Promise<ReadonlyMap<string, string>> {
+  const names = (await files.files(folder)).filter(wanted);
+  const texts = await Promise.all(names.map((name) => files.read(`${folder}/${name}`)));
+  return new Map(
+    names.flatMap((name, index) => {
+      const text = texts[index];
+      return text === undefined ? [] : [[`${folder}/${name}`, text] as const];
+    }),
+  );
+}
+
+/** Texts beside connectors that people paste recorded traffic into. */
+async function fixtureTexts(files: WorkspaceFiles): Promise<readonly (readonly [string, string])[]> {
+  const connectors = await files.folders('connectors');
+  const maps = await Promise.all(
+    connectors.map((name) =>
+      textsOf(files, `connectors/${name}/fixtures`, (file) => /\.(json|ya?ml|txt)$/.test(file)),
+    ),
+  );
+  return maps.flatMap((map) => [...map]);
+}

@@ -1,0 +1,123 @@
+import { compareDiagnostics, compareText, type Diagnostic, hasErrors } from '@tenon/model';
+import { catalogOf } from './check/catalog.ts';
+import { checkConnections } from './check/connections.ts';
+import { checkData } from './check/data.ts';
+import { checkManifests } from './check/manifests.ts';
+import { modelOf, type PipelineModel } from './check/model.ts';
+import { checkPolicies } from './check/policies.ts';
+import { pipelineProofs, workspaceProofs } from './check/proofs.ts';
+import { compilePipeline } from './compile.ts';
+import { readPolicies } from './load/policies.ts';
+import type { Plan } from './plan.ts';
+import { diagnostic } from './rules.ts';
+import { checkShape } from './shape/check-shape.ts';
+import { pipelineSchema } from './shape/pipeline-schema.ts';
+import { allSteps, type Located, type PipelineSpec, readPipeline } from './spec/pipeline-spec.ts';
+import type { UsageEntry } from './usage.ts';
+import type { Workspace } from './workspace.ts';
+import { parseSpec } from './yaml/spec-document.ts';
+
+export interface WorkspaceCheck {
+  readonly diagnostics: readonly Diagnostic[];
+  /** Plans of the pipelines without errors, by pipeline name. */
+  readonly plans: ReadonlyMap<string, Plan>;
+  readonly usage: readonly UsageEntry[];
+  /** What was looked at, for the closing line. */
+  readonly checked: {
+    readonly pipelines: number;
+    readonly steps: number;
+    readonly contracts: number;
+    readonly connectors: number;
+    readonly expressions: number;
+  };
+}
+
+/** Checks manifests against contracts and pipelines against both, and plans what is sound. Pure. */
+export function checkWorkspace(workspace: Workspace): WorkspaceCheck {
+  const found: Diagnostic[] = [];
+  const catalog = catalogOf(workspace);
+  const read = [...workspace.policyFiles].map(([file, text]) => readPolicies(file, text));
+  found.push(...read.flatMap((one) => one.diagnostics));
+  const policies = checkPolicies(
+    read.flatMap((one) => one.policies),
+    workspace,
+  );
+  found.push(...policies.diagnostics, ...checkManifests(workspace), ...checkConnections(workspace));
+
+  const models: PipelineModel[] = [];
+  const usage: UsageEntry[] = [];
+  const unsound = new Set<string>();
+  const names = new Map<string, Located<string>>();
+  let steps = 0;
+  let expressions = 0;
+  for (const [file, text] of workspace.pipelineFiles) {
+    const source = readSource(file, text);
+    const own = [...source.diagnostics];
+    const { spec } = source;
+    if (spec) {
+      const earlier = names.get(spec.name.value);
+      if (earlier) {
+        own.push(
+          diagnostic('duplicate-pipeline', {
+            message: `two pipelines are named \`${spec.name.value}\``,
+            at: spec.name.at,
+            subject: spec.name.value,
+            related: [{ ...earlier.at, message: 'the first is here' }],
+          }),
+        );
+      } else names.set(spec.name.value, spec.name);
+      steps += [...allSteps(spec.steps)].length;
+      const { model, diagnostics } = modelOf(spec, catalog);
+      const data = checkData(model, policies.arities);
+      expressions += data.expressions;
+      usage.push(...data.usage);
+      own.push(...diagnostics, ...data.diagnostics, ...pipelineProofs(model, data));
+      models.push(model);
+    }
+    if (!spec || hasErrors(own)) unsound.add(file);
+    found.push(...own.map((one) => owned(one, spec)));
+  }
+  const across = workspaceProofs(models, catalog, usage);
+  for (const one of across) if (one.severity === 'error' && one.file !== undefined) unsound.add(one.file);
+  found.push(...across);
+
+  const plans = new Map<string, Plan>();
+  for (const model of models) {
+    if (unsound.has(model.spec.document.file)) continue;
+    const plan = compilePipeline(model, policies.called(model));
+    if (plan) plans.set(plan.pipeline, plan);
+  }
+  return {
+    diagnostics: found.sort(compareDiagnostics),
+    plans: new Map([...plans].sort(([a], [b]) => compareText(a, b))),
+    usage,
+    checked: {
+      pipelines: workspace.pipelineFiles.size,
+      steps,
+      contracts: workspace.contracts.size,
+      connectors: workspace.connectors.size,
+      expressions,
+    },
+  };
+}
+
+function readSource(file: string, text: string): { spec?: PipelineSpec; diagnostics: readonly Diagnostic[] } {
+  const document = parseSpec(file, text);
+  const found: Diagnostic[] = [...document.diagnostics];
+  // Beyond a syntax error everything is a guess; one clear finding is worth more than twenty that follow from it.
+  if (document.isBroken) return { diagnostics: found };
+  if (!document.root) {
+    found.push(
+      diagnostic('pipeline-empty', { message: 'the file is empty', at: document.range(0, 0), subject: file }),
+    );
+    return { diagnostics: found };
+  }
+  found.push(...checkShape(document, document.root, pipelineSchema));
+  const { spec, diagnostics } = readPipeline(document);
+  return { ...(spec && { spec }), diagnostics: [...found, ...diagnostics] };
+}
+
+function owned(one: Diagnostic, spec: PipelineSpec | undefined): Diagnostic {
+  const owner = one.owner ?? spec?.owner?.team?.value;
+  return owner === undefined ? one : { ...one, owner };
+}

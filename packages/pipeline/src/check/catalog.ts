@@ -1,0 +1,200 @@
+import type { ConnectorManifest, OperationManifest, OperationPlan } from '@tenon/connector';
+import type { Contract, EventDefinition, Operation } from '@tenon/contract';
+import { type Diagnostic, didYouMean } from '@tenon/model';
+import type { PlanEvent } from '../plan.ts';
+import { bundled, declaredOperation, planOperation } from '../plan-operation.ts';
+import { diagnostic } from '../rules.ts';
+import type { Located } from '../spec/pipeline-spec.ts';
+import type { Workspace } from '../workspace.ts';
+
+/** An operation that a step names, found. */
+export interface ResolvedCall {
+  readonly connection: string;
+  readonly manifest: ConnectorManifest;
+  readonly contract: Contract;
+  readonly operation: Operation;
+  readonly declared: OperationManifest;
+  readonly plan: OperationPlan;
+}
+
+export interface ResolvedEvent {
+  readonly name: string;
+  readonly contract: Contract;
+  readonly definition: EventDefinition;
+  readonly plan: PlanEvent;
+}
+
+/** Either what a name means, or why it means nothing. */
+export type Resolved<T> = { readonly value: T } | { readonly problem: Diagnostic };
+
+/** Names of a workspace, resolved: operations and events are joined and bundled once, however many steps use them. */
+export interface Catalog {
+  readonly workspace: Workspace;
+  /** `<connection or connector>.<operation>`. */
+  call(name: Located<string>): Resolved<ResolvedCall>;
+  /** `<contract>.<event>`. */
+  event(name: Located<string>): Resolved<ResolvedEvent>;
+  /** An operation of a connector, for probes and compensations. */
+  operation(manifest: ConnectorManifest, operation: string): OperationPlan | undefined;
+}
+
+export function catalogOf(workspace: Workspace): Catalog {
+  const operations = new Map<string, OperationPlan | undefined>();
+  const events = new Map<string, PlanEvent>();
+  const { connections } = workspace.config;
+
+  const catalog: Catalog = {
+    workspace,
+    operation(manifest, operation) {
+      const key = `${manifest.name}.${operation}`;
+      if (operations.has(key)) return operations.get(key);
+      const contract = workspace.contracts.get(manifest.contract);
+      const plan = contract && planOperation(contract, manifest, operation);
+      operations.set(key, plan);
+      return plan;
+    },
+    call({ value: name, at }) {
+      const dot = name.indexOf('.');
+      const [first, operationId] = [name.slice(0, dot), name.slice(dot + 1)];
+      const firstAt = part(at, 0, dot, name.length);
+      const operationAt = part(at, dot + 1, name.length, name.length);
+      const connection = Object.hasOwn(connections, first) ? connections[first] : undefined;
+      const connectorName = connection?.connector ?? first;
+      const manifest = workspace.connectors.get(connectorName);
+      if (!manifest) return connection ? unknownConnectorOf(first) : unknownConnector(first, firstAt);
+      if (!connection && workspace.hasConfig) {
+        const message = `connector \`${first}\` has no connection: there is none of that name in tenon.config.yaml`;
+        return problem(
+          'unknown-connection',
+          message,
+          firstAt,
+          first,
+          `add \`${first}:\` under \`connections\``,
+        );
+      }
+      const contract = workspace.contracts.get(manifest.contract);
+      if (!contract) {
+        const message = `connector \`${manifest.name}\` speaks contract \`${manifest.contract}\`, which is not in the workspace`;
+        return problem(
+          'unknown-contract',
+          message,
+          firstAt,
+          manifest.contract,
+          near(manifest.contract, workspace.contracts.keys()),
+        );
+      }
+      const operation = contract.operations.get(operationId);
+      const plan = operation && catalog.operation(manifest, operationId);
+      if (!operation || !plan) {
+        const message = `contract \`${contract.name}\` has no operation \`${operationId}\``;
+        return problem(
+          'unknown-operation',
+          message,
+          operationAt,
+          operationId,
+          near(operationId, contract.operations.keys()),
+        );
+      }
+      const declared = declaredOperation(manifest, operationId, operation);
+      return { value: { connection: first, manifest, contract, operation, declared, plan } };
+    },
+    event({ value: name, at }) {
+      const dot = name.indexOf('.');
+      const [first, eventId] = [name.slice(0, dot), name.slice(dot + 1)];
+      const contract = workspace.contracts.get(first);
+      if (!contract) {
+        const message = `there is no contract \`${first}\``;
+        return problem(
+          'unknown-contract',
+          message,
+          part(at, 0, dot, name.length),
+          first,
+          near(first, workspace.contracts.keys()),
+        );
+      }
+      const definition = contract.events.get(eventId);
+      if (!definition) {
+        const message = `contract \`${first}\` has no event \`${eventId}\``;
+        return problem(
+          'unknown-event',
+          message,
+          part(at, dot + 1, name.length, name.length),
+          eventId,
+          near(eventId, contract.events.keys()),
+        );
+      }
+      const known = events.get(name);
+      const plan: PlanEvent = known ?? {
+        contract: { name: contract.name, version: contract.version, digest: contract.digest },
+        event: eventId,
+        payload: bundled(contract, definition.message.payload, 'response'),
+      };
+      events.set(name, plan);
+      return { value: { name, contract, definition, plan } };
+    },
+  };
+  return catalog;
+
+  function unknownConnector(name: string, at: Located<string>['at']): Resolved<never> {
+    const names = [...Object.keys(connections), ...workspace.connectors.keys()];
+    return problem(
+      'unknown-connection',
+      `there is no connection or connector \`${name}\``,
+      at,
+      name,
+      near(name, names),
+    );
+  }
+
+  /** The config check reports the connection itself; a step that uses it is only the victim. */
+  function unknownConnectorOf(connection: string): Resolved<never> {
+    const place = workspace.connectionPlaces.get(connection);
+    const connector = connections[connection]?.connector ?? '';
+    return problem(
+      'unknown-connector',
+      `connection \`${connection}\` is of connector \`${connector}\`, which is not in the workspace`,
+      place?.connector,
+      connector,
+      near(connector, workspace.connectors.keys()),
+    );
+  }
+}
+
+function problem(
+  code:
+    | 'unknown-connection'
+    | 'unknown-connector'
+    | 'unknown-contract'
+    | 'unknown-operation'
+    | 'unknown-event',
+  message: string,
+  at: Located<string>['at'] | undefined,
+  subject: string,
+  fix: string | undefined,
+): Resolved<never> {
+  return { problem: diagnostic(code, { message, at, subject, ...(fix !== undefined && { fix }) }) };
+}
+
+function near(name: string, candidates: Iterable<string>): string | undefined {
+  const listed = [...candidates];
+  const meant = didYouMean(name, listed);
+  if (meant !== undefined) return `did you mean \`${meant}\`?`;
+  return listed.length > 0 && listed.length <= LISTED_MAX ? `there are: ${listed.join(', ')}` : undefined;
+}
+
+/** Names listed in a fix where none is near. */
+const LISTED_MAX = 12;
+
+/** Part of a name: the caret stands under what is wrong only. A name in quotes starts after the first. */
+function part(at: Located<string>['at'], from: number, to: number, length: number): Located<string>['at'] {
+  const { start, end } = at.range;
+  const written = end.offset - start.offset;
+  const quote = written === length + 2 ? 1 : 0;
+  if (start.line !== end.line || written !== length + 2 * quote) return at;
+  const move = (by: number) => ({
+    line: start.line,
+    column: start.column + quote + by,
+    offset: start.offset + quote + by,
+  });
+  return { file: at.file, range: { start: move(from), end: move(to) } };
+}

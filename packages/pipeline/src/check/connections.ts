@@ -1,0 +1,126 @@
+import type { AuthScheme, ConnectorManifest } from '@tenon/connector';
+import { type Diagnostic, didYouMean, type Location } from '@tenon/model';
+import type { ConnectionPlaces } from '../load/config.ts';
+import { diagnostic } from '../rules.ts';
+import type { Workspace, WorkspaceConnection } from '../workspace.ts';
+import { checkTeam } from './owners.ts';
+
+/** What each kind of credential is made of. */
+const CREDENTIAL_FIELDS: Readonly<
+  Record<AuthScheme['type'], { readonly required: readonly string[]; readonly optional: readonly string[] }>
+> = {
+  apiKey: { required: ['value'], optional: [] },
+  bearer: { required: ['token'], optional: [] },
+  basic: { required: ['username', 'password'], optional: [] },
+  oauth2: { required: ['clientId', 'clientSecret'], optional: ['scope'] },
+};
+
+/** Do the connections of `tenon.config.yaml` fit their connectors? */
+export function checkConnections(workspace: Workspace): Diagnostic[] {
+  return Object.values(workspace.config.connections).flatMap((connection) => {
+    const places = workspace.connectionPlaces.get(connection.name);
+    if (!places) return [];
+    const manifest = workspace.connectors.get(connection.connector);
+    const found = [
+      ...checkBaseUrl(connection, places),
+      ...(places.owners ?? []).flatMap((team) => checkTeam(team, workspace)),
+    ];
+    if (manifest) return [...found, ...checkAgainst(manifest, workspace, connection, places)];
+    found.push(
+      problem(
+        'unknown-connector',
+        `there is no connector \`${connection.connector}\``,
+        places.connector,
+        connection.connector,
+        workspace.connectors.keys(),
+      ),
+    );
+    return found;
+  });
+}
+
+function checkBaseUrl({ name, baseUrl }: WorkspaceConnection, places: ConnectionPlaces): Diagnostic[] {
+  if (/^env:[A-Za-z_][A-Za-z0-9_]*$/.test(baseUrl) || URL.canParse(baseUrl)) return [];
+  const message = `\`${baseUrl}\` is neither a URL nor \`env:NAME\``;
+  return [diagnostic('base-url-invalid', { message, at: places.baseUrl, subject: name })];
+}
+
+function checkAgainst(
+  manifest: ConnectorManifest,
+  workspace: Workspace,
+  connection: WorkspaceConnection,
+  places: ConnectionPlaces,
+): Diagnostic[] {
+  const found: Diagnostic[] = [];
+  const { identity } = connection;
+  if (identity !== undefined && places.identity && !Object.hasOwn(manifest.identities, identity))
+    found.push(
+      problem(
+        'unknown-identity',
+        `connector \`${manifest.name}\` has no identity \`${identity}\``,
+        places.identity,
+        identity,
+        Object.keys(manifest.identities),
+      ),
+    );
+  const contract = workspace.contracts.get(manifest.contract);
+  for (const grant of places.grants ?? []) {
+    if (!contract || contract.operations.has(grant.value)) continue;
+    const message = `contract \`${contract.name}\` has no operation \`${grant.value}\``;
+    found.push(problem('unknown-operation', message, grant.at, grant.value, contract.operations.keys()));
+  }
+  return [...found, ...checkCredentials(manifest, connection, places)];
+}
+
+function checkCredentials(
+  manifest: ConnectorManifest,
+  connection: WorkspaceConnection,
+  places: ConnectionPlaces,
+): Diagnostic[] {
+  const found: Diagnostic[] = [];
+  const schemes = new Map(manifest.auth.map((scheme) => [scheme.id, scheme]));
+  for (const { scheme, fields } of places.credentials) {
+    const known = schemes.get(scheme.value);
+    if (!known) {
+      const message = `connector \`${manifest.name}\` has no auth scheme \`${scheme.value}\``;
+      found.push(problem('credential-unknown', message, scheme.at, scheme.value, schemes.keys()));
+      continue;
+    }
+    const { required, optional } = CREDENTIAL_FIELDS[known.type];
+    for (const field of fields) {
+      if ([...required, ...optional].includes(field.value)) continue;
+      const message = `a ${known.type} credential has no \`${field.value}\``;
+      found.push(problem('credential-unknown', message, field.at, field.value, [...required, ...optional]));
+    }
+    for (const name of required) {
+      if (fields.some(({ value }) => value === name)) continue;
+      const message = `a ${known.type} credential needs \`${name}\``;
+      found.push(
+        diagnostic('credential-missing', { message, at: scheme.at, subject: `${connection.name} ${name}` }),
+      );
+    }
+  }
+  const isGiven = places.credentials.some(({ scheme }) => schemes.has(scheme.value));
+  if (manifest.auth.length > 0 && !isGiven && places.credentials.length === 0) {
+    const ids = [...schemes.keys()].map((id) => `\`${id}\``).join(' or ');
+    const message = `connection \`${connection.name}\` has no credentials; connector \`${manifest.name}\` knows ${ids}`;
+    found.push(diagnostic('credential-missing', { message, at: places.name, subject: connection.name }));
+  }
+  return found;
+}
+
+function problem(
+  code: 'unknown-connector' | 'unknown-identity' | 'unknown-operation' | 'credential-unknown',
+  message: string,
+  at: Location,
+  name: string,
+  candidates: Iterable<string>,
+): Diagnostic {
+  const meant = didYouMean(name, candidates);
+  return diagnostic(code, {
+    message,
+    at,
+    subject: name,
+    ...(meant !== undefined && { fix: `did you mean \`${meant}\`?` }),
+  });
+}

@@ -1,0 +1,146 @@
+import { references } from '@tenon/expression';
+import { type Diagnostic, failureClasses, formatDuration } from '@tenon/model';
+import { diagnostic } from '../rules.ts';
+import type { Located, RetrySpec } from '../spec/pipeline-spec.ts';
+import { expressionsOf } from '../spec/template.ts';
+import type { ResolvedCall } from './catalog.ts';
+import { type CallMeaning, effectsOf, type PipelineModel } from './model.ts';
+import { describeRetry, retryPlan } from './retry.ts';
+
+/** No effect can happen twice (C40, C41, C47, C53). */
+export function checkEffects(model: PipelineModel): Diagnostic[] {
+  return [
+    ...checkIdentityKey(model),
+    ...checkRetention(model),
+    ...effectsOf(model).flatMap(checkRepeat),
+    ...[...model.calls.values()].flatMap(checkRetriedClasses),
+  ];
+}
+
+/** Does a repeat do harm, and nothing tells whether the first one happened? */
+function isUnguarded({ declared }: ResolvedCall): boolean {
+  return declared.effect !== 'read' && declared.idempotency.mode === 'none' && declared.probe === undefined;
+}
+
+function checkRepeat({ step, call, compensation }: CallMeaning): Diagnostic[] {
+  const found: Diagnostic[] = [];
+  const asked = step.retry !== undefined && !step.retry.none && retryPlan(step.retry, call.plan).attempts > 1;
+  const undeclared = step.retry === undefined && step.irreversible === undefined;
+  if (isUnguarded(call) && (asked || undeclared))
+    found.push(repeatDiagnostic('effect-can-repeat', call, step.call, step.retry, asked));
+  if (step.compensate && compensation && isUnguarded(compensation) && !step.compensate.retry?.none)
+    found.push(
+      repeatDiagnostic(
+        'compensation-can-repeat',
+        compensation,
+        step.compensate.call,
+        step.compensate.retry,
+        true,
+      ),
+    );
+  return found;
+}
+
+function repeatDiagnostic(
+  code: 'effect-can-repeat' | 'compensation-can-repeat',
+  call: ResolvedCall,
+  name: Located<string>,
+  retry: RetrySpec | undefined,
+  isRetried: boolean,
+): Diagnostic {
+  const how = call.operation.kind === 'http' ? call.operation.method.toUpperCase() : 'message';
+  return diagnostic(code, {
+    message: `\`${name.value}\` (${how}) can happen twice: the connector declares idempotency \`none\` and no probe`,
+    at: name.at,
+    subject: name.value,
+    related:
+      retry && isRetried
+        ? [{ ...retry.at, message: `tried up to ${describeRetry(retryPlan(retry, call.plan))}` }]
+        : [],
+    fix: `declare \`probe\` for ${call.plan.operation} in the connector, or set \`retry: none\``,
+  });
+}
+
+/** Classes that a repeat cannot mend make exactly one attempt (C53). */
+function checkRetriedClasses({ step }: CallMeaning): Diagnostic[] {
+  return [step.retry, step.compensate?.retry].flatMap((retry) =>
+    (retry?.on ?? []).flatMap(({ value, at }) =>
+      failureClasses[value].retry === 'budget'
+        ? []
+        : diagnostic('retry-cannot-help', {
+            message: `\`${value}\` failures are not mended by trying again: ${failureClasses[value].meaning}`,
+            at,
+            subject: `${step.id.value} ${value}`,
+          }),
+    ),
+  );
+}
+
+/** The key is made of the event: the same on every delivery, attempt and replay (C40). */
+function checkIdentityKey({ spec }: PipelineModel): Diagnostic[] {
+  const key = spec.identity?.key;
+  if (!key) return [];
+  const expressions = [...expressionsOf(key)];
+  const roots = expressions.flatMap((one) =>
+    references(one.parsed.ast).map((reference) => ({ one, reference })),
+  );
+  if (expressions.some((one) => one.parsed.errors.length > 0)) return [];
+  const allowed = spec.trigger?.kind === 'manual' ? ['event', 'input'] : ['event'];
+  const foreign = roots.find(({ reference }) => !allowed.includes(reference.root));
+  if (foreign) {
+    // The scope of the key holds nothing else, so this name was reported as unknown already.
+    return [];
+  }
+  if (roots.length > 0) return [];
+  return [
+    diagnostic('identity-key-constant', {
+      message: 'the key is the same for every event, so only the first would ever be handled',
+      at: spec.document.at(key.node),
+      subject: spec.name.value,
+    }),
+  ];
+}
+
+/**
+ * The longest time between an effect's first attempt and its last repeat is a run's deadline plus the longest outage
+ * that its owner promises to recover from. Keys must be remembered that long, here and at the target (C47).
+ */
+function checkRetention(model: PipelineModel): Diagnostic[] {
+  const { spec } = model;
+  const deadline = spec.limits?.deadline;
+  const recover = spec.owner?.recover;
+  if (!deadline || !recover) return [];
+  const windowMs = deadline.value + recover.value;
+  const window = `${formatDuration(windowMs)}: deadline ${formatDuration(deadline.value)} + recover ${formatDuration(recover.value)}`;
+  const related = [
+    { ...deadline.at, message: 'a run may work this long' },
+    { ...recover.at, message: 'and rest this long in an outage' },
+  ];
+  const found: Diagnostic[] = [];
+  const retain = spec.identity?.retain;
+  if (retain && retain.value < windowMs)
+    found.push(
+      diagnostic('key-retention-too-short', {
+        message: `keys are kept ${formatDuration(retain.value)}, a repeat may come after ${window}`,
+        at: retain.at,
+        subject: 'identity.retain',
+        related,
+        fix: `keep them at least ${formatDuration(windowMs)}`,
+      }),
+    );
+  for (const { step, call } of effectsOf(model)) {
+    const { idempotency, probe } = call.declared;
+    if (idempotency.mode !== 'header' || idempotency.retentionMs === undefined || probe) continue;
+    if (idempotency.retentionMs >= windowMs) continue;
+    found.push(
+      diagnostic('key-retention-too-short', {
+        message: `\`${step.call.value}\` forgets keys after ${formatDuration(idempotency.retentionMs)}, a repeat may come after ${window}`,
+        at: step.call.at,
+        subject: step.call.value,
+        related,
+        fix: 'declare a `probe` for it, or shorten `limits.deadline` or `owner.recover`',
+      }),
+    );
+  }
+  return found;
+}

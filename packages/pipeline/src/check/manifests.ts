@@ -1,0 +1,204 @@
+import type { ConnectorManifest, OperationManifest } from '@tenon/connector';
+import type { Contract, HttpOperation, Operation } from '@tenon/contract';
+import type { PositionedDocument } from '@tenon/document';
+import { type Diagnostic, didYouMean, fromPointer, toPointer } from '@tenon/model';
+import { planOperation } from '../plan-operation.ts';
+import { diagnostic } from '../rules.ts';
+import type { Workspace } from '../workspace.ts';
+import { fieldOf, type Place, placeOf } from './schema-path.ts';
+
+/** Does each `connector.yaml` agree with the contract it speaks? */
+export function checkManifests(workspace: Workspace): Diagnostic[] {
+  return [...workspace.connectors.values()].flatMap((manifest) => {
+    const document = workspace.connectorDocuments.get(manifest.name);
+    if (!document) return [];
+    const contract = workspace.contracts.get(manifest.contract);
+    if (contract) return checkManifest(manifest, contract, document);
+    return diagnostic('unknown-contract', {
+      message: `there is no contract \`${manifest.contract}\``,
+      at: document.locate('/contract'),
+      subject: manifest.contract,
+      ...near(manifest.contract, workspace.contracts.keys()),
+    });
+  });
+}
+
+function checkManifest(
+  manifest: ConnectorManifest,
+  contract: Contract,
+  document: PositionedDocument,
+): Diagnostic[] {
+  const operations = Object.entries(manifest.operations).flatMap(([name, declared]) => {
+    const operation = contract.operations.get(name);
+    if (operation) return checkOperation(manifest, contract, document, operation, declared);
+    return diagnostic('manifest-operation-not-in-contract', {
+      message: `contract \`${contract.name}\` has no operation \`${name}\``,
+      at: document.locateKey(toPointer(['operations', name])),
+      subject: `${manifest.name} ${name}`,
+      ...near(name, contract.operations.keys()),
+    });
+  });
+  const webhooks = Object.keys(manifest.webhooks).flatMap((name) =>
+    contract.events.has(name)
+      ? []
+      : diagnostic('manifest-event-not-in-contract', {
+          message: `contract \`${contract.name}\` has no event \`${name}\``,
+          at: document.locateKey(toPointer(['webhooks', name])),
+          subject: `${manifest.name} ${name}`,
+          ...near(name, contract.events.keys()),
+        }),
+  );
+  return [...operations, ...webhooks];
+}
+
+function checkOperation(
+  manifest: ConnectorManifest,
+  contract: Contract,
+  document: PositionedDocument,
+  operation: Operation,
+  declared: OperationManifest,
+): Diagnostic[] {
+  const here = ['operations', operation.id];
+  const found: Diagnostic[] = [];
+  const subject = `${manifest.name} ${operation.id}`;
+  if (operation.kind === 'http') {
+    const { method } = operation;
+    const isReading = method === 'get' || method === 'head' || method === 'options';
+    const contradiction = isReading
+      ? declared.effect !== 'read'
+      : declared.effect === 'read' && method !== 'post';
+    if (contradiction)
+      found.push(
+        diagnostic('manifest-effect-contradicts-method', {
+          message: `\`${operation.id}\` is ${method.toUpperCase()}, and the manifest says effect \`${declared.effect}\``,
+          at: document.locate(toPointer([...here, 'effect'])),
+          subject,
+        }),
+      );
+    found.push(...checkPagination(manifest, contract, document, operation, declared));
+  }
+  found.push(...checkScopes(contract, document, operation, declared, subject));
+  const { probe } = declared;
+  const probed = probe && planOperation(contract, manifest, probe.operation);
+  if (probe && probed)
+    for (const name of Object.keys(probe.with)) {
+      const field = fieldOf(placeOf(probed.input), name);
+      if (field.place) continue;
+      found.push(
+        diagnostic('manifest-probe-input-unknown', {
+          message: `\`${probe.operation}\` takes no \`${name}\``,
+          at: document.locate(toPointer([...here, 'probe'])),
+          subject: `${subject} ${name}`,
+          ...near(name, field.candidates),
+        }),
+      );
+    }
+  return found;
+}
+
+/** The scopes named exist, and one of the contract's alternatives is covered by them (C88). */
+function checkScopes(
+  contract: Contract,
+  document: PositionedDocument,
+  operation: Operation,
+  declared: OperationManifest,
+  subject: string,
+): Diagnostic[] {
+  const known = scopesOf(contract);
+  if (known.size === 0) return [];
+  const here = ['operations', operation.id];
+  const found = declared.scopes.flatMap((scope, index) =>
+    known.has(scope)
+      ? []
+      : diagnostic('manifest-scope-unknown', {
+          message: `contract \`${contract.name}\` knows no scope \`${scope}\``,
+          at: document.locate(toPointer([...here, 'scopes', index])),
+          subject: `${subject} ${scope}`,
+          ...near(scope, known),
+        }),
+  );
+  if (found.length > 0) return found;
+  const held = new Set(declared.scopes);
+  const missing = operation.security.map((alternative) =>
+    Object.values(alternative)
+      .flat()
+      .filter((scope) => !held.has(scope)),
+  );
+  const [least] = missing.toSorted((a, b) => a.length - b.length);
+  if (!least || least.length === 0) return [];
+  return [
+    diagnostic('manifest-scope-missing', {
+      message: `\`${operation.id}\` needs scope ${least.map((scope) => `\`${scope}\``).join(', ')}, says the contract`,
+      at: document.locateKey(toPointer(here)),
+      subject,
+      fix: `add it to \`scopes\``,
+    }),
+  ];
+}
+
+function scopesOf(contract: Contract): ReadonlySet<string> {
+  const scopes = [...contract.securitySchemes.values()].flatMap((scheme) =>
+    Object.values(scheme.flows ?? {}).flatMap((flow) => {
+      const listed = typeof flow === 'object' && flow !== null && 'scopes' in flow ? flow.scopes : undefined;
+      return typeof listed === 'object' && listed !== null ? Object.keys(listed) : [];
+    }),
+  );
+  return new Set(scopes);
+}
+
+/** `in` is a parameter; `out` and `items` lead to something in the answer. */
+function checkPagination(
+  manifest: ConnectorManifest,
+  contract: Contract,
+  document: PositionedDocument,
+  operation: HttpOperation,
+  declared: OperationManifest,
+): Diagnostic[] {
+  const { pagination } = declared;
+  const plan = pagination && planOperation(contract, manifest, operation.id);
+  if (!pagination || !plan) return [];
+  const found: Diagnostic[] = [];
+  const here = ['operations', operation.id, 'pagination'];
+  const wrong = (key: string, message: string, candidates: readonly string[], name: string): void => {
+    found.push(
+      diagnostic('manifest-pagination-unknown', {
+        message,
+        at: document.locate(toPointer([...here, key])),
+        subject: `${manifest.name} ${operation.id} ${key}`,
+        ...near(name, candidates),
+      }),
+    );
+  };
+  const parameters = operation.parameters.map(({ name }) => name);
+  for (const key of ['in', 'limit'] as const) {
+    const name: unknown = key in pagination ? pagination[key as keyof typeof pagination] : undefined;
+    if (typeof name === 'string' && !parameters.includes(name))
+      wrong(key, `\`${operation.id}\` has no parameter \`${name}\``, parameters, name);
+  }
+  const result = placeOf(plan.result);
+  for (const key of ['out', 'items'] as const) {
+    const pointer: unknown = key in pagination ? pagination[key as keyof typeof pagination] : undefined;
+    if (typeof pointer !== 'string') continue;
+    const gap = firstGap(result, pointer);
+    if (gap) wrong(key, `the answer of \`${operation.id}\` has no \`${pointer}\``, gap.candidates, gap.name);
+  }
+  return found;
+}
+
+function firstGap(
+  from: Place,
+  pointer: string,
+): { readonly name: string; readonly candidates: readonly string[] } | undefined {
+  let here = from;
+  for (const name of fromPointer(pointer)) {
+    const field = fieldOf(here, name);
+    if (!field.place) return { name, candidates: field.candidates };
+    here = field.place;
+  }
+  return undefined;
+}
+
+function near(name: string, candidates: Iterable<string>): { fix?: string } {
+  const meant = didYouMean(name, candidates);
+  return meant === undefined ? {} : { fix: `did you mean \`${meant}\`?` };
+}

@@ -1,0 +1,84 @@
+import type { Diagnostic } from '@tenon/model';
+import { diagnostic } from '../rules.ts';
+import {
+  allSteps,
+  type CallSpec,
+  type Located,
+  type PipelineSpec,
+  type StepSpec,
+} from '../spec/pipeline-spec.ts';
+import type { Catalog, Resolved, ResolvedCall, ResolvedEvent } from './catalog.ts';
+
+/** A pipeline whose names have been resolved: what all later checks and the compiler work on. */
+export interface PipelineModel {
+  readonly spec: PipelineSpec;
+  readonly catalog: Catalog;
+  readonly trigger?: ResolvedEvent;
+  readonly calls: ReadonlyMap<CallSpec, CallMeaning>;
+  /** Events of `emit` and `wait` steps. */
+  readonly events: ReadonlyMap<StepSpec, ResolvedEvent>;
+}
+
+export interface CallMeaning {
+  readonly step: CallSpec;
+  readonly call: ResolvedCall;
+  readonly compensation?: ResolvedCall;
+}
+
+/** Resolves every name of a pipeline; what cannot be resolved is reported and absent from the model. */
+export function modelOf(
+  spec: PipelineSpec,
+  catalog: Catalog,
+): { readonly model: PipelineModel; readonly diagnostics: readonly Diagnostic[] } {
+  const found: Diagnostic[] = [];
+  const calls = new Map<CallSpec, CallMeaning>();
+  const events = new Map<StepSpec, ResolvedEvent>();
+  const trigger = spec.trigger?.kind === 'event' ? take(catalog.event(spec.trigger.event)) : undefined;
+  const ids = new Map<string, Located<string>>();
+  for (const step of allSteps(spec.steps)) {
+    const earlier = ids.get(step.id.value);
+    if (earlier) {
+      found.push(
+        diagnostic('duplicate-step', {
+          message: `two steps are named \`${step.id.value}\``,
+          at: step.id.at,
+          subject: step.id.value,
+          related: [{ ...earlier.at, message: 'the first is here' }],
+        }),
+      );
+    } else ids.set(step.id.value, step.id);
+    if (step.kind === 'call') {
+      const call = take(catalog.call(step.call));
+      const compensation = step.compensate && take(catalog.call(step.compensate.call));
+      if (call) calls.set(step, { step, call, ...(compensation && { compensation }) });
+    }
+    const named = step.kind === 'emit' ? step.emit : step.kind === 'wait' ? step.event : undefined;
+    const event = named && take(catalog.event(named));
+    if (event) events.set(step, event);
+  }
+  return { model: { spec, catalog, calls, events, ...(trigger && { trigger }) }, diagnostics: found };
+
+  function take<T>(resolved: Resolved<T>): T | undefined {
+    if ('value' in resolved) return resolved.value;
+    // The same bad connection is said once, however many steps use it.
+    if (
+      !found.some(
+        (other) =>
+          other.fingerprint === resolved.problem.fingerprint &&
+          other.range?.start.offset === resolved.problem.range?.start.offset,
+      )
+    )
+      found.push(resolved.problem);
+    return undefined;
+  }
+}
+
+/** The calls that change something, in document order. */
+export function effectsOf(model: PipelineModel): readonly CallMeaning[] {
+  return [...model.calls.values()].filter(({ call }) => call.declared.effect !== 'read');
+}
+
+/** Who answers for the pipeline. */
+export function ownerOf(model: PipelineModel): string {
+  return model.spec.owner?.team?.value ?? '';
+}

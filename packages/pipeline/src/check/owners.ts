@@ -1,0 +1,40 @@
+import { type Diagnostic, didYouMean } from '@tenon/model';
+import { diagnostic } from '../rules.ts';
+import { allSteps, type Located } from '../spec/pipeline-spec.ts';
+import type { Workspace } from '../workspace.ts';
+import type { PipelineModel } from './model.ts';
+
+/** A team named in a spec must be in `owners.yaml`, where there is one (C144). */
+export function checkTeam(team: Located<string> | undefined, workspace: Workspace): Diagnostic[] {
+  if (!team || !workspace.teams || workspace.teams.has(team.value)) return [];
+  const near = didYouMean(team.value, workspace.teams);
+  return [
+    diagnostic('unknown-team', {
+      message: `\`${team.value}\` is not in owners.yaml`,
+      at: team.at,
+      subject: team.value,
+      fix: near === undefined ? 'add the team to owners.yaml' : `did you mean \`${near}\`?`,
+    }),
+  ];
+}
+
+/** Owner, backup, approvers and the owners of forward fixes exist, and the backup is somebody else. */
+export function checkOwners(model: PipelineModel): Diagnostic[] {
+  const { spec, catalog } = model;
+  const { owner } = spec;
+  const found: Diagnostic[] = [];
+  for (const team of [owner?.team, owner?.backup]) found.push(...checkTeam(team, catalog.workspace));
+  for (const step of allSteps(spec.steps)) {
+    if (step.kind === 'approve') found.push(...checkTeam(step.by, catalog.workspace));
+    if (step.kind === 'call') found.push(...checkTeam(step.irreversible?.owner, catalog.workspace));
+  }
+  if (owner?.team && owner.backup?.value === owner.team.value)
+    found.push(
+      diagnostic('backup-is-owner', {
+        message: `\`${owner.team.value}\` stands in for itself`,
+        at: owner.backup.at,
+        subject: owner.team.value,
+      }),
+    );
+  return found;
+}

@@ -1,0 +1,194 @@
+import { type Diagnostic, didYouMean, isObject, type Json, type Location } from '@tenon/model';
+import type { SchemaObject } from '@tenon/schema';
+import { compileValidator } from '@tenon/schema';
+import { diagnostic } from '../rules.ts';
+import type { SpecExpression, Template } from '../spec/template.ts';
+import type { SpecDocument } from '../yaml/spec-document.ts';
+import { fieldOf, type Place, typeNames, typesOf } from './schema-path.ts';
+
+/** What is sent, for messages and fingerprints. */
+export interface RequestSubject {
+  readonly document: SpecDocument;
+  /** `billing.createInvoice`, or an event. */
+  readonly name: string;
+  /** Where to point when a whole member is missing from nothing: the `call`. */
+  readonly at: Location;
+  /** The type of an expression, where it is known. */
+  placeOfExpression(expression: SpecExpression): Place | undefined;
+}
+
+/** Holds a template against the schema of what it is sent as: names, required members, literal values, known types. */
+export function checkRequest(
+  template: Template | undefined,
+  target: Place,
+  subject: RequestSubject,
+): Diagnostic[] {
+  const found: Diagnostic[] = [];
+  if (template === undefined) {
+    for (const name of requiredOf(target)) found.push(missing(name, '', subject.at));
+    return found;
+  }
+  visit(template, target, '');
+  return found;
+
+  function visit(here: Template, place: Place, path: string): void {
+    if (place.any) return;
+    switch (here.kind) {
+      case 'object':
+        if (!typesOf(place).has('object')) wrongType(here, place, path, 'an object');
+        else visitObject(here, place, path);
+        return;
+      case 'array':
+        if (!typesOf(place).has('array')) wrongType(here, place, path, 'a list');
+        else {
+          const items = fieldOf(place, '*').place;
+          for (const [index, item] of here.items.entries()) if (items) visit(item, items, `${path}/${index}`);
+        }
+        return;
+      case 'text':
+        if (!typesOf(place).has('string')) wrongType(here, place, path, 'text');
+        return;
+      case 'literal':
+        visitLiteral(here, place, path);
+        return;
+      case 'expression': {
+        const given = subject.placeOfExpression(here.expression);
+        if (given && !given.any && !overlaps(given, place)) wrongType(here, place, path, typeNames(given));
+      }
+    }
+  }
+
+  function visitObject(here: Template & { kind: 'object' }, place: Place, path: string): void {
+    const best = bestAlternative(here, place);
+    for (const { name, key, value } of here.entries) {
+      const field = fieldOf(best, name);
+      if (field.place) {
+        visit(value, field.place, `${path}/${name}`);
+        continue;
+      }
+      const near = didYouMean(
+        name,
+        field.candidates.filter((other) => !here.entries.some((entry) => entry.name === other)),
+      );
+      found.push(
+        diagnostic('unknown-request-field', {
+          message: `\`${subject.name}\` takes no \`${name}\`${path === '' ? '' : ` in \`${path.slice(1).replaceAll('/', '.')}\``}`,
+          at: subject.document.at(key),
+          subject: `${subject.name} ${path}/${name}`,
+          fix: near === undefined ? takes(field.candidates) : `did you mean \`${near}\`?`,
+        }),
+      );
+    }
+    for (const name of requiredOf(best)) {
+      if (here.entries.some((entry) => entry.name === name)) continue;
+      const typo = here.entries.some(
+        (entry) => !fieldOf(best, entry.name).place && didYouMean(entry.name, [name]) !== undefined,
+      );
+      if (typo) continue;
+      const [first] = here.entries;
+      found.push(
+        missing(name, path, first ? subject.document.at(first.key) : subject.document.at(here.node)),
+      );
+    }
+  }
+
+  function missing(name: string, path: string, at: Location): Diagnostic {
+    const where = path === '' ? '' : ` in \`${path.slice(1).replaceAll('/', '.')}\``;
+    return diagnostic('missing-request-field', {
+      message: `\`${subject.name}\` needs \`${name}\`${where}`,
+      at,
+      subject: `${subject.name} ${path}/${name}`,
+      fix: `add \`${name}:\`${path === '' ? ' under `with`' : where}`,
+    });
+  }
+
+  function visitLiteral(here: Template & { kind: 'literal' }, place: Place, path: string): void {
+    const schema = schemaOf(place);
+    const [issue] = compileValidator(schema, { definitions: place.definitions })(here.value);
+    if (!issue) return;
+    const allowed = literalsOf(place);
+    const near = typeof here.value === 'string' && allowed ? didYouMean(here.value, allowed) : undefined;
+    found.push(
+      diagnostic('request-value-invalid', {
+        message: `${path === '' ? `\`${subject.name}\`` : `\`${path.slice(1).replaceAll('/', '.')}\``} ${issue.message}`,
+        at: subject.document.at(here.node),
+        subject: `${subject.name} ${path}`,
+        ...(near !== undefined && { fix: `did you mean \`${near}\`?` }),
+      }),
+    );
+  }
+
+  function wrongType(here: Template, place: Place, path: string, given: string): void {
+    const name = path === '' ? 'the input' : `\`${path.slice(1).replaceAll('/', '.')}\``;
+    found.push(
+      diagnostic('request-type', {
+        message: `${name} of \`${subject.name}\` must be ${typeNames(place)}; this is ${given}`,
+        at: here.kind === 'expression' ? here.expression.at : subject.document.at(here.node),
+        subject: `${subject.name} ${path}`,
+      }),
+    );
+  }
+}
+
+/** Members that every alternative requires. */
+export function requiredOf(place: Place): readonly string[] {
+  const [first, ...rest] = place.alternatives.map(
+    (alternative) => new Set(alternative.flatMap((part) => part.required ?? [])),
+  );
+  return first ? [...first].filter((name) => rest.every((other) => other.has(name))) : [];
+}
+
+/** The alternative that a map was most likely written for: fewest unknown and missing members. */
+function bestAlternative(here: Template & { kind: 'object' }, place: Place): Place {
+  if (place.alternatives.length < 2) return place;
+  const scored = place.alternatives.map((alternative) => {
+    const one: Place = { ...place, alternatives: [alternative] };
+    const unknown = here.entries.filter(({ name }) => !fieldOf(one, name).place).length;
+    const missing = requiredOf(one).filter(
+      (name) => !here.entries.some((entry) => entry.name === name),
+    ).length;
+    const mismatched = here.entries.filter(({ name, value }) => {
+      const field = fieldOf(one, name).place;
+      return field && value.kind === 'literal' && !field.any && !allows(field, value.value);
+    }).length;
+    return { one, score: unknown + missing + 2 * mismatched, isObject: typesOf(one).has('object') };
+  });
+  const objects = scored.filter(({ isObject: fits }) => fits);
+  const [best] = (objects.length > 0 ? objects : scored).toSorted((a, b) => a.score - b.score);
+  // Equally good alternatives are kept together, so that none of them is blamed alone.
+  const equal = objects.filter(({ score }) => score === best?.score).flatMap(({ one }) => one.alternatives);
+  return equal.length > 0 ? { ...place, alternatives: equal } : place;
+}
+
+function allows(place: Place, value: Json): boolean {
+  const allowed = place.alternatives.map((alternative) => {
+    const part = alternative.find((one) => one.const !== undefined || one.enum !== undefined);
+    return part
+      ? part.const !== undefined
+        ? part.const === value
+        : (part.enum ?? []).includes(value)
+      : true;
+  });
+  return allowed.some(Boolean);
+}
+
+function overlaps(given: Place, wanted: Place): boolean {
+  const wantedTypes = typesOf(wanted);
+  return [...typesOf(given)].some(
+    (type) => wantedTypes.has(type) || (type === 'number' && wantedTypes.has('integer')),
+  );
+}
+
+function schemaOf(place: Place): SchemaObject {
+  const alternatives = place.alternatives.map((parts) => (parts.length === 1 ? parts[0]! : { allOf: parts }));
+  return alternatives.length === 1 ? alternatives[0]! : { anyOf: alternatives };
+}
+
+function literalsOf(place: Place): readonly string[] | undefined {
+  const values = place.alternatives.flatMap((alternative) => alternative.flatMap((part) => part.enum ?? []));
+  return values.length > 0 ? values.filter((value) => !isObject(value)).map(String) : undefined;
+}
+
+function takes(candidates: readonly string[]): string | undefined {
+  return candidates.length === 0 ? 'it takes nothing here' : `it takes ${candidates.slice(0, 12).join(', ')}`;
+}

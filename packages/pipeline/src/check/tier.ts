@@ -1,0 +1,101 @@
+import type { Diagnostic } from '@tenon/model';
+import { diagnostic } from '../rules.ts';
+import { allSteps, type StepSpec } from '../spec/pipeline-spec.ts';
+import type { ResolvedCall } from './catalog.ts';
+import { classPointers } from './classes.ts';
+import { type CallMeaning, effectsOf, type PipelineModel } from './model.ts';
+
+/** Controls that a tier requires besides those that every pipeline has. */
+const REQUIRED = {
+  low: { success: false, slo: false, approval: false },
+  medium: { success: true, slo: false, approval: false },
+  high: { success: true, slo: true, approval: true },
+} as const;
+
+/** What a tier requires (C27, C105, C136, C152). */
+export function checkTier(model: PipelineModel): Diagnostic[] {
+  const { spec } = model;
+  const { tier } = spec;
+  if (!tier) return [];
+  const required = REQUIRED[tier.value];
+  const found: Diagnostic[] = [];
+  const effects = effectsOf(model);
+  const money = effects.find(({ call }) => movesMoney(call));
+  if (tier.value === 'low' && money)
+    found.push(
+      diagnostic('tier-too-low', {
+        message: `tier is \`low\`, and \`${money.step.call.value}\` writes fields classed \`financial\``,
+        at: tier.at,
+        subject: spec.name.value,
+        related: [{ ...money.step.call.at, message: 'moves money' }],
+        fix: 'make it `medium` or `high`',
+      }),
+    );
+  if (required.success && !spec.success && effects.length > 0)
+    found.push(
+      diagnostic('success-undeclared', {
+        message: `tier \`${tier.value}\` needs \`success\`: what must be true in the end`,
+        at: tier.at,
+        subject: spec.name.value,
+      }),
+    );
+  if (required.slo && !spec.slo)
+    found.push(
+      diagnostic('slo-missing', {
+        message: `tier \`${tier.value}\` needs \`slo\`: what users are promised`,
+        at: tier.at,
+        subject: spec.name.value,
+      }),
+    );
+  if (required.approval) found.push(...checkApprovals(model, spec.steps, false));
+  return found;
+}
+
+/** At the high tier somebody looks before money moves or something happens for good. */
+function checkApprovals(model: PipelineModel, steps: readonly StepSpec[], isApproved: boolean): Diagnostic[] {
+  let approved = isApproved;
+  return steps.flatMap((step): Diagnostic[] => {
+    if (step.kind === 'approve') approved = true;
+    if (step.kind === 'choose') {
+      const found = step.branches.flatMap((branch) => checkApprovals(model, branch.steps, approved));
+      // A rule decides who needs approval: a gate in one branch is one, as is a gate with `when`.
+      if (step.branches.some((branch) => hasApproval(branch.steps))) approved = true;
+      return found;
+    }
+    const meaning = step.kind === 'call' ? model.calls.get(step) : undefined;
+    if (approved || !meaning) return [];
+    const because = reason(meaning);
+    if (because === undefined) return [];
+    return [
+      diagnostic('approval-missing', {
+        message: `\`${meaning.step.call.value}\` ${because}, and nobody approves it before`,
+        at: meaning.step.call.at,
+        subject: step.id.value,
+      }),
+    ];
+  });
+}
+
+function reason({ step, call }: CallMeaning): string | undefined {
+  if (call.declared.effect === 'read') return undefined;
+  if (step.irreversible) return 'cannot be undone';
+  if (call.declared.effect === 'delete') return 'deletes';
+  return movesMoney(call) ? 'moves money' : undefined;
+}
+
+function hasApproval(steps: readonly StepSpec[]): boolean {
+  return [...allSteps(steps)].some((step) => step.kind === 'approve');
+}
+
+/** Does a request of this operation hold a field classed `financial`? */
+export function movesMoney({ contract, operation, declared }: ResolvedCall): boolean {
+  if (declared.effect === 'read') return false;
+  const schemas =
+    operation.kind === 'message'
+      ? operation.messages.map(({ payload }) => payload)
+      : [
+          ...operation.parameters.map(({ schema }) => schema),
+          ...(operation.body?.content ?? []).map(({ schema }) => schema ?? true),
+        ];
+  return schemas.some((schema) => [...classPointers(contract, schema).values()].includes('financial'));
+}

@@ -1,0 +1,88 @@
+import { type Diagnostic, formatDuration } from '@tenon/model';
+import { diagnostic } from '../rules.ts';
+import { allSteps, type CallSpec, type StepSpec } from '../spec/pipeline-spec.ts';
+import type { PipelineModel } from './model.ts';
+import { describeRetry, retryPlan, worstCaseMs } from './retry.ts';
+
+/** The longest working time of a pipeline's steps, and the step that takes the most of it. */
+export interface WorstCase {
+  readonly totalMs: number;
+  readonly longest?: { readonly step: CallSpec; readonly ms: number };
+}
+
+/**
+ * Adds up what every call may take with all its attempts; of a `choose`, the slowest branch. Waiting for people and
+ * events is not work: the runtime stops the deadline's clock meanwhile.
+ */
+export function worstCaseOf(model: PipelineModel, steps: readonly StepSpec[] = model.spec.steps): WorstCase {
+  let totalMs = 0;
+  let longest: WorstCase['longest'];
+  for (const step of steps) {
+    if (step.kind === 'call') {
+      const call = model.calls.get(step)?.call;
+      if (!call) continue;
+      const ms = worstCaseMs(retryPlan(step.retry, call.plan), call.plan.timeoutMs);
+      totalMs += ms;
+      if (!longest || ms > longest.ms) longest = { step, ms };
+    }
+    if (step.kind === 'choose') {
+      const branches = step.branches.map((branch) => worstCaseOf(model, branch.steps));
+      const slowest = branches.toSorted((a, b) => b.totalMs - a.totalMs)[0];
+      totalMs += slowest?.totalMs ?? 0;
+      if (slowest?.longest && (!longest || slowest.longest.ms > longest.ms)) longest = slowest.longest;
+    }
+  }
+  return { totalMs, ...(longest && { longest }) };
+}
+
+/** Retries fit the run's deadline and the promise made to users (C55, C57). */
+export function checkTime(model: PipelineModel): Diagnostic[] {
+  const { limits, slo } = model.spec;
+  const worst = worstCaseOf(model);
+  const found: Diagnostic[] = [];
+  const took = worst.longest && {
+    ...worst.longest.step.call.at,
+    message: `up to ${formatDuration(worst.longest.ms)}: ${describe(model, worst.longest.step)}`,
+  };
+  const related = took ? [took] : [];
+  const deadline = limits?.deadline;
+  if (deadline && worst.totalMs > deadline.value)
+    found.push(
+      diagnostic('deadline-too-short', {
+        message: `the steps can take ${formatDuration(worst.totalMs)}; the deadline says ${formatDuration(deadline.value)}`,
+        at: deadline.at,
+        subject: 'limits.deadline',
+        related,
+      }),
+    );
+  const within = slo?.within;
+  if (within && worst.totalMs > within.value)
+    found.push(
+      diagnostic('slo-cannot-hold', {
+        message: `can take ${formatDuration(worst.totalMs)}; SLO says ${formatDuration(within.value)}`,
+        at: within.at,
+        subject: 'slo.within',
+        related,
+      }),
+    );
+  for (const step of allSteps(model.spec.steps)) {
+    if (step.kind !== 'call' || !step.retry || step.retry.none) continue;
+    const call = model.calls.get(step)?.call;
+    const { attempts, within: budget } = step.retry;
+    if (!call || !attempts || !budget || attempts.value < 2 || budget.value >= call.plan.timeoutMs) continue;
+    found.push(
+      diagnostic('retry-budget-too-short', {
+        message: `${attempts.value} attempts cannot fit in ${formatDuration(budget.value)}: one may take ${formatDuration(call.plan.timeoutMs)}`,
+        at: budget.at,
+        subject: step.id.value,
+      }),
+    );
+  }
+  return found;
+}
+
+function describe(model: PipelineModel, step: CallSpec): string {
+  const call = model.calls.get(step)?.call;
+  if (!call) return step.call.value;
+  return `${describeRetry(retryPlan(step.retry, call.plan))}, ${formatDuration(call.plan.timeoutMs)} each`;
+}

@@ -1,0 +1,102 @@
+import type { Diagnostic } from '@tenon/model';
+import { diagnostic } from '../rules.ts';
+import type { CallSpec, StepSpec } from '../spec/pipeline-spec.ts';
+import { type CallMeaning, effectsOf, type PipelineModel } from './model.ts';
+
+/** Every effect has a way back or says why not, and the way back is a safe one (C67–C70). */
+export function checkWayBack(model: PipelineModel): Diagnostic[] {
+  return [
+    ...effectsOf(model).flatMap((effect) => checkEffect(model, effect)),
+    ...[...model.calls.values()].flatMap(checkRead),
+    ...checkOrder(model, model.spec.steps, []),
+  ];
+}
+
+function checkEffect(model: PipelineModel, { step, call, compensation }: CallMeaning): Diagnostic[] {
+  const { compensate, irreversible } = step;
+  const subject = step.id.value;
+  if (compensate && irreversible)
+    return [
+      diagnostic('way-back-contradicts', {
+        message: `step \`${subject}\` has a compensation and says that it is irreversible`,
+        at: irreversible.at,
+        subject,
+        related: [{ ...compensate.at, message: 'the compensation' }],
+      }),
+    ];
+  if (!compensate && !irreversible) {
+    // Losing a low-tier run's effects reaches nobody else (C152).
+    if (model.spec.tier?.value === 'low') return [];
+    const offered = call.declared.compensation?.operation;
+    return [
+      diagnostic('effect-without-way-back', {
+        message: `\`${step.call.value}\` changes another system and nothing undoes it when a later step fails`,
+        at: step.call.at,
+        subject,
+        ...(offered !== undefined && {
+          fix: `add \`compensate: { call: ${call.connection}.${offered}, with: … }\`: the connector names it`,
+        }),
+      }),
+    ];
+  }
+  if (!compensate || !compensation) return [];
+  const found: Diagnostic[] = [];
+  const { effect } = compensation.declared;
+  if (effect === 'read')
+    found.push(
+      diagnostic('compensation-reads', {
+        message: `\`${compensate.call.value}\` only reads, so it undoes nothing`,
+        at: compensate.call.at,
+        subject,
+      }),
+    );
+  if (effect === 'delete')
+    found.push(
+      diagnostic('compensation-deletes', {
+        message: `\`${compensate.call.value}\` deletes the record it should make good`,
+        at: compensate.call.at,
+        subject,
+      }),
+    );
+  return found;
+}
+
+function checkRead({ step, call }: CallMeaning): Diagnostic[] {
+  const given = step.compensate ?? step.irreversible;
+  if (call.declared.effect !== 'read' || !given) return [];
+  return [
+    diagnostic('read-with-way-back', {
+      message: `\`${step.call.value}\` only reads: there is nothing to undo`,
+      at: given.at,
+      subject: step.id.value,
+    }),
+  ];
+}
+
+/** After what cannot be undone, nothing may come that is there to say no. */
+function checkOrder(
+  model: PipelineModel,
+  steps: readonly StepSpec[],
+  before: readonly CallSpec[],
+): Diagnostic[] {
+  const done = [...before];
+  const found: Diagnostic[] = [];
+  for (const step of steps) {
+    const [first] = done;
+    if (first && (step.kind === 'approve' || step.kind === 'check'))
+      found.push(
+        diagnostic('irreversible-before-decision', {
+          message: `step \`${step.id.value}\` may refuse, and \`${first.id.value}\` cannot be undone by then`,
+          at: step.id.at,
+          subject: `${first.id.value} ${step.id.value}`,
+          related: [{ ...first.call.at, message: 'cannot be undone' }],
+          fix: `move \`${step.id.value}\` before \`${first.id.value}\``,
+        }),
+      );
+    if (step.kind === 'choose')
+      found.push(...step.branches.flatMap((branch) => checkOrder(model, branch.steps, done)));
+    if (step.kind === 'call' && step.irreversible && model.calls.get(step)?.call.declared.effect !== 'read')
+      done.push(step);
+  }
+  return found;
+}

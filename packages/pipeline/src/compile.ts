@@ -1,0 +1,300 @@
+import type { ConnectorManifest, OperationManifest, OperationPlan } from '@tenon/connector';
+import { parseTemplate, type ValueTemplate } from '@tenon/expression';
+import { compareText, digestOf, isObject, type Json } from '@tenon/model';
+import type { JsonSchema } from '@tenon/schema';
+import type { ResolvedCall } from './check/catalog.ts';
+import { classPointers } from './check/classes.ts';
+import type { PipelineModel } from './check/model.ts';
+import { retryPlan } from './check/retry.ts';
+import type { PolicySpec } from './load/policies.ts';
+import type { Plan, PlanEvent, PlanStep, ProbePlan } from './plan.ts';
+import { allSteps, type CallSpec, type StepSpec } from './spec/pipeline-spec.ts';
+import { pointOf, type Template, valueTemplate } from './spec/template.ts';
+
+const CONCURRENCY_DEFAULT = 20;
+const EMPTY: ValueTemplate = { literal: {} };
+
+/**
+ * Compiles a pipeline in which no check found an error; `undefined` when a required part is missing all the same.
+ * Pure and canonical: the same spec over the same contracts gives the same bytes.
+ */
+export function compilePipeline(model: PipelineModel, policies: readonly PolicySpec[]): Plan | undefined {
+  const { spec } = model;
+  const { owner, tier, identity, limits, onFailure, version, description } = spec;
+  const trigger = triggerPlan();
+  if (!owner?.team || !owner.backup || !owner.escalation || !owner.respond || !owner.recover)
+    return undefined;
+  if (!tier || !identity?.key || !identity.retain || !limits?.deadline || !onFailure || !trigger)
+    return undefined;
+  if (version === undefined || description === undefined) return undefined;
+
+  const operations: Record<string, OperationPlan> = {};
+  const events: Record<string, PlanEvent> = {};
+  if (model.trigger) events[model.trigger.name] = model.trigger.plan;
+  const steps = stepPlans(spec.steps);
+  if (!steps) return undefined;
+
+  const body: Omit<Plan, 'hash'> = {
+    apiVersion: 'tenon/v1',
+    kind: 'Plan',
+    pipeline: spec.name.value,
+    version,
+    description,
+    owner: {
+      team: owner.team.value,
+      backup: owner.backup.value,
+      escalation: owner.escalation.value,
+      respondMs: owner.respond.value,
+      recoverMs: owner.recover.value,
+    },
+    tier: tier.value,
+    trigger,
+    identity: {
+      key: valueTemplate(identity.key),
+      retainMs: identity.retain.value,
+      ...(identity.orderBy && { orderBy: valueTemplate(identity.orderBy) }),
+    },
+    limits: { concurrency: limits.concurrency ?? CONCURRENCY_DEFAULT, deadlineMs: limits.deadline.value },
+    steps,
+    ...(spec.success && { success: spec.success.source }),
+    onFailure: onFailure.value,
+    ...(spec.slo?.objective !== undefined &&
+      spec.slo.within && { slo: { objective: spec.slo.objective, withinMs: spec.slo.within.value } }),
+    metrics: Object.fromEntries(
+      spec.metrics.map(({ name, when, value }) => [
+        name.value,
+        { ...(when && { when: when.source }), ...(value && { value: value.source }) },
+      ]),
+    ),
+    operations: sorted(operations),
+    events: sorted(events),
+    policies: Object.fromEntries(
+      policies
+        .map(
+          (policy) =>
+            [
+              policy.name.value,
+              {
+                parameters: policy.parameters.map(({ value }) => value),
+                expression: policy.condition.source,
+              },
+            ] as const,
+        )
+        .toSorted(([a], [b]) => compareText(a, b)),
+    ),
+    contracts: contracts(),
+    redact: redactions(),
+    source: { file: spec.document.file, text: spec.document.text },
+  };
+  return deepFreeze({ ...body, hash: digestOf(body) });
+
+  function triggerPlan(): Plan['trigger'] | undefined {
+    if (spec.trigger?.kind === 'manual') {
+      // The shape check has found an object here, which is what a schema is.
+      return { manual: true, input: spec.trigger.input as JsonSchema };
+    }
+    if (!model.trigger) return undefined;
+    const where = spec.trigger?.where;
+    return { event: model.trigger.name, ...(where && { where: where.source }) };
+  }
+
+  function stepPlans(list: readonly StepSpec[]): readonly PlanStep[] | undefined {
+    const plans = list.map(stepPlan);
+    return plans.every((plan) => plan !== undefined) ? plans : undefined;
+  }
+
+  function stepPlan(step: StepSpec): PlanStep | undefined {
+    const common = {
+      id: step.id.value,
+      at: pointOf(step.id.at),
+      ...(step.when && { when: step.when.source }),
+    };
+    switch (step.kind) {
+      case 'call':
+        return callPlan(step, common);
+      case 'emit': {
+        const event = model.events.get(step);
+        if (!event) return undefined;
+        events[event.name] = event.plan;
+        return { ...common, kind: 'emit', event: event.name, with: template(step.with) };
+      }
+      case 'approve': {
+        const { by, within, onExpiry, show } = step;
+        if (!by || !within || !onExpiry || !show) return undefined;
+        return {
+          ...common,
+          kind: 'approve',
+          by: by.value,
+          withinMs: within.value,
+          onExpiry,
+          show: template(show),
+        };
+      }
+      case 'wait': {
+        if (step.for) return { ...common, kind: 'wait', for: { durationMs: step.for.value } };
+        if (step.until) return { ...common, kind: 'wait', for: { until: step.until.source } };
+        const event = model.events.get(step);
+        const { match, within, onExpiry } = step;
+        if (!event || !match || !within || !onExpiry) return undefined;
+        events[event.name] = event.plan;
+        return {
+          ...common,
+          kind: 'wait',
+          for: { event: event.name, match: match.source, withinMs: within.value, onExpiry },
+        };
+      }
+      case 'set':
+        return step.value && { ...common, kind: 'set', value: valueTemplate(step.value) };
+      case 'check': {
+        const that = step.that.flatMap(({ condition, message }) =>
+          condition && message !== undefined ? [{ condition: condition.source, message }] : [],
+        );
+        if (that.length !== step.that.length || !step.otherwise) return undefined;
+        return { ...common, kind: 'check', that, otherwise: step.otherwise };
+      }
+      case 'choose': {
+        const branches = step.branches.map((branch) => {
+          const inner = stepPlans(branch.steps);
+          return inner && { ...(branch.when && { when: branch.when.source }), steps: inner };
+        });
+        if (!branches.every((branch) => branch !== undefined)) return undefined;
+        return { ...common, kind: 'choose', branches };
+      }
+    }
+  }
+
+  function callPlan(
+    step: CallSpec,
+    common: { id: string; at: { line: number; column: number } },
+  ): PlanStep | undefined {
+    const meaning = model.calls.get(step);
+    if (!meaning) return undefined;
+    const { call, compensation } = meaning;
+    const { compensate, irreversible } = step;
+    if (compensate && !compensation) return undefined;
+    const probe = probePlan(call.manifest, call.declared);
+    const undoing = compensation && probePlan(compensation.manifest, compensation.declared);
+    return {
+      ...common,
+      kind: 'call',
+      operation: used(call),
+      connection: call.connection,
+      with: template(step.with),
+      retry: retryPlan(step.retry, call.plan),
+      ...(compensate &&
+        compensation && {
+          compensate: {
+            operation: used(compensation),
+            connection: compensation.connection,
+            with: template(compensate.with),
+            retry: retryPlan(compensate.retry, compensation.plan),
+            ...(undoing && { probe: undoing }),
+          },
+        }),
+      ...(irreversible?.because !== undefined &&
+        irreversible.task !== undefined &&
+        irreversible.owner &&
+        irreversible.within && {
+          irreversible: {
+            because: irreversible.because,
+            forward: {
+              task: irreversible.task,
+              owner: irreversible.owner.value,
+              withinMs: irreversible.within.value,
+            },
+          },
+        }),
+      ...(probe && { probe }),
+    };
+  }
+
+  function used(call: ResolvedCall): string {
+    operations[call.plan.name] = call.plan;
+    return call.plan.name;
+  }
+
+  /** What the manifest says of settling a doubt, with the operation it needs taken into the plan. */
+  function probePlan(manifest: ConnectorManifest, declared: OperationManifest): ProbePlan | undefined {
+    const { probe } = declared;
+    const operation = probe && model.catalog.operation(manifest, probe.operation);
+    if (!probe || !operation) return undefined;
+    operations[operation.name] = operation;
+    const { found, settleMs } = probe;
+    return { operation: operation.name, with: manifestTemplate(probe.with), found, settleMs };
+  }
+
+  function contracts(): Plan['contracts'] {
+    const all = [...Object.values(operations), ...Object.values(events)].map(({ contract }) => contract);
+    return [...new Map(all.map((one) => [one.name, one])).values()].toSorted((a, b) =>
+      compareText(a.name, b.name),
+    );
+  }
+
+  function redactions(): Plan['redact'] {
+    const redact: Record<string, readonly string[]> = {};
+    if (model.trigger)
+      add('event', [
+        ...classPointers(model.trigger.contract, model.trigger.definition.message.payload).keys(),
+      ]);
+    for (const step of allSteps(spec.steps)) {
+      const id = `steps.${step.id.value}`;
+      const event = model.events.get(step);
+      if (event) add(id, [...classPointers(event.contract, event.definition.message.payload).keys()]);
+      const call = step.kind === 'call' ? model.calls.get(step)?.call : undefined;
+      if (call) add(id, [...classPointers(call.contract, resultSource(call)).keys()]);
+    }
+    return redact;
+
+    function add(name: string, pointers: readonly string[]): void {
+      if (pointers.length > 0) redact[name] = [...new Set(pointers)].sort();
+    }
+  }
+}
+
+/** The result's schema as the contract holds it, whose nodes still know where they came from. */
+export function resultSource({ operation }: ResolvedCall): JsonSchema {
+  const schemas =
+    operation.kind === 'message'
+      ? (operation.reply?.messages ?? []).map((message) => message.payload)
+      : operation.responses
+          .filter(({ status }) => status.startsWith('2') || status === 'default')
+          .flatMap(({ content }) => content.map(({ schema }): JsonSchema => schema ?? true));
+  return schemas.length === 1 ? schemas[0]! : { anyOf: schemas };
+}
+
+function template(one: Template | undefined): ValueTemplate {
+  return one ? valueTemplate(one) : EMPTY;
+}
+
+/** A manifest's `with`, JSON with `${ }` in its texts, as a template. */
+export function manifestTemplate(value: unknown): ValueTemplate {
+  if (Array.isArray(value)) return { array: value.map(manifestTemplate) };
+  if (isObject(value))
+    return {
+      object: Object.fromEntries(Object.entries(value).map(([key, item]) => [key, manifestTemplate(item)])),
+    };
+  if (typeof value !== 'string') {
+    // What is left of JSON: null, booleans and numbers.
+    return { literal: value as Json };
+  }
+  const { parts } = parseTemplate(value);
+  const [only] = parts;
+  if (parts.length === 1 && only?.kind === 'expression') return { expression: only.expression.source };
+  if (parts.every((part) => part.kind === 'text'))
+    return { literal: parts.map((part) => part.text).join('') };
+  return {
+    text: parts.map((part) => (part.kind === 'text' ? part.text : { expression: part.expression.source })),
+  };
+}
+
+function sorted<T>(record: Readonly<Record<string, T>>): Record<string, T> {
+  return Object.fromEntries(Object.entries(record).toSorted(([a], [b]) => compareText(a, b)));
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    for (const item of Object.values(value)) deepFreeze(item);
+  }
+  return value;
+}

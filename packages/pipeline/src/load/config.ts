@@ -1,0 +1,155 @@
+import type { ConnectionConfig } from '@tenon/connector';
+import { type Diagnostic, isSecretReference, type Location, type SecretReference } from '@tenon/model';
+import { checkShape } from '../shape/check-shape.ts';
+import { configSchema } from '../shape/config-schema.ts';
+import { given, type Located, reader } from '../spec/pipeline-spec.ts';
+import { child, parseSpec, type SpecNode } from '../yaml/spec-document.ts';
+
+/** `tenon.config.yaml`. */
+export interface WorkspaceConfig {
+  readonly engine: { readonly type: 'embedded'; readonly file: string };
+  /** Defaults: host `127.0.0.1`, port 4700, no operators (a local one is then made, on loopback only). */
+  readonly server: {
+    readonly host: string;
+    readonly port: number;
+    readonly operators: readonly Operator[];
+  };
+  readonly connections: Readonly<Record<string, WorkspaceConnection>>;
+}
+
+export interface Operator {
+  readonly name: string;
+  readonly role: 'viewer' | 'approver' | 'operator';
+  readonly token: SecretReference;
+}
+
+/** A connection, and who may use it for what. */
+export interface WorkspaceConnection extends ConnectionConfig {
+  /** The manifest's identity whose scopes the credentials hold. */
+  readonly identity?: string;
+  /** Teams whose pipelines may use it. */
+  readonly owners?: readonly string[];
+  /** Operations it may be used for. */
+  readonly grants?: readonly string[];
+}
+
+/** Where the parts of a connection were written, for checks that come later. */
+export interface ConnectionPlaces {
+  readonly name: Location;
+  readonly connector: Location;
+  readonly baseUrl: Location;
+  readonly identity?: Location;
+  readonly owners?: readonly Located<string>[];
+  readonly grants?: readonly Located<string>[];
+  readonly credentials: readonly {
+    readonly scheme: Located<string>;
+    readonly fields: readonly Located<string>[];
+  }[];
+}
+
+export const CONFIG_FILE = 'tenon.config.yaml';
+
+const DEFAULTS = { file: '.tenon/tenon.db', host: '127.0.0.1', port: 4700 } as const;
+
+export interface LoadedConfig {
+  readonly config: WorkspaceConfig;
+  readonly places: ReadonlyMap<string, ConnectionPlaces>;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** Reads `tenon.config.yaml`; defaults stand in for what is missing or wrong, which is reported. */
+export function readConfig(text: string): LoadedConfig {
+  const document = parseSpec(CONFIG_FILE, text);
+  const found: Diagnostic[] = [...document.diagnostics];
+  const root = document.isBroken ? undefined : document.root;
+  if (root) found.push(...checkShape(document, root, configSchema));
+  const read = reader(document, found);
+  const engine = child(root, 'engine');
+  const server = child(root, 'server');
+  const connections: Record<string, WorkspaceConnection> = {};
+  const places = new Map<string, ConnectionPlaces>();
+  const listed = child(root, 'connections');
+  for (const { key, value } of listed?.kind === 'map' ? listed.entries : []) {
+    const name = String(key.value);
+    const connector = read.text(child(value, 'connector'));
+    const baseUrl = read.text(child(value, 'baseUrl'));
+    if (!connector || !baseUrl) continue;
+    const identity = read.text(child(value, 'identity'));
+    const owners = texts(child(value, 'owners'));
+    const grants = texts(child(value, 'grants'));
+    connections[name] = {
+      name,
+      connector: connector.value,
+      baseUrl: baseUrl.value,
+      credentials: credentials(child(value, 'credentials')),
+      webhookSecrets:
+        texts(child(value, 'webhookSecrets'))?.flatMap(({ value: one }) => reference(one)) ?? [],
+      ...given('identity', identity?.value),
+      ...given(
+        'owners',
+        owners?.map((one) => one.value),
+      ),
+      ...given(
+        'grants',
+        grants?.map((one) => one.value),
+      ),
+    };
+    places.set(name, {
+      name: document.at(key),
+      connector: connector.at,
+      baseUrl: baseUrl.at,
+      ...given('identity', identity?.at),
+      ...given('owners', owners),
+      ...given('grants', grants),
+      credentials: credentialPlaces(child(value, 'credentials')),
+    });
+  }
+  const config: WorkspaceConfig = {
+    engine: { type: 'embedded', file: read.text(child(engine, 'file'))?.value ?? DEFAULTS.file },
+    server: {
+      host: read.text(child(server, 'host'))?.value ?? DEFAULTS.host,
+      port: read.number(child(server, 'port'))?.value ?? DEFAULTS.port,
+      operators: operators(child(server, 'operators')),
+    },
+    connections,
+  };
+  return { config, places, diagnostics: found };
+
+  function texts(node: SpecNode | undefined): Located<string>[] | undefined {
+    return node?.kind === 'list' ? node.items.flatMap((item) => read.text(item) ?? []) : undefined;
+  }
+
+  function credentials(node: SpecNode | undefined): ConnectionConfig['credentials'] {
+    const schemes = (node?.kind === 'map' ? node.entries : []).map(({ key, value }) => {
+      const fields = (value.kind === 'map' ? value.entries : []).flatMap((field) =>
+        reference(read.text(field.value)?.value).map((one) => [String(field.key.value), one] as const),
+      );
+      return [String(key.value), Object.fromEntries(fields)] as const;
+    });
+    return Object.fromEntries(schemes);
+  }
+
+  function credentialPlaces(node: SpecNode | undefined): ConnectionPlaces['credentials'] {
+    return (node?.kind === 'map' ? node.entries : []).map(({ key, value }) => ({
+      scheme: { value: String(key.value), at: document.at(key) },
+      fields: (value.kind === 'map' ? value.entries : []).map((field) => ({
+        value: String(field.key.value),
+        at: document.at(field.key),
+      })),
+    }));
+  }
+
+  function operators(node: SpecNode | undefined): Operator[] {
+    return (node?.kind === 'list' ? node.items : []).flatMap((item) => {
+      const name = read.text(child(item, 'name'))?.value;
+      const role = read.oneOf(child(item, 'role'), ['viewer', 'approver', 'operator'])?.value;
+      const [token] = reference(read.text(child(item, 'token'))?.value);
+      return name !== undefined && role && token ? [{ name, role, token }] : [];
+    });
+  }
+}
+
+/** The reference, when it is one; a literal has been reported by the shape check and goes no further. */
+function reference(text: string | undefined): SecretReference[] {
+  return text !== undefined && isSecretReference(text) ? [text] : [];
+}

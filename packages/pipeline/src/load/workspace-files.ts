@@ -1,0 +1,74 @@
+import { type Dirent, promises as fs } from 'node:fs';
+import path from 'node:path';
+import type { FileReader } from '@tenon/contract';
+import { compareText } from '@tenon/model';
+
+/** A workspace's files: on disk, in memory (tests), or on disk under an editor's unsaved texts (language server). */
+export interface WorkspaceFiles extends FileReader {
+  /** Names of the files (not folders) in a folder, sorted; none when there is no such folder. */
+  files(folder: string): Promise<readonly string[]>;
+  /** Names of the folders in a folder, sorted. */
+  folders(folder: string): Promise<readonly string[]>;
+}
+
+/** Files below `root`; a name that leads out of it is not found, whether by `..`, an absolute path or a link. */
+export function nodeWorkspaceFiles(root: string): WorkspaceFiles {
+  const base = path.resolve(root);
+  const inside = (name: string): string | undefined => {
+    const full = path.resolve(base, name);
+    return full === base || full.startsWith(base + path.sep) ? full : undefined;
+  };
+  const listing = async (folder: string, wanted: (item: Dirent) => boolean): Promise<readonly string[]> => {
+    const full = inside(folder);
+    if (full === undefined) return [];
+    try {
+      const items = await fs.readdir(full, { withFileTypes: true });
+      return items
+        .filter(wanted)
+        .map((item) => item.name)
+        .sort(compareText);
+    } catch (thrown) {
+      if (isMissing(thrown)) return [];
+      throw thrown;
+    }
+  };
+  return {
+    async read(file) {
+      const full = inside(file);
+      if (full === undefined) return undefined;
+      try {
+        return await fs.readFile(full, 'utf8');
+      } catch (thrown) {
+        if (isMissing(thrown)) return undefined;
+        throw thrown;
+      }
+    },
+    files: (folder) => listing(folder, (item) => item.isFile()),
+    folders: (folder) => listing(folder, (item) => item.isDirectory() || item.isSymbolicLink()),
+  };
+}
+
+/** Files held in memory, by path with `/` between its parts. */
+export function memoryWorkspaceFiles(texts: Readonly<Record<string, string>>): WorkspaceFiles {
+  const names = Object.keys(texts);
+  const below = (folder: string): string[] => {
+    const prefix = folder === '' || folder === '.' ? '' : `${folder}/`;
+    return names.filter((name) => name.startsWith(prefix)).map((name) => name.slice(prefix.length));
+  };
+  return {
+    read: async (file) => (Object.hasOwn(texts, file) ? texts[file] : undefined),
+    files: async (folder) =>
+      below(folder)
+        .filter((name) => !name.includes('/'))
+        .sort(compareText),
+    folders: async (folder) =>
+      [...new Set(below(folder).flatMap((name) => (name.includes('/') ? name.split('/')[0]! : [])))].sort(
+        compareText,
+      ),
+  };
+}
+
+function isMissing(thrown: unknown): boolean {
+  const code = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined;
+  return code === 'ENOENT' || code === 'ENOTDIR' || code === 'EISDIR';
+}

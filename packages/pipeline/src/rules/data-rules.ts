@@ -1,0 +1,137 @@
+import type { DiagnosticRules } from '@tenon/model';
+
+/** Expressions and requests that do not fit the contracts. */
+export const dataRules = {
+  'expression-syntax': {
+    severity: 'error',
+    title: 'an expression that cannot be read',
+    why: 'It could not be evaluated.',
+    fix: 'mend it at the place shown',
+    example: { bad: 'when: "${ event.amount > }"', good: 'when: "${ event.amount > 100 }"' },
+  },
+  'expression-expected': {
+    severity: 'error',
+    title: 'a value where an expression must stand',
+    why: 'Without `${ }` it is text, and a text is no condition.',
+    fix: 'write ${ … } around it',
+    example: {
+      bad: "success: steps.invoice.status == 'open'",
+      good: "success: ${ steps.invoice.status == 'open' }",
+    },
+  },
+  'unknown-name': {
+    severity: 'error',
+    title: 'a name that is not known here',
+    why: 'Expressions read `event`, `steps` and, in a wait, `signal`.',
+    fix: 'use a known name',
+    example: { bad: 'with: { id: "${ evnt.id }" }', good: 'with: { id: "${ event.id }" }' },
+  },
+  'unknown-function': {
+    severity: 'error',
+    title: 'a function that does not exist',
+    why: 'It could not be evaluated.',
+    fix: 'use a known function',
+    example: { bad: "when: ${ event.name.startWith('a') }", good: "when: ${ event.name.startsWith('a') }" },
+  },
+  'unknown-policy': {
+    severity: 'error',
+    title: 'a policy that does not exist',
+    why: 'It could not be evaluated.',
+    fix: 'define it in pipelines/policies/, or correct the name',
+  },
+  'policy-arguments': {
+    severity: 'error',
+    title: 'a policy called with the wrong number of arguments',
+    why: 'Its condition would read parameters that were not given.',
+    fix: 'give one argument for each parameter',
+  },
+  'policy-example-fails': {
+    severity: 'error',
+    title: 'a policy that does not say what its example expects',
+    why: 'Either the rule or the example is wrong (C22).',
+    fix: 'mend the one that is wrong',
+  },
+  'policy-written-twice': {
+    severity: 'warning',
+    title: 'the same rule written twice',
+    why: 'Two copies of a rule drift apart (C37).',
+    fix: 'keep one and call it',
+  },
+  'unknown-step': {
+    severity: 'error',
+    title: 'a step that does not exist',
+    why: 'There is no result to read.',
+    fix: 'correct the name',
+    example: { bad: '"${ steps.invocie.id }"', good: '"${ steps.invoice.id }"' },
+  },
+  'step-not-run-yet': {
+    severity: 'error',
+    title: 'a step read before it has run',
+    why: 'Its result does not exist yet.',
+    fix: 'move the step up, or read another',
+  },
+  'step-in-other-branch': {
+    severity: 'error',
+    title: 'a step of another branch is read',
+    why: 'That branch may not have been taken.',
+    fix: 'read it as `steps.?id`, or move the step before the `choose`',
+  },
+  'step-without-result': {
+    severity: 'error',
+    title: 'a step without a result is read',
+    why: '`check`, `choose` and a wait for a time leave nothing to read.',
+    fix: 'read another step',
+  },
+  'unknown-field': {
+    severity: 'error',
+    title: 'a field that the contract does not define',
+    why: 'It would be absent in every run.',
+    fix: 'correct the name, or update the contract',
+    example: { bad: '"${ event.emial }"', good: '"${ event.email }"' },
+  },
+  'value-outside-enum': {
+    severity: 'error',
+    title: 'a comparison with a value that never comes',
+    why: 'The contract lists the values; this is none of them, so the comparison never holds.',
+    fix: 'compare with a listed value',
+    example: { bad: "${ steps.invoice.status == 'opened' }", good: "${ steps.invoice.status == 'open' }" },
+  },
+  'comparison-of-types': {
+    severity: 'error',
+    title: 'a comparison of different types',
+    why: 'Values of different types are never equal.',
+    fix: 'convert one of them, or compare with a value of the right type',
+  },
+  'condition-not-boolean': {
+    severity: 'error',
+    title: 'a condition that is not true or false',
+    why: 'Only a boolean decides.',
+    fix: 'compare it with something',
+    example: { bad: 'when: ${ event.seats }', good: 'when: ${ event.seats > 10 }' },
+  },
+  'missing-request-field': {
+    severity: 'error',
+    title: 'a required field of the request is missing',
+    why: 'The other side would refuse every call.',
+    fix: 'add the field',
+  },
+  'unknown-request-field': {
+    severity: 'error',
+    title: 'a field that the request does not have',
+    why: 'The other side would refuse or, worse, ignore it.',
+    fix: 'correct the name',
+  },
+  'request-value-invalid': {
+    severity: 'error',
+    title: 'a value that the contract does not allow',
+    why: 'The other side would refuse every call.',
+    fix: 'give a value that fits',
+    example: { bad: 'with: { body: { priority: hihg } }', good: 'with: { body: { priority: high } }' },
+  },
+  'request-type': {
+    severity: 'error',
+    title: 'a value of a type that the contract does not allow',
+    why: 'The other side would refuse every call.',
+    fix: 'convert the value, or send another',
+  },
+} as const satisfies DiagnosticRules;

@@ -1,0 +1,112 @@
+import type { DiagnosticRules } from '@tenon/model';
+
+/** Names that mean nothing in this workspace. */
+export const namesRules = {
+  'unknown-contract': {
+    severity: 'error',
+    title: 'a contract that is not in the workspace',
+    why: 'A step or trigger may only speak of what a checked-in contract defines (C1).',
+    fix: 'add the contract with `tenon add contract`, or correct the name',
+    example: { bad: 'event: crn.accountCreated', good: 'event: crm.accountCreated' },
+  },
+  'unknown-connector': {
+    severity: 'error',
+    title: 'a connector that is not in the workspace',
+    why: 'Nothing could carry the call out.',
+    fix: 'add the connector, or correct the name',
+  },
+  'unknown-connection': {
+    severity: 'error',
+    title: 'a connection that is not configured',
+    why: 'A call goes over a connection of tenon.config.yaml.',
+    fix: 'add it under `connections`, or correct the name',
+    example: { bad: 'call: biling.getInvoice', good: 'call: billing.getInvoice' },
+  },
+  'unknown-operation': {
+    severity: 'error',
+    title: 'an operation that the contract does not define',
+    why: 'The call would fail each time (C1).',
+    fix: 'correct the name, or update the contract',
+    example: { bad: 'call: billing.makeInvoice', good: 'call: billing.createInvoice' },
+  },
+  'unknown-event': {
+    severity: 'error',
+    title: 'an event that the contract does not define',
+    why: 'It would never come (C1, C4).',
+    fix: 'correct the name, or update the contract',
+    example: { bad: 'event: crm.accountMade', good: 'event: crm.accountCreated' },
+  },
+  'unknown-identity': {
+    severity: 'error',
+    title: 'an identity that the connector does not have',
+    why: 'Least privilege needs to know which scopes the credentials hold.',
+    fix: "use one of the connector's identities",
+  },
+  'unknown-team': {
+    severity: 'error',
+    title: 'a team that is not in owners.yaml',
+    why: 'A page to a team that does not exist reaches nobody (C144).',
+    fix: 'correct the name, or add the team to owners.yaml',
+  },
+  'backup-is-owner': {
+    severity: 'error',
+    title: 'the backup is the owner',
+    why: 'When the owner is away, so is the backup.',
+    fix: 'name another team',
+  },
+  'duplicate-pipeline': {
+    severity: 'error',
+    title: 'two pipelines of one name',
+    why: 'Runs, keys and ledgers go by the name.',
+    fix: 'rename one of them',
+  },
+  'duplicate-step': {
+    severity: 'error',
+    title: 'two steps of one id',
+    why: 'Results and idempotency keys go by the id.',
+    fix: 'rename one of them',
+  },
+  'duplicate-connector': {
+    severity: 'error',
+    title: 'two connectors of one name',
+    why: 'Steps go by the name.',
+    fix: 'rename one of them',
+  },
+  'duplicate-policy': {
+    severity: 'error',
+    title: 'two policies of one name',
+    why: 'Expressions go by the name.',
+    fix: 'rename one of them',
+  },
+  'contract-document-missing': {
+    severity: 'error',
+    title: 'a contract folder without a document',
+    why: 'Nothing in it can be used.',
+    fix: 'add openapi.yaml or asyncapi.yaml, or remove the folder',
+  },
+  'event-without-schema': {
+    severity: 'error',
+    title: 'an event without a schema',
+    why: 'A bad payload could not be told from a good one (C2, C4).',
+    fix: 'add the schema to the contract, or by an overlay',
+  },
+  'event-without-version': {
+    severity: 'error',
+    title: 'an event without a version',
+    why: 'A change could not be told from the present form (C4).',
+    fix: 'set `info.version` in the contract',
+  },
+  'event-name-imperative': {
+    severity: 'warning',
+    title: 'an event named like a command',
+    why: 'Events state facts; a name like an order hides who decides (C4).',
+    fix: 'name what has happened: `invoiceCreated`',
+    example: { bad: 'emit: shop.createOrder', good: 'emit: shop.orderPlaced' },
+  },
+  'webhook-unverified': {
+    severity: 'error',
+    title: 'a webhook whose deliveries nobody verifies',
+    why: 'Anybody could start the pipeline (C75).',
+    fix: 'declare the webhook in the connector',
+  },
+} as const satisfies DiagnosticRules;

@@ -1,0 +1,72 @@
+import type { DiagnosticRules } from '@tenon/model';
+
+/** Connectors and connections that do not fit. */
+export const workspaceRules = {
+  'secret-literal': {
+    severity: 'error',
+    title: 'a secret written out',
+    why: 'Whoever reads the repository has the secret, for ever (C93).',
+    fix: 'write a reference, `env:NAME` or `file:path`, and rotate the secret',
+    example: { bad: 'token: sk_live_...', good: 'token: env:BILLING_KEY' },
+  },
+  'base-url-invalid': {
+    severity: 'error',
+    title: 'a base URL that is none',
+    why: 'No call could be made.',
+    fix: 'write a URL, or `env:NAME`',
+  },
+  'credential-missing': {
+    severity: 'error',
+    title: 'a credential is missing',
+    why: 'Every call would be refused.',
+    fix: 'add a secret reference for it',
+  },
+  'credential-unknown': {
+    severity: 'error',
+    title: 'a credential that the connector does not know',
+    why: 'It would never be used.',
+    fix: 'use a name that the connector declares',
+  },
+  'manifest-operation-not-in-contract': {
+    severity: 'error',
+    title: 'the manifest speaks of an operation that its contract lacks',
+    why: 'What it says would never apply.',
+    fix: 'correct the name, or update the contract',
+  },
+  'manifest-event-not-in-contract': {
+    severity: 'error',
+    title: 'the manifest verifies an event that its contract lacks',
+    why: 'Its deliveries could not be understood.',
+    fix: 'correct the name, or update the contract',
+  },
+  'manifest-effect-contradicts-method': {
+    severity: 'error',
+    title: 'the effect contradicts the HTTP method',
+    why: 'All guards against double effects go by this word.',
+    fix: 'correct `effect`',
+  },
+  'manifest-scope-unknown': {
+    severity: 'error',
+    title: 'a scope that the contract does not know',
+    why: 'No token could carry it (C88).',
+    fix: 'correct the name',
+  },
+  'manifest-scope-missing': {
+    severity: 'error',
+    title: 'a scope that the contract requires is not declared',
+    why: 'The call would be refused, and grants would be reckoned too small (C88).',
+    fix: 'add the scope',
+  },
+  'manifest-pagination-unknown': {
+    severity: 'error',
+    title: 'pagination by a field that the contract lacks',
+    why: 'Only the first page would be read.',
+    fix: 'correct the name',
+  },
+  'manifest-probe-input-unknown': {
+    severity: 'error',
+    title: 'a probe gives its operation an input that it lacks',
+    why: 'The probe would be refused just when it is needed.',
+    fix: 'correct the name',
+  },
+} as const satisfies DiagnosticRules;

@@ -1,0 +1,70 @@
+import type { SchemaObject } from '@tenon/schema';
+import { header, object, text } from './schema-parts.ts';
+
+const secretReference = (description: string): SchemaObject => ({
+  type: 'string',
+  format: 'tenon-secret-reference',
+  description: `${description} A reference, \`env:NAME\` or \`file:path\`; never the secret itself.`,
+});
+
+/** `tenon.config.yaml`: engine, server and connections of this workspace. */
+export const configSchema: SchemaObject = {
+  $schema: 'https://json-schema.org/draft/2020-12/schema',
+  title: 'Tenon workspace',
+  ...object('Settings of a workspace.', ['apiVersion', 'kind'], {
+    ...header('Workspace'),
+    engine: object('What carries out runs.', ['type'], {
+      type: { enum: ['embedded'], description: '`embedded`: in process, on SQLite.' },
+      file: text('The database file. Default `.tenon/tenon.db`.'),
+    }),
+    server: object('Where the server listens.', [], {
+      host: text('Default `127.0.0.1`.'),
+      port: { type: 'integer', minimum: 0, maximum: 65_535, description: 'Default 4700.' },
+      operators: {
+        type: 'array',
+        description: 'Who may use the operations API. Default: one local operator, on loopback only.',
+        items: object('One person or program.', ['name', 'role', 'token'], {
+          name: text('Recorded with everything it does.'),
+          role: { enum: ['viewer', 'approver', 'operator'], description: 'What it may do.' },
+          token: secretReference('Its bearer token.'),
+        }),
+      },
+    }),
+    connections: {
+      type: 'object',
+      description: 'Connectors configured for one account each, by name.',
+      propertyNames: { pattern: '^[A-Za-z][A-Za-z0-9_-]*$' },
+      additionalProperties: object('One connection.', ['connector', 'baseUrl'], {
+        connector: text('Name of the connector.'),
+        baseUrl: text('URL of the account, or `env:NAME`, read when the process starts.'),
+        credentials: {
+          type: 'object',
+          description: 'By id of the auth scheme in `connector.yaml`.',
+          additionalProperties: {
+            type: 'object',
+            description:
+              '`value`; `token`; `username` and `password`; `clientId`, `clientSecret` and `scope`.',
+            additionalProperties: secretReference('A part of the credential.'),
+          },
+        },
+        webhookSecrets: {
+          type: 'array',
+          description: 'Secrets that webhooks are signed with; all are tried.',
+          items: secretReference('One secret.'),
+        },
+        identity: text('The identity in `connector.yaml` whose scopes the credentials hold.'),
+        owners: {
+          type: 'array',
+          minItems: 1,
+          description: 'Teams whose pipelines may use the connection. Default: all, while they are one team.',
+          items: text('A team.'),
+        },
+        grants: {
+          type: 'array',
+          description: 'Operations the connection may be used for. Default: those its pipelines use.',
+          items: text('An operation id.'),
+        },
+      }),
+    },
+  }),
+};

@@ -1,0 +1,268 @@
+import { failureClasses } from '@tenon/model';
+import type { SchemaObject } from '@tenon/schema';
+import {
+  dottedName,
+  duration,
+  expression,
+  header,
+  identifierName,
+  kebabName,
+  object,
+  template,
+  text,
+} from './schema-parts.ts';
+
+const ref = (name: string): SchemaObject => ({ $ref: `#/$defs/${name}` });
+
+const common = {
+  id: identifierName('Name of the step; later expressions read its result as `steps.<id>`.'),
+  when: expression('The step is skipped unless this is true.'),
+};
+
+const retry: SchemaObject = {
+  description:
+    'How failed attempts are repeated. Default: 4 attempts within 30s, on timeout, transient and rateLimited. `none`: one attempt.',
+  oneOf: [
+    { const: 'none', description: 'Exactly one attempt.' },
+    object('A bounded retry policy.', ['attempts', 'within'], {
+      attempts: {
+        type: 'integer',
+        minimum: 1,
+        maximum: 100,
+        description: 'All attempts, the first included.',
+      },
+      within: duration('No attempt starts later than this after the first.'),
+      backoff: object('Waiting between attempts: `initial × factor^n`, at most `max`.', [], {
+        initial: duration('Wait before the second attempt. Default 500ms.'),
+        factor: { type: 'number', minimum: 1, maximum: 10, description: 'Growth per attempt. Default 2.' },
+        max: duration('Longest wait. Default 30s.'),
+      }),
+      jitter: {
+        enum: ['full', 'none'],
+        description: '`full` (default): each wait is drawn between zero and the computed one.',
+      },
+      on: {
+        type: 'array',
+        minItems: 1,
+        items: { enum: Object.keys(failureClasses), description: 'A failure class.' },
+        description: 'Failure classes that are retried. Default: timeout, transient, rateLimited.',
+      },
+    }),
+  ],
+};
+
+const callStep = object('Calls one operation of a connector.', ['id', 'call'], {
+  ...common,
+  call: dottedName('`<connection>.<operation>`.', 'billing.createInvoice'),
+  with: template('Input: each parameter by name, the body under `body`.'),
+  retry: ref('retry'),
+  compensate: object('The effect that undoes this one when a later step fails.', ['call'], {
+    call: dottedName('`<connection>.<operation>` that undoes the effect.', 'billing.voidInvoice'),
+    with: template('Input; may read `steps.<this step>`.'),
+    retry: ref('retry'),
+  }),
+  irreversible: object(
+    'Says that the effect cannot be undone, and who mends it then.',
+    ['because', 'forward'],
+    {
+      because: text('Why it cannot be undone.'),
+      forward: object(
+        'The task that is opened when the run fails after this effect.',
+        ['task', 'owner', 'within'],
+        {
+          task: text('What has to be done.'),
+          owner: text('The team that does it.'),
+          within: duration('How soon.'),
+        },
+      ),
+    },
+  ),
+});
+
+const emitStep = object('Publishes an event.', ['id', 'emit'], {
+  ...common,
+  emit: dottedName('`<contract>.<event>`.', 'onboarding.accountOnboarded'),
+  with: template('The payload of the event.'),
+});
+
+const approveStep = object('Waits for the decision of a person.', ['id', 'approve'], {
+  ...common,
+  approve: object('Who decides, and what happens when nobody does.', ['by', 'within', 'onExpiry', 'show'], {
+    by: text('The team or role that decides.'),
+    within: duration('How long the run waits.'),
+    onExpiry: { enum: ['reject', 'approve', 'escalate'], description: 'The outcome when time is up.' },
+    show: template('What the person sees before deciding.'),
+  }),
+});
+
+const waitStep = object('Waits for a time or for an event; costs disk, not memory.', ['id', 'wait'], {
+  ...common,
+  wait: {
+    description: 'One of: `for`, `until`, or `event` with `match`, `within` and `onExpiry`.',
+    oneOf: [
+      object('Waits this long.', ['for'], { for: duration('How long.') }),
+      object('Waits until a moment.', ['until'], { until: expression('An RFC 3339 date and time.') }),
+      object('Waits for an event.', ['event', 'match', 'within', 'onExpiry'], {
+        event: dottedName('`<contract>.<event>`.', 'billing.invoicePaid'),
+        match: expression('Is it the one waited for? Over `signal`, its payload, and `event`, `steps`.'),
+        within: duration('How long to wait.'),
+        onExpiry: { enum: ['fail', 'continue'], description: 'What happens when it does not come.' },
+      }),
+    ],
+  },
+});
+
+const setStep = object('Names a value, for later steps.', ['id', 'set'], {
+  ...common,
+  set: template('The value.'),
+});
+
+const checkStep = object('Checks data before anything is written.', ['id', 'check'], {
+  ...common,
+  check: object('Conditions that must hold.', ['that', 'otherwise'], {
+    that: {
+      type: 'array',
+      minItems: 1,
+      description: 'All must be true.',
+      items: object('One condition.', ['condition', 'message'], {
+        condition: expression('Must be true.'),
+        message: text('What is wrong when it is not; no personal data.'),
+      }),
+    },
+    otherwise: {
+      enum: ['quarantine', 'fail'],
+      description: '`quarantine` holds the input for its owner; `fail` ends the run.',
+    },
+  }),
+});
+
+const chooseStep = object('Takes the first branch whose condition holds.', ['id', 'choose'], {
+  ...common,
+  choose: {
+    type: 'array',
+    minItems: 1,
+    description: 'Branches, tried in order; the last may go without `when` and always holds.',
+    items: object('One branch.', ['steps'], {
+      when: expression('The branch is taken when this is true.'),
+      steps: { type: 'array', description: 'Steps of the branch.', items: ref('step') },
+    }),
+  },
+});
+
+/** Step kinds by their key. `pipelineSchema` and every reader of steps follow this table. */
+export const stepSchemas = {
+  call: callStep,
+  emit: emitStep,
+  approve: approveStep,
+  wait: waitStep,
+  set: setStep,
+  check: checkStep,
+  choose: chooseStep,
+} as const satisfies Readonly<Record<string, SchemaObject>>;
+
+/** Step kinds that the design names and no runtime can carry out yet. */
+export const plannedStepKinds: ReadonlySet<string> = new Set(['forEach', 'parallel', 'run']);
+
+/** The pipeline format as JSON Schema 2020-12: what editors complete from, and what `check` enforces. */
+export const pipelineSchema: SchemaObject = {
+  $schema: 'https://json-schema.org/draft/2020-12/schema',
+  title: 'Tenon pipeline',
+  ...object(
+    'A pipeline: what starts it, what it does, who owns it and what happens when it fails.',
+    [
+      'apiVersion',
+      'kind',
+      'metadata',
+      'owner',
+      'tier',
+      'trigger',
+      'identity',
+      'limits',
+      'steps',
+      'onFailure',
+    ],
+    {
+      ...header('Pipeline'),
+      metadata: object('Name and version.', ['name', 'version', 'description'], {
+        name: kebabName('Unique in the workspace.'),
+        version: { type: 'integer', minimum: 1, description: 'Raised with each change of behaviour.' },
+        description: text('What the pipeline is for, in a sentence.'),
+      }),
+      owner: object('Who answers for it.', ['team', 'backup', 'escalation', 'respond', 'recover'], {
+        team: text('The owning team.'),
+        backup: text('Who stands in.'),
+        escalation: text('Where a page goes, for example `pagerduty:revenue`.'),
+        respond: duration('Somebody looks at a failure within this time.'),
+        recover: duration('Service is back within this time.'),
+      }),
+      tier: {
+        enum: ['low', 'medium', 'high'],
+        description: 'How far a failure reaches; decides which controls are required.',
+      },
+      trigger: {
+        description: 'What starts a run.',
+        oneOf: [
+          object('A business event.', ['event'], {
+            event: dottedName('`<contract>.<event>`.', 'crm.subscriptionUpgraded'),
+            where: expression('Only events for which this is true start a run.'),
+          }),
+          object('Started by a person or a program.', ['manual'], {
+            manual: object('The input that must be given.', ['input'], {
+              input: { type: 'object', description: 'JSON Schema of the input, read as `event`.' },
+            }),
+          }),
+        ],
+      },
+      identity: object('What makes two events the same business event.', ['key', 'retain'], {
+        key: template('Text over `event` only: the idempotency key of every effect is made from it.'),
+        retain: duration('How long a repeated event is recognised.'),
+        orderBy: template('Runs with the same value go one at a time, in order.'),
+      }),
+      limits: object('Bounds of a run.', ['deadline'], {
+        concurrency: {
+          type: 'integer',
+          minimum: 1,
+          maximum: 10_000,
+          description: 'Runs at the same time. Default 20.',
+        },
+        deadline: duration('Working time of a run; time spent waiting for people or events does not count.'),
+      }),
+      steps: {
+        type: 'array',
+        minItems: 1,
+        description: 'Carried out in order.',
+        items: ref('step'),
+      },
+      success: expression('What "complete" means: a run has not succeeded until this is true.'),
+      onFailure: {
+        enum: ['compensate', 'forward', 'hold'],
+        description: 'After a failure: undo confirmed effects, open forward fixes, or hold for the owner.',
+      },
+      slo: object('What users are promised.', ['objective', 'within'], {
+        objective: {
+          type: 'number',
+          exclusiveMinimum: 0,
+          exclusiveMaximum: 1,
+          description: 'Share of runs, for example 0.99.',
+        },
+        within: duration('From event to success.'),
+      }),
+      metrics: {
+        type: 'object',
+        description: 'Business metrics by name.',
+        propertyNames: { pattern: '^[a-z][a-z0-9_]*$' },
+        additionalProperties: object('One metric.', [], {
+          when: expression('Counts when this is true.'),
+          value: expression('The number observed.'),
+        }),
+      },
+    },
+  ),
+  $defs: {
+    retry,
+    step: {
+      description: 'One step; its kind is the key that is not `id` or `when`.',
+      oneOf: Object.values(stepSchemas),
+    },
+  },
+};

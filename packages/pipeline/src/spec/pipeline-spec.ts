@@ -1,0 +1,408 @@
+import type { Json } from '@tenon/model';
+import {
+  type Diagnostic,
+  type FailureClass,
+  isFailureClass,
+  type Location,
+  parseDuration,
+} from '@tenon/model';
+import { diagnostic } from '../rules.ts';
+import { stepSchemas } from '../shape/pipeline-schema.ts';
+import { child, entry, jsonOf, type SpecDocument, type SpecNode } from '../yaml/spec-document.ts';
+import { readTemplate, type SpecExpression, type Template } from './template.ts';
+
+/** A value of a spec and the place it was written at. */
+export interface Located<T> {
+  readonly value: T;
+  readonly at: Location;
+}
+
+/**
+ * A pipeline as written: typed, positioned and unchecked. Parts that are missing or misshapen are absent: the shape
+ * check has reported them, and later checks look at what is there.
+ */
+export interface PipelineSpec {
+  readonly document: SpecDocument;
+  readonly name: Located<string>;
+  readonly version?: number;
+  readonly description?: string;
+  readonly owner?: OwnerSpec;
+  readonly tier?: Located<Tier>;
+  readonly trigger?: TriggerSpec;
+  readonly identity?: {
+    readonly at: Location;
+    readonly key?: Template;
+    readonly retain?: Located<number>;
+    readonly orderBy?: Template;
+  };
+  readonly limits?: { readonly concurrency?: number; readonly deadline?: Located<number> };
+  readonly steps: readonly StepSpec[];
+  readonly success?: SpecExpression;
+  readonly onFailure?: Located<'compensate' | 'forward' | 'hold'>;
+  readonly slo?: { readonly objective?: number; readonly within?: Located<number> };
+  readonly metrics: readonly MetricSpec[];
+}
+
+export type Tier = 'low' | 'medium' | 'high';
+
+export interface OwnerSpec {
+  readonly at: Location;
+  readonly team?: Located<string>;
+  readonly backup?: Located<string>;
+  readonly escalation?: Located<string>;
+  readonly respond?: Located<number>;
+  readonly recover?: Located<number>;
+}
+
+export type TriggerSpec =
+  | { readonly kind: 'event'; readonly event: Located<string>; readonly where?: SpecExpression }
+  | { readonly kind: 'manual'; readonly at: Location; readonly input: Json };
+
+export interface MetricSpec {
+  readonly name: Located<string>;
+  readonly when?: SpecExpression;
+  readonly value?: SpecExpression;
+}
+
+interface StepSpecCommon {
+  readonly id: Located<string>;
+  readonly at: Location;
+  readonly when?: SpecExpression;
+}
+
+export interface CallSpec extends StepSpecCommon {
+  readonly kind: 'call';
+  readonly call: Located<string>;
+  readonly with?: Template;
+  readonly retry?: RetrySpec;
+  readonly compensate?: CompensateSpec;
+  readonly irreversible?: IrreversibleSpec;
+}
+
+export interface CompensateSpec {
+  readonly at: Location;
+  readonly call: Located<string>;
+  readonly with?: Template;
+  readonly retry?: RetrySpec;
+}
+
+export interface IrreversibleSpec {
+  readonly at: Location;
+  readonly because?: string;
+  readonly task?: string;
+  readonly owner?: Located<string>;
+  readonly within?: Located<number>;
+}
+
+/** As written; defaults come with the plan. */
+export interface RetrySpec {
+  readonly at: Location;
+  readonly none: boolean;
+  readonly attempts?: Located<number>;
+  readonly within?: Located<number>;
+  readonly initial?: Located<number>;
+  readonly factor?: number;
+  readonly max?: Located<number>;
+  readonly jitter?: 'full' | 'none';
+  readonly on?: readonly Located<FailureClass>[];
+}
+
+export interface EmitSpec extends StepSpecCommon {
+  readonly kind: 'emit';
+  readonly emit: Located<string>;
+  readonly with?: Template;
+}
+
+export interface ApproveSpec extends StepSpecCommon {
+  readonly kind: 'approve';
+  readonly by?: Located<string>;
+  readonly within?: Located<number>;
+  readonly onExpiry?: 'reject' | 'approve' | 'escalate';
+  readonly show?: Template;
+}
+
+export interface WaitSpec extends StepSpecCommon {
+  readonly kind: 'wait';
+  readonly for?: Located<number>;
+  readonly until?: SpecExpression;
+  readonly event?: Located<string>;
+  readonly match?: SpecExpression;
+  readonly within?: Located<number>;
+  readonly onExpiry?: 'fail' | 'continue';
+}
+
+export interface SetSpec extends StepSpecCommon {
+  readonly kind: 'set';
+  readonly value?: Template;
+}
+
+export interface CheckSpec extends StepSpecCommon {
+  readonly kind: 'check';
+  readonly that: readonly { readonly condition?: SpecExpression; readonly message?: string }[];
+  readonly otherwise?: 'quarantine' | 'fail';
+}
+
+export interface ChooseSpec extends StepSpecCommon {
+  readonly kind: 'choose';
+  readonly branches: readonly BranchSpec[];
+}
+
+export interface BranchSpec {
+  readonly at: Location;
+  readonly when?: SpecExpression;
+  readonly steps: readonly StepSpec[];
+}
+
+export type StepSpec = CallSpec | EmitSpec | ApproveSpec | WaitSpec | SetSpec | CheckSpec | ChooseSpec;
+
+/** Reads a document that may be partly wrong. `undefined` when it has no name or no steps to speak of. */
+export function readPipeline(document: SpecDocument): {
+  readonly spec?: PipelineSpec;
+  readonly diagnostics: readonly Diagnostic[];
+} {
+  const found: Diagnostic[] = [];
+  const read = reader(document, found);
+  const root = document.root;
+  const name = read.text(child(child(root, 'metadata'), 'name'));
+  if (!root || !name) return { diagnostics: found };
+
+  const limits = child(root, 'limits');
+  const slo = child(root, 'slo');
+  const metrics = child(root, 'metrics');
+  const spec: PipelineSpec = {
+    document,
+    name,
+    ...given('version', read.number(child(child(root, 'metadata'), 'version'))?.value),
+    ...given('description', read.text(child(child(root, 'metadata'), 'description'))?.value),
+    ...given('owner', owner(child(root, 'owner'))),
+    ...given('tier', read.oneOf(child(root, 'tier'), ['low', 'medium', 'high'])),
+    ...given('trigger', trigger(child(root, 'trigger'))),
+    ...given('identity', identity(child(root, 'identity'))),
+    ...(limits && {
+      limits: {
+        ...given('concurrency', read.number(child(limits, 'concurrency'))?.value),
+        ...given('deadline', read.duration(child(limits, 'deadline'))),
+      },
+    }),
+    steps: steps(child(root, 'steps')),
+    ...given('success', read.expression(child(root, 'success'))),
+    ...given('onFailure', read.oneOf(child(root, 'onFailure'), ['compensate', 'forward', 'hold'])),
+    ...(slo && {
+      slo: {
+        ...given('objective', read.number(child(slo, 'objective'))?.value),
+        ...given('within', read.duration(child(slo, 'within'))),
+      },
+    }),
+    metrics: (metrics?.kind === 'map' ? metrics.entries : []).map(({ key, value }) => ({
+      name: { value: String(key.value), at: document.at(key) },
+      ...given('when', read.expression(child(value, 'when'))),
+      ...given('value', read.expression(child(value, 'value'))),
+    })),
+  };
+  return { spec, diagnostics: found };
+
+  function owner(node: SpecNode | undefined): OwnerSpec | undefined {
+    if (node?.kind !== 'map') return undefined;
+    return {
+      at: document.at(node),
+      ...given('team', read.text(child(node, 'team'))),
+      ...given('backup', read.text(child(node, 'backup'))),
+      ...given('escalation', read.text(child(node, 'escalation'))),
+      ...given('respond', read.duration(child(node, 'respond'))),
+      ...given('recover', read.duration(child(node, 'recover'))),
+    };
+  }
+
+  function trigger(node: SpecNode | undefined): TriggerSpec | undefined {
+    const event = read.text(child(node, 'event'));
+    if (event) return { kind: 'event', event, ...given('where', read.expression(child(node, 'where'))) };
+    const manual = entry(node, 'manual');
+    const input = child(manual?.value, 'input');
+    if (!manual || !input) return undefined;
+    return { kind: 'manual', at: document.at(manual.key), input: jsonOf(input) };
+  }
+
+  function identity(node: SpecNode | undefined): PipelineSpec['identity'] {
+    if (node?.kind !== 'map') return undefined;
+    return {
+      at: document.at(node),
+      ...given('key', read.template(child(node, 'key'))),
+      ...given('retain', read.duration(child(node, 'retain'))),
+      ...given('orderBy', read.template(child(node, 'orderBy'))),
+    };
+  }
+
+  function steps(node: SpecNode | undefined): StepSpec[] {
+    return (node?.kind === 'list' ? node.items : []).flatMap((item) => step(item) ?? []);
+  }
+
+  function step(node: SpecNode): StepSpec | undefined {
+    const id = read.text(child(node, 'id'));
+    const kinds = Object.keys(stepSchemas).filter((kind) => entry(node, kind));
+    if (!id || kinds.length !== 1) return undefined;
+    const body = child(node, kinds[0]!);
+    const common = { id, at: document.at(node), ...given('when', read.expression(child(node, 'when'))) };
+    const withTemplate = given('with', read.template(child(node, 'with')));
+    // Every key of the table of step schemas has its reader here; the type makes a missing one an error.
+    const readers: Record<keyof typeof stepSchemas, () => StepSpec | undefined> = {
+      call: () => {
+        const call = read.text(body);
+        if (!call) return undefined;
+        return {
+          ...common,
+          kind: 'call',
+          call,
+          ...withTemplate,
+          ...given('retry', retry(child(node, 'retry'))),
+          ...given('compensate', compensate(child(node, 'compensate'))),
+          ...given('irreversible', irreversible(child(node, 'irreversible'))),
+        };
+      },
+      emit: () => {
+        const emit = read.text(body);
+        return emit && { ...common, kind: 'emit', emit, ...withTemplate };
+      },
+      approve: () => ({
+        ...common,
+        kind: 'approve',
+        ...given('by', read.text(child(body, 'by'))),
+        ...given('within', read.duration(child(body, 'within'))),
+        ...given('onExpiry', read.oneOf(child(body, 'onExpiry'), ['reject', 'approve', 'escalate'])?.value),
+        ...given('show', read.template(child(body, 'show'))),
+      }),
+      wait: () => ({
+        ...common,
+        kind: 'wait',
+        ...given('for', read.duration(child(body, 'for'))),
+        ...given('until', read.expression(child(body, 'until'))),
+        ...given('event', read.text(child(body, 'event'))),
+        ...given('match', read.expression(child(body, 'match'))),
+        ...given('within', read.duration(child(body, 'within'))),
+        ...given('onExpiry', read.oneOf(child(body, 'onExpiry'), ['fail', 'continue'])?.value),
+      }),
+      set: () => ({ ...common, kind: 'set', ...given('value', read.template(body)) }),
+      check: () => {
+        const that = child(body, 'that');
+        return {
+          ...common,
+          kind: 'check',
+          that: (that?.kind === 'list' ? that.items : []).map((item) => ({
+            ...given('condition', read.expression(child(item, 'condition'))),
+            ...given('message', read.text(child(item, 'message'))?.value),
+          })),
+          ...given('otherwise', read.oneOf(child(body, 'otherwise'), ['quarantine', 'fail'])?.value),
+        };
+      },
+      choose: () => ({
+        ...common,
+        kind: 'choose',
+        branches: (body?.kind === 'list' ? body.items : []).map((item) => ({
+          at: document.at(item),
+          ...given('when', read.expression(child(item, 'when'))),
+          steps: steps(child(item, 'steps')),
+        })),
+      }),
+    };
+    // The key was found among the table's own.
+    return readers[kinds[0] as keyof typeof stepSchemas]();
+  }
+
+  function compensate(node: SpecNode | undefined): CompensateSpec | undefined {
+    const call = read.text(child(node, 'call'));
+    if (!node || !call) return undefined;
+    return {
+      at: document.at(node),
+      call,
+      ...given('with', read.template(child(node, 'with'))),
+      ...given('retry', retry(child(node, 'retry'))),
+    };
+  }
+
+  function irreversible(node: SpecNode | undefined): IrreversibleSpec | undefined {
+    if (node?.kind !== 'map') return undefined;
+    const forward = child(node, 'forward');
+    return {
+      at: document.at(node),
+      ...given('because', read.text(child(node, 'because'))?.value),
+      ...given('task', read.text(child(forward, 'task'))?.value),
+      ...given('owner', read.text(child(forward, 'owner'))),
+      ...given('within', read.duration(child(forward, 'within'))),
+    };
+  }
+
+  function retry(node: SpecNode | undefined): RetrySpec | undefined {
+    if (!node) return undefined;
+    const at = document.at(node);
+    if (node.kind === 'scalar') return { at, none: node.value === 'none' };
+    const backoff = child(node, 'backoff');
+    const on = child(node, 'on');
+    return {
+      at,
+      none: false,
+      ...given('attempts', read.number(child(node, 'attempts'))),
+      ...given('within', read.duration(child(node, 'within'))),
+      ...given('initial', read.duration(child(backoff, 'initial'))),
+      ...given('factor', read.number(child(backoff, 'factor'))?.value),
+      ...given('max', read.duration(child(backoff, 'max'))),
+      ...given('jitter', read.oneOf(child(node, 'jitter'), ['full', 'none'])?.value),
+      ...(on?.kind === 'list' && { on: on.items.flatMap(failureClass) }),
+    };
+  }
+
+  function failureClass(node: SpecNode): Located<FailureClass>[] {
+    const name = read.text(node);
+    return name && isFailureClass(name.value) ? [{ value: name.value, at: name.at }] : [];
+  }
+}
+
+/** Readers of single values: each gives `undefined` for what is missing or of the wrong type. */
+export function reader(document: SpecDocument, found: Diagnostic[]) {
+  const text = (node: SpecNode | undefined): Located<string> | undefined =>
+    node?.kind === 'scalar' && typeof node.value === 'string' && node.value.trim() !== ''
+      ? { value: node.value, at: document.at(node) }
+      : undefined;
+  const template = (node: SpecNode | undefined): Template | undefined =>
+    node &&
+    readTemplate(document, node, (message, at, fix) => {
+      found.push(diagnostic('expression-syntax', { message, at, fix }));
+    });
+  return {
+    text,
+    template,
+    number: (node: SpecNode | undefined): Located<number> | undefined =>
+      node?.kind === 'scalar' && typeof node.value === 'number'
+        ? { value: node.value, at: document.at(node) }
+        : undefined,
+    duration: (node: SpecNode | undefined): Located<number> | undefined => {
+      const written = text(node);
+      const value = written && parseDuration(written.value);
+      return written && value !== undefined ? { value, at: written.at } : undefined;
+    },
+    oneOf: <const T extends string>(
+      node: SpecNode | undefined,
+      allowed: readonly T[],
+    ): Located<T> | undefined => {
+      const written = text(node);
+      const value = allowed.find((one) => one === written?.value);
+      return written && value !== undefined ? { value, at: written.at } : undefined;
+    },
+    expression: (node: SpecNode | undefined): SpecExpression | undefined => {
+      const whole = template(node);
+      return whole?.kind === 'expression' ? whole.expression : undefined;
+    },
+  };
+}
+
+/** `{ key: value }`, or nothing when there is no value: optional members are absent, never `undefined`. */
+export function given<Key extends string, T>(key: Key, value: T | undefined): { [K in Key]?: T } {
+  // A computed key widens to `string`; it is `Key` by construction.
+  return (value === undefined ? {} : { [key]: value }) as { [K in Key]?: T };
+}
+
+/** Every step of a pipeline, those inside branches too, in document order. */
+export function* allSteps(steps: readonly StepSpec[]): Generator<StepSpec> {
+  for (const step of steps) {
+    yield step;
+    if (step.kind === 'choose') for (const branch of step.branches) yield* allSteps(branch.steps);
+  }
+}

@@ -63,6 +63,13 @@ export class Findings {
     );
   }
 
+  hasErrors(): boolean {
+    return (
+      this.#placeless.length > 0 ||
+      this.#shown.some(({ code, severity }) => (severity ?? contractRules[code].severity) === 'error')
+    );
+  }
+
   diagnostics(): Diagnostic[] {
     const rest = [...this.#rest.values()].map(({ first, count }): Pending => {
       const more = count === 1 ? '' : ` (and ${count - 1} more like this in the file)`;

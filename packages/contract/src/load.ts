@@ -1,6 +1,8 @@
 import { type Checked, compareDiagnostics, digestOf } from '@tenon/model';
 import { buildAsyncApi } from './asyncapi-build.ts';
+import { type CheckCache, lintAsyncApi } from './asyncapi-lint.ts';
 import type { BuildContext } from './build.ts';
+import { lintExamples } from './example-lint.ts';
 import { Findings } from './findings.ts';
 import { type FormatFound, formatOf } from './format.ts';
 import type { Contract, ContractPolicy, Origin } from './ir.ts';
@@ -12,6 +14,7 @@ import { readPolicy } from './policy.ts';
 import type { FileReader } from './reader.ts';
 import { SchemaReader } from './schema-reader.ts';
 import { Sources } from './sources.ts';
+import { lintWorkspace } from './workspace-lint.ts';
 
 export interface ContractSource {
   readonly name: string;
@@ -22,11 +25,25 @@ export interface ContractSource {
   readonly policy?: string;
 }
 
+export interface LoadOptions {
+  /** Where `@asyncapi/parser`'s results are kept between loads. Default: in memory, for this process. */
+  readonly cache?: CheckCache;
+}
+
+/** Above this a document's examples are not compared with their schemas: thousands would take minutes. */
+const EXAMPLES_CHECKED_CHARS_MAX = 256 * 1024;
+
+const memory = new Map<string, string>();
+
 /**
  * Loads OpenAPI 3.0, 3.1, 3.2 or AsyncAPI 2.x, 3.x. All that is wrong is in `diagnostics`, each with file, line and
  * column; `value` is there whenever enough of the document can be read to work with it. Nothing is ever fetched.
  */
-export async function loadContract(source: ContractSource, files: FileReader): Promise<Checked<Contract>> {
+export async function loadContract(
+  source: ContractSource,
+  files: FileReader,
+  options: LoadOptions = {},
+): Promise<Checked<Contract>> {
   const sources = new Sources(files);
   const findings = new Findings(sources);
   const done = (value?: Contract): Checked<Contract> => {
@@ -53,8 +70,13 @@ export async function loadContract(source: ContractSource, files: FileReader): P
   });
   const context: BuildContext = { sources, findings, schemas, origins, root };
   const policy = source.policy === undefined ? undefined : await readPolicy(source.policy, context);
-  lint(format, context);
-  return done(build(source.name, format, context, policy));
+  if (format.format === 'openapi') lintOpenApi(context, format.version.split('.').slice(0, 2).join('.'));
+  else await lintAsyncApi(context, format.version, options.cache ?? memory);
+  const contract = build(source.name, format, context, policy);
+  if (policy) lintWorkspace(contract, origins, findings);
+  if (document.text.length <= EXAMPLES_CHECKED_CHARS_MAX)
+    lintExamples(contract, contract.definitions, origins, findings);
+  return done(contract);
 }
 
 /** Loads one document that stands alone: in tests, and for documents that come from elsewhere than a workspace. */
@@ -63,10 +85,6 @@ export function loadContractText(name: string, file: string, text: string): Prom
     { name, document: file },
     { read: async (asked) => (asked === file ? text : undefined) },
   );
-}
-
-function lint(format: FormatFound, context: BuildContext): void {
-  if (format.format === 'openapi') lintOpenApi(context, format.version.split('.').slice(0, 2).join('.'));
 }
 
 function build(

@@ -38,4 +38,32 @@ export const workspaceRules = {
     fix: 'Write whole numbers with a unit: 500ms, 30s, 5m, 12h, 90d.',
     example: { bad: 'deprecationWindow: 3 months', good: 'deprecationWindow: 90d' },
   },
+  'contract-event-imperative': {
+    severity: 'warning',
+    title: "An event's name is an order",
+    why: 'An event states what has happened; who hears an order must wonder whether to carry it out.',
+    fix: 'Name the fact: the thing first, then what became of it.',
+    example: { bad: 'createInvoice', good: 'invoiceCreated' },
+  },
+  'contract-operation-id-missing': {
+    severity: 'warning',
+    title: 'An operation has no operationId',
+    why: 'It is named after its method and path, and loses that name when the path changes.',
+    fix: 'Give it an operationId; for a document that is not yours, by an overlay.',
+    example: { bad: '/users: { get: {} }', good: '/users: { get: { operationId: listUsers } }' },
+  },
+  'contract-deprecated-without-sunset': {
+    severity: 'warning',
+    title: 'A deprecated operation has no end date',
+    why: 'Who uses it cannot plan, and nothing can warn before it stops.',
+    fix: 'Add `x-sunset` with the last day it works, and say in `description` what to use instead.',
+    example: { bad: 'deprecated: true', good: "deprecated: true\nx-sunset: '2027-03-31'" },
+  },
+  'contract-sunset-date': {
+    severity: 'warning',
+    title: 'An end date cannot be read',
+    why: 'Nothing can warn before the operation stops.',
+    fix: 'Write a date of RFC 3339 (2027-03-31), in quotes in YAML.',
+    example: { bad: 'x-sunset: next spring', good: "x-sunset: '2027-03-31'" },
+  },
 } as const satisfies DiagnosticRules;

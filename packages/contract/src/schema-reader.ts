@@ -146,7 +146,7 @@ export class SchemaReader {
     const schema: Built = {};
     for (const [key, child] of part.entries()) this.#keyword(schema, key, child);
     const example = part.get('example');
-    if (example && !('examples' in schema)) schema['examples'] = [example.value];
+    if (example && !('examples' in schema)) schema['examples'] = this.#placed([example.value], example);
     this.#tuple(schema, part);
     exclusiveBounds(schema);
     return part.flag('nullable') && this.#dialect !== 'asyncapi' ? this.#nullable(schema) : schema;
@@ -187,12 +187,18 @@ export class SchemaReader {
       return { required: [...new Set(value.filter((name) => typeof name === 'string'))] };
     },
     enum: ({ value }) => (Array.isArray(value) && value.length > 0 ? { enum: value } : undefined),
-    examples: ({ value }) => {
-      if (Array.isArray(value)) return { examples: value };
+    examples: (child) => {
+      const { value } = child;
+      if (Array.isArray(value)) return { examples: this.#placed(value, child) };
       // The OpenAPI shape (name → { value }) where the JSON Schema list was due.
       return isObject(value) ? { examples: Object.values(value) } : undefined;
     },
   };
+
+  #placed(examples: unknown[], part: Part): unknown[] {
+    this.#origins.set(examples, part.place);
+    return examples;
+  }
 
   #map(part: Part): Built {
     const schemas: Built = {};

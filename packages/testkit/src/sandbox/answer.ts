@@ -76,7 +76,17 @@ export function success(
   if (media.schema === undefined) return { status, headers, mediaType, body: facts };
   const fill = kind === 'call' || kind === 'readSingleton' ? 'full' : 'lean';
   const body = shape(side.of(media.schema), isJson(mediaType) ? facts : null, side, random, fill);
-  return { status, headers, mediaType, ...(body !== undefined && { body }) };
+  return body === undefined ? unanswerable(operation) : { status, headers, mediaType, body };
+}
+
+/** No value was found that fits the answer's schema: said plainly, as the sandbox's own limit and not the contract's word. */
+function unanswerable(operation: HttpOperation): Answer {
+  return {
+    status: 501,
+    headers: { 'x-sandbox-error': 'no-sample' },
+    mediaType: 'text/plain',
+    body: `sandbox: found no value that fits the answer of ${operation.id}; give the schema an example\n`,
+  };
 }
 
 /** An error as the contract declares it for this status; where it declares none, an RFC 9457 problem. */

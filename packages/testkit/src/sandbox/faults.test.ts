@@ -1,7 +1,7 @@
 import { request } from 'node:http';
 import { describe, expect, onTestFinished as finished, it } from 'vitest';
 import type { Fault, FaultRule } from './faults.ts';
-import { asker, openShop } from './open-shop.ts';
+import { asker, openShop } from './open-shop.testing.ts';
 import { TOKEN_OPERATION } from './sandbox.ts';
 
 const order = { order: { amount: 5 } };

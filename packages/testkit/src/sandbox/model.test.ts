@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Ask, asker, noon, shopContract } from './open-shop.ts';
+import { type Ask, asker, noon, shopContract } from './open-shop.testing.ts';
 import { type Sandbox, startSandbox } from './sandbox.ts';
 
 /** What a customer must be, as a person reading the contract would keep it in a map. */

@@ -1,5 +1,5 @@
 import { describe, expect, onTestFinished as finished, it } from 'vitest';
-import { openShop } from './open-shop.ts';
+import { openShop } from './open-shop.testing.ts';
 
 const made = { email: 'ada@example.com' };
 

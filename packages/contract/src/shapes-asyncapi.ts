@@ -38,6 +38,13 @@ function lintPayload(part: Part, check: ShapeChecker): void {
   const schema = part.get('schema');
   if (format === undefined || !schema) check.check(part, 'schema');
   else if (isJsonSchemaFormat(format)) check.check(schema, 'ref schema');
+  else notRead(part, format, check);
+}
+
+function notRead(part: Part, format: string, check: ShapeChecker): void {
+  check.findings.add('contract-schema-format', part.get('schemaFormat')!, {
+    message: `schemas of format ${JSON.stringify(format)} are not read: any value passes here`,
+  });
 }
 
 export const asyncApi3Shapes: Shapes = {
@@ -221,7 +228,8 @@ export const asyncApi2Shapes: Shapes = {
     also: (part, check) => {
       const format = part.text('schemaFormat');
       const payload = part.get('payload');
-      if (payload && (format === undefined || isJsonSchemaFormat(format))) check.check(payload, 'ref schema');
+      if (format !== undefined && !isJsonSchemaFormat(format)) notRead(part, format, check);
+      else if (payload) check.check(payload, 'ref schema');
     },
   },
   components: {

@@ -1,1 +1,5 @@
-export {};
+export { type CommandSpec, runCommandLine } from './command.ts';
+export { commands } from './commands/index.ts';
+export { type ExitCode, exit } from './exit.ts';
+export type { Io } from './io.ts';
+export { allRules } from './rules.ts';

@@ -1,0 +1,70 @@
+import { systemClock, systemRandom } from '@tenon/model';
+import { describe, expect, it } from 'vitest';
+import { type Args, type CommandSpec, runCommandLine } from './command.ts';
+import { exit } from './exit.ts';
+import type { Io } from './io.ts';
+
+const calls: Args[] = [];
+const commands: CommandSpec[] = [
+  {
+    name: 'runs ls',
+    summary: 'List',
+    options: {
+      state: { type: 'string', help: 'in this state', choices: ['failed', 'waiting'] },
+      verbose: { type: 'boolean', help: 'more' },
+    },
+    run: async (args) => {
+      calls.push(args);
+      return exit.clean;
+    },
+  },
+  { name: 'explain', summary: 'Explain', positionals: ['<code>'], run: async () => exit.clean },
+];
+
+async function run(...argv: string[]): Promise<{ code: number; out: string; err: string }> {
+  const said = { out: '', err: '' };
+  const io: Io = {
+    out: (text) => {
+      said.out += text;
+    },
+    err: (text) => {
+      said.err += text;
+    },
+    cwd: '/',
+    env: {},
+    color: false,
+    clock: systemClock,
+    random: systemRandom,
+    interrupted: () => new Promise(() => {}),
+  };
+  return { code: await runCommandLine(commands, argv, io), ...said };
+}
+
+describe('the command line', () => {
+  it('finds commands of two words and hands over their options', async () => {
+    expect(await run('runs', 'ls', '--state', 'failed', '--verbose')).toMatchObject({ code: 0, err: '' });
+    expect(calls.at(-1)!.text('state')).toBe('failed');
+    expect(calls.at(-1)!.flag('verbose')).toBe(true);
+  });
+
+  it.each([
+    [['explian'], 'did you mean "explain"?'],
+    [['runs'], 'tenon runs needs one of: ls'],
+    [['runs', 'ls', '--stat', 'x'], 'has no option --stat; did you mean --state?'],
+    [['runs', 'ls', '--state', 'lost'], '--state must be one of failed, waiting; got lost'],
+    [['explain'], 'needs <code>'],
+    [['explain', 'a', 'b'], 'does not take "b"'],
+  ])('%j is a usage error that says what to do', async (argv, said) => {
+    const result = await run(...argv);
+    expect(result.code).toBe(exit.usage);
+    expect(result.out).toBe('');
+    expect(result.err).toContain(said);
+    expect(result.err).not.toContain('    at ');
+  });
+
+  it('prints help to stdout and exits clean', async () => {
+    expect((await run()).out).toContain('runs ls');
+    expect((await run('runs', 'ls', '--help')).out).toContain('--state <text>');
+    expect((await run('help', 'explain')).out).toContain('Usage: tenon explain <code>');
+  });
+});

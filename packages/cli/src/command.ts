@@ -1,0 +1,178 @@
+import { parseArgs } from 'node:util';
+import { didYouMean } from '@tenon/model';
+import { type ExitCode, exit } from './exit.ts';
+import type { Io } from './io.ts';
+
+export interface OptionSpec {
+  readonly type: 'string' | 'boolean';
+  readonly short?: string;
+  readonly multiple?: boolean;
+  /** Placeholder in the help text: `<file>`. */
+  readonly value?: string;
+  readonly help: string;
+  readonly choices?: readonly string[];
+}
+
+export interface CommandSpec {
+  /** One or two words: `check`, `runs ls`. */
+  readonly name: string;
+  readonly summary: string;
+  /** Names of the positional arguments: `<run>` needed, `[dir]` not. */
+  readonly positionals?: readonly string[];
+  readonly options?: Readonly<Record<string, OptionSpec>>;
+  /** Lines of the help text's "Examples". */
+  readonly examples?: readonly string[];
+  readonly run: (args: Args, io: Io) => Promise<ExitCode>;
+}
+
+export interface Args {
+  readonly positionals: readonly string[];
+  text(option: string): string | undefined;
+  texts(option: string): readonly string[];
+  flag(option: string): boolean;
+}
+
+/** A mistake in how the command was called: exit code 2, with the sentence and no stack. */
+export class UsageError extends Error {}
+
+/** Parses what follows the command's name against its table; throws `UsageError` with a suggestion. */
+export function parseCommandArgs(command: CommandSpec, argv: readonly string[]): Args {
+  const options = command.options ?? {};
+  let parsed: ReturnType<typeof parseArgs>;
+  try {
+    parsed = parseArgs({
+      args: [...argv],
+      allowPositionals: true,
+      strict: true,
+      options: Object.fromEntries(
+        Object.entries(options).map(([name, { type, short, multiple }]) => [
+          name,
+          { type, ...(short !== undefined && { short }), ...(multiple !== undefined && { multiple }) },
+        ]),
+      ),
+    });
+  } catch (error) {
+    throw new UsageError(explainParseError(error, command));
+  }
+  for (const [name, spec] of Object.entries(options)) {
+    const value = parsed.values[name];
+    if (spec.choices && typeof value === 'string' && !spec.choices.includes(value)) {
+      throw new UsageError(`--${name} must be one of ${spec.choices.join(', ')}; got ${value}`);
+    }
+  }
+  checkPositionals(command, parsed.positionals);
+  return {
+    positionals: parsed.positionals,
+    text: (option) => {
+      const value = parsed.values[option];
+      return typeof value === 'string' ? value : undefined;
+    },
+    texts: (option) => {
+      const value = parsed.values[option];
+      return Array.isArray(value) ? value.map(String) : typeof value === 'string' ? [value] : [];
+    },
+    flag: (option) => parsed.values[option] === true,
+  };
+}
+
+function explainParseError(error: unknown, command: CommandSpec): string {
+  const message = error instanceof Error ? error.message : String(error);
+  const unknown = /Unknown option '--?([^'=]+)/.exec(message)?.[1];
+  if (unknown === undefined) return message.split('. ')[0]!;
+  const near = didYouMean(unknown, Object.keys(command.options ?? {}));
+  return `\`tenon ${command.name}\` has no option --${unknown}${near ? `; did you mean --${near}?` : ''}`;
+}
+
+function checkPositionals(command: CommandSpec, given: readonly string[]): void {
+  const names = command.positionals ?? [];
+  const needed = names.filter((name) => name.startsWith('<'));
+  if (given.length < needed.length) {
+    throw new UsageError(`\`tenon ${command.name}\` needs ${names[given.length]}`);
+  }
+  const isOpen = names.at(-1)?.includes('...') ?? false;
+  if (!isOpen && given.length > names.length) {
+    throw new UsageError(`\`tenon ${command.name}\` does not take "${given[names.length]}"`);
+  }
+}
+
+/** Finds the command that `argv` starts with; the longest name wins. */
+export function findCommand(
+  commands: readonly CommandSpec[],
+  argv: readonly string[],
+): { readonly command: CommandSpec; readonly rest: readonly string[] } | undefined {
+  for (const words of [2, 1]) {
+    const name = argv.slice(0, words).join(' ');
+    const command = commands.find((candidate) => candidate.name === name);
+    if (command) return { command, rest: argv.slice(words) };
+  }
+  return undefined;
+}
+
+/** Runs one command line and gives its exit code; what was called wrongly is said in one line with what to do. */
+export async function runCommandLine(
+  commands: readonly CommandSpec[],
+  argv: readonly string[],
+  io: Io,
+): Promise<ExitCode> {
+  if (argv.length === 0 || argv[0] === 'help' || argv[0] === '--help' || argv[0] === '-h') {
+    const named = findCommand(commands, argv.slice(1));
+    io.out(named ? commandHelp(named.command) : overview(commands));
+    return exit.clean;
+  }
+  const found = findCommand(commands, argv);
+  if (!found) {
+    const group = commands.filter((command) => command.name.startsWith(`${argv[0]} `));
+    if (group.length > 0) {
+      io.err(
+        `tenon ${argv[0]} needs one of: ${group.map((command) => command.name.split(' ')[1]).join(', ')}\n`,
+      );
+      return exit.usage;
+    }
+    const near = didYouMean(
+      argv[0]!,
+      commands.map((command) => command.name.split(' ')[0]!),
+    );
+    io.err(
+      `tenon has no command "${argv[0]}"${near ? `; did you mean "${near}"?` : ''}\nrun \`tenon help\` for the list\n`,
+    );
+    return exit.usage;
+  }
+  if (found.rest.includes('--help') || found.rest.includes('-h')) {
+    io.out(commandHelp(found.command));
+    return exit.clean;
+  }
+  try {
+    return await found.command.run(parseCommandArgs(found.command, found.rest), io);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    io.err(`${error.message}\nrun \`tenon ${found.command.name} --help\`\n`);
+    return exit.usage;
+  }
+}
+
+function overview(commands: readonly CommandSpec[]): string {
+  const width = Math.max(...commands.map((command) => command.name.length)) + 2;
+  const lines = commands.map((command) => `  ${command.name.padEnd(width)}${command.summary}`);
+  return `tenon: integration as code\n\nUsage: tenon <command> [options]\n\n${lines.join('\n')}\n\nExit codes: 0 clean, 1 tool failed, 2 usage, 3 findings, 4 not authorised, 5 changes pending, 6 partly done\n`;
+}
+
+function commandHelp(command: CommandSpec): string {
+  const options = Object.entries(command.options ?? {});
+  const flags = options.map(([name, spec]) => {
+    const short = spec.short ? `-${spec.short}, ` : '';
+    const value = spec.type === 'string' ? ` ${spec.value ?? '<text>'}` : '';
+    return {
+      flag: `${short}--${name}${value}`,
+      help: spec.choices ? `${spec.help} (${spec.choices.join(', ')})` : spec.help,
+    };
+  });
+  const width = Math.max(0, ...flags.map(({ flag }) => flag.length)) + 2;
+  const parts = [
+    command.summary,
+    `Usage: tenon ${[command.name, ...(command.positionals ?? [])].join(' ')}${options.length > 0 ? ' [options]' : ''}`,
+    flags.length > 0 &&
+      `Options:\n${flags.map(({ flag, help }) => `  ${flag.padEnd(width)}${help}`).join('\n')}`,
+    command.examples && `Examples:\n${command.examples.map((line) => `  ${line}`).join('\n')}`,
+  ];
+  return `${parts.filter(Boolean).join('\n\n')}\n`;
+}

@@ -1,0 +1,251 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { type Contract, loadContract, nodeFileReader } from '@tenon/contract';
+import { parseDocument } from '@tenon/document';
+import { type Diagnostic, hasErrors, isObject, sha256 } from '@tenon/model';
+import { type Args, type CommandSpec, UsageError } from '../command.ts';
+import { type ExitCode, exit } from '../exit.ts';
+import type { Io } from '../io.ts';
+import { CONFIG_FILE, exists, findRoot } from '../root.ts';
+import { cliDiagnostic } from '../rules.ts';
+import { addConnection, scaffoldConnector } from '../scaffold/connector.ts';
+import { scaffoldPipeline } from '../scaffold/pipeline.ts';
+import { formatOption, openSession, printReport } from '../session.ts';
+
+const owner = { owner: { type: 'string', value: '<team>', help: 'team that answers for it' } } as const;
+
+/** `add contract`, `add connector`, `add pipeline`: files that pass `check`, ready to be edited. Nothing is overwritten. */
+export const addCommands: readonly CommandSpec[] = [
+  {
+    name: 'add contract',
+    summary: 'Copy an OpenAPI or AsyncAPI document into the workspace, with its provenance',
+    positionals: ['<name>'],
+    options: {
+      ...owner,
+      ...formatOption,
+      from: { type: 'string', value: '<file|url>', help: 'the document; a URL only on loopback' },
+    },
+    examples: ['tenon add contract billing --from ./billing.openapi.yaml --owner team-billing'],
+    run: addContract,
+  },
+  {
+    name: 'add connector',
+    summary: 'Make a connector manifest from a contract of the workspace, and a connection for it',
+    positionals: ['<name>'],
+    options: {
+      ...owner,
+      ...formatOption,
+      contract: { type: 'string', value: '<name>', help: 'default: the connector’s own name' },
+    },
+    examples: ['tenon add connector billing --owner team-billing'],
+    run: addConnector,
+  },
+  {
+    name: 'add pipeline',
+    summary: 'Make a pipeline from an event that starts it and operations to call',
+    positionals: ['<name>'],
+    options: {
+      ...owner,
+      ...formatOption,
+      on: { type: 'string', value: '<contract.event>', help: 'the event that starts it' },
+      call: {
+        type: 'string',
+        multiple: true,
+        value: '<connector.operation>',
+        help: 'a step; may be given several times',
+      },
+    },
+    examples: ['tenon add pipeline order-paid --on shop.orderPaid --call shop.getOrder'],
+    run: addPipeline,
+  },
+];
+
+async function addContract(args: Args, io: Io): Promise<ExitCode> {
+  const name = needName(args);
+  const from = args.text('from');
+  if (from === undefined) throw new UsageError('give --from: the document to add');
+  const root = await needRoot(io);
+  const source = await readSource(from, io.cwd);
+  if ('diagnostic' in source) return report([source.diagnostic], root, args, io);
+
+  const value = parseDocument(from, source.text).value?.value;
+  const kind = isObject(value) && 'asyncapi' in value ? 'asyncapi' : 'openapi';
+  const extension = source.text.trimStart().startsWith('{') ? '.json' : '.yaml';
+  const document = join('contracts', name, `${kind}${extension}`);
+  const version = isObject(value) && isObject(value['info']) ? String(value['info']['version'] ?? '') : '';
+  const policy = contractPolicy({
+    steward: args.text('owner') ?? 'unowned',
+    source: from,
+    version,
+    text: source.text,
+    at: io.clock.now(),
+  });
+  const written = await writeNew(root, [
+    { path: document, text: source.text },
+    { path: join('contracts', name, 'contract.yaml'), text: policy },
+  ]);
+  if (!Array.isArray(written)) return report([written], root, args, io);
+
+  const loaded = await loadContract(
+    { name, document, policy: join('contracts', name, 'contract.yaml') },
+    nodeFileReader(root),
+  );
+  report(loaded.diagnostics, root, args, io);
+  if (loaded.value) {
+    const { operations, events } = loaded.value;
+    io.err(
+      `added contract ${name}: ${operations.size} operations, ${events.size} events\nnext: tenon add connector ${name}\n`,
+    );
+  }
+  return hasErrors(loaded.diagnostics) ? exit.findings : exit.clean;
+}
+
+async function addConnector(args: Args, io: Io): Promise<ExitCode> {
+  const name = needName(args);
+  const root = await needRoot(io);
+  const contract = await needContract(args.text('contract') ?? name, io);
+  const manifest = scaffoldConnector(
+    contract,
+    name,
+    args.text('owner') ?? contract.policy?.steward ?? 'unowned',
+  );
+  const written = await writeNew(root, [
+    { path: join('connectors', name, 'connector.yaml'), text: manifest },
+  ]);
+  if (!Array.isArray(written)) return report([written], root, args, io);
+  const config = await readFile(join(root, CONFIG_FILE), 'utf8');
+  await writeFile(join(root, CONFIG_FILE), addConnection(config, contract, name));
+  io.err(
+    `added connector ${name} and its connection in ${CONFIG_FILE}\nnext: tenon add pipeline, then tenon generate\n`,
+  );
+  return checkAgain(root, args, io);
+}
+
+async function addPipeline(args: Args, io: Io): Promise<ExitCode> {
+  const name = needName(args);
+  const on = args.text('on');
+  if (on === undefined) throw new UsageError('give --on: the event that starts it, such as shop.orderPaid');
+  const session = await openSession(io);
+  if (!('workspace' in session)) return report(session.diagnostics, session.root, args, io);
+  const { workspace, root } = session;
+  const [contractName, eventName] = on.split('.');
+  const contract = workspace.contracts.get(contractName ?? '');
+  const event = contract?.events.get(eventName ?? '');
+  if (!contract || !event) {
+    const known = [...workspace.contracts.values()].flatMap((each) =>
+      [...each.events.keys()].map((id) => `${each.name}.${id}`),
+    );
+    throw new UsageError(
+      `no contract of the workspace has the event ${on}; there are: ${known.join(', ') || 'none'}`,
+    );
+  }
+  const calls = args.texts('call').map((call) => {
+    const [connector, operationName] = call.split('.');
+    const manifest = workspace.connectors.get(connector ?? '');
+    const operation =
+      manifest && workspace.contracts.get(manifest.contract)?.operations.get(operationName ?? '');
+    if (!manifest || !operation)
+      throw new UsageError(`no connector of the workspace has the operation ${call}`);
+    return { call, operation, manifest };
+  });
+  const text = scaffoldPipeline({ name, owner: args.text('owner') ?? 'unowned', contract, event, calls });
+  const written = await writeNew(root, [{ path: join('pipelines', `${name}.pipeline.yaml`), text }]);
+  if (!Array.isArray(written)) return report([written], root, args, io);
+  io.err(`added pipelines/${name}.pipeline.yaml\nnext: edit it, tenon check, tenon generate\n`);
+  return checkAgain(root, args, io);
+}
+
+/** A contract may come from a file or from loopback; nothing is fetched from anywhere else. */
+async function readSource(
+  from: string,
+  cwd: string,
+): Promise<{ readonly text: string } | { readonly diagnostic: Diagnostic }> {
+  const refuse = (message: string) => ({
+    diagnostic: cliDiagnostic('contract-source-unreadable', { message }),
+  });
+  if (!/^https?:/i.test(from)) {
+    const text = await readFile(resolve(cwd, from), 'utf8').catch(() => undefined);
+    return text === undefined ? refuse(`there is no readable file ${from}`) : { text };
+  }
+  const url = new URL(from);
+  if (!/^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(url.hostname))
+    return refuse(`${url.hostname} is not on this machine`);
+  try {
+    const response = await fetch(url, { redirect: 'error', signal: AbortSignal.timeout(FETCH_TIMEOUT_MS) });
+    return response.ok ? { text: await response.text() } : refuse(`${from} answered ${response.status}`);
+  } catch {
+    return refuse(`${from} did not answer`);
+  }
+}
+
+const FETCH_TIMEOUT_MS = 30_000;
+
+function contractPolicy(facts: {
+  steward: string;
+  source: string;
+  version: string;
+  text: string;
+  at: number;
+}): string {
+  return `apiVersion: tenon/v1
+kind: Contract
+steward: ${facts.steward}
+compatibility: backward
+deprecationWindow: 90d
+provenance:
+  source: ${JSON.stringify(facts.source)}
+  version: ${JSON.stringify(facts.version)}
+  digest: ${sha256(facts.text)}
+  fetched: '${new Date(facts.at).toISOString().slice(0, 10)}'
+`;
+}
+
+/** Writes files that are not there yet; when one is, none is written. */
+async function writeNew(
+  root: string,
+  files: readonly { readonly path: string; readonly text: string }[],
+): Promise<string[] | Diagnostic> {
+  for (const { path } of files) {
+    if (await exists(join(root, path)))
+      return cliDiagnostic('workspace-file-exists', { message: `${path} exists already` });
+  }
+  for (const { path, text } of files) {
+    await mkdir(dirname(join(root, path)), { recursive: true });
+    await writeFile(join(root, path), text, { flag: 'wx' });
+  }
+  return files.map(({ path }) => path);
+}
+
+function report(diagnostics: readonly Diagnostic[], root: string | undefined, args: Args, io: Io): ExitCode {
+  if (diagnostics.length > 0) printReport({ diagnostics, checked: { files: 1 } }, root, args, io);
+  return hasErrors(diagnostics) ? exit.findings : exit.clean;
+}
+
+async function checkAgain(root: string, args: Args, io: Io): Promise<ExitCode> {
+  const session = await openSession({ ...io, cwd: root });
+  return report(session.diagnostics, root, args, io);
+}
+
+function needName(args: Args): string {
+  const name = args.positionals[0]!;
+  if (!/^[a-z][a-z0-9-]*$/.test(name))
+    throw new UsageError(`"${name}" cannot be a name; use lower-case letters, digits and dashes`);
+  return name;
+}
+
+async function needRoot(io: Io): Promise<string> {
+  const root = await findRoot(io.cwd);
+  if (root === undefined)
+    throw new UsageError('there is no tenon.config.yaml here or above; run `tenon init` first');
+  return root;
+}
+
+async function needContract(name: string, io: Io): Promise<Contract> {
+  const session = await openSession(io);
+  const contract = 'workspace' in session ? session.workspace.contracts.get(name) : undefined;
+  if (!contract)
+    throw new UsageError(
+      `the workspace has no contract ${name}; run \`tenon add contract ${name} --from …\` first`,
+    );
+  return contract;
+}

@@ -1,0 +1,100 @@
+import { access, constants, mkdir } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import type { CommandSpec } from '../command.ts';
+import { exit } from '../exit.ts';
+import type { Io } from '../io.ts';
+import { openSession, type Session } from '../session.ts';
+
+type Verdict = { readonly ok: boolean; readonly what: string; readonly fix?: string };
+
+const NODE_MAJOR_MIN = 24;
+
+/** Looks at what a run needs from the machine, and says what to do about each thing that is not so. */
+export const doctorCommand: CommandSpec = {
+  name: 'doctor',
+  summary: 'Is everything there that a run needs?',
+  run: async (_args, io) => {
+    const verdicts: Verdict[] = [nodeVersion(), await sqlite()];
+    const session = await openSession(io);
+    if ('workspace' in session) {
+      const errors = session.diagnostics.filter(({ severity }) => severity === 'error').length;
+      verdicts.push(
+        { ok: errors === 0, what: `workspace ${session.root}: ${errors} errors`, fix: 'run `tenon check`' },
+        await storage(session),
+        await port(session),
+        ...secrets(session, io),
+      );
+    } else {
+      verdicts.push({
+        ok: false,
+        what: session.diagnostics[0]?.message ?? 'the workspace cannot be read',
+        fix: session.diagnostics[0]?.fix ?? 'run `tenon check`',
+      });
+    }
+    for (const { ok, what, fix } of verdicts)
+      io.out(`${ok ? '✓' : '✗'} ${what}${ok || !fix ? '' : `\n    fix  ${fix}`}\n`);
+    return verdicts.every(({ ok }) => ok) ? exit.clean : exit.findings;
+  },
+};
+
+function nodeVersion(): Verdict {
+  const ok = Number(process.versions.node.split('.')[0]) >= NODE_MAJOR_MIN;
+  return { ok, what: `Node ${process.versions.node}`, fix: `use Node ${NODE_MAJOR_MIN} or newer` };
+}
+
+async function sqlite(): Promise<Verdict> {
+  const found = await import('node:sqlite').then(
+    () => true,
+    () => false,
+  );
+  return { ok: found, what: 'SQLite of Node', fix: 'use a Node that was built with SQLite' };
+}
+
+async function storage({ root, workspace }: Session): Promise<Verdict> {
+  const folder = join(root, workspace.config.engine.file, '..');
+  const ok = await mkdir(folder, { recursive: true })
+    .then(() => access(folder, constants.W_OK))
+    .then(
+      () => true,
+      () => false,
+    );
+  return {
+    ok,
+    what: `storage ${workspace.config.engine.file}`,
+    fix: 'make its folder writable, or change engine.file',
+  };
+}
+
+async function port({ workspace }: Session): Promise<Verdict> {
+  const { host, port: number } = workspace.config.server;
+  const free = await new Promise<boolean>((resolve) => {
+    const probe = createServer();
+    probe.once('error', () => resolve(false));
+    probe.listen({ host, port: number }, () => probe.close(() => resolve(true)));
+  });
+  return {
+    ok: free,
+    what: `port ${host}:${number} is free`,
+    fix: 'stop what listens there (maybe a Tenon that runs already), or change server.port',
+  };
+}
+
+/** References to environment variables only: whether they are set, never what they hold. */
+function secrets({ workspace }: Session, io: Io): Verdict[] {
+  return Object.values(workspace.config.connections).map((connection) => {
+    const references = [
+      connection.baseUrl,
+      ...connection.webhookSecrets,
+      ...Object.values(connection.credentials).flatMap((fields) => Object.values(fields)),
+    ];
+    const missing = references
+      .filter((reference) => reference.startsWith('env:') && !io.env[reference.slice(4)])
+      .map((reference) => reference.slice(4));
+    return {
+      ok: missing.length === 0,
+      what: `connection ${connection.name}: ${missing.length === 0 ? 'its variables are set' : `not set: ${[...new Set(missing)].join(', ')}`}`,
+      fix: 'set them in the environment of `tenon serve`',
+    };
+  });
+}

@@ -1,0 +1,52 @@
+import { hasErrors } from '@tenon/model';
+import type { CommandSpec } from '../command.ts';
+import { exit } from '../exit.ts';
+import { generateInto } from '../generate.ts';
+import { plural } from '../render/index.ts';
+import { exitCodeOf, formatOption, openSession, printReport } from '../session.ts';
+
+export const generateCommand: CommandSpec = {
+  name: 'generate',
+  summary: 'Write typed adapters, validators, contract tests and editor schemas from the contracts',
+  options: {
+    ...formatOption,
+    check: { type: 'boolean', help: 'write nothing; exit 5 when a file is not what it would be' },
+  },
+  run: async (args, io) => {
+    const session = await openSession(io);
+    const isUsable = 'workspace' in session && !session.diagnostics.some(isAboutContracts);
+    if (!isUsable) {
+      printReport({ diagnostics: session.diagnostics, checked: {} }, session.root, args, io);
+      return hasErrors(session.diagnostics) ? exitCodeOf(session.diagnostics) : exit.findings;
+    }
+    const { plan, drift } = await generateInto(session, args.flag('check'));
+    if (args.flag('check')) {
+      const files = plan.unchanged.length + plan.created.length + plan.changed.length + plan.removed.length;
+      printReport(
+        { diagnostics: drift, checked: { contracts: session.workspace.contracts.size, files } },
+        session.root,
+        args,
+        io,
+      );
+      return drift.length > 0 ? exit.changesPending : exit.clean;
+    }
+    for (const path of plan.created) io.err(`+ ${path}\n`);
+    for (const path of plan.changed) io.err(`~ ${path}\n`);
+    for (const path of plan.removed) io.err(`- ${path}\n`);
+    io.err(
+      `${plural(session.workspace.contracts.size, 'contracts')}: ${plan.created.length} created, ${plan.changed.length} changed, ${plan.removed.length} removed, ${plan.unchanged.length} unchanged\n`,
+    );
+    return exit.clean;
+  },
+};
+
+/** A broken contract must not be generated from; a broken pipeline does not stop the types that it needs. */
+function isAboutContracts({
+  severity,
+  file,
+}: {
+  readonly severity: string;
+  readonly file?: string;
+}): boolean {
+  return severity === 'error' && (file === undefined || /^(contracts|connectors)\//.test(file));
+}

@@ -1,0 +1,28 @@
+import type { CommandSpec } from '../command.ts';
+import { addCommands } from './add.ts';
+import { checkCommand } from './check.ts';
+import { completionCommand } from './completion.ts';
+import { doctorCommand } from './doctor.ts';
+import { explainCommand } from './explain.ts';
+import { generateCommand } from './generate.ts';
+import { initCommand } from './init.ts';
+import { operateCommands } from './operate.ts';
+import { sandboxCommands } from './sandbox.ts';
+import { devCommand, serveCommand } from './serve.ts';
+import { testCommand } from './test.ts';
+
+/** Every command of `tenon`, in the order of the help text: the way a newcomer meets them. */
+export const commands: readonly CommandSpec[] = [
+  initCommand,
+  ...addCommands,
+  generateCommand,
+  checkCommand,
+  testCommand,
+  devCommand,
+  serveCommand,
+  ...sandboxCommands,
+  ...operateCommands,
+  explainCommand,
+  doctorCommand,
+  completionCommand(() => commands),
+];

@@ -1,0 +1,384 @@
+import { formatDuration, isObject } from '@tenon/model';
+import type {
+  DeadLetter,
+  InDoubtEntry,
+  LedgerEntry,
+  PendingApproval,
+  ReplayReport,
+  RunDetail,
+  RunSummary,
+} from '@tenon/runtime';
+import { type Args, type CommandSpec, type OptionSpec, UsageError } from '../command.ts';
+import { type ExitCode, exit } from '../exit.ts';
+import type { Io } from '../io.ts';
+import { type OperationsClient, OperationsError, operationsClient } from '../operations-client.ts';
+import { findRoot, readServerUrl } from '../root.ts';
+import { renderTable } from '../table.ts';
+
+const remote: Readonly<Record<string, OptionSpec>> = {
+  url: { type: 'string', value: '<url>', help: 'the Tenon to speak to; default: the one of this workspace' },
+  format: { type: 'string', value: '<format>', help: 'output', choices: ['human', 'json'] },
+};
+const reason: Readonly<Record<string, OptionSpec>> = {
+  reason: { type: 'string', value: '<text>', help: 'why; kept in the ledger' },
+};
+const filters: Readonly<Record<string, OptionSpec>> = {
+  pipeline: { type: 'string', value: '<name>', help: 'of this pipeline' },
+  key: { type: 'string', value: '<key>', help: 'with this business key' },
+  state: { type: 'string', value: '<state>', help: 'in this state' },
+};
+
+/** Commands that ask or tell a running Tenon something. */
+export const operateCommands: readonly CommandSpec[] = [
+  {
+    name: 'runs ls',
+    summary: 'List runs, the newest first',
+    options: {
+      ...remote,
+      ...filters,
+      limit: { type: 'string', value: '<n>', help: 'at most so many; default 50' },
+    },
+    run: withClient(async (client, args, show) => {
+      const { runs } = (await client.get('/v1/runs', {
+        pipeline: args.text('pipeline'),
+        key: args.text('key'),
+        state: args.text('state'),
+        limit: args.text('limit'),
+      })) as { runs: RunSummary[] };
+      return show(runs, () =>
+        renderTable(
+          ['RUN', 'PIPELINE', 'VERSION', 'KEY', 'STATE', 'STEP', 'ACCEPTED', 'OWNER'],
+          runs.map((run) => [
+            run.runId,
+            run.pipeline,
+            String(run.version),
+            run.key,
+            run.state,
+            run.step ?? '',
+            time(run.acceptedAtMs),
+            run.owner,
+          ]),
+        ),
+      );
+    }),
+  },
+  {
+    name: 'runs show',
+    summary: 'One run with its steps',
+    positionals: ['<run>'],
+    options: remote,
+    run: withClient(async (client, args, show) => {
+      const run = (await client.get(
+        `/v1/runs/${encodeURIComponent(args.positionals[0]!)}`,
+      )) as unknown as RunDetail;
+      return show(run, () => runWords(run));
+    }),
+  },
+  {
+    name: 'runs trace',
+    summary: 'Everything the ledger holds on a run, or on a business key, in order',
+    positionals: ['[run]'],
+    options: {
+      ...remote,
+      key: filters['key']!,
+      correlation: { type: 'string', value: '<id>', help: 'with this correlation id' },
+    },
+    run: withClient(async (client, args, show) => {
+      const runId = args.positionals[0];
+      const key = args.text('key');
+      const correlationId = args.text('correlation');
+      if (runId === undefined && key === undefined && correlationId === undefined) {
+        throw new UsageError('name a run, or give --key or --correlation');
+      }
+      const { entries } = (await client.get('/v1/trace', { runId, key, correlationId })) as {
+        entries: LedgerEntry[];
+      };
+      return show(entries, () => entries.map(entryWords).join('\n'));
+    }),
+  },
+  {
+    name: 'dead-letters',
+    summary: 'Parked runs, each with its cause and owner',
+    options: remote,
+    run: withClient(async (client, _args, show) => {
+      const { deadLetters } = (await client.get('/v1/dead-letters')) as { deadLetters: DeadLetter[] };
+      return show(deadLetters, () =>
+        renderTable(
+          ['RUN', 'PIPELINE', 'QUEUE', 'KEY', 'STEP', 'CLASS', 'CAUSE', 'ATTEMPTS', 'SETTLED', 'OWNER'],
+          deadLetters.map((letter) => [
+            letter.runId,
+            letter.pipeline,
+            letter.queue,
+            letter.key,
+            letter.step,
+            letter.failure.class,
+            letter.failure.message,
+            String(letter.attempts),
+            letter.settled,
+            letter.owner,
+          ]),
+        ),
+      );
+    }),
+  },
+  {
+    name: 'dead-letters resume',
+    summary: 'Go on at the failed step; finished steps are not repeated',
+    positionals: ['<run>'],
+    options: { ...remote, ...reason },
+    run: withClient(async (client, args, _show, io) => {
+      await client.post(`/v1/runs/${encodeURIComponent(args.positionals[0]!)}/resume`, {
+        reason: needReason(args),
+      });
+      io.err('resumed\n');
+      return exit.clean;
+    }),
+  },
+  {
+    name: 'runs cancel',
+    summary: 'Stop a run and undo what it did',
+    positionals: ['<run>'],
+    options: { ...remote, ...reason },
+    run: withClient(async (client, args, _show, io) => {
+      await client.post(`/v1/runs/${encodeURIComponent(args.positionals[0]!)}/cancel`, {
+        reason: needReason(args),
+      });
+      io.err('cancelled\n');
+      return exit.clean;
+    }),
+  },
+  {
+    name: 'in-doubt',
+    summary: 'Effects whose outcome is not known',
+    options: remote,
+    run: withClient(async (client, _args, show, io) => {
+      const { inDoubt } = (await client.get('/v1/in-doubt')) as { inDoubt: InDoubtEntry[] };
+      return show(inDoubt, () =>
+        renderTable(
+          ['RUN', 'PIPELINE', 'STEP', 'OPERATION', 'KEY SENT', 'FOR', 'OWNER'],
+          inDoubt.map((entry) => [
+            entry.runId,
+            entry.pipeline,
+            entry.stepId,
+            entry.operation,
+            entry.idempotencyKey,
+            formatDuration(io.clock.now() - entry.sinceMs),
+            entry.owner,
+          ]),
+        ),
+      );
+    }),
+  },
+  {
+    name: 'in-doubt settle',
+    summary: 'Say what became of an effect in doubt',
+    positionals: ['<run>', '<step>'],
+    options: {
+      ...remote,
+      ...reason,
+      verdict: {
+        type: 'string',
+        value: '<verdict>',
+        help: 'what is true, or to be done',
+        choices: ['confirm', 'redo', 'compensate'],
+      },
+      result: {
+        type: 'string',
+        value: '<json>',
+        help: 'with confirm: the result that the lost answer would have carried',
+      },
+    },
+    examples: [
+      'tenon in-doubt settle 01j… ticket --verdict confirm --result \'{"id":"T-7"}\' --reason "seen in the ticket list"',
+    ],
+    run: withClient(async (client, args, _show, io) => {
+      const [runId, stepId] = args.positionals;
+      const verdict = args.text('verdict');
+      if (verdict === undefined) throw new UsageError('give --verdict confirm, redo or compensate');
+      const result = args.text('result');
+      await client.post(`/v1/in-doubt/${encodeURIComponent(runId!)}/${encodeURIComponent(stepId!)}`, {
+        verdict,
+        reason: needReason(args),
+        ...(result !== undefined && { result: parseJson(result, '--result') }),
+      });
+      io.err(`settled: ${verdict}\n`);
+      return exit.clean;
+    }),
+  },
+  {
+    name: 'approvals',
+    summary: 'Runs that wait for a decision',
+    options: remote,
+    run: withClient(async (client, _args, show, io) => {
+      const { approvals } = (await client.get('/v1/approvals')) as { approvals: PendingApproval[] };
+      return show(approvals, () =>
+        renderTable(
+          ['RUN', 'PIPELINE', 'STEP', 'BY', 'EXPIRES IN', 'SHOWN'],
+          approvals.map((approval) => [
+            approval.runId,
+            approval.pipeline,
+            approval.stepId,
+            approval.by,
+            formatDuration(approval.expiresAtMs - io.clock.now()),
+            JSON.stringify(approval.show),
+          ]),
+        ),
+      );
+    }),
+  },
+  decision('approve'),
+  decision('reject'),
+  {
+    name: 'replay',
+    summary: 'Run again what a filter names, with the same keys; a dry run unless --apply',
+    options: {
+      ...remote,
+      ...reason,
+      ...filters,
+      run: { type: 'string', value: '<run>', help: 'this run' },
+      from: { type: 'string', value: '<time>', help: 'accepted at or after (RFC 3339)' },
+      to: { type: 'string', value: '<time>', help: 'accepted before (RFC 3339)' },
+      apply: { type: 'boolean', help: 'do it' },
+    },
+    run: withClient(async (client, args, show, io) => {
+      const filter = {
+        runId: args.text('run'),
+        pipeline: args.text('pipeline'),
+        key: args.text('key'),
+        state: args.text('state'),
+        fromMs: parseTime(args.text('from'), '--from'),
+        toMs: parseTime(args.text('to'), '--to'),
+      };
+      if (Object.values(filter).every((value) => value === undefined)) {
+        throw new UsageError('say what to replay: --run, --key, --pipeline, --state, --from, --to');
+      }
+      const report = (await client.post('/v1/replays', {
+        filter,
+        reason: needReason(args),
+        apply: args.flag('apply'),
+      })) as unknown as ReplayReport;
+      show(report, () =>
+        renderTable(
+          ['RUN', 'KEY', 'EFFECTS SKIPPED', 'EFFECTS TO SEND'],
+          report.runs.map((run) => [
+            run.runId,
+            run.key,
+            run.effectsSkipped.join(', ') || '–',
+            run.effectsToSend.join(', ') || '–',
+          ]),
+        ),
+      );
+      io.err(
+        report.applied
+          ? `replayed ${report.runs.length}\n`
+          : `dry run of ${report.runs.length}; --apply does it\n`,
+      );
+      return report.applied ? exit.clean : exit.changesPending;
+    }),
+  },
+];
+
+type Show = (value: unknown, human: () => string) => ExitCode;
+
+function withClient(
+  act: (client: OperationsClient, args: Args, show: Show, io: Io) => Promise<ExitCode>,
+): CommandSpec['run'] {
+  return async (args, io) => {
+    const root = await findRoot(io.cwd);
+    const url = args.text('url') ?? io.env['TENON_URL'] ?? (await readServerUrl(root));
+    const client = await operationsClient({ root: root ?? io.cwd, url }, io);
+    const show: Show = (value, human) => {
+      if (args.text('format') === 'json') io.out(`${JSON.stringify(value, null, 2)}\n`);
+      else if (Array.isArray(value) && value.length === 0) io.err('none\n');
+      else io.out(`${human()}\n`);
+      return exit.clean;
+    };
+    try {
+      return await act(client, args, show, io);
+    } catch (error) {
+      if (!(error instanceof OperationsError)) throw error;
+      io.err(`${error.message}\n`);
+      return error.exitCode;
+    }
+  };
+}
+
+function decision(verb: 'approve' | 'reject'): CommandSpec {
+  return {
+    name: `approvals ${verb}`,
+    summary: verb === 'approve' ? 'Let a waiting run go on' : 'Turn a waiting run down',
+    positionals: ['<run>', '<step>'],
+    options: { ...remote, ...reason },
+    run: withClient(async (client, args, _show, io) => {
+      const [runId, stepId] = args.positionals;
+      await client.post(`/v1/approvals/${encodeURIComponent(runId!)}/${encodeURIComponent(stepId!)}`, {
+        decision: verb,
+        reason: needReason(args),
+      });
+      io.err(`${verb === 'approve' ? 'approved' : 'rejected'}\n`);
+      return exit.clean;
+    }),
+  };
+}
+
+function needReason(args: Args): string {
+  const text = args.text('reason');
+  if (!text) throw new UsageError('give --reason: it is kept in the ledger');
+  return text;
+}
+
+function parseJson(text: string, option: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new UsageError(`${option} is not JSON`);
+  }
+}
+
+function parseTime(text: string | undefined, option: string): number | undefined {
+  if (text === undefined) return undefined;
+  const at = Date.parse(text);
+  if (Number.isNaN(at)) throw new UsageError(`${option} is no time such as 2026-11-21T09:00:00Z`);
+  return at;
+}
+
+function time(atMs: number): string {
+  return new Date(atMs).toISOString().replace('T', ' ').slice(0, 19);
+}
+
+function runWords(run: RunDetail): string {
+  const lines = [
+    `run        ${run.runId}`,
+    `pipeline   ${run.pipeline} version ${run.version}, plan ${run.planHash}`,
+    `contracts  ${run.contracts.map((contract) => `${contract.name} ${contract.version} ${contract.digest.slice(0, 19)}`).join(', ')}`,
+    `key        ${run.key}`,
+    `state      ${run.state}`,
+    `owner      ${run.owner}`,
+    `accepted   ${time(run.acceptedAtMs)}`,
+    `correlates ${run.correlationId}`,
+  ];
+  if (run.failure)
+    lines.push(
+      `failed at  ${run.failure.step}: ${run.failure.class}, ${run.failure.message} (${run.failure.code})`,
+    );
+  const steps = renderTable(
+    ['STEP', 'STATE', 'ATTEMPTS', 'IDEMPOTENCY KEY', 'FAILURE'],
+    run.steps.map((step) => [
+      step.id,
+      step.state,
+      String(step.attempts),
+      step.idempotencyKey ?? '',
+      step.failure ? `${step.failure.class}: ${step.failure.message}` : '',
+    ]),
+  );
+  return `${lines.join('\n')}\n\n${steps}`;
+}
+
+function entryWords(entry: LedgerEntry): string {
+  const details = Object.entries(isObject(entry.details) ? entry.details : {})
+    .map(([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
+    .join(' ');
+  const step =
+    entry.step === undefined ? '' : ` ${entry.step}${entry.attempt === undefined ? '' : `#${entry.attempt}`}`;
+  return `${new Date(entry.at).toISOString()}  ${entry.kind}${step}  ${details}`.trimEnd();
+}

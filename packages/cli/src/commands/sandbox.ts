@@ -1,0 +1,181 @@
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import type { Contract } from '@tenon/contract';
+import { type Json, Secret, seededRandom } from '@tenon/model';
+import { sample } from '@tenon/schema';
+import { deliver, startMailSandbox, startSandbox } from '@tenon/testkit';
+import { type Args, type CommandSpec, UsageError } from '../command.ts';
+import { type ExitCode, exit } from '../exit.ts';
+import type { Io } from '../io.ts';
+import { readServerUrl } from '../root.ts';
+import { exitCodeOf, openSession, printReport, type Session } from '../session.ts';
+
+/** Sandboxes of a workspace's systems, and signed test deliveries: what `tenon dev` needs to be tried without a vendor. */
+export const sandboxCommands: readonly CommandSpec[] = [
+  {
+    name: 'sandbox',
+    summary: 'Run a stateful sandbox of each system of the workspace, from its contract',
+    positionals: ['[connection...]'],
+    options: {
+      port: {
+        type: 'string',
+        value: '<port>',
+        help: 'of the first sandbox; the others follow. Default: free ones',
+      },
+      seed: { type: 'string', value: '<n>', help: 'same seed, same data; default 1' },
+    },
+    examples: ['tenon sandbox > sandbox.env', 'tenon sandbox billing --port 4800'],
+    run: async (args, io) => withSession(args, io, (session) => runSandboxes(session, args, io)),
+  },
+  {
+    name: 'deliver',
+    summary: 'Send a signed test webhook to the Tenon of this workspace',
+    positionals: ['<connection.event>'],
+    options: {
+      payload: {
+        type: 'string',
+        value: '<file>',
+        help: 'JSON file; default: an example made from the contract',
+      },
+      id: { type: 'string', value: '<id>', help: 'delivery id; the same one again is the same delivery' },
+      url: { type: 'string', value: '<url>', help: 'default: the Tenon of this workspace' },
+    },
+    examples: [
+      'tenon deliver shop.orderPaid',
+      'tenon deliver crm.subscriptionUpgraded --payload upgrade.json --id msg_1',
+    ],
+    run: async (args, io) => withSession(args, io, (session) => deliverOne(session, args, io)),
+  },
+];
+
+async function runSandboxes(session: Session, args: Args, io: Io): Promise<ExitCode> {
+  const { workspace } = session;
+  const wanted = args.positionals.length > 0 ? args.positionals : Object.keys(workspace.config.connections);
+  const seed = wholeNumber(args, 'seed') ?? 1;
+  let port = wholeNumber(args, 'port');
+  const running: { close(): Promise<void> }[] = [];
+  for (const name of wanted) {
+    const connection = workspace.config.connections[name];
+    const manifest = connection && workspace.connectors.get(connection.connector);
+    const contract = manifest && workspace.contracts.get(manifest.contract);
+    if (!connection || !manifest || !contract) {
+      throw new UsageError(
+        `there is no connection ${name}; there are: ${Object.keys(workspace.config.connections).join(', ')}`,
+      );
+    }
+    const options = { ...(port !== undefined && { port }), clock: io.clock };
+    const sandbox = isMail(contract)
+      ? await startMailSandbox(options)
+      : await startSandbox({ contract, manifest, seed, imagine: true, ...options });
+    running.push(sandbox);
+    if (port !== undefined) port += 1;
+    const variable = connection.baseUrl.startsWith('env:')
+      ? connection.baseUrl.slice('env:'.length)
+      : undefined;
+    io.out(variable ? `export ${variable}=${sandbox.url}\n` : `# ${name}: ${sandbox.url}\n`);
+  }
+  for (const name of missingSecrets(session, wanted, io))
+    io.out(`export ${name}=sandbox-${name.toLowerCase().replaceAll('_', '-')}\n`);
+  io.err(`${running.length} sandboxes; faults are set at <url>/_sandbox/faults; Ctrl-C stops\n`);
+  await io.interrupted();
+  await Promise.all(running.map((sandbox) => sandbox.close()));
+  return exit.clean;
+}
+
+function isMail(contract: Contract): boolean {
+  return contract.servers.some((server) => /^smtps?$/.test(server.protocol));
+}
+
+/** Variables of credentials that are not set: any value does in a sandbox. */
+function missingSecrets({ workspace }: Session, wanted: readonly string[], io: Io): string[] {
+  const references = wanted.flatMap((name) => {
+    const connection = workspace.config.connections[name]!;
+    return [
+      ...connection.webhookSecrets,
+      ...Object.values(connection.credentials).flatMap((fields) => Object.values(fields)),
+    ];
+  });
+  const names = references
+    .filter((reference) => reference.startsWith('env:'))
+    .map((reference) => reference.slice('env:'.length));
+  return [...new Set(names)].filter((name) => !io.env[name]);
+}
+
+async function deliverOne(session: Session, args: Args, io: Io): Promise<ExitCode> {
+  const { workspace, root } = session;
+  const [name, eventName] = args.positionals[0]!.split('.');
+  const connection = workspace.config.connections[name ?? ''];
+  const manifest = connection && workspace.connectors.get(connection.connector);
+  const webhook = manifest?.webhooks[eventName ?? ''];
+  const contract = manifest && workspace.contracts.get(manifest.contract);
+  const event = contract?.events.get(eventName ?? '');
+  if (!connection || !webhook || !contract || !event)
+    throw new UsageError(`${args.positionals[0]} is no webhook of a connection here`);
+  const [reference] = connection.webhookSecrets;
+  const value = reference?.startsWith('env:') ? io.env[reference.slice('env:'.length)] : undefined;
+  if (!reference || !value)
+    throw new UsageError(
+      `set ${reference?.slice('env:'.length) ?? 'webhookSecrets of the connection'}: deliveries are signed with it`,
+    );
+
+  const file = args.text('payload');
+  const payload =
+    file === undefined
+      ? examplePayload(event.message.examples[0]?.payload, event.message.payload, contract)
+      : await readPayload(file, io);
+  const base = args.text('url') ?? io.env['TENON_URL'] ?? (await readServerUrl(root));
+  try {
+    const [answer] = await deliver(
+      `${base}/hooks/${name}/${eventName}`,
+      webhook,
+      new Secret(reference, value),
+      payload,
+      {
+        id: args.text('id') ?? `test_${io.clock.now()}`,
+        clock: io.clock,
+      },
+    );
+    io.err(`${answer!.status}\n`);
+    io.out(`${answer!.body}\n`);
+    return answer!.status < 300 ? exit.clean : exit.failed;
+  } catch {
+    io.err(`no Tenon answers at ${base}; start it with \`tenon dev\`\n`);
+    return exit.failed;
+  }
+}
+
+function examplePayload(example: unknown, schema: Parameters<typeof sample>[0], contract: Contract): Json {
+  // An example of a contract is JSON, as the document is.
+  if (example !== undefined) return example as Json;
+  const made = sample(schema, { random: seededRandom(1), definitions: contract.definitions });
+  if (made === undefined) throw new UsageError('the contract allows no example to be made; give --payload');
+  return made;
+}
+
+async function readPayload(file: string, io: Io): Promise<Json> {
+  try {
+    return JSON.parse(await readFile(resolve(io.cwd, file), 'utf8')) as Json;
+  } catch {
+    throw new UsageError(`${file} is no readable JSON file`);
+  }
+}
+
+function wholeNumber(args: Args, option: string): number | undefined {
+  const text = args.text(option);
+  if (text === undefined) return undefined;
+  if (!/^\d{1,9}$/.test(text)) throw new UsageError(`--${option} is a whole number`);
+  return Number(text);
+}
+
+async function withSession(
+  args: Args,
+  io: Io,
+  act: (session: Session) => Promise<ExitCode>,
+): Promise<ExitCode> {
+  const session = await openSession(io);
+  if (!('workspace' in session)) {
+    printReport({ diagnostics: session.diagnostics, checked: {} }, session.root, args, io);
+    return exitCodeOf(session.diagnostics);
+  }
+  return act(session);
+}

@@ -1,0 +1,132 @@
+import { watch } from 'node:fs';
+import { hasErrors, sleep } from '@tenon/model';
+import type { LedgerEntry } from '@tenon/runtime';
+import { type Args, type CommandSpec, UsageError } from '../command.ts';
+import { ComposeError, type RunningTenon, startTenon } from '../compose.ts';
+import { type ExitCode, exit } from '../exit.ts';
+import type { Io } from '../io.ts';
+import { exitCodeOf, formatOption, openSession, printReport } from '../session.ts';
+
+const options = {
+  ...formatOption,
+  port: { type: 'string', value: '<port>', help: 'instead of the configured one; 0 takes a free one' },
+  'engine-file': { type: 'string', value: '<file>', help: 'database instead of the configured one' },
+} as const;
+
+/** `serve` logs one JSON object a line on stdout: what a log collector takes. */
+export const serveCommand: CommandSpec = {
+  name: 'serve',
+  summary: 'Run the pipelines: webhook intake, runtime and operations API',
+  options,
+  run: async (args, io) => {
+    const log = (line: Readonly<Record<string, unknown>>): void =>
+      io.out(`${JSON.stringify({ at: new Date(io.clock.now()).toISOString(), ...line })}\n`);
+    const session = await openSession(io);
+    const started = await start(session, args, io, log, (entry) =>
+      log({ ...entry, at: new Date(entry.at).toISOString() }),
+    );
+    if (!('url' in started)) return started.exitCode;
+    log({ kind: 'serving', url: started.url });
+    await io.interrupted();
+    log({ kind: 'stopping' });
+    await started.close();
+    return exit.clean;
+  },
+};
+
+/** Edits come in bursts: an editor writes a file in several steps. */
+const SETTLE_MS = 200;
+
+/** `dev` is for a person at a terminal: a line a ledger entry, and the workspace checked and taken again at each change. */
+export const devCommand: CommandSpec = {
+  name: 'dev',
+  summary: 'Run the pipelines here, and check and reload at every change',
+  options,
+  run: async (args, io) => {
+    const show = (entry: LedgerEntry): void => io.out(`${entryLine(entry)}\n`);
+    const log = (line: Readonly<Record<string, unknown>>): void => {
+      if (typeof line['code'] === 'string') io.err(`${line['code']}: ${String(line['message'])}\n`);
+    };
+    const stop = io.interrupted().then(() => 'stop' as const);
+    for (;;) {
+      const session = await openSession(io);
+      const started = await start(session, args, io, log, show);
+      const running = 'url' in started ? started : undefined;
+      if (running) io.err(`serving on ${running.url}; watching for changes, Ctrl-C stops\n`);
+      else if (session.root !== undefined)
+        io.err('not running: mend the above; watching for changes, Ctrl-C stops\n');
+      if (session.root === undefined) return exit.usage;
+      const watching = new AbortController();
+      const next = await Promise.race([stop, nextChange(session.root, io, watching.signal)]);
+      watching.abort();
+      await running?.close();
+      if (next === 'stop') return exit.clean;
+      io.err(`${next} changed\n`);
+    }
+  },
+};
+
+async function start(
+  session: Awaited<ReturnType<typeof openSession>>,
+  args: Args,
+  io: Io,
+  log: (line: Readonly<Record<string, unknown>>) => void,
+  onEntry: (entry: LedgerEntry) => void,
+): Promise<RunningTenon | { readonly exitCode: ExitCode }> {
+  const port = parsePort(args.text('port'));
+  const engineFile = args.text('engine-file');
+  if (!('workspace' in session) || hasErrors(session.diagnostics)) {
+    const checked = 'workspace' in session ? { ...session.check.checked } : {};
+    printReport({ diagnostics: session.diagnostics, checked }, session.root, args, { ...io, out: io.err });
+    return { exitCode: exitCodeOf(session.diagnostics) };
+  }
+  try {
+    return await startTenon({
+      ...session,
+      io,
+      log,
+      onEntry,
+      ...(port !== undefined && { port }),
+      ...(engineFile !== undefined && { engineFile }),
+    });
+  } catch (error) {
+    if (!isExpected(error)) throw error;
+    io.err(`${error.message}\n`);
+    return { exitCode: exit.failed };
+  }
+}
+
+/** A wrong configuration, a port in use, a second process on one database: said in a sentence. */
+function isExpected(error: unknown): error is Error {
+  if (error instanceof ComposeError) return true;
+  return error instanceof Error && 'code' in error && typeof error.code === 'string';
+}
+
+function parsePort(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const port = Number(text);
+  if (!Number.isInteger(port) || port < 0 || port > 65_535)
+    throw new UsageError('--port is a number from 0 to 65535');
+  return port;
+}
+
+/** The first file of the workspace to change, once the burst is over. */
+async function nextChange(root: string, io: Io, signal: AbortSignal): Promise<string> {
+  const changed = await new Promise<string>((resolve) => {
+    watch(root, { recursive: true, signal }, (_kind, file) => {
+      if (file !== null && !UNWATCHED.test(file)) resolve(file);
+    });
+  });
+  await sleep(io.clock, SETTLE_MS, signal);
+  return changed;
+}
+
+/** What `tenon` writes itself, and what no check reads. */
+const UNWATCHED = /(^|\/)(node_modules|\.tenon|\.git|generated|dist)(\/|$)/;
+
+function entryLine(entry: LedgerEntry): string {
+  const step = entry.step === undefined ? '' : ` ${entry.step}`;
+  const attempt = entry.attempt === undefined ? '' : ` attempt ${entry.attempt}`;
+  const details = Object.keys(entry.details).length > 0 ? ` ${JSON.stringify(entry.details)}` : '';
+  return `${new Date(entry.at).toISOString().slice(11, 23)} ${entry.runId.slice(-6)} ${entry.pipeline} ${entry.kind}${step}${attempt}${details}`;
+}

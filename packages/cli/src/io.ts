@@ -1,0 +1,17 @@
+import type { Clock, Random } from '@tenon/model';
+
+/** All that a command may touch of the process it runs in; tests hand in their own. */
+export interface Io {
+  /** Data: what a pipe or a script reads. */
+  out(text: string): void;
+  /** Everything else: progress, summaries, advice. */
+  err(text: string): void;
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Colour on standard output and error; off for `NO_COLOR`, pipes and CI logs. */
+  readonly color: boolean;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Resolves at the first SIGINT or SIGTERM. */
+  interrupted(): Promise<void>;
+}

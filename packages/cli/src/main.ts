@@ -1,0 +1,43 @@
+#!/usr/bin/env node
+import { systemClock, systemRandom } from '@tenon/model';
+import { runCommandLine } from './command.ts';
+import { commands } from './commands/index.ts';
+import { exit } from './exit.ts';
+import type { Io } from './io.ts';
+
+/** The one place that touches the process: arguments, environment, standard streams, signals, exit code. */
+const io: Io = {
+  out: (text) => process.stdout.write(text),
+  err: (text) => process.stderr.write(text),
+  cwd: process.cwd(),
+  env: process.env,
+  color: wantsColor(),
+  clock: systemClock,
+  random: systemRandom,
+  interrupted: () =>
+    new Promise((resolve) => {
+      process.once('SIGINT', () => resolve());
+      process.once('SIGTERM', () => resolve());
+    }),
+};
+
+function wantsColor(): boolean {
+  if (process.env['NO_COLOR']) return false;
+  if (process.env['FORCE_COLOR'] && process.env['FORCE_COLOR'] !== '0') return true;
+  return process.stdout.isTTY === true && process.stderr.isTTY === true;
+}
+
+// A reader that closes early (`tenon … | head`) is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(exit.clean);
+  throw error;
+});
+
+try {
+  process.exitCode = await runCommandLine(commands, process.argv.slice(2), io);
+} catch (error) {
+  const failure = error instanceof Error ? error : new Error(String(error));
+  io.err(`tenon itself failed: ${failure.message}\nset TENON_DEBUG=1 for where, and please report it\n`);
+  if (process.env['TENON_DEBUG']) io.err(`${failure.stack}\n`);
+  process.exitCode = exit.failed;
+}

@@ -1,0 +1,77 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isObject } from '@tenon/model';
+import { type ExitCode, exit } from './exit.ts';
+import type { Io } from './io.ts';
+
+/** Where the token of a workspace's own operator lies; written by `tenon serve` with mode 0600. */
+export const TOKEN_FILE = join('.tenon', 'operator.token');
+const CALL_TIMEOUT_MS = 30_000;
+
+/** A call to a running Tenon that did not succeed, as the sentence to print and the code to exit with. */
+export class OperationsError extends Error {
+  readonly exitCode: ExitCode;
+
+  constructor(message: string, exitCode: ExitCode) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
+
+/** Speaks to the operations API (`contracts/operations`) of a running `tenon serve` or `tenon dev`. */
+export interface OperationsClient {
+  get(path: string, query?: Readonly<Record<string, string | undefined>>): Promise<Record<string, unknown>>;
+  post(path: string, body: object): Promise<Record<string, unknown>>;
+}
+
+export interface ClientTarget {
+  readonly root: string;
+  readonly url: string;
+}
+
+/** The token comes from `TENON_TOKEN`, else from the file that a local `tenon serve` leaves for its own workspace. */
+export async function operationsClient(target: ClientTarget, io: Io): Promise<OperationsClient> {
+  const token =
+    io.env['TENON_TOKEN'] ?? (await readFile(join(target.root, TOKEN_FILE), 'utf8').catch(() => ''));
+  const call = async (method: string, path: string, body?: object): Promise<Record<string, unknown>> => {
+    let response: Response;
+    try {
+      response = await fetch(new URL(path, target.url), {
+        method,
+        headers: {
+          authorization: `Bearer ${token.trim()}`,
+          ...(body && { 'content-type': 'application/json' }),
+        },
+        ...(body && { body: JSON.stringify(body) }),
+        redirect: 'error',
+        signal: AbortSignal.timeout(CALL_TIMEOUT_MS),
+      });
+    } catch {
+      throw new OperationsError(
+        `no Tenon answers at ${target.url}; start it with \`tenon serve\`, or name another with --url`,
+        exit.failed,
+      );
+    }
+    if (response.status === 204) return {};
+    const answer: unknown = await response.json().catch(() => undefined);
+    if (response.ok) return isObject(answer) ? answer : {};
+    const problem = isObject(answer) ? answer : {};
+    const words = [
+      problem['title'] ?? `HTTP ${response.status}`,
+      problem['detail'],
+      problem['code'] && `(${problem['code']})`,
+    ];
+    throw new OperationsError(
+      words.filter(Boolean).join(': '),
+      response.status === 401 || response.status === 403 ? exit.notAuthorised : exit.failed,
+    );
+  };
+  return {
+    get: (path, query = {}) => {
+      const search = new URLSearchParams();
+      for (const [name, value] of Object.entries(query)) if (value !== undefined) search.set(name, value);
+      return call('GET', search.size > 0 ? `${path}?${search}` : path);
+    },
+    post: (path, body) => call('POST', path, body),
+  };
+}

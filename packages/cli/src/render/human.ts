@@ -1,0 +1,140 @@
+import type { Diagnostic, Range, RelatedLocation } from '@tenon/model';
+import { checkedWords, countBySeverity, plural, type RenderContext, type Report } from './report.ts';
+
+const STYLES = { error: '1;31', warning: '1;33', info: '1;36', dim: '2', bold: '1', good: '1;32' } as const;
+/** Characters of a source line shown: a minified document is one line of megabytes. */
+const LINE_SHOWN_MAX = 110;
+/** The text under these codes is what must not be shown. */
+const MASKED_CODES: ReadonlySet<string> = new Set(['secret-literal', 'manifest-secret-literal']);
+
+/** Code frames for people, as DESIGN §10 draws them. */
+export function renderHuman(report: Report, context: RenderContext): string {
+  const paint = painter(context.color);
+  const blocks = report.diagnostics.map((diagnostic) => diagnosticBlock(diagnostic, context, paint));
+  return `${[...blocks, closingLine(report, paint)].join('\n')}\n`;
+}
+
+/** `0 findings in 2 pipelines, 9 steps`. */
+function closingLine(report: Report, paint: Paint): string {
+  const { errors, warnings, infos } = countBySeverity(report.diagnostics);
+  const parts = [
+    errors > 0 && paint('error', plural(errors, 'errors')),
+    warnings > 0 && paint('warning', plural(warnings, 'warnings')),
+    infos > 0 && paint('info', plural(infos, 'notes')),
+  ].filter(Boolean);
+  const found = parts.length > 0 ? parts.join(', ') : paint('good', '0 findings');
+  return `${found} in ${checkedWords(report.checked)}`;
+}
+
+function diagnosticBlock(diagnostic: Diagnostic, context: RenderContext, paint: Paint): string {
+  const lines = [
+    `${paint(diagnostic.severity, diagnostic.severity)} ${paint('bold', diagnostic.code)}  ${diagnostic.message}`,
+  ];
+  lines.push(...frames(diagnostic, context, paint));
+  for (const [label, text] of [
+    ['why', diagnostic.why],
+    ['fix', diagnostic.fix],
+    ['owner', diagnostic.owner],
+    ['see', `tenon explain ${diagnostic.code}`],
+  ]) {
+    if (text) lines.push(`  ${paint('dim', label!)}  ${text.replaceAll('\n', '\n       ')}`);
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+interface Mark {
+  readonly range: Range;
+  readonly sign: '^' | '-';
+  readonly label: string;
+}
+
+/** One frame a file: the place itself, with related places of the same file in it, then those of other files. */
+function frames(diagnostic: Diagnostic, context: RenderContext, paint: Paint): string[] {
+  const byFile = new Map<string, Mark[]>();
+  const add = (file: string, mark: Mark): void => {
+    const marks = byFile.get(file) ?? [];
+    marks.push(mark);
+    byFile.set(file, marks);
+  };
+  if (diagnostic.file !== undefined && diagnostic.range)
+    add(diagnostic.file, { range: diagnostic.range, sign: '^', label: '' });
+  const loose: RelatedLocation[] = [];
+  for (const related of diagnostic.related) {
+    if (related.file !== undefined && related.range)
+      add(related.file, { range: related.range, sign: '-', label: related.message });
+    else loose.push(related);
+  }
+  const lines: string[] = [];
+  for (const [file, marks] of byFile) {
+    lines.push(...frame(file, marks, context.readText(file), MASKED_CODES.has(diagnostic.code), paint));
+  }
+  for (const { message } of loose) lines.push(`  ${paint('dim', 'note')}  ${message}`);
+  return lines;
+}
+
+function frame(
+  file: string,
+  marks: readonly Mark[],
+  text: string | undefined,
+  masked: boolean,
+  paint: Paint,
+): string[] {
+  const first = marks[0]!.range.start;
+  const sorted = [...marks].sort((a, b) => a.range.start.offset - b.range.start.offset);
+  const gutter = Math.max(2, String(sorted.at(-1)!.range.start.line).length);
+  const space = ' '.repeat(gutter);
+  const lines = [`${space}${paint('dim', '┌─')} ${file}:${first.line}:${first.column}`];
+  if (text === undefined) return lines;
+  const source = text.split(/\r\n|\n|\r/);
+  let shown = -1;
+  for (const mark of sorted) {
+    const { line, column } = mark.range.start;
+    const whole = source[line - 1] ?? '';
+    const length =
+      mark.range.end.line === line
+        ? Math.max(1, mark.range.end.column - column)
+        : Math.max(1, whole.length - column + 1);
+    const view = window(masked ? mask(whole, column, length) : whole, column, length);
+    if (line !== shown) lines.push(`${paint('dim', `${String(line).padStart(gutter)}│`)} ${view.text}`);
+    shown = line;
+    const signs = paint(mark.sign === '^' ? 'error' : 'info', mark.sign.repeat(view.length));
+    lines.push(`${paint('dim', `${space}│`)} ${view.indent}${signs}${mark.label ? ` ${mark.label}` : ''}`);
+  }
+  return lines;
+}
+
+/** The part of a line that holds the mark, with tabs kept so that the signs stand under it. */
+function window(
+  line: string,
+  column: number,
+  length: number,
+): { text: string; indent: string; length: number } {
+  let from = 0;
+  let text = line;
+  if (line.length > LINE_SHOWN_MAX) {
+    from = Math.max(0, Math.min(column - 1 - Math.floor(LINE_SHOWN_MAX / 3), line.length - LINE_SHOWN_MAX));
+    text = line.slice(from, from + LINE_SHOWN_MAX);
+  }
+  const before = line.slice(from, column - 1).replaceAll(/[^\t]/g, ' ');
+  const cutLeft = from > 0 ? '…' : '';
+  const cutRight = from + LINE_SHOWN_MAX < line.length ? '…' : '';
+  return {
+    text: `${cutLeft}${text}${cutRight}`,
+    indent: `${cutLeft ? ' ' : ''}${before}`,
+    length: Math.max(1, Math.min(length, from + text.length - column + 1)),
+  };
+}
+
+function mask(line: string, column: number, length: number): string {
+  return (
+    line.slice(0, column - 1) +
+    '•'.repeat(Math.min(length, line.length - column + 1)) +
+    line.slice(column - 1 + length)
+  );
+}
+
+export type Paint = (style: keyof typeof STYLES, text: string) => string;
+
+export function painter(color: boolean): Paint {
+  return (style, text) => (color ? `\u001b[${STYLES[style]}m${text}\u001b[0m` : text);
+}

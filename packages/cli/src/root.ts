@@ -1,0 +1,34 @@
+import { access, readFile } from 'node:fs/promises';
+import { dirname, join, parse } from 'node:path';
+import { parseDocument } from '@tenon/document';
+import { atPointer } from '@tenon/model';
+
+/** The file that makes a folder a workspace. */
+export const CONFIG_FILE = 'tenon.config.yaml';
+
+const DEFAULT_HOST = '127.0.0.1';
+const DEFAULT_PORT = 4700;
+
+/** The nearest folder, from `from` upwards, that holds `tenon.config.yaml`. */
+export async function findRoot(from: string): Promise<string | undefined> {
+  for (let folder = from; ; folder = dirname(folder)) {
+    if (await exists(join(folder, CONFIG_FILE))) return folder;
+    if (folder === parse(folder).root) return undefined;
+  }
+}
+
+/** Where the workspace's own Tenon listens, read without loading the rest of the workspace. */
+export async function readServerUrl(root: string | undefined): Promise<string> {
+  const text = root === undefined ? '' : await readFile(join(root, CONFIG_FILE), 'utf8').catch(() => '');
+  const value = parseDocument(CONFIG_FILE, text).value?.value;
+  const host = atPointer(value, '/server/host');
+  const port = atPointer(value, '/server/port');
+  return `http://${typeof host === 'string' ? host : DEFAULT_HOST}:${typeof port === 'number' ? port : DEFAULT_PORT}`;
+}
+
+export async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}

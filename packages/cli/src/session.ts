@@ -1,0 +1,66 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { compareDiagnostics, type Diagnostic, hasErrors } from '@tenon/model';
+import { checkWorkspace, loadWorkspace, type Workspace, type WorkspaceCheck } from '@tenon/pipeline';
+import type { Args, OptionSpec } from './command.ts';
+import { type ExitCode, exit } from './exit.ts';
+import type { Io } from './io.ts';
+import { type Format, formats, type Report, render } from './render/index.ts';
+import { findRoot } from './root.ts';
+import { allRules, cliDiagnostic } from './rules.ts';
+import { toolVersion } from './version.ts';
+
+export const formatOption: Readonly<Record<string, OptionSpec>> = {
+  format: { type: 'string', value: '<format>', help: 'how findings are printed', choices: formats },
+};
+
+/** A workspace as loaded and checked, with all that was found. */
+export interface Session {
+  readonly root: string;
+  readonly workspace: Workspace;
+  readonly check: WorkspaceCheck;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** Loads and checks the workspace around `io.cwd`; a session without a `workspace` could not even be read. */
+export async function openSession(
+  io: Io,
+): Promise<Session | { readonly root?: string; readonly diagnostics: readonly Diagnostic[] }> {
+  const root = await findRoot(io.cwd);
+  if (root === undefined) {
+    return {
+      diagnostics: [
+        cliDiagnostic('workspace-not-found', { message: 'there is no tenon.config.yaml here or above' }),
+      ],
+    };
+  }
+  const loaded = await loadWorkspace(root);
+  if (!loaded.value) return { root, diagnostics: [...loaded.diagnostics].sort(compareDiagnostics) };
+  const check = checkWorkspace(loaded.value);
+  const diagnostics = [...loaded.diagnostics, ...check.diagnostics].sort(compareDiagnostics);
+  return { root, workspace: loaded.value, check, diagnostics };
+}
+
+/** Prints a report: data to stdout in a machine's format, to stdout for people too, so that it can be piped to a pager. */
+export function printReport(report: Report, root: string | undefined, args: Args, io: Io): void {
+  const format = (args.text('format') ?? 'human') as Format;
+  io.out(
+    render(format, report, {
+      color: io.color,
+      rules: allRules,
+      toolVersion,
+      readText: (file) => {
+        try {
+          return readFileSync(root === undefined ? file : join(root, file), 'utf8');
+        } catch {
+          return undefined;
+        }
+      },
+    }),
+  );
+}
+
+export function exitCodeOf(diagnostics: readonly Diagnostic[]): ExitCode {
+  if (diagnostics.some(({ code }) => code === 'workspace-not-found')) return exit.usage;
+  return hasErrors(diagnostics) ? exit.findings : exit.clean;
+}

@@ -20,8 +20,7 @@ const stages: readonly Stage[] = [
   { name: 'types', command: ['turbo', 'run', '//#build:types', '--output-logs=errors-only'] },
   { name: 'format and lint', command: ['biome', 'check', '--error-on-warnings', '.'] },
   { name: 'unused code', command: ['knip', '--no-progress'] },
-  { name: 'generated code is up to date', command: [...tenon, 'generate', '--check'] },
-  { name: 'own workspace', command: [...tenon, 'check'] },
+  { name: 'own workspace', command: [...tenon, 'ci'] },
   {
     name: 'tests',
     command: ['vitest', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${vitestReport}`],

@@ -120,6 +120,7 @@ describe('bans', () => {
   });
 
   it('no core package names a vendor', () => {
+    const vendors = /\b(stripe|hubspot|zendesk|slack|github|jira|salesforce|pagerduty|shopify|twilio)\b/i;
     // Quoted, these are names of wire formats: webhook signature schemes, and an output format.
     const schemes = /['"`]?\b(stripe|github|slack)\b['"`:]/g;
     const wrong = packageSources
@@ -199,35 +200,20 @@ describe('parity', () => {
     expect(missing).toEqual([]);
   });
 
-  it('every diagnostic code has a page entry, a case that fires it and one that must not', async () => {
-    const docs = readRepoFile('docs/diagnostics.md');
+  it('every table of diagnostic codes has its cases, typed by the table, and a test that runs them', () => {
     const wrong: string[] = [];
-    for (const { file, text } of packageSources.filter((source) => /\/rules\.ts$/.test(source.file))) {
-      const codes = ruleCodes(text);
-      for (const code of codes)
-        if (!docs.includes(`### ${code}\n`))
-          wrong.push(`${code}: no entry in docs/diagnostics.md; run \`pnpm docs:write\``);
-      if (codes.length > 0 && !file.startsWith('packages/cli/')) {
-        const cases = file.replace(/rules\.ts$/, 'rules.cases.ts');
-        const test = file.replace(/rules\.ts$/, 'rules.test.ts');
-        if (!files.includes(cases)) wrong.push(`${file}: no rules.cases.ts beside it`);
-        else if (
-          !/satisfies\s+(Readonly<)?Record<\s*(keyof typeof \w+|\w+Code)/.test(readRepoFile(cases)) &&
-          !/:\s*(Readonly<)?Record<\s*(keyof typeof \w+|\w+Code)/.test(readRepoFile(cases))
-        ) {
-          wrong.push(`${cases}: must be typed by the rule table, so that a missing case does not compile`);
-        }
-        if (!files.includes(test)) wrong.push(`${file}: no rules.test.ts that runs the cases`);
+    for (const { file } of packageSources.filter((source) => /\/rules\.ts$/.test(source.file))) {
+      const cases = file.replace(/rules\.ts$/, 'rules.cases.ts');
+      const test = file.replace(/rules\.ts$/, 'rules.test.ts');
+      if (!files.includes(cases)) wrong.push(`${file}: no rules.cases.ts beside it`);
+      else if (!/Record<\s*(keyof typeof \w+|\w*Code)\b/.test(readRepoFile(cases))) {
+        wrong.push(`${cases}: must be typed by the rule table, so that a missing case does not compile`);
       }
+      if (!files.includes(test)) wrong.push(`${file}: no rules.test.ts that runs the cases`);
     }
     expect(wrong).toEqual([]);
   });
 });
-
-/** Codes of a rule table: quoted keys at the first level. */
-function ruleCodes(text: string): string[] {
-  return [...text.matchAll(/^ {2}'?([a-z0-9]+(?:-[a-z0-9]+)*)'?: \{$/gm)].map((match) => match[1]!);
-}
 
 function withoutComments(text: string): string {
   return text

@@ -4,6 +4,14 @@ export type * from './manifest.ts';
 export { connectorSchema } from './manifest-schema.ts';
 export type * from './operation-plan.ts';
 export { type Page, type PagesOptions, pages } from './pages.ts';
+export type { BreakerState } from './resilience/breaker.ts';
+export {
+  type GuardedTransport,
+  type GuardOptions,
+  type GuardSnapshot,
+  type GuardState,
+  guardedTransport,
+} from './resilience/guarded-transport.ts';
 export { connectorRules } from './rules.ts';
 export { secretLooking, secretName } from './secret-literal.ts';
 export {

@@ -1,0 +1,178 @@
+import { sleep, systemClock } from '@tenon/model';
+import { describe, expect, it } from 'vitest';
+import { operationPlan } from '../http/fault-server.ts';
+import type { OperationDefaults } from '../manifest.ts';
+import type { CallRequest, CallResult } from '../transport.ts';
+import type { BreakerState } from './breaker.ts';
+import { type GuardOptions, guardedTransport } from './guarded-transport.ts';
+
+const fine: CallResult = { ok: true, status: 200, body: null, headers: {} };
+const trouble: CallResult = {
+  ok: false,
+  failure: { class: 'transient', code: 'X', message: 'x', delivery: 'answered', status: 503 },
+};
+const refusal: CallResult = {
+  ok: false,
+  failure: { class: 'validation', code: 'X', message: 'x', delivery: 'answered', status: 422 },
+};
+
+function guarded(
+  policy: Partial<OperationDefaults>,
+  answer: (call: number) => CallResult | Promise<CallResult>,
+  options: Partial<GuardOptions> = {},
+) {
+  const sent: number[] = [];
+  const inner = {
+    call: async () => {
+      sent.push(Date.now());
+      return answer(sent.length);
+    },
+    close: async () => {},
+  };
+  const transport = guardedTransport(
+    inner,
+    { timeoutMs: 1_000, inFlightMax: 64, failures: [], ...policy },
+    { clock: systemClock, connection: 'things', ...options },
+  );
+  return {
+    sent,
+    transport,
+    call: (change: Partial<CallRequest> = {}, timeoutMs = 1_000) =>
+      transport.call({ operation: operationPlan({ timeoutMs }), input: {}, ...change }),
+  };
+}
+
+describe('the breaker', () => {
+  const breaker = { failureRate: 0.5, windowMs: 1_000, minimum: 5, openForMs: 200, probes: 2 };
+
+  it('opens at its rate, then sends nothing and says when to come back', async () => {
+    const test = guarded({ breaker }, () => trouble);
+    while (test.transport.state().breaker === 'closed') await test.call();
+    const before = test.sent.length;
+    expect(before).toBeGreaterThanOrEqual(5);
+    const result = await test.call();
+    expect(result).toMatchObject({
+      failure: { class: 'transient', code: 'CONNECTION_BREAKER_OPEN', delivery: 'notSent' },
+    });
+    expect(result.ok ? 0 : result.failure.retryAfterMs).toBeGreaterThan(0);
+    expect(test.sent).toHaveLength(before);
+  });
+
+  it('does not open for refusals: they are about the request, not the dependency', async () => {
+    const test = guarded({ breaker }, () => refusal);
+    for (let i = 0; i < 30; i++) await test.call();
+    expect(test.transport.state().breaker).toBe('closed');
+  });
+
+  it('lets its probes through after a while, and closes when they go well', async () => {
+    const seen: BreakerState[] = [];
+    let healthy = false;
+    const test = guarded({ breaker }, () => (healthy ? fine : trouble), {
+      onBreaker: (state) => seen.push(state),
+    });
+    while (test.transport.state().breaker === 'closed') await test.call();
+    healthy = true;
+    await sleep(systemClock, 230);
+    expect((await Promise.all([test.call(), test.call()])).every(({ ok }) => ok)).toBe(true);
+    expect(seen).toEqual(['open', 'halfOpen', 'closed']);
+  });
+
+  it('opens again when the probes fail', async () => {
+    const test = guarded({ breaker }, () => trouble);
+    while (test.transport.state().breaker === 'closed') await test.call();
+    await sleep(systemClock, 230);
+    await Promise.all([test.call(), test.call()]);
+    expect(test.transport.state().breaker).toBe('open');
+  });
+
+  it('is open still after a restart', async () => {
+    const first = guarded({ breaker }, () => trouble);
+    while (first.transport.state().breaker === 'closed') await first.call();
+    const snapshot = JSON.parse(JSON.stringify(first.transport.snapshot()));
+    const second = guarded({ breaker }, () => fine, { snapshot });
+    expect(await second.call()).toMatchObject({ failure: { code: 'CONNECTION_BREAKER_OPEN' } });
+    expect(second.sent).toEqual([]);
+  });
+});
+
+describe('the quota', () => {
+  const rateLimit = { quota: 3, windowMs: 300, key: 'connection', headers: ['RateLimit', 'Retry-After'] };
+
+  it('holds: never more calls in a window than declared, the rest wait', async () => {
+    const test = guarded({ rateLimit }, () => fine);
+    const results = await Promise.all(Array.from({ length: 7 }, () => test.call()));
+    expect(results.every(({ ok }) => ok)).toBe(true);
+    const [first] = test.sent;
+    const windows = test.sent.map((at) => Math.floor((at - first! + 20) / 300));
+    for (const window of new Set(windows))
+      expect(windows.filter((other) => other === window).length).toBeLessThanOrEqual(3);
+  });
+
+  it('fails a call whose turn would come too late, unsent, and says when', async () => {
+    const test = guarded({ rateLimit: { ...rateLimit, windowMs: 5_000 } }, () => fine);
+    const results = await Promise.all(Array.from({ length: 4 }, () => test.call({}, 100)));
+    expect(results.at(-1)).toMatchObject({
+      failure: { class: 'rateLimited', code: 'CONNECTION_QUOTA_SPENT', delivery: 'notSent' },
+    });
+    expect(test.sent).toHaveLength(3);
+  });
+
+  it.each<[string, CallResult]>([
+    [
+      'Retry-After on a refusal',
+      {
+        ok: false,
+        failure: {
+          class: 'rateLimited',
+          code: 'X',
+          message: 'x',
+          delivery: 'answered',
+          status: 429,
+          retryAfterMs: 200,
+        },
+      },
+    ],
+    [
+      'a spent quota on a success',
+      {
+        ok: true,
+        status: 200,
+        body: null,
+        headers: { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': '0.2' },
+      },
+    ],
+  ])('obeys %s for every caller', async (_name, first) => {
+    const test = guarded({ rateLimit: { ...rateLimit, quota: 100 } }, (call) => (call === 1 ? first : fine));
+    await test.call();
+    expect(test.transport.state().heldUntilMs).toBeGreaterThan(Date.now());
+    await Promise.all([test.call(), test.call()]);
+    expect(test.sent[1]! - test.sent[0]!).toBeGreaterThanOrEqual(190);
+  });
+});
+
+describe('calls in flight', () => {
+  it('are never more than declared; the others follow in order', async () => {
+    const test = guarded({ inFlightMax: 2 }, async () => {
+      expect(test.transport.state().inFlight).toBeLessThanOrEqual(2);
+      await sleep(systemClock, 20);
+      return fine;
+    });
+    const results = await Promise.all(Array.from({ length: 9 }, () => test.call()));
+    expect(results.every(({ ok }) => ok)).toBe(true);
+    expect(test.transport.state()).toMatchObject({ inFlight: 0, waiting: 0 });
+  });
+
+  it('that never end hold others up no longer than their own timeout, and leave no trace in line', async () => {
+    const test = guarded({ inFlightMax: 1 }, () => new Promise(() => {}));
+    void test.call();
+    expect(await test.call({}, 50)).toMatchObject({
+      failure: { code: 'CONNECTION_BUSY', delivery: 'notSent' },
+    });
+    const controller = new AbortController();
+    const waiting = test.call({ signal: controller.signal });
+    controller.abort();
+    expect(await waiting).toMatchObject({ failure: { code: 'CONNECTION_BUSY', delivery: 'notSent' } });
+    expect(test.transport.state()).toMatchObject({ inFlight: 1, waiting: 0 });
+    expect(test.sent).toHaveLength(1);
+  });
+});

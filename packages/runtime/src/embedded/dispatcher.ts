@@ -141,13 +141,11 @@ export class Dispatcher {
     // Runs taken but not yet marked as taken in the file are found again: ask for as many more.
     const limit = room + lane.active.size;
     const found = this.#options.due(lane.pipeline, now, limit);
-    let started = 0;
-    for (const seq of found) {
-      if (started >= room || lane.active.has(seq)) continue;
-      started++;
-      this.#begin(lane, seq);
-    }
-    if (found.length < limit) lane.nextDueAtMs = this.#options.nextDue(lane.pipeline, now);
+    const fresh = found.filter((seq) => !lane.active.has(seq));
+    for (const seq of fresh.slice(0, room)) this.#begin(lane, seq);
+    // Only when the index gave less than asked for, and all of it was taken, is there nothing more for now.
+    if (found.length < limit && fresh.length <= room)
+      lane.nextDueAtMs = this.#options.nextDue(lane.pipeline, now);
   }
 
   #begin(lane: Lane, seq: number): void {

@@ -297,6 +297,7 @@ async function askPerson(tries: Tries, n: number, evidence: JsonObject): Promise
     case 'redo':
       return { as: 'redo' };
     case 'compensate':
+      if (verdict.result !== undefined) ctx.note(doneFact(effect, n));
       return {
         as: 'givenUp',
         givenUp: verdict.result === undefined ? {} : { happened: verdict.result },

@@ -52,13 +52,20 @@ export class FakeTarget {
   script: Record<string, (Behaviour | undefined)[]> = {};
   /** Told when a call comes in, and when its effect has happened but not been answered. */
   onCall?: (when: 'before' | 'after', request: CallRequest) => void;
+  /** What happens to a call that the script says nothing of. */
+  decide?: (request: CallRequest) => Behaviour | undefined;
   #count = 0;
 
   async call(request: CallRequest): Promise<CallResult> {
     const { operation, input, idempotencyKey: key } = request;
     this.calls.push({ operation: operation.operation, key, input, request });
     this.onCall?.('before', request);
-    const behaviour = this.script[operation.operation]?.shift();
+    const honoured = operation.idempotency.mode === 'header' && this.effects.has(key!);
+    const decided = this.decide?.(request);
+    // A target that honours keys does not refuse one that it has carried out.
+    const isContradiction =
+      honoured && decided !== undefined && 'fail' in decided && decided.fail === refused;
+    const behaviour = this.script[operation.operation]?.shift() ?? (isContradiction ? undefined : decided);
     if (behaviour !== undefined && 'fail' in behaviour) return { ok: false, failure: behaviour.fail };
     const body = this.#perform(request, behaviour?.result);
     this.onCall?.('after', request);

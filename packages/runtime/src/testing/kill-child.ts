@@ -1,0 +1,40 @@
+import { systemClock, systemRandom } from '@tenon/model';
+import { openRuntime } from '../embedded/open-runtime.ts';
+import { killPlans } from './kill-plans.ts';
+import { plainTransport } from './plain-transport.ts';
+
+// The process to be killed: carries a load of runs against a server, as often as it is started, until all have ended.
+const [file = '', url = '', runs = '0', known = ''] = process.argv.slice(2);
+// What was acknowledged is not sent again: were it lost, nobody would bring it back.
+const acknowledged = new Set(known.split(','));
+const runtime = await openRuntime({
+  file,
+  clock: systemClock,
+  random: systemRandom,
+  transport: () => plainTransport(url),
+});
+for (const plan of killPlans) await runtime.activate(plan);
+process.stdout.write('up\n');
+await Promise.all(
+  Array.from({ length: Number(runs) }, async (_, i) => {
+    const id = `o${i}${i % 7 === 3 ? '!' : ''}`;
+    if (acknowledged.has(id)) return;
+    const payload = { id, account: `A${i % 10}` };
+    const result = await runtime.accept({
+      event: 'shop.ordered',
+      payload,
+      deliveryId: `d${i}`,
+      source: 'shop',
+    });
+    if (!result.ok) throw new Error(result.failure.message);
+    process.stdout.write(`accepted ${id}\n`);
+  }),
+);
+const timer = setInterval(() => {
+  const open = (['accepted', 'running', 'waiting', 'compensating'] as const).some(
+    (state) => runtime.runs({ state, limit: 1 }).length > 0,
+  );
+  if (open) return;
+  clearInterval(timer);
+  void runtime.stop().then(() => process.stdout.write('done\n'));
+}, 20);

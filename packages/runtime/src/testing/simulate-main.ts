@@ -1,0 +1,18 @@
+import { simulate } from './simulate.ts';
+
+// `node --conditions=source packages/runtime/src/testing/simulate-main.ts <first seed> <seeds>`: prints each seed that
+// breaks a promise, and a closing line.
+const [first = '1', count = '1000'] = process.argv.slice(2);
+const states: Record<string, number> = {};
+let crashes = 0;
+let broken = 0;
+for (let seed = Number(first); seed < Number(first) + Number(count); seed++) {
+  const simulation = await simulate(seed);
+  crashes += simulation.crashes;
+  for (const { state } of simulation.runs) states[state] = (states[state] ?? 0) + 1;
+  if (simulation.violations.length === 0) continue;
+  broken++;
+  console.log(`seed ${seed}:\n  ${simulation.violations.join('\n  ')}`);
+}
+console.log(JSON.stringify({ seeds: Number(count), broken, crashes, runs: states }));
+process.exit(broken === 0 ? 0 : 3);

@@ -1,0 +1,355 @@
+import { type Failure, type Json, type Random, seededRandom } from '@tenon/model';
+import type { CallStep, PlanStep } from '@tenon/pipeline';
+import type { LedgerEntry, RunSummary } from '../runtime.ts';
+import { mayMove } from '../states.ts';
+import { type Bench, failure, openBench, refused, unavailable } from './bench.ts';
+import { call, planFor, probe, step, undoable } from './plan.ts';
+
+export interface Simulation {
+  readonly seed: number;
+  /** What must not be. */
+  readonly violations: readonly string[];
+  readonly runs: readonly RunSummary[];
+  readonly crashes: number;
+}
+
+/** Crashes in one simulation at most, so that it ends. */
+const CRASHES_MAX = 6;
+const ROUNDS_MAX = 400;
+
+/**
+ * One random plan, load, set of faults, kills and operators, all from a seed: the real interpreter and engine over a
+ * simulated clock, target and process. What happened is then judged from outside: by the target's own records and the
+ * entries that were announced.
+ */
+export async function simulate(
+  seed: number,
+  /** Shown the end, for a closer look at a seed. */
+  inspect?: (bench: Bench, runs: readonly RunSummary[]) => void,
+): Promise<Simulation> {
+  const random = seededRandom(seed);
+  const plan = randomPlan(random);
+  const bench = await openBench(plan, SHIPPING);
+  const world = new World(bench, random);
+  try {
+    await world.live();
+    const runs = bench.runtime.runs({ limit: 1_000 });
+    inspect?.(bench, runs);
+    const violations = judge(bench, world, runs, plan.steps);
+    return { seed, violations, runs, crashes: world.crashes };
+  } finally {
+    await bench.close();
+  }
+}
+
+/** Everything outside the runtime: what fails, who decides, when the process dies. */
+class World {
+  readonly acknowledged = new Set<string>();
+  crashes = 0;
+  readonly #bench: Bench;
+  readonly #random: Random;
+  #crashing: Promise<void> | undefined;
+  #crashed = Promise.withResolvers<void>();
+
+  constructor(bench: Bench, random: Random) {
+    this.#bench = bench;
+    this.#random = random;
+    const faultRate = random.next() * 0.4;
+    const crashRate = random.next() * 0.08;
+    bench.target.decide = () => (random.next() < faultRate ? pick(random, FAULTS) : undefined);
+    bench.target.onCall = () => this.#maybeCrash(crashRate);
+    bench.onEntry = () => this.#maybeCrash(crashRate / 3);
+  }
+
+  async live(): Promise<void> {
+    const events = 1 + Math.floor(this.#random.next() * 4);
+    for (let i = 0; i < events; i++) await this.#order(`o${i}`);
+    for (let round = 0; round < ROUNDS_MAX; round++) {
+      await this.#settled();
+      if (this.#random.next() < 0.1) await this.#operate(true);
+      const next = this.#bench.clock.next;
+      if (next !== undefined) this.#bench.clock.advance(next - this.#bench.clock.now());
+      else if (!(await this.#operate(false))) break;
+    }
+    // From here on everything works: what can end must end.
+    delete this.#bench.target.decide;
+    delete this.#bench.target.onCall;
+    delete this.#bench.onEntry;
+    for (let round = 0; round < ROUNDS_MAX; round++) {
+      await this.#settled();
+      const next = this.#bench.clock.next;
+      if (next !== undefined) this.#bench.clock.advance(next - this.#bench.clock.now());
+      else if (!(await this.#operate(false))) return;
+    }
+  }
+
+  /** Sends an event until it is acknowledged, by a process that lived to say so. */
+  async #order(id: string): Promise<void> {
+    const deliveryId = `d-${id}`;
+    const payload = { id, account: `A${id.length % 2}`, amount: this.#random.next() < 0.9 ? 5 : -5 };
+    for (let attempt = 0; !this.acknowledged.has(id); attempt++) {
+      await this.#crashing;
+      const life = this.crashes;
+      const result = await Promise.race([
+        this.#bench.runtime.accept({ event: 'shop.ordered', payload, deliveryId, source: 'shop' }),
+        this.#crashed.promise,
+      ]);
+      if (this.crashes !== life || result === undefined) continue;
+      if (!result.ok) throw new Error(result.failure.message);
+      this.acknowledged.add(id);
+      // The moment after the acknowledgement is a good one to die.
+      this.#maybeCrash(0.03);
+    }
+  }
+
+  async #settled(): Promise<void> {
+    for (;;) {
+      await this.#crashing;
+      const life = this.crashes;
+      await Promise.race([this.#bench.runtime.idle(), this.#crashed.promise]);
+      if (life === this.crashes && this.#crashing === undefined) return;
+    }
+  }
+
+  #maybeCrash(rate: number): void {
+    if (this.#crashing !== undefined || this.crashes >= CRASHES_MAX || this.#random.next() >= rate) return;
+    this.crashes++;
+    const crashed = this.#crashed;
+    this.#crashed = Promise.withResolvers<void>();
+    this.#crashing = this.#bench.crash().then(() => {
+      this.#crashing = undefined;
+    });
+    crashed.resolve();
+  }
+
+  /** A person does something; `false` when there is nothing left to do. `early`: also cancels what still runs. */
+  async #operate(early: boolean): Promise<boolean> {
+    await this.#crashing;
+    const { runtime, target } = this.#bench;
+    const act = async (action: Promise<unknown>): Promise<true> => {
+      await Promise.race([action, this.#crashed.promise]);
+      return true;
+    };
+    const doubt = runtime.inDoubt()[0];
+    if (doubt !== undefined) {
+      // A truthful person: looks into the other system first.
+      const effect = target.effects.get(doubt.idempotencyKey)?.[0];
+      const gaveUp = this.#random.next() < 0.3;
+      const { runId, stepId } = doubt;
+      if (effect === undefined)
+        return act(runtime.settle(runId, stepId, gaveUp ? 'compensate' : 'redo', 'ana', 'looked'));
+      return act(runtime.settle(runId, stepId, gaveUp ? 'compensate' : 'confirm', 'ana', 'looked', effect));
+    }
+    const approval = runtime.approvals()[0];
+    if (approval !== undefined) {
+      const decision = this.#random.next() < 0.7 ? 'approve' : 'reject';
+      return act(runtime.decide(approval.runId, approval.stepId, decision, 'ana', 'because'));
+    }
+    const letter = runtime.deadLetters().find(({ settled }) => settled !== 'compensated');
+    if (letter !== undefined && this.#resumes++ < 12)
+      return act(runtime.resume(letter.runId, 'ana', 'try again'));
+    if (!early) return false;
+    const running = runtime.runs({ state: 'waiting' })[0];
+    if (running === undefined || this.#random.next() < 0.5) return false;
+    return act(runtime.cancel(running.runId, 'ana', 'no longer wanted'));
+  }
+
+  #resumes = 0;
+}
+
+const lost: Failure = failure('timeout', 'HTTP_RESPONSE_TIMEOUT', 'lost');
+const notSent: Failure = failure('transient', 'HTTP_CONNECT_REFUSED', 'notSent');
+const badGateway: Failure = failure('transient', 'HTTP_RESPONSE_STATUS', 'answered', { status: 502 });
+
+const FAULTS = [
+  { fail: unavailable },
+  { fail: refused },
+  { fail: lost },
+  { fail: notSent },
+  { fail: badGateway },
+  { loseAnswer: true },
+  { loseAnswer: true },
+] as const;
+
+const SHIPPING = planFor({
+  pipeline: 'shipping',
+  trigger: { event: 'shop.shipped' },
+  steps: [call('label', 'acme.create')],
+});
+
+function randomPlan(random: Random): ReturnType<typeof planFor> {
+  const count = 1 + Math.floor(random.next() * 5);
+  const steps = Array.from({ length: count }, (_, i) => randomStep(random, `s${i}`, 0));
+  return planFor({
+    steps,
+    onFailure: pick(random, ['compensate', 'compensate', 'forward', 'hold'] as const),
+    limits: { concurrency: 1 + Math.floor(random.next() * 3), deadlineMs: pick(random, [5_000, 600_000]) },
+    identity: {
+      key: { expression: 'event.id' },
+      retainMs: 86_400_000,
+      ...(random.next() < 0.5 && { orderBy: { expression: 'event.account' } }),
+    },
+  });
+}
+
+function randomStep(random: Random, id: string, depth: number): PlanStep {
+  const kinds: (() => PlanStep)[] = [
+    () => call(id, 'acme.get'),
+    () => undoable(id),
+    () => undoable(id),
+    () => undoable(id, 'acme.createBlind', { probe }),
+    () => undoable(id, 'acme.createBlind'),
+    () => undoable(id, 'acme.createChecked', { probe }),
+    () => undoable(id, 'acme.shortKey'),
+    () => call(id, 'acme.put'),
+    () =>
+      call(id, 'acme.send', {
+        irreversible: {
+          because: 'sent is sent',
+          forward: { task: 'correct it', owner: 'support', withinMs: 1 },
+        },
+      }),
+    () => step('wait', id, { for: { durationMs: 3_000 } }),
+    () =>
+      step('approve', id, {
+        by: 'finance',
+        withinMs: 60_000,
+        onExpiry: pick(random, ['reject', 'approve', 'escalate'] as const),
+        show: { literal: null },
+      }),
+    () => step('set', id, { value: { expression: 'event.amount' } }),
+    () =>
+      step('check', id, {
+        that: [{ condition: 'event.amount > 0', message: 'not positive' }],
+        otherwise: 'quarantine',
+      }),
+    () => step('emit', id, { event: 'shop.shipped', with: { object: { id: { expression: 'event.id' } } } }),
+  ];
+  if (depth < 1)
+    kinds.push(() =>
+      step('choose', id, {
+        branches: [
+          {
+            when: pick(random, ['event.amount > 0', 'event.amount < 0']),
+            steps: [randomStep(random, `${id}a`, depth + 1), randomStep(random, `${id}b`, depth + 1)],
+          },
+          { steps: [randomStep(random, `${id}c`, depth + 1)] },
+        ],
+      }),
+    );
+  return pick(random, kinds)();
+}
+
+/** The invariants, from the target's records and the ledger alone. */
+function judge(
+  bench: Bench,
+  world: World,
+  runs: readonly RunSummary[],
+  steps: readonly PlanStep[],
+): string[] {
+  const violations: string[] = [];
+  const { runtime, target } = bench;
+  const owned = new Set(
+    [...runtime.deadLetters(), ...runtime.inDoubt(), ...runtime.approvals()].map(({ runId }) => runId),
+  );
+  for (const id of world.acknowledged)
+    if (!runs.some(({ key, pipeline }) => key === id && pipeline === 'orders'))
+      violations.push(`acknowledged ${id} is lost`);
+  for (const key of target.doubled) violations.push(`more than one effect under ${key}`);
+  for (const { runId, state, key } of runs) {
+    const isEnded = state === 'succeeded' || state === 'cancelled';
+    if (!isEnded && !owned.has(runId)) violations.push(`run of ${key} is ${state} without an owner`);
+  }
+  for (const run of runs) violations.push(...judgeRun(bench, run, steps));
+  violations.push(
+    ...judgeEntries(
+      bench.entries,
+      runs.flatMap(({ runId }) => runtime.trace({ runId })),
+    ),
+  );
+  return violations;
+}
+
+/** Promises of a run's state against what the target holds. */
+function judgeRun(bench: Bench, run: RunSummary, steps: readonly PlanStep[]): string[] {
+  const { target, runtime } = bench;
+  const violations: string[] = [];
+  const trace = runtime.trace({ runId: run.runId });
+  const detail = runtime.run(run.runId)!;
+  const all = flatten(steps);
+  const removals = target.calls.filter(
+    ({ operation, request, key }) =>
+      operation === 'remove' && request.correlationId === run.correlationId && target.effects.has(key!),
+  );
+  const removedIds = new Set(removals.map(({ input }) => (input as { id: string }).id));
+  for (const record of detail.steps) {
+    const planned = all.find(({ id }) => id === record.id);
+    if (planned?.kind !== 'call' || record.idempotencyKey === undefined) continue;
+    const made = target.effects.get(record.idempotencyKey)?.[0] as { id: string } | undefined;
+    if ((record.state === 'succeeded' || record.state === 'compensated') && made === undefined)
+      violations.push(`${run.key} ${record.id} is ${record.state}, but nothing happened`);
+    if (
+      record.state === 'failed' &&
+      made !== undefined &&
+      (run.state === 'compensated' || run.state === 'cancelled') &&
+      !removedIds.has(made.id) &&
+      planned.compensate !== undefined
+    )
+      violations.push(`${run.key} ${record.id} is failed, but it happened and stays`);
+    const isUndoable = (planned as CallStep).compensate !== undefined;
+    if (
+      (run.state === 'compensated' || run.state === 'cancelled') &&
+      isUndoable &&
+      made !== undefined &&
+      !removedIds.has(made.id)
+    )
+      violations.push(`${run.key} is ${run.state}, but ${record.id} was not undone`);
+    if (run.state === 'succeeded' && made !== undefined && removedIds.has(made.id))
+      violations.push(`${run.key} succeeded, but ${record.id} was undone`);
+  }
+  const confirmed = trace
+    .filter(({ kind, step }) => kind === 'stepDone' && step !== undefined)
+    .map(({ step }) => step!);
+  const undone = trace
+    .filter(
+      ({ kind, step, details }) =>
+        kind === 'compensation' && step?.startsWith('compensate:') && details['alreadyGone'] === undefined,
+    )
+    .map(({ step }) => step!.slice('compensate:'.length));
+  const order = undone.map((id) => confirmed.lastIndexOf(id));
+  if (order.some((position, index) => index > 0 && position > order[index - 1]!))
+    violations.push(`${run.key}: undone in the order ${undone.join(', ')}`);
+  if (new Set(undone).size !== undone.length)
+    violations.push(`${run.key}: undone twice: ${undone.join(', ')}`);
+  return violations;
+}
+
+/** The ledger: in order, complete, legal moves only, and all that was announced is there. */
+function judgeEntries(announced: readonly LedgerEntry[], stored: readonly LedgerEntry[]): string[] {
+  const violations: string[] = [];
+  const bySequence = new Map(stored.map((entry) => [entry.sequence, entry]));
+  if (bySequence.size !== stored.length) violations.push('a sequence number was given twice');
+  for (const entry of announced) {
+    const kept = bySequence.get(entry.sequence);
+    if (kept === undefined || kept.kind !== entry.kind || kept.runId !== entry.runId)
+      violations.push(`entry ${entry.sequence} (${entry.kind}) was announced and is gone`);
+  }
+  for (const { details, kind, sequence } of stored) {
+    const { from, to } = details as { from?: Json; to?: Json };
+    if (kind === 'state' && typeof from === 'string' && typeof to === 'string')
+      if (!mayMove(from as RunSummary['state'], to as RunSummary['state']))
+        // Ledger texts of states; `mayMove` looks them up.
+        violations.push(`entry ${sequence}: ${from} → ${to}`);
+  }
+  return violations;
+}
+
+function flatten(steps: readonly PlanStep[]): PlanStep[] {
+  return steps.flatMap((each) =>
+    each.kind === 'choose' ? [each, ...each.branches.flatMap((branch) => flatten(branch.steps))] : [each],
+  );
+}
+
+function pick<T>(random: Random, items: readonly T[]): T {
+  return items[Math.floor(random.next() * items.length)]!;
+}

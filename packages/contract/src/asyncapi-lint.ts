@@ -25,8 +25,14 @@ export async function lintAsyncApi(context: BuildContext, version: string, cache
   const shapes = version.startsWith('2.') ? asyncApi2Shapes : asyncApi3Shapes;
   new ShapeChecker({ shapes, findings, sources, version }).check(root, 'asyncapi');
   if (findings.hasErrors()) return;
-  for (const { path, message } of await parserFindings(root, cache))
-    findings.add('contract-asyncapi-invalid', nearest(context, path), { message });
+  const said = new Set<string>();
+  for (const { path, message } of await parserFindings(root, cache)) {
+    const part = nearest(context, path);
+    // A component is reported once where it stands and once for each use.
+    const once = `${sources.keyOf(part)} ${message}`;
+    if (!said.has(once)) findings.add('contract-asyncapi-invalid', part, { message });
+    said.add(once);
+  }
 }
 
 /** Raised with the parser's version, so that results of another are not taken for this one's. */
@@ -54,11 +60,9 @@ async function askParser(value: unknown): Promise<ParserFinding[]> {
   }));
   const parser = new Parser({ __unstable: { resolver: { resolvers } } });
   const diagnostics = await parser.validate(JSON.stringify(value));
-  const found = new Map<string, ParserFinding>();
-  for (const { path, message, severity, code } of diagnostics)
-    if (severity === ERROR && !IGNORED.has(String(code)))
-      found.set(`${path.join('/')} ${message}`, { path: [...path], message });
-  return [...found.values()];
+  return diagnostics
+    .filter(({ severity, code }) => severity === ERROR && !IGNORED.has(String(code)))
+    .map(({ path, message }) => ({ path: [...path], message }));
 }
 
 /** Of `DiagnosticSeverity`. */

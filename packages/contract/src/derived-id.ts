@@ -7,7 +7,7 @@ export function derivedOperationId(method: string, path: string): string {
     .split('/')
     .filter((segment) => segment !== '')
     .map((segment) => {
-      const parameter = /^\{(.*)\}$/.exec(segment);
+      const parameter = /^\{([^}]*)\}$/.exec(segment);
       return parameter ? `By${pascal(parameter[1]!)}` : pascal(segment.replaceAll(/\{([^}]*)\}/g, ' by $1 '));
     });
   return method.toLowerCase() + (words.join('') || 'Root');

@@ -74,7 +74,7 @@ class Action {
     const paths: Path[] = [];
     try {
       // A document's value is JSON: its parser gives nothing else.
-      exec(root.value as JsonValue, this.#target, (_, path) => void paths.push(path.slice(1)));
+      exec(root.value as JsonValue, this.#target, (_, path) => void paths.push([...path]));
       return paths;
     } catch (caught) {
       this.#findings.add('contract-overlay-target-invalid', this.#action.get('target')!, {

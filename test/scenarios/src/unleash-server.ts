@@ -1,12 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { installOnDemand } from './install-on-demand.ts';
-import { type Database, freshDatabase } from './postgres-server.ts';
+import { type Database, freePort, freshDatabase } from './postgres-server.ts';
 
 /** A running Unleash: a real system that nobody here wrote, on a database of its own. */
 export interface UnleashServer {
@@ -42,14 +40,14 @@ export async function startUnleash(): Promise<UnleashStart> {
   if (!installed.ok) return installed;
   const made = await freshDatabase(installed.folder);
   if (!made.ok) return made;
-  const process = new UnleashProcess(installed.folder, made.database, await freePort());
+  const server = new UnleashProcess(installed.folder, made.database, await freePort());
   try {
-    await process.start();
+    await server.start();
   } catch (error) {
-    await process.stop();
+    await server.stop();
     throw error;
   }
-  return { ok: true, server: process };
+  return { ok: true, server };
 }
 
 class UnleashProcess implements UnleashServer {
@@ -130,14 +128,4 @@ class UnleashProcess implements UnleashServer {
     }
     throw new Error(`unleash is not up after ${START_MS} ms:\n${this.#said}`);
   }
-}
-
-/** A port that was free a moment ago: it must be known before the start, and stay the same over a restart. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, HOST);
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

@@ -265,9 +265,8 @@ function compileOwnMember(node: MemberNode, names: Names, isTolerant: boolean): 
 /** Why a member could not be read; `undefined` where that is allowed. */
 function missing(node: Span, name: string | undefined, value: Value, isTolerant: boolean): undefined {
   const what = name === undefined ? 'the name' : `\`${name}\``;
-  if (isTolerant && (value === null || value === undefined || isPlainObject(value))) return undefined;
-  // An absent optional stays absent along its chain.
-  if (value === undefined) return undefined;
+  // Asking must not fail; and an absent optional stays absent along its chain.
+  if (isTolerant || value === undefined) return undefined;
   if (isPlainObject(value)) fail('EXPRESSION_FIELD_ABSENT', `${what} is absent`, node);
   fail('EXPRESSION_TYPE_MISMATCH', `${what} cannot be read from ${kindOf(value)}`, node);
 }
@@ -369,13 +368,22 @@ function compileLogical(node: Extract<Expr, { kind: 'binary' }>, names: Names, d
   const { operator } = node;
   const boolean = (value: Value, at: Expr): boolean =>
     typeof value === 'boolean' ? value : mismatch(`\`${operator}\` needs booleans`, value, at);
+  /** Does the right side decide? When it fails as well, the failure of the left is the one to report. */
+  const decides = (frame: Frame): boolean => {
+    try {
+      return right(frame) === decisive;
+    } catch (thrown) {
+      if (isAbsorbable(thrown)) return false;
+      throw thrown;
+    }
+  };
   return (frame) => {
     let value: Value;
     try {
       value = left(frame);
       if (typeof value !== 'boolean') boolean(value, node.left);
     } catch (thrown) {
-      if (isAbsorbable(thrown) && right(frame) === decisive) return decisive;
+      if (isAbsorbable(thrown) && decides(frame)) return decisive;
       throw thrown;
     }
     if (value === decisive) return decisive;

@@ -1,0 +1,244 @@
+import type { Expr } from '../ast.ts';
+import type { Policies } from '../compile.ts';
+import {
+  ANY,
+  itemAt,
+  membersOf,
+  NEVER,
+  type ObjectType,
+  overlaps,
+  presentOf,
+  type Type,
+  union,
+  withoutNull,
+} from '../types/type.ts';
+import { lookup } from './lookup.ts';
+
+/** What an expression may name, and what is known of it at this place. */
+export interface Environment {
+  readonly variables: Readonly<Record<string, Type>>;
+  readonly policies?: Policies;
+  /** Fields of `steps` that are there only when a condition held: what a step's `when` says. */
+  readonly conditional?: readonly Conditional[];
+  /** Learnt from conditions; made by `assume`. */
+  readonly facts?: Facts;
+}
+
+export interface Conditional {
+  /** `['steps', 'invoice']`. */
+  readonly path: readonly string[];
+  readonly when: Expr;
+}
+
+export interface Fact {
+  readonly type: Type;
+  /** Is the value there for certain? */
+  readonly isPresent: boolean;
+}
+
+/** Facts by path key; `isImpossible` when conditions contradict each other, so that nothing here is ever evaluated. */
+export interface Facts {
+  readonly byPath: ReadonlyMap<string, Fact>;
+  readonly isImpossible: boolean;
+  /** Conditions known to be true, as text: repeated by a later step they hold again. */
+  readonly conditions: ReadonlySet<string>;
+}
+
+export const NO_FACTS: Facts = { byPath: new Map(), isImpossible: false, conditions: new Set() };
+
+/** A path: the key of a variable, then names. Indexes are names too: `0`. */
+export type Path = readonly string[];
+
+/** Names within a check: macro variables get keys of their own, so that equal names do not share facts. */
+export interface Scope {
+  readonly variables: ReadonlyMap<string, { readonly type: Type; readonly key: string }>;
+  readonly facts: Facts;
+  readonly conditional: readonly Conditional[];
+  readonly policies: Policies;
+}
+
+export function scopeOf(environment: Environment): Scope {
+  return {
+    variables: new Map(
+      Object.entries(environment.variables).map(([name, type]) => [name, { type, key: name }]),
+    ),
+    facts: environment.facts ?? NO_FACTS,
+    conditional: environment.conditional ?? [],
+    policies: environment.policies ?? {},
+  };
+}
+
+export function withVariable(scope: Scope, name: string, type: Type, key: string): Scope {
+  return { ...scope, variables: new Map(scope.variables).set(name, { type, key }) };
+}
+
+/** The path that an expression reads, when it is one: names and literal indexes from a variable. */
+export function pathOf(node: Expr, scope: Scope): Path | undefined {
+  switch (node.kind) {
+    case 'identifier': {
+      const variable = scope.variables.get(node.name);
+      return variable && [variable.key];
+    }
+    case 'member': {
+      const object = node.name === '' ? undefined : pathOf(node.object, scope);
+      return object && [...object, node.name];
+    }
+    case 'index': {
+      const { index } = node;
+      const isName =
+        index.kind === 'literal' && (typeof index.value === 'string' || typeof index.value === 'number');
+      const object = isName ? pathOf(node.object, scope) : undefined;
+      return object && isName ? [...object, String(index.value)] : undefined;
+    }
+    default:
+      return undefined;
+  }
+}
+
+const SEPARATOR = '\u0000';
+
+export function keyOf(path: Path): string {
+  return path.join(SEPARATOR);
+}
+
+export function factAt(scope: Scope, path: Path): Fact | undefined {
+  return scope.facts.byPath.get(keyOf(path));
+}
+
+/** What a path holds where it is there, facts included; `any` for what cannot be followed. */
+export function typeAt(scope: Scope, path: Path): Fact {
+  const [root] = path;
+  const variable = [...scope.variables.values()].find(({ key }) => key === root);
+  let here: Fact = { type: variable?.type ?? ANY, isPresent: true };
+  for (let length = 1; length <= path.length; length++) {
+    const prefix = path.slice(0, length);
+    if (length > 1) here = step(here, prefix.at(-1)!);
+    const fact = factAt(scope, prefix);
+    if (fact) here = { type: fact.type, isPresent: here.isPresent || fact.isPresent };
+  }
+  return here;
+}
+
+function step(from: Fact, name: string): Fact {
+  const value = presentOf(from.type);
+  const lists = membersOf(value).filter((member) => member.kind === 'list');
+  if (/^\d+$/.test(name) && lists.length > 0) {
+    const index = Number(name);
+    return {
+      type: union(lists.map((list) => itemAt(list, index))),
+      isPresent:
+        from.isPresent &&
+        lists.length === membersOf(value).length &&
+        lists.every((list) => index < list.itemsMin),
+    };
+  }
+  const found = lookup(value, name);
+  const isCertain =
+    !found.mayBeAbsent && found.without.length === 0 && !membersOf(value).some((m) => m.kind === 'null');
+  return {
+    type: found.type ?? NEVER,
+    isPresent: from.isPresent && isCertain && from.type.kind !== 'optional',
+  };
+}
+
+/** Learns that a path has this type (and is there). Variants of what holds it that contradict this are dropped. */
+export function learn(scope: Scope, path: Path, fact: Fact): Scope {
+  const isImpossible = scope.facts.isImpossible || (fact.type.kind === 'never' && fact.isPresent);
+  const byPath = new Map(scope.facts.byPath).set(keyOf(path), fact);
+  const learnt: Scope = { ...scope, facts: { ...scope.facts, byPath, isImpossible } };
+  if (path.length < 2) return learnt;
+  const parent = path.slice(0, -1);
+  const holder = typeAt(scope, parent);
+  const kept = membersOf(presentOf(holder.type)).filter((member) => allows(member, path.at(-1)!, fact));
+  const isUnchanged = kept.length === membersOf(presentOf(holder.type)).length;
+  if (isUnchanged && (holder.isPresent || !fact.isPresent)) return learnt;
+  return learn(learnt, parent, { type: union(kept), isPresent: holder.isPresent || fact.isPresent });
+}
+
+/** Can this variant hold the field as the fact has it? */
+function allows(member: Type, name: string, fact: Fact): boolean {
+  if (member.kind === 'any') return true;
+  // Where the field may be absent, a variant without it is possible still.
+  if (member.kind === 'null') return !fact.isPresent;
+  if (member.kind === 'list') return /^\d+$/.test(name);
+  const found = lookup(member, name);
+  if (found.type === undefined) return !fact.isPresent;
+  return overlaps(found.type, fact.type) || (!fact.isPresent && found.mayBeAbsent);
+}
+
+/** Learns that every part of a path is there and, but for the last, not null. */
+export function learnPresent(scope: Scope, path: Path): Scope {
+  let learnt = scope;
+  for (let length = 2; length <= path.length; length++) {
+    const prefix = path.slice(0, length);
+    const { type } = typeAt(learnt, prefix);
+    const value = length < path.length ? withoutNull(presentOf(type)) : presentOf(type);
+    learnt = learn(learnt, prefix, { type: value, isPresent: true });
+  }
+  return learnt;
+}
+
+/** Learns that a path is not there, where all that leads to it is. */
+export function learnAbsent(scope: Scope, path: Path): Scope {
+  const parent = path.slice(0, -1);
+  const holder = typeAt(scope, parent);
+  const members = membersOf(holder.type);
+  if (
+    path.length < 2 ||
+    !holder.isPresent ||
+    members.some((member) => member.kind === 'null' || member.kind === 'any')
+  )
+    return scope;
+  const kept = members.filter((member) => {
+    const found = lookup(member, path.at(-1)!);
+    return found.type === undefined || found.mayBeAbsent || member.kind === 'list';
+  });
+  return kept.length === members.length
+    ? scope
+    : learn(scope, parent, { type: union(kept), isPresent: true });
+}
+
+/** What holds whichever of two ways was taken. */
+export function join(a: Scope, b: Scope): Scope {
+  if (a.facts.isImpossible) return { ...b, variables: a.variables };
+  if (b.facts.isImpossible) return a;
+  const byPath = new Map<string, Fact>();
+  for (const [key, fact] of a.facts.byPath) {
+    const other = b.facts.byPath.get(key);
+    if (other)
+      byPath.set(key, {
+        type: fact.type === other.type ? fact.type : union([fact.type, other.type]),
+        isPresent: fact.isPresent && other.isPresent,
+      });
+  }
+  const conditions = new Set([...a.facts.conditions].filter((text) => b.facts.conditions.has(text)));
+  return { ...a, facts: { byPath, isImpossible: false, conditions } };
+}
+
+/** The type of a path with all that was learnt of its fields folded in: what leaves a `filter`. */
+export function foldedType(scope: Scope, path: Path): Type {
+  const { type } = typeAt(scope, path);
+  const prefix = `${keyOf(path)}${SEPARATOR}`;
+  const names = new Set(
+    [...scope.facts.byPath.keys()]
+      .filter((key) => key.startsWith(prefix))
+      .map((key) => key.slice(prefix.length).split(SEPARATOR)[0]!),
+  );
+  if (names.size === 0) return type;
+  return union(membersOf(type).map((member) => (member.kind === 'object' ? folded(member, names) : member)));
+
+  function folded(object: ObjectType, learnt: ReadonlySet<string>): Type {
+    const fields = new Map(object.fields);
+    for (const name of learnt) {
+      const inner = foldedType(scope, [...path, name]);
+      const fact = factAt(scope, [...path, name]);
+      const field = fields.get(name);
+      fields.set(name, {
+        ...field,
+        type: () => inner,
+        required: field?.required === true || fact?.isPresent === true,
+      });
+    }
+    return { ...object, fields };
+  }
+}

@@ -1,0 +1,251 @@
+import type { Expr } from '../ast.ts';
+import { formatExpression } from '../format.ts';
+import type { Call } from '../macros.ts';
+import {
+  intersect,
+  literalType,
+  membersOf,
+  presentOf,
+  type Type,
+  union,
+  withoutNull,
+} from '../types/type.ts';
+import {
+  join,
+  learn,
+  learnAbsent,
+  learnPresent,
+  type Path,
+  pathOf,
+  type Scope,
+  typeAt,
+} from './environment.ts';
+
+type Literal = null | boolean | number | string;
+
+/** What is known where a condition has come out `truth`. */
+export function narrow(condition: Expr, truth: boolean, scope: Scope): Scope {
+  const narrowed = narrowByKind(condition, truth, scope);
+  return truth ? withConditions(condition, narrowed) : narrowed;
+}
+
+function narrowByKind(node: Expr, truth: boolean, scope: Scope): Scope {
+  switch (node.kind) {
+    case 'literal':
+      return node.value === !truth ? impossible(scope) : scope;
+    case 'unary':
+      return node.operator === '!' ? narrow(node.operand, !truth, scope) : scope;
+    case 'binary':
+      return narrowBinary(node, truth, scope);
+    case 'call':
+      return narrowCall(node, truth, scope);
+    case 'conditional': {
+      const yes = narrow(node.yes, truth, narrow(node.test, true, scope));
+      const no = narrow(node.no, truth, narrow(node.test, false, scope));
+      return join(yes, no);
+    }
+    case 'identifier':
+    case 'member':
+    case 'index':
+      return narrowToLiteral(node, truth, true, scope);
+    default:
+      return scope;
+  }
+}
+
+function narrowBinary(node: Extract<Expr, { kind: 'binary' }>, truth: boolean, scope: Scope): Scope {
+  const { operator, left, right } = node;
+  switch (operator) {
+    case '&&':
+      if (truth) return narrow(right, true, narrow(left, true, scope));
+      return join(narrow(left, false, scope), narrow(right, false, narrow(left, true, scope)));
+    case '||':
+      if (!truth) return narrow(right, false, narrow(left, false, scope));
+      return join(narrow(left, true, scope), narrow(right, true, narrow(left, false, scope)));
+    case '==':
+    case '!=': {
+      const isEqual = truth === (operator === '==');
+      if (right.kind === 'literal') return narrowEquality(left, isEqual, right.value, scope);
+      if (left.kind === 'literal') return narrowEquality(right, isEqual, left.value, scope);
+      return isEqual ? narrowEqualPaths(left, right, scope) : scope;
+    }
+    case 'in':
+      return narrowIn(left, right, truth, scope);
+    case '<':
+    case '<=':
+    case '>':
+    case '>=':
+      return narrowSize(node, truth, scope);
+    default:
+      return scope;
+  }
+}
+
+function narrowEquality(subject: Expr, isEqual: boolean, literal: Literal, scope: Scope): Scope {
+  const counted = sizeSubject(subject);
+  if (counted && typeof literal === 'number') {
+    const least = isEqual ? literal : literal === 0 ? 1 : 0;
+    return learnSize(counted, least, scope);
+  }
+  return narrowToLiteral(subject, isEqual, literal, scope);
+}
+
+/** `path == literal`, or `path` alone for true. */
+function narrowToLiteral(subject: Expr, isEqual: boolean, literal: Literal, scope: Scope): Scope {
+  const path = pathOf(subject, scope);
+  if (path === undefined) return scope;
+  const { type } = typeAt(scope, path);
+  if (isEqual) {
+    const exact = matching(presentOf(type), literal);
+    return learn(learnPresent(scope, path), path, { type: exact, isPresent: true });
+  }
+  // `path.?a != x` also holds where `a` is absent.
+  const isCertain = !hasOptional(subject);
+  const present = isCertain ? learnPresent(scope, path) : scope;
+  return learn(present, path, { type: without(presentOf(type), literal), isPresent: isCertain });
+}
+
+function narrowEqualPaths(left: Expr, right: Expr, scope: Scope): Scope {
+  const [a, b] = [pathOf(left, scope), pathOf(right, scope)];
+  if (!a || !b || hasOptional(left) || hasOptional(right)) return scope;
+  const type = intersect(presentOf(typeAt(scope, a).type), presentOf(typeAt(scope, b).type));
+  // Objects are equal only as a whole; what is known of each is kept as it is.
+  if (membersOf(type).some((member) => member.kind === 'object' || member.kind === 'list')) return scope;
+  return learn(learn(scope, a, { type, isPresent: true }), b, { type, isPresent: true });
+}
+
+function narrowIn(left: Expr, right: Expr, truth: boolean, scope: Scope): Scope {
+  if (left.kind === 'literal' && typeof left.value === 'string') {
+    const path = pathOf(right, scope);
+    const isObject = path && membersOf(typeAt(scope, path).type).every((member) => member.kind === 'object');
+    if (!path || !isObject) return scope;
+    const field: Path = [...path, left.value];
+    return truth ? learnPresent(scope, field) : learnAbsent(scope, field);
+  }
+  const path = pathOf(left, scope);
+  if (path === undefined || right.kind !== 'list') return scope;
+  const literals = right.items.map((item) => item.value);
+  if (!literals.every((literal) => literal.kind === 'literal')) return scope;
+  const { type } = typeAt(scope, path);
+  if (truth) {
+    const exact = union(literals.map((literal) => matching(presentOf(type), literal.value)));
+    return learn(learnPresent(scope, path), path, { type: exact, isPresent: true });
+  }
+  const rest = literals.reduce<Type>((left_, literal) => without(left_, literal.value), presentOf(type));
+  return learn(scope, path, { type: rest, isPresent: !hasOptional(left) && typeAt(scope, path).isPresent });
+}
+
+function narrowCall(call: Call, truth: boolean, scope: Scope): Scope {
+  const { name, target, args } = call;
+  if (target === undefined && name === 'has') {
+    const path = pathOf(args[0]!, scope);
+    if (path === undefined) return scope;
+    return truth ? withStep(path, learnPresent(scope, path)) : learnAbsent(scope, path);
+  }
+  if (target !== undefined && name === 'hasValue' && args.length === 0) {
+    const path = pathOf(target, scope);
+    if (path === undefined) return scope;
+    return truth ? withStep(path, learnPresent(scope, path)) : learnAbsent(scope, path);
+  }
+  return scope;
+}
+
+/** A value of the type that equals the literal. */
+function matching(type: Type, literal: Literal): Type {
+  return type.kind === 'any' ? literalType(literal) : intersect(type, literalType(literal));
+}
+
+/** The type without one value, where that can be said. */
+function without(type: Type, literal: Literal): Type {
+  if (literal === null) return withoutNull(type);
+  return union(
+    membersOf(type).flatMap((member): Type[] => {
+      if (member.kind === 'boolean' && typeof literal === 'boolean') {
+        const values = (member.values ?? [true, false]).filter((value) => value !== literal);
+        return values.length === 0 ? [] : [{ kind: 'boolean', values }];
+      }
+      if (member.kind === 'string' && member.values) {
+        const values = member.values.filter((value) => value !== literal);
+        return values.length === 0 ? [] : [{ ...member, values }];
+      }
+      if (member.kind === 'number' && member.values) {
+        const values = member.values.filter((value) => value !== literal);
+        return values.length === 0 ? [] : [{ ...member, values }];
+      }
+      return [member];
+    }),
+  );
+}
+
+/** `size(path) > 0` and its kin, either way round: so many items are there. */
+function narrowSize(node: Extract<Expr, { kind: 'binary' }>, truth: boolean, scope: Scope): Scope {
+  const isTurned = node.left.kind === 'literal';
+  const [subject, bound] = isTurned ? [node.right, node.left] : [node.left, node.right];
+  const counted = sizeSubject(subject);
+  if (counted === undefined || bound.kind !== 'literal' || typeof bound.value !== 'number') return scope;
+  const operator = isTurned ? TURNED[node.operator]! : node.operator;
+  const effective = truth ? operator : NEGATED[operator]!;
+  if (effective === '>') return learnSize(counted, Math.floor(bound.value) + 1, scope);
+  return effective === '>=' ? learnSize(counted, Math.ceil(bound.value), scope) : scope;
+}
+
+const TURNED: Readonly<Record<string, string>> = { '<': '>', '<=': '>=', '>': '<', '>=': '<=' };
+const NEGATED: Readonly<Record<string, string>> = { '<': '>=', '<=': '>', '>': '<=', '>=': '<' };
+
+function sizeSubject(node: Expr): Expr | undefined {
+  if (node.kind !== 'call' || node.name !== 'size') return undefined;
+  return node.target ?? node.args[0];
+}
+
+function learnSize(counted: Expr, least: number, scope: Scope): Scope {
+  const path = pathOf(counted, scope);
+  if (path === undefined || least <= 0) return scope;
+  const here = typeAt(scope, path);
+  const type = union(
+    membersOf(presentOf(here.type)).map((member) =>
+      member.kind === 'list' ? { ...member, itemsMin: Math.max(member.itemsMin, least) } : member,
+    ),
+  );
+  return learn(scope, path, { type, isPresent: here.isPresent });
+}
+
+function hasOptional(node: Expr): boolean {
+  if (node.kind !== 'member' && node.kind !== 'index') return false;
+  return node.optional || hasOptional(node.object);
+}
+
+function impossible(scope: Scope): Scope {
+  return { ...scope, facts: { ...scope.facts, isImpossible: true } };
+}
+
+/** A step that is there has run, so that its condition held. */
+function withStep(path: Path, scope: Scope): Scope {
+  let learnt = scope;
+  for (const step of scope.conditional) {
+    const isThere = step.path.length <= path.length && step.path.every((name, index) => path[index] === name);
+    const text = formatExpression(step.when);
+    if (!isThere || learnt.facts.conditions.has(text)) continue;
+    // Noted first: a condition that leads back to itself must not be followed for ever.
+    const conditions = new Set(learnt.facts.conditions).add(text);
+    learnt = narrow(step.when, true, { ...learnt, facts: { ...learnt.facts, conditions } });
+  }
+  return learnt;
+}
+
+/** Notes each part of a true condition; a step whose whole condition is known to hold has run. */
+function withConditions(condition: Expr, scope: Scope): Scope {
+  const known = new Set(scope.facts.conditions);
+  for (const part of conjuncts(condition)) known.add(formatExpression(part));
+  let learnt: Scope = { ...scope, facts: { ...scope.facts, conditions: known } };
+  for (const step of scope.conditional) {
+    const isHeld = conjuncts(step.when).every((part) => known.has(formatExpression(part)));
+    if (isHeld && !typeAt(learnt, step.path).isPresent) learnt = learnPresent(learnt, step.path);
+  }
+  return learnt;
+}
+
+function conjuncts(condition: Expr): readonly Expr[] {
+  if (condition.kind === 'binary' && condition.operator === '&&')
+    return [...conjuncts(condition.left), ...conjuncts(condition.right)];
+  return [condition];
+}

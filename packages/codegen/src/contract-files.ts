@@ -4,6 +4,7 @@ import { compareText } from '@tenon/model';
 import type { UsageEntry } from '@tenon/pipeline';
 import { adapterFiles } from './adapter/adapter.ts';
 import { bareManifest } from './bare-manifest.ts';
+import { contractTestFiles } from './contract-test/contract-test.ts';
 import { type GeneratedFile, headerLine } from './generated-file.ts';
 import { packageFiles } from './package-files.ts';
 import { type OperationPlanner, surfaceOf } from './surface.ts';
@@ -28,12 +29,14 @@ export async function contractFiles(
   const folder = `generated/${contract.name}`;
   const surface = surfaceOf(contract, input.manifest ?? bareManifest(contract), planner);
   const usage = (input.usage ?? []).filter((entry) => entry.contract === contract.name);
+  const tests = contractTestFiles(surface, usage, folder);
   const types = contract.format === 'openapi' ? await openapiTypes(surface) : await messageTypes(surface);
   const files = [
     { path: `${folder}/types.d.ts`, text: `${headerLine(contract)}\n\n${types}` },
     ...adapterFiles(surface, folder),
     ...(await validatorFiles(surface, inUse(surface, usedBy(usage)), folder)),
-    ...packageFiles(surface, folder),
+    ...tests,
+    ...packageFiles(surface, folder, tests.length > 0),
   ];
   return files.sort((a, b) => compareText(a.path, b.path));
 }

@@ -2,11 +2,11 @@ import { type GeneratedFile, headerLine } from './generated-file.ts';
 import type { Surface } from './surface.ts';
 
 /** What makes the folder a package of the workspace: manifest, type-check settings, and one entry to import. */
-export function packageFiles(surface: Surface, folder: string): GeneratedFile[] {
+export function packageFiles(surface: Surface, folder: string, hasTests: boolean): GeneratedFile[] {
   const { contract } = surface;
   const entry = `export * from './adapter.js';\nexport { completePlan } from './call.js';\n`;
   return [
-    { path: `${folder}/package.json`, text: json(packageJson(contract.name)) },
+    { path: `${folder}/package.json`, text: json(packageJson(contract.name, hasTests)) },
     { path: `${folder}/tsconfig.json`, text: json(TSCONFIG) },
     { path: `${folder}/index.js`, text: `${headerLine(contract)}\n${entry}` },
     {
@@ -16,7 +16,7 @@ export function packageFiles(surface: Surface, folder: string): GeneratedFile[] 
   ];
 }
 
-function packageJson(name: string): object {
+function packageJson(name: string, hasTests: boolean): object {
   const entry = (file: string): object => ({ types: `./${file}.d.ts`, default: `./${file}.js` });
   return {
     name: `@tenon-generated/${packageName(name)}`,
@@ -30,8 +30,10 @@ function packageJson(name: string): object {
       './operations/*': entry('operations/*'),
       './types': { types: './types.d.ts' },
       './validators': entry('validators'),
+      ...(hasTests && { './pact': entry('pact') }),
     },
     dependencies: DEPENDENCIES,
+    ...(hasTests && { devDependencies: TEST_DEPENDENCIES }),
   };
 }
 
@@ -42,6 +44,15 @@ function packageName(name: string): string {
 
 /** What the validators' code imports. */
 const DEPENDENCIES = { ajv: '8.20.0', 'ajv-formats': '3.0.1' };
+
+/** What its contract test imports. */
+const TEST_DEPENDENCIES = {
+  '@pact-foundation/pact': '17.1.4',
+  '@tenon/connector': 'workspace:*',
+  '@tenon/model': 'workspace:*',
+  '@tenon/testkit': 'workspace:*',
+  vitest: '5.1.1',
+};
 
 /** Stricter than a package of ours in one way: declarations are what is generated, so they are checked too. */
 const TSCONFIG = {

@@ -48,7 +48,26 @@ export async function messageTypes(surface: Surface): Promise<string> {
       $refOptions: { resolve: { external: false } },
     },
   );
-  return compilable(text.replace(/\n{3,}/g, '\n\n').trimStart());
+  return compilable(indented(text));
+}
+
+/** Two spaces for each brace that a line leaves open; nothing is wrapped or joined. */
+function indented(text: string): string {
+  let depth = 0;
+  let isComment = false;
+  const lines = text
+    .trim()
+    .split('\n')
+    .map((line) => {
+      const content = line.trim();
+      if (content.startsWith('/*')) isComment = true;
+      if (!isComment && /^[)}\]]/.test(content)) depth = Math.max(0, depth - 1);
+      const indent = '  '.repeat(depth) + (isComment && content.startsWith('*') ? ' ' : '');
+      if (!isComment && /[({[]$/.test(content)) depth += 1;
+      if (content.endsWith('*/')) isComment = false;
+      return content === '' ? '' : indent + content;
+    });
+  return `${lines.join('\n').replace(/\n{3,}/g, '\n\n')}\n`;
 }
 
 /** Types that the rest of the generated code names. */

@@ -113,18 +113,21 @@ function located(schema: JsonSchema, name: string): object {
 }
 
 /**
- * Ajv writes `require(…)` for its run-time parts even into ES modules. Each becomes an import; a CommonJS module's
- * `.default` is its namespace's `default.default`.
+ * Ajv writes `require(…)` for its run-time parts even into ES modules. Each becomes an import. What `.default` of a
+ * CommonJS module is depends on who loads it: Node hands out the module's exports, a bundler or test runner their
+ * `default`; the code takes either.
  */
 function withImports(code: string): string {
   const modules = new Map<string, string>();
-  const body = code.replace(/require\(("[^"]+"|'[^']+')\)/g, (_all, quoted: string) => {
-    const specifier = quoted.slice(1, -1);
-    const file = /\.[cm]?js$/.test(specifier) || !specifier.includes('/') ? specifier : `${specifier}.js`;
-    const name = modules.get(file) ?? `runtime${modules.size + 1}`;
-    modules.set(file, name);
-    return name;
-  });
+  const body = code.replace(
+    /require\(["']([^"']+)["']\)(\.default)?/g,
+    (_all, specifier: string, isDefault) => {
+      const file = /\.[cm]?js$/.test(specifier) || !specifier.includes('/') ? specifier : `${specifier}.js`;
+      const name = modules.get(file) ?? `runtime${modules.size + 1}`;
+      modules.set(file, name);
+      return isDefault ? `(${name}.default ?? ${name})` : name;
+    },
+  );
   const imports = [...modules].map(([file, name]) => `import ${name} from ${literal(file)};\n`);
   return `${imports.join('')}${body.replace(/^"use strict";/, '')}\n`;
 }

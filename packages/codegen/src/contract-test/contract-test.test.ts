@@ -1,0 +1,154 @@
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { planOperation, type UsageEntry } from '@tenon/pipeline';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { contractFiles } from '../contract-files.ts';
+import { contractOf } from '../testing/contract-of.ts';
+
+/** Within the package, so that what the generated test imports is found; `.tenon` is ignored by git. */
+const HOME = fileURLToPath(new URL('../../.tenon', import.meta.url));
+const VITEST = fileURLToPath(new URL('../../../../node_modules/.bin/vitest', import.meta.url));
+
+const contract = {
+  ...contractOf({
+    name: 'shop',
+    definitions: {
+      Order: {
+        type: 'object',
+        required: ['id', 'state', 'total', 'lines'],
+        properties: {
+          id: { type: 'string' },
+          state: { enum: ['open', 'paid'] },
+          total: { type: 'integer' },
+          note: { type: ['string', 'null'] },
+          lines: {
+            type: 'array',
+            items: { type: 'object', required: ['sku'], properties: { sku: { type: 'string' } } },
+          },
+        },
+      },
+    },
+    operations: [
+      {
+        id: 'getOrder',
+        path: '/orders/{orderId}',
+        parameters: [
+          {
+            name: 'orderId',
+            in: 'path',
+            required: true,
+            deprecated: false,
+            style: 'simple',
+            explode: false,
+            allowReserved: false,
+            schema: { type: 'string' },
+          },
+        ],
+        responses: [
+          {
+            status: '200',
+            headers: [],
+            content: [{ type: 'application/json', schema: { $ref: '#/$defs/Order' }, examples: {} }],
+          },
+        ],
+      },
+    ],
+  }),
+  files: ['contracts/shop/openapi.yaml'],
+};
+
+const at = {
+  file: 'p.yaml',
+  range: { start: { line: 1, column: 1, offset: 0 }, end: { line: 1, column: 1, offset: 0 } },
+};
+const use = (kind: 'request' | 'response', path: string, comparedWith?: string): UsageEntry => ({
+  pipeline: 'ship',
+  step: 'order',
+  contract: 'shop',
+  target: { kind, operation: 'getOrder' },
+  access: kind === 'request' ? 'write' : 'read',
+  path,
+  expression: '…',
+  at,
+  owner: 'team',
+  ...(comparedWith !== undefined && { comparedWith }),
+});
+const usage = [
+  use('request', '/orderId'),
+  use('response', '/state', 'paid'),
+  use('response', '/total'),
+  use('response', '/note'),
+  use('response', '/lines/*/sku'),
+];
+
+const order = { id: 'o1', state: 'open', total: 5, note: null, lines: [{ sku: 'a' }] };
+
+describe('a generated contract test', () => {
+  let folder: string;
+  beforeAll(async () => {
+    await mkdir(HOME, { recursive: true });
+    folder = await mkdtemp(join(HOME, 'contract-test-'));
+    for (const { path, text } of await contractFiles(planOperation, { contract, usage })) {
+      await mkdir(dirname(join(folder, path)), { recursive: true });
+      await writeFile(join(folder, path), text);
+    }
+    await writeFile(
+      join(folder, 'vitest.config.mjs'),
+      `const conditions = ['source'];
+export default { resolve: { conditions }, ssr: { resolve: { conditions } }, test: { include: ['generated/*/*.test.ts'] } };`,
+    );
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  /** Runs it against a provider that answers with `body`; its output, colours and all. */
+  async function run(
+    body: unknown,
+    status = 200,
+  ): Promise<{ readonly ok: boolean; readonly output: string }> {
+    const server = createServer((_request, response) => {
+      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => void server.close());
+    // Listening on TCP, so the address is one with a port.
+    const { port } = server.address() as AddressInfo;
+    const env = { ...process.env, TENON_PROVIDER_URL: `http://127.0.0.1:${port}`, NO_COLOR: '1' };
+    const ran = promisify(execFile)(VITEST, ['run'], { cwd: folder, env });
+    return ran.then(
+      ({ stdout, stderr }) => ({ ok: true, output: stdout + stderr }),
+      (error: { stdout: string; stderr: string }) => ({ ok: false, output: error.stdout + error.stderr }),
+    );
+  }
+
+  test('passes against a provider that keeps the contract, and records what is read, no more', async () => {
+    const { ok, output } = await run({ ...order, extra: true });
+    expect(output).toMatch(/3 passed/);
+    expect(ok).toBe(true);
+    const pact = JSON.parse(await readFile(join(folder, 'generated/shop/pacts/pipelines-shop.json'), 'utf8'));
+    const [interaction] = pact.interactions;
+    expect(interaction.request.path).toBe('/orders/example-orderId');
+    expect(interaction.response.body.content).toEqual({
+      state: 'paid',
+      total: expect.any(Number),
+      lines: [{ sku: expect.any(String) }],
+    });
+  });
+
+  test.each([
+    ['leaves out a field that is read', { ...order, total: undefined }, 200, /total/],
+    ['gives a field another type', { ...order, total: '5' }, 200, /total/],
+    ['answers with a value outside the enum', { ...order, state: 'refunded' }, 200, /refunded/],
+    ['leaves out a required field of a list item', { ...order, lines: [{}] }, 200, /sku/],
+    ['leaves out a required field that no pipeline reads', { ...order, id: undefined }, 200, /required/],
+    ['answers with another status', order, 500, /500/],
+  ])('fails when the provider %s', async (_what, body, status, told) => {
+    const { ok, output } = await run(body, status);
+    expect(ok).toBe(false);
+    expect(output).toMatch(told);
+  });
+});

@@ -1,0 +1,292 @@
+import type { InputField, OperationPlan } from '@tenon/connector';
+import {
+  atPointer,
+  compareText,
+  escapeToken,
+  fromPointer,
+  isObject,
+  type Json,
+  type JsonObject,
+} from '@tenon/model';
+import type { UsageEntry } from '@tenon/pipeline';
+import { isSchemaObject, type JsonSchema } from '@tenon/schema';
+import type { Surface, SurfaceEvent, SurfaceOperation } from '../surface.ts';
+import { type Definitions, enumOf, exampleOf, fieldAt, typesOf } from './field.ts';
+
+/** One exchange that a consumer relies on: what it sends, and what it reads of the answer. JSON. */
+export interface Interaction {
+  readonly operation: string;
+  /** Name of the adapter's function. */
+  readonly call: string;
+  readonly description: string;
+  /** Provider state: what must be so before. */
+  readonly state: string;
+  readonly input: JsonObject;
+  readonly request: {
+    readonly method: string;
+    readonly path: string;
+    readonly query: Readonly<Record<string, string | readonly string[]>>;
+    readonly headers: Readonly<Record<string, string>>;
+    readonly body?: Json;
+  };
+  readonly response: { readonly status: number; readonly body?: Json };
+  /** Pointers that are read and that the contract promises; `*` for each list item. */
+  readonly reads: readonly string[];
+}
+
+/** One event that a consumer relies on. `contents` holds Pact's matchers. */
+export interface MessageInteraction {
+  readonly event: string;
+  readonly description: string;
+  readonly contents: Json;
+  readonly reads: readonly string[];
+  readonly call: string;
+  /** A whole one. */
+  readonly example: Json;
+}
+
+/** What cannot be said as a pact, with the reason. */
+export interface Uncovered {
+  readonly operation: string;
+  readonly reason: string;
+}
+
+export interface Interactions {
+  readonly interactions: readonly Interaction[];
+  readonly messages: readonly MessageInteraction[];
+  readonly uncovered: readonly Uncovered[];
+}
+
+/** Consumer contracts from what pipelines really write and read: no field that none reads is asked of the provider. */
+export function interactionsOf(surface: Surface, usage: readonly UsageEntry[]): Interactions {
+  const interactions: Interaction[] = [];
+  const uncovered: Uncovered[] = [];
+  for (const entry of surface.operations) {
+    const used = usage.filter(
+      ({ target }) => target.kind !== 'event' && target.operation === entry.operation.id,
+    );
+    if (used.length === 0) continue;
+    const made = interactionOf(surface, entry, used);
+    if (typeof made === 'string') uncovered.push({ operation: entry.operation.id, reason: made });
+    else interactions.push(made);
+  }
+  const messages = surface.events.flatMap((entry) => {
+    const used = usage.filter(({ target }) => target.kind === 'event' && target.event === entry.event.id);
+    return used.length === 0 ? [] : messageOf(surface, entry, used);
+  });
+  return { interactions, messages, uncovered };
+}
+
+function interactionOf(
+  surface: Surface,
+  entry: SurfaceOperation,
+  usage: readonly UsageEntry[],
+): Interaction | string {
+  const { operation, plan } = entry;
+  if (plan.http === undefined) return 'it is sent over a channel, not over HTTP';
+  const written = usage.filter(({ target }) => target.kind === 'request').map(({ path }) => path);
+  const input = inputExample(entry, written, surface.definitions);
+  if (input === undefined) return 'no example of its input could be made';
+  const request = requestOf(plan, input);
+  if (typeof request === 'string') return request;
+  const result = entry.results.find(({ status }) => /^2\d\d$/.test(status)) ?? entry.results[0];
+  if (result === undefined) return 'the contract declares no answer of success';
+  const reads = readsOf(
+    usage.filter(({ target }) => target.kind === 'response'),
+    result.schema,
+    surface.definitions,
+  );
+  const isJson = /json/.test(
+    plan.http.responses.find(({ status }) => status === result.status)?.mediaType ?? '',
+  );
+  const body = isJson ? matchersOf(result.schema, reads, surface.definitions) : undefined;
+  return {
+    operation: operation.id,
+    call: entry.identifier,
+    description: `${operation.id} as called by ${consumersOf(usage)}`,
+    state: `what ${operation.id} names exists`,
+    input,
+    request,
+    response: {
+      status: /^\d{3}$/.test(result.status) ? Number(result.status) : 200,
+      ...(body !== undefined && { body }),
+    },
+    reads: isJson ? reads.map(({ path }) => path) : [],
+  };
+}
+
+function messageOf(
+  surface: Surface,
+  entry: SurfaceEvent,
+  usage: readonly UsageEntry[],
+): MessageInteraction[] {
+  const example = eventExample(entry, surface.definitions);
+  if (example === undefined) return [];
+  const reads = readsOf(usage, entry.payload, surface.definitions);
+  return [
+    {
+      event: entry.event.id,
+      description: `${entry.event.id} as read by ${consumersOf(usage)}`,
+      contents: matchersOf(entry.payload, reads, surface.definitions),
+      reads: reads.map(({ path }) => path),
+      call: entry.identifier,
+      example,
+    },
+  ];
+}
+
+/** The contract's own example, so that it is tested too; where it gives none, one that is made. */
+function eventExample({ event, payload }: SurfaceEvent, definitions: Definitions): Json | undefined {
+  const written = event.message.examples.find((example) => example.payload !== undefined);
+  // An example comes out of a JSON or YAML document.
+  return written ? (written.payload as Json) : exampleOf(event.id, payload, definitions);
+}
+
+function consumersOf(usage: readonly UsageEntry[]): string {
+  return [...new Set(usage.map(({ pipeline }) => pipeline))].sort(compareText).join(', ');
+}
+
+/** All that is required, and all that a pipeline writes. */
+function inputExample(
+  entry: SurfaceOperation,
+  written: readonly string[],
+  definitions: Definitions,
+): JsonObject | undefined {
+  const input: Record<string, Json> = {};
+  const schema = isSchemaObject(entry.input) ? entry.input : {};
+  for (const name of schema.required ?? []) {
+    const value = exampleOf(name, schema.properties?.[name] ?? true, definitions);
+    if (value === undefined) return undefined;
+    input[name] = value;
+  }
+  for (const path of [...written].sort(compareText)) {
+    const field = fieldAt(entry.input, path, definitions);
+    if (field === undefined || path.includes('/*') || atPointer(input, path) !== undefined) continue;
+    const value = exampleOf(fromPointer(path).at(-1) ?? '', field.schema, definitions);
+    if (value !== undefined) put(input, fromPointer(path), value);
+  }
+  return input;
+}
+
+/** Sets a member, making the objects on the way; leaves a list or a scalar on the way as it is. */
+function put(target: Record<string, Json>, tokens: readonly string[], value: Json): void {
+  let here: Record<string, unknown> = target;
+  for (const token of tokens.slice(0, -1)) {
+    const next = Object.hasOwn(here, token) ? here[token] : undefined;
+    if (next !== undefined && !isObject(next)) return;
+    const copy = { ...next };
+    Object.defineProperty(here, token, { value: copy, enumerable: true, configurable: true, writable: true });
+    here = copy;
+  }
+  const last = tokens.at(-1);
+  if (last !== undefined)
+    Object.defineProperty(here, last, { value, enumerable: true, configurable: true, writable: true });
+}
+
+type HttpRequest = Interaction['request'];
+
+/** The request as it goes over the wire; a reason where its form is not one that is written here. */
+function requestOf(plan: OperationPlan, input: JsonObject): HttpRequest | string {
+  const http = plan.http!;
+  let path = http.path;
+  const query: Record<string, string | readonly string[]> = {};
+  const headers: Record<string, string> = {};
+  for (const field of http.parameters) {
+    const value = input[field.key];
+    if (value === undefined) continue;
+    const texts = plainTexts(value);
+    if (texts === undefined || !isPlain(field, Array.isArray(value)))
+      return `${field.name} is sent in style ${field.style}`;
+    if (field.in === 'path') path = path.replace(`{${field.name}}`, encodeURIComponent(texts.join(',')));
+    else if (field.in === 'query') query[field.name] = Array.isArray(value) ? texts : texts[0]!;
+    else headers[field.name] = texts.join(',');
+  }
+  const body = input['body'];
+  if (body === undefined) return { method: http.method, path, query, headers };
+  if (!/json/.test(http.bodyTypes[0] ?? '')) return `its body is sent as ${http.bodyTypes[0]}`;
+  return { method: http.method, path, query, headers, body };
+}
+
+function plainTexts(value: Json): string[] | undefined {
+  const values = Array.isArray(value) ? value : [value];
+  return values.every((item) => item !== null && typeof item !== 'object') ? values.map(String) : undefined;
+}
+
+/** Is it sent as text whose form the style does not change? */
+function isPlain(field: InputField, isList: boolean): boolean {
+  if (field.mediaType !== undefined) return false;
+  if (field.in === 'query') return field.style === 'form' && (field.explode || !isList);
+  return (field.in === 'path' || field.in === 'header') && field.style === 'simple';
+}
+
+interface Read {
+  readonly path: string;
+  readonly schema: JsonSchema;
+  readonly comparedWith: readonly Json[];
+}
+
+/**
+ * The fields read that the contract promises. One that may be absent or null asks nothing of the provider, and Pact has
+ * no word for it; whether it has the right type where it is there, the validators check.
+ */
+function readsOf(usage: readonly UsageEntry[], schema: JsonSchema, definitions: Definitions): Read[] {
+  const reads = new Map<string, Read>();
+  for (const { access, path, comparedWith } of usage) {
+    if (access !== 'read') continue;
+    const field = fieldAt(schema, path, definitions);
+    if (!field?.isRequired || field.isNullable) continue;
+    const compared = [
+      ...(reads.get(path)?.comparedWith ?? []),
+      ...(comparedWith === undefined ? [] : [comparedWith]),
+    ];
+    reads.set(path, { path, schema: field.schema, comparedWith: compared });
+  }
+  return [...reads.values()].sort((a, b) => compareText(a.path, b.path));
+}
+
+/** The tree of what is read, with a matcher by type at each end. */
+function matchersOf(schema: JsonSchema, reads: readonly Read[], definitions: Definitions): Json {
+  const here = reads.find(({ path }) => path === '');
+  const below = reads.filter(({ path }) => path !== '');
+  if (below.length === 0)
+    return matcherOf('value', here?.schema ?? schema, here?.comparedWith ?? [], definitions);
+  const byToken = new Map<string, Read[]>();
+  for (const read of below) {
+    const [token = ''] = fromPointer(read.path);
+    const rest = read.path.slice(
+      read.path.indexOf('/', 1) === -1 ? read.path.length : read.path.indexOf('/', 1),
+    );
+    byToken.set(token, [...(byToken.get(token) ?? []), { ...read, path: rest }]);
+  }
+  const items = byToken.get('*');
+  const children = (name: string, rest: readonly Read[]): Json => {
+    const leaf = rest.find(({ path }) => path === '');
+    return rest.some(({ path }) => path !== '') || leaf === undefined
+      ? matchersOf(fieldAt(schema, `/${escapeToken(name)}`, definitions)?.schema ?? true, rest, definitions)
+      : matcherOf(name, leaf.schema, leaf.comparedWith, definitions);
+  };
+  if (items) return { 'pact:matcher:type': 'type', min: 0, value: [children('*', items)] };
+  return Object.fromEntries([...byToken].map(([name, rest]) => [name, children(name, rest)]));
+}
+
+function matcherOf(
+  name: string,
+  schema: JsonSchema,
+  comparedWith: readonly Json[],
+  definitions: Definitions,
+): Json {
+  const [type, ...others] = typesOf(schema, definitions);
+  if (type === 'object' || type === 'array')
+    return { 'pact:matcher:type': 'type', value: type === 'object' ? {} : [] };
+  const compared = comparedWith.find((value) => value !== null && typeof value !== 'object');
+  const value = compared ?? exampleOf(name, schema, definitions) ?? '';
+  const listed = enumOf(schema, definitions)?.filter((item) => typeof item === 'string');
+  if (listed && listed.length > 0 && typeof value === 'string')
+    return { 'pact:matcher:type': 'regex', regex: `^(?:${listed.map(escapePattern).join('|')})$`, value };
+  const isNumber = type === 'integer' || type === 'number';
+  return { 'pact:matcher:type': others.length === 0 && isNumber ? type : 'type', value };
+}
+
+function escapePattern(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
+}

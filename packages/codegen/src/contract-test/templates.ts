@@ -1,0 +1,342 @@
+/** A generated contract test but for its data, which goes to `interactions.js`: the same for every contract. */
+
+export const INTERACTIONS_DTS = `
+type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+
+/** One exchange that pipelines rely on: what they send, and what they read of the answer. */
+export interface Interaction {
+  readonly operation: string;
+  /** Name of the adapter's function. */
+  readonly call: string;
+  readonly description: string;
+  /** Provider state: what must be so before. */
+  readonly state: string;
+  readonly input: { readonly [key: string]: Json };
+  readonly request: {
+    readonly method: string;
+    readonly path: string;
+    readonly query: Readonly<Record<string, string | readonly string[]>>;
+    readonly headers: Readonly<Record<string, string>>;
+    readonly body?: Json;
+  };
+  /** \`body\` holds Pact's matchers. */
+  readonly response: { readonly status: number; readonly body?: Json };
+  /** Pointers that are read and that the contract promises; \`*\` for each list item. */
+  readonly reads: readonly string[];
+}
+
+/** One event that pipelines rely on. */
+export interface Message {
+  readonly event: string;
+  readonly description: string;
+  /** With Pact's matchers. */
+  readonly contents: Json;
+  readonly reads: readonly string[];
+  /** Stem of its validator's name. */
+  readonly call: string;
+  /** A whole one. */
+  readonly example: Json;
+}
+
+export declare const contract: string;
+/** Entry document from the workspace's root, and headers that satisfy its security with any credential. */
+export declare const source: { readonly document: string; readonly headers: Readonly<Record<string, string>> };
+export declare const interactions: readonly Interaction[];
+export declare const messages: readonly Message[];
+`;
+
+export const PACT_JS = `
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { httpTransport } from '@tenon/connector';
+import { systemClock, systemRandom } from '@tenon/model';
+import pact from '@pact-foundation/pact';
+import * as adapter from './adapter.js';
+import { contract, interactions, messages, source } from './interactions.js';
+
+const { MatchersV3, Pact, Verifier } = pact;
+const CONSUMER = 'pipelines';
+const PACTS = fileURLToPath(new URL('./pacts', import.meta.url));
+const EVENTS = \`\${contract}-events\`;
+const LOG_LEVEL = 'error';
+
+/** Where the pacts are written: over HTTP, and for events. */
+export const pactFiles = {
+  http: join(PACTS, \`\${CONSUMER}-\${contract}.json\`),
+  events: join(PACTS, \`\${CONSUMER}-\${EVENTS}.json\`),
+};
+
+/** Forgets the pacts of an earlier run, which may ask for more than pipelines read now. */
+export async function clearPacts() {
+  await rm(PACTS, { recursive: true, force: true });
+  await mkdir(PACTS, { recursive: true });
+}
+
+/** Plays one interaction through the adapter against Pact's mock of the provider, and records it. */
+export async function playInteraction(interaction) {
+  const { description, state, request, response } = interaction;
+  const mock = new Pact({ consumer: CONSUMER, provider: contract, dir: PACTS, logLevel: LOG_LEVEL });
+  return mock
+    .addInteraction()
+    .given(state)
+    .uponReceiving(description)
+    .withRequest(request.method, request.path, (builder) => {
+      if (Object.keys(request.query).length > 0) builder.query(request.query);
+      if (Object.keys(request.headers).length > 0) builder.headers(request.headers);
+      if (request.body !== undefined) builder.jsonBody(request.body);
+    })
+    .willRespondWith(response.status, (builder) => {
+      if (response.body !== undefined) builder.jsonBody(response.body);
+    })
+    .executeTest(async (server) => {
+      const transport = testTransport(server.url);
+      try {
+        const client = Object.values(adapter)[0](transport);
+        return await client[interaction.call](interaction.input, { idempotencyKey: 'contract-test' });
+      } finally {
+        await transport.close();
+      }
+    });
+}
+
+/** Records what is read of one event, and gives an example of it to \`read\`. */
+export async function playMessage(message, read) {
+  const mock = new Pact({ consumer: CONSUMER, provider: EVENTS, dir: PACTS, logLevel: LOG_LEVEL });
+  return mock
+    .addAsynchronousInteraction()
+    .expectsToReceive(message.description, (builder) => builder.withJSONContent(message.contents))
+    .executeTest(async () => read(MatchersV3.reify(message.contents)));
+}
+
+/**
+ * Holds a provider to the recorded pacts. \`headers\` are added to each request (a credential); \`states\` prepare what an
+ * interaction takes for granted, by its state. Rejects with what differs.
+ */
+export async function verifyProvider(baseUrl, { headers = {}, states = {} } = {}) {
+  if (interactions.length === 0) return;
+  const prepared = Object.fromEntries(interactions.map(({ state }) => [state, states[state] ?? (async () => {})]));
+  await new Verifier({
+    provider: contract,
+    providerBaseUrl: baseUrl,
+    pactUrls: [pactFiles.http],
+    logLevel: LOG_LEVEL,
+    stateHandlers: prepared,
+    requestFilter: (request, _response, next) => {
+      Object.assign(request.headers, headers);
+      next();
+    },
+  }).verifyProvider();
+}
+
+/** Holds a sender of events to the recorded pacts: \`produce\` makes an event by its id. */
+export async function verifyEvents(produce) {
+  if (messages.length === 0) return;
+  await new pact.MessageProviderPact({
+    provider: EVENTS,
+    pactUrls: [pactFiles.events],
+    logLevel: LOG_LEVEL,
+    messageProviders: Object.fromEntries(messages.map(({ event, description }) => [description, () => produce(event)])),
+  }).verify();
+}
+
+/** The provider of TENON_PROVIDER_URL, or else a sandbox of the contract in which everything asked for exists. */
+export async function startProvider() {
+  const url = process.env.TENON_PROVIDER_URL;
+  if (url) {
+    const headers = JSON.parse(process.env.TENON_PROVIDER_HEADERS ?? '{}');
+    return { url, headers, close: async () => {} };
+  }
+  const { serveSandboxes } = await import('@tenon/testkit');
+  const { served, close } = await serveSandboxes({
+    root: fileURLToPath(new URL('../..', import.meta.url)),
+    sandboxes: { [contract]: { contract: source.document, imagine: true } },
+  });
+  return { url: served[0].url, headers: source.headers, close };
+}
+
+/** Sends one interaction's request as it is, and gives back the status and the decoded body. */
+export async function exchange(baseUrl, { request }, headers = {}) {
+  const url = new URL(baseUrl.replace(/\\/$/, '') + request.path);
+  for (const [name, value] of Object.entries(request.query))
+    for (const item of [value].flat()) url.searchParams.append(name, item);
+  const response = await fetch(url, {
+    method: request.method,
+    headers: {
+      accept: 'application/json',
+      ...(request.body !== undefined && { 'content-type': 'application/json' }),
+      ...request.headers,
+      ...headers,
+    },
+    ...(request.body !== undefined && { body: JSON.stringify(request.body) }),
+  });
+  const text = await response.text();
+  return { status: response.status, body: text === '' ? null : JSON.parse(text) };
+}
+
+/** What a pointer names; \`*\` gives each item of a list. Empty where there is nothing. */
+export function valuesAt(value, pointer) {
+  let here = [value];
+  for (const token of pointer.split('/').slice(1)) {
+    const key = token.replaceAll('~1', '/').replaceAll('~0', '~');
+    here = here.flatMap((item) => {
+      if (key === '*') return Array.isArray(item) ? item : [];
+      return item !== null && typeof item === 'object' && Object.hasOwn(item, key) ? [item[key]] : [];
+    });
+  }
+  return here;
+}
+
+/**
+ * The transport that pipelines use, without credentials, which the mock does not ask for, and without the check of
+ * answers, since the mock answers with what is read and nothing else.
+ */
+function testTransport(baseUrl) {
+  const transport = httpTransport({
+    connection: { name: 'contract-test', connector: contract, baseUrl, credentials: {}, webhookSecrets: [] },
+    secrets: { resolve: () => Promise.reject(new Error('a contract test has no secrets')) },
+    clock: systemClock,
+    random: systemRandom,
+  });
+  return {
+    call: ({ operation, ...request }) =>
+      transport.call({ ...request, operation: { ...operation, auth: [], result: true, http: withoutSchemas(operation.http) } }),
+    close: () => transport.close(),
+  };
+}
+
+function withoutSchemas(http) {
+  return { ...http, responses: http.responses.map(({ schema: _schema, ...response }) => response) };
+}
+`;
+
+export const PACT_DTS = `
+import type { Interaction, Message } from './interactions.js';
+
+export declare const pactFiles: { readonly http: string; readonly events: string };
+
+export declare function clearPacts(): Promise<void>;
+
+export declare function playInteraction(interaction: Interaction): Promise<
+  | { readonly ok: true; readonly status: number; readonly body: unknown }
+  | { readonly ok: false; readonly failure: { readonly code: string; readonly message: string } }
+  | undefined
+>;
+
+export declare function playMessage<T>(message: Message, read: (payload: unknown) => T): Promise<T | undefined>;
+
+export interface ProviderOptions {
+  /** Added to each request: a credential. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Prepares what an interaction takes for granted, by its \`state\`. */
+  readonly states?: Readonly<Record<string, () => Promise<void>>>;
+}
+
+/** Holds a provider to the recorded pacts. Rejects with what differs. */
+export declare function verifyProvider(baseUrl: string, options?: ProviderOptions): Promise<void>;
+
+/** Holds a sender of events to the recorded pacts. */
+export declare function verifyEvents(produce: (event: string) => Promise<unknown>): Promise<void>;
+
+export interface Provider {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  close(): Promise<void>;
+}
+
+/** The provider of TENON_PROVIDER_URL, or else a sandbox of the contract in which everything asked for exists. */
+export declare function startProvider(): Promise<Provider>;
+
+export declare function exchange(
+  baseUrl: string,
+  interaction: Interaction,
+  headers?: Readonly<Record<string, string>>,
+): Promise<{ readonly status: number; readonly body: unknown }>;
+
+export declare function valuesAt(value: unknown, pointer: string): unknown[];
+`;
+
+/** The test file: what it needs in any case, then a part for calls and one for events. */
+export function contractTest(has: { readonly calls: boolean; readonly events: boolean }): string {
+  const data = [...(has.calls ? ['interactions'] : []), ...(has.events ? ['messages'] : [])];
+  const pact = [
+    'clearPacts',
+    ...(has.calls ? ['exchange', 'playInteraction', 'startProvider', 'verifyProvider'] : []),
+    ...(has.events ? ['playMessage', 'verifyEvents'] : []),
+    'valuesAt',
+  ].sort();
+  return `
+import { beforeAll, describe, expect, test } from 'vitest';
+import { ${data.join(', ')} } from './interactions.js';
+import { ${pact.join(', ')} } from './pact.js';
+import * as validators from './validators.js';
+${CHECKS}${has.calls ? CALL_TESTS : ''}${has.events ? EVENT_TESTS : ''}`;
+}
+
+const CHECKS = `
+type Check = { (value: unknown): boolean; errors?: unknown };
+const checks: Readonly<Record<string, Check>> = { ...validators };
+
+/** Does the value fit? Where not, the failure shows why. */
+function expectValid(name: string, value: unknown): void {
+  const check = checks[name];
+  if (check) expect({ fits: check(value), errors: check.errors }).toEqual({ fits: true, errors: null });
+}
+
+function expectRead(value: unknown, pointers: readonly string[]): void {
+  for (const pointer of pointers)
+    if (!pointer.includes('/*')) expect(valuesAt(value, pointer), pointer).toHaveLength(1);
+}
+
+beforeAll(clearPacts);
+`;
+
+const CALL_TESTS = `
+describe('what pipelines send and read', () => {
+  test.each(interactions)('$description', async (interaction) => {
+    expectValid(\`\${interaction.call}Input\`, interaction.input);
+    const result = await playInteraction(interaction);
+    expect(result).toMatchObject({ ok: true, status: interaction.response.status });
+    if (result?.ok) expectRead(result.body, interaction.reads);
+  });
+});
+
+/** Against TENON_PROVIDER_URL (with TENON_PROVIDER_HEADERS, a JSON object), else against the contract's own sandbox. */
+describe('the provider', () => {
+  test('keeps the pacts', async () => {
+    const provider = await startProvider();
+    try {
+      await verifyProvider(provider.url, { headers: provider.headers });
+    } finally {
+      await provider.close();
+    }
+  });
+
+  test.each(interactions)('answers $operation with the declared status and every required field', async (interaction) => {
+    const provider = await startProvider();
+    try {
+      const { status, body } = await exchange(provider.url, interaction, provider.headers);
+      expect({ status, body }).toMatchObject({ status: interaction.response.status });
+      expectValid(\`\${interaction.call}Result\`, body);
+    } finally {
+      await provider.close();
+    }
+  });
+});
+`;
+
+const EVENT_TESTS = `
+describe('what pipelines read of events', () => {
+  test.each(messages)('$description', async (message) => {
+    expectRead(await playMessage(message, (payload) => payload), message.reads);
+  });
+});
+
+describe('the sender of events', () => {
+  test.each(messages)('an example of $event is what the contract says', ({ call, example }) =>
+    expectValid(\`\${call}Event\`, example));
+
+  test('keeps the pacts', () =>
+    verifyEvents(async (event) => messages.find((message) => message.event === event)?.example));
+});
+`;

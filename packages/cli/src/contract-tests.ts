@@ -1,5 +1,5 @@
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import type { Io } from './io.ts';
 
 export interface ContractTestResult {
@@ -9,77 +9,62 @@ export interface ContractTestResult {
   readonly failures: readonly string[];
 }
 
-/** Longest time one generated test may take; a provider that hangs is a failure. */
-const TEST_TIMEOUT_MS = 60_000;
-
-/**
- * Runs `generated/*\/*.test.ts` of a workspace in the vitest that Tenon itself ships with, so that a workspace needs no
- * test tooling of its own. What a generated test imports and the workspace does not have comes from Tenon.
- */
-export async function runContractTests(root: string, io: Io): Promise<ContractTestResult> {
-  const { startVitest } = await import('vitest/node');
-  const fromTenon = createRequire(import.meta.url);
-  const said: string[] = [];
-  const vitest = await startVitest(
-    'test',
-    [],
-    {
-      root,
-      config: false,
-      watch: false,
-      include: ['generated/**/*.test.ts'],
-      exclude: ['**/node_modules/**'],
-      passWithNoTests: true,
-      testTimeout: TEST_TIMEOUT_MS,
-      hookTimeout: TEST_TIMEOUT_MS,
-      reporters: [{}],
-      env: Object.fromEntries(
-        Object.entries(io.env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
-      ),
-    },
-    {
-      cacheDir: join(root, '.tenon', 'vitest'),
-      resolve: { conditions: ['source'] },
-      ssr: { resolve: { conditions: ['source'] } },
-      plugins: [
-        {
-          name: 'tenon-provides',
-          enforce: 'pre',
-          async resolveId(source, importer) {
-            if (!/^[@a-z]/i.test(source) || importer === undefined) return undefined;
-            const own = await this.resolve(source, importer, { skipSelf: true }).catch(() => null);
-            return own ?? provided(source, fromTenon);
-          },
-        },
-      ],
-    },
-  );
-  const modules = vitest.state.getTestModules();
-  let passed = 0;
-  let failed = 0;
-  for (const module of modules) {
-    for (const error of module.errors()) {
-      failed += 1;
-      said.push(`${module.relativeModuleId}: ${error.message}`);
-    }
-    for (const test of module.children.allTests()) {
-      const result = test.result();
-      if (result.state === 'passed') passed += 1;
-      if (result.state !== 'failed') continue;
-      failed += 1;
-      said.push(
-        `${module.relativeModuleId}: ${test.fullName}: ${result.errors.map((error) => error.message).join('; ')}`,
-      );
-    }
-  }
-  await vitest.close();
-  return { passed, failed, failures: said };
+export interface ContractTestOptions {
+  /** Only the tests of this contract. */
+  readonly contract?: string;
+  /** A provider to hold against the contract instead of its sandbox, with headers to send it. */
+  readonly provider?: { readonly url: string; readonly headers: Readonly<Record<string, string>> };
 }
 
-function provided(source: string, fromTenon: NodeJS.Require): string | undefined {
-  try {
-    return fromTenon.resolve(source);
-  } catch {
-    return undefined;
-  }
+const OUTPUT_CHARACTERS_KEPT = 200_000;
+const script = fileURLToPath(
+  new URL(
+    import.meta.url.endsWith('.ts') ? './contract-tests-process.ts' : './contract-tests-process.js',
+    import.meta.url,
+  ),
+);
+
+/**
+ * Runs the contract tests of a workspace in a process of their own: Pact's native core writes to stdout as it likes, and
+ * stdout is for our data. What it said is shown on stderr when something failed.
+ */
+export function runContractTests(
+  root: string,
+  io: Io,
+  options: ContractTestOptions = {},
+): Promise<ContractTestResult> {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, [...process.execArgv, script, root, JSON.stringify(options)], {
+      cwd: root,
+      env: { ...io.env, NO_COLOR: '1' },
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    });
+    let said = '';
+    const keep = (chunk: Buffer): void => {
+      said = `${said}${chunk.toString()}`.slice(-OUTPUT_CHARACTERS_KEPT);
+    };
+    child.stdout?.on('data', keep);
+    child.stderr?.on('data', keep);
+    let result: ContractTestResult | undefined;
+    child.on('message', (message) => {
+      // Sent by our own script, whose result it is.
+      result = message as ContractTestResult;
+    });
+    child.once('error', (error) =>
+      resolve({
+        passed: 0,
+        failed: 1,
+        failures: [`the contract tests could not be started: ${error.message}`],
+      }),
+    );
+    child.once('close', (code) => {
+      const outcome = result ?? {
+        passed: 0,
+        failed: 1,
+        failures: [`the contract tests ended with ${code} before they were done`],
+      };
+      if (outcome.failed > 0) io.err(said);
+      resolve(outcome);
+    });
+  });
 }

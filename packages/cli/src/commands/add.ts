@@ -47,6 +47,11 @@ export const addCommands: readonly CommandSpec[] = [
     options: {
       ...owner,
       ...formatOption,
+      backup: {
+        type: 'string',
+        value: '<team>',
+        help: 'team that stands in; default: another one of owners.yaml',
+      },
       on: { type: 'string', value: '<contract.event>', help: 'the event that starts it' },
       call: {
         type: 'string',
@@ -148,7 +153,10 @@ async function addPipeline(args: Args, io: Io): Promise<ExitCode> {
       throw new UsageError(`no connector of the workspace has the operation ${call}`);
     return { call, operation, manifest };
   });
-  const text = scaffoldPipeline({ name, owner: args.text('owner') ?? 'unowned', contract, event, calls });
+  const owner = args.text('owner') ?? 'unowned';
+  const backup =
+    args.text('backup') ?? [...(workspace.teams ?? [])].find((team) => team !== owner) ?? 'nobody';
+  const text = scaffoldPipeline({ name, owner, backup, contract, event, calls });
   const written = await writeNew(root, [{ path: join('pipelines', `${name}.pipeline.yaml`), text }]);
   if (!Array.isArray(written)) return report([written], root, args, io);
   io.err(`added pipelines/${name}.pipeline.yaml\nnext: edit it, tenon check, tenon generate\n`);

@@ -6,6 +6,7 @@ import { Document } from 'yaml';
 export interface PipelineFacts {
   readonly name: string;
   readonly owner: string;
+  readonly backup: string;
   readonly contract: Contract;
   readonly event: EventDefinition;
   readonly calls: readonly {
@@ -17,7 +18,7 @@ export interface PipelineFacts {
 
 /** A pipeline whose parts are all there; what only its author can know stands in it as an error of `tenon check`. */
 export function scaffoldPipeline(facts: PipelineFacts): string {
-  const { name, owner, contract, event } = facts;
+  const { name, owner, backup, contract, event } = facts;
   const fields = propertiesOf(event.message.payload, contract);
   const key =
     ['id', 'eventId', `${event.id}Id`].find((field) => field in fields) ?? Object.keys(fields)[0] ?? 'id';
@@ -29,7 +30,7 @@ export function scaffoldPipeline(facts: PipelineFacts): string {
       version: 1,
       description: event.summary ?? `What happens on ${contract.name}.${event.id}.`,
     },
-    owner: { team: owner, backup: owner, escalation: `mail:${owner}`, respond: '30m', recover: '8h' },
+    owner: { team: owner, backup, escalation: `mail:${owner}`, respond: '30m', recover: '8h' },
     tier: 'low',
     trigger: { event: `${contract.name}.${event.id}` },
     identity: { key: `\${ event.${key} }`, retain: '30d' },

@@ -68,7 +68,7 @@ export function checkWorkspace(workspace: Workspace): WorkspaceCheck {
       } else names.set(spec.name.value, spec.name);
       steps += [...allSteps(spec.steps)].length;
       const { model, diagnostics } = modelOf(spec, catalog);
-      const data = checkData(model, policies.arities);
+      const data = checkData(model, policies.rules);
       expressions += data.expressions;
       usage.push(...data.usage);
       own.push(...diagnostics, ...data.diagnostics, ...pipelineProofs(model, data));
@@ -88,7 +88,7 @@ export function checkWorkspace(workspace: Workspace): WorkspaceCheck {
     if (plan) plans.set(plan.pipeline, plan);
   }
   return {
-    diagnostics: found.sort(compareDiagnostics),
+    diagnostics: distinct(found.sort(compareDiagnostics)),
     plans: new Map([...plans].sort(([a], [b]) => compareText(a, b))),
     usage,
     checked: {
@@ -115,6 +115,15 @@ function readSource(file: string, text: string): { spec?: PipelineSpec; diagnost
   found.push(...checkShape(document, document.root, pipelineSchema));
   const { spec, diagnostics } = readPipeline(document);
   return { ...(spec && { spec }), diagnostics: [...found, ...diagnostics] };
+}
+
+/** A bad connection is the fault of every step that uses it, and is said once. */
+function distinct(found: readonly Diagnostic[]): readonly Diagnostic[] {
+  const seen = new Set<string>();
+  return found.filter((one) => {
+    const key = `${one.code} ${one.file} ${one.range?.start.offset} ${one.message}`;
+    return seen.size < seen.add(key).size;
+  });
 }
 
 function owned(one: Diagnostic, spec: PipelineSpec | undefined): Diagnostic {

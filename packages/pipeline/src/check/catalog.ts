@@ -152,7 +152,7 @@ export function catalogOf(workspace: Workspace): Catalog {
     const connector = connections[connection]?.connector ?? '';
     return problem(
       'unknown-connector',
-      `connection \`${connection}\` is of connector \`${connector}\`, which is not in the workspace`,
+      `there is no connector \`${connector}\``,
       place?.connector,
       connector,
       near(connector, workspace.connectors.keys()),

@@ -4,7 +4,7 @@ import { diagnostic } from '../rules.ts';
 import { allSteps, type CallSpec, type PipelineSpec, type StepSpec } from '../spec/pipeline-spec.ts';
 import { expressionsOf, type SpecExpression, type Template } from '../spec/template.ts';
 import type { UsageEntry } from '../usage.ts';
-import { checkExpression, type PolicyArities, type Read } from './expressions.ts';
+import { checkExpression, type PolicyRules, type Read } from './expressions.ts';
 import { ownerOf, type PipelineModel } from './model.ts';
 import { checkRequest } from './request.ts';
 import { ANY, type Place, placeOf } from './schema-path.ts';
@@ -29,7 +29,7 @@ const APPROVAL_RESULT: JsonSchema = {
 const WITHOUT_RESULT: ReadonlySet<string> = new Set(['check', 'choose']);
 
 /** Checks every expression and every request of a pipeline, in the scope of its place, and notes what is read and written. */
-export function checkData(model: PipelineModel, policies: PolicyArities): DataCheck {
+export function checkData(model: PipelineModel, policies: PolicyRules): DataCheck {
   const { spec } = model;
   const found: Diagnostic[] = [];
   const usage: UsageEntry[] = [];
@@ -173,6 +173,7 @@ export function checkData(model: PipelineModel, policies: PolicyArities): DataCh
       else if (done.has(id) || id === alsoDone) steps.set(id, resultState(id, step));
       else steps.set(id, { state: elsewhere.has(id) ? 'otherBranch' : 'later' });
     }
+    for (const id of spec.unreadSteps) steps.set(id, { state: 'available', value: { place: ANY } });
     return { roots, steps };
   }
 

@@ -4,86 +4,77 @@ import type { Located } from '../spec/pipeline-spec.ts';
 import type { ResolvedEvent } from './catalog.ts';
 import type { PipelineModel } from './model.ts';
 
-/** Words that tell somebody to do something; an event says what has happened. */
-const IMPERATIVES: ReadonlySet<string> = new Set(
-  'create update delete send make start run process sync do add remove set cancel approve reject notify invoke trigger execute publish'.split(
-    ' ',
-  ),
-);
+interface Named {
+  readonly event: ResolvedEvent;
+  readonly name: Located<string>;
+  /** We listen to it, rather than publish it. */
+  readonly isHeard: boolean;
+}
 
-/** Events are named, versioned facts with a schema (C1, C4). */
+/** Events have a version and a schema, and those that come over the web are verified (C1, C4, C75). */
 export function checkEvents(model: PipelineModel): Diagnostic[] {
-  const { spec } = model;
-  const named: [ResolvedEvent, Located<string>][] = [];
-  if (model.trigger && spec.trigger?.kind === 'event') named.push([model.trigger, spec.trigger.event]);
-  for (const [step, event] of model.events) {
-    const name = step.kind === 'emit' ? step.emit : step.kind === 'wait' ? step.event : undefined;
-    if (name) named.push([event, name]);
+  const named = namedEvents(model);
+  const versionless = new Map<string, Named>();
+  for (const one of named) {
+    const { contract } = one.event;
+    if (contract.version.trim() === '' && !versionless.has(contract.name))
+      versionless.set(contract.name, one);
   }
   return [
-    ...named.flatMap(([event, name]) => checkEvent(event, name)),
-    ...[...model.events.keys()].flatMap((step) => {
-      const event = step.kind === 'wait' ? model.events.get(step) : undefined;
-      return event && step.kind === 'wait' && step.event ? unsigned(model, event, step.event) : [];
-    }),
-    ...(model.trigger && spec.trigger?.kind === 'event'
-      ? unsigned(model, model.trigger, spec.trigger.event)
-      : []),
+    ...named.flatMap(checkSchema),
+    ...[...versionless].map(([contract, { name }]) =>
+      diagnostic('event-without-version', {
+        message: `contract \`${contract}\` has no version, so its events have none`,
+        at: name.at,
+        subject: contract,
+      }),
+    ),
+    ...named.flatMap((one) => checkVerified(model, one)),
   ];
 }
 
-function checkEvent({ contract, definition, plan }: ResolvedEvent, name: Located<string>): Diagnostic[] {
-  const found: Diagnostic[] = [];
-  const { payload } = plan;
-  if (payload === true || (typeof payload === 'object' && Object.keys(payload).length === 0))
-    found.push(
-      diagnostic('event-without-schema', {
-        message: `event \`${name.value}\` has no schema, so nothing can be checked against it`,
-        at: name.at,
-        subject: name.value,
-      }),
-    );
-  if (contract.version.trim() === '')
-    found.push(
-      diagnostic('event-without-version', {
-        message: `contract \`${contract.name}\` has no version, so its event \`${definition.id}\` has none`,
-        at: name.at,
-        subject: name.value,
-      }),
-    );
-  const words = definition.id.split(/[^A-Za-z0-9]+|(?<=[a-z0-9])(?=[A-Z])/).map((word) => word.toLowerCase());
-  if (IMPERATIVES.has(words[0] ?? '') && !words.some((word) => word.endsWith('ed')))
-    found.push(
-      diagnostic('event-name-imperative', {
-        message: `event \`${definition.id}\` is named like a command`,
-        at: name.at,
-        subject: name.value,
-      }),
-    );
-  return found;
+function namedEvents({ spec, trigger, events }: PipelineModel): readonly Named[] {
+  const named: Named[] = [];
+  if (trigger && spec.trigger?.kind === 'event')
+    named.push({ event: trigger, name: spec.trigger.event, isHeard: true });
+  for (const [step, event] of events) {
+    if (step.kind === 'emit') named.push({ event, name: step.emit, isHeard: false });
+    if (step.kind === 'wait' && step.event) named.push({ event, name: step.event, isHeard: true });
+  }
+  return named;
 }
 
-/** A webhook that a pipeline listens to must say how its deliveries are verified (C75). */
-function unsigned(model: PipelineModel, event: ResolvedEvent, name: Located<string>): Diagnostic[] {
-  if (event.definition.source !== 'webhook') return [];
+function checkSchema({ event, name }: Named): Diagnostic[] {
+  const { payload } = event.plan;
+  const isOpen = payload === true || (typeof payload === 'object' && Object.keys(payload).length === 0);
+  if (!isOpen) return [];
+  return [
+    diagnostic('event-without-schema', {
+      message: `event \`${name.value}\` has no schema, so nothing can be checked against it`,
+      at: name.at,
+      subject: name.value,
+    }),
+  ];
+}
+
+/** A webhook that a pipeline listens to: some connector of its contract says how deliveries are verified. */
+function checkVerified(model: PipelineModel, { event, name, isHeard }: Named): Diagnostic[] {
+  const { id, source } = event.definition;
+  if (!isHeard || source !== 'webhook') return [];
   const manifests = [...model.catalog.workspace.connectors.values()].filter(
     (manifest) => manifest.contract === event.contract.name,
   );
-  if (
-    manifests.length === 0 ||
-    manifests.some(({ webhooks }) => Object.hasOwn(webhooks, event.definition.id))
-  )
-    return [];
-  const near = didYouMean(
-    event.definition.id,
-    manifests.flatMap(({ webhooks }) => Object.keys(webhooks)),
-  );
+  const verified = manifests.flatMap(({ webhooks }) => Object.keys(webhooks));
+  if (manifests.length === 0 || verified.includes(id)) return [];
+  const unknown = verified.filter((webhook) => !event.contract.events.has(webhook));
+  // A typo in the manifest is reported there.
+  if (didYouMean(id, unknown) !== undefined) return [];
   return [
     diagnostic('webhook-unverified', {
       message: `no connector says how deliveries of \`${name.value}\` are verified`,
       at: name.at,
       subject: name.value,
-      fix: `add \`${event.definition.id}:\` under \`webhooks\` of connector \`${manifests[0]!.name}\`${near === undefined ? '' : ` (it has \`${near}\`)`}`,
+      fix: `add \`${id}:\` under \`webhooks\` of connector \`${manifests[0]!.name}\``,
     }),
   ];
 }

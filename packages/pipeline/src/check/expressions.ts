@@ -1,7 +1,8 @@
-import { calls, functions, type Reference, references } from '@tenon/expression';
+import { calls, functions, type ParsedExpression, type Reference, references } from '@tenon/expression';
 import { type Diagnostic, didYouMean, type Location, toPointer } from '@tenon/model';
 import { diagnostic } from '../rules.ts';
 import type { SpecExpression } from '../spec/template.ts';
+import { policyArguments } from './policy-arguments.ts';
 import { enumOf, fieldOf, type Place, typeNames, typesOf, typesOfValue } from './schema-path.ts';
 import type { NamedValue, Scope, UsageTarget } from './scope.ts';
 
@@ -22,8 +23,12 @@ export interface ExpressionCheck {
   readonly place?: Place;
 }
 
-/** Policies that expressions may call: name → number of parameters. */
-export type PolicyArities = ReadonlyMap<string, number>;
+/** A policy that expressions may call. */
+export interface PolicyRule {
+  readonly parameters: readonly string[];
+  readonly condition: ParsedExpression;
+}
+export type PolicyRules = ReadonlyMap<string, PolicyRule>;
 
 /**
  * Checks one expression: syntax, names, functions, and each path against the schema it leads into.
@@ -32,7 +37,7 @@ export type PolicyArities = ReadonlyMap<string, number>;
 export function checkExpression(
   expression: SpecExpression,
   scope: Scope,
-  policies: PolicyArities,
+  policies: PolicyRules,
 ): ExpressionCheck {
   const { parsed } = expression;
   if (parsed.errors.length > 0) {
@@ -50,23 +55,100 @@ export function checkExpression(
   const reads: Read[] = [];
   const seen = new Set<string>();
   let whole: Place | undefined;
+  const passed = policyArguments(parsed.ast);
   for (const reference of references(parsed.ast)) {
-    const place = checkReference(expression, reference, scope, found, reads);
+    const value = checkReference(expression, reference, scope, found);
+    if (!value) continue;
     const { span } = reference;
-    if (place && span.start === parsed.ast.start && span.end === parsed.ast.end) whole = place;
+    if (span.start === parsed.ast.start && span.end === parsed.ast.end) whole = value.place;
+    const argument = passed.find(({ start, end }) => start === span.start && end === span.end);
+    const rule = argument && policies.get(argument.policy);
+    const parameter = rule?.parameters[argument?.index ?? -1];
+    if (rule && argument && parameter !== undefined) {
+      // The policy's condition is not checked by itself against types: its parameters have none. Here they do.
+      throughPolicy(argument.policy, rule, parameter, value, 0);
+      continue;
+    }
+    noteRead(value, expression.locate(span), reference.comparedWith);
+    if (reference.comparedWith !== undefined) checkComparison(expression, reference, value.place, found);
   }
   const diagnostics = found.filter((one) => {
     const key = `${one.code} ${one.range?.start.offset} ${one.message}`;
     return seen.size < seen.add(key).size;
   });
   return { diagnostics, reads, ...(whole && { place: whole }) };
+
+  function noteRead(value: Followed, at: Location, comparedWith: Reference['comparedWith']): void {
+    if (!value.source) return;
+    reads.push({
+      source: value.source,
+      path: toPointer(value.path),
+      at,
+      expression: expression.source,
+      ...(comparedWith !== undefined && { comparedWith }),
+    });
+  }
+
+  function throughPolicy(
+    name: string,
+    rule: PolicyRule,
+    parameter: string,
+    value: Followed,
+    depth: number,
+  ): void {
+    const argument = passed.find(
+      ({ policy, index }) => policy === name && rule.parameters[index] === parameter,
+    );
+    const at = argument ? expression.locate(argument) : expression.at;
+    const inner = policyArguments(rule.condition.ast);
+    for (const reference of references(rule.condition.ast)) {
+      if (reference.root !== parameter) continue;
+      let here: Followed = value;
+      let isKnown = true;
+      for (const { name: field } of reference.path) {
+        const next = fieldOf(here.place, field);
+        if (!next.place) {
+          isKnown = false;
+          found.push(
+            diagnostic('unknown-field', {
+              message: `policy \`${name}\` reads \`${field}\`, which its argument lacks`,
+              at,
+              subject: `${expression.source} ${name} ${field}`,
+              ...withFix(suggestion(field, next.candidates)),
+            }),
+          );
+          break;
+        }
+        here = { ...here, place: next.place, path: [...here.path, field] };
+      }
+      if (!isKnown) continue;
+      const onward = inner.find(
+        ({ start, end }) => start === reference.span.start && end === reference.span.end,
+      );
+      const target = onward && policies.get(onward.policy);
+      const passedOn = target?.parameters[onward?.index ?? -1];
+      if (target && onward && passedOn !== undefined && depth < POLICY_DEPTH_MAX)
+        throughPolicy(onward.policy, target, passedOn, here, depth + 1);
+      else noteRead(here, at, reference.comparedWith);
+    }
+  }
 }
 
-function checkCalls(expression: SpecExpression, policies: PolicyArities): Diagnostic[] {
+/** Policies that call policies, at most. */
+const POLICY_DEPTH_MAX = 16;
+
+/** Where a reference has led. */
+interface Followed {
+  readonly place: Place;
+  readonly source?: UsageTarget;
+  readonly path: readonly string[];
+}
+
+function checkCalls(expression: SpecExpression, policies: PolicyRules): Diagnostic[] {
   return calls(expression.parsed.ast).flatMap((call): Diagnostic[] => {
     const at = expression.locate(call.nameSpan);
     if (call.namespace === 'policy') {
-      const arity = policies.get(call.name);
+      const arity = policies.get(call.name)?.parameters.length;
       if (arity === undefined)
         return [
           diagnostic('unknown-policy', {
@@ -97,8 +179,7 @@ function checkReference(
   reference: Reference,
   scope: Scope,
   found: Diagnostic[],
-  reads: Read[],
-): Place | undefined {
+): Followed | undefined {
   const named = reference.root === 'steps' && scope.steps ? stepValue() : rootValue();
   if (!named) return undefined;
   const { value, path } = named;
@@ -130,16 +211,7 @@ function checkReference(
     }
     place = field.place;
   }
-  if (value.source)
-    reads.push({
-      source: value.source,
-      path: toPointer(path.map(({ name }) => name)),
-      at: expression.locate(reference.span),
-      expression: expression.source,
-      ...(reference.comparedWith !== undefined && { comparedWith: reference.comparedWith }),
-    });
-  if (reference.comparedWith !== undefined) checkComparison(expression, reference, place, found);
-  return place;
+  return { place, path: path.map(({ name }) => name), ...(value.source && { source: value.source }) };
 
   function rootValue(): { value: NamedValue; path: Reference['path'] } | undefined {
     const value = scope.roots.get(reference.root);
@@ -233,7 +305,7 @@ function checkComparison(
   if (literal === undefined || place.any) return;
   const at = expression.locate(expression.parsed.ast);
   const subject = `${expression.source} ${String(literal)}`;
-  const name = expression.source.slice(reference.span.start, reference.span.end);
+  const name = expression.parsed.source.slice(reference.span.start, reference.span.end);
   const allowed = enumOf(place);
   if (allowed && literal !== null && !allowed.includes(literal)) {
     const near = didYouMean(String(literal), allowed.map(String));
@@ -270,8 +342,8 @@ function literalPlace(
 ): Location | undefined {
   for (const quote of ["'", '"']) {
     const written = typeof literal === 'string' ? quote + literal + quote : String(literal);
-    const start = expression.source.indexOf(written);
-    if (start >= 0 && expression.source.indexOf(written, start + 1) < 0)
+    const start = expression.parsed.source.indexOf(written);
+    if (start >= 0 && expression.parsed.source.indexOf(written, start + 1) < 0)
       return expression.locate({ start, end: start + written.length });
   }
   return undefined;

@@ -5,14 +5,14 @@ import { diagnostic } from '../rules.ts';
 import { allSteps, type PipelineSpec } from '../spec/pipeline-spec.ts';
 import { expressionsOf, type SpecExpression, type Template } from '../spec/template.ts';
 import type { Workspace } from '../workspace.ts';
-import { checkExpression, type PolicyArities } from './expressions.ts';
+import { checkExpression, type PolicyRules } from './expressions.ts';
 import type { PipelineModel } from './model.ts';
 import { checkTeam } from './owners.ts';
 import { ANY } from './schema-path.ts';
 
 export interface PolicyCheck {
   readonly diagnostics: readonly Diagnostic[];
-  readonly arities: PolicyArities;
+  readonly rules: PolicyRules;
   /** The policies that a pipeline's expressions call, directly or through others. */
   called(model: PipelineModel): readonly PolicySpec[];
 }
@@ -34,7 +34,12 @@ export function checkPolicies(policies: readonly PolicySpec[], workspace: Worksp
         }),
       );
   }
-  const arities = new Map([...byName].map(([name, policy]) => [name, policy.parameters.length]));
+  const rules: PolicyRules = new Map(
+    [...byName].map(([name, { parameters, condition }]) => [
+      name,
+      { parameters: parameters.map(({ value }) => value), condition: condition.parsed },
+    ]),
+  );
   const compiled: Policies = Object.fromEntries(
     [...byName].map(([name, policy]) => [
       name,
@@ -43,13 +48,13 @@ export function checkPolicies(policies: readonly PolicySpec[], workspace: Worksp
   );
   for (const policy of policies) {
     const roots = new Map(policy.parameters.map(({ value }) => [value, { place: ANY }]));
-    const { diagnostics } = checkExpression(policy.condition, { roots }, arities);
+    const { diagnostics } = checkExpression(policy.condition, { roots }, rules);
     found.push(...diagnostics, ...checkTeam(policy.owner, workspace));
     // An example over a broken rule could only fail.
     if (diagnostics.length === 0) found.push(...runExamples(policy, compiled));
   }
   found.push(...sameConditions(policies));
-  return { diagnostics: found, arities, called: (model) => calledBy(model.spec, byName) };
+  return { diagnostics: found, rules, called: (model) => calledBy(model.spec, byName) };
 }
 
 function runExamples(policy: PolicySpec, policies: Policies): Diagnostic[] {

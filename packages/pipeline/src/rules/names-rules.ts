@@ -96,13 +96,6 @@ export const namesRules = {
     why: 'A change could not be told from the present form (C4).',
     fix: 'set `info.version` in the contract',
   },
-  'event-name-imperative': {
-    severity: 'warning',
-    title: 'an event named like a command',
-    why: 'Events state facts; a name like an order hides who decides (C4).',
-    fix: 'name what has happened: `invoiceCreated`',
-    example: { bad: 'emit: shop.createOrder', good: 'emit: shop.orderPlaced' },
-  },
   'webhook-unverified': {
     severity: 'error',
     title: 'a webhook whose deliveries nobody verifies',

@@ -37,6 +37,8 @@ export interface PipelineSpec {
   };
   readonly limits?: { readonly concurrency?: number; readonly deadline?: Located<number> };
   readonly steps: readonly StepSpec[];
+  /** Ids of steps whose kind could not be told: they exist, and nothing is known of them. */
+  readonly unreadSteps: ReadonlySet<string>;
   readonly success?: SpecExpression;
   readonly onFailure?: Located<'compensate' | 'forward' | 'hold'>;
   readonly slo?: { readonly objective?: number; readonly within?: Located<number> };
@@ -166,6 +168,7 @@ export function readPipeline(document: SpecDocument): {
   const name = read.text(child(child(root, 'metadata'), 'name'));
   if (!root || !name) return { diagnostics: found };
 
+  const unreadSteps = new Set<string>();
   const limits = child(root, 'limits');
   const slo = child(root, 'slo');
   const metrics = child(root, 'metrics');
@@ -185,6 +188,7 @@ export function readPipeline(document: SpecDocument): {
       },
     }),
     steps: steps(child(root, 'steps')),
+    unreadSteps,
     ...given('success', read.expression(child(root, 'success'))),
     ...given('onFailure', read.oneOf(child(root, 'onFailure'), ['compensate', 'forward', 'hold'])),
     ...(slo && {
@@ -239,7 +243,11 @@ export function readPipeline(document: SpecDocument): {
   function step(node: SpecNode): StepSpec | undefined {
     const id = read.text(child(node, 'id'));
     const kinds = Object.keys(stepSchemas).filter((kind) => entry(node, kind));
-    if (!id || kinds.length !== 1) return undefined;
+    if (!id) return undefined;
+    if (kinds.length !== 1) {
+      unreadSteps.add(id.value);
+      return undefined;
+    }
     const body = child(node, kinds[0]!);
     const common = { id, at: document.at(node), ...given('when', read.expression(child(node, 'when'))) };
     const withTemplate = given('with', read.template(child(node, 'with')));

@@ -4,11 +4,13 @@ import type { SpecDocument, SpecNode, SpecScalar } from '../yaml/spec-document.t
 
 /** An expression of a spec, with the way back from its spans to the file. */
 export interface SpecExpression {
+  /** As written between `${` and `}`, without the white space around it. */
   readonly source: string;
+  /** Its own `source` keeps the white space, and spans count in that. */
   readonly parsed: ParsedExpression;
   /** The whole of it, without `${` and `}`. */
   readonly at: Location;
-  /** Where a span of the expression stands in the file. */
+  /** Where a span of `parsed` stands in the file. */
   locate(span: Span): Location;
 }
 
@@ -65,11 +67,14 @@ function readScalar(document: SpecDocument, node: SpecScalar, problem: TemplateP
   for (const error of errors) problem(error.message, place(error.start, error.end), error.fix);
   const parts = raw.map((part): string | SpecExpression => {
     if (part.kind === 'text') return part.text;
-    const { start, end } = part;
+    const { start } = part;
+    const raw = part.expression.source;
+    const source = raw.trim();
+    const lead = raw.length - raw.trimStart().length;
     return {
-      source: part.expression.source,
+      source,
       parsed: part.expression,
-      at: place(start, end),
+      at: place(start + lead, start + lead + source.length),
       // The parsed source is the text between the braces, so its spans count from the part's start.
       locate: (span) => place(start + span.start, start + span.end),
     };

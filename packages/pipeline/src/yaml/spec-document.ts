@@ -100,7 +100,7 @@ export function parseSpec(file: string, text: string): SpecDocument {
     const [start, end] = node.range ?? [0, 0, 0];
     if (depth > DEPTH_MAX) {
       const message = `nested deeper than ${DEPTH_MAX} levels`;
-      found.push(diagnostic('yaml-too-large', { message, at: range(start, start + 1) }));
+      refuse(diagnostic('yaml-too-large', { message, at: range(start, start + 1) }));
       return undefined;
     }
     if (isAlias(node) || node.anchor !== undefined) {
@@ -109,7 +109,7 @@ export function parseSpec(file: string, text: string): SpecDocument {
       if (isAlias(node)) return undefined;
     }
     if (node.tag !== undefined && !node.tag.startsWith('tag:yaml.org,2002:'))
-      found.push(tagDiagnostic(node.tag, text, start, range));
+      refuse(tagDiagnostic(node.tag, text, start, range));
     if (isMap(node)) return { kind: 'map', start, end, entries: entriesOf(node.items, depth) };
     if (isSeq(node)) {
       const items = node.items.flatMap((item) => build(item as Node, depth + 1) ?? []);
@@ -117,6 +117,12 @@ export function parseSpec(file: string, text: string): SpecDocument {
     }
     if (isScalar(node)) return scalar(node.value, styleOf(node.type), start, end);
     return undefined;
+  }
+
+  /** What follows from it would only mislead. */
+  function refuse(one: Diagnostic): void {
+    isBroken = true;
+    found.push(one);
   }
 
   function entriesOf(pairs: readonly { key: unknown; value: unknown }[], depth: number): SpecEntry[] {
@@ -154,10 +160,7 @@ export function parseSpec(file: string, text: string): SpecDocument {
     const plain = plainValue(value);
     if (style === 'plain' && typeof plain === 'string') {
       const cut = commentDiagnostic(plain, start, end, text, range);
-      if (cut) {
-        isBroken = true;
-        found.push(cut);
-      }
+      if (cut) refuse(cut);
     }
     let offsets: ScalarOffsets | undefined;
     return {

@@ -1,0 +1,67 @@
+import { canonicalJson, digestOf } from '@tenon/model';
+import { expect, test } from 'vitest';
+import { PIPELINE, swap, testWorkspace } from './test-workspace.ts';
+
+async function plan(edits: Parameters<typeof testWorkspace>[0] = {}) {
+  const { check, diagnostics } = await testWorkspace(edits);
+  const found = check.plans.get('order-placed');
+  if (!found) throw new Error(diagnostics.map(({ code, message }) => `${code} ${message}`).join('\n'));
+  return found;
+}
+
+test('the same spec gives the same bytes', async () => {
+  expect(canonicalJson(await plan())).toBe(canonicalJson(await plan()));
+});
+
+test('the hash is that of all other members, and follows every change', async () => {
+  const { hash, ...rest } = await plan();
+  expect(hash).toBe(digestOf(rest));
+  expect((await plan({ [PIPELINE]: swap('within: 4h,', 'within: 5h,') })).hash).not.toBe(hash);
+});
+
+test('a plan holds all that it calls: steps, compensations and probes', async () => {
+  const { operations, events } = await plan();
+  expect(Object.keys(operations)).toEqual([
+    'shop.cancelParcel',
+    'shop.createCharge',
+    'shop.createParcel',
+    'shop.findParcels',
+    'shop.getOrder',
+    'shop.refundCharge',
+  ]);
+  expect(Object.keys(events)).toEqual(['news.orderShipped', 'shop.orderPaid', 'shop.orderPlaced']);
+});
+
+test('defaults of retries are written out', async () => {
+  const { steps } = await plan();
+  const charge = steps.find(({ id }) => id === 'charge');
+  expect(charge).toMatchObject({
+    retry: {
+      attempts: 3,
+      withinMs: 60_000,
+      backoff: { initialMs: 500, factor: 2, maxMs: 30_000 },
+      jitter: 'full',
+      on: ['timeout', 'transient', 'rateLimited'],
+    },
+  });
+});
+
+test('only the policies that are called travel with a plan', async () => {
+  expect((await plan()).policies).toEqual({
+    isLarge: { parameters: ['order'], expression: 'order.total >= 100000' },
+  });
+});
+
+test('classed fields are listed for redaction', async () => {
+  expect((await plan()).redact).toEqual({ event: ['/customer/email'] });
+});
+
+test("the idempotency header is the transport's, not an input", async () => {
+  const { operations } = await plan();
+  expect(operations['shop.createCharge']?.http?.parameters).toEqual([]);
+});
+
+test('a plan is frozen', async () => {
+  const { steps } = await plan();
+  expect(Object.isFrozen(steps)).toBe(true);
+});

@@ -1,0 +1,501 @@
+import type { PipelineCode } from './rules.ts';
+import {
+  CONFIG,
+  CONNECTOR,
+  CONTRACT,
+  type Edits,
+  PIPELINE,
+  POLICIES,
+  swap,
+  swaps,
+  testFiles,
+} from './test-workspace.ts';
+
+/** A change of the test workspace that makes a code fire, with the text it points at, and one that must not. */
+export interface RuleCase {
+  readonly fires: Edits;
+  /** The text under the caret. */
+  readonly on?: string;
+  readonly silent: Edits;
+}
+
+const pipeline = (from: string, to: string): Edits => ({ [PIPELINE]: swap(from, to) });
+const pipelineSwaps = (...pairs: readonly (readonly [string, string])[]): Edits => ({
+  [PIPELINE]: swaps(...pairs),
+});
+const connector = (from: string, to: string): Edits => ({ [CONNECTOR]: swap(from, to) });
+const contract = (from: string, to: string): Edits => ({ [CONTRACT]: swap(from, to) });
+const config = (from: string, to: string): Edits => ({ [CONFIG]: swap(from, to) });
+const policies = (from: string, to: string): Edits => ({ [POLICIES]: swap(from, to) });
+const none: Edits = {};
+
+const CHARGE_BACK = "compensate: { call: shop.refundCharge, with: { chargeId: '${ steps.charge.id }' } }";
+const PARCEL_BACK = "compensate: { call: shop.cancelParcel, with: { parcelId: '${ steps.parcel.id }' } }";
+const FORWARD = '{ because: it is gone, forward: { task: call the customer, owner: sales, within: 1d } }';
+const WHERE = 'where: ${ event.total > 0 }';
+const LABEL = '  - id: label\n    call: shop.printLabel\n    with: { body: { text: thanks } }\n';
+const OAUTH =
+  'key: { type: oauth2, flows: { clientCredentials: { tokenUrl: https://id.shop.example/token, scopes: { orders: read orders } } } }';
+const END = 'success: ${';
+
+export const ruleCases = {
+  'yaml-syntax': {
+    fires: pipeline('tier: medium', 'tier: "medium'),
+    silent: pipeline('tier: medium', 'tier: "medium"'),
+  },
+  'yaml-expression-unquoted': {
+    fires: pipeline(WHERE, "where: ${ {'a': 1}.a == 1 }"),
+    on: "${ {'a': 1}.a == 1 }",
+    silent: pipeline(WHERE, 'where: "${ {\'a\': 1}.a == 1 }"'),
+  },
+  'yaml-comment-in-expression': {
+    fires: pipeline(WHERE, "where: ${ event.orderId != 'a #1' }"),
+    on: "${ event.orderId != 'a #1' }",
+    silent: pipeline(WHERE, 'where: "${ event.orderId != \'a #1\' }"'),
+  },
+  'yaml-tag': {
+    fires: pipeline(WHERE, 'where: !event.express'),
+    on: '!event.express',
+    silent: pipeline(WHERE, 'where: "${ !event.express }"'),
+  },
+  'yaml-reserved-start': {
+    fires: pipeline('by: finance,', 'by: @finance,'),
+    silent: none,
+  },
+  'yaml-alias': {
+    fires: pipeline('retry: { attempts', 'retry: &few { attempts'),
+    silent: none,
+  },
+  'yaml-duplicate-key': {
+    fires: pipeline('tier: medium', 'tier: medium\ntier: high'),
+    on: 'tier',
+    silent: none,
+  },
+  'yaml-key-not-text': {
+    fires: pipeline('tier: medium', 'tier: medium\n{ a: b }: c'),
+    on: '{ a: b }',
+    silent: none,
+  },
+  'yaml-many-documents': {
+    fires: pipeline('metrics:', '---\nmetrics:'),
+    silent: pipeline('apiVersion', '---\napiVersion'),
+  },
+  'yaml-too-large': {
+    fires: { [PIPELINE]: `a: ${'['.repeat(200)}${']'.repeat(200)}` },
+    silent: none,
+  },
+
+  'pipeline-empty': { fires: { [PIPELINE]: '# nothing yet\n' }, silent: none },
+  'unknown-key': { fires: pipeline('onFailure:', 'onFailiure:'), on: 'onFailiure', silent: none },
+  'missing-key': { fires: pipeline('tier: medium\n', ''), on: 'apiVersion', silent: none },
+  'wrong-type': { fires: pipeline('version: 1,', 'version: one,'), on: 'one', silent: none },
+  'value-not-allowed': { fires: pipeline('tier: medium', 'tier: medum'), on: 'medum', silent: none },
+  'duration-invalid': { fires: pipeline('deadline: 15m', 'deadline: 15 min'), on: '15 min', silent: none },
+  'ambiguous-kind': {
+    fires: pipeline('    call: shop.getOrder\n', '    call: shop.getOrder\n    set: 1\n'),
+    on: 'set',
+    silent: none,
+  },
+  'unknown-kind': {
+    fires: pipeline('    call: shop.getOrder', '    cal: shop.getOrder'),
+    on: 'cal',
+    silent: none,
+  },
+  'step-kind-not-supported-yet': {
+    fires: pipeline('    set: { speed: fast }', '    run: other-pipeline'),
+    on: 'run',
+    silent: none,
+  },
+
+  'unknown-contract': {
+    fires: pipeline('event: shop.orderPlaced', 'event: shp.orderPlaced'),
+    on: 'shp',
+    silent: none,
+  },
+  'unknown-connector': { fires: config('connector: shop', 'connector: shoop'), on: 'shoop', silent: none },
+  'unknown-connection': {
+    fires: pipeline('call: shop.getOrder', 'call: shoop.getOrder'),
+    on: 'shoop',
+    silent: {
+      ...pipeline('call: shop.getOrder', 'call: till.getOrder'),
+      ...config(
+        '  shop:\n',
+        '  till: { connector: shop, baseUrl: env:TILL_URL, credentials: { key: { token: env:TILL_KEY } } }\n  shop:\n',
+      ),
+    },
+  },
+  'unknown-operation': {
+    fires: pipeline('call: shop.getOrder', 'call: shop.getOrdr'),
+    on: 'getOrdr',
+    silent: none,
+  },
+  'unknown-event': {
+    fires: pipeline('emit: news.orderShipped', "emit: 'news.orderShiped'"),
+    on: 'orderShiped',
+    silent: pipeline('emit: news.orderShipped', "emit: 'news.orderShipped'"),
+  },
+  'unknown-identity': {
+    fires: config('    credentials:', '    identity: reader\n    credentials:'),
+    on: 'reader',
+    silent: none,
+  },
+  'unknown-team': {
+    fires: pipeline('by: finance,', 'by: finanz,'),
+    on: 'finanz',
+    silent: {
+      ...pipeline('by: finance,', 'by: finanz,'),
+      ...policies('owner: finance', 'owner: anybody'),
+      'owners.yaml': null,
+    },
+  },
+  'backup-is-owner': {
+    fires: pipeline('backup: platform', 'backup: sales'),
+    on: 'sales',
+    silent: none,
+  },
+  'duplicate-pipeline': {
+    fires: { 'pipelines/second.pipeline.yaml': testFiles[PIPELINE]! },
+    on: 'order-placed',
+    silent: {
+      'pipelines/second.pipeline.yaml': testFiles[PIPELINE]!.replace('order-placed', 'order-placed-too'),
+    },
+  },
+  'duplicate-step': {
+    fires: pipeline('- id: announced', '- id: paid'),
+    on: 'paid',
+    silent: none,
+  },
+  'duplicate-connector': {
+    fires: { 'connectors/other/connector.yaml': testFiles[CONNECTOR]! },
+    on: 'shop',
+    silent: { 'connectors/other/connector.yaml': testFiles[CONNECTOR]!.replace('name: shop', 'name: other') },
+  },
+  'duplicate-policy': {
+    fires: { 'pipelines/policies/second.yaml': testFiles[POLICIES]! },
+    on: 'isLarge',
+    silent: none,
+  },
+  'contract-document-missing': { fires: { 'contracts/empty/README.md': 'soon' }, silent: none },
+  'event-without-schema': {
+    fires: contract(
+      "orderPaid:\n    post:\n      requestBody:\n        required: true\n        content: { application/json: { schema: { $ref: '#/components/schemas/OrderPaid' } } }",
+      'orderPaid:\n    post:\n      requestBody:\n        required: true\n        content: { application/json: { schema: {} } }',
+    ),
+    on: 'shop.orderPaid',
+    silent: none,
+  },
+  'event-without-version': {
+    fires: contract('version: 1.2.0 }', "version: '' }"),
+    on: 'shop.orderPlaced',
+    silent: none,
+  },
+  'webhook-unverified': {
+    fires: connector('  orderPaid: { verify: standard-webhooks, tolerance: 5m, id: webhook-id }\n', ''),
+    on: 'shop.orderPaid',
+    silent: none,
+  },
+
+  'expression-syntax': {
+    fires: pipeline(WHERE, 'where: ${ event.total > }'),
+    silent: none,
+  },
+  'expression-expected': {
+    fires: pipeline(WHERE, 'where: event.total > 0'),
+    on: 'event.total > 0',
+    silent: none,
+  },
+  'unknown-name': {
+    fires: pipeline(WHERE, 'where: ${ evnt.total > 0 }'),
+    on: 'evnt',
+    silent: pipeline(WHERE, "where: ${ ['a'].exists(evnt, evnt == event.orderId) }"),
+  },
+  'unknown-function': {
+    fires: pipeline(WHERE, "where: ${ event.orderId.startWith('o') }"),
+    on: 'startWith',
+    silent: pipeline(WHERE, "where: ${ event.orderId.startsWith('o') }"),
+  },
+  'unknown-policy': {
+    fires: pipeline('policy.isLarge(event)', 'policy.isLage(event)'),
+    on: 'isLage',
+    silent: none,
+  },
+  'policy-arguments': {
+    fires: pipeline('policy.isLarge(event)', 'policy.isLarge(event, 1)'),
+    on: 'isLarge',
+    silent: none,
+  },
+  'policy-example-fails': {
+    fires: policies('{ order: { total: 5 } }', '{ order: { total: 500000 } }'),
+    silent: none,
+  },
+  'policy-written-twice': {
+    fires: {
+      'pipelines/policies/second.yaml': testFiles[POLICIES]!.replace('isLarge', 'isBig'),
+    },
+    on: 'order.total >= 100000',
+    silent: {
+      'pipelines/policies/second.yaml': testFiles[POLICIES]!.replace('isLarge', 'isBig').replace(
+        '>= 100000',
+        '>= 99999',
+      ),
+    },
+  },
+  'unknown-step': {
+    fires: pipeline('${ steps.charge.id }', '${ steps.chrage.id }'),
+    on: 'chrage',
+    silent: none,
+  },
+  'step-not-run-yet': {
+    fires: pipeline('amount: ${ event.total }', 'amount: ${ size(steps.parcel.reference) }'),
+    on: 'parcel',
+    silent: none,
+  },
+  'step-in-other-branch': {
+    fires: pipeline("to: '${ event.customer.name }'", "to: '${ steps.fast.speed }'"),
+    on: 'fast',
+    silent: pipeline("to: '${ event.customer.name }'", 'to: "${ steps.?fast.?speed.orValue(\'slow\') }"'),
+  },
+  'step-without-result': {
+    fires: pipeline("to: '${ event.customer.name }'", "to: '${ steps.sound.ok }'"),
+    on: 'sound',
+    silent: none,
+  },
+  'unknown-field': {
+    fires: pipeline('event.customer.name', 'event.customer.nmae'),
+    on: 'nmae',
+    silent: pipeline("'${ event.customer.name }'", '"${ event.customer[\'name\'] }"'),
+  },
+  'value-outside-enum': {
+    fires: pipeline("steps.order.status == 'open'", "steps.order.status == 'opened'"),
+    on: "'opened'",
+    silent: pipeline("steps.order.status == 'open'", "steps.order.status in ['open', 'paid']"),
+  },
+  'comparison-of-types': {
+    fires: pipeline("steps.order.status == 'open'", 'steps.order.id == 4'),
+    on: '4',
+    silent: pipeline("steps.order.status == 'open'", "steps.order.note == 'x'"),
+  },
+  'condition-not-boolean': {
+    fires: pipeline(WHERE, 'where: ${ event.total }'),
+    on: 'event.total',
+    silent: pipeline(WHERE, 'where: ${ event.express }'),
+  },
+  'missing-request-field': {
+    fires: pipeline('        currency: EUR\n', ''),
+    silent: none,
+  },
+  'unknown-request-field': {
+    fires: pipeline('        currency: EUR\n', '        curency: EUR\n'),
+    on: 'curency',
+    silent: none,
+  },
+  'request-value-invalid': {
+    fires: pipeline('currency: EUR', 'currency: EURO'),
+    on: 'EURO',
+    silent: pipeline('currency: EUR', 'currency: USD'),
+  },
+  'request-type': {
+    fires: pipeline('amount: ${ event.total }', 'amount: ${ event.orderId }'),
+    on: 'event.orderId',
+    silent: none,
+  },
+
+  'effect-can-repeat': {
+    fires: {
+      [PIPELINE]: (text) =>
+        text.replace(
+          END,
+          `${LABEL}    retry: { attempts: 5, within: 1m }\n    irreversible: ${FORWARD}\n${END}`,
+        ),
+    },
+    on: 'shop.printLabel',
+    silent: {
+      [PIPELINE]: (text) =>
+        text.replace(END, `${LABEL}    retry: none\n    irreversible: ${FORWARD}\n${END}`),
+    },
+  },
+  'compensation-can-repeat': {
+    fires: pipeline(PARCEL_BACK, 'compensate: { call: shop.printLabel, with: { body: { text: stop } } }'),
+    on: 'shop.printLabel',
+    silent: pipeline(
+      PARCEL_BACK,
+      'compensate: { call: shop.printLabel, with: { body: { text: stop } }, retry: none }',
+    ),
+  },
+  'retry-cannot-help': {
+    fires: pipeline(
+      'retry: { attempts: 3, within: 1m }',
+      'retry: { attempts: 3, within: 1m, on: [transient, validation] }',
+    ),
+    on: 'validation',
+    silent: pipeline(
+      'retry: { attempts: 3, within: 1m }',
+      'retry: { attempts: 3, within: 1m, on: [transient] }',
+    ),
+  },
+  'retry-budget-too-short': {
+    fires: pipeline('within: 1m }', 'within: 5s }'),
+    on: '5s',
+    silent: pipeline('within: 1m }', 'within: 10s }'),
+  },
+  'identity-key-constant': {
+    fires: pipeline('key: ${ event.orderId }:${ event.version }', 'key: order'),
+    on: 'order',
+    silent: none,
+  },
+  'key-retention-too-short': {
+    fires: connector('retention: 24h', 'retention: 4h'),
+    on: 'shop.createCharge',
+    silent: connector('retention: 24h', 'retention: 5h'),
+  },
+  'deadline-too-short': {
+    fires: pipeline('deadline: 15m', 'deadline: 1m'),
+    on: '1m',
+    silent: none,
+  },
+  'slo-cannot-hold': {
+    fires: pipeline('slo: { objective: 0.99, within: 5m }', 'slo: { objective: 0.99, within: 1m }'),
+    on: '1m',
+    silent: none,
+  },
+  'effect-without-way-back': {
+    fires: pipeline(`    ${PARCEL_BACK}\n`, ''),
+    on: 'shop.createParcel',
+    silent: pipeline(PARCEL_BACK, `irreversible: ${FORWARD}`),
+  },
+  'way-back-contradicts': {
+    fires: pipeline(PARCEL_BACK, `${PARCEL_BACK}\n    irreversible: ${FORWARD}`),
+    silent: none,
+  },
+  'compensation-reads': {
+    fires: pipeline(
+      CHARGE_BACK,
+      "compensate: { call: shop.getCharge, with: { chargeId: '${ steps.charge.id }' } }",
+    ),
+    on: 'shop.getCharge',
+    silent: none,
+  },
+  'compensation-deletes': {
+    fires: pipeline(
+      CHARGE_BACK,
+      "compensate: { call: shop.deleteOrder, with: { orderId: '${ event.orderId }' } }",
+    ),
+    on: 'shop.deleteOrder',
+    silent: {
+      ...pipeline(
+        CHARGE_BACK,
+        "compensate: { call: shop.deleteOrder, with: { orderId: '${ event.orderId }' } }",
+      ),
+      ...connector('deleteOrder: { effect: delete', 'deleteOrder: { effect: update'),
+    },
+  },
+  'read-with-way-back': {
+    fires: pipeline(
+      "with: { orderId: '${ event.orderId }' }\n  - id: sound",
+      `with: { orderId: '\${ event.orderId }' }\n    irreversible: ${FORWARD}\n  - id: sound`,
+    ),
+    silent: none,
+  },
+  'irreversible-before-decision': {
+    fires: pipelineSwaps([
+      '  - id: sound',
+      `  - id: early\n    call: shop.printLabel\n    with: { body: { text: hello } }\n    irreversible: ${FORWARD}\n  - id: sound`,
+    ]),
+    on: 'sound',
+    silent: { [PIPELINE]: (text) => text.replace(END, `${LABEL}    irreversible: ${FORWARD}\n${END}`) },
+  },
+  'tier-too-low': { fires: pipeline('tier: medium', 'tier: low'), on: 'low', silent: none },
+  'success-undeclared': {
+    fires: pipeline("success: ${ steps.charge.status != 'refunded' }\n", ''),
+    on: 'medium',
+    silent: none,
+  },
+  'slo-missing': {
+    fires: pipelineSwaps(['tier: medium', 'tier: high'], ['slo: { objective: 0.99, within: 5m }\n', '']),
+    on: 'high',
+    silent: pipeline('slo: { objective: 0.99, within: 5m }\n', ''),
+  },
+  'approval-missing': {
+    fires: pipelineSwaps(
+      ['tier: medium', 'tier: high'],
+      ['approve: { by: finance, within: 4h, onExpiry: reject, show: { total:', 'set: { total: { total:'],
+    ),
+    on: 'shop.createCharge',
+    silent: pipeline('tier: medium', 'tier: high'),
+  },
+
+  'secret-literal': {
+    fires: config('token: env:SHOP_KEY', 'token: hunter2'),
+    on: 'hunter2',
+    silent: config('token: env:SHOP_KEY', 'token: file:secrets/key'),
+  },
+  'base-url-invalid': {
+    fires: config('baseUrl: env:SHOP_URL', 'baseUrl: shop'),
+    on: 'shop',
+    silent: config('baseUrl: env:SHOP_URL', 'baseUrl: https://api.shop.example'),
+  },
+  'credential-missing': {
+    fires: config('{ token: env:SHOP_KEY }', '{}'),
+    on: 'key',
+    silent: none,
+  },
+  'credential-unknown': {
+    fires: config('{ token: env:SHOP_KEY }', '{ token: env:SHOP_KEY, user: env:SHOP_USER }'),
+    on: 'user',
+    silent: none,
+  },
+  'manifest-operation-not-in-contract': {
+    fires: connector('  getOrder: { effect: read }', '  getOrdr: { effect: read }'),
+    on: 'getOrdr',
+    silent: none,
+  },
+  'manifest-event-not-in-contract': {
+    fires: connector('  orderPaid: {', '  orderPayed: {'),
+    on: 'orderPayed',
+    silent: none,
+  },
+  'manifest-effect-contradicts-method': {
+    fires: connector(
+      'getCharge: { effect: read }',
+      'getCharge: { effect: update, idempotency: { mode: natural } }',
+    ),
+    on: 'update',
+    silent: none,
+  },
+  'manifest-scope-unknown': {
+    fires: {
+      ...contract('key: { type: http, scheme: bearer }', OAUTH),
+      ...connector('getOrder: { effect: read }', 'getOrder: { effect: read, scopes: [order] }'),
+    },
+    on: 'order',
+    silent: {
+      ...contract('key: { type: http, scheme: bearer }', OAUTH),
+      ...connector('getOrder: { effect: read }', 'getOrder: { effect: read, scopes: [orders] }'),
+    },
+  },
+  'manifest-scope-missing': {
+    fires: {
+      [CONTRACT]: swaps(
+        ['key: { type: http, scheme: bearer }', OAUTH],
+        ['security: [{ key: [] }]', 'security: [{ key: [orders] }]'],
+      ),
+    },
+    on: 'getOrder',
+    silent: { [CONTRACT]: swaps(['key: { type: http, scheme: bearer }', OAUTH]) },
+  },
+  'manifest-pagination-unknown': {
+    fires: connector('out: /next', 'out: /nxt'),
+    on: '/nxt',
+    silent: none,
+  },
+  'manifest-probe-input-unknown': {
+    fires: connector(
+      'probe: { operation: findParcels, by: reference }',
+      "probe: { operation: findParcels, with: { refrence: '${ request.body.reference }' }, found: '${ body.items }' }",
+    ),
+    silent: connector(
+      'probe: { operation: findParcels, by: reference }',
+      "probe: { operation: findParcels, with: { reference: '${ request.body.reference }' }, found: '${ body.items }' }",
+    ),
+  },
+} satisfies Record<PipelineCode, RuleCase>;

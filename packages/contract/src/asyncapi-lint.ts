@@ -77,8 +77,8 @@ const IGNORED = new Set([
   'asyncapi2-schema-default',
 ]);
 
-/** A copy in which references to other files stand for anything: the parser must read nothing but this document. */
-function withoutFiles(value: unknown): unknown {
+/** A copy in which references to other files and hosts stand for anything: the parser must read nothing but this document. */
+export function withoutFiles(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutFiles);
   if (!isObject(value)) return value;
   if (isElsewhere(value)) return {};

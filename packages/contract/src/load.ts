@@ -9,6 +9,7 @@ import type { Contract, ContractPolicy, Origin } from './ir.ts';
 import { buildOpenApi } from './openapi-build.ts';
 import { lintOpenApi } from './openapi-lint.ts';
 import { applyOverlay } from './overlay.ts';
+import type { Part } from './part.ts';
 import { type Place, pointerOf } from './place.ts';
 import { readPolicy } from './policy.ts';
 import type { FileReader } from './reader.ts';
@@ -72,7 +73,7 @@ export async function loadContract(
   const policy = source.policy === undefined ? undefined : await readPolicy(source.policy, context);
   if (format.format === 'openapi') lintOpenApi(context, format.version.split('.').slice(0, 2).join('.'));
   else await lintAsyncApi(context, format.version, options.cache ?? memory);
-  const contract = build(source.name, format, context, policy);
+  const contract = build(source, format, context, policy);
   if (policy) lintWorkspace(contract, origins, findings);
   if (document.text.length <= EXAMPLES_CHECKED_CHARS_MAX)
     lintExamples(contract, contract.definitions, origins, findings);
@@ -88,7 +89,7 @@ export function loadContractText(name: string, file: string, text: string): Prom
 }
 
 function build(
-  name: string,
+  source: ContractSource,
   format: FormatFound,
   context: BuildContext,
   policy: ContractPolicy | undefined,
@@ -98,20 +99,21 @@ function build(
   const built = format.format === 'openapi' ? buildOpenApi(context) : buildAsyncApi(context);
   const definitions = schemas.definitions();
   const info = root.get('info');
+  const documents = sources.files.filter((file) => file !== source.overlay && file !== source.policy);
   let digest: string | undefined;
   const originOf = (node: object): Origin | undefined => {
     const place = origins.get(node);
     return place && { file: place.file, pointer: pointerOf(place) };
   };
   return Object.freeze({
-    name,
+    name: source.name,
     format: format.format,
     formatVersion: format.version,
-    title: info?.text('title') ?? name,
-    version: info?.text('version') ?? '',
+    title: info?.text('title') ?? source.name,
+    version: versionOf(info),
     // Canonical JSON of 13 MB takes longer than all the rest; most loads never ask for it.
     get digest() {
-      digest ??= digestOf(sources.files.map((file) => sources.root(file)?.value));
+      digest ??= digestOf(documents.map((file) => sources.root(file)?.value));
       return digest;
     },
     ...built,
@@ -124,4 +126,10 @@ function build(
     },
     originOf,
   } satisfies Contract);
+}
+
+/** A version is a text; YAML makes a number of `1.0` without quotes, which is reported and read all the same. */
+function versionOf(info: Part | undefined): string {
+  const version = info?.get('version')?.value;
+  return typeof version === 'string' || typeof version === 'number' ? String(version) : '';
 }

@@ -53,7 +53,7 @@ function lintId(operation: Part, { ids }: Seen, { findings }: BuildContext): voi
     return;
   }
   findings.add('contract-operation-id-duplicate', operation.get('operationId')!, {
-    message: `two operations have the id ${JSON.stringify(id)}; this one is known as ${JSON.stringify(`${id}_2`)} or the like`,
+    message: `${JSON.stringify(id)} is the id of another operation too; this one goes by ${JSON.stringify(`${id}_2`)} or the like`,
     related: [{ message: 'the first', at: first.get('operationId')! }],
   });
 }

@@ -3,9 +3,9 @@ import type { DiagnosticRules } from '@tenon/model';
 /** The document's meaning: well-formed, yet contradicting itself. */
 export const lintRules = {
   'contract-operation-id-duplicate': {
-    severity: 'error',
+    severity: 'warning',
     title: 'Two operations have one operationId',
-    why: 'A step that names the operation could mean either.',
+    why: 'A step that names the operation means the first; the second goes by a name that depends on their order.',
     fix: 'Give each operation an id of its own; for a document that is not yours, by an overlay.',
     example: {
       bad: 'operationId: getUser   # twice',

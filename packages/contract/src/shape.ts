@@ -257,7 +257,8 @@ export class ShapeChecker {
     const numberAsText = typeof part.value === 'number' && shape.kind === 'string';
     this.findings.add('contract-member-type', part, {
       message: `expected ${this.#describe(shape)}, found ${kindOf(part.value)}`,
-      severity,
+      // `null` is as good as absent, and a number without quotes can be read as the text it was meant to be.
+      severity: part.value === null || numberAsText ? 'warning' : severity,
       fix: numberAsText ? 'Put the value in quotes.' : undefined,
     });
   }

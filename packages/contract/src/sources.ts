@@ -121,6 +121,8 @@ export class Sources {
     const asked = `${base} ${ref}`;
     const known = this.#resolutions.get(asked);
     if (known) return known;
+    // Holds while it is being resolved: a reference that leads through itself leads nowhere.
+    this.#resolutions.set(asked, { failure: { kind: 'circular' } });
     const found = this.#resolve(ref, base);
     this.#resolutions.set(asked, found);
     return found;

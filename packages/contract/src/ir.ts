@@ -3,7 +3,8 @@ import type { JsonSchema } from '@tenon/schema';
 
 /**
  * The one representation of a contract, whatever document it came from. Every schema speaks JSON Schema 2020-12 and
- * refers to others only as `#/$defs/<name>` into `definitions`. Frozen after loading.
+ * refers to others only as `#/$defs/<name>` into `definitions`. Read-only: parts are shared (a component used a thousand
+ * times is one object), and freezing the 400,000 nodes of a large document would cost more than reading it.
  */
 export interface Contract {
   /** Name in the workspace: the folder under `contracts/`. */

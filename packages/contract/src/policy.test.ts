@@ -1,3 +1,4 @@
+import type { SchemaObject } from '@tenon/schema';
 import { expect, it } from 'vitest';
 import { contractOf, openapi } from './load.testing.ts';
 
@@ -33,4 +34,30 @@ it('contract.yaml is read whole', async () => {
     residency: 'eu',
     blocks: ['breaking'],
   });
+});
+
+it('a data class holds for the field itself, however its pointer leads there', async () => {
+  const files = {
+    'a.yaml': openapi(
+      [
+        "paths: { /a: { get: { responses: { default: { $ref: '#/components/responses/R' } } } } }",
+        'components:',
+        "  responses: { R: { description: ok, content: { application/json: { schema: { $ref: '#/components/schemas/S' } } } } }",
+        '  schemas: { S: { properties: { mail: { type: string } } } }',
+      ].join('\n'),
+    ),
+    'o.yaml':
+      "overlay: 1.0.0\ninfo: { title: o, version: '1' }\nactions: [{ target: $.components.schemas.S.properties, update: { phone: { type: string } } }]\n",
+    'contract.yaml': [
+      'steward: us',
+      'classes:',
+      '  /paths/~1a/get/responses/default/content/application~1json/schema/properties/mail: personal',
+      '  /components/schemas/S/properties/phone: secret',
+    ].join('\n'),
+  };
+  const contract = await contractOf(files, { overlay: 'o.yaml', policy: 'contract.yaml' });
+  const properties = (contract.definitions['S'] as SchemaObject).properties!;
+  const classOf = (name: string) =>
+    contract.policy!.classes[contract.originOf(properties[name] as object)!.pointer];
+  expect([classOf('mail'), classOf('phone')]).toEqual(['personal', 'secret']);
 });

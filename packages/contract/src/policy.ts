@@ -2,6 +2,7 @@ import { parseDuration } from '@tenon/model';
 import { type BuildContext, textItems } from './build.ts';
 import type { ContractPolicy, DataClass } from './ir.ts';
 import type { Part } from './part.ts';
+import { pointerOf } from './place.ts';
 import { ShapeChecker } from './shape.ts';
 import { policyShapes } from './shapes-tenon.ts';
 
@@ -54,34 +55,43 @@ function provenanceOf(part: Part | undefined): ContractPolicy['provenance'] {
 }
 
 function pointers(part: Part | undefined, context: BuildContext): string[] {
-  const found: string[] = [];
+  const found = new Set<string>();
   for (const item of part?.items() ?? [])
-    if (typeof item.value === 'string' && namesSomething(item.value, item, false, context))
-      found.push(item.value);
-  return found;
+    if (typeof item.value === 'string')
+      for (const pointer of namesOf(item.value, item, false, context)) found.add(pointer);
+  return [...found];
 }
 
 function classesOf(part: Part | undefined, context: BuildContext): Record<string, DataClass> {
   const found: Record<string, DataClass> = {};
   for (const [pointer, item] of part?.entries() ?? []) {
     const dataClass = CLASSES.find((known) => known === item.value);
-    if (namesSomething(pointer, item, true, context) && dataClass) found[pointer] = dataClass;
+    const names = namesOf(pointer, item, true, context);
+    if (dataClass) for (const name of names) found[name] = dataClass;
   }
   return found;
 }
 
-/** A pointer that names nothing protects nothing: the field was renamed, or never was. */
-function namesSomething(pointer: string, at: Part, onKey: boolean, context: BuildContext): boolean {
+/**
+ * The pointer as written and, where it leads through a reference or to what an overlay added, that of the field's own
+ * place, by which `originOf` knows it. Empty for a pointer that names nothing, and thus protects nothing: the field was
+ * renamed, or never was.
+ */
+function namesOf(pointer: string, at: Part, onKey: boolean, context: BuildContext): string[] {
   const isPointer = pointer.startsWith('/');
+  // A "%" in a pointer is itself; in a reference it would begin an escape.
   const found = isPointer
     ? context.sources.resolve(`#${pointer.replaceAll('%', '%25')}`, context.root.base)
     : undefined;
-  if (found && !('failure' in found)) return true;
+  if (found && !('failure' in found)) {
+    const own = pointerOf(found.part.place);
+    return own === pointer || found.part.base !== context.root.base ? [pointer] : [pointer, own];
+  }
   context.findings.add('contract-policy-pointer', at, {
     message: isPointer
       ? `${JSON.stringify(pointer)} names nothing in ${context.root.base}`
       : `${JSON.stringify(pointer)} is no JSON Pointer: it must begin with "/"`,
     onKey,
   });
-  return false;
+  return [];
 }

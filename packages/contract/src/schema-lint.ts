@@ -87,23 +87,24 @@ const BOUNDS = [
 ] as const;
 
 function lintBounds(part: Part, check: ShapeChecker): void {
+  // Looked up bare first: this runs for each of the 60,000 schemas of a large document, and few have bounds.
+  const schema = part.object!;
+  const report = (key: string, message: string) =>
+    check.findings.add('contract-schema-bounds', part.get(key)!, { message });
   for (const [low, high] of BOUNDS) {
-    const least = part.get(low);
-    const most = part.get(high);
-    if (typeof least?.value === 'number' && typeof most?.value === 'number' && least.value > most.value)
-      check.findings.add('contract-schema-bounds', least, {
-        message: `\`${low}\` ${least.value} is above \`${high}\` ${most.value}: no value fits`,
-      });
-    for (const bound of [least, most])
-      if (low !== 'minimum' && typeof bound?.value === 'number' && bound.value < 0)
-        check.findings.add('contract-schema-bounds', bound, {
-          message: 'a length or count cannot be negative',
-        });
+    const least = schema[low];
+    const most = schema[high];
+    if (typeof least === 'number' && typeof most === 'number' && least > most)
+      report(low, `\`${low}\` ${least} is above \`${high}\` ${most}: no value fits`);
+    if (low === 'minimum') continue;
+    if (typeof least === 'number' && least < 0) report(low, NOT_NEGATIVE);
+    if (typeof most === 'number' && most < 0) report(high, NOT_NEGATIVE);
   }
-  const step = part.get('multipleOf');
-  if (typeof step?.value === 'number' && step.value <= 0)
-    check.findings.add('contract-schema-bounds', step, { message: '`multipleOf` must be above 0' });
+  const step = schema['multipleOf'];
+  if (typeof step === 'number' && step <= 0) report('multipleOf', '`multipleOf` must be above 0');
 }
+
+const NOT_NEGATIVE = 'a length or count cannot be negative';
 
 /** `exclusiveMinimum` is a flag beside `minimum` in OpenAPI 3.0 and a bound of its own since 3.1; each is read in both. */
 function lintExclusive(part: Part, check: ShapeChecker): void {

@@ -47,6 +47,8 @@ export function buildRequest(baseUrl: URL, request: CallRequest, http: HttpBindi
     }
   }
 
+  if (path.includes('{'))
+    return requestFailure('HTTP_PATH_INCOMPLETE', `the path ${http.path} lacks a parameter`);
   const missingKey = addIdempotencyKey(request, headers);
   if (missingKey !== undefined) return missingKey;
   for (const [name, value] of Object.entries(headers))

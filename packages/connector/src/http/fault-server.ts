@@ -20,12 +20,18 @@ export interface FaultServer extends AsyncDisposable {
   readonly port: number;
   readonly seen: SeenRequest[];
   handler: Handler;
+  /** Answers before the request's body has been read. */
+  early?: (response: ServerResponse) => void;
 }
 
 /** A real HTTP server on loopback, for tests of the transport: each decides in `handler` how to answer, or how to fail. */
 export async function faultServer(handler: Handler): Promise<FaultServer> {
   const seen: SeenRequest[] = [];
   const server = createServer((request, response) => {
+    if (started.early !== undefined) {
+      started.early(response);
+      return;
+    }
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {

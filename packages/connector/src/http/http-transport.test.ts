@@ -1,7 +1,17 @@
+import { inspect } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { sleep, systemClock } from '@tenon/model';
 import { describe, expect, it } from 'vitest';
-import { closedPort, harness, json, operationPlan, transportContext } from './fault-server.ts';
+import {
+  closedPort,
+  faultServer,
+  type Handler,
+  harness,
+  json,
+  operationPlan,
+  secrets,
+  transportContext,
+} from './fault-server.ts';
 import { httpTransport } from './http-transport.ts';
 
 describe('a call that succeeds', () => {
@@ -62,7 +72,82 @@ describe('a call that succeeds', () => {
   });
 });
 
+describe('an answer in an unusual manner', () => {
+  it('comes after early hints', async () => {
+    await using test = await harness((_seen, response) => {
+      response.writeEarlyHints({ link: '</style.css>; rel=preload' });
+      json(response, 200, { a: 1 });
+    });
+    expect(await test.call({ body: {} })).toMatchObject({ ok: true, status: 200, body: { a: 1 } });
+  });
+
+  it('comes before the request has been read, and counts as an answer', async () => {
+    await using server = await faultServer(() => {});
+    server.early = (response) => void response.writeHead(413, { connection: 'close' }).end();
+    const transport = httpTransport(transportContext(server.baseUrl));
+    const result = await transport.call({ operation: operationPlan(), input: { body: 'x'.repeat(200_000) } });
+    expect(result).toMatchObject({ failure: { class: 'validation', delivery: 'answered', status: 413 } });
+    await transport.close();
+  });
+
+  it('has a success status that the contract does not name: its schema of success holds, not the one of errors', async () => {
+    const plan = operationPlan({
+      result: { type: 'object', required: ['id'] },
+      http: {
+        responses: [
+          { status: '200', mediaType: 'application/json', schema: { type: 'object', required: ['id'] } },
+          {
+            status: 'default',
+            mediaType: 'application/json',
+            schema: { type: 'object', required: ['error'] },
+          },
+        ],
+      },
+    });
+    await using test = await harness((_seen, response) => json(response, 201, { id: 'a' }), plan);
+    expect(await test.call()).toMatchObject({ ok: true, status: 201 });
+    test.server.handler = (_seen, response) => json(response, 202, { queued: true });
+    expect(await test.call()).toMatchObject({ failure: { class: 'contract', pointer: '/id' } });
+  });
+});
+
+describe('secrets', () => {
+  it('are in no failure of any kind', async () => {
+    const plan = operationPlan({
+      auth: [{ id: 'key', type: 'apiKey', in: 'query', name: 'key' }],
+      timeoutMs: 150,
+    });
+    secrets['env:CANARY'] = 'canary-9f3a';
+    await using test = await harness(() => {}, plan, { credentials: { key: { value: 'env:CANARY' } } });
+    const handlers: Handler[] = [
+      () => {},
+      (_seen, response) => void response.destroy(),
+      (seen, response) => json(response, 401, { echo: seen.url }, { 'www-authenticate': seen.url }),
+      (seen, response) => json(response, 400, { echo: seen.url }),
+      (seen, response) => void response.writeHead(200, { 'content-type': 'application/json' }).end(seen.url),
+      (seen, response) => void response.writeHead(302, { location: seen.url }).end(),
+    ];
+    for (const handler of handlers) {
+      test.server.handler = handler;
+      const result = await test.call();
+      expect(result.ok).toBe(false);
+      expect(inspect(result, { depth: 9 })).not.toContain('canary-9f3a');
+    }
+    expect(test.server.seen.every(({ url }) => url.includes('canary-9f3a'))).toBe(true);
+  });
+});
+
 describe('a request that is not sent', () => {
+  it('lacks a parameter of its path', async () => {
+    await using test = await harness(
+      (_seen, response) => json(response, 200, {}),
+      operationPlan({ http: { path: '/things/{id}' } }),
+    );
+    expect(await test.call()).toMatchObject({
+      failure: { code: 'HTTP_PATH_INCOMPLETE', delivery: 'notSent' },
+    });
+  });
+
   const input = {
     type: 'object',
     required: ['body'],

@@ -5,13 +5,19 @@ import { isJsonMedia } from './serialise.ts';
 
 type Response = HttpBinding['responses'][number];
 
-/** The declared response that an answer is to be held against: its status, then its range, then `default`. */
+/**
+ * The declared response that an answer is to be held against: its status, then its range, then `default`. A `default`
+ * beside declared successes describes errors, as everybody writes it, so it does not describe another success.
+ */
 export function declaredResponse(
   http: HttpBinding,
   status: number,
   contentType: string | undefined,
 ): Response | undefined {
-  for (const wanted of [String(status), `${Math.floor(status / 100)}xx`, 'default']) {
+  const isErrorDefault =
+    status >= 200 && status < 300 && http.responses.some((response) => response.status.startsWith('2'));
+  const places = [String(status), `${Math.floor(status / 100)}xx`, ...(isErrorDefault ? [] : ['default'])];
+  for (const wanted of places) {
     const candidates = http.responses.filter((response) => response.status.toLowerCase() === wanted);
     if (candidates.length === 0) continue;
     return candidates.find((response) => mediaMatches(response.mediaType, contentType)) ?? candidates[0];

@@ -21,8 +21,19 @@ export interface RuntimeOptions {
   readonly random: Random;
   /** The transport of a connection, made once by the composition root. */
   transport(connection: string): Transport;
+  readonly limits?: Partial<RuntimeLimits>;
   /** Told of every ledger entry after it is durable (logs, demo story, console). Must not throw. */
   readonly onEntry?: (entry: LedgerEntry) => void;
+}
+
+/** What is bounded, and at what. */
+export interface RuntimeLimits {
+  /** Runs held in memory at a time; others wait on disk. Default 512. */
+  readonly activeMax: number;
+  /** Accepted runs waiting on disk for their turn, before intake refuses. Default 1,000,000. */
+  readonly backlogMax: number;
+  /** Writes waiting for the disk, before intake refuses. Default 10,000. */
+  readonly queueMax: number;
 }
 
 export interface IncomingEvent {

@@ -7,7 +7,14 @@ import { type Caller, failureDetails } from '../interpreter/effect.ts';
 import { interpret } from '../interpreter/interpret.ts';
 import { traceIdOf, traceparentFor } from '../interpreter/trace-context.ts';
 import { type LoadedPlan, loadPlan } from '../loaded-plan.ts';
-import type { AcceptedRun, AcceptResult, LedgerEntry, RunState, RuntimeOptions } from '../runtime.ts';
+import type {
+  AcceptedRun,
+  AcceptResult,
+  LedgerEntry,
+  RunState,
+  RuntimeLimits,
+  RuntimeOptions,
+} from '../runtime.ts';
 import { terminalStates } from '../states.ts';
 import { CommitFailed, CommitQueue, type Committer } from './commit-queue.ts';
 import { Dispatcher } from './dispatcher.ts';
@@ -17,12 +24,7 @@ import { EmbeddedRun, type RunHost } from './run-context.ts';
 import type { JournalRow, OpeningRow, RunRow } from './run-row.ts';
 import { Statements, type Write } from './statements.ts';
 
-/** Runs held in memory at a time; the others wait on disk. */
-const ACTIVE_MAX = 512;
-/** Accepted runs that wait on disk for their turn, before intake says no. */
-const BACKLOG_MAX = 1_000_000;
-/** Writes that wait for the disk, before intake says no. */
-const QUEUE_MAX = 10_000;
+const LIMITS: RuntimeLimits = { activeMax: 512, backlogMax: 1_000_000, queueMax: 10_000 };
 /** Plans kept compiled. */
 const PLANS_MAX = 256;
 
@@ -42,6 +44,7 @@ export interface NewEvent {
  */
 export class EmbeddedEngine implements RunHost {
   readonly #options: RuntimeOptions;
+  readonly #limits: RuntimeLimits;
   readonly #reader: DatabaseSync;
   readonly #read: Statements;
   readonly #queue: CommitQueue;
@@ -61,6 +64,7 @@ export class EmbeddedEngine implements RunHost {
 
   constructor(options: RuntimeOptions, reader: DatabaseSync, committer: Committer) {
     this.#options = options;
+    this.#limits = { ...LIMITS, ...options.limits };
     this.#reader = reader;
     this.#read = new Statements(reader);
     this.#queue = new CommitQueue(
@@ -87,7 +91,7 @@ export class EmbeddedEngine implements RunHost {
     }
     this.#dispatcher = new Dispatcher({
       clock: options.clock,
-      activeMax: ACTIVE_MAX,
+      activeMax: this.#limits.activeMax,
       due: (pipeline, now, limit) =>
         this.#read
           .of(
@@ -215,9 +219,9 @@ export class EmbeddedEngine implements RunHost {
     });
     if (this.#failure !== undefined) return refuse('RUNTIME_DISK_FAILED', this.#failure.message, 30_000);
     if (this.isStopping) return refuse('RUNTIME_STOPPING', 'the runtime is stopping', 5_000);
-    if (this.#backlog >= BACKLOG_MAX)
+    if (this.#backlog >= this.#limits.backlogMax)
       return refuse('RUNTIME_BACKLOG_FULL', `${this.#backlog} runs wait for their turn`, 10_000);
-    if (this.#queue.depth >= QUEUE_MAX)
+    if (this.#queue.depth >= this.#limits.queueMax)
       return refuse('RUNTIME_DISK_BUSY', `${this.#queue.depth} writes wait for the disk`, 1_000);
     return undefined;
   }

@@ -1,13 +1,14 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { AcceptResult, Runtime, RuntimeOptions } from '../runtime.ts';
+import type { Committer } from './commit-queue.ts';
 import { openDatabase, openReader } from './database.ts';
 import { EmbeddedEngine } from './engine.ts';
-import { inlineCommitter } from './inline-committer.ts';
 import { draftFor, draftsFor } from './intake.ts';
 import { lockFile } from './lock.ts';
 import { operations } from './operations.ts';
 import { Queries } from './queries.ts';
+import { workerCommitter } from './worker-committer.ts';
 
 /** How long `stop` waits for attempts under way; what is not back by then is settled at the next start. */
 const STOP_BOUND_MS = 10_000;
@@ -16,13 +17,21 @@ const STOP_BOUND_MS = 10_000;
  * Opens the embedded runtime on a file and takes over what an earlier process left in it. Throws `RuntimeError`:
  * `RUNTIME_FILE_IN_USE`, `RUNTIME_FILE_NEWER`, `RUNTIME_FILE_UNREADABLE`.
  */
-export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
+export function openRuntime(options: RuntimeOptions): Promise<Runtime> {
+  return openRuntimeWith(options, (file) => workerCommitter(file));
+}
+
+/** As `openRuntime`, with a committer of one's own: tests make the disk fail with it. */
+export async function openRuntimeWith(
+  options: RuntimeOptions,
+  makeCommitter: (file: string) => Committer,
+): Promise<Runtime> {
   mkdirSync(dirname(options.file), { recursive: true });
   const lock = lockFile(options.file);
   let engine: EmbeddedEngine;
   try {
-    const db = openDatabase(options.file);
-    engine = new EmbeddedEngine(options, openReader(options.file), inlineCommitter(db));
+    openDatabase(options.file).close();
+    engine = new EmbeddedEngine(options, openReader(options.file), makeCommitter(options.file));
     await engine.start();
   } catch (error) {
     lock.release();

@@ -3,6 +3,7 @@ import type { Fact } from '../engine.ts';
 import type { Verdict } from '../interpreter/effect.ts';
 import type { Decision } from '../interpreter/steps.ts';
 import { allSteps } from '../loaded-plan.ts';
+import type { RuntimeCode } from '../rules.ts';
 import type { ActionResult, ReplayFilter, ReplayReport, Runtime } from '../runtime.ts';
 import { CommitRefused } from './commit-queue.ts';
 import type { EmbeddedEngine } from './engine.ts';
@@ -121,7 +122,7 @@ async function replay(
   if (apply)
     for (const { run, effectsSkipped, effectsToSend } of runs) {
       const details = { action: 'replay', actor, reason, effectsSkipped, effectsToSend };
-      await write(engine, run, [], [{ kind: 'replay', details }], 'RUN_REPLAYED_ALREADY');
+      await write(engine, run, [], [{ kind: 'replay', details }]);
       if (run.state === 'failed') await resume(engine, queries, run, actor, reason);
     }
   return {
@@ -200,13 +201,15 @@ async function write(
   run: RunRow,
   writes: readonly Write[],
   facts: readonly Fact[],
-  refusalCode: string,
+  /** Where a value may be given once: what whoever comes second is told. */
+  refusalCode?: RuntimeCode,
 ): Promise<ActionResult> {
   const ledger = engine.ledgerRow(run, facts);
   try {
     await engine.commit([...writes, ledger.write], ledger.entries);
   } catch (error) {
-    if (error instanceof CommitRefused) return refused(refusalCode, 'someone else was faster');
+    if (error instanceof CommitRefused && refusalCode !== undefined)
+      return refused(refusalCode, 'someone else was faster');
     throw error;
   }
   engine.dispatcher.touch(run.pipeline, engine.now());
@@ -236,6 +239,6 @@ function act(
   });
 }
 
-function refused(code: string, message: string): ActionResult {
+function refused(code: RuntimeCode, message: string): ActionResult {
   return { ok: false, code, message };
 }

@@ -88,6 +88,8 @@ export async function perform(
         break;
       }
       case 'redo':
+        // A person's word: none of the attempts so far took effect.
+        tries.unclear = false;
         tries.budgetFrom = n + 1;
         tries.budgetStartedAtMs = undefined;
         break;

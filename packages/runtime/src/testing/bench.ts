@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import type { CallRequest, CallResult } from '@tenon/connector';
 import { type Clock, type Failure, type Json, seededRandom } from '@tenon/model';
 import type { Plan } from '@tenon/pipeline';
-import { openRuntime } from '../embedded/open-runtime.ts';
-import type { LedgerEntry, RunState, Runtime } from '../runtime.ts';
+import type { Committer } from '../embedded/commit-queue.ts';
+import { inlineCommitter } from '../embedded/inline-committer.ts';
+import { openRuntimeWith } from '../embedded/open-runtime.ts';
+import type { LedgerEntry, RunState, Runtime, RuntimeLimits, RuntimeOptions } from '../runtime.ts';
 
 /** A clock that stands still until told otherwise. */
 export interface ManualClock extends Clock {
@@ -127,6 +129,8 @@ export interface Bench {
   readonly entries: LedgerEntry[];
   file: string;
   onEntry?: (entry: LedgerEntry) => void;
+  /** Of the next start. */
+  limits?: Partial<RuntimeLimits>;
   runtime: Runtime;
   /** Sends `shop.ordered` and returns the run's id. */
   order(
@@ -142,6 +146,8 @@ export interface Bench {
    * one go nowhere. Synchronous up to the copy, so it can be called from inside a call or an entry.
    */
   crash(): Promise<void>;
+  /** From now on no write succeeds. */
+  failDisk(): void;
   close(): Promise<void>;
 }
 
@@ -153,15 +159,17 @@ export async function openBench(...plans: Plan[]): Promise<Bench> {
   const random = seededRandom(1);
   let deliveries = 0;
   let life = 0;
+  let isDiskBroken = false;
   const dead: Runtime[] = [];
   const nothing = new Promise<never>(() => {});
 
   const open = (file: string): Promise<Runtime> => {
     const ownLife = life;
     const isDead = (): boolean => life !== ownLife;
-    return openRuntime({
+    const options: RuntimeOptions = {
       file,
       random,
+      limits: bench.limits ?? {},
       clock: {
         now: () => clock.now(),
         setTimer: (delayMs, fire) => clock.setTimer(delayMs, () => isDead() || fire()),
@@ -179,7 +187,8 @@ export async function openBench(...plans: Plan[]): Promise<Bench> {
         entries.push(entry);
         bench.onEntry?.(entry);
       },
-    });
+    };
+    return openRuntimeWith(options, (path) => breakable(inlineCommitter(path), () => isDiskBroken));
   };
 
   const bench: Bench = {
@@ -214,6 +223,9 @@ export async function openBench(...plans: Plan[]): Promise<Bench> {
       await bench.runtime.stop();
       bench.runtime = await open(bench.file);
     },
+    failDisk: () => {
+      isDiskBroken = true;
+    },
     crash: async () => {
       life++;
       dead.push(bench.runtime);
@@ -231,4 +243,11 @@ export async function openBench(...plans: Plan[]): Promise<Bench> {
   bench.runtime = await open(bench.file);
   for (const plan of plans) await bench.runtime.activate(plan);
   return bench;
+}
+
+function breakable(committer: Committer, isBroken: () => boolean): Committer {
+  return {
+    apply: (groups) => (isBroken() ? Promise.reject(new Error('disk I/O error')) : committer.apply(groups)),
+    close: () => committer.close(),
+  };
 }

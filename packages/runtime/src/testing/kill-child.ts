@@ -31,10 +31,17 @@ await Promise.all(
   }),
 );
 const timer = setInterval(() => {
-  const open = (['accepted', 'running', 'waiting', 'compensating'] as const).some(
+  // A `put` may be repeated by its nature; what else is in doubt stays so.
+  for (const { runId, stepId } of runtime.inDoubt())
+    if (stepId === 'put') void runtime.settle(runId, stepId, 'redo', 'kill-child', 'harmless by nature');
+  const open = (['running', 'waiting', 'compensating'] as const).some(
     (state) => runtime.runs({ state, limit: 1 }).length > 0,
   );
-  if (open) return;
+  const isBlocked = runtime.inDoubt().length > 0;
+  if (open || (!isBlocked && runtime.runs({ state: 'accepted', limit: 1 }).length > 0)) return;
   clearInterval(timer);
-  void runtime.stop().then(() => process.stdout.write('done\n'));
+  void runtime
+    .idle()
+    .then(() => runtime.stop())
+    .then(() => process.stdout.write('done\n'));
 }, 20);

@@ -98,6 +98,14 @@ async function life(
   return isDone.value;
 }
 
+/** In the order of its key, behind a run in doubt: not lost, it waits for the verdict. */
+function isBehindDoubt(ledger: LedgerReader, runId: string, state: RunState): boolean {
+  const accountOf = (id: string): unknown => (ledger.run(id)!.input as { readonly account?: string }).account;
+  return (
+    state === 'accepted' && ledger.inDoubt().some((doubt) => accountOf(doubt.runId) === accountOf(runId))
+  );
+}
+
 function readLines(child: ChildProcess, onLine: (line: string) => void): void {
   let rest = '';
   child.stdout?.on('data', (chunk) => {
@@ -125,7 +133,7 @@ function judge(
       found.lost.push(`${id} has no run`);
   for (const { runId, pipeline, key, state } of runs) {
     found.states[state] = (found.states[state] ?? 0) + 1;
-    const isOwned = state === 'succeeded' || parked.has(runId);
+    const isOwned = state === 'succeeded' || parked.has(runId) || isBehindDoubt(ledger, runId, state);
     if (!isOwned) found.lost.push(`${pipeline} ${key} is ${state} without an owner`);
     const run = ledger.run(runId)!;
     for (const { id, state: stepState, idempotencyKey } of run.steps) {

@@ -87,7 +87,7 @@ class World {
   async #order(id: string): Promise<void> {
     const deliveryId = `d-${id}`;
     const payload = { id, account: `A${id.length % 2}`, amount: this.#random.next() < 0.9 ? 5 : -5 };
-    for (let attempt = 0; !this.acknowledged.has(id); attempt++) {
+    while (!this.acknowledged.has(id)) {
       await this.#crashing;
       const life = this.crashes;
       const result = await Promise.race([

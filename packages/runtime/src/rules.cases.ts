@@ -1,0 +1,375 @@
+import { writeFileSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+import type { Json } from '@tenon/model';
+import type { Plan } from '@tenon/pipeline';
+import { openLedger } from './embedded/open-ledger.ts';
+import { openRuntime } from './embedded/open-runtime.ts';
+import type { runtimeRules } from './rules.ts';
+import { RuntimeError } from './runtime-error.ts';
+import { type Bench, refused } from './testing/bench.ts';
+import { call, planFor, step, undoable } from './testing/plan.ts';
+
+/** Something that happens on a bench; gives the codes that came up. */
+type Scenario = (open: (...plans: Plan[]) => Promise<Bench>) => Promise<readonly string[]>;
+
+interface Case {
+  readonly fires: Scenario;
+  readonly silent: Scenario;
+}
+
+const blind = planFor({ steps: [call('one', 'acme.createBlind')] });
+const keyed = planFor({ steps: [undoable('one')] });
+const held = planFor({ onFailure: 'hold', steps: [call('put', 'acme.put')] });
+const manual = planFor({
+  trigger: { manual: true, input: { type: 'object', required: ['id'] } },
+  identity: { key: { expression: 'input.id' }, retainMs: 1_000 },
+  steps: [],
+});
+const approval = (onExpiry: 'approve' | 'reject') =>
+  planFor({
+    steps: [step('approve', 'yes', { by: 'finance', withinMs: 1_000, onExpiry, show: { literal: null } })],
+  });
+const pause = planFor({ steps: [undoable('one'), step('wait', 'pause', { for: { durationMs: 1_000 } })] });
+
+/** One situation that brings each code up, and a near one that does not. */
+export const runtimeCases = {
+  RUNTIME_FILE_IN_USE: {
+    fires: async (open) => openAgain((await open()).file),
+    silent: async (open) => {
+      const bench = await open();
+      await bench.restart();
+      return [];
+    },
+  },
+  RUNTIME_FILE_NEWER: {
+    fires: async (open) => openEdited(await open(), (db) => db.exec('PRAGMA user_version = 999')),
+    silent: async (open) => openEdited(await open(), () => {}),
+  },
+  RUNTIME_FILE_UNREADABLE: {
+    fires: async (open) => {
+      const { file } = await open();
+      writeFileSync(`${file}.other`, 'this is no database, '.repeat(100));
+      return codeOf(async () => openLedger(`${file}.other`).close());
+    },
+    silent: async (open) => {
+      const { file } = await open();
+      return codeOf(async () => openLedger(file).close());
+    },
+  },
+  RUNTIME_DISK_FAILED: {
+    fires: async (open) => {
+      const bench = await open(keyed);
+      bench.failDisk();
+      await order(bench).catch(() => {});
+      return order(bench);
+    },
+    silent: (open) => ordered(open, keyed),
+  },
+  RUNTIME_STOPPING: {
+    fires: async (open) => {
+      const bench = await open(keyed);
+      void bench.runtime.stop();
+      return order(bench);
+    },
+    silent: (open) => ordered(open, keyed),
+  },
+  RUNTIME_BACKLOG_FULL: {
+    fires: async (open) => limited(await open(keyed), { backlogMax: 0 }),
+    silent: async (open) => limited(await open(keyed), { backlogMax: 1 }),
+  },
+  RUNTIME_DISK_BUSY: {
+    fires: async (open) => limited(await open(keyed), { queueMax: 0 }),
+    silent: async (open) => limited(await open(keyed), { queueMax: 1 }),
+  },
+  RUN_INVARIANT_BROKEN: {
+    // A plan that no planner makes: a step of a kind that is none.
+    fires: (open) => ordered(open, planFor({ steps: [{ ...call('x', 'acme.get'), kind: 'nap' as 'call' }] })),
+    silent: (open) => ordered(open, keyed),
+  },
+  TRANSPORT_CALL_THREW: {
+    fires: (open) =>
+      ordered(open, keyed, (bench) => {
+        bench.target.onCall = () => {
+          throw new Error('a bug');
+        };
+      }),
+    silent: (open) => ordered(open, keyed),
+  },
+  EVENT_PAYLOAD_INVALID: {
+    fires: async (open) => order(await open(keyed), { id: 7 }),
+    silent: async (open) => order(await open(keyed), { id: '7' }),
+  },
+  TRIGGER_INPUT_INVALID: {
+    fires: async (open) => trigger(await open(manual), {}),
+    silent: async (open) => trigger(await open(manual), { id: 'a' }),
+  },
+  TRIGGER_NOT_MANUAL: {
+    fires: async (open) => trigger(await open(keyed), { id: 'a' }),
+    silent: async (open) => trigger(await open(manual), { id: 'a' }),
+  },
+  IDENTITY_KEY_EMPTY: {
+    fires: (open) => ordered(open, keyed, undefined, { id: '' }),
+    silent: (open) => ordered(open, keyed),
+  },
+  PLAN_OPERATION_ABSENT: {
+    fires: (open) => ordered(open, planFor({ steps: [call('x', 'acme.nothing')] })),
+    silent: (open) => ordered(open, keyed),
+  },
+  RUN_ATTEMPT_INTERRUPTED: {
+    fires: (open) => killedDuring(open, blind, 0),
+    silent: (open) => killedDuring(open, keyed, 0),
+  },
+  EFFECT_KEY_EXPIRED: {
+    fires: (open) => killedDuring(open, planFor({ steps: [call('one', 'acme.shortKey')] }), 10_000),
+    silent: (open) => killedDuring(open, planFor({ steps: [call('one', 'acme.shortKey')] }), 9_000),
+  },
+  RUN_DEADLINE_EXCEEDED: {
+    fires: (open) => deadline(open, 1_000),
+    silent: (open) => deadline(open, 600_000),
+  },
+  RUN_CANCELLED: {
+    fires: (open) => acted(open, pause, (bench, run) => bench.runtime.cancel(run, 'ana', 'why not')),
+    silent: (open) => ordered(open, pause),
+  },
+  RUN_SUCCESS_NOT_MET: {
+    fires: (open) => ordered(open, planFor({ steps: [], success: 'event.id == "z"' })),
+    silent: (open) => ordered(open, planFor({ steps: [], success: 'event.id == "a"' })),
+  },
+  APPROVAL_EXPIRED: {
+    fires: (open) => ordered(open, approval('reject')),
+    silent: (open) => ordered(open, approval('approve')),
+  },
+  APPROVAL_REJECTED: {
+    fires: (open) =>
+      acted(open, approval('reject'), (bench, run) =>
+        bench.runtime.decide(run, 'yes', 'reject', 'ana', 'no'),
+      ),
+    silent: (open) =>
+      acted(open, approval('reject'), (bench, run) =>
+        bench.runtime.decide(run, 'yes', 'approve', 'ana', 'yes'),
+      ),
+  },
+  WAIT_EVENT_EXPIRED: {
+    fires: (open) => ordered(open, waitForPaid('fail')),
+    silent: (open) => ordered(open, waitForPaid('continue')),
+  },
+  WAIT_UNTIL_INVALID: {
+    fires: (open) => ordered(open, planFor({ steps: [step('wait', 'w', { for: { until: 'event.id' } })] })),
+    silent: (open) =>
+      ordered(open, planFor({ steps: [step('wait', 'w', { for: { until: '"2030-01-01T00:00:00Z"' } })] })),
+  },
+  CHECK_NOT_MET: {
+    fires: (open) => ordered(open, check('event.id == "z"')),
+    silent: (open) => ordered(open, check('event.id == "a"')),
+  },
+  APPROVAL_NOT_PENDING: {
+    fires: (open) =>
+      acted(open, keyed, (bench, run) => bench.runtime.decide(run, 'yes', 'approve', 'ana', 'x')),
+    silent: (open) =>
+      acted(open, approval('reject'), (bench, run) =>
+        bench.runtime.decide(run, 'yes', 'approve', 'ana', 'x'),
+      ),
+  },
+  DOUBT_NOT_OPEN: {
+    fires: (open) => acted(open, keyed, (bench, run) => bench.runtime.settle(run, 'one', 'redo', 'ana', 'x')),
+    silent: (open) =>
+      acted(open, blind, (bench, run) => bench.runtime.settle(run, 'one', 'redo', 'ana', 'x'), lose),
+  },
+  RUN_IN_DOUBT: {
+    fires: (open) => acted(open, blind, (bench, run) => bench.runtime.cancel(run, 'ana', 'x'), lose),
+    silent: (open) => acted(open, pause, (bench, run) => bench.runtime.cancel(run, 'ana', 'x')),
+  },
+  RUN_ENDED: {
+    fires: (open) => acted(open, keyed, (bench, run) => bench.runtime.cancel(run, 'ana', 'x')),
+    silent: (open) => acted(open, pause, (bench, run) => bench.runtime.cancel(run, 'ana', 'x')),
+  },
+  RUN_COMPENSATING: {
+    fires: (open) =>
+      acted(open, planFor({ steps: [undoable('one'), call('put', 'acme.put')] }), cancel, (bench) => {
+        bench.target.script = {
+          put: [{ fail: refused }],
+          remove: [{ fail: { class: 'transient', code: 'X', message: 'x', delivery: 'notSent' } }],
+        };
+      }),
+    silent: (open) => acted(open, pause, cancel),
+  },
+  RUN_COMPENSATED: {
+    fires: (open) =>
+      acted(open, planFor({ steps: [undoable('one'), call('put', 'acme.put')] }), resume, refuse),
+    silent: (open) => acted(open, held, resume, refuse),
+  },
+  RUN_NOT_RESUMABLE: {
+    fires: (open) => acted(open, keyed, resume),
+    silent: (open) => acted(open, held, resume, refuse),
+  },
+  RUN_NOT_FOUND: {
+    fires: (open) => acted(open, keyed, (bench) => bench.runtime.resume('nobody', 'ana', 'x')),
+    silent: (open) => acted(open, held, resume, refuse),
+  },
+  RUN_CANCELLED_ALREADY: {
+    fires: (open) => acted(open, pause, async (bench, run) => twice(() => cancel(bench, run))),
+    silent: (open) => acted(open, pause, cancel),
+  },
+  RUN_RESUMED_ALREADY: {
+    fires: (open) => acted(open, held, async (bench, run) => twice(() => resume(bench, run)), refuse),
+    silent: (open) => acted(open, held, resume, refuse),
+  },
+  DECISION_MADE_ALREADY: {
+    fires: (open) =>
+      acted(open, approval('reject'), async (bench, run) =>
+        twice(() => bench.runtime.decide(run, 'yes', 'approve', 'ana', 'x')),
+      ),
+    silent: (open) =>
+      acted(open, approval('reject'), (bench, run) =>
+        bench.runtime.decide(run, 'yes', 'approve', 'ana', 'x'),
+      ),
+  },
+} satisfies Record<keyof typeof runtimeRules, Case>;
+
+type Action = (
+  bench: Bench,
+  runId: string,
+) => Promise<{ readonly ok: true } | { readonly ok: false; readonly code: string }>;
+
+const cancel: Action = (bench, run) => bench.runtime.cancel(run, 'ana', 'x');
+const resume: Action = (bench, run) => bench.runtime.resume(run, 'ana', 'x');
+
+function refuse(bench: Bench): void {
+  bench.target.script = { put: [{ fail: refused }] };
+}
+
+function lose(bench: Bench): void {
+  bench.target.script = { createBlind: [{ loseAnswer: true }] };
+}
+
+async function twice(action: () => ReturnType<Action>): ReturnType<Action> {
+  const results = await Promise.all([action(), action()]);
+  return results.find(({ ok }) => !ok) ?? { ok: true };
+}
+
+function check(condition: string): Plan {
+  return planFor({
+    steps: [step('check', 'c', { that: [{ condition, message: 'no' }], otherwise: 'quarantine' })],
+  });
+}
+
+function waitForPaid(onExpiry: 'fail' | 'continue'): Plan {
+  const wait = { event: 'shop.paid', match: 'true', withinMs: 1_000, onExpiry };
+  return planFor({ steps: [step('wait', 'paid', { for: wait })] });
+}
+
+/** Sends an event; the refusal's code, if it is refused. */
+async function order(bench: Bench, payload: Json = { id: 'a' }): Promise<readonly string[]> {
+  const deliveryId = `d${bench.entries.length}`;
+  const result = await bench.runtime.accept({ event: 'shop.ordered', payload, deliveryId, source: 'shop' });
+  return result.ok ? [] : [result.failure.code];
+}
+
+async function trigger(bench: Bench, input: { readonly id?: string }): Promise<readonly string[]> {
+  const result = await bench.runtime.trigger('orders', { ...input }, 'ana');
+  return result.ok ? [] : [result.failure.code];
+}
+
+/** All codes in the ledger of a run that had an hour to end. */
+async function ordered(
+  open: (...plans: Plan[]) => Promise<Bench>,
+  plan: Plan,
+  prepare?: (bench: Bench) => void,
+  payload: { readonly id: string } = { id: 'a' },
+): Promise<readonly string[]> {
+  const bench = await open(plan);
+  prepare?.(bench);
+  const runId = await bench.order(payload);
+  await bench.pass(3_600_000);
+  return ledgerCodes(bench, runId);
+}
+
+async function acted(
+  open: (...plans: Plan[]) => Promise<Bench>,
+  plan: Plan,
+  act: Action,
+  prepare?: (bench: Bench) => void,
+): Promise<readonly string[]> {
+  const bench = await open(plan);
+  prepare?.(bench);
+  const runId = await bench.order({ id: 'a' });
+  await bench.runtime.idle();
+  const result = await act(bench, runId);
+  await bench.pass(3_600_000);
+  return [...(result.ok ? [] : [result.code]), ...ledgerCodes(bench, runId)];
+}
+
+async function killedDuring(
+  open: (...plans: Plan[]) => Promise<Bench>,
+  plan: Plan,
+  outageMs: number,
+): Promise<readonly string[]> {
+  const bench = await open(plan);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  bench.target.onCall = (when) => {
+    if (when === 'before') return;
+    delete bench.target.onCall;
+    bench.clock.advance(outageMs);
+    void bench.crash().then(resolve);
+  };
+  const runId = await bench.order({ id: 'a' });
+  await promise;
+  await bench.runtime.idle();
+  return ledgerCodes(bench, runId);
+}
+
+async function deadline(
+  open: (...plans: Plan[]) => Promise<Bench>,
+  deadlineMs: number,
+): Promise<readonly string[]> {
+  const plan = planFor({ limits: { concurrency: 1, deadlineMs }, steps: [call('get', 'acme.get')] });
+  return ordered(open, plan, (bench) => {
+    const fail = { class: 'transient', code: 'X', message: 'x', delivery: 'answered' } as const;
+    bench.target.script = { get: [{ fail }, { fail }] };
+  });
+}
+
+async function limited(bench: Bench, limits: NonNullable<Bench['limits']>): Promise<readonly string[]> {
+  bench.limits = limits;
+  await bench.restart();
+  return order(bench);
+}
+
+function ledgerCodes(bench: Bench, runId: string): readonly string[] {
+  return bench.runtime.trace({ runId }).flatMap(({ details }) => {
+    const failure = details['failure'] as { readonly code?: string } | undefined;
+    return [details['code'], failure?.code].filter((code) => typeof code === 'string');
+  });
+}
+
+async function openEdited(bench: Bench, edit: (db: DatabaseSync) => void): Promise<readonly string[]> {
+  await bench.runtime.stop();
+  const db = new DatabaseSync(bench.file);
+  edit(db);
+  db.close();
+  return openAgain(bench.file);
+}
+
+async function openAgain(file: string): Promise<readonly string[]> {
+  return codeOf(async () => {
+    const runtime = await openRuntime({
+      file,
+      clock: { now: () => 0, setTimer: () => () => {} },
+      random: { next: () => 0 },
+      transport: () => {
+        throw new Error('no call is made');
+      },
+    });
+    await runtime.stop();
+  });
+}
+
+async function codeOf(action: () => Promise<void>): Promise<readonly string[]> {
+  try {
+    await action();
+    return [];
+  } catch (error) {
+    if (error instanceof RuntimeError) return [error.code];
+    throw error;
+  }
+}

@@ -1,0 +1,6 @@
+export { type Bench, FakeTarget, failure, type ManualClock, manualClock, openBench } from './bench.ts';
+export { type CountingServer, countingServer } from './counting-server.ts';
+export { type KillReport, killUnderLoad } from './kill-harness.ts';
+export { plainTransport } from './plain-transport.ts';
+export { call, planFor, probe, retry, step, undoable } from './plan.ts';
+export { type Simulation, simulate } from './simulate.ts';

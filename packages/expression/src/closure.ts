@@ -78,9 +78,9 @@ function compileByKind(node: Expr, names: Names): Run {
     case 'identifier':
       return compileIdentifier(node, names);
     case 'member':
-      return compileMember(node, names, node.optional || isOptionalChain(node.object));
+      return compileMember(node, names, false);
     case 'index':
-      return compileIndex(node, names, node.optional || isOptionalChain(node.object));
+      return compileIndex(node, names, false);
     case 'list':
       return compileList(node, names);
     case 'map':
@@ -181,11 +181,12 @@ function isOptionalChain(node: Expr): boolean {
   return node.optional || isOptionalChain(node.object);
 }
 
-function compileMember(node: MemberNode, names: Names, isTolerant: boolean): Run {
+/** `isPath`: all of it may be absent, not only what follows `.?`. */
+function compileMember(node: MemberNode, names: Names, isPath: boolean): Run {
   const { name } = node;
-  if (isInherited(name)) return compileOwnMember(node, names, isTolerant);
-  if (isTolerant) {
-    const object = compilePath(node.object, names);
+  if (isInherited(name)) return compileOwnMember(node, names, isPath);
+  if (isPath || isOptionalChain(node)) {
+    const object = compileObject(node, names, isPath);
     return (frame) => {
       const value = object(frame);
       const member = typeof value === 'object' && value !== null ? readPlain(value, name) : undefined;
@@ -251,9 +252,10 @@ function step(value: Value, node: MemberNode): Value {
   return missing(node, node.name, value, false);
 }
 
-function compileOwnMember(node: MemberNode, names: Names, isTolerant: boolean): Run {
+function compileOwnMember(node: MemberNode, names: Names, isPath: boolean): Run {
   const { name } = node;
-  const object = isTolerant ? compilePath(node.object, names) : compileNode(node.object, names);
+  const isTolerant = isPath || isOptionalChain(node);
+  const object = compileObject(node, names, isPath);
   return (frame) => {
     const value = object(frame);
     return isPlainObject(value) && Object.hasOwn(value, name)
@@ -271,18 +273,25 @@ function missing(node: Span, name: string | undefined, value: Value, isTolerant:
   fail('EXPRESSION_TYPE_MISMATCH', `${what} cannot be read from ${kindOf(value)}`, node);
 }
 
-/** A path on which anything may be absent or null: the argument of `has` and `default`, the object of `.?`. */
+/** What comes before `.?` must be there, though it may be null; within a path it need not. */
+function compileObject(
+  node: Extract<Expr, { kind: 'member' | 'index' }>,
+  names: Names,
+  isPath: boolean,
+): Run {
+  return isPath ? compilePath(node.object, names) : compileNode(node.object, names);
+}
+
+/** A path on which anything may be absent or null: the argument of `has` and `default`. */
 function compilePath(node: Expr, names: Names): Run {
   if (node.kind === 'member') return compileMember(node, names, true);
   if (node.kind === 'index') return compileIndex(node, names, true);
   return compileNode(node, names);
 }
 
-function compileIndex(node: Extract<Expr, { kind: 'index' }>, names: Names, isTolerant: boolean): Run {
-  const object =
-    isTolerant && (node.optional ? isOptionalChain(node.object) : true)
-      ? compilePath(node.object, names)
-      : compileNode(node.object, names);
+function compileIndex(node: Extract<Expr, { kind: 'index' }>, names: Names, isPath: boolean): Run {
+  const isTolerant = isPath || isOptionalChain(node);
+  const object = compileObject(node, names, isPath);
   const index = compileNode(node.index, names);
   const name =
     node.index.kind === 'literal' && typeof node.index.value === 'string' ? node.index.value : undefined;

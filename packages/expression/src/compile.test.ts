@@ -61,6 +61,8 @@ describe('absent is not null', () => {
     ['event.?nothing.orValue(1)', null],
     ['event.?missing.deeper.orValue(1)', 1],
     ['event.?nothing.deeper.orValue(1)', 1],
+    ['event.nothing.?deeper.orValue(1)', 1],
+    ['event.missing.?deeper.orValue(1)', 'EXPRESSION_FIELD_ABSENT'],
     ['event.items[?5].id.orValue(1)', 1],
     ['event.?missing.hasValue()', false],
     ['event.?missing.value()', 'EXPRESSION_FIELD_ABSENT'],

@@ -128,7 +128,8 @@ export class Checker {
 
   /** The type of a node; `isTolerant`: as the path of `has` or `default`, where anything may be absent or null. */
   visit(node: Expr, scope: Scope, isTolerant = false): Type {
-    if (scope.facts.isImpossible) return this.issues.quietly(() => this.#visitKind(node, scope, isTolerant));
+    // Never evaluated: it adds nothing to what the whole can be.
+    if (scope.facts.isImpossible) return NEVER;
     return this.#visitKind(node, scope, isTolerant);
   }
 
@@ -254,7 +255,7 @@ export class Checker {
 
   #member(node: Extract<Expr, { kind: 'member' }>, scope: Scope, isTolerant: boolean): Type {
     const isChain = isOptionalChain(node);
-    const object = this.visit(node.object, scope, isTolerant || isChain);
+    const object = this.visit(node.object, scope, isTolerant);
     if (node.name === '') return ANY;
     return this.#read(node, node.name, node.nameSpan, object, scope, isTolerant, isChain);
   }
@@ -319,7 +320,7 @@ export class Checker {
 
   #index(node: Extract<Expr, { kind: 'index' }>, scope: Scope, isTolerant: boolean): Type {
     const isChain = isOptionalChain(node);
-    const object = this.visit(node.object, scope, isTolerant || isChain);
+    const object = this.visit(node.object, scope, isTolerant);
     const { index } = node;
     if (index.kind === 'literal' && typeof index.value === 'string')
       return this.#read(node, index.value, index, object, scope, isTolerant, isChain);

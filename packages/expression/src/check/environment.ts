@@ -160,7 +160,7 @@ function allows(member: Type, name: string, fact: Fact): boolean {
   if (member.kind === 'any') return true;
   // Where the field may be absent, a variant without it is possible still.
   if (member.kind === 'null') return !fact.isPresent;
-  if (member.kind === 'list') return /^\d+$/.test(name);
+  if (member.kind === 'list') return !fact.isPresent || /^\d+$/.test(name);
   const found = lookup(member, name);
   if (found.type === undefined) return !fact.isPresent;
   return overlaps(found.type, fact.type) || (!fact.isPresent && found.mayBeAbsent);

@@ -5,6 +5,7 @@ export {
   type ReceivedMail,
   startMailSandbox,
 } from './mail/mail-sandbox.ts';
+export { TOKEN_OPERATION } from './sandbox/engine.ts';
 export type {
   Fault,
   FaultHandle,
@@ -13,7 +14,7 @@ export type {
 } from './sandbox/faults.ts';
 export type { AppliedEffect, SeenRequest } from './sandbox/journal.ts';
 export { type SampledRequest, type SampleRequestOptions, sampleRequest } from './sandbox/sample-request.ts';
-export { type Sandbox, type SandboxOptions, startSandbox, TOKEN_OPERATION } from './sandbox/sandbox.ts';
+export { type Sandbox, type SandboxOptions, startSandbox } from './sandbox/sandbox.ts';
 export type { OAuthOptions } from './sandbox/security.ts';
 export { type Delivered, type DeliverOptions, deliver } from './scenario/deliver.ts';
 export {

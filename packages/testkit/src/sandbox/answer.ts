@@ -32,7 +32,7 @@ const PREFERRED: Readonly<Partial<Record<RoleKind, readonly number[]>>> = {
 };
 
 /** The declared success that fits what the operation does: 201 for a creation, 204 for a deletion, else 200. */
-export function successOf(operation: HttpOperation, kind: RoleKind): { status: number; response?: Response } {
+function successOf(operation: HttpOperation, kind: RoleKind): { status: number; response?: Response } {
   const preferred = PREFERRED[kind] ?? [200, 201, 202, 204];
   for (const status of preferred) {
     const response = operation.responses.find((declared) => declared.status === String(status));

@@ -87,7 +87,7 @@ export function isJson(type: string): boolean {
   return /^application\/json$|\+json$|\/json$/.test(type);
 }
 
-export function mediaTypeOf(contentType: string | undefined): string {
+function mediaTypeOf(contentType: string | undefined): string {
   return (contentType ?? '').split(';')[0]!.trim().toLowerCase();
 }
 

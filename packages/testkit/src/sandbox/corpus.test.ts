@@ -15,7 +15,7 @@ const hasCorpora = existsSync(corpora);
 const mustHaveCorpora = process.env['TENON_REQUIRE_SERVICES'] === '1';
 /** With TENON_CORPUS_WHOLE=1 every operation is asked, and the counts are printed (two minutes); else some of each. */
 const isWhole = process.env['TENON_CORPUS_WHOLE'] === '1';
-const ASKED_MAX = isWhole ? Number.POSITIVE_INFINITY : 10;
+const ASKED_MAX = isWhole ? Number.POSITIVE_INFINITY : 4;
 const SHARE_MIN = 0.8;
 
 describe.skipIf(!hasCorpora && !mustHaveCorpora)(

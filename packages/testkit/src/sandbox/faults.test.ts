@@ -1,8 +1,8 @@
 import { request } from 'node:http';
 import { describe, expect, onTestFinished as finished, it } from 'vitest';
+import { TOKEN_OPERATION } from './engine.ts';
 import type { Fault, FaultRule } from './faults.ts';
 import { asker, openShop } from './open-shop.testing.ts';
-import { TOKEN_OPERATION } from './sandbox.ts';
 
 const order = { order: { amount: 5 } };
 

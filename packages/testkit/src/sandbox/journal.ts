@@ -29,7 +29,7 @@ export interface SeenRequest {
   readonly replayed: boolean;
 }
 
-export const REQUESTS_MAX = 20_000;
+const REQUESTS_MAX = 20_000;
 const CREDENTIAL_HEADERS = ['authorization', 'cookie', 'proxy-authorization'];
 
 /** What happened, for tests and demos to count. Effects are kept all, requests up to `REQUESTS_MAX` (the newest). */

@@ -25,7 +25,7 @@ export const noon: Clock = {
   },
 };
 
-export interface Said {
+interface Said {
   readonly status: number;
   readonly headers: Headers;
   readonly text: string;

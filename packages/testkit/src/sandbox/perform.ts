@@ -1,37 +1,13 @@
-import type { ConnectorManifest } from '@tenon/connector';
 import type { HttpOperation } from '@tenon/contract';
-import { atPointer, type Clock, canonicalJson, type Json, type JsonObject, toPointer } from '@tenon/model';
-import { type JsonSchema, sample } from '@tenon/schema';
-import { type Answer, type Refusal, success } from './answer.ts';
-import type { ContractSchemas } from './contract-schemas.ts';
+import { atPointer, canonicalJson, type Json, type JsonObject, toPointer } from '@tenon/model';
+import { type Answer, type Refusal, success, successSchema } from './answer.ts';
+import { insert, parentFacts, shaped, stamps } from './make-row.ts';
 import { plainName, singular } from './names.ts';
 import { pageOf, pagingNames, withPage } from './paging.ts';
-import { type Collection, itemPlace, itemWithin, listPlace, type Role, type RoleKind } from './resources.ts';
-import { type Fill, isJsonObject, own, randomFor, shape, wrap } from './shape.ts';
-import type { Row, Store } from './store.ts';
-
-/** What an operation works on. */
-export interface World {
-  readonly schemas: ContractSchemas;
-  readonly store: Store;
-  readonly clock: Clock;
-  readonly seed: number;
-  /** Things asked for by id exist, made up on the spot. */
-  readonly imagine: boolean;
-  readonly manifest?: ConnectorManifest;
-  collection(key: string): Collection | undefined;
-}
-
-/** A request that was read, admitted and found valid. */
-export interface ValidRequest {
-  readonly operation: HttpOperation;
-  readonly role: Role;
-  readonly url: URL;
-  readonly path: Readonly<Record<string, string>>;
-  readonly parameters: Readonly<Record<string, Json>>;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body?: Json;
-}
+import { type Collection, itemPlace, itemWithin, listPlace, type RoleKind } from './resources.ts';
+import { isJsonObject, own, randomFor, shape, wrap } from './shape.ts';
+import type { Row } from './store.ts';
+import type { ValidRequest, World } from './world.ts';
 
 export type Performed =
   | {
@@ -43,7 +19,7 @@ export type Performed =
   | { readonly ok: false; readonly refusal: Refusal };
 
 /** What `x-tenon-sandbox` on an operation may say. */
-export interface SandboxHints {
+interface SandboxHints {
   /** Fields written by this operation, whatever the request says: `{ status: void }`. */
   readonly set: JsonObject;
   /** Fields and the values one of which they must have now, else 409: `{ status: [draft, open] }`. */
@@ -52,7 +28,7 @@ export interface SandboxHints {
   readonly unique: readonly string[];
 }
 
-export function hintsOf(operation: HttpOperation): SandboxHints {
+function hintsOf(operation: HttpOperation): SandboxHints {
   const written = operation.extensions['x-tenon-sandbox'];
   const hints = isJsonObject(written) ? written : {};
   const { set, requires, unique } = hints;
@@ -130,7 +106,7 @@ function list(request: ValidRequest, scope: readonly string[], world: World): Pe
   const tokens =
     manifest !== undefined && manifest.items !== '' ? manifest.items.slice(1).split('/') : place.tokens;
   const answer = success(operation, role.kind, wrap(tokens, items), side, world.seed, scope);
-  const schema = mediaSchema(request, world);
+  const schema = successSchema(operation, answer.status, side);
   const fits = (body: Json) => schema === undefined || side.issues(schema, body).length === 0;
   const body = answer.body === undefined ? undefined : withPage(answer.body, page, paging, fits);
   const headers = { ...answer.headers, ...(page.link !== undefined && { link: page.link }) };
@@ -236,104 +212,6 @@ function merge(value: JsonObject, patch: JsonObject): JsonObject {
   return merged;
 }
 
-/** Adds a row: the id given, else chosen in the facts, else the next one. */
-export function insert(
-  role: Pick<Role, 'collection' | 'scope'>,
-  scope: readonly string[],
-  given: JsonObject,
-  world: World,
-  fill: Fill,
-  idGiven?: string,
-): Row {
-  const { collection } = role;
-  const serial = world.store.nextSerial(collection);
-  const chosen =
-    idGiven ?? (collection.idProperty === undefined ? undefined : own(given, collection.idProperty));
-  const idValue =
-    chosen === undefined || chosen === null || typeof chosen === 'object'
-      ? newIdValue(collection, serial, world)
-      : idFor(collection, chosen, world);
-  const complete = {
-    ...parentFacts(role, scope),
-    ...stamps(collection, world, ['created', 'updated', 'modified']),
-    ...given,
-    ...(collection.idProperty !== undefined && { [collection.idProperty]: idValue }),
-  };
-  const value = shaped(role, complete, world, [String(idValue), ...scope], fill);
-  const kept = collection.idProperty === undefined ? undefined : own(value, collection.idProperty);
-  const row = { id: String(kept ?? idValue), scope, value, version: 1 };
-  world.store.put(collection, row);
-  return row;
-}
-
-function shaped(
-  role: Pick<Role, 'collection'>,
-  given: JsonObject,
-  world: World,
-  place: readonly string[],
-  fill: Fill,
-): JsonObject {
-  const { collection } = role;
-  if (collection.row === undefined) return given;
-  const random = randomFor(world.seed, 'row', collection.key, ...place);
-  const value = shape(collection.row, given, world.schemas.response, random, fill);
-  return isJsonObject(value) ? value : given;
-}
-
-/** A readable id where the schema allows one (`invoice_3`, 3), else one sampled from it. */
-function newIdValue(collection: Collection, serial: number, world: World): Json {
-  const schema = idSchema(collection, world);
-  const name = `${singular(collection.name.split('.').at(-1)!).toLowerCase()}_${serial}`;
-  if (schema === undefined) return name;
-  const side = world.schemas.response;
-  const flat = side.flat(schema);
-  const isShaped = flat.format !== undefined || flat.enum !== undefined || flat.const !== undefined;
-  const readable = isShaped ? [] : [name, serial, String(serial)];
-  const found = readable.find((candidate) => side.issues(schema, candidate).length === 0);
-  if (found !== undefined) return found;
-  const random = randomFor(world.seed, 'id', collection.key, String(serial));
-  return sample(schema, { random, definitions: side.definitions }) ?? name;
-}
-
-/** An id that came as text in a path, as the type its property has. */
-function idFor(collection: Collection, chosen: Json, world: World): Json {
-  const schema = idSchema(collection, world);
-  if (schema === undefined || typeof chosen !== 'string') return chosen;
-  return (
-    [chosen, Number(chosen)].find(
-      (candidate) => world.schemas.response.issues(schema, candidate).length === 0,
-    ) ?? chosen
-  );
-}
-
-function idSchema(collection: Collection, world: World): JsonSchema | undefined {
-  if (collection.row === undefined || collection.idProperty === undefined) return undefined;
-  return own(world.schemas.response.flat(collection.row).properties, collection.idProperty);
-}
-
-/** Path parameters above the row, under the names its properties may have: `customerId`. */
-function parentFacts(role: Pick<Role, 'scope'>, scope: readonly string[]): JsonObject {
-  return Object.fromEntries(
-    role.scope.flatMap((name, index) => (scope[index] === undefined ? [] : [[name, scope[index]]])),
-  );
-}
-
-/** Times of day for `createdAt` and its like. */
-function stamps(collection: Collection, world: World, words: readonly string[]): JsonObject {
-  if (collection.row === undefined) return {};
-  const now = world.clock.now();
-  const properties = Object.entries(world.schemas.response.flat(collection.row).properties ?? {});
-  return Object.fromEntries(
-    properties.flatMap(([name, property]) => {
-      const isStamp = words.some((word) =>
-        new RegExp(`^${word}(at|on|date|time|timestamp)?$`).test(plainName(name)),
-      );
-      const isTime = world.schemas.response.flat(property).format === 'date-time';
-      return isStamp && isTime ? [[name, new Date(now).toISOString()]] : [];
-    }),
-  );
-}
-
 function singleton(request: ValidRequest, scope: readonly string[], world: World): Row {
   const { collection } = request.role;
   const known = world.store.find(collection, scope, '');
@@ -425,14 +303,6 @@ function plain(request: ValidRequest, given: Json, world: World): Answer {
     world.seed,
     Object.values(request.path),
   );
-}
-
-function mediaSchema(request: ValidRequest, world: World): JsonSchema | undefined {
-  const side = world.schemas.response;
-  const media = request.operation.responses
-    .find(({ status }) => status.startsWith('2'))
-    ?.content.find(({ type }) => /json/.test(type));
-  return media?.schema === undefined ? undefined : side.of(media.schema);
 }
 
 /** Does the operation speak of entity tags: by the manifest, an If-Match parameter, or an ETag in its answers? */

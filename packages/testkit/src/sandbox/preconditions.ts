@@ -1,5 +1,6 @@
 import { type Answer, declares, type Refusal } from './answer.ts';
-import { entityTag, tagged, type ValidRequest, type World } from './perform.ts';
+import { entityTag, tagged } from './perform.ts';
+import type { ValidRequest, World } from './world.ts';
 
 /** `If-Match` and `If-None-Match` (RFC 9110 §13) on operations that speak of entity tags. */
 export function precondition(

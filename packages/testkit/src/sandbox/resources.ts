@@ -212,7 +212,7 @@ function uniqueNames(keys: readonly string[]): Map<string, string> {
 }
 
 /** The schema of the JSON (or else the first) content of an operation's success. */
-export function successSchema(operation: HttpOperation, side: SchemaSide): JsonSchema | undefined {
+function successSchema(operation: HttpOperation, side: SchemaSide): JsonSchema | undefined {
   for (const response of operation.responses) {
     if (!/^2/.test(response.status) && response.status !== 'default') continue;
     const media =

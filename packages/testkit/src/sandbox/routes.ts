@@ -6,7 +6,7 @@ export interface Route {
   readonly path: Readonly<Record<string, string>>;
 }
 
-export type Match =
+type Match =
   | { readonly kind: 'found'; readonly route: Route }
   | { readonly kind: 'wrongMethod'; readonly allowed: readonly string[] }
   | { readonly kind: 'notFound' };

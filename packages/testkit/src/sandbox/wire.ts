@@ -5,7 +5,7 @@ import { isJson } from './body.ts';
 import { drifted } from './drift.ts';
 import type { Fault } from './faults.ts';
 
-export const BODY_BYTES_MAX = 16 * 1024 * 1024;
+const BODY_BYTES_MAX = 16 * 1024 * 1024;
 
 /** Reads a whole body; `undefined` when it is larger than `BODY_BYTES_MAX`. */
 export async function readBytes(request: IncomingMessage): Promise<Buffer<ArrayBuffer> | undefined> {

@@ -1,0 +1,335 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Contract } from '@tenon/contract';
+import { type Clock, digestOf, type JsonObject, seededRandom, sleep, systemClock } from '@tenon/model';
+import { type Answer, declares, type Refusal, refusal } from './answer.ts';
+import { readBody } from './body.ts';
+import { contractSchemas } from './contract-schemas.ts';
+import { type Controlled, control, isControlPath } from './control.ts';
+import { type Fault, FaultBook, parseFaultRule } from './faults.ts';
+import { KeyedAnswers, keyHeaderOf } from './idempotency.ts';
+import { type AppliedEffect, Journal, type SeenRequest } from './journal.ts';
+import { insert } from './make-row.ts';
+import { pathFits, readParameters } from './parameters.ts';
+import { perform } from './perform.ts';
+import { precondition } from './preconditions.ts';
+import { type Collection, deriveRoles } from './resources.ts';
+import { type Route, router } from './routes.ts';
+import type { SandboxOptions } from './sandbox.ts';
+import { Gatekeeper } from './security.ts';
+import { Store } from './store.ts';
+import { plainHeaders, readBytes, send } from './wire.ts';
+import type { ValidRequest, World } from './world.ts';
+
+/** The operation name under which faults strike the token endpoint. */
+export const TOKEN_OPERATION = 'oauth-token';
+const HOST = '127.0.0.1';
+
+/**
+ * One request goes: seen → struck by faults (latency, then what comes before the effect) → admitted → read and checked
+ * → known key? the stored answer → performed, in one synchronous step → struck by faults after the effect → answered.
+ */
+export class Engine implements Controlled {
+  readonly faults: FaultBook;
+  readonly journal: Journal;
+  readonly #options: SandboxOptions;
+  readonly #clock: Clock;
+  readonly #seed: number;
+  readonly #world: World;
+  readonly #roles: ReturnType<typeof deriveRoles>;
+  readonly #router: ReturnType<typeof router>;
+  readonly #collections: ReadonlyMap<string, Collection>;
+  readonly #answers: KeyedAnswers;
+  readonly #stopped = new AbortController();
+  #gate: Gatekeeper;
+
+  constructor(options: SandboxOptions) {
+    const { contract, manifest, clock = systemClock, seed = 1 } = options;
+    this.#options = options;
+    this.#clock = clock;
+    this.#seed = seed;
+    refuseControlPaths(contract);
+    const schemas = contractSchemas(contract);
+    this.#roles = deriveRoles(contract, schemas.response);
+    this.#router = router(contract);
+    this.#collections = new Map(
+      [...this.#roles.values()].map(({ collection }) => [collection.key, collection]),
+    );
+    this.#world = {
+      schemas,
+      store: new Store(),
+      clock,
+      seed,
+      imagine: options.imagine ?? false,
+      ...(manifest !== undefined && { manifest }),
+      collection: (key) => this.#collections.get(key),
+    };
+    this.faults = new FaultBook(seededRandom(seed));
+    this.journal = new Journal(clock);
+    this.#answers = new KeyedAnswers(clock);
+    this.#gate = this.#newGate();
+    this.#fill();
+  }
+
+  state(): Readonly<Record<string, readonly JsonObject[]>> {
+    return this.#world.store.snapshot();
+  }
+
+  effects(): readonly AppliedEffect[] {
+    return this.journal.effects();
+  }
+
+  requests(): readonly SeenRequest[] {
+    return this.journal.requests();
+  }
+
+  addFault(rule: unknown): { readonly id: string } | string {
+    const parsed = parseFaultRule(rule);
+    return typeof parsed === 'string' ? parsed : this.faults.add(parsed);
+  }
+
+  revokeTokens(): void {
+    this.#gate.revokeTokens();
+  }
+
+  reset(): void {
+    this.#world.store.clear();
+    this.#answers.clear();
+    this.journal.clear();
+    this.faults.clear();
+    this.#gate = this.#newGate();
+    this.#fill();
+  }
+
+  stop(): void {
+    this.#stopped.abort();
+  }
+
+  async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const url = new URL(request.url ?? '/', `http://${request.headers.host ?? HOST}`);
+    const bytes = await readBytes(request);
+    const method = (request.method ?? 'GET').toLowerCase();
+    if (isControlPath(url.pathname))
+      return control({ method, url, bytes, host: request.headers.host, response }, this);
+    const headers = plainHeaders(request);
+    const path = url.pathname + url.search;
+    const record = this.journal.seen({ method, path, headers, hidden: this.#gate.hiddenHeaders() });
+
+    const isToken = method === 'post' && this.#gate.isTokenPath(url.pathname);
+    const match = isToken
+      ? undefined
+      : this.#router.match(method, url.pathname, (route) => pathFits(route, this.#world.schemas.request));
+    const operation = match?.kind === 'found' ? match.route.operation : undefined;
+    const name = isToken ? TOKEN_OPERATION : operation?.id;
+    if (name !== undefined) record.operation = name;
+    const struck = name === undefined ? [] : this.faults.strike(name, headers);
+    record.faults = struck.map(({ kind }) => kind);
+    for (const fault of struck)
+      if (fault.kind === 'latency') await sleep(this.#clock, fault.ms, this.#stopped.signal);
+    const fault = struck.find(({ kind }) => kind !== 'latency');
+
+    if (fault !== undefined && !appliesEffect(fault)) {
+      if (fault.kind === 'status')
+        return answer(this.#statusAnswer(fault, match?.kind === 'found' ? match.route : undefined));
+      if (fault.kind === 'dropBefore') response.socket?.destroy();
+      // `hang`: nothing is said, the connection stays open until the caller or the sandbox ends it.
+      return;
+    }
+    const made = bytes === undefined ? this.#refuse(undefined, TOO_LARGE) : await make(this);
+    if (fault?.kind === 'dropAfter') return void response.socket?.destroy();
+    if (fault?.kind === 'hang') return;
+    if (fault?.kind === 'status')
+      return answer(this.#statusAnswer(fault, match?.kind === 'found' ? match.route : undefined));
+    return answer(made);
+
+    function answer(sent: Answer): void {
+      record.status = sent.status;
+      send(response, sent, fault);
+    }
+
+    async function make(engine: Engine): Promise<Answer> {
+      if (isToken) return engine.#token(bytes!, headers);
+      if (match?.kind === 'wrongMethod')
+        return engine.#refuse(undefined, { ...WRONG_METHOD, headers: { allow: match.allowed.join(', ') } });
+      if (match?.kind !== 'found') return engine.#refuse(undefined, NO_PATH);
+      return engine.#operate(match.route, { url, headers, bytes: bytes! }, record);
+    }
+  }
+
+  async #operate(
+    route: Route,
+    raw: {
+      readonly url: URL;
+      readonly headers: Readonly<Record<string, string>>;
+      readonly bytes: Buffer<ArrayBuffer>;
+    },
+    record: { body?: SeenRequest['body']; replayed: boolean },
+  ): Promise<Answer> {
+    const { operation, path } = route;
+    const side = this.#world.schemas.request;
+    const unread = { path, query: raw.url.searchParams, headers: raw.headers };
+    const admission = this.#gate.admit(operation, unread);
+    if (!admission.ok) {
+      const { status, message, challenge } = admission;
+      const headers: Record<string, string> =
+        challenge === undefined ? {} : { 'www-authenticate': challenge };
+      return this.#refuse(operation, {
+        status,
+        code: status === 401 ? 'unauthorized' : 'forbidden',
+        message,
+        headers,
+      });
+    }
+    const parameters = readParameters(operation, unread, side);
+    const body = await readBody(operation, raw.bytes, raw.headers['content-type'], side);
+    if (!body.ok && body.why !== 'invalid')
+      return this.#refuse(operation, {
+        ...BODY_REFUSALS[body.why],
+        message: BODY_REFUSALS[body.why].code,
+        issues: body.issues,
+      });
+    if (body.ok && body.value !== undefined) record.body = body.value;
+    const issues = [...parameters.issues, ...(body.ok ? [] : body.issues)];
+    if (issues.length > 0) {
+      const status =
+        body.ok || !declares(operation, 422)
+          ? declares(operation, 400) || !declares(operation, 422)
+            ? 400
+            : 422
+          : 422;
+      const message = issues.map((issue) => `${issue.pointer} ${issue.message}`).join('; ');
+      return this.#refuse(operation, { status, code: 'invalid_request', message, issues });
+    }
+    return this.#once(
+      {
+        operation,
+        role: this.#roles.get(operation.id)!,
+        url: raw.url,
+        path,
+        parameters: parameters.values,
+        headers: raw.headers,
+        ...(body.ok && body.value !== undefined && { body: body.value }),
+      },
+      record,
+    );
+  }
+
+  /** Performs the request, unless its idempotency key has been used: then the stored answer is given again. */
+  #once(request: ValidRequest, record: { replayed: boolean }): Answer {
+    const { operation, headers, path, parameters, body } = request;
+    const declared = this.#options.manifest?.operations[operation.id]?.idempotency;
+    const header = keyHeaderOf(operation, this.#options.manifest);
+    const key = header === undefined ? undefined : headers[header];
+    const retentionMs = declared?.mode === 'header' ? declared.retentionMs : undefined;
+    // The key itself is a parameter of some contracts: it is the same for a repeat by its nature.
+    const digest = digestOf([operation.id, path, body ?? null, withoutHeaders(operation, parameters)]);
+    const kept = key === undefined ? undefined : this.#answers.find(operation.id, key, digest, retentionMs);
+    if (kept === 'conflict')
+      return this.#refuse(operation, {
+        ...KEY_REUSED,
+        status: !declares(operation, 422) && declares(operation, 409) ? 409 : 422,
+      });
+    if (kept !== undefined) {
+      record.replayed = true;
+      return kept;
+    }
+    const conditional = precondition(request, this.#world);
+    if (conditional !== undefined)
+      return 'answer' in conditional ? conditional.answer : this.#refuse(operation, conditional.refusal);
+    const performed = perform(request, this.#world);
+    if (!performed.ok) return this.#refuse(operation, performed.refusal);
+    if (performed.effect !== undefined) {
+      this.journal.applied({
+        operation: operation.id,
+        ...(key !== undefined && { key }),
+        ...performed.effect,
+      });
+      if (key !== undefined) this.#answers.keep(operation.id, key, digest, performed.answer);
+    }
+    return performed.answer;
+  }
+
+  #token(bytes: Buffer, headers: Readonly<Record<string, string>>): Answer {
+    const { status, body } = this.#gate.token(bytes.toString('utf8'), headers['authorization']);
+    return { status, headers: { 'cache-control': 'no-store' }, mediaType: 'application/json', body };
+  }
+
+  #statusAnswer(fault: Extract<Fault, { kind: 'status' }>, route: Route | undefined): Answer {
+    const { status, retryAfterSeconds, body } = fault;
+    const headers: Record<string, string> =
+      retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) };
+    if (body !== undefined) return { status, headers, mediaType: 'application/json', body };
+    return this.#refuse(route?.operation, {
+      status,
+      code: `fault_${status}`,
+      message: 'told to answer so by a sandbox fault',
+      headers,
+    });
+  }
+
+  #refuse(operation: Route['operation'] | undefined, refused: Refusal): Answer {
+    return refusal(operation, refused, this.#world.schemas.response, this.#seed);
+  }
+
+  #newGate(): Gatekeeper {
+    const { contract, manifest, credentials, oauth } = this.#options;
+    return new Gatekeeper(
+      contract,
+      manifest,
+      { ...(credentials && { credentials }), ...(oauth && { oauth }) },
+      this.#clock,
+    );
+  }
+
+  #fill(): void {
+    for (const [name, rows] of Object.entries(this.#options.data ?? {})) {
+      const collection = [...this.#collections.values()].find((candidate) => candidate.name === name);
+      if (collection === undefined) {
+        const known = [...this.#collections.values()].map((candidate) => candidate.name).sort();
+        throw new Error(
+          `sandbox data: ${this.#options.contract.name} has no resource "${name}"; it has ${known.join(', ')}`,
+        );
+      }
+      for (const row of rows) insert({ collection, scope: [] }, [], row, this.#world, 'lean');
+    }
+  }
+}
+
+const TOO_LARGE: Refusal = {
+  status: 413,
+  code: 'too_large',
+  message: 'the body is larger than a sandbox takes',
+};
+const WRONG_METHOD: Refusal = {
+  status: 405,
+  code: 'method_not_allowed',
+  message: 'the contract has no such method here',
+};
+const NO_PATH: Refusal = { status: 404, code: 'no_such_path', message: 'the contract has no such path' };
+const KEY_REUSED = { code: 'idempotency_key_reused', message: 'the key was used with another request' };
+const BODY_REFUSALS = {
+  unsupported: { status: 415, code: 'unsupported_media_type' },
+  unreadable: { status: 400, code: 'unreadable_body' },
+} as const;
+
+function appliesEffect(fault: Fault): boolean {
+  if (fault.kind === 'status' || fault.kind === 'hang') return fault.effect === 'applied';
+  return fault.kind !== 'dropBefore';
+}
+
+function withoutHeaders(
+  operation: Route['operation'],
+  parameters: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
+  const headers = operation.parameters
+    .filter((parameter) => parameter.in === 'header')
+    .map((parameter) => parameter.name);
+  return Object.fromEntries(Object.entries(parameters).filter(([name]) => !headers.includes(name)));
+}
+
+function refuseControlPaths(contract: Contract): void {
+  for (const operation of contract.operations.values())
+    if (operation.kind === 'http' && isControlPath(operation.path))
+      throw new Error(
+        `sandbox: ${contract.name} has a path ${operation.path}, which the sandbox needs for its own control`,
+      );
+}

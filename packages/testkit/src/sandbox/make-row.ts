@@ -1,0 +1,106 @@
+import type { Json, JsonObject } from '@tenon/model';
+import { type JsonSchema, sample } from '@tenon/schema';
+import { plainName, singular } from './names.ts';
+import type { Collection, Role } from './resources.ts';
+import { type Fill, isJsonObject, own, randomFor, shape } from './shape.ts';
+import type { Row } from './store.ts';
+import type { World } from './world.ts';
+
+/** Adds a row: the id given, else chosen in the facts, else the next one. */
+export function insert(
+  role: Pick<Role, 'collection' | 'scope'>,
+  scope: readonly string[],
+  given: JsonObject,
+  world: World,
+  fill: Fill,
+  idGiven?: string,
+): Row {
+  const { collection } = role;
+  const serial = world.store.nextSerial(collection);
+  const chosen =
+    idGiven ?? (collection.idProperty === undefined ? undefined : own(given, collection.idProperty));
+  const idValue =
+    chosen === undefined || chosen === null || typeof chosen === 'object'
+      ? newIdValue(collection, serial, world)
+      : idFor(collection, chosen, world);
+  const complete = {
+    ...parentFacts(role, scope),
+    ...stamps(collection, world, ['created', 'updated', 'modified']),
+    ...given,
+    ...(collection.idProperty !== undefined && { [collection.idProperty]: idValue }),
+  };
+  const value = shaped(role, complete, world, [String(idValue), ...scope], fill);
+  const kept = collection.idProperty === undefined ? undefined : own(value, collection.idProperty);
+  const row = { id: String(kept ?? idValue), scope, value, version: 1 };
+  world.store.put(collection, row);
+  return row;
+}
+
+/** The row that a collection's schema makes of some facts. */
+export function shaped(
+  role: Pick<Role, 'collection'>,
+  given: JsonObject,
+  world: World,
+  place: readonly string[],
+  fill: Fill,
+): JsonObject {
+  const { collection } = role;
+  if (collection.row === undefined) return given;
+  const random = randomFor(world.seed, 'row', collection.key, ...place);
+  const value = shape(collection.row, given, world.schemas.response, random, fill);
+  return isJsonObject(value) ? value : given;
+}
+
+/** A readable id where the schema allows one (`invoice_3`, 3), else one sampled from it. */
+function newIdValue(collection: Collection, serial: number, world: World): Json {
+  const schema = idSchema(collection, world);
+  const name = `${singular(collection.name.split('.').at(-1)!).toLowerCase()}_${serial}`;
+  if (schema === undefined) return name;
+  const side = world.schemas.response;
+  const flat = side.flat(schema);
+  const isShaped = flat.format !== undefined || flat.enum !== undefined || flat.const !== undefined;
+  const readable = isShaped ? [] : [name, serial, String(serial)];
+  const found = readable.find((candidate) => side.issues(schema, candidate).length === 0);
+  if (found !== undefined) return found;
+  const random = randomFor(world.seed, 'id', collection.key, String(serial));
+  return sample(schema, { random, definitions: side.definitions }) ?? name;
+}
+
+/** An id that came as text in a path, as the type its property has. */
+function idFor(collection: Collection, chosen: Json, world: World): Json {
+  const schema = idSchema(collection, world);
+  if (schema === undefined || typeof chosen !== 'string') return chosen;
+  return (
+    [chosen, Number(chosen)].find(
+      (candidate) => world.schemas.response.issues(schema, candidate).length === 0,
+    ) ?? chosen
+  );
+}
+
+function idSchema(collection: Collection, world: World): JsonSchema | undefined {
+  if (collection.row === undefined || collection.idProperty === undefined) return undefined;
+  return own(world.schemas.response.flat(collection.row).properties, collection.idProperty);
+}
+
+/** Path parameters above the row, under the names its properties may have: `customerId`. */
+export function parentFacts(role: Pick<Role, 'scope'>, scope: readonly string[]): JsonObject {
+  return Object.fromEntries(
+    role.scope.flatMap((name, index) => (scope[index] === undefined ? [] : [[name, scope[index]]])),
+  );
+}
+
+/** Times of day for `createdAt` and its like. */
+export function stamps(collection: Collection, world: World, words: readonly string[]): JsonObject {
+  if (collection.row === undefined) return {};
+  const now = world.clock.now();
+  const properties = Object.entries(world.schemas.response.flat(collection.row).properties ?? {});
+  return Object.fromEntries(
+    properties.flatMap(([name, property]) => {
+      const isStamp = words.some((word) =>
+        new RegExp(`^${word}(at|on|date|time|timestamp)?$`).test(plainName(name)),
+      );
+      const isTime = world.schemas.response.flat(property).format === 'date-time';
+      return isStamp && isTime ? [[name, new Date(now).toISOString()]] : [];
+    }),
+  );
+}

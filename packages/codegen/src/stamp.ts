@@ -29,10 +29,16 @@ export function inputDigest(
     generator: GENERATOR,
     contract: { name: contract.name, digest: contract.digest, steward: contract.policy?.steward },
     manifest,
-    // Where an expression stands does not show in what is generated: a moved line changes nothing.
+    // Only what generation reads of it: an expression moved to another line, or written another way, changes nothing.
     usage: usage
       .filter((entry) => entry.contract === contract.name)
-      .map(({ at: _at, owner: _owner, ...entry }) => entry),
+      .map(({ pipeline, target, access, path, comparedWith }) => ({
+        pipeline,
+        target,
+        access,
+        path,
+        comparedWith,
+      })),
   });
 }
 

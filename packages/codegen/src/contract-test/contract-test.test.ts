@@ -1,18 +1,21 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { planOperation, type UsageEntry } from '@tenon/pipeline';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { contractFiles } from '../contract-files.ts';
 import { contractOf } from '../testing/contract-of.ts';
+import { type PackageFolder, packageFolder } from '../testing/package-folder.ts';
 
-/** Within the package, so that what the generated test imports is found; `.tenon` is ignored by git. */
-const HOME = fileURLToPath(new URL('../../.tenon', import.meta.url));
 const VITEST = fileURLToPath(new URL('../../../../node_modules/.bin/vitest', import.meta.url));
+
+const CONFIG = `const conditions = ['source'];
+export default { resolve: { conditions }, ssr: { resolve: { conditions } }, test: { include: ['generated/*/*.test.ts'] } };
+`;
 
 const contract = {
   ...contractOf({
@@ -89,21 +92,14 @@ const usage = [
 const order = { id: 'o1', state: 'open', total: 5, note: null, lines: [{ sku: 'a' }] };
 
 describe('a generated contract test', () => {
+  let generated: PackageFolder;
   let folder: string;
   beforeAll(async () => {
-    await mkdir(HOME, { recursive: true });
-    folder = await mkdtemp(join(HOME, 'contract-test-'));
-    for (const { path, text } of await contractFiles(planOperation, { contract, usage })) {
-      await mkdir(dirname(join(folder, path)), { recursive: true });
-      await writeFile(join(folder, path), text);
-    }
-    await writeFile(
-      join(folder, 'vitest.config.mjs'),
-      `const conditions = ['source'];
-export default { resolve: { conditions }, ssr: { resolve: { conditions } }, test: { include: ['generated/*/*.test.ts'] } };`,
-    );
+    const files = await contractFiles(planOperation, { contract, usage });
+    generated = await packageFolder([...files, { path: 'vitest.config.mjs', text: CONFIG }]);
+    folder = generated.folder;
   });
-  afterAll(() => rm(folder, { recursive: true, force: true }));
+  afterAll(() => generated[Symbol.asyncDispose]());
 
   /** Runs it against a provider that answers with `body`; its output, colours and all. */
   async function run(
@@ -141,9 +137,7 @@ export default { resolve: { conditions }, ssr: { resolve: { conditions } }, test
 
   test.each([
     ['leaves out a field that is read', { ...order, total: undefined }, 200, /total/],
-    ['gives a field another type', { ...order, total: '5' }, 200, /total/],
     ['answers with a value outside the enum', { ...order, state: 'refunded' }, 200, /refunded/],
-    ['leaves out a required field of a list item', { ...order, lines: [{}] }, 200, /sku/],
     ['leaves out a required field that no pipeline reads', { ...order, id: undefined }, 200, /required/],
     ['answers with another status', order, 500, /500/],
   ])('fails when the provider %s', async (_what, body, status, told) => {

@@ -1,0 +1,33 @@
+import { planOperation } from '@tenon/pipeline';
+import { expect, test } from 'vitest';
+import { contractFiles } from '../contract-files.ts';
+import { messageContract } from '../testing/message-contract.ts';
+import { strictErrors } from '../testing/strict-errors.ts';
+
+const USE = `
+import { createLights, type Transport } from './generated/lights/index.js';
+import type { Events, Operations } from './generated/lights/types.js';
+declare const transport: Transport;
+
+export async function use(): Promise<void> {
+  const lights = createLights(transport);
+  await lights.turnOn({ body: [[{ level: 1 }]] });
+  // @ts-expect-error not a level
+  await lights.turnOn({ body: { level: '1' } });
+  await lights.put({ body: { size: 1, label: 'x' } });
+  await lights.put({ body: null });
+  // @ts-expect-error neither a bag nor a text
+  await lights.put({ body: 1 });
+  const sent = await lights.put({ body: 'x' });
+  if (sent.ok) { const nothing: null = sent.body; void nothing; }
+  const measured: Events['measured'] = { lumens: 1 };
+  const command: Operations['turnOn']['input']['body'] = { level: 2 };
+  void [measured, command];
+}
+`;
+
+test('messages are typed as their contract says, and no name of theirs takes one of ours', async () => {
+  const files = await contractFiles(planOperation, { contract: messageContract() });
+  const declarations = files.filter(({ path }) => path.endsWith('.d.ts'));
+  expect(await strictErrors([...declarations, { path: 'use.ts', text: USE }])).toEqual([]);
+});

@@ -1,4 +1,4 @@
-import { compareDiagnostics, compareText, type Diagnostic, hasErrors } from '@tenon/model';
+import { compareDiagnostics, compareText, type Diagnostic, fingerprintOf, hasErrors } from '@tenon/model';
 import { catalogOf } from './check/catalog.ts';
 import { checkConnections } from './check/connections.ts';
 import { checkData } from './check/data.ts';
@@ -88,7 +88,7 @@ export function checkWorkspace(workspace: Workspace): WorkspaceCheck {
     if (plan) plans.set(plan.pipeline, plan);
   }
   return {
-    diagnostics: distinct(found.sort(compareDiagnostics)),
+    diagnostics: distinct(found.filter((one) => !isEcho(one, workspace)).sort(compareDiagnostics)),
     plans: new Map([...plans].sort(([a], [b]) => compareText(a, b))),
     usage,
     checked: {
@@ -100,6 +100,14 @@ export function checkWorkspace(workspace: Workspace): WorkspaceCheck {
     },
   };
 }
+
+/** Does it only say again that a contract or connector, which is there, cannot be read? */
+function isEcho({ code, file, fingerprint }: Diagnostic, { unreadable }: Workspace): boolean {
+  if (!ECHOES.has(code)) return false;
+  return [...unreadable].some((name) => fingerprintOf(code, file, name) === fingerprint);
+}
+
+const ECHOES: ReadonlySet<string> = new Set(['unknown-contract', 'unknown-connector', 'unknown-connection']);
 
 function readSource(file: string, text: string): { spec?: PipelineSpec; diagnostics: readonly Diagnostic[] } {
   const document = parseSpec(file, text);

@@ -19,6 +19,8 @@ export interface Workspace {
   readonly connectionPlaces: ReadonlyMap<string, ConnectionPlaces>;
   readonly contracts: ReadonlyMap<string, Contract>;
   readonly connectors: ReadonlyMap<string, ConnectorManifest>;
+  /** Contracts and connectors that are there and cannot be read: to miss them elsewhere would only repeat that. */
+  readonly unreadable: ReadonlySet<string>;
   /** `connector.yaml` of each connector, with positions. */
   readonly connectorDocuments: ReadonlyMap<string, PositionedDocument>;
   /** Folder of each connector, relative to the root: its code and fixtures are below. */
@@ -70,11 +72,21 @@ export async function loadWorkspaceFiles(root: string, files: WorkspaceFiles): P
     connectors: connectors.manifests,
     connectorDocuments: connectors.documents,
     connectorFolders: connectors.folders,
+    unreadable: new Set([...contracts.unreadable, ...connectors.unreadable]),
     pipelineFiles,
     policyFiles,
     ...(owners && { teams: owners.teams }),
   };
-  return { value: workspace, diagnostics: found.sort(compareDiagnostics) };
+  return { value: workspace, diagnostics: oncePerPlace(found.sort(compareDiagnostics)) };
+}
+
+/** A secret in a field for references is found by the field and by its looks; it is one finding. */
+function oncePerPlace(sorted: readonly Diagnostic[]): readonly Diagnostic[] {
+  return sorted.filter((one, index) => {
+    const before = sorted[index - 1];
+    const isSame = before?.code === one.code && before.file === one.file && one.range !== undefined;
+    return !isSame || before?.range?.start.offset !== one.range.start.offset;
+  });
 }
 
 /** Entry documents of a contract, the first that is there is taken. */
@@ -89,6 +101,7 @@ const CONTRACT_DOCUMENTS = [
 
 async function loadContracts(files: WorkspaceFiles): Promise<{
   readonly contracts: ReadonlyMap<string, Contract>;
+  readonly unreadable: readonly string[];
   readonly diagnostics: readonly Diagnostic[];
 }> {
   const names = await files.folders('contracts');
@@ -113,13 +126,17 @@ async function loadContracts(files: WorkspaceFiles): Promise<{
   );
   const contracts = new Map<string, Contract>();
   for (const { value } of loaded) if (value) contracts.set(value.name, value);
-  return { contracts, diagnostics: loaded.flatMap((one) => one.diagnostics) };
+  const unreadable = names.filter(
+    (name, index) => !contracts.has(name) && loaded[index]!.diagnostics.length > 0,
+  );
+  return { contracts, unreadable, diagnostics: loaded.flatMap((one) => one.diagnostics) };
 }
 
 async function loadConnectors(files: WorkspaceFiles): Promise<{
   readonly manifests: ReadonlyMap<string, ConnectorManifest>;
   readonly documents: ReadonlyMap<string, PositionedDocument>;
   readonly folders: ReadonlyMap<string, string>;
+  readonly unreadable: readonly string[];
   readonly diagnostics: readonly Diagnostic[];
 }> {
   const local = (await files.folders('connectors')).map((name) => `connectors/${name}`);
@@ -127,6 +144,7 @@ async function loadConnectors(files: WorkspaceFiles): Promise<{
   const manifests = new Map<string, ConnectorManifest>();
   const documents = new Map<string, PositionedDocument>();
   const folders = new Map<string, string>();
+  const unreadable: string[] = [];
   const found: Diagnostic[] = [];
   for (const folder of [...local, ...installed]) {
     const file = `${folder}/connector.yaml`;
@@ -134,7 +152,10 @@ async function loadConnectors(files: WorkspaceFiles): Promise<{
     if (text === undefined) continue;
     const { value, diagnostics } = loadManifest(file, text);
     found.push(...diagnostics);
-    if (!value) continue;
+    if (!value) {
+      unreadable.push(folder.slice(folder.lastIndexOf('/') + 1));
+      continue;
+    }
     const { name } = value.manifest;
     const earlier = documents.get(name);
     if (earlier) {
@@ -152,7 +173,7 @@ async function loadConnectors(files: WorkspaceFiles): Promise<{
     documents.set(name, value.document);
     folders.set(name, folder);
   }
-  return { manifests, documents, folders, diagnostics: found };
+  return { manifests, documents, folders, unreadable, diagnostics: found };
 }
 
 /** Packages that the workspace's own `package.json` depends on; a file that is no JSON is npm's to complain about. */

@@ -1,14 +1,33 @@
+import {
+  ANY,
+  assignmentIssues,
+  assume,
+  type Conditional,
+  type Environment,
+  type Facts,
+  objectOf,
+  type Policies,
+  parseExpression,
+  type Type,
+  union,
+} from '@tenon/expression';
 import { type Diagnostic, type Location, toPointer } from '@tenon/model';
 import type { JsonSchema } from '@tenon/schema';
-import { diagnostic } from '../rules.ts';
-import { allSteps, type CallSpec, type PipelineSpec, type StepSpec } from '../spec/pipeline-spec.ts';
+import {
+  allSteps,
+  type BranchSpec,
+  type CallSpec,
+  type ChooseSpec,
+  type StepSpec,
+} from '../spec/pipeline-spec.ts';
 import { expressionsOf, type SpecExpression, type Template } from '../spec/template.ts';
 import type { UsageEntry } from '../usage.ts';
-import { checkExpression, type PolicyRules, type Read } from './expressions.ts';
+import { checkInScope, expressionDiagnostic, type PolicyRules, type Read, type Use } from './expressions.ts';
 import { ownerOf, type PipelineModel } from './model.ts';
 import { checkRequest } from './request.ts';
-import { ANY, type Place, placeOf } from './schema-path.ts';
-import type { NamedValue, Scope, StepState, UsageTarget } from './scope.ts';
+import { placeOf } from './schema-path.ts';
+import type { Scope, Unreadable, UsageTarget } from './scope.ts';
+import { typeOfSchema, typeOfTemplate } from './types.ts';
 
 export interface DataCheck {
   readonly diagnostics: readonly Diagnostic[];
@@ -18,195 +37,281 @@ export interface DataCheck {
   readonly reads: ReadonlyMap<SpecExpression, readonly Read[]>;
 }
 
-const APPROVAL_RESULT: JsonSchema = {
+const APPROVAL: Type = typeOfSchema({
   type: 'object',
   required: ['decision', 'actor', 'reason'],
   properties: { decision: { const: 'approved' }, actor: { type: 'string' }, reason: { type: 'string' } },
   additionalProperties: false,
-};
+});
+const NUMBER_OR_TEXT: Type = typeOfSchema({ type: ['string', 'number'] });
+const NUMBER: Type = typeOfSchema({ type: 'number' });
+const NULL: Type = typeOfSchema({ type: 'null' });
 
-/** Step kinds whose end leaves nothing to read. */
-const WITHOUT_RESULT: ReadonlySet<string> = new Set(['check', 'choose']);
+interface Result {
+  readonly type: Type;
+  readonly source?: UsageTarget;
+  /** It ran only if all of these held. */
+  readonly conditions: readonly string[];
+}
 
-/** Checks every expression and every request of a pipeline, in the scope of its place, and notes what is read and written. */
+/** What holds at one place of a pipeline. */
+interface Here {
+  readonly facts: Facts | undefined;
+  /** Conditions that led here, as text: of the branches and the step's own. */
+  readonly conditions: readonly string[];
+  /** Steps of the branches not taken. */
+  readonly elsewhere: ReadonlySet<string>;
+}
+
+/**
+ * Checks every expression and every request of a pipeline in the scope of its place, and notes what is read and
+ * written. What a trigger's `where`, a step's `when`, a branch and a passed check say is known from there on.
+ */
 export function checkData(model: PipelineModel, policies: PolicyRules): DataCheck {
   const { spec } = model;
   const found: Diagnostic[] = [];
   const usage: UsageEntry[] = [];
   const reads = new Map<SpecExpression, readonly Read[]>();
-  const places = new Map<SpecExpression, Place>();
-  const results = new Map<string, NamedValue>();
-  const order = [...allSteps(spec.steps)];
-  const kinds = new Map(order.map((step) => [step.id.value, step]));
-  const done = new Set<string>();
-  const elsewhere = new Set<string>();
+  const types = new Map<SpecExpression, Type>();
+  const results = new Map<string, Result>();
+  const silent = new Set<string>();
+  const ids = [...allSteps(spec.steps)].map((step) => step.id.value);
+  const roots: Record<string, Type> = {};
+  const rootSources = new Map<string, UsageTarget>();
+  const compiled: Policies = Object.fromEntries(
+    [...policies].map(([name, { parameters, condition }]) => [
+      name,
+      { parameters, expression: condition.source },
+    ]),
+  );
   let expressions = 0;
 
-  const roots = triggerRoots(spec, model);
+  defineRoots();
   const { trigger, identity } = spec;
-  if (trigger?.kind === 'event' && trigger.where) condition(trigger.where, 'trigger', { roots });
-  if (identity?.key) template(identity.key, 'identity', { roots });
-  if (identity?.orderBy) template(identity.orderBy, 'identity', { roots });
-  walk(spec.steps);
-  const end = scope(undefined);
-  if (spec.success) condition(spec.success, 'success', end);
-  for (const metric of spec.metrics) {
-    if (metric.when) condition(metric.when, 'metrics', end);
-    if (metric.value) expression(metric.value, 'metrics', end);
+  const intake: Scope = {
+    environment: environment(undefined, {}),
+    sources: rootSources,
+    unreadable: new Map(),
+    steps: [],
+  };
+  let start: Here = { facts: undefined, conditions: [], elsewhere: new Set() };
+  if (trigger?.kind === 'event' && trigger.where) {
+    expression(trigger.where, 'trigger', intake, 'condition');
+    start = { ...start, facts: assume(trigger.where.parsed.ast, intake.environment).facts };
+  }
+  for (const key of [identity?.key, identity?.orderBy]) if (key) template(key, 'identity', intake, 'text');
+  const end = walk(spec.steps, start);
+  const last = scope(end, undefined);
+  if (spec.success) expression(spec.success, 'success', last, 'condition');
+  for (const { when, value } of spec.metrics) {
+    if (when) expression(when, 'metrics', last, 'condition');
+    if (value) typed(value, 'metrics', last, NUMBER, 'a metric');
   }
   return { diagnostics: found, usage, expressions, reads };
 
-  function walk(steps: readonly StepSpec[]): void {
-    for (const step of steps) {
-      visit(step);
-      done.add(step.id.value);
-    }
+  function walk(steps: readonly StepSpec[], from: Here): Here {
+    return steps.reduce((here, step) => visit(step, here), from);
   }
 
-  function visit(step: StepSpec): void {
+  /** Checks a step; gives what holds after it. */
+  function visit(step: StepSpec, before: Here): Here {
     const id = step.id.value;
-    const here = scope(id);
-    if (step.when) condition(step.when, id, here);
+    let here = before;
+    if (step.when) {
+      const outer = scope(before, id);
+      expression(step.when, id, outer, 'condition');
+      here = {
+        ...before,
+        facts: assume(step.when.parsed.ast, outer.environment).facts,
+        conditions: [...before.conditions, step.when.source],
+      };
+    }
+    const inner = scope(here, id);
+    const done = (type: Type, source?: UsageTarget): void => {
+      results.set(id, { type, conditions: here.conditions, ...(source && { source }) });
+    };
     switch (step.kind) {
       case 'call':
-        visitCall(step, here);
-        return;
+        visitCall(step, inner, here, done);
+        return before;
       case 'emit': {
+        if (step.with) template(step.with, id, inner);
         const event = model.events.get(step);
-        if (step.with) template(step.with, id, here);
-        if (!event) return;
-        const target = placeOf(event.plan.payload);
-        request(step.with, target, event.name, step.emit.at);
-        const source: UsageTarget = {
-          contract: event.contract.name,
-          target: { kind: 'event', event: event.plan.event },
-        };
+        if (!event) {
+          done(ANY);
+          return before;
+        }
+        request(step.with, event.plan.payload, event.name, step.emit.at);
+        const source = eventTarget(event);
         writes(step.with, source, id, '', step.emit.at);
-        results.set(id, { place: target });
-        return;
+        done(typeOfSchema(event.plan.payload));
+        return before;
       }
       case 'approve':
-        if (step.show) template(step.show, id, here);
-        results.set(id, { place: placeOf(APPROVAL_RESULT) });
-        return;
+        if (step.show) template(step.show, id, inner);
+        done(APPROVAL);
+        return before;
       case 'wait': {
-        if (step.until) expression(step.until, id, here);
+        if (step.until) typed(step.until, id, inner, NUMBER_OR_TEXT, 'a moment');
         const event = model.events.get(step);
-        const signal: NamedValue = event ? eventValue(event) : { place: ANY };
-        if (step.match)
-          condition(step.match, id, { ...here, roots: new Map(here.roots).set('signal', signal) });
-        results.set(id, signal);
-        return;
+        const signal = event ? typeOfSchema(event.plan.payload) : ANY;
+        if (step.match) {
+          const { environment: outer } = inner;
+          const withSignal: Scope = {
+            ...inner,
+            environment: { ...outer, variables: { ...outer.variables, signal } },
+            sources: event ? new Map(inner.sources).set('signal', eventTarget(event)) : inner.sources,
+          };
+          expression(step.match, id, withSignal, 'condition');
+        }
+        if (!step.event) silent.add(id);
+        else done(step.onExpiry === 'continue' ? union([signal, NULL]) : signal, event && eventTarget(event));
+        return before;
       }
       case 'set':
-        if (step.value) template(step.value, id, here);
-        results.set(id, { place: step.value ? templatePlace(step.value) : ANY });
-        return;
-      case 'check':
-        for (const { condition: one } of step.that) if (one) condition(one, id, here);
-        return;
+        if (step.value) template(step.value, id, inner);
+        done(step.value ? typeOfTemplate(step.value, typeOf) : ANY);
+        return before;
+      case 'check': {
+        silent.add(id);
+        let passed = here;
+        for (const { condition } of step.that) {
+          if (!condition) continue;
+          const at = scope(passed, id);
+          expression(condition, id, at, 'condition');
+          passed = { ...passed, facts: assume(condition.parsed.ast, at.environment).facts };
+        }
+        // A check that is skipped has shown nothing.
+        return step.when ? before : passed;
+      }
       case 'choose':
-        visitBranches(
-          step.branches.map((branch) => branch.steps),
-          (index) => {
-            const when = step.branches[index]?.when;
-            if (when) condition(when, id, here);
-          },
-        );
+        silent.add(id);
+        visitBranches(step, here);
+        return before;
     }
   }
 
-  function visitBranches(branches: readonly (readonly StepSpec[])[], before: (index: number) => void): void {
-    const ids = branches.map((steps) => [...allSteps(steps)].map((step) => step.id.value));
-    for (const [index, steps] of branches.entries()) {
-      before(index);
-      for (const [other, names] of ids.entries())
-        for (const name of names) if (other !== index) elsewhere.add(name);
-      for (const name of ids[index] ?? []) elsewhere.delete(name);
-      walk(steps);
-      for (const name of ids[index] ?? []) done.delete(name);
+  function visitBranches(step: ChooseSpec, before: Here): void {
+    const idsOf = (branch: BranchSpec): readonly string[] =>
+      [...allSteps(branch.steps)].map((one) => one.id.value);
+    let untaken = before;
+    for (const branch of step.branches) {
+      let inside = untaken;
+      if (branch.when) {
+        const outer = scope(untaken, step.id.value);
+        expression(branch.when, step.id.value, outer, 'condition');
+        const { ast } = branch.when.parsed;
+        inside = {
+          ...untaken,
+          facts: assume(ast, outer.environment).facts,
+          conditions: [...untaken.conditions, branch.when.source],
+        };
+        untaken = {
+          ...untaken,
+          facts: assume(ast, outer.environment, false).facts,
+          conditions: [...untaken.conditions, `!(${branch.when.source})`],
+        };
+      }
+      const others = step.branches.filter((other) => other !== branch).flatMap(idsOf);
+      walk(branch.steps, { ...inside, elsewhere: new Set([...before.elsewhere, ...others]) });
     }
-    for (const name of ids.flat()) elsewhere.add(name);
   }
 
-  function visitCall(step: CallSpec, here: Scope): void {
+  function visitCall(
+    step: CallSpec,
+    inner: Scope,
+    here: Here,
+    done: (type: Type, source?: UsageTarget) => void,
+  ): void {
     const id = step.id.value;
     const meaning = model.calls.get(step);
-    if (step.with) template(step.with, id, here);
+    if (step.with) template(step.with, id, inner);
     if (meaning) {
       const { plan, contract } = meaning.call;
-      request(step.with, placeOf(plan.input), step.call.value, step.call.at);
-      const target: UsageTarget = {
+      request(step.with, plan.input, step.call.value, step.call.at);
+      writes(step.with, requestTarget(contract.name, plan.operation), id, '', step.call.at);
+      done(typeOfSchema(plan.result), {
         contract: contract.name,
-        target: { kind: 'request', operation: plan.operation },
-      };
-      writes(step.with, target, id, '', step.call.at);
-      results.set(id, {
-        place: placeOf(plan.result),
-        source: { contract: contract.name, target: { kind: 'response', operation: plan.operation } },
+        target: { kind: 'response', operation: plan.operation },
       });
-    }
+    } else done(ANY);
     const { compensate } = step;
     if (!compensate) return;
     // Compensation runs after the effect is confirmed, so it may read the step's own result.
-    const after = scope(undefined, id);
+    const after = scope(here, undefined, id);
     if (compensate.with) template(compensate.with, id, after);
     const compensation = meaning?.compensation;
     if (!compensation) return;
-    request(compensate.with, placeOf(compensation.plan.input), compensate.call.value, compensate.call.at);
-    writes(
-      compensate.with,
-      {
-        contract: compensation.contract.name,
-        target: { kind: 'request', operation: compensation.plan.operation },
-      },
-      id,
-      '',
-      compensate.call.at,
-    );
+    request(compensate.with, compensation.plan.input, compensate.call.value, compensate.call.at);
+    const target = requestTarget(compensation.contract.name, compensation.plan.operation);
+    writes(compensate.with, target, id, '', compensate.call.at);
   }
 
-  function scope(self: string | undefined, alsoDone?: string): Scope {
-    const steps = new Map<string, StepState>();
-    for (const [id, step] of kinds) {
-      if (id === self) steps.set(id, { state: 'self' });
-      else if (done.has(id) || id === alsoDone) steps.set(id, resultState(id, step));
-      else steps.set(id, { state: elsewhere.has(id) ? 'otherBranch' : 'later' });
+  /** The names that can be used at a place. `self`: the step being checked; `certain`: one known to have run. */
+  function scope(here: Here, self: string | undefined, certain?: string): Scope {
+    const fields: Record<string, Type> = {};
+    const optional: string[] = [];
+    const conditional: Conditional[] = [];
+    const sources = new Map(rootSources);
+    const unreadable = new Map<string, Unreadable>();
+    for (const id of ids) {
+      const result = results.get(id);
+      if (id === self) unreadable.set(id, 'self');
+      else if (here.elsewhere.has(id)) unreadable.set(id, 'otherBranch');
+      else if (silent.has(id)) unreadable.set(id, 'withoutResult');
+      else if (!result) unreadable.set(id, 'later');
+      else {
+        fields[id] = result.type;
+        if (result.source) sources.set(`steps.${id}`, result.source);
+        const open = result.conditions.filter((one) => !here.conditions.includes(one));
+        if (open.length === 0 || id === certain) continue;
+        optional.push(id);
+        const when = open.map((one) => `(${one})`).join(' && ');
+        conditional.push({ path: ['steps', id], when: parseExpression(when).ast });
+      }
     }
-    for (const id of spec.unreadSteps) steps.set(id, { state: 'available', value: { place: ANY } });
-    return { roots, steps };
+    for (const id of spec.unreadSteps) fields[id] = ANY;
+    return {
+      environment: environment(here.facts, { steps: objectOf(fields, optional) }, conditional),
+      sources,
+      unreadable,
+      steps: [...ids, ...spec.unreadSteps],
+    };
   }
 
-  function resultState(id: string, step: StepSpec): StepState {
-    if (WITHOUT_RESULT.has(step.kind)) return { state: 'withoutResult', kind: step.kind };
-    if (step.kind === 'wait' && !step.event) return { state: 'withoutResult', kind: 'wait for a time' };
-    return { state: 'available', value: results.get(id) ?? { place: ANY } };
+  function environment(
+    facts: Facts | undefined,
+    more: Readonly<Record<string, Type>>,
+    conditional: readonly Conditional[] = [],
+  ): Environment {
+    return { variables: { ...roots, ...more }, policies: compiled, conditional, ...(facts && { facts }) };
   }
 
-  function condition(one: SpecExpression, step: string, here: Scope): void {
-    const place = expression(one, step, here);
-    if (!place || place.any) return;
-    const types = new Set(place.alternatives.flatMap((parts) => parts.flatMap((part) => part.type ?? [])));
-    if (types.size === 0 || types.has('boolean')) return;
-    found.push(
-      diagnostic('condition-not-boolean', {
-        message: `a condition must be true or false; \`${one.source.trim()}\` is not`,
-        at: one.at,
-        subject: `${step} ${one.source}`,
-      }),
-    );
+  function template(one: Template, step: string, here: Scope, use: Use = 'value'): void {
+    if (one.kind === 'text') for (const part of expressionsOf(one)) expression(part, step, here, 'text');
+    else if (one.kind === 'expression') expression(one.expression, step, here, use);
+    else if (one.kind === 'object') for (const { value } of one.entries) template(value, step, here, use);
+    else if (one.kind === 'array') for (const item of one.items) template(item, step, here, use);
   }
 
-  function template(one: Template, step: string, here: Scope): void {
-    for (const part of expressionsOf(one)) expression(part, step, here);
+  function typed(one: SpecExpression, step: string, here: Scope, wanted: Type, what: string): void {
+    expression(one, step, here, 'value');
+    for (const issue of assignmentIssues(typeOf(one), wanted).slice(0, 1))
+      found.push(
+        expressionDiagnostic(issue.code, {
+          message: `${what}: ${issue.message}`,
+          at: one.at,
+          subject: `${step} ${one.source}`,
+        }),
+      );
   }
 
-  function expression(one: SpecExpression, step: string, here: Scope): Place | undefined {
+  function expression(one: SpecExpression, step: string, here: Scope, use: Use): void {
     expressions++;
-    const checked = checkExpression(one, here, policies);
+    const checked = checkInScope(one, use, here, policies);
     found.push(...checked.diagnostics);
     reads.set(one, checked.reads);
-    if (checked.place) places.set(one, checked.place);
+    types.set(one, checked.type);
     for (const read of checked.reads)
       usage.push({
         pipeline: spec.name.value,
@@ -219,18 +324,14 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
         ...(read.comparedWith !== undefined && { comparedWith: read.comparedWith }),
         owner: ownerOf(model),
       });
-    return checked.place;
   }
 
-  function request(one: Template | undefined, target: Place, name: string, at: Location): void {
-    found.push(
-      ...checkRequest(one, target, {
-        document: spec.document,
-        name,
-        at,
-        placeOfExpression: (part) => places.get(part),
-      }),
-    );
+  function typeOf(one: SpecExpression): Type {
+    return types.get(one) ?? ANY;
+  }
+
+  function request(one: Template | undefined, target: JsonSchema, name: string, at: Location): void {
+    found.push(...checkRequest(one, placeOf(target), { document: spec.document, name, at, typeOf }));
   }
 
   /** Every leaf of a template is a write at its pointer. */
@@ -275,49 +376,23 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
     }
   }
 
-  function templatePlace(one: Template): Place {
-    switch (one.kind) {
-      case 'expression':
-        return places.get(one.expression) ?? ANY;
-      case 'text':
-        return placeOf({ type: 'string' });
-      case 'literal':
-        return placeOf({ const: one.value });
-      case 'array':
-        return placeOf({ type: 'array' });
-      case 'object': {
-        const properties = Object.fromEntries(
-          one.entries.map(({ name, value }) => [
-            name,
-            value.kind === 'literal' ? { const: value.value } : true,
-          ]),
-        );
-        return placeOf({
-          type: 'object',
-          properties,
-          required: Object.keys(properties),
-          additionalProperties: false,
-        });
-      }
-    }
-  }
-
-  function eventValue(event: NonNullable<PipelineModel['trigger']>): NamedValue {
-    return {
-      place: placeOf(event.plan.payload),
-      source: { contract: event.contract.name, target: { kind: 'event', event: event.plan.event } },
-    };
-  }
-
-  function triggerRoots(source: PipelineSpec, resolved: PipelineModel): ReadonlyMap<string, NamedValue> {
-    if (source.trigger?.kind === 'manual') {
+  function defineRoots(): void {
+    if (spec.trigger?.kind === 'manual') {
       // The shape check has found an object here, which is what a schema is.
-      const input: NamedValue = { place: placeOf(source.trigger.input as JsonSchema) };
-      return new Map([
-        ['event', input],
-        ['input', input],
-      ]);
+      const input = typeOfSchema(spec.trigger.input as JsonSchema);
+      roots['event'] = input;
+      roots['input'] = input;
+      return;
     }
-    return new Map([['event', resolved.trigger ? eventValue(resolved.trigger) : { place: ANY }]]);
+    roots['event'] = model.trigger ? typeOfSchema(model.trigger.plan.payload) : ANY;
+    if (model.trigger) rootSources.set('event', eventTarget(model.trigger));
   }
+}
+
+function eventTarget(event: NonNullable<PipelineModel['trigger']>): UsageTarget {
+  return { contract: event.contract.name, target: { kind: 'event', event: event.plan.event } };
+}
+
+function requestTarget(contract: string, operation: string): UsageTarget {
+  return { contract, target: { kind: 'request', operation } };
 }

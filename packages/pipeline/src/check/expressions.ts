@@ -1,10 +1,24 @@
-import { calls, functions, type ParsedExpression, type Reference, references } from '@tenon/expression';
-import { type Diagnostic, didYouMean, type Location, toPointer } from '@tenon/model';
+import {
+  ANY,
+  type CheckedExpression,
+  checkCondition,
+  checkExpression,
+  checkInterpolation,
+  type ExpressionIssue,
+  expressionRules,
+  type ParsedExpression,
+  type Reference,
+  references,
+  type Type,
+} from '@tenon/expression';
+import { type Diagnostic, diagnosticMaker, didYouMean, type Location, toPointer } from '@tenon/model';
 import { diagnostic } from '../rules.ts';
 import type { SpecExpression } from '../spec/template.ts';
 import { policyArguments } from './policy-arguments.ts';
-import { enumOf, fieldOf, type Place, typeNames, typesOf, typesOfValue } from './schema-path.ts';
-import type { NamedValue, Scope, UsageTarget } from './scope.ts';
+import type { Scope, UsageTarget } from './scope.ts';
+
+/** Makes a finding of the expression package, whose codes say what is wrong between an expression and its types. */
+export const expressionDiagnostic = diagnosticMaker(expressionRules);
 
 /** A read of a contract's data, found in an expression. */
 export interface Read {
@@ -19,8 +33,8 @@ export interface Read {
 export interface ExpressionCheck {
   readonly diagnostics: readonly Diagnostic[];
   readonly reads: readonly Read[];
-  /** What the whole expression is, where it is a plain reference. */
-  readonly place?: Place;
+  /** The type of its value; `any` where something is wrong with it. */
+  readonly type: Type;
 }
 
 /** A policy that expressions may call. */
@@ -30,12 +44,19 @@ export interface PolicyRule {
 }
 export type PolicyRules = ReadonlyMap<string, PolicyRule>;
 
-/**
- * Checks one expression: syntax, names, functions, and each path against the schema it leads into.
- * The one place that knows how an expression is typed.
- */
-export function checkExpression(
+/** What the place of an expression needs: any value, true or false, or something that has a text. */
+export type Use = 'value' | 'condition' | 'text';
+
+const CHECKS = {
+  value: checkExpression,
+  condition: checkCondition,
+  text: checkInterpolation,
+} as const satisfies Record<Use, unknown>;
+
+/** Checks one expression against the types of its place, and notes what it reads of contracts' data. */
+export function checkInScope(
   expression: SpecExpression,
+  use: Use,
   scope: Scope,
   policies: PolicyRules,
 ): ExpressionCheck {
@@ -49,330 +70,128 @@ export function checkExpression(
         fix: error.fix,
       }),
     );
-    return { diagnostics, reads: [] };
+    return { diagnostics, reads: [], type: ANY };
   }
-  const found: Diagnostic[] = checkCalls(expression, policies);
-  const reads: Read[] = [];
-  const seen = new Set<string>();
-  let whole: Place | undefined;
-  const passed = policyArguments(parsed.ast);
-  for (const reference of references(parsed.ast)) {
-    const value = checkReference(expression, reference, scope, found);
-    if (!value) continue;
-    const { span } = reference;
-    if (span.start === parsed.ast.start && span.end === parsed.ast.end) whole = value.place;
-    const argument = passed.find(({ start, end }) => start === span.start && end === span.end);
+  const read = references(parsed.ast);
+  const steps = read.flatMap((reference) => stepProblem(expression, reference, scope));
+  const checked: CheckedExpression = CHECKS[use](parsed.ast, scope.environment);
+  const issues = checked.issues.filter((issue) => !steps.some(({ span }) => span.start === issue.start));
+  return {
+    diagnostics: [
+      ...steps.map(({ problem }) => problem),
+      ...issues.map((issue) => issueDiagnostic(expression, issue)),
+    ],
+    reads: readsOf(expression, read, scope, policies),
+    type: issues.length + steps.length > 0 ? ANY : checked.type,
+  };
+}
+
+export function issueDiagnostic(expression: SpecExpression, issue: ExpressionIssue): Diagnostic {
+  return expressionDiagnostic(issue.code, {
+    message: issue.message,
+    at: expression.locate(issue),
+    subject: `${expression.source} ${issue.message}`,
+    fix: issue.fix,
+  });
+}
+
+const STEP_PROBLEMS = {
+  withoutResult: ['step-without-result', 'leaves no result to read'],
+  later: ['step-not-run-yet', 'has not run at this point'],
+  self: ['step-not-run-yet', 'reads its own result'],
+  otherBranch: ['step-in-other-branch', 'is in another branch: when this runs, it has not'],
+} as const;
+
+/** What is wrong with the step that a reference names, in words of steps rather than of fields. */
+function stepProblem(
+  expression: SpecExpression,
+  { root, path }: Reference,
+  scope: Scope,
+): { readonly problem: Diagnostic; readonly span: Reference['span'] }[] {
+  const [id] = path;
+  // `steps` as a whole, or a step by a computed name, is the type checker's matter.
+  if (root !== 'steps' || !id || id.name === '*' || scope.environment.variables['steps'] === undefined)
+    return [];
+  const at = expression.locate(id);
+  const subject = `${expression.source} ${id.name}`;
+  const why = scope.unreadable.get(id.name);
+  if (why !== undefined) {
+    const [code, what] = STEP_PROBLEMS[why];
+    return [{ problem: diagnostic(code, { message: `step \`${id.name}\` ${what}`, at, subject }), span: id }];
+  }
+  if (scope.steps.includes(id.name)) return [];
+  const near = didYouMean(id.name, scope.steps);
+  const problem = diagnostic('unknown-step', {
+    message: `there is no step \`${id.name}\``,
+    at,
+    subject,
+    ...(near !== undefined && { fix: `did you mean \`${near}\`?` }),
+  });
+  return [{ problem, span: id }];
+}
+
+/** Policies that call policies, at most. */
+const POLICY_DEPTH_MAX = 16;
+
+function readsOf(
+  expression: SpecExpression,
+  read: readonly Reference[],
+  scope: Scope,
+  policies: PolicyRules,
+): readonly Read[] {
+  const found: Read[] = [];
+  const passed = policyArguments(expression.parsed.ast);
+  for (const reference of read) {
+    const names = reference.path.map(({ name }) => name);
+    const isStep = reference.root === 'steps';
+    const source = scope.sources.get(isStep ? `steps.${names[0]}` : reference.root);
+    if (!source) continue;
+    const path = isStep ? names.slice(1) : names;
+    const at = expression.locate(reference.span);
+    const argument = passed.find(
+      ({ start, end }) => start === reference.span.start && end === reference.span.end,
+    );
     const rule = argument && policies.get(argument.policy);
     const parameter = rule?.parameters[argument?.index ?? -1];
-    if (rule && argument && parameter !== undefined) {
-      // The policy's condition is not checked by itself against types: its parameters have none. Here they do.
-      throughPolicy(argument.policy, rule, parameter, value, 0);
-      continue;
-    }
-    noteRead(value, expression.locate(span), reference.comparedWith);
-    if (reference.comparedWith !== undefined) checkComparison(expression, reference, value.place, found);
+    if (rule && parameter !== undefined) throughPolicy(rule, parameter, source, path, at, 0);
+    else note(source, path, at, reference.comparedWith);
   }
-  const diagnostics = found.filter((one) => {
-    const key = `${one.code} ${one.range?.start.offset} ${one.message}`;
-    return seen.size < seen.add(key).size;
-  });
-  return { diagnostics, reads, ...(whole && { place: whole }) };
+  return found;
 
-  function noteRead(value: Followed, at: Location, comparedWith: Reference['comparedWith']): void {
-    if (!value.source) return;
-    reads.push({
-      source: value.source,
-      path: toPointer(value.path),
+  function note(
+    source: UsageTarget,
+    path: readonly string[],
+    at: Location,
+    comparedWith: Reference['comparedWith'],
+  ) {
+    found.push({
+      source,
+      path: toPointer(path),
       at,
       expression: expression.source,
       ...(comparedWith !== undefined && { comparedWith }),
     });
   }
 
+  /** What is passed to a policy is read as far as the policy's condition reads its parameter. */
   function throughPolicy(
-    name: string,
     rule: PolicyRule,
     parameter: string,
-    value: Followed,
+    source: UsageTarget,
+    path: readonly string[],
+    at: Location,
     depth: number,
   ): void {
-    const argument = passed.find(
-      ({ policy, index }) => policy === name && rule.parameters[index] === parameter,
-    );
-    const at = argument ? expression.locate(argument) : expression.at;
     const inner = policyArguments(rule.condition.ast);
-    for (const reference of references(rule.condition.ast)) {
-      if (reference.root !== parameter) continue;
-      let here: Followed = value;
-      let isKnown = true;
-      for (const { name: field } of reference.path) {
-        const next = fieldOf(here.place, field);
-        if (!next.place) {
-          isKnown = false;
-          found.push(
-            diagnostic('unknown-field', {
-              message: `policy \`${name}\` reads \`${field}\`, which its argument lacks`,
-              at,
-              subject: `${expression.source} ${name} ${field}`,
-              ...withFix(suggestion(field, next.candidates)),
-            }),
-          );
-          break;
-        }
-        here = { ...here, place: next.place, path: [...here.path, field] };
-      }
-      if (!isKnown) continue;
-      const onward = inner.find(
-        ({ start, end }) => start === reference.span.start && end === reference.span.end,
-      );
+    for (const { root, path: below, span, comparedWith } of references(rule.condition.ast)) {
+      if (root !== parameter) continue;
+      const here = [...path, ...below.map(({ name }) => name)];
+      const onward = inner.find(({ start, end }) => start === span.start && end === span.end);
       const target = onward && policies.get(onward.policy);
       const passedOn = target?.parameters[onward?.index ?? -1];
-      if (target && onward && passedOn !== undefined && depth < POLICY_DEPTH_MAX)
-        throughPolicy(onward.policy, target, passedOn, here, depth + 1);
-      else noteRead(here, at, reference.comparedWith);
+      if (target && passedOn !== undefined && depth < POLICY_DEPTH_MAX)
+        throughPolicy(target, passedOn, source, here, at, depth + 1);
+      else note(source, here, at, comparedWith);
     }
   }
-}
-
-/** Policies that call policies, at most. */
-const POLICY_DEPTH_MAX = 16;
-
-/** Where a reference has led. */
-interface Followed {
-  readonly place: Place;
-  readonly source?: UsageTarget;
-  readonly path: readonly string[];
-}
-
-function checkCalls(expression: SpecExpression, policies: PolicyRules): Diagnostic[] {
-  return calls(expression.parsed.ast).flatMap((call): Diagnostic[] => {
-    const at = expression.locate(call.nameSpan);
-    if (call.namespace === 'policy') {
-      const arity = policies.get(call.name)?.parameters.length;
-      if (arity === undefined)
-        return [
-          diagnostic('unknown-policy', {
-            message: `there is no policy \`${call.name}\``,
-            at,
-            subject: call.name,
-            fix: suggestion(call.name, policies.keys()) ?? 'define it in pipelines/policies/',
-          }),
-        ];
-      if (arity === call.arguments) return [];
-      const message = `policy \`${call.name}\` takes ${count(arity, 'argument')}, not ${call.arguments}`;
-      return [diagnostic('policy-arguments', { message, at, subject: call.name })];
-    }
-    if (call.namespace === 'optional' || Object.hasOwn(functions, call.name)) return [];
-    return [
-      diagnostic('unknown-function', {
-        message: `there is no function \`${call.name}\``,
-        at,
-        subject: call.name,
-        ...withFix(suggestion(call.name, Object.keys(functions))),
-      }),
-    ];
-  });
-}
-
-function checkReference(
-  expression: SpecExpression,
-  reference: Reference,
-  scope: Scope,
-  found: Diagnostic[],
-): Followed | undefined {
-  const named = reference.root === 'steps' && scope.steps ? stepValue() : rootValue();
-  if (!named) return undefined;
-  const { value, path } = named;
-  let place = value.place;
-  for (const segment of path) {
-    const field = fieldOf(place, segment.name);
-    if (!field.place) {
-      if (field.notA !== undefined) {
-        const message = `\`${segment.name}\` is read from ${field.notA}`;
-        found.push(
-          diagnostic('unknown-field', {
-            message,
-            at: expression.locate(segment),
-            subject: `${expression.source} ${segment.name}`,
-          }),
-        );
-        return undefined;
-      }
-      const owner = describe(reference, segment);
-      found.push(
-        diagnostic('unknown-field', {
-          message: `${owner} has no field \`${segment.name}\``,
-          at: expression.locate(segment),
-          subject: `${expression.source} ${segment.name}`,
-          ...withFix(suggestion(segment.name, field.candidates) ?? listed(field.candidates)),
-        }),
-      );
-      return undefined;
-    }
-    place = field.place;
-  }
-  return { place, path: path.map(({ name }) => name), ...(value.source && { source: value.source }) };
-
-  function rootValue(): { value: NamedValue; path: Reference['path'] } | undefined {
-    const value = scope.roots.get(reference.root);
-    if (value) return { value, path: reference.path };
-    const known = [...scope.roots.keys(), ...(scope.steps ? ['steps'] : [])];
-    const { start } = reference.span;
-    const at = expression.locate({ start, end: start + reference.root.length });
-    const stepNamed = scope.steps?.has(reference.root);
-    found.push(
-      diagnostic('unknown-name', {
-        message: `there is no \`${reference.root}\` here`,
-        at,
-        subject: `${expression.source} ${reference.root}`,
-        fix: stepNamed
-          ? `write \`steps.${reference.root}\``
-          : (suggestion(reference.root, known) ?? `known here: ${known.join(', ')}`),
-      }),
-    );
-    return undefined;
-  }
-
-  function stepValue(): { value: NamedValue; path: Reference['path'] } | undefined {
-    const [id, ...path] = reference.path;
-    // `steps` as a whole, or an element of it by a computed name: nothing is known of it.
-    if (!id || id.name === '*') return undefined;
-    const step = scope.steps?.get(id.name);
-    const at = expression.locate(id);
-    const subject = `${expression.source} ${id.name}`;
-    switch (step?.state) {
-      case undefined:
-        found.push(
-          diagnostic('unknown-step', {
-            message: `there is no step \`${id.name}\``,
-            at,
-            subject,
-            ...withFix(suggestion(id.name, [...(scope.steps?.keys() ?? [])])),
-          }),
-        );
-        return undefined;
-      case 'available':
-        return { value: step.value, path };
-      case 'withoutResult':
-        found.push(
-          diagnostic('step-without-result', {
-            message: `step \`${id.name}\` is a ${step.kind}: it has no result`,
-            at,
-            subject,
-          }),
-        );
-        return undefined;
-      case 'self':
-        found.push(
-          diagnostic('step-not-run-yet', {
-            message: `step \`${id.name}\` reads its own result`,
-            at,
-            subject,
-          }),
-        );
-        return undefined;
-      case 'later':
-        found.push(
-          diagnostic('step-not-run-yet', {
-            message: `step \`${id.name}\` has not run at this point`,
-            at,
-            subject,
-          }),
-        );
-        return undefined;
-      case 'otherBranch':
-        if (id.optional) return undefined;
-        found.push(
-          diagnostic('step-in-other-branch', {
-            message: `step \`${id.name}\` is in another branch: it may not have run`,
-            at,
-            subject,
-          }),
-        );
-        return undefined;
-    }
-  }
-}
-
-/** A comparison that can never be true: with a value outside an enum, or of another type. */
-function checkComparison(
-  expression: SpecExpression,
-  reference: Reference,
-  place: Place,
-  found: Diagnostic[],
-): void {
-  const literal = reference.comparedWith;
-  if (literal === undefined || place.any) return;
-  const at = expression.locate(expression.parsed.ast);
-  const subject = `${expression.source} ${String(literal)}`;
-  const name = expression.parsed.source.slice(reference.span.start, reference.span.end);
-  const allowed = enumOf(place);
-  if (allowed && literal !== null && !allowed.includes(literal)) {
-    const near = didYouMean(String(literal), allowed.map(String));
-    found.push(
-      diagnostic('value-outside-enum', {
-        message: `\`${name}\` is never ${JSON.stringify(literal)}`,
-        at: literalPlace(expression, literal) ?? at,
-        subject,
-        fix:
-          near === undefined
-            ? `it is one of ${allowed.map((one) => JSON.stringify(one)).join(', ')}`
-            : `did you mean "${near}"?`,
-      }),
-    );
-    return;
-  }
-  if (literal === null) return;
-  const types = typesOf(place);
-  if (typesOfValue(literal).some((type) => types.has(type))) return;
-  if (typeof literal === 'number' && types.has('integer') && Number.isInteger(literal)) return;
-  found.push(
-    diagnostic('comparison-of-types', {
-      message: `\`${name}\` is ${typeNames(place)}; it never equals ${JSON.stringify(literal)}`,
-      at: literalPlace(expression, literal) ?? at,
-      subject,
-    }),
-  );
-}
-
-/** Where a text literal stands in the expression, when it stands there once. */
-function literalPlace(
-  expression: SpecExpression,
-  literal: null | boolean | number | string,
-): Location | undefined {
-  for (const quote of ["'", '"']) {
-    const written = typeof literal === 'string' ? quote + literal + quote : String(literal);
-    const start = expression.parsed.source.indexOf(written);
-    if (start >= 0 && expression.parsed.source.indexOf(written, start + 1) < 0)
-      return expression.locate({ start, end: start + written.length });
-  }
-  return undefined;
-}
-
-/** `event`, `steps.invoice.customer`: what a segment was looked up in. */
-function describe(reference: Reference, segment: Reference['path'][number]): string {
-  const names = reference.path.slice(0, reference.path.indexOf(segment)).map(({ name }) => name);
-  return `\`${[reference.root, ...names].join('.')}\``;
-}
-
-function suggestion(name: string, candidates: Iterable<string>): string | undefined {
-  const near = didYouMean(name, candidates);
-  return near === undefined ? undefined : `did you mean \`${near}\`?`;
-}
-
-/** Candidates named in a fix, at most. */
-const LISTED_MAX = 12;
-
-function listed(candidates: readonly string[]): string | undefined {
-  if (candidates.length === 0) return undefined;
-  const shown = candidates.slice(0, LISTED_MAX).join(', ');
-  return `it has ${shown}${candidates.length > LISTED_MAX ? ', …' : ''}`;
-}
-
-function withFix(fix: string | undefined): { fix?: string } {
-  return fix === undefined ? {} : { fix };
-}
-
-function count(n: number, word: string): string {
-  return `${n} ${word}${n === 1 ? '' : 's'}`;
 }

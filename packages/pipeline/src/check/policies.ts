@@ -1,14 +1,13 @@
-import { calls, compileExpression, type Policies } from '@tenon/expression';
+import { ANY, calls, compileExpression, type Policies } from '@tenon/expression';
 import type { Diagnostic } from '@tenon/model';
 import type { PolicySpec } from '../load/policies.ts';
 import { diagnostic } from '../rules.ts';
 import { allSteps, type PipelineSpec } from '../spec/pipeline-spec.ts';
 import { expressionsOf, type SpecExpression, type Template } from '../spec/template.ts';
 import type { Workspace } from '../workspace.ts';
-import { checkExpression, type PolicyRules } from './expressions.ts';
+import { checkInScope, type PolicyRules } from './expressions.ts';
 import type { PipelineModel } from './model.ts';
 import { checkTeam } from './owners.ts';
-import { ANY } from './schema-path.ts';
 
 export interface PolicyCheck {
   readonly diagnostics: readonly Diagnostic[];
@@ -47,8 +46,18 @@ export function checkPolicies(policies: readonly PolicySpec[], workspace: Worksp
     ]),
   );
   for (const policy of policies) {
-    const roots = new Map(policy.parameters.map(({ value }) => [value, { place: ANY }]));
-    const { diagnostics } = checkExpression(policy.condition, { roots }, rules);
+    const variables = Object.fromEntries(policy.parameters.map(({ value }) => [value, ANY]));
+    const { diagnostics } = checkInScope(
+      policy.condition,
+      'condition',
+      {
+        environment: { variables, policies: compiled },
+        sources: new Map(),
+        unreadable: new Map(),
+        steps: [],
+      },
+      rules,
+    );
     found.push(...diagnostics, ...checkTeam(policy.owner, workspace));
     // An example over a broken rule could only fail.
     if (diagnostics.length === 0) found.push(...runExamples(policy, compiled));

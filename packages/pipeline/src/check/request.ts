@@ -1,10 +1,13 @@
+import { assignmentIssues, presentOf, STRING, type Type } from '@tenon/expression';
 import { type Diagnostic, didYouMean, isObject, type Json, type Location } from '@tenon/model';
 import type { SchemaObject } from '@tenon/schema';
 import { compileValidator } from '@tenon/schema';
 import { diagnostic } from '../rules.ts';
 import type { SpecExpression, Template } from '../spec/template.ts';
 import type { SpecDocument } from '../yaml/spec-document.ts';
+import { expressionDiagnostic } from './expressions.ts';
 import { fieldOf, type Place, typeNames, typesOf } from './schema-path.ts';
+import { typeOfPlace } from './types.ts';
 
 /** What is sent, for messages and fingerprints. */
 export interface RequestSubject {
@@ -13,8 +16,8 @@ export interface RequestSubject {
   readonly name: string;
   /** Where to point when a whole member is missing from nothing: the `call`. */
   readonly at: Location;
-  /** The type of an expression, where it is known. */
-  placeOfExpression(expression: SpecExpression): Place | undefined;
+  /** The type of an expression that was checked before. */
+  typeOf(expression: SpecExpression): Type;
 }
 
 /** Holds a template against the schema of what it is sent as: names, required members, literal values, known types. */
@@ -31,7 +34,7 @@ export function checkRequest(
   visit(template, target, '');
   return found;
 
-  function visit(here: Template, place: Place, path: string): void {
+  function visit(here: Template, place: Place, path: string, mayBeLeftOut = false): void {
     if (place.any) return;
     switch (here.kind) {
       case 'object':
@@ -42,19 +45,35 @@ export function checkRequest(
         if (!typesOf(place).has('array')) wrongType(here, place, path, 'a list');
         else {
           const items = fieldOf(place, '*').place;
-          for (const [index, item] of here.items.entries()) if (items) visit(item, items, `${path}/${index}`);
+          for (const [index, item] of here.items.entries())
+            if (items) visit(item, items, `${path}/${index}`, true);
         }
         return;
       case 'text':
-        if (!typesOf(place).has('string')) wrongType(here, place, path, 'text');
+        assign(STRING, place, path, subject.document.at(here.node));
         return;
       case 'literal':
         visitLiteral(here, place, path);
         return;
       case 'expression': {
-        const given = subject.placeOfExpression(here.expression);
-        if (given && !given.any && !overlaps(given, place)) wrongType(here, place, path, typeNames(given));
+        const type = subject.typeOf(here.expression);
+        // An absent optional leaves its member out, which is no fault where none is required.
+        assign(mayBeLeftOut ? presentOf(type) : type, place, path, here.expression.at);
       }
+    }
+  }
+
+  function assign(type: Type, place: Place, path: string, at: Location): void {
+    for (const issue of assignmentIssues(type, typeOfPlace(place)).slice(0, ISSUES_MAX)) {
+      const inner = issue.path.length > 0 ? `${path}/${issue.path.join('/')}` : path;
+      const name = inner === '' ? 'the input' : `\`${inner.slice(1).replaceAll('/', '.')}\``;
+      found.push(
+        expressionDiagnostic(issue.code, {
+          message: `${name} of \`${subject.name}\`: ${issue.message}`,
+          at,
+          subject: `${subject.name} ${inner}`,
+        }),
+      );
     }
   }
 
@@ -63,7 +82,7 @@ export function checkRequest(
     for (const { name, key, value } of here.entries) {
       const field = fieldOf(best, name);
       if (field.place) {
-        visit(value, field.place, `${path}/${name}`);
+        visit(value, field.place, `${path}/${name}`, !requiredOf(best).includes(name));
         continue;
       }
       const near = didYouMean(
@@ -121,14 +140,17 @@ export function checkRequest(
   function wrongType(here: Template, place: Place, path: string, given: string): void {
     const name = path === '' ? 'the input' : `\`${path.slice(1).replaceAll('/', '.')}\``;
     found.push(
-      diagnostic('request-type', {
+      expressionDiagnostic('wrong-type', {
         message: `${name} of \`${subject.name}\` must be ${typeNames(place)}; this is ${given}`,
-        at: here.kind === 'expression' ? here.expression.at : subject.document.at(here.node),
+        at: subject.document.at(here.node),
         subject: `${subject.name} ${path}`,
       }),
     );
   }
 }
+
+/** Issues of one value listed, at most. */
+const ISSUES_MAX = 5;
 
 /** Members that every alternative requires. */
 export function requiredOf(place: Place): readonly string[] {
@@ -170,13 +192,6 @@ function allows(place: Place, value: Json): boolean {
       : true;
   });
   return allowed.some(Boolean);
-}
-
-function overlaps(given: Place, wanted: Place): boolean {
-  const wantedTypes = typesOf(wanted);
-  return [...typesOf(given)].some(
-    (type) => wantedTypes.has(type) || (type === 'number' && wantedTypes.has('integer')),
-  );
 }
 
 function schemaOf(place: Place): SchemaObject {

@@ -1,4 +1,4 @@
-import type { Place } from './schema-path.ts';
+import type { Environment } from '@tenon/expression';
 
 /** What a usage entry says was read or written. */
 export interface UsageTarget {
@@ -9,25 +9,16 @@ export interface UsageTarget {
     | { readonly kind: 'response'; readonly operation: string };
 }
 
-/** A value that expressions can name. */
-export interface NamedValue {
-  readonly place: Place;
-  /** The payload of a contract that it is; absent for values made here. */
-  readonly source?: UsageTarget;
-}
-
-/** Why a step that exists cannot be read here. */
-export type StepState =
-  | { readonly state: 'available'; readonly value: NamedValue }
-  | { readonly state: 'withoutResult'; readonly kind: string }
-  | { readonly state: 'later' }
-  | { readonly state: 'self' }
-  | { readonly state: 'otherBranch' };
+/** Why a step that exists cannot be read at some place. */
+export type Unreadable = 'withoutResult' | 'later' | 'self' | 'otherBranch';
 
 /** The names that an expression at one place of a pipeline can use. */
 export interface Scope {
-  /** `event`, `signal`, `input`, or the parameters of a policy. */
-  readonly roots: ReadonlyMap<string, NamedValue>;
-  /** Steps by id; absent where `steps` itself cannot be used. */
-  readonly steps?: ReadonlyMap<string, StepState>;
+  readonly environment: Environment;
+  /** Whose payload a name holds: `event`, `signal`, `steps.<id>`. Values made here have no source. */
+  readonly sources: ReadonlyMap<string, UsageTarget>;
+  /** Steps that cannot be read here, and why; every id that is in neither this nor the environment is unknown. */
+  readonly unreadable: ReadonlyMap<string, Unreadable>;
+  /** Ids of all steps, for "did you mean". */
+  readonly steps: readonly string[];
 }

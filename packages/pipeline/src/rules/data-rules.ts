@@ -19,32 +19,6 @@ export const dataRules = {
       good: "success: ${ steps.invoice.status == 'open' }",
     },
   },
-  'unknown-name': {
-    severity: 'error',
-    title: 'a name that is not known here',
-    why: 'Expressions read `event`, `steps` and, in a wait, `signal`.',
-    fix: 'use a known name',
-    example: { bad: 'with: { id: "${ evnt.id }" }', good: 'with: { id: "${ event.id }" }' },
-  },
-  'unknown-function': {
-    severity: 'error',
-    title: 'a function that does not exist',
-    why: 'It could not be evaluated.',
-    fix: 'use a known function',
-    example: { bad: "when: ${ event.name.startWith('a') }", good: "when: ${ event.name.startsWith('a') }" },
-  },
-  'unknown-policy': {
-    severity: 'error',
-    title: 'a policy that does not exist',
-    why: 'It could not be evaluated.',
-    fix: 'define it in pipelines/policies/, or correct the name',
-  },
-  'policy-arguments': {
-    severity: 'error',
-    title: 'a policy called with the wrong number of arguments',
-    why: 'Its condition would read parameters that were not given.',
-    fix: 'give one argument for each parameter',
-  },
   'policy-example-fails': {
     severity: 'error',
     title: 'a policy that does not say what its example expects',
@@ -73,41 +47,14 @@ export const dataRules = {
   'step-in-other-branch': {
     severity: 'error',
     title: 'a step of another branch is read',
-    why: 'That branch may not have been taken.',
-    fix: 'read it as `steps.?id`, or move the step before the `choose`',
+    why: 'Only one branch is taken, so that step cannot have run.',
+    fix: 'move the step before the `choose`',
   },
   'step-without-result': {
     severity: 'error',
     title: 'a step without a result is read',
     why: '`check`, `choose` and a wait for a time leave nothing to read.',
     fix: 'read another step',
-  },
-  'unknown-field': {
-    severity: 'error',
-    title: 'a field that the contract does not define',
-    why: 'It would be absent in every run.',
-    fix: 'correct the name, or update the contract',
-    example: { bad: '"${ event.emial }"', good: '"${ event.email }"' },
-  },
-  'value-outside-enum': {
-    severity: 'error',
-    title: 'a comparison with a value that never comes',
-    why: 'The contract lists the values; this is none of them, so the comparison never holds.',
-    fix: 'compare with a listed value',
-    example: { bad: "${ steps.invoice.status == 'opened' }", good: "${ steps.invoice.status == 'open' }" },
-  },
-  'comparison-of-types': {
-    severity: 'error',
-    title: 'a comparison of different types',
-    why: 'Values of different types are never equal.',
-    fix: 'convert one of them, or compare with a value of the right type',
-  },
-  'condition-not-boolean': {
-    severity: 'error',
-    title: 'a condition that is not true or false',
-    why: 'Only a boolean decides.',
-    fix: 'compare it with something',
-    example: { bad: 'when: ${ event.seats }', good: 'when: ${ event.seats > 10 }' },
   },
   'missing-request-field': {
     severity: 'error',
@@ -127,11 +74,5 @@ export const dataRules = {
     why: 'The other side would refuse every call.',
     fix: 'give a value that fits',
     example: { bad: 'with: { body: { priority: hihg } }', good: 'with: { body: { priority: high } }' },
-  },
-  'request-type': {
-    severity: 'error',
-    title: 'a value of a type that the contract does not allow',
-    why: 'The other side would refuse every call.',
-    fix: 'convert the value, or send another',
   },
 } as const satisfies DiagnosticRules;

@@ -21,9 +21,9 @@ export const shapeRules = {
     why: 'Owner, retries, limits and the way back are part of what a pipeline is (C18).',
     fix: 'add the missing part',
   },
-  'wrong-type': {
+  'wrong-kind': {
     severity: 'error',
-    title: 'a value of the wrong type',
+    title: 'a value of the wrong kind',
     why: 'The format says what each part holds.',
     fix: 'give a value of the type named',
     example: { bad: 'version: one', good: 'version: 1' },

@@ -257,7 +257,7 @@ export function checkShape(document: SpecDocument, root: SpecNode, schema: Schem
 
   function wrong(node: SpecNode, expected: string, path: string): void {
     found.push(
-      diagnostic('wrong-type', {
+      diagnostic('wrong-kind', {
         message: `\`${path || 'the file'}\` is ${kindOf(node)}; it must be ${expected}`,
         at: document.at(node),
         subject: path,

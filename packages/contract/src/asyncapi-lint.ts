@@ -5,7 +5,7 @@ import { ShapeChecker } from './shape.ts';
 import { asyncApi2Shapes, asyncApi3Shapes } from './shapes-asyncapi.ts';
 
 /** What `@asyncapi/parser` found in a document, as kept between loads. */
-export interface ParserFinding {
+interface ParserFinding {
   readonly path: readonly (string | number)[];
   readonly message: string;
 }

@@ -4,7 +4,7 @@ import type { Place } from './place.ts';
 import { contractRules } from './rules.ts';
 import type { Sources } from './sources.ts';
 
-export const finding = diagnosticMaker(contractRules);
+const finding = diagnosticMaker(contractRules);
 
 export type ContractCode = keyof typeof contractRules;
 

@@ -149,7 +149,7 @@ describe('loading', () => {
             if (typeof node === 'object') expect(value.locate(node)?.file).toBe('a.json');
         },
       ),
-      { numRuns: 400 },
+      { numRuns: 200 },
     );
   });
 
@@ -174,6 +174,29 @@ describe('loading', () => {
     expect(diagnostics).toMatchObject([
       { code: 'contract-member-type', severity: 'warning', fix: 'Put the value in quotes.' },
     ]);
+  });
+
+  it.each([
+    [
+      'in a corner of the document',
+      'paths: {}\ncomponents: { schemas: { A: { $ref: "#/definitions/A" } } }\ndefinitions: { A: { $ref: "#/none" } }',
+      5,
+    ],
+    ['under x-webhooks', 'paths: {}\nx-webhooks: { a: { $ref: "#/none" } }', 4],
+  ])('finds a reference that names nothing %s', async (_, rest, line) => {
+    const { diagnostics } = await loadContractText('case', 'a.yaml', openapi(rest));
+    expect(diagnostics.filter(({ severity }) => severity === 'error')).toMatchObject([
+      { code: 'contract-ref-unresolved', range: { start: { line } } },
+    ]);
+  });
+
+  it('knows the types of other languages', async () => {
+    const { diagnostics } = await loadContractText(
+      'case',
+      'a.yaml',
+      openapi('paths: {}\ncomponents: { schemas: { A: { type: int } } }'),
+    );
+    expect(diagnostics[0]?.message).toContain('did you mean "integer"?');
   });
 
   it('sums up what repeats', async () => {

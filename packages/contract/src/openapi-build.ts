@@ -25,17 +25,7 @@ import type {
 import { extensionsOf, type Part } from './part.ts';
 import { statusMeant } from './status.ts';
 
-export const HTTP_METHODS = [
-  'get',
-  'put',
-  'post',
-  'delete',
-  'options',
-  'head',
-  'patch',
-  'trace',
-  'query',
-] as const;
+const HTTP_METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace', 'query'] as const;
 
 /** Builds the representation of an OpenAPI 3.x document. Tolerant: what is malformed is left out, the checks report it. */
 export function buildOpenApi(context: BuildContext): Built {
@@ -378,7 +368,7 @@ const DEFAULT_STYLES = {
   querystring: 'form',
 } as const;
 
-export function isParameterPlace(where: string | undefined): where is keyof typeof DEFAULT_STYLES {
+function isParameterPlace(where: string | undefined): where is keyof typeof DEFAULT_STYLES {
   return where !== undefined && Object.hasOwn(DEFAULT_STYLES, where);
 }
 

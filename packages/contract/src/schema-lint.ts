@@ -35,12 +35,31 @@ function lintType(part: Part, check: ShapeChecker): void {
       continue;
     }
     if (TYPES.includes(item.value)) continue;
-    const meant = didYouMean(item.value, TYPES);
+    const meant = FOREIGN_TYPES.get(item.value.toLowerCase()) ?? didYouMean(item.value, TYPES);
     check.findings.add('contract-schema-type-unknown', item, {
       message: `there is no type ${JSON.stringify(item.value)}; ${meant === undefined ? `expected one of ${TYPES.join(', ')}` : `did you mean ${JSON.stringify(meant)}?`}`,
     });
   }
 }
+
+/** Names that other languages give to the types. */
+const FOREIGN_TYPES = new Map(
+  Object.entries({
+    int: 'integer',
+    long: 'integer',
+    float: 'number',
+    double: 'number',
+    decimal: 'number',
+    bool: 'boolean',
+    str: 'string',
+    text: 'string',
+    date: 'string',
+    map: 'object',
+    dict: 'object',
+    list: 'array',
+    none: 'null',
+  }),
+);
 
 /** `enum`, `const` and `default` against `type`. */
 function lintValues(part: Part, check: ShapeChecker): void {

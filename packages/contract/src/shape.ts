@@ -95,7 +95,7 @@ export class ShapeChecker {
   /** Of the format: `3.1`. */
   readonly version: string;
   readonly #shapes: Shapes;
-  /** Targets in other files that were checked already, by shape and key. */
+  /** Targets in other files and corners that were checked already, by shape and key. */
   readonly #checked = new Set<string>();
 
   constructor(parts: {
@@ -177,7 +177,7 @@ export class ShapeChecker {
     else if (holder.others !== 'any' && !key.startsWith('x-')) this.#unknown(member, key, holder);
   }
 
-  /** Says where a reference cannot be followed; a target in another file is checked here, for no one else gets there. */
+  /** Says where a reference cannot be followed; checks a target in another file or corner, for no one else gets there. */
   #reference(part: Part, name: string): void {
     const ref = part.text('$ref')!;
     const hasSiblings = name === 'schema' && Object.keys(part.object!).length > 1;
@@ -188,7 +188,8 @@ export class ShapeChecker {
       return;
     }
     const { part: target, key } = found;
-    if ('failure' in this.sources.follow(target)) {
+    const end = this.sources.follow(target);
+    if ('failure' in end && end.failure.kind === 'circular') {
       if (target.place.file === part.place.file) this.#circular(part, ref);
       return;
     }
@@ -206,7 +207,7 @@ export class ShapeChecker {
       return;
     }
     const once = `${name} ${key}`;
-    if (target.base === part.base || this.#checked.has(once)) return;
+    if ((target.base === part.base && isOnTheWay(key)) || this.#checked.has(once)) return;
     this.#checked.add(once);
     this.#check(target, { kind: 'ref', name, need: undefined }, 'error');
   }
@@ -320,6 +321,11 @@ export class ShapeChecker {
       onKey: true,
     });
   }
+}
+
+/** Parts of a document that the tables lead through, wherever its references point. `key`: see `Resolved`. */
+function isOnTheWay(key: string): boolean {
+  return /#\/(?:components|paths|webhooks|channels|operations)\//.test(key) && !key.includes('/x-');
 }
 
 function isScalar({ kind }: ParsedShape): boolean {

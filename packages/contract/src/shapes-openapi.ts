@@ -116,6 +116,7 @@ export const openApiShapes: Shapes = {
       servers: 'list of server',
       paths: 'paths',
       webhooks: 'map of ref pathItem@3.1',
+      'x-webhooks': 'map of ref pathItem',
       components: 'components',
       security: 'list of securityRequirement',
       tags: 'list of tag',

@@ -13,7 +13,7 @@ export type RefFailure =
   /** `near`: the deepest part of the way that exists. */
   | { readonly kind: 'nothing'; readonly near: Part; readonly missing: string };
 
-export interface Resolved {
+interface Resolved {
   readonly part: Part;
   /** `file#pointer` of its place, the same for every way of writing a reference to it. */
   readonly key: string;

@@ -51,7 +51,7 @@ export interface JsonMember {
 }
 
 /** The members of the object that opens at `start`, duplicates included. */
-export function* eachMember(text: string, start: number): Generator<JsonMember> {
+function* eachMember(text: string, start: number): Generator<JsonMember> {
   let at = skipSpace(text, start + 1);
   while (text.charCodeAt(at) === QUOTE) {
     const keyStart = at;
@@ -78,7 +78,7 @@ function items(text: string, start: number): ReadonlyMap<string, SourceChild> {
 }
 
 /** The text of the string literal between two offsets, quotes included. */
-export function stringValue(text: string, start: number, end: number): string {
+function stringValue(text: string, start: number, end: number): string {
   const inner = text.slice(start + 1, end - 1);
   // `JSON.parse` of a string literal gives a string.
   return inner.includes('\\') ? (JSON.parse(text.slice(start, end)) as string) : inner;

@@ -106,15 +106,23 @@ function wholeQuery(value: Json): (readonly [string, string])[] {
 }
 
 function baseHeaders(request: CallRequest, http: HttpBinding): Record<string, string> {
-  const accepted = [...new Set(http.responses.flatMap(({ mediaType }) => mediaType ?? []))];
-  return {
-    accept: accepted.length === 0 ? '*/*' : accepted.join(', '),
+  let accept = acceptHeaders.get(http);
+  if (accept === undefined) {
+    const accepted = new Set(http.responses.flatMap(({ mediaType }) => mediaType ?? []));
+    accept = accepted.size === 0 ? '*/*' : [...accepted].join(', ');
+    acceptHeaders.set(http, accept);
+  }
+  const headers: Record<string, string> = {
+    accept,
     'accept-encoding': ACCEPT_ENCODING,
     'user-agent': `tenon/1 (${request.operation.connector})`,
-    ...(request.traceparent !== undefined && { traceparent: request.traceparent }),
-    ...(request.correlationId !== undefined && { 'x-correlation-id': request.correlationId }),
   };
+  if (request.traceparent !== undefined) headers['traceparent'] = request.traceparent;
+  if (request.correlationId !== undefined) headers['x-correlation-id'] = request.correlationId;
+  return headers;
 }
+
+const acceptHeaders = new WeakMap<HttpBinding, string>();
 
 /**
  * Puts the key on the request. A key that cannot stand in a header is sent as its digest: as stable, and always legal.

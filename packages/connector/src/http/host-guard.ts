@@ -9,6 +9,8 @@ import { BlockList, isIP, isIPv6 } from 'node:net';
 export class HostGuard {
   readonly #allowed: ReadonlySet<string>;
   readonly #literal: ReadonlySet<string>;
+  /** Origins found good before: a connection calls very few, very often. */
+  readonly #good = new Set<string>();
 
   constructor(baseUrl: URL, egress: readonly string[]) {
     const hosts = [
@@ -24,13 +26,16 @@ export class HostGuard {
 
   /** Why this URL may not be called, or `undefined`. */
   refusal(url: URL): string | undefined {
+    const carriesCredentials = url.username !== '' || url.password !== '';
+    if (!carriesCredentials && this.#good.has(url.origin)) return undefined;
     if (url.protocol !== 'http:' && url.protocol !== 'https:')
       return `the scheme ${url.protocol} is not HTTP`;
-    if (url.username !== '' || url.password !== '') return 'it carries credentials in the URL';
+    if (carriesCredentials) return 'it carries credentials in the URL';
     // Sockets do not resolve literal addresses, so `lookup` below never sees them.
     const literal = url.hostname.replace(/^\[|\]$/g, '');
     if (isIP(literal) !== 0 && isNever(literal)) return 'its address is one that a connection may not reach';
     if (!this.#allowed.has(hostOf(url))) return 'its host is neither the connection’s own nor in `egress`';
+    this.#good.add(url.origin);
     return undefined;
   }
 

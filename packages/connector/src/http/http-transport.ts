@@ -289,11 +289,14 @@ const NOT_STARTED = { kind: 'broken', started: false, cause: 'aborted', code: 'A
 function withCredentials(draft: DraftRequest, { credentials }: Authentication): DraftRequest {
   const headers = { ...draft.headers };
   const cookies = [...draft.cookies];
-  const url = new URL(draft.url);
+  let { url } = draft;
   for (const { place, name, value } of credentials) {
     if (place === 'header') headers[name.toLowerCase()] = value;
     else if (place === 'cookie') cookies.push(`${encodeStrict(name)}=${encodeStrict(value)}`);
-    else url.search += `${url.search === '' ? '?' : '&'}${encodeStrict(name)}=${encodeStrict(value)}`;
+    else {
+      url = new URL(url);
+      url.search += `${url.search === '' ? '?' : '&'}${encodeStrict(name)}=${encodeStrict(value)}`;
+    }
   }
   return { ...draft, url, headers, cookies };
 }

@@ -24,14 +24,17 @@ const START_MS = 30_000;
 export class TenonProcess {
   readonly #env: Readonly<Record<string, string>>;
   readonly #engineFile: string;
+  readonly #root: string;
   readonly #listeners = new Set<(line: LogLine) => void>();
   #child: ChildProcess | undefined;
   #stderr = '';
   readonly lines: LogLine[] = [];
   url = '';
 
-  constructor(engineFile: string, env: Readonly<Record<string, string>>) {
+  /** `root` is the workspace that it serves: this repository, or one of a test's own. */
+  constructor(engineFile: string, env: Readonly<Record<string, string>>, root: string = repoRoot) {
     this.#engineFile = engineFile;
+    this.#root = root;
     this.#env = env;
   }
 
@@ -46,7 +49,7 @@ export class TenonProcess {
   async start(): Promise<void> {
     const args = [
       '--conditions=source',
-      'packages/cli/src/main.ts',
+      join(repoRoot, 'packages/cli/src/main.ts'),
       'serve',
       '--port',
       '0',
@@ -54,7 +57,7 @@ export class TenonProcess {
       this.#engineFile,
     ];
     const child = spawn(process.execPath, args, {
-      cwd: repoRoot,
+      cwd: this.#root,
       env: { ...process.env, ...this.#env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

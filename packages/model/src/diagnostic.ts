@@ -92,9 +92,14 @@ export function diagnosticMaker<const Rules extends DiagnosticRules>(
       why: input.why ?? rule.why,
       fix: input.fix ?? rule.fix,
       ...(input.owner !== undefined && { owner: input.owner }),
-      fingerprint: digestOf([code, input.at?.file ?? '', input.subject ?? input.message]).slice(7, 23),
+      fingerprint: fingerprintOf(code, input.at?.file, input.subject ?? input.message),
     };
   };
+}
+
+/** Identity of a finding: what it is, in which file, about what. 16 hexadecimal digits. */
+export function fingerprintOf(code: string, file: string | undefined, subject: string): string {
+  return digestOf([code, file ?? '', subject]).slice('sha256:'.length, 'sha256:'.length + 16);
 }
 
 /** Order of output: file, place, code; the same on every run. */

@@ -15,7 +15,12 @@ const DEPTH_MAX = 12;
 
 /** What is wrong with giving a value of type `source` to a receiver of type `target`; empty when it always fits. */
 export function assignmentIssues(source: Type, target: Type): readonly AssignmentIssue[] {
-  return compareTypes(source, target, [], new Map());
+  return compareTypes(source, target, [], {
+    inProgress: new Map(),
+    fitting: new Map(),
+    left: COMPARISONS_MAX,
+    assumed: 0,
+  });
 }
 
 /** Can every value of `source` be given where `target` is taken? */
@@ -23,8 +28,18 @@ export function isAssignable(source: Type, target: Type): boolean {
   return assignmentIssues(source, target).length === 0;
 }
 
-/** Pairs that are being compared: recursive types meet themselves, and then fit if nothing else is wrong. */
-type Visited = Map<Type, Set<Type>>;
+/** Pairs of types that are compared at most; where there are more, the rest is taken to fit. */
+const COMPARISONS_MAX = 5_000;
+
+interface Visited {
+  /** Recursive types meet themselves: a pair that is being compared fits, if nothing else is wrong. */
+  readonly inProgress: Map<Type, Set<Type>>;
+  /** Pairs known to fit, whatever else is wrong. */
+  readonly fitting: Map<Type, Set<Type>>;
+  left: number;
+  /** How often a pair was taken to fit because it was in progress. */
+  assumed: number;
+}
 
 function compareTypes(
   source: Type,
@@ -57,9 +72,6 @@ function compareMember(
   path: readonly string[],
   visited: Visited,
 ): AssignmentIssue[] {
-  const pairs = visited.get(source) ?? new Set<Type>();
-  if (pairs.has(target)) return [];
-  visited.set(source, pairs.add(target));
   const choices = membersOf(target).filter((choice) => isSameKind(source, choice));
   if (choices.length === 0)
     return [
@@ -69,8 +81,37 @@ function compareMember(
         path,
       },
     ];
-  const results = choices.map((choice) => compareKind(source, choice, path, visited));
-  return results.reduce((best, one) => (one.length < best.length ? one : best));
+  let best: AssignmentIssue[] | undefined;
+  for (const choice of choices) {
+    const found = comparePair(source, choice, path, visited);
+    if (found.length === 0) return [];
+    if (best === undefined || found.length < best.length) best = found;
+  }
+  return best ?? [];
+}
+
+function comparePair(
+  source: Type,
+  target: Type,
+  path: readonly string[],
+  visited: Visited,
+): AssignmentIssue[] {
+  if (source.kind !== 'object' && source.kind !== 'list') return compareKind(source, target, path, visited);
+  if (visited.fitting.get(source)?.has(target)) return [];
+  const running = visited.inProgress.get(source) ?? new Set<Type>();
+  visited.left -= 1;
+  if (running.has(target) || visited.left < 0) {
+    visited.assumed += 1;
+    return [];
+  }
+  const assumedBefore = visited.assumed;
+  visited.inProgress.set(source, running.add(target));
+  const found = compareKind(source, target, path, visited);
+  running.delete(target);
+  // What rests on an assumption is not kept: the assumption may yet turn out wrong.
+  if (found.length === 0 && visited.assumed === assumedBefore)
+    visited.fitting.set(source, (visited.fitting.get(source) ?? new Set<Type>()).add(target));
+  return found;
 }
 
 function isSameKind(source: Type, target: Type): boolean {
@@ -165,7 +206,24 @@ function compareObjects(
         path: [...path, name],
       });
   }
-  return found;
+  return [...found, ...compareRest(source, target, path, visited)];
+}
+
+/** Members by names that are not listed: those of a map. */
+function compareRest(
+  source: ObjectType,
+  target: ObjectType,
+  path: readonly string[],
+  visited: Visited,
+): AssignmentIssue[] {
+  const sent = source.rest?.('');
+  if (sent === undefined || sent.kind === 'any') return [];
+  const taken = target.rest?.('');
+  if (taken) return compareTypes(sent, taken, [...path, '*'], visited);
+  if (!target.isClosed) return [];
+  return [
+    { code: 'unknown-member', message: `${subject(path)} may have members that are not taken here`, path },
+  ];
 }
 
 function subject(path: readonly string[]): string {

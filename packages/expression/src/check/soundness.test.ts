@@ -5,9 +5,10 @@ import { parseExpression } from '../parser.ts';
 import { schemaTypes } from '../types/from-schema.ts';
 import type { Type } from '../types/type.ts';
 import { itemAt, membersOf, presentOf } from '../types/type.ts';
+import { assignmentIssues } from './assign.ts';
 import { checkExpression } from './check.ts';
 import { lookup } from './lookup.ts';
-import { anEvent, anEventSchema, aTypedExpression, definitions } from './soundness.ts';
+import { anEvent, anEventSchema, aSchemaLike, aTypedExpression, definitions, fits } from './soundness.ts';
 
 /** Failures that no contract tells of: they come from what text says and how large numbers are. */
 const ALLOWED: ReadonlySet<string> = new Set([
@@ -57,6 +58,29 @@ describe('an expression without issues', () => {
     expect(evaluated).toBeGreaterThan(1_000);
     if (process.env['TENON_FUZZ_RUNS'] !== undefined)
       console.log(`${evaluated} evaluations of expressions without issues`);
+  }, 600_000);
+});
+
+describe('a type that can be assigned', () => {
+  it('holds only values that the receiver takes', () => {
+    let compared = 0;
+    fc.assert(
+      fc.property(
+        anEventSchema().chain((source) => fc.tuple(fc.constant(source), aSchemaLike(source))),
+        fc.nat(),
+        ([source, target], seed) => {
+          const { typeOf } = schemaTypes(definitions);
+          if (assignmentIssues(typeOf(source), typeOf(target)).length > 0) return;
+          for (const data of fc.sample(anEvent(source), { numRuns: 8, seed })) {
+            compared += 1;
+            if (!fits(target, data))
+              throw new Error([source, target, data].map((part) => JSON.stringify(part)).join('\n'));
+          }
+        },
+      ),
+      { numRuns: 5 * Number(process.env['TENON_FUZZ_RUNS'] ?? 400), endOnFailure: true },
+    );
+    expect(compared).toBeGreaterThan(1_000);
   }, 600_000);
 });
 

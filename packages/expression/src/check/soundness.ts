@@ -226,3 +226,68 @@ export function aTypedExpression(schema: SchemaInput): fc.Arbitrary<string> {
     ),
   })).e;
 }
+
+/** Does a value fit a schema of the kind above? Written plainly, as the judge of what the checker says. */
+export function fits(schema: SchemaInput, value: unknown): boolean {
+  if (typeof schema === 'boolean') return schema;
+  const { $ref, anyOf, oneOf, type, properties, required, items, minItems, additionalProperties } =
+    schema as {
+      $ref?: string;
+      anyOf?: SchemaInput[];
+      oneOf?: SchemaInput[];
+      type?: string | string[];
+      properties?: Record<string, SchemaInput>;
+      required?: string[];
+      items?: SchemaInput;
+      minItems?: number;
+      additionalProperties?: SchemaInput;
+    };
+  if ($ref !== undefined) return fits(definitions[$ref.slice('#/$defs/'.length)]!, value);
+  if (anyOf) return anyOf.some((one) => fits(one, value));
+  if (oneOf) return oneOf.filter((one) => fits(one, value)).length === 1;
+  if ('const' in schema) return schema['const'] === value;
+  if ('enum' in schema) return (schema['enum'] as unknown[]).includes(value);
+  const types = Array.isArray(type) ? type : [type];
+  if (Array.isArray(value))
+    return (
+      types.includes('array') && value.length >= (minItems ?? 0) && value.every((item) => fits(items!, item))
+    );
+  if (typeof value === 'object' && value !== null)
+    return (
+      types.includes('object') &&
+      (required ?? []).every((name) => Object.hasOwn(value, name)) &&
+      Object.entries(value).every(([name, inner]) => {
+        const listed = properties?.[name] ?? additionalProperties;
+        return listed === undefined || fits(listed, inner);
+      })
+    );
+  if (value === null) return types.includes('null');
+  if (typeof value === 'number')
+    return types.includes('number') || (types.includes('integer') && Number.isInteger(value));
+  return types.includes(typeof value);
+}
+
+/** A schema like another: a receiver that takes a little more, or less, than what is sent. */
+export function aSchemaLike(schema: SchemaInput): fc.Arbitrary<SchemaInput> {
+  return fc.array(fc.nat({ max: 99 }), { minLength: 40, maxLength: 40 }).map((choices) => {
+    let next = 0;
+    const choose = (): number => choices[next++ % choices.length]!;
+    return JSON.parse(JSON.stringify(schema), (_key, node) => {
+      if (typeof node !== 'object' || node === null || Array.isArray(node)) return node;
+      const choice = choose();
+      if (node.type === 'integer' && choice < 30) return { type: 'number' };
+      if (node.type === 'number' && choice < 5) return { type: 'integer' };
+      if (node.type === 'string' && choice < 5) return { enum: ['a', 'b'] };
+      if (node.enum && choice < 40)
+        return choice < 20
+          ? { ...node, enum: [...node.enum, 'd', null] }
+          : { type: ['string', 'number', 'null'] };
+      if (node.enum && choice < 50) return { ...node, enum: node.enum.slice(1) };
+      if (node.required && choice < 40) return { ...node, required: node.required.slice(choice % 2) };
+      if (node.required && node.properties && choice < 50)
+        return { ...node, required: Object.keys(node.properties) };
+      if (node.type !== undefined && choice > 85) return { anyOf: [{ type: 'null' }, node] };
+      return node;
+    });
+  });
+}

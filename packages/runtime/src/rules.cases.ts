@@ -95,6 +95,10 @@ export const runtimeCases = {
       }),
     silent: (open) => ordered(open, keyed),
   },
+  TRANSPORT_CALL_STUCK: {
+    fires: (open) => stuck(open, 600_000),
+    silent: (open) => stuck(open, 10),
+  },
   EVENT_PAYLOAD_INVALID: {
     fires: async (open) => order(await open(keyed), { id: 7 }),
     silent: async (open) => order(await open(keyed), { id: '7' }),
@@ -315,6 +319,20 @@ async function killedDuring(
   const runId = await bench.order({ id: 'a' });
   await promise;
   await bench.runtime.idle();
+  return ledgerCodes(bench, runId);
+}
+
+/** The first call of the transport takes so long. */
+async function stuck(open: (...plans: Plan[]) => Promise<Bench>, tookMs: number): Promise<readonly string[]> {
+  const bench = await open(keyed);
+  const wait = new Promise<void>((resolve) => bench.clock.setTimer(tookMs, resolve));
+  bench.target.script = { create: [{ wait }] };
+  const runId = await bench.order({ id: 'a' });
+  while (bench.target.calls.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  bench.clock.advance(15);
+  await new Promise((resolve) => setImmediate(resolve));
+  bench.clock.advance(30_000);
+  await bench.pass(10_000);
   return ledgerCodes(bench, runId);
 }
 

@@ -59,6 +59,12 @@ export const runtimeRules = {
     why: 'Whether it had sent something is not known, so its effect counts as unknown.',
     fix: 'Make the transport return `{ ok: false, failure }`, and configure the connection that it names.',
   },
+  TRANSPORT_CALL_STUCK: {
+    severity: 'error',
+    title: "a connector's transport did not answer, nor time out",
+    why: 'A call without end would hold its run for ever; what became of it is not known, so its effect is unknown.',
+    fix: "Make the transport keep the operation's timeout.",
+  },
   EVENT_PAYLOAD_INVALID: {
     severity: 'error',
     title: 'the payload of an event violates its contract',

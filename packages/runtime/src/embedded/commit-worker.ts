@@ -1,6 +1,7 @@
 import { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
-import { applyBatch, type Group } from './apply-batch.ts';
+import { applyBatch } from './apply-batch.ts';
+import { type BatchMessage, decodeBatch } from './batch-message.ts';
 import { configure } from './schema.ts';
 import { Statements } from './statements.ts';
 
@@ -12,15 +13,15 @@ const db = new DatabaseSync((workerData as { readonly file: string }).file);
 configure(db);
 const statements = new Statements(db);
 
-port.on('message', (groups: readonly Group[] | 'close') => {
-  if (groups === 'close') {
+port.on('message', (batch: BatchMessage | 'close') => {
+  if (batch === 'close') {
     db.close();
     port.postMessage({ closed: true });
     port.close();
     return;
   }
   try {
-    port.postMessage({ results: applyBatch(db, statements, groups) });
+    port.postMessage({ results: applyBatch(db, statements, decodeBatch(batch)) });
   } catch (error) {
     port.postMessage({ failure: error instanceof Error ? error.message : String(error) });
   }

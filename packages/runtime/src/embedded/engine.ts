@@ -25,6 +25,8 @@ import type { JournalRow, OpeningRow, RunRow } from './run-row.ts';
 import { Statements, type Write } from './statements.ts';
 
 const LIMITS: RuntimeLimits = { activeMax: 512, backlogMax: 1_000_000, queueMax: 10_000 };
+/** How much longer than its operation's timeout a transport's call may take: a credential is fetched in it. */
+const TIMEOUT_GRACE_MS = 15_000;
 /** Plans kept compiled. */
 const PLANS_MAX = 256;
 
@@ -442,6 +444,7 @@ export class EmbeddedEngine implements RunHost {
     if (row === undefined) return [];
     if (row.state === 'accepted') this.#backlog--;
     let run: EmbeddedRun | undefined;
+    let hasEnded = false;
     try {
       const loaded = this.plan(row.plan_hash);
       run = new EmbeddedRun(
@@ -458,6 +461,7 @@ export class EmbeddedEngine implements RunHost {
       this.#runs.set(seq, run);
       const end = await interpret(run, loaded, this.#call);
       await run.finish(end);
+      hasEnded = true;
     } catch (error) {
       await this.#afterThrow(row, run, error);
     } finally {
@@ -466,7 +470,7 @@ export class EmbeddedEngine implements RunHost {
     const now = this.now();
     const due: [string, number][] = [];
     if (run?.dueAtMs !== undefined) due.push([row.pipeline, run.dueAtMs]);
-    if (run?.freedOrder || this.#wasWoken(seq)) due.push([row.pipeline, now]);
+    if (run?.freedOrder || (!hasEnded && this.#wasWoken(seq))) due.push([row.pipeline, now]);
     return due;
   }
 
@@ -544,7 +548,7 @@ export class EmbeddedEngine implements RunHost {
         transport = this.#options.transport(connection);
         this.#transports.set(connection, transport);
       }
-      return await transport.call(request);
+      return await this.#bounded(connection, request, transport.call(request));
     } catch (error) {
       // A transport's failures are values; one that throws all the same may have sent something.
       const reason = error instanceof Error ? error.name : 'thrown value';
@@ -560,6 +564,28 @@ export class EmbeddedEngine implements RunHost {
     }
   };
 
+  /** A transport keeps its own timeouts; one that does not must not hold a run for ever (C57). */
+  #bounded(
+    connection: string,
+    { operation }: Parameters<Caller>[1],
+    call: Promise<CallResult>,
+  ): Promise<CallResult> {
+    return new Promise((resolve, reject) => {
+      const cancel = this.#options.clock.setTimer(operation.timeoutMs + TIMEOUT_GRACE_MS, () =>
+        resolve({
+          ok: false,
+          failure: {
+            class: 'timeout',
+            code: 'TRANSPORT_CALL_STUCK',
+            message: `the transport of connection ${connection} did not answer within the operation's timeout`,
+            delivery: 'lost',
+          },
+        }),
+      );
+      call.then(resolve, reject).finally(cancel);
+    });
+  }
+
   #keep(loaded: LoadedPlan): LoadedPlan {
     this.#plans.delete(loaded.plan.hash);
     this.#plans.set(loaded.plan.hash, loaded);
@@ -569,7 +595,15 @@ export class EmbeddedEngine implements RunHost {
 
   #announce(entries: readonly LedgerEntry[]): void {
     const { onEntry } = this.#options;
-    if (onEntry !== undefined) for (const entry of entries) onEntry(entry);
+    if (onEntry === undefined) return;
+    try {
+      for (const entry of entries) onEntry(entry);
+    } catch (error) {
+      // The promise not to throw was broken. What is on disk stays true; the bug surfaces outside of the commit.
+      setImmediate(() => {
+        throw error;
+      });
+    }
   }
 
   #number(sql: string): number {

@@ -24,9 +24,10 @@ export function draftsFor(
   const drafts: Draft[] = [];
   for (const loaded of plans) {
     const { trigger } = loaded.plan;
-    if ('manual' in trigger || trigger.event !== event) continue;
+    // Also where it is only waited for: what violates the contract would never match, and nobody would know.
     const failure = loaded.refusal(event, payload);
     if (failure !== undefined) return { ok: false, failure };
+    if ('manual' in trigger || trigger.event !== event) continue;
     const draft = draftFor(loaded, { event: payload }, deliveryId, trigger.where);
     if (draft !== undefined) drafts.push(draft);
   }

@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import type { BatchResult } from './apply-batch.ts';
+import { encodeBatch } from './batch-message.ts';
 import type { Committer } from './commit-queue.ts';
 
 type Answer = { readonly results: BatchResult } | { readonly failure: string } | { readonly closed: true };
@@ -39,7 +40,7 @@ export function workerCommitter(file: string): Committer {
       new Promise((resolve, reject) => {
         if (!isOpen) return reject(new Error('the commit thread has ended'));
         waiting = { resolve, reject };
-        worker.postMessage(groups);
+        worker.postMessage(encodeBatch(groups));
       }),
     close: async () => {
       if (!isOpen) return;

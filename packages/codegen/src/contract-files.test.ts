@@ -76,6 +76,14 @@ test('a change elsewhere in the contract leaves the file of an operation as it i
   expect(fileOf(await generate({ contract: after }))).toBe(fileOf(await generate({ contract: before })));
 });
 
+test.each(['transport', 'operations', 'call', '1st', 'mail/out box'])(
+  'a contract may be called %s',
+  async (name) => {
+    const files = await generate({ contract: { ...everything(), name: name.replace('/', '-') } });
+    expect(await strictErrors(files.filter(({ path }) => path.endsWith('.d.ts')))).toEqual([]);
+  },
+);
+
 describe('adapters', () => {
   test('hand the transport a whole plan, the same object each time, and pass on input, options and result', async () => {
     await using folder = await packageFolder(await generate());

@@ -26,7 +26,7 @@ export async function generateWorkspace(
   check: WorkspaceCheck,
   existing: ExistingFiles = new Map(),
 ): Promise<Generation> {
-  const files: GeneratedFile[] = [...schemaFiles(), README];
+  const files: GeneratedFile[] = [...schemaFiles(), buildFile(workspace), README, GITIGNORE];
   const kept = new Set<string>();
   const generated: string[] = [];
   const skipped: string[] = [];
@@ -60,6 +60,21 @@ function schemaFiles(): GeneratedFile[] {
   }));
 }
 
+/** One project to refer to from the workspace's own: it does not change when a contract is added. */
+function buildFile(workspace: Workspace): GeneratedFile {
+  const references = [...workspace.contracts.keys()].sort(compareText).map((name) => ({ path: name }));
+  return {
+    path: 'generated/tsconfig.json',
+    text: `${JSON.stringify({ files: [], references }, null, 2)}\n`,
+  };
+}
+
+/** What running the tests and the build leaves here. */
+const GITIGNORE: GeneratedFile = {
+  path: 'generated/.gitignore',
+  text: '*/dist/\n*/node_modules/\n*/pacts/\n',
+};
+
 const README: GeneratedFile = {
   path: 'generated/README.md',
   text: `# Generated
@@ -70,6 +85,7 @@ when a file is not what it would write. If a file here needs a fix, fix the cont
 | folder | what |
 |---|---|
 | \`<contract>/\` | a package, \`@tenon-generated/<contract>\`: types, an adapter with a function per operation, validators, contract tests |
+| \`<contract>/pacts/\` | the Pact contracts of the pipelines as consumers, written by running \`contract.test.ts\`; not committed |
 | \`schema/\` | JSON Schemas of the files an author writes, for editors |
 `,
 };

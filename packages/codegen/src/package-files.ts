@@ -11,7 +11,7 @@ export function packageFiles(surface: Surface, folder: string, hasTests: boolean
     { path: `${folder}/index.js`, text: `${headerLine(contract)}\n${entry}` },
     {
       path: `${folder}/index.d.ts`,
-      text: `${headerLine(contract)}\n${entry}export type * from './call.js';\nexport type * from './types.js';\n`,
+      text: `${headerLine(contract)}\n${entry}export type * from './call.js';\n/** Apart, for a contract may call a schema what it likes. */\nexport type * as types from './types.js';\n`,
     },
   ];
 }
@@ -54,7 +54,10 @@ const TEST_DEPENDENCIES = {
   vitest: '5.1.1',
 };
 
-/** Stricter than a package of ours in one way: declarations are what is generated, so they are checked too. */
+/**
+ * A project of the workspace's build. Declarations are what is generated, so they are checked too (`skipLibCheck`).
+ * What it emits, the declarations of the contract test, is needed by no one: a referenced project must emit.
+ */
 const TSCONFIG = {
   compilerOptions: {
     target: 'es2024',
@@ -63,12 +66,14 @@ const TSCONFIG = {
     strict: true,
     exactOptionalPropertyTypes: true,
     skipLibCheck: false,
-    noEmit: true,
-    allowImportingTsExtensions: true,
+    composite: true,
+    emitDeclarationOnly: true,
+    outDir: 'dist',
+    tsBuildInfoFile: 'dist/.tsbuildinfo',
     types: [],
   },
   include: ['**/*.d.ts', '**/*.ts'],
-  exclude: ['node_modules'],
+  exclude: ['node_modules', 'dist'],
 };
 
 function json(value: unknown): string {

@@ -88,7 +88,7 @@ import type { {{typeName}}Input, {{typeName}}Result } from './operations/{{file}
 {{/each}}
 
 /** The operations of {{contractName}}, over one connection. A failed call is a value, never a rejection. */
-export interface {{adapterName}} {
+export interface {{adapterName}}Adapter {
 {{#each operations}}
   /**
 {{#each docs}}
@@ -99,7 +99,7 @@ export interface {{adapterName}} {
 {{/each}}
 }
 
-export declare function create{{adapterName}}(transport: Transport): {{adapterName}};
+export declare function create{{adapterName}}(transport: Transport): {{adapterName}}Adapter;
 `);
 
 export const callJs = template<{ readonly header: string }>(`{{header}}

@@ -38,6 +38,7 @@ export function messageContract(): Contract {
       description: 'A command. */ export const injected = 1; /*',
       anyOf: [{ $ref: '#/$defs/Operations' }, { type: 'array', items: { $ref: '#/$defs/Turn%20on' } }],
     },
+    Transport: { type: 'object', properties: { lights: { $ref: '#/$defs/Bag' } } },
     Bag: {
       type: 'object',
       properties: { size: { type: 'number' } },

@@ -65,9 +65,11 @@ async function runSandboxes(session: Session, args: Args, io: Io): Promise<ExitC
     }
     const options = { ...(port !== undefined && { port }), clock: io.clock };
     const sandbox = isMail(contract)
-      ? await startMailSandbox(options)
+      ? await startMailSandbox({ ...options, controlPort: 0 })
       : await startSandbox({ contract, manifest, seed, imagine: true, ...options });
     running.push(sandbox);
+    const control = 'controlUrl' in sandbox ? sandbox.controlUrl : sandbox.url;
+    io.err(`${name}: faults at ${control}/_sandbox/faults\n`);
     if (port !== undefined) port += 1;
     const variable = connection.baseUrl.startsWith('env:')
       ? connection.baseUrl.slice('env:'.length)
@@ -76,7 +78,7 @@ async function runSandboxes(session: Session, args: Args, io: Io): Promise<ExitC
   }
   for (const name of missingSecrets(session, wanted, io))
     io.out(`export ${name}=sandbox-${name.toLowerCase().replaceAll('_', '-')}\n`);
-  io.err(`${running.length} sandboxes; faults are set at <url>/_sandbox/faults; Ctrl-C stops\n`);
+  io.err(`${running.length} sandboxes; Ctrl-C stops\n`);
   await io.interrupted();
   await Promise.all(running.map((sandbox) => sandbox.close()));
   return exit.clean;

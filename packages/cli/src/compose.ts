@@ -5,6 +5,7 @@ import {
   type ConnectionConfig,
   type ConnectorModule,
   envFileSecretStore,
+  guardedTransport,
   httpTransport,
   type Transport,
 } from '@tenon/connector';
@@ -49,7 +50,7 @@ export async function startTenon(options: ComposeOptions): Promise<RunningTenon>
     onUse: ({ reference, purpose, found }) => log({ kind: 'secretUsed', reference, found, ...purpose }),
   });
   const connections = resolveConnections(workspace, io);
-  const transports = await makeTransports(workspace, connections, secrets, root, io);
+  const transports = await makeTransports(workspace, connections, secrets, root, io, log);
   const operators = await loadOperators(workspace, secrets, root);
 
   const file =
@@ -119,6 +120,7 @@ async function makeTransports(
   secrets: SecretStore,
   root: string,
   io: Io,
+  log: ComposeOptions['log'],
 ): Promise<Map<string, Transport>> {
   const transports = new Map<string, Transport>();
   const modules = new Map<string, ConnectorModule>();
@@ -127,9 +129,16 @@ async function makeTransports(
     const folder = workspace.connectorFolders.get(connection.connector);
     if (!manifest || folder === undefined) continue;
     const context = { connection, secrets, clock: io.clock, random: io.random };
+    // Quota, breaker and calls in flight as the manifest declares them, whatever carries the calls.
+    const guarded = (transport: Transport): Transport =>
+      guardedTransport(transport, manifest.defaults, {
+        clock: io.clock,
+        connection: connection.name,
+        onBreaker: (state) => log({ kind: 'breaker', connection: connection.name, state }),
+      });
     const { transport: kind } = manifest;
     if (kind === 'http') {
-      transports.set(connection.name, httpTransport(context));
+      transports.set(connection.name, guarded(httpTransport(context)));
       continue;
     }
     let module = modules.get(connection.connector);
@@ -143,7 +152,7 @@ async function makeTransports(
         `connector ${connection.connector} says transport: ${kind}, and its code exports no such transport`,
       );
     }
-    transports.set(connection.name, make(context));
+    transports.set(connection.name, guarded(make(context)));
   }
   return transports;
 }

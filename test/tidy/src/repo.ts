@@ -24,6 +24,10 @@ export function isOwnSource(file: string): boolean {
   return /\.(ts|tsx|mts)$/.test(file) && !/^generated\/|\/fixtures\/|\/templates\/|\/dist\//.test(file);
 }
 
+/** Tests and what only they use, and templates: their text is code of another package. */
 export function isTest(file: string): boolean {
-  return /\.(test|cases|testing)\.ts$/.test(file) || file.startsWith('test/');
+  return (
+    /\.(test|cases)\.ts$|\/(testing|fixtures)\/|\/(templates|test-workspace)\.ts$/.test(file) ||
+    file.startsWith('test/')
+  );
 }

@@ -97,7 +97,6 @@ const bans: readonly { pattern: RegExp; instead: string; allowed: RegExp }[] = [
     instead: 'take the value from the composition root',
     allowed: /^packages\/cli\/src\/main\.ts$|^packages\/testkit\/src\/sandbox-main\.ts$/,
   },
-  { pattern: /:\s*any\b|\bas any\b|<any>/, instead: 'use unknown and narrow it', allowed: /^$/ },
   { pattern: /^\s*(export\s+)?(const\s+)?enum\s/m, instead: 'use a union of literals', allowed: /^$/ },
 ];
 
@@ -121,12 +120,14 @@ describe('bans', () => {
 
   it('no core package names a vendor', () => {
     const vendors = /\b(stripe|hubspot|zendesk|slack|github|jira|salesforce|pagerduty|shopify|twilio)\b/i;
-    // Quoted, these are names of wire formats: webhook signature schemes, and an output format.
-    const schemes = /['"`]?\b(stripe|github|slack)\b['"`:]/g;
+    // In the connector package these name webhook signature schemes, which are wire formats; quoted, an output format.
+    const schemeNames = /\b(stripe|github|slack)\b/g;
+    const quotedNames = /['"`]github['"`]|\bgithub:/g;
     const wrong = packageSources
       .filter(({ file }) => !isTest(file))
       .flatMap(({ file, text }) => {
-        const match = vendors.exec(withoutComments(text).replaceAll(schemes, ''));
+        const own = file.startsWith('packages/connector/') ? schemeNames : quotedNames;
+        const match = vendors.exec(withoutComments(text).replaceAll(own, ''));
         return match
           ? [`${file}: names ${match[0]}; vendor knowledge belongs in a connector or an overlay`]
           : [];

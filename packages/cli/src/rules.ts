@@ -2,6 +2,7 @@ import { codegenRules } from '@tenon/codegen';
 import { connectorRules } from '@tenon/connector';
 import { contractRules } from '@tenon/contract';
 import { documentRules } from '@tenon/document';
+import { expressionRules } from '@tenon/expression';
 import { type DiagnosticMaker, type DiagnosticRules, diagnosticMaker } from '@tenon/model';
 import { pipelineRules } from '@tenon/pipeline';
 
@@ -46,6 +47,7 @@ export const allRules: DiagnosticRules = {
   ...documentRules,
   ...contractRules,
   ...connectorRules,
+  ...expressionRules,
   ...pipelineRules,
   ...codegenRules,
   ...cliRules,

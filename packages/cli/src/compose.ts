@@ -134,6 +134,8 @@ async function makeTransports(
       guardedTransport(transport, manifest.defaults, {
         clock: io.clock,
         connection: connection.name,
+        grants: connection.grants,
+        scopes: connection.identity === undefined ? undefined : manifest.identities[connection.identity],
         onBreaker: (state) => log({ kind: 'breaker', connection: connection.name, state }),
       });
     const { transport: kind } = manifest;

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { compareDiagnostics, type Diagnostic, hasErrors } from '@tenon/model';
 import { checkWorkspace, loadWorkspace, type Workspace, type WorkspaceCheck } from '@tenon/pipeline';
+import { fileCheckCache } from './check-cache.ts';
 import type { Args, OptionSpec } from './command.ts';
 import { type ExitCode, exit } from './exit.ts';
 import type { Io } from './io.ts';
@@ -34,7 +35,7 @@ export async function openSession(
       ],
     };
   }
-  const loaded = await loadWorkspace(root);
+  const loaded = await loadWorkspace(root, { cache: fileCheckCache(root) });
   if (!loaded.value) return { root, diagnostics: [...loaded.diagnostics].sort(compareDiagnostics) };
   const check = checkWorkspace(loaded.value);
   const diagnostics = [...loaded.diagnostics, ...check.diagnostics].sort(compareDiagnostics);

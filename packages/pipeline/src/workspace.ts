@@ -1,5 +1,5 @@
 import { type ConnectorManifest, loadManifest } from '@tenon/connector';
-import { type Contract, type ContractSource, loadContract } from '@tenon/contract';
+import { type Contract, type ContractSource, type LoadOptions, loadContract } from '@tenon/contract';
 import type { PositionedDocument } from '@tenon/document';
 import { type Checked, compareDiagnostics, type Diagnostic, isObject } from '@tenon/model';
 import { secretDiagnostics } from './check/secrets.ts';
@@ -33,17 +33,21 @@ export interface Workspace {
 }
 
 /** Reads everything below `root` (contracts in parallel); never the network. */
-export function loadWorkspace(root: string): Promise<Checked<Workspace>> {
-  return loadWorkspaceFiles(root, nodeWorkspaceFiles(root));
+export function loadWorkspace(root: string, options: LoadOptions = {}): Promise<Checked<Workspace>> {
+  return loadWorkspaceFiles(root, nodeWorkspaceFiles(root), options);
 }
 
 /** The same, from files given: in memory for tests, under unsaved texts for editors. */
-export async function loadWorkspaceFiles(root: string, files: WorkspaceFiles): Promise<Checked<Workspace>> {
+export async function loadWorkspaceFiles(
+  root: string,
+  files: WorkspaceFiles,
+  options: LoadOptions = {},
+): Promise<Checked<Workspace>> {
   const [configText, ownersText, contracts, connectors, pipelineFiles, policyFiles, fixtures] =
     await Promise.all([
       files.read(CONFIG_FILE),
       files.read(OWNERS_FILE),
-      loadContracts(files),
+      loadContracts(files, options),
       loadConnectors(files),
       textsOf(files, 'pipelines', (name) => name.endsWith('.pipeline.yaml')),
       textsOf(files, 'pipelines/policies', (name) => name.endsWith('.yaml')),
@@ -99,7 +103,10 @@ const CONTRACT_DOCUMENTS = [
   'asyncapi.json',
 ];
 
-async function loadContracts(files: WorkspaceFiles): Promise<{
+async function loadContracts(
+  files: WorkspaceFiles,
+  options: LoadOptions,
+): Promise<{
   readonly contracts: ReadonlyMap<string, Contract>;
   readonly unreadable: readonly string[];
   readonly diagnostics: readonly Diagnostic[];
@@ -121,7 +128,7 @@ async function loadContracts(files: WorkspaceFiles): Promise<{
         ...(there.has('overlay.yaml') && { overlay: `${folder}/overlay.yaml` }),
         ...(there.has('contract.yaml') && { policy: `${folder}/contract.yaml` }),
       };
-      return loadContract(source, files);
+      return loadContract(source, files, options);
     }),
   );
   const contracts = new Map<string, Contract>();

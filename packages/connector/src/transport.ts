@@ -10,6 +10,10 @@ export interface ConnectionConfig {
   readonly credentials: Readonly<Record<string, Readonly<Record<string, SecretReference>>>>;
   /** Secrets that webhooks of this connection are signed with; all are tried, so that one can be rotated. */
   readonly webhookSecrets: readonly SecretReference[];
+  /** The manifest's identity whose scopes the credentials hold; absent: not said. */
+  readonly identity?: string;
+  /** Operations it may be used for; absent: all of the manifest's. */
+  readonly grants?: readonly string[];
 }
 
 export interface CallRequest {

@@ -150,6 +150,27 @@ describe('the quota', () => {
   });
 });
 
+describe('a grant', () => {
+  it('refuses an operation that is not in it, before anything is sent', async () => {
+    const test = guarded({}, () => fine, { grants: ['getThing'] });
+    expect(await test.call()).toMatchObject({
+      failure: { class: 'permission', code: 'GRANT_MISSING', delivery: 'notSent' },
+    });
+    expect(await test.call({ operation: operationPlan({ operation: 'getThing' }) })).toBe(fine);
+    expect(test.sent).toHaveLength(1);
+  });
+
+  it('does not let the identity of a reader write', async () => {
+    const test = guarded({}, () => fine, { scopes: ['things.read'] });
+    const write = operationPlan({ scopes: ['things.write'] });
+    expect(await test.call({ operation: write })).toMatchObject({
+      failure: { class: 'permission', code: 'SCOPE_NOT_HELD', delivery: 'notSent' },
+    });
+    expect(await test.call({ operation: operationPlan({ scopes: ['things.read'] }) })).toBe(fine);
+    expect(test.sent).toHaveLength(1);
+  });
+});
+
 describe('calls in flight', () => {
   it('are never more than declared; the others follow in order', async () => {
     const test = guarded({ inFlightMax: 2 }, async () => {

@@ -9,6 +9,10 @@ export interface GuardOptions {
   readonly clock: Clock;
   /** Name of the connection, for messages. */
   readonly connection: string;
+  /** Operations that the connection may be used for; absent: all of the manifest's. */
+  readonly grants?: readonly string[] | undefined;
+  /** Scopes of the identity whose credentials the connection holds; absent: not known, so not checked. */
+  readonly scopes?: readonly string[] | undefined;
   /** What `snapshot()` gave before a restart: an open breaker stays open, a hold is kept. */
   readonly snapshot?: GuardSnapshot;
   /** Told when the breaker changes state. Must not throw. */
@@ -37,8 +41,9 @@ export interface GuardedTransport extends Transport {
 
 /**
  * A transport that keeps to what its manifest declares for the whole connection: a quota (fed by the answers' own rate
- * limit headers), calls in flight, and a breaker. A call first passes the breaker, which fails it fast; then it waits
- * its turn, up to its own timeout and never past its deadline. What is refused here has not been sent.
+ * limit headers), calls in flight, and a breaker; and to what the connection is granted (C87, C88). A call outside its
+ * grant is refused; then it passes the breaker, which fails it fast; then it waits its turn, up to its own timeout and
+ * never past its deadline. What is refused here has not been sent.
  */
 export function guardedTransport(
   inner: Transport,
@@ -66,6 +71,8 @@ export function guardedTransport(
   };
 
   async function call(request: CallRequest): Promise<CallResult> {
+    const denied = denial(request);
+    if (denied !== undefined) return refused(denied);
     const patientUntilMs = Math.min(
       clock.now() + request.operation.timeoutMs,
       request.deadlineAt ?? Number.POSITIVE_INFINITY,
@@ -84,6 +91,24 @@ export function guardedTransport(
     } finally {
       release();
     }
+  }
+
+  function denial({ operation }: CallRequest): Failure | undefined {
+    if (options.grants !== undefined && !options.grants.includes(operation.operation))
+      return notSent(
+        'permission',
+        'GRANT_MISSING',
+        `connection ${connection} is not granted ${operation.operation}`,
+        0,
+      );
+    const lacking = options.scopes && operation.scopes.find((scope) => !options.scopes?.includes(scope));
+    if (lacking === undefined) return undefined;
+    return notSent(
+      'permission',
+      'SCOPE_NOT_HELD',
+      `${operation.name} needs ${lacking}, which the identity of connection ${connection} does not hold`,
+      0,
+    );
   }
 
   function openFailure(retryAfterMs: number): Failure {

@@ -3,7 +3,8 @@ import { catalogOf } from './check/catalog.ts';
 import { checkConnections } from './check/connections.ts';
 import { checkData } from './check/data.ts';
 import { checkManifests } from './check/manifests.ts';
-import { modelOf, type PipelineModel } from './check/model.ts';
+import type { Checked } from './check/masters.ts';
+import { modelOf } from './check/model.ts';
 import { checkPolicies } from './check/policies.ts';
 import { pipelineProofs, workspaceProofs } from './check/proofs.ts';
 import { compilePipeline } from './compile.ts';
@@ -44,7 +45,7 @@ export function checkWorkspace(workspace: Workspace): WorkspaceCheck {
   );
   found.push(...policies.diagnostics, ...checkManifests(workspace), ...checkConnections(workspace));
 
-  const models: PipelineModel[] = [];
+  const pipelines: Checked[] = [];
   const usage: UsageEntry[] = [];
   const unsound = new Set<string>();
   const names = new Map<string, Located<string>>();
@@ -71,18 +72,18 @@ export function checkWorkspace(workspace: Workspace): WorkspaceCheck {
       const data = checkData(model, policies.rules);
       expressions += data.expressions;
       usage.push(...data.usage);
-      own.push(...diagnostics, ...data.diagnostics, ...pipelineProofs(model, data));
-      models.push(model);
+      own.push(...diagnostics, ...data.diagnostics, ...pipelineProofs({ model, data }));
+      pipelines.push({ model, data });
     }
     if (!spec || hasErrors(own)) unsound.add(file);
     found.push(...own.map((one) => owned(one, spec)));
   }
-  const across = workspaceProofs(models, catalog, usage);
+  const across = workspaceProofs(pipelines, workspace);
   for (const one of across) if (one.severity === 'error' && one.file !== undefined) unsound.add(one.file);
   found.push(...across);
 
   const plans = new Map<string, Plan>();
-  for (const model of models) {
+  for (const { model } of pipelines) {
     if (unsound.has(model.spec.document.file)) continue;
     const plan = compilePipeline(model, policies.called(model));
     if (plan) plans.set(plan.pipeline, plan);

@@ -5,6 +5,7 @@ import type { JsonSchema } from '@tenon/schema';
 import type { ResolvedCall } from './check/catalog.ts';
 import { classPointers } from './check/classes.ts';
 import type { PipelineModel } from './check/model.ts';
+import { resultSource } from './check/payloads.ts';
 import { retryPlan } from './check/retry.ts';
 import type { PolicySpec } from './load/policies.ts';
 import type { Plan, PlanEvent, PlanStep, ProbePlan } from './plan.ts';
@@ -241,7 +242,7 @@ export function compilePipeline(model: PipelineModel, policies: readonly PolicyS
       const event = model.events.get(step);
       if (event) add(id, [...classPointers(event.contract, event.definition.message.payload).keys()]);
       const call = step.kind === 'call' ? model.calls.get(step)?.call : undefined;
-      if (call) add(id, [...classPointers(call.contract, resultSource(call)).keys()]);
+      if (call) add(id, [...classPointers(call.contract, resultSource(call.operation)).keys()]);
     }
     return redact;
 
@@ -249,17 +250,6 @@ export function compilePipeline(model: PipelineModel, policies: readonly PolicyS
       if (pointers.length > 0) redact[name] = [...new Set(pointers)].sort();
     }
   }
-}
-
-/** The result's schema as the contract holds it, whose nodes still know where they came from. */
-export function resultSource({ operation }: ResolvedCall): JsonSchema {
-  const schemas =
-    operation.kind === 'message'
-      ? (operation.reply?.messages ?? []).map((message) => message.payload)
-      : operation.responses
-          .filter(({ status }) => status.startsWith('2') || status === 'default')
-          .flatMap(({ content }) => content.map(({ schema }): JsonSchema => schema ?? true));
-  return schemas.length === 1 ? schemas[0]! : { anyOf: schemas };
 }
 
 function template(one: Template | undefined): ValueTemplate {

@@ -6,6 +6,7 @@ import {
   type Edits,
   PIPELINE,
   POLICIES,
+  secondPipeline,
   swap,
   swaps,
   testFiles,
@@ -16,6 +17,8 @@ export interface RuleCase {
   readonly fires: Edits;
   /** The text under the caret. */
   readonly on?: string;
+  /** Other codes that cannot but fire with it. */
+  readonly also?: readonly string[];
   readonly silent: Edits;
 }
 
@@ -37,6 +40,27 @@ const LABEL = '  - id: label\n    call: shop.printLabel\n    with: { body: { tex
 const OAUTH =
   'key: { type: oauth2, flows: { clientCredentials: { tokenUrl: https://id.shop.example/token, scopes: { orders: read orders } } } }';
 const END = 'success: ${';
+
+const CHOICE = ['when: ${ default(event.express, false) }', "when: ${ event.currency == 'EUR' }"] as const;
+const SECOND = 'pipelines/parcel-left.pipeline.yaml';
+const UPDATE = (body: string, id = 'noted'): string => `  - id: ${id}
+    call: shop.updateOrder
+    with: { orderId: '\${ event.orderId }', body: ${body} }
+    irreversible: ${FORWARD}`;
+const READ = "  - { id: seen, call: shop.getOrder, with: { orderId: '${ event.orderId }' } }";
+const SHOP_CONTRACT = 'contracts/shop/contract.yaml';
+const NEWS_CONTRACT = 'contracts/news/contract.yaml';
+/** Scopes and identities for the connector: `reader` and `writer` apart, `both` not. */
+const identities = (connection: string): Edits => ({
+  [CONNECTOR]: swaps(
+    ['defaults:', 'identities: { reader: [read], writer: [write], both: [read, write] }\ndefaults:'],
+    ['getOrder: { effect: read }', 'getOrder: { effect: read, scopes: [read] }'],
+    ['updateOrder: { effect: update,', 'updateOrder: { effect: update, scopes: [write],'],
+  ),
+  [CONFIG]: swap('    baseUrl:', `    identity: ${connection}\n    baseUrl:`),
+  [PIPELINE]: null,
+  [POLICIES]: null,
+});
 
 export const ruleCases = {
   'yaml-syntax': {
@@ -377,6 +401,163 @@ export const ruleCases = {
     ),
     on: 'shop.createCharge',
     silent: pipeline('tier: medium', 'tier: high'),
+  },
+
+  'compensation-too-late': {
+    fires: connector('{ operation: refundCharge }', '{ operation: refundCharge, within: 1d }'),
+    on: 'shop.createCharge',
+    silent: connector('{ operation: refundCharge }', '{ operation: refundCharge, within: 2d }'),
+  },
+  'field-has-two-writers': {
+    fires: {
+      [SECOND]: secondPipeline(UPDATE('{ note: left }')),
+      [PIPELINE]: (text) => text.replace(END, `${UPDATE('{ note: done }')}\n${END}`),
+    },
+    on: 'note',
+    silent: {
+      [SECOND]: secondPipeline(UPDATE('{ note: left }')),
+      [PIPELINE]: (text) => text.replace(END, `${UPDATE('{ status: paid }')}\n${END}`),
+    },
+  },
+  'field-has-two-masters': {
+    fires: { [SECOND]: secondPipeline(UPDATE('{ note: "${ default(event.parcelId, \'-\') }" }')) },
+    on: 'note',
+    silent: { [SECOND]: secondPipeline(UPDATE('{ note: "${ event.orderId }" }')) },
+  },
+  'trigger-cycle': {
+    fires: contract(
+      'operationId: createParcel',
+      'operationId: createParcel\n      x-tenon-causes: [orderPlaced]',
+    ),
+    on: 'shop.createParcel',
+    silent: contract(
+      'operationId: createParcel',
+      'operationId: createParcel\n      x-tenon-causes: [orderPaid]',
+    ),
+  },
+  'wait-cycle': {
+    fires: pipeline('event: shop.orderPaid', 'event: news.orderShipped'),
+    on: 'paid',
+    silent: {
+      ...pipeline('event: shop.orderPaid', 'event: news.orderShipped'),
+      [SECOND]: secondPipeline(
+        "  - { id: again, emit: news.orderShipped, with: { orderId: '${ event.orderId }' } }",
+      ).replace('news.orderShipped }\nidentity', 'shop.orderPaid }\nidentity'),
+    },
+  },
+  'connection-shared-across-owners': {
+    fires: { [SECOND]: secondPipeline(READ, 'finance') },
+    on: 'shop.getOrder',
+    silent: {
+      [SECOND]: secondPipeline(READ, 'finance'),
+      ...config('    baseUrl:', '    owners: [sales, finance]\n    baseUrl:'),
+    },
+  },
+  'grant-missing': {
+    fires: {
+      ...config(
+        '    baseUrl:',
+        '    grants: [getOrder, createCharge, refundCharge, createParcel, findParcels]\n    baseUrl:',
+      ),
+    },
+    on: 'shop.cancelParcel',
+    silent: config(
+      '    baseUrl:',
+      '    grants: [getOrder, createCharge, refundCharge, createParcel, findParcels, cancelParcel]\n    baseUrl:',
+    ),
+  },
+  'grant-unused': {
+    fires: config(
+      '    baseUrl:',
+      '    grants: [getOrder, createCharge, refundCharge, createParcel, findParcels, cancelParcel, deleteOrder]\n    baseUrl:',
+    ),
+    on: 'deleteOrder',
+    silent: config(
+      '    baseUrl:',
+      '    grants: [getOrder, createCharge, refundCharge, createParcel, findParcels, cancelParcel]\n    baseUrl:',
+    ),
+  },
+  'identity-lacks-scope': {
+    fires: { ...identities('writer'), [SECOND]: secondPipeline(READ) },
+    on: 'shop.getOrder',
+    also: ['scope-unused'],
+    silent: { ...identities('reader'), [SECOND]: secondPipeline(READ) },
+  },
+  'scope-unused': {
+    fires: { ...identities('both'), [SECOND]: secondPipeline(READ) },
+    on: 'both',
+    silent: { ...identities('reader'), [SECOND]: secondPipeline(READ) },
+  },
+  'read-and-write-together': {
+    fires: { ...identities('both'), [SECOND]: secondPipeline(`${READ}\n${UPDATE('{ note: left }')}`) },
+    on: 'both',
+    silent: { ...identities('writer'), [SECOND]: secondPipeline(UPDATE('{ note: left }')) },
+  },
+  'data-not-cleared': {
+    fires: pipeline('event.customer.name', 'event.customer.email'),
+    on: 'event.customer.email',
+    silent: pipeline(
+      "'${ event.customer.name }'",
+      '"${ declassify(event.customer.email, \'the courier needs it\') }"',
+    ),
+  },
+  'data-leaves-region': {
+    fires: {
+      ...pipeline(
+        "orderId: '${ event.orderId }', parcelId",
+        "orderId: '${ event.customer.email }', parcelId",
+      ),
+      [NEWS_CONTRACT]: (text) =>
+        `${text}classes: { /components/messages/orderShipped/payload/properties/orderId: personal }\nresidency: us\n`,
+    },
+    on: 'event.customer.email',
+    silent: {
+      ...pipeline(
+        "orderId: '${ event.orderId }', parcelId",
+        "orderId: '${ event.customer.email }', parcelId",
+      ),
+      [NEWS_CONTRACT]: (text) =>
+        `${text}classes: { /components/messages/orderShipped/payload/properties/orderId: personal }\nresidency: eu\n`,
+    },
+  },
+  'classed-data-in-key': {
+    fires: pipeline('orderBy: ${ event.orderId }', 'orderBy: ${ event.customer.email }'),
+    on: 'event.customer.email',
+    silent: none,
+  },
+  'classed-data-in-metric': {
+    fires: {
+      [SHOP_CONTRACT]: swap(
+        'residency',
+        '  /components/schemas/OrderPlaced/properties/total: personal\nresidency',
+      ),
+      ...pipeline('amount: ${ event.total }', 'amount: 5'),
+    },
+    on: 'event.total',
+    silent: {
+      [SHOP_CONTRACT]: swap(
+        'residency',
+        '  /components/schemas/OrderPlaced/properties/total: personal\nresidency',
+      ),
+      [PIPELINE]: swaps(
+        ['amount: ${ event.total }', 'amount: 5'],
+        ["orders: { value: '${ event.total }' }", "orders: { when: '${ event.total > 10 }' }"],
+      ),
+    },
+  },
+  'choose-without-default': {
+    fires: {
+      [PIPELINE]: swaps(CHOICE, [
+        '      - steps:\n',
+        "      - when: ${ event.currency == 'USD' }\n        steps:\n",
+      ]),
+    },
+    on: 'pace',
+    silent: { [PIPELINE]: swaps(CHOICE) },
+  },
+  'branch-unreachable': {
+    fires: pipeline('      - when: ${ default(event.express, false) }\n        steps:', '      - steps:'),
+    silent: none,
   },
 
   'secret-literal': {

@@ -46,6 +46,21 @@ export const CONTRACT = 'contracts/shop/openapi.yaml';
 export const NEWS = 'contracts/news/asyncapi.yaml';
 export const CONFIG = 'tenon.config.yaml';
 
+/** A second pipeline beside the one below: what happens when a parcel has left. */
+export const secondPipeline = (steps: string, owner = 'sales'): string => `apiVersion: tenon/v1
+kind: Pipeline
+metadata: { name: parcel-left, version: 1, description: Notes that a parcel has left. }
+owner: { team: ${owner}, backup: platform, escalation: pager:sales, respond: 15m, recover: 4h }
+tier: medium
+trigger: { event: news.orderShipped }
+identity: { key: 'left:\${ event.orderId }', retain: 30d }
+limits: { deadline: 15m }
+steps:
+${steps}
+success: \${ event.orderId != '' }
+onFailure: compensate
+`;
+
 export const testFiles: Readonly<Record<string, string>> = {
   [CONFIG]: `apiVersion: tenon/v1
 kind: Workspace
@@ -70,6 +85,19 @@ paths:
     get:
       operationId: getOrder
       parameters: [{ name: orderId, in: path, required: true, schema: { type: string } }]
+      responses:
+        '200': { description: ok, content: { application/json: { schema: { $ref: '#/components/schemas/Order' } } } }
+    patch:
+      operationId: updateOrder
+      parameters: [{ name: orderId, in: path, required: true, schema: { type: string } }]
+      requestBody:
+        required: true
+        content:
+          application/json:
+            schema:
+              type: object
+              additionalProperties: false
+              properties: { note: { type: string }, status: { type: string, enum: [open, paid, shipped] } }
       responses:
         '200': { description: ok, content: { application/json: { schema: { $ref: '#/components/schemas/Order' } } } }
     delete:
@@ -218,7 +246,7 @@ components:
   'contracts/shop/contract.yaml': `apiVersion: tenon/v1
 kind: Contract
 steward: sales
-systemOfRecord: [/components/schemas/Order/properties/status]
+systemOfRecord: [/components/schemas/Order/properties/note]
 compatibility: backward
 deprecationWindow: 90d
 provenance: { source: written for tests, version: 1.2.0, fetched: '2026-11-21' }
@@ -252,7 +280,7 @@ components:
   'contracts/news/contract.yaml': `apiVersion: tenon/v1
 kind: Contract
 steward: sales
-systemOfRecord: []
+systemOfRecord: [/components/messages/orderShipped/payload/properties/parcelId]
 compatibility: backward
 deprecationWindow: 90d
 provenance: { source: written for tests, version: 1.0.0, fetched: '2026-11-21' }
@@ -265,6 +293,7 @@ auth: [{ id: key, type: bearer }]
 defaults: { timeout: 10s }
 operations:
   getOrder: { effect: read }
+  updateOrder: { effect: update, idempotency: { mode: natural } }
   deleteOrder: { effect: delete, idempotency: { mode: natural } }
   getCharge: { effect: read }
   createCharge:
@@ -301,7 +330,7 @@ policies:
   [PIPELINE]: `apiVersion: tenon/v1
 kind: Pipeline
 metadata: { name: order-placed, version: 1, description: Charges and ships an order. }
-owner: { team: sales, backup: platform, escalation: pagerduty:sales, respond: 15m, recover: 4h }
+owner: { team: sales, backup: platform, escalation: pager:sales, respond: 15m, recover: 4h }
 tier: medium
 trigger:
   event: shop.orderPlaced

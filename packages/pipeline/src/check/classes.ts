@@ -1,42 +1,25 @@
 import type { Contract, DataClass } from '@tenon/contract';
-import { toPointer } from '@tenon/model';
-import { definitionName, isSchemaObject, type JsonSchema } from '@tenon/schema';
-
-/** How deep classed fields are looked for; a recursive schema would go on for ever. */
-const DEPTH_MAX = 12;
+import { isSchemaObject, type JsonSchema } from '@tenon/schema';
+import { fieldsAbout } from './pointers.ts';
 
 const cache = new WeakMap<object, ReadonlyMap<string, DataClass>>();
 
-/**
- * The classed fields of a payload: JSON Pointer into the data (`*` for list items) → class. The schema must be the
- * contract's own, not a bundled copy: classes are found by where a node came from.
- */
+/** The classed fields of a payload: JSON Pointer into the data (`*` for list items) → class. */
 export function classPointers(contract: Contract, schema: JsonSchema): ReadonlyMap<string, DataClass> {
   const classes = contract.policy?.classes ?? {};
   if (!isSchemaObject(schema) || Object.keys(classes).length === 0) return new Map();
   const known = cache.get(schema);
   if (known) return known;
-  const found = new Map<string, DataClass>();
-  visit(schema, [], new Set());
+  const found = fieldsAbout(contract, schema, (pointer) =>
+    Object.hasOwn(classes, pointer) ? classes[pointer] : undefined,
+  );
   cache.set(schema, found);
   return found;
+}
 
-  function visit(here: JsonSchema, path: readonly string[], within: ReadonlySet<string>): void {
-    if (!isSchemaObject(here) || path.length > DEPTH_MAX) return;
-    const origin = contract.originOf(here);
-    const own = origin && Object.hasOwn(classes, origin.pointer) ? classes[origin.pointer] : undefined;
-    if (own) found.set(toPointer(path), own);
-    const name = definitionName(here);
-    if (name !== undefined && !within.has(name)) {
-      const target = contract.definitions[name];
-      if (target !== undefined) visit(target, path, new Set(within).add(name));
-    }
-    for (const [property, value] of Object.entries(here.properties ?? {}))
-      visit(value, [...path, property], within);
-    for (const keyword of ['items', 'additionalProperties'] as const)
-      if (isSchemaObject(here[keyword])) visit(here[keyword], [...path, '*'], within);
-    for (const keyword of ['allOf', 'anyOf', 'oneOf', 'prefixItems'] as const)
-      for (const part of here[keyword] ?? [])
-        visit(part, keyword === 'prefixItems' ? [...path, '*'] : path, within);
-  }
+/** Fields of a payload that the contract's system is the record of, by pointer into the data. */
+export function recordPointers(contract: Contract, schema: JsonSchema): ReadonlySet<string> {
+  const records = new Set(contract.policy?.systemOfRecord ?? []);
+  if (records.size === 0) return new Set();
+  return new Set(fieldsAbout(contract, schema, (pointer) => records.has(pointer) || undefined).keys());
 }

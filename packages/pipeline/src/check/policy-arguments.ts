@@ -1,4 +1,5 @@
 import type { Expr, Span } from '@tenon/expression';
+import { children } from './subexpressions.ts';
 
 /** One argument of a `policy.<name>(…)` call. */
 export interface PolicyArgument extends Span {
@@ -18,27 +19,4 @@ export function policyArguments(ast: Expr): readonly PolicyArgument[] {
   };
   walk(ast);
   return found;
-}
-
-function children(node: Expr): readonly Expr[] {
-  switch (node.kind) {
-    case 'list':
-      return node.items.map(({ value }) => value);
-    case 'map':
-      return node.entries.flatMap(({ key, value }) => [key, value]);
-    case 'member':
-      return [node.object];
-    case 'index':
-      return [node.object, node.index];
-    case 'call':
-      return node.target ? [node.target, ...node.args] : node.args;
-    case 'unary':
-      return [node.operand];
-    case 'binary':
-      return [node.left, node.right];
-    case 'conditional':
-      return [node.test, node.yes, node.no];
-    default:
-      return [];
-  }
 }

@@ -1,26 +1,36 @@
-import type { Diagnostic } from '@tenon/model';
-import type { UsageEntry } from '../usage.ts';
-import type { Catalog } from './catalog.ts';
-import type { DataCheck } from './data.ts';
+import { compareText, type Diagnostic } from '@tenon/model';
+import type { Workspace } from '../workspace.ts';
+import { checkBranches } from './branches.ts';
 import { checkEffects } from './effects.ts';
 import { checkEvents } from './events.ts';
-import type { PipelineModel } from './model.ts';
+import { checkLeaks } from './leaks.ts';
+import { checkLoops } from './loops.ts';
+import { type Checked, checkMasters } from './masters.ts';
 import { checkOwners } from './owners.ts';
+import { checkPrivilege } from './privilege.ts';
 import { checkTier } from './tier.ts';
 import { checkTime } from './time.ts';
 import { checkWayBack } from './way-back.ts';
 
 /** What is proved of one pipeline by itself. */
-export function pipelineProofs(model: PipelineModel, _data: DataCheck): Diagnostic[] {
-  const proofs = [checkOwners, checkEvents, checkEffects, checkTime, checkWayBack, checkTier];
-  return proofs.flatMap((proof) => proof(model));
+export function pipelineProofs(checked: Checked): Diagnostic[] {
+  const { model } = checked;
+  return [
+    ...checkOwners(model),
+    ...checkEvents(model),
+    ...checkEffects(model),
+    ...checkTime(model),
+    ...checkWayBack(model),
+    ...checkTier(model),
+    ...checkBranches(checked),
+    ...checkLeaks(checked),
+  ];
 }
 
 /** What is proved of all pipelines together. */
-export function workspaceProofs(
-  _models: readonly PipelineModel[],
-  _catalog: Catalog,
-  _usage: readonly UsageEntry[],
-): Diagnostic[] {
-  return [];
+export function workspaceProofs(pipelines: readonly Checked[], workspace: Workspace): Diagnostic[] {
+  // By name, so that the first of two is the same one whatever the files are called.
+  const sorted = pipelines.toSorted((a, b) => compareText(a.model.spec.name.value, b.model.spec.name.value));
+  const models = sorted.map(({ model }) => model);
+  return [...checkMasters(sorted), ...checkLoops(models), ...checkPrivilege(models, workspace)];
 }

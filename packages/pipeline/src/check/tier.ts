@@ -4,6 +4,7 @@ import { allSteps, type StepSpec } from '../spec/pipeline-spec.ts';
 import type { ResolvedCall } from './catalog.ts';
 import { classPointers } from './classes.ts';
 import { type CallMeaning, effectsOf, type PipelineModel } from './model.ts';
+import { inputSource } from './payloads.ts';
 
 /** Controls that a tier requires besides those that every pipeline has. */
 const REQUIRED = {
@@ -90,12 +91,5 @@ function hasApproval(steps: readonly StepSpec[]): boolean {
 /** Does a request of this operation hold a field classed `financial`? */
 export function movesMoney({ contract, operation, declared }: ResolvedCall): boolean {
   if (declared.effect === 'read') return false;
-  const schemas =
-    operation.kind === 'message'
-      ? operation.messages.map(({ payload }) => payload)
-      : [
-          ...operation.parameters.map(({ schema }) => schema),
-          ...(operation.body?.content ?? []).map(({ schema }) => schema ?? true),
-        ];
-  return schemas.some((schema) => [...classPointers(contract, schema).values()].includes('financial'));
+  return [...classPointers(contract, inputSource(operation)).values()].includes('financial');
 }

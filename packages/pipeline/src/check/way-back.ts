@@ -1,6 +1,6 @@
-import type { Diagnostic } from '@tenon/model';
+import { type Diagnostic, formatDuration } from '@tenon/model';
 import { diagnostic } from '../rules.ts';
-import type { CallSpec, StepSpec } from '../spec/pipeline-spec.ts';
+import { allSteps, type CallSpec, type StepSpec } from '../spec/pipeline-spec.ts';
 import { type CallMeaning, effectsOf, type PipelineModel } from './model.ts';
 
 /** Every effect has a way back or says why not, and the way back is a safe one (C67–C70). */
@@ -58,7 +58,32 @@ function checkEffect(model: PipelineModel, { step, call, compensation }: CallMea
         subject,
       }),
     );
-  return found;
+  return [...found, ...checkWindow(model, { step, call })];
+}
+
+/** The target undoes for so long; the run may work, rest in an outage, and wait for people and events. */
+function checkWindow(model: PipelineModel, { step, call }: Pick<CallMeaning, 'step' | 'call'>): Diagnostic[] {
+  const windowMs = call.declared.compensation?.withinMs;
+  const { limits, owner } = model.spec;
+  if (windowMs === undefined || !limits?.deadline || !owner?.recover) return [];
+  const steps = [...allSteps(model.spec.steps)];
+  const waits = steps.slice(steps.indexOf(step) + 1).flatMap((later) => {
+    if (later.kind === 'approve') return later.within ?? [];
+    return later.kind === 'wait' ? (later.within ?? later.for ?? []) : [];
+  });
+  const longestMs = waits.reduce(
+    (sum, { value }) => sum + value,
+    limits.deadline.value + owner.recover.value,
+  );
+  if (longestMs <= windowMs) return [];
+  return [
+    diagnostic('compensation-too-late', {
+      message: `\`${step.call.value}\` can be undone for ${formatDuration(windowMs)}; a later step may fail after ${formatDuration(longestMs)}`,
+      at: step.call.at,
+      subject: step.id.value,
+      related: waits.map(({ at, value }) => ({ ...at, message: `waits up to ${formatDuration(value)}` })),
+    }),
+  ];
 }
 
 function checkRead({ step, call }: CallMeaning): Diagnostic[] {

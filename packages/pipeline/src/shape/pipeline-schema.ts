@@ -191,7 +191,7 @@ export const pipelineSchema: SchemaObject = {
       owner: object('Who answers for it.', ['team', 'backup', 'escalation', 'respond', 'recover'], {
         team: text('The owning team.'),
         backup: text('Who stands in.'),
-        escalation: text('Where a page goes, for example `pagerduty:revenue`.'),
+        escalation: text('Where a page goes, for example `pager:revenue`.'),
         respond: duration('Somebody looks at a failure within this time.'),
         recover: duration('Service is back within this time.'),
       }),

@@ -1,0 +1,223 @@
+import type { Contract, DataClass } from '@tenon/contract';
+import { references } from '@tenon/expression';
+import { type Diagnostic, fromPointer, type Location } from '@tenon/model';
+import type { JsonSchema } from '@tenon/schema';
+import { diagnostic } from '../rules.ts';
+import { allSteps } from '../spec/pipeline-spec.ts';
+import { expressionsOf, type SpecExpression, type Template } from '../spec/template.ts';
+import { classPointers } from './classes.ts';
+import { unheldParts } from './flows.ts';
+import type { Checked } from './masters.ts';
+import { inputSource, resultSource } from './payloads.ts';
+import type { UsageTarget } from './scope.ts';
+
+/** Classed data that an expression's value holds. */
+interface Flow {
+  readonly class: DataClass;
+  /** `crm.subscriptionUpgraded /email`. */
+  readonly from: string;
+  readonly residency: string | undefined;
+  readonly at: Location;
+}
+
+/** What a `set` step holds, by pointer into its value. */
+type Held = ReadonlyMap<string, readonly Flow[]>;
+
+/** Where a value goes. */
+interface Sink {
+  readonly name: string;
+  readonly contract: Contract;
+  readonly schema: JsonSchema;
+}
+
+/**
+ * Information flow (C93, C98, C99): a value from a field classed `personal`, `secret` or `financial`, followed through
+ * expressions and steps, may only reach fields that are classed the same, in the same region, and no key or metric.
+ */
+export function checkLeaks({ model, data }: Checked): Diagnostic[] {
+  const { spec, catalog } = model;
+  const { contracts } = catalog.workspace;
+  if (![...contracts.values()].some(({ policy }) => policy && Object.keys(policy.classes).length > 0))
+    return [];
+  const found: Diagnostic[] = [];
+  const held = new Map<string, Held>();
+
+  for (const key of [spec.identity?.key, spec.identity?.orderBy])
+    for (const expression of key ? expressionsOf(key) : []) clear(expression, 'classed-data-in-key', 'a key');
+  for (const step of allSteps(spec.steps)) {
+    if (step.kind === 'set' && step.value) held.set(step.id.value, heldBy(step.value));
+    if (step.kind === 'emit') {
+      const event = model.events.get(step);
+      if (event && step.with)
+        follow(step.with, '', {
+          name: event.name,
+          contract: event.contract,
+          schema: event.definition.message.payload,
+        });
+      if (step.with) held.set(step.id.value, heldBy(step.with));
+    }
+    if (step.kind !== 'call') continue;
+    const meaning = model.calls.get(step);
+    for (const [template, call] of [
+      [step.with, meaning?.call],
+      [step.compensate?.with, meaning?.compensation],
+    ] as const)
+      if (template && call)
+        follow(template, '', {
+          name: call.plan.name,
+          contract: call.contract,
+          schema: inputSource(call.operation),
+        });
+  }
+  for (const { value } of spec.metrics) if (value) clear(value, 'classed-data-in-metric', 'a metric');
+  return found;
+
+  function follow(template: Template, path: string, sink: Sink): void {
+    if (template.kind === 'object')
+      for (const { name, value } of template.entries) follow(value, `${path}/${name}`, sink);
+    else if (template.kind === 'array') for (const item of template.items) follow(item, `${path}/*`, sink);
+    else for (const expression of expressionsOf(template)) arrive(expression, path, sink);
+  }
+
+  function arrive(expression: SpecExpression, path: string, sink: Sink): void {
+    const cleared = classesAt(classPointers(sink.contract, sink.schema), path, 'within');
+    const residency = sink.contract.policy?.residency;
+    for (const flow of flowsOf(expression)) {
+      const where = `\`${sink.name}\` at \`${path.slice(1).replaceAll('/', '.')}\``;
+      const subject = `${sink.name} ${path} ${flow.from}`;
+      if (!cleared.has(flow.class))
+        found.push(
+          diagnostic('data-not-cleared', {
+            message: `${flow.class} data (${flow.from}) goes to ${where}, which is not cleared for it`,
+            at: flow.at,
+            subject,
+            fix: `class the field \`${flow.class}\` in contracts/${sink.contract.name}/contract.yaml if it may hold such data, send another value, or write \`declassify(…, '<reason>')\``,
+          }),
+        );
+      else if (
+        flow.class === 'personal' &&
+        flow.residency !== undefined &&
+        residency !== undefined &&
+        flow.residency !== residency
+      )
+        found.push(
+          diagnostic('data-leaves-region', {
+            message: `personal data (${flow.from}) of region ${flow.residency} goes to ${where}, in region ${residency}`,
+            at: flow.at,
+            subject,
+          }),
+        );
+    }
+  }
+
+  function clear(
+    expression: SpecExpression,
+    code: 'classed-data-in-key' | 'classed-data-in-metric',
+    what: string,
+  ): void {
+    for (const flow of flowsOf(expression)) {
+      // An amount is what many metrics are about; it names nobody.
+      if (code === 'classed-data-in-metric' && flow.class === 'financial') continue;
+      const message = `${flow.class} data (${flow.from}) becomes part of ${what}, which is stored and shown in clear`;
+      found.push(diagnostic(code, { message, at: flow.at, subject: `${what} ${flow.from}` }));
+    }
+  }
+
+  function heldBy(template: Template, path = ''): Held {
+    const all = new Map<string, readonly Flow[]>();
+    const visit = (part: Template, here: string): void => {
+      if (part.kind === 'object') for (const { name, value } of part.entries) visit(value, `${here}/${name}`);
+      else if (part.kind === 'array') for (const item of part.items) visit(item, `${here}/*`);
+      else {
+        const flows = [...expressionsOf(part)].flatMap((expression) => flowsOf(expression));
+        if (flows.length > 0) all.set(here, [...(all.get(here) ?? []), ...flows]);
+      }
+    };
+    visit(template, path);
+    return all;
+  }
+
+  /** Classed data in the value of an expression: from contracts, and through `set` steps. */
+  function flowsOf(expression: SpecExpression): readonly Flow[] {
+    const unheld = unheldParts(expression.parsed.ast).map((span) => expression.locate(span).range);
+    const isHeld = (at: Location): boolean =>
+      !unheld.some(
+        ({ start, end }) => at.range.start.offset >= start.offset && at.range.end.offset <= end.offset,
+      );
+    const direct = (data.reads.get(expression) ?? []).flatMap(({ source, path, at }) =>
+      isHeld(at) ? classedReads(source, path, at) : [],
+    );
+    const indirect = references(expression.parsed.ast).flatMap((reference) => {
+      const [step, ...rest] = reference.path.map(({ name }) => name);
+      const through = reference.root === 'steps' && step !== undefined ? held.get(step) : undefined;
+      const at = expression.locate(reference.span);
+      if (!through || !isHeld(at)) return [];
+      const path = rest.map((name) => `/${name}`).join('');
+      return [...through].flatMap(([pointer, flows]) =>
+        relates(pointer, path) ? flows.map((flow) => ({ ...flow, at })) : [],
+      );
+    });
+    return distinct([...direct, ...indirect]);
+  }
+
+  function classedReads(source: UsageTarget, path: string, at: Location): readonly Flow[] {
+    const contract = contracts.get(source.contract);
+    const schema = contract && schemaOf(contract, source);
+    if (!contract || schema === undefined) return [];
+    const residency = contract.policy?.residency;
+    const name = source.target.kind === 'event' ? source.target.event : source.target.operation;
+    return [...classesAt(classPointers(contract, schema), path, 'touching')].map((one) => ({
+      class: one,
+      from: `${contract.name}.${name} ${path || '/'}`,
+      residency,
+      at,
+    }));
+  }
+
+  function schemaOf(contract: Contract, { target }: UsageTarget): JsonSchema | undefined {
+    if (target.kind === 'event') return contract.events.get(target.event)?.message.payload;
+    const operation = contract.operations.get(target.operation);
+    const known = operation && schemas.get(operation);
+    if (!operation || known !== undefined) return known;
+    const made = resultSource(operation);
+    schemas.set(operation, made);
+    return made;
+  }
+}
+
+/** A union of several answers is made anew each time; its classes are found once. */
+const schemas = new WeakMap<object, JsonSchema>();
+
+/** `within`: the path is a classed field or lies inside one; `touching`: or holds one. */
+function classesAt(
+  classes: ReadonlyMap<string, DataClass>,
+  path: string,
+  how: 'within' | 'touching',
+): ReadonlySet<DataClass> {
+  const found = new Set<DataClass>();
+  for (const [pointer, one] of classes)
+    if (isWithin(path, pointer) || (how === 'touching' && isWithin(pointer, path))) found.add(one);
+  return found;
+}
+
+function relates(a: string, b: string): boolean {
+  return isWithin(a, b) || isWithin(b, a);
+}
+
+/** Is `inner` the same place as `outer`, or below it? `*` stands for any item. */
+function isWithin(inner: string, outer: string): boolean {
+  const below = fromPointer(inner);
+  const above = fromPointer(outer);
+  return above.every((token, index) => {
+    const other = below[index];
+    return other === token || (other !== undefined && (token === '*' || other === '*'));
+  });
+}
+
+function distinct(flows: readonly Flow[]): readonly Flow[] {
+  return [
+    ...new Map(
+      flows.map((flow) => [`${flow.class} ${flow.from} ${flow.at.range.start.offset}`, flow]),
+    ).values(),
+  ];
+}

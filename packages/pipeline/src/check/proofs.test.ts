@@ -1,0 +1,75 @@
+import { expect, test } from 'vitest';
+import { PIPELINE, secondPipeline, swap, swaps, testWorkspace } from '../test-workspace.ts';
+
+const messages = async (
+  edits: Parameters<typeof testWorkspace>[0],
+  code: string,
+): Promise<readonly string[]> =>
+  (await testWorkspace(edits)).diagnostics.filter((one) => one.code === code).map(({ message }) => message);
+
+test('a promise that retries can break is told with the worst case', async () => {
+  expect(await messages({ [PIPELINE]: swap('within: 5m }', 'within: 1m30s }') }, 'slo-cannot-hold')).toEqual([
+    'can take 1m51s500ms; SLO says 1m30s',
+  ]);
+});
+
+test('a circle of two pipelines is shown as a path, once', async () => {
+  const back =
+    "  - { id: again, emit: shop.orderPlaced, with: { id: a, orderId: '${ event.orderId }', total: 1, currency: EUR, version: 1, customer: { name: a, email: b } } }";
+  const second = { 'pipelines/parcel-left.pipeline.yaml': secondPipeline(back) };
+  expect(await messages(second, 'trigger-cycle')).toEqual([
+    'order-placed → emits news.orderShipped → parcel-left → emits shop.orderPlaced → order-placed',
+  ]);
+});
+
+test('a plan is not made of a pipeline with an error across pipelines', async () => {
+  const { check } = await testWorkspace({
+    [PIPELINE]: swap('event: shop.orderPaid', 'event: news.orderShipped'),
+  });
+  expect([...check.plans.keys()]).toEqual([]);
+});
+
+test('classed data is followed through set steps and text, and stops at questions', async () => {
+  const through = await messages(
+    {
+      [PIPELINE]: swaps(
+        [
+          'set: { speed: slow }',
+          'set: { speed: slow }\n  - { id: who, set: { line: "for ${ event.customer.email }", known: "${ event.customer.email != \'\' }" } }',
+        ],
+        ["to: '${ event.customer.name }'", "to: '${ steps.who.line }'"],
+      ),
+    },
+    'data-not-cleared',
+  );
+  expect(through).toHaveLength(1);
+  const asked = await messages(
+    {
+      [PIPELINE]: swaps(
+        [
+          'set: { speed: slow }',
+          'set: { speed: slow }\n  - { id: who, set: { line: "for ${ event.customer.email }", known: "${ event.customer.email != \'\' }" } }',
+        ],
+        ["to: '${ event.customer.name }'", "to: \"${ steps.who.known ? 'a' : 'b' }\""],
+      ),
+    },
+    'data-not-cleared',
+  );
+  expect(asked).toEqual([]);
+});
+
+test('a finding carries the owner of its pipeline', async () => {
+  const { diagnostics } = await testWorkspace({
+    [PIPELINE]: swap('event.customer.name', 'event.customer.nmae'),
+  });
+  expect(diagnostics.map(({ owner }) => owner)).toEqual(['sales']);
+});
+
+test('two runs give the same findings in the same order', async () => {
+  const edits = {
+    [PIPELINE]: swaps(['event.customer.name', 'event.customer.email'], ['tier: medium', 'tier: low']),
+  };
+  const [first, second] = await Promise.all([testWorkspace(edits), testWorkspace(edits)]);
+  expect(first.diagnostics.length).toBeGreaterThan(1);
+  expect(second.diagnostics).toEqual(first.diagnostics);
+});

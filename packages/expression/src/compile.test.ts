@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { anExpression } from './arbitrary.ts';
+import { anExpression } from './arbitrary.testing.ts';
 import { compileExpression, compileTemplate, ExpressionSyntaxError, type Policies } from './compile.ts';
 import { formatExpression } from './format.ts';
 

@@ -46,10 +46,10 @@ export interface Overload {
 }
 
 /** Where a function is from: CEL's definition, one of CEL's published extensions, or Tenon's own. */
-export type Origin = 'CEL' | 'CEL extension' | 'Tenon';
+type Origin = 'CEL' | 'CEL extension' | 'Tenon';
 
 /** Carries a call out: `a` is the receiver, or else the first argument. */
-export type Implementation = (frame: Frame, span: Span, a: Value, b: Value, c: Value, d: Value) => Value;
+type Implementation = (frame: Frame, span: Span, a: Value, b: Value, c: Value, d: Value) => Value;
 
 export interface FunctionSpec {
   readonly origin: Origin;

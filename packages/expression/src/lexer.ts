@@ -1,6 +1,6 @@
 import type { ExpressionError } from './ast.ts';
 
-export type TokenType = 'identifier' | 'quoted' | 'number' | 'string' | 'punctuation' | 'invalid' | 'end';
+type TokenType = 'identifier' | 'quoted' | 'number' | 'string' | 'punctuation' | 'invalid' | 'end';
 
 /** `text` is the name of an identifier, the value of a string, the sign of punctuation. */
 export interface Token {

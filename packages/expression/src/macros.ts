@@ -1,13 +1,7 @@
 import type { Expr, ExpressionError } from './ast.ts';
 
 /** What a macro gives: `all`, `exists` … bind their first argument to each item of what they are called on. */
-export const ITERATION_MACROS: ReadonlySet<string> = new Set([
-  'all',
-  'exists',
-  'exists_one',
-  'map',
-  'filter',
-]);
+const ITERATION_MACROS: ReadonlySet<string> = new Set(['all', 'exists', 'exists_one', 'map', 'filter']);
 
 export type Call = Extract<Expr, { kind: 'call' }>;
 

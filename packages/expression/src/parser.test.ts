@@ -1,7 +1,7 @@
 import { parse as parseCel } from '@bufbuild/cel';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { anExpression, plainCel, withoutSpans } from './arbitrary.ts';
+import { anExpression, plainCel, withoutSpans } from './arbitrary.testing.ts';
 import type { Expr } from './ast.ts';
 import { formatExpression } from './format.ts';
 import { parseExpression } from './parser.ts';

@@ -3,9 +3,9 @@ import { Lexer, type Token } from './lexer.ts';
 import { macroProblem } from './macros.ts';
 
 /** Characters of one expression at most. */
-export const SOURCE_CHARACTERS_MAX = 20_000;
+const SOURCE_CHARACTERS_MAX = 20_000;
 /** Levels of the tree at most, so that no recursion over it can exhaust the stack. */
-export const TREE_DEPTH_MAX = 200;
+const TREE_DEPTH_MAX = 200;
 const ERRORS_MAX = 20;
 
 /** Parses CEL-JSON; always gives a tree, and says all that is wrong. Never throws. */

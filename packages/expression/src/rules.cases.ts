@@ -128,6 +128,18 @@ export const expressionCases = {
     fires: { source: 'event.id', as: 'send', target: { type: 'number' } },
     silent: { source: 'event.total', as: 'send', target: { type: 'number' } },
   },
+  'list-may-be-too-short': {
+    fires: {
+      source: 'event.tags',
+      as: 'send',
+      target: { type: 'array', items: { type: 'string' }, minItems: 1 },
+    },
+    silent: {
+      source: 'event.tags + [event.id]',
+      as: 'send',
+      target: { type: 'array', items: { type: 'string' }, minItems: 1 },
+    },
+  },
   'missing-member': {
     fires: { source: 'event.customer', as: 'send', target: CUSTOMER_WITH_AGE },
     silent: { source: "{'email': event.customer.email, 'age': 1}", as: 'send', target: CUSTOMER_WITH_AGE },

@@ -145,6 +145,16 @@ export const expressionRules = {
     fix: 'convert it, or give another value',
     example: { bad: 'amount: ${ event.amountText }', good: 'amount: ${ double(event.amountText) }' },
   },
+  'list-may-be-too-short': {
+    severity: 'error',
+    title: 'a list is sent that may have fewer items than its receiver takes',
+    why: 'The receiver would refuse the request when the list is that short; an empty list is the usual case.',
+    fix: 'send it only when it is long enough: `when: ${ size(…) > 0 }`',
+    example: {
+      bad: 'with: { body: { lines: "${ event.lines }" } }',
+      good: 'when: ${ size(event.lines) > 0 }\nwith: { body: { lines: "${ event.lines }" } }',
+    },
+  },
   'missing-member': {
     severity: 'error',
     title: 'an object lacks a member that its receiver requires',

@@ -143,9 +143,21 @@ function compareKind(
     const first = Array.from({ length }, (_, i) =>
       compareTypes(itemAt(source, i), itemAt(target, i), [...path, String(i)], visited),
     );
-    return [...first.flat(), ...compareTypes(source.item(), target.item(), [...path, '*'], visited)];
+    const isShort = source.itemsMin < target.itemsMin;
+    const short = isShort ? [tooShort(source.itemsMin, target.itemsMin, path)] : [];
+    return [
+      ...short,
+      ...first.flat(),
+      ...compareTypes(source.item(), target.item(), [...path, '*'], visited),
+    ];
   }
   return compareValues(source, target, path);
+}
+
+function tooShort(given: number, needed: number, path: readonly string[]): AssignmentIssue {
+  const what = given === 0 ? 'it may be empty' : `it may have only ${given}`;
+  const message = `${subject(path)} needs ${needed} item${needed === 1 ? '' : 's'}; ${what}`;
+  return { code: 'list-may-be-too-short', message, path };
 }
 
 /** An enum takes only what is one of its values: a value that may be any text is refused as well. */

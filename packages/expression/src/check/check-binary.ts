@@ -17,7 +17,7 @@ import {
   union,
 } from '../types/type.ts';
 import { type Checker, textOf } from './check.ts';
-import { NO_FACTS, type Scope } from './environment.ts';
+import { NO_FACTS, pathOf, type Scope, typeAt } from './environment.ts';
 import { nameAdvice } from './issues.ts';
 import { fieldNames, lookup } from './lookup.ts';
 
@@ -235,8 +235,8 @@ function neverEqual(
     return;
   }
   // Without what conditions before it have told, it might be equal: then those conditions are what settles it.
-  const declared = checker.issues.quietly(() => checker.visit(subjectNode, { ...scope, facts: NO_FACTS }));
-  if (overlaps(declared, literalType(value))) {
+  const path = pathOf(subjectNode, scope);
+  if (path && overlaps(typeAt({ ...scope, facts: NO_FACTS }, path).type, literalType(value))) {
     const fix = 'a condition before it leaves no other case';
     checker.issues.add(always, node, `\`${name}\` is never ${JSON.stringify(value)} here`, { fix });
     return;

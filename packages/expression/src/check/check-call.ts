@@ -379,7 +379,13 @@ function checkPolicy(checker: Checker, call: Call, scope: Scope): Type {
   return checker.inPolicy(POLICY_DEPTH_MAX, () => {
     const { ast, errors } = parseExpression(policy.expression);
     if (errors.length > 0) return ANY;
-    let inner: Scope = { variables: new Map(), facts: NO_FACTS, conditional: [], policies: scope.policies };
+    let inner: Scope = {
+      variables: new Map(),
+      facts: NO_FACTS,
+      conditional: [],
+      policies: scope.policies,
+      work: scope.work,
+    };
     for (const [index, name] of policy.parameters.entries())
       inner = withVariable(inner, name, types[index]!, checker.newKey(name));
     const found = new Issues();

@@ -269,3 +269,37 @@ describe('assignment', () => {
     expect(assignmentIssues(other, node).map((issue) => issue.code)).toContain('integer-expected');
   });
 });
+
+describe('expressions made to keep the checker busy', () => {
+  const depth = 150;
+  const alternating = (part: string): string => {
+    let source = part;
+    for (let i = 0; i < depth; i++) source = `(${source} ${i % 2 === 0 ? '&&' : '||'} ${part})`;
+    return source;
+  };
+  const compared = `${'('.repeat(depth)}event.plan${" == 'x')".repeat(depth)}`;
+  const policies = Object.fromEntries(
+    Array.from({ length: 14 }, (_, i) => [
+      `p${i}`,
+      {
+        parameters: ['n'],
+        expression: i === 13 ? 'n > 1' : `policy.p${i + 1}(n) && policy.p${i + 1}(n) && policy.p${i + 1}(n)`,
+      },
+    ]),
+  );
+  it.each([
+    ['guards', alternating('has(event.coupon)')],
+    ['comparisons', alternating("event.nickname == 'x'")],
+    ['conditions', `${'(has(event.coupon) ? '.repeat(100)}true${' : false)'.repeat(100)}`],
+    ['comparisons of comparisons', compared],
+    ['policies', 'policy.p0(event.total)'],
+    ['macros', `${'event.items.filter(i, has(i.note) && '.repeat(35)}true${').size() > 0'.repeat(35)}`],
+  ])('nested %s end soon', (_what, source) => {
+    const { ast, errors } = parseExpression(source);
+    expect(errors).toEqual([]);
+    const started = performance.now();
+    checkExpression(ast, { ...environment, policies });
+    // Not a measurement: without bounds these take longer than the universe has.
+    expect(performance.now() - started).toBeLessThan(5_000);
+  });
+});

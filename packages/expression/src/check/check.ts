@@ -20,16 +20,7 @@ import {
 } from '../types/type.ts';
 import { checkArithmetic, checkComparison, checkEquality } from './check-binary.ts';
 import { checkCall } from './check-call.ts';
-import {
-  type Environment,
-  type Facts,
-  factAt,
-  keyOf,
-  pathOf,
-  type Scope,
-  scopeOf,
-  typeAt,
-} from './environment.ts';
+import { type Environment, factAt, keyOf, pathOf, type Scope, scopeOf, typeAt } from './environment.ts';
 import { type ExpressionIssue, Issues, nameAdvice } from './issues.ts';
 import { fieldNames, lookup } from './lookup.ts';
 import { narrow } from './narrow.ts';
@@ -73,8 +64,6 @@ export function assume(condition: Expr, environment: Environment, truth = true):
   return { ...environment, facts };
 }
 
-export type { Environment, Facts };
-
 function inOrder(issues: readonly ExpressionIssue[]): readonly ExpressionIssue[] {
   return [...issues].sort((a, b) => a.start - b.start || a.end - b.end);
 }
@@ -89,10 +78,14 @@ function isOptionalChain(node: Expr): boolean {
   return node.optional || isOptionalChain(node.object);
 }
 
+/** Bodies of policies that are followed for one expression, at most. */
+const POLICY_CHECKS_MAX = 200;
+
 export class Checker {
   issues: Issues;
   #variables = 0;
   #policies = 0;
+  #policyChecksLeft = POLICY_CHECKS_MAX;
 
   constructor(issues: Issues) {
     this.issues = issues;
@@ -115,9 +108,10 @@ export class Checker {
     }
   }
 
-  /** Follows a call into a policy, unless it is too deep: that is refused when it is compiled. */
+  /** Follows a call into a policy, unless it is too deep, which the compiler refuses, or policies fan out without end. */
   inPolicy(depthMax: number, check: () => Type): Type {
-    if (this.#policies >= depthMax) return ANY;
+    if (this.#policies >= depthMax || this.#policyChecksLeft <= 0) return ANY;
+    this.#policyChecksLeft -= 1;
     this.#policies += 1;
     try {
       return check();

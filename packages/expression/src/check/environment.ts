@@ -55,7 +55,15 @@ export interface Scope {
   readonly facts: Facts;
   readonly conditional: readonly Conditional[];
   readonly policies: Policies;
+  /** Conditions that may still be followed, shared by all scopes of a check. */
+  readonly work: { left: number };
 }
+
+/**
+ * Learning what follows when a condition does not hold takes its parts both ways, which doubles at each level. After so
+ * many steps no more is learnt: what is known stays true.
+ */
+const NARROWING_STEPS_MAX = 2_000;
 
 export function scopeOf(environment: Environment): Scope {
   return {
@@ -65,6 +73,7 @@ export function scopeOf(environment: Environment): Scope {
     facts: environment.facts ?? NO_FACTS,
     conditional: environment.conditional ?? [],
     policies: environment.policies ?? {},
+    work: { left: NARROWING_STEPS_MAX },
   };
 }
 

@@ -25,6 +25,8 @@ type Literal = null | boolean | number | string;
 
 /** What is known where a condition has come out `truth`. */
 export function narrow(condition: Expr, truth: boolean, scope: Scope): Scope {
+  if (scope.work.left <= 0) return scope;
+  scope.work.left -= 1;
   const narrowed = narrowByKind(condition, truth, scope);
   return truth ? withConditions(condition, narrowed) : narrowed;
 }
@@ -223,7 +225,7 @@ function withStep(path: Path, scope: Scope): Scope {
   let learnt = scope;
   for (const step of scope.conditional) {
     const isThere = step.path.length <= path.length && step.path.every((name, index) => path[index] === name);
-    const text = formatExpression(step.when);
+    const text = textOf(step.when);
     if (!isThere || learnt.facts.conditions.has(text)) continue;
     // Noted first: a condition that leads back to itself must not be followed for ever.
     const conditions = new Set(learnt.facts.conditions).add(text);
@@ -235,10 +237,10 @@ function withStep(path: Path, scope: Scope): Scope {
 /** Notes each part of a true condition; a step whose whole condition is known to hold has run. */
 function withConditions(condition: Expr, scope: Scope): Scope {
   const known = new Set(scope.facts.conditions);
-  for (const part of conjuncts(condition)) known.add(formatExpression(part));
+  for (const part of conjuncts(condition)) known.add(textOf(part));
   let learnt: Scope = { ...scope, facts: { ...scope.facts, conditions: known } };
   for (const step of scope.conditional) {
-    const isHeld = conjuncts(step.when).every((part) => known.has(formatExpression(part)));
+    const isHeld = conjuncts(step.when).every((part) => known.has(textOf(part)));
     if (isHeld && !typeAt(learnt, step.path).isPresent) learnt = learnPresent(learnt, step.path);
   }
   return learnt;
@@ -248,4 +250,15 @@ function conjuncts(condition: Expr): readonly Expr[] {
   if (condition.kind === 'binary' && condition.operator === '&&')
     return [...conjuncts(condition.left), ...conjuncts(condition.right)];
   return [condition];
+}
+
+const texts = new WeakMap<Expr, string>();
+
+/** The text of a condition, printed once. */
+function textOf(condition: Expr): string {
+  const known = texts.get(condition);
+  if (known !== undefined) return known;
+  const text = formatExpression(condition);
+  texts.set(condition, text);
+  return text;
 }

@@ -8,7 +8,14 @@ import { itemAt, membersOf, presentOf } from '../types/type.ts';
 import { assignmentIssues } from './assign.ts';
 import { checkExpression } from './check.ts';
 import { lookup } from './lookup.ts';
-import { anEvent, anEventSchema, aSchemaLike, aTypedExpression, definitions, fits } from './soundness.ts';
+import {
+  anEvent,
+  anEventSchema,
+  aSchemaLike,
+  aTypedExpression,
+  definitions,
+  fits,
+} from './soundness.testing.ts';
 
 /** Failures that no contract tells of: they come from what text says and how large numbers are. */
 const ALLOWED: ReadonlySet<string> = new Set([

@@ -115,9 +115,12 @@ export function union(types: readonly Type[]): Type {
   const any = types.find((type) => type.kind === 'any');
   if (any) return any;
   const members: Type[] = [];
-  for (const type of types) for (const member of membersOf(type)) addMember(members, member);
+  for (const type of types)
+    for (const member of membersOf(type)) {
+      addMember(members, member);
+      if (members.length > MEMBERS_MAX) return anyBecause(`it has more than ${MEMBERS_MAX} variants`);
+    }
   if (members.length === 0) return NEVER;
-  if (members.length > MEMBERS_MAX) return anyBecause(`it has more than ${MEMBERS_MAX} variants`);
   return members.length === 1 ? members[0]! : { kind: 'union', members };
 }
 

@@ -74,6 +74,9 @@ export async function startTenon(options: ComposeOptions): Promise<RunningTenon>
   };
   try {
     const plans = [...check.plans.values()];
+    // What the workspace no longer has must not be started by the next event; runs already begun finish.
+    const gone = runtime.activePipelines().filter((name) => !check.plans.has(name));
+    for (const name of gone) await runtime.retire(name);
     for (const plan of plans) await runtime.activate(plan);
     const server = await startServer({
       runtime,

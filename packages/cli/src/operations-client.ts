@@ -11,10 +11,13 @@ const CALL_TIMEOUT_MS = 30_000;
 /** A call to a running Tenon that did not succeed, as the sentence to print and the code to exit with. */
 export class OperationsError extends Error {
   readonly exitCode: ExitCode;
+  /** No process answered at all. */
+  readonly isUnreachable: boolean;
 
-  constructor(message: string, exitCode: ExitCode) {
+  constructor(message: string, exitCode: ExitCode, isUnreachable: boolean = false) {
     super(message);
     this.exitCode = exitCode;
+    this.isUnreachable = isUnreachable;
   }
 }
 
@@ -50,6 +53,7 @@ export async function operationsClient(target: ClientTarget, io: Io): Promise<Op
       throw new OperationsError(
         `no Tenon answers at ${target.url}; start it with \`tenon serve\`, or name another with --url`,
         exit.failed,
+        true,
       );
     }
     if (response.status === 204) return {};

@@ -1,5 +1,5 @@
 import { access, readFile } from 'node:fs/promises';
-import { dirname, join, parse } from 'node:path';
+import { dirname, join, parse, resolve } from 'node:path';
 import { parseDocument } from '@tenon/document';
 import { atPointer } from '@tenon/model';
 
@@ -17,14 +17,21 @@ export async function findRoot(from: string): Promise<string | undefined> {
   }
 }
 
-/** Where the workspace's own Tenon listens, read without loading the rest of the workspace. */
-export async function readServerUrl(root: string | undefined): Promise<string> {
+/** Where the workspace's own Tenon listens and keeps its database, read without loading the rest of the workspace. */
+export async function readServerConfig(
+  root: string | undefined,
+): Promise<{ readonly url: string; readonly engineFile?: string }> {
   const text = root === undefined ? '' : await readFile(join(root, CONFIG_FILE), 'utf8').catch(() => '');
   const value = parseDocument(CONFIG_FILE, text).value?.value;
   const host = atPointer(value, '/server/host');
   const port = atPointer(value, '/server/port');
-  return `http://${typeof host === 'string' ? host : DEFAULT_HOST}:${typeof port === 'number' ? port : DEFAULT_PORT}`;
+  const file = atPointer(value, '/engine/file');
+  const url = `http://${typeof host === 'string' ? host : DEFAULT_HOST}:${typeof port === 'number' ? port : DEFAULT_PORT}`;
+  if (root === undefined) return { url };
+  return { url, engineFile: resolve(root, typeof file === 'string' ? file : DEFAULT_ENGINE_FILE) };
 }
+
+const DEFAULT_ENGINE_FILE = join('.tenon', 'tenon.db');
 
 export async function exists(path: string): Promise<boolean> {
   return access(path).then(

@@ -5,6 +5,7 @@ import { documentRules } from '@tenon/document';
 import { expressionRules } from '@tenon/expression';
 import { type DiagnosticMaker, type DiagnosticRules, diagnosticMaker } from '@tenon/model';
 import { pipelineRules } from '@tenon/pipeline';
+import { runtimeRules } from '@tenon/runtime';
 
 /** Diagnostics of the command line itself. */
 export const cliRules = {
@@ -50,5 +51,6 @@ export const allRules: DiagnosticRules = {
   ...expressionRules,
   ...pipelineRules,
   ...codegenRules,
+  ...runtimeRules,
   ...cliRules,
 };

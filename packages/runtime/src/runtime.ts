@@ -66,6 +66,8 @@ export interface Runtime {
   activate(plan: Plan): Promise<void>;
   /** No event starts this pipeline any more; runs already begun finish. Active pipelines are remembered across restarts. */
   retire(pipeline: string): Promise<void>;
+  /** Names of the pipelines that events start, those of an earlier process included. */
+  activePipelines(): readonly string[];
   /** Resolves when the event is on disk: only then may it be acknowledged. */
   accept(event: IncomingEvent): Promise<AcceptResult>;
   /** Starts a pipeline whose trigger is `manual`. */
@@ -73,6 +75,8 @@ export interface Runtime {
 
   runs(filter?: RunFilter): readonly RunSummary[];
   run(runId: string): RunDetail | undefined;
+  /** The plan of a run, for ever as it was: the exact text of the pipeline is in its `source` (C24). */
+  plan(hash: string): Plan | undefined;
   /** Entries of every run that touched a business entity, in order. */
   trace(query: {
     readonly runId?: string;
@@ -114,7 +118,7 @@ export interface Runtime {
 
 /** What can be asked of a runtime's file, by any process that may read it (`openLedger`). */
 export interface LedgerReader
-  extends Pick<Runtime, 'runs' | 'run' | 'trace' | 'approvals' | 'inDoubt' | 'deadLetters'> {
+  extends Pick<Runtime, 'runs' | 'run' | 'plan' | 'trace' | 'approvals' | 'inDoubt' | 'deadLetters'> {
   close(): void;
 }
 

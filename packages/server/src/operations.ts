@@ -99,6 +99,16 @@ export const routes: readonly Route[] = [
       acted(await runtime.cancel(params['runId']!, actor.name, String(body['reason']))),
   },
   {
+    operationId: 'getPlan',
+    method: 'GET',
+    path: '/v1/plans/:planHash',
+    permission: 'read',
+    handle: ({ runtime, params }) => {
+      const plan = runtime.plan(params['planHash']!);
+      return plan ? { body: plan } : { problem: notFound('plan') };
+    },
+  },
+  {
     operationId: 'getTrace',
     method: 'GET',
     path: '/v1/trace',

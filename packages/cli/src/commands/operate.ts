@@ -1,4 +1,5 @@
 import { formatDuration, isObject } from '@tenon/model';
+import type { Plan } from '@tenon/pipeline';
 import type {
   DeadLetter,
   InDoubtEntry,
@@ -11,8 +12,9 @@ import type {
 import { type Args, type CommandSpec, type OptionSpec, UsageError } from '../command.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
+import { withLedgerFile } from '../ledger-client.ts';
 import { type OperationsClient, OperationsError, operationsClient } from '../operations-client.ts';
-import { findRoot, readServerUrl } from '../root.ts';
+import { findRoot, readServerConfig } from '../root.ts';
 import { renderTable } from '../table.ts';
 
 const remote: Readonly<Record<string, OptionSpec>> = {
@@ -66,12 +68,18 @@ export const operateCommands: readonly CommandSpec[] = [
     name: 'runs show',
     summary: 'One run with its steps',
     positionals: ['<run>'],
-    options: remote,
-    run: withClient(async (client, args, show) => {
+    options: {
+      ...remote,
+      source: { type: 'boolean', help: 'the pipeline’s text as it was when the run began' },
+    },
+    run: withClient(async (client, args, show, io) => {
       const run = (await client.get(
         `/v1/runs/${encodeURIComponent(args.positionals[0]!)}`,
       )) as unknown as RunDetail;
-      return show(run, () => runWords(run));
+      if (!args.flag('source')) return show(run, () => runWords(run));
+      const plan = (await client.get(`/v1/plans/${encodeURIComponent(run.planHash)}`)) as unknown as Plan;
+      io.out(plan.source.text);
+      return exit.clean;
     }),
   },
   {
@@ -285,8 +293,11 @@ function withClient(
 ): CommandSpec['run'] {
   return async (args, io) => {
     const root = await findRoot(io.cwd);
-    const url = args.text('url') ?? io.env['TENON_URL'] ?? (await readServerUrl(root));
-    const client = await operationsClient({ root: root ?? io.cwd, url }, io);
+    const own = await readServerConfig(root);
+    const named = args.text('url') ?? io.env['TENON_URL'];
+    const remote = await operationsClient({ root: root ?? io.cwd, url: named ?? own.url }, io);
+    const file = named === undefined ? own.engineFile : undefined;
+    const client = file === undefined ? remote : withLedgerFile(remote, file, (text) => io.err(text));
     const show: Show = (value, human) => {
       if (args.text('format') === 'json') io.out(`${JSON.stringify(value, null, 2)}\n`);
       else if (Array.isArray(value) && value.length === 0) io.err('none\n');

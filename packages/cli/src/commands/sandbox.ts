@@ -7,7 +7,7 @@ import { deliver, startMailSandbox, startSandbox } from '@tenon/testkit';
 import { type Args, type CommandSpec, UsageError } from '../command.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
-import { readServerUrl } from '../root.ts';
+import { readServerConfig } from '../root.ts';
 import { exitCodeOf, openSession, printReport, type Session } from '../session.ts';
 
 /** Sandboxes of a workspace's systems, and signed test deliveries: what `tenon dev` needs to be tried without a vendor. */
@@ -125,7 +125,7 @@ async function deliverOne(session: Session, args: Args, io: Io): Promise<ExitCod
     file === undefined
       ? examplePayload(event.message.examples[0]?.payload, event.message.payload, contract)
       : await readPayload(file, io);
-  const base = args.text('url') ?? io.env['TENON_URL'] ?? (await readServerUrl(root));
+  const base = args.text('url') ?? io.env['TENON_URL'] ?? (await readServerConfig(root)).url;
   try {
     const [answer] = await deliver(
       `${base}/hooks/${name}/${eventName}`,

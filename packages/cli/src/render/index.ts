@@ -2,8 +2,8 @@ import { renderHuman } from './human.ts';
 import { renderGithub, renderJson, renderJunit, renderMarkdown, renderSarif } from './machine.ts';
 import type { RenderContext, Report } from './report.ts';
 
-export { type Paint, painter } from './human.ts';
-export { checkedWords, countBySeverity, plural, type RenderContext, type Report } from './report.ts';
+export { painter } from './human.ts';
+export { plural, type RenderContext, type Report } from './report.ts';
 
 const renderers = {
   human: renderHuman,

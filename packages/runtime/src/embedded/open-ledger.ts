@@ -10,6 +10,7 @@ export function openLedger(file: string): LedgerReader {
   return {
     runs: (filter) => queries.runs(filter),
     run: (runId) => queries.run(runId),
+    plan: (hash) => queries.plan(hash),
     trace: (query) => queries.trace(query),
     approvals: () => queries.approvals(),
     inDoubt: () => queries.inDoubt(),

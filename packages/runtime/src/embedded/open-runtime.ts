@@ -43,6 +43,7 @@ export async function openRuntimeWith(
   return {
     activate: (plan) => engine.activate(plan),
     retire: (pipeline) => engine.retire(pipeline),
+    activePipelines: () => [...engine.activePlans.keys()],
     accept: async (event): Promise<AcceptResult> => {
       const full = engine.refusal();
       if (full !== undefined) return { ok: false, failure: full };
@@ -72,6 +73,7 @@ export async function openRuntimeWith(
     },
     runs: (filter) => queries.runs(filter),
     run: (runId) => queries.run(runId),
+    plan: (hash) => queries.plan(hash),
     trace: (query) => queries.trace(query),
     approvals: () => queries.approvals(),
     inDoubt: () => queries.inDoubt(),

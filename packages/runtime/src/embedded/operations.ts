@@ -159,7 +159,7 @@ function chooseRuns(queries: Queries, filter: ReplayFilter): RunRow[] {
 
 /** Effects that a replay leaves alone, and those that it may send. */
 function effectsOf(queries: Queries, run: RunRow): { effectsSkipped: string[]; effectsToSend: string[] } {
-  const plan = queries.plan(run.plan_hash);
+  const plan = queries.planOf(run);
   const effects = allSteps(plan.steps).filter(
     (step) => step.kind === 'call' && plan.operations[step.operation]?.effect !== 'read',
   );

@@ -50,7 +50,7 @@ export class Queries {
   run(runId: string): RunDetail | undefined {
     const row = this.rowOf(runId);
     if (row === undefined) return undefined;
-    const plan = this.plan(row.plan_hash);
+    const plan = this.planOf(row);
     const payload = this.#rows<{ payload: string }>(
       'SELECT payload FROM events WHERE seq = ?',
       row.event_seq,
@@ -147,10 +147,16 @@ export class Queries {
     });
   }
 
-  plan(hash: string): Plan {
+  plan(hash: string): Plan | undefined {
     const row = this.#rows<{ plan: string }>('SELECT plan FROM plans WHERE hash = ?', hash)[0];
-    if (row === undefined) throw new Error(`the plan ${hash} is not stored`);
-    return JSON.parse(row.plan);
+    return row === undefined ? undefined : JSON.parse(row.plan);
+  }
+
+  /** The plan that a run was pinned to when it was accepted, in the same commit. */
+  planOf(row: RunRow): Plan {
+    const plan = this.plan(row.plan_hash);
+    if (plan === undefined) throw new Error(`the plan ${row.plan_hash} is not stored`);
+    return plan;
   }
 
   rowOf(runId: string): RunRow | undefined {

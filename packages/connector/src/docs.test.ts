@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { classify } from './http/classify.ts';
-import { operationPlan } from './http/fault-server.ts';
+import { operationPlan } from './http/fault-server.testing.ts';
 import { loadManifest } from './load-manifest.ts';
 import { connectorRules } from './rules.ts';
 

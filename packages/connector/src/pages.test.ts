@@ -1,6 +1,6 @@
 import type { Json, JsonObject } from '@tenon/model';
 import { describe, expect, it } from 'vitest';
-import { faultServer, harness, json, operationPlan } from './http/fault-server.ts';
+import { faultServer, harness, json, operationPlan } from './http/fault-server.testing.ts';
 import type { PaginationManifest } from './manifest.ts';
 import { type Page, type PagesOptions, pages } from './pages.ts';
 import type { CallResult, Transport } from './transport.ts';

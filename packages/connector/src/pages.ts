@@ -1,4 +1,5 @@
 import { atPointer, type Failure, type Json, type JsonObject } from '@tenon/model';
+import type { ConnectorFailureCode } from './failure-codes.ts';
 import { inputFromQuery } from './http/build-request.ts';
 import type { PaginationManifest } from './manifest.ts';
 import type { CallRequest, Transport } from './transport.ts';
@@ -119,7 +120,7 @@ function nextLinkQuery(header: string | undefined): URLSearchParams | undefined 
 }
 
 /** A listing that cannot be gone on with: what the service says of its pages does not hold. */
-function ended(request: CallRequest, code: string, what: string): Page {
+function ended(request: CallRequest, code: ConnectorFailureCode, what: string): Page {
   return {
     ok: false,
     failure: { class: 'contract', code, message: `${request.operation.name} ${what}`, delivery: 'answered' },

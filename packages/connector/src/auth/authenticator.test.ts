@@ -6,9 +6,10 @@ import {
   json,
   operationPlan,
   transportContext,
-} from '../http/fault-server.ts';
+} from '../http/fault-server.testing.ts';
 import { httpTransport } from '../http/http-transport.ts';
 import type { AuthScheme } from '../manifest.ts';
+import { SecretUnavailableError } from '../secrets.ts';
 import type { ConnectionConfig, Transport } from '../transport.ts';
 
 const oauth: AuthScheme = {
@@ -118,7 +119,29 @@ describe('static credentials', () => {
   });
 });
 
+describe('secrets that cannot be had', () => {
+  it.each([
+    [new SecretUnavailableError('SECRET_ENV_UNSET', 'env:TOKEN', 'set TOKEN'), 'SECRET_ENV_UNSET'],
+    [new Error('vault said hunter2'), 'SECRET_UNAVAILABLE'],
+  ])('%s: nothing is sent, and nothing foreign is told', async (error, code) => {
+    await using server = await faultServer((_seen, response) => json(response, 200, {}));
+    const base = transportContext(server.baseUrl, { credentials: { token: { token: 'env:TOKEN' } } });
+    const transport = httpTransport({ ...base, secrets: { resolve: () => Promise.reject(error) } });
+    const result = await callWith(transport, [{ id: 'token', type: 'bearer' }]);
+    expect(result).toMatchObject({ failure: { class: 'auth', code, delivery: 'notSent' } });
+    expect(JSON.stringify(result)).not.toContain('hunter2');
+    await transport.close();
+  });
+});
+
 describe('client credentials', () => {
+  it('whose token URL is none fail as such', async () => {
+    await using test = await issuer();
+    expect(await callWith(test.transport, [{ ...oauth, tokenUrl: 'http://[' }])).toMatchObject({
+      failure: { class: 'auth', code: 'AUTH_FAILED', delivery: 'notSent' },
+    });
+  });
+
   it('are exchanged once for 50 callers', async () => {
     await using test = await issuer();
     test.state.delayMs = 30;

@@ -1,5 +1,7 @@
 import type { Clock, Secret, SecretReference, SecretStore } from '@tenon/model';
+import type { ConnectorFailureCode } from '../failure-codes.ts';
 import type { AuthScheme } from '../manifest.ts';
+import { SecretUnavailableError } from '../secrets.ts';
 import type { ConnectionConfig } from '../transport.ts';
 import { TokenCache } from './token-cache.ts';
 import { fetchToken, TokenError, type TokenFetch } from './token-client.ts';
@@ -20,9 +22,9 @@ export interface Authentication {
 
 /** Why a call cannot be authenticated; nothing was sent. */
 export class AuthenticationError extends Error {
-  readonly code: string;
+  readonly code: ConnectorFailureCode;
   readonly retryable: boolean;
-  constructor(code: string, message: string, retryable: boolean) {
+  constructor(code: ConnectorFailureCode, message: string, retryable: boolean) {
     super(message);
     this.name = 'AuthenticationError';
     this.code = code;
@@ -113,7 +115,7 @@ export class Authenticator {
   async #oauth(scheme: Extract<AuthScheme, { type: 'oauth2' }>, scopes: readonly string[]): Promise<Proof> {
     const cache = await this.#tokenCache(scheme, scopes);
     const token = await cache.get().catch((error: unknown) => {
-      throw asAuthenticationError(error);
+      throw tokenFailure(error);
     });
     return {
       credential: authorization(`Bearer ${token.reveal()}`),
@@ -181,7 +183,7 @@ export class Authenticator {
     const purpose = { connection: this.#context.connection.name, use: 'authenticate' };
     const secret = this.#context.secrets.resolve(reference, purpose).catch((error: unknown) => {
       this.#secrets.delete(reference);
-      throw asAuthenticationError(error);
+      throw secretFailure(error);
     });
     bound(this.#secrets, SECRETS_MAX);
     this.#secrets.set(reference, { secret, readAtMs: now });
@@ -212,20 +214,17 @@ function bound(map: Map<string, unknown>, max: number): void {
 }
 
 /** Only messages made by us pass; a foreign error could hold the secret it failed on. */
-function asAuthenticationError(error: unknown): AuthenticationError {
+function tokenFailure(error: unknown): AuthenticationError {
   if (error instanceof AuthenticationError) return error;
-  if (error instanceof TokenError)
-    return new AuthenticationError(
-      error.kind === 'refused' ? 'AUTH_TOKEN_REFUSED' : 'AUTH_TOKEN_UNAVAILABLE',
-      error.message,
-      error.kind === 'unavailable',
-    );
-  if (
-    error instanceof Error &&
-    'code' in error &&
-    typeof error.code === 'string' &&
-    error.code.startsWith('SECRET_')
-  )
+  if (!(error instanceof TokenError))
+    return new AuthenticationError('AUTH_FAILED', 'no token could be asked for', false);
+  return error.kind === 'refused'
+    ? new AuthenticationError('AUTH_TOKEN_REFUSED', error.message, false)
+    : new AuthenticationError('AUTH_TOKEN_UNAVAILABLE', error.message, true);
+}
+
+function secretFailure(error: unknown): AuthenticationError {
+  if (error instanceof SecretUnavailableError)
     return new AuthenticationError(error.code, error.message, false);
   return new AuthenticationError('SECRET_UNAVAILABLE', 'a secret could not be read', false);
 }

@@ -1,5 +1,6 @@
 import { type CompiledExpression, compileExpression } from '@tenon/expression';
 import type { Clock, Delivery, Failure, FailureClass, Json } from '@tenon/model';
+import type { ConnectorFailureCode } from '../failure-codes.ts';
 import type { FailureRule } from '../manifest.ts';
 import type { OperationPlan } from '../operation-plan.ts';
 import { retryAfterMs } from './retry-after.ts';
@@ -41,7 +42,7 @@ export function classify(operation: OperationPlan, answer: Answer, clock: Clock)
 
 interface Meaning {
   readonly class: FailureClass;
-  readonly code?: string;
+  readonly code?: ConnectorFailureCode;
   readonly says?: string;
   readonly delivery?: Delivery;
   readonly action?: 'refreshOnce';

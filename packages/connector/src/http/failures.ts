@@ -1,8 +1,9 @@
 import type { Delivery, Failure, FailureClass } from '@tenon/model';
+import type { ConnectorFailureCode } from '../failure-codes.ts';
 import type { Exchange } from './exchange.ts';
 
 /** A request that cannot be made as it stands. Nothing was sent. */
-export function requestFailure(code: string, message: string, pointer?: string): Failure {
+export function requestFailure(code: ConnectorFailureCode, message: string, pointer?: string): Failure {
   return {
     class: 'validation',
     code,

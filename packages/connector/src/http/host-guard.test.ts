@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { faultServer, json, operationPlan, transportContext } from './fault-server.ts';
+import { faultServer, json, operationPlan, transportContext } from './fault-server.testing.ts';
 import { HostGuard } from './host-guard.ts';
 import { httpTransport } from './http-transport.ts';
 

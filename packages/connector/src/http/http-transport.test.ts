@@ -11,7 +11,7 @@ import {
   operationPlan,
   secrets,
   transportContext,
-} from './fault-server.ts';
+} from './fault-server.testing.ts';
 import { httpTransport } from './http-transport.ts';
 
 describe('a call that succeeds', () => {
@@ -199,7 +199,12 @@ describe('a request that is not sent', () => {
       await using test = await harness((_seen, response) => json(response, 200, {}), plan);
       const result = await test.call({ id });
       if (result.ok) expect(test.server.seen[0]?.url).toMatch(/^\/things\/[^/]+$/);
-      else expect(result.failure).toMatchObject({ class: 'validation', delivery: 'notSent' });
+      else
+        expect(result.failure).toMatchObject({
+          class: 'validation',
+          code: 'HTTP_PATH_UNSAFE',
+          delivery: 'notSent',
+        });
     },
   );
 
@@ -251,12 +256,38 @@ describe('a request that is not sent', () => {
     expect(test.server.seen).toEqual([]);
   });
 
-  it('has a base URL that is none', async () => {
-    const transport = httpTransport(transportContext('not a url'));
-    expect(await transport.call({ operation: operationPlan(), input: {} })).toMatchObject({
-      failure: { code: 'HTTP_BASE_URL_INVALID', delivery: 'notSent' },
+  it('is not one over HTTP', async () => {
+    await using test = await harness((_seen, response) => json(response, 200, {}));
+    const { http: _http, ...operation } = operationPlan();
+    expect(await test.call({}, { operation })).toMatchObject({
+      failure: { code: 'HTTP_OPERATION_UNBOUND', delivery: 'notSent' },
     });
   });
+
+  it('has a body that its media type cannot hold', async () => {
+    const plan = operationPlan({ http: { bodyTypes: ['text/plain'] } });
+    await using test = await harness((_seen, response) => json(response, 200, {}), plan);
+    expect(await test.call({ body: { a: 1 } })).toMatchObject({
+      failure: { code: 'HTTP_BODY_UNENCODABLE', pointer: '/body' },
+    });
+  });
+
+  it('would go to a metadata address', async () => {
+    const transport = httpTransport(transportContext('http://169.254.169.254'));
+    expect(await transport.call({ operation: operationPlan(), input: {} })).toMatchObject({
+      failure: { class: 'permission', code: 'HTTP_HOST_FORBIDDEN', delivery: 'notSent' },
+    });
+  });
+
+  it.each(['not a url', 'ftp://api.example', 'https://user:password@api.example'])(
+    'has a base URL that is none: %s',
+    async (baseUrl) => {
+      const transport = httpTransport(transportContext(baseUrl));
+      expect(await transport.call({ operation: operationPlan(), input: {} })).toMatchObject({
+        failure: { code: 'HTTP_BASE_URL_INVALID', delivery: 'notSent' },
+      });
+    },
+  );
 });
 
 describe('an answer that is lost', () => {
@@ -412,7 +443,7 @@ describe('a refusal', () => {
       (_seen, response) => void response.writeHead(status).end('<html>oops</html>'),
     );
     expect(await test.call({ body: {} })).toMatchObject({
-      failure: { class: failureClass, delivery: 'answered', status },
+      failure: { class: failureClass, code: 'HTTP_RESPONSE_STATUS', delivery: 'answered', status },
     });
     expect(test.server.seen).toHaveLength(1);
   });

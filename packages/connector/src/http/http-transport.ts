@@ -3,6 +3,7 @@ import { compileValidator, type JsonSchema, type SchemaIssue, type Validator } f
 import { Agent } from 'undici';
 import { type Authentication, AuthenticationError, Authenticator } from '../auth/authenticator.ts';
 import { TokenError } from '../auth/token-client.ts';
+import type { ConnectorFailureCode } from '../failure-codes.ts';
 import type { HttpBinding, OperationPlan } from '../operation-plan.ts';
 import type { CallRequest, CallResult, Transport, TransportContext } from '../transport.ts';
 import { buildRequest, type DraftRequest, isDraft, wireRequest } from './build-request.ts';
@@ -332,7 +333,7 @@ const UNREADABLE = {
 function violated(
   operation: OperationPlan,
   status: number,
-  what: { readonly code: string; readonly says: string },
+  what: { readonly code: ConnectorFailureCode; readonly says: string },
 ): Failure {
   return {
     class: 'contract',
@@ -358,7 +359,9 @@ function unusable(message: string): Transport {
 function parseBaseUrl(text: string): URL | undefined {
   if (!URL.canParse(text)) return undefined;
   const url = new URL(text);
-  return url.protocol === 'http:' || url.protocol === 'https:' ? url : undefined;
+  const isHttp = url.protocol === 'http:' || url.protocol === 'https:';
+  // A user and password in it would be a secret written out, and would be dropped on the way.
+  return isHttp && url.username === '' && url.password === '' ? url : undefined;
 }
 
 const validators = new WeakMap<object, WeakMap<object, Validator>>();

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { InputField } from '../operation-plan.ts';
 import { buildRequest, isDraft } from './build-request.ts';
-import { operationPlan } from './fault-server.ts';
+import { operationPlan } from './fault-server.testing.ts';
 import { encodeStrict, serialiseField } from './serialise.ts';
 
 const color = { R: 100, G: 200, B: 150 };

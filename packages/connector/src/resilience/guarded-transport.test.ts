@@ -1,6 +1,6 @@
 import { sleep, systemClock } from '@tenon/model';
 import { describe, expect, it } from 'vitest';
-import { operationPlan } from '../http/fault-server.ts';
+import { operationPlan } from '../http/fault-server.testing.ts';
 import type { OperationDefaults } from '../manifest.ts';
 import type { CallRequest, CallResult } from '../transport.ts';
 import type { BreakerState } from './breaker.ts';

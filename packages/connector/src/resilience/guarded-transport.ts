@@ -1,4 +1,5 @@
 import type { Clock, Failure } from '@tenon/model';
+import type { ConnectorFailureCode } from '../failure-codes.ts';
 import type { OperationDefaults } from '../manifest.ts';
 import type { CallRequest, CallResult, Transport } from '../transport.ts';
 import { Breaker, type BreakerState } from './breaker.ts';
@@ -139,7 +140,12 @@ export function guardedTransport(
   }
 }
 
-function notSent(failureClass: Failure['class'], code: string, what: string, retryAfterMs: number): Failure {
+function notSent(
+  failureClass: Failure['class'],
+  code: ConnectorFailureCode,
+  what: string,
+  retryAfterMs: number,
+): Failure {
   return {
     class: failureClass,
     code,

@@ -1,5 +1,5 @@
 import { codegenRules } from '@tenon/codegen';
-import { connectorRules } from '@tenon/connector';
+import { connectorFailures, connectorRules } from '@tenon/connector';
 import { contractRules } from '@tenon/contract';
 import { documentRules } from '@tenon/document';
 import { expressionRules } from '@tenon/expression';
@@ -48,6 +48,7 @@ export const allRules: DiagnosticRules = {
   ...documentRules,
   ...contractRules,
   ...connectorRules,
+  ...connectorFailures,
   ...expressionRules,
   ...pipelineRules,
   ...codegenRules,

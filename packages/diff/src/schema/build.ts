@@ -82,7 +82,8 @@ export class Builder {
         rest.push(of);
       }
       for (const each of [schema.additionalProperties, schema.unevaluatedProperties]) {
-        if (each === undefined || each === false) continue;
+        // `true` says no more than saying nothing.
+        if (!isSchemaObject(each) || Object.keys(each).length === 0) continue;
         isOpen = true;
         rest.push(each);
       }
@@ -95,7 +96,7 @@ export class Builder {
       const world = this.declaredOnly([...of, ...rest]);
       parts.push(universe.literal({ is: 'property', name, of: world }));
     }
-    const isClosed = !isOpen && byName.size > 0;
+    const isClosed = !isOpen && schemas.some((schema) => schema.properties !== undefined || namesMentioned(schema).length > 0);
     const others = isClosed && patterns.size === 0 ? universe.never : this.declaredOnly(rest);
     const names = [...byName.keys()].sort();
     if (isClosed && patterns.size > 0)

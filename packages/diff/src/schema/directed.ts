@@ -83,7 +83,8 @@ export class DirectedSchemas {
     for (const each of schema.allOf ?? []) yield* this.parts(each, depth + 1);
   }
 
-  private isDropped(schema: JsonSchema): boolean {
+  /** Is a property of this schema no part of messages in this direction? */
+  isDropped(schema: JsonSchema): boolean {
     for (const part of this.parts(schema, 0)) if (part[this.flag] === true) return true;
     return false;
   }

@@ -5,7 +5,7 @@ import { type Check, checkWithDefinitions } from './check.ts';
 import { Colours } from './colours.ts';
 import { definitionKey, differOnlyInReference, type SchemaBundle } from './dialect.ts';
 import { evaluate, evaluateExactly } from './evaluate.ts';
-import { type Formula, Universe } from './formula.ts';
+import { ARRAY, type Formula, OBJECT, Universe } from './formula.ts';
 import { otherReading } from './reading.ts';
 import { Solver } from './solve.ts';
 
@@ -84,12 +84,42 @@ export class Comparison {
     return { is: 'undecided', keyword: outcome.is === 'unknown' ? outcome.because : 'check' };
   }
 
-  /** A value of a schema, as small as comes easily; `undefined` when none was found. */
-  example(side: Side, schema: JsonSchema): Json | undefined {
-    const formula = this.formula(side, schema);
-    const accepts = checkWithDefinitions(schema, this.definitions[side]!);
-    const outcome = this.solver.ask([formula], STEPS_MAX, (value) => accepts(value) === true);
-    return outcome.is === 'found' && evaluate(formula, outcome.value) !== false ? outcome.value : undefined;
+  /** A value of a schema that satisfies more besides and that `accepts` takes; `undefined` when none was found. */
+  find(
+    side: Side,
+    schema: JsonSchema,
+    more: readonly Formula[],
+    accepts: (value: Json) => boolean,
+    stepsMax = STEPS_MAX,
+  ): Json | undefined {
+    const goal = [this.formula(side, schema), ...more];
+    const outcome = this.solver.ask(goal, stepsMax, accepts);
+    return outcome.is === 'found' && accepts(outcome.value) ? outcome.value : undefined;
+  }
+
+  /** That a value holds `inner` at a path: names, positions in lists, `*` for any item or any further name. */
+  at(path: readonly string[], inner: Json): Formula {
+    const { universe } = this;
+    return path.reduceRight((of: Formula, token: string): Formula => {
+      const named = (name: string): Formula =>
+        universe.all([
+          universe.types(OBJECT),
+          universe.literal({ is: 'required', name }),
+          universe.literal({ is: 'property', name, of }),
+        ]);
+      const item = (index: number): Formula =>
+        universe.all([
+          universe.types(ARRAY),
+          universe.literal({ is: 'minItems', bound: index + 1 }),
+          universe.literal({ is: 'item', index, of }),
+        ]);
+      if (token === '*') return universe.any([item(0), named('extra'), named('a')]);
+      return /^\d+$/.test(token) ? universe.any([item(Number(token)), named(token)]) : named(token);
+    }, universe.in([inner]));
+  }
+
+  check(side: Side, schema: JsonSchema): Check {
+    return checkWithDefinitions(schema, this.definitions[side]!);
   }
 }
 

@@ -1,0 +1,232 @@
+import type { Contract, EventDefinition, HttpOperation, Message, MessageOperation, Operation } from '@tenon/contract';
+import { canonicalJson } from '@tenon/model';
+import { compareHttp } from './http.ts';
+import { compareLifecycle, dateOf, stabilityOf } from './lifecycle.ts';
+import { compareMessages } from './messages.ts';
+import type { Sink } from './positions.ts';
+import { compareSecurity, compareSecuritySchemes } from './security.ts';
+
+/** Walks two contracts in parallel: what is gone, what is new, and what has to be compared in detail. */
+export function compareContracts(base: Contract, revision: Contract, now: number | undefined, sink: Sink): void {
+  const { pairs, removed, added } = matchOperations(base, revision);
+  for (const [before, after] of pairs) compareOperation(before, after, { base, revision }, sink);
+  for (const operation of removed)
+    sink.change({
+      rule: 'operation-removed',
+      ...(isFreeToGo(operation, now) && { severity: 'info' }),
+      direction: 'both',
+      operation: operation.id,
+      base: operation,
+      revision: undefined,
+      message: `${nameOf(operation)} is gone${operation.deprecated ? ', after it was deprecated' : ''}`,
+    });
+  for (const operation of added)
+    sink.change({
+      rule: 'operation-added',
+      direction: 'both',
+      operation: operation.id,
+      base: undefined,
+      revision: operation,
+      message: `${nameOf(operation)} is new`,
+    });
+  compareEvents(base, revision, sink);
+  compareServers(base, revision, sink);
+  compareSecuritySchemes(base, revision, sink);
+}
+
+/** Was it never promised to stay, or announced to be gone by now? */
+function isFreeToGo(operation: Operation, now: number | undefined): boolean {
+  const level = stabilityOf(operation.extensions);
+  if (level === 'draft' || level === 'alpha') return true;
+  const end = dateOf(operation.sunset);
+  return operation.deprecated && end !== undefined && now !== undefined && end <= now;
+}
+
+export interface Contracts {
+  readonly base: Contract;
+  readonly revision: Contract;
+}
+
+function compareOperation(before: Operation, after: Operation, contracts: Contracts, sink: Sink): void {
+  const both = { operation: before.id, base: before, revision: after, direction: 'both' } as const;
+  if (addressOf(before) !== addressOf(after))
+    sink.change({
+      ...both,
+      rule: before.kind === 'message' ? 'channel-address-changed' : 'operation-moved',
+      message: `${nameOf(before)} is now ${nameOf(after)}`,
+    });
+  if (before.id !== after.id && !(before.derivedId && after.derivedId))
+    sink.change({
+      ...both,
+      rule: 'operation-id-changed',
+      message: `operationId ${before.derivedId ? 'none' : before.id} → ${after.derivedId ? 'none' : after.id}`,
+    });
+  compareLifecycle(before, after, contracts, sink);
+  compareSecurity(before, after, contracts, sink);
+  if (before.kind === 'http' && after.kind === 'http') compareHttp(before, after, sink);
+  else if (before.kind === 'message' && after.kind === 'message') compareMessages(before, after, sink);
+}
+
+interface Matched {
+  readonly pairs: readonly (readonly [Operation, Operation])[];
+  readonly removed: readonly Operation[];
+  readonly added: readonly Operation[];
+}
+
+/** By address first (the names of path parameters do not matter), then by id: a move. */
+function matchOperations(base: Contract, revision: Contract): Matched {
+  const removed = new Set(base.operations.values());
+  const added = new Set(revision.operations.values());
+  const pairs: [Operation, Operation][] = [];
+  const match = (keyOf: (operation: Operation) => string | undefined): void => {
+    const byKey = new Map<string, Operation>();
+    for (const operation of added) {
+      const key = keyOf(operation);
+      if (key !== undefined && !byKey.has(key)) byKey.set(key, operation);
+    }
+    for (const operation of removed) {
+      const key = keyOf(operation);
+      const other = key === undefined ? undefined : byKey.get(key);
+      if (!other || !added.has(other)) continue;
+      pairs.push([operation, other]);
+      removed.delete(operation);
+      added.delete(other);
+    }
+  };
+  match((operation) => `${addressOf(operation)} ${operation.kind === 'message' ? operation.id : ''}`);
+  match((operation) => (operation.derivedId ? undefined : `${operation.kind} ${operation.id}`));
+  return { pairs, removed: [...removed], added: [...added] };
+}
+
+function addressOf(operation: Operation): string {
+  return operation.kind === 'http'
+    ? `${operation.method} ${operation.path.replaceAll(/\{[^}]*\}/g, '{}')}`
+    : (operation.address ?? operation.channel).replaceAll(/\{[^}]*\}/g, '{}');
+}
+
+export function nameOf(operation: Operation): string {
+  return operation.kind === 'http'
+    ? `${operation.method.toUpperCase()} ${operation.path}`
+    : `${operation.id} on ${operation.address ?? operation.channel}`;
+}
+
+function compareEvents(base: Contract, revision: Contract, sink: Sink): void {
+  const added = new Map(revision.events);
+  for (const [id, before] of base.events) {
+    const after = added.get(id);
+    if (!after) {
+      sink.change({
+        rule: 'event-removed',
+        direction: 'response',
+        operation: id,
+        base: before,
+        revision: undefined,
+        message: `event \`${id}\` is gone`,
+      });
+      continue;
+    }
+    added.delete(id);
+    compareEvent(before, after, sink);
+  }
+  for (const [id, after] of added)
+    sink.change({
+      rule: 'event-added',
+      direction: 'response',
+      operation: id,
+      base: undefined,
+      revision: after,
+      message: `event \`${id}\` is new`,
+    });
+}
+
+/** An event comes to us: its payload travels as a response does. */
+function compareEvent(before: EventDefinition, after: EventDefinition, sink: Sink): void {
+  const both = { operation: before.id, base: before, revision: after, direction: 'response' } as const;
+  if ((before.address ?? before.channel) !== (after.address ?? after.channel))
+    sink.change({
+      ...both,
+      rule: 'channel-address-changed',
+      message: `event \`${before.id}\` comes from ${after.address ?? after.channel ?? 'an address given at run time'}`,
+    });
+  if (before.deprecated !== after.deprecated)
+    sink.change({
+      ...both,
+      rule: after.deprecated ? 'became-deprecated' : 'no-longer-deprecated',
+      message: `event \`${before.id}\` is ${after.deprecated ? '' : 'no longer '}deprecated`,
+    });
+  compareMessage(before.message, after.message, before.id, 'event', sink);
+}
+
+/** One message of an operation or event; which way it goes follows from what it is. */
+export function compareMessage(
+  before: Message,
+  after: Message,
+  operation: string,
+  target: 'request' | 'response' | 'event',
+  sink: Sink,
+): void {
+  const direction = target === 'request' ? 'request' : 'response';
+  const both = { operation, base: before, revision: after, direction } as const;
+  if (before.contentType !== after.contentType)
+    sink.change({
+      ...both,
+      rule: 'message-content-type-changed',
+      message: `message \`${before.name}\` is ${after.contentType}, was ${before.contentType}`,
+    });
+  if (before.correlationId !== after.correlationId)
+    sink.change({
+      ...both,
+      rule: 'correlation-id-changed',
+      message: `message \`${before.name}\` is matched by ${after.correlationId ?? 'nothing'}, was ${before.correlationId ?? 'nothing'}`,
+    });
+  if (canonicalJson(before.bindings) !== canonicalJson(after.bindings))
+    sink.change({ ...both, rule: 'bindings-changed', message: `the bindings of message \`${before.name}\` differ` });
+  const prefix = target === 'request' ? ['body'] : [];
+  sink.position({
+    direction,
+    operation,
+    label: `the payload of \`${before.name}\``,
+    base: before.payload,
+    revision: after.payload,
+    target,
+    prefix,
+  });
+  if (before.headers !== undefined || after.headers !== undefined)
+    sink.position({
+      direction,
+      operation,
+      label: `the headers of \`${before.name}\``,
+      base: before.headers ?? true,
+      revision: after.headers ?? true,
+      target,
+      prefix: ['headers'],
+    });
+}
+
+function compareServers(base: Contract, revision: Contract, sink: Sink): void {
+  const urls = (contract: Contract): Map<string, object> =>
+    new Map(contract.servers.map((server) => [server.url.replace(/\/$/, ''), server]));
+  const [before, after] = [urls(base), urls(revision)];
+  for (const [url, server] of before)
+    if (!after.has(url))
+      sink.change({
+        rule: 'server-removed',
+        direction: 'none',
+        operation: undefined,
+        base: server,
+        revision: undefined,
+        message: `server ${url} is no longer listed`,
+      });
+  for (const [url, server] of after)
+    if (!before.has(url))
+      sink.change({
+        rule: 'server-added',
+        direction: 'none',
+        operation: undefined,
+        base: undefined,
+        revision: server,
+        message: `server ${url} is new`,
+      });
+}
+
+export type { HttpOperation, MessageOperation };

@@ -1,0 +1,37 @@
+import type { JsonSchema } from '@tenon/schema';
+import type { ChangeSeverity, FindingDirection } from '../finding.ts';
+import type { RuleId } from '../rules/registry.ts';
+import type { Direction } from '../schema/directed.ts';
+
+/** A place where a schema is used: which way its values travel, in which operation, and where a pipeline sees it. */
+export interface Position {
+  readonly direction: Direction;
+  /** The operation's or event's id in the base. */
+  readonly operation: string;
+  /** For a sentence: `the request body of createOrder`. */
+  readonly label: string;
+  readonly base: JsonSchema;
+  readonly revision: JsonSchema;
+  /** What a pipeline's usage calls this payload, and the tokens before the payload's own. */
+  readonly target: 'request' | 'response' | 'event';
+  readonly prefix: readonly string[];
+}
+
+/** A change that is not inside a schema. */
+export interface DirectChange {
+  readonly rule: RuleId;
+  readonly severity?: ChangeSeverity;
+  readonly direction: FindingDirection;
+  readonly operation: string | undefined;
+  readonly base: object | undefined;
+  readonly revision: object | undefined;
+  readonly message: string;
+  /** What a pipeline would have to use for this to matter to it; absent: the operation as a whole. */
+  readonly usedAs?: { readonly target: 'request' | 'response' | 'event'; readonly path: readonly string[] };
+}
+
+/** Where the comparison of two contracts puts what it finds. */
+export interface Sink {
+  position(position: Position): void;
+  change(change: DirectChange): void;
+}

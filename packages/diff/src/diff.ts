@@ -1,0 +1,361 @@
+import type { Contract } from '@tenon/contract';
+import { compareText, digestOf, isObject, type Json, toPointer } from '@tenon/model';
+import { compareContracts } from './compare/contracts.ts';
+import { checkDates, isVersionRaised } from './compare/lifecycle.ts';
+import type { DirectChange, Position, Sink } from './compare/positions.ts';
+import { type LocalChange, type Pair, SchemaDiffer } from './compare/schemas.ts';
+import { directVictims, SchemaVictims } from './compare/victims.ts';
+import { writtenAs } from './compare/wire.ts';
+import { isRefused, liftWitness } from './compare/witness.ts';
+import {
+  type ChangeSeverity,
+  type DiffReport,
+  type Finding,
+  type FindingDirection,
+  type Place,
+  SEVERITIES,
+  type Undecided,
+} from './finding.ts';
+import { changeRules, type RuleId } from './rules/registry.ts';
+import type { ContractUsage } from './usage.ts';
+import { victimOf } from './usage.ts';
+
+export interface DiffOptions {
+  /** What the workspace's pipelines read and write. Left out: nobody looked, and every impact is `unknown`. */
+  readonly usage?: readonly ContractUsage[];
+  /** Milliseconds since 1970, for sunset dates. Left out: dates are not checked. */
+  readonly now?: number;
+}
+
+/**
+ * Says what changed between two versions of a contract and whom it hits. Every `breaking` verdict about a schema has
+ * a witness; a schema change without one is proved harmless, or is listed as undecided.
+ */
+export function diffContracts(base: Contract, revision: Contract, options: DiffOptions = {}): DiffReport {
+  const collected = collect(base, revision, options);
+  const builder = new ReportBuilder(base, revision, collected, options);
+  return builder.report();
+}
+
+interface Collected {
+  readonly positions: readonly Position[];
+  readonly changes: readonly DirectChange[];
+}
+
+function collect(base: Contract, revision: Contract, options: DiffOptions): Collected {
+  const positions: Position[] = [];
+  const changes: DirectChange[] = [];
+  const sink: Sink = {
+    position: (position) => {
+      positions.push(position);
+    },
+    change: (change) => {
+      changes.push(change);
+    },
+  };
+  if (base.digest !== revision.digest) compareContracts(base, revision, options.now, sink);
+  if (options.now !== undefined) checkDates({ base, revision }, options.now, sink);
+  return { positions, changes };
+}
+
+/** Where a schema change is reached from. */
+interface Reach {
+  readonly operations: Set<string>;
+  /** The first ways to it. */
+  readonly ways: { readonly position: Position; readonly path: readonly string[] }[];
+}
+
+/** Ways to a change that are tried when its witness has to be grown to a whole message. */
+const WAYS_MAX = 3;
+
+/** Witnesses that are grown to a whole message, at most: each asks the solver once more. */
+const LIFTS_MAX = 400;
+
+class ReportBuilder {
+  private readonly base: Contract;
+  private readonly revision: Contract;
+  private readonly collected: Collected;
+  private readonly options: DiffOptions;
+  private readonly differ: SchemaDiffer;
+  private readonly reached = new Map<LocalChange, Reach>();
+  private readonly order: ReadonlyMap<string, number>;
+  private lifts = 0;
+
+  constructor(base: Contract, revision: Contract, collected: Collected, options: DiffOptions) {
+    this.base = base;
+    this.revision = revision;
+    this.collected = collected;
+    this.options = options;
+    this.differ = new SchemaDiffer(base, revision);
+    const names = [...base.operations.keys(), ...base.events.keys(), ...revision.operations.keys(), ...revision.events.keys()];
+    this.order = new Map([...new Set(names)].map((name, i) => [name, i]));
+  }
+
+  report(): DiffReport {
+    const usage = this.options.usage?.filter((each) => each.contract === this.base.name);
+    const victims = usage && new SchemaVictims(usage);
+    for (const position of this.collected.positions) {
+      const pair = this.differ.compareRoot(position.direction, position.base, position.revision);
+      if (pair.changes.length + pair.below.length === 0) continue;
+      this.reach(position, pair);
+      victims?.look(position, pair);
+    }
+    const findings: Finding[] = [];
+    const undecided: Undecided[] = [];
+    for (const [change, reach] of this.reached) {
+      const finding = this.schemaFinding(change, reach, victims);
+      if (change.undecided !== undefined)
+        undecided.push({ ...asUndecided(finding), keyword: change.undecided });
+      else findings.push(finding);
+    }
+    for (const change of this.collected.changes) findings.push(this.directFinding(change, usage));
+    findings.push(...this.renames());
+    const merged = mergeDirections(findings);
+    const isBreaking = merged.some((finding) => finding.severity === 'breaking');
+    if (isBreaking && this.revision.policy && !isVersionRaised(this.base, this.revision))
+      merged.push(this.versionFinding());
+    return {
+      contract: this.base.name,
+      base: { version: this.base.version, digest: this.base.digest },
+      revision: { version: this.revision.version, digest: this.revision.digest },
+      checked: {
+        operations: new Set([...this.base.operations.keys(), ...this.revision.operations.keys()]).size,
+        messages: countMessages(this.base),
+        schemas: this.collected.positions.length,
+      },
+      findings: merged.sort(compareFindings),
+      undecided: uniqueBy(undecided, (each) => each.fingerprint).sort((a, b) =>
+        compareText(a.pointer.base ?? a.pointer.revision ?? '', b.pointer.base ?? b.pointer.revision ?? ''),
+      ),
+      ...(this.revision.policy?.blocks && { blocks: this.revision.policy.blocks }),
+    };
+  }
+
+  /** Notes for every change below a position that the position reaches it, and by which path. */
+  private reach(position: Position, root: Pair): void {
+    const seen = new Set<Pair>([root]);
+    const queue: { readonly pair: Pair; readonly path: readonly string[] }[] = [{ pair: root, path: [] }];
+    for (let i = 0; i < queue.length; i++) {
+      const { pair, path } = queue[i]!;
+      for (const change of pair.changes) this.note(change, position, path);
+      for (const edge of pair.below) {
+        if (seen.has(edge.pair)) continue;
+        seen.add(edge.pair);
+        queue.push({ pair: edge.pair, path: [...path, ...edge.tokens] });
+      }
+    }
+  }
+
+  private note(change: LocalChange, position: Position, path: readonly string[]): void {
+    const known = this.reached.get(change);
+    if (!known) {
+      this.reached.set(change, { operations: new Set([position.operation]), ways: [{ position, path }] });
+      return;
+    }
+    known.operations.add(position.operation);
+    if (known.ways.length < WAYS_MAX) known.ways.push({ position, path });
+  }
+
+  private schemaFinding(change: LocalChange, reach: Reach, victims: SchemaVictims | undefined): Finding {
+    const witness = change.witness === undefined ? undefined : this.grown(change.witness, reach);
+    // Harmful here, and yet no message that holds it is refused: what stands around it makes it harmless.
+    const isCapped = change.witness !== undefined && witness === undefined;
+    const severity = isCapped ? change.severityCapped : change.severity;
+    const { position, path } = witness?.way ?? reach.ways[0]!;
+    const hits = victims?.of(change);
+    const isLost = LOSES_DATA.has(change.rule) && severity === 'risky' && (hits?.length ?? 0) > 0;
+    const where = toPointer([...path, ...change.tail]);
+    return {
+      rule: change.rule,
+      severity: isLost ? 'breaking' : severity,
+      direction: position.direction,
+      ...this.touched(reach.operations),
+      pointer: this.pointers(change.base, change.revision),
+      at: this.places(change.base, change.revision),
+      message: `${change.message}, in ${position.label}${where === '' ? '' : ` at ${where}`}`,
+      witness: witness?.value,
+      witnessAt: witness?.at ?? null,
+      acceptedBy: witness ? (position.direction === 'request' ? 'base' : 'revision') : null,
+      usage: (hits ?? []).map(victimOf),
+      impact: hits === undefined ? 'unknown' : hits.length > 0 ? 'used' : 'unused',
+      fingerprint: this.fingerprint(change.rule, change.base, change.revision, change.tail.join('/')),
+    };
+  }
+
+  /** The whole message around a witness; `undefined` when it is proved that no message can be refused for it. */
+  private grown(
+    witness: Json,
+    reach: Reach,
+  ): { readonly value: Json; readonly at: string; readonly way: Reach['ways'][number] } | undefined {
+    const [first] = reach.ways;
+    const local = { value: witness, at: '', way: first! };
+    if (this.lifts >= LIFTS_MAX) return local;
+    for (const way of reach.ways) {
+      this.lifts++;
+      const value = way.path.length === 0 ? witness : liftWitness(this.differ, way.position, way.path, witness);
+      if (value !== undefined && isRefused(this.differ, way.position, value))
+        return { value, at: toPointer(way.path), way };
+    }
+    if (reach.ways.length === WAYS_MAX) return local;
+    const isHarmless = reach.ways.every(({ position }) =>
+      this.differ.isSafeAsWhole(position.direction, position.base, position.revision),
+    );
+    return isHarmless ? undefined : local;
+  }
+
+  private directFinding(change: DirectChange, usage: readonly ContractUsage[] | undefined): Finding {
+    const rule = changeRules[change.rule];
+    const hits = usage && directVictims(change, usage);
+    const severity = change.severity ?? rule.severity;
+    const isLost = LOSES_DATA.has(change.rule) && severity === 'risky' && (hits?.length ?? 0) > 0;
+    return {
+      rule: change.rule,
+      severity: isLost ? 'breaking' : severity,
+      direction: change.direction,
+      ...this.touched(new Set(change.operation === undefined ? [] : [change.operation])),
+      pointer: this.pointers(change.base, change.revision),
+      at: this.places(change.base, change.revision),
+      message: change.message,
+      witness: undefined,
+      witnessAt: null,
+      acceptedBy: null,
+      usage: (hits ?? []).map(victimOf),
+      impact: hits === undefined ? 'unknown' : hits.length > 0 ? 'used' : 'unused',
+      fingerprint: digestOf([
+        change.rule,
+        this.pointers(change.base, change.revision),
+        change.operation ?? '',
+        change.message,
+      ]).slice(7, 23),
+    };
+  }
+
+  /** Components that only their names tell apart. */
+  private renames(): Finding[] {
+    if (this.base.digest === this.revision.digest) return [];
+    const { colours } = this.differ;
+    const added = new Map<string, string[]>();
+    for (const name of Object.keys(this.revision.definitions)) {
+      if (Object.hasOwn(this.base.definitions, name)) continue;
+      const colour = colours.of(1, name);
+      added.set(colour, [...(added.get(colour) ?? []), name]);
+    }
+    const found: Finding[] = [];
+    for (const [name, schema] of Object.entries(this.base.definitions)) {
+      if (Object.hasOwn(this.revision.definitions, name)) continue;
+      const other = added.get(colours.of(0, name))?.shift();
+      if (other === undefined) continue;
+      const node = this.revision.definitions[other];
+      const change: DirectChange = {
+        rule: 'component-renamed',
+        direction: 'none',
+        operation: undefined,
+        base: isObject(schema) ? schema : undefined,
+        revision: isObject(node) ? node : undefined,
+        message: `component \`${name}\` is now \`${other}\``,
+      };
+      found.push(this.directFinding(change, undefined));
+    }
+    return found;
+  }
+
+  private versionFinding(): Finding {
+    return this.directFinding(
+      {
+        rule: 'version-not-raised',
+        direction: 'none',
+        operation: undefined,
+        base: this.base,
+        revision: this.revision,
+        message: `the version is ${this.revision.version}, was ${this.base.version}`,
+      },
+      undefined,
+    );
+  }
+
+  private touched(operations: ReadonlySet<string>): Pick<Finding, 'operation' | 'operations'> {
+    const sorted = [...operations].sort((a, b) => (this.order.get(a) ?? 0) - (this.order.get(b) ?? 0));
+    return { operation: sorted[0] ?? null, operations: sorted };
+  }
+
+  private pointers(base: object | undefined, revision: object | undefined): Finding['pointer'] {
+    return {
+      base: (base && this.base.originOf(writtenAs(base))?.pointer) ?? null,
+      revision: (revision && this.revision.originOf(writtenAs(revision))?.pointer) ?? null,
+    };
+  }
+
+  private places(base: object | undefined, revision: object | undefined): Finding['at'] {
+    const place = (contract: Contract, node: object | undefined): Place | null => {
+      const location = node && contract.locate(writtenAs(node));
+      if (!location) return null;
+      return { file: location.file, line: location.range.start.line, column: location.range.start.column };
+    };
+    return { base: place(this.base, base), revision: place(this.revision, revision) };
+  }
+
+  private fingerprint(rule: RuleId, base: object | undefined, revision: object | undefined, tail: string): string {
+    const pointer = this.pointers(base, revision);
+    return digestOf([rule, pointer.base ?? '', pointer.revision ?? '', tail, digestOf(base ?? null), digestOf(revision ?? null)]).slice(7, 23);
+  }
+}
+
+/** Rules whose change takes data away without refusing a message: a break for those who use the data. */
+const LOSES_DATA: ReadonlySet<RuleId> = new Set([
+  'property-removed',
+  'required-property-removed',
+  'parameter-removed',
+  'response-header-removed',
+]);
+
+function asUndecided(finding: Finding): Omit<Undecided, 'keyword'> {
+  const { direction, operation, operations, pointer, at, message, fingerprint } = finding;
+  return { direction, operation, operations, pointer, at, message, fingerprint };
+}
+
+/** One change of a shared component is one finding, whichever ways its values travel: the worse one. */
+function mergeDirections(findings: readonly Finding[]): Finding[] {
+  const byPrint = new Map<string, Finding>();
+  for (const finding of findings) {
+    const known = byPrint.get(finding.fingerprint);
+    if (!known) {
+      byPrint.set(finding.fingerprint, finding);
+      continue;
+    }
+    const order = SEVERITIES.indexOf(finding.severity) - SEVERITIES.indexOf(known.severity);
+    const better = order < 0 || (order === 0 && known.witness === undefined && finding.witness !== undefined) ? finding : known;
+    const operations = order === 0 ? [...new Set([...known.operations, ...finding.operations])] : better.operations;
+    const direction: FindingDirection = order !== 0 || known.direction === finding.direction ? better.direction : 'both';
+    const usage = uniqueBy([...known.usage, ...finding.usage], (each) => JSON.stringify(each));
+    byPrint.set(finding.fingerprint, {
+      ...better,
+      direction,
+      operations,
+      usage,
+      impact: usage.length > 0 ? 'used' : better.impact,
+    });
+  }
+  return [...byPrint.values()];
+}
+
+function uniqueBy<T>(items: readonly T[], keyOf: (item: T) => string): T[] {
+  return [...new Map(items.map((item) => [keyOf(item), item])).values()];
+}
+
+function compareFindings(a: Finding, b: Finding): number {
+  return (
+    SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity) ||
+    compareText(a.pointer.revision ?? a.pointer.base ?? '', b.pointer.revision ?? b.pointer.base ?? '') ||
+    compareText(a.rule, b.rule) ||
+    compareText(a.message, b.message)
+  );
+}
+
+function countMessages(contract: Contract): number {
+  let count = contract.events.size;
+  for (const operation of contract.operations.values())
+    if (operation.kind === 'message') count += operation.messages.length + (operation.reply?.messages.length ?? 0);
+  return count;
+}
+
+export type { ChangeSeverity };

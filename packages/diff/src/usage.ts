@@ -1,0 +1,40 @@
+import type { Location } from '@tenon/model';
+import type { Victim } from './finding.ts';
+
+/**
+ * What a pipeline reads or writes of a contract: the part of the pipeline package's `UsageEntry` that matters here.
+ * `path` is a JSON Pointer into the payload (`*` for every list item); of a request into `{ <parameter>: …, body: … }`.
+ */
+export interface ContractUsage {
+  readonly pipeline: string;
+  readonly step: string;
+  readonly contract: string;
+  readonly target:
+    | { readonly kind: 'event'; readonly event: string }
+    | { readonly kind: 'request'; readonly operation: string }
+    | { readonly kind: 'response'; readonly operation: string };
+  readonly access: 'read' | 'write';
+  readonly path: string;
+  readonly expression: string;
+  readonly at: Location;
+  readonly comparedWith?: null | boolean | number | string;
+  readonly owner: string;
+}
+
+export function victimOf(usage: ContractUsage): Victim {
+  const { start } = usage.at.range;
+  return {
+    pipeline: usage.pipeline,
+    step: usage.step,
+    expression: usage.expression,
+    file: usage.at.file,
+    line: start.line,
+    column: start.column,
+    owner: usage.owner,
+  };
+}
+
+/** The operation or event that a usage is about. */
+export function subjectOf(usage: ContractUsage): string {
+  return usage.target.kind === 'event' ? usage.target.event : usage.target.operation;
+}

@@ -140,6 +140,8 @@ async function makeTransports(
         grants: connection.grants,
         scopes: connection.identity === undefined ? undefined : manifest.identities[connection.identity],
         onBreaker: (state) => log({ kind: 'breaker', connection: connection.name, state }),
+        onDeprecation: (operation, notice) =>
+          log({ kind: 'deprecation', connection: connection.name, operation, ...notice }),
       });
     const { transport: kind } = manifest;
     if (kind === 'http') {

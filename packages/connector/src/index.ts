@@ -6,6 +6,7 @@ export { connectorSchema } from './manifest-schema.ts';
 export type * from './operation-plan.ts';
 export { type Page, type PagesOptions, pages } from './pages.ts';
 export type { BreakerState } from './resilience/breaker.ts';
+export type { DeprecationNotice } from './resilience/deprecation.ts';
 export {
   type GuardedTransport,
   type GuardOptions,

@@ -171,6 +171,24 @@ describe('a grant', () => {
   });
 });
 
+describe('an announced end', () => {
+  it('is told once for each operation', async () => {
+    const told: unknown[] = [];
+    const ending: CallResult = { ok: true, status: 200, body: null, headers: { deprecation: '@1688169599' } };
+    const test = guarded({}, () => ending, {
+      onDeprecation: (operation, notice) => told.push([operation, notice]),
+    });
+    await test.call();
+    await test.call();
+    await test.call({ operation: operationPlan({ name: 'things.getThing' }) });
+    const notice = { deprecatedAtMs: 1_688_169_599_000 };
+    expect(told).toEqual([
+      ['things.createThing', notice],
+      ['things.getThing', notice],
+    ]);
+  });
+});
+
 describe('calls in flight', () => {
   it('are never more than declared; the others follow in order', async () => {
     const test = guarded({ inFlightMax: 2 }, async () => {

@@ -3,6 +3,7 @@ import type { ConnectorFailureCode } from '../failure-codes.ts';
 import type { OperationDefaults } from '../manifest.ts';
 import type { CallRequest, CallResult, Transport } from '../transport.ts';
 import { Breaker, type BreakerState } from './breaker.ts';
+import { type DeprecationNotice, deprecationOf } from './deprecation.ts';
 import { Bulkhead } from './in-flight.ts';
 import { Quota } from './quota.ts';
 
@@ -18,6 +19,8 @@ export interface GuardOptions {
   readonly snapshot?: GuardSnapshot;
   /** Told when the breaker changes state. Must not throw. */
   readonly onBreaker?: (state: BreakerState) => void;
+  /** Told once for each operation whose answers announce its end (C89). Must not throw. */
+  readonly onDeprecation?: (operation: string, notice: DeprecationNotice) => void;
 }
 
 /** What is known of a dependency, for the operator. */
@@ -54,6 +57,7 @@ export function guardedTransport(
   const { clock, connection } = options;
   const breaker = new Breaker(policy.breaker, clock, options.snapshot?.breaker, options.onBreaker);
   const quota = new Quota(policy.rateLimit, clock, options.snapshot?.heldUntilMs);
+  const announced = new Set<string>();
   const bulkhead = new Bulkhead(policy.inFlightMax, clock);
 
   return {
@@ -88,10 +92,19 @@ export function guardedTransport(
       const result = await breaker.run(() => inner.call(request));
       if (result === 'open') return refused(openFailure(breaker.refusal() ?? 0));
       quota.learn(result);
+      announce(request.operation.name, result);
       return result;
     } finally {
       release();
     }
+  }
+
+  function announce(operation: string, result: CallResult): void {
+    if (!result.ok || options.onDeprecation === undefined || announced.has(operation)) return;
+    const notice = deprecationOf(result.headers);
+    if (notice === undefined) return;
+    announced.add(operation);
+    options.onDeprecation(operation, notice);
   }
 
   function denial({ operation }: CallRequest): Failure | undefined {

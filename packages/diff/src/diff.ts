@@ -1,12 +1,12 @@
 import type { Contract } from '@tenon/contract';
-import { compareText, digestOf, isObject, type Json, toPointer } from '@tenon/model';
+import { compareText, digestOf, isObject, type Json, type Location, toPointer } from '@tenon/model';
 import { compareContracts } from './compare/contracts.ts';
 import { checkDates, isVersionRaised } from './compare/lifecycle.ts';
 import type { DirectChange, Position, Sink } from './compare/positions.ts';
 import { type LocalChange, type Pair, SchemaDiffer } from './compare/schemas.ts';
 import { directVictims, SchemaVictims } from './compare/victims.ts';
 import { writtenAs } from './compare/wire.ts';
-import { isRefused, liftWitness } from './compare/witness.ts';
+import { isRefused, liftWitness, refusalOf } from './compare/witness.ts';
 import {
   type ChangeSeverity,
   type DiffReport,
@@ -87,7 +87,12 @@ class ReportBuilder {
     this.collected = collected;
     this.options = options;
     this.differ = new SchemaDiffer(base, revision);
-    const names = [...base.operations.keys(), ...base.events.keys(), ...revision.operations.keys(), ...revision.events.keys()];
+    const names = [
+      ...base.operations.keys(),
+      ...base.events.keys(),
+      ...revision.operations.keys(),
+      ...revision.events.keys(),
+    ];
     this.order = new Map([...new Set(names)].map((name, i) => [name, i]));
   }
 
@@ -171,11 +176,12 @@ class ReportBuilder {
       direction: position.direction,
       ...this.touched(reach.operations),
       pointer: this.pointers(change.base, change.revision),
-      at: this.places(change.base, change.revision),
+      ...this.places(change.base, change.revision),
       message: `${change.message}, in ${position.label}${where === '' ? '' : ` at ${where}`}`,
       witness: witness?.value,
       witnessAt: witness?.at ?? null,
       acceptedBy: witness ? (position.direction === 'request' ? 'base' : 'revision') : null,
+      ...(witness?.isWhole && { refusal: refusalOf(this.differ, position) }),
       usage: (hits ?? []).map(victimOf),
       impact: hits === undefined ? 'unknown' : hits.length > 0 ? 'used' : 'unused',
       fingerprint: this.fingerprint(change.rule, change.base, change.revision, change.tail.join('/')),
@@ -186,15 +192,23 @@ class ReportBuilder {
   private grown(
     witness: Json,
     reach: Reach,
-  ): { readonly value: Json; readonly at: string; readonly way: Reach['ways'][number] } | undefined {
+  ):
+    | {
+        readonly value: Json;
+        readonly at: string;
+        readonly way: Reach['ways'][number];
+        readonly isWhole: boolean;
+      }
+    | undefined {
     const [first] = reach.ways;
-    const local = { value: witness, at: '', way: first! };
+    const local = { value: witness, at: '', way: first!, isWhole: false };
     if (this.lifts >= LIFTS_MAX) return local;
     for (const way of reach.ways) {
       this.lifts++;
-      const value = way.path.length === 0 ? witness : liftWitness(this.differ, way.position, way.path, witness);
+      const value =
+        way.path.length === 0 ? witness : liftWitness(this.differ, way.position, way.path, witness);
       if (value !== undefined && isRefused(this.differ, way.position, value))
-        return { value, at: toPointer(way.path), way };
+        return { value, at: toPointer(way.path), way, isWhole: true };
     }
     if (reach.ways.length === WAYS_MAX) return local;
     const isHarmless = reach.ways.every(({ position }) =>
@@ -214,7 +228,7 @@ class ReportBuilder {
       direction: change.direction,
       ...this.touched(new Set(change.operation === undefined ? [] : [change.operation])),
       pointer: this.pointers(change.base, change.revision),
-      at: this.places(change.base, change.revision),
+      ...this.places(change.base, change.revision),
       message: change.message,
       witness: undefined,
       witnessAt: null,
@@ -285,19 +299,35 @@ class ReportBuilder {
     };
   }
 
-  private places(base: object | undefined, revision: object | undefined): Finding['at'] {
-    const place = (contract: Contract, node: object | undefined): Place | null => {
-      const location = node && contract.locate(writtenAs(node));
-      if (!location) return null;
-      return { file: location.file, line: location.range.start.line, column: location.range.start.column };
-    };
-    return { base: place(this.base, base), revision: place(this.revision, revision) };
+  private places(base: object | undefined, revision: object | undefined): Pick<Finding, 'at' | 'locations'> {
+    const locate = (contract: Contract, node: object | undefined): Location | undefined =>
+      node && contract.locate(writtenAs(node));
+    const locations = { base: locate(this.base, base), revision: locate(this.revision, revision) };
+    return { at: { base: placeOf(locations.base), revision: placeOf(locations.revision) }, locations };
   }
 
-  private fingerprint(rule: RuleId, base: object | undefined, revision: object | undefined, tail: string): string {
+  private fingerprint(
+    rule: RuleId,
+    base: object | undefined,
+    revision: object | undefined,
+    tail: string,
+  ): string {
     const pointer = this.pointers(base, revision);
-    return digestOf([rule, pointer.base ?? '', pointer.revision ?? '', tail, digestOf(base ?? null), digestOf(revision ?? null)]).slice(7, 23);
+    return digestOf([
+      rule,
+      pointer.base ?? '',
+      pointer.revision ?? '',
+      tail,
+      digestOf(base ?? null),
+      digestOf(revision ?? null),
+    ]).slice(7, 23);
   }
+}
+
+function placeOf(location: Location | undefined): Place | null {
+  if (!location) return null;
+  const { start } = location.range;
+  return { file: location.file, line: start.line, column: start.column };
 }
 
 /** Rules whose change takes data away without refusing a message: a break for those who use the data. */
@@ -309,8 +339,8 @@ const LOSES_DATA: ReadonlySet<RuleId> = new Set([
 ]);
 
 function asUndecided(finding: Finding): Omit<Undecided, 'keyword'> {
-  const { direction, operation, operations, pointer, at, message, fingerprint } = finding;
-  return { direction, operation, operations, pointer, at, message, fingerprint };
+  const { direction, operation, operations, pointer, at, locations, message, fingerprint } = finding;
+  return { direction, operation, operations, pointer, at, locations, message, fingerprint };
 }
 
 /** One change of a shared component is one finding, whichever ways its values travel: the worse one. */
@@ -323,9 +353,14 @@ function mergeDirections(findings: readonly Finding[]): Finding[] {
       continue;
     }
     const order = SEVERITIES.indexOf(finding.severity) - SEVERITIES.indexOf(known.severity);
-    const better = order < 0 || (order === 0 && known.witness === undefined && finding.witness !== undefined) ? finding : known;
-    const operations = order === 0 ? [...new Set([...known.operations, ...finding.operations])] : better.operations;
-    const direction: FindingDirection = order !== 0 || known.direction === finding.direction ? better.direction : 'both';
+    const better =
+      order < 0 || (order === 0 && known.witness === undefined && finding.witness !== undefined)
+        ? finding
+        : known;
+    const operations =
+      order === 0 ? [...new Set([...known.operations, ...finding.operations])] : better.operations;
+    const direction: FindingDirection =
+      order !== 0 || known.direction === finding.direction ? better.direction : 'both';
     const usage = uniqueBy([...known.usage, ...finding.usage], (each) => JSON.stringify(each));
     byPrint.set(finding.fingerprint, {
       ...better,
@@ -354,7 +389,8 @@ function compareFindings(a: Finding, b: Finding): number {
 function countMessages(contract: Contract): number {
   let count = contract.events.size;
   for (const operation of contract.operations.values())
-    if (operation.kind === 'message') count += operation.messages.length + (operation.reply?.messages.length ?? 0);
+    if (operation.kind === 'message')
+      count += operation.messages.length + (operation.reply?.messages.length ?? 0);
   return count;
 }
 

@@ -1,4 +1,5 @@
-import type { Json } from '@tenon/model';
+import type { Json, Location } from '@tenon/model';
+import type { JsonSchema } from '@tenon/schema';
 import type { RuleId } from './rules/registry.ts';
 
 /**
@@ -34,6 +35,14 @@ export interface Victim {
   readonly owner: string;
 }
 
+/** Why a finding no longer blocks. */
+export interface AcceptedBy {
+  readonly reason: string;
+  readonly owner: string;
+  /** Last day on which it holds: `2027-03-31`. */
+  readonly expires: string;
+}
+
 export interface Finding {
   readonly rule: RuleId;
   readonly severity: ChangeSeverity;
@@ -45,18 +54,25 @@ export interface Finding {
   /** JSON Pointers into the source documents. Absent on the side that does not have it. */
   readonly pointer: { readonly base: string | null; readonly revision: string | null };
   readonly at: { readonly base: Place | null; readonly revision: Place | null };
+  /** As `at`, with ranges: for code frames. Not part of the JSON output. */
+  readonly locations: { readonly base: Location | undefined; readonly revision: Location | undefined };
   readonly message: string;
   /** A message that one version accepts and the other refuses, as Ajv confirmed of both; absent where none exists. */
   readonly witness: Json | undefined;
   /** Where in the witness the offence is. */
   readonly witnessAt: string | null;
   readonly acceptedBy: 'base' | 'revision' | null;
+  /** The schema that refuses the witness, as it holds in this direction: what a contract test is written from. */
+  readonly refusal?: {
+    readonly schema: JsonSchema;
+    readonly definitions: Readonly<Record<string, JsonSchema>>;
+  };
   readonly usage: readonly Victim[];
   /** `unknown` without pipelines to look at. */
   readonly impact: 'used' | 'unused' | 'unknown';
   readonly fingerprint: string;
   /** The accepted waiver that covers it. */
-  readonly waiver?: { readonly reason: string; readonly owner: string; readonly expires: string };
+  readonly waiver?: AcceptedBy;
 }
 
 /** A position for which neither a proof nor a witness was found. It needs a person, and is never green. */
@@ -67,9 +83,10 @@ export interface Undecided {
   readonly operations: readonly string[];
   readonly pointer: { readonly base: string | null; readonly revision: string | null };
   readonly at: { readonly base: Place | null; readonly revision: Place | null };
+  readonly locations: { readonly base: Location | undefined; readonly revision: Location | undefined };
   readonly message: string;
   readonly fingerprint: string;
-  readonly waiver?: { readonly reason: string; readonly owner: string; readonly expires: string };
+  readonly waiver?: AcceptedBy;
 }
 
 export interface DiffReport {

@@ -1,5 +1,12 @@
 export { type DiffOptions, diffContracts } from './diff.ts';
+export {
+  diffSchemas,
+  type SchemaDiff,
+  type SchemaDiffOptions,
+  type SchemaDirection,
+} from './diff-schemas.ts';
 export type {
+  AcceptedBy,
   ChangeSeverity,
   DiffReport,
   Finding,
@@ -8,5 +15,20 @@ export type {
   Undecided,
   Victim,
 } from './finding.ts';
-export { changeDiagnostics, changeRules, FAMILIES, type RuleId } from './rules/registry.ts';
+export { blockingOf, isBlocking, TIME_RULES } from './policy.ts';
+export { contractTest } from './report/contract-test.ts';
+export { toDiagnostics } from './report/diagnostics.ts';
+export { exampleOf } from './report/example.ts';
+export { toJson } from './report/json.ts';
+export { renderMarkdown } from './report/markdown.ts';
+export { changeRules, FAMILIES, type RuleId } from './rules/registry.ts';
+export { diffRules } from './rules.ts';
 export type { ContractUsage } from './usage.ts';
+export {
+  type Acceptance,
+  acceptFinding,
+  applyWaivers,
+  loadWaivers,
+  type Waiver,
+  type Waivers,
+} from './waivers.ts';

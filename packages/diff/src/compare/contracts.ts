@@ -1,4 +1,11 @@
-import type { Contract, EventDefinition, HttpOperation, Message, MessageOperation, Operation } from '@tenon/contract';
+import type {
+  Contract,
+  EventDefinition,
+  HttpOperation,
+  Message,
+  MessageOperation,
+  Operation,
+} from '@tenon/contract';
 import { canonicalJson } from '@tenon/model';
 import { compareHttp } from './http.ts';
 import { compareLifecycle, dateOf, stabilityOf } from './lifecycle.ts';
@@ -7,7 +14,12 @@ import type { Sink } from './positions.ts';
 import { compareSecurity, compareSecuritySchemes } from './security.ts';
 
 /** Walks two contracts in parallel: what is gone, what is new, and what has to be compared in detail. */
-export function compareContracts(base: Contract, revision: Contract, now: number | undefined, sink: Sink): void {
+export function compareContracts(
+  base: Contract,
+  revision: Contract,
+  now: number | undefined,
+  sink: Sink,
+): void {
   const { pairs, removed, added } = matchOperations(base, revision);
   for (const [before, after] of pairs) compareOperation(before, after, { base, revision }, sink);
   for (const operation of removed)
@@ -180,7 +192,11 @@ export function compareMessage(
       message: `message \`${before.name}\` is matched by ${after.correlationId ?? 'nothing'}, was ${before.correlationId ?? 'nothing'}`,
     });
   if (canonicalJson(before.bindings) !== canonicalJson(after.bindings))
-    sink.change({ ...both, rule: 'bindings-changed', message: `the bindings of message \`${before.name}\` differ` });
+    sink.change({
+      ...both,
+      rule: 'bindings-changed',
+      message: `the bindings of message \`${before.name}\` differ`,
+    });
   const prefix = target === 'request' ? ['body'] : [];
   sink.position({
     direction,

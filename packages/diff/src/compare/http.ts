@@ -15,7 +15,14 @@ function compareBody(before: HttpOperation, after: HttpOperation, sink: Sink): v
   const usedAs = { target: 'request', path: ['body'] } as const;
   if (!before.body || !after.body) {
     if (before.body)
-      sink.change({ ...both, rule: 'request-body-removed', base: before.body, revision: after, message: 'the request body is gone', usedAs });
+      sink.change({
+        ...both,
+        rule: 'request-body-removed',
+        base: before.body,
+        revision: after,
+        message: 'the request body is gone',
+        usedAs,
+      });
     else if (after.body)
       sink.change({
         ...both,
@@ -152,7 +159,11 @@ interface ContentContext {
   readonly at: readonly [object, object];
 }
 
-function compareContent(before: readonly MediaType[], after: readonly MediaType[], context: ContentContext): void {
+function compareContent(
+  before: readonly MediaType[],
+  after: readonly MediaType[],
+  context: ContentContext,
+): void {
   const { sink, direction, operation } = context;
   const right = new Set(after);
   const pairs: (readonly [MediaType, MediaType])[] = [];

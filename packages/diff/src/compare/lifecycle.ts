@@ -3,7 +3,12 @@ import type { Contracts } from './contracts.ts';
 import type { Sink } from './positions.ts';
 
 /** What an operation says about its own end, held against what was said before and against the contract's policy. */
-export function compareLifecycle(before: Operation, after: Operation, contracts: Contracts, sink: Sink): void {
+export function compareLifecycle(
+  before: Operation,
+  after: Operation,
+  contracts: Contracts,
+  sink: Sink,
+): void {
   const both = { operation: before.id, base: before, revision: after, direction: 'both' } as const;
   if (before.deprecated !== after.deprecated)
     sink.change({
@@ -21,7 +26,11 @@ export function compareLifecycle(before: Operation, after: Operation, contracts:
   compareStability(before.extensions, after.extensions, { ...both, name: before.id }, sink);
   const [old, now] = [dateOf(before.sunset), dateOf(after.sunset)];
   if (after.sunset !== undefined && now === undefined)
-    sink.change({ ...both, rule: 'sunset-unreadable', message: `the sunset of ${after.id} is no date: ${after.sunset}` });
+    sink.change({
+      ...both,
+      rule: 'sunset-unreadable',
+      message: `the sunset of ${after.id} is no date: ${after.sunset}`,
+    });
   if (old === undefined || now === undefined || old === now) return;
   sink.change({
     ...both,
@@ -41,14 +50,23 @@ export function stabilityOf(extensions: Readonly<Record<string, unknown>>): stri
 function compareStability(
   before: Readonly<Record<string, unknown>>,
   after: Readonly<Record<string, unknown>>,
-  about: { readonly operation: string; readonly base: object; readonly revision: object; readonly name: string },
+  about: {
+    readonly operation: string;
+    readonly base: object;
+    readonly revision: object;
+    readonly name: string;
+  },
   sink: Sink,
 ): void {
   const [old, now] = [stabilityOf(before), stabilityOf(after)];
   const { name, ...at } = about;
   const change = { ...at, direction: 'none' } as const;
   if (!LEVELS.includes(now))
-    sink.change({ ...change, rule: 'stability-unknown', message: `the stability of ${name} is ${JSON.stringify(now)}` });
+    sink.change({
+      ...change,
+      rule: 'stability-unknown',
+      message: `the stability of ${name} is ${JSON.stringify(now)}`,
+    });
   else if (LEVELS.includes(old) && old !== now)
     sink.change({
       ...change,
@@ -64,10 +82,23 @@ export function checkDates(contracts: Contracts, now: number, sink: Sink): void 
   for (const operation of revision.operations.values()) {
     const end = dateOf(operation.sunset);
     if (end === undefined) continue;
-    const both = { operation: operation.id, base: base.operations.get(operation.id), revision: operation, direction: 'none' } as const;
+    const both = {
+      operation: operation.id,
+      base: base.operations.get(operation.id),
+      revision: operation,
+      direction: 'none',
+    } as const;
     if (end < now)
-      sink.change({ ...both, rule: 'sunset-passed', message: `${operation.id} was to be gone by ${operation.sunset}` });
-    else if (window !== undefined && end - now < window && base.operations.get(operation.id)?.deprecated === false)
+      sink.change({
+        ...both,
+        rule: 'sunset-passed',
+        message: `${operation.id} was to be gone by ${operation.sunset}`,
+      });
+    else if (
+      window !== undefined &&
+      end - now < window &&
+      base.operations.get(operation.id)?.deprecated === false
+    )
       sink.change({
         ...both,
         rule: 'deprecation-window-too-short',
@@ -108,5 +139,7 @@ export function dateOf(text: string | undefined): number | undefined {
 }
 
 function hasReplacement(operation: Operation): boolean {
-  return operation.extensions['x-replacement'] !== undefined || operation.extensions['x-replaced-by'] !== undefined;
+  return (
+    operation.extensions['x-replacement'] !== undefined || operation.extensions['x-replaced-by'] !== undefined
+  );
 }

@@ -16,7 +16,8 @@ export function compareMessages(before: MessageOperation, after: MessageOperatio
 function compareReply(before: MessageOperation, after: MessageOperation, sink: Sink): void {
   const both = { operation: before.id, base: before, revision: after, direction: 'response' } as const;
   if (!before.reply || !after.reply) {
-    if (before.reply) sink.change({ ...both, rule: 'reply-removed', message: `${before.id} no longer replies` });
+    if (before.reply)
+      sink.change({ ...both, rule: 'reply-removed', message: `${before.id} no longer replies` });
     if (after.reply) sink.change({ ...both, rule: 'reply-added', message: `${before.id} now replies` });
     return;
   }
@@ -26,7 +27,14 @@ function compareReply(before: MessageOperation, after: MessageOperation, sink: S
       rule: 'reply-address-changed',
       message: `replies come to ${after.reply.address ?? 'an address given at run time'}, were sent to ${before.reply.address ?? 'an address given at run time'}`,
     });
-  compareMessageLists(before.reply.messages, after.reply.messages, before.id, 'response', [before, after], sink);
+  compareMessageLists(
+    before.reply.messages,
+    after.reply.messages,
+    before.id,
+    'response',
+    [before, after],
+    sink,
+  );
 }
 
 function compareMessageLists(

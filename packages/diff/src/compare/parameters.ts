@@ -91,7 +91,15 @@ function compareParameter(before: Parameter, after: Parameter, operation: string
     });
   const [base, revision] =
     before.mediaType === undefined ? wireForms(before.schema, after.schema) : [before.schema, after.schema];
-  sink.position({ direction: 'request', operation, label: name, base, revision, target: 'request', prefix: [before.name] });
+  sink.position({
+    direction: 'request',
+    operation,
+    label: name,
+    base,
+    revision,
+    target: 'request',
+    prefix: [before.name],
+  });
 }
 
 function styleOf(parameter: Parameter): string {

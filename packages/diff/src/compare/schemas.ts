@@ -5,7 +5,7 @@ import type { ChangeSeverity } from '../finding.ts';
 import type { RuleId } from '../rules/registry.ts';
 import { FACETS, type Facet } from '../rules/schemas.ts';
 import { Colours } from '../schema/colours.ts';
-import { type Direction, DirectedSchemas } from '../schema/directed.ts';
+import { DirectedSchemas, type Direction } from '../schema/directed.ts';
 import { Comparison, type Side } from '../schema/includes.ts';
 import { alignUnion } from './unions.ts';
 import { followed, type SchemaView, viewOf } from './view.ts';
@@ -55,7 +55,10 @@ export class SchemaDiffer {
   readonly colours: Colours;
   private readonly directed: Readonly<Record<Direction, readonly [DirectedSchemas, DirectedSchemas]>>;
   private readonly comparisons = new Map<Direction, Comparison>();
-  private readonly pairs = { request: new Map<object, Map<object, Pair>>(), response: new Map<object, Map<object, Pair>>() };
+  private readonly pairs = {
+    request: new Map<object, Map<object, Pair>>(),
+    response: new Map<object, Map<object, Pair>>(),
+  };
   pairsCompared = 0;
 
   constructor(base: Contract, revision: Contract) {
@@ -91,6 +94,10 @@ export class SchemaDiffer {
 
   directedSchema(direction: Direction, side: Side, schema: JsonSchema): JsonSchema {
     return this.directed[direction][side].of(schema);
+  }
+
+  directedDefinitions(direction: Direction, side: Side): Readonly<Record<string, JsonSchema>> {
+    return this.directed[direction][side].definitions;
   }
 
   private isAlike(base: JsonSchema, revision: JsonSchema): boolean {
@@ -170,7 +177,13 @@ export class SchemaDiffer {
     const kind = isReverseIncluded() ? (direction === 'request' ? 'narrowed' : 'widened') : 'changed';
     const rule: RuleId = `${facet}-${kind}`;
     if (forward.is === 'undecided')
-      return { rule, severity: 'risky', severityCapped: harmless, witness: undefined, undecided: forward.keyword };
+      return {
+        rule,
+        severity: 'risky',
+        severityCapped: harmless,
+        witness: undefined,
+        undecided: forward.keyword,
+      };
     return {
       rule,
       severity: forward.isOpenOnly ? 'risky' : 'breaking',
@@ -180,7 +193,12 @@ export class SchemaDiffer {
   }
 
   /** Does the sender send only what the receiver takes? First as documents are meant, then by the letter. */
-  ask(direction: Direction, sender: JsonSchema, receiver: JsonSchema, stepsMax: number = STEPS_FACET): Answer {
+  ask(
+    direction: Direction,
+    sender: JsonSchema,
+    receiver: JsonSchema,
+    stepsMax: number = STEPS_FACET,
+  ): Answer {
     const comparison = this.comparison(direction);
     const side: Side = direction === 'request' ? 0 : 1;
     const other: Side = side === 0 ? 1 : 0;
@@ -214,7 +232,14 @@ export class SchemaDiffer {
 }
 
 /** Facets whose change shows in generated types. */
-const CHANGES_TYPES: ReadonlySet<Facet> = new Set(['type', 'union', 'all-of', 'schema', 'items', 'additional-properties']);
+const CHANGES_TYPES: ReadonlySet<Facet> = new Set([
+  'type',
+  'union',
+  'all-of',
+  'schema',
+  'items',
+  'additional-properties',
+]);
 
 /** Reads one pair of schemas, keyword by keyword. */
 class PairReader {
@@ -288,7 +313,9 @@ class PairReader {
       viewOf(this.revision, definitions[1]!, NONE_INLINE),
     ] as const;
     const shared = new Set([...first[0].refs.keys()].filter((name) => first[1].refs.has(name)));
-    const others = new Set([...first[0].refs.keys(), ...first[1].refs.keys()].filter((name) => !shared.has(name)));
+    const others = new Set(
+      [...first[0].refs.keys(), ...first[1].refs.keys()].filter((name) => !shared.has(name)),
+    );
     if (others.size === 0) return first;
     return [viewOf(this.base, definitions[0]!, others), viewOf(this.revision, definitions[1]!, others)];
   }
@@ -334,20 +361,29 @@ class PairReader {
       this.isReverse([base, revision]),
     );
     if (!change) return false;
-    this.add({ ...change, message: message ?? `the ${label} ${was(base, keywords)} → ${was(revision, keywords)}` });
+    this.add({
+      ...change,
+      message: message ?? `the ${label} ${was(base, keywords)} → ${was(revision, keywords)}`,
+    });
     return forward.is === 'broken';
   }
 
   private isDisjointType(): boolean {
     const [a, b] = this.views.map(({ own }) => new Set(typesOf(own['type'])));
     if (a!.size === 0 || b!.size === 0) return false;
-    return ![...a!].some((type) => b!.has(type) || (type === 'integer' && b!.has('number')) || (type === 'number' && b!.has('integer')));
+    return ![...a!].some(
+      (type) =>
+        b!.has(type) || (type === 'integer' && b!.has('number')) || (type === 'number' && b!.has('integer')),
+    );
   }
 
   private readValues(): void {
     const [base, revision] = this.views.map(({ own }) => valuesOf(own));
     if (canonicalJson(base ?? null) === canonicalJson(revision ?? null)) return;
-    const parts = [base, revision].map((values) => (values ? { enum: values } : true)) as [JsonSchema, JsonSchema];
+    const parts = [base, revision].map((values) => (values ? { enum: values } : true)) as [
+      JsonSchema,
+      JsonSchema,
+    ];
     const texts = (values: readonly Json[] | undefined): Map<string, Json> =>
       new Map((values ?? []).map((value) => [canonicalJson(value), value]));
     const [before, after] = [texts(base), texts(revision)];
@@ -365,7 +401,8 @@ class PairReader {
             : 'enum-values-replaced';
     const forward = this.askAbout(parts);
     if (forward.is === 'included' && this.isReverse(parts)) return;
-    const list = (values: readonly string[]): string => values.slice(0, 8).join(', ') + (values.length > 8 ? ', …' : '');
+    const list = (values: readonly string[]): string =>
+      values.slice(0, 8).join(', ') + (values.length > 8 ? ', …' : '');
     const message =
       !base || !revision
         ? `${revision ? 'only these values are allowed' : 'no longer limited to'}: ${list([...(revision ? after : before).keys()])}`
@@ -408,7 +445,8 @@ class PairReader {
         this.readRequired(name, before, after);
       }
     }
-    for (const [name, after] of revision.properties) if (!base.properties.has(name)) this.readAdded(name, after);
+    for (const [name, after] of revision.properties)
+      if (!base.properties.has(name)) this.readAdded(name, after);
     for (const name of new Set([...base.required, ...revision.required]))
       if (!base.properties.has(name) && !revision.properties.has(name)) this.readRequired(name, true, true);
   }
@@ -420,7 +458,10 @@ class PairReader {
       return view.required.has(name) && !differ.isDropped(direction, side === 0 ? 0 : 1, schema);
     });
     if (isNeeded[0] === isNeeded[1]) return;
-    const parts = isNeeded.map((needed) => (needed ? { required: [name] } : true)) as [JsonSchema, JsonSchema];
+    const parts = isNeeded.map((needed) => (needed ? { required: [name] } : true)) as [
+      JsonSchema,
+      JsonSchema,
+    ];
     const forward = this.askAbout(parts);
     if (forward.is === 'included' && this.isReverse(parts)) return;
     this.add({
@@ -495,7 +536,8 @@ class PairReader {
   private readItems(): void {
     const [base, revision] = this.views.map(({ own }) => own as SchemaObject);
     const [before, after] = [base!.prefixItems ?? [], revision!.prefixItems ?? []];
-    const isParallel = before.length === after.length && base!.items !== undefined && revision!.items !== undefined;
+    const isParallel =
+      before.length === after.length && base!.items !== undefined && revision!.items !== undefined;
     if (before.length === after.length && (isParallel || base!.items === revision!.items)) {
       for (const [i, item] of before.entries()) this.descend([String(i)], item, after[i]!);
       if (isParallel) this.descend(['*'], base!.items!, revision!.items!);
@@ -558,18 +600,22 @@ class PairReader {
       [aligned.added, 'union-member-added'],
     ] as const) {
       for (const member of members) {
-        const forward: Answer =
-          sent.has(member) ? this.differ.ask(this.direction, member, receiving) : { is: 'included' };
+        const forward: Answer = sent.has(member)
+          ? this.differ.ask(this.direction, member, receiving)
+          : { is: 'included' };
         const side: Side = rule === 'union-member-removed' ? 0 : 1;
         this.add({
           rule,
           ...this.severityOf(forward, 'breaking', 'source'),
-          ...(side === 0 ? { base: objectOr(member) ?? this.base } : { revision: objectOr(member) ?? this.revision }),
+          ...(side === 0
+            ? { base: objectOr(member) ?? this.base }
+            : { revision: objectOr(member) ?? this.revision }),
           message: `variant ${nameOf(member)} is ${side === 0 ? 'gone' : 'new'}`,
         });
       }
     }
-    const isExplained = aligned.removed.length + aligned.added.length > 0 || aligned.pairs.some(([l, r]) => this.differs(l, r));
+    const isExplained =
+      aligned.removed.length + aligned.added.length > 0 || aligned.pairs.some(([l, r]) => this.differs(l, r));
     if (!isExplained) this.readFacet('union', [...parts]);
   }
 
@@ -590,7 +636,9 @@ class PairReader {
     const keywords = ['contentEncoding', 'contentMediaType', 'contentSchema'];
     const [before, after] = [this.only(0, keywords), this.only(1, keywords)];
     if (!this.differs(before, after)) return;
-    const isNarrowing = keywords.some((keyword) => (this.direction === 'request' ? after : before)[keyword] !== undefined);
+    const isNarrowing = keywords.some(
+      (keyword) => (this.direction === 'request' ? after : before)[keyword] !== undefined,
+    );
     const severity: ChangeSeverity = isNarrowing ? 'breaking' : 'info';
     this.add({
       rule: 'string-content-changed',
@@ -607,7 +655,8 @@ class PairReader {
     if (canonicalJson(before ?? null) !== canonicalJson(after ?? null)) {
       const rule: RuleId =
         before === undefined ? 'default-added' : after === undefined ? 'default-removed' : 'default-changed';
-      const severity: ChangeSeverity = before === undefined ? 'info' : this.direction === 'request' ? 'risky' : 'info';
+      const severity: ChangeSeverity =
+        before === undefined ? 'info' : this.direction === 'request' ? 'risky' : 'info';
       this.add({
         rule,
         severity,
@@ -616,13 +665,23 @@ class PairReader {
         message: `the default ${was(base!, ['default'])} → ${was(revision!, ['default'])}`,
       });
     }
-    if (base!['deprecated'] !== revision!['deprecated'] && (base!['deprecated'] === true || revision!['deprecated'] === true)) {
+    if (
+      base!['deprecated'] !== revision!['deprecated'] &&
+      (base!['deprecated'] === true || revision!['deprecated'] === true)
+    ) {
       const isNow = revision!['deprecated'] === true;
-      this.addInfo(isNow ? 'became-deprecated' : 'no-longer-deprecated', isNow ? 'deprecated' : 'no longer deprecated');
+      this.addInfo(
+        isNow ? 'became-deprecated' : 'no-longer-deprecated',
+        isNow ? 'deprecated' : 'no longer deprecated',
+      );
     }
     for (const flag of ['readOnly', 'writeOnly'] as const) {
       if ((base![flag] === true) === (revision![flag] === true)) continue;
-      this.addInfo('access-changed', `${flag} ${base![flag] === true} → ${revision![flag] === true}`, 'source');
+      this.addInfo(
+        'access-changed',
+        `${flag} ${base![flag] === true} → ${revision![flag] === true}`,
+        'source',
+      );
     }
     if (canonicalJson(base!['discriminator'] ?? null) !== canonicalJson(revision!['discriminator'] ?? null))
       this.addInfo('discriminator-changed', 'the discriminator differs', 'source');
@@ -679,7 +738,9 @@ function was(own: JsonSchema | Readonly<Record<string, unknown>>, keywords: read
     const value = (own as Readonly<Record<string, unknown>>)[keyword];
     if (value === undefined) return [];
     const text = JSON.stringify(value);
-    return [`${keywords.length > 1 ? `${keyword} ` : ''}${text.length > 60 ? `${text.slice(0, 57)}…` : text}`];
+    return [
+      `${keywords.length > 1 ? `${keyword} ` : ''}${text.length > 60 ? `${text.slice(0, 57)}…` : text}`,
+    ];
   });
   return texts.length === 0 ? 'none' : texts.join(', ');
 }

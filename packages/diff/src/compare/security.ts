@@ -4,7 +4,12 @@ import type { Contracts } from './contracts.ts';
 import type { Sink } from './positions.ts';
 
 /** Whoever could call before must be able to call now: each old alternative has to satisfy a new one. */
-export function compareSecurity(before: Operation, after: Operation, _contracts: Contracts, sink: Sink): void {
+export function compareSecurity(
+  before: Operation,
+  after: Operation,
+  _contracts: Contracts,
+  sink: Sink,
+): void {
   if (canonicalJson(before.security) === canonicalJson(after.security)) return;
   const [old, now] = [alternatives(before), alternatives(after)];
   const both = { operation: before.id, base: before, revision: after, direction: 'request' } as const;

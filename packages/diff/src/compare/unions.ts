@@ -42,7 +42,9 @@ export function alignUnion(
   match((schema) => (isSchemaObject(schema) ? schema.title : undefined));
   match((schema, side) => {
     const here = followed(schema, differ.contracts[side].definitions);
-    return isSchemaObject(here) && here.type !== undefined ? canonicalJson([here.type, here.format ?? null]) : undefined;
+    return isSchemaObject(here) && here.type !== undefined
+      ? canonicalJson([here.type, here.format ?? null])
+      : undefined;
   });
   return { pairs, removed: [...left], added: [...right] };
 }

@@ -52,7 +52,10 @@ export class SchemaVictims {
 }
 
 /** Who uses what a change outside of schemas is about: the operation, or one part of its request or response. */
-export function directVictims(change: DirectChange, usage: readonly ContractUsage[]): readonly ContractUsage[] {
+export function directVictims(
+  change: DirectChange,
+  usage: readonly ContractUsage[],
+): readonly ContractUsage[] {
   if (change.operation === undefined) return [];
   return usage.filter((each) => {
     if (subjectOf(each) !== change.operation) return false;

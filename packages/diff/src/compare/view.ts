@@ -29,7 +29,11 @@ export function followed(schema: JsonSchema, definitions: Definitions): JsonSche
 }
 
 /** `inline` names the definitions whose content is read as if it stood here. */
-export function viewOf(schema: SchemaObject, definitions: Definitions, inline: ReadonlySet<string>): SchemaView {
+export function viewOf(
+  schema: SchemaObject,
+  definitions: Definitions,
+  inline: ReadonlySet<string>,
+): SchemaView {
   const own: Record<string, unknown> = {};
   const properties = new Map<string, JsonSchema>();
   const required = new Set<string>();
@@ -48,7 +52,8 @@ export function viewOf(schema: SchemaObject, definitions: Definitions, inline: R
     if (part.$ref !== undefined) {
       const name = definitionName(part);
       const target = name === undefined ? undefined : definitions[name];
-      if (name !== undefined && target !== undefined && inline.has(name) && depth < 12) add(target, depth + 1);
+      if (name !== undefined && target !== undefined && inline.has(name) && depth < 12)
+        add(target, depth + 1);
       else refs.set(name ?? part.$ref, target ?? part);
     }
     for (const member of part.allOf ?? []) add(member, depth + 1);
@@ -61,7 +66,8 @@ export function viewOf(schema: SchemaObject, definitions: Definitions, inline: R
     for (const [keyword, value] of Object.entries(part)) {
       if (STRUCTURE.has(keyword)) continue;
       if (!Object.hasOwn(own, keyword)) own[keyword] = value;
-      else if (!SILENT.has(keyword) && canonicalJson(own[keyword]) !== canonicalJson(value)) rest[keyword] = value;
+      else if (!SILENT.has(keyword) && canonicalJson(own[keyword]) !== canonicalJson(value))
+        rest[keyword] = value;
     }
     if (Object.keys(rest).length > 0) parts.push(rest as SchemaObject);
   };
@@ -73,7 +79,9 @@ const STRUCTURE = new Set(['$ref', 'allOf', 'properties', 'required']);
 /** Keywords that speak about their siblings: a part that has them cannot be taken apart. */
 const ENCLOSING = ['additionalProperties', 'patternProperties', 'unevaluatedProperties', 'unevaluatedItems'];
 /** Keywords that no validator looks at. */
-const SILENT = new Set([
-  'title description default example examples deprecated readOnly writeOnly externalDocs xml discriminator',
-  '$comment nullable',
-].flatMap((line) => line.split(' ')));
+const SILENT = new Set(
+  [
+    'title description default example examples deprecated readOnly writeOnly externalDocs xml discriminator',
+    '$comment nullable',
+  ].flatMap((line) => line.split(' ')),
+);

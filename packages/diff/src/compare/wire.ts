@@ -31,10 +31,12 @@ const TEXTS: Readonly<Record<string, string>> = {
 };
 
 /** Keywords that keep their meaning, or their silence, when a value becomes its text. */
-const KEPT = new Set([
-  'type enum const minLength maxLength pattern format title description default example examples deprecated',
-  'nullable readOnly writeOnly',
-].flatMap((line) => line.split(' ')));
+const KEPT = new Set(
+  [
+    'type enum const minLength maxLength pattern format title description default example examples deprecated',
+    'nullable readOnly writeOnly',
+  ].flatMap((line) => line.split(' ')),
+);
 
 function typesOf(schema: JsonSchema): readonly string[] {
   if (!isSchemaObject(schema) || schema.type === undefined) return [];
@@ -49,7 +51,8 @@ function isList(schema: JsonSchema): boolean {
 function differsInType(before: JsonSchema, after: JsonSchema, depth: number): boolean {
   if (!isSchemaObject(before) || !isSchemaObject(after) || depth > 3) return false;
   const [a, b] = [typesOf(before), typesOf(after)];
-  if (a.length > 0 && b.length > 0 && (a.length !== b.length || a.some((type) => !b.includes(type)))) return true;
+  if (a.length > 0 && b.length > 0 && (a.length !== b.length || a.some((type) => !b.includes(type))))
+    return true;
   return Object.entries(before.properties ?? {}).some(([name, of]) => {
     const other = after.properties?.[name];
     return other !== undefined && differsInType(of, other, depth + 1);
@@ -62,14 +65,18 @@ function itemOf(schema: JsonSchema): JsonSchema | undefined {
   if ((schema.minItems ?? 0) > 1 || (schema.maxItems ?? 1) < 1) return undefined;
   const others = typesOf(schema).filter((type) => type !== 'array');
   const item: JsonSchema = schema.items ?? { type: 'string' };
-  const made: JsonSchema = others.length === 0 ? item : { anyOf: [item, ...others.map((type) => ({ type }))] };
+  const made: JsonSchema =
+    others.length === 0 ? item : { anyOf: [item, ...others.map((type) => ({ type }))] };
   if (typeof made === 'object' && made !== item) sources.set(made, schema);
   return made;
 }
 
 function onWire(schema: JsonSchema, depth: number): JsonSchema | undefined {
   if (!isSchemaObject(schema) || depth > 4) return undefined;
-  const made = schema.anyOf && Object.keys(schema).length === 1 ? eachOnWire(schema.anyOf, depth) : formOf(schema, depth);
+  const made =
+    schema.anyOf && Object.keys(schema).length === 1
+      ? eachOnWire(schema.anyOf, depth)
+      : formOf(schema, depth);
   if (typeof made === 'object') sources.set(made, schema);
   return made;
 }
@@ -83,7 +90,8 @@ function formOf(schema: SchemaObject, depth: number): JsonSchema | undefined {
   const types = typesOf(schema);
   if (types.length === 1 && types[0] === 'object') {
     const properties: Record<string, JsonSchema> = {};
-    for (const [name, of] of Object.entries(schema.properties ?? {})) properties[name] = onWire(of, depth + 1) ?? of;
+    for (const [name, of] of Object.entries(schema.properties ?? {}))
+      properties[name] = onWire(of, depth + 1) ?? of;
     return { ...schema, properties };
   }
   const isPlain = types.length > 0 && types.every((type) => type === 'string' || Object.hasOwn(TEXTS, type));

@@ -1,4 +1,5 @@
 import type { Json } from '@tenon/model';
+import type { JsonSchema } from '@tenon/schema';
 import type { Side } from '../schema/includes.ts';
 import type { Position } from './positions.ts';
 import type { SchemaDiffer } from './schemas.ts';
@@ -28,6 +29,20 @@ export function liftWitness(
 /** Does the sender's version of the whole message accept it, and the receiver's refuse it? */
 export function isRefused(differ: SchemaDiffer, position: Position, value: Json): boolean {
   return sides(differ, position).isWitness(value);
+}
+
+/** The receiver's schema of a message, as it holds in the direction in which it travels. */
+export function refusalOf(
+  differ: SchemaDiffer,
+  position: Position,
+): { readonly schema: JsonSchema; readonly definitions: Readonly<Record<string, JsonSchema>> } {
+  const { direction } = position;
+  const side: Side = direction === 'request' ? 1 : 0;
+  const written = side === 0 ? position.base : position.revision;
+  return {
+    schema: differ.directedSchema(direction, side, written),
+    definitions: differ.directedDefinitions(direction, side),
+  };
 }
 
 function sides(differ: SchemaDiffer, position: Position) {

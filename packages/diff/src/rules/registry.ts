@@ -9,7 +9,14 @@ import {
   securityRules,
   serverRules,
 } from './contract.ts';
-import { bodyRules, headerRules, mediaTypeRules, operationRules, parameterRules, responseRules } from './operations.ts';
+import {
+  bodyRules,
+  headerRules,
+  mediaTypeRules,
+  operationRules,
+  parameterRules,
+  responseRules,
+} from './operations.ts';
 import type { ChangeRule } from './rule.ts';
 import { compositionRules, facetRules, propertyRules, valueRules } from './schemas.ts';
 

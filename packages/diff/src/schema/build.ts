@@ -96,7 +96,9 @@ export class Builder {
       const world = this.declaredOnly([...of, ...rest]);
       parts.push(universe.literal({ is: 'property', name, of: world }));
     }
-    const isClosed = !isOpen && schemas.some((schema) => schema.properties !== undefined || namesMentioned(schema).length > 0);
+    const isClosed =
+      !isOpen &&
+      schemas.some((schema) => schema.properties !== undefined || namesMentioned(schema).length > 0);
     const others = isClosed && patterns.size === 0 ? universe.never : this.declaredOnly(rest);
     const names = [...byName.keys()].sort();
     if (isClosed && patterns.size > 0)

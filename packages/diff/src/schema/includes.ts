@@ -4,7 +4,7 @@ import { Builder } from './build.ts';
 import { type Check, checkWithDefinitions } from './check.ts';
 import { Colours } from './colours.ts';
 import { definitionKey, differOnlyInReference, type SchemaBundle } from './dialect.ts';
-import { evaluate, evaluateExactly } from './evaluate.ts';
+import { evaluateExactly } from './evaluate.ts';
 import { ARRAY, type Formula, OBJECT, Universe } from './formula.ts';
 import { otherReading } from './reading.ts';
 import { Solver } from './solve.ts';
@@ -100,22 +100,25 @@ export class Comparison {
   /** That a value holds `inner` at a path: names, positions in lists, `*` for any item or any further name. */
   at(path: readonly string[], inner: Json): Formula {
     const { universe } = this;
-    return path.reduceRight((of: Formula, token: string): Formula => {
-      const named = (name: string): Formula =>
-        universe.all([
-          universe.types(OBJECT),
-          universe.literal({ is: 'required', name }),
-          universe.literal({ is: 'property', name, of }),
-        ]);
-      const item = (index: number): Formula =>
-        universe.all([
-          universe.types(ARRAY),
-          universe.literal({ is: 'minItems', bound: index + 1 }),
-          universe.literal({ is: 'item', index, of }),
-        ]);
-      if (token === '*') return universe.any([item(0), named('extra'), named('a')]);
-      return /^\d+$/.test(token) ? universe.any([item(Number(token)), named(token)]) : named(token);
-    }, universe.in([inner]));
+    return path.reduceRight(
+      (of: Formula, token: string): Formula => {
+        const named = (name: string): Formula =>
+          universe.all([
+            universe.types(OBJECT),
+            universe.literal({ is: 'required', name }),
+            universe.literal({ is: 'property', name, of }),
+          ]);
+        const item = (index: number): Formula =>
+          universe.all([
+            universe.types(ARRAY),
+            universe.literal({ is: 'minItems', bound: index + 1 }),
+            universe.literal({ is: 'item', index, of }),
+          ]);
+        if (token === '*') return universe.any([item(0), named('extra'), named('a')]);
+        return /^\d+$/.test(token) ? universe.any([item(Number(token)), named(token)]) : named(token);
+      },
+      universe.in([inner]),
+    );
   }
 
   check(side: Side, schema: JsonSchema): Check {

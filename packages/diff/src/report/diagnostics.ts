@@ -1,0 +1,76 @@
+import type { Diagnostic, RelatedLocation } from '@tenon/model';
+import type { DiffReport, Finding, Undecided } from '../finding.ts';
+import { isBlocking } from '../policy.ts';
+import { changeRules, diagnosticSeverity } from '../rules/registry.ts';
+import { diffOwnRules } from '../rules.ts';
+import { shortJson } from './text.ts';
+
+/**
+ * The report as diagnostics, for the renderers that all commands share. Where the revision has the place it stands
+ * there, with the base as a related place; what blocks is an error.
+ */
+export function toDiagnostics(report: DiffReport): readonly Diagnostic[] {
+  return [
+    ...report.findings.map((finding) => ofFinding(finding, report.blocks)),
+    ...report.undecided.map(ofUndecided),
+  ];
+}
+
+function ofFinding(finding: Finding, blocks: readonly string[] | undefined): Diagnostic {
+  const rule = changeRules[finding.rule];
+  const isError = isBlocking(finding, blocks);
+  const severity = diagnosticSeverity(finding.severity);
+  const owners = [...new Set(finding.usage.map((victim) => victim.owner))];
+  return {
+    code: finding.rule,
+    severity: finding.waiver ? 'info' : isError ? 'error' : severity === 'error' ? 'warning' : severity,
+    message: finding.waiver ? `${finding.message} (accepted: ${finding.waiver.reason})` : finding.message,
+    ...placeOf(finding),
+    related: [...relatedOf(finding), ...victimsOf(finding)],
+    why: [rule.why, witnessText(finding)].filter((text) => text !== undefined).join(' '),
+    fix: rule.fix,
+    ...(owners.length > 0 && { owner: owners.join(', ') }),
+    fingerprint: finding.fingerprint,
+  };
+}
+
+function witnessText(finding: Finding): string | undefined {
+  if (finding.witness === undefined) return undefined;
+  const [taken, refused] = finding.acceptedBy === 'base' ? ['base', 'revision'] : ['revision', 'base'];
+  return `The ${taken} accepts and the ${refused} refuses: ${shortJson(finding.witness, 400)}`;
+}
+
+function ofUndecided(each: Undecided): Diagnostic {
+  const rule = diffOwnRules['schema-undecided'];
+  return {
+    code: 'schema-undecided',
+    severity: each.waiver ? 'info' : 'error',
+    message: `${each.message}: not decided (${each.keyword})`,
+    ...placeOf(each),
+    related: relatedOf(each),
+    why: rule.why,
+    fix: rule.fix,
+    fingerprint: each.fingerprint,
+  };
+}
+
+function placeOf(each: Finding | Undecided): Pick<Diagnostic, 'file' | 'range'> {
+  const location = each.locations.revision ?? each.locations.base;
+  return location ? { file: location.file, range: location.range } : {};
+}
+
+function relatedOf(each: Finding | Undecided): RelatedLocation[] {
+  const { base, revision } = each.locations;
+  return base && revision ? [{ file: base.file, range: base.range, message: 'as it was' }] : [];
+}
+
+function victimsOf(finding: Finding): RelatedLocation[] {
+  return finding.usage.map((victim) => ({
+    file: victim.file,
+    range: {
+      start: { line: victim.line, column: victim.column, offset: 0 },
+      end: { line: victim.line, column: victim.column + Math.max(1, victim.expression.length), offset: 0 },
+    },
+    message: `${victim.pipeline}, step ${victim.step}: \`${victim.expression}\``,
+  }));
+}

@@ -16,6 +16,7 @@ export {
   checkInterpolation,
 } from './check/check.ts';
 export type { Conditional, Environment, Facts } from './check/environment.ts';
+export { type Completion, completionsAt, type Hover, hoverAt } from './check/inspect.ts';
 export type { ExpressionIssue } from './check/issues.ts';
 export { fieldNames, type Lookup, lookup } from './check/lookup.ts';
 export {

@@ -272,7 +272,10 @@ class Parser {
       const comma = this.#take(',');
       if (!comma) break;
       if (this.#is(')')) {
-        this.#error(comma, 'expected one more argument after the comma', 'remove the comma');
+        const message = 'expected one more argument after the comma';
+        this.#error(comma, message, 'remove the comma');
+        // It stands for what is being written there, so that an editor can complete it.
+        args.push({ kind: 'error', message, start: comma.end, end: this.#token.start });
       }
     }
     const end = this.#close(')', bracket);

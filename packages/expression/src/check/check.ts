@@ -73,6 +73,8 @@ const POLICY_CHECKS_MAX = 200;
 
 export class Checker {
   issues: Issues;
+  /** Told of each node with its type: for what editors show. */
+  onVisit: ((node: Expr, type: Type, scope: Scope) => void) | undefined;
   #variables = 0;
   #policies = 0;
   #policyChecksLeft = POLICY_CHECKS_MAX;
@@ -113,8 +115,9 @@ export class Checker {
   /** The type of a node; `isTolerant`: as the path of `has` or `default`, where anything may be absent or null. */
   visit(node: Expr, scope: Scope, isTolerant = false): Type {
     // Never evaluated: it adds nothing to what the whole can be.
-    if (scope.facts.isImpossible) return NEVER;
-    return this.#visitKind(node, scope, isTolerant);
+    const type = scope.facts.isImpossible ? NEVER : this.#visitKind(node, scope, isTolerant);
+    this.onVisit?.(node, type, scope);
+    return type;
   }
 
   #visitKind(node: Expr, scope: Scope, isTolerant: boolean): Type {

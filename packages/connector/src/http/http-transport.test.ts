@@ -290,7 +290,48 @@ describe('a request that is not sent', () => {
   );
 });
 
+describe('a request that waits for a connection', () => {
+  it('is not sent when its deadline comes first, nor ever after', async () => {
+    const held: (() => void)[] = [];
+    await using test = await harness(
+      (_seen, response) => void held.push(() => json(response, 200, {})),
+      operationPlan(),
+      {},
+      { connectionsMax: 1 },
+    );
+    const first = test.call({ body: { n: 1 } });
+    const second = test.call({ body: { n: 2 } }, { deadlineAt: Date.now() + 150 });
+    expect(await second).toMatchObject({ failure: { class: 'timeout', delivery: 'notSent' } });
+    held[0]!();
+    expect(await first).toMatchObject({ ok: true });
+    const third = test.call({ body: { n: 3 } });
+    while (held.length < 2) await sleep(systemClock, 5);
+    held[1]!();
+    expect(await third).toMatchObject({ ok: true });
+    expect(test.server.seen.map(({ body }) => body)).toEqual(['{"n":1}', '{"n":3}']);
+  });
+
+  it('is not sent where the other side does not speak TLS', async () => {
+    await using server = await faultServer((_seen, response) => json(response, 200, {}));
+    const transport = httpTransport(transportContext(server.baseUrl.replace('http:', 'https:')));
+    expect(await transport.call({ operation: operationPlan(), input: {} })).toMatchObject({
+      failure: { class: 'transient', code: 'HTTP_CONNECTION_FAILED', delivery: 'notSent' },
+    });
+    expect(server.seen).toEqual([]);
+    await transport.close();
+  });
+});
+
 describe('an answer that is lost', () => {
+  it('is not asked for again behind our back, even for a GET on a connection used before', async () => {
+    const plan = operationPlan({ effect: 'read', http: { method: 'GET', bodyTypes: [] } });
+    await using test = await harness((_seen, response) => json(response, 200, {}), plan);
+    expect(await test.call()).toMatchObject({ ok: true });
+    test.server.handler = (_seen, response) => void response.destroy();
+    expect(await test.call()).toMatchObject({ failure: { delivery: 'lost' } });
+    expect(test.server.seen).toHaveLength(2);
+  });
+
   it.each([
     [
       'the connection drops before any answer',
@@ -374,6 +415,30 @@ describe('an answer against its contract', () => {
       },
     });
     expect(JSON.stringify(result)).not.toContain('ada@');
+  });
+
+  it('has an integer too large to hold: it arrives whole where the contract lets it be text, and is reported elsewhere', async () => {
+    const int = {
+      type: 'object',
+      properties: { id: { type: 'integer' }, ref: { type: ['integer', 'string'] } },
+    };
+    const exact = operationPlan({
+      http: { responses: [{ status: '200', mediaType: 'application/json', schema: int }] },
+    });
+    await using test = await harness(
+      (_seen, response) =>
+        void response
+          .writeHead(200, { 'content-type': 'application/json' })
+          .end('{"id":1,"ref":12345678901234567890,"other":12345678901234567891}'),
+      exact,
+    );
+    expect(await test.call()).toMatchObject({
+      ok: true,
+      body: { id: 1, ref: '12345678901234567890', other: '12345678901234567891' },
+    });
+    test.server.handler = (_seen, response) =>
+      void response.writeHead(200, { 'content-type': 'application/json' }).end('{"id":12345678901234567890}');
+    expect(await test.call()).toMatchObject({ failure: { class: 'contract', pointer: '/id' } });
   });
 
   it('may have more members than the contract knows', async () => {

@@ -1,4 +1,5 @@
 import { isObject, type Json } from '@tenon/model';
+import { parseExactJson } from '../exact-json.ts';
 import type { HttpBinding } from '../operation-plan.ts';
 import type { Headers } from './exchange.ts';
 import { isJsonMedia } from './serialise.ts';
@@ -47,9 +48,7 @@ export function decodeBody(bytes: Uint8Array, headers: Headers, declared: string
 
 function parseJson(bytes: Uint8Array): Decoded {
   try {
-    // A reviver-less JSON.parse makes own properties only, `__proto__` included: nothing is polluted.
-    const body: Json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-    return { ok: true, body };
+    return { ok: true, body: parseExactJson(bytes) };
   } catch {
     return { ok: false, reason: 'the body is not JSON' };
   }

@@ -1,5 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { Json, Secret } from '@tenon/model';
+import { parseExactJson } from '../exact-json.ts';
 import type { WebhookManifest } from '../manifest.ts';
 
 export type Headers = Readonly<Record<string, string>>;
@@ -153,8 +154,7 @@ function seconds(atMs: number): string {
 
 function parseJson(body: Uint8Array): { readonly payload: Json } | undefined {
   try {
-    const payload: Json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
-    return { payload };
+    return { payload: parseExactJson(body) };
   } catch {
     return undefined;
   }

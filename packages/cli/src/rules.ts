@@ -1,8 +1,9 @@
 import { codegenRules } from '@tenon/codegen';
 import { connectorFailures, connectorRules } from '@tenon/connector';
 import { contractRules } from '@tenon/contract';
+import { diffRules } from '@tenon/diff';
 import { documentRules } from '@tenon/document';
-import { expressionRules } from '@tenon/expression';
+import { evaluationErrors, expressionRules } from '@tenon/expression';
 import { type DiagnosticMaker, type DiagnosticRules, diagnosticMaker } from '@tenon/model';
 import { pipelineRules } from '@tenon/pipeline';
 import { runtimeRules } from '@tenon/runtime';
@@ -27,6 +28,12 @@ export const cliRules = {
     why: 'A contract is copied into the workspace, so that nothing depends on another server being up. It may come from a file, or from a server on this machine.',
     fix: 'give a file that exists, or a URL on loopback; download other URLs yourself, so that what enters the repo was looked at',
   },
+  'contract-removed': {
+    severity: 'warning',
+    title: 'A contract is no longer in the workspace',
+    why: 'Pipelines that used it do not pass `tenon check`; others, outside this workspace, may still rely on it.',
+    fix: 'bring it back, or make sure that nobody needs it',
+  },
   'contract-test-failed': {
     severity: 'error',
     title: 'A generated contract test fails',
@@ -50,8 +57,10 @@ export const allRules: DiagnosticRules = {
   ...connectorRules,
   ...connectorFailures,
   ...expressionRules,
+  ...evaluationErrors,
   ...pipelineRules,
   ...codegenRules,
+  ...diffRules,
   ...runtimeRules,
   ...cliRules,
 };

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseExpression } from '../parser.ts';
 import { caseDefinitions, caseEvent } from '../rules.cases.ts';
@@ -268,6 +269,54 @@ describe('assignment', () => {
     expect(assignmentIssues(node, other)).toEqual([]);
     expect(assignmentIssues(other, node).map((issue) => issue.code)).toContain('integer-expected');
   });
+});
+
+it('never throws, whatever the parser has made of a text', () => {
+  const part = fc.constantFrom(
+    ...[
+      'event',
+      '.',
+      'plan',
+      '.?',
+      '(',
+      ')',
+      '[',
+      ']',
+      "'x'",
+      '==',
+      ' in ',
+      '.map(x, ',
+      'x',
+      '&&',
+      '||',
+      '?',
+      ':',
+      '{',
+    ],
+    ...[
+      ',',
+      'policy.large',
+      'has(',
+      'default(',
+      'size(',
+      '1',
+      '!',
+      '-',
+      '+',
+      'optional.of',
+      '.value()',
+      '.orValue(',
+      '0',
+    ],
+  );
+  fc.assert(
+    fc.property(fc.array(part), (parts) => {
+      const { ast } = parseExpression(parts.join(''));
+      for (const check of [checkExpression, checkCondition]) check(ast, environment);
+      assume(ast, environment);
+    }),
+    { numRuns: 3000 },
+  );
 });
 
 describe('expressions made to keep the checker busy', () => {

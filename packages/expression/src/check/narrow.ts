@@ -139,8 +139,9 @@ function narrowIn(left: Expr, right: Expr, truth: boolean, scope: Scope): Scope 
 
 function narrowCall(call: Call, truth: boolean, scope: Scope): Scope {
   const { name, target, args } = call;
-  if (target === undefined && name === 'has') {
-    const path = pathOf(args[0]!, scope);
+  const [field] = args;
+  if (target === undefined && name === 'has' && field) {
+    const path = pathOf(field, scope);
     if (path === undefined) return scope;
     return truth ? withStep(path, learnPresent(scope, path)) : learnAbsent(scope, path);
   }

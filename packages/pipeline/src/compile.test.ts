@@ -1,6 +1,7 @@
-import { canonicalJson, digestOf } from '@tenon/model';
+import { canonicalJson } from '@tenon/model';
 import { expect, test } from 'vitest';
-import { PIPELINE, swap, testWorkspace } from './test-workspace.ts';
+import { planHash } from './plan-hash.ts';
+import { CONTRACT, PIPELINE, swap, testWorkspace } from './test-workspace.ts';
 
 async function plan(edits: Parameters<typeof testWorkspace>[0] = {}) {
   const { check, diagnostics } = await testWorkspace(edits);
@@ -15,8 +16,12 @@ test('the same spec gives the same bytes', async () => {
 
 test('the hash is that of all other members, and follows every change', async () => {
   const { hash, ...rest } = await plan();
-  expect(hash).toBe(digestOf(rest));
+  expect(hash).toBe(planHash(rest));
+  // From parsed bytes too, where nothing is frozen or known.
+  expect(planHash(JSON.parse(canonicalJson(rest)) as typeof rest)).toBe(hash);
   expect((await plan({ [PIPELINE]: swap('within: 4h,', 'within: 5h,') })).hash).not.toBe(hash);
+  const wider = swap('enum: [open, settled, refunded]', 'enum: [open, settled, refunded, lost]');
+  expect((await plan({ [CONTRACT]: wider })).hash).not.toBe(hash);
 });
 
 test('a plan holds all that it calls: steps, compensations and probes', async () => {

@@ -1,6 +1,6 @@
 import type { ConnectorManifest, OperationManifest, OperationPlan } from '@tenon/connector';
 import { parseTemplate, type ValueTemplate } from '@tenon/expression';
-import { compareText, digestOf, isObject, type Json } from '@tenon/model';
+import { compareText, isObject, type Json } from '@tenon/model';
 import type { JsonSchema } from '@tenon/schema';
 import type { ResolvedCall } from './check/catalog.ts';
 import { classPointers } from './check/classes.ts';
@@ -9,6 +9,7 @@ import { resultSource } from './check/payloads.ts';
 import { retryPlan } from './check/retry.ts';
 import type { PolicySpec } from './load/policies.ts';
 import type { Plan, PlanEvent, PlanStep, ProbePlan } from './plan.ts';
+import { planHash } from './plan-hash.ts';
 import { allSteps, type CallSpec, type StepSpec } from './spec/pipeline-spec.ts';
 import { pointOf, type Template, valueTemplate } from './spec/template.ts';
 
@@ -87,7 +88,8 @@ export function compilePipeline(model: PipelineModel, policies: readonly PolicyS
     redact: redactions(),
     source: { file: spec.document.file, text: spec.document.text },
   };
-  return deepFreeze({ ...body, hash: digestOf(body) });
+  deepFreeze(body);
+  return Object.freeze({ ...body, hash: planHash(body) });
 
   function triggerPlan(): Plan['trigger'] | undefined {
     if (spec.trigger?.kind === 'manual') {

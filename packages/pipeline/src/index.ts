@@ -1,6 +1,7 @@
 export { checkWorkspace, type WorkspaceCheck } from './check-workspace.ts';
 export { memoryWorkspaceFiles, nodeWorkspaceFiles, type WorkspaceFiles } from './load/workspace-files.ts';
 export type * from './plan.ts';
+export { planHash } from './plan-hash.ts';
 export { planOperation } from './plan-operation.ts';
 export { pipelineRules } from './rules.ts';
 export { configSchema } from './shape/config-schema.ts';

@@ -10,7 +10,7 @@ import type { JsonSchema } from '@tenon/schema';
 export interface Plan {
   readonly apiVersion: 'tenon/v1';
   readonly kind: 'Plan';
-  /** SHA-256 of the canonical JSON of all other members. */
+  /** SHA-256 over all other members, see `planHash`. */
   readonly hash: string;
   readonly pipeline: string;
   readonly version: number;

@@ -124,8 +124,8 @@ export const runtimeCases = {
     silent: (open) => killedDuring(open, keyed, 0),
   },
   EFFECT_KEY_EXPIRED: {
-    fires: (open) => killedDuring(open, planFor({ steps: [call('one', 'acme.shortKey')] }), 10_000),
-    silent: (open) => killedDuring(open, planFor({ steps: [call('one', 'acme.shortKey')] }), 9_000),
+    fires: (open) => killedDuring(open, planFor({ steps: [call('one', 'acme.shortKey')] }), 5_000),
+    silent: (open) => killedDuring(open, planFor({ steps: [call('one', 'acme.shortKey')] }), 4_000),
   },
   RUN_DEADLINE_EXCEEDED: {
     fires: (open) => deadline(open, 1_000),

@@ -328,6 +328,8 @@ export class EmbeddedRun implements RunContext {
     if (known !== undefined) return known.value as unknown as Interruption;
     if (this.#isReplaying) return undefined;
     if (maySuspend && this.#host.isStopping) this.#stepAside();
+    // The process before may have sent what comes next: it must come to an outcome first, or it would count as unsent.
+    if (this.#isInterrupted) return undefined;
     const found = this.#phase === 'running' ? this.#whyStop(countsDown) : undefined;
     if (found === undefined) return undefined;
     this.#goLive();
@@ -346,7 +348,8 @@ export class EmbeddedRun implements RunContext {
 
   /** The process stops: the run stays due, and goes on from here when it is up again. */
   #stepAside(): never {
-    if (this.#isClaimed)
+    // Still interrupted: stays claimed, so that the next process knows as well.
+    if (this.#isClaimed && !this.#isInterrupted)
       this.#write(
         [
           [

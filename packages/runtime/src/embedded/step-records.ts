@@ -66,6 +66,8 @@ function settledBy(id: string, n: number, values: ReadonlyMap<string, string>): 
   const verdict = values.get(`${id}#${n}~`);
   if (verdict === undefined) return undefined;
   const { value }: { readonly value: JsonObject } = JSON.parse(verdict);
+  // Given up, with a result: it happened, and is among what is undone.
+  if (value['verdict'] === 'compensate') return value['result'];
   return value['verdict'] === 'confirm' ? (value['result'] ?? null) : undefined;
 }
 

@@ -82,7 +82,8 @@ async function undo(progress: Progress, step: CallStep, plan: CompensationPlan):
         },
         from,
       );
-    if (ended.ok) return;
+    // Given up by a person who saw that it happened: then it is done.
+    if (ended.ok || ended.givenUp?.happened !== undefined) return;
     // Deleting what is not there (any more) is what was wanted.
     if (operation?.effect === 'delete' && ended.failure.class === 'notFound') {
       ctx.note({ kind: 'compensation', step: id, details: { operation: operation.name, alreadyGone: true } });

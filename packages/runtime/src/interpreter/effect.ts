@@ -179,7 +179,8 @@ function record(value: Json): AttemptRecord {
 /** The target forgets keys after its retention: a repeat later than that could be a second effect. */
 function mayBeForgotten(tries: Tries, sinceFirstMs: number): boolean {
   const maybeSent = tries.unclear || tries.ctx.interrupted();
-  return maybeSent && !repeatIsHarmless(tries.effect.operation.idempotency, sinceFirstMs);
+  const { idempotency, timeoutMs } = tries.effect.operation;
+  return maybeSent && !repeatIsHarmless(idempotency, sinceFirstMs + timeoutMs);
 }
 
 async function send(tries: Tries, n: number): Promise<CallResult> {
@@ -223,6 +224,7 @@ function outcomeOf(tries: Tries, n: number, startedAtMs: number, result: CallRes
     budgetStartedAtMs: tries.budgetStartedAtMs ?? startedAtMs,
     firstSentAtMs: tries.firstSentAtMs ?? startedAtMs,
     nowMs: endedAtMs,
+    timeoutMs: effect.operation.timeoutMs,
     random: ctx.random(),
     unclearBefore: tries.unclear,
     hasProbe: effect.probe !== undefined,

@@ -20,6 +20,8 @@ export interface FailedAttempt {
   /** Start of the very first attempt: the target may forget the key some time after. */
   readonly firstSentAtMs: number;
   readonly nowMs: number;
+  /** How long a call may be under way: a repeat arrives that much later, at most. */
+  readonly timeoutMs: number;
   /** In [0, 1). */
   readonly random: number;
   readonly unclearBefore: boolean;
@@ -36,7 +38,8 @@ export function judge(attempt: FailedAttempt): Judgement {
 
   const unclear = fate === 'unclear' || (attempt.unclearBefore && !settlesEarlier(failure, idempotency));
   const nextAtMs = nextAttemptAt(attempt);
-  const harmless = isRead || repeatIsHarmless(idempotency, (nextAtMs ?? 0) - attempt.firstSentAtMs);
+  const arrivesAtMs = (nextAtMs ?? 0) + attempt.timeoutMs;
+  const harmless = isRead || repeatIsHarmless(idempotency, arrivesAtMs - attempt.firstSentAtMs);
   if (nextAtMs !== undefined && (harmless || !unclear)) return { outcome: 'retryable', nextAtMs, unclear };
   return { outcome: unclear ? 'unknown' : 'failed' };
 }

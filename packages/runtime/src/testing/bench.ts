@@ -47,7 +47,13 @@ export function manualClock(startMs = 1_700_000_000_000): ManualClock {
 
 /** The other system: keeps effects by key, and does as the test says. */
 export class FakeTarget {
-  readonly calls: { operation: string; key: string | undefined; input: Json; request: CallRequest }[] = [];
+  readonly calls: {
+    operation: string;
+    key: string | undefined;
+    input: Json;
+    request: CallRequest;
+    atMs: number;
+  }[] = [];
   /** Effects that happened, by key: more than one under a key is what must not be. */
   readonly effects = new Map<string, Json[]>();
   /** What happens to the nth call of an operation; default: it works. */
@@ -56,24 +62,42 @@ export class FakeTarget {
   onCall?: (when: 'before' | 'after', request: CallRequest) => void;
   /** What happens to a call that the script says nothing of. */
   decide?: (request: CallRequest) => Behaviour | undefined;
+  readonly #clock: Clock | undefined;
+  readonly #madeAtMs = new Map<string, number>();
   #count = 0;
+
+  /** With a clock it forgets keys after the retention that the operation declares. */
+  constructor(clock?: Clock) {
+    this.#clock = clock;
+  }
 
   async call(request: CallRequest): Promise<CallResult> {
     const { operation, input, idempotencyKey: key } = request;
-    this.calls.push({ operation: operation.operation, key, input, request });
+    // It arrives now, whatever the clock does while it is handled.
+    const atMs = this.#clock?.now() ?? 0;
+    this.calls.push({ operation: operation.operation, key, input, request, atMs });
     this.onCall?.('before', request);
-    const honoured = operation.idempotency.mode === 'header' && this.effects.has(key!);
+    const honoured =
+      operation.idempotency.mode === 'header' &&
+      this.effects.has(key!) &&
+      this.#honours(operation, key!, atMs);
     const decided = this.decide?.(request);
     // A target that honours keys does not refuse one that it has carried out.
     const isContradiction =
       honoured && decided !== undefined && 'fail' in decided && decided.fail === refused;
     const behaviour = this.script[operation.operation]?.shift() ?? (isContradiction ? undefined : decided);
     if (behaviour !== undefined && 'fail' in behaviour) return { ok: false, failure: behaviour.fail };
-    const body = this.#perform(request, behaviour?.result);
+    const body = this.#perform(request, behaviour?.result, atMs);
     this.onCall?.('after', request);
     if (behaviour !== undefined && 'wait' in behaviour) await behaviour.wait;
     if (behaviour !== undefined && 'loseAnswer' in behaviour)
-      return { ok: false, failure: failure('timeout', 'HTTP_RESPONSE_TIMEOUT', 'lost') };
+      return {
+        ok: false,
+        failure:
+          behaviour.loseAnswer === true
+            ? failure('timeout', 'HTTP_RESPONSE_TIMEOUT', 'lost')
+            : behaviour.loseAnswer,
+      };
     return { ok: true, status: 200, body, headers: {} };
   }
 
@@ -88,15 +112,26 @@ export class FakeTarget {
     return [...this.effects].filter(([, effects]) => effects.length > 1).map(([key]) => key);
   }
 
-  #perform({ operation, input, idempotencyKey: key }: CallRequest, result: Json | undefined): Json {
+  /** Does a repeat of this key have no second effect? */
+  #honours({ idempotency }: CallRequest['operation'], key: string, atMs: number): boolean {
+    if (idempotency.mode === 'none' || idempotency.mode === 'checkFirst') return false;
+    if (idempotency.mode !== 'header' || idempotency.retentionMs === undefined) return true;
+    return atMs - (this.#madeAtMs.get(key) ?? 0) < idempotency.retentionMs;
+  }
+
+  #perform(
+    { operation, input, idempotencyKey: key }: CallRequest,
+    result: Json | undefined,
+    atMs: number,
+  ): Json {
     if (operation.operation === 'find') {
       const wanted = String((input as { key?: Json }).key);
       return { found: this.effects.get(wanted)?.[0] ?? null };
     }
     if (operation.effect === 'read') return result ?? { id: 'r1', amount: 10 };
     const earlier = this.effects.get(key!) ?? [];
-    const honours = operation.idempotency.mode !== 'none' && operation.idempotency.mode !== 'checkFirst';
-    if (honours && earlier.length > 0) return earlier[0]!;
+    if (earlier.length > 0 && this.#honours(operation, key!, atMs)) return earlier[0]!;
+    this.#madeAtMs.set(key!, atMs);
     const made = result ?? { id: `${operation.operation}-${++this.#count}` };
     this.effects.set(key!, [...earlier, made]);
     return made;
@@ -105,7 +140,8 @@ export class FakeTarget {
 
 type Behaviour = { readonly result?: Json } & (
   | { readonly fail: Failure }
-  | { readonly loseAnswer: true }
+  /** It happens, and then this is the answer. */
+  | { readonly loseAnswer: true | Failure }
   | { readonly wait: Promise<void> }
   | { readonly result: Json }
 );
@@ -129,6 +165,8 @@ export interface Bench {
   readonly entries: LedgerEntry[];
   file: string;
   onEntry?: (entry: LedgerEntry) => void;
+  /** Do its orders have an order key? Set by who opened it. */
+  isOrdered?: boolean;
   /** Of the next start. */
   limits?: Partial<RuntimeLimits>;
   runtime: Runtime;
@@ -154,7 +192,7 @@ export interface Bench {
 export async function openBench(...plans: Plan[]): Promise<Bench> {
   const folder = mkdtempSync(join(tmpdir(), 'tenon-runtime-'));
   const clock = manualClock();
-  const target = new FakeTarget();
+  const target = new FakeTarget(clock);
   const entries: LedgerEntry[] = [];
   const random = seededRandom(1);
   let deliveries = 0;

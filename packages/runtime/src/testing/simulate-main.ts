@@ -1,8 +1,8 @@
 import { simulate } from './simulate.ts';
 
-// `node --conditions=source packages/runtime/src/testing/simulate-main.ts <first seed> <seeds>`: prints each seed that
-// breaks a promise, and a closing line.
-const [first = '1', count = '1000'] = process.argv.slice(2);
+// `node --conditions=source packages/runtime/src/testing/simulate-main.ts [first seed] [seeds] [first]`: prints each seed
+// that breaks a promise, and a closing line; with `first`, stops at the first one.
+const [first = '1', count = '1000', stopAt] = process.argv.slice(2);
 const states: Record<string, number> = {};
 let crashes = 0;
 let broken = 0;
@@ -13,6 +13,7 @@ for (let seed = Number(first); seed < Number(first) + Number(count); seed++) {
   if (simulation.violations.length === 0) continue;
   broken++;
   console.log(`seed ${seed}:\n  ${simulation.violations.join('\n  ')}`);
+  if (stopAt === 'first') process.exit(3);
 }
 console.log(JSON.stringify({ seeds: Number(count), broken, crashes, runs: states }));
 process.exit(broken === 0 ? 0 : 3);

@@ -16,6 +16,8 @@ export interface Simulation {
 /** Crashes in one simulation at most, so that it ends. */
 const CRASHES_MAX = 6;
 const ROUNDS_MAX = 400;
+/** How long a step waits for the payment. */
+const WAIT_MS = 20_000;
 
 /**
  * One random plan, load, set of faults, kills and operators, all from a seed: the real interpreter and engine over a
@@ -30,6 +32,7 @@ export async function simulate(
   const random = seededRandom(seed);
   const plan = randomPlan(random);
   const bench = await openBench(plan, SHIPPING);
+  bench.isOrdered = plan.identity.orderBy !== undefined;
   const world = new World(bench, random);
   try {
     await world.live();
@@ -45,6 +48,8 @@ export async function simulate(
 /** Everything outside the runtime: what fails, who decides, when the process dies. */
 class World {
   readonly acknowledged = new Set<string>();
+  readonly paidAtMs = new Map<string, number>();
+  readonly #amounts = new Map<string, number>();
   crashes = 0;
   readonly #bench: Bench;
   readonly #random: Random;
@@ -63,10 +68,17 @@ class World {
 
   async live(): Promise<void> {
     const events = 1 + Math.floor(this.#random.next() * 4);
-    for (let i = 0; i < events; i++) await this.#order(`o${i}`);
+    for (let i = 0; i < events; i++) {
+      await this.#order(`o${i}`);
+      if (this.#random.next() < 0.3) await this.#pay(`o${i}`);
+    }
     for (let round = 0; round < ROUNDS_MAX; round++) {
       await this.#settled();
       if (this.#random.next() < 0.1) await this.#operate(true);
+      if (this.#random.next() < 0.15) await this.#pay(`o${Math.floor(this.#random.next() * events)}`);
+      if (this.#random.next() < 0.05)
+        await this.#order(`o${Math.floor(this.#random.next() * events)}`, round);
+      if (this.#random.next() < 0.03) await this.#restart();
       const next = this.#bench.clock.next;
       if (next !== undefined) this.#bench.clock.advance(next - this.#bench.clock.now());
       else if (!(await this.#operate(false))) break;
@@ -83,23 +95,42 @@ class World {
     }
   }
 
-  /** Sends an event until it is acknowledged, by a process that lived to say so. */
-  async #order(id: string): Promise<void> {
-    const deliveryId = `d-${id}`;
-    const payload = { id, account: `A${id.length % 2}`, amount: this.#random.next() < 0.9 ? 5 : -5 };
-    while (!this.acknowledged.has(id)) {
+  /** Sends an order until it is acknowledged, by a process that lived to say so; `again`: in another delivery. */
+  async #order(id: string, again?: number): Promise<void> {
+    const amount = this.#amounts.get(id) ?? (this.#random.next() < 0.9 ? 5 : -5);
+    this.#amounts.set(id, amount);
+    const payload = { id, account: accountOf(id), amount };
+    await this.#deliver('shop.ordered', payload, again === undefined ? `d-${id}` : `d-${id}-${again}`);
+    this.acknowledged.add(id);
+    // The moment after the acknowledgement is a good one to die.
+    this.#maybeCrash(0.03);
+  }
+
+  /** Says that an order is paid; what a step may wait for. */
+  async #pay(id: string): Promise<void> {
+    if (this.paidAtMs.has(id)) return;
+    await this.#deliver('shop.paid', { order: id }, `paid-${id}`);
+    this.paidAtMs.set(id, this.#bench.clock.now());
+    this.#maybeCrash(0.03);
+  }
+
+  async #deliver(event: string, payload: Json, deliveryId: string): Promise<void> {
+    for (;;) {
       await this.#crashing;
       const life = this.crashes;
       const result = await Promise.race([
-        this.#bench.runtime.accept({ event: 'shop.ordered', payload, deliveryId, source: 'shop' }),
+        this.#bench.runtime.accept({ event, payload, deliveryId, source: 'shop' }),
         this.#crashed.promise,
       ]);
       if (this.crashes !== life || result === undefined) continue;
       if (!result.ok) throw new Error(result.failure.message);
-      this.acknowledged.add(id);
-      // The moment after the acknowledgement is a good one to die.
-      this.#maybeCrash(0.03);
+      return;
     }
+  }
+
+  async #restart(): Promise<void> {
+    await this.#crashing;
+    if (this.#crashing === undefined) await this.#bench.restart();
   }
 
   async #settled(): Promise<void> {
@@ -119,6 +150,8 @@ class World {
     this.#crashing = this.#bench.crash().then(() => {
       this.#crashing = undefined;
     });
+    // A process is down for a while, sometimes for long.
+    this.#bench.clock.advance(this.#random.next() < 0.5 ? 0 : this.#random.next() * 30_000);
     crashed.resolve();
   }
 
@@ -167,8 +200,9 @@ const FAULTS = [
   { fail: lost },
   { fail: notSent },
   { fail: badGateway },
-  { loseAnswer: true },
-  { loseAnswer: true },
+  { loseAnswer: lost },
+  { loseAnswer: lost },
+  { loseAnswer: badGateway },
 ] as const;
 
 const SHIPPING = planFor({
@@ -210,6 +244,10 @@ function randomStep(random: Random, id: string, depth: number): PlanStep {
         },
       }),
     () => step('wait', id, { for: { durationMs: 3_000 } }),
+    () =>
+      step('wait', id, {
+        for: { event: 'shop.paid', match: 'signal.order == event.id', withinMs: WAIT_MS, onExpiry: 'fail' },
+      }),
     () =>
       step('approve', id, {
         by: 'finance',
@@ -261,6 +299,14 @@ function judge(
     if (!isEnded && !owned.has(runId)) violations.push(`run of ${key} is ${state} without an owner`);
   }
   for (const run of runs) violations.push(...judgeRun(bench, run, steps));
+  violations.push(...judgeOrder(bench, runs), ...judgeWaits(bench, world, runs));
+  for (const { runId, key } of runs)
+    if (runtime.trace({ runId }).some(({ kind }) => kind === 'emitted'))
+      if (!runs.some((run) => run.pipeline === 'shipping' && run.key === key))
+        violations.push(`${key} emitted an event that started nothing`);
+  const keys = runs.map(({ pipeline, key }) => `${pipeline} ${key}`);
+  for (const key of keys)
+    if (keys.indexOf(key) !== keys.lastIndexOf(key)) violations.push(`${key} was run twice`);
   violations.push(
     ...judgeEntries(
       bench.entries,
@@ -288,13 +334,7 @@ function judgeRun(bench: Bench, run: RunSummary, steps: readonly PlanStep[]): st
     const made = target.effects.get(record.idempotencyKey)?.[0] as { id: string } | undefined;
     if ((record.state === 'succeeded' || record.state === 'compensated') && made === undefined)
       violations.push(`${run.key} ${record.id} is ${record.state}, but nothing happened`);
-    if (
-      record.state === 'failed' &&
-      made !== undefined &&
-      (run.state === 'compensated' || run.state === 'cancelled') &&
-      !removedIds.has(made.id) &&
-      planned.compensate !== undefined
-    )
+    if (record.state === 'failed' && made !== undefined && !removedIds.has(made.id))
       violations.push(`${run.key} ${record.id} is failed, but it happened and stays`);
     const isUndoable = (planned as CallStep).compensate !== undefined;
     if (
@@ -322,6 +362,45 @@ function judgeRun(bench: Bench, run: RunSummary, steps: readonly PlanStep[]): st
   if (new Set(undone).size !== undone.length)
     violations.push(`${run.key}: undone twice: ${undone.join(', ')}`);
   return violations;
+}
+
+/** Runs of one order key: each begins after all before it have ended (or failed, which frees the place). */
+function judgeOrder(bench: Bench, runs: readonly RunSummary[]): string[] {
+  const violations: string[] = [];
+  if (bench.isOrdered !== true) return violations;
+  const ordered = runs
+    .filter(({ pipeline }) => pipeline === 'orders')
+    .map(({ runId, key }) => {
+      const trace = bench.runtime.trace({ runId });
+      const first = trace.find(({ kind, details }) => kind === 'state' && details['from'] === 'accepted');
+      const freed = trace.find(({ kind, details }) => kind === 'state' && FREEING.has(String(details['to'])));
+      return { key, acceptedAt: trace[0]!.sequence, first: first?.sequence, freed: freed?.sequence };
+    })
+    .toSorted((a, b) => a.acceptedAt - b.acceptedAt);
+  for (const [index, later] of ordered.entries())
+    for (const earlier of ordered.slice(0, index))
+      if (accountOf(earlier.key) === accountOf(later.key) && later.first !== undefined)
+        if (earlier.freed === undefined || earlier.freed > later.first)
+          violations.push(`${later.key} began before ${earlier.key} had ended`);
+  return violations;
+}
+
+const FREEING: ReadonlySet<string> = new Set(['succeeded', 'compensated', 'cancelled', 'failed']);
+
+function accountOf(id: string): string {
+  return `A${Number(id.slice(1)) % 2}`;
+}
+
+/** No wait expired though its event had come in time. */
+function judgeWaits(bench: Bench, world: World, runs: readonly RunSummary[]): string[] {
+  return runs.flatMap(({ runId, key, pipeline }) => {
+    const expired = bench.runtime
+      .trace({ runId })
+      .find(({ kind, details }) => kind === 'signal' && details['expired'] === true);
+    const paidAtMs = world.paidAtMs.get(key);
+    if (pipeline !== 'orders' || expired === undefined || paidAtMs === undefined) return [];
+    return paidAtMs < expired.at ? [`${key} waited in vain for a payment that came`] : [];
+  });
 }
 
 /** The ledger: in order, complete, legal moves only, and all that was announced is there. */

@@ -1,0 +1,259 @@
+/**
+ * Bugs that the simulation must catch: each an edit of one file that still compiles. `simulate` runs on a copy of the
+ * source with the edit until a promise breaks. A check that cannot fail would let one of these through.
+ */
+export interface PlantedBug {
+  readonly name: string;
+  readonly file: string;
+  readonly find: string;
+  readonly replace: string;
+}
+
+const effect = 'interpreter/effect.ts';
+const judge = 'interpreter/judge.ts';
+const engine = 'embedded/engine.ts';
+const context = 'embedded/run-context.ts';
+const statements = 'embedded/statements.ts';
+const dispatcher = 'embedded/dispatcher.ts';
+const operations = 'embedded/operations.ts';
+const undoing = 'interpreter/compensate.ts';
+
+export const plantedBugs: readonly PlantedBug[] = [
+  bug(
+    'the key is made from the attempt',
+    effect,
+    '[pipeline, businessKey, effectId]',
+    '[pipeline, businessKey, effectId, performance.now()]',
+  ),
+  bug('the key forgets the step', effect, '[pipeline, businessKey, effectId]', '[pipeline, businessKey]'),
+  bug(
+    'an event is acknowledged before it is on disk',
+    engine,
+    'await this.#queue.commit(writes, entries);',
+    'void this.#queue.commit(writes, entries);',
+  ),
+  bug('no intent is written', effect, 'if (!harmless && checked === undefined) {', 'if (1 > 2) {'),
+  bug(
+    'the intent is not on disk before the call',
+    effect,
+    'await ctx.durable();\n      return outcomeOf',
+    'return outcomeOf',
+  ),
+  bug(
+    'every operation counts as harmless to repeat',
+    judge,
+    "case 'natural':",
+    "case 'none':\n    case 'natural':",
+  ),
+  bug(
+    'a key is good for ever',
+    judge,
+    'idempotency.retentionMs === undefined || sinceFirstMs < idempotency.retentionMs',
+    'true',
+  ),
+  bug('a crash is not remembered', context, 'row.claimed === 2', 'row.claimed === 3'),
+  bug(
+    'a lost answer counts as a failure',
+    judge,
+    "if (failure.delivery === 'lost') return 'unclear';",
+    "if (failure.delivery === 'lost') return 'absent';",
+  ),
+  bug('a gateway error counts as a refusal', judge, 'status !== 503 && UNSURE', 'status < 500 && UNSURE'),
+  bug(
+    'an unclear attempt is forgotten by the next',
+    effect,
+    'tries.unclear = attempt.unclear;',
+    'tries.unclear = false;',
+  ),
+  bug(
+    'an exhausted budget makes the unknown failed',
+    judge,
+    "outcome: unclear ? 'unknown' : 'failed'",
+    "outcome: 'failed'",
+  ),
+  bug(
+    'an interrupted attempt counts as failed',
+    effect,
+    "delivery: 'lost',\n};\n\nconst KEY_FORGOTTEN",
+    "delivery: 'notSent',\n};\n\nconst KEY_FORGOTTEN",
+  ),
+  bug(
+    'the probe never finds anything',
+    effect,
+    "found.value === null ? { found: 'no' }",
+    "found.value !== 0 ? { found: 'no' }",
+  ),
+  bug(
+    'the probe always finds something',
+    effect,
+    "found.value === null ? { found: 'no' } : { found: 'yes', value: found.value }",
+    "{ found: 'yes', value: found.value ?? { id: 'x' } }",
+  ),
+  bug(
+    'a failed probe proves absence',
+    effect,
+    "if (!result.ok) return { found: 'unclear', failure: result.failure };",
+    "if (!result.ok) return { found: 'no' };",
+  ),
+  bug(
+    'a redo is taken for a confirmation',
+    effect,
+    "case 'redo':\n      return { as: 'redo' };",
+    "case 'redo':\n      return { as: 'happened', value: { id: 'x' } };",
+  ),
+  bug(
+    'a confirmation is taken for a redo',
+    effect,
+    "return { as: 'happened', value: verdict.result ?? null };",
+    "return { as: 'redo' };",
+  ),
+  bug(
+    'a doubtful effect that happened is not undone',
+    'interpreter/steps.ts',
+    'if (end.givenUp?.happened !== undefined) {',
+    'if (1 > 2) {',
+  ),
+  bug('compensation goes forward', undoing, 'progress.confirmed.toReversed()', 'progress.confirmed'),
+  bug(
+    'compensation stops after one',
+    undoing,
+    'await undo(progress, step, step.compensate);',
+    '{ await undo(progress, step, step.compensate); break; }',
+  ),
+  bug(
+    'compensation has the key of its step',
+    undoing,
+    'const id = `compensate:${step.id}`;',
+    'const id = step.id;',
+  ),
+  bug(
+    'a compensation that fails counts as done',
+    undoing,
+    'if (ended.ok || ended.givenUp?.happened !== undefined) return;',
+    'if (ended.ok || ended.attempts > 0) return;',
+  ),
+  bug(
+    'a cancelled run keeps its effects',
+    undoing,
+    'for (const { step } of progress.confirmed.toReversed()) {',
+    'for (const { step } of stop.cancelled === undefined ? progress.confirmed.toReversed() : []) {',
+  ),
+  bug(
+    'effects are compensated without being confirmed',
+    'interpreter/steps.ts',
+    'if (!isRead) progress.confirmed.push({ step, operation });',
+    '',
+  ),
+  bug('a run taken is counted as all there were', dispatcher, 'fresh.length <= room', 'room > 0'),
+  bug('a full lane is not looked at again', dispatcher, 'if (wasFull) for', 'if (1 > 2) for'),
+  bug('a timer is lost', dispatcher, 'this.#schedule(next);', ''),
+  bug(
+    'the next run of a key is not let go',
+    context,
+    "return [['admitNext', pipeline, orderKey, this.now()]];",
+    'return [];',
+  ),
+  bug(
+    'runs of a key go beside each other',
+    statements,
+    'CASE taken WHEN 1 THEN NULL ELSE ?12 END\n    FROM',
+    '?12\n    FROM',
+  ),
+  bug(
+    'the order of a key is given up by a wait',
+    context,
+    "...(state === 'failed' ? this.#admitNext(pipeline, orderKey) : []),",
+    '...this.#admitNext(pipeline, orderKey),',
+  ),
+  bug('nothing is taken over after a crash', engine, "await this.#queue.commit([['reclaim']]);", ''),
+  bug(
+    'a step is not journaled',
+    context,
+    "[['putJournal', this.#row.seq, key, this.now(), JSON.stringify(value)], ...writes],",
+    '[...writes],',
+  ),
+  bug(
+    'an early stop is not journaled',
+    context,
+    "this.#write([['putJournal', this.#row.seq, key, now, JSON.stringify(found)]], []);",
+    '',
+  ),
+  bug(
+    'a stop is not found again',
+    context,
+    'const known = this.#journal.get(key);\n    // Stored below',
+    'const known = undefined as { value: unknown } | undefined;\n    // Stored below',
+  ),
+  bug('an emitted event starts nothing', engine, 'drafts.drafts,\n      also,', '[],\n      also,'),
+  bug(
+    'an emitted event is stored after its step',
+    engine,
+    'const writes: Write[] = [...also];',
+    'const writes: Write[] = [];\n    if (also.length > 0) await this.#queue.commit(also);',
+  ),
+  bug(
+    'a known business key starts a run',
+    engine,
+    'if (earlier !== undefined) {',
+    'if (earlier !== undefined && isKnown) {',
+  ),
+  bug('an event wakes nobody', engine, "['wakeWaiting', now, event.event],", ''),
+  bug(
+    'an event that comes while the wait is written is missed',
+    statements,
+    'EXISTS (SELECT 1 FROM events WHERE event = ?5 AND seq > ?6)',
+    '?5 = 0 AND ?6 = 0',
+  ),
+  bug(
+    'a wait sees only events after it began',
+    context,
+    'before?.scanned_to ?? this.#row.event_seq',
+    'before?.scanned_to ?? this.#host.lastEventSeq()',
+  ),
+  bug(
+    'a verdict does not wake its run',
+    operations,
+    "['closeOpening', run.seq, opening.key],\n      ['wake', run.seq, now],",
+    "['closeOpening', run.seq, opening.key],",
+  ),
+  bug(
+    'a cancellation does not wake its run',
+    operations,
+    "['closeSteps', run.seq, run.step ?? ''],\n            ['wake', run.seq, now],",
+    "['closeSteps', run.seq, run.step ?? ''],",
+  ),
+  bug(
+    'a resumed run has no turn',
+    statements,
+    'CASE taken WHEN 1 THEN NULL ELSE ?3 END\n    FROM',
+    'NULL\n    FROM',
+  ),
+  bug(
+    'ledger numbers start anew',
+    engine,
+    'this.#ledger = new LedgerWriter(\n      this.#number(',
+    'this.#ledger = new LedgerWriter(\n      0 * this.#number(',
+  ),
+  bug(
+    'entries are announced before they are on disk',
+    'embedded/commit-queue.ts',
+    'const durable = new Promise<void>',
+    'this.#onDurable(entries);\n    const durable = new Promise<void>',
+  ),
+  bug(
+    'a run that stops is not left due',
+    context,
+    'if (this.#isClaimed && !this.#isInterrupted)\n      this.#write(',
+    'if (1 > 2)\n      this.#write(',
+  ),
+  bug(
+    'a parked run has no dead letter',
+    context,
+    'const writes: Write[] = isKnown ? [] : [this.#openingWrite(wait.opening, wait.expiresAtMs)];',
+    'const writes: Write[] = [];',
+  ),
+];
+
+function bug(name: string, file: string, find: string, replace: string): PlantedBug {
+  return { name, file, find, replace };
+}

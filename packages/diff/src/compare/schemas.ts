@@ -3,7 +3,7 @@ import { canonicalJson, type Json } from '@tenon/model';
 import { isSchemaObject, type JsonSchema, type SchemaObject } from '@tenon/schema';
 import type { ChangeSeverity } from '../finding.ts';
 import type { RuleId } from '../rules/registry.ts';
-import { FACETS, type Facet } from '../rules/schemas.ts';
+import { FACETS, type Facet, ORDERED_FACETS, type OrderedFacet } from '../rules/schemas.ts';
 import { Colours } from '../schema/colours.ts';
 import { DirectedSchemas, type Direction } from '../schema/directed.ts';
 import { Comparison, type Side } from '../schema/includes.ts';
@@ -174,8 +174,8 @@ export class SchemaDiffer {
       const rule: RuleId = `${facet}-${direction === 'request' ? 'widened' : 'narrowed'}`;
       return { rule, severity: harmless, severityCapped: harmless, witness: undefined };
     }
-    const kind = isReverseIncluded() ? (direction === 'request' ? 'narrowed' : 'widened') : 'changed';
-    const rule: RuleId = `${facet}-${kind}`;
+    const kind = direction === 'request' ? 'narrowed' : 'widened';
+    const rule: RuleId = isOrdered(facet) || isReverseIncluded() ? `${facet}-${kind}` : `${facet}-changed`;
     if (forward.is === 'undecided')
       return {
         rule,
@@ -229,6 +229,10 @@ export class SchemaDiffer {
   isDropped(direction: Direction, side: Side, schema: JsonSchema): boolean {
     return this.directed[direction][side].isDropped(schema);
   }
+}
+
+function isOrdered(facet: Facet): facet is OrderedFacet {
+  return ORDERED_FACETS.has(facet);
 }
 
 /** Facets whose change shows in generated types. */

@@ -198,13 +198,41 @@ export const FACETS = {
 } as const;
 
 export type Facet = keyof typeof FACETS;
-type FacetRule = `${Facet}-narrowed` | `${Facet}-widened` | `${Facet}-changed`;
+/** Facets of which every two settings stand one within the other: nothing is ever merely different. */
+export type OrderedFacet =
+  | 'minimum'
+  | 'maximum'
+  | 'min-length'
+  | 'max-length'
+  | 'min-items'
+  | 'max-items'
+  | 'unique-items'
+  | 'min-properties'
+  | 'max-properties'
+  | 'schema';
+export type FacetRule = `${Facet}-narrowed` | `${Facet}-widened` | `${Exclude<Facet, OrderedFacet>}-changed`;
+
+export const ORDERED_FACETS: ReadonlySet<Facet> = new Set<OrderedFacet>([
+  'minimum',
+  'maximum',
+  'min-length',
+  'max-length',
+  'min-items',
+  'max-items',
+  'unique-items',
+  'min-properties',
+  'max-properties',
+  // One of the two is `true`, `false` or absent.
+  'schema',
+]);
 
 export const facetRules: Readonly<Record<FacetRule, ChangeRule>> = Object.fromEntries(
   Object.entries(FACETS).flatMap(([facet, { label }]) => [
     [`${facet}-narrowed`, facetRule(`The ${label} allows less`, `${facet}-widened`)],
     [`${facet}-widened`, facetRule(`The ${label} allows more`, `${facet}-narrowed`)],
-    [`${facet}-changed`, facetRule(`The ${label} allows other values`)],
+    ...(ORDERED_FACETS.has(facet as Facet)
+      ? []
+      : [[`${facet}-changed`, facetRule(`The ${label} allows other values`)]]),
   ]),
   // Every facet gives its three names: the key type says no more than the line above does.
 ) as unknown as Readonly<Record<FacetRule, ChangeRule>>;

@@ -7,6 +7,7 @@ import type { Checked } from './check/masters.ts';
 import { modelOf } from './check/model.ts';
 import { checkPolicies } from './check/policies.ts';
 import { pipelineProofs, workspaceProofs } from './check/proofs.ts';
+import { suppressionsOf } from './check/suppressions.ts';
 import { compilePipeline } from './compile.ts';
 import { readPolicies } from './load/policies.ts';
 import type { Plan } from './plan.ts';
@@ -45,6 +46,7 @@ export function checkWorkspace(workspace: Workspace): WorkspaceCheck {
   );
   found.push(...policies.diagnostics, ...checkManifests(workspace), ...checkConnections(workspace));
 
+  const allowed = suppressionsOf(workspace.pipelineFiles);
   const pipelines: Checked[] = [];
   const usage: UsageEntry[] = [];
   const unsound = new Set<string>();
@@ -53,34 +55,34 @@ export function checkWorkspace(workspace: Workspace): WorkspaceCheck {
   let expressions = 0;
   for (const [file, text] of workspace.pipelineFiles) {
     const source = readSource(file, text);
-    const own = [...source.diagnostics];
+    let own: readonly Diagnostic[] = source.diagnostics;
     const { spec } = source;
     if (spec) {
       const earlier = names.get(spec.name.value);
-      if (earlier) {
-        own.push(
-          diagnostic('duplicate-pipeline', {
-            message: `two pipelines are named \`${spec.name.value}\``,
-            at: spec.name.at,
-            subject: spec.name.value,
-            related: [{ ...earlier.at, message: 'the first is here' }],
-          }),
-        );
-      } else names.set(spec.name.value, spec.name);
+      const again = earlier && [
+        diagnostic('duplicate-pipeline', {
+          message: `two pipelines are named \`${spec.name.value}\``,
+          at: spec.name.at,
+          subject: spec.name.value,
+          related: [{ ...earlier.at, message: 'the first is here' }],
+        }),
+      ];
+      if (!earlier) names.set(spec.name.value, spec.name);
       steps += [...allSteps(spec.steps)].length;
       const { model, diagnostics } = modelOf(spec, catalog);
       const data = checkData(model, policies.rules);
       expressions += data.expressions;
       usage.push(...data.usage);
-      own.push(...diagnostics, ...data.diagnostics, ...pipelineProofs({ model, data }));
+      const proofs = pipelineProofs({ model, data });
+      own = allowed.kept([...own, ...(again ?? []), ...diagnostics, ...data.diagnostics, ...proofs]);
       pipelines.push({ model, data });
     }
     if (!spec || hasErrors(own)) unsound.add(file);
     found.push(...own.map((one) => owned(one, spec)));
   }
-  const across = workspaceProofs(pipelines, workspace);
+  const across = allowed.kept(workspaceProofs(pipelines, workspace));
   for (const one of across) if (one.severity === 'error' && one.file !== undefined) unsound.add(one.file);
-  found.push(...across);
+  found.push(...across, ...allowed.problems());
 
   const plans = new Map<string, Plan>();
   for (const { model } of pipelines) {

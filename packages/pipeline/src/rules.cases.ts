@@ -560,6 +560,30 @@ export const ruleCases = {
     silent: none,
   },
 
+  'suppression-without-reason': {
+    fires: pipeline('slo: {', '# tenon: allow slo-cannot-hold\nslo: {'),
+    on: '# tenon: allow slo-cannot-hold',
+    silent: {
+      [PIPELINE]: swap(
+        'slo: { objective: 0.99, within: 5m }',
+        '# tenon: allow slo-cannot-hold because the shop answers in a second\nslo: { objective: 0.99, within: 1m }',
+      ),
+    },
+  },
+  'suppression-stale': {
+    fires: pipeline('slo: {', '# tenon: allow slo-cannot-hold because it is fast\nslo: {'),
+    silent: {
+      [PIPELINE]: swap(
+        'slo: { objective: 0.99, within: 5m }',
+        'slo: { objective: 0.99, within: 1m } # tenon: allow slo-cannot-hold because it is fast',
+      ),
+    },
+  },
+  'suppression-not-possible': {
+    fires: pipeline('slo: {', '# tenon: allow expression-syntax because it is fine\nslo: {'),
+    silent: none,
+  },
+
   'secret-literal': {
     fires: config('token: env:SHOP_KEY', 'token: hunter2'),
     on: 'hunter2',

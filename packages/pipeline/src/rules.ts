@@ -3,6 +3,7 @@ import { dataRules } from './rules/data-rules.ts';
 import { namesRules } from './rules/names-rules.ts';
 import { proofsRules } from './rules/proofs-rules.ts';
 import { shapeRules } from './rules/shape-rules.ts';
+import { suppressionRules } from './rules/suppression-rules.ts';
 import { workspaceRules } from './rules/workspace-rules.ts';
 import { yamlRules } from './rules/yaml-rules.ts';
 
@@ -13,6 +14,7 @@ export const pipelineRules = {
   ...namesRules,
   ...dataRules,
   ...proofsRules,
+  ...suppressionRules,
   ...workspaceRules,
 } as const satisfies DiagnosticRules;
 

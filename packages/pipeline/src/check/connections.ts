@@ -12,7 +12,7 @@ const CREDENTIAL_FIELDS: Readonly<
   apiKey: { required: ['value'], optional: [] },
   bearer: { required: ['token'], optional: [] },
   basic: { required: ['username', 'password'], optional: [] },
-  oauth2: { required: ['clientId', 'clientSecret'], optional: ['scope'] },
+  oauth2: { required: ['clientId', 'clientSecret'], optional: ['scope', 'refreshToken'] },
 };
 
 /** Do the connections of `tenon.config.yaml` fit their connectors? */

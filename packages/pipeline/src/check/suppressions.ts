@@ -1,0 +1,99 @@
+import { textRange } from '@tenon/document';
+import { expressionRules } from '@tenon/expression';
+import { type Diagnostic, didYouMean, type Location } from '@tenon/model';
+import { proofsRules } from '../rules/proofs-rules.ts';
+import { diagnostic } from '../rules.ts';
+
+/**
+ * Findings that an author may allow, with a reason, on the line itself or the line above:
+ *
+ *     # tenon: allow approval-missing because refunds below 5 are agreed with finance
+ *
+ * Only proofs and warnings can be: what makes a pipeline unreadable, unsafe to load or leaks a secret cannot.
+ */
+export interface Suppressions {
+  /** Those that are not allowed here; the allowed ones are remembered as used. */
+  kept(found: readonly Diagnostic[]): readonly Diagnostic[];
+  /** After all checks: what is wrong with the suppressions themselves. */
+  problems(): readonly Diagnostic[];
+}
+
+const COMMENT = /(^|\s)#\s*tenon:\s*allow\b[ \t]*([^\s]*)[ \t]*(?:because[ \t]+(.*\S))?/;
+
+const ALLOWED: ReadonlySet<string> = new Set([
+  ...Object.keys(proofsRules),
+  ...Object.entries(expressionRules).flatMap(([code, rule]) => (rule.severity === 'warning' ? [code] : [])),
+]);
+
+interface Suppression {
+  readonly code: string;
+  readonly reason: string | undefined;
+  readonly at: Location;
+  /** Line whose findings it is about. */
+  readonly line: number;
+  isUsed: boolean;
+}
+
+export function suppressionsOf(texts: ReadonlyMap<string, string>): Suppressions {
+  const all = [...texts].flatMap(([file, text]) => inFile(file, text));
+  return {
+    kept: (found) =>
+      found.filter((one) => {
+        const match = all.find(
+          ({ code, reason, at, line }) =>
+            code === one.code &&
+            reason !== undefined &&
+            at.file === one.file &&
+            line === one.range?.start.line &&
+            ALLOWED.has(code),
+        );
+        if (match) match.isUsed = true;
+        return !match;
+      }),
+    problems: () => all.flatMap((one) => problemOf(one) ?? []),
+  };
+}
+
+function inFile(file: string, text: string): readonly Suppression[] {
+  const lines = text.split('\n');
+  let offset = 0;
+  return lines.flatMap((line, index): Suppression[] => {
+    const start = offset;
+    offset += line.length + 1;
+    const match = COMMENT.exec(line);
+    if (!match) return [];
+    const from = start + match.index + match[1]!.length;
+    const at = { file, range: textRange(text, from, start + line.trimEnd().length) };
+    return [
+      { code: match[2]!, reason: match[3], at, line: target(lines, index, match.index), isUsed: false },
+    ];
+  });
+}
+
+/** A comment on a line of its own speaks of the next line that is no comment. */
+function target(lines: readonly string[], index: number, at: number): number {
+  if (lines[index]!.slice(0, at).trim() !== '') return index + 1;
+  let next = index + 1;
+  while (next < lines.length && /^\s*(#|$)/.test(lines[next]!)) next++;
+  return next + 1;
+}
+
+function problemOf({ code, reason, at, isUsed }: Suppression): Diagnostic | undefined {
+  const subject = `${code} ${at.range.start.line}`;
+  if (!ALLOWED.has(code)) {
+    const near = didYouMean(code, ALLOWED);
+    return diagnostic('suppression-not-possible', {
+      message: `\`${code}\` is no finding that can be allowed`,
+      at,
+      subject,
+      ...(near !== undefined && { fix: `did you mean \`${near}\`?` }),
+    });
+  }
+  if (reason === undefined) {
+    const message = `\`${code}\` is allowed without a reason`;
+    return diagnostic('suppression-without-reason', { message, at, subject });
+  }
+  if (isUsed) return undefined;
+  const message = `nothing here is found to be \`${code}\` any more`;
+  return diagnostic('suppression-stale', { message, at, subject });
+}

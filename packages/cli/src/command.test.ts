@@ -62,6 +62,11 @@ describe('the command line', () => {
     expect(result.err).not.toContain('    at ');
   });
 
+  it('--in runs a command as if in another folder', async () => {
+    expect(await run('--in', 'tmp', 'runs', 'ls')).toMatchObject({ code: 0 });
+    expect(await run('--in')).toMatchObject({ code: exit.usage });
+  });
+
   it('prints help to stdout and exits clean', async () => {
     expect((await run()).out).toContain('runs ls');
     expect((await run('runs', 'ls', '--help')).out).toContain('--state <text>');

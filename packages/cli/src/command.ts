@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { didYouMean } from '@tenon/model';
 import { type ExitCode, exit } from './exit.ts';
@@ -114,6 +115,13 @@ export async function runCommandLine(
   argv: readonly string[],
   io: Io,
 ): Promise<ExitCode> {
+  if (argv[0] === '--in') {
+    if (argv[1] === undefined) {
+      io.err('--in needs a folder\n');
+      return exit.usage;
+    }
+    return runCommandLine(commands, argv.slice(2), { ...io, cwd: resolve(io.cwd, argv[1]) });
+  }
   if (argv.length === 0 || argv[0] === 'help' || argv[0] === '--help' || argv[0] === '-h') {
     const named = findCommand(commands, argv.slice(1));
     io.out(named ? commandHelp(named.command) : overview(commands));
@@ -153,7 +161,7 @@ export async function runCommandLine(
 function overview(commands: readonly CommandSpec[]): string {
   const width = Math.max(...commands.map((command) => command.name.length)) + 2;
   const lines = commands.map((command) => `  ${command.name.padEnd(width)}${command.summary}`);
-  return `tenon: integration as code\n\nUsage: tenon <command> [options]\n\n${lines.join('\n')}\n\nExit codes: 0 clean, 1 tool failed, 2 usage, 3 findings, 4 not authorised, 5 changes pending, 6 partly done\n`;
+  return `tenon: integration as code\n\nUsage: tenon [--in <folder>] <command> [options]\n\n${lines.join('\n')}\n\nExit codes: 0 clean, 1 tool failed, 2 usage, 3 findings, 4 not authorised, 5 changes pending, 6 partly done\n`;
 }
 
 function commandHelp(command: CommandSpec): string {

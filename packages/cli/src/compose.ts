@@ -5,6 +5,7 @@ import {
   type ConnectionConfig,
   type ConnectorModule,
   envFileSecretStore,
+  fileTokenVault,
   guardedTransport,
   httpTransport,
   type Transport,
@@ -127,11 +128,12 @@ async function makeTransports(
 ): Promise<Map<string, Transport>> {
   const transports = new Map<string, Transport>();
   const modules = new Map<string, ConnectorModule>();
+  const tokens = fileTokenVault(join(root, '.tenon', 'tokens'));
   for (const connection of connections) {
     const manifest = workspace.connectors.get(connection.connector);
     const folder = workspace.connectorFolders.get(connection.connector);
     if (!manifest || folder === undefined) continue;
-    const context = { connection, secrets, clock: io.clock, random: io.random };
+    const context = { connection, secrets, clock: io.clock, random: io.random, tokens };
     // Quota, breaker and calls in flight as the manifest declares them, whatever carries the calls.
     const guarded = (transport: Transport): Transport =>
       guardedTransport(transport, manifest.defaults, {

@@ -1,24 +1,19 @@
 import { execFile } from 'node:child_process';
-import { readdir, stat } from 'node:fs/promises';
-import { basename, dirname, join, relative, resolve } from 'node:path';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { basename, dirname, join, posix, relative, resolve, sep } from 'node:path';
 import { promisify } from 'node:util';
-import { type Contract, type FileReader, loadContract, nodeFileReader } from '@tenon/contract';
+import { gunzip } from 'node:zlib';
+import { type Contract, type FileReader, loadContract } from '@tenon/contract';
 import type { Checked, Diagnostic } from '@tenon/model';
 import { cliDiagnostic } from './rules.ts';
 
 const run = promisify(execFile);
-/** Largest contract document read out of git. */
-const GIT_FILE_BYTES_MAX = 256 * 1024 * 1024;
-const DOCUMENTS = [
-  'openapi.yaml',
-  'openapi.yml',
-  'openapi.json',
-  'asyncapi.yaml',
-  'asyncapi.yml',
-  'asyncapi.json',
-];
+const unzip = promisify(gunzip);
+/** Largest contract document read out of git, or unpacked. */
+const DOCUMENT_BYTES_MAX = 256 * 1024 * 1024;
+const DOCUMENT = /(^|\/)(openapi|asyncapi)\.(ya?ml|json)$/;
 
-/** Contracts as they stood somewhere else: in a git ref, in another folder, or in one file. */
+/** Contracts as they stood somewhere else: in a git ref or in another folder. */
 export interface ContractBase {
   /** What it is, for the report: `origin/main`, `../before`. */
   readonly name: string;
@@ -26,20 +21,75 @@ export interface ContractBase {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** Loads one document alone. */
-export async function loadFile(path: string, name: string, cwd: string): Promise<Checked<Contract>> {
-  const file = resolve(cwd, path);
-  const folder = dirname(file);
-  return loadContract({ name, document: basename(file) }, nodeFileReader(folder));
+/** Texts read, by the name they go by in diagnostics: the base of a comparison is not where its file name says. */
+export type ReadTexts = Map<string, string>;
+
+/** Loads one document alone; `.gz` is unpacked. References beside it are followed, `contract.yaml` beside it is read. */
+export async function loadFile(
+  path: string,
+  name: string,
+  cwd: string,
+  texts: ReadTexts,
+): Promise<Checked<Contract>> {
+  const folder = dirname(resolve(cwd, path));
+  const shown = posix.dirname(path.replaceAll('\\', '/'));
+  const names: readonly string[] = await readdir(folder).catch(() => []);
+  const as = (file: string): string => (shown === '.' ? file : `${shown}/${file}`);
+  const source = {
+    name,
+    document: as(basename(path)),
+    ...(names.includes('contract.yaml') && { policy: as('contract.yaml') }),
+    ...(names.includes('overlay.yaml') && { overlay: as('overlay.yaml') }),
+  };
+  return loadContract(source, { read: (file) => readNamed(file, resolve(cwd, file), folder, texts) });
 }
 
-/** Loads `contracts/` of a folder (a workspace, or its `contracts` folder) or of a git ref of the repository around `root`. */
-export async function loadBase(against: string, root: string, cwd: string): Promise<ContractBase> {
+async function readNamed(
+  name: string,
+  path: string,
+  root: string,
+  texts: ReadTexts,
+): Promise<string | undefined> {
+  const way = relative(root, path);
+  if (way.startsWith(`..${sep}`) || way === '..') return undefined;
+  try {
+    const bytes = await readFile(path);
+    const text = path.endsWith('.gz')
+      ? (await unzip(bytes, { maxOutputLength: DOCUMENT_BYTES_MAX })).toString('utf8')
+      : bytes.toString('utf8');
+    texts.set(name, text);
+    return text;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Loads `contracts/` of a folder (a workspace) or of a git ref of the repository around `root`. */
+export async function loadBase(
+  against: string,
+  root: string,
+  cwd: string,
+  texts: ReadTexts,
+): Promise<ContractBase> {
   const path = resolve(cwd, against);
   const found = await stat(path).catch(() => undefined);
-  if (found?.isDirectory()) return loadFolders(against, await folderFiles(path), nodeFileReader(path));
-  const git = await gitReader(against, root);
-  if (git) return loadFolders(against, git.files, git.reader);
+  if (found?.isDirectory()) {
+    const shown = against.replaceAll('\\', '/').replace(/\/$/, '');
+    return loadFolders(
+      against,
+      await folderFiles(path),
+      (file) => readNamed(`${shown}/${file}`, join(path, file), path, texts),
+      `${shown}/`,
+    );
+  }
+  const git = await gitFiles(against, root);
+  if (git)
+    return loadFolders(
+      against,
+      git.files,
+      async (file) => remember(texts, `${against}:${file}`, await git.read(file)),
+      `${against}:`,
+    );
   return {
     name: against,
     contracts: new Map(),
@@ -49,23 +99,33 @@ export async function loadBase(against: string, root: string, cwd: string): Prom
   };
 }
 
+/** `prefix` goes before every file name, so that a place in the base is not taken for one in the workspace. */
 async function loadFolders(
   name: string,
   files: readonly string[],
-  reader: FileReader,
+  read: (file: string) => Promise<string | undefined>,
+  prefix: string,
 ): Promise<ContractBase> {
+  const reader: FileReader = {
+    read: async (file) => (file.startsWith(prefix) ? read(file.slice(prefix.length)) : undefined),
+  };
   const loaded = await Promise.all(
     files
-      .filter((file) => DOCUMENTS.includes(basename(file)))
+      .filter((file) => DOCUMENT.test(file))
       .map(async (document) => {
-        const folder = dirname(document);
+        const folder = posix.dirname(document);
         const beside = (file: string): string | undefined =>
-          files.includes(`${folder}/${file}`) ? `${folder}/${file}` : undefined;
+          files.includes(`${folder}/${file}`) ? `${prefix}${folder}/${file}` : undefined;
         const overlay = beside('overlay.yaml');
         const policy = beside('contract.yaml');
-        const contract = basename(folder);
+        const contract = posix.basename(folder);
         const result = await loadContract(
-          { name: contract, document, ...(overlay && { overlay }), ...(policy && { policy }) },
+          {
+            name: contract,
+            document: `${prefix}${document}`,
+            ...(overlay && { overlay }),
+            ...(policy && { policy }),
+          },
           reader,
         );
         return [contract, result] as const;
@@ -89,30 +149,26 @@ async function folderFiles(root: string): Promise<string[]> {
 }
 
 /** Files of `contracts/` in a git ref, read through git: the work tree is not touched. */
-async function gitReader(
+async function gitFiles(
   ref: string,
   root: string,
-): Promise<{ files: string[]; reader: FileReader } | undefined> {
+): Promise<{ readonly files: string[]; read(file: string): Promise<string | undefined> } | undefined> {
   // A ref never begins with a dash, and git must not take one for an option.
   if (ref.startsWith('-')) return undefined;
+  const git = (...args: string[]) => run('git', args, { cwd: root, maxBuffer: DOCUMENT_BYTES_MAX });
   try {
-    const { stdout } = await run('git', ['ls-tree', '-r', '-z', '--name-only', ref, '--', 'contracts'], {
-      cwd: root,
-      maxBuffer: GIT_FILE_BYTES_MAX,
-    });
+    await git('rev-parse', '--verify', '--quiet', `${ref}^{commit}`);
+    const { stdout } = await git('ls-tree', '-r', '-z', '--name-only', ref, '--', 'contracts');
     const files = stdout.split('\0').filter(Boolean).sort();
-    const reader: FileReader = {
-      read: async (file) => {
-        if (!files.includes(file)) return undefined;
-        const shown = await run('git', ['show', `${ref}:./${file}`], {
-          cwd: root,
-          maxBuffer: GIT_FILE_BYTES_MAX,
-        });
-        return shown.stdout;
-      },
-    };
-    return { files, reader };
+    const read = async (file: string) =>
+      files.includes(file) ? (await git('show', `${ref}:./${file}`)).stdout : undefined;
+    return { files, read };
   } catch {
     return undefined;
   }
+}
+
+function remember(texts: ReadTexts, name: string, text: string | undefined): string | undefined {
+  if (text !== undefined) texts.set(name, text);
+  return text;
 }

@@ -43,7 +43,13 @@ export async function openSession(
 }
 
 /** Prints a report: data to stdout in a machine's format, to stdout for people too, so that it can be piped to a pager. */
-export function printReport(report: Report, root: string | undefined, args: Args, io: Io): void {
+export function printReport(
+  report: Report,
+  root: string | undefined,
+  args: Args,
+  io: Io,
+  texts: ReadonlyMap<string, string> = new Map(),
+): void {
   const format = (args.text('format') ?? 'human') as Format;
   io.out(
     render(format, report, {
@@ -51,6 +57,8 @@ export function printReport(report: Report, root: string | undefined, args: Args
       rules: allRules,
       toolVersion,
       readText: (file) => {
+        const known = texts.get(file);
+        if (known !== undefined) return known;
         try {
           return readFileSync(root === undefined ? file : join(root, file), 'utf8');
         } catch {

@@ -27,7 +27,7 @@ export function isOwnSource(file: string): boolean {
 /** Tests and what only they use, and templates: their text is code of another package. */
 export function isTest(file: string): boolean {
   return (
-    /\.(test|cases)\.ts$|\/(testing|fixtures)\/|\/(templates|test-workspace)\.ts$/.test(file) ||
+    /\.(test|cases|testing)\.ts$|\/(testing|fixtures)\/|\/(templates|test-workspace)\.ts$/.test(file) ||
     file.startsWith('test/')
   );
 }

@@ -122,7 +122,7 @@ describe('bans', () => {
     const vendors = /\b(stripe|hubspot|zendesk|slack|github|jira|salesforce|pagerduty|shopify|twilio)\b/i;
     // In the connector package these name webhook signature schemes, which are wire formats; quoted, an output format.
     const schemeNames = /\b(stripe|github|slack)\b/g;
-    const quotedNames = /['"`]github['"`]|\bgithub:/g;
+    const quotedNames = /['"`]github['"`]|\bgithub:|--format github/g;
     const wrong = packageSources
       .filter(({ file }) => !isTest(file))
       .flatMap(({ file, text }) => {
@@ -207,7 +207,7 @@ describe('parity', () => {
       const cases = file.replace(/rules\.ts$/, 'rules.cases.ts');
       const test = file.replace(/rules\.ts$/, 'rules.test.ts');
       if (!files.includes(cases)) wrong.push(`${file}: no rules.cases.ts beside it`);
-      else if (!/Record<\s*(keyof typeof \w+|\w*Code)\b/.test(readRepoFile(cases))) {
+      else if (!/Record<\s*(keyof typeof \w+|\w*(Code|RuleId))\b/.test(readRepoFile(cases))) {
         wrong.push(`${cases}: must be typed by the rule table, so that a missing case does not compile`);
       }
       if (!files.includes(test)) wrong.push(`${file}: no rules.test.ts that runs the cases`);

@@ -1,7 +1,9 @@
 import type { CommandSpec } from '../command.ts';
 import { addCommands } from './add.ts';
 import { checkCommand } from './check.ts';
+import { ciCommand } from './ci.ts';
 import { completionCommand } from './completion.ts';
+import { diffCommand } from './diff.ts';
 import { doctorCommand } from './doctor.ts';
 import { explainCommand } from './explain.ts';
 import { generateCommand } from './generate.ts';
@@ -17,7 +19,9 @@ export const commands: readonly CommandSpec[] = [
   ...addCommands,
   generateCommand,
   checkCommand,
+  diffCommand,
   testCommand,
+  ciCommand,
   devCommand,
   serveCommand,
   ...sandboxCommands,

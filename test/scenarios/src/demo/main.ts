@@ -64,7 +64,7 @@ function finalState(of: World): void {
   tell.chapter('What every system holds in the end');
   if (!isQuiet)
     console.log(
-      `   ${'account'.padEnd(10)}${'story'.padEnd(22)}${'invoices'.padEnd(10)}${'tickets'.padEnd(9)}${'mails'.padEnd(7)}support in crm`,
+      `   ${'account'.padEnd(12)}${'story'.padEnd(22)}${'invoices'.padEnd(10)}${'tickets'.padEnd(9)}${'mails'.padEnd(7)}support in crm`,
     );
   for (const row of expected) {
     const found = {
@@ -83,7 +83,7 @@ function finalState(of: World): void {
       found.mails === row.mails &&
       found.support === row.support;
     tell.sees(
-      `${row.account.padEnd(8)}${row.what.padEnd(22)}${invoice.padEnd(10)}${String(found.tickets).padEnd(9)}${String(found.mails).padEnd(7)}${found.support}`,
+      `${row.account.padEnd(10)}${row.what.padEnd(22)}${invoice.padEnd(10)}${String(found.tickets).padEnd(9)}${String(found.mails).padEnd(7)}${found.support}`,
       holds,
     );
   }

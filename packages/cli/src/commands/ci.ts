@@ -1,0 +1,50 @@
+import { compareDiagnostics, type Diagnostic, hasErrors } from '@tenon/model';
+import type { CommandSpec } from '../command.ts';
+import { runContractTests } from '../contract-tests.ts';
+import { diffWorkspace } from '../diff.ts';
+import { exit } from '../exit.ts';
+import { generateInto } from '../generate.ts';
+import { cliDiagnostic } from '../rules.ts';
+import { exitCodeOf, formatOption, openSession, printReport } from '../session.ts';
+
+/** Everything that must hold before a change is merged, as one report and one exit code. */
+export const ciCommand: CommandSpec = {
+  name: 'ci',
+  summary: 'What CI runs: check, generated files, contract tests, and no breaking contract change',
+  options: {
+    ...formatOption,
+    against: {
+      type: 'string',
+      value: '<ref|dir>',
+      help: 'also refuse breaking contract changes since this git ref or folder',
+    },
+  },
+  examples: ['tenon ci', 'tenon ci --against origin/main --format github'],
+  run: async (args, io) => {
+    const session = await openSession(io);
+    if (!('workspace' in session)) {
+      printReport({ diagnostics: session.diagnostics, checked: {} }, session.root, args, io);
+      return exitCodeOf(session.diagnostics);
+    }
+    const { drift } = await generateInto(session, true);
+    const against = args.text('against');
+    const diff = against === undefined ? undefined : await diffWorkspace(session, against, io);
+    // Tests of code that is not what it should be would only repeat that.
+    const tests = hasErrors([...session.diagnostics, ...drift])
+      ? undefined
+      : await runContractTests(session.root, io);
+    const failures: Diagnostic[] = (tests?.failures ?? []).map((message) =>
+      cliDiagnostic('contract-test-failed', { message }),
+    );
+    const diagnostics = [...session.diagnostics, ...drift, ...(diff?.diagnostics ?? []), ...failures].sort(
+      compareDiagnostics,
+    );
+    const checked = {
+      ...session.check.checked,
+      ...(diff && { 'compared operations': diff.checked['operations'] ?? 0 }),
+      'contract tests': (tests?.passed ?? 0) + (tests?.failed ?? 0),
+    };
+    printReport({ diagnostics, checked }, session.root, args, io, diff?.texts);
+    return hasErrors(diagnostics) || (diff?.isBlocked ?? false) ? exit.findings : exit.clean;
+  },
+};

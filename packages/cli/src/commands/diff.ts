@@ -1,0 +1,206 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import {
+  acceptFinding,
+  contractTest,
+  diffSchemas,
+  renderMarkdown,
+  type SchemaDirection,
+  toJson,
+} from '@tenon/diff';
+import { parseDocument } from '@tenon/document';
+import { compareDiagnostics } from '@tenon/model';
+import { type Args, type CommandSpec, UsageError } from '../command.ts';
+import { type Comparison, type DiffResult, diffFiles, diffWorkspace } from '../diff.ts';
+import { type ExitCode, exit } from '../exit.ts';
+import type { Io } from '../io.ts';
+import { findRoot } from '../root.ts';
+import { exitCodeOf, formatOption, openSession, printReport, type Session } from '../session.ts';
+
+const WAIVER_DAYS = 90;
+const DAY_MS = 86_400_000;
+
+export const diffCommand: CommandSpec = {
+  name: 'diff',
+  summary: 'Does a contract change break anyone? With a value that shows it, and the pipelines hit',
+  positionals: ['[base]', '[revision]'],
+  options: {
+    ...formatOption,
+    against: {
+      type: 'string',
+      value: '<ref|dir|file>',
+      help: 'compare the workspace with a git ref or folder, or one file with the contract named',
+    },
+    schema: { type: 'boolean', help: 'the two files are bare JSON Schemas' },
+    direction: {
+      type: 'string',
+      value: '<way>',
+      help: 'with --schema: who sends the values; default both',
+      choices: ['request', 'response', 'both'],
+    },
+    accept: { type: 'string', value: '<fingerprint>', help: 'accept this finding: writes waivers.yaml' },
+    reason: { type: 'string', value: '<text>', help: 'with --accept: why' },
+    owner: {
+      type: 'string',
+      value: '<team>',
+      help: 'with --accept: who answers for it; default: the steward',
+    },
+    expires: {
+      type: 'string',
+      value: '<date>',
+      help: `with --accept: until when; default: in ${WAIVER_DAYS} days`,
+    },
+    tests: { type: 'string', value: '<dir>', help: 'write each witness as a contract test into this folder' },
+  },
+  examples: [
+    'tenon diff old/openapi.yaml new/openapi.yaml',
+    'tenon diff --against origin/main --format github',
+    'tenon diff --against origin/main --accept 4f1d0c2b9a7e6d53 --reason "nobody calls it, see ticket 812"',
+    'tenon diff --schema old.schema.json new.schema.json --direction response',
+  ],
+  run: async (args, io) => {
+    if (args.flag('schema')) return compareSchemas(args, io);
+    const session = await sessionIfAny(io);
+    const compared = await compareContracts(args, io, session);
+    if (!('comparisons' in compared)) return compared.exitCode;
+    if (args.text('accept') !== undefined) return accept(compared, args, io, session?.root ?? io.cwd);
+    if (args.text('tests') !== undefined) await writeTests(compared, args.text('tests')!, io);
+    print(compared, args, io, session?.root);
+    return compared.isBlocked ? exit.findings : exit.clean;
+  },
+};
+
+/** Two files are compared anywhere; a workspace around them adds who is hit. */
+async function sessionIfAny(io: Io): Promise<Session | undefined> {
+  if ((await findRoot(io.cwd)) === undefined) return undefined;
+  const session = await openSession(io);
+  return 'workspace' in session ? session : undefined;
+}
+
+async function compareContracts(
+  args: Args,
+  io: Io,
+  session: Session | undefined,
+): Promise<DiffResult | { readonly exitCode: ExitCode }> {
+  const against = args.text('against');
+  const [first, second] = args.positionals;
+  if (against === undefined) {
+    if (first === undefined || second === undefined)
+      throw new UsageError('name two documents, or --against what the workspace is compared with');
+    return diffFiles(first, second, session, io);
+  }
+  if (second !== undefined) throw new UsageError('--against compares with one thing only');
+  if (first !== undefined) return diffFiles(against, first, session, io);
+  if (session) return diffWorkspace(session, against, io);
+  const failed = await openSession(io);
+  printReport({ diagnostics: failed.diagnostics, checked: {} }, failed.root, args, io);
+  return { exitCode: exitCodeOf(failed.diagnostics) };
+}
+
+function print(compared: DiffResult, args: Args, io: Io, root: string | undefined): void {
+  const format = args.text('format') ?? 'human';
+  if (format === 'json') {
+    io.out(`${JSON.stringify(asJson(compared), null, 2)}\n`);
+    return;
+  }
+  if (format === 'markdown' && compared.comparisons.length > 0) {
+    const comments = compared.comparisons.map(({ report, base }) => renderMarkdown(report, base));
+    io.out(comments.join('\n'));
+    return;
+  }
+  const diagnostics = [...compared.diagnostics].sort(compareDiagnostics);
+  printReport({ diagnostics, checked: compared.checked }, root, args, io, compared.texts);
+}
+
+/** One report as it is; of several contracts the same keys, joined, each finding naming its contract. */
+function asJson({ comparisons, diagnostics, checked }: DiffResult): object {
+  const reports = comparisons.map(({ report }) => toJson(report));
+  const codes = new Set(
+    comparisons.flatMap(({ report }) => report.findings.map(({ rule }) => rule as string)),
+  );
+  const others = diagnostics.filter(({ code }) => !codes.has(code) && code !== 'schema-undecided');
+  if (reports.length === 1) return { ...reports[0], diagnostics: others };
+  const joined = (key: string): object[] =>
+    reports.flatMap((report) =>
+      (report[key] as object[]).map((each) => ({ contract: report['contract'], ...each })),
+    );
+  return {
+    checked,
+    findings: joined('findings'),
+    undecided: joined('undecided'),
+    contracts: reports.map(({ contract, base, revision }) => ({ contract, base, revision })),
+    diagnostics: others,
+  };
+}
+
+async function accept(compared: DiffResult, args: Args, io: Io, root: string): Promise<ExitCode> {
+  const fingerprint = args.text('accept')!;
+  const reason = args.text('reason');
+  if (!reason) throw new UsageError('give --reason: it stands in waivers.yaml for the next reader');
+  const hit = compared.comparisons.find(({ report }) =>
+    [...report.findings, ...report.undecided].some((each) => each.fingerprint === fingerprint),
+  );
+  if (!hit) {
+    io.err(`no finding has the fingerprint ${fingerprint}; \`--format json\` lists them\n`);
+    return exit.usage;
+  }
+  const expires =
+    args.text('expires') ?? new Date(io.clock.now() + WAIVER_DAYS * DAY_MS).toISOString().slice(0, 10);
+  if (!/^\d{4}-\d{2}-\d{2}$/.test(expires) || Number.isNaN(Date.parse(expires)))
+    throw new UsageError('--expires is a date such as 2027-03-31');
+  const owner = args.text('owner') ?? hit.revision.policy?.steward ?? hit.base.policy?.steward;
+  if (owner === undefined) throw new UsageError('give --owner: the contract names no steward');
+  const path = resolve(root, hit.waiversFile);
+  const before = await readFile(path, 'utf8').catch(() => undefined);
+  await writeFile(path, acceptFinding(before, { fingerprint, reason, owner, expires }));
+  io.err(`accepted until ${expires} by ${owner}, in ${hit.waiversFile}\n`);
+  return exit.clean;
+}
+
+async function writeTests({ comparisons }: DiffResult, folder: string, io: Io): Promise<void> {
+  const target = resolve(io.cwd, folder);
+  let written = 0;
+  for (const comparison of comparisons) {
+    for (const [name, text] of testFiles(comparison)) {
+      await mkdir(target, { recursive: true });
+      await writeFile(join(target, name), text);
+      written += 1;
+    }
+  }
+  io.err(`${written} contract tests written to ${folder}\n`);
+}
+
+function testFiles({ report }: Comparison): (readonly [string, string])[] {
+  return report.findings.flatMap((finding) => {
+    const text = contractTest(finding);
+    return text === undefined
+      ? []
+      : [[`${report.contract}-${finding.rule}-${finding.fingerprint}.test.ts`, text] as const];
+  });
+}
+
+async function compareSchemas(args: Args, io: Io): Promise<ExitCode> {
+  const [base, revision] = args.positionals;
+  if (base === undefined || revision === undefined) throw new UsageError('--schema compares two files');
+  const [old, now] = await Promise.all([base, revision].map((path) => readSchema(path, io)));
+  const diff = diffSchemas(old, now, (args.text('direction') ?? 'both') as SchemaDirection);
+  if (args.text('format') === 'json') {
+    io.out(`${JSON.stringify({ checked: { schemas: 1 }, ...diff }, null, 2)}\n`);
+  } else {
+    const refusing = diff.acceptedBy === 'base' ? revision : base;
+    const shown =
+      diff.verdict === 'breaking'
+        ? `: ${diff.acceptedBy === 'base' ? base : revision} accepts and ${refusing} refuses\n${JSON.stringify(diff.witness, null, 2)}`
+        : '';
+    io.out(`${diff.verdict}${shown}\n`);
+  }
+  return diff.verdict === 'safe' ? exit.clean : exit.findings;
+}
+
+async function readSchema(path: string, io: Io): Promise<unknown> {
+  const text = await readFile(resolve(io.cwd, path), 'utf8').catch(() => undefined);
+  if (text === undefined) throw new UsageError(`there is no readable file ${path}`);
+  const parsed = parseDocument(path, text);
+  if (!parsed.value) throw new UsageError(`${path}: ${parsed.diagnostics[0]?.message ?? 'cannot be read'}`);
+  return parsed.value.value;
+}

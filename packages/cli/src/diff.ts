@@ -1,0 +1,124 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { basename, join, relative, resolve } from 'node:path';
+import type { Contract } from '@tenon/contract';
+import {
+  applyWaivers,
+  blockingOf,
+  type ContractUsage,
+  type DiffReport,
+  diffContracts,
+  loadWaivers,
+  toDiagnostics,
+} from '@tenon/diff';
+import { type Diagnostic, hasErrors } from '@tenon/model';
+import { loadBase, loadFile, type ReadTexts } from './contract-base.ts';
+import type { Io } from './io.ts';
+import { cliDiagnostic } from './rules.ts';
+import type { Session } from './session.ts';
+
+/** One contract, compared: its report with waivers applied, and what the report was made from. */
+export interface Comparison {
+  readonly report: DiffReport;
+  readonly base: Contract;
+  readonly revision: Contract;
+  /** Where its waivers are kept, relative to the folder that paths are shown from. */
+  readonly waiversFile: string;
+}
+
+export interface DiffResult {
+  readonly comparisons: readonly Comparison[];
+  /** Findings of every comparison, and what stood in the way of one. */
+  readonly diagnostics: readonly Diagnostic[];
+  readonly checked: Readonly<Record<string, number>>;
+  readonly isBlocked: boolean;
+  readonly texts: ReadTexts;
+}
+
+/** Compares every contract of a workspace with how it stood in a git ref or another folder. */
+export async function diffWorkspace(session: Session, against: string, io: Io): Promise<DiffResult> {
+  const texts: ReadTexts = new Map();
+  const base = await loadBase(against, session.root, io.cwd, texts);
+  const comparisons: Comparison[] = [];
+  const diagnostics: Diagnostic[] = [...base.diagnostics];
+  for (const [name, revision] of session.workspace.contracts) {
+    const before = base.contracts.get(name);
+    if (!before) continue;
+    const waiversFile = `contracts/${name}/waivers.yaml`;
+    const compared = await compare(before, revision, session.check.usage, waiversFile, session.root, io);
+    comparisons.push(compared.comparison);
+    diagnostics.push(...compared.diagnostics);
+  }
+  for (const [name, removed] of base.contracts) {
+    if (session.workspace.contracts.has(name)) continue;
+    const message = `contract ${name} ${removed.version} was removed`;
+    diagnostics.push(cliDiagnostic('contract-removed', { message, subject: name }));
+  }
+  return result(comparisons, diagnostics, texts);
+}
+
+/** Compares two documents. Inside a workspace that has the revision as a contract, its pipelines are the victims. */
+export async function diffFiles(
+  basePath: string,
+  revisionPath: string,
+  session: Session | undefined,
+  io: Io,
+): Promise<DiffResult> {
+  const texts: ReadTexts = new Map();
+  const owned = session && contractOf(resolve(io.cwd, revisionPath), session.root);
+  const name = owned ?? basename(revisionPath).replace(/\.(gz|ya?ml|json)/g, '');
+  const [base, revision] = await Promise.all([
+    loadFile(basePath, name, io.cwd, texts),
+    loadFile(revisionPath, name, io.cwd, texts),
+  ]);
+  const unreadable = [base, revision].flatMap(({ value, diagnostics }) => (value ? [] : diagnostics));
+  if (!base.value || !revision.value) return result([], unreadable, texts);
+  const waiversFile = join(revisionPath, '..', 'waivers.yaml');
+  const usage = owned === undefined ? undefined : session?.check.usage;
+  const compared = await compare(base.value, revision.value, usage, waiversFile, io.cwd, io);
+  return result([compared.comparison], compared.diagnostics, texts);
+}
+
+async function compare(
+  base: Contract,
+  revision: Contract,
+  usage: readonly ContractUsage[] | undefined,
+  waiversFile: string,
+  root: string,
+  io: Io,
+): Promise<{ readonly comparison: Comparison; readonly diagnostics: readonly Diagnostic[] }> {
+  const now = io.clock.now();
+  const whole = diffContracts(base, revision, { now, ...(usage && { usage }) });
+  const path = resolve(root, waiversFile);
+  if (!existsSync(path))
+    return { comparison: { report: whole, base, revision, waiversFile }, diagnostics: toDiagnostics(whole) };
+  const waivers = loadWaivers(waiversFile, await readFile(path, 'utf8'));
+  const applied = waivers.value && applyWaivers(whole, waivers.value, now);
+  const report = applied?.report ?? whole;
+  return {
+    comparison: { report, base, revision, waiversFile },
+    diagnostics: [...waivers.diagnostics, ...(applied?.diagnostics ?? []), ...toDiagnostics(report)],
+  };
+}
+
+function result(
+  comparisons: readonly Comparison[],
+  diagnostics: readonly Diagnostic[],
+  texts: ReadTexts,
+): DiffResult {
+  const checked = { contracts: comparisons.length, operations: 0, messages: 0, schemas: 0 };
+  let isBlocked = hasErrors(diagnostics);
+  for (const { report } of comparisons) {
+    for (const what of ['operations', 'messages', 'schemas'] as const) checked[what] += report.checked[what];
+    const blocking = blockingOf(report);
+    isBlocked ||= blocking.findings.length > 0 || blocking.undecided > 0;
+  }
+  return { comparisons, diagnostics, checked, isBlocked, texts };
+}
+
+/** The contract that a file of a workspace is the document of: `contracts/<name>/openapi.yaml`. */
+function contractOf(path: string, root: string): string | undefined {
+  return /^contracts\/([^/]+)\/(openapi|asyncapi)\.(ya?ml|json)$/.exec(
+    relative(root, path).replaceAll('\\', '/'),
+  )?.[1];
+}

@@ -131,6 +131,12 @@ export const connectorFailures = {
     why: 'Without a token no call can be made.',
     fix: 'It is retried. See whether the identity provider is up.',
   },
+  AUTH_TOKEN_STORE_MISSING: {
+    severity: 'error',
+    title: 'refresh tokens are single-use and nothing keeps the next one; nothing was sent',
+    why: 'Using the token would spend it, and its successor would be lost with the process.',
+    fix: 'Give the transport a token vault (`fileTokenVault`), or declare `rotation: reusable` if the server does not rotate.',
+  },
   AUTH_FAILED: {
     severity: 'error',
     title: 'the credentials could not be made; nothing was sent',

@@ -49,7 +49,8 @@ type AuthSource =
   | {
       readonly id: string;
       readonly type: 'oauth2';
-      readonly flow: 'clientCredentials';
+      readonly flow: 'clientCredentials' | 'refreshToken';
+      readonly rotation?: 'singleUse' | 'reusable';
       readonly tokenUrl: string;
       readonly clientAuth?: 'basic' | 'body';
       readonly maxTtl?: string;
@@ -133,7 +134,12 @@ export function fillDefaults(source: ManifestSource): ConnectorManifest {
 function authScheme(source: AuthSource): AuthScheme {
   if (source.type !== 'oauth2') return source;
   const { maxTtl, ...rest } = source;
-  return { ...rest, clientAuth: rest.clientAuth ?? 'basic', ...optionalMs('maxTtlMs', maxTtl) };
+  return {
+    ...rest,
+    clientAuth: rest.clientAuth ?? 'basic',
+    ...(rest.flow === 'refreshToken' && { rotation: rest.rotation ?? 'singleUse' }),
+    ...optionalMs('maxTtlMs', maxTtl),
+  };
 }
 
 function operationDefaults(source: NonNullable<ManifestSource['defaults']>): OperationDefaults {

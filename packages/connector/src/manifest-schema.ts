@@ -115,7 +115,11 @@ export const connectorSchema: SchemaObject = {
           {
             id: name('Credentials are given under this id.'),
             type: { const: 'oauth2' },
-            flow: { enum: ['clientCredentials'] },
+            flow: { enum: ['clientCredentials', 'refreshToken'] },
+            rotation: {
+              enum: ['singleUse', 'reusable'],
+              description: 'Of refresh tokens. Default `singleUse`.',
+            },
             tokenUrl: text('Relative to the base URL, or absolute with its host in `egress`.'),
             clientAuth: {
               enum: ['basic', 'body'],

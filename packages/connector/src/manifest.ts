@@ -37,7 +37,10 @@ export type AuthScheme =
   | {
       readonly id: string;
       readonly type: 'oauth2';
-      readonly flow: 'clientCredentials';
+      /** `refreshToken`: a person has consented once, and the connection holds the refresh token that came of it. */
+      readonly flow: 'clientCredentials' | 'refreshToken';
+      /** Of refresh tokens. Default `singleUse`: each use gives a new one, which is saved before anything else. */
+      readonly rotation?: 'singleUse' | 'reusable';
       /** Relative to the connection's base URL, or absolute (its host must be in `egress`). */
       readonly tokenUrl: string;
       /** How the client says who it is. Default `basic` (RFC 6749 §2.3.1). */

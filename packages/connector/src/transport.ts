@@ -1,4 +1,5 @@
 import type { Clock, Failure, Json, JsonObject, Random, SecretReference, SecretStore } from '@tenon/model';
+import type { TokenVault } from './auth/token-vault.ts';
 import type { OperationPlan } from './operation-plan.ts';
 
 /** A connector configured for one account. From `tenon.config.yaml`. */
@@ -6,7 +7,7 @@ export interface ConnectionConfig {
   readonly name: string;
   readonly connector: string;
   readonly baseUrl: string;
-  /** By auth scheme id; fields by scheme type: `value` (apiKey), `token` (bearer), `username` and `password` (basic), `clientId`, `clientSecret` and `scope` (oauth2). */
+  /** By auth scheme id; fields by scheme type: `value` (apiKey), `token` (bearer), `username` and `password` (basic), `clientId`, `clientSecret`, `scope` and `refreshToken` (oauth2). */
   readonly credentials: Readonly<Record<string, Readonly<Record<string, SecretReference>>>>;
   /** Secrets that webhooks of this connection are signed with; all are tried, so that one can be rotated. */
   readonly webhookSecrets: readonly SecretReference[];
@@ -54,6 +55,8 @@ export interface TransportContext {
   readonly secrets: SecretStore;
   readonly clock: Clock;
   readonly random: Random;
+  /** Keeps rotated refresh tokens; needed by connections whose tokens are single-use. */
+  readonly tokens?: TokenVault;
 }
 
 /** What a connector's own code exports as `default` to provide a transport (`transport: smtp` in its manifest). */

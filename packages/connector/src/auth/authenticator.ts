@@ -1,10 +1,17 @@
-import type { Clock, Secret, SecretReference, SecretStore } from '@tenon/model';
+import { type Clock, type Secret, type SecretReference, type SecretStore, sha256 } from '@tenon/model';
 import type { ConnectorFailureCode } from '../failure-codes.ts';
 import type { AuthScheme } from '../manifest.ts';
 import { SecretUnavailableError } from '../secrets.ts';
 import type { ConnectionConfig } from '../transport.ts';
 import { TokenCache } from './token-cache.ts';
-import { fetchToken, TokenError, type TokenFetch } from './token-client.ts';
+import {
+  fetchToken,
+  type IssuedToken,
+  TokenError,
+  type TokenFetch,
+  type TokenRequest,
+} from './token-client.ts';
+import { parseKept, type TokenVault } from './token-vault.ts';
 
 /** Where a credential goes on a request. */
 export interface Credential {
@@ -38,6 +45,7 @@ export interface AuthenticatorContext {
   readonly clock: Clock;
   readonly baseUrl: URL;
   readonly send: TokenFetch;
+  readonly tokens?: TokenVault | undefined;
 }
 
 /** A static secret is read again after this long, so that a rotated one comes into use without a restart (C94). */
@@ -54,6 +62,7 @@ export class Authenticator {
   readonly #context: AuthenticatorContext;
   readonly #secrets = new Map<string, { readonly secret: Promise<Secret>; readonly readAtMs: number }>();
   readonly #tokens = new Map<string, TokenCache>();
+  readonly #unsaved = new Map<string, string>();
 
   constructor(context: AuthenticatorContext) {
     this.#context = context;
@@ -112,7 +121,7 @@ export class Authenticator {
     };
   }
 
-  async #oauth(scheme: Extract<AuthScheme, { type: 'oauth2' }>, scopes: readonly string[]): Promise<Proof> {
+  async #oauth(scheme: OAuthScheme, scopes: readonly string[]): Promise<Proof> {
     const cache = await this.#tokenCache(scheme, scopes);
     const token = await cache.get().catch((error: unknown) => {
       throw tokenFailure(error);
@@ -126,27 +135,62 @@ export class Authenticator {
     };
   }
 
-  async #tokenCache(
-    scheme: Extract<AuthScheme, { type: 'oauth2' }>,
-    scopes: readonly string[],
-  ): Promise<TokenCache> {
-    const fields = this.#context.connection.credentials[scheme.id] ?? {};
-    const fixed = fields['scope'] === undefined ? undefined : (await this.#secret(fields['scope'])).reveal();
-    const scope = fixed ?? [...scopes].sort().join(' ');
+  /** One for each set of scopes; a refresh token has the scopes that a person consented to, so there it is one in all. */
+  async #tokenCache(scheme: OAuthScheme, scopes: readonly string[]): Promise<TokenCache> {
+    const scope = scheme.flow === 'refreshToken' ? '' : await this.#scopeOf(scheme, scopes);
     const key = `${scheme.id} ${scope}`;
     let cache = this.#tokens.get(key);
     if (cache === undefined) {
-      cache = new TokenCache(this.#context.clock, () => this.#fetchToken(scheme, scope), scheme.maxTtlMs);
+      const fetch =
+        scheme.flow === 'refreshToken'
+          ? () => this.#refresh(scheme)
+          : () => this.#fetchToken(scheme, { type: 'clientCredentials', ...(scope !== '' && { scope }) });
+      cache = new TokenCache(this.#context.clock, fetch, scheme.maxTtlMs);
       bound(this.#tokens, TOKENS_MAX);
       this.#tokens.set(key, cache);
     }
     return cache;
   }
 
-  async #fetchToken(
-    scheme: Extract<AuthScheme, { type: 'oauth2' }>,
-    scope: string,
-  ): ReturnType<typeof fetchToken> {
+  async #scopeOf(scheme: OAuthScheme, scopes: readonly string[]): Promise<string> {
+    const fixed = this.#context.connection.credentials[scheme.id]?.['scope'];
+    return fixed === undefined ? [...scopes].sort().join(' ') : (await this.#secret(fixed)).reveal();
+  }
+
+  /**
+   * Refreshes with the living token: the one last saved, unless an operator has provisioned another since. Where the
+   * server rotates, the new one is on disk before the access token that came with it is used: a crash in between then
+   * costs a refresh, not the consent.
+   */
+  async #refresh(scheme: OAuthScheme): Promise<IssuedToken> {
+    const { tokens, connection } = this.#context;
+    if (tokens === undefined && scheme.rotation !== 'reusable')
+      throw new AuthenticationError(
+        'AUTH_TOKEN_STORE_MISSING',
+        `connection ${connection.name} has single-use refresh tokens, and nothing keeps the next one`,
+        false,
+      );
+    const provisioned = (await this.#secret(this.#reference(scheme, 'refreshToken'))).reveal();
+    const seed = sha256(provisioned);
+    const key = `${connection.name}/${scheme.id}`;
+    const unsaved = this.#unsaved.get(key);
+    if (unsaved !== undefined) await this.#save(key, unsaved);
+    const kept = parseKept(await tokens?.load(key));
+    const refreshToken = kept?.seed === seed ? kept.token : provisioned;
+    const issued = await this.#fetchToken(scheme, { type: 'refreshToken', refreshToken });
+    if (issued.refreshToken !== undefined && issued.refreshToken !== refreshToken)
+      await this.#save(key, JSON.stringify({ token: issued.refreshToken, seed }));
+    return issued;
+  }
+
+  /** A token that could not be saved stays here: it is the only living one, and is saved before the next is asked for. */
+  async #save(key: string, value: string): Promise<void> {
+    this.#unsaved.set(key, value);
+    await this.#context.tokens?.save(key, value);
+    this.#unsaved.delete(key);
+  }
+
+  async #fetchToken(scheme: OAuthScheme, grant: TokenRequest['grant']): Promise<IssuedToken> {
     const [clientId, clientSecret] = await Promise.all([
       this.#secret(this.#reference(scheme, 'clientId')),
       this.#secret(this.#reference(scheme, 'clientSecret')),
@@ -156,7 +200,7 @@ export class Authenticator {
       clientId,
       clientSecret,
       clientAuth: scheme.clientAuth,
-      ...(scope !== '' && { scope }),
+      grant,
     };
     return fetchToken(request, this.#context.send).catch((error: unknown) => {
       // The client's own secret may have been rotated: read it anew next time.
@@ -190,6 +234,8 @@ export class Authenticator {
     return secret;
   }
 }
+
+type OAuthScheme = Extract<AuthScheme, { type: 'oauth2' }>;
 
 interface Proof {
   readonly credential: Credential;

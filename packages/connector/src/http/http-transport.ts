@@ -187,6 +187,7 @@ export function httpTransport(context: TransportContext, options: HttpTransportO
           secrets: context.secrets,
           clock: context.clock,
           baseUrl: baseUrl!,
+          tokens: context.tokens,
           send: (url, init) => sendTokenRequest(operation, { url, ...init }),
         }),
     );

@@ -192,7 +192,7 @@ function item(
   const fact = path && scope.facts.byPath.get(keyOf(path));
   if (fact?.isPresent) return fact.type;
   const isThere = position !== undefined && position >= 0 && position < list.itemsMin;
-  if (!isLenient && isInteger && !isThere)
+  if (!isLenient && isInteger && !isThere && !isReported(checker, node.object, node))
     checker.issues.add(
       'field-may-be-absent',
       node,

@@ -141,6 +141,19 @@ describe('validators', () => {
     expect(check('orderPaidEvent', { ...received, id: '' })).toBe(false);
   });
 
+  test('a schema that Ajv cannot compile costs its own validator, and the file says so', async () => {
+    const contract = everything();
+    const definitions = {
+      ...contract.definitions,
+      'any json': { $id: 'x', $schema: 'y', pattern: '(' },
+    };
+    const files = await generate({ contract: { ...contract, definitions } });
+    const text = files.find(({ path }) => path.endsWith('validators.js'))!.text;
+    expect(text).toMatch(/^\/\/ No validator ordersGetResult: .*regular expression/im);
+    expect(text).toMatch(/^export const delete_Input/m);
+    expect(await strictErrors(files.filter(({ path }) => path.endsWith('.d.ts')))).toEqual([]);
+  });
+
   test('are made for what pipelines use, and for all of a small contract that none uses yet', async () => {
     const exportsOf = async (usage: ContractInput['usage']): Promise<string[]> => {
       const files = await generate({ ...(usage && { usage }) });

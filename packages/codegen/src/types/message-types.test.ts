@@ -1,6 +1,9 @@
+import type { MessageOperation } from '@tenon/contract';
 import { planOperation } from '@tenon/pipeline';
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { contractFiles } from '../contract-files.ts';
+import { definitionsOfAnyShape } from '../testing/definitions-of-any-shape.ts';
 import { messageContract } from '../testing/message-contract.ts';
 import { strictErrors } from '../testing/strict-errors.ts';
 
@@ -30,4 +33,30 @@ test('messages are typed as their contract says, and no name of theirs takes one
   const files = await contractFiles(planOperation, { contract: messageContract() });
   const declarations = files.filter(({ path }) => path.endsWith('.d.ts'));
   expect(await strictErrors([...declarations, { path: 'use.ts', text: USE }])).toEqual([]);
+});
+
+test('whatever the schemas, the types compile', async () => {
+  const samples = fc.sample(definitionsOfAnyShape(), { seed: 20261121, numRuns: 12 });
+  const files = await Promise.all(
+    samples.map(async (definitions, index) => {
+      const contract = { ...messageContract(), name: `sample-${index}`, definitions };
+      const operations = Object.keys(definitions).map((name, at) => {
+        const [, like] = [...contract.operations.values()];
+        // The second operation of the fixture is one over a channel.
+        const operation = { ...(like as MessageOperation), id: `send${at}` };
+        const payload = { $ref: `#/$defs/${encodeURIComponent(name.replace('/', '~1'))}` };
+        return { ...operation, messages: [{ ...operation.messages[0]!, payload }] };
+      });
+      const made = await contractFiles(planOperation, {
+        contract: {
+          ...contract,
+          operations: new Map(operations.map((operation) => [operation.id, operation])),
+        },
+      });
+      return made.filter(({ path }) => path.endsWith('.d.ts'));
+    }),
+  );
+  const errors = await strictErrors(files.flat());
+  const first = /sample-(\d+)/.exec(errors[0] ?? '')?.[1];
+  expect(errors.slice(0, 3), first && JSON.stringify(samples[Number(first)], null, 1)).toEqual([]);
 });

@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { bareManifest } from '../bare-manifest.ts';
 import { surfaceOf } from '../surface.ts';
 import { answers, contractOf } from '../testing/contract-of.ts';
+import { definitionsOfAnyShape } from '../testing/definitions-of-any-shape.ts';
 import { strictErrors } from '../testing/strict-errors.ts';
 import { openapiTypes } from './openapi-types.ts';
 
@@ -229,7 +230,7 @@ test('names and texts that would break out of the code they stand in', () =>
   ));
 
 test('whatever the schemas, the types compile', async () => {
-  const samples = fc.sample(contractDefinitions(), { seed: 20261121, numRuns: 200 });
+  const samples = fc.sample(definitionsOfAnyShape(), { seed: 20261121, numRuns: 200 });
   const files = await Promise.all(
     samples.map(async (definitions, index) => ({
       path: `sample-${index}.d.ts`,
@@ -240,56 +241,3 @@ test('whatever the schemas, the types compile', async () => {
   const first = /^sample-(\d+)/.exec(errors[0] ?? '')?.[1];
   expect(errors.slice(0, 3), first && JSON.stringify(samples[Number(first)], null, 1)).toEqual([]);
 });
-
-/** Up to six definitions that refer to each other at random, with every keyword that shapes a type. */
-function contractDefinitions(): fc.Arbitrary<Record<string, JsonSchema>> {
-  const names = ['A', 'B', 'C', 'D e', 'F/g', 'h"'];
-  const reference = fc
-    .constantFrom(...names)
-    .map((name) => ({ $ref: `#/$defs/${encodeURIComponent(name.replace('/', '~1'))}` }));
-  const { schema } = fc.letrec<{ schema: JsonSchema }>((tie) => {
-    const list = fc.array(tie('schema'), { minLength: 1, maxLength: 3 });
-    const map = fc.dictionary(fc.constantFrom('a', 'b', 'kind', '0', 'x-y'), tie('schema'), { maxKeys: 3 });
-    return {
-      schema: fc.oneof(
-        { maxDepth: 3, depthIdentifier: 'schema', withCrossShrink: true },
-        reference,
-        fc.constantFrom<JsonSchema>(
-          true,
-          false,
-          {},
-          { type: 'string' },
-          { type: 'null' },
-          { enum: ['x', 1, null] },
-        ),
-        fc.record(
-          {
-            type: fc.constantFrom<string | string[]>(
-              'object',
-              'array',
-              'integer',
-              ['object', 'null'],
-              ['string', 'array'],
-            ),
-            $ref: reference.map(({ $ref }) => $ref),
-            properties: map,
-            required: fc.subarray(['a', 'b', 'kind', 'zz']),
-            additionalProperties: tie('schema'),
-            patternProperties: map,
-            items: tie('schema'),
-            prefixItems: list,
-            minItems: fc.nat(2),
-            allOf: list,
-            anyOf: list,
-            oneOf: list,
-            not: tie('schema'),
-            readOnly: fc.boolean(),
-            description: fc.constantFrom('*/', 'text\n * @x', ''),
-          },
-          { requiredKeys: [] },
-        ),
-      ) as fc.Arbitrary<JsonSchema>,
-    };
-  });
-  return fc.record(Object.fromEntries(names.map((name) => [name, schema])));
-}

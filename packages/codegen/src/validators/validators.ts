@@ -1,8 +1,9 @@
-import { compareText } from '@tenon/model';
-import { isSchemaObject, type JsonSchema } from '@tenon/schema';
+import { compareText, isObject } from '@tenon/model';
+import type { JsonSchema } from '@tenon/schema';
 import { type GeneratedFile, headerLine } from '../generated-file.ts';
-import { literal } from '../source-text.ts';
+import { commentLine, literal } from '../source-text.ts';
 import { type Surface, statusKey } from '../surface.ts';
+import { withoutEmptyLoops } from './loops.ts';
 
 /** Which schemas get a validator: operations and events by id. */
 export interface InUse {
@@ -34,10 +35,13 @@ export async function validatorFiles(
 ): Promise<GeneratedFile[]> {
   const targets = targetsOf(surface, used);
   const header = headerLine(surface.contract);
-  const code = targets.length === 0 ? 'export {};\n' : await standalone(surface, targets);
+  const { code, made, refused } =
+    targets.length === 0 ? { code: '', made: [], refused: [] } : await standalone(surface, targets);
+  const notes = refused.map(({ name, reason }) => `// No validator ${name}: ${commentLine(reason)}\n`);
+  const text = made.length === 0 ? 'export {};\n' : code;
   return [
-    { path: `${folder}/validators.js`, text: `${header}\n${code}` },
-    { path: `${folder}/validators.d.ts`, text: `${header}\n${declarations(targets)}` },
+    { path: `${folder}/validators.js`, text: `${header}\n${notes.join('')}${text}` },
+    { path: `${folder}/validators.d.ts`, text: `${header}\n${declarations(made)}` },
   ];
 }
 
@@ -70,7 +74,14 @@ function targetsOf(surface: Surface, used: InUse): Target[] {
   return targets.sort((a, b) => compareText(a.name, b.name));
 }
 
-async function standalone(surface: Surface, targets: readonly Target[]): Promise<string> {
+interface Standalone {
+  readonly code: string;
+  readonly made: readonly Target[];
+  /** What Ajv cannot compile: one schema at fault does not take the rest of the contract with it. */
+  readonly refused: readonly { readonly name: string; readonly reason: string }[];
+}
+
+async function standalone(surface: Surface, targets: readonly Target[]): Promise<Standalone> {
   const [{ Ajv2020 }, { default: formats }, { default: standaloneCode }] = await Promise.all([
     import('ajv/dist/2020.js'),
     import('ajv-formats'),
@@ -82,35 +93,54 @@ async function standalone(surface: Surface, targets: readonly Target[]): Promise
     // One function per definition, not its body wherever it is used: on GitHub's document 5 s instead of 16.
     inlineRefs: false,
     validateFormats: true,
+    // Whether the schemas are schemas, the loader has said; what cannot be compiled shows below.
+    validateSchema: false,
     logger: false,
     code: { source: true, esm: true, lines: true },
   });
   formats.default(ajv);
-  ajv.addSchema({ $id: DEFINITIONS_ID, $defs: surface.definitions });
-  for (const { name, schema } of targets) ajv.addSchema(located(schema, name), name);
-  const code = standaloneCode.default(ajv, Object.fromEntries(targets.map(({ name }) => [name, name])));
-  return withImports(code);
+  const definitions = withoutEmptyLoops(surface.definitions);
+  ajv.addSchema({ ...prepared({ $defs: definitions }, ''), $id: DEFINITIONS_ID });
+  const made: Target[] = [];
+  const refused: Standalone['refused'][number][] = [];
+  for (const [index, target] of targets.entries()) {
+    const schema = target.schema === true ? {} : target.schema === false ? { not: {} } : target.schema;
+    try {
+      ajv.addSchema({ ...prepared(schema, DEFINITIONS_ID), $id: `tenon:${index}` }, target.name);
+      ajv.getSchema(target.name);
+      made.push(target);
+    } catch (error) {
+      refused.push({ name: target.name, reason: error instanceof Error ? error.message : String(error) });
+    }
+  }
+  if (made.length === 0) return { code: '', made, refused };
+  const code = standaloneCode.default(ajv, Object.fromEntries(made.map(({ name }) => [name, name])));
+  return { code: withImports(code), made, refused };
 }
 
 const DEFINITIONS_ID = 'tenon:definitions';
 
-/** Points the references at the one schema that holds all definitions, which is compiled only where it is referred to. */
-function located(schema: JsonSchema, name: string): object {
+/**
+ * References led to the one schema that holds all definitions, of which only those referred to are compiled; and no
+ * identifiers of the document's own, which would move what a reference is relative to, or ask for another dialect.
+ */
+function prepared(schema: object, base: string): object {
   const move = (value: unknown): unknown => {
     if (Array.isArray(value)) return value.map(move);
-    if (typeof value !== 'object' || value === null) return value;
+    if (!isObject(value)) return value;
     return Object.fromEntries(
-      Object.entries(value).map(([key, member]) => [
-        key,
-        key === '$ref' && typeof member === 'string' && member.startsWith('#/$defs/')
-          ? DEFINITIONS_ID + member
-          : move(member),
-      ]),
+      Object.entries(value)
+        .filter(([key, member]) => !(IDENTIFIERS.has(key) && typeof member === 'string'))
+        .map(([key, member]) => {
+          const isReference = key === '$ref' && typeof member === 'string' && member.startsWith('#/$defs/');
+          return [key, isReference ? base + member : move(member)];
+        }),
     );
   };
-  const moved = isSchemaObject(schema) ? move(schema) : schema === true ? {} : { not: {} };
-  return { ...(moved as object), $id: `tenon:${name}` };
+  return move(schema) as object;
 }
+
+const IDENTIFIERS = new Set(['$id', '$schema', '$anchor']);
 
 /**
  * Ajv writes `require(…)` for its run-time parts even into ES modules. Each becomes an import. What `.default` of a

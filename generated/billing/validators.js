@@ -2,16 +2,16 @@
 import runtime1 from "ajv/dist/runtime/ucs2length.js";
 import runtime2 from "ajv-formats/dist/formats.js";
 
-export const createInvoiceInput = validate52;
-const schema19 = {"type":"object","properties":{"body":{"$ref":"tenon:definitions#/$defs/InvoiceCreate"}},"required":["body"],"additionalProperties":false,"$id":"tenon:createInvoiceInput"};
-const schema21 = {"type":"object","additionalProperties":false,"required":["customer","amount","externalId"],"properties":{"customer":{"type":"string","minLength":1},"subscription":{"type":"string","minLength":1},"amount":{"$ref":"#/$defs/Amount"},"currency":{"$ref":"#/$defs/Currency"},"externalId":{"type":"string","minLength":1,"maxLength":255,"description":"Your id of what is billed. It finds the invoice again after a lost answer."},"description":{"type":["string","null"],"maxLength":500}}};
-const func1 = (runtime1.default ?? runtime1);
-const schema22 = {"type":"integer","minimum":0,"description":"Minor units.","examples":[98000]};
+export const createInvoiceInput = validate0;
+const schema0 = {"type":"object","properties":{"body":{"$ref":"tenon:definitions#/$defs/InvoiceCreate"}},"required":["body"],"additionalProperties":false,"$id":"tenon:0"};
+const schema2 = {"type":"object","additionalProperties":false,"required":["customer","amount","externalId"],"properties":{"customer":{"type":"string","minLength":1},"subscription":{"type":"string","minLength":1},"amount":{"$ref":"#/$defs/Amount"},"currency":{"$ref":"#/$defs/Currency"},"externalId":{"type":"string","minLength":1,"maxLength":255,"description":"Your id of what is billed. It finds the invoice again after a lost answer."},"description":{"type":["string","null"],"maxLength":500}}};
+const func0 = (runtime1.default ?? runtime1);
+const schema3 = {"type":"integer","minimum":0,"description":"Minor units.","examples":[98000]};
 
-function validate55(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate3(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate55.evaluated;
+const evaluated0 = validate3.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -40,18 +40,18 @@ vErrors.push(err1);
 errors++;
 }
 }
-validate55.errors = vErrors;
+validate3.errors = vErrors;
 return errors === 0;
 }
-validate55.evaluated = {"dynamicProps":false,"dynamicItems":false};
+validate3.evaluated = {"dynamicProps":false,"dynamicItems":false};
 
-const schema23 = {"type":"string","pattern":"^[A-Z]{3}$","description":"ISO 4217 code.","examples":["EUR"]};
-const pattern3 = new RegExp("^[A-Z]{3}$", "u");
+const schema4 = {"type":"string","pattern":"^[A-Z]{3}$","description":"ISO 4217 code.","examples":["EUR"]};
+const pattern0 = new RegExp("^[A-Z]{3}$", "u");
 
-function validate57(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate5(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate57.evaluated;
+const evaluated0 = validate5.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -59,7 +59,7 @@ if(evaluated0.dynamicItems){
 evaluated0.items = undefined;
 }
 if(typeof data === "string"){
-if(!pattern3.test(data)){
+if(!pattern0.test(data)){
 const err0 = {instancePath,schemaPath:"#/pattern",keyword:"pattern",params:{pattern: "^[A-Z]{3}$"},message:"must match pattern \""+"^[A-Z]{3}$"+"\""};
 if(vErrors === null){
 vErrors = [err0];
@@ -80,16 +80,16 @@ vErrors.push(err1);
 }
 errors++;
 }
-validate57.errors = vErrors;
+validate5.errors = vErrors;
 return errors === 0;
 }
-validate57.evaluated = {"dynamicProps":false,"dynamicItems":false};
+validate5.evaluated = {"dynamicProps":false,"dynamicItems":false};
 
 
-function validate54(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate2(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate54.evaluated;
+const evaluated0 = validate2.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -142,7 +142,7 @@ errors++;
 if(data.customer !== undefined){
 let data0 = data.customer;
 if(typeof data0 === "string"){
-if(func1(data0) < 1){
+if(func0(data0) < 1){
 const err4 = {instancePath:instancePath+"/customer",schemaPath:"#/properties/customer/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err4];
@@ -167,7 +167,7 @@ errors++;
 if(data.subscription !== undefined){
 let data1 = data.subscription;
 if(typeof data1 === "string"){
-if(func1(data1) < 1){
+if(func0(data1) < 1){
 const err6 = {instancePath:instancePath+"/subscription",schemaPath:"#/properties/subscription/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err6];
@@ -190,21 +190,21 @@ errors++;
 }
 }
 if(data.amount !== undefined){
-if(!(validate55(data.amount, {instancePath:instancePath+"/amount",parentData:data,parentDataProperty:"amount",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate55.errors : vErrors.concat(validate55.errors);
+if(!(validate3(data.amount, {instancePath:instancePath+"/amount",parentData:data,parentDataProperty:"amount",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate3.errors : vErrors.concat(validate3.errors);
 errors = vErrors.length;
 }
 }
 if(data.currency !== undefined){
-if(!(validate57(data.currency, {instancePath:instancePath+"/currency",parentData:data,parentDataProperty:"currency",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate57.errors : vErrors.concat(validate57.errors);
+if(!(validate5(data.currency, {instancePath:instancePath+"/currency",parentData:data,parentDataProperty:"currency",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate5.errors : vErrors.concat(validate5.errors);
 errors = vErrors.length;
 }
 }
 if(data.externalId !== undefined){
 let data4 = data.externalId;
 if(typeof data4 === "string"){
-if(func1(data4) > 255){
+if(func0(data4) > 255){
 const err8 = {instancePath:instancePath+"/externalId",schemaPath:"#/properties/externalId/maxLength",keyword:"maxLength",params:{limit: 255},message:"must NOT have more than 255 characters"};
 if(vErrors === null){
 vErrors = [err8];
@@ -214,7 +214,7 @@ vErrors.push(err8);
 }
 errors++;
 }
-if(func1(data4) < 1){
+if(func0(data4) < 1){
 const err9 = {instancePath:instancePath+"/externalId",schemaPath:"#/properties/externalId/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err9];
@@ -239,7 +239,7 @@ errors++;
 if(data.description !== undefined){
 let data5 = data.description;
 if((typeof data5 !== "string") && (data5 !== null)){
-const err11 = {instancePath:instancePath+"/description",schemaPath:"#/properties/description/type",keyword:"type",params:{type: schema21.properties.description.type},message:"must be string,null"};
+const err11 = {instancePath:instancePath+"/description",schemaPath:"#/properties/description/type",keyword:"type",params:{type: schema2.properties.description.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err11];
 }
@@ -249,7 +249,7 @@ vErrors.push(err11);
 errors++;
 }
 if(typeof data5 === "string"){
-if(func1(data5) > 500){
+if(func0(data5) > 500){
 const err12 = {instancePath:instancePath+"/description",schemaPath:"#/properties/description/maxLength",keyword:"maxLength",params:{limit: 500},message:"must NOT have more than 500 characters"};
 if(vErrors === null){
 vErrors = [err12];
@@ -272,17 +272,17 @@ vErrors.push(err13);
 }
 errors++;
 }
-validate54.errors = vErrors;
+validate2.errors = vErrors;
 return errors === 0;
 }
-validate54.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate2.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 
-function validate52(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
-/*# sourceURL="tenon:createInvoiceInput" */;
+function validate0(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+/*# sourceURL="tenon:0" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate52.evaluated;
+const evaluated0 = validate0.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -313,8 +313,8 @@ errors++;
 }
 }
 if(data.body !== undefined){
-if(!(validate54(data.body, {instancePath:instancePath+"/body",parentData:data,parentDataProperty:"body",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate54.errors : vErrors.concat(validate54.errors);
+if(!(validate2(data.body, {instancePath:instancePath+"/body",parentData:data,parentDataProperty:"body",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate2.errors : vErrors.concat(validate2.errors);
 errors = vErrors.length;
 }
 }
@@ -329,20 +329,20 @@ vErrors.push(err2);
 }
 errors++;
 }
-validate52.errors = vErrors;
+validate0.errors = vErrors;
 return errors === 0;
 }
-validate52.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate0.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-export const createInvoiceResult = validate60;
-const schema24 = {"$ref":"tenon:definitions#/$defs/Invoice","$id":"tenon:createInvoiceResult"};
-const schema25 = {"type":"object","required":["id","customer","amount","currency","status","externalId","createdAt"],"properties":{"id":{"type":"string","readOnly":true,"examples":["inv_7001"]},"customer":{"type":"string","examples":["cus_1001"]},"subscription":{"type":["string","null"],"examples":["sub_1001"]},"amount":{"$ref":"#/$defs/Amount"},"currency":{"$ref":"#/$defs/Currency"},"status":{"$ref":"#/$defs/InvoiceStatus"},"externalId":{"type":"string","examples":["acc_1001:4"]},"description":{"type":["string","null"]},"createdAt":{"type":"string","format":"date-time","readOnly":true,"examples":["2026-11-02T10:15:02Z"]}}};
-const schema26 = {"type":"string","enum":["draft","open","paid","void","uncollectible"]};
+export const createInvoiceResult = validate8;
+const schema5 = {"$ref":"tenon:definitions#/$defs/Invoice","$id":"tenon:1"};
+const schema6 = {"type":"object","required":["id","customer","amount","currency","status","externalId","createdAt"],"properties":{"id":{"type":"string","readOnly":true,"examples":["inv_7001"]},"customer":{"type":"string","examples":["cus_1001"]},"subscription":{"type":["string","null"],"examples":["sub_1001"]},"amount":{"$ref":"#/$defs/Amount"},"currency":{"$ref":"#/$defs/Currency"},"status":{"$ref":"#/$defs/InvoiceStatus"},"externalId":{"type":"string","examples":["acc_1001:4"]},"description":{"type":["string","null"]},"createdAt":{"type":"string","format":"date-time","readOnly":true,"examples":["2026-11-02T10:15:02Z"]}}};
+const schema7 = {"type":"string","enum":["draft","open","paid","void","uncollectible"]};
 
-function validate64(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate12(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate64.evaluated;
+const evaluated0 = validate12.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -360,7 +360,7 @@ vErrors.push(err0);
 errors++;
 }
 if(!(((((data === "draft") || (data === "open")) || (data === "paid")) || (data === "void")) || (data === "uncollectible"))){
-const err1 = {instancePath,schemaPath:"#/enum",keyword:"enum",params:{allowedValues: schema26.enum},message:"must be equal to one of the allowed values"};
+const err1 = {instancePath,schemaPath:"#/enum",keyword:"enum",params:{allowedValues: schema7.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err1];
 }
@@ -369,17 +369,17 @@ vErrors.push(err1);
 }
 errors++;
 }
-validate64.errors = vErrors;
+validate12.errors = vErrors;
 return errors === 0;
 }
-validate64.evaluated = {"dynamicProps":false,"dynamicItems":false};
+validate12.evaluated = {"dynamicProps":false,"dynamicItems":false};
 
 const formats0 = runtime2.fullFormats["date-time"];
 
-function validate61(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate9(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate61.evaluated;
+const evaluated0 = validate9.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -484,7 +484,7 @@ errors++;
 if(data.subscription !== undefined){
 let data2 = data.subscription;
 if((typeof data2 !== "string") && (data2 !== null)){
-const err9 = {instancePath:instancePath+"/subscription",schemaPath:"#/properties/subscription/type",keyword:"type",params:{type: schema25.properties.subscription.type},message:"must be string,null"};
+const err9 = {instancePath:instancePath+"/subscription",schemaPath:"#/properties/subscription/type",keyword:"type",params:{type: schema6.properties.subscription.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err9];
 }
@@ -495,20 +495,20 @@ errors++;
 }
 }
 if(data.amount !== undefined){
-if(!(validate55(data.amount, {instancePath:instancePath+"/amount",parentData:data,parentDataProperty:"amount",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate55.errors : vErrors.concat(validate55.errors);
+if(!(validate3(data.amount, {instancePath:instancePath+"/amount",parentData:data,parentDataProperty:"amount",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate3.errors : vErrors.concat(validate3.errors);
 errors = vErrors.length;
 }
 }
 if(data.currency !== undefined){
-if(!(validate57(data.currency, {instancePath:instancePath+"/currency",parentData:data,parentDataProperty:"currency",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate57.errors : vErrors.concat(validate57.errors);
+if(!(validate5(data.currency, {instancePath:instancePath+"/currency",parentData:data,parentDataProperty:"currency",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate5.errors : vErrors.concat(validate5.errors);
 errors = vErrors.length;
 }
 }
 if(data.status !== undefined){
-if(!(validate64(data.status, {instancePath:instancePath+"/status",parentData:data,parentDataProperty:"status",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate64.errors : vErrors.concat(validate64.errors);
+if(!(validate12(data.status, {instancePath:instancePath+"/status",parentData:data,parentDataProperty:"status",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate12.errors : vErrors.concat(validate12.errors);
 errors = vErrors.length;
 }
 }
@@ -527,7 +527,7 @@ errors++;
 if(data.description !== undefined){
 let data7 = data.description;
 if((typeof data7 !== "string") && (data7 !== null)){
-const err11 = {instancePath:instancePath+"/description",schemaPath:"#/properties/description/type",keyword:"type",params:{type: schema25.properties.description.type},message:"must be string,null"};
+const err11 = {instancePath:instancePath+"/description",schemaPath:"#/properties/description/type",keyword:"type",params:{type: schema6.properties.description.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err11];
 }
@@ -573,40 +573,40 @@ vErrors.push(err14);
 }
 errors++;
 }
-validate61.errors = vErrors;
+validate9.errors = vErrors;
 return errors === 0;
 }
-validate61.evaluated = {"props":{"id":true,"customer":true,"subscription":true,"amount":true,"currency":true,"status":true,"externalId":true,"description":true,"createdAt":true},"dynamicProps":false,"dynamicItems":false};
+validate9.evaluated = {"props":{"id":true,"customer":true,"subscription":true,"amount":true,"currency":true,"status":true,"externalId":true,"description":true,"createdAt":true},"dynamicProps":false,"dynamicItems":false};
 
 
-function validate60(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
-/*# sourceURL="tenon:createInvoiceResult" */;
+function validate8(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+/*# sourceURL="tenon:1" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate60.evaluated;
+const evaluated0 = validate8.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
 if(evaluated0.dynamicItems){
 evaluated0.items = undefined;
 }
-if(!(validate61(data, {instancePath,parentData,parentDataProperty,rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate61.errors : vErrors.concat(validate61.errors);
+if(!(validate9(data, {instancePath,parentData,parentDataProperty,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate9.errors : vErrors.concat(validate9.errors);
 errors = vErrors.length;
 }
-validate60.errors = vErrors;
+validate8.errors = vErrors;
 return errors === 0;
 }
-validate60.evaluated = {"props":{"id":true,"customer":true,"subscription":true,"amount":true,"currency":true,"status":true,"externalId":true,"description":true,"createdAt":true},"dynamicProps":false,"dynamicItems":false};
+validate8.evaluated = {"props":{"id":true,"customer":true,"subscription":true,"amount":true,"currency":true,"status":true,"externalId":true,"description":true,"createdAt":true},"dynamicProps":false,"dynamicItems":false};
 
-export const getSubscriptionInput = validate67;
-const schema27 = {"type":"object","properties":{"subscriptionId":{"type":"string","minLength":1}},"required":["subscriptionId"],"additionalProperties":false,"$id":"tenon:getSubscriptionInput"};
+export const getSubscriptionInput = validate15;
+const schema8 = {"type":"object","properties":{"subscriptionId":{"type":"string","minLength":1}},"required":["subscriptionId"],"additionalProperties":false,"$id":"tenon:2"};
 
-function validate67(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
-/*# sourceURL="tenon:getSubscriptionInput" */;
+function validate15(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+/*# sourceURL="tenon:2" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate67.evaluated;
+const evaluated0 = validate15.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -639,7 +639,7 @@ errors++;
 if(data.subscriptionId !== undefined){
 let data0 = data.subscriptionId;
 if(typeof data0 === "string"){
-if(func1(data0) < 1){
+if(func0(data0) < 1){
 const err2 = {instancePath:instancePath+"/subscriptionId",schemaPath:"#/properties/subscriptionId/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err2];
@@ -672,19 +672,19 @@ vErrors.push(err4);
 }
 errors++;
 }
-validate67.errors = vErrors;
+validate15.errors = vErrors;
 return errors === 0;
 }
-validate67.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate15.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-export const getSubscriptionResult = validate68;
-const schema28 = {"$ref":"tenon:definitions#/$defs/Subscription","$id":"tenon:getSubscriptionResult"};
-const schema29 = {"type":"object","required":["id","customer","plan","amount","currency","interval","status"],"properties":{"id":{"type":"string","examples":["sub_1001"]},"customer":{"type":"string","examples":["cus_1001"]},"plan":{"type":"string","enum":["free","team","business","enterprise"],"examples":["business"]},"amount":{"$ref":"#/$defs/Amount"},"currency":{"$ref":"#/$defs/Currency"},"interval":{"type":"string","enum":["month","year"],"examples":["month"]},"status":{"type":"string","enum":["trialing","active","pastDue","canceled"],"examples":["active"]}}};
+export const getSubscriptionResult = validate16;
+const schema9 = {"$ref":"tenon:definitions#/$defs/Subscription","$id":"tenon:3"};
+const schema10 = {"type":"object","required":["id","customer","plan","amount","currency","interval","status"],"properties":{"id":{"type":"string","examples":["sub_1001"]},"customer":{"type":"string","examples":["cus_1001"]},"plan":{"type":"string","enum":["free","team","business","enterprise"],"examples":["business"]},"amount":{"$ref":"#/$defs/Amount"},"currency":{"$ref":"#/$defs/Currency"},"interval":{"type":"string","enum":["month","year"],"examples":["month"]},"status":{"type":"string","enum":["trialing","active","pastDue","canceled"],"examples":["active"]}}};
 
-function validate69(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate17(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate69.evaluated;
+const evaluated0 = validate17.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -799,7 +799,7 @@ vErrors.push(err9);
 errors++;
 }
 if(!((((data2 === "free") || (data2 === "team")) || (data2 === "business")) || (data2 === "enterprise"))){
-const err10 = {instancePath:instancePath+"/plan",schemaPath:"#/properties/plan/enum",keyword:"enum",params:{allowedValues: schema29.properties.plan.enum},message:"must be equal to one of the allowed values"};
+const err10 = {instancePath:instancePath+"/plan",schemaPath:"#/properties/plan/enum",keyword:"enum",params:{allowedValues: schema10.properties.plan.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err10];
 }
@@ -810,14 +810,14 @@ errors++;
 }
 }
 if(data.amount !== undefined){
-if(!(validate55(data.amount, {instancePath:instancePath+"/amount",parentData:data,parentDataProperty:"amount",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate55.errors : vErrors.concat(validate55.errors);
+if(!(validate3(data.amount, {instancePath:instancePath+"/amount",parentData:data,parentDataProperty:"amount",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate3.errors : vErrors.concat(validate3.errors);
 errors = vErrors.length;
 }
 }
 if(data.currency !== undefined){
-if(!(validate57(data.currency, {instancePath:instancePath+"/currency",parentData:data,parentDataProperty:"currency",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate57.errors : vErrors.concat(validate57.errors);
+if(!(validate5(data.currency, {instancePath:instancePath+"/currency",parentData:data,parentDataProperty:"currency",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate5.errors : vErrors.concat(validate5.errors);
 errors = vErrors.length;
 }
 }
@@ -834,7 +834,7 @@ vErrors.push(err11);
 errors++;
 }
 if(!((data5 === "month") || (data5 === "year"))){
-const err12 = {instancePath:instancePath+"/interval",schemaPath:"#/properties/interval/enum",keyword:"enum",params:{allowedValues: schema29.properties.interval.enum},message:"must be equal to one of the allowed values"};
+const err12 = {instancePath:instancePath+"/interval",schemaPath:"#/properties/interval/enum",keyword:"enum",params:{allowedValues: schema10.properties.interval.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err12];
 }
@@ -857,7 +857,7 @@ vErrors.push(err13);
 errors++;
 }
 if(!((((data6 === "trialing") || (data6 === "active")) || (data6 === "pastDue")) || (data6 === "canceled"))){
-const err14 = {instancePath:instancePath+"/status",schemaPath:"#/properties/status/enum",keyword:"enum",params:{allowedValues: schema29.properties.status.enum},message:"must be equal to one of the allowed values"};
+const err14 = {instancePath:instancePath+"/status",schemaPath:"#/properties/status/enum",keyword:"enum",params:{allowedValues: schema10.properties.status.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err14];
 }
@@ -878,40 +878,40 @@ vErrors.push(err15);
 }
 errors++;
 }
-validate69.errors = vErrors;
+validate17.errors = vErrors;
 return errors === 0;
 }
-validate69.evaluated = {"props":{"id":true,"customer":true,"plan":true,"amount":true,"currency":true,"interval":true,"status":true},"dynamicProps":false,"dynamicItems":false};
+validate17.evaluated = {"props":{"id":true,"customer":true,"plan":true,"amount":true,"currency":true,"interval":true,"status":true},"dynamicProps":false,"dynamicItems":false};
 
 
-function validate68(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
-/*# sourceURL="tenon:getSubscriptionResult" */;
+function validate16(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+/*# sourceURL="tenon:3" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate68.evaluated;
+const evaluated0 = validate16.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
 if(evaluated0.dynamicItems){
 evaluated0.items = undefined;
 }
-if(!(validate69(data, {instancePath,parentData,parentDataProperty,rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate69.errors : vErrors.concat(validate69.errors);
+if(!(validate17(data, {instancePath,parentData,parentDataProperty,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate17.errors : vErrors.concat(validate17.errors);
 errors = vErrors.length;
 }
-validate68.errors = vErrors;
+validate16.errors = vErrors;
 return errors === 0;
 }
-validate68.evaluated = {"props":{"id":true,"customer":true,"plan":true,"amount":true,"currency":true,"interval":true,"status":true},"dynamicProps":false,"dynamicItems":false};
+validate16.evaluated = {"props":{"id":true,"customer":true,"plan":true,"amount":true,"currency":true,"interval":true,"status":true},"dynamicProps":false,"dynamicItems":false};
 
-export const voidInvoiceInput = validate73;
-const schema30 = {"type":"object","properties":{"invoiceId":{"type":"string","minLength":1}},"required":["invoiceId"],"additionalProperties":false,"$id":"tenon:voidInvoiceInput"};
+export const voidInvoiceInput = validate21;
+const schema11 = {"type":"object","properties":{"invoiceId":{"type":"string","minLength":1}},"required":["invoiceId"],"additionalProperties":false,"$id":"tenon:4"};
 
-function validate73(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
-/*# sourceURL="tenon:voidInvoiceInput" */;
+function validate21(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+/*# sourceURL="tenon:4" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate73.evaluated;
+const evaluated0 = validate21.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -944,7 +944,7 @@ errors++;
 if(data.invoiceId !== undefined){
 let data0 = data.invoiceId;
 if(typeof data0 === "string"){
-if(func1(data0) < 1){
+if(func0(data0) < 1){
 const err2 = {instancePath:instancePath+"/invoiceId",schemaPath:"#/properties/invoiceId/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err2];
@@ -977,18 +977,18 @@ vErrors.push(err4);
 }
 errors++;
 }
-validate73.errors = vErrors;
+validate21.errors = vErrors;
 return errors === 0;
 }
-validate73.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate21.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-export const voidInvoiceResult = validate74;
-const schema31 = {"$ref":"tenon:definitions#/$defs/Invoice","$id":"tenon:voidInvoiceResult"};
+export const voidInvoiceResult = validate22;
+const schema12 = {"$ref":"tenon:definitions#/$defs/Invoice","$id":"tenon:5"};
 
-function validate75(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate23(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate75.evaluated;
+const evaluated0 = validate23.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -1093,7 +1093,7 @@ errors++;
 if(data.subscription !== undefined){
 let data2 = data.subscription;
 if((typeof data2 !== "string") && (data2 !== null)){
-const err9 = {instancePath:instancePath+"/subscription",schemaPath:"#/properties/subscription/type",keyword:"type",params:{type: schema25.properties.subscription.type},message:"must be string,null"};
+const err9 = {instancePath:instancePath+"/subscription",schemaPath:"#/properties/subscription/type",keyword:"type",params:{type: schema6.properties.subscription.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err9];
 }
@@ -1104,20 +1104,20 @@ errors++;
 }
 }
 if(data.amount !== undefined){
-if(!(validate55(data.amount, {instancePath:instancePath+"/amount",parentData:data,parentDataProperty:"amount",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate55.errors : vErrors.concat(validate55.errors);
+if(!(validate3(data.amount, {instancePath:instancePath+"/amount",parentData:data,parentDataProperty:"amount",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate3.errors : vErrors.concat(validate3.errors);
 errors = vErrors.length;
 }
 }
 if(data.currency !== undefined){
-if(!(validate57(data.currency, {instancePath:instancePath+"/currency",parentData:data,parentDataProperty:"currency",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate57.errors : vErrors.concat(validate57.errors);
+if(!(validate5(data.currency, {instancePath:instancePath+"/currency",parentData:data,parentDataProperty:"currency",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate5.errors : vErrors.concat(validate5.errors);
 errors = vErrors.length;
 }
 }
 if(data.status !== undefined){
-if(!(validate64(data.status, {instancePath:instancePath+"/status",parentData:data,parentDataProperty:"status",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate64.errors : vErrors.concat(validate64.errors);
+if(!(validate12(data.status, {instancePath:instancePath+"/status",parentData:data,parentDataProperty:"status",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate12.errors : vErrors.concat(validate12.errors);
 errors = vErrors.length;
 }
 }
@@ -1136,7 +1136,7 @@ errors++;
 if(data.description !== undefined){
 let data7 = data.description;
 if((typeof data7 !== "string") && (data7 !== null)){
-const err11 = {instancePath:instancePath+"/description",schemaPath:"#/properties/description/type",keyword:"type",params:{type: schema25.properties.description.type},message:"must be string,null"};
+const err11 = {instancePath:instancePath+"/description",schemaPath:"#/properties/description/type",keyword:"type",params:{type: schema6.properties.description.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err11];
 }
@@ -1182,29 +1182,29 @@ vErrors.push(err14);
 }
 errors++;
 }
-validate75.errors = vErrors;
+validate23.errors = vErrors;
 return errors === 0;
 }
-validate75.evaluated = {"props":{"id":true,"customer":true,"subscription":true,"amount":true,"currency":true,"status":true,"externalId":true,"description":true,"createdAt":true},"dynamicProps":false,"dynamicItems":false};
+validate23.evaluated = {"props":{"id":true,"customer":true,"subscription":true,"amount":true,"currency":true,"status":true,"externalId":true,"description":true,"createdAt":true},"dynamicProps":false,"dynamicItems":false};
 
 
-function validate74(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
-/*# sourceURL="tenon:voidInvoiceResult" */;
+function validate22(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+/*# sourceURL="tenon:5" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate74.evaluated;
+const evaluated0 = validate22.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
 if(evaluated0.dynamicItems){
 evaluated0.items = undefined;
 }
-if(!(validate75(data, {instancePath,parentData,parentDataProperty,rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate75.errors : vErrors.concat(validate75.errors);
+if(!(validate23(data, {instancePath,parentData,parentDataProperty,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate23.errors : vErrors.concat(validate23.errors);
 errors = vErrors.length;
 }
-validate74.errors = vErrors;
+validate22.errors = vErrors;
 return errors === 0;
 }
-validate74.evaluated = {"props":{"id":true,"customer":true,"subscription":true,"amount":true,"currency":true,"status":true,"externalId":true,"description":true,"createdAt":true},"dynamicProps":false,"dynamicItems":false};
+validate22.evaluated = {"props":{"id":true,"customer":true,"subscription":true,"amount":true,"currency":true,"status":true,"externalId":true,"description":true,"createdAt":true},"dynamicProps":false,"dynamicItems":false};
 

@@ -2,16 +2,16 @@
 import runtime1 from "ajv/dist/runtime/ucs2length.js";
 import runtime2 from "ajv-formats/dist/formats.js";
 
-export const accountCreatedEvent = validate52;
-const schema19 = {"$ref":"tenon:definitions#/$defs/AccountCreated","$id":"tenon:accountCreatedEvent"};
-const schema21 = {"type":"object","required":["id","accountId","name","email","plan","version","occurredAt"],"properties":{"id":{"type":"string","minLength":1,"examples":["evt_4001"]},"accountId":{"$ref":"#/$defs/AccountId"},"name":{"type":"string","minLength":1,"examples":["Northwind Traders"]},"email":{"type":"string","format":"email","examples":["ap@northwind.example"]},"plan":{"$ref":"#/$defs/Plan"},"version":{"type":"integer","minimum":1,"examples":[1]},"occurredAt":{"type":"string","format":"date-time","examples":["2026-09-01T08:00:00Z"]}}};
-const func1 = (runtime1.default ?? runtime1);
-const schema22 = {"type":"string","minLength":1,"examples":["acc_1001"]};
+export const accountCreatedEvent = validate0;
+const schema0 = {"$ref":"tenon:definitions#/$defs/AccountCreated","$id":"tenon:0"};
+const schema2 = {"type":"object","required":["id","accountId","name","email","plan","version","occurredAt"],"properties":{"id":{"type":"string","minLength":1,"examples":["evt_4001"]},"accountId":{"$ref":"#/$defs/AccountId"},"name":{"type":"string","minLength":1,"examples":["Northwind Traders"]},"email":{"type":"string","format":"email","examples":["ap@northwind.example"]},"plan":{"$ref":"#/$defs/Plan"},"version":{"type":"integer","minimum":1,"examples":[1]},"occurredAt":{"type":"string","format":"date-time","examples":["2026-09-01T08:00:00Z"]}}};
+const func0 = (runtime1.default ?? runtime1);
+const schema3 = {"type":"string","minLength":1,"examples":["acc_1001"]};
 
-function validate55(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate3(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate55.evaluated;
+const evaluated0 = validate3.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -19,7 +19,7 @@ if(evaluated0.dynamicItems){
 evaluated0.items = undefined;
 }
 if(typeof data === "string"){
-if(func1(data) < 1){
+if(func0(data) < 1){
 const err0 = {instancePath,schemaPath:"#/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err0];
@@ -40,17 +40,17 @@ vErrors.push(err1);
 }
 errors++;
 }
-validate55.errors = vErrors;
+validate3.errors = vErrors;
 return errors === 0;
 }
-validate55.evaluated = {"dynamicProps":false,"dynamicItems":false};
+validate3.evaluated = {"dynamicProps":false,"dynamicItems":false};
 
-const schema23 = {"type":"string","enum":["free","team","business","enterprise"]};
+const schema4 = {"type":"string","enum":["free","team","business","enterprise"]};
 
-function validate57(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate5(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate57.evaluated;
+const evaluated0 = validate5.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -68,7 +68,7 @@ vErrors.push(err0);
 errors++;
 }
 if(!((((data === "free") || (data === "team")) || (data === "business")) || (data === "enterprise"))){
-const err1 = {instancePath,schemaPath:"#/enum",keyword:"enum",params:{allowedValues: schema23.enum},message:"must be equal to one of the allowed values"};
+const err1 = {instancePath,schemaPath:"#/enum",keyword:"enum",params:{allowedValues: schema4.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err1];
 }
@@ -77,18 +77,18 @@ vErrors.push(err1);
 }
 errors++;
 }
-validate57.errors = vErrors;
+validate5.errors = vErrors;
 return errors === 0;
 }
-validate57.evaluated = {"dynamicProps":false,"dynamicItems":false};
+validate5.evaluated = {"dynamicProps":false,"dynamicItems":false};
 
 const formats0 = /^[a-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*@(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/i;
 const formats2 = runtime2.fullFormats["date-time"];
 
-function validate54(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate2(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate54.evaluated;
+const evaluated0 = validate2.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -169,7 +169,7 @@ errors++;
 if(data.id !== undefined){
 let data0 = data.id;
 if(typeof data0 === "string"){
-if(func1(data0) < 1){
+if(func0(data0) < 1){
 const err7 = {instancePath:instancePath+"/id",schemaPath:"#/properties/id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err7];
@@ -192,15 +192,15 @@ errors++;
 }
 }
 if(data.accountId !== undefined){
-if(!(validate55(data.accountId, {instancePath:instancePath+"/accountId",parentData:data,parentDataProperty:"accountId",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate55.errors : vErrors.concat(validate55.errors);
+if(!(validate3(data.accountId, {instancePath:instancePath+"/accountId",parentData:data,parentDataProperty:"accountId",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate3.errors : vErrors.concat(validate3.errors);
 errors = vErrors.length;
 }
 }
 if(data.name !== undefined){
 let data2 = data.name;
 if(typeof data2 === "string"){
-if(func1(data2) < 1){
+if(func0(data2) < 1){
 const err9 = {instancePath:instancePath+"/name",schemaPath:"#/properties/name/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err9];
@@ -248,8 +248,8 @@ errors++;
 }
 }
 if(data.plan !== undefined){
-if(!(validate57(data.plan, {instancePath:instancePath+"/plan",parentData:data,parentDataProperty:"plan",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate57.errors : vErrors.concat(validate57.errors);
+if(!(validate5(data.plan, {instancePath:instancePath+"/plan",parentData:data,parentDataProperty:"plan",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate5.errors : vErrors.concat(validate5.errors);
 errors = vErrors.length;
 }
 }
@@ -314,39 +314,39 @@ vErrors.push(err17);
 }
 errors++;
 }
-validate54.errors = vErrors;
+validate2.errors = vErrors;
 return errors === 0;
 }
-validate54.evaluated = {"props":{"id":true,"accountId":true,"name":true,"email":true,"plan":true,"version":true,"occurredAt":true},"dynamicProps":false,"dynamicItems":false};
+validate2.evaluated = {"props":{"id":true,"accountId":true,"name":true,"email":true,"plan":true,"version":true,"occurredAt":true},"dynamicProps":false,"dynamicItems":false};
 
 
-function validate52(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
-/*# sourceURL="tenon:accountCreatedEvent" */;
+function validate0(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+/*# sourceURL="tenon:0" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate52.evaluated;
+const evaluated0 = validate0.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
 if(evaluated0.dynamicItems){
 evaluated0.items = undefined;
 }
-if(!(validate54(data, {instancePath,parentData,parentDataProperty,rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate54.errors : vErrors.concat(validate54.errors);
+if(!(validate2(data, {instancePath,parentData,parentDataProperty,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate2.errors : vErrors.concat(validate2.errors);
 errors = vErrors.length;
 }
-validate52.errors = vErrors;
+validate0.errors = vErrors;
 return errors === 0;
 }
-validate52.evaluated = {"props":{"id":true,"accountId":true,"name":true,"email":true,"plan":true,"version":true,"occurredAt":true},"dynamicProps":false,"dynamicItems":false};
+validate0.evaluated = {"props":{"id":true,"accountId":true,"name":true,"email":true,"plan":true,"version":true,"occurredAt":true},"dynamicProps":false,"dynamicItems":false};
 
-export const getAccountInput = validate60;
-const schema24 = {"type":"object","properties":{"accountId":{"$ref":"tenon:definitions#/$defs/AccountId"}},"required":["accountId"],"additionalProperties":false,"$id":"tenon:getAccountInput"};
+export const getAccountInput = validate8;
+const schema5 = {"type":"object","properties":{"accountId":{"$ref":"tenon:definitions#/$defs/AccountId"}},"required":["accountId"],"additionalProperties":false,"$id":"tenon:1"};
 
-function validate61(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate9(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate61.evaluated;
+const evaluated0 = validate9.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -354,7 +354,7 @@ if(evaluated0.dynamicItems){
 evaluated0.items = undefined;
 }
 if(typeof data === "string"){
-if(func1(data) < 1){
+if(func0(data) < 1){
 const err0 = {instancePath,schemaPath:"#/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err0];
@@ -375,17 +375,17 @@ vErrors.push(err1);
 }
 errors++;
 }
-validate61.errors = vErrors;
+validate9.errors = vErrors;
 return errors === 0;
 }
-validate61.evaluated = {"dynamicProps":false,"dynamicItems":false};
+validate9.evaluated = {"dynamicProps":false,"dynamicItems":false};
 
 
-function validate60(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
-/*# sourceURL="tenon:getAccountInput" */;
+function validate8(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+/*# sourceURL="tenon:1" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate60.evaluated;
+const evaluated0 = validate8.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -416,8 +416,8 @@ errors++;
 }
 }
 if(data.accountId !== undefined){
-if(!(validate61(data.accountId, {instancePath:instancePath+"/accountId",parentData:data,parentDataProperty:"accountId",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate61.errors : vErrors.concat(validate61.errors);
+if(!(validate9(data.accountId, {instancePath:instancePath+"/accountId",parentData:data,parentDataProperty:"accountId",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate9.errors : vErrors.concat(validate9.errors);
 errors = vErrors.length;
 }
 }
@@ -432,19 +432,19 @@ vErrors.push(err2);
 }
 errors++;
 }
-validate60.errors = vErrors;
+validate8.errors = vErrors;
 return errors === 0;
 }
-validate60.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate8.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-export const getAccountResult = validate63;
-const schema26 = {"$ref":"tenon:definitions#/$defs/Account","$id":"tenon:getAccountResult"};
-const schema27 = {"type":"object","required":["id","name","email","plan","seats","status","customerId","version","updatedAt"],"properties":{"id":{"$ref":"#/$defs/AccountId","readOnly":true},"name":{"type":"string","minLength":1,"examples":["Northwind Traders"]},"email":{"type":"string","format":"email","description":"Where invoices and notices go.","examples":["ap@northwind.example"]},"plan":{"$ref":"#/$defs/Plan"},"seats":{"type":"integer","minimum":1,"examples":[12]},"status":{"type":"string","enum":["active","suspended","closed"],"examples":["active"]},"customerId":{"type":"string","description":"Customer in billing.","examples":["cus_1001"]},"subscriptionId":{"type":["string","null"],"description":"Subscription in billing; null on the free plan.","examples":["sub_1001"]},"supportTier":{"type":"string","enum":["community","standard","priority"]},"lastInvoiceId":{"type":["string","null"],"description":"Latest invoice in billing."},"version":{"type":"integer","minimum":1,"readOnly":true,"examples":[3]},"updatedAt":{"type":"string","format":"date-time","readOnly":true,"examples":["2026-10-01T09:30:00Z"]}}};
+export const getAccountResult = validate11;
+const schema7 = {"$ref":"tenon:definitions#/$defs/Account","$id":"tenon:2"};
+const schema8 = {"type":"object","required":["id","name","email","plan","seats","status","customerId","version","updatedAt"],"properties":{"id":{"$ref":"#/$defs/AccountId","readOnly":true},"name":{"type":"string","minLength":1,"examples":["Northwind Traders"]},"email":{"type":"string","format":"email","description":"Where invoices and notices go.","examples":["ap@northwind.example"]},"plan":{"$ref":"#/$defs/Plan"},"seats":{"type":"integer","minimum":1,"examples":[12]},"status":{"type":"string","enum":["active","suspended","closed"],"examples":["active"]},"customerId":{"type":"string","description":"Customer in billing.","examples":["cus_1001"]},"subscriptionId":{"type":["string","null"],"description":"Subscription in billing; null on the free plan.","examples":["sub_1001"]},"supportTier":{"type":"string","enum":["community","standard","priority"]},"lastInvoiceId":{"type":["string","null"],"description":"Latest invoice in billing."},"version":{"type":"integer","minimum":1,"readOnly":true,"examples":[3]},"updatedAt":{"type":"string","format":"date-time","readOnly":true,"examples":["2026-10-01T09:30:00Z"]}}};
 
-function validate64(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate12(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate64.evaluated;
+const evaluated0 = validate12.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -543,15 +543,15 @@ vErrors.push(err8);
 errors++;
 }
 if(data.id !== undefined){
-if(!(validate55(data.id, {instancePath:instancePath+"/id",parentData:data,parentDataProperty:"id",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate55.errors : vErrors.concat(validate55.errors);
+if(!(validate3(data.id, {instancePath:instancePath+"/id",parentData:data,parentDataProperty:"id",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate3.errors : vErrors.concat(validate3.errors);
 errors = vErrors.length;
 }
 }
 if(data.name !== undefined){
 let data1 = data.name;
 if(typeof data1 === "string"){
-if(func1(data1) < 1){
+if(func0(data1) < 1){
 const err9 = {instancePath:instancePath+"/name",schemaPath:"#/properties/name/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err9];
@@ -599,8 +599,8 @@ errors++;
 }
 }
 if(data.plan !== undefined){
-if(!(validate57(data.plan, {instancePath:instancePath+"/plan",parentData:data,parentDataProperty:"plan",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate57.errors : vErrors.concat(validate57.errors);
+if(!(validate5(data.plan, {instancePath:instancePath+"/plan",parentData:data,parentDataProperty:"plan",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate5.errors : vErrors.concat(validate5.errors);
 errors = vErrors.length;
 }
 }
@@ -642,7 +642,7 @@ vErrors.push(err15);
 errors++;
 }
 if(!(((data5 === "active") || (data5 === "suspended")) || (data5 === "closed"))){
-const err16 = {instancePath:instancePath+"/status",schemaPath:"#/properties/status/enum",keyword:"enum",params:{allowedValues: schema27.properties.status.enum},message:"must be equal to one of the allowed values"};
+const err16 = {instancePath:instancePath+"/status",schemaPath:"#/properties/status/enum",keyword:"enum",params:{allowedValues: schema8.properties.status.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err16];
 }
@@ -667,7 +667,7 @@ errors++;
 if(data.subscriptionId !== undefined){
 let data7 = data.subscriptionId;
 if((typeof data7 !== "string") && (data7 !== null)){
-const err18 = {instancePath:instancePath+"/subscriptionId",schemaPath:"#/properties/subscriptionId/type",keyword:"type",params:{type: schema27.properties.subscriptionId.type},message:"must be string,null"};
+const err18 = {instancePath:instancePath+"/subscriptionId",schemaPath:"#/properties/subscriptionId/type",keyword:"type",params:{type: schema8.properties.subscriptionId.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err18];
 }
@@ -690,7 +690,7 @@ vErrors.push(err19);
 errors++;
 }
 if(!(((data8 === "community") || (data8 === "standard")) || (data8 === "priority"))){
-const err20 = {instancePath:instancePath+"/supportTier",schemaPath:"#/properties/supportTier/enum",keyword:"enum",params:{allowedValues: schema27.properties.supportTier.enum},message:"must be equal to one of the allowed values"};
+const err20 = {instancePath:instancePath+"/supportTier",schemaPath:"#/properties/supportTier/enum",keyword:"enum",params:{allowedValues: schema8.properties.supportTier.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err20];
 }
@@ -703,7 +703,7 @@ errors++;
 if(data.lastInvoiceId !== undefined){
 let data9 = data.lastInvoiceId;
 if((typeof data9 !== "string") && (data9 !== null)){
-const err21 = {instancePath:instancePath+"/lastInvoiceId",schemaPath:"#/properties/lastInvoiceId/type",keyword:"type",params:{type: schema27.properties.lastInvoiceId.type},message:"must be string,null"};
+const err21 = {instancePath:instancePath+"/lastInvoiceId",schemaPath:"#/properties/lastInvoiceId/type",keyword:"type",params:{type: schema8.properties.lastInvoiceId.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err21];
 }
@@ -774,40 +774,40 @@ vErrors.push(err26);
 }
 errors++;
 }
-validate64.errors = vErrors;
+validate12.errors = vErrors;
 return errors === 0;
 }
-validate64.evaluated = {"props":{"id":true,"name":true,"email":true,"plan":true,"seats":true,"status":true,"customerId":true,"subscriptionId":true,"supportTier":true,"lastInvoiceId":true,"version":true,"updatedAt":true},"dynamicProps":false,"dynamicItems":false};
+validate12.evaluated = {"props":{"id":true,"name":true,"email":true,"plan":true,"seats":true,"status":true,"customerId":true,"subscriptionId":true,"supportTier":true,"lastInvoiceId":true,"version":true,"updatedAt":true},"dynamicProps":false,"dynamicItems":false};
 
 
-function validate63(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
-/*# sourceURL="tenon:getAccountResult" */;
+function validate11(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+/*# sourceURL="tenon:2" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate63.evaluated;
+const evaluated0 = validate11.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
 if(evaluated0.dynamicItems){
 evaluated0.items = undefined;
 }
-if(!(validate64(data, {instancePath,parentData,parentDataProperty,rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate64.errors : vErrors.concat(validate64.errors);
+if(!(validate12(data, {instancePath,parentData,parentDataProperty,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate12.errors : vErrors.concat(validate12.errors);
 errors = vErrors.length;
 }
-validate63.errors = vErrors;
+validate11.errors = vErrors;
 return errors === 0;
 }
-validate63.evaluated = {"props":{"id":true,"name":true,"email":true,"plan":true,"seats":true,"status":true,"customerId":true,"subscriptionId":true,"supportTier":true,"lastInvoiceId":true,"version":true,"updatedAt":true},"dynamicProps":false,"dynamicItems":false};
+validate11.evaluated = {"props":{"id":true,"name":true,"email":true,"plan":true,"seats":true,"status":true,"customerId":true,"subscriptionId":true,"supportTier":true,"lastInvoiceId":true,"version":true,"updatedAt":true},"dynamicProps":false,"dynamicItems":false};
 
-export const subscriptionUpgradedEvent = validate68;
-const schema28 = {"$ref":"tenon:definitions#/$defs/SubscriptionUpgraded","$id":"tenon:subscriptionUpgradedEvent"};
-const schema29 = {"type":"object","required":["id","accountId","subscriptionId","customerId","plan","seats","email","version","occurredAt"],"properties":{"id":{"type":"string","minLength":1,"description":"Id of the event; the same on every delivery.","examples":["evt_5001"]},"accountId":{"$ref":"#/$defs/AccountId"},"subscriptionId":{"type":"string","minLength":1,"examples":["sub_1001"]},"customerId":{"type":"string","minLength":1,"examples":["cus_1001"]},"plan":{"$ref":"#/$defs/Plan"},"seats":{"type":"integer","minimum":1,"examples":[40]},"amount":{"type":"integer","minimum":0,"description":"Price difference in minor units.","examples":[98000]},"email":{"type":"string","format":"email","examples":["ap@northwind.example"]},"version":{"type":"integer","minimum":1,"description":"Version of the account this event made.","examples":[4]},"occurredAt":{"type":"string","format":"date-time","examples":["2026-11-02T10:15:00Z"]}}};
+export const subscriptionUpgradedEvent = validate16;
+const schema9 = {"$ref":"tenon:definitions#/$defs/SubscriptionUpgraded","$id":"tenon:3"};
+const schema10 = {"type":"object","required":["id","accountId","subscriptionId","customerId","plan","seats","email","version","occurredAt"],"properties":{"id":{"type":"string","minLength":1,"description":"Id of the event; the same on every delivery.","examples":["evt_5001"]},"accountId":{"$ref":"#/$defs/AccountId"},"subscriptionId":{"type":"string","minLength":1,"examples":["sub_1001"]},"customerId":{"type":"string","minLength":1,"examples":["cus_1001"]},"plan":{"$ref":"#/$defs/Plan"},"seats":{"type":"integer","minimum":1,"examples":[40]},"amount":{"type":"integer","minimum":0,"description":"Price difference in minor units.","examples":[98000]},"email":{"type":"string","format":"email","examples":["ap@northwind.example"]},"version":{"type":"integer","minimum":1,"description":"Version of the account this event made.","examples":[4]},"occurredAt":{"type":"string","format":"date-time","examples":["2026-11-02T10:15:00Z"]}}};
 
-function validate69(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate17(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate69.evaluated;
+const evaluated0 = validate17.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -908,7 +908,7 @@ errors++;
 if(data.id !== undefined){
 let data0 = data.id;
 if(typeof data0 === "string"){
-if(func1(data0) < 1){
+if(func0(data0) < 1){
 const err9 = {instancePath:instancePath+"/id",schemaPath:"#/properties/id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err9];
@@ -931,15 +931,15 @@ errors++;
 }
 }
 if(data.accountId !== undefined){
-if(!(validate55(data.accountId, {instancePath:instancePath+"/accountId",parentData:data,parentDataProperty:"accountId",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate55.errors : vErrors.concat(validate55.errors);
+if(!(validate3(data.accountId, {instancePath:instancePath+"/accountId",parentData:data,parentDataProperty:"accountId",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate3.errors : vErrors.concat(validate3.errors);
 errors = vErrors.length;
 }
 }
 if(data.subscriptionId !== undefined){
 let data2 = data.subscriptionId;
 if(typeof data2 === "string"){
-if(func1(data2) < 1){
+if(func0(data2) < 1){
 const err11 = {instancePath:instancePath+"/subscriptionId",schemaPath:"#/properties/subscriptionId/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err11];
@@ -964,7 +964,7 @@ errors++;
 if(data.customerId !== undefined){
 let data3 = data.customerId;
 if(typeof data3 === "string"){
-if(func1(data3) < 1){
+if(func0(data3) < 1){
 const err13 = {instancePath:instancePath+"/customerId",schemaPath:"#/properties/customerId/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err13];
@@ -987,8 +987,8 @@ errors++;
 }
 }
 if(data.plan !== undefined){
-if(!(validate57(data.plan, {instancePath:instancePath+"/plan",parentData:data,parentDataProperty:"plan",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate57.errors : vErrors.concat(validate57.errors);
+if(!(validate5(data.plan, {instancePath:instancePath+"/plan",parentData:data,parentDataProperty:"plan",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate5.errors : vErrors.concat(validate5.errors);
 errors = vErrors.length;
 }
 }
@@ -1128,39 +1128,39 @@ vErrors.push(err25);
 }
 errors++;
 }
-validate69.errors = vErrors;
+validate17.errors = vErrors;
 return errors === 0;
 }
-validate69.evaluated = {"props":{"id":true,"accountId":true,"subscriptionId":true,"customerId":true,"plan":true,"seats":true,"amount":true,"email":true,"version":true,"occurredAt":true},"dynamicProps":false,"dynamicItems":false};
+validate17.evaluated = {"props":{"id":true,"accountId":true,"subscriptionId":true,"customerId":true,"plan":true,"seats":true,"amount":true,"email":true,"version":true,"occurredAt":true},"dynamicProps":false,"dynamicItems":false};
 
 
-function validate68(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
-/*# sourceURL="tenon:subscriptionUpgradedEvent" */;
+function validate16(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+/*# sourceURL="tenon:3" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate68.evaluated;
+const evaluated0 = validate16.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
 if(evaluated0.dynamicItems){
 evaluated0.items = undefined;
 }
-if(!(validate69(data, {instancePath,parentData,parentDataProperty,rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate69.errors : vErrors.concat(validate69.errors);
+if(!(validate17(data, {instancePath,parentData,parentDataProperty,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate17.errors : vErrors.concat(validate17.errors);
 errors = vErrors.length;
 }
-validate68.errors = vErrors;
+validate16.errors = vErrors;
 return errors === 0;
 }
-validate68.evaluated = {"props":{"id":true,"accountId":true,"subscriptionId":true,"customerId":true,"plan":true,"seats":true,"amount":true,"email":true,"version":true,"occurredAt":true},"dynamicProps":false,"dynamicItems":false};
+validate16.evaluated = {"props":{"id":true,"accountId":true,"subscriptionId":true,"customerId":true,"plan":true,"seats":true,"amount":true,"email":true,"version":true,"occurredAt":true},"dynamicProps":false,"dynamicItems":false};
 
-export const updateAccountInput = validate73;
-const schema30 = {"type":"object","properties":{"accountId":{"$ref":"tenon:definitions#/$defs/AccountId"},"If-Match":{"type":"string","description":"Refuse (412) unless the account still has this version."},"body":{"$ref":"tenon:definitions#/$defs/AccountUpdate"}},"required":["accountId","body"],"additionalProperties":false,"$id":"tenon:updateAccountInput"};
+export const updateAccountInput = validate21;
+const schema11 = {"type":"object","properties":{"accountId":{"$ref":"tenon:definitions#/$defs/AccountId"},"If-Match":{"type":"string","description":"Refuse (412) unless the account still has this version."},"body":{"$ref":"tenon:definitions#/$defs/AccountUpdate"}},"required":["accountId","body"],"additionalProperties":false,"$id":"tenon:4"};
 
-function validate74(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate22(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate74.evaluated;
+const evaluated0 = validate22.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -1168,7 +1168,7 @@ if(evaluated0.dynamicItems){
 evaluated0.items = undefined;
 }
 if(typeof data === "string"){
-if(func1(data) < 1){
+if(func0(data) < 1){
 const err0 = {instancePath,schemaPath:"#/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err0];
@@ -1189,17 +1189,17 @@ vErrors.push(err1);
 }
 errors++;
 }
-validate74.errors = vErrors;
+validate22.errors = vErrors;
 return errors === 0;
 }
-validate74.evaluated = {"dynamicProps":false,"dynamicItems":false};
+validate22.evaluated = {"dynamicProps":false,"dynamicItems":false};
 
-const schema32 = {"type":"object","minProperties":1,"additionalProperties":false,"properties":{"plan":{"$ref":"#/$defs/Plan"},"seats":{"type":"integer","minimum":1},"status":{"type":"string","enum":["active","suspended","closed"]},"supportTier":{"type":"string","enum":["community","standard","priority"]},"lastInvoiceId":{"type":["string","null"]}}};
+const schema13 = {"type":"object","minProperties":1,"additionalProperties":false,"properties":{"plan":{"$ref":"#/$defs/Plan"},"seats":{"type":"integer","minimum":1},"status":{"type":"string","enum":["active","suspended","closed"]},"supportTier":{"type":"string","enum":["community","standard","priority"]},"lastInvoiceId":{"type":["string","null"]}}};
 
-function validate76(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate24(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate76.evaluated;
+const evaluated0 = validate24.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -1230,8 +1230,8 @@ errors++;
 }
 }
 if(data.plan !== undefined){
-if(!(validate57(data.plan, {instancePath:instancePath+"/plan",parentData:data,parentDataProperty:"plan",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate57.errors : vErrors.concat(validate57.errors);
+if(!(validate5(data.plan, {instancePath:instancePath+"/plan",parentData:data,parentDataProperty:"plan",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate5.errors : vErrors.concat(validate5.errors);
 errors = vErrors.length;
 }
 }
@@ -1273,7 +1273,7 @@ vErrors.push(err4);
 errors++;
 }
 if(!(((data2 === "active") || (data2 === "suspended")) || (data2 === "closed"))){
-const err5 = {instancePath:instancePath+"/status",schemaPath:"#/properties/status/enum",keyword:"enum",params:{allowedValues: schema32.properties.status.enum},message:"must be equal to one of the allowed values"};
+const err5 = {instancePath:instancePath+"/status",schemaPath:"#/properties/status/enum",keyword:"enum",params:{allowedValues: schema13.properties.status.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err5];
 }
@@ -1296,7 +1296,7 @@ vErrors.push(err6);
 errors++;
 }
 if(!(((data3 === "community") || (data3 === "standard")) || (data3 === "priority"))){
-const err7 = {instancePath:instancePath+"/supportTier",schemaPath:"#/properties/supportTier/enum",keyword:"enum",params:{allowedValues: schema32.properties.supportTier.enum},message:"must be equal to one of the allowed values"};
+const err7 = {instancePath:instancePath+"/supportTier",schemaPath:"#/properties/supportTier/enum",keyword:"enum",params:{allowedValues: schema13.properties.supportTier.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err7];
 }
@@ -1309,7 +1309,7 @@ errors++;
 if(data.lastInvoiceId !== undefined){
 let data4 = data.lastInvoiceId;
 if((typeof data4 !== "string") && (data4 !== null)){
-const err8 = {instancePath:instancePath+"/lastInvoiceId",schemaPath:"#/properties/lastInvoiceId/type",keyword:"type",params:{type: schema32.properties.lastInvoiceId.type},message:"must be string,null"};
+const err8 = {instancePath:instancePath+"/lastInvoiceId",schemaPath:"#/properties/lastInvoiceId/type",keyword:"type",params:{type: schema13.properties.lastInvoiceId.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err8];
 }
@@ -1330,17 +1330,17 @@ vErrors.push(err9);
 }
 errors++;
 }
-validate76.errors = vErrors;
+validate24.errors = vErrors;
 return errors === 0;
 }
-validate76.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate24.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 
-function validate73(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
-/*# sourceURL="tenon:updateAccountInput" */;
+function validate21(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+/*# sourceURL="tenon:4" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate73.evaluated;
+const evaluated0 = validate21.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -1381,8 +1381,8 @@ errors++;
 }
 }
 if(data.accountId !== undefined){
-if(!(validate74(data.accountId, {instancePath:instancePath+"/accountId",parentData:data,parentDataProperty:"accountId",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate74.errors : vErrors.concat(validate74.errors);
+if(!(validate22(data.accountId, {instancePath:instancePath+"/accountId",parentData:data,parentDataProperty:"accountId",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate22.errors : vErrors.concat(validate22.errors);
 errors = vErrors.length;
 }
 }
@@ -1399,8 +1399,8 @@ errors++;
 }
 }
 if(data.body !== undefined){
-if(!(validate76(data.body, {instancePath:instancePath+"/body",parentData:data,parentDataProperty:"body",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate76.errors : vErrors.concat(validate76.errors);
+if(!(validate24(data.body, {instancePath:instancePath+"/body",parentData:data,parentDataProperty:"body",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate24.errors : vErrors.concat(validate24.errors);
 errors = vErrors.length;
 }
 }
@@ -1415,18 +1415,18 @@ vErrors.push(err4);
 }
 errors++;
 }
-validate73.errors = vErrors;
+validate21.errors = vErrors;
 return errors === 0;
 }
-validate73.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate21.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-export const updateAccountResult = validate79;
-const schema33 = {"$ref":"tenon:definitions#/$defs/Account","$id":"tenon:updateAccountResult"};
+export const updateAccountResult = validate27;
+const schema14 = {"$ref":"tenon:definitions#/$defs/Account","$id":"tenon:5"};
 
-function validate80(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate28(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate80.evaluated;
+const evaluated0 = validate28.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -1525,15 +1525,15 @@ vErrors.push(err8);
 errors++;
 }
 if(data.id !== undefined){
-if(!(validate55(data.id, {instancePath:instancePath+"/id",parentData:data,parentDataProperty:"id",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate55.errors : vErrors.concat(validate55.errors);
+if(!(validate3(data.id, {instancePath:instancePath+"/id",parentData:data,parentDataProperty:"id",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate3.errors : vErrors.concat(validate3.errors);
 errors = vErrors.length;
 }
 }
 if(data.name !== undefined){
 let data1 = data.name;
 if(typeof data1 === "string"){
-if(func1(data1) < 1){
+if(func0(data1) < 1){
 const err9 = {instancePath:instancePath+"/name",schemaPath:"#/properties/name/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err9];
@@ -1581,8 +1581,8 @@ errors++;
 }
 }
 if(data.plan !== undefined){
-if(!(validate57(data.plan, {instancePath:instancePath+"/plan",parentData:data,parentDataProperty:"plan",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate57.errors : vErrors.concat(validate57.errors);
+if(!(validate5(data.plan, {instancePath:instancePath+"/plan",parentData:data,parentDataProperty:"plan",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate5.errors : vErrors.concat(validate5.errors);
 errors = vErrors.length;
 }
 }
@@ -1624,7 +1624,7 @@ vErrors.push(err15);
 errors++;
 }
 if(!(((data5 === "active") || (data5 === "suspended")) || (data5 === "closed"))){
-const err16 = {instancePath:instancePath+"/status",schemaPath:"#/properties/status/enum",keyword:"enum",params:{allowedValues: schema27.properties.status.enum},message:"must be equal to one of the allowed values"};
+const err16 = {instancePath:instancePath+"/status",schemaPath:"#/properties/status/enum",keyword:"enum",params:{allowedValues: schema8.properties.status.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err16];
 }
@@ -1649,7 +1649,7 @@ errors++;
 if(data.subscriptionId !== undefined){
 let data7 = data.subscriptionId;
 if((typeof data7 !== "string") && (data7 !== null)){
-const err18 = {instancePath:instancePath+"/subscriptionId",schemaPath:"#/properties/subscriptionId/type",keyword:"type",params:{type: schema27.properties.subscriptionId.type},message:"must be string,null"};
+const err18 = {instancePath:instancePath+"/subscriptionId",schemaPath:"#/properties/subscriptionId/type",keyword:"type",params:{type: schema8.properties.subscriptionId.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err18];
 }
@@ -1672,7 +1672,7 @@ vErrors.push(err19);
 errors++;
 }
 if(!(((data8 === "community") || (data8 === "standard")) || (data8 === "priority"))){
-const err20 = {instancePath:instancePath+"/supportTier",schemaPath:"#/properties/supportTier/enum",keyword:"enum",params:{allowedValues: schema27.properties.supportTier.enum},message:"must be equal to one of the allowed values"};
+const err20 = {instancePath:instancePath+"/supportTier",schemaPath:"#/properties/supportTier/enum",keyword:"enum",params:{allowedValues: schema8.properties.supportTier.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err20];
 }
@@ -1685,7 +1685,7 @@ errors++;
 if(data.lastInvoiceId !== undefined){
 let data9 = data.lastInvoiceId;
 if((typeof data9 !== "string") && (data9 !== null)){
-const err21 = {instancePath:instancePath+"/lastInvoiceId",schemaPath:"#/properties/lastInvoiceId/type",keyword:"type",params:{type: schema27.properties.lastInvoiceId.type},message:"must be string,null"};
+const err21 = {instancePath:instancePath+"/lastInvoiceId",schemaPath:"#/properties/lastInvoiceId/type",keyword:"type",params:{type: schema8.properties.lastInvoiceId.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err21];
 }
@@ -1756,29 +1756,29 @@ vErrors.push(err26);
 }
 errors++;
 }
-validate80.errors = vErrors;
+validate28.errors = vErrors;
 return errors === 0;
 }
-validate80.evaluated = {"props":{"id":true,"name":true,"email":true,"plan":true,"seats":true,"status":true,"customerId":true,"subscriptionId":true,"supportTier":true,"lastInvoiceId":true,"version":true,"updatedAt":true},"dynamicProps":false,"dynamicItems":false};
+validate28.evaluated = {"props":{"id":true,"name":true,"email":true,"plan":true,"seats":true,"status":true,"customerId":true,"subscriptionId":true,"supportTier":true,"lastInvoiceId":true,"version":true,"updatedAt":true},"dynamicProps":false,"dynamicItems":false};
 
 
-function validate79(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
-/*# sourceURL="tenon:updateAccountResult" */;
+function validate27(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+/*# sourceURL="tenon:5" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate79.evaluated;
+const evaluated0 = validate27.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
 if(evaluated0.dynamicItems){
 evaluated0.items = undefined;
 }
-if(!(validate80(data, {instancePath,parentData,parentDataProperty,rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate80.errors : vErrors.concat(validate80.errors);
+if(!(validate28(data, {instancePath,parentData,parentDataProperty,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate28.errors : vErrors.concat(validate28.errors);
 errors = vErrors.length;
 }
-validate79.errors = vErrors;
+validate27.errors = vErrors;
 return errors === 0;
 }
-validate79.evaluated = {"props":{"id":true,"name":true,"email":true,"plan":true,"seats":true,"status":true,"customerId":true,"subscriptionId":true,"supportTier":true,"lastInvoiceId":true,"version":true,"updatedAt":true},"dynamicProps":false,"dynamicItems":false};
+validate27.evaluated = {"props":{"id":true,"name":true,"email":true,"plan":true,"seats":true,"status":true,"customerId":true,"subscriptionId":true,"supportTier":true,"lastInvoiceId":true,"version":true,"updatedAt":true},"dynamicProps":false,"dynamicItems":false};
 

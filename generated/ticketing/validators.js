@@ -2,15 +2,15 @@
 import runtime1 from "ajv/dist/runtime/ucs2length.js";
 import runtime2 from "ajv-formats/dist/formats.js";
 
-export const closeTicketInput = validate52;
-const schema19 = {"type":"object","properties":{"ticketId":{"type":"string","minLength":1}},"required":["ticketId"],"additionalProperties":false,"$id":"tenon:closeTicketInput"};
-const func1 = (runtime1.default ?? runtime1);
+export const closeTicketInput = validate0;
+const schema0 = {"type":"object","properties":{"ticketId":{"type":"string","minLength":1}},"required":["ticketId"],"additionalProperties":false,"$id":"tenon:0"};
+const func0 = (runtime1.default ?? runtime1);
 
-function validate52(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
-/*# sourceURL="tenon:closeTicketInput" */;
+function validate0(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+/*# sourceURL="tenon:0" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate52.evaluated;
+const evaluated0 = validate0.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -43,7 +43,7 @@ errors++;
 if(data.ticketId !== undefined){
 let data0 = data.ticketId;
 if(typeof data0 === "string"){
-if(func1(data0) < 1){
+if(func0(data0) < 1){
 const err2 = {instancePath:instancePath+"/ticketId",schemaPath:"#/properties/ticketId/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err2];
@@ -76,22 +76,22 @@ vErrors.push(err4);
 }
 errors++;
 }
-validate52.errors = vErrors;
+validate0.errors = vErrors;
 return errors === 0;
 }
-validate52.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate0.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-export const closeTicketResult = validate53;
-const schema20 = {"$ref":"tenon:definitions#/$defs/Ticket","$id":"tenon:closeTicketResult"};
-const schema22 = {"type":"object","required":["id","subject","requester","externalId","priority","status","createdAt"],"properties":{"id":{"type":"string","readOnly":true,"examples":["tic_3001"]},"subject":{"type":"string","examples":["Welcome to Business"]},"body":{"type":"string"},"requester":{"type":"string","format":"email","examples":["ap@northwind.example"]},"externalId":{"type":"string","examples":["acc_1001:4"]},"priority":{"$ref":"#/$defs/Priority"},"status":{"$ref":"#/$defs/TicketStatus"},"createdAt":{"type":"string","format":"date-time","readOnly":true,"examples":["2026-11-02T10:15:04Z"]}}};
+export const closeTicketResult = validate1;
+const schema1 = {"$ref":"tenon:definitions#/$defs/Ticket","$id":"tenon:1"};
+const schema3 = {"type":"object","required":["id","subject","requester","externalId","priority","status","createdAt"],"properties":{"id":{"type":"string","readOnly":true,"examples":["tic_3001"]},"subject":{"type":"string","examples":["Welcome to Business"]},"body":{"type":"string"},"requester":{"type":"string","format":"email","examples":["ap@northwind.example"]},"externalId":{"type":"string","examples":["acc_1001:4"]},"priority":{"$ref":"#/$defs/Priority"},"status":{"$ref":"#/$defs/TicketStatus"},"createdAt":{"type":"string","format":"date-time","readOnly":true,"examples":["2026-11-02T10:15:04Z"]}}};
 const formats0 = /^[a-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*@(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/i;
 const formats2 = runtime2.fullFormats["date-time"];
-const schema23 = {"type":"string","enum":["low","normal","high","urgent"]};
+const schema4 = {"type":"string","enum":["low","normal","high","urgent"]};
 
-function validate56(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate4(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate56.evaluated;
+const evaluated0 = validate4.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -109,7 +109,7 @@ vErrors.push(err0);
 errors++;
 }
 if(!((((data === "low") || (data === "normal")) || (data === "high")) || (data === "urgent"))){
-const err1 = {instancePath,schemaPath:"#/enum",keyword:"enum",params:{allowedValues: schema23.enum},message:"must be equal to one of the allowed values"};
+const err1 = {instancePath,schemaPath:"#/enum",keyword:"enum",params:{allowedValues: schema4.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err1];
 }
@@ -118,17 +118,17 @@ vErrors.push(err1);
 }
 errors++;
 }
-validate56.errors = vErrors;
+validate4.errors = vErrors;
 return errors === 0;
 }
-validate56.evaluated = {"dynamicProps":false,"dynamicItems":false};
+validate4.evaluated = {"dynamicProps":false,"dynamicItems":false};
 
-const schema24 = {"type":"string","enum":["new","open","pending","solved","closed"]};
+const schema5 = {"type":"string","enum":["new","open","pending","solved","closed"]};
 
-function validate58(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate6(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate58.evaluated;
+const evaluated0 = validate6.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -146,7 +146,7 @@ vErrors.push(err0);
 errors++;
 }
 if(!(((((data === "new") || (data === "open")) || (data === "pending")) || (data === "solved")) || (data === "closed"))){
-const err1 = {instancePath,schemaPath:"#/enum",keyword:"enum",params:{allowedValues: schema24.enum},message:"must be equal to one of the allowed values"};
+const err1 = {instancePath,schemaPath:"#/enum",keyword:"enum",params:{allowedValues: schema5.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err1];
 }
@@ -155,16 +155,16 @@ vErrors.push(err1);
 }
 errors++;
 }
-validate58.errors = vErrors;
+validate6.errors = vErrors;
 return errors === 0;
 }
-validate58.evaluated = {"dynamicProps":false,"dynamicItems":false};
+validate6.evaluated = {"dynamicProps":false,"dynamicItems":false};
 
 
-function validate55(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate3(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate55.evaluated;
+const evaluated0 = validate3.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -316,14 +316,14 @@ errors++;
 }
 }
 if(data.priority !== undefined){
-if(!(validate56(data.priority, {instancePath:instancePath+"/priority",parentData:data,parentDataProperty:"priority",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate56.errors : vErrors.concat(validate56.errors);
+if(!(validate4(data.priority, {instancePath:instancePath+"/priority",parentData:data,parentDataProperty:"priority",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate4.errors : vErrors.concat(validate4.errors);
 errors = vErrors.length;
 }
 }
 if(data.status !== undefined){
-if(!(validate58(data.status, {instancePath:instancePath+"/status",parentData:data,parentDataProperty:"status",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate58.errors : vErrors.concat(validate58.errors);
+if(!(validate6(data.status, {instancePath:instancePath+"/status",parentData:data,parentDataProperty:"status",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate6.errors : vErrors.concat(validate6.errors);
 errors = vErrors.length;
 }
 }
@@ -363,40 +363,40 @@ vErrors.push(err15);
 }
 errors++;
 }
-validate55.errors = vErrors;
+validate3.errors = vErrors;
 return errors === 0;
 }
-validate55.evaluated = {"props":{"id":true,"subject":true,"body":true,"requester":true,"externalId":true,"priority":true,"status":true,"createdAt":true},"dynamicProps":false,"dynamicItems":false};
+validate3.evaluated = {"props":{"id":true,"subject":true,"body":true,"requester":true,"externalId":true,"priority":true,"status":true,"createdAt":true},"dynamicProps":false,"dynamicItems":false};
 
 
-function validate53(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
-/*# sourceURL="tenon:closeTicketResult" */;
+function validate1(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+/*# sourceURL="tenon:1" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate53.evaluated;
+const evaluated0 = validate1.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
 if(evaluated0.dynamicItems){
 evaluated0.items = undefined;
 }
-if(!(validate55(data, {instancePath,parentData,parentDataProperty,rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate55.errors : vErrors.concat(validate55.errors);
+if(!(validate3(data, {instancePath,parentData,parentDataProperty,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate3.errors : vErrors.concat(validate3.errors);
 errors = vErrors.length;
 }
-validate53.errors = vErrors;
+validate1.errors = vErrors;
 return errors === 0;
 }
-validate53.evaluated = {"props":{"id":true,"subject":true,"body":true,"requester":true,"externalId":true,"priority":true,"status":true,"createdAt":true},"dynamicProps":false,"dynamicItems":false};
+validate1.evaluated = {"props":{"id":true,"subject":true,"body":true,"requester":true,"externalId":true,"priority":true,"status":true,"createdAt":true},"dynamicProps":false,"dynamicItems":false};
 
-export const createTicketInput = validate61;
-const schema25 = {"type":"object","properties":{"body":{"$ref":"tenon:definitions#/$defs/TicketCreate"}},"required":["body"],"additionalProperties":false,"$id":"tenon:createTicketInput"};
-const schema26 = {"type":"object","additionalProperties":false,"required":["subject","requester","externalId"],"properties":{"subject":{"type":"string","minLength":1,"maxLength":200},"body":{"type":"string"},"requester":{"type":"string","format":"email","description":"Customer on whose behalf the ticket is."},"externalId":{"type":"string","minLength":1,"maxLength":255,"description":"Your id of the matter; not unique by force, so look before you open."},"priority":{"$ref":"#/$defs/Priority","default":"normal"}}};
+export const createTicketInput = validate9;
+const schema6 = {"type":"object","properties":{"body":{"$ref":"tenon:definitions#/$defs/TicketCreate"}},"required":["body"],"additionalProperties":false,"$id":"tenon:2"};
+const schema7 = {"type":"object","additionalProperties":false,"required":["subject","requester","externalId"],"properties":{"subject":{"type":"string","minLength":1,"maxLength":200},"body":{"type":"string"},"requester":{"type":"string","format":"email","description":"Customer on whose behalf the ticket is."},"externalId":{"type":"string","minLength":1,"maxLength":255,"description":"Your id of the matter; not unique by force, so look before you open."},"priority":{"$ref":"#/$defs/Priority","default":"normal"}}};
 
-function validate62(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate10(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate62.evaluated;
+const evaluated0 = validate10.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -449,7 +449,7 @@ errors++;
 if(data.subject !== undefined){
 let data0 = data.subject;
 if(typeof data0 === "string"){
-if(func1(data0) > 200){
+if(func0(data0) > 200){
 const err4 = {instancePath:instancePath+"/subject",schemaPath:"#/properties/subject/maxLength",keyword:"maxLength",params:{limit: 200},message:"must NOT have more than 200 characters"};
 if(vErrors === null){
 vErrors = [err4];
@@ -459,7 +459,7 @@ vErrors.push(err4);
 }
 errors++;
 }
-if(func1(data0) < 1){
+if(func0(data0) < 1){
 const err5 = {instancePath:instancePath+"/subject",schemaPath:"#/properties/subject/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err5];
@@ -521,7 +521,7 @@ errors++;
 if(data.externalId !== undefined){
 let data3 = data.externalId;
 if(typeof data3 === "string"){
-if(func1(data3) > 255){
+if(func0(data3) > 255){
 const err10 = {instancePath:instancePath+"/externalId",schemaPath:"#/properties/externalId/maxLength",keyword:"maxLength",params:{limit: 255},message:"must NOT have more than 255 characters"};
 if(vErrors === null){
 vErrors = [err10];
@@ -531,7 +531,7 @@ vErrors.push(err10);
 }
 errors++;
 }
-if(func1(data3) < 1){
+if(func0(data3) < 1){
 const err11 = {instancePath:instancePath+"/externalId",schemaPath:"#/properties/externalId/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err11];
@@ -554,8 +554,8 @@ errors++;
 }
 }
 if(data.priority !== undefined){
-if(!(validate56(data.priority, {instancePath:instancePath+"/priority",parentData:data,parentDataProperty:"priority",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate56.errors : vErrors.concat(validate56.errors);
+if(!(validate4(data.priority, {instancePath:instancePath+"/priority",parentData:data,parentDataProperty:"priority",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate4.errors : vErrors.concat(validate4.errors);
 errors = vErrors.length;
 }
 }
@@ -570,17 +570,17 @@ vErrors.push(err13);
 }
 errors++;
 }
-validate62.errors = vErrors;
+validate10.errors = vErrors;
 return errors === 0;
 }
-validate62.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate10.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 
-function validate61(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
-/*# sourceURL="tenon:createTicketInput" */;
+function validate9(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+/*# sourceURL="tenon:2" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate61.evaluated;
+const evaluated0 = validate9.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -611,8 +611,8 @@ errors++;
 }
 }
 if(data.body !== undefined){
-if(!(validate62(data.body, {instancePath:instancePath+"/body",parentData:data,parentDataProperty:"body",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate62.errors : vErrors.concat(validate62.errors);
+if(!(validate10(data.body, {instancePath:instancePath+"/body",parentData:data,parentDataProperty:"body",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate10.errors : vErrors.concat(validate10.errors);
 errors = vErrors.length;
 }
 }
@@ -627,18 +627,18 @@ vErrors.push(err2);
 }
 errors++;
 }
-validate61.errors = vErrors;
+validate9.errors = vErrors;
 return errors === 0;
 }
-validate61.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate9.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-export const createTicketResult = validate65;
-const schema27 = {"$ref":"tenon:definitions#/$defs/Ticket","$id":"tenon:createTicketResult"};
+export const createTicketResult = validate13;
+const schema8 = {"$ref":"tenon:definitions#/$defs/Ticket","$id":"tenon:3"};
 
-function validate66(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate14(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate66.evaluated;
+const evaluated0 = validate14.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -790,14 +790,14 @@ errors++;
 }
 }
 if(data.priority !== undefined){
-if(!(validate56(data.priority, {instancePath:instancePath+"/priority",parentData:data,parentDataProperty:"priority",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate56.errors : vErrors.concat(validate56.errors);
+if(!(validate4(data.priority, {instancePath:instancePath+"/priority",parentData:data,parentDataProperty:"priority",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate4.errors : vErrors.concat(validate4.errors);
 errors = vErrors.length;
 }
 }
 if(data.status !== undefined){
-if(!(validate58(data.status, {instancePath:instancePath+"/status",parentData:data,parentDataProperty:"status",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate58.errors : vErrors.concat(validate58.errors);
+if(!(validate6(data.status, {instancePath:instancePath+"/status",parentData:data,parentDataProperty:"status",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate6.errors : vErrors.concat(validate6.errors);
 errors = vErrors.length;
 }
 }
@@ -837,40 +837,40 @@ vErrors.push(err15);
 }
 errors++;
 }
-validate66.errors = vErrors;
+validate14.errors = vErrors;
 return errors === 0;
 }
-validate66.evaluated = {"props":{"id":true,"subject":true,"body":true,"requester":true,"externalId":true,"priority":true,"status":true,"createdAt":true},"dynamicProps":false,"dynamicItems":false};
+validate14.evaluated = {"props":{"id":true,"subject":true,"body":true,"requester":true,"externalId":true,"priority":true,"status":true,"createdAt":true},"dynamicProps":false,"dynamicItems":false};
 
 
-function validate65(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
-/*# sourceURL="tenon:createTicketResult" */;
+function validate13(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+/*# sourceURL="tenon:3" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate65.evaluated;
+const evaluated0 = validate13.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
 if(evaluated0.dynamicItems){
 evaluated0.items = undefined;
 }
-if(!(validate66(data, {instancePath,parentData,parentDataProperty,rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate66.errors : vErrors.concat(validate66.errors);
+if(!(validate14(data, {instancePath,parentData,parentDataProperty,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate14.errors : vErrors.concat(validate14.errors);
 errors = vErrors.length;
 }
-validate65.errors = vErrors;
+validate13.errors = vErrors;
 return errors === 0;
 }
-validate65.evaluated = {"props":{"id":true,"subject":true,"body":true,"requester":true,"externalId":true,"priority":true,"status":true,"createdAt":true},"dynamicProps":false,"dynamicItems":false};
+validate13.evaluated = {"props":{"id":true,"subject":true,"body":true,"requester":true,"externalId":true,"priority":true,"status":true,"createdAt":true},"dynamicProps":false,"dynamicItems":false};
 
-export const ticketSolvedEvent = validate70;
-const schema29 = {"$ref":"tenon:definitions#/$defs/TicketSolved","$id":"tenon:ticketSolvedEvent"};
-const schema30 = {"type":"object","required":["ticketId","externalId","solvedBy","version","solvedAt"],"properties":{"ticketId":{"type":"string","minLength":1,"examples":["tic_3001"]},"externalId":{"type":"string","examples":["acc_1001:4"]},"solvedBy":{"type":"string","description":"Agent.","examples":["agent_17"]},"version":{"type":"integer","minimum":1,"examples":[2]},"solvedAt":{"type":"string","format":"date-time","examples":["2026-11-03T09:00:00Z"]}}};
+export const ticketSolvedEvent = validate18;
+const schema10 = {"$ref":"tenon:definitions#/$defs/TicketSolved","$id":"tenon:4"};
+const schema11 = {"type":"object","required":["ticketId","externalId","solvedBy","version","solvedAt"],"properties":{"ticketId":{"type":"string","minLength":1,"examples":["tic_3001"]},"externalId":{"type":"string","examples":["acc_1001:4"]},"solvedBy":{"type":"string","description":"Agent.","examples":["agent_17"]},"version":{"type":"integer","minimum":1,"examples":[2]},"solvedAt":{"type":"string","format":"date-time","examples":["2026-11-03T09:00:00Z"]}}};
 
-function validate71(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate19(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate71.evaluated;
+const evaluated0 = validate19.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -931,7 +931,7 @@ errors++;
 if(data.ticketId !== undefined){
 let data0 = data.ticketId;
 if(typeof data0 === "string"){
-if(func1(data0) < 1){
+if(func0(data0) < 1){
 const err5 = {instancePath:instancePath+"/ticketId",schemaPath:"#/properties/ticketId/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err5];
@@ -1038,29 +1038,29 @@ vErrors.push(err13);
 }
 errors++;
 }
-validate71.errors = vErrors;
+validate19.errors = vErrors;
 return errors === 0;
 }
-validate71.evaluated = {"props":{"ticketId":true,"externalId":true,"solvedBy":true,"version":true,"solvedAt":true},"dynamicProps":false,"dynamicItems":false};
+validate19.evaluated = {"props":{"ticketId":true,"externalId":true,"solvedBy":true,"version":true,"solvedAt":true},"dynamicProps":false,"dynamicItems":false};
 
 
-function validate70(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
-/*# sourceURL="tenon:ticketSolvedEvent" */;
+function validate18(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+/*# sourceURL="tenon:4" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate70.evaluated;
+const evaluated0 = validate18.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
 if(evaluated0.dynamicItems){
 evaluated0.items = undefined;
 }
-if(!(validate71(data, {instancePath,parentData,parentDataProperty,rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate71.errors : vErrors.concat(validate71.errors);
+if(!(validate19(data, {instancePath,parentData,parentDataProperty,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate19.errors : vErrors.concat(validate19.errors);
 errors = vErrors.length;
 }
-validate70.errors = vErrors;
+validate18.errors = vErrors;
 return errors === 0;
 }
-validate70.evaluated = {"props":{"ticketId":true,"externalId":true,"solvedBy":true,"version":true,"solvedAt":true},"dynamicProps":false,"dynamicItems":false};
+validate18.evaluated = {"props":{"ticketId":true,"externalId":true,"solvedBy":true,"version":true,"solvedAt":true},"dynamicProps":false,"dynamicItems":false};
 

@@ -87,4 +87,7 @@ function finalState(of: World): void {
       holds,
     );
   }
+  const log = JSON.stringify(of.tenon.lines);
+  const leaked = [...of.secrets, '@customers.example'].filter((text) => log.includes(text));
+  tell.sees(`${of.tenon.lines.length} log lines, and no address or credential in them`, leaked.length === 0);
 }

@@ -15,6 +15,8 @@ export interface World {
   readonly ticketing: Sandbox;
   readonly mail: MailSandbox;
   readonly tenon: TenonProcess;
+  /** Values of every credential in play: none may ever be logged. */
+  readonly secrets: readonly string[];
   /** Delivers a signed `crm.subscriptionUpgraded`; a delivery id may be given to send the same delivery again. */
   deliverUpgrade(
     event: Upgrade,
@@ -69,21 +71,24 @@ export async function startWorld(ids: readonly string[] = Object.values(accounts
     startMailSandbox({ clock: systemClock }),
   ]);
 
-  const tenon = new TenonProcess(join(scratch, 'tenon.db'), {
-    CRM_URL: crm.url,
+  const credentials = {
     CRM_CLIENT_ID: 'tenon-demo',
     CRM_CLIENT_SECRET: 'demo-client-secret',
     CRM_WEBHOOK_SECRET: WEBHOOK_SECRET,
-    BILLING_URL: billing.url,
     BILLING_KEY: 'demo-billing-key',
     BILLING_WEBHOOK_SECRET: 'whsec-billing-demo',
-    TICKETING_URL: ticketing.url,
     TICKETING_USER: 'tenon',
     TICKETING_PASSWORD: 'demo-ticketing-password',
     TICKETING_WEBHOOK_SECRET: 'ticketing-demo-secret',
-    MAIL_URL: mail.url,
     MAIL_USER: 'tenon',
     MAIL_PASSWORD: 'demo-mail-password',
+  };
+  const tenon = new TenonProcess(join(scratch, 'tenon.db'), {
+    ...credentials,
+    CRM_URL: crm.url,
+    BILLING_URL: billing.url,
+    TICKETING_URL: ticketing.url,
+    MAIL_URL: mail.url,
   });
   await tenon.start();
 
@@ -94,6 +99,7 @@ export async function startWorld(ids: readonly string[] = Object.values(accounts
     ticketing,
     mail,
     tenon,
+    secrets: Object.values(credentials).filter((value) => value !== 'tenon'),
     deliverUpgrade: async (upgrade, deliveryId) => {
       const event = upgradeEvent(upgrade);
       const body = new TextEncoder().encode(JSON.stringify(event));

@@ -78,7 +78,7 @@ async function runSandboxes(session: Session, args: Args, io: Io): Promise<ExitC
   }
   for (const name of missingSecrets(session, wanted, io))
     io.out(`export ${name}=sandbox-${name.toLowerCase().replaceAll('_', '-')}\n`);
-  io.err(`${running.length} sandboxes; Ctrl-C stops\n`);
+  io.err(`${plural(running.length, 'sandboxes')}; Ctrl-C stops\n`);
   await io.interrupted();
   await Promise.all(running.map((sandbox) => sandbox.close()));
   return exit.clean;

@@ -187,7 +187,7 @@ function ownTypes(part: SchemaObject): ReadonlySet<string> | undefined {
   return values && new Set(values.flatMap((value) => typesOfValue(value)));
 }
 
-export function typesOfValue(value: unknown): readonly JsonType[] {
+function typesOfValue(value: unknown): readonly JsonType[] {
   if (value === null) return ['null'];
   if (Array.isArray(value)) return ['array'];
   if (typeof value === 'number') return Number.isInteger(value) ? ['integer', 'number'] : ['number'];
@@ -216,17 +216,3 @@ const TYPE_NAMES: Readonly<Record<JsonType, string>> = {
   array: 'a list',
   object: 'an object',
 };
-
-/** The values a place is limited to by `enum` or `const`; `undefined` when it is not. */
-export function enumOf(from: Place): readonly unknown[] | undefined {
-  if (from.any || from.alternatives.length === 0) return undefined;
-  const values: unknown[] = [];
-  for (const alternative of from.alternatives) {
-    const part = alternative.find((one) => one.const !== undefined || one.enum !== undefined);
-    if (!part) {
-      if ([...typesOfAlternative(alternative)].join() === 'null') values.push(null);
-      else return undefined;
-    } else values.push(...(part.const !== undefined ? [part.const] : (part.enum ?? [])));
-  }
-  return [...new Set(values)];
-}

@@ -11,41 +11,44 @@ export interface WorkspaceFiles extends FileReader {
   folders(folder: string): Promise<readonly string[]>;
 }
 
-/** Files below `root`; a name that leads out of it is not found, whether by `..`, an absolute path or a link. */
+/**
+ * Files below `root`; a name that leads out of it is not found, whether by `..`, an absolute path or a link. Below
+ * `node_modules` links are followed: they are how installers put packages there.
+ */
 export function nodeWorkspaceFiles(root: string): WorkspaceFiles {
   const base = path.resolve(root);
-  const inside = (name: string): string | undefined => {
+  const resolve = async (name: string): Promise<string | undefined> => {
     const full = path.resolve(base, name);
-    return full === base || full.startsWith(base + path.sep) ? full : undefined;
+    if (!isBelow(full, base)) return undefined;
+    if (isBelow(full, path.join(base, 'node_modules'))) return full;
+    const [real, realBase] = await Promise.all([fs.realpath(full), fs.realpath(base)]);
+    return isBelow(real, realBase) ? real : undefined;
   };
-  const listing = async (folder: string, wanted: (item: Dirent) => boolean): Promise<readonly string[]> => {
-    const full = inside(folder);
-    if (full === undefined) return [];
+  const reading = async <T>(name: string, read: (full: string) => Promise<T>): Promise<T | undefined> => {
     try {
-      const items = await fs.readdir(full, { withFileTypes: true });
-      return items
-        .filter(wanted)
-        .map((item) => item.name)
-        .sort(compareText);
+      const full = await resolve(name);
+      return full === undefined ? undefined : await read(full);
     } catch (thrown) {
-      if (isMissing(thrown)) return [];
+      if (isMissing(thrown)) return undefined;
       throw thrown;
     }
   };
+  const listing = async (folder: string, wanted: (item: Dirent) => boolean): Promise<readonly string[]> => {
+    const items = await reading(folder, (full) => fs.readdir(full, { withFileTypes: true }));
+    return (items ?? [])
+      .filter(wanted)
+      .map((item) => item.name)
+      .sort(compareText);
+  };
   return {
-    async read(file) {
-      const full = inside(file);
-      if (full === undefined) return undefined;
-      try {
-        return await fs.readFile(full, 'utf8');
-      } catch (thrown) {
-        if (isMissing(thrown)) return undefined;
-        throw thrown;
-      }
-    },
+    read: (file) => reading(file, (full) => fs.readFile(full, 'utf8')),
     files: (folder) => listing(folder, (item) => item.isFile()),
     folders: (folder) => listing(folder, (item) => item.isDirectory() || item.isSymbolicLink()),
   };
+}
+
+function isBelow(full: string, base: string): boolean {
+  return full === base || full.startsWith(base + path.sep);
 }
 
 /** Files held in memory, by path with `/` between its parts. */

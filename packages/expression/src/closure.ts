@@ -15,6 +15,8 @@ export interface CompiledPolicy {
   readonly run: Run;
   /** Steps that one call costs. */
   readonly cost: number;
+  /** Policies within it, itself included, at their deepest. */
+  readonly height: number;
 }
 
 /** What names stand for while a tree is compiled. */

@@ -229,6 +229,18 @@ describe('policies', () => {
     expect(() => compileExpression('policy.broken()', { policies })).toThrow(ExpressionSyntaxError);
   });
 
+  it('are refused when they call each other too deep, whichever is compiled first', () => {
+    const chain: Policies = Object.fromEntries(
+      Array.from({ length: 20 }, (_, i) => [
+        `p${i}`,
+        { parameters: [], expression: i === 19 ? 'true' : `policy.p${i + 1}()` },
+      ]),
+    );
+    expect(evaluate('policy.p10()', chain)).toBe(true);
+    expect(() => compileExpression('policy.p0()', { policies: chain })).toThrow(ExpressionSyntaxError);
+    expect(evaluate('policy.p4()', chain)).toBe(true);
+  });
+
   it('share the budget of their caller', () => {
     const nested = Object.fromEntries(
       Array.from({ length: 15 }, (_, i) => [

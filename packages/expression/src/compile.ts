@@ -5,6 +5,7 @@ import { type EvaluationErrorCode, EvaluationFailure } from './failure.ts';
 import { textOf } from './functions-conversion.ts';
 import { type Frame, mismatch, toJson, type Value } from './operators.ts';
 import { parseExpression } from './parser.ts';
+import { POLICY_DEPTH_MAX } from './policy-depth.ts';
 import { calls } from './references.ts';
 import type { SourcePoint, ValueTemplate } from './value.ts';
 
@@ -61,8 +62,6 @@ export class ExpressionSyntaxError extends Error {
 
 const STEPS_MAX_DEFAULT = 100_000;
 const OUTPUT_MAX_DEFAULT = 1_000_000;
-/** Policies that call policies, at most. */
-const POLICY_DEPTH_MAX = 16;
 
 /** Compiles to closures. Throws `ExpressionSyntaxError` only for what a plan cannot hold: a source that does not parse. */
 export function compileExpression(source: string, options: CompileOptions = {}): CompiledExpression {
@@ -146,25 +145,39 @@ function compilePolicy(
   if (policy === undefined) return undefined;
   if (callers.includes(name))
     throw new ExpressionSyntaxError(`the policy \`${name}\` calls itself: ${[...callers, name].join(' → ')}`);
-  if (callers.length >= POLICY_DEPTH_MAX)
-    throw new ExpressionSyntaxError(`policies call each other more than ${POLICY_DEPTH_MAX} deep`);
   const known = compiledPolicies.get(policies) ?? new Map<string, CompiledPolicy>();
   compiledPolicies.set(policies, known);
-  const compiled = known.get(name);
-  if (compiled) return compiled;
+  const compiled = known.get(name) ?? compileNewPolicy(name, policy, policies, callers);
+  // The height is asked for also when it is known from before: what is refused must not depend on what was compiled first.
+  if (callers.length + compiled.height > POLICY_DEPTH_MAX)
+    throw new ExpressionSyntaxError(`policies call each other more than ${POLICY_DEPTH_MAX} deep`);
+  known.set(name, compiled);
+  return compiled;
+}
+
+function compileNewPolicy(
+  name: string,
+  policy: Policies[string],
+  policies: Policies,
+  callers: readonly string[],
+): CompiledPolicy {
   const ast = parsed(policy.expression, `the policy \`${name}\``);
+  let height = 1;
   const run = compileNode(ast, {
     locals: new Map(policy.parameters.map((parameter, index) => [parameter, index])),
     hasScope: false,
-    policy: (inner) => compilePolicy(inner, policies, [...callers, name]),
+    policy: (inner) => {
+      const called = compilePolicy(inner, policies, [...callers, name]);
+      if (called) height = Math.max(height, called.height + 1);
+      return called;
+    },
   });
-  const result: CompiledPolicy = {
+  return {
     parameters: policy.parameters.length,
     run: (frame) => named(frame, run, policy.expression),
     cost: costOf(ast),
+    height,
   };
-  known.set(name, result);
-  return result;
 }
 
 /** Failures in a policy point into the policy's text. */

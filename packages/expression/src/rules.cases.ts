@@ -96,6 +96,10 @@ export const expressionCases = {
     fires: { source: 'policy.large(event.id)', at: 'policy.large(event.id)' },
     silent: { source: 'policy.large(event.count)' },
   },
+  'policy-broken': {
+    fires: { source: 'policy.circular(event.total)', at: 'policy.circular(event.total)' },
+    silent: { source: 'policy.veryLarge(event.total)' },
+  },
   'condition-not-boolean': {
     fires: { source: 'event.id', as: 'condition', at: 'event.id' },
     silent: { source: "event.id != ''", as: 'condition' },

@@ -9,7 +9,12 @@ import { schemaTypes } from './types/from-schema.ts';
 const { typeOf } = schemaTypes(caseDefinitions);
 const environment: Environment = {
   variables: { event: typeOf(caseEvent) },
-  policies: { large: { parameters: ['n'], expression: 'n > 1000' } },
+  policies: {
+    large: { parameters: ['n'], expression: 'n > 1000' },
+    veryLarge: { parameters: ['n'], expression: 'policy.large(n) && n > 100000' },
+    circular: { parameters: ['n'], expression: 'n > 1 || policy.circle(n)' },
+    circle: { parameters: ['n'], expression: 'policy.circular(n)' },
+  },
 };
 
 /** Codes found, each with the text that it points at. */

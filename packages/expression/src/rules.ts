@@ -89,6 +89,12 @@ export const expressionRules = {
     why: 'The policy would fail on them.',
     fix: 'give it what its parameters need',
   },
+  'policy-broken': {
+    severity: 'error',
+    title: 'a policy is called that can never be evaluated',
+    why: 'It calls itself, directly or through others, or cannot be read: every expression that calls it would fail.',
+    fix: 'mend the policy',
+  },
   'condition-not-boolean': {
     severity: 'error',
     title: 'a condition is neither true nor false',

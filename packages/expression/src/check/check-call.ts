@@ -352,9 +352,6 @@ function wrongArguments(checker: Checker, call: Call, overloads: readonly Overlo
   });
 }
 
-/** Policies within policies, at most; the compiler refuses what goes deeper. */
-const POLICY_DEPTH_MAX = 16;
-
 /** The body of a policy is checked with the types it is called with. */
 function checkPolicy(checker: Checker, call: Call, scope: Scope): Type {
   const types = call.args.map((arg) => checker.value(arg, scope));
@@ -376,9 +373,12 @@ function checkPolicy(checker: Checker, call: Call, scope: Scope): Type {
     );
     return ANY;
   }
-  return checker.inPolicy(POLICY_DEPTH_MAX, () => {
-    const { ast, errors } = parseExpression(policy.expression);
-    if (errors.length > 0) return ANY;
+  const broken = checker.policyProblem(call.name) ?? syntaxProblem(policy.expression);
+  if (broken !== undefined) {
+    checker.issues.add('policy-broken', call, `the policy \`${call.name}\` ${broken}`);
+    return ANY;
+  }
+  return checker.inPolicy(call.name, () => {
     let inner: Scope = {
       variables: new Map(),
       facts: NO_FACTS,
@@ -389,19 +389,19 @@ function checkPolicy(checker: Checker, call: Call, scope: Scope): Type {
     for (const [index, name] of policy.parameters.entries())
       inner = withVariable(inner, name, types[index]!, checker.newKey(name));
     const found = new Issues();
-    const type = checker.with(found, () => checker.visit(ast, inner));
+    const type = checker.with(found, () => checker.visit(parseExpression(policy.expression).ast, inner));
     const [first] = found.found.filter(
       (issue) => issue.code !== 'always-true' && issue.code !== 'always-false',
     );
-    if (first)
-      checker.issues.add(
-        'policy-arguments',
-        call,
-        `the policy \`${call.name}\` fails on what it is given: ${first.message}`,
-        {
-          fix: first.fix,
-        },
-      );
+    if (first?.code === 'policy-broken') checker.issues.add('policy-broken', call, first.message);
+    else if (first) {
+      const message = `the policy \`${call.name}\` fails on what it is given: ${first.message}`;
+      checker.issues.add('policy-arguments', call, message, { fix: first.fix });
+    }
     return type.kind === 'boolean' && type.values ? BOOLEAN : type;
   });
+}
+
+function syntaxProblem(expression: string): string | undefined {
+  return parseExpression(expression).errors.length > 0 ? 'cannot be read' : undefined;
 }

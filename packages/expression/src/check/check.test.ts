@@ -200,6 +200,15 @@ describe('steps with a condition', () => {
   });
 });
 
+it('says of a policy that cannot be read that it is broken, once', () => {
+  const policies = {
+    unread: { parameters: [], expression: 'a +' },
+    outer: { parameters: [], expression: 'policy.unread() || policy.unread()' },
+  };
+  expect(codes('policy.unread()', { ...environment, policies })).toEqual(['policy-broken policy.unread()']);
+  expect(codes('policy.outer()', { ...environment, policies })).toEqual(['policy-broken policy.outer()']);
+});
+
 describe('conditions', () => {
   it('must be boolean in all their variants', () => {
     const check = (source: string) =>

@@ -1,5 +1,6 @@
 import type { Expr } from '../ast.ts';
 import { formatExpression } from '../format.ts';
+import { POLICY_DEPTH_MAX } from '../policy-depth.ts';
 import { describeType } from '../types/describe.ts';
 import {
   ANY,
@@ -76,7 +77,7 @@ export class Checker {
   /** Told of each node with its type: for what editors show. */
   onVisit: ((node: Expr, type: Type, scope: Scope) => void) | undefined;
   #variables = 0;
-  #policies = 0;
+  readonly #policies: string[] = [];
   #policyChecksLeft = POLICY_CHECKS_MAX;
 
   constructor(issues: Issues) {
@@ -100,15 +101,23 @@ export class Checker {
     }
   }
 
-  /** Follows a call into a policy, unless it is too deep, which the compiler refuses, or policies fan out without end. */
-  inPolicy(depthMax: number, check: () => Type): Type {
-    if (this.#policies >= depthMax || this.#policyChecksLeft <= 0) return ANY;
+  /** Why a policy cannot be called from where the check is: the compiler refuses the same. */
+  policyProblem(name: string): string | undefined {
+    if (this.#policies.includes(name)) return `calls itself: ${[...this.#policies, name].join(' → ')}`;
+    return this.#policies.length >= POLICY_DEPTH_MAX
+      ? `is called through more than ${POLICY_DEPTH_MAX} others`
+      : undefined;
+  }
+
+  /** Follows a call into a policy, unless policies fan out without end. */
+  inPolicy(name: string, check: () => Type): Type {
+    if (this.#policyChecksLeft <= 0) return ANY;
     this.#policyChecksLeft -= 1;
-    this.#policies += 1;
+    this.#policies.push(name);
     try {
       return check();
     } finally {
-      this.#policies -= 1;
+      this.#policies.pop();
     }
   }
 

@@ -12,6 +12,7 @@ import { contractOf } from '../testing/contract-of.ts';
 import { type PackageFolder, packageFolder } from '../testing/package-folder.ts';
 
 const VITEST = fileURLToPath(new URL('../../../../node_modules/.bin/vitest', import.meta.url));
+const TSC = fileURLToPath(new URL('../../../../node_modules/.bin/tsc', import.meta.url));
 
 const CONFIG = `const conditions = ['source'];
 export default { resolve: { conditions }, ssr: { resolve: { conditions } }, test: { include: ['generated/*/*.test.ts'] } };
@@ -120,6 +121,16 @@ describe('a generated contract test', () => {
       (error: { stdout: string; stderr: string }) => ({ ok: false, output: error.stdout + error.stderr }),
     );
   }
+
+  test('is well typed', async () => {
+    const flags =
+      '--ignoreConfig --skipLibCheck --noEmit --strict --exactOptionalPropertyTypes --module nodenext --target es2024 --pretty false';
+    const file = join(folder, 'generated/shop/contract.test.ts');
+    const { stdout } = await promisify(execFile)(TSC, [...flags.split(' '), file], { cwd: folder }).catch(
+      (error: { stdout: string }) => error,
+    );
+    expect(stdout).toBe('');
+  });
 
   test('passes against a provider that keeps the contract, and records what is read, no more', async () => {
     const { ok, output } = await run({ ...order, extra: true });

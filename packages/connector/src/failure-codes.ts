@@ -131,6 +131,12 @@ export const connectorFailures = {
     why: 'Without a token no call can be made.',
     fix: 'It is retried. See whether the identity provider is up.',
   },
+  AUTH_KEY_INVALID: {
+    severity: 'error',
+    title: 'the private key of the credentials cannot be used; nothing was sent',
+    why: 'It must be a PEM text in PKCS#8 form (`BEGIN PRIVATE KEY`) and of the kind that the algorithm needs.',
+    fix: 'Convert it (`openssl pkcs8 -topk8 -nocrypt`), or set `algorithm` in the manifest to the key’s kind.',
+  },
   AUTH_TOKEN_STORE_MISSING: {
     severity: 'error',
     title: 'refresh tokens are single-use and nothing keeps the next one; nothing was sent',

@@ -1,4 +1,5 @@
 import { parseDuration } from '@tenon/model';
+import type { AssertionAlgorithm } from './auth/signing-key.ts';
 import type {
   AuthScheme,
   ConnectorManifest,
@@ -49,10 +50,12 @@ type AuthSource =
   | {
       readonly id: string;
       readonly type: 'oauth2';
-      readonly flow: 'clientCredentials' | 'refreshToken';
+      readonly flow: 'clientCredentials' | 'refreshToken' | 'jwtBearer';
       readonly rotation?: 'singleUse' | 'reusable';
       readonly tokenUrl: string;
-      readonly clientAuth?: 'basic' | 'body';
+      readonly clientAuth?: 'basic' | 'body' | 'privateKeyJwt' | 'none';
+      readonly algorithm?: AssertionAlgorithm;
+      readonly audience?: string;
       readonly maxTtl?: string;
     };
 
@@ -136,7 +139,7 @@ function authScheme(source: AuthSource): AuthScheme {
   const { maxTtl, ...rest } = source;
   return {
     ...rest,
-    clientAuth: rest.clientAuth ?? 'basic',
+    clientAuth: rest.clientAuth ?? (rest.flow === 'jwtBearer' ? 'none' : 'basic'),
     ...(rest.flow === 'refreshToken' && { rotation: rest.rotation ?? 'singleUse' }),
     ...optionalMs('maxTtlMs', maxTtl),
   };

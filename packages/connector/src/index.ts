@@ -1,3 +1,4 @@
+export { type CredentialFields, credentialFields } from './auth/credential-fields.ts';
 export { fileTokenVault, type TokenVault } from './auth/token-vault.ts';
 export { type ConnectorFailureCode, connectorFailures } from './failure-codes.ts';
 export { type HttpTransportOptions, httpTransport } from './http/http-transport.ts';

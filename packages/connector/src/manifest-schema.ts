@@ -115,16 +115,21 @@ export const connectorSchema: SchemaObject = {
           {
             id: name('Credentials are given under this id.'),
             type: { const: 'oauth2' },
-            flow: { enum: ['clientCredentials', 'refreshToken'] },
+            flow: { enum: ['clientCredentials', 'refreshToken', 'jwtBearer'] },
             rotation: {
               enum: ['singleUse', 'reusable'],
               description: 'Of refresh tokens. Default `singleUse`.',
             },
             tokenUrl: text('Relative to the base URL, or absolute with its host in `egress`.'),
             clientAuth: {
-              enum: ['basic', 'body'],
-              description: 'How the client says who it is. Default `basic`.',
+              enum: ['basic', 'body', 'privateKeyJwt', 'none'],
+              description: 'How the client says who it is. Default `basic`; `none` for `jwtBearer`.',
             },
+            algorithm: {
+              enum: ['RS256', 'PS256', 'ES256', 'EdDSA'],
+              description: 'Of assertions. Default RS256.',
+            },
+            audience: text('Of assertions. Default: the token URL.'),
             maxTtl: duration('A token is not used longer than this, whatever the server says.'),
           },
           ['id', 'type', 'flow', 'tokenUrl'],

@@ -1,4 +1,5 @@
 import type { FailureClass } from '@tenon/model';
+import type { AssertionAlgorithm } from './auth/signing-key.ts';
 
 /**
  * `connector.yaml`, parsed: durations in milliseconds, defaults filled in, expressions kept as text (`when` and `found`
@@ -37,14 +38,21 @@ export type AuthScheme =
   | {
       readonly id: string;
       readonly type: 'oauth2';
-      /** `refreshToken`: a person has consented once, and the connection holds the refresh token that came of it. */
-      readonly flow: 'clientCredentials' | 'refreshToken';
+      /**
+       * `refreshToken`: a person has consented once, and the connection holds the refresh token that came of it.
+       * `jwtBearer`: a signed assertion is exchanged for a token (RFC 7523), as for service accounts.
+       */
+      readonly flow: 'clientCredentials' | 'refreshToken' | 'jwtBearer';
       /** Of refresh tokens. Default `singleUse`: each use gives a new one, which is saved before anything else. */
       readonly rotation?: 'singleUse' | 'reusable';
       /** Relative to the connection's base URL, or absolute (its host must be in `egress`). */
       readonly tokenUrl: string;
-      /** How the client says who it is. Default `basic` (RFC 6749 §2.3.1). */
-      readonly clientAuth: 'basic' | 'body';
+      /** How the client says who it is. Default `basic` (RFC 6749 §2.3.1); `none` for `jwtBearer`. */
+      readonly clientAuth: 'basic' | 'body' | 'privateKeyJwt' | 'none';
+      /** Of assertions. Default `RS256`. */
+      readonly algorithm?: AssertionAlgorithm;
+      /** Of assertions. Default: the token URL. */
+      readonly audience?: string;
       readonly maxTtlMs?: number;
     };
 

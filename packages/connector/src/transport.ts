@@ -7,7 +7,7 @@ export interface ConnectionConfig {
   readonly name: string;
   readonly connector: string;
   readonly baseUrl: string;
-  /** By auth scheme id; fields by scheme type: `value` (apiKey), `token` (bearer), `username` and `password` (basic), `clientId`, `clientSecret`, `scope` and `refreshToken` (oauth2). */
+  /** By auth scheme id; fields by scheme type: `value` (apiKey), `token` (bearer), `username` and `password` (basic), see `credentialFields` for oauth2. */
   readonly credentials: Readonly<Record<string, Readonly<Record<string, SecretReference>>>>;
   /** Secrets that webhooks of this connection are signed with; all are tried, so that one can be rotated. */
   readonly webhookSecrets: readonly SecretReference[];

@@ -1,8 +1,10 @@
 import { type Clock, type Secret, type SecretReference, type SecretStore, sha256 } from '@tenon/model';
+import type { CryptoKey } from 'jose';
 import type { ConnectorFailureCode } from '../failure-codes.ts';
 import type { AuthScheme } from '../manifest.ts';
 import { SecretUnavailableError } from '../secrets.ts';
 import type { ConnectionConfig } from '../transport.ts';
+import { signAssertion, signingKey } from './signing-key.ts';
 import { TokenCache } from './token-cache.ts';
 import {
   fetchToken,
@@ -141,15 +143,25 @@ export class Authenticator {
     const key = `${scheme.id} ${scope}`;
     let cache = this.#tokens.get(key);
     if (cache === undefined) {
-      const fetch =
-        scheme.flow === 'refreshToken'
-          ? () => this.#refresh(scheme)
-          : () => this.#fetchToken(scheme, { type: 'clientCredentials', ...(scope !== '' && { scope }) });
-      cache = new TokenCache(this.#context.clock, fetch, scheme.maxTtlMs);
+      cache = new TokenCache(this.#context.clock, () => this.#issue(scheme, scope), scheme.maxTtlMs);
       bound(this.#tokens, TOKENS_MAX);
       this.#tokens.set(key, cache);
     }
     return cache;
+  }
+
+  async #issue(scheme: OAuthScheme, scope: string): Promise<IssuedToken> {
+    switch (scheme.flow) {
+      case 'clientCredentials':
+        return this.#fetchToken(scheme, { type: 'clientCredentials', ...(scope !== '' && { scope }) });
+      case 'refreshToken':
+        return this.#refresh(scheme);
+      case 'jwtBearer':
+        return this.#fetchToken(scheme, {
+          type: 'jwtBearer',
+          assertion: await this.#assertion(scheme, scope),
+        });
+    }
   }
 
   async #scopeOf(scheme: OAuthScheme, scopes: readonly string[]): Promise<string> {
@@ -183,6 +195,36 @@ export class Authenticator {
     return issued;
   }
 
+  async #assertion(scheme: OAuthScheme, scope: string): Promise<string> {
+    const issuer = (await this.#secret(this.#reference(scheme, 'clientId'))).reveal();
+    const subject = this.#context.connection.credentials[scheme.id]?.['subject'];
+    return signAssertion(await this.#signingKey(scheme), scheme.algorithm ?? 'RS256', {
+      issuer,
+      subject: subject === undefined ? issuer : (await this.#secret(subject)).reveal(),
+      audience: scheme.audience ?? tokenUrl(this.#context.baseUrl, scheme.tokenUrl).href,
+      issuedAtMs: this.#context.clock.now(),
+      ...(scope !== '' && { scope }),
+    });
+  }
+
+  async #signingKey(scheme: OAuthScheme): Promise<CryptoKey> {
+    const pem = await this.#secret(this.#reference(scheme, 'privateKey'));
+    return signingKey(pem, scheme.algorithm ?? 'RS256').catch(() => {
+      throw new AuthenticationError(
+        'AUTH_KEY_INVALID',
+        `${pem.reference} holds no PKCS#8 private key for ${scheme.algorithm ?? 'RS256'}`,
+        false,
+      );
+    });
+  }
+
+  async #proof(scheme: OAuthScheme): Promise<TokenRequest['proof']> {
+    const { clientAuth } = scheme;
+    if (clientAuth === 'none') return { type: 'none' };
+    if (clientAuth === 'privateKeyJwt') return { type: 'privateKeyJwt', key: await this.#signingKey(scheme) };
+    return { type: clientAuth, secret: await this.#secret(this.#reference(scheme, 'clientSecret')) };
+  }
+
   /** A token that could not be saved stays here: it is the only living one, and is saved before the next is asked for. */
   async #save(key: string, value: string): Promise<void> {
     this.#unsaved.set(key, value);
@@ -191,17 +233,11 @@ export class Authenticator {
   }
 
   async #fetchToken(scheme: OAuthScheme, grant: TokenRequest['grant']): Promise<IssuedToken> {
-    const [clientId, clientSecret] = await Promise.all([
+    const [clientId, proof] = await Promise.all([
       this.#secret(this.#reference(scheme, 'clientId')),
-      this.#secret(this.#reference(scheme, 'clientSecret')),
+      this.#proof(scheme),
     ]);
-    const request = {
-      tokenUrl: tokenUrl(this.#context.baseUrl, scheme.tokenUrl),
-      clientId,
-      clientSecret,
-      clientAuth: scheme.clientAuth,
-      grant,
-    };
+    const request = { tokenUrl: tokenUrl(this.#context.baseUrl, scheme.tokenUrl), clientId, proof, grant };
     return fetchToken(request, this.#context.send).catch((error: unknown) => {
       // The client's own secret may have been rotated: read it anew next time.
       this.#secrets.clear();

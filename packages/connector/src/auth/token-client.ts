@@ -1,12 +1,19 @@
 import { Secret } from '@tenon/model';
+import type { CryptoKey } from 'jose';
 import {
+  type AuthorizationServer,
   allowInsecureRequests,
+  type Client,
+  type ClientAuth,
+  type ClientCredentialsGrantRequestOptions,
   ClientSecretBasic,
   ClientSecretPost,
   clientCredentialsGrantRequest,
   customFetch,
-  processClientCredentialsResponse,
-  processRefreshTokenResponse,
+  genericTokenEndpointRequest,
+  None,
+  PrivateKeyJwt,
+  processGenericTokenEndpointResponse,
   ResponseBodyError,
   refreshTokenGrantRequest,
 } from 'oauth4webapi';
@@ -20,11 +27,14 @@ export type TokenFetch = (
 export interface TokenRequest {
   readonly tokenUrl: URL;
   readonly clientId: Secret;
-  readonly clientSecret: Secret;
-  readonly clientAuth: 'basic' | 'body';
+  readonly proof:
+    | { readonly type: 'basic' | 'body'; readonly secret: Secret }
+    | { readonly type: 'privateKeyJwt'; readonly key: CryptoKey }
+    | { readonly type: 'none' };
   readonly grant:
     | { readonly type: 'clientCredentials'; readonly scope?: string }
-    | { readonly type: 'refreshToken'; readonly refreshToken: string };
+    | { readonly type: 'refreshToken'; readonly refreshToken: string }
+    | { readonly type: 'jwtBearer'; readonly assertion: string };
 }
 
 export interface IssuedToken {
@@ -45,38 +55,23 @@ export class TokenError extends Error {
   }
 }
 
-/** OAuth 2.0 client credentials grant (RFC 6749 §4.4) or refresh (§6). Rejects with `TokenError` only. */
+/**
+ * OAuth 2.0 client credentials grant (RFC 6749 §4.4), refresh (§6) or JWT bearer grant (RFC 7523 §2.1). Rejects with
+ * `TokenError` only.
+ */
 export async function fetchToken(request: TokenRequest, send: TokenFetch): Promise<IssuedToken> {
   const server = { issuer: request.tokenUrl.origin, token_endpoint: request.tokenUrl.href };
   const client = { client_id: request.clientId.reveal() };
-  const secret = request.clientSecret.reveal();
-  const clientAuth = request.clientAuth === 'basic' ? ClientSecretBasic(secret) : ClientSecretPost(secret);
-  const { grant } = request;
-  const options = {
-    // Whether plain HTTP is good enough was decided with the connection's base URL: a sandbox on loopback has no TLS.
-    [allowInsecureRequests]: true,
-    [customFetch]: (
-      url: string,
-      init: { readonly method: string; readonly headers: Record<string, string>; readonly body: unknown },
-    ) => send(new URL(url), { method: init.method, headers: init.headers, body: String(init.body) }),
-  };
   try {
-    const response =
-      grant.type === 'refreshToken'
-        ? await refreshTokenGrantRequest(server, client, clientAuth, grant.refreshToken, options)
-        : await clientCredentialsGrantRequest(
-            server,
-            client,
-            clientAuth,
-            grant.scope === undefined ? {} : { scope: grant.scope },
-            options,
-          );
+    const response = await ask(server, client, request, {
+      // Whether plain HTTP is good enough was decided with the connection's base URL: a sandbox on loopback has no TLS.
+      [allowInsecureRequests]: true,
+      [customFetch]: (url, init) =>
+        send(new URL(url), { method: init.method, headers: init.headers, body: String(init.body) }),
+    });
     if (response.status >= 500 || response.status === 429)
       throw new TokenError('unavailable', `the token endpoint answered ${response.status}`);
-    const granted =
-      grant.type === 'refreshToken'
-        ? await processRefreshTokenResponse(server, client, response)
-        : await processClientCredentialsResponse(server, client, response);
+    const granted = await processGenericTokenEndpointResponse(server, client, response);
     if (granted.token_type !== 'bearer')
       throw new TokenError('refused', `the token is of type ${granted.token_type}, not bearer`);
     return {
@@ -90,5 +85,50 @@ export async function fetchToken(request: TokenRequest, send: TokenFetch): Promi
     if (error instanceof ResponseBodyError)
       throw new TokenError('refused', `the token endpoint answered ${error.status} (${error.error})`);
     throw new TokenError('refused', 'the token endpoint’s answer is not a token');
+  }
+}
+
+const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
+
+function ask(
+  server: AuthorizationServer,
+  client: Client,
+  { grant, proof }: TokenRequest,
+  options: ClientCredentialsGrantRequestOptions,
+): Promise<Response> {
+  const clientAuth = clientAuthOf(proof);
+  switch (grant.type) {
+    case 'clientCredentials':
+      return clientCredentialsGrantRequest(
+        server,
+        client,
+        clientAuth,
+        grant.scope === undefined ? {} : { scope: grant.scope },
+        options,
+      );
+    case 'refreshToken':
+      return refreshTokenGrantRequest(server, client, clientAuth, grant.refreshToken, options);
+    case 'jwtBearer':
+      return genericTokenEndpointRequest(
+        server,
+        client,
+        clientAuth,
+        JWT_BEARER,
+        { assertion: grant.assertion },
+        options,
+      );
+  }
+}
+
+function clientAuthOf(proof: TokenRequest['proof']): ClientAuth {
+  switch (proof.type) {
+    case 'basic':
+      return ClientSecretBasic(proof.secret.reveal());
+    case 'body':
+      return ClientSecretPost(proof.secret.reveal());
+    case 'privateKeyJwt':
+      return PrivateKeyJwt(proof.key);
+    case 'none':
+      return None();
   }
 }

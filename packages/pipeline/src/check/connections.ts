@@ -1,19 +1,9 @@
-import type { AuthScheme, ConnectorManifest } from '@tenon/connector';
+import { type ConnectorManifest, credentialFields } from '@tenon/connector';
 import { type Diagnostic, didYouMean, type Location } from '@tenon/model';
 import type { ConnectionPlaces } from '../load/config.ts';
 import { diagnostic } from '../rules.ts';
 import type { Workspace, WorkspaceConnection } from '../workspace.ts';
 import { checkTeam } from './owners.ts';
-
-/** What each kind of credential is made of. */
-const CREDENTIAL_FIELDS: Readonly<
-  Record<AuthScheme['type'], { readonly required: readonly string[]; readonly optional: readonly string[] }>
-> = {
-  apiKey: { required: ['value'], optional: [] },
-  bearer: { required: ['token'], optional: [] },
-  basic: { required: ['username', 'password'], optional: [] },
-  oauth2: { required: ['clientId', 'clientSecret'], optional: ['scope', 'refreshToken'] },
-};
 
 /** Do the connections of `tenon.config.yaml` fit their connectors? */
 export function checkConnections(workspace: Workspace): Diagnostic[] {
@@ -86,7 +76,7 @@ function checkCredentials(
       found.push(problem('credential-unknown', message, scheme.at, scheme.value, schemes.keys()));
       continue;
     }
-    const { required, optional } = CREDENTIAL_FIELDS[known.type];
+    const { required, optional } = credentialFields(known);
     for (const field of fields) {
       if ([...required, ...optional].includes(field.value)) continue;
       const message = `a ${known.type} credential has no \`${field.value}\``;

@@ -43,7 +43,7 @@ export const configSchema: SchemaObject = {
           additionalProperties: {
             type: 'object',
             description:
-              '`value`; `token`; `username` and `password`; `clientId`, `clientSecret` and `scope`.',
+              '`value`; `token`; `username` and `password`; `clientId` with `clientSecret`, `refreshToken` or `privateKey`.',
             additionalProperties: secretReference('A part of the credential.'),
           },
         },

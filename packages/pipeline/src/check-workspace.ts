@@ -47,7 +47,7 @@ export function checkWorkspace(workspace: Workspace): WorkspaceCheck {
   found.push(...policies.diagnostics, ...checkManifests(workspace), ...checkConnections(workspace));
 
   const allowed = suppressionsOf(workspace.pipelineFiles);
-  const pipelines: Checked[] = [];
+  const pipelines: (Checked & { readonly classed: ReadonlyMap<string, readonly string[]> })[] = [];
   const usage: UsageEntry[] = [];
   const unsound = new Set<string>();
   const names = new Map<string, Located<string>>();
@@ -74,8 +74,14 @@ export function checkWorkspace(workspace: Workspace): WorkspaceCheck {
       expressions += data.expressions;
       usage.push(...data.usage);
       const proofs = pipelineProofs({ model, data });
-      own = allowed.kept([...own, ...(again ?? []), ...diagnostics, ...data.diagnostics, ...proofs]);
-      pipelines.push({ model, data });
+      own = allowed.kept([
+        ...own,
+        ...(again ?? []),
+        ...diagnostics,
+        ...data.diagnostics,
+        ...proofs.diagnostics,
+      ]);
+      pipelines.push({ model, data, classed: proofs.classed });
     }
     if (!spec || hasErrors(own)) unsound.add(file);
     found.push(...own.map((one) => owned(one, spec)));
@@ -85,9 +91,9 @@ export function checkWorkspace(workspace: Workspace): WorkspaceCheck {
   found.push(...across, ...allowed.problems());
 
   const plans = new Map<string, Plan>();
-  for (const { model } of pipelines) {
+  for (const { model, classed } of pipelines) {
     if (unsound.has(model.spec.document.file)) continue;
-    const plan = compilePipeline(model, policies.called(model));
+    const plan = compilePipeline(model, policies.called(model), classed);
     if (plan) plans.set(plan.pipeline, plan);
   }
   return {

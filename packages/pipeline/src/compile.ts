@@ -18,9 +18,13 @@ const EMPTY: ValueTemplate = { literal: {} };
 
 /**
  * Compiles a pipeline in which no check found an error; `undefined` when a required part is missing all the same.
- * Pure and canonical: the same spec over the same contracts gives the same bytes.
+ * `classed`: pointers into the results of steps that hold classed data made elsewhere. Pure and canonical: the same spec over the same contracts gives the same bytes.
  */
-export function compilePipeline(model: PipelineModel, policies: readonly PolicySpec[]): Plan | undefined {
+export function compilePipeline(
+  model: PipelineModel,
+  policies: readonly PolicySpec[],
+  classed: ReadonlyMap<string, readonly string[]>,
+): Plan | undefined {
   const { spec } = model;
   const { owner, tier, identity, limits, onFailure, version, description } = spec;
   const trigger = triggerPlan();
@@ -240,11 +244,13 @@ export function compilePipeline(model: PipelineModel, policies: readonly PolicyS
         ...classPointers(model.trigger.contract, model.trigger.definition.message.payload).keys(),
       ]);
     for (const step of allSteps(spec.steps)) {
-      const id = `steps.${step.id.value}`;
       const event = model.events.get(step);
-      if (event) add(id, [...classPointers(event.contract, event.definition.message.payload).keys()]);
       const call = step.kind === 'call' ? model.calls.get(step)?.call : undefined;
-      if (call) add(id, [...classPointers(call.contract, resultSource(call.operation)).keys()]);
+      add(`steps.${step.id.value}`, [
+        ...(event ? classPointers(event.contract, event.definition.message.payload).keys() : []),
+        ...(call ? classPointers(call.contract, resultSource(call.operation)).keys() : []),
+        ...(classed.get(step.id.value) ?? []),
+      ]);
     }
     return redact;
 

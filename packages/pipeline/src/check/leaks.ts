@@ -20,8 +20,14 @@ interface Flow {
   readonly at: Location;
 }
 
-/** What a `set` step holds, by pointer into its value. */
+/** What a `set` or `emit` step holds, by pointer into its value. */
 type Held = ReadonlyMap<string, readonly Flow[]>;
+
+export interface LeakCheck {
+  readonly diagnostics: readonly Diagnostic[];
+  /** Classed data in values made here, by step: they are redacted like the fields that they come from (C98). */
+  readonly held: ReadonlyMap<string, Held>;
+}
 
 /** Where a value goes. */
 interface Sink {
@@ -34,13 +40,14 @@ interface Sink {
  * Information flow (C93, C98, C99): a value from a field classed `personal`, `secret` or `financial`, followed through
  * expressions and steps, may only reach fields that are classed the same, in the same region, and no key or metric.
  */
-export function checkLeaks({ model, data }: Checked): Diagnostic[] {
+export function checkLeaks({ model, data }: Checked): LeakCheck {
   const { spec, catalog } = model;
   const { contracts } = catalog.workspace;
-  if (![...contracts.values()].some(({ policy }) => policy && Object.keys(policy.classes).length > 0))
-    return [];
   const found: Diagnostic[] = [];
   const held = new Map<string, Held>();
+  const isClassed = ({ policy }: Contract): boolean =>
+    policy !== undefined && Object.keys(policy.classes).length > 0;
+  if (![...contracts.values()].some(isClassed)) return { diagnostics: found, held };
 
   for (const key of [spec.identity?.key, spec.identity?.orderBy])
     for (const expression of key ? expressionsOf(key) : []) clear(expression, 'classed-data-in-key', 'a key');
@@ -70,7 +77,7 @@ export function checkLeaks({ model, data }: Checked): Diagnostic[] {
         });
   }
   for (const { value } of spec.metrics) if (value) clear(value, 'classed-data-in-metric', 'a metric');
-  return found;
+  return { diagnostics: found, held };
 
   function follow(template: Template, path: string, sink: Sink): void {
     if (template.kind === 'object')

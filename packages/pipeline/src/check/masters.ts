@@ -7,6 +7,7 @@ import { recordPointers } from './classes.ts';
 import type { DataCheck } from './data.ts';
 import { type CallMeaning, effectsOf, ownerOf, type PipelineModel } from './model.ts';
 import { resultSource } from './payloads.ts';
+import { originsAt } from './pointers.ts';
 
 /** A pipeline with what its data check found. */
 export interface Checked {
@@ -36,8 +37,11 @@ function twoWriters(models: readonly PipelineModel[]): Diagnostic[] {
   for (const model of models)
     for (const step of effectsOf(model)) {
       if (step.call.declared.effect !== 'update') continue;
+      // The answer of an update is the thing updated: its fields are the same ones whichever operation writes them.
+      const answer = resultSource(step.call.operation);
       for (const { path, at } of bodyLeaves(model, step)) {
-        const key = `${step.call.contract.name} ${step.call.operation.id} ${path}`;
+        const [origin] = originsAt(step.call.contract, answer, path).toSorted();
+        const key = `${step.call.contract.name} ${origin ?? `${step.call.operation.id} ${path}`}`;
         const earlier = first.get(key);
         if (!earlier) first.set(key, { model, step, field: path, at });
         else if (earlier.model !== model)

@@ -1,9 +1,20 @@
 import type { Contract } from '@tenon/contract';
-import { toPointer } from '@tenon/model';
+import { fromPointer, toPointer } from '@tenon/model';
 import { definitionName, isSchemaObject, type JsonSchema } from '@tenon/schema';
 
-/** How deep fields are looked for; a recursive schema would go on for ever. */
+/**
+ * How deep fields are looked for, and how many nodes are looked at: payloads of large vendors refer to each other
+ * without end. The nearest come first, so what is given up is what is farthest from the root.
+ */
 const DEPTH_MAX = 12;
+const VISITS_MAX = 50_000;
+
+interface Visit {
+  readonly schema: JsonSchema;
+  readonly path: readonly string[];
+  /** Definitions on the way here, so that a cycle is walked once. */
+  readonly within: ReadonlySet<string>;
+}
 
 /**
  * Fields of a payload that a contract's policy speaks of: JSON Pointer into the data (`*` for list items) → what
@@ -16,25 +27,55 @@ export function fieldsAbout<T>(
   about: (pointer: string) => T | undefined,
 ): ReadonlyMap<string, T> {
   const found = new Map<string, T>();
-  visit(schema, [], new Set());
-  return found;
-
-  function visit(here: JsonSchema, path: readonly string[], within: ReadonlySet<string>): void {
-    if (!isSchemaObject(here) || path.length > DEPTH_MAX) return;
-    const origin = contract.originOf(here);
-    const own = origin && about(origin.pointer);
-    if (own !== undefined) found.set(toPointer(path), own);
-    const name = definitionName(here);
-    if (name !== undefined && !within.has(name)) {
-      const target = contract.definitions[name];
-      if (target !== undefined) visit(target, path, new Set(within).add(name));
+  let level: Visit[] = [{ schema, path: [], within: new Set() }];
+  for (let visits = 0; level.length > 0 && visits < VISITS_MAX; ) {
+    const next: Visit[] = [];
+    for (const here of level) {
+      if (++visits > VISITS_MAX) break;
+      if (!isSchemaObject(here.schema) || here.path.length > DEPTH_MAX) continue;
+      const origin = contract.originOf(here.schema);
+      const own = origin && about(origin.pointer);
+      const pointer = toPointer(here.path);
+      if (own !== undefined && !found.has(pointer)) found.set(pointer, own);
+      next.push(...below(contract, here));
     }
-    for (const [property, value] of Object.entries(here.properties ?? {}))
-      visit(value, [...path, property], within);
-    for (const keyword of ['items', 'additionalProperties'] as const)
-      if (isSchemaObject(here[keyword])) visit(here[keyword], [...path, '*'], within);
-    for (const keyword of ['allOf', 'anyOf', 'oneOf', 'prefixItems'] as const)
-      for (const part of here[keyword] ?? [])
-        visit(part, keyword === 'prefixItems' ? [...path, '*'] : path, within);
+    level = next;
   }
+  return found;
+}
+
+/** Where the fields at one place of a payload came from: pointers into the document, one for each variant. */
+export function originsAt(contract: Contract, schema: JsonSchema, pointer: string): readonly string[] {
+  const wanted = fromPointer(pointer);
+  const found: string[] = [];
+  let level: Visit[] = [{ schema, path: [], within: new Set() }];
+  for (let visits = 0; level.length > 0 && visits < VISITS_MAX; visits += level.length) {
+    for (const { schema: here, path } of level) {
+      const origin =
+        isSchemaObject(here) && path.length === wanted.length ? contract.originOf(here) : undefined;
+      if (origin) found.push(origin.pointer);
+    }
+    level = level
+      .flatMap((here) => below(contract, here))
+      .filter(({ path }) => path.length <= wanted.length && path.every((token, i) => token === wanted[i]));
+  }
+  return found;
+}
+
+function below(contract: Contract, { schema, path, within }: Visit): readonly Visit[] {
+  if (!isSchemaObject(schema)) return [];
+  const found: Visit[] = [];
+  const name = definitionName(schema);
+  const target = name === undefined || within.has(name) ? undefined : contract.definitions[name];
+  if (name !== undefined && target !== undefined)
+    found.push({ schema: target, path, within: new Set(within).add(name) });
+  for (const [property, value] of Object.entries(schema.properties ?? {}))
+    found.push({ schema: value, path: [...path, property], within });
+  for (const keyword of ['items', 'additionalProperties'] as const)
+    if (isSchemaObject(schema[keyword]))
+      found.push({ schema: schema[keyword], path: [...path, '*'], within });
+  for (const keyword of ['allOf', 'anyOf', 'oneOf', 'prefixItems'] as const)
+    for (const part of schema[keyword] ?? [])
+      found.push({ schema: part, path: keyword === 'prefixItems' ? [...path, '*'] : path, within });
+  return found;
 }

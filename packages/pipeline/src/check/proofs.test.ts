@@ -1,5 +1,13 @@
 import { expect, test } from 'vitest';
-import { PIPELINE, secondPipeline, swap, swaps, testWorkspace } from '../test-workspace.ts';
+import {
+  CONNECTOR,
+  CONTRACT,
+  PIPELINE,
+  secondPipeline,
+  swap,
+  swaps,
+  testWorkspace,
+} from '../test-workspace.ts';
 
 const messages = async (
   edits: Parameters<typeof testWorkspace>[0],
@@ -72,4 +80,30 @@ test('two runs give the same findings in the same order', async () => {
   const [first, second] = await Promise.all([testWorkspace(edits), testWorkspace(edits)]);
   expect(first.diagnostics.length).toBeGreaterThan(1);
   expect(second.diagnostics).toEqual(first.diagnostics);
+});
+
+test('the same field written through two operations has two writers', async () => {
+  const note = (operation: string, id: string) => `  - id: ${id}
+    call: shop.${operation}
+    with: { orderId: '\${ event.orderId }', body: { note: left } }
+    irreversible: { because: a, forward: { task: b, owner: sales, within: 1d } }`;
+  const replace = `    put:
+      operationId: replaceOrder
+      parameters: [{ name: orderId, in: path, required: true, schema: { type: string } }]
+      requestBody: { required: true, content: { application/json: { schema: { type: object, properties: { note: { type: string } } } } } }
+      responses: { '200': { description: ok, content: { application/json: { schema: { $ref: '#/components/schemas/Order' } } } } }
+    delete:`;
+  const found = await messages(
+    {
+      [CONTRACT]: swap('    delete:', replace),
+      [CONNECTOR]: swap(
+        '  updateOrder:',
+        '  replaceOrder: { effect: update, idempotency: { mode: natural } }\n  updateOrder:',
+      ),
+      'pipelines/parcel-left.pipeline.yaml': secondPipeline(note('replaceOrder', 'noted')),
+      [PIPELINE]: (text) => text.replace('success: ${', `${note('updateOrder', 'marked')}\nsuccess: \${`),
+    },
+    'field-has-two-writers',
+  );
+  expect(found).toEqual(['`shop.replaceOrder.note` is written by `order-placed` too']);
 });

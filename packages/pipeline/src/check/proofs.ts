@@ -13,9 +13,15 @@ import { checkTime } from './time.ts';
 import { checkWayBack } from './way-back.ts';
 
 /** What is proved of one pipeline by itself. */
-export function pipelineProofs(checked: Checked): Diagnostic[] {
+export function pipelineProofs(checked: Checked): {
+  readonly diagnostics: readonly Diagnostic[];
+  /** Pointers into results of steps that hold classed data, by step id. */
+  readonly classed: ReadonlyMap<string, readonly string[]>;
+} {
   const { model } = checked;
-  return [
+  const leaks = checkLeaks(checked);
+  const classed = new Map([...leaks.held].map(([id, held]) => [id, [...held.keys()]] as const));
+  const diagnostics = [
     ...checkOwners(model),
     ...checkEvents(model),
     ...checkEffects(model),
@@ -23,8 +29,9 @@ export function pipelineProofs(checked: Checked): Diagnostic[] {
     ...checkWayBack(model),
     ...checkTier(model),
     ...checkBranches(checked),
-    ...checkLeaks(checked),
+    ...leaks.diagnostics,
   ];
+  return { diagnostics, classed };
 }
 
 /** What is proved of all pipelines together. */

@@ -3,10 +3,11 @@ import type { Expr, Span } from './ast.ts';
 import { type CompiledPolicy, compileNode, costOf, type Names, type Run } from './closure.ts';
 import { type EvaluationErrorCode, EvaluationFailure } from './failure.ts';
 import { textOf } from './functions-conversion.ts';
+import { bindingMacro } from './macros.ts';
 import { type Frame, mismatch, toJson, type Value } from './operators.ts';
 import { parseExpression } from './parser.ts';
 import { POLICY_DEPTH_MAX } from './policy-depth.ts';
-import { calls } from './references.ts';
+import { calls, children } from './references.ts';
 import type { SourcePoint, ValueTemplate } from './value.ts';
 
 export type Scope = Readonly<Record<string, Json>>;
@@ -65,11 +66,11 @@ const OUTPUT_MAX_DEFAULT = 1_000_000;
 
 /** Compiles to closures. Throws `ExpressionSyntaxError` only for what a plan cannot hold: a source that does not parse. */
 export function compileExpression(source: string, options: CompileOptions = {}): CompiledExpression {
-  const { run, hasTimes, span } = compileSource(source, options);
+  const { run, hasTimes, hasMacros, span } = compileSource(source, options);
   return {
     source,
     evaluate(scope, budget) {
-      const frame = frameOf(scope, budget);
+      const frame = frameOf(scope, budget, hasMacros ? [] : NO_LOCALS);
       try {
         const value = run(frame);
         if (value === undefined) mismatch('the expression needs a value', value, span);
@@ -87,7 +88,7 @@ export function compileTemplate(template: ValueTemplate, options: CompileOptions
   const run = compileValue(template, options);
   return {
     evaluate(scope, budget) {
-      const frame = frameOf(scope, budget);
+      const frame = frameOf(scope, budget, []);
       try {
         const value = run(frame);
         if (value === undefined) mismatch('the template needs a value', value, { start: 0, end: 0 });
@@ -103,6 +104,8 @@ interface CompiledSource {
   readonly run: Run;
   /** Can its result hold timestamps or durations, which must become text? */
   readonly hasTimes: boolean;
+  /** Does it bind names, so that its frame needs places for them? */
+  readonly hasMacros: boolean;
   readonly span: Span;
 }
 
@@ -113,11 +116,8 @@ function compileSource(source: string, options: CompileOptions): CompiledSource 
     hasScope: true,
     policy: (name) => compilePolicy(name, options.policies ?? {}, []),
   };
-  return {
-    run: compileNode(ast, names),
-    hasTimes: makesTimes(ast),
-    span: { start: ast.start, end: ast.end },
-  };
+  const span = { start: ast.start, end: ast.end };
+  return { run: compileNode(ast, names), hasTimes: makesTimes(ast), hasMacros: bindsNames(ast), span };
 }
 
 function parsed(source: string, what: string): Expr {
@@ -131,6 +131,10 @@ function makesTimes(ast: Expr): boolean {
   return calls(ast).some(
     (call) => call.name === 'timestamp' || call.name === 'duration' || call.namespace === 'policy',
   );
+}
+
+function bindsNames(ast: Expr): boolean {
+  return (ast.kind === 'call' && bindingMacro(ast) !== undefined) || children(ast).some(bindsNames);
 }
 
 /** Policies by table: a plan's are compiled once, for all of its expressions. */
@@ -246,10 +250,13 @@ function compileText(
   };
 }
 
-function frameOf(scope: Scope, budget: Budget | undefined): Frame {
+/** For expressions without macros: nothing is ever put into it, since a policy brings its own. */
+const NO_LOCALS: Value[] = [];
+
+function frameOf(scope: Scope, budget: Budget | undefined, locals: Value[]): Frame {
   return {
     scope,
-    locals: [],
+    locals,
     stepsLeft: budget?.stepsMax ?? STEPS_MAX_DEFAULT,
     outputLeft: budget?.outputMax ?? OUTPUT_MAX_DEFAULT,
   };

@@ -110,7 +110,7 @@ function read(
       'variant-not-narrowed',
       nameSpan,
       `only some variants of \`${owner}\` have \`${name}\``,
-      { fix: discriminatorAdvice(owner, name, holder) },
+      { fix: discriminatorAdvice(owner, name, holder) ?? guardAdvice(node) },
     );
     return type;
   }
@@ -218,11 +218,15 @@ const ON_THE_WAY: ReadonlySet<string> = new Set([
 ]);
 
 function guardAdvice(node: Expr): string {
-  return `guard it with \`has(${textOf(node)})\`, or write \`default(${textOf(node)}, …)\``;
+  const other = `write \`default(${textOf(node)}, …)\``;
+  // `has` asks for a field by name, never by an index.
+  return node.kind === 'member' && !node.optional
+    ? `guard it with \`has(${textOf(node)})\`, or ${other}`
+    : other;
 }
 
-/** Which test tells the variants apart: a field with one value in each, or `has`. */
-function discriminatorAdvice(owner: string, name: string, type: Type): string {
+/** Which test tells the variants apart: a field that each requires, with values of its own in each. */
+function discriminatorAdvice(owner: string, name: string, type: Type): string | undefined {
   const objects = membersOf(type).filter((member) => member.kind === 'object');
   const [first] = objects;
   if (first && objects.length === membersOf(withoutNull(type)).length)
@@ -237,5 +241,5 @@ function discriminatorAdvice(owner: string, name: string, type: Type): string {
       if (values.length === objects.length && match && new Set(values.map((one) => one.value)).size > 1)
         return `test \`${owner}.${field} == '${match.value}'\` first`;
     }
-  return `test \`has(${owner}.${name})\` first`;
+  return undefined;
 }

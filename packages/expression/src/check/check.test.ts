@@ -138,6 +138,19 @@ describe('one guard, one issue', () => {
     expect(issues[0]!.fix).toContain('has(event.node.next.next.v)');
   });
 
+  it('advises only what parses', () => {
+    for (const source of [
+      "event.meta['x-y']",
+      'event.node.next.v',
+      'event.nickname.trim()',
+      'event.items[0].note',
+    ]) {
+      const [issue] = checkExpression(parseExpression(source).ast, environment).issues;
+      for (const [, advised] of issue!.fix!.matchAll(/`((?:has|default)\([^`]*\))`/g))
+        expect(parseExpression(advised!.replace('…', '1')).errors, advised).toEqual([]);
+    }
+  });
+
   it('reports unrelated parts each', () => {
     expect(codes('event.coupon + event.custmer.email + event.tags')).toEqual(
       [

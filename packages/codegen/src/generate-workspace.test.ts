@@ -67,6 +67,14 @@ test('a changed contract is made again, the others are left alone', async () => 
   expect(plan.drift.map(({ code }) => code)).toContain('generated-outdated');
 });
 
+test('a document under another name is another input: the contract test loads it by name', async () => {
+  const existing = written(await generate(files('state'), new Map()));
+  const { 'contracts/shop/openapi.yaml': text, ...rest } = files('state');
+  expect((await generate({ ...rest, 'contracts/shop/openapi.yml': text! }, existing)).generated).toEqual([
+    'shop',
+  ]);
+});
+
 test('a file that was edited or deleted is made again, and drift says which it was', async () => {
   const existing = written(await generate(files('state'), new Map()));
   existing.set('generated/shop/types.d.ts', 'export {};\n');

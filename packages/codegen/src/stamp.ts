@@ -27,7 +27,12 @@ export function inputDigest(
 ): string {
   return digestOf({
     generator: GENERATOR,
-    contract: { name: contract.name, digest: contract.digest, steward: contract.policy?.steward },
+    contract: {
+      name: contract.name,
+      digest: contract.digest,
+      document: contract.files[0],
+      steward: contract.policy?.steward,
+    },
     manifest,
     // Only what generation reads of it: an expression moved to another line, or written another way, changes nothing.
     usage: usage

@@ -207,6 +207,19 @@ describe('client credentials', () => {
     },
   );
 
+  it('that are slow to be renewed do not hold a caller past its deadline, and the refused call counts as unsent', async () => {
+    await using test = await issuer();
+    await callWith(test.transport, [oauth]);
+    test.state.valid = 'revoked';
+    test.state.delayMs = 3_000;
+    const operation = operationPlan({ auth: [oauth], timeoutMs: 200 });
+    const startedAtMs = Date.now();
+    expect(await test.transport.call({ operation, input: {} })).toMatchObject({
+      failure: { class: 'timeout', delivery: 'notSent' },
+    });
+    expect(Date.now() - startedAtMs).toBeLessThan(2_000);
+  });
+
   it('do not hold a caller past its deadline', async () => {
     await using test = await issuer();
     test.server.handler = () => {};

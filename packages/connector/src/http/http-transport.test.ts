@@ -381,6 +381,24 @@ describe('an answer that is lost', () => {
     expect(await calling).toMatchObject({ failure: { code: 'HTTP_CALL_CANCELLED', delivery: 'lost' } });
   });
 
+  it('is never called unsent, whenever the caller gives up', async () => {
+    await using test = await harness((_seen, response) => json(response, 200, {}));
+    await test.call({ body: {} });
+    for (let turns = 0; turns < 60; turns++) {
+      const before = test.server.seen.length;
+      const controller = new AbortController();
+      const calling = test.call({ body: { turns } }, { signal: controller.signal });
+      // Gives up a little later each time: before, while and after the request goes out and its answer comes in.
+      for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve));
+      controller.abort();
+      const result = await calling;
+      if (!result.ok && result.failure.delivery === 'notSent') {
+        await sleep(systemClock, 5);
+        expect(test.server.seen.length).toBe(before);
+      }
+    }
+  });
+
   it.each([502, 504])('is lost behind a gateway that answers %i', async (status) => {
     await using test = await harness((_seen, response) => json(response, status, {}));
     expect(await test.call({ body: {} })).toMatchObject({

@@ -8,8 +8,9 @@ import type { HttpBinding, OperationPlan } from '../operation-plan.ts';
 import type { CallRequest, CallResult, Transport, TransportContext } from '../transport.ts';
 import { buildRequest, type DraftRequest, isDraft, wireRequest } from './build-request.ts';
 import { classify } from './classify.ts';
+import { Deadline } from './deadline.ts';
 import { type Exchange, exchange, type WireRequest } from './exchange.ts';
-import { brokenFailure, refusedFailure, requestFailure } from './failures.ts';
+import { refusedFailure, requestFailure } from './failures.ts';
 import { HostGuard } from './host-guard.ts';
 import { declaredResponse, decodeBody, errorBody } from './read-response.ts';
 import { encodeStrict } from './serialise.ts';
@@ -81,7 +82,10 @@ export function httpTransport(context: TransportContext, options: HttpTransportO
   ): Promise<CallResult> {
     const first = await once(request, http, draft, deadline);
     if (first.renew === undefined || deadline.expired) return first.result;
-    if (!(await first.renew().catch(() => false)) || deadline.expired) return first.result;
+    deadline.leaveExchange();
+    // A renewal that fails leaves the refusal standing, which says more than the renewal's own failure.
+    const isRenewed = await first.renew().catch(() => false);
+    if (!isRenewed || deadline.expired) return first.result;
     return (await once(request, http, draft, deadline)).result;
   }
 
@@ -100,9 +104,8 @@ export function httpTransport(context: TransportContext, options: HttpTransportO
     }
     if (deadline.expired) return { result: failed(deadline.failure(operation, NOT_STARTED)) };
     const wire = wireRequest(withCredentials(draft, authentication));
-    const outcome = await deadline.started(
-      exchange(agentOf(operation), wire, deadline.signal, limits.responseBytesMax),
-    );
+    deadline.enterExchange();
+    const outcome = await exchange(agentOf(operation), wire, deadline.signal, limits.responseBytesMax);
     if (outcome.kind === 'broken') return { result: failed(deadline.failure(operation, outcome)) };
     return judge(operation, http, outcome, authentication);
   }
@@ -153,7 +156,7 @@ export function httpTransport(context: TransportContext, options: HttpTransportO
 
   function deadlineOf(request: CallRequest): Deadline {
     const own = context.clock.now() + request.operation.timeoutMs;
-    return new Deadline(context, Math.min(own, request.deadlineAt ?? own), request.signal);
+    return new Deadline(context.clock, Math.min(own, request.deadlineAt ?? own), request.signal);
   }
 
   function egressKey(operation: OperationPlan): string {
@@ -197,7 +200,7 @@ export function httpTransport(context: TransportContext, options: HttpTransportO
     const refusal = guardOf(operation).refusal(wire.url);
     if (refusal !== undefined)
       throw new TokenError('refused', `the token endpoint is out of bounds: ${refusal}`);
-    const deadline = new Deadline(context, context.clock.now() + TOKEN_TIMEOUT_MS, undefined);
+    const deadline = new Deadline(context.clock, context.clock.now() + TOKEN_TIMEOUT_MS, undefined);
     try {
       const outcome = await exchange(agentOf(operation), wire, deadline.signal, TOKEN_BYTES_MAX);
       if (outcome.kind === 'broken')
@@ -219,71 +222,6 @@ export function httpTransport(context: TransportContext, options: HttpTransportO
 function withoutEncoding(headers: Readonly<Record<string, string>>): Record<string, string> {
   const { 'content-encoding': _encoding, 'content-length': _length, ...rest } = headers;
   return rest;
-}
-
-/** One moment and one signal that end a call, and which of them did. */
-class Deadline {
-  readonly #context: TransportContext;
-  readonly #controller = new AbortController();
-  readonly #atMs: number;
-  readonly #outer: AbortSignal | undefined;
-  readonly #cancelTimer: () => void;
-  readonly #onOuterAbort = (): void => this.#controller.abort();
-  #inFlight = false;
-
-  constructor(context: TransportContext, atMs: number, outer: AbortSignal | undefined) {
-    this.#context = context;
-    this.#atMs = atMs;
-    this.#outer = outer;
-    this.#cancelTimer = context.clock.setTimer(Math.max(0, atMs - context.clock.now()), () =>
-      this.#controller.abort(),
-    );
-    if (outer?.aborted) this.#controller.abort();
-    else outer?.addEventListener('abort', this.#onOuterAbort, { once: true });
-  }
-
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
-  get expired(): boolean {
-    return this.#controller.signal.aborted || this.#context.clock.now() >= this.#atMs;
-  }
-
-  failure(operation: OperationPlan, broken: Extract<Exchange, { kind: 'broken' }>): Failure {
-    const cause =
-      broken.cause === 'connection' ? 'connection' : this.#outer?.aborted === true ? 'cancelled' : 'deadline';
-    return brokenFailure(operation.name, broken, cause);
-  }
-
-  /** While an exchange runs it settles itself when the signal aborts, and knows whether it had started. */
-  async started<T>(exchanging: Promise<T>): Promise<T> {
-    this.#inFlight = true;
-    try {
-      return await exchanging;
-    } finally {
-      this.#inFlight = false;
-    }
-  }
-
-  /** Ends the waiting for credentials and the like, which nothing else would end; never an exchange. */
-  race(work: Promise<CallResult>, onExpiry: () => CallResult): Promise<CallResult> {
-    return new Promise((resolve, reject) => {
-      this.signal.addEventListener(
-        'abort',
-        () => {
-          if (!this.#inFlight) resolve(onExpiry());
-        },
-        { once: true },
-      );
-      work.then(resolve, reject);
-    });
-  }
-
-  cancel(): void {
-    this.#cancelTimer();
-    this.#outer?.removeEventListener('abort', this.#onOuterAbort);
-  }
 }
 
 const NOT_STARTED = { kind: 'broken', started: false, cause: 'aborted', code: 'ABORTED' } as const;

@@ -74,11 +74,12 @@ export function catalogOf(workspace: Workspace): Catalog {
       }
       const contract = workspace.contracts.get(manifest.contract);
       if (!contract) {
-        const message = `connector \`${manifest.name}\` speaks contract \`${manifest.contract}\`, which is not in the workspace`;
+        // The manifest's check reports it; a step that uses the connector is only the victim.
+        const message = `there is no contract \`${manifest.contract}\``;
         return problem(
           'unknown-contract',
           message,
-          firstAt,
+          workspace.connectorDocuments.get(manifest.name)?.locate('/contract') ?? firstAt,
           manifest.contract,
           near(manifest.contract, workspace.contracts.keys()),
         );

@@ -184,16 +184,9 @@ export function checkLeaks({ model, data }: Checked): LeakCheck {
   function schemaOf(contract: Contract, { target }: UsageTarget): JsonSchema | undefined {
     if (target.kind === 'event') return contract.events.get(target.event)?.message.payload;
     const operation = contract.operations.get(target.operation);
-    const known = operation && schemas.get(operation);
-    if (!operation || known !== undefined) return known;
-    const made = resultSource(operation);
-    schemas.set(operation, made);
-    return made;
+    return operation && resultSource(operation);
   }
 }
-
-/** A union of several answers is made anew each time; its classes are found once. */
-const schemas = new WeakMap<object, JsonSchema>();
 
 /** `within`: the path is a classed field or lies inside one; `touching`: or holds one. */
 function classesAt(

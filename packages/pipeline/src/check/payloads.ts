@@ -1,8 +1,33 @@
 import type { Operation } from '@tenon/contract';
 import type { JsonSchema } from '@tenon/schema';
 
-/** The result's schema as the contract holds it, whose nodes still know where they came from. */
+const results = new WeakMap<Operation, JsonSchema>();
+const inputs = new WeakMap<Operation, JsonSchema>();
+
+/**
+ * The result's schema as the contract holds it, whose nodes still know where they came from. The same object each
+ * time, so that what is found of it is found once.
+ */
 export function resultSource(operation: Operation): JsonSchema {
+  return once(results, operation, makeResult);
+}
+
+/** The input's schema in the same way: parameters by name, the body under `body`. */
+export function inputSource(operation: Operation): JsonSchema {
+  return once(inputs, operation, makeInput);
+}
+
+function once(
+  known: WeakMap<Operation, JsonSchema>,
+  operation: Operation,
+  make: (operation: Operation) => JsonSchema,
+): JsonSchema {
+  const made = known.get(operation) ?? make(operation);
+  known.set(operation, made);
+  return made;
+}
+
+function makeResult(operation: Operation): JsonSchema {
   if (operation.kind === 'message')
     return oneOf((operation.reply?.messages ?? []).map((message) => message.payload));
   return oneOf(
@@ -12,8 +37,7 @@ export function resultSource(operation: Operation): JsonSchema {
   );
 }
 
-/** The input's schema in the same way: parameters by name, the body under `body`. */
-export function inputSource(operation: Operation): JsonSchema {
+function makeInput(operation: Operation): JsonSchema {
   const properties: Record<string, JsonSchema> = {};
   for (const { name, schema } of operation.parameters) properties[name] ??= schema;
   const body = bodySource(operation);

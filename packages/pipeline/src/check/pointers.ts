@@ -7,13 +7,18 @@ import { definitionName, isSchemaObject, type JsonSchema } from '@tenon/schema';
  * without end. The nearest come first, so what is given up is what is farthest from the root.
  */
 const DEPTH_MAX = 12;
-const VISITS_MAX = 50_000;
+const VISITS_MAX = 20_000;
 
 interface Visit {
   readonly schema: JsonSchema;
   readonly path: readonly string[];
-  /** Definitions on the way here, so that a cycle is walked once. */
-  readonly within: ReadonlySet<string>;
+  /** Definitions on the way here, innermost first, so that a cycle is walked once. */
+  readonly within: Within | undefined;
+}
+
+interface Within {
+  readonly name: string;
+  readonly outer: Within | undefined;
 }
 
 /**
@@ -27,7 +32,7 @@ export function fieldsAbout<T>(
   about: (pointer: string) => T | undefined,
 ): ReadonlyMap<string, T> {
   const found = new Map<string, T>();
-  let level: Visit[] = [{ schema, path: [], within: new Set() }];
+  let level: Visit[] = [{ schema, path: [], within: undefined }];
   for (let visits = 0; level.length > 0 && visits < VISITS_MAX; ) {
     const next: Visit[] = [];
     for (const here of level) {
@@ -35,8 +40,10 @@ export function fieldsAbout<T>(
       if (!isSchemaObject(here.schema) || here.path.length > DEPTH_MAX) continue;
       const origin = contract.originOf(here.schema);
       const own = origin && about(origin.pointer);
-      const pointer = toPointer(here.path);
-      if (own !== undefined && !found.has(pointer)) found.set(pointer, own);
+      if (own !== undefined) {
+        const pointer = toPointer(here.path);
+        if (!found.has(pointer)) found.set(pointer, own);
+      }
       next.push(...below(contract, here));
     }
     level = next;
@@ -48,7 +55,7 @@ export function fieldsAbout<T>(
 export function originsAt(contract: Contract, schema: JsonSchema, pointer: string): readonly string[] {
   const wanted = fromPointer(pointer);
   const found: string[] = [];
-  let level: Visit[] = [{ schema, path: [], within: new Set() }];
+  let level: Visit[] = [{ schema, path: [], within: undefined }];
   for (let visits = 0; level.length > 0 && visits < VISITS_MAX; visits += level.length) {
     for (const { schema: here, path } of level) {
       const origin =
@@ -66,9 +73,9 @@ function below(contract: Contract, { schema, path, within }: Visit): readonly Vi
   if (!isSchemaObject(schema)) return [];
   const found: Visit[] = [];
   const name = definitionName(schema);
-  const target = name === undefined || within.has(name) ? undefined : contract.definitions[name];
+  const target = name === undefined || isWithin(name, within) ? undefined : contract.definitions[name];
   if (name !== undefined && target !== undefined)
-    found.push({ schema: target, path, within: new Set(within).add(name) });
+    found.push({ schema: target, path, within: { name, outer: within } });
   for (const [property, value] of Object.entries(schema.properties ?? {}))
     found.push({ schema: value, path: [...path, property], within });
   for (const keyword of ['items', 'additionalProperties'] as const)
@@ -78,4 +85,9 @@ function below(contract: Contract, { schema, path, within }: Visit): readonly Vi
     for (const part of schema[keyword] ?? [])
       found.push({ schema: part, path: keyword === 'prefixItems' ? [...path, '*'] : path, within });
   return found;
+}
+
+function isWithin(name: string, within: Within | undefined): boolean {
+  for (let here = within; here; here = here.outer) if (here.name === name) return true;
+  return false;
 }

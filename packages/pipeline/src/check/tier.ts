@@ -1,6 +1,7 @@
 import type { Diagnostic } from '@tenon/model';
 import { diagnostic } from '../rules.ts';
 import { allSteps, type StepSpec } from '../spec/pipeline-spec.ts';
+import { entry } from '../yaml/spec-document.ts';
 import type { ResolvedCall } from './catalog.ts';
 import { classPointers } from './classes.ts';
 import { type CallMeaning, effectsOf, type PipelineModel } from './model.ts';
@@ -32,7 +33,7 @@ export function checkTier(model: PipelineModel): Diagnostic[] {
         fix: 'make it `medium` or `high`',
       }),
     );
-  if (required.success && !spec.success && effects.length > 0)
+  if (required.success && !entry(spec.document.root, 'success') && effects.length > 0)
     found.push(
       diagnostic('success-undeclared', {
         message: `tier \`${tier.value}\` needs \`success\`: what must be true in the end`,

@@ -83,12 +83,9 @@ export function parseSpec(file: string, text: string): SpecDocument {
   });
   const [first, second] = Array.isArray(parsed) ? parsed : [];
   if (!first) return document();
-  for (const error of first.errors) {
-    isBroken = true;
-    const said = syntaxDiagnostic(error, text, range);
-    // One slip makes YAML stumble several times on its line; the first says it all.
-    if (!found.some((other) => other.range?.start.line === said.range?.start.line)) found.push(said);
-  }
+  // One slip makes YAML stumble on every line after it; the first error says it all.
+  const [error] = first.errors;
+  if (error) refuse(syntaxDiagnostic(error, text, range));
   if (second) {
     const at = range(second.range[0], second.range[0] + 3);
     found.push(diagnostic('yaml-many-documents', { message: 'a second YAML document starts here', at }));
@@ -105,8 +102,13 @@ export function parseSpec(file: string, text: string): SpecDocument {
     }
     if (isAlias(node) || node.anchor !== undefined) {
       const message = isAlias(node) ? `alias *${node.source}` : `anchor &${node.anchor}`;
-      found.push(diagnostic('yaml-alias', { message: `${message} in a spec`, at: range(start, end) }));
-      if (isAlias(node)) return undefined;
+      const refused = diagnostic('yaml-alias', { message: `${message} in a spec`, at: range(start, end) });
+      if (isAlias(node)) {
+        // Its value is not here, and would be missed wherever it is needed.
+        refuse(refused);
+        return undefined;
+      }
+      found.push(refused);
     }
     if (node.tag !== undefined && !node.tag.startsWith('tag:yaml.org,2002:'))
       refuse(tagDiagnostic(node.tag, text, start, range));

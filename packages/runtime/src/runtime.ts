@@ -22,6 +22,11 @@ export interface RuntimeOptions {
   /** The transport of a connection, made once by the composition root. */
   transport(connection: string): Transport;
   readonly limits?: Partial<RuntimeLimits>;
+  /**
+   * How long payloads and results of ended runs are kept (ms). Default 30 days. Business keys stay as long as their
+   * pipeline says, entries of the ledger and the runs themselves for ever.
+   */
+  readonly keepPayloadsMs?: number;
   /** Told of every ledger entry after it is durable (logs, demo story, console). Must not throw. */
   readonly onEntry?: (entry: LedgerEntry) => void;
 }
@@ -111,6 +116,8 @@ export interface Runtime {
   /** What a replay would do, and with `apply` does: same keys, so finished effects are not repeated. */
   replay(filter: ReplayFilter, actor: string, reason: string, apply: boolean): Promise<ReplayReport>;
 
+  /** Writes a consistent copy of the file while runs go on. */
+  backup(file: string): Promise<void>;
   /** Resolves when no run can move without an outside event or the passing of time. For tests and the demo. */
   idle(): Promise<void>;
   stop(): Promise<void>;
@@ -119,6 +126,8 @@ export interface Runtime {
 /** What can be asked of a runtime's file, by any process that may read it (`openLedger`). */
 export interface LedgerReader
   extends Pick<Runtime, 'runs' | 'run' | 'plan' | 'trace' | 'approvals' | 'inDoubt' | 'deadLetters'> {
+  /** What is wrong with the file: damaged pages, gaps in the ledger, runs without their event. Empty when sound. */
+  check(): readonly string[];
   close(): void;
 }
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { simulate } from './testing/simulate.ts';
 
-const SEEDS = 120;
+const SEEDS = 80;
 
 test(`${SEEDS} random histories with faults, kills and operators keep every promise`, {
   timeout: 120_000,

@@ -133,6 +133,10 @@ export class EmbeddedEngine implements RunHost {
     return this.#dispatcher;
   }
 
+  get reader(): DatabaseSync {
+    return this.#reader;
+  }
+
   get read(): Statements {
     return this.#read;
   }

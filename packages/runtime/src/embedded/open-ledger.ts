@@ -1,4 +1,5 @@
 import type { LedgerReader } from '../runtime.ts';
+import { checkFile } from './check-file.ts';
 import { openReader } from './database.ts';
 import { Queries } from './queries.ts';
 import { Statements } from './statements.ts';
@@ -15,6 +16,7 @@ export function openLedger(file: string): LedgerReader {
     approvals: () => queries.approvals(),
     inDoubt: () => queries.inDoubt(),
     deadLetters: () => queries.deadLetters(),
+    check: () => checkFile(db),
     close: () => db.close(),
   };
 }

@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { backup } from 'node:sqlite';
 import type { AcceptResult, Runtime, RuntimeOptions } from '../runtime.ts';
 import type { Committer } from './commit-queue.ts';
 import { openDatabase, openReader } from './database.ts';
@@ -8,6 +9,7 @@ import { draftFor, draftsFor } from './intake.ts';
 import { lockFile } from './lock.ts';
 import { operations } from './operations.ts';
 import { Queries } from './queries.ts';
+import { keepRetention } from './retention.ts';
 import { workerCommitter } from './worker-committer.ts';
 
 /** How long `stop` waits for attempts under way; what is not back by then is settled at the next start. */
@@ -38,6 +40,7 @@ export async function openRuntimeWith(
     throw error;
   }
   const queries = new Queries(engine.read);
+  const retention = keepRetention(engine, options);
   let stopped: Promise<void> | undefined;
 
   return {
@@ -79,8 +82,10 @@ export async function openRuntimeWith(
     inDoubt: () => queries.inDoubt(),
     deadLetters: () => queries.deadLetters(),
     ...operations(engine, queries),
+    backup: async (file) => void (await backup(engine.reader, file)),
     idle: () => engine.dispatcher.idle(),
     stop: () => {
+      retention.stop();
       stopped ??= engine.stop(STOP_BOUND_MS).finally(() => lock.release());
       return stopped;
     },

@@ -50,6 +50,7 @@ BEGIN SELECT RAISE(ABORT, 'RUN_TRANSITION_ILLEGAL'); END;
 
 -- Business keys: the first run of each, until the key is let go (C42).
 CREATE TABLE keys (pipeline TEXT NOT NULL, key TEXT NOT NULL, run_seq INTEGER NOT NULL, expires_at INTEGER NOT NULL, PRIMARY KEY (pipeline, key)) WITHOUT ROWID;
+CREATE INDEX keys_by_run ON keys (run_seq);
 
 -- What the interpreter did and was told, by key: its memory across waits and crashes.
 CREATE TABLE journal (run_seq INTEGER NOT NULL, key TEXT NOT NULL, at INTEGER NOT NULL, value TEXT NOT NULL, PRIMARY KEY (run_seq, key)) WITHOUT ROWID;

@@ -2,6 +2,9 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 
 export type SqlValue = null | number | string;
 
+/** States that nothing follows. */
+const FINAL = `'succeeded', 'compensated', 'cancelled'`;
+
 /** All writes there are. A write is data (a name and its values), so that another thread can carry it out. */
 export const writes = {
   putPlan:
@@ -49,6 +52,18 @@ export const writes = {
       AND other.order_key IS NOT NULL AND other.seq <> ?1 AND other.state NOT IN ('succeeded', 'compensated', 'failed', 'cancelled')) AS taken)
     WHERE seq = ?1`,
   reclaim: 'UPDATE runs SET due_at = 0, claimed = 2 WHERE claimed > 0',
+  /** Let go of what ended long ago: values first run (not included), last run, ended before. The ledger stays. */
+  purgeJournal: `DELETE FROM journal WHERE run_seq > ?1 AND run_seq <= ?2
+    AND run_seq IN (SELECT seq FROM runs WHERE seq > ?1 AND seq <= ?2 AND state IN (${FINAL}) AND updated_at < ?3)`,
+  purgeOpenings: `DELETE FROM openings WHERE run_seq > ?1 AND run_seq <= ?2
+    AND run_seq IN (SELECT seq FROM runs WHERE seq > ?1 AND seq <= ?2 AND state IN (${FINAL}) AND updated_at < ?3)`,
+  /** A payload that several runs began with stays until all of them have ended. */
+  purgePayloads: `UPDATE events SET payload = 'null' WHERE payload <> 'null'
+    AND seq IN (SELECT event_seq FROM runs WHERE seq > ?1 AND seq <= ?2 AND state IN (${FINAL}) AND updated_at < ?3)
+    AND NOT EXISTS (SELECT 1 FROM runs WHERE event_seq = events.seq AND (state NOT IN (${FINAL}) OR updated_at >= ?3))`,
+  /** Values: first run, last run, now. */
+  purgeKeys: `DELETE FROM keys WHERE expires_at < ?3 AND run_seq > ?1 AND run_seq <= ?2
+    AND run_seq IN (SELECT seq FROM runs WHERE seq > ?1 AND seq <= ?2 AND state IN (${FINAL}))`,
   putLedger: 'INSERT INTO ledger (seq, run_seq, count, facts) VALUES (?, ?, ?, ?)',
 } as const;
 

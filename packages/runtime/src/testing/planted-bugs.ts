@@ -159,12 +159,6 @@ export const plantedBugs: readonly PlantedBug[] = [
     'CASE taken WHEN 1 THEN NULL ELSE ?12 END\n    FROM',
     '?12\n    FROM',
   ),
-  bug(
-    'the order of a key is given up by a wait',
-    context,
-    "...(state === 'failed' ? this.#admitNext(pipeline, orderKey) : []),",
-    '...this.#admitNext(pipeline, orderKey),',
-  ),
   bug('nothing is taken over after a crash', engine, "await this.#queue.commit([['reclaim']]);", ''),
   bug(
     'a step is not journaled',
@@ -217,12 +211,6 @@ export const plantedBugs: readonly PlantedBug[] = [
     "['closeOpening', run.seq, opening.key],",
   ),
   bug(
-    'a cancellation does not wake its run',
-    operations,
-    "['closeSteps', run.seq, run.step ?? ''],\n            ['wake', run.seq, now],",
-    "['closeSteps', run.seq, run.step ?? ''],",
-  ),
-  bug(
     'a resumed run has no turn',
     statements,
     'CASE taken WHEN 1 THEN NULL ELSE ?3 END\n    FROM',
@@ -239,12 +227,6 @@ export const plantedBugs: readonly PlantedBug[] = [
     'embedded/commit-queue.ts',
     'const durable = new Promise<void>',
     'this.#onDurable(entries);\n    const durable = new Promise<void>',
-  ),
-  bug(
-    'a run that stops is not left due',
-    context,
-    'if (this.#isClaimed && !this.#isInterrupted)\n      this.#write(',
-    'if (1 > 2)\n      this.#write(',
   ),
   bug(
     'a parked run has no dead letter',

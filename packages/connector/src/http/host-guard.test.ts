@@ -1,3 +1,5 @@
+import type { LookupAddress } from 'node:dns';
+import { isIPv6 } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { faultServer, json, operationPlan, transportContext } from './fault-server.testing.ts';
 import { HostGuard } from './host-guard.ts';
@@ -53,25 +55,67 @@ describe('HostGuard', () => {
 });
 
 describe('a name that leads where it must not', () => {
-  function resolved(hostname: string, guard: HostGuard): Promise<string | undefined> {
+  /** What a socket would be given, with a resolver that answers `addresses` for every name. */
+  function lookedUp(
+    base: string,
+    addresses: readonly string[],
+    egress: readonly string[] = [],
+  ): Promise<unknown> {
+    const url = new URL(base);
+    const answers = addresses.map((address) => ({ address, family: isIPv6(address) ? 6 : 4 }));
+    const guard = new HostGuard(url, egress, (_hostname, _options, callback) => callback(null, answers));
     return new Promise((resolve) => {
-      guard.lookup(hostname, { all: true }, (error) =>
-        resolve(error instanceof Error && 'code' in error ? String(error.code) : undefined),
+      // `all: true` asks for a list, and only errors of ours carry a code here.
+      guard.lookup(url.hostname, { all: true }, (error, found) =>
+        resolve(
+          error === null
+            ? (found as readonly LookupAddress[]).map(({ address }) => address)
+            : (error as { code?: string }).code,
+        ),
       );
     });
   }
 
-  it('refuses the metadata address even when the connection names it', async () => {
+  it.each([
+    ['169.254.169.254'],
+    ['127.0.0.1'],
+    ['::1'],
+    ['0.0.0.0'],
+    ['fe80::1'],
+    ['::ffff:127.0.0.1'],
+    ['::ffff:169.254.169.254'],
+    ['224.0.0.1'],
+  ])('refuses %s behind a public name', async (address) => {
+    expect(await lookedUp('https://api.billing.example', [address])).toBe('HTTP_ADDRESS_FORBIDDEN');
+  });
+
+  it.each([['93.184.216.34'], ['10.1.2.3'], ['2606:2800:220:1::1']])('lets %s be', async (address) => {
+    expect(await lookedUp('https://api.billing.example', [address])).toEqual([address]);
+  });
+
+  it('keeps the good ones of several', async () => {
+    expect(await lookedUp('https://api.billing.example', ['127.0.0.1', '10.1.2.3'])).toEqual(['10.1.2.3']);
+  });
+
+  it('lets loopback be reached by its own name, or where the manifest names the address', async () => {
+    expect(await lookedUp('http://localhost:8080', ['127.0.0.1', '::1'])).toEqual(['127.0.0.1', '::1']);
+    expect(await lookedUp('http://billing.localhost', ['127.0.0.1'])).toEqual(['127.0.0.1']);
+    expect(await lookedUp('http://billing.test', ['127.0.0.1'], ['127.0.0.1'])).toEqual(['127.0.0.1']);
+  });
+
+  it('refuses the metadata address even when the connection names it', () => {
     const guard = new HostGuard(new URL('http://169.254.169.254'), []);
-    expect(await resolved('169.254.169.254', guard)).toBe('HTTP_ADDRESS_FORBIDDEN');
     expect(guard.refusal(new URL('http://0xa9fea9fe/'))).toBeDefined();
     expect(
       new HostGuard(new URL('http://[fe80::1]'), []).refusal(new URL('http://[fe80::1]/')),
     ).toBeDefined();
   });
 
-  it('lets localhost be loopback', async () => {
-    expect(await resolved('localhost', new HostGuard(new URL('http://localhost:1'), []))).toBeUndefined();
+  it('does not keep the transport from localhost', async () => {
+    await using server = await faultServer((_seen, response) => json(response, 200, {}));
+    const transport = httpTransport(transportContext(`http://localhost:${server.port}`));
+    expect(await transport.call({ operation: operationPlan(), input: {} })).toMatchObject({ ok: true });
+    await transport.close();
   });
 });
 

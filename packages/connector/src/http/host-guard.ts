@@ -12,7 +12,10 @@ export class HostGuard {
   /** Origins found good before: a connection calls very few, very often. */
   readonly #good = new Set<string>();
 
-  constructor(baseUrl: URL, egress: readonly string[]) {
+  readonly #resolve: Resolve;
+
+  constructor(baseUrl: URL, egress: readonly string[], resolve: Resolve = systemResolve) {
+    this.#resolve = resolve;
     const hosts = [
       hostOf(baseUrl),
       ...egress.flatMap((entry) => {
@@ -49,7 +52,7 @@ export class HostGuard {
     options: LookupOptions,
     callback: (error: Error | null, address: string | LookupAddress[], family?: number) => void,
   ): void => {
-    lookup(hostname, { ...options, all: true }, (error, addresses) => {
+    this.#resolve(hostname, options, (error, addresses) => {
       if (error) {
         callback(error, []);
         return;
@@ -69,6 +72,17 @@ export class HostGuard {
     return saysLoopback || !loopback.check(address, familyOf(address)) || this.#literal.has(address);
   }
 }
+
+/** Name resolution: every address of a name. */
+export type Resolve = (
+  hostname: string,
+  options: LookupOptions,
+  callback: (error: Error | null, addresses: readonly LookupAddress[]) => void,
+) => void;
+
+const systemResolve: Resolve = (hostname, options, callback) => {
+  lookup(hostname, { ...options, all: true }, callback);
+};
 
 export class ForbiddenAddressError extends Error {
   readonly code = 'HTTP_ADDRESS_FORBIDDEN';

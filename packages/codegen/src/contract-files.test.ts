@@ -1,7 +1,9 @@
 import { planOperation } from '@tenon/pipeline';
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type ContractInput, contractFiles } from './contract-files.ts';
 import type { GeneratedFile } from './generated-file.ts';
+import { definitionsOfAnyShape } from './testing/definitions-of-any-shape.ts';
 import { everything, everythingUsed } from './testing/everything.ts';
 import { packageFolder } from './testing/package-folder.ts';
 import { strictErrors } from './testing/strict-errors.ts';
@@ -54,6 +56,17 @@ test('the same input gives the same bytes, whatever was generated before', async
   expect(second).toEqual(first);
   expect(first.map(({ path }) => path)).toEqual(first.map(({ path }) => path).toSorted());
   expect(new Set(first.map(({ path }) => path.toLowerCase())).size).toBe(first.length);
+});
+
+test('any contract gives the same bytes again, made from a copy of it', { timeout: 120_000 }, async () => {
+  await fc.assert(
+    fc.asyncProperty(definitionsOfAnyShape(), async (definitions) => {
+      const contract = { ...everything(), definitions: { ...everything().definitions, ...definitions } };
+      const copy = { ...contract, definitions: structuredClone(contract.definitions) };
+      expect(await generate({ contract: copy })).toEqual(await generate({ contract }));
+    }),
+    { numRuns: 8 },
+  );
 });
 
 test('every source file says what it was made from, and never to edit it', async () => {

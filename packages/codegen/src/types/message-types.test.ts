@@ -35,7 +35,7 @@ test('messages are typed as their contract says, and no name of theirs takes one
   expect(await strictErrors([...declarations, { path: 'use.ts', text: USE }])).toEqual([]);
 });
 
-test('whatever the schemas, the types compile', async () => {
+test('whatever the schemas, the types compile', { timeout: 120_000 }, async () => {
   const samples = fc.sample(definitionsOfAnyShape(), { seed: 20261121, numRuns: 12 });
   const files = await Promise.all(
     samples.map(async (definitions, index) => {

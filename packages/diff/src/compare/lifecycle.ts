@@ -1,4 +1,5 @@
 import type { Contract, Operation } from '@tenon/contract';
+import type { RuleId } from '../rules/registry.ts';
 import type { Contracts } from './contracts.ts';
 import type { Sink } from './positions.ts';
 
@@ -23,7 +24,8 @@ export function compareLifecycle(
       rule: 'deprecation-without-sunset',
       message: `${before.id} is deprecated without ${after.sunset === undefined ? 'a sunset date' : 'a replacement'}`,
     });
-  compareStability(before.extensions, after.extensions, { ...both, name: before.id }, sink);
+  const stability = stabilityChange(before.extensions[STABILITY], after.extensions[STABILITY]);
+  if (stability) sink.change({ ...both, ...stability, message: `${before.id}: ${stability.message}` });
   const [old, now] = [dateOf(before.sunset), dateOf(after.sunset)];
   if (after.sunset !== undefined && now === undefined)
     sink.change({
@@ -39,40 +41,30 @@ export function compareLifecycle(
   });
 }
 
+const STABILITY = 'x-stability-level';
 const LEVELS = ['draft', 'alpha', 'beta', 'stable'];
 
 /** `x-stability-level`, as other tools of this kind read it; what says nothing is stable. */
 export function stabilityOf(extensions: Readonly<Record<string, unknown>>): string {
-  const level = extensions['x-stability-level'];
+  const level = extensions[STABILITY];
   return level === undefined ? 'stable' : String(level);
 }
 
-function compareStability(
-  before: Readonly<Record<string, unknown>>,
-  after: Readonly<Record<string, unknown>>,
-  about: {
-    readonly operation: string;
-    readonly base: object;
-    readonly revision: object;
-    readonly name: string;
-  },
-  sink: Sink,
-): void {
-  const [old, now] = [stabilityOf(before), stabilityOf(after)];
-  const { name, ...at } = about;
-  const change = { ...at, direction: 'none' } as const;
-  if (!LEVELS.includes(now))
-    sink.change({
-      ...change,
-      rule: 'stability-unknown',
-      message: `the stability of ${name} is ${JSON.stringify(now)}`,
-    });
-  else if (LEVELS.includes(old) && old !== now)
-    sink.change({
-      ...change,
-      rule: LEVELS.indexOf(now) < LEVELS.indexOf(old) ? 'stability-decreased' : 'stability-increased',
-      message: `${name} is ${now}, was ${old}`,
-    });
+/** How a stability level changed; `undefined` when it stays what it was. Left out, it is `stable`. */
+export function stabilityChange(
+  before: unknown,
+  after: unknown,
+): { readonly rule: RuleId; readonly message: string } | undefined {
+  if (before === after) return undefined;
+  const [old, now] = [before, after].map((level) => (level === undefined ? 'stable' : String(level)));
+  if (!LEVELS.includes(now!))
+    return { rule: 'stability-unknown', message: `the stability level is ${JSON.stringify(now)}` };
+  if (!LEVELS.includes(old!) || old === now) return undefined;
+  const isLess = LEVELS.indexOf(now!) < LEVELS.indexOf(old!);
+  return {
+    rule: isLess ? 'stability-decreased' : 'stability-increased',
+    message: `the stability level is ${now}, was ${old}`,
+  };
 }
 
 /** What depends on today's date: sunsets that have passed, removals before one, windows that are too short. */

@@ -2,11 +2,12 @@ import type { Contract } from '@tenon/contract';
 import { canonicalJson, type Json } from '@tenon/model';
 import { isSchemaObject, type JsonSchema, type SchemaObject } from '@tenon/schema';
 import type { ChangeSeverity } from '../finding.ts';
-import type { RuleId } from '../rules/registry.ts';
+import { changeRules, type RuleId } from '../rules/registry.ts';
 import { FACETS, type Facet, ORDERED_FACETS, type OrderedFacet } from '../rules/schemas.ts';
 import { Colours } from '../schema/colours.ts';
 import { DirectedSchemas, type Direction } from '../schema/directed.ts';
 import { Comparison, type Side } from '../schema/includes.ts';
+import { stabilityChange } from './lifecycle.ts';
 import { alignUnion } from './unions.ts';
 import { followed, type SchemaView, viewOf } from './view.ts';
 
@@ -52,7 +53,7 @@ const STEPS_FACET = 6_000;
  */
 export class SchemaDiffer {
   readonly contracts: readonly [Contract, Contract];
-  readonly colours: Colours;
+  private coloursMade: Colours | undefined;
   private readonly directed: Readonly<Record<Direction, readonly [DirectedSchemas, DirectedSchemas]>>;
   private readonly comparisons = new Map<Direction, Comparison>();
   private readonly pairs = {
@@ -63,12 +64,17 @@ export class SchemaDiffer {
 
   constructor(base: Contract, revision: Contract) {
     this.contracts = [base, revision];
-    this.colours = new Colours([base.definitions, revision.definitions]);
     const both = (direction: Direction): readonly [DirectedSchemas, DirectedSchemas] => [
       new DirectedSchemas(direction, base.definitions),
       new DirectedSchemas(direction, revision.definitions),
     ];
     this.directed = { request: both('request'), response: both('response') };
+  }
+
+  /** Made when first needed: two equal contracts never do. */
+  get colours(): Colours {
+    this.coloursMade ??= new Colours(this.contracts.map((contract) => contract.definitions));
+    return this.coloursMade;
   }
 
   /** Compares the schemas of one position: a body, a parameter, a payload. */
@@ -186,7 +192,7 @@ export class SchemaDiffer {
       };
     return {
       rule,
-      severity: forward.isOpenOnly ? 'risky' : 'breaking',
+      severity: forward.isOpenOnly && !SPEAKS_OF_OTHERS.has(facet) ? 'risky' : 'breaking',
       severityCapped: harmless,
       witness: forward.witness,
     };
@@ -234,6 +240,14 @@ export class SchemaDiffer {
 function isOrdered(facet: Facet): facet is OrderedFacet {
   return ORDERED_FACETS.has(facet);
 }
+
+/** Facets that say what undeclared properties must be like: where one stands, such properties are part of the deal. */
+const SPEAKS_OF_OTHERS: ReadonlySet<Facet> = new Set([
+  'property-names',
+  'pattern-properties',
+  'unevaluated',
+  'dependencies',
+]);
 
 /** Facets whose change shows in generated types. */
 const CHANGES_TYPES: ReadonlySet<Facet> = new Set([
@@ -687,8 +701,14 @@ class PairReader {
         'source',
       );
     }
+    this.readStability(base!['x-stability-level'], revision!['x-stability-level']);
     if (canonicalJson(base!['discriminator'] ?? null) !== canonicalJson(revision!['discriminator'] ?? null))
       this.addInfo('discriminator-changed', 'the discriminator differs', 'source');
+  }
+
+  private readStability(before: unknown, after: unknown): void {
+    const change = stabilityChange(before, after);
+    if (change) this.addInfo(change.rule, change.message, changeRules[change.rule].severity);
   }
 
   private addInfo(rule: RuleId, message: string, severity: ChangeSeverity = 'info'): void {

@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import type { Json } from '@tenon/model';
 import { isSchemaObject, type JsonSchema } from '@tenon/schema';
 import { Ajv, type AnySchema, type AnySchemaObject, type Options } from 'ajv';
@@ -9,6 +10,8 @@ import { regularExpression } from './evaluate.ts';
 
 /** Whether Ajv accepts a value; `undefined` when Ajv cannot read the schema. */
 export type Check = (value: Json) => boolean | undefined;
+
+const DRAFT6 = 'ajv/dist/refs/json-schema-draft-06.json';
 
 const OPTIONS: Options = {
   strict: false,
@@ -29,21 +32,18 @@ function makeAjv(dialect: Dialect): Ajv {
         ? new Ajv2019(OPTIONS)
         : new Ajv(OPTIONS);
   addFormats(ajv);
+  // Ajv knows draft 7 by itself; references to draft 6 are read by the same rules.
+  if (dialect === 'draft6') ajv.addMetaSchema(createRequire(import.meta.url)(DRAFT6));
   return ajv;
 }
 
 /** Ajv over a schema document as it was written, by its own dialect. */
-export function checkOf(
-  document: AnySchema,
-  dialect: Dialect,
-  metaschemas: readonly AnySchemaObject[] = [],
-): Check {
+export function checkOf(document: AnySchema, dialect: Dialect): Check {
   let validate: Check | undefined;
   return (value) => {
     if (!validate) {
       try {
         const ajv = makeAjv(dialect);
-        for (const metaschema of metaschemas) ajv.addMetaSchema(metaschema);
         const compiled = ajv.compile(document);
         validate = (each) => compiled(each) === true;
       } catch {
@@ -61,12 +61,8 @@ export function checkOf(
 }
 
 /** Ajv over a bare document, or where Ajv cannot read that, over what was made of it. */
-export function checkOfBundle(
-  document: AnySchema,
-  bundle: SchemaBundle,
-  metaschemas: readonly AnySchemaObject[] = [],
-): Check {
-  const asWritten = checkOf(document, bundle.dialect === 'draft4' ? 'draft7' : bundle.dialect, metaschemas);
+export function checkOfBundle(document: AnySchema, bundle: SchemaBundle): Check {
+  const asWritten = checkOf(document, bundle.dialect === 'draft4' ? 'draft7' : bundle.dialect);
   const asRead = checkWithDefinitions(bundle.schema, bundle.definitions);
   if (bundle.dialect === 'draft4') return asRead;
   return (value) => asWritten(value) ?? asRead(value);

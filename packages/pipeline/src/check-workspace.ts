@@ -1,23 +1,20 @@
 import { compareDiagnostics, compareText, type Diagnostic, fingerprintOf, hasErrors } from '@tenon/model';
-import { catalogOf } from './check/catalog.ts';
-import { checkConnections } from './check/connections.ts';
-import { checkData } from './check/data.ts';
-import { checkManifests } from './check/manifests.ts';
 import type { Checked } from './check/masters.ts';
-import { modelOf } from './check/model.ts';
-import { checkPolicies } from './check/policies.ts';
-import { pipelineProofs, workspaceProofs } from './check/proofs.ts';
+import { workspaceProofs } from './check/proofs.ts';
 import { suppressionsOf } from './check/suppressions.ts';
+import { baseOf, type CheckMemory, checkFile, createCheckMemory } from './check-memory.ts';
 import { compilePipeline } from './compile.ts';
-import { readPolicies } from './load/policies.ts';
 import type { Plan } from './plan.ts';
 import { diagnostic } from './rules.ts';
-import { checkShape } from './shape/check-shape.ts';
-import { pipelineSchema } from './shape/pipeline-schema.ts';
-import { allSteps, type Located, type PipelineSpec, readPipeline } from './spec/pipeline-spec.ts';
+import { allSteps, type Located, type PipelineSpec } from './spec/pipeline-spec.ts';
 import type { UsageEntry } from './usage.ts';
 import type { Workspace } from './workspace.ts';
-import { parseSpec } from './yaml/spec-document.ts';
+
+export interface CheckOptions {
+  readonly memory?: CheckMemory;
+  /** Default true. */
+  readonly plans?: boolean;
+}
 
 export interface WorkspaceCheck {
   readonly diagnostics: readonly Diagnostic[];
@@ -34,17 +31,17 @@ export interface WorkspaceCheck {
   };
 }
 
-/** Checks manifests against contracts and pipelines against both, and plans what is sound. Pure. */
-export function checkWorkspace(workspace: Workspace): WorkspaceCheck {
-  const found: Diagnostic[] = [];
-  const catalog = catalogOf(workspace);
-  const read = [...workspace.policyFiles].map(([file, text]) => readPolicies(file, text));
-  found.push(...read.flatMap((one) => one.diagnostics));
-  const policies = checkPolicies(
-    read.flatMap((one) => one.policies),
-    workspace,
-  );
-  found.push(...policies.diagnostics, ...checkManifests(workspace), ...checkConnections(workspace));
+/**
+ * Checks manifests against contracts and pipelines against both, and plans what is sound. Pure but for `memory`, which
+ * spares what did not change since the check before; `plans: false` leaves out what only a run needs.
+ */
+export function checkWorkspace(
+  workspace: Workspace,
+  { memory = createCheckMemory(), plans: isPlanning = true }: CheckOptions = {},
+): WorkspaceCheck {
+  const base = baseOf(workspace, memory);
+  const { policies } = base;
+  const found: Diagnostic[] = [...base.diagnostics];
 
   const allowed = suppressionsOf(workspace.pipelineFiles);
   const pipelines: (Checked & { readonly classed: ReadonlyMap<string, readonly string[]> })[] = [];
@@ -54,10 +51,10 @@ export function checkWorkspace(workspace: Workspace): WorkspaceCheck {
   let steps = 0;
   let expressions = 0;
   for (const [file, text] of workspace.pipelineFiles) {
-    const source = readSource(file, text);
+    const source = checkFile(file, text, base, memory);
     let own: readonly Diagnostic[] = source.diagnostics;
-    const { spec } = source;
-    if (spec) {
+    const { spec, checked } = source;
+    if (spec && checked) {
       const earlier = names.get(spec.name.value);
       const again = earlier && [
         diagnostic('duplicate-pipeline', {
@@ -69,19 +66,11 @@ export function checkWorkspace(workspace: Workspace): WorkspaceCheck {
       ];
       if (!earlier) names.set(spec.name.value, spec.name);
       steps += [...allSteps(spec.steps)].length;
-      const { model, diagnostics } = modelOf(spec, catalog);
-      const data = checkData(model, policies.rules);
+      const { model, data, classed } = checked;
       expressions += data.expressions;
       usage.push(...data.usage);
-      const proofs = pipelineProofs({ model, data });
-      own = allowed.kept([
-        ...own,
-        ...(again ?? []),
-        ...diagnostics,
-        ...data.diagnostics,
-        ...proofs.diagnostics,
-      ]);
-      pipelines.push({ model, data, classed: proofs.classed });
+      own = allowed.kept([...own, ...(again ?? []), ...checked.diagnostics]);
+      pipelines.push({ model, data, classed });
     }
     if (!spec || hasErrors(own)) unsound.add(file);
     found.push(...own.map((one) => owned(one, spec)));
@@ -91,7 +80,7 @@ export function checkWorkspace(workspace: Workspace): WorkspaceCheck {
   found.push(...across, ...allowed.problems());
 
   const plans = new Map<string, Plan>();
-  for (const { model, classed } of pipelines) {
+  for (const { model, classed } of isPlanning ? pipelines : []) {
     if (unsound.has(model.spec.document.file)) continue;
     const plan = compilePipeline(model, policies.called(model), classed);
     if (plan) plans.set(plan.pipeline, plan);
@@ -117,22 +106,6 @@ function isEcho({ code, file, fingerprint }: Diagnostic, { unreadable }: Workspa
 }
 
 const ECHOES: ReadonlySet<string> = new Set(['unknown-contract', 'unknown-connector', 'unknown-connection']);
-
-function readSource(file: string, text: string): { spec?: PipelineSpec; diagnostics: readonly Diagnostic[] } {
-  const document = parseSpec(file, text);
-  const found: Diagnostic[] = [...document.diagnostics];
-  // Beyond a syntax error everything is a guess; one clear finding is worth more than twenty that follow from it.
-  if (document.isBroken) return { diagnostics: found };
-  if (!document.root) {
-    found.push(
-      diagnostic('pipeline-empty', { message: 'the file is empty', at: document.range(0, 0), subject: file }),
-    );
-    return { diagnostics: found };
-  }
-  found.push(...checkShape(document, document.root, pipelineSchema));
-  const { spec, diagnostics } = readPipeline(document);
-  return { ...(spec && { spec }), diagnostics: [...found, ...diagnostics] };
-}
 
 /** A bad connection is the fault of every step that uses it, and is said once. */
 function distinct(found: readonly Diagnostic[]): readonly Diagnostic[] {

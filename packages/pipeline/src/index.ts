@@ -1,4 +1,16 @@
-export { checkWorkspace, type WorkspaceCheck } from './check-workspace.ts';
+export type { DataCheck } from './check/data.ts';
+export { type CallMeaning, effectsOf, type PipelineModel } from './check/model.ts';
+export { expressionsIn } from './check/policies.ts';
+export { secretDiagnostics } from './check/secrets.ts';
+export { type WorstCase, worstCaseOf } from './check/time.ts';
+export {
+  type CheckMemory,
+  createCheckMemory,
+  inspectPipeline,
+  type PipelineInspection,
+} from './check-memory.ts';
+export { type CheckOptions, checkWorkspace, type WorkspaceCheck } from './check-workspace.ts';
+export { type PolicySpec, readPolicies } from './load/policies.ts';
 export { memoryWorkspaceFiles, nodeWorkspaceFiles, type WorkspaceFiles } from './load/workspace-files.ts';
 export type * from './plan.ts';
 export { planHash } from './plan-hash.ts';
@@ -8,6 +20,8 @@ export { configSchema } from './shape/config-schema.ts';
 export { ownersSchema } from './shape/owners-schema.ts';
 export { pipelineSchema } from './shape/pipeline-schema.ts';
 export { policySchema } from './shape/policy-schema.ts';
+export { allSteps, type PipelineSpec, type StepSpec } from './spec/pipeline-spec.ts';
+export type { SpecExpression } from './spec/template.ts';
 export type * from './usage.ts';
 export {
   type ConnectionPlaces,
@@ -18,3 +32,4 @@ export {
   type WorkspaceConfig,
   type WorkspaceConnection,
 } from './workspace.ts';
+export { parseSpec, type SpecDocument, type SpecNode, type SpecScalar } from './yaml/spec-document.ts';

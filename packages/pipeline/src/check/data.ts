@@ -35,6 +35,8 @@ export interface DataCheck {
   readonly expressions: number;
   /** What each expression reads of contracts' data, for the proofs that follow data. */
   readonly reads: ReadonlyMap<SpecExpression, readonly Read[]>;
+  /** What each expression may name, and an expression anywhere in a step: for completion and hover. */
+  readonly environments: ReadonlyMap<SpecExpression | StepSpec, Environment>;
 }
 
 const APPROVAL: Type = typeOfSchema({
@@ -72,6 +74,7 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
   const found: Diagnostic[] = [];
   const usage: UsageEntry[] = [];
   const reads = new Map<SpecExpression, readonly Read[]>();
+  const environments = new Map<SpecExpression | StepSpec, Environment>();
   const types = new Map<SpecExpression, Type>();
   const results = new Map<string, Result>();
   const silent = new Set<string>();
@@ -107,7 +110,7 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
     if (when) expression(when, 'metrics', last, 'condition');
     if (value) typed(value, 'metrics', last, NUMBER, 'a metric');
   }
-  return { diagnostics: found, usage, expressions, reads };
+  return { diagnostics: found, usage, expressions, reads, environments };
 
   function walk(steps: readonly StepSpec[], from: Here): Here {
     return steps.reduce((here, step) => visit(step, here), from);
@@ -127,6 +130,7 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
       };
     }
     const inner = scope(here, id);
+    environments.set(step, inner.environment);
     const done = (type: Type, source?: UsageTarget): void => {
       results.set(id, { type, conditions: here.conditions, ...(source && { source }) });
     };
@@ -155,13 +159,14 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
         if (step.until) typed(step.until, id, inner, NUMBER_OR_TEXT, 'a moment');
         const event = model.events.get(step);
         const signal = event ? typeOfSchema(event.plan.payload) : ANY;
+        const { environment: outer } = inner;
+        const withSignal: Scope = {
+          ...inner,
+          environment: { ...outer, variables: { ...outer.variables, signal } },
+          sources: event ? new Map(inner.sources).set('signal', eventTarget(event)) : inner.sources,
+        };
+        environments.set(step, withSignal.environment);
         if (step.match) {
-          const { environment: outer } = inner;
-          const withSignal: Scope = {
-            ...inner,
-            environment: { ...outer, variables: { ...outer.variables, signal } },
-            sources: event ? new Map(inner.sources).set('signal', eventTarget(event)) : inner.sources,
-          };
           expression(step.match, id, withSignal, 'condition');
         }
         if (!step.event) silent.add(id);
@@ -309,6 +314,7 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
 
   function expression(one: SpecExpression, step: string, here: Scope, use: Use, ignored?: string): void {
     expressions++;
+    environments.set(one, here.environment);
     const checked = checkInScope(one, use, here, policies);
     found.push(...checked.diagnostics.filter(({ code }) => code !== ignored));
     reads.set(one, checked.reads);

@@ -10,7 +10,7 @@ type RangeOf = (start: number, end: number) => Location;
  */
 export function syntaxDiagnostic(error: YAMLError, text: string, range: RangeOf): Diagnostic {
   const [start, end] = error.pos;
-  const expression = unquotedExpression(text, start);
+  const expression = TORN.has(error.code) ? unquotedExpression(text, start) : undefined;
   if (expression) {
     return diagnostic('yaml-expression-unquoted', {
       message: 'YAML reads this expression as a map',
@@ -33,6 +33,13 @@ export function syntaxDiagnostic(error: YAMLError, text: string, range: RangeOf)
     subject: error.code,
   });
 }
+
+/** What YAML says of an expression that it has torn apart at a `: ` or a brace. */
+const TORN: ReadonlySet<string> = new Set([
+  'BLOCK_AS_IMPLICIT_KEY',
+  'UNEXPECTED_TOKEN',
+  'MULTILINE_IMPLICIT_KEY',
+]);
 
 /** `when: !event.free` is a YAML tag, not a negation. */
 export function tagDiagnostic(tag: string, text: string, valueStart: number, range: RangeOf): Diagnostic {

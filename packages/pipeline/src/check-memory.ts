@@ -1,0 +1,134 @@
+import type { Diagnostic } from '@tenon/model';
+import { type Catalog, catalogOf } from './check/catalog.ts';
+import { checkConnections } from './check/connections.ts';
+import { checkData, type DataCheck } from './check/data.ts';
+import { checkManifests } from './check/manifests.ts';
+import { modelOf, type PipelineModel } from './check/model.ts';
+import { checkPolicies } from './check/policies.ts';
+import { pipelineProofs } from './check/proofs.ts';
+import { type PolicySpec, readPolicies } from './load/policies.ts';
+import { diagnostic } from './rules.ts';
+import { checkShape } from './shape/check-shape.ts';
+import { pipelineSchema } from './shape/pipeline-schema.ts';
+import { type PipelineSpec, readPipeline } from './spec/pipeline-spec.ts';
+import type { Workspace } from './workspace.ts';
+import { parseSpec, type SpecDocument } from './yaml/spec-document.ts';
+
+/**
+ * What one check may take over from the check before: everything whose texts did not change. An editor that checks at
+ * each key press keeps one; a command that checks once needs none. Results are the same with and without.
+ */
+export interface CheckMemory {
+  base?: CheckBase;
+  files: Map<string, CheckedFile>;
+}
+
+export function createCheckMemory(): CheckMemory {
+  return { files: new Map() };
+}
+
+/** What holds for every pipeline of a workspace. */
+export interface CheckBase {
+  readonly workspace: Workspace;
+  readonly catalog: Catalog;
+  readonly policySpecs: readonly PolicySpec[];
+  readonly policies: ReturnType<typeof checkPolicies>;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** One pipeline file, read and checked by itself. */
+export interface CheckedFile {
+  readonly text: string;
+  readonly document: SpecDocument;
+  readonly spec?: PipelineSpec;
+  /** Of reading it. */
+  readonly diagnostics: readonly Diagnostic[];
+  readonly checked?: {
+    readonly model: PipelineModel;
+    readonly data: DataCheck;
+    readonly diagnostics: readonly Diagnostic[];
+    readonly classed: ReadonlyMap<string, readonly string[]>;
+  };
+}
+
+/** A pipeline as far as it can be understood, also where its YAML is broken: what completion works on. */
+export interface PipelineInspection {
+  readonly document: SpecDocument;
+  readonly model?: PipelineModel;
+  readonly data?: DataCheck;
+}
+
+/** Parts of a workspace that a change of a pipeline leaves as they are, the same objects. */
+const BASE_PARTS = ['contracts', 'connectors', 'config', 'hasConfig', 'policyFiles', 'teams'] as const;
+
+export function baseOf(workspace: Workspace, memory: CheckMemory): CheckBase {
+  const known = memory.base;
+  if (known && BASE_PARTS.every((part) => known.workspace[part] === workspace[part])) return known;
+  memory.files.clear();
+  const read = [...workspace.policyFiles].map(([file, text]) => readPolicies(file, text));
+  const policySpecs = read.flatMap((one) => one.policies);
+  const policies = checkPolicies(policySpecs, workspace);
+  const diagnostics = [
+    ...read.flatMap((one) => one.diagnostics),
+    ...policies.diagnostics,
+    ...checkManifests(workspace),
+    ...checkConnections(workspace),
+  ];
+  memory.base = { workspace, catalog: catalogOf(workspace), policySpecs, policies, diagnostics };
+  return memory.base;
+}
+
+export function checkFile(file: string, text: string, base: CheckBase, memory: CheckMemory): CheckedFile {
+  const known = memory.files.get(file);
+  if (known?.text === text) return known;
+  const source = readSource(file, text);
+  const checked = source.spec && checkSpec(source.spec, base);
+  const result: CheckedFile = { text, ...source, ...(checked && { checked }) };
+  memory.files.set(file, result);
+  return result;
+}
+
+/** Reads a text that may not be YAML yet; nothing is proved of it. */
+export function inspectPipeline(
+  workspace: Workspace,
+  file: string,
+  text: string,
+  memory: CheckMemory = createCheckMemory(),
+): PipelineInspection {
+  const base = baseOf(workspace, memory);
+  const known = memory.files.get(file);
+  if (known?.text === text && known.checked) return { document: known.document, ...known.checked };
+  const document = parseSpec(file, text);
+  const { spec } = readPipeline(document);
+  if (!spec) return { document };
+  const { model } = modelOf(spec, base.catalog);
+  return { document, model, data: checkData(model, base.policies.rules) };
+}
+
+function checkSpec(spec: PipelineSpec, base: CheckBase): NonNullable<CheckedFile['checked']> {
+  const { model, diagnostics } = modelOf(spec, base.catalog);
+  const data = checkData(model, base.policies.rules);
+  const proofs = pipelineProofs({ model, data });
+  return {
+    model,
+    data,
+    diagnostics: [...diagnostics, ...data.diagnostics, ...proofs.diagnostics],
+    classed: proofs.classed,
+  };
+}
+
+function readSource(file: string, text: string): Omit<CheckedFile, 'text' | 'checked'> {
+  const document = parseSpec(file, text);
+  const found: Diagnostic[] = [...document.diagnostics];
+  // Beyond a syntax error everything is a guess; one clear finding is worth more than twenty that follow from it.
+  if (document.isBroken) return { document, diagnostics: found };
+  if (!document.root) {
+    found.push(
+      diagnostic('pipeline-empty', { message: 'the file is empty', at: document.range(0, 0), subject: file }),
+    );
+    return { document, diagnostics: found };
+  }
+  found.push(...checkShape(document, document.root, pipelineSchema));
+  const { spec, diagnostics } = readPipeline(document);
+  return { document, ...(spec && { spec }), diagnostics: [...found, ...diagnostics] };
+}

@@ -159,14 +159,18 @@ function checkIteration(checker: Checker, macro: BindingMacro, scope: Scope): Ty
     if (macro.filter) checker.condition(macro.filter, within);
     const kept = macro.filter ? narrow(macro.filter, true, within) : within;
     const body = checker.value(macro.body, kept);
-    const itemsMin = macro.filter
-      ? 0
-      : Math.min(...membersOf(range).map((one) => (one.kind === 'list' ? one.itemsMin : 0)), 1e9);
-    return listOf(body, range.kind === 'any' || range.kind === 'never' ? 0 : itemsMin);
+    return listOf(body, macro.filter && range.kind !== 'any' ? 0 : leastItems(range));
   }
   checker.condition(macro.body, within);
   if (macro.name !== 'filter') return BOOLEAN;
-  return listOf(foldedType(narrow(macro.body, true, within), [key]));
+  return listOf(foldedType(narrow(macro.body, true, within), [key]), range.kind === 'any' ? leastItems(range) : 0);
+}
+
+/** Items that are there for certain. How many an unknown value has, nobody can say: then nothing is said against it. */
+function leastItems(range: Type): number {
+  if (range.kind === 'any') return Number.POSITIVE_INFINITY;
+  const least = membersOf(range).map((one) => (one.kind === 'list' ? one.itemsMin : 0));
+  return least.length === 0 ? 0 : Math.min(...least);
 }
 
 function itemOf(range: Type): Type {

@@ -274,6 +274,10 @@ describe('assignment', () => {
     ["{'v': 1, 'next': {'v': 2}}", { $ref: '#/$defs/node' }, []],
     ["{'v': 1, 'next': {'v': 'x'}}", { $ref: '#/$defs/node' }, ['wrong-type next.v']],
     ['dyn(event.id)', { type: 'integer' }, []],
+    ['dyn(event.tags).map(t, t)', { type: 'array', items: { type: 'string' }, minItems: 1 }, []],
+    ['dyn(event.tags).filter(t, t > 1)', { type: 'array', items: { type: 'string' }, minItems: 1 }, []],
+    ['event.tags.map(t, t)', { type: 'array', minItems: 1 }, ['list-may-be-too-short']],
+    ['dyn(event.tags).map(t, 1)', { type: 'array', items: { type: 'string' } }, ['wrong-type *']],
     ['event.id', true, []],
   ])('%s to %j gives %j', (source, target, expected) => {
     expect(sent(source, target)).toEqual(expected);

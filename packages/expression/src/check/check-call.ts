@@ -163,7 +163,10 @@ function checkIteration(checker: Checker, macro: BindingMacro, scope: Scope): Ty
   }
   checker.condition(macro.body, within);
   if (macro.name !== 'filter') return BOOLEAN;
-  return listOf(foldedType(narrow(macro.body, true, within), [key]), range.kind === 'any' ? leastItems(range) : 0);
+  return listOf(
+    foldedType(narrow(macro.body, true, within), [key]),
+    range.kind === 'any' ? leastItems(range) : 0,
+  );
 }
 
 /** Items that are there for certain. How many an unknown value has, nobody can say: then nothing is said against it. */

@@ -31,5 +31,6 @@ export {
   type Workspace,
   type WorkspaceConfig,
   type WorkspaceConnection,
+  type WorkspaceOptions,
 } from './workspace.ts';
 export { parseSpec, type SpecDocument, type SpecNode, type SpecScalar } from './yaml/spec-document.ts';

@@ -32,8 +32,16 @@ export interface Workspace {
   readonly teams?: ReadonlySet<string>;
 }
 
+export interface WorkspaceOptions extends LoadOptions {
+  /**
+   * Contracts read before, by name, and filled with those read now: one that is in here is not read again. Whoever
+   * watches the files takes out what changed.
+   */
+  readonly kept?: Map<string, Checked<Contract>>;
+}
+
 /** Reads everything below `root` (contracts in parallel); never the network. */
-export function loadWorkspace(root: string, options: LoadOptions = {}): Promise<Checked<Workspace>> {
+export function loadWorkspace(root: string, options: WorkspaceOptions = {}): Promise<Checked<Workspace>> {
   return loadWorkspaceFiles(root, nodeWorkspaceFiles(root), options);
 }
 
@@ -41,7 +49,7 @@ export function loadWorkspace(root: string, options: LoadOptions = {}): Promise<
 export async function loadWorkspaceFiles(
   root: string,
   files: WorkspaceFiles,
-  options: LoadOptions = {},
+  options: WorkspaceOptions = {},
 ): Promise<Checked<Workspace>> {
   const [configText, ownersText, contracts, connectors, pipelineFiles, policyFiles, fixtures] =
     await Promise.all([
@@ -105,7 +113,7 @@ const CONTRACT_DOCUMENTS = [
 
 async function loadContracts(
   files: WorkspaceFiles,
-  options: LoadOptions,
+  options: WorkspaceOptions,
 ): Promise<{
   readonly contracts: ReadonlyMap<string, Contract>;
   readonly unreadable: readonly string[];
@@ -114,6 +122,8 @@ async function loadContracts(
   const names = await files.folders('contracts');
   const loaded = await Promise.all(
     names.map(async (name): Promise<Checked<Contract>> => {
+      const before = options.kept?.get(name);
+      if (before) return before;
       const folder = `contracts/${name}`;
       const there = new Set(await files.files(folder));
       const document = CONTRACT_DOCUMENTS.find((candidate) => there.has(candidate));
@@ -128,7 +138,9 @@ async function loadContracts(
         ...(there.has('overlay.yaml') && { overlay: `${folder}/overlay.yaml` }),
         ...(there.has('contract.yaml') && { policy: `${folder}/contract.yaml` }),
       };
-      return loadContract(source, files, options);
+      const contract = await loadContract(source, files, options);
+      options.kept?.set(name, contract);
+      return contract;
     }),
   );
   const contracts = new Map<string, Contract>();

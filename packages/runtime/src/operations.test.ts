@@ -306,6 +306,19 @@ describe('the file', () => {
     expect(bench.target.calls.map(({ operation }) => operation)).toEqual(['put', 'get']);
   });
 
+  test('remembers which pipelines are active, until they are retired', async () => {
+    const plan = planFor({ steps: [call('get', 'acme.get')] });
+    bench = await openBench(plan, planFor({ pipeline: 'old', steps: [] }));
+    await bench.restart();
+    expect(bench.runtime.pipelines().map(({ pipeline }) => pipeline)).toEqual(['old', 'orders']);
+    await bench.runtime.retire('old');
+    await bench.restart();
+    expect(bench.runtime.pipelines()).toEqual([{ pipeline: 'orders', version: 1, planHash: plan.hash }]);
+    const runId = await bench.order({ id: 'a' });
+    await bench.runtime.idle();
+    expect(bench.runtime.runs()).toMatchObject([{ runId, pipeline: 'orders', state: 'succeeded' }]);
+  });
+
   test('takes no event when it stops, and loses none that it took', async () => {
     bench = await openBench(planFor({ steps: [undoable('one'), undoable('two')] }));
     const runs = await Promise.all(Array.from({ length: 30 }, (_, i) => bench.order({ id: `o${i}` })));

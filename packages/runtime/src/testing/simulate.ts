@@ -347,6 +347,8 @@ function judgeRun(bench: Bench, run: RunSummary, steps: readonly PlanStep[]): st
     const made = target.effects.get(record.idempotencyKey)?.[0] as { id: string } | undefined;
     if ((record.state === 'succeeded' || record.state === 'compensated') && made === undefined)
       violations.push(`${run.key} ${record.id} is ${record.state}, but nothing happened`);
+    if (run.state === 'succeeded' && made === undefined)
+      violations.push(`${run.key} succeeded, but ${record.id} never happened`);
     if (record.state === 'failed' && made !== undefined && !removedIds.has(made.id))
       violations.push(`${run.key} ${record.id} is failed, but it happened and stays`);
     const isUndoable = (planned as CallStep).compensate !== undefined;

@@ -47,6 +47,8 @@ const UPDATE = (body: string, id = 'noted'): string => `  - id: ${id}
     call: shop.updateOrder
     with: { orderId: '\${ event.orderId }', body: ${body} }
     irreversible: ${FORWARD}`;
+const seats = (count: number): string =>
+  Array.from({ length: count }, (_, index) => `  - { id: seat${index}, set: ${index} }`).join('\n');
 const READ = "  - { id: seen, call: shop.getOrder, with: { orderId: '${ event.orderId }' } }";
 const SHOP_CONTRACT = 'contracts/shop/contract.yaml';
 const NEWS_CONTRACT = 'contracts/news/contract.yaml';
@@ -403,6 +405,11 @@ export const ruleCases = {
     silent: pipeline('tier: medium', 'tier: high'),
   },
 
+  'pipeline-too-complex': {
+    fires: { [SECOND]: secondPipeline(seats(41)) },
+    on: 'parcel-left',
+    silent: { [SECOND]: secondPipeline(seats(40)) },
+  },
   'compensation-too-late': {
     fires: connector('{ operation: refundCharge }', '{ operation: refundCharge, within: 1d }'),
     on: 'shop.createCharge',

@@ -43,7 +43,7 @@ export const PIPELINE = 'pipelines/order-placed.pipeline.yaml';
 export const POLICIES = 'pipelines/policies/rules.yaml';
 export const CONNECTOR = 'connectors/shop/connector.yaml';
 export const CONTRACT = 'contracts/shop/openapi.yaml';
-export const NEWS = 'contracts/news/asyncapi.yaml';
+const NEWS = 'contracts/news/asyncapi.yaml';
 export const CONFIG = 'tenon.config.yaml';
 
 /** A second pipeline beside the one below: what happens when a parcel has left. */

@@ -8,6 +8,7 @@ import { checkLoops } from './loops.ts';
 import { type Checked, checkMasters } from './masters.ts';
 import { checkOwners } from './owners.ts';
 import { checkPrivilege } from './privilege.ts';
+import { checkSize } from './size.ts';
 import { checkTier } from './tier.ts';
 import { checkTime } from './time.ts';
 import { checkWayBack } from './way-back.ts';
@@ -23,6 +24,7 @@ export function pipelineProofs(checked: Checked): {
   const classed = new Map([...leaks.held].map(([id, held]) => [id, [...held.keys()]] as const));
   const diagnostics = [
     ...checkOwners(model),
+    ...checkSize(model),
     ...checkEvents(model),
     ...checkEffects(model),
     ...checkTime(model),

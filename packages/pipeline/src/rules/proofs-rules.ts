@@ -181,6 +181,12 @@ export const proofsRules = {
     why: 'It can never be taken.',
     fix: 'move the branch without `when` to the end',
   },
+  'pipeline-too-complex': {
+    severity: 'warning',
+    title: 'a pipeline that has grown past what one person can follow',
+    why: 'Whoever is called at night has to understand it before mending it (C26).',
+    fix: 'split it: emit an event, and let a second pipeline carry on',
+  },
   'compensation-too-late': {
     severity: 'error',
     title: 'an effect may have to be undone after that is possible',

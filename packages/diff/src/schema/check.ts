@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import type { Json } from '@tenon/model';
-import { isSchemaObject, type JsonSchema } from '@tenon/schema';
+import { isSchemaObject, type JsonSchema, type SchemaObject } from '@tenon/schema';
 import { Ajv, type AnySchema, type AnySchemaObject, type Options } from 'ajv';
 import { Ajv2019 } from 'ajv/dist/2019.js';
 import { Ajv2020 } from 'ajv/dist/2020.js';
@@ -19,6 +19,8 @@ const OPTIONS: Options = {
   inlineRefs: false,
   logger: false,
   allErrors: false,
+  // Each validator is asked a few values and dropped: polishing its code costs more than it saves.
+  code: { optimize: false },
 };
 
 // ajv-formats is CommonJS: under NodeNext its default export is the module object.
@@ -69,8 +71,8 @@ export function checkOfBundle(document: AnySchema, bundle: SchemaBundle): Check 
 }
 
 /**
- * Ajv over a schema with definitions. For one value only the definitions that the value reaches are compiled; the
- * others stand as `true` and are never asked. That keeps a check small where every definition leads to every other.
+ * Ajv over a schema with definitions. For one value only the parts that the value reaches are compiled; the others
+ * stand as `true` and are never asked. That keeps a check small where every definition leads to every other.
  */
 export function checkWithDefinitions(
   schema: JsonSchema,
@@ -78,27 +80,29 @@ export function checkWithDefinitions(
 ): Check {
   const compiled = new Map<string, Check>();
   return (value) => {
-    const touched = new Set<string>();
-    touch(schema, value, definitions, touched, new Map(), 0);
-    const mentioned = new Set<string>();
-    collectReferences(schema, mentioned);
+    const reach = new Reach(definitions);
+    reach.touch(schema, value, 0);
+    if (reach.isCut) return undefined;
     const $defs: Record<string, JsonSchema> = {};
-    for (const name of touched) {
-      const of = definitions[name];
+    for (const name of reach.names) {
+      const of = Object.hasOwn(definitions, name) ? definitions[name] : undefined;
       if (of === undefined) return undefined;
-      collectReferences(of, mentioned);
-      $defs[name] = of;
+      $defs[name] = reach.pruned(of);
     }
-    for (const name of mentioned) if (!Object.hasOwn($defs, name)) $defs[name] = true;
-    const key = [...touched].sort().join('\n');
+    const whole = { $defs, allOf: [reach.pruned(schema)] };
+    const key = JSON.stringify(whole);
     let check = compiled.get(key);
     if (!check) {
-      check = compileOnce({ $defs, allOf: [schema] });
+      if (compiled.size >= COMPILED_MAX) compiled.clear();
+      check = compileOnce(whole);
       compiled.set(key, check);
     }
     return check(value);
   };
 }
+
+/** Compiled validators kept for one schema: values that reach the same parts share one. */
+const COMPILED_MAX = 20;
 
 let shared: Ajv | undefined;
 
@@ -122,56 +126,89 @@ function compileOnce(schema: AnySchemaObject): Check {
   }
 }
 
-function collectReferences(schema: unknown, into: Set<string>): void {
-  if (Array.isArray(schema)) for (const item of schema) collectReferences(item, into);
-  else if (isSchemaObject(schema)) {
-    for (const [keyword, value] of Object.entries(schema)) {
-      if (keyword === '$ref' && typeof value === 'string' && value.startsWith('#/$defs/'))
-        into.add(definitionKey(value));
-      else if (keyword !== 'enum' && keyword !== 'const' && keyword !== 'examples' && keyword !== 'default')
-        collectReferences(value, into);
+/** Which parts of a schema a validator may look into while it checks a value. */
+class Reach {
+  readonly names = new Set<string>();
+  /** Nested past the bound: then nothing is known of what lies deeper. */
+  isCut = false;
+  private readonly definitions: Readonly<Record<string, JsonSchema>>;
+  private readonly seen = new Map<SchemaObject, Set<Json>>();
+  private readonly copies = new Map<SchemaObject, JsonSchema>();
+
+  constructor(definitions: Readonly<Record<string, JsonSchema>>) {
+    this.definitions = definitions;
+  }
+
+  touch(schema: JsonSchema | undefined, value: Json, depth: number): void {
+    if (!isSchemaObject(schema)) return;
+    if (depth > DEPTH_MAX) {
+      this.isCut = true;
+      return;
     }
+    const values = this.seen.get(schema) ?? new Set();
+    if (values.has(value)) return;
+    values.add(value);
+    this.seen.set(schema, values);
+    const go = (each: JsonSchema | undefined, on: Json): void => this.touch(each, on, depth + 1);
+    if (typeof schema.$ref === 'string' && schema.$ref.startsWith('#/$defs/')) {
+      const name = definitionKey(schema.$ref);
+      this.names.add(name);
+      go(this.definitions[name], value);
+    }
+    for (const list of [schema.allOf, schema.anyOf, schema.oneOf])
+      for (const each of list ?? []) go(each, value);
+    for (const each of [schema.not, schema.if, schema.then, schema.else]) go(each, value);
+    for (const each of Object.values(schema.dependentSchemas ?? {})) go(each, value);
+    if (Array.isArray(value)) {
+      for (const [index, item] of value.entries()) {
+        go(schema.prefixItems?.[index], item);
+        for (const each of [schema.items, schema.contains, schema.unevaluatedItems]) go(each, item);
+      }
+    } else if (typeof value === 'object' && value !== null) {
+      for (const [name, of] of Object.entries(value as Readonly<Record<string, Json>>)) {
+        if (schema.properties && Object.hasOwn(schema.properties, name)) go(schema.properties[name], of);
+        for (const [source, pattern] of Object.entries(schema.patternProperties ?? {}))
+          if (regularExpression(source)?.test(name) !== false) go(pattern, of);
+        for (const each of [schema.additionalProperties, schema.unevaluatedProperties]) go(each, of);
+        go(schema.propertyNames, name);
+      }
+    }
+  }
+
+  /** The schema with `true` in place of every part that was not touched. */
+  pruned(schema: JsonSchema): JsonSchema {
+    if (!isSchemaObject(schema)) return schema;
+    if (!this.seen.has(schema)) return true;
+    const known = this.copies.get(schema);
+    if (known !== undefined) return known;
+    const copy: Record<string, unknown> = {};
+    this.copies.set(schema, copy);
+    for (const [keyword, value] of Object.entries(schema)) {
+      if (ONE.has(keyword)) copy[keyword] = this.pruned(value as JsonSchema);
+      else if (LIST.has(keyword) && Array.isArray(value))
+        copy[keyword] = value.map((each) => this.pruned(each as JsonSchema));
+      else if (MAP.has(keyword) && isSchemaObject(value)) {
+        const map: Record<string, JsonSchema> = {};
+        for (const [name, each] of Object.entries(value))
+          Object.defineProperty(map, name, {
+            value: this.pruned(each as JsonSchema),
+            enumerable: true,
+            configurable: true,
+            writable: true,
+          });
+        copy[keyword] = map;
+      } else if (!SILENT.has(keyword)) copy[keyword] = value;
+    }
+    return copy as SchemaObject;
   }
 }
 
-/** Which definitions a validator of `schema` may look into while it checks `value`. */
-function touch(
-  schema: JsonSchema,
-  value: Json,
-  definitions: Readonly<Record<string, JsonSchema>>,
-  touched: Set<string>,
-  seen: Map<JsonSchema, Set<Json>>,
-  depth: number,
-): void {
-  if (!isSchemaObject(schema) || depth > 500) return;
-  const values = seen.get(schema) ?? new Set();
-  if (values.has(value)) return;
-  values.add(value);
-  seen.set(schema, values);
-  const go = (of: JsonSchema | undefined, on: Json): void => {
-    if (of !== undefined) touch(of, on, definitions, touched, seen, depth + 1);
-  };
-  if (typeof schema.$ref === 'string' && schema.$ref.startsWith('#/$defs/')) {
-    const name = definitionKey(schema.$ref);
-    touched.add(name);
-    go(definitions[name], value);
-  }
-  for (const list of [schema.allOf, schema.anyOf, schema.oneOf])
-    for (const each of list ?? []) go(each, value);
-  for (const each of [schema.not, schema.if, schema.then, schema.else]) go(each, value);
-  for (const each of Object.values(schema.dependentSchemas ?? {})) go(each, value);
-  if (Array.isArray(value)) {
-    for (const [index, item] of value.entries()) {
-      go(schema.prefixItems?.[index], item);
-      for (const each of [schema.items, schema.contains, schema.unevaluatedItems]) go(each, item);
-    }
-  } else if (typeof value === 'object' && value !== null) {
-    for (const [name, of] of Object.entries(value as Readonly<Record<string, Json>>)) {
-      if (schema.properties && Object.hasOwn(schema.properties, name)) go(schema.properties[name], of);
-      for (const [source, pattern] of Object.entries(schema.patternProperties ?? {}))
-        if (regularExpression(source)?.test(name) !== false) go(pattern, of);
-      for (const each of [schema.additionalProperties, schema.unevaluatedProperties]) go(each, of);
-      go(schema.propertyNames, name);
-    }
-  }
-}
+const DEPTH_MAX = 500;
+/** What a validator does not look at, or must not find here: definitions stand beside the whole. */
+const SILENT = new Set(['$defs', 'definitions', 'title', 'description', 'examples', 'example', 'default']);
+const ONE = new Set([
+  ...['not', 'if', 'then', 'else', 'items', 'contains', 'additionalProperties', 'propertyNames'],
+  ...['unevaluatedProperties', 'unevaluatedItems'],
+]);
+const LIST = new Set(['allOf', 'anyOf', 'oneOf', 'prefixItems']);
+const MAP = new Set(['properties', 'patternProperties', 'dependentSchemas']);

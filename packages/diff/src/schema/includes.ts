@@ -28,6 +28,10 @@ export class Comparison {
   private readonly solver = new Solver(this.universe);
   private readonly builders: readonly [Builder, Builder];
   private readonly definitions: readonly Readonly<Record<string, JsonSchema>>[];
+  private readonly checks: readonly [WeakMap<object, Check>, WeakMap<object, Check>] = [
+    new WeakMap(),
+    new WeakMap(),
+  ];
 
   constructor(
     left: Readonly<Record<string, JsonSchema>>,
@@ -71,8 +75,8 @@ export class Comparison {
     const right = this.formula(sup.side, sup.schema);
     if (left === right) return { is: 'included' };
     const [accepts, refuses] = options.checks ?? [
-      checkWithDefinitions(sub.schema, this.definitions[sub.side]!),
-      checkWithDefinitions(sup.schema, this.definitions[sup.side]!),
+      this.check(sub.side, sub.schema),
+      this.check(sup.side, sup.schema),
     ];
     // Ajv decides, and exact arithmetic must not contradict it.
     const isWitness = (value: Json): boolean =>
@@ -122,7 +126,13 @@ export class Comparison {
   }
 
   check(side: Side, schema: JsonSchema): Check {
-    return checkWithDefinitions(schema, this.definitions[side]!);
+    if (typeof schema === 'boolean') return () => schema;
+    let check = this.checks[side].get(schema);
+    if (!check) {
+      check = checkWithDefinitions(schema, this.definitions[side]!);
+      this.checks[side].set(schema, check);
+    }
+    return check;
   }
 }
 

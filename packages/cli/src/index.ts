@@ -3,3 +3,4 @@ export { commands } from './commands/index.ts';
 export { type ExitCode, exit } from './exit.ts';
 export type { Io } from './io.ts';
 export { allRules } from './rules.ts';
+export { addConnection, scaffoldConnector } from './scaffold/connector.ts';

@@ -112,10 +112,11 @@ export function parseSpec(file: string, text: string): SpecDocument {
     }
     if (node.tag !== undefined && !node.tag.startsWith('tag:yaml.org,2002:'))
       refuse(tagDiagnostic(node.tag, text, start, range));
-    if (isMap(node)) return { kind: 'map', start, end, entries: entriesOf(node.items, depth) };
+    if (isMap(node))
+      return { kind: 'map', start, end: lastOf(start, end), entries: entriesOf(node.items, depth) };
     if (isSeq(node)) {
       const items = node.items.flatMap((item) => build(item as Node, depth + 1) ?? []);
-      return { kind: 'list', start, end, items };
+      return { kind: 'list', start, end: lastOf(start, end), items };
     }
     if (isScalar(node)) return scalar(node.value, styleOf(node.type), start, end);
     return undefined;
@@ -178,10 +179,16 @@ export function parseSpec(file: string, text: string): SpecDocument {
     };
   }
 
-  /** A block scalar's range runs to the end of its last line; a caret should not. */
+  /** A block's range runs to the end of its last line, or further; a caret should not. */
   function trimmedEnd(start: number, end: number, style: ScalarStyle): number {
-    if (style !== 'literal' && style !== 'folded') return end;
-    return start + text.slice(start, end).trimEnd().length;
+    return style === 'literal' || style === 'folded' ? lastOf(start, end) : end;
+  }
+
+  /** Just after the last character between two offsets that is no blank. */
+  function lastOf(start: number, end: number): number {
+    let last = end;
+    while (last > start && /\s/.test(text[last - 1] ?? '')) last--;
+    return last;
   }
 }
 

@@ -1,0 +1,72 @@
+import { expressionRules } from '@tenon/expression';
+import { pipelineRules } from '@tenon/pipeline';
+import { describe, expect, test } from 'vitest';
+import { defectiveCases, examine } from './pipelines-defective.ts';
+
+const cases = defectiveCases();
+
+describe('defective pipelines', () => {
+  test('the workspace that they edit has no findings', async () => {
+    const { found } = await examine({ group: '', title: 'none', edits: [], codes: [], also: [] });
+    expect(found).toEqual([]);
+  });
+
+  test.each(cases.map((one) => [`${one.group}: ${one.title}`, one] as const))('%s', async (_, one) => {
+    const { wanted, found, said } = await examine(one);
+    expect(wanted.length, 'a case that wants nothing proves nothing').toBeGreaterThan(0);
+    expect(found, said.join('\n')).toEqual(wanted);
+  });
+
+  test('every code about pipelines has at least three cases', () => {
+    const counts = new Map<string, number>();
+    for (const { codes, also } of cases)
+      for (const code of new Set([...codes, ...also.map((one) => one.code)]))
+        counts.set(code, (counts.get(code) ?? 0) + 1);
+    const codes = [...Object.keys(pipelineRules), ...Object.keys(expressionRules)];
+    const few = codes.filter((code) => !Object.hasOwn(ELSEWHERE, code) && (counts.get(code) ?? 0) < 3);
+    expect(few).toEqual([]);
+    expect(
+      Object.keys(ELSEWHERE).filter((code) => !codes.includes(code) || (counts.get(code) ?? 0) >= 3),
+    ).toEqual([]);
+  });
+});
+
+/** Codes that are about other files than pipelines, or of which there are not three ways; the rule cases hold them. */
+const ELSEWHERE: Readonly<Record<string, string>> = {
+  // Younger than the corpus: their rule cases hold them.
+  'pipeline-too-complex': 'bounds of the check, far above any pipeline',
+  'suppression-without-reason': 'about comments',
+  'suppression-stale': 'about comments',
+  'suppression-not-possible': 'about comments',
+  'policy-broken': 'about policies',
+  'yaml-too-large': 'a file of two million characters has no place in a corpus',
+  'unknown-identity': 'about tenon.config.yaml',
+  'duplicate-pipeline': 'about two files',
+  'duplicate-connector': 'about connectors',
+  'duplicate-policy': 'about policies',
+  'contract-document-missing': 'about contracts',
+  'event-without-schema': 'about contracts',
+  'event-without-version': 'about contracts',
+  'webhook-unverified': 'about connectors',
+  'policy-example-fails': 'about policies',
+  'policy-written-twice': 'about policies',
+  'field-has-two-writers': 'needs a second pipeline',
+  'field-has-two-masters': 'needs a second pipeline',
+  'trigger-cycle': 'needs a second pipeline',
+  'wait-cycle': 'needs a second pipeline',
+  'connection-shared-across-owners': 'needs a second pipeline',
+  'identity-lacks-scope': 'about connectors and their identities',
+  'scope-unused': 'about connectors and their identities',
+  'read-and-write-together': 'about connectors and their identities',
+  'secret-literal': 'about tenon.config.yaml',
+  'base-url-invalid': 'about tenon.config.yaml',
+  'credential-missing': 'about tenon.config.yaml',
+  'credential-unknown': 'about tenon.config.yaml',
+  'manifest-operation-not-in-contract': 'about connectors',
+  'manifest-event-not-in-contract': 'about connectors',
+  'manifest-effect-contradicts-method': 'about connectors',
+  'manifest-scope-unknown': 'about connectors',
+  'manifest-scope-missing': 'about connectors',
+  'manifest-pagination-unknown': 'about connectors',
+  'manifest-probe-input-unknown': 'about connectors',
+};

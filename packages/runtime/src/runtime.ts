@@ -73,8 +73,6 @@ export interface Runtime {
   retire(pipeline: string): Promise<void>;
   /** Names of the pipelines that events start, those of an earlier process included. */
   activePipelines(): readonly string[];
-  /** The pipelines that events start at present, from this process or an earlier one: what a workspace no longer has is to be retired. */
-  pipelines(): readonly { readonly pipeline: string; readonly version: number; readonly planHash: string }[];
   /** Resolves when the event is on disk: only then may it be acknowledged. */
   accept(event: IncomingEvent): Promise<AcceptResult>;
   /** Starts a pipeline whose trigger is `manual`. */

@@ -45,12 +45,6 @@ export async function openRuntimeWith(
 
   return {
     activate: (plan) => engine.activate(plan),
-    pipelines: () =>
-      [...engine.activePlans.values()].map(({ plan: { pipeline, version, hash } }) => ({
-        pipeline,
-        version,
-        planHash: hash,
-      })),
     retire: (pipeline) => engine.retire(pipeline),
     activePipelines: () => [...engine.activePlans.keys()],
     accept: async (event): Promise<AcceptResult> => {

@@ -655,6 +655,17 @@ export const ruleCases = {
     on: '/nxt',
     silent: none,
   },
+  'manifest-order-unknown': {
+    fires: connector(
+      'orderPlaced: { verify: standard-webhooks,',
+      'orderPlaced: { verify: standard-webhooks, order: /versoin,',
+    ),
+    on: '/versoin',
+    silent: connector(
+      'orderPlaced: { verify: standard-webhooks,',
+      'orderPlaced: { verify: standard-webhooks, order: /version,',
+    ),
+  },
   'manifest-probe-input-unknown': {
     fires: connector(
       'probe: { operation: findParcels, by: reference }',

@@ -2,7 +2,7 @@ import type { ConnectorManifest, OperationManifest } from '@tenon/connector';
 import type { Contract, HttpOperation, Operation } from '@tenon/contract';
 import type { PositionedDocument } from '@tenon/document';
 import { type Diagnostic, didYouMean, fromPointer, toPointer } from '@tenon/model';
-import { planOperation } from '../plan-operation.ts';
+import { bundled, planOperation } from '../plan-operation.ts';
 import { diagnostic } from '../rules.ts';
 import type { Workspace } from '../workspace.ts';
 import { fieldOf, type Place, placeOf } from './schema-path.ts';
@@ -48,7 +48,29 @@ function checkManifest(
           ...near(name, contract.events.keys()),
         }),
   );
-  return [...operations, ...webhooks];
+  return [...operations, ...webhooks, ...checkOrders(manifest, contract, document)];
+}
+
+/** `order` leads to something in the event: without it, events of one entity could not be told apart in time (C46). */
+function checkOrders(
+  manifest: ConnectorManifest,
+  contract: Contract,
+  document: PositionedDocument,
+): Diagnostic[] {
+  return Object.entries(manifest.webhooks).flatMap(([name, { order }]) => {
+    const event = contract.events.get(name);
+    const gap =
+      event && order !== undefined
+        ? firstGap(placeOf(bundled(contract, event.message.payload, 'response')), order)
+        : undefined;
+    if (!gap) return [];
+    return diagnostic('manifest-order-unknown', {
+      message: `event \`${name}\` has no \`${order}\``,
+      at: document.locate(toPointer(['webhooks', name, 'order'])),
+      subject: `${manifest.name} ${name}`,
+      ...near(gap.name, gap.candidates),
+    });
+  });
 }
 
 function checkOperation(

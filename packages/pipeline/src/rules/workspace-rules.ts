@@ -63,6 +63,12 @@ export const workspaceRules = {
     why: 'Only the first page would be read.',
     fix: 'correct the name',
   },
+  'manifest-order-unknown': {
+    severity: 'error',
+    title: 'events are ordered by a field that they lack',
+    why: 'A late event could not be told from a new one (C46).',
+    fix: 'correct the pointer',
+  },
   'manifest-probe-input-unknown': {
     severity: 'error',
     title: 'a probe gives its operation an input that it lacks',

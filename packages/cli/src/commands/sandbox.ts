@@ -7,6 +7,7 @@ import { deliver, startMailSandbox, startSandbox } from '@tenon/testkit';
 import { type Args, type CommandSpec, UsageError } from '../command.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
+import { plural } from '../render/index.ts';
 import { readServerConfig } from '../root.ts';
 import { exitCodeOf, openSession, printReport, type Session } from '../session.ts';
 

@@ -36,7 +36,8 @@ export function judge(attempt: FailedAttempt): Judgement {
   if (fate === 'happened') return { outcome: 'unknown' };
   if (failure.class === 'duplicate' && hasProbe && !isRead) return { outcome: 'unknown' };
 
-  const unclear = fate === 'unclear' || (attempt.unclearBefore && !settlesEarlier(failure, idempotency));
+  const unclear =
+    !isRead && (fate === 'unclear' || (attempt.unclearBefore && !settlesEarlier(failure, idempotency)));
   const nextAtMs = nextAttemptAt(attempt);
   const arrivesAtMs = (nextAtMs ?? 0) + attempt.timeoutMs;
   const harmless = isRead || repeatIsHarmless(idempotency, arrivesAtMs - attempt.firstSentAtMs);

@@ -107,7 +107,38 @@ function matchOperations(base: Contract, revision: Contract): Matched {
   };
   match((operation) => `${addressOf(operation)} ${operation.kind === 'message' ? operation.id : ''}`);
   match((operation) => (operation.derivedId ? undefined : `${operation.kind} ${operation.id}`));
+  match(onlyOnce([removed, added], (operation) => versionless(operation)));
   return { pairs, removed: [...removed], added: [...added] };
+}
+
+/** A path that differs in nothing but a version is the same operation, moved: `/v2/users`, `/2026-03/users`. */
+function versionless(operation: Operation): string | undefined {
+  if (operation.kind !== 'http') return undefined;
+  const parts = addressOf(operation).split('/');
+  const without = parts.filter(
+    (part) => !/^(v\d+(\.\d+)*|\d{4}-\d{2}(-\d{2})?)(-?(alpha|beta)\d*)?$/i.test(part),
+  );
+  return without.length === parts.length ? undefined : without.join('/');
+}
+
+/** The key, where no two operations of one side share it: a guess must not have two answers. */
+function onlyOnce(
+  sides: readonly ReadonlySet<Operation>[],
+  keyOf: (operation: Operation) => string | undefined,
+): (operation: Operation) => string | undefined {
+  const repeated = new Set<string>();
+  for (const side of sides) {
+    const seen = new Set<string>();
+    for (const operation of side) {
+      const key = keyOf(operation);
+      if (key !== undefined && seen.has(key)) repeated.add(key);
+      if (key !== undefined) seen.add(key);
+    }
+  }
+  return (operation) => {
+    const key = keyOf(operation);
+    return key === undefined || repeated.has(key) ? undefined : key;
+  };
 }
 
 function addressOf(operation: Operation): string {

@@ -504,7 +504,7 @@ class PairReader {
           : ({ is: 'included' } as const)
         : isDropped
           ? ({ is: 'included' } as const)
-          : this.differ.ask('request', this.sender, this.closedness(1));
+          : this.differ.ask('request', this.sender, this.closedness(1, name));
     this.add({
       rule: wasRequired ? 'required-property-removed' : 'property-removed',
       ...this.severityOf(forward, 'breaking', isDropped ? 'info' : 'risky'),
@@ -527,7 +527,7 @@ class PairReader {
         // An undeclared property of that name was never a promise.
         if (forward.is === 'broken' && forward.isOpenOnly) forward = { is: 'included' };
       }
-    } else if (!isDropped) forward = this.differ.ask('response', this.sender, this.closedness(0));
+    } else if (!isDropped) forward = this.differ.ask('response', this.sender, this.closedness(0, name));
     this.add({
       rule: isRequired && !wasRequired ? 'required-property-added' : 'property-added',
       ...this.severityOf(forward, 'breaking', 'source'),
@@ -537,18 +537,14 @@ class PairReader {
     });
   }
 
-  /** What one side says about names that it does not declare. */
-  private closedness(side: Side): JsonSchema {
-    const { own, properties } = this.views[side];
-    const additional = own['additionalProperties'];
-    if (additional === false)
-      return {
-        properties: Object.fromEntries([...properties.keys()].map((name) => [name, true])),
-        ...(isObjectSchema(own['patternProperties']) && { patternProperties: own['patternProperties'] }),
-        additionalProperties: false,
-      };
-    if (own['unevaluatedProperties'] === false) return side === 0 ? this.base : this.revision;
-    return true;
+  /** What one side says about a name that it does not declare. */
+  private closedness(side: Side, name: string): JsonSchema {
+    const { own } = this.views[side];
+    if (own['additionalProperties'] === false && own['patternProperties'] === undefined)
+      return { properties: { [name]: false } };
+    const speaks = ['additionalProperties', 'patternProperties', 'unevaluatedProperties'];
+    const isSilent = speaks.every((keyword) => own[keyword] === undefined || own[keyword] === true);
+    return isSilent ? true : side === 0 ? this.base : this.revision;
   }
 
   private readItems(): void {
@@ -745,10 +741,6 @@ function typesOf(type: unknown): readonly string[] {
 function valuesOf(own: Readonly<Record<string, unknown>>): readonly Json[] | undefined {
   if (Array.isArray(own['enum'])) return own['enum'] as readonly Json[];
   return own['const'] === undefined ? undefined : [own['const'] as Json];
-}
-
-function isObjectSchema(value: unknown): value is Readonly<Record<string, JsonSchema>> {
-  return isSchemaObject(value);
 }
 
 function objectOr(schema: JsonSchema): object | undefined {

@@ -1,0 +1,318 @@
+import { loadContractText } from '@tenon/contract';
+import type { Location } from '@tenon/model';
+import { describe, expect, it } from 'vitest';
+import {
+  acceptFinding,
+  applyWaivers,
+  blockingOf,
+  contractTest,
+  diffContracts,
+  diffSchemas,
+  isBlocking,
+  loadWaivers,
+  renderMarkdown,
+  toDiagnostics,
+  toJson,
+} from './index.ts';
+import type { ContractUsage } from './usage.ts';
+
+const NOW = Date.UTC(2026, 5, 1);
+
+async function contract(
+  schemas: Readonly<Record<string, unknown>>,
+  more: Readonly<Record<string, unknown>> = {},
+) {
+  const document = {
+    openapi: '3.0.3',
+    info: { title: 'Orders', version: '1.0.0' },
+    paths: Object.fromEntries(
+      ['/orders', '/carts'].map((path) => [
+        path,
+        {
+          post: {
+            operationId: path === '/orders' ? 'placeOrder' : 'fillCart',
+            requestBody: {
+              required: true,
+              content: { 'application/json': { schema: { $ref: '#/components/schemas/Order' } } },
+            },
+            responses: {
+              200: {
+                description: 'ok',
+                content: { 'application/json': { schema: { $ref: '#/components/schemas/Order' } } },
+              },
+            },
+          },
+        },
+      ]),
+    ),
+    components: { schemas },
+    ...more,
+  };
+  const { value } = await loadContractText('orders', 'orders.json', JSON.stringify(document, null, 2));
+  return value!;
+}
+
+const line = {
+  type: 'object',
+  required: ['sku'],
+  properties: { sku: { type: 'string' }, note: { type: 'string' } },
+};
+const order = {
+  type: 'object',
+  properties: {
+    id: { type: 'string' },
+    lines: { type: 'array', items: { $ref: '#/components/schemas/Line' } },
+  },
+};
+
+const at: Location = {
+  file: 'pipelines/a.pipeline.yaml',
+  range: { start: { line: 9, column: 5, offset: 100 }, end: { line: 9, column: 20, offset: 115 } },
+};
+
+function usage(path: string, kind: 'request' | 'response' = 'response'): ContractUsage {
+  return {
+    pipeline: 'a',
+    step: 'order',
+    contract: 'orders',
+    target: { kind, operation: 'placeOrder' },
+    access: kind === 'request' ? 'write' : 'read',
+    path,
+    expression: 'steps.order.lines[0].note',
+    at,
+    owner: 'team-a',
+  };
+}
+
+async function noteRemoved(used?: readonly ContractUsage[]) {
+  const { note: _, ...properties } = line.properties;
+  return diffContracts(
+    await contract({ Order: order, Line: line }),
+    await contract({ Order: order, Line: { ...line, properties } }),
+    { now: NOW, ...(used && { usage: used }) },
+  );
+}
+
+describe('a change in a shared component', () => {
+  it('is one finding with the operations it touches', async () => {
+    const { findings, checked } = await noteRemoved();
+    expect(findings).toHaveLength(1);
+    expect(findings[0]).toMatchObject({
+      rule: 'property-removed',
+      severity: 'risky',
+      operations: ['placeOrder', 'fillCart'],
+      impact: 'unknown',
+    });
+    expect(checked).toEqual({ operations: 2, messages: 0, schemas: 4 });
+  });
+
+  it('is said to be nothing when only its name changed', async () => {
+    const renamed = {
+      ...order,
+      properties: {
+        ...order.properties,
+        lines: { type: 'array', items: { $ref: '#/components/schemas/Row' } },
+      },
+    };
+    const { findings } = diffContracts(
+      await contract({ Order: order, Line: line }),
+      await contract({ Order: renamed, Row: line }),
+    );
+    expect(findings.map(({ rule, severity }) => [rule, severity])).toEqual([['component-renamed', 'source']]);
+  });
+
+  it('has a fingerprint that survives unrelated changes', async () => {
+    const [first] = (await noteRemoved()).findings;
+    const moved = await contract({ Order: order, Line: line }, { tags: [{ name: 'new' }] });
+    const { note: _, ...properties } = line.properties;
+    const second = diffContracts(
+      moved,
+      await contract({ Order: order, Line: { ...line, properties }, Other: { type: 'string' } }),
+    );
+    expect(second.findings.map(({ fingerprint }) => fingerprint)).toContain(first!.fingerprint);
+  });
+});
+
+describe('the victims of a change', () => {
+  it('make a removed field a break, with pipeline, step and expression', async () => {
+    const report = await noteRemoved([usage('/lines/*/note')]);
+    const [finding] = report.findings;
+    expect(finding).toMatchObject({
+      severity: 'breaking',
+      impact: 'used',
+      usage: [
+        {
+          pipeline: 'a',
+          step: 'order',
+          expression: 'steps.order.lines[0].note',
+          file: at.file,
+          line: 9,
+          column: 5,
+          owner: 'team-a',
+        },
+      ],
+    });
+    expect(isBlocking(finding!)).toBe(true);
+  });
+
+  it('are none where another field is read, and then nothing blocks', async () => {
+    const report = await noteRemoved([usage('/lines/*/sku'), usage('/id')]);
+    expect(report.findings[0]).toMatchObject({ severity: 'risky', impact: 'unused', usage: [] });
+    expect(blockingOf(report)).toEqual({ findings: [], undecided: 0 });
+  });
+
+  it('include who sends an object that lacks what is now required', async () => {
+    const report = diffContracts(
+      await contract({ Order: order, Line: line }),
+      await contract({ Order: order, Line: { ...line, required: ['sku', 'note'] } }),
+      { usage: [usage('/body/lines/*/sku', 'request')] },
+    );
+    expect(report.findings[0]).toMatchObject({
+      rule: 'property-became-required',
+      impact: 'used',
+      acceptedBy: 'base',
+    });
+  });
+});
+
+describe('a witness', () => {
+  it('is a whole message, and tells where the offence is', async () => {
+    const report = diffContracts(
+      await contract({ Order: order, Line: line }),
+      await contract({
+        Order: order,
+        Line: { ...line, properties: { ...line.properties, sku: { type: 'string', minLength: 3 } } },
+      }),
+    );
+    const [finding] = report.findings;
+    expect(finding).toMatchObject({
+      rule: 'min-length-narrowed',
+      severity: 'breaking',
+      direction: 'request',
+      acceptedBy: 'base',
+      witness: { lines: [{ sku: '' }] },
+      witnessAt: '/lines/*/sku',
+    });
+    expect(contractTest(finding!)).toContain('expect(ajv.validate(schema, witness)).toBe(false)');
+  });
+
+  it('needs nothing that the documents do not declare', async () => {
+    const report = diffContracts(
+      await contract({ Order: order, Line: line }),
+      await contract({ Order: { ...order, additionalProperties: false }, Line: line }),
+    );
+    expect(report.findings.map(({ rule, severity }) => [rule, severity])).toEqual([
+      ['additional-properties-narrowed', 'risky'],
+    ]);
+  });
+});
+
+describe('waivers.yaml', () => {
+  it('takes an accepted finding out of what blocks', async () => {
+    const report = await noteRemoved([usage('/lines/*/note')]);
+    const { fingerprint } = report.findings[0]!;
+    const text = acceptFinding(undefined, {
+      fingerprint,
+      reason: 'agreed: ticket 8',
+      owner: 'team-a',
+      expires: '2027-01-01',
+    });
+    const loaded = loadWaivers('waivers.yaml', text);
+    expect(loaded.diagnostics).toEqual([]);
+    const applied = applyWaivers(report, loaded.value!, NOW);
+    expect(applied.diagnostics).toEqual([]);
+    expect(blockingOf(applied.report)).toEqual({ findings: [], undecided: 0 });
+    expect(applied.report.findings[0]!.waiver).toEqual({
+      reason: 'agreed: ticket 8',
+      owner: 'team-a',
+      expires: '2027-01-01',
+    });
+  });
+
+  it('keeps what stands in it when one more finding is accepted, and replaces an old entry', () => {
+    const entry = { reason: 'because', owner: 'team-a', expires: '2027-01-01' };
+    const first = acceptFinding('# ours\nwaivers: []\n', { ...entry, fingerprint: '0123456789abcdef' });
+    const second = acceptFinding(first, { ...entry, fingerprint: 'fedcba9876543210' });
+    const third = acceptFinding(second, { ...entry, fingerprint: '0123456789abcdef', reason: 'again' });
+    expect(third.startsWith('# ours\n')).toBe(true);
+    expect(
+      loadWaivers('waivers.yaml', third).value!.waivers.map(({ fingerprint, reason }) => [
+        fingerprint,
+        reason,
+      ]),
+    ).toEqual([
+      ['fedcba9876543210', 'because'],
+      ['0123456789abcdef', 'again'],
+    ]);
+  });
+
+  it('names the line of an entry that has expired', async () => {
+    const report = await noteRemoved();
+    const { fingerprint } = report.findings[0]!;
+    const text = acceptFinding(undefined, {
+      fingerprint,
+      reason: 'agreed',
+      owner: 'team-a',
+      expires: '2026-05-31',
+    });
+    const { diagnostics } = applyWaivers(report, loadWaivers('waivers.yaml', text).value!, NOW);
+    expect(diagnostics.map(({ code, file, range }) => [code, file, range?.start.line])).toEqual([
+      ['waiver-expired', 'waivers.yaml', 2],
+    ]);
+  });
+});
+
+describe('the report', () => {
+  it('has the keys of the format, in their order', async () => {
+    const json = toJson(await noteRemoved()) as { findings: Record<string, unknown>[] };
+    expect(Object.keys(json).slice(0, 3)).toEqual(['checked', 'findings', 'undecided']);
+    expect(Object.keys(json.findings[0]!).slice(0, 11)).toEqual(
+      'rule severity direction operation pointer at message witness acceptedBy usage fingerprint'.split(' '),
+    );
+    expect(json.findings[0]).toMatchObject({
+      pointer: { base: '/components/schemas/Line/properties/note', revision: '/components/schemas/Line' },
+      at: { base: { file: 'orders.json' }, revision: { file: 'orders.json' } },
+    });
+  });
+
+  it('names the victims in the comment for a pull request', async () => {
+    const base = await contract({ Order: order, Line: line });
+    const text = renderMarkdown(await noteRemoved([usage('/lines/*/note')]), base);
+    expect(text).toContain('## Contract `orders`: 1 finding blocks');
+    expect(text).toContain(
+      '| a | order | `steps.order.lines[0].note` | pipelines/a.pipeline.yaml:9:5 | team-a |',
+    );
+  });
+
+  it('stands at the revision, with the base and the victims beside', async () => {
+    const [diagnostic] = toDiagnostics(await noteRemoved([usage('/lines/*/note')]));
+    expect(diagnostic).toMatchObject({
+      code: 'property-removed',
+      severity: 'error',
+      file: 'orders.json',
+      owner: 'team-a',
+    });
+    expect(diagnostic!.related.map(({ file }) => file)).toEqual(['orders.json', 'pipelines/a.pipeline.yaml']);
+  });
+
+  it('says the same on every run', async () => {
+    const [first, second] = [await noteRemoved(), await noteRemoved()];
+    expect(JSON.stringify(toJson(first))).toBe(JSON.stringify(toJson(second)));
+  });
+});
+
+describe('two bare schemas', () => {
+  it('break the side that sends', () => {
+    const [wide, narrow] = [{ type: 'integer' }, { type: 'integer', minimum: 1 }];
+    expect(diffSchemas(wide, narrow, 'request')).toMatchObject({
+      verdict: 'breaking',
+      witness: 0,
+      acceptedBy: 'base',
+    });
+    expect(diffSchemas(wide, narrow, 'response').verdict).toBe('safe');
+    expect(diffSchemas(narrow, wide, 'response')).toMatchObject({
+      verdict: 'breaking',
+      acceptedBy: 'revision',
+    });
+  });
+});

@@ -7,7 +7,7 @@ export const diffOwnRules = {
     severity: 'warning',
     title: 'It is not known whether a schema change breaks anyone',
     why: 'Neither a value that shows a break was found, nor a proof that there is none: the keyword named is not modelled, or the search was given up.',
-    fix: 'Look at the change, and accept it with `tenon diff --accept` if it is right.',
+    fix: 'Look at the change and say whether it is right.',
   },
   'waiver-invalid': {
     severity: 'error',

@@ -28,10 +28,14 @@ function ofFinding(finding: Finding, blocks: readonly string[] | undefined): Dia
     ...placeOf(finding),
     related: [...relatedOf(finding), ...victimsOf(finding)],
     why: [rule.why, witnessText(finding)].filter((text) => text !== undefined).join(' '),
-    fix: rule.fix,
+    fix: isError ? `${rule.fix} ${howToAccept(finding)}` : rule.fix,
     ...(owners.length > 0 && { owner: owners.join(', ') }),
     fingerprint: finding.fingerprint,
   };
+}
+
+function howToAccept({ fingerprint }: { readonly fingerprint: string }): string {
+  return `If it is agreed with those it hits: \`tenon diff --accept ${fingerprint} --reason …\`.`;
 }
 
 function witnessText(finding: Finding): string | undefined {
@@ -49,7 +53,7 @@ function ofUndecided(each: Undecided): Diagnostic {
     ...placeOf(each),
     related: relatedOf(each),
     why: rule.why,
-    fix: rule.fix,
+    fix: each.waiver ? rule.fix : `${rule.fix} ${howToAccept(each)}`,
     fingerprint: each.fingerprint,
   };
 }

@@ -15,5 +15,4 @@ export interface ChangeRule {
 
 export type ChangeRules = Readonly<Record<string, ChangeRule>>;
 
-export const NEW_VERSION =
-  'Keep what was there and add the new beside it, or publish a new version; if it is agreed with all consumers, accept it with `tenon diff --accept`.';
+export const NEW_VERSION = 'Keep what was there and add the new beside it, or publish a new version.';

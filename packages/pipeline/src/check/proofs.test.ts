@@ -17,7 +17,7 @@ const messages = async (
 
 test('a promise that retries can break is told with the worst case', async () => {
   expect(await messages({ [PIPELINE]: swap('within: 5m }', 'within: 1m30s }') }, 'slo-cannot-hold')).toEqual([
-    'can take 1m51s500ms; SLO says 1m30s',
+    'can take 2m2s500ms; SLO says 1m30s',
   ]);
 });
 

@@ -32,18 +32,20 @@ export function retryPlan(spec: RetrySpec | undefined, operation: OperationPlan)
 }
 
 /**
- * The longest that a call can take: every attempt runs into its timeout and every wait is the longest one; no attempt
- * starts after `within`, so the last may end one timeout later.
+ * The longest that a call can take: every attempt runs into its timeout, is settled by a probe where its effect cannot
+ * be repeated (`settlingMs`, else 0), and every wait is the longest one. No attempt starts after `within`, so the last
+ * may end one attempt later.
  */
-export function worstCaseMs(retry: RetryPlan, timeoutMs: number): number {
+export function worstCaseMs(retry: RetryPlan, timeoutMs: number, settlingMs: number): number {
+  const attemptMs = timeoutMs + settlingMs;
   let waitsMs = 0;
   let waitMs = retry.backoff.initialMs;
   for (let attempt = 1; attempt < retry.attempts; attempt++) {
     waitsMs += Math.min(waitMs, retry.backoff.maxMs);
     waitMs *= retry.backoff.factor;
   }
-  const unbounded = retry.attempts * timeoutMs + waitsMs;
-  return retry.attempts === 1 ? timeoutMs : Math.min(unbounded, retry.withinMs + timeoutMs);
+  const unbounded = retry.attempts * attemptMs + waitsMs;
+  return retry.attempts === 1 ? attemptMs : Math.min(unbounded, retry.withinMs + attemptMs);
 }
 
 /** `5 attempts within 2m`, for messages. */

@@ -1,6 +1,7 @@
 import { type Diagnostic, formatDuration } from '@tenon/model';
 import { diagnostic } from '../rules.ts';
 import { allSteps, type CallSpec, type StepSpec } from '../spec/pipeline-spec.ts';
+import type { ResolvedCall } from './catalog.ts';
 import type { PipelineModel } from './model.ts';
 import { describeRetry, retryPlan, worstCaseMs } from './retry.ts';
 
@@ -21,7 +22,7 @@ export function worstCaseOf(model: PipelineModel, steps: readonly StepSpec[] = m
     if (step.kind === 'call') {
       const call = model.calls.get(step)?.call;
       if (!call) continue;
-      const ms = worstCaseMs(retryPlan(step.retry, call.plan), call.plan.timeoutMs);
+      const ms = worstCaseMs(retryPlan(step.retry, call.plan), call.plan.timeoutMs, settlingMs(model, call));
       totalMs += ms;
       if (!longest || ms > longest.ms) longest = { step, ms };
     }
@@ -33,6 +34,14 @@ export function worstCaseOf(model: PipelineModel, steps: readonly StepSpec[] = m
     }
   }
   return { totalMs, ...(longest && { longest }) };
+}
+
+/** A lost answer of an effect that cannot be repeated is settled first: a while to settle, then a read. */
+function settlingMs(model: PipelineModel, { manifest, declared }: ResolvedCall): number {
+  const { probe, idempotency } = declared;
+  const isProbed = idempotency.mode === 'none' || idempotency.mode === 'checkFirst';
+  if (declared.effect === 'read' || !probe || !isProbed) return 0;
+  return probe.settleMs + (model.catalog.operation(manifest, probe.operation)?.timeoutMs ?? 0);
 }
 
 /** Retries fit the run's deadline and the promise made to users (C55, C57). */

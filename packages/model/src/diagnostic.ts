@@ -52,8 +52,16 @@ export interface Diagnostic {
   readonly why: string;
   readonly fix: string;
   readonly owner?: string;
+  /** A change that mends it and can be made without asking: `tenon check --fix` and editors make it. */
+  readonly edit?: TextEdit;
   /** Stable across runs and line moves: code + file + subject. */
   readonly fingerprint: string;
+}
+
+/** `text` in place of a range of the diagnostic's file. */
+export interface TextEdit {
+  readonly range: Range;
+  readonly text: string;
 }
 
 /** A value, where one could be made, and all that was found on the way. */
@@ -73,6 +81,9 @@ export interface DiagnosticInput {
   readonly why?: string;
   readonly owner?: string | undefined;
   readonly severity?: Severity;
+  /** A misspelt name at `at`, and the one that was meant, where one is near: becomes the fix and the edit. */
+  readonly misspelt?: { readonly name: string; readonly meant: string | undefined };
+  readonly edit?: TextEdit | undefined;
 }
 
 /** The maker of a package's diagnostics, bound to its table, so that an unknown code does not compile. */
@@ -83,6 +94,8 @@ export function diagnosticMaker<const Rules extends DiagnosticRules>(
 ): DiagnosticMaker<keyof Rules & string> {
   return (code, input) => {
     const rule = rules[code]!;
+    const meant = input.misspelt?.meant;
+    const edit = input.edit ?? editOf(input);
     return {
       code,
       severity: input.severity ?? rule.severity,
@@ -90,11 +103,20 @@ export function diagnosticMaker<const Rules extends DiagnosticRules>(
       ...(input.at && { file: input.at.file, range: input.at.range }),
       related: input.related ?? [],
       why: input.why ?? rule.why,
-      fix: input.fix ?? rule.fix,
+      fix: meant === undefined ? (input.fix ?? rule.fix) : `did you mean \`${meant}\`?`,
+      ...(edit && { edit }),
       ...(input.owner !== undefined && { owner: input.owner }),
       fingerprint: fingerprintOf(code, input.at?.file, input.subject ?? input.message),
     };
   };
+}
+
+/** Only where the place is the name itself, in quotes or not: a wider one would lose what stands beside it. */
+function editOf({ at, misspelt }: DiagnosticInput): TextEdit | undefined {
+  if (at === undefined || misspelt?.meant === undefined) return undefined;
+  const length = at.range.end.offset - at.range.start.offset;
+  const isName = length === misspelt.name.length || length === misspelt.name.length + 2;
+  return isName ? { range: at.range, text: misspelt.meant } : undefined;
 }
 
 /** Identity of a finding: what it is, in which file, about what. 16 hexadecimal digits. */

@@ -64,13 +64,9 @@ export function catalogOf(workspace: Workspace): Catalog {
       if (!manifest) return connection ? unknownConnectorOf(first) : unknownConnector(first, firstAt);
       if (!connection && workspace.hasConfig) {
         const message = `connector \`${first}\` has no connection: there is none of that name in tenon.config.yaml`;
-        return problem(
-          'unknown-connection',
-          message,
-          firstAt,
-          first,
-          `add \`${first}:\` under \`connections\``,
-        );
+        return problem('unknown-connection', message, firstAt, first, {
+          fix: `add \`${first}:\` under \`connections\``,
+        });
       }
       const contract = workspace.contracts.get(manifest.contract);
       if (!contract) {
@@ -171,16 +167,22 @@ function problem(
   message: string,
   at: Located<string>['at'] | undefined,
   subject: string,
-  fix: string | undefined,
+  advice: Advice,
 ): Resolved<never> {
-  return { problem: diagnostic(code, { message, at, subject, ...(fix !== undefined && { fix }) }) };
+  const { fix, meant } = advice;
+  return { problem: diagnostic(code, { message, at, subject, fix, misspelt: { name: subject, meant } }) };
 }
 
-function near(name: string, candidates: Iterable<string>): string | undefined {
+interface Advice {
+  readonly fix?: string;
+  readonly meant?: string | undefined;
+}
+
+function near(name: string, candidates: Iterable<string>): Advice {
   const listed = [...candidates];
   const meant = didYouMean(name, listed);
-  if (meant !== undefined) return `did you mean \`${meant}\`?`;
-  return listed.length > 0 && listed.length <= LISTED_MAX ? `there are: ${listed.join(', ')}` : undefined;
+  const isShort = listed.length > 0 && listed.length <= LISTED_MAX;
+  return { meant, ...(isShort && { fix: `there are: ${listed.join(', ')}` }) };
 }
 
 /** Names listed in a fix where none is near. */

@@ -106,11 +106,10 @@ function problem(
   name: string,
   candidates: Iterable<string>,
 ): Diagnostic {
-  const meant = didYouMean(name, candidates);
   return diagnostic(code, {
     message,
     at,
     subject: name,
-    ...(meant !== undefined && { fix: `did you mean \`${meant}\`?` }),
+    misspelt: { name, meant: didYouMean(name, candidates) },
   });
 }

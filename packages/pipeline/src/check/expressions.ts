@@ -92,6 +92,10 @@ export function issueDiagnostic(expression: SpecExpression, issue: ExpressionIss
     at: expression.locate(issue),
     subject: `${expression.source} ${issue.message}`,
     fix: issue.fix,
+    edit: issue.replacement && {
+      range: expression.locate(issue.replacement).range,
+      text: issue.replacement.text,
+    },
   });
 }
 
@@ -125,7 +129,7 @@ function stepProblem(
     message: `there is no step \`${id.name}\``,
     at,
     subject,
-    ...(near !== undefined && { fix: `did you mean \`${near}\`?` }),
+    misspelt: { name: id.name, meant: near },
   });
   return [{ problem, span: id }];
 }

@@ -13,7 +13,8 @@ export function checkTeam(team: Located<string> | undefined, workspace: Workspac
       message: `\`${team.value}\` is not in owners.yaml`,
       at: team.at,
       subject: team.value,
-      fix: near === undefined ? 'add the team to owners.yaml' : `did you mean \`${near}\`?`,
+      fix: 'add the team to owners.yaml',
+      misspelt: { name: team.value, meant: near },
     }),
   ];
 }

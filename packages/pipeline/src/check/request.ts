@@ -94,7 +94,8 @@ export function checkRequest(
           message: `\`${subject.name}\` takes no \`${name}\`${path === '' ? '' : ` in \`${path.slice(1).replaceAll('/', '.')}\``}`,
           at: subject.document.at(key),
           subject: `${subject.name} ${path}/${name}`,
-          fix: near === undefined ? takes(field.candidates) : `did you mean \`${near}\`?`,
+          fix: takes(field.candidates),
+          misspelt: { name, meant: near },
         }),
       );
     }
@@ -132,7 +133,7 @@ export function checkRequest(
         message: `${path === '' ? `\`${subject.name}\`` : `\`${path.slice(1).replaceAll('/', '.')}\``} ${issue.message}`,
         at: subject.document.at(here.node),
         subject: `${subject.name} ${path}`,
-        ...(near !== undefined && { fix: `did you mean \`${near}\`?` }),
+        ...(near !== undefined && { misspelt: { name: String(here.value), meant: near } }),
       }),
     );
   }

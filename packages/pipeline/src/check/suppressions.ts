@@ -81,12 +81,11 @@ function target(lines: readonly string[], index: number, at: number): number {
 function problemOf({ code, reason, at, isUsed }: Suppression): Diagnostic | undefined {
   const subject = `${code} ${at.range.start.line}`;
   if (!ALLOWED.has(code)) {
-    const near = didYouMean(code, ALLOWED);
     return diagnostic('suppression-not-possible', {
       message: `\`${code}\` is no finding that can be allowed`,
       at,
       subject,
-      ...(near !== undefined && { fix: `did you mean \`${near}\`?` }),
+      misspelt: { name: code, meant: didYouMean(code, ALLOWED) },
     });
   }
   if (reason === undefined) {

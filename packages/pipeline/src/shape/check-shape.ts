@@ -46,7 +46,8 @@ export function checkShape(document: SpecDocument, root: SpecNode, schema: Schem
             message: `\`${name}\` is not known here`,
             at: document.at(key),
             subject: below,
-            fix: near ? `did you mean \`${near}\`?` : `known here: ${list(names)}`,
+            fix: `known here: ${list(names)}`,
+            misspelt: { name, meant: near },
           }),
         );
       }
@@ -173,7 +174,7 @@ export function checkShape(document: SpecDocument, root: SpecNode, schema: Schem
           )}`,
           at: document.at(node),
           subject: path,
-          ...(near && { fix: `did you mean \`${near}\`?` }),
+          misspelt: { name: String(value), meant: near },
         }),
       );
     }

@@ -16,6 +16,9 @@ const scratch = mkdtempSync(join(tmpdir(), 'tenon-test-'));
 const vitestReport = join(scratch, 'vitest.json');
 const tenon = ['node', '--conditions=source', 'packages/cli/src/main.ts'];
 
+/** No stage speaks to anyone but this machine. */
+const env = { ...process.env, TURBO_TELEMETRY_DISABLED: '1', DO_NOT_TRACK: '1' };
+
 const stages: readonly Stage[] = [
   { name: 'types', command: ['turbo', 'run', '//#build:types', '--output-logs=errors-only'] },
   { name: 'format and lint', command: ['biome', 'check', '--error-on-warnings', '.'] },
@@ -54,7 +57,7 @@ process.exitCode = failed > 0 ? 1 : 0;
 
 function run([command, ...args]: readonly string[]): Promise<number> {
   return new Promise((resolve) => {
-    const child = spawn(command!, args, { stdio: ['ignore', 'inherit', 'inherit'] });
+    const child = spawn(command!, args, { env, stdio: ['ignore', 'inherit', 'inherit'] });
     child.once('error', (error) => {
       console.log(String(error));
       resolve(127);

@@ -24,8 +24,8 @@ export interface SchemaDiffOptions {
 }
 
 /**
- * Compares two bare JSON Schema documents by what they accept. Where the specification leaves a reading open
- * (`format` as an annotation, `\w` by Unicode), a verdict is given only if it holds under each.
+ * Compares two bare JSON Schema documents by what they accept. Where a specification before 2020-12 leaves a reading
+ * open (`format` as an annotation, `\w` by Unicode), a verdict is given only if it holds under each.
  */
 export function diffSchemas(
   base: unknown,

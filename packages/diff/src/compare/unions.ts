@@ -46,8 +46,28 @@ export function alignUnion(
       ? canonicalJson([here.type, here.format ?? null])
       : undefined;
   });
+  match((schema) => builtLike(schema));
   return { pairs, removed: [...left], added: [...right] };
 }
+
+/** Variants written inline that say the same kind of thing, in order: a union within a union, most of all. */
+function builtLike(schema: JsonSchema): string | undefined {
+  if (!isSchemaObject(schema) || schema.$ref !== undefined) return undefined;
+  const keywords = Object.keys(schema).filter((keyword) => STRUCTURE.has(keyword));
+  return keywords.length === 0 ? undefined : keywords.sort().join(' ');
+}
+
+const STRUCTURE = new Set([
+  'type',
+  'properties',
+  'items',
+  'allOf',
+  'anyOf',
+  'oneOf',
+  'not',
+  'if',
+  'additionalProperties',
+]);
 
 /** The constants that tell a variant from its siblings. */
 function tagOf(schema: JsonSchema): string | undefined {

@@ -91,10 +91,11 @@ describe('a break comes with a value that Ajv confirms', () => {
   });
 
   test('nothing is claimed where readings of the specification differ', () => {
-    expect(verdict({ type: 'string' }, { type: 'string', format: 'email' })).toEqual({
-      is: 'undecided',
-      keyword: 'format',
-    });
+    const [plain, email] = [{ type: 'string' }, { type: 'string', format: 'email' }].map((schema) =>
+      bundleSchema(schema, 'draft2019-09'),
+    );
+    expect(includes(plain!, email!)).toEqual({ is: 'undecided', keyword: 'format' });
+    expect(verdict({ type: 'string' }, { type: 'string', format: 'email' }).is).toBe('broken');
   });
 });
 

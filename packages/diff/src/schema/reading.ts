@@ -3,12 +3,14 @@ import type { JsonSchema } from '@tenon/schema';
 import type { SchemaBundle } from './dialect.ts';
 
 /**
- * The other meaning that the specification leaves open for a bare schema: `format` as an annotation (2019-09 and
- * later; draft 7's `content*` likewise), and `\\d`, `\\w` by Unicode instead of ASCII. A verdict about a bare schema
- * counts only when it is the same under both. `undefined` when there is nothing to read otherwise.
+ * The other meaning that older specifications leave open for a bare schema: `format` as an annotation (2019-09;
+ * draft 7's `content*` likewise), and `\\d`, `\\w` by Unicode instead of ASCII. A verdict about a bare schema
+ * counts only when it is the same under both. Documents in 2020-12 are read as contracts are: as Ajv reads them, with
+ * formats checked. `undefined` when there is nothing to read otherwise.
  */
 export function otherReading(bundle: SchemaBundle): SchemaBundle | undefined {
-  const isAnnotation = bundle.dialect === 'draft2019-09' || bundle.dialect === 'draft2020-12';
+  if (bundle.dialect === 'draft2020-12') return undefined;
+  const isAnnotation = bundle.dialect === 'draft2019-09';
   let changed: string | undefined;
   const visit = (here: unknown): unknown => {
     if (Array.isArray(here)) return here.map(visit);

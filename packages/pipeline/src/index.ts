@@ -1,5 +1,6 @@
 export type { DataCheck } from './check/data.ts';
 export { type CallMeaning, effectsOf, type PipelineModel } from './check/model.ts';
+export { inputSource, resultSource } from './check/payloads.ts';
 export { expressionsIn } from './check/policies.ts';
 export { secretDiagnostics } from './check/secrets.ts';
 export { type WorstCase, worstCaseOf } from './check/time.ts';

@@ -12,7 +12,9 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
   runtime: ['pipeline', 'expression', 'connector', 'schema', 'model'],
   testkit: ['contract', 'connector', 'pipeline', 'runtime', 'schema', 'model'],
   server: ['runtime', 'connector', 'schema', 'model'],
+  'language-server': ['pipeline', 'expression', 'contract', 'connector', 'document', 'schema', 'model'],
   cli: [
+    'language-server',
     'server',
     'testkit',
     'codegen',

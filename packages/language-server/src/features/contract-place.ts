@@ -1,0 +1,110 @@
+import type { Contract } from '@tenon/contract';
+import type { Location } from '@tenon/model';
+import { inputSource, type PipelineInspection, resultSource, type StepSpec } from '@tenon/pipeline';
+import { definitionName, isSchemaObject, type JsonSchema, type SchemaObject } from '@tenon/schema';
+
+/** Data that a contract describes: which contract, and the schema of the whole. */
+export interface DataSource {
+  readonly contract: Contract;
+  readonly schema: JsonSchema;
+  /** `event crm.subscriptionUpgraded`, `result of billing.getSubscription`. */
+  readonly what: string;
+}
+
+/** What a root of expressions holds: `event`, `signal` in a `wait`, the result of a step. */
+export function sourceOf(
+  { model }: PipelineInspection,
+  root: string,
+  step: StepSpec | undefined,
+): DataSource | undefined {
+  if (!model) return undefined;
+  const event =
+    root === 'event' ? model.trigger : root === 'signal' && step ? model.events.get(step) : undefined;
+  if (!event) return undefined;
+  return {
+    contract: event.contract,
+    schema: event.definition.message.payload,
+    what: `event ${event.name}`,
+  };
+}
+
+export function resultOf({ model }: PipelineInspection, step: StepSpec): DataSource | undefined {
+  if (step.kind === 'call') {
+    const call = model?.calls.get(step)?.call;
+    return (
+      call && {
+        contract: call.contract,
+        schema: resultSource(call.operation),
+        what: `result of ${step.call.value}`,
+      }
+    );
+  }
+  const event = model?.events.get(step);
+  return (
+    event && {
+      contract: event.contract,
+      schema: event.definition.message.payload,
+      what: `event ${event.name}`,
+    }
+  );
+}
+
+/** The request of a call, or the payload of an `emit`; `compensate`: of the call that undoes it. */
+export function inputOf(
+  inspection: PipelineInspection,
+  step: StepSpec,
+  part: 'with' | 'compensate',
+): DataSource | undefined {
+  if (step.kind === 'emit') return resultOf(inspection, step);
+  const meaning = step.kind === 'call' ? inspection.model?.calls.get(step) : undefined;
+  const call = part === 'with' ? meaning?.call : meaning?.compensation;
+  if (!call) return undefined;
+  return {
+    contract: call.contract,
+    schema: inputSource(call.operation),
+    what: `request of ${call.connection}.${call.operation.id}`,
+  };
+}
+
+/** References followed from one schema at most: a definition may name itself. */
+const DEPTH_MAX = 32;
+
+/** Every schema that says something of the value at a path; names are properties or indexes, `*` an item. */
+export function schemasAt(
+  { contract, schema }: DataSource,
+  path: readonly string[],
+): readonly SchemaObject[] {
+  let here = variants(contract, schema, 0);
+  for (const name of path) {
+    here = here.flatMap((one) => {
+      const isItem = name === '*' || /^\d+$/.test(name);
+      const property =
+        one.properties && Object.hasOwn(one.properties, name) ? one.properties[name] : undefined;
+      const next =
+        property ?? (isItem && one.items !== undefined ? one.items : undefined) ?? one.additionalProperties;
+      return next === undefined ? [] : variants(contract, next, 0);
+    });
+  }
+  return here;
+}
+
+function variants(contract: Contract, schema: JsonSchema, depth: number): readonly SchemaObject[] {
+  if (!isSchemaObject(schema) || depth > DEPTH_MAX) return [];
+  const name = definitionName(schema);
+  const target = name === undefined ? undefined : contract.definitions[name];
+  const parts = [...(schema.allOf ?? []), ...(schema.anyOf ?? []), ...(schema.oneOf ?? [])];
+  return [schema, ...(target === undefined ? [] : [target]), ...parts].flatMap((one, index) => {
+    if (index === 0) return name === undefined || Object.keys(schema).length > 1 ? [schema] : [];
+    return variants(contract, one, depth + 1);
+  });
+}
+
+/** Where the value at a path is described. */
+export function placesAt(source: DataSource, path: readonly string[]): readonly Location[] {
+  const found = new Map<string, Location>();
+  for (const schema of schemasAt(source, path)) {
+    const at = source.contract.locate(schema);
+    if (at) found.set(`${at.file} ${at.range.start.offset}`, at);
+  }
+  return [...found.values()];
+}

@@ -1,0 +1,10 @@
+export { codeLensesOf, type Lens } from './features/code-lens.ts';
+export { type CompletionItem, completionAt } from './features/completion.ts';
+export { diagnosticsOf } from './features/diagnostics.ts';
+export { type HoverText, hoverAt } from './features/hover.ts';
+export { type QuickFix, quickFixesAt } from './features/quick-fix.ts';
+export { type Rename, referencesAt, renameAt, renameRange } from './features/rename.ts';
+export { definitionAt } from './features/target.ts';
+export { openProject, type Project } from './project.ts';
+export { startLanguageServer } from './server.ts';
+export type { Snapshot } from './snapshot.ts';

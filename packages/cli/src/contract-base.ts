@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { type Contract, type FileReader, loadContract } from '@tenon/contract';
 import type { Checked, Diagnostic } from '@tenon/model';
-import { cliDiagnostic } from './rules.ts';
+import { cliDiagnostic } from './cli-rules.ts';
 
 const run = promisify(execFile);
 const unzip = promisify(gunzip);

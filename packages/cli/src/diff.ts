@@ -12,9 +12,9 @@ import {
   toDiagnostics,
 } from '@tenon/diff';
 import { type Diagnostic, hasErrors } from '@tenon/model';
+import { cliDiagnostic } from './cli-rules.ts';
 import { loadBase, loadFile, type ReadTexts } from './contract-base.ts';
 import type { Io } from './io.ts';
-import { cliDiagnostic } from './rules.ts';
 import type { Session } from './session.ts';
 
 /** One contract, compared: its report with waivers applied, and what the report was made from. */

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { systemClock, systemRandom } from '@tenon/model';
 import { runCommandLine } from './command.ts';
-import { commands } from './commands/index.ts';
+import { commandsFor } from './commands/load.ts';
 import { exit } from './exit.ts';
 import type { Io } from './io.ts';
 
@@ -34,7 +34,8 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 });
 
 try {
-  process.exitCode = await runCommandLine(commands, process.argv.slice(2), io);
+  const argv = process.argv.slice(2);
+  process.exitCode = await runCommandLine(await commandsFor(argv), argv, io);
 } catch (error) {
   const failure = error instanceof Error ? error : new Error(String(error));
   io.err(`tenon itself failed: ${failure.message}\nset TENON_DEBUG=1 for where, and please report it\n`);

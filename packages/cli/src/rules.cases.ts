@@ -1,4 +1,4 @@
-import type { cliRules } from './rules.ts';
+import type { cliRules } from './cli-rules.ts';
 
 /** A command line in a folder made for it: `init` first unless said otherwise, then the files, then the command. */
 export interface CliCase {

@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { compareDiagnostics, type Diagnostic, hasErrors } from '@tenon/model';
-import { checkWorkspace, loadWorkspace, type Workspace, type WorkspaceCheck } from '@tenon/pipeline';
+import type { Workspace, WorkspaceCheck } from '@tenon/pipeline';
 import { fileCheckCache } from './check-cache.ts';
+import { cliDiagnostic } from './cli-rules.ts';
 import type { Args, OptionSpec } from './command.ts';
 import { type ExitCode, exit } from './exit.ts';
 import type { Io } from './io.ts';
 import { type Format, formats, type Report, render } from './render/index.ts';
 import { findRoot } from './root.ts';
-import { allRules, cliDiagnostic } from './rules.ts';
 import { toolVersion } from './version.ts';
 
 export const formatOption: Readonly<Record<string, OptionSpec>> = {
@@ -35,6 +35,7 @@ export async function openSession(
       ],
     };
   }
+  const { checkWorkspace, loadWorkspace } = await import('@tenon/pipeline');
   const loaded = await loadWorkspace(root, { cache: fileCheckCache(root) });
   if (!loaded.value) return { root, diagnostics: [...loaded.diagnostics].sort(compareDiagnostics) };
   const check = checkWorkspace(loaded.value);
@@ -43,18 +44,19 @@ export async function openSession(
 }
 
 /** Prints a report: data to stdout in a machine's format, to stdout for people too, so that it can be piped to a pager. */
-export function printReport(
+export async function printReport(
   report: Report,
   root: string | undefined,
   args: Args,
   io: Io,
   texts: ReadonlyMap<string, string> = new Map(),
-): void {
+): Promise<void> {
   const format = (args.text('format') ?? 'human') as Format;
   io.out(
     render(format, report, {
       color: io.color,
-      rules: allRules,
+      // Only SARIF carries the rules; all of them together mean loading every package.
+      rules: format === 'sarif' ? (await import('./rules.ts')).allRules : {},
       toolVersion,
       readText: (file) => {
         const known = texts.get(file);

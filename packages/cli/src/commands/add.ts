@@ -3,11 +3,11 @@ import { dirname, join, resolve } from 'node:path';
 import { type Contract, loadContract, nodeFileReader } from '@tenon/contract';
 import { parseDocument } from '@tenon/document';
 import { type Diagnostic, hasErrors, isObject, sha256 } from '@tenon/model';
+import { cliDiagnostic } from '../cli-rules.ts';
 import { type Args, type CommandSpec, UsageError } from '../command.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { CONFIG_FILE, exists, findRoot } from '../root.ts';
-import { cliDiagnostic } from '../rules.ts';
 import { addConnection, scaffoldConnector } from '../scaffold/connector.ts';
 import { scaffoldPipeline } from '../scaffold/pipeline.ts';
 import { formatOption, openSession, printReport } from '../session.ts';
@@ -95,7 +95,7 @@ async function addContract(args: Args, io: Io): Promise<ExitCode> {
     { name, document, policy: join('contracts', name, 'contract.yaml') },
     nodeFileReader(root),
   );
-  report(loaded.diagnostics, root, args, io);
+  await report(loaded.diagnostics, root, args, io);
   if (loaded.value) {
     const { operations, events } = loaded.value;
     io.err(
@@ -224,8 +224,13 @@ async function writeNew(
   return files.map(({ path }) => path);
 }
 
-function report(diagnostics: readonly Diagnostic[], root: string | undefined, args: Args, io: Io): ExitCode {
-  if (diagnostics.length > 0) printReport({ diagnostics, checked: { files: 1 } }, root, args, io);
+async function report(
+  diagnostics: readonly Diagnostic[],
+  root: string | undefined,
+  args: Args,
+  io: Io,
+): Promise<ExitCode> {
+  if (diagnostics.length > 0) await printReport({ diagnostics, checked: { files: 1 } }, root, args, io);
   return hasErrors(diagnostics) ? exit.findings : exit.clean;
 }
 

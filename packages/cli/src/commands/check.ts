@@ -36,6 +36,6 @@ async function fixAll(io: Io): Promise<void> {
 async function checkOnce(args: Args, io: Io): ReturnType<CommandSpec['run']> {
   const session = await openSession(io);
   const checked = 'workspace' in session ? session.check.checked : {};
-  printReport({ diagnostics: session.diagnostics, checked: { ...checked } }, session.root, args, io);
+  await printReport({ diagnostics: session.diagnostics, checked: { ...checked } }, session.root, args, io);
   return exitCodeOf(session.diagnostics);
 }

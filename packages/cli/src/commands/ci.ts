@@ -1,10 +1,10 @@
 import { compareDiagnostics, type Diagnostic, hasErrors } from '@tenon/model';
+import { cliDiagnostic } from '../cli-rules.ts';
 import type { CommandSpec } from '../command.ts';
 import { runContractTests } from '../contract-tests.ts';
 import { diffWorkspace } from '../diff.ts';
 import { exit } from '../exit.ts';
 import { generateInto } from '../generate.ts';
-import { cliDiagnostic } from '../rules.ts';
 import { exitCodeOf, formatOption, openSession, printReport } from '../session.ts';
 
 /** Everything that must hold before a change is merged, as one report and one exit code. */
@@ -23,7 +23,7 @@ export const ciCommand: CommandSpec = {
   run: async (args, io) => {
     const session = await openSession(io);
     if (!('workspace' in session)) {
-      printReport({ diagnostics: session.diagnostics, checked: {} }, session.root, args, io);
+      await printReport({ diagnostics: session.diagnostics, checked: {} }, session.root, args, io);
       return exitCodeOf(session.diagnostics);
     }
     const { drift } = await generateInto(session, true);
@@ -44,7 +44,7 @@ export const ciCommand: CommandSpec = {
       ...(diff && { 'compared operations': diff.checked['operations'] ?? 0 }),
       'contract tests': (tests?.passed ?? 0) + (tests?.failed ?? 0),
     };
-    printReport({ diagnostics, checked }, session.root, args, io, diff?.texts);
+    await printReport({ diagnostics, checked }, session.root, args, io, diff?.texts);
     return hasErrors(diagnostics) || (diff?.isBlocked ?? false) ? exit.findings : exit.clean;
   },
 };

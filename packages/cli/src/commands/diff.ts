@@ -65,7 +65,7 @@ export const diffCommand: CommandSpec = {
     if (!('comparisons' in compared)) return compared.exitCode;
     if (args.text('accept') !== undefined) return accept(compared, args, io, session?.root ?? io.cwd);
     if (args.text('tests') !== undefined) await writeTests(compared, args.text('tests')!, io);
-    print(compared, args, io, session?.root);
+    await print(compared, args, io, session?.root);
     return compared.isBlocked ? exit.findings : exit.clean;
   },
 };
@@ -93,11 +93,11 @@ async function compareContracts(
   if (first !== undefined) return diffFiles(against, first, session, io);
   if (session) return diffWorkspace(session, against, io);
   const failed = await openSession(io);
-  printReport({ diagnostics: failed.diagnostics, checked: {} }, failed.root, args, io);
+  await printReport({ diagnostics: failed.diagnostics, checked: {} }, failed.root, args, io);
   return { exitCode: exitCodeOf(failed.diagnostics) };
 }
 
-function print(compared: DiffResult, args: Args, io: Io, root: string | undefined): void {
+async function print(compared: DiffResult, args: Args, io: Io, root: string | undefined): Promise<void> {
   const format = args.text('format') ?? 'human';
   if (format === 'json') {
     io.out(`${JSON.stringify(asJson(compared), null, 2)}\n`);
@@ -109,7 +109,7 @@ function print(compared: DiffResult, args: Args, io: Io, root: string | undefine
     return;
   }
   const diagnostics = [...compared.diagnostics].sort(compareDiagnostics);
-  printReport({ diagnostics, checked: compared.checked }, root, args, io, compared.texts);
+  await printReport({ diagnostics, checked: compared.checked }, root, args, io, compared.texts);
 }
 
 /** One report as it is; of several contracts the same keys, joined, each finding naming its contract. */

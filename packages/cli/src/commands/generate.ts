@@ -16,13 +16,13 @@ export const generateCommand: CommandSpec = {
     const session = await openSession(io);
     const isUsable = 'workspace' in session && !session.diagnostics.some(isAboutContracts);
     if (!isUsable) {
-      printReport({ diagnostics: session.diagnostics, checked: {} }, session.root, args, io);
+      await printReport({ diagnostics: session.diagnostics, checked: {} }, session.root, args, io);
       return hasErrors(session.diagnostics) ? exitCodeOf(session.diagnostics) : exit.findings;
     }
     const { plan, drift } = await generateInto(session, args.flag('check'));
     if (args.flag('check')) {
       const files = plan.unchanged.length + plan.created.length + plan.changed.length + plan.removed.length;
-      printReport(
+      await printReport(
         { diagnostics: drift, checked: { contracts: session.workspace.contracts.size, files } },
         session.root,
         args,

@@ -1,11 +1,11 @@
 import { copyFile, mkdir, readdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { cliDiagnostic } from '../cli-rules.ts';
 import type { CommandSpec } from '../command.ts';
 import { exit } from '../exit.ts';
 import { generateInto } from '../generate.ts';
 import { exists } from '../root.ts';
-import { cliDiagnostic } from '../rules.ts';
 import { formatOption, openSession, printReport } from '../session.ts';
 
 const templates = fileURLToPath(new URL('../../templates/init', import.meta.url));
@@ -37,7 +37,7 @@ export const initCommand: CommandSpec = {
       const diagnostics = inTheWay.map((path) =>
         cliDiagnostic('workspace-file-exists', { message: `${path} exists already` }),
       );
-      printReport({ diagnostics, checked: { files: files.length } }, target, args, io);
+      await printReport({ diagnostics, checked: { files: files.length } }, target, args, io);
       return exit.findings;
     }
     for (const { from, to } of files) {
@@ -47,7 +47,7 @@ export const initCommand: CommandSpec = {
     }
     const session = await openSession({ ...io, cwd: target });
     if (!('workspace' in session)) {
-      printReport({ diagnostics: session.diagnostics, checked: {} }, target, args, io);
+      await printReport({ diagnostics: session.diagnostics, checked: {} }, target, args, io);
       return exit.failed;
     }
     const generated = await generateInto(session);

@@ -177,7 +177,7 @@ async function withSession(
 ): Promise<ExitCode> {
   const session = await openSession(io);
   if (!('workspace' in session)) {
-    printReport({ diagnostics: session.diagnostics, checked: {} }, session.root, args, io);
+    await printReport({ diagnostics: session.diagnostics, checked: {} }, session.root, args, io);
     return exitCodeOf(session.diagnostics);
   }
   return act(session);

@@ -77,7 +77,10 @@ async function start(
   const engineFile = args.text('engine-file');
   if (!('workspace' in session) || hasErrors(session.diagnostics)) {
     const checked = 'workspace' in session ? { ...session.check.checked } : {};
-    printReport({ diagnostics: session.diagnostics, checked }, session.root, args, { ...io, out: io.err });
+    await printReport({ diagnostics: session.diagnostics, checked }, session.root, args, {
+      ...io,
+      out: io.err,
+    });
     return { exitCode: exitCodeOf(session.diagnostics) };
   }
   try {

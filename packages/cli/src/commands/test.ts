@@ -29,7 +29,7 @@ export const testCommand: CommandSpec = {
   run: async (args, io) => {
     const session = await openSession(io);
     if (!('workspace' in session)) {
-      printReport({ diagnostics: session.diagnostics, checked: {} }, session.root, args, io);
+      await printReport({ diagnostics: session.diagnostics, checked: {} }, session.root, args, io);
       return exitCodeOf(session.diagnostics);
     }
     const [contract] = args.positionals;

@@ -1,0 +1,43 @@
+import { type DiagnosticMaker, type DiagnosticRules, diagnosticMaker } from '@tenon/model';
+
+/** Diagnostics of the command line itself. */
+export const cliRules = {
+  'workspace-not-found': {
+    severity: 'error',
+    title: 'No workspace here',
+    why: 'A workspace is a folder with `tenon.config.yaml`; commands look for it here and in the folders above.',
+    fix: 'run `tenon init` in the folder that should be one, or change into one',
+  },
+  'workspace-file-exists': {
+    severity: 'error',
+    title: 'A file to be written exists already',
+    why: 'What you wrote is never overwritten.',
+    fix: 'move the file away, or take another name',
+  },
+  'contract-source-unreadable': {
+    severity: 'error',
+    title: 'The document to add cannot be read',
+    why: 'A contract is copied into the workspace, so that nothing depends on another server being up. It may come from a file, or from a server on this machine.',
+    fix: 'give a file that exists, or a URL on loopback; download other URLs yourself, so that what enters the repo was looked at',
+  },
+  'contract-removed': {
+    severity: 'warning',
+    title: 'A contract is no longer in the workspace',
+    why: 'Pipelines that used it do not pass `tenon check`; others, outside this workspace, may still rely on it.',
+    fix: 'bring it back, or make sure that nobody needs it',
+  },
+  'contract-test-failed': {
+    severity: 'error',
+    title: 'A generated contract test fails',
+    why: 'The tests hold what pipelines read and write against the contract; a provider that fails them breaks a run.',
+    fix: 'run `tenon test` for the whole account; mend the provider, or the contract if it says more than is true',
+  },
+  'diff-base-unreadable': {
+    severity: 'error',
+    title: 'What to compare with cannot be read',
+    why: '`tenon diff` compares two files, two folders, or the workspace with a git ref, a folder or a file.',
+    fix: 'name a file or folder that exists, or a ref that `git rev-parse` knows',
+  },
+} as const satisfies DiagnosticRules;
+
+export const cliDiagnostic: DiagnosticMaker<keyof typeof cliRules> = diagnosticMaker(cliRules);

@@ -1,0 +1,29 @@
+import type { CommandSpec } from '../command.ts';
+
+/** First word → the commands that begin with it. A command line loads what its own command needs and no more. */
+const loaders: Readonly<Record<string, () => Promise<readonly CommandSpec[]>>> = {
+  init: async () => [(await import('./init.ts')).initCommand],
+  add: async () => (await import('./add.ts')).addCommands,
+  generate: async () => [(await import('./generate.ts')).generateCommand],
+  check: async () => [(await import('./check.ts')).checkCommand],
+  diff: async () => [(await import('./diff.ts')).diffCommand],
+  test: async () => [(await import('./test.ts')).testCommand],
+  ci: async () => [(await import('./ci.ts')).ciCommand],
+  dev: async () => [(await import('./serve.ts')).devCommand],
+  serve: async () => [(await import('./serve.ts')).serveCommand],
+  sandbox: async () => (await import('./sandbox.ts')).sandboxCommands,
+  deliver: async () => (await import('./sandbox.ts')).sandboxCommands,
+  explain: async () => [(await import('./explain.ts')).explainCommand],
+  doctor: async () => [(await import('./doctor.ts')).doctorCommand],
+};
+
+const operating = ['runs', 'dead-letters', 'in-doubt', 'approvals', 'replay'];
+
+/** The commands that a command line may mean: those of its first word, or all of them for help and for what is unknown. */
+export async function commandsFor(argv: readonly string[]): Promise<readonly CommandSpec[]> {
+  const word = argv[0] === '--in' ? argv[2] : argv[0];
+  const load = word !== undefined && Object.hasOwn(loaders, word) ? loaders[word] : undefined;
+  if (load) return load();
+  if (word !== undefined && operating.includes(word)) return (await import('./operate.ts')).operateCommands;
+  return (await import('./index.ts')).commands;
+}

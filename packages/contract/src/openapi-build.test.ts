@@ -146,3 +146,23 @@ describe('derivedOperationId', () => {
     ['get', '/files/{name}.{ext}', 'getFilesByNameByExt'],
   ])('%s %s is %s', (method, path, id) => expect(derivedOperationId(method, path)).toBe(id));
 });
+
+it('leaves out header parameters that media types and security say already', async () => {
+  const contract = await contractOf({
+    'openapi.yaml': openapi(`
+paths:
+  /users:
+    get:
+      operationId: listUsers
+      parameters:
+        - { name: Accept, in: header, required: true, schema: { type: string } }
+        - { name: content-type, in: header, required: true, schema: { type: string } }
+        - { name: Authorization, in: header, required: true, schema: { type: string } }
+        - { name: accept, in: query, schema: { type: string } }
+        - { name: X-Trace, in: header, schema: { type: string } }
+      responses: { '204': { description: none } }
+`),
+  });
+  const operation = contract.operations.get('listUsers') as HttpOperation;
+  expect(operation.parameters.map((parameter) => parameter.name)).toEqual(['accept', 'X-Trace']);
+});

@@ -190,6 +190,7 @@ class OpenApiBuilder {
     const name = part.text('name');
     const where = part.text('in');
     if (name === undefined || !isParameterPlace(where)) return undefined;
+    if (where === 'header' && NEGOTIATED_HEADERS.has(name.toLowerCase())) return undefined;
     const content = firstEntry(part.get('content'));
     const style = part.text('style') ?? DEFAULT_STYLES[where];
     const explode = part.get('explode')?.value;
@@ -358,6 +359,9 @@ class OpenApiBuilder {
     };
   }
 }
+
+/** OpenAPI, Parameter Object: a definition of these "SHALL be ignored"; media types and security say them. */
+const NEGOTIATED_HEADERS: ReadonlySet<string> = new Set(['accept', 'content-type', 'authorization']);
 
 /** OpenAPI 3.1 §4.8.12.2. */
 const DEFAULT_STYLES = {

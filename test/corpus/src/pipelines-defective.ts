@@ -85,9 +85,7 @@ function indented(steps: string): string {
 }
 
 /** What a case must find and what is found, as lines `code file:line:column-line:column`, sorted. */
-export async function examine(
-  one: DefectiveCase,
-): Promise<{
+export async function examine(one: DefectiveCase): Promise<{
   readonly wanted: readonly string[];
   readonly found: readonly string[];
   readonly said: readonly string[];

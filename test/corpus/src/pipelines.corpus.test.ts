@@ -1,7 +1,16 @@
 import { expressionRules } from '@tenon/expression';
-import { pipelineRules } from '@tenon/pipeline';
+import {
+  checkWorkspace,
+  loadWorkspaceFiles,
+  memoryWorkspaceFiles,
+  type Plan,
+  pipelineRules,
+} from '@tenon/pipeline';
 import { describe, expect, test } from 'vitest';
-import { defectiveCases, examine } from './pipelines-defective.ts';
+import { hasCorpora, mustHaveCorpora } from './corpus.ts';
+import { correctWorkspace } from './pipelines-correct.ts';
+import { baseFiles, defectiveCases, examine } from './pipelines-defective.ts';
+import { drawnPipelines, SoundnessRun, TYPE_ERRORS } from './soundness.ts';
 
 const cases = defectiveCases();
 
@@ -28,6 +37,57 @@ describe('defective pipelines', () => {
     expect(
       Object.keys(ELSEWHERE).filter((code) => !codes.includes(code) || (counts.get(code) ?? 0) >= 3),
     ).toEqual([]);
+  });
+});
+
+describe('correct pipelines over real documents', () => {
+  test.skipIf(!hasCorpora && !mustHaveCorpora)('have no findings', async () => {
+    const files = await correctWorkspace();
+    expect(files, 'the corpora are not beside the repository').toBeDefined();
+    const { value, diagnostics } = await loadWorkspaceFiles('/corpus', memoryWorkspaceFiles(files!));
+    const check = checkWorkspace(value!);
+    // What vendors' documents are blamed for is the contract corpus's matter.
+    const found = [...diagnostics, ...check.diagnostics].filter((one) => !one.file?.startsWith('contracts/'));
+    expect(found.map((one) => `${one.code} ${one.file}:${one.range?.start.line} ${one.message}`)).toEqual([]);
+    expect(check.plans.size).toBeGreaterThanOrEqual(60);
+    expect(check.plans.size).toBe(check.checked.pipelines);
+  }, 120_000);
+});
+
+describe('a pipeline that passes check', () => {
+  const plansOf = async (files: Readonly<Record<string, string>>): Promise<readonly Plan[]> => {
+    const { value } = await loadWorkspaceFiles('/corpus', memoryWorkspaceFiles(files));
+    return [...checkWorkspace(value!).plans.values()];
+  };
+
+  test('raises no type error on data that fits its contracts', async () => {
+    const soundness = new SoundnessRun(4);
+    const plans = [...(await plansOf(baseFiles)), ...(await plansOf(drawnPipelines(150, 4)))];
+    expect(plans.length).toBeGreaterThan(10);
+    for (const plan of plans) {
+      const run = soundness.prepare(plan);
+      for (let index = 0; run && index < 40; index++) run();
+    }
+    const { runs, failures, examples } = soundness.result;
+    expect(runs).toBeGreaterThan(400);
+    expect(
+      TYPE_ERRORS.filter((code) => failures.has(code)),
+      examples.join('\n'),
+    ).toEqual([]);
+  });
+
+  test('is caught when its data does not fit: the fuzz can fail', async () => {
+    const [plan] = await plansOf(baseFiles);
+    const soundness = new SoundnessRun(4);
+    const events = Object.fromEntries(
+      Object.entries(plan!.events).map(([name, event]) => [
+        name,
+        { ...event, payload: { type: 'object', required: ['total'], properties: { total: { const: 5 } } } },
+      ]),
+    );
+    const run = soundness.prepare({ ...plan!, events });
+    run?.();
+    expect(soundness.result.failures.get('EXPRESSION_FIELD_ABSENT')).toBeGreaterThan(0);
   });
 });
 

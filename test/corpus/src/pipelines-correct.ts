@@ -1,0 +1,18 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { hasCorpora } from './corpus.ts';
+import { REAL_CONTRACTS, type RealContract, realWorkspaceFiles } from './real-workspace.ts';
+
+const root = fileURLToPath(new URL('../pipelines/correct', import.meta.url));
+
+/** Pipelines without a fault over real documents, as one workspace; none when the corpora are absent. */
+export async function correctWorkspace(): Promise<Record<string, string> | undefined> {
+  if (!hasCorpora) return undefined;
+  // The keys are what the table was made of.
+  const files = await realWorkspaceFiles(Object.keys(REAL_CONTRACTS) as RealContract[]);
+  for (const file of readdirSync(root, { recursive: true, encoding: 'utf8' }))
+    if (file.endsWith('.pipeline.yaml'))
+      files[`pipelines/${basename(file)}`] = readFileSync(join(root, file), 'utf8');
+  return files;
+}

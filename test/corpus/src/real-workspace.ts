@@ -1,0 +1,47 @@
+import { type Contract, loadContractText } from '@tenon/contract';
+import { addConnection, scaffoldConnector } from 'tenon';
+import { corpusDocuments } from './corpus.ts';
+
+/** Documents of the corpora that pipelines are written over, by the name of their contract. */
+export const REAL_CONTRACTS = {
+  stripe: 'openapi/stripe.json',
+  github: 'openapi/github.json',
+  jira: 'openapi/jira.json',
+  slack: 'openapi/slack.json',
+  hubspot: 'openapi/hubspot-objects.json',
+  box: 'openapi/box.json',
+  pagerduty: 'openapi/pagerduty.json',
+  intercom: 'openapi/intercom.yaml',
+  openai: 'openapi/openai.yaml',
+  xero: 'openapi/xero-accounting.yaml',
+  trains: 'openapi/train-travel.yaml',
+  museum: 'openapi/museum.yaml',
+} as const satisfies Readonly<Record<string, string>>;
+
+export type RealContract = keyof typeof REAL_CONTRACTS;
+
+/** The files of a workspace over real documents: contracts in place, connectors and connections made as `tenon add` makes them. */
+export async function realWorkspaceFiles(names: readonly RealContract[]): Promise<Record<string, string>> {
+  const documents = new Map(corpusDocuments('openapi').map((one) => [one.name, one]));
+  const files: Record<string, string> = {
+    'owners.yaml':
+      'apiVersion: tenon/v1\nkind: Owners\nteams: [{ name: sales }, { name: platform }, { name: finance }, { name: support }]\n',
+  };
+  let config = 'apiVersion: tenon/v1\nkind: Workspace\nconnections: {}\n';
+  for (const name of names) {
+    const source = REAL_CONTRACTS[name];
+    const path = `contracts/${name}/openapi.${source.endsWith('.json') ? 'json' : 'yaml'}`;
+    files[path] = documents.get(source)!.text();
+    const contract = await contractOf(name, path, files[path]);
+    files[`connectors/${name}/connector.yaml`] = scaffoldConnector(contract, name, 'platform');
+    config = addConnection(config, contract, name);
+  }
+  files['tenon.config.yaml'] = config;
+  return files;
+}
+
+async function contractOf(name: string, path: string, text: string): Promise<Contract> {
+  const { value, diagnostics } = await loadContractText(name, path, text);
+  if (!value) throw new Error(`${name} cannot be loaded: ${diagnostics[0]?.message}`);
+  return value;
+}

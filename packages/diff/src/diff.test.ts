@@ -121,6 +121,16 @@ describe('a change in a shared component', () => {
     expect(findings.map(({ rule, severity }) => [rule, severity])).toEqual([['component-renamed', 'source']]);
   });
 
+  it('says so when a property only got another name', async () => {
+    const { note, ...properties } = line.properties;
+    const { findings } = diffContracts(
+      await contract({ Order: order, Line: line }),
+      await contract({ Order: order, Line: { ...line, properties: { ...properties, notes: note } } }),
+    );
+    const [gone] = findings.filter(({ rule }) => rule === 'property-removed');
+    expect(gone!.message).toContain('property `note` is gone, and `notes` looks like its new name');
+  });
+
   it('has a fingerprint that survives unrelated changes', async () => {
     const [first] = (await noteRemoved()).findings;
     const moved = await contract({ Order: order, Line: line }, { tags: [{ name: 'new' }] });

@@ -8,7 +8,6 @@ import { directVictims, SchemaVictims } from './compare/victims.ts';
 import { writtenAs } from './compare/wire.ts';
 import { isRefused, liftWitness, refusalOf } from './compare/witness.ts';
 import {
-  type ChangeSeverity,
   type DiffReport,
   type Finding,
   type FindingDirection,
@@ -393,5 +392,3 @@ function countMessages(contract: Contract): number {
       count += operation.messages.length + (operation.reply?.messages.length ?? 0);
   return count;
 }
-
-export type { ChangeSeverity };

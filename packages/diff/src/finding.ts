@@ -99,7 +99,3 @@ export interface DiffReport {
   /** What blocks, by the contract's policy (`contract.yaml`); `undefined`: the default. */
   readonly blocks?: readonly string[];
 }
-
-export function worst(a: ChangeSeverity, b: ChangeSeverity): ChangeSeverity {
-  return SEVERITIES.indexOf(a) <= SEVERITIES.indexOf(b) ? a : b;
-}

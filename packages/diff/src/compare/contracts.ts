@@ -1,11 +1,4 @@
-import type {
-  Contract,
-  EventDefinition,
-  HttpOperation,
-  Message,
-  MessageOperation,
-  Operation,
-} from '@tenon/contract';
+import type { Contract, EventDefinition, Message, Operation } from '@tenon/contract';
 import { canonicalJson } from '@tenon/model';
 import { compareHttp } from './http.ts';
 import { compareLifecycle, dateOf, stabilityOf } from './lifecycle.ts';
@@ -275,5 +268,3 @@ function compareServers(base: Contract, revision: Contract, sink: Sink): void {
         message: `server ${url} is new`,
       });
 }
-
-export type { HttpOperation, MessageOperation };

@@ -1,4 +1,4 @@
-import type { Header, HttpOperation, MediaType, Parameter, Response } from '@tenon/contract';
+import type { Header, HttpOperation, MediaType, Response } from '@tenon/contract';
 import { compareParameters } from './parameters.ts';
 import type { Sink } from './positions.ts';
 import { wireForms } from './wire.ts';
@@ -231,5 +231,3 @@ function isMediaWithin(narrow: string, wide: string): boolean {
   // `application/problem+json` is `application/json` (RFC 6838 §4.2.8).
   return a.startsWith(`${family}/`) && a.endsWith(`+${subtype}`);
 }
-
-export type { Parameter };

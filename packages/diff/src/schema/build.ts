@@ -1,4 +1,3 @@
-import type { Json } from '@tenon/model';
 import { isSchemaObject, type JsonSchema, type SchemaObject } from '@tenon/schema';
 import { NUMBER_FORMATS, stringFormat, UNCHECKED_FORMATS } from './formats.ts';
 import { ANY, ARRAY, type Formula, NUMBER, OBJECT, STRING, typeBit, type Universe } from './formula.ts';
@@ -479,21 +478,4 @@ function once<T>(make: () => T): () => T {
     made ??= { value: make() };
     return made.value;
   };
-}
-
-/** Values that a schema names itself: constants, examples, defaults, anywhere in it. */
-export function valuesNamed(schema: JsonSchema, valuesMax: number): Json[] {
-  const found: Json[] = [];
-  const visit = (here: unknown, depth: number): void => {
-    if (found.length >= valuesMax || depth > 12) return;
-    if (Array.isArray(here)) for (const item of here) visit(item, depth + 1);
-    else if (isSchemaObject(here)) {
-      if (here.const !== undefined) found.push(here.const);
-      if (here.default !== undefined) found.push(here.default);
-      for (const list of [here.enum, here.examples]) if (Array.isArray(list)) found.push(...list);
-      for (const value of Object.values(here)) visit(value, depth + 1);
-    }
-  };
-  visit(schema, 0);
-  return found.slice(0, valuesMax);
 }

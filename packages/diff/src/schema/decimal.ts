@@ -41,11 +41,6 @@ export function toNumber(value: Decimal): number {
   return Number(`${value.units}e-${value.scale}`);
 }
 
-export function isSame(left: Decimal, right: Decimal): boolean {
-  const [a, b] = aligned(left, right);
-  return a === b;
-}
-
 function aligned(left: Decimal, right: Decimal): [bigint, bigint, number] {
   const scale = Math.max(left.scale, right.scale);
   return [

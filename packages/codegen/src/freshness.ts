@@ -1,6 +1,8 @@
 import { compareText, sha256 } from '@tenon/model';
 import { GENERATOR } from './generated-file.ts';
 
+export { isGeneratedPath } from './plan-write.ts';
+
 /**
  * Digest of all that a generation reads and writes: the texts of the workspace's sources (everything below
  * `contracts/`, `connectors/`, `pipelines/`, and the configuration) and of what is below `generated/`, by path. While

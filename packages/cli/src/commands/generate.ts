@@ -1,8 +1,9 @@
 import { hasErrors } from '@tenon/model';
 import type { CommandSpec } from '../command.ts';
 import { exit } from '../exit.ts';
-import { generateInto } from '../generate.ts';
+import { generateInto, isFresh, rememberFresh } from '../generate.ts';
 import { plural } from '../render/index.ts';
+import { findRoot } from '../root.ts';
 import { exitCodeOf, formatOption, openSession, printReport } from '../session.ts';
 
 export const generateCommand: CommandSpec = {
@@ -13,6 +14,11 @@ export const generateCommand: CommandSpec = {
     check: { type: 'boolean', help: 'write nothing; exit 5 when a file is not what it would be' },
   },
   run: async (args, io) => {
+    const root = await findRoot(io.cwd);
+    if (root !== undefined && (args.text('format') ?? 'human') === 'human' && (await isFresh(root))) {
+      io.err('generated files are up to date\n');
+      return exit.clean;
+    }
     const session = await openSession(io);
     const isUsable = 'workspace' in session && !session.diagnostics.some(isAboutContracts);
     if (!isUsable) {
@@ -28,7 +34,9 @@ export const generateCommand: CommandSpec = {
         args,
         io,
       );
-      return drift.length > 0 ? exit.changesPending : exit.clean;
+      if (drift.length > 0) return exit.changesPending;
+      await rememberFresh(session.root);
+      return exit.clean;
     }
     for (const path of plan.created) io.err(`+ ${path}\n`);
     for (const path of plan.changed) io.err(`~ ${path}\n`);
@@ -36,6 +44,7 @@ export const generateCommand: CommandSpec = {
     io.err(
       `${plural(session.workspace.contracts.size, 'contracts')}: ${plan.created.length} created, ${plan.changed.length} changed, ${plan.removed.length} removed, ${plan.unchanged.length} unchanged\n`,
     );
+    await rememberFresh(session.root);
     return exit.clean;
   },
 };

@@ -1,7 +1,7 @@
 import { assignmentIssues, presentOf, STRING, type Type } from '@tenon/expression';
 import { type Diagnostic, didYouMean, isObject, type Json, type Location } from '@tenon/model';
 import type { SchemaObject } from '@tenon/schema';
-import { compileValidator } from '@tenon/schema';
+import { validatorFor } from '@tenon/schema';
 import { diagnostic } from '../rules.ts';
 import type { SpecExpression, Template } from '../spec/template.ts';
 import type { SpecDocument } from '../yaml/spec-document.ts';
@@ -124,7 +124,7 @@ export function checkRequest(
 
   function visitLiteral(here: Template & { kind: 'literal' }, place: Place, path: string): void {
     const schema = schemaOf(place);
-    const [issue] = compileValidator(schema, { definitions: place.definitions })(here.value);
+    const [issue] = validatorFor(schema, place.definitions)(here.value);
     if (!issue) return;
     const allowed = literalsOf(place);
     const near = typeof here.value === 'string' && allowed ? didYouMean(here.value, allowed) : undefined;

@@ -12,6 +12,9 @@ export interface Place {
 
 export const ANY: Place = { any: true, alternatives: [], definitions: {} };
 
+/** One object, so that what is remembered of schemas without definitions is found again. */
+const NO_DEFINITIONS: Place['definitions'] = {};
+
 /** More alternatives than this, or a deeper nest of references, and the type is taken for `any`. */
 const ALTERNATIVES_MAX = 256;
 const EXPANSION_DEPTH_MAX = 64;
@@ -19,7 +22,7 @@ const EXPANSION_DEPTH_MAX = 64;
 /** The value that a self-contained schema (definitions in its own `$defs`) describes. */
 export function placeOf(schema: JsonSchema | undefined): Place {
   if (schema === undefined || schema === true) return ANY;
-  const definitions = isSchemaObject(schema) ? (schema.$defs ?? {}) : {};
+  const definitions = (isSchemaObject(schema) ? schema.$defs : undefined) ?? NO_DEFINITIONS;
   return place([schema], definitions);
 }
 

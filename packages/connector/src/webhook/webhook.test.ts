@@ -79,6 +79,10 @@ describe.each(names)('%s', (verify) => {
     expect(
       codeOf(verify, { ...delivery, headers: { ...delivery.headers, 'content-type': 'text/plain' } }),
     ).toBe('WEBHOOK_TYPE_UNSUPPORTED');
+    // The type is not signed: a captured delivery can be sent again under a name that every object has.
+    expect(
+      codeOf(verify, { ...delivery, headers: { ...delivery.headers, 'content-type': 'constructor' } }),
+    ).toBe('WEBHOOK_TYPE_UNSUPPORTED');
     const typed = { ...delivery.headers, 'content-type': 'Application/JSON; charset=utf-8' };
     expect(codeOf(verify, { ...delivery, headers: typed })).toBe('ok');
     expect(verifyWebhook(manifestOf(verify), [secret], delivery, { bodyBytesMax: 10 })).toMatchObject({

@@ -63,7 +63,9 @@ export function verifyWebhook(
   const scheme: Scheme = schemes[manifest.verify];
   const { headers, body } = delivery;
   if (body.byteLength > (options.bodyBytesMax ?? BODY_BYTES_MAX)) return refused('WEBHOOK_BODY_TOO_LARGE');
-  const parse = scheme.parsers[mediaType(headers)];
+  const type = mediaType(headers);
+  // The sender chooses the type: `constructor` names no parser.
+  const parse = Object.hasOwn(scheme.parsers, type) ? scheme.parsers[type] : undefined;
   if (parse === undefined) return refused('WEBHOOK_TYPE_UNSUPPORTED');
   if (secrets.length === 0) return refused('WEBHOOK_SECRET_UNSET');
 

@@ -133,6 +133,17 @@ describe('webhook intake', () => {
     },
   );
 
+  it.each(['/hooks/%zz/upgraded', `/hooks/crm/${'private'.repeat(100)}`])(
+    'an address the router cannot take is a problem that does not repeat it: %s',
+    async (path) => {
+      const url = await start({});
+      const response = await fetch(url + path, { method: 'POST', body: '{}' });
+      expect(response.status).toBe(400);
+      expect(response.headers.get('content-type')).toContain('application/problem+json');
+      expect(await response.text()).not.toContain(path);
+    },
+  );
+
   it('refuses a body past its bound', async () => {
     const url = await start({});
     expect((await deliver(url, JSON.stringify({ text: 'x'.repeat(1_100_000) }))).status).toBe(413);

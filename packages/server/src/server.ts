@@ -60,6 +60,15 @@ export async function startServer(options: ServerOptions): Promise<TenonServer> 
     bodyLimit: BODY_BYTES_MAX,
     requestTimeout: REQUEST_TIMEOUT_MS,
     forceCloseConnections: 'idle',
+    // What the router refuses before any route: an address that cannot be decoded, or a part of it too long.
+    frameworkErrors: (_error, _request, reply) => {
+      sendProblem(reply, {
+        status: 400,
+        code: 'HTTP_ADDRESS_INVALID',
+        title: 'The address cannot be read',
+        detail: 'a part of the path is too long or is not valid percent-encoded UTF-8',
+      });
+    },
   });
   readBodiesRaw(app);
   app.setNotFoundHandler((request, reply) =>

@@ -1,5 +1,5 @@
 export type { DataCheck } from './check/data.ts';
-export { type CallMeaning, effectsOf, type PipelineModel } from './check/model.ts';
+export type { CallMeaning, PipelineModel } from './check/model.ts';
 export { inputSource, resultSource } from './check/payloads.ts';
 export { expressionsIn } from './check/policies.ts';
 export { secretDiagnostics } from './check/secrets.ts';
@@ -11,6 +11,14 @@ export {
   type PipelineInspection,
 } from './check-memory.ts';
 export { type CheckOptions, checkWorkspace, type WorkspaceCheck } from './check-workspace.ts';
+export {
+  catalogOfSystems,
+  renderCatalog,
+  type SystemEntry,
+  type VerbEntry,
+} from './graph/catalog-of-systems.ts';
+export { type GraphEdge, type GraphNode, graphOf, type WorkspaceGraph } from './graph/graph.ts';
+export { type GraphFormat, graphFormats } from './graph/render-graph.ts';
 export { type PolicySpec, readPolicies } from './load/policies.ts';
 export { memoryWorkspaceFiles, nodeWorkspaceFiles, type WorkspaceFiles } from './load/workspace-files.ts';
 export type * from './plan.ts';

@@ -47,6 +47,15 @@ describe('the command line', () => {
     expect(calls.at(-1)!.flag('verbose')).toBe(true);
   });
 
+  it('refuses a folder that is not there instead of looking above it', async () => {
+    expect(await run('--in', '/no/such/folder', 'runs', 'ls')).toEqual({
+      code: exit.usage,
+      out: '',
+      err: '--in: there is no folder /no/such/folder\n',
+    });
+    expect((await run('--in', '/', 'runs', 'ls')).code).toBe(exit.clean);
+  });
+
   it.each([
     [['explian'], 'did you mean "explain"?'],
     [['runs'], 'tenon runs needs one of: ls'],

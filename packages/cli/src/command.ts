@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { didYouMean } from '@tenon/model';
@@ -120,7 +121,13 @@ export async function runCommandLine(
       io.err('--in needs a folder\n');
       return exit.usage;
     }
-    return runCommandLine(commands, argv.slice(2), { ...io, cwd: resolve(io.cwd, argv[1]) });
+    const cwd = resolve(io.cwd, argv[1]);
+    // A mistyped folder inside a workspace would be looked for upwards, and the command carried out in the wrong one.
+    if (!statSync(cwd, { throwIfNoEntry: false })?.isDirectory()) {
+      io.err(`--in: there is no folder ${argv[1]}\n`);
+      return exit.usage;
+    }
+    return runCommandLine(commands, argv.slice(2), { ...io, cwd });
   }
   if (argv.length === 0 || argv[0] === 'help' || argv[0] === '--help' || argv[0] === '-h') {
     const named = findCommand(commands, argv.slice(1));

@@ -8,6 +8,9 @@ import type { Io } from './io.ts';
 export const TOKEN_FILE = join('.tenon', 'operator.token');
 const CALL_TIMEOUT_MS = 30_000;
 
+/** Hosts that a token in a file may be sent to. */
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
+
 /** A call to a running Tenon that did not succeed, as the sentence to print and the code to exit with. */
 export class OperationsError extends Error {
   readonly exitCode: ExitCode;
@@ -32,10 +35,9 @@ export interface ClientTarget {
   readonly url: string;
 }
 
-/** The token comes from `TENON_TOKEN`, else from the file that a local `tenon serve` leaves for its own workspace. */
+/** The token comes from `TENON_TOKEN`, else, for an address of this machine, from the file that a local `tenon serve` leaves for its own workspace. */
 export async function operationsClient(target: ClientTarget, io: Io): Promise<OperationsClient> {
-  const token =
-    io.env['TENON_TOKEN'] ?? (await readFile(join(target.root, TOKEN_FILE), 'utf8').catch(() => ''));
+  const token = io.env['TENON_TOKEN'] ?? (await localToken(target));
   const call = async (method: string, path: string, body?: object): Promise<Record<string, unknown>> => {
     let response: Response;
     try {
@@ -78,4 +80,10 @@ export async function operationsClient(target: ClientTarget, io: Io): Promise<Op
     },
     post: (path, body) => call('POST', path, body),
   };
+}
+
+/** The workspace's own token is for the Tenon beside it: whoever is named with `--url` elsewhere does not get it. */
+async function localToken({ root, url }: ClientTarget): Promise<string> {
+  if (!URL.canParse(url) || !LOOPBACK.test(new URL(url).hostname)) return '';
+  return readFile(join(root, TOKEN_FILE), 'utf8').catch(() => '');
 }

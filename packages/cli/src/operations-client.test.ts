@@ -1,0 +1,55 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { systemClock, systemRandom } from '@tenon/model';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Io } from './io.ts';
+import { operationsClient, TOKEN_FILE } from './operations-client.ts';
+
+let root: string;
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'tenon-client-'));
+  await mkdir(dirname(join(root, TOKEN_FILE)), { recursive: true });
+  await writeFile(join(root, TOKEN_FILE), 'own-token\n');
+});
+afterEach(async () => {
+  vi.unstubAllGlobals();
+  await rm(root, { recursive: true });
+});
+
+async function tokenSentTo(url: string, env: Io['env'] = {}): Promise<string | null> {
+  const sent: Request[] = [];
+  vi.stubGlobal('fetch', async (address: URL, init: RequestInit) => {
+    sent.push(new Request(address, init));
+    return Response.json({});
+  });
+  const io: Io = {
+    out: () => {},
+    err: () => {},
+    cwd: root,
+    env,
+    color: false,
+    clock: systemClock,
+    random: systemRandom,
+    interrupted: () => new Promise(() => {}),
+  };
+  await (await operationsClient({ root, url }, io)).get('/v1/runs');
+  return sent[0]!.headers.get('authorization');
+}
+
+describe('the token of a call', () => {
+  it.each(['http://127.0.0.1:4700', 'http://localhost:4700', 'http://[::1]:4700'])(
+    'is the workspace’s own for %s',
+    async (url) => {
+      expect(await tokenSentTo(url)).toBe('Bearer own-token');
+    },
+  );
+
+  it.each(['https://tenon.example', 'http://127.0.0.1.example', 'http://localhost.example'])(
+    'is never the workspace’s own for %s',
+    async (url) => {
+      expect(await tokenSentTo(url)).not.toContain('own-token');
+      expect(await tokenSentTo(url, { TENON_TOKEN: 'given' })).toBe('Bearer given');
+    },
+  );
+});

@@ -64,11 +64,20 @@ export function withLedgerFile(
         return await client.get(path, query);
       } catch (error) {
         if (!(error instanceof OperationsError && error.isUnreachable && existsSync(file))) throw error;
-        const found = readLedger(file, path, query);
+        const found = readable(() => readLedger(file, path, query));
         if (!found) throw new OperationsError('there is no such run or plan in the database', exit.failed);
         say(`no Tenon answers; read from ${file}\n`);
         return found;
       }
     },
   };
+}
+
+/** A file that is damaged, or no database at all, is said as what it is. */
+function readable<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw new OperationsError(error instanceof Error ? error.message : String(error), exit.failed);
+  }
 }

@@ -1,6 +1,6 @@
 import type { Diagnostic, DiagnosticRules } from '@tenon/model';
 import { describe, expect, it } from 'vitest';
-import { formats, type RenderContext, type Report, render } from './index.ts';
+import { formats, plural, type RenderContext, type Report, render } from './index.ts';
 
 const text = [
   'steps:',
@@ -146,5 +146,16 @@ describe('formats for machines', () => {
   it('every format gives the same bytes twice', () => {
     for (const format of formats)
       expect(render(format, report, context)).toBe(render(format, report, context));
+  });
+});
+
+describe('counts', () => {
+  it.each([
+    [1, 'sandboxes', '1 sandbox'],
+    [1, 'policies', '1 policy'],
+    [1, 'changes', '1 change'],
+    [0, 'pipelines', '0 pipelines'],
+  ])('%i %s is said as %s', (count, names, words) => {
+    expect(plural(count, names)).toBe(words);
   });
 });

@@ -39,7 +39,10 @@ export function checkedWords(checked: Report['checked']): string {
 
 /** `1 step`, `2 steps`: names are given in the plural. */
 export function plural(count: number, names: string): string {
-  const name =
-    count !== 1 ? names : names.endsWith('ies') ? `${names.slice(0, -3)}y` : names.replace(/s$/, '');
-  return `${count} ${name}`;
+  return `${count} ${count === 1 ? singular(names) : names}`;
+}
+
+function singular(names: string): string {
+  if (names.endsWith('ies')) return `${names.slice(0, -3)}y`;
+  return names.replace(/(x)es$|s$/, '$1');
 }

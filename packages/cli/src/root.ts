@@ -26,9 +26,14 @@ export async function readServerConfig(
   const host = atPointer(value, '/server/host');
   const port = atPointer(value, '/server/port');
   const file = atPointer(value, '/engine/file');
-  const url = `http://${typeof host === 'string' ? host : DEFAULT_HOST}:${typeof port === 'number' ? port : DEFAULT_PORT}`;
+  const url = `http://${urlHost(typeof host === 'string' ? host : DEFAULT_HOST)}:${typeof port === 'number' ? port : DEFAULT_PORT}`;
   if (root === undefined) return { url };
   return { url, engineFile: resolve(root, typeof file === 'string' ? file : DEFAULT_ENGINE_FILE) };
+}
+
+/** An IPv6 address stands in brackets in a URL. */
+function urlHost(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
 }
 
 const DEFAULT_ENGINE_FILE = join('.tenon', 'tenon.db');

@@ -76,13 +76,15 @@ export function checkInScope(
   const steps = read.flatMap((reference) => stepProblem(expression, reference, scope));
   const checked: CheckedExpression = CHECKS[use](parsed.ast, scope.environment);
   const issues = checked.issues.filter((issue) => !steps.some(({ span }) => span.start === issue.start));
+  // What only has a warning runs, so its type holds and what follows from it is checked.
+  const isWrong = steps.length > 0 || issues.some(({ code }) => expressionRules[code].severity === 'error');
   return {
     diagnostics: [
       ...steps.map(({ problem }) => problem),
       ...issues.map((issue) => issueDiagnostic(expression, issue)),
     ],
     reads: readsOf(expression, read, scope, policies),
-    type: issues.length + steps.length > 0 ? ANY : checked.type,
+    type: isWrong ? ANY : checked.type,
   };
 }
 

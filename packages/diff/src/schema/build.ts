@@ -334,7 +334,12 @@ export class Builder {
    * What `schema` counts as evaluated, case by case: which branches hold decides which names and items are covered.
    * The cases together cover every value that satisfies the schema. `undefined` past the bound.
    */
-  private evaluated(schema: JsonSchema, isTop: boolean, depth: number): Evaluated[] | undefined {
+  private evaluated(
+    schema: JsonSchema,
+    isTop: boolean,
+    depth: number,
+    isBranch = false,
+  ): Evaluated[] | undefined {
     const { universe } = this;
     const nothing: Evaluated = {
       when: universe.always,
@@ -364,7 +369,7 @@ export class Builder {
     };
     /** The cases of `of` where it holds, and nothing where it does not. */
     const whereHolds = (of: JsonSchema): Evaluated[] | undefined => {
-      const inner = this.evaluated(of, false, depth + 1);
+      const inner = this.evaluated(of, false, depth + 1, true);
       if (!inner || inner.every(isNothing)) return inner && [nothing];
       const holds = this.formula(of);
       return [
@@ -374,15 +379,16 @@ export class Builder {
     };
     if (schema.$ref !== undefined) {
       const target = this.scope.resolve(schema.$ref);
-      if (!target || !and(this.evaluated(target.schema, false, depth + 1))) return undefined;
+      if (!target || !and(this.evaluated(target.schema, false, depth + 1, isBranch))) return undefined;
     }
-    for (const each of schema.allOf ?? []) if (!and(this.evaluated(each, false, depth + 1))) return undefined;
+    for (const each of schema.allOf ?? [])
+      if (!and(this.evaluated(each, false, depth + 1, isBranch))) return undefined;
     for (const each of schema.anyOf ?? []) if (!and(whereHolds(each))) return undefined;
     if (schema.oneOf) {
       const branches = schema.oneOf.map((of) => whereHolds(of));
       if (branches.includes(undefined)) return undefined;
       const choices = schema.oneOf.flatMap((of, i) => {
-        const inner = this.evaluated(of, false, depth + 1) ?? [];
+        const inner = this.evaluated(of, false, depth + 1, true) ?? [];
         const chosen = universe.all(
           schema.oneOf!.map((other, j) =>
             i === j ? this.formula(other) : universe.not(this.formula(other)),
@@ -395,10 +401,11 @@ export class Builder {
     if (schema.if !== undefined) {
       const condition = this.formula(schema.if);
       const whenTrue = this.product(
-        this.evaluated(schema.if, false, depth + 1),
-        schema.then === undefined ? [nothing] : this.evaluated(schema.then, false, depth + 1),
+        this.evaluated(schema.if, false, depth + 1, true),
+        schema.then === undefined ? [nothing] : this.evaluated(schema.then, false, depth + 1, true),
       );
-      const whenFalse = schema.else === undefined ? [nothing] : this.evaluated(schema.else, false, depth + 1);
+      const whenFalse =
+        schema.else === undefined ? [nothing] : this.evaluated(schema.else, false, depth + 1, true);
       if (!whenTrue || !whenFalse) return undefined;
       const both = [
         ...whenTrue.map((found) => ({ ...found, when: universe.all([found.when, condition]) })),
@@ -407,10 +414,12 @@ export class Builder {
           when: universe.all([found.when, universe.not(condition)]),
         })),
       ];
+      // Within a branch that fails in the end, Ajv keeps what `if` evaluated and the specification drops it.
+      if (isBranch && !both.every(isNothing)) return undefined;
       if (!both.every(isNothing) && !and(both)) return undefined;
     }
     for (const [name, of] of Object.entries(schema.dependentSchemas ?? {})) {
-      const inner = this.evaluated(of, false, depth + 1);
+      const inner = this.evaluated(of, false, depth + 1, true);
       if (!inner) return undefined;
       if (inner.every(isNothing)) continue;
       const has = universe.all([universe.types(OBJECT), universe.literal({ is: 'required', name })]);

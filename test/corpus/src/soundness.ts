@@ -65,8 +65,9 @@ export class SoundnessRun {
       if (evaluation.ok) return { value: evaluation.value };
       const { code, message, source } = evaluation.error;
       this.#failures.set(code, (this.#failures.get(code) ?? 0) + 1);
-      if (this.#examples.length < EXAMPLES_MAX)
-        this.#examples.push(`${plan.pipeline}: ${code} ${message} in ${source}`);
+      const example = `${plan.pipeline}: ${code} ${message} in ${source}`;
+      if (this.#examples.length < EXAMPLES_MAX && !this.#examples.includes(example))
+        this.#examples.push(example);
       return undefined;
     };
     const expression = (source: string, scope: Scope): Outcome => {

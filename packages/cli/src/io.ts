@@ -12,6 +12,8 @@ export interface Io {
   readonly color: boolean;
   readonly clock: Clock;
   readonly random: Random;
+  /** The standard streams themselves, for a protocol over them; absent where there are none. */
+  readonly streams?: { readonly input: NodeJS.ReadableStream; readonly output: NodeJS.WritableStream };
   /** Resolves at the first SIGINT or SIGTERM. */
   interrupted(): Promise<void>;
 }

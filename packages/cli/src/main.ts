@@ -14,6 +14,7 @@ const io: Io = {
   color: wantsColor(),
   clock: systemClock,
   random: systemRandom,
+  streams: { input: process.stdin, output: process.stdout },
   interrupted: () =>
     new Promise((resolve) => {
       process.once('SIGINT', () => resolve());

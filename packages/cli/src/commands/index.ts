@@ -7,7 +7,9 @@ import { diffCommand } from './diff.ts';
 import { doctorCommand } from './doctor.ts';
 import { explainCommand } from './explain.ts';
 import { generateCommand } from './generate.ts';
+import { graphCommands } from './graph.ts';
 import { initCommand } from './init.ts';
+import { languageServerCommand } from './language-server.ts';
 import { operateCommands } from './operate.ts';
 import { sandboxCommands } from './sandbox.ts';
 import { devCommand, serveCommand } from './serve.ts';
@@ -26,7 +28,9 @@ export const commands: readonly CommandSpec[] = [
   serveCommand,
   ...sandboxCommands,
   ...operateCommands,
+  ...graphCommands,
   explainCommand,
   doctorCommand,
+  languageServerCommand,
   completionCommand(() => commands),
 ];

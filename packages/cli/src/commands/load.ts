@@ -13,6 +13,9 @@ const loaders: Readonly<Record<string, () => Promise<readonly CommandSpec[]>>> =
   serve: async () => [(await import('./serve.ts')).serveCommand],
   sandbox: async () => (await import('./sandbox.ts')).sandboxCommands,
   deliver: async () => (await import('./sandbox.ts')).sandboxCommands,
+  graph: async () => (await import('./graph.ts')).graphCommands,
+  catalog: async () => (await import('./graph.ts')).graphCommands,
+  'language-server': async () => [(await import('./language-server.ts')).languageServerCommand],
   explain: async () => [(await import('./explain.ts')).explainCommand],
   doctor: async () => [(await import('./doctor.ts')).doctorCommand],
 };

@@ -4,8 +4,10 @@ import {
   assume,
   type Conditional,
   type Environment,
+  type Expr,
   type Facts,
-  objectOf,
+  type Field,
+  type ObjectType,
   type Policies,
   parseExpression,
   type Type,
@@ -90,6 +92,7 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
   let expressions = 0;
 
   defineRoots();
+  const visible = visibleSteps(ids, rootSources);
   const { trigger, identity } = spec;
   const intake: Scope = {
     environment: environment(undefined, {}),
@@ -255,31 +258,26 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
 
   /** The names that can be used at a place. `self`: the step being checked; `certain`: one known to have run. */
   function scope(here: Here, self: string | undefined, certain?: string): Scope {
-    const fields: Record<string, Type> = {};
-    const optional: string[] = [];
-    const conditional: Conditional[] = [];
-    const sources = new Map(rootSources);
-    const unreadable = new Map<string, Unreadable>();
-    for (const id of ids) {
-      const result = results.get(id);
-      if (id === self) unreadable.set(id, 'self');
-      else if (here.elsewhere.has(id)) unreadable.set(id, 'otherBranch');
-      else if (silent.has(id)) unreadable.set(id, 'withoutResult');
-      else if (!result) unreadable.set(id, 'later');
-      else {
-        fields[id] = result.type;
-        if (result.source) sources.set(`steps.${id}`, result.source);
-        const open = result.conditions.filter((one) => !here.conditions.includes(one));
-        if (open.length === 0 || id === certain) continue;
-        optional.push(id);
-        const when = open.map((one) => `(${one})`).join(' && ');
-        conditional.push({ path: ['steps', id], when: parseExpression(when).ast });
-      }
+    const known = visible.at(here, results, silent);
+    const isChanged = certain !== undefined || spec.unreadSteps.size > 0;
+    const fields =
+      isChanged || (self !== undefined && known.fields.has(self)) ? new Map(known.fields) : known.fields;
+    let { conditional, unreadable } = known;
+    const own = certain === undefined ? undefined : results.get(certain);
+    if (certain !== undefined && own) {
+      fields.set(certain, { type: () => own.type, required: true });
+      conditional = conditional.filter(({ path }) => path[1] !== certain);
     }
-    for (const id of spec.unreadSteps) fields[id] = ANY;
+    for (const id of spec.unreadSteps) fields.set(id, { type: () => ANY, required: true });
+    if (self !== undefined) {
+      fields.delete(self);
+      conditional = conditional.filter(({ path }) => path[1] !== self);
+      unreadable = new Map(unreadable).set(self, 'self');
+    }
+    const steps: ObjectType = { kind: 'object', fields, isPartial: false, isClosed: true };
     return {
-      environment: environment(here.facts, { steps: objectOf(fields, optional) }, conditional),
-      sources,
+      environment: environment(here.facts, { steps }, conditional),
+      sources: known.sources,
       unreadable,
       steps: [...ids, ...spec.unreadSteps],
     };
@@ -393,6 +391,75 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
     }
     roots['event'] = model.trigger ? typeOfSchema(model.trigger.plan.payload) : ANY;
     if (model.trigger) rootSources.set('event', eventTarget(model.trigger));
+  }
+}
+
+/** Steps whose results can be read at a place, before the step at the place is taken out. */
+interface Visible {
+  readonly fields: Map<string, Field>;
+  readonly sources: Map<string, UsageTarget>;
+  readonly unreadable: Map<string, Unreadable>;
+  readonly conditional: readonly Conditional[];
+  /** Results and silent steps that it has taken in. */
+  readonly results: number;
+  readonly silent: number;
+}
+
+/**
+ * What can be read grows by one step at a time, so that each place takes over what the one before it had: made anew
+ * for every step, a pipeline of 200 steps would spend most of its check here.
+ */
+function visibleSteps(ids: readonly string[], roots: ReadonlyMap<string, UsageTarget>) {
+  const known = new Map<string, { readonly elsewhere: ReadonlySet<string>; readonly visible: Visible }>();
+  const parsed = new Map<string, Expr>();
+  return {
+    at(here: Here, results: ReadonlyMap<string, Result>, silent: ReadonlySet<string>): Visible {
+      const key = here.conditions.join('\n');
+      const before = known.get(key);
+      const from = before?.elsewhere === here.elsewhere ? before.visible : empty(here.elsewhere);
+      if (from.results === results.size && from.silent === silent.size) return from;
+      const visible = grown(from, here, results, silent);
+      known.set(key, { elsewhere: here.elsewhere, visible });
+      return visible;
+    },
+  };
+
+  function empty(elsewhere: ReadonlySet<string>): Visible {
+    return {
+      fields: new Map(),
+      sources: new Map(roots),
+      unreadable: new Map(ids.map((id) => [id, elsewhere.has(id) ? 'otherBranch' : 'later'])),
+      conditional: [],
+      results: 0,
+      silent: 0,
+    };
+  }
+
+  function grown(
+    from: Visible,
+    here: Here,
+    results: ReadonlyMap<string, Result>,
+    silent: ReadonlySet<string>,
+  ): Visible {
+    const fields = new Map(from.fields);
+    const sources = new Map(from.sources);
+    const unreadable = new Map(from.unreadable);
+    const conditional = [...from.conditional];
+    for (const id of [...silent].slice(from.silent))
+      if (!here.elsewhere.has(id)) unreadable.set(id, 'withoutResult');
+    for (const [id, result] of [...results].slice(from.results)) {
+      if (here.elsewhere.has(id) || silent.has(id)) continue;
+      const open = result.conditions.filter((one) => !here.conditions.includes(one));
+      fields.set(id, { type: () => result.type, required: open.length === 0 });
+      unreadable.delete(id);
+      if (result.source) sources.set(`steps.${id}`, result.source);
+      if (open.length === 0) continue;
+      const when = open.map((one) => `(${one})`).join(' && ');
+      const condition = parsed.get(when) ?? parseExpression(when).ast;
+      parsed.set(when, condition);
+      conditional.push({ path: ['steps', id], when: condition });
+    }
+    return { fields, sources, unreadable, conditional, results: results.size, silent: silent.size };
   }
 }
 

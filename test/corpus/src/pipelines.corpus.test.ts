@@ -41,17 +41,25 @@ describe('defective pipelines', () => {
 });
 
 describe('correct pipelines over real documents', () => {
-  test.skipIf(!hasCorpora && !mustHaveCorpora)('have no findings', async () => {
-    const files = await correctWorkspace();
-    expect(files, 'the corpora are not beside the repository').toBeDefined();
-    const { value, diagnostics } = await loadWorkspaceFiles('/corpus', memoryWorkspaceFiles(files!));
-    const check = checkWorkspace(value!);
-    // What vendors' documents are blamed for is the contract corpus's matter.
-    const found = [...diagnostics, ...check.diagnostics].filter((one) => !one.file?.startsWith('contracts/'));
-    expect(found.map((one) => `${one.code} ${one.file}:${one.range?.start.line} ${one.message}`)).toEqual([]);
-    expect(check.plans.size).toBeGreaterThanOrEqual(60);
-    expect(check.plans.size).toBe(check.checked.pipelines);
-  }, 120_000);
+  test.skipIf(!hasCorpora && !mustHaveCorpora)(
+    'have no findings',
+    async () => {
+      const files = await correctWorkspace();
+      expect(files, 'the corpora are not beside the repository').toBeDefined();
+      const { value, diagnostics } = await loadWorkspaceFiles('/corpus', memoryWorkspaceFiles(files!));
+      const check = checkWorkspace(value!);
+      // What vendors' documents are blamed for is the contract corpus's matter.
+      const found = [...diagnostics, ...check.diagnostics].filter(
+        (one) => !one.file?.startsWith('contracts/'),
+      );
+      expect(found.map((one) => `${one.code} ${one.file}:${one.range?.start.line} ${one.message}`)).toEqual(
+        [],
+      );
+      expect(check.plans.size).toBeGreaterThanOrEqual(60);
+      expect(check.plans.size).toBe(check.checked.pipelines);
+    },
+    120_000,
+  );
 });
 
 describe('a pipeline that passes check', () => {

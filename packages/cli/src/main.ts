@@ -19,8 +19,13 @@ const io: Io = {
     new Promise((resolve) => {
       process.once('SIGINT', () => resolve());
       process.once('SIGTERM', () => resolve());
+      onReaderGone = resolve;
     }),
 };
+
+/** What a closed standard output ends: a command that only prints, at once; one that serves, in order. */
+let onReaderGone: () => void = () => process.exit(exit.clean);
+let isReaderGone = false;
 
 function wantsColor(): boolean {
   if (process.env['NO_COLOR']) return false;
@@ -28,15 +33,22 @@ function wantsColor(): boolean {
   return process.stdout.isTTY === true && process.stderr.isTTY === true;
 }
 
-// A reader that closes early (`tenon … | head`) is no failure.
+// A reader that closes early (`tenon … | head`) is no failure of what only prints. A server whose log nobody takes any
+// more stops as on a signal, and fails, so that its supervisor starts it again.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(exit.clean);
-  throw error;
+  if (error.code !== 'EPIPE') throw error;
+  isReaderGone = true;
+  onReaderGone();
+});
+// Advice that nobody reads changes nothing.
+process.stderr.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
 });
 
 try {
   const argv = process.argv.slice(2);
-  process.exitCode = await runCommandLine(await commandsFor(argv), argv, io);
+  const code = await runCommandLine(await commandsFor(argv), argv, io);
+  process.exitCode = isReaderGone ? exit.failed : code;
 } catch (error) {
   const failure = error instanceof Error ? error : new Error(String(error));
   io.err(`tenon itself failed: ${failure.message}\nset TENON_DEBUG=1 for where, and please report it\n`);

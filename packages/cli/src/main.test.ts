@@ -1,0 +1,40 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { exit } from './exit.ts';
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tenon-main-'));
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+function tenon(...argv: string[]) {
+  return spawn(
+    process.execPath,
+    ['--conditions=source', join(import.meta.dirname, 'main.ts'), '--in', folder, ...argv],
+    { env: { ...process.env, SHOP_URL: 'http://127.0.0.1:9', SHOP_KEY: 'k', SHOP_WEBHOOK_SECRET: 's' } },
+  );
+}
+
+describe('a reader that goes away', () => {
+  it('ends a server in order, and as failed, so that a supervisor starts it again', async () => {
+    expect((await once(tenon('init'), 'exit'))[0]).toBe(exit.clean);
+    const serving = tenon('serve', '--port', '0');
+    const [line] = (await once(serving.stdout, 'data')) as [Buffer];
+    const { url } = JSON.parse(line.toString()) as { url: string };
+    serving.stdout.destroy();
+    const ended = once(serving, 'exit');
+    await fetch(`${url}/hooks/nobody/nothing`, { method: 'POST' });
+    expect(await ended).toEqual([exit.failed, null]);
+  }, 60_000);
+
+  it('is no failure of a command that only prints', async () => {
+    const printing = tenon('explain');
+    printing.stdout.destroy();
+    expect(await once(printing, 'exit')).toEqual([exit.clean, null]);
+  }, 60_000);
+});

@@ -1,4 +1,5 @@
 import { watch } from 'node:fs';
+import { relative, resolve } from 'node:path';
 import { hasErrors, sleep } from '@tenon/model';
 import type { LedgerEntry } from '@tenon/runtime';
 import { type Args, type CommandSpec, UsageError } from '../command.ts';
@@ -57,7 +58,8 @@ export const devCommand: CommandSpec = {
         io.err('not running: mend the above; watching for changes, Ctrl-C stops\n');
       if (session.root === undefined) return exit.usage;
       const watching = new AbortController();
-      const next = await Promise.race([stop, nextChange(session.root, io, watching.signal)]);
+      const database = databaseOf(session, args, io);
+      const next = await Promise.race([stop, nextChange(session.root, database, io, watching.signal)]);
       watching.abort();
       await running?.close();
       if (next === 'stop') return exit.clean;
@@ -114,14 +116,42 @@ function parsePort(text: string | undefined): number | undefined {
 }
 
 /** The first file of the workspace to change, once the burst is over. */
-async function nextChange(root: string, io: Io, signal: AbortSignal): Promise<string> {
-  const changed = await new Promise<string>((resolve) => {
+async function nextChange(
+  root: string,
+  database: string | undefined,
+  io: Io,
+  signal: AbortSignal,
+): Promise<string> {
+  const changed = await new Promise<string>((found) => {
     watch(root, { recursive: true, signal }, (_kind, file) => {
-      if (file !== null && !UNWATCHED.test(file)) resolve(file);
+      if (file !== null && isWatched(file, database)) found(file);
     });
   });
   await sleep(io.clock, SETTLE_MS, signal);
   return changed;
+}
+
+/** The database that a session runs on, relative to its root: each run writes it, which is no edit. */
+function databaseOf(
+  session: Awaited<ReturnType<typeof openSession>>,
+  args: Args,
+  io: Io,
+): string | undefined {
+  if (!('workspace' in session)) return undefined;
+  const named = args.text('engine-file');
+  const file =
+    named === undefined
+      ? resolve(session.root, session.workspace.config.engine.file)
+      : resolve(io.cwd, named);
+  return relative(session.root, file);
+}
+
+/** May a change of this file, relative to the root, change what a check says? The database has files beside it. */
+export function isWatched(file: string, database: string | undefined): boolean {
+  const isDatabase =
+    database !== undefined &&
+    (file === database || file.startsWith(`${database}-`) || file.startsWith(`${database}.`));
+  return !isDatabase && !UNWATCHED.test(file);
 }
 
 /** What `tenon` writes itself, and what no check reads. */

@@ -175,6 +175,7 @@ async function readSource(
     const text = await readFile(resolve(cwd, from), 'utf8').catch(() => undefined);
     return text === undefined ? refuse(`there is no readable file ${from}`) : { text };
   }
+  if (!URL.canParse(from)) return refuse(`${from} is no address`);
   const url = new URL(from);
   if (!/^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(url.hostname))
     return refuse(`${url.hostname} is not on this machine`);
@@ -197,7 +198,7 @@ function contractPolicy(facts: {
 }): string {
   return `apiVersion: tenon/v1
 kind: Contract
-steward: ${facts.steward}
+steward: ${/^[\w-]+$/.test(facts.steward) ? facts.steward : JSON.stringify(facts.steward)}
 compatibility: backward
 deprecationWindow: 90d
 provenance:

@@ -18,6 +18,8 @@ export interface Snapshot {
   text(file: string): string | undefined;
   /** A pipeline as far as it can be read. `text` stands in for its own. */
   pipeline(file: string, text?: string): PipelineInspection | undefined;
+  /** The pipeline as it was when it was last checked, with a text that may be older. */
+  lastChecked(file: string): PipelineInspection | undefined;
   readonly policies: readonly PolicySpec[];
 }
 
@@ -48,6 +50,10 @@ export function snapshotOf(
       const inspection = inspectPipeline(workspace, file, text, memory);
       inspected.set(text, inspection);
       return inspection;
+    },
+    lastChecked(file) {
+      const last = memory.files.get(file);
+      return last?.checked && { document: last.document, ...last.checked };
     },
     get policies() {
       policies ??= [...workspace.policyFiles].flatMap(([file, text]) => readPolicies(file, text).policies);

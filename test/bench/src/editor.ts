@@ -27,6 +27,9 @@ await measure('diagnostics', async (i) => {
   project.setText(FILE, text.replace('Welcome', `Welcome ${i}`));
   diagnosticsOf(await project.snapshot());
 });
+// As an editor has it: the text was checked before the author goes on in one expression.
+project.setText(FILE, text);
+diagnosticsOf(await project.snapshot());
 await measure('completion of a field', async (i) => {
   const broken = text.replace("event.plan != 'free' }", `event.${'x'.repeat(i % 3)} }`);
   project.setText(FILE, broken);

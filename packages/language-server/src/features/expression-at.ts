@@ -20,13 +20,56 @@ export interface ExpressionAt {
 /** The expression at an offset of a pipeline or policy file, also in a text that is not YAML yet. */
 export function expressionAt(snapshot: Snapshot, file: string, offset: number): ExpressionAt | undefined {
   const text = snapshot.text(file);
-  if (text === undefined) return undefined;
+  const open = text === undefined ? undefined : holeStart(text, offset);
+  if (text === undefined || open === undefined) return undefined;
+  const quick = sinceLastCheck(snapshot, file, text, open, offset);
+  if (quick) return quick;
   const inspection = snapshot.pipeline(file);
   return (
     (inspection && inPipeline(inspection, offset)) ??
     inPolicy(snapshot, file, offset) ??
-    (inspection && inHole(snapshot, file, text, offset))
+    (inspection && inHole(snapshot, file, text, open, offset))
   );
+}
+
+/**
+ * While an author writes inside one expression, what it may name stays as it was when the file was last checked: the
+ * check need not be waited for. `undefined` when anything else has changed since.
+ */
+function sinceLastCheck(
+  snapshot: Snapshot,
+  file: string,
+  text: string,
+  open: number,
+  offset: number,
+): ExpressionAt | undefined {
+  const last = snapshot.lastChecked(file);
+  const before = last?.document.text;
+  if (!last?.data || before === undefined || before === text) return undefined;
+  const start = commonStart(before, text);
+  const end = commonEnd(before, text, start);
+  const written = [before.slice(open + 2, before.length - end), text.slice(open + 2, text.length - end)];
+  if (start < open + 2 || written.some((part) => part.includes('\n') || isClosed(part))) return undefined;
+  for (const [key, environment] of last.data.environments) {
+    if (!('parsed' in key) || !holdsExpression(key, open + 2)) continue;
+    const step = stepAt(last, open);
+    return { ...inText(text, open, offset), environment, ...(step && { step }) };
+  }
+  return undefined;
+}
+
+function commonStart(a: string, b: string): number {
+  let at = 0;
+  while (at < a.length && a[at] === b[at]) at++;
+  return at;
+}
+
+/** Characters that both end with, after the first `start`. */
+function commonEnd(a: string, b: string, start: number): number {
+  const most = Math.min(a.length, b.length) - start;
+  let count = 0;
+  while (count < most && a[a.length - 1 - count] === b[b.length - 1 - count]) count++;
+  return count;
 }
 
 function inPipeline(inspection: PipelineInspection, offset: number): ExpressionAt | undefined {
@@ -94,22 +137,29 @@ function indexOf(expression: SpecExpression, offset: number): number {
 }
 
 /** Lines that a hole may go back over. */
-const HOLE_LINES_MAX = 5;
+const HOLE_LINES_MAX = 20;
 
-/** A `${` before the cursor in a text whose YAML it breaks: the text is mended without it to learn what may stand there. */
-function inHole(snapshot: Snapshot, file: string, text: string, offset: number): ExpressionAt | undefined {
+/** Offset of the `${` that is open at an offset: only there can an expression be. */
+function holeStart(text: string, offset: number): number | undefined {
   const open = text.lastIndexOf('${', offset - 2);
   if (open < 0) return undefined;
   const written = text.slice(open + 2, offset);
-  if (written.split('\n').length > HOLE_LINES_MAX || isClosed(written)) return undefined;
+  return written.split('\n').length > HOLE_LINES_MAX || isClosed(written) ? undefined : open;
+}
+
+/** A `${` before the cursor in a text whose YAML it breaks: the text is mended without it to learn what may stand there. */
+function inHole(
+  snapshot: Snapshot,
+  file: string,
+  text: string,
+  open: number,
+  offset: number,
+): ExpressionAt | undefined {
   const lineEnd = endOfLine(text, offset);
-  const close = text.indexOf('}', offset);
-  const end = close >= 0 && close < lineEnd ? close : lineEnd;
-  const start = open + 2;
   const lineStart = text.lastIndexOf('\n', open) + 1;
   const value = /^\s*(?:- +)*[\w.-]+:\s/.exec(text.slice(lineStart, open))?.[0].length;
   const mended = [
-    blank(text, open, Math.min(end + 1, lineEnd)),
+    blank(text, open, Math.min(holeEnd(text, offset) + 1, lineEnd)),
     blank(text, lineStart + (value ?? 0), lineEnd),
   ]
     .map((candidate) => snapshot.pipeline(file, candidate))
@@ -117,20 +167,39 @@ function inHole(snapshot: Snapshot, file: string, text: string, offset: number):
   const environment = mended && environmentAt(mended, offset);
   if (!environment) return undefined;
   const step = stepAt(mended, offset);
+  return { ...inText(text, open, offset), environment, ...(step && { step }) };
+}
+
+/** An expression taken from the text as it stands, whatever YAML makes of it. */
+function inText(
+  text: string,
+  open: number,
+  offset: number,
+): Pick<ExpressionAt, 'source' | 'index' | 'rangeOf'> {
+  const start = open + 2;
   return {
-    source: text.slice(start, end),
+    source: text.slice(start, holeEnd(text, offset)),
     index: offset - start,
-    environment,
-    ...(step && { step }),
     rangeOf: (from, to) => textRange(text, start + from, start + to),
   };
 }
 
+function holeEnd(text: string, offset: number): number {
+  const lineEnd = endOfLine(text, offset);
+  const close = text.indexOf('}', offset);
+  return close >= 0 && close < lineEnd ? close : lineEnd;
+}
+
+/** Has the `}` of an expression been written? Braces and quotes of the expression's own are passed over. */
 function isClosed(written: string): boolean {
   let depth = 0;
+  let quote = '';
   for (const character of written) {
-    if (character === '{') depth++;
-    if (character === '}' && --depth < 0) return true;
+    if (quote !== '') {
+      if (character === quote) quote = '';
+    } else if (character === "'" || character === '"') quote = character;
+    else if (character === '{') depth++;
+    else if (character === '}' && --depth < 0) return true;
   }
   return false;
 }

@@ -64,6 +64,16 @@ describe('completion', () => {
     ).toContain('currency');
   });
 
+  it('offers the same after the file was checked, when only this expression has changed since', async () => {
+    const from = 'amount: ${ steps.subscription.amount }';
+    const to = 'amount: ${ steps.subscription.| }';
+    const slow = await offered(from, to);
+    project.setText(PIPELINE, saved);
+    diagnosticsOf(await project.snapshot());
+    expect(await offered(from, to)).toEqual(slow);
+    expect(await offered(from, 'amount: ${ {"a": steps.|')).toContain('subscription');
+  });
+
   it('offers the values that a compared field can have', async () => {
     const values = await offered(WHERE, 'where: ${ event.plan == | }');
     expect(values).toContain("'free'");

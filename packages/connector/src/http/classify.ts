@@ -24,7 +24,8 @@ export interface Verdict {
 export function classify(operation: OperationPlan, answer: Answer, clock: Clock): Verdict | undefined {
   const rule = operation.failures.find((candidate) => ruleMatches(candidate, answer));
   if (rule === undefined && answer.status >= 200 && answer.status < 300) return undefined;
-  const meaning = BUILT_IN[String(answer.status)] ?? BUILT_IN[`${Math.floor(answer.status / 100)}xx`]!;
+  const meaning =
+    BUILT_IN[String(answer.status)] ?? BUILT_IN[`${Math.floor(answer.status / 100)}xx`] ?? NO_STATUS;
   const wait = retryAfterMs(answer.headers, clock);
   const action = rule === undefined ? meaning.action : rule.action;
   return {
@@ -91,6 +92,13 @@ const BUILT_IN: Readonly<Record<string, Meaning>> = {
   },
   '4xx': { class: 'unknown', says: 'no rule maps this status' },
   '5xx': { class: 'transient' },
+};
+
+/** RFC 9110 §15: outside 100 to 599 there is no status; it is taken as a 5xx of whoever stands in between. */
+const NO_STATUS: Meaning = {
+  class: 'transient',
+  delivery: 'lost',
+  says: 'that is no HTTP status; the effect is unknown',
 };
 
 function ruleMatches(rule: FailureRule, answer: Answer): boolean {

@@ -160,7 +160,7 @@ async function decoded(
   const layers = (encoding ?? '').split(',').map((layer) => layer.trim().toLowerCase());
   for (const layer of layers.reverse()) {
     if (layer === '' || layer === 'identity' || current.length === 0) continue;
-    const decompress = DECOMPRESSORS[layer];
+    const decompress = Object.hasOwn(DECOMPRESSORS, layer) ? DECOMPRESSORS[layer] : undefined;
     if (decompress === undefined) throw new Error(`unknown content encoding`);
     current = await decompress(current, { maxOutputLength: bytesMax });
   }

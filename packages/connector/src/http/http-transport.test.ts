@@ -54,6 +54,14 @@ describe('a call that succeeds', () => {
     expect(await test.call()).toMatchObject({ ok: true, status: 204, body: null });
   });
 
+  it('is unreadable in an encoding that is none, by whatever name', async () => {
+    await using test = await harness((_seen, response) => {
+      response.writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'constructor' });
+      response.end('{"a":1}');
+    });
+    expect(await test.call()).toMatchObject({ ok: false, failure: { class: 'contract', status: 200 } });
+  });
+
   it('takes gzip off', async () => {
     await using test = await harness((_seen, response) => {
       response.writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' });
@@ -398,6 +406,19 @@ describe('an answer that is lost', () => {
       }
     }
   });
+
+  it.each(['799', '999', '099'])(
+    'is lost when %s, which is no status, comes in place of one',
+    async (status) => {
+      await using test = await harness((_seen, response) => {
+        response.socket?.end(`HTTP/1.1 ${status} What\r\ncontent-length: 2\r\n\r\n{}`);
+      });
+      expect(await test.call()).toMatchObject({
+        ok: false,
+        failure: { class: 'transient', delivery: 'lost' },
+      });
+    },
+  );
 
   it.each([502, 504])('is lost behind a gateway that answers %i', async (status) => {
     await using test = await harness((_seen, response) => json(response, status, {}));

@@ -14,7 +14,7 @@ export type { ConnectionPlaces, Operator, WorkspaceConfig, WorkspaceConnection }
 export interface Workspace {
   readonly root: string;
   readonly config: WorkspaceConfig;
-  /** Is there a `tenon.config.yaml`? Without one, connections are not checked. */
+  /** Is there a `tenon.config.yaml` that can be read? Without one, connections are not checked. */
   readonly hasConfig: boolean;
   readonly connectionPlaces: ReadonlyMap<string, ConnectionPlaces>;
   readonly contracts: ReadonlyMap<string, Contract>;
@@ -78,7 +78,7 @@ export async function loadWorkspaceFiles(
   const workspace: Workspace = {
     root,
     config: config.config,
-    hasConfig: configText !== undefined,
+    hasConfig: configText !== undefined && config.isReadable,
     connectionPlaces: config.places,
     contracts: contracts.contracts,
     connectors: connectors.manifests,

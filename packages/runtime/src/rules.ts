@@ -1,4 +1,4 @@
-import { type DiagnosticRules, diagnosticMaker } from '@tenon/model';
+import type { DiagnosticRules } from '@tenon/model';
 
 /**
  * Every code that the runtime itself gives: as a failure of a run, as the refusal of an event or of a person's action,
@@ -224,5 +224,3 @@ export const runtimeRules = {
 } as const satisfies DiagnosticRules;
 
 export type RuntimeCode = keyof typeof runtimeRules;
-
-export const diagnostic = diagnosticMaker(runtimeRules);

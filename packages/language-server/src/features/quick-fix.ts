@@ -20,8 +20,12 @@ export function quickFixesAt(
   const text = snapshot.text(file);
   if (text === undefined) return [];
   return (snapshot.diagnostics.get(file) ?? []).flatMap((diagnostic): readonly QuickFix[] => {
-    const { range } = diagnostic;
+    const { range, edit } = diagnostic;
     if (!range || range.end.offset < start || range.start.offset > end) return [];
+    if (edit) {
+      const edits = [{ at: { file, range: edit.range }, text: edit.text }];
+      return [{ title: `Change to ${edit.text}`, diagnostic, edits, isPreferred: true }];
+    }
     const written = text.slice(range.start.offset, range.end.offset);
     const fix = MAKERS.map((make) => make(diagnostic, written)).find((one) => one !== undefined);
     if (!fix) return [];
@@ -41,7 +45,7 @@ type Maker = (
   written: string,
 ) => { readonly title: string; readonly text: string } | undefined;
 
-/** Findings say what to do in words; these are the words that are a change of exactly the place they point at. */
+/** Findings that carry no edit say what to do in words; these are the words that are a change of exactly the place they point at. */
 const MAKERS: readonly Maker[] = [
   ({ fix }, written) => {
     const meant = /^did you mean ([`'"])(.+)\1\?$/.exec(fix)?.[2];
@@ -58,10 +62,6 @@ const MAKERS: readonly Maker[] = [
       code === 'yaml-comment-in-expression' ||
       code === 'yaml-reserved-start';
     return isCut ? { title: 'Put it in quotes', text: quoted(written) } : undefined;
-  },
-  ({ fix }) => {
-    const whole = /^write `(steps\.\w+)`$/.exec(fix)?.[1];
-    return whole === undefined ? undefined : { title: `Write ${whole}`, text: whole };
   },
 ];
 

@@ -55,6 +55,8 @@ export interface LoadedConfig {
   readonly config: WorkspaceConfig;
   readonly places: ReadonlyMap<string, ConnectionPlaces>;
   readonly diagnostics: readonly Diagnostic[];
+  /** Could the text be read at all? */
+  readonly isReadable: boolean;
 }
 
 /** Reads `tenon.config.yaml`; defaults stand in for what is missing or wrong, which is reported. */
@@ -113,7 +115,7 @@ export function readConfig(text: string): LoadedConfig {
     },
     connections,
   };
-  return { config, places, diagnostics: found };
+  return { config, places, diagnostics: found, isReadable: root !== undefined };
 
   function texts(node: SpecNode | undefined): Located<string>[] | undefined {
     return node?.kind === 'list' ? node.items.flatMap((item) => read.text(item) ?? []) : undefined;

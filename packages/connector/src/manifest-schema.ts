@@ -154,7 +154,10 @@ export const connectorSchema: SchemaObject = {
             description: 'CEL-JSON over `status`, `headers` and `body`, in `${ }`.',
           },
           class: { enum: Object.keys(failureClasses) },
-          action: { enum: ['refreshOnce'], description: 'Refresh the credential and send once more.' },
+          action: {
+            enum: ['refreshOnce'],
+            description: 'Refresh the credential and send once more; for class `auth` only.',
+          },
         },
         ['status', 'class'],
       ),

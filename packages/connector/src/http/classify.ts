@@ -27,13 +27,17 @@ export function classify(operation: OperationPlan, answer: Answer, clock: Clock)
   const meaning =
     BUILT_IN[String(answer.status)] ?? BUILT_IN[`${Math.floor(answer.status / 100)}xx`] ?? NO_STATUS;
   const wait = retryAfterMs(answer.headers, clock);
-  const action = rule === undefined ? meaning.action : rule.action;
+  const failureClass = rule?.class ?? meaning.class;
+  const delivery = meaning.delivery ?? 'answered';
+  // Sent once more only where nobody was let in: anything else may have taken effect.
+  const mayRepeat = failureClass === 'auth' && delivery === 'answered';
+  const action = mayRepeat ? (rule ?? meaning).action : undefined;
   return {
     failure: {
-      class: rule?.class ?? meaning.class,
+      class: failureClass,
       code: meaning.code ?? 'HTTP_RESPONSE_STATUS',
       message: `${operation.name} answered ${answer.status}${meaning.says === undefined ? '' : `: ${meaning.says}`}`,
-      delivery: meaning.delivery ?? 'answered',
+      delivery,
       status: answer.status,
       ...(wait !== undefined && { retryAfterMs: wait }),
     },
@@ -57,6 +61,12 @@ const BUILT_IN: Readonly<Record<string, Meaning>> = {
   '1xx': { class: 'unknown' },
   '2xx': { class: 'unknown' },
   '3xx': { class: 'permanent', code: 'HTTP_REDIRECT_REFUSED', says: 'redirects are not followed' },
+  '303': {
+    class: 'permanent',
+    code: 'HTTP_REDIRECT_REFUSED',
+    delivery: 'lost',
+    says: 'it may have done what was asked, and names another place for the result; redirects are not followed',
+  },
   '400': { class: 'validation' },
   '401': { class: 'auth', action: 'refreshOnce' },
   '403': { class: 'permission' },

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -36,5 +36,21 @@ describe('a reader that goes away', () => {
     const printing = tenon('explain');
     printing.stdout.destroy();
     expect(await once(printing, 'exit')).toEqual([exit.clean, null]);
+  }, 60_000);
+});
+
+describe('a workspace that cannot be written', () => {
+  it('is said with its path, and not as a failure of tenon', async () => {
+    expect((await once(tenon('init'), 'exit'))[0]).toBe(exit.clean);
+    await rm(join(folder, 'generated'), { recursive: true });
+    await writeFile(join(folder, 'generated'), 'a file where a folder is needed');
+    const generating = tenon('generate');
+    let said = '';
+    generating.stderr.on('data', (text) => {
+      said += text;
+    });
+    expect((await once(generating, 'close'))[0]).toBe(exit.failed);
+    expect(said).toContain(join(folder, 'generated'));
+    expect(said).not.toContain('tenon itself failed');
   }, 60_000);
 });

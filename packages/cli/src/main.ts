@@ -51,7 +51,10 @@ try {
   process.exitCode = isReaderGone ? exit.failed : code;
 } catch (error) {
   const failure = error instanceof Error ? error : new Error(String(error));
-  io.err(`tenon itself failed: ${failure.message}\nset TENON_DEBUG=1 for where, and please report it\n`);
+  // A disk that is full or read-only, a file where a folder is needed: the machine's state and no bug of ours.
+  const isOfSystem = 'syscall' in failure && 'path' in failure;
+  if (isOfSystem) io.err(`${failure.message}\n`);
+  else io.err(`tenon itself failed: ${failure.message}\nset TENON_DEBUG=1 for where, and please report it\n`);
   if (process.env['TENON_DEBUG']) io.err(`${failure.stack}\n`);
   process.exitCode = exit.failed;
 }

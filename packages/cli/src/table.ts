@@ -1,5 +1,8 @@
+import { printable } from './printable.ts';
+
 /** Columns for a terminal; numbers of characters, not bytes. The last column is not padded. */
-export function renderTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
+export function renderTable(header: readonly string[], given: readonly (readonly string[])[]): string {
+  const rows = given.map((row) => row.map((cell) => printable(cell).replaceAll(/\s/g, ' ')));
   const widths = header.map((title, column) =>
     Math.max(title.length, ...rows.map((row) => (row[column] ?? '').length)),
   );

@@ -1,4 +1,5 @@
 import type { Diagnostic, Range, RelatedLocation } from '@tenon/model';
+import { printable } from '../printable.ts';
 import { checkedWords, countBySeverity, plural, type RenderContext, type Report } from './report.ts';
 
 const STYLES = { error: '1;31', warning: '1;33', info: '1;36', dim: '2', bold: '1', good: '1;32' } as const;
@@ -8,10 +9,29 @@ const LINE_SHOWN_MAX = 110;
 const MASKED_CODES: ReadonlySet<string> = new Set(['secret-literal', 'manifest-secret-literal']);
 
 /** Code frames for people, as DESIGN §10 draws them. */
-export function renderHuman(report: Report, context: RenderContext): string {
-  const paint = painter(context.color);
+export function renderHuman(report: Report, given: RenderContext): string {
+  const paint = painter(given.color);
+  const context = { ...given, readText: showableText(report, given) };
   const blocks = report.diagnostics.map((diagnostic) => diagnosticBlock(diagnostic, context, paint));
   return `${[...blocks, closingLine(report, paint)].join('\n')}\n`;
+}
+
+/**
+ * Source texts as they may be shown: a secret that any finding is about is covered in the frames of all of them, for
+ * two can stand on one line. Lengths stay, so that marks stand where they should.
+ */
+function showableText(report: Report, { readText }: RenderContext): RenderContext['readText'] {
+  const secrets = report.diagnostics.filter(({ code }) => MASKED_CODES.has(code));
+  return (file) => {
+    let text = readText(file);
+    for (const { file: of, range } of secrets) {
+      if (of !== file || range === undefined || text === undefined) continue;
+      const { start, end } = range;
+      const covered = text.slice(start.offset, end.offset).replaceAll(/[^\r\n]/g, '•');
+      text = text.slice(0, start.offset) + covered + text.slice(end.offset);
+    }
+    return text === undefined ? undefined : printable(text);
+  };
 }
 
 /** `0 findings in 2 pipelines, 9 steps`. */
@@ -28,7 +48,7 @@ function closingLine(report: Report, paint: Paint): string {
 
 function diagnosticBlock(diagnostic: Diagnostic, context: RenderContext, paint: Paint): string {
   const lines = [
-    `${paint(diagnostic.severity, diagnostic.severity)} ${paint('bold', diagnostic.code)}  ${diagnostic.message}`,
+    `${paint(diagnostic.severity, diagnostic.severity)} ${paint('bold', diagnostic.code)}  ${printable(diagnostic.message)}`,
   ];
   lines.push(...frames(diagnostic, context, paint));
   for (const [label, text] of [
@@ -37,7 +57,7 @@ function diagnosticBlock(diagnostic: Diagnostic, context: RenderContext, paint: 
     ['owner', diagnostic.owner],
     ['see', `tenon explain ${diagnostic.code}`],
   ]) {
-    if (text) lines.push(`  ${paint('dim', label!)}  ${text.replaceAll('\n', '\n       ')}`);
+    if (text) lines.push(`  ${paint('dim', label!)}  ${printable(text).replaceAll('\n', '\n       ')}`);
   }
   return `${lines.join('\n')}\n`;
 }
@@ -61,24 +81,18 @@ function frames(diagnostic: Diagnostic, context: RenderContext, paint: Paint): s
   const loose: RelatedLocation[] = [];
   for (const related of diagnostic.related) {
     if (related.file !== undefined && related.range)
-      add(related.file, { range: related.range, sign: '-', label: related.message });
+      add(related.file, { range: related.range, sign: '-', label: printable(related.message) });
     else loose.push(related);
   }
   const lines: string[] = [];
   for (const [file, marks] of byFile) {
-    lines.push(...frame(file, marks, context.readText(file), MASKED_CODES.has(diagnostic.code), paint));
+    lines.push(...frame(file, marks, context.readText(file), paint));
   }
-  for (const { message } of loose) lines.push(`  ${paint('dim', 'note')}  ${message}`);
+  for (const { message } of loose) lines.push(`  ${paint('dim', 'note')}  ${printable(message)}`);
   return lines;
 }
 
-function frame(
-  file: string,
-  marks: readonly Mark[],
-  text: string | undefined,
-  masked: boolean,
-  paint: Paint,
-): string[] {
+function frame(file: string, marks: readonly Mark[], text: string | undefined, paint: Paint): string[] {
   const first = marks[0]!.range.start;
   const sorted = [...marks].sort((a, b) => a.range.start.offset - b.range.start.offset);
   const gutter = Math.max(2, String(sorted.at(-1)!.range.start.line).length);
@@ -94,7 +108,7 @@ function frame(
       mark.range.end.line === line
         ? Math.max(1, mark.range.end.column - column)
         : Math.max(1, whole.length - column + 1);
-    const view = window(masked ? mask(whole, column, length) : whole, column, length);
+    const view = window(whole, column, length);
     if (line !== shown) lines.push(`${paint('dim', `${String(line).padStart(gutter)}│`)} ${view.text}`);
     shown = line;
     const signs = paint(mark.sign === '^' ? 'error' : 'info', mark.sign.repeat(view.length));
@@ -123,14 +137,6 @@ function window(
     indent: `${cutLeft ? ' ' : ''}${before}`,
     length: Math.max(1, Math.min(length, from + text.length - column + 1)),
   };
-}
-
-function mask(line: string, column: number, length: number): string {
-  return (
-    line.slice(0, column - 1) +
-    '•'.repeat(Math.min(length, line.length - column + 1)) +
-    line.slice(column - 1 + length)
-  );
 }
 
 export type Paint = (style: keyof typeof STYLES, text: string) => string;

@@ -159,3 +159,40 @@ describe('counts', () => {
     expect(plural(count, names)).toBe(words);
   });
 });
+
+describe('a code frame', () => {
+  const source = 'keys: { a: sk_live_one, b: sk_live_two } # \u001b[2J\u202e\n';
+  const finding = (code: string, needle: string): Diagnostic => {
+    const offset = source.indexOf(needle);
+    const point = (at: number) => ({ line: 1, column: at + 1, offset: at });
+    return {
+      ...repeat,
+      code,
+      message: 'see \u001b[31m',
+      file: 'a.yaml',
+      range: { start: point(offset), end: point(offset + needle.length) },
+      related: [],
+    };
+  };
+  const text = render(
+    'human',
+    {
+      diagnostics: [
+        finding('secret-literal', 'sk_live_one'),
+        finding('secret-literal', 'sk_live_two'),
+        finding('unknown-field', 'keys'),
+      ],
+      checked: {},
+    },
+    { color: false, rules, toolVersion: '0', readText: () => source },
+  );
+
+  it('shows no secret of its line, whatever the finding is about', () => {
+    expect(text).toContain('keys: { a: •••••••••••, b: ••••••••••• }');
+    expect(text).not.toContain('sk_live');
+  });
+
+  it('hands no control character to the terminal', () => {
+    expect(text).not.toMatch(/(?!\n)\p{Cc}|\u202e/u);
+  });
+});

@@ -88,6 +88,21 @@ describe('a lost answer', () => {
     expect(bench.state(runId)).toBe('failed');
   });
 
+  test('a conflict after a lost answer settles nothing: the first request may still be worked on', async () => {
+    bench = await openBench(planFor({ steps: [call('invoice', 'acme.create')] }));
+    const busy = {
+      class: 'conflict',
+      code: 'HTTP_STATUS_409',
+      message: 'in progress',
+      delivery: 'answered',
+      status: 409,
+    } as const;
+    bench.target.script = { create: [{ fail: lost }, { fail: busy }] };
+    const runId = await bench.order({ id: 'a' });
+    await bench.pass(120_000);
+    expect(bench.state(runId)).toBe('inDoubt');
+  });
+
   test('a gateway error is a lost answer, 503 is a refusal', async () => {
     bench = await openBench(planFor({ steps: [call('invoice', 'acme.createBlind')] }));
     bench.target.script = { createBlind: [{ fail: unavailable }, { fail: badGateway }] };

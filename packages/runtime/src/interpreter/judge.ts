@@ -102,4 +102,8 @@ function settlesEarlier(failure: Failure, idempotency: Idempotency): boolean {
   return SETTLING.has(failure.class);
 }
 
-const SETTLING: ReadonlySet<FailureClass> = new Set(['validation', 'permanent', 'notFound', 'conflict']);
+/**
+ * Not `conflict`: a target that honours keys answers 409 while the first request with the key is still being worked on
+ * (Idempotency-Key draft, §2.6), so the effect may be about to happen.
+ */
+const SETTLING: ReadonlySet<FailureClass> = new Set(['validation', 'permanent', 'notFound']);

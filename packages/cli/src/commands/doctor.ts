@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { CommandSpec } from '../command.ts';
 import { exit } from '../exit.ts';
 import type { Io } from '../io.ts';
+import { plural } from '../render/index.ts';
 import { openSession, type Session } from '../session.ts';
 
 type Verdict = { readonly ok: boolean; readonly what: string; readonly fix?: string };
@@ -20,10 +21,14 @@ export const doctorCommand: CommandSpec = {
     if ('workspace' in session) {
       const errors = session.diagnostics.filter(({ severity }) => severity === 'error').length;
       verdicts.push(
-        { ok: errors === 0, what: `workspace ${session.root}: ${errors} errors`, fix: 'run `tenon check`' },
+        {
+          ok: errors === 0,
+          what: `workspace ${session.root}: ${plural(errors, 'errors')}`,
+          fix: 'run `tenon check`',
+        },
         await storage(session),
         await port(session),
-        ...secrets(session, io),
+        ...secretVerdicts(session, io),
       );
     } else {
       verdicts.push({
@@ -81,8 +86,13 @@ async function port({ workspace }: Session): Promise<Verdict> {
 }
 
 /** References to environment variables only: whether they are set, never what they hold. */
-function secrets({ workspace }: Session, io: Io): Verdict[] {
-  return Object.values(workspace.config.connections).map((connection) => {
+export function secretVerdicts({ workspace }: Session, io: Io): Verdict[] {
+  return Object.values(workspace.config.connections).flatMap((connection): Verdict[] => {
+    const webhooks = Object.keys(workspace.connectors.get(connection.connector)?.webhooks ?? {});
+    if (webhooks.length > 0 && connection.webhookSecrets.length === 0) {
+      const what = `connection ${connection.name}: no webhookSecrets, so deliveries of ${webhooks.join(', ')} are refused`;
+      return [{ ok: false, what, fix: 'add `webhookSecrets: [env:NAME]` to the connection' }];
+    }
     const references = [
       connection.baseUrl,
       ...connection.webhookSecrets,
@@ -91,10 +101,12 @@ function secrets({ workspace }: Session, io: Io): Verdict[] {
     const missing = references
       .filter((reference) => reference.startsWith('env:') && !io.env[reference.slice(4)])
       .map((reference) => reference.slice(4));
-    return {
-      ok: missing.length === 0,
-      what: `connection ${connection.name}: ${missing.length === 0 ? 'its variables are set' : `not set: ${[...new Set(missing)].join(', ')}`}`,
-      fix: 'set them in the environment of `tenon serve`',
-    };
+    return [
+      {
+        ok: missing.length === 0,
+        what: `connection ${connection.name}: ${missing.length === 0 ? 'its variables are set' : `not set: ${[...new Set(missing)].join(', ')}`}`,
+        fix: 'set them in the environment of `tenon serve`',
+      },
+    ];
   });
 }

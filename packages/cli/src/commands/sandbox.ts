@@ -77,7 +77,7 @@ async function runSandboxes(session: Session, args: Args, io: Io): Promise<ExitC
       : undefined;
     io.out(variable ? `export ${variable}=${sandbox.url}\n` : `# ${name}: ${sandbox.url}\n`);
   }
-  for (const name of missingSecrets(session, wanted, io))
+  for (const name of secretNames(session, wanted))
     io.out(`export ${name}=sandbox-${name.toLowerCase().replaceAll('_', '-')}\n`);
   io.err(`${plural(running.length, 'sandboxes')}; Ctrl-C stops\n`);
   await io.interrupted();
@@ -89,8 +89,8 @@ function isMail(contract: Contract): boolean {
   return contract.servers.some((server) => /^smtps?$/.test(server.protocol));
 }
 
-/** Variables of credentials that are not set: any value does in a sandbox. */
-function missingSecrets({ workspace }: Session, wanted: readonly string[], io: Io): string[] {
+/** Variables of the credentials: any value does in a sandbox, and a real one has no business there. */
+function secretNames({ workspace }: Session, wanted: readonly string[]): string[] {
   const references = wanted.flatMap((name) => {
     const connection = workspace.config.connections[name]!;
     return [
@@ -98,10 +98,8 @@ function missingSecrets({ workspace }: Session, wanted: readonly string[], io: I
       ...Object.values(connection.credentials).flatMap((fields) => Object.values(fields)),
     ];
   });
-  const names = references
-    .filter((reference) => reference.startsWith('env:'))
-    .map((reference) => reference.slice('env:'.length));
-  return [...new Set(names)].filter((name) => !io.env[name]);
+  const names = references.filter((reference) => reference.startsWith('env:'));
+  return [...new Set(names.map((reference) => reference.slice('env:'.length)))];
 }
 
 async function deliverOne(session: Session, args: Args, io: Io): Promise<ExitCode> {

@@ -7,6 +7,7 @@ import { ComposeError, type RunningTenon, startTenon } from '../compose.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { exitCodeOf, formatOption, openSession, printReport } from '../session.ts';
+import { secretVerdicts } from './doctor.ts';
 
 const options = {
   ...formatOption,
@@ -85,6 +86,8 @@ async function start(
     });
     return { exitCode: exitCodeOf(session.diagnostics) };
   }
+  for (const { ok, what } of secretVerdicts(session, io))
+    if (!ok) io.err(`${what}: calls and deliveries over it will fail\n`);
   try {
     return await startTenon({
       ...session,

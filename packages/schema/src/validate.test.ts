@@ -80,6 +80,24 @@ describe('compileValidator', () => {
     ).toEqual([]);
   });
 
+  it.each(['^(a+)+$', '^(a|a)*$', '^([a-z]+)*\\d$', '(x+x+)+y'])(
+    'is not held up by the pattern %s',
+    (pattern) => {
+      const validate = compileValidator({ type: 'string', pattern });
+      expect(validate(`${'a'.repeat(5_000)}!`)).toMatchObject([{ keyword: 'pattern' }]);
+      expect(validate(`${'x'.repeat(5_000)}!`)).toMatchObject([{ keyword: 'pattern' }]);
+    },
+  );
+
+  it('means the same by a pattern on either engine', () => {
+    const validate = compileValidator({
+      type: 'string',
+      pattern: '^(?:[a-z0-9]+(?:-[a-z0-9]+)*|ü\\/\\p{L}+)$',
+    });
+    for (const text of ['abc-1', 'ü/ß', 'a']) expect(validate(text)).toEqual([]);
+    for (const text of ['-a', 'a-', 'ü/1', '']) expect(validate(text)).toHaveLength(1);
+  });
+
   it('lists no more issues than asked for', () => {
     const validate = compileValidator({ type: 'array', items: { type: 'string' } }, { issuesMax: 2 });
     expect(validate([1, 2, 3, 4])).toHaveLength(2);

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { escapeToken, type Json } from '@tenon/model';
 import type { Ajv2020, ErrorObject, ValidateFunction } from 'ajv/dist/2020.js';
+import { compilePattern } from './pattern.ts';
 import type { JsonSchema } from './schema.ts';
 
 /** One way in which a value does not fit its schema. Never holds the value itself: it may be personal. */
@@ -56,6 +57,9 @@ function ajv(): Ajv2020 {
 
 let loaded: (() => Ajv2020) | undefined;
 
+/** Ajv asks for an engine with the source text of one, for standalone code; ours is never written out. */
+const patternEngine = Object.assign(compilePattern, { code: 'new RegExp' });
+
 function load(): () => Ajv2020 {
   const require = createRequire(import.meta.url);
   // Ajv ships CommonJS; its own declarations describe what `require` gives.
@@ -71,6 +75,7 @@ function load(): () => Ajv2020 {
       addUsedSchema: false,
       validateSchema: false,
       verbose: false,
+      code: { regExp: patternEngine },
     });
     addFormats.default(instance);
     return instance;

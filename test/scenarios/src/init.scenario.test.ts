@@ -79,6 +79,25 @@ describe('tenon init', () => {
     expect((await tenon(root, ['check'])).out).toContain('0 findings in 2 pipelines');
   });
 
+  it('a pipeline made for an effect has its body and an owner, and only wants what nobody can guess', async () => {
+    await tenon(root, ['init']);
+    const added = await tenon(root, [
+      'add',
+      'pipeline',
+      'ship-again',
+      '--on',
+      'shop.orderPaid',
+      '--call',
+      'shop.createShipment',
+      '--format',
+      'json',
+    ]);
+    expect(added).toMatchObject({ code: 0, out: '' });
+    const text = readFileSync(join(root, 'pipelines/ship-again.pipeline.yaml'), 'utf8');
+    expect(text).toContain('team: fulfilment');
+    expect(text).toContain('orderId: ${ event.orderId }');
+  });
+
   it('refuses to fetch a contract from anywhere but this machine', async () => {
     await tenon(root, ['init']);
     const added = await tenon(root, [

@@ -1,5 +1,6 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import type { ConnectorManifest } from '@tenon/connector';
 import { type Contract, loadContract, nodeFileReader } from '@tenon/contract';
 import { parseDocument } from '@tenon/document';
 import { type Diagnostic, hasErrors, isObject, sha256 } from '@tenon/model';
@@ -153,10 +154,11 @@ async function addPipeline(args: Args, io: Io): Promise<ExitCode> {
       throw new UsageError(`no connector of the workspace has the operation ${call}`);
     return { call, operation, manifest };
   });
-  const owner = args.text('owner') ?? 'unowned';
+  const owner = args.text('owner') ?? calls[0]?.manifest.owner ?? contract.policy?.steward ?? 'unowned';
   const backup =
     args.text('backup') ?? [...(workspace.teams ?? [])].find((team) => team !== owner) ?? 'nobody';
-  const text = scaffoldPipeline({ name, owner, backup, contract, event, calls });
+  const contractOf = (manifest: ConnectorManifest): Contract => workspace.contracts.get(manifest.contract)!;
+  const text = scaffoldPipeline({ name, owner, backup, contract, contractOf, event, calls });
   const written = await writeNew(root, [{ path: join('pipelines', `${name}.pipeline.yaml`), text }]);
   if (!Array.isArray(written)) return report([written], root, args, io);
   io.err(`added pipelines/${name}.pipeline.yaml\nnext: edit it, tenon check, tenon generate\n`);

@@ -1,6 +1,8 @@
 import type { ConnectorManifest } from '@tenon/connector';
 import type { Contract, EventDefinition, Operation } from '@tenon/contract';
-import { definitionName, isSchemaObject, type JsonSchema, type SchemaObject } from '@tenon/schema';
+import { isObject, seededRandom } from '@tenon/model';
+import { planOperation } from '@tenon/pipeline';
+import { definitionName, isSchemaObject, type JsonSchema, type SchemaObject, sample } from '@tenon/schema';
 import { Document } from 'yaml';
 
 export interface PipelineFacts {
@@ -8,6 +10,8 @@ export interface PipelineFacts {
   readonly owner: string;
   readonly backup: string;
   readonly contract: Contract;
+  /** The contract that a connector speaks. */
+  contractOf(manifest: ConnectorManifest): Contract;
   readonly event: EventDefinition;
   readonly calls: readonly {
     readonly call: string;
@@ -38,12 +42,15 @@ export function scaffoldPipeline(facts: PipelineFacts): string {
     steps: facts.calls.map(({ call, operation, manifest }, index) => ({
       id: stepId(operation.id, index),
       call,
-      with: Object.fromEntries(
-        requiredInputs(operation).map((field) => [
-          field,
-          field in fields ? `\${ event.${field} }` : `\${ event.${key} }`,
-        ]),
-      ),
+      with: {
+        ...Object.fromEntries(
+          requiredInputs(operation).map((field) => [
+            field,
+            field in fields ? `\${ event.${field} }` : `\${ event.${key} }`,
+          ]),
+        ),
+        ...bodyOf(operation, manifest, facts, fields),
+      },
       ...(manifest.operations[operation.id]?.effect !== 'read' && {
         irreversible: {
           because: 'say why it cannot be undone, or use compensate',
@@ -56,6 +63,26 @@ export function scaffoldPipeline(facts: PipelineFacts): string {
   const document = new Document(spec);
   document.commentBefore = ' yaml-language-server: $schema=../generated/schema/pipeline.schema.json';
   return document.toString({ lineWidth: 110 });
+}
+
+/** The required fields of the body: taken from the event where it has one of that name, else made up, to be replaced. */
+function bodyOf(
+  operation: Operation,
+  manifest: ConnectorManifest,
+  facts: PipelineFacts,
+  fields: NonNullable<SchemaObject['properties']>,
+): { readonly body?: Readonly<Record<string, unknown>> } {
+  const plan = planOperation(facts.contractOf(manifest), manifest, operation.id);
+  const body = isSchemaObject(plan?.input) ? plan.input.properties?.['body'] : undefined;
+  if (!isSchemaObject(plan?.input) || body === undefined) return {};
+  const definitions = plan.input.$defs ?? {};
+  const made = sample(body, { random: seededRandom(1), definitions, optional: 0 });
+  if (!isObject(made)) return {};
+  const entries = Object.entries(made).map(([field, value]) => [
+    field,
+    field in fields ? `\${ event.${field} }` : value,
+  ]);
+  return { body: Object.fromEntries(entries) };
 }
 
 function requiredInputs(operation: Operation): string[] {

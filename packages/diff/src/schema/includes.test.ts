@@ -2,6 +2,7 @@ import type { Json } from '@tenon/model';
 import type { JsonSchema } from '@tenon/schema';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { diffSchemas } from '../diff-schemas.ts';
 import { checkWithDefinitions } from './check.ts';
 import { bundleSchema } from './dialect.ts';
 import { includes } from './includes.ts';
@@ -172,4 +173,18 @@ test('every schema includes itself, also under an equivalent spelling', () => {
     }),
     { numRuns: 200, seed: 12 },
   );
+});
+
+describe('a base that lists its values', () => {
+  const metaschema = { $ref: 'https://json-schema.org/draft/2019-09/schema' };
+  const ask = (base: unknown) =>
+    diffSchemas(base, metaschema, 'request', { dialect: 'draft2019-09' }).request;
+
+  test('is settled value by value where only Ajv resolves the reference', () => {
+    expect(ask({ anyOf: [{ const: { minLength: 1 } }, { enum: [{}, true] }] })).toEqual({ is: 'included' });
+    expect(ask({ enum: [{ minLength: 1 }, { minLength: -1 }] })).toEqual({
+      is: 'broken',
+      witness: { minLength: -1 },
+    });
+  });
 });

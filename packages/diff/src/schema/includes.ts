@@ -168,5 +168,45 @@ function compareBundles(
   const comparison = new Comparison(sub.definitions, sup.definitions, {
     containsEvaluates: [sub.containsEvaluates, sup.containsEvaluates],
   });
-  return comparison.includes({ side: 0, schema: sub.schema }, { side: 1, schema: sup.schema }, options);
+  const verdict = comparison.includes(
+    { side: 0, schema: sub.schema },
+    { side: 1, schema: sup.schema },
+    options,
+  );
+  if (verdict.is !== 'undecided' || !ENUMERABLE.has(verdict.keyword)) return verdict;
+  return enumerated(comparison, sub, sup, options.checks) ?? verdict;
+}
+
+/** What can stay undecided where Ajv alone can judge a value: what the formula does not model, but Ajv resolves. */
+const ENUMERABLE: ReadonlySet<string> = new Set(['$ref']);
+
+/** A base that lists its values is settled by asking Ajv about each of them; `undefined` where it lists none. */
+function enumerated(
+  comparison: Comparison,
+  sub: SchemaBundle,
+  sup: SchemaBundle,
+  checks?: readonly [Check, Check],
+): Inclusion | undefined {
+  const values = listedValues(sub.schema);
+  if (!values) return undefined;
+  const [accepts, takes] = checks ?? [comparison.check(0, sub.schema), comparison.check(1, sup.schema)];
+  const right = comparison.formula(1, sup.schema);
+  for (const value of values) {
+    const answer = takes(value);
+    const exact = evaluateExactly(right, value);
+    if (answer === undefined || (exact !== undefined && exact !== answer)) return undefined;
+    if (!answer) return accepts(value) === true ? { is: 'broken', witness: value } : undefined;
+  }
+  return { is: 'included' };
+}
+
+/** The values of a schema that is a list of them: `const`, `enum`, or a choice of such. */
+function listedValues(schema: JsonSchema): readonly Json[] | undefined {
+  if (typeof schema === 'boolean') return undefined;
+  if (Object.hasOwn(schema, '$ref')) return undefined;
+  if (schema.const !== undefined) return [schema.const];
+  if (schema.enum !== undefined) return schema.enum;
+  if (!schema.anyOf) return undefined;
+  const lists = schema.anyOf.map(listedValues);
+  return lists.every((list) => list !== undefined) ? lists.flat() : undefined;
 }

@@ -62,6 +62,37 @@ describe('cancel', () => {
   });
 });
 
+describe('settle', () => {
+  test('refuses to confirm without the result that later steps read, and leaves the doubt open', async () => {
+    const base = planFor({ steps: [] }).operations;
+    const result = { type: 'object', required: ['id'], properties: { id: { type: 'string' } } } as const;
+    bench = await openBench(
+      planFor({
+        operations: { ...base, 'acme.createBlind': { ...base['acme.createBlind']!, result } },
+        steps: [call('one', 'acme.createBlind')],
+      }),
+    );
+    bench.target.script = { createBlind: [{ loseAnswer: true }] };
+    const runId = await bench.order({ id: 'a' });
+    await bench.runtime.idle();
+    const before = bench.runtime.trace({ runId }).length;
+    for (const wrong of [undefined, { id: 7 }]) {
+      expect(await bench.runtime.settle(runId, 'one', 'confirm', 'ana', 'seen', wrong)).toMatchObject({
+        ok: false,
+        code: 'DOUBT_RESULT_INVALID',
+        message: expect.stringContaining('--result'),
+      });
+    }
+    expect(bench.runtime.trace({ runId })).toHaveLength(before);
+    expect(bench.runtime.inDoubt()).toMatchObject([{ runId, stepId: 'one' }]);
+    expect(await bench.runtime.settle(runId, 'one', 'confirm', 'ana', 'seen', { id: 'i7' })).toEqual({
+      ok: true,
+    });
+    await bench.runtime.idle();
+    expect(bench.state(runId)).toBe('succeeded');
+  });
+});
+
 describe('replay', () => {
   test('of a finished run sends nothing; of a failed one resumes it with the same keys', async () => {
     bench = await openBench(

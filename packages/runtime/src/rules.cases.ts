@@ -18,6 +18,13 @@ interface Case {
 }
 
 const blind = planFor({ steps: [call('one', 'acme.createBlind')] });
+const answering = planFor({
+  operations: {
+    ...blind.operations,
+    'acme.createBlind': { ...blind.operations['acme.createBlind']!, result: { type: 'object' } },
+  },
+  steps: blind.steps,
+});
 const keyed = planFor({ steps: [undoable('one')] });
 const held = planFor({ onFailure: 'hold', steps: [call('put', 'acme.put')] });
 const manual = planFor({
@@ -178,6 +185,17 @@ export const runtimeCases = {
     fires: (open) => acted(open, keyed, (bench, run) => bench.runtime.settle(run, 'one', 'redo', 'ana', 'x')),
     silent: (open) =>
       acted(open, blind, (bench, run) => bench.runtime.settle(run, 'one', 'redo', 'ana', 'x'), lose),
+  },
+  DOUBT_RESULT_INVALID: {
+    fires: (open) =>
+      acted(open, answering, (bench, run) => bench.runtime.settle(run, 'one', 'confirm', 'ana', 'x'), lose),
+    silent: (open) =>
+      acted(
+        open,
+        answering,
+        (bench, run) => bench.runtime.settle(run, 'one', 'confirm', 'ana', 'x', { id: 'i7' }),
+        lose,
+      ),
   },
   RUN_IN_DOUBT: {
     fires: (open) => acted(open, blind, (bench, run) => bench.runtime.cancel(run, 'ana', 'x'), lose),

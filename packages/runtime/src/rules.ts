@@ -167,6 +167,12 @@ export const runtimeRules = {
     why: 'It was settled before, or its outcome was never unknown.',
     fix: 'See `tenon in-doubt` for what is.',
   },
+  DOUBT_RESULT_INVALID: {
+    severity: 'error',
+    title: 'the result given for a confirmed effect is not one that its operation gives',
+    why: 'Later steps read the result as the contract declares it; without it the run would fail, or undo nothing.',
+    fix: 'Give the result with `--result`, as the other system shows it. Nothing was recorded; the doubt stays open.',
+  },
   RUN_IN_DOUBT: {
     severity: 'error',
     title: 'the run cannot be cancelled while an effect is in doubt',

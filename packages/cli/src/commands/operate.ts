@@ -193,7 +193,7 @@ export const operateCommands: readonly CommandSpec[] = [
       result: {
         type: 'string',
         value: '<json>',
-        help: 'with confirm: the result that the lost answer would have carried',
+        help: 'with confirm: the result that the lost answer would have carried; required where the operation gives one',
       },
     },
     examples: [

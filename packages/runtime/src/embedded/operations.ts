@@ -1,4 +1,5 @@
 import type { Json, JsonObject } from '@tenon/model';
+import { compileValidator } from '@tenon/schema';
 import type { Fact } from '../engine.ts';
 import type { Verdict } from '../interpreter/effect.ts';
 import type { Decision } from '../interpreter/steps.ts';
@@ -35,6 +36,8 @@ export function operations(engine: EmbeddedEngine, queries: Queries): Operations
       act(engine, queries, runId, async (run) => {
         const opening = openingOf(queries, run, 'doubt', stepId);
         if (opening === undefined) return refused('DOUBT_NOT_OPEN', `${stepId} is not in doubt`);
+        const misfit = verdict === 'confirm' ? resultMisfit(queries, run, stepId, result ?? null) : undefined;
+        if (misfit !== undefined) return refused('DOUBT_RESULT_INVALID', misfit);
         const value: Verdict = { verdict, actor, reason, ...(result !== undefined && { result }) };
         return signal(engine, run, opening, { ...value }, [
           {
@@ -75,6 +78,17 @@ export function operations(engine: EmbeddedEngine, queries: Queries): Operations
     replay: (filter, actor, reason, apply) =>
       engine.dispatcher.busy(() => replay(engine, queries, filter, actor, reason, apply)),
   };
+}
+
+/** Why later steps could not go on with `result` as that of the effect, or `undefined`. Nobody reads what a compensation gave. */
+function resultMisfit(queries: Queries, run: RunRow, stepId: string, result: Json): string | undefined {
+  const plan = queries.planOf(run);
+  const step = allSteps(plan.steps).find(({ id }) => id === stepId);
+  const operation = step?.kind === 'call' ? plan.operations[step.operation] : undefined;
+  if (operation === undefined) return undefined;
+  const [first] = compileValidator(operation.result)(result);
+  if (first === undefined) return undefined;
+  return `${first.pointer || 'the result'} of ${stepId} ${first.message}; give what ${operation.name} answered with --result`;
 }
 
 async function resume(

@@ -120,6 +120,30 @@ describe('replay', () => {
   });
 });
 
+describe('replay of what cannot be replayed', () => {
+  test('is refused with the reason, and neither sends nor records anything', async () => {
+    bench = await openBench(planFor({ steps: [undoable('one'), call('put', 'acme.put')] }));
+    bench.target.script = { put: [{ fail: refused }] };
+    const runId = await bench.order({ id: 'a' });
+    await bench.runtime.idle();
+    expect(bench.state(runId)).toBe('compensated');
+    const before = bench.runtime.trace({ runId }).length;
+    expect(await bench.runtime.replay({ runId }, 'ana', 'again', true)).toEqual({
+      applied: true,
+      runs: [
+        {
+          runId,
+          key: 'a',
+          effectsSkipped: [],
+          effectsToSend: [],
+          refused: expect.stringContaining('compensated: its effects were undone'),
+        },
+      ],
+    });
+    expect(bench.runtime.trace({ runId })).toHaveLength(before);
+  });
+});
+
 describe('order by key', () => {
   test('runs of a key go one at a time, in order; others beside them', async () => {
     bench = await openBench(

@@ -263,5 +263,7 @@ export interface ReplayReport {
     readonly key: string;
     readonly effectsSkipped: readonly string[];
     readonly effectsToSend: readonly string[];
+    /** Why a replay can do nothing for this run; both lists are then empty. */
+    readonly refused?: string;
   }[];
 }

@@ -267,21 +267,24 @@ export const operateCommands: readonly CommandSpec[] = [
       })) as unknown as ReplayReport;
       show(report, () =>
         renderTable(
-          ['RUN', 'KEY', 'EFFECTS SKIPPED', 'EFFECTS TO SEND'],
+          ['RUN', 'KEY', 'EFFECTS SKIPPED', 'EFFECTS TO SEND', 'REFUSED'],
           report.runs.map((run) => [
             run.runId,
             run.key,
             run.effectsSkipped.join(', ') || '–',
             run.effectsToSend.join(', ') || '–',
+            run.refused ?? '',
           ]),
         ),
       );
-      io.err(
-        report.applied
-          ? `replayed ${report.runs.length}\n`
-          : `dry run of ${report.runs.length}; --apply does it\n`,
-      );
-      return report.applied ? exit.clean : exit.changesPending;
+      const refused = report.runs.filter((run) => run.refused !== undefined).length;
+      const counts = `${report.runs.length - refused}, refused ${refused}`;
+      if (report.applied) {
+        io.err(`replayed ${counts}\n`);
+        return refused > 0 ? exit.partlyDone : exit.clean;
+      }
+      io.err(`dry run of ${counts}; --apply does it\n`);
+      return report.runs.some((run) => run.effectsToSend.length > 0) ? exit.changesPending : exit.clean;
     }),
   },
 ];

@@ -134,19 +134,15 @@ async function replay(
   const chosen = chooseRuns(queries, filter);
   const runs = chosen.map((run) => ({ run, ...effectsOf(queries, run) }));
   if (apply)
-    for (const { run, effectsSkipped, effectsToSend } of runs) {
+    for (const { run, effectsSkipped, effectsToSend, refused: why } of runs) {
+      if (why !== undefined) continue;
       const details = { action: 'replay', actor, reason, effectsSkipped, effectsToSend };
       await write(engine, run, [], [{ kind: 'replay', details }]);
       if (run.state === 'failed') await resume(engine, queries, run, actor, reason);
     }
   return {
     applied: apply,
-    runs: runs.map(({ run, effectsSkipped, effectsToSend }) => ({
-      runId: run.run_id,
-      key: run.key,
-      effectsSkipped,
-      effectsToSend,
-    })),
+    runs: runs.map(({ run, ...effects }) => ({ runId: run.run_id, key: run.key, ...effects })),
   };
 }
 
@@ -171,8 +167,20 @@ function chooseRuns(queries: Queries, filter: ReplayFilter): RunRow[] {
     .toReversed();
 }
 
+/** States in which a replay can do nothing, each with the reason. */
+const notReplayable: Readonly<Partial<Record<RunRow['state'], string>>> = {
+  compensated: 'its effects were undone; only a new business event can do them again',
+  cancelled: 'a person ended it; only a new business event can do its work',
+  compensating: 'it is being undone',
+};
+
 /** Effects that a replay leaves alone, and those that it may send. */
-function effectsOf(queries: Queries, run: RunRow): { effectsSkipped: string[]; effectsToSend: string[] } {
+function effectsOf(
+  queries: Queries,
+  run: RunRow,
+): Pick<ReplayReport['runs'][number], 'effectsSkipped' | 'effectsToSend' | 'refused'> {
+  const why = notReplayable[run.state];
+  if (why !== undefined) return { effectsSkipped: [], effectsToSend: [], refused: `${run.state}: ${why}` };
   const plan = queries.planOf(run);
   const effects = allSteps(plan.steps).filter(
     (step) => step.kind === 'call' && plan.operations[step.operation]?.effect !== 'read',
@@ -181,9 +189,9 @@ function effectsOf(queries: Queries, run: RunRow): { effectsSkipped: string[]; e
   const done = new Set(
     steps.filter(({ state }) => state === 'succeeded' || state === 'compensated').map(({ id }) => id),
   );
-  const canSend = run.state !== 'succeeded' && run.state !== 'compensated' && run.state !== 'cancelled';
+  const canSend = run.state !== 'succeeded';
   return {
-    effectsSkipped: effects.filter(({ id }) => done.has(id) || !canSend).map(({ id }) => id),
+    effectsSkipped: effects.filter(({ id }) => done.has(id)).map(({ id }) => id),
     effectsToSend: canSend ? effects.filter(({ id }) => !done.has(id)).map(({ id }) => id) : [],
   };
 }

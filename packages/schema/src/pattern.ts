@@ -4,6 +4,7 @@ import { RE2JS } from 're2js';
 /** What a validator needs of a compiled `pattern`. */
 export interface CompiledPattern {
   test(text: string): boolean;
+  toString(): string;
 }
 
 /**
@@ -16,7 +17,8 @@ export function compilePattern(source: string, flags: string): CompiledPattern {
   if (!mayExplode(native)) return native;
   try {
     const linear = RE2JS.compile(RE2JS.translateRegExp(source));
-    return { test: (text) => linear.matcher(text).find() };
+    // Ajv keeps patterns by their text; two without one of their own would be taken for the same.
+    return { test: (text) => linear.matcher(text).find(), toString: () => String(native) };
   } catch {
     // RE2 cannot say it.
     return native;

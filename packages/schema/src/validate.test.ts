@@ -89,6 +89,15 @@ describe('compileValidator', () => {
     },
   );
 
+  it('keeps two such patterns of one schema apart', () => {
+    const pair = compileValidator({
+      type: 'object',
+      properties: { letters: { pattern: '^(a+)+$' }, digits: { pattern: '^([0-9]+(ms|s))+$' } },
+    });
+    expect(pair({ letters: 'aaa', digits: '15ms' })).toEqual([]);
+    expect(pair({ letters: '15ms', digits: 'aaa' })).toHaveLength(2);
+  });
+
   it('means the same by a pattern on either engine', () => {
     const validate = compileValidator({
       type: 'string',

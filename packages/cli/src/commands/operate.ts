@@ -73,10 +73,12 @@ export const operateCommands: readonly CommandSpec[] = [
       source: { type: 'boolean', help: 'the pipeline’s text as it was when the run began' },
     },
     run: withClient(async (client, args, show, io) => {
+      // The shape that contracts/operations promises; a test of the server holds its routes to that contract.
       const run = (await client.get(
         `/v1/runs/${encodeURIComponent(args.positionals[0]!)}`,
       )) as unknown as RunDetail;
       if (!args.flag('source')) return show(run, () => runWords(run));
+      // As above: the answer of getPlan.
       const plan = (await client.get(`/v1/plans/${encodeURIComponent(run.planHash)}`)) as unknown as Plan;
       io.out(plan.source.text);
       return exit.clean;
@@ -260,6 +262,7 @@ export const operateCommands: readonly CommandSpec[] = [
       if (Object.values(filter).every((value) => value === undefined)) {
         throw new UsageError('say what to replay: --run, --key, --pipeline, --state, --from, --to');
       }
+      // As above: the answer of replayRuns.
       const report = (await client.post('/v1/replays', {
         filter,
         reason: needReason(args),

@@ -2,6 +2,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { diffSchemas, type SchemaDiffOptions } from '@tenon/diff';
+import { isObject, type Json } from '@tenon/model';
+import { Ajv, type AnySchema } from 'ajv';
+import { Ajv2019 } from 'ajv/dist/2019.js';
 import { corpora } from './corpus.ts';
 
 interface ContainmentPair {
@@ -14,13 +17,14 @@ interface ContainmentPair {
   readonly s2SubsetEqOfs1?: boolean;
 }
 
-/** A label of the corpus that a witness refutes; see `containment.adjudicated.json`. */
+/** A label of the corpus that values refute; see `containment.adjudicated.json`. */
 export interface AdjudicatedLabel {
   readonly file: string;
   readonly sub: unknown;
   readonly sup: unknown;
   readonly label: boolean;
-  readonly witness: unknown;
+  /** Of a label that says included: what the one takes and the other refuses. */
+  readonly witness?: unknown;
   readonly because: string;
 }
 
@@ -33,6 +37,8 @@ export interface ContainmentResult {
     readonly sup: unknown;
     readonly label: boolean;
     readonly witness?: unknown;
+    /** Does a plain Ajv over the documents as written contradict the label? */
+    readonly isRefuted: boolean;
   }[];
   readonly undecided: Readonly<Record<string, number>>;
 }
@@ -78,8 +84,39 @@ export function runContainment(pairs: readonly ContainmentPair[], everyNth = 1):
           sup,
           label,
           ...(request.is === 'broken' && { witness: request.witness }),
+          isRefuted: refutes(pair.draft, sub, sup, request.is === 'broken' ? request.witness : undefined),
         });
     }
   }
   return { questions, decided, wrong, undecided };
+}
+
+/**
+ * Asks an Ajv that knows nothing of the diff. A label that says included falls with one value which the first takes
+ * and the second refuses; one that says not included falls where the first lists its values and the second takes each.
+ */
+function refutes(
+  draft: ContainmentPair['draft'],
+  sub: unknown,
+  sup: unknown,
+  witness: Json | undefined,
+): boolean {
+  const [inSub, inSup] = [sub, sup].map((schema) => {
+    const options = { strict: false, logger: false, validateFormats: false } as const;
+    const ajv = draft === 'draft2019-09' ? new Ajv2019(options) : new Ajv(options);
+    // A schema of the corpus is an object or a boolean.
+    return ajv.compile(schema as AnySchema);
+  });
+  if (witness !== undefined) return inSub!(witness) === true && inSup!(witness) === false;
+  const values = listedValues(sub);
+  return values?.every((value) => inSub!(value) !== true || inSup!(value) === true) ?? false;
+}
+
+function listedValues(schema: unknown): readonly unknown[] | undefined {
+  if (!isObject(schema)) return undefined;
+  if (Object.hasOwn(schema, 'const')) return [schema['const']];
+  if (Array.isArray(schema['enum'])) return schema['enum'];
+  if (!Array.isArray(schema['anyOf'])) return undefined;
+  const lists = schema['anyOf'].map(listedValues);
+  return lists.every((list) => list !== undefined) ? lists.flat() : undefined;
 }

@@ -20,14 +20,16 @@ const figures: Readonly<Record<string, () => void | Promise<void>>> = {
     const result = runContainment(containmentPairs());
     const adjudicated = readJson<readonly AdjudicatedLabel[]>('containment.adjudicated.json');
     const known = new Set(adjudicated.map(({ sub, sup }) => canonicalJson([sub, sup])));
-    const wrong = result.wrong.filter(({ sub, sup }) => !known.has(canonicalJson([sub, sup])));
+    const wrong = result.wrong.filter(({ isRefuted }) => !isRefuted);
+    const open = result.wrong.filter(({ sub, sup }) => !known.has(canonicalJson([sub, sup])));
     row('containment/dev: questions', result.questions, '');
     row('  decided', percent(result.decided, result.questions), '≥ 97%');
-    row('  against the label, label refuted by witness', result.wrong.length - wrong.length, 'adjudicated');
+    row('  against the label, a plain Ajv refutes the label', result.wrong.length - wrong.length, '');
+    row('  of these without adjudication', open.length, '0');
     row('  wrong', wrong.length, '0');
     for (const [keyword, count] of Object.entries(result.undecided))
       row(`  undecided: ${keyword}`, count, '');
-    for (const each of wrong.slice(0, 10)) console.error(JSON.stringify(each));
+    for (const each of [...wrong, ...open].slice(0, 10)) console.error(JSON.stringify(each));
   },
   oasdiff: async () => {
     const results = await runOasdiff(oasdiffPairs(), Date.now());

@@ -1,6 +1,6 @@
 import { isSchemaObject, type JsonSchema, type SchemaObject } from '@tenon/schema';
-import { NUMBER_FORMATS, stringFormat, UNCHECKED_FORMATS } from './formats.ts';
-import { ANY, ARRAY, type Formula, NUMBER, OBJECT, STRING, typeBit, type Universe } from './formula.ts';
+import { NUMBER_FORMATS, stringFormat } from './formats.ts';
+import { ANY, ARRAY, type Formula, NUMBER, OBJECT, typeBit, type Universe } from './formula.ts';
 
 /** What a `$ref` names: the schema, and a key that two references share exactly when they mean the same. */
 export interface Target {
@@ -222,18 +222,7 @@ export class Builder {
     if (typeof content === 'string') parts.push(universe.literal({ is: 'format', format: content }));
     const { format } = schema;
     if (typeof format !== 'string') return;
-    const isSureOf = UNCHECKED_FORMATS[format];
-    if (isSureOf)
-      parts.push(
-        universe.literal({
-          is: 'opaque',
-          keyword: 'format',
-          key: format,
-          on: STRING,
-          isSureOf: (value) => typeof value === 'string' && isSureOf(value),
-        }),
-      );
-    else if (stringFormat(format)) parts.push(universe.literal({ is: 'format', format }));
+    if (stringFormat(format)) parts.push(universe.literal({ is: 'format', format }));
   }
 
   private addArray(schema: SchemaObject, parts: Formula[]): void {

@@ -5,8 +5,10 @@ import { Ajv, type AnySchema, type AnySchemaObject, type Options } from 'ajv';
 import { Ajv2019 } from 'ajv/dist/2019.js';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormatsModule from 'ajv-formats';
-import { type Dialect, definitionKey, type SchemaBundle } from './dialect.ts';
+import { contentOf, type Dialect, definitionKey, type SchemaBundle } from './dialect.ts';
 import { regularExpression } from './evaluate.ts';
+import { stringFormat } from './formats.ts';
+import { INTERNATIONAL_FORMATS } from './international-formats.ts';
 
 /** Whether Ajv accepts a value; `undefined` when Ajv cannot read the schema. */
 export type Check = (value: Json) => boolean | undefined;
@@ -34,9 +36,40 @@ function makeAjv(dialect: Dialect): Ajv {
         ? new Ajv2019(OPTIONS)
         : new Ajv(OPTIONS);
   addFormats(ajv);
+  for (const [name, { test }] of Object.entries(INTERNATIONAL_FORMATS))
+    ajv.addFormat(name, (text: string) => sure(test(text)));
+  if (dialect === 'draft7') addContent(ajv);
   // Ajv knows draft 7 by itself; references to draft 6 are read by the same rules.
   if (dialect === 'draft6') ajv.addMetaSchema(createRequire(import.meta.url)(DRAFT6));
   return ajv;
+}
+
+/** Draft 7 lets a validator check `content*` as it lets it check `format`; Ajv does the latter only. */
+function addContent(ajv: Ajv): void {
+  ajv.removeKeyword('contentEncoding');
+  ajv.removeKeyword('contentMediaType');
+  const check = (format: string | undefined, text: string): boolean =>
+    format === undefined || sure(stringFormat(format)?.test(text));
+  ajv.addKeyword({
+    keyword: 'contentEncoding',
+    type: 'string',
+    schemaType: 'string',
+    validate: (_: string, text: string, parent?: AnySchemaObject) => check(contentOf(parent ?? {}), text),
+  });
+  ajv.addKeyword({
+    keyword: 'contentMediaType',
+    type: 'string',
+    schemaType: 'string',
+    validate: (_: string, text: string, parent?: AnySchemaObject) => check(contentOf(parent ?? {}), text),
+  });
+}
+
+/** Thrown out of a validator by a format that cannot tell: then Ajv vouches for nothing. */
+class Unsure extends Error {}
+
+function sure(holds: boolean | undefined): boolean {
+  if (holds === undefined) throw new Unsure();
+  return holds;
 }
 
 /** Ajv over a schema document as it was written, by its own dialect. */
@@ -67,6 +100,8 @@ export function checkOfBundle(document: AnySchema, bundle: SchemaBundle): Check 
   const asWritten = checkOf(document, bundle.dialect === 'draft4' ? 'draft7' : bundle.dialect);
   const asRead = checkWithDefinitions(bundle.schema, bundle.definitions);
   if (bundle.dialect === 'draft4') return asRead;
+  // Ajv heeds what stands beside a `$ref`, which drafts before 2019-09 say to ignore.
+  if (bundle.hidesBesideReference) return asRead;
   return (value) => asWritten(value) ?? asRead(value);
 }
 
@@ -108,7 +143,15 @@ let shared: Ajv | undefined;
 
 /** Compiles with one Ajv for all, which forgets the schema again: making an Ajv costs more than most schemas do. */
 function compileOnce(schema: AnySchemaObject): Check {
-  shared ??= makeAjv('draft2020-12');
+  if (!shared) {
+    shared = makeAjv('draft2020-12');
+    shared.addKeyword({
+      keyword: 'x-tenon-content',
+      type: 'string',
+      schemaType: 'string',
+      validate: (format: string, text: string) => sure(stringFormat(format)?.test(text)),
+    });
+  }
   try {
     const validate = shared.compile(schema);
     shared.removeSchema(schema);

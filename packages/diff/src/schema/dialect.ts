@@ -12,6 +12,8 @@ export interface SchemaBundle {
   readonly dialect: Dialect;
   /** Keyword of which no reader can be sure what was meant, such as a reference to a resource that encloses it. */
   readonly ambiguous?: string;
+  /** Draft 7 and before: something stands beside a `$ref`, and is to be ignored. */
+  readonly hidesBesideReference?: boolean;
   /** Constants that look like references (they hold `$ref`, `$id`, `$anchor`): tools that bundle rewrite them. */
   readonly referenceLike: readonly unknown[];
 }
@@ -52,6 +54,17 @@ interface Place {
   readonly dialect: Dialect;
 }
 
+/**
+ * What a dynamic reference finds: for each dynamic anchor the outermost resource on the way here that has it. The
+ * name of `$recursiveAnchor` (2019-09) is empty. A definition stands once for each scope that it is reached with.
+ */
+interface Scope {
+  readonly key: string;
+  readonly anchors: ReadonlyMap<string, Place>;
+}
+
+const NO_SCOPE: Scope = { key: '', anchors: new Map() };
+
 const ROOT = 'tenon:root';
 
 const SINGLE = ['not', 'if', 'then', 'else', 'contains', 'propertyNames', 'additionalProperties'];
@@ -74,12 +87,14 @@ class Bundler {
   private readonly dialect: Dialect;
   private readonly resources = new Map<string, Place>();
   private readonly anchors = new Map<string, Place>();
-  private readonly recursiveRoots = new Set<string>();
-  private readonly names = new Map<unknown, string>();
+  private readonly dynamicAnchors = new Map<string, Map<string, Place>>();
+  private readonly names = new Map<unknown, Map<string, string>>();
+  private count = 0;
   private readonly definitions: Record<string, JsonSchema> = {};
   private ambiguous: string | undefined;
+  private hidesBesideReference = false;
   private readonly referenceLike: unknown[] = [];
-  private readonly pending: { readonly name: string; readonly place: Place }[] = [];
+  private readonly pending: { readonly name: string; readonly place: Place; readonly scope: Scope }[] = [];
 
   constructor(dialect: Dialect) {
     this.dialect = dialect;
@@ -87,9 +102,10 @@ class Bundler {
 
   bundle(document: unknown): SchemaBundle {
     this.index({ node: document, base: ROOT, dialect: this.dialect });
-    const schema = this.convert(this.resources.get(ROOT)!);
+    const root = this.resources.get(ROOT)!;
+    const schema = this.convert(root, this.enter(root.base, NO_SCOPE));
     for (let next = this.pending.pop(); next; next = this.pending.pop())
-      this.definitions[next.name] = this.convert(next.place);
+      this.definitions[next.name] = this.convert(next.place, next.scope);
     return {
       schema,
       definitions: this.definitions,
@@ -97,6 +113,7 @@ class Bundler {
       dialect: this.dialect,
       referenceLike: this.referenceLike,
       ...(this.ambiguous !== undefined && { ambiguous: this.ambiguous }),
+      ...(this.hidesBesideReference && { hidesBesideReference: true }),
     };
   }
 
@@ -120,7 +137,12 @@ class Bundler {
       for (const keyword of ['$anchor', '$dynamicAnchor'])
         if (typeof node[keyword] === 'string')
           this.anchors.set(`${base}#${node[keyword]}`, { node, base, dialect });
-      if (node['$recursiveAnchor'] === true) this.recursiveRoots.add(base);
+      const dynamic = node['$recursiveAnchor'] === true ? '' : node['$dynamicAnchor'];
+      if (typeof dynamic === 'string') {
+        const known = this.dynamicAnchors.get(base) ?? new Map<string, Place>();
+        known.set(dynamic, { node, base, dialect });
+        this.dynamicAnchors.set(base, known);
+      }
       if (hidden) return;
       for (const keyword of WALKED) {
         const value = node[keyword];
@@ -133,15 +155,28 @@ class Bundler {
     visit(document.node, document.base, true);
   }
 
-  private convert(place: Place): JsonSchema {
+  /** The scope within a resource that is reached with `outside`. */
+  private enter(base: string, outside: Scope): Scope {
+    const own = [...(this.dynamicAnchors.get(base) ?? [])].filter(([name]) => !outside.anchors.has(name));
+    if (own.length === 0) return outside;
+    const anchors = new Map([...outside.anchors, ...own].sort(([a], [b]) => (a < b ? -1 : 1)));
+    return { anchors, key: JSON.stringify([...anchors].map(([name, place]) => [name, place.base])) };
+  }
+
+  private convert(place: Place, outside: Scope): JsonSchema {
     const { node, base: outer, dialect } = place;
     if (typeof node === 'boolean') return node;
     if (!isObject(node)) return true;
     const isOld = dialect === 'draft4' || dialect === 'draft6' || dialect === 'draft7';
     const made: Record<string, unknown> = {};
-    if (isOld && typeof node['$ref'] === 'string') return { $ref: this.reference(node['$ref'], place) };
+    if (isOld && typeof node['$ref'] === 'string') {
+      if (Object.keys(node).some((keyword) => keyword !== '$ref' && RESTRICTS.has(keyword)))
+        this.hidesBesideReference = true;
+      return { $ref: this.reference(node['$ref'], place, outside) };
+    }
     const base = this.baseOf(node, outer, dialect);
-    const sub = (of: unknown): JsonSchema => this.convert({ node: of, base, dialect });
+    const scope = base === outer ? outside : this.enter(base, outside);
+    const sub = (of: unknown): JsonSchema => this.convert({ node: of, base, dialect }, scope);
     const has = (keyword: string): boolean => Object.hasOwn(node, keyword);
     for (const keyword of ['enum', 'const'])
       if (has(keyword) && looksLikeReference(node[keyword])) this.referenceLike.push(node[keyword]);
@@ -151,7 +186,8 @@ class Bundler {
       else if (LISTS.includes(keyword) && Array.isArray(value)) made[keyword] = value.map(sub);
       else if (MAPS.includes(keyword) && isObject(value)) made[keyword] = mapValues(value, sub);
     }
-    if (typeof node['$ref'] === 'string') made['$ref'] = this.reference(node['$ref'], { ...place, base });
+    if (typeof node['$ref'] === 'string')
+      made['$ref'] = this.reference(node['$ref'], { ...place, base }, scope);
     if (!isOld) {
       for (const keyword of SINGLE_2019) if (has(keyword)) made[keyword] = sub(node[keyword]);
       if (isObject(node['dependentSchemas']))
@@ -166,11 +202,10 @@ class Bundler {
     if (isOld) for (const each of ['minContains', 'maxContains']) delete made[each];
     if (dialect === 'draft4') for (const each of ['const', 'contains', 'propertyNames']) delete made[each];
     if (dialect === 'draft7') {
-      const { contentEncoding: encoding, contentMediaType: mediaType } = node;
-      if (typeof encoding === 'string' || typeof mediaType === 'string')
-        made['x-tenon-content'] = `${CONTENT}${encoding ?? ''}:${mediaType ?? ''}`;
+      const content = contentOf(node);
+      if (content !== undefined) made['x-tenon-content'] = content;
     }
-    this.convertDynamic(node, base, made, { ...place, base });
+    this.convertDynamic(node, made, { ...place, base }, scope);
     return made as SchemaObject;
   }
 
@@ -204,25 +239,26 @@ class Bundler {
     if (Object.keys(schemas).length > 0) made['dependentSchemas'] = schemas;
   }
 
-  /** A dynamic reference that can only lead to one place is a plain one; any other stays, unmodelled. */
+  /** A dynamic reference leads to one place within a scope: there it is a plain one. */
   private convertDynamic(
     node: Readonly<Record<string, unknown>>,
-    base: string,
     made: Record<string, unknown>,
     place: Place,
+    scope: Scope,
   ): void {
-    if (node['$recursiveRef'] === '#') {
-      const isStatic = !this.recursiveRoots.has(base) || this.resources.size <= 2;
-      const target = isStatic ? this.reference('#', place) : undefined;
-      if (target !== undefined && made['$ref'] === undefined) made['$ref'] = target;
-      else if (target !== undefined) made['allOf'] = [...asList(made['allOf']), { $ref: target }];
-      else made['$recursiveRef'] = `${base}#`;
-    }
-    const dynamic = node['$dynamicRef'];
-    if (typeof dynamic !== 'string') return;
-    const isStatic = this.resources.size <= 2;
-    if (isStatic && made['$ref'] === undefined) made['$ref'] = this.reference(dynamic, place);
-    else made['$dynamicRef'] = `${base}${dynamic}`;
+    const keyword = place.dialect === 'draft2019-09' ? '$recursiveRef' : '$dynamicRef';
+    const written = node[keyword];
+    if (typeof written !== 'string' || (place.dialect !== 'draft2019-09' && place.dialect !== 'draft2020-12'))
+      return;
+    const first = this.find(written, place);
+    const name = keyword === '$recursiveRef' ? '' : (written.split('#')[1] ?? '');
+    const isDynamic =
+      first !== undefined && this.dynamicAnchors.get(first.base)?.get(name)?.node === first.node;
+    const target = isDynamic ? (scope.anchors.get(name) ?? first) : first;
+    if (target) this.noteNegated(target, place, keyword);
+    const $ref = target ? this.definition(target, scope) : this.reference(written, place, scope);
+    if (made['$ref'] === undefined) made['$ref'] = $ref;
+    else made['allOf'] = [...asList(made['allOf']), { $ref }];
   }
 
   private baseOf(node: Readonly<Record<string, unknown>>, outer: string, dialect: Dialect): string {
@@ -231,17 +267,22 @@ class Bundler {
     return resolveUri(outer, id).split('#')[0]!;
   }
 
-  /** The name under which what a reference leads to stands in `definitions`. */
-  private reference(reference: string, from: Place): string {
+  /** Where in `definitions` what a reference leads to stands. */
+  private reference(reference: string, from: Place, scope: Scope): string {
     const target = this.find(reference, from);
-    const key = target ? target.node : `${from.base} ${reference}`;
-    let name = this.names.get(key);
+    if (target && this.count < DEFINITIONS_MAX) return this.definition(target, scope);
+    return `#/$defs/unresolved-${sha256(resolveUri(from.base, reference)).slice(7, 19)}`;
+  }
+
+  private definition(target: Place, outside: Scope): string {
+    const scope = this.enter(target.base, outside);
+    const known = this.names.get(target.node) ?? new Map<string, string>();
+    this.names.set(target.node, known);
+    let name = known.get(scope.key);
     if (name === undefined) {
-      name = target
-        ? `d${this.names.size}`
-        : `unresolved-${sha256(resolveUri(from.base, reference)).slice(7, 19)}`;
-      this.names.set(key, name);
-      if (target) this.pending.push({ name, place: target });
+      name = `d${this.count++}`;
+      known.set(scope.key, name);
+      this.pending.push({ name, place: target, scope });
     }
     return `#/$defs/${name}`;
   }
@@ -253,8 +294,12 @@ class Bundler {
     const fragment = at < 0 ? '' : uri.slice(at + 1);
     const resource = this.resources.get(whole) ?? this.metaschema(whole);
     if (!resource) return undefined;
-    // A copy of such a document under `not` or `allOf` no longer means what it meant: too often done to be sure.
-    if (whole !== from.base && this.encloses(resource, from)) this.ambiguous ??= '$id';
+    const target = this.findIn(resource, whole, fragment);
+    if (target) this.noteNegated(target, from, '$id');
+    return target;
+  }
+
+  private findIn(resource: Place, whole: string, fragment: string): Place | undefined {
     if (fragment === '') return resource;
     if (!fragment.startsWith('/')) return this.anchors.get(`${whole}#${fragment}`);
     let pointer: string;
@@ -269,11 +314,17 @@ class Bundler {
     return { node, base: this.baseAt(resource, pointer), dialect: resource.dialect };
   }
 
-  private encloses(outer: Place, inner: Place): boolean {
-    const nested = this.resources.get(inner.base)?.node;
+  /**
+   * Recursion by name through a negation is what is left when a part of a recursive document was put under `not`: the
+   * name still leads to the whole. Too often done to be sure that it was meant.
+   */
+  private noteNegated(target: Place, from: Place, keyword: string): void {
+    if (target.base === from.base) return;
+    const nested = this.resources.get(from.base)?.node;
     const holds = (node: unknown): boolean =>
       node === nested || (typeof node === 'object' && node !== null && Object.values(node).some(holds));
-    return nested !== undefined && nested !== outer.node && holds(outer.node);
+    if (nested !== undefined && nested !== target.node && holds(target.node) && negates(target.node))
+      this.ambiguous ??= keyword;
   }
 
   /** The base URI in force at a pointer, which may pass through nested resources. */
@@ -288,23 +339,55 @@ class Bundler {
   }
 
   private metaschema(uri: string): Place | undefined {
-    const file = METASCHEMAS[uri];
-    const dialect = DIALECT_URIS[uri];
-    if (file === undefined || dialect === undefined) return undefined;
-    const place: Place = { node: createRequire(import.meta.url)(file), base: uri, dialect };
-    const before = this.resources.size;
+    const metaschema = METASCHEMAS[uri];
+    if (!metaschema) return undefined;
+    const place: Place = {
+      node: createRequire(import.meta.url)(metaschema[0]),
+      base: uri,
+      dialect: metaschema[1],
+    };
     this.index(place);
-    // Known documents do not make a dynamic reference of the user's ambiguous.
-    if (this.resources.size > before) this.resources.set(uri, place);
-    return this.resources.get(uri);
+    this.resources.set(uri, place);
+    return place;
   }
 }
 
-/** The metaschemas that Ajv carries and that refer to nothing outside themselves. */
-const METASCHEMAS: Readonly<Record<string, string>> = {
-  'http://json-schema.org/draft-06/schema': 'ajv/dist/refs/json-schema-draft-06.json',
-  'http://json-schema.org/draft-07/schema': 'ajv/dist/refs/json-schema-draft-07.json',
-};
+/** What `contentEncoding` and `contentMediaType` ask for together, as a format. */
+export function contentOf(schema: Readonly<Record<string, unknown>>): string | undefined {
+  const { contentEncoding: encoding, contentMediaType: mediaType } = schema;
+  if (typeof encoding !== 'string' && typeof mediaType !== 'string') return undefined;
+  return `${CONTENT}${encoding ?? ''}:${mediaType ?? ''}`;
+}
+
+const SITE = 'https://json-schema.org/draft';
+
+function vocabularies(version: string, names: string): [string, readonly [string, Dialect]][] {
+  const dialect: Dialect = version === '2019-09' ? 'draft2019-09' : 'draft2020-12';
+  return ['schema', ...names.split(' ').map((name) => `meta/${name}`)].map((name) => [
+    `${SITE}/${version}/${name}`,
+    [`ajv/dist/refs/json-schema-${version}/${name}.json`, dialect],
+  ]);
+}
+
+/** The metaschemas that Ajv carries. */
+const METASCHEMAS: Readonly<Record<string, readonly [string, Dialect]>> = Object.fromEntries([
+  ['http://json-schema.org/draft-06/schema', ['ajv/dist/refs/json-schema-draft-06.json', 'draft6']],
+  ['http://json-schema.org/draft-07/schema', ['ajv/dist/refs/json-schema-draft-07.json', 'draft7']],
+  ...vocabularies('2019-09', 'applicator content core format meta-data validation'),
+  ...vocabularies('2020-12', 'applicator content core format-annotation meta-data unevaluated validation'),
+]);
+
+/** More definitions than any document needs: what many dynamic scopes would multiply is left unresolved. */
+const DEFINITIONS_MAX = 50_000;
+
+/** Does a schema say `not` or `if` anywhere? */
+function negates(node: unknown): boolean {
+  if (Array.isArray(node)) return node.some(negates);
+  if (!isObject(node)) return false;
+  return Object.entries(node).some(
+    ([keyword, value]) => ((keyword === 'not' || keyword === 'if') && isObject(value)) || negates(value),
+  );
+}
 
 const PLAIN = new Set(
   [
@@ -312,6 +395,13 @@ const PLAIN = new Set(
     'format minItems maxItems uniqueItems minProperties maxProperties required minContains maxContains',
     'title description default examples readOnly writeOnly deprecated',
   ].flatMap((line) => line.split(' ')),
+);
+
+/** What says something about values, and is no annotation or name. */
+const RESTRICTS = new Set(
+  [...PLAIN, ...SINGLE, ...LISTS, ...MAPS, 'items', 'additionalItems', 'dependencies'].filter(
+    (keyword) => !['title', 'description', 'default', 'examples', 'deprecated'].includes(keyword),
+  ),
 );
 
 function looksLikeReference(value: unknown): boolean {

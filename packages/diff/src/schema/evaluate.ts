@@ -60,7 +60,7 @@ function evaluateAtom(atom: Atom, value: Json, depth: number): boolean | undefin
     case 'in':
       return atom.keys.has(canonicalJson(value));
     case 'opaque':
-      return (atom.on & type) === 0 || atom.isSureOf?.(value) === true ? true : undefined;
+      return (atom.on & type) === 0 ? true : undefined;
   }
   if (type === NUMBER) return evaluateNumber(atom, value as number);
   if (type === STRING) return evaluateString(atom, value as string);

@@ -1,40 +1,16 @@
 import { fullFormats } from 'ajv-formats/dist/formats.js';
+import { INTERNATIONAL_FORMATS } from './international-formats.ts';
 import { type Automaton, automatonOf } from './regular.ts';
 
-/** The formats of strings that Ajv checks (ajv-formats, mode `full`), and what is known of each. */
+/** The formats of strings that are checked: those of ajv-formats (mode `full`) and the international ones. */
 export interface StringFormat {
-  readonly test: (text: string) => boolean;
+  /** `undefined` where it is not known whether a text fits. */
+  readonly test: (text: string) => boolean | undefined;
   /** The exact language, or one that contains it. */
   readonly automaton: Automaton | undefined;
   readonly isExact: boolean;
   /** Texts that fit, for witnesses. */
   readonly samples: readonly string[];
-}
-
-/**
- * Formats of the specification that Ajv does not check, with texts that fit for sure. Whether any other text fits is
- * not known here: a schema with such a format is neither proved to refuse a text nor to accept it.
- */
-export const UNCHECKED_FORMATS: Readonly<Record<string, (text: string) => boolean>> = {
-  'idn-email': (text) => testAs('email', withLettersFor(text)),
-  'idn-hostname': (text) => !/xn--/i.test(text) && /^[\x21-\x7e]*$/.test(text) && testAs('hostname', text),
-  iri: (text) => !hasBareIpv6(text) && testAs('uri', withLettersFor(text)),
-  'iri-reference': (text) => !hasBareIpv6(text) && testAs('uri-reference', withLettersFor(text)),
-};
-
-/** An IPv6 address as a host without its brackets: ajv-formats takes it, RFC 3986 does not. */
-function hasBareIpv6(text: string): boolean {
-  const authority = /^(?:[^/?#]*:)?\/\/([^/?#]*)/.exec(text)?.[1] ?? '';
-  return !authority.includes('[') && authority.split(':').length > 2;
-}
-
-/** RFC 3987 allows these where RFC 3986 allows a letter. */
-function withLettersFor(text: string): string {
-  return text.replaceAll(/[\u00a0-\ud7ff\uf900-\ufdcf\ufdf0-\uffef]|[\u{10000}-\u{dffff}]/gu, 'a');
-}
-
-function testAs(format: string, text: string): boolean {
-  return stringFormat(format)?.test(text) === true;
 }
 
 /**
@@ -45,13 +21,15 @@ export const CONTENT = 'content:';
 
 function contentFormat(name: string): StringFormat {
   const [, encoding = '', mediaType = ''] = name.split(':');
-  const test = (text: string): boolean => {
+  const isKnown = ['', 'base64'].includes(encoding) && ['', 'application/json'].includes(mediaType);
+  const test = (text: string): boolean | undefined => {
+    if (!isKnown) return undefined;
     if (
       encoding === 'base64' &&
       !/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(text)
     )
       return false;
-    if (mediaType !== 'application/json') return true;
+    if (mediaType === '') return true;
     try {
       JSON.parse(encoding === 'base64' ? Buffer.from(text, 'base64').toString() : text);
       return true;
@@ -107,6 +85,8 @@ const SAMPLES: Readonly<Record<string, readonly string[]>> = {
 };
 
 function make(name: string): StringFormat | undefined {
+  if (Object.hasOwn(INTERNATIONAL_FORMATS, name))
+    return { ...INTERNATIONAL_FORMATS[name]!, automaton: undefined, isExact: false };
   const format = Object.hasOwn(fullFormats, name) ? fullFormats[name as keyof typeof fullFormats] : undefined;
   if (format === undefined || format === true) return undefined;
   const samples = SAMPLES[name] ?? [];

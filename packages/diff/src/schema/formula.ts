@@ -33,14 +33,7 @@ export type Atom =
   | { readonly is: 'type'; readonly mask: number }
   | { readonly is: 'in'; readonly values: readonly Json[]; readonly keys: ReadonlySet<string> }
   /** Something that this engine does not model (`keyword` says what): neither true nor false can be claimed. */
-  | {
-      readonly is: 'opaque';
-      readonly keyword: string;
-      readonly key: string;
-      readonly on: number;
-      /** Values for which it is known to hold all the same. */
-      readonly isSureOf?: (value: Json) => boolean;
-    }
+  | { readonly is: 'opaque'; readonly keyword: string; readonly key: string; readonly on: number }
   | { readonly is: 'minimum'; readonly bound: number; readonly exclusive: boolean }
   | { readonly is: 'maximum'; readonly bound: number; readonly exclusive: boolean }
   | { readonly is: 'multipleOf'; readonly divisor: number }

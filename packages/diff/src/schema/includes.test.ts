@@ -100,6 +100,85 @@ describe('a break comes with a value that Ajv confirms', () => {
   });
 });
 
+describe('a dynamic reference leads to the outermost of its name on the way', () => {
+  const tree = {
+    $id: 'https://example.com/tree',
+    $dynamicAnchor: 'node',
+    type: 'object',
+    properties: { children: { type: 'array', items: { $dynamicRef: '#node' } } },
+  };
+  const strict = {
+    $id: 'https://example.com/strict-tree',
+    $dynamicAnchor: 'node',
+    $ref: 'tree',
+    unevaluatedProperties: false,
+    $defs: { tree },
+  };
+  const recursive = {
+    $id: 'https://example.com/tree',
+    $recursiveAnchor: true,
+    type: 'object',
+    properties: { children: { type: 'array', items: { $recursiveRef: '#' } } },
+  };
+  const strictRecursive = {
+    $id: 'https://example.com/strict-tree',
+    $recursiveAnchor: true,
+    $ref: 'tree',
+    unevaluatedProperties: false,
+    $defs: { tree: recursive },
+  };
+  const misspelt = { children: [{ extra: 1 }] };
+
+  test.each<[string, JsonSchema, JsonSchema, 'draft2020-12' | 'draft2019-09']>([
+    ['2020-12', tree, strict, 'draft2020-12'],
+    ['2019-09', recursive, strictRecursive, 'draft2019-09'],
+  ])('%s', (_, open, closed, dialect) => {
+    const one = { enum: [misspelt] };
+    expect(diffSchemas(one, open, 'request', { dialect }).verdict).toBe('safe');
+    expect(diffSchemas(one, closed, 'request', { dialect })).toMatchObject({ witness: misspelt });
+    expect(diffSchemas(closed, open, 'request', { dialect }).verdict).toBe('safe');
+    expect(diffSchemas(open, closed, 'request', { dialect }).verdict).toBe('breaking');
+  });
+
+  test('without a bookend it is a plain one', () => {
+    const plain = { $defs: { a: { $anchor: 'a', type: 'string' } }, $dynamicRef: '#a' };
+    expect(verdict(plain, { type: 'string' }).is).toBe('included');
+    expect(verdict({ type: 'string' }, plain).is).toBe('included');
+  });
+});
+
+test.each<[string, string, 'included' | 'broken' | 'undecided']>([
+  ['idn-hostname', '실례.테스트', 'included'],
+  ['idn-hostname', '-hello', 'broken'],
+  ['idn-hostname', 'a·l', 'broken'],
+  ['idn-hostname', 'example.com.', 'undecided'],
+  ['idn-email', '실례@실례.테스트', 'included'],
+  ['idn-email', '2962', 'broken'],
+  ['iri', 'http://ƒøø.ßår/?∂éœ=πîx#πîüx', 'included'],
+  ['iri', '/abc', 'broken'],
+  ['iri-reference', '/abc', 'included'],
+  ['iri-reference', '\\\\WINDOWS', 'broken'],
+])('the format %s and %s: %s', (format, text, is) => {
+  expect(verdict({ const: text }, { format }).is).toBe(is);
+});
+
+test('a name that leads back to a document through a negation is not taken at its word', () => {
+  const tree = {
+    $id: 'http://example.com/tree',
+    definitions: { node: { $id: 'http://example.com/node', properties: { subtree: { $ref: 'tree' } } } },
+  };
+  const whole = { ...tree, properties: { nodes: { items: { $ref: 'node' } } } };
+  const negated = { ...tree, not: { properties: { nodes: { items: { $ref: 'node' } } } } };
+  const value = { const: { nodes: [{ subtree: { nodes: [] } }] } };
+  const ask = (sup: unknown) => diffSchemas(value, sup, 'request', { dialect: 'draft7' }).verdict;
+  expect([ask(whole), ask(negated)]).toEqual(['safe', 'undecided']);
+});
+
+test('what draft 7 tells to ignore beside a reference breaks nobody', () => {
+  const base = { definitions: { list: { type: 'array' } }, $ref: '#/definitions/list' };
+  expect(diffSchemas(base, { ...base, maxItems: 2 }, 'both', { dialect: 'draft7' }).verdict).toBe('safe');
+});
+
 const leaf: fc.Arbitrary<JsonSchema> = fc.oneof(
   fc.constantFrom<JsonSchema>(
     true,

@@ -152,12 +152,18 @@ export function includes(
   const ambiguous = sub.ambiguous ?? sup.ambiguous ?? (isRewritten ? 'const' : undefined);
   const verdict = compareBundles(sub, sup, options);
   if (verdict.is === 'undecided') return verdict;
+  // Whatever a document means: nothing is refused by one that takes all, and nothing sent by one that takes none.
+  if (verdict.is === 'included' && (isAlways(sup.schema) || sub.schema === false)) return verdict;
   if (ambiguous !== undefined) return { is: 'undecided', keyword: ambiguous };
   const others = [otherReading(sub), otherReading(sup)] as const;
   if (!others[0] && !others[1]) return verdict;
   const other = compareBundles(others[0] ?? sub, others[1] ?? sup, {});
   if (other.is === verdict.is) return verdict;
-  return { is: 'undecided', keyword: others[0]?.ambiguous ?? others[1]?.ambiguous ?? 'format' };
+  return { is: 'undecided', keyword: 'format' };
+}
+
+function isAlways(schema: JsonSchema): boolean {
+  return schema === true || (typeof schema === 'object' && Object.keys(schema).length === 0);
 }
 
 function compareBundles(

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /** Any JSON value. */
 export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
@@ -29,7 +29,7 @@ export function canonicalJson(value: unknown): string {
 
 /** SHA-256 of a text or of bytes, as `sha256:<hex>`. */
 export function sha256(data: string | Uint8Array): string {
-  return `sha256:${createHash('sha256').update(data).digest('hex')}`;
+  return `sha256:${hash('sha256', data, 'hex')}`;
 }
 
 /** SHA-256 of the canonical text of a JSON value, as `sha256:<hex>`. */

@@ -1,5 +1,7 @@
 import type { LedgerEntry } from '../runtime.ts';
 import type { BatchResult, Group } from './apply-batch.ts';
+import type { Noted } from './ledger-rows.ts';
+import type { Write } from './statements.ts';
 
 /** Carries out one batch at a time: on this thread, or on another. */
 export interface Committer {
@@ -14,12 +16,59 @@ export class CommitRefused extends Error {}
 /** The disk failed; nothing of the group is stored. */
 export class CommitFailed extends Error {}
 
-interface Waiting {
-  readonly group: Group;
-  readonly entries: readonly LedgerEntry[];
-  readonly resolve: () => void;
-  readonly reject: (error: Error) => void;
+/**
+ * What is to be stored together or not at all. Gathering, until a batch takes it; then on its way, then durable or
+ * refused. What a run writes while its group gathers joins that group: fewer groups, and one ledger row for all of it.
+ */
+export class PendingGroup {
+  readonly durable: Promise<void>;
+  readonly #writes: Write[];
+  readonly #noted: Noted[];
+  #isTaken = false;
+  // Both are set by the promise's constructor.
+  #resolve!: () => void;
+  #reject!: (error: Error) => void;
+  entries: readonly LedgerEntry[] = [];
+
+  constructor(writes: readonly Write[], noted: readonly Noted[]) {
+    this.#writes = [...writes];
+    this.#noted = [...noted];
+    this.durable = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    // Whoever needs to know awaits it; who does not must not crash the process.
+    this.durable.catch(() => {});
+  }
+
+  /** `false` when it is too late: the group is on its way. */
+  add(writes: readonly Write[], noted: readonly Noted[]): boolean {
+    if (this.#isTaken) return false;
+    this.#writes.push(...writes);
+    this.#noted.push(...noted);
+    return true;
+  }
+
+  /** What goes to the disk. Entries get their numbers now, so that numbers have the order of the file. */
+  take(seal: Seal): Group {
+    this.#isTaken = true;
+    const { writes, entries } = seal(this.#noted);
+    this.entries = entries;
+    this.#writes.push(...writes);
+    return this.#writes;
+  }
+
+  settle(error?: Error): void {
+    if (error === undefined) this.#resolve();
+    else this.#reject(error);
+  }
 }
+
+/** Makes rows and entries of what was noted. */
+export type Seal = (noted: readonly Noted[]) => {
+  readonly writes: readonly Write[];
+  readonly entries: readonly LedgerEntry[];
+};
 
 /** Most groups in one transaction: bounds how long the first of them waits. */
 const BATCH_GROUPS_MAX = 512;
@@ -30,18 +79,21 @@ const BATCH_GROUPS_MAX = 512;
  */
 export class CommitQueue {
   readonly #committer: Committer;
+  readonly #seal: Seal;
   readonly #onDurable: (entries: readonly LedgerEntry[]) => void;
   readonly #onFailure: (error: Error) => void;
-  readonly #waiting: Waiting[] = [];
+  readonly #waiting: PendingGroup[] = [];
   #isFlushing = false;
   #isFailed = false;
 
   constructor(
     committer: Committer,
+    seal: Seal,
     onDurable: (entries: readonly LedgerEntry[]) => void,
     onFailure: (error: Error) => void,
   ) {
     this.#committer = committer;
+    this.#seal = seal;
     this.#onDurable = onDurable;
     this.#onFailure = onFailure;
   }
@@ -56,18 +108,23 @@ export class CommitQueue {
   }
 
   /** Resolves when the group is on disk. */
-  commit(group: Group, entries: readonly LedgerEntry[] = []): Promise<void> {
-    if (this.#isFailed) return Promise.reject(new CommitFailed('the disk failed; the runtime has stopped'));
-    const durable = new Promise<void>((resolve, reject) => {
-      this.#waiting.push({ group, entries, resolve, reject });
-    });
-    // Whoever needs to know awaits it; who does not must not crash the process.
-    durable.catch(() => {});
+  commit(writes: readonly Write[], noted: readonly Noted[] = []): Promise<void> {
+    return this.open(writes, noted).durable;
+  }
+
+  /** A group that can be added to while it gathers. */
+  open(writes: readonly Write[], noted: readonly Noted[]): PendingGroup {
+    const group = new PendingGroup(writes, noted);
+    if (this.#isFailed) {
+      group.settle(new CommitFailed('the disk failed; the runtime has stopped'));
+      return group;
+    }
+    this.#waiting.push(group);
     if (!this.#isFlushing) {
       this.#isFlushing = true;
       setImmediate(() => void this.#flush());
     }
-    return durable;
+    return group;
   }
 
   async close(): Promise<void> {
@@ -80,18 +137,15 @@ export class CommitQueue {
       const batch = this.#waiting.splice(0, BATCH_GROUPS_MAX);
       let results: BatchResult;
       try {
-        results = await this.#committer.apply(batch.map((waiting) => waiting.group));
+        results = await this.#committer.apply(batch.map((group) => group.take(this.#seal)));
       } catch (error) {
         this.#fail(batch, error);
         break;
       }
-      for (const [index, waiting] of batch.entries()) {
+      for (const [index, group] of batch.entries()) {
         const refused = results[index];
-        if (refused !== undefined) waiting.reject(new CommitRefused(refused));
-        else {
-          this.#onDurable(waiting.entries);
-          waiting.resolve();
-        }
+        if (refused === undefined) this.#onDurable(group.entries);
+        group.settle(refused === undefined ? undefined : new CommitRefused(refused));
       }
       // Lets what was waiting for these groups run, so that its writes join the next batch.
       await new Promise((resolve) => setImmediate(resolve));
@@ -100,10 +154,10 @@ export class CommitQueue {
   }
 
   /** Later groups build on earlier ones: once a batch is lost, nothing more may be stored until a restart. */
-  #fail(batch: readonly Waiting[], cause: unknown): void {
+  #fail(batch: readonly PendingGroup[], cause: unknown): void {
     this.#isFailed = true;
     const error = new CommitFailed('the disk refused a write', { cause });
-    for (const waiting of [...batch, ...this.#waiting.splice(0)]) waiting.reject(error);
+    for (const group of [...batch, ...this.#waiting.splice(0)]) group.settle(error);
     this.#onFailure(error);
   }
 }

@@ -47,6 +47,24 @@ export class Dispatcher {
     this.touch(pipeline, this.#options.clock.now());
   }
 
+  /**
+   * Takes a place for a new run that need not go through the file first: there is room, and nothing of its pipeline
+   * waits before it. Who gets one hands in the activation with `follow`.
+   */
+  enter(pipeline: string, seq: number): boolean {
+    const lane = this.#lane(pipeline);
+    const isFull = lane.active.size >= lane.limit || this.#activeCount >= this.#options.activeMax;
+    if (this.#isStopped || isFull || lane.nextDueAtMs <= this.#options.clock.now()) return false;
+    lane.active.add(seq);
+    this.#activeCount++;
+    return true;
+  }
+
+  /** Gives the place of `seq` back when its activation ends. */
+  follow(pipeline: string, seq: number, activation: ReturnType<DispatcherOptions['carry']>): void {
+    this.#follow(this.#lane(pipeline), seq, activation);
+  }
+
   /** There may be a run to take from `atMs` on. */
   touch(pipeline: string, atMs: number): void {
     const lane = this.#lane(pipeline);
@@ -151,7 +169,11 @@ export class Dispatcher {
   #begin(lane: Lane, seq: number): void {
     lane.active.add(seq);
     this.#activeCount++;
-    void this.#options.carry(seq).then((touched) => {
+    this.#follow(lane, seq, this.#options.carry(seq));
+  }
+
+  #follow(lane: Lane, seq: number, activation: ReturnType<DispatcherOptions['carry']>): void {
+    void activation.then((touched) => {
       const wasFull = lane.active.size >= lane.limit || this.#activeCount >= this.#options.activeMax;
       lane.active.delete(seq);
       this.#activeCount--;

@@ -16,10 +16,10 @@ import type {
   RuntimeOptions,
 } from '../runtime.ts';
 import { terminalStates } from '../states.ts';
-import { CommitFailed, CommitQueue, type Committer } from './commit-queue.ts';
+import { CommitFailed, CommitQueue, type Committer, type PendingGroup } from './commit-queue.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { type Draft, draftsFor } from './intake.ts';
-import { LedgerWriter } from './ledger-rows.ts';
+import { type LedgerSubject, LedgerWriter, type Noted } from './ledger-rows.ts';
 import { EmbeddedRun, type RunHost } from './run-context.ts';
 import type { JournalRow, OpeningRow, RunRow } from './run-row.ts';
 import { Statements, type Write } from './statements.ts';
@@ -71,6 +71,7 @@ export class EmbeddedEngine implements RunHost {
     this.#read = new Statements(reader);
     this.#queue = new CommitQueue(
       committer,
+      (noted) => this.#ledger.rows(noted),
       (entries) => this.#announce(entries),
       (error) => {
         this.#failure = error;
@@ -157,19 +158,24 @@ export class EmbeddedEngine implements RunHost {
     return newId(this.#options.clock, this.#options.random);
   }
 
-  commit(writes: readonly Write[], entries: readonly LedgerEntry[]): Promise<void> {
-    return this.#queue.commit(writes, entries);
+  commit(writes: readonly Write[], noted: readonly Noted[]): Promise<void> {
+    return this.#queue.commit(writes, noted);
   }
 
-  ledgerRow(
-    row: Pick<RunRow, 'seq' | 'run_id' | 'pipeline' | 'correlation_id'>,
-    facts: readonly Fact[],
-  ): { write: Write; entries: readonly LedgerEntry[] } {
-    return this.#ledger.row(
-      { seq: row.seq, runId: row.run_id, pipeline: row.pipeline, correlationId: row.correlation_id },
-      facts,
-      this.now(),
-    );
+  open(writes: readonly Write[], noted: readonly Noted[]): PendingGroup {
+    return this.#queue.open(writes, noted);
+  }
+
+  /** Facts of a run, which happened now unless they say otherwise. */
+  noted(row: Pick<RunRow, 'seq' | 'run_id' | 'pipeline' | 'correlation_id'>, facts: readonly Fact[]): Noted {
+    const subject: LedgerSubject = {
+      seq: row.seq,
+      runId: row.run_id,
+      pipeline: row.pipeline,
+      correlationId: row.correlation_id,
+    };
+    const now = this.now();
+    return { subject, facts: facts.map((fact) => ({ ...fact, atMs: fact.atMs ?? now })) };
   }
 
   lastEventSeq(): number {
@@ -239,7 +245,7 @@ export class EmbeddedEngine implements RunHost {
     event: NewEvent,
     drafts: readonly Draft[],
     also: readonly Write[] = [],
-    alsoEntries: readonly LedgerEntry[] = [],
+    alsoNoted: readonly Noted[] = [],
   ): Promise<Extract<AcceptResult, { ok: true }>> {
     return this.#dispatcher.busy(async () => {
       const names = [
@@ -248,7 +254,7 @@ export class EmbeddedEngine implements RunHost {
       ];
       const release = await this.#reserve(names);
       try {
-        return await this.#admitReserved(event, drafts, also, alsoEntries);
+        return await this.#admitReserved(event, drafts, also, alsoNoted);
       } finally {
         release();
       }
@@ -259,7 +265,7 @@ export class EmbeddedEngine implements RunHost {
     run: RunRow,
     event: { readonly deliveryId: string; readonly event: string; readonly payload: Json },
     also: readonly Write[],
-    entries: readonly LedgerEntry[],
+    noted: readonly Noted[],
   ): Promise<void> {
     const drafts = draftsFor(event.event, event.payload, event.deliveryId, this.#active.values());
     if (!drafts.ok)
@@ -273,7 +279,7 @@ export class EmbeddedEngine implements RunHost {
       },
       drafts.drafts,
       also,
-      entries,
+      noted,
     );
   }
 
@@ -290,7 +296,7 @@ export class EmbeddedEngine implements RunHost {
     event: NewEvent,
     drafts: readonly Draft[],
     also: readonly Write[],
-    alsoEntries: readonly LedgerEntry[],
+    alsoNoted: readonly Noted[],
   ): Promise<Extract<AcceptResult, { ok: true }>> {
     const now = this.now();
     const isKnown =
@@ -298,8 +304,9 @@ export class EmbeddedEngine implements RunHost {
         .of('SELECT seq FROM events WHERE source = ? AND delivery_id = ?')
         .get(event.source, event.deliveryId) !== undefined;
     const writes: Write[] = [...also];
-    const entries: LedgerEntry[] = [...alsoEntries];
+    const noted: Noted[] = [...alsoNoted];
     const runs: AcceptedRun[] = [];
+    const claimed: RunRow[] = [];
     const eventSeq = this.#nextEvent;
     if (!isKnown) {
       this.#nextEvent++;
@@ -323,19 +330,9 @@ export class EmbeddedEngine implements RunHost {
     for (const draft of drafts) {
       const earlier = this.#runByKey(draft, now);
       if (earlier !== undefined) {
-        const row = this.ledgerRow(earlier, [
-          {
-            kind: 'duplicate',
-            details: {
-              source: event.source,
-              deliveryId: event.deliveryId,
-              state: earlier.state,
-              sameDelivery: isKnown,
-            },
-          },
-        ]);
-        writes.push(row.write);
-        entries.push(...row.entries);
+        const { source, deliveryId } = event;
+        const details = { source, deliveryId, state: earlier.state, sameDelivery: isKnown };
+        noted.push(this.noted(earlier, [{ kind: 'duplicate', details }]));
         runs.push({
           runId: earlier.run_id,
           pipeline: earlier.pipeline,
@@ -344,13 +341,24 @@ export class EmbeddedEngine implements RunHost {
           state: earlier.state,
         });
       } else if (!isKnown) {
-        started++;
-        runs.push(this.#draftRun(event, draft, eventSeq, correlationId, now, writes, entries));
+        const run = this.#draftRun(event, draft, eventSeq, correlationId, now, writes, noted);
+        if (run.claimed === 1) claimed.push(run);
+        else started++;
+        runs.push({
+          runId: run.run_id,
+          pipeline: run.pipeline,
+          key: draft.key,
+          started: true,
+          state: 'accepted',
+        });
       }
     }
     this.#backlog += started;
-    await this.#queue.commit(writes, entries);
-    for (const run of runs) if (run.started) this.#dispatcher.touch(run.pipeline, now);
+    const group = this.#queue.open(writes, noted);
+    for (const run of claimed)
+      this.#dispatcher.follow(run.pipeline, run.seq, this.#activate(run, event.payload, [], [], group));
+    await group.durable;
+    if (started > 0) for (const run of runs) if (run.started) this.#dispatcher.touch(run.pipeline, now);
     if (!isKnown && this.#hasWaiting(event.event)) this.#dispatcher.touchAll(now);
     return { ok: true, duplicateDelivery: isKnown, runs };
   }
@@ -362,15 +370,39 @@ export class EmbeddedEngine implements RunHost {
     correlationId: string,
     now: number,
     writes: Write[],
-    entries: LedgerEntry[],
-  ): AcceptedRun {
+    noted: Noted[],
+  ): RunRow {
     const { plan } = loaded;
     const runId = this.newId();
     const seq = this.#nextRun++;
     const traceparent =
       traceIdOf(event.traceparent) === undefined ? traceparentFor(correlationId) : event.traceparent!;
-    const subject = { seq, run_id: runId, pipeline: plan.pipeline, correlation_id: correlationId };
-    const row = this.ledgerRow(subject, [
+    const begins =
+      orderKey === undefined && failure === undefined && this.#dispatcher.enter(plan.pipeline, seq);
+    const row: RunRow = {
+      seq,
+      run_id: runId,
+      pipeline: plan.pipeline,
+      version: plan.version,
+      plan_hash: plan.hash,
+      key,
+      order_key: orderKey ?? null,
+      event_seq: eventSeq,
+      correlation_id: correlationId,
+      traceparent,
+      owner: plan.owner.team,
+      state: begins ? 'running' : 'accepted',
+      step: null,
+      accepted_at: now,
+      updated_at: now,
+      clock_from: begins ? now : null,
+      paused_since: null,
+      due_at: begins ? null : now,
+      claimed: begins ? 1 : 0,
+      intake_failure: failure === undefined ? null : JSON.stringify(failureDetails(failure)),
+      failure: null,
+    };
+    const facts: Fact[] = [
       {
         kind: 'accepted',
         details: {
@@ -383,29 +415,17 @@ export class EmbeddedEngine implements RunHost {
           traceparent,
         },
       },
+    ];
+    if (begins) facts.push({ kind: 'state', details: { from: 'accepted', to: 'running' } });
+    noted.push(this.noted(row, facts));
+    writes.push(begins ? putClaimedRun(row) : putRun(row), [
+      'putKey',
+      plan.pipeline,
+      key,
+      seq,
+      now + plan.identity.retainMs,
     ]);
-    writes.push(
-      [
-        'putRun',
-        seq,
-        runId,
-        plan.pipeline,
-        plan.version,
-        plan.hash,
-        key,
-        orderKey ?? null,
-        eventSeq,
-        correlationId,
-        traceparent,
-        plan.owner.team,
-        now,
-        failure === undefined ? null : JSON.stringify(failureDetails(failure)),
-      ],
-      ['putKey', plan.pipeline, key, seq, now + plan.identity.retainMs],
-      row.write,
-    );
-    entries.push(...row.entries);
-    return { runId, pipeline: plan.pipeline, key, started: true, state: 'accepted' };
+    return row;
   }
 
   /** The run that a business key stands for, while the key is kept. */
@@ -447,27 +467,39 @@ export class EmbeddedEngine implements RunHost {
       .get(seq) as unknown as (RunRow & { payload: string }) | undefined;
     if (row === undefined) return [];
     if (row.state === 'accepted') this.#backlog--;
+    return this.#activate(
+      row,
+      JSON.parse(row.payload),
+      // Rows of `journal` and `openings` have these shapes.
+      this.#read
+        .of('SELECT key, at, value FROM journal WHERE run_seq = ?')
+        .all(seq) as unknown as JournalRow[],
+      this.#read.of('SELECT * FROM openings WHERE run_seq = ?').all(seq) as unknown as OpeningRow[],
+    );
+  }
+
+  /** `birth`: the group that stores a new run, where that is not on disk yet. */
+  async #activate(
+    row: RunRow,
+    payload: Json,
+    journal: readonly JournalRow[],
+    openings: readonly OpeningRow[],
+    birth?: PendingGroup,
+  ): Promise<readonly (readonly [pipeline: string, atMs: number])[]> {
+    const { seq } = row;
     let run: EmbeddedRun | undefined;
     let hasEnded = false;
     try {
       const loaded = this.plan(row.plan_hash);
-      run = new EmbeddedRun(
-        row,
-        JSON.parse(row.payload),
-        // Rows of `journal` and `openings` have these shapes.
-        this.#read
-          .of('SELECT key, at, value FROM journal WHERE run_seq = ?')
-          .all(seq) as unknown as JournalRow[],
-        this.#read.of('SELECT * FROM openings WHERE run_seq = ?').all(seq) as unknown as OpeningRow[],
-        loaded.plan.limits.deadlineMs,
-        this,
-      );
+      const { deadlineMs } = loaded.plan.limits;
+      run = new EmbeddedRun(row, payload, journal, openings, deadlineMs, this, birth);
       this.#runs.set(seq, run);
       const end = await interpret(run, loaded, this.#call);
       await run.finish(end);
       hasEnded = true;
     } catch (error) {
-      await this.#afterThrow(row, run, error);
+      // A run that could not be stored is none: whoever sent its event was told so.
+      if (await isStored(birth)) await this.#afterThrow(row, run, error);
     } finally {
       this.#runs.delete(seq);
     }
@@ -514,7 +546,6 @@ export class EmbeddedEngine implements RunHost {
     ) as RunState;
     const detail: JsonObject = { queue: 'repair', settled: 'held', failure, attempts: 1 };
     const facts: Fact[] = [{ kind: 'deadLetter', step: row.step ?? 'run', details: detail }];
-    const ledger = this.ledgerRow(row, facts);
     const phase = state === 'inDoubt' ? 'running' : state;
     const step = row.step ?? 'run';
     try {
@@ -536,9 +567,8 @@ export class EmbeddedEngine implements RunHost {
           ],
           ['end', row.seq, 'failed', now, step, JSON.stringify({ ...failure, step })],
           ...(row.order_key === null ? [] : [['admitNext', row.pipeline, row.order_key, now] as const]),
-          ledger.write,
         ],
-        ledger.entries,
+        [this.noted(row, facts)],
       );
     } catch {
       // Refused as well: the run stays claimed, and the next start of the process tries it again.
@@ -613,4 +643,44 @@ export class EmbeddedEngine implements RunHost {
   #number(sql: string): number {
     return Number(this.#read.of(sql).get()?.['n'] ?? 0);
   }
+}
+
+function putRun(row: RunRow): Write {
+  return [
+    'putRun',
+    row.seq,
+    row.run_id,
+    row.pipeline,
+    row.version,
+    row.plan_hash,
+    row.key,
+    row.order_key,
+    row.event_seq,
+    row.correlation_id,
+    row.traceparent,
+    row.owner,
+    row.accepted_at,
+    row.intake_failure,
+  ];
+}
+
+function putClaimedRun(row: RunRow): Write {
+  return [
+    'putClaimedRun',
+    row.seq,
+    row.run_id,
+    row.pipeline,
+    row.version,
+    row.plan_hash,
+    row.key,
+    row.event_seq,
+    row.correlation_id,
+    row.traceparent,
+    row.owner,
+    row.accepted_at,
+  ];
+}
+
+async function isStored(birth: PendingGroup | undefined): Promise<boolean> {
+  return birth === undefined || birth.durable.then(() => true).catch(() => false);
 }

@@ -1,4 +1,3 @@
-import type { JsonObject } from '@tenon/model';
 import type { Fact } from '../engine.ts';
 import type { LedgerEntry } from '../runtime.ts';
 import type { Write } from './statements.ts';
@@ -11,7 +10,15 @@ export interface LedgerSubject {
   readonly correlationId: string;
 }
 
-/** Numbers entries and puts those of one write into one row: fewer rows, fewer index entries. */
+/** Facts of one subject, on their way to the ledger; each already says when it happened. */
+export interface Noted {
+  readonly subject: LedgerSubject;
+  readonly facts: readonly TimedFact[];
+}
+
+export type TimedFact = Fact & { readonly atMs: number };
+
+/** Numbers entries and puts those of one subject in one group into one row: fewer rows, fewer index entries. */
 export class LedgerWriter {
   #next: number;
 
@@ -20,33 +27,41 @@ export class LedgerWriter {
     this.#next = last + 1;
   }
 
-  row(
-    subject: LedgerSubject,
-    facts: readonly Fact[],
-    atMs: number,
-  ): { write: Write; entries: LedgerEntry[] } {
-    const sequence = this.#next;
-    this.#next += facts.length;
-    const stored = facts.map((fact) => ({ ...fact, atMs: fact.atMs ?? atMs }));
-    return {
-      write: ['putLedger', sequence, subject.seq, facts.length, JSON.stringify(stored)],
-      entries: stored.map((fact, index) => entryOf(subject, sequence + index, fact)),
-    };
+  /** Rows for what one group notes. */
+  rows(noted: readonly Noted[]): { writes: Write[]; entries: LedgerEntry[] } {
+    const writes: Write[] = [];
+    const entries: LedgerEntry[] = [];
+    for (const { subject, facts } of bySubject(noted)) {
+      const sequence = this.#next;
+      this.#next += facts.length;
+      writes.push(['putLedger', sequence, subject.seq, facts.length, JSON.stringify(facts)]);
+      for (const [index, fact] of facts.entries()) entries.push(entryOf(subject, sequence + index, fact));
+    }
+    return { writes, entries };
   }
+}
+
+function bySubject(noted: readonly Noted[]): readonly Noted[] {
+  const [first, ...rest] = noted;
+  // Most groups are about one run.
+  if (first === undefined || rest.length === 0) return noted;
+  const subjects = new Map<number, { readonly subject: LedgerSubject; readonly facts: TimedFact[] }>();
+  for (const { subject, facts } of noted) {
+    const known = subjects.get(subject.seq);
+    if (known === undefined) subjects.set(subject.seq, { subject, facts: [...facts] });
+    else known.facts.push(...facts);
+  }
+  return [...subjects.values()];
 }
 
 /** The entries of a stored row. */
 export function entriesOf(subject: LedgerSubject, sequence: number, facts: string): LedgerEntry[] {
-  // Written by `LedgerWriter.row`, the one place that writes the table.
-  const stored = JSON.parse(facts) as (Fact & { readonly atMs: number })[];
+  // Written by `LedgerWriter.rows`, the one place that writes the table.
+  const stored = JSON.parse(facts) as TimedFact[];
   return stored.map((fact, index) => entryOf(subject, sequence + index, fact));
 }
 
-function entryOf(
-  subject: LedgerSubject,
-  sequence: number,
-  fact: Omit<Fact, 'details'> & { readonly atMs: number; readonly details: JsonObject },
-): LedgerEntry {
+function entryOf(subject: LedgerSubject, sequence: number, fact: TimedFact): LedgerEntry {
   return {
     sequence,
     at: fact.atMs,

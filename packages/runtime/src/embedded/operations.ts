@@ -226,9 +226,8 @@ async function write(
   /** Where a value may be given once: what whoever comes second is told. */
   refusalCode?: RuntimeCode,
 ): Promise<ActionResult> {
-  const ledger = engine.ledgerRow(run, facts);
   try {
-    await engine.commit([...writes, ledger.write], ledger.entries);
+    await engine.commit(writes, [engine.noted(run, facts)]);
   } catch (error) {
     if (error instanceof CommitRefused && refusalCode !== undefined)
       return refused(refusalCode, 'someone else was faster');

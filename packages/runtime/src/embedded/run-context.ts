@@ -13,8 +13,9 @@ import {
   type SignalWait,
   Suspension,
 } from '../engine.ts';
-import type { LedgerEntry, RunState } from '../runtime.ts';
-import { CommitRefused } from './commit-queue.ts';
+import type { RunState } from '../runtime.ts';
+import { CommitRefused, type PendingGroup } from './commit-queue.ts';
+import type { Noted } from './ledger-rows.ts';
 import type { JournalRow, OpeningRow, RunRow } from './run-row.ts';
 import type { Write } from './statements.ts';
 
@@ -23,8 +24,8 @@ export interface RunHost {
   now(): number;
   random(): number;
   readonly isStopping: boolean;
-  commit(writes: readonly Write[], entries: readonly LedgerEntry[]): Promise<void>;
-  ledgerRow(row: RunRow, facts: readonly Fact[]): { write: Write; entries: readonly LedgerEntry[] };
+  open(writes: readonly Write[], noted: readonly Noted[]): PendingGroup;
+  noted(row: RunRow, facts: readonly Fact[]): Noted;
   /** Events of a name after `seq`, oldest first. */
   eventsAfter(event: string, seq: number): Iterable<{ readonly seq: number; readonly payload: Json }>;
   lastEventSeq(): number;
@@ -32,7 +33,7 @@ export interface RunHost {
     run: RunRow,
     event: { readonly deliveryId: string; readonly event: string; readonly payload: Json },
     also: readonly Write[],
-    entries: readonly LedgerEntry[],
+    noted: readonly Noted[],
   ): Promise<void>;
 }
 
@@ -51,6 +52,8 @@ export class EmbeddedRun implements RunContext {
   readonly #deadlineMs: number;
   readonly #journal: Map<string, { readonly at: number; readonly value: Json }>;
   readonly #openings: Map<string, OpeningRow>;
+  /** Something may be open under its name. */
+  #hasWaited: boolean;
   #recorded: number;
   #recalled = 0;
   #state: RunState;
@@ -60,7 +63,8 @@ export class EmbeddedRun implements RunContext {
   #lastRecordAt: number;
   #clockFrom: number;
   #notes: Fact[] = [];
-  #pending: Promise<void> = Promise.resolve();
+  /** What was written last: gathers what is written next, until it is taken to the disk. */
+  #group: PendingGroup | undefined;
   #broken: Error | undefined;
   /** When the suspended run wants to be looked at again. */
   dueAtMs: number | undefined;
@@ -74,6 +78,8 @@ export class EmbeddedRun implements RunContext {
     openings: readonly OpeningRow[],
     deadlineMs: number,
     host: RunHost,
+    /** The run is new and claimed already: the group that stores it. */
+    birth?: PendingGroup,
   ) {
     this.#row = row;
     this.#host = host;
@@ -82,8 +88,14 @@ export class EmbeddedRun implements RunContext {
       journal.map(({ key, at, value }) => [key, { at, value: JSON.parse(value) as Json }]),
     );
     this.#openings = new Map(openings.map((opening) => [opening.key, opening]));
+    this.#hasWaited = openings.length > 0;
     this.#recorded = journal.filter(({ key }) => !key.startsWith('#')).length;
     this.#state = row.state;
+    this.#group = birth;
+    this.#isClaimed = birth !== undefined;
+    birth?.durable.catch((error: Error) => {
+      this.#broken ??= error;
+    });
     this.#isInterrupted = row.claimed === 2;
     this.#lastRecordAt = journal.reduce((last, { at }) => Math.max(last, at), row.accepted_at);
     const now = host.now();
@@ -147,7 +159,7 @@ export class EmbeddedRun implements RunContext {
   }
 
   async durable(): Promise<void> {
-    await this.#pending;
+    await this.#group?.durable.catch(() => {});
     if (this.#broken !== undefined) throw this.#broken;
   }
 
@@ -156,12 +168,12 @@ export class EmbeddedRun implements RunContext {
     if (known !== undefined) return known;
     this.#goLive();
     await this.durable();
-    const { write, entries } = this.#host.ledgerRow(this.#row, this.#takeNotes(facts));
+    const noted = this.#host.noted(this.#row, this.#takeNotes(facts));
     await this.#host.emit(
       this.#row,
       { deliveryId: `${this.run.runId}/${key}`, event, payload },
-      [['putJournal', this.#row.seq, key, this.now(), 'null'], write],
-      entries,
+      [['putJournal', this.#row.seq, key, this.now(), 'null']],
+      [noted],
     );
     this.#remember(key, null);
     return null;
@@ -252,6 +264,7 @@ export class EmbeddedRun implements RunContext {
     const facts = before === undefined ? this.#takeNotes(wait.facts) : [];
     this.#notes = [];
     if (this.#state !== 'waiting') this.#goLive();
+    this.#hasWaited = true;
     const opening: Write = [
       'putOpening',
       this.#row.seq,
@@ -285,7 +298,7 @@ export class EmbeddedRun implements RunContext {
     const step = typeof end.failure?.['step'] === 'string' ? end.failure['step'] : null;
     this.#write(
       [
-        ['closeWaits', seq],
+        ...(this.#hasWaited ? [['closeWaits', seq] satisfies Write] : []),
         ...(end.openings ?? []).map((opening) => this.#openingWrite(opening)),
         [
           'end',
@@ -409,10 +422,10 @@ export class EmbeddedRun implements RunContext {
   }
 
   #write(writes: readonly Write[], facts: readonly Fact[]): void {
-    const ledger = facts.length === 0 ? undefined : this.#host.ledgerRow(this.#row, facts);
-    const group = ledger === undefined ? writes : [...writes, ledger.write];
-    this.#pending = this.#host.commit(group, ledger?.entries ?? []);
-    this.#pending.catch((error: Error) => {
+    const noted = facts.length === 0 ? [] : [this.#host.noted(this.#row, facts)];
+    if (this.#group?.add(writes, noted)) return;
+    this.#group = this.#host.open(writes, noted);
+    this.#group.durable.catch((error: Error) => {
       this.#broken ??= error;
     });
   }
@@ -420,6 +433,8 @@ export class EmbeddedRun implements RunContext {
   /** Someone may have been faster with a value: then this activation ends, and the next one finds it. */
   async #expire(key: string): Promise<Signal> {
     this.#goLive();
+    // Refused, it must take nothing else with it.
+    this.#group = undefined;
     this.#record(key, { expired: true }, [], [['closeOpening', this.#row.seq, key]]);
     try {
       await this.durable();
@@ -499,6 +514,7 @@ export class EmbeddedRun implements RunContext {
   }
 
   #openingWrite(opening: Opening, expiresAtMs?: number): Write {
+    this.#hasWaited = true;
     return [
       'putOpening',
       this.#row.seq,

@@ -29,8 +29,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     'an event is acknowledged before it is on disk',
     engine,
-    'await this.#queue.commit(writes, entries);',
-    'void this.#queue.commit(writes, entries);',
+    'await group.durable;\n    if (started',
+    'if (started',
   ),
   bug('no intent is written', effect, 'if (!harmless && checked === undefined) {', 'if (1 > 2) {'),
   bug(
@@ -160,6 +160,19 @@ export const plantedBugs: readonly PlantedBug[] = [
     '?12\n    FROM',
   ),
   bug('nothing is taken over after a crash', engine, "await this.#queue.commit([['reclaim']]);", ''),
+  bug('what begins at once is not marked as taken', statements, '?11, ?11, ?11, 1)`', '?11, ?11, ?11, 0)`'),
+  bug(
+    'a run with an order key begins at once',
+    engine,
+    'orderKey === undefined && failure === undefined &&',
+    'failure === undefined &&',
+  ),
+  bug(
+    'what a run wrote counts as on disk at once',
+    context,
+    'await this.#group?.durable.catch(() => {});',
+    '',
+  ),
   bug(
     'a step is not journaled',
     context,
@@ -225,8 +238,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     'entries are announced before they are on disk',
     'embedded/commit-queue.ts',
-    'const durable = new Promise<void>',
-    'this.#onDurable(entries);\n    const durable = new Promise<void>',
+    'results = await this.#committer.apply(batch.map((group) => group.take(this.#seal)));',
+    'const taken = batch.map((group) => group.take(this.#seal)); for (const group of batch) this.#onDurable(group.entries); results = await this.#committer.apply(taken);',
   ),
   bug(
     'a parked run has no dead letter',

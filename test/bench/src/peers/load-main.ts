@@ -1,0 +1,101 @@
+import { connect, type Socket } from 'node:net';
+
+// The sender of load, in a process of its own: raw sockets, so that it takes as little as it can from the two cores it
+// shares with what it measures. `node load-main.ts '<json of LoadOrder>'`; prints `measuring` when the warm-up is over,
+// then one line of JSON.
+
+/** What to send, and for how long. Each body holds an id of its own, always of the same length. */
+export interface LoadOrder {
+  readonly url: string;
+  readonly inFlight: number;
+  readonly warmUpMs: number;
+  readonly measureMs: number;
+  /** Bytes of filler in each body. */
+  readonly fillerBytes: number;
+  /** Told apart from other rounds on the same server. */
+  readonly round: number;
+}
+
+export interface LoadResult {
+  readonly answered: number;
+  readonly failed: number;
+  readonly tookMs: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+}
+
+// Handed over by the parent, which wrote it.
+const order = JSON.parse(process.argv[2]!) as LoadOrder;
+const { hostname, port, pathname } = new URL(order.url);
+const filler = 'x'.repeat(order.fillerBytes);
+const bodyBytes = Buffer.byteLength(bodyOf(0));
+const head = `POST ${pathname} HTTP/1.1\r\nhost: ${hostname}:${port}\r\ncontent-type: application/json\r\ncontent-length: ${bodyBytes}\r\n\r\n`;
+let index = 0;
+let isMeasuring = false;
+let isOver = false;
+let failed = 0;
+const latencies: number[] = [];
+
+function bodyOf(number: number): string {
+  return `{"id":"r${order.round}-${String(number).padStart(9, '0')}","filler":"${filler}"}`;
+}
+
+/** One connection: sends, waits for the whole answer, sends again. */
+function drive(): void {
+  const socket: Socket = connect({ port: Number(port), host: hostname, noDelay: true });
+  let begun = 0;
+  let received = '';
+  const send = (): void => {
+    begun = performance.now();
+    socket.write(head + bodyOf(index++));
+  };
+  socket.setEncoding('latin1');
+  socket.on('connect', send);
+  socket.on('data', (chunk: string) => {
+    received += chunk;
+    const length = answerLength(received);
+    if (length === undefined || received.length < length) return;
+    if (isMeasuring) {
+      latencies.push(performance.now() - begun);
+      if (!received.startsWith('HTTP/1.1 2')) failed++;
+    }
+    received = '';
+    if (isOver) socket.destroy();
+    else send();
+  });
+  socket.on('error', () => {
+    if (isOver) return;
+    failed++;
+    drive();
+  });
+}
+
+/** Length of a whole answer, or `undefined` while that cannot be told. */
+function answerLength(text: string): number | undefined {
+  const end = text.indexOf('\r\n\r\n');
+  if (end < 0) return undefined;
+  const length = /\r\ncontent-length: *(\d+)/i.exec(text.slice(0, end + 2))?.[1];
+  if (length !== undefined) return end + 4 + Number(length);
+  if (!/\r\ntransfer-encoding: *chunked/i.test(text.slice(0, end + 2))) return end + 4;
+  const last = text.indexOf('\r\n0\r\n\r\n', end + 2);
+  return last < 0 ? undefined : last + 7;
+}
+
+for (let i = 0; i < order.inFlight; i++) drive();
+await new Promise((resolve) => setTimeout(resolve, order.warmUpMs));
+isMeasuring = true;
+const startedAt = performance.now();
+console.log('measuring');
+await new Promise((resolve) => setTimeout(resolve, order.measureMs));
+isOver = true;
+const tookMs = performance.now() - startedAt;
+latencies.sort((a, b) => a - b);
+const result: LoadResult = {
+  answered: latencies.length,
+  failed,
+  tookMs,
+  p50Ms: latencies[Math.floor(latencies.length * 0.5)] ?? Number.NaN,
+  p99Ms: latencies[Math.floor(latencies.length * 0.99)] ?? Number.NaN,
+};
+console.log(JSON.stringify(result));
+process.exit(0);

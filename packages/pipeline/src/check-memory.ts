@@ -5,12 +5,14 @@ import { checkData, type DataCheck } from './check/data.ts';
 import { checkManifests } from './check/manifests.ts';
 import { modelOf, type PipelineModel } from './check/model.ts';
 import { checkPolicies } from './check/policies.ts';
+import { factsOf, type PipelineFacts } from './check/facts.ts';
 import { pipelineProofs } from './check/proofs.ts';
-import { type PolicySpec, readPolicies } from './load/policies.ts';
+import { secretDiagnostics } from './check/secrets.ts';
+import { readPolicies } from './load/policies.ts';
 import { diagnostic } from './rules.ts';
 import { checkShape } from './shape/check-shape.ts';
 import { pipelineSchema } from './shape/pipeline-schema.ts';
-import { type PipelineSpec, readPipeline } from './spec/pipeline-spec.ts';
+import { allSteps, type Located, type PipelineSpec, readPipeline } from './spec/pipeline-spec.ts';
 import type { Workspace } from './workspace.ts';
 import { parseSpec, type SpecDocument } from './yaml/spec-document.ts';
 
@@ -31,7 +33,6 @@ export function createCheckMemory(): CheckMemory {
 export interface CheckBase {
   readonly workspace: Workspace;
   readonly catalog: Catalog;
-  readonly policySpecs: readonly PolicySpec[];
   readonly policies: ReturnType<typeof checkPolicies>;
   readonly diagnostics: readonly Diagnostic[];
 }
@@ -41,13 +42,24 @@ export interface CheckedFile {
   readonly text: string;
   readonly document: SpecDocument;
   readonly spec?: PipelineSpec;
-  /** Of reading it. */
-  readonly diagnostics: readonly Diagnostic[];
+  readonly findings: FileFindings;
   readonly checked?: {
     readonly model: PipelineModel;
     readonly data: DataCheck;
-    readonly diagnostics: readonly Diagnostic[];
     readonly classed: ReadonlyMap<string, readonly string[]>;
+  };
+}
+
+/** What the check of a pipeline file comes to: plain JSON, so that it can be kept on disk from one check to the next. */
+export interface FileFindings {
+  readonly diagnostics: readonly Diagnostic[];
+  /** Of what can be read as a pipeline. */
+  readonly pipeline?: {
+    readonly name: Located<string>;
+    readonly team?: string;
+    readonly steps: number;
+    readonly expressions: number;
+    readonly facts: PipelineFacts;
   };
 }
 
@@ -65,6 +77,11 @@ export function baseOf(workspace: Workspace, memory: CheckMemory): CheckBase {
   const known = memory.base;
   if (known && BASE_PARTS.every((part) => known.workspace[part] === workspace[part])) return known;
   memory.files.clear();
+  memory.base = readBase(workspace);
+  return memory.base;
+}
+
+function readBase(workspace: Workspace): CheckBase {
   const read = [...workspace.policyFiles].map(([file, text]) => readPolicies(file, text));
   const policySpecs = read.flatMap((one) => one.policies);
   const policies = checkPolicies(policySpecs, workspace);
@@ -74,16 +91,31 @@ export function baseOf(workspace: Workspace, memory: CheckMemory): CheckBase {
     ...checkManifests(workspace),
     ...checkConnections(workspace),
   ];
-  memory.base = { workspace, catalog: catalogOf(workspace), policySpecs, policies, diagnostics };
-  return memory.base;
+  return { workspace, catalog: catalogOf(workspace), policies, diagnostics };
+}
+
+/** The same where it is known what there is to find: no connector and no connection is checked again. */
+export function knownBase(workspace: Workspace): CheckBase {
+  const policySpecs = [...workspace.policyFiles].flatMap(([file, text]) => readPolicies(file, text).policies);
+  const policies = checkPolicies(policySpecs, workspace);
+  return { workspace, catalog: catalogOf(workspace), policies, diagnostics: [] };
 }
 
 export function checkFile(file: string, text: string, base: CheckBase, memory: CheckMemory): CheckedFile {
   const known = memory.files.get(file);
   if (known?.text === text) return known;
-  const source = readSource(file, text);
-  const checked = source.spec && checkSpec(source.spec, base);
-  const result: CheckedFile = { text, ...source, ...(checked && { checked }) };
+  const { document, spec, diagnostics } = readSource(file, text);
+  const checked = spec && checkSpec(spec, base);
+  const result: CheckedFile = {
+    text,
+    document,
+    ...(spec && { spec }),
+    findings: {
+      diagnostics: [...secretDiagnostics(file, text), ...diagnostics, ...(checked?.diagnostics ?? [])],
+      ...(checked && { pipeline: checked.pipeline }),
+    },
+    ...(checked && { checked: { model: checked.model, data: checked.data, classed: checked.classed } }),
+  };
   memory.files.set(file, result);
   return result;
 }
@@ -105,19 +137,35 @@ export function inspectPipeline(
   return { document, model, data: checkData(model, base.policies.rules) };
 }
 
-function checkSpec(spec: PipelineSpec, base: CheckBase): NonNullable<CheckedFile['checked']> {
+function checkSpec(spec: PipelineSpec, base: CheckBase) {
   const { model, diagnostics } = modelOf(spec, base.catalog);
   const data = checkData(model, base.policies.rules);
   const proofs = pipelineProofs({ model, data });
+  const team = spec.owner?.team?.value;
+  const pipeline: NonNullable<FileFindings['pipeline']> = {
+    name: spec.name,
+    ...(team !== undefined && { team }),
+    steps: [...allSteps(spec.steps)].length,
+    expressions: data.expressions,
+    facts: factsOf(model),
+  };
   return {
     model,
     data,
+    pipeline,
     diagnostics: [...diagnostics, ...data.diagnostics, ...proofs.diagnostics],
     classed: proofs.classed,
   };
 }
 
-function readSource(file: string, text: string): Omit<CheckedFile, 'text' | 'checked'> {
+function readSource(
+  file: string,
+  text: string,
+): {
+  readonly document: SpecDocument;
+  readonly spec?: PipelineSpec;
+  readonly diagnostics: readonly Diagnostic[];
+} {
   const document = parseSpec(file, text);
   const found: Diagnostic[] = [...document.diagnostics];
   // Beyond a syntax error everything is a guess; one clear finding is worth more than twenty that follow from it.

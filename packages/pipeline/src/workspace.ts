@@ -70,7 +70,6 @@ export async function loadWorkspaceFiles(
     ...connectors.diagnostics,
     ...[
       ...(configText === undefined ? [] : [[CONFIG_FILE, configText] as const]),
-      ...pipelineFiles,
       ...policyFiles,
       ...fixtures,
     ].flatMap(([file, text]) => secretDiagnostics(file, text)),

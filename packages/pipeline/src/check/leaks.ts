@@ -40,14 +40,13 @@ interface Sink {
  * Information flow (C93, C98, C99): a value from a field classed `personal`, `secret` or `financial`, followed through
  * expressions and steps, may only reach fields that are classed the same, in the same region, and no key or metric.
  */
-export function checkLeaks({ model, data }: Checked): LeakCheck {
+export function checkLeaks(checked: Checked): LeakCheck {
+  const { model, data } = checked;
   const { spec, catalog } = model;
   const { contracts } = catalog.workspace;
   const found: Diagnostic[] = [];
   const held = new Map<string, Held>();
-  const isClassed = ({ policy }: Contract): boolean =>
-    policy !== undefined && Object.keys(policy.classes).length > 0;
-  if (![...contracts.values()].some(isClassed)) return { diagnostics: found, held };
+  if (!touched(checked).some(isClassed)) return { diagnostics: found, held };
 
   for (const key of [spec.identity?.key, spec.identity?.orderBy])
     for (const expression of key ? expressionsOf(key) : []) clear(expression, 'classed-data-in-key', 'a key');
@@ -186,6 +185,19 @@ export function checkLeaks({ model, data }: Checked): LeakCheck {
     const operation = contract.operations.get(target.operation);
     return operation && resultSource(operation);
   }
+}
+
+/** The contracts that a pipeline's data can come from. */
+function touched({ model }: Checked): readonly Contract[] {
+  return [
+    ...(model.trigger ? [model.trigger.contract] : []),
+    ...[...model.events.values()].map(({ contract }) => contract),
+    ...[...model.calls.values()].map(({ call }) => call.contract),
+  ];
+}
+
+function isClassed({ policy }: Contract): boolean {
+  return policy !== undefined && Object.keys(policy.classes).length > 0;
 }
 
 /** `within`: the path is a classed field or lies inside one; `touching`: or holds one. */

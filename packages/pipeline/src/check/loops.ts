@@ -1,147 +1,182 @@
-import { type Diagnostic, isObject, type Location } from '@tenon/model';
+import type { Diagnostic, Location } from '@tenon/model';
 import { diagnostic } from '../rules.ts';
-import { allSteps, type StepSpec } from '../spec/pipeline-spec.ts';
-import type { PipelineModel } from './model.ts';
-
-/**
- * What one pipeline does that an event comes of: an `emit`, or an effect whose contract says which events follow
- * (`x-tenon-causes: [event]` on the operation; an overlay puts it onto a vendor's document).
- */
-interface Cause {
-  readonly pipeline: PipelineModel;
-  readonly event: string;
-  readonly step: StepSpec;
-  readonly at: Location;
-  readonly what: string;
-}
-
-export const CAUSES_EXTENSION = 'x-tenon-causes';
+import type { Cause, EventUse, PipelineFacts } from './facts.ts';
 
 /** No chain of pipelines starts itself again, and none waits for itself (C31, C32, C62). */
-export function checkLoops(models: readonly PipelineModel[]): Diagnostic[] {
-  const causes = models.flatMap(causesOf);
-  return [...triggerCycles(models, causes), ...waitCycles(models, causes)];
+export function checkLoops(pipelines: readonly PipelineFacts[]): Diagnostic[] {
+  return [...triggerCycles(pipelines), ...waitCycles(pipelines)];
 }
 
-function causesOf(model: PipelineModel): readonly Cause[] {
-  const emitted = [...model.events].flatMap(([step, { name }]): Cause[] =>
-    step.kind === 'emit'
-      ? [{ pipeline: model, event: name, step, at: step.emit.at, what: `emits ${name}` }]
-      : [],
+/** One pipeline starts another. */
+interface Start {
+  readonly from: PipelineFacts;
+  readonly cause: Cause;
+  readonly to: PipelineFacts;
+}
+
+/**
+ * For each start, the shortest way back to where it came from. Not every circle there is: in a thicket those are more
+ * than anyone can count, and once each start is on a told circle, none is left when those are broken.
+ */
+function triggerCycles(pipelines: readonly PipelineFacts[]): Diagnostic[] {
+  const startedBy = Map.groupBy(
+    pipelines.filter(({ trigger }) => trigger),
+    ({ trigger }) => trigger!.event,
   );
-  const followed = [...model.calls.values()].flatMap(({ step, call }): Cause[] => {
-    const listed: unknown = call.operation.extensions[CAUSES_EXTENSION];
-    return (Array.isArray(listed) ? listed : []).map((id: unknown) => {
-      const event = `${call.contract.name}.${String(id)}`;
-      return { pipeline: model, event, step, at: step.call.at, what: `${step.call.value} causes ${event}` };
-    });
-  });
-  return [...emitted, ...followed];
-}
-
-function triggerCycles(models: readonly PipelineModel[], causes: readonly Cause[]): Diagnostic[] {
-  const startedBy = (event: string): readonly PipelineModel[] =>
-    models.filter((model) => model.trigger?.name === event);
+  const starts = new Map(
+    pipelines.map((from) => [
+      from,
+      from.causes.flatMap((cause): Start[] =>
+        (startedBy.get(cause.event) ?? []).map((to) => ({ from, cause, to })),
+      ),
+    ]),
+  );
   const found = new Map<string, Diagnostic>();
-  for (const start of models) search(start, []);
+  for (const [to, arriving] of Map.groupBy([...starts.values()].flat(), (start) => start.to)) {
+    const lastSteps = waysFrom(to);
+    for (const first of arriving) tell(first, lastSteps);
+  }
   return [...found.values()];
 
-  function search(here: PipelineModel, path: readonly Cause[]): void {
-    for (const cause of causes) {
-      if (cause.pipeline !== here) continue;
-      for (const next of startedBy(cause.event)) {
-        const cycle = [...path, cause];
-        const begin = cycle.findIndex(({ pipeline }) => pipeline === next);
-        if (begin >= 0) report(cycle.slice(begin));
-        else if (cycle.length < models.length) search(next, cycle);
-      }
-    }
+  /** Of every pipeline that this one comes to start, the last start on the shortest way there. */
+  function waysFrom(from: PipelineFacts): ReadonlyMap<PipelineFacts, Start | undefined> {
+    const lastSteps = new Map<PipelineFacts, Start | undefined>([[from, undefined]]);
+    for (const here of lastSteps.keys())
+      for (const start of starts.get(here) ?? [])
+        if (!lastSteps.has(start.to)) lastSteps.set(start.to, start);
+    return lastSteps;
   }
 
-  function report(cycle: readonly Cause[]): void {
-    const names = cycle.map(({ pipeline }) => pipeline.spec.name.value);
-    const key = [...names].sort().join(' ');
+  function tell(first: Start, lastSteps: ReadonlyMap<PipelineFacts, Start | undefined>): void {
+    if (!lastSteps.has(first.from)) return;
+    const back: Start[] = [];
+    for (let last = lastSteps.get(first.from); last; last = lastSteps.get(last.from)) back.unshift(last);
+    report([first, ...back]);
+  }
+
+  function report(cycle: readonly Start[]): void {
+    const names = cycle.map(({ from }) => from.pipeline);
+    const sorted = names.toSorted();
+    const key = sorted.join(' ');
     if (found.has(key)) return;
-    // The same loop is found from each of its members; it is told from the first by name.
-    const first = cycle.findIndex(({ pipeline }) => pipeline.spec.name.value === [...names].sort()[0]);
+    // The same circle is found from each of its members; it is told from the first by name.
+    const first = names.indexOf(sorted[0]!);
     const told = [...cycle.slice(first), ...cycle.slice(0, first)];
-    const text = told.map(({ pipeline, what }) => `${pipeline.spec.name.value} → ${what}`).join(' → ');
+    const text = told.map(({ from, cause }) => `${from.pipeline} → ${cause.what}`).join(' → ');
     found.set(
       key,
       diagnostic('trigger-cycle', {
-        message: `${text} → ${told[0]!.pipeline.spec.name.value}`,
-        at: told[0]!.at,
+        message: `${text} → ${told[0]!.from.pipeline}`,
+        at: told[0]!.cause.at,
         subject: key,
-        related: told.slice(1).map(({ at, what }) => ({ ...at, message: what })),
+        related: told.slice(1).map(({ cause }) => ({ ...cause.at, message: cause.what })),
       }),
     );
   }
 }
 
-interface Wait {
-  readonly pipeline: PipelineModel;
-  readonly step: StepSpec & { readonly kind: 'wait' };
+/** Something that happens only after an event: a `wait` step, or all of a pipeline after its trigger. */
+interface Blocker {
+  readonly pipeline: PipelineFacts;
+  readonly name: string;
   readonly event: string;
+  readonly at: Location;
+  /** Causes of its pipeline with a higher place come after it. */
+  readonly order: number;
+  readonly isWait: boolean;
 }
 
-/** A wait whose event only comes after another wait, round in a circle: none of them ever ends by its event. */
-function waitCycles(models: readonly PipelineModel[], causes: readonly Cause[]): Diagnostic[] {
-  const waits = models.flatMap((model) =>
-    [...model.events].flatMap(([step, { name }]): Wait[] =>
-      step.kind === 'wait' ? [{ pipeline: model, step, event: name }] : [],
-    ),
+const BEFORE_ALL_STEPS = -1;
+
+/**
+ * Waits whose event only comes after another wait, round in a circle: none of them ever ends by its event. A wait is
+ * stuck when everything that could send its event is behind something stuck; one free source is enough to end it.
+ */
+function waitCycles(pipelines: readonly PipelineFacts[]): Diagnostic[] {
+  const blockers = pipelines.flatMap(blockersOf);
+  const causesOf = Map.groupBy(
+    pipelines.flatMap((pipeline) => pipeline.causes.map((cause) => ({ pipeline, cause }))),
+    ({ cause }) => cause.event,
   );
-  const order = new Map(models.map((model) => [model, [...allSteps(model.spec.steps)]]));
-  const blocks = (wait: Wait): readonly Wait[] => {
-    const sources = causes.filter(({ event }) => event === wait.event);
-    // An event that comes from outside too may come whatever we do.
-    if (sources.length === 0 || comesFromOutside(wait)) return [];
-    const before = sources.map((cause) => waits.filter((other) => isBefore(other, cause)));
-    // One source that waits for nothing is enough for the event to come.
-    return before.some((list) => list.length === 0) ? [] : before.flat();
-  };
+  const before = new Map(
+    blockers.map((blocker) => [
+      blocker,
+      (causesOf.get(blocker.event) ?? []).map(({ pipeline, cause }) =>
+        blockers.filter((other) => other.pipeline === pipeline && other.order < cause.order),
+      ),
+    ]),
+  );
+  const stuck = new Set(blockers.filter((one) => before.get(one)!.length > 0));
+  for (let isShrinking = true; isShrinking; ) {
+    isShrinking = false;
+    for (const one of stuck)
+      if (before.get(one)!.some((list) => !list.some((other) => stuck.has(other))))
+        isShrinking = stuck.delete(one);
+  }
   const found = new Map<string, Diagnostic>();
-  for (const wait of waits) search(wait, [wait]);
+  for (const one of stuck) {
+    const cycle = circleFrom(one);
+    if (cycle) report(cycle);
+  }
   return [...found.values()];
 
-  function isBefore(wait: Wait, cause: Cause): boolean {
-    if (wait.pipeline !== cause.pipeline) return false;
-    const steps = order.get(wait.pipeline) ?? [];
-    return steps.indexOf(wait.step) < steps.indexOf(cause.step);
-  }
-
-  function search(here: Wait, path: readonly Wait[]): void {
-    for (const next of blocks(here)) {
-      if (next === path[0]) report(path);
-      else if (!path.includes(next)) search(next, [...path, next]);
+  /** The shortest way from a stuck wait back to itself, over what it is stuck behind. */
+  function circleFrom(start: Blocker): readonly Blocker[] | undefined {
+    const behind = (one: Blocker): readonly Blocker[] =>
+      before
+        .get(one)!
+        .flat()
+        .filter((other) => stuck.has(other));
+    const reached = new Map<Blocker, readonly Blocker[]>(behind(start).map((one) => [one, [start]]));
+    for (const [here, way] of reached) {
+      if (here === start) return way;
+      for (const next of behind(here)) if (!reached.has(next)) reached.set(next, [...way, here]);
     }
+    return undefined;
   }
 
-  function report(cycle: readonly Wait[]): void {
-    const names = cycle.map(({ pipeline, step }) => `${pipeline.spec.name.value}.${step.id.value}`);
-    const key = [...names].sort().join(' ');
+  function report(cycle: readonly Blocker[]): void {
+    const waits = cycle.filter(({ isWait }) => isWait);
+    // Pipelines that only start each other are told as that.
+    if (waits.length === 0) return;
+    const key = waits
+      .map(({ name }) => name)
+      .toSorted()
+      .join(' ');
     if (found.has(key)) return;
-    const text = cycle
-      .map(({ event }, index) => `${names[index]} waits for ${event}, which comes after`)
+    const first = cycle.findIndex(({ isWait }) => isWait);
+    const told = [...cycle.slice(first), ...cycle.slice(0, first)];
+    const text = told
+      .map(({ name, event, isWait }) =>
+        isWait
+          ? `${name} waits for ${event}, which comes after`
+          : `${name}, which ${event} starts, which comes after`,
+      )
       .join(' ');
     found.set(
       key,
       diagnostic('wait-cycle', {
-        message: `${text} ${names[0]}`,
-        at: cycle[0]!.step.id.at,
+        message: `${text} ${told[0]!.name}`,
+        at: told[0]!.at,
         subject: key,
-        related: cycle.slice(1).map(({ step }) => ({ ...step.id.at, message: 'part of the circle' })),
+        related: told.slice(1).map(({ at }) => ({ ...at, message: 'part of the circle' })),
       }),
     );
   }
 }
 
-/** Some connector takes deliveries of it, so somebody else may send it. */
-function comesFromOutside({ pipeline, step }: Wait): boolean {
-  const event = pipeline.events.get(step);
-  if (!event) return true;
-  return [...pipeline.catalog.workspace.connectors.values()].some(
-    ({ contract, webhooks }) =>
-      contract === event.contract.name && isObject(webhooks) && Object.hasOwn(webhooks, event.definition.id),
-  );
+/** What comes from outside too may come whatever we do. */
+function blockersOf(pipeline: PipelineFacts): readonly Blocker[] {
+  const { trigger, waits, pipeline: name } = pipeline;
+  const blocker = ({ event, at }: EventUse) => ({ pipeline, event, at });
+  return [
+    ...(trigger && !trigger.isFromOutside
+      ? [{ ...blocker(trigger), name, order: BEFORE_ALL_STEPS, isWait: false }]
+      : []),
+    ...waits.flatMap((wait) =>
+      wait.isFromOutside
+        ? []
+        : [{ ...blocker(wait), name: `${name}.${wait.step}`, order: wait.order, isWait: true }],
+    ),
+  ];
 }

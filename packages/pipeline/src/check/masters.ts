@@ -5,7 +5,8 @@ import type { UsageEntry } from '../usage.ts';
 import type { ResolvedCall } from './catalog.ts';
 import { recordPointers } from './classes.ts';
 import type { DataCheck } from './data.ts';
-import { type CallMeaning, effectsOf, ownerOf, type PipelineModel } from './model.ts';
+import type { PipelineFacts } from './facts.ts';
+import { type CallMeaning, effectsOf, type PipelineModel } from './model.ts';
 import { resultSource } from './payloads.ts';
 import { originsAt } from './pointers.ts';
 
@@ -15,52 +16,57 @@ export interface Checked {
   readonly data: DataCheck;
 }
 
-/** Every shared field has one system of record and one writer (C30). */
-export function checkMasters(pipelines: readonly Checked[]): Diagnostic[] {
-  return [...twoWriters(pipelines.map(({ model }) => model)), ...pipelines.flatMap(twoMasters)];
-}
-
-interface Write {
-  readonly model: PipelineModel;
-  readonly step: CallMeaning;
+/** A field of what is there already that a pipeline sets. */
+export interface FieldWrite {
+  /** The same for one field, whichever operation writes it. */
   readonly field: string;
+  /** `shop.updateOrder.note`. */
+  readonly name: string;
   readonly at: Location;
 }
 
 /**
- * Two pipelines that set the same field of what is there already undo each other's work; which one wins is chance.
- * Making something new (`create`, `send`) is no such write, and a compensation only puts back.
+ * The fields that a pipeline sets. Making something new (`create`, `send`) is no such write, and a compensation only
+ * puts back.
  */
-function twoWriters(models: readonly PipelineModel[]): Diagnostic[] {
-  const first = new Map<string, Write>();
+export function fieldWrites(model: PipelineModel): readonly FieldWrite[] {
+  return effectsOf(model).flatMap((step) => {
+    const { call } = step;
+    if (call.declared.effect !== 'update') return [];
+    // The answer of an update is the thing updated: its fields are the same ones whichever operation writes them.
+    const answer = resultSource(call.operation);
+    return bodyLeaves(model, step).map(({ path, at }) => {
+      const [origin] = originsAt(call.contract, answer, path).toSorted();
+      const field = `${call.contract.name} ${origin ?? `${call.operation.id} ${path}`}`;
+      return { field, name: fieldName(call, path), at };
+    });
+  });
+}
+
+/** Two pipelines that set the same field undo each other's work; which one wins is chance (C30). */
+export function checkWriters(pipelines: readonly PipelineFacts[]): Diagnostic[] {
+  const first = new Map<string, { readonly by: PipelineFacts; readonly write: FieldWrite }>();
   const found: Diagnostic[] = [];
-  for (const model of models)
-    for (const step of effectsOf(model)) {
-      if (step.call.declared.effect !== 'update') continue;
-      // The answer of an update is the thing updated: its fields are the same ones whichever operation writes them.
-      const answer = resultSource(step.call.operation);
-      for (const { path, at } of bodyLeaves(model, step)) {
-        const [origin] = originsAt(step.call.contract, answer, path).toSorted();
-        const key = `${step.call.contract.name} ${origin ?? `${step.call.operation.id} ${path}`}`;
-        const earlier = first.get(key);
-        if (!earlier) first.set(key, { model, step, field: path, at });
-        else if (earlier.model !== model)
-          found.push(
-            diagnostic('field-has-two-writers', {
-              message: `\`${fieldName(step.call, path)}\` is written by \`${earlier.model.spec.name.value}\` too`,
-              at,
-              subject: key,
-              owner: ownerOf(model),
-              related: [{ ...earlier.at, message: `written by \`${earlier.model.spec.name.value}\` here` }],
-            }),
-          );
-      }
+  for (const by of pipelines)
+    for (const write of by.writes) {
+      const earlier = first.get(write.field);
+      if (!earlier) first.set(write.field, { by, write });
+      else if (earlier.by !== by)
+        found.push(
+          diagnostic('field-has-two-writers', {
+            message: `\`${write.name}\` is written by \`${earlier.by.pipeline}\` too`,
+            at: write.at,
+            subject: write.field,
+            owner: by.owner,
+            related: [{ ...earlier.write.at, message: `written by \`${earlier.by.pipeline}\` here` }],
+          }),
+        );
     }
   return found;
 }
 
-/** A field that its own system is the record of is overwritten with another record's value: two masters. */
-function twoMasters({ model, data }: Checked): Diagnostic[] {
+/** A field that its own system is the record of is overwritten with another record's value: two masters (C30). */
+export function checkMasters({ model, data }: Checked): Diagnostic[] {
   return effectsOf(model).flatMap((step) => {
     const { call } = step;
     if (call.declared.effect !== 'update') return [];

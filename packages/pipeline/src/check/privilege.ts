@@ -1,24 +1,21 @@
-import type { Diagnostic, Location } from '@tenon/model';
+import type { Diagnostic } from '@tenon/model';
 import { diagnostic } from '../rules.ts';
 import type { Located } from '../spec/pipeline-spec.ts';
 import type { Workspace, WorkspaceConnection } from '../workspace.ts';
-import type { ResolvedCall } from './catalog.ts';
-import { ownerOf, type PipelineModel } from './model.ts';
+import type { ConnectionUse, PipelineFacts } from './facts.ts';
 
-/** One use of a connection. */
-interface Use {
-  readonly model: PipelineModel;
-  readonly call: ResolvedCall;
-  /** An operation of the contract; probes are used too, though no step names them. */
-  readonly operation: string;
-  readonly at: Location;
+interface Use extends ConnectionUse {
+  readonly owner: string;
 }
 
 /** What a connection may do is what its pipelines need, no more; it serves one owner (C87, C88). */
-export function checkPrivilege(models: readonly PipelineModel[], workspace: Workspace): Diagnostic[] {
-  const uses = models.flatMap(usesOf);
+export function checkPrivilege(pipelines: readonly PipelineFacts[], workspace: Workspace): Diagnostic[] {
+  const uses = Map.groupBy(
+    pipelines.flatMap(({ owner, uses: own }) => own.map((use): Use => ({ ...use, owner }))),
+    ({ connection }) => connection,
+  );
   return Object.values(workspace.config.connections).flatMap((connection) => {
-    const own = uses.filter(({ call }) => call.connection === connection.name);
+    const own = uses.get(connection.name) ?? [];
     return [
       ...checkOwners(connection, own),
       ...checkGrants(connection, own, workspace),
@@ -27,36 +24,21 @@ export function checkPrivilege(models: readonly PipelineModel[], workspace: Work
   });
 }
 
-function usesOf(model: PipelineModel): readonly Use[] {
-  return [...model.calls.values()].flatMap(({ step, call, compensation }) => [
-    ...withProbe(model, call, step.call.at),
-    ...(compensation && step.compensate ? withProbe(model, compensation, step.compensate.call.at) : []),
-  ]);
-}
-
-function withProbe(model: PipelineModel, call: ResolvedCall, at: Location): readonly Use[] {
-  const { probe } = call.declared;
-  const use: Use = { model, call, operation: call.plan.operation, at };
-  return probe ? [use, { ...use, operation: probe.operation }] : [use];
-}
-
 function checkOwners(connection: WorkspaceConnection, uses: readonly Use[]): Diagnostic[] {
   const listed = connection.owners;
   const [first] = uses;
   if (!first) return [];
-  const firstOwner = ownerOf(first.model);
-  const strange = uses.find(({ model }) =>
-    listed ? !listed.includes(ownerOf(model)) : ownerOf(model) !== firstOwner,
-  );
+  const firstOwner = first.owner;
+  const strange = uses.find(({ owner }) => (listed ? !listed.includes(owner) : owner !== firstOwner));
   if (!strange) return [];
   const message = listed
-    ? `connection \`${connection.name}\` is for ${listed.join(', ')}; this pipeline is ${ownerOf(strange.model)}'s`
-    : `connection \`${connection.name}\` serves both ${firstOwner} and ${ownerOf(strange.model)}`;
+    ? `connection \`${connection.name}\` is for ${listed.join(', ')}; this pipeline is ${strange.owner}'s`
+    : `connection \`${connection.name}\` serves both ${firstOwner} and ${strange.owner}`;
   return [
     diagnostic('connection-shared-across-owners', {
       message,
       at: strange.at,
-      subject: `${connection.name} ${ownerOf(strange.model)}`,
+      subject: `${connection.name} ${strange.owner}`,
       related: listed ? [] : [{ ...first.at, message: `used by ${firstOwner} here` }],
     }),
   ];
@@ -134,7 +116,7 @@ function checkIdentity(
         subject: `${connection.name} ${excess.join(' ')}`,
       }),
     );
-  const effects = new Set(uses.map(({ call }) => (call.declared.effect === 'read' ? 'read' : 'write')));
+  const effects = new Set(uses.map(({ isReading }) => (isReading ? 'read' : 'write')));
   if (effects.size === 2 && Object.keys(manifest.identities).length > 1)
     found.push(
       diagnostic('read-and-write-together', {

@@ -3,9 +3,10 @@ import type { Workspace } from '../workspace.ts';
 import { checkBranches } from './branches.ts';
 import { checkEffects } from './effects.ts';
 import { checkEvents } from './events.ts';
+import type { PipelineFacts } from './facts.ts';
 import { checkLeaks } from './leaks.ts';
 import { checkLoops } from './loops.ts';
-import { type Checked, checkMasters } from './masters.ts';
+import { type Checked, checkMasters, checkWriters } from './masters.ts';
 import { checkOwners } from './owners.ts';
 import { checkPrivilege } from './privilege.ts';
 import { checkSize } from './size.ts';
@@ -31,15 +32,15 @@ export function pipelineProofs(checked: Checked): {
     ...checkWayBack(model),
     ...checkTier(model),
     ...checkBranches(checked),
+    ...checkMasters(checked),
     ...leaks.diagnostics,
   ];
   return { diagnostics, classed };
 }
 
 /** What is proved of all pipelines together. */
-export function workspaceProofs(pipelines: readonly Checked[], workspace: Workspace): Diagnostic[] {
+export function workspaceProofs(pipelines: readonly PipelineFacts[], workspace: Workspace): Diagnostic[] {
   // By name, so that the first of two is the same one whatever the files are called.
-  const sorted = pipelines.toSorted((a, b) => compareText(a.model.spec.name.value, b.model.spec.name.value));
-  const models = sorted.map(({ model }) => model);
-  return [...checkMasters(sorted), ...checkLoops(models), ...checkPrivilege(models, workspace)];
+  const sorted = pipelines.toSorted((a, b) => compareText(a.pipeline, b.pipeline));
+  return [...checkWriters(sorted), ...checkLoops(sorted), ...checkPrivilege(sorted, workspace)];
 }

@@ -1,0 +1,117 @@
+import { isObject, type Location } from '@tenon/model';
+import { allSteps, type StepSpec } from '../spec/pipeline-spec.ts';
+import type { ResolvedCall, ResolvedEvent } from './catalog.ts';
+import { type FieldWrite, fieldWrites } from './masters.ts';
+import { ownerOf, type PipelineModel } from './model.ts';
+
+/**
+ * What one pipeline adds to the proofs over all pipelines. Plain JSON and nothing else, so that it can be kept on disk
+ * from one check to the next: those proofs never need the pipelines themselves.
+ */
+export interface PipelineFacts {
+  readonly pipeline: string;
+  /** The team that answers for it; empty when it does not say. */
+  readonly owner: string;
+  /** The event that starts it. */
+  readonly trigger?: EventUse;
+  readonly causes: readonly Cause[];
+  readonly waits: readonly Wait[];
+  readonly writes: readonly FieldWrite[];
+  readonly uses: readonly ConnectionUse[];
+}
+
+export interface EventUse {
+  /** `<contract>.<event>`. */
+  readonly event: string;
+  readonly at: Location;
+  /** A connector takes deliveries of it, so somebody else may send it. */
+  readonly isFromOutside: boolean;
+}
+
+/**
+ * What a pipeline does that an event comes of: an `emit`, or an effect whose contract says which events follow
+ * (`x-tenon-causes: [event]` on the operation; an overlay puts it onto a vendor's document).
+ */
+export interface Cause {
+  readonly event: string;
+  /** Place of the step among all steps of its pipeline, in document order. */
+  readonly order: number;
+  readonly at: Location;
+  readonly what: string;
+}
+
+export interface Wait extends EventUse {
+  readonly step: string;
+  readonly order: number;
+}
+
+/** One use of a connection. */
+export interface ConnectionUse {
+  readonly connection: string;
+  /** An operation of the contract; probes are used too, though no step names them. */
+  readonly operation: string;
+  readonly isReading: boolean;
+  readonly at: Location;
+}
+
+export const CAUSES_EXTENSION = 'x-tenon-causes';
+
+export function factsOf(model: PipelineModel): PipelineFacts {
+  const { spec } = model;
+  const order = new Map<StepSpec, number>([...allSteps(spec.steps)].map((step, index) => [step, index]));
+  const trigger =
+    model.trigger && spec.trigger?.kind === 'event'
+      ? eventUse(model, model.trigger, spec.trigger.event.at)
+      : undefined;
+  const waits = [...model.events].flatMap(([step, event]): Wait[] =>
+    step.kind === 'wait'
+      ? [{ ...eventUse(model, event, step.id.at), step: step.id.value, order: order.get(step)! }]
+      : [],
+  );
+  return {
+    pipeline: spec.name.value,
+    owner: ownerOf(model),
+    ...(trigger && { trigger }),
+    causes: causesOf(model, order),
+    waits,
+    writes: fieldWrites(model),
+    uses: [...model.calls.values()].flatMap(({ step, call, compensation }) => [
+      ...usesOf(call, step.call.at),
+      ...(compensation && step.compensate ? usesOf(compensation, step.compensate.call.at) : []),
+    ]),
+  };
+}
+
+function eventUse(model: PipelineModel, event: ResolvedEvent, at: Location): EventUse {
+  const isFromOutside = [...model.catalog.workspace.connectors.values()].some(
+    ({ contract, webhooks }) =>
+      contract === event.contract.name && isObject(webhooks) && Object.hasOwn(webhooks, event.definition.id),
+  );
+  return { event: event.name, at, isFromOutside };
+}
+
+function causesOf(model: PipelineModel, order: ReadonlyMap<StepSpec, number>): readonly Cause[] {
+  const emitted = [...model.events].flatMap(([step, { name }]): Cause[] =>
+    step.kind === 'emit'
+      ? [{ event: name, order: order.get(step)!, at: step.emit.at, what: `emits ${name}` }]
+      : [],
+  );
+  const followed = [...model.calls.values()].flatMap(({ step, call }): Cause[] => {
+    const listed: unknown = call.operation.extensions[CAUSES_EXTENSION];
+    return (Array.isArray(listed) ? listed : []).map((id: unknown) => {
+      const event = `${call.contract.name}.${String(id)}`;
+      return {
+        event,
+        order: order.get(step)!,
+        at: step.call.at,
+        what: `${step.call.value} causes ${event}`,
+      };
+    });
+  });
+  return [...emitted, ...followed];
+}
+
+function usesOf({ connection, plan, declared }: ResolvedCall, at: Location): readonly ConnectionUse[] {
+  const use = { connection, operation: plan.operation, isReading: declared.effect === 'read', at };
+  return declared.probe ? [use, { ...use, operation: declared.probe.operation }] : [use];
+}

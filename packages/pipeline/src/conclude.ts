@@ -1,0 +1,99 @@
+import { compareDiagnostics, type Diagnostic, fingerprintOf, hasErrors } from '@tenon/model';
+import type { PipelineFacts } from './check/facts.ts';
+import { workspaceProofs } from './check/proofs.ts';
+import { suppressionsOf } from './check/suppressions.ts';
+import type { FileFindings } from './check-memory.ts';
+import { diagnostic } from './rules.ts';
+import type { Located } from './spec/pipeline-spec.ts';
+import type { Workspace } from './workspace.ts';
+
+/** What a check says in the end. */
+export interface Conclusion {
+  readonly diagnostics: readonly Diagnostic[];
+  /** What was looked at, for the closing line. */
+  readonly checked: {
+    readonly pipelines: number;
+    readonly steps: number;
+    readonly contracts: number;
+    readonly connectors: number;
+    readonly expressions: number;
+  };
+}
+
+/**
+ * Puts the findings of single files together: names used twice, the proofs over all pipelines, what authors allow.
+ * `files` has an entry for each pipeline file; nothing here needs a contract.
+ */
+export function conclude(
+  workspace: Workspace,
+  base: readonly Diagnostic[],
+  files: ReadonlyMap<string, FileFindings>,
+): Conclusion & { /** Files whose pipeline must not run. */ readonly unsound: ReadonlySet<string> } {
+  const found: Diagnostic[] = [...base];
+  const allowed = suppressionsOf(workspace.pipelineFiles);
+  const facts: PipelineFacts[] = [];
+  const unsound = new Set<string>();
+  const names = new Map<string, Located<string>>();
+  let steps = 0;
+  let expressions = 0;
+  for (const [file, { diagnostics, pipeline }] of files) {
+    let own = diagnostics;
+    if (pipeline) {
+      const { name } = pipeline;
+      const earlier = names.get(name.value);
+      if (earlier) own = [...own, usedTwice(name, earlier)];
+      else names.set(name.value, name);
+      steps += pipeline.steps;
+      expressions += pipeline.expressions;
+      facts.push(pipeline.facts);
+      own = allowed.kept(own);
+    }
+    if (!pipeline || hasErrors(own)) unsound.add(file);
+    found.push(...own.map((one) => owned(one, pipeline?.team)));
+  }
+  const across = allowed.kept(workspaceProofs(facts, workspace));
+  for (const one of across) if (one.severity === 'error' && one.file !== undefined) unsound.add(one.file);
+  found.push(...across, ...allowed.problems());
+  return {
+    diagnostics: distinct(found.filter((one) => !isEcho(one, workspace)).sort(compareDiagnostics)),
+    unsound,
+    checked: {
+      pipelines: workspace.pipelineFiles.size,
+      steps,
+      contracts: workspace.contracts.size,
+      connectors: workspace.connectors.size,
+      expressions,
+    },
+  };
+}
+
+function usedTwice(name: Located<string>, earlier: Located<string>): Diagnostic {
+  return diagnostic('duplicate-pipeline', {
+    message: `two pipelines are named \`${name.value}\``,
+    at: name.at,
+    subject: name.value,
+    related: [{ ...earlier.at, message: 'the first is here' }],
+  });
+}
+
+/** Does it only say again that a contract or connector, which is there, cannot be read? */
+function isEcho({ code, file, fingerprint }: Diagnostic, { unreadable }: Workspace): boolean {
+  if (!ECHOES.has(code)) return false;
+  return [...unreadable].some((name) => fingerprintOf(code, file, name) === fingerprint);
+}
+
+const ECHOES: ReadonlySet<string> = new Set(['unknown-contract', 'unknown-connector', 'unknown-connection']);
+
+/** A bad connection is the fault of every step that uses it, and is said once. */
+function distinct(found: readonly Diagnostic[]): readonly Diagnostic[] {
+  const seen = new Set<string>();
+  return found.filter((one) => {
+    const key = `${one.code} ${one.file} ${one.range?.start.offset} ${one.message}`;
+    return seen.size < seen.add(key).size;
+  });
+}
+
+function owned(one: Diagnostic, team: string | undefined): Diagnostic {
+  const owner = one.owner ?? team;
+  return owner === undefined ? one : { ...one, owner };
+}

@@ -28,19 +28,17 @@ export async function openSession(
   io: Io,
 ): Promise<Session | { readonly root?: string; readonly diagnostics: readonly Diagnostic[] }> {
   const root = await findRoot(io.cwd);
-  if (root === undefined) {
-    return {
-      diagnostics: [
-        cliDiagnostic('workspace-not-found', { message: 'there is no tenon.config.yaml here or above' }),
-      ],
-    };
-  }
+  if (root === undefined) return { diagnostics: [workspaceNotFound()] };
   const { checkWorkspace, loadWorkspace } = await import('@tenon/pipeline');
   const loaded = await loadWorkspace(root, { cache: fileCheckCache(root) });
   if (!loaded.value) return { root, diagnostics: [...loaded.diagnostics].sort(compareDiagnostics) };
   const check = checkWorkspace(loaded.value);
   const diagnostics = [...loaded.diagnostics, ...check.diagnostics].sort(compareDiagnostics);
   return { root, workspace: loaded.value, check, diagnostics };
+}
+
+export function workspaceNotFound(): Diagnostic {
+  return cliDiagnostic('workspace-not-found', { message: 'there is no tenon.config.yaml here or above' });
 }
 
 /** Prints a report: data to stdout in a machine's format, to stdout for people too, so that it can be piped to a pager. */
@@ -52,6 +50,8 @@ export async function printReport(
   texts: ReadonlyMap<string, string> = new Map(),
 ): Promise<void> {
   const format = (args.text('format') ?? 'human') as Format;
+  // Once each: many findings may be about one document of megabytes.
+  const read = new Map<string, string | undefined>(texts);
   io.out(
     render(format, report, {
       color: io.color,
@@ -59,16 +59,19 @@ export async function printReport(
       rules: format === 'sarif' ? (await import('./rules.ts')).allRules : {},
       toolVersion,
       readText: (file) => {
-        const known = texts.get(file);
-        if (known !== undefined) return known;
-        try {
-          return readFileSync(root === undefined ? file : join(root, file), 'utf8');
-        } catch {
-          return undefined;
-        }
+        if (!read.has(file)) read.set(file, textOf(root === undefined ? file : join(root, file)));
+        return read.get(file);
       },
     }),
   );
+}
+
+function textOf(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
 }
 
 export function exitCodeOf(diagnostics: readonly Diagnostic[]): ExitCode {

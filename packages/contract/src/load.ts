@@ -29,6 +29,11 @@ export interface ContractSource {
 export interface LoadOptions {
   /** Where `@asyncapi/parser`'s results are kept between loads. Default: in memory, for this process. */
   readonly cache?: CheckCache;
+  /**
+   * The document was loaded before, and what is wrong with it is known: whatever only finds faults is left out. The
+   * contract is the same; `diagnostics` are not all. Default false.
+   */
+  readonly isKnown?: boolean;
 }
 
 /** Above this a document's examples are not compared with their schemas: thousands would take minutes. */
@@ -71,6 +76,7 @@ export async function loadContract(
   });
   const context: BuildContext = { sources, findings, schemas, origins, root };
   const policy = source.policy === undefined ? undefined : await readPolicy(source.policy, context);
+  if (options.isKnown) return done(build(source, format, context, policy));
   if (format.format === 'openapi') lintOpenApi(context, format.version.split('.').slice(0, 2).join('.'));
   else await lintAsyncApi(context, format.version, options.cache ?? memory);
   const contract = build(source, format, context, policy);

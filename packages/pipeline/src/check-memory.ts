@@ -2,10 +2,10 @@ import type { Diagnostic } from '@tenon/model';
 import { type Catalog, catalogOf } from './check/catalog.ts';
 import { checkConnections } from './check/connections.ts';
 import { checkData, type DataCheck } from './check/data.ts';
+import { factsOf, type PipelineFacts } from './check/facts.ts';
 import { checkManifests } from './check/manifests.ts';
 import { modelOf, type PipelineModel } from './check/model.ts';
 import { checkPolicies } from './check/policies.ts';
-import { factsOf, type PipelineFacts } from './check/facts.ts';
 import { pipelineProofs } from './check/proofs.ts';
 import { secretDiagnostics } from './check/secrets.ts';
 import { readPolicies } from './load/policies.ts';
@@ -101,8 +101,8 @@ export function knownBase(workspace: Workspace): CheckBase {
   return { workspace, catalog: catalogOf(workspace), policies, diagnostics: [] };
 }
 
-export function checkFile(file: string, text: string, base: CheckBase, memory: CheckMemory): CheckedFile {
-  const known = memory.files.get(file);
+export function checkFile(file: string, text: string, base: CheckBase, memory?: CheckMemory): CheckedFile {
+  const known = memory?.files.get(file);
   if (known?.text === text) return known;
   const { document, spec, diagnostics } = readSource(file, text);
   const checked = spec && checkSpec(spec, base);
@@ -116,7 +116,7 @@ export function checkFile(file: string, text: string, base: CheckBase, memory: C
     },
     ...(checked && { checked: { model: checked.model, data: checked.data, classed: checked.classed } }),
   };
-  memory.files.set(file, result);
+  memory?.files.set(file, result);
   return result;
 }
 

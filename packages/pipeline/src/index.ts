@@ -4,6 +4,7 @@ export { inputSource, resultSource } from './check/payloads.ts';
 export { expressionsIn } from './check/policies.ts';
 export { secretDiagnostics } from './check/secrets.ts';
 export { type WorstCase, worstCaseOf } from './check/time.ts';
+export { type CheckStore, checkFiles, type FilesCheckOptions, type KeptCheck } from './check-files.ts';
 export {
   type CheckMemory,
   createCheckMemory,
@@ -11,6 +12,7 @@ export {
   type PipelineInspection,
 } from './check-memory.ts';
 export { type CheckOptions, checkWorkspace, type WorkspaceCheck } from './check-workspace.ts';
+export type { Conclusion } from './conclude.ts';
 export {
   catalogOfSystems,
   renderCatalog,

@@ -37,7 +37,7 @@ export function planOperation(
     name: `${manifest.name}.${operation}`,
     connector: manifest.name,
     operation,
-    contract: { name: contract.name, version: contract.version, digest: contract.digest },
+    contract: contractOf(contract),
     transport: manifest.transport,
     effect: declared.effect,
     idempotency: declared.idempotency,
@@ -52,6 +52,17 @@ export function planOperation(
     ...(source.kind === 'http'
       ? { http: httpBinding(contract, source, parameters) }
       : { message: messageBinding(source, parameters) }),
+  };
+}
+
+/** A contract as plans name it. Its digest is reckoned when it is asked for: a check that plans nothing never does. */
+export function contractOf(contract: Contract): OperationPlan['contract'] {
+  return {
+    name: contract.name,
+    version: contract.version,
+    get digest() {
+      return contract.digest;
+    },
   };
 }
 

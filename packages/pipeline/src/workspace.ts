@@ -32,12 +32,14 @@ export interface Workspace {
   readonly teams?: ReadonlySet<string>;
 }
 
-export interface WorkspaceOptions extends LoadOptions {
+export interface WorkspaceOptions extends Pick<LoadOptions, 'cache'> {
   /**
    * Contracts read before, by name, and filled with those read now: one that is in here is not read again. Whoever
    * watches the files takes out what changed.
    */
   readonly kept?: Map<string, Checked<Contract>>;
+  /** Contracts to take in place of those in the files, and the names of those that cannot be read. */
+  readonly given?: Pick<Workspace, 'contracts'> & { readonly unreadable: readonly string[] };
 }
 
 /** Reads everything below `root` (contracts in parallel); never the network. */
@@ -55,9 +57,9 @@ export async function loadWorkspaceFiles(
     await Promise.all([
       files.read(CONFIG_FILE),
       files.read(OWNERS_FILE),
-      loadContracts(files, options),
+      options.given ? { ...options.given, diagnostics: [] } : loadContracts(files, options),
       loadConnectors(files),
-      textsOf(files, 'pipelines', (name) => name.endsWith('.pipeline.yaml')),
+      pipelineTexts(files),
       textsOf(files, 'pipelines/policies', (name) => name.endsWith('.yaml')),
       fixtureTexts(files),
     ]);
@@ -123,21 +125,7 @@ async function loadContracts(
     names.map(async (name): Promise<Checked<Contract>> => {
       const before = options.kept?.get(name);
       if (before) return before;
-      const folder = `contracts/${name}`;
-      const there = new Set(await files.files(folder));
-      const document = CONTRACT_DOCUMENTS.find((candidate) => there.has(candidate));
-      if (document === undefined) {
-        if (there.size === 0) return { diagnostics: [] };
-        const message = `\`${folder}\` has no ${CONTRACT_DOCUMENTS.join(', ')}`;
-        return { diagnostics: [diagnostic('contract-document-missing', { message, subject: name })] };
-      }
-      const source: ContractSource = {
-        name,
-        document: `${folder}/${document}`,
-        ...(there.has('overlay.yaml') && { overlay: `${folder}/overlay.yaml` }),
-        ...(there.has('contract.yaml') && { policy: `${folder}/contract.yaml` }),
-      };
-      const contract = await loadContract(source, files, options);
+      const contract = await loadNamedContract(name, files, options);
       options.kept?.set(name, contract);
       return contract;
     }),
@@ -148,6 +136,29 @@ async function loadContracts(
     (name, index) => !contracts.has(name) && loaded[index]!.diagnostics.length > 0,
   );
   return { contracts, unreadable, diagnostics: loaded.flatMap((one) => one.diagnostics) };
+}
+
+/** The contract in the folder `contracts/<name>`; nothing where the folder is empty. */
+export async function loadNamedContract(
+  name: string,
+  files: WorkspaceFiles,
+  options: LoadOptions,
+): Promise<Checked<Contract>> {
+  const folder = `contracts/${name}`;
+  const there = new Set(await files.files(folder));
+  const document = CONTRACT_DOCUMENTS.find((candidate) => there.has(candidate));
+  if (document === undefined) {
+    if (there.size === 0) return { diagnostics: [] };
+    const message = `\`${folder}\` has no ${CONTRACT_DOCUMENTS.join(', ')}`;
+    return { diagnostics: [diagnostic('contract-document-missing', { message, subject: name })] };
+  }
+  const source: ContractSource = {
+    name,
+    document: `${folder}/${document}`,
+    ...(there.has('overlay.yaml') && { overlay: `${folder}/overlay.yaml` }),
+    ...(there.has('contract.yaml') && { policy: `${folder}/contract.yaml` }),
+  };
+  return loadContract(source, files, options);
 }
 
 async function loadConnectors(files: WorkspaceFiles): Promise<{
@@ -205,6 +216,17 @@ async function dependencyNames(files: WorkspaceFiles): Promise<readonly string[]
   } catch {
     return [];
   }
+}
+
+export function isPipelineFile(file: string): boolean {
+  return PIPELINE_FILE.test(file);
+}
+
+const PIPELINE_FILE = /^pipelines\/[^/]+\.pipeline\.yaml$/;
+
+/** Text of each pipeline file, by path, sorted. */
+export function pipelineTexts(files: WorkspaceFiles): Promise<ReadonlyMap<string, string>> {
+  return textsOf(files, 'pipelines', (name) => isPipelineFile(`pipelines/${name}`));
 }
 
 async function textsOf(

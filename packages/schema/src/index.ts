@@ -1,4 +1,5 @@
 export { type DirectedSchema, type Direction, directional } from './direction.ts';
+export { fitsPlainly } from './fits-plainly.ts';
 export { type SampleOptions, sample } from './sample.ts';
 export { schemaOfProperty, settle } from './sample-settle.ts';
 export { isSchemaObject, type JsonSchema, type SchemaObject } from './schema.ts';

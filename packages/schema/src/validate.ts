@@ -74,6 +74,8 @@ function load(): () => Ajv2020 {
       logger: false,
       addUsedSchema: false,
       validateSchema: false,
+      // Schemas are not held against the meta-schema here, and adding that to each instance is most of its cost.
+      meta: false,
       verbose: false,
       code: { regExp: patternEngine },
     });

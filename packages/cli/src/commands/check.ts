@@ -1,19 +1,27 @@
+import type { Diagnostic } from '@tenon/model';
+import { fileCheckCache } from '../check-cache.ts';
+import { fileCheckStore } from '../check-store.ts';
 import type { Args, CommandSpec } from '../command.ts';
 import { applyEdits } from '../fix.ts';
 import type { Io } from '../io.ts';
 import { plural } from '../render/index.ts';
-import { exitCodeOf, formatOption, openSession, printReport } from '../session.ts';
+import { findRoot } from '../root.ts';
+import { exitCodeOf, formatOption, printReport, workspaceNotFound } from '../session.ts';
 
 export const checkCommand: CommandSpec = {
   name: 'check',
   summary: 'Check contracts, connectors and pipelines against each other',
   options: {
     ...formatOption,
+    'no-cache': {
+      type: 'boolean',
+      help: 'check everything again, whatever the last check left in .tenon/cache',
+    },
     fix: { type: 'boolean', help: 'make the changes that need no asking (misspelt names), then check again' },
   },
   examples: ['tenon check', 'tenon check --fix', 'tenon check --format sarif > tenon.sarif'],
   run: async (args, io) => {
-    if (args.flag('fix')) await fixAll(io);
+    if (args.flag('fix')) await fixAll(args, io);
     return checkOnce(args, io);
   },
 };
@@ -21,12 +29,12 @@ export const checkCommand: CommandSpec = {
 /** A mended name can bring up the next finding; more rounds than this mean that two fixes undo each other. */
 const ROUNDS_MAX = 5;
 
-async function fixAll(io: Io): Promise<void> {
+async function fixAll(args: Args, io: Io): Promise<void> {
   const total = new Map<string, number>();
   for (let round = 0; round < ROUNDS_MAX; round++) {
-    const session = await openSession(io);
-    if (session.root === undefined) return;
-    const made = await applyEdits(session.root, session.diagnostics);
+    const { root, diagnostics } = await checkQuickly(io, !args.flag('no-cache'));
+    if (root === undefined) return;
+    const made = await applyEdits(root, diagnostics);
     if (made.size === 0) break;
     for (const [file, count] of made) total.set(file, (total.get(file) ?? 0) + count);
   }
@@ -34,8 +42,25 @@ async function fixAll(io: Io): Promise<void> {
 }
 
 async function checkOnce(args: Args, io: Io): ReturnType<CommandSpec['run']> {
-  const session = await openSession(io);
-  const checked = 'workspace' in session ? session.check.checked : {};
-  await printReport({ diagnostics: session.diagnostics, checked: { ...checked } }, session.root, args, io);
-  return exitCodeOf(session.diagnostics);
+  const { root, diagnostics, checked } = await checkQuickly(io, !args.flag('no-cache'));
+  await printReport({ diagnostics, checked }, root, args, io);
+  return exitCodeOf(diagnostics);
+}
+
+/** A check without the workspace itself, which only other commands need: what the last one found is taken over. */
+async function checkQuickly(io: Io, isKeeping: boolean): Promise<QuickCheck> {
+  const root = await findRoot(io.cwd);
+  if (root === undefined) return { diagnostics: [workspaceNotFound()], checked: {} };
+  const { checkFiles, nodeWorkspaceFiles } = await import('@tenon/pipeline');
+  const { diagnostics, checked } = await checkFiles(root, nodeWorkspaceFiles(root), {
+    cache: fileCheckCache(root),
+    ...(isKeeping && { store: fileCheckStore(root) }),
+  });
+  return { root, diagnostics, checked: { ...checked } };
+}
+
+interface QuickCheck {
+  readonly root?: string;
+  readonly diagnostics: readonly Diagnostic[];
+  readonly checked: Readonly<Record<string, number>>;
 }

@@ -30,7 +30,7 @@ function showableText(report: Report, { readText }: RenderContext): RenderContex
       const covered = text.slice(start.offset, end.offset).replaceAll(/[^\r\n]/g, '•');
       text = text.slice(0, start.offset) + covered + text.slice(end.offset);
     }
-    return text === undefined ? undefined : printable(text);
+    return text;
   };
 }
 
@@ -99,11 +99,10 @@ function frame(file: string, marks: readonly Mark[], text: string | undefined, p
   const space = ' '.repeat(gutter);
   const lines = [`${space}${paint('dim', '┌─')} ${file}:${first.line}:${first.column}`];
   if (text === undefined) return lines;
-  const source = text.split(/\r\n|\n|\r/);
   let shown = -1;
   for (const mark of sorted) {
     const { line, column } = mark.range.start;
-    const whole = source[line - 1] ?? '';
+    const whole = printable(lineAt(text, mark.range.start));
     const length =
       mark.range.end.line === line
         ? Math.max(1, mark.range.end.column - column)
@@ -116,6 +115,15 @@ function frame(file: string, marks: readonly Mark[], text: string | undefined, p
   }
   return lines;
 }
+
+/** The line that a place is in, found from the place: contracts have lines by the hundred thousand. */
+function lineAt(text: string, { offset, column }: Range['start']): string {
+  const start = Math.max(0, offset - column + 1);
+  LINE_END.lastIndex = start;
+  return text.slice(start, LINE_END.exec(text)?.index ?? text.length);
+}
+
+const LINE_END = /[\r\n]/g;
 
 /** The part of a line that holds the mark, with tabs kept so that the signs stand under it. */
 function window(

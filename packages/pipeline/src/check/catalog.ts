@@ -2,7 +2,7 @@ import type { ConnectorManifest, OperationManifest, OperationPlan } from '@tenon
 import type { Contract, EventDefinition, Operation } from '@tenon/contract';
 import { type Diagnostic, didYouMean } from '@tenon/model';
 import type { PlanEvent } from '../plan.ts';
-import { bundled, declaredOperation, planOperation } from '../plan-operation.ts';
+import { bundled, contractOf, declaredOperation, planOperation } from '../plan-operation.ts';
 import { diagnostic } from '../rules.ts';
 import type { Located } from '../spec/pipeline-spec.ts';
 import type { Workspace } from '../workspace.ts';
@@ -122,7 +122,7 @@ export function catalogOf(workspace: Workspace): Catalog {
       }
       const known = events.get(name);
       const plan: PlanEvent = known ?? {
-        contract: { name: contract.name, version: contract.version, digest: contract.digest },
+        contract: contractOf(contract),
         event: eventId,
         payload: bundled(contract, definition.message.payload, 'response'),
       };

@@ -1,7 +1,6 @@
 import { assignmentIssues, presentOf, STRING, type Type } from '@tenon/expression';
 import { type Diagnostic, didYouMean, isObject, type Json, type Location } from '@tenon/model';
-import type { SchemaObject } from '@tenon/schema';
-import { validatorFor } from '@tenon/schema';
+import { fitsPlainly, type SchemaObject, validatorFor } from '@tenon/schema';
 import { diagnostic } from '../rules.ts';
 import type { SpecExpression, Template } from '../spec/template.ts';
 import type { SpecDocument } from '../yaml/spec-document.ts';
@@ -123,8 +122,8 @@ export function checkRequest(
   }
 
   function visitLiteral(here: Template & { kind: 'literal' }, place: Place, path: string): void {
-    const schema = schemaOf(place);
-    const [issue] = validatorFor(schema, place.definitions)(here.value);
+    if (place.alternatives.some((parts) => parts.every((part) => fitsPlainly(part, here.value)))) return;
+    const [issue] = validatorFor(schemaOf(place), place.definitions)(here.value);
     if (!issue) return;
     const allowed = literalsOf(place);
     const near = typeof here.value === 'string' && allowed ? didYouMean(here.value, allowed) : undefined;

@@ -1,0 +1,59 @@
+import { systemClock, systemRandom } from '@tenon/model';
+import { runCommandLine } from './command.ts';
+import { commandsFor } from './commands/load.ts';
+import { exit } from './exit.ts';
+import type { Io } from './io.ts';
+
+/** The one place that touches the process: arguments, environment, standard streams, signals, exit code. */
+const io: Io = {
+  out: (text) => process.stdout.write(text),
+  err: (text) => process.stderr.write(text),
+  cwd: process.cwd(),
+  env: process.env,
+  color: wantsColor(),
+  clock: systemClock,
+  random: systemRandom,
+  streams: { input: process.stdin, output: process.stdout },
+  interrupted: () =>
+    new Promise((resolve) => {
+      process.once('SIGINT', () => resolve());
+      process.once('SIGTERM', () => resolve());
+      onReaderGone = resolve;
+    }),
+};
+
+/** What a closed standard output ends: a command that only prints, at once; one that serves, in order. */
+let onReaderGone: () => void = () => process.exit(exit.clean);
+let isReaderGone = false;
+
+function wantsColor(): boolean {
+  if (process.env['NO_COLOR']) return false;
+  if (process.env['FORCE_COLOR'] && process.env['FORCE_COLOR'] !== '0') return true;
+  return process.stdout.isTTY === true && process.stderr.isTTY === true;
+}
+
+// A reader that closes early (`tenon … | head`) is no failure of what only prints. A server whose log nobody takes any
+// more stops as on a signal, and fails, so that its supervisor starts it again.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  isReaderGone = true;
+  onReaderGone();
+});
+// Advice that nobody reads changes nothing.
+process.stderr.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
+
+try {
+  const argv = process.argv.slice(2);
+  const code = await runCommandLine(await commandsFor(argv), argv, io);
+  process.exitCode = isReaderGone ? exit.failed : code;
+} catch (error) {
+  const failure = error instanceof Error ? error : new Error(String(error));
+  // A disk that is full or read-only, a file where a folder is needed: the machine's state and no bug of ours.
+  const isOfSystem = 'syscall' in failure && 'path' in failure;
+  if (isOfSystem) io.err(`${failure.message}\n`);
+  else io.err(`tenon itself failed: ${failure.message}\nset TENON_DEBUG=1 for where, and please report it\n`);
+  if (process.env['TENON_DEBUG']) io.err(`${failure.stack}\n`);
+  process.exitCode = exit.failed;
+}

@@ -11,9 +11,16 @@ import {
   type Transport,
 } from '@tenon/connector';
 import { Secret, type SecretStore } from '@tenon/model';
-import type { Workspace, WorkspaceCheck } from '@tenon/pipeline';
+import { type PlanStep, planSources, type Workspace, type WorkspaceCheck } from '@tenon/pipeline';
 import { type LedgerEntry, openRuntime, type Runtime } from '@tenon/runtime';
-import { type IntakeConnection, type Operator, startServer, type TenonServer } from '@tenon/server';
+import {
+  type Consumer,
+  consume,
+  type IntakeConnection,
+  type Operator,
+  startServer,
+  type TenonServer,
+} from '@tenon/server';
 import { loadConnectorModule } from './connector-module.ts';
 import type { Io } from './io.ts';
 import { TOKEN_FILE } from './operations-client.ts';
@@ -51,7 +58,8 @@ export async function startTenon(options: ComposeOptions): Promise<RunningTenon>
     onUse: ({ reference, purpose, found }) => log({ kind: 'secretUsed', reference, found, ...purpose }),
   });
   const connections = resolveConnections(workspace, io);
-  const transports = await makeTransports(workspace, connections, secrets, root, io, log);
+  const modules = connectorModules(workspace, root);
+  const transports = await makeTransports(workspace, connections, secrets, root, io, log, modules);
   const operators = await loadOperators(workspace, secrets, root);
 
   const file =
@@ -69,7 +77,9 @@ export async function startTenon(options: ComposeOptions): Promise<RunningTenon>
     },
     ...(options.onEntry && { onEntry: options.onEntry }),
   });
+  let consumers: readonly Consumer[] = [];
   const closeAll = async (): Promise<void> => {
+    await Promise.all(consumers.map((consumer) => consumer.stop()));
     await runtime.stop();
     await Promise.all([...transports.values()].map((transport) => transport.close()));
   };
@@ -87,8 +97,10 @@ export async function startTenon(options: ComposeOptions): Promise<RunningTenon>
       connections: intakeConnections(workspace, connections, secrets),
       operators,
       pipelines: plans.map((plan) => ({ name: plan.pipeline, version: plan.version, planHash: plan.hash })),
+      consumers: () => consumers.map((consumer) => consumer.status()),
       log: (event) => log({ ...event }),
     });
+    consumers = await startConsumers(options, connections, secrets, runtime, modules);
     return {
       url: server.url,
       runtime,
@@ -125,14 +137,13 @@ async function makeTransports(
   root: string,
   io: Io,
   log: ComposeOptions['log'],
+  moduleOf: (connector: string) => Promise<ConnectorModule>,
 ): Promise<Map<string, Transport>> {
   const transports = new Map<string, Transport>();
-  const modules = new Map<string, ConnectorModule>();
   const tokens = fileTokenVault(join(root, '.tenon', 'tokens'));
   for (const connection of connections) {
     const manifest = workspace.connectors.get(connection.connector);
-    const folder = workspace.connectorFolders.get(connection.connector);
-    if (!manifest || folder === undefined) continue;
+    if (!manifest) continue;
     const context = { connection, secrets, clock: io.clock, random: io.random, tokens };
     // Quota, breaker and calls in flight as the manifest declares them, whatever carries the calls.
     const guarded = (transport: Transport): Transport =>
@@ -150,13 +161,10 @@ async function makeTransports(
       transports.set(connection.name, guarded(httpTransport(context)));
       continue;
     }
-    let module = modules.get(connection.connector);
-    if (!module) {
-      module = await loadConnectorModule(join(root, folder));
-      modules.set(connection.connector, module);
-    }
-    const make = module.transports?.[kind];
+    const make = (await moduleOf(connection.connector)).transports?.[kind];
     if (!make) {
+      // A connector may only take events in.
+      if (Object.keys(manifest.operations).length === 0) continue;
       throw new ComposeError(
         `connector ${connection.connector} says transport: ${kind}, and its code exports no such transport`,
       );
@@ -164,6 +172,79 @@ async function makeTransports(
     transports.set(connection.name, guarded(make(context)));
   }
   return transports;
+}
+
+/** Code of connectors, loaded when first needed. */
+function connectorModules(
+  workspace: Workspace,
+  root: string,
+): (connector: string) => Promise<ConnectorModule> {
+  const modules = new Map<string, Promise<ConnectorModule>>();
+  return (connector) => {
+    const known = modules.get(connector);
+    if (known) return known;
+    const folder = workspace.connectorFolders.get(connector);
+    const module = folder === undefined ? Promise.resolve({}) : loadConnectorModule(join(root, folder));
+    modules.set(connector, module);
+    return module;
+  };
+}
+
+/** One consumer for each place from which an event comes that some plan listens to, over each connection that has it. */
+async function startConsumers(
+  { workspace, check, io, log }: ComposeOptions,
+  connections: readonly ConnectionConfig[],
+  secrets: SecretStore,
+  runtime: Runtime,
+  moduleOf: (connector: string) => Promise<ConnectorModule>,
+): Promise<readonly Consumer[]> {
+  const heard = heardEvents(check);
+  const starts = connections.map(async (connection): Promise<readonly (() => Consumer)[]> => {
+    const manifest = workspace.connectors.get(connection.connector);
+    const contract = manifest && workspace.contracts.get(manifest.contract);
+    const plans = contract ? planSources(contract, manifest, heard) : [];
+    if (!manifest || plans.length === 0) return [];
+    const make = (await moduleOf(connection.connector)).sources?.[manifest.transport];
+    if (!make) {
+      throw new ComposeError(
+        `connector ${manifest.name} has \`sources\` over ${manifest.transport}, and its code exports no such source`,
+      );
+    }
+    const context = { connection, secrets, clock: io.clock, random: io.random };
+    return plans.map(
+      (plan) => () =>
+        consume({
+          connection: connection.name,
+          plan,
+          runtime,
+          clock: io.clock,
+          random: io.random,
+          source: (given) => make({ ...context, ...given }),
+          log: (event) => log({ kind: 'source', ...event }),
+        }),
+    );
+  });
+  // None begins before all are known to be right.
+  return (await Promise.all(starts)).flat().map((start) => start());
+}
+
+/** Names of the events that start a run, or that a step waits for. */
+function heardEvents(check: WorkspaceCheck): ReadonlySet<string> {
+  const heard = new Set<string>();
+  for (const plan of check.plans.values()) {
+    if ('event' in plan.trigger) heard.add(plan.trigger.event);
+    for (const step of allPlanSteps(plan.steps))
+      if (step.kind === 'wait' && 'event' in step.for) heard.add(step.for.event);
+  }
+  return heard;
+}
+
+function allPlanSteps(steps: readonly PlanStep[]): readonly PlanStep[] {
+  return steps.flatMap((step) =>
+    step.kind === 'choose'
+      ? [step, ...step.branches.flatMap((branch) => allPlanSteps(branch.steps))]
+      : [step],
+  );
 }
 
 function intakeConnections(

@@ -15,6 +15,7 @@ export function bareManifest(contract: Contract): ConnectorManifest {
     defaults: { timeoutMs: TIMEOUT_MS, inFlightMax: IN_FLIGHT_MAX, failures: [] },
     operations: {},
     webhooks: {},
+    sources: {},
   };
 }
 

@@ -2,7 +2,7 @@ import { globSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { connectorFailures } from './failure-codes.ts';
 
-const CODE = /'((?:HTTP|AUTH|SECRET|CONNECTION|PAGES|GRANT|SCOPE)_[A-Z_]+)'/g;
+const CODE = /'((?:HTTP|MESSAGE|AUTH|SECRET|CONNECTION|PAGES|GRANT|SCOPE)_[A-Z_]+)'/g;
 const files = globSync('**/*.ts', { cwd: import.meta.dirname });
 
 function codesIn(isWanted: (file: string) => boolean): Set<string> {

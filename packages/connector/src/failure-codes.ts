@@ -221,6 +221,72 @@ export const connectorFailures = {
     why: '`pagination.items` points to the list in the answer’s body.',
     fix: 'Correct the pointer in the manifest.',
   },
+  MESSAGE_OPERATION_UNBOUND: {
+    severity: 'error',
+    title: 'the operation is not one over a channel',
+    why: 'The connector’s transport sends messages, and its contract describes this operation over HTTP.',
+    fix: 'Name the transport that speaks the contract’s protocol in the manifest.',
+  },
+  MESSAGE_REQUEST_INVALID: {
+    severity: 'error',
+    title: 'the message does not fit its contract; nothing was sent',
+    why: 'The input was held against the contract before sending, and the field named is not as it must be.',
+    fix: 'Correct the `with` of the step; if the contract is out of date, update it and check again.',
+  },
+  MESSAGE_KEY_MISSING: {
+    severity: 'error',
+    title: 'a message whose only guard is its key came without one; nothing was sent',
+    why: 'Without the key nobody could tell a repeat from a new message.',
+    fix: 'Call it through a step of a pipeline, which derives the key, or give `idempotencyKey`.',
+  },
+  MESSAGE_ADDRESS_INVALID: {
+    severity: 'error',
+    title: 'a parameter of the address would have named another place; nothing was sent',
+    why: 'A wildcard, a separator or nothing at all in an address means another queue or subject, or many.',
+    fix: 'See where the value comes from: one plain word was expected.',
+  },
+  MESSAGE_TIMEOUT: {
+    severity: 'error',
+    title: 'the broker did not answer within the deadline',
+    why: 'Where the message had been handed to a connection it may have arrived; `delivery` says which.',
+    fix: 'See whether the broker is up and how far behind; a step that may be repeated is, by itself.',
+  },
+  MESSAGE_CONNECTION_FAILED: {
+    severity: 'error',
+    title: 'the connection to the broker failed',
+    why: 'Where the message had been handed to it, it may have arrived; `delivery` says which.',
+    fix: 'See whether the broker is up and reachable from here; a step that may be repeated is, by itself.',
+  },
+  MESSAGE_REFUSED: {
+    severity: 'error',
+    title: 'the broker answered, and its answer is no',
+    why: 'The message was not taken: no such place, no right to it, no room, or a state it cannot be in.',
+    fix: 'The message of the failure says which; mend it there, then resume the run.',
+  },
+  MESSAGE_CREDENTIALS_MISSING: {
+    severity: 'error',
+    title: 'the credentials of a connection could not be read; nothing was sent',
+    why: 'A secret that the connection refers to is absent or incomplete.',
+    fix: 'Set what `tenon doctor` names as missing.',
+  },
+  MESSAGE_ANSWER_INVALID: {
+    severity: 'error',
+    title: 'the broker’s answer does not fit its contract',
+    why: 'The message was taken; what was said of it cannot be relied on.',
+    fix: 'Add what is new to the contract; the effect has happened and is not repeated.',
+  },
+  MESSAGE_UNREADABLE: {
+    severity: 'error',
+    title: 'a message that came in cannot be read',
+    why: 'It is not JSON in UTF-8 although its contract says so. It is held, whole, with the owner of the pipeline that listens.',
+    fix: 'See who sends it; when the sender is mended, have it sent again and close the held one.',
+  },
+  MESSAGE_TYPE_UNKNOWN: {
+    severity: 'error',
+    title: 'a message that came in is of a type its contract does not know',
+    why: 'Several events come from that place, told apart by `type` in the manifest; this is none of them. It is held with an owner.',
+    fix: 'Add the event to contract and manifest if it is meant for us, else have its sender use another place.',
+  },
 } as const satisfies DiagnosticRules;
 
 export type ConnectorFailureCode = keyof typeof connectorFailures;

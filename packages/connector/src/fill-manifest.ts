@@ -4,12 +4,15 @@ import type {
   AuthScheme,
   ConnectorManifest,
   Effect,
+  EnvelopeManifest,
   FailureRule,
   Idempotency,
+  MessageManifest,
   OperationDefaults,
   OperationManifest,
   PaginationManifest,
   ProbeManifest,
+  SourceManifest,
   WebhookManifest,
 } from './manifest.ts';
 
@@ -41,6 +44,7 @@ export interface ManifestSource {
   };
   readonly operations: Readonly<Record<string, OperationSource>>;
   readonly webhooks?: Readonly<Record<string, WebhookSource>>;
+  readonly sources?: Readonly<Record<string, SourceSource>>;
   readonly health?: { readonly operation: string };
   readonly sandbox?: { readonly server: string; readonly synthetic?: boolean };
 }
@@ -88,6 +92,10 @@ interface OperationSource {
     readonly limit?: string;
   };
   readonly concurrency?: 'etag';
+  readonly message?: {
+    readonly orderBy?: string;
+    readonly envelope?: Omit<EnvelopeManifest, 'mode' | 'prefix'> & Partial<EnvelopeManifest>;
+  };
   readonly timeout?: string;
   readonly failures?: readonly FailureSource[];
 }
@@ -97,11 +105,17 @@ interface WebhookSource extends Partial<Omit<WebhookManifest, 'verify' | 'tolera
   readonly tolerance?: string;
 }
 
+interface SourceSource extends Partial<Omit<SourceManifest, 'prefetchMax' | 'everyMs'>> {
+  readonly prefetch?: number;
+  readonly every?: string;
+}
+
 const DEFAULTS = {
   timeoutMs: 10_000,
   inFlightMax: 64,
   toleranceMs: 300_000,
   settleMs: 1_000,
+  source: { group: 'tenon', prefetchMax: 100, everyMs: 1_000 },
   breaker: { minimum: 20, openForMs: 15_000, probes: 3 },
 } as const;
 
@@ -127,6 +141,7 @@ export function fillDefaults(source: ManifestSource): ConnectorManifest {
     defaults: operationDefaults(source.defaults ?? {}),
     operations: mapValues(source.operations, (operation) => operationManifest(operation, source)),
     webhooks: mapValues(source.webhooks ?? {}, webhookManifest),
+    sources: mapValues(source.sources ?? {}, sourceManifest),
     ...(source.health && { health: source.health }),
     ...(source.sandbox && {
       sandbox: { server: source.sandbox.server, synthetic: source.sandbox.synthetic ?? false },
@@ -185,6 +200,7 @@ function operationManifest(source: OperationSource, manifest: ManifestSource): O
     }),
     ...(source.pagination && { pagination: pagination(source.pagination) }),
     ...(source.concurrency && { concurrency: source.concurrency }),
+    ...(source.message && { message: messageManifest(source.message) }),
     ...optionalMs('timeoutMs', source.timeout),
     failures: failureRules(source.failures),
   };
@@ -238,6 +254,26 @@ function webhookManifest(source: WebhookSource): WebhookManifest {
     ...rest,
     id: id.startsWith('/') ? id : id.toLowerCase(),
     toleranceMs: ms(tolerance) ?? DEFAULTS.toleranceMs,
+  };
+}
+
+function messageManifest({ orderBy, envelope }: NonNullable<OperationSource['message']>): MessageManifest {
+  return {
+    ...(orderBy !== undefined && { orderBy }),
+    ...(envelope && { envelope: { mode: 'binary', prefix: 'ce-', ...envelope } }),
+  };
+}
+
+function sourceManifest(source: SourceSource): SourceManifest {
+  const { prefetch, every, ...rest } = source;
+  return {
+    ...rest,
+    group: rest.group ?? DEFAULTS.source.group,
+    prefetchMax: prefetch ?? DEFAULTS.source.prefetchMax,
+    create: rest.create ?? false,
+    invalid: rest.invalid ?? 'quarantine',
+    id: rest.id ?? 'message',
+    everyMs: ms(every) ?? DEFAULTS.source.everyMs,
   };
 }
 

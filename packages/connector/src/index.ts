@@ -5,6 +5,26 @@ export { type HttpTransportOptions, httpTransport } from './http/http-transport.
 export { type LoadedManifest, loadManifest } from './load-manifest.ts';
 export type * from './manifest.ts';
 export { connectorSchema } from './manifest-schema.ts';
+export { type BrokerAddress, brokerAddress } from './message/broker-address.ts';
+export {
+  binaryCloudEvent,
+  binaryHeaders,
+  type CloudEvent,
+  STRUCTURED_TYPE,
+  structuredBody,
+  structuredCloudEvent,
+} from './message/cloud-event.ts';
+export { goodbye, type KeptConnection, keptConnection } from './message/kept-connection.ts';
+export {
+  basicCredentials,
+  CredentialsMissing,
+  MessageRefused,
+  messageTransport,
+  type OutgoingMessage,
+  type Publisher,
+  type Publishing,
+} from './message/message-transport.ts';
+export { type ReadMessage, readMessage } from './message/read-message.ts';
 export type * from './operation-plan.ts';
 export { type Page, type PagesOptions, pages } from './pages.ts';
 export type { BreakerState } from './resilience/breaker.ts';
@@ -24,6 +44,9 @@ export {
   SecretUnavailableError,
   type SecretUse,
 } from './secrets.ts';
+export * from './source.ts';
+export { connectionProblem, pauseMs, settled, sourceLoop } from './source-loop.ts';
+export type * from './source-plan.ts';
 export * from './transport.ts';
 export {
   signWebhook,

@@ -36,7 +36,7 @@ export function loadManifest(file: string, text: string): Checked<LoadedManifest
   const before = [...parsed.diagnostics, ...shape, ...secrets];
   if (shape.length > 0) return { diagnostics: before };
   // The shape check above has established exactly this type.
-  const source = document.value as ManifestSource;
+  const source = { operations: {}, ...(document.value as Partial<ManifestSource>) } as ManifestSource;
   const diagnostics = [
     ...before,
     ...expressionDiagnostics(document),

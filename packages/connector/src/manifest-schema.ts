@@ -79,6 +79,10 @@ export const connectorSchema: SchemaObject = {
         1,
       ),
       webhooks: map({ $ref: '#/$defs/webhook' }, 'Events of the contract that arrive as webhooks.'),
+      sources: map(
+        { $ref: '#/$defs/source' },
+        'Events of the contract that a broker hands over, or that are fetched.',
+      ),
       health: closed({ operation: text('A read without effect.') }, ['operation']),
       sandbox: closed(
         {
@@ -88,7 +92,7 @@ export const connectorSchema: SchemaObject = {
         ['server'],
       ),
     },
-    ['apiVersion', 'kind', 'metadata', 'contract', 'operations'],
+    ['apiVersion', 'kind', 'metadata', 'contract'],
   ),
   $defs: {
     auth: {
@@ -192,6 +196,7 @@ export const connectorSchema: SchemaObject = {
         ),
         pagination: { $ref: '#/$defs/pagination' },
         concurrency: { enum: ['etag'], description: 'Writes carry the version read.' },
+        message: { $ref: '#/$defs/message' },
         timeout: duration('Total time for one attempt.'),
         failures: { $ref: '#/$defs/failures' },
       },
@@ -244,6 +249,63 @@ export const connectorSchema: SchemaObject = {
         closed({ type: { const: 'link' }, items: pointer('List.') }, ['type']),
       ],
     },
+    message: closed(
+      {
+        orderBy: pointer('Messages with the same value there keep their order, where the broker can.'),
+        envelope: closed(
+          {
+            mode: {
+              enum: ['binary', 'structured'],
+              description: 'Attributes in headers (default), or one JSON object.',
+            },
+            type: text('`type` of the CloudEvent.'),
+            source: text('`source` of the CloudEvent: a URI reference of who sends it.'),
+            prefix: {
+              enum: ['ce-', 'ce_'],
+              description: 'Of the headers; Kafka writes `ce_`. Default `ce-`.',
+            },
+          },
+          ['type', 'source'],
+        ),
+      },
+      [],
+    ),
+    source: closed(
+      {
+        from: text('Queue, subject, stream, topic or table. Default: the address of the event’s channel.'),
+        group: text(
+          'Name under which the broker remembers how far we have come. Default `tenon`.',
+          '^[A-Za-z0-9_-]+$',
+        ),
+        prefetch: count('Messages out to us and not yet settled, at most. Default 100.'),
+        create: {
+          type: 'boolean',
+          description: 'Make the place where there is none. Default false: the broker’s owner makes it.',
+        },
+        invalid: {
+          enum: ['quarantine', 'reject'],
+          description:
+            'A message that the contract does not know: held here with an owner (default), or left to the broker’s dead letters.',
+        },
+        id: text(
+          'Where the delivery’s own id stands: `message` (default: the broker’s), `header:<name>` or a JSON Pointer.',
+          '^(message|header:[A-Za-z0-9_-]+|/.*)$',
+        ),
+        orderBy: pointer('Events with the same value there are stored in the order in which they came.'),
+        type: closed(
+          {
+            at: text(
+              '`header:<name>`, `cloudevent:type` or a JSON Pointer.',
+              '^(header:[A-Za-z0-9_-]+|cloudevent:type|/.*)$',
+            ),
+            is: text('The value there that means this event.'),
+          },
+          ['at', 'is'],
+        ),
+        every: duration('How often a source that has to ask does so. Default 1s.'),
+      },
+      [],
+    ),
     webhook: closed(
       {
         verify: {

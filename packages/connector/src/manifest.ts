@@ -21,6 +21,8 @@ export interface ConnectorManifest {
   readonly defaults: OperationDefaults;
   readonly operations: Readonly<Record<string, OperationManifest>>;
   readonly webhooks: Readonly<Record<string, WebhookManifest>>;
+  /** Events of the contract that are fetched, or handed over by a broker. */
+  readonly sources: Readonly<Record<string, SourceManifest>>;
   readonly health?: { readonly operation: string };
   readonly sandbox?: { readonly server: string; readonly synthetic: boolean };
 }
@@ -107,6 +109,8 @@ export interface OperationManifest {
   readonly compensation?: { readonly operation: string; readonly withinMs?: number };
   readonly pagination?: PaginationManifest;
   readonly concurrency?: 'etag';
+  /** Of operations that send a message. */
+  readonly message?: MessageManifest;
   readonly timeoutMs?: number;
   readonly failures: readonly FailureRule[];
 }
@@ -142,4 +146,43 @@ export interface WebhookManifest {
   readonly order?: string;
   /** Where the event's type stands, when one URL receives several: JSON Pointer or header; default: the last part of the URL. */
   readonly type?: string;
+}
+
+export interface MessageManifest {
+  /** JSON Pointer into the body: messages with the same value there keep their order, where the broker can. */
+  readonly orderBy?: string;
+  readonly envelope?: EnvelopeManifest;
+}
+
+/** CloudEvents 1.0: the body is the event's data. */
+export interface EnvelopeManifest {
+  /** `binary`: attributes in headers; `structured`: one JSON object. */
+  readonly mode: 'binary' | 'structured';
+  readonly type: string;
+  /** URI reference of who sends it. */
+  readonly source: string;
+  /** Of the headers: `ce-`, or `ce_` as Kafka spells it. */
+  readonly prefix: 'ce-' | 'ce_';
+}
+
+/** How an event of the contract comes to us over a connection of this connector. */
+export interface SourceManifest {
+  /** Queue, subject, stream, topic or table. Default: the address of the event's channel. */
+  readonly from?: string;
+  /** Name under which the broker remembers how far we have come. Default `tenon`. */
+  readonly group: string;
+  /** Messages out to us and not yet settled, at most. Default 100. */
+  readonly prefetchMax: number;
+  /** May the place be made where there is none? Default no: it is the broker's owner who makes it. */
+  readonly create: boolean;
+  /** What becomes of a message that the contract does not know. Default `quarantine`: held here, with an owner. */
+  readonly invalid: 'quarantine' | 'reject';
+  /** Where the delivery's own id stands: `message` (default: the broker's), `header:<name>` or a JSON Pointer. */
+  readonly id: string;
+  /** JSON Pointer: events with the same value there are stored in the order in which they came. */
+  readonly orderBy?: string;
+  /** Needed where several events come from one place. `at`: `header:<name>`, `cloudevent:type` or a JSON Pointer. */
+  readonly type?: { readonly at: string; readonly is: string };
+  /** How often a source that has to ask does so. Default 1 s. */
+  readonly everyMs: number;
 }

@@ -1,5 +1,12 @@
 import type { JsonSchema } from '@tenon/schema';
-import type { AuthScheme, Effect, FailureRule, Idempotency, PaginationManifest } from './manifest.ts';
+import type {
+  AuthScheme,
+  Effect,
+  EnvelopeManifest,
+  FailureRule,
+  Idempotency,
+  PaginationManifest,
+} from './manifest.ts';
 
 /**
  * All that a transport needs to carry out one operation: contract and manifest joined. JSON, self-contained, part of
@@ -53,6 +60,10 @@ export interface MessageBinding {
   readonly parameters: readonly InputField[];
   readonly contentType: string;
   readonly bindings: Readonly<Record<string, unknown>>;
+  /** JSON Pointer into the body: messages with the same value there keep their order, where the broker can. */
+  readonly orderBy?: string;
+  /** Sent as a CloudEvent. */
+  readonly envelope?: EnvelopeManifest;
 }
 
 export interface InputField {

@@ -1,6 +1,7 @@
 import type { Clock, Failure, Json, JsonObject, Random, SecretReference, SecretStore } from '@tenon/model';
 import type { TokenVault } from './auth/token-vault.ts';
 import type { OperationPlan } from './operation-plan.ts';
+import type { Source, SourceContext } from './source.ts';
 
 /** A connector configured for one account. From `tenon.config.yaml`. */
 export interface ConnectionConfig {
@@ -62,6 +63,8 @@ export interface TransportContext {
 /** What a connector's own code exports as `default` to provide a transport (`transport: smtp` in its manifest). */
 export interface ConnectorModule {
   readonly transports?: Readonly<Record<string, (context: TransportContext) => Transport>>;
+  /** By the same names: what takes messages in over such a transport. */
+  readonly sources?: Readonly<Record<string, (context: SourceContext) => Source>>;
 }
 
 /** Keeps a connector module's shape checked where it is written: `export default defineConnector({ transports: { smtp } })`. */

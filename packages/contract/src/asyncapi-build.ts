@@ -166,13 +166,13 @@ class AsyncApiBuilder {
         parameters: this.#parameters(channelPart),
         messages: messages.map((message) => this.#message(message)),
         ...(reply && { reply }),
-        bindings: { ...bindingsOf(channelPart), ...this.#merged(part, 'bindings') },
+        bindings: mergedByProtocol(bindingsOf(channelPart), this.#merged(part, 'bindings')),
       } satisfies MessageOperation),
     );
   }
 
   /** One event for each message; the operation's id takes part where a message of that name is an event already. */
-  #addEvents({ id, part, channel, address, messages }: Exchange): void {
+  #addEvents({ id, part, channel, channelPart, address, messages }: Exchange): void {
     for (const named of messages) {
       const fallback = messages.length === 1 ? id : `${id}${pascal(named.key)}`;
       const eventId = freeId(this.events.has(named.key) ? fallback : named.key, this.events);
@@ -188,6 +188,7 @@ class AsyncApiBuilder {
           channel,
           ...(address !== undefined && { address }),
           message: this.#message(named),
+          bindings: mergedByProtocol(bindingsOf(channelPart), this.#merged(part, 'bindings')),
           extensions: { ...extensionsOf(part), ...extensionsOf(target) },
         } satisfies EventDefinition),
       );
@@ -348,6 +349,19 @@ function addressOf(channel: Part | undefined): string | undefined {
 
 function bindingsOf(part: Part | undefined): Record<string, unknown> {
   return part?.get('bindings')?.object ?? {};
+}
+
+/** What the operation says of a protocol is added to what its channel says of it. */
+function mergedByProtocol(
+  channel: Record<string, unknown>,
+  operation: Record<string, unknown>,
+): Record<string, unknown> {
+  const merged: Record<string, unknown> = { ...channel };
+  for (const [protocol, binding] of Object.entries(operation)) {
+    const known = merged[protocol];
+    merged[protocol] = isObject(known) && isObject(binding) ? { ...known, ...binding } : binding;
+  }
+  return merged;
 }
 
 function lastToken(ref: string | undefined): string | undefined {

@@ -147,6 +147,8 @@ export interface EventDefinition {
   readonly channel?: string;
   readonly address?: string;
   readonly message: Message;
+  /** Of channel and operation, merged; of channels only. */
+  readonly bindings?: Readonly<Record<string, unknown>>;
   readonly extensions: Readonly<Record<string, unknown>>;
 }
 

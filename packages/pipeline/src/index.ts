@@ -26,6 +26,7 @@ export { memoryWorkspaceFiles, nodeWorkspaceFiles, type WorkspaceFiles } from '.
 export type * from './plan.ts';
 export { planHash } from './plan-hash.ts';
 export { planOperation } from './plan-operation.ts';
+export { planSources } from './plan-source.ts';
 export { pipelineRules } from './rules.ts';
 export { configSchema } from './shape/config-schema.ts';
 export { ownersSchema } from './shape/owners-schema.ts';

@@ -51,7 +51,7 @@ export function planOperation(
     result: bundled(contract, resultSchema(source), 'response'),
     ...(source.kind === 'http'
       ? { http: httpBinding(contract, source, parameters) }
-      : { message: messageBinding(source, parameters) }),
+      : { message: { ...messageBinding(source, parameters), ...declared.message } }),
   };
 }
 

@@ -64,6 +64,35 @@ const identities = (connection: string): Edits => ({
   [POLICIES]: null,
 });
 
+/** A pipeline that listens to an event of a channel, and a connector over which it may come in. */
+const heard: Edits = { [SECOND]: secondPipeline(READ) };
+const NEWS_CONNECTOR = 'connectors/news/connector.yaml';
+const newsConnector = (members: string): string =>
+  `apiVersion: tenon/v1
+kind: Connector
+metadata: { name: news, version: 1.0.0, owner: sales }
+contract: news
+transport: bus
+${members}
+`;
+const newsConnection = (text: string): string =>
+  `${text}  news: { connector: news, baseUrl: 'env:NEWS_URL' }\n`;
+const TWO_NEWS = (settings: string): Edits => ({
+  'contracts/news/asyncapi.yaml': swaps(
+    [
+      "messages: { orderShipped: { $ref: '#/components/messages/orderShipped' } }",
+      "messages: { orderShipped: { $ref: '#/components/messages/orderShipped' }, orderLost: { $ref: '#/components/messages/orderShipped' } }",
+    ],
+    [
+      "messages: [{ $ref: '#/channels/shipped/messages/orderShipped' }]",
+      "messages: [{ $ref: '#/channels/shipped/messages/orderShipped' }, { $ref: '#/channels/shipped/messages/orderLost' }]",
+    ],
+  ),
+  [NEWS_CONNECTOR]: newsConnector(`sources:
+  orderShipped: { type: { at: 'header:type', is: shipped } }
+  orderLost: ${settings}`),
+});
+
 export const ruleCases = {
   'yaml-syntax': {
     fires: pipeline('tier: medium', 'tier: "medium'),
@@ -219,6 +248,25 @@ export const ruleCases = {
     fires: connector('  orderPaid: { verify: standard-webhooks, tolerance: 5m, id: webhook-id }\n', ''),
     on: 'shop.orderPaid',
     silent: none,
+  },
+
+  'event-without-source': {
+    fires: { ...heard, [NEWS_CONNECTOR]: newsConnector('') },
+    on: 'news.orderShipped',
+    silent: {
+      ...heard,
+      [NEWS_CONNECTOR]: newsConnector('sources: { orderShipped: {} }'),
+      [CONFIG]: newsConnection,
+    },
+  },
+  'source-without-connection': {
+    fires: { ...heard, [NEWS_CONNECTOR]: newsConnector('sources: { orderShipped: {} }') },
+    on: 'news.orderShipped',
+    silent: {
+      ...heard,
+      [NEWS_CONNECTOR]: newsConnector('sources: { orderShipped: {} }'),
+      [CONFIG]: newsConnection,
+    },
   },
 
   'expression-syntax': {
@@ -665,6 +713,11 @@ export const ruleCases = {
       'orderPlaced: { verify: standard-webhooks,',
       'orderPlaced: { verify: standard-webhooks, order: /version,',
     ),
+  },
+  'manifest-source-ambiguous': {
+    fires: TWO_NEWS('{}'),
+    on: 'orderLost',
+    silent: TWO_NEWS("{ type: { at: 'header:type', is: lost } }"),
   },
   'manifest-probe-input-unknown': {
     fires: connector(

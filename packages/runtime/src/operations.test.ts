@@ -251,6 +251,54 @@ describe('intake', () => {
     ).toMatchObject({ ok: true, duplicateDelivery: false });
   });
 
+  test('holds an event that violates its contract in quarantine, where its sender cannot be told', async () => {
+    bench = await openBench(
+      planFor({ steps: [call('one', 'acme.create')] }),
+      planFor({ pipeline: 'listening', steps: [] }),
+      planFor({ pipeline: 'waiting', trigger: { event: 'shop.paid' }, steps: [] }),
+    );
+    const event = { event: 'shop.ordered', payload: { total: 1 }, source: 'bus/orders' } as const;
+    const result = await bench.runtime.accept({ ...event, deliveryId: 'd1', invalid: 'quarantine' });
+    expect(result).toMatchObject({
+      ok: true,
+      quarantined: { code: 'EVENT_PAYLOAD_INVALID', pointer: '/id' },
+    });
+    expect(await bench.runtime.accept({ ...event, deliveryId: 'd1', invalid: 'quarantine' })).toMatchObject({
+      ok: true,
+      duplicateDelivery: true,
+    });
+    await bench.crash();
+    await bench.runtime.idle();
+    const held = bench.runtime.deadLetters();
+    expect(held.map(({ pipeline, queue, owner }) => [pipeline, queue, owner]).sort()).toEqual([
+      ['listening', 'quarantine', 'sales'],
+      ['orders', 'quarantine', 'sales'],
+    ]);
+    expect(bench.runtime.run(held[0]!.runId)?.input).toEqual({ total: 1 });
+    expect(bench.target.calls).toEqual([]);
+  });
+
+  test('holds an event that could not even be read, as it came', async () => {
+    bench = await openBench(planFor({ steps: [] }));
+    const failure = {
+      class: 'contract',
+      code: 'MESSAGE_UNREADABLE',
+      message: 'no JSON',
+      delivery: 'notSent',
+    } as const;
+    const payload = { base64: 'AAA=' };
+    const event = { event: 'shop.ordered', payload, deliveryId: 'd1', source: 'bus', invalid: failure };
+    expect(await bench.runtime.accept(event)).toMatchObject({ ok: true, quarantined: failure });
+    await bench.runtime.idle();
+    expect(bench.runtime.deadLetters()).toMatchObject([
+      { queue: 'quarantine', failure: { code: 'MESSAGE_UNREADABLE' } },
+    ]);
+    expect(await bench.runtime.accept({ ...event, event: 'shop.unknown' })).toMatchObject({
+      ok: false,
+      failure,
+    });
+  });
+
   test('leaves out what the condition leaves out, and starts every pipeline that listens', async () => {
     bench = await openBench(
       planFor({ trigger: { event: 'shop.ordered', where: 'event.amount > 5' }, steps: [] }),

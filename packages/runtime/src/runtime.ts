@@ -49,6 +49,12 @@ export interface IncomingEvent {
   readonly deliveryId: string;
   readonly source: string;
   readonly traceparent?: string;
+  /**
+   * What becomes of an event that cannot be what its contract describes. `refuse` (default): nothing is stored, the
+   * sender is told. `quarantine`: for senders that cannot be told (a queue); it is stored whole, and a run parked in
+   * quarantine, with its owner, for each pipeline that it would have started. A `Failure`: it is known to be such.
+   */
+  readonly invalid?: 'refuse' | 'quarantine' | Failure;
 }
 
 export interface AcceptedRun {
@@ -61,7 +67,13 @@ export interface AcceptedRun {
 }
 
 export type AcceptResult =
-  | { readonly ok: true; readonly duplicateDelivery: boolean; readonly runs: readonly AcceptedRun[] }
+  | {
+      readonly ok: true;
+      readonly duplicateDelivery: boolean;
+      readonly runs: readonly AcceptedRun[];
+      /** Why the event, stored, is held in quarantine (see `IncomingEvent.invalid`). */
+      readonly quarantined?: Failure;
+    }
   /** Nothing was stored: the payload violates its contract, or the runtime is full or stopping. */
   | { readonly ok: false; readonly failure: Failure };
 

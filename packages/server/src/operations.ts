@@ -234,7 +234,11 @@ export const routes: readonly Route[] = [
 ];
 
 export function addOperations(app: FastifyInstance, options: ServerOptions): void {
-  app.get('/v1/health', async () => ({ status: 'ok', pipelines: options.pipelines }));
+  app.get('/v1/health', async () => ({
+    status: 'ok',
+    pipelines: options.pipelines,
+    sources: options.consumers?.() ?? [],
+  }));
   for (const route of routes) {
     const validate = route.body === undefined ? undefined : compileValidator(route.body);
     app.route({

@@ -2,6 +2,7 @@ import type { WebhookManifest } from '@tenon/connector';
 import type { Clock, Secret } from '@tenon/model';
 import type { Runtime } from '@tenon/runtime';
 import Fastify, { type FastifyInstance } from 'fastify';
+import type { ConsumerStatus } from './consumer.ts';
 import { addIntake } from './intake.ts';
 import { addOperations } from './operations.ts';
 import type { Operator } from './operators.ts';
@@ -29,6 +30,8 @@ export interface ServerOptions {
     readonly version: number;
     readonly planHash: string;
   }[];
+  /** What takes events in from brokers, for the health answer. */
+  readonly consumers?: () => readonly ConsumerStatus[];
   /** Told of each refused delivery and each failed handler; never of payloads. */
   readonly log: (event: ServerLogEvent) => void;
 }

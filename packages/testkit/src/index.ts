@@ -1,3 +1,4 @@
+export { type ConnectorPlans, connectorPlans } from './connector-plans.ts';
 export type { MailFault, MailFaultRule, MailStage } from './mail/mail-faults.ts';
 export {
   type MailSandbox,
@@ -32,3 +33,4 @@ export {
   type ServedSandboxes,
   serveSandboxes,
 } from './serve.ts';
+export { type FaultyHop, faultyHop, missingService, type WireTap } from './services.ts';

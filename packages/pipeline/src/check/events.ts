@@ -30,6 +30,7 @@ export function checkEvents(model: PipelineModel): Diagnostic[] {
       }),
     ),
     ...named.flatMap((one) => checkVerified(model, one)),
+    ...named.flatMap((one) => checkSourced(model, one)),
   ];
 }
 
@@ -75,6 +76,52 @@ function checkVerified(model: PipelineModel, { event, name, isHeard }: Named): D
       at: name.at,
       subject: name.value,
       fix: `add \`${id}:\` under \`webhooks\` of connector \`${manifests[0]!.name}\``,
+    }),
+  ];
+}
+
+/**
+ * An event over a channel comes in over a connection of a connector that has a source for it. A contract without any
+ * connector is one of our own: its events are emitted here.
+ */
+function checkSourced(model: PipelineModel, { event, name, isHeard }: Named): Diagnostic[] {
+  const { id, source } = event.definition;
+  if (!isHeard || source !== 'channel') return [];
+  const { workspace } = model.catalog;
+  const manifests = [...workspace.connectors.values()].filter(
+    (manifest) => manifest.contract === event.contract.name,
+  );
+  const taking = manifests.filter(
+    ({ sources, webhooks }) => Object.hasOwn(sources, id) || Object.hasOwn(webhooks, id),
+  );
+  if (manifests.length === 0) return [];
+  if (taking.length === 0) {
+    // A typo in the manifest is reported there.
+    const unknown = manifests
+      .flatMap(({ sources }) => Object.keys(sources))
+      .filter((one) => !event.contract.events.has(one));
+    if (didYouMean(id, unknown) !== undefined) return [];
+    return [
+      diagnostic('event-without-source', {
+        message: `no connector says how \`${name.value}\` comes in`,
+        at: name.at,
+        subject: name.value,
+        fix: `add \`${id}:\` under \`sources\` of connector \`${manifests[0]!.name}\``,
+      }),
+    ];
+  }
+  const names = new Set(taking.map((manifest) => manifest.name));
+  const isConnected = Object.values(workspace.config.connections).some(({ connector }) =>
+    names.has(connector),
+  );
+  if (isConnected || !workspace.hasConfig) return [];
+  const [first] = names;
+  return [
+    diagnostic('source-without-connection', {
+      message: `\`${name.value}\` comes in over connector \`${first}\`, which has no connection in tenon.config.yaml`,
+      at: name.at,
+      subject: name.value,
+      fix: `add one under \`connections\` with \`connector: ${first}\``,
     }),
   ];
 }

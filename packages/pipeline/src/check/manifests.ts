@@ -1,8 +1,9 @@
-import type { ConnectorManifest, OperationManifest } from '@tenon/connector';
+import type { ConnectorManifest, OperationManifest, SourceManifest } from '@tenon/connector';
 import type { Contract, HttpOperation, Operation } from '@tenon/contract';
 import type { PositionedDocument } from '@tenon/document';
 import { type Diagnostic, didYouMean, fromPointer, toPointer } from '@tenon/model';
 import { bundled, planOperation } from '../plan-operation.ts';
+import { placeOfSource } from '../plan-source.ts';
 import { diagnostic } from '../rules.ts';
 import type { Workspace } from '../workspace.ts';
 import { fieldOf, type Place, placeOf } from './schema-path.ts';
@@ -38,17 +39,24 @@ function checkManifest(
       ...near(name, contract.operations.keys()),
     });
   });
-  const webhooks = Object.keys(manifest.webhooks).flatMap((name) =>
-    contract.events.has(name)
-      ? []
-      : diagnostic('manifest-event-not-in-contract', {
-          message: `contract \`${contract.name}\` has no event \`${name}\``,
-          at: document.locateKey(toPointer(['webhooks', name])),
-          subject: `${manifest.name} ${name}`,
-          ...near(name, contract.events.keys()),
-        }),
+  const events = (['webhooks', 'sources'] as const).flatMap((member) =>
+    Object.keys(manifest[member]).flatMap((name) =>
+      contract.events.has(name)
+        ? []
+        : diagnostic('manifest-event-not-in-contract', {
+            message: `contract \`${contract.name}\` has no event \`${name}\``,
+            at: document.locateKey(toPointer([member, name])),
+            subject: `${manifest.name} ${name}`,
+            ...near(name, contract.events.keys()),
+          }),
+    ),
   );
-  return [...operations, ...webhooks, ...checkOrders(manifest, contract, document)];
+  return [
+    ...operations,
+    ...events,
+    ...checkOrders(manifest, contract, document),
+    ...checkSharedPlaces(manifest, contract, document),
+  ];
 }
 
 /** `order` leads to something in the event: without it, events of one entity could not be told apart in time (C46). */
@@ -57,7 +65,21 @@ function checkOrders(
   contract: Contract,
   document: PositionedDocument,
 ): Diagnostic[] {
-  return Object.entries(manifest.webhooks).flatMap(([name, { order }]) => {
+  const named = [
+    ...Object.entries(manifest.webhooks).map(([name, { order }]) => ({
+      member: 'webhooks',
+      name,
+      key: 'order',
+      order,
+    })),
+    ...Object.entries(manifest.sources).map(([name, { orderBy }]) => ({
+      member: 'sources',
+      name,
+      key: 'orderBy',
+      order: orderBy,
+    })),
+  ];
+  return named.flatMap(({ member, name, key, order }) => {
     const event = contract.events.get(name);
     const gap =
       event && order !== undefined
@@ -66,12 +88,54 @@ function checkOrders(
     if (!gap) return [];
     return diagnostic('manifest-order-unknown', {
       message: `event \`${name}\` has no \`${order}\``,
-      at: document.locate(toPointer(['webhooks', name, 'order'])),
+      at: document.locate(toPointer([member, name, key])),
       subject: `${manifest.name} ${name}`,
       ...near(gap.name, gap.candidates),
     });
   });
 }
+
+/** One consumer takes all messages of a place: it must be able to tell them apart, and has one set of settings. */
+function checkSharedPlaces(
+  manifest: ConnectorManifest,
+  contract: Contract,
+  document: PositionedDocument,
+): Diagnostic[] {
+  const first = new Map<string, string>();
+  return Object.entries(manifest.sources).flatMap(([name, source]): Diagnostic[] => {
+    const event = contract.events.get(name);
+    const place = event && placeOfSource(manifest, event);
+    if (place === undefined) return [];
+    const earlier = first.get(place);
+    if (earlier === undefined) {
+      first.set(place, name);
+      return [];
+    }
+    const other = manifest.sources[earlier]!;
+    const differing = SHARED_SETTINGS.filter((key) => source[key] !== other[key]);
+    if (source.type && other.type && differing.length === 0) return [];
+    return [
+      diagnostic('manifest-source-ambiguous', {
+        message:
+          differing.length > 0
+            ? `\`${name}\` and \`${earlier}\` both come from \`${place}\` and differ in ${differing.map((key) => `\`${SETTING_NAMES[key]}\``).join(', ')}`
+            : `\`${name}\` and \`${earlier}\` both come from \`${place}\`, and no \`type\` tells them apart`,
+        at: document.locateKey(toPointer(['sources', name])),
+        subject: `${manifest.name} ${name}`,
+      }),
+    ];
+  });
+}
+
+const SETTING_NAMES = {
+  group: 'group',
+  prefetchMax: 'prefetch',
+  create: 'create',
+  invalid: 'invalid',
+  everyMs: 'every',
+} as const satisfies Partial<Record<keyof SourceManifest, string>>;
+// Object.keys forgets which keys it was given.
+const SHARED_SETTINGS = Object.keys(SETTING_NAMES) as (keyof typeof SETTING_NAMES)[];
 
 function checkOperation(
   manifest: ConnectorManifest,

@@ -102,4 +102,16 @@ export const namesRules = {
     why: 'Anybody could start the pipeline (C75).',
     fix: 'declare the webhook in the connector',
   },
+  'event-without-source': {
+    severity: 'error',
+    title: 'an event of a channel that nobody takes in',
+    why: 'The pipeline would never start, and nothing would say so (C74).',
+    fix: 'declare the source in the connector',
+  },
+  'source-without-connection': {
+    severity: 'error',
+    title: 'an event that comes in over a connector without a connection',
+    why: 'Nothing says which account it is taken from, so it is taken from none.',
+    fix: 'add a connection of that connector to tenon.config.yaml',
+  },
 } as const satisfies DiagnosticRules;

@@ -35,7 +35,7 @@ export const workspaceRules = {
   },
   'manifest-event-not-in-contract': {
     severity: 'error',
-    title: 'the manifest verifies an event that its contract lacks',
+    title: 'the manifest takes in an event that its contract lacks',
     why: 'Its deliveries could not be understood.',
     fix: 'correct the name, or update the contract',
   },
@@ -68,6 +68,12 @@ export const workspaceRules = {
     title: 'events are ordered by a field that they lack',
     why: 'A late event could not be told from a new one (C46).',
     fix: 'correct the pointer',
+  },
+  'manifest-source-ambiguous': {
+    severity: 'error',
+    title: 'events from one place cannot be told apart, or are taken in differently',
+    why: 'One consumer takes all messages of a place: each must be of one event, by `type`, under the same settings.',
+    fix: 'give each of them a `type`, and the same group, prefetch, create, invalid and every',
   },
   'manifest-probe-input-unknown': {
     severity: 'error',

@@ -267,7 +267,7 @@ export class EmbeddedEngine implements RunHost {
     also: readonly Write[],
     noted: readonly Noted[],
   ): Promise<void> {
-    const drafts = draftsFor(event.event, event.payload, event.deliveryId, this.#active.values());
+    const drafts = draftsFor(event.event, event.payload, event.deliveryId, this.#active);
     if (!drafts.ok)
       throw new Error(`a subscriber's contract refuses ${event.event}: ${drafts.failure.message}`);
     await this.admit(

@@ -1,5 +1,6 @@
 import { canonicalJson, type Failure, type Json } from '@tenon/model';
 import type { LoadedPlan } from '../loaded-plan.ts';
+import type { IncomingEvent } from '../runtime.ts';
 
 /** A run to be started by an event: which plan, under which business key, in which order. */
 export interface Draft {
@@ -11,7 +12,7 @@ export interface Draft {
 }
 
 export type Drafts =
-  | { readonly ok: true; readonly drafts: readonly Draft[] }
+  | { readonly ok: true; readonly drafts: readonly Draft[]; readonly quarantined?: Failure }
   | { readonly ok: false; readonly failure: Failure };
 
 /** Which runs an event starts; pure. Refused whole when its payload violates its contract (C2). */
@@ -19,19 +20,40 @@ export function draftsFor(
   event: string,
   payload: Json,
   deliveryId: string,
-  plans: Iterable<LoadedPlan>,
+  plans: ReadonlyMap<string, LoadedPlan>,
+  invalid: IncomingEvent['invalid'] = 'refuse',
 ): Drafts {
+  if (typeof invalid === 'object') return quarantined(event, deliveryId, plans, invalid);
   const drafts: Draft[] = [];
-  for (const loaded of plans) {
+  for (const loaded of plans.values()) {
     const { trigger } = loaded.plan;
     // Also where it is only waited for: what violates the contract would never match, and nobody would know.
     const failure = loaded.refusal(event, payload);
-    if (failure !== undefined) return { ok: false, failure };
+    if (failure !== undefined)
+      return invalid === 'refuse' ? { ok: false, failure } : quarantined(event, deliveryId, plans, failure);
     if ('manual' in trigger || trigger.event !== event) continue;
     const draft = draftFor(loaded, { event: payload }, deliveryId, trigger.where);
     if (draft !== undefined) drafts.push(draft);
   }
   return { ok: true, drafts };
+}
+
+/** One parked run for each pipeline that the event would have started; where none would, for each that waits for it. */
+function quarantined(
+  event: string,
+  deliveryId: string,
+  plans: ReadonlyMap<string, LoadedPlan>,
+  failure: Failure,
+): Drafts {
+  const listening = [...plans.values()].filter(({ plan }) => Object.hasOwn(plan.events, event));
+  const started = listening.filter(({ plan }) => 'event' in plan.trigger && plan.trigger.event === event);
+  if (listening.length === 0) return { ok: false, failure };
+  const key = `delivery:${deliveryId}`;
+  return {
+    ok: true,
+    drafts: (started.length > 0 ? started : listening).map((loaded) => ({ loaded, key, failure })),
+    quarantined: failure,
+  };
 }
 
 /** The run of one pipeline, or `undefined` when its condition leaves the event out. */

@@ -50,8 +50,17 @@ export async function openRuntimeWith(
     accept: async (event): Promise<AcceptResult> => {
       const full = engine.refusal();
       if (full !== undefined) return { ok: false, failure: full };
-      const found = draftsFor(event.event, event.payload, event.deliveryId, engine.activePlans.values());
-      return found.ok ? engine.admit(event, found.drafts) : found;
+      const found = draftsFor(
+        event.event,
+        event.payload,
+        event.deliveryId,
+        engine.activePlans,
+        event.invalid,
+      );
+      if (!found.ok) return found;
+      const { drafts, quarantined } = found;
+      const admitted = await engine.admit(event, drafts);
+      return quarantined === undefined ? admitted : { ...admitted, quarantined };
     },
     trigger: async (pipeline, input, actor): Promise<AcceptResult> => {
       const full = engine.refusal();

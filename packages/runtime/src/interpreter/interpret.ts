@@ -169,7 +169,8 @@ async function checkIntake(progress: Progress): Promise<Stop | undefined> {
   if (intakeFailure === undefined) return undefined;
   // Written by intake, which puts a failure there.
   const failure = intakeFailure as unknown as Failure;
-  return carryOut(progress, 'trigger', async () => ({ as: 'failed', failure, attempts: 1 }));
+  const quarantine = failure.class === 'contract';
+  return carryOut(progress, 'trigger', async () => ({ as: 'failed', failure, attempts: 1, quarantine }));
 }
 
 async function checkSuccess(progress: Progress): Promise<Stop | undefined> {

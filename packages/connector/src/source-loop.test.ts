@@ -1,0 +1,66 @@
+import { seededRandom } from '@tenon/model';
+import { describe, expect, it } from 'vitest';
+import { manualClock } from './source-loop.testing.ts';
+import { pauseMs, sourceLoop } from './source-loop.ts';
+
+describe('a source that has to connect by itself', () => {
+  it('tries again after pauses that grow, and begins small again once it has consumed', async () => {
+    const clock = manualClock(0);
+    const states: string[] = [];
+    let sessions = 0;
+    const loop = sourceLoop(
+      { clock, random: { next: () => 1 }, report: (state, problem) => states.push(problem ?? state) },
+      async (_signal, consuming) => {
+        sessions++;
+        if (sessions === 3) consuming();
+        throw Object.assign(new Error('user:password@host'), { code: 'ECONNREFUSED' });
+      },
+    );
+    await settle();
+    expect(sessions).toBe(1);
+    for (const [ms, expected] of [
+      [199, 1],
+      [1, 2],
+      [399, 2],
+      [1, 3],
+      [200, 4],
+    ] as const) {
+      clock.advance(ms);
+      await settle();
+      expect(sessions).toBe(expected);
+    }
+    await loop.stop();
+    expect(states).toEqual([
+      'the connection failed (ECONNREFUSED)',
+      'the connection failed (ECONNREFUSED)',
+      'consuming',
+      'the connection failed (ECONNREFUSED)',
+      'the connection failed (ECONNREFUSED)',
+      'stopped',
+    ]);
+  });
+
+  it('stops in the middle of a session and of a pause', async () => {
+    const clock = manualClock(0);
+    const loop = sourceLoop({ clock, random: seededRandom(1), report: () => {} }, async (signal) => {
+      await new Promise((resolve) => signal.addEventListener('abort', resolve));
+    });
+    await settle();
+    await loop.stop();
+    const failing = sourceLoop({ clock, random: seededRandom(1), report: () => {} }, () =>
+      Promise.reject(new Error('x')),
+    );
+    await settle();
+    await failing.stop();
+  });
+
+  it('never pauses longer than a quarter of a minute, and never all at the same moment', () => {
+    expect(pauseMs(0, { next: () => 0 })).toBe(100);
+    expect(pauseMs(50, { next: () => 0.999 })).toBeLessThanOrEqual(15_000);
+    expect(pauseMs(50, { next: () => 0 })).toBe(7_500);
+  });
+});
+
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 10; turn++) await Promise.resolve();
+}

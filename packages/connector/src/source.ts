@@ -1,0 +1,46 @@
+import type { SourcePlan } from './source-plan.ts';
+import type { TransportContext } from './transport.ts';
+
+/** One message as a broker handed it over, not yet understood. */
+export interface IncomingMessage {
+  /** What the broker, or else the sender, knows it by: the same at each redelivery, and at no other message. */
+  readonly id?: string;
+  readonly body: Uint8Array;
+  readonly contentType?: string;
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** The broker has handed it out before. */
+  readonly redelivered: boolean;
+}
+
+/**
+ * What is to be told to the broker. `accepted`: it is on our disk, so let the broker forget it. `returned`: it was not
+ * taken, the broker is to keep it and hand it out again. `rejected`: it is not for us ever; to the broker's own dead
+ * letters with it.
+ */
+export type Settlement = 'accepted' | 'returned' | 'rejected';
+
+export type SourceState = 'connecting' | 'consuming' | 'stopped';
+
+export interface SourceContext extends TransportContext {
+  readonly plan: SourcePlan;
+  /** Never rejects. Resolves `accepted` only once the event is on disk: nothing may be acknowledged before. */
+  deliver(message: IncomingMessage): Promise<Settlement>;
+  /** Tells how the source is; `problem` says in one sentence, without secrets, why it is not consuming. */
+  report(state: SourceState, problem?: string): void;
+}
+
+/**
+ * Takes messages from one place, over one connection, until it is stopped. It begins when it is made, connects by itself and
+ * connects again with growing pauses for as long as it lives: a broker that is down is a state, not an error.
+ *
+ * - At most `plan.prefetchMax` messages are out to `deliver` at a time.
+ * - `deliver` is called in the order in which the broker gave the messages out; it may resolve in any other.
+ * - What was not settled when a connection ended is the broker's to hand out again.
+ */
+export interface Source {
+  /** Can it hand a message to the broker's own dead letters? Else `rejected` is never asked of it. */
+  readonly canReject: boolean;
+  /** Takes no more, lets what is under way be settled, and closes. */
+  stop(): Promise<void>;
+}

@@ -1,0 +1,482 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type {
+  CallRequest,
+  ConnectionConfig,
+  ConnectorModule,
+  OperationPlan,
+  SourcePlan,
+  Transport,
+} from '@tenon/connector';
+import { type Json, Secret, sleep, systemClock, systemRandom } from '@tenon/model';
+import { type AcceptResult, type IncomingEvent, openRuntime, type Runtime } from '@tenon/runtime';
+import { planFor, step } from '@tenon/runtime/testing';
+import { type Consumer, consume } from '@tenon/server';
+import { type FaultyHop, faultyHop, missingService, type WireTap } from '@tenon/testkit';
+import { afterEach, describe, expect, it } from 'vitest';
+
+/** What one broker's tests need besides the suite: how its own tools put messages in and look at them. */
+export interface BrokerDriver {
+  readonly name: string;
+  /** Of the real server on this machine. */
+  readonly port: number;
+  readonly module: ConnectorModule;
+  readonly transport: string;
+  baseUrl(port: number): string;
+  /** User and password, where the server asks for them. */
+  readonly login?: { readonly username: string; readonly password: string };
+  /** A place of this test's own on the server, with nothing in it. */
+  place(): Promise<BrokerPlace>;
+  /** Listens on the wire, where the server alone does not say what is unsettled. */
+  readonly tap?: () => WireTap;
+  /** What the suite cannot ask of this broker, and why. */
+  readonly cannot?: Partial<Record<'unroutable' | 'redelivery' | 'deaf', string>>;
+}
+
+export interface BrokerPlace extends AsyncDisposable {
+  /** Sends an `OrderPlaced` to the place. */
+  readonly operation: OperationPlan;
+  /** Takes `orderShipped` in from the place. */
+  readonly source: SourcePlan;
+  /** Messages that the operation has sent and that are there. */
+  arrived(): Promise<readonly RawMessage[]>;
+  /** Puts messages where the source takes them, as another program would. */
+  put(messages: readonly RawMessage[]): Promise<void>;
+  /** Messages at the source that nobody has settled. */
+  left(): Promise<number>;
+}
+
+export interface RawMessage {
+  readonly id?: string;
+  readonly body: string;
+}
+
+const PATIENCE_MS = 15_000;
+
+export async function brokerSuite(driver: BrokerDriver): Promise<void> {
+  const missing = await missingService(driver.name, driver.port, process.env);
+  const title = missing === undefined ? driver.name : `${driver.name} (skipped: ${missing})`;
+
+  describe.skipIf(missing !== undefined)(title, () => {
+    const closing: (() => Promise<unknown>)[] = [];
+    afterEach(async () => {
+      for (const close of closing.splice(0).toReversed()) await close();
+    });
+
+    describe('sending', () => {
+      it('a confirmed message is there, whole, with its key as id', async () => {
+        const { place, transport } = await open();
+        const result = await transport.call(placed(place, 'ord_1', 'key-1'));
+        expect(result).toMatchObject({ ok: true });
+        const [message] = await eventually(
+          () => place.arrived(),
+          (list) => list.length === 1,
+        );
+        expect(JSON.parse(message!.body)).toEqual(PLACED('ord_1'));
+        expect(message!.id).toBe('key-1');
+      });
+
+      it('a repeat carries the same id', async () => {
+        const { place, transport } = await open();
+        await transport.call(placed(place, 'ord_1', 'key-1'));
+        expect(await transport.call(placed(place, 'ord_1', 'key-1'))).toMatchObject({ ok: true });
+        expect(new Set((await place.arrived()).map(({ id }) => id))).toEqual(new Set(['key-1']));
+      });
+
+      it('what does not fit its contract is not sent, and no connection is opened', async () => {
+        const { place, transport, hop } = await open();
+        const before = hop.connections;
+        const result = await transport.call({
+          operation: place.operation,
+          input: { body: { orderId: '', total: 1, currency: 'EUR', version: 1 } },
+          idempotencyKey: 'k',
+        });
+        expect(result).toMatchObject({
+          ok: false,
+          failure: {
+            code: 'MESSAGE_REQUEST_INVALID',
+            class: 'validation',
+            delivery: 'notSent',
+            pointer: '/body/orderId',
+          },
+        });
+        expect(hop.connections).toBe(before);
+      });
+
+      it('a broker that cannot be reached has been sent nothing', async () => {
+        const { place, transport, hop } = await open();
+        hop.mode = 'refuse';
+        hop.cut();
+        const result = await transport.call({
+          ...placed(place, 'ord_1', 'k'),
+          deadlineAt: systemClock.now() + 1_500,
+        });
+        expect(result).toMatchObject({ ok: false, failure: { delivery: 'notSent' } });
+        expect(await place.arrived()).toEqual([]);
+      });
+
+      it.skipIf(driver.cannot?.deaf !== undefined)(
+        'a message whose answer does not come is lost, not failed: it may have arrived',
+        async () => {
+          const { place, transport, hop } = await open();
+          await transport.call(placed(place, 'ord_0', 'key-0'));
+          hop.mode = 'deaf';
+          const result = await transport.call({
+            ...placed(place, 'ord_1', 'key-1'),
+            deadlineAt: systemClock.now() + 1_000,
+          });
+          expect(result).toMatchObject({
+            ok: false,
+            failure: { code: 'MESSAGE_TIMEOUT', class: 'timeout', delivery: 'lost' },
+          });
+          // It has: what looked like a failure from here is on the broker.
+          const there = await eventually(
+            () => place.arrived(),
+            (list) => list.length === 2,
+          );
+          expect(there.map(({ id }) => id)).toContain('key-1');
+        },
+      );
+
+      it('the connection is opened again after it was cut', async () => {
+        const { place, transport, hop } = await open();
+        await transport.call(placed(place, 'ord_1', 'key-1'));
+        hop.cut();
+        const again = await eventually(
+          () => transport.call(placed(place, 'ord_2', 'key-2')),
+          (result) => result.ok,
+        );
+        expect(again).toMatchObject({ ok: true });
+        expect(new Set((await place.arrived()).map(({ id }) => id))).toEqual(new Set(['key-1', 'key-2']));
+      });
+    });
+
+    describe('taking in', () => {
+      it('a message is acknowledged only once it is on disk', async () => {
+        const { place, take } = await open();
+        const gate = Promise.withResolvers<void>();
+        const taking = await take({ before: () => gate.promise });
+        await place.put([shipped('ord_1', 1)]);
+        await eventually(
+          () => taking.consumer.status(),
+          ({ inFlight }) => inFlight === 1,
+        );
+        expect(await place.left()).toBe(1);
+        gate.resolve();
+        await eventually(
+          () => place.left(),
+          (left) => left === 0,
+        );
+        expect(taking.accepted()).toEqual(['ord_1:1']);
+        expect(taking.consumer.status()).toMatchObject({
+          state: 'consuming',
+          inFlight: 0,
+          counts: { accepted: 1 },
+        });
+      });
+
+      it.skipIf(driver.cannot?.redelivery !== undefined)(
+        'a message whose acknowledgement was cut off comes again, and takes effect once',
+        async () => {
+          const { place, take, hop } = await open();
+          let cuts = 0;
+          const taking = await take({
+            after: async () => {
+              if (cuts++ === 0) hop.cut();
+            },
+          });
+          await place.put([shipped('ord_1', 1)]);
+          await eventually(
+            () => taking.consumer.status().counts,
+            ({ duplicate }) => duplicate >= 1,
+          );
+          await eventually(
+            () => place.left(),
+            (left) => left === 0,
+          );
+          expect(taking.consumer.status().counts).toMatchObject({ accepted: 1, quarantined: 0 });
+          expect(taking.runtime.runs({}).map(({ key }) => key)).toEqual(['ord_1:1']);
+        },
+      );
+
+      it('messages of one key are stored in their order, however often the runtime refuses', async () => {
+        const { place, take } = await open();
+        let calls = 0;
+        const taking = await take({ refuse: () => calls++ % 3 === 0 });
+        const versions = Array.from({ length: 8 }, (_, index) => index + 1);
+        await place.put(
+          versions.flatMap((version) => ['a', 'b', 'c'].map((order) => shipped(order, version))),
+        );
+        await eventually(
+          () => taking.accepted(),
+          (list) => list.length === 24,
+        );
+        for (const order of ['a', 'b', 'c'])
+          expect(taking.accepted().filter((key) => key.startsWith(`${order}:`))).toEqual(
+            versions.map((version) => `${order}:${version}`),
+          );
+      });
+
+      it('while the runtime takes nothing the broker keeps it all, and no more than the prefetch is here', async () => {
+        const { place, take } = await open();
+        let isFull = true;
+        const taking = await take({ refuse: () => isFull, source: { prefetchMax: 5 } });
+        await place.put(Array.from({ length: 20 }, (_, index) => shipped(`ord_${index}`, 1)));
+        const paused = await eventually(
+          () => taking.consumer.status(),
+          ({ inFlight, state }) => inFlight === 5 && state === 'paused',
+        );
+        expect(paused.counts.accepted).toBe(0);
+        expect(await place.left()).toBe(20);
+        isFull = false;
+        await eventually(
+          () => place.left(),
+          (left) => left === 0,
+        );
+        expect(taking.accepted()).toHaveLength(20);
+      });
+
+      it('a message that its contract does not know is held with an owner, and does not stop the rest', async () => {
+        const { place, take } = await open();
+        const taking = await take({});
+        await place.put([
+          { id: 'bad-1', body: '{"orderId":"ord_1"}' },
+          { id: 'bad-2', body: 'not even json' },
+          shipped('ord_2', 1),
+        ]);
+        await eventually(
+          () => place.left(),
+          (left) => left === 0,
+        );
+        await taking.runtime.idle();
+        expect(taking.consumer.status().counts).toMatchObject({ accepted: 1, quarantined: 2 });
+        const held = taking.runtime.deadLetters();
+        expect(held.map(({ queue, owner, failure }) => ({ queue, owner, code: failure.code }))).toEqual(
+          expect.arrayContaining([
+            { queue: 'quarantine', owner: 'sales', code: 'EVENT_PAYLOAD_INVALID' },
+            { queue: 'quarantine', owner: 'sales', code: 'MESSAGE_UNREADABLE' },
+          ]),
+        );
+        const inputs = held.map(({ runId }) => taking.runtime.run(runId)!.input);
+        expect(inputs).toContainEqual({ orderId: 'ord_1' });
+        expect(inputs).toContainEqual(
+          expect.objectContaining({ base64: Buffer.from('not even json').toString('base64') }),
+        );
+      });
+
+      it('a number that no double can hold arrives as its digits', async () => {
+        const { place, take } = await open();
+        const taking = await take({});
+        await place.put([
+          {
+            id: 'big',
+            body: '{"orderId":"ord_1","parcelId":"p","version":1,"account":12345678901234567890}',
+          },
+        ]);
+        await eventually(
+          () => taking.accepted(),
+          (list) => list.length === 1,
+        );
+        expect(taking.runtime.run(taking.runtime.runs({})[0]!.runId)!.input).toMatchObject({
+          account: '12345678901234567890',
+        });
+      });
+
+      it('it comes back by itself when the connection was cut and the broker away', async () => {
+        const { place, take, hop } = await open();
+        const taking = await take({});
+        await eventually(
+          () => taking.consumer.status(),
+          ({ state }) => state === 'consuming',
+        );
+        hop.mode = 'refuse';
+        hop.cut();
+        await eventually(
+          () => taking.consumer.status(),
+          ({ state, problem }) => state === 'connecting' && problem !== undefined,
+        );
+        await place.put([shipped('ord_1', 1)]);
+        hop.mode = 'open';
+        await eventually(
+          () => taking.accepted(),
+          (list) => list.length === 1,
+        );
+        expect(taking.consumer.status().state).toBe('consuming');
+      });
+
+      it('on stopping, what is not stored yet stays with the broker', async () => {
+        const { place, take } = await open();
+        const taking = await take({ refuse: () => true });
+        await place.put([shipped('ord_1', 1), shipped('ord_2', 1)]);
+        await eventually(
+          () => taking.consumer.status(),
+          ({ state }) => state === 'paused',
+        );
+        await taking.consumer.stop();
+        expect(taking.consumer.status()).toMatchObject({ state: 'stopped', inFlight: 0 });
+        expect(taking.accepted()).toEqual([]);
+        const next = await take({});
+        await eventually(
+          () => next.accepted(),
+          (list) => list.length === 2,
+        );
+      });
+    });
+
+    async function open() {
+      const hop: FaultyHop = await faultyHop(driver.port, driver.tap);
+      closing.push(async () => hop[Symbol.asyncDispose]());
+      const place = await driver.place();
+      closing.push(async () => place[Symbol.asyncDispose]());
+      const connection: ConnectionConfig = {
+        name: 'bus',
+        connector: driver.name,
+        baseUrl: driver.baseUrl(hop.port),
+        credentials:
+          driver.login === undefined ? {} : { login: { username: 'env:USER', password: 'env:PASSWORD' } },
+        webhookSecrets: [],
+      };
+      const context = {
+        connection,
+        clock: systemClock,
+        random: systemRandom,
+        secrets: {
+          resolve: async (reference: string) =>
+            new Secret(
+              reference,
+              (reference === 'env:USER' ? driver.login?.username : driver.login?.password) ?? '',
+            ),
+        },
+      };
+      let made: Transport | undefined;
+      const transport: Transport = {
+        call: (request) => {
+          if (made === undefined) {
+            const opened = driver.module.transports![driver.transport]!(context);
+            closing.push(() => opened.close());
+            made = opened;
+          }
+          return made.call(request);
+        },
+        close: async () => {},
+      };
+      const take = async (options: TakeOptions): Promise<Taking> => {
+        const folder = await mkdtemp(join(tmpdir(), 'tenon-broker-'));
+        const runtime = await openRuntime({
+          file: join(folder, 'tenon.db'),
+          clock: systemClock,
+          random: systemRandom,
+          transport: () => transport,
+        });
+        const event = place.source.events[0]!.name;
+        await runtime.activate(
+          planFor({
+            trigger: { event },
+            identity: {
+              key: { text: [{ expression: 'event.orderId' }, ':', { expression: 'event.version' }] },
+              orderBy: { expression: 'event.orderId' },
+              retainMs: 86_400_000,
+            },
+            events: { [event]: { contract: place.source.contract, event: 'orderShipped', payload: SHIPPED } },
+            steps: [step('set', 'seen', { value: { literal: true } })],
+          }),
+        );
+        const accepted: string[] = [];
+        const consumer = consume({
+          connection: 'bus',
+          plan: { ...place.source, ...options.source },
+          runtime: { accept: (incoming) => accept(runtime, incoming, options, accepted) },
+          clock: systemClock,
+          random: systemRandom,
+          source: (given) => driver.module.sources![driver.transport]!({ ...context, ...given }),
+          log: () => {},
+        });
+        closing.push(async () => {
+          await consumer.stop();
+          await runtime.stop();
+          await rm(folder, { recursive: true, force: true });
+        });
+        return { consumer, runtime, accepted: () => [...accepted] };
+      };
+      return { hop, place, transport, take };
+    }
+  });
+}
+
+interface TakeOptions {
+  readonly before?: () => Promise<void>;
+  readonly after?: () => Promise<void>;
+  readonly refuse?: () => boolean;
+  readonly source?: Partial<SourcePlan>;
+}
+
+interface Taking {
+  readonly consumer: Consumer;
+  readonly runtime: Runtime;
+  /** Business keys in the order in which they were stored. */
+  accepted(): readonly string[];
+}
+
+async function accept(
+  runtime: Runtime,
+  incoming: IncomingEvent,
+  { before, after, refuse }: TakeOptions,
+  accepted: string[],
+): Promise<AcceptResult> {
+  await before?.();
+  if (refuse?.())
+    return {
+      ok: false,
+      failure: {
+        class: 'transient',
+        code: 'RUNTIME_BACKLOG_FULL',
+        message: 'full',
+        delivery: 'notSent',
+        retryAfterMs: 20,
+      },
+    };
+  const result = await runtime.accept(incoming);
+  if (result.ok && !result.duplicateDelivery && result.quarantined === undefined)
+    accepted.push(...result.runs.filter(({ started }) => started).map(({ key }) => key));
+  await after?.();
+  return result;
+}
+
+const SHIPPED = {
+  type: 'object',
+  required: ['orderId', 'parcelId', 'version'],
+  properties: {
+    orderId: { type: 'string', minLength: 1 },
+    parcelId: { type: 'string', minLength: 1 },
+    version: { type: 'integer', minimum: 1 },
+  },
+} as const;
+
+const PLACED = (orderId: string): Record<string, Json> => ({
+  orderId,
+  total: 12.5,
+  currency: 'EUR',
+  version: 1,
+});
+
+function placed(place: BrokerPlace, orderId: string, idempotencyKey: string): CallRequest {
+  return { operation: place.operation, input: { body: PLACED(orderId) }, idempotencyKey };
+}
+
+function shipped(orderId: string, version: number): RawMessage {
+  return {
+    id: `${orderId}-${version}`,
+    body: JSON.stringify({ orderId, parcelId: `par_${version}`, version }),
+  };
+}
+
+/** Looks again and again until it is so; fails with what was last seen. */
+async function eventually<T>(look: () => T | Promise<T>, isSo: (seen: T) => boolean): Promise<T> {
+  for (const untilMs = systemClock.now() + PATIENCE_MS; ; ) {
+    const seen = await look();
+    if (isSo(seen)) return seen;
+    if (systemClock.now() > untilMs) throw new Error(`still ${JSON.stringify(seen)} after ${PATIENCE_MS} ms`);
+    await sleep(systemClock, 20);
+  }
+}

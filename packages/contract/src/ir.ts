@@ -96,6 +96,8 @@ export interface Parameter {
   readonly in: 'path' | 'query' | 'header' | 'cookie' | 'querystring' | 'channel';
   readonly required: boolean;
   readonly deprecated: boolean;
+  /** RFC 3339 date from `x-sunset`, where given. */
+  readonly sunset?: string;
   readonly description?: string;
   /** Serialisation, defaults filled in (OpenAPI 3.1 §4.8.12): `simple`, `form`, `deepObject` … */
   readonly style: string;

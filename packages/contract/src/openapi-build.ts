@@ -199,6 +199,7 @@ class OpenApiBuilder {
       in: where,
       required: where === 'path' || part.flag('required'),
       deprecated: part.flag('deprecated'),
+      ...sunsetOf(part),
       ...present(part, ['description']),
       style,
       explode: typeof explode === 'boolean' ? explode : style === 'form' || style === 'cookie',

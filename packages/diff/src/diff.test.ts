@@ -326,3 +326,65 @@ describe('two bare schemas', () => {
     });
   });
 });
+
+describe('a schema that no value satisfies', () => {
+  const impossible = (minLength: number) => ({
+    Order: {
+      ...order,
+      properties: { ...order.properties, code: { type: 'string', maxLength: 3, minLength } },
+    },
+    Line: line,
+  });
+
+  it('is held for review when it changes, for it was meant to accept something', async () => {
+    const report = diffContracts(await contract(impossible(5)), await contract(impossible(6)));
+    expect(report.undecided.map(({ keyword }) => keyword)).toEqual(['unsatisfiable']);
+    expect(blockingOf(report).undecided).toBe(1);
+  });
+});
+
+describe('a property with a sunset', () => {
+  const dated = (sunset: string) => ({
+    Order: order,
+    Line: {
+      ...line,
+      properties: { ...line.properties, note: { type: 'string', deprecated: true, 'x-sunset': sunset } },
+    },
+  });
+  const { note: _, ...without } = line.properties;
+  const gone = { Order: order, Line: { ...line, properties: without } };
+  const rulesOf = async (sunset: string): Promise<string[]> => {
+    const report = diffContracts(await contract(dated(sunset)), await contract(gone), { now: NOW });
+    return blockingOf(report).findings.map(({ rule }) => rule);
+  };
+
+  it('may go after it and not before', async () => {
+    expect(await rulesOf('2027-01-01')).toEqual(['removed-before-sunset']);
+    expect(await rulesOf('2026-01-01')).toEqual([]);
+    expect(await rulesOf('next spring')).toEqual(['sunset-unreadable']);
+  });
+});
+
+describe('another default of a parameter', () => {
+  const withDefault = (value: number) => ({
+    paths: {
+      '/orders': {
+        get: {
+          operationId: 'placeOrder',
+          parameters: [{ name: 'limit', in: 'query', schema: { type: 'integer', default: value } }],
+          responses: { 200: { description: 'ok' } },
+        },
+      },
+    },
+  });
+  const blocking = async (used: readonly ContractUsage[]): Promise<string[]> => {
+    const [base, revision] = [await contract({}, withDefault(10)), await contract({}, withDefault(20))];
+    return blockingOf(diffContracts(base, revision, { usage: used })).findings.map(({ rule }) => rule);
+  };
+
+  it('blocks for who leaves it out, and for nobody else', async () => {
+    expect(await blocking([usage('/0/id')])).toEqual(['parameter-default-changed']);
+    expect(await blocking([usage('/0/id'), usage('/limit', 'request')])).toEqual([]);
+    expect(await blocking([])).toEqual([]);
+  });
+});

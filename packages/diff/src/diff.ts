@@ -17,7 +17,7 @@ import {
 } from './finding.ts';
 import { changeRules, type RuleId } from './rules/registry.ts';
 import type { ContractUsage } from './usage.ts';
-import { victimOf } from './usage.ts';
+import { subjectOf, victimOf } from './usage.ts';
 
 export interface DiffOptions {
   /** What the workspace's pipelines read and write. Left out: nobody looked, and every impact is `unknown`. */
@@ -53,7 +53,7 @@ function collect(base: Contract, revision: Contract, options: DiffOptions): Coll
     },
   };
   if (base.digest !== revision.digest) compareContracts(base, revision, options.now, sink);
-  if (options.now !== undefined) checkDates({ base, revision }, options.now, sink);
+  if (options.now !== undefined) checkDates({ base, revision, now: options.now }, sink);
   return { positions, changes };
 }
 
@@ -85,7 +85,7 @@ class ReportBuilder {
     this.revision = revision;
     this.collected = collected;
     this.options = options;
-    this.differ = new SchemaDiffer(base, revision);
+    this.differ = new SchemaDiffer(base, revision, options.now);
     const names = [
       ...base.operations.keys(),
       ...base.events.keys(),
@@ -164,13 +164,15 @@ class ReportBuilder {
     const witness = change.witness === undefined ? undefined : this.grown(change.witness, reach);
     // Harmful here, and yet no message that holds it is refused: what stands around it makes it harmless.
     const isCapped = change.witness !== undefined && witness === undefined;
-    const severity = isCapped ? change.severityCapped : change.severity;
+    const rule = ruleAt(change.rule, reach);
+    const severity =
+      rule !== change.rule ? changeRules[rule].severity : isCapped ? change.severityCapped : change.severity;
     const { position, path } = witness?.way ?? reach.ways[0]!;
-    const hits = victims?.of(change);
+    const hits = rule === change.rule ? victims?.of(change) : this.omitting(change, reach, victims);
     const isLost = LOSES_DATA.has(change.rule) && severity === 'risky' && (hits?.length ?? 0) > 0;
     const where = toPointer([...path, ...change.tail]);
     return {
-      rule: change.rule,
+      rule,
       severity: isLost ? 'breaking' : severity,
       direction: position.direction,
       ...this.touched(reach.operations),
@@ -183,8 +185,20 @@ class ReportBuilder {
       ...(witness?.isWhole && { refusal: refusalOf(this.differ, position) }),
       usage: (hits ?? []).map(victimOf),
       impact: hits === undefined ? 'unknown' : hits.length > 0 ? 'used' : 'unused',
-      fingerprint: this.fingerprint(change.rule, change.base, change.revision, change.tail.join('/')),
+      fingerprint: this.fingerprint(rule, change.base, change.revision, change.tail.join('/')),
     };
+  }
+
+  /** Who calls the operations that a parameter's default matters to, and does not say the parameter himself. */
+  private omitting(
+    change: LocalChange,
+    reach: Reach,
+    victims: SchemaVictims | undefined,
+  ): readonly ContractUsage[] | undefined {
+    if (!victims) return undefined;
+    const stepOf = ({ pipeline, step }: ContractUsage): string => JSON.stringify([pipeline, step]);
+    const saying = new Set(victims.of(change).map(stepOf));
+    return victims.usage.filter((each) => reach.operations.has(subjectOf(each)) && !saying.has(stepOf(each)));
   }
 
   /** The whole message around a witness; `undefined` when it is proved that no message can be refused for it. */
@@ -322,6 +336,20 @@ class ReportBuilder {
     ]).slice(7, 23);
   }
 }
+
+/** The default of a parameter speaks about every call that leaves the parameter out: a rule of its own. */
+function ruleAt(rule: RuleId, reach: Reach): RuleId {
+  const ofParameter = PARAMETER_DEFAULTS[rule];
+  const isRoot = ({ position, path }: Reach['ways'][number]): boolean =>
+    position.isParameter === true && path.length === 0;
+  return ofParameter !== undefined && reach.ways.some(isRoot) ? ofParameter : rule;
+}
+
+const PARAMETER_DEFAULTS: Readonly<Partial<Record<RuleId, RuleId>>> = {
+  'default-changed': 'parameter-default-changed',
+  'default-added': 'parameter-default-added',
+  'default-removed': 'parameter-default-removed',
+};
 
 function placeOf(location: Location | undefined): Place | null {
   if (!location) return null;

@@ -15,7 +15,7 @@ export type {
   Undecided,
   Victim,
 } from './finding.ts';
-export { blockingOf, isBlocking, TIME_RULES } from './policy.ts';
+export { blockingOf, isBlocking } from './policy.ts';
 export { contractTest } from './report/contract-test.ts';
 export { toDiagnostics } from './report/diagnostics.ts';
 export { exampleOf } from './report/example.ts';

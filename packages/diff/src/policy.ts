@@ -4,7 +4,8 @@ import type { RuleId } from './rules/registry.ts';
 /**
  * What may block a change. In `contract.yaml` (`blocks: […]`) each entry is a severity (`breaking`, `risky`, `policy`,
  * `source`, `info`), a severity for those in use only (`breaking-used`, `risky-used`, …), or the name of a rule.
- * Left out: `breaking-used` (used, or not known to be unused) and the agreements about time in `TIME_RULES`.
+ * Left out: `breaking-used` (used, or not known to be unused), the agreements about time in `TIME_RULES`, and what
+ * changes silently for callers (`SILENT_RULES`), unless it is known that there are none.
  */
 export function isBlocking(finding: Finding, blocks?: readonly string[]): boolean {
   if (finding.waiver) return false;
@@ -26,20 +27,30 @@ export function blockingOf(report: DiffReport): {
   };
 }
 
+/** What another default means for those who rely on it: the call succeeds and does something else. */
+const SILENT_RULES: ReadonlySet<RuleId> = new Set([
+  'parameter-default-changed',
+  'parameter-default-added',
+  'parameter-default-removed',
+]);
+
 /** Agreements about time and promises: whoever breaks one has not asked. */
-export const TIME_RULES: ReadonlySet<RuleId> = new Set([
+const TIME_RULES: ReadonlySet<RuleId> = new Set([
   'removed-before-sunset',
   'sunset-passed',
   'sunset-moved-earlier',
   'sunset-unreadable',
+  'sunset-removed',
   'deprecation-without-sunset',
   'deprecation-window-too-short',
   'stability-decreased',
   'stability-unknown',
   'version-not-raised',
+  'known-value-removed',
 ]);
 
 function isBlockingByDefault(finding: Finding): boolean {
   if (finding.severity === ('breaking' satisfies ChangeSeverity)) return finding.impact !== 'unused';
+  if (SILENT_RULES.has(finding.rule)) return finding.impact !== 'unused';
   return TIME_RULES.has(finding.rule) && finding.severity === 'policy';
 }

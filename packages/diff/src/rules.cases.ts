@@ -519,6 +519,56 @@ export const diffCases = {
     fires: { base: answer({ ...text, enum: ['a'] }), revision: answer(text) },
     silent: { base: answer({ type: 'boolean', enum: [true, false] }), revision: answer({ type: 'boolean' }) },
   },
+  'parameter-default-changed': {
+    fires: {
+      base: parameters(query({ schema: { type: 'integer', default: 10 } })),
+      revision: parameters(query({ schema: { type: 'integer', default: 20 } })),
+    },
+    silent: {
+      base: body({ type: 'integer', default: 10 }),
+      revision: body({ type: 'integer', default: 20 }),
+    },
+  },
+  'parameter-default-added': {
+    fires: {
+      base: parameters(query()),
+      revision: parameters(query({ schema: { type: 'string', default: 'a' } })),
+    },
+    silent: {
+      base: openapi({ parameters: [path] }),
+      revision: parameters(query({ schema: { type: 'string', default: 'a' } })),
+    },
+  },
+  'parameter-default-removed': {
+    fires: {
+      base: parameters(query({ schema: { type: 'string', default: 'a' } })),
+      revision: parameters(query()),
+    },
+    silent: {
+      base: parameters(query({ schema: { type: 'string', default: 'a' } })),
+      revision: openapi({ parameters: [path] }),
+    },
+  },
+  'known-value-removed': {
+    fires: {
+      base: body({ ...text, 'x-extensible-enum': ['a', 'b'] }),
+      revision: body({ ...text, 'x-extensible-enum': ['a'] }),
+    },
+    silent: {
+      base: body({ ...text, 'x-extensible-enum': ['a', 'b'] }),
+      revision: body({ ...text, 'x-extensible-enum': ['b', 'a', 'c'] }),
+    },
+  },
+  'known-value-added': {
+    fires: {
+      base: body({ ...text, 'x-extensible-enum': ['a'] }),
+      revision: body({ ...text, 'x-extensible-enum': ['a', 'b'] }),
+    },
+    silent: {
+      base: body({ ...text, 'x-extensible-enum': ['a', 'b'] }),
+      revision: body({ ...text, 'x-extensible-enum': ['a'] }),
+    },
+  },
   'default-changed': {
     fires: { base: body({ ...text, default: 'a' }), revision: body({ ...text, default: 'b' }) },
     silent: same(body({ ...text, default: 'a' })),
@@ -705,6 +755,16 @@ export const diffCases = {
       revision: openapi({ parameters: [path], deprecated: true, 'x-sunset': '2027-06-01' }),
     },
     silent: same(openapi({ parameters: [path], deprecated: true, 'x-sunset': '2027-01-01' })),
+  },
+  'sunset-removed': {
+    fires: {
+      base: parameters(query({ deprecated: true, 'x-sunset': '2027-06-01' })),
+      revision: parameters(query({ deprecated: true })),
+    },
+    silent: {
+      base: parameters(query({ deprecated: true, 'x-sunset': '2027-06-01' })),
+      revision: parameters(query()),
+    },
   },
   'removed-before-sunset': {
     fires: {

@@ -6,7 +6,7 @@ export const diffOwnRules = {
   'schema-undecided': {
     severity: 'warning',
     title: 'It is not known whether a schema change breaks anyone',
-    why: 'Neither a value that shows a break was found, nor a proof that there is none: the keyword named is not modelled, or the search was given up.',
+    why: 'Neither a value that shows a break was found, nor a proof that there is none: the keyword named is not modelled, the search was given up, or (`unsatisfiable`) the schema accepts nothing as it is written.',
     fix: 'Look at the change and say whether it is right.',
   },
   'waiver-invalid': {

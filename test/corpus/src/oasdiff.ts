@@ -1,5 +1,5 @@
 import { type Contract, loadContractText } from '@tenon/contract';
-import { type DiffReport, diffContracts, TIME_RULES } from '@tenon/diff';
+import { blockingOf, type DiffReport, diffContracts } from '@tenon/diff';
 import { readLines } from './containment.ts';
 
 export interface OasdiffPair {
@@ -31,7 +31,7 @@ export interface OasdiffResult {
   readonly pair: OasdiffPair;
   readonly report: DiffReport;
   readonly isBreaking: boolean;
-  /** Breaking, or refused by default for breaking an agreement about time and stability. */
+  /** Refused by the default policy: breaking, undecided, a broken agreement, another default of a parameter. */
   readonly isRefused: boolean;
 }
 
@@ -48,9 +48,8 @@ export async function runOasdiff(
     const [base, revision] = [await load(pair.base, 'base.json'), await load(pair.revision, 'revision.json')];
     const report = diffContracts(base, revision, { now });
     const isBreaking = report.findings.some((finding) => finding.severity === 'breaking');
-    const isRefused =
-      isBreaking ||
-      report.findings.some((finding) => finding.severity === 'policy' && TIME_RULES.has(finding.rule));
+    const { findings, undecided } = blockingOf(report);
+    const isRefused = findings.length + undecided > 0;
     results.push({ pair, report, isBreaking, isRefused });
   }
   return results;

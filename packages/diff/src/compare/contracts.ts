@@ -14,7 +14,7 @@ export function compareContracts(
   sink: Sink,
 ): void {
   const { pairs, removed, added } = matchOperations(base, revision);
-  for (const [before, after] of pairs) compareOperation(before, after, { base, revision }, sink);
+  for (const [before, after] of pairs) compareOperation(before, after, { base, revision, now }, sink);
   for (const operation of removed)
     sink.change({
       rule: 'operation-removed',
@@ -50,6 +50,8 @@ function isFreeToGo(operation: Operation, now: number | undefined): boolean {
 export interface Contracts {
   readonly base: Contract;
   readonly revision: Contract;
+  /** Milliseconds since 1970; left out, dates are not checked. */
+  readonly now: number | undefined;
 }
 
 function compareOperation(before: Operation, after: Operation, contracts: Contracts, sink: Sink): void {
@@ -68,7 +70,7 @@ function compareOperation(before: Operation, after: Operation, contracts: Contra
     });
   compareLifecycle(before, after, contracts, sink);
   compareSecurity(before, after, contracts, sink);
-  if (before.kind === 'http' && after.kind === 'http') compareHttp(before, after, sink);
+  if (before.kind === 'http' && after.kind === 'http') compareHttp(before, after, contracts, sink);
   else if (before.kind === 'message' && after.kind === 'message') compareMessages(before, after, sink);
 }
 

@@ -1,16 +1,22 @@
 import type { Header, HttpOperation, MediaType, Response } from '@tenon/contract';
+import type { Contracts } from './contracts.ts';
 import { compareParameters } from './parameters.ts';
 import type { Sink } from './positions.ts';
-import { wireForms } from './wire.ts';
+import { bodyForms, wireForms } from './wire.ts';
 
 /** The parameters, body and responses of one HTTP operation. */
-export function compareHttp(before: HttpOperation, after: HttpOperation, sink: Sink): void {
-  compareParameters(before, after, sink);
-  compareBody(before, after, sink);
-  compareResponses(before, after, sink);
+export function compareHttp(
+  before: HttpOperation,
+  after: HttpOperation,
+  contracts: Contracts,
+  sink: Sink,
+): void {
+  compareParameters(before, after, contracts, sink);
+  compareBody(before, after, contracts, sink);
+  compareResponses(before, after, contracts, sink);
 }
 
-function compareBody(before: HttpOperation, after: HttpOperation, sink: Sink): void {
+function compareBody(before: HttpOperation, after: HttpOperation, contracts: Contracts, sink: Sink): void {
   const both = { operation: before.id, direction: 'request' } as const;
   const usedAs = { target: 'request', path: ['body'] } as const;
   if (!before.body || !after.body) {
@@ -43,6 +49,7 @@ function compareBody(before: HttpOperation, after: HttpOperation, sink: Sink): v
     });
   compareContent(before.body.content, after.body.content, {
     sink,
+    contracts,
     direction: 'request',
     operation: before.id,
     label: 'the request body',
@@ -51,7 +58,12 @@ function compareBody(before: HttpOperation, after: HttpOperation, sink: Sink): v
   });
 }
 
-function compareResponses(before: HttpOperation, after: HttpOperation, sink: Sink): void {
+function compareResponses(
+  before: HttpOperation,
+  after: HttpOperation,
+  contracts: Contracts,
+  sink: Sink,
+): void {
   const left = new Map(after.responses.map((response) => [response.status, response]));
   const both = { operation: before.id, direction: 'response' } as const;
   for (const response of before.responses) {
@@ -71,9 +83,10 @@ function compareResponses(before: HttpOperation, after: HttpOperation, sink: Sin
       });
       continue;
     }
-    compareHeaders(response, other, before.id, sink);
+    compareHeaders(response, other, before.id, contracts, sink);
     compareContent(response.content, other.content, {
       sink,
+      contracts,
       direction: 'response',
       operation: before.id,
       label: `the ${response.status} response`,
@@ -96,7 +109,13 @@ function covers(written: string, status: string): boolean {
   return written === status || (/^[1-5]XX$/i.test(written) && written[0] === status[0]);
 }
 
-function compareHeaders(before: Response, after: Response, operation: string, sink: Sink): void {
+function compareHeaders(
+  before: Response,
+  after: Response,
+  operation: string,
+  contracts: Contracts,
+  sink: Sink,
+): void {
   const left = new Map(after.headers.map((header) => [header.name.toLowerCase(), header]));
   const both = { operation, direction: 'response' } as const;
   for (const header of before.headers) {
@@ -112,7 +131,11 @@ function compareHeaders(before: Response, after: Response, operation: string, si
       });
       continue;
     }
-    compareHeader(header, other, operation, before.status, sink);
+    compareHeader(header, other, `header \`${header.name}\` of the ${before.status} response`, {
+      operation,
+      contracts,
+      sink,
+    });
   }
   for (const header of left.values())
     sink.change({
@@ -124,7 +147,13 @@ function compareHeaders(before: Response, after: Response, operation: string, si
     });
 }
 
-function compareHeader(before: Header, after: Header, operation: string, status: string, sink: Sink): void {
+function compareHeader(
+  before: Header,
+  after: Header,
+  label: string,
+  context: { readonly operation: string; readonly contracts: Contracts; readonly sink: Sink },
+): void {
+  const { operation, contracts, sink } = context;
   const both = { operation, direction: 'response', base: before, revision: after } as const;
   if (before.required !== after.required)
     sink.change({
@@ -138,11 +167,11 @@ function compareHeader(before: Header, after: Header, operation: string, status:
       rule: after.deprecated ? 'became-deprecated' : 'no-longer-deprecated',
       message: `response header \`${before.name}\` is ${after.deprecated ? '' : 'no longer '}deprecated`,
     });
-  const [base, revision] = wireForms(before.schema, after.schema);
+  const [base, revision] = wireForms(before.schema, after.schema, contracts);
   sink.position({
     direction: 'response',
     operation,
-    label: `header \`${before.name}\` of the ${status} response`,
+    label,
     base,
     revision,
     target: 'response',
@@ -152,6 +181,7 @@ function compareHeader(before: Header, after: Header, operation: string, status:
 
 interface ContentContext {
   readonly sink: Sink;
+  readonly contracts: Contracts;
   readonly direction: 'request' | 'response';
   readonly operation: string;
   readonly label: string;
@@ -210,12 +240,13 @@ function compareContent(
         revision: other,
         message: `${context.label} is ${other.type}, was ${media.type}`,
       });
+    const [base, revision] = bodyForms(media, other, direction, context.contracts);
     sink.position({
       direction,
       operation,
       label: `${context.label}${before.length > 1 ? ` (${media.type})` : ''}`,
-      base: media.schema ?? true,
-      revision: other.schema ?? true,
+      base,
+      revision,
       target: direction,
       prefix: context.prefix,
     });

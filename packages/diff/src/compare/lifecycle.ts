@@ -26,19 +26,45 @@ export function compareLifecycle(
     });
   const stability = stabilityChange(before.extensions[STABILITY], after.extensions[STABILITY]);
   if (stability) sink.change({ ...both, ...stability, message: `${before.id}: ${stability.message}` });
+  const sunset = sunsetChange(before, after);
+  if (sunset) sink.change({ ...both, ...sunset, message: `${sunset.message}, of ${after.id}` });
+}
+
+/** What may say of itself that it is to go: an operation, a parameter, a property. */
+interface Dated {
+  readonly deprecated: boolean;
+  readonly sunset?: string;
+}
+
+interface LifecycleChange {
+  readonly rule: RuleId;
+  readonly message: string;
+}
+
+/** How the announced end of something that stays has changed. */
+export function sunsetChange(before: Dated, after: Dated): LifecycleChange | undefined {
   const [old, now] = [dateOf(before.sunset), dateOf(after.sunset)];
-  if (after.sunset !== undefined && now === undefined)
-    sink.change({
-      ...both,
-      rule: 'sunset-unreadable',
-      message: `the sunset of ${after.id} is no date: ${after.sunset}`,
-    });
-  if (old === undefined || now === undefined || old === now) return;
-  sink.change({
-    ...both,
+  if (after.sunset === undefined) {
+    if (old === undefined || !after.deprecated) return undefined;
+    return { rule: 'sunset-removed', message: `no sunset is announced any more, was ${before.sunset}` };
+  }
+  if (now === undefined)
+    return { rule: 'sunset-unreadable', message: `the sunset is no date: ${after.sunset}` };
+  if (old === undefined || old === now) return undefined;
+  return {
     rule: now < old ? 'sunset-moved-earlier' : 'sunset-moved-later',
     message: `the sunset is ${after.sunset}, was ${before.sunset}`,
-  });
+  };
+}
+
+/** What the removal of something breaks of what was announced about it. Without today's date nothing is too early. */
+export function removalChange(before: Dated, now: number | undefined): LifecycleChange | undefined {
+  if (!before.deprecated || before.sunset === undefined) return undefined;
+  const end = dateOf(before.sunset);
+  if (end === undefined)
+    return { rule: 'sunset-unreadable', message: `gone, and its sunset is no date: ${before.sunset}` };
+  if (now === undefined || end <= now) return undefined;
+  return { rule: 'removed-before-sunset', message: `gone, and announced to stay until ${before.sunset}` };
 }
 
 const STABILITY = 'x-stability-level';
@@ -50,17 +76,15 @@ export function stabilityOf(extensions: Readonly<Record<string, unknown>>): stri
   return level === undefined ? 'stable' : String(level);
 }
 
-/** How a stability level changed; `undefined` when it stays what it was. Left out, it is `stable`. */
-export function stabilityChange(
-  before: unknown,
-  after: unknown,
-): { readonly rule: RuleId; readonly message: string } | undefined {
+/** How a stability level changed; `undefined` when it stays what it was. Left out, or another word, it was `stable`. */
+export function stabilityChange(before: unknown, after: unknown): LifecycleChange | undefined {
   if (before === after) return undefined;
   const [old, now] = [before, after].map((level) => (level === undefined ? 'stable' : String(level)));
   if (!LEVELS.includes(now!))
     return { rule: 'stability-unknown', message: `the stability level is ${JSON.stringify(now)}` };
-  if (!LEVELS.includes(old!) || old === now) return undefined;
-  const isLess = LEVELS.indexOf(now!) < LEVELS.indexOf(old!);
+  const places = [LEVELS.includes(old!) ? old! : 'stable', now!].map((level) => LEVELS.indexOf(level));
+  if (places[0] === places[1]) return undefined;
+  const isLess = places[1]! < places[0]!;
   return {
     rule: isLess ? 'stability-decreased' : 'stability-increased',
     message: `the stability level is ${now}, was ${old}`,
@@ -68,8 +92,8 @@ export function stabilityChange(
 }
 
 /** What depends on today's date: sunsets that have passed, removals before one, windows that are too short. */
-export function checkDates(contracts: Contracts, now: number, sink: Sink): void {
-  const { base, revision } = contracts;
+export function checkDates(contracts: Contracts & { readonly now: number }, sink: Sink): void {
+  const { base, revision, now } = contracts;
   const window = revision.policy?.deprecationWindowMs;
   for (const operation of revision.operations.values()) {
     const end = dateOf(operation.sunset);

@@ -4,7 +4,7 @@ import type { ChangeSeverity } from '../finding.ts';
 import { changeRules, type RuleId } from '../rules/registry.ts';
 import { FACETS, type Facet } from '../rules/schemas.ts';
 import type { Side } from '../schema/includes.ts';
-import { stabilityChange } from './lifecycle.ts';
+import { removalChange, stabilityChange, sunsetChange } from './lifecycle.ts';
 import type { Answer, Direction, LocalChange, Pair, SchemaDiffer } from './schemas.ts';
 import { alignUnion } from './unions.ts';
 import { type SchemaView, viewOf } from './view.ts';
@@ -108,9 +108,19 @@ export class PairReader {
     return this.differ.colours.signature(0, base) !== this.differ.colours.signature(1, revision);
   }
 
-  /** Asks whether the sender's whole schema still fits this part of the receiver's. */
+  /**
+   * Asks whether the sender's whole schema still fits this part of the receiver's. A schema that no value satisfies
+   * fits everything: it was meant otherwise, and what the change means for what was meant nobody can tell.
+   */
   private askAbout(parts: readonly [JsonSchema, JsonSchema]): Answer {
-    return this.differ.ask(this.direction, this.sender, parts[this.sendingSide === 0 ? 1 : 0]);
+    const { differ, direction, sendingSide } = this;
+    const [sent, received] = sendingSide === 0 ? parts : [parts[1], parts[0]];
+    const answer = differ.ask(direction, this.sender, received);
+    const isVoid =
+      answer.is === 'included' &&
+      differ.isUnsatisfiable(direction, sendingSide, this.sender) &&
+      !differ.holds(direction, sendingSide, sent, received);
+    return isVoid ? { is: 'undecided', keyword: UNSATISFIABLE } : answer;
   }
 
   private isReverse(parts: readonly [JsonSchema, JsonSchema]): boolean {
@@ -275,6 +285,17 @@ export class PairReader {
       tail: [name],
       message: `property \`${name}\` is gone${renamedTo === undefined ? '' : `, and \`${renamedTo}\` looks like its new name`}`,
     });
+    const early = isSchemaObject(before) ? removalChange(datesOf(before), this.differ.now) : undefined;
+    if (early)
+      this.add({
+        rule: early.rule,
+        severity: 'policy',
+        severityCapped: 'policy',
+        witness: undefined,
+        base: objectOr(before) ?? this.base,
+        tail: [name],
+        message: `property \`${name}\` is ${early.message}`,
+      });
   }
 
   private readAdded(name: string, after: JsonSchema): void {
@@ -460,6 +481,9 @@ export class PairReader {
       );
     }
     this.readStability(base!['x-stability-level'], revision!['x-stability-level']);
+    const sunset = sunsetChange(datesOf(base!), datesOf(revision!));
+    if (sunset) this.addInfo(sunset.rule, sunset.message, changeRules[sunset.rule].severity);
+    this.readKnownValues(base!['x-extensible-enum'], revision!['x-extensible-enum']);
     if (canonicalJson(base!['discriminator'] ?? null) !== canonicalJson(revision!['discriminator'] ?? null))
       this.addInfo('discriminator-changed', 'the discriminator differs', 'source');
   }
@@ -469,10 +493,29 @@ export class PairReader {
     if (change) this.addInfo(change.rule, change.message, changeRules[change.rule].severity);
   }
 
+  /** Values that an open list names (`x-extensible-enum`): more may come, and those named are understood. */
+  private readKnownValues(before: unknown, after: unknown): void {
+    if (!Array.isArray(before) || !Array.isArray(after)) return;
+    const texts = [before, after].map((list) => new Set(list.map((value) => JSON.stringify(value))));
+    const removed = [...texts[0]!].filter((text) => !texts[1]!.has(text));
+    const added = [...texts[1]!].filter((text) => !texts[0]!.has(text));
+    if (removed.length > 0)
+      this.addInfo(
+        'known-value-removed',
+        `no longer among the known values: ${removed.slice(0, 8).join(', ')}`,
+        this.direction === 'request' ? 'policy' : 'info',
+      );
+    if (added.length > 0)
+      this.addInfo('known-value-added', `newly among the known values: ${added.slice(0, 8).join(', ')}`);
+  }
+
   private addInfo(rule: RuleId, message: string, severity: ChangeSeverity = 'info'): void {
     this.add({ rule, severity, severityCapped: severity, witness: undefined, message });
   }
 }
+
+/** What an undecided change names where the sender's schema accepts nothing at all. */
+const UNSATISFIABLE = 'unsatisfiable';
 
 const NONE_INLINE: ReadonlySet<string> = new Set();
 
@@ -495,6 +538,12 @@ const PLAIN_FACETS: readonly Facet[] = [
   'condition',
   'exclusion',
 ];
+
+/** What a schema says about its own end. */
+function datesOf(own: Readonly<Record<string, unknown>>): { deprecated: boolean; sunset?: string } {
+  const sunset = own['x-sunset'];
+  return { deprecated: own['deprecated'] === true, ...(typeof sunset === 'string' && { sunset }) };
+}
 
 function typesOf(type: unknown): readonly string[] {
   return typeof type === 'string' ? [type] : Array.isArray(type) ? type.map(String) : [];

@@ -1,10 +1,17 @@
 import type { HttpOperation, Parameter } from '@tenon/contract';
 import { isSchemaObject, type JsonSchema, type SchemaObject } from '@tenon/schema';
+import type { Contracts } from './contracts.ts';
+import { removalChange, sunsetChange } from './lifecycle.ts';
 import type { Sink } from './positions.ts';
 import { wireForms } from './wire.ts';
 
 /** Parameters by place and name; those of the path by where they stand in it, because their names never travel. */
-export function compareParameters(before: HttpOperation, after: HttpOperation, sink: Sink): void {
+export function compareParameters(
+  before: HttpOperation,
+  after: HttpOperation,
+  contracts: Contracts,
+  sink: Sink,
+): void {
   const keys = [keysOf(before), keysOf(after)] as const;
   const left = new Map(after.parameters.map((parameter) => [keys[1](parameter), parameter]));
   const gone: Parameter[] = [];
@@ -16,7 +23,7 @@ export function compareParameters(before: HttpOperation, after: HttpOperation, s
       continue;
     }
     left.delete(key);
-    compareParameter(parameter, other, before.id, sink);
+    compareParameter(parameter, other, before.id, contracts, sink);
   }
   for (const parameter of gone) {
     const moved = [...left].find(([, other]) => other.name === parameter.name);
@@ -32,6 +39,17 @@ export function compareParameters(before: HttpOperation, after: HttpOperation, s
         : `${parameter.in} parameter \`${parameter.name}\` is gone`,
       usedAs: { target: 'request', path: [parameter.name] },
     });
+    const early = moved ? undefined : removalChange(parameter, contracts.now);
+    if (early)
+      sink.change({
+        rule: early.rule,
+        direction: 'none',
+        operation: before.id,
+        base: parameter,
+        revision: after,
+        message: `${parameter.in} parameter \`${parameter.name}\` is ${early.message}`,
+        usedAs: { target: 'request', path: [parameter.name] },
+      });
   }
   for (const parameter of left.values())
     sink.change({
@@ -55,7 +73,13 @@ function keysOf(operation: HttpOperation): (parameter: Parameter) => string {
   };
 }
 
-function compareParameter(before: Parameter, after: Parameter, operation: string, sink: Sink): void {
+function compareParameter(
+  before: Parameter,
+  after: Parameter,
+  operation: string,
+  contracts: Contracts,
+  sink: Sink,
+): void {
   const usedAs = { target: 'request', path: [before.name] } as const;
   const both = { operation, direction: 'request', base: before, revision: after, usedAs } as const;
   const name = `${before.in} parameter \`${before.name}\``;
@@ -76,6 +100,8 @@ function compareParameter(before: Parameter, after: Parameter, operation: string
       rule: after.deprecated ? 'became-deprecated' : 'no-longer-deprecated',
       message: `${name} is ${after.deprecated ? '' : 'no longer '}deprecated`,
     });
+  const sunset = sunsetChange(before, after);
+  if (sunset) sink.change({ ...both, rule: sunset.rule, message: `${name}: ${sunset.message}` });
   if (before.mediaType !== after.mediaType)
     sink.change({
       ...both,
@@ -90,7 +116,9 @@ function compareParameter(before: Parameter, after: Parameter, operation: string
       message: `${name} is written ${styleOf(after)}, was ${styleOf(before)}`,
     });
   const [base, revision] =
-    before.mediaType === undefined ? wireForms(before.schema, after.schema) : [before.schema, after.schema];
+    before.mediaType === undefined
+      ? wireForms(before.schema, after.schema, contracts)
+      : [before.schema, after.schema];
   sink.position({
     direction: 'request',
     operation,
@@ -99,6 +127,7 @@ function compareParameter(before: Parameter, after: Parameter, operation: string
     revision,
     target: 'request',
     prefix: [before.name],
+    isParameter: true,
   });
 }
 

@@ -15,6 +15,8 @@ export interface Position {
   /** What a pipeline's usage calls this payload, and the tokens before the payload's own. */
   readonly target: 'request' | 'response' | 'event';
   readonly prefix: readonly string[];
+  /** The schema is a parameter's: who leaves it out gets its default. */
+  readonly isParameter?: true;
 }
 
 /** A change that is not inside a schema. */

@@ -60,10 +60,18 @@ export class SchemaDiffer {
     request: new Map<object, Map<object, Pair>>(),
     response: new Map<object, Map<object, Pair>>(),
   };
+  private readonly unsatisfiable = {
+    request: new WeakMap<object, boolean>(),
+    response: new WeakMap<object, boolean>(),
+  };
   pairsCompared = 0;
 
-  constructor(base: Contract, revision: Contract) {
+  /** Today, for the ends that properties announce; left out, they are not checked. */
+  readonly now: number | undefined;
+
+  constructor(base: Contract, revision: Contract, now?: number) {
     this.contracts = [base, revision];
+    this.now = now;
     const both = (direction: Direction): readonly [DirectedSchemas, DirectedSchemas] => [
       new DirectedSchemas(direction, base.definitions),
       new DirectedSchemas(direction, revision.definitions),
@@ -230,6 +238,16 @@ export class SchemaDiffer {
       { stepsMax: STEPS_FACET, checks: [() => true, () => false] },
     );
     return answer.is === 'included';
+  }
+
+  /** Is it proved that no value satisfies a schema? */
+  isUnsatisfiable(direction: Direction, side: Side, schema: JsonSchema): boolean {
+    if (!isSchemaObject(schema)) return schema === false;
+    const known = this.unsatisfiable[direction].get(schema);
+    if (known !== undefined) return known;
+    const answer = this.holds(direction, side, schema, false);
+    this.unsatisfiable[direction].set(schema, answer);
+    return answer;
   }
 
   isDropped(direction: Direction, side: Side, schema: JsonSchema): boolean {

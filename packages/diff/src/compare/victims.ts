@@ -8,7 +8,7 @@ const HITS_SENDERS = new Set(['required-property-added', 'property-became-requir
 
 /** Finds which usages pass through a changed place: by walking each used path down the compared schemas. */
 export class SchemaVictims {
-  private readonly usage: readonly ContractUsage[];
+  readonly usage: readonly ContractUsage[];
   private readonly hits = new Map<LocalChange, Set<ContractUsage>>();
 
   constructor(usage: readonly ContractUsage[]) {

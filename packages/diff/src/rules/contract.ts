@@ -115,6 +115,13 @@ export const lifecycleRules = {
     fix: 'Nothing to do.',
     mirror: 'sunset-moved-earlier',
   },
+  'sunset-removed': {
+    direction: 'none',
+    severity: 'policy',
+    title: 'A sunset is no longer announced',
+    why: 'It is still deprecated, and nobody can plan any more.',
+    fix: 'Give the date, or take the deprecation back.',
+  },
   'removed-before-sunset': {
     direction: 'none',
     severity: 'policy',

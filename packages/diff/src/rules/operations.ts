@@ -34,6 +34,29 @@ export const operationRules = {
 } as const satisfies ChangeRules;
 
 export const parameterRules = {
+  'parameter-default-changed': {
+    direction: 'request',
+    severity: 'risky',
+    title: 'The default of a parameter differs',
+    why: 'Every call that leaves the parameter out means something else from now on, and no error says so.',
+    fix: 'Keep the default, or have callers say what they want first.',
+  },
+  'parameter-default-added': {
+    direction: 'request',
+    severity: 'risky',
+    title: 'A parameter has a default now',
+    why: 'What a call without the parameter meant was not said; it may have been something else.',
+    fix: 'If the default is what happened before, accept the finding.',
+    mirror: 'parameter-default-removed',
+  },
+  'parameter-default-removed': {
+    direction: 'request',
+    severity: 'risky',
+    title: 'A parameter no longer has a default',
+    why: 'What a call without the parameter means is no longer said.',
+    fix: 'Keep the default.',
+    mirror: 'parameter-default-added',
+  },
   'parameter-removed': {
     direction: 'request',
     severity: 'risky',

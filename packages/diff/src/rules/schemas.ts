@@ -124,6 +124,22 @@ export const valueRules = {
     fix: 'Keep the default.',
     mirror: 'default-added',
   },
+  'known-value-removed': {
+    direction: 'both',
+    severity: 'policy',
+    title: 'A value is no longer among those that an open list names',
+    why: '`x-extensible-enum` lets others come, and promises that those it names are understood.',
+    fix: 'Keep it listed while somebody sends it.',
+    mirror: 'known-value-added',
+  },
+  'known-value-added': {
+    direction: 'both',
+    severity: 'info',
+    title: 'An open list names one more value',
+    why: '`x-extensible-enum` said that more would come.',
+    fix: 'Nothing to do.',
+    mirror: 'known-value-removed',
+  },
 } as const satisfies ChangeRules;
 
 export const compositionRules = {

@@ -160,4 +160,44 @@ export interface ChooseStep extends StepCommon {
   readonly branches: readonly { readonly when?: string; readonly steps: readonly PlanStep[] }[];
 }
 
-export type PlanStep = CallStep | EmitStep | ApproveStep | WaitStep | SetStep | CheckStep | ChooseStep;
+/** Result: one `{ key, outcome, result?, failure? }` for each item, in the list's order. */
+export interface ForEachStep extends StepCommon {
+  readonly kind: 'forEach';
+  /** Gives the list. */
+  readonly in: string;
+  /** Name of the item in the expressions of its steps. */
+  readonly as: string;
+  /** Text over the item, unique in the list: keys of its effects are made from it. Without one its position is used. */
+  readonly key?: ValueTemplate;
+  readonly max: number;
+  /** Items at work at a time. */
+  readonly concurrency: number;
+  /** What every item must be before anything is done with any of them. */
+  readonly check?: {
+    readonly that: readonly { readonly condition: string; readonly message: string }[];
+    /** `quarantine`: one bad item holds the whole list. `split`: the bad ones are left out, with an owner. */
+    readonly otherwise: 'quarantine' | 'split';
+  };
+  /** `stop`: the step fails with the first item that does. `collect`: the others go on, and it says which failed. */
+  readonly onItemFailure: 'stop' | 'collect';
+  readonly steps: readonly PlanStep[];
+  /** What an item that succeeds leaves in the result. */
+  readonly result?: ValueTemplate;
+}
+
+/** Branches carried out beside each other; their steps' results can be read when all have ended. */
+export interface ParallelStep extends StepCommon {
+  readonly kind: 'parallel';
+  readonly branches: readonly { readonly name: string; readonly steps: readonly PlanStep[] }[];
+}
+
+export type PlanStep =
+  | CallStep
+  | EmitStep
+  | ApproveStep
+  | WaitStep
+  | SetStep
+  | CheckStep
+  | ChooseStep
+  | ForEachStep
+  | ParallelStep;

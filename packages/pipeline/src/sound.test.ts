@@ -9,7 +9,7 @@ import { isObject, type Json, seededRandom } from '@tenon/model';
 import { compileValidator, type JsonSchema, sample, type Validator } from '@tenon/schema';
 import { expect, test } from 'vitest';
 import { checkWorkspace } from './check-workspace.ts';
-import type { CallStep, Plan, PlanStep } from './plan.ts';
+import type { CallStep, ForEachStep, Plan, PlanStep } from './plan.ts';
 import { testWorkspace } from './test-workspace.ts';
 import { loadWorkspace } from './workspace.ts';
 
@@ -39,6 +39,8 @@ test('what passes the check makes no type error over data that fits the contract
   expect(evaluated).toBeGreaterThan(RUNS * 20);
 }, 60_000);
 
+const FAILURE = { class: 'validation', code: 'X', message: 'x' };
+
 /** Carries a plan out over made-up data, without any engine: every expression is evaluated, every request validated. */
 class DryRun {
   readonly problems: string[] = [];
@@ -49,6 +51,7 @@ class DryRun {
   #evaluated = 0;
   #event: Json = null;
   #steps: Record<string, Json> = {};
+  #names: Record<string, Json> = {};
 
   constructor(plan: Plan) {
     this.#plan = plan;
@@ -58,6 +61,7 @@ class DryRun {
     this.#random = seededRandom(seed);
     this.#evaluated = 0;
     this.#steps = {};
+    this.#names = {};
     const { trigger, identity, success, metrics } = this.#plan;
     const schema = 'manual' in trigger ? trigger.input : this.#plan.events[trigger.event]!.payload;
     this.#event = this.#made(schema);
@@ -124,7 +128,37 @@ class DryRun {
         );
         return taken === undefined || this.#all(taken.steps);
       }
+      case 'parallel':
+        return step.branches.every(({ steps }) => this.#all(steps));
+      case 'forEach':
+        return this.#forEach(step);
     }
+  }
+
+  /** Each item in turn, over what was there before the list; what its steps leave is gone after it. */
+  #forEach(step: ForEachStep): boolean {
+    const list = this.#expression(step.id, step.in);
+    if (!Array.isArray(list)) return list === undefined;
+    const before = { ...this.#steps };
+    const outcomes: Json[] = [];
+    for (const [index, item] of list.slice(0, 3).entries()) {
+      this.#names = { ...this.#names, [step.as]: item };
+      this.#steps = { ...before };
+      const key = step.key === undefined ? index : this.#template(step.id, step.key);
+      const isGood = (step.check?.that ?? []).every(
+        ({ condition }) => this.#condition(step.id, condition) === true,
+      );
+      const isDone = isGood && this.#all(step.steps);
+      const result = isDone && step.result ? this.#template(step.id, step.result) : undefined;
+      outcomes.push({
+        key: String(key),
+        outcome: isDone ? 'succeeded' : isGood ? 'failed' : 'quarantined',
+        ...(isDone ? result !== undefined && { result } : { failure: FAILURE }),
+      });
+    }
+    delete this.#names[step.as];
+    this.#steps = { ...before, [step.id]: outcomes };
+    return true;
   }
 
   #call(step: CallStep): void {
@@ -206,7 +240,13 @@ class DryRun {
     const evaluate = this.#compiled.get(key) ?? compile();
     this.#compiled.set(key, evaluate);
     this.#evaluated++;
-    const result = evaluate({ event: this.#event, input: this.#event, steps: this.#steps, ...more });
+    const result = evaluate({
+      event: this.#event,
+      input: this.#event,
+      steps: this.#steps,
+      ...this.#names,
+      ...more,
+    });
     if (result.ok) return result.value;
     this.#problem(where, `${result.error.code} ${result.error.message} in ${result.error.source}`);
     return undefined;

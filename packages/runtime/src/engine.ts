@@ -57,6 +57,14 @@ export interface RunContext {
   /** Publishes an event; the record, the event and the runs that it starts are one write. */
   emit(key: string, event: string, payload: Json, facts: readonly Fact[]): Promise<Json>;
 
+  /**
+   * Carries out strands beside each other, at most `concurrency` of them at work at a time, until all have ended; gives
+   * their ends in order, `undefined` for one that never began. Each has a context of its own, whose keys no other sees.
+   * One that has to wait lets the others go on; when all that are left wait, so does the run. What it records begins
+   * with a row of its own: a strand without a row has done nothing.
+   */
+  fork<T>(fork: Fork<T>): Promise<readonly (T | undefined)[]>;
+
   /** When the run must have ended (epoch ms). Time spent waiting for people, events and dates does not count. */
   deadlineAt(): number;
 
@@ -68,6 +76,28 @@ export interface RunContext {
 
   /** When the run was last known to have recorded something: nothing after it can have been sent earlier. */
   lastRecordAt(): number;
+}
+
+export interface Fork<T> {
+  /** Under which the joining of all strands is recorded. */
+  readonly key: string;
+  readonly concurrency: number;
+  /** The same strands were joined before, and go on now: what they noted then is on record. */
+  readonly isRepeat: boolean;
+  readonly strands: readonly StrandPlan<T>[];
+  /**
+   * Does this end stop the others? Those at work are told at their next `interruption`, so that each comes to an end
+   * that is recorded; those that have not begun never do.
+   */
+  stops(end: T): boolean;
+  /** Facts of the joining. */
+  joined(ends: readonly (T | undefined)[]): readonly Fact[];
+}
+
+export interface StrandPlan<T> {
+  /** Unique among the strands of the run, and made of neither time nor chance; no `|` in it. */
+  readonly name: string;
+  run(ctx: RunContext): Promise<T>;
 }
 
 export interface RunIdentity {
@@ -98,6 +128,8 @@ export interface Recorded<T> {
   readonly facts?: readonly Fact[];
   /** Work for a person that begins here. */
   readonly openings?: readonly Opening[];
+  /** Within a strand the value, an object, is given its place in the order of the run's records, as `nth`. */
+  readonly numbered?: boolean;
 }
 
 /** Something open that a person, or an event, must close: listed by the operations API. */
@@ -116,6 +148,8 @@ export interface SignalWait {
   readonly opening: Opening;
   readonly facts: readonly Fact[];
   readonly expiresAtMs?: number;
+  /** Neither a cancellation nor a deadline ends it. */
+  readonly isUnstoppable?: boolean;
 }
 
 export interface EventWait {
@@ -132,7 +166,11 @@ export type Signal =
   /** The run is to stop. Never for a wait in doubt: an unknown outcome is settled first. */
   | { readonly as: 'interrupted'; readonly interruption: Interruption };
 
-export type Interruption = { readonly kind: 'deadline' } | ({ readonly kind: 'cancelled' } & Cancellation);
+export type Interruption =
+  | { readonly kind: 'deadline' }
+  | ({ readonly kind: 'cancelled' } & Cancellation)
+  /** Another strand of the same fork, `by` name, has ended in a way that stops this one. */
+  | { readonly kind: 'stopped'; readonly by: string };
 
 export interface Cancellation {
   readonly actor: string;

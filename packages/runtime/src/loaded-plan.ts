@@ -80,11 +80,22 @@ export function loadPlan(plan: Plan): LoadedPlan {
   return loaded;
 }
 
-/** Every step of a plan in the order written, branches included. */
+/** The lists of steps inside a step: the branches of a choice, what is done with each item of a list. */
+export function innerSteps(step: PlanStep): readonly (readonly PlanStep[])[] {
+  switch (step.kind) {
+    case 'choose':
+    case 'parallel':
+      return step.branches.map(({ steps }) => steps);
+    case 'forEach':
+      return [step.steps];
+    default:
+      return [];
+  }
+}
+
+/** Every step of a plan in the order written, those inside others included. */
 export function allSteps(steps: readonly PlanStep[]): readonly PlanStep[] {
-  return steps.flatMap((step) =>
-    step.kind === 'choose' ? [step, ...step.branches.flatMap((branch) => allSteps(branch.steps))] : [step],
-  );
+  return steps.flatMap((step) => [step, ...innerSteps(step).flatMap(allSteps)]);
 }
 
 function evaluated(result: ReturnType<CompiledExpression['evaluate']>): Evaluated {

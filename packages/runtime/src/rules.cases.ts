@@ -88,6 +88,20 @@ export const runtimeCases = {
     fires: async (open) => limited(await open(keyed), { queueMax: 0 }),
     silent: async (open) => limited(await open(keyed), { queueMax: 1 }),
   },
+  ITEMS_NOT_A_LIST: { fires: (open) => listed(open, 7), silent: (open) => listed(open, [{ sku: 'a' }]) },
+  ITEMS_TOO_MANY: {
+    fires: (open) => listed(open, [{ sku: 'a' }, { sku: 'b' }, { sku: 'c' }]),
+    silent: (open) => listed(open, [{ sku: 'a' }, { sku: 'b' }]),
+  },
+  ITEM_KEY_EMPTY: {
+    fires: (open) => listed(open, [{ sku: '' }]),
+    silent: (open) => listed(open, [{ sku: 'a' }]),
+  },
+  ITEM_KEY_DUPLICATE: {
+    fires: (open) => listed(open, [{ sku: 'a' }, { sku: 'a' }]),
+    silent: (open) => listed(open, [{ sku: 'a' }, { sku: 'b' }]),
+  },
+  RUN_BRANCH_STOPPED: { fires: (open) => stopped(open, true), silent: (open) => stopped(open, false) },
   RUN_INVARIANT_BROKEN: {
     // A plan that no planner makes: a step of a kind that is none.
     fires: (open) => ordered(open, planFor({ steps: [{ ...call('x', 'acme.get'), kind: 'nap' as 'call' }] })),
@@ -408,4 +422,51 @@ async function codeOf(action: () => Promise<void>): Promise<readonly string[]> {
     if (error instanceof RuntimeError) return [error.code];
     throw error;
   }
+}
+
+/** The codes of a run that goes over a list of at most two. */
+async function listed(open: Parameters<Scenario>[0], lines: Json): Promise<readonly string[]> {
+  const bench = await open(
+    planFor({
+      steps: [
+        step('forEach', 'lines', {
+          in: 'event.lines',
+          as: 'line',
+          key: { expression: 'line.sku' },
+          max: 2,
+          concurrency: 1,
+          onItemFailure: 'stop',
+          steps: [call('book', 'acme.create')],
+        }),
+      ],
+    }),
+  );
+  const runId = await bench.order({ id: 'a', lines });
+  await bench.runtime.idle();
+  return [bench.runtime.run(runId)?.failure?.code ?? ''];
+}
+
+/** One branch is refused while the other has one more step to do. */
+async function stopped(open: Parameters<Scenario>[0], isRefused: boolean): Promise<readonly string[]> {
+  const bench = await open(
+    planFor({
+      onFailure: 'hold',
+      steps: [
+        step('parallel', 'both', {
+          branches: [
+            { name: 'left', steps: [call('put', 'acme.put')] },
+            {
+              name: 'right',
+              steps: [call('read', 'acme.get'), call('more', 'acme.get'), call('most', 'acme.get')],
+            },
+          ],
+        }),
+      ],
+    }),
+  );
+  // Two reads, so that the other branch has failed by the time that this one looks up.
+  if (isRefused) bench.target.script = { put: [{ fail: refused }] };
+  const runId = await bench.order({ id: 'a' });
+  await bench.runtime.idle();
+  return bench.runtime.trace({ runId }).map(({ details }) => String(details['code']));
 }

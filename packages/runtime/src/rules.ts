@@ -155,6 +155,36 @@ export const runtimeRules = {
     why: 'Bad data is held before any effect, rather than half written.',
     fix: 'Correct the data at its source and resume or cancel the run; the message is the check’s own.',
   },
+  ITEMS_NOT_A_LIST: {
+    severity: 'error',
+    title: 'what a `forEach` goes over is no list',
+    why: 'Nothing was done with any of it.',
+    fix: 'Correct the data at its source, or the expression of `in`; then resume the run.',
+  },
+  ITEMS_TOO_MANY: {
+    severity: 'error',
+    title: 'a list has more items than its `forEach` takes',
+    why: 'A list without a bound could hold a run, and its memory, for ever. Nothing was done with any item.',
+    fix: 'Have the sender split the list, or raise `max`.',
+  },
+  ITEM_KEY_EMPTY: {
+    severity: 'error',
+    title: 'an item of a list has no key',
+    why: 'Effects of two items could not be told apart. The list was held whole, before any effect.',
+    fix: 'Build `key` from required fields of the item, or correct the data at its source.',
+  },
+  ITEM_KEY_DUPLICATE: {
+    severity: 'error',
+    title: 'two items of a list have one key',
+    why: 'One of them would be taken for the other: never two effects for one key. The list was held whole, before any effect.',
+    fix: 'Correct the data at its source, or build `key` from fields that tell the items apart.',
+  },
+  RUN_BRANCH_STOPPED: {
+    severity: 'info',
+    title: 'a branch or an item was stopped, because another one failed',
+    why: 'What goes on beside a failure would only have to be undone. It came to a recorded end first.',
+    fix: 'Look at the failure that is named; once the run is resumed, it goes on where it was.',
+  },
   APPROVAL_NOT_PENDING: {
     severity: 'error',
     title: 'the step does not wait for an approval',

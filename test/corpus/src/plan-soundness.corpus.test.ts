@@ -63,6 +63,7 @@ class Rehearsal {
   readonly #seed: number;
   readonly #random: Random;
   readonly #steps: Record<string, Json> = {};
+  readonly #names: Record<string, Json> = {};
   #event: Json = {};
   #evaluations = 0;
 
@@ -131,6 +132,25 @@ class Rehearsal {
         return true;
       case 'check':
         return step.that.every(({ condition }) => this.#satisfy(condition));
+      case 'parallel':
+        return step.branches.every((branch) => this.#walk(branch.steps));
+      case 'forEach': {
+        const list = this.#value(step.in);
+        if (!Array.isArray(list)) return false;
+        const before = { ...this.#steps };
+        const outcomes = list.slice(0, 3).flatMap((item, index): Json[] => {
+          this.#names[step.as] = item;
+          const key = step.key === undefined ? index : this.#template(step.key);
+          const isGood = (step.check?.that ?? []).every(({ condition }) => this.#satisfy(condition));
+          if (!isGood || !this.#walk(step.steps)) return [];
+          const result = step.result && { result: this.#template(step.result) };
+          return [{ key: String(key), outcome: 'succeeded', ...result }];
+        });
+        for (const id of Object.keys(this.#steps)) if (!(id in before)) delete this.#steps[id];
+        delete this.#names[step.as];
+        this.#steps[step.id] = outcomes;
+        return true;
+      }
       case 'choose': {
         const branch = step.branches.find(({ when }) => when === undefined || this.#value(when) === true);
         return branch === undefined || this.#walk(branch.steps);
@@ -190,7 +210,7 @@ class Rehearsal {
   }
 
   #scope(): JsonObject {
-    return { event: this.#event, input: this.#event, steps: this.#steps };
+    return { event: this.#event, input: this.#event, steps: this.#steps, ...this.#names };
   }
 
   #settled(what: string, result: Evaluation): Json {

@@ -85,7 +85,8 @@ export class SoundnessRun {
       this.#runs++;
       const event = draw(payload);
       const steps: Record<string, Json> = Object.create(null);
-      const scope: Scope = { event, input: event, steps };
+      const names: Record<string, Json> = { event, input: event, steps };
+      const scope: Scope = names;
       if ('event' in plan.trigger && plan.trigger.where !== undefined) {
         if (expression(plan.trigger.where, scope)?.value !== true) return;
       }
@@ -132,6 +133,29 @@ export class SoundnessRun {
           }
           case 'check':
             return step.that.every(({ condition }) => expression(condition, scope)?.value === true);
+          case 'parallel':
+            return step.branches.every((branch) => carryOut(branch.steps));
+          case 'forEach': {
+            const list = expression(step.in, scope);
+            if (!list || !Array.isArray(list.value)) return false;
+            const before = { ...steps };
+            const outcomes = list.value.slice(0, ITEMS_MAX).flatMap((item, index): Json[] => {
+              names[step.as] = item;
+              const key = step.key === undefined ? { value: index } : template(step.key, scope);
+              const isGood = (step.check?.that ?? []).every(
+                ({ condition }) => expression(condition, scope)?.value === true,
+              );
+              if (!key || !isGood || !carryOut(step.steps)) return [];
+              const result = step.result && template(step.result, scope);
+              return [
+                { key: String(key.value), outcome: 'succeeded', ...(result && { result: result.value }) },
+              ];
+            });
+            for (const inside of Object.keys(steps)) if (!(inside in before)) delete steps[inside];
+            delete names[step.as];
+            steps[step.id] = outcomes;
+            return true;
+          }
           case 'choose':
             for (const { when, steps: inside } of step.branches) {
               const held = when === undefined ? { value: true } : expression(when, scope);
@@ -153,6 +177,9 @@ export class SoundnessRun {
     };
   }
 }
+
+/** Items of a list that are gone through. */
+const ITEMS_MAX = 3;
 
 function poolOf(schema: JsonSchema, random: Random): readonly Json[] {
   const definitions = typeof schema === 'object' ? (schema.$defs ?? {}) : {};

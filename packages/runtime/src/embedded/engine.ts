@@ -154,6 +154,10 @@ export class EmbeddedEngine implements RunHost {
     return this.#options.random.next();
   }
 
+  setTimer(delayMs: number, fire: () => void): () => void {
+    return this.#options.clock.setTimer(delayMs, fire);
+  }
+
   newId(): string {
     return newId(this.#options.clock, this.#options.random);
   }
@@ -494,7 +498,7 @@ export class EmbeddedEngine implements RunHost {
       const { deadlineMs } = loaded.plan.limits;
       run = new EmbeddedRun(row, payload, journal, openings, deadlineMs, this, birth);
       this.#runs.set(seq, run);
-      const end = await interpret(run, loaded, this.#call);
+      const end = await interpret(run.root, loaded, this.#call);
       await run.finish(end);
       hasEnded = true;
     } catch (error) {

@@ -11,6 +11,7 @@ import type { EmbeddedEngine } from './engine.ts';
 import type { Queries } from './queries.ts';
 import type { OpeningRow, RunRow } from './run-row.ts';
 import type { Write } from './statements.ts';
+import { placedSteps } from './step-records.ts';
 
 type Operations = Pick<Runtime, 'decide' | 'settle' | 'resume' | 'cancel' | 'replay'>;
 
@@ -82,13 +83,19 @@ export function operations(engine: EmbeddedEngine, queries: Queries): Operations
 
 /** Why later steps could not go on with `result` as that of the effect, or `undefined`. Nobody reads what a compensation gave. */
 function resultMisfit(queries: Queries, run: RunRow, stepId: string, result: Json): string | undefined {
+  if (stepId.startsWith('compensate:')) return undefined;
   const plan = queries.planOf(run);
-  const step = allSteps(plan.steps).find(({ id }) => id === stepId);
+  const step = allSteps(plan.steps).find(({ id }) => id === stepIdOf(stepId));
   const operation = step?.kind === 'call' ? plan.operations[step.operation] : undefined;
   if (operation === undefined) return undefined;
   const [first] = compileValidator(operation.result)(result);
   if (first === undefined) return undefined;
   return `${first.pointer || 'the result'} of ${stepId} ${first.message}; give what ${operation.name} answered with --result`;
+}
+
+/** The id of the step that was carried out at a place: `book` of `lines[7].book`. */
+function stepIdOf(place: string): string {
+  return place.slice(place.lastIndexOf('].') + 1).replace(/^\./, '');
 }
 
 async function resume(
@@ -104,7 +111,7 @@ async function resume(
   if (run.state !== 'failed' || opening === undefined)
     return refused('RUN_NOT_RESUMABLE', `the run is ${run.state}, not failed`);
   const now = engine.now();
-  const state = opening.step.startsWith('compensate:') ? 'compensating' : 'running';
+  const state = phaseOf(opening);
   const value = { value: { verdict: 'resume', actor, reason } };
   return write(
     engine,
@@ -120,6 +127,13 @@ async function resume(
     ],
     'RUN_RESUMED_ALREADY',
   );
+}
+
+/** A compensation that is resumed goes on undoing; where only some items were undone, the run goes on after it. */
+function phaseOf(opening: OpeningRow): 'running' | 'compensating' {
+  if (!opening.step.startsWith('compensate:')) return 'running';
+  const { phase }: JsonObject = JSON.parse(opening.detail);
+  return phase === 'running' ? 'running' : 'compensating';
 }
 
 /** The same keys go out again, so what is done stays done: failed runs resume, ended ones have nothing to send. */
@@ -182,22 +196,27 @@ function effectsOf(
   const why = notReplayable[run.state];
   if (why !== undefined) return { effectsSkipped: [], effectsToSend: [], refused: `${run.state}: ${why}` };
   const plan = queries.planOf(run);
-  const effects = allSteps(plan.steps).filter(
-    (step) => step.kind === 'call' && plan.operations[step.operation]?.effect !== 'read',
-  );
+  const keys = queries.journalOf(run.seq).map(({ key }) => key);
+  const begun = placedSteps(plan.steps, keys);
+  // Which items a list has that were not begun, only the run itself can tell: their effects go by the step's name.
+  const isBegun = new Set(begun.map(({ step }) => step.id));
+  const unbegun = allSteps(plan.steps).filter(({ id }) => !isBegun.has(id));
+  const effects = [...begun, ...unbegun.map((step) => ({ step, place: step.id }))]
+    .filter(({ step }) => step.kind === 'call' && plan.operations[step.operation]?.effect !== 'read')
+    .map(({ place }) => place);
   const steps = queries.run(run.run_id)?.steps ?? [];
   const done = new Set(
     steps.filter(({ state }) => state === 'succeeded' || state === 'compensated').map(({ id }) => id),
   );
   const canSend = run.state !== 'succeeded';
   return {
-    effectsSkipped: effects.filter(({ id }) => done.has(id)).map(({ id }) => id),
-    effectsToSend: canSend ? effects.filter(({ id }) => !done.has(id)).map(({ id }) => id) : [],
+    effectsSkipped: effects.filter((place) => done.has(place)),
+    effectsToSend: canSend ? effects.filter((place) => !done.has(place)) : [],
   };
 }
 
 /** Gives a waiting run its value, closes what it waited with, and wakes it. */
-function signal(
+async function signal(
   engine: EmbeddedEngine,
   run: RunRow,
   opening: OpeningRow,
@@ -205,7 +224,7 @@ function signal(
   facts: readonly Fact[],
 ): Promise<ActionResult> {
   const now = engine.now();
-  return write(
+  const done = await write(
     engine,
     run,
     [
@@ -216,6 +235,8 @@ function signal(
     facts,
     'DECISION_MADE_ALREADY',
   );
+  if (done.ok) engine.activeRun(run.seq)?.learn(opening.key, { value });
+  return done;
 }
 
 async function write(

@@ -5,24 +5,23 @@ import {
   type Fact,
   type Interruption,
   type Opening,
-  type Recorded,
-  type RunContext,
   type RunEnd,
   type RunIdentity,
-  type Signal,
-  type SignalWait,
   Suspension,
 } from '../engine.ts';
 import type { RunState } from '../runtime.ts';
-import { CommitRefused, type PendingGroup } from './commit-queue.ts';
+import type { PendingGroup } from './commit-queue.ts';
 import type { Noted } from './ledger-rows.ts';
 import type { JournalRow, OpeningRow, RunRow } from './run-row.ts';
 import type { Write } from './statements.ts';
+import { Strand, type StrandMemory, type Wait } from './strand.ts';
 
 /** What a run needs of the engine that carries it. */
 export interface RunHost {
   now(): number;
   random(): number;
+  /** Calls back once; what it returns takes that back. */
+  setTimer(delayMs: number, fire: () => void): () => void;
   readonly isStopping: boolean;
   open(writes: readonly Write[], noted: readonly Noted[]): PendingGroup;
   noted(row: RunRow, facts: readonly Fact[]): Noted;
@@ -39,30 +38,30 @@ export interface RunHost {
 
 /**
  * One activation of one run: from the moment it is due until it ends or has to wait again. Its memory is the journal,
- * read once at the start. States: replaying (the interpreter asks for what it did before) → live (it does new things)
- * → suspended or ended. A crash at any point loses what was not durable, and nothing else.
- *
- * Journal keys beginning with `#` are the engine's own; all others are asked for again on each re-execution, in
- * order, so that counting them tells where the interpreter is.
+ * read once at the start. What is done in it is done by its strands: the run's own, `root`, and those it forks. They
+ * share what the run has one of: state, phase, claim, the writes on their way. A crash at any point loses what was not
+ * durable, and nothing else.
  */
-export class EmbeddedRun implements RunContext {
-  readonly run: RunIdentity;
-  readonly #row: RunRow;
-  readonly #host: RunHost;
+export class EmbeddedRun {
+  readonly identity: RunIdentity;
+  readonly row: RunRow;
+  readonly host: RunHost;
+  readonly journal: Map<string, { readonly at: number; readonly value: Json }>;
+  readonly root: Strand;
+  /** Told when a value came for a strand that waits while others work. */
+  readonly watchers = new Set<() => void>();
   readonly #deadlineMs: number;
-  readonly #journal: Map<string, { readonly at: number; readonly value: Json }>;
   readonly #openings: Map<string, OpeningRow>;
+  readonly #wasInterrupted: boolean;
+  #memories: Map<string, StrandMemory> | undefined;
+  readonly #rootMemory: StrandMemory;
+  state: RunState;
+  phase: 'running' | 'compensating' = 'running';
+  #isClaimed = false;
+  #clockFrom: number;
+  #nth = 0;
   /** Something may be open under its name. */
   #hasWaited: boolean;
-  #recorded: number;
-  #recalled = 0;
-  #state: RunState;
-  #phase: 'running' | 'compensating' = 'running';
-  #isClaimed = false;
-  #isInterrupted: boolean;
-  #lastRecordAt: number;
-  #clockFrom: number;
-  #notes: Fact[] = [];
   /** What was written last: gathers what is written next, until it is taken to the disk. */
   #group: PendingGroup | undefined;
   #broken: Error | undefined;
@@ -81,29 +80,27 @@ export class EmbeddedRun implements RunContext {
     /** The run is new and claimed already: the group that stores it. */
     birth?: PendingGroup,
   ) {
-    this.#row = row;
-    this.#host = host;
+    this.row = row;
+    this.host = host;
     this.#deadlineMs = deadlineMs;
-    this.#journal = new Map(
+    this.journal = new Map(
       journal.map(({ key, at, value }) => [key, { at, value: JSON.parse(value) as Json }]),
     );
     this.#openings = new Map(openings.map((opening) => [opening.key, opening]));
     this.#hasWaited = openings.length > 0;
-    this.#recorded = journal.filter(({ key }) => !key.startsWith('#')).length;
-    this.#state = row.state;
+    this.state = row.state;
     this.#group = birth;
     this.#isClaimed = birth !== undefined;
     birth?.durable.catch((error: Error) => {
       this.#broken ??= error;
     });
-    this.#isInterrupted = row.claimed === 2;
-    this.#lastRecordAt = journal.reduce((last, { at }) => Math.max(last, at), row.accepted_at);
+    this.#wasInterrupted = row.claimed === 2;
     const now = host.now();
     this.#clockFrom =
       row.clock_from === null
         ? now
         : row.clock_from + (row.paused_since === null ? 0 : now - row.paused_since);
-    this.run = {
+    this.identity = {
       runId: row.run_id,
       pipeline: row.pipeline,
       key: row.key,
@@ -113,49 +110,40 @@ export class EmbeddedRun implements RunContext {
       input: payload,
       ...(row.intake_failure !== null && { intakeFailure: JSON.parse(row.intake_failure) }),
     };
+    this.#rootMemory = {
+      recorded: 0,
+      lastRecordAt: row.accepted_at,
+      isInterrupted: this.#wasInterrupted,
+    };
+    for (const { key, at } of journal)
+      if (!key.startsWith('#') && !key.includes('|')) count(this.#rootMemory, at);
+    this.root = new Strand(this, '', this.#rootMemory);
   }
 
-  now(): number {
-    return this.#host.now();
+  /** What is known of the strand whose keys begin with `prefix`; counted for all when first asked. */
+  memoryOf(prefix: string): StrandMemory {
+    if (this.#memories === undefined) {
+      this.#memories = new Map();
+      for (const [key, { at }] of this.journal)
+        if (!key.startsWith('#') && key.includes('|')) {
+          const memory = this.#memory(strandOf(key));
+          count(memory, at);
+          memory.isInterrupted = this.#wasInterrupted;
+        }
+    }
+    return this.#memory(prefix);
   }
 
-  random(): number {
-    return this.#host.random();
+  #memory(prefix: string): StrandMemory {
+    const known = this.#memories?.get(prefix);
+    if (known !== undefined) return known;
+    const made: StrandMemory = { recorded: 0, lastRecordAt: this.row.accepted_at, isInterrupted: false };
+    this.#memories?.set(prefix, made);
+    return made;
   }
 
   deadlineAt(): number {
     return this.#clockFrom + this.#deadlineMs;
-  }
-
-  interrupted(): boolean {
-    return this.#isInterrupted;
-  }
-
-  lastRecordAt(): number {
-    return this.#lastRecordAt;
-  }
-
-  enter(phase: 'running' | 'compensating'): void {
-    this.#phase = phase;
-  }
-
-  note(fact: Fact): void {
-    if (!this.#isReplaying) this.#notes.push({ ...fact, atMs: fact.atMs ?? this.now() });
-  }
-
-  async step<T extends Json>(key: string, body: () => Recorded<T> | Promise<Recorded<T>>): Promise<T> {
-    const known = this.#recall(key);
-    // The key names the type: the same caller wrote it.
-    if (known !== undefined) return known as T;
-    this.#goLive();
-    const { value, facts = [], openings = [] } = await body();
-    this.#record(
-      key,
-      value,
-      facts,
-      openings.map((opening) => this.#openingWrite(opening)),
-    );
-    return value;
   }
 
   async durable(): Promise<void> {
@@ -163,342 +151,195 @@ export class EmbeddedRun implements RunContext {
     if (this.#broken !== undefined) throw this.#broken;
   }
 
-  async emit(key: string, event: string, payload: Json, facts: readonly Fact[]): Promise<Json> {
-    const known = this.#recall(key);
-    if (known !== undefined) return known;
-    this.#goLive();
-    await this.durable();
-    const noted = this.#host.noted(this.#row, this.#takeNotes(facts));
-    await this.#host.emit(
-      this.#row,
-      { deliveryId: `${this.run.runId}/${key}`, event, payload },
-      [['putJournal', this.#row.seq, key, this.now(), 'null']],
-      [noted],
-    );
-    this.#remember(key, null);
-    return null;
-  }
-
-  interruption(place: string): Interruption | undefined {
-    return this.#interruption(place, true, true);
-  }
-
-  async sleepUntil(
-    atMs: number,
-    step: string,
-    place?: string,
-    clock?: 'deadlinePaused',
-  ): Promise<Interruption | undefined> {
-    const countsDown = clock === undefined && this.#phase === 'running';
-    const interruption =
-      place === undefined ? undefined : this.#interruption(place, countsDown, this.now() >= atMs);
-    if (interruption !== undefined || this.#isReplaying || this.now() >= atMs) return interruption;
-    const dueAtMs = place !== undefined && countsDown ? Math.min(atMs, this.deadlineAt()) : atMs;
-    const state = this.#phase === 'compensating' ? 'compensating' : 'waiting';
-    this.#notes = [];
-    return this.#suspend({
-      state,
-      dueAtMs,
-      step,
-      pausesDeadline: clock === 'deadlinePaused',
-      stoppable: place !== undefined,
-    });
-  }
-
-  async signal(key: string, wait: SignalWait): Promise<Signal> {
-    const known = this.#recallSignal(key);
-    if (known !== undefined) return known;
-    const interruption = wait.state === 'inDoubt' ? undefined : this.#interruption(key, false, false);
-    if (interruption !== undefined) {
-      this.#closeLater(key);
-      return { as: 'interrupted', interruption };
-    }
-    if (wait.expiresAtMs !== undefined && wait.expiresAtMs <= this.now()) return this.#expire(key);
-
-    const isKnown = this.#openings.has(key);
-    const facts = isKnown ? [] : this.#takeNotes(wait.facts);
-    this.#notes = [];
-    const writes: Write[] = isKnown ? [] : [this.#openingWrite(wait.opening, wait.expiresAtMs)];
-    const failure =
-      wait.opening.kind === 'deadLetter'
-        ? { ...(wait.opening.detail['failure'] as object), step: wait.opening.step }
-        : null;
-    return this.#suspend({
-      state: wait.state,
-      dueAtMs: wait.expiresAtMs ?? null,
-      step: wait.opening.step,
-      pausesDeadline: true,
-      stoppable: wait.state !== 'inDoubt',
-      key,
-      facts,
-      writes,
-      failure,
-    });
-  }
-
-  async event(key: string, wait: EventWait): Promise<Signal> {
-    const known = this.#recallSignal(key);
-    if (known !== undefined) return known;
-    const interruption = this.#interruption(key, false, false);
-    if (interruption !== undefined) {
-      this.#closeLater(key);
-      return { as: 'interrupted', interruption };
-    }
-    const before = this.#openings.get(key);
-    let scannedTo = before?.scanned_to ?? this.#row.event_seq;
-    const lastSeq = this.#host.lastEventSeq();
-    for (const { seq, payload } of this.#host.eventsAfter(wait.event, scannedTo)) {
-      scannedTo = seq;
-      if (!wait.matches(payload)) continue;
-      this.#goLive();
-      const facts: Fact[] = [
-        { kind: 'signal', step: wait.step, details: { event: wait.event, eventSequence: seq } },
-      ];
-      this.#record(key, { value: payload }, facts, [['closeOpening', this.#row.seq, key]]);
-      return { as: 'value', value: payload };
-    }
-    if (wait.expiresAtMs <= this.now()) return this.#expire(key);
-
-    scannedTo = Math.max(scannedTo, lastSeq);
-    const now = this.now();
-    const facts = before === undefined ? this.#takeNotes(wait.facts) : [];
-    this.#notes = [];
-    if (this.#state !== 'waiting') this.#goLive();
-    this.#hasWaited = true;
-    const opening: Write = [
-      'putOpening',
-      this.#row.seq,
-      key,
-      'event',
-      wait.step,
-      this.#row.owner,
-      now,
-      wait.expiresAtMs,
-      wait.event,
-      scannedTo,
-      JSON.stringify({ event: wait.event }),
-    ];
-    this.#write(
-      [opening, ['suspendForEvent', this.#row.seq, now, wait.expiresAtMs, wait.step, wait.event, scannedTo]],
-      [...facts, ...(this.#state === 'waiting' ? [] : [this.#stateFact('waiting', wait.step)])],
-    );
-    this.dueAtMs = now;
-    return this.#leave();
-  }
-
   /** Tells an active run that it was cancelled; the journal row is the caller's. */
   cancel(cancellation: Cancellation): void {
-    this.#journal.set('#cancel', { at: this.now(), value: { ...cancellation } });
+    this.journal.set('#cancel', { at: this.host.now(), value: { ...cancellation } });
+    for (const wake of this.watchers) wake();
+  }
+
+  /** Tells an active run of a value that one of its strands waits for; the journal row is the caller's. */
+  learn(key: string, value: Json): void {
+    const isAwaited = this.#memories !== undefined && this.#openings.has(key) && !this.journal.has(key);
+    if (!isAwaited) return;
+    this.journal.set(key, { at: this.host.now(), value });
+    this.#openings.delete(key);
+    count(this.#memory(strandOf(key)), this.host.now());
+    for (const wake of this.watchers) wake();
   }
 
   /** Stores how the run ended. */
   async finish(end: RunEnd): Promise<void> {
-    this.#goLive();
-    const { seq, pipeline, order_key: orderKey } = this.#row;
+    this.goLive();
+    const { seq, pipeline, order_key: orderKey } = this.row;
     const step = typeof end.failure?.['step'] === 'string' ? end.failure['step'] : null;
-    this.#write(
+    this.write(
       [
         ...(this.#hasWaited ? [['closeWaits', seq] satisfies Write] : []),
-        ...(end.openings ?? []).map((opening) => this.#openingWrite(opening)),
+        ...(end.openings ?? []).map((opening) => this.openingWrite('', opening)),
         [
           'end',
           seq,
           end.state,
-          this.now(),
+          this.host.now(),
           step,
           end.failure === undefined ? null : JSON.stringify(end.failure),
         ],
         ...this.#admitNext(pipeline, orderKey),
       ],
-      this.#takeNotes(end.facts),
+      this.root.takeNotes(end.facts),
     );
     await this.durable();
   }
 
-  get #isReplaying(): boolean {
-    return this.#recalled < this.#recorded;
+  /** The place of the next record in the order of all of the run's. Never given twice, whatever was lost in a crash. */
+  nextNth(): number {
+    this.#nth = Math.max(this.#nth, this.journal.size) + 1;
+    return this.#nth;
   }
 
-  #recall(key: string): Json | undefined {
-    const known = this.#journal.get(key);
-    if (known === undefined) return undefined;
-    this.#recalled++;
-    return known.value;
-  }
-
-  #recallSignal(key: string): Signal | undefined {
-    const known = this.#recall(key);
-    if (known === undefined) return undefined;
-    // Signals are stored as `{ value }` or `{ expired: true }`, by this file and the operations.
-    const signal = known as { readonly value?: Json; readonly expired?: true };
-    return signal.expired === true ? { as: 'expired' } : { as: 'value', value: signal.value ?? null };
-  }
-
-  #interruption(place: string, countsDown: boolean, maySuspend: boolean): Interruption | undefined {
-    const key = `#stop/${place}`;
-    const known = this.#journal.get(key);
-    // Stored below, by this function alone.
-    if (known !== undefined) return known.value as unknown as Interruption;
-    if (this.#isReplaying) return undefined;
-    if (maySuspend && this.#host.isStopping) this.#stepAside();
-    // The process before may have sent what comes next: it must come to an outcome first, or it would count as unsent.
-    if (this.#isInterrupted) return undefined;
-    const found = this.#phase === 'running' ? this.#whyStop(countsDown) : undefined;
-    if (found === undefined) return undefined;
-    this.#goLive();
-    const now = this.now();
-    this.#write([['putJournal', this.#row.seq, key, now, JSON.stringify(found)]], []);
-    this.#journal.set(key, { at: now, value: { ...found } });
-    return found;
-  }
-
-  #whyStop(countsDown: boolean): Interruption | undefined {
-    const cancel = this.#journal.get('#cancel');
+  whyStop(countsDown: boolean): Interruption | undefined {
+    const cancel = this.journal.get('#cancel');
     // Stored by the operation that cancels.
     if (cancel !== undefined) return { kind: 'cancelled', ...(cancel.value as unknown as Cancellation) };
-    return countsDown && this.now() >= this.deadlineAt() ? { kind: 'deadline' } : undefined;
+    return countsDown && this.host.now() >= this.deadlineAt() ? { kind: 'deadline' } : undefined;
+  }
+
+  recordStop(key: string, found: Interruption): void {
+    this.goLive();
+    const now = this.host.now();
+    this.write([['putJournal', this.row.seq, key, now, JSON.stringify(found)]], []);
+    this.journal.set(key, { at: now, value: { ...found } });
   }
 
   /** The process stops: the run stays due, and goes on from here when it is up again. */
-  #stepAside(): never {
+  stepAside(): void {
     // Still interrupted: stays claimed, so that the next process knows as well.
-    if (this.#isClaimed && !this.#isInterrupted)
-      this.#write(
-        [
-          [
-            'suspend',
-            this.#row.seq,
-            this.#state,
-            this.now(),
-            this.now(),
-            this.#row.step,
-            null,
-            null,
-            null,
-            null,
-          ],
-        ],
-        [],
-      );
-    throw new Suspension();
+    if (!this.#isClaimed || this.#isInterrupted) return;
+    const now = this.host.now();
+    this.write([['suspend', this.row.seq, this.state, now, now, this.row.step, null, null, null, null]], []);
   }
 
-  #goLive(): void {
-    if (this.#isClaimed && this.#state === this.#phase) return;
-    const from = this.#state;
+  get #isInterrupted(): boolean {
+    if (!this.#wasInterrupted) return false;
+    if (this.#memories === undefined) return this.#rootMemory.isInterrupted;
+    return [this.#rootMemory, ...this.#memories.values()].some(({ isInterrupted }) => isInterrupted);
+  }
+
+  goLive(): void {
+    if (this.#isClaimed && this.state === this.phase) return;
+    const from = this.state;
     const facts: Fact[] = [];
-    if (from !== this.#phase) facts.push(this.#stateFact(this.#phase));
-    if (this.#isInterrupted && !this.#isClaimed) facts.push({ kind: 'resumed', details: { after: 'crash' } });
-    this.#write([['claim', this.#row.seq, this.#phase, this.now()]], facts);
+    if (from !== this.phase) facts.push(this.#stateFact(this.phase));
+    if (this.#wasInterrupted && !this.#isClaimed)
+      facts.push({ kind: 'resumed', details: { after: 'crash' } });
+    this.write([['claim', this.row.seq, this.phase, this.host.now()]], facts);
     this.#isClaimed = true;
-    this.#state = this.#phase;
+    this.state = this.phase;
   }
 
   #stateFact(to: RunState, step?: string): Fact {
-    return { kind: 'state', ...(step !== undefined && { step }), details: { from: this.#state, to } };
+    return { kind: 'state', ...(step !== undefined && { step }), details: { from: this.state, to } };
   }
 
-  #takeNotes(facts: readonly Fact[]): Fact[] {
-    const all = [...this.#notes, ...facts];
-    this.#notes = [];
-    return all;
-  }
-
-  #record(key: string, value: Json, facts: readonly Fact[], writes: readonly Write[]): void {
-    this.#write(
-      [['putJournal', this.#row.seq, key, this.now(), JSON.stringify(value)], ...writes],
-      this.#takeNotes(facts),
-    );
-    this.#remember(key, value);
-  }
-
-  #remember(key: string, value: Json): void {
-    const at = this.now();
-    this.#journal.set(key, { at, value });
-    this.#recorded++;
-    this.#recalled++;
-    this.#lastRecordAt = at;
-    this.#isInterrupted = false;
-  }
-
-  #write(writes: readonly Write[], facts: readonly Fact[]): void {
-    const noted = facts.length === 0 ? [] : [this.#host.noted(this.#row, facts)];
+  write(writes: readonly Write[], facts: readonly Fact[]): void {
+    const noted = facts.length === 0 ? [] : [this.host.noted(this.row, facts)];
     if (this.#group?.add(writes, noted)) return;
-    this.#group = this.#host.open(writes, noted);
+    this.#group = this.host.open(writes, noted);
     this.#group.durable.catch((error: Error) => {
       this.#broken ??= error;
     });
   }
 
-  /** Someone may have been faster with a value: then this activation ends, and the next one finds it. */
-  async #expire(key: string): Promise<Signal> {
-    this.#goLive();
-    // Refused, it must take nothing else with it.
-    this.#group = undefined;
-    this.#record(key, { expired: true }, [], [['closeOpening', this.#row.seq, key]]);
-    try {
-      await this.durable();
-    } catch (error) {
-      if (!(error instanceof CommitRefused)) throw error;
-      this.#broken = undefined;
-      this.#write(
+  /** As `write`, in a group of its own: refused, it takes nothing with it, and that is the caller's matter. */
+  writeAlone(writes: readonly Write[], facts: readonly Fact[]): Promise<void> {
+    const noted = facts.length === 0 ? [] : [this.host.noted(this.row, facts)];
+    return this.host.open(writes, noted).durable;
+  }
+
+  /** Leaves the run until `wait` is over, or somebody wakes it. */
+  suspend(wait: Wait, facts: readonly Fact[], writes: readonly Write[]): Promise<never> {
+    const { event, state, dueAtMs, step, failure } = wait;
+    if (event === undefined) {
+      // From `accepted` or `waiting` to a park is two moves: through the phase that the run was in.
+      if (state !== this.state) this.goLive();
+      const cancelKey = wait.stoppable && this.phase === 'running' ? '#cancel' : null;
+      const pausedSince = wait.pausesDeadline ? this.host.now() : null;
+      const text = failure === undefined ? null : JSON.stringify(failure);
+      return this.#leave(
+        wait,
+        facts,
         [
+          ...writes,
           [
             'suspend',
-            this.#row.seq,
-            this.#state,
-            this.now(),
-            this.now(),
-            this.#row.step,
-            null,
-            null,
-            null,
-            null,
+            this.row.seq,
+            state,
+            this.host.now(),
+            dueAtMs,
+            step,
+            pausedSince,
+            text,
+            wait.key ?? null,
+            cancelKey,
           ],
         ],
-        [],
+        dueAtMs ?? undefined,
       );
-      this.dueAtMs = this.now();
-      throw new Suspension();
     }
-    return { as: 'expired' };
-  }
-
-  async #suspend(wait: {
-    readonly state: RunState;
-    readonly dueAtMs: number | null;
-    readonly step: string;
-    readonly pausesDeadline: boolean;
-    /** A cancellation ends the wait. */
-    readonly stoppable: boolean;
-    /** Journal key of the value that ends the wait. */
-    readonly key?: string;
-    readonly facts?: readonly Fact[];
-    readonly writes?: readonly Write[];
-    readonly failure?: Json;
-  }): Promise<never> {
-    const { state, dueAtMs, step, failure = null } = wait;
-    // From `accepted` or `waiting` to a park is two moves: through the phase that the run was in.
-    if (state !== this.#state) this.#goLive();
-    const now = this.now();
-    const { seq, pipeline, order_key: orderKey } = this.#row;
-    const stateFacts = state === this.#state || state === 'failed' ? [] : [this.#stateFact(state, step)];
-    const pausedSince = wait.pausesDeadline ? now : null;
-    const cancelKey = wait.stoppable && this.#phase === 'running' ? '#cancel' : null;
-    const failureText = failure === null ? null : JSON.stringify(failure);
-    this.#write(
-      [
-        ...(wait.writes ?? []),
-        ['suspend', seq, state, now, dueAtMs, step, pausedSince, failureText, wait.key ?? null, cancelKey],
-        ...(state === 'failed' ? this.#admitNext(pipeline, orderKey) : []),
-      ],
-      [...(wait.facts ?? []), ...stateFacts],
+    if (this.state !== 'waiting') this.goLive();
+    const now = this.host.now();
+    return this.#leave(
+      wait,
+      facts,
+      [...writes, ['suspendForEvent', this.row.seq, now, dueAtMs, step, event.name, event.scannedTo]],
+      now,
     );
-    this.dueAtMs = dueAtMs ?? undefined;
-    return this.#leave();
   }
 
-  async #leave(): Promise<never> {
+  /** Several strands wait, and nothing else is left to do: the run wakes for whichever comes first. */
+  suspendAll(waits: readonly Wait[]): Promise<never> {
+    const first = STATES_BY_CONCERN.map((state) => waits.find((wait) => wait.state === state)).find(Boolean);
+    if (first === undefined) throw new Error('a strand waits in a state that none may wait in');
+    if (first.state !== this.state) this.goLive();
+    const now = this.host.now();
+    const dueAtMs = waits.reduce<number | null>(
+      (least, { dueAtMs: at }) => (at === null ? least : Math.min(least ?? at, at)),
+      null,
+    );
+    const keys = waits.flatMap(({ key }) => key ?? []);
+    if (waits.some(({ stoppable }) => stoppable)) keys.push('#cancel');
+    const events = waits.flatMap(({ event }) => (event === undefined ? [] : [event]));
+    return this.#leave(
+      first,
+      [],
+      [
+        [
+          'suspendMany',
+          this.row.seq,
+          first.state,
+          now,
+          dueAtMs,
+          first.step,
+          waits.every(({ pausesDeadline }) => pausesDeadline) ? now : null,
+          first.failure === undefined ? null : JSON.stringify(first.failure),
+          JSON.stringify(keys),
+          JSON.stringify(events),
+        ],
+      ],
+      events.length > 0 ? now : (dueAtMs ?? undefined),
+    );
+  }
+
+  async #leave(
+    { state, step }: Wait,
+    facts: readonly Fact[],
+    writes: readonly Write[],
+    dueAtMs: number | undefined,
+  ): Promise<never> {
+    const stateFacts = state === this.state || state === 'failed' ? [] : [this.#stateFact(state, step)];
+    const freeing = state === 'failed' ? this.#admitNext(this.row.pipeline, this.row.order_key) : [];
+    this.write([...writes, ...freeing], [...facts, ...stateFacts]);
+    this.dueAtMs = dueAtMs;
     await this.durable();
     throw new Suspension();
   }
@@ -506,27 +347,81 @@ export class EmbeddedRun implements RunContext {
   #admitNext(pipeline: string, orderKey: string | null): Write[] {
     if (orderKey === null) return [];
     this.freedOrder = true;
-    return [['admitNext', pipeline, orderKey, this.now()]];
+    return [['admitNext', pipeline, orderKey, this.host.now()]];
   }
 
-  #closeLater(key: string): void {
-    if (this.#openings.delete(key)) this.#write([['closeOpening', this.#row.seq, key]], []);
+  hasOpening(key: string): boolean {
+    return this.#openings.has(key);
   }
 
-  #openingWrite(opening: Opening, expiresAtMs?: number): Write {
+  scannedTo(key: string): number | undefined {
+    return this.#openings.get(key)?.scanned_to ?? undefined;
+  }
+
+  closeLater(key: string): void {
+    if (this.#openings.delete(key)) this.write([['closeOpening', this.row.seq, key]], []);
+  }
+
+  openingWrite(prefix: string, opening: Opening, expiresAtMs?: number): Write {
+    const key = prefix + opening.key;
+    return this.#keepOpening({
+      run_seq: this.row.seq,
+      key,
+      kind: opening.kind,
+      step: opening.step,
+      owner: opening.owner,
+      since: this.host.now(),
+      expires_at: expiresAtMs ?? null,
+      event: null,
+      scanned_to: null,
+      detail: JSON.stringify(opening.detail),
+    });
+  }
+
+  eventOpeningWrite(key: string, wait: EventWait, scannedTo: number): Write {
+    return this.#keepOpening({
+      run_seq: this.row.seq,
+      key,
+      kind: 'event',
+      step: wait.step,
+      owner: this.row.owner,
+      since: this.host.now(),
+      expires_at: wait.expiresAtMs,
+      event: wait.event,
+      scanned_to: scannedTo,
+      detail: JSON.stringify({ event: wait.event }),
+    });
+  }
+
+  /** A strand may come back to it within this activation. */
+  #keepOpening(row: OpeningRow): Write {
+    this.#openings.set(row.key, row);
     this.#hasWaited = true;
     return [
       'putOpening',
-      this.#row.seq,
-      opening.key,
-      opening.kind,
-      opening.step,
-      opening.owner,
-      this.now(),
-      expiresAtMs ?? null,
-      null,
-      null,
-      JSON.stringify(opening.detail),
+      row.run_seq,
+      row.key,
+      row.kind,
+      row.step,
+      row.owner,
+      row.since,
+      row.expires_at,
+      row.event,
+      row.scanned_to,
+      row.detail,
     ];
   }
+}
+
+/** In which of its strands' states a run is shown: what needs a person most comes first. */
+const STATES_BY_CONCERN = ['inDoubt', 'failed', 'waiting', 'running'] as const;
+
+/** The prefix of the strand that a journal key belongs to. */
+function strandOf(key: string): string {
+  return key.slice(0, key.lastIndexOf('|') + 1);
+}
+
+function count(memory: StrandMemory, at: number): void {
+  memory.recorded++;
+  if (at > memory.lastRecordAt) memory.lastRecordAt = at;
 }

@@ -44,6 +44,11 @@ export const writes = {
   /** As `suspend` in `waiting`, for event `?5`: due at once when one came (after `?6`) while this was being written. */
   suspendForEvent: `UPDATE runs SET state = 'waiting', updated_at = ?2, step = ?4, paused_since = coalesce(paused_since, ?2), claimed = 0,
     due_at = CASE WHEN EXISTS (SELECT 1 FROM events WHERE event = ?5 AND seq > ?6) THEN ?2 ELSE ?3 END WHERE seq = ?1`,
+  /** As `suspend`, for several waits: `?8` lists journal keys, `?9` events `{ name, scannedTo }` that would end one. */
+  suspendMany: `UPDATE runs SET state = ?2, updated_at = ?3, step = ?5, paused_since = coalesce(paused_since, ?6), failure = ?7, claimed = 0,
+    due_at = CASE WHEN EXISTS (SELECT 1 FROM journal WHERE run_seq = ?1 AND key IN (SELECT value FROM json_each(?8)))
+      OR EXISTS (SELECT 1 FROM json_each(?9) AS awaited JOIN events ON events.event = awaited.value ->> 'name' AND events.seq > awaited.value ->> 'scannedTo')
+      THEN ?3 ELSE ?4 END WHERE seq = ?1`,
   end: 'UPDATE runs SET state = ?2, updated_at = ?3, due_at = NULL, claimed = 0, step = ?4, failure = ?5 WHERE seq = ?1',
   /** Lets the next run of an order key begin: values pipeline, order key, now. */
   admitNext: `UPDATE runs SET due_at = ?3, behind = 0 WHERE behind = 1 AND seq = (SELECT min(seq) FROM runs WHERE pipeline = ?1 AND order_key = ?2 AND order_key IS NOT NULL AND state NOT IN ('succeeded', 'compensated', 'failed', 'cancelled'))`,

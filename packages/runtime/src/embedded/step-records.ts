@@ -1,7 +1,6 @@
 import type { Failure, Json, JsonObject } from '@tenon/model';
 import type { Plan, PlanStep } from '@tenon/pipeline';
 import { idempotencyKey } from '../interpreter/effect.ts';
-import { allSteps } from '../loaded-plan.ts';
 import type { StepRecord } from '../runtime.ts';
 import { redacted } from './redact.ts';
 import type { JournalRow, RunRow } from './run-row.ts';
@@ -9,9 +8,57 @@ import type { JournalRow, RunRow } from './run-row.ts';
 /** What became of each step, read from the run's journal; a step that left nothing there is left out. */
 export function stepRecords(plan: Plan, run: RunRow, journal: readonly JournalRow[]): readonly StepRecord[] {
   const values = new Map(journal.map(({ key, value }) => [key, value]));
-  return allSteps(plan.steps).flatMap((step) => {
-    const record = recordOf(plan, run, step, values);
+  return placedSteps(plan.steps, [...values.keys()]).flatMap((placed) => {
+    const record = recordOf(plan, run, placed, values);
     return record === undefined ? [] : [record];
+  });
+}
+
+/** A step where it was carried out: those of a list's items are there once for each item that was begun. */
+export interface PlacedStep {
+  readonly step: PlanStep;
+  /** Its id in the whole run: `lines[7].book`. */
+  readonly place: string;
+  /** What its journal keys begin with. */
+  readonly key: string;
+}
+
+export function placedSteps(
+  steps: readonly PlanStep[],
+  journalKeys: readonly string[],
+  place = '',
+  prefix = '',
+): readonly PlacedStep[] {
+  return steps.flatMap((step): readonly PlacedStep[] => {
+    const own: PlacedStep = { step, place: place + step.id, key: prefix + step.id };
+    switch (step.kind) {
+      case 'choose':
+        return [
+          own,
+          ...step.branches.flatMap((branch) => placedSteps(branch.steps, journalKeys, place, prefix)),
+        ];
+      case 'parallel':
+        return [
+          own,
+          ...step.branches.flatMap((branch) =>
+            placedSteps(branch.steps, journalKeys, place, `${own.key}.${branch.name}|`),
+          ),
+        ];
+      case 'forEach': {
+        const start = `${own.key}[`;
+        const items = journalKeys.flatMap((key) =>
+          key.startsWith(start) ? [key.slice(prefix.length, key.indexOf('|', prefix.length))] : [],
+        );
+        return [
+          own,
+          ...[...new Set(items)].flatMap((item) =>
+            placedSteps(step.steps, journalKeys, `${place}${item}.`, `${prefix}${item}|`),
+          ),
+        ];
+      }
+      default:
+        return [own];
+    }
   });
 }
 
@@ -24,37 +71,62 @@ interface AttemptValue {
 function recordOf(
   plan: Plan,
   run: RunRow,
-  step: PlanStep,
+  { step, place, key: id }: PlacedStep,
   values: ReadonlyMap<string, string>,
 ): StepRecord | undefined {
-  const isHere = run.step === step.id;
+  const isHere = run.step === place;
+  if (step.kind === 'forEach' || step.kind === 'parallel') return blockRecord(run, place, id, values);
   if (step.kind !== 'call') {
-    const last = [...values.keys()].filter((key) => key === step.id || key.startsWith(`${step.id}#`));
+    const last = [...values.keys()].filter((key) => key === id || key.startsWith(`${id}#`));
     if (last.length === 0) return undefined;
     const isWaiting = isHere && (run.state === 'waiting' || run.state === 'failed');
     const state = !isWaiting ? 'succeeded' : run.state === 'failed' ? 'failed' : 'waiting';
-    return { id: step.id, state, attempts: last.filter((key) => /#\d+$/.test(key)).length || 1 };
+    return { id: place, state, attempts: last.filter((key) => /#\d+$/.test(key)).length || 1 };
   }
 
   const outcomes: AttemptValue[] = [];
-  for (let n = 1; values.has(`${step.id}#${n}`); n++)
-    outcomes.push(JSON.parse(values.get(`${step.id}#${n}`)!));
-  const begun = values.has(`${step.id}#${outcomes.length + 1}!`);
+  for (let n = 1; values.has(`${id}#${n}`); n++) outcomes.push(JSON.parse(values.get(`${id}#${n}`)!));
+  const begun = values.has(`${id}#${outcomes.length + 1}!`);
   const last = outcomes.at(-1);
   if (last === undefined && !begun) return undefined;
   const operation = plan.operations[step.operation];
-  const settled = settledBy(step.id, outcomes.length, values);
+  const settled = settledBy(id, outcomes.length, values);
   const result = last?.outcome === 'succeeded' ? last.value : settled;
   const isDone = result !== undefined;
-  const isUndone = isDone && isSucceeded(values, `compensate:${step.id}`);
+  const isUndone = isDone && compensations(values, place).some((key) => isSucceeded(values, key));
   return {
-    id: step.id,
+    id: place,
     state: isUndone ? 'compensated' : isDone ? 'succeeded' : stateOf(run, isHere, last, begun),
     attempts: outcomes.length + (begun ? 1 : 0),
-    ...(operation?.effect !== 'read' && { idempotencyKey: idempotencyKey(run.pipeline, run.key, step.id) }),
+    ...(operation?.effect !== 'read' && { idempotencyKey: idempotencyKey(run.pipeline, run.key, place) }),
     ...(isDone && { result: redacted(result, plan.redact[`steps.${step.id}`] ?? []) }),
     ...(!isDone && last?.failure !== undefined && { failure: last.failure }),
   };
+}
+
+/** Journal keys of the undoing of a step: the run's, or that of a list which undid what its failed items had done. */
+function compensations(values: ReadonlyMap<string, string>, place: string): readonly string[] {
+  const name = `compensate:${place}`;
+  return [...values.keys()].flatMap((key) =>
+    key.endsWith(`${name}#1`) || key.endsWith(`${name}#1!`) ? [key.slice(0, key.lastIndexOf('#'))] : [],
+  );
+}
+
+/** A block has come to an end once its strands were joined; `attempts` counts how often. */
+function blockRecord(
+  run: RunRow,
+  place: string,
+  id: string,
+  values: ReadonlyMap<string, string>,
+): StepRecord | undefined {
+  let joined = 0;
+  while (values.has(`${id}/joined/${joined}`)) joined++;
+  if (!values.has(`${id}/joined/0!`)) return undefined;
+  const isFailed = run.step === place && run.state === 'failed';
+  const isUndone = run.state === 'compensated' || run.state === 'cancelled' || run.state === 'compensating';
+  const failedHere = isUndone && run.failure !== null && JSON.parse(run.failure).step === place;
+  const state = isFailed || failedHere ? 'failed' : joined > 0 ? 'succeeded' : 'running';
+  return { id: place, state, attempts: Math.max(1, joined) };
 }
 
 /** The result that a probe found or a person confirmed for attempt `n`. */

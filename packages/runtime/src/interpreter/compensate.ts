@@ -2,7 +2,14 @@ import type { Failure, JsonObject } from '@tenon/model';
 import type { CallStep, CompensationPlan } from '@tenon/pipeline';
 import type { Fact, RunEnd } from '../engine.ts';
 import { type EffectEnd, failureDetails, idempotencyKey, perform } from './effect.ts';
-import { forwardFact, letterDetails, type Progress, type Stop, scopeOf } from './interpret.ts';
+import {
+  type ConfirmedEffect,
+  forwardFact,
+  letterDetails,
+  type Progress,
+  type Stop,
+  scopeOf,
+} from './interpret.ts';
 import { deadLetter, forwardFixes } from './openings.ts';
 
 /**
@@ -21,7 +28,7 @@ export async function compensate(progress: Progress, stop: Stop): Promise<RunEnd
         step: stop.step,
         details: {
           because: stop.cancelled === undefined ? 'failure' : 'cancelled',
-          effects: progress.confirmed.map((effect) => effect.step.id),
+          effects: progress.confirmed.map(({ place }) => place),
           ...failureDetails(stop.failure),
           ...(stop.cancelled !== undefined && { actor: stop.cancelled.actor, reason: stop.cancelled.reason }),
         },
@@ -30,11 +37,25 @@ export async function compensate(progress: Progress, stop: Stop): Promise<RunEnd
     ],
     openings: fixes,
   }));
-  for (const { step } of progress.confirmed.toReversed()) {
-    if (step.compensate !== undefined) await undo(progress, step, step.compensate);
-    else ctx.note({ kind: 'compensation', step: step.id, details: { skipped: true, because: whyNot(step) } });
-  }
+  await undoAll(progress, progress.confirmed, 'compensating');
   return end(progress, stop);
+}
+
+/**
+ * Undoes effects, last first. In the phase `running` they are those of items that failed while the run goes on.
+ * Neither a cancellation nor a deadline ends it: what is half undone is worse than either.
+ */
+export async function undoAll(
+  progress: Progress,
+  effects: readonly ConfirmedEffect[],
+  phase: 'running' | 'compensating',
+): Promise<void> {
+  const { ctx } = progress;
+  for (const effect of effects.toReversed()) {
+    const { step, place } = effect;
+    if (step.compensate !== undefined) await undo(progress, effect, step.compensate, phase);
+    else ctx.note({ kind: 'compensation', step: place, details: { skipped: true, because: whyNot(step) } });
+  }
 }
 
 function end(progress: Progress, stop: Stop): RunEnd {
@@ -55,12 +76,17 @@ function end(progress: Progress, stop: Stop): RunEnd {
   return { state: 'compensated', failure, facts, openings: [letter] };
 }
 
-async function undo(progress: Progress, step: CallStep, plan: CompensationPlan): Promise<void> {
+async function undo(
+  progress: Progress,
+  effect: ConfirmedEffect,
+  plan: CompensationPlan,
+  phase: 'running' | 'compensating',
+): Promise<void> {
   const { ctx, loaded, call } = progress;
-  const id = `compensate:${step.id}`;
+  const id = `compensate:${effect.place}`;
   const operation = loaded.plan.operations[plan.operation];
   for (let round = 0, from = 1; ; round++) {
-    const input = loaded.template(plan.with, scopeOf(progress));
+    const input = loaded.template(plan.with, scopeOf(effect.progress));
     let ended: EffectEnd;
     if (operation === undefined || !input.ok)
       ended = { ok: false, attempts: from, failure: input.ok ? ABSENT : input.failure };
@@ -71,6 +97,7 @@ async function undo(progress: Progress, step: CallStep, plan: CompensationPlan):
         call,
         {
           id,
+          place: id,
           operation,
           connection: plan.connection,
           // An operation's input is an object by the plan's schema.
@@ -89,7 +116,7 @@ async function undo(progress: Progress, step: CallStep, plan: CompensationPlan):
       ctx.note({ kind: 'compensation', step: id, details: { operation: operation.name, alreadyGone: true } });
       return;
     }
-    await park(progress, id, ended, round);
+    await park(progress, id, ended, round, phase);
     from = ended.attempts + 1;
   }
 }
@@ -100,6 +127,7 @@ async function park(
   id: string,
   ended: Extract<EffectEnd, { ok: false }>,
   round: number,
+  phase: 'running' | 'compensating',
 ): Promise<void> {
   const { ctx } = progress;
   const key = `${id}/resume/${round}`;
@@ -114,13 +142,14 @@ async function park(
   const opening = deadLetter(progress, stop, 'held', key);
   await ctx.signal(key, {
     state: 'failed',
-    opening: { ...opening, detail: { ...opening.detail, queue: 'repair' } },
+    opening: { ...opening, detail: { ...opening.detail, queue: 'repair', phase } },
+    isUnstoppable: true,
     facts: [
       { kind: 'state', step: id, details: { to: 'failed', ...failureDetails(ended.failure) } },
       { kind: 'deadLetter', step: id, details: letterDetails(opening) },
     ],
   });
-  ctx.enter('compensating');
+  ctx.enter(phase);
 }
 
 function whyNot(step: CallStep): string {

@@ -21,8 +21,10 @@ export type Caller = (
 
 /** One call to be made good: of a step, or of a step's compensation. */
 export interface Effect {
-  /** The step's id, or `compensate:` and the step's id. */
+  /** The step's id, or `compensate:` and the step's place: what its journal keys begin with. */
   readonly id: string;
+  /** The same in the whole run, `lines[7].book` for a step of an item: in the ledger and in the idempotency key. */
+  readonly place: string;
   readonly operation: OperationPlan;
   readonly connection: string;
   readonly input: JsonObject;
@@ -34,14 +36,20 @@ export interface Effect {
 }
 
 export type EffectEnd =
-  | { readonly ok: true; readonly value: Json; readonly attempts: number }
+  | {
+      readonly ok: true;
+      readonly value: Json;
+      readonly attempts: number;
+      /** Its place in the order of the run's records, within a strand. */
+      readonly nth?: number;
+    }
   | {
       readonly ok: false;
       readonly failure: Failure;
       readonly attempts: number;
       readonly cancelled?: Cancellation;
       /** A person's verdict: give the run up. `happened`: the doubtful effect is there, with this result. */
-      readonly givenUp?: { readonly happened?: Json };
+      readonly givenUp?: { readonly happened?: Json; readonly nth?: number };
     };
 
 /**
@@ -60,13 +68,14 @@ export async function perform(
   effect: Effect,
   from: number,
 ): Promise<EffectEnd> {
-  const key = idempotencyKey(ctx.run.pipeline, ctx.run.key, effect.id);
+  const key = idempotencyKey(ctx.run.pipeline, ctx.run.key, effect.place);
   const tries: Tries = { ctx, loaded, call, effect, key, budgetFrom: from, unclear: false };
   for (let n = from; ; n++) {
     const attempt = await attemptOnce(tries, n);
     tries.budgetStartedAtMs ??= attempt.startedAtMs;
     tries.firstSentAtMs ??= attempt.startedAtMs;
-    if (attempt.outcome === 'succeeded') return { ok: true, value: attempt.value, attempts: n };
+    if (attempt.outcome === 'succeeded')
+      return { ok: true, value: attempt.value, attempts: n, ...nthOf(attempt) };
 
     if (attempt.outcome === 'retryable') {
       tries.unclear = attempt.unclear;
@@ -79,7 +88,7 @@ export async function perform(
     const settled = await settle(tries, n, attempt);
     switch (settled.as) {
       case 'happened':
-        return { ok: true, value: settled.value, attempts: n };
+        return { ok: true, value: settled.value, attempts: n, ...nthOf(settled) };
       case 'absent': {
         tries.unclear = false;
         if (settled.nextAtMs === undefined) return { ok: false, failure: attempt.failure, attempts: n };
@@ -119,7 +128,12 @@ interface Tries {
 }
 
 type AttemptRecord =
-  | { readonly outcome: 'succeeded'; readonly value: Json; readonly startedAtMs: number }
+  | {
+      readonly outcome: 'succeeded';
+      readonly value: Json;
+      readonly startedAtMs: number;
+      readonly nth?: number;
+    }
   | {
       readonly outcome: 'retryable';
       readonly failure: Failure;
@@ -170,6 +184,10 @@ async function attemptOnce(tries: Tries, n: number): Promise<AttemptRecord> {
   );
 }
 
+function nthOf({ nth }: { readonly nth?: number | undefined }): { readonly nth?: number } {
+  return nth === undefined ? {} : { nth };
+}
+
 /** The journal gives JSON back; what was put in under this key was an attempt's record. */
 function record(value: Json): AttemptRecord {
   // The key names the type: only `attemptOnce` writes under it.
@@ -192,7 +210,7 @@ async function send(tries: Tries, n: number): Promise<CallResult> {
     input: effect.input,
     ...(!isRead && { idempotencyKey: tries.key }),
     ...(effect.interruptible && { deadlineAt: ctx.deadlineAt() }),
-    traceparent: spanOf(traceparent, `${effect.id}#${n}`),
+    traceparent: spanOf(traceparent, `${effect.place}#${n}`),
     correlationId,
   });
 }
@@ -200,13 +218,14 @@ async function send(tries: Tries, n: number): Promise<CallResult> {
 /** The record of an attempt and its facts, from what the call gave. */
 function outcomeOf(tries: Tries, n: number, startedAtMs: number, result: CallResult): Recorded<JsonObject> {
   const { ctx, effect } = tries;
-  const step = effect.id;
+  const step = effect.place;
   const isRead = effect.operation.effect === 'read';
   const kind = isRead ? 'attempt' : 'outcome';
   const operation = effect.operation.name;
   if (result.ok)
     return {
       value: { outcome: 'succeeded', value: result.body, startedAtMs },
+      numbered: true,
       facts: [
         { kind, step, attempt: n, details: { outcome: 'succeeded', operation, status: result.status } },
         doneFact(effect, n),
@@ -252,10 +271,10 @@ function outcomeOf(tries: Tries, n: number, startedAtMs: number, result: CallRes
 }
 
 type Settled =
-  | { readonly as: 'happened'; readonly value: Json }
+  | { readonly as: 'happened'; readonly value: Json; readonly nth?: number }
   | { readonly as: 'absent'; readonly nextAtMs?: number }
   | { readonly as: 'redo' }
-  | { readonly as: 'givenUp'; readonly givenUp: { readonly happened?: Json } };
+  | { readonly as: 'givenUp'; readonly givenUp: { readonly happened?: Json; readonly nth?: number } };
 
 /** Finds out what became of an attempt with an unknown outcome: by its probe, else by a person. */
 async function settle(
@@ -272,9 +291,9 @@ async function settle(
     ...failureDetails(attempt.failure),
   };
   if (effect.probe !== undefined) {
-    await ctx.sleepUntil(attempt.endedAtMs + effect.probe.settleMs, effect.id);
+    await ctx.sleepUntil(attempt.endedAtMs + effect.probe.settleMs, effect.place);
     const probed = await probe(tries, effect.probe, n, '?', attempt);
-    if (probed.found === 'yes') return { as: 'happened', value: probed.value };
+    if (probed.found === 'yes') return { as: 'happened', value: probed.value, ...nthOf(probed) };
     if (probed.found === 'no')
       return { as: 'absent', ...(probed.nextAtMs !== undefined && { nextAtMs: probed.nextAtMs }) };
     evidence['probe'] = failureDetails(probed.failure);
@@ -288,25 +307,37 @@ async function askPerson(tries: Tries, n: number, evidence: JsonObject): Promise
   const detail = { operation: effect.operation.name, idempotencyKey: key, attempt: n, evidence };
   const signal = await ctx.signal(name, {
     state: 'inDoubt',
-    opening: { kind: 'doubt', key: name, step: effect.id, owner: effect.owner, detail },
-    facts: [{ kind: 'inDoubt', step: effect.id, attempt: n, details: { ...detail, owner: effect.owner } }],
+    opening: { kind: 'doubt', key: name, step: effect.place, owner: effect.owner, detail },
+    facts: [{ kind: 'inDoubt', step: effect.place, attempt: n, details: { ...detail, owner: effect.owner } }],
   });
   if (signal.as !== 'value') throw new Error(`a doubt was ended by ${signal.as}, not by a verdict`);
   // The operations API writes it: see `Verdict`.
   const verdict = signal.value as unknown as Verdict;
   switch (verdict.verdict) {
-    case 'confirm':
-      ctx.note(doneFact(effect, n));
-      return { as: 'happened', value: verdict.result ?? null };
+    case 'confirm': {
+      const nth = await adopt(tries, n);
+      return { as: 'happened', value: verdict.result ?? null, ...nthOf({ nth }) };
+    }
     case 'redo':
       return { as: 'redo' };
     case 'compensate':
-      if (verdict.result !== undefined) ctx.note(doneFact(effect, n));
+      if (verdict.result === undefined) return { as: 'givenUp', givenUp: {} };
       return {
         as: 'givenUp',
-        givenUp: verdict.result === undefined ? {} : { happened: verdict.result },
+        givenUp: { happened: verdict.result, ...nthOf({ nth: await adopt(tries, n) }) },
       };
   }
+}
+
+/** Records that an effect is known to have happened, by a person's word: from here on it is one to be undone. */
+async function adopt({ ctx, effect }: Tries, n: number): Promise<number | undefined> {
+  const adopted = await ctx.step(`${effect.id}#${n}=`, () => ({
+    value: { atMs: ctx.now() } satisfies JsonObject as JsonObject,
+    facts: [doneFact(effect, n)],
+    numbered: true,
+  }));
+  const { nth } = adopted;
+  return typeof nth === 'number' ? nth : undefined;
 }
 
 /** A person's word on an effect in doubt, as it is journaled. */
@@ -318,7 +349,7 @@ export interface Verdict {
 }
 
 type Probed =
-  | { readonly found: 'yes'; readonly value: Json }
+  | { readonly found: 'yes'; readonly value: Json; readonly nth?: number }
   | { readonly found: 'no'; readonly nextAtMs?: number }
   | { readonly found: 'unclear'; readonly failure: Failure };
 
@@ -346,7 +377,7 @@ async function probe(
         const nextAtMs = attempt.failure && nextAfterAbsence(tries, n, attempt.failure);
         return { value: { ...answer, ...(nextAtMs !== undefined && { nextAtMs }), startedAtMs }, facts };
       }
-      if (answer.found === 'yes') return { value: { ...answer, startedAtMs }, facts };
+      if (answer.found === 'yes') return { value: { ...answer, startedAtMs }, facts, numbered: true };
       const nextAtMs = nextAttemptAt({
         failure: answer.failure,
         retry: effect.retry,
@@ -364,7 +395,7 @@ async function probe(
     const answer = value as unknown as ProbeRecord & { readonly startedAtMs: number };
     startedAtMs = answer.startedAtMs;
     if (answer.found !== 'later') return answer;
-    await ctx.sleepUntil(answer.nextAtMs, effect.id);
+    await ctx.sleepUntil(answer.nextAtMs, effect.place);
   }
 }
 
@@ -401,7 +432,7 @@ async function askProbe(
     operation,
     // A probe's `with` is an object by the plan's schema.
     input: input.value as JsonObject,
-    traceparent: spanOf(ctx.run.traceparent, `${effect.id}#${n}?`),
+    traceparent: spanOf(ctx.run.traceparent, `${effect.place}#${n}?`),
     correlationId: ctx.run.correlationId,
   });
   // Asked for one thing and told that it is not there: that is an answer.
@@ -435,10 +466,10 @@ async function rest(
 ): Promise<{ readonly failure: Failure; readonly cancelled?: Cancellation } | undefined> {
   const { ctx, effect } = tries;
   if (!effect.interruptible) {
-    await ctx.sleepUntil(atMs, effect.id);
+    await ctx.sleepUntil(atMs, effect.place);
     return undefined;
   }
-  const interruption = await ctx.sleepUntil(atMs, effect.id, place);
+  const interruption = await ctx.sleepUntil(atMs, effect.place, place);
   return interruption && interruptionEnd(interruption);
 }
 
@@ -448,6 +479,7 @@ export function interruptionEnd(interruption: Interruption): {
   readonly cancelled?: Cancellation;
 } {
   if (interruption.kind === 'deadline') return { failure: DEADLINE };
+  if (interruption.kind === 'stopped') return { failure: stoppedBy(interruption.by) };
   const { actor, reason } = interruption;
   return { failure: CANCELLED, cancelled: { actor, reason } };
 }
@@ -456,7 +488,7 @@ function intentFact(tries: Tries, n: number): Fact {
   const { ctx, effect, key } = tries;
   return {
     kind: 'intent',
-    step: effect.id,
+    step: effect.place,
     attempt: n,
     atMs: ctx.now(),
     details: {
@@ -472,7 +504,12 @@ function intentFact(tries: Tries, n: number): Fact {
 
 function doneFact(effect: Effect, n: number): Fact {
   const kind = effect.interruptible ? 'stepDone' : 'compensation';
-  return { kind, step: effect.id, attempt: n, details: { operation: effect.operation.name, attempts: n } };
+  return {
+    kind,
+    step: effect.place,
+    attempt: n,
+    details: { operation: effect.operation.name, attempts: n },
+  };
 }
 
 function probeFact(
@@ -483,7 +520,7 @@ function probeFact(
 ): Fact {
   return {
     kind: 'probe',
-    step: effect.id,
+    step: effect.place,
     attempt: n,
     details: {
       found: answer.found,
@@ -516,6 +553,18 @@ function unknownOperation(name: string): Failure {
     class: 'contract',
     code: 'PLAN_OPERATION_ABSENT',
     message: `the plan holds no operation ${name}`,
+    delivery: 'notSent',
+  };
+}
+
+/** Code of a strand that ended because another had failed: never the cause of a block's failure. */
+export const STOPPED = 'RUN_BRANCH_STOPPED';
+
+function stoppedBy(name: string): Failure {
+  return {
+    class: 'permanent',
+    code: STOPPED,
+    message: `${name} failed, so what goes on beside it was stopped`,
     delivery: 'notSent',
   };
 }

@@ -18,6 +18,12 @@ export interface Progress {
   readonly steps: Record<string, Json>;
   /** Effects known to have happened, in order. */
   readonly confirmed: ConfirmedEffect[];
+  /** What the ids of steps stand behind in the whole run: `lines[7].` in an item, else nothing. */
+  readonly place: string;
+  /** What expressions see besides: the item of each list that the step is inside of. */
+  readonly names?: Readonly<Record<string, Json>>;
+  /** In a strand: the round that it is in, and the last that it may begin. See `carryOut`. */
+  readonly rounds?: { now: number; readonly last: number };
   /** The last step that ended well. */
   lastStep?: string;
 }
@@ -25,6 +31,12 @@ export interface Progress {
 export interface ConfirmedEffect {
   readonly step: CallStep;
   readonly operation: OperationPlan;
+  /** The step's place in the run. */
+  readonly place: string;
+  /** Where it was done: what its compensation reads is read there. */
+  readonly progress: Progress;
+  /** Within a strand: its place in the order of the run's records. */
+  readonly nth?: number;
 }
 
 /** Why a run does not go on. */
@@ -45,7 +57,7 @@ export interface Stop {
  * compensated, or parked in `failed` where a person can resume it at that very step.
  */
 export async function interpret(ctx: RunContext, loaded: LoadedPlan, call: Caller): Promise<RunEnd> {
-  const progress: Progress = { ctx, loaded, call, steps: Object.create(null), confirmed: [] };
+  const progress: Progress = { ctx, loaded, call, steps: Object.create(null), confirmed: [], place: '' };
   const stop =
     (await checkIntake(progress)) ??
     (await runSteps(progress, loaded.plan.steps)) ??
@@ -57,9 +69,11 @@ export async function interpret(ctx: RunContext, loaded: LoadedPlan, call: Calle
 /** Names of the data that expressions see. */
 export function scopeOf(progress: Progress): Scope {
   const { input } = progress.ctx.run;
-  return 'manual' in progress.loaded.plan.trigger
-    ? { input, event: input, steps: progress.steps }
-    : { event: input, steps: progress.steps };
+  const scope =
+    'manual' in progress.loaded.plan.trigger
+      ? { input, event: input, steps: progress.steps }
+      : { event: input, steps: progress.steps };
+  return progress.names === undefined ? scope : { ...progress.names, ...scope };
 }
 
 /** Carries out steps in order; `undefined` when all of them ended well. */
@@ -82,12 +96,13 @@ type Execute = (round: number, from: number) => Promise<StepEnd>;
 
 /**
  * One step, in rounds: the first, and one more for each time that a person resumed the run at it. `from` is the number
- * of the round's first attempt.
+ * of the round's first attempt. Within a strand a failure ends the strand, and the step that holds it is resumed: then
+ * the strand begins its next round where it failed.
  */
 async function carryOut(progress: Progress, id: string, execute: Execute): Promise<Stop | undefined> {
-  const { ctx } = progress;
+  const { ctx, rounds } = progress;
   let from = 1;
-  for (let round = 0; ; round++) {
+  for (let round = rounds?.now ?? 0; ; round++) {
     const interruption = ctx.interruption(`${id}/${round}`);
     const end: StepEnd =
       interruption === undefined
@@ -95,16 +110,16 @@ async function carryOut(progress: Progress, id: string, execute: Execute): Promi
         : { as: 'failed', attempts: 0, ...interruptionEnd(interruption) };
     if (end.as === 'stopped') return end.stop;
     if (end.as === 'skipped') {
-      ctx.note({ kind: 'branch', step: id, details: { skipped: true } });
+      ctx.note({ kind: 'branch', step: progress.place + id, details: { skipped: true } });
       return undefined;
     }
     if (end.as === 'done') {
       if (end.value !== undefined) progress.steps[id] = end.value;
-      progress.lastStep = id;
+      progress.lastStep = progress.place + id;
       return undefined;
     }
     const stop: Stop = {
-      step: id,
+      step: progress.place + id,
       failure: end.failure,
       attempts: end.attempts,
       ...(end.idempotencyKey !== undefined && { idempotencyKey: end.idempotencyKey }),
@@ -112,6 +127,19 @@ async function carryOut(progress: Progress, id: string, execute: Execute): Promi
       givenUp: end.givenUp ?? false,
       quarantine: end.quarantine ?? false,
     };
+    if (rounds !== undefined) {
+      if (stop.cancelled !== undefined || stop.givenUp || rounds.now >= rounds.last) {
+        ctx.note({
+          kind: 'branch',
+          step: stop.step,
+          details: { ended: true, ...failureDetails(stop.failure) },
+        });
+        return stop;
+      }
+      rounds.now = round + 1;
+      from = Math.max(from, end.attempts + 1);
+      continue;
+    }
     if (!isHeld(progress, stop)) return stop;
     const cancelled = await hold(progress, stop, round);
     if (cancelled !== undefined) return { ...stop, cancelled };

@@ -2,7 +2,7 @@ import type { FailureClass, JsonObject } from '@tenon/model';
 import type { Opening } from '../engine.ts';
 import type { DeadLetter } from '../runtime.ts';
 import { failureDetails } from './effect.ts';
-import type { Progress, Stop } from './interpret.ts';
+import type { ConfirmedEffect, Progress, Stop } from './interpret.ts';
 
 /** A dead letter with all that is known of it (C63); the engine adds run, key, event and correlation. */
 export function deadLetter(
@@ -41,11 +41,7 @@ const RETRYABLE: ReadonlySet<FailureClass> = new Set(['timeout', 'transient', 'r
 export function forwardFixes(progress: Progress, stop: Stop): readonly Opening[] {
   const now = progress.ctx.now();
   const { owner, onFailure } = progress.loaded.plan;
-  const openings = progress.confirmed.flatMap(({ step }): Opening[] => {
-    if (step.irreversible === undefined) return [];
-    const { because, forward } = step.irreversible;
-    return [fix(step.id, forward.owner, { task: forward.task, because, dueAtMs: now + forward.withinMs })];
-  });
+  const openings = [...irreversibleFixes(progress.confirmed, now)];
   if (onFailure === 'forward')
     openings.push(
       fix(stop.step, owner.team, {
@@ -57,6 +53,15 @@ export function forwardFixes(progress: Progress, stop: Stop): readonly Opening[]
   return openings;
 }
 
-function fix(step: string, owner: string, detail: JsonObject): Opening {
+/** What was declared to be done where an effect that cannot be undone is not wanted any more. */
+export function irreversibleFixes(effects: readonly ConfirmedEffect[], now: number): readonly Opening[] {
+  return effects.flatMap(({ step, place }): Opening[] => {
+    if (step.irreversible === undefined) return [];
+    const { because, forward } = step.irreversible;
+    return [fix(place, forward.owner, { task: forward.task, because, dueAtMs: now + forward.withinMs })];
+  });
+}
+
+export function fix(step: string, owner: string, detail: JsonObject): Opening {
   return { kind: 'forwardFix', key: `forwardFix:${step}`, step, owner, detail };
 }

@@ -1,3 +1,4 @@
+import type { OperationPlan } from '@tenon/connector';
 import type { Failure, Json, JsonObject } from '@tenon/model';
 import type {
   ApproveStep,
@@ -11,7 +12,9 @@ import type {
 } from '@tenon/pipeline';
 import type { Cancellation, Fact, Signal } from '../engine.ts';
 import { idempotencyKey, interruptionEnd, perform } from './effect.ts';
+import { forEachStep } from './for-each.ts';
 import { type Progress, runSteps, type Stop, scopeOf } from './interpret.ts';
+import { parallelStep } from './strands.ts';
 
 /** How a step ended. `attempts` counts from 1 over all rounds. */
 export type StepEnd =
@@ -40,6 +43,8 @@ export const stepKinds: Readonly<Record<PlanStep['kind'], StepKind>> = {
   set: only('set', setStep),
   check: only('check', checkStep),
   choose: only('choose', chooseStep),
+  forEach: only('forEach', forEachStep),
+  parallel: only('parallel', parallelStep),
 };
 
 async function callStep(progress: Progress, step: CallStep, _round: number, from: number): Promise<StepEnd> {
@@ -56,6 +61,7 @@ async function callStep(progress: Progress, step: CallStep, _round: number, from
     call,
     {
       id: step.id,
+      place: progress.place + step.id,
       operation,
       connection: step.connection,
       // An operation's input is an object by the plan's schema.
@@ -68,21 +74,33 @@ async function callStep(progress: Progress, step: CallStep, _round: number, from
     from,
   );
   if (end.ok) {
-    if (!isRead) progress.confirmed.push({ step, operation });
+    if (!isRead) confirm(progress, step, operation, end.nth);
     return { as: 'done', value: end.value };
   }
   if (end.givenUp?.happened !== undefined) {
     progress.steps[step.id] = end.givenUp.happened;
-    progress.confirmed.push({ step, operation });
+    confirm(progress, step, operation, end.givenUp.nth);
   }
   return {
     as: 'failed',
     failure: end.failure,
     attempts: end.attempts,
-    ...(!isRead && { idempotencyKey: idempotencyKey(ctx.run.pipeline, ctx.run.key, step.id) }),
+    ...(!isRead && {
+      idempotencyKey: idempotencyKey(ctx.run.pipeline, ctx.run.key, progress.place + step.id),
+    }),
     ...(end.cancelled !== undefined && { cancelled: end.cancelled }),
     givenUp: end.givenUp !== undefined,
   };
+}
+
+function confirm(
+  progress: Progress,
+  step: CallStep,
+  operation: OperationPlan,
+  nth: number | undefined,
+): void {
+  const place = progress.place + step.id;
+  progress.confirmed.push({ step, operation, place, progress, ...(nth !== undefined && { nth }) });
 }
 
 async function emitStep(progress: Progress, step: EmitStep, round: number): Promise<StepEnd> {
@@ -92,7 +110,7 @@ async function emitStep(progress: Progress, step: EmitStep, round: number): Prom
   const refusal = loaded.refusal(step.event, payload.value);
   if (refusal !== undefined) return { as: 'failed', failure: refusal, attempts: round + 1 };
   await ctx.emit(step.id, step.event, payload.value, [
-    { kind: 'emitted', step: step.id, details: { event: step.event } },
+    { kind: 'emitted', step: progress.place + step.id, details: { event: step.event } },
   ]);
   return { as: 'done', value: payload.value };
 }
@@ -113,11 +131,13 @@ async function approveStep(progress: Progress, step: ApproveStep, round: number)
       opening: {
         kind: 'approval',
         key,
-        step: step.id,
+        step: progress.place + step.id,
         owner: by,
         detail: { by, show: show.value, expiresAtMs },
       },
-      facts: [{ kind: 'waiting', step: step.id, details: { for: 'approval', by, expiresAtMs } }],
+      facts: [
+        { kind: 'waiting', step: progress.place + step.id, details: { for: 'approval', by, expiresAtMs } },
+      ],
     });
 
   let signal = await ask(name, begun + step.withinMs, step.by);
@@ -126,7 +146,7 @@ async function approveStep(progress: Progress, step: ApproveStep, round: number)
     const { escalation, backup } = plan.owner;
     ctx.note({
       kind: 'approval',
-      step: step.id,
+      step: progress.place + step.id,
       details: { escalated: true, to: backup, through: escalation },
     });
     signal = await ask(`${name}+`, begun + 2 * step.withinMs, backup);
@@ -135,7 +155,11 @@ async function approveStep(progress: Progress, step: ApproveStep, round: number)
   if (signal.as === 'interrupted')
     return { as: 'failed', attempts: round + 1, ...interruptionEnd(signal.interruption) };
   if (signal.as === 'expired') {
-    ctx.note({ kind: 'approval', step: step.id, details: { expired: true, outcome: onExpiry } });
+    ctx.note({
+      kind: 'approval',
+      step: progress.place + step.id,
+      details: { expired: true, outcome: onExpiry },
+    });
     return onExpiry === 'approve'
       ? { as: 'done', value: { decision: 'approved', actor: 'expiry', reason: 'no decision in time' } }
       : failed('permission', 'APPROVAL_EXPIRED', `nobody of ${step.by} decided in time`, round + 1);
@@ -159,20 +183,21 @@ async function waitStep(progress: Progress, step: WaitStep, round: number): Prom
   const name = `${step.id}#${round + 1}`;
   const target = step.for;
   const isTime = !('event' in target);
-  const waiting: Fact = { kind: 'waiting', step: step.id, details: { for: 'time' } };
+  const place = progress.place + step.id;
+  const waiting: Fact = { kind: 'waiting', step: place, details: { for: 'time' } };
   const begun = await instant(progress, `${name}@`, isTime ? [waiting] : []);
   if (isTime) {
     const until = 'durationMs' in target ? begun + target.durationMs : dateOf(progress, target.until);
     if (typeof until !== 'number') return { as: 'failed', failure: until, attempts: round + 1 };
-    const interruption = await ctx.sleepUntil(until, step.id, `${name}z`, 'deadlinePaused');
+    const interruption = await ctx.sleepUntil(until, place, `${name}z`, 'deadlinePaused');
     if (interruption !== undefined)
       return { as: 'failed', attempts: round + 1, ...interruptionEnd(interruption) };
-    ctx.note({ kind: 'stepDone', step: step.id, details: {} });
+    ctx.note({ kind: 'stepDone', step: place, details: {} });
     return { as: 'done' };
   }
   const expiresAtMs = begun + target.withinMs;
   const signal = await ctx.event(name, {
-    step: step.id,
+    step: place,
     event: target.event,
     expiresAtMs,
     matches: (payload) => {
@@ -180,7 +205,7 @@ async function waitStep(progress: Progress, step: WaitStep, round: number): Prom
       const match = loaded.condition(target.match, { ...scopeOf(progress), signal: payload });
       return match.ok && match.value;
     },
-    facts: [{ kind: 'waiting', step: step.id, details: { for: target.event, expiresAtMs } }],
+    facts: [{ kind: 'waiting', step: place, details: { for: target.event, expiresAtMs } }],
   });
   switch (signal.as) {
     case 'interrupted':
@@ -188,7 +213,7 @@ async function waitStep(progress: Progress, step: WaitStep, round: number): Prom
     case 'value':
       return { as: 'done', value: signal.value };
     case 'expired':
-      ctx.note({ kind: 'signal', step: step.id, details: { expired: true, outcome: target.onExpiry } });
+      ctx.note({ kind: 'signal', step: place, details: { expired: true, outcome: target.onExpiry } });
       return target.onExpiry === 'continue'
         ? { as: 'done', value: null }
         : failed('timeout', 'WAIT_EVENT_EXPIRED', `no ${target.event} came in time`, round + 1);
@@ -217,7 +242,7 @@ function dateOf(progress: Progress, source: string): number | Failure {
 async function setStep(progress: Progress, step: SetStep, round: number): Promise<StepEnd> {
   const value = progress.loaded.template(step.value, scopeOf(progress));
   if (!value.ok) return { as: 'failed', failure: value.failure, attempts: round + 1 };
-  progress.ctx.note({ kind: 'stepDone', step: step.id, details: {} });
+  progress.ctx.note({ kind: 'stepDone', step: progress.place + step.id, details: {} });
   return { as: 'done', value: value.value };
 }
 
@@ -230,7 +255,11 @@ async function checkStep(progress: Progress, step: CheckStep, round: number): Pr
       : held.failure;
     return { as: 'failed', failure, attempts: round + 1, quarantine: step.otherwise === 'quarantine' };
   }
-  progress.ctx.note({ kind: 'stepDone', step: step.id, details: { checks: step.that.length } });
+  progress.ctx.note({
+    kind: 'stepDone',
+    step: progress.place + step.id,
+    details: { checks: step.that.length },
+  });
   return { as: 'done' };
 }
 
@@ -241,15 +270,20 @@ async function chooseStep(progress: Progress, step: ChooseStep, round: number): 
       if (!when.ok) return { as: 'failed', failure: when.failure, attempts: round + 1 };
       if (!when.value) continue;
     }
-    progress.ctx.note({ kind: 'branch', step: step.id, details: { branch: index } });
+    progress.ctx.note({ kind: 'branch', step: progress.place + step.id, details: { branch: index } });
     const stop = await runSteps(progress, branch.steps);
     return stop === undefined ? { as: 'done' } : { as: 'stopped', stop };
   }
-  progress.ctx.note({ kind: 'branch', step: step.id, details: { branch: null } });
+  progress.ctx.note({ kind: 'branch', step: progress.place + step.id, details: { branch: null } });
   return { as: 'done' };
 }
 
-function failed(failureClass: Failure['class'], code: string, message: string, attempts: number): StepEnd {
+export function failed(
+  failureClass: Failure['class'],
+  code: string,
+  message: string,
+  attempts: number,
+): StepEnd {
   return { as: 'failed', failure: { class: failureClass, code, message, delivery: 'notSent' }, attempts };
 }
 

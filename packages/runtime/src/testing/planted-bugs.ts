@@ -13,6 +13,10 @@ const effect = 'interpreter/effect.ts';
 const judge = 'interpreter/judge.ts';
 const engine = 'embedded/engine.ts';
 const context = 'embedded/run-context.ts';
+const strand = 'embedded/strand.ts';
+const joining = 'embedded/join-strands.ts';
+const lists = 'interpreter/for-each.ts';
+const strands = 'interpreter/strands.ts';
 const statements = 'embedded/statements.ts';
 const dispatcher = 'embedded/dispatcher.ts';
 const operations = 'embedded/operations.ts';
@@ -104,7 +108,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     'a confirmation is taken for a redo',
     effect,
-    "return { as: 'happened', value: verdict.result ?? null };",
+    "return { as: 'happened', value: verdict.result ?? null, ...nthOf({ nth }) };",
     "return { as: 'redo' };",
   ),
   bug(
@@ -113,18 +117,18 @@ export const plantedBugs: readonly PlantedBug[] = [
     'if (end.givenUp?.happened !== undefined) {',
     'if (1 > 2) {',
   ),
-  bug('compensation goes forward', undoing, 'progress.confirmed.toReversed()', 'progress.confirmed'),
+  bug('compensation goes forward', undoing, 'effects.toReversed()', 'effects'),
   bug(
     'compensation stops after one',
     undoing,
-    'await undo(progress, step, step.compensate);',
-    '{ await undo(progress, step, step.compensate); break; }',
+    'await undo(progress, effect, step.compensate, phase);',
+    '{ await undo(progress, effect, step.compensate, phase); break; }',
   ),
   bug(
     'compensation has the key of its step',
     undoing,
-    'const id = `compensate:${step.id}`;',
-    'const id = step.id;',
+    'const id = `compensate:${effect.place}`;',
+    'const id = effect.place;',
   ),
   bug(
     'a compensation that fails counts as done',
@@ -135,13 +139,13 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     'a cancelled run keeps its effects',
     undoing,
-    'for (const { step } of progress.confirmed.toReversed()) {',
-    'for (const { step } of stop.cancelled === undefined ? progress.confirmed.toReversed() : []) {',
+    "await undoAll(progress, progress.confirmed, 'compensating');",
+    "if (stop.cancelled === undefined) await undoAll(progress, progress.confirmed, 'compensating');",
   ),
   bug(
     'effects are compensated without being confirmed',
     'interpreter/steps.ts',
-    'if (!isRead) progress.confirmed.push({ step, operation });',
+    'if (!isRead) confirm(progress, step, operation, end.nth);',
     '',
   ),
   bug('a run taken is counted as all there were', dispatcher, 'fresh.length <= room', 'room > 0'),
@@ -150,7 +154,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     'the next run of a key is not let go',
     context,
-    "return [['admitNext', pipeline, orderKey, this.now()]];",
+    "return [['admitNext', pipeline, orderKey, this.host.now()]];",
     'return [];',
   ),
   bug(
@@ -175,20 +179,20 @@ export const plantedBugs: readonly PlantedBug[] = [
   ),
   bug(
     'a step is not journaled',
-    context,
-    "[['putJournal', this.#row.seq, key, this.now(), JSON.stringify(value)], ...writes],",
+    strand,
+    "[['putJournal', row.seq, this.#prefix + key, this.now(), JSON.stringify(value)], ...writes],",
     '[...writes],',
   ),
   bug(
     'an early stop is not journaled',
     context,
-    "this.#write([['putJournal', this.#row.seq, key, now, JSON.stringify(found)]], []);",
+    "this.write([['putJournal', this.row.seq, key, now, JSON.stringify(found)]], []);",
     '',
   ),
   bug(
     'a stop is not found again',
-    context,
-    'const known = this.#journal.get(key);\n    // Stored below',
+    strand,
+    'const known = this.#run.journal.get(key);\n    // Stored below',
     'const known = undefined as { value: unknown } | undefined;\n    // Stored below',
   ),
   bug('an emitted event starts nothing', engine, 'drafts.drafts,\n      also,', '[],\n      also,'),
@@ -213,9 +217,9 @@ export const plantedBugs: readonly PlantedBug[] = [
   ),
   bug(
     'a wait sees only events after it began',
-    context,
-    'before?.scanned_to ?? this.#row.event_seq',
-    'before?.scanned_to ?? this.#host.lastEventSeq()',
+    strand,
+    'before ?? row.event_seq',
+    'before ?? host.lastEventSeq()',
   ),
   bug(
     'a verdict does not wake its run',
@@ -243,9 +247,106 @@ export const plantedBugs: readonly PlantedBug[] = [
   ),
   bug(
     'a parked run has no dead letter',
+    strand,
+    'isKnown ? [] : [this.#run.openingWrite(this.#prefix, wait.opening, wait.expiresAtMs)],',
+    '[],',
+  ),
+  bug('items share their keys', lists, 'place: `${name}.`, round', "place: '', round"),
+  bug('two items of one key are both carried out', lists, 'if (earlier !== undefined)', 'if (1 > 2)'),
+  bug('a bad item is carried out', lists, 'items.filter((item) => item.bad === undefined)', 'items'),
+  bug(
+    'a bad item does not hold the list',
+    lists,
+    "step.check?.otherwise === 'quarantine'",
+    "step.check?.otherwise === 'split'",
+  ),
+  bug(
+    'what failed items did stays',
+    lists,
+    "await undoAll(progress, own, 'running');",
+    "if (1 > 2) await undoAll(progress, own, 'running');",
+  ),
+  bug(
+    'what all items did is undone with those that failed',
+    lists,
+    'filter((effect) => lost.has(effect));',
+    'filter((effect) => lost.size > 0 && effect.place.includes("["));',
+  ),
+  bug('effects of strands are not undone', strands, 'end?.progress.confirmed ?? []', '[]'),
+  bug(
+    'effects of strands are undone strand by strand',
+    strands,
+    '(a.nth ?? 0) - (b.nth ?? 0)',
+    '0 * (a.nth ?? 0) - 0 * (b.nth ?? 0)',
+  ),
+  bug(
+    'the order of confirmation is forgotten in a wait',
     context,
-    'const writes: Write[] = isKnown ? [] : [this.#openingWrite(wait.opening, wait.expiresAtMs)];',
-    'const writes: Write[] = [];',
+    'Math.max(this.#nth, this.journal.size) + 1',
+    'this.#nth + 1',
+  ),
+  bug('a failed branch is forgotten', strands, 'if (first !== undefined || ends.every', 'if (ends.every'),
+  bug('a resumed branch begins anew', strands, 'rounds: { now: since, last: of.round },', ''),
+  bug(
+    'a fork is not joined on record',
+    strand,
+    'if (!isJoined) {\n      this.#run.goLive();',
+    'if (isJoined) {\n      this.#run.goLive();',
+  ),
+  bug(
+    'a fork leaves no trace before it is joined',
+    strand,
+    'await this.step(`${fork.key}!`, () => ({ value: null }));',
+    '',
+  ),
+  bug(
+    'a strand asks for what another did',
+    strand,
+    'this.#run.journal.get(this.#prefix + key);',
+    'this.#run.journal.get(key);',
+  ),
+  bug('a strand does not know of the crash', context, 'memory.isInterrupted = this.#wasInterrupted;', ''),
+  bug(
+    'a strand never begins after another waits',
+    joining,
+    'if (active === 0) break;',
+    'if (active === 0 || slots.some(({ state }) => state === "waiting")) break;',
+  ),
+  bug(
+    'what was begun is not ended',
+    joining,
+    'return before > 0 || (!group.isJoined',
+    'return (before > 0 && !isStopped()) || (!group.isJoined',
+  ),
+  bug(
+    'a strand that waits is forgotten',
+    joining,
+    "slot.state = strand.waits.length > 0 ? 'waiting' : 'aside';",
+    "slot.state = 'ended';",
+  ),
+  bug(
+    'only one strand that waits is woken',
+    context,
+    'const keys = waits.flatMap(({ key }) => key ?? []);',
+    'const keys = waits.slice(0, 1).flatMap(({ key }) => key ?? []);',
+  ),
+  bug(
+    'the run sleeps as long as its last strand',
+    context,
+    'Math.min(least ?? at, at)',
+    'Math.max(least ?? at, at)',
+  ),
+  bug(
+    'an event for one of several strands is missed',
+    statements,
+    "events.seq > awaited.value ->> 'scannedTo'",
+    "events.seq < 0 * awaited.value ->> 'scannedTo'",
+  ),
+  bug(
+    'strands stop without a word on record',
+    strand,
+    'if (found !== undefined) this.#run.recordStop(key, found);',
+    '',
   ),
 ];
 

@@ -1,5 +1,5 @@
 import { type Failure, type Json, type Random, seededRandom } from '@tenon/model';
-import type { CallStep, PlanStep } from '@tenon/pipeline';
+import type { CallStep, Plan, PlanStep } from '@tenon/pipeline';
 import type { LedgerEntry, RunSummary } from '../runtime.ts';
 import { mayMove } from '../states.ts';
 import { type Bench, failure, openBench, refused, unavailable } from './bench.ts';
@@ -40,17 +40,32 @@ export async function simulate(
     await world.live();
     const runs = bench.runtime.runs({ limit: 1_000 });
     inspect?.(bench, runs);
-    const violations = judge(bench, world, runs, plan.steps);
+    const violations = judge(bench, world, runs, plan);
     return { seed, violations, runs, crashes: world.crashes };
   } finally {
     await bench.close();
   }
 }
 
+/** What a list of the plans below goes over. Two of one SKU may not be carried out, nor any without a quantity. */
+interface Line {
+  readonly sku: string;
+  readonly quantity: number;
+}
+
+function randomLines(random: Random): readonly Line[] {
+  const lines = Array.from({ length: Math.floor(random.next() * 5) }, (_, index) => ({
+    sku: `S${index}`,
+    quantity: random.next() < 0.95 ? 1 : 0,
+  }));
+  return lines.length > 1 && random.next() < 0.05 ? [...lines, lines[0]!] : lines;
+}
+
 /** Everything outside the runtime: what fails, who decides, when the process dies. */
 class World {
   readonly acknowledged = new Set<string>();
   readonly paidAtMs = new Map<string, number>();
+  readonly lines = new Map<string, readonly Line[]>();
   readonly #amounts = new Map<string, number>();
   crashes = 0;
   readonly #bench: Bench;
@@ -110,7 +125,9 @@ class World {
   async #order(id: string, again?: number): Promise<void> {
     const amount = this.#amounts.get(id) ?? (this.#random.next() < 0.9 ? 5 : -5);
     this.#amounts.set(id, amount);
-    const payload = { id, account: accountOf(id), amount };
+    const lines = this.lines.get(id) ?? randomLines(this.#random);
+    this.lines.set(id, lines);
+    const payload = { id, account: accountOf(id), amount, lines: lines.map((line) => ({ ...line })) };
     await this.#deliver('shop.ordered', payload, again === undefined ? `d-${id}` : `d-${id}-${again}`);
     this.acknowledged.add(id);
     // The moment after the acknowledgement is a good one to die.
@@ -276,6 +293,33 @@ function randomStep(random: Random, id: string, depth: number): PlanStep {
       }),
     () => step('emit', id, { event: 'shop.shipped', with: { object: { id: { expression: 'event.id' } } } }),
   ];
+  const inside = (name: string): PlanStep => randomStep(random, `${id}${name}`, depth + 1);
+  const forEach = (): PlanStep =>
+    step('forEach', id, {
+      in: 'event.lines',
+      as: `line${depth}`,
+      key: { expression: `line${depth}.sku` },
+      max: 10,
+      concurrency: 1 + Math.floor(random.next() * 3),
+      ...(random.next() < 0.5 && {
+        check: {
+          that: [{ condition: `line${depth}.quantity > 0`, message: 'no quantity' }],
+          otherwise: pick(random, ['quarantine', 'split'] as const),
+        },
+      }),
+      // What a list undoes while the run goes on is judged for the outermost list alone.
+      onItemFailure: depth === 0 ? pick(random, ['stop', 'collect'] as const) : 'stop',
+      steps: random.next() < 0.5 ? [inside('a')] : [inside('a'), inside('b')],
+    });
+  const parallel = (): PlanStep =>
+    step('parallel', id, {
+      branches: [
+        { name: 'left', steps: random.next() < 0.5 ? [inside('l')] : [inside('l'), inside('m')] },
+        { name: 'right', steps: [inside('r')] },
+      ],
+    });
+  if (depth < 2) kinds.push(forEach, parallel);
+  if (depth === 0) kinds.push(forEach, forEach, parallel, parallel);
   if (depth < 1)
     kinds.push(() =>
       step('choose', id, {
@@ -292,12 +336,7 @@ function randomStep(random: Random, id: string, depth: number): PlanStep {
 }
 
 /** The invariants, from the target's records and the ledger alone. */
-function judge(
-  bench: Bench,
-  world: World,
-  runs: readonly RunSummary[],
-  steps: readonly PlanStep[],
-): string[] {
+function judge(bench: Bench, world: World, runs: readonly RunSummary[], plan: Plan): string[] {
   const violations: string[] = [];
   const { runtime, target } = bench;
   const owned = new Set(
@@ -311,7 +350,10 @@ function judge(
     const isEnded = state === 'succeeded' || state === 'cancelled';
     if (!isEnded && !owned.has(runId)) violations.push(`run of ${key} is ${state} without an owner`);
   }
-  for (const run of runs) violations.push(...judgeRun(bench, run, steps));
+  for (const run of runs) {
+    violations.push(...judgeRun(bench, run, plan));
+    if (run.pipeline === plan.pipeline) violations.push(...judgeLists(bench, world, run, plan));
+  }
   violations.push(...judgeOrder(bench, runs), ...judgeWaits(bench, world, runs));
   for (const { runId, key } of runs)
     if (runtime.trace({ runId }).some(({ kind }) => kind === 'emitted'))
@@ -330,53 +372,119 @@ function judge(
 }
 
 /** Promises of a run's state against what the target holds. */
-function judgeRun(bench: Bench, run: RunSummary, steps: readonly PlanStep[]): string[] {
+function judgeRun(bench: Bench, run: RunSummary, plan: Plan): string[] {
   const { target, runtime } = bench;
   const violations: string[] = [];
   const trace = runtime.trace({ runId: run.runId });
   const detail = runtime.run(run.runId)!;
-  const all = flatten(steps);
+  const all = flatten(plan.steps);
+  const given = givenUpItems(trace);
   const removals = target.calls.filter(
     ({ operation, request, key }) =>
       operation === 'remove' && request.correlationId === run.correlationId && target.effects.has(key!),
   );
   const removedIds = new Set(removals.map(({ input }) => (input as { id: string }).id));
   for (const record of detail.steps) {
-    const planned = all.find(({ id }) => id === record.id);
+    const planned = all.find(({ id }) => id === stepOf(record.id));
+    const isGivenUp = given.some((item) => record.id.startsWith(`${item}.`));
     if (planned?.kind !== 'call' || record.idempotencyKey === undefined) continue;
     const made = target.effects.get(record.idempotencyKey)?.[0] as { id: string } | undefined;
     if ((record.state === 'succeeded' || record.state === 'compensated') && made === undefined)
       violations.push(`${run.key} ${record.id} is ${record.state}, but nothing happened`);
-    if (run.state === 'succeeded' && made === undefined)
+    if (run.state === 'succeeded' && made === undefined && !isGivenUp)
       violations.push(`${run.key} succeeded, but ${record.id} never happened`);
     if (record.state === 'failed' && made !== undefined && !removedIds.has(made.id))
       violations.push(`${run.key} ${record.id} is failed, but it happened and stays`);
     const isUndoable = (planned as CallStep).compensate !== undefined;
-    if (
-      (run.state === 'compensated' || run.state === 'cancelled') &&
-      isUndoable &&
-      made !== undefined &&
-      !removedIds.has(made.id)
-    )
+    const isToBeUndone =
+      run.state === 'compensated' ||
+      run.state === 'cancelled' ||
+      (run.state === 'succeeded' && isGivenUp && plan.onFailure === 'compensate');
+    if (isToBeUndone && isUndoable && made !== undefined && !removedIds.has(made.id))
       violations.push(`${run.key} is ${run.state}, but ${record.id} was not undone`);
-    if (run.state === 'succeeded' && made !== undefined && removedIds.has(made.id))
+    if (run.state === 'succeeded' && made !== undefined && removedIds.has(made.id) && !isGivenUp)
       violations.push(`${run.key} succeeded, but ${record.id} was undone`);
   }
   const confirmed = trace
     .filter(({ kind, step }) => kind === 'stepDone' && step !== undefined)
     .map(({ step }) => step!);
-  const undone = trace
-    .filter(
-      ({ kind, step, details }) =>
-        kind === 'compensation' && step?.startsWith('compensate:') && details['alreadyGone'] === undefined,
-    )
-    .map(({ step }) => step!.slice('compensate:'.length));
-  const order = undone.map((id) => confirmed.lastIndexOf(id));
-  if (order.some((position, index) => index > 0 && position > order[index - 1]!))
-    violations.push(`${run.key}: undone in the order ${undone.join(', ')}`);
+  const begun = trace.find(
+    ({ kind, details }) => kind === 'compensation' && details['effects'] !== undefined,
+  );
+  const undone: string[] = [];
+  // What each list undid by itself is one order; what the run undid at last is another.
+  const orders = new Map<string, number[]>();
+  for (const { kind, step, details, sequence } of trace) {
+    if (kind !== 'compensation' || !step?.startsWith('compensate:') || details['alreadyGone'] === true)
+      continue;
+    const place = step.slice('compensate:'.length);
+    undone.push(place);
+    const by = begun !== undefined && sequence > begun.sequence ? 'run' : place.slice(0, place.indexOf('['));
+    orders.set(by, [...(orders.get(by) ?? []), confirmed.lastIndexOf(place)]);
+  }
+  for (const [by, order] of orders)
+    if (order.some((position, index) => index > 0 && position > order[index - 1]!))
+      violations.push(`${run.key}: undone by ${by} in the order ${undone.join(', ')}`);
+  for (const { kind, step, sequence } of trace)
+    if (begun !== undefined && sequence > begun.sequence && (kind === 'intent' || kind === 'outcome'))
+      if (!step!.startsWith('compensate:')) violations.push(`${run.key}: ${step} goes on while it is undone`);
   if (new Set(undone).size !== undone.length)
     violations.push(`${run.key}: undone twice: ${undone.join(', ')}`);
   return violations;
+}
+
+/** Items that a list has given up, while its run went on: an owner was told to complete them. */
+function givenUpItems(trace: readonly LedgerEntry[]): readonly string[] {
+  return trace.flatMap(({ kind, step, details }) =>
+    kind === 'forwardFix' && String(details['task']).startsWith('complete ') && step?.endsWith(']')
+      ? [step]
+      : [],
+  );
+}
+
+/** The id of the step that was carried out at a place. */
+function stepOf(place: string): string {
+  return place.slice(place.lastIndexOf('.') + 1);
+}
+
+/**
+ * A list with two items of one key, or a bad one that holds it, had no effect at all. In a run that succeeded, each of
+ * the others was carried out to its end, in every list and branch that every run goes through.
+ */
+function judgeLists(bench: Bench, world: World, run: RunSummary, plan: Plan): string[] {
+  const violations: string[] = [];
+  const records = bench.runtime.run(run.runId)!.steps;
+  const given = givenUpItems(bench.runtime.trace({ runId: run.runId }));
+  const lines = world.lines.get(run.key) ?? [];
+  visit(plan.steps, '');
+  return violations;
+
+  function visit(steps: readonly PlanStep[], place: string): void {
+    for (const each of steps) {
+      const here = place + each.id;
+      if (each.kind === 'parallel') for (const branch of each.branches) visit(branch.steps, place);
+      if (each.kind === 'forEach') list(each, here);
+      if (each.kind !== 'call' || run.state !== 'succeeded') continue;
+      if (given.some((item) => here.startsWith(`${item}.`))) continue;
+      const isDone = records.some(({ id, state }) => id === here && state === 'succeeded');
+      if (!isDone) violations.push(`${run.key} succeeded without ${here}`);
+    }
+  }
+
+  function list(each: Extract<PlanStep, { kind: 'forEach' }>, here: string): void {
+    const isDoubled = new Set(lines.map(({ sku }) => sku)).size < lines.length;
+    const bad = each.check === undefined ? [] : lines.filter(({ quantity }) => quantity <= 0);
+    const isHeld = isDoubled || (bad.length > 0 && each.check?.otherwise === 'quarantine');
+    const touched = records.filter(({ id }) => id.startsWith(`${here}[`));
+    if (isHeld && touched.length > 0)
+      violations.push(`${run.key}: ${here} was held, and half of it was done`);
+    if (isHeld && run.state === 'succeeded') violations.push(`${run.key} succeeded past a held list ${here}`);
+    for (const { sku } of bad)
+      if (touched.some(({ id }) => id.startsWith(`${here}[${sku}].`)))
+        violations.push(`${run.key}: the bad item ${here}[${sku}] was carried out`);
+    if (isHeld) return;
+    for (const line of lines) if (!bad.includes(line)) visit(each.steps, `${here}[${line.sku}].`);
+  }
 }
 
 /** Runs of one order key: each begins after all before it have ended (or failed, which frees the place). */
@@ -446,9 +554,11 @@ function judgeEntries(announced: readonly LedgerEntry[], stored: readonly Ledger
 }
 
 function flatten(steps: readonly PlanStep[]): PlanStep[] {
-  return steps.flatMap((each) =>
-    each.kind === 'choose' ? [each, ...each.branches.flatMap((branch) => flatten(branch.steps))] : [each],
-  );
+  return steps.flatMap((each) => {
+    if (each.kind === 'choose' || each.kind === 'parallel')
+      return [each, ...each.branches.flatMap((branch) => flatten(branch.steps))];
+    return each.kind === 'forEach' ? [each, ...flatten(each.steps)] : [each];
+  });
 }
 
 function pick<T>(random: Random, items: readonly T[]): T {

@@ -1,0 +1,135 @@
+import { type Fact, type Fork, type StrandPlan, Suspension } from '../engine.ts';
+import type { EmbeddedRun } from './run-context.ts';
+import { Strand, type StrandMemory, type Wait } from './strand.ts';
+
+/** What the strands of one fork know of each other. */
+export interface Group {
+  /** All have ended, in an earlier activation: what is left is to ask for what they did. */
+  readonly isJoined: boolean;
+  /** Name of the strand whose end stops the others. */
+  stoppedBy?: string;
+  /** Of the strand that forked. */
+  readonly outer?: Group;
+}
+
+export interface Joined<T> {
+  readonly ends: readonly (T | undefined)[];
+  /** What they noted after their last record. */
+  readonly notes: readonly Fact[];
+  /** Not empty: they have not all ended, and those that have not wait for this. */
+  readonly waits: readonly Wait[];
+  /** The process stops, and some have not ended. */
+  readonly isAside: boolean;
+}
+
+/** One strand of a fork: new → active → waiting → active … → ended. A waiting one frees its place among the active. */
+interface Slot<T> {
+  readonly plan: StrandPlan<T>;
+  readonly prefix: string;
+  readonly memory: StrandMemory;
+  /** Rows that it had when the fork was come to. */
+  readonly before: number;
+  state: 'new' | 'active' | 'waiting' | 'aside' | 'ended';
+  waits: readonly Wait[];
+  end?: T;
+  notes: readonly Fact[];
+}
+
+/**
+ * Carries the strands of a fork as far as they come: until each has ended or waits for something that is not there. A
+ * waiting strand is executed again, from its own top, as soon as what it waits for is there, while others still work.
+ */
+export async function joinStrands<T>(
+  run: EmbeddedRun,
+  outerPrefix: string,
+  fork: Fork<T>,
+  group: Group,
+): Promise<Joined<T>> {
+  const slots = fork.strands.map((plan): Slot<T> => {
+    const prefix = `${outerPrefix}${plan.name}|`;
+    const memory = run.memoryOf(prefix);
+    return { plan, prefix, memory, before: memory.recorded, state: 'new', waits: [], notes: [] };
+  });
+  let active = 0;
+  let broken: unknown;
+  let change = Promise.withResolvers<void>();
+  const changed = (): void => change.resolve();
+  run.watchers.add(changed);
+  try {
+    for (;;) {
+      change = Promise.withResolvers<void>();
+      for (const slot of slots) {
+        if (active >= fork.concurrency || broken !== undefined) break;
+        if (isRunnable(slot)) begin(slot);
+      }
+      if (active === 0) break;
+      const cancelTimer = wakeAtNextDue();
+      await change.promise;
+      cancelTimer?.();
+    }
+  } finally {
+    run.watchers.delete(changed);
+  }
+  if (broken !== undefined) throw broken;
+  const waiting = slots.filter(({ state }) => state === 'waiting');
+  const isAside = slots.some(({ state }) => state === 'aside');
+  return {
+    ends: slots.map(({ end }) => end),
+    notes: slots.flatMap(({ notes }) => notes),
+    waits: isAside ? [] : waiting.flatMap(({ waits }) => waits),
+    isAside,
+  };
+
+  function begin(slot: Slot<T>): void {
+    active++;
+    slot.state = 'active';
+    const strand = new Strand(run, slot.prefix, slot.memory, group);
+    void slot.plan.run(strand).then(
+      (end) => {
+        slot.state = 'ended';
+        slot.memory.isInterrupted = false;
+        slot.end = end;
+        const isAsBefore = fork.isRepeat && slot.memory.recorded === slot.before;
+        slot.notes = isAsBefore ? [] : strand.takeNotes([]);
+        if (group.stoppedBy === undefined && fork.stops(end)) group.stoppedBy = slot.plan.name;
+        active--;
+        changed();
+      },
+      (error: unknown) => {
+        if (!(error instanceof Suspension)) broken ??= error;
+        slot.waits = strand.waits;
+        slot.state = strand.waits.length > 0 ? 'waiting' : 'aside';
+        active--;
+        changed();
+      },
+    );
+  }
+
+  function isRunnable({ state, before, waits }: Slot<T>): boolean {
+    // One that was begun before must come to an end that is recorded; one that was not, need not begin any more.
+    if (state === 'new')
+      return before > 0 || (!group.isJoined && !isStopped() && run.whyStop(true) === undefined);
+    return state === 'waiting' && waits.some(isOver);
+  }
+
+  function isOver({ isReload, dueAtMs, key, stoppable }: Wait): boolean {
+    if (isReload) return false;
+    if (dueAtMs !== null && dueAtMs <= run.host.now()) return true;
+    if (key !== undefined && run.journal.has(key)) return true;
+    return stoppable && (isStopped() || run.whyStop(false) !== undefined);
+  }
+
+  function isStopped(): boolean {
+    for (let one: Group | undefined = group; one !== undefined; one = one.outer)
+      if (one.stoppedBy !== undefined) return true;
+    return false;
+  }
+
+  function wakeAtNextDue(): (() => void) | undefined {
+    const due = slots.flatMap(({ state, waits }) =>
+      state === 'waiting' ? waits.flatMap(({ dueAtMs, isReload }) => (isReload ? [] : (dueAtMs ?? []))) : [],
+    );
+    if (due.length === 0) return undefined;
+    return run.host.setTimer(Math.max(0, Math.min(...due) - run.host.now()), changed);
+  }
+}

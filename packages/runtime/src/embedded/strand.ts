@@ -1,0 +1,375 @@
+import type { Json } from '@tenon/model';
+import {
+  type EventWait,
+  type Fact,
+  type Fork,
+  type Interruption,
+  type Recorded,
+  type RunContext,
+  type RunIdentity,
+  type Signal,
+  type SignalWait,
+  Suspension,
+} from '../engine.ts';
+import type { RunState } from '../runtime.ts';
+import { CommitRefused } from './commit-queue.ts';
+import { type Group, joinStrands } from './join-strands.ts';
+import type { EmbeddedRun } from './run-context.ts';
+import type { Write } from './statements.ts';
+
+/** What is remembered of one strand, whichever object carries it out. */
+export interface StrandMemory {
+  /** Rows in the journal that the strand asks for again on each re-execution. */
+  recorded: number;
+  /** When the last of them was recorded. */
+  lastRecordAt: number;
+  /** A process before may have begun what the strand is about to do. */
+  isInterrupted: boolean;
+}
+
+/** What a strand waits for. */
+export interface Wait {
+  readonly state: RunState;
+  readonly dueAtMs: number | null;
+  readonly step: string;
+  readonly pausesDeadline: boolean;
+  /** A cancellation, or another strand's failure, ends the wait. */
+  readonly stoppable: boolean;
+  /** Journal key of the value that ends the wait. */
+  readonly key?: string;
+  readonly event?: { readonly name: string; readonly scannedTo: number };
+  readonly failure?: Json;
+  /** Somebody else wrote the value meanwhile: only the next activation sees it. */
+  readonly isReload?: boolean;
+}
+
+/**
+ * One line of doing within a run: the run's own (with an empty prefix), or one of a fork. It asks for what it did in
+ * order, so that counting its rows tells where it is: replaying (it asks for what it did before) → live (it does new
+ * things) → ended, or suspended with a wait. A crash loses what was not durable, and nothing else.
+ *
+ * Journal keys: `<strand>|<strand>|<key>`. Those beginning with `#` are the engine's own.
+ */
+export class Strand implements RunContext {
+  readonly run: RunIdentity;
+  readonly #run: EmbeddedRun;
+  readonly #prefix: string;
+  readonly #group: Group | undefined;
+  readonly #memory: StrandMemory;
+  #recalled = 0;
+  #notes: Fact[] = [];
+  /** Of a strand of a fork that has suspended; empty when it only steps aside for a process that stops. */
+  waits: readonly Wait[] = [];
+
+  constructor(run: EmbeddedRun, prefix: string, memory: StrandMemory, group?: Group) {
+    this.run = run.identity;
+    this.#run = run;
+    this.#prefix = prefix;
+    this.#memory = memory;
+    this.#group = group;
+  }
+
+  now(): number {
+    return this.#run.host.now();
+  }
+
+  random(): number {
+    return this.#run.host.random();
+  }
+
+  deadlineAt(): number {
+    return this.#run.deadlineAt();
+  }
+
+  interrupted(): boolean {
+    return this.#memory.isInterrupted;
+  }
+
+  lastRecordAt(): number {
+    return this.#memory.lastRecordAt;
+  }
+
+  enter(phase: 'running' | 'compensating'): void {
+    this.#run.phase = phase;
+  }
+
+  note(fact: Fact): void {
+    if (!this.#isReplaying) this.#notes.push({ ...fact, atMs: fact.atMs ?? this.now() });
+  }
+
+  takeNotes(facts: readonly Fact[]): readonly Fact[] {
+    if (this.#notes.length === 0) return facts;
+    const all = [...this.#notes, ...facts];
+    this.#notes = [];
+    return all;
+  }
+
+  async step<T extends Json>(key: string, body: () => Recorded<T> | Promise<Recorded<T>>): Promise<T> {
+    const known = this.#recall(key);
+    // The key names the type: the same caller wrote it.
+    if (known !== undefined) return known as T;
+    this.#run.goLive();
+    const { value, facts = [], openings = [], numbered = false } = await body();
+    const isNumbered = numbered && this.#group !== undefined;
+    // Only objects are numbered; see `Recorded`.
+    const stored = isNumbered ? ({ ...(value as object), nth: this.#run.nextNth() } as unknown as T) : value;
+    this.#record(
+      key,
+      stored,
+      facts,
+      openings.map((opening) => this.#run.openingWrite(this.#prefix, opening)),
+    );
+    return stored;
+  }
+
+  durable(): Promise<void> {
+    return this.#run.durable();
+  }
+
+  async emit(key: string, event: string, payload: Json, facts: readonly Fact[]): Promise<Json> {
+    const known = this.#recall(key);
+    if (known !== undefined) return known;
+    this.#run.goLive();
+    await this.durable();
+    const { row, host } = this.#run;
+    const full = this.#prefix + key;
+    const noted = host.noted(row, this.takeNotes(facts));
+    await host.emit(
+      row,
+      { deliveryId: `${row.run_id}/${full}`, event, payload },
+      [['putJournal', row.seq, full, this.now(), 'null']],
+      [noted],
+    );
+    this.#remember(key, null);
+    return null;
+  }
+
+  interruption(place: string): Interruption | undefined {
+    return this.#interruption(place, true, true);
+  }
+
+  async sleepUntil(
+    atMs: number,
+    step: string,
+    place?: string,
+    clock?: 'deadlinePaused',
+  ): Promise<Interruption | undefined> {
+    const countsDown = clock === undefined && this.#run.phase === 'running';
+    const interruption =
+      place === undefined ? undefined : this.#interruption(place, countsDown, this.now() >= atMs);
+    if (interruption !== undefined || this.#isReplaying || this.now() >= atMs) return interruption;
+    const dueAtMs = place !== undefined && countsDown ? Math.min(atMs, this.deadlineAt()) : atMs;
+    return this.#suspend({
+      state: this.#run.phase === 'compensating' ? 'compensating' : 'waiting',
+      dueAtMs,
+      step,
+      pausesDeadline: clock === 'deadlinePaused',
+      stoppable: place !== undefined,
+    });
+  }
+
+  async signal(key: string, wait: SignalWait): Promise<Signal> {
+    const known = this.#recallSignal(key);
+    if (known !== undefined) return known;
+    const stoppable = wait.state !== 'inDoubt' && wait.isUnstoppable !== true;
+    const interruption = stoppable ? this.#interruption(key, false, false) : undefined;
+    if (interruption !== undefined) {
+      this.#run.closeLater(this.#prefix + key);
+      return { as: 'interrupted', interruption };
+    }
+    if (wait.expiresAtMs !== undefined && wait.expiresAtMs <= this.now()) return this.#expire(key);
+
+    const isKnown = this.#run.hasOpening(this.#prefix + key);
+    const failure =
+      wait.opening.kind === 'deadLetter'
+        ? { ...(wait.opening.detail['failure'] as object), step: wait.opening.step }
+        : undefined;
+    return this.#suspend(
+      {
+        state: wait.state,
+        dueAtMs: wait.expiresAtMs ?? null,
+        step: wait.opening.step,
+        pausesDeadline: true,
+        stoppable,
+        key: this.#prefix + key,
+        ...(failure !== undefined && { failure }),
+      },
+      isKnown ? [] : this.takeNotes(wait.facts),
+      isKnown ? [] : [this.#run.openingWrite(this.#prefix, wait.opening, wait.expiresAtMs)],
+    );
+  }
+
+  async event(key: string, wait: EventWait): Promise<Signal> {
+    const known = this.#recallSignal(key);
+    if (known !== undefined) return known;
+    const full = this.#prefix + key;
+    const interruption = this.#interruption(key, false, false);
+    if (interruption !== undefined) {
+      this.#run.closeLater(full);
+      return { as: 'interrupted', interruption };
+    }
+    const { host, row } = this.#run;
+    const before = this.#run.scannedTo(full);
+    let scannedTo = before ?? row.event_seq;
+    const lastSeq = host.lastEventSeq();
+    for (const { seq, payload } of host.eventsAfter(wait.event, scannedTo)) {
+      scannedTo = seq;
+      if (!wait.matches(payload)) continue;
+      this.#run.goLive();
+      const facts: Fact[] = [
+        { kind: 'signal', step: wait.step, details: { event: wait.event, eventSequence: seq } },
+      ];
+      this.#record(key, { value: payload }, facts, [['closeOpening', row.seq, full]]);
+      return { as: 'value', value: payload };
+    }
+    if (wait.expiresAtMs <= this.now()) return this.#expire(key);
+
+    scannedTo = Math.max(scannedTo, lastSeq);
+    return this.#suspend(
+      {
+        state: 'waiting',
+        dueAtMs: wait.expiresAtMs,
+        step: wait.step,
+        pausesDeadline: true,
+        stoppable: true,
+        event: { name: wait.event, scannedTo },
+      },
+      before === undefined ? this.takeNotes(wait.facts) : [],
+      [this.#run.eventOpeningWrite(full, wait, scannedTo)],
+    );
+  }
+
+  async fork<T>(fork: Fork<T>): Promise<readonly (T | undefined)[]> {
+    // That it has forked is on record before any strand begins: what stops the run stops it in them, not before them.
+    await this.step(`${fork.key}!`, () => ({ value: null }));
+    const isJoined = this.#recall(fork.key) !== undefined;
+    // What a process before may have begun here, it began in one of the strands.
+    if (!isJoined) this.#memory.isInterrupted = false;
+    const group: Group = { isJoined, ...(this.#group !== undefined && { outer: this.#group }) };
+    const { ends, notes, waits, isAside } = await joinStrands(this.#run, this.#prefix, fork, group);
+    if (waits.length > 0) return this.#suspendAll(waits);
+    if (isAside) this.#stepAside();
+    if (!isJoined) {
+      this.#run.goLive();
+      this.#record(fork.key, null, [...notes, ...fork.joined(ends)], []);
+    }
+    return ends;
+  }
+
+  get #isReplaying(): boolean {
+    return this.#recalled < this.#memory.recorded || this.#group?.isJoined === true;
+  }
+
+  #recall(key: string): Json | undefined {
+    const known = this.#run.journal.get(this.#prefix + key);
+    if (known === undefined) return undefined;
+    this.#recalled++;
+    return known.value;
+  }
+
+  #recallSignal(key: string): Signal | undefined {
+    const known = this.#recall(key);
+    // Stored by `#interruption`: it was told to stop first, and a value that came later changes nothing.
+    const stop = this.#run.journal.get(`#stop/${this.#prefix}${key}`)?.value as unknown as Interruption;
+    if (stop !== undefined) return { as: 'interrupted', interruption: stop };
+    if (known === undefined) return undefined;
+    // Signals are stored as `{ value }` or `{ expired: true }`, by this file and the operations.
+    const signal = known as { readonly value?: Json; readonly expired?: true };
+    return signal.expired === true ? { as: 'expired' } : { as: 'value', value: signal.value ?? null };
+  }
+
+  #interruption(place: string, countsDown: boolean, maySuspend: boolean): Interruption | undefined {
+    const key = `#stop/${this.#prefix}${place}`;
+    const known = this.#run.journal.get(key);
+    // Stored below, by this function alone.
+    if (known !== undefined) return known.value as unknown as Interruption;
+    if (this.#isReplaying) return undefined;
+    if (maySuspend && this.#run.host.isStopping) this.#stepAside();
+    // The process before may have sent what comes next: it must come to an outcome first, or it would count as unsent.
+    if (this.#memory.isInterrupted) return undefined;
+    const found = this.#run.phase === 'running' ? this.#whyStop(countsDown) : undefined;
+    if (found !== undefined) this.#run.recordStop(key, found);
+    return found;
+  }
+
+  #whyStop(countsDown: boolean): Interruption | undefined {
+    const found = this.#run.whyStop(countsDown);
+    if (found !== undefined) return found;
+    for (let group = this.#group; group !== undefined; group = group.outer)
+      if (group.stoppedBy !== undefined) return { kind: 'stopped', by: group.stoppedBy };
+    return undefined;
+  }
+
+  /** The process stops: the run stays due, and goes on from here when it is up again. */
+  #stepAside(): never {
+    if (this.#group === undefined) this.#run.stepAside();
+    throw new Suspension();
+  }
+
+  #record(key: string, value: Json, facts: readonly Fact[], writes: readonly Write[]): void {
+    const { row } = this.#run;
+    this.#run.write(
+      [['putJournal', row.seq, this.#prefix + key, this.now(), JSON.stringify(value)], ...writes],
+      this.takeNotes(facts),
+    );
+    this.#remember(key, value);
+  }
+
+  #remember(key: string, value: Json): void {
+    const at = this.now();
+    this.#run.journal.set(this.#prefix + key, { at, value });
+    this.#memory.recorded++;
+    this.#memory.lastRecordAt = at;
+    this.#memory.isInterrupted = false;
+    this.#recalled++;
+  }
+
+  /** Someone may have been faster with a value: then the next activation finds it. */
+  async #expire(key: string): Promise<Signal> {
+    const full = this.#prefix + key;
+    const { row } = this.#run;
+    this.#run.goLive();
+    const notes = this.takeNotes([]);
+    try {
+      await this.#run.writeAlone(
+        [
+          ['putJournal', row.seq, full, this.now(), JSON.stringify({ expired: true })],
+          ['closeOpening', row.seq, full],
+        ],
+        notes,
+      );
+    } catch (error) {
+      if (!(error instanceof CommitRefused)) throw error;
+      const { step } = row;
+      return this.#suspend({
+        state: this.#run.state,
+        dueAtMs: this.now(),
+        step: step ?? key,
+        pausesDeadline: false,
+        stoppable: false,
+        isReload: true,
+      });
+    }
+    this.#remember(key, { expired: true });
+    return { as: 'expired' };
+  }
+
+  #suspend(wait: Wait, facts: readonly Fact[] = [], writes: readonly Write[] = []): Promise<never> {
+    // Noted again, and then stored, when it is executed again.
+    this.#notes = [];
+    if (this.#group === undefined) return this.#run.suspend(wait, facts, writes);
+    if (facts.length > 0 || writes.length > 0) {
+      this.#run.goLive();
+      this.#run.write(writes, facts);
+    }
+    return this.#suspendAll([wait]);
+  }
+
+  async #suspendAll(waits: readonly Wait[]): Promise<never> {
+    this.#notes = [];
+    if (this.#group === undefined) return this.#run.suspendAll(waits);
+    this.waits = waits;
+    this.#memory.isInterrupted = false;
+    throw new Suspension();
+  }
+}

@@ -1,0 +1,406 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { type Bench, failure, openBench, refused, unavailable } from './testing/bench.ts';
+import { call, literal, planFor, step, undoable } from './testing/plan.ts';
+
+let bench: Bench;
+afterEach(() => bench.close());
+
+const lines = (...skus: string[]) => skus.map((sku) => ({ sku, quantity: 1 }));
+const input = { object: { id: { expression: 'line.sku' } } };
+const lost = failure('timeout', 'HTTP_RESPONSE_TIMEOUT', 'lost');
+
+function forEach(parts: Partial<Parameters<typeof step<'forEach'>>[2]> = {}) {
+  return step('forEach', 'lines', {
+    in: 'event.lines',
+    as: 'line',
+    key: { expression: 'line.sku' },
+    max: 50,
+    concurrency: 2,
+    onItemFailure: 'stop',
+    steps: [undoable('book', 'acme.create', { with: input })],
+    result: { expression: 'steps.book.id' },
+    ...parts,
+  });
+}
+
+const inputs = (operation: string) =>
+  bench.target.calls.filter((one) => one.operation === operation).map(({ input: sent }) => sent);
+
+describe('forEach', () => {
+  test('carries out each item, and gives one outcome for each, in the order of the list', async () => {
+    bench = await openBench(
+      planFor({
+        steps: [
+          forEach(),
+          call('told', 'acme.put', { with: { object: { all: { expression: 'steps.lines' } } } }),
+        ],
+      }),
+    );
+    const runId = await bench.order({ id: 'a', lines: lines('x', 'y', 'z') });
+    await bench.runtime.idle();
+    expect(bench.state(runId)).toBe('succeeded');
+    expect(inputs('put')).toEqual([
+      {
+        all: [
+          { key: 'x', outcome: 'succeeded', result: 'create-1' },
+          { key: 'y', outcome: 'succeeded', result: 'create-2' },
+          { key: 'z', outcome: 'succeeded', result: 'create-3' },
+        ],
+      },
+    ]);
+    expect(bench.runtime.run(runId)!.steps.map(({ id }) => id)).toEqual([
+      'lines',
+      'lines[x].book',
+      'lines[y].book',
+      'lines[z].book',
+      'told',
+    ]);
+  });
+
+  test('has no more items at work at a time than it says', async () => {
+    bench = await openBench(planFor({ steps: [forEach({ concurrency: 3 })] }));
+    let atWork = 0;
+    let most = 0;
+    const gate = Promise.withResolvers<void>();
+    bench.target.onCall = (when) => {
+      if (when === 'before') most = Math.max(most, ++atWork);
+    };
+    bench.target.decide = () => ({ wait: gate.promise.then(() => void atWork--) });
+    await bench.order({ id: 'a', lines: lines('a', 'b', 'c', 'd', 'e', 'f', 'g') });
+    while (atWork < 3) await new Promise((resolve) => setImmediate(resolve));
+    gate.resolve();
+    await bench.runtime.idle();
+    expect([most, bench.target.count('create')]).toEqual([3, 7]);
+  });
+
+  test('resumes each item where it was after a crash, with the same keys', async () => {
+    bench = await openBench(
+      planFor({
+        steps: [
+          forEach({
+            steps: [
+              undoable('book'),
+              step('wait', 'rest', { for: { durationMs: 1_000 } }),
+              call('note', 'acme.put'),
+            ],
+          }),
+        ],
+      }),
+    );
+    const runId = await bench.order({ id: 'a', lines: lines('x', 'y', 'z') });
+    await bench.runtime.idle();
+    expect(bench.state(runId)).toBe('waiting');
+    await bench.crash();
+    await bench.pass(1_000);
+    expect(bench.state(runId)).toBe('succeeded');
+    expect([bench.target.count('create'), bench.target.count('put'), bench.target.doubled]).toEqual([
+      3,
+      3,
+      [],
+    ]);
+  });
+
+  test('holds the whole list, before any effect, when two items have one key', async () => {
+    bench = await openBench(planFor({ steps: [forEach()] }));
+    const runId = await bench.order({ id: 'a', lines: lines('x', 'y', 'x') });
+    await bench.runtime.idle();
+    expect(bench.target.calls).toEqual([]);
+    expect(bench.runtime.deadLetters()).toMatchObject([
+      { runId, step: 'lines', queue: 'quarantine', failure: { code: 'ITEM_KEY_DUPLICATE' } },
+    ]);
+  });
+
+  const check = (otherwise: 'quarantine' | 'split') => ({
+    that: [{ condition: 'line.quantity > 0', message: 'no quantity' }],
+    otherwise,
+  });
+
+  test('holds the whole list for one bad item', async () => {
+    bench = await openBench(planFor({ steps: [forEach({ check: check('quarantine') })] }));
+    const runId = await bench.order({ id: 'a', lines: [...lines('x', 'y'), { sku: 'z', quantity: 0 }] });
+    await bench.runtime.idle();
+    expect(bench.target.calls).toEqual([]);
+    expect(bench.runtime.run(runId)).toMatchObject({ state: 'failed', failure: { code: 'CHECK_NOT_MET' } });
+  });
+
+  test('or leaves bad items out, each with an owner, where it is told to split', async () => {
+    bench = await openBench(
+      planFor({
+        steps: [forEach({ check: check('split') })],
+        success: 'steps.lines.exists(one, one.outcome == "quarantined")',
+      }),
+    );
+    const runId = await bench.order({ id: 'a', lines: [{ sku: 'z', quantity: 0 }, ...lines('x')] });
+    await bench.runtime.idle();
+    expect(bench.state(runId)).toBe('succeeded');
+    expect(bench.target.count('create')).toBe(1);
+    const fixes = bench.runtime.trace({ runId }).filter(({ kind }) => kind === 'forwardFix');
+    expect(fixes).toMatchObject([{ step: 'lines[z]', details: { owner: 'sales', because: 'no quantity' } }]);
+  });
+
+  test('undoes all items when one fails, the last confirmed first', async () => {
+    bench = await openBench(planFor({ steps: [undoable('before'), forEach({ concurrency: 1 })] }));
+    bench.target.script = { create: [undefined, undefined, undefined, { fail: refused }] };
+    const runId = await bench.order({ id: 'a', lines: lines('x', 'y', 'z', 'never') });
+    await bench.runtime.idle();
+    expect(bench.state(runId)).toBe('compensated');
+    expect(bench.target.count('create'), 'the item after the failure never began').toBe(4);
+    expect(inputs('remove')).toEqual([{ id: 'create-3' }, { id: 'create-2' }, { id: 'create-1' }]);
+  });
+
+  test('goes on where it is told to collect: what the failed item did is undone, and its owner told', async () => {
+    bench = await openBench(
+      planFor({
+        steps: [
+          forEach({
+            onItemFailure: 'collect',
+            concurrency: 1,
+            steps: [undoable('book'), call('note', 'acme.put', { with: input })],
+          }),
+          call('last', 'acme.send'),
+        ],
+        success: 'steps.lines.filter(one, one.outcome == "failed").size() == 1',
+      }),
+    );
+    bench.target.script = { put: [undefined, { fail: refused }] };
+    const runId = await bench.order({ id: 'a', lines: lines('x', 'y', 'z') });
+    await bench.runtime.idle();
+    expect(bench.state(runId)).toBe('succeeded');
+    // The second booking is the third effect.
+    expect(inputs('remove')).toEqual([{ id: 'create-3' }]);
+    expect(bench.target.count('send')).toBe(1);
+    const fixes = bench.runtime.trace({ runId }).filter(({ kind }) => kind === 'forwardFix');
+    expect(fixes.map(({ step: at }) => at)).toEqual(['lines[y]']);
+    const states = bench.runtime.run(runId)!.steps.map(({ id, state }) => `${id} ${state}`);
+    expect(states).toContain('lines[y].book compensated');
+  });
+
+  test('an undoing that cannot finish parks the run; resumed, the run goes on', async () => {
+    bench = await openBench(
+      planFor({
+        steps: [
+          forEach({
+            onItemFailure: 'collect',
+            concurrency: 1,
+            steps: [undoable('book'), call('note', 'acme.put')],
+          }),
+          call('last', 'acme.send'),
+        ],
+      }),
+    );
+    bench.target.script = { put: [{ fail: refused }], remove: [{ fail: refused }] };
+    const runId = await bench.order({ id: 'a', lines: lines('x', 'y') });
+    await bench.runtime.idle();
+    expect(bench.runtime.deadLetters()).toMatchObject([
+      { runId, step: 'compensate:lines[x].book', queue: 'repair' },
+    ]);
+    expect(await bench.runtime.resume(runId, 'ana', 'mended')).toEqual({ ok: true });
+    await bench.runtime.idle();
+    expect(bench.state(runId)).toBe('succeeded');
+    expect([bench.target.count('send'), bench.target.doubled]).toEqual([1, []]);
+  });
+
+  test('resumed, only the failed item is tried again', async () => {
+    bench = await openBench(planFor({ onFailure: 'hold', steps: [forEach({ concurrency: 1 })] }));
+    bench.target.script = { create: [undefined, { fail: refused }] };
+    const runId = await bench.order({ id: 'a', lines: lines('x', 'y', 'z') });
+    await bench.runtime.idle();
+    expect(bench.runtime.run(runId)).toMatchObject({ state: 'failed', step: 'lines' });
+    await bench.runtime.resume(runId, 'ana', 'mended');
+    await bench.runtime.idle();
+    expect(bench.state(runId)).toBe('succeeded');
+    expect(inputs('create')).toEqual([{ id: 'x' }, { id: 'y' }, { id: 'y' }, { id: 'z' }]);
+  });
+
+  test('an item in doubt does not keep the others from going on', async () => {
+    bench = await openBench(
+      planFor({ steps: [forEach({ steps: [undoable('book', 'acme.createBlind', { with: input })] })] }),
+    );
+    bench.target.script = { createBlind: [{ loseAnswer: lost }] };
+    const runId = await bench.order({ id: 'a', lines: lines('x', 'y', 'z') });
+    await bench.runtime.idle();
+    expect(bench.target.count('createBlind')).toBe(3);
+    expect(bench.runtime.inDoubt()).toMatchObject([{ runId, stepId: 'lines[x].book' }]);
+    expect(bench.state(runId)).toBe('inDoubt');
+    await bench.crash();
+    await bench.runtime.settle(runId, 'lines[x].book', 'confirm', 'ana', 'it is there', {
+      id: 'createBlind-1',
+    });
+    await bench.runtime.idle();
+    expect(bench.state(runId)).toBe('succeeded');
+    expect(bench.target.count('createBlind')).toBe(3);
+  });
+
+  test('asks a person for each item; each decision counts for its own', async () => {
+    const consent = step('approve', 'consent', {
+      by: 'finance',
+      withinMs: 60_000,
+      onExpiry: 'reject',
+      show: { object: { sku: { expression: 'line.sku' } } },
+    });
+    bench = await openBench(
+      planFor({
+        steps: [forEach({ onItemFailure: 'collect', steps: [consent, call('book', 'acme.create')] })],
+      }),
+    );
+    const runId = await bench.order({ id: 'a', lines: lines('x', 'y', 'z') });
+    await bench.runtime.idle();
+    expect(bench.runtime.approvals().map(({ stepId, show }) => [stepId, show])).toEqual([
+      ['lines[x].consent', { sku: 'x' }],
+      ['lines[y].consent', { sku: 'y' }],
+      ['lines[z].consent', { sku: 'z' }],
+    ]);
+    await bench.runtime.decide(runId, 'lines[y].consent', 'approve', 'ana', 'yes');
+    await bench.runtime.idle();
+    expect(bench.target.count('create')).toBe(1);
+    await bench.runtime.decide(runId, 'lines[x].consent', 'reject', 'ana', 'no');
+    await bench.pass(60_000);
+    expect(bench.state(runId)).toBe('succeeded');
+    expect(bench.target.count('create')).toBe(1);
+  });
+
+  test('cancelled, it begins no more items and undoes those that are done', async () => {
+    bench = await openBench(
+      planFor({
+        steps: [
+          forEach({ steps: [undoable('book'), step('wait', 'rest', { for: { durationMs: 60_000 } })] }),
+        ],
+      }),
+    );
+    const runId = await bench.order({ id: 'a', lines: lines('x', 'y') });
+    await bench.runtime.idle();
+    await bench.runtime.cancel(runId, 'ana', 'not wanted');
+    await bench.runtime.idle();
+    expect(bench.state(runId)).toBe('cancelled');
+    expect(bench.target.count('remove')).toBe(2);
+  });
+
+  test('a retry of one item waits while the others go on', async () => {
+    bench = await openBench(planFor({ steps: [forEach({ concurrency: 1 })] }));
+    bench.target.script = { create: [{ fail: unavailable }] };
+    const runId = await bench.order({ id: 'a', lines: lines('x', 'y', 'z') });
+    await bench.runtime.idle();
+    expect([bench.target.count('create'), bench.state(runId)]).toEqual([3, 'waiting']);
+    await bench.pass(1_000);
+    expect([bench.target.count('create'), bench.state(runId)]).toEqual([4, 'succeeded']);
+  });
+});
+
+describe('parallel', () => {
+  const both = (
+    left: Parameters<typeof planFor>[0]['steps'],
+    right: Parameters<typeof planFor>[0]['steps'],
+  ) =>
+    step('parallel', 'both', {
+      branches: [
+        { name: 'left', steps: left },
+        { name: 'right', steps: right },
+      ],
+    });
+
+  test('branches go beside each other; their results are there when both have ended', async () => {
+    bench = await openBench(
+      planFor({
+        steps: [both([call('slow', 'acme.create')], [call('quick', 'acme.put')])],
+        success: 'steps.slow.id == "create-1" && steps.quick.id == "put-2"',
+      }),
+    );
+    const gate = Promise.withResolvers<void>();
+    bench.target.script = { create: [{ wait: gate.promise }] };
+    const runId = await bench.order({ id: 'a' });
+    while (bench.target.count('put') === 0) await new Promise((resolve) => setImmediate(resolve));
+    gate.resolve();
+    await bench.runtime.idle();
+    expect(bench.state(runId)).toBe('succeeded');
+    expect(bench.runtime.run(runId)!.steps.map(({ id, state }) => [id, state])).toEqual([
+      ['both', 'succeeded'],
+      ['slow', 'succeeded'],
+      ['quick', 'succeeded'],
+    ]);
+  });
+
+  test('when one fails the other comes to an end that is recorded, then all is undone, last confirmed first', async () => {
+    bench = await openBench(
+      planFor({
+        steps: [
+          both(
+            [undoable('one'), call('bad', 'acme.put')],
+            [
+              undoable('two', 'acme.createBlind'),
+              step('wait', 'rest', { for: { durationMs: 60_000 } }),
+              call('never', 'acme.send'),
+            ],
+          ),
+        ],
+      }),
+    );
+    const gate = Promise.withResolvers<void>();
+    bench.target.script = { createBlind: [{ wait: gate.promise }], put: [{ fail: refused }] };
+    const runId = await bench.order({ id: 'a' });
+    while (bench.target.count('put') === 0) await new Promise((resolve) => setImmediate(resolve));
+    expect(bench.state(runId), 'a call is under way').toBe('running');
+    gate.resolve();
+    await bench.runtime.idle();
+    expect(bench.state(runId)).toBe('compensated');
+    expect(bench.target.count('send')).toBe(0);
+    expect(inputs('remove')).toEqual([{ id: 'createBlind-2' }, { id: 'create-1' }]);
+    expect(bench.runtime.run(runId)?.failure).toMatchObject({ step: 'both', status: 422 });
+  });
+
+  test('a doubt in one branch is settled before anything is undone', async () => {
+    bench = await openBench(
+      planFor({
+        steps: [undoable('zero'), both([call('bad', 'acme.put')], [undoable('two', 'acme.createBlind')])],
+      }),
+    );
+    bench.target.script = { createBlind: [{ loseAnswer: lost }], put: [{ fail: refused }] };
+    const runId = await bench.order({ id: 'a' });
+    await bench.runtime.idle();
+    expect([bench.state(runId), bench.target.count('remove')]).toEqual(['inDoubt', 0]);
+    await bench.restart();
+    await bench.runtime.settle(runId, 'two', 'confirm', 'ana', 'it is there', { id: 'createBlind-2' });
+    await bench.runtime.idle();
+    expect(bench.state(runId)).toBe('compensated');
+    expect(inputs('remove')).toEqual([{ id: 'createBlind-2' }, { id: 'create-1' }]);
+  });
+
+  test('waits of two branches end each by its own event', async () => {
+    const wait = (id: string, by: string) =>
+      step('wait', id, {
+        for: { event: 'shop.paid', match: `signal.by == "${by}"`, withinMs: 60_000, onExpiry: 'fail' },
+      });
+    bench = await openBench(planFor({ steps: [both([wait('one', 'card')], [wait('two', 'bank')])] }));
+    const runId = await bench.order({ id: 'a' });
+    await bench.runtime.idle();
+    for (const by of ['bank', 'card']) {
+      expect(bench.state(runId)).toBe('waiting');
+      await bench.crash();
+      await bench.runtime.accept({ event: 'shop.paid', payload: { by }, deliveryId: by, source: 'bank' });
+      await bench.runtime.idle();
+    }
+    expect(bench.state(runId)).toBe('succeeded');
+  });
+
+  test('a list in a branch, and branches for each item', async () => {
+    bench = await openBench(
+      planFor({
+        steps: [
+          both(
+            [
+              forEach({
+                steps: [both([call('a', 'acme.create')], [call('b', 'acme.put', { with: literal({}) })])],
+                result: { expression: 'steps.a.id' },
+              }),
+            ],
+            [call('c', 'acme.create')],
+          ),
+        ].map((outer) => ({ ...outer, id: 'outer' })),
+        success: 'steps.lines.size() == 2 && has(steps.c.id)',
+      }),
+    );
+    const runId = await bench.order({ id: 'a', lines: lines('x', 'y') });
+    await bench.runtime.idle();
+    expect(bench.state(runId)).toBe('succeeded');
+    expect(new Set(bench.target.effects.keys()).size).toBe(5);
+  });
+});

@@ -148,6 +148,8 @@ export interface SignalWait {
   readonly opening: Opening;
   readonly facts: readonly Fact[];
   readonly expiresAtMs?: number;
+  /** Recorded when it expires. */
+  readonly expiryFacts?: readonly Fact[];
   /** Neither a cancellation nor a deadline ends it. */
   readonly isUnstoppable?: boolean;
 }
@@ -157,6 +159,8 @@ export interface EventWait {
   readonly event: string;
   matches(payload: Json): boolean;
   readonly expiresAtMs: number;
+  /** Recorded when it expires. */
+  readonly expiryFacts: readonly Fact[];
   readonly facts: readonly Fact[];
 }
 

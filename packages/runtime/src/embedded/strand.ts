@@ -177,7 +177,8 @@ export class Strand implements RunContext {
       this.#run.closeLater(this.#prefix + key);
       return { as: 'interrupted', interruption };
     }
-    if (wait.expiresAtMs !== undefined && wait.expiresAtMs <= this.now()) return this.#expire(key);
+    if (wait.expiresAtMs !== undefined && wait.expiresAtMs <= this.now())
+      return this.#expire(key, wait.expiryFacts ?? []);
 
     const isKnown = this.#run.hasOpening(this.#prefix + key);
     const failure =
@@ -222,7 +223,7 @@ export class Strand implements RunContext {
       this.#record(key, { value: payload }, facts, [['closeOpening', row.seq, full]]);
       return { as: 'value', value: payload };
     }
-    if (wait.expiresAtMs <= this.now()) return this.#expire(key);
+    if (wait.expiresAtMs <= this.now()) return this.#expire(key, wait.expiryFacts);
 
     scannedTo = Math.max(scannedTo, lastSeq);
     return this.#suspend(
@@ -325,11 +326,11 @@ export class Strand implements RunContext {
   }
 
   /** Someone may have been faster with a value: then the next activation finds it. */
-  async #expire(key: string): Promise<Signal> {
+  async #expire(key: string, facts: readonly Fact[]): Promise<Signal> {
     const full = this.#prefix + key;
     const { row } = this.#run;
     this.#run.goLive();
-    const notes = this.takeNotes([]);
+    const notes = this.takeNotes(facts);
     try {
       await this.#run.writeAlone(
         [

@@ -10,7 +10,7 @@ import type {
   SetStep,
   WaitStep,
 } from '@tenon/pipeline';
-import type { Cancellation, Fact, Signal } from '../engine.ts';
+import type { Cancellation, Fact } from '../engine.ts';
 import { idempotencyKey, interruptionEnd, perform } from './effect.ts';
 import { forEachStep } from './for-each.ts';
 import { type Progress, runSteps, type Stop, scopeOf } from './interpret.ts';
@@ -124,10 +124,21 @@ async function approveStep(progress: Progress, step: ApproveStep, round: number)
 
   const name = `${step.id}#${round + 1}`;
   const begun = await instant(progress, `${name}@`);
-  const ask = (key: string, expiresAtMs: number, by: string): Promise<Signal> =>
+  const { escalation, backup } = plan.owner;
+  const expiry = (details: JsonObject): Fact => ({
+    kind: 'approval',
+    step: progress.place + step.id,
+    details,
+  });
+  const ask = (key: string, expiresAtMs: number, by: string, onExpiry: typeof step.onExpiry) =>
     ctx.signal(key, {
       state: 'waiting',
       expiresAtMs,
+      expiryFacts: [
+        onExpiry === 'escalate'
+          ? expiry({ escalated: true, to: backup, through: escalation })
+          : expiry({ expired: true, outcome: onExpiry }),
+      ],
       opening: {
         kind: 'approval',
         key,
@@ -140,30 +151,18 @@ async function approveStep(progress: Progress, step: ApproveStep, round: number)
       ],
     });
 
-  let signal = await ask(name, begun + step.withinMs, step.by);
-  let onExpiry = step.onExpiry;
+  let { onExpiry } = step;
+  let signal = await ask(name, begun + step.withinMs, step.by, onExpiry);
   if (signal.as === 'expired' && onExpiry === 'escalate') {
-    const { escalation, backup } = plan.owner;
-    ctx.note({
-      kind: 'approval',
-      step: progress.place + step.id,
-      details: { escalated: true, to: backup, through: escalation },
-    });
-    signal = await ask(`${name}+`, begun + 2 * step.withinMs, backup);
     onExpiry = 'reject';
+    signal = await ask(`${name}+`, begun + 2 * step.withinMs, backup, onExpiry);
   }
   if (signal.as === 'interrupted')
     return { as: 'failed', attempts: round + 1, ...interruptionEnd(signal.interruption) };
-  if (signal.as === 'expired') {
-    ctx.note({
-      kind: 'approval',
-      step: progress.place + step.id,
-      details: { expired: true, outcome: onExpiry },
-    });
+  if (signal.as === 'expired')
     return onExpiry === 'approve'
       ? { as: 'done', value: { decision: 'approved', actor: 'expiry', reason: 'no decision in time' } }
       : failed('permission', 'APPROVAL_EXPIRED', `nobody of ${step.by} decided in time`, round + 1);
-  }
   // The operations API writes it: see `Decision`.
   const { decision, actor, reason } = signal.value as unknown as Decision;
   if (decision === 'approve') return { as: 'done', value: { decision: 'approved', actor, reason } };
@@ -200,6 +199,7 @@ async function waitStep(progress: Progress, step: WaitStep, round: number): Prom
     step: place,
     event: target.event,
     expiresAtMs,
+    expiryFacts: [{ kind: 'signal', step: place, details: { expired: true, outcome: target.onExpiry } }],
     matches: (payload) => {
       if (loaded.refusal(target.event, payload) !== undefined) return false;
       const match = loaded.condition(target.match, { ...scopeOf(progress), signal: payload });
@@ -213,7 +213,6 @@ async function waitStep(progress: Progress, step: WaitStep, round: number): Prom
     case 'value':
       return { as: 'done', value: signal.value };
     case 'expired':
-      ctx.note({ kind: 'signal', step: place, details: { expired: true, outcome: target.onExpiry } });
       return target.onExpiry === 'continue'
         ? { as: 'done', value: null }
         : failed('timeout', 'WAIT_EVENT_EXPIRED', `no ${target.event} came in time`, round + 1);

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
-import { readdir, readFile, stat } from 'node:fs/promises';
-import { basename, dirname, join, posix, relative, resolve, sep } from 'node:path';
+import { readdir, readFile, realpath, stat } from 'node:fs/promises';
+import { basename, dirname, isAbsolute, join, posix, relative, resolve, sep } from 'node:path';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { type Contract, type FileReader, loadContract } from '@tenon/contract';
@@ -41,8 +41,31 @@ export async function loadFile(
     ...(names.includes('contract.yaml') && { policy: as('contract.yaml') }),
     ...(names.includes('overlay.yaml') && { overlay: as('overlay.yaml') }),
   };
-  return loadContract(source, { read: (file) => readNamed(file, resolve(cwd, file), folder, texts) });
+  return loadContract(source, {
+    // The document itself was named by whoever asks, and may be a link to anywhere; what it refers to may not.
+    read: (file) =>
+      file === source.document
+        ? rememberIfThere(texts, file, readText(resolve(cwd, file)))
+        : readNamed(file, resolve(cwd, file), folder, texts),
+  });
 }
+
+/** The text of a document; one that ends in `.gz` is unpacked. */
+export async function readText(path: string): Promise<string> {
+  const bytes = await readFile(path);
+  if (!path.endsWith('.gz')) return bytes.toString('utf8');
+  return (await unzip(bytes, { maxOutputLength: DOCUMENT_BYTES_MAX })).toString('utf8');
+}
+
+async function rememberIfThere(
+  texts: ReadTexts,
+  name: string,
+  reading: Promise<string>,
+): Promise<string | undefined> {
+  return remember(texts, name, await reading.catch(() => undefined));
+}
+
+/** Reads below `root` only: a way out of it, by `..` or by a symbolic link, is not found. */
 
 async function readNamed(
   name: string,
@@ -50,18 +73,19 @@ async function readNamed(
   root: string,
   texts: ReadTexts,
 ): Promise<string | undefined> {
-  const way = relative(root, path);
-  if (way.startsWith(`..${sep}`) || way === '..') return undefined;
+  if (!isBelow(root, path)) return undefined;
   try {
-    const bytes = await readFile(path);
-    const text = path.endsWith('.gz')
-      ? (await unzip(bytes, { maxOutputLength: DOCUMENT_BYTES_MAX })).toString('utf8')
-      : bytes.toString('utf8');
-    texts.set(name, text);
-    return text;
+    const [realRoot, realPath] = await Promise.all([realpath(root), realpath(path)]);
+    if (!isBelow(realRoot, realPath)) return undefined;
+    return await rememberIfThere(texts, name, readText(realPath));
   } catch {
     return undefined;
   }
+}
+
+function isBelow(root: string, path: string): boolean {
+  const way = relative(root, path);
+  return way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way);
 }
 
 /** Loads `contracts/` of a folder (a workspace) or of a git ref of the repository around `root`. */

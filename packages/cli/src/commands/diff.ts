@@ -1,16 +1,19 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import {
   acceptFinding,
   contractTest,
-  diffSchemas,
   renderMarkdown,
   type SchemaDirection,
+  type SchemaDocument,
+  schemaReport,
+  toDiagnostics,
   toJson,
 } from '@tenon/diff';
 import { parseDocument } from '@tenon/document';
-import { compareDiagnostics } from '@tenon/model';
+import { compareDiagnostics, isObject } from '@tenon/model';
 import { type Args, type CommandSpec, UsageError } from '../command.ts';
+import { readText } from '../contract-base.ts';
 import { type Comparison, type DiffResult, diffFiles, diffWorkspace } from '../diff.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
@@ -182,25 +185,37 @@ function testFiles({ report }: Comparison): (readonly [string, string])[] {
 async function compareSchemas(args: Args, io: Io): Promise<ExitCode> {
   const [base, revision] = args.positionals;
   if (base === undefined || revision === undefined) throw new UsageError('--schema compares two files');
-  const [old, now] = await Promise.all([base, revision].map((path) => readSchema(path, io)));
-  const diff = diffSchemas(old, now, (args.text('direction') ?? 'both') as SchemaDirection);
-  if (args.text('format') === 'json') {
-    io.out(`${JSON.stringify({ checked: { schemas: 1 }, ...diff }, null, 2)}\n`);
-  } else {
-    const refusing = diff.acceptedBy === 'base' ? revision : base;
-    const shown =
-      diff.verdict === 'breaking'
-        ? `: ${diff.acceptedBy === 'base' ? base : revision} accepts and ${refusing} refuses\n${JSON.stringify(diff.witness, null, 2)}`
-        : '';
-    io.out(`${diff.verdict}${shown}\n`);
+  for (const option of ['against', 'accept', 'tests'])
+    if (args.text(option) !== undefined)
+      throw new UsageError(`--${option} is about contracts; --schema compares two bare schemas`);
+  const texts = new Map<string, string>();
+  const [old, now] = await Promise.all([base, revision].map((path) => readSchema(path, texts, io)));
+  const direction = (args.text('direction') ?? 'both') as SchemaDirection;
+  const { diff, report } = schemaReport(basename(revision), old!, now!, direction);
+  const format = args.text('format') ?? 'human';
+  if (format === 'json') io.out(`${JSON.stringify({ ...toJson(report), ...diff }, null, 2)}\n`);
+  else if (format === 'markdown') io.out(renderMarkdown(report));
+  else {
+    if (format === 'human') io.out(`${diff.verdict}\n\n`);
+    await printReport(
+      { diagnostics: toDiagnostics(report, false), checked: { schemas: 1 } },
+      undefined,
+      args,
+      io,
+      texts,
+    );
   }
   return diff.verdict === 'safe' ? exit.clean : exit.findings;
 }
 
-async function readSchema(path: string, io: Io): Promise<unknown> {
-  const text = await readFile(resolve(io.cwd, path), 'utf8').catch(() => undefined);
+async function readSchema(path: string, texts: Map<string, string>, io: Io): Promise<SchemaDocument> {
+  const text = await readText(resolve(io.cwd, path)).catch(() => undefined);
   if (text === undefined) throw new UsageError(`there is no readable file ${path}`);
   const parsed = parseDocument(path, text);
   if (!parsed.value) throw new UsageError(`${path}: ${parsed.diagnostics[0]?.message ?? 'cannot be read'}`);
-  return parsed.value.value;
+  const { value } = parsed.value;
+  if (typeof value !== 'boolean' && !isObject(value))
+    throw new UsageError(`${path}: a schema is an object, true or false`);
+  texts.set(path, text);
+  return parsed.value;
 }

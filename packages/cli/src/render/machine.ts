@@ -35,7 +35,7 @@ export function renderSarif(report: Report, context: RenderContext): string {
           ruleId: diagnostic.code,
           ruleIndex: codes.indexOf(diagnostic.code),
           level: SARIF_LEVELS[diagnostic.severity],
-          message: { text: `${diagnostic.message}. ${diagnostic.fix}` },
+          message: { text: `${diagnostic.message}. ${diagnostic.why} ${diagnostic.fix}` },
           partialFingerprints: { 'tenon/v1': diagnostic.fingerprint },
           ...(diagnostic.file !== undefined && { locations: [sarifLocation(diagnostic)] }),
         })),
@@ -96,7 +96,7 @@ export function renderGithub(report: Report): string {
         `line=${range.start.line},endLine=${range.end.line},col=${range.start.column},endColumn=${range.end.column}`,
       `title=${githubProperty(diagnostic.code)}`,
     ];
-    const text = `${diagnostic.message}\nfix: ${diagnostic.fix}`;
+    const text = `${diagnostic.message}\nwhy: ${diagnostic.why}\nfix: ${diagnostic.fix}`;
     return `::${GITHUB_LEVELS[diagnostic.severity]} ${properties.filter(Boolean).join(',')}::${githubData(text)}`;
   });
   return lines.length > 0 ? `${lines.join('\n')}\n` : '';

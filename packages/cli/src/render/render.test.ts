@@ -135,7 +135,7 @@ describe('formats for machines', () => {
     expect(
       render('github', { ...report, diagnostics: [{ ...repeat, message: '50% off,\nmaybe' }] }, context),
     ).toBe(
-      '::error file=pipelines/a|b.pipeline.yaml,line=3,endLine=3,col=11,endColumn=32,title=effect-can-repeat::50%25 off,%0Amaybe%0Afix: declare `probe` for createInvoice, or set `retry: none`\n',
+      '::error file=pipelines/a|b.pipeline.yaml,line=3,endLine=3,col=11,endColumn=32,title=effect-can-repeat::50%25 off,%0Amaybe%0Awhy: a lost answer after the call leaves its outcome unknown%0Afix: declare `probe` for createInvoice, or set `retry: none`\n',
     );
   });
 

@@ -7,16 +7,16 @@ import { shortJson } from './text.ts';
 
 /**
  * The report as diagnostics, for the renderers that all commands share. Where the revision has the place it stands
- * there, with the base as a related place; what blocks is an error.
+ * there, with the base as a related place; what blocks is an error. Only a contract has waivers to accept it in.
  */
-export function toDiagnostics(report: DiffReport): readonly Diagnostic[] {
+export function toDiagnostics(report: DiffReport, isContract = true): readonly Diagnostic[] {
   return [
-    ...report.findings.map((finding) => ofFinding(finding, report.blocks)),
-    ...report.undecided.map(ofUndecided),
+    ...report.findings.map((finding) => ofFinding(finding, report.blocks, isContract)),
+    ...report.undecided.map((each) => ofUndecided(each, isContract)),
   ];
 }
 
-function ofFinding(finding: Finding, blocks: readonly string[] | undefined): Diagnostic {
+function ofFinding(finding: Finding, blocks: readonly string[] | undefined, isContract: boolean): Diagnostic {
   const rule = changeRules[finding.rule];
   const isError = isBlocking(finding, blocks);
   const severity = diagnosticSeverity(finding.severity);
@@ -24,15 +24,29 @@ function ofFinding(finding: Finding, blocks: readonly string[] | undefined): Dia
   return {
     code: finding.rule,
     severity: finding.waiver ? 'info' : isError ? 'error' : severity === 'error' ? 'warning' : severity,
-    message: finding.waiver ? `${finding.message} (accepted: ${finding.waiver.reason})` : finding.message,
+    message: finding.waiver ? `${sentence(finding)} (accepted: ${finding.waiver.reason})` : sentence(finding),
     ...placeOf(finding),
     related: [...relatedOf(finding), ...victimsOf(finding)],
     why: [rule.why, witnessText(finding)].filter((text) => text !== undefined).join(' '),
-    fix: isError ? `${rule.fix} ${howToAccept(finding)}` : rule.fix,
+    fix: isError && isContract ? `${rule.fix} ${howToAccept(finding)}` : rule.fix,
     ...(owners.length > 0 && { owner: owners.join(', ') }),
     fingerprint: finding.fingerprint,
   };
 }
+
+/** The message with the operations it is about, unless it names them itself. */
+function sentence({ message, operations, rule }: Named): string {
+  const unnamed = operations.filter((operation) => !message.includes(operation));
+  // `GET /orders is gone` says it with method and path.
+  if (rule?.startsWith('operation-')) return message;
+  if (unnamed.length < operations.length || unnamed.length === 0) return message;
+  const more = unnamed.length > NAMED_MAX ? ` and ${unnamed.length - NAMED_MAX} more` : '';
+  return `${message} (${unnamed.slice(0, NAMED_MAX).join(', ')}${more})`;
+}
+
+type Named = Pick<Finding, 'message' | 'operations'> & { readonly rule?: string };
+
+const NAMED_MAX = 3;
 
 function howToAccept({ fingerprint }: { readonly fingerprint: string }): string {
   return `If it is agreed with those it hits: \`tenon diff --accept ${fingerprint} --reason …\`.`;
@@ -44,16 +58,16 @@ function witnessText(finding: Finding): string | undefined {
   return `The ${taken} accepts and the ${refused} refuses: ${shortJson(finding.witness, 400)}`;
 }
 
-function ofUndecided(each: Undecided): Diagnostic {
+function ofUndecided(each: Undecided, isContract: boolean): Diagnostic {
   const rule = diffOwnRules['schema-undecided'];
   return {
     code: 'schema-undecided',
     severity: each.waiver ? 'info' : 'error',
-    message: `${each.message}: not decided (${each.keyword})`,
+    message: `${sentence(each)}: not decided (${each.keyword})`,
     ...placeOf(each),
     related: relatedOf(each),
     why: rule.why,
-    fix: each.waiver ? rule.fix : `${rule.fix} ${howToAccept(each)}`,
+    fix: each.waiver || !isContract ? rule.fix : `${rule.fix} ${howToAccept(each)}`,
     fingerprint: each.fingerprint,
   };
 }

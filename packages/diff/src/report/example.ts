@@ -7,8 +7,10 @@ import type { Finding } from '../finding.ts';
  * A witness as something to try: the HTTP request that carries it, or the answer that does. Values that the witness
  * does not speak of stand as `{name}`; nothing here is real data.
  */
-export function exampleOf(finding: Finding, contract: Contract): string | undefined {
-  if (finding.witness === undefined || finding.operation === null) return undefined;
+export function exampleOf(finding: Finding, contract: Contract | undefined): string | undefined {
+  if (finding.witness === undefined) return undefined;
+  if (!contract) return JSON.stringify(finding.witness, null, 2);
+  if (finding.operation === null) return undefined;
   const operation = contract.operations.get(finding.operation);
   if (operation?.kind !== 'http') return JSON.stringify(finding.witness, null, 2);
   return finding.direction === 'response' ? answer(finding, operation) : request(finding, operation);

@@ -10,9 +10,9 @@ const LISTED_MAX = 50;
 
 /**
  * The comment for a pull request: the verdict, then each finding that blocks with its victims and a copyable example,
- * then the rest as a list. `base` is the contract that the example requests are written from.
+ * then the rest as a list. `base` is the contract that the example requests are written from; bare schemas have none.
  */
-export function renderMarkdown(report: DiffReport, base: Contract): string {
+export function renderMarkdown(report: DiffReport, base?: Contract): string {
   const blocking = blockingOf(report);
   const lines = [`## Contract \`${report.contract}\`: ${verdict(report)}`, '', summary(report), ''];
   for (const finding of blocking.findings.slice(0, SHOWN_MAX)) lines.push(...section(finding, base), '');
@@ -52,10 +52,11 @@ function verdict(report: DiffReport): string {
 function summary(report: DiffReport): string {
   const { operations, messages, schemas } = report.checked;
   const breaking = report.findings.filter((finding) => finding.severity === 'breaking').length;
+  if (operations + messages === 0) return `${breaking} breaking in ${schemas} schema positions.`;
   return `${breaking} breaking in ${operations} operations, ${messages} messages and ${schemas} schema positions; ${report.base.version} → ${report.revision.version}.`;
 }
 
-function section(finding: Finding, base: Contract): string[] {
+function section(finding: Finding, base: Contract | undefined): string[] {
   const rule = changeRules[finding.rule];
   const lines = [
     `### ${finding.severity}: \`${finding.rule}\``,
@@ -64,10 +65,10 @@ function section(finding: Finding, base: Contract): string[] {
     '',
     `${where(finding)} · \`${finding.fingerprint}\``,
   ];
-  if (finding.operations.length > 1)
+  if (finding.operations.length > 0)
     lines.push(
       '',
-      `Touches ${finding.operations.length} operations: ${finding.operations
+      `Touches ${finding.operations.length === 1 ? '' : `${finding.operations.length} operations: `}${finding.operations
         .slice(0, 8)
         .map((name) => `\`${name}\``)
         .join(', ')}${finding.operations.length > 8 ? ', …' : ''}`,
@@ -86,7 +87,7 @@ function section(finding: Finding, base: Contract): string[] {
       '',
       `The ${finding.acceptedBy} accepts this and the ${refused} refuses it${finding.witnessAt ? `, at \`${finding.witnessAt}\`` : ''}:`,
       '',
-      '```http',
+      base ? '```http' : '```json',
       example,
       '```',
     );

@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import type { Json } from '@tenon/model';
+import { type Json, toPointer } from '@tenon/model';
 import { isSchemaObject, type JsonSchema, type SchemaObject } from '@tenon/schema';
 import { Ajv, type AnySchema, type AnySchemaObject, type Options } from 'ajv';
 import { Ajv2019 } from 'ajv/dist/2019.js';
@@ -28,13 +28,14 @@ const OPTIONS: Options = {
 // ajv-formats is CommonJS: under NodeNext its default export is the module object.
 const addFormats = addFormatsModule as unknown as (ajv: Ajv) => Ajv;
 
-function makeAjv(dialect: Dialect): Ajv {
+function makeAjv(dialect: Dialect, more: Options = {}): Ajv {
+  const options = { ...OPTIONS, ...more };
   const ajv =
     dialect === 'draft2020-12'
-      ? new Ajv2020(OPTIONS)
+      ? new Ajv2020(options)
       : dialect === 'draft2019-09'
-        ? new Ajv2019(OPTIONS)
-        : new Ajv(OPTIONS);
+        ? new Ajv2019(options)
+        : new Ajv(options);
   addFormats(ajv);
   for (const [name, { test }] of Object.entries(INTERNATIONAL_FORMATS))
     ajv.addFormat(name, (text: string) => sure(test(text)));
@@ -93,6 +94,46 @@ export function checkOf(document: AnySchema, dialect: Dialect): Check {
       return undefined;
     }
   };
+}
+
+/** Where a schema document refuses a value, in Ajv's words. */
+export interface Refusal {
+  /** JSON Pointers to the keyword that refuses, and to the part of the value that it refuses. */
+  readonly keywordAt: string;
+  readonly valueAt: string;
+  readonly message: string;
+}
+
+/** `undefined` where Ajv accepts the value or cannot read the document. */
+export function refusalIn(document: AnySchema, dialect: Dialect, value: Json): Refusal | undefined {
+  if (dialect === 'draft4') return undefined;
+  try {
+    const validate = makeAjv(dialect, { verbose: true }).compile(document);
+    if (validate(value) === true) return undefined;
+    // The last error is the outermost keyword: of a choice the choice itself, not the first branch that failed.
+    const error = validate.errors?.at(-1);
+    if (!error) return undefined;
+    // Ajv's own path begins anew at each `$ref`: the place is where the refusing schema itself stands.
+    const parent = pointerTo(document, error.parentSchema, '');
+    return {
+      keywordAt: parent === undefined ? '' : `${parent}/${error.keyword}`,
+      valueAt: error.instancePath,
+      message: error.message ?? error.keyword,
+    };
+  } catch {
+    // A document that only our own reading of it makes readable: then its keyword has no place in Ajv's.
+    return undefined;
+  }
+}
+
+function pointerTo(within: unknown, node: unknown, at: string): string | undefined {
+  if (within === node) return at;
+  if (typeof within !== 'object' || within === null) return undefined;
+  for (const [name, each] of Object.entries(within)) {
+    const found = pointerTo(each, node, `${at}${toPointer([name])}`);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 /** Ajv over a bare document, or where Ajv cannot read that, over what was made of it. */

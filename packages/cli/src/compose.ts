@@ -23,6 +23,7 @@ import {
 } from '@tenon/server';
 import { loadConnectorModule } from './connector-module.ts';
 import type { Io } from './io.ts';
+import { checkpointOptions } from './ledger-key.ts';
 import { TOKEN_FILE } from './operations-client.ts';
 
 export interface ComposeOptions {
@@ -34,6 +35,8 @@ export interface ComposeOptions {
   readonly port?: number;
   /** Overrides the database file of the configuration; relative to `io.cwd`. */
   readonly engineFile?: string;
+  /** A person's word for a ledger that is behind its checkpoints: a restored backup. */
+  readonly setBack?: string;
   readonly onEntry?: (entry: LedgerEntry) => void;
   readonly log: (line: Readonly<Record<string, unknown>>) => void;
 }
@@ -68,6 +71,10 @@ export async function startTenon(options: ComposeOptions): Promise<RunningTenon>
       : resolve(io.cwd, options.engineFile);
   const runtime = await openRuntime({
     file,
+    checkpoints: {
+      ...(await checkpointOptions(workspace.config.ledger, root, file, secrets, io.env, log)),
+      ...(options.setBack !== undefined && { setBack: options.setBack }),
+    },
     clock: io.clock,
     random: io.random,
     transport: (name) => {

@@ -20,7 +20,7 @@ export async function findRoot(from: string): Promise<string | undefined> {
 /** Where the workspace's own Tenon listens and keeps its database, read without loading the rest of the workspace. */
 export async function readServerConfig(
   root: string | undefined,
-): Promise<{ readonly url: string; readonly engineFile?: string }> {
+): Promise<{ readonly url: string; readonly engineFile?: string; readonly checkpointsFile?: string }> {
   const text = root === undefined ? '' : await readFile(join(root, CONFIG_FILE), 'utf8').catch(() => '');
   const value = parseDocument(CONFIG_FILE, text).value?.value;
   const host = atPointer(value, '/server/host');
@@ -28,7 +28,12 @@ export async function readServerConfig(
   const file = atPointer(value, '/engine/file');
   const url = `http://${urlHost(typeof host === 'string' ? host : DEFAULT_HOST)}:${typeof port === 'number' ? port : DEFAULT_PORT}`;
   if (root === undefined) return { url };
-  return { url, engineFile: resolve(root, typeof file === 'string' ? file : DEFAULT_ENGINE_FILE) };
+  const checkpoints = atPointer(value, '/ledger/checkpoints/file');
+  return {
+    url,
+    engineFile: resolve(root, typeof file === 'string' ? file : DEFAULT_ENGINE_FILE),
+    ...(typeof checkpoints === 'string' && { checkpointsFile: resolve(root, checkpoints) }),
+  };
 }
 
 /** An IPv6 address stands in brackets in a URL. */

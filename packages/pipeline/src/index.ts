@@ -37,6 +37,7 @@ export type { SpecExpression } from './spec/template.ts';
 export type * from './usage.ts';
 export {
   type ConnectionPlaces,
+  type LedgerConfig,
   loadWorkspace,
   loadWorkspaceFiles,
   type Operator,

@@ -8,7 +8,13 @@ import { OWNERS_FILE, readOwners } from './load/owners.ts';
 import { nodeWorkspaceFiles, type WorkspaceFiles } from './load/workspace-files.ts';
 import { diagnostic } from './rules.ts';
 
-export type { ConnectionPlaces, Operator, WorkspaceConfig, WorkspaceConnection } from './load/config.ts';
+export type {
+  ConnectionPlaces,
+  LedgerConfig,
+  Operator,
+  WorkspaceConfig,
+  WorkspaceConnection,
+} from './load/config.ts';
 
 /** A workspace folder, read: contracts, connectors and configuration, with all that is wrong about them. */
 export interface Workspace {

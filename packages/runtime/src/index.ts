@@ -1,6 +1,22 @@
 export { openLedger } from './embedded/open-ledger.ts';
 export { openRuntime } from './embedded/open-runtime.ts';
 export type * from './engine.ts';
+export {
+  type CheckpointKey,
+  type CheckpointPublicKey,
+  checkpointKey,
+  newCheckpointKey,
+  parseVerifier,
+  verifierText,
+} from './ledger/checkpoint.ts';
+export type { CheckpointOptions } from './ledger/checkpoint-keeper.ts';
+export type { ExportedRow, InclusionProof, LedgerExport } from './ledger/export-ledger.ts';
+export {
+  type LedgerFinding,
+  type LedgerReport,
+  type VerifyOptions,
+  verifyExport,
+} from './ledger/verify-ledger.ts';
 export { type RuntimeCode, runtimeRules } from './rules.ts';
 export type * from './runtime.ts';
 export { RuntimeError } from './runtime-error.ts';

@@ -1,13 +1,23 @@
-import { writeFileSync } from 'node:fs';
+import { copyFileSync, writeFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import type { Json } from '@tenon/model';
 import type { Plan } from '@tenon/pipeline';
 import { openLedger } from './embedded/open-ledger.ts';
 import { openRuntime } from './embedded/open-runtime.ts';
-import type { runtimeRules } from './rules.ts';
+import { verifyExport } from './ledger/verify-ledger.ts';
+import type { RuntimeCode, runtimeRules } from './rules.ts';
 import { RuntimeError } from './runtime-error.ts';
 import { type Bench, refused } from './testing/bench.ts';
 import { call, planFor, step, undoable } from './testing/plan.ts';
+import {
+  type SoundLedger,
+  soundLedger,
+  type Tampering,
+  tamperings,
+  verifyTampered,
+} from './testing/tamper.ts';
+
+const NO_CHECKPOINTS = { checkpoints: [], keys: [] };
 
 /** Something that happens on a bench; gives the codes that came up. */
 type Scenario = (open: (...plans: Plan[]) => Promise<Bench>) => Promise<readonly string[]>;
@@ -51,6 +61,39 @@ export const runtimeCases = {
   RUNTIME_FILE_NEWER: {
     fires: async (open) => openEdited(await open(), (db) => db.exec('PRAGMA user_version = 999')),
     silent: async (open) => openEdited(await open(), () => {}),
+  },
+  RUNTIME_LEDGER_BEHIND: {
+    fires: async (open) => openOlderCopy(await open(keyed)),
+    silent: async (open) => {
+      const bench = await open(keyed);
+      bench.checkpoints = { setBack: 'ana: a backup' };
+      return openOlderCopy(bench);
+    },
+  },
+  RUNTIME_LEDGER_ALTERED: {
+    fires: async (open) => {
+      const bench = await open(keyed);
+      bench.checkpoints = {};
+      await bench.restart();
+      await bench.order({ id: 'a' });
+      return openEdited(bench, (db) => db.exec(`INSERT INTO ledger VALUES (99, 1, 1, '[]')`));
+    },
+    silent: async (open) => openEdited(await open(keyed), () => {}),
+  },
+  ...(Object.fromEntries(
+    tamperings.map((tampering): [RuntimeCode, Case] => [
+      tampering.code,
+      {
+        fires: () => verifiedCodes(tampering),
+        silent: () => verifiedCodes({}),
+      },
+    ]),
+    // Every code of a finding has a tampering: the type of the table below asks for the others.
+  ) as Record<(typeof tamperings)[number]['code'], Case>),
+  LEDGER_EXPORT_UNREADABLE: {
+    fires: async () => verifyExport(['{"type":"row"'], NO_CHECKPOINTS).findings.map(({ code }) => code),
+    silent: async () =>
+      verifyExport(['{"type":"ledger","size":0}'], NO_CHECKPOINTS).findings.map(({ code }) => code),
   },
   RUNTIME_FILE_UNREADABLE: {
     fires: async (open) => {
@@ -398,6 +441,35 @@ async function openEdited(bench: Bench, edit: (db: DatabaseSync) => void): Promi
   edit(db);
   db.close();
   return openAgain(bench.file);
+}
+
+/** A copy from before an order is put back after it, and started. */
+async function openOlderCopy(bench: Bench): Promise<readonly string[]> {
+  bench.checkpoints ??= {};
+  await bench.restart();
+  await bench.order({ id: 'a' });
+  await bench.runtime.stop();
+  copyFileSync(bench.file, `${bench.file}.old`);
+  const { setBack, ...signing } = bench.checkpoints;
+  bench.checkpoints = signing;
+  await bench.restart();
+  await bench.order({ id: 'b' });
+  await bench.runtime.stop();
+  copyFileSync(`${bench.file}.old`, bench.file);
+  bench.checkpoints = { ...signing, ...(setBack !== undefined && { setBack }) };
+  return codeOf(() => bench.restart());
+}
+
+async function verifiedCodes(tampering: Partial<Tampering>): Promise<readonly string[]> {
+  sharedLedger ??= soundLedger();
+  return verifyTampered(await sharedLedger, tampering).findings.map(({ code }) => code);
+}
+
+/** Copies of it are tampered with, one for each case. */
+let sharedLedger: Promise<SoundLedger> | undefined;
+
+export async function closeCases(): Promise<void> {
+  await (await sharedLedger)?.close();
 }
 
 async function openAgain(file: string): Promise<readonly string[]> {

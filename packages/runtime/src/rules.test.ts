@@ -1,12 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, describe, expect, test } from 'vitest';
-import { runtimeCases } from './rules.cases.ts';
+import { afterAll, afterEach, describe, expect, test } from 'vitest';
+import { closeCases, runtimeCases } from './rules.cases.ts';
 import { runtimeRules } from './rules.ts';
 import { type Bench, openBench } from './testing/bench.ts';
 
 let bench: Bench | undefined;
 afterEach(() => bench?.close());
+afterAll(closeCases);
 
 describe('each code of the runtime', () => {
   for (const [code, { fires, silent }] of Object.entries(runtimeCases)) {

@@ -1,6 +1,9 @@
 import type { Transport } from '@tenon/connector';
 import type { Clock, Failure, Json, JsonObject, Random } from '@tenon/model';
 import type { Plan } from '@tenon/pipeline';
+import type { CheckpointOptions } from './ledger/checkpoint-keeper.ts';
+import type { LedgerExport } from './ledger/export-ledger.ts';
+import type { LedgerReport, VerifyOptions } from './ledger/verify-ledger.ts';
 
 /** Terminal: `succeeded compensated failed cancelled`. Parked with an owner: `inDoubt`, and `failed` with an open dead letter. */
 export type RunState =
@@ -27,6 +30,8 @@ export interface RuntimeOptions {
    * pipeline says, entries of the ledger and the runs themselves for ever.
    */
   readonly keepPayloadsMs?: number;
+  /** Signed checkpoints of the ledger, kept outside of the file. Without them only the file itself speaks for itself. */
+  readonly checkpoints?: CheckpointOptions;
   /** Told of every ledger entry after it is durable (logs, demo story, console). Must not throw. */
   readonly onEntry?: (entry: LedgerEntry) => void;
 }
@@ -140,6 +145,10 @@ export interface LedgerReader
   extends Pick<Runtime, 'runs' | 'run' | 'plan' | 'trace' | 'approvals' | 'inDoubt' | 'deadLetters'> {
   /** What is wrong with the file: damaged pages, gaps in the ledger, runs without their event. Empty when sound. */
   check(): readonly string[];
+  /** Is every entry as it was written? Reads all of them; see `LedgerReport`. */
+  verify(options: VerifyOptions): LedgerReport;
+  /** Rows of the ledger in order, each with all that its leaf is made of; proofs for a tree size. */
+  exporting(): LedgerExport;
   close(): void;
 }
 

@@ -1,5 +1,6 @@
 import type { CommandSpec } from '../command.ts';
 import { addCommands } from './add.ts';
+import { auditCommands } from './audit.ts';
 import { checkCommand } from './check.ts';
 import { ciCommand } from './ci.ts';
 import { completionCommand } from './completion.ts';
@@ -28,6 +29,7 @@ export const commands: readonly CommandSpec[] = [
   serveCommand,
   ...sandboxCommands,
   ...operateCommands,
+  ...auditCommands,
   ...graphCommands,
   explainCommand,
   doctorCommand,

@@ -13,6 +13,11 @@ const options = {
   ...formatOption,
   port: { type: 'string', value: '<port>', help: 'instead of the configured one; 0 takes a free one' },
   'engine-file': { type: 'string', value: '<file>', help: 'database instead of the configured one' },
+  'accept-set-back': {
+    type: 'string',
+    value: '<reason>',
+    help: 'start although the ledger is not what its last checkpoint says (a restored backup); the reason is signed',
+  },
 } as const;
 
 /** `serve` logs one JSON object a line on stdout: what a log collector takes. */
@@ -78,6 +83,7 @@ async function start(
 ): Promise<RunningTenon | { readonly exitCode: ExitCode }> {
   const port = parsePort(args.text('port'));
   const engineFile = args.text('engine-file');
+  const setBack = args.text('accept-set-back');
   if (!('workspace' in session) || hasErrors(session.diagnostics)) {
     const checked = 'workspace' in session ? { ...session.check.checked } : {};
     await printReport({ diagnostics: session.diagnostics, checked }, session.root, args, {
@@ -96,6 +102,7 @@ async function start(
       onEntry,
       ...(port !== undefined && { port }),
       ...(engineFile !== undefined && { engineFile }),
+      ...(setBack !== undefined && { setBack }),
     });
   } catch (error) {
     if (!isExpected(error)) throw error;

@@ -14,7 +14,20 @@ export interface WorkspaceConfig {
     readonly port: number;
     readonly operators: readonly Operator[];
   };
+  readonly ledger: LedgerConfig;
   readonly connections: Readonly<Record<string, WorkspaceConnection>>;
+}
+
+/** How the ledger is signed. Absent members: a generated key, a file beside the database, the runtime's schedule. */
+export interface LedgerConfig {
+  readonly name?: string;
+  readonly key?: SecretReference;
+  readonly checkpoints: {
+    readonly file?: string;
+    readonly witness?: string;
+    readonly everyMs?: number;
+    readonly everyRows?: number;
+  };
 }
 
 export interface Operator {
@@ -113,6 +126,7 @@ export function readConfig(text: string): LoadedConfig {
       port: read.number(child(server, 'port'))?.value ?? DEFAULTS.port,
       operators: operators(child(server, 'operators')),
     },
+    ledger: ledger(child(root, 'ledger')),
     connections,
   };
   return { config, places, diagnostics: found, isReadable: root !== undefined };
@@ -139,6 +153,20 @@ export function readConfig(text: string): LoadedConfig {
         at: document.at(field.key),
       })),
     }));
+  }
+
+  function ledger(node: SpecNode | undefined): LedgerConfig {
+    const checkpoints = child(node, 'checkpoints');
+    return {
+      ...given('name', read.text(child(node, 'name'))?.value),
+      ...given('key', reference(read.text(child(node, 'key'))?.value)[0]),
+      checkpoints: {
+        ...given('file', read.text(child(checkpoints, 'file'))?.value),
+        ...given('witness', read.text(child(checkpoints, 'witness'))?.value),
+        ...given('everyMs', read.duration(child(checkpoints, 'every'))?.value),
+        ...given('everyRows', read.number(child(checkpoints, 'rows'))?.value),
+      },
+    };
   }
 
   function operators(node: SpecNode | undefined): Operator[] {

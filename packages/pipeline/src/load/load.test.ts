@@ -35,7 +35,32 @@ test('defaults stand in for what the configuration leaves out', async () => {
   expect(workspace.config).toMatchObject({
     engine: { type: 'embedded', file: '.tenon/tenon.db' },
     server: { host: '127.0.0.1', port: 4700, operators: [] },
+    ledger: { checkpoints: {} },
     connections: { shop: { name: 'shop', connector: 'shop', baseUrl: 'env:SHOP_URL' } },
+  });
+});
+
+test('says how the ledger is signed', async () => {
+  const { workspace, diagnostics } = await testWorkspace({
+    [CONFIG]: `apiVersion: tenon/v1
+kind: Workspace
+ledger:
+  name: shop.example/ledger
+  key: env:LEDGER_KEY
+  checkpoints: { file: /var/witness/shop, witness: "https://witness.example/add", every: 30s, rows: 500 }
+connections: { shop: { connector: shop, baseUrl: env:SHOP_URL } }
+`,
+  });
+  expect(diagnostics.filter(({ code }) => code.startsWith('shape-'))).toEqual([]);
+  expect(workspace.config.ledger).toEqual({
+    name: 'shop.example/ledger',
+    key: 'env:LEDGER_KEY',
+    checkpoints: {
+      file: '/var/witness/shop',
+      witness: 'https://witness.example/add',
+      everyMs: 30_000,
+      everyRows: 500,
+    },
   });
 });
 

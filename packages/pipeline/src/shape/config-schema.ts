@@ -1,5 +1,5 @@
 import type { SchemaObject } from '@tenon/schema';
-import { header, object, text } from './schema-parts.ts';
+import { duration, header, object, text } from './schema-parts.ts';
 
 const secretReference = (description: string): SchemaObject => ({
   type: 'string',
@@ -29,6 +29,23 @@ export const configSchema: SchemaObject = {
           token: secretReference('Its bearer token.'),
         }),
       },
+    }),
+    ledger: object('How the ledger is signed, so that a change shows.', [], {
+      name: text('Name that checkpoints and verifiers call this ledger by, such as `tenon.example/ledger`.', {
+        pattern: '^[^\\s+]+$',
+        patternErrorMessage: 'no space and no "+"',
+      }),
+      key: secretReference(
+        'The Ed25519 private key (PKCS #8 PEM) that signs checkpoints. Default: one is made in `.tenon/ledger.key`.',
+      ),
+      checkpoints: object('Where signed checkpoints go.', [], {
+        file: text(
+          'They are appended here. Default `.tenon/ledger.checkpoints`; better a place that whoever may change the database cannot write.',
+        ),
+        witness: text('A URL that each checkpoint is sent to with POST, or `env:NAME`.'),
+        every: duration('Most time between an entry and a checkpoint over it. Default 1m.'),
+        rows: { type: 'integer', minimum: 1, description: 'Most rows without a checkpoint. Default 10000.' },
+      }),
     }),
     connections: {
       type: 'object',

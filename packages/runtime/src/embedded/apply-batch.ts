@@ -1,5 +1,8 @@
-import type { DatabaseSync } from 'node:sqlite';
-import { type Statements, type Write, writes } from './statements.ts';
+import { DatabaseSync } from 'node:sqlite';
+import type { TreeHead } from '../ledger/checkpoint.ts';
+import { LedgerTree } from '../ledger/tiles.ts';
+import { configure } from './schema.ts';
+import { Statements, type Write, writes } from './statements.ts';
 
 /** Writes that are stored all together or not at all. */
 export type Group = readonly Write[];
@@ -7,26 +10,62 @@ export type Group = readonly Write[];
 /** Per group: `undefined` when it is on disk, else why it is not. */
 export type BatchResult = readonly (string | undefined)[];
 
-/**
- * Stores a batch in one transaction, one fsync. When a group is refused (a key taken meanwhile, an illegal
- * transition), the batch is rolled back and each group stored by itself, so that the others do not suffer.
- * Throws when the disk fails: then nothing of the batch counts as stored.
- */
-export function applyBatch(db: DatabaseSync, statements: Statements, groups: readonly Group[]): BatchResult {
-  try {
-    inTransaction(db, () => {
-      for (const group of groups) applyGroup(statements, group);
-    });
-    return groups.map(() => undefined);
-  } catch (error) {
-    if (!isRefusal(error)) throw error;
-    if (groups.length === 1) return [messageOf(error)];
-    return groups.flatMap((group) => applyBatch(db, statements, [group]));
-  }
-}
+/** The one writer of a file: its connection, and the tree over the ledger that grows with each row. */
+export class BatchWriter {
+  readonly #db: DatabaseSync;
+  readonly #statements: Statements;
+  readonly #tree: LedgerTree;
 
-function applyGroup(statements: Statements, group: Group): void {
-  for (const [name, ...values] of group) statements.of(writes[name]).run(...values);
+  constructor(file: string) {
+    this.#db = new DatabaseSync(file);
+    configure(this.#db);
+    this.#statements = new Statements(this.#db);
+    this.#tree = new LedgerTree(this.#db);
+  }
+
+  /**
+   * Stores a batch in one transaction, one fsync. When a group is refused (a key taken meanwhile, an illegal
+   * transition), the batch is rolled back and each group stored by itself, so that the others do not suffer.
+   * Throws when the disk fails: then nothing of the batch counts as stored.
+   */
+  apply(groups: readonly Group[]): BatchResult {
+    const unroot = this.#tree.mark();
+    try {
+      inTransaction(this.#db, () => {
+        for (const group of groups) this.#applyGroup(group);
+        this.#tree.save();
+      });
+      return groups.map(() => undefined);
+    } catch (error) {
+      unroot();
+      if (!isRefusal(error)) throw error;
+      if (groups.length === 1) return [messageOf(error)];
+      return groups.flatMap((group) => this.apply([group]));
+    }
+  }
+
+  /** The ledger as it is on disk now. */
+  head(): TreeHead {
+    return this.#tree.head();
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+
+  #applyGroup(group: Group): void {
+    for (const [name, ...values] of group) {
+      this.#statements.of(writes[name]).run(...values);
+      if (name !== 'putLedger') continue;
+      const [seq, runSeq, count, facts] = values;
+      this.#tree.add({
+        seq: Number(seq),
+        runSeq: Number(runSeq),
+        count: Number(count),
+        facts: String(facts),
+      });
+    }
+  }
 }
 
 function inTransaction(db: DatabaseSync, body: () => void): void {

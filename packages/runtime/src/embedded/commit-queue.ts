@@ -1,3 +1,4 @@
+import type { TreeHead } from '../ledger/checkpoint.ts';
 import type { LedgerEntry } from '../runtime.ts';
 import type { BatchResult, Group } from './apply-batch.ts';
 import type { Noted } from './ledger-rows.ts';
@@ -7,6 +8,8 @@ import type { Write } from './statements.ts';
 export interface Committer {
   /** Rejects when the disk fails; then nothing of the batch is stored. */
   apply(groups: readonly Group[]): Promise<BatchResult>;
+  /** The ledger's tree over all that is stored. */
+  head(): Promise<TreeHead>;
   close(): Promise<void>;
 }
 
@@ -127,8 +130,16 @@ export class CommitQueue {
     return group;
   }
 
-  async close(): Promise<void> {
+  head(): Promise<TreeHead> {
+    return this.#committer.head();
+  }
+
+  async settled(): Promise<void> {
     while (!this.isIdle) await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  async close(): Promise<void> {
+    await this.settled();
     await this.#committer.close();
   }
 

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { rowsBehindTree } from '../ledger/tiles.ts';
 import { RuntimeError } from '../runtime-error.ts';
 import { configure, migrate } from './schema.ts';
 
@@ -13,6 +14,11 @@ export function openDatabase(file: string): DatabaseSync {
     db.exec('PRAGMA page_size = 16384; PRAGMA journal_mode = WAL');
     configure(db);
     migrate(db, file);
+    if (rowsBehindTree(db))
+      throw new RuntimeError(
+        'RUNTIME_LEDGER_ALTERED',
+        `${file}: the ledger has rows that were not written by Tenon; see \`tenon audit verify\``,
+      );
     return db;
   } catch (cause) {
     if (cause instanceof RuntimeError) throw cause;

@@ -6,6 +6,7 @@ import { type Cancellation, type Fact, Suspension } from '../engine.ts';
 import { type Caller, failureDetails } from '../interpreter/effect.ts';
 import { interpret } from '../interpreter/interpret.ts';
 import { traceIdOf, traceparentFor } from '../interpreter/trace-context.ts';
+import type { TreeHead } from '../ledger/checkpoint.ts';
 import { type LoadedPlan, loadPlan } from '../loaded-plan.ts';
 import type {
   AcceptedRun,
@@ -50,7 +51,6 @@ export class EmbeddedEngine implements RunHost {
   readonly #reader: DatabaseSync;
   readonly #read: Statements;
   readonly #queue: CommitQueue;
-  readonly #ledger: LedgerWriter;
   readonly #dispatcher: Dispatcher;
   readonly #plans = new Map<string, LoadedPlan>();
   readonly #active = new Map<string, LoadedPlan>();
@@ -64,24 +64,33 @@ export class EmbeddedEngine implements RunHost {
   #failure: Error | undefined;
   isStopping = false;
 
-  constructor(options: RuntimeOptions, reader: DatabaseSync, committer: Committer) {
+  constructor(
+    options: RuntimeOptions,
+    reader: DatabaseSync,
+    committer: Committer,
+    /** Told of rows of the ledger that are on disk. */
+    onRows: (count: number) => void,
+  ) {
     this.#options = options;
     this.#limits = { ...LIMITS, ...options.limits };
     this.#reader = reader;
     this.#read = new Statements(reader);
+    const ledger = new LedgerWriter(
+      this.#number(
+        'SELECT coalesce(max(seq + count - 1), 0) AS n FROM (SELECT seq, count FROM ledger ORDER BY seq DESC LIMIT 1)',
+      ),
+    );
     this.#queue = new CommitQueue(
       committer,
-      (noted) => this.#ledger.rows(noted),
-      (entries) => this.#announce(entries),
+      (noted) => ledger.rows(noted),
+      (entries) => {
+        if (entries.length > 0) onRows(1);
+        this.#announce(entries);
+      },
       (error) => {
         this.#failure = error;
         this.#dispatcher.stop();
       },
-    );
-    this.#ledger = new LedgerWriter(
-      this.#number(
-        'SELECT coalesce(max(seq + count - 1), 0) AS n FROM (SELECT seq, count FROM ledger ORDER BY seq DESC LIMIT 1)',
-      ),
     );
     this.#nextEvent = this.#number('SELECT coalesce(max(seq), 0) AS n FROM events') + 1;
     this.#nextRun = this.#number('SELECT coalesce(max(seq), 0) AS n FROM runs') + 1;
@@ -122,12 +131,20 @@ export class EmbeddedEngine implements RunHost {
     for (const row of pipelines) this.#dispatcher.touch(String(row['pipeline']), 0);
   }
 
-  async stop(boundMs: number): Promise<void> {
+  async stop(boundMs: number, last: () => Promise<void> | undefined): Promise<void> {
     this.isStopping = true;
     this.#dispatcher.stop();
     await this.#dispatcher.settled(boundMs);
-    await this.#queue.close();
+    await this.#queue.settled();
+    await last();
+    // The writer last: it may move what is in the WAL into the file and remove it, which a reader cannot.
     this.#reader.close();
+    await this.#queue.close();
+  }
+
+  /** The ledger's tree over all that is stored. */
+  head(): Promise<TreeHead> {
+    return this.#queue.head();
   }
 
   get dispatcher(): Dispatcher {
@@ -410,6 +427,9 @@ export class EmbeddedEngine implements RunHost {
       {
         kind: 'accepted',
         details: {
+          runId,
+          pipeline: plan.pipeline,
+          correlationId,
           event: event.event,
           source: event.source,
           deliveryId: event.deliveryId,

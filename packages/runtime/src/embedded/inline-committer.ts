@@ -1,16 +1,12 @@
-import { DatabaseSync } from 'node:sqlite';
-import { applyBatch } from './apply-batch.ts';
+import { BatchWriter } from './apply-batch.ts';
 import type { Committer } from './commit-queue.ts';
-import { configure } from './schema.ts';
-import { Statements } from './statements.ts';
 
 /** Commits on this thread: up to 1.4 × the throughput, but an fsync stalls the event loop. Tests use it. */
 export function inlineCommitter(file: string): Committer {
-  const db = new DatabaseSync(file);
-  configure(db);
-  const statements = new Statements(db);
+  const writer = new BatchWriter(file);
   return {
-    apply: async (groups) => applyBatch(db, statements, groups),
-    close: async () => db.close(),
+    apply: async (groups) => writer.apply(groups),
+    head: async () => writer.head(),
+    close: async () => writer.close(),
   };
 }

@@ -1,3 +1,5 @@
+import { exportLedger } from '../ledger/export-ledger.ts';
+import { verifyLedger } from '../ledger/verify-ledger.ts';
 import type { LedgerReader } from '../runtime.ts';
 import { checkFile } from './check-file.ts';
 import { openReader } from './database.ts';
@@ -17,6 +19,8 @@ export function openLedger(file: string): LedgerReader {
     inDoubt: () => queries.inDoubt(),
     deadLetters: () => queries.deadLetters(),
     check: () => checkFile(db),
+    verify: (options) => verifyLedger(db, options),
+    exporting: () => exportLedger(db),
     close: () => db.close(),
   };
 }

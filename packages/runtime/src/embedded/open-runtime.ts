@@ -1,6 +1,8 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { backup } from 'node:sqlite';
+import { CheckpointKeeper } from '../ledger/checkpoint-keeper.ts';
+import { StoredTree } from '../ledger/tiles.ts';
 import type { AcceptResult, Runtime, RuntimeOptions } from '../runtime.ts';
 import type { Committer } from './commit-queue.ts';
 import { openDatabase, openReader } from './database.ts';
@@ -17,7 +19,8 @@ const STOP_BOUND_MS = 10_000;
 
 /**
  * Opens the embedded runtime on a file and takes over what an earlier process left in it. Throws `RuntimeError`:
- * `RUNTIME_FILE_IN_USE`, `RUNTIME_FILE_NEWER`, `RUNTIME_FILE_UNREADABLE`.
+ * `RUNTIME_FILE_IN_USE`, `RUNTIME_FILE_NEWER`, `RUNTIME_FILE_UNREADABLE`, `RUNTIME_LEDGER_BEHIND`,
+ * `RUNTIME_LEDGER_ALTERED`.
  */
 export function openRuntime(options: RuntimeOptions): Promise<Runtime> {
   return openRuntimeWith(options, (file) => workerCommitter(file));
@@ -30,12 +33,22 @@ export async function openRuntimeWith(
 ): Promise<Runtime> {
   mkdirSync(dirname(options.file), { recursive: true });
   const lock = lockFile(options.file);
-  let engine: EmbeddedEngine;
+  let engine!: EmbeddedEngine;
+  let keeper: CheckpointKeeper | undefined;
   try {
     openDatabase(options.file).close();
-    engine = new EmbeddedEngine(options, openReader(options.file), makeCommitter(options.file));
+    const reader = openReader(options.file);
+    engine = new EmbeddedEngine(options, reader, makeCommitter(options.file), (rows) => keeper?.stored(rows));
+    // Asked first, so that the tree of a file from before there was one is complete.
+    const { checkpoints } = options;
+    if (checkpoints !== undefined) {
+      await engine.head();
+      keeper = new CheckpointKeeper(checkpoints, options.clock, new StoredTree(reader), () => engine.head());
+      await keeper.ready();
+    }
     await engine.start();
   } catch (error) {
+    await engine?.stop(0, () => undefined).catch(() => {});
     lock.release();
     throw error;
   }
@@ -95,7 +108,7 @@ export async function openRuntimeWith(
     idle: () => engine.dispatcher.idle(),
     stop: () => {
       retention.stop();
-      stopped ??= engine.stop(STOP_BOUND_MS).finally(() => lock.release());
+      stopped ??= engine.stop(STOP_BOUND_MS, () => keeper?.close()).finally(() => lock.release());
       return stopped;
     },
   };

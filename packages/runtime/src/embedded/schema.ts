@@ -69,6 +69,16 @@ CREATE INDEX ledger_by_run ON ledger (run_seq, seq);
 CREATE TRIGGER ledger_no_update BEFORE UPDATE ON ledger BEGIN SELECT RAISE(ABORT, 'LEDGER_APPEND_ONLY'); END;
 CREATE TRIGGER ledger_no_delete BEFORE DELETE ON ledger BEGIN SELECT RAISE(ABORT, 'LEDGER_APPEND_ONLY'); END;
 `,
+  `
+-- The Merkle tree over the rows of the ledger: 256 hashes a row, level 0 over leaves, level n over roots of level n - 1.
+CREATE TABLE ledger_tiles (
+  level INTEGER NOT NULL, idx INTEGER NOT NULL, last_seq INTEGER NOT NULL, root BLOB NOT NULL, hashes BLOB NOT NULL,
+  PRIMARY KEY (level, idx)
+) WITHOUT ROWID;
+-- The leaves behind the last full tile; one row, written once a batch.
+CREATE TABLE ledger_open (id INTEGER PRIMARY KEY CHECK (id = 0), size INTEGER NOT NULL, last_seq INTEGER NOT NULL, hashes BLOB NOT NULL);
+INSERT INTO ledger_open VALUES (0, 0, 0, x'');
+`,
 ];
 
 /** Brings a file to this version's schema; refuses one that a newer version wrote. */

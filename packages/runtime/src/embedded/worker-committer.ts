@@ -1,9 +1,14 @@
 import { Worker } from 'node:worker_threads';
+import type { TreeHead } from '../ledger/checkpoint.ts';
 import type { BatchResult } from './apply-batch.ts';
-import { encodeBatch } from './batch-message.ts';
+import { type BatchMessage, encodeBatch } from './batch-message.ts';
 import type { Committer } from './commit-queue.ts';
 
-type Answer = { readonly results: BatchResult } | { readonly failure: string } | { readonly closed: true };
+type Answer =
+  | { readonly results: BatchResult }
+  | { readonly head: TreeHead }
+  | { readonly failure: string }
+  | { readonly closed: true };
 
 /**
  * Commits on a thread of its own, so that an fsync never stalls the event loop (DESIGN §9). One batch is on its way at
@@ -15,33 +20,43 @@ export function workerCommitter(file: string): Committer {
   const worker = new Worker(new URL(`./commit-worker.${extension}`, import.meta.url), {
     workerData: { file },
   });
-  let waiting: { resolve(results: BatchResult): void; reject(error: Error): void } | undefined;
+  /** What was asked and not answered yet; answers come in the same order. */
+  const waiting: { resolve(answer: Answer): void; reject(error: Error): void }[] = [];
   let isOpen = true;
   const closed = Promise.withResolvers<void>();
 
   const fail = (error: Error): void => {
     isOpen = false;
-    waiting?.reject(error);
-    waiting = undefined;
+    for (const { reject } of waiting.splice(0)) reject(error);
     closed.resolve();
   };
   worker.on('message', (answer: Answer) => {
     if ('closed' in answer) return closed.resolve();
-    const { resolve, reject } = waiting!;
-    waiting = undefined;
-    if ('results' in answer) resolve(answer.results);
-    else reject(new Error(answer.failure));
+    const { resolve, reject } = waiting.shift()!;
+    if ('failure' in answer) reject(new Error(answer.failure));
+    else resolve(answer);
   });
   worker.on('error', fail);
   worker.on('exit', () => fail(new Error('the commit thread has ended')));
 
+  const ask = (message: BatchMessage | 'head'): Promise<Answer> =>
+    new Promise((resolve, reject) => {
+      if (!isOpen) return reject(new Error('the commit thread has ended'));
+      waiting.push({ resolve, reject });
+      worker.postMessage(message);
+    });
+
   return {
-    apply: (groups) =>
-      new Promise((resolve, reject) => {
-        if (!isOpen) return reject(new Error('the commit thread has ended'));
-        waiting = { resolve, reject };
-        worker.postMessage(encodeBatch(groups));
-      }),
+    apply: async (groups) => {
+      const answer = await ask(encodeBatch(groups));
+      if (!('results' in answer)) throw new Error('the commit thread answered something else');
+      return answer.results;
+    },
+    head: async () => {
+      const answer = await ask('head');
+      if (!('head' in answer)) throw new Error('the commit thread answered something else');
+      return answer.head;
+    },
     close: async () => {
       if (!isOpen) return;
       worker.postMessage('close');

@@ -7,6 +7,8 @@ import type { Plan } from '@tenon/pipeline';
 import type { Committer } from '../embedded/commit-queue.ts';
 import { inlineCommitter } from '../embedded/inline-committer.ts';
 import { openRuntimeWith } from '../embedded/open-runtime.ts';
+import { type CheckpointKey, checkpointKey, newCheckpointKey } from '../ledger/checkpoint.ts';
+import type { CheckpointOptions } from '../ledger/checkpoint-keeper.ts';
 import type { LedgerEntry, RunState, Runtime, RuntimeLimits, RuntimeOptions } from '../runtime.ts';
 
 /** A clock that stands still until told otherwise. */
@@ -158,6 +160,9 @@ export function failure(
 export const unavailable: Failure = failure('transient', 'HTTP_RESPONSE_STATUS', 'answered', { status: 503 });
 export const refused: Failure = failure('validation', 'HTTP_RESPONSE_STATUS', 'answered', { status: 422 });
 
+/** Signs the checkpoints of every bench. */
+export const testKey: CheckpointKey = checkpointKey(newCheckpointKey(), 'test.example/ledger');
+
 /** A runtime on a file of its own, a clock and a target under the test's control. */
 export interface Bench {
   readonly clock: ManualClock;
@@ -169,6 +174,10 @@ export interface Bench {
   isOrdered?: boolean;
   /** Of the next start. */
   limits?: Partial<RuntimeLimits>;
+  /** Of the next start: signs checkpoints into a file beside the database. */
+  checkpoints?: Partial<CheckpointOptions>;
+  /** What the runtime said of checkpoints that it could not keep. */
+  readonly problems: string[];
   runtime: Runtime;
   /** Sends `shop.ordered` and returns the run's id. */
   order(
@@ -208,6 +217,14 @@ export async function openBench(...plans: Plan[]): Promise<Bench> {
       file,
       random,
       limits: bench.limits ?? {},
+      ...(bench.checkpoints !== undefined && {
+        checkpoints: {
+          key: testKey,
+          file: `${folder}/checkpoints`,
+          onProblem: (message) => bench.problems.push(message),
+          ...bench.checkpoints,
+        },
+      }),
       clock: {
         now: () => clock.now(),
         setTimer: (delayMs, fire) => clock.setTimer(delayMs, () => isDead() || fire()),
@@ -233,6 +250,7 @@ export async function openBench(...plans: Plan[]): Promise<Bench> {
     clock,
     target,
     entries,
+    problems: [],
     file: join(folder, 'runtime.db'),
     // Opened below, before anybody can see it.
     runtime: undefined as unknown as Runtime,
@@ -286,6 +304,7 @@ export async function openBench(...plans: Plan[]): Promise<Bench> {
 function breakable(committer: Committer, isBroken: () => boolean): Committer {
   return {
     apply: (groups) => (isBroken() ? Promise.reject(new Error('disk I/O error')) : committer.apply(groups)),
+    head: () => committer.head(),
     close: () => committer.close(),
   };
 }

@@ -236,8 +236,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     'ledger numbers start anew',
     engine,
-    'this.#ledger = new LedgerWriter(\n      this.#number(',
-    'this.#ledger = new LedgerWriter(\n      0 * this.#number(',
+    'new LedgerWriter(\n      this.#number(',
+    'new LedgerWriter(\n      0 * this.#number(',
   ),
   bug(
     'entries are announced before they are on disk',

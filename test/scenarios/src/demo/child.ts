@@ -23,7 +23,7 @@ const START_MS = 30_000;
 /** A real `tenon serve` process: started, watched through its log, killed, started again on the same database. */
 export class TenonProcess {
   readonly #env: Readonly<Record<string, string>>;
-  readonly #engineFile: string;
+  readonly engineFile: string;
   readonly #root: string;
   readonly #listeners = new Set<(line: LogLine) => void>();
   #child: ChildProcess | undefined;
@@ -33,7 +33,7 @@ export class TenonProcess {
 
   /** `root` is the workspace that it serves: this repository, or one of a test's own. */
   constructor(engineFile: string, env: Readonly<Record<string, string>>, root: string = repoRoot) {
-    this.#engineFile = engineFile;
+    this.engineFile = engineFile;
     this.#root = root;
     this.#env = env;
   }
@@ -54,7 +54,7 @@ export class TenonProcess {
       '--port',
       '0',
       '--engine-file',
-      this.#engineFile,
+      this.engineFile,
     ];
     const child = spawn(process.execPath, args, {
       cwd: this.#root,

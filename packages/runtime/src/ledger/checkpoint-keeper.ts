@@ -1,0 +1,245 @@
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
+import type { Clock } from '@tenon/model';
+import { RuntimeError } from '../runtime-error.ts';
+import {
+  type CheckpointKey,
+  checkpointDigest,
+  isSigned,
+  parseCheckpoints,
+  type SetBack,
+  type SignedCheckpoint,
+  signCheckpoint,
+  type TreeHead,
+} from './checkpoint.ts';
+import { isSameHash } from './merkle.ts';
+import type { StoredTree } from './tiles.ts';
+
+/** How the ledger's state is signed and put where whoever changes the file cannot reach it. */
+export interface CheckpointOptions {
+  readonly key: CheckpointKey;
+  /** Checkpoints are appended here, each synced before it counts. Best on another disk, or at least another owner's. */
+  readonly file: string;
+  /** Most time between a new entry and a checkpoint over it (ms). Default 60,000. */
+  readonly everyMs?: number;
+  /** Most rows without a checkpoint. Default 10,000. */
+  readonly everyRows?: number;
+  /** Hands a checkpoint to a witness outside; rejects when it did not take it. Tried again with the next one. */
+  readonly publish?: (note: string) => Promise<void>;
+  /** The file is behind its checkpoints, and a person says that this is right (a restored backup), and why. */
+  readonly setBack?: string;
+  /** Told of a checkpoint that could not be kept; must not throw. */
+  readonly onProblem: (message: string) => void;
+}
+
+const EVERY_MS = 60_000;
+const EVERY_ROWS = 10_000;
+
+/** Signs the ledger's state on a schedule: after so many rows, so much time, and at the end. */
+export class CheckpointKeeper {
+  readonly #options: CheckpointOptions;
+  readonly #clock: Clock;
+  readonly #head: () => Promise<TreeHead>;
+  #last: SignedCheckpoint | undefined;
+  #setBack: SetBack | undefined;
+  #rows = 0;
+  #isUnpublished = false;
+  #cancelTimer: (() => void) | undefined;
+  #working: Promise<void> | undefined;
+
+  /**
+   * Compares the file with its last checkpoint first. Throws `RUNTIME_LEDGER_BEHIND` when entries that it counts are
+   * gone, `RUNTIME_LEDGER_ALTERED` when they are not the same.
+   */
+  constructor(options: CheckpointOptions, clock: Clock, stored: StoredTree, head: () => Promise<TreeHead>) {
+    this.#options = options;
+    this.#clock = clock;
+    this.#head = head;
+    const earlier = lastCheckpoints(options);
+    this.#last = earlier.at(-1);
+    if (this.#last !== undefined && !isPrefix(this.#last, stored)) {
+      const why = options.setBack;
+      if (why === undefined) throw this.#refusal(this.#last, stored);
+      this.#setBack = { size: earlier.findLast((each) => isPrefix(each, stored))?.size ?? 0, why };
+    }
+    // What an earlier process stored and could not sign any more.
+    if (stored.head.size > (this.#last?.size ?? 0)) this.stored(1);
+  }
+
+  /** A ledger that was set back says so before it grows. */
+  async ready(): Promise<void> {
+    if (this.#setBack !== undefined) await this.#sign();
+  }
+
+  /** So many rows of the ledger are on disk now. */
+  stored(rows: number): void {
+    this.#rows += rows;
+    if (this.#rows >= (this.#options.everyRows ?? EVERY_ROWS)) void this.#sign();
+    else this.#arm();
+  }
+
+  /** The last checkpoint of this process. */
+  async close(): Promise<void> {
+    this.#cancelTimer?.();
+    await this.#working;
+    await this.#sign();
+    this.#cancelTimer?.();
+  }
+
+  #arm(): void {
+    this.#cancelTimer ??= this.#clock.setTimer(this.#options.everyMs ?? EVERY_MS, () => {
+      this.#cancelTimer = undefined;
+      void this.#sign();
+    });
+  }
+
+  async #sign(): Promise<void> {
+    if (this.#working !== undefined) return;
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    this.#rows = 0;
+    this.#working = this.#signOnce();
+    await this.#working;
+    this.#working = undefined;
+    if (this.#rows > 0 || this.#isUnpublished) this.#arm();
+  }
+
+  async #signOnce(): Promise<void> {
+    const { key, file, publish, onProblem } = this.#options;
+    try {
+      const head = await this.#head();
+      if (head.size !== this.#last?.size || this.#setBack !== undefined) {
+        const note = signCheckpoint(
+          {
+            origin: key.name,
+            ...head,
+            atMs: this.#clock.now(),
+            ...(this.#last !== undefined && { previous: checkpointDigest(this.#last.text) }),
+            ...(this.#setBack !== undefined && { setBack: this.#setBack }),
+          },
+          key,
+        );
+        append(file, note);
+        this.#last = onlyNote(note);
+        this.#setBack = undefined;
+        this.#isUnpublished = publish !== undefined;
+      }
+    } catch (error) {
+      this.#rows++;
+      onProblem(`no checkpoint of the ledger could be kept in ${file}: ${messageOf(error)}`);
+      return;
+    }
+    if (!this.#isUnpublished || publish === undefined || this.#last === undefined) return;
+    try {
+      const { text, signatures } = this.#last;
+      await publish(`${text}\n${signatures.map(signatureLine).join('')}`);
+      this.#isUnpublished = false;
+    } catch (error) {
+      onProblem(`the witness did not take the ledger's checkpoint: ${messageOf(error)}`);
+    }
+  }
+
+  #refusal(last: SignedCheckpoint, { head }: StoredTree): RuntimeError {
+    const at = new Date(last.atMs).toISOString();
+    const { file } = this.#options;
+    return head.size < last.size
+      ? new RuntimeError(
+          'RUNTIME_LEDGER_BEHIND',
+          `the ledger holds ${head.size} rows; its checkpoint of ${at} in ${file} counts ${last.size}, up to entry ${last.lastSequence}`,
+        )
+      : new RuntimeError(
+          'RUNTIME_LEDGER_ALTERED',
+          `the first ${last.size} rows of the ledger are not those that were signed at ${at} (${file})`,
+        );
+  }
+}
+
+/** Does the stored tree begin with the one that was signed? */
+function isPrefix({ size, root }: SignedCheckpoint, stored: StoredTree): boolean {
+  return size <= stored.head.size && isSameHash(stored.rootAt(size), root);
+}
+
+/** Read from the end of the file: years of checkpoints must not hold up a start. */
+const TAIL_BYTES = 65_536;
+
+/** The last checkpoints that this key signed; what a crash left half written behind them is cut off. */
+function lastCheckpoints({ file, key }: CheckpointOptions): readonly SignedCheckpoint[] {
+  if (!existsSync(file)) return [];
+  const { size } = statSync(file);
+  const from = Math.max(0, size - TAIL_BYTES);
+  const bytes = readRange(file, from, size - from);
+  // A signature's line is the end of a note; the dash is three bytes.
+  const signature = bytes.lastIndexOf('\n— ');
+  const end = signature === -1 ? -1 : bytes.indexOf('\n', signature + 1);
+  if (
+    bytes
+      .subarray(end + 1)
+      .toString('utf8')
+      .trim() !== '' &&
+    from + end + 1 < size
+  )
+    truncate(file, from + end + 1);
+  return [
+    ...parseCheckpoints(
+      bytes
+        .subarray(0, end + 1)
+        .toString('utf8')
+        .split('\n'),
+    ),
+  ].flatMap((note) => (note.ok && isSigned(note.checkpoint, [key.publicKey]) ? [note.checkpoint] : []));
+}
+
+function readRange(file: string, from: number, length: number): Buffer {
+  const bytes = Buffer.alloc(length);
+  const handle = openSync(file, 'r');
+  try {
+    readSync(handle, bytes, 0, length, from);
+  } finally {
+    closeSync(handle);
+  }
+  return bytes;
+}
+
+function truncate(file: string, length: number): void {
+  const handle = openSync(file, 'r+');
+  try {
+    ftruncateSync(handle, length);
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+}
+
+function append(file: string, note: string): void {
+  mkdirSync(dirname(file), { recursive: true });
+  const handle = openSync(file, 'a', 0o644);
+  try {
+    writeSync(handle, `${note}\n`);
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+}
+
+function onlyNote(text: string): SignedCheckpoint {
+  for (const note of parseCheckpoints(text.split('\n'))) if (note.ok) return note.checkpoint;
+  throw new Error('a checkpoint that was just signed cannot be read');
+}
+
+function signatureLine({ name, keyId, bytes }: SignedCheckpoint['signatures'][number]): string {
+  return `— ${name} ${Buffer.concat([keyId, bytes]).toString('base64')}\n`;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

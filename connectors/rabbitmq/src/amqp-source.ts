@@ -1,11 +1,12 @@
-import { once } from 'node:events';
 import {
+  aborted,
   connectionProblem,
   goodbye,
   type IncomingMessage,
   type Source,
   type SourceContext,
   sourceLoop,
+  UnderWay,
 } from '@tenon/connector';
 import { sleep } from '@tenon/model';
 import type { Channel, ConsumeMessage } from 'amqplib';
@@ -26,7 +27,7 @@ export function amqpSource(context: SourceContext): Source {
     const ended = new AbortController();
     const end = (reason: unknown): void => ended.abort(reason);
     model.on('close', (error) => end(error ?? new Error('closed')));
-    const underWay = new Set<Promise<void>>();
+    const underWay = new UnderWay();
     try {
       const channel = await model.createChannel();
       channel.on('error', end);
@@ -38,19 +39,18 @@ export function amqpSource(context: SourceContext): Source {
           end(new QueueGone());
           return;
         }
-        const handled = handle(channel, message, ended.signal).finally(() => underWay.delete(handled));
-        underWay.add(handled);
+        underWay.add(handle(channel, message, ended.signal));
       });
       consuming();
-      await firstAborted(signal, ended.signal);
+      await aborted(signal, ended.signal);
       if (!ended.signal.aborted) {
         await channel.cancel(consumerTag);
-        await Promise.all(underWay);
+        await underWay.settled();
         await goodbye(clock, () => channel.close());
         return;
       }
     } finally {
-      await Promise.all(underWay);
+      await underWay.settled();
       await goodbye(clock, () => model.close());
     }
     throw ended.signal.reason;
@@ -114,9 +114,4 @@ function incoming({ content, properties, fields }: ConsumeMessage): IncomingMess
       properties.messageId !== '' && { id: properties.messageId }),
     ...(typeof properties.contentType === 'string' && { contentType: properties.contentType }),
   };
-}
-
-async function firstAborted(...signals: readonly AbortSignal[]): Promise<void> {
-  const any = AbortSignal.any([...signals]);
-  if (!any.aborted) await once(any, 'abort');
 }

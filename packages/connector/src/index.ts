@@ -45,7 +45,7 @@ export {
   type SecretUse,
 } from './secrets.ts';
 export * from './source.ts';
-export { connectionProblem, pauseMs, settled, sourceLoop } from './source-loop.ts';
+export { aborted, connectionProblem, pauseMs, sourceLoop, UnderWay } from './source-loop.ts';
 export type * from './source-plan.ts';
 export * from './transport.ts';
 export {

@@ -1,4 +1,5 @@
-import { type Clock, type Random, sleep } from '@tenon/model';
+import { once } from 'node:events';
+import { type Random, sleep } from '@tenon/model';
 import type { SourceContext } from './source.ts';
 
 const PAUSE_FIRST_MS = 200;
@@ -53,11 +54,33 @@ export function connectionProblem(error: unknown): string {
   return `the connection failed (${code === undefined || code === '' ? name : code})`;
 }
 
-/** Waits until `isDone`, looking again every few milliseconds: for what is under way when a source stops. */
-export async function settled(clock: Clock, isDone: () => boolean, boundMs: number): Promise<boolean> {
-  for (const untilMs = clock.now() + boundMs; !isDone(); ) {
-    if (clock.now() >= untilMs) return false;
-    await sleep(clock, 5);
+/** The messages of one session that have been handed on and are not settled. */
+export class UnderWay {
+  readonly #works = new Set<Promise<void>>();
+
+  get size(): number {
+    return this.#works.size;
   }
-  return true;
+
+  /** `work` must not reject. */
+  add(work: Promise<void>): void {
+    const tracked = work.finally(() => this.#works.delete(tracked));
+    this.#works.add(tracked);
+  }
+
+  /** Resolves when there is room for one more, or when `signal` says that none is wanted. */
+  async below(max: number, signal: AbortSignal): Promise<void> {
+    const stopped = aborted(signal);
+    while (this.#works.size >= max && !signal.aborted) await Promise.race([...this.#works, stopped]);
+  }
+
+  async settled(): Promise<void> {
+    await Promise.all(this.#works);
+  }
+}
+
+/** Resolves when one of them is aborted. */
+export async function aborted(...signals: readonly AbortSignal[]): Promise<void> {
+  const any = AbortSignal.any([...signals]);
+  if (!any.aborted) await once(any, 'abort');
 }

@@ -1,0 +1,30 @@
+import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { basicCredentials, brokerAddress, type TransportContext } from '@tenon/connector';
+
+const PROTOCOLS = {
+  nats: { port: 4222, isSecure: false },
+  tls: { port: 4222, isSecure: true },
+} as const;
+const CONNECT_MS = 10_000;
+/** Three pings unanswered and the connection counts as dead. */
+const PING_MS = 5_000;
+const PINGS_OUT_MAX = 3;
+
+/** Opens one connection: `nats(s)://host[:port]`. It does not reconnect by itself: what it would send again is not its to decide. */
+export async function openConnection(context: TransportContext, use: string): Promise<NatsConnection> {
+  const { connection } = context;
+  const address = brokerAddress(connection, PROTOCOLS);
+  const login = await basicCredentials(context, use);
+  return connect({
+    servers: `${address.host.includes(':') ? `[${address.host}]` : address.host}:${address.port}`,
+    name: `tenon ${connection.name} (${use})`,
+    reconnect: false,
+    timeout: CONNECT_MS,
+    pingInterval: PING_MS,
+    maxPingOut: PINGS_OUT_MAX,
+    // One server, the one that was named: what a cluster announces is not in the connection's egress.
+    ignoreClusterUpdates: true,
+    ...(address.isSecure && { tls: {} }),
+    ...(login && { user: login.username.reveal(), pass: login.password.reveal() }),
+  });
+}

@@ -1,0 +1,66 @@
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { AckPolicy, jetstream, jetstreamManager } from '@nats-io/jetstream';
+import { connect, headers, nanos } from '@nats-io/transport-node';
+import nats from '@tenon/connector-nats';
+import { connectorPlans } from '@tenon/testkit';
+import { brokerSuite, type RawMessage } from './broker-suite.ts';
+
+const PORT = 4222;
+const root = join(import.meta.dirname, '../../../..');
+const plans = await connectorPlans(root, 'nats');
+
+await brokerSuite({
+  name: 'NATS JetStream',
+  port: PORT,
+  module: nats,
+  transport: 'jetstream',
+  baseUrl: (port) => `nats://127.0.0.1:${port}`,
+  place: async () => {
+    const name = `tenon-test-${randomBytes(6).toString('hex')}`;
+    const connection = await connect({ servers: `127.0.0.1:${PORT}` });
+    const manager = await jetstreamManager(connection);
+    const client = jetstream(connection);
+    await manager.streams.add({ name, subjects: [`${name}.>`] });
+    await manager.consumers.add(name, {
+      durable_name: 'tenon',
+      filter_subject: `${name}.shipped`,
+      ack_policy: AckPolicy.Explicit,
+      ack_wait: nanos(500),
+    });
+    const operation = plans.operation('publishOrderPlaced');
+    return {
+      operation: { ...operation, message: { ...operation.message!, address: `${name}.placed` } },
+      source: plans.source(['orderShipped'], { from: name, address: `${name}.shipped` }),
+      arrived: async () => {
+        const { state } = await manager.streams.info(name);
+        const found: RawMessage[] = [];
+        if (state.messages === 0) return found;
+        for (let seq = state.first_seq; seq <= state.last_seq; seq++) {
+          const message = await manager.streams.getMessage(name, { seq });
+          if (message?.subject === `${name}.placed`)
+            found.push({ id: message.header.get('Nats-Msg-Id'), body: message.string() });
+        }
+        return found;
+      },
+      put: async (messages) => {
+        for (const { id, body } of messages) {
+          const fields = headers();
+          fields.set('Content-Type', 'application/json');
+          await client.publish(`${name}.shipped`, body, {
+            headers: fields,
+            ...(id !== undefined && { msgID: id }),
+          });
+        }
+      },
+      left: async () => {
+        const consumer = await manager.consumers.info(name, 'tenon');
+        return consumer.num_pending + consumer.num_ack_pending;
+      },
+      [Symbol.asyncDispose]: async () => {
+        await manager.streams.delete(name);
+        await connection.close();
+      },
+    };
+  },
+});

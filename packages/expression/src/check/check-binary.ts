@@ -20,6 +20,7 @@ import { type Checker, textOf } from './check.ts';
 import { NO_FACTS, pathOf, type Scope, typeAt } from './environment.ts';
 import { nameAdvice } from './issues.ts';
 import { fieldNames, lookup } from './lookup.ts';
+import { narrow } from './narrow.ts';
 
 type Binary = Extract<Expr, { kind: 'binary' }>;
 
@@ -153,7 +154,20 @@ export function checkComparison(checker: Checker, node: Binary, scope: Scope): T
       `\`${node.operator}\` compares values of one type, not ${describeType(left)} with ${describeType(right)}`,
       { fix: comparisonAdvice(node, left, right) },
     );
+  else contradicted(checker, node, scope);
   return BOOLEAN;
+}
+
+/**
+ * A comparison with a number that what is known of the other side rules out. Only that: one which is sure to hold is
+ * mostly a guard that repeats an outer one, and does no harm.
+ */
+function contradicted(checker: Checker, node: Binary, scope: Scope): boolean {
+  if (!narrow(node, true, scope).facts.isImpossible) return false;
+  checker.issues.add('always-false', node, `\`${textOf(node)}\` is always false here`, {
+    fix: 'a condition before it leaves no other case',
+  });
+  return true;
 }
 
 function comparisonAdvice(node: Binary, left: Type, right: Type): string | undefined {
@@ -171,7 +185,14 @@ export function checkEquality(checker: Checker, node: Binary, scope: Scope): Typ
   const left = checker.visit(node.left, scope);
   const right = checker.visit(node.right, scope);
   const isSettled = compareEqual(checker, node, left, right, scope);
-  if (isSettled === undefined) return BOOLEAN;
+  if (isSettled === undefined) {
+    const isNumber = [node.left, node.right].some(
+      (one) => one.kind === 'literal' && typeof one.value === 'number',
+    );
+    return node.operator === '==' && isNumber && contradicted(checker, node, scope)
+      ? literalType(false)
+      : BOOLEAN;
+  }
   return literalType(isSettled === (node.operator === '=='));
 }
 

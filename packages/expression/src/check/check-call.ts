@@ -31,7 +31,7 @@ import {
   withoutNull,
 } from '../types/type.ts';
 import { type Checker, textOf } from './check.ts';
-import { foldedType, NO_FACTS, pathOf, type Scope, typeAt, withVariable } from './environment.ts';
+import { foldedType, isAbsentAt, NO_FACTS, pathOf, type Scope, typeAt, withVariable } from './environment.ts';
 import { Issues, nameAdvice } from './issues.ts';
 import { narrow } from './narrow.ts';
 
@@ -60,7 +60,20 @@ function checkHas(checker: Checker, call: Call, scope: Scope): Type {
   // Only where every part is certain, not just the last.
   if (known && typeAt(scope, known).isPresent && typeAt(scope, known).type.kind !== 'any')
     checker.issues.add('always-true', call, `\`${textOf(path)}\` is always there`);
+  const absent = absentInHas(call, scope);
+  if (absent !== undefined)
+    checker.issues.add('always-false', call, `\`${textOf(call)}\` is always false here: ${absent}`);
   return BOOLEAN;
+}
+
+/** Why `has(path)` is false at this place, where a condition before it has settled that. */
+export function absentInHas(node: Expr, scope: Scope): string | undefined {
+  if (node.kind !== 'call' || node.target !== undefined || node.name !== 'has') return undefined;
+  const [path] = node.args;
+  const known = path && pathOf(path, scope);
+  return known && isAbsentAt(scope, known)
+    ? `a condition before it says that \`${textOf(path!)}\` is not there`
+    : undefined;
 }
 
 function checkDefault(checker: Checker, call: Call, scope: Scope): Type {

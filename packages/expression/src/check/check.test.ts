@@ -110,6 +110,11 @@ describe('narrowing', () => {
     '!(size(event.items) == 0) ? event.items[0].sku : event.id',
     'has(event.flag) && event.flag ? 1 : 2',
     '(has(event.coupon) ? event.coupon.size() > 1 : false) ? event.coupon : event.id',
+    'event.count >= 5 && event.count <= 5',
+    'event.count > 5 || event.count < 5',
+    '(event.count > 5 || event.count < 1) && event.count < 2',
+    'event.count > 1 && event.count > 0',
+    "(has(event.coupon) || event.plan == 'pro') && !has(event.coupon)",
   ])('makes %s sound', (source) => {
     expect(codes(source)).toEqual([]);
   });
@@ -126,6 +131,17 @@ describe('narrowing', () => {
       ['field-may-be-absent note'],
     ],
     ["event.plan == 'pro' && event.plan == 'free'", ["always-false event.plan == 'free'"]],
+    ['!has(event.coupon) && has(event.coupon)', ['always-false has(event.coupon)']],
+    ['has(event.coupon) || !has(event.coupon)', ['always-true !has(event.coupon)']],
+    ['!has(event.node.next) && has(event.node.next.next)', ['always-false has(event.node.next.next)']],
+    ['event.count > 10 && event.count < 5', ['always-false event.count < 5']],
+    ['event.count > 5 && event.count < 5', ['always-false event.count < 5']],
+    ['event.count >= 5 && event.count <= 4', ['always-false event.count <= 4']],
+    ['event.count > 5 && event.count == 5', ['always-false event.count == 5']],
+    ['size(event.items) == 0 && size(event.items) > 1', ['always-false size(event.items) > 1']],
+    ['event.count > 5 || event.count > 6', ['always-false event.count > 6']],
+    ['(event.count > 5 && event.count < 9) && event.count < 2', ['always-false event.count < 2']],
+    ['event.count > 5 || event.count <= 5', ['always-true event.count > 5 || event.count <= 5']],
   ])('does not make %s sound', (source, expected) => {
     expect(codes(source)).toEqual(expected);
   });

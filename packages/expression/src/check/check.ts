@@ -16,7 +16,7 @@ import {
   union,
 } from '../types/type.ts';
 import { checkArithmetic, checkComparison, checkEquality } from './check-binary.ts';
-import { checkCall } from './check-call.ts';
+import { absentInHas, checkCall } from './check-call.ts';
 import { checkIdentifier, checkIndex, checkMember, isReported } from './check-path.ts';
 import { type Environment, type Scope, scopeOf } from './environment.ts';
 import { type ExpressionIssue, Issues } from './issues.ts';
@@ -253,6 +253,13 @@ export class Checker {
 
   #unary(node: Extract<Expr, { kind: 'unary' }>, scope: Scope): Type {
     if (node.operator === '!') {
+      const absent = absentInHas(node.operand, scope);
+      if (absent !== undefined) {
+        // Said of the whole, which is what the author thinks of.
+        this.issues.quietly(() => this.visit(node.operand, scope));
+        this.issues.add('always-true', node, `\`${textOf(node)}\` is always true here: ${absent}`);
+        return literalType(true);
+      }
       const type = this.condition(node.operand, scope);
       const only = type.kind === 'boolean' && type.values?.length === 1 ? type.values[0] : undefined;
       return only === undefined ? BOOLEAN : literalType(!only);
@@ -272,8 +279,11 @@ export class Checker {
     switch (node.operator) {
       case '&&':
       case '||': {
+        const before = this.issues.found.length;
         this.condition(node.left, scope);
         this.condition(node.right, narrow(node.left, node.operator === '&&', scope));
+        // One cause, one issue: what was said of a part settles the whole.
+        if (this.issues.found.length === before) this.#settled(node, scope);
         return BOOLEAN;
       }
       case '==':
@@ -288,6 +298,17 @@ export class Checker {
       default:
         return checkArithmetic(this, node, scope);
     }
+  }
+
+  /** Parts that each can hold but not together, or of which one always does. */
+  #settled(node: Extract<Expr, { kind: 'binary' }>, scope: Scope): void {
+    const truth = node.operator === '||';
+    if (!narrow(node, !truth, scope).facts.isImpossible) return;
+    this.issues.add(
+      truth ? 'always-true' : 'always-false',
+      node,
+      `\`${textOf(node)}\` is always ${truth}: its parts ${truth ? 'leave no other case' : 'contradict each other'}`,
+    );
   }
 }
 

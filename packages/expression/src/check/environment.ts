@@ -39,12 +39,30 @@ export interface Fact {
 /** Facts by path key; `isImpossible` when conditions contradict each other, so that nothing here is ever evaluated. */
 export interface Facts {
   readonly byPath: ReadonlyMap<string, Fact>;
+  /** Keys of paths that are not there: what `has` says no to. */
+  readonly absent: ReadonlySet<string>;
+  /** Bounds of numbers by path key, and of sizes by that of the path with `SIZE` after it. */
+  readonly bounds: ReadonlyMap<string, Bounds>;
   readonly isImpossible: boolean;
   /** Conditions known to be true, as text: repeated by a later step they hold again. */
   readonly conditions: ReadonlySet<string>;
 }
 
-export const NO_FACTS: Facts = { byPath: new Map(), isImpossible: false, conditions: new Set() };
+export interface Bounds {
+  readonly min: number;
+  readonly max: number;
+  /** Is the bound itself left out? */
+  readonly isAboveMin: boolean;
+  readonly isBelowMax: boolean;
+}
+
+export const NO_FACTS: Facts = {
+  byPath: new Map(),
+  absent: new Set(),
+  bounds: new Map(),
+  isImpossible: false,
+  conditions: new Set(),
+};
 
 /** A path: the key of a variable, then names. Indexes are names too: `0`. */
 export type Path = readonly string[];
@@ -109,6 +127,42 @@ const SEPARATOR = '\u0000';
 export function keyOf(path: Path): string {
   return path.join(SEPARATOR);
 }
+
+/** What stands after a path for the number of its items or characters; no name of a field. */
+export const SIZE = '\u0001size';
+
+/** Is it known that a path is not there, because it or what holds it is not? */
+export function isAbsentAt(scope: Scope, path: Path): boolean {
+  const { absent } = scope.facts;
+  return absent.size > 0 && path.some((_name, index) => absent.has(keyOf(path.slice(0, index + 1))));
+}
+
+/** Learns that a number lies between bounds; impossible where no number is left. */
+export function learnBounds(scope: Scope, path: Path, learnt: Partial<Bounds>): Scope {
+  const key = keyOf(path);
+  const known = scope.facts.bounds.get(key) ?? UNBOUND;
+  const { min = UNBOUND.min, max = UNBOUND.max, isAboveMin = false, isBelowMax = false } = learnt;
+  const bounds: Bounds = {
+    min: Math.max(known.min, min),
+    max: Math.min(known.max, max),
+    isAboveMin:
+      min === known.min ? isAboveMin || known.isAboveMin : min > known.min ? isAboveMin : known.isAboveMin,
+    isBelowMax:
+      max === known.max ? isBelowMax || known.isBelowMax : max < known.max ? isBelowMax : known.isBelowMax,
+  };
+  const isEmpty =
+    bounds.min > bounds.max || (bounds.min === bounds.max && (bounds.isAboveMin || bounds.isBelowMax));
+  return {
+    ...scope,
+    facts: {
+      ...scope.facts,
+      bounds: new Map(scope.facts.bounds).set(key, bounds),
+      isImpossible: scope.facts.isImpossible || isEmpty,
+    },
+  };
+}
+
+const UNBOUND: Bounds = { min: -Infinity, max: Infinity, isAboveMin: false, isBelowMax: false };
 
 export function factAt(scope: Scope, path: Path): Fact | undefined {
   return scope.facts.byPath.get(keyOf(path));
@@ -177,7 +231,9 @@ function allows(member: Type, name: string, fact: Fact): boolean {
 
 /** Learns that every part of a path is there and, but for the last, not null. */
 export function learnPresent(scope: Scope, path: Path): Scope {
-  let learnt = scope;
+  let learnt: Scope = isAbsentAt(scope, path)
+    ? { ...scope, facts: { ...scope.facts, isImpossible: true } }
+    : scope;
   for (let length = 2; length <= path.length; length++) {
     const prefix = path.slice(0, length);
     const { type } = typeAt(learnt, prefix);
@@ -187,16 +243,17 @@ export function learnPresent(scope: Scope, path: Path): Scope {
   return learnt;
 }
 
-/** Learns that a path is not there, where all that leads to it is. */
-export function learnAbsent(scope: Scope, path: Path): Scope {
+/** Learns that a path is not there; where all that leads to it is, variants of what would hold it that must have it go. */
+export function learnAbsent(from: Scope, path: Path): Scope {
+  if (path.length < 2) return from;
+  const here = typeAt(from, path);
+  const isImpossible = from.facts.isImpossible || (here.isPresent && here.type.kind !== 'any');
+  const absent = new Set(from.facts.absent).add(keyOf(path));
+  const scope: Scope = { ...from, facts: { ...from.facts, absent, isImpossible } };
   const parent = path.slice(0, -1);
   const holder = typeAt(scope, parent);
   const members = membersOf(holder.type);
-  if (
-    path.length < 2 ||
-    !holder.isPresent ||
-    members.some((member) => member.kind === 'null' || member.kind === 'any')
-  )
+  if (!holder.isPresent || members.some((member) => member.kind === 'null' || member.kind === 'any'))
     return scope;
   const kept = members.filter((member) => {
     const found = lookup(member, path.at(-1)!);
@@ -221,7 +278,23 @@ export function join(a: Scope, b: Scope): Scope {
       });
   }
   const conditions = new Set([...a.facts.conditions].filter((text) => b.facts.conditions.has(text)));
-  return { ...a, facts: { byPath, isImpossible: false, conditions } };
+  const absent = new Set([...a.facts.absent].filter((key) => b.facts.absent.has(key)));
+  const bounds = new Map<string, Bounds>();
+  for (const [key, one] of a.facts.bounds) {
+    const other = b.facts.bounds.get(key);
+    if (other) bounds.set(key, hull(one, other));
+  }
+  return { ...a, facts: { byPath, absent, bounds, isImpossible: false, conditions } };
+}
+
+function hull(a: Bounds, b: Bounds): Bounds {
+  const [low, high] = [a.min <= b.min ? a : b, a.max >= b.max ? a : b];
+  return {
+    min: low.min,
+    max: high.max,
+    isAboveMin: a.min === b.min ? a.isAboveMin && b.isAboveMin : low.isAboveMin,
+    isBelowMax: a.max === b.max ? a.isBelowMax && b.isBelowMax : high.isBelowMax,
+  };
 }
 
 /** The type of a path with all that was learnt of its fields folded in: what leaves a `filter`. */

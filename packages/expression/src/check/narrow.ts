@@ -11,13 +11,16 @@ import {
   withoutNull,
 } from '../types/type.ts';
 import {
+  type Bounds,
   join,
   learn,
   learnAbsent,
+  learnBounds,
   learnPresent,
   type Path,
   pathOf,
   type Scope,
+  SIZE,
   typeAt,
 } from './environment.ts';
 
@@ -87,9 +90,13 @@ function narrowEquality(subject: Expr, isEqual: boolean, literal: Literal, scope
   const counted = sizeSubject(subject);
   if (counted && typeof literal === 'number') {
     const least = isEqual ? literal : literal === 0 ? 1 : 0;
-    return learnSize(counted, least, scope);
+    const sized = learnSize(counted, least, scope);
+    return isEqual ? within(subject, { min: literal, max: literal }, sized) : sized;
   }
-  return narrowToLiteral(subject, isEqual, literal, scope);
+  const learnt = narrowToLiteral(subject, isEqual, literal, scope);
+  return isEqual && typeof literal === 'number'
+    ? within(subject, { min: literal, max: literal }, learnt)
+    : learnt;
 }
 
 /** `path == literal`, or `path` alone for true. */
@@ -180,16 +187,34 @@ function without(type: Type, literal: Literal): Type {
   );
 }
 
-/** `size(path) > 0` and its kin, either way round: so many items are there. */
+/** `path > 5` and `size(path) > 0` and their kin, either way round. */
 function narrowSize(node: Extract<Expr, { kind: 'binary' }>, truth: boolean, scope: Scope): Scope {
   const isTurned = node.left.kind === 'literal';
   const [subject, bound] = isTurned ? [node.right, node.left] : [node.left, node.right];
-  const counted = sizeSubject(subject);
-  if (counted === undefined || bound.kind !== 'literal' || typeof bound.value !== 'number') return scope;
+  if (bound.kind !== 'literal' || typeof bound.value !== 'number') return scope;
   const operator = isTurned ? TURNED[node.operator]! : node.operator;
   const effective = truth ? operator : NEGATED[operator]!;
-  if (effective === '>') return learnSize(counted, Math.floor(bound.value) + 1, scope);
-  return effective === '>=' ? learnSize(counted, Math.ceil(bound.value), scope) : scope;
+  const { value } = bound;
+  const bounded = within(subject, BOUNDS[effective]!(value), scope);
+  const counted = sizeSubject(subject);
+  if (counted === undefined) return bounded;
+  if (effective === '>') return learnSize(counted, Math.floor(value) + 1, bounded);
+  return effective === '>=' ? learnSize(counted, Math.ceil(value), bounded) : bounded;
+}
+
+const BOUNDS: Readonly<Record<string, (value: number) => Partial<Bounds>>> = {
+  '<': (max) => ({ max, isBelowMax: true }),
+  '<=': (max) => ({ max }),
+  '>': (min) => ({ min, isAboveMin: true }),
+  '>=': (min) => ({ min }),
+};
+
+/** Learns the bounds of a number, or of the size of a list or text, that a path leads to. */
+function within(subject: Expr, bounds: Partial<Bounds>, scope: Scope): Scope {
+  const counted = sizeSubject(subject);
+  const path = pathOf(counted ?? subject, scope);
+  if (path === undefined || (counted === undefined && hasOptional(subject))) return scope;
+  return learnBounds(scope, counted ? [...path, SIZE] : path, bounds);
 }
 
 const TURNED: Readonly<Record<string, string>> = { '<': '>', '<=': '>=', '>': '<', '>=': '<=' };

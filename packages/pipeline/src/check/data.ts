@@ -51,6 +51,16 @@ const NUMBER_OR_TEXT: Type = typeOfSchema({ type: ['string', 'number'] });
 const NUMBER: Type = typeOfSchema({ type: 'number' });
 const NULL: Type = typeOfSchema({ type: 'null' });
 
+const NOTHING: ReadonlySet<string> = new Set();
+/** Said of parts of a condition that is true as a whole: `has(x)` within `!has(x)`. */
+const SETTLED: ReadonlySet<string> = new Set(['always-true', 'always-false']);
+const SETTLED_TRUE: ReadonlySet<string> = new Set(['always-true']);
+
+/** Can the condition not be false here? */
+function isCertain(condition: Expr, environment: Environment): boolean {
+  return assume(condition, environment, false).facts?.isImpossible === true;
+}
+
 interface Result {
   readonly type: Type;
   readonly source?: UsageTarget;
@@ -207,9 +217,10 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
       let inside = untaken;
       if (branch.when) {
         const outer = scope(untaken, step.id.value);
-        // The last value of an enum is certain once the others are excluded; naming it is still right (C8).
-        expression(branch.when, step.id.value, outer, 'condition', index > 0 ? 'always-true' : undefined);
         const { ast } = branch.when.parsed;
+        // The last value of an enum is certain once the others are excluded; naming it is still right (C8).
+        const settled = index === 0 ? NOTHING : isCertain(ast, outer.environment) ? SETTLED : SETTLED_TRUE;
+        expression(branch.when, step.id.value, outer, 'condition', settled);
         inside = {
           ...untaken,
           facts: assume(ast, outer.environment).facts,
@@ -310,11 +321,11 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
       );
   }
 
-  function expression(one: SpecExpression, step: string, here: Scope, use: Use, ignored?: string): void {
+  function expression(one: SpecExpression, step: string, here: Scope, use: Use, unsaid = NOTHING): void {
     expressions++;
     environments.set(one, here.environment);
     const checked = checkInScope(one, use, here, policies);
-    found.push(...checked.diagnostics.filter(({ code }) => code !== ignored));
+    found.push(...checked.diagnostics.filter(({ code }) => !unsaid.has(code)));
     reads.set(one, checked.reads);
     types.set(one, checked.type);
     for (const read of checked.reads)

@@ -1,4 +1,4 @@
-import type { Diagnostic } from '@tenon/model';
+import { type Diagnostic, hasErrors } from '@tenon/model';
 import { type Catalog, catalogOf } from './check/catalog.ts';
 import { checkConnections } from './check/connections.ts';
 import { checkData, type DataCheck } from './check/data.ts';
@@ -8,6 +8,7 @@ import { modelOf, type PipelineModel } from './check/model.ts';
 import { checkPolicies } from './check/policies.ts';
 import { pipelineProofs } from './check/proofs.ts';
 import { secretDiagnostics } from './check/secrets.ts';
+import { checkUnused } from './check/unused.ts';
 import { readPolicies } from './load/policies.ts';
 import { diagnostic } from './rules.ts';
 import { checkShape } from './shape/check-shape.ts';
@@ -106,12 +107,14 @@ export function checkFile(file: string, text: string, base: CheckBase, memory?: 
   if (known?.text === text) return known;
   const { document, spec, diagnostics } = readSource(file, text);
   const checked = spec && checkSpec(spec, base);
+  const found = [...secretDiagnostics(file, text), ...diagnostics, ...(checked?.diagnostics ?? [])];
+  if (checked && !hasErrors(found)) found.push(...checkUnused(checked.model));
   const result: CheckedFile = {
     text,
     document,
     ...(spec && { spec }),
     findings: {
-      diagnostics: [...secretDiagnostics(file, text), ...diagnostics, ...(checked?.diagnostics ?? [])],
+      diagnostics: found,
       ...(checked && { pipeline: checked.pipeline }),
     },
     ...(checked && { checked: { model: checked.model, data: checked.data, classed: checked.classed } }),

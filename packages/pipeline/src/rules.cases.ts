@@ -48,8 +48,9 @@ const UPDATE = (body: string, id = 'noted'): string => `  - id: ${id}
     with: { orderId: '\${ event.orderId }', body: ${body} }
     irreversible: ${FORWARD}`;
 const seats = (count: number): string =>
-  Array.from({ length: count }, (_, index) => `  - { id: seat${index}, set: ${index} }`).join('\n');
-const READ = "  - { id: seen, call: shop.getOrder, with: { orderId: '${ event.orderId }' } }";
+  Array.from({ length: count }, (_, index) => `  - { id: seat${index}, wait: { for: 1m } }`).join('\n');
+const READ =
+  "  - { id: seen, call: shop.getOrder, with: { orderId: '${ event.orderId }' } }\n  - { id: known, check: { that: [{ condition: \"${ steps.seen.status != 'open' }\", message: it left too early }], otherwise: fail } }";
 const SHOP_CONTRACT = 'contracts/shop/contract.yaml';
 const NEWS_CONTRACT = 'contracts/news/contract.yaml';
 /** Scopes and identities for the connector: `reader` and `writer` apart, `both` not. */
@@ -610,8 +611,16 @@ export const ruleCases = {
     on: 'pace',
     silent: { [PIPELINE]: swaps(CHOICE) },
   },
+  'step-unused': {
+    fires: pipeline('has(steps.fast)', 'event.total > 5'),
+    on: 'fast',
+    silent: pipeline('has(steps.fast)', '!has(steps.fast)'),
+  },
   'branch-unreachable': {
-    fires: pipeline('      - when: ${ default(event.express, false) }\n        steps:', '      - steps:'),
+    fires: pipelineSwaps(
+      ['      - when: ${ default(event.express, false) }\n        steps:', '      - steps:'],
+      ["  fast: { when: '${ has(steps.fast) }' }\n  slow: { when: '${ has(steps.slow) }' }\n", ''],
+    ),
     silent: none,
   },
 

@@ -384,5 +384,7 @@ onFailure: compensate
 slo: { objective: 0.99, within: 5m }
 metrics:
   orders: { value: '\${ event.total }' }
+  fast: { when: '\${ has(steps.fast) }' }
+  slow: { when: '\${ has(steps.slow) }' }
 `,
 };

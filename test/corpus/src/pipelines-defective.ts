@@ -28,6 +28,12 @@ const root = fileURLToPath(new URL('../pipelines/defective', import.meta.url));
 export const PIPELINE = 'pipelines/order-placed.pipeline.yaml';
 /** Where an `expression` or a `step` of a case is put: a step of the base pipeline that does nothing. */
 const SEAT = 'set: { value: nothing }';
+/** What reads it goes where it goes. */
+const UNREAD: Edit = {
+  file: PIPELINE,
+  find: "  noted: { when: '${ policy.isNoted(steps.noted) }' }\n",
+  put: '',
+};
 
 /** The workspace that all cases edit; it has no findings itself. */
 export const baseFiles: Readonly<Record<string, string>> = Object.fromEntries(
@@ -74,7 +80,7 @@ function editsOf(one: Written): readonly Edit[] {
   if (one.expression !== undefined)
     own.push({ ...at, find: SEAT, put: `set: { value: "\${ ${one.expression} }" }` });
   if (one.steps !== undefined)
-    own.push({ ...at, find: `  - id: noted\n    ${SEAT}\n`, put: indented(one.steps) });
+    own.push({ ...at, find: `  - id: noted\n    ${SEAT}\n`, put: indented(one.steps) }, UNREAD);
   if (one.find !== undefined) own.push({ ...at, find: one.find, put: one.put ?? '' });
   if (one.text !== undefined) own.push({ ...at, text: one.text });
   return [...own, ...(one.edits ?? []).map((edit) => ({ ...edit, file: edit.file ?? PIPELINE }))];

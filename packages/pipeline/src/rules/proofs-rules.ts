@@ -175,6 +175,16 @@ export const proofsRules = {
     why: 'Enums grow; a value that is not named here would pass in silence (C8).',
     fix: 'add a last branch without `when`',
   },
+  'step-unused': {
+    severity: 'warning',
+    title: 'a step makes something that nothing reads',
+    why: "It costs a call, a grant and a reader's attention, and is mostly what is left of something else, or the wrong step is read instead.",
+    fix: 'read its result, or remove the step',
+    example: {
+      bad: '- { id: account, call: crm.getAccount, with: { id: "${ event.id }" } }   # and no steps.account',
+      good: '- { id: account, call: crm.getAccount, with: { id: "${ event.id }" } }\n- { id: told, call: mail.send, with: { to: "${ steps.account.email }" } }',
+    },
+  },
   'branch-unreachable': {
     severity: 'error',
     title: 'a branch after one that always holds',

@@ -284,13 +284,15 @@ function intakeConnections(
 async function loadOperators(workspace: Workspace, secrets: SecretStore, root: string): Promise<Operator[]> {
   const { host, operators } = workspace.config.server;
   if (operators.length > 0) {
-    return Promise.all(
+    const loaded = await Promise.all(
       operators.map(async ({ name, role, token }) => ({
         name,
         role,
         token: await secrets.resolve(token, { connection: 'operations', use: `operator ${name}` }),
       })),
     );
+    refuseSharedTokens(loaded);
+    return loaded;
   }
   if (!isLoopback(host)) {
     throw new ComposeError(
@@ -305,6 +307,19 @@ async function loadOperators(workspace: Workspace, secrets: SecretStore, root: s
     await writeFile(path, `${token}\n`, { mode: 0o600 });
   }
   return [{ name: 'local-operator', role: 'operator', token: new Secret(`file:${TOKEN_FILE}`, token) }];
+}
+
+/** Who did it could not be told: the ledger would name one of them for what the other did. */
+function refuseSharedTokens(operators: readonly Operator[]): void {
+  const holders = new Map<string, string>();
+  for (const { name, token } of operators) {
+    const other = holders.get(token.reveal());
+    if (other !== undefined)
+      throw new ComposeError(
+        `server.operators: ${other} and ${name} have the same token; give each a token of their own`,
+      );
+    holders.set(token.reveal(), name);
+  }
 }
 
 function isLoopback(host: string): boolean {

@@ -19,7 +19,10 @@ function readLedger(
           : asRecord(ledger.run(decodeURIComponent(id)));
       case 'plans':
         return asRecord(ledger.plan(decodeURIComponent(id ?? '')));
+      case 'switches':
+        return { switches: ledger.switches() };
       case 'trace':
+        if (query['system'] === 'true') return { entries: ledger.trace({ system: true }) };
         return { entries: ledger.trace(query as Parameters<typeof ledger.trace>[0]) };
       case 'approvals':
         return { approvals: ledger.approvals() };

@@ -5,6 +5,12 @@ import type { DiagnosticRules } from '@tenon/model';
  * failure decides whether it is retried; its `delivery` says whether the effect may have happened.
  */
 export const connectorFailures = {
+  CONNECTION_CALL_HELD: {
+    severity: 'info',
+    title: 'a switch holds the call; nothing was sent',
+    why: 'A person stopped the pipeline or the connection while the call was on its way out.',
+    fix: 'Nothing: the run waits, and sends it when the switch is lifted (`tenon switches`).',
+  },
   HTTP_REQUEST_INVALID: {
     severity: 'error',
     title: 'the request does not fit its contract; nothing was sent',

@@ -26,6 +26,11 @@ export interface CallRequest {
   /** Stop by then (epoch ms), whatever the operation's own timeout. */
   readonly deadlineAt?: number;
   readonly signal?: AbortSignal;
+  /**
+   * Asked last, after any waiting and right before bytes go out: `true` gives the call up unsent (`calledOff`). This is
+   * how a kill switch reaches a call that stands in a line.
+   */
+  readonly isCalledOff?: () => boolean;
   /** W3C Trace Context, passed on. */
   readonly traceparent?: string;
   /** Passed on as `x-correlation-id`. */
@@ -40,7 +45,24 @@ export type CallResult =
       /** Lower-case names. */
       readonly headers: Readonly<Record<string, string>>;
     }
-  | { readonly ok: false; readonly failure: Failure };
+  | {
+      readonly ok: false;
+      readonly failure: Failure;
+      /** `isCalledOff` said so: nothing was sent, and it was no attempt. */
+      readonly calledOff?: true;
+    };
+
+/** What a call that was called off gives. */
+export const calledOff: CallResult = {
+  ok: false,
+  calledOff: true,
+  failure: {
+    class: 'transient',
+    code: 'CONNECTION_CALL_HELD',
+    message: 'a switch holds this call; nothing was sent',
+    delivery: 'notSent',
+  },
+};
 
 /**
  * Carries out operations over one connection. A failed call is a value, never a rejection; a transport makes one

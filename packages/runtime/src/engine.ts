@@ -1,5 +1,6 @@
 import type { Json, JsonObject } from '@tenon/model';
 import type { LedgerEntry, RunState } from './runtime.ts';
+import type { Purpose } from './switches.ts';
 
 /**
  * The engine port: what the interpreter needs of durability, and no more. The interpreter is an ordinary function that
@@ -47,6 +48,12 @@ export interface RunContext {
    * The one point at which an engine that shuts down may suspend a run that has something to do.
    */
   interruption(place: string): Interruption | undefined;
+
+  /**
+   * May such a call go out now? `undefined` when it may, at the cost of one read. Else the run is put by, durable and
+   * with its deadline stopped, and goes on here when it may; with a `place` it ends early when the run is to stop.
+   */
+  hold(call: HeldCall): Promise<Interruption | undefined> | undefined;
 
   /** Waits for a value from outside, recorded under `key`. Only one value is ever recorded, or that it expired. */
   signal(key: string, wait: SignalWait): Promise<Signal>;
@@ -98,6 +105,14 @@ export interface StrandPlan<T> {
   /** Unique among the strands of the run, and made of neither time nor chance; no `|` in it. */
   readonly name: string;
   run(ctx: RunContext): Promise<T>;
+}
+
+/** What a switch, or a closed connection, may hold. */
+export interface HeldCall {
+  readonly step: string;
+  readonly purpose: Purpose;
+  readonly connection?: string;
+  readonly place?: string;
 }
 
 export interface RunIdentity {

@@ -21,3 +21,12 @@ export { type RuntimeCode, runtimeRules } from './rules.ts';
 export type * from './runtime.ts';
 export { RuntimeError } from './runtime-error.ts';
 export { mayMove, runStates, terminalStates, transitions } from './states.ts';
+export type {
+  FlagSwitch,
+  KillScope,
+  KillSwitch,
+  PauseSwitch,
+  Purpose,
+  Switch,
+  SwitchRequest,
+} from './switches.ts';

@@ -145,6 +145,35 @@ export const runtimeCases = {
     silent: (open) => listed(open, [{ sku: 'a' }, { sku: 'b' }]),
   },
   RUN_BRANCH_STOPPED: { fires: (open) => stopped(open, true), silent: (open) => stopped(open, false) },
+  SWITCH_NOT_SET: {
+    fires: async (open) => {
+      const { runtime } = await open(keyed);
+      return refusalOf(await runtime.liftSwitch('kill/everything', 'ana', 'all well'));
+    },
+    silent: async (open) => {
+      const { runtime } = await open(keyed);
+      await runtime.setSwitch(
+        { kind: 'kill', scope: { everything: true }, sparesCompensation: false },
+        'ana',
+        'smoke',
+      );
+      return refusalOf(await runtime.liftSwitch('kill/everything', 'ana', 'all well'));
+    },
+  },
+  SWITCH_SUBJECT_UNKNOWN: {
+    fires: async (open) => {
+      const { runtime } = await open(keyed);
+      return refusalOf(
+        await runtime.setSwitch({ kind: 'pause', pipeline: 'order', onlyKeys: [] }, 'ana', 'smoke'),
+      );
+    },
+    silent: async (open) => {
+      const { runtime } = await open(keyed);
+      return refusalOf(
+        await runtime.setSwitch({ kind: 'pause', pipeline: 'orders', onlyKeys: [] }, 'ana', 'smoke'),
+      );
+    },
+  },
   RUN_INVARIANT_BROKEN: {
     // A plan that no planner makes: a step of a kind that is none.
     fires: (open) => ordered(open, planFor({ steps: [{ ...call('x', 'acme.get'), kind: 'nap' as 'call' }] })),
@@ -484,6 +513,10 @@ async function openAgain(file: string): Promise<readonly string[]> {
     });
     await runtime.stop();
   });
+}
+
+function refusalOf(result: { readonly ok: true } | { readonly ok: false; readonly code: string }): string[] {
+  return result.ok ? [] : [result.code];
 }
 
 async function codeOf(action: () => Promise<void>): Promise<readonly string[]> {

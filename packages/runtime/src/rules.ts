@@ -137,6 +137,18 @@ export const runtimeRules = {
     why: 'Taking more would fill the memory.',
     fix: 'Send it again after the pause given; use a faster disk when this lasts.',
   },
+  SWITCH_SUBJECT_UNKNOWN: {
+    severity: 'error',
+    title: 'there is no such pipeline or connection to switch',
+    why: 'Whoever kills a misspelt name would believe that it stands still.',
+    fix: 'Correct the name; nothing was switched.',
+  },
+  SWITCH_NOT_SET: {
+    severity: 'error',
+    title: 'there is no such switch to lift',
+    why: 'It was lifted before, or its id is misspelt.',
+    fix: 'See `tenon switches` for those that are set.',
+  },
   RUN_INVARIANT_BROKEN: {
     severity: 'error',
     title: 'an internal error stopped a run',

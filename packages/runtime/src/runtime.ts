@@ -4,6 +4,7 @@ import type { Plan } from '@tenon/pipeline';
 import type { CheckpointOptions } from './ledger/checkpoint-keeper.ts';
 import type { LedgerExport } from './ledger/export-ledger.ts';
 import type { LedgerReport, VerifyOptions } from './ledger/verify-ledger.ts';
+import type { Switch, SwitchRequest } from './switches.ts';
 
 /** Terminal: `succeeded compensated failed cancelled`. Parked with an owner: `inDoubt`, and `failed` with an open dead letter. */
 export type RunState =
@@ -24,6 +25,8 @@ export interface RuntimeOptions {
   readonly random: Random;
   /** The transport of a connection, made once by the composition root. */
   transport(connection: string): Transport;
+  /** Until when a connection is closed (a maintenance window, epoch ms), or `undefined`: calls over it are held. */
+  readonly closedUntil?: (connection: string) => number | undefined;
   readonly limits?: Partial<RuntimeLimits>;
   /**
    * How long payloads and results of ended runs are kept (ms). Default 30 days. Business keys stay as long as their
@@ -78,6 +81,8 @@ export type AcceptResult =
       readonly runs: readonly AcceptedRun[];
       /** Why the event, stored, is held in quarantine (see `IncomingEvent.invalid`). */
       readonly quarantined?: Failure;
+      /** Pipelines that a feature flag kept from taking the event. */
+      readonly flaggedOff?: readonly string[];
     }
   /** Nothing was stored: the payload violates its contract, or the runtime is full or stopping. */
   | { readonly ok: false; readonly failure: Failure };
@@ -104,6 +109,8 @@ export interface Runtime {
     readonly runId?: string;
     readonly key?: string;
     readonly correlationId?: string;
+    /** Entries that belong to no run: switches, events that started none, alarms. */
+    readonly system?: true;
   }): readonly LedgerEntry[];
 
   approvals(): readonly PendingApproval[];
@@ -133,6 +140,13 @@ export interface Runtime {
   /** What a replay would do, and with `apply` does: same keys, so finished effects are not repeated. */
   replay(filter: ReplayFilter, actor: string, reason: string, apply: boolean): Promise<ReplayReport>;
 
+  /** What is switched now. */
+  switches(): readonly Switch[];
+  /** In force when it resolves, and from then on over restarts; replaces an earlier one for the same thing. */
+  setSwitch(request: SwitchRequest, actor: string, reason: string): Promise<SwitchResult>;
+  /** Takes a switch away: what it held goes on, in order. */
+  liftSwitch(id: string, actor: string, reason: string): Promise<ActionResult>;
+
   /** Writes a consistent copy of the file while runs go on. */
   backup(file: string): Promise<void>;
   /** Resolves when no run can move without an outside event or the passing of time. For tests and the demo. */
@@ -142,7 +156,10 @@ export interface Runtime {
 
 /** What can be asked of a runtime's file, by any process that may read it (`openLedger`). */
 export interface LedgerReader
-  extends Pick<Runtime, 'runs' | 'run' | 'plan' | 'trace' | 'approvals' | 'inDoubt' | 'deadLetters'> {
+  extends Pick<
+    Runtime,
+    'runs' | 'run' | 'plan' | 'trace' | 'approvals' | 'inDoubt' | 'deadLetters' | 'switches'
+  > {
   /** What is wrong with the file: damaged pages, gaps in the ledger, runs without their event. Empty when sound. */
   check(): readonly string[];
   /** Is every entry as it was written? Reads all of them; see `LedgerReport`. */
@@ -171,6 +188,8 @@ export interface RunSummary {
   readonly updatedAtMs: number;
   readonly owner: string;
   readonly correlationId: string;
+  /** Ids of the switches that hold it; `maintenance/<connection>` in a maintenance window. */
+  readonly heldBy?: readonly string[];
 }
 
 export interface RunDetail extends RunSummary {
@@ -218,7 +237,13 @@ export interface LedgerEntry {
     | 'forwardFix'
     | 'operator'
     | 'replay'
-    | 'resumed';
+    | 'resumed'
+    /** Put by until a switch is lifted. */
+    | 'held'
+    /** A switch was set, lifted, or has expired. Of no run. */
+    | 'switch'
+    /** A flag kept an event from starting a run. Of no run. */
+    | 'flaggedOff';
   readonly step?: string;
   readonly attempt?: number;
   readonly details: JsonObject;
@@ -263,6 +288,10 @@ export interface DeadLetter {
   /** Compensated, or left as it is (`hold`). */
   readonly settled: 'compensated' | 'held' | 'forward';
 }
+
+export type SwitchResult =
+  | { readonly ok: true; readonly switch: Switch }
+  | { readonly ok: false; readonly code: string; readonly message: string };
 
 export type ActionResult =
   | { readonly ok: true }

@@ -1,32 +1,14 @@
 import { isObject, type Json, type JsonObject } from '@tenon/model';
-import type { ActionResult, ReplayFilter, RunFilter, RunState, Runtime } from '@tenon/runtime';
+import type { ReplayFilter, RunFilter, RunState } from '@tenon/runtime';
 import { compileValidator, type JsonSchema } from '@tenon/schema';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { controlRoutes } from './control.ts';
 import { publicRun } from './intake.ts';
-import { authenticate, type Operator, type Permission, roleGrants } from './operators.ts';
+import { authenticate, type Operator, roleGrants } from './operators.ts';
 import { acceptProblem, type Problem, sendProblem } from './problem.ts';
+import { type Answer, acted, type Call, type Route, reason } from './route.ts';
 import type { ServerOptions } from './server.ts';
 
-type Answer = { readonly body: object; readonly status?: number } | { readonly problem: Problem } | 'done';
-
-interface Call {
-  readonly runtime: Runtime;
-  readonly actor: Operator;
-  readonly params: Readonly<Record<string, string>>;
-  readonly query: Readonly<Record<string, string>>;
-  readonly body: JsonObject;
-}
-
-interface Route {
-  readonly operationId: string;
-  readonly method: 'GET' | 'POST';
-  readonly path: string;
-  readonly permission: Permission;
-  readonly body?: JsonSchema;
-  readonly handle: (call: Call) => Answer | Promise<Answer>;
-}
-
-const reason: JsonSchema = { type: 'string', minLength: 1, maxLength: 1000 };
 const reasonOnly: JsonSchema = {
   type: 'object',
   required: ['reason'],
@@ -115,6 +97,7 @@ export const routes: readonly Route[] = [
     permission: 'read',
     handle: ({ runtime, query }) => {
       const { runId, key, correlationId } = query;
+      if (query['system'] === 'true') return { body: { entries: runtime.trace({ system: true }) } };
       if (runId === undefined && key === undefined && correlationId === undefined) {
         return { problem: badQuery('name a run: runId, key or correlationId') };
       }
@@ -231,6 +214,7 @@ export const routes: readonly Route[] = [
       ),
     }),
   },
+  ...controlRoutes,
 ];
 
 export function addOperations(app: FastifyInstance, options: ServerOptions): void {
@@ -317,11 +301,6 @@ function sendAnswer(reply: FastifyReply, answer: Answer): FastifyReply {
   if (answer === 'done') return reply.code(204).send();
   if ('problem' in answer) return sendProblem(reply, answer.problem);
   return reply.code(answer.status ?? 200).send(answer.body);
-}
-
-function acted(result: ActionResult): Answer {
-  if (result.ok) return 'done';
-  return { problem: { status: 409, code: result.code, title: 'Not possible now', detail: result.message } };
 }
 
 function singleQuery(request: FastifyRequest): Record<string, string> {

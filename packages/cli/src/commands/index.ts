@@ -4,6 +4,7 @@ import { auditCommands } from './audit.ts';
 import { checkCommand } from './check.ts';
 import { ciCommand } from './ci.ts';
 import { completionCommand } from './completion.ts';
+import { controlCommands } from './control.ts';
 import { diffCommand } from './diff.ts';
 import { doctorCommand } from './doctor.ts';
 import { explainCommand } from './explain.ts';
@@ -29,6 +30,7 @@ export const commands: readonly CommandSpec[] = [
   serveCommand,
   ...sandboxCommands,
   ...operateCommands,
+  ...controlCommands,
   ...auditCommands,
   ...graphCommands,
   explainCommand,

@@ -20,6 +20,7 @@ const loaders: Readonly<Record<string, () => Promise<readonly CommandSpec[]>>> =
   doctor: async () => [(await import('./doctor.ts')).doctorCommand],
 };
 
+const controlling = ['kill', 'pause', 'resume', 'switches'];
 const operating = ['runs', 'dead-letters', 'in-doubt', 'approvals', 'replay'];
 
 /** The commands that a command line may mean: those of its first word, or all of them for help and for what is unknown. */
@@ -28,5 +29,6 @@ export async function commandsFor(argv: readonly string[]): Promise<readonly Com
   const load = word !== undefined && Object.hasOwn(loaders, word) ? loaders[word] : undefined;
   if (load) return load();
   if (word !== undefined && operating.includes(word)) return (await import('./operate.ts')).operateCommands;
+  if (word !== undefined && controlling.includes(word)) return (await import('./control.ts')).controlCommands;
   return (await import('./index.ts')).commands;
 }

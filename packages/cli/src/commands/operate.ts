@@ -1,13 +1,14 @@
 import { formatDuration, isObject } from '@tenon/model';
 import type { Plan } from '@tenon/pipeline';
-import type {
-  DeadLetter,
-  InDoubtEntry,
-  LedgerEntry,
-  PendingApproval,
-  ReplayReport,
-  RunDetail,
-  RunSummary,
+import {
+  type DeadLetter,
+  type InDoubtEntry,
+  type LedgerEntry,
+  type PendingApproval,
+  type ReplayReport,
+  type RunDetail,
+  type RunSummary,
+  runStates,
 } from '@tenon/runtime';
 import { type Args, type CommandSpec, type OptionSpec, UsageError } from '../command.ts';
 import { type ExitCode, exit } from '../exit.ts';
@@ -17,17 +18,17 @@ import { type OperationsClient, OperationsError, operationsClient } from '../ope
 import { findRoot, readServerConfig } from '../root.ts';
 import { renderTable } from '../table.ts';
 
-const remote: Readonly<Record<string, OptionSpec>> = {
+export const remote: Readonly<Record<string, OptionSpec>> = {
   url: { type: 'string', value: '<url>', help: 'the Tenon to speak to; default: the one of this workspace' },
   format: { type: 'string', value: '<format>', help: 'output', choices: ['human', 'json'] },
 };
-const reason: Readonly<Record<string, OptionSpec>> = {
+export const reason: Readonly<Record<string, OptionSpec>> = {
   reason: { type: 'string', value: '<text>', help: 'why; kept in the ledger' },
 };
 const filters: Readonly<Record<string, OptionSpec>> = {
   pipeline: { type: 'string', value: '<name>', help: 'of this pipeline' },
   key: { type: 'string', value: '<key>', help: 'with this business key' },
-  state: { type: 'string', value: '<state>', help: 'in this state' },
+  state: { type: 'string', value: '<state>', help: 'in this state', choices: runStates },
 };
 
 /** Commands that ask or tell a running Tenon something. */
@@ -49,7 +50,7 @@ export const operateCommands: readonly CommandSpec[] = [
       })) as { runs: RunSummary[] };
       return show(runs, () =>
         renderTable(
-          ['RUN', 'PIPELINE', 'VERSION', 'KEY', 'STATE', 'STEP', 'ACCEPTED', 'OWNER'],
+          ['RUN', 'PIPELINE', 'VERSION', 'KEY', 'STATE', 'STEP', 'ACCEPTED', 'OWNER', 'HELD BY'],
           runs.map((run) => [
             run.runId,
             run.pipeline,
@@ -59,6 +60,7 @@ export const operateCommands: readonly CommandSpec[] = [
             run.step ?? '',
             time(run.acceptedAtMs),
             run.owner,
+            run.heldBy?.join(', ') ?? '',
           ]),
         ),
       );
@@ -92,15 +94,17 @@ export const operateCommands: readonly CommandSpec[] = [
       ...remote,
       key: filters['key']!,
       correlation: { type: 'string', value: '<id>', help: 'with this correlation id' },
+      system: { type: 'boolean', help: 'entries of no run: switches, alarms, events that started none' },
     },
     run: withClient(async (client, args, show) => {
       const runId = args.positionals[0];
       const key = args.text('key');
       const correlationId = args.text('correlation');
-      if (runId === undefined && key === undefined && correlationId === undefined) {
-        throw new UsageError('name a run, or give --key or --correlation');
+      const system = args.flag('system') ? 'true' : undefined;
+      if (runId === undefined && key === undefined && correlationId === undefined && system === undefined) {
+        throw new UsageError('name a run, or give --key, --correlation or --system');
       }
-      const { entries } = (await client.get('/v1/trace', { runId, key, correlationId })) as {
+      const { entries } = (await client.get('/v1/trace', { runId, key, correlationId, system })) as {
         entries: LedgerEntry[];
       };
       return show(entries, () => entries.map(entryWords).join('\n'));
@@ -294,7 +298,7 @@ export const operateCommands: readonly CommandSpec[] = [
 
 type Show = (value: unknown, human: () => string) => ExitCode;
 
-function withClient(
+export function withClient(
   act: (client: OperationsClient, args: Args, show: Show, io: Io) => Promise<ExitCode>,
 ): CommandSpec['run'] {
   return async (args, io) => {
@@ -338,7 +342,7 @@ function decision(verb: 'approve' | 'reject'): CommandSpec {
   };
 }
 
-function needReason(args: Args): string {
+export function needReason(args: Args): string {
   const text = args.text('reason');
   if (!text) throw new UsageError('give --reason: it is kept in the ledger');
   return text;
@@ -352,14 +356,14 @@ function parseJson(text: string, option: string): unknown {
   }
 }
 
-function parseTime(text: string | undefined, option: string): number | undefined {
+export function parseTime(text: string | undefined, option: string): number | undefined {
   if (text === undefined) return undefined;
   const at = Date.parse(text);
   if (Number.isNaN(at)) throw new UsageError(`${option} is no time such as 2026-11-21T09:00:00Z`);
   return at;
 }
 
-function time(atMs: number): string {
+export function time(atMs: number): string {
   return new Date(atMs).toISOString().replace('T', ' ').slice(0, 19);
 }
 
@@ -374,6 +378,7 @@ function runWords(run: RunDetail): string {
     `accepted   ${time(run.acceptedAtMs)}`,
     `correlates ${run.correlationId}`,
   ];
+  if (run.heldBy) lines.push(`held by    ${run.heldBy.join(', ')}`);
   if (run.failure)
     lines.push(
       `failed at  ${run.failure.step}: ${run.failure.class}, ${run.failure.message} (${run.failure.code})`,

@@ -5,7 +5,13 @@ import { type Authentication, AuthenticationError, Authenticator } from '../auth
 import { TokenError } from '../auth/token-client.ts';
 import type { ConnectorFailureCode } from '../failure-codes.ts';
 import type { HttpBinding, OperationPlan } from '../operation-plan.ts';
-import type { CallRequest, CallResult, Transport, TransportContext } from '../transport.ts';
+import {
+  type CallRequest,
+  type CallResult,
+  calledOff,
+  type Transport,
+  type TransportContext,
+} from '../transport.ts';
 import { buildRequest, type DraftRequest, isDraft, wireRequest } from './build-request.ts';
 import { classify } from './classify.ts';
 import { Deadline } from './deadline.ts';
@@ -103,6 +109,8 @@ export function httpTransport(context: TransportContext, options: HttpTransportO
       return { result: failed(authFailure(operation, error)) };
     }
     if (deadline.expired) return { result: failed(deadline.failure(operation, NOT_STARTED)) };
+    // Fetching the credential may have taken seconds.
+    if (request.isCalledOff?.() === true) return { result: calledOff };
     const wire = wireRequest(withCredentials(draft, authentication));
     deadline.enterExchange();
     const outcome = await exchange(agentOf(operation), wire, deadline.signal, limits.responseBytesMax);

@@ -90,7 +90,7 @@ const STATES: Readonly<Record<CircuitState, BreakerState>> = {
 function isTrouble(result: unknown): boolean {
   // The policy runs nothing but calls.
   const outcome = result as CallResult;
-  if (outcome.ok || outcome.failure.code === 'HTTP_CALL_CANCELLED') return false;
+  if (outcome.ok || outcome.calledOff || outcome.failure.code === 'HTTP_CALL_CANCELLED') return false;
   return outcome.failure.class === 'transient' || outcome.failure.class === 'timeout';
 }
 

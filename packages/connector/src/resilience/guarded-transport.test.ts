@@ -215,3 +215,22 @@ describe('calls in flight', () => {
     expect(test.sent).toHaveLength(1);
   });
 });
+
+describe('a call that is called off', () => {
+  it('while it stands in line is not sent, and its place is given on', async () => {
+    const { promise: stalled, resolve } = Promise.withResolvers<CallResult>();
+    const test = guarded({ inFlightMax: 1 }, (call) => (call === 1 ? stalled : fine));
+    const first = test.call();
+    let isKilled = false;
+    const second = test.call({ isCalledOff: () => isKilled });
+    const third = test.call();
+    isKilled = true;
+    resolve(fine);
+    expect(await second).toMatchObject({
+      calledOff: true,
+      failure: { code: 'CONNECTION_CALL_HELD', delivery: 'notSent' },
+    });
+    expect([await first, await third]).toEqual([fine, fine]);
+    expect(test.sent).toHaveLength(2);
+  });
+});

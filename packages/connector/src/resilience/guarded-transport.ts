@@ -1,7 +1,7 @@
 import type { Clock, Failure } from '@tenon/model';
 import type { ConnectorFailureCode } from '../failure-codes.ts';
 import type { OperationDefaults } from '../manifest.ts';
-import type { CallRequest, CallResult, Transport } from '../transport.ts';
+import { type CallRequest, type CallResult, calledOff, type Transport } from '../transport.ts';
 import { Breaker, type BreakerState } from './breaker.ts';
 import { type DeprecationNotice, deprecationOf } from './deprecation.ts';
 import { Bulkhead } from './in-flight.ts';
@@ -89,6 +89,8 @@ export function guardedTransport(
     const release = await bulkhead.enter(patientUntilMs, request.signal);
     if (release === undefined) return refused(busyFailure());
     try {
+      // It may have stood in line for seconds.
+      if (request.isCalledOff?.() === true) return calledOff;
       const result = await breaker.run(() => inner.call(request));
       if (result === 'open') return refused(openFailure(breaker.refusal() ?? 0));
       quota.learn(result);

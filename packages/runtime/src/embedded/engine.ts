@@ -2,7 +2,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { CallResult, Transport } from '@tenon/connector';
 import { digestOf, type Failure, type Json, type JsonObject, newId } from '@tenon/model';
 import type { Plan } from '@tenon/pipeline';
-import { type Cancellation, type Fact, Suspension } from '../engine.ts';
+import { type Cancellation, type Fact, type HeldCall, Suspension } from '../engine.ts';
 import { type Caller, failureDetails } from '../interpreter/effect.ts';
 import { interpret } from '../interpreter/interpret.ts';
 import { traceIdOf, traceparentFor } from '../interpreter/trace-context.ts';
@@ -17,8 +17,18 @@ import type {
   RuntimeOptions,
 } from '../runtime.ts';
 import { terminalStates } from '../states.ts';
+import {
+  idOfTag,
+  type Switch,
+  SwitchBoard,
+  type SwitchRequest,
+  switchDetails,
+  switchId,
+  tagOf,
+} from '../switches.ts';
 import { CommitFailed, CommitQueue, type Committer, type PendingGroup } from './commit-queue.ts';
 import { Dispatcher } from './dispatcher.ts';
+import { dueRuns, nextDue } from './due-runs.ts';
 import { type Draft, draftsFor } from './intake.ts';
 import { type LedgerSubject, LedgerWriter, type Noted } from './ledger-rows.ts';
 import { EmbeddedRun, type RunHost } from './run-context.ts';
@@ -28,8 +38,13 @@ import { Statements, type Write } from './statements.ts';
 const LIMITS: RuntimeLimits = { activeMax: 512, backlogMax: 1_000_000, queueMax: 10_000 };
 /** How much longer than its operation's timeout a transport's call may take: a credential is fetched in it. */
 const TIMEOUT_GRACE_MS = 15_000;
+/** Held runs let go in one write: short, so that intake does not wait for it. */
+const RELEASE_SLICE = 2_000;
 /** Plans kept compiled. */
 const PLANS_MAX = 256;
+
+/** What is of no run in particular. */
+const SYSTEM: LedgerSubject = { seq: 0, runId: '', pipeline: '', correlationId: '' };
 
 export interface NewEvent {
   readonly event: string;
@@ -56,6 +71,7 @@ export class EmbeddedEngine implements RunHost {
   readonly #active = new Map<string, LoadedPlan>();
   readonly #transports = new Map<string, Transport>();
   readonly #runs = new Map<number, EmbeddedRun>();
+  readonly board = new SwitchBoard();
   /** Keys and deliveries whose first event is on its way to the disk. */
   readonly #reserved = new Map<string, Promise<void>>();
   #nextEvent: number;
@@ -97,6 +113,9 @@ export class EmbeddedEngine implements RunHost {
     this.#backlog = this.#number(
       `SELECT count(*) AS n FROM runs WHERE state = 'accepted' AND state <> 'succeeded'`,
     );
+    // Written by `setSwitch` alone.
+    for (const row of this.#read.of('SELECT value FROM switches').all())
+      this.board.set(JSON.parse(String(row['value'])) as Switch);
     for (const row of this.#read.of('SELECT plan_hash FROM pipelines').all()) {
       const loaded = this.plan(String(row['plan_hash']));
       this.#active.set(loaded.plan.pipeline, loaded);
@@ -104,19 +123,8 @@ export class EmbeddedEngine implements RunHost {
     this.#dispatcher = new Dispatcher({
       clock: options.clock,
       activeMax: this.#limits.activeMax,
-      due: (pipeline, now, limit) =>
-        this.#read
-          .of(
-            'SELECT seq FROM runs WHERE pipeline = ? AND due_at IS NOT NULL AND due_at <= ? ORDER BY due_at, seq LIMIT ?',
-          )
-          .all(pipeline, now, limit)
-          .map((row) => Number(row['seq'])),
-      nextDue: (pipeline, now) => {
-        const row = this.#read
-          .of('SELECT min(due_at) AS at FROM runs WHERE pipeline = ? AND due_at IS NOT NULL AND due_at > ?')
-          .get(pipeline, now);
-        return row?.['at'] === null || row === undefined ? Number.POSITIVE_INFINITY : Number(row['at']);
-      },
+      due: (pipeline, now, limit) => dueRuns(this.#read, this.board, pipeline, now, limit),
+      nextDue: (pipeline, now) => nextDue(this.#read, this.board, pipeline, now),
       carry: (seq) => this.#carry(seq),
       isQuiet: () => this.#queue.isIdle,
     });
@@ -127,6 +135,8 @@ export class EmbeddedEngine implements RunHost {
     for (const { plan } of this.#active.values())
       this.#dispatcher.setLimit(plan.pipeline, plan.limits.concurrency);
     await this.#queue.commit([['reclaim']]);
+    const known = new Set(this.board.all.map(tagOf));
+    for (const tag of this.#heldBy()) if (!known.has(tag)) await this.#release(tag);
     const pipelines = this.#read.of('SELECT DISTINCT pipeline FROM runs WHERE due_at IS NOT NULL').all();
     for (const row of pipelines) this.#dispatcher.touch(String(row['pipeline']), 0);
   }
@@ -199,6 +209,11 @@ export class EmbeddedEngine implements RunHost {
     return { subject, facts: facts.map((fact) => ({ ...fact, atMs: fact.atMs ?? now })) };
   }
 
+  /** A fact that belongs to no run. */
+  #system(fact: Fact): Noted {
+    return { subject: SYSTEM, facts: [{ ...fact, atMs: this.now() }] };
+  }
+
   lastEventSeq(): number {
     return this.#number('SELECT coalesce(max(seq), 0) AS n FROM events');
   }
@@ -239,6 +254,85 @@ export class EmbeddedEngine implements RunHost {
   async retire(pipeline: string): Promise<void> {
     await this.#queue.commit([['retirePipeline', pipeline]]);
     this.#active.delete(pipeline);
+  }
+
+  isPaused(row: RunRow): boolean {
+    return this.board.isPaused(row.pipeline, row.key, row.order_key);
+  }
+
+  holdersOf(pipeline: string, { connection, purpose }: HeldCall): readonly string[] {
+    return this.board.holdersOf(pipeline, connection, purpose);
+  }
+
+  isSet(tag: string): boolean {
+    const found = this.board.get(idOfTag(tag));
+    return found !== undefined && tagOf(found) === tag;
+  }
+
+  closedUntil(connection: string | undefined): number | undefined {
+    if (connection === undefined || this.#options.closedUntil === undefined) return undefined;
+    return this.#options.closedUntil(connection);
+  }
+
+  /** In force at once, acknowledged when it is on disk. What it replaces holds nothing any more. */
+  async setSwitch(request: SwitchRequest, actor: string, reason: string): Promise<Switch> {
+    const id = switchId(request);
+    const before = this.board.get(id);
+    const now = this.now();
+    const made: Switch = { ...request, id, actor, reason, sinceMs: now, revision: this.newId() };
+    const fact: Fact = { kind: 'switch', details: { action: 'set', ...switchDetails(made) } };
+    this.board.set(made);
+    await this.#queue.commit(
+      [['putSwitch', id, tagOf(made), JSON.stringify(made)], ...this.#unpaused(before)],
+      [this.#system(fact)],
+    );
+    if (before !== undefined) await this.#release(tagOf(before));
+    this.#dispatcher.touchAll(now);
+    return made;
+  }
+
+  /** `undefined` when there is no such switch. */
+  async liftSwitch(id: string, actor: string, reason: string): Promise<Switch | undefined> {
+    const before = this.board.get(id);
+    if (before === undefined) return undefined;
+    const details = { action: 'lift', id, actor, reason, heldMs: this.now() - before.sinceMs };
+    this.board.delete(id);
+    await this.#queue.commit(
+      [['dropSwitch', id], ...this.#unpaused(before)],
+      [this.#system({ kind: 'switch', details })],
+    );
+    await this.#release(tagOf(before));
+    this.#dispatcher.touchAll(this.now());
+    return before;
+  }
+
+  #unpaused(before: Switch | undefined): Write[] {
+    return before?.kind === 'pause' ? [['forgetPause', before.pipeline, this.now(), before.sinceMs]] : [];
+  }
+
+  /** Makes what one setting of a switch held due, in slices, oldest first. */
+  async #release(tag: string): Promise<void> {
+    // Strands that wait while others of their run work.
+    for (const run of this.#runs.values()) for (const wake of run.watchers) wake();
+    for (let after = 0; ; ) {
+      const last = this.#read
+        .of(
+          'SELECT max(seq) AS last FROM (SELECT seq FROM runs WHERE held IS NOT NULL AND seq > ? ORDER BY seq LIMIT ?)',
+        )
+        .get(after, RELEASE_SLICE)?.['last'];
+      if (typeof last !== 'number') return;
+      await this.#queue.commit([['release', after, last, tag]]);
+      this.#dispatcher.touchAll(this.now());
+      after = last;
+    }
+  }
+
+  #heldBy(): readonly string[] {
+    return this.#read
+      .of('SELECT DISTINCT value FROM runs, json_each(runs.held) WHERE held IS NOT NULL')
+      .all()
+      .map((row) => String(row['value']))
+      .filter((tag) => tag !== idOfTag(tag));
   }
 
   /** Why no event can be taken at present, or `undefined`. */
@@ -348,6 +442,7 @@ export class EmbeddedEngine implements RunHost {
     }
     const correlationId = event.correlationId ?? traceIdOf(event.traceparent) ?? this.newId();
     let started = 0;
+    const flaggedOff: string[] = [];
     for (const draft of drafts) {
       const earlier = this.#runByKey(draft, now);
       if (earlier !== undefined) {
@@ -362,6 +457,12 @@ export class EmbeddedEngine implements RunHost {
           state: earlier.state,
         });
       } else if (!isKnown) {
+        const flag = this.#flagAgainst(event, draft);
+        if (flag !== undefined) {
+          flaggedOff.push(draft.loaded.plan.pipeline);
+          noted.push(this.#system(flag));
+          continue;
+        }
         const run = this.#draftRun(event, draft, eventSeq, correlationId, now, writes, noted);
         if (run.claimed === 1) claimed.push(run);
         else started++;
@@ -381,7 +482,19 @@ export class EmbeddedEngine implements RunHost {
     await group.durable;
     if (started > 0) for (const run of runs) if (run.started) this.#dispatcher.touch(run.pipeline, now);
     if (!isKnown && this.#hasWaiting(event.event)) this.#dispatcher.touchAll(now);
-    return { ok: true, duplicateDelivery: isKnown, runs };
+    return { ok: true, duplicateDelivery: isKnown, runs, ...(flaggedOff.length > 0 && { flaggedOff }) };
+  }
+
+  #flagAgainst(event: NewEvent, { loaded, key, orderKey }: Draft): Fact | undefined {
+    const { pipeline } = loaded.plan;
+    const name = event.event.startsWith('manual:') ? 'manual' : event.event;
+    const flag = this.board.flagAgainst(pipeline, name, key, orderKey);
+    if (flag === undefined) return undefined;
+    const { source, deliveryId } = event;
+    return {
+      kind: 'flaggedOff',
+      details: { pipeline, event: event.event, source, deliveryId, flag: flag.id, revision: flag.revision },
+    };
   }
 
   #draftRun(
@@ -399,7 +512,10 @@ export class EmbeddedEngine implements RunHost {
     const traceparent =
       traceIdOf(event.traceparent) === undefined ? traceparentFor(correlationId) : event.traceparent!;
     const begins =
-      orderKey === undefined && failure === undefined && this.#dispatcher.enter(plan.pipeline, seq);
+      orderKey === undefined &&
+      failure === undefined &&
+      !this.board.keepsBack(plan.pipeline, key) &&
+      this.#dispatcher.enter(plan.pipeline, seq);
     const row: RunRow = {
       seq,
       run_id: runId,
@@ -422,6 +538,7 @@ export class EmbeddedEngine implements RunHost {
       claimed: begins ? 1 : 0,
       intake_failure: failure === undefined ? null : JSON.stringify(failureDetails(failure)),
       failure: null,
+      held: null,
     };
     const facts: Fact[] = [
       {
@@ -599,14 +716,18 @@ export class EmbeddedEngine implements RunHost {
     }
   }
 
-  readonly #call: Caller = async (connection, request): Promise<CallResult> => {
+  readonly #call: Caller = async (connection, request): Promise<CallResult | 'held'> => {
+    const isCalledOff = (): boolean => this.board.isHeld(request.pipeline, connection, request.purpose);
+    // Nothing is awaited between here and the transport: a switch that is set is kept from this moment on.
+    if (isCalledOff()) return 'held';
     try {
       let transport = this.#transports.get(connection);
       if (transport === undefined) {
         transport = this.#options.transport(connection);
         this.#transports.set(connection, transport);
       }
-      return await this.#bounded(connection, request, transport.call(request));
+      const result = await this.#bounded(connection, request, transport.call({ ...request, isCalledOff }));
+      return !result.ok && result.calledOff ? 'held' : result;
     } catch (error) {
       // A transport's failures are values; one that throws all the same may have sent something.
       const reason = error instanceof Error ? error.name : 'thrown value';

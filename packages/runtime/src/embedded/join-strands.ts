@@ -112,8 +112,9 @@ export async function joinStrands<T>(
     return state === 'waiting' && waits.some(isOver);
   }
 
-  function isOver({ isReload, dueAtMs, key, stoppable }: Wait): boolean {
+  function isOver({ isReload, dueAtMs, key, stoppable, held }: Wait): boolean {
     if (isReload) return false;
+    if (held !== undefined && dueAtMs === null && !held.every((tag) => run.host.isSet(tag))) return true;
     if (dueAtMs !== null && dueAtMs <= run.host.now()) return true;
     if (key !== undefined && run.journal.has(key)) return true;
     return stoppable && (isStopped() || run.whyStop(false) !== undefined);

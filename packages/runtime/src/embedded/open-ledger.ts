@@ -18,6 +18,7 @@ export function openLedger(file: string): LedgerReader {
     approvals: () => queries.approvals(),
     inDoubt: () => queries.inDoubt(),
     deadLetters: () => queries.deadLetters(),
+    switches: () => queries.switches(),
     check: () => checkFile(db),
     verify: (options) => verifyLedger(db, options),
     exporting: () => exportLedger(db),

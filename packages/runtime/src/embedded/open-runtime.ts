@@ -12,6 +12,7 @@ import { lockFile } from './lock.ts';
 import { operations } from './operations.ts';
 import { Queries } from './queries.ts';
 import { keepRetention } from './retention.ts';
+import { unknownSubject } from './switch-subjects.ts';
 import { workerCommitter } from './worker-committer.ts';
 
 /** How long `stop` waits for attempts under way; what is not back by then is settled at the next start. */
@@ -104,6 +105,21 @@ export async function openRuntimeWith(
     inDoubt: () => queries.inDoubt(),
     deadLetters: () => queries.deadLetters(),
     ...operations(engine, queries),
+    switches: () => engine.board.all,
+    setSwitch: async (request, actor, reason) => {
+      const unknown = unknownSubject(engine, request);
+      if (unknown !== undefined) return { ok: false, code: 'SWITCH_SUBJECT_UNKNOWN', message: unknown };
+      return {
+        ok: true,
+        switch: await engine.dispatcher.busy(() => engine.setSwitch(request, actor, reason)),
+      };
+    },
+    liftSwitch: async (id, actor, reason) => {
+      const lifted = await engine.dispatcher.busy(() => engine.liftSwitch(id, actor, reason));
+      return lifted === undefined
+        ? { ok: false, code: 'SWITCH_NOT_SET', message: `nothing is switched under ${id}` }
+        : { ok: true };
+    },
     backup: async (file) => void (await backup(engine.reader, file)),
     idle: () => engine.dispatcher.idle(),
     stop: () => {

@@ -9,6 +9,7 @@ import type {
   RunFilter,
   RunSummary,
 } from '../runtime.ts';
+import { idOfTag, type Switch } from '../switches.ts';
 import { entriesOf } from './ledger-rows.ts';
 import { redacted } from './redact.ts';
 import type { JournalRow, OpeningRow, RunRow } from './run-row.ts';
@@ -72,7 +73,9 @@ export class Queries {
     readonly runId?: string;
     readonly key?: string;
     readonly correlationId?: string;
+    readonly system?: true;
   }): readonly LedgerEntry[] {
+    if (query.system) return this.#systemEntries();
     const [column, value] =
       query.runId !== undefined
         ? ['run_id', query.runId]
@@ -92,6 +95,24 @@ export class Queries {
         row.first,
         row.facts,
       ),
+    );
+  }
+
+  /** The newest of those that belong to no run, in order. */
+  #systemEntries(): readonly LedgerEntry[] {
+    const subject = { seq: 0, runId: '', pipeline: '', correlationId: '' };
+    return this.#rows<{ seq: number; facts: string }>(
+      'SELECT seq, facts FROM ledger WHERE run_seq = 0 ORDER BY seq DESC LIMIT ?',
+      LIMIT_MAX,
+    )
+      .toReversed()
+      .flatMap(({ seq, facts }) => entriesOf(subject, seq, facts));
+  }
+
+  switches(): readonly Switch[] {
+    // Written by `setSwitch` alone.
+    return this.#rows<{ value: string }>('SELECT value FROM switches ORDER BY id').map(
+      ({ value }) => JSON.parse(value) as Switch,
     );
   }
 
@@ -208,5 +229,6 @@ function summaryOf(row: RunRow): RunSummary {
     updatedAtMs: row.updated_at,
     owner: row.owner,
     correlationId: row.correlation_id,
+    ...(row.held !== null && { heldBy: (JSON.parse(row.held) as string[]).map(idOfTag) }),
   };
 }

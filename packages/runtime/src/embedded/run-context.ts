@@ -3,6 +3,7 @@ import {
   type Cancellation,
   type EventWait,
   type Fact,
+  type HeldCall,
   type Interruption,
   type Opening,
   type RunEnd,
@@ -25,6 +26,14 @@ export interface RunHost {
   readonly isStopping: boolean;
   open(writes: readonly Write[], noted: readonly Noted[]): PendingGroup;
   noted(row: RunRow, facts: readonly Fact[]): Noted;
+  /** Does a switch hold the run where it stands? */
+  isPaused(row: RunRow): boolean;
+  /** What holds such a call: tags of switches, and the end of a maintenance window; empty for nothing. */
+  holdersOf(pipeline: string, call: HeldCall): readonly string[];
+  /** Is the setting of a switch with this tag still in force? */
+  isSet(tag: string): boolean;
+  /** When a closed connection opens again. */
+  closedUntil(connection: string | undefined): number | undefined;
   /** Events of a name after `seq`, oldest first. */
   eventsAfter(event: string, seq: number): Iterable<{ readonly seq: number; readonly payload: Json }>;
   lastEventSeq(): number;
@@ -60,6 +69,7 @@ export class EmbeddedRun {
   #isClaimed = false;
   #clockFrom: number;
   #nth = 0;
+  #hasStops: boolean;
   /** Something may be open under its name. */
   #hasWaited: boolean;
   /** What was written last: gathers what is written next, until it is taken to the disk. */
@@ -88,6 +98,7 @@ export class EmbeddedRun {
     );
     this.#openings = new Map(openings.map((opening) => [opening.key, opening]));
     this.#hasWaited = openings.length > 0;
+    this.#hasStops = journal.some(({ key }) => key.startsWith('#stop/'));
     this.state = row.state;
     this.#group = birth;
     this.#isClaimed = birth !== undefined;
@@ -204,7 +215,13 @@ export class EmbeddedRun {
     return countsDown && this.host.now() >= this.deadlineAt() ? { kind: 'deadline' } : undefined;
   }
 
+  /** May there be a place at which it was told to stop? */
+  get hasStops(): boolean {
+    return this.#hasStops;
+  }
+
   recordStop(key: string, found: Interruption): void {
+    this.#hasStops = true;
     this.goLive();
     const now = this.host.now();
     this.write([['putJournal', this.row.seq, key, now, JSON.stringify(found)]], []);
@@ -259,6 +276,7 @@ export class EmbeddedRun {
   /** Leaves the run until `wait` is over, or somebody wakes it. */
   suspend(wait: Wait, facts: readonly Fact[], writes: readonly Write[]): Promise<never> {
     const { event, state, dueAtMs, step, failure } = wait;
+    if (wait.held !== undefined) return this.suspendAll([wait], facts);
     if (event === undefined) {
       // From `accepted` or `waiting` to a park is two moves: through the phase that the run was in.
       if (state !== this.state) this.goLive();
@@ -297,7 +315,7 @@ export class EmbeddedRun {
   }
 
   /** Several strands wait, and nothing else is left to do: the run wakes for whichever comes first. */
-  suspendAll(waits: readonly Wait[]): Promise<never> {
+  suspendAll(waits: readonly Wait[], facts: readonly Fact[] = []): Promise<never> {
     const first = STATES_BY_CONCERN.map((state) => waits.find((wait) => wait.state === state)).find(Boolean);
     if (first === undefined) throw new Error('a strand waits in a state that none may wait in');
     if (first.state !== this.state) this.goLive();
@@ -311,7 +329,7 @@ export class EmbeddedRun {
     const events = waits.flatMap(({ event }) => (event === undefined ? [] : [event]));
     return this.#leave(
       first,
-      [],
+      facts,
       [
         [
           'suspendMany',
@@ -324,6 +342,9 @@ export class EmbeddedRun {
           first.failure === undefined ? null : JSON.stringify(first.failure),
           JSON.stringify(keys),
           JSON.stringify(events),
+          JSON.stringify([...new Set(waits.flatMap(({ held = [] }) => held))]),
+          // What may have been sent before is remembered: it stays claimed.
+          waits.some(({ isInterrupted }) => isInterrupted) ? 2 : 0,
         ],
       ],
       events.length > 0 ? now : (dueAtMs ?? undefined),
@@ -414,7 +435,7 @@ export class EmbeddedRun {
 }
 
 /** In which of its strands' states a run is shown: what needs a person most comes first. */
-const STATES_BY_CONCERN = ['inDoubt', 'failed', 'waiting', 'running'] as const;
+const STATES_BY_CONCERN = ['inDoubt', 'failed', 'waiting', 'compensating', 'running'] as const;
 
 /** The prefix of the strand that a journal key belongs to. */
 function strandOf(key: string): string {

@@ -23,6 +23,8 @@ export interface RunRow {
   readonly claimed: number;
   readonly intake_failure: string | null;
   readonly failure: string | null;
+  /** Tags (JSON) of the switches that hold it. */
+  readonly held: string | null;
 }
 
 export interface JournalRow {

@@ -79,6 +79,15 @@ CREATE TABLE ledger_tiles (
 CREATE TABLE ledger_open (id INTEGER PRIMARY KEY CHECK (id = 0), size INTEGER NOT NULL, last_seq INTEGER NOT NULL, hashes BLOB NOT NULL);
 INSERT INTO ledger_open VALUES (0, 0, 0, x'');
 `,
+  `
+-- What people have switched: see switches.ts.
+CREATE TABLE switches (id TEXT PRIMARY KEY, tag TEXT NOT NULL, value TEXT NOT NULL) WITHOUT ROWID;
+-- Tags (JSON) of the switches that hold a run.
+ALTER TABLE runs ADD COLUMN held TEXT;
+CREATE INDEX runs_held ON runs (seq) WHERE held IS NOT NULL;
+-- Runs that are due and not new: those that go on while a pipeline is killed.
+CREATE INDEX runs_due_begun ON runs (pipeline, due_at, seq) WHERE due_at IS NOT NULL AND state <> 'accepted';
+`,
 ];
 
 /** Brings a file to this version's schema; refuses one that a newer version wrote. */

@@ -63,7 +63,7 @@ export function placedSteps(
 }
 
 interface AttemptValue {
-  readonly outcome: 'succeeded' | 'retryable' | 'failed' | 'unknown';
+  readonly outcome: 'succeeded' | 'retryable' | 'failed' | 'unknown' | 'held';
   readonly value?: Json;
   readonly failure?: Failure;
 }
@@ -87,8 +87,10 @@ function recordOf(
   const outcomes: AttemptValue[] = [];
   for (let n = 1; values.has(`${id}#${n}`); n++) outcomes.push(JSON.parse(values.get(`${id}#${n}`)!));
   const begun = values.has(`${id}#${outcomes.length + 1}!`);
-  const last = outcomes.at(-1);
-  if (last === undefined && !begun) return undefined;
+  // What a switch caught on its way out was no attempt.
+  const made = outcomes.filter(({ outcome }) => outcome !== 'held');
+  const last = made.at(-1);
+  if (outcomes.length === 0 && !begun) return undefined;
   const operation = plan.operations[step.operation];
   const settled = settledBy(id, outcomes.length, values);
   const result = last?.outcome === 'succeeded' ? last.value : settled;
@@ -97,7 +99,7 @@ function recordOf(
   return {
     id: place,
     state: isUndone ? 'compensated' : isDone ? 'succeeded' : stateOf(run, isHere, last, begun),
-    attempts: outcomes.length + (begun ? 1 : 0),
+    attempts: made.length + (begun ? 1 : 0),
     ...(operation?.effect !== 'read' && { idempotencyKey: idempotencyKey(run.pipeline, run.key, place) }),
     ...(isDone && { result: redacted(result, plan.redact[`steps.${step.id}`] ?? []) }),
     ...(!isDone && last?.failure !== undefined && { failure: last.failure }),

@@ -3,6 +3,7 @@ import {
   type EventWait,
   type Fact,
   type Fork,
+  type HeldCall,
   type Interruption,
   type Recorded,
   type RunContext,
@@ -12,6 +13,7 @@ import {
   Suspension,
 } from '../engine.ts';
 import type { RunState } from '../runtime.ts';
+import { idOfTag } from '../switches.ts';
 import { CommitRefused } from './commit-queue.ts';
 import { type Group, joinStrands } from './join-strands.ts';
 import type { EmbeddedRun } from './run-context.ts';
@@ -39,6 +41,10 @@ export interface Wait {
   readonly key?: string;
   readonly event?: { readonly name: string; readonly scannedTo: number };
   readonly failure?: Json;
+  /** Tags of the switches that hold it, or the maintenance window. */
+  readonly held?: readonly string[];
+  /** With `held`: a process before may have sent what is held. */
+  readonly isInterrupted?: boolean;
   /** Somebody else wrote the value meanwhile: only the next activation sees it. */
   readonly isReload?: boolean;
 }
@@ -168,6 +174,20 @@ export class Strand implements RunContext {
     });
   }
 
+  hold(call: HeldCall): Promise<Interruption | undefined> | undefined {
+    const { host, journal, hasStops, row } = this.#run;
+    if (hasStops && call.place !== undefined) {
+      const known = journal.get(`#stop/${this.#prefix}${call.place}`);
+      // Stored by `#interruption`, as there.
+      if (known !== undefined) return Promise.resolve(known.value as unknown as Interruption);
+    }
+    if (this.#isReplaying) return undefined;
+    const switches = host.holdersOf(row.pipeline, call);
+    if (switches.length > 0) return this.#putBy(call, switches, null);
+    const untilMs = host.closedUntil(call.connection);
+    return untilMs === undefined ? undefined : this.#putBy(call, [`maintenance/${call.connection}`], untilMs);
+  }
+
   async signal(key: string, wait: SignalWait): Promise<Signal> {
     const known = this.#recallSignal(key);
     if (known !== undefined) return known;
@@ -285,7 +305,8 @@ export class Strand implements RunContext {
     // Stored below, by this function alone.
     if (known !== undefined) return known.value as unknown as Interruption;
     if (this.#isReplaying) return undefined;
-    if (maySuspend && this.#run.host.isStopping) this.#stepAside();
+    if (maySuspend && (this.#run.host.isStopping || this.#run.host.isPaused(this.#run.row)))
+      this.#stepAside();
     // The process before may have sent what comes next: it must come to an outcome first, or it would count as unsent.
     if (this.#memory.isInterrupted) return undefined;
     const found = this.#run.phase === 'running' ? this.#whyStop(countsDown) : undefined;
@@ -301,7 +322,33 @@ export class Strand implements RunContext {
     return undefined;
   }
 
-  /** The process stops: the run stays due, and goes on from here when it is up again. */
+  /** Leaves it to whoever lifts the switches, or to the end of a maintenance window. */
+  async #putBy(
+    { step, purpose, connection, place }: HeldCall,
+    held: readonly string[],
+    dueAtMs: number | null,
+  ): Promise<Interruption | undefined> {
+    const interruption = place === undefined ? undefined : this.#interruption(place, false, false);
+    if (interruption !== undefined) return interruption;
+    const { phase, row } = this.#run;
+    const known = new Set<string>(row.held === null ? [] : JSON.parse(row.held));
+    const isNews = held.some((tag) => !known.has(tag));
+    const details = { by: held.map(idOfTag), purpose, ...(connection !== undefined && { connection }) };
+    return this.#suspend(
+      {
+        state: phase === 'compensating' ? 'compensating' : 'waiting',
+        dueAtMs,
+        step,
+        pausesDeadline: true,
+        stoppable: place !== undefined,
+        held,
+        isInterrupted: this.#memory.isInterrupted,
+      },
+      isNews ? [{ kind: 'held', step, details }] : [],
+    );
+  }
+
+  /** The process stops, or the pipeline is paused: the run stays due, and goes on from here when it is up again. */
   #stepAside(): never {
     if (this.#group === undefined) this.#run.stepAside();
     throw new Suspension();
@@ -370,7 +417,7 @@ export class Strand implements RunContext {
     this.#notes = [];
     if (this.#group === undefined) return this.#run.suspendAll(waits);
     this.waits = waits;
-    this.#memory.isInterrupted = false;
+    this.#memory.isInterrupted = waits.some(({ isInterrupted }) => isInterrupted);
     throw new Suspension();
   }
 }

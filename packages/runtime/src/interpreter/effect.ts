@@ -3,10 +3,11 @@ import { digestOf, type Failure, type Json, type JsonObject, sha256 } from '@ten
 import type { ProbePlan, RetryPlan } from '@tenon/pipeline';
 import type { Cancellation, Fact, Interruption, Recorded, RunContext } from '../engine.ts';
 import type { LoadedPlan } from '../loaded-plan.ts';
+import type { Purpose } from '../switches.ts';
 import { judge, nextAttemptAt, repeatIsHarmless } from './judge.ts';
 import { spanOf } from './trace-context.ts';
 
-/** Makes one attempt of an operation over a connection. Never rejects. */
+/** Makes one attempt of an operation over a connection; `held`: a switch caught it, nothing was sent. Never rejects. */
 export type Caller = (
   connection: string,
   request: {
@@ -16,8 +17,11 @@ export type Caller = (
     readonly deadlineAt?: number;
     readonly traceparent: string;
     readonly correlationId: string;
+    /** What it is for, and by whom: a switch may hold it even now. */
+    readonly purpose: Purpose;
+    readonly pipeline: string;
   },
-) => Promise<CallResult>;
+) => Promise<CallResult | 'held'>;
 
 /** One call to be made good: of a step, or of a step's compensation. */
 export interface Effect {
@@ -71,8 +75,19 @@ export async function perform(
   const key = idempotencyKey(ctx.run.pipeline, ctx.run.key, effect.place);
   const tries: Tries = { ctx, loaded, call, effect, key, budgetFrom: from, unclear: false };
   for (let n = from; ; n++) {
+    const held = mayGo(tries, n);
+    const stopped = held === undefined ? undefined : await held;
+    if (stopped !== undefined) return { ok: false, attempts: n - 1, ...stopped };
     const attempt = await attemptOnce(tries, n);
+    if (attempt.outcome === 'held') {
+      // It was no attempt, but the one before this process may have been.
+      tries.budgetFrom++;
+      tries.unclear = attempt.unclear;
+      if (attempt.unclear) tries.firstSentAtMs ??= attempt.firstSentAtMs;
+      continue;
+    }
     tries.budgetStartedAtMs ??= attempt.startedAtMs;
+    if (attempt.outcome !== 'succeeded') tries.budgetClockMs ??= attempt.clockMs;
     tries.firstSentAtMs ??= attempt.startedAtMs;
     if (attempt.outcome === 'succeeded')
       return { ok: true, value: attempt.value, attempts: n, ...nthOf(attempt) };
@@ -101,6 +116,7 @@ export async function perform(
         tries.unclear = false;
         tries.budgetFrom = n + 1;
         tries.budgetStartedAtMs = undefined;
+        tries.budgetClockMs = undefined;
         break;
       case 'givenUp':
         return { ok: false, failure: attempt.failure, attempts: n, givenUp: settled.givenUp };
@@ -122,12 +138,16 @@ interface Tries {
   /** Number of the first attempt of the present budget. */
   budgetFrom: number;
   budgetStartedAtMs?: number | undefined;
+  /** The same on the clock of the run's deadline, which stands still while the run waits or is held. */
+  budgetClockMs?: number | undefined;
   firstSentAtMs?: number | undefined;
   /** An earlier attempt may have taken effect. */
   unclear: boolean;
 }
 
 type AttemptRecord =
+  /** A switch caught it on its way out: nothing was sent. */
+  | { readonly outcome: 'held'; readonly unclear: boolean; readonly firstSentAtMs: number }
   | {
       readonly outcome: 'succeeded';
       readonly value: Json;
@@ -139,6 +159,7 @@ type AttemptRecord =
       readonly failure: Failure;
       readonly startedAtMs: number;
       readonly endedAtMs: number;
+      readonly clockMs: number;
       readonly nextAtMs: number;
       readonly unclear: boolean;
     }
@@ -147,7 +168,25 @@ type AttemptRecord =
       readonly failure: Failure;
       readonly startedAtMs: number;
       readonly endedAtMs: number;
+      readonly clockMs: number;
     };
+
+/** Waits here while a switch holds the attempt. An unclear one is settled, never given up. */
+function mayGo(tries: Tries, n: number): Promise<ReturnType<typeof interruptionEnd> | undefined> | undefined {
+  const { ctx, effect } = tries;
+  const held = ctx.hold({
+    step: effect.place,
+    connection: effect.connection,
+    purpose: purposeOf(effect),
+    ...(effect.interruptible && !tries.unclear && { place: `${effect.id}#${n}=` }),
+  });
+  return held?.then((interruption) => interruption && interruptionEnd(interruption));
+}
+
+function purposeOf({ operation, interruptible }: Effect): Purpose {
+  if (!interruptible) return 'compensation';
+  return operation.effect === 'read' ? 'read' : 'effect';
+}
 
 async function attemptOnce(tries: Tries, n: number): Promise<AttemptRecord> {
   const { ctx, effect } = tries;
@@ -201,7 +240,7 @@ function mayBeForgotten(tries: Tries, sinceFirstMs: number): boolean {
   return maybeSent && !repeatIsHarmless(idempotency, sinceFirstMs + timeoutMs);
 }
 
-async function send(tries: Tries, n: number): Promise<CallResult> {
+async function send(tries: Tries, n: number): Promise<CallResult | 'held'> {
   const { ctx, effect } = tries;
   const { traceparent, correlationId } = ctx.run;
   const isRead = effect.operation.effect === 'read';
@@ -212,16 +251,28 @@ async function send(tries: Tries, n: number): Promise<CallResult> {
     ...(effect.interruptible && { deadlineAt: ctx.deadlineAt() }),
     traceparent: spanOf(traceparent, `${effect.place}#${n}`),
     correlationId,
+    purpose: purposeOf(effect),
+    pipeline: ctx.run.pipeline,
   });
 }
 
 /** The record of an attempt and its facts, from what the call gave. */
-function outcomeOf(tries: Tries, n: number, startedAtMs: number, result: CallResult): Recorded<JsonObject> {
+function outcomeOf(
+  tries: Tries,
+  n: number,
+  startedAtMs: number,
+  result: CallResult | 'held',
+): Recorded<JsonObject> {
   const { ctx, effect } = tries;
   const step = effect.place;
   const isRead = effect.operation.effect === 'read';
   const kind = isRead ? 'attempt' : 'outcome';
   const operation = effect.operation.name;
+  if (result === 'held')
+    return {
+      value: { outcome: 'held', unclear: tries.unclear, firstSentAtMs: tries.firstSentAtMs ?? startedAtMs },
+      facts: [{ kind, step, attempt: n, details: { outcome: 'held', operation } }],
+    };
   if (result.ok)
     return {
       value: { outcome: 'succeeded', value: result.body, startedAtMs },
@@ -240,7 +291,7 @@ function outcomeOf(tries: Tries, n: number, startedAtMs: number, result: CallRes
     idempotency: effect.operation.idempotency,
     retry: effect.retry,
     attemptsUsed: n - tries.budgetFrom + 1,
-    budgetStartedAtMs: tries.budgetStartedAtMs ?? startedAtMs,
+    budgetStartedAtMs: budgetStart(tries, startedAtMs),
     firstSentAtMs: tries.firstSentAtMs ?? startedAtMs,
     nowMs: endedAtMs,
     timeoutMs: effect.operation.timeoutMs,
@@ -267,7 +318,13 @@ function outcomeOf(tries: Tries, n: number, startedAtMs: number, result: CallRes
         class: failure.class,
       },
     });
-  return { value: { ...judgement, failure: plain(failure), startedAtMs, endedAtMs }, facts };
+  const clockMs = startedAtMs - ctx.deadlineAt();
+  return { value: { ...judgement, failure: plain(failure), startedAtMs, endedAtMs, clockMs }, facts };
+}
+
+/** When the present budget began, less the time that the run has been held or waiting since. */
+function budgetStart({ ctx, budgetStartedAtMs, budgetClockMs }: Tries, startedAtMs: number): number {
+  return budgetClockMs === undefined ? (budgetStartedAtMs ?? startedAtMs) : ctx.deadlineAt() + budgetClockMs;
 }
 
 type Settled =
@@ -353,7 +410,11 @@ type Probed =
   | { readonly found: 'no'; readonly nextAtMs?: number }
   | { readonly found: 'unclear'; readonly failure: Failure };
 
-type ProbeRecord = Probed | { readonly found: 'later'; readonly failure: Failure; readonly nextAtMs: number };
+type ProbeRecord =
+  | Probed
+  /** A switch caught it on its way out. */
+  | { readonly found: 'held' }
+  | { readonly found: 'later'; readonly failure: Failure; readonly nextAtMs: number };
 
 /** Asks whether the effect is there, within the step's own budget (a probe is a read). */
 async function probe(
@@ -365,7 +426,9 @@ async function probe(
 ): Promise<Probed> {
   const { ctx, effect } = tries;
   let startedAtMs: number | undefined;
+  let asked = 0;
   for (let k = 1; ; k++) {
+    await ctx.hold({ step: effect.place, connection: effect.connection, purpose: 'probe' });
     const value = await ctx.step(`${effect.id}#${n}${mark}${k}`, async (): Promise<Recorded<JsonObject>> => {
       const now = ctx.now();
       startedAtMs ??= now;
@@ -378,10 +441,11 @@ async function probe(
         return { value: { ...answer, ...(nextAtMs !== undefined && { nextAtMs }), startedAtMs }, facts };
       }
       if (answer.found === 'yes') return { value: { ...answer, startedAtMs }, facts, numbered: true };
+      if (answer.found === 'held') return { value: { ...answer, startedAtMs }, facts };
       const nextAtMs = nextAttemptAt({
         failure: answer.failure,
         retry: effect.retry,
-        attemptsUsed: k,
+        attemptsUsed: asked + 1,
         budgetStartedAtMs: startedAtMs,
         nowMs: ctx.now(),
         random: ctx.random(),
@@ -394,6 +458,8 @@ async function probe(
     // The key names the type: only the step above writes under it.
     const answer = value as unknown as ProbeRecord & { readonly startedAtMs: number };
     startedAtMs = answer.startedAtMs;
+    if (answer.found === 'held') continue;
+    asked++;
     if (answer.found !== 'later') return answer;
     await ctx.sleepUntil(answer.nextAtMs, effect.place);
   }
@@ -411,7 +477,7 @@ function nextAfterAbsence(tries: Tries, n: number, failure: Failure): number | u
     failure,
     retry,
     attemptsUsed: n - tries.budgetFrom + 1,
-    budgetStartedAtMs: tries.budgetStartedAtMs ?? ctx.now(),
+    budgetStartedAtMs: budgetStart(tries, ctx.now()),
     nowMs: ctx.now(),
     random: ctx.random(),
   });
@@ -421,7 +487,9 @@ async function askProbe(
   tries: Tries,
   plan: ProbePlan,
   n: number,
-): Promise<Exclude<Probed, { readonly found: 'no' }> | { readonly found: 'no' }> {
+): Promise<
+  Exclude<Probed, { readonly found: 'no' }> | { readonly found: 'no' } | { readonly found: 'held' }
+> {
   const { ctx, loaded, effect, key } = tries;
   const operation = loaded.plan.operations[plan.operation];
   if (operation === undefined) return { found: 'unclear', failure: unknownOperation(plan.operation) };
@@ -434,7 +502,10 @@ async function askProbe(
     input: input.value as JsonObject,
     traceparent: spanOf(ctx.run.traceparent, `${effect.place}#${n}?`),
     correlationId: ctx.run.correlationId,
+    purpose: 'probe',
+    pipeline: ctx.run.pipeline,
   });
+  if (result === 'held') return { found: 'held' };
   // Asked for one thing and told that it is not there: that is an answer.
   if (!result.ok && result.failure.class === 'notFound') return { found: 'no' };
   if (!result.ok) return { found: 'unclear', failure: result.failure };

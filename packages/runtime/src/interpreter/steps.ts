@@ -109,6 +109,13 @@ async function emitStep(progress: Progress, step: EmitStep, round: number): Prom
   if (!payload.ok) return { as: 'failed', failure: payload.failure, attempts: round + 1 };
   const refusal = loaded.refusal(step.event, payload.value);
   if (refusal !== undefined) return { as: 'failed', failure: refusal, attempts: round + 1 };
+  const interruption = await ctx.hold({
+    step: progress.place + step.id,
+    purpose: 'emit',
+    place: `${step.id}=`,
+  });
+  if (interruption !== undefined)
+    return { as: 'failed', attempts: round + 1, ...interruptionEnd(interruption) };
   await ctx.emit(step.id, step.event, payload.value, [
     { kind: 'emitted', step: progress.place + step.id, details: { event: step.event } },
   ]);

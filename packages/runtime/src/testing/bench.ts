@@ -172,6 +172,8 @@ export interface Bench {
   onEntry?: (entry: LedgerEntry) => void;
   /** Do its orders have an order key? Set by who opened it. */
   isOrdered?: boolean;
+  /** When a connection opens again. */
+  closedUntil?: (connection: string) => number | undefined;
   /** Of the next start. */
   limits?: Partial<RuntimeLimits>;
   /** Of the next start: signs checkpoints into a file beside the database. */
@@ -225,6 +227,7 @@ export async function openBench(...plans: Plan[]): Promise<Bench> {
           ...bench.checkpoints,
         },
       }),
+      closedUntil: (connection) => bench.closedUntil?.(connection),
       clock: {
         now: () => clock.now(),
         setTimer: (delayMs, fire) => clock.setTimer(delayMs, () => isDead() || fire()),

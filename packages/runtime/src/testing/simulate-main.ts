@@ -5,15 +5,17 @@ import { simulate } from './simulate.ts';
 const [first = '1', count = '1000', stopAt] = process.argv.slice(2);
 const states: Record<string, number> = {};
 let crashes = 0;
+let switches = 0;
 let broken = 0;
 for (let seed = Number(first); seed < Number(first) + Number(count); seed++) {
   const simulation = await simulate(seed);
   crashes += simulation.crashes;
+  switches += simulation.switches;
   for (const { state } of simulation.runs) states[state] = (states[state] ?? 0) + 1;
   if (simulation.violations.length === 0) continue;
   broken++;
   console.log(`seed ${seed}:\n  ${simulation.violations.join('\n  ')}`);
   if (stopAt === 'first') process.exit(3);
 }
-console.log(JSON.stringify({ seeds: Number(count), broken, crashes, runs: states }));
+console.log(JSON.stringify({ seeds: Number(count), broken, crashes, switches, runs: states }));
 process.exit(broken === 0 ? 0 : 3);

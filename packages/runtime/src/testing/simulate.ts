@@ -4,6 +4,7 @@ import type { LedgerEntry, RunSummary } from '../runtime.ts';
 import { mayMove } from '../states.ts';
 import { type Bench, failure, openBench, refused, unavailable } from './bench.ts';
 import { call, planFor, probe, step, undoable } from './plan.ts';
+import { SwitchHand } from './simulate-switches.ts';
 
 export interface Simulation {
   readonly seed: number;
@@ -11,6 +12,8 @@ export interface Simulation {
   readonly violations: readonly string[];
   readonly runs: readonly RunSummary[];
   readonly crashes: number;
+  /** Switches that were set. */
+  readonly switches: number;
 }
 
 /** Crashes in one simulation at most, so that it ends. */
@@ -35,13 +38,14 @@ export async function simulate(
   const plan = randomPlan(random);
   const bench = await openBench(plan, SHIPPING);
   bench.isOrdered = plan.identity.orderBy !== undefined;
-  const world = new World(bench, random);
+  const hand = new SwitchHand(bench, seededRandom(seed + 1_000_000));
+  const world = new World(bench, random, hand);
   try {
     await world.live();
     const runs = bench.runtime.runs({ limit: 1_000 });
     inspect?.(bench, runs);
-    const violations = judge(bench, world, runs, plan);
-    return { seed, violations, runs, crashes: world.crashes };
+    const violations = [...judge(bench, world, runs, plan), ...hand.violations];
+    return { seed, violations, runs, crashes: world.crashes, switches: hand.sets };
   } finally {
     await bench.close();
   }
@@ -73,14 +77,24 @@ class World {
   #crashing: Promise<void> | undefined;
   #crashed = Promise.withResolvers<void>();
 
-  constructor(bench: Bench, random: Random) {
+  readonly hand: SwitchHand;
+
+  constructor(bench: Bench, random: Random, hand: SwitchHand) {
     this.#bench = bench;
     this.#random = random;
+    this.hand = hand;
+    hand.life = () => ({ number: this.crashes, over: this.#crashed.promise, up: this.#crashing });
     const faultRate = random.next() * 0.4;
     const crashRate = random.next() * 0.08;
     bench.target.decide = () => (random.next() < faultRate ? pick(random, FAULTS) : undefined);
-    bench.target.onCall = () => this.#maybeCrash(crashRate);
-    bench.onEntry = () => this.#maybeCrash(crashRate / 3);
+    bench.target.onCall = (when, request) => {
+      if (when === 'before') hand.onCall(request);
+      this.#maybeCrash(crashRate);
+    };
+    bench.onEntry = () => {
+      this.#maybeCrash(crashRate / 3);
+      hand.onEntry();
+    };
   }
 
   async live(): Promise<void> {
@@ -94,6 +108,8 @@ class World {
     await Promise.all(paying);
     for (let round = 0; round < ROUNDS_MAX; round++) {
       await this.#settled();
+      await this.hand.rest();
+      await this.#settled();
       if (this.#random.next() < 0.1) await this.#operate(true);
       if (this.#random.next() < 0.15) await this.#pay(`o${Math.floor(this.#random.next() * events)}`);
       if (this.#random.next() < 0.05)
@@ -106,6 +122,8 @@ class World {
     delete this.#bench.target.decide;
     delete this.#bench.target.onCall;
     delete this.#bench.onEntry;
+    await this.#crashing;
+    await this.hand.liftAll();
     for (let round = 0; round < ROUNDS_MAX; round++) {
       await this.#settled();
       if (!this.#passTime() && !(await this.#operate(false))) return;
@@ -128,8 +146,13 @@ class World {
     const lines = this.lines.get(id) ?? randomLines(this.#random);
     this.lines.set(id, lines);
     const payload = { id, account: accountOf(id), amount, lines: lines.map((line) => ({ ...line })) };
-    await this.#deliver('shop.ordered', payload, again === undefined ? `d-${id}` : `d-${id}-${again}`);
-    this.acknowledged.add(id);
+    const isTaken = await this.#deliver(
+      'shop.ordered',
+      payload,
+      again === undefined ? `d-${id}` : `d-${id}-${again}`,
+    );
+    // A flag kept it from being taken: it is kept, and said, but starts no run.
+    if (isTaken) this.acknowledged.add(id);
     // The moment after the acknowledgement is a good one to die.
     this.#maybeCrash(0.03);
   }
@@ -142,7 +165,7 @@ class World {
     this.#maybeCrash(0.03);
   }
 
-  async #deliver(event: string, payload: Json, deliveryId: string): Promise<void> {
+  async #deliver(event: string, payload: Json, deliveryId: string): Promise<boolean> {
     for (;;) {
       await this.#crashing;
       const life = this.crashes;
@@ -152,7 +175,7 @@ class World {
       ]);
       if (this.crashes !== life || result === undefined) continue;
       if (!result.ok) throw new Error(result.failure.message);
-      return;
+      return result.runs.length > 0;
     }
   }
 
@@ -363,10 +386,10 @@ function judge(bench: Bench, world: World, runs: readonly RunSummary[], plan: Pl
   for (const key of keys)
     if (keys.indexOf(key) !== keys.lastIndexOf(key)) violations.push(`${key} was run twice`);
   violations.push(
-    ...judgeEntries(
-      bench.entries,
-      runs.flatMap(({ runId }) => runtime.trace({ runId })),
-    ),
+    ...judgeEntries(bench.entries, [
+      ...runs.flatMap(({ runId }) => runtime.trace({ runId })),
+      ...runtime.trace({ system: true }),
+    ]),
   );
   return violations;
 }

@@ -1,0 +1,129 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { systemRandom } from '@tenon/model';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { runCommandLine } from '../command.ts';
+import { controlCommands } from './control.ts';
+
+const NOW = Date.parse('2026-11-28T12:00:00Z');
+let root: string;
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'tenon-control-'));
+  await writeFile(join(root, 'tenon.config.yaml'), 'apiVersion: tenon/v1\n');
+});
+afterEach(async () => {
+  vi.unstubAllGlobals();
+  await rm(root, { recursive: true });
+});
+
+/** What a command line sends, prints and exits with. */
+async function tenon(
+  line: string,
+  answer: object = {},
+): Promise<{ sent: string[]; text: string; code: number }> {
+  const sent: string[] = [];
+  let text = '';
+  const hear = (part: string): void => {
+    text += part;
+  };
+  vi.stubGlobal('fetch', async (url: URL, init: RequestInit) => {
+    sent.push(`${init.method} ${url.pathname} ${init.body ?? ''}`.trim());
+    return Response.json(answer);
+  });
+  const code = await runCommandLine(controlCommands, line.split(' '), {
+    out: hear,
+    err: hear,
+    cwd: root,
+    env: {},
+    color: false,
+    clock: { now: () => NOW, setTimer: () => () => {} },
+    random: systemRandom,
+    interrupted: () => new Promise(() => {}),
+  });
+  return { sent, text, code };
+}
+
+describe('switching from the command line', () => {
+  it.each([
+    ['kill --all', { kind: 'kill', scope: { everything: true }, sparesCompensation: false }],
+    [
+      'kill --pipeline orders --spare-compensation',
+      { kind: 'kill', scope: { pipeline: 'orders' }, sparesCompensation: true },
+    ],
+    ['kill --connection acme', { kind: 'kill', scope: { connection: 'acme' }, sparesCompensation: false }],
+    ['pause orders', { kind: 'pause', pipeline: 'orders', onlyKeys: [] }],
+    ['pause orders --only a --only b', { kind: 'pause', pipeline: 'orders', onlyKeys: ['a', 'b'] }],
+    [
+      'switches flag orders --share 12.5% --key vip --until 1d',
+      {
+        kind: 'flag',
+        pipeline: 'orders',
+        keys: ['vip'],
+        events: [],
+        share: 0.125,
+        expiresAtMs: NOW + 86_400_000,
+      },
+    ],
+  ])('%s', async (line, request) => {
+    const made = { ...request, id: 'some/switch' };
+    const { sent, code } = await tenon(`${line} --reason why`, made);
+    expect(sent).toEqual([`POST /v1/switches ${JSON.stringify({ switch: request, reason: 'why' })}`]);
+    expect(code).toBe(0);
+  });
+
+  it.each([
+    ['resume orders', 'pause/orders'],
+    ['kill lift --all', 'kill/everything'],
+    ['kill lift --pipeline orders', 'kill/pipeline/orders'],
+    ['kill lift --connection acme', 'kill/connection/acme'],
+    ['switches lift flag/orders', 'flag/orders'],
+  ])('%s lifts %s', async (line, id) => {
+    const { sent } = await tenon(`${line} --reason why`);
+    expect(sent).toEqual([`POST /v1/switches/lift ${JSON.stringify({ id, reason: 'why' })}`]);
+  });
+
+  it.each([
+    ['kill --all', 'give --reason'],
+    ['kill --reason why', 'give one of --all, --pipeline and --connection'],
+    ['kill --all --pipeline orders --reason why', 'give one of'],
+    ['switches flag orders --share 10% --reason why', 'give --until'],
+    ['switches flag orders --share 10 --until 1d --reason why', 'a percentage such as 10%'],
+    ['switches flag orders --share 101% --until 1d --reason why', 'a percentage such as 10%'],
+    ['switches flag orders --until soon --reason why', '--until is no time'],
+  ])('%s is refused before anything is sent', async (line, says) => {
+    const { sent, text, code } = await tenon(line);
+    expect(text).toContain(says);
+    expect([sent, code]).toEqual([[], 2]);
+  });
+
+  it('lists who switched what, since when and why, and which flag has expired', async () => {
+    const common = { actor: 'ada', reason: 'drill', sinceMs: NOW - 60_000, revision: 'r' };
+    const { text } = await tenon('switches', {
+      switches: [
+        {
+          ...common,
+          id: 'kill/everything',
+          kind: 'kill',
+          scope: { everything: true },
+          sparesCompensation: true,
+        },
+        { ...common, id: 'pause/a', kind: 'pause', pipeline: 'a', onlyKeys: ['k'] },
+        {
+          ...common,
+          id: 'flag/a',
+          kind: 'flag',
+          pipeline: 'a',
+          keys: [],
+          events: ['crm.upgraded'],
+          share: 0.1,
+          expiresAtMs: NOW - 1,
+        },
+      ],
+    });
+    expect(text).toContain('no new effects, undoing goes on');
+    expect(text).toContain('only k');
+    expect(text).toContain('on for crm.upgraded, 10% of its keys, EXPIRED 2026-11-28 11:59');
+    expect(text).toMatch(/1m +ada +drill/);
+  });
+});

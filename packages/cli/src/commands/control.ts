@@ -1,0 +1,202 @@
+import { formatDuration, parseDuration } from '@tenon/model';
+import type { Switch, SwitchRequest } from '@tenon/runtime';
+import { type Args, type CommandSpec, type OptionSpec, UsageError } from '../command.ts';
+import { type ExitCode, exit } from '../exit.ts';
+import type { Io } from '../io.ts';
+import type { OperationsClient } from '../operations-client.ts';
+import { renderTable } from '../table.ts';
+import { needReason, parseTime, reason, remote, time, withClient } from './operate.ts';
+
+const target: Readonly<Record<string, OptionSpec>> = {
+  all: { type: 'boolean', help: 'everything' },
+  pipeline: { type: 'string', value: '<name>', help: 'this pipeline' },
+  connection: { type: 'string', value: '<name>', help: 'this connection' },
+};
+
+/** Commands that stop and start what flows: each one call, audited, in force when the command has ended. */
+export const controlCommands: readonly CommandSpec[] = [
+  {
+    name: 'kill',
+    summary: 'Send no new effect: of anything, of a pipeline, or over a connection; nothing is lost',
+    options: {
+      ...remote,
+      ...reason,
+      ...target,
+      'spare-compensation': { type: 'boolean', help: 'undoing goes on' },
+    },
+    examples: [
+      'tenon kill --all --reason "invoices are doubled"',
+      'tenon kill --connection billing --reason "their key leaked"',
+    ],
+    run: withClient(async (client, args, _show, io) => {
+      const made = await set(client, args, {
+        kind: 'kill',
+        scope: scopeOf(args),
+        sparesCompensation: args.flag('spare-compensation'),
+      });
+      io.err(`${made.id} is in force; events are still taken, runs wait where they are\n`);
+      return exit.clean;
+    }),
+  },
+  {
+    name: 'kill lift',
+    summary: 'Let effects go out again; what was held goes on, in order',
+    options: { ...remote, ...reason, ...target },
+    run: withClient(async (client, args, _show, io) => {
+      const scope = scopeOf(args);
+      const id = 'everything' in scope ? 'everything' : Object.entries(scope)[0]!.join('/');
+      return lift(client, args, io, `kill/${id}`);
+    }),
+  },
+  {
+    name: 'pause',
+    summary: 'Let a pipeline stand still, or go on for chosen keys alone; events are still taken',
+    positionals: ['<pipeline>'],
+    options: {
+      ...remote,
+      ...reason,
+      only: {
+        type: 'string',
+        multiple: true,
+        value: '<key>',
+        help: 'a business or order key for which it goes on; more than once',
+      },
+    },
+    examples: ['tenon pause order-paid --only acc_1001 --reason "trying the fix on one account"'],
+    run: withClient(async (client, args, _show, io) => {
+      const onlyKeys = args.texts('only');
+      const pipeline = args.positionals[0]!;
+      await set(client, args, { kind: 'pause', pipeline, onlyKeys });
+      const rest = onlyKeys.length === 0 ? 'stands still' : `goes on for ${onlyKeys.join(', ')} alone`;
+      io.err(`${pipeline} ${rest}; events are still taken\n`);
+      return exit.clean;
+    }),
+  },
+  {
+    name: 'resume',
+    summary: 'Let a paused pipeline go on, in order',
+    positionals: ['<pipeline>'],
+    options: { ...remote, ...reason },
+    run: withClient((client, args, _show, io) => lift(client, args, io, `pause/${args.positionals[0]}`)),
+  },
+  {
+    name: 'switches',
+    summary: 'What is killed, paused or behind a flag, by whom and why',
+    options: remote,
+    run: withClient(async (client, _args, show, io) => {
+      const { switches } = (await client.get('/v1/switches')) as { switches: Switch[] };
+      const now = io.clock.now();
+      return show(switches, () =>
+        renderTable(
+          ['SWITCH', 'WHAT', 'FOR', 'BY', 'REASON'],
+          switches.map((each) => [
+            each.id,
+            switchWords(each, now),
+            formatDuration(Math.max(0, now - each.sinceMs)),
+            each.actor,
+            each.reason,
+          ]),
+        ),
+      );
+    }),
+  },
+  {
+    name: 'switches flag',
+    summary: 'Let a pipeline take chosen events alone: by key, by event, or a share of its keys',
+    positionals: ['<pipeline>'],
+    options: {
+      ...remote,
+      ...reason,
+      key: {
+        type: 'string',
+        multiple: true,
+        value: '<key>',
+        help: 'a business or order key; more than once',
+      },
+      event: { type: 'string', multiple: true, value: '<event>', help: 'an event, such as crm.upgraded' },
+      share: {
+        type: 'string',
+        value: '<percent>',
+        help: 'of all keys, such as 10%; a larger share keeps them',
+      },
+      until: {
+        type: 'string',
+        value: '<time>',
+        help: 'from then on it is reported: RFC 3339, or a duration',
+      },
+    },
+    examples: ['tenon switches flag order-paid --share 10% --until 14d --reason "first tenth"'],
+    run: withClient(async (client, args, _show, io) => {
+      const pipeline = args.positionals[0]!;
+      const made = await set(client, args, {
+        kind: 'flag',
+        pipeline,
+        keys: args.texts('key'),
+        events: args.texts('event'),
+        share: parseShare(args.text('share')),
+        expiresAtMs: parseUntil(args.text('until'), io),
+      });
+      io.err(`${made.id} is in force: ${pipeline} is ${switchWords(made, io.clock.now())}\n`);
+      return exit.clean;
+    }),
+  },
+  {
+    name: 'switches lift',
+    summary: 'Take a switch away, by its id',
+    positionals: ['<switch>'],
+    options: { ...remote, ...reason },
+    run: withClient((client, args, _show, io) => lift(client, args, io, args.positionals[0]!)),
+  },
+];
+
+async function set(client: OperationsClient, args: Args, request: SwitchRequest): Promise<Switch> {
+  // The shape that contracts/operations promises.
+  return (await client.post('/v1/switches', {
+    switch: request,
+    reason: needReason(args),
+  })) as unknown as Switch;
+}
+
+async function lift(client: OperationsClient, args: Args, io: Io, id: string): Promise<ExitCode> {
+  await client.post('/v1/switches/lift', { id, reason: needReason(args) });
+  io.err(`${id} is lifted\n`);
+  return exit.clean;
+}
+
+function scopeOf(args: Args): Extract<SwitchRequest, { kind: 'kill' }>['scope'] {
+  const pipeline = args.text('pipeline');
+  const connection = args.text('connection');
+  const given = [args.flag('all'), pipeline !== undefined, connection !== undefined].filter(Boolean);
+  if (given.length !== 1) throw new UsageError('give one of --all, --pipeline and --connection');
+  if (pipeline !== undefined) return { pipeline };
+  return connection !== undefined ? { connection } : { everything: true };
+}
+
+function switchWords(each: Switch, nowMs: number): string {
+  switch (each.kind) {
+    case 'kill':
+      return each.sparesCompensation ? 'no new effects, undoing goes on' : 'no new effects';
+    case 'pause':
+      return each.onlyKeys.length === 0 ? 'stands still' : `only ${each.onlyKeys.join(', ')}`;
+    case 'flag': {
+      const parts = [...each.keys, ...each.events];
+      if (each.share > 0) parts.push(`${Math.round(each.share * 1_000) / 10}% of its keys`);
+      const until = time(each.expiresAtMs).slice(0, 16);
+      const expiry = each.expiresAtMs <= nowMs ? `EXPIRED ${until}` : `until ${until}`;
+      return `on for ${parts.length === 0 ? 'nothing' : parts.join(', ')}, ${expiry}`;
+    }
+  }
+}
+
+function parseShare(text: string | undefined): number {
+  if (text === undefined) return 0;
+  const percent = Number(/^(\d+(?:\.\d+)?)%$/.exec(text)?.[1]);
+  if (!(percent >= 0 && percent <= 100)) throw new UsageError('--share is a percentage such as 10%');
+  return percent / 100;
+}
+
+function parseUntil(text: string | undefined, io: Io): number {
+  if (text === undefined) throw new UsageError('give --until: a flag without an end is forgotten');
+  const duration = parseDuration(text);
+  return duration === undefined ? parseTime(text, '--until')! : io.clock.now() + duration;
+}

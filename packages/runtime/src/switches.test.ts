@@ -1,0 +1,469 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import type { SwitchRequest } from './switches.ts';
+import { type Bench, openBench, refused, unavailable } from './testing/bench.ts';
+import { call, planFor, probe, step, undoable } from './testing/plan.ts';
+
+let bench: Bench;
+afterEach(() => bench.close());
+
+const everything: SwitchRequest = { kind: 'kill', scope: { everything: true }, sparesCompensation: false };
+const acme: SwitchRequest = { kind: 'kill', scope: { connection: 'acme' }, sparesCompensation: false };
+const orders: SwitchRequest = { kind: 'kill', scope: { pipeline: 'orders' }, sparesCompensation: false };
+
+const set = async (request: SwitchRequest) => {
+  const made = await bench.runtime.setSwitch(request, 'ana', 'a test');
+  if (!made.ok) throw new Error(made.message);
+  return made.switch;
+};
+const lift = async (id: string) => {
+  expect(await bench.runtime.liftSwitch(id, 'ben', 'all well')).toEqual({ ok: true });
+  await bench.runtime.idle();
+};
+const sent = () => bench.target.calls.map(({ operation, request }) => `${operation} ${request.input['id']}`);
+
+describe('kill', () => {
+  for (const [name, request, id] of [
+    ['everything', everything, 'kill/everything'],
+    ['a pipeline', orders, 'kill/pipeline/orders'],
+    ['a connection', acme, 'kill/connection/acme'],
+  ] as const)
+    test(`${name}: a run under way waits before its next effect, also over a crash, and goes on when it is lifted`, async () => {
+      bench = await openBench(
+        planFor({
+          limits: { concurrency: 1, deadlineMs: 600_000 },
+          steps: [undoable('one'), undoable('two')],
+        }),
+      );
+      const { promise: wait, resolve } = Promise.withResolvers<void>();
+      bench.target.script = { create: [{ wait }] };
+      const runId = await bench.order({ id: 'a' });
+      await until(() => bench.target.calls.length === 1);
+      await set(request);
+      // What is on the wire comes to its outcome.
+      resolve();
+      await bench.runtime.idle();
+      expect(sent()).toEqual(['create one']);
+      expect(bench.runtime.runs()[0]).toMatchObject({ state: 'waiting', step: 'two', heldBy: [id] });
+      const later = await bench.order({ id: 'b' });
+      await bench.pass(3_600_000);
+      await bench.crash();
+      await bench.pass(3_600_000);
+      await bench.restart();
+      await bench.pass(3_600_000);
+      expect(bench.target.calls).toHaveLength(1);
+      expect(bench.state(later)).toBe('kill/connection/acme' === id ? 'waiting' : 'accepted');
+      await lift(id);
+      expect([bench.state(runId), bench.state(later)]).toEqual(['succeeded', 'succeeded']);
+      // The run begun before goes on first.
+      expect(sent()).toEqual(['create one', 'create two', 'create one', 'create two']);
+      expect(bench.runtime.runs()[0]?.heldBy).toBeUndefined();
+      expect(bench.target.doubled).toEqual([]);
+    });
+
+  test('catches an effect between its intent and the wire: no attempt is made, and no doubt remains', async () => {
+    bench = await openBench(planFor({ steps: [call('one', 'acme.createBlind')] }));
+    // The intent is on its way to the disk when the switch is set.
+    let setting: Promise<unknown> | undefined;
+    bench.onEntry = ({ kind }) => {
+      if (kind === 'intent') setting ??= set(everything);
+    };
+    const runId = await bench.order({ id: 'a' });
+    await bench.runtime.idle();
+    await setting;
+    expect(bench.target.calls).toEqual([]);
+    expect(bench.state(runId)).toBe('waiting');
+    await lift('kill/everything');
+    expect(bench.state(runId)).toBe('succeeded');
+    expect(bench.target.calls).toHaveLength(1);
+    expect(bench.runtime.run(runId)?.steps).toMatchObject([{ state: 'succeeded', attempts: 1 }]);
+  });
+
+  test('stops neither deadline nor retry budget from being what they were', async () => {
+    bench = await openBench(
+      planFor({ limits: { concurrency: 5, deadlineMs: 600_000 }, steps: [call('one', 'acme.create')] }),
+    );
+    bench.target.script = { create: [{ fail: unavailable }, { fail: unavailable }] };
+    const runId = await bench.order({ id: 'a' });
+    await bench.runtime.idle();
+    await set(everything);
+    await bench.pass(7_200_000);
+    await lift('kill/everything');
+    await bench.pass(60_000);
+    expect(bench.state(runId)).toBe('succeeded');
+    expect(bench.target.calls).toHaveLength(3);
+  });
+
+  test('holds compensation as well, unless it is spared', async () => {
+    bench = await openBench(planFor({ steps: [undoable('one'), call('put', 'acme.put')] }));
+    bench.target.script = { put: [{ fail: refused }] };
+    bench.onEntry = ({ kind }) =>
+      void (kind === 'compensation' && bench.runtime.switches().length === 0 && set(orders));
+    const runId = await bench.order({ id: 'a' });
+    await bench.runtime.idle();
+    expect(bench.state(runId)).toBe('compensating');
+    expect(sent()).toEqual(['create one', 'put put']);
+    await set({ ...orders, sparesCompensation: true });
+    await bench.runtime.idle();
+    expect(bench.state(runId)).toBe('compensated');
+  });
+
+  test('lets a probe tell what became of an effect, but not over a killed connection', async () => {
+    bench = await openBench(planFor({ steps: [call('one', 'acme.createBlind', { probe })] }));
+    bench.target.script = { createBlind: [{ loseAnswer: true }, { loseAnswer: true }] };
+    const first = await bench.order({ id: 'a' });
+    await bench.runtime.idle();
+    await set(everything);
+    await bench.pass(10_000);
+    expect(bench.state(first)).toBe('succeeded');
+    await lift('kill/everything');
+    const second = await bench.order({ id: 'b' });
+    await bench.runtime.idle();
+    await set(acme);
+    await bench.pass(10_000);
+    expect(bench.runtime.runs()[0]).toMatchObject({ state: 'waiting', heldBy: ['kill/connection/acme'] });
+    await lift('kill/connection/acme');
+    expect(bench.state(second)).toBe('succeeded');
+    expect(bench.target.count('createBlind')).toBe(2);
+  });
+
+  test('remembers, over any number of crashes, that a held attempt may have been sent before', async () => {
+    bench = await openBench(planFor({ steps: [call('one', 'acme.shortKey')] }));
+    const crashing = Promise.withResolvers<void>();
+    bench.target.onCall = (when) => {
+      delete bench.target.onCall;
+      // The process dies with the effect done and no answer recorded; the operator kills before it is up again.
+      expect(when).toBe('before');
+      bench.target.onCall = () => {
+        delete bench.target.onCall;
+        void bench
+          .crash()
+          .then(() => set(everything))
+          .then(() => crashing.resolve());
+      };
+    };
+    const runId = await bench.order({ id: 'a' });
+    await crashing.promise;
+    await bench.crash();
+    await bench.pass(20_000);
+    await lift('kill/everything');
+    // The key is forgotten by now: sending would be a second effect.
+    expect(bench.state(runId)).toBe('inDoubt');
+    expect(bench.target.doubled).toEqual([]);
+  });
+
+  test('leaves a cancelled run waiting only for what there is to undo', async () => {
+    bench = await openBench(planFor({ steps: [undoable('one')] }));
+    await set(acme);
+    const runId = await bench.order({ id: 'a' });
+    await bench.runtime.idle();
+    expect(await bench.runtime.cancel(runId, 'ana', 'not wanted')).toEqual({ ok: true });
+    await bench.runtime.idle();
+    expect(bench.state(runId)).toBe('cancelled');
+    await lift('kill/connection/acme');
+    expect(bench.target.calls).toEqual([]);
+  });
+
+  test('keeps the order of a key, and that of acceptance', async () => {
+    bench = await openBench(
+      planFor({
+        identity: {
+          key: { expression: 'event.id' },
+          retainMs: 1_000_000,
+          orderBy: { expression: 'event.account' },
+        },
+        steps: [call('one', 'acme.create', { with: { object: { id: { expression: 'event.id' } } } })],
+      }),
+    );
+    await set(everything);
+    for (const id of ['a1', 'b1', 'a2', 'b2', 'a3']) await bench.order({ id, account: id[0]! });
+    await bench.restart();
+    await lift('kill/everything');
+    expect(sent().filter((call) => call.includes('a'))).toHaveLength(5);
+    expect(
+      sent()
+        .map((call) => call.split(' ')[1])
+        .filter((id) => id?.startsWith('a')),
+    ).toEqual(['a1', 'a2', 'a3']);
+  });
+
+  test('holds the items of a list where they are, and each goes on', async () => {
+    bench = await openBench(
+      planFor({
+        steps: [
+          step('forEach', 'lines', {
+            in: 'event.lines',
+            as: 'line',
+            key: { expression: 'line.sku' },
+            concurrency: 2,
+            max: 10,
+            onItemFailure: 'stop',
+            steps: [undoable('book'), undoable('ship')],
+            result: { literal: null },
+          }),
+        ],
+      }),
+    );
+    const { promise: wait, resolve } = Promise.withResolvers<void>();
+    bench.target.script = { create: [undefined, { wait }] };
+    const runId = await bench.order({ id: 'a', lines: [{ sku: 'x' }, { sku: 'y' }, { sku: 'z' }] });
+    await until(() => bench.target.calls.length >= 2);
+    await set(everything);
+    resolve();
+    await bench.runtime.idle();
+    const before = bench.target.calls.length;
+    await bench.crash();
+    await bench.pass(3_600_000);
+    expect(bench.target.calls).toHaveLength(before);
+    expect(bench.runtime.runs()[0]).toMatchObject({ state: 'waiting', heldBy: ['kill/everything'] });
+    await lift('kill/everything');
+    expect(bench.state(runId)).toBe('succeeded');
+    expect(bench.target.count('create')).toBe(6);
+    expect(bench.target.doubled).toEqual([]);
+  });
+
+  test('holds what is published inside as well', async () => {
+    bench = await openBench(
+      planFor({
+        steps: [
+          step('emit', 'tell', {
+            event: 'shop.shipped',
+            with: { object: { id: { expression: 'event.id' } } },
+          }),
+        ],
+      }),
+      planFor({
+        pipeline: 'shipping',
+        trigger: { event: 'shop.shipped' },
+        steps: [call('label', 'acme.create')],
+      }),
+    );
+    await set(orders);
+    bench.onEntry = () => {};
+    await bench.order({ id: 'a' });
+    await bench.runtime.idle();
+    expect(bench.runtime.runs({ pipeline: 'shipping' })).toEqual([]);
+    await lift('kill/pipeline/orders');
+    expect(bench.runtime.runs({ pipeline: 'shipping' })).toMatchObject([{ state: 'succeeded' }]);
+  });
+});
+
+describe('pause', () => {
+  const paused: SwitchRequest = { kind: 'pause', pipeline: 'orders', onlyKeys: [] };
+
+  test('takes events in and moves nothing; others go on; resumed, it goes on in order and in time', async () => {
+    bench = await openBench(
+      planFor({
+        limits: { concurrency: 1, deadlineMs: 60_000 },
+        steps: [
+          call('one', 'acme.create', { with: { object: { id: { expression: 'event.id' } } } }),
+          call('two', 'acme.put'),
+        ],
+      }),
+      planFor({ pipeline: 'other', steps: [call('x', 'acme.get')] }),
+    );
+    bench.target.script = { put: [{ fail: unavailable }] };
+    const begun = await bench.order({ id: 'a' });
+    await bench.runtime.idle();
+    await set(paused);
+    const ids = ['b', 'c', 'd'];
+    for (const id of ids) await bench.order({ id });
+    await bench.pass(3_600_000);
+    await bench.crash();
+    await bench.pass(3_600_000);
+    expect(bench.runtime.runs({ pipeline: 'orders' }).map(({ state }) => state)).toEqual([
+      'accepted',
+      'accepted',
+      'accepted',
+      'waiting',
+    ]);
+    expect(bench.runtime.runs({ pipeline: 'other' }).map(({ state }) => state)).toEqual(
+      Array(4).fill('succeeded'),
+    );
+    await lift('pause/orders');
+    expect(bench.state(begun)).toBe('succeeded');
+    expect(sent().filter((call) => call.startsWith('create'))).toEqual([
+      'create a',
+      'create b',
+      'create c',
+      'create d',
+    ]);
+  });
+
+  test('stops a run under way before its next step', async () => {
+    bench = await openBench(planFor({ steps: [undoable('one'), undoable('two')] }));
+    const { promise: wait, resolve } = Promise.withResolvers<void>();
+    bench.target.script = { create: [{ wait }] };
+    const runId = await bench.order({ id: 'a' });
+    await until(() => bench.target.calls.length === 1);
+    await set(paused);
+    resolve();
+    await bench.runtime.idle();
+    expect(sent()).toEqual(['create one']);
+    await lift('pause/orders');
+    expect(bench.state(runId)).toBe('succeeded');
+  });
+
+  test('can let chosen keys through, by business key or order key', async () => {
+    bench = await openBench(
+      planFor({
+        identity: {
+          key: { expression: 'event.id' },
+          retainMs: 1_000_000,
+          orderBy: { expression: 'event.account' },
+        },
+        steps: [call('one', 'acme.create')],
+      }),
+    );
+    await set(paused);
+    for (const [id, account] of [
+      ['a', 'x'],
+      ['b', 'y'],
+      ['c', 'y'],
+      ['d', 'z'],
+    ] as const)
+      await bench.order({ id, account });
+    await set({ ...paused, onlyKeys: ['a', 'y'] });
+    await bench.runtime.idle();
+    const states = () => Object.fromEntries(bench.runtime.runs().map(({ key, state }) => [key, state]));
+    expect(states()).toEqual({ a: 'succeeded', b: 'succeeded', c: 'succeeded', d: 'accepted' });
+    await lift('pause/orders');
+    expect(states()).toEqual({ a: 'succeeded', b: 'succeeded', c: 'succeeded', d: 'succeeded' });
+  });
+});
+
+describe('a flag', () => {
+  const flag = {
+    kind: 'flag',
+    pipeline: 'orders',
+    keys: ['vip'],
+    events: [],
+    share: 0,
+    expiresAtMs: 1_700_000_060_000,
+  } as const;
+
+  test('lets a pipeline take chosen keys alone; what it does not take is kept and said', async () => {
+    bench = await openBench(planFor({ steps: [] }));
+    await set(flag);
+    await bench.order({ id: 'vip' });
+    const other = await bench.runtime.accept({
+      event: 'shop.ordered',
+      payload: { id: 'x' },
+      deliveryId: 'dx',
+      source: 'shop',
+    });
+    expect(other).toMatchObject({ ok: true, runs: [], flaggedOff: ['orders'] });
+    await bench.restart();
+    expect(
+      await bench.runtime.accept({
+        event: 'shop.ordered',
+        payload: { id: 'y' },
+        deliveryId: 'dy',
+        source: 'shop',
+      }),
+    ).toMatchObject({ flaggedOff: ['orders'] });
+    expect(bench.runtime.runs().map(({ key }) => key)).toEqual(['vip']);
+    expect(bench.runtime.trace({ system: true }).filter(({ kind }) => kind === 'flaggedOff')).toMatchObject([
+      { details: { pipeline: 'orders', deliveryId: 'dx', flag: 'flag/orders' } },
+      { details: { deliveryId: 'dy' } },
+    ]);
+    await lift('flag/orders');
+    expect(await bench.order({ id: 'z' })).toBeDefined();
+  });
+
+  test('by event name is on for all of them', async () => {
+    bench = await openBench(planFor({ steps: [] }));
+    await set({ ...flag, keys: [], events: ['shop.ordered'] });
+    expect(await bench.order({ id: 'x' })).toBeDefined();
+  });
+
+  test('by share takes about that share, always the same keys, and a larger share keeps them', async () => {
+    bench = await openBench(planFor({ steps: [] }));
+    const taken = async (share: number, prefix: string): Promise<string[]> => {
+      await set({ ...flag, keys: [], share });
+      const before = bench.runtime.runs({ limit: 1_000 }).length;
+      for (let i = 0; i < 120; i++)
+        await bench.runtime.accept({
+          event: 'shop.ordered',
+          payload: { id: `k${i}` },
+          deliveryId: `${prefix}${i}`,
+          source: 'shop',
+        });
+      return bench.runtime
+        .runs({ limit: 1_000 })
+        .slice(0, bench.runtime.runs({ limit: 1_000 }).length - before)
+        .map(({ key }) => key);
+    };
+    const some = await taken(0.25, 'a');
+    expect(some.length).toBeGreaterThan(12);
+    expect(some.length).toBeLessThan(50);
+    // Known keys start nothing anew: what the larger share adds is new.
+    const more = await taken(0.5, 'b');
+    expect(more.filter((key) => some.includes(key))).toEqual([]);
+    expect(await taken(0.5, 'c')).toEqual([]);
+    expect(some.length + more.length).toBeLessThan(85);
+  });
+});
+
+test('what no plan knows is not switched, and the near name is said', async () => {
+  bench = await openBench(planFor({ steps: [call('one', 'acme.create')] }));
+  const ask = (request: SwitchRequest) => bench.runtime.setSwitch(request, 'ana', 'a test');
+  expect(await ask({ kind: 'pause', pipeline: 'order', onlyKeys: [] })).toEqual({
+    ok: false,
+    code: 'SWITCH_SUBJECT_UNKNOWN',
+    message: 'no pipeline is called order; did you mean orders?',
+  });
+  expect(await ask({ ...acme, scope: { connection: 'acne' } })).toMatchObject({
+    ok: false,
+    message: 'no connection is called acne; did you mean acme?',
+  });
+  expect(bench.runtime.switches()).toEqual([]);
+  // Retired, its runs still go on: it can be stopped.
+  await bench.runtime.retire('orders');
+  expect(await ask({ kind: 'pause', pipeline: 'orders', onlyKeys: [] })).toMatchObject({ ok: true });
+});
+
+test('each change is an entry with its actor and reason, and is listed until it is lifted, also by another process', async () => {
+  bench = await openBench(planFor({ steps: [] }));
+  const made = await set(orders);
+  expect(made).toMatchObject({ id: 'kill/pipeline/orders', actor: 'ana', reason: 'a test' });
+  await bench.restart();
+  expect(bench.runtime.switches()).toEqual([made]);
+  const { openLedger } = await import('./embedded/open-ledger.ts');
+  const ledger = openLedger(bench.file);
+  expect(ledger.switches()).toEqual([made]);
+  ledger.close();
+  await bench.pass(5_000);
+  await lift(made.id);
+  expect(bench.runtime.switches()).toEqual([]);
+  expect(bench.runtime.trace({ system: true })).toMatchObject([
+    {
+      kind: 'switch',
+      runId: '',
+      details: { action: 'set', actor: 'ana', reason: 'a test', kind: 'kill' },
+    },
+    {
+      kind: 'switch',
+      details: { action: 'lift', id: made.id, actor: 'ben', reason: 'all well', heldMs: 5_000 },
+    },
+  ]);
+});
+
+test('a closed connection holds its calls until it opens, without an attempt or the deadline counting', async () => {
+  bench = await openBench(
+    planFor({ limits: { concurrency: 5, deadlineMs: 60_000 }, steps: [call('one', 'acme.create')] }),
+  );
+  const opensAtMs = bench.clock.now() + 7_200_000;
+  bench.closedUntil = () => (bench.clock.now() < opensAtMs ? opensAtMs : undefined);
+  const runId = await bench.order({ id: 'a' });
+  await bench.pass(3_600_000);
+  expect(bench.runtime.runs()[0]).toMatchObject({ state: 'waiting', heldBy: ['maintenance/acme'] });
+  await bench.restart();
+  await bench.pass(3_600_000);
+  expect(bench.state(runId)).toBe('succeeded');
+  expect(bench.target.calls[0]?.atMs).toBe(opensAtMs);
+  expect(bench.runtime.run(runId)?.steps[0]?.attempts).toBe(1);
+});
+
+async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await new Promise((resolve) => setImmediate(resolve));
+}

@@ -1,0 +1,211 @@
+import type { JsonObject } from '@tenon/model';
+import { sha256 } from '@tenon/model';
+
+/**
+ * What a person has switched. Stored with who did it and why; in force from the moment that it is in memory, which is
+ * before the operator hears of it; found again at the next start.
+ */
+export type Switch = KillSwitch | PauseSwitch | FlagSwitch;
+
+interface SwitchRecord {
+  readonly id: string;
+  readonly actor: string;
+  readonly reason: string;
+  readonly sinceMs: number;
+  /** Tells this setting apart from an earlier one of the same id. */
+  readonly revision: string;
+}
+
+/** No new effect is sent: by anything, by a pipeline, or over a connection. */
+export interface KillSwitch extends SwitchRecord {
+  readonly kind: 'kill';
+  readonly scope: KillScope;
+  /** Undoing goes on: for when what was done is the trouble. */
+  readonly sparesCompensation: boolean;
+}
+
+export type KillScope =
+  | { readonly everything: true }
+  | { readonly pipeline: string }
+  | { readonly connection: string };
+
+/** A pipeline stands still, events are still taken; or it goes on for some keys alone. */
+export interface PauseSwitch extends SwitchRecord {
+  readonly kind: 'pause';
+  readonly pipeline: string;
+  /** Business or order keys for which it goes on; empty: for none. */
+  readonly onlyKeys: readonly string[];
+}
+
+/** A pipeline is on for a part of its events: those that any of the parts names. Others are kept and start no run. */
+export interface FlagSwitch extends SwitchRecord {
+  readonly kind: 'flag';
+  readonly pipeline: string;
+  /** Business or order keys. */
+  readonly keys: readonly string[];
+  /** Names of events; `manual` for a run started by hand. */
+  readonly events: readonly string[];
+  /** Of order keys (business keys where there are none), in [0, 1]. A share that grows keeps those it had. */
+  readonly share: number;
+  /** From then on it is reported until somebody lifts or renews it; what it says stays in force. */
+  readonly expiresAtMs: number;
+}
+
+/** What a person asks for; id, actor, reason and time are added. */
+export type SwitchRequest =
+  | Omit<KillSwitch, keyof SwitchRecord>
+  | Omit<PauseSwitch, keyof SwitchRecord>
+  | Omit<FlagSwitch, keyof SwitchRecord>;
+
+/** What a call is for. A `probe` asks what became of an effect; `emit` publishes an event. */
+export type Purpose = 'effect' | 'read' | 'probe' | 'compensation' | 'emit';
+
+/** One switch of a kind for a thing: setting it again replaces it. */
+export function switchId(request: SwitchRequest): string {
+  switch (request.kind) {
+    case 'kill':
+      if ('pipeline' in request.scope) return `kill/pipeline/${request.scope.pipeline}`;
+      if ('connection' in request.scope) return `kill/connection/${request.scope.connection}`;
+      return 'kill/everything';
+    case 'pause':
+      return `pause/${request.pipeline}`;
+    case 'flag':
+      return `flag/${request.pipeline}`;
+  }
+}
+
+/** Names one setting of a switch: a run that one holds is not kept by a later one that would let it go. */
+export function tagOf({ id, revision }: Switch): string {
+  return `${id}#${revision}`;
+}
+
+export function idOfTag(tag: string): string {
+  return tag.includes('#') ? tag.slice(0, tag.lastIndexOf('#')) : tag;
+}
+
+/** Details of the ledger entry of a switch. */
+export function switchDetails(change: Switch): JsonObject {
+  // All members are JSON; the type of a union of interfaces has no index signature.
+  return { ...change } as unknown as JsonObject;
+}
+
+/**
+ * The switches in memory, arranged for the questions that are asked on the way of each run. While nothing is switched
+ * each of them is one read of `isQuiet`.
+ */
+export class SwitchBoard {
+  readonly #switches = new Map<string, Switch>();
+  #kills: readonly KillSwitch[] = [];
+  isQuiet = true;
+
+  get all(): readonly Switch[] {
+    return [...this.#switches.values()];
+  }
+
+  get(id: string): Switch | undefined {
+    return this.#switches.get(id);
+  }
+
+  set(change: Switch): void {
+    this.#switches.set(change.id, change);
+    this.#arrange();
+  }
+
+  delete(id: string): void {
+    this.#switches.delete(id);
+    this.#arrange();
+  }
+
+  /** Tags of the kill switches that forbid such a call. */
+  holdersOf(pipeline: string, connection: string | undefined, purpose: Purpose): readonly string[] {
+    if (this.isQuiet) return NONE;
+    return this.#kills.filter((kill) => forbids(kill, pipeline, connection, purpose)).map(tagOf);
+  }
+
+  isHeld(pipeline: string, connection: string | undefined, purpose: Purpose): boolean {
+    return !this.isQuiet && this.#kills.some((kill) => forbids(kill, pipeline, connection, purpose));
+  }
+
+  /** May no run of the pipeline be begun? Those begun go on to their next effect, and wait there. */
+  isKilled(pipeline: string): boolean {
+    if (this.isQuiet) return false;
+    return this.#kills.some(
+      ({ scope }) => 'everything' in scope || ('pipeline' in scope && scope.pipeline === pipeline),
+    );
+  }
+
+  /** Does a new run of the pipeline wait on disk, rather than begin? */
+  keepsBack(pipeline: string, key: string): boolean {
+    return !this.isQuiet && (this.isKilled(pipeline) || this.isPaused(pipeline, key, null));
+  }
+
+  pauseOf(pipeline: string): PauseSwitch | undefined {
+    if (this.isQuiet) return undefined;
+    const found = this.#switches.get(`pause/${pipeline}`);
+    return found?.kind === 'pause' ? found : undefined;
+  }
+
+  /** Is a run with these keys to stand still? */
+  isPaused(pipeline: string, key: string, orderKey: string | null): boolean {
+    if (this.isQuiet) return false;
+    const pause = this.pauseOf(pipeline);
+    if (pause === undefined) return false;
+    return !(pause.onlyKeys.includes(key) || (orderKey !== null && pause.onlyKeys.includes(orderKey)));
+  }
+
+  /** The flag that keeps a pipeline from taking an event, if one does. */
+  flagAgainst(
+    pipeline: string,
+    event: string,
+    key: string,
+    orderKey: string | undefined,
+  ): FlagSwitch | undefined {
+    if (this.isQuiet) return undefined;
+    const flag = this.#switches.get(`flag/${pipeline}`);
+    if (flag?.kind !== 'flag') return undefined;
+    return isOnFor(flag, event, key, orderKey) ? undefined : flag;
+  }
+
+  expired(nowMs: number): readonly FlagSwitch[] {
+    return this.all.filter((each): each is FlagSwitch => each.kind === 'flag' && each.expiresAtMs <= nowMs);
+  }
+
+  #arrange(): void {
+    this.isQuiet = this.#switches.size === 0;
+    this.#kills = this.all.filter((each): each is KillSwitch => each.kind === 'kill');
+  }
+}
+
+const NONE: readonly string[] = [];
+
+/**
+ * | | effect, emit, read | compensation | probe |
+ * |---|---|---|---|
+ * | everything, pipeline | held | held, unless spared | goes on: it tells what is true of an effect already sent |
+ * | connection | held | held, unless spared | held: nothing goes there |
+ *
+ * A read is held as well: what is read before a long stop would be stale when it is written.
+ */
+function forbids(
+  { scope, sparesCompensation }: KillSwitch,
+  pipeline: string,
+  connection: string | undefined,
+  purpose: Purpose,
+): boolean {
+  if (purpose === 'compensation' && sparesCompensation) return false;
+  if ('connection' in scope) return scope.connection === connection;
+  if (purpose === 'probe') return false;
+  return 'everything' in scope || scope.pipeline === pipeline;
+}
+
+function isOnFor(flag: FlagSwitch, event: string, key: string, orderKey: string | undefined): boolean {
+  if (flag.keys.includes(key) || (orderKey !== undefined && flag.keys.includes(orderKey))) return true;
+  if (flag.events.includes(event)) return true;
+  return flag.share > 0 && placeOf(flag.pipeline, orderKey ?? key) < flag.share;
+}
+
+/** Where a key stands in [0, 1): the same for ever, and apart for each pipeline. */
+function placeOf(pipeline: string, key: string): number {
+  const digest = sha256(JSON.stringify([pipeline, key]));
+  return Number.parseInt(digest.slice(digest.indexOf(':') + 1).slice(0, 12), 16) / 2 ** 48;
+}

@@ -1,0 +1,130 @@
+import type { CallRequest } from '@tenon/connector';
+import type { Random } from '@tenon/model';
+import type { Switch, SwitchRequest } from '../switches.ts';
+import type { Bench } from './bench.ts';
+
+/**
+ * The operator who switches in a simulation, and what must hold while something is switched. Knows the switches by what
+ * was acknowledged, and judges by the calls that the target sees; reads nothing of the runtime's own board.
+ */
+export class SwitchHand {
+  readonly violations: string[] = [];
+  readonly #bench: Bench;
+  readonly #random: Random;
+  readonly #rate: number;
+  /** Acknowledged, and not being lifted. */
+  readonly #inForce = new Map<string, Switch>();
+  #pausedAtCall: number | undefined;
+  #work: Promise<unknown> = Promise.resolve();
+  #isResting = false;
+  sets = 0;
+  /** Counts the kills: what a dead process says late is not heard. */
+  life: () => {
+    readonly number: number;
+    readonly over: Promise<void>;
+    readonly up: Promise<void> | undefined;
+  } = () => LIVING;
+
+  constructor(bench: Bench, random: Random) {
+    this.#bench = bench;
+    this.#random = random;
+    this.#rate = random.next() < 0.5 ? 0 : random.next() * 0.3;
+  }
+
+  /** The target is called: may it be? */
+  onCall(request: CallRequest): void {
+    const name = request.operation.operation;
+    const pipeline = request.input['id'] === 'label' ? 'shipping' : 'orders';
+    for (const held of this.#inForce.values())
+      if (held.kind === 'kill' && forbids(held, name, pipeline))
+        this.violations.push(`${name} was called under ${held.id}`);
+    if (this.#pausedAtCall !== undefined && pipeline === 'orders')
+      this.violations.push(`${name} was called while the pipeline stood still`);
+    this.#now(this.#rate / 4);
+  }
+
+  /** Everything has come to rest: from here on a paused pipeline makes no call. */
+  async rest(): Promise<void> {
+    const pause = this.#inForce.get('pause/orders');
+    this.#isResting = true;
+    if (pause?.kind === 'pause' && pause.onlyKeys.length === 0)
+      this.#pausedAtCall ??= this.#bench.target.calls.length;
+    if (this.#random.next() < this.#rate) this.#work = this.#work.then(() => this.#switch());
+    await this.#work;
+    this.#isResting = false;
+  }
+
+  /** At any moment, without waiting for it. */
+  onEntry(): void {
+    this.#now(this.#rate / 10);
+  }
+
+  /** All switches off: what was held must come to an end. */
+  async liftAll(): Promise<void> {
+    await this.#work;
+    for (const { id } of this.#bench.runtime.switches()) await this.#lift(id);
+  }
+
+  #now(rate: number): void {
+    if (this.#isResting || this.#random.next() >= rate) return;
+    this.#work = this.#work.then(() => this.#switch());
+  }
+
+  async #switch(): Promise<void> {
+    await this.life().up;
+    const { runtime } = this.#bench;
+    const set = runtime.switches();
+    if (set.length > 0 && this.#random.next() < 0.6)
+      return this.#lift(set[Math.floor(this.#random.next() * set.length)]!.id);
+    const request = this.#request();
+    // Replaced: what the earlier one forbade may be allowed from now on.
+    for (const [id, held] of this.#inForce) if (held.kind === request.kind) this.#inForce.delete(id);
+    if (request.kind === 'pause') this.#pausedAtCall = undefined;
+    this.sets++;
+    const { number, over } = this.life();
+    const made = await Promise.race([runtime.setSwitch(request, 'ana', 'a drill'), over]);
+    if (made?.ok && number === this.life().number) this.#inForce.set(made.switch.id, made.switch);
+  }
+
+  async #lift(id: string): Promise<void> {
+    const { runtime } = this.#bench;
+    this.#inForce.delete(id);
+    if (id === 'pause/orders') this.#pausedAtCall = undefined;
+    await Promise.race([runtime.liftSwitch(id, 'ana', 'the drill is over'), this.life().over]);
+  }
+
+  #request(): SwitchRequest {
+    const sparesCompensation = this.#random.next() < 0.3;
+    const keys = ['o1', 'A0'].filter(() => this.#random.next() < 0.3);
+    const requests: readonly SwitchRequest[] = [
+      { kind: 'kill', scope: { everything: true }, sparesCompensation },
+      { kind: 'kill', scope: { pipeline: 'orders' }, sparesCompensation },
+      { kind: 'kill', scope: { connection: 'acme' }, sparesCompensation },
+      { kind: 'pause', pipeline: 'orders', onlyKeys: keys },
+      { kind: 'pause', pipeline: 'orders', onlyKeys: [] },
+      {
+        kind: 'flag',
+        pipeline: 'orders',
+        keys,
+        events: [],
+        share: this.#random.next(),
+        expiresAtMs: this.#bench.clock.now() + 60_000,
+      },
+    ];
+    return requests[Math.floor(this.#random.next() * requests.length)]!;
+  }
+}
+
+const LIVING = { number: 0, over: new Promise<void>(() => {}), up: undefined };
+
+/** As the page on operating says; written anew here, so that a mistake in the runtime's own table shows. */
+function forbids(
+  { scope, sparesCompensation }: Extract<Switch, { kind: 'kill' }>,
+  operation: string,
+  pipeline: string,
+): boolean {
+  if (operation === 'remove' && sparesCompensation) return false;
+  if ('connection' in scope) return scope.connection === 'acme';
+  if (operation === 'find') return false;
+  return 'everything' in scope || scope.pipeline === pipeline;
+}

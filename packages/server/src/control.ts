@@ -1,0 +1,104 @@
+import type { JsonObject } from '@tenon/model';
+import type { SwitchRequest } from '@tenon/runtime';
+import type { JsonSchema } from '@tenon/schema';
+import { acted, type Route, reason } from './route.ts';
+
+const name: JsonSchema = { type: 'string', minLength: 1, maxLength: 200 };
+const keys: JsonSchema = { type: 'array', maxItems: 1_000, items: { type: 'string', maxLength: 1_000 } };
+const scopes: readonly JsonSchema[] = [
+  { everything: { const: true } },
+  { pipeline: name },
+  { connection: name },
+].map((properties) => ({
+  type: 'object',
+  required: Object.keys(properties),
+  properties,
+  additionalProperties: false,
+}));
+
+/** Members of a request by kind of switch; those that are not required have a default. */
+const kinds: Readonly<
+  Record<
+    SwitchRequest['kind'],
+    { readonly required: readonly string[]; readonly properties: Record<string, JsonSchema> }
+  >
+> = {
+  kill: {
+    required: ['scope'],
+    properties: { scope: { oneOf: [...scopes] }, sparesCompensation: { type: 'boolean' } },
+  },
+  pause: { required: ['pipeline'], properties: { pipeline: name, onlyKeys: keys } },
+  flag: {
+    required: ['pipeline', 'expiresAtMs'],
+    properties: {
+      pipeline: name,
+      keys,
+      events: { type: 'array', maxItems: 100, items: name },
+      share: { type: 'number', minimum: 0, maximum: 1 },
+      expiresAtMs: { type: 'integer' },
+    },
+  },
+};
+
+const defaults: Readonly<Record<SwitchRequest['kind'], JsonObject>> = {
+  kill: { sparesCompensation: false },
+  pause: { onlyKeys: [] },
+  flag: { keys: [], events: [], share: 0 },
+};
+
+/** Operations by which people steer what flows. */
+export const controlRoutes: readonly Route[] = [
+  {
+    operationId: 'listSwitches',
+    method: 'GET',
+    path: '/v1/switches',
+    permission: 'read',
+    handle: ({ runtime }) => ({ body: { switches: runtime.switches() } }),
+  },
+  {
+    operationId: 'setSwitch',
+    method: 'POST',
+    path: '/v1/switches',
+    permission: 'operate',
+    body: {
+      type: 'object',
+      required: ['switch', 'reason'],
+      properties: {
+        switch: {
+          oneOf: Object.entries(kinds).map(([kind, { required, properties }]) => ({
+            type: 'object',
+            required: ['kind', ...required],
+            properties: { kind: { const: kind }, ...properties },
+            additionalProperties: false,
+          })),
+        },
+        reason,
+      },
+      additionalProperties: false,
+    },
+    handle: async ({ runtime, actor, body }) => {
+      // Held against the schema above before it gets here.
+      const asked = body['switch'] as JsonObject & SwitchRequest;
+      const request = { ...defaults[asked.kind], ...asked };
+      const made = await runtime.setSwitch(request, actor.name, String(body['reason']));
+      if (made.ok) return { body: made.switch };
+      return {
+        problem: { status: 404, code: made.code, title: 'Nothing of that name', detail: made.message },
+      };
+    },
+  },
+  {
+    operationId: 'liftSwitch',
+    method: 'POST',
+    path: '/v1/switches/lift',
+    permission: 'operate',
+    body: {
+      type: 'object',
+      required: ['id', 'reason'],
+      properties: { id: name, reason },
+      additionalProperties: false,
+    },
+    handle: async ({ runtime, actor, body }) =>
+      acted(await runtime.liftSwitch(String(body['id']), actor.name, String(body['reason']))),
+  },
+];

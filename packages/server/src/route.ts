@@ -1,0 +1,35 @@
+import type { JsonObject } from '@tenon/model';
+import type { ActionResult, Runtime } from '@tenon/runtime';
+import type { JsonSchema } from '@tenon/schema';
+import type { Operator, Permission } from './operators.ts';
+import type { Problem } from './problem.ts';
+
+export type Answer =
+  | { readonly body: object; readonly status?: number }
+  | { readonly problem: Problem }
+  | 'done';
+
+export interface Call {
+  readonly runtime: Runtime;
+  readonly actor: Operator;
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: Readonly<Record<string, string>>;
+  readonly body: JsonObject;
+}
+
+export interface Route {
+  readonly operationId: string;
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  readonly permission: Permission;
+  readonly body?: JsonSchema;
+  readonly handle: (call: Call) => Answer | Promise<Answer>;
+}
+
+/** Why somebody does something: it ends in the ledger. */
+export const reason: JsonSchema = { type: 'string', minLength: 1, maxLength: 1000 };
+
+export function acted(result: ActionResult): Answer {
+  if (result.ok) return 'done';
+  return { problem: { status: 409, code: result.code, title: 'Not possible now', detail: result.message } };
+}

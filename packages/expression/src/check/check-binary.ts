@@ -17,6 +17,7 @@ import {
   union,
 } from '../types/type.ts';
 import { type Checker, textOf } from './check.ts';
+import { isReported } from './check-path.ts';
 import { NO_FACTS, pathOf, type Scope, typeAt } from './environment.ts';
 import { nameAdvice } from './issues.ts';
 import { fieldNames, lookup } from './lookup.ts';
@@ -252,6 +253,8 @@ function neverEqual(
   const { value } = literalNode;
   const name = textOf(subjectNode);
   if (value === null) {
+    // `x != null` asks whether it is there, in the words of other languages; that it may be absent has been said.
+    if (isReported(checker, subjectNode, subjectNode)) return;
     checker.issues.add(always, node, `\`${name}\` is never null`);
     return;
   }

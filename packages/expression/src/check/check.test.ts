@@ -125,6 +125,7 @@ describe('narrowing', () => {
     ["event.?coupon != 'x' ? event.coupon : event.id", ['field-may-be-absent coupon']],
     ["event.method.type == 'card' ? event.method.iban : event.id", ['unknown-field iban']],
     ['size(event.items) >= 1 && event.items[1].sku == event.id', ['field-may-be-absent event.items[1]']],
+    ['event.coupon != null && event.coupon.size() > 3', ['field-may-be-absent coupon']],
     ['event.items.filter(i, has(i.note)).map(i, i.note.trim())', ['value-may-be-null i.note']],
     [
       'event.items.exists(i, has(i.note)) && event.items.all(i, i.note != null)',

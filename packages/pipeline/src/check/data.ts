@@ -41,10 +41,15 @@ export interface DataCheck {
   readonly environments: ReadonlyMap<SpecExpression | StepSpec, Environment>;
 }
 
+/** A run goes on only when it is approved; to ask for that again is no fault. */
 const APPROVAL: Type = typeOfSchema({
   type: 'object',
   required: ['decision', 'actor', 'reason'],
-  properties: { decision: { const: 'approved' }, actor: { type: 'string' }, reason: { type: 'string' } },
+  properties: {
+    decision: { enum: ['approved', 'rejected'] },
+    actor: { type: 'string' },
+    reason: { type: 'string' },
+  },
   additionalProperties: false,
 });
 const NUMBER_OR_TEXT: Type = typeOfSchema({ type: ['string', 'number'] });

@@ -4,6 +4,7 @@ import { checkCondition, checkExpression, checkInterpolation } from './check/che
 import type { Environment } from './check/environment.ts';
 import { parseExpression } from './parser.ts';
 import { caseDefinitions, caseEvent, type ExpressionCase, expressionCases } from './rules.cases.ts';
+import { expressionRules } from './rules.ts';
 import { schemaTypes } from './types/from-schema.ts';
 
 const { typeOf } = schemaTypes(caseDefinitions);
@@ -41,4 +42,9 @@ describe('each rule of expressions', () => {
     });
     it(`${code} stays silent near by`, () => expect(found(silent)).toEqual([]));
   }
+});
+
+it('each rule shows a bad and a good example', () => {
+  for (const [code, { example }] of Object.entries(expressionRules))
+    expect(example.bad, code).not.toBe(example.good);
 });

@@ -82,18 +82,30 @@ export const expressionRules = {
     title: 'there is no such policy',
     why: '`policy.<name>(…)` calls a condition that the policies folder defines.',
     fix: 'define it, or correct its name',
+    example: {
+      bad: 'when: ${ policy.isLarg(event) }',
+      good: 'when: ${ policy.isLarge(event) }',
+    },
   },
   'policy-arguments': {
     severity: 'error',
     title: 'a policy is called with arguments that do not fit it',
     why: 'The policy would fail on them.',
     fix: 'give it what its parameters need',
+    example: {
+      bad: 'when: ${ policy.isLarge() }',
+      good: 'when: ${ policy.isLarge(event) }',
+    },
   },
   'policy-broken': {
     severity: 'error',
     title: 'a policy is called that can never be evaluated',
     why: 'It calls itself, directly or through others, or cannot be read: every expression that calls it would fail.',
     fix: 'mend the policy',
+    example: {
+      bad: "isLarge: { parameters: [o], condition: '${ policy.isLarge(o) }' }",
+      good: "isLarge: { parameters: [o], condition: '${ o.total > 100 }' }",
+    },
   },
   'condition-not-boolean': {
     severity: 'error',
@@ -166,12 +178,20 @@ export const expressionRules = {
     title: 'an object lacks a member that its receiver requires',
     why: 'The receiver would refuse the request.',
     fix: 'add the member, or build the object from its parts',
+    example: {
+      bad: 'customer: "${ {\'name\': event.name} }"   # email is required',
+      good: "customer: \"${ {'name': event.name, 'email': event.email} }\"",
+    },
   },
   'unknown-member': {
     severity: 'error',
     title: 'an object has a member that its receiver does not take',
     why: 'The receiver refuses members that its contract does not list.',
     fix: 'remove the member, or build the object from its parts',
+    example: {
+      bad: "customer: \"${ {'email': event.email, 'nmae': event.name} }\"",
+      good: "customer: \"${ {'email': event.email, 'name': event.name} }\"",
+    },
   },
 } as const satisfies DiagnosticRules;
 

@@ -23,10 +23,11 @@ describe.each(cases)('%s', (code, { fires, on, also, silent }) => {
   });
 });
 
-test('every rule says why it matters and what to do', () => {
+test('every rule says why it matters and what to do, and shows it', () => {
   for (const [code, rule] of Object.entries(pipelineRules)) {
     expect(code).toMatch(/^[a-z]+(-[a-z]+)*$/);
     for (const text of [rule.title, rule.why, rule.fix]) expect(text.length).toBeGreaterThan(8);
+    expect(rule.example.bad, code).not.toBe(rule.example.good);
   }
 });
 

@@ -24,12 +24,20 @@ export const dataRules = {
     title: 'a policy that does not say what its example expects',
     why: 'Either the rule or the example is wrong (C22).',
     fix: 'mend the one that is wrong',
+    example: {
+      bad: 'condition: ${ order.total > 100 }\ntests: [{ given: { order: { total: 100 } }, expect: true }]',
+      good: 'condition: ${ order.total >= 100 }\ntests: [{ given: { order: { total: 100 } }, expect: true }]',
+    },
   },
   'policy-written-twice': {
     severity: 'warning',
     title: 'the same rule written twice',
     why: 'Two copies of a rule drift apart (C37).',
     fix: 'keep one and call it',
+    example: {
+      bad: "isLarge: { parameters: [o], condition: '${ o.total > 9 }' }\nisBig: { parameters: [o], condition: '${ o.total > 9 }' }",
+      good: "isLarge: { parameters: [o], condition: '${ o.total > 9 }' }   # called in both places",
+    },
   },
   'unknown-step': {
     severity: 'error',
@@ -43,30 +51,50 @@ export const dataRules = {
     title: 'a step read before it has run',
     why: 'Its result does not exist yet.',
     fix: 'move the step up, or read another',
+    example: {
+      bad: "- { id: mail, call: mail.send, with: { to: '${ steps.account.email }' } }\n- { id: account, call: crm.getAccount }",
+      good: "- { id: account, call: crm.getAccount }\n- { id: mail, call: mail.send, with: { to: '${ steps.account.email }' } }",
+    },
   },
   'step-in-other-branch': {
     severity: 'error',
     title: 'a step of another branch is read',
     why: 'Only one branch is taken, so that step cannot have run.',
     fix: 'move the step before the `choose`',
+    example: {
+      bad: "- when: ${ event.express }\n  steps: [{ id: fast, set: 1 }]\n- steps: [{ id: slow, set: '${ steps.fast }' }]",
+      good: '- when: ${ event.express }\n  steps: [{ id: fast, set: 1 }]\n- steps: [{ id: slow, set: 2 }]',
+    },
   },
   'step-without-result': {
     severity: 'error',
     title: 'a step without a result is read',
     why: '`check`, `choose` and a wait for a time leave nothing to read.',
     fix: 'read another step',
+    example: {
+      bad: 'success: ${ steps.pause == 1 }   # pause: { for: 1h }',
+      good: "success: ${ steps.invoice.status == 'open' }",
+    },
   },
   'missing-request-field': {
     severity: 'error',
     title: 'a required field of the request is missing',
     why: 'The other side would refuse every call.',
     fix: 'add the field',
+    example: {
+      bad: 'with: { body: { customer: a } }   # amount is required',
+      good: 'with: { body: { customer: a, amount: 5 } }',
+    },
   },
   'unknown-request-field': {
     severity: 'error',
     title: 'a field that the request does not have',
     why: 'The other side would refuse or, worse, ignore it.',
     fix: 'correct the name',
+    example: {
+      bad: 'with: { body: { customer: a, amout: 5 } }',
+      good: 'with: { body: { customer: a, amount: 5 } }',
+    },
   },
   'request-value-invalid': {
     severity: 'error',

@@ -14,6 +14,10 @@ export const namesRules = {
     title: 'a connector that is not in the workspace',
     why: 'Nothing could carry the call out.',
     fix: 'add the connector, or correct the name',
+    example: {
+      bad: 'billing: { connector: biling }',
+      good: 'billing: { connector: billing }',
+    },
   },
   'unknown-connection': {
     severity: 'error',
@@ -41,77 +45,129 @@ export const namesRules = {
     title: 'an identity that the connector does not have',
     why: 'Least privilege needs to know which scopes the credentials hold.',
     fix: "use one of the connector's identities",
+    example: {
+      bad: 'billing: { connector: billing, identity: writr }',
+      good: 'billing: { connector: billing, identity: writer }',
+    },
   },
   'unknown-team': {
     severity: 'error',
     title: 'a team that is not in owners.yaml',
     why: 'A page to a team that does not exist reaches nobody (C144).',
     fix: 'correct the name, or add the team to owners.yaml',
+    example: {
+      bad: 'owner: { team: revenu-operations, … }',
+      good: 'owner: { team: revenue-operations, … }',
+    },
   },
   'backup-is-owner': {
     severity: 'error',
     title: 'the backup is the owner',
     why: 'When the owner is away, so is the backup.',
     fix: 'name another team',
+    example: {
+      bad: 'owner: { team: sales, backup: sales, … }',
+      good: 'owner: { team: sales, backup: platform, … }',
+    },
   },
   'duplicate-pipeline': {
     severity: 'error',
     title: 'two pipelines of one name',
     why: 'Runs, keys and ledgers go by the name.',
     fix: 'rename one of them',
+    example: {
+      bad: '# a.pipeline.yaml and b.pipeline.yaml\nmetadata: { name: upgrade, … }',
+      good: '# b.pipeline.yaml\nmetadata: { name: upgrade-refund, … }',
+    },
   },
   'duplicate-step': {
     severity: 'error',
     title: 'two steps of one id',
     why: 'Results and idempotency keys go by the id.',
     fix: 'rename one of them',
+    example: {
+      bad: '- { id: account, call: crm.getAccount }\n- { id: account, call: billing.getAccount }',
+      good: '- { id: account, call: crm.getAccount }\n- { id: billed, call: billing.getAccount }',
+    },
   },
   'duplicate-connector': {
     severity: 'error',
     title: 'two connectors of one name',
     why: 'Steps go by the name.',
     fix: 'rename one of them',
+    example: {
+      bad: '# connectors/a and connectors/b\nmetadata: { name: billing, … }',
+      good: '# connectors/b\nmetadata: { name: billing-eu, … }',
+    },
   },
   'duplicate-policy': {
     severity: 'error',
     title: 'two policies of one name',
     why: 'Expressions go by the name.',
     fix: 'rename one of them',
+    example: {
+      bad: '# two files of pipelines/policies\nisLarge: { … }',
+      good: 'isLarge: { … }\nisLargeForTrade: { … }',
+    },
   },
   'contract-document-missing': {
     severity: 'error',
     title: 'a contract folder without a document',
     why: 'Nothing in it can be used.',
     fix: 'add openapi.yaml or asyncapi.yaml, or remove the folder',
+    example: {
+      bad: 'contracts/billing/contract.yaml',
+      good: 'contracts/billing/contract.yaml\ncontracts/billing/openapi.yaml',
+    },
   },
   'event-without-schema': {
     severity: 'error',
     title: 'an event without a schema',
     why: 'A bad payload could not be told from a good one (C2, C4).',
     fix: 'add the schema to the contract, or by an overlay',
+    example: {
+      bad: 'webhooks: { orderPlaced: { post: { responses: … } } }',
+      good: 'webhooks: { orderPlaced: { post: { requestBody: { content: { application/json: { schema: … } } } } } }',
+    },
   },
   'event-without-version': {
     severity: 'error',
     title: 'an event without a version',
     why: 'A change could not be told from the present form (C4).',
     fix: 'set `info.version` in the contract',
+    example: {
+      bad: "info: { title: Shop, version: '' }",
+      good: 'info: { title: Shop, version: 1.4.0 }',
+    },
   },
   'webhook-unverified': {
     severity: 'error',
     title: 'a webhook whose deliveries nobody verifies',
     why: 'Anybody could start the pipeline (C75).',
     fix: 'declare the webhook in the connector',
+    example: {
+      bad: 'webhooks: {}',
+      good: 'webhooks: { orderPlaced: { verify: standard-webhooks, tolerance: 5m, id: webhook-id } }',
+    },
   },
   'event-without-source': {
     severity: 'error',
     title: 'an event of a channel that nobody takes in',
     why: 'The pipeline would never start, and nothing would say so (C74).',
     fix: 'declare the source in the connector',
+    example: {
+      bad: 'sources: {}   # and a trigger on stock.itemSold',
+      good: 'sources: { itemSold: { … } }',
+    },
   },
   'source-without-connection': {
     severity: 'error',
     title: 'an event that comes in over a connector without a connection',
     why: 'Nothing says which account it is taken from, so it is taken from none.',
     fix: 'add a connection of that connector to tenon.config.yaml',
+    example: {
+      bad: 'connections: {}   # and a trigger on stock.itemSold',
+      good: 'connections: { stock: { connector: stock, … } }',
+    },
   },
 } as const satisfies DiagnosticRules;

@@ -17,6 +17,10 @@ export const proofsRules = {
     title: 'this compensation can happen twice',
     why: 'Undoing is an effect like any other: twice undone may be wrong again (C68).',
     fix: 'compensate with an operation that can be repeated or probed, or set `retry: none` on it',
+    example: {
+      bad: 'compensate: { call: billing.credit, with: … }   # idempotency: none, tried again',
+      good: 'compensate: { call: billing.credit, with: …, retry: none }',
+    },
   },
   'retry-cannot-help': {
     severity: 'error',
@@ -30,6 +34,10 @@ export const proofsRules = {
     title: 'a retry budget shorter than one attempt',
     why: 'The budget is spent before a second attempt can start, so the step is never retried (C55).',
     fix: 'raise `within`, or set `retry: none`',
+    example: {
+      bad: 'retry: { attempts: 5, within: 5s }   # one attempt may take 10s',
+      good: 'retry: { attempts: 5, within: 2m }',
+    },
   },
   'identity-key-constant': {
     severity: 'error',
@@ -43,102 +51,170 @@ export const proofsRules = {
     title: 'keys are forgotten before the last repeat',
     why: 'A repeat that comes after the key is forgotten is a second effect (C47).',
     fix: 'keep keys at least as long as a repeat may come',
+    example: {
+      bad: 'identity: { key: …, retain: 1h }   # deadline 15m, recover 4h',
+      good: 'identity: { key: …, retain: 30d }',
+    },
   },
   'deadline-too-short': {
     severity: 'error',
     title: 'the steps may take longer than the deadline',
     why: 'The deadline would end runs that are still within their retry budgets (C57).',
     fix: 'raise `limits.deadline`, or lower retries',
+    example: {
+      bad: 'limits: { deadline: 1m }   # the calls can take 2m2s',
+      good: 'limits: { deadline: 15m }',
+    },
   },
   'slo-cannot-hold': {
     severity: 'error',
     title: 'the steps may take longer than promised',
     why: 'Retries within budget would already break the promise to users.',
     fix: 'lower retries, or promise less',
+    example: {
+      bad: 'slo: { objective: 0.99, within: 1m }   # the calls can take 2m2s',
+      good: 'slo: { objective: 0.99, within: 5m }',
+    },
   },
   'effect-without-way-back': {
     severity: 'error',
     title: 'an effect that nothing undoes',
     why: 'When a later step fails, the other system keeps a half-done change (C70).',
     fix: 'add `compensate`, or `irreversible` with an owned forward fix',
+    example: {
+      bad: '- { id: invoice, call: billing.createInvoice, with: … }',
+      good: "- id: invoice\n  call: billing.createInvoice\n  with: …\n  compensate: { call: billing.voidInvoice, with: { invoiceId: '${ steps.invoice.id }' } }",
+    },
   },
   'way-back-contradicts': {
     severity: 'error',
     title: 'both undone and irreversible',
     why: 'Only one of the two can be true.',
     fix: 'keep one of `compensate` and `irreversible`',
+    example: {
+      bad: 'compensate: { call: billing.voidInvoice, with: … }\nirreversible: { because: it is sent, … }',
+      good: 'compensate: { call: billing.voidInvoice, with: … }',
+    },
   },
   'compensation-reads': {
     severity: 'error',
     title: 'a compensation that only reads',
     why: 'It undoes nothing (C67).',
     fix: 'call an operation that undoes the effect',
+    example: {
+      bad: 'compensate: { call: billing.getInvoice, with: … }',
+      good: 'compensate: { call: billing.voidInvoice, with: … }',
+    },
   },
   'compensation-deletes': {
     severity: 'error',
     title: 'a compensation that deletes',
     why: 'What was done must stay readable: making good is not deleting (C68).',
     fix: 'use an operation that voids, cancels or closes; where the target keeps the record, declare `effect: update` for it',
+    example: {
+      bad: 'compensate: { call: billing.deleteInvoice, with: … }',
+      good: 'compensate: { call: billing.voidInvoice, with: … }',
+    },
   },
   'field-has-two-writers': {
     severity: 'error',
     title: 'two pipelines write the same field',
     why: 'Whichever comes last wins, and neither knows: the field has no owner (C30).',
     fix: 'let one pipeline write it, or give each a field of its own',
+    example: {
+      bad: '# two pipelines\ncall: crm.updateAccount\nwith: { id: …, body: { plan: … } }',
+      good: '# one pipeline writes `plan`; the other emits an event that it listens to',
+    },
   },
   'field-has-two-masters': {
     severity: 'error',
     title: "a system's own field is overwritten with another system's",
     why: 'Both systems are the record of this field; the next change on either side undoes the other (C30).',
     fix: 'write it to a field kept as a copy, or decide which system is the record in contract.yaml',
+    example: {
+      bad: "call: crm.updateAccount   # crm is the record of `plan`\nwith: { id: …, body: { plan: '${ steps.subscription.plan }' } }",
+      good: "call: crm.updateAccount\nwith: { id: …, body: { billingPlan: '${ steps.subscription.plan }' } }",
+    },
   },
   'trigger-cycle': {
     severity: 'error',
     title: 'pipelines that start each other in a circle',
     why: 'One event would run for ever (C31, C32).',
     fix: 'break the circle: give one trigger a `where` over a different event, or leave out an emit',
+    example: {
+      bad: '# a: on shop.orderPlaced, emits news.shipped\n# b: on news.shipped, emits shop.orderPlaced',
+      good: '# b: on news.shipped, where: ${ !event.isReturn }; emits nothing that starts a',
+    },
   },
   'wait-cycle': {
     severity: 'error',
     title: 'waits that wait for each other in a circle',
     why: 'None of them would ever end by its event (C62).',
     fix: 'emit before waiting in one of them',
+    example: {
+      bad: '# a: waits for news.b, then emits news.a\n# b: waits for news.a, then emits news.b',
+      good: '# a: emits news.a, then waits for news.b',
+    },
   },
   'connection-shared-across-owners': {
     severity: 'error',
     title: 'a connection serves pipelines of different owners',
     why: "One team's mistake spends the other's quota and access, and the audit cannot tell them apart (C87).",
     fix: 'give each owner a connection of its own, or list both under `owners` of the connection',
+    example: {
+      bad: '# pipelines of sales and of finance\ncall: billing.getInvoice',
+      good: '# a connection for each: billing-sales, billing-finance',
+    },
   },
   'grant-missing': {
     severity: 'error',
     title: 'an operation is called that the connection is not granted',
     why: 'The call would be refused at run time (C88).',
     fix: 'add it to `grants`, or do not call it',
+    example: {
+      bad: 'billing: { connector: billing, grants: [getInvoice] }   # and a step calls billing.createInvoice',
+      good: 'billing: { connector: billing, grants: [getInvoice, createInvoice] }',
+    },
   },
   'grant-unused': {
     severity: 'error',
     title: 'an operation is granted that no pipeline calls',
     why: 'What is not granted cannot be misused (C88).',
     fix: 'remove it from `grants`',
+    example: {
+      bad: 'billing: { connector: billing, grants: [getInvoice, voidInvoice] }   # nothing voids',
+      good: 'billing: { connector: billing, grants: [getInvoice] }',
+    },
   },
   'identity-lacks-scope': {
     severity: 'error',
     title: 'an identity lacks a scope that a call needs',
     why: 'Every such call would be refused (C88).',
     fix: 'use a connection whose identity holds the scope',
+    example: {
+      bad: 'billing: { connector: billing, identity: reader }   # and a step creates',
+      good: 'billing-write: { connector: billing, identity: writer }',
+    },
   },
   'scope-unused': {
     severity: 'error',
     title: 'an identity holds a scope that nothing needs',
     why: 'What is not held cannot be misused (C88).',
     fix: 'take the scope from the identity, or use a narrower identity',
+    example: {
+      bad: 'identities: { writer: [invoices.write, customers.write] }   # no customer is written',
+      good: 'identities: { writer: [invoices.write] }',
+    },
   },
   'read-and-write-together': {
     severity: 'error',
     title: 'one identity both reads and writes',
     why: 'A leaked reader should not be able to change anything (C88).',
     fix: 'make two connections, one with an identity for each',
+    example: {
+      bad: 'billing: { connector: billing, identity: all }',
+      good: 'billing: { connector: billing, identity: reader }\nbilling-write: { connector: billing, identity: writer }',
+    },
   },
   'data-not-cleared': {
     severity: 'error',
@@ -155,6 +231,10 @@ export const proofsRules = {
     title: 'personal data leaves its region',
     why: 'Residency is promised to the people it is about (C99).',
     fix: 'send it to a system of the same region, or leave it out',
+    example: {
+      bad: "with: { body: { email: '${ event.email }' } }   # from eu to us",
+      good: "with: { body: { account: '${ event.accountId }' } }",
+    },
   },
   'classed-data-in-key': {
     severity: 'error',
@@ -168,12 +248,20 @@ export const proofsRules = {
     title: 'classed data becomes a metric',
     why: 'Metrics leave the system and are kept for long (C98).',
     fix: 'measure something else',
+    example: {
+      bad: "metrics: { customers: { value: '${ event.birthYear }' } }",
+      good: "metrics: { orders: { when: '${ event.total > 0 }' } }",
+    },
   },
   'choose-without-default': {
     severity: 'error',
     title: 'a choice over an enum without a default',
     why: 'Enums grow; a value that is not named here would pass in silence (C8).',
     fix: 'add a last branch without `when`',
+    example: {
+      bad: 'choose:\n  - { when: "${ event.plan == \'pro\' }", steps: … }\n  - { when: "${ event.plan == \'team\' }", steps: … }',
+      good: 'choose:\n  - { when: "${ event.plan == \'pro\' }", steps: … }\n  - { when: "${ event.plan == \'team\' }", steps: … }\n  - { steps: … }',
+    },
   },
   'step-unused': {
     severity: 'warning',
@@ -190,53 +278,89 @@ export const proofsRules = {
     title: 'a branch after one that always holds',
     why: 'It can never be taken.',
     fix: 'move the branch without `when` to the end',
+    example: {
+      bad: "choose:\n  - { steps: … }\n  - { when: '${ event.express }', steps: … }",
+      good: "choose:\n  - { when: '${ event.express }', steps: … }\n  - { steps: … }",
+    },
   },
   'pipeline-too-complex': {
     severity: 'warning',
     title: 'a pipeline that has grown past what one person can follow',
     why: 'Whoever is called at night has to understand it before mending it (C26).',
     fix: 'split it: emit an event, and let a second pipeline carry on',
+    example: {
+      bad: '# 60 steps over 11 connections',
+      good: '# 25 steps, then emit: orders.billed; a second pipeline carries on from it',
+    },
   },
   'compensation-too-late': {
     severity: 'error',
     title: 'an effect may have to be undone after that is possible',
     why: 'The target undoes only for so long, and the run may wait longer than that (C67).',
     fix: 'shorten the waits after the effect, or make the effect after them',
+    example: {
+      bad: '- { id: invoice, call: billing.createInvoice }   # can be voided for 1d\n- { id: paid, wait: { event: …, within: 7d, … } }',
+      good: '- { id: paid, wait: { event: …, within: 7d, … } }\n- { id: invoice, call: billing.createInvoice }',
+    },
   },
   'read-with-way-back': {
     severity: 'error',
     title: 'a way back for a read',
     why: 'A read changes nothing, so there is nothing to undo.',
     fix: 'remove it',
+    example: {
+      bad: '- { id: account, call: crm.getAccount, irreversible: … }',
+      good: '- { id: account, call: crm.getAccount }',
+    },
   },
   'irreversible-before-decision': {
     severity: 'error',
     title: 'something irreversible happens before a decision',
     why: 'An approval or check that says no comes too late.',
     fix: 'move the decision before the effect',
+    example: {
+      bad: '- { id: mail, call: mail.send, irreversible: … }\n- { id: approval, approve: … }',
+      good: '- { id: approval, approve: … }\n- { id: mail, call: mail.send, irreversible: … }',
+    },
   },
   'tier-too-low': {
     severity: 'error',
     title: 'a tier lower than what the pipeline does',
     why: 'A pipeline that moves money may not call itself low (C152).',
     fix: 'raise the tier',
+    example: {
+      bad: 'tier: low   # and a step calls billing.createInvoice, whose amount is classed financial',
+      good: 'tier: medium',
+    },
   },
   'success-undeclared': {
     severity: 'error',
     title: 'nobody says what complete means',
     why: 'Without it a run that ended is taken for one that succeeded (C27).',
     fix: 'add `success: ${ … }`',
+    example: {
+      bad: 'tier: high\n# no success',
+      good: "tier: high\nsuccess: ${ steps.invoice.status == 'open' }",
+    },
   },
   'slo-missing': {
     severity: 'error',
     title: 'no promise to users',
     why: 'At the high tier somebody must be paged when the promise breaks, so there must be one (C136).',
     fix: 'add `slo: { objective: 0.99, within: 5m }`',
+    example: {
+      bad: 'tier: high\n# no slo',
+      good: 'tier: high\nslo: { objective: 0.99, within: 5m }',
+    },
   },
   'approval-missing': {
     severity: 'error',
     title: 'a high-impact effect without approval',
     why: 'At the high tier a person looks before money moves or something happens for good (C105).',
     fix: 'add an `approve` step before it, with `when` where a rule decides',
+    example: {
+      bad: 'tier: high\nsteps:\n  - { id: refund, call: billing.refund, irreversible: … }',
+      good: "tier: high\nsteps:\n  - { id: approval, when: '${ policy.isLarge(event) }', approve: … }\n  - { id: refund, call: billing.refund, irreversible: … }",
+    },
   },
 } as const satisfies DiagnosticRules;

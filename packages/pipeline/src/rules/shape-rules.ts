@@ -7,6 +7,10 @@ export const shapeRules = {
     title: 'the file is empty',
     why: 'There is nothing to check or run.',
     fix: 'write a pipeline, or remove the file',
+    example: {
+      bad: '# nothing but a comment',
+      good: 'apiVersion: tenon/v1\nkind: Pipeline\n…',
+    },
   },
   'unknown-key': {
     severity: 'error',
@@ -20,6 +24,10 @@ export const shapeRules = {
     title: 'a required part is missing',
     why: 'Owner, retries, limits and the way back are part of what a pipeline is (C18).',
     fix: 'add the missing part',
+    example: {
+      bad: 'owner: { team: sales }',
+      good: 'owner: { team: sales, backup: platform, escalation: pager:sales, respond: 15m, recover: 4h }',
+    },
   },
   'wrong-kind': {
     severity: 'error',
@@ -64,5 +72,9 @@ export const shapeRules = {
     title: 'a step kind that this version cannot carry out',
     why: '`forEach`, `parallel` and `run` are part of the design; a pipeline that uses them would not do what it says.',
     fix: 'use call, emit, approve, wait, set, check or choose',
+    example: {
+      bad: '- { id: all, forEach: … }',
+      good: '- { id: first, call: … }',
+    },
   },
 } as const satisfies DiagnosticRules;

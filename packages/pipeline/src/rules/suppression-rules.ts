@@ -17,11 +17,19 @@ export const suppressionRules = {
     title: 'a finding is allowed that is not found any more',
     why: 'It would hide the next one.',
     fix: 'remove the comment',
+    example: {
+      bad: '# tenon: allow slo-cannot-hold because it is fast\nslo: { objective: 0.99, within: 1h }',
+      good: 'slo: { objective: 0.99, within: 1h }',
+    },
   },
   'suppression-not-possible': {
     severity: 'error',
     title: 'a finding that cannot be allowed',
     why: 'Only proofs and warnings can be allowed: a spec that cannot be read, or holds a secret, cannot run.',
     fix: 'mend the finding',
+    example: {
+      bad: '# tenon: allow unknown-field because it is new\nemail: ${ event.emial }',
+      good: 'email: ${ event.email }',
+    },
   },
 } as const satisfies DiagnosticRules;

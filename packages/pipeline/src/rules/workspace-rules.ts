@@ -14,71 +14,119 @@ export const workspaceRules = {
     title: 'a base URL that is none',
     why: 'No call could be made.',
     fix: 'write a URL, or `env:NAME`',
+    example: {
+      bad: 'baseUrl: api.billing.example',
+      good: 'baseUrl: https://api.billing.example',
+    },
   },
   'credential-missing': {
     severity: 'error',
     title: 'a credential is missing',
     why: 'Every call would be refused.',
     fix: 'add a secret reference for it',
+    example: {
+      bad: 'credentials: {}   # the connector declares auth `key`',
+      good: 'credentials: { key: { token: env:BILLING_KEY } }',
+    },
   },
   'credential-unknown': {
     severity: 'error',
     title: 'a credential that the connector does not know',
     why: 'It would never be used.',
     fix: 'use a name that the connector declares',
+    example: {
+      bad: 'credentials: { kee: { token: env:BILLING_KEY } }',
+      good: 'credentials: { key: { token: env:BILLING_KEY } }',
+    },
   },
   'manifest-operation-not-in-contract': {
     severity: 'error',
     title: 'the manifest speaks of an operation that its contract lacks',
     why: 'What it says would never apply.',
     fix: 'correct the name, or update the contract',
+    example: {
+      bad: 'operations: { createInvoic: { effect: create } }',
+      good: 'operations: { createInvoice: { effect: create } }',
+    },
   },
   'manifest-event-not-in-contract': {
     severity: 'error',
     title: 'the manifest takes in an event that its contract lacks',
     why: 'Its deliveries could not be understood.',
     fix: 'correct the name, or update the contract',
+    example: {
+      bad: 'webhooks: { invoicePayed: { verify: … } }',
+      good: 'webhooks: { invoicePaid: { verify: … } }',
+    },
   },
   'manifest-effect-contradicts-method': {
     severity: 'error',
     title: 'the effect contradicts the HTTP method',
     why: 'All guards against double effects go by this word.',
     fix: 'correct `effect`',
+    example: {
+      bad: 'deleteInvoice: { effect: read }   # DELETE',
+      good: 'deleteInvoice: { effect: delete }',
+    },
   },
   'manifest-scope-unknown': {
     severity: 'error',
     title: 'a scope that the contract does not know',
     why: 'No token could carry it (C88).',
     fix: 'correct the name',
+    example: {
+      bad: 'createInvoice: { scopes: [invoice.write] }',
+      good: 'createInvoice: { scopes: [invoices.write] }',
+    },
   },
   'manifest-scope-missing': {
     severity: 'error',
     title: 'a scope that the contract requires is not declared',
     why: 'The call would be refused, and grants would be reckoned too small (C88).',
     fix: 'add the scope',
+    example: {
+      bad: 'createInvoice: { effect: create, scopes: [] }',
+      good: 'createInvoice: { effect: create, scopes: [invoices.write] }',
+    },
   },
   'manifest-pagination-unknown': {
     severity: 'error',
     title: 'pagination by a field that the contract lacks',
     why: 'Only the first page would be read.',
     fix: 'correct the name',
+    example: {
+      bad: 'pagination: { type: cursor, in: after, out: /nxt }',
+      good: 'pagination: { type: cursor, in: after, out: /next }',
+    },
   },
   'manifest-order-unknown': {
     severity: 'error',
     title: 'events are ordered by a field that they lack',
     why: 'A late event could not be told from a new one (C46).',
     fix: 'correct the pointer',
+    example: {
+      bad: 'webhooks: { invoicePaid: { order: /verion } }',
+      good: 'webhooks: { invoicePaid: { order: /version } }',
+    },
   },
   'manifest-source-ambiguous': {
     severity: 'error',
     title: 'events from one place cannot be told apart, or are taken in differently',
     why: 'One consumer takes all messages of a place: each must be of one event, by `type`, under the same settings.',
     fix: 'give each of them a `type`, and the same group, prefetch, create, invalid and every',
+    example: {
+      bad: '# two events of one queue, neither with a type\nitemSold: { … }\nitemBack: { … }',
+      good: 'itemSold: { type: item.sold, … }\nitemBack: { type: item.back, … }',
+    },
   },
   'manifest-probe-input-unknown': {
     severity: 'error',
     title: 'a probe gives its operation an input that it lacks',
     why: 'The probe would be refused just when it is needed.',
     fix: 'correct the name',
+    example: {
+      bad: 'probe: { operation: findInvoice, by: externlId }',
+      good: 'probe: { operation: findInvoice, by: externalId }',
+    },
   },
 } as const satisfies DiagnosticRules;

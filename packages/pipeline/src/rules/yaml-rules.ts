@@ -7,6 +7,10 @@ export const yamlRules = {
     title: 'the file is not YAML',
     why: 'Nothing in the file can be trusted to mean what it seems to.',
     fix: 'mend the syntax at the place shown',
+    example: {
+      bad: 'limits: { deadline: 15m',
+      good: 'limits: { deadline: 15m }',
+    },
   },
   'yaml-expression-unquoted': {
     severity: 'error',
@@ -62,11 +66,19 @@ export const yamlRules = {
     title: 'more than one YAML document in a file',
     why: 'One file describes one thing; what follows `---` would be ignored.',
     fix: 'put the second document into a file of its own',
+    example: {
+      bad: 'tier: low\n---\ntier: high',
+      good: '# one file for each document\ntier: low',
+    },
   },
   'yaml-too-large': {
     severity: 'error',
     title: 'a file too large or too deeply nested to be a spec',
     why: 'Bounds keep a check fast and a mistake small.',
     fix: 'split the file',
+    example: {
+      bad: '# 2,000 steps in one file',
+      good: '# several pipelines; the first emits an event that starts the next',
+    },
   },
 } as const satisfies DiagnosticRules;

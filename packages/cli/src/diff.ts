@@ -13,7 +13,7 @@ import {
 } from '@tenon/diff';
 import { type Diagnostic, hasErrors } from '@tenon/model';
 import { cliDiagnostic } from './cli-rules.ts';
-import { loadBase, loadFile, type ReadTexts } from './contract-base.ts';
+import { loadBase, loadFile, type ReadTexts, readText } from './contract-base.ts';
 import type { Io } from './io.ts';
 import type { Session } from './session.ts';
 
@@ -67,10 +67,10 @@ export async function diffFiles(
   const texts: ReadTexts = new Map();
   const owned = session && contractOf(resolve(io.cwd, revisionPath), session.root);
   const name = owned ?? basename(revisionPath).replace(/\.(gz|ya?ml|json)/g, '');
-  const [base, revision] = await Promise.all([
-    loadFile(basePath, name, io.cwd, texts),
-    loadFile(revisionPath, name, io.cwd, texts),
-  ]);
+  const revision = await loadFile(revisionPath, name, io.cwd, texts);
+  const base = (await isCopy(basePath, io.cwd, texts))
+    ? revision
+    : await loadFile(basePath, name, io.cwd, texts);
   const unreadable = [base, revision].flatMap(({ value, diagnostics }) => (value ? [] : diagnostics));
   if (!base.value || !revision.value) return result([], unreadable, texts);
   const waiversFile = join(revisionPath, '..', 'waivers.yaml');
@@ -78,6 +78,16 @@ export async function diffFiles(
   const compared = await compare(base.value, revision.value, usage, waiversFile, io.cwd, io);
   return result([compared.comparison], compared.diagnostics, texts);
 }
+
+/** Is the base the same text as a revision that needed no other file? Then it need not be loaded once more. */
+async function isCopy(base: string, cwd: string, texts: ReadTexts): Promise<boolean> {
+  if (texts.size !== 1 || BESIDE.some((file) => existsSync(resolve(cwd, base, '..', file)))) return false;
+  const text = await readText(resolve(cwd, base)).catch(() => undefined);
+  return text !== undefined && text === texts.values().next().value;
+}
+
+/** What is read with a document when it stands beside it. */
+const BESIDE = ['contract.yaml', 'overlay.yaml'];
 
 async function compare(
   base: Contract,

@@ -3,6 +3,7 @@ import { escapeToken, type Json } from '@tenon/model';
 import type { Ajv2020, ErrorObject, ValidateFunction } from 'ajv/dist/2020.js';
 import { compilePattern } from './pattern.ts';
 import type { JsonSchema } from './schema.ts';
+import { uniqueItems } from './unique-items.ts';
 
 /** One way in which a value does not fit its schema. Never holds the value itself: it may be personal. */
 export interface SchemaIssue {
@@ -80,6 +81,8 @@ function load(): () => Ajv2020 {
       code: { regExp: patternEngine },
     });
     addFormats.default(instance);
+    instance.removeKeyword('uniqueItems');
+    instance.addKeyword(uniqueItems);
     return instance;
   };
 }

@@ -98,6 +98,21 @@ describe('two files', () => {
     );
   });
 
+  it('are no change when they are copies, and no copies when their policies differ', async () => {
+    await put('copy/old.yaml', document(0));
+    const same = await diff(['old.yaml', 'copy/old.yaml']);
+    expect(same).toMatchObject({
+      code: exit.clean,
+      out: expect.stringContaining('0 findings in 1 contract'),
+    });
+    await put(
+      'copy/overlay.yaml',
+      'overlay: 1.0.0\ninfo: { title: o, version: 1.0.0 }\nactions: [{ target: $.paths.*.post, update: { deprecated: true } }]\n',
+    );
+    const { out } = await diff(['copy/old.yaml', 'old.yaml']);
+    expect(out).toContain('no-longer-deprecated');
+  });
+
   it('write each witness as a contract test', async () => {
     await diff(['old.yaml', 'new.yaml', '--tests', 'tests']);
     const [name] = await readdir(join(folder, 'tests'));

@@ -9,6 +9,7 @@ import {
   guardedTransport,
   httpTransport,
   type Transport,
+  webhookScheme,
 } from '@tenon/connector';
 import { Secret, type SecretStore } from '@tenon/model';
 import { type PlanStep, planSources, type Workspace, type WorkspaceCheck } from '@tenon/pipeline';
@@ -61,8 +62,8 @@ export async function startTenon(options: ComposeOptions): Promise<RunningTenon>
     onUse: ({ reference, purpose, found }) => log({ kind: 'secretUsed', reference, found, ...purpose }),
   });
   const connections = resolveConnections(workspace, io);
-  const modules = connectorModules(workspace, root);
-  const transports = await makeTransports(workspace, connections, secrets, root, io, log, modules);
+  const modules = await loadModules(workspace, connections, root);
+  const transports = makeTransports(workspace, connections, modules, secrets, root, io, log);
   const operators = await loadOperators(workspace, secrets, root);
 
   const file =
@@ -101,7 +102,7 @@ export async function startTenon(options: ComposeOptions): Promise<RunningTenon>
       clock: io.clock,
       host: workspace.config.server.host,
       port: options.port ?? workspace.config.server.port,
-      connections: intakeConnections(workspace, connections, secrets),
+      connections: intakeConnections(workspace, connections, modules, secrets),
       operators,
       pipelines: plans.map((plan) => ({ name: plan.pipeline, version: plan.version, planHash: plan.hash })),
       consumers: () => consumers.map((consumer) => consumer.status()),
@@ -137,20 +138,35 @@ function resolveConnections(workspace: Workspace, io: Io): ConnectionConfig[] {
   });
 }
 
-async function makeTransports(
+/** The code of every connector in use, by connector; without code, an empty module. */
+async function loadModules(
   workspace: Workspace,
   connections: readonly ConnectionConfig[],
+  root: string,
+): Promise<Map<string, ConnectorModule>> {
+  const modules = new Map<string, ConnectorModule>();
+  for (const name of new Set(connections.map(({ connector }) => connector))) {
+    const folder = workspace.connectorFolders.get(name);
+    if (folder !== undefined) modules.set(name, await loadConnectorModule(join(root, folder)));
+  }
+  return modules;
+}
+
+function makeTransports(
+  workspace: Workspace,
+  connections: readonly ConnectionConfig[],
+  modules: ReadonlyMap<string, ConnectorModule>,
   secrets: SecretStore,
   root: string,
   io: Io,
   log: ComposeOptions['log'],
-  moduleOf: (connector: string) => Promise<ConnectorModule>,
-): Promise<Map<string, Transport>> {
+): Map<string, Transport> {
   const transports = new Map<string, Transport>();
   const tokens = fileTokenVault(join(root, '.tenon', 'tokens'));
   for (const connection of connections) {
     const manifest = workspace.connectors.get(connection.connector);
-    if (!manifest) continue;
+    const module = modules.get(connection.connector);
+    if (!manifest || !module) continue;
     const context = { connection, secrets, clock: io.clock, random: io.random, tokens };
     // Quota, breaker and calls in flight as the manifest declares them, whatever carries the calls.
     const guarded = (transport: Transport): Transport =>
@@ -165,10 +181,10 @@ async function makeTransports(
       });
     const { transport: kind } = manifest;
     if (kind === 'http') {
-      transports.set(connection.name, guarded(httpTransport(context)));
+      transports.set(connection.name, guarded(httpTransport(context, { classify: module.classify })));
       continue;
     }
-    const make = (await moduleOf(connection.connector)).transports?.[kind];
+    const make = module.transports?.[kind];
     if (!make) {
       // A connector may only take events in.
       if (Object.keys(manifest.operations).length === 0) continue;
@@ -181,29 +197,13 @@ async function makeTransports(
   return transports;
 }
 
-/** Code of connectors, loaded when first needed. */
-function connectorModules(
-  workspace: Workspace,
-  root: string,
-): (connector: string) => Promise<ConnectorModule> {
-  const modules = new Map<string, Promise<ConnectorModule>>();
-  return (connector) => {
-    const known = modules.get(connector);
-    if (known) return known;
-    const folder = workspace.connectorFolders.get(connector);
-    const module = folder === undefined ? Promise.resolve({}) : loadConnectorModule(join(root, folder));
-    modules.set(connector, module);
-    return module;
-  };
-}
-
 /** One consumer for each place from which an event comes that some plan listens to, over each connection that has it. */
 async function startConsumers(
   { workspace, check, io, log }: ComposeOptions,
   connections: readonly ConnectionConfig[],
   secrets: SecretStore,
   runtime: Runtime,
-  moduleOf: (connector: string) => Promise<ConnectorModule>,
+  modules: ReadonlyMap<string, ConnectorModule>,
 ): Promise<readonly Consumer[]> {
   const heard = heardEvents(check);
   const starts = connections.map(async (connection): Promise<readonly (() => Consumer)[]> => {
@@ -211,7 +211,7 @@ async function startConsumers(
     const contract = manifest && workspace.contracts.get(manifest.contract);
     const plans = contract ? planSources(contract, manifest, heard) : [];
     if (!manifest || plans.length === 0) return [];
-    const make = (await moduleOf(connection.connector)).sources?.[manifest.transport];
+    const make = modules.get(connection.connector)?.sources?.[manifest.transport];
     if (!make) {
       throw new ComposeError(
         `connector ${manifest.name} has \`sources\` over ${manifest.transport}, and its code exports no such source`,
@@ -257,15 +257,23 @@ function allPlanSteps(steps: readonly PlanStep[]): readonly PlanStep[] {
 function intakeConnections(
   workspace: Workspace,
   connections: readonly ConnectionConfig[],
+  modules: ReadonlyMap<string, ConnectorModule>,
   secrets: SecretStore,
 ): Map<string, IntakeConnection> {
   const intake = new Map<string, IntakeConnection>();
   for (const connection of connections) {
     const manifest = workspace.connectors.get(connection.connector);
     if (!manifest || Object.keys(manifest.webhooks).length === 0) continue;
+    const own = modules.get(connection.connector)?.webhookSchemes;
+    for (const [event, { verify }] of Object.entries(manifest.webhooks))
+      if (webhookScheme(verify, own) === undefined)
+        throw new ComposeError(
+          `connector ${manifest.name} verifies ${event} by ${verify}, and its code exports no such scheme`,
+        );
     intake.set(connection.name, {
       contract: manifest.contract,
       webhooks: manifest.webhooks,
+      ...(own && { webhookSchemes: own }),
       secrets: () =>
         Promise.all(
           connection.webhookSecrets.map((reference) =>

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { ConnectorModule } from '@tenon/connector';
+import { type ConnectorModule, connectorApiProblem } from '@tenon/connector';
 import { isObject } from '@tenon/model';
 import { exists } from './root.ts';
 
@@ -8,7 +8,11 @@ import { exists } from './root.ts';
 const ENTRIES = ['src/index.ts', 'dist/index.js', 'index.js'];
 
 /** Loads the code of a connector folder; TypeScript needs no build (tsx). A folder without code gives an empty module. */
-export async function loadConnectorModule(folder: string): Promise<ConnectorModule> {
+export async function loadConnectorModule(
+  folder: string,
+  /** `anyApi`: also one that this Tenon does not support, to be told so by a check. */
+  options: { readonly anyApi?: boolean } = {},
+): Promise<ConnectorModule> {
   for (const entry of ENTRIES) {
     const path = join(folder, entry);
     if (!(await exists(path))) continue;
@@ -17,6 +21,8 @@ export async function loadConnectorModule(folder: string): Promise<ConnectorModu
     const module = isObject(namespace) ? namespace['default'] : undefined;
     if (!isObject(module))
       throw new Error(`${path} has no default export; export \`defineConnector({ … })\``);
+    const problem = options.anyApi ? undefined : connectorApiProblem(module);
+    if (problem !== undefined) throw new Error(`${path}: ${problem}`);
     return module as ConnectorModule;
   }
   return {};

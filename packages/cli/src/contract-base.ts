@@ -19,6 +19,8 @@ export interface ContractBase {
   readonly name: string;
   readonly contracts: ReadonlyMap<string, Contract>;
   readonly diagnostics: readonly Diagnostic[];
+  /** Any other file as it stood there, by its path in the workspace. */
+  read(path: string): Promise<string | undefined>;
 }
 
 /** Texts read, by the name they go by in diagnostics: the base of a comparison is not where its file name says. */
@@ -99,24 +101,18 @@ export async function loadBase(
   const found = await stat(path).catch(() => undefined);
   if (found?.isDirectory()) {
     const shown = against.replaceAll('\\', '/').replace(/\/$/, '');
-    return loadFolders(
-      against,
-      await folderFiles(path),
-      (file) => readNamed(`${shown}/${file}`, join(path, file), path, texts),
-      `${shown}/`,
-    );
+    const read = (file: string) => readNamed(`${shown}/${file}`, join(path, file), path, texts);
+    return { ...(await loadFolders(against, await folderFiles(path), read, `${shown}/`)), read };
   }
   const git = await gitFiles(against, root);
-  if (git)
-    return loadFolders(
-      against,
-      git.files,
-      async (file) => remember(texts, `${against}:${file}`, await git.read(file)),
-      `${against}:`,
-    );
+  if (git) {
+    const read = async (file: string) => remember(texts, `${against}:${file}`, await git.read(file));
+    return { ...(await loadFolders(against, git.files, read, `${against}:`)), read };
+  }
   return {
     name: against,
     contracts: new Map(),
+    read: async () => undefined,
     diagnostics: [
       cliDiagnostic('diff-base-unreadable', { message: `${against} is neither a folder nor a git ref here` }),
     ],
@@ -129,7 +125,7 @@ async function loadFolders(
   files: readonly string[],
   read: (file: string) => Promise<string | undefined>,
   prefix: string,
-): Promise<ContractBase> {
+): Promise<Omit<ContractBase, 'read'>> {
   const reader: FileReader = {
     read: async (file) => (file.startsWith(prefix) ? read(file.slice(prefix.length)) : undefined),
   };
@@ -184,8 +180,12 @@ async function gitFiles(
     await git('rev-parse', '--verify', '--quiet', `${ref}^{commit}`);
     const { stdout } = await git('ls-tree', '-r', '-z', '--name-only', ref, '--', 'contracts');
     const files = stdout.split('\0').filter(Boolean).sort();
-    const read = async (file: string) =>
-      files.includes(file) ? (await git('show', `${ref}:./${file}`)).stdout : undefined;
+    const read = async (file: string) => {
+      // Listed are contracts alone; of anything else git itself says that it is not there.
+      if (file.startsWith('contracts/') && !files.includes(file)) return undefined;
+      const shown = await git('show', `${ref}:./${file}`).catch(() => undefined);
+      return shown?.stdout;
+    };
     return { files, read };
   } catch {
     return undefined;

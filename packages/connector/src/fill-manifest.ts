@@ -119,13 +119,14 @@ const DEFAULTS = {
   breaker: { minimum: 20, openForMs: 15_000, probes: 3 },
 } as const;
 
-/** Where each scheme puts the delivery's own id. Stripe and Slack sign it inside the body. */
-const DELIVERY_IDS = {
+/** Where each scheme puts the delivery's own id. Stripe and Slack sign it inside the body; so must a scheme of one's own. */
+const DELIVERY_ID_OTHERWISE = '/id';
+const DELIVERY_IDS: Readonly<Record<string, string>> = {
   'standard-webhooks': 'webhook-id',
   github: 'x-github-delivery',
   stripe: '/id',
   slack: '/event_id',
-} as const satisfies Record<WebhookManifest['verify'], string>;
+};
 
 /** The manifest with durations in milliseconds and every default in place. Total: its input has been checked. */
 export function fillDefaults(source: ManifestSource): ConnectorManifest {
@@ -249,7 +250,7 @@ function pagination(source: NonNullable<OperationSource['pagination']>): Paginat
 
 function webhookManifest(source: WebhookSource): WebhookManifest {
   const { tolerance, ...rest } = source;
-  const id = rest.id ?? DELIVERY_IDS[rest.verify];
+  const id = rest.id ?? DELIVERY_IDS[rest.verify] ?? DELIVERY_ID_OTHERWISE;
   return {
     ...rest,
     id: id.startsWith('/') ? id : id.toLowerCase(),

@@ -1,5 +1,6 @@
 export { type CredentialFields, credentialFields } from './auth/credential-fields.ts';
 export { fileTokenVault, type TokenVault } from './auth/token-vault.ts';
+export { connectorApi, connectorApiProblem } from './connector-api.ts';
 export { type ConnectorFailureCode, connectorFailures } from './failure-codes.ts';
 export { type HttpTransportOptions, httpTransport } from './http/http-transport.ts';
 export { type LoadedManifest, loadManifest } from './load-manifest.ts';
@@ -48,7 +49,9 @@ export * from './source.ts';
 export { aborted, connectionProblem, pauseMs, sourceLoop, UnderWay } from './source-loop.ts';
 export type * from './source-plan.ts';
 export * from './transport.ts';
+export type { WebhookClaim, WebhookScheme } from './webhook/schemes.ts';
 export {
+  type OwnSchemes,
   signWebhook,
   verifyWebhook,
   type WebhookDelivery,
@@ -56,5 +59,6 @@ export {
   type WebhookRefusal,
   type WebhookVerdict,
   webhookRefusals,
+  webhookScheme,
   webhookType,
 } from './webhook/webhook.ts';

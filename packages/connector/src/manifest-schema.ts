@@ -309,8 +309,13 @@ export const connectorSchema: SchemaObject = {
     webhook: closed(
       {
         verify: {
-          enum: ['standard-webhooks', 'stripe', 'github', 'slack'],
-          description: 'Signature scheme.',
+          // The names are what editors complete; the pattern lets a connector's own scheme in.
+          anyOf: [
+            { enum: ['standard-webhooks', 'stripe', 'github', 'slack'] },
+            { type: 'string', pattern: '^own-[a-z0-9-]+$' },
+          ],
+          description:
+            'Signature scheme: one of those known here, or `own-…`, which the connector’s own code provides.',
         },
         tolerance: duration('Oldest and newest timestamp taken. Default 5m.'),
         id: text('Header (lower case) or JSON Pointer of the delivery id.'),

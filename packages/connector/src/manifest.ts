@@ -137,7 +137,8 @@ export type PaginationManifest =
   | { readonly type: 'link'; readonly items: string };
 
 export interface WebhookManifest {
-  readonly verify: 'standard-webhooks' | 'stripe' | 'github' | 'slack';
+  /** A scheme known here (`standard-webhooks`, `stripe`, `github`, `slack`), or one that the connector's own code provides. */
+  readonly verify: string;
   /** How far a delivery's timestamp may lie from ours, either way. Default 5 min. */
   readonly toleranceMs: number;
   /** Header (lower case) or JSON Pointer (`/id`) of the delivery id. Default: the scheme's own. */

@@ -1,7 +1,18 @@
-import type { Clock, Failure, Json, JsonObject, Random, SecretReference, SecretStore } from '@tenon/model';
+import type {
+  Clock,
+  Failure,
+  FailureClass,
+  Json,
+  JsonObject,
+  Random,
+  SecretReference,
+  SecretStore,
+} from '@tenon/model';
 import type { TokenVault } from './auth/token-vault.ts';
+import { connectorApi } from './connector-api.ts';
 import type { OperationPlan } from './operation-plan.ts';
 import type { Source, SourceContext } from './source.ts';
+import type { WebhookScheme } from './webhook/schemes.ts';
 
 /** A connector configured for one account. From `tenon.config.yaml`. */
 export interface ConnectionConfig {
@@ -82,14 +93,33 @@ export interface TransportContext {
   readonly tokens?: TokenVault;
 }
 
-/** What a connector's own code exports as `default` to provide a transport (`transport: smtp` in its manifest). */
+/** What a connector's own code exports as `default`: the hooks for what its manifest cannot say. All are optional. */
 export interface ConnectorModule {
+  /** The interface that it was written against; `defineConnector` fills it in. See `connectorApi`. */
+  readonly api?: number;
+  /** Ways to carry calls that are not HTTP, by the name that the manifest gives to `transport`. */
   readonly transports?: Readonly<Record<string, (context: TransportContext) => Transport>>;
   /** By the same names: what takes messages in over such a transport. */
   readonly sources?: Readonly<Record<string, (context: SourceContext) => Source>>;
+  /** Webhook signatures in a form of the sender's own, by the name that the manifest gives to `verify` (`own-…`). */
+  readonly webhookSchemes?: Readonly<Record<string, WebhookScheme>>;
+  /**
+   * What an answer means, where rules over status, headers and body cannot tell. Asked after the manifest's rules and
+   * before the built-in table; `undefined` leaves it to the table. Must not throw, and is not asked about a lost answer.
+   */
+  readonly classify?: AnswerClassifier;
 }
 
+/** Class of a failed answer; for a 2xx it turns what looks like success into that failure. */
+export type AnswerClassifier = (answer: {
+  readonly operation: string;
+  readonly status: number;
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Json;
+}) => FailureClass | undefined;
+
 /** Keeps a connector module's shape checked where it is written: `export default defineConnector({ transports: { smtp } })`. */
-export function defineConnector(module: ConnectorModule): ConnectorModule {
-  return module;
+export function defineConnector(module: Omit<ConnectorModule, 'api'>): ConnectorModule {
+  return { api: connectorApi.current, ...module };
 }

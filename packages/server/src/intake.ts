@@ -33,10 +33,13 @@ export function addIntake(app: FastifyInstance, options: ServerOptions): void {
           detail: 'no connection of that name takes that event; the connector manifest lists its webhooks',
         });
       }
-      const verdict = verifyWebhook(webhook, await connection.secrets(), {
+      const delivery = {
         headers: singleHeaders(request),
         body: request.body instanceof Uint8Array ? request.body : new Uint8Array(),
         receivedAtMs: options.clock.now(),
+      };
+      const verdict = verifyWebhook(webhook, await connection.secrets(), delivery, {
+        ...(connection.webhookSchemes && { own: connection.webhookSchemes }),
       });
       if (!verdict.ok) {
         return refuse({

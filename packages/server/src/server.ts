@@ -1,4 +1,4 @@
-import type { WebhookManifest } from '@tenon/connector';
+import type { OwnSchemes, WebhookManifest } from '@tenon/connector';
 import type { Clock, Secret } from '@tenon/model';
 import type { Runtime } from '@tenon/runtime';
 import Fastify, { type FastifyInstance } from 'fastify';
@@ -14,6 +14,8 @@ export interface IntakeConnection {
   readonly webhooks: Readonly<Record<string, WebhookManifest>>;
   /** Read at each delivery, so that a rotated secret counts at once. All are tried. */
   secrets(): Promise<readonly Secret[]>;
+  /** Signature schemes that the connector's own code provides. */
+  readonly webhookSchemes?: OwnSchemes;
 }
 
 export interface ServerOptions {

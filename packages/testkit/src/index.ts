@@ -1,3 +1,14 @@
+export type { Check } from './conformance/check.ts';
+export {
+  type CheckOutcome,
+  type ConformanceOptions,
+  type ConformanceReport,
+  type ConformanceTarget,
+  conformanceChecks,
+  runConformance,
+} from './conformance/conformance.ts';
+export { loadSubject, type SubjectSource } from './conformance/load-subject.ts';
+export { type Fixtures, NO_FIXTURES, type Previous, type Subject } from './conformance/subject.ts';
 export { type ConnectorPlans, connectorPlans } from './connector-plans.ts';
 export type { MailFault, MailFaultRule, MailStage } from './mail/mail-faults.ts';
 export {

@@ -10,7 +10,17 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
   pipeline: ['expression', 'contract', 'connector', 'document', 'schema', 'model'],
   codegen: ['pipeline', 'contract', 'connector', 'schema', 'model'],
   runtime: ['pipeline', 'expression', 'connector', 'schema', 'model'],
-  testkit: ['contract', 'connector', 'pipeline', 'runtime', 'schema', 'model'],
+  testkit: [
+    'contract',
+    'connector',
+    'diff',
+    'document',
+    'expression',
+    'pipeline',
+    'runtime',
+    'schema',
+    'model',
+  ],
   server: ['runtime', 'connector', 'schema', 'model'],
   'language-server': ['pipeline', 'expression', 'contract', 'connector', 'document', 'schema', 'model'],
   cli: [

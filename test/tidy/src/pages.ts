@@ -1,8 +1,13 @@
+import { conformanceChecks } from '@tenon/testkit';
 import { allRules, type CommandSpec, commands } from 'tenon';
 
 /** Pages of `docs/` that are made from tables of the code: path → text. `pnpm docs:write` writes them. */
 export function generatedPages(): Readonly<Record<string, string>> {
-  return { 'docs/diagnostics.md': diagnosticsPage(), 'docs/commands.md': commandsPage() };
+  return {
+    'docs/diagnostics.md': diagnosticsPage(),
+    'docs/commands.md': commandsPage(),
+    'docs/conformance.md': conformancePage(),
+  };
 }
 
 const STAMP = '<!-- Made by `pnpm docs:write` from the tables in the code; do not edit. -->';
@@ -18,6 +23,23 @@ function diagnosticsPage(): string {
       return `### ${code}\n\n*${rule.severity}*: ${rule.title}\n\n${rule.why}\n\n**Fix**: ${rule.fix}\n${example}`;
     });
   return `# Diagnostics\n\n${STAMP}\n\nEvery finding that Tenon can report; \`tenon explain <code>\` prints the same.\n\n${entries.join('\n')}`;
+}
+
+const NEEDS = {
+  files: 'always',
+  peer: 'any transport, against a peer that says nothing',
+  sandbox: 'contracts over HTTP, in the sandbox',
+} as const;
+
+function conformancePage(): string {
+  const entries = conformanceChecks.map((check) => {
+    const there =
+      check.onTarget === undefined
+        ? ''
+        : ` With \`--target\`: ${check.onTarget === 'reads' ? 'yes' : 'with `--allow-effects`'}.`;
+    return `### ${check.number} ${check.name}\n\n${check.title[0]!.toUpperCase()}${check.title.slice(1)}.\n\n${check.why}\n\n**Fix**: ${check.fix}\n\n*Runs*: ${NEEDS[check.needs]}.${there}`;
+  });
+  return `# The conformance kit\n\n${STAMP}\n\n\`tenon test connector <name>\` puts a connector through these checks. What each is about, and how to run them, is told in\n[Writing a connector](connectors.md). A number is never given anew.\n\n${entries.join('\n\n')}\n`;
 }
 
 function commandsPage(): string {

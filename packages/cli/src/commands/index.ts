@@ -16,6 +16,7 @@ import { operateCommands } from './operate.ts';
 import { sandboxCommands } from './sandbox.ts';
 import { devCommand, serveCommand } from './serve.ts';
 import { testCommand } from './test.ts';
+import { testConnectorCommand } from './test-connector.ts';
 
 /** Every command of `tenon`, in the order of the help text: the way a newcomer meets them. */
 export const commands: readonly CommandSpec[] = [
@@ -25,6 +26,7 @@ export const commands: readonly CommandSpec[] = [
   checkCommand,
   diffCommand,
   testCommand,
+  testConnectorCommand,
   ciCommand,
   devCommand,
   serveCommand,

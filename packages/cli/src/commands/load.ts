@@ -7,7 +7,10 @@ const loaders: Readonly<Record<string, () => Promise<readonly CommandSpec[]>>> =
   generate: async () => [(await import('./generate.ts')).generateCommand],
   check: async () => [(await import('./check.ts')).checkCommand],
   diff: async () => [(await import('./diff.ts')).diffCommand],
-  test: async () => [(await import('./test.ts')).testCommand],
+  test: async () => [
+    (await import('./test.ts')).testCommand,
+    (await import('./test-connector.ts')).testConnectorCommand,
+  ],
   ci: async () => [(await import('./ci.ts')).ciCommand],
   dev: async () => [(await import('./serve.ts')).devCommand],
   serve: async () => [(await import('./serve.ts')).serveCommand],

@@ -130,7 +130,8 @@ const XML_ESCAPES: Readonly<Record<string, string>> = {
   '"': '&quot;',
 };
 
-function xml(text: string): string {
+/** Text as it may stand in an XML attribute or element. */
+export function xml(text: string): string {
   const legal = Array.from(text, (sign) => (isXmlCharacter(sign.charCodeAt(0)) ? sign : '\ufffd')).join('');
   return legal.replaceAll(/[&<>"]/g, (sign) => XML_ESCAPES[sign]!);
 }

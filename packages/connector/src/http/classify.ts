@@ -3,6 +3,7 @@ import type { Clock, Delivery, Failure, FailureClass, Json } from '@tenon/model'
 import type { ConnectorFailureCode } from '../failure-codes.ts';
 import type { FailureRule } from '../manifest.ts';
 import type { OperationPlan } from '../operation-plan.ts';
+import type { AnswerClassifier } from '../transport.ts';
 import { retryAfterMs } from './retry-after.ts';
 
 export interface Answer {
@@ -21,8 +22,15 @@ export interface Verdict {
  * What an answer means: the operation's rules first, then the built-in table; `undefined` is success. A rule may turn
  * a 2xx into a failure, for services that say `ok: false` with status 200.
  */
-export function classify(operation: OperationPlan, answer: Answer, clock: Clock): Verdict | undefined {
-  const rule = operation.failures.find((candidate) => ruleMatches(candidate, answer));
+export function classify(
+  operation: OperationPlan,
+  answer: Answer,
+  clock: Clock,
+  own?: AnswerClassifier,
+): Verdict | undefined {
+  const rule =
+    operation.failures.find((candidate) => ruleMatches(candidate, answer)) ??
+    ownRule(own?.({ operation: operation.operation, ...answer }));
   if (rule === undefined && answer.status >= 200 && answer.status < 300) return undefined;
   const meaning =
     BUILT_IN[String(answer.status)] ?? BUILT_IN[`${Math.floor(answer.status / 100)}xx`] ?? NO_STATUS;
@@ -43,6 +51,11 @@ export function classify(operation: OperationPlan, answer: Answer, clock: Clock)
     },
     ...(action !== undefined && { action }),
   };
+}
+
+/** What the connector's own code says, as if a rule had said it. */
+function ownRule(failureClass: FailureClass | undefined): Pick<FailureRule, 'class' | 'action'> | undefined {
+  return failureClass === undefined ? undefined : { class: failureClass };
 }
 
 interface Meaning {

@@ -6,6 +6,7 @@ import { TokenError } from '../auth/token-client.ts';
 import type { ConnectorFailureCode } from '../failure-codes.ts';
 import type { HttpBinding, OperationPlan } from '../operation-plan.ts';
 import {
+  type AnswerClassifier,
   type CallRequest,
   type CallResult,
   calledOff,
@@ -28,6 +29,8 @@ export interface HttpTransportOptions {
   readonly connectionsMax?: number;
   /** Time to make a connection. Default 5 s. */
   readonly connectTimeoutMs?: number;
+  /** What the connector's own code makes of answers. */
+  readonly classify?: AnswerClassifier | undefined;
 }
 
 const DEFAULTS = { responseBytesMax: 16 * 1024 * 1024, connectionsMax: 64, connectTimeoutMs: 5_000 } as const;
@@ -133,7 +136,7 @@ export function httpTransport(context: TransportContext, options: HttpTransportO
     const decoded = succeeded ? decodeBody(bytes, headers, declared?.mediaType) : undefined;
     const body = decoded?.ok === true ? decoded.body : errorBody(bytes, headers);
 
-    const verdict = classify(operation, { status, headers, body }, context.clock);
+    const verdict = classify(operation, { status, headers, body }, context.clock, options.classify);
     if (verdict !== undefined)
       return {
         result: failed(verdict.failure),

@@ -1,12 +1,11 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { Json, Secret } from '@tenon/model';
 import { parseExactJson } from '../exact-json.ts';
-import type { WebhookManifest } from '../manifest.ts';
 
 export type Headers = Readonly<Record<string, string>>;
 
 /** What the headers of a delivery claim, before anything is believed. */
-export interface Claim {
+export interface WebhookClaim {
   readonly signatures: readonly Buffer[];
   readonly sentAtMs?: number;
   /** Exactly as signed: signatures are over these texts. */
@@ -16,12 +15,15 @@ export interface Claim {
 
 type Parser = (body: Uint8Array) => { readonly payload: Json } | undefined;
 
-/** How one signature scheme reads, checks and makes its headers. */
-export interface Scheme {
+/**
+ * How one signature scheme reads, checks and makes its headers. A connector whose sender signs in a way of its own gives
+ * one (`webhookSchemes` of its module); `matches` compares in constant time and `sign` is what tests and sandboxes use.
+ */
+export interface WebhookScheme {
   /** Media types taken, each with its parser. */
   readonly parsers: Readonly<Record<string, Parser>>;
-  read(headers: Headers): Claim | undefined;
-  matches(claim: Claim, secrets: readonly Secret[], body: Uint8Array): boolean;
+  read(headers: Headers): WebhookClaim | undefined;
+  matches(claim: WebhookClaim, secrets: readonly Secret[], body: Uint8Array): boolean;
   sign(
     secret: Secret,
     delivery: { readonly id: string; readonly body: Uint8Array; readonly sentAtMs: number },
@@ -31,7 +33,7 @@ export interface Scheme {
 /** Signatures looked at in one delivery: a rotation needs two. */
 const SIGNATURES_MAX = 8;
 
-export const schemes: Readonly<Record<WebhookManifest['verify'], Scheme>> = {
+export const schemes: Readonly<Record<string, WebhookScheme>> = {
   /** https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md, symmetric `v1`. */
   'standard-webhooks': {
     parsers: { 'application/json': parseJson },
@@ -95,7 +97,7 @@ export const schemes: Readonly<Record<WebhookManifest['verify'], Scheme>> = {
 
 /** Nothing is decided before every secret has been held against every signature. */
 function anyMatches(
-  claim: Claim,
+  claim: WebhookClaim,
   secrets: readonly Secret[],
   key: (secret: Secret) => Buffer,
   signed: readonly (string | Uint8Array)[],
@@ -143,7 +145,7 @@ function claimOf(
   signatures: readonly Buffer[],
   timestamp: string | undefined,
   id?: string,
-): Claim | undefined {
+): WebhookClaim | undefined {
   if (signatures.length === 0 || timestamp === undefined || !/^\d{1,12}$/.test(timestamp)) return undefined;
   return { signatures, timestamp, sentAtMs: Number(timestamp) * 1_000, ...(id !== undefined && { id }) };
 }

@@ -10,13 +10,12 @@ const at = 1_700_000_000_000;
 const secret = new Secret('env:A', 'a secret of some length');
 const other = new Secret('env:B', 'another secret');
 
-function manifestOf(
-  verify: WebhookManifest['verify'],
-  change: Partial<WebhookManifest> = {},
-): WebhookManifest {
-  const id = { 'standard-webhooks': 'webhook-id', github: 'x-github-delivery', stripe: '/id', slack: '/id' }[
-    verify
-  ];
+function manifestOf(verify: string, change: Partial<WebhookManifest> = {}): WebhookManifest {
+  const ids: Readonly<Record<string, string>> = {
+    'standard-webhooks': 'webhook-id',
+    github: 'x-github-delivery',
+  };
+  const id = ids[verify] ?? '/id';
   return { verify, toleranceMs: 300_000, id, ...change };
 }
 

@@ -1,6 +1,6 @@
 import { atPointer, type Secret } from '@tenon/model';
 import type { WebhookManifest } from '../manifest.ts';
-import { type Headers, type Scheme, schemes } from './schemes.ts';
+import { type Headers, schemes, type WebhookScheme } from './schemes.ts';
 
 export interface WebhookDelivery {
   /** Lower-case names. */
@@ -32,6 +32,10 @@ export const webhookRefusals = {
     status: 401,
     message: 'the connection has no webhook secret, so nothing can be verified',
   },
+  WEBHOOK_SCHEME_UNKNOWN: {
+    status: 401,
+    message: 'the connector names a signature scheme that nothing provides, so nothing can be verified',
+  },
   WEBHOOK_SIGNATURE_MISSING: { status: 401, message: 'a signature header is missing or unreadable' },
   WEBHOOK_SIGNATURE_WRONG: { status: 401, message: 'the signature does not match the body' },
   WEBHOOK_TIMESTAMP_OLD: { status: 401, message: 'the delivery is older than the tolerance' },
@@ -42,7 +46,11 @@ export const webhookRefusals = {
 
 export type WebhookRefusal = keyof typeof webhookRefusals;
 
+/** Schemes that a connector's own code provides, by the name that its manifest gives to `verify`. */
+export type OwnSchemes = Readonly<Record<string, WebhookScheme>>;
+
 export interface WebhookOptions {
+  readonly own?: OwnSchemes;
   /** Largest body taken. Default 1 MiB. */
   readonly bodyBytesMax?: number;
 }
@@ -60,9 +68,10 @@ export function verifyWebhook(
   delivery: WebhookDelivery,
   options: WebhookOptions = {},
 ): WebhookVerdict {
-  const scheme: Scheme = schemes[manifest.verify];
   const { headers, body } = delivery;
   if (body.byteLength > (options.bodyBytesMax ?? BODY_BYTES_MAX)) return refused('WEBHOOK_BODY_TOO_LARGE');
+  const scheme = webhookScheme(manifest.verify, options.own);
+  if (scheme === undefined) return refused('WEBHOOK_SCHEME_UNKNOWN');
   const type = mediaType(headers);
   // The sender chooses the type: `constructor` names no parser.
   const parse = Object.hasOwn(scheme.parsers, type) ? scheme.parsers[type] : undefined;
@@ -86,6 +95,12 @@ export function verifyWebhook(
   return { ok: true, deliveryId, payload: parsed.payload };
 }
 
+/** The scheme of that name; a connector's own cannot take the place of one known here. */
+export function webhookScheme(name: string, own: OwnSchemes = {}): WebhookScheme | undefined {
+  if (Object.hasOwn(schemes, name)) return schemes[name];
+  return Object.hasOwn(own, name) ? own[name] : undefined;
+}
+
 /** Which event a verified delivery is, where the manifest says how to tell; `undefined` where the URL alone tells. */
 export function webhookType(
   manifest: WebhookManifest,
@@ -100,12 +115,13 @@ export function signWebhook(
   manifest: WebhookManifest,
   secret: Secret,
   delivery: { readonly id: string; readonly body: Uint8Array; readonly sentAtMs: number },
+  own?: OwnSchemes,
 ): Record<string, string> {
   const idHeader = manifest.id.startsWith('/') ? {} : { [manifest.id]: delivery.id };
   return {
     'content-type': 'application/json',
     ...idHeader,
-    ...schemes[manifest.verify].sign(secret, delivery),
+    ...webhookScheme(manifest.verify, own)?.sign(secret, delivery),
   };
 }
 

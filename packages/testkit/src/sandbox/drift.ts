@@ -8,6 +8,8 @@ export function drifted(body: Json, fault: Extract<Fault, { kind: 'drift' }>): J
   for (const pointer of fault.retype ?? []) result = changed(result, fromPointer(pointer), otherType);
   for (const [pointer, name] of Object.entries(fault.rename ?? {}))
     result = renamed(result, fromPointer(pointer), name);
+  for (const [pointer, value] of Object.entries(fault.add ?? {}))
+    result = added(result, fromPointer(pointer), value);
   return result;
 }
 
@@ -36,6 +38,15 @@ function renamed(value: Json, tokens: readonly string[], name: string): Json {
     const { [last]: moved, ...others } = parent as Readonly<Record<string, Json>>;
     return { ...others, [name]: moved! };
   });
+}
+
+/** Only objects grow: a pointer into a list item or a scalar that is not there changes nothing. */
+function added(value: Json, tokens: readonly string[], grown: Json): Json {
+  const last = tokens.at(-1);
+  if (last === undefined) return value;
+  const grow = (parent: Json): Json =>
+    isObject(parent) ? { ...(parent as Readonly<Record<string, Json>>), [last]: grown } : parent;
+  return tokens.length === 1 ? grow(value) : changed(value, tokens.slice(0, -1), grow);
 }
 
 function otherType(value: Json): Json {

@@ -5,7 +5,7 @@ import { type Answer, declares, type Refusal, refusal } from './answer.ts';
 import { readBody } from './body.ts';
 import { contractSchemas } from './contract-schemas.ts';
 import { type Controlled, control, isControlPath } from './control.ts';
-import { type Fault, FaultBook, parseFaultRule } from './faults.ts';
+import { composes, type Fault, FaultBook, parseFaultRule } from './faults.ts';
 import { KeyedAnswers, keyHeaderOf } from './idempotency.ts';
 import { type AppliedEffect, Journal, type SeenRequest } from './journal.ts';
 import { insert } from './make-row.ts';
@@ -91,12 +91,12 @@ export class Engine implements Controlled {
     this.#gate.revokeTokens();
   }
 
-  reset(): void {
+  reset(options: { readonly keepTokens?: boolean } = {}): void {
     this.#world.store.clear();
     this.#answers.clear();
     this.journal.clear();
     this.faults.clear();
-    this.#gate = this.#newGate();
+    if (options.keepTokens !== true) this.#gate = this.#newGate();
     this.#fill();
   }
 
@@ -125,7 +125,8 @@ export class Engine implements Controlled {
     record.faults = struck.map(({ kind }) => kind);
     for (const fault of struck)
       if (fault.kind === 'latency') await sleep(this.#clock, fault.ms, this.#stopped.signal);
-    const fault = struck.find(({ kind }) => kind !== 'latency');
+    const fault = struck.find((one) => !composes(one));
+    const grown = Object.assign({}, ...struck.map((one) => (one.kind === 'headers' ? one.headers : {})));
 
     if (fault !== undefined && !appliesEffect(fault)) {
       if (fault.kind === 'status')
@@ -143,7 +144,7 @@ export class Engine implements Controlled {
 
     function answer(sent: Answer): void {
       record.status = sent.status;
-      send(response, sent, fault);
+      send(response, { ...sent, headers: { ...sent.headers, ...grown } }, fault);
     }
 
     async function make(engine: Engine): Promise<Answer> {
@@ -255,8 +256,10 @@ export class Engine implements Controlled {
 
   #statusAnswer(fault: Extract<Fault, { kind: 'status' }>, route: Route | undefined): Answer {
     const { status, retryAfterSeconds, body } = fault;
-    const headers: Record<string, string> =
-      retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) };
+    const headers: Record<string, string> = {
+      ...(retryAfterSeconds !== undefined && { 'retry-after': String(retryAfterSeconds) }),
+      ...fault.headers,
+    };
     if (body !== undefined) return { status, headers, mediaType: 'application/json', body };
     return this.#refuse(route?.operation, {
       status,

@@ -194,9 +194,9 @@ describe('control over HTTP', () => {
 
   it.each<[unknown, RegExp]>([
     ['nonsense', /fault rule is an object/],
-    [{ fault: { kind: 'explode' } }, /fault.kind: latency, status/],
+    [{ fault: { kind: 'explode' } }, /fault.kind: latency, headers, status/],
     [{ fault: { kind: 'status' } }, /fault.status/],
-    [{ fault: { kind: 'drift' } }, /remove, rename or retype/],
+    [{ fault: { kind: 'drift' } }, /remove, rename, retype or add/],
     [{ fault: { kind: 'dropAfter' }, nth: 'first' }, /nth/],
     [{ fault: { kind: 'dropAfter' }, header: 'x' }, /header/],
   ])('says what is wrong with the rule %j', async (rule, message) => {

@@ -1,17 +1,20 @@
 import { isObject, type Json, type Random } from '@tenon/model';
 
 /**
- * What goes wrong. `latency` comes before anything else and lets the rest go on; `status` answers without applying the
+ * What goes wrong. `latency` comes before anything else and lets the rest go on, and so does `headers`, which adds to the
+ * answer; `status` answers without applying the
  * effect (or, with `effect: 'applied'`, after it); `dropBefore` closes the connection before the effect, `dropAfter`
  * after it: the answer is lost; `hang` never answers (`effect` says whether it was applied); the last three spoil a
  * good answer.
  */
 export type Fault =
   | { readonly kind: 'latency'; readonly ms: number }
+  | { readonly kind: 'headers'; readonly headers: Readonly<Record<string, string>> }
   | {
       readonly kind: 'status';
       readonly status: number;
       readonly retryAfterSeconds?: number;
+      readonly headers?: Readonly<Record<string, string>>;
       readonly body?: Json;
       readonly effect?: 'applied' | 'none';
     }
@@ -26,6 +29,8 @@ export type Fault =
       readonly remove?: readonly string[];
       readonly rename?: Readonly<Record<string, string>>;
       readonly retype?: readonly string[];
+      /** Values put where the pointer says, as a service does that has grown a field. */
+      readonly add?: Readonly<Record<string, Json>>;
     };
 
 export interface FaultRule<F extends { readonly kind: string } = Fault> {
@@ -93,13 +98,13 @@ export class FaultBook<F extends { readonly kind: string } = Fault> implements F
     this.#armed = [];
   }
 
-  /** The faults that strike one call: every latency, and the first of the others. */
+  /** The faults that strike one call: every one that composes, and the first of the others. */
   strike(operation: string, headers: Readonly<Record<string, string>>): readonly F[] {
     const struck: F[] = [];
     for (const armed of this.#armed) {
       if (!concerns(armed.rule, operation, headers)) continue;
       armed.seen += 1;
-      const isTaken = armed.rule.fault.kind !== 'latency' && struck.some((fault) => fault.kind !== 'latency');
+      const isTaken = !composes(armed.rule.fault) && struck.some((fault) => !composes(fault));
       if (isTaken || !this.#isDue(armed)) continue;
       armed.struck += 1;
       struck.push(armed.rule.fault);
@@ -112,6 +117,11 @@ export class FaultBook<F extends { readonly kind: string } = Fault> implements F
     if (rule.nth !== undefined && ![rule.nth].flat().includes(seen)) return false;
     return rule.probability === undefined || this.#random.next() < rule.probability;
   }
+}
+
+/** Goes together with another fault. */
+export function composes(fault: { readonly kind: string }): boolean {
+  return fault.kind === 'latency' || fault.kind === 'headers';
 }
 
 function concerns(
@@ -167,11 +177,13 @@ function faultProblem(fault: unknown): string | undefined {
       return Number.isInteger(fault['status']) ? undefined : 'fault.status: an HTTP status';
     case 'hang':
       return undefined;
+    case 'headers':
+      return isObject(fault['headers']) ? undefined : 'fault.headers: an object of header values';
     case 'drift':
-      return ['remove', 'rename', 'retype'].some((way) => fault[way] !== undefined)
+      return ['remove', 'rename', 'retype', 'add'].some((way) => fault[way] !== undefined)
         ? undefined
-        : 'fault: drift needs remove, rename or retype';
+        : 'fault: drift needs remove, rename, retype or add';
     default:
-      return `fault.kind: latency, status, hang, drift, ${PLAIN_KINDS.join(', ')}`;
+      return `fault.kind: latency, headers, status, hang, drift, ${PLAIN_KINDS.join(', ')}`;
   }
 }

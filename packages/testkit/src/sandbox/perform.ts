@@ -1,5 +1,6 @@
+import type { PaginationManifest } from '@tenon/connector';
 import type { HttpOperation } from '@tenon/contract';
-import { atPointer, canonicalJson, type Json, type JsonObject, toPointer } from '@tenon/model';
+import { atPointer, canonicalJson, isObject, type Json, type JsonObject, toPointer } from '@tenon/model';
 import { type Answer, type Refusal, success, successSchema } from './answer.ts';
 import { insert, parentFacts, shaped, stamps } from './make-row.ts';
 import { plainName, singular } from './names.ts';
@@ -26,17 +27,34 @@ interface SandboxHints {
   readonly requires: JsonObject;
   /** Fields whose value only one row may have, else 409. */
   readonly unique: readonly string[];
+  /** How it pages, in the words of a manifest's `pagination`, where names alone do not tell. */
+  readonly page?: PaginationManifest;
 }
 
 function hintsOf(operation: HttpOperation): SandboxHints {
   const written = operation.extensions['x-tenon-sandbox'];
   const hints = isJsonObject(written) ? written : {};
-  const { set, requires, unique } = hints;
+  const { set, requires, unique, page } = hints;
   return {
     set: isJsonObject(set) ? set : {},
     requires: isJsonObject(requires) ? requires : {},
     unique: Array.isArray(unique) ? unique.filter((name) => typeof name === 'string') : [],
+    ...(isPagination(page) && { page: { ...page, items: page.items ?? '' } }),
   };
+}
+
+const PAGING_KEYS = {
+  cursor: ['in', 'out'],
+  page: ['in', 'start'],
+  offset: ['in', 'limit'],
+  link: [],
+} as const satisfies Record<PaginationManifest['type'], readonly string[]>;
+
+function isPagination(value: unknown): value is PaginationManifest {
+  if (!isObject(value) || typeof value['type'] !== 'string' || !Object.hasOwn(PAGING_KEYS, value['type']))
+    return false;
+  // Known just above to be one of the table's.
+  return PAGING_KEYS[value['type'] as PaginationManifest['type']].every((key) => Object.hasOwn(value, key));
 }
 
 /** Carries out one operation on the rows. Synchronous: two requests never interleave, as in a transaction. */
@@ -94,7 +112,7 @@ function list(request: ValidRequest, scope: readonly string[], world: World): Pe
   const side = world.schemas.response;
   const place = listPlace(operation, side);
   if (place === undefined) return { ok: true, answer: plain(request, {}, world) };
-  const manifest = world.manifest?.operations[operation.id]?.pagination;
+  const manifest = pagingOf(operation, world);
   const paging = { operation, parameters, url, ...(manifest !== undefined && { manifest }) };
   const rows = world.store.list(role.collection, scope).filter((row) => matchesFilters(row, request, world));
   const page = pageOf(rows, paging);
@@ -226,9 +244,14 @@ function singleton(request: ValidRequest, scope: readonly string[], world: World
   return row;
 }
 
+/** How a listing pages: what its contract says by a hint, else what the manifest says; else it is told by names. */
+function pagingOf(operation: HttpOperation, world: World): PaginationManifest | undefined {
+  return hintsOf(operation).page ?? world.manifest?.operations[operation.id]?.pagination;
+}
+
 /** Query parameters that name properties select by equality; several values select any of them. */
 function matchesFilters(row: Row, { operation, parameters, role }: ValidRequest, world: World): boolean {
-  const manifest = world.manifest?.operations[operation.id]?.pagination;
+  const manifest = pagingOf(operation, world);
   const paging: (string | undefined)[] = Object.values(
     pagingNames({ operation, ...(manifest !== undefined && { manifest }) }),
   );

@@ -1,4 +1,5 @@
 import type { Contract, HttpOperation } from '@tenon/contract';
+import { isObject } from '@tenon/model';
 import { isSchemaObject, type JsonSchema } from '@tenon/schema';
 import type { SchemaSide } from './contract-schemas.ts';
 import { plainName, singular } from './names.ts';
@@ -61,7 +62,14 @@ export function deriveRoles(contract: Contract, side: SchemaSide): ReadonlyMap<s
     [...reads].filter(([, { operation }]) => listPlace(operation, side) !== undefined).map(([key]) => key),
   );
 
-  const kinds = shapes.map((shape) => kindOf(shape, { itemKeys, reads, lists }));
+  const creations = new Set(
+    shapes
+      .filter(
+        ({ operation, item }) => item === undefined && operation.method === 'post' && !changesARow(operation),
+      )
+      .map(({ key }) => key),
+  );
+  const kinds = shapes.map((shape) => kindOf(shape, { itemKeys, reads, lists, creations }));
   const collections = makeCollections(shapes, kinds, itemKeys, side);
   return new Map(
     shapes.map((shape, index) => {
@@ -111,6 +119,8 @@ interface Known {
   readonly itemKeys: ReadonlySet<string>;
   readonly reads: ReadonlyMap<string, PathShape>;
   readonly lists: ReadonlySet<string>;
+  /** Keys of what a POST makes: there are rows of it, though none may be readable. */
+  readonly creations: ReadonlySet<string>;
 }
 
 const ITEM_KINDS: Readonly<Record<string, RoleKind>> = {
@@ -122,12 +132,20 @@ const ITEM_KINDS: Readonly<Record<string, RoleKind>> = {
   delete: 'delete',
 };
 
-function kindOf(shape: PathShape, { itemKeys, reads, lists }: Known): RoleKind {
+/** Does the contract say that it writes fields of a row that is there? */
+function changesARow({ extensions }: HttpOperation): boolean {
+  const hints = extensions['x-tenon-sandbox'];
+  return isObject(hints) && (isObject(hints['set']) || isObject(hints['requires']));
+}
+
+function kindOf(shape: PathShape, { itemKeys, reads, lists, creations }: Known): RoleKind {
   const { method } = shape.operation;
   if (shape.item !== undefined) return ITEM_KINDS[method] ?? 'call';
   const isList = lists.has(shape.key);
   if (method === 'get' || method === 'head') return isList ? 'list' : 'readSingleton';
-  const isAction = shape.parentKey !== undefined && itemKeys.has(shape.parentKey);
+  const isAction =
+    shape.parentKey !== undefined &&
+    (itemKeys.has(shape.parentKey) || (changesARow(shape.operation) && creations.has(shape.parentKey)));
   const isSingleton = reads.has(shape.key) && !isList && !itemKeys.has(shape.key);
   if (method === 'delete' && isList) return 'clear';
   if (method === 'post' && (isList || itemKeys.has(shape.key))) return 'create';

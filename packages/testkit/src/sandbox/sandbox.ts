@@ -41,8 +41,8 @@ export interface Sandbox {
   requests(): readonly SeenRequest[];
   /** OAuth tokens issued so far are no longer taken. */
   revokeTokens(): void;
-  /** Back to the beginning: initial rows, no effects, requests, faults, tokens or stored answers. */
-  reset(): void;
+  /** Back to the beginning: initial rows, no effects, requests, faults, tokens (unless these are kept) or stored answers. */
+  reset(options?: { readonly keepTokens?: boolean }): void;
   close(): Promise<void>;
 }
 
@@ -79,7 +79,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     effects: () => engine.effects(),
     requests: () => engine.requests(),
     revokeTokens: () => engine.revokeTokens(),
-    reset: () => engine.reset(),
+    reset: (resetOptions) => engine.reset(resetOptions),
     close: () =>
       new Promise((resolve) => {
         engine.stop();

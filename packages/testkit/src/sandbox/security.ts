@@ -36,7 +36,10 @@ interface Token {
 
 const EXPIRES_IN_SECONDS = 3_600;
 
-/** Checks credentials as the contract's security says, and serves OAuth2 tokens for client credentials (RFC 6749 §4.4). */
+/**
+ * Checks credentials as the contract's security says, and serves OAuth2 tokens: for client credentials (RFC 6749 §4.4),
+ * refresh tokens (§6) and assertions (RFC 7523), whose signatures it does not check.
+ */
 export class Gatekeeper {
   readonly #contract: Contract;
   readonly #options: SecurityOptions;
@@ -128,16 +131,9 @@ export class Gatekeeper {
     const basic = authorization?.startsWith('Basic ')
       ? Buffer.from(authorization.slice(6), 'base64').toString('utf8')
       : undefined;
-    const [id, secret] =
-      basic === undefined
-        ? [asked.get('client_id'), asked.get('client_secret')]
-        : basic.split(/:(.*)/s).map(formDecoded);
-    if (!id || !secret) return { status: 401, body: { error: 'invalid_client' } };
-    const { clients, expiresInSeconds = EXPIRES_IN_SECONDS } = this.#options.oauth ?? {};
-    if (clients !== undefined && clients[id] !== secret)
-      return { status: 401, body: { error: 'invalid_client' } };
-    if (asked.get('grant_type') !== 'client_credentials')
-      return { status: 400, body: { error: 'unsupported_grant_type' } };
+    const refusal = this.#refusedClient(asked, basic) ?? refusedGrant(asked);
+    if (refusal !== undefined) return refusal;
+    const { expiresInSeconds = EXPIRES_IN_SECONDS } = this.#options.oauth ?? {};
     this.#serial += 1;
     const scope = asked.get('scope') ?? '';
     const token = `sandbox-token-${this.#serial}`;
@@ -153,14 +149,47 @@ export class Gatekeeper {
         token_type: 'Bearer',
         expires_in: expiresInSeconds,
         ...(scope !== '' && { scope }),
+        // Rotated: whoever keeps the old one is found out at the next refresh.
+        ...(asked.get('grant_type') === 'refresh_token' && {
+          refresh_token: `sandbox-refresh-${this.#serial}`,
+        }),
       },
     };
+  }
+
+  /** A client shows its secret, in the header or the body, or an assertion that it signed; an assertion grant needs neither. */
+  #refusedClient(asked: URLSearchParams, basic: string | undefined): TokenAnswer | undefined {
+    const [id, secret] =
+      basic === undefined
+        ? [asked.get('client_id'), asked.get('client_secret')]
+        : basic.split(/:(.*)/s).map(formDecoded);
+    const { clients } = this.#options.oauth ?? {};
+    const isAsserted = asked.has('client_assertion') || asked.get('grant_type') === JWT_BEARER;
+    if (isAsserted) return undefined;
+    if (id && secret && (clients === undefined || clients[id] === secret)) return undefined;
+    return { status: 401, body: { error: 'invalid_client' } };
   }
 
   /** Tokens issued so far are no longer taken. */
   revokeTokens(): void {
     this.#tokens.clear();
   }
+}
+
+const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
+/** Grants served, and the parameter that each stands on. */
+const GRANTS: Readonly<Record<string, string | undefined>> = {
+  client_credentials: undefined,
+  refresh_token: 'refresh_token',
+  [JWT_BEARER]: 'assertion',
+};
+
+function refusedGrant(asked: URLSearchParams): TokenAnswer | undefined {
+  const grant = asked.get('grant_type') ?? '';
+  if (!Object.hasOwn(GRANTS, grant)) return { status: 400, body: { error: 'unsupported_grant_type' } };
+  const needed = GRANTS[grant];
+  const isGiven = needed === undefined || (asked.get(needed) ?? '') !== '';
+  return isGiven ? undefined : { status: 400, body: { error: 'invalid_grant' } };
 }
 
 /** RFC 6749 §2.3.1: id and secret are form-encoded before they go into the Basic header. */

@@ -1,0 +1,127 @@
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { loadContract, nodeFileReader } from '@tenon/contract';
+import { systemClock, systemRandom } from '@tenon/model';
+import { startSandbox } from '@tenon/testkit';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { runCommandLine } from '../command.ts';
+import { exit } from '../exit.ts';
+import { testConnectorCommand } from './test-connector.ts';
+
+const template = join(import.meta.dirname, '../../templates/init');
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tenon-test-connector-'));
+  await cp(template, folder, { recursive: true });
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+async function run(...options: string[]): Promise<{ code: number; out: string; err: string }> {
+  const said = { out: '', err: '' };
+  const code = await runCommandLine([testConnectorCommand], ['test', 'connector', ...options], {
+    out: (text) => {
+      said.out += text;
+    },
+    err: (text) => {
+      said.err += text;
+    },
+    cwd: folder,
+    env: { SHOP_KEY: 'k' },
+    color: false,
+    clock: systemClock,
+    random: systemRandom,
+    interrupted: () => new Promise(() => {}),
+  });
+  return { code, ...said };
+}
+
+const MANIFEST = 'connectors/shop/connector.yaml';
+
+async function edit(change: (text: string) => string): Promise<void> {
+  const path = join(folder, MANIFEST);
+  await writeFile(path, change(await readFile(path, 'utf8')));
+}
+
+describe('test connector', () => {
+  it('passes the connector that `tenon init` writes, and says what did not apply and why', async () => {
+    const { code, out } = await run('shop');
+    expect(out).not.toContain('✗');
+    expect(out).toMatch(/– 104 .*\(there is no version before/);
+    expect(out).toMatch(/shop 1\.0\.0 against sandbox: \d+ checks passed, 0 failed/);
+    expect(code).toBe(exit.clean);
+  });
+
+  it('says of what fails what is wrong, why it matters and what to do', async () => {
+    await edit((text) => text.replace(/^health:.*$/m, ''));
+    const { code, out } = await run('shop', '--only', '106');
+    expect(code).toBe(exit.findings);
+    expect(out).toMatch(/✗ 106 .*\n {6}no `health` is declared\n {4}why {2}.*\n {4}fix {2}/);
+  });
+
+  it('gives the same as JSON and as JUnit', async () => {
+    await edit((text) => text.replace(/^health:.*$/m, ''));
+    const json = await run('shop', '--only', '106', '--only', 'readme-tells-all', '--format', 'json');
+    expect(JSON.parse(json.out)).toMatchObject({
+      connectors: [
+        {
+          connector: 'shop',
+          summary: { failed: 1 },
+          checks: [{ number: 103 }, { number: 106, result: 'failed' }],
+        },
+      ],
+    });
+    const junit = await run('shop', '--only', '106', '--format', 'junit');
+    expect(junit.out).toContain('<failure type="health-without-effect"');
+    expect(junit.code).toBe(exit.findings);
+  });
+
+  it('calls no system but the declared sandbox, and changes nothing where data may be real', async () => {
+    const elsewhere = await run('shop', '--target', 'https://api.shop.example');
+    expect(elsewhere).toMatchObject({ code: exit.notAuthorised, out: '' });
+    expect(elsewhere.err).toContain('nothing was called');
+    await edit(
+      (text) => `${text.replace(/^sandbox:.*$/m, '')}\nsandbox: { server: 'https://sandbox.shop.example' }\n`,
+    );
+    const real = await run('shop', '--target', 'https://sandbox.shop.example', '--allow-effects');
+    expect(real.code).toBe(exit.notAuthorised);
+  });
+
+  it('runs against a system on this machine, effects only when they are allowed', async () => {
+    const { value: contract } = await loadContract(
+      { name: 'shop', document: 'contracts/shop/openapi.yaml' },
+      nodeFileReader(folder),
+    );
+    const system = await startSandbox({ contract: contract!, imagine: true });
+    try {
+      const reading = await run('shop', '--target', system.url);
+      expect(reading.out).toMatch(/✓ 201 /);
+      expect(system.effects()).toEqual([]);
+      const changing = await run('shop', '--target', system.url, '--allow-effects', '--only', '702');
+      expect(changing.out).toMatch(/✓ 702 /);
+      expect(system.effects().length).toBeGreaterThan(0);
+      expect(changing.code).toBe(exit.clean);
+    } finally {
+      await system.close();
+    }
+  });
+
+  it('holds the version against the one before', async () => {
+    const before = `${folder}-before`;
+    await cp(folder, before, { recursive: true });
+    await edit((text) => text.replace(/^ {2}getOrder:[^\n]*\n/m, ''));
+    const { code, out } = await run('shop', '--only', '104', '--against', before);
+    await rm(before, { recursive: true });
+    expect(out).toContain('operation getOrder is gone');
+    expect(code).toBe(exit.findings);
+  });
+
+  it('names the connectors and checks that there are', async () => {
+    expect(await run('shup')).toMatchObject({
+      code: exit.usage,
+      err: expect.stringContaining('there are: shop'),
+    });
+    expect(await run('shop', '--only', '999')).toMatchObject({ code: exit.usage });
+    expect((await run('--list')).out).toMatch(/^101 {2}manifest-fits-contract: /);
+  });
+});

@@ -1,0 +1,229 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  type ConnectionConfig,
+  type ConnectorManifest,
+  envFileSecretStore,
+  loadManifest,
+} from '@tenon/connector';
+import {
+  type CheckOutcome,
+  type ConformanceReport,
+  type ConformanceTarget,
+  conformanceChecks,
+  loadSubject,
+  type Previous,
+  runConformance,
+} from '@tenon/testkit';
+import { type Args, type CommandSpec, UsageError } from '../command.ts';
+import { loadConnectorModule } from '../connector-module.ts';
+import { loadBase } from '../contract-base.ts';
+import { type ExitCode, exit } from '../exit.ts';
+import type { Io } from '../io.ts';
+import {
+  type ConformanceFormat,
+  conformanceFormats,
+  renderConformance,
+  renderOutcome,
+} from '../render/conformance.ts';
+import { exitCodeOf, openSession, printReport, type Session } from '../session.ts';
+
+/** `tenon test connector`: the conformance kit over connectors of the workspace. */
+export const testConnectorCommand: CommandSpec = {
+  name: 'test connector',
+  summary: 'Put connectors through the conformance kit, in a sandbox made from their contract',
+  positionals: ['[name...]'],
+  options: {
+    format: { type: 'string', value: '<format>', help: 'how it is printed', choices: conformanceFormats },
+    target: {
+      type: 'string',
+      value: '<url>',
+      help: 'a real system instead of the sandbox: the one that the manifest declares under `sandbox`, or one on this machine',
+    },
+    connection: {
+      type: 'string',
+      value: '<name>',
+      help: 'whose credentials are used there; default: the connector’s first',
+    },
+    'allow-effects': {
+      type: 'boolean',
+      help: 'also run what changes something there; only where its data is made up',
+    },
+    against: {
+      type: 'string',
+      value: '<ref|dir>',
+      help: 'the version before, which the version number is held against; default: origin/main, main or HEAD where there is one',
+    },
+    only: {
+      type: 'string',
+      multiple: true,
+      value: '<number>',
+      help: 'only this check; may be given several times',
+    },
+    list: { type: 'boolean', help: 'say what the checks are, and run none' },
+  },
+  examples: [
+    'tenon test connector billing',
+    'tenon test connector billing --target https://sandbox.billing.example --allow-effects',
+    'tenon test connector --format junit > conformance.xml',
+  ],
+  run: async (args, io) => {
+    if (args.flag('list')) {
+      for (const { number, name, title } of conformanceChecks) io.out(`${number}  ${name}: ${title}\n`);
+      return exit.clean;
+    }
+    const session = await openSession(io);
+    if (!('workspace' in session)) {
+      await printReport({ diagnostics: session.diagnostics, checked: {} }, session.root, args, io);
+      return exitCodeOf(session.diagnostics);
+    }
+    return testConnectors(session, args, io);
+  },
+};
+
+async function testConnectors(session: Session, args: Args, io: Io): Promise<ExitCode> {
+  const { workspace } = session;
+  const names = args.positionals.length > 0 ? args.positionals : [...workspace.connectors.keys()].sort();
+  const strange = names.find((name) => !workspace.connectors.has(name));
+  if (strange !== undefined)
+    throw new UsageError(
+      `there is no connector ${strange}; there are: ${[...workspace.connectors.keys()].join(', ') || 'none'}`,
+    );
+  const only = onlyOf(args);
+  const format = (args.text('format') ?? 'human') as ConformanceFormat;
+  const before = await previousVersions(session, args, io);
+  const reports: ConformanceReport[] = [];
+  for (const name of names) {
+    const manifest = workspace.connectors.get(name)!;
+    const target = targetOf(manifest, session, args, io);
+    if (target !== undefined && 'refused' in target) {
+      io.err(`${target.refused}\n`);
+      return exit.notAuthorised;
+    }
+    const folder = workspace.connectorFolders.get(name)!;
+    const previous = await before(name);
+    const subject = await loadSubject({
+      workspace,
+      diagnostics: session.diagnostics,
+      name,
+      module: await loadConnectorModule(join(session.root, folder), { anyApi: true }),
+      read: (path) => readFile(join(session.root, path), 'utf8').catch(() => undefined),
+      ...(previous && { previous }),
+    });
+    if (typeof subject === 'string') throw new UsageError(subject);
+    if (format === 'human') io.out(`${name} ${manifest.version}\n`);
+    const onCheck = (outcome: CheckOutcome): void => {
+      if (format === 'human') io.out(renderOutcome(outcome, io.color));
+    };
+    reports.push(
+      await runConformance(subject, {
+        onCheck,
+        clock: io.clock,
+        random: io.random,
+        ...(only && { only }),
+        ...(target && { target }),
+      }),
+    );
+  }
+  io.out(renderConformance(format, reports));
+  return exitOf(reports);
+}
+
+/** Findings before anything else; a check that could not be carried out leaves the rest standing. */
+function exitOf(reports: readonly ConformanceReport[]): ExitCode {
+  const results = new Set(reports.flatMap(({ outcomes }) => outcomes.map(({ result }) => result)));
+  if (results.has('failed')) return exit.findings;
+  return results.has('error') ? exit.partlyDone : exit.clean;
+}
+
+function onlyOf(args: Args): number[] | undefined {
+  const given = args.texts('only');
+  if (given.length === 0) return undefined;
+  return given.map((text) => {
+    const check = conformanceChecks.find(({ number, name }) => String(number) === text || name === text);
+    if (check === undefined)
+      throw new UsageError(`there is no check ${text}; \`tenon test connector --list\` shows them`);
+    return check.number;
+  });
+}
+
+/** Refs that a version before is looked for at, where none is named: the first that is there. */
+const USUAL_BASES = ['origin/main', 'main', 'HEAD'];
+
+/** A function that finds a connector as it stood before; what is new has no version before. */
+async function previousVersions(
+  session: Session,
+  args: Args,
+  io: Io,
+): Promise<(name: string) => Promise<Previous | undefined>> {
+  const named = args.text('against');
+  for (const against of named === undefined ? USUAL_BASES : [named]) {
+    const base = await loadBase(against, session.root, io.cwd, new Map());
+    if (base.contracts.size === 0) {
+      if (named !== undefined)
+        throw new UsageError(`${against} is neither a folder with contracts nor a git ref here`);
+      continue;
+    }
+    return async (name) => {
+      const path = `${session.workspace.connectorFolders.get(name)}/connector.yaml`;
+      const text = await base.read(path);
+      const manifest = text === undefined ? undefined : loadManifest(path, text).value?.manifest;
+      const contract = manifest && base.contracts.get(manifest.contract);
+      return manifest && contract ? { name: against, manifest, contract } : undefined;
+    };
+  }
+  return async () => undefined;
+}
+
+/**
+ * The real system to test against, guarded: only the sandbox that the manifest declares, or this machine; effects only
+ * when asked for, and only where the data is made up.
+ */
+function targetOf(
+  manifest: ConnectorManifest,
+  session: Session,
+  args: Args,
+  io: Io,
+): ConformanceTarget | { readonly refused: string } | undefined {
+  const url = args.text('target');
+  if (url === undefined) return undefined;
+  if (!URL.canParse(url)) throw new UsageError(`--target is no URL: ${url}`);
+  const { host, hostname } = new URL(url);
+  const isHere = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(hostname);
+  const isDeclared = manifest.sandbox !== undefined && new URL(manifest.sandbox.server).host === host;
+  if (!isHere && !isDeclared)
+    return {
+      refused: `${host} is not the sandbox that connector ${manifest.name} declares${manifest.sandbox ? ` (${new URL(manifest.sandbox.server).host})` : ''}: nothing was called`,
+    };
+  const wantsEffects = args.flag('allow-effects');
+  if (wantsEffects && !isHere && manifest.sandbox?.synthetic !== true)
+    return {
+      refused: `effects at ${host} are refused: the manifest does not say that its data is made up (\`sandbox: { synthetic: true }\`)`,
+    };
+  const connections = Object.values(session.workspace.config.connections).filter(
+    ({ connector }) => connector === manifest.name,
+  );
+  const wanted = args.text('connection');
+  const connection = wanted === undefined ? connections[0] : connections.find(({ name }) => name === wanted);
+  if (wanted !== undefined && connection === undefined)
+    throw new UsageError(
+      `connector ${manifest.name} has no connection ${wanted}; it has: ${connections.map(({ name }) => name).join(', ') || 'none'}`,
+    );
+  const bare: ConnectionConfig = {
+    name: manifest.name,
+    connector: manifest.name,
+    baseUrl: url,
+    credentials: {},
+    webhookSecrets: [],
+  };
+  return {
+    url: url.replace(/\/$/, ''),
+    connection: connection ?? bare,
+    secrets: envFileSecretStore({
+      env: io.env,
+      root: session.root,
+      readFile: (path) => readFile(path, 'utf8'),
+    }),
+    mayChange: wantsEffects,
+  };
+}

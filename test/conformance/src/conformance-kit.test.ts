@@ -1,0 +1,78 @@
+import { fileURLToPath } from 'node:url';
+import { conformanceChecks } from '@tenon/testkit';
+import { describe, expect, it } from 'vitest';
+import { type BrokenConnector, brokenConnectors, ownScheme } from './broken-connectors.ts';
+import { failuresOf, judge } from './judge.ts';
+
+const root = fileURLToPath(new URL('./fixtures/parts', import.meta.url));
+/** Every broken connector against every check; otherwise against those of its own hundred, which takes a tenth of the time. */
+const isWhole = process.env['TENON_CONFORMANCE_WHOLE'] === '1';
+
+describe('the conformance kit', () => {
+  it('passes a connector that keeps every promise', async () => {
+    const report = await judge(root, 'parts');
+    expect(failuresOf(report)).toEqual([]);
+    expect(report.outcomes).toHaveLength(conformanceChecks.length);
+    for (const { result, says } of report.outcomes) if (result === 'notApplicable') expect(says).not.toBe('');
+  });
+
+  it.each(brokenConnectors)('$caughtBy finds, alone, a connector that $breaks', async (broken) => {
+    const failures = await failuresOfBroken(broken);
+    expect(
+      failures.map((failure) => Number(failure.slice(0, 3))),
+      failures.join('\n'),
+    ).toEqual([broken.caughtBy]);
+  });
+
+  it('has numbers that are unique and go up, and a broken connector for nearly every check', () => {
+    const numbers = conformanceChecks.map(({ number }) => number);
+    expect(numbers).toEqual([...new Set(numbers)].sort((a, b) => a - b));
+    const caught = new Set(brokenConnectors.map(({ caughtBy }) => caughtBy));
+    expect(numbers.filter((number) => !caught.has(number))).toEqual(UNBROKEN);
+    expect(brokenConnectors.length).toBeGreaterThanOrEqual(30);
+  });
+
+  it('takes a signature scheme of a connector’s own that is sound', async () => {
+    const scheme = ownScheme({ key: (secret) => secret, covers: 'time and body' });
+    const report = await judge(root, 'parts', {
+      edits: {
+        'connectors/parts/connector.yaml': (text) => text.replace('verify: stripe', 'verify: own-parts'),
+      },
+      module: { webhookSchemes: { 'own-parts': scheme } },
+      only: numbersFrom(900),
+    });
+    expect(failuresOf(report)).toEqual([]);
+  });
+});
+
+/** Checks that no broken connector here fails alone, with the reason in the table's stead. */
+const UNBROKEN: readonly number[] = [];
+
+async function failuresOfBroken({
+  caughtBy,
+  edits = {},
+  module,
+  previous,
+}: BrokenConnector): Promise<string[]> {
+  const owned = module?.transports === undefined ? edits : { ...edits, ...withOwnTransport(edits) };
+  const hundred = Math.floor(caughtBy / 100) * 100;
+  const report = await judge(root, 'parts', {
+    edits: owned,
+    ...(module && { module }),
+    ...(previous && { previous }),
+    ...(!isWhole && { only: numbersFrom(hundred).filter((number) => number < hundred + 100) }),
+  });
+  return failuresOf(report);
+}
+
+function withOwnTransport(edits: Readonly<Record<string, (text: string) => string>>) {
+  const path = 'connectors/parts/connector.yaml';
+  const edit = edits[path] ?? ((text: string) => text);
+  return {
+    [path]: (text: string) => edit(text).replace('contract: parts\n', 'contract: parts\ntransport: own\n'),
+  };
+}
+
+function numbersFrom(least: number): number[] {
+  return conformanceChecks.map(({ number }) => number).filter((number) => number >= least);
+}

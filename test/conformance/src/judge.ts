@@ -1,0 +1,65 @@
+import type { ConnectorModule } from '@tenon/connector';
+import { checkWorkspace, loadWorkspaceFiles, nodeWorkspaceFiles, type WorkspaceFiles } from '@tenon/pipeline';
+import { type ConformanceReport, loadSubject, type Previous, runConformance } from '@tenon/testkit';
+
+/** A change to a workspace's files by path: the text that is to stand there instead. */
+export type Edits = Readonly<Record<string, (text: string) => string>>;
+
+export interface JudgeOptions {
+  readonly edits?: Edits;
+  readonly module?: ConnectorModule;
+  /** Edits that make the version before of the present one. */
+  readonly previous?: Edits;
+  readonly only?: readonly number[];
+}
+
+/** The kit's verdict on a connector of a folder, changed as told. */
+export async function judge(
+  root: string,
+  name: string,
+  options: JudgeOptions = {},
+): Promise<ConformanceReport> {
+  const files = edited(nodeWorkspaceFiles(root), options.edits ?? {});
+  const { workspace, diagnostics } = await loaded(files);
+  const previous = options.previous && (await previousOf(root, name, options.previous));
+  const subject = await loadSubject({
+    workspace,
+    diagnostics,
+    name,
+    module: options.module ?? {},
+    read: (path) => files.read(path),
+    ...(previous && { previous }),
+  });
+  if (typeof subject === 'string') throw new Error(subject);
+  return runConformance(subject, { ...(options.only && { only: options.only }) });
+}
+
+async function previousOf(root: string, name: string, edits: Edits): Promise<Previous> {
+  const { workspace } = await loaded(edited(nodeWorkspaceFiles(root), edits));
+  const manifest = workspace.connectors.get(name)!;
+  return { name: 'the one before', manifest, contract: workspace.contracts.get(manifest.contract)! };
+}
+
+async function loaded(files: WorkspaceFiles) {
+  const { value, diagnostics } = await loadWorkspaceFiles('', files);
+  if (value === undefined) throw new Error(JSON.stringify(diagnostics));
+  return { workspace: value, diagnostics: [...diagnostics, ...checkWorkspace(value).diagnostics] };
+}
+
+function edited(files: WorkspaceFiles, edits: Edits): WorkspaceFiles {
+  return {
+    ...files,
+    read: async (path) => {
+      const text = await files.read(path);
+      const edit = Object.hasOwn(edits, path) ? edits[path] : undefined;
+      return text === undefined || edit === undefined ? text : edit(text);
+    },
+  };
+}
+
+/** What failed, as `number name: problem`; empty for a connector that keeps every promise. */
+export function failuresOf({ outcomes }: ConformanceReport): string[] {
+  return outcomes
+    .filter(({ result }) => result === 'failed' || result === 'error')
+    .map(({ check, problems, says }) => `${check.number} ${check.name}: ${problems.join(' | ') || says}`);
+}

@@ -29,7 +29,11 @@ function readLedger(
       case 'in-doubt':
         return { inDoubt: ledger.inDoubt() };
       case 'dead-letters':
-        return { deadLetters: ledger.deadLetters() };
+        return { deadLetters: ledger.deadLetters(query as Parameters<typeof ledger.deadLetters>[0]) };
+      case 'dead-letter-groups':
+        return { groups: ledger.deadLetterGroups(query as Parameters<typeof ledger.deadLetterGroups>[0]) };
+      case 'replays':
+        return asRecord(ledger.replayStatus(decodeURIComponent(id ?? '')));
       default:
         return undefined;
     }

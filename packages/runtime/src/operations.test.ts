@@ -93,57 +93,6 @@ describe('settle', () => {
   });
 });
 
-describe('replay', () => {
-  test('of a finished run sends nothing; of a failed one resumes it with the same keys', async () => {
-    bench = await openBench(
-      planFor({ onFailure: 'hold', steps: [undoable('one'), call('put', 'acme.put')] }),
-    );
-    bench.target.script = { put: [undefined, { fail: refused }] };
-    const good = await bench.order({ id: 'a' });
-    await bench.runtime.idle();
-    const bad = await bench.order({ id: 'b' });
-    await bench.runtime.idle();
-    const before = bench.target.calls.length;
-    const dry = await bench.runtime.replay({ pipeline: 'orders' }, 'ana', 'after the outage', false);
-    expect(dry).toEqual({
-      applied: false,
-      runs: [
-        { runId: good, key: 'a', effectsSkipped: ['one', 'put'], effectsToSend: [] },
-        { runId: bad, key: 'b', effectsSkipped: ['one'], effectsToSend: ['put'] },
-      ],
-    });
-    expect(bench.target.calls.length).toBe(before);
-    await bench.runtime.replay({ pipeline: 'orders' }, 'ana', 'after the outage', true);
-    await bench.runtime.idle();
-    expect(bench.target.calls.length).toBe(before + 1);
-    expect(bench.state(bad)).toBe('succeeded');
-  });
-});
-
-describe('replay of what cannot be replayed', () => {
-  test('is refused with the reason, and neither sends nor records anything', async () => {
-    bench = await openBench(planFor({ steps: [undoable('one'), call('put', 'acme.put')] }));
-    bench.target.script = { put: [{ fail: refused }] };
-    const runId = await bench.order({ id: 'a' });
-    await bench.runtime.idle();
-    expect(bench.state(runId)).toBe('compensated');
-    const before = bench.runtime.trace({ runId }).length;
-    expect(await bench.runtime.replay({ runId }, 'ana', 'again', true)).toEqual({
-      applied: true,
-      runs: [
-        {
-          runId,
-          key: 'a',
-          effectsSkipped: [],
-          effectsToSend: [],
-          refused: expect.stringContaining('compensated: its effects were undone'),
-        },
-      ],
-    });
-    expect(bench.runtime.trace({ runId })).toHaveLength(before);
-  });
-});
-
 describe('order by key', () => {
   test('runs of a key go one at a time, in order; others beside them', async () => {
     bench = await openBench(

@@ -160,6 +160,30 @@ export const runtimeCases = {
       return refusalOf(await runtime.liftSwitch('kill/everything', 'ana', 'all well'));
     },
   },
+  REPLAY_TOO_LARGE: {
+    fires: async (open) => refusalOf(await planned(await open(keyed), { replayRunsMax: 0 })),
+    silent: async (open) => refusalOf(await planned(await open(keyed), { replayRunsMax: 1 })),
+  },
+  REPLAY_UNKNOWN: {
+    fires: async (open) => applied(await open(keyed), 0, () => 'x'),
+    silent: async (open) => applied(await open(keyed), 0),
+  },
+  REPLAY_EXPIRED: {
+    fires: async (open) => applied(await open(keyed), 86_400_000),
+    silent: async (open) => applied(await open(keyed), 86_399_000),
+  },
+  REPLAY_APPLIED_ALREADY: {
+    fires: async (open) => {
+      const bench = await open(keyed);
+      let first = '';
+      await applied(bench, 0, (token) => {
+        first = token;
+        return token;
+      });
+      return refusalOf(await bench.runtime.applyReplay(first, 'ben', 'again'));
+    },
+    silent: async (open) => applied(await open(keyed), 0),
+  },
   SWITCH_SUBJECT_UNKNOWN: {
     fires: async (open) => {
       const { runtime } = await open(keyed);
@@ -513,6 +537,28 @@ async function openAgain(file: string): Promise<readonly string[]> {
     });
     await runtime.stop();
   });
+}
+
+async function planned(
+  bench: Bench,
+  limits: NonNullable<Bench['limits']>,
+): ReturnType<Bench['runtime']['planReplay']> {
+  bench.limits = limits;
+  await bench.restart();
+  await bench.order({ id: 'a' });
+  return bench.runtime.planReplay({ pipeline: 'orders' }, 'ana', 'because');
+}
+
+/** Applies a dry run of one run after a while; `tokenOf` may give another token. */
+async function applied(
+  bench: Bench,
+  afterMs: number,
+  tokenOf: (token: string) => string = (token) => token,
+): Promise<readonly string[]> {
+  const dry = await planned(bench, {});
+  if (!dry.ok) throw new Error(dry.message);
+  await bench.pass(afterMs);
+  return refusalOf(await bench.runtime.applyReplay(tokenOf(dry.report.token), 'ana', 'because'));
 }
 
 function refusalOf(result: { readonly ok: true } | { readonly ok: false; readonly code: string }): string[] {

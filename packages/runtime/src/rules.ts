@@ -137,6 +137,30 @@ export const runtimeRules = {
     why: 'Taking more would fill the memory.',
     fix: 'Send it again after the pause given; use a faster disk when this lasts.',
   },
+  REPLAY_TOO_LARGE: {
+    severity: 'error',
+    title: 'the filter of a replay names more runs than one replay may touch',
+    why: 'A set that is cut off somewhere would not be the set that was asked for.',
+    fix: 'Replay a shorter window, or one pipeline, at a time.',
+  },
+  REPLAY_UNKNOWN: {
+    severity: 'error',
+    title: 'no dry run has given this token',
+    why: 'Only what a dry run showed can be applied.',
+    fix: 'Make a dry run, and apply it by the token that it prints.',
+  },
+  REPLAY_EXPIRED: {
+    severity: 'error',
+    title: 'the dry run is too old to be applied',
+    why: 'What it said of its runs a day ago says too little of them today.',
+    fix: 'Make a new dry run and look at it.',
+  },
+  REPLAY_APPLIED_ALREADY: {
+    severity: 'info',
+    title: 'the dry run was applied before',
+    why: 'A frozen set is replayed once; what failed again is in the next dry run.',
+    fix: 'See `tenon replay status`; make a new dry run for what is left.',
+  },
   SWITCH_SUBJECT_UNKNOWN: {
     severity: 'error',
     title: 'there is no such pipeline or connection to switch',

@@ -47,6 +47,8 @@ export interface RuntimeLimits {
   readonly backlogMax: number;
   /** Writes waiting for the disk, before intake refuses. Default 10,000. */
   readonly queueMax: number;
+  /** Runs that one replay may touch. Default 10,000. */
+  readonly replayRunsMax: number;
 }
 
 export interface IncomingEvent {
@@ -133,12 +135,20 @@ export interface Runtime {
     result?: Json,
   ): Promise<ActionResult>;
 
-  deadLetters(): readonly DeadLetter[];
+  deadLetters(filter?: DeadLetterFilter): readonly DeadLetter[];
+  /** Dead letters of one cause together, the largest group first. */
+  deadLetterGroups(filter?: DeadLetterFilter): readonly DeadLetterGroup[];
   /** Resumes at the failed step; finished steps are not repeated (C66). */
   resume(runId: string, actor: string, reason: string): Promise<ActionResult>;
   cancel(runId: string, actor: string, reason: string): Promise<ActionResult>;
-  /** What a replay would do, and with `apply` does: same keys, so finished effects are not repeated. */
-  replay(filter: ReplayFilter, actor: string, reason: string, apply: boolean): Promise<ReplayReport>;
+  /**
+   * Freezes the runs that a filter names, and says for each what a replay would skip and send: same keys, so what
+   * happened does not happen again.
+   */
+  planReplay(filter: ReplayFilter, actor: string, reason: string): Promise<ReplayResult>;
+  /** Replays exactly the runs that the dry run with this token showed, once, at a capped rate beside live traffic. */
+  applyReplay(token: string, actor: string, reason: string, options?: ReplayOptions): Promise<ActionResult>;
+  replayStatus(token: string): ReplayStatus | undefined;
 
   /** What is switched now. */
   switches(): readonly Switch[];
@@ -158,7 +168,16 @@ export interface Runtime {
 export interface LedgerReader
   extends Pick<
     Runtime,
-    'runs' | 'run' | 'plan' | 'trace' | 'approvals' | 'inDoubt' | 'deadLetters' | 'switches'
+    | 'runs'
+    | 'run'
+    | 'plan'
+    | 'trace'
+    | 'approvals'
+    | 'inDoubt'
+    | 'deadLetters'
+    | 'deadLetterGroups'
+    | 'replayStatus'
+    | 'switches'
   > {
   /** What is wrong with the file: damaged pages, gaps in the ledger, runs without their event. Empty when sound. */
   check(): readonly string[];
@@ -273,6 +292,8 @@ export interface InDoubtEntry {
 /** A parked run with its cause and owner (C63). `queue`: `repair` for classes that a retry cannot mend (C64). */
 export interface DeadLetter {
   readonly runId: string;
+  /** Of the cause: the same for runs that failed alike. */
+  readonly fingerprint: string;
   readonly pipeline: string;
   readonly queue: 'retry' | 'repair' | 'quarantine';
   readonly key: string;
@@ -287,6 +308,23 @@ export interface DeadLetter {
   readonly sinceMs: number;
   /** Compensated, or left as it is (`hold`). */
   readonly settled: 'compensated' | 'held' | 'forward';
+}
+
+export interface DeadLetterFilter {
+  readonly pipeline?: string;
+  readonly queue?: DeadLetter['queue'];
+  readonly fingerprint?: string;
+  readonly failureClass?: string;
+}
+
+/** Dead letters with one fingerprint; `failure` is that of the newest. */
+export interface DeadLetterGroup
+  extends Pick<DeadLetter, 'fingerprint' | 'pipeline' | 'queue' | 'step' | 'failure' | 'owner'> {
+  readonly count: number;
+  /** Those that a person can resume: the others are undone. */
+  readonly resumable: number;
+  readonly oldestMs: number;
+  readonly newestMs: number;
 }
 
 export type SwitchResult =
@@ -304,16 +342,53 @@ export interface ReplayFilter {
   readonly fromMs?: number;
   readonly toMs?: number;
   readonly state?: RunState;
+  readonly correlationId?: string;
+  /** Name of the event that the run began with. */
+  readonly event?: string;
+  /** Of the event that the run began with. */
+  readonly deliveryId?: string;
+  /** Runs with a dead letter of this group, queue or class. */
+  readonly fingerprint?: string;
+  readonly queue?: DeadLetter['queue'];
+  readonly failureClass?: string;
 }
 
+export interface ReplayOptions {
+  /** Runs resumed a second, at most. Default 10. */
+  readonly perSecond?: number;
+}
+
+export type ReplayResult =
+  | { readonly ok: true; readonly report: ReplayReport }
+  | { readonly ok: false; readonly code: string; readonly message: string };
+
 export interface ReplayReport {
-  readonly applied: boolean;
+  /** Applies exactly these runs, once, until then. */
+  readonly token: string;
+  readonly expiresAtMs: number;
   readonly runs: readonly {
     readonly runId: string;
+    readonly pipeline: string;
     readonly key: string;
     readonly effectsSkipped: readonly string[];
     readonly effectsToSend: readonly string[];
     /** Why a replay can do nothing for this run; both lists are then empty. */
     readonly refused?: string;
   }[];
+}
+
+export interface ReplayStatus {
+  readonly token: string;
+  readonly filter: ReplayFilter;
+  readonly actor: string;
+  readonly reason: string;
+  readonly atMs: number;
+  readonly applied?: {
+    readonly actor: string;
+    readonly reason: string;
+    readonly atMs: number;
+    readonly perSecond: number;
+  };
+  /** Runs by what became of them. */
+  readonly runs: Readonly<Partial<Record<'planned' | 'waiting' | 'sent' | 'done' | 'refused', number>>>;
 }

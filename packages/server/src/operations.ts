@@ -1,11 +1,12 @@
 import { isObject, type Json, type JsonObject } from '@tenon/model';
-import type { ReplayFilter, RunFilter, RunState } from '@tenon/runtime';
+import { type RunFilter, type RunState, runStates } from '@tenon/runtime';
 import { compileValidator, type JsonSchema } from '@tenon/schema';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { controlRoutes } from './control.ts';
 import { publicRun } from './intake.ts';
 import { authenticate, type Operator, roleGrants } from './operators.ts';
 import { acceptProblem, type Problem, sendProblem } from './problem.ts';
+import { replayRoutes } from './replays.ts';
 import { type Answer, acted, type Call, type Route, reason } from './route.ts';
 import type { ServerOptions } from './server.ts';
 
@@ -15,17 +16,6 @@ const reasonOnly: JsonSchema = {
   properties: { reason },
   additionalProperties: false,
 };
-const RUN_STATES = [
-  'accepted',
-  'running',
-  'waiting',
-  'inDoubt',
-  'compensating',
-  'succeeded',
-  'compensated',
-  'failed',
-  'cancelled',
-];
 const RUNS_LISTED = 50;
 const RUNS_LISTED_MAX = 1_000;
 
@@ -113,13 +103,6 @@ export const routes: readonly Route[] = [
     },
   },
   {
-    operationId: 'listDeadLetters',
-    method: 'GET',
-    path: '/v1/dead-letters',
-    permission: 'read',
-    handle: ({ runtime }) => ({ body: { deadLetters: runtime.deadLetters() } }),
-  },
-  {
     operationId: 'listInDoubt',
     method: 'GET',
     path: '/v1/in-doubt',
@@ -178,42 +161,7 @@ export const routes: readonly Route[] = [
         ),
       ),
   },
-  {
-    operationId: 'replayRuns',
-    method: 'POST',
-    path: '/v1/replays',
-    permission: 'operate',
-    body: {
-      type: 'object',
-      required: ['filter', 'reason'],
-      properties: {
-        filter: {
-          type: 'object',
-          minProperties: 1,
-          properties: {
-            runId: { type: 'string' },
-            pipeline: { type: 'string' },
-            key: { type: 'string' },
-            fromMs: { type: 'integer' },
-            toMs: { type: 'integer' },
-            state: { enum: RUN_STATES },
-          },
-          additionalProperties: false,
-        },
-        reason,
-        apply: { type: 'boolean' },
-      },
-      additionalProperties: false,
-    },
-    handle: async ({ runtime, actor, body }) => ({
-      body: await runtime.replay(
-        body['filter'] as ReplayFilter,
-        actor.name,
-        String(body['reason']),
-        body['apply'] === true,
-      ),
-    }),
-  },
+  ...replayRoutes,
   ...controlRoutes,
 ];
 
@@ -259,13 +207,13 @@ function listRuns({ runtime, query }: Call): Answer {
   if (!Number.isInteger(limit) || limit < 1 || limit > RUNS_LISTED_MAX) {
     return { problem: badQuery(`limit must be a whole number from 1 to ${RUNS_LISTED_MAX}`) };
   }
-  if (state !== undefined && !RUN_STATES.includes(state)) {
-    return { problem: badQuery(`state must be one of ${RUN_STATES.join(', ')}`) };
+  if (state !== undefined && !runStates.some((one) => one === state)) {
+    return { problem: badQuery(`state must be one of ${runStates.join(', ')}`) };
   }
   const filter: RunFilter = {
     limit,
     ...(pipeline !== undefined && { pipeline }),
-    // One of RUN_STATES, as just checked.
+    // One of the states, as just checked.
     ...(state !== undefined && { state: state as RunState }),
     ...(key !== undefined && { key }),
   };

@@ -13,6 +13,7 @@ import { graphCommands } from './graph.ts';
 import { initCommand } from './init.ts';
 import { languageServerCommand } from './language-server.ts';
 import { operateCommands } from './operate.ts';
+import { replayCommands } from './replay.ts';
 import { sandboxCommands } from './sandbox.ts';
 import { devCommand, serveCommand } from './serve.ts';
 import { testCommand } from './test.ts';
@@ -32,6 +33,7 @@ export const commands: readonly CommandSpec[] = [
   serveCommand,
   ...sandboxCommands,
   ...operateCommands,
+  ...replayCommands,
   ...controlCommands,
   ...auditCommands,
   ...graphCommands,

@@ -24,7 +24,8 @@ const loaders: Readonly<Record<string, () => Promise<readonly CommandSpec[]>>> =
 };
 
 const controlling = ['kill', 'pause', 'resume', 'switches'];
-const operating = ['runs', 'dead-letters', 'in-doubt', 'approvals', 'replay'];
+const operating = ['runs', 'in-doubt', 'approvals'];
+const replaying = ['dead-letters', 'replay'];
 
 /** The commands that a command line may mean: those of its first word, or all of them for help and for what is unknown. */
 export async function commandsFor(argv: readonly string[]): Promise<readonly CommandSpec[]> {
@@ -32,6 +33,7 @@ export async function commandsFor(argv: readonly string[]): Promise<readonly Com
   const load = word !== undefined && Object.hasOwn(loaders, word) ? loaders[word] : undefined;
   if (load) return load();
   if (word !== undefined && operating.includes(word)) return (await import('./operate.ts')).operateCommands;
+  if (word !== undefined && replaying.includes(word)) return (await import('./replay.ts')).replayCommands;
   if (word !== undefined && controlling.includes(word)) return (await import('./control.ts')).controlCommands;
   return (await import('./index.ts')).commands;
 }

@@ -1,11 +1,9 @@
 import { formatDuration, isObject } from '@tenon/model';
 import type { Plan } from '@tenon/pipeline';
 import {
-  type DeadLetter,
   type InDoubtEntry,
   type LedgerEntry,
   type PendingApproval,
-  type ReplayReport,
   type RunDetail,
   type RunSummary,
   runStates,
@@ -25,7 +23,7 @@ export const remote: Readonly<Record<string, OptionSpec>> = {
 export const reason: Readonly<Record<string, OptionSpec>> = {
   reason: { type: 'string', value: '<text>', help: 'why; kept in the ledger' },
 };
-const filters: Readonly<Record<string, OptionSpec>> = {
+export const filters: Readonly<Record<string, OptionSpec>> = {
   pipeline: { type: 'string', value: '<name>', help: 'of this pipeline' },
   key: { type: 'string', value: '<key>', help: 'with this business key' },
   state: { type: 'string', value: '<state>', help: 'in this state', choices: runStates },
@@ -108,44 +106,6 @@ export const operateCommands: readonly CommandSpec[] = [
         entries: LedgerEntry[];
       };
       return show(entries, () => entries.map(entryWords).join('\n'));
-    }),
-  },
-  {
-    name: 'dead-letters',
-    summary: 'Parked runs, each with its cause and owner',
-    options: remote,
-    run: withClient(async (client, _args, show) => {
-      const { deadLetters } = (await client.get('/v1/dead-letters')) as { deadLetters: DeadLetter[] };
-      return show(deadLetters, () =>
-        renderTable(
-          ['RUN', 'PIPELINE', 'QUEUE', 'KEY', 'STEP', 'CLASS', 'CAUSE', 'ATTEMPTS', 'SETTLED', 'OWNER'],
-          deadLetters.map((letter) => [
-            letter.runId,
-            letter.pipeline,
-            letter.queue,
-            letter.key,
-            letter.step,
-            letter.failure.class,
-            letter.failure.message,
-            String(letter.attempts),
-            letter.settled,
-            letter.owner,
-          ]),
-        ),
-      );
-    }),
-  },
-  {
-    name: 'dead-letters resume',
-    summary: 'Go on at the failed step; finished steps are not repeated',
-    positionals: ['<run>'],
-    options: { ...remote, ...reason },
-    run: withClient(async (client, args, _show, io) => {
-      await client.post(`/v1/runs/${encodeURIComponent(args.positionals[0]!)}/resume`, {
-        reason: needReason(args),
-      });
-      io.err('resumed\n');
-      return exit.clean;
     }),
   },
   {
@@ -242,61 +202,9 @@ export const operateCommands: readonly CommandSpec[] = [
   },
   decision('approve'),
   decision('reject'),
-  {
-    name: 'replay',
-    summary: 'Run again what a filter names, with the same keys; a dry run unless --apply',
-    options: {
-      ...remote,
-      ...reason,
-      ...filters,
-      run: { type: 'string', value: '<run>', help: 'this run' },
-      from: { type: 'string', value: '<time>', help: 'accepted at or after (RFC 3339)' },
-      to: { type: 'string', value: '<time>', help: 'accepted before (RFC 3339)' },
-      apply: { type: 'boolean', help: 'do it' },
-    },
-    run: withClient(async (client, args, show, io) => {
-      const filter = {
-        runId: args.text('run'),
-        pipeline: args.text('pipeline'),
-        key: args.text('key'),
-        state: args.text('state'),
-        fromMs: parseTime(args.text('from'), '--from'),
-        toMs: parseTime(args.text('to'), '--to'),
-      };
-      if (Object.values(filter).every((value) => value === undefined)) {
-        throw new UsageError('say what to replay: --run, --key, --pipeline, --state, --from, --to');
-      }
-      // As above: the answer of replayRuns.
-      const report = (await client.post('/v1/replays', {
-        filter,
-        reason: needReason(args),
-        apply: args.flag('apply'),
-      })) as unknown as ReplayReport;
-      show(report, () =>
-        renderTable(
-          ['RUN', 'KEY', 'EFFECTS SKIPPED', 'EFFECTS TO SEND', 'REFUSED'],
-          report.runs.map((run) => [
-            run.runId,
-            run.key,
-            run.effectsSkipped.join(', ') || '–',
-            run.effectsToSend.join(', ') || '–',
-            run.refused ?? '',
-          ]),
-        ),
-      );
-      const refused = report.runs.filter((run) => run.refused !== undefined).length;
-      const counts = `${report.runs.length - refused}, refused ${refused}`;
-      if (report.applied) {
-        io.err(`replayed ${counts}\n`);
-        return refused > 0 ? exit.partlyDone : exit.clean;
-      }
-      io.err(`dry run of ${counts}; --apply does it\n`);
-      return report.runs.some((run) => run.effectsToSend.length > 0) ? exit.changesPending : exit.clean;
-    }),
-  },
 ];
 
-type Show = (value: unknown, human: () => string) => ExitCode;
+export type Show = (value: unknown, human: () => string) => ExitCode;
 
 export function withClient(
   act: (client: OperationsClient, args: Args, show: Show, io: Io) => Promise<ExitCode>,

@@ -35,7 +35,12 @@ import { EmbeddedRun, type RunHost } from './run-context.ts';
 import type { JournalRow, OpeningRow, RunRow } from './run-row.ts';
 import { Statements, type Write } from './statements.ts';
 
-const LIMITS: RuntimeLimits = { activeMax: 512, backlogMax: 1_000_000, queueMax: 10_000 };
+const LIMITS: RuntimeLimits = {
+  activeMax: 512,
+  backlogMax: 1_000_000,
+  queueMax: 10_000,
+  replayRunsMax: 10_000,
+};
 /** How much longer than its operation's timeout a transport's call may take: a credential is fetched in it. */
 const TIMEOUT_GRACE_MS = 15_000;
 /** Held runs let go in one write: short, so that intake does not wait for it. */
@@ -62,7 +67,7 @@ export interface NewEvent {
  */
 export class EmbeddedEngine implements RunHost {
   readonly #options: RuntimeOptions;
-  readonly #limits: RuntimeLimits;
+  readonly limits: RuntimeLimits;
   readonly #reader: DatabaseSync;
   readonly #read: Statements;
   readonly #queue: CommitQueue;
@@ -88,7 +93,7 @@ export class EmbeddedEngine implements RunHost {
     onRows: (count: number) => void,
   ) {
     this.#options = options;
-    this.#limits = { ...LIMITS, ...options.limits };
+    this.limits = { ...LIMITS, ...options.limits };
     this.#reader = reader;
     this.#read = new Statements(reader);
     const ledger = new LedgerWriter(
@@ -122,7 +127,7 @@ export class EmbeddedEngine implements RunHost {
     }
     this.#dispatcher = new Dispatcher({
       clock: options.clock,
-      activeMax: this.#limits.activeMax,
+      activeMax: this.limits.activeMax,
       due: (pipeline, now, limit) => dueRuns(this.#read, this.board, pipeline, now, limit),
       nextDue: (pipeline, now) => nextDue(this.#read, this.board, pipeline, now),
       carry: (seq) => this.#carry(seq),
@@ -210,8 +215,16 @@ export class EmbeddedEngine implements RunHost {
   }
 
   /** A fact that belongs to no run. */
-  #system(fact: Fact): Noted {
+  system(fact: Fact): Noted {
     return { subject: SYSTEM, facts: [{ ...fact, atMs: this.now() }] };
+  }
+
+  /** For how long the run of a pipeline that is due first has been due. */
+  lagMs(pipeline: string): number {
+    const row = this.#read
+      .of('SELECT min(due_at) AS at FROM runs WHERE pipeline = ? AND due_at IS NOT NULL')
+      .get(pipeline);
+    return row === undefined || row['at'] === null ? 0 : Math.max(0, this.now() - Number(row['at']));
   }
 
   lastEventSeq(): number {
@@ -284,7 +297,7 @@ export class EmbeddedEngine implements RunHost {
     this.board.set(made);
     await this.#queue.commit(
       [['putSwitch', id, tagOf(made), JSON.stringify(made)], ...this.#unpaused(before)],
-      [this.#system(fact)],
+      [this.system(fact)],
     );
     if (before !== undefined) await this.#release(tagOf(before));
     this.#dispatcher.touchAll(now);
@@ -299,7 +312,7 @@ export class EmbeddedEngine implements RunHost {
     this.board.delete(id);
     await this.#queue.commit(
       [['dropSwitch', id], ...this.#unpaused(before)],
-      [this.#system({ kind: 'switch', details })],
+      [this.system({ kind: 'switch', details })],
     );
     await this.#release(tagOf(before));
     this.#dispatcher.touchAll(this.now());
@@ -346,9 +359,9 @@ export class EmbeddedEngine implements RunHost {
     });
     if (this.#failure !== undefined) return refuse('RUNTIME_DISK_FAILED', this.#failure.message, 30_000);
     if (this.isStopping) return refuse('RUNTIME_STOPPING', 'the runtime is stopping', 5_000);
-    if (this.#backlog >= this.#limits.backlogMax)
+    if (this.#backlog >= this.limits.backlogMax)
       return refuse('RUNTIME_BACKLOG_FULL', `${this.#backlog} runs wait for their turn`, 10_000);
-    if (this.#queue.depth >= this.#limits.queueMax)
+    if (this.#queue.depth >= this.limits.queueMax)
       return refuse('RUNTIME_DISK_BUSY', `${this.#queue.depth} writes wait for the disk`, 1_000);
     return undefined;
   }
@@ -460,7 +473,7 @@ export class EmbeddedEngine implements RunHost {
         const flag = this.#flagAgainst(event, draft);
         if (flag !== undefined) {
           flaggedOff.push(draft.loaded.plan.pipeline);
-          noted.push(this.#system(flag));
+          noted.push(this.system(flag));
           continue;
         }
         const run = this.#draftRun(event, draft, eventSeq, correlationId, now, writes, noted);

@@ -9,8 +9,9 @@ import { openDatabase, openReader } from './database.ts';
 import { EmbeddedEngine } from './engine.ts';
 import { draftFor, draftsFor } from './intake.ts';
 import { lockFile } from './lock.ts';
-import { operations } from './operations.ts';
+import { operations, resume } from './operations.ts';
 import { Queries } from './queries.ts';
+import { Replays } from './replays.ts';
 import { keepRetention } from './retention.ts';
 import { unknownSubject } from './switch-subjects.ts';
 import { workerCommitter } from './worker-committer.ts';
@@ -54,6 +55,12 @@ export async function openRuntimeWith(
     throw error;
   }
   const queries = new Queries(engine.read);
+  const replays = new Replays(
+    engine,
+    queries,
+    (run, actor, reason) => resume(engine, queries, run, actor, reason),
+    options.clock,
+  );
   const retention = keepRetention(engine, options);
   let stopped: Promise<void> | undefined;
 
@@ -103,7 +110,12 @@ export async function openRuntimeWith(
     trace: (query) => queries.trace(query),
     approvals: () => queries.approvals(),
     inDoubt: () => queries.inDoubt(),
-    deadLetters: () => queries.deadLetters(),
+    deadLetters: (filter) => queries.deadLetters(filter),
+    deadLetterGroups: (filter) => queries.deadLetterGroups(filter),
+    planReplay: (filter, actor, reason) => engine.dispatcher.busy(() => replays.plan(filter, actor, reason)),
+    applyReplay: (token, actor, reason, options = {}) =>
+      engine.dispatcher.busy(() => replays.apply(token, actor, reason, options)),
+    replayStatus: (token) => replays.status(token),
     ...operations(engine, queries),
     switches: () => engine.board.all,
     setSwitch: async (request, actor, reason) => {
@@ -124,6 +136,7 @@ export async function openRuntimeWith(
     idle: () => engine.dispatcher.idle(),
     stop: () => {
       retention.stop();
+      replays.stop();
       stopped ??= engine.stop(STOP_BOUND_MS, () => keeper?.close()).finally(() => lock.release());
       return stopped;
     },

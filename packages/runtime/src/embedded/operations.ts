@@ -5,18 +5,14 @@ import type { Verdict } from '../interpreter/effect.ts';
 import type { Decision } from '../interpreter/steps.ts';
 import { allSteps } from '../loaded-plan.ts';
 import type { RuntimeCode } from '../rules.ts';
-import type { ActionResult, ReplayFilter, ReplayReport, Runtime } from '../runtime.ts';
+import type { ActionResult, Runtime } from '../runtime.ts';
 import { CommitRefused } from './commit-queue.ts';
 import type { EmbeddedEngine } from './engine.ts';
 import type { Queries } from './queries.ts';
 import type { OpeningRow, RunRow } from './run-row.ts';
 import type { Write } from './statements.ts';
-import { placedSteps } from './step-records.ts';
 
-type Operations = Pick<Runtime, 'decide' | 'settle' | 'resume' | 'cancel' | 'replay'>;
-
-/** Runs that one replay may touch. */
-const REPLAY_RUNS_MAX = 10_000;
+type Operations = Pick<Runtime, 'decide' | 'settle' | 'resume' | 'cancel'>;
 
 /** What people do to runs. Each is one write: the value that the run waits for, the entry that says who and why. */
 export function operations(engine: EmbeddedEngine, queries: Queries): Operations {
@@ -75,9 +71,6 @@ export function operations(engine: EmbeddedEngine, queries: Queries): Operations
         if (done.ok) engine.cancelActive(run.seq, { actor, reason });
         return done;
       }),
-
-    replay: (filter, actor, reason, apply) =>
-      engine.dispatcher.busy(() => replay(engine, queries, filter, actor, reason, apply)),
   };
 }
 
@@ -98,7 +91,7 @@ function stepIdOf(place: string): string {
   return place.slice(place.lastIndexOf('].') + 1).replace(/^\./, '');
 }
 
-async function resume(
+export async function resume(
   engine: EmbeddedEngine,
   queries: Queries,
   run: RunRow,
@@ -134,85 +127,6 @@ function phaseOf(opening: OpeningRow): 'running' | 'compensating' {
   if (!opening.step.startsWith('compensate:')) return 'running';
   const { phase }: JsonObject = JSON.parse(opening.detail);
   return phase === 'running' ? 'running' : 'compensating';
-}
-
-/** The same keys go out again, so what is done stays done: failed runs resume, ended ones have nothing to send. */
-async function replay(
-  engine: EmbeddedEngine,
-  queries: Queries,
-  filter: ReplayFilter,
-  actor: string,
-  reason: string,
-  apply: boolean,
-): Promise<ReplayReport> {
-  const chosen = chooseRuns(queries, filter);
-  const runs = chosen.map((run) => ({ run, ...effectsOf(queries, run) }));
-  if (apply)
-    for (const { run, effectsSkipped, effectsToSend, refused: why } of runs) {
-      if (why !== undefined) continue;
-      const details = { action: 'replay', actor, reason, effectsSkipped, effectsToSend };
-      await write(engine, run, [], [{ kind: 'replay', details }]);
-      if (run.state === 'failed') await resume(engine, queries, run, actor, reason);
-    }
-  return {
-    applied: apply,
-    runs: runs.map(({ run, ...effects }) => ({ runId: run.run_id, key: run.key, ...effects })),
-  };
-}
-
-function chooseRuns(queries: Queries, filter: ReplayFilter): RunRow[] {
-  const summaries =
-    filter.runId === undefined
-      ? queries.runs({
-          ...(filter.pipeline !== undefined && { pipeline: filter.pipeline }),
-          ...(filter.key !== undefined && { key: filter.key }),
-          ...(filter.state !== undefined && { state: filter.state }),
-          limit: REPLAY_RUNS_MAX,
-        })
-      : [{ runId: filter.runId, acceptedAtMs: undefined }];
-  return summaries
-    .filter(
-      ({ acceptedAtMs: at }) =>
-        at === undefined ||
-        (at >= (filter.fromMs ?? Number.NEGATIVE_INFINITY) &&
-          at <= (filter.toMs ?? Number.POSITIVE_INFINITY)),
-    )
-    .flatMap(({ runId }) => queries.rowOf(runId) ?? [])
-    .toReversed();
-}
-
-/** States in which a replay can do nothing, each with the reason. */
-const notReplayable: Readonly<Partial<Record<RunRow['state'], string>>> = {
-  compensated: 'its effects were undone; only a new business event can do them again',
-  cancelled: 'a person ended it; only a new business event can do its work',
-  compensating: 'it is being undone',
-};
-
-/** Effects that a replay leaves alone, and those that it may send. */
-function effectsOf(
-  queries: Queries,
-  run: RunRow,
-): Pick<ReplayReport['runs'][number], 'effectsSkipped' | 'effectsToSend' | 'refused'> {
-  const why = notReplayable[run.state];
-  if (why !== undefined) return { effectsSkipped: [], effectsToSend: [], refused: `${run.state}: ${why}` };
-  const plan = queries.planOf(run);
-  const keys = queries.journalOf(run.seq).map(({ key }) => key);
-  const begun = placedSteps(plan.steps, keys);
-  // Which items a list has that were not begun, only the run itself can tell: their effects go by the step's name.
-  const isBegun = new Set(begun.map(({ step }) => step.id));
-  const unbegun = allSteps(plan.steps).filter(({ id }) => !isBegun.has(id));
-  const effects = [...begun, ...unbegun.map((step) => ({ step, place: step.id }))]
-    .filter(({ step }) => step.kind === 'call' && plan.operations[step.operation]?.effect !== 'read')
-    .map(({ place }) => place);
-  const steps = queries.run(run.run_id)?.steps ?? [];
-  const done = new Set(
-    steps.filter(({ state }) => state === 'succeeded' || state === 'compensated').map(({ id }) => id),
-  );
-  const canSend = run.state !== 'succeeded';
-  return {
-    effectsSkipped: effects.filter((place) => done.has(place)),
-    effectsToSend: canSend ? effects.filter((place) => !done.has(place)) : [],
-  };
 }
 
 /** Gives a waiting run its value, closes what it waited with, and wakes it. */

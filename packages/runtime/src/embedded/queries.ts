@@ -1,10 +1,14 @@
-import type { Failure, Json, JsonObject } from '@tenon/model';
+import { type Failure, type Json, type JsonObject, sha256 } from '@tenon/model';
 import type { Plan } from '@tenon/pipeline';
 import type {
   DeadLetter,
+  DeadLetterFilter,
+  DeadLetterGroup,
   InDoubtEntry,
   LedgerEntry,
   PendingApproval,
+  ReplayFilter,
+  ReplayStatus,
   RunDetail,
   RunFilter,
   RunSummary,
@@ -142,7 +146,39 @@ export class Queries {
     }));
   }
 
-  deadLetters(): readonly DeadLetter[] {
+  deadLetters(filter: DeadLetterFilter = {}): readonly DeadLetter[] {
+    return this.#deadLetters().filter(
+      (letter) =>
+        (filter.pipeline === undefined || letter.pipeline === filter.pipeline) &&
+        (filter.queue === undefined || letter.queue === filter.queue) &&
+        (filter.fingerprint === undefined || letter.fingerprint === filter.fingerprint) &&
+        (filter.failureClass === undefined || letter.failure.class === filter.failureClass),
+    );
+  }
+
+  /** Dead letters of one cause, counted; the largest group first. */
+  deadLetterGroups(filter: DeadLetterFilter = {}): readonly DeadLetterGroup[] {
+    const groups = Map.groupBy(this.deadLetters(filter), ({ fingerprint }) => fingerprint);
+    return [...groups.values()]
+      .map((letters): DeadLetterGroup => {
+        const { fingerprint, pipeline, queue, step, failure, owner } = letters.at(-1)!;
+        return {
+          fingerprint,
+          pipeline,
+          queue,
+          step: stepOfAnyItem(step),
+          failure,
+          owner,
+          count: letters.length,
+          resumable: letters.filter(({ settled }) => settled !== 'compensated').length,
+          oldestMs: letters[0]!.sinceMs,
+          newestMs: letters.at(-1)!.sinceMs,
+        };
+      })
+      .toSorted((a, b) => b.count - a.count || a.fingerprint.localeCompare(b.fingerprint));
+  }
+
+  #deadLetters(): readonly DeadLetter[] {
     return this.#openings('deadLetter').map(({ opening, run, detail }) => {
       // The interpreter's `deadLetter` puts these members there.
       const letter = detail as unknown as Pick<
@@ -151,6 +187,7 @@ export class Queries {
       >;
       return {
         runId: run.run_id,
+        fingerprint: fingerprintOf(run.pipeline, opening.step, letter.failure),
         pipeline: run.pipeline,
         queue: letter.queue,
         key: run.key,
@@ -166,6 +203,58 @@ export class Queries {
         settled: letter.settled,
       };
     });
+  }
+
+  /** What became of a replay, or `undefined` for a token that no dry run has given. */
+  replay(token: string): ReplayStatus | undefined {
+    const row = this.#rows<{ value: string }>('SELECT value FROM replays WHERE token = ?', token)[0];
+    if (row === undefined) return undefined;
+    const start = this.#rows<{ value: string }>('SELECT value FROM replay_starts WHERE token = ?', token)[0];
+    const counts = this.#rows<{ state: string; n: number }>(
+      'SELECT state, count(*) AS n FROM replay_runs WHERE token = ? GROUP BY state',
+      token,
+    );
+    return {
+      token,
+      ...JSON.parse(row.value),
+      ...(start !== undefined && { applied: JSON.parse(start.value) }),
+      runs: Object.fromEntries(counts.map(({ state, n }) => [state, n])),
+    };
+  }
+
+  /** Runs that a filter names, the oldest first. */
+  runsFor(filter: ReplayFilter, limit: number): readonly RunRow[] {
+    const conditions = Object.entries(REPLAY_CONDITIONS).flatMap(
+      ([name, condition]): { readonly condition: string; readonly value: string | number }[] => {
+        const value = filter[name as keyof typeof REPLAY_CONDITIONS];
+        return value === undefined ? [] : [{ condition, value }];
+      },
+    );
+    // Runs are numbered as they are accepted: a window of time is one of numbers, found without reading what is between.
+    if (filter.fromMs !== undefined)
+      conditions.push({ condition: 'r.seq >= ?', value: this.#seqAt(filter.fromMs - CLOCK_SLACK_MS) });
+    return this.#rows<RunRow>(
+      `SELECT r.* FROM runs r JOIN events e ON e.seq = r.event_seq
+       WHERE ${conditions.map(({ condition }) => condition).join(' AND ') || '1'} ORDER BY r.seq LIMIT ?`,
+      ...conditions.map(({ value }) => value),
+      limit,
+    );
+  }
+
+  /** A number that no run accepted at or after `ms` is below. */
+  #seqAt(ms: number): number {
+    let low = 0;
+    let high = Number(this.#rows<{ n: number | null }>('SELECT max(seq) AS n FROM runs')[0]?.n ?? 0);
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      const row = this.#rows<{ accepted_at: number }>(
+        'SELECT accepted_at FROM runs WHERE seq > ? ORDER BY seq LIMIT 1',
+        middle,
+      )[0];
+      if (row !== undefined && row.accepted_at < ms) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 
   plan(hash: string): Plan | undefined {
@@ -214,6 +303,40 @@ export class Queries {
     // The shape is the statement's, stated by the caller beside it.
     return this.#read.of(sql).all(...values) as Row[];
   }
+}
+
+/** The clock of a machine may be set back: runs are looked for that much earlier than asked. */
+const CLOCK_SLACK_MS = 3_600_000;
+
+const REPLAY_CONDITIONS = {
+  runId: 'r.run_id = ?',
+  pipeline: 'r.pipeline = ?',
+  key: 'r.key = ?',
+  state: 'r.state = ?',
+  correlationId: 'r.correlation_id = ?',
+  event: 'e.event = ?',
+  deliveryId: 'e.delivery_id = ?',
+  fromMs: 'r.accepted_at >= ?',
+  toMs: 'r.accepted_at <= ?',
+} as const satisfies Partial<Record<keyof ReplayFilter, string>>;
+
+/** The same cause at the same step: what differs from run to run (keys, values, times) is left out. */
+function fingerprintOf(pipeline: string, step: string, failure: Failure): string {
+  const { class: failureClass, code, status, pointer } = failure;
+  const cause = [
+    pipeline,
+    stepOfAnyItem(step),
+    failureClass,
+    code,
+    status ?? null,
+    pointer?.replaceAll(/\/\d+(?=\/|$)/g, '/*') ?? null,
+  ];
+  return sha256(JSON.stringify(cause)).slice('sha256:'.length, 'sha256:'.length + 12);
+}
+
+/** `lines[].book` for `lines[7].book`. */
+function stepOfAnyItem(step: string): string {
+  return step.replaceAll(/\[[^\]]*\]/g, '[]');
 }
 
 function summaryOf(row: RunRow): RunSummary {

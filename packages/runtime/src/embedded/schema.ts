@@ -88,6 +88,13 @@ CREATE INDEX runs_held ON runs (seq) WHERE held IS NOT NULL;
 -- Runs that are due and not new: those that go on while a pipeline is killed.
 CREATE INDEX runs_due_begun ON runs (pipeline, due_at, seq) WHERE due_at IS NOT NULL AND state <> 'accepted';
 `,
+  `
+-- Dry runs of replays with the runs that they froze, and those that were applied: see replays.ts.
+CREATE TABLE replays (token TEXT PRIMARY KEY, at INTEGER NOT NULL, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE replay_starts (token TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE replay_runs (token TEXT NOT NULL, run_seq INTEGER NOT NULL, state TEXT NOT NULL, PRIMARY KEY (token, run_seq)) WITHOUT ROWID;
+CREATE INDEX replay_runs_open ON replay_runs (state, token) WHERE state IN ('waiting', 'sent');
+`,
 ];
 
 /** Brings a file to this version's schema; refuses one that a newer version wrote. */

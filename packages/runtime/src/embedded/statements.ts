@@ -46,6 +46,14 @@ export const writes = {
     AND EXISTS (SELECT 1 FROM json_each(held) WHERE value = ?3)`,
   putSwitch:
     'INSERT INTO switches (id, tag, value) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET tag = excluded.tag, value = excluded.value',
+  putReplay: 'INSERT INTO replays (token, at, value) VALUES (?, ?, ?)',
+  putReplayRun: 'INSERT INTO replay_runs (token, run_seq, state) VALUES (?, ?, ?)',
+  /** Refused when it was started before. */
+  startReplay: 'INSERT INTO replay_starts (token, value) VALUES (?, ?)',
+  releaseReplayRuns: `UPDATE replay_runs SET state = 'waiting' WHERE token = ? AND state = 'planned'`,
+  setReplayRun: 'UPDATE replay_runs SET state = ?3 WHERE token = ?1 AND run_seq = ?2',
+  /** Sets of dry runs from before `?1` that nobody applied. */
+  dropReplayRuns: `DELETE FROM replay_runs WHERE token IN (SELECT token FROM replays WHERE at < ?1 AND token NOT IN (SELECT token FROM replay_starts))`,
   dropSwitch: 'DELETE FROM switches WHERE id = ?',
   /** The time that runs stood ready while their pipeline was paused does not count: values pipeline, now, paused at. */
   forgetPause: `UPDATE runs SET clock_from = clock_from + (?2 - max(?3, due_at))

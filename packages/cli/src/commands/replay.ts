@@ -1,0 +1,253 @@
+import { formatDuration } from '@tenon/model';
+import type { DeadLetter, DeadLetterGroup, ReplayReport, ReplayStatus } from '@tenon/runtime';
+import { type Args, type CommandSpec, type OptionSpec, UsageError } from '../command.ts';
+import { type ExitCode, exit } from '../exit.ts';
+import type { Io } from '../io.ts';
+import type { OperationsClient } from '../operations-client.ts';
+import { renderTable } from '../table.ts';
+import { filters, needReason, parseTime, reason, remote, type Show, time, withClient } from './operate.ts';
+
+const letters: Readonly<Record<string, OptionSpec>> = {
+  pipeline: filters['pipeline']!,
+  queue: {
+    type: 'string',
+    value: '<queue>',
+    help: 'in this queue',
+    choices: ['retry', 'repair', 'quarantine'],
+  },
+  class: { type: 'string', value: '<class>', help: 'that failed with this class' },
+  group: { type: 'string', value: '<fingerprint>', help: 'of this group (`tenon dead-letters groups`)' },
+};
+
+/** Commands for runs that stopped: what they are, and how they go on. */
+export const replayCommands: readonly CommandSpec[] = [
+  {
+    name: 'dead-letters',
+    summary: 'Parked runs, each with its cause and owner',
+    options: { ...remote, ...letters },
+    run: withClient(async (client, args, show) => {
+      const { deadLetters } = (await client.get('/v1/dead-letters', {
+        pipeline: args.text('pipeline'),
+        queue: args.text('queue'),
+        failureClass: args.text('class'),
+        fingerprint: args.text('group'),
+      })) as { deadLetters: DeadLetter[] };
+      return show(deadLetters, () =>
+        renderTable(
+          [
+            'RUN',
+            'PIPELINE',
+            'QUEUE',
+            'KEY',
+            'STEP',
+            'CLASS',
+            'CAUSE',
+            'ATTEMPTS',
+            'SETTLED',
+            'OWNER',
+            'GROUP',
+          ],
+          deadLetters.map((letter) => [
+            letter.runId,
+            letter.pipeline,
+            letter.queue,
+            letter.key,
+            letter.step,
+            letter.failure.class,
+            letter.failure.message,
+            String(letter.attempts),
+            letter.settled,
+            letter.owner,
+            letter.fingerprint,
+          ]),
+        ),
+      );
+    }),
+  },
+  {
+    name: 'dead-letters groups',
+    summary: 'Dead letters of one cause together, the largest group first',
+    options: { ...remote, pipeline: letters['pipeline']!, queue: letters['queue']! },
+    run: withClient(async (client, args, show, io) => {
+      const { groups } = (await client.get('/v1/dead-letter-groups', {
+        pipeline: args.text('pipeline'),
+        queue: args.text('queue'),
+      })) as { groups: DeadLetterGroup[] };
+      return show(groups, () =>
+        renderTable(
+          [
+            'GROUP',
+            'COUNT',
+            'RESUMABLE',
+            'PIPELINE',
+            'QUEUE',
+            'STEP',
+            'CLASS',
+            'NEWEST CAUSE',
+            'OLDEST',
+            'OWNER',
+          ],
+          groups.map((group) => [
+            group.fingerprint,
+            String(group.count),
+            String(group.resumable),
+            group.pipeline,
+            group.queue,
+            group.step,
+            group.failure.class,
+            group.failure.message,
+            formatDuration(Math.max(0, io.clock.now() - group.oldestMs)),
+            group.owner,
+          ]),
+        ),
+      );
+    }),
+  },
+  {
+    name: 'dead-letters resume',
+    summary: 'Go on at the failed step; finished steps are not repeated. Several: a dry run with a token',
+    positionals: ['[run]'],
+    options: { ...remote, ...reason, ...letters },
+    examples: [
+      'tenon dead-letters resume 01j… --reason "address corrected"',
+      'tenon dead-letters resume --group 3f9c1a --reason "their outage is over"',
+    ],
+    run: withClient(async (client, args, show, io) => {
+      const runId = args.positionals[0];
+      const filter = {
+        pipeline: args.text('pipeline'),
+        queue: args.text('queue'),
+        failureClass: args.text('class'),
+        fingerprint: args.text('group'),
+      };
+      const isMany = Object.values(filter).some((value) => value !== undefined);
+      if ((runId !== undefined) === isMany)
+        throw new UsageError('name a run, or those of --group, --pipeline, --queue or --class');
+      if (isMany) return dryRun(client, args, show, io, { ...filter, state: 'failed' });
+      await client.post(`/v1/runs/${encodeURIComponent(runId!)}/resume`, { reason: needReason(args) });
+      io.err('resumed\n');
+      return exit.clean;
+    }),
+  },
+  {
+    name: 'replay',
+    summary: 'What running again what a filter names would do, with the same keys: a dry run with a token',
+    options: {
+      ...remote,
+      ...reason,
+      ...filters,
+      run: { type: 'string', value: '<run>', help: 'this run' },
+      event: { type: 'string', value: '<event>', help: 'begun by events of this name' },
+      delivery: { type: 'string', value: '<id>', help: 'begun by the event with this delivery id' },
+      from: { type: 'string', value: '<time>', help: 'accepted at or after (RFC 3339)' },
+      to: { type: 'string', value: '<time>', help: 'accepted at or before (RFC 3339)' },
+      group: letters['group']!,
+      queue: letters['queue']!,
+      class: letters['class']!,
+    },
+    examples: [
+      'tenon replay --pipeline order-paid --from 2026-11-01T00:00:00Z --reason "mapping was fixed"',
+      'tenon replay apply 01j… --reason "looked through the list" --rate 5',
+    ],
+    run: withClient((client, args, show, io) => {
+      const filter = {
+        runId: args.text('run'),
+        pipeline: args.text('pipeline'),
+        key: args.text('key'),
+        state: args.text('state'),
+        event: args.text('event'),
+        deliveryId: args.text('delivery'),
+        fromMs: parseTime(args.text('from'), '--from'),
+        toMs: parseTime(args.text('to'), '--to'),
+        fingerprint: args.text('group'),
+        queue: args.text('queue'),
+        failureClass: args.text('class'),
+      };
+      if (Object.values(filter).every((value) => value === undefined))
+        throw new UsageError(
+          'say what to replay: --run, --key, --event, --delivery, --pipeline, --state, --from, --to, --group, --queue, --class',
+        );
+      return dryRun(client, args, show, io, filter);
+    }),
+  },
+  {
+    name: 'replay apply',
+    summary: 'Replay exactly the runs that a dry run showed, once, beside live traffic',
+    positionals: ['<token>'],
+    options: {
+      ...remote,
+      ...reason,
+      rate: { type: 'string', value: '<n>', help: 'runs a second at most; default 10' },
+    },
+    run: withClient(async (client, args, _show, io) => {
+      const token = args.positionals[0]!;
+      const rate = args.text('rate');
+      const perSecond = rate === undefined ? undefined : Number(rate);
+      if (perSecond !== undefined && !(perSecond > 0 && perSecond <= 1_000))
+        throw new UsageError('--rate is a number of runs a second, up to 1000');
+      await client.post(`/v1/replays/${encodeURIComponent(token)}/apply`, {
+        reason: needReason(args),
+        ...(perSecond !== undefined && { perSecond }),
+      });
+      io.err(`begun; tenon replay status ${token} says how far it is\n`);
+      return exit.clean;
+    }),
+  },
+  {
+    name: 'replay status',
+    summary: 'Who asked for a replay, who applied it, and how far it is',
+    positionals: ['<token>'],
+    options: remote,
+    run: withClient(async (client, args, show) => {
+      // The shape that contracts/operations promises.
+      const status = (await client.get(
+        `/v1/replays/${encodeURIComponent(args.positionals[0]!)}`,
+      )) as unknown as ReplayStatus;
+      return show(status, () => statusWords(status));
+    }),
+  },
+];
+
+async function dryRun(
+  client: OperationsClient,
+  args: Args,
+  show: Show,
+  io: Io,
+  filter: object,
+): Promise<ExitCode> {
+  // The shape that contracts/operations promises.
+  const report = (await client.post('/v1/replays', {
+    filter,
+    reason: needReason(args),
+  })) as unknown as ReplayReport;
+  show(report, () =>
+    renderTable(
+      ['RUN', 'KEY', 'EFFECTS SKIPPED', 'EFFECTS TO SEND', 'REFUSED'],
+      report.runs.map((run) => [
+        run.runId,
+        run.key,
+        run.effectsSkipped.join(', ') || '–',
+        run.effectsToSend.join(', ') || '–',
+        run.refused ?? '',
+      ]),
+    ),
+  );
+  const refused = report.runs.filter((run) => run.refused !== undefined).length;
+  io.err(
+    `dry run of ${report.runs.length - refused}, refused ${refused}; tenon replay apply ${report.token} --reason … does exactly this, until ${time(report.expiresAtMs)}\n`,
+  );
+  return report.runs.some((run) => run.effectsToSend.length > 0) ? exit.changesPending : exit.clean;
+}
+
+function statusWords(status: ReplayStatus): string {
+  const { applied } = status;
+  const counts = Object.entries(status.runs).map(([state, count]) => `${count} ${state}`);
+  return [
+    `dry run   ${time(status.atMs)} by ${status.actor}: ${status.reason}`,
+    applied === undefined
+      ? 'applied   not yet'
+      : `applied   ${time(applied.atMs)} by ${applied.actor}: ${applied.reason} (${applied.perSecond} a second)`,
+    `filter    ${JSON.stringify(status.filter)}`,
+    `runs      ${counts.join(', ') || 'none'}`,
+  ].join('\n');
+}

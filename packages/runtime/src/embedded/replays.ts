@@ -1,0 +1,324 @@
+import type { JsonObject } from '@tenon/model';
+import type { Plan } from '@tenon/pipeline';
+import { allSteps } from '../loaded-plan.ts';
+import type {
+  ActionResult,
+  ReplayFilter,
+  ReplayOptions,
+  ReplayReport,
+  ReplayResult,
+  ReplayStatus,
+  RuntimeOptions,
+} from '../runtime.ts';
+import { terminalStates } from '../states.ts';
+import { CommitRefused } from './commit-queue.ts';
+import type { EmbeddedEngine } from './engine.ts';
+import type { Queries } from './queries.ts';
+import type { RunRow } from './run-row.ts';
+import type { Write } from './statements.ts';
+import { placedSteps } from './step-records.ts';
+
+/** Runs looked at before others get their turn. */
+const LOOKED_AT_ONCE = 50;
+/** A dry run older than that says too little of today. */
+const GOOD_FOR_MS = 24 * 3_600_000;
+const PER_SECOND_DEFAULT = 10;
+/** How often the lane is looked at while something is in it. */
+const TICK_MS = 100;
+/** Runs that are only noted, having nothing to send, in one tick. */
+const NOTED_PER_TICK_MAX = 200;
+/** A pipeline whose own runs wait that long gets nothing from the lane. */
+const LIVE_LAG_MAX_MS = 1_000;
+
+type Resume = (run: RunRow, actor: string, reason: string) => Promise<ActionResult>;
+
+/**
+ * Replays (C72): a dry run freezes a set of runs and says what would happen to each; applied by its token, the set goes
+ * through a lane of its own. A run of the set: planned → waiting (applied) → sent (resumed at its failed step) → done,
+ * or done at once where nothing is to be sent, or refused. All of it is on disk: a restart goes on with what waits.
+ *
+ * The lane lets out so many a second, has at most a quarter of a pipeline's places, and gives way while the pipeline's
+ * own runs wait. What it lets out are the same runs with the same keys, so nothing that happened happens again.
+ */
+export class Replays {
+  readonly #engine: EmbeddedEngine;
+  readonly #queries: Queries;
+  readonly #resume: Resume;
+  readonly #clock: RuntimeOptions['clock'];
+  /** Sent, and not seen to have ended: sequence → token. */
+  readonly #sent = new Map<number, { readonly token: string; readonly pipeline: string }>();
+  /** By token: when the next run may be sent. */
+  readonly #nextAtMs = new Map<string, number>();
+  #cancel: (() => void) | undefined;
+  #isTicking = false;
+  #isStopped = false;
+
+  constructor(engine: EmbeddedEngine, queries: Queries, resume: Resume, clock: RuntimeOptions['clock']) {
+    this.#engine = engine;
+    this.#queries = queries;
+    this.#resume = resume;
+    this.#clock = clock;
+    for (const row of this.#rows(
+      `SELECT p.token, p.run_seq, r.pipeline FROM replay_runs p JOIN runs r ON r.seq = p.run_seq WHERE p.state = 'sent'`,
+    ))
+      this.#sent.set(Number(row['run_seq']), {
+        token: String(row['token']),
+        pipeline: String(row['pipeline']),
+      });
+    this.#schedule();
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#cancel?.();
+  }
+
+  /** Freezes what the filter names now, and says what a replay would do to each. */
+  async plan(filter: ReplayFilter, actor: string, reason: string): Promise<ReplayResult> {
+    const chosen = this.#choose(filter);
+    const { replayRunsMax } = this.#engine.limits;
+    if (chosen.length > replayRunsMax)
+      return {
+        ok: false,
+        code: 'REPLAY_TOO_LARGE',
+        message: `the filter names more than ${replayRunsMax} runs; replay a shorter window at a time`,
+      };
+    const now = this.#engine.now();
+    const token = this.#engine.newId();
+    const effects = effectsReader(this.#queries);
+    const runs: ({ readonly run: RunRow } & Effects)[] = [];
+    for (const run of chosen) {
+      runs.push({ run, ...effects(run) });
+      if (runs.length % LOOKED_AT_ONCE === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+    // JSON by its type; an interface has no index signature.
+    const asked = { filter, actor, reason, atMs: now } as unknown as JsonObject;
+    await this.#engine.commit(
+      [
+        ['dropReplayRuns', now - GOOD_FOR_MS],
+        ['putReplay', token, now, JSON.stringify(asked)],
+        ...runs.map(
+          ({ run, refused }): Write => [
+            'putReplayRun',
+            token,
+            run.seq,
+            refused === undefined ? 'planned' : 'refused',
+          ],
+        ),
+      ],
+      [],
+    );
+    return {
+      ok: true,
+      report: {
+        token,
+        expiresAtMs: now + GOOD_FOR_MS,
+        runs: runs.map(({ run, ...rest }) => ({
+          runId: run.run_id,
+          pipeline: run.pipeline,
+          key: run.key,
+          ...rest,
+        })),
+      },
+    };
+  }
+
+  /** Does what the dry run showed: to exactly its runs, once. */
+  async apply(token: string, actor: string, reason: string, options: ReplayOptions): Promise<ActionResult> {
+    const asked = this.#asked(token);
+    if (asked === undefined)
+      return { ok: false, code: 'REPLAY_UNKNOWN', message: `no dry run has given the token ${token}` };
+    const now = this.#engine.now();
+    if (asked.atMs + GOOD_FOR_MS <= now)
+      return {
+        ok: false,
+        code: 'REPLAY_EXPIRED',
+        message: 'the dry run is more than a day old; make a new one',
+      };
+    const perSecond = options.perSecond ?? PER_SECOND_DEFAULT;
+    const counts = this.#counts(token);
+    const details = { action: 'replay', token, actor, reason, perSecond, runs: counts['planned'] ?? 0 };
+    const start = JSON.stringify({ actor, reason, perSecond, atMs: now });
+    try {
+      await this.#engine.commit(
+        [
+          ['startReplay', token, start],
+          ['releaseReplayRuns', token],
+        ],
+        [this.#engine.system({ kind: 'replay', details })],
+      );
+    } catch (error) {
+      if (!(error instanceof CommitRefused)) throw error;
+      return { ok: false, code: 'REPLAY_APPLIED_ALREADY', message: 'this dry run was applied before' };
+    }
+    this.#schedule();
+    return { ok: true };
+  }
+
+  status(token: string): ReplayStatus | undefined {
+    return this.#queries.replay(token);
+  }
+
+  #schedule(): void {
+    if (this.#isStopped || this.#cancel !== undefined) return;
+    const isOpen =
+      this.#sent.size > 0 ||
+      this.#rows(`SELECT 1 FROM replay_runs WHERE state = 'waiting' LIMIT 1`).length > 0;
+    if (!isOpen) return;
+    this.#cancel = this.#clock.setTimer(TICK_MS, () => {
+      this.#cancel = undefined;
+      void this.#engine.dispatcher.busy(async () => {
+        // A disk that fails stops the runtime elsewhere, and says so there.
+        await this.#tick().catch(() => {});
+        this.#schedule();
+      });
+    });
+  }
+
+  async #tick(): Promise<void> {
+    if (this.#isTicking || this.#isStopped || this.#engine.refusal() !== undefined) return;
+    this.#isTicking = true;
+    try {
+      await this.#settleSent();
+      for (const { token } of this.#rows(`SELECT DISTINCT token FROM replay_runs WHERE state = 'waiting'`))
+        await this.#letOut(String(token));
+    } finally {
+      this.#isTicking = false;
+    }
+  }
+
+  async #settleSent(): Promise<void> {
+    const writes: Write[] = [];
+    for (const [seq, { token }] of this.#sent) {
+      const state = this.#rows('SELECT state FROM runs WHERE seq = ?', seq)[0]?.['state'];
+      if (state !== 'inDoubt' && !terminalStates.has(state as RunRow['state'])) continue;
+      this.#sent.delete(seq);
+      writes.push(['setReplayRun', token, seq, 'done']);
+    }
+    if (writes.length > 0) await this.#engine.commit(writes, []);
+  }
+
+  async #letOut(token: string): Promise<void> {
+    const start = this.#started(token);
+    if (start === undefined) return;
+    const { actor, reason, perSecond } = start;
+    const now = this.#engine.now();
+    let nextAtMs = Math.max(now, this.#nextAtMs.get(token) ?? now + 1_000 / perSecond);
+    const effects = effectsReader(this.#queries);
+    const waiting = this.#rows(
+      `SELECT r.* FROM replay_runs p JOIN runs r ON r.seq = p.run_seq WHERE p.token = ? AND p.state = 'waiting' ORDER BY p.run_seq LIMIT ?`,
+      token,
+      NOTED_PER_TICK_MAX,
+      // Rows of `runs`.
+    ) as unknown as RunRow[];
+    for (const run of waiting) {
+      // Judged anew: it may have been resumed, cancelled or have ended since the dry run.
+      const { effectsSkipped, effectsToSend, refused } = effects(run);
+      const sends = refused === undefined && run.state === 'failed';
+      if (sends && (nextAtMs >= now + TICK_MS || !this.#hasRoom(run.pipeline))) break;
+      const details = {
+        action: 'replay',
+        token,
+        actor,
+        reason,
+        effectsSkipped,
+        effectsToSend,
+        ...(refused !== undefined && { refused }),
+      };
+      const state = refused !== undefined ? 'refused' : sends ? 'sent' : 'done';
+      await this.#engine.commit(
+        [['setReplayRun', token, run.seq, state]],
+        [this.#engine.noted(run, [{ kind: 'replay', details }])],
+      );
+      if (!sends) continue;
+      nextAtMs += 1_000 / perSecond;
+      this.#sent.set(run.seq, { token, pipeline: run.pipeline });
+      await this.#resume(run, actor, reason);
+    }
+    this.#nextAtMs.set(token, nextAtMs);
+  }
+
+  /** Live traffic first: a quarter of the places at most, none while the pipeline's own runs wait or it stands still. */
+  #hasRoom(pipeline: string): boolean {
+    const { board } = this.#engine;
+    if (board.isKilled(pipeline) || board.pauseOf(pipeline) !== undefined) return false;
+    if (this.#engine.lagMs(pipeline) > LIVE_LAG_MAX_MS) return false;
+    const limit = this.#engine.activePlans.get(pipeline)?.plan.limits.concurrency ?? 1;
+    const used = [...this.#sent.values()].filter((one) => one.pipeline === pipeline).length;
+    return used < Math.max(1, Math.floor(limit / 4));
+  }
+
+  #asked(token: string): { readonly atMs: number } | undefined {
+    const row = this.#rows('SELECT value FROM replays WHERE token = ?', token)[0];
+    return row === undefined ? undefined : JSON.parse(String(row['value']));
+  }
+
+  #started(
+    token: string,
+  ): { readonly actor: string; readonly reason: string; readonly perSecond: number } | undefined {
+    const row = this.#rows('SELECT value FROM replay_starts WHERE token = ?', token)[0];
+    return row === undefined ? undefined : JSON.parse(String(row['value']));
+  }
+
+  #counts(token: string): Readonly<Record<string, number>> {
+    return this.status(token)?.runs ?? {};
+  }
+
+  #choose(filter: ReplayFilter): readonly RunRow[] {
+    if (filter.fingerprint === undefined && filter.queue === undefined && filter.failureClass === undefined)
+      return this.#queries.runsFor(filter, this.#engine.limits.replayRunsMax + 1);
+    const named = this.#queries.deadLetters(filter).map(({ runId }) => runId);
+    const { fingerprint: _, queue: __, failureClass: ___, ...rest } = filter;
+    const others = new Set(
+      Object.keys(rest).length === 0
+        ? named
+        : this.#queries.runsFor(rest, Number.MAX_SAFE_INTEGER).map((run) => run.run_id),
+    );
+    return named.filter((runId) => others.has(runId)).flatMap((runId) => this.#queries.rowOf(runId) ?? []);
+  }
+
+  #rows(sql: string, ...values: (string | number)[]): Record<string, unknown>[] {
+    return this.#engine.read.of(sql).all(...values);
+  }
+}
+
+/** States in which a replay can do nothing, each with the reason. */
+const notReplayable: Readonly<Partial<Record<RunRow['state'], string>>> = {
+  compensated: 'its effects were undone; only a new business event can do them again',
+  cancelled: 'a person ended it; only a new business event can do its work',
+  compensating: 'it is being undone',
+  accepted: 'its turn has not come; it goes on by itself',
+  running: 'it is under way and goes on by itself',
+  waiting: 'it is under way and goes on by itself',
+  inDoubt: 'an effect is in doubt; settle it (`tenon in-doubt`), and it goes on',
+};
+
+type Effects = Pick<ReplayReport['runs'][number], 'effectsSkipped' | 'effectsToSend' | 'refused'>;
+
+/** Effects that a replay leaves alone, and those that it may send; plans are read once. */
+function effectsReader(queries: Queries): (run: RunRow) => Effects {
+  const plans = new Map<string, Plan>();
+  return (run) => {
+    const why = notReplayable[run.state];
+    if (why !== undefined) return { effectsSkipped: [], effectsToSend: [], refused: `${run.state}: ${why}` };
+    const plan = plans.get(run.plan_hash) ?? queries.planOf(run);
+    plans.set(run.plan_hash, plan);
+    const keys = queries.journalOf(run.seq).map(({ key }) => key);
+    const begun = placedSteps(plan.steps, keys);
+    // Which items a list has that were not begun, only the run itself can tell: their effects go by the step's name.
+    const isBegun = new Set(begun.map(({ step }) => step.id));
+    const unbegun = allSteps(plan.steps).filter(({ id }) => !isBegun.has(id));
+    const effects = [...begun, ...unbegun.map((step) => ({ step, place: step.id }))]
+      .filter(({ step }) => step.kind === 'call' && plan.operations[step.operation]?.effect !== 'read')
+      .map(({ place }) => place);
+    const steps = queries.run(run.run_id)?.steps ?? [];
+    const done = new Set(
+      steps.filter(({ state }) => state === 'succeeded' || state === 'compensated').map(({ id }) => id),
+    );
+    const canSend = run.state === 'failed';
+    return {
+      effectsSkipped: effects.filter((place) => done.has(place)),
+      effectsToSend: canSend ? effects.filter((place) => !done.has(place)) : [],
+    };
+  };
+}

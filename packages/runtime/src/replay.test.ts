@@ -1,0 +1,217 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import type { ReplayFilter, ReplayReport } from './runtime.ts';
+import { type Bench, failure, openBench, refused, unavailable } from './testing/bench.ts';
+import { call, planFor, step, undoable } from './testing/plan.ts';
+
+let bench: Bench;
+afterEach(() => bench.close());
+
+const held = planFor({ onFailure: 'hold', steps: [undoable('one'), call('put', 'acme.put')] });
+
+async function dryRun(filter: ReplayFilter): Promise<ReplayReport> {
+  const result = await bench.runtime.planReplay(filter, 'ana', 'after the outage');
+  if (!result.ok) throw new Error(result.message);
+  return result.report;
+}
+
+const apply = (token: string, perSecond?: number) =>
+  bench.runtime.applyReplay(token, 'ben', 'looked at it', perSecond === undefined ? {} : { perSecond });
+const outcomes = (report: ReplayReport) =>
+  report.runs.map(({ key, effectsSkipped, effectsToSend, refused: why }) => ({
+    key,
+    ...(why === undefined ? { effectsSkipped, effectsToSend } : { why: why.split(':')[0] }),
+  }));
+
+describe('a dry run', () => {
+  test('says what is skipped, what is sent and what is refused, and does nothing', async () => {
+    bench = await openBench(held);
+    bench.target.script = {
+      put: [undefined, { fail: refused }, { fail: unavailable }],
+      create: [undefined, undefined, undefined],
+    };
+    for (const id of ['good', 'bad', 'waiting']) {
+      await bench.order({ id });
+      await bench.runtime.idle();
+    }
+    const before = bench.target.calls.length;
+    const report = await dryRun({ pipeline: 'orders' });
+    expect(outcomes(report)).toEqual([
+      { key: 'good', effectsSkipped: ['one', 'put'], effectsToSend: [] },
+      { key: 'bad', effectsSkipped: ['one'], effectsToSend: ['put'] },
+      // It goes on by itself: a replay sends nothing for it.
+      { key: 'waiting', why: 'waiting' },
+    ]);
+    await bench.runtime.idle();
+    expect(bench.target.calls).toHaveLength(before);
+  });
+
+  test('refuses what was undone, with the reason', async () => {
+    bench = await openBench(planFor({ steps: [undoable('one'), call('put', 'acme.put')] }));
+    bench.target.script = { put: [{ fail: refused }] };
+    const runId = await bench.order({ id: 'a' });
+    await bench.runtime.idle();
+    const before = bench.runtime.trace({ runId }).length;
+    const { token, runs } = await dryRun({ runId });
+    expect(runs[0]?.refused).toContain('compensated: its effects were undone');
+    expect(await apply(token)).toEqual({ ok: true });
+    await bench.pass(1_000);
+    expect(bench.runtime.trace({ runId })).toHaveLength(before);
+  });
+
+  test.each<[string, ReplayFilter, string[]]>([
+    ['event', { event: 'shop.ordered' }, ['a', 'b', 'c']],
+    ['another event', { event: 'shop.paid' }, []],
+    ['delivery', { deliveryId: 'db' }, ['b']],
+    ['entity', { key: 'c' }, ['c']],
+    ['window', { fromMs: 1_700_000_005_000, toMs: 1_700_000_015_000 }, ['b']],
+    ['open window', { fromMs: 1_700_000_005_000 }, ['b', 'c']],
+    ['state', { state: 'failed' }, ['b']],
+    ['queue', { queue: 'repair' }, ['b']],
+    ['class, elsewhere', { failureClass: 'validation', pipeline: 'other' }, []],
+  ])('takes runs by %s', async (_name, filter, keys) => {
+    bench = await openBench(held);
+    bench.target.script = { put: [undefined, { fail: refused }] };
+    for (const id of ['a', 'b', 'c']) {
+      await bench.order({ id }, `d${id}`);
+      await bench.pass(10_000);
+    }
+    expect((await dryRun(filter)).runs.map(({ key }) => key)).toEqual(keys);
+  });
+});
+
+describe('applied', () => {
+  test('it acts on exactly the frozen set, with the same keys, and says who did it', async () => {
+    bench = await openBench(held);
+    bench.target.script = { put: [{ fail: refused }, { fail: refused }, { fail: refused }] };
+    const [first, second] = [await bench.order({ id: 'a' }), await bench.order({ id: 'b' })];
+    await bench.runtime.idle();
+    const { token } = await dryRun({ state: 'failed' });
+    const later = await bench.order({ id: 'c' });
+    await bench.runtime.idle();
+    // Somebody was faster with one of them.
+    await bench.runtime.resume(first, 'cleo', 'by hand');
+    await bench.runtime.idle();
+    const calls = bench.target.calls.length;
+    expect(await apply(token)).toEqual({ ok: true });
+    await bench.pass(5_000);
+    expect([first, second, later].map(bench.state)).toEqual(['succeeded', 'succeeded', 'failed']);
+    expect(bench.target.calls).toHaveLength(calls + 1);
+    expect(bench.target.doubled).toEqual([]);
+    expect(bench.runtime.replayStatus(token)).toMatchObject({
+      actor: 'ana',
+      applied: { actor: 'ben', reason: 'looked at it' },
+      runs: { done: 2 },
+    });
+    expect(bench.runtime.trace({ runId: second }).filter(({ kind }) => kind === 'replay')).toMatchObject([
+      { details: { token, actor: 'ben', effectsSkipped: ['one'], effectsToSend: ['put'] } },
+    ]);
+    expect(bench.runtime.trace({ system: true })).toMatchObject([
+      { kind: 'replay', details: { token, actor: 'ben', runs: 2 } },
+    ]);
+  });
+
+  test('it keeps its rate, and goes on after a crash', async () => {
+    bench = await openBench(planFor({ onFailure: 'hold', steps: [call('put', 'acme.put')] }));
+    bench.target.script = { put: Array(6).fill({ fail: refused }) };
+    for (let i = 0; i < 6; i++) await bench.order({ id: `o${i}` });
+    await bench.runtime.idle();
+    const { token } = await dryRun({ state: 'failed' });
+    await apply(token, 1);
+    const startedAtMs = bench.clock.now();
+    await bench.pass(3_100);
+    const soFar = bench.target.calls.length - 6;
+    expect(soFar).toBeGreaterThanOrEqual(2);
+    expect(soFar).toBeLessThanOrEqual(4);
+    await bench.crash();
+    await bench.pass(10_000);
+    expect(bench.runtime.replayStatus(token)?.runs).toEqual({ done: 6 });
+    const sentAtMs = bench.target.calls.slice(6).map(({ atMs }) => atMs - startedAtMs);
+    expect(sentAtMs).toHaveLength(6);
+    for (const [index, atMs] of sentAtMs.entries())
+      if (index > 0) expect(atMs - sentAtMs[index - 1]!).toBeGreaterThanOrEqual(900);
+  });
+
+  test('it gives way while runs of its own pipeline wait, and while that is paused', async () => {
+    bench = await openBench(
+      planFor({
+        onFailure: 'hold',
+        limits: { concurrency: 1, deadlineMs: 600_000 },
+        steps: [call('put', 'acme.put')],
+      }),
+    );
+    bench.target.script = { put: [{ fail: refused }] };
+    const failed = await bench.order({ id: 'failed' });
+    await bench.runtime.idle();
+    const { token } = await dryRun({ state: 'failed' });
+    const { promise: wait, resolve } = Promise.withResolvers<void>();
+    bench.target.script = { put: [{ wait }] };
+    const live = [await bench.order({ id: 'live1' }), await bench.order({ id: 'live2' })];
+    bench.clock.advance(2_000);
+    await apply(token);
+    for (let i = 0; i < 30; i++) {
+      bench.clock.advance(100);
+      await new Promise((next) => setImmediate(next));
+    }
+    expect(bench.state(failed)).toBe('failed');
+    await bench.runtime.setSwitch({ kind: 'pause', pipeline: 'orders', onlyKeys: [] }, 'ana', 'look');
+    resolve();
+    await bench.pass(5_000);
+    expect(bench.state(failed)).toBe('failed');
+    await bench.runtime.liftSwitch('pause/orders', 'ana', 'seen');
+    await bench.pass(5_000);
+    expect([...live, failed].map(bench.state)).toEqual(['succeeded', 'succeeded', 'succeeded']);
+  });
+});
+
+describe('dead letters of one cause', () => {
+  test('are one group with a count, apart from others, and go on together after the fix', async () => {
+    bench = await openBench(held);
+    const gone = failure('notFound', 'HTTP_RESPONSE_STATUS', 'answered', { status: 404 });
+    bench.target.script = {
+      put: [{ fail: refused }, { fail: gone }, { fail: { ...refused, message: 'worded otherwise' } }],
+    };
+    for (const id of ['a', 'b', 'c']) {
+      await bench.order({ id });
+      await bench.pass(1_000);
+    }
+    const groups = bench.runtime.deadLetterGroups();
+    expect(groups).toMatchObject([
+      { count: 2, resumable: 2, step: 'put', queue: 'repair', owner: 'sales', failure: { status: 422 } },
+      { count: 1, failure: { status: 404 } },
+    ]);
+    expect(groups[0]!.newestMs).toBeGreaterThan(groups[0]!.oldestMs);
+    const { fingerprint } = groups[0]!;
+    expect(bench.runtime.deadLetters({ fingerprint }).map(({ key }) => key)).toEqual(['a', 'c']);
+    const report = await dryRun({ fingerprint });
+    expect(outcomes(report).map(({ key }) => key)).toEqual(['a', 'c']);
+    await apply(report.token);
+    await bench.pass(5_000);
+    expect(bench.runtime.deadLetters().map(({ key }) => key)).toEqual(['b']);
+    expect(bench.target.doubled).toEqual([]);
+  });
+
+  test('of items of a list are the same cause, whichever item it was', async () => {
+    bench = await openBench(
+      planFor({
+        onFailure: 'hold',
+        steps: [
+          step('forEach', 'lines', {
+            in: 'event.lines',
+            as: 'line',
+            key: { expression: 'line.sku' },
+            max: 10,
+            concurrency: 1,
+            onItemFailure: 'stop',
+            steps: [call('put', 'acme.put')],
+            result: { literal: null },
+          }),
+        ],
+      }),
+    );
+    bench.target.script = { put: [{ fail: refused }, { fail: refused }] };
+    await bench.order({ id: 'a', lines: [{ sku: 'x' }] });
+    await bench.order({ id: 'b', lines: [{ sku: 'y' }] });
+    await bench.runtime.idle();
+    expect(bench.runtime.deadLetterGroups()).toMatchObject([{ count: 2 }]);
+  });
+});

@@ -1,0 +1,116 @@
+import { type DeadLetterFilter, type ReplayFilter, runStates } from '@tenon/runtime';
+import type { JsonSchema } from '@tenon/schema';
+import { type Answer, acted, type Route, reason } from './route.ts';
+
+const text: JsonSchema = { type: 'string', minLength: 1, maxLength: 1_000 };
+const QUEUES: readonly NonNullable<DeadLetterFilter['queue']>[] = ['retry', 'repair', 'quarantine'];
+
+/** Dead letters, and what brings runs back to life: many at a time, by the set that a dry run froze. */
+export const replayRoutes: readonly Route[] = [
+  {
+    operationId: 'listDeadLetters',
+    method: 'GET',
+    path: '/v1/dead-letters',
+    permission: 'read',
+    handle: ({ runtime, query }) =>
+      filtered(query, (filter) => ({ body: { deadLetters: runtime.deadLetters(filter) } })),
+  },
+  {
+    operationId: 'listDeadLetterGroups',
+    method: 'GET',
+    path: '/v1/dead-letter-groups',
+    permission: 'read',
+    handle: ({ runtime, query }) =>
+      filtered(query, (filter) => ({ body: { groups: runtime.deadLetterGroups(filter) } })),
+  },
+  {
+    operationId: 'planReplay',
+    method: 'POST',
+    path: '/v1/replays',
+    permission: 'operate',
+    body: {
+      type: 'object',
+      required: ['filter', 'reason'],
+      properties: {
+        filter: {
+          type: 'object',
+          minProperties: 1,
+          properties: {
+            runId: text,
+            pipeline: text,
+            key: text,
+            fromMs: { type: 'integer' },
+            toMs: { type: 'integer' },
+            state: { enum: [...runStates] },
+            correlationId: text,
+            event: text,
+            deliveryId: text,
+            fingerprint: text,
+            queue: { enum: [...QUEUES] },
+            failureClass: text,
+          },
+          additionalProperties: false,
+        },
+        reason,
+      },
+      additionalProperties: false,
+    },
+    handle: async ({ runtime, actor, body }) => {
+      const filter = body['filter'] as ReplayFilter;
+      const result = await runtime.planReplay(filter, actor.name, String(body['reason']));
+      return result.ok ? { body: result.report } : acted(result);
+    },
+  },
+  {
+    operationId: 'getReplay',
+    method: 'GET',
+    path: '/v1/replays/:token',
+    permission: 'read',
+    handle: ({ runtime, params }) => {
+      const status = runtime.replayStatus(params['token']!);
+      return status
+        ? { body: status }
+        : { problem: { status: 404, code: 'HTTP_RESOURCE_UNKNOWN', title: 'No such replay' } };
+    },
+  },
+  {
+    operationId: 'applyReplay',
+    method: 'POST',
+    path: '/v1/replays/:token/apply',
+    permission: 'operate',
+    body: {
+      type: 'object',
+      required: ['reason'],
+      properties: { reason, perSecond: { type: 'number', exclusiveMinimum: 0, maximum: 1_000 } },
+      additionalProperties: false,
+    },
+    handle: async ({ runtime, actor, params, body }) => {
+      const perSecond = body['perSecond'];
+      const options = typeof perSecond === 'number' ? { perSecond } : {};
+      return acted(await runtime.applyReplay(params['token']!, actor.name, String(body['reason']), options));
+    },
+  },
+];
+
+function filtered(
+  query: Readonly<Record<string, string>>,
+  list: (filter: DeadLetterFilter) => Answer,
+): Answer {
+  const { pipeline, queue, fingerprint, failureClass } = query;
+  const known = QUEUES.find((one) => one === queue);
+  if (queue !== undefined && known === undefined)
+    return {
+      problem: {
+        status: 400,
+        code: 'HTTP_QUERY_INVALID',
+        title: 'Bad query',
+        detail: `queue must be one of ${QUEUES.join(', ')}`,
+      },
+    };
+  return list({
+    ...(pipeline !== undefined && { pipeline }),
+    ...(known !== undefined && { queue: known }),
+    ...(fingerprint !== undefined && { fingerprint }),
+    ...(failureClass !== undefined && { failureClass }),
+  });
+}

@@ -33,6 +33,8 @@ export interface Victim {
   readonly line: number;
   readonly column: number;
   readonly owner: string;
+  /** The same place with its range: for code frames. Not part of the JSON output. */
+  readonly location: Location;
 }
 
 /** Why a finding no longer blocks. */

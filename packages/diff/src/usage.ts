@@ -31,6 +31,7 @@ export function victimOf(usage: ContractUsage): Victim {
     line: start.line,
     column: start.column,
     owner: usage.owner,
+    location: usage.at,
   };
 }
 

@@ -1,6 +1,6 @@
 import { parseDocument } from '@tenon/document';
 import { type Checked, type Diagnostic, isObject, type Location, toPointer } from '@tenon/model';
-import type { AcceptedBy, DiffReport } from './finding.ts';
+import type { AcceptedBy, DiffReport, Finding } from './finding.ts';
 import { diffDiagnostic } from './rules.ts';
 
 /** One accepted finding of `waivers.yaml`. */
@@ -103,9 +103,23 @@ export function applyWaivers(
     return waiver ? { ...each, waiver } : each;
   };
   return {
-    report: { ...report, findings: report.findings.map(marked), undecided: report.undecided.map(marked) },
+    report: {
+      ...report,
+      findings: withVersionAccepted(report.findings.map(marked)),
+      undecided: report.undecided.map(marked),
+    },
     diagnostics,
   };
+}
+
+/** The version has to be raised for what breaks: where all of that is accepted, so is the version as it stands. */
+function withVersionAccepted(findings: readonly Finding[]): readonly Finding[] {
+  const breaking = findings.filter(({ severity }) => severity === 'breaking');
+  const waiver = breaking[0]?.waiver;
+  if (!waiver || breaking.some((finding) => !finding.waiver)) return findings;
+  return findings.map((finding) =>
+    finding.rule === 'version-not-raised' && !finding.waiver ? { ...finding, waiver } : finding,
+  );
 }
 
 export interface Acceptance extends AcceptedBy {

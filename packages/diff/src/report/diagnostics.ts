@@ -84,11 +84,8 @@ function relatedOf(each: Finding | Undecided): RelatedLocation[] {
 
 function victimsOf(finding: Finding): RelatedLocation[] {
   return finding.usage.map((victim) => ({
-    file: victim.file,
-    range: {
-      start: { line: victim.line, column: victim.column, offset: 0 },
-      end: { line: victim.line, column: victim.column + Math.max(1, victim.expression.length), offset: 0 },
-    },
+    file: victim.location.file,
+    range: victim.location.range,
     message: `${victim.pipeline}, step ${victim.step}: \`${victim.expression}\``,
   }));
 }

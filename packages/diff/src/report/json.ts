@@ -27,7 +27,7 @@ function findingJson(
     message: finding.message,
     witness: finding.witness ?? null,
     acceptedBy: finding.acceptedBy,
-    usage: finding.usage,
+    usage: finding.usage.map(({ location: _, ...victim }) => victim),
     fingerprint: finding.fingerprint,
     // `witness: null` above may stand for none or for the value null.
     hasWitness: finding.witness !== undefined,

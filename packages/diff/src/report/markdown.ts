@@ -52,8 +52,17 @@ function verdict(report: DiffReport): string {
 function summary(report: DiffReport): string {
   const { operations, messages, schemas } = report.checked;
   const breaking = report.findings.filter((finding) => finding.severity === 'breaking').length;
-  if (operations + messages === 0) return `${breaking} breaking in ${schemas} schema positions.`;
-  return `${breaking} breaking in ${operations} operations, ${messages} messages and ${schemas} schema positions; ${report.base.version} → ${report.revision.version}.`;
+  if (operations + messages === 0) return `${breaking} breaking in ${counted(schemas, 'schema position')}.`;
+  const words = [
+    counted(operations, 'operation'),
+    counted(messages, 'message'),
+    counted(schemas, 'schema position'),
+  ];
+  return `${breaking} breaking in ${words[0]}, ${words[1]} and ${words[2]}; ${report.base.version} → ${report.revision.version}.`;
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
 function section(finding: Finding, base: Contract | undefined): string[] {

@@ -296,7 +296,7 @@ export class Solver {
     const cases = new Alternatives();
     for (const value of values) {
       if (typeOf(value) !== type) continue;
-      this.spend();
+      this.spend(LISTED_VALUE_STEPS);
       const holds = evaluate(this.universe.all(literals), value);
       if (holds !== false && cases.add(found(value, holds === true))) break;
     }
@@ -311,6 +311,9 @@ const TYPE_OF = {
   object: typeOf({}),
   null: typeOf(null),
 } as const;
+
+/** A value that is listed costs less than one that is looked for. */
+const LISTED_VALUE_STEPS = 1 / 8;
 
 /** Questions within questions: as deep as a witness may nest, and below Node's call stack. */
 const DEPTH_MAX = 120;

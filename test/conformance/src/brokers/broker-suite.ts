@@ -31,10 +31,12 @@ export interface BrokerDriver {
   /** Listens on the wire, where the server alone does not say what is unsettled. */
   readonly tap?: () => WireTap;
   /** What the suite cannot ask of this broker, and why. */
-  readonly cannot?: Partial<Record<'unroutable' | 'redelivery' | 'deaf', string>>;
+  readonly cannot?: Partial<Record<'redelivery' | 'deaf' | 'unreadable', string>>;
 }
 
 export interface BrokerPlace extends AsyncDisposable {
+  /** Added to the base URL. */
+  readonly path?: string;
   /** Sends an `OrderPlaced` to the place. */
   readonly operation: OperationPlan;
   /** Takes `orderShipped` in from the place. */
@@ -56,6 +58,7 @@ const PATIENCE_MS = 15_000;
 
 export async function brokerSuite(driver: BrokerDriver): Promise<void> {
   const missing = await missingService(driver.name, driver.port, process.env);
+  const isJsonOnly = driver.cannot?.unreadable !== undefined;
   const title = missing === undefined ? driver.name : `${driver.name} (skipped: ${missing})`;
 
   describe.skipIf(missing !== undefined)(title, () => {
@@ -221,8 +224,8 @@ export async function brokerSuite(driver: BrokerDriver): Promise<void> {
       it('while the runtime takes nothing the broker keeps it all, and no more than the prefetch is here', async () => {
         const { place, take } = await open();
         let isFull = true;
-        const taking = await take({ refuse: () => isFull, source: { prefetchMax: 5 } });
         await place.put(Array.from({ length: 20 }, (_, index) => shipped(`ord_${index}`, 1)));
+        const taking = await take({ refuse: () => isFull, source: { prefetchMax: 5 } });
         const paused = await eventually(
           () => taking.consumer.status(),
           ({ inFlight, state }) => inFlight === 5 && state === 'paused',
@@ -242,7 +245,7 @@ export async function brokerSuite(driver: BrokerDriver): Promise<void> {
         const taking = await take({});
         await place.put([
           { id: 'bad-1', body: '{"orderId":"ord_1"}' },
-          { id: 'bad-2', body: 'not even json' },
+          ...(isJsonOnly ? [] : [{ id: 'bad-2', body: 'not even json' }]),
           shipped('ord_2', 1),
         ]);
         await eventually(
@@ -250,16 +253,23 @@ export async function brokerSuite(driver: BrokerDriver): Promise<void> {
           (left) => left === 0,
         );
         await taking.runtime.idle();
-        expect(taking.consumer.status().counts).toMatchObject({ accepted: 1, quarantined: 2 });
+        expect(taking.consumer.status().counts).toMatchObject({
+          accepted: 1,
+          quarantined: isJsonOnly ? 1 : 2,
+        });
         const held = taking.runtime.deadLetters();
         expect(held.map(({ queue, owner, failure }) => ({ queue, owner, code: failure.code }))).toEqual(
-          expect.arrayContaining([
-            { queue: 'quarantine', owner: 'sales', code: 'EVENT_PAYLOAD_INVALID' },
-            { queue: 'quarantine', owner: 'sales', code: 'MESSAGE_UNREADABLE' },
-          ]),
+          expect.arrayContaining(
+            ['EVENT_PAYLOAD_INVALID', ...(isJsonOnly ? [] : ['MESSAGE_UNREADABLE'])].map((code) => ({
+              queue: 'quarantine',
+              owner: 'sales',
+              code,
+            })),
+          ),
         );
         const inputs = held.map(({ runId }) => taking.runtime.run(runId)!.input);
         expect(inputs).toContainEqual({ orderId: 'ord_1' });
+        if (isJsonOnly) return;
         expect(inputs).toContainEqual(
           expect.objectContaining({ base64: Buffer.from('not even json').toString('base64') }),
         );
@@ -332,7 +342,7 @@ export async function brokerSuite(driver: BrokerDriver): Promise<void> {
       const connection: ConnectionConfig = {
         name: 'bus',
         connector: driver.name,
-        baseUrl: driver.baseUrl(hop.port),
+        baseUrl: `${driver.baseUrl(hop.port)}${place.path ?? ''}`,
         credentials:
           driver.login === undefined ? {} : { login: { username: 'env:USER', password: 'env:PASSWORD' } },
         webhookSecrets: [],

@@ -1,0 +1,108 @@
+import {
+  connectionProblem,
+  goodbye,
+  type IncomingMessage,
+  type Source,
+  type SourceContext,
+  sourceLoop,
+} from '@tenon/connector';
+import { sleep } from '@tenon/model';
+import type pg from 'pg';
+import { openPool } from './open-pool.ts';
+import { outboxSql, TABLE_NAME } from './tables.ts';
+
+interface OutboxRow {
+  readonly id: string;
+  readonly event_id: string;
+  readonly type: string;
+  readonly payload: string;
+}
+
+/**
+ * Takes rows out of an outbox table, oldest first, and deletes each once its event is on our disk. There is no cursor to be
+ * wrong about: a row that commits late, under a lower number, is there at the next look. One process at a time takes
+ * from a table (an advisory lock, let go with its connection), so that rows of one key keep their order.
+ */
+export function outboxSource(context: SourceContext): Source {
+  const { plan, clock, random } = context;
+  const loop = sourceLoop(context, session, problemOf);
+  return { canReject: false, stop: () => loop.stop() };
+
+  async function session(signal: AbortSignal, consuming: () => void): Promise<void> {
+    if (!TABLE_NAME.test(plan.from)) throw new TableName();
+    const pool = await openPool(context, 'outbox', 1);
+    try {
+      const client = await pool.connect();
+      const broken = Promise.withResolvers<never>();
+      client.on('error', broken.reject);
+      // Nobody may be waiting for it when it comes.
+      broken.promise.catch(() => {});
+      try {
+        if (plan.create) await client.query(outboxSql(plan.from));
+        await lock(client, signal);
+        while (!signal.aborted) {
+          const rows = await Promise.race([look(client), broken.promise]);
+          consuming();
+          const isMore = rows.length > 0 && (await take(client, rows));
+          if (!isMore) await sleep(clock, plan.everyMs / 2 + (random.next() * plan.everyMs) / 2, signal);
+        }
+      } finally {
+        client.release(true);
+      }
+    } finally {
+      await goodbye(clock, () => pool.end());
+    }
+  }
+
+  async function lock(client: pg.PoolClient, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      const { rows } = await client.query<{ got: boolean }>(
+        'select pg_try_advisory_lock(hashtextextended($1, 0)) as got',
+        [`tenon outbox ${plan.from}`],
+      );
+      if (rows[0]?.got === true || signal.aborted) return;
+      context.report('connecting', 'another process takes from this table; waiting for it to end');
+      await sleep(clock, plan.everyMs, signal);
+    }
+  }
+
+  /** As text: a number too large for a double is not changed on the way. */
+  async function look(client: pg.PoolClient): Promise<readonly OutboxRow[]> {
+    const { rows } = await client.query<OutboxRow>(
+      `select id, event_id, type, payload::text as payload from ${plan.from} order by id limit $1`,
+      [plan.prefetchMax],
+    );
+    return rows;
+  }
+
+  /** Is there more to be had at once? */
+  async function take(client: pg.PoolClient, rows: readonly OutboxRow[]): Promise<boolean> {
+    const settlements = await Promise.all(rows.map((row) => context.deliver(incoming(row))));
+    const accepted = rows.filter((_row, index) => settlements[index] === 'accepted').map(({ id }) => id);
+    await client.query(`delete from ${plan.from} where id = any($1::bigint[])`, [accepted]);
+    return accepted.length === rows.length;
+  }
+}
+
+class TableName extends Error {}
+
+/** SQLSTATE of a table that is not there. */
+const UNDEFINED_TABLE = '42P01';
+
+function problemOf(error: unknown): string {
+  if (error instanceof TableName) return '`from` is not the name of a table';
+  if (error instanceof Error && 'code' in error && error.code === UNDEFINED_TABLE)
+    return 'the database has no such table';
+  return connectionProblem(error);
+}
+
+function incoming(row: OutboxRow): IncomingMessage {
+  return {
+    // Not the number: a table made anew would count from one again.
+    id: row.event_id,
+    body: Buffer.from(row.payload),
+    contentType: 'application/json',
+    headers: { type: row.type },
+    redelivered: false,
+  };
+}

@@ -1,0 +1,23 @@
+/** Keys of operations that are carried out once, with their answers: our inbox in a database of others (C78). */
+export const ONCE_TABLE = 'tenon_once';
+
+export const ONCE_SQL: string = `create table if not exists ${ONCE_TABLE} (
+  key text primary key,
+  answer jsonb,
+  at timestamptz not null default now()
+)`;
+
+/** The outbox: rows written in the transaction of the change that they tell of (C77). */
+export function outboxSql(table: string): string {
+  return `create table if not exists ${table} (
+  id bigint generated always as identity primary key,
+  event_id uuid not null unique default gen_random_uuid(),
+  type text not null,
+  order_key text,
+  payload jsonb not null,
+  at timestamptz not null default now()
+)`;
+}
+
+/** A table's name, with its schema if wanted: never quoted, so never anything but a name. */
+export const TABLE_NAME = /^[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?$/;

@@ -1,0 +1,178 @@
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import postgres from '@tenon/connector-postgres';
+import { Secret, systemClock, systemRandom } from '@tenon/model';
+import { connectorPlans, faultyHop, missingService } from '@tenon/testkit';
+import pg from 'pg';
+import { describe, expect, it } from 'vitest';
+import { brokerSuite } from './broker-suite.ts';
+
+const PORT = 5432;
+const LOGIN = { username: 'postgres', password: 'trusted' };
+const root = join(import.meta.dirname, '../../../..');
+const plans = await connectorPlans(root, 'postgres');
+
+const TABLES = `
+create table tenon_once (key text primary key, answer jsonb, at timestamptz not null default now());
+create table tenon_outbox (id bigint generated always as identity primary key, event_id uuid not null unique default gen_random_uuid(),
+  type text not null, order_key text, payload jsonb not null, at timestamptz not null default now());
+create table orders (order_id text not null, version int not null, total numeric not null, currency text not null, customer text,
+  recorded_at timestamptz not null default now(), primary key (order_id, version));
+create table taken (id bigint generated always as identity primary key, event_id uuid not null unique default gen_random_uuid(),
+  type text not null, order_key text, payload jsonb not null, at timestamptz not null default now());
+`;
+
+async function database() {
+  const name = `tenon_test_${randomBytes(6).toString('hex')}`;
+  const server = { host: '127.0.0.1', port: PORT, user: LOGIN.username, password: LOGIN.password };
+  const admin = new pg.Client({ ...server, database: 'postgres' });
+  await admin.connect();
+  await admin.query(`create database ${name}`);
+  const client = new pg.Client({ ...server, database: name });
+  await client.connect();
+  await client.query(TABLES);
+  return {
+    name,
+    client,
+    drop: async () => {
+      await client.end();
+      await admin.query(`drop database ${name} with (force)`);
+      await admin.end();
+    },
+  };
+}
+
+await brokerSuite({
+  name: 'PostgreSQL',
+  port: PORT,
+  module: postgres,
+  transport: 'postgres',
+  login: LOGIN,
+  baseUrl: (port) => `postgres://127.0.0.1:${port}`,
+  cannot: {
+    deaf: 'nothing happens before COMMIT; what its lost answer means is tested below',
+    unreadable: 'a jsonb column holds nothing but JSON',
+  },
+  place: async () => {
+    const { name, client, drop } = await database();
+    return {
+      path: `/${name}`,
+      operation: plans.operation('recordOrder'),
+      source: plans.source(['orderShipped'], { from: 'taken', everyMs: 50 }),
+      arrived: async () => {
+        const { rows } = await client.query<{ id: string; body: string }>(
+          `select key as id, jsonb_build_object('orderId', order_id, 'total', total, 'currency', currency, 'version', version)::text as body
+           from tenon_once join orders on answer->>'orderId' = order_id`,
+        );
+        return rows;
+      },
+      put: async (messages) => {
+        for (const { body } of messages)
+          await client.query("insert into taken (type, payload) values ('orderShipped', $1)", [body]);
+      },
+      left: async () =>
+        (await client.query<{ n: number }>('select count(*)::int as n from taken')).rows[0]!.n,
+      [Symbol.asyncDispose]: drop,
+    };
+  },
+});
+
+const missing = await missingService('PostgreSQL', PORT, process.env);
+
+describe.skipIf(missing !== undefined)('statements on PostgreSQL', () => {
+  async function open(options: { readonly deafAt?: string } = {}) {
+    const { name, client, drop } = await database();
+    const hop = await faultyHop(PORT, () => ({
+      fromClient: (chunk) => {
+        if (options.deafAt !== undefined && chunk.includes(options.deafAt)) hop.mode = 'deaf';
+      },
+      fromServer: () => {},
+      ended: () => {},
+    }));
+    const transport = postgres.transports!['postgres']!({
+      connection: {
+        name: 'db',
+        connector: 'postgres',
+        baseUrl: `postgres://127.0.0.1:${hop.port}/${name}`,
+        credentials: { login: { username: 'env:U', password: 'env:P' } },
+        webhookSecrets: [],
+      },
+      clock: systemClock,
+      random: systemRandom,
+      secrets: { resolve: async (reference) => new Secret(reference, LOGIN.username) },
+    });
+    const record = (orderId: string, key: string, version = 1) =>
+      transport.call({
+        operation: plans.operation('recordOrder'),
+        input: { body: { orderId, total: 12.5, currency: 'EUR', version } },
+        idempotencyKey: key,
+        deadlineAt: systemClock.now() + 1_500,
+      });
+    return {
+      client,
+      transport,
+      hop,
+      record,
+      [Symbol.asyncDispose]: async () => {
+        await transport.close();
+        await hop[Symbol.asyncDispose]();
+        await drop();
+      },
+    };
+  }
+
+  it('the change and what is told of it commit together, once for a key, and a repeat gives the stored answer', async () => {
+    await using db = await open();
+    const first = await db.record('ord_1', 'k1');
+    expect(first).toMatchObject({ ok: true, body: { orderId: 'ord_1', version: 1 } });
+    const all = await Promise.all(Array.from({ length: 20 }, () => db.record('ord_1', 'k1')));
+    for (const one of all) expect(one).toEqual(first);
+    const { rows } = await db.client.query(
+      'select (select count(*)::int from orders) as orders, (select count(*)::int from tenon_outbox) as told',
+    );
+    expect(rows).toEqual([{ orders: 1, told: 1 }]);
+  });
+
+  it('a statement that is refused undoes those before it, and tells the constraint but no value', async () => {
+    await using db = await open();
+    await db.record('ord_secret', 'k1');
+    const again = await db.record('ord_secret', 'k2');
+    expect(again).toMatchObject({
+      ok: false,
+      failure: { code: 'MESSAGE_REFUSED', class: 'duplicate', delivery: 'answered' },
+    });
+    expect(JSON.stringify(again)).toContain('orders_pkey');
+    expect(JSON.stringify(again)).not.toContain('ord_secret');
+    expect((await db.client.query('select key from tenon_once')).rows).toEqual([{ key: 'k1' }]);
+  });
+
+  it('a commit whose answer does not come is lost, and its repeat finds what it did', async () => {
+    const options: { deafAt?: string } = { deafAt: 'commit' };
+    await using db = await open(options);
+    const lost = await db.record('ord_1', 'k1');
+    expect(lost).toMatchObject({ ok: false, failure: { class: 'timeout', delivery: 'lost' } });
+    delete options.deafAt;
+    db.hop.mode = 'open';
+    db.hop.cut();
+    expect(await db.record('ord_1', 'k1')).toMatchObject({ ok: true, body: { orderId: 'ord_1' } });
+    expect((await db.client.query('select count(*)::int as n from tenon_outbox')).rows).toEqual([{ n: 1 }]);
+  });
+
+  it('before the commit nothing has happened: a connection that ends there has sent nothing', async () => {
+    await using db = await open({ deafAt: 'insert into orders' });
+    const result = await db.record('ord_1', 'k1');
+    expect(result).toMatchObject({ ok: false, failure: { delivery: 'notSent' } });
+    db.hop.cut();
+    expect((await db.client.query('select * from orders')).rows).toEqual([]);
+  });
+
+  it('reads give the row, or null', async () => {
+    await using db = await open();
+    await db.record('ord_1', 'k1');
+    await db.record('ord_1', 'k2', 2);
+    const find = (orderId: string) =>
+      db.transport.call({ operation: plans.operation('findOrder'), input: { body: { orderId } } });
+    expect(await find('ord_1')).toMatchObject({ ok: true, body: { orderId: 'ord_1', version: 2 } });
+    expect(await find('ord_2')).toMatchObject({ ok: true, body: null });
+  });
+});

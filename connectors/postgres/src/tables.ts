@@ -1,12 +1,6 @@
 /** Keys of operations that are carried out once, with their answers: our inbox in a database of others (C78). */
 export const ONCE_TABLE = 'tenon_once';
 
-export const ONCE_SQL: string = `create table if not exists ${ONCE_TABLE} (
-  key text primary key,
-  answer jsonb,
-  at timestamptz not null default now()
-)`;
-
 /** The outbox: rows written in the transaction of the change that they tell of (C77). */
 export function outboxSql(table: string): string {
   return `create table if not exists ${table} (

@@ -52,6 +52,36 @@ export async function loadFile(
   });
 }
 
+/**
+ * Loads one document as it stands in a git ref, with what it refers to and what stands beside it there. `undefined`
+ * where `ref` names no commit of the repository around `cwd`.
+ */
+export async function loadFileOfRef(
+  ref: string,
+  path: string,
+  name: string,
+  cwd: string,
+  texts: ReadTexts,
+): Promise<Checked<Contract> | undefined> {
+  const way = relative(cwd, resolve(cwd, path)).replaceAll('\\', '/');
+  const folder = posix.dirname(way);
+  const git = await gitFiles(ref, cwd, folder);
+  if (!git) return undefined;
+  const as = (file: string): string => `${ref}:${posix.join(folder, file)}`;
+  const beside = (file: string): string | undefined =>
+    git.files.includes(posix.join(folder, file)) ? as(file) : undefined;
+  const [policy, overlay] = [beside('contract.yaml'), beside('overlay.yaml')];
+  return loadContract(
+    { name, document: as(posix.basename(way)), ...(policy && { policy }), ...(overlay && { overlay }) },
+    {
+      read: async (file) => {
+        const within = file.startsWith(`${ref}:`) ? file.slice(ref.length + 1) : undefined;
+        return within === undefined ? undefined : remember(texts, file, await git.read(within));
+      },
+    },
+  );
+}
+
 /** The text of a document; one that ends in `.gz` is unpacked. */
 export async function readText(path: string): Promise<string> {
   const bytes = await readFile(path);
@@ -168,17 +198,18 @@ async function folderFiles(root: string): Promise<string[]> {
     .sort();
 }
 
-/** Files of `contracts/` in a git ref, read through git: the work tree is not touched. */
+/** Files of a folder in a git ref, read through git: the work tree is not touched. */
 async function gitFiles(
   ref: string,
   root: string,
+  folder = 'contracts',
 ): Promise<{ readonly files: string[]; read(file: string): Promise<string | undefined> } | undefined> {
   // A ref never begins with a dash, and git must not take one for an option.
   if (ref.startsWith('-')) return undefined;
   const git = (...args: string[]) => run('git', args, { cwd: root, maxBuffer: DOCUMENT_BYTES_MAX });
   try {
     await git('rev-parse', '--verify', '--quiet', `${ref}^{commit}`);
-    const { stdout } = await git('ls-tree', '-r', '-z', '--name-only', ref, '--', 'contracts');
+    const { stdout } = await git('ls-tree', '-r', '-z', '--name-only', ref, '--', `${folder}/`);
     const files = stdout.split('\0').filter(Boolean).sort();
     const read = async (file: string) => {
       // Listed are contracts alone; of anything else git itself says that it is not there.

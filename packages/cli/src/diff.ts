@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { basename, join, relative, resolve } from 'node:path';
 import type { Contract } from '@tenon/contract';
 import {
@@ -11,9 +11,9 @@ import {
   loadWaivers,
   toDiagnostics,
 } from '@tenon/diff';
-import { type Diagnostic, hasErrors } from '@tenon/model';
+import { type Checked, type Diagnostic, hasErrors } from '@tenon/model';
 import { cliDiagnostic } from './cli-rules.ts';
-import { loadBase, loadFile, type ReadTexts, readText } from './contract-base.ts';
+import { loadBase, loadFile, loadFileOfRef, type ReadTexts, readText } from './contract-base.ts';
 import type { Io } from './io.ts';
 import type { Session } from './session.ts';
 
@@ -57,7 +57,9 @@ export async function diffWorkspace(session: Session, against: string, io: Io): 
   return result(comparisons, diagnostics, texts);
 }
 
-/** Compares two documents. Inside a workspace that has the revision as a contract, its pipelines are the victims. */
+/**
+ * Compares two documents; the base may also be a folder or a git ref that holds the same path. Inside a workspace that has the revision as a contract, its pipelines are the victims.
+ */
 export async function diffFiles(
   basePath: string,
   revisionPath: string,
@@ -70,13 +72,28 @@ export async function diffFiles(
   const revision = await loadFile(revisionPath, name, io.cwd, texts);
   const base = (await isCopy(basePath, io.cwd, texts))
     ? revision
-    : await loadFile(basePath, name, io.cwd, texts);
+    : await loadAny(basePath, revisionPath, name, io, texts);
   const unreadable = [base, revision].flatMap(({ value, diagnostics }) => (value ? [] : diagnostics));
   if (!base.value || !revision.value) return result([], unreadable, texts);
   const waiversFile = join(revisionPath, '..', 'waivers.yaml');
   const usage = owned === undefined ? undefined : session?.check.usage;
   const compared = await compare(base.value, revision.value, usage, waiversFile, io.cwd, io);
   return result([compared.comparison], compared.diagnostics, texts);
+}
+
+/** A document, the one of the same path in a folder, or the one of the same path in a git ref. */
+async function loadAny(
+  base: string,
+  revision: string,
+  name: string,
+  io: Io,
+  texts: ReadTexts,
+): Promise<Checked<Contract>> {
+  const found = await stat(resolve(io.cwd, base)).catch(() => undefined);
+  if (found?.isDirectory())
+    return loadFile(join(base, relative(io.cwd, resolve(io.cwd, revision))), name, io.cwd, texts);
+  const ofRef = found ? undefined : await loadFileOfRef(base, revision, name, io.cwd, texts);
+  return ofRef ?? loadFile(base, name, io.cwd, texts);
 }
 
 /** Is the base the same text as a revision that needed no other file? Then it need not be loaded once more. */

@@ -113,6 +113,24 @@ describe('two files', () => {
     expect(out).toContain('no-longer-deprecated');
   });
 
+  it('may be one document and a git ref or folder that holds the same path', async () => {
+    const git = (...argv: readonly string[]) =>
+      execFileSync('git', ['-c', 'user.name=t', '-c', 'user.email=t@example.com', ...argv], { cwd: folder });
+    await put('api/openapi.yaml', document(0));
+    git('init', '-q');
+    git('add', '-A');
+    git('commit', '-q', '-m', 'before');
+    await put('before/api/openapi.yaml', document(0));
+    await put('api/openapi.yaml', document(5));
+    for (const against of ['HEAD', 'before', 'before/api/openapi.yaml']) {
+      const { code, out } = await diff(['--against', against, 'api/openapi.yaml']);
+      expect([against, code]).toEqual([against, exit.findings]);
+      expect(out).toContain('error minimum-narrowed');
+      expect(out).toContain('as it was');
+    }
+    expect((await diff(['--against', 'nowhere', 'api/openapi.yaml'])).out).toContain('contract-file-missing');
+  });
+
   it('write each witness as a contract test', async () => {
     await diff(['old.yaml', 'new.yaml', '--tests', 'tests']);
     const [name] = await readdir(join(folder, 'tests'));
@@ -172,6 +190,18 @@ describe('two bare schemas', () => {
       acceptedBy: 'base',
       findings: [{ rule: 'schema-narrowed', pointer: { base: '/minimum', revision: '/minimum' } }],
     });
+  });
+
+  it('are read by the dialect that is named where they name none', async () => {
+    await put('plain.json', '{ "definitions": { "l": { "type": "array" } }, "$ref": "#/definitions/l" }');
+    await put(
+      'beside.json',
+      '{ "definitions": { "l": { "type": "array" } }, "$ref": "#/definitions/l", "maxItems": 2 }',
+    );
+    const verdict = async (...more: string[]) =>
+      (await diff(['--schema', 'plain.json', 'beside.json', ...more])).code;
+    expect(await verdict('--dialect', 'draft7')).toBe(exit.clean);
+    expect(await verdict()).toBe(exit.findings);
   });
 
   it('are refused where they are no schemas', async () => {

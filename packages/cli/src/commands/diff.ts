@@ -4,6 +4,7 @@ import {
   acceptFinding,
   contractTest,
   renderMarkdown,
+  type SchemaDiffOptions,
   type SchemaDirection,
   type SchemaDocument,
   schemaReport,
@@ -32,9 +33,15 @@ export const diffCommand: CommandSpec = {
     against: {
       type: 'string',
       value: '<ref|dir|file>',
-      help: 'compare the workspace with a git ref or folder, or one file with the contract named',
+      help: 'compare the workspace, or the one document named, with a git ref, folder or file',
     },
     schema: { type: 'boolean', help: 'the two files are bare JSON Schemas' },
+    dialect: {
+      type: 'string',
+      value: '<draft>',
+      help: 'with --schema: for schemas without `$schema`; default draft2020-12',
+      choices: ['draft4', 'draft6', 'draft7', 'draft2019-09', 'draft2020-12'],
+    },
     direction: {
       type: 'string',
       value: '<way>',
@@ -57,6 +64,7 @@ export const diffCommand: CommandSpec = {
   },
   examples: [
     'tenon diff old/openapi.yaml new/openapi.yaml',
+    'tenon diff --against origin/main api/openapi.yaml',
     'tenon diff --against origin/main --format github',
     'tenon diff --against origin/main --accept 4f1d0c2b9a7e6d53 --reason "nobody calls it, see ticket 812"',
     'tenon diff --schema old.schema.json new.schema.json --direction response',
@@ -191,7 +199,10 @@ async function compareSchemas(args: Args, io: Io): Promise<ExitCode> {
   const texts = new Map<string, string>();
   const [old, now] = await Promise.all([base, revision].map((path) => readSchema(path, texts, io)));
   const direction = (args.text('direction') ?? 'both') as SchemaDirection;
-  const { diff, report } = schemaReport(basename(revision), old!, now!, direction);
+  const dialect = args.text('dialect') as SchemaDiffOptions['dialect'];
+  const { diff, report } = schemaReport(basename(revision), old!, now!, direction, {
+    ...(dialect && { dialect }),
+  });
   const format = args.text('format') ?? 'human';
   if (format === 'json') io.out(`${JSON.stringify({ ...toJson(report), ...diff }, null, 2)}\n`);
   else if (format === 'markdown') io.out(renderMarkdown(report));

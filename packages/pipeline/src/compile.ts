@@ -10,10 +10,17 @@ import { retryPlan } from './check/retry.ts';
 import type { PolicySpec } from './load/policies.ts';
 import type { Plan, PlanEvent, PlanStep, ProbePlan } from './plan.ts';
 import { planHash } from './plan-hash.ts';
-import { allSteps, type CallSpec, type StepSpec } from './spec/pipeline-spec.ts';
+import {
+  allSteps,
+  type CallSpec,
+  type ConditionSpecs,
+  type ForEachSpec,
+  type StepSpec,
+} from './spec/pipeline-spec.ts';
 import { pointOf, type Template, valueTemplate } from './spec/template.ts';
 
 const CONCURRENCY_DEFAULT = 20;
+const ITEMS_AT_A_TIME = 1;
 const EMPTY: ValueTemplate = { literal: {} };
 
 /**
@@ -153,10 +160,8 @@ export function compilePipeline(
       case 'set':
         return step.value && { ...common, kind: 'set', value: valueTemplate(step.value) };
       case 'check': {
-        const that = step.that.flatMap(({ condition, message }) =>
-          condition && message !== undefined ? [{ condition: condition.source, message }] : [],
-        );
-        if (that.length !== step.that.length || !step.otherwise) return undefined;
+        const that = checkPlan(step.that);
+        if (!that || !step.otherwise) return undefined;
         return { ...common, kind: 'check', that, otherwise: step.otherwise };
       }
       case 'choose': {
@@ -167,7 +172,47 @@ export function compilePipeline(
         if (!branches.every((branch) => branch !== undefined)) return undefined;
         return { ...common, kind: 'choose', branches };
       }
+      case 'forEach':
+        return forEachPlan(step, common);
+      case 'parallel': {
+        const branches = step.branches.map(({ name, steps: inside }) => {
+          const inner = stepPlans(inside);
+          return inner && { name: name.value, steps: inner };
+        });
+        if (!branches.every((branch) => branch !== undefined)) return undefined;
+        return { ...common, kind: 'parallel', branches };
+      }
     }
+  }
+
+  function forEachPlan(
+    step: ForEachSpec,
+    common: { id: string; at: { line: number; column: number } },
+  ): PlanStep | undefined {
+    const inner = stepPlans(step.steps);
+    const check = step.check && checkPlan(step.check.that);
+    const otherwise = step.check?.otherwise;
+    if (!inner || !step.in || !step.max || (step.check && !(check && otherwise))) return undefined;
+    return {
+      ...common,
+      kind: 'forEach',
+      in: step.in.source,
+      as: step.as.value,
+      ...(step.key && { key: valueTemplate(step.key) }),
+      max: step.max.value,
+      concurrency: step.concurrency ?? ITEMS_AT_A_TIME,
+      ...(check && otherwise && { check: { that: check, otherwise } }),
+      onItemFailure: step.onItemFailure ?? 'stop',
+      steps: inner,
+      ...(step.result && { result: valueTemplate(step.result) }),
+    };
+  }
+
+  function checkPlan(that: ConditionSpecs): readonly { condition: string; message: string }[] | undefined {
+    const complete = that.flatMap(({ condition, message }) =>
+      condition && message !== undefined ? [{ condition: condition.source, message }] : [],
+    );
+    return complete.length === that.length ? complete : undefined;
   }
 
   function callPlan(

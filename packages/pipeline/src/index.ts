@@ -1,4 +1,5 @@
 export type { DataCheck } from './check/data.ts';
+export { listRead } from './check/list-read.ts';
 export type { CallMeaning, PipelineModel } from './check/model.ts';
 export { inputSource, resultSource } from './check/payloads.ts';
 export { expressionsIn } from './check/policies.ts';

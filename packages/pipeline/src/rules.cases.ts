@@ -94,6 +94,29 @@ const TWO_NEWS = (settings: string): Edits => ({
   orderLost: ${settings}`),
 });
 
+/** Books each line of the order; with other settings of the list, and another first step. */
+const listed = (settings: string, step = BOOK): Edits =>
+  pipeline('  - id: approval\n', `${list(settings, step)}  - id: approval\n`);
+const list = (settings: string, step = BOOK): string => `  - id: lines
+    forEach:
+      in: \${ steps.order.lines }
+      as: line
+      max: 4
+      concurrency: 4
+${settings}      steps:
+${step}      result: \${ steps.booked.id }
+`;
+const KEY = '      key: ${ line.sku }\n';
+const BOOK = `        - id: booked
+          call: shop.createParcel
+          with: { body: { reference: '\${ event.orderId }:\${ line.sku }', to: warehouse } }
+          compensate: { call: shop.cancelParcel, with: { parcelId: '\${ steps.booked.id }' } }
+`;
+const LOOK = `        - id: booked
+          call: shop.getOrder
+          with: { orderId: '\${ line.sku }' }
+`;
+
 export const ruleCases = {
   'yaml-syntax': {
     fires: pipeline('tier: medium', 'tier: "medium'),
@@ -309,6 +332,31 @@ export const ruleCases = {
     fires: pipeline('set: { speed: slow }', 'set: { speed: "${ steps.fast.speed }" }'),
     on: 'fast',
     silent: pipeline("to: '${ event.customer.name }'", 'to: "${ steps.?fast.?speed.orValue(\'slow\') }"'),
+  },
+  'step-in-list': {
+    fires: pipelineSwaps(
+      ['  - id: approval\n', `${list(KEY)}  - id: approval\n`],
+      ["to: '${ event.customer.name }'", "to: '${ steps.booked.reference }'"],
+    ),
+    on: 'booked',
+    silent: pipelineSwaps(
+      ['  - id: approval\n', `${list(KEY)}  - id: approval\n`],
+      ["to: '${ event.customer.name }'", "to: '${ steps.lines.map(one, one.key).join() }'"],
+    ),
+  },
+  'item-key-missing': { fires: listed(''), on: 'forEach', silent: listed('', LOOK) },
+  'item-key-constant': {
+    fires: listed('      key: ${ event.orderId }\n'),
+    on: '${ event.orderId }',
+    silent: listed('      key: ${ event.orderId }:${ line.sku }\n'),
+  },
+  'item-name-taken': {
+    fires: pipeline(
+      '  - id: approval\n',
+      `${list('', LOOK).replaceAll('line.sku', 'event.sku').replace('as: line', 'as: event')}  - id: approval\n`,
+    ),
+    on: 'event',
+    silent: listed(KEY),
   },
   'step-without-result': {
     fires: pipeline("to: '${ event.customer.name }'", "to: '${ steps.sound.ok }'"),

@@ -10,7 +10,7 @@ import { compileValidator, type JsonSchema, sample, type Validator } from '@teno
 import { expect, test } from 'vitest';
 import { checkWorkspace } from './check-workspace.ts';
 import type { CallStep, ForEachStep, Plan, PlanStep } from './plan.ts';
-import { testWorkspace } from './test-workspace.ts';
+import { PIPELINE, swap, testWorkspace } from './test-workspace.ts';
 import { loadWorkspace } from './workspace.ts';
 
 const REPO = new URL('../../..', import.meta.url).pathname;
@@ -25,7 +25,8 @@ const TYPE_KEYWORDS: ReadonlySet<string> = new Set([
 ]);
 
 test('what passes the check makes no type error over data that fits the contracts', async () => {
-  const own = (await testWorkspace()).check.plans;
+  const own = (await testWorkspace({ [PIPELINE]: swap('  - id: approval\n', `${BLOCKS}  - id: approval\n`) }))
+    .check.plans;
   const loaded = await loadWorkspace(REPO);
   const repo = checkWorkspace(loaded.value!).plans;
   const plans = [...own.values(), ...repo.values()];
@@ -38,6 +39,29 @@ test('what passes the check makes no type error over data that fits the contract
   }
   expect(evaluated).toBeGreaterThan(RUNS * 20);
 }, 60_000);
+
+/** A list whose items may lack things, what comes of it, and two branches. */
+const BLOCKS = `  - id: lines
+    forEach:
+      in: \${ steps.order.lines }
+      as: line
+      key: \${ line.sku }
+      max: 4
+      concurrency: 4
+      check: { that: [{ condition: "\${ line.quantity > 0 }", message: no quantity }], otherwise: split }
+      onItemFailure: collect
+      steps:
+        - { id: many, when: "\${ line.quantity > 1 }", set: '\${ line.quantity }' }
+      result: { sku: '\${ line.sku }', many: '\${ steps.?many }' }
+  - id: both
+    parallel:
+      left:
+        - id: done
+          set: "\${ steps.lines.filter(one, one.outcome == 'succeeded').map(one, one.result.sku) }"
+      right:
+        - { id: bad, set: "\${ steps.lines.filter(one, one.outcome != 'succeeded').map(one, one.failure.code) }" }
+  - { id: told, set: '\${ size(steps.done) + size(steps.bad) }' }
+`;
 
 const FAILURE = { class: 'validation', code: 'X', message: 'x' };
 

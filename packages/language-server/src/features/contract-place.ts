@@ -1,7 +1,16 @@
 import type { Contract } from '@tenon/contract';
 import type { Location } from '@tenon/model';
-import { inputSource, type PipelineInspection, resultSource, type StepSpec } from '@tenon/pipeline';
+import {
+  allSteps,
+  inputSource,
+  listRead,
+  type PipelineInspection,
+  resultSource,
+  type StepSpec,
+} from '@tenon/pipeline';
 import { definitionName, isSchemaObject, type JsonSchema, type SchemaObject } from '@tenon/schema';
+
+type ForEachSpec = Extract<StepSpec, { readonly kind: 'forEach' }>;
 
 /** Data that a contract describes: which contract, and the schema of the whole. */
 export interface DataSource {
@@ -26,6 +35,43 @@ export function sourceOf(
     schema: event.definition.message.payload,
     what: `event ${event.name}`,
   };
+}
+
+/** Part of a contract's data. */
+export interface DataPart {
+  readonly source: DataSource;
+  readonly path: readonly string[];
+}
+
+/** What a name of an expression in a step holds: a root of all expressions, or the item of a list around the step. */
+export function partOf(
+  inspection: PipelineInspection,
+  root: string,
+  step: StepSpec | undefined,
+): DataPart | undefined {
+  const source = sourceOf(inspection, root, step);
+  if (source) return { source, path: [] };
+  const list = step && listAround(inspection, root, step);
+  const read = list?.in && listRead(list.in.parsed.ast);
+  if (!list || !read) return undefined;
+  const names = read.path.map(({ name }) => name);
+  if (read.root !== 'steps') {
+    const outer = partOf(inspection, read.root, list === step ? undefined : list);
+    return outer && { source: outer.source, path: [...outer.path, ...names, '*'] };
+  }
+  const named = [...allSteps(inspection.model?.spec.steps ?? [])].find(({ id }) => id.value === names[0]);
+  const result = named && resultOf(inspection, named);
+  return result && { source: result, path: [...names.slice(1), '*'] };
+}
+
+/** The list whose item has this name in a step. */
+function listAround({ model }: PipelineInspection, name: string, step: StepSpec): ForEachSpec | undefined {
+  const lists = [...allSteps(model?.spec.steps ?? [])].filter(
+    (one): one is ForEachSpec => one.kind === 'forEach',
+  );
+  return lists.findLast(
+    (list) => list.as.value === name && (list === step || [...allSteps(list.steps)].includes(step)),
+  );
 }
 
 export function resultOf({ model }: PipelineInspection, step: StepSpec): DataSource | undefined {

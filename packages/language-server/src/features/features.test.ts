@@ -172,6 +172,27 @@ describe('go to definition', () => {
   });
 });
 
+describe('an item of a list', () => {
+  const each = (set: string) => `  - id: accounts
+    call: crm.listAccounts
+  - id: lines
+    forEach:
+      in: \${ steps.accounts.items }
+      as: account
+      max: 10
+      steps:
+        - { id: named, set: '${set}' }
+  - id: billable
+`;
+
+  it('has its fields offered, and leads to its schema in the contract', async () => {
+    expect(await offered('  - id: billable\n', each('${ account.| }'))).toContain('supportTier');
+    const { snapshot, offset } = await writing('  - id: billable\n', each('${ account.supp|ortTier }'));
+    const [at] = definitionAt(snapshot, PIPELINE, offset);
+    expect(at?.file).toBe('contracts/crm/openapi.yaml');
+  });
+});
+
 describe('references and rename', () => {
   it('renames a step wherever it is named, and nothing else', async () => {
     const { snapshot, offset, text } = await writing('- id: invoice', '- id: inv|oice');

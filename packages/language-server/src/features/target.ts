@@ -2,7 +2,7 @@ import { calls, references } from '@tenon/expression';
 import type { Location } from '@tenon/model';
 import { allSteps, type PipelineInspection, type PolicySpec, type StepSpec } from '@tenon/pipeline';
 import { holds, type Snapshot } from '../snapshot.ts';
-import { type DataSource, placesAt, resultOf, sourceOf } from './contract-place.ts';
+import { type DataSource, partOf, placesAt, resultOf } from './contract-place.ts';
 import { expressionAt } from './expression-at.ts';
 
 /** What the name under a cursor means. `at` is the name itself. */
@@ -43,12 +43,11 @@ function inExpression(
   const names = reference.path.map(({ name }) => name);
   const segment = reference.path.findIndex((one) => on(one));
   if (reference.root !== 'steps') {
-    const source = sourceOf(inspection, reference.root, step);
+    const part = partOf(inspection, reference.root, step);
     const end = segment < 0 ? reference.span.start + reference.root.length : 0;
     const span = segment < 0 ? { start: reference.span.start, end } : reference.path[segment]!;
-    return (
-      source && { kind: 'field', source, path: names.slice(0, segment + 1), at: expression.locate(span) }
-    );
+    const path = [...(part?.path ?? []), ...names.slice(0, segment + 1)];
+    return part && { kind: 'field', source: part.source, path, at: expression.locate(span) };
   }
   const named = [...allSteps(inspection.model.spec.steps)].find(({ id }) => id.value === names[0]);
   if (!named || segment < 0) return undefined;

@@ -7,9 +7,14 @@ import {
   type Expr,
   type Facts,
   type Field,
+  listOf,
+  literalType,
   type ObjectType,
+  objectOf,
   type Policies,
   parseExpression,
+  presentOf,
+  STRING,
   type Type,
   union,
 } from '@tenon/expression';
@@ -20,15 +25,17 @@ import {
   type BranchSpec,
   type CallSpec,
   type ChooseSpec,
+  type ForEachSpec,
   type StepSpec,
 } from '../spec/pipeline-spec.ts';
 import { expressionsOf, type SpecExpression, type Template } from '../spec/template.ts';
 import type { UsageEntry } from '../usage.ts';
 import { checkInScope, expressionDiagnostic, type PolicyRules, type Read, type Use } from './expressions.ts';
+import { listRead } from './list-read.ts';
 import { ownerOf, type PipelineModel } from './model.ts';
 import { checkRequest } from './request.ts';
 import { placeOf } from './schema-path.ts';
-import type { Scope, Unreadable, UsageTarget } from './scope.ts';
+import type { NamedSource, Scope, Unreadable, UsageTarget } from './scope.ts';
 import { typeOfSchema, typeOfTemplate } from './types.ts';
 
 export interface DataCheck {
@@ -55,6 +62,50 @@ const APPROVAL: Type = typeOfSchema({
 const NUMBER_OR_TEXT: Type = typeOfSchema({ type: ['string', 'number'] });
 const NUMBER: Type = typeOfSchema({ type: 'number' });
 const NULL: Type = typeOfSchema({ type: 'null' });
+const LIST: Type = listOf(ANY);
+const FAILURE = objectOf({ class: STRING, code: STRING, message: STRING });
+
+/** One for each item; a `result` only where it succeeded and leaves one. */
+function outcomesOf(result: Type | undefined): Type {
+  const one = (outcome: string, more: Readonly<Record<string, Type>>, optional: readonly string[] = []) =>
+    objectOf({ key: STRING, outcome: literalType(outcome), ...more }, optional);
+  return listOf(
+    union([
+      result === undefined
+        ? one('succeeded', {})
+        : one('succeeded', { result: presentOf(result) }, result.kind === 'optional' ? ['result'] : []),
+      one('failed', { failure: FAILURE }),
+      one('quarantined', { failure: FAILURE }),
+    ]),
+  );
+}
+
+function idsOf(branch: BranchSpec): readonly string[] {
+  return [...allSteps(branch.steps)].map((one) => one.id.value);
+}
+
+function extended(
+  known: ReadonlyMap<string, Unreadable>,
+  ids: readonly string[],
+  why: Unreadable,
+): ReadonlyMap<string, Unreadable> {
+  return new Map([...known, ...ids.map((id) => [id, why] as const)]);
+}
+
+function itemTypes(items: readonly Item[]): Record<string, Type> {
+  return Object.fromEntries(items.map(({ name, type }) => [name, type]));
+}
+
+function withItems(
+  sources: ReadonlyMap<string, NamedSource>,
+  items: readonly Item[],
+): ReadonlyMap<string, NamedSource> {
+  if (items.length === 0) return sources;
+  return new Map([
+    ...sources,
+    ...items.flatMap(({ name, source }) => (source ? [[name, source] as const] : [])),
+  ]);
+}
 
 const NOTHING: ReadonlySet<string> = new Set();
 /** Said of parts of a condition that is true as a whole: `has(x)` within `!has(x)`. */
@@ -78,8 +129,17 @@ interface Here {
   readonly facts: Facts | undefined;
   /** Conditions that led here, as text: of the branches and the step's own. */
   readonly conditions: readonly string[];
-  /** Steps of the branches not taken. */
-  readonly elsewhere: ReadonlySet<string>;
+  /** Steps of other branches, and why they cannot be read here. */
+  readonly elsewhere: ReadonlyMap<string, Unreadable>;
+  /** Items of the lists that it is inside of, by name. */
+  readonly items: readonly Item[];
+}
+
+interface Item {
+  readonly name: string;
+  readonly type: Type;
+  /** Where it comes from, when that is a contract's data. */
+  readonly source?: NamedSource;
 }
 
 /**
@@ -95,6 +155,8 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
   const types = new Map<SpecExpression, Type>();
   const results = new Map<string, Result>();
   const silent = new Set<string>();
+  /** Steps of lists that the walk has left. */
+  const left = new Set<string>();
   const ids = [...allSteps(spec.steps)].map((step) => step.id.value);
   const roots: Record<string, Type> = {};
   const rootSources = new Map<string, UsageTarget>();
@@ -115,7 +177,7 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
     unreadable: new Map(),
     steps: [],
   };
-  let start: Here = { facts: undefined, conditions: [], elsewhere: new Set() };
+  let start: Here = { facts: undefined, conditions: [], elsewhere: new Map(), items: [] };
   if (trigger?.kind === 'event' && trigger.where) {
     expression(trigger.where, 'trigger', intake, 'condition');
     start = { ...start, facts: assume(trigger.where.parsed.ast, intake.environment).facts };
@@ -211,12 +273,57 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
         silent.add(id);
         visitBranches(step, here);
         return before;
+      case 'parallel':
+        silent.add(id);
+        for (const branch of step.branches) {
+          const beside = step.branches.filter((other) => other !== branch).flatMap(idsOf);
+          walk(branch.steps, { ...here, elsewhere: extended(here.elsewhere, beside, 'beside') });
+        }
+        return before;
+      case 'forEach':
+        done(visitList(step, inner, here));
+        // What was done for each item can be read for no item after it.
+        for (const one of allSteps(step.steps)) left.add(one.id.value);
+        return before;
     }
   }
 
+  /** Checks what is done with each item, as with any one of them; gives the type of the outcomes. */
+  function visitList(step: ForEachSpec, outer: Scope, here: Here): Type {
+    const id = step.id.value;
+    if (step.in) typed(step.in, id, outer, LIST, 'a list');
+    const item = itemOf(step, outer);
+    const inside: Here = { ...here, items: [...here.items, item] };
+    const each = scope(inside, id);
+    environments.set(step, each.environment);
+    if (step.key) template(step.key, id, each, 'text');
+    let good = inside;
+    for (const { condition } of step.check?.that ?? []) {
+      if (!condition) continue;
+      const at = scope(good, id);
+      expression(condition, id, at, 'condition');
+      good = { ...good, facts: assume(condition.parsed.ast, at.environment).facts };
+    }
+    const after = walk(step.steps, good);
+    if (step.result) template(step.result, id, scope(after, id));
+    return outcomesOf(step.result && typeOfTemplate(step.result, typeOf));
+  }
+
+  function itemOf(step: ForEachSpec, outer: Scope): Item {
+    const name = step.as.value;
+    const list = step.in ? typeOf(step.in) : ANY;
+    const type = list.kind === 'list' ? union([list.item(), ...list.first.map((one) => one())]) : ANY;
+    const read = step.in && listRead(step.in.parsed.ast);
+    if (!read) return { name, type };
+    const names = read.path.map((one) => one.name);
+    const isStep = read.root === 'steps';
+    const source = outer.sources.get(isStep ? `steps.${names[0]}` : read.root);
+    if (!source) return { name, type };
+    const path = [...(source.path ?? []), ...(isStep ? names.slice(1) : names), '*'];
+    return { name, type, source: { ...source, path } };
+  }
+
   function visitBranches(step: ChooseSpec, before: Here): void {
-    const idsOf = (branch: BranchSpec): readonly string[] =>
-      [...allSteps(branch.steps)].map((one) => one.id.value);
     let untaken = before;
     for (const [index, branch] of step.branches.entries()) {
       let inside = untaken;
@@ -238,7 +345,7 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
         };
       }
       const others = step.branches.filter((other) => other !== branch).flatMap(idsOf);
-      walk(branch.steps, { ...inside, elsewhere: new Set([...before.elsewhere, ...others]) });
+      walk(branch.steps, { ...inside, elsewhere: extended(before.elsewhere, others, 'otherBranch') });
     }
   }
 
@@ -275,7 +382,10 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
   /** The names that can be used at a place. `self`: the step being checked; `certain`: one known to have run. */
   function scope(here: Here, self: string | undefined, certain?: string): Scope {
     const known = visible.at(here, results, silent);
-    const isChanged = certain !== undefined || spec.unreadSteps.size > 0;
+    const gone = [...left].filter(
+      (id) => known.fields.has(id) || known.unreadable.get(id) === 'withoutResult',
+    );
+    const isChanged = certain !== undefined || spec.unreadSteps.size > 0 || gone.length > 0;
     const fields =
       isChanged || (self !== undefined && known.fields.has(self)) ? new Map(known.fields) : known.fields;
     let { conditional, unreadable } = known;
@@ -285,6 +395,11 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
       conditional = conditional.filter(({ path }) => path[1] !== certain);
     }
     for (const id of spec.unreadSteps) fields.set(id, { type: () => ANY, required: true });
+    for (const id of gone) {
+      fields.delete(id);
+      conditional = conditional.filter(({ path }) => path[1] !== id);
+      unreadable = new Map(unreadable).set(id, 'insideList');
+    }
     if (self !== undefined) {
       fields.delete(self);
       conditional = conditional.filter(({ path }) => path[1] !== self);
@@ -292,8 +407,8 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
     }
     const steps: ObjectType = { kind: 'object', fields, isPartial: false, isClosed: true };
     return {
-      environment: environment(here.facts, { steps }, conditional),
-      sources: known.sources,
+      environment: environment(here.facts, { ...itemTypes(here.items), steps }, conditional),
+      sources: withItems(known.sources, here.items),
       unreadable,
       steps: [...ids, ...spec.unreadSteps],
     };
@@ -426,7 +541,10 @@ interface Visible {
  * for every step, a pipeline of 200 steps would spend most of its check here.
  */
 function visibleSteps(ids: readonly string[], roots: ReadonlyMap<string, UsageTarget>) {
-  const known = new Map<string, { readonly elsewhere: ReadonlySet<string>; readonly visible: Visible }>();
+  const known = new Map<
+    string,
+    { readonly elsewhere: ReadonlyMap<string, Unreadable>; readonly visible: Visible }
+  >();
   const parsed = new Map<string, Expr>();
   return {
     at(here: Here, results: ReadonlyMap<string, Result>, silent: ReadonlySet<string>): Visible {
@@ -440,11 +558,11 @@ function visibleSteps(ids: readonly string[], roots: ReadonlyMap<string, UsageTa
     },
   };
 
-  function empty(elsewhere: ReadonlySet<string>): Visible {
+  function empty(elsewhere: ReadonlyMap<string, Unreadable>): Visible {
     return {
       fields: new Map(),
       sources: new Map(roots),
-      unreadable: new Map(ids.map((id) => [id, elsewhere.has(id) ? 'otherBranch' : 'later'])),
+      unreadable: new Map(ids.map((id) => [id, elsewhere.get(id) ?? 'later'])),
       conditional: [],
       results: 0,
       silent: 0,

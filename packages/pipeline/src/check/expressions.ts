@@ -106,6 +106,8 @@ const STEP_PROBLEMS = {
   later: ['step-not-run-yet', 'has not run at this point'],
   self: ['step-not-run-yet', 'reads its own result'],
   otherBranch: ['step-in-other-branch', 'is in another branch: when this runs, it has not'],
+  beside: ['step-in-other-branch', 'goes on in a branch beside this one: read it after the `parallel`'],
+  insideList: ['step-in-list', 'is carried out once for each item: read `result` of its `forEach`'],
 } as const;
 
 /** What is wrong with the step that a reference names, in words of steps rather than of fields. */
@@ -152,15 +154,16 @@ function readsOf(
     const isStep = reference.root === 'steps';
     const source = scope.sources.get(isStep ? `steps.${names[0]}` : reference.root);
     if (!source) continue;
-    const path = isStep ? names.slice(1) : names;
+    const { path: base = [], ...payload } = source;
+    const path = [...base, ...(isStep ? names.slice(1) : names)];
     const at = expression.locate(reference.span);
     const argument = passed.find(
       ({ start, end }) => start === reference.span.start && end === reference.span.end,
     );
     const rule = argument && policies.get(argument.policy);
     const parameter = rule?.parameters[argument?.index ?? -1];
-    if (rule && parameter !== undefined) throughPolicy(rule, parameter, source, path, at, 0);
-    else note(source, path, at, reference.comparedWith);
+    if (rule && parameter !== undefined) throughPolicy(rule, parameter, payload, path, at, 0);
+    else note(payload, path, at, reference.comparedWith);
   }
   return found;
 

@@ -1,5 +1,5 @@
 import { isObject, type Location } from '@tenon/model';
-import { allSteps, type StepSpec } from '../spec/pipeline-spec.ts';
+import { allSteps, innerSteps, type StepSpec } from '../spec/pipeline-spec.ts';
 import type { ResolvedCall, ResolvedEvent } from './catalog.ts';
 import { type FieldWrite, fieldWrites } from './masters.ts';
 import { ownerOf, type PipelineModel } from './model.ts';
@@ -43,6 +43,8 @@ export interface Cause {
 export interface Wait extends EventUse {
   readonly step: string;
   readonly order: number;
+  /** Places of steps in branches beside it: they come later in the document, and do not come after it. */
+  readonly beside: readonly number[];
 }
 
 /** One use of a connection. */
@@ -65,7 +67,14 @@ export function factsOf(model: PipelineModel): PipelineFacts {
       : undefined;
   const waits = [...model.events].flatMap(([step, event]): Wait[] =>
     step.kind === 'wait'
-      ? [{ ...eventUse(model, event, step.id.at), step: step.id.value, order: order.get(step)! }]
+      ? [
+          {
+            ...eventUse(model, event, step.id.at),
+            step: step.id.value,
+            order: order.get(step)!,
+            beside: besideOf(spec.steps, step, order),
+          },
+        ]
       : [],
   );
   return {
@@ -80,6 +89,21 @@ export function factsOf(model: PipelineModel): PipelineFacts {
       ...(compensation && step.compensate ? usesOf(compensation, step.compensate.call.at) : []),
     ]),
   };
+}
+
+function besideOf(
+  steps: readonly StepSpec[],
+  wait: StepSpec,
+  order: ReadonlyMap<StepSpec, number>,
+): readonly number[] {
+  return steps.flatMap((step): readonly number[] => {
+    const inner = innerSteps(step);
+    const own = inner.find((list) => [...allSteps(list)].includes(wait));
+    if (own === undefined) return [];
+    const others = step.kind === 'parallel' ? inner.filter((list) => list !== own) : [];
+    const places = others.flatMap((list) => [...allSteps(list)].map((one) => order.get(one)!));
+    return [...places, ...besideOf(own, wait, order)];
+  });
 }
 
 function eventUse(model: PipelineModel, event: ResolvedEvent, at: Location): EventUse {

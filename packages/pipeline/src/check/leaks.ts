@@ -3,10 +3,11 @@ import { references } from '@tenon/expression';
 import { type Diagnostic, fromPointer, type Location } from '@tenon/model';
 import type { JsonSchema } from '@tenon/schema';
 import { diagnostic } from '../rules.ts';
-import { allSteps } from '../spec/pipeline-spec.ts';
+import { innerSteps, type StepSpec } from '../spec/pipeline-spec.ts';
 import { expressionsOf, type SpecExpression, type Template } from '../spec/template.ts';
 import { classPointers } from './classes.ts';
 import { unheldParts } from './flows.ts';
+import { listRead } from './list-read.ts';
 import type { Checked } from './masters.ts';
 import { inputSource, resultSource } from './payloads.ts';
 import type { UsageTarget } from './scope.ts';
@@ -22,6 +23,11 @@ interface Flow {
 
 /** What a `set` or `emit` step holds, by pointer into its value. */
 type Held = ReadonlyMap<string, readonly Flow[]>;
+
+/** What an item of a list holds: what is at a path of a step's result, or all that its list does. */
+type ItemFlow =
+  | { readonly path: readonly string[]; readonly flows?: undefined }
+  | { readonly flows: readonly Flow[]; readonly path?: undefined };
 
 export interface LeakCheck {
   readonly diagnostics: readonly Diagnostic[];
@@ -46,11 +52,23 @@ export function checkLeaks(checked: Checked): LeakCheck {
   const { contracts } = catalog.workspace;
   const found: Diagnostic[] = [];
   const held = new Map<string, Held>();
+  const items = new Map<string, ItemFlow>();
   if (!touched(checked).some(isClassed)) return { diagnostics: found, held };
 
   for (const key of [spec.identity?.key, spec.identity?.orderBy])
     for (const expression of key ? expressionsOf(key) : []) clear(expression, 'classed-data-in-key', 'a key');
-  for (const step of allSteps(spec.steps)) {
+  for (const step of spec.steps) visitStep(step);
+  for (const { value } of spec.metrics) if (value) clear(value, 'classed-data-in-metric', 'a metric');
+  return { diagnostics: found, held };
+
+  function visitStep(step: StepSpec): void {
+    if (step.kind === 'forEach') {
+      if (step.in) items.set(step.as.value, itemOf(step.in));
+      for (const expression of step.key ? expressionsOf(step.key) : [])
+        clear(expression, 'classed-data-in-key', 'a key');
+    }
+    for (const inner of innerSteps(step)) for (const one of inner) visitStep(one);
+    if (step.kind === 'forEach' && step.result) held.set(step.id.value, heldBy(step.result, '/*/result'));
     if (step.kind === 'set' && step.value) held.set(step.id.value, heldBy(step.value));
     if (step.kind === 'emit') {
       const event = model.events.get(step);
@@ -62,7 +80,7 @@ export function checkLeaks(checked: Checked): LeakCheck {
         });
       if (step.with) held.set(step.id.value, heldBy(step.with));
     }
-    if (step.kind !== 'call') continue;
+    if (step.kind !== 'call') return;
     const meaning = model.calls.get(step);
     for (const [template, call] of [
       [step.with, meaning?.call],
@@ -75,8 +93,6 @@ export function checkLeaks(checked: Checked): LeakCheck {
           schema: inputSource(call.operation),
         });
   }
-  for (const { value } of spec.metrics) if (value) clear(value, 'classed-data-in-metric', 'a metric');
-  return { diagnostics: found, held };
 
   function follow(template: Template, path: string, sink: Sink): void {
     if (template.kind === 'object')
@@ -143,7 +159,7 @@ export function checkLeaks(checked: Checked): LeakCheck {
     return all;
   }
 
-  /** Classed data in the value of an expression: from contracts, and through `set` steps. */
+  /** Classed data in the value of an expression: from contracts, through `set` steps, and through items of lists. */
   function flowsOf(expression: SpecExpression): readonly Flow[] {
     const unheld = unheldParts(expression.parsed.ast).map((span) => expression.locate(span).range);
     const isHeld = (at: Location): boolean =>
@@ -153,10 +169,15 @@ export function checkLeaks(checked: Checked): LeakCheck {
     const direct = (data.reads.get(expression) ?? []).flatMap(({ source, path, at }) =>
       isHeld(at) ? classedReads(source, path, at) : [],
     );
+    const known = new Set((data.reads.get(expression) ?? []).map(({ at }) => at.range.start.offset));
     const indirect = references(expression.parsed.ast).flatMap((reference) => {
-      const [step, ...rest] = reference.path.map(({ name }) => name);
-      const through = reference.root === 'steps' && step !== undefined ? held.get(step) : undefined;
       const at = expression.locate(reference.span);
+      const item = items.get(reference.root);
+      const names = reference.path.map(({ name }) => name);
+      if (item?.flows && isHeld(at) && !known.has(at.range.start.offset))
+        return item.flows.map((flow) => ({ ...flow, at }));
+      const [step, ...rest] = item?.path ? [...item.path, ...names] : reference.root === 'steps' ? names : [];
+      const through = step === undefined ? undefined : held.get(step);
       if (!through || !isHeld(at)) return [];
       const path = rest.map((name) => `/${name}`).join('');
       return [...through].flatMap(([pointer, flows]) =>
@@ -164,6 +185,16 @@ export function checkLeaks(checked: Checked): LeakCheck {
       );
     });
     return distinct([...direct, ...indirect]);
+  }
+
+  function itemOf(list: SpecExpression): ItemFlow {
+    const read = listRead(list.parsed.ast);
+    const outer = read && items.get(read.root);
+    const names = read?.path.map(({ name }) => name) ?? [];
+    if (read?.root === 'steps') return { path: [...names, '*'] };
+    if (outer?.path) return { path: [...outer.path, ...names, '*'] };
+    // What is known of it by its contract is read there; all else that its list holds, it holds.
+    return { flows: flowsOf(list) };
   }
 
   function classedReads(source: UsageTarget, path: string, at: Location): readonly Flow[] {

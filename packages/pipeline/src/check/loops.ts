@@ -83,6 +83,8 @@ interface Blocker {
   readonly at: Location;
   /** Causes of its pipeline with a higher place come after it. */
   readonly order: number;
+  /** Save those at these places, in branches beside it. */
+  readonly beside: readonly number[];
   readonly isWait: boolean;
 }
 
@@ -102,7 +104,10 @@ function waitCycles(pipelines: readonly PipelineFacts[]): Diagnostic[] {
     blockers.map((blocker) => [
       blocker,
       (causesOf.get(blocker.event) ?? []).map(({ pipeline, cause }) =>
-        blockers.filter((other) => other.pipeline === pipeline && other.order < cause.order),
+        blockers.filter(
+          (other) =>
+            other.pipeline === pipeline && other.order < cause.order && !other.beside.includes(cause.order),
+        ),
       ),
     ]),
   );
@@ -171,12 +176,20 @@ function blockersOf(pipeline: PipelineFacts): readonly Blocker[] {
   const blocker = ({ event, at }: EventUse) => ({ pipeline, event, at });
   return [
     ...(trigger && !trigger.isFromOutside
-      ? [{ ...blocker(trigger), name, order: BEFORE_ALL_STEPS, isWait: false }]
+      ? [{ ...blocker(trigger), name, order: BEFORE_ALL_STEPS, beside: [], isWait: false }]
       : []),
     ...waits.flatMap((wait) =>
       wait.isFromOutside
         ? []
-        : [{ ...blocker(wait), name: `${name}.${wait.step}`, order: wait.order, isWait: true }],
+        : [
+            {
+              ...blocker(wait),
+              name: `${name}.${wait.step}`,
+              order: wait.order,
+              beside: wait.beside,
+              isWait: true,
+            },
+          ],
     ),
   ];
 }

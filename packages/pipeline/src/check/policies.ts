@@ -162,6 +162,14 @@ export function expressionsIn(spec: PipelineSpec): readonly SpecExpression[] {
         break;
       case 'choose':
         for (const branch of step.branches) add(branch.when);
+        break;
+      case 'forEach':
+        add(step.in);
+        addAll(step.key);
+        for (const { condition } of step.check?.that ?? []) add(condition);
+        addAll(step.result);
+        break;
+      case 'parallel':
     }
   }
   add(spec.success);

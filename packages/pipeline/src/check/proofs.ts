@@ -5,6 +5,7 @@ import { checkEffects } from './effects.ts';
 import { checkEvents } from './events.ts';
 import type { PipelineFacts } from './facts.ts';
 import { checkLeaks } from './leaks.ts';
+import { checkLists } from './lists.ts';
 import { checkLoops } from './loops.ts';
 import { type Checked, checkMasters, checkWriters } from './masters.ts';
 import { checkOwners } from './owners.ts';
@@ -28,6 +29,7 @@ export function pipelineProofs(checked: Checked): {
     ...checkSize(model),
     ...checkEvents(model),
     ...checkEffects(model),
+    ...checkLists(model),
     ...checkTime(model),
     ...checkWayBack(model),
     ...checkTier(model),

@@ -10,13 +10,18 @@ export interface UsageTarget {
 }
 
 /** Why a step that exists cannot be read at some place. */
-export type Unreadable = 'withoutResult' | 'later' | 'self' | 'otherBranch';
+export type Unreadable = 'withoutResult' | 'later' | 'self' | 'otherBranch' | 'beside' | 'insideList';
+
+/** What a name holds: a payload, or with `path` the part of one that an item of a list is. */
+export interface NamedSource extends UsageTarget {
+  readonly path?: readonly string[];
+}
 
 /** The names that an expression at one place of a pipeline can use. */
 export interface Scope {
   readonly environment: Environment;
-  /** Whose payload a name holds: `event`, `signal`, `steps.<id>`. Values made here have no source. */
-  readonly sources: ReadonlyMap<string, UsageTarget>;
+  /** Whose payload a name holds: `event`, `signal`, `steps.<id>`, an item. Values made here have no source. */
+  readonly sources: ReadonlyMap<string, NamedSource>;
   /** Steps that cannot be read here, and why; every id that is in neither this nor the environment is unknown. */
   readonly unreadable: ReadonlyMap<string, Unreadable>;
   /** Ids of all steps, for "did you mean". */

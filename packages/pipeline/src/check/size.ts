@@ -10,7 +10,10 @@ const BUDGET = { steps: 40, connections: 8, branches: 20 } as const;
 export function checkSize({ spec, calls }: PipelineModel): Diagnostic[] {
   const steps = [...allSteps(spec.steps)];
   const connections = new Set([...calls.values()].map(({ call }) => call.connection));
-  const branches = steps.reduce((sum, step) => sum + (step.kind === 'choose' ? step.branches.length : 0), 0);
+  const branches = steps.reduce(
+    (sum, step) => sum + (step.kind === 'choose' || step.kind === 'parallel' ? step.branches.length : 0),
+    0,
+  );
   const counted = { steps: steps.length, connections: connections.size, branches };
   const over = Object.entries(BUDGET).flatMap(([what, most]) => {
     // The keys of both tables are the same.

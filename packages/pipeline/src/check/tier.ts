@@ -1,6 +1,6 @@
 import type { Diagnostic } from '@tenon/model';
 import { diagnostic } from '../rules.ts';
-import { allSteps, type StepSpec } from '../spec/pipeline-spec.ts';
+import { allSteps, innerSteps, type StepSpec } from '../spec/pipeline-spec.ts';
 import { entry } from '../yaml/spec-document.ts';
 import type { ResolvedCall } from './catalog.ts';
 import { classPointers } from './classes.ts';
@@ -58,10 +58,11 @@ function checkApprovals(model: PipelineModel, steps: readonly StepSpec[], isAppr
   let approved = isApproved;
   return steps.flatMap((step): Diagnostic[] => {
     if (step.kind === 'approve') approved = true;
-    if (step.kind === 'choose') {
-      const found = step.branches.flatMap((branch) => checkApprovals(model, branch.steps, approved));
+    const inner = innerSteps(step);
+    if (inner.length > 0) {
+      const found = inner.flatMap((steps) => checkApprovals(model, steps, approved));
       // A rule decides who needs approval: a gate in one branch is one, as is a gate with `when`.
-      if (step.branches.some((branch) => hasApproval(branch.steps))) approved = true;
+      if (inner.some(hasApproval)) approved = true;
       return found;
     }
     const meaning = step.kind === 'call' ? model.calls.get(step) : undefined;

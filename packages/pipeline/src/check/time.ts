@@ -12,7 +12,7 @@ export interface WorstCase {
 }
 
 /**
- * Adds up what every call may take with all its attempts; of a `choose`, the slowest branch. Waiting for people and
+ * Adds up what every call may take with all its attempts; of branches, the slowest; of a list, as many items as there may be. Waiting for people and
  * events is not work: the runtime stops the deadline's clock meanwhile.
  */
 export function worstCaseOf(model: PipelineModel, steps: readonly StepSpec[] = model.spec.steps): WorstCase {
@@ -26,11 +26,17 @@ export function worstCaseOf(model: PipelineModel, steps: readonly StepSpec[] = m
       totalMs += ms;
       if (!longest || ms > longest.ms) longest = { step, ms };
     }
-    if (step.kind === 'choose') {
+    if (step.kind === 'choose' || step.kind === 'parallel') {
       const branches = step.branches.map((branch) => worstCaseOf(model, branch.steps));
       const slowest = branches.toSorted((a, b) => b.totalMs - a.totalMs)[0];
       totalMs += slowest?.totalMs ?? 0;
       if (slowest?.longest && (!longest || slowest.longest.ms > longest.ms)) longest = slowest.longest;
+    }
+    if (step.kind === 'forEach') {
+      // So many items, so many at a time, each as slow as can be.
+      const each = worstCaseOf(model, step.steps);
+      totalMs += each.totalMs * Math.ceil((step.max?.value ?? 1) / (step.concurrency ?? 1));
+      if (each.longest && (!longest || each.longest.ms > longest.ms)) longest = each.longest;
     }
   }
   return { totalMs, ...(longest && { longest }) };

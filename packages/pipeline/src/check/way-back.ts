@@ -1,6 +1,6 @@
 import { type Diagnostic, formatDuration } from '@tenon/model';
 import { diagnostic } from '../rules.ts';
-import { allSteps, type CallSpec, type StepSpec } from '../spec/pipeline-spec.ts';
+import { allSteps, type CallSpec, innerSteps, type StepSpec } from '../spec/pipeline-spec.ts';
 import { type CallMeaning, effectsOf, type PipelineModel } from './model.ts';
 
 /** Every effect has a way back or says why not, and the way back is a safe one (C67–C70). */
@@ -66,8 +66,7 @@ function checkWindow(model: PipelineModel, { step, call }: Pick<CallMeaning, 'st
   const windowMs = call.declared.compensation?.withinMs;
   const { limits, owner } = model.spec;
   if (windowMs === undefined || !limits?.deadline || !owner?.recover) return [];
-  const steps = [...allSteps(model.spec.steps)];
-  const waits = steps.slice(steps.indexOf(step) + 1).flatMap((later) => {
+  const waits = mayFollow(model.spec.steps, step).flatMap((later) => {
     if (later.kind === 'approve') return later.within ?? [];
     return later.kind === 'wait' ? (later.within ?? later.for ?? []) : [];
   });
@@ -86,6 +85,18 @@ function checkWindow(model: PipelineModel, { step, call }: Pick<CallMeaning, 'st
   ];
 }
 
+/** Steps that may come after a step, or go on beside it: what it does may be undone as late as that. */
+function mayFollow(steps: readonly StepSpec[], step: StepSpec): readonly StepSpec[] {
+  const all = [...allSteps(steps)];
+  const around = all.filter(
+    (one) =>
+      (one.kind === 'forEach' || one.kind === 'parallel') &&
+      innerSteps(one).some((inner) => [...allSteps(inner)].includes(step)),
+  );
+  const beside = new Set(around.flatMap((one) => innerSteps(one).flatMap((inner) => [...allSteps(inner)])));
+  return all.filter((one, index) => index > all.indexOf(step) || beside.has(one));
+}
+
 function checkRead({ step, call }: CallMeaning): Diagnostic[] {
   const given = step.compensate ?? step.irreversible;
   if (call.declared.effect !== 'read' || !given) return [];
@@ -96,6 +107,16 @@ function checkRead({ step, call }: CallMeaning): Diagnostic[] {
       subject: step.id.value,
     }),
   ];
+}
+
+/** Calls that cannot be undone. */
+function lastingIn(model: PipelineModel, steps: readonly StepSpec[]): readonly CallSpec[] {
+  return [...allSteps(steps)].filter(
+    (step): step is CallSpec =>
+      step.kind === 'call' &&
+      step.irreversible !== undefined &&
+      model.calls.get(step)?.call.declared.effect !== 'read',
+  );
 }
 
 /** After what cannot be undone, nothing may come that is there to say no. */
@@ -120,6 +141,23 @@ function checkOrder(
       );
     if (step.kind === 'choose')
       found.push(...step.branches.flatMap((branch) => checkOrder(model, branch.steps, done)));
+    if (step.kind === 'parallel') {
+      for (const branch of step.branches) {
+        // What the others do may be done by then.
+        const beside = step.branches.flatMap((other) =>
+          other === branch ? [] : lastingIn(model, other.steps),
+        );
+        found.push(...checkOrder(model, branch.steps, [...done, ...beside]));
+      }
+      done.push(...step.branches.flatMap((branch) => lastingIn(model, branch.steps)));
+    }
+    if (step.kind === 'forEach') {
+      const lasting = lastingIn(model, step.steps);
+      // Where the others go on, a refusal takes back nothing but its own item.
+      const earlier = step.onItemFailure === 'collect' ? [] : [...done, ...lasting];
+      found.push(...checkOrder(model, step.steps, earlier));
+      done.push(...lasting);
+    }
     if (step.kind === 'call' && step.irreversible && model.calls.get(step)?.call.declared.effect !== 'read')
       done.push(step);
   }

@@ -59,11 +59,21 @@ export const dataRules = {
   'step-in-other-branch': {
     severity: 'error',
     title: 'a step of another branch is read',
-    why: 'Only one branch is taken, so that step cannot have run.',
-    fix: 'move the step before the `choose`',
+    why: 'Of a `choose` only one branch is taken; branches of a `parallel` go on beside each other, so neither can wait for the other.',
+    fix: 'move the step before the branches, or read it after the `parallel`',
     example: {
       bad: "- when: ${ event.express }\n  steps: [{ id: fast, set: 1 }]\n- steps: [{ id: slow, set: '${ steps.fast }' }]",
       good: '- when: ${ event.express }\n  steps: [{ id: fast, set: 1 }]\n- steps: [{ id: slow, set: 2 }]',
+    },
+  },
+  'step-in-list': {
+    severity: 'error',
+    title: 'a step of a list is read outside of it',
+    why: 'It is carried out once for each item, so there is no one result to read.',
+    fix: 'give the `forEach` a `result`, and read the list of outcomes',
+    example: {
+      bad: '${ steps.booked.id }',
+      good: "${ steps.lines.filter(one, one.outcome == 'succeeded').map(one, one.result) }",
     },
   },
   'step-without-result': {

@@ -253,6 +253,30 @@ export const proofsRules = {
       good: "metrics: { orders: { when: '${ event.total > 0 }' } }",
     },
   },
+  'item-key-missing': {
+    severity: 'error',
+    title: 'effects for each item of a list, and no key that tells the items apart',
+    why: 'Idempotency keys are made from it: without one, a retry of a list whose order has changed would do the effects of one item under the key of another (C40).',
+    fix: 'add `key`: text over the item that no other item of the list has',
+    example: {
+      bad: 'forEach: { in: "${ event.lines }", max: 50, steps: [...] }',
+      good: 'forEach: { in: "${ event.lines }", key: "${ item.sku }", max: 50, steps: [...] }',
+    },
+  },
+  'item-key-constant': {
+    severity: 'error',
+    title: 'a key that is the same for every item of a list',
+    why: 'Two items of one key hold the list, so no list of two would ever be carried out.',
+    fix: 'build the key from the item',
+    example: { bad: 'key: ${ event.orderId }', good: 'key: ${ item.sku }' },
+  },
+  'item-name-taken': {
+    severity: 'error',
+    title: 'an item named like something that expressions know already',
+    why: 'Nobody could tell which of the two a name means.',
+    fix: 'give the item another name with `as`',
+    example: { bad: 'forEach: { as: event, … }', good: 'forEach: { as: line, … }' },
+  },
   'choose-without-default': {
     severity: 'error',
     title: 'a choice over an enum without a default',

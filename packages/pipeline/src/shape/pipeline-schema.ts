@@ -117,18 +117,20 @@ const setStep = object('Names a value, for later steps.', ['id', 'set'], {
   set: template('The value.'),
 });
 
+const conditions: SchemaObject = {
+  type: 'array',
+  minItems: 1,
+  description: 'All must be true.',
+  items: object('One condition.', ['condition', 'message'], {
+    condition: expression('Must be true.'),
+    message: text('What is wrong when it is not; no personal data.'),
+  }),
+};
+
 const checkStep = object('Checks data before anything is written.', ['id', 'check'], {
   ...common,
   check: object('Conditions that must hold.', ['that', 'otherwise'], {
-    that: {
-      type: 'array',
-      minItems: 1,
-      description: 'All must be true.',
-      items: object('One condition.', ['condition', 'message'], {
-        condition: expression('Must be true.'),
-        message: text('What is wrong when it is not; no personal data.'),
-      }),
-    },
+    that: conditions,
     otherwise: {
       enum: ['quarantine', 'fail'],
       description: '`quarantine` holds the input for its owner; `fail` ends the run.',
@@ -149,6 +151,65 @@ const chooseStep = object('Takes the first branch whose condition holds.', ['id'
   },
 });
 
+const forEachStep = object('Carries out steps for each item of a list.', ['id', 'forEach'], {
+  ...common,
+  forEach: object('The list, its bounds, and what is done with each item.', ['in', 'max', 'steps'], {
+    in: expression('Gives the list.'),
+    as: identifierName('Name of the item in the expressions of its steps. Default `item`.'),
+    key: template(
+      'Text over the item, unique in the list: the idempotency keys of its effects are made from it. Needed where the steps have effects; two items of one key hold the list, before any effect.',
+    ),
+    max: {
+      type: 'integer',
+      minimum: 1,
+      maximum: 10_000,
+      description: 'Items at most; a longer list is held whole.',
+    },
+    concurrency: {
+      type: 'integer',
+      minimum: 1,
+      maximum: 100,
+      description: 'Items at work at the same time. Default 1.',
+    },
+    check: object(
+      'What every item must be, looked at before anything is done with any of them.',
+      ['that', 'otherwise'],
+      {
+        that: conditions,
+        otherwise: {
+          enum: ['quarantine', 'split'],
+          description:
+            '`quarantine`: one bad item holds the whole list. `split`: the bad ones are left out, each with an owner.',
+        },
+      },
+    ),
+    onItemFailure: {
+      enum: ['stop', 'collect'],
+      description:
+        '`stop` (default): the step fails with the first item that does. `collect`: the others go on; what the failed item did is undone, and the result says which failed.',
+    },
+    steps: { type: 'array', minItems: 1, description: 'Steps for each item.', items: ref('step') },
+    result: template('What an item leaves in the result, as `result`; may read the steps of the item.'),
+  }),
+});
+
+const parallelStep = object('Carries out named branches beside each other.', ['id', 'parallel'], {
+  ...common,
+  parallel: {
+    type: 'object',
+    minProperties: 2,
+    description:
+      'Branches by name. Results of their steps can be read after it. When one fails, the others come to an end and all is undone.',
+    propertyNames: { pattern: '^[A-Za-z_][A-Za-z0-9_]*$' },
+    additionalProperties: {
+      type: 'array',
+      minItems: 1,
+      description: 'Steps of the branch, in order.',
+      items: ref('step'),
+    },
+  },
+});
+
 /** Step kinds by their key. `pipelineSchema` and every reader of steps follow this table. */
 export const stepSchemas = {
   call: callStep,
@@ -158,10 +219,12 @@ export const stepSchemas = {
   set: setStep,
   check: checkStep,
   choose: chooseStep,
+  forEach: forEachStep,
+  parallel: parallelStep,
 } as const satisfies Readonly<Record<string, SchemaObject>>;
 
 /** Step kinds that the design names and no runtime can carry out yet. */
-export const plannedStepKinds: ReadonlySet<string> = new Set(['forEach', 'parallel', 'run']);
+export const plannedStepKinds: ReadonlySet<string> = new Set(['run']);
 
 /** The pipeline format as JSON Schema 2020-12: what editors complete from, and what `check` enforces. */
 export const pipelineSchema: SchemaObject = {

@@ -45,6 +45,9 @@ export interface PipelineSpec {
   readonly metrics: readonly MetricSpec[];
 }
 
+/** What an item of a list is called where its `forEach` does not say. */
+const ITEM = 'item';
+
 export type Tier = 'low' | 'medium' | 'high';
 
 export interface OwnerSpec {
@@ -140,7 +143,7 @@ export interface SetSpec extends StepSpecCommon {
 
 export interface CheckSpec extends StepSpecCommon {
   readonly kind: 'check';
-  readonly that: readonly { readonly condition?: SpecExpression; readonly message?: string }[];
+  readonly that: ConditionSpecs;
   readonly otherwise?: 'quarantine' | 'fail';
 }
 
@@ -155,7 +158,39 @@ export interface BranchSpec {
   readonly steps: readonly StepSpec[];
 }
 
-export type StepSpec = CallSpec | EmitSpec | ApproveSpec | WaitSpec | SetSpec | CheckSpec | ChooseSpec;
+/** Conditions that data must meet, with what is wrong when it does not. */
+export type ConditionSpecs = readonly { readonly condition?: SpecExpression; readonly message?: string }[];
+
+export interface ForEachSpec extends StepSpecCommon {
+  readonly kind: 'forEach';
+  readonly forEach: Location;
+  readonly in?: SpecExpression;
+  /** Name of the item; `item` where none is given. */
+  readonly as: Located<string>;
+  readonly key?: Template;
+  readonly max?: Located<number>;
+  readonly concurrency?: number;
+  readonly check?: { readonly that: ConditionSpecs; readonly otherwise?: 'quarantine' | 'split' };
+  readonly onItemFailure?: 'stop' | 'collect';
+  readonly steps: readonly StepSpec[];
+  readonly result?: Template;
+}
+
+export interface ParallelSpec extends StepSpecCommon {
+  readonly kind: 'parallel';
+  readonly branches: readonly (BranchSpec & { readonly name: Located<string> })[];
+}
+
+export type StepSpec =
+  | CallSpec
+  | EmitSpec
+  | ApproveSpec
+  | WaitSpec
+  | SetSpec
+  | CheckSpec
+  | ChooseSpec
+  | ForEachSpec
+  | ParallelSpec;
 
 /** Reads a document that may be partly wrong. `undefined` when it has no name or no steps to speak of. */
 export function readPipeline(document: SpecDocument): {
@@ -290,14 +325,10 @@ export function readPipeline(document: SpecDocument): {
       }),
       set: () => ({ ...common, kind: 'set', ...given('value', read.template(body)) }),
       check: () => {
-        const that = child(body, 'that');
         return {
           ...common,
           kind: 'check',
-          that: (that?.kind === 'list' ? that.items : []).map((item) => ({
-            ...given('condition', read.expression(child(item, 'condition'))),
-            ...given('message', read.text(child(item, 'message'))?.value),
-          })),
+          that: conditions(child(body, 'that')),
           ...given('otherwise', read.oneOf(child(body, 'otherwise'), ['quarantine', 'fail'])?.value),
         };
       },
@@ -310,9 +341,48 @@ export function readPipeline(document: SpecDocument): {
           steps: steps(child(item, 'steps')),
         })),
       }),
+      forEach: () => {
+        const check = child(body, 'check');
+        const at = document.at(entry(node, 'forEach')?.key ?? node);
+        return {
+          ...common,
+          kind: 'forEach',
+          forEach: at,
+          ...given('in', read.expression(child(body, 'in'))),
+          as: read.text(child(body, 'as')) ?? { value: ITEM, at },
+          ...given('key', read.template(child(body, 'key'))),
+          ...given('max', read.number(child(body, 'max'))),
+          ...given('concurrency', read.number(child(body, 'concurrency'))?.value),
+          ...(check && {
+            check: {
+              that: conditions(child(check, 'that')),
+              ...given('otherwise', read.oneOf(child(check, 'otherwise'), ['quarantine', 'split'])?.value),
+            },
+          }),
+          ...given('onItemFailure', read.oneOf(child(body, 'onItemFailure'), ['stop', 'collect'])?.value),
+          steps: steps(child(body, 'steps')),
+          ...given('result', read.template(child(body, 'result'))),
+        };
+      },
+      parallel: () => ({
+        ...common,
+        kind: 'parallel',
+        branches: (body?.kind === 'map' ? body.entries : []).map(({ key, value }) => ({
+          name: { value: String(key.value), at: document.at(key) },
+          at: document.at(key),
+          steps: steps(value),
+        })),
+      }),
     };
     // The key was found among the table's own.
     return readers[kinds[0] as keyof typeof stepSchemas]();
+  }
+
+  function conditions(node: SpecNode | undefined): ConditionSpecs {
+    return (node?.kind === 'list' ? node.items : []).map((item) => ({
+      ...given('condition', read.expression(child(item, 'condition'))),
+      ...given('message', read.text(child(item, 'message'))?.value),
+    }));
   }
 
   function compensate(node: SpecNode | undefined): CompensateSpec | undefined {
@@ -407,10 +477,16 @@ export function given<Key extends string, T>(key: Key, value: T | undefined): { 
   return (value === undefined ? {} : { [key]: value }) as { [K in Key]?: T };
 }
 
-/** Every step of a pipeline, those inside branches too, in document order. */
+/** Every step of a pipeline, those inside others too, in document order. */
 export function* allSteps(steps: readonly StepSpec[]): Generator<StepSpec> {
   for (const step of steps) {
     yield step;
-    if (step.kind === 'choose') for (const branch of step.branches) yield* allSteps(branch.steps);
+    for (const inner of innerSteps(step)) yield* allSteps(inner);
   }
+}
+
+/** The lists of steps inside a step: the branches of a choice, what goes on beside each other, what each item gets. */
+export function innerSteps(step: StepSpec): readonly (readonly StepSpec[])[] {
+  if (step.kind === 'choose' || step.kind === 'parallel') return step.branches.map(({ steps }) => steps);
+  return step.kind === 'forEach' ? [step.steps] : [];
 }

@@ -4,8 +4,11 @@ import { Strand, type StrandMemory, type Wait } from './strand.ts';
 
 /** What the strands of one fork know of each other. */
 export interface Group {
-  /** All have ended, in an earlier activation: what is left is to ask for what they did. */
-  readonly isJoined: boolean;
+  /**
+   * Those that had not begun when all others had ended, once that is on record: what is left is to ask the others for
+   * what they did. One of these may have begun since, when the fork was repeated.
+   */
+  readonly unbegun?: ReadonlySet<string>;
   /** Name of the strand whose end stops the others. */
   stoppedBy?: string;
   /** Of the strand that forked. */
@@ -97,6 +100,8 @@ export async function joinStrands<T>(
       },
       (error: unknown) => {
         if (!(error instanceof Suspension)) broken ??= error;
+        else if (group.unbegun !== undefined && !run.host.isStopping)
+          broken ??= new Error(`${slot.plan.name} had ended, and waits when it is executed again`);
         slot.waits = strand.waits;
         slot.state = strand.waits.length > 0 ? 'waiting' : 'aside';
         active--;
@@ -105,10 +110,10 @@ export async function joinStrands<T>(
     );
   }
 
-  function isRunnable({ state, before, waits }: Slot<T>): boolean {
+  function isRunnable({ plan, state, before, waits }: Slot<T>): boolean {
+    if (group.unbegun !== undefined) return state === 'new' && !group.unbegun.has(plan.name);
     // One that was begun before must come to an end that is recorded; one that was not, need not begin any more.
-    if (state === 'new')
-      return before > 0 || (!group.isJoined && !isStopped() && run.whyStop(true) === undefined);
+    if (state === 'new') return before > 0 || (!isStopped() && run.whyStop(true) === undefined);
     return state === 'waiting' && waits.some(isOver);
   }
 

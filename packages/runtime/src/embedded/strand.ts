@@ -263,22 +263,28 @@ export class Strand implements RunContext {
   async fork<T>(fork: Fork<T>): Promise<readonly (T | undefined)[]> {
     // That it has forked is on record before any strand begins: what stops the run stops it in them, not before them.
     await this.step(`${fork.key}!`, () => ({ value: null }));
-    const isJoined = this.#recall(fork.key) !== undefined;
+    const joined = this.#recall(fork.key);
+    const isJoined = joined !== undefined;
     // What a process before may have begun here, it began in one of the strands.
     if (!isJoined) this.#memory.isInterrupted = false;
-    const group: Group = { isJoined, ...(this.#group !== undefined && { outer: this.#group }) };
+    const group: Group = {
+      // Written below, by this function alone.
+      ...(isJoined && { unbegun: new Set((joined as { readonly unbegun: readonly string[] }).unbegun) }),
+      ...(this.#group !== undefined && { outer: this.#group }),
+    };
     const { ends, notes, waits, isAside } = await joinStrands(this.#run, this.#prefix, fork, group);
     if (waits.length > 0) return this.#suspendAll(waits);
     if (isAside) this.#stepAside();
     if (!isJoined) {
       this.#run.goLive();
-      this.#record(fork.key, null, [...notes, ...fork.joined(ends)], []);
+      const unbegun = fork.strands.flatMap(({ name }, index) => (ends[index] === undefined ? [name] : []));
+      this.#record(fork.key, { unbegun }, [...notes, ...fork.joined(ends)], []);
     }
     return ends;
   }
 
   get #isReplaying(): boolean {
-    return this.#recalled < this.#memory.recorded || this.#group?.isJoined === true;
+    return this.#recalled < this.#memory.recorded || this.#group?.unbegun !== undefined;
   }
 
   #recall(key: string): Json | undefined {

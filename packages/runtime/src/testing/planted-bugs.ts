@@ -315,8 +315,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     'what was begun is not ended',
     joining,
-    'return before > 0 || (!group.isJoined',
-    'return (before > 0 && !isStopped()) || (!group.isJoined',
+    'return before > 0 || (!isStopped()',
+    'return (before > 0 && !isStopped()) || (!isStopped()',
   ),
   bug(
     'a strand that waits is forgotten',

@@ -346,7 +346,8 @@ export class Strand implements RunContext {
         dueAtMs,
         step,
         pausesDeadline: true,
-        stoppable: place !== undefined,
+        // What may have been sent comes to an outcome first, whatever stops the run.
+        stoppable: place !== undefined && !this.#memory.isInterrupted,
         held,
         isInterrupted: this.#memory.isInterrupted,
       },

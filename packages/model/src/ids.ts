@@ -11,13 +11,16 @@ const CROCKFORD = '0123456789abcdefghjkmnpqrstvwxyz';
 
 /** A 26-character id that sorts by time: 10 of milliseconds, 16 of randomness (the shape of a ULID, lower case). */
 export function newId(clock: Clock, random: Random): string {
-  let time = '';
-  let rest = clock.now();
-  for (let i = 0; i < 10; i++) {
-    time = CROCKFORD[rest % 32] + time;
-    rest = Math.floor(rest / 32);
-  }
-  let tail = '';
-  for (let i = 0; i < 16; i++) tail += CROCKFORD[Math.floor(random.next() * 32)];
-  return time + tail;
+  const now = clock.now();
+  let id = digits(Math.floor(now / 2 ** 30), 4) + digits(Math.floor(now / 2 ** 10) % 2 ** 20, 4);
+  id += digits(now % 2 ** 10, 2);
+  // Four digits of 5 bits from each number: it has at least 32 random ones.
+  for (let i = 0; i < 4; i++) id += digits(Math.floor(random.next() * 2 ** 20), 4);
+  return id;
+}
+
+/** The last `count` digits of a number below 2^20 in base 32. */
+function digits(value: number, count: 2 | 4): string {
+  const low = CROCKFORD[(value >> 5) & 31]! + CROCKFORD[value & 31]!;
+  return count === 2 ? low : CROCKFORD[(value >> 15) & 31]! + CROCKFORD[(value >> 10) & 31]! + low;
 }

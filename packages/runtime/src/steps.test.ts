@@ -163,12 +163,13 @@ describe('emit', () => {
 
   test('starts the pipelines that listen, with the same correlation, once', async () => {
     bench = await openBench(planFor({ steps: [emit, call('after', 'acme.put')] }), shipping);
+    const crashed = Promise.withResolvers<void>();
     let kills = 0;
     bench.onEntry = (entry) => {
-      if (entry.kind === 'emitted' && kills++ === 0) void bench.crash();
+      if (entry.kind === 'emitted' && kills++ === 0) bench.crash().then(crashed.resolve, crashed.reject);
     };
     const runId = await bench.order({ id: 'a' });
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await crashed.promise;
     await bench.runtime.idle();
     expect(kills).toBe(1);
     const runs = bench.runtime.runs();

@@ -6,18 +6,21 @@ import { type BatchMessage, decodeBatch } from './batch-message.ts';
 
 const port = parentPort!;
 // Handed in by `workerCommitter`.
-const writer = new BatchWriter((workerData as { readonly file: string }).file);
+const { file } = workerData as { readonly file: string };
+// The thread starts before the file has its schema.
+let opened: BatchWriter | undefined;
+const writer = (): BatchWriter => (opened ??= new BatchWriter(file));
 
 port.on('message', (message: BatchMessage | 'head' | 'close') => {
   if (message === 'close') {
-    writer.close();
+    opened?.close();
     port.postMessage({ closed: true });
     port.close();
     return;
   }
   try {
     port.postMessage(
-      message === 'head' ? { head: writer.head() } : { results: writer.apply(decodeBatch(message)) },
+      message === 'head' ? { head: writer().head() } : { results: writer().apply(decodeBatch(message)) },
     );
   } catch (error) {
     port.postMessage({ failure: error instanceof Error ? error.message : String(error) });

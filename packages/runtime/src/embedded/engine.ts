@@ -30,10 +30,11 @@ import { CommitFailed, CommitQueue, type Committer, type PendingGroup } from './
 import { Dispatcher } from './dispatcher.ts';
 import { dueRuns, nextDue } from './due-runs.ts';
 import { type Draft, draftsFor } from './intake.ts';
-import { type LedgerSubject, LedgerWriter, type Noted } from './ledger-rows.ts';
+import { type LedgerSubject, LedgerWriter, type Noted, type TimedFact } from './ledger-rows.ts';
 import { EmbeddedRun, type RunHost } from './run-context.ts';
 import type { JournalRow, OpeningRow, RunRow } from './run-row.ts';
 import { Statements, type Write } from './statements.ts';
+import { Watchdog } from './watchdog.ts';
 
 const LIMITS: RuntimeLimits = {
   activeMax: 512,
@@ -74,14 +75,24 @@ export class EmbeddedEngine implements RunHost {
   readonly #dispatcher: Dispatcher;
   readonly #plans = new Map<string, LoadedPlan>();
   readonly #active = new Map<string, LoadedPlan>();
+  readonly #watchdog: Watchdog;
   readonly #transports = new Map<string, Transport>();
   readonly #runs = new Map<number, EmbeddedRun>();
   readonly board = new SwitchBoard();
   /** Keys and deliveries whose first event is on its way to the disk. */
   readonly #reserved = new Map<string, Promise<void>>();
+  /**
+   * Names of events that some run may wait for: all that a wait was ever written for, and those in the file at start.
+   * Only a filter for looking at the lanes again: whether a run is woken is settled in the file, in the order of writes.
+   */
+  readonly #awaited: Set<string>;
   #nextEvent: number;
   #nextRun: number;
-  #backlog: number;
+  /**
+   * Accepted runs that wait for their turn. Counted when an event first asks, not at start: the first resumed run does
+   * not wait for it. Too high by the runs taken since the start at most (`activeMax`).
+   */
+  #backlog: number | undefined;
   #failure: Error | undefined;
   isStopping = false;
 
@@ -94,6 +105,7 @@ export class EmbeddedEngine implements RunHost {
   ) {
     this.#options = options;
     this.limits = { ...LIMITS, ...options.limits };
+    this.#watchdog = new Watchdog(options.clock);
     this.#reader = reader;
     this.#read = new Statements(reader);
     const ledger = new LedgerWriter(
@@ -115,12 +127,11 @@ export class EmbeddedEngine implements RunHost {
     );
     this.#nextEvent = this.#number('SELECT coalesce(max(seq), 0) AS n FROM events') + 1;
     this.#nextRun = this.#number('SELECT coalesce(max(seq), 0) AS n FROM runs') + 1;
-    this.#backlog = this.#number(
-      `SELECT count(*) AS n FROM runs WHERE state = 'accepted' AND state <> 'succeeded'`,
-    );
     // Written by `setSwitch` alone.
     for (const row of this.#read.of('SELECT value FROM switches').all())
       this.board.set(JSON.parse(String(row['value'])) as Switch);
+    const waits = this.#read.of('SELECT DISTINCT event FROM openings WHERE event IS NOT NULL').all();
+    this.#awaited = new Set(waits.map((row) => String(row['event'])));
     for (const row of this.#read.of('SELECT plan_hash FROM pipelines').all()) {
       const loaded = this.plan(String(row['plan_hash']));
       this.#active.set(loaded.plan.pipeline, loaded);
@@ -150,6 +161,7 @@ export class EmbeddedEngine implements RunHost {
     this.isStopping = true;
     this.#dispatcher.stop();
     await this.#dispatcher.settled(boundMs);
+    this.#watchdog.stop();
     await this.#queue.settled();
     await last();
     // The writer last: it may move what is in the WAL into the file and remove it, which a reader cannot.
@@ -211,7 +223,11 @@ export class EmbeddedEngine implements RunHost {
       correlationId: row.correlation_id,
     };
     const now = this.now();
-    return { subject, facts: facts.map((fact) => ({ ...fact, atMs: fact.atMs ?? now })) };
+    return { subject, facts: facts.map((fact) => (isTimed(fact) ? fact : { ...fact, atMs: now })) };
+  }
+
+  awaits(event: string): void {
+    this.#awaited.add(event);
   }
 
   /** A fact that belongs to no run. */
@@ -359,6 +375,9 @@ export class EmbeddedEngine implements RunHost {
     });
     if (this.#failure !== undefined) return refuse('RUNTIME_DISK_FAILED', this.#failure.message, 30_000);
     if (this.isStopping) return refuse('RUNTIME_STOPPING', 'the runtime is stopping', 5_000);
+    this.#backlog ??= this.#number(
+      `SELECT count(*) AS n FROM runs WHERE state = 'accepted' AND state <> 'succeeded'`,
+    );
     if (this.#backlog >= this.limits.backlogMax)
       return refuse('RUNTIME_BACKLOG_FULL', `${this.#backlog} runs wait for their turn`, 10_000);
     if (this.#queue.depth >= this.limits.queueMax)
@@ -427,10 +446,7 @@ export class EmbeddedEngine implements RunHost {
     alsoNoted: readonly Noted[],
   ): Promise<Extract<AcceptResult, { ok: true }>> {
     const now = this.now();
-    const isKnown =
-      this.#read
-        .of('SELECT seq FROM events WHERE source = ? AND delivery_id = ?')
-        .get(event.source, event.deliveryId) !== undefined;
+    const isKnown = this.#isDelivered(event);
     const writes: Write[] = [...also];
     const noted: Noted[] = [...alsoNoted];
     const runs: AcceptedRun[] = [];
@@ -488,13 +504,13 @@ export class EmbeddedEngine implements RunHost {
         });
       }
     }
-    this.#backlog += started;
+    if (this.#backlog !== undefined) this.#backlog += started;
     const group = this.#queue.open(writes, noted);
     for (const run of claimed)
       this.#dispatcher.follow(run.pipeline, run.seq, this.#activate(run, event.payload, [], [], group));
     await group.durable;
     if (started > 0) for (const run of runs) if (run.started) this.#dispatcher.touch(run.pipeline, now);
-    if (!isKnown && this.#hasWaiting(event.event)) this.#dispatcher.touchAll(now);
+    if (!isKnown && this.#awaited.has(event.event)) this.#dispatcher.touchAll(now);
     return { ok: true, duplicateDelivery: isKnown, runs, ...(flaggedOff.length > 0 && { flaggedOff }) };
   }
 
@@ -582,6 +598,11 @@ export class EmbeddedEngine implements RunHost {
     return row;
   }
 
+  #isDelivered({ source, deliveryId }: NewEvent): boolean {
+    const sql = 'SELECT seq FROM events WHERE source = ? AND delivery_id = ?';
+    return this.#read.of(sql).get(source, deliveryId) !== undefined;
+  }
+
   /** The run that a business key stands for, while the key is kept. */
   #runByKey(draft: Draft, now: number): RunRow | undefined {
     // Rows of `runs` have the shape of `RunRow`.
@@ -592,10 +613,6 @@ export class EmbeddedEngine implements RunHost {
       .get(draft.loaded.plan.pipeline, draft.key) as unknown as (RunRow & { expires_at: number }) | undefined;
     if (row === undefined) return undefined;
     return row.expires_at > now || !terminalStates.has(row.state) ? row : undefined;
-  }
-
-  #hasWaiting(event: string): boolean {
-    return this.#read.of('SELECT 1 FROM openings WHERE event = ? LIMIT 1').get(event) !== undefined;
   }
 
   /** Waits until nobody else is storing under one of the names, then holds them. */
@@ -620,7 +637,7 @@ export class EmbeddedEngine implements RunHost {
       .of('SELECT r.*, e.payload AS payload FROM runs r JOIN events e ON e.seq = r.event_seq WHERE r.seq = ?')
       .get(seq) as unknown as (RunRow & { payload: string }) | undefined;
     if (row === undefined) return [];
-    if (row.state === 'accepted') this.#backlog--;
+    if (row.state === 'accepted' && this.#backlog !== undefined) this.#backlog--;
     return this.#activate(
       row,
       JSON.parse(row.payload),
@@ -762,20 +779,15 @@ export class EmbeddedEngine implements RunHost {
     { operation }: Parameters<Caller>[1],
     call: Promise<CallResult>,
   ): Promise<CallResult> {
-    return new Promise((resolve, reject) => {
-      const cancel = this.#options.clock.setTimer(operation.timeoutMs + TIMEOUT_GRACE_MS, () =>
-        resolve({
-          ok: false,
-          failure: {
-            class: 'timeout',
-            code: 'TRANSPORT_CALL_STUCK',
-            message: `the transport of connection ${connection} did not answer within the operation's timeout`,
-            delivery: 'lost',
-          },
-        }),
-      );
-      call.then(resolve, reject).finally(cancel);
-    });
+    return this.#watchdog.bound(call, operation.timeoutMs + TIMEOUT_GRACE_MS, () => ({
+      ok: false,
+      failure: {
+        class: 'timeout',
+        code: 'TRANSPORT_CALL_STUCK',
+        message: `the transport of connection ${connection} did not answer within the operation's timeout`,
+        delivery: 'lost',
+      },
+    }));
   }
 
   #keep(loaded: LoadedPlan): LoadedPlan {
@@ -801,6 +813,10 @@ export class EmbeddedEngine implements RunHost {
   #number(sql: string): number {
     return Number(this.#read.of(sql).get()?.['n'] ?? 0);
   }
+}
+
+function isTimed(fact: Fact): fact is TimedFact {
+  return fact.atMs !== undefined;
 }
 
 function putRun(row: RunRow): Write {

@@ -35,12 +35,14 @@ export async function openRuntimeWith(
 ): Promise<Runtime> {
   mkdirSync(dirname(options.file), { recursive: true });
   const lock = lockFile(options.file);
+  // First of all: its thread starts while the file is opened.
+  const committer = makeCommitter(options.file);
   let engine!: EmbeddedEngine;
   let keeper: CheckpointKeeper | undefined;
   try {
-    openDatabase(options.file).close();
+    const db = openDatabase(options.file);
     const reader = openReader(options.file);
-    engine = new EmbeddedEngine(options, reader, makeCommitter(options.file), (rows) => keeper?.stored(rows));
+    engine = new EmbeddedEngine(options, reader, committer, (rows) => keeper?.stored(rows));
     // Asked first, so that the tree of a file from before there was one is complete.
     const { checkpoints } = options;
     if (checkpoints !== undefined) {
@@ -49,8 +51,10 @@ export async function openRuntimeWith(
       await keeper.ready();
     }
     await engine.start();
+    // Not earlier: the last connection that is closed copies the whole write-ahead log into the file.
+    db.close();
   } catch (error) {
-    await engine?.stop(0, () => undefined).catch(() => {});
+    await (engine?.stop(0, () => undefined) ?? committer.close()).catch(() => {});
     lock.release();
     throw error;
   }

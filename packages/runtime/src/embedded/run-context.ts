@@ -37,6 +37,8 @@ export interface RunHost {
   /** Events of a name after `seq`, oldest first. */
   eventsAfter(event: string, seq: number): Iterable<{ readonly seq: number; readonly payload: Json }>;
   lastEventSeq(): number;
+  /** A run is about to wait for such events. */
+  awaits(event: string): void;
   emit(
     run: RunRow,
     event: { readonly deliveryId: string; readonly event: string; readonly payload: Json },
@@ -400,6 +402,7 @@ export class EmbeddedRun {
   }
 
   eventOpeningWrite(key: string, wait: EventWait, scannedTo: number): Write {
+    this.host.awaits(wait.event);
     return this.#keepOpening({
       run_seq: this.row.seq,
       key,

@@ -12,7 +12,7 @@ type Answer =
 
 /**
  * Commits on a thread of its own, so that an fsync never stalls the event loop (DESIGN §9). One batch is on its way at
- * a time. The file must exist with its schema.
+ * a time. The thread starts at once; the file must exist with its schema when the first batch comes.
  */
 export function workerCommitter(file: string): Committer {
   // The build renames the file; a worker is started by name.

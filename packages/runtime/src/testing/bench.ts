@@ -279,8 +279,13 @@ export async function openBench(...plans: Plan[]): Promise<Bench> {
       await bench.runtime.idle();
     },
     restart: async () => {
+      const ownLife = life;
       await bench.runtime.stop();
-      bench.runtime = await open(bench.file);
+      if (life !== ownLife) return;
+      const opened = await open(bench.file);
+      // Killed meanwhile: what goes on is another process.
+      if (life === ownLife) bench.runtime = opened;
+      else dead.push(opened);
     },
     failDisk: () => {
       isDiskBroken = true;

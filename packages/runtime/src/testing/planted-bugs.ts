@@ -66,8 +66,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     'an unclear attempt is forgotten by the next',
     effect,
-    'tries.unclear = attempt.unclear;',
-    'tries.unclear = false;',
+    'tries.unclear = attempt.unclear;\n      const interruption',
+    'tries.unclear = false;\n      const interruption',
   ),
   bug(
     'an exhausted budget makes the unknown failed',
@@ -168,8 +168,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     'a run with an order key begins at once',
     engine,
-    'orderKey === undefined && failure === undefined &&',
-    'failure === undefined &&',
+    'orderKey === undefined &&\n      failure',
+    'failure',
   ),
   bug(
     'what a run wrote counts as on disk at once',
@@ -209,6 +209,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     'if (earlier !== undefined && isKnown) {',
   ),
   bug('an event wakes nobody', engine, "['wakeWaiting', now, event.event],", ''),
+  bug('a wait is not known to exist', context, 'this.host.awaits(wait.event);', ''),
+  bug('waits of an earlier process are not known', engine, "String(row['event'])", "String(row['none'])"),
   bug(
     'an event that comes while the wait is written is missed',
     statements,

@@ -181,7 +181,8 @@ class World {
 
   async #restart(): Promise<void> {
     await this.#crashing;
-    if (this.#crashing === undefined) await this.#bench.restart();
+    // It may be killed while it stops or starts.
+    if (this.#crashing === undefined) await Promise.race([this.#bench.restart(), this.#crashed.promise]);
   }
 
   async #settled(): Promise<void> {

@@ -33,6 +33,7 @@ export async function startProcess(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
   isReady: (line: string) => boolean,
+  startMs = START_MS,
 ): Promise<{ readonly child: ChildProcess; readonly line: string }> {
   const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
   const kill = (): boolean => child.kill('SIGKILL');
@@ -42,7 +43,7 @@ export async function startProcess(
   return new Promise((resolve, reject) => {
     const fail = (why: string): void =>
       reject(new Error(`${command} ${args[0]}: ${why}\n${said.slice(-20).join('\n')}`));
-    const timer = setTimeout(() => fail('was not ready in time'), START_MS);
+    const timer = setTimeout(() => fail('was not ready in time'), startMs);
     child.once('exit', (code) => fail(`ended with ${code}`));
     for (const stream of [child.stdout, child.stderr])
       createInterface({ input: stream }).on('line', (line) => {

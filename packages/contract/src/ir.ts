@@ -149,6 +149,8 @@ export interface EventDefinition {
   readonly channel?: string;
   readonly address?: string;
   readonly message: Message;
+  /** What the receiver of a webhook or callback may answer, in document order; of those only. */
+  readonly answers?: readonly Response[];
   /** Of channel and operation, merged; of channels only. */
   readonly bindings?: Readonly<Record<string, unknown>>;
   readonly extensions: Readonly<Record<string, unknown>>;

@@ -334,6 +334,7 @@ class OpenApiBuilder {
           deprecated: part.flag('deprecated'),
           ...(address !== undefined && { address }),
           message,
+          answers: this.#responsesOf(part),
           extensions: extensionsOf(part),
         } satisfies EventDefinition),
       );

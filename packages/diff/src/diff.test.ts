@@ -388,3 +388,49 @@ describe('another default of a parameter', () => {
     expect(await blocking([])).toEqual([]);
   });
 });
+
+describe('the answer to a webhook', () => {
+  const webhook = (schema: object, status = '200') =>
+    contract(
+      {},
+      {
+        openapi: '3.1.0',
+        webhooks: {
+          paid: {
+            post: {
+              requestBody: { content: { 'application/json': { schema: { type: 'object' } } } },
+              responses: { [status]: { description: 'ok', content: { 'application/json': { schema } } } },
+            },
+          },
+        },
+      },
+    );
+  const ack = { type: 'object', properties: { ack: { type: 'boolean' } } };
+  const listening: ContractUsage = { ...usage('/id'), target: { kind: 'event', event: 'paid' } };
+
+  it('is sent by whoever listens, and what is asked of it may not grow', async () => {
+    const [base, strict] = [await webhook(ack), await webhook({ ...ack, required: ['ack'] })];
+    const { findings } = diffContracts(base, strict, { usage: [listening] });
+    expect(findings).toMatchObject([
+      {
+        rule: 'property-became-required',
+        severity: 'breaking',
+        direction: 'request',
+        impact: 'used',
+        witness: {},
+      },
+    ]);
+    expect(diffContracts(base, strict, { usage: [] }).findings).toMatchObject([{ impact: 'unused' }]);
+    expect(diffContracts(strict, base).findings.filter(({ severity }) => severity === 'breaking')).toEqual(
+      [],
+    );
+  });
+
+  it('breaks when its status is no longer expected', async () => {
+    const { findings } = diffContracts(await webhook(ack), await webhook(ack, '204'));
+    expect(findings.map(({ rule, severity }) => [rule, severity])).toEqual([
+      ['success-response-removed', 'breaking'],
+    ]);
+    expect(diffContracts(await webhook(ack), await webhook(ack, '2XX')).findings).toEqual([]);
+  });
+});

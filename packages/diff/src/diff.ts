@@ -168,7 +168,11 @@ class ReportBuilder {
     const severity =
       rule !== change.rule ? changeRules[rule].severity : isCapped ? change.severityCapped : change.severity;
     const { position, path } = witness?.way ?? reach.ways[0]!;
-    const hits = rule === change.rule ? victims?.of(change) : this.omitting(change, reach, victims);
+    const hits = reach.ways.some((way) => way.position.isAnswer)
+      ? victims?.usage.filter((each) => reach.operations.has(subjectOf(each)))
+      : rule === change.rule
+        ? victims?.of(change)
+        : this.omitting(change, reach, victims);
     const isLost = LOSES_DATA.has(change.rule) && severity === 'risky' && (hits?.length ?? 0) > 0;
     const where = toPointer([...path, ...change.tail]);
     return {

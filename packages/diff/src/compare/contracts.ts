@@ -1,6 +1,6 @@
 import type { Contract, EventDefinition, Message, Operation } from '@tenon/contract';
 import { canonicalJson } from '@tenon/model';
-import { compareHttp } from './http.ts';
+import { compareAnswers, compareHttp } from './http.ts';
 import { compareLifecycle, dateOf, stabilityOf } from './lifecycle.ts';
 import { compareMessages } from './messages.ts';
 import type { Sink } from './positions.ts';
@@ -34,7 +34,7 @@ export function compareContracts(
       revision: operation,
       message: `${nameOf(operation)} is new`,
     });
-  compareEvents(base, revision, sink);
+  compareEvents({ base, revision, now }, sink);
   compareServers(base, revision, sink);
   compareSecuritySchemes(base, revision, sink);
 }
@@ -148,7 +148,8 @@ export function nameOf(operation: Operation): string {
     : `${operation.id} on ${operation.address ?? operation.channel}`;
 }
 
-function compareEvents(base: Contract, revision: Contract, sink: Sink): void {
+function compareEvents(contracts: Contracts, sink: Sink): void {
+  const { base, revision } = contracts;
   const added = new Map(revision.events);
   for (const [id, before] of base.events) {
     const after = added.get(id);
@@ -164,7 +165,7 @@ function compareEvents(base: Contract, revision: Contract, sink: Sink): void {
       continue;
     }
     added.delete(id);
-    compareEvent(before, after, sink);
+    compareEvent(before, after, contracts, sink);
   }
   for (const [id, after] of added)
     sink.change({
@@ -178,7 +179,12 @@ function compareEvents(base: Contract, revision: Contract, sink: Sink): void {
 }
 
 /** An event comes to us: its payload travels as a response does. */
-function compareEvent(before: EventDefinition, after: EventDefinition, sink: Sink): void {
+function compareEvent(
+  before: EventDefinition,
+  after: EventDefinition,
+  contracts: Contracts,
+  sink: Sink,
+): void {
   const both = { operation: before.id, base: before, revision: after, direction: 'response' } as const;
   if ((before.address ?? before.channel) !== (after.address ?? after.channel))
     sink.change({
@@ -193,6 +199,7 @@ function compareEvent(before: EventDefinition, after: EventDefinition, sink: Sin
       message: `event \`${before.id}\` is ${after.deprecated ? '' : 'no longer '}deprecated`,
     });
   compareMessage(before.message, after.message, before.id, 'event', sink);
+  compareAnswers(before, after, contracts, sink);
 }
 
 /** One message of an operation or event; which way it goes follows from what it is. */

@@ -1,4 +1,4 @@
-import type { Header, HttpOperation, MediaType, Response } from '@tenon/contract';
+import type { EventDefinition, Header, HttpOperation, MediaType, Response } from '@tenon/contract';
 import type { Contracts } from './contracts.ts';
 import { compareParameters } from './parameters.ts';
 import type { Sink } from './positions.ts';
@@ -179,6 +179,39 @@ function compareHeader(
   });
 }
 
+/** What the receiver of a webhook answers travels as a request does: we send it. */
+export function compareAnswers(
+  before: EventDefinition,
+  after: EventDefinition,
+  contracts: Contracts,
+  sink: Sink,
+): void {
+  const [old, now] = [before.answers ?? [], after.answers ?? []];
+  for (const answer of old) {
+    const other = now.find(({ status }) => status === answer.status);
+    if (other)
+      compareContent(answer.content, other.content, {
+        sink,
+        contracts,
+        direction: 'request',
+        operation: before.id,
+        label: `the ${answer.status} answer to \`${before.id}\``,
+        prefix: [],
+        at: [answer, other],
+        isAnswer: true,
+      });
+    else if (/^2/.test(answer.status) && !now.some(({ status }) => covers(status, answer.status)))
+      sink.change({
+        rule: 'success-response-removed',
+        direction: 'request',
+        operation: before.id,
+        base: answer,
+        revision: after,
+        message: `the ${answer.status} answer to \`${before.id}\` is no longer expected`,
+      });
+  }
+}
+
 interface ContentContext {
   readonly sink: Sink;
   readonly contracts: Contracts;
@@ -187,6 +220,7 @@ interface ContentContext {
   readonly label: string;
   readonly prefix: readonly string[];
   readonly at: readonly [object, object];
+  readonly isAnswer?: true;
 }
 
 function compareContent(
@@ -249,6 +283,7 @@ function compareContent(
       revision,
       target: direction,
       prefix: context.prefix,
+      ...(context.isAnswer && { isAnswer: true }),
     });
   }
 }

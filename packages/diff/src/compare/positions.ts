@@ -17,6 +17,8 @@ export interface Position {
   readonly prefix: readonly string[];
   /** The schema is a parameter's: who leaves it out gets its default. */
   readonly isParameter?: true;
+  /** The schema is of an answer to an event: whoever listens gives it, without saying so. */
+  readonly isAnswer?: true;
 }
 
 /** A change that is not inside a schema. */

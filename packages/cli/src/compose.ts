@@ -8,11 +8,13 @@ import {
   fileTokenVault,
   guardedTransport,
   httpTransport,
+  pollSource,
+  type SourcePlan,
   type Transport,
   webhookScheme,
 } from '@tenon/connector';
-import { Secret, type SecretStore } from '@tenon/model';
-import { type PlanStep, planSources, type Workspace, type WorkspaceCheck } from '@tenon/pipeline';
+import { isObject, Secret, type SecretStore } from '@tenon/model';
+import { planSources, type Workspace, type WorkspaceCheck } from '@tenon/pipeline';
 import { type LedgerEntry, openRuntime, type Runtime } from '@tenon/runtime';
 import {
   type Consumer,
@@ -108,7 +110,7 @@ export async function startTenon(options: ComposeOptions): Promise<RunningTenon>
       consumers: () => consumers.map((consumer) => consumer.status()),
       log: (event) => log({ ...event }),
     });
-    consumers = await startConsumers(options, connections, secrets, runtime, modules);
+    consumers = await startConsumers(options, connections, secrets, runtime, modules, transports);
     return {
       url: server.url,
       runtime,
@@ -204,6 +206,7 @@ async function startConsumers(
   secrets: SecretStore,
   runtime: Runtime,
   modules: ReadonlyMap<string, ConnectorModule>,
+  transports: ReadonlyMap<string, Transport>,
 ): Promise<readonly Consumer[]> {
   const heard = heardEvents(check);
   const starts = connections.map(async (connection): Promise<readonly (() => Consumer)[]> => {
@@ -211,13 +214,21 @@ async function startConsumers(
     const contract = manifest && workspace.contracts.get(manifest.contract);
     const plans = contract ? planSources(contract, manifest, heard) : [];
     if (!manifest || plans.length === 0) return [];
-    const make = modules.get(connection.connector)?.sources?.[manifest.transport];
-    if (!make) {
+    const own = modules.get(connection.connector)?.sources?.[manifest.transport];
+    const make = (plan: SourcePlan) => (plan.poll ? pollSource : own);
+    if (plans.some((plan) => make(plan) === undefined)) {
       throw new ComposeError(
         `connector ${manifest.name} has \`sources\` over ${manifest.transport}, and its code exports no such source`,
       );
     }
-    const context = { connection, secrets, clock: io.clock, random: io.random };
+    const transport = transports.get(connection.name);
+    const context = {
+      connection,
+      secrets,
+      clock: io.clock,
+      random: io.random,
+      ...(transport && { transport }),
+    };
     return plans.map(
       (plan) => () =>
         consume({
@@ -226,7 +237,8 @@ async function startConsumers(
           runtime,
           clock: io.clock,
           random: io.random,
-          source: (given) => make({ ...context, ...given }),
+          // Looked at above: each plan has one.
+          source: (given) => make(plan)!({ ...context, ...given }),
           log: (event) => log({ kind: 'source', ...event }),
         }),
     );
@@ -235,23 +247,22 @@ async function startConsumers(
   return (await Promise.all(starts)).flat().map((start) => start());
 }
 
-/** Names of the events that start a run, or that a step waits for. */
+/** Names of the events that start a run, or that a step waits for, however deep it stands. */
 function heardEvents(check: WorkspaceCheck): ReadonlySet<string> {
   const heard = new Set<string>();
   for (const plan of check.plans.values()) {
     if ('event' in plan.trigger) heard.add(plan.trigger.event);
-    for (const step of allPlanSteps(plan.steps))
-      if (step.kind === 'wait' && 'event' in step.for) heard.add(step.for.event);
+    for (const event of Object.keys(plan.events)) if (isWaitedFor(event, plan.steps)) heard.add(event);
   }
   return heard;
 }
 
-function allPlanSteps(steps: readonly PlanStep[]): readonly PlanStep[] {
-  return steps.flatMap((step) =>
-    step.kind === 'choose'
-      ? [step, ...step.branches.flatMap((branch) => allPlanSteps(branch.steps))]
-      : [step],
-  );
+/** Steps stand in each other in more ways than one: a plan is JSON, so it is searched as such. */
+function isWaitedFor(event: string, part: unknown): boolean {
+  if (Array.isArray(part)) return part.some((item) => isWaitedFor(event, item));
+  if (!isObject(part)) return false;
+  if (part['kind'] === 'wait' && isObject(part['for'])) return part['for']['event'] === event;
+  return Object.values(part).some((item) => isWaitedFor(event, item));
 }
 
 function intakeConnections(

@@ -11,7 +11,9 @@ import type {
   OperationDefaults,
   OperationManifest,
   PaginationManifest,
+  PollManifest,
   ProbeManifest,
+  ScheduleManifest,
   SourceManifest,
   WebhookManifest,
 } from './manifest.ts';
@@ -105,9 +107,18 @@ interface WebhookSource extends Partial<Omit<WebhookManifest, 'verify' | 'tolera
   readonly tolerance?: string;
 }
 
-interface SourceSource extends Partial<Omit<SourceManifest, 'prefetchMax' | 'everyMs'>> {
+interface SourceSource
+  extends Partial<Omit<SourceManifest, 'prefetchMax' | 'everyMs' | 'poll' | 'schedule'>> {
   readonly prefetch?: number;
   readonly every?: string;
+  readonly poll?: Omit<PollManifest, 'with' | 'cursor'> & {
+    readonly with?: PollManifest['with'];
+    readonly cursor: Omit<PollManifest['cursor'], 'overlapMs'> & { readonly overlap?: string };
+  };
+  readonly schedule?: Pick<ScheduleManifest, 'cron' | 'zone'> & {
+    readonly missed?: ScheduleManifest['missed'];
+    readonly jitter?: string;
+  };
 }
 
 const DEFAULTS = {
@@ -115,7 +126,7 @@ const DEFAULTS = {
   inFlightMax: 64,
   toleranceMs: 300_000,
   settleMs: 1_000,
-  source: { group: 'tenon', prefetchMax: 100, everyMs: 1_000 },
+  source: { group: 'tenon', prefetchMax: 100, everyMs: 1_000, pollMs: 300_000 },
   breaker: { minimum: 20, openForMs: 15_000, probes: 3 },
 } as const;
 
@@ -265,8 +276,13 @@ function messageManifest({ orderBy, envelope }: NonNullable<OperationSource['mes
   };
 }
 
+function pollManifest({ cursor, ...rest }: NonNullable<SourceSource['poll']>): PollManifest {
+  const { overlap, ...where } = cursor;
+  return { ...rest, with: rest.with ?? {}, cursor: { ...where, overlapMs: ms(overlap) ?? 0 } };
+}
+
 function sourceManifest(source: SourceSource): SourceManifest {
-  const { prefetch, every, ...rest } = source;
+  const { prefetch, every, poll, schedule, ...rest } = source;
   return {
     ...rest,
     group: rest.group ?? DEFAULTS.source.group,
@@ -274,7 +290,16 @@ function sourceManifest(source: SourceSource): SourceManifest {
     create: rest.create ?? false,
     invalid: rest.invalid ?? 'quarantine',
     id: rest.id ?? 'message',
-    everyMs: ms(every) ?? DEFAULTS.source.everyMs,
+    everyMs: ms(every) ?? (poll ? DEFAULTS.source.pollMs : DEFAULTS.source.everyMs),
+    ...(poll && { poll: pollManifest(poll) }),
+    ...(schedule && {
+      schedule: {
+        cron: schedule.cron,
+        zone: schedule.zone,
+        missed: schedule.missed ?? 'once',
+        jitterMs: ms(schedule.jitter) ?? 0,
+      },
+    }),
   };
 }
 

@@ -28,6 +28,7 @@ export {
 export { type ReadMessage, readMessage } from './message/read-message.ts';
 export type * from './operation-plan.ts';
 export { type Page, type PagesOptions, pages } from './pages.ts';
+export { pollSource } from './poll-source.ts';
 export type { BreakerState } from './resilience/breaker.ts';
 export type { DeprecationNotice } from './resilience/deprecation.ts';
 export {

@@ -154,8 +154,15 @@ function meaningDiagnostics(document: PositionedDocument, source: ManifestSource
     if (operation.compensation !== undefined)
       reference(operation.compensation.operation, [...here, 'compensation', 'operation'], 'effect');
   }
+  for (const [event, { poll }] of Object.entries(source.sources ?? {}))
+    if (poll !== undefined) reference(poll.operation, ['sources', event, 'poll', 'operation'], 'read');
   if (source.health !== undefined) reference(source.health.operation, ['health', 'operation'], 'read');
-  return [...found, ...scopeDiagnostics(document, source), ...tokenHostDiagnostics(document, source)];
+  return [
+    ...found,
+    ...zoneDiagnostics(document, source),
+    ...scopeDiagnostics(document, source),
+    ...tokenHostDiagnostics(document, source),
+  ];
 
   function reference(name: string, tokens: readonly string[], wanted: 'read' | 'effect'): void {
     const target = operations[name];
@@ -187,6 +194,28 @@ function meaningDiagnostics(document: PositionedDocument, source: ManifestSource
         }),
       );
     }
+  }
+}
+
+function zoneDiagnostics(document: PositionedDocument, source: ManifestSource): Diagnostic[] {
+  return Object.entries(source.sources ?? {}).flatMap(([event, { schedule }]) => {
+    if (schedule === undefined || isZone(schedule.zone)) return [];
+    return connectorDiagnostic('manifest-value-invalid', {
+      message: `\`${schedule.zone}\` is not the name of a time zone`,
+      at: document.locate(toPointer(['sources', event, 'schedule', 'zone'])),
+      subject: event,
+      fix: 'write its IANA name, like `Europe/Berlin`, or `UTC`',
+    });
+  });
+}
+
+function isZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name });
+    // An offset would be taken too, and know nothing of summer time.
+    return !/^[+-]/.test(name);
+  } catch {
+    return false;
   }
 }
 

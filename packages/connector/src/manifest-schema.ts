@@ -302,7 +302,39 @@ export const connectorSchema: SchemaObject = {
           },
           ['at', 'is'],
         ),
-        every: duration('How often a source that has to ask does so. Default 1s.'),
+        every: duration('How often a source that has to ask does so. Default 1s; of polls 5m.'),
+        poll: closed(
+          {
+            operation: text('A read of this manifest that lists; its pagination is followed.'),
+            with: map({}, 'Its input, besides the cursor.'),
+            key: pointer('Id of an item.'),
+            cursor: closed(
+              {
+                in: text('Parameter that takes it.'),
+                from: pointer('In an item, what the listing goes by: a time or a number that only grows.'),
+                initial: text('Of the very first listing. Default: none is sent.'),
+                overlap: duration('Asked for again each time, for items that show up late. Default 0s.'),
+              },
+              ['in', 'from'],
+            ),
+          },
+          ['operation', 'key', 'cursor'],
+        ),
+        schedule: closed(
+          {
+            cron: text(
+              'Five fields (minute hour day month weekday), or six with seconds first.',
+              '^\\S+( +\\S+){4,5}$',
+            ),
+            zone: text('IANA name of the time zone: `Europe/Berlin`.'),
+            missed: {
+              enum: ['skip', 'once', 'all'],
+              description: 'What was due while nobody was there: left out, the last one (default), or each.',
+            },
+            jitter: duration('By how much each is put off, by chance. Default 0s.'),
+          },
+          ['cron', 'zone'],
+        ),
       },
       [],
     ),

@@ -184,6 +184,40 @@ export interface SourceManifest {
   readonly orderBy?: string;
   /** Needed where several events come from one place. `at`: `header:<name>`, `cloudevent:type` or a JSON Pointer. */
   readonly type?: { readonly at: string; readonly is: string };
-  /** How often a source that has to ask does so. Default 1 s. */
+  /** How often a source that has to ask does so. Default 1 s; of polls 5 min. */
   readonly everyMs: number;
+  /** Fetched by an operation of the contract, rather than handed over. */
+  readonly poll?: PollManifest;
+  /** Comes of time alone. */
+  readonly schedule?: ScheduleManifest;
+}
+
+export interface PollManifest {
+  /** A read that lists; its pagination is followed. */
+  readonly operation: string;
+  /** Its input, besides the cursor. */
+  readonly with: Readonly<Record<string, unknown>>;
+  /** JSON Pointer in an item of its id. */
+  readonly key: string;
+  readonly cursor: {
+    /** Parameter that takes it. */
+    readonly in: string;
+    /** JSON Pointer in an item of what the listing goes by: a time or a number that only grows. */
+    readonly from: string;
+    /** Of the very first listing. */
+    readonly initial?: string;
+    /** Asked for again each time, for items that show up late; of times only. */
+    readonly overlapMs: number;
+  };
+}
+
+export interface ScheduleManifest {
+  /** Five fields, or six with seconds first. */
+  readonly cron: string;
+  /** IANA name. */
+  readonly zone: string;
+  /** Of what was due while nobody was there. */
+  readonly missed: 'skip' | 'once' | 'all';
+  /** By how much each is put off, by chance. */
+  readonly jitterMs: number;
 }

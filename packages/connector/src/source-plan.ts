@@ -1,3 +1,6 @@
+import type { PollManifest, ScheduleManifest } from './manifest.ts';
+import type { OperationPlan } from './operation-plan.ts';
+
 /**
  * All that a source needs to take messages from one queue, stream, topic or table over one connection: contract and
  * manifest joined. JSON. Built by `planSources` of the pipeline package; events that share a place share a plan.
@@ -23,6 +26,12 @@ export interface SourcePlan {
   /** Of channel, operation and message, merged, as the contract has them. */
   readonly bindings: Readonly<Record<string, unknown>>;
   readonly events: readonly SourceEvent[];
+  readonly poll?: PollPlan;
+  readonly schedule?: ScheduleManifest;
+}
+
+export interface PollPlan extends Omit<PollManifest, 'operation'> {
+  readonly operation: OperationPlan;
 }
 
 export interface SourceEvent {

@@ -1,5 +1,5 @@
 import type { SourcePlan } from './source-plan.ts';
-import type { TransportContext } from './transport.ts';
+import type { Transport, TransportContext } from './transport.ts';
 
 /** One message as a broker handed it over, not yet understood. */
 export interface IncomingMessage {
@@ -11,6 +11,8 @@ export interface IncomingMessage {
   readonly headers: Readonly<Record<string, string>>;
   /** The broker has handed it out before. */
   readonly redelivered: boolean;
+  /** How far the source has come with it: stored with the event, in one transaction. For sources that keep their own place. */
+  readonly cursor?: string;
 }
 
 /**
@@ -24,6 +26,10 @@ export type SourceState = 'connecting' | 'consuming' | 'stopped';
 
 export interface SourceContext extends TransportContext {
   readonly plan: SourcePlan;
+  /** The last `cursor` that was stored; absent at the very first. */
+  cursor(): string | undefined;
+  /** Carries out the operations of the connection, for sources that ask by one. */
+  readonly transport?: Transport;
   /** Never rejects. Resolves `accepted` only once the event is on disk: nothing may be acknowledged before. */
   deliver(message: IncomingMessage): Promise<Settlement>;
   /** Tells how the source is; `problem` says in one sentence, without secrets, why it is not consuming. */

@@ -1,9 +1,13 @@
 import type { ConnectorManifest, SourceEvent, SourcePlan } from '@tenon/connector';
 import type { Contract, EventDefinition } from '@tenon/contract';
+import { planOperation } from './plan-operation.ts';
 
 /** Where an event of the contract comes from: what the manifest says, else the address of its channel. */
 export function placeOfSource(manifest: ConnectorManifest, event: EventDefinition): string | undefined {
-  return manifest.sources[event.id]?.from ?? event.address ?? event.channel;
+  const source = manifest.sources[event.id];
+  // What is fetched or comes of time has no place but itself.
+  const own = source?.poll || source?.schedule ? event.id : undefined;
+  return source?.from ?? own ?? event.address ?? event.channel;
 }
 
 /**
@@ -29,7 +33,10 @@ export function planSources(
       ...(source.type && { type: source.type }),
       ...(source.orderBy !== undefined && { orderBy: source.orderBy }),
     };
-    const { group, prefetchMax, create, invalid, everyMs } = source;
+    const { group, prefetchMax, create, invalid, everyMs, poll, schedule } = source;
+    const operation = poll && planOperation(contract, manifest, poll.operation);
+    // The manifest's check says what is wrong with it.
+    if (poll && !operation) continue;
     const earlier = plans.get(from);
     plans.set(from, {
       ...(earlier ?? {
@@ -45,6 +52,8 @@ export function planSources(
         invalid,
         everyMs,
         bindings: { ...definition.bindings, ...definition.message.bindings },
+        ...(poll && operation && { poll: { ...poll, operation } }),
+        ...(schedule && { schedule }),
       }),
       events: [...(earlier?.events ?? []), event],
     });

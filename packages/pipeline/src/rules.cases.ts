@@ -65,6 +65,13 @@ const identities = (connection: string): Edits => ({
   [POLICIES]: null,
 });
 
+const POLL = (key: string): Edits =>
+  connector(
+    'webhooks:',
+    `sources:
+  orderPaid: { poll: { operation: findParcels, key: ${key}, cursor: { in: cursor, from: /orderId } } }
+webhooks:`,
+  );
 /** A pipeline that listens to an event of a channel, and a connector over which it may come in. */
 const heard: Edits = { [SECOND]: secondPipeline(READ) };
 const NEWS_CONNECTOR = 'connectors/news/connector.yaml';
@@ -775,6 +782,11 @@ export const ruleCases = {
     fires: TWO_NEWS('{}'),
     on: 'orderLost',
     silent: TWO_NEWS("{ type: { at: 'header:type', is: lost } }"),
+  },
+  'manifest-poll-unknown': {
+    fires: POLL('/orderid'),
+    on: '/orderid',
+    silent: POLL('/orderId'),
   },
   'manifest-probe-input-unknown': {
     fires: connector(

@@ -227,6 +227,25 @@ describe('intake', () => {
     expect(bench.target.calls).toEqual([]);
   });
 
+  test('stores how far a source has come with the event that it covers, or not at all', async () => {
+    bench = await openBench(planFor({ steps: [] }));
+    const event = { event: 'shop.ordered', payload: { id: 'a' }, deliveryId: 'd1', source: 'poll' };
+    expect(bench.runtime.cursor('poll')).toBeUndefined();
+    await bench.runtime.accept({ ...event, cursor: { name: 'poll', value: '2026-01-01' } });
+    await bench.crash();
+    expect(bench.runtime.cursor('poll')).toBe('2026-01-01');
+    await bench.runtime.accept({
+      ...event,
+      payload: {},
+      deliveryId: 'd2',
+      cursor: { name: 'poll', value: '2026-01-02' },
+    });
+    expect(bench.runtime.cursor('poll')).toBe('2026-01-01');
+    // A known delivery starts nothing, and still says how far the source has come.
+    await bench.runtime.accept({ ...event, cursor: { name: 'poll', value: '2026-01-03' } });
+    expect(bench.runtime.cursor('poll')).toBe('2026-01-03');
+  });
+
   test('holds an event that could not even be read, as it came', async () => {
     bench = await openBench(planFor({ steps: [] }));
     const failure = {

@@ -65,6 +65,8 @@ export interface IncomingEvent {
    * quarantine, with its owner, for each pipeline that it would have started. A `Failure`: it is known to be such.
    */
   readonly invalid?: 'refuse' | 'quarantine' | Failure;
+  /** How far the source has come with this event: stored with it, in one transaction (C76). Read with `cursor`. */
+  readonly cursor?: { readonly name: string; readonly value: string };
 }
 
 export interface AcceptedRun {
@@ -99,6 +101,8 @@ export interface Runtime {
   activePipelines(): readonly string[];
   /** Resolves when the event is on disk: only then may it be acknowledged. */
   accept(event: IncomingEvent): Promise<AcceptResult>;
+  /** How far a source has come: the last `cursor` stored under the name. */
+  cursor(name: string): string | undefined;
   /** Starts a pipeline whose trigger is `manual`. */
   trigger(pipeline: string, input: JsonObject, actor: string): Promise<AcceptResult>;
 

@@ -46,7 +46,7 @@ function open(
   const consumer = consume({
     connection: 'bus',
     plan: { ...plan, ...more.plan },
-    runtime: { accept },
+    runtime: { accept, cursor: () => undefined },
     clock: systemClock,
     random: systemRandom,
     source: (given) => {

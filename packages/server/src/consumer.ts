@@ -33,11 +33,11 @@ export type ConsumerCount = 'accepted' | 'duplicate' | 'quarantined' | 'rejected
 export interface ConsumerOptions {
   readonly connection: string;
   readonly plan: SourcePlan;
-  readonly runtime: Pick<Runtime, 'accept'>;
+  readonly runtime: Pick<Runtime, 'accept' | 'cursor'>;
   readonly clock: Clock;
   readonly random: Random;
   /** Makes the connector's source; it begins to deliver at once. */
-  source(context: Pick<SourceContext, 'plan' | 'deliver' | 'report'>): Source;
+  source(context: Pick<SourceContext, 'plan' | 'cursor' | 'deliver' | 'report'>): Source;
   log(event: {
     readonly code: string;
     readonly message: string;
@@ -89,7 +89,9 @@ export function consume(options: ConsumerOptions): Consumer {
   let sinceMs = clock.now();
   let isIdReported = false;
 
-  const source = options.source({ plan, deliver, report });
+  /** Of the source, and of where its deliveries come from. */
+  const name = `${connection}/${plan.from}`;
+  const source = options.source({ plan, cursor: () => runtime.cursor(name), deliver, report });
   return { status, stop };
 
   async function deliver(message: IncomingMessage): Promise<Settlement> {
@@ -124,8 +126,9 @@ export function consume(options: ConsumerOptions): Consumer {
       event: event.name,
       payload,
       deliveryId: read.deliveryId ?? ownId(),
-      source: `${connection}/${plan.from}`,
+      source: name,
       ...(traceparent !== undefined && { traceparent }),
+      ...(message.cursor !== undefined && { cursor: { name, value: message.cursor } }),
       invalid: read.as === 'invalid' ? read.failure : policy(),
     };
     const orderKey = read.as === 'event' ? read.orderKey : undefined;

@@ -65,6 +65,8 @@ function checkVerified(model: PipelineModel, { event, name, isHeard }: Named): D
   const manifests = [...model.catalog.workspace.connectors.values()].filter(
     (manifest) => manifest.contract === event.contract.name,
   );
+  // What is fetched needs no signature: the transport knows whom it asked.
+  if (manifests.some(({ sources }) => Object.hasOwn(sources, id))) return [];
   const verified = manifests.flatMap(({ webhooks }) => Object.keys(webhooks));
   if (manifests.length === 0 || verified.includes(id)) return [];
   const unknown = verified.filter((webhook) => !event.contract.events.has(webhook));

@@ -56,6 +56,7 @@ function checkManifest(
     ...events,
     ...checkOrders(manifest, contract, document),
     ...checkSharedPlaces(manifest, contract, document),
+    ...checkPolls(manifest, contract, document),
   ];
 }
 
@@ -124,6 +125,47 @@ function checkSharedPlaces(
         subject: `${manifest.name} ${name}`,
       }),
     ];
+  });
+}
+
+/** The cursor goes into a parameter of the listing, and comes, like the id, out of each item. */
+function checkPolls(
+  manifest: ConnectorManifest,
+  contract: Contract,
+  document: PositionedDocument,
+): Diagnostic[] {
+  return Object.entries(manifest.sources).flatMap(([name, { poll }]): Diagnostic[] => {
+    const event = contract.events.get(name);
+    const operation = poll && contract.operations.get(poll.operation);
+    if (!poll || !event || !operation) return [];
+    const found: Diagnostic[] = [];
+    const unknown = (key: string[], message: string, wanted: string, candidates: readonly string[]): void => {
+      found.push(
+        diagnostic('manifest-poll-unknown', {
+          message,
+          at: document.locate(toPointer(['sources', name, 'poll', ...key])),
+          subject: `${manifest.name} ${name} ${key.join(' ')}`,
+          ...near(wanted, candidates),
+        }),
+      );
+    };
+    const parameters = operation.parameters.map((one) => one.name);
+    if (!parameters.includes(poll.cursor.in))
+      unknown(
+        ['cursor', 'in'],
+        `\`${operation.id}\` has no parameter \`${poll.cursor.in}\``,
+        poll.cursor.in,
+        parameters,
+      );
+    const payload = placeOf(bundled(contract, event.message.payload, 'response'));
+    for (const [key, pointer] of [
+      [['key'], poll.key],
+      [['cursor', 'from'], poll.cursor.from],
+    ] as const) {
+      const gap = firstGap(payload, pointer);
+      if (gap) unknown([...key], `event \`${name}\` has no \`${pointer}\``, gap.name, gap.candidates);
+    }
+    return found;
   });
 }
 

@@ -116,7 +116,17 @@ export const workspaceRules = {
     fix: 'give each of them a `type`, and the same group, prefetch, create, invalid and every',
     example: {
       bad: '# two events of one queue, neither with a type\nitemSold: { … }\nitemBack: { … }',
-      good: 'itemSold: { type: item.sold, … }\nitemBack: { type: item.back, … }',
+      good: "itemSold: { type: { at: 'header:type', is: sold } }\nitemBack: { type: { at: 'header:type', is: back } }",
+    },
+  },
+  'manifest-poll-unknown': {
+    severity: 'error',
+    title: 'a poll goes by a parameter or field that is not there',
+    why: 'It would list everything each time, or tell no two items apart.',
+    fix: 'correct the name',
+    example: {
+      bad: 'cursor: { in: updatedAftr, from: /updatedAt }',
+      good: 'cursor: { in: updatedAfter, from: /updatedAt }',
     },
   },
   'manifest-probe-input-unknown': {

@@ -13,6 +13,7 @@ import { operations, resume } from './operations.ts';
 import { Queries } from './queries.ts';
 import { Replays } from './replays.ts';
 import { keepRetention } from './retention.ts';
+import type { Write } from './statements.ts';
 import { unknownSubject } from './switch-subjects.ts';
 import { workerCommitter } from './worker-committer.ts';
 
@@ -84,8 +85,14 @@ export async function openRuntimeWith(
       );
       if (!found.ok) return found;
       const { drafts, quarantined } = found;
-      const admitted = await engine.admit(event, drafts);
+      const { cursor } = event;
+      const also: Write[] = cursor ? [['putCursor', cursor.name, cursor.value, engine.now()]] : [];
+      const admitted = await engine.admit(event, drafts, also);
       return quarantined === undefined ? admitted : { ...admitted, quarantined };
+    },
+    cursor: (name) => {
+      const row = engine.read.of('SELECT value FROM cursors WHERE name = ?').get(name);
+      return row === undefined ? undefined : String(row['value']);
     },
     trigger: async (pipeline, input, actor): Promise<AcceptResult> => {
       const full = engine.refusal();

@@ -95,6 +95,10 @@ CREATE TABLE replay_starts (token TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT
 CREATE TABLE replay_runs (token TEXT NOT NULL, run_seq INTEGER NOT NULL, state TEXT NOT NULL, PRIMARY KEY (token, run_seq)) WITHOUT ROWID;
 CREATE INDEX replay_runs_open ON replay_runs (state, token) WHERE state IN ('waiting', 'sent');
 `,
+  `
+-- How far a source has come; written with the event that it covers.
+CREATE TABLE cursors (name TEXT PRIMARY KEY, value TEXT NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID;
+`,
 ];
 
 /** Brings a file to this version's schema; refuses one that a newer version wrote. */

@@ -93,6 +93,8 @@ export const writes = {
   /** Values: first run, last run, now. */
   purgeKeys: `DELETE FROM keys WHERE expires_at < ?3 AND run_seq > ?1 AND run_seq <= ?2
     AND run_seq IN (SELECT seq FROM runs WHERE seq > ?1 AND seq <= ?2 AND state IN (${FINAL}))`,
+  putCursor:
+    'INSERT INTO cursors (name, value, at) VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value, at = excluded.at',
   putLedger: 'INSERT INTO ledger (seq, run_seq, count, facts) VALUES (?, ?, ?, ?)',
 } as const;
 

@@ -405,7 +405,10 @@ export async function brokerSuite(driver: BrokerDriver): Promise<void> {
         const consumer = consume({
           connection: 'bus',
           plan: { ...place.source, ...options.source },
-          runtime: { accept: (incoming) => accept(runtime, incoming, options, accepted) },
+          runtime: {
+            accept: (incoming) => accept(runtime, incoming, options, accepted),
+            cursor: (name) => runtime.cursor(name),
+          },
           clock: systemClock,
           random: systemRandom,
           source: (given) => driver.module.sources![driver.transport]!({ ...context, ...given }),

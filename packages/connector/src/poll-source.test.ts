@@ -1,0 +1,167 @@
+import { type Json, type JsonObject, seededRandom } from '@tenon/model';
+import { describe, expect, it } from 'vitest';
+import { operationPlan } from './http/fault-server.testing.ts';
+import { pollSource } from './poll-source.ts';
+import type { IncomingMessage, Settlement } from './source.ts';
+import { manualClock } from './source-loop.testing.ts';
+import type { PollPlan, SourcePlan } from './source-plan.ts';
+import type { CallResult } from './transport.ts';
+
+interface Item {
+  readonly id: string;
+  readonly updatedAt: string;
+}
+
+const item = (id: string, hour: number): Item => ({
+  id,
+  updatedAt: `2026-01-01T${String(hour).padStart(2, '0')}:00:00.000Z`,
+});
+
+/** A listing service, and a runtime that forgets nothing: what it has accepted, under which id, and the cursor. */
+function world(items: Item[], poll: Partial<PollPlan['cursor']> = {}) {
+  const clock = manualClock(0);
+  const stored = new Map<string, Json>();
+  const asked: JsonObject[] = [];
+  const reports: string[] = [];
+  const state = {
+    cursor: undefined as string | undefined,
+    crashAt: Number.POSITIVE_INFINITY,
+    deliveries: 0,
+    fails: false,
+  };
+  const plan: SourcePlan = {
+    connector: 'crm',
+    contract: { name: 'crm', version: '1.0.0', digest: 'sha256:0' },
+    transport: 'http',
+    channel: 'changed',
+    from: 'changed',
+    address: 'changed',
+    group: 'tenon',
+    prefetchMax: 2,
+    create: false,
+    invalid: 'quarantine',
+    everyMs: 60_000,
+    bindings: {},
+    events: [],
+    poll: {
+      operation: {
+        ...operationPlan(),
+        pagination: { type: 'cursor', in: 'page', out: '/next', items: '/items' },
+      },
+      with: { limit: 2 },
+      key: '/id',
+      cursor: { in: 'updatedAfter', from: '/updatedAt', overlapMs: 0, ...poll },
+    },
+  };
+  const call = async ({ input }: { readonly input: JsonObject }): Promise<CallResult> => {
+    asked.push(input);
+    if (state.fails)
+      return {
+        ok: false,
+        failure: {
+          class: 'transient',
+          code: 'HTTP_RESPONSE_STATUS',
+          message: 'status 503',
+          delivery: 'answered',
+        },
+      };
+    const after = String(input['updatedAfter'] ?? '');
+    const from = Number(input['page'] ?? 0);
+    const found = items.filter(({ updatedAt }) => updatedAt >= after);
+    const next = from + 2 < found.length ? from + 2 : null;
+    const body = { items: found.slice(from, from + 2) as unknown as Json, next };
+    return { ok: true, status: 200, body, headers: {} };
+  };
+  const deliver = async (message: IncomingMessage): Promise<Settlement> => {
+    if (++state.deliveries > state.crashAt) return 'returned';
+    if (!stored.has(message.id!)) stored.set(message.id!, JSON.parse(Buffer.from(message.body).toString()));
+    if (message.cursor !== undefined) state.cursor = message.cursor;
+    return 'accepted';
+  };
+  const start = () =>
+    pollSource({
+      plan,
+      connection: { name: 'crm', connector: 'crm', baseUrl: '', credentials: {}, webhookSecrets: [] },
+      secrets: { resolve: () => Promise.reject(new Error('none')) },
+      clock,
+      random: seededRandom(1),
+      transport: { call, close: async () => {} },
+      cursor: () => state.cursor,
+      deliver,
+      report: (to, problem) => reports.push(problem ?? to),
+    });
+  return { clock, stored, asked, reports, state, start, items };
+}
+
+describe('a poll', () => {
+  it('delivers each item once, follows the pages, and stores the cursor with the furthest', async () => {
+    const { stored, asked, state, start } = world([item('a', 3), item('b', 1), item('c', 2)]);
+    const source = start();
+    await turns();
+    expect([...stored.keys()].sort()).toEqual([
+      'a@2026-01-01T03:00:00.000Z',
+      'b@2026-01-01T01:00:00.000Z',
+      'c@2026-01-01T02:00:00.000Z',
+    ]);
+    expect(state.cursor).toBe('2026-01-01T03:00:00.000Z');
+    expect(asked).toEqual([{ limit: 2 }, { limit: 2, page: 2 }]);
+    await source.stop();
+  });
+
+  it('asks for what came since, after a time that is not the same twice; an item that changed is another event', async () => {
+    const { clock, stored, asked, start, items } = world([item('a', 1)]);
+    const source = start();
+    await turns();
+    items.push(item('a', 2));
+    clock.advance(90_000);
+    await turns();
+    expect(asked.at(-1)).toEqual({ limit: 2, updatedAfter: '2026-01-01T01:00:00.000Z' });
+    expect([...stored.keys()]).toEqual(['a@2026-01-01T01:00:00.000Z', 'a@2026-01-01T02:00:00.000Z']);
+    await source.stop();
+  });
+
+  it('reads the same listing again after a crash in its middle, and delivers under the same ids', async () => {
+    const items = [item('a', 1), item('b', 2), item('c', 3), item('d', 4)];
+    for (let crashAt = 0; crashAt < items.length; crashAt++) {
+      const { stored, state, start, asked } = world(items);
+      state.crashAt = crashAt;
+      const first = start();
+      await turns();
+      await first.stop();
+      expect(state.cursor).toBeUndefined();
+      state.crashAt = Number.POSITIVE_INFINITY;
+      const second = start();
+      await turns();
+      await second.stop();
+      expect(asked.every((input) => input['updatedAfter'] === undefined)).toBe(true);
+      expect([...stored.values()]).toHaveLength(4);
+      expect(state.cursor).toBe('2026-01-01T04:00:00.000Z');
+    }
+  });
+
+  it('begins where it is told, and goes back by the overlap', async () => {
+    const { asked, start } = world([], { initial: '2026-01-01T00:00:00.000Z', overlapMs: 60_000 });
+    const source = start();
+    await turns();
+    expect(asked).toEqual([{ limit: 2, updatedAfter: '2025-12-31T23:59:00.000Z' }]);
+    await source.stop();
+  });
+
+  it('says why it cannot, and tries again', async () => {
+    const { clock, reports, state, start, stored } = world([item('a', 1)]);
+    state.fails = true;
+    const source = start();
+    await turns();
+    expect(reports).toEqual(['changed: status 503']);
+    state.fails = false;
+    clock.advance(200);
+    await turns();
+    expect(stored.size).toBe(1);
+    expect(reports.at(-1)).toBe('consuming');
+    await source.stop();
+  });
+});
+
+async function turns(): Promise<void> {
+  for (let turn = 0; turn < 200; turn++) await Promise.resolve();
+}

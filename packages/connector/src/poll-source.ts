@@ -1,0 +1,120 @@
+import { atPointer, type Failure, type Json, type JsonObject, sleep } from '@tenon/model';
+import { pages } from './pages.ts';
+import type { Settlement, Source, SourceContext } from './source.ts';
+import { sourceLoop, UnderWay } from './source-loop.ts';
+
+/**
+ * Asks a listing operation for what has changed, again and again, and delivers each item as an event.
+ *
+ * An item is known by its id and its cursor value, so a listing that is read twice delivers the same events under the same
+ * delivery ids. The cursor moves only when a whole listing has been stored, in one transaction with the last of its items
+ * (by cursor value): a crash before that reads the listing again from where it began, and the inbox knows what it has.
+ */
+export function pollSource(context: SourceContext): Source {
+  const { plan, clock, random } = context;
+  const loop = sourceLoop(context, session, (error) =>
+    error instanceof ListingFailed
+      ? `${plan.from}: ${error.failure.message}`
+      : 'the listing could not be read',
+  );
+  return { canReject: false, stop: () => loop.stop() };
+
+  async function session(signal: AbortSignal, consuming: () => void): Promise<void> {
+    while (!signal.aborted) {
+      await listing(signal);
+      consuming();
+      // Between a half and one and a half of the time, so that many processes do not ask at the same moment.
+      await sleep(clock, plan.everyMs * (0.5 + random.next()), signal);
+    }
+  }
+
+  async function listing(signal: AbortSignal): Promise<void> {
+    const { poll } = plan;
+    if (!poll || !context.transport) throw new Error('a poll needs an operation and a transport');
+    const underWay = new UnderWay();
+    const settlements: Promise<Settlement>[] = [];
+    const add = (item: Json, cursor?: string): void => {
+      const delivered = context.deliver(incoming(poll.key, poll.cursor.from, item, cursor));
+      settlements.push(delivered);
+      underWay.add(delivered.then(() => {}));
+    };
+    let last: { readonly item: Json; readonly cursor: string } | undefined;
+    const request = { operation: poll.operation, input: inputOf(context), signal };
+    for await (const page of pages(context.transport, request)) {
+      if (!page.ok) throw new ListingFailed(page.failure);
+      for (const item of page.items) {
+        const cursor = textOf(atPointer(item, poll.cursor.from));
+        // The furthest is kept back: it carries the cursor, once all others are stored.
+        const isFurthest = cursor !== undefined && (last === undefined || isAfter(cursor, last.cursor));
+        const now = isFurthest ? last?.item : item;
+        if (isFurthest) last = { item, cursor };
+        if (now !== undefined) add(now);
+        await underWay.below(plan.prefetchMax, signal);
+        if (signal.aborted) break;
+      }
+      if (signal.aborted) break;
+    }
+    await underWay.settled();
+    const isWhole = !signal.aborted && (await Promise.all(settlements)).every((one) => one === 'accepted');
+    if (last === undefined) return;
+    add(last.item, isWhole ? last.cursor : undefined);
+    await underWay.settled();
+  }
+}
+
+class ListingFailed extends Error {
+  readonly failure: Failure;
+
+  constructor(failure: Failure) {
+    super(failure.code);
+    this.failure = failure;
+  }
+}
+
+function inputOf({ plan, cursor }: SourceContext): JsonObject {
+  const { poll } = plan;
+  const from = cursor() ?? poll!.cursor.initial;
+  // A manifest's `with` is JSON.
+  const input = poll!.with as JsonObject;
+  return from === undefined ? input : { ...input, [poll!.cursor.in]: overlapped(from, poll!) };
+}
+
+/** A number stays one; a time goes back by the overlap. */
+function overlapped(from: string, { cursor, operation }: NonNullable<SourceContext['plan']['poll']>): Json {
+  if (/^-?\d+(\.\d+)?$/.test(from)) {
+    const schema = typeof operation.input === 'object' ? operation.input.properties?.[cursor.in] : undefined;
+    return typeof schema === 'object' && schema.type === 'string' ? from : Number(from);
+  }
+  const at = Date.parse(from);
+  return cursor.overlapMs === 0 || Number.isNaN(at) ? from : new Date(at - cursor.overlapMs).toISOString();
+}
+
+function isAfter(a: string, b: string): boolean {
+  const [x, y] = [place(a), place(b)];
+  return x !== undefined && y !== undefined ? x > y : a > b;
+}
+
+/** A number, or a time as one; anything else goes by its letters. */
+function place(text: string): number | undefined {
+  const number = /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : Date.parse(text);
+  return Number.isNaN(number) ? undefined : number;
+}
+
+function incoming(key: string, from: string, item: Json, cursor: string | undefined) {
+  const id = textOf(atPointer(item, key));
+  const at = textOf(atPointer(item, from));
+  return {
+    body: Buffer.from(JSON.stringify(item)),
+    contentType: 'application/json',
+    headers: {},
+    redelivered: false,
+    // The same item changed again is another event.
+    ...(id !== undefined && { id: `${id}@${at ?? ''}` }),
+    ...(cursor !== undefined && { cursor }),
+  };
+}
+
+function textOf(value: unknown): string | undefined {
+  if (typeof value === 'number') return String(value);
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}

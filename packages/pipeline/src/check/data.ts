@@ -31,6 +31,7 @@ import {
 import { expressionsOf, type SpecExpression, type Template } from '../spec/template.ts';
 import type { UsageEntry } from '../usage.ts';
 import { checkInScope, expressionDiagnostic, type PolicyRules, type Read, type Use } from './expressions.ts';
+import { MapOver, MapUntil } from './growing-map.ts';
 import { listRead } from './list-read.ts';
 import { ownerOf, type PipelineModel } from './model.ts';
 import { checkRequest } from './request.ts';
@@ -158,6 +159,7 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
   /** Steps of lists that the walk has left. */
   const left = new Set<string>();
   const ids = [...allSteps(spec.steps)].map((step) => step.id.value);
+  const named = [...ids, ...spec.unreadSteps];
   const roots: Record<string, Type> = {};
   const rootSources = new Map<string, UsageTarget>();
   const compiled: Policies = Object.fromEntries(
@@ -386,31 +388,33 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
       (id) => known.fields.has(id) || known.unreadable.get(id) === 'withoutResult',
     );
     const isChanged = certain !== undefined || spec.unreadSteps.size > 0 || gone.length > 0;
-    const fields =
-      isChanged || (self !== undefined && known.fields.has(self)) ? new Map(known.fields) : known.fields;
+    const changed =
+      isChanged || (self !== undefined && known.fields.has(self)) ? new Map(known.fields) : undefined;
+    const fields = changed ?? known.fields;
     let { conditional, unreadable } = known;
     const own = certain === undefined ? undefined : results.get(certain);
     if (certain !== undefined && own) {
-      fields.set(certain, { type: () => own.type, required: true });
+      changed?.set(certain, { type: () => own.type, required: true });
       conditional = conditional.filter(({ path }) => path[1] !== certain);
     }
-    for (const id of spec.unreadSteps) fields.set(id, { type: () => ANY, required: true });
+    for (const id of spec.unreadSteps) changed?.set(id, { type: () => ANY, required: true });
     for (const id of gone) {
-      fields.delete(id);
+      changed?.delete(id);
       conditional = conditional.filter(({ path }) => path[1] !== id);
-      unreadable = new Map(unreadable).set(id, 'insideList');
     }
+    if (gone.length > 0)
+      unreadable = new MapOver(new Map(gone.map((id) => [id, 'insideList'] as const)), unreadable);
     if (self !== undefined) {
-      fields.delete(self);
+      changed?.delete(self);
       conditional = conditional.filter(({ path }) => path[1] !== self);
-      unreadable = new Map(unreadable).set(self, 'self');
+      unreadable = new MapOver(new Map([[self, 'self']]), unreadable);
     }
     const steps: ObjectType = { kind: 'object', fields, isPartial: false, isClosed: true };
     return {
       environment: environment(here.facts, { ...itemTypes(here.items), steps }, conditional),
       sources: withItems(known.sources, here.items),
       unreadable,
-      steps: [...ids, ...spec.unreadSteps],
+      steps: named,
     };
   }
 
@@ -527,73 +531,94 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
 
 /** Steps whose results can be read at a place, before the step at the place is taken out. */
 interface Visible {
-  readonly fields: Map<string, Field>;
-  readonly sources: Map<string, UsageTarget>;
-  readonly unreadable: Map<string, Unreadable>;
+  readonly fields: ReadonlyMap<string, Field>;
+  readonly sources: ReadonlyMap<string, UsageTarget>;
+  readonly unreadable: ReadonlyMap<string, Unreadable>;
   readonly conditional: readonly Conditional[];
   /** Results and silent steps that it has taken in. */
   readonly results: number;
   readonly silent: number;
 }
 
+interface At<V> {
+  /** How many steps had a result, or none, before. */
+  readonly at: number;
+  readonly value: V;
+}
+
+/** What becomes visible under the same conditions, each part of it from some step on. */
+interface Growth {
+  readonly elsewhere: Here['elsewhere'];
+  readonly fields: Map<string, At<Field>>;
+  readonly sources: Map<string, At<UsageTarget>>;
+  readonly silent: Map<string, At<Unreadable>>;
+  readonly base: ReadonlyMap<string, Unreadable>;
+  visible: Visible;
+}
+
 /**
- * What can be read grows by one step at a time, so that each place takes over what the one before it had: made anew
- * for every step, a pipeline of 200 steps would spend most of its check here.
+ * What can be read grows by one step at a time, and each place sees what there was when the walk came by: made anew or
+ * copied for every step, a pipeline of 200 steps would spend most of its check here.
  */
 function visibleSteps(ids: readonly string[], roots: ReadonlyMap<string, UsageTarget>) {
-  const known = new Map<
-    string,
-    { readonly elsewhere: ReadonlyMap<string, Unreadable>; readonly visible: Visible }
-  >();
+  const known = new Map<string, Growth>();
   const parsed = new Map<string, Expr>();
   return {
     at(here: Here, results: ReadonlyMap<string, Result>, silent: ReadonlySet<string>): Visible {
       const key = here.conditions.join('\n');
       const before = known.get(key);
-      const from = before?.elsewhere === here.elsewhere ? before.visible : empty(here.elsewhere);
-      if (from.results === results.size && from.silent === silent.size) return from;
-      const visible = grown(from, here, results, silent);
-      known.set(key, { elsewhere: here.elsewhere, visible });
-      return visible;
+      const growth = before?.elsewhere === here.elsewhere ? before : empty(here.elsewhere);
+      const { visible } = growth;
+      if (visible.results === results.size && visible.silent === silent.size) return visible;
+      growth.visible = grown(growth, here, results, silent);
+      known.set(key, growth);
+      return growth.visible;
     },
   };
 
-  function empty(elsewhere: ReadonlyMap<string, Unreadable>): Visible {
-    return {
+  function empty(elsewhere: Here['elsewhere']): Growth {
+    const base = new Map(ids.map((id): [string, Unreadable] => [id, elsewhere.get(id) ?? 'later']));
+    const visible: Visible = {
       fields: new Map(),
-      sources: new Map(roots),
-      unreadable: new Map(ids.map((id) => [id, elsewhere.get(id) ?? 'later'])),
+      sources: roots,
+      unreadable: base,
       conditional: [],
       results: 0,
       silent: 0,
     };
+    return { elsewhere, fields: new Map(), sources: new Map(), silent: new Map(), base, visible };
   }
 
   function grown(
-    from: Visible,
+    { fields, sources, silent: silences, base, visible }: Growth,
     here: Here,
     results: ReadonlyMap<string, Result>,
     silent: ReadonlySet<string>,
   ): Visible {
-    const fields = new Map(from.fields);
-    const sources = new Map(from.sources);
-    const unreadable = new Map(from.unreadable);
-    const conditional = [...from.conditional];
-    for (const id of [...silent].slice(from.silent))
-      if (!here.elsewhere.has(id)) unreadable.set(id, 'withoutResult');
-    for (const [id, result] of [...results].slice(from.results)) {
-      if (here.elsewhere.has(id) || silent.has(id)) continue;
+    const conditional = [...visible.conditional];
+    for (const [index, id] of [...silent].entries())
+      if (index >= visible.silent && !here.elsewhere.has(id))
+        silences.set(id, { at: index, value: 'withoutResult' });
+    for (const [index, [id, result]] of [...results].entries()) {
+      if (index < visible.results || here.elsewhere.has(id) || silent.has(id)) continue;
       const open = result.conditions.filter((one) => !here.conditions.includes(one));
-      fields.set(id, { type: () => result.type, required: open.length === 0 });
-      unreadable.delete(id);
-      if (result.source) sources.set(`steps.${id}`, result.source);
+      fields.set(id, { at: index, value: { type: () => result.type, required: open.length === 0 } });
+      if (result.source) sources.set(`steps.${id}`, { at: index, value: result.source });
       if (open.length === 0) continue;
       const when = open.map((one) => `(${one})`).join(' && ');
       const condition = parsed.get(when) ?? parseExpression(when).ast;
       parsed.set(when, condition);
       conditional.push({ path: ['steps', id], when: condition });
     }
-    return { fields, sources, unreadable, conditional, results: results.size, silent: silent.size };
+    const readable = new MapUntil(fields, results.size);
+    return {
+      fields: readable,
+      sources: new MapOver(new MapUntil(sources, results.size), roots),
+      unreadable: new MapOver(new MapUntil(silences, silent.size), base, readable),
+      conditional,
+      results: results.size,
+      silent: silent.size,
+    };
   }
 }
 

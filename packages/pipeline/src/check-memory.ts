@@ -16,6 +16,7 @@ import { pipelineSchema } from './shape/pipeline-schema.ts';
 import { allSteps, type Located, type PipelineSpec, readPipeline } from './spec/pipeline-spec.ts';
 import type { Workspace } from './workspace.ts';
 import { parseSpec, type SpecDocument } from './yaml/spec-document.ts';
+import { createYamlMemory, type YamlMemory } from './yaml/yaml-parts.ts';
 
 /**
  * What one check may take over from the check before: everything whose texts did not change. An editor that checks at
@@ -24,10 +25,12 @@ import { parseSpec, type SpecDocument } from './yaml/spec-document.ts';
 export interface CheckMemory {
   base?: CheckBase;
   files: Map<string, CheckedFile>;
+  /** Pieces of YAML of each file. */
+  yaml: Map<string, YamlMemory>;
 }
 
 export function createCheckMemory(): CheckMemory {
-  return { files: new Map() };
+  return { files: new Map(), yaml: new Map() };
 }
 
 /** What holds for every pipeline of a workspace. */
@@ -105,7 +108,7 @@ export function knownBase(workspace: Workspace): CheckBase {
 export function checkFile(file: string, text: string, base: CheckBase, memory?: CheckMemory): CheckedFile {
   const known = memory?.files.get(file);
   if (known?.text === text) return known;
-  const { document, spec, diagnostics } = readSource(file, text);
+  const { document, spec, diagnostics } = readSource(file, text, memory && yamlOf(file, memory));
   const checked = spec && checkSpec(spec, base);
   const found = [...secretDiagnostics(file, text), ...diagnostics, ...(checked?.diagnostics ?? [])];
   if (checked && !hasErrors(found)) found.push(...checkUnused(checked.model));
@@ -161,15 +164,22 @@ function checkSpec(spec: PipelineSpec, base: CheckBase) {
   };
 }
 
+function yamlOf(file: string, memory: CheckMemory): YamlMemory {
+  const known = memory.yaml.get(file) ?? createYamlMemory();
+  memory.yaml.set(file, known);
+  return known;
+}
+
 function readSource(
   file: string,
   text: string,
+  yaml: YamlMemory | undefined,
 ): {
   readonly document: SpecDocument;
   readonly spec?: PipelineSpec;
   readonly diagnostics: readonly Diagnostic[];
 } {
-  const document = parseSpec(file, text);
+  const document = parseSpec(file, text, yaml);
   const found: Diagnostic[] = [...document.diagnostics];
   // Beyond a syntax error everything is a guess; one clear finding is worth more than twenty that follow from it.
   if (document.isBroken) return { document, diagnostics: found };

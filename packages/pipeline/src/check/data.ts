@@ -563,6 +563,7 @@ interface Growth {
 function visibleSteps(ids: readonly string[], roots: ReadonlyMap<string, UsageTarget>) {
   const known = new Map<string, Growth>();
   const parsed = new Map<string, Expr>();
+  const listed: (readonly [string, Result])[] = [];
   return {
     at(here: Here, results: ReadonlyMap<string, Result>, silent: ReadonlySet<string>): Visible {
       const key = here.conditions.join('\n');
@@ -570,6 +571,9 @@ function visibleSteps(ids: readonly string[], roots: ReadonlyMap<string, UsageTa
       const growth = before?.elsewhere === here.elsewhere ? before : empty(here.elsewhere);
       const { visible } = growth;
       if (visible.results === results.size && visible.silent === silent.size) return visible;
+      let index = 0;
+      const listedBefore = listed.length;
+      for (const result of results) if (index++ >= listedBefore) listed.push(result);
       growth.visible = grown(growth, here, results, silent);
       known.set(key, growth);
       return growth.visible;
@@ -596,14 +600,18 @@ function visibleSteps(ids: readonly string[], roots: ReadonlyMap<string, UsageTa
     silent: ReadonlySet<string>,
   ): Visible {
     const conditional = [...visible.conditional];
-    for (const [index, id] of [...silent].entries())
+    let index = 0;
+    for (const id of silent) {
       if (index >= visible.silent && !here.elsewhere.has(id))
         silences.set(id, { at: index, value: 'withoutResult' });
-    for (const [index, [id, result]] of [...results].entries()) {
-      if (index < visible.results || here.elsewhere.has(id) || silent.has(id)) continue;
+      index++;
+    }
+    for (let at = visible.results; at < listed.length; at++) {
+      const [id, result] = listed[at]!;
+      if (here.elsewhere.has(id) || silent.has(id)) continue;
       const open = result.conditions.filter((one) => !here.conditions.includes(one));
-      fields.set(id, { at: index, value: { type: () => result.type, required: open.length === 0 } });
-      if (result.source) sources.set(`steps.${id}`, { at: index, value: result.source });
+      fields.set(id, { at, value: { type: () => result.type, required: open.length === 0 } });
+      if (result.source) sources.set(`steps.${id}`, { at, value: result.source });
       if (open.length === 0) continue;
       const when = open.map((one) => `(${one})`).join(' && ');
       const condition = parsed.get(when) ?? parseExpression(when).ast;

@@ -249,12 +249,25 @@ function relates(a: string, b: string): boolean {
 
 /** Is `inner` the same place as `outer`, or below it? `*` stands for any item. */
 function isWithin(inner: string, outer: string): boolean {
-  const below = fromPointer(inner);
-  const above = fromPointer(outer);
+  const below = tokensOf(inner);
+  const above = tokensOf(outer);
   return above.every((token, index) => {
     const other = below[index];
     return other === token || (other !== undefined && (token === '*' || other === '*'));
   });
+}
+
+const tokens = new Map<string, readonly string[]>();
+/** Pointers of a few contracts, asked for again with every expression. */
+const TOKENS_KEPT_MAX = 10_000;
+
+function tokensOf(pointer: string): readonly string[] {
+  const known = tokens.get(pointer);
+  if (known) return known;
+  if (tokens.size >= TOKENS_KEPT_MAX) tokens.clear();
+  const split = fromPointer(pointer);
+  tokens.set(pointer, split);
+  return split;
 }
 
 function distinct(flows: readonly Flow[]): readonly Flow[] {

@@ -1,9 +1,10 @@
 import { textRange } from '@tenon/document';
 import type { Diagnostic, Json, Location } from '@tenon/model';
-import { isAlias, isMap, isScalar, isSeq, type Node, parseAllDocuments } from 'yaml';
+import { isAlias, isMap, isScalar, isSeq, type Node } from 'yaml';
 import { diagnostic } from '../rules.ts';
 import { type ScalarOffsets, type ScalarStyle, scalarOffsets } from './scalar-offsets.ts';
 import { commentDiagnostic, syntaxDiagnostic, tagDiagnostic } from './traps.ts';
+import { parseParts, parseYaml, type YamlMemory, type YamlParts } from './yaml-parts.ts';
 
 /** A YAML text that Tenon's own formats are written in, parsed, every node with its exact place. */
 export interface SpecDocument {
@@ -55,8 +56,11 @@ export interface SpecScalar extends Place {
 const TEXT_LENGTH_MAX = 2_000_000;
 const DEPTH_MAX = 100;
 
-/** Parses one YAML 1.2 document. Anchors, aliases, tags and merge keys are refused: a spec says what it means where it says it. */
-export function parseSpec(file: string, text: string): SpecDocument {
+/**
+ * Parses one YAML 1.2 document; with a memory, only those of its steps that it has not seen. Anchors, aliases, tags and merge keys are refused: a spec says what it means
+ * where it says it.
+ */
+export function parseSpec(file: string, text: string, memory?: YamlMemory): SpecDocument {
   const found: Diagnostic[] = [];
   let isBroken = false;
   const range = (start: number, end: number): Location => ({ file, range: textRange(text, start, end) });
@@ -75,13 +79,11 @@ export function parseSpec(file: string, text: string): SpecDocument {
     isBroken = true;
     return document();
   }
-  const parsed = parseAllDocuments(text, {
-    uniqueKeys: false,
-    merge: false,
-    logLevel: 'silent',
-    schema: 'core',
-  });
-  const [first, second] = Array.isArray(parsed) ? parsed : [];
+  /** How far into the text the nodes begin that are being built. */
+  let base = 0;
+  const parts = memory && parseParts(text, memory);
+  if (parts) return document(whole(parts));
+  const [first, second] = parseYaml(text);
   if (!first) return document();
   // One slip makes YAML stumble on every line after it; the first error says it all.
   const [error] = first.errors;
@@ -93,8 +95,27 @@ export function parseSpec(file: string, text: string): SpecDocument {
   const root = first.contents ? build(first.contents, 0) : undefined;
   return document(root);
 
+  function whole({ start, pairs, steps, end }: YamlParts): SpecNode {
+    const entries: SpecEntry[] = [];
+    const seen = new Map<string, SpecScalar>();
+    for (const [index, part] of pairs.entries()) {
+      base = part.base;
+      addEntries(part.nodes, 0, entries, seen);
+      if (index > 0) continue;
+      const items = steps.items.flatMap((item) => {
+        base = item.base;
+        return build(item.nodes, 2) ?? [];
+      });
+      const last = entries.pop();
+      const until = items.at(-1)?.end ?? steps.start;
+      if (last)
+        entries.push({ key: last.key, value: { kind: 'list', start: steps.start, end: until, items } });
+    }
+    return { kind: 'map', start, end: lastOf(start, end), entries };
+  }
+
   function build(node: Node, depth: number): SpecNode | undefined {
-    const [start, end] = node.range ?? [0, 0, 0];
+    const [start, end] = (node.range ?? [0, 0, 0]).map((offset) => offset + base) as [number, number, number];
     if (depth > DEPTH_MAX) {
       const message = `nested deeper than ${DEPTH_MAX} levels`;
       refuse(diagnostic('yaml-too-large', { message, at: range(start, start + 1) }));
@@ -128,9 +149,18 @@ export function parseSpec(file: string, text: string): SpecDocument {
     found.push(one);
   }
 
-  function entriesOf(pairs: readonly { key: unknown; value: unknown }[], depth: number): SpecEntry[] {
+  function entriesOf(pairs: Pairs, depth: number): SpecEntry[] {
     const entries: SpecEntry[] = [];
-    const seen = new Map<string, SpecScalar>();
+    addEntries(pairs, depth, entries, new Map());
+    return entries;
+  }
+
+  function addEntries(
+    pairs: Pairs,
+    depth: number,
+    entries: SpecEntry[],
+    seen: Map<string, SpecScalar>,
+  ): void {
     for (const pair of pairs) {
       const key = pair.key === null ? undefined : build(pair.key as Node, depth + 1);
       if (key?.kind !== 'scalar') {
@@ -156,7 +186,6 @@ export function parseSpec(file: string, text: string): SpecDocument {
         : scalar(null, 'plain', key.end, key.end);
       if (value) entries.push({ key, value });
     }
-    return entries;
   }
 
   function scalar(value: unknown, style: ScalarStyle, start: number, end: number): SpecScalar {
@@ -191,6 +220,8 @@ export function parseSpec(file: string, text: string): SpecDocument {
     return last;
   }
 }
+
+type Pairs = readonly { key: unknown; value: unknown }[];
 
 /** The value of an entry of a map, or `undefined`. */
 export function entry(node: SpecNode | undefined, key: string): SpecEntry | undefined {

@@ -103,7 +103,10 @@ const TWO_NEWS = (settings: string): Edits => ({
 
 /** Books each line of the order; with other settings of the list, and another first step. */
 const listed = (settings: string, step = BOOK): Edits =>
-  pipeline('  - id: approval\n', `${list(settings, step)}  - id: approval\n`);
+  pipelineSwaps(
+    ['  - id: approval\n', `${list(settings, step)}  - id: approval\n`],
+    ['  fast: { when', "  lines: { value: '${ size(steps.lines) }' }\n  fast: { when"],
+  );
 const list = (settings: string, step = BOOK): string => `  - id: lines
     forEach:
       in: \${ steps.order.lines }

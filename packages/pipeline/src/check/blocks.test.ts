@@ -3,13 +3,13 @@ import { PIPELINE, swap, swaps, testWorkspace } from '../test-workspace.ts';
 
 const before = (steps: string) => ['  - id: approval\n', `${steps}  - id: approval\n`] as const;
 
-/** The codes found, each with the text it stands at. */
+/** The codes found, each with the text it stands at; that nothing reads what these fragments make is not their point. */
 async function found(...pairs: readonly (readonly [string, string])[]): Promise<readonly string[]> {
   const { diagnostics, workspace } = await testWorkspace({ [PIPELINE]: swaps(...pairs) });
   const text = workspace.pipelineFiles.get(PIPELINE)!;
-  return diagnostics.map(
-    ({ code, range }) => `${code} ${text.slice(range!.start.offset, range!.end.offset)}`,
-  );
+  return diagnostics
+    .filter(({ code }) => code !== 'step-unused')
+    .map(({ code, range }) => `${code} ${text.slice(range!.start.offset, range!.end.offset)}`);
 }
 
 const lines = (parts: string, steps: string) => `  - id: lines
@@ -74,6 +74,20 @@ describe('forEach', () => {
     expect(await found(before(many))).toContain('deadline-too-short 15m');
   });
 
+  test('is unused where nothing reads its outcomes and its steps do nothing else', async () => {
+    const unused = async (...pairs: readonly (readonly [string, string])[]) => {
+      const { diagnostics } = await testWorkspace({ [PIPELINE]: swaps(...pairs) });
+      return diagnostics.filter(({ code }) => code === 'step-unused').map(({ message }) => message);
+    };
+    const steps = "        - { id: twice, set: '${ line.quantity * 2 }' }\n";
+    const list = `${lines('', steps)}      result: \${ steps.twice }\n`;
+    expect(await unused(before(list))).toEqual(['`lines` only makes values of a list, and nothing reads it']);
+    expect(
+      await unused(before(list), ["value: '${ event.total }'", "value: '${ size(steps.lines) }'"]),
+    ).toEqual([]);
+    expect(await unused(before(lines('', book('x'))))).toEqual([]);
+  });
+
   test('is compiled into the plan', async () => {
     const { check } = await testWorkspace({ [PIPELINE]: swap(...before(lines('', book('x')))) });
     expect(check.plans.get('order-placed')!.steps.find(({ id }) => id === 'lines')).toMatchObject({
@@ -125,7 +139,7 @@ describe('parallel', () => {
     const { check, diagnostics } = await testWorkspace({
       [PIPELINE]: swap(...before(`  - { id: both, parallel: { left: ${one('a')}, right: ${one('b')} } }\n`)),
     });
-    expect(diagnostics).toEqual([]);
+    expect(diagnostics.filter(({ code }) => code !== 'step-unused')).toEqual([]);
     expect(check.plans.get('order-placed')!.steps.find(({ id }) => id === 'both')).toMatchObject({
       branches: [
         { name: 'left', steps: [{ id: 'a' }] },

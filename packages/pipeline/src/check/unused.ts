@@ -33,6 +33,12 @@ function onlyMakes(step: StepSpec, model: PipelineModel): string | undefined {
       return 'sets a value';
     case 'call':
       return model.calls.get(step)?.call.declared.effect === 'read' ? 'only fetches' : undefined;
+    case 'forEach': {
+      const inner = [...allSteps(step.steps)];
+      const isMaking =
+        !step.check && inner.length > 0 && inner.every((one) => onlyMakes(one, model) !== undefined);
+      return isMaking ? 'only makes values of a list' : undefined;
+    }
     default:
       return undefined;
   }

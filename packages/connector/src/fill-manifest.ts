@@ -92,6 +92,8 @@ interface OperationSource {
     readonly items?: string;
     readonly start?: number;
     readonly limit?: string;
+    readonly id?: string;
+    readonly more?: string;
   };
   readonly concurrency?: 'etag';
   readonly message?: {
@@ -253,7 +255,9 @@ function probe(source: NonNullable<OperationSource['probe']>, manifest: Manifest
 function pagination(source: NonNullable<OperationSource['pagination']>): PaginationManifest {
   const items = source.items ?? '';
   const parameter = source.in ?? '';
-  if (source.type === 'cursor') return { type: 'cursor', in: parameter, out: source.out!, items };
+  const more = source.more === undefined ? {} : { more: source.more };
+  if (source.type === 'cursor') return { type: 'cursor', in: parameter, out: source.out!, items, ...more };
+  if (source.type === 'after') return { type: 'after', in: parameter, id: source.id!, items, ...more };
   if (source.type === 'page') return { type: 'page', in: parameter, items, start: source.start ?? 1 };
   if (source.type === 'offset') return { type: 'offset', in: parameter, items, limit: source.limit! };
   return { type: 'link', items };

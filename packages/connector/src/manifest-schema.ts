@@ -225,8 +225,19 @@ export const connectorSchema: SchemaObject = {
             in: text('Parameter.'),
             out: pointer('Next cursor.'),
             items: pointer('List.'),
+            more: pointer('Whether there is more, where the last page has a cursor too.'),
           },
           ['type', 'in', 'out'],
+        ),
+        closed(
+          {
+            type: { const: 'after' },
+            in: text('Parameter that takes the id of the last item read.'),
+            id: text('Id of an item. A JSON Pointer into the item.', '^/'),
+            items: pointer('List.'),
+            more: pointer('Whether there is more.'),
+          },
+          ['type', 'in', 'id'],
         ),
         closed(
           {

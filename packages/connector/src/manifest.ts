@@ -131,7 +131,22 @@ export interface ProbeManifest {
 
 /** `out` and `items` are JSON Pointers into the body; `items` defaults to `''`, the body itself. */
 export type PaginationManifest =
-  | { readonly type: 'cursor'; readonly in: string; readonly out: string; readonly items: string }
+  | {
+      readonly type: 'cursor';
+      readonly in: string;
+      readonly out: string;
+      readonly items: string;
+      /** Where the answer says whether there is more, for services whose last page has a cursor too. */
+      readonly more?: string;
+    }
+  /** The next page begins after the last item of this one: `id` is a JSON Pointer into the item. */
+  | {
+      readonly type: 'after';
+      readonly in: string;
+      readonly id: string;
+      readonly items: string;
+      readonly more?: string;
+    }
   | { readonly type: 'page'; readonly in: string; readonly items: string; readonly start: number }
   | { readonly type: 'offset'; readonly in: string; readonly items: string; readonly limit: string }
   | { readonly type: 'link'; readonly items: string };

@@ -83,9 +83,21 @@ function nextInput(
   switch (pagination.type) {
     case 'cursor': {
       const cursor = atPointer(received.body, pagination.out);
-      const isLast = cursor === undefined || cursor === null || cursor === '' || cursor === false;
+      const isLast =
+        cursor === undefined ||
+        cursor === null ||
+        cursor === '' ||
+        cursor === false ||
+        saysLast(pagination, received);
       // Read out of a JSON body, so it is JSON.
       return isLast ? undefined : { ...input, [pagination.in]: cursor as Json };
+    }
+    case 'after': {
+      const last = received.items.at(-1);
+      const id = last === undefined ? undefined : atPointer(last, pagination.id);
+      const isLast = id === undefined || id === null || saysLast(pagination, received);
+      // Read out of a JSON body, so it is JSON.
+      return isLast ? undefined : { ...input, [pagination.in]: id as Json };
     }
     case 'page': {
       if (received.items.length === 0) return undefined;
@@ -104,6 +116,11 @@ function nextInput(
       return query === undefined ? undefined : inputFromQuery(request.operation, query, input);
     }
   }
+}
+
+/** Does the answer say, where the manifest looks for it, that this was the last page? */
+function saysLast({ more }: { readonly more?: string }, { body }: Received): boolean {
+  return more !== undefined && atPointer(body, more) === false;
 }
 
 /**

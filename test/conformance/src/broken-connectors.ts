@@ -461,7 +461,7 @@ export const brokenConnectors: readonly BrokenConnector[] = [
     module: carried((inner) => ({
       request: ({ deadlineAt: _deadline, ...request }) => ({
         ...request,
-        operation: { ...request.operation, timeoutMs: 4_000 },
+        operation: { ...request.operation, timeoutMs: 6_000 },
       }),
       inner,
     })),

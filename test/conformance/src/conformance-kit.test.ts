@@ -8,7 +8,10 @@ const root = fileURLToPath(new URL('./fixtures/parts', import.meta.url));
 /** Every broken connector against every check; otherwise against those of its own hundred, which takes a tenth of the time. */
 const isWhole = process.env['TENON_CONFORMANCE_WHOLE'] === '1';
 
-describe('the conformance kit', () => {
+/** Hundreds of calls, some of which wait a deadline out: seconds on a quiet machine. */
+const TIMEOUT_MS = 180_000;
+
+describe('the conformance kit', { timeout: TIMEOUT_MS }, () => {
   it('passes a connector that keeps every promise', async () => {
     const report = await judge(root, 'parts');
     expect(failuresOf(report)).toEqual([]);

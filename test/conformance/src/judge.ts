@@ -20,7 +20,7 @@ export async function judge(
   options: JudgeOptions = {},
 ): Promise<ConformanceReport> {
   const files = edited(nodeWorkspaceFiles(root), options.edits ?? {});
-  const { workspace, diagnostics } = await loaded(files);
+  const { workspace, diagnostics } = await (options.edits ? loaded(files) : kept(root));
   const previous = options.previous && (await previousOf(root, name, options.previous));
   const subject = await loadSubject({
     workspace,
@@ -38,6 +38,15 @@ async function previousOf(root: string, name: string, edits: Edits): Promise<Pre
   const { workspace } = await loaded(edited(nodeWorkspaceFiles(root), edits));
   const manifest = workspace.connectors.get(name)!;
   return { name: 'the one before', manifest, contract: workspace.contracts.get(manifest.contract)! };
+}
+
+const workspaces = new Map<string, ReturnType<typeof loaded>>();
+
+/** A folder as it lies there, read once. */
+function kept(root: string): ReturnType<typeof loaded> {
+  const known = workspaces.get(root) ?? loaded(nodeWorkspaceFiles(root));
+  workspaces.set(root, known);
+  return known;
 }
 
 async function loaded(files: WorkspaceFiles) {

@@ -304,7 +304,7 @@ function checkPagination(
       wrong(key, `\`${operation.id}\` has no parameter \`${name}\``, parameters, name);
   }
   const result = placeOf(plan.result);
-  for (const key of ['out', 'items'] as const) {
+  for (const key of ['out', 'items', 'more'] as const) {
     const pointer: unknown = key in pagination ? pagination[key as keyof typeof pagination] : undefined;
     if (typeof pointer !== 'string') continue;
     const gap = firstGap(result, pointer);

@@ -16,7 +16,17 @@ import {
 } from '@tenon/connector';
 import type { HttpOperation, Operation } from '@tenon/contract';
 import { compileExpression, parseTemplate } from '@tenon/expression';
-import { type Clock, isObject, type Json, type JsonObject, type Random, Secret } from '@tenon/model';
+import {
+  atPointer,
+  type Clock,
+  fromPointer,
+  isObject,
+  type Json,
+  type JsonObject,
+  type Random,
+  Secret,
+  toPointer,
+} from '@tenon/model';
 import { planOperation } from '@tenon/pipeline';
 import type { AppliedEffect, SeenRequest } from '../sandbox/journal.ts';
 import type { Role } from '../sandbox/resources.ts';
@@ -54,8 +64,8 @@ export interface TransportOptions extends Partial<Pick<GuardOptions, 'grants' | 
 /** Marks every secret that the kit hands out, so that one found anywhere is known for what it is. */
 export const SECRET_CANARY = 'canary-secret';
 /** Longest a call of the kit may take before the kit itself gives up on it. */
-const PATIENCE_MS = 5_000;
-const CALL_TIMEOUT_MS = 3_000;
+const PATIENCE_MS = 20_000;
+const CALL_TIMEOUT_MS = 15_000;
 
 /** A connector under test, joined to its contract and pointed at a target; every transport made is closed at the end. */
 export class Bench {
@@ -194,13 +204,18 @@ export class Bench {
   async prepared(operation: BenchOperation, n = 0): Promise<JsonObject> {
     const base = exampleInput(this.subject, operation, n);
     const { role } = operation;
-    const itemKey = role?.item === undefined ? undefined : keyOf(operation, role.item, 'path');
-    const isGiven = this.subject.fixtures.inputs[operation.name]?.[itemKey ?? ''] !== undefined;
-    if (role === undefined || itemKey === undefined || isGiven) return this.#versioned(operation, base);
+    const place = itemPlace(operation);
+    const isGiven =
+      place !== undefined &&
+      atPointer(this.subject.fixtures.inputs[operation.name] ?? {}, place) !== undefined &&
+      role?.by === undefined;
+    if (role === undefined || place === undefined || role.kind === 'list' || isGiven)
+      return this.#versioned(operation, base);
     const made = await this.#thing(role, n);
     if (made === undefined)
-      return this.#versioned(operation, n === 0 ? base : elsewhere(operation, base, itemKey, n));
-    return this.#versioned(operation, { ...base, ...made.path, [itemKey]: idFor(base[itemKey], made.id) });
+      return this.#versioned(operation, n === 0 ? base : elsewhere(operation, base, place, n));
+    const about = { ...base, ...made.path };
+    return this.#versioned(operation, withAt(about, place, idFor(atPointer(about, place), made.id)));
   }
 
   /** Makes a thing for `role` to act on; `undefined` where the connector has no creation for its kind. */
@@ -363,6 +378,26 @@ export function keyOf({ plan }: BenchOperation, name: string, place: string): st
   )?.key;
 }
 
+/** Where in the input the thing is named that the operation acts on: a path parameter, or what the contract says. */
+export function itemPlace(operation: BenchOperation): string | undefined {
+  const { role } = operation;
+  if (role?.by !== undefined) return role.by;
+  const key = role?.item === undefined ? undefined : keyOf(operation, role.item, 'path');
+  return key === undefined ? undefined : toPointer([key]);
+}
+
+/** The input with a value put at a pointer; objects on the way are made where there are none. */
+export function withAt(input: JsonObject, pointer: string, value: Json): JsonObject {
+  const put = (here: unknown, [token, ...rest]: readonly string[]): Json => {
+    if (token === undefined) return value;
+    // Part of an input, which is JSON.
+    const object = isObject(here) ? (here as JsonObject) : {};
+    return { ...object, [token]: put(object[token], rest) };
+  };
+  // Begun with an object, so it ends as one.
+  return put(input, fromPointer(pointer)) as JsonObject;
+}
+
 /** Key of the parameter that carries the version a write was made against. */
 export function versionKey(operation: BenchOperation): string | undefined {
   return operation.declared.effect === 'read' ? undefined : keyOf(operation, 'if-match', 'header');
@@ -375,13 +410,13 @@ export function isHttp(
 }
 
 /** About another thing than the example's: it is imagined, as that one is. */
-function elsewhere(operation: BenchOperation, input: JsonObject, key: string, n: number): JsonObject {
-  const id = input[key];
-  const other = { ...input, [key]: typeof id === 'number' ? id + n : `${String(id)}-${n}` };
+function elsewhere(operation: BenchOperation, input: JsonObject, place: string, n: number): JsonObject {
+  const id = atPointer(input, place);
+  const other = withAt(input, place, typeof id === 'number' ? id + n : `${String(id)}-${n}`);
   return inputValidator(operation.plan)(other).length === 0 ? other : input;
 }
 
-function idFor(example: Json | undefined, id: string): Json {
+function idFor(example: unknown, id: string): Json {
   return typeof example === 'number' ? Number(id) : id;
 }
 

@@ -1,6 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Contract } from '@tenon/contract';
-import { type Clock, digestOf, type JsonObject, seededRandom, sleep, systemClock } from '@tenon/model';
+import {
+  atPointer,
+  type Clock,
+  digestOf,
+  type JsonObject,
+  seededRandom,
+  sleep,
+  systemClock,
+} from '@tenon/model';
 import { type Answer, declares, type Refusal, refusal } from './answer.ts';
 import { readBody } from './body.ts';
 import { contractSchemas } from './contract-schemas.ts';
@@ -200,12 +208,17 @@ export class Engine implements Controlled {
       const message = issues.map((issue) => `${issue.pointer} ${issue.message}`).join('; ');
       return this.#refuse(operation, { status, code: 'invalid_request', message, issues });
     }
+    const role = this.#roles.get(operation.id)!;
+    const named =
+      role.by === undefined
+        ? undefined
+        : atPointer({ ...parameters.values, ...(body.ok && { body: body.value }) }, role.by);
     return this.#once(
       {
         operation,
-        role: this.#roles.get(operation.id)!,
+        role,
         url: raw.url,
-        path,
+        path: named === undefined || role.item === undefined ? path : { ...path, [role.item]: String(named) },
         parameters: parameters.values,
         headers: raw.headers,
         ...(body.ok && body.value !== undefined && { body: body.value }),

@@ -1,6 +1,6 @@
 import type { ConnectorManifest } from '@tenon/connector';
 import type { HttpOperation } from '@tenon/contract';
-import type { Clock } from '@tenon/model';
+import { type Clock, isObject } from '@tenon/model';
 import type { Answer } from './answer.ts';
 
 interface Kept {
@@ -16,6 +16,9 @@ export function keyHeaderOf(
 ): string | undefined {
   const declared = manifest?.operations[operation.id]?.idempotency;
   if (declared?.mode === 'header') return declared.name.toLowerCase();
+  const hints = operation.extensions['x-tenon-sandbox'];
+  const hinted = isObject(hints) ? hints['key'] : undefined;
+  if (typeof hinted === 'string') return hinted.toLowerCase();
   const parameter = operation.parameters.find(
     ({ in: where, name }) => where === 'header' && /^(x-)?idempot(ency|ent)-key$/i.test(name),
   );

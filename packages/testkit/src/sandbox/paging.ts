@@ -74,7 +74,8 @@ export function pagingNames({ operation, manifest }: Pick<PageRequest, 'operatio
     if (name !== undefined) found[role] = name;
   }
   // `link` follows URLs as they come, whichever way they page.
-  if (manifest !== undefined && manifest.type !== 'link') found[manifest.type] = manifest.in;
+  if (manifest !== undefined && manifest.type !== 'link')
+    found[manifest.type === 'after' ? 'cursor' : manifest.type] = manifest.in;
   if (manifest?.type === 'offset') found['limit'] = manifest.limit;
   return found;
 }
@@ -161,7 +162,10 @@ export function withPage(body: Json, page: Page, request: PageRequest, fits: (bo
   else for (const pointer of members(body, NEXT_WORDS)) put(pointer, next);
   if (out === undefined && page.cursor !== undefined && isObject(body))
     for (const name of declaredNext(request)) if (!Object.hasOwn(body, name)) put(toPointer([name]), next);
-  for (const pointer of members(result, MORE_WORDS)) put(pointer, [page.hasMore]);
+  const more =
+    request.manifest !== undefined && 'more' in request.manifest ? request.manifest.more : undefined;
+  for (const pointer of more === undefined ? members(result, MORE_WORDS) : [more])
+    put(pointer, [page.hasMore]);
   for (const pointer of members(result, TOTAL_WORDS)) put(pointer, [page.total]);
   return result;
 }

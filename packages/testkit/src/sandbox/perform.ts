@@ -29,22 +29,33 @@ interface SandboxHints {
   readonly unique: readonly string[];
   /** How it pages, in the words of a manifest's `pagination`, where names alone do not tell. */
   readonly page?: PaginationManifest;
+  /**
+   * Rows to list by JSON Pointer into the row: where in the request (parameters, and `body`) the wanted value stands.
+   * Given, nothing else selects; absent, parameters that name properties do.
+   */
+  readonly where?: Readonly<Record<string, string>>;
 }
 
 function hintsOf(operation: HttpOperation): SandboxHints {
   const written = operation.extensions['x-tenon-sandbox'];
   const hints = isJsonObject(written) ? written : {};
-  const { set, requires, unique, page } = hints;
+  const { set, requires, unique, page, where } = hints;
   return {
     set: isJsonObject(set) ? set : {},
     requires: isJsonObject(requires) ? requires : {},
     unique: Array.isArray(unique) ? unique.filter((name) => typeof name === 'string') : [],
+    ...(isJsonObject(where) && {
+      where: Object.fromEntries(
+        Object.entries(where).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
+      ),
+    }),
     ...(isPagination(page) && { page: { ...page, items: page.items ?? '' } }),
   };
 }
 
 const PAGING_KEYS = {
   cursor: ['in', 'out'],
+  after: ['in', 'id'],
   page: ['in', 'start'],
   offset: ['in', 'limit'],
   link: [],
@@ -250,7 +261,11 @@ function pagingOf(operation: HttpOperation, world: World): PaginationManifest | 
 }
 
 /** Query parameters that name properties select by equality; several values select any of them. */
-function matchesFilters(row: Row, { operation, parameters, role }: ValidRequest, world: World): boolean {
+function matchesFilters(
+  row: Row,
+  { operation, parameters, role, body }: ValidRequest,
+  world: World,
+): boolean {
   const manifest = pagingOf(operation, world);
   const paging: (string | undefined)[] = Object.values(
     pagingNames({ operation, ...(manifest !== undefined && { manifest }) }),
@@ -259,6 +274,12 @@ function matchesFilters(row: Row, { operation, parameters, role }: ValidRequest,
     role.collection.row === undefined
       ? {}
       : (world.schemas.response.flat(role.collection.row).properties ?? {});
+  const { where } = hintsOf(operation);
+  if (where !== undefined)
+    return Object.entries(where).every(([inRow, inRequest]) => {
+      const wanted = atPointer({ ...parameters, ...(body !== undefined && { body }) }, inRequest);
+      return wanted === undefined || same(atPointer(row.value, inRow), wanted);
+    });
   return operation.parameters
     .filter((parameter) => parameter.in === 'query' && !paging.includes(parameter.name))
     .every((parameter) => {

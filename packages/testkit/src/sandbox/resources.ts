@@ -26,6 +26,8 @@ export interface Role {
   readonly scope: readonly string[];
   /** The path parameter that names the row. */
   readonly item?: string;
+  /** Where else in the request the row is named: a JSON Pointer into its parameters and `body`. */
+  readonly by?: string;
 }
 
 /** Things of one kind: all that a path such as `/customers/{customerId}/invoices` holds. */
@@ -77,9 +79,16 @@ export function deriveRoles(contract: Contract, side: SchemaSide): ReadonlyMap<s
       const key = kind === 'action' ? shape.parentKey! : shape.key;
       const scope = kind === 'action' ? shape.scope.slice(0, -1) : shape.scope;
       const item = kind === 'action' ? shape.scope.at(-1) : shape.item;
+      const by = placementOf(shape.operation).by;
       return [
         shape.operation.id,
-        { kind, collection: collections.get(key)!, scope, ...(item !== undefined && { item }) },
+        {
+          kind,
+          collection: collections.get(key)!,
+          scope,
+          ...(item !== undefined && { item }),
+          ...(by !== undefined && { by }),
+        },
       ];
     }),
   );
@@ -95,7 +104,39 @@ interface PathShape {
   readonly parentKey?: string;
 }
 
+/** What an operation is about and does, where its path does not tell: calls by name, searches by POST. */
+interface Placement {
+  /** Path of the collection, as another operation has it, or one made up: `/messages`. */
+  readonly resource?: string;
+  readonly does?: RoleKind;
+  readonly by?: string;
+}
+
+const KINDS_PLACED: readonly string[] = ['list', 'create', 'read', 'replace', 'update', 'delete', 'call'];
+
+function placementOf({ extensions }: HttpOperation): Placement {
+  const hints = extensions['x-tenon-sandbox'];
+  if (!isObject(hints)) return {};
+  const { resource, does, by } = hints;
+  return {
+    ...(typeof resource === 'string' && { resource }),
+    // Just found to be one of the kinds that can be placed.
+    ...(typeof does === 'string' && KINDS_PLACED.includes(does) && { does: does as RoleKind }),
+    ...(typeof by === 'string' && { by }),
+  };
+}
+
 function pathShape(operation: HttpOperation): PathShape {
+  const placed = placementOf(operation);
+  if (placed.resource !== undefined) {
+    const item = placed.by?.split('/').at(-1);
+    return {
+      operation,
+      key: blank(placed.resource.replace(/\/$/, '').split('/')),
+      scope: [...placed.resource.matchAll(/\{([^}]+)\}/g)].map((found) => found[1]!),
+      ...(item !== undefined && { item }),
+    };
+  }
   const segments = pathOf(operation).replace(/\/$/, '').split('/');
   const last = segments.at(-1) ?? '';
   const item = /\{([^}]+)\}/.exec(last)?.[1];
@@ -140,6 +181,8 @@ function changesARow({ extensions }: HttpOperation): boolean {
 
 function kindOf(shape: PathShape, { itemKeys, reads, lists, creations }: Known): RoleKind {
   const { method } = shape.operation;
+  const { does } = placementOf(shape.operation);
+  if (does !== undefined) return does;
   if (shape.item !== undefined) return ITEM_KINDS[method] ?? 'call';
   const isList = lists.has(shape.key);
   if (method === 'get' || method === 'head') return isList ? 'list' : 'readSingleton';
@@ -176,6 +219,17 @@ function makeCollections(
   return made;
 }
 
+const KINDS_BY_PATH: readonly RoleKind[] = [
+  'read',
+  'readSingleton',
+  'create',
+  'replace',
+  'update',
+  'list',
+  'changeSingleton',
+];
+const KINDS_BY_NAME: readonly RoleKind[] = ['read', 'list', 'create', 'replace', 'update'];
+
 /** The schema of a row: what reading one gives, else creating or changing one, else an item of the list. */
 function rowPlace(
   shapes: readonly (PathShape & { readonly kind: RoleKind })[],
@@ -183,15 +237,9 @@ function rowPlace(
   param: string | undefined,
   side: SchemaSide,
 ): { row?: JsonSchema; idProperty?: string } {
-  for (const kind of [
-    'read',
-    'readSingleton',
-    'create',
-    'replace',
-    'update',
-    'list',
-    'changeSingleton',
-  ] as const) {
+  // Calls by name answer a creation with little: what they list shows the whole row.
+  const isByName = shapes.some(({ operation }) => placementOf(operation).resource !== undefined);
+  for (const kind of isByName ? KINDS_BY_NAME : KINDS_BY_PATH) {
     for (const { operation } of shapes.filter((shape) => shape.kind === kind)) {
       const place = kind === 'list' ? listPlace(operation, side) : itemPlace(operation, name, param, side);
       if (place === undefined) continue;

@@ -9,7 +9,7 @@ import { withPort } from './effects.ts';
 
 const DEADLINE_MS = 250;
 /** A busy machine is no broken connector. */
-const GRACE_MS = 1_500;
+const GRACE_MS = 3_000;
 
 /** 8xx: time, and where calls may go. */
 export const boundChecks: readonly Check[] = [

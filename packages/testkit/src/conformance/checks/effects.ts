@@ -1,5 +1,5 @@
-import { atPointer, canonicalJson, isObject, type Json, type JsonObject } from '@tenon/model';
-import { type Bench, type BenchOperation, isHttp, keyOf, versionKey } from '../bench.ts';
+import { atPointer, canonicalJson, isObject, type Json, type JsonObject, toPointer } from '@tenon/model';
+import { type Bench, type BenchOperation, isHttp, itemPlace, keyOf, versionKey, withAt } from '../bench.ts';
 import { type Check, Tally } from '../check.ts';
 import { exampleInput } from '../example-input.ts';
 import { says } from '../says.ts';
@@ -352,30 +352,26 @@ async function undone(
   if (given) {
     const base = exampleInput(bench.subject, undo, 0);
     const input = Object.entries(given).reduce<JsonObject>((made, [to, from]) => {
-      const value = from.startsWith('/') ? atPointer({ result: result.body, request }, from) : from;
-      return put(made, to.startsWith('/') ? to.slice(1).split('/') : [to], (value ?? null) as Json);
+      // Out of a JSON answer or request, or a text as it stands.
+      const value = (from.startsWith('/') ? atPointer({ result: result.body, request }, from) : from) as
+        | Json
+        | undefined;
+      return withAt(made, to.startsWith('/') ? to : toPointer([to]), value ?? null);
     }, base);
     return { input: await refreshed(bench, undo, input) };
   }
   const id = bench.applied(operation.name).at(-1)?.id;
-  const itemKey = undo.role?.item === undefined ? undefined : keyOf(undo, undo.role.item, 'path');
   const isOfSameKind = undo.role?.collection.key === operation.role?.collection.key;
   const parent = undo.role?.scope.at(-1);
   const parentKey = parent === undefined ? undefined : keyOf(undo, parent, 'path');
-  const key = isOfSameKind ? itemKey : (parentKey ?? itemKey);
-  if (id === undefined || key === undefined)
+  const parentPlace = parentKey === undefined ? undefined : toPointer([parentKey]);
+  const place = isOfSameKind ? itemPlace(undo) : (parentPlace ?? itemPlace(undo));
+  if (id === undefined || place === undefined)
     return { problem: `nothing in the input of ${undo.name} names what is to be undone` };
   const base = exampleInput(bench.subject, undo, 0);
-  const scope = bench.sameThing(operation, request, undo);
-  const input = { ...base, ...scope, [key]: typeof base[key] === 'number' ? Number(id) : id };
+  const about = { ...base, ...bench.sameThing(operation, request, undo) };
+  const input = withAt(about, place, typeof atPointer(base, place) === 'number' ? Number(id) : id);
   return { input: await refreshed(bench, undo, input) };
-}
-
-function put(value: JsonObject, [token, ...rest]: readonly string[], next: Json): JsonObject {
-  if (token === undefined) return value;
-  const inner = value[token];
-  const below: JsonObject = isObject(inner) ? (inner as JsonObject) : {};
-  return { ...value, [token]: rest.length === 0 ? next : put(below, rest, next) };
 }
 
 /** The input with the version that the thing has now. */

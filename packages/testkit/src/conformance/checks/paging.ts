@@ -1,5 +1,5 @@
 import { pages } from '@tenon/connector';
-import { canonicalJson, type JsonObject } from '@tenon/model';
+import { canonicalJson, isObject, type JsonObject } from '@tenon/model';
 import { pagingNames } from '../../sandbox/paging.ts';
 import { type Bench, type BenchOperation, isHttp, keyOf } from '../bench.ts';
 import { type Check, Tally, type Verdict } from '../check.ts';
@@ -158,23 +158,36 @@ async function fill(bench: Bench, operation: HttpBenchOperation): Promise<number
       const input = await bench.prepared(creation, n + 1);
       await bench.call(
         creation,
-        { ...input, ...scopeOf(bench, operation, creation) },
+        { ...input, ...scopeOf(bench, operation, creation, input) },
         { idempotencyKey: `row-${n}` },
       );
     }
   return rows() > PAGE_SIZE ? rows() : undefined;
 }
 
-/** Rows are made under the parents that the listing will name. */
-function scopeOf(bench: Bench, listing: BenchOperation, creation: BenchOperation): JsonObject {
+/** Rows are made under the parents that the listing will name, and with what it cannot be asked without. */
+function scopeOf(
+  bench: Bench,
+  listing: BenchOperation,
+  creation: BenchOperation,
+  made: JsonObject,
+): JsonObject {
   const input = exampleInput(bench.subject, listing, 0);
-  return Object.fromEntries(
-    (listing.role?.scope ?? []).flatMap((name) => {
-      const value = input[keyOf(listing, name, 'path') ?? name];
-      const key = keyOf(creation, name, 'path');
-      return key === undefined || value === undefined ? [] : [[key, value]];
-    }),
+  const parents = (listing.role?.scope ?? []).flatMap((name) => {
+    const value = input[keyOf(listing, name, 'path') ?? name];
+    const key = keyOf(creation, name, 'path');
+    return key === undefined || value === undefined ? [] : [[key, value] as const];
+  });
+  const { body } = made;
+  if (!isObject(body)) return Object.fromEntries(parents);
+  const needed = (listing.plan.http?.parameters ?? []).filter(
+    ({ required, in: place, name }) => required && place === 'query' && Object.hasOwn(body, name),
   );
+  const shared = needed.flatMap(({ key, name }) =>
+    input[key] === undefined ? [] : [[name, input[key]] as const],
+  );
+  // A body of JSON with values of JSON.
+  return { ...Object.fromEntries(parents), body: { ...(body as JsonObject), ...Object.fromEntries(shared) } };
 }
 
 /** The listing asked in small pages, where it lets one ask. */

@@ -28,6 +28,8 @@ function readLedger(
         return { approvals: ledger.approvals() };
       case 'in-doubt':
         return { inDoubt: ledger.inDoubt() };
+      case 'forward-fixes':
+        return { forwardFixes: ledger.forwardFixes() };
       case 'dead-letters':
         return { deadLetters: ledger.deadLetters(query as Parameters<typeof ledger.deadLetters>[0]) };
       case 'dead-letter-groups':

@@ -144,6 +144,7 @@ export const runtimeCases = {
     fires: (open) => listed(open, [{ sku: 'a' }, { sku: 'a' }]),
     silent: (open) => listed(open, [{ sku: 'a' }, { sku: 'b' }]),
   },
+  FIX_NOT_OPEN: { fires: (open) => closed(open, true), silent: (open) => closed(open, false) },
   RUN_BRANCH_STOPPED: { fires: (open) => stopped(open, true), silent: (open) => stopped(open, false) },
   SWITCH_NOT_SET: {
     fires: async (open) => {
@@ -620,4 +621,18 @@ async function stopped(open: Parameters<Scenario>[0], isRefused: boolean): Promi
   const runId = await bench.order({ id: 'a' });
   await bench.runtime.idle();
   return bench.runtime.trace({ runId }).map(({ details }) => String(details['code']));
+}
+
+/** What cannot be undone is owed once the run has failed; closed, it is owed no more. */
+async function closed(open: Parameters<Scenario>[0], isAgain: boolean): Promise<readonly string[]> {
+  const sent = call('sent', 'acme.send', {
+    irreversible: { because: 'gone', forward: { task: 'call them', owner: 'support', withinMs: 1_000 } },
+  });
+  const bench = await open(planFor({ steps: [sent, call('bad', 'acme.put')] }));
+  bench.target.script = { put: [{ fail: refused }] };
+  const runId = await bench.order({ id: 'a' });
+  await bench.runtime.idle();
+  if (isAgain) await bench.runtime.closeFix(runId, 'sent', 'ana', 'called them');
+  const result = await bench.runtime.closeFix(runId, 'sent', 'ana', 'called them');
+  return result.ok ? [] : [result.code];
 }

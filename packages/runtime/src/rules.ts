@@ -323,6 +323,12 @@ export const runtimeRules = {
     why: 'It was settled before, or its outcome was never unknown.',
     fix: 'See `tenon in-doubt` for what is.',
   },
+  FIX_NOT_OPEN: {
+    severity: 'error',
+    title: 'no forward fix is open for the step',
+    why: 'It was closed before, or the step left nothing behind.',
+    fix: 'See `tenon fixes` for what is.',
+  },
   DOUBT_RESULT_INVALID: {
     severity: 'error',
     title: 'the result given for a confirmed effect is not one that its operation gives',

@@ -142,6 +142,11 @@ export interface Runtime {
   deadLetters(filter?: DeadLetterFilter): readonly DeadLetter[];
   /** Dead letters of one cause together, the largest group first. */
   deadLetterGroups(filter?: DeadLetterFilter): readonly DeadLetterGroup[];
+  /** Work that people owe: what could not be undone, and what a list went on without. Listed until it is closed (C69). */
+  forwardFixes(): readonly ForwardFix[];
+  /** Says that a forward fix is done, or why it need not be. */
+  closeFix(runId: string, stepId: string, actor: string, reason: string): Promise<ActionResult>;
+
   /** Resumes at the failed step; finished steps are not repeated (C66). */
   resume(runId: string, actor: string, reason: string): Promise<ActionResult>;
   cancel(runId: string, actor: string, reason: string): Promise<ActionResult>;
@@ -178,6 +183,7 @@ export interface LedgerReader
     | 'trace'
     | 'approvals'
     | 'inDoubt'
+    | 'forwardFixes'
     | 'deadLetters'
     | 'deadLetterGroups'
     | 'replayStatus'
@@ -291,6 +297,20 @@ export interface InDoubtEntry {
   readonly sinceMs: number;
   readonly owner: string;
   readonly evidence: JsonObject;
+}
+
+/** Owned work on what a run left behind. */
+export interface ForwardFix {
+  readonly runId: string;
+  readonly pipeline: string;
+  readonly key: string;
+  /** The step, or the item of a list: `lines[7]`. */
+  readonly stepId: string;
+  readonly task: string;
+  readonly because: string;
+  readonly owner: string;
+  readonly sinceMs: number;
+  readonly dueAtMs: number;
 }
 
 /** A parked run with its cause and owner (C63). `queue`: `repair` for classes that a retry cannot mend (C64). */

@@ -136,6 +136,12 @@ describe('forEach', () => {
     expect(bench.target.count('create')).toBe(1);
     const fixes = bench.runtime.trace({ runId }).filter(({ kind }) => kind === 'forwardFix');
     expect(fixes).toMatchObject([{ step: 'lines[z]', details: { owner: 'sales', because: 'no quantity' } }]);
+    expect(bench.runtime.forwardFixes()).toMatchObject([
+      { runId, stepId: 'lines[z]', owner: 'sales', because: 'no quantity', key: 'a' },
+    ]);
+    await bench.restart();
+    expect(await bench.runtime.closeFix(runId, 'lines[z]', 'ana', 'sent again')).toEqual({ ok: true });
+    expect(bench.runtime.forwardFixes()).toEqual([]);
   });
 
   test('undoes all items when one fails, the last confirmed first', async () => {

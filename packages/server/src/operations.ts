@@ -133,6 +133,22 @@ export const routes: readonly Route[] = [
       ),
   },
   {
+    operationId: 'listForwardFixes',
+    method: 'GET',
+    path: '/v1/forward-fixes',
+    permission: 'read',
+    handle: ({ runtime }) => ({ body: { forwardFixes: runtime.forwardFixes() } }),
+  },
+  {
+    operationId: 'closeForwardFix',
+    method: 'POST',
+    path: '/v1/forward-fixes/:runId/:stepId',
+    permission: 'operate',
+    body: reasonOnly,
+    handle: async ({ runtime, actor, params, body }) =>
+      acted(await runtime.closeFix(params['runId']!, params['stepId']!, actor.name, String(body['reason']))),
+  },
+  {
     operationId: 'listApprovals',
     method: 'GET',
     path: '/v1/approvals',

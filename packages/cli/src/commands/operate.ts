@@ -1,6 +1,7 @@
 import { formatDuration, isObject } from '@tenon/model';
 import type { Plan } from '@tenon/pipeline';
 import {
+  type ForwardFix,
   type InDoubtEntry,
   type LedgerEntry,
   type PendingApproval,
@@ -180,6 +181,44 @@ export const operateCommands: readonly CommandSpec[] = [
     }),
   },
   {
+    name: 'fixes',
+    summary: 'Work that people owe: what could not be undone, and what a list went on without',
+    options: remote,
+    run: withClient(async (client, _args, show, io) => {
+      const { forwardFixes } = (await client.get('/v1/forward-fixes')) as { forwardFixes: ForwardFix[] };
+      return show(forwardFixes, () =>
+        renderTable(
+          ['RUN', 'PIPELINE', 'KEY', 'STEP', 'TASK', 'BECAUSE', 'DUE IN', 'OWNER'],
+          forwardFixes.map((fix) => [
+            fix.runId,
+            fix.pipeline,
+            fix.key,
+            fix.stepId,
+            fix.task,
+            fix.because,
+            dueIn(fix.dueAtMs - io.clock.now()),
+            fix.owner,
+          ]),
+        ),
+      );
+    }),
+  },
+  {
+    name: 'fixes close',
+    summary: 'Say that such work is done',
+    positionals: ['<run>', '<step>'],
+    options: { ...remote, ...reason },
+    examples: ['tenon fixes close 01j… \'lines[A-7]\' --reason "sent again with the right quantity"'],
+    run: withClient(async (client, args, _show, io) => {
+      const [runId, stepId] = args.positionals;
+      await client.post(`/v1/forward-fixes/${encodeURIComponent(runId!)}/${encodeURIComponent(stepId!)}`, {
+        reason: needReason(args),
+      });
+      io.err('closed\n');
+      return exit.clean;
+    }),
+  },
+  {
     name: 'approvals',
     summary: 'Runs that wait for a decision',
     options: remote,
@@ -311,4 +350,8 @@ function entryWords(entry: LedgerEntry): string {
   const step =
     entry.step === undefined ? '' : ` ${entry.step}${entry.attempt === undefined ? '' : `#${entry.attempt}`}`;
   return `${new Date(entry.at).toISOString()}  ${entry.kind}${step}  ${details}`.trimEnd();
+}
+
+function dueIn(restMs: number): string {
+  return restMs < 0 ? `overdue by ${formatDuration(-restMs)}` : formatDuration(restMs);
 }

@@ -17,6 +17,7 @@ export function openLedger(file: string): LedgerReader {
     trace: (query) => queries.trace(query),
     approvals: () => queries.approvals(),
     inDoubt: () => queries.inDoubt(),
+    forwardFixes: () => queries.forwardFixes(),
     deadLetters: (filter) => queries.deadLetters(filter),
     deadLetterGroups: (filter) => queries.deadLetterGroups(filter),
     replayStatus: (token) => queries.replay(token),

@@ -121,6 +121,7 @@ export async function openRuntimeWith(
     trace: (query) => queries.trace(query),
     approvals: () => queries.approvals(),
     inDoubt: () => queries.inDoubt(),
+    forwardFixes: () => queries.forwardFixes(),
     deadLetters: (filter) => queries.deadLetters(filter),
     deadLetterGroups: (filter) => queries.deadLetterGroups(filter),
     planReplay: (filter, actor, reason) => engine.dispatcher.busy(() => replays.plan(filter, actor, reason)),

@@ -12,7 +12,7 @@ import type { Queries } from './queries.ts';
 import type { OpeningRow, RunRow } from './run-row.ts';
 import type { Write } from './statements.ts';
 
-type Operations = Pick<Runtime, 'decide' | 'settle' | 'resume' | 'cancel'>;
+type Operations = Pick<Runtime, 'decide' | 'settle' | 'closeFix' | 'resume' | 'cancel'>;
 
 /** What people do to runs. Each is one write: the value that the run waits for, the entry that says who and why. */
 export function operations(engine: EmbeddedEngine, queries: Queries): Operations {
@@ -43,6 +43,18 @@ export function operations(engine: EmbeddedEngine, queries: Queries): Operations
             details: { action: 'settle', verdict, actor, reason, hasResult: result !== undefined },
           },
         ]);
+      }),
+
+    closeFix: (runId, stepId, actor, reason) =>
+      act(engine, queries, runId, async (run) => {
+        const opening = openingOf(queries, run, 'forwardFix', stepId);
+        if (opening === undefined) return refused('FIX_NOT_OPEN', `nothing is owed for ${stepId}`);
+        return write(
+          engine,
+          run,
+          [['closeOpening', run.seq, opening.key]],
+          [{ kind: 'operator', step: stepId, details: { action: 'closeFix', actor, reason } }],
+        );
       }),
 
     resume: (runId, actor, reason) =>

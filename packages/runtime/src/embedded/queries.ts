@@ -4,6 +4,7 @@ import type {
   DeadLetter,
   DeadLetterFilter,
   DeadLetterGroup,
+  ForwardFix,
   InDoubtEntry,
   LedgerEntry,
   PendingApproval,
@@ -143,6 +144,20 @@ export class Queries {
       owner: opening.owner,
       // Put there by the interpreter, as an object.
       evidence: detail['evidence'] as JsonObject,
+    }));
+  }
+
+  forwardFixes(): readonly ForwardFix[] {
+    return this.#openings('forwardFix').map(({ opening, run, detail }) => ({
+      runId: run.run_id,
+      pipeline: run.pipeline,
+      key: run.key,
+      stepId: opening.step,
+      task: String(detail['task']),
+      because: String(detail['because']),
+      owner: opening.owner,
+      sinceMs: opening.since,
+      dueAtMs: Number(detail['dueAtMs']),
     }));
   }
 

@@ -84,7 +84,8 @@ export const writes = {
   /** Let go of what ended long ago: values first run (not included), last run, ended before. The ledger stays. */
   purgeJournal: `DELETE FROM journal WHERE run_seq > ?1 AND run_seq <= ?2
     AND run_seq IN (SELECT seq FROM runs WHERE seq > ?1 AND seq <= ?2 AND state IN (${FINAL}) AND updated_at < ?3)`,
-  purgeOpenings: `DELETE FROM openings WHERE run_seq > ?1 AND run_seq <= ?2
+  /** Save what somebody still owes. */
+  purgeOpenings: `DELETE FROM openings WHERE run_seq > ?1 AND run_seq <= ?2 AND kind <> 'forwardFix'
     AND run_seq IN (SELECT seq FROM runs WHERE seq > ?1 AND seq <= ?2 AND state IN (${FINAL}) AND updated_at < ?3)`,
   /** A payload that several runs began with stays until all of them have ended. */
   purgePayloads: `UPDATE events SET payload = 'null' WHERE payload <> 'null'

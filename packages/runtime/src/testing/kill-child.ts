@@ -19,7 +19,7 @@ await Promise.all(
   Array.from({ length: Number(runs) }, async (_, i) => {
     const id = `o${i}${i % 7 === 3 ? '!' : ''}`;
     if (acknowledged.has(id)) return;
-    const payload = { id, account: `A${i % 10}` };
+    const payload = { id, account: `A${i % 10}`, lines: ['a', 'b', 'c'].slice(0, i % 4) };
     const result = await runtime.accept({
       event: 'shop.ordered',
       payload,

@@ -30,6 +30,17 @@ export interface KillReport {
   readonly wrong: readonly string[];
 }
 
+/** What each step of the plans does, by its id. */
+const OPERATIONS: Readonly<Record<string, string>> = {
+  invoice: 'create',
+  blind: 'createBlind',
+  item: 'create',
+  itemBlind: 'createBlind',
+  left: 'create',
+  right: 'createBlind',
+  put: 'put',
+  label: 'create',
+};
 const CHILD = fileURLToPath(new URL('./kill-child.ts', import.meta.url));
 /** A kill comes at most this long after the process is up. */
 const KILL_AFTER_MS_MAX = 250;
@@ -138,7 +149,7 @@ function judge(
     const run = ledger.run(runId)!;
     for (const { id, state: stepState, idempotencyKey } of run.steps) {
       if (idempotencyKey === undefined || id === 'shipped') continue;
-      const operation = { invoice: 'create', blind: 'createBlind', put: 'put', label: 'create' }[id]!;
+      const operation = OPERATIONS[id.slice(id.lastIndexOf('.') + 1)]!;
       const name = `${operation} ${idempotencyKey}`;
       const isThere = server.effects.has(name);
       const isUndone = server.removed.has(name);

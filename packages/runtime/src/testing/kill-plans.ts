@@ -8,7 +8,10 @@ const quick = {
 };
 const quickProbe = { ...probe, settleMs: 30 };
 
-/** A run of every kind of effect: keyed, blind with a probe, natural (refused for some: compensation), an event. */
+/**
+ * A run of every kind of effect: keyed, blind with a probe, natural (refused for some: compensation), an event; one
+ * after the other, for each item of a list, and beside each other.
+ */
 export const killPlans = [
   planFor({
     identity: {
@@ -29,6 +32,46 @@ export const killPlans = [
         },
       }),
       call('blind', 'acme.createBlind', { retry: quick, probe: quickProbe }),
+      step('forEach', 'lines', {
+        in: 'event.lines',
+        as: 'line',
+        key: { expression: 'line' },
+        max: 10,
+        concurrency: 2,
+        onItemFailure: 'stop',
+        steps: [
+          undoable('item', 'acme.create', {
+            retry: quick,
+            compensate: {
+              operation: 'acme.remove',
+              connection: 'acme',
+              with: { object: { id: { expression: 'steps.item.id' } } },
+              retry: quick,
+            },
+          }),
+          call('itemBlind', 'acme.createBlind', { retry: quick, probe: quickProbe }),
+        ],
+      }),
+      step('parallel', 'both', {
+        branches: [
+          {
+            name: 'left',
+            steps: [
+              step('wait', 'pause', { for: { durationMs: 20 } }),
+              undoable('left', 'acme.create', {
+                retry: quick,
+                compensate: {
+                  operation: 'acme.remove',
+                  connection: 'acme',
+                  with: { object: { id: { expression: 'steps.left.id' } } },
+                  retry: quick,
+                },
+              }),
+            ],
+          },
+          { name: 'right', steps: [call('right', 'acme.createBlind', { retry: quick, probe: quickProbe })] },
+        ],
+      }),
       call('put', 'acme.put', { retry: quick, with: { object: { id: { expression: 'event.id' } } } }),
       step('emit', 'shipped', {
         event: 'shop.shipped',

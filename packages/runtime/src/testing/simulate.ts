@@ -551,7 +551,9 @@ function judgeWaits(bench: Bench, world: World, runs: readonly RunSummary[]): st
     const began = trace.find(({ step, kind }) => kind === 'waiting' && step === noticed?.step);
     // Expired before, and resumed after: it came in between, and there is no moment to measure from.
     const isFirstWait = began !== undefined && expired === undefined;
-    if (noticed === undefined || !isFirstWait || world.crashes > 0) return [];
+    // A pause may have held it too.
+    const isHeld = bench.entries.some((entry) => entry.kind === 'switch');
+    if (noticed === undefined || !isFirstWait || world.crashes > 0 || isHeld) return [];
     const lateMs = noticed.at - Math.max(paidAtMs, began.at);
     return lateMs > 0 ? [`${key} noticed its payment ${lateMs} ms late`] : [];
   });

@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from '@tenon/model';
-import type { LedgerEntry, RunState } from './runtime.ts';
+import type { LedgerEntry, RunState, Runtime, RuntimeOptions } from './runtime.ts';
 import type { Purpose } from './switches.ts';
 
 /**
@@ -84,6 +84,28 @@ export interface RunContext {
   /** When the run was last known to have recorded something: nothing after it can have been sent earlier. */
   lastRecordAt(): number;
 }
+
+/**
+ * The port from outside, which intake and operators use: start by key, what a waiting run is told, cancel, and what the
+ * ledger says of runs. An adapter offers this and carries `interpret` out over `RunContext`;
+ * `test/conformance/src/engine` is what it must pass.
+ */
+export type Engine = Pick<
+  Runtime,
+  | 'activate'
+  | 'accept'
+  | 'decide'
+  | 'settle'
+  | 'resume'
+  | 'cancel'
+  | 'runs'
+  | 'run'
+  | 'trace'
+  | 'idle'
+  | 'stop'
+>;
+
+export type EngineOptions = Pick<RuntimeOptions, 'clock' | 'random' | 'transport' | 'onEntry'>;
 
 export interface Fork<T> {
   /** Under which the joining of all strands is recorded. */

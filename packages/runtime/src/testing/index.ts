@@ -1,3 +1,5 @@
+export { inlineCommitter } from '../embedded/inline-committer.ts';
+export { openRuntimeWith } from '../embedded/open-runtime.ts';
 export { type Bench, FakeTarget, failure, type ManualClock, manualClock, openBench } from './bench.ts';
 export { type CountingServer, countingServer } from './counting-server.ts';
 export { type KillReport, killUnderLoad } from './kill-harness.ts';

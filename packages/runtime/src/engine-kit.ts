@@ -1,0 +1,9 @@
+// What an adapter of the engine port is built from: the port, the interpreter that runs over it, and intake's decisions.
+
+export { type Draft, draftsFor } from './embedded/intake.ts';
+export type * from './engine.ts';
+export { Suspension } from './engine.ts';
+export { type Caller, failureDetails } from './interpreter/effect.ts';
+export { interpret } from './interpreter/interpret.ts';
+export { traceIdOf, traceparentFor } from './interpreter/trace-context.ts';
+export { type LoadedPlan, loadPlan } from './loaded-plan.ts';

@@ -1,0 +1,443 @@
+import { type Json, type JsonObject, newId } from '@tenon/model';
+import type { ActionResult, RunDetail, RunFilter, RunSummary } from '@tenon/runtime';
+import {
+  type Caller,
+  type Draft,
+  draftsFor,
+  type Engine,
+  type EngineOptions,
+  type Fact,
+  failureDetails,
+  interpret,
+  type LoadedPlan,
+  loadPlan,
+  Suspension,
+  traceIdOf,
+  traceparentFor,
+} from '@tenon/runtime/engine';
+import { MemoryRun } from './memory-run.ts';
+import { type Disk, emptyDisk, type StoredEvent, type StoredRun } from './memory-storage.ts';
+
+/** A place that outlives the engine on it. */
+export class MemoryStorage {
+  readonly #disk: Disk;
+
+  constructor(disk = emptyDisk()) {
+    this.#disk = disk;
+  }
+
+  /** What is stored at this moment. */
+  copy(): MemoryStorage {
+    return new MemoryStorage(structuredClone(this.#disk));
+  }
+
+  async open(options: EngineOptions): Promise<Engine> {
+    return new MemoryEngine(this.#disk, options);
+  }
+}
+
+type Change = (disk: Disk) => void;
+
+/**
+ * The engine port over data in memory: the second adapter, which shows that nothing in the port is SQLite's. It keeps
+ * every promise but that of surviving its machine: changes are stored one after another, each whole or not at all, a
+ * turn of the event loop after they were handed in, so what was not yet stored is lost with the process. It looks at all
+ * runs to find the next one: fine for tests, and for nothing else. It has no strands and no switches.
+ */
+export class MemoryEngine implements Engine {
+  readonly #disk: Disk;
+  readonly #options: EngineOptions;
+  readonly #plans = new Map<string, LoadedPlan>();
+  readonly #active = new Map<number, MemoryRun>();
+  readonly #changes: { change: Change; resolve(): void; reject(error: unknown): void }[] = [];
+  #told: Disk['ledger'] = [];
+  #isPumping = false;
+  #isStopped = false;
+  #cancelTimer: () => void = () => {};
+  #idle: (() => void)[] = [];
+  #broken: unknown;
+
+  constructor(disk: Disk, options: EngineOptions) {
+    this.#disk = disk;
+    this.#options = options;
+    for (const run of disk.runs) if (run.isTaken) run.dueAtMs = 0;
+    this.#pump();
+  }
+
+  now(): number {
+    return this.#options.clock.now();
+  }
+
+  random(): number {
+    return this.#options.random.next();
+  }
+
+  /** Resolves when the change is stored. A change that throws must have changed nothing. */
+  commit(change: Change): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#changes.push({ change, resolve, reject });
+      this.#schedule();
+    });
+  }
+
+  /** Appends facts to the ledger; within a change. */
+  tell(run: StoredRun, facts: readonly Fact[]): void {
+    for (const { kind, step, attempt, atMs, details } of facts) {
+      const entry = {
+        sequence: this.#disk.ledger.length + 1,
+        at: atMs ?? this.now(),
+        runId: run.runId,
+        pipeline: run.pipeline,
+        correlationId: run.correlationId,
+        kind,
+        ...(step !== undefined && { step }),
+        ...(attempt !== undefined && { attempt }),
+        details,
+      };
+      this.#disk.ledger.push(entry);
+      this.#told.push(entry);
+    }
+  }
+
+  eventsAfter(event: string, seq: number): readonly { readonly seq: number; readonly payload: Json }[] {
+    return this.#disk.events.flatMap(({ event: name, payload }, index) =>
+      name === event && index + 1 > seq ? [{ seq: index + 1, payload }] : [],
+    );
+  }
+
+  async activate(plan: Parameters<Engine['activate']>[0]): Promise<void> {
+    await this.commit((disk) => {
+      disk.plans.set(plan.hash, plan);
+      disk.active.set(plan.pipeline, plan.hash);
+    });
+  }
+
+  async accept(incoming: Parameters<Engine['accept']>[0]): ReturnType<Engine['accept']> {
+    const { event, payload, deliveryId, source, traceparent } = incoming;
+    const found = draftsFor(event, payload, deliveryId, this.#activePlans());
+    if (!found.ok) return found;
+    const stored = { event, source, deliveryId, payload };
+    let result: Awaited<ReturnType<Engine['accept']>> | undefined;
+    await this.commit(() => {
+      result = this.#admit(stored, found.drafts, traceIdOf(traceparent), traceparent);
+    });
+    // Set by the change, which has been carried out.
+    return result!;
+  }
+
+  /** Within one change: the record, the event and the runs that it starts. */
+  async emit(
+    from: StoredRun,
+    deliveryId: string,
+    event: string,
+    payload: Json,
+    also: (run: StoredRun) => void,
+  ): Promise<void> {
+    const found = draftsFor(event, payload, deliveryId, this.#activePlans());
+    if (!found.ok) throw new Error(found.failure.message);
+    await this.commit((disk) => {
+      also(disk.runs[from.seq]!);
+      const stored = { event, source: `pipeline:${from.pipeline}`, deliveryId, payload };
+      this.#admit(stored, found.drafts, from.correlationId, from.traceparent);
+    });
+  }
+
+  decide: Engine['decide'] = (runId, stepId, decision, actor, reason) =>
+    this.#signal(runId, 'approval', stepId, { decision, actor, reason }, 'APPROVAL_NOT_PENDING', {
+      kind: 'approval',
+      step: stepId,
+      details: { decision, actor, reason },
+    });
+
+  settle: Engine['settle'] = (runId, stepId, verdict, actor, reason, result) =>
+    this.#signal(
+      runId,
+      'doubt',
+      stepId,
+      { verdict, actor, reason, ...(result !== undefined && { result }) },
+      'DOUBT_NOT_OPEN',
+      { kind: 'operator', step: stepId, details: { action: 'settle', verdict, actor, reason } },
+    );
+
+  resume: Engine['resume'] = (runId, actor, reason) =>
+    this.#signal(runId, 'deadLetter', undefined, { verdict: 'resume', actor, reason }, 'RUN_NOT_RESUMABLE', {
+      kind: 'operator',
+      details: { action: 'resume', actor, reason },
+    });
+
+  cancel: Engine['cancel'] = (runId, actor, reason) =>
+    this.#act(runId, (run) => {
+      if (run.state === 'inDoubt') return refused('RUN_IN_DOUBT');
+      if (['succeeded', 'compensated', 'cancelled'].includes(run.state)) return refused('RUN_ENDED');
+      if (run.journal.has('#cancel')) return refused('RUN_CANCELLED_ALREADY');
+      run.journal.set('#cancel', { atMs: this.now(), value: { actor, reason } });
+      this.#active.get(run.seq)?.learn('#cancel', { actor, reason });
+      if (!run.isTaken) run.dueAtMs = this.now();
+      this.tell(run, [{ kind: 'operator', details: { action: 'cancel', actor, reason } }]);
+      return { ok: true };
+    });
+
+  runs(filter: RunFilter = {}): readonly RunSummary[] {
+    return this.#disk.runs
+      .filter(
+        ({ pipeline, state, key }) =>
+          (filter.pipeline === undefined || pipeline === filter.pipeline) &&
+          (filter.state === undefined || state === filter.state) &&
+          (filter.key === undefined || key === filter.key),
+      )
+      .toReversed()
+      .slice(0, filter.limit)
+      .map((run) => this.#summary(run));
+  }
+
+  run(runId: string): RunDetail | undefined {
+    const run = this.#disk.runs.find((each) => each.runId === runId);
+    if (run === undefined) return undefined;
+    return {
+      ...this.#summary(run),
+      contracts: this.#plan(run.planHash).plan.contracts,
+      input: this.#input(run),
+      steps: [],
+      // A failure with its step, put together by the interpreter.
+      ...(run.failure !== undefined && {
+        failure: run.failure as unknown as NonNullable<RunDetail['failure']>,
+      }),
+    };
+  }
+
+  trace({ runId, key, correlationId }: Parameters<Engine['trace']>[0]): ReturnType<Engine['trace']> {
+    const wanted = new Set(
+      this.#disk.runs
+        .filter(
+          (run) =>
+            run.runId === runId ||
+            run.correlationId === correlationId ||
+            (key !== undefined && run.key === key),
+        )
+        .map((run) => run.runId),
+    );
+    return this.#disk.ledger.filter((entry) => wanted.has(entry.runId));
+  }
+
+  async idle(): Promise<void> {
+    while (!this.#isIdle()) await new Promise<void>((resolve) => this.#idle.push(resolve));
+    if (this.#broken !== undefined) throw this.#broken;
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#cancelTimer();
+    while (this.#changes.length > 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  #admit(
+    event: StoredEvent,
+    drafts: readonly Draft[],
+    correlation: string | undefined,
+    parent: string | undefined,
+  ): Awaited<ReturnType<Engine['accept']>> {
+    const disk = this.#disk;
+    const isKnown = disk.events.some(
+      ({ source, deliveryId }) => source === event.source && deliveryId === event.deliveryId,
+    );
+    if (!isKnown) {
+      disk.events.push(event);
+      for (const run of disk.runs)
+        if (!run.isTaken && [...run.openings.values()].some(({ detail }) => detail['event'] === event.event))
+          run.dueAtMs = this.now();
+    }
+    const correlationId = correlation ?? newId(this.#options.clock, this.#options.random);
+    const runs = drafts.flatMap((draft) => {
+      const { plan } = draft.loaded;
+      const name = `${plan.pipeline}\0${draft.key}`;
+      const earlier = disk.keys.get(name);
+      const { source, deliveryId } = event;
+      if (earlier !== undefined && earlier.expiresAtMs > this.now()) {
+        // Keys point at runs.
+        const run = disk.runs[earlier.seq]!;
+        const details = { source, deliveryId, state: run.state, sameDelivery: isKnown };
+        this.tell(run, [{ kind: 'duplicate', details }]);
+        return [{ runId: run.runId, pipeline: run.pipeline, key: run.key, started: false, state: run.state }];
+      }
+      if (isKnown) return [];
+      const run = this.#newRun(draft, correlationId, parent);
+      disk.runs.push(run);
+      disk.keys.set(name, { seq: run.seq, expiresAtMs: this.now() + plan.identity.retainMs });
+      this.tell(run, [
+        { kind: 'accepted', details: { event: event.event, source, deliveryId, plan: plan.hash } },
+      ]);
+      return [{ runId: run.runId, pipeline: run.pipeline, key: run.key, started: true, state: run.state }];
+    });
+    return { ok: true, duplicateDelivery: isKnown, runs };
+  }
+
+  #newRun({ loaded, key, orderKey, failure }: Draft, correlationId: string, parent?: string): StoredRun {
+    const { plan } = loaded;
+    return {
+      seq: this.#disk.runs.length,
+      runId: newId(this.#options.clock, this.#options.random),
+      pipeline: plan.pipeline,
+      planHash: plan.hash,
+      key,
+      ...(orderKey !== undefined && { orderKey }),
+      eventSeq: this.#disk.events.length,
+      correlationId,
+      traceparent: parent ?? traceparentFor(correlationId),
+      acceptedAtMs: this.now(),
+      ...(failure !== undefined && { intakeFailure: failureDetails(failure) }),
+      state: 'accepted',
+      dueAtMs: this.now(),
+      isTaken: false,
+      journal: new Map(),
+      openings: new Map(),
+    };
+  }
+
+  /** Gives a waiting run its value, once. */
+  #signal(
+    runId: string,
+    kind: string,
+    step: string | undefined,
+    value: JsonObject,
+    refusal: string,
+    fact: Fact,
+  ): Promise<ActionResult> {
+    return this.#act(runId, (run) => {
+      const opening = [...run.openings.values()].find(
+        (each) => each.kind === kind && (step === undefined || each.step === step),
+      );
+      const isOver = opening?.expiresAtMs !== undefined && opening.expiresAtMs <= this.now();
+      if (opening === undefined || isOver || run.journal.has(opening.key)) return refused(refusal);
+      run.journal.set(opening.key, { atMs: this.now(), value: { value } });
+      run.openings.delete(opening.key);
+      if (!run.isTaken) run.dueAtMs = this.now();
+      this.tell(run, [fact]);
+      return { ok: true };
+    });
+  }
+
+  async #act(runId: string, action: (run: StoredRun) => ActionResult): Promise<ActionResult> {
+    let result: ActionResult = refused('RUN_NOT_FOUND');
+    await this.commit((disk) => {
+      const run = disk.runs.find((each) => each.runId === runId);
+      if (run !== undefined) result = action(run);
+    });
+    return result;
+  }
+
+  /** Stores what is waiting, then takes on what is due; again when there is more. */
+  #schedule(): void {
+    if (this.#isPumping) return;
+    this.#isPumping = true;
+    setImmediate(() => {
+      this.#isPumping = false;
+      this.#store();
+      this.#pump();
+    });
+  }
+
+  #store(): void {
+    for (const { change, resolve, reject } of this.#changes.splice(0)) {
+      try {
+        change(this.#disk);
+      } catch (error) {
+        reject(error);
+        continue;
+      }
+      const told = this.#told;
+      this.#told = [];
+      for (const entry of told) this.#options.onEntry?.(entry);
+      resolve();
+    }
+  }
+
+  #pump(): void {
+    if (this.#isStopped) return;
+    const now = this.now();
+    let nextMs = Number.POSITIVE_INFINITY;
+    for (const run of this.#disk.runs) {
+      if (run.dueAtMs === undefined || this.#active.has(run.seq) || this.#isBehind(run)) continue;
+      if (run.dueAtMs <= now) void this.#carry(run);
+      else nextMs = Math.min(nextMs, run.dueAtMs);
+    }
+    this.#cancelTimer();
+    if (nextMs < Number.POSITIVE_INFINITY)
+      this.#cancelTimer = this.#options.clock.setTimer(nextMs - now, () => this.#pump());
+    this.#wakeIdle();
+  }
+
+  /** An earlier run of its order key has not let it go. */
+  #isBehind({ pipeline, orderKey, seq }: StoredRun): boolean {
+    if (orderKey === undefined) return false;
+    const over = ['succeeded', 'compensated', 'failed', 'cancelled'];
+    return this.#disk.runs.some(
+      (other) =>
+        other.seq < seq &&
+        other.pipeline === pipeline &&
+        other.orderKey === orderKey &&
+        !over.includes(other.state),
+    );
+  }
+
+  async #carry(stored: StoredRun): Promise<void> {
+    const loaded = this.#plan(stored.planHash);
+    const run = new MemoryRun(stored, this.#input(stored), loaded.plan.limits.deadlineMs, this);
+    this.#active.set(stored.seq, run);
+    try {
+      await run.finish(await interpret(run, loaded, this.#call));
+    } catch (error) {
+      // A broken invariant: whoever waits for the engine is told.
+      if (!(error instanceof Suspension)) this.#broken ??= error;
+    }
+    this.#active.delete(stored.seq);
+    this.#schedule();
+  }
+
+  readonly #call: Caller = (connection, request) => this.#options.transport(connection).call(request);
+
+  #isIdle(): boolean {
+    if (this.#broken !== undefined || this.#isStopped) return true;
+    return this.#active.size === 0 && this.#changes.length === 0 && !this.#isPumping;
+  }
+
+  #wakeIdle(): void {
+    for (const wake of this.#idle.splice(0)) wake();
+  }
+
+  #activePlans(): ReadonlyMap<string, LoadedPlan> {
+    return new Map([...this.#disk.active].map(([pipeline, hash]) => [pipeline, this.#plan(hash)]));
+  }
+
+  #plan(hash: string): LoadedPlan {
+    // Stored when it was activated.
+    const loaded = this.#plans.get(hash) ?? loadPlan(this.#disk.plans.get(hash)!);
+    this.#plans.set(hash, loaded);
+    return loaded;
+  }
+
+  #input({ eventSeq }: StoredRun): Json {
+    // Stored in the change that made the run.
+    return this.#disk.events[eventSeq - 1]!.payload;
+  }
+
+  #summary(run: StoredRun): RunSummary {
+    const { plan } = this.#plan(run.planHash);
+    return {
+      runId: run.runId,
+      pipeline: run.pipeline,
+      version: plan.version,
+      planHash: run.planHash,
+      key: run.key,
+      state: run.state,
+      ...(run.step !== undefined && { step: run.step }),
+      acceptedAtMs: run.acceptedAtMs,
+      updatedAtMs: run.acceptedAtMs,
+      owner: plan.owner.team,
+      correlationId: run.correlationId,
+    };
+  }
+}
+
+function refused(code: string): ActionResult {
+  return { ok: false, code, message: code };
+}

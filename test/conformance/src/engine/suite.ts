@@ -1,0 +1,311 @@
+import { call, failure, planFor, step, undoable } from '@tenon/runtime/testing';
+import { afterEach, describe, expect, test } from 'vitest';
+import { type EngineStorage, World } from './world.ts';
+
+const keyed = { key: { expression: 'event.id' }, retainMs: 86_400_000 };
+const ordered = { ...keyed, orderBy: { expression: 'event.account' } };
+const pause = step('wait', 'pause', { for: { durationMs: 60_000 } });
+const consent = step('approve', 'consent', {
+  by: 'finance',
+  withinMs: 3_600_000,
+  onExpiry: 'reject',
+  show: { literal: null },
+});
+const paid = step('wait', 'payment', {
+  for: { event: 'shop.paid', match: 'signal.order == event.id', withinMs: 60_000, onExpiry: 'fail' },
+});
+const refused = failure('validation', 'HTTP_RESPONSE_STATUS', 'answered', { status: 422 });
+
+/** What every adapter of the engine port must pass, whatever it keeps its runs in. */
+export function engineConformance(name: string, storage: () => EngineStorage): void {
+  describe(name, () => suite(storage));
+}
+
+function suite(storage: () => EngineStorage): void {
+  let world: World;
+  afterEach(() => world.close());
+  const open = async (...plans: Parameters<typeof planFor>[0][]): Promise<World> => {
+    world = await World.with(storage(), ...plans.map(planFor));
+    return world;
+  };
+
+  describe('start by key', () => {
+    test('a business key starts one run, whoever says it how often', async () => {
+      await open({ steps: [undoable('one')] });
+      const first = await world.deliver('shop.ordered', { id: 'a' }, 'd1');
+      const sameDelivery = await world.deliver('shop.ordered', { id: 'a' }, 'd1');
+      const sameKey = await world.deliver('shop.ordered', { id: 'a' }, 'd2');
+      await world.deliver('shop.ordered', { id: 'b' }, 'd3');
+      await world.settle();
+      expect(first).toMatchObject({ ok: true, duplicateDelivery: false, runs: [{ started: true }] });
+      expect(sameDelivery).toMatchObject({ duplicateDelivery: true, runs: [{ started: false }] });
+      expect(sameKey).toMatchObject({ duplicateDelivery: false, runs: [{ started: false }] });
+      expect(world.target.count('create')).toBe(2);
+    });
+
+    test('two deliveries at the same moment start one run', async () => {
+      await open({ steps: [undoable('one')] });
+      await Promise.all([
+        world.deliver('shop.ordered', { id: 'a' }, 'd1'),
+        world.deliver('shop.ordered', { id: 'a' }, 'd2'),
+        world.deliver('shop.ordered', { id: 'a' }, 'd1'),
+      ]);
+      await world.settle();
+      expect(world.engine.runs()).toHaveLength(1);
+      expect(world.target.count('create')).toBe(1);
+    });
+
+    test('what was acknowledged is there after a kill', async () => {
+      await open({ steps: [undoable('one')] });
+      const ids = await Promise.all(['a', 'b', 'c'].map((id) => world.order({ id })));
+      world.kill();
+      await world.settle();
+      expect(ids.map((id) => world.state(id))).toEqual(['succeeded', 'succeeded', 'succeeded']);
+    });
+  });
+
+  describe('durable step', () => {
+    test('whenever the process is killed, each effect happens once and the run comes to its end', async () => {
+      const plan = {
+        steps: [undoable('one'), call('read', 'acme.get'), call('two', 'acme.put'), undoable('three')],
+      };
+      await open(plan);
+      await world.order({ id: 'a' });
+      await world.settle();
+      const moments = world.seen;
+      expect(moments).toBeGreaterThan(12);
+      for (let killAt = 1; killAt <= moments; killAt++) {
+        await world.close();
+        await open(plan);
+        world.killAt = killAt;
+        const runId = await world.order({ id: 'a' });
+        await world.pass(60_000);
+        expect(world.kills, `moment ${killAt}`).toBe(1);
+        expect(world.state(runId), `moment ${killAt}`).toBe('succeeded');
+        expect(world.target.doubled, `moment ${killAt}`).toEqual([]);
+        expect(world.target.effects.size, `moment ${killAt}`).toBe(3);
+      }
+    });
+
+    test('it is found again by its key: what is recorded before a kill is not done again', async () => {
+      await open({ steps: [undoable('one'), undoable('two')] });
+      world.killWhen = (when, { input }) => when === 'before' && JSON.stringify(input).includes('two');
+      const runId = await world.order({ id: 'a' });
+      await world.pass(60_000);
+      expect(world.state(runId)).toBe('succeeded');
+      const ids = world.target.calls.map(({ input }) => (input as { id: string }).id);
+      expect(ids).toEqual(['one', 'two', 'two']);
+      expect(new Set(world.target.calls.slice(1).map(({ key }) => key)).size).toBe(1);
+      expect(world.entries.some(({ kind }) => kind === 'resumed')).toBe(true);
+    });
+
+    test('the intent of an effect that must not be repeated is on record before the call', async () => {
+      await open({ steps: [call('mail', 'acme.send')] });
+      world.killWhen = (when) => when === 'after';
+      const runId = await world.order({ id: 'a' });
+      await world.pass(600_000);
+      expect(world.state(runId)).toBe('inDoubt');
+      expect(await world.engine.settle(runId, 'mail', 'confirm', 'ana', 'it is there', { id: 'm' })).toEqual({
+        ok: true,
+      });
+      await world.settle();
+      expect(world.state(runId)).toBe('succeeded');
+      expect(world.target.count('send')).toBe(1);
+    });
+  });
+
+  describe('sleep', () => {
+    test('ends at its time, also over a kill, and not before', async () => {
+      await open({ steps: [pause, undoable('one')] });
+      const runId = await world.order({ id: 'a' });
+      await world.pass(59_000);
+      world.kill();
+      await world.settle();
+      expect(world.state(runId)).toBe('waiting');
+      expect(world.target.calls).toHaveLength(0);
+      await world.pass(1_000);
+      expect(world.state(runId)).toBe('succeeded');
+    });
+  });
+
+  describe('signal', () => {
+    test('one value is taken, the first; a kill between changes nothing', async () => {
+      await open({ steps: [consent, undoable('one')] });
+      const runId = await world.order({ id: 'a' });
+      await world.settle();
+      world.kill();
+      await world.settle();
+      const [first, second] = await Promise.all([
+        world.engine.decide(runId, 'consent', 'approve', 'ana', 'fine'),
+        world.engine.decide(runId, 'consent', 'reject', 'bob', 'no'),
+      ]);
+      expect(first).toEqual({ ok: true });
+      expect(second.ok).toBe(false);
+      world.kill();
+      await world.settle();
+      expect(world.state(runId)).toBe('succeeded');
+    });
+
+    test('none came in time: it expires, and a later one is refused', async () => {
+      await open({ steps: [consent, undoable('one')] });
+      const runId = await world.order({ id: 'a' });
+      await world.pass(3_600_000);
+      expect(world.state(runId)).toBe('failed');
+      expect((await world.engine.decide(runId, 'consent', 'approve', 'ana', 'late')).ok).toBe(false);
+      expect(world.target.calls).toHaveLength(0);
+    });
+
+    test('a parked run is resumed where it failed', async () => {
+      await open({ onFailure: 'hold', steps: [undoable('one'), call('put', 'acme.put')] });
+      world.target.script = { put: [{ fail: refused }] };
+      const runId = await world.order({ id: 'a' });
+      await world.settle();
+      expect(world.engine.run(runId)).toMatchObject({ state: 'failed', failure: { step: 'put' } });
+      world.kill();
+      await world.settle();
+      expect(await world.engine.resume(runId, 'ana', 'mended')).toEqual({ ok: true });
+      await world.settle();
+      expect(world.state(runId)).toBe('succeeded');
+      expect(world.target.count('create')).toBe(1);
+    });
+  });
+
+  describe('event', () => {
+    test('one that comes after the run began is found, before its wait and during it', async () => {
+      await open({ steps: [pause, paid] });
+      const early = await world.order({ id: 'early' });
+      const late = await world.order({ id: 'late' });
+      await world.settle();
+      await world.deliver('shop.paid', { order: 'early' });
+      await world.pass(61_000);
+      expect([world.state(early), world.state(late)]).toEqual(['succeeded', 'waiting']);
+      await world.deliver('shop.paid', { order: 'nobody' });
+      world.kill();
+      await world.settle();
+      expect(world.state(late)).toBe('waiting');
+      await world.deliver('shop.paid', { order: 'late' });
+      await world.settle();
+      expect(world.state(late)).toBe('succeeded');
+    });
+
+    test('one that comes while its wait is being stored is not missed', async () => {
+      await open({ steps: [paid] });
+      const ordering = world.deliver('shop.ordered', { id: 'a' });
+      const paying = world.deliver('shop.paid', { order: 'a' });
+      const [result] = await Promise.all([ordering, paying]);
+      await world.settle();
+      expect(result.ok && world.state(result.runs[0]!.runId)).toBe('succeeded');
+    });
+
+    test('what is emitted starts its runs once, whenever the process is killed', async () => {
+      const steps = [
+        step('emit', 'shipped', {
+          event: 'shop.shipped',
+          with: { object: { id: { expression: 'event.id' } } },
+        }),
+      ];
+      const shipping = {
+        pipeline: 'shipping',
+        trigger: { event: 'shop.shipped' },
+        steps: [undoable('label')],
+      };
+      await open({ steps }, shipping);
+      await world.order({ id: 'a' });
+      await world.settle();
+      const moments = world.seen;
+      for (let killAt = 1; killAt <= moments; killAt++) {
+        await world.close();
+        await open({ steps }, shipping);
+        world.killAt = killAt;
+        await world.order({ id: 'a' });
+        await world.pass(60_000);
+        const runs = world.engine.runs();
+        expect(
+          runs.map(({ pipeline, state }) => `${pipeline} ${state}`).toSorted(),
+          `moment ${killAt}`,
+        ).toEqual(['orders succeeded', 'shipping succeeded']);
+        expect(new Set(runs.map(({ correlationId }) => correlationId)).size).toBe(1);
+        expect(world.target.effects.size).toBe(1);
+      }
+    });
+  });
+
+  describe('order by key', () => {
+    test('one run of a key at a time, in order of arrival; other keys go beside it', async () => {
+      await open({ identity: ordered, steps: [undoable('one'), pause, undoable('two')] });
+      await world.order({ id: 'a1', account: 'A' });
+      const second = await world.order({ id: 'a2', account: 'A' });
+      await world.order({ id: 'b1', account: 'B' });
+      await world.settle();
+      expect(world.target.count('create')).toBe(2);
+      expect(world.state(second)).toBe('accepted');
+      world.kill();
+      await world.pass(60_000);
+      expect(world.target.count('create')).toBe(5);
+      await world.pass(60_000);
+      expect(world.state(second)).toBe('succeeded');
+      expect(world.target.doubled).toEqual([]);
+    });
+
+    test('a parked run lets the next one go', async () => {
+      await open({ identity: ordered, onFailure: 'hold', steps: [call('put', 'acme.put')] });
+      world.target.script = { put: [{ fail: refused }] };
+      await world.order({ id: 'a1', account: 'A' });
+      const second = await world.order({ id: 'a2', account: 'A' });
+      await world.settle();
+      expect(world.state(second)).toBe('succeeded');
+    });
+  });
+
+  describe('cancel', () => {
+    test('what was done is undone, last first, and the run says who ended it', async () => {
+      await open({ steps: [undoable('one'), undoable('two'), pause, undoable('three')] });
+      const runId = await world.order({ id: 'a' });
+      await world.settle();
+      expect(await world.engine.cancel(runId, 'ana', 'ordered by mistake')).toEqual({ ok: true });
+      world.kill();
+      await world.pass(1_000);
+      expect(world.state(runId)).toBe('cancelled');
+      expect(world.target.count('create')).toBe(2);
+      const undone = world.target.calls.filter(({ operation }) => operation === 'remove');
+      expect(undone.map(({ input }) => input)).toEqual([{ id: 'create-2' }, { id: 'create-1' }]);
+      expect((await world.engine.cancel(runId, 'ana', 'again')).ok).toBe(false);
+      const said = world.engine.trace({ runId }).find(({ kind }) => kind === 'operator');
+      expect(said?.details).toMatchObject({ action: 'cancel', actor: 'ana', reason: 'ordered by mistake' });
+    });
+  });
+
+  describe('list and inspect', () => {
+    test('runs are found by pipeline, state and key, the latest first', async () => {
+      await open({ steps: [call('get', 'acme.get')] }, { pipeline: 'other', steps: [pause] });
+      await world.order({ id: 'a' });
+      await world.order({ id: 'b' });
+      await world.settle();
+      const names = (filter: object) =>
+        world.engine.runs(filter).map(({ pipeline, key }) => `${pipeline} ${key}`);
+      expect(names({ pipeline: 'orders' })).toEqual(['orders b', 'orders a']);
+      expect(names({ state: 'waiting' })).toEqual(['other b', 'other a']);
+      expect(names({ key: 'a', state: 'succeeded' })).toEqual(['orders a']);
+      expect(names({ limit: 1, pipeline: 'orders' })).toEqual(['orders b']);
+      expect(world.engine.run('nobody')).toBeUndefined();
+    });
+
+    test('the ledger tells a run from its event to its end, gap-free and in order', async () => {
+      await open({ steps: [undoable('one')] });
+      const runId = await world.order({ id: 'a' });
+      await world.settle();
+      expect(world.engine.run(runId)).toMatchObject({ state: 'succeeded', key: 'a', input: { id: 'a' } });
+      const entries = world.engine.trace({ runId });
+      expect(entries.map(({ kind }) => kind)).toEqual([
+        'accepted',
+        'state',
+        'intent',
+        'outcome',
+        'stepDone',
+        'state',
+      ]);
+      expect(entries.map(({ sequence }) => sequence)).toEqual(entries.map((_, index) => index + 1));
+      expect(world.entries).toEqual(entries);
+    });
+  });
+}

@@ -11,8 +11,15 @@ export async function correctWorkspace(): Promise<Record<string, string> | undef
   if (!hasCorpora) return undefined;
   // The keys are what the table was made of.
   const files = await realWorkspaceFiles(Object.keys(REAL_CONTRACTS) as RealContract[]);
-  for (const file of readdirSync(root, { recursive: true, encoding: 'utf8' }))
-    if (file.endsWith('.pipeline.yaml'))
-      files[`pipelines/${basename(file)}`] = readFileSync(join(root, file), 'utf8');
+  for (const [file, text] of correctPipelines()) files[`pipelines/${basename(file)}`] = text;
   return files;
+}
+
+/** The pipelines alone, by file. */
+export function correctPipelines(): ReadonlyMap<string, string> {
+  return new Map(
+    readdirSync(root, { recursive: true, encoding: 'utf8' })
+      .filter((file) => file.endsWith('.pipeline.yaml'))
+      .map((file) => [file, readFileSync(join(root, file), 'utf8')]),
+  );
 }

@@ -90,12 +90,12 @@ function indented(steps: string): string {
   return `${steps.trimEnd().replaceAll(/^(?=.)/gm, '  ')}\n`;
 }
 
-/** What a case must find and what is found, as lines `code file:line:column-line:column`, sorted. */
-export async function examine(one: DefectiveCase): Promise<{
-  readonly wanted: readonly string[];
-  readonly found: readonly string[];
-  readonly said: readonly string[];
-}> {
+/** The files of a case without its marks, and what is to be found at them. */
+export function editedFiles(one: DefectiveCase): {
+  readonly texts: Record<string, string>;
+  readonly wanted: string[];
+  readonly marks: number;
+} {
   const texts: Record<string, string> = { ...baseFiles };
   for (const { file, find, put, text } of one.edits) {
     const before = texts[file] ?? '';
@@ -116,6 +116,16 @@ export async function examine(one: DefectiveCase): Promise<{
       wanted.push(line(code ?? 'a mark without a code', file, textRange(text, start, end)));
     }
   }
+  return { texts, wanted, marks };
+}
+
+/** What a case must find and what is found, as lines `code file:line:column-line:column`, sorted. */
+export async function examine(one: DefectiveCase): Promise<{
+  readonly wanted: readonly string[];
+  readonly found: readonly string[];
+  readonly said: readonly string[];
+}> {
+  const { texts, wanted, marks } = editedFiles(one);
   if (marks < one.codes.length) throw new Error(`${one.title}: more codes than marks`);
   for (const { code, file, on } of one.also) {
     if (on === undefined) {

@@ -245,6 +245,10 @@ function neverEqual(
   const [literalNode, subjectNode, subject] =
     leftNode.kind === 'literal' ? [leftNode, rightNode, b] : [rightNode, leftNode, a];
   const always = node.operator === '!=' ? 'always-true' : 'always-false';
+  if (bothLiterals(leftNode, rightNode)) {
+    checker.issues.add(always, node, `\`${textOf(node)}\` is always ${node.operator === '!='}`);
+    return;
+  }
   if (literalNode.kind !== 'literal') {
     const message = `\`${textOf(leftNode)}\` is ${describeType(a)} and \`${textOf(rightNode)}\` ${describeType(b)}: they are never equal`;
     checker.issues.add('comparison-of-types', node, message);

@@ -395,3 +395,31 @@ describe('expressions made to keep the checker busy', () => {
     expect(performance.now() - started).toBeLessThan(5_000);
   });
 });
+
+describe('a condition that no data can change', () => {
+  const condition = (source: string): readonly string[] =>
+    checkCondition(parseExpression(source).ast, environment).issues.map(
+      ({ code, start, end }) => `${code} ${source.slice(start, end)}`,
+    );
+
+  it.each(['true', '!false', '1 == 1', '2 > 1', "'a' != 'b'", 'event.count == event.count'])(
+    '%s is always true',
+    (source) => expect(condition(source)).toEqual([`always-true ${source}`]),
+  );
+
+  it.each(['false', '1 > 2', 'event.count != event.count'])('%s is always false', (source) =>
+    expect(condition(source)).toEqual([`always-false ${source}`]),
+  );
+
+  it.each([
+    'event.count > 1',
+    'event.count == event.total',
+    'event.items[0].sku == event.id || size(event.items) == 0',
+  ])('%s is not settled', (source) =>
+    expect(condition(source).filter((one) => one.startsWith('always'))).toEqual([]),
+  );
+
+  it('a reason for declassifying is said', () => {
+    expect(codes("declassify(event.id, ' ')")).toEqual(["wrong-arguments ' '"]);
+  });
+});

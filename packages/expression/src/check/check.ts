@@ -41,8 +41,37 @@ export function checkExpression(ast: Expr, environment: Environment): CheckedExp
 /** As `checkExpression`, for a condition: it must be true or false. */
 export function checkCondition(ast: Expr, environment: Environment): CheckedExpression {
   const issues = new Issues();
-  const type = new Checker(issues).condition(ast, scopeOf(environment));
+  const scope = scopeOf(environment);
+  const type = new Checker(issues).condition(ast, scope);
+  if (issues.found.length === 0 && !scope.facts.isImpossible && isPlain(ast))
+    settledWhole(ast, scope, issues);
   return { type, issues: inOrder(issues.found) };
+}
+
+/** Names, literals and operators only: what calls ask is judged where they stand. */
+function isPlain(node: Expr): boolean {
+  switch (node.kind) {
+    case 'literal':
+    case 'identifier':
+      return true;
+    case 'member':
+      return isPlain(node.object);
+    case 'unary':
+      return isPlain(node.operand);
+    case 'binary':
+      return isPlain(node.left) && isPlain(node.right);
+    default:
+      return false;
+  }
+}
+
+/** A condition that no data can change: `true`, `!false`, `1 > 2`, `event.a == event.a`. */
+function settledWhole(ast: Expr, scope: Scope, issues: Issues): void {
+  for (const truth of [true, false]) {
+    if (!narrow(ast, !truth, scope).facts.isImpossible) continue;
+    issues.add(truth ? 'always-true' : 'always-false', ast, `\`${textOf(ast)}\` is always ${truth}`);
+    return;
+  }
 }
 
 /** As `checkExpression`, for an expression inside text: its value must have a text. */

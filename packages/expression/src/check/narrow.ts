@@ -60,6 +60,7 @@ function narrowByKind(node: Expr, truth: boolean, scope: Scope): Scope {
 
 function narrowBinary(node: Extract<Expr, { kind: 'binary' }>, truth: boolean, scope: Scope): Scope {
   const { operator, left, right } = node;
+  if (constantOf(node) === !truth) return impossible(scope);
   switch (operator) {
     case '&&':
       if (truth) return narrow(right, true, narrow(left, true, scope));
@@ -84,6 +85,32 @@ function narrowBinary(node: Extract<Expr, { kind: 'binary' }>, truth: boolean, s
     default:
       return scope;
   }
+}
+
+/** The answer of a comparison that no data can change: of two literals, or of a path with itself. */
+function constantOf({ operator, left, right }: Extract<Expr, { kind: 'binary' }>): boolean | undefined {
+  if (operator === '==' || operator === '!=') {
+    const isSame = isPath(left) && isPath(right) && formatExpression(left) === formatExpression(right);
+    if (isSame) return operator === '==';
+    if (left.kind !== 'literal' || right.kind !== 'literal') return undefined;
+    return (left.value === right.value) === (operator === '==');
+  }
+  if (left.kind !== 'literal' || right.kind !== 'literal') return undefined;
+  if (typeof left.value !== 'number' || typeof right.value !== 'number') return undefined;
+  return COMPARED[operator]?.(left.value, right.value);
+}
+
+const COMPARED: Readonly<Record<string, (a: number, b: number) => boolean>> = {
+  '<': (a, b) => a < b,
+  '<=': (a, b) => a <= b,
+  '>': (a, b) => a > b,
+  '>=': (a, b) => a >= b,
+};
+
+/** Names only, from a variable: what gives the same value each time it is read. */
+function isPath(node: Expr): boolean {
+  if (node.kind === 'member') return !node.optional && node.name !== '' && isPath(node.object);
+  return node.kind === 'identifier';
 }
 
 function narrowEquality(subject: Expr, isEqual: boolean, literal: Literal, scope: Scope): Scope {

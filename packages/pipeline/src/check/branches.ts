@@ -1,6 +1,7 @@
+import { formatExpression } from '@tenon/expression';
 import type { Diagnostic } from '@tenon/model';
 import { diagnostic } from '../rules.ts';
-import { allSteps, type ChooseSpec } from '../spec/pipeline-spec.ts';
+import { allSteps, type BranchSpec, type ChooseSpec } from '../spec/pipeline-spec.ts';
 import type { Checked } from './masters.ts';
 
 /** A `choose` over the values of an enum says what happens when the enum grows (C8). */
@@ -13,6 +14,21 @@ export function checkBranches({ model, data }: Checked): Diagnostic[] {
       const message = 'this branch is never taken: the one before it has no `when`, so it always holds';
       return [diagnostic('branch-unreachable', { message, at, subject: step.id.value })];
     }
+    const twice = step.branches.findIndex((branch, index) => earlierAlike(step, branch, index) !== undefined);
+    if (twice >= 0) {
+      const { at } = step.branches[twice]!;
+      const earlier = earlierAlike(step, step.branches[twice]!, twice)!;
+      const message = 'this branch is never taken: one before it has the same condition';
+      return [
+        diagnostic('branch-unreachable', {
+          message,
+          at,
+          subject: step.id.value,
+          related: [{ ...earlier.at, message: 'taken instead' }],
+          fix: 'correct one of the two conditions, or put the steps together',
+        }),
+      ];
+    }
     if (open >= 0) return [];
     const switched = enumSwitch(step, data.reads);
     if (switched === undefined) return [];
@@ -24,6 +40,15 @@ export function checkBranches({ model, data }: Checked): Diagnostic[] {
       }),
     ];
   });
+}
+
+/** A branch before this one with the very same condition. */
+function earlierAlike(step: ChooseSpec, { when }: BranchSpec, index: number): BranchSpec | undefined {
+  if (!when) return undefined;
+  const text = formatExpression(when.parsed.ast);
+  return step.branches
+    .slice(0, index)
+    .find((other) => other.when !== undefined && formatExpression(other.when.parsed.ast) === text);
 }
 
 /** The field whose literal values every branch compares, where they all compare the same one. */

@@ -107,3 +107,47 @@ test('the same field written through two operations has two writers', async () =
   );
   expect(found).toEqual(['`shop.replaceOrder.note` is written by `order-placed` too']);
 });
+
+test('a contract says which operations change access; a pipeline of low tier may not call them', async () => {
+  const low = (impact: string) =>
+    messages(
+      {
+        [CONTRACT]: swap(
+          'operationId: printLabel',
+          `operationId: printLabel\n      x-tenon-impact: ${impact}`,
+        ),
+        'pipelines/parcel-left.pipeline.yaml': secondPipeline(
+          `  - id: label
+    call: shop.printLabel
+    with: { body: { text: left } }
+    retry: none
+    irreversible: { because: a, forward: { task: b, owner: sales, within: 1d } }`,
+        ).replace('tier: medium', 'tier: low'),
+      },
+      'tier-too-low',
+    );
+  expect(await low('access')).toEqual(['tier is `low`, and `shop.printLabel` changes who has access']);
+  expect(await low('[money]')).toEqual(['tier is `low`, and `shop.printLabel` moves money']);
+  expect(await low('5')).toEqual([]);
+});
+
+test('a branch with the condition of one before it is never taken', async () => {
+  const again = swap(
+    '      - steps:\n          - id: slow',
+    '      - when: ${ default( event.express,false ) }\n        steps: [{ id: again, set: 1 }]\n      - steps:\n          - id: slow',
+  );
+  expect(await messages({ [PIPELINE]: again }, 'branch-unreachable')).toEqual([
+    'this branch is never taken: one before it has the same condition',
+  ]);
+});
+
+test('one source that waits for nothing is enough to end a wait', async () => {
+  const wait =
+    '  - { id: late, wait: { event: news.orderShipped, match: "${ true == has(signal.orderId) }", within: 1d, onExpiry: continue } }\n  - id: announced';
+  const stuck = { [PIPELINE]: swap('  - id: announced', wait) };
+  expect(await messages(stuck, 'wait-cycle')).toHaveLength(1);
+  const free = secondPipeline(
+    "  - { id: sent, emit: news.orderShipped, with: { orderId: '${ event.orderId }' } }",
+  ).replace('event: news.orderShipped', 'event: shop.orderPaid');
+  expect(await messages({ ...stuck, 'pipelines/parcel-left.pipeline.yaml': free }, 'wait-cycle')).toEqual([]);
+});

@@ -22,14 +22,14 @@ export function checkTier(model: PipelineModel): Diagnostic[] {
   const required = REQUIRED[tier.value];
   const found: Diagnostic[] = [];
   const effects = effectsOf(model);
-  const money = effects.find(({ call }) => movesMoney(call));
-  if (tier.value === 'low' && money)
+  const weighty = effects.find(({ call }) => impactOf(call) !== undefined);
+  if (tier.value === 'low' && weighty)
     found.push(
       diagnostic('tier-too-low', {
-        message: `tier is \`low\`, and \`${money.step.call.value}\` writes fields classed \`financial\``,
+        message: `tier is \`low\`, and \`${weighty.step.call.value}\` ${impactOf(weighty.call)}`,
         at: tier.at,
         subject: spec.name.value,
-        related: [{ ...money.step.call.at, message: 'moves money' }],
+        related: [{ ...weighty.step.call.at, message: 'reaches further than that' }],
         fix: 'make it `medium` or `high`',
       }),
     );
@@ -83,12 +83,31 @@ function reason({ step, call }: CallMeaning): string | undefined {
   if (call.declared.effect === 'read') return undefined;
   if (step.irreversible) return 'cannot be undone';
   if (call.declared.effect === 'delete') return 'deletes';
-  return movesMoney(call) ? 'moves money' : undefined;
+  return impactOf(call);
 }
 
 function hasApproval(steps: readonly StepSpec[]): boolean {
   return [...allSteps(steps)].some((step) => step.kind === 'approve');
 }
+
+/**
+ * What an effect does that no pipeline may call of low impact: it moves money, by its classed fields, or the contract
+ * says so (`x-tenon-impact: access` on the operation; an overlay puts it onto a vendor's document).
+ */
+function impactOf(call: ResolvedCall): string | undefined {
+  if (call.declared.effect === 'read') return undefined;
+  if (movesMoney(call)) return 'moves money: it writes fields classed `financial`';
+  const [impact] = [call.operation.extensions[IMPACT_EXTENSION]].flat();
+  if (typeof impact !== 'string') return undefined;
+  return IMPACTS[impact] ?? `has the impact \`${impact}\``;
+}
+
+const IMPACT_EXTENSION = 'x-tenon-impact';
+const IMPACTS: Readonly<Record<string, string>> = {
+  money: 'moves money',
+  access: 'changes who has access',
+  mass: 'reaches many people at once',
+};
 
 /** Does a request of this operation hold a field classed `financial`? */
 export function movesMoney({ contract, operation, declared }: ResolvedCall): boolean {

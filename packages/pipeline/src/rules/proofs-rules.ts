@@ -350,7 +350,7 @@ export const proofsRules = {
   'tier-too-low': {
     severity: 'error',
     title: 'a tier lower than what the pipeline does',
-    why: 'A pipeline that moves money may not call itself low (C152).',
+    why: 'A pipeline that moves money or changes access may not call itself low (C152).',
     fix: 'raise the tier',
     example: {
       bad: 'tier: low   # and a step calls billing.createInvoice, whose amount is classed financial',

@@ -20,7 +20,7 @@ import { absentInHas, checkCall } from './check-call.ts';
 import { checkIdentifier, checkIndex, checkMember, isReported } from './check-path.ts';
 import { type Environment, type Scope, scopeOf } from './environment.ts';
 import { type ExpressionIssue, Issues } from './issues.ts';
-import { narrow } from './narrow.ts';
+import { constantOf, narrow } from './narrow.ts';
 
 export interface CheckedExpression {
   /** The type of its value; an `optional` one may be absent. */
@@ -43,35 +43,15 @@ export function checkCondition(ast: Expr, environment: Environment): CheckedExpr
   const issues = new Issues();
   const scope = scopeOf(environment);
   const type = new Checker(issues).condition(ast, scope);
-  if (issues.found.length === 0 && !scope.facts.isImpossible && isPlain(ast))
-    settledWhole(ast, scope, issues);
+  if (issues.found.length === 0 && !scope.facts.isImpossible) settledWhole(ast, issues);
   return { type, issues: inOrder(issues.found) };
 }
 
-/** Names, literals and operators only: what calls ask is judged where they stand. */
-function isPlain(node: Expr): boolean {
-  switch (node.kind) {
-    case 'literal':
-    case 'identifier':
-      return true;
-    case 'member':
-      return isPlain(node.object);
-    case 'unary':
-      return isPlain(node.operand);
-    case 'binary':
-      return isPlain(node.left) && isPlain(node.right);
-    default:
-      return false;
-  }
-}
-
-/** A condition that no data can change: `true`, `!false`, `1 > 2`, `event.a == event.a`. */
-function settledWhole(ast: Expr, scope: Scope, issues: Issues): void {
-  for (const truth of [true, false]) {
-    if (!narrow(ast, !truth, scope).facts.isImpossible) continue;
-    issues.add(truth ? 'always-true' : 'always-false', ast, `\`${textOf(ast)}\` is always ${truth}`);
-    return;
-  }
+/** A condition that no data can change, as it is written: `true`, `!false`, `1 > 2`, `event.a == event.a`. */
+function settledWhole(ast: Expr, issues: Issues): void {
+  const truth = constantOf(ast);
+  if (truth === undefined) return;
+  issues.add(truth ? 'always-true' : 'always-false', ast, `\`${textOf(ast)}\` is always ${truth}`);
 }
 
 /** As `checkExpression`, for an expression inside text: its value must have a text. */

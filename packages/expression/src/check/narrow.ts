@@ -60,7 +60,7 @@ function narrowByKind(node: Expr, truth: boolean, scope: Scope): Scope {
 
 function narrowBinary(node: Extract<Expr, { kind: 'binary' }>, truth: boolean, scope: Scope): Scope {
   const { operator, left, right } = node;
-  if (constantOf(node) === !truth) return impossible(scope);
+  if (constantComparison(node) === !truth) return impossible(scope);
   switch (operator) {
     case '&&':
       if (truth) return narrow(right, true, narrow(left, true, scope));
@@ -87,8 +87,21 @@ function narrowBinary(node: Extract<Expr, { kind: 'binary' }>, truth: boolean, s
   }
 }
 
-/** The answer of a comparison that no data can change: of two literals, or of a path with itself. */
-function constantOf({ operator, left, right }: Extract<Expr, { kind: 'binary' }>): boolean | undefined {
+/** The answer of a condition that no data can change, as it is written; `undefined` for any other. */
+export function constantOf(node: Expr): boolean | undefined {
+  if (node.kind === 'literal') return typeof node.value === 'boolean' ? node.value : undefined;
+  if (node.kind === 'unary') {
+    const operand = node.operator === '!' ? constantOf(node.operand) : undefined;
+    return operand === undefined ? undefined : !operand;
+  }
+  return node.kind === 'binary' ? constantComparison(node) : undefined;
+}
+
+function constantComparison({
+  operator,
+  left,
+  right,
+}: Extract<Expr, { kind: 'binary' }>): boolean | undefined {
   if (operator === '==' || operator === '!=') {
     const isSame = isPath(left) && isPath(right) && formatExpression(left) === formatExpression(right);
     if (isSame) return operator === '==';

@@ -14,7 +14,7 @@ import {
   webhookScheme,
 } from '@tenon/connector';
 import { isObject, Secret, type SecretStore } from '@tenon/model';
-import { planSources, type Workspace, type WorkspaceCheck } from '@tenon/pipeline';
+import { planPublications, planSources, type Workspace, type WorkspaceCheck } from '@tenon/pipeline';
 import { type LedgerEntry, openRuntime, type Runtime } from '@tenon/runtime';
 import {
   type Consumer,
@@ -94,9 +94,10 @@ export async function startTenon(options: ComposeOptions): Promise<RunningTenon>
     await Promise.all([...transports.values()].map((transport) => transport.close()));
   };
   try {
-    const plans = [...check.plans.values()];
+    const plans = [...check.plans.values(), ...planPublications(workspace)];
+    const names = new Set(plans.map(({ pipeline }) => pipeline));
     // What the workspace no longer has must not be started by the next event; runs already begun finish.
-    const gone = runtime.activePipelines().filter((name) => !check.plans.has(name));
+    const gone = runtime.activePipelines().filter((name) => !names.has(name));
     for (const name of gone) await runtime.retire(name);
     for (const plan of plans) await runtime.activate(plan);
     const server = await startServer({

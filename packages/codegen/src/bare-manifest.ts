@@ -16,6 +16,7 @@ export function bareManifest(contract: Contract): ConnectorManifest {
     operations: {},
     webhooks: {},
     sources: {},
+    publications: {},
   };
 }
 

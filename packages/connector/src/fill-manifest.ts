@@ -13,6 +13,7 @@ import type {
   PaginationManifest,
   PollManifest,
   ProbeManifest,
+  PublicationManifest,
   ScheduleManifest,
   SourceManifest,
   WebhookManifest,
@@ -47,6 +48,7 @@ export interface ManifestSource {
   readonly operations: Readonly<Record<string, OperationSource>>;
   readonly webhooks?: Readonly<Record<string, WebhookSource>>;
   readonly sources?: Readonly<Record<string, SourceSource>>;
+  readonly publications?: Readonly<Record<string, PublicationSource>>;
   readonly health?: { readonly operation: string };
   readonly sandbox?: { readonly server: string; readonly synthetic?: boolean };
 }
@@ -123,6 +125,13 @@ interface SourceSource
   };
 }
 
+interface PublicationSource {
+  readonly to?: string;
+  readonly idempotency: NonNullable<OperationSource['idempotency']>;
+  readonly scopes?: readonly string[];
+  readonly message?: NonNullable<OperationSource['message']>;
+}
+
 const DEFAULTS = {
   timeoutMs: 10_000,
   inFlightMax: 64,
@@ -156,6 +165,7 @@ export function fillDefaults(source: ManifestSource): ConnectorManifest {
     operations: mapValues(source.operations, (operation) => operationManifest(operation, source)),
     webhooks: mapValues(source.webhooks ?? {}, webhookManifest),
     sources: mapValues(source.sources ?? {}, sourceManifest),
+    publications: mapValues(source.publications ?? {}, publicationManifest),
     ...(source.health && { health: source.health }),
     ...(source.sandbox && {
       sandbox: { server: source.sandbox.server, synthetic: source.sandbox.synthetic ?? false },
@@ -277,6 +287,15 @@ function messageManifest({ orderBy, envelope }: NonNullable<OperationSource['mes
   return {
     ...(orderBy !== undefined && { orderBy }),
     ...(envelope && { envelope: { mode: 'binary', prefix: 'ce-', ...envelope } }),
+  };
+}
+
+function publicationManifest({ to, message, ...rest }: PublicationSource): PublicationManifest {
+  return {
+    scopes: rest.scopes ?? [],
+    idempotency: idempotency({ effect: 'send', idempotency: rest.idempotency }),
+    ...(to !== undefined && { to }),
+    ...(message && { message: messageManifest(message) }),
   };
 }
 

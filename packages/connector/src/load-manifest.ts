@@ -223,7 +223,11 @@ function isZone(name: string): boolean {
 function scopeDiagnostics(document: PositionedDocument, source: ManifestSource): Diagnostic[] {
   if (source.identities === undefined) return [];
   const held = new Set(Object.values(source.identities).flat());
-  const needed = new Set(Object.values(source.operations).flatMap((operation) => operation.scopes ?? []));
+  const needed = new Set(
+    [...Object.values(source.operations), ...Object.values(source.publications ?? {})].flatMap(
+      ({ scopes }) => scopes ?? [],
+    ),
+  );
   const unheld = Object.entries(source.operations).flatMap(([name, operation]) =>
     (operation.scopes ?? []).flatMap((scope, index) =>
       held.has(scope)

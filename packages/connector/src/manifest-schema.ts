@@ -83,6 +83,10 @@ export const connectorSchema: SchemaObject = {
         { $ref: '#/$defs/source' },
         'Events of the contract that a broker hands over, or that are fetched.',
       ),
+      publications: map(
+        { $ref: '#/$defs/publication' },
+        'Events of the contract that are sent over each connection when a pipeline emits them.',
+      ),
       health: closed({ operation: text('A read without effect.') }, ['operation']),
       sandbox: closed(
         {
@@ -348,6 +352,15 @@ export const connectorSchema: SchemaObject = {
         ),
       },
       [],
+    ),
+    publication: closed(
+      {
+        to: text('Queue, subject, stream or topic. Default: the address of the event’s channel.'),
+        idempotency: { $ref: '#/$defs/idempotency' },
+        scopes: { type: 'array', items: text('A scope.'), description: 'Scopes it needs.' },
+        message: { $ref: '#/$defs/message' },
+      },
+      ['idempotency'],
     ),
     webhook: closed(
       {

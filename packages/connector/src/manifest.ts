@@ -23,6 +23,8 @@ export interface ConnectorManifest {
   readonly webhooks: Readonly<Record<string, WebhookManifest>>;
   /** Events of the contract that are fetched, or handed over by a broker. */
   readonly sources: Readonly<Record<string, SourceManifest>>;
+  /** Events of the contract that are sent over each connection when a pipeline emits them. */
+  readonly publications: Readonly<Record<string, PublicationManifest>>;
   readonly health?: { readonly operation: string };
   readonly sandbox?: { readonly server: string; readonly synthetic: boolean };
 }
@@ -235,4 +237,13 @@ export interface ScheduleManifest {
   readonly missed: 'skip' | 'once' | 'all';
   /** By how much each is put off, by chance. */
   readonly jitterMs: number;
+}
+
+/** How an event that a pipeline emits leaves over a connection of this connector. */
+export interface PublicationManifest {
+  /** Queue, subject, stream or topic. Default: the address of the event's channel. */
+  readonly to?: string;
+  readonly idempotency: Idempotency;
+  readonly scopes: readonly string[];
+  readonly message?: MessageManifest;
 }

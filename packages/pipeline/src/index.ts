@@ -27,6 +27,7 @@ export { memoryWorkspaceFiles, nodeWorkspaceFiles, type WorkspaceFiles } from '.
 export type * from './plan.ts';
 export { planHash } from './plan-hash.ts';
 export { planOperation } from './plan-operation.ts';
+export { planPublications } from './plan-publication.ts';
 export { planSources } from './plan-source.ts';
 export { pipelineRules } from './rules.ts';
 export { configSchema } from './shape/config-schema.ts';

@@ -786,6 +786,17 @@ export const ruleCases = {
     on: 'orderLost',
     silent: TWO_NEWS("{ type: { at: 'header:type', is: lost } }"),
   },
+  'manifest-event-goes-round': {
+    fires: {
+      [NEWS_CONNECTOR]: newsConnector(
+        'sources: { orderShipped: {} }\npublications: { orderShipped: { idempotency: { mode: none } } }',
+      ),
+    },
+    on: 'orderShipped',
+    silent: {
+      [NEWS_CONNECTOR]: newsConnector('publications: { orderShipped: { idempotency: { mode: none } } }'),
+    },
+  },
   'manifest-poll-unknown': {
     fires: POLL('/orderid'),
     on: '/orderid',

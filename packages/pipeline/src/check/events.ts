@@ -96,7 +96,9 @@ function checkSourced(model: PipelineModel, { event, name, isHeard }: Named): Di
   const taking = manifests.filter(
     ({ sources, webhooks }) => Object.hasOwn(sources, id) || Object.hasOwn(webhooks, id),
   );
-  if (manifests.length === 0) return [];
+  // What is sent out over it comes from here.
+  const isOurs = manifests.some(({ publications }) => Object.hasOwn(publications, id));
+  if (manifests.length === 0 || isOurs) return [];
   if (taking.length === 0) {
     // A typo in the manifest is reported there.
     const unknown = manifests

@@ -39,7 +39,7 @@ function checkManifest(
       ...near(name, contract.operations.keys()),
     });
   });
-  const events = (['webhooks', 'sources'] as const).flatMap((member) =>
+  const events = (['webhooks', 'sources', 'publications'] as const).flatMap((member) =>
     Object.keys(manifest[member]).flatMap((name) =>
       contract.events.has(name)
         ? []
@@ -57,6 +57,7 @@ function checkManifest(
     ...checkOrders(manifest, contract, document),
     ...checkSharedPlaces(manifest, contract, document),
     ...checkPolls(manifest, contract, document),
+    ...checkRounds(manifest, document),
   ];
 }
 
@@ -126,6 +127,19 @@ function checkSharedPlaces(
       }),
     ];
   });
+}
+
+/** What a connector takes in and sends out again would go round for ever. */
+function checkRounds(manifest: ConnectorManifest, document: PositionedDocument): Diagnostic[] {
+  return Object.keys(manifest.publications)
+    .filter((name) => Object.hasOwn(manifest.sources, name))
+    .map((name) =>
+      diagnostic('manifest-event-goes-round', {
+        message: `\`${name}\` is both taken in and sent out over this connector`,
+        at: document.locateKey(toPointer(['publications', name])),
+        subject: `${manifest.name} ${name}`,
+      }),
+    );
 }
 
 /** The cursor goes into a parameter of the listing, and comes, like the id, out of each item. */

@@ -119,6 +119,16 @@ export const workspaceRules = {
       good: "itemSold: { type: { at: 'header:type', is: sold } }\nitemBack: { type: { at: 'header:type', is: back } }",
     },
   },
+  'manifest-event-goes-round': {
+    severity: 'error',
+    title: 'an event is taken in and sent out by one connector',
+    why: 'Each that comes in would be sent out, come in again, and so on for ever.',
+    fix: 'leave it out of `sources` or of `publications`; to pass it on, use two connectors',
+    example: {
+      bad: 'sources: { itemSold: {} }\npublications: { itemSold: { idempotency: { mode: none } } }',
+      good: 'publications: { itemSold: { idempotency: { mode: none } } }',
+    },
+  },
   'manifest-poll-unknown': {
     severity: 'error',
     title: 'a poll goes by a parameter or field that is not there',

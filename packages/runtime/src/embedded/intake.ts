@@ -59,11 +59,13 @@ function quarantined(
 /** The run of one pipeline, or `undefined` when its condition leaves the event out. */
 export function draftFor(
   loaded: LoadedPlan,
-  scope: Readonly<Record<string, Json>>,
+  given: Readonly<Record<string, Json>>,
   deliveryId: string,
   where?: string,
 ): Draft | undefined {
   const { identity } = loaded.plan;
+  // The delivery itself is no business key: only plans that are made for publishing go by it.
+  const scope = { ...given, delivery: deliveryId };
   const broken = (failure: Failure): Draft => ({ loaded, key: `delivery:${deliveryId}`, failure });
   if (where !== undefined) {
     const wanted = loaded.condition(where, scope);

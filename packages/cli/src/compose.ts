@@ -27,6 +27,7 @@ import {
 import { loadConnectorModule } from './connector-module.ts';
 import type { Io } from './io.ts';
 import { checkpointOptions } from './ledger-key.ts';
+import { MaintenanceError, maintenanceOf } from './maintenance.ts';
 import { TOKEN_FILE } from './operations-client.ts';
 
 export interface ComposeOptions {
@@ -66,6 +67,7 @@ export async function startTenon(options: ComposeOptions): Promise<RunningTenon>
   const connections = resolveConnections(workspace, io);
   const modules = await loadModules(workspace, connections, root);
   const transports = makeTransports(workspace, connections, modules, secrets, root, io, log);
+  const windows = maintenanceWindows(workspace);
   const operators = await loadOperators(workspace, secrets, root);
 
   const file =
@@ -85,6 +87,7 @@ export async function startTenon(options: ComposeOptions): Promise<RunningTenon>
       if (!transport) throw new ComposeError(`no connection is called ${name}`);
       return transport;
     },
+    closedUntil: (name) => windows.get(name)?.(io.clock.now()),
     ...(options.onEntry && { onEntry: options.onEntry }),
   });
   let consumers: readonly Consumer[] = [];
@@ -124,6 +127,19 @@ export async function startTenon(options: ComposeOptions): Promise<RunningTenon>
   } catch (error) {
     await closeAll();
     throw error;
+  }
+}
+
+/** Of the connections that declare any: until when each is closed. */
+function maintenanceWindows(workspace: Workspace): ReadonlyMap<string, ReturnType<typeof maintenanceOf>> {
+  try {
+    return new Map(
+      Object.values(workspace.config.connections).flatMap(({ name, maintenance = [] }) =>
+        maintenance.length === 0 ? [] : [[name, maintenanceOf(name, maintenance)] as const],
+      ),
+    );
+  } catch (error) {
+    throw error instanceof MaintenanceError ? new ComposeError(error.message) : error;
   }
 }
 

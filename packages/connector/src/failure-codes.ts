@@ -5,6 +5,12 @@ import type { DiagnosticRules } from '@tenon/model';
  * failure decides whether it is retried; its `delivery` says whether the effect may have happened.
  */
 export const connectorFailures = {
+  CONNECTION_RETRIES_SPENT: {
+    severity: 'warning',
+    title: 'the retry budget that all runs share over the connection is spent; nothing was sent',
+    why: 'When a dependency falters, the retries of many runs together keep it down.',
+    fix: 'Nothing: the run waits and sends it later; see `tenon flow`, and `retryBudget` in the connector.',
+  },
   CONNECTION_CALL_HELD: {
     severity: 'info',
     title: 'a switch holds the call; nothing was sent',

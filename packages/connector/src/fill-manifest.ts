@@ -42,6 +42,7 @@ export interface ManifestSource {
       readonly openFor?: string;
       readonly probes?: number;
     };
+    readonly retryBudget?: { readonly share: number; readonly window?: string; readonly minimum?: number };
     readonly inFlight?: number;
     readonly failures?: readonly FailureSource[];
   };
@@ -139,6 +140,7 @@ const DEFAULTS = {
   settleMs: 1_000,
   source: { group: 'tenon', prefetchMax: 100, everyMs: 1_000, pollMs: 300_000 },
   breaker: { minimum: 20, openForMs: 15_000, probes: 3 },
+  retryBudget: { windowMs: 10_000, minimum: 10 },
 } as const;
 
 /** Where each scheme puts the delivery's own id. Stripe and Slack sign it inside the body; so must a scheme of one's own. */
@@ -185,7 +187,7 @@ function authScheme(source: AuthSource): AuthScheme {
 }
 
 function operationDefaults(source: NonNullable<ManifestSource['defaults']>): OperationDefaults {
-  const { rateLimit, breaker } = source;
+  const { rateLimit, breaker, retryBudget } = source;
   return {
     timeoutMs: ms(source.timeout) ?? DEFAULTS.timeoutMs,
     inFlightMax: source.inFlight ?? DEFAULTS.inFlightMax,
@@ -204,6 +206,13 @@ function operationDefaults(source: NonNullable<ManifestSource['defaults']>): Ope
         minimum: breaker.minimum ?? DEFAULTS.breaker.minimum,
         openForMs: ms(breaker.openFor) ?? DEFAULTS.breaker.openForMs,
         probes: breaker.probes ?? DEFAULTS.breaker.probes,
+      },
+    }),
+    ...(retryBudget && {
+      retryBudget: {
+        share: retryBudget.share,
+        windowMs: ms(retryBudget.window) ?? DEFAULTS.retryBudget.windowMs,
+        minimum: retryBudget.minimum ?? DEFAULTS.retryBudget.minimum,
       },
     }),
     failures: failureRules(source.failures),

@@ -68,6 +68,19 @@ export const connectorSchema: SchemaObject = {
             },
             ['failureRate', 'window'],
           ),
+          retryBudget: closed(
+            {
+              share: {
+                type: 'number',
+                exclusiveMinimum: 0,
+                maximum: 1,
+                description: 'Retries of all runs together, as a share of the calls in a window.',
+              },
+              window: duration('Length of the window. Default 10s.'),
+              minimum: count('Retries in a window that are always allowed. Default 10.'),
+            },
+            ['share'],
+          ),
           inFlight: count('Calls in flight at most. Default 64.'),
           failures: { $ref: '#/$defs/failures' },
         },

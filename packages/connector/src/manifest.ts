@@ -76,6 +76,12 @@ export interface OperationDefaults {
     readonly openForMs: number;
     readonly probes: number;
   };
+  /** Retries that all runs may make of it together: a share of its calls in a window, or `minimum`. Absent: not bounded. */
+  readonly retryBudget?: {
+    readonly share: number;
+    readonly windowMs: number;
+    readonly minimum: number;
+  };
   /** Calls in flight at most. Default 64. */
   readonly inFlightMax: number;
   /** First match wins; the operation's own rules come before these, the built-in table after. */

@@ -37,6 +37,8 @@ export interface CallRequest {
   /** Stop by then (epoch ms), whatever the operation's own timeout. */
   readonly deadlineAt?: number;
   readonly signal?: AbortSignal;
+  /** It was attempted before: counts against the retry budget of its connection. */
+  readonly isRetry?: boolean;
   /**
    * Asked last, after any waiting and right before bytes go out: `true` gives the call up unsent (`calledOff`). This is
    * how a kill switch reaches a call that stands in a line.
@@ -61,6 +63,8 @@ export type CallResult =
       readonly failure: Failure;
       /** `isCalledOff` said so: nothing was sent, and it was no attempt. */
       readonly calledOff?: true;
+      /** The connection cannot take it now (breaker, quota, line, retry budget): nothing was sent, and it was no attempt. */
+      readonly postponed?: true;
     };
 
 /** What a call that was called off gives. */
@@ -82,6 +86,9 @@ export const calledOff: CallResult = {
 export interface Transport {
   call(request: CallRequest): Promise<CallResult>;
   close(): Promise<void>;
+  /** JSON of what must outlive a restart (an open breaker, a spent quota), for `restore` before the first call. */
+  snapshot?(): unknown;
+  restore?(snapshot: unknown): void;
 }
 
 export interface TransportContext {

@@ -131,6 +131,14 @@ export const runtimeCases = {
     fires: async (open) => limited(await open(keyed), { queueMax: 0 }),
     silent: async (open) => limited(await open(keyed), { queueMax: 1 }),
   },
+  PIPELINE_BACKLOG_FULL: {
+    fires: async (open) => limited(await open(keyed), { pipelineBacklogMax: 0 }),
+    silent: async (open) => limited(await open(keyed), { pipelineBacklogMax: 1 }),
+  },
+  RUNTIME_DISK_LOW: {
+    fires: async (open) => limited(await open(keyed), { diskFreeBytesMin: Number.MAX_SAFE_INTEGER }),
+    silent: async (open) => limited(await open(keyed), { diskFreeBytesMin: 0 }),
+  },
   ITEMS_NOT_A_LIST: { fires: (open) => listed(open, 7), silent: (open) => listed(open, [{ sku: 'a' }]) },
   ITEMS_TOO_MANY: {
     fires: (open) => listed(open, [{ sku: 'a' }, { sku: 'b' }, { sku: 'c' }]),

@@ -131,6 +131,18 @@ export const runtimeRules = {
     why: 'Taking more would fill the disk and only make the wait longer.',
     fix: 'Send it again after the pause given; find out what holds the runs up, or raise `limits.backlogMax`.',
   },
+  PIPELINE_BACKLOG_FULL: {
+    severity: 'warning',
+    title: 'more runs of a pipeline wait for their turn than it may keep',
+    why: 'One pipeline that stands still must not fill the backlog that all of them share.',
+    fix: 'Send it again after the pause given; see `tenon flow` for what holds the pipeline up.',
+  },
+  RUNTIME_DISK_LOW: {
+    severity: 'error',
+    title: 'the disk of the runtime file is nearly full, so no event is taken',
+    why: 'What runs under way still write must fit: a disk that is full stops them in the middle.',
+    fix: 'Free space on the disk; intake goes on by itself. Runs under way go on all the while.',
+  },
   RUNTIME_DISK_BUSY: {
     severity: 'warning',
     title: 'more writes wait for the disk than the runtime may keep',

@@ -27,6 +27,8 @@ export interface RuntimeOptions {
   transport(connection: string): Transport;
   /** Until when a connection is closed (a maintenance window, epoch ms), or `undefined`: calls over it are held. */
   readonly closedUntil?: (connection: string) => number | undefined;
+  /** Free bytes of the disk that the file is on; default: as the system says. */
+  readonly diskFreeBytes?: () => number;
   readonly limits?: Partial<RuntimeLimits>;
   /**
    * How long payloads and results of ended runs are kept (ms). Default 30 days. Business keys stay as long as their
@@ -47,6 +49,16 @@ export interface RuntimeLimits {
   readonly backlogMax: number;
   /** Writes waiting for the disk, before intake refuses. Default 10,000. */
   readonly queueMax: number;
+  /** Of one pipeline: others are still taken when it is full. Default half of `backlogMax`. */
+  readonly pipelineBacklogMax: number;
+  /** Bytes of events waiting for the disk, before intake refuses. Default 64 MiB. */
+  readonly queueBytesMax: number;
+  /** Free bytes of the disk below which intake refuses: what runs under way still write must fit. Default 256 MiB. */
+  readonly diskFreeBytesMin: number;
+  /** Dead letters of one pipeline and queue that raise an alarm; so does one older than its owner's time to respond. Default 20. */
+  readonly deadLettersAlarm: number;
+  /** How often it looks for stuck runs and crossed thresholds. Default 10 s. */
+  readonly watchEveryMs: number;
   /** Runs that one replay may touch. Default 10,000. */
   readonly replayRunsMax: number;
 }
@@ -158,6 +170,9 @@ export interface Runtime {
   /** Replays exactly the runs that the dry run with this token showed, once, at a capped rate beside live traffic. */
   applyReplay(token: string, actor: string, reason: string, options?: ReplayOptions): Promise<ActionResult>;
   replayStatus(token: string): ReplayStatus | undefined;
+
+  /** How work flows: depths, lags, and what holds it up. Cheap enough to be asked every few seconds. */
+  flow(): FlowReport;
 
   /** What is switched now. */
   switches(): readonly Switch[];
@@ -271,6 +286,10 @@ export interface LedgerEntry {
     | 'held'
     /** A switch was set, lifted, or has expired. Of no run. */
     | 'switch'
+    /** A run that nothing would have moved any more, or that is far past its deadline: reported, and let go. */
+    | 'stuck'
+    /** A threshold was crossed; names who is to look. Of no run. */
+    | 'alarm'
     /** A flag kept an event from starting a run. Of no run. */
     | 'flaggedOff';
   readonly step?: string;
@@ -415,4 +434,60 @@ export interface ReplayStatus {
   };
   /** Runs by what became of them. */
   readonly runs: Readonly<Partial<Record<'planned' | 'waiting' | 'sent' | 'done' | 'refused', number>>>;
+}
+
+export interface FlowReport {
+  readonly atMs: number;
+  readonly intake: {
+    /** Why no event is taken at present. */
+    readonly refusal?: Failure;
+    /** Runs accepted whose turn has not come. */
+    readonly backlog: number;
+    readonly writesWaiting: number;
+    readonly bytesWaiting: number;
+    /** Since the process began, by code. */
+    readonly refused: Readonly<Record<string, number>>;
+  };
+  readonly pipelines: readonly PipelineFlow[];
+  readonly connections: readonly ConnectionFlow[];
+  /** Runs that have not ended, or are parked, by state. Counted to 100,000. */
+  readonly runs: Readonly<Partial<Record<RunState, number>>>;
+  /** Since the process began. */
+  readonly counts: {
+    readonly accepted: number;
+    readonly ended: Readonly<Partial<Record<RunState, number>>>;
+    readonly retries: number;
+    readonly held: number;
+  };
+  readonly deadLetters: readonly {
+    readonly pipeline: string;
+    readonly queue: DeadLetter['queue'];
+    readonly class: string;
+    readonly count: number;
+    readonly oldestMs: number;
+  }[];
+}
+
+export interface PipelineFlow {
+  readonly pipeline: string;
+  readonly tier: Plan['tier'];
+  readonly backlog: number;
+  /** For how long the run that is due first has been due. */
+  readonly lagMs: number;
+  readonly active: number;
+  readonly concurrency: number;
+  /** Ids of the switches on it. */
+  readonly switches: readonly string[];
+}
+
+/** As far as its transport tells. */
+export interface ConnectionFlow {
+  readonly connection: string;
+  readonly breaker: 'closed' | 'open' | 'halfOpen';
+  readonly inFlight: number;
+  readonly waiting: number;
+  /** Calls are held until then, as the other side asked. */
+  readonly heldUntilMs?: number;
+  /** A maintenance window is open until then. */
+  readonly closedUntilMs?: number;
 }

@@ -1,6 +1,7 @@
 import type { JsonObject } from '@tenon/model';
 import type { SwitchRequest } from '@tenon/runtime';
 import type { JsonSchema } from '@tenon/schema';
+import { prometheusText } from './metrics.ts';
 import { acted, type Route, reason } from './route.ts';
 
 const name: JsonSchema = { type: 'string', minLength: 1, maxLength: 200 };
@@ -48,6 +49,23 @@ const defaults: Readonly<Record<SwitchRequest['kind'], JsonObject>> = {
 
 /** Operations by which people steer what flows. */
 export const controlRoutes: readonly Route[] = [
+  {
+    operationId: 'getFlow',
+    method: 'GET',
+    path: '/v1/flow',
+    permission: 'read',
+    handle: ({ runtime }) => ({ body: runtime.flow() }),
+  },
+  {
+    operationId: 'getMetrics',
+    method: 'GET',
+    path: '/metrics',
+    permission: 'read',
+    handle: ({ runtime }) => ({
+      text: prometheusText(runtime.flow()),
+      type: 'text/plain; version=0.0.4; charset=utf-8',
+    }),
+  },
   {
     operationId: 'listSwitches',
     method: 'GET',

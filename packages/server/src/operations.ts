@@ -264,6 +264,7 @@ function readBody(
 function sendAnswer(reply: FastifyReply, answer: Answer): FastifyReply {
   if (answer === 'done') return reply.code(204).send();
   if ('problem' in answer) return sendProblem(reply, answer.problem);
+  if ('text' in answer) return reply.type(answer.type).send(answer.text);
   return reply.code(answer.status ?? 200).send(answer.body);
 }
 

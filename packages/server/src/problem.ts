@@ -37,6 +37,13 @@ export function acceptProblem(failure: Failure): Problem {
         title: 'The event does not fit its contract',
         ...(failure.pointer !== undefined && { pointer: failure.pointer }),
       };
+    case 'rateLimited':
+      return {
+        ...common,
+        status: 429,
+        title: 'Too many for now; send it again',
+        retryAfterMs: failure.retryAfterMs ?? RETRY_AFTER_MS,
+      };
     case 'notFound':
       return { ...common, status: 404, title: 'Nothing here takes that' };
     case 'permission':

@@ -5,6 +5,7 @@ import type { Operator, Permission } from './operators.ts';
 import type { Problem } from './problem.ts';
 
 export type Answer =
+  | { readonly text: string; readonly type: string }
   | { readonly body: object; readonly status?: number }
   | { readonly problem: Problem }
   | 'done';

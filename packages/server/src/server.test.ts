@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { signWebhook, type WebhookManifest } from '@tenon/connector';
 import { parseDocument } from '@tenon/document';
 import { isObject, Secret, systemClock } from '@tenon/model';
-import type { AcceptResult, IncomingEvent, Runtime, Switch } from '@tenon/runtime';
+import type { AcceptResult, FlowReport, IncomingEvent, Runtime, Switch } from '@tenon/runtime';
 import { afterEach, describe, expect, it } from 'vitest';
 import { routes } from './operations.ts';
 import type { Operator } from './operators.ts';
-import { type ServerLogEvent, startServer, type TenonServer } from './server.ts';
+import { type ServerLogEvent, type ServerOptions, startServer, type TenonServer } from './server.ts';
 
 const webhook: WebhookManifest = { verify: 'standard-webhooks', toleranceMs: 300_000, id: 'webhook-id' };
 const secret = new Secret('env:HOOK', `whsec_${Buffer.from('0123456789abcdef').toString('base64')}`);
@@ -32,7 +32,7 @@ afterEach(async () => {
   logged.length = 0;
 });
 
-async function start(runtime: Partial<Runtime>): Promise<string> {
+async function start(runtime: Partial<Runtime>, more: Partial<ServerOptions> = {}): Promise<string> {
   server = await startServer({
     // Each test hands in the members that its route calls.
     runtime: runtime as Runtime,
@@ -45,6 +45,7 @@ async function start(runtime: Partial<Runtime>): Promise<string> {
     operators,
     pipelines: [{ name: 'p', version: 1, planHash: 'sha256:0' }],
     log: (event) => logged.push(event),
+    ...more,
   });
   return server.url;
 }
@@ -98,6 +99,52 @@ describe('webhook intake', () => {
     expect(JSON.stringify(logged)).not.toContain('enterprise');
   });
 
+  it('answers 429 with Retry-After while a pipeline has too many waiting', async () => {
+    const url = await start({
+      accept: async () => ({
+        ok: false,
+        failure: {
+          class: 'rateLimited',
+          code: 'PIPELINE_BACKLOG_FULL',
+          message: 'many wait',
+          delivery: 'notSent',
+          retryAfterMs: 9_500,
+        },
+      }),
+    });
+    const response = await deliver(url, '{}');
+    expect([response.status, response.headers.get('retry-after')]).toEqual([429, '10']);
+  });
+
+  it('refuses what is too much at a time before it reads it, and takes it again afterwards', async () => {
+    let finish: () => void = () => {};
+    let asked = 0;
+    const url = await start(
+      {
+        accept: async () => {
+          asked++;
+          await new Promise<void>((resolve) => {
+            finish = resolve;
+          });
+          return { ok: true, duplicateDelivery: false, runs: [] };
+        },
+      },
+      { intakeInFlightMax: 1 },
+    );
+    const first = deliver(url, '{}');
+    while (asked === 0) await new Promise((resolve) => setImmediate(resolve));
+    const second = await deliver(url, '{}');
+    expect([second.status, second.headers.get('retry-after')]).toEqual([503, '1']);
+    expect(await second.json()).toMatchObject({ code: 'INTAKE_BUSY' });
+    expect((await fetch(`${url}/v1/health`)).status).toBe(200);
+    finish();
+    expect((await first).status).toBe(202);
+    const third = deliver(url, '{}');
+    while (asked === 1) await new Promise((resolve) => setImmediate(resolve));
+    finish();
+    expect((await third).status).toBe(202);
+  });
+
   it('says which field violates the contract, with 422', async () => {
     const failure = {
       class: 'contract',
@@ -114,7 +161,7 @@ describe('webhook intake', () => {
 
   it('pushes back with 503 and Retry-After when the runtime is full', async () => {
     const failure = {
-      class: 'rateLimited',
+      class: 'transient',
       code: 'INTAKE_QUEUE_FULL',
       message: 'full',
       delivery: 'notSent',
@@ -268,6 +315,54 @@ describe('operations', () => {
       code: 'SWITCH_SUBJECT_UNKNOWN',
       detail: 'did you mean p?',
     });
+  });
+
+  it('shows the flow to Prometheus, for whoever may read', async () => {
+    const flow: FlowReport = {
+      atMs: 60_000,
+      intake: { backlog: 3, writesWaiting: 2, bytesWaiting: 10, refused: { RUNTIME_BACKLOG_FULL: 4 } },
+      pipelines: [
+        {
+          pipeline: 'p"1',
+          tier: 'high',
+          backlog: 3,
+          lagMs: 1_500,
+          active: 2,
+          concurrency: 20,
+          switches: ['pause/p'],
+        },
+      ],
+      connections: [{ connection: 'acme', breaker: 'open', inFlight: 1, waiting: 5, heldUntilMs: 62_000 }],
+      runs: { waiting: 7 },
+      counts: { accepted: 9, ended: { succeeded: 8 }, retries: 6, held: 1 },
+      deadLetters: [{ pipeline: 'p', queue: 'repair', class: 'validation', count: 2, oldestMs: 30_000 }],
+    };
+    const url = await start({ flow: () => flow });
+    expect((await fetch(`${url}/metrics`)).status).toBe(401);
+    const response = await fetch(`${url}/metrics`, { headers: { authorization: 'Bearer vera-token' } });
+    expect(response.headers.get('content-type')).toContain('text/plain; version=0.0.4');
+    const lines = (await response.text()).split('\n');
+    for (const line of [
+      '# TYPE tenon_queue_depth gauge',
+      'tenon_queue_depth{pipeline="p\\"1",tier="high"} 3',
+      'tenon_queue_lag_seconds{pipeline="p\\"1",tier="high"} 1.5',
+      'tenon_runs{state="waiting"} 7',
+      'tenon_runs_ended_total{state="succeeded"} 8',
+      'tenon_retries_total 6',
+      'tenon_dead_letters{pipeline="p",queue="repair",class="validation"} 2',
+      'tenon_dead_letters_oldest_seconds{pipeline="p",queue="repair",class="validation"} 30',
+      'tenon_connection_breaker{connection="acme",state="open"} 1',
+      'tenon_connection_breaker{connection="acme",state="closed"} 0',
+      'tenon_connection_held_seconds{connection="acme"} 2',
+      'tenon_intake_refused_total{code="RUNTIME_BACKLOG_FULL"} 4',
+    ])
+      expect(lines).toContain(line);
+    // Each sample is a name, labels and a number; each name was introduced.
+    const introduced = new Set(lines.flatMap((line) => /^# TYPE (\w+)/.exec(line)?.[1] ?? []));
+    for (const line of lines.filter((one) => one !== '' && !one.startsWith('#'))) {
+      const name = /^(\w+)(?:\{[^}]*\})? -?[\d.]+$/.exec(line)?.[1];
+      expect(introduced, line).toContain(name);
+    }
   });
 
   it('serves exactly the operations of contracts/operations', () => {

@@ -34,6 +34,8 @@ export interface ServerOptions {
   }[];
   /** What takes events in from brokers, for the health answer. */
   readonly consumers?: () => readonly ConsumerStatus[];
+  /** Deliveries under way at a time; one more is refused before its body is read. Default 1,000. */
+  readonly intakeInFlightMax?: number;
   /** Told of each refused delivery and each failed handler; never of payloads. */
   readonly log: (event: ServerLogEvent) => void;
 }
@@ -53,6 +55,7 @@ export interface TenonServer {
 
 /** Largest body taken, webhooks included. */
 const BODY_BYTES_MAX = 1024 * 1024;
+const INTAKE_IN_FLIGHT_MAX = 1_000;
 /** A sender that has not finished its request by then is cut off (slow loris). */
 const REQUEST_TIMEOUT_MS = 30_000;
 
@@ -101,10 +104,38 @@ export async function startServer(options: ServerOptions): Promise<TenonServer> 
       title: 'The server failed; nothing was accepted',
     });
   });
+  boundIntake(app, options.intakeInFlightMax ?? INTAKE_IN_FLIGHT_MAX);
   addIntake(app, options);
   addOperations(app, options);
   const url = await app.listen({ host: options.host, port: options.port });
   return { url, close: () => app.close() };
+}
+
+/**
+ * Beyond so many deliveries under way, each more is told to come again, before a byte of its body is read: what memory
+ * they hold is bounded by this and by the largest body.
+ */
+function boundIntake(app: FastifyInstance, max: number): void {
+  let inFlight = 0;
+  app.addHook('onRequest', (request, reply, done) => {
+    if (!request.url.startsWith('/hooks/')) return done();
+    if (inFlight >= max) {
+      // The rest of the request is not waited for.
+      reply.header('connection', 'close');
+      return void sendProblem(reply, {
+        status: 503,
+        code: 'INTAKE_BUSY',
+        title: 'Not taken; send it again',
+        detail: `${max} deliveries are under way`,
+        retryAfterMs: 1_000,
+      });
+    }
+    inFlight++;
+    reply.raw.once('close', () => {
+      inFlight--;
+    });
+    done();
+  });
 }
 
 /** Signatures are over bytes: no body is parsed before its handler asks for it. */

@@ -1,5 +1,5 @@
 import { formatDuration, parseDuration } from '@tenon/model';
-import type { Switch, SwitchRequest } from '@tenon/runtime';
+import type { FlowReport, Switch, SwitchRequest } from '@tenon/runtime';
 import { type Args, type CommandSpec, type OptionSpec, UsageError } from '../command.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
@@ -15,6 +15,16 @@ const target: Readonly<Record<string, OptionSpec>> = {
 
 /** Commands that stop and start what flows: each one call, audited, in force when the command has ended. */
 export const controlCommands: readonly CommandSpec[] = [
+  {
+    name: 'flow',
+    summary: 'How work flows: depth, lag, dead letters, breakers, and what holds it up',
+    options: remote,
+    run: withClient(async (client, _args, show, io) => {
+      // The shape that contracts/operations promises.
+      const flow = (await client.get('/v1/flow')) as unknown as FlowReport;
+      return show(flow, () => flowWords(flow, io.clock.now()));
+    }),
+  },
   {
     name: 'kill',
     summary: 'Send no new effect: of anything, of a pipeline, or over a connection; nothing is lost',
@@ -186,6 +196,60 @@ function switchWords(each: Switch, nowMs: number): string {
       return `on for ${parts.length === 0 ? 'nothing' : parts.join(', ')}, ${expiry}`;
     }
   }
+}
+
+function flowWords({ intake, pipelines, connections, runs, deadLetters }: FlowReport, nowMs: number): string {
+  const intakeWords =
+    intake.refusal === undefined
+      ? 'events are taken'
+      : `NO EVENT IS TAKEN: ${intake.refusal.message} (${intake.refusal.code})`;
+  const open = Object.entries(runs).flatMap(([state, count]) => (count > 0 ? [`${count} ${state}`] : []));
+  return [
+    `intake  ${intakeWords}; ${intake.backlog} runs and ${intake.writesWaiting} writes wait`,
+    `runs    ${open.join(', ') || 'none open'}`,
+    renderTable(
+      ['PIPELINE', 'TIER', 'DEPTH', 'LAG', 'ACTIVE', 'SWITCHES'],
+      pipelines.map((each) => [
+        each.pipeline,
+        each.tier,
+        String(each.backlog),
+        formatDuration(Math.round(each.lagMs)),
+        `${each.active}/${each.concurrency}`,
+        each.switches.join(', '),
+      ]),
+    ),
+    ...(connections.length > 0
+      ? [
+          renderTable(
+            ['CONNECTION', 'BREAKER', 'IN FLIGHT', 'WAITING', 'HELD FOR'],
+            connections.map((each) => {
+              const untilMs = Math.max(each.heldUntilMs ?? 0, each.closedUntilMs ?? 0);
+              return [
+                each.connection,
+                each.breaker,
+                String(each.inFlight),
+                String(each.waiting),
+                untilMs > nowMs ? formatDuration(Math.round(untilMs - nowMs)) : '',
+              ];
+            }),
+          ),
+        ]
+      : []),
+    ...(deadLetters.length > 0
+      ? [
+          renderTable(
+            ['DEAD LETTERS OF', 'QUEUE', 'CLASS', 'COUNT', 'OLDEST'],
+            deadLetters.map((each) => [
+              each.pipeline,
+              each.queue,
+              each.class,
+              String(each.count),
+              formatDuration(Math.max(0, nowMs - each.oldestMs)),
+            ]),
+          ),
+        ]
+      : []),
+  ].join('\n\n');
 }
 
 function parseShare(text: string | undefined): number {

@@ -23,7 +23,7 @@ const loaders: Readonly<Record<string, () => Promise<readonly CommandSpec[]>>> =
   doctor: async () => [(await import('./doctor.ts')).doctorCommand],
 };
 
-const controlling = ['kill', 'pause', 'resume', 'switches'];
+const controlling = ['flow', 'kill', 'pause', 'resume', 'switches'];
 const operating = ['runs', 'in-doubt', 'approvals'];
 const replaying = ['dead-letters', 'replay'];
 

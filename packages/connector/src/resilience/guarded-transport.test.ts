@@ -234,3 +234,57 @@ describe('a call that is called off', () => {
     expect(test.sent).toHaveLength(2);
   });
 });
+
+describe('the retry budget', () => {
+  const retryBudget = { share: 0.5, windowMs: 60_000, minimum: 2 };
+
+  it('lets a share of the calls be retries, whoever makes them, and postpones the rest', async () => {
+    const test = guarded({ retryBudget }, () => trouble);
+    for (let i = 0; i < 6; i++) await test.call();
+    const results = [];
+    for (let i = 0; i < 10; i++) results.push(await test.call({ isRetry: true }));
+    const spent = results.filter((result) => !result.ok && result.postponed);
+    // Each retry that is made is a call as well: 6 + n calls carry n ≤ (6 + n) / 2 retries.
+    expect(10 - spent.length).toBe(6);
+    expect(spent[0]).toMatchObject({
+      failure: { code: 'CONNECTION_RETRIES_SPENT', delivery: 'notSent' },
+    });
+    expect(test.sent).toHaveLength(12);
+    // First attempts are never held up by it.
+    expect((await test.call()).ok).toBe(false);
+    expect(test.sent).toHaveLength(13);
+  });
+
+  it('always allows a few, and is as spent after a restart as before', async () => {
+    const test = guarded({ retryBudget }, () => trouble);
+    for (let i = 0; i < 5; i++) await test.call({ isRetry: true });
+    expect(test.sent).toHaveLength(2);
+    const again = guarded({ retryBudget }, () => trouble);
+    again.transport.restore(JSON.parse(JSON.stringify(test.transport.snapshot())));
+    expect(await again.call({ isRetry: true })).toMatchObject({ postponed: true });
+    expect(again.sent).toEqual([]);
+  });
+});
+
+describe('what outlives a restart', () => {
+  it('is how much of the quota is used, so that two processes make no more calls than one', async () => {
+    const rateLimit = { quota: 3, windowMs: 60_000, key: 'connection', headers: [] };
+    const test = guarded({ rateLimit }, () => fine);
+    await test.call();
+    await test.call();
+    const again = guarded({ rateLimit }, () => fine);
+    again.transport.restore(JSON.parse(JSON.stringify(test.transport.snapshot())));
+    await again.call();
+    expect(await again.call({}, 20)).toMatchObject({
+      postponed: true,
+      failure: { code: 'CONNECTION_QUOTA_SPENT' },
+    });
+    expect(again.sent).toHaveLength(1);
+  });
+
+  it('is never a snapshot that is none', async () => {
+    const test = guarded({}, () => fine);
+    for (const none of [null, 7, 'x', { heldUntilMs: 'later' }, { used: 3 }]) test.transport.restore(none);
+    expect(await test.call()).toEqual(fine);
+  });
+});

@@ -5,7 +5,8 @@ import { type CallRequest, type CallResult, calledOff, type Transport } from '..
 import { Breaker, type BreakerState } from './breaker.ts';
 import { type DeprecationNotice, deprecationOf } from './deprecation.ts';
 import { Bulkhead } from './in-flight.ts';
-import { Quota } from './quota.ts';
+import { Quota, type QuotaUse } from './quota.ts';
+import { RetryBudget } from './retry-budget.ts';
 
 export interface GuardOptions {
   readonly clock: Clock;
@@ -36,11 +37,15 @@ export interface GuardState {
 export interface GuardSnapshot {
   readonly breaker?: unknown;
   readonly heldUntilMs?: number;
+  readonly used?: QuotaUse;
+  readonly retries?: unknown;
 }
 
 export interface GuardedTransport extends Transport {
   state(): GuardState;
   snapshot(): GuardSnapshot;
+  /** Takes up where `snapshot` left off, before the first call. What is no snapshot is left aside. */
+  restore(snapshot: unknown): void;
 }
 
 /**
@@ -55,8 +60,10 @@ export function guardedTransport(
   options: GuardOptions,
 ): GuardedTransport {
   const { clock, connection } = options;
-  const breaker = new Breaker(policy.breaker, clock, options.snapshot?.breaker, options.onBreaker);
-  const quota = new Quota(policy.rateLimit, clock, options.snapshot?.heldUntilMs);
+  let breaker: Breaker;
+  let quota: Quota;
+  let retries: RetryBudget;
+  begin(options.snapshot ?? {});
   const announced = new Set<string>();
   const bulkhead = new Bulkhead(policy.inFlightMax, clock);
 
@@ -72,8 +79,17 @@ export function guardedTransport(
     snapshot: () => ({
       breaker: breaker.snapshot(),
       ...(quota.heldUntilMs !== undefined && { heldUntilMs: quota.heldUntilMs }),
+      ...(quota.used !== undefined && { used: quota.used }),
+      retries: retries.snapshot(),
     }),
+    restore: (snapshot) => begin(isSnapshot(snapshot) ? snapshot : {}),
   };
+
+  function begin(snapshot: GuardSnapshot): void {
+    breaker = new Breaker(policy.breaker, clock, snapshot.breaker, options.onBreaker);
+    quota = new Quota(policy.rateLimit, clock, snapshot.heldUntilMs, snapshot.used);
+    retries = new RetryBudget(policy.retryBudget, clock, snapshot.retries);
+  }
 
   async function call(request: CallRequest): Promise<CallResult> {
     const denied = denial(request);
@@ -83,16 +99,18 @@ export function guardedTransport(
       request.deadlineAt ?? Number.POSITIVE_INFINITY,
     );
     const open = breaker.refusal();
-    if (open !== undefined) return refused(openFailure(open));
+    if (open !== undefined) return postponed(openFailure(open));
+    const spent = retries.refusal(request.isRetry === true);
+    if (spent !== undefined) return postponed(retryFailure(spent));
     const late = await quota.take(patientUntilMs, request.signal);
-    if (late !== undefined) return refused(quotaFailure(late));
+    if (late !== undefined) return postponed(quotaFailure(late));
     const release = await bulkhead.enter(patientUntilMs, request.signal);
-    if (release === undefined) return refused(busyFailure());
+    if (release === undefined) return postponed(busyFailure());
     try {
       // It may have stood in line for seconds.
       if (request.isCalledOff?.() === true) return calledOff;
       const result = await breaker.run(() => inner.call(request));
-      if (result === 'open') return refused(openFailure(breaker.refusal() ?? 0));
+      if (result === 'open') return postponed(openFailure(breaker.refusal() ?? 0));
       quota.learn(result);
       announce(request.operation.name, result);
       return result;
@@ -145,6 +163,15 @@ export function guardedTransport(
     );
   }
 
+  function retryFailure(retryAfterMs: number): Failure {
+    return notSent(
+      'transient',
+      'CONNECTION_RETRIES_SPENT',
+      `too many calls over connection ${connection} are retries already`,
+      retryAfterMs,
+    );
+  }
+
   function busyFailure(): Failure {
     return notSent(
       'transient',
@@ -168,6 +195,21 @@ function notSent(
     delivery: 'notSent',
     ...(retryAfterMs > 0 && { retryAfterMs }),
   };
+}
+
+/** It waits for the connection, not for the other side: no attempt was made. */
+function postponed(failure: Failure): CallResult {
+  return { ok: false, failure, postponed: true };
+}
+
+function isSnapshot(value: unknown): value is GuardSnapshot {
+  if (typeof value !== 'object' || value === null) return false;
+  const heldUntilMs: unknown = Reflect.get(value, 'heldUntilMs');
+  const used: unknown = Reflect.get(value, 'used');
+  return (
+    (heldUntilMs === undefined || typeof heldUntilMs === 'number') &&
+    (used === undefined || (typeof used === 'object' && used !== null))
+  );
 }
 
 function refused(failure: Failure): CallResult {

@@ -4,6 +4,12 @@ import { quotaState } from '../http/retry-after.ts';
 import type { OperationDefaults } from '../manifest.ts';
 import type { CallResult } from '../transport.ts';
 
+/** Calls made in a window that ends at `resetAtMs`. */
+export interface QuotaUse {
+  readonly points: number;
+  readonly resetAtMs: number;
+}
+
 /**
  * The declared quota of a connection, counted here, and the moment until which the other side asked to be left alone,
  * learned from its answers. A connection is one account, so `key: account` and `key: connection` come to the same.
@@ -14,17 +20,30 @@ export class Quota {
   readonly #clock: Clock;
   #heldUntilMs: number;
   #waiting = 0;
+  /** Of the present window. */
+  #used: QuotaUse | undefined;
+  #restored: Promise<unknown> | undefined;
 
-  constructor(declared: OperationDefaults['rateLimit'], clock: Clock, heldUntilMs = 0) {
+  /** `used`: of the window that was open when an earlier process ended. */
+  constructor(declared: OperationDefaults['rateLimit'], clock: Clock, heldUntilMs = 0, used?: QuotaUse) {
     this.#clock = clock;
     this.#heldUntilMs = heldUntilMs;
     this.#headers = declared?.headers ?? [];
     if (declared !== undefined)
       this.#limiter = new RateLimiterMemory({ points: declared.quota, duration: declared.windowMs / 1_000 });
+    const restMs = used === undefined ? 0 : used.resetAtMs - clock.now();
+    if (used !== undefined && restMs > 0 && this.#limiter !== undefined) {
+      this.#used = used;
+      this.#restored = this.#limiter.set('', used.points, restMs / 1_000);
+    }
   }
 
   get waiting(): number {
     return this.#waiting;
+  }
+
+  get used(): QuotaUse | undefined {
+    return this.#used !== undefined && this.#used.resetAtMs > this.#clock.now() ? this.#used : undefined;
   }
 
   get heldUntilMs(): number | undefined {
@@ -60,8 +79,13 @@ export class Quota {
     const holdMs = this.#heldUntilMs - this.#clock.now();
     if (holdMs > 0) return holdMs;
     if (this.#limiter === undefined) return 0;
+    if (this.#restored !== undefined) {
+      await this.#restored;
+      this.#restored = undefined;
+    }
     try {
-      await this.#limiter.consume('');
+      const { consumedPoints, msBeforeNext } = await this.#limiter.consume('');
+      this.#used = { points: consumedPoints, resetAtMs: this.#clock.now() + msBeforeNext };
       return 0;
     } catch (refusal) {
       if (refusal instanceof RateLimiterRes) return Math.max(1, refusal.msBeforeNext);

@@ -1,5 +1,11 @@
 import type { ConnectionConfig } from '@tenon/connector';
-import { type Diagnostic, isSecretReference, type Location, type SecretReference } from '@tenon/model';
+import {
+  type Diagnostic,
+  isSecretReference,
+  type Location,
+  parseDuration,
+  type SecretReference,
+} from '@tenon/model';
 import { checkShape } from '../shape/check-shape.ts';
 import { configSchema } from '../shape/config-schema.ts';
 import { given, type Located, reader } from '../spec/pipeline-spec.ts';
@@ -44,6 +50,12 @@ export interface WorkspaceConnection extends ConnectionConfig {
   readonly owners?: readonly string[];
   /** Operations it may be used for. */
   readonly grants?: readonly string[];
+  /** Windows in which calls over it are held. */
+  readonly maintenance?: readonly {
+    readonly schedule: string;
+    readonly zone: string;
+    readonly forMs: number;
+  }[];
 }
 
 /** Where the parts of a connection were written, for checks that come later. */
@@ -99,6 +111,7 @@ export function readConfig(text: string): LoadedConfig {
       credentials: credentials(child(value, 'credentials')),
       webhookSecrets:
         texts(child(value, 'webhookSecrets'))?.flatMap(({ value: one }) => reference(one)) ?? [],
+      ...given('maintenance', maintenance(child(value, 'maintenance'))),
       ...given('identity', identity?.value),
       ...given(
         'owners',
@@ -130,6 +143,16 @@ export function readConfig(text: string): LoadedConfig {
     connections,
   };
   return { config, places, diagnostics: found, isReadable: root !== undefined };
+
+  function maintenance(node: SpecNode | undefined): WorkspaceConnection['maintenance'] {
+    if (node?.kind !== 'list') return undefined;
+    return node.items.flatMap((item) => {
+      const schedule = read.text(child(item, 'schedule'))?.value;
+      const forMs = parseDuration(read.text(child(item, 'for'))?.value ?? '');
+      if (schedule === undefined || forMs === undefined) return [];
+      return [{ schedule, zone: read.text(child(item, 'zone'))?.value ?? 'UTC', forMs }];
+    });
+  }
 
   function texts(node: SpecNode | undefined): Located<string>[] | undefined {
     return node?.kind === 'list' ? node.items.flatMap((item) => read.text(item) ?? []) : undefined;

@@ -76,6 +76,19 @@ export const configSchema: SchemaObject = {
           description: 'Teams whose pipelines may use the connection. Default: all, while they are one team.',
           items: text('A team.'),
         },
+        maintenance: {
+          type: 'array',
+          description:
+            'Windows in which its owner works on it: calls are held, and go when the window is over.',
+          items: object('One window.', ['schedule', 'for'], {
+            schedule: text('When it begins, as five fields of cron: `0 2 * * SUN`.', {
+              pattern: '^\\S+( +\\S+){4,5}$',
+              patternErrorMessage: 'five fields as of cron, such as "0 2 * * SUN"',
+            }),
+            zone: text('The zone of the schedule, such as `Europe/Berlin`. Default `UTC`.'),
+            for: duration('How long it lasts.'),
+          }),
+        },
         grants: {
           type: 'array',
           description: 'Operations the connection may be used for. Default: those its pipelines use.',

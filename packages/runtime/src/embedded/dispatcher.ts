@@ -1,4 +1,5 @@
 import { type Clock, sleep } from '@tenon/model';
+import type { Plan } from '@tenon/pipeline';
 
 export interface DispatcherOptions {
   readonly clock: Clock;
@@ -17,21 +18,32 @@ export interface DispatcherOptions {
 interface Lane {
   readonly pipeline: string;
   limit: number;
+  tier: Plan['tier'];
   readonly active: Set<number>;
   nextDueAtMs: number;
 }
+
+/**
+ * Share of all places that the pipelines of a tier may have together: no tier can take all, so that a flood of one
+ * leaves the others room; and what is critical may take nearly all of it (C60).
+ */
+const TIER_SHARES: Readonly<Record<Plan['tier'], number>> = { high: 0.9, medium: 0.75, low: 0.5 };
 
 /** Until a pipeline's plan says otherwise. */
 const LANE_LIMIT = 20;
 
 /**
  * Decides which run is carried on next. It holds no queue: due runs stand in the database's index, and are taken from
- * there when there is room for them, one pipeline after another, so that none starves and a backlog costs no memory.
+ * there when there is room for them, so that a backlog costs no memory. Room is shared: a pipeline has its own limit, a
+ * tier its share of all places, and pipelines that compete for the rest get equal parts, beginning with another one
+ * each time.
  */
 export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #lanes = new Map<string, Lane>();
   #activeCount = 0;
+  readonly #activeOfTier: Record<Plan['tier'], number> = { high: 0, medium: 0, low: 0 };
+  #turn = 0;
   #busyCount = 0;
   #isPumpScheduled = false;
   #isStopped = false;
@@ -42,8 +54,14 @@ export class Dispatcher {
     this.#options = options;
   }
 
-  setLimit(pipeline: string, limit: number): void {
-    this.#lane(pipeline).limit = limit;
+  setLimit(pipeline: string, limit: number, tier: Plan['tier']): void {
+    const lane = this.#lane(pipeline);
+    lane.limit = limit;
+    if (lane.tier !== tier) {
+      this.#activeOfTier[lane.tier] -= lane.active.size;
+      this.#activeOfTier[tier] += lane.active.size;
+      lane.tier = tier;
+    }
     this.touch(pipeline, this.#options.clock.now());
   }
 
@@ -53,11 +71,19 @@ export class Dispatcher {
    */
   enter(pipeline: string, seq: number): boolean {
     const lane = this.#lane(pipeline);
-    const isFull = lane.active.size >= lane.limit || this.#activeCount >= this.#options.activeMax;
-    if (this.#isStopped || isFull || lane.nextDueAtMs <= this.#options.clock.now()) return false;
-    lane.active.add(seq);
-    this.#activeCount++;
+    if (this.#isStopped || this.#roomFor(lane) <= 0 || lane.nextDueAtMs <= this.#options.clock.now())
+      return false;
+    this.#count(lane, seq);
     return true;
+  }
+
+  /** Runs at work now, of a pipeline or in all. */
+  activeOf(pipeline?: string): number {
+    return pipeline === undefined ? this.#activeCount : (this.#lanes.get(pipeline)?.active.size ?? 0);
+  }
+
+  limitOf(pipeline: string): number {
+    return this.#lane(pipeline).limit;
   }
 
   /** Gives the place of `seq` back when its activation ends. */
@@ -116,7 +142,8 @@ export class Dispatcher {
   #lane(pipeline: string): Lane {
     let lane = this.#lanes.get(pipeline);
     if (lane === undefined) {
-      lane = { pipeline, limit: LANE_LIMIT, active: new Set(), nextDueAtMs: Number.POSITIVE_INFINITY };
+      const nextDueAtMs = Number.POSITIVE_INFINITY;
+      lane = { pipeline, limit: LANE_LIMIT, tier: 'low', active: new Set(), nextDueAtMs };
       this.#lanes.set(pipeline, lane);
     }
     return lane;
@@ -142,19 +169,31 @@ export class Dispatcher {
     this.#isPumpScheduled = false;
     if (this.#isStopped) return;
     const now = this.#options.clock.now();
+    const due = [...this.#lanes.values()].filter(
+      (lane) => lane.nextDueAtMs <= now && this.#roomFor(lane) > 0,
+    );
+    const first = due.length === 0 ? 0 : this.#turn++ % due.length;
+    for (let i = 0; i < due.length; i++) {
+      const free = this.#options.activeMax - this.#activeCount;
+      this.#take(due[(first + i) % due.length]!, now, Math.ceil(free / (due.length - i)));
+    }
     let next = Number.POSITIVE_INFINITY;
     for (const lane of this.#lanes.values()) {
-      if (lane.nextDueAtMs <= now) this.#take(lane, now);
-      const isFull = lane.active.size >= lane.limit || this.#activeCount >= this.#options.activeMax;
-      // A full lane is looked at again when one of its runs lets go.
-      if (!(isFull && lane.nextDueAtMs <= now)) next = Math.min(next, lane.nextDueAtMs);
+      // A full lane is looked at again when one of its runs, or of its tier, lets go.
+      if (!(this.#roomFor(lane) <= 0 && lane.nextDueAtMs <= now)) next = Math.min(next, lane.nextDueAtMs);
     }
     this.#schedule(next);
     this.#wakeIdle();
   }
 
-  #take(lane: Lane, now: number): void {
-    const room = Math.min(lane.limit - lane.active.size, this.#options.activeMax - this.#activeCount);
+  #roomFor({ limit, active, tier }: Lane): number {
+    const { activeMax } = this.#options;
+    const tierMax = Math.max(1, Math.ceil(activeMax * TIER_SHARES[tier]));
+    return Math.min(limit - active.size, tierMax - this.#activeOfTier[tier], activeMax - this.#activeCount);
+  }
+
+  #take(lane: Lane, now: number, share: number): void {
+    const room = Math.min(this.#roomFor(lane), share);
     if (room <= 0) return;
     // Runs taken but not yet marked as taken in the file are found again: ask for as many more.
     const limit = room + lane.active.size;
@@ -166,17 +205,23 @@ export class Dispatcher {
       lane.nextDueAtMs = this.#options.nextDue(lane.pipeline, now);
   }
 
-  #begin(lane: Lane, seq: number): void {
+  #count(lane: Lane, seq: number): void {
     lane.active.add(seq);
     this.#activeCount++;
+    this.#activeOfTier[lane.tier]++;
+  }
+
+  #begin(lane: Lane, seq: number): void {
+    this.#count(lane, seq);
     this.#follow(lane, seq, this.#options.carry(seq));
   }
 
   #follow(lane: Lane, seq: number, activation: ReturnType<DispatcherOptions['carry']>): void {
     void activation.then((touched) => {
-      const wasFull = lane.active.size >= lane.limit || this.#activeCount >= this.#options.activeMax;
+      const wasFull = this.#roomFor(lane) <= 0;
       lane.active.delete(seq);
       this.#activeCount--;
+      this.#activeOfTier[lane.tier]--;
       for (const [pipeline, atMs] of touched) this.touch(pipeline, atMs);
       if (wasFull) for (const each of this.#lanes.values()) this.#schedule(each.nextDueAtMs);
       this.#wakeIdle();

@@ -11,6 +11,7 @@ import { type LoadedPlan, loadPlan } from '../loaded-plan.ts';
 import type {
   AcceptedRun,
   AcceptResult,
+  FlowReport,
   LedgerEntry,
   RunState,
   RuntimeLimits,
@@ -29,6 +30,8 @@ import {
 import { CommitFailed, CommitQueue, type Committer, type PendingGroup } from './commit-queue.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { dueRuns, nextDue } from './due-runs.ts';
+import { connectionFlow, DiskSpace, FlowCounts } from './flow.ts';
+import { GuardMemory } from './guards.ts';
 import { type Draft, draftsFor } from './intake.ts';
 import { type LedgerSubject, LedgerWriter, type Noted, type TimedFact } from './ledger-rows.ts';
 import { EmbeddedRun, type RunHost } from './run-context.ts';
@@ -39,7 +42,12 @@ import { Watchdog } from './watchdog.ts';
 const LIMITS: RuntimeLimits = {
   activeMax: 512,
   backlogMax: 1_000_000,
+  pipelineBacklogMax: 500_000,
   queueMax: 10_000,
+  queueBytesMax: 64 * 1024 * 1024,
+  diskFreeBytesMin: 256 * 1024 * 1024,
+  deadLettersAlarm: 20,
+  watchEveryMs: 10_000,
   replayRunsMax: 10_000,
 };
 /** How much longer than its operation's timeout a transport's call may take: a credential is fetched in it. */
@@ -88,11 +96,10 @@ export class EmbeddedEngine implements RunHost {
   readonly #awaited: Set<string>;
   #nextEvent: number;
   #nextRun: number;
-  /**
-   * Accepted runs that wait for their turn. Counted when an event first asks, not at start: the first resumed run does
-   * not wait for it. Too high by the runs taken since the start at most (`activeMax`).
-   */
-  #backlog: number | undefined;
+  readonly counts: FlowCounts;
+  readonly #disk: DiskSpace;
+  readonly #guards: GuardMemory;
+  #bytesWaiting = 0;
   #failure: Error | undefined;
   isStopping = false;
 
@@ -104,7 +111,8 @@ export class EmbeddedEngine implements RunHost {
     onRows: (count: number) => void,
   ) {
     this.#options = options;
-    this.limits = { ...LIMITS, ...options.limits };
+    const backlogMax = options.limits?.backlogMax ?? LIMITS.backlogMax;
+    this.limits = { ...LIMITS, pipelineBacklogMax: Math.ceil(backlogMax / 2), ...options.limits };
     this.#watchdog = new Watchdog(options.clock);
     this.#reader = reader;
     this.#read = new Statements(reader);
@@ -127,6 +135,9 @@ export class EmbeddedEngine implements RunHost {
     );
     this.#nextEvent = this.#number('SELECT coalesce(max(seq), 0) AS n FROM events') + 1;
     this.#nextRun = this.#number('SELECT coalesce(max(seq), 0) AS n FROM runs') + 1;
+    this.counts = new FlowCounts(this.#read);
+    this.#disk = new DiskSpace(options);
+    this.#guards = new GuardMemory(this, (delayMs, fire) => options.clock.setTimer(delayMs, fire));
     // Written by `setSwitch` alone.
     for (const row of this.#read.of('SELECT value FROM switches').all())
       this.board.set(JSON.parse(String(row['value'])) as Switch);
@@ -149,10 +160,14 @@ export class EmbeddedEngine implements RunHost {
   /** Takes over what an earlier process left, and begins. */
   async start(): Promise<void> {
     for (const { plan } of this.#active.values())
-      this.#dispatcher.setLimit(plan.pipeline, plan.limits.concurrency);
+      this.#dispatcher.setLimit(plan.pipeline, plan.limits.concurrency, plan.tier);
     await this.#queue.commit([['reclaim']]);
     const known = new Set(this.board.all.map(tagOf));
-    for (const tag of this.#heldBy()) if (!known.has(tag)) await this.#release(tag);
+    // A switch lifted when the process died may have left runs behind. Not waited for: there may be a million.
+    void this.#dispatcher.busy(async () => {
+      await new Promise((resolve) => setImmediate(resolve));
+      if (!this.isStopping) for (const tag of this.#heldBy()) if (!known.has(tag)) await this.#release(tag);
+    });
     const pipelines = this.#read.of('SELECT DISTINCT pipeline FROM runs WHERE due_at IS NOT NULL').all();
     for (const row of pipelines) this.#dispatcher.touch(String(row['pipeline']), 0);
   }
@@ -162,6 +177,7 @@ export class EmbeddedEngine implements RunHost {
     this.#dispatcher.stop();
     await this.#dispatcher.settled(boundMs);
     this.#watchdog.stop();
+    if (this.#failure === undefined) await this.#guards.save().catch(() => {});
     await this.#queue.settled();
     await last();
     // The writer last: it may move what is in the WAL into the file and remove it, which a reader cannot.
@@ -271,7 +287,7 @@ export class EmbeddedEngine implements RunHost {
 
   async activate(plan: Plan): Promise<void> {
     const loaded = this.#keep(this.#plans.get(plan.hash) ?? loadPlan(plan));
-    this.#dispatcher.setLimit(plan.pipeline, plan.limits.concurrency);
+    this.#dispatcher.setLimit(plan.pipeline, plan.limits.concurrency, plan.tier);
     if (this.#active.get(plan.pipeline)?.plan.hash === plan.hash) return;
     await this.#queue.commit([
       ['putPlan', plan.hash, plan.pipeline, plan.version, this.now(), JSON.stringify(plan)],
@@ -375,14 +391,67 @@ export class EmbeddedEngine implements RunHost {
     });
     if (this.#failure !== undefined) return refuse('RUNTIME_DISK_FAILED', this.#failure.message, 30_000);
     if (this.isStopping) return refuse('RUNTIME_STOPPING', 'the runtime is stopping', 5_000);
-    this.#backlog ??= this.#number(
-      `SELECT count(*) AS n FROM runs WHERE state = 'accepted' AND state <> 'succeeded'`,
-    );
-    if (this.#backlog >= this.limits.backlogMax)
-      return refuse('RUNTIME_BACKLOG_FULL', `${this.#backlog} runs wait for their turn`, 10_000);
+    const { backlog } = this.counts;
+    if (backlog >= this.limits.backlogMax)
+      return refuse('RUNTIME_BACKLOG_FULL', `${backlog} runs wait for their turn`, 10_000);
     if (this.#queue.depth >= this.limits.queueMax)
       return refuse('RUNTIME_DISK_BUSY', `${this.#queue.depth} writes wait for the disk`, 1_000);
+    if (this.#bytesWaiting >= this.limits.queueBytesMax)
+      return refuse('RUNTIME_DISK_BUSY', `${this.#bytesWaiting} bytes wait for the disk`, 1_000);
+    const free = this.#disk.freeBytes(this.now());
+    if (free < this.limits.diskFreeBytesMin)
+      return refuse('RUNTIME_DISK_LOW', `${free} bytes are free on the disk of the runtime file`, 30_000);
     return undefined;
+  }
+
+  /** Why an event for these pipelines cannot be taken at present: each has its part of the backlog (C60). */
+  refusalFor(drafts: readonly Draft[]): Failure | undefined {
+    const max = this.limits.pipelineBacklogMax;
+    const full = drafts.find(({ loaded }) => this.counts.backlogOf(loaded.plan.pipeline) >= max);
+    if (full === undefined) return undefined;
+    const { pipeline } = full.loaded.plan;
+    return {
+      class: 'rateLimited',
+      code: 'PIPELINE_BACKLOG_FULL',
+      message: `${this.counts.backlogOf(pipeline)} runs of ${pipeline} wait for their turn`,
+      delivery: 'notSent',
+      retryAfterMs: 10_000,
+    };
+  }
+
+  flow(): FlowReport {
+    const now = this.now();
+    const refusal = this.refusal();
+    return {
+      atMs: now,
+      intake: {
+        ...(refusal !== undefined && { refusal }),
+        backlog: this.counts.backlog,
+        writesWaiting: this.#queue.depth,
+        bytesWaiting: this.#bytesWaiting,
+        refused: this.counts.refusals,
+      },
+      pipelines: [...this.#active.values()].map(({ plan: { pipeline, tier, limits } }) => ({
+        pipeline,
+        tier,
+        backlog: this.counts.backlogOf(pipeline),
+        lagMs: this.lagMs(pipeline),
+        active: this.#dispatcher.activeOf(pipeline),
+        concurrency: limits.concurrency,
+        switches: this.board.all
+          .filter((one) =>
+            one.kind === 'kill'
+              ? 'everything' in one.scope || ('pipeline' in one.scope && one.scope.pipeline === pipeline)
+              : one.pipeline === pipeline,
+          )
+          .map(({ id }) => id),
+      })),
+      connections: [...this.#transports].map(([name, transport]) =>
+        connectionFlow(name, transport, this.closedUntil(name)),
+      ),
+      counts: this.counts.counts,
+      ...this.counts.stored(this.#read, now),
+    };
   }
 
   /**
@@ -428,6 +497,15 @@ export class EmbeddedEngine implements RunHost {
       also,
       noted,
     );
+  }
+
+  /** The disk has failed: nothing can be stored until a restart. */
+  get isBroken(): boolean {
+    return this.#failure !== undefined;
+  }
+
+  *atWork(): Iterable<{ readonly row: RunRow; readonly deadlineAtMs: number }> {
+    for (const run of this.#runs.values()) yield { row: run.row, deadlineAtMs: run.deadlineAt() };
   }
 
   /** The run in memory, if it is at work now. */
@@ -494,7 +572,10 @@ export class EmbeddedEngine implements RunHost {
         }
         const run = this.#draftRun(event, draft, eventSeq, correlationId, now, writes, noted);
         if (run.claimed === 1) claimed.push(run);
-        else started++;
+        else {
+          started++;
+          this.counts.addBacklog(run.pipeline, 1);
+        }
         runs.push({
           runId: run.run_id,
           pipeline: run.pipeline,
@@ -504,11 +585,19 @@ export class EmbeddedEngine implements RunHost {
         });
       }
     }
-    if (this.#backlog !== undefined) this.#backlog += started;
     const group = this.#queue.open(writes, noted);
     for (const run of claimed)
       this.#dispatcher.follow(run.pipeline, run.seq, this.#activate(run, event.payload, [], [], group));
-    await group.durable;
+    const bytes = writes.reduce(
+      (sum, write) => sum + (write[0] === 'putEvent' ? String(write[7]).length : 0),
+      0,
+    );
+    this.#bytesWaiting += bytes;
+    try {
+      await group.durable;
+    } finally {
+      this.#bytesWaiting -= bytes;
+    }
     if (started > 0) for (const run of runs) if (run.started) this.#dispatcher.touch(run.pipeline, now);
     if (!isKnown && this.#awaited.has(event.event)) this.#dispatcher.touchAll(now);
     return { ok: true, duplicateDelivery: isKnown, runs, ...(flaggedOff.length > 0 && { flaggedOff }) };
@@ -565,6 +654,7 @@ export class EmbeddedEngine implements RunHost {
       paused_since: null,
       due_at: begins ? null : now,
       claimed: begins ? 1 : 0,
+      behind: 0,
       intake_failure: failure === undefined ? null : JSON.stringify(failureDetails(failure)),
       failure: null,
       held: null,
@@ -637,8 +727,8 @@ export class EmbeddedEngine implements RunHost {
       .of('SELECT r.*, e.payload AS payload FROM runs r JOIN events e ON e.seq = r.event_seq WHERE r.seq = ?')
       .get(seq) as unknown as (RunRow & { payload: string }) | undefined;
     if (row === undefined) return [];
-    if (row.state === 'accepted' && this.#backlog !== undefined) this.#backlog--;
-    return this.#activate(
+    if (row.state === 'accepted') this.counts.addBacklog(row.pipeline, -1);
+    const due = await this.#activate(
       row,
       JSON.parse(row.payload),
       // Rows of `journal` and `openings` have these shapes.
@@ -647,6 +737,12 @@ export class EmbeddedEngine implements RunHost {
         .all(seq) as unknown as JournalRow[],
       this.#read.of('SELECT * FROM openings WHERE run_seq = ?').all(seq) as unknown as OpeningRow[],
     );
+    // A pause caught it before it had begun: it waits for its turn again.
+    if (row.state === 'accepted' && !this.board.isQuiet && this.#failure === undefined) {
+      const state = this.#read.of('SELECT state FROM runs WHERE seq = ?').get(seq)?.['state'];
+      if (state === 'accepted') this.counts.addBacklog(row.pipeline, 1);
+    }
+    return due;
   }
 
   /** `birth`: the group that stores a new run, where that is not on disk yet. */
@@ -754,9 +850,11 @@ export class EmbeddedEngine implements RunHost {
       let transport = this.#transports.get(connection);
       if (transport === undefined) {
         transport = this.#options.transport(connection);
+        this.#guards.remember(connection, transport);
         this.#transports.set(connection, transport);
       }
       const result = await this.#bounded(connection, request, transport.call({ ...request, isCalledOff }));
+      this.#guards.changed();
       return !result.ok && result.calledOff ? 'held' : result;
     } catch (error) {
       // A transport's failures are values; one that throws all the same may have sent something.
@@ -798,6 +896,7 @@ export class EmbeddedEngine implements RunHost {
   }
 
   #announce(entries: readonly LedgerEntry[]): void {
+    for (const entry of entries) this.counts.entry(entry);
     const { onEntry } = this.#options;
     if (onEntry === undefined) return;
     try {

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { backup } from 'node:sqlite';
+import type { Failure } from '@tenon/model';
 import { CheckpointKeeper } from '../ledger/checkpoint-keeper.ts';
 import { StoredTree } from '../ledger/tiles.ts';
 import type { AcceptResult, Runtime, RuntimeOptions } from '../runtime.ts';
@@ -15,6 +16,7 @@ import { Replays } from './replays.ts';
 import { keepRetention } from './retention.ts';
 import type { Write } from './statements.ts';
 import { unknownSubject } from './switch-subjects.ts';
+import { keepWatch } from './watch.ts';
 import { workerCommitter } from './worker-committer.ts';
 
 /** How long `stop` waits for attempts under way; what is not back by then is settled at the next start. */
@@ -67,6 +69,11 @@ export async function openRuntimeWith(
     options.clock,
   );
   const retention = keepRetention(engine, options);
+  const watch = keepWatch(engine, options.clock);
+  const refuse = (failure: Failure): AcceptResult => {
+    engine.counts.refused(failure);
+    return { ok: false, failure };
+  };
   let stopped: Promise<void> | undefined;
 
   return {
@@ -75,7 +82,7 @@ export async function openRuntimeWith(
     activePipelines: () => [...engine.activePlans.keys()],
     accept: async (event): Promise<AcceptResult> => {
       const full = engine.refusal();
-      if (full !== undefined) return { ok: false, failure: full };
+      if (full !== undefined) return refuse(full);
       const found = draftsFor(
         event.event,
         event.payload,
@@ -85,6 +92,8 @@ export async function openRuntimeWith(
       );
       if (!found.ok) return found;
       const { drafts, quarantined } = found;
+      const crowded = engine.refusalFor(drafts);
+      if (crowded !== undefined) return refuse(crowded);
       const { cursor } = event;
       const also: Write[] = cursor ? [['putCursor', cursor.name, cursor.value, engine.now()]] : [];
       const admitted = await engine.admit(event, drafts, also);
@@ -96,7 +105,7 @@ export async function openRuntimeWith(
     },
     trigger: async (pipeline, input, actor): Promise<AcceptResult> => {
       const full = engine.refusal();
-      if (full !== undefined) return { ok: false, failure: full };
+      if (full !== undefined) return refuse(full);
       const loaded = engine.activePlans.get(pipeline);
       if (loaded === undefined || !('manual' in loaded.plan.trigger))
         return {
@@ -113,8 +122,11 @@ export async function openRuntimeWith(
       const deliveryId = engine.newId();
       const draft = draftFor(loaded, { input, event: input }, deliveryId);
       const event = { event: `manual:${pipeline}`, payload: input, deliveryId, source: `manual:${actor}` };
-      return engine.admit(event, draft === undefined ? [] : [draft]);
+      const drafts = draft === undefined ? [] : [draft];
+      const crowded = engine.refusalFor(drafts);
+      return crowded === undefined ? engine.admit(event, drafts) : refuse(crowded);
     },
+    flow: () => engine.flow(),
     runs: (filter) => queries.runs(filter),
     run: (runId) => queries.run(runId),
     plan: (hash) => queries.plan(hash),
@@ -149,6 +161,7 @@ export async function openRuntimeWith(
     stop: () => {
       retention.stop();
       replays.stop();
+      watch.stop();
       stopped ??= engine.stop(STOP_BOUND_MS, () => keeper?.close()).finally(() => lock.release());
       return stopped;
     },

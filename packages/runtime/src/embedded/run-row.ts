@@ -21,6 +21,8 @@ export interface RunRow {
   readonly paused_since: number | null;
   readonly due_at: number | null;
   readonly claimed: number;
+  /** 1: waits for an earlier run of its order key. */
+  readonly behind: number;
   readonly intake_failure: string | null;
   readonly failure: string | null;
   /** Tags (JSON) of the switches that hold it. */

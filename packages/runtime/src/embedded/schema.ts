@@ -99,6 +99,10 @@ CREATE INDEX replay_runs_open ON replay_runs (state, token) WHERE state IN ('wai
 -- How far a source has come; written with the event that it covers.
 CREATE TABLE cursors (name TEXT PRIMARY KEY, value TEXT NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID;
 `,
+  `
+-- What the guard of a connection must remember over a restart: breaker, quota, retry budget.
+CREATE TABLE guards (connection TEXT PRIMARY KEY, at INTEGER NOT NULL, snapshot TEXT NOT NULL) WITHOUT ROWID;
+`,
 ];
 
 /** Brings a file to this version's schema; refuses one that a newer version wrote. */

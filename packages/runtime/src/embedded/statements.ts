@@ -54,6 +54,8 @@ export const writes = {
   setReplayRun: 'UPDATE replay_runs SET state = ?3 WHERE token = ?1 AND run_seq = ?2',
   /** Sets of dry runs from before `?1` that nobody applied. */
   dropReplayRuns: `DELETE FROM replay_runs WHERE token IN (SELECT token FROM replays WHERE at < ?1 AND token NOT IN (SELECT token FROM replay_starts))`,
+  putGuard:
+    'INSERT INTO guards (connection, at, snapshot) VALUES (?, ?, ?) ON CONFLICT (connection) DO UPDATE SET at = excluded.at, snapshot = excluded.snapshot',
   dropSwitch: 'DELETE FROM switches WHERE id = ?',
   /** The time that runs stood ready while their pipeline was paused does not count: values pipeline, now, paused at. */
   forgetPause: `UPDATE runs SET clock_from = clock_from + (?2 - max(?3, due_at))
@@ -80,6 +82,9 @@ export const writes = {
     FROM (SELECT EXISTS (SELECT 1 FROM runs AS other JOIN runs AS self ON self.seq = ?1 WHERE other.pipeline = self.pipeline AND other.order_key = self.order_key
       AND other.order_key IS NOT NULL AND other.seq <> ?1 AND other.state NOT IN ('succeeded', 'compensated', 'failed', 'cancelled')) AS taken)
     WHERE seq = ?1`,
+  /** Lets go of a run that nothing would move: values seq, now. A claim without a holder counts as cut short. */
+  unstick: `UPDATE runs SET due_at = ?2, claimed = CASE claimed WHEN 0 THEN 0 ELSE 2 END, behind = 0, held = NULL
+    WHERE seq = ?1 AND due_at IS NULL AND state NOT IN ('succeeded', 'compensated', 'failed', 'cancelled')`,
   reclaim: 'UPDATE runs SET due_at = 0, claimed = 2 WHERE claimed > 0',
   /** Let go of what ended long ago: values first run (not included), last run, ended before. The ledger stays. */
   purgeJournal: `DELETE FROM journal WHERE run_seq > ?1 AND run_seq <= ?2

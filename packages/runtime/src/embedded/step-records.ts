@@ -63,7 +63,7 @@ export function placedSteps(
 }
 
 interface AttemptValue {
-  readonly outcome: 'succeeded' | 'retryable' | 'failed' | 'unknown' | 'held';
+  readonly outcome: 'succeeded' | 'retryable' | 'failed' | 'unknown' | 'held' | 'postponed';
   readonly value?: Json;
   readonly failure?: Failure;
 }
@@ -87,8 +87,8 @@ function recordOf(
   const outcomes: AttemptValue[] = [];
   for (let n = 1; values.has(`${id}#${n}`); n++) outcomes.push(JSON.parse(values.get(`${id}#${n}`)!));
   const begun = values.has(`${id}#${outcomes.length + 1}!`);
-  // What a switch caught on its way out was no attempt.
-  const made = outcomes.filter(({ outcome }) => outcome !== 'held');
+  // What was never sent was no attempt.
+  const made = outcomes.filter(({ outcome }) => outcome !== 'held' && outcome !== 'postponed');
   const last = made.at(-1);
   if (outcomes.length === 0 && !begun) return undefined;
   const operation = plan.operations[step.operation];

@@ -20,6 +20,7 @@ export type Caller = (
     /** What it is for, and by whom: a switch may hold it even now. */
     readonly purpose: Purpose;
     readonly pipeline: string;
+    readonly isRetry?: boolean;
   },
 ) => Promise<CallResult | 'held'>;
 
@@ -86,6 +87,15 @@ export async function perform(
       if (attempt.unclear) tries.firstSentAtMs ??= attempt.firstSentAtMs;
       continue;
     }
+    if (attempt.outcome === 'postponed') {
+      // It waits for its connection: no attempt, and no end but the run's own deadline.
+      tries.budgetFrom++;
+      tries.unclear = attempt.unclear;
+      if (attempt.unclear) tries.firstSentAtMs ??= attempt.firstSentAtMs;
+      const interruption = await rest(tries, attempt.nextAtMs, `${effect.id}#${n}`);
+      if (interruption === undefined) continue;
+      if (!attempt.unclear) return { ok: false, attempts: n, ...interruption };
+    }
     tries.budgetStartedAtMs ??= attempt.startedAtMs;
     if (attempt.outcome !== 'succeeded') tries.budgetClockMs ??= attempt.clockMs;
     tries.firstSentAtMs ??= attempt.startedAtMs;
@@ -146,6 +156,17 @@ interface Tries {
 }
 
 type AttemptRecord =
+  /** Its connection could not take it: nothing was sent. */
+  | {
+      readonly outcome: 'postponed';
+      readonly failure: Failure;
+      readonly startedAtMs: number;
+      readonly endedAtMs: number;
+      readonly clockMs: number;
+      readonly firstSentAtMs: number;
+      readonly nextAtMs: number;
+      readonly unclear: boolean;
+    }
   /** A switch caught it on its way out: nothing was sent. */
   | { readonly outcome: 'held'; readonly unclear: boolean; readonly firstSentAtMs: number }
   | {
@@ -253,6 +274,7 @@ async function send(tries: Tries, n: number): Promise<CallResult | 'held'> {
     correlationId,
     purpose: purposeOf(effect),
     pipeline: ctx.run.pipeline,
+    ...(n > tries.budgetFrom && { isRetry: true }),
   });
 }
 
@@ -285,6 +307,31 @@ function outcomeOf(
 
   const { failure } = result;
   const endedAtMs = ctx.now();
+  if (result.postponed && effect.interruptible) {
+    const waitMs = Math.max(failure.retryAfterMs ?? 0, POSTPONED_MIN_MS);
+    // Spread, so that what waited for one breaker does not come back at one moment.
+    const nextAtMs = endedAtMs + Math.ceil(waitMs + ctx.random() * POSTPONED_MIN_MS);
+    return {
+      value: {
+        outcome: 'postponed',
+        failure: plain(failure),
+        unclear: tries.unclear,
+        firstSentAtMs: tries.firstSentAtMs ?? startedAtMs,
+        startedAtMs,
+        endedAtMs,
+        clockMs: startedAtMs - ctx.deadlineAt(),
+        nextAtMs,
+      },
+      facts: [
+        {
+          kind,
+          step,
+          attempt: n,
+          details: { outcome: 'postponed', operation, nextAtMs, ...failureDetails(failure) },
+        },
+      ],
+    };
+  }
   const judgement = judge({
     failure,
     effect: effect.operation.effect,
@@ -618,6 +665,9 @@ export function failureDetails(failure: Failure): JsonObject {
 function plain(failure: Failure): JsonObject {
   return failureDetails(failure);
 }
+
+/** Least time that a call waits for a connection that cannot take it. */
+const POSTPONED_MIN_MS = 1_000;
 
 function unknownOperation(name: string): Failure {
   return {

@@ -172,6 +172,8 @@ export interface Bench {
   onEntry?: (entry: LedgerEntry) => void;
   /** Do its orders have an order key? Set by who opened it. */
   isOrdered?: boolean;
+  /** Free bytes of the disk. */
+  diskFreeBytes?: () => number;
   /** When a connection opens again. */
   closedUntil?: (connection: string) => number | undefined;
   /** Of the next start. */
@@ -218,7 +220,8 @@ export async function openBench(...plans: Plan[]): Promise<Bench> {
     const options: RuntimeOptions = {
       file,
       random,
-      limits: bench.limits ?? {},
+      // A simulation goes from one thing that happens to the next: what comes round for ever is not one of them.
+      limits: { watchEveryMs: 3_600_000, ...bench.limits },
       ...(bench.checkpoints !== undefined && {
         checkpoints: {
           key: testKey,
@@ -228,6 +231,7 @@ export async function openBench(...plans: Plan[]): Promise<Bench> {
         },
       }),
       closedUntil: (connection) => bench.closedUntil?.(connection),
+      diskFreeBytes: () => bench.diskFreeBytes?.() ?? 2 ** 40,
       clock: {
         now: () => clock.now(),
         setTimer: (delayMs, fire) => clock.setTimer(delayMs, () => isDead() || fire()),

@@ -21,6 +21,7 @@ const statements = 'embedded/statements.ts';
 const dispatcher = 'embedded/dispatcher.ts';
 const operations = 'embedded/operations.ts';
 const undoing = 'interpreter/compensate.ts';
+const switches = 'switches.ts';
 
 export const plantedBugs: readonly PlantedBug[] = [
   bug(
@@ -349,6 +350,62 @@ export const plantedBugs: readonly PlantedBug[] = [
     strand,
     'if (found !== undefined) this.#run.recordStop(key, found);',
     '',
+  ),
+  bug('a kill is not looked at between intent and call', engine, "if (isCalledOff()) return 'held';", ''),
+  bug(
+    'a kill is forgotten by a restart',
+    engine,
+    "this.board.set(JSON.parse(String(row['value'])) as Switch);",
+    "{ JSON.parse(String(row['value'])) as Switch; }",
+  ),
+  bug(
+    'a lifted switch lets nothing go',
+    engine,
+    'await this.#release(tagOf(before));\n    this.#dispatcher.touchAll(this.now());',
+    'this.#dispatcher.touchAll(this.now());',
+  ),
+  bug(
+    'a switch lifted while a run is put by is missed',
+    statements,
+    "OR EXISTS (SELECT 1 FROM json_each(?10) AS holder WHERE instr(holder.value, '#') > 0 AND holder.value NOT IN (SELECT tag FROM switches))",
+    'OR ?10 = 0',
+  ),
+  bug(
+    'a held run forgets that it may have sent something',
+    context,
+    'waits.some(({ isInterrupted }) => isInterrupted) ? 2 : 0',
+    'waits.some(({ isInterrupted }) => isInterrupted) ? 0 : 0',
+  ),
+  bug(
+    'compensation goes out under a kill',
+    switches,
+    "if (purpose === 'compensation' && sparesCompensation) return false;",
+    "if (purpose === 'compensation') return false;",
+  ),
+  bug(
+    'a killed connection is probed',
+    switches,
+    "if ('connection' in scope) return scope.connection === connection;\n  if (purpose === 'probe') return false;",
+    "if (purpose === 'probe') return false;\n  if ('connection' in scope) return scope.connection === connection;",
+  ),
+  bug(
+    'a pause is not kept',
+    switches,
+    "return found?.kind === 'pause' ? found : undefined;",
+    'return undefined;',
+  ),
+  bug(
+    'a paused run does not step aside',
+    'embedded/strand.ts',
+    '(this.#run.host.isStopping || this.#run.host.isPaused(this.#run.row))',
+    '(this.#run.host.isStopping)',
+  ),
+  bug('a flag says nothing of what it keeps back', engine, 'noted.push(this.system(flag));', ''),
+  bug(
+    'a replay is forgotten by a crash',
+    'embedded/replays.ts',
+    '    this.#schedule();\n  }\n\n  stop()',
+    '  }\n\n  stop()',
   ),
 ];
 

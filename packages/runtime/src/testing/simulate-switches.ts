@@ -18,6 +18,10 @@ export class SwitchHand {
   #work: Promise<unknown> = Promise.resolve();
   #isResting = false;
   sets = 0;
+  /** Deliveries that a flag kept from starting a run, as they were answered. */
+  readonly flaggedOff = new Set<string>();
+  /** Tokens of replays whose beginning was acknowledged. */
+  readonly #replays = new Set<string>();
   /** Counts the kills: what a dead process says late is not heard. */
   life: () => {
     readonly number: number;
@@ -50,6 +54,7 @@ export class SwitchHand {
     if (pause?.kind === 'pause' && pause.onlyKeys.length === 0)
       this.#pausedAtCall ??= this.#bench.target.calls.length;
     if (this.#random.next() < this.#rate) this.#work = this.#work.then(() => this.#switch());
+    if (this.#random.next() < this.#rate / 2) this.#work = this.#work.then(() => this.#replay());
     await this.#work;
     this.#isResting = false;
   }
@@ -63,6 +68,27 @@ export class SwitchHand {
   async liftAll(): Promise<void> {
     await this.#work;
     for (const { id } of this.#bench.runtime.switches()) await this.#lift(id);
+  }
+
+  /** At the end: what a flag kept back is said, and each replay has come to an end. */
+  judge(): readonly string[] {
+    const { runtime } = this.#bench;
+    const said = new Set(
+      runtime
+        .trace({ system: true })
+        .filter(({ kind }) => kind === 'flaggedOff')
+        .map(({ details }) => details['deliveryId']),
+    );
+    const unsaid = [...this.flaggedOff].filter((deliveryId) => !said.has(deliveryId));
+    const unended = [...this.#replays].filter((token) => {
+      const { waiting = 0, sent = 0 } = runtime.replayStatus(token)?.runs ?? { waiting: 1 };
+      return waiting + sent > 0;
+    });
+    return [
+      ...this.violations,
+      ...unsaid.map((deliveryId) => `${deliveryId} was kept back by a flag, and nothing says so`),
+      ...unended.map((token) => `the replay ${token} did not come to an end`),
+    ];
   }
 
   #now(rate: number): void {
@@ -91,6 +117,19 @@ export class SwitchHand {
     this.#inForce.delete(id);
     if (id === 'pause/orders') this.#pausedAtCall = undefined;
     await Promise.race([runtime.liftSwitch(id, 'ana', 'the drill is over'), this.life().over]);
+  }
+
+  /** All that failed is replayed, or all there is. */
+  async #replay(): Promise<void> {
+    await this.life().up;
+    const { runtime } = this.#bench;
+    const { number, over } = this.life();
+    const filter = this.#random.next() < 0.6 ? ({ state: 'failed' } as const) : { pipeline: 'orders' };
+    const dry = await Promise.race([runtime.planReplay(filter, 'ana', 'a drill'), over]);
+    if (!dry?.ok || number !== this.life().number) return;
+    const { token } = dry.report;
+    const done = await Promise.race([runtime.applyReplay(token, 'ana', 'a drill'), over]);
+    if (done?.ok && number === this.life().number) this.#replays.add(token);
   }
 
   #request(): SwitchRequest {

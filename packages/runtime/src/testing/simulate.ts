@@ -44,7 +44,7 @@ export async function simulate(
     await world.live();
     const runs = bench.runtime.runs({ limit: 1_000 });
     inspect?.(bench, runs);
-    const violations = [...judge(bench, world, runs, plan), ...hand.violations];
+    const violations = [...judge(bench, world, runs, plan), ...hand.judge()];
     return { seed, violations, runs, crashes: world.crashes, switches: hand.sets };
   } finally {
     await bench.close();
@@ -175,6 +175,7 @@ class World {
       ]);
       if (this.crashes !== life || result === undefined) continue;
       if (!result.ok) throw new Error(result.failure.message);
+      if (result.flaggedOff !== undefined) this.hand.flaggedOff.add(deliveryId);
       return result.runs.length > 0;
     }
   }

@@ -1,0 +1,197 @@
+import { statfsSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { GuardState, Transport } from '@tenon/connector';
+import type { Failure } from '@tenon/model';
+import type { ConnectionFlow, FlowReport, LedgerEntry, RunState, RuntimeOptions } from '../runtime.ts';
+import { terminalStates } from '../states.ts';
+import type { Statements } from './statements.ts';
+
+/** Counted no further: a count walks the index. */
+const COUNTED_MAX = 100_000;
+/** How long a count is good for. */
+const COUNTS_GOOD_FOR_MS = 5_000;
+const DISK_LOOKED_AT_EVERY_MS = 1_000;
+const OPEN_STATES: readonly RunState[] = [
+  'accepted',
+  'running',
+  'waiting',
+  'inDoubt',
+  'compensating',
+  'failed',
+];
+
+/** What is counted of the flow as it goes by; the rest is read from the file when asked, and then kept for a while. */
+export class FlowCounts {
+  readonly #ended: Partial<Record<RunState, number>> = {};
+  readonly #refused: Record<string, number> = {};
+  readonly #read: Statements;
+  readonly #backlogs = new Map<string, number>();
+  #backlog = 0;
+  #isCounted = false;
+  #accepted = 0;
+  #retries = 0;
+  #held = 0;
+  #stored:
+    | {
+        readonly atMs: number;
+        readonly runs: FlowReport['runs'];
+        readonly deadLetters: FlowReport['deadLetters'];
+      }
+    | undefined;
+
+  constructor(read: Statements) {
+    this.#read = read;
+  }
+
+  backlogOf(pipeline: string): number {
+    this.#count();
+    return this.#backlogs.get(pipeline) ?? 0;
+  }
+
+  /** Runs accepted whose turn has not come. */
+  get backlog(): number {
+    this.#count();
+    return this.#backlog;
+  }
+
+  addBacklog(pipeline: string, change: number): void {
+    if (!this.#isCounted) return;
+    this.#backlogs.set(pipeline, (this.#backlogs.get(pipeline) ?? 0) + change);
+    this.#backlog += change;
+  }
+
+  /**
+   * When somebody first asks, not at start: the first resumed run does not wait for it. Too high by the runs taken
+   * since the start at most.
+   */
+  #count(): void {
+    if (this.#isCounted) return;
+    this.#isCounted = true;
+    for (const row of this.#read
+      .of(
+        `SELECT pipeline, count(*) AS n FROM runs WHERE state = 'accepted' AND state <> 'succeeded' GROUP BY pipeline`,
+      )
+      .all())
+      this.addBacklog(String(row['pipeline']), Number(row['n']));
+  }
+
+  entry({ kind, details }: LedgerEntry): void {
+    switch (kind) {
+      case 'accepted':
+        this.#accepted++;
+        break;
+      case 'retry':
+        this.#retries++;
+        break;
+      case 'held':
+        this.#held++;
+        break;
+      case 'state': {
+        const to = details['to'] as RunState;
+        if (terminalStates.has(to)) this.#ended[to] = (this.#ended[to] ?? 0) + 1;
+      }
+    }
+  }
+
+  refused(failure: Failure): void {
+    this.#refused[failure.code] = (this.#refused[failure.code] ?? 0) + 1;
+  }
+
+  get refusals(): Readonly<Record<string, number>> {
+    return { ...this.#refused };
+  }
+
+  get counts(): FlowReport['counts'] {
+    return { accepted: this.#accepted, ended: { ...this.#ended }, retries: this.#retries, held: this.#held };
+  }
+
+  stored(read: Statements, nowMs: number): Pick<FlowReport, 'runs' | 'deadLetters'> {
+    if (
+      this.#stored === undefined ||
+      nowMs - this.#stored.atMs >= COUNTS_GOOD_FOR_MS ||
+      nowMs < this.#stored.atMs
+    )
+      this.#stored = { atMs: nowMs, runs: runsByState(read), deadLetters: deadLettersByClass(read) };
+    const { runs, deadLetters } = this.#stored;
+    return { runs, deadLetters };
+  }
+}
+
+function runsByState(read: Statements): FlowReport['runs'] {
+  return Object.fromEntries(
+    OPEN_STATES.map((state) => {
+      const row = read
+        .of(
+          `SELECT count(*) AS n FROM (SELECT 1 FROM runs WHERE state = ? AND state <> 'succeeded' LIMIT ${COUNTED_MAX})`,
+        )
+        .get(state);
+      return [state, Number(row?.['n'] ?? 0)];
+    }),
+  );
+}
+
+export function deadLettersByClass(read: Statements): FlowReport['deadLetters'] {
+  return read
+    .of(
+      `SELECT r.pipeline, o.detail ->> '$.queue' AS queue, o.detail ->> '$.failure.class' AS class, count(*) AS n, min(o.since) AS oldest
+       FROM openings o JOIN runs r ON r.seq = o.run_seq WHERE o.kind = 'deadLetter' AND r.state = 'failed' GROUP BY 1, 2, 3 ORDER BY 1, 2, 3`,
+    )
+    .all()
+    .map((row) => ({
+      pipeline: String(row['pipeline']),
+      // Put there by the interpreter's `deadLetter`.
+      queue: String(row['queue']) as FlowReport['deadLetters'][number]['queue'],
+      class: String(row['class']),
+      count: Number(row['n']),
+      oldestMs: Number(row['oldest']),
+    }));
+}
+
+/** Free bytes of the disk, looked at once a second at most. */
+export class DiskSpace {
+  readonly #options: RuntimeOptions;
+  #free = Number.POSITIVE_INFINITY;
+  #lookedAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(options: RuntimeOptions) {
+    this.#options = options;
+  }
+
+  freeBytes(nowMs: number): number {
+    if (Math.abs(nowMs - this.#lookedAtMs) >= DISK_LOOKED_AT_EVERY_MS) {
+      this.#lookedAtMs = nowMs;
+      this.#free = this.#options.diskFreeBytes?.() ?? freeBytesOf(this.#options.file);
+    }
+    return this.#free;
+  }
+}
+
+function freeBytesOf(file: string): number {
+  try {
+    const { bavail, bsize } = statfsSync(dirname(file));
+    return bavail * bsize;
+  } catch {
+    // A file system that does not tell: the write itself will.
+    return Number.POSITIVE_INFINITY;
+  }
+}
+
+export function connectionFlow(
+  connection: string,
+  transport: Transport,
+  closedUntilMs: number | undefined,
+): ConnectionFlow {
+  const state: GuardState | undefined = hasState(transport) ? transport.state() : undefined;
+  return {
+    connection,
+    breaker: state?.breaker ?? 'closed',
+    inFlight: state?.inFlight ?? 0,
+    waiting: state?.waiting ?? 0,
+    ...(state?.heldUntilMs !== undefined && { heldUntilMs: state.heldUntilMs }),
+    ...(closedUntilMs !== undefined && { closedUntilMs }),
+  };
+}
+
+function hasState(transport: Transport): transport is Transport & { state(): GuardState } {
+  return 'state' in transport && typeof transport.state === 'function';
+}

@@ -1,0 +1,152 @@
+import type { Clock, JsonObject } from '@tenon/model';
+import type { EmbeddedEngine } from './engine.ts';
+import { deadLettersByClass } from './flow.ts';
+import type { RunRow } from './run-row.ts';
+
+/** Unfinished runs of a state looked at in one round. */
+const LOOKED_AT_MAX = 2_000;
+/** How far past its deadline a run at work is reported: its last call may still be on the wire. */
+const OVERDUE_MS = 60_000;
+/** An alarm that nobody has heeded is given again. */
+const AGAIN_AFTER_MS = 4 * 3_600_000;
+const UNFINISHED = ['accepted', 'running', 'waiting', 'compensating'] as const;
+
+/**
+ * Looks, every few seconds, for what nobody else would notice: a run that nothing will ever move (a claim without a
+ * holder, a wait for nothing, a place behind nobody), which is reported and let go (C62); a run at work far past its
+ * deadline; dead letters that are too many or too old for their owner (C65); flags that have expired (C110).
+ */
+export function keepWatch(engine: EmbeddedEngine, clock: Clock): { stop(): void } {
+  const cursors = new Map<string, number>();
+  /** Runs that looked stuck in the last round: only those that still do are let go. */
+  let suspects = new Map<number, number>();
+  const overdue = new Set<number>();
+  const alarms = new Map<string, number>();
+  const { watchEveryMs } = engine.limits;
+  let cancel = clock.setTimer(watchEveryMs, round);
+  return { stop: () => cancel() };
+
+  function round(): void {
+    cancel = clock.setTimer(watchEveryMs, round);
+    if (engine.isStopping || engine.isBroken) return;
+    void engine.dispatcher.busy(async () => {
+      const now = engine.now();
+      // A disk that fails stops the runtime elsewhere, and says so there.
+      await Promise.all([letGoOfStuck(now), reportOverdue(now), raiseAlarms(now)]).catch(() => {});
+    });
+  }
+
+  async function letGoOfStuck(now: number): Promise<void> {
+    const found = new Map<number, number>();
+    for (const { row, why } of stuckRuns()) {
+      if (suspects.get(row.seq) !== row.updated_at) {
+        found.set(row.seq, row.updated_at);
+        continue;
+      }
+      await engine.commit(
+        [['unstick', row.seq, now]],
+        [engine.noted(row, [{ kind: 'stuck', details: { why, state: row.state, owner: row.owner } }])],
+      );
+      engine.dispatcher.touch(row.pipeline, now);
+    }
+    suspects = found;
+  }
+
+  function stuckRuns(): readonly { readonly row: RunRow; readonly why: string }[] {
+    return UNFINISHED.flatMap((state) => {
+      const after = cursors.get(state) ?? 0;
+      const rows = engine.read
+        .of(
+          `SELECT * FROM runs WHERE state = ? AND state <> 'succeeded' AND seq > ? AND due_at IS NULL ORDER BY seq LIMIT ?`,
+        )
+        // Rows of `runs`.
+        .all(state, after, LOOKED_AT_MAX) as unknown as RunRow[];
+      const suspected = rows.some(({ seq }) => suspects.has(seq));
+      const last = rows.at(-1)?.seq ?? 0;
+      // Suspects are looked at once more before the next ones.
+      const found = rows.flatMap((row) => {
+        const why = engine.activeRun(row.seq) === undefined ? whyStuck(row) : undefined;
+        return why === undefined ? [] : [{ row, why }];
+      });
+      if (found.length === 0 || suspected) cursors.set(state, rows.length < LOOKED_AT_MAX ? 0 : last);
+      return found;
+    });
+  }
+
+  function whyStuck(row: RunRow): string | undefined {
+    if (row.held !== null) return undefined;
+    if (row.claimed !== 0) return 'claimed, and nobody is at it';
+    if (row.behind === 1) {
+      const before = engine.read
+        .of(
+          `SELECT 1 FROM runs WHERE pipeline = ? AND order_key = ? AND order_key IS NOT NULL AND seq < ? AND state NOT IN ('succeeded', 'compensated', 'failed', 'cancelled') LIMIT 1`,
+        )
+        .get(row.pipeline, row.order_key, row.seq);
+      return before === undefined ? 'behind a run that is no more' : undefined;
+    }
+    const opening = engine.read.of('SELECT 1 FROM openings WHERE run_seq = ? LIMIT 1').get(row.seq);
+    return opening === undefined ? 'waits for nothing' : undefined;
+  }
+
+  async function reportOverdue(now: number): Promise<void> {
+    for (const { row, deadlineAtMs } of engine.atWork()) {
+      if (now < deadlineAtMs + OVERDUE_MS || overdue.has(row.seq)) continue;
+      if (overdue.size > LOOKED_AT_MAX) overdue.clear();
+      overdue.add(row.seq);
+      const details = { why: 'at work past its deadline', overdueMs: now - deadlineAtMs, owner: row.owner };
+      await engine.commit([], [engine.noted(row, [{ kind: 'stuck', details }])]);
+    }
+  }
+
+  async function raiseAlarms(now: number): Promise<void> {
+    const letters = Map.groupBy(
+      deadLettersByClass(engine.read),
+      ({ pipeline, queue }) => `${pipeline} ${queue}`,
+    );
+    for (const [name, group] of letters) {
+      const { pipeline, queue } = group[0]!;
+      const owner = engine.activePlans.get(pipeline)?.plan.owner;
+      if (owner === undefined) continue;
+      const depth = group.reduce((sum, { count }) => sum + count, 0);
+      const ageMs = now - Math.min(...group.map(({ oldestMs }) => oldestMs));
+      const crossed = [
+        ...(depth >= engine.limits.deadLettersAlarm ? ['depth'] : []),
+        ...(ageMs >= owner.respondMs ? ['age'] : []),
+      ];
+      if (crossed.length === 0) continue;
+      const { team, backup, escalation } = owner;
+      await raise(`letters ${name} ${crossed.join()}`, now, {
+        alarm: 'deadLetters',
+        pipeline,
+        queue,
+        crossed,
+        depth,
+        depthMax: engine.limits.deadLettersAlarm,
+        ageMs,
+        ageMaxMs: owner.respondMs,
+        owner: team,
+        backup,
+        escalation,
+      });
+    }
+    for (const flag of engine.board.expired(now)) {
+      const { id, pipeline, actor, expiresAtMs, revision } = flag;
+      const owner = engine.activePlans.get(pipeline)?.plan.owner.team ?? actor;
+      await raise(`flag ${revision}`, now, {
+        alarm: 'flagExpired',
+        flag: id,
+        pipeline,
+        expiresAtMs,
+        setBy: actor,
+        owner,
+      });
+    }
+  }
+
+  async function raise(name: string, now: number, details: JsonObject): Promise<void> {
+    const last = alarms.get(name);
+    if (last !== undefined && now - last < AGAIN_AFTER_MS) return;
+    alarms.set(name, now);
+    await engine.commit([], [engine.system({ kind: 'alarm', details })]);
+  }
+}

@@ -1,0 +1,171 @@
+import type { FlowReport } from '@tenon/runtime';
+
+type Labels = Readonly<Record<string, string>>;
+type Sample = readonly [value: number, labels?: Labels];
+
+interface Metric {
+  readonly name: string;
+  readonly type: 'gauge' | 'counter';
+  readonly help: string;
+  readonly samples: (flow: FlowReport) => readonly Sample[];
+}
+
+const BREAKER_STATES = ['closed', 'halfOpen', 'open'] as const;
+
+/** What `/metrics` shows, each from the same report that `/v1/flow` gives. Counters count since the process began. */
+const metrics: readonly Metric[] = [
+  {
+    name: 'tenon_intake_accepting',
+    type: 'gauge',
+    help: '1 while events are taken',
+    samples: ({ intake }) => [[intake.refusal === undefined ? 1 : 0]],
+  },
+  {
+    name: 'tenon_intake_writes_waiting',
+    type: 'gauge',
+    help: 'Groups of writes that wait for the disk',
+    samples: ({ intake }) => [[intake.writesWaiting]],
+  },
+  {
+    name: 'tenon_intake_bytes_waiting',
+    type: 'gauge',
+    help: 'Bytes of events that wait for the disk',
+    samples: ({ intake }) => [[intake.bytesWaiting]],
+  },
+  {
+    name: 'tenon_intake_refused_total',
+    type: 'counter',
+    help: 'Events refused with 429 or 503',
+    samples: ({ intake }) => Object.entries(intake.refused).map(([code, n]) => [n, { code }]),
+  },
+  {
+    name: 'tenon_queue_depth',
+    type: 'gauge',
+    help: 'Runs accepted whose turn has not come',
+    samples: ({ pipelines }) => pipelines.map(({ pipeline, tier, backlog }) => [backlog, { pipeline, tier }]),
+  },
+  {
+    name: 'tenon_queue_lag_seconds',
+    type: 'gauge',
+    help: 'For how long the run that is due first has been due',
+    samples: ({ pipelines }) =>
+      pipelines.map(({ pipeline, tier, lagMs }) => [lagMs / 1_000, { pipeline, tier }]),
+  },
+  {
+    name: 'tenon_runs_active',
+    type: 'gauge',
+    help: 'Runs at work now',
+    samples: ({ pipelines }) => pipelines.map(({ pipeline, tier, active }) => [active, { pipeline, tier }]),
+  },
+  {
+    name: 'tenon_pipeline_switched',
+    type: 'gauge',
+    help: '1 for each switch on a pipeline',
+    samples: ({ pipelines }) =>
+      pipelines.flatMap(({ pipeline, switches }) =>
+        switches.map((id): Sample => [1, { pipeline, switch: id }]),
+      ),
+  },
+  {
+    name: 'tenon_runs',
+    type: 'gauge',
+    help: 'Runs that have not ended, or are parked, by state (counted to 100,000)',
+    samples: ({ runs }) => Object.entries(runs).map(([state, n]) => [n, { state }]),
+  },
+  {
+    name: 'tenon_runs_accepted_total',
+    type: 'counter',
+    help: 'Runs accepted',
+    samples: ({ counts }) => [[counts.accepted]],
+  },
+  {
+    name: 'tenon_runs_ended_total',
+    type: 'counter',
+    help: 'Runs that came to an end, by state',
+    samples: ({ counts }) => Object.entries(counts.ended).map(([state, n]) => [n, { state }]),
+  },
+  {
+    name: 'tenon_retries_total',
+    type: 'counter',
+    help: 'Attempts that are to be made once more',
+    samples: ({ counts }) => [[counts.retries]],
+  },
+  {
+    name: 'tenon_runs_held_total',
+    type: 'counter',
+    help: 'Runs put by for a switch or a maintenance window',
+    samples: ({ counts }) => [[counts.held]],
+  },
+  {
+    name: 'tenon_dead_letters',
+    type: 'gauge',
+    help: 'Parked runs by failure class',
+    samples: ({ deadLetters }) =>
+      deadLetters.map(({ pipeline, queue, class: failureClass, count }) => [
+        count,
+        { pipeline, queue, class: failureClass },
+      ]),
+  },
+  {
+    name: 'tenon_dead_letters_oldest_seconds',
+    type: 'gauge',
+    help: 'Age of the oldest parked run by failure class',
+    samples: ({ atMs, deadLetters }) =>
+      deadLetters.map(({ pipeline, queue, class: failureClass, oldestMs }) => [
+        Math.max(0, atMs - oldestMs) / 1_000,
+        { pipeline, queue, class: failureClass },
+      ]),
+  },
+  {
+    name: 'tenon_connection_breaker',
+    type: 'gauge',
+    help: '1 for the state that the breaker of a connection is in',
+    samples: ({ connections }) =>
+      connections.flatMap(({ connection, breaker }) =>
+        BREAKER_STATES.map((state): Sample => [breaker === state ? 1 : 0, { connection, state }]),
+      ),
+  },
+  {
+    name: 'tenon_connection_in_flight',
+    type: 'gauge',
+    help: 'Calls on the wire',
+    samples: ({ connections }) => connections.map(({ connection, inFlight }) => [inFlight, { connection }]),
+  },
+  {
+    name: 'tenon_connection_waiting',
+    type: 'gauge',
+    help: 'Calls that wait for a turn or for quota',
+    samples: ({ connections }) => connections.map(({ connection, waiting }) => [waiting, { connection }]),
+  },
+  {
+    name: 'tenon_connection_held_seconds',
+    type: 'gauge',
+    help: 'For how long calls are held yet: asked for by the other side, or in a maintenance window',
+    samples: ({ atMs, connections }) =>
+      connections.map(({ connection, heldUntilMs = 0, closedUntilMs = 0 }) => [
+        Math.max(0, heldUntilMs - atMs, closedUntilMs - atMs) / 1_000,
+        { connection },
+      ]),
+  },
+];
+
+/** In the Prometheus text format, version 0.0.4. */
+export function prometheusText(flow: FlowReport): string {
+  return metrics
+    .flatMap(({ name, type, help, samples }) => [
+      `# HELP ${name} ${help}`,
+      `# TYPE ${name} ${type}`,
+      ...samples(flow).map(([value, labels = {}]) => `${name}${labelText(labels)} ${value}`),
+    ])
+    .join('\n')
+    .concat('\n');
+}
+
+function labelText(labels: Labels): string {
+  const parts = Object.entries(labels).map(([name, value]) => `${name}="${escaped(value)}"`);
+  return parts.length === 0 ? '' : `{${parts.join(',')}}`;
+}
+
+function escaped(value: string): string {
+  return value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
+}

@@ -137,3 +137,14 @@ describe('a schema of OpenAPI 3.1', () => {
     expect(definitions[name]).toEqual({ type: 'string' });
   });
 });
+
+describe('a recursive reference of 2019-09', () => {
+  const recursive = { properties: { parts: { items: { $recursiveRef: '#' } } } };
+
+  it('leads to the nearest schema around it that says so, never to the document', async () => {
+    const anchored = await read('3.1.0', { $recursiveAnchor: true, ...recursive });
+    expect(anchored).toMatchObject({ properties: { parts: { items: { $ref: '#/$defs/Case' } } } });
+    const around = await read('3.1.0', recursive);
+    expect(around).toEqual({ properties: { parts: { items: {} } } });
+  });
+});

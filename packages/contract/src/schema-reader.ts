@@ -2,7 +2,7 @@ import { escapeToken, isObject } from '@tenon/model';
 import type { JsonSchema } from '@tenon/schema';
 import type { Findings } from './findings.ts';
 import { type Part, setOwn } from './part.ts';
-import type { Place } from './place.ts';
+import { type Place, pointerOf } from './place.ts';
 import { unicodePattern } from './regex.ts';
 import { SchemaNames } from './schema-names.ts';
 import type { Sources } from './sources.ts';
@@ -66,6 +66,9 @@ const KEPT_SIBLINGS = new Set([
   'default',
 ]);
 
+/** Names nothing: a reference to it lets anything go. */
+const NO_SCHEMA_AROUND = '#no-schema-around';
+
 /**
  * Reads schemas of any source dialect into JSON Schema 2020-12. Each `$ref` target becomes a definition of its own,
  * read once however often it is named, so cycles need no care.
@@ -122,10 +125,25 @@ export class SchemaReader {
   }
 
   #reference(part: Part): string | undefined {
-    const ref = part.text('$ref') ?? part.text('$dynamicRef') ?? part.text('$recursiveRef');
+    const ref = part.text('$ref') ?? part.text('$dynamicRef') ?? this.#recursiveReference(part);
     if (ref === undefined) return undefined;
     const found = this.#sources.resolve(ref, part.base);
     return 'failure' in found ? '' : this.#nameOf(found.part, found.key);
+  }
+
+  /**
+   * `$recursiveRef` (2019-09) as the `$ref` that it comes to. Its `#` is the schema resource around it, which within an
+   * OpenAPI document would be the document: what is meant is the nearest schema around it with `$recursiveAnchor`.
+   */
+  #recursiveReference(part: Part): string | undefined {
+    const ref = part.text('$recursiveRef');
+    if (ref !== '#') return ref;
+    for (let place = part.place.parent; place; place = place.parent) {
+      const pointer = `#${pointerOf(place).replaceAll('%', '%25')}`;
+      const found = this.#sources.resolve(pointer, part.base);
+      if (!('failure' in found) && found.part.flag('$recursiveAnchor')) return pointer;
+    }
+    return part.base === this.#entry ? NO_SCHEMA_AROUND : ref;
   }
 
   /** `name`: empty when the reference leads nowhere, which the shape check reports; then anything goes. */

@@ -434,3 +434,37 @@ describe('the answer to a webhook', () => {
     expect(diffContracts(await webhook(ack), await webhook(ack, '2XX')).findings).toEqual([]);
   });
 });
+
+describe('an `allOf` around one part', () => {
+  const pet = (name: string) => ({
+    type: 'object',
+    required: ['kind'],
+    properties: { kind: { type: 'string', enum: [name] } },
+  });
+  const [cat, dog] = ['#/components/schemas/Cat', '#/components/schemas/Dog'].map(($ref) => ({ $ref }));
+  const wrapped = (schema: unknown) => ({ allOf: [schema], description: 'one of ours' });
+  const orders = (variants: readonly unknown[], line_: unknown = line) => ({
+    Order: { type: 'object', properties: { pet: { oneOf: variants }, line: line_ } },
+    Line: line,
+    Cat: pet('cat'),
+    Dog: pet('dog'),
+  });
+
+  it('is that part, in a union too', async () => {
+    const report = diffContracts(
+      await contract(orders([cat, dog], { $ref: '#/components/schemas/Line' })),
+      await contract(orders([wrapped(cat), wrapped(dog)], wrapped({ $ref: '#/components/schemas/Line' }))),
+    );
+    expect([report.findings, report.undecided]).toEqual([[], []]);
+  });
+
+  it('is more than that where it says more', async () => {
+    const noted = (more: object) =>
+      orders([cat, dog], { allOf: [{ $ref: '#/components/schemas/Line' }], ...more });
+    const { findings } = diffContracts(
+      await contract(noted({})),
+      await contract(noted({ deprecated: true })),
+    );
+    expect(findings.map(({ rule }) => rule)).toEqual(['became-deprecated']);
+  });
+});

@@ -65,6 +65,10 @@ export const REWRITES: Readonly<Record<string, Rewrite>> = {
     };
   },
   'wrap in allOf': (schema) => (schema.$ref === undefined ? { schema: { allOf: [schema] } } : undefined),
+  'wrap a reference in allOf': (schema) =>
+    schema.$ref !== undefined && Object.keys(schema).length === 1
+      ? { schema: { allOf: [schema] } }
+      : undefined,
   'inline a reference': (schema, { definitions }) => {
     const name = definitionName(schema);
     const target = name === undefined ? undefined : definitions[name];

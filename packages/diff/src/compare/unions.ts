@@ -1,7 +1,7 @@
 import { canonicalJson } from '@tenon/model';
 import { definitionName, isSchemaObject, type JsonSchema } from '@tenon/schema';
 import type { SchemaDiffer } from './schemas.ts';
-import { followed } from './view.ts';
+import { followed, unwrapped } from './view.ts';
 
 export interface AlignedUnion {
   readonly pairs: readonly (readonly [JsonSchema, JsonSchema])[];
@@ -37,7 +37,7 @@ export function alignUnion(
     }
   };
   match((schema, side) => differ.colours.signature(side, schema));
-  match((schema) => definitionName(schema));
+  match((schema) => definitionName(unwrapped(schema)));
   match((schema, side) => tagOf(followed(schema, differ.contracts[side].definitions)));
   match((schema) => (isSchemaObject(schema) ? schema.title : undefined));
   match((schema, side) => {

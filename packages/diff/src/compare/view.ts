@@ -15,11 +15,17 @@ export interface SchemaView {
   readonly parts: readonly SchemaObject[];
 }
 
-/** Follows a schema that is nothing but a reference. */
+/** Follows a schema that is nothing but a reference, or an `allOf` around one part. */
 export function followed(schema: JsonSchema, definitions: Definitions): JsonSchema {
   let here = schema;
   for (let i = 0; i < 50; i++) {
-    if (!isSchemaObject(here) || here.$ref === undefined) return here;
+    if (!isSchemaObject(here)) return here;
+    const only = unwrapped(here);
+    if (only !== here) {
+      here = only;
+      continue;
+    }
+    if (here.$ref === undefined) return here;
     if (Object.keys(here).some((keyword) => keyword !== '$ref' && !SILENT.has(keyword))) return here;
     const name = definitionName(here);
     if (name === undefined || !Object.hasOwn(definitions, name)) return here;
@@ -27,6 +33,15 @@ export function followed(schema: JsonSchema, definitions: Definitions): JsonSche
   }
   return here;
 }
+
+/** The one part of an `allOf` that stands alone, but for prose; else the schema itself. */
+export function unwrapped(schema: JsonSchema): JsonSchema {
+  if (!isSchemaObject(schema) || schema.allOf?.length !== 1) return schema;
+  const isAlone = Object.keys(schema).every((keyword) => keyword === 'allOf' || PROSE.has(keyword));
+  return isAlone ? schema.allOf[0]! : schema;
+}
+
+const PROSE = new Set(['title', 'description', 'example', 'examples', 'externalDocs', '$comment', 'xml']);
 
 /** `inline` names the definitions whose content is read as if it stood here. */
 export function viewOf(

@@ -75,10 +75,23 @@ const ANNOTATIONS = new Set(['title', 'description', 'examples', 'example', '$co
 const NAMED = new Set(['properties', 'patternProperties', 'dependentSchemas', '$defs', 'dependentRequired']);
 const DATA = new Set(['enum', 'const', 'default']);
 
+/** The one part of an `allOf` that says nothing more: `{ allOf: [x] }` is `x`. */
+function onlyPart(schema: Readonly<Record<string, unknown>>): unknown {
+  const { allOf } = schema;
+  if (!Array.isArray(allOf) || allOf.length !== 1) return undefined;
+  return Object.keys(schema).every((keyword) => keyword === 'allOf' || ANNOTATIONS.has(keyword))
+    ? allOf[0]
+    : undefined;
+}
+
 /** The schema with each reference replaced by a mark and collected in order. */
 function withoutReferences(schema: unknown, refs: string[], isMap: boolean): unknown {
   if (Array.isArray(schema)) return schema.map((item) => withoutReferences(item, refs, false));
   if (!isObject(schema)) return schema;
+  if (!isMap) {
+    const only = onlyPart(schema);
+    if (only !== undefined) return withoutReferences(only, refs, false);
+  }
   const made: Record<string, unknown> = {};
   const put = (name: string, value: unknown): void => {
     Object.defineProperty(made, name, { value, enumerable: true, configurable: true, writable: true });

@@ -68,7 +68,7 @@ async function writeWorkspace(): Promise<void> {
     const text = gunzipSync(bytes).toString('utf8');
     const { value } = await loadContractText(name, `contracts/${name}/openapi.json`, text);
     write(`contracts/${name}/openapi.json`, text);
-    write(`connectors/${name}/connector.yaml`, scaffoldConnector(value!, name, 'platform'));
+    write(`connectors/${name}/connector.yaml`, scaffoldConnector(value!, name, 'platform').manifest);
     config = addConnection(config, value!, name);
   }
   write('tenon.config.yaml', config);

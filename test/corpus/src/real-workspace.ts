@@ -33,7 +33,7 @@ export async function realWorkspaceFiles(names: readonly RealContract[]): Promis
     const path = `contracts/${name}/openapi.${source.endsWith('.json') ? 'json' : 'yaml'}`;
     files[path] = documents.get(source)!.text();
     const contract = await contractOf(name, path, files[path]);
-    files[`connectors/${name}/connector.yaml`] = scaffoldConnector(contract, name, 'platform');
+    files[`connectors/${name}/connector.yaml`] = scaffoldConnector(contract, name, 'platform').manifest;
     config = addConnection(config, contract, name);
   }
   files['tenon.config.yaml'] = config;

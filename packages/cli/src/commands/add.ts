@@ -31,14 +31,23 @@ export const addCommands: readonly CommandSpec[] = [
   },
   {
     name: 'add connector',
-    summary: 'Make a connector manifest from a contract of the workspace, and a connection for it',
+    summary:
+      'Make a connector manifest from a contract of the workspace or a document, and a connection for it',
     positionals: ['<name>'],
     options: {
       ...owner,
       ...formatOption,
+      from: {
+        type: 'string',
+        value: '<file|url>',
+        help: 'an OpenAPI or AsyncAPI document to add as its contract first; a URL only on loopback',
+      },
       contract: { type: 'string', value: '<name>', help: 'default: the connector’s own name' },
     },
-    examples: ['tenon add connector billing --owner team-billing'],
+    examples: [
+      'tenon add connector billing --from ./billing.openapi.yaml --owner team-billing',
+      'tenon add connector billing',
+    ],
     run: addConnector,
   },
   {
@@ -109,20 +118,28 @@ async function addContract(args: Args, io: Io): Promise<ExitCode> {
 async function addConnector(args: Args, io: Io): Promise<ExitCode> {
   const name = needName(args);
   const root = await needRoot(io);
+  if (args.text('from') !== undefined) {
+    if (args.text('contract') !== undefined)
+      throw new UsageError('--from adds a contract of the connector’s own name; leave --contract out');
+    const added = await addContract(args, io);
+    if (added !== exit.clean) return added;
+  }
   const contract = await needContract(args.text('contract') ?? name, io);
-  const manifest = scaffoldConnector(
+  const { manifest, readme, guesses } = scaffoldConnector(
     contract,
     name,
     args.text('owner') ?? contract.policy?.steward ?? 'unowned',
   );
   const written = await writeNew(root, [
     { path: join('connectors', name, 'connector.yaml'), text: manifest },
+    { path: join('connectors', name, 'README.md'), text: readme },
   ]);
   if (!Array.isArray(written)) return report([written], root, args, io);
   const config = await readFile(join(root, CONFIG_FILE), 'utf8');
   await writeFile(join(root, CONFIG_FILE), addConnection(config, contract, name));
+  const listed = guesses.map((guess) => `  ${guess}\n`).join('');
   io.err(
-    `added connector ${name} and its connection in ${CONFIG_FILE}\nnext: tenon add pipeline, then tenon generate\n`,
+    `added connector ${name} and its connection in ${CONFIG_FILE}\n${guesses.length} guesses to review, marked in connectors/${name}/connector.yaml:\n${listed}next: tenon test connector ${name}, then tenon add pipeline\n`,
   );
   return checkAgain(root, args, io);
 }

@@ -9,6 +9,7 @@ import { diffCommand } from './diff.ts';
 import { doctorCommand } from './doctor.ts';
 import { explainCommand } from './explain.ts';
 import { generateCommand } from './generate.ts';
+import { grantsCommand } from './grants.ts';
 import { graphCommands } from './graph.ts';
 import { initCommand } from './init.ts';
 import { languageServerCommand } from './language-server.ts';
@@ -37,6 +38,7 @@ export const commands: readonly CommandSpec[] = [
   ...controlCommands,
   ...auditCommands,
   ...graphCommands,
+  grantsCommand,
   explainCommand,
   doctorCommand,
   languageServerCommand,

@@ -16,6 +16,7 @@ const loaders: Readonly<Record<string, () => Promise<readonly CommandSpec[]>>> =
   serve: async () => [(await import('./serve.ts')).serveCommand],
   sandbox: async () => (await import('./sandbox.ts')).sandboxCommands,
   deliver: async () => (await import('./sandbox.ts')).sandboxCommands,
+  grants: async () => [(await import('./grants.ts')).grantsCommand],
   graph: async () => (await import('./graph.ts')).graphCommands,
   catalog: async () => (await import('./graph.ts')).graphCommands,
   'language-server': async () => [(await import('./language-server.ts')).languageServerCommand],

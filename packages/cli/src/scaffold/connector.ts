@@ -1,16 +1,43 @@
 import type { Contract, HttpOperation, Operation, SecurityScheme } from '@tenon/contract';
 import { isObject } from '@tenon/model';
-import { Document, parseDocument as parseYaml } from 'yaml';
+import { Document, isNode, parseDocument as parseYaml } from 'yaml';
 
-/** A manifest for every operation of a contract, with the effects, scopes and idempotency that the contract itself tells. */
-export function scaffoldConnector(contract: Contract, name: string, owner: string): string {
+/** What is scaffolded for a connector: its manifest, and a README that tells the same to people. */
+export interface ScaffoldedConnector {
+  readonly manifest: string;
+  readonly readme: string;
+  /** Guesses that a person must look at, each in one line. */
+  readonly guesses: readonly string[];
+}
+
+/**
+ * A manifest for every operation of a contract: effects, scopes, idempotency, paging, versions, ways back and health as far
+ * as the contract tells. What it does not tell is guessed with care (an effect is never called harmless to repeat without
+ * reason) and marked `review` where it stands.
+ */
+export function scaffoldConnector(contract: Contract, name: string, owner: string): ScaffoldedConnector {
   const operations = [...contract.operations.values()];
+  const hasScopes = operations.some(
+    (operation) => Object.values(operation.security[0] ?? {}).flat().length > 0,
+  );
+  const guesses: string[] = [];
   const scopes = { read: new Set<string>(), write: new Set<string>() };
   const entries = operations.map((operation) => {
-    const entry = operationEntry(operation);
+    const entry = operationEntry(operation, contract, hasScopes ? undefined : name);
     for (const scope of entry.scopes) scopes[entry.effect === 'read' ? 'read' : 'write'].add(scope);
-    return [operation.id, { ...entry, scopes: entry.scopes.length > 0 ? entry.scopes : undefined }] as const;
+    for (const key of Object.keys(entry.review))
+      guesses.push(`operations.${operation.id}.${key}: ${entry.review[key]}`);
+    return [operation.id, entry] as const;
   });
+  const isLimited = operations.some(
+    (operation) => operation.kind === 'http' && operation.responses.some(({ status }) => status === '429'),
+  );
+  const health = operations.find(
+    (operation) =>
+      operation.kind === 'http' &&
+      operation.method === 'get' &&
+      !operation.parameters.some(({ required }) => required),
+  );
   const manifest = {
     apiVersion: 'tenon/v1',
     kind: 'Connector',
@@ -18,14 +45,74 @@ export function scaffoldConnector(contract: Contract, name: string, owner: strin
     contract: contract.name,
     auth: [...contract.securitySchemes.values()].flatMap(authEntry),
     identities: identities(scopes),
-    defaults: { timeout: '10s' },
-    operations: Object.fromEntries(entries),
+    defaults: {
+      timeout: '10s',
+      ...(isLimited && { rateLimit: { quota: 10, window: '1s', headers: ['RateLimit', 'Retry-After'] } }),
+    },
+    operations: Object.fromEntries(
+      entries.map(([id, { review: _review, scopes: own, ...entry }]) => [
+        id,
+        { ...entry, ...(own.length > 0 && { scopes: own }) },
+      ]),
+    ),
+    ...(health && { health: { operation: health.id } }),
   };
+  if (!hasScopes)
+    guesses.push(
+      `identities: the contract names no scopes; \`${name}.read\` and \`${name}.write\` stand for a credential each`,
+    );
+  if (isLimited)
+    guesses.push(
+      'defaults.rateLimit: the contract knows a limit and does not say which; 10 calls a second is a careful start',
+    );
+  if (!health && operations.some(({ kind }) => kind === 'http'))
+    guesses.push('health: no read without input was found');
+  guesses.push('sandbox: where can it be tried? Its address belongs here');
   const document = new Document(JSON.parse(JSON.stringify(manifest)));
   document.commentBefore =
-    ' Made from the contract. Go through it: an effect without idempotency or probe is never repeated when its answer is lost.\n yaml-language-server: $schema=../../generated/schema/connector.schema.json';
-  return document.toString({ lineWidth: 110 });
+    ' yaml-language-server: $schema=../../generated/schema/connector.schema.json\n Made from the contract. Go through what is marked `review`; then `tenon test connector ' +
+    name +
+    '`.';
+  for (const guess of guesses) mark(document, guess);
+  return {
+    manifest: document.toString({ lineWidth: 110 }),
+    readme: readmeOf(contract, name, entries),
+    guesses,
+  };
 }
+
+/** Puts a guess beside what it is about; what has no place in the manifest is said at its end. */
+function mark(document: Document, guess: string): void {
+  const [path = '', ...rest] = guess.split(': ');
+  const text = ` review: ${rest.join(': ')}`;
+  const node = document.getIn(path.split('.'), true);
+  if (isNode(node)) node.comment = text;
+  else document.comment = document.comment ? `${document.comment}\n review: ${guess}` : ` review: ${guess}`;
+}
+
+function readmeOf(
+  contract: Contract,
+  name: string,
+  entries: readonly (readonly [string, OperationEntry])[],
+): string {
+  const rows = entries.map(([id, entry]) => {
+    const repeat = entry.effect === 'read' ? 'harmless' : REPEATS[entry.idempotency?.mode ?? 'none'];
+    const back = entry.compensation
+      ? `\`${entry.compensation.operation}\``
+      : entry.effect === 'read'
+        ? '–'
+        : 'none';
+    return `| \`${id}\` | ${entry.effect} | ${entry.scopes.map((scope) => `\`${scope}\``).join(' ') || 'none'} | ${repeat} | ${back} |`;
+  });
+  const events = [...contract.events.keys()].map((event) => `\`${event}\``);
+  return `# ${name}\n\nSpeaks \`contracts/${contract.name}\` (${contract.title} ${contract.version}).\n\n| operation | effect | scope | a repeat | way back |\n|---|---|---|---|---|\n${rows.join('\n')}\n${events.length > 0 ? `\nEvents of the contract: ${events.join(', ')}. Add those that arrive to \`webhooks\`.\n` : ''}`;
+}
+
+const REPEATS: Readonly<Record<string, string>> = {
+  header: 'harmless with the same key',
+  natural: 'harmless',
+  none: 'does it twice: a lost answer stays in doubt without a probe',
+};
 
 const EFFECTS: Readonly<Record<string, 'read' | 'create' | 'update' | 'delete'>> = {
   get: 'read',
@@ -43,13 +130,138 @@ interface OperationEntry {
   readonly effect: 'read' | 'create' | 'update' | 'delete' | 'send';
   readonly scopes: readonly string[];
   readonly idempotency?: { readonly mode: string; readonly name?: string };
+  readonly pagination?: Readonly<Record<string, unknown>>;
+  readonly concurrency?: 'etag';
+  readonly compensation?: { readonly operation: string };
+  /** By member: why a person must look at it. */
+  readonly review: Readonly<Record<string, string>>;
 }
 
-function operationEntry(operation: Operation): OperationEntry {
-  const scopes = [...new Set(Object.values(operation.security[0] ?? {}).flat())];
-  if (operation.kind === 'message') return { effect: 'send', scopes, idempotency: { mode: 'none' } };
-  const effect = EFFECTS[operation.method] ?? 'update';
-  return effect === 'read' ? { effect, scopes } : { effect, scopes, idempotency: idempotencyOf(operation) };
+function operationEntry(
+  operation: Operation,
+  contract: Contract,
+  prefix: string | undefined,
+): OperationEntry {
+  const named = [...new Set(Object.values(operation.security[0] ?? {}).flat())];
+  if (operation.kind === 'message')
+    return {
+      effect: 'send',
+      scopes: scopesFor(named, prefix, false),
+      idempotency: { mode: 'none' },
+      review: { idempotency: 'do consumers know a message again by an id?' },
+    };
+  const isSearch = operation.method === 'post' && SEARCH.test(`${operation.id} ${operation.path}`);
+  const effect = isSearch ? 'read' : (EFFECTS[operation.method] ?? 'update');
+  const scopes = scopesFor(named, prefix, effect === 'read');
+  const pagination = effect === 'read' ? paginationOf(operation, contract) : undefined;
+  if (effect === 'read')
+    return {
+      effect,
+      scopes,
+      ...(pagination && { pagination }),
+      review: {
+        ...(isSearch && { effect: 'a POST that reads, by its name' }),
+        ...(pagination && { pagination: 'told by the names of its parameters' }),
+      },
+    };
+  const idempotency = idempotencyOf(operation);
+  const undo = effect === 'create' ? undoOf(operation, contract) : undefined;
+  const takesVersion = operation.parameters.some(
+    ({ in: place, name }) => place === 'header' && /^if-match$/i.test(name),
+  );
+  return {
+    effect,
+    scopes,
+    idempotency,
+    ...(takesVersion && { concurrency: 'etag' as const }),
+    ...(undo && { compensation: { operation: undo } }),
+    review: {
+      ...(idempotency.mode === 'none' && {
+        idempotency: 'what does a second one do? With `none`, add a `probe`',
+      }),
+      ...(undo && { compensation: 'does it undo this one wholly, and for how long?' }),
+      ...(operation.method === 'post' && { effect: 'a POST: does it create, change or send?' }),
+    },
+  };
+}
+
+const SEARCH = /search|query|lookup|\bfind|validate|preview|estimate/i;
+
+/** Scopes of the contract; where it has none, one for reading and one for writing, which stand for two credentials. */
+function scopesFor(named: readonly string[], prefix: string | undefined, isRead: boolean): readonly string[] {
+  return prefix === undefined ? named : [`${prefix}.${isRead ? 'read' : 'write'}`];
+}
+
+/** Names that paging parameters go by; what the answer says decides whether it is a cursor. */
+const PAGING = {
+  cursor: /^(cursor|after|starting_?after|page_?token|next_?token|next_?page_?token|continue|marker)$/i,
+  page: /^(page|page_?number)$/i,
+  offset: /^(offset|start|start_?at|skip)$/i,
+  limit: /^(limit|page_?size|per_?page|size|count|max_?results|first)$/i,
+} as const;
+const NEXT = /^(next|next_?cursor|next_?token|next_?page_?token|cursor|after|continue)$/i;
+
+function paginationOf(
+  operation: HttpOperation,
+  contract: Contract,
+): Readonly<Record<string, unknown>> | undefined {
+  const query = operation.parameters.filter(({ in: place }) => place === 'query').map(({ name }) => name);
+  const named = (kind: keyof typeof PAGING): string | undefined =>
+    query.find((name) => PAGING[kind].test(name));
+  const answer = operation.responses.find(({ status }) => /^2/.test(status));
+  if (answer?.headers.some(({ name }) => /^link$/i.test(name))) return { type: 'link' };
+  const shape = shapeOf(answer?.content[0]?.schema, contract);
+  const list = Object.entries(shape.properties).find(
+    ([, member]) => shapeOf(member, contract).type === 'array',
+  )?.[0];
+  const items = list === undefined ? {} : { items: `/${list}` };
+  const cursor = named('cursor');
+  const next = Object.keys(shape.properties).find((name) => NEXT.test(name));
+  if (cursor !== undefined && next !== undefined)
+    return { type: 'cursor', in: cursor, out: `/${next}`, ...items };
+  const isList = shape.type === 'array' || list !== undefined;
+  const page = named('page');
+  if (page !== undefined && isList) return { type: 'page', in: page, ...items };
+  const [offset, limit] = [named('offset'), named('limit')];
+  return offset !== undefined && limit !== undefined && isList
+    ? { type: 'offset', in: offset, limit, ...items }
+    : undefined;
+}
+
+interface Shape {
+  readonly type?: unknown;
+  readonly properties: Readonly<Record<string, unknown>>;
+}
+
+/** Type and members of a schema, one reference deep and with its `allOf`: enough to guess from. */
+function shapeOf(schema: unknown, { definitions }: Contract, depth = 0): Shape {
+  if (!isObject(schema) || depth > 5) return { properties: {} };
+  const reference = schema['$ref'];
+  if (typeof reference === 'string')
+    return shapeOf(definitions[reference.slice('#/$defs/'.length)], { definitions } as Contract, depth + 1);
+  const parts = Array.isArray(schema['allOf'])
+    ? schema['allOf'].map((part) => shapeOf(part, { definitions } as Contract, depth + 1))
+    : [];
+  const own = isObject(schema['properties']) ? schema['properties'] : {};
+  return {
+    type: schema['type'] ?? parts.find(({ type }) => type !== undefined)?.type,
+    properties: Object.assign({}, ...parts.map(({ properties }) => properties), own),
+  };
+}
+
+/** What removes or calls off what a creation makes: DELETE of one of them, else an action so named. */
+function undoOf(operation: HttpOperation, contract: Contract): string | undefined {
+  const path = operation.path.replace(/\/$/, '');
+  const below = [...contract.operations.values()].filter(
+    (other): other is HttpOperation => other.kind === 'http' && other.path.startsWith(`${path}/{`),
+  );
+  const item = (other: HttpOperation): string => other.path.slice(path.length + 1);
+  const removal = below.find((other) => other.method === 'delete' && /^\{[^}/]+\}$/.test(item(other)));
+  const calledOff = below.find(
+    (other) =>
+      other.method === 'post' && /^\{[^}/]+\}\/(cancel|void|revoke|reverse|undo|close)$/i.test(item(other)),
+  );
+  return (removal ?? calledOff)?.id;
 }
 
 /** Methods that RFC 9110 §9.2.2 calls idempotent, and the header that its draft successor for POST names. */

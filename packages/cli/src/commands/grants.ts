@@ -1,0 +1,192 @@
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { isObject, parseDuration } from '@tenon/model';
+import { parse } from 'yaml';
+import { type Args, type CommandSpec, UsageError } from '../command.ts';
+import { type ExitCode, exit } from '../exit.ts';
+import { type ConnectionGrants, type GrantsTable, grantsDigest, grantsOf } from '../grants.ts';
+import type { Io } from '../io.ts';
+import { exitCodeOf, openSession, printReport, type Session } from '../session.ts';
+
+/** Where sign-offs are kept: in the repo, so that they are reviewed and dated like everything else. */
+export const REVIEWS_FILE = 'reviews/grants.yaml';
+const DAY_MS = 86_400_000;
+const AGE_DEFAULT = '90d';
+
+export const grantsCommand: CommandSpec = {
+  name: 'grants',
+  summary: 'Show what each connection is granted and what pipelines use of it, and record a review of that',
+  options: {
+    format: { type: 'string', value: '<format>', help: 'how it is printed', choices: ['human', 'json'] },
+    'sign-off': {
+      type: 'string',
+      value: '<name>',
+      help: 'record that this person has reviewed the table as it is',
+    },
+    note: { type: 'string', value: '<text>', help: 'said with the sign-off' },
+    check: { type: 'boolean', help: 'exit 5 where nobody has signed off the table as it is, or not lately' },
+    'max-age': {
+      type: 'string',
+      value: '<duration>',
+      help: `how old a sign-off, and a credential in a file, may be; default ${AGE_DEFAULT}`,
+    },
+  },
+  examples: [
+    'tenon grants',
+    'tenon grants --sign-off ada --note "quarterly review"',
+    'tenon grants --check --max-age 90d',
+  ],
+  run: async (args, io) => {
+    const session = await openSession(io);
+    if (!('workspace' in session)) {
+      await printReport({ diagnostics: session.diagnostics, checked: {} }, session.root, args, io);
+      return exitCodeOf(session.diagnostics);
+    }
+    return grants(session, args, io);
+  },
+};
+
+async function grants(session: Session, args: Args, io: Io): Promise<ExitCode> {
+  const ageMs = parseDuration(args.text('max-age') ?? AGE_DEFAULT);
+  if (ageMs === undefined)
+    throw new UsageError(`--max-age is a duration, such as 90d; got ${args.text('max-age')}`);
+  const table = grantsOf(session.workspace, session.check);
+  const digest = grantsDigest(table);
+  const now = io.clock.now();
+  const by = args.text('sign-off');
+  if (by !== undefined)
+    await signOff(session.root, { at: new Date(now).toISOString().slice(0, 10), by, digest, ...note(args) });
+  const last = (await readReviews(session.root)).at(-1);
+  const old = await oldCredentials(table, session.root, now, ageMs);
+  const review = reviewState(last, digest, now, ageMs);
+  if (args.text('format') === 'json')
+    io.out(
+      `${JSON.stringify({ ...table, digest, review: { ...last, state: review.state }, oldCredentials: old }, null, 2)}\n`,
+    );
+  else io.out(`${table.connections.map(describe).join('\n')}${closing(table, old)}${review.says}\n`);
+  return args.flag('check') && review.state !== 'current' ? exit.changesPending : exit.clean;
+}
+
+function describe(grants: ConnectionGrants): string {
+  const {
+    connection,
+    connector,
+    identity,
+    used,
+    granted,
+    unusedOperations,
+    unusedScopes,
+    heldScopes,
+    usedScopes,
+  } = grants;
+  const lines = [
+    `${connection}  (connector ${connector}${identity === undefined ? '' : `, identity ${identity}`}${grants.owners.length > 0 ? `, for ${grants.owners.join(', ')}` : ''})`,
+    ...used.map(
+      ({ operation, effect, scopes, pipelines }) =>
+        `  ✓ ${operation}  ${effect}${scopes.length > 0 ? `, ${scopes.join(' ')}` : ''}  ← ${pipelines.join(', ')}`,
+    ),
+    ...(granted === 'all'
+      ? [
+          `  ! granted: everything${unusedOperations.length > 0 ? `; unused: ${unusedOperations.join(', ')}` : ''}`,
+        ]
+      : unusedOperations.map((operation) => `  – ${operation}  granted, and used by nobody`)),
+    heldScopes === undefined
+      ? `  ! scopes: not said whose credentials it holds (\`identity\`); used: ${usedScopes.join(' ') || 'none'}`
+      : `  scopes: held ${heldScopes.join(' ') || 'none'}; used ${usedScopes.join(' ') || 'none'}${unusedScopes.length > 0 ? `; held for nothing: ${unusedScopes.join(' ')}` : ''}`,
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function closing(table: GrantsTable, old: readonly OldCredential[]): string {
+  const said = [
+    ...listed('connections that nothing uses', table.unusedConnections),
+    ...listed('connectors without a connection', table.unusedConnectors),
+    ...listed('not counted, since they have errors', table.unplanned),
+    ...old.map(
+      ({ connection, reference, days }) =>
+        `old credential: ${reference} of ${connection}, unchanged for ${days} days`,
+    ),
+  ];
+  return said.length === 0 ? '' : `\n${said.join('\n')}\n`;
+}
+
+function listed(what: string, names: readonly string[]): string[] {
+  return names.length === 0 ? [] : [`${what}: ${names.join(', ')}`];
+}
+
+interface OldCredential {
+  readonly connection: string;
+  readonly reference: string;
+  readonly days: number;
+}
+
+/** Credentials in files tell their age; those in variables do not. */
+async function oldCredentials(
+  table: GrantsTable,
+  root: string,
+  now: number,
+  ageMs: number,
+): Promise<OldCredential[]> {
+  const found: OldCredential[] = [];
+  for (const { connection, credentials } of table.connections)
+    for (const reference of credentials) {
+      if (!reference.startsWith('file:')) continue;
+      const file = await stat(join(root, reference.slice('file:'.length))).catch(() => undefined);
+      if (file && now - file.mtimeMs > ageMs)
+        found.push({ connection, reference, days: Math.floor((now - file.mtimeMs) / DAY_MS) });
+    }
+  return found;
+}
+
+interface Review {
+  readonly at: string;
+  readonly by: string;
+  readonly digest: string;
+  readonly note?: string;
+}
+
+function reviewState(
+  last: Review | undefined,
+  digest: string,
+  now: number,
+  ageMs: number,
+): { readonly state: 'none' | 'changed' | 'old' | 'current'; readonly says: string } {
+  if (last === undefined) return { state: 'none', says: 'not reviewed yet: tenon grants --sign-off <name>' };
+  const said = `${last.by} signed off on ${last.at}`;
+  if (last.digest !== digest) return { state: 'changed', says: `${said}, and it has changed since` };
+  if (now - Date.parse(last.at) > ageMs) return { state: 'old', says: `${said}, which is too long ago` };
+  return { state: 'current', says: `${said}, and nothing has changed since` };
+}
+
+function note(args: Args): { note?: string } {
+  const text = args.text('note');
+  return text === undefined ? {} : { note: text };
+}
+
+/** Added at the end: what was signed off before stays. */
+async function signOff(root: string, review: Review): Promise<void> {
+  const path = join(root, REVIEWS_FILE);
+  const before = await readFile(path, 'utf8').catch(() => undefined);
+  const entry = `  - { at: '${review.at}', by: ${JSON.stringify(review.by)}, digest: '${review.digest}'${review.note === undefined ? '' : `, note: ${JSON.stringify(review.note)}`} }\n`;
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(
+    path,
+    before === undefined
+      ? `# Who has reviewed what connections are granted; written by \`tenon grants --sign-off\`.\nreviews:\n${entry}`
+      : `${before.trimEnd()}\n${entry}`,
+  );
+}
+
+async function readReviews(root: string): Promise<readonly Review[]> {
+  const text = await readFile(join(root, REVIEWS_FILE), 'utf8').catch(() => undefined);
+  if (text === undefined) return [];
+  const value: unknown = parse(text);
+  const reviews = isObject(value) && Array.isArray(value['reviews']) ? value['reviews'] : [];
+  return reviews.filter(
+    (review): review is Review =>
+      isObject(review) &&
+      typeof review['at'] === 'string' &&
+      typeof review['by'] === 'string' &&
+      typeof review['digest'] === 'string',
+  );
+}

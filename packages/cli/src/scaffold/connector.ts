@@ -17,9 +17,7 @@ export interface ScaffoldedConnector {
  */
 export function scaffoldConnector(contract: Contract, name: string, owner: string): ScaffoldedConnector {
   const operations = [...contract.operations.values()];
-  const hasScopes = operations.some(
-    (operation) => Object.values(operation.security[0] ?? {}).flat().length > 0,
-  );
+  const hasScopes = knowsScopes(contract);
   const guesses: string[] = [];
   const scopes = { read: new Set<string>(), write: new Set<string>() };
   const entries = operations.map((operation) => {
@@ -79,6 +77,21 @@ export function scaffoldConnector(contract: Contract, name: string, owner: strin
     readme: readmeOf(contract, name, entries),
     guesses,
   };
+}
+
+/** Does the contract name scopes anywhere? Then made-up ones would be scopes that it does not know. */
+function knowsScopes({ securitySchemes, operations }: Contract): boolean {
+  const listed = [...securitySchemes.values()].some(({ flows }) =>
+    Object.values(flows ?? {}).some(
+      (flow) => isObject(flow) && isObject(flow['scopes']) && Object.keys(flow['scopes']).length > 0,
+    ),
+  );
+  return (
+    listed ||
+    [...operations.values()].some(({ security }) =>
+      security.some((way) => Object.values(way).flat().length > 0),
+    )
+  );
 }
 
 /** Puts a guess beside what it is about; what has no place in the manifest is said at its end. */

@@ -20,6 +20,7 @@ export {
   type SystemEntry,
   type VerbEntry,
 } from './graph/catalog-of-systems.ts';
+export { type Declassification, declassificationsOf, renderDeclassifications } from './graph/declassified.ts';
 export { type GraphEdge, type GraphNode, graphOf, type WorkspaceGraph } from './graph/graph.ts';
 export { type GraphFormat, graphFormats } from './graph/render-graph.ts';
 export { type PolicySpec, readPolicies } from './load/policies.ts';

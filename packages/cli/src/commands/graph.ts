@@ -1,4 +1,12 @@
-import { catalogOfSystems, type GraphFormat, graphFormats, graphOf, renderCatalog } from '@tenon/pipeline';
+import {
+  catalogOfSystems,
+  declassificationsOf,
+  type GraphFormat,
+  graphFormats,
+  graphOf,
+  renderCatalog,
+  renderDeclassifications,
+} from '@tenon/pipeline';
 import type { Args, CommandSpec } from '../command.ts';
 import { exit } from '../exit.ts';
 import type { Io } from '../io.ts';
@@ -30,10 +38,16 @@ export const graphCommands: readonly CommandSpec[] = [
     summary: 'Systems, the fields they are the record of, what can be asked of them, and who does',
     options: {
       as: { type: 'string', value: '<format>', help: 'output; default text', choices: ['text', 'json'] },
+      declassified: { type: 'boolean', help: 'what classed data is let out, and for which reasons, instead' },
     },
     run: async (args, io) =>
       withSession(args, io, ({ workspace }) => {
-        io.out(renderCatalog(catalogOfSystems(workspace), args.text('as') === 'json' ? 'json' : 'text'));
+        const format = args.text('as') === 'json' ? 'json' : 'text';
+        io.out(
+          args.flag('declassified')
+            ? renderDeclassifications(declassificationsOf(workspace), format)
+            : renderCatalog(catalogOfSystems(workspace), format),
+        );
       }),
   },
 ];

@@ -1,4 +1,5 @@
-import { compareText } from '@tenon/model';
+import { compareText, formatDuration } from '@tenon/model';
+import type { PipelineModel } from '../check/model.ts';
 import type { Workspace } from '../workspace.ts';
 import { modelsOf, systemsOf } from './graph.ts';
 
@@ -15,6 +16,17 @@ export interface SystemEntry {
   readonly events: readonly string[];
   /** Pipelines that call it or that its events start. */
   readonly flows: readonly string[];
+  /** What those promise: to users, and when something fails. */
+  readonly promises: readonly FlowPromise[];
+}
+
+export interface FlowPromise {
+  readonly pipeline: string;
+  /** Share of runs that succeed in time; absent where no promise is made to users. */
+  readonly objective?: number;
+  readonly withinMs?: number;
+  readonly respondMs?: number;
+  readonly recoverMs?: number;
 }
 
 export interface VerbEntry {
@@ -66,15 +78,41 @@ export function catalogOfSystems(workspace: Workspace): readonly SystemEntry[] {
         verbs,
         events: sorted(contract.events.keys()),
         flows: sorted(flows),
+        promises: models
+          .filter(({ spec }) => flows.has(spec.name.value))
+          .map(promiseOf)
+          .sort((a, b) => compareText(a.pipeline, b.pipeline)),
       },
     ];
   });
 }
 
+function promiseOf({ spec: { name, slo, owner } }: PipelineModel): FlowPromise {
+  return {
+    pipeline: name.value,
+    ...(slo?.objective !== undefined && { objective: slo.objective }),
+    ...(slo?.within && { withinMs: slo.within.value }),
+    ...(owner?.respond && { respondMs: owner.respond.value }),
+    ...(owner?.recover && { recoverMs: owner.recover.value }),
+  };
+}
+
+function promiseText({ objective, withinMs, respondMs, recoverMs }: FlowPromise): string {
+  const user =
+    objective === undefined || withinMs === undefined
+      ? []
+      : [`${Number((objective * 100).toFixed(6))}% within ${formatDuration(withinMs)}`];
+  const team =
+    respondMs === undefined || recoverMs === undefined
+      ? []
+      : [`respond ${formatDuration(respondMs)}, recover ${formatDuration(recoverMs)}`];
+  return [...user, ...team].join('; ');
+}
+
 export function renderCatalog(entries: readonly SystemEntry[], format: 'text' | 'json'): string {
   if (format === 'json') return `${JSON.stringify(entries, undefined, 2)}\n`;
   return entries
-    .map(({ system, contract, owner, steward, owns, verbs, events, flows }) =>
+    .map(({ system, contract, owner, steward, owns, verbs, events, flows, promises }) =>
       [
         `${system} (contract ${contract}; owner ${owner}${steward === undefined ? '' : `, steward ${steward}`})`,
         `  owns    ${list(owns)}`,
@@ -83,7 +121,11 @@ export function renderCatalog(entries: readonly SystemEntry[], format: 'text' | 
           return `  ${index === 0 ? 'verbs' : '     '}   ${operation} (${effect})${users}`;
         }),
         `  events  ${list(events)}`,
-        `  flows   ${list(flows)}`,
+        ...(promises.length === 0 ? [`  flows   ${list(flows)}`] : []),
+        ...promises.map(
+          (promise, index) =>
+            `  ${index === 0 ? 'flows' : '     '}   ${promise.pipeline} (${promiseText(promise)})`,
+        ),
         '',
       ].join('\n'),
     )

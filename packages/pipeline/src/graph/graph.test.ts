@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { PIPELINE, secondPipeline, swap, testWorkspace } from '../test-workspace.ts';
 import { catalogOfSystems, renderCatalog } from './catalog-of-systems.ts';
+import { declassificationsOf, renderDeclassifications } from './declassified.ts';
 import { graphOf } from './graph.ts';
 import { layoutOf } from './layout.ts';
 import { type GraphFormat, graphFormats } from './render-graph.ts';
@@ -90,5 +91,28 @@ describe('the catalog of systems', () => {
     expect(JSON.parse(renderCatalog(catalogOfSystems(workspace), 'json'))).toHaveLength(
       catalogOfSystems(workspace).length,
     );
+  });
+});
+
+describe('what is declassified', () => {
+  it('is listed with its reason and place, for an audit', async () => {
+    const { workspace, diagnostics } = await testWorkspace({
+      [PIPELINE]: swap(
+        "to: '${ event.customer.name }'",
+        "to: \"${ 'to ' + declassify(event.customer.email, 'the carrier writes to them, art. 6') }\"",
+      ),
+    });
+    expect(diagnostics).toEqual([]);
+    const found = declassificationsOf(workspace);
+    expect(found).toMatchObject([
+      {
+        pipeline: 'order-placed',
+        owner: 'sales',
+        value: 'event.customer.email',
+        reason: 'the carrier writes to them, art. 6',
+      },
+    ]);
+    expect(renderDeclassifications(found, 'text')).toContain(`${PIPELINE}:46:`);
+    expect(renderDeclassifications([], 'text')).toBe('nothing is declassified\n');
   });
 });

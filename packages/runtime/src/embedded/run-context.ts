@@ -232,10 +232,12 @@ export class EmbeddedRun {
 
   /** The process stops: the run stays due, and goes on from here when it is up again. */
   stepAside(): void {
-    // Still interrupted: stays claimed, so that the next process knows as well.
-    if (!this.#isClaimed || this.#isInterrupted) return;
+    if (!this.#isClaimed) return;
+    const { seq, step } = this.row;
     const now = this.host.now();
-    this.write([['suspend', this.row.seq, this.state, now, now, this.row.step, null, null, null, null]], []);
+    // Still interrupted: whoever goes on with it, this process or the next one, must know as well.
+    if (this.#isInterrupted) this.write([['setAside', seq, now]], []);
+    else this.write([['suspend', seq, this.state, now, now, step, null, null, null, null]], []);
   }
 
   get #isInterrupted(): boolean {

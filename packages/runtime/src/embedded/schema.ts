@@ -103,6 +103,10 @@ CREATE TABLE cursors (name TEXT PRIMARY KEY, value TEXT NOT NULL, at INTEGER NOT
 -- What the guard of a connection must remember over a restart: breaker, quota, retry budget.
 CREATE TABLE guards (connection TEXT PRIMARY KEY, at INTEGER NOT NULL, snapshot TEXT NOT NULL) WITHOUT ROWID;
 `,
+  `
+-- Runs of one pipeline, latest first: without it a pipeline with few runs is found by reading all of them.
+CREATE INDEX runs_by_pipeline ON runs (pipeline, seq);
+`,
 ];
 
 /** Brings a file to this version's schema; refuses one that a newer version wrote. */

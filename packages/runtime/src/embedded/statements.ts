@@ -85,6 +85,8 @@ export const writes = {
   /** Lets go of a run that nothing would move: values seq, now. A claim without a holder counts as cut short. */
   unstick: `UPDATE runs SET due_at = ?2, claimed = CASE claimed WHEN 0 THEN 0 ELSE 2 END, behind = 0, held = NULL
     WHERE seq = ?1 AND due_at IS NULL AND state NOT IN ('succeeded', 'compensated', 'failed', 'cancelled')`,
+  /** As a crash leaves a run, but in this process: values seq, now. */
+  setAside: 'UPDATE runs SET due_at = ?2, claimed = 2 WHERE seq = ?1',
   reclaim: 'UPDATE runs SET due_at = 0, claimed = 2 WHERE claimed > 0',
   /** Let go of what ended long ago: values first run (not included), last run, ended before. The ledger stays. */
   purgeJournal: `DELETE FROM journal WHERE run_seq > ?1 AND run_seq <= ?2

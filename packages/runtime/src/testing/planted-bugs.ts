@@ -167,6 +167,12 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug('nothing is taken over after a crash', engine, "await this.#queue.commit([['reclaim']]);", ''),
   bug('what begins at once is not marked as taken', statements, '?11, ?11, ?11, 1)`', '?11, ?11, ?11, 0)`'),
   bug(
+    'what is set aside after a crash is not gone on with',
+    statements,
+    'SET due_at = ?2, claimed = 2',
+    'SET due_at = CASE 1 WHEN 1 THEN NULL ELSE ?2 END, claimed = 2',
+  ),
+  bug(
     'a run with an order key begins at once',
     engine,
     'orderKey === undefined &&\n      failure',

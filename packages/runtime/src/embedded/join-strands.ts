@@ -90,7 +90,8 @@ export async function joinStrands<T>(
     void slot.plan.run(strand).then(
       (end) => {
         slot.state = 'ended';
-        slot.memory.isInterrupted = false;
+        // Asked again for what it did before it was joined: what was cut short came after that.
+        if (group.unbegun === undefined) slot.memory.isInterrupted = false;
         slot.end = end;
         const isAsBefore = fork.isRepeat && slot.memory.recorded === slot.before;
         slot.notes = isAsBefore ? [] : strand.takeNotes([]);

@@ -34,8 +34,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     'an event is acknowledged before it is on disk',
     engine,
-    'await group.durable;\n    if (started',
-    'if (started',
+    'await group.durable;\n    } finally',
+    '} finally',
   ),
   bug('no intent is written', effect, 'if (!harmless && checked === undefined) {', 'if (1 > 2) {'),
   bug(
@@ -165,6 +165,12 @@ export const plantedBugs: readonly PlantedBug[] = [
     '?12\n    FROM',
   ),
   bug('nothing is taken over after a crash', engine, "await this.#queue.commit([['reclaim']]);", ''),
+  bug(
+    'a strand that is asked again forgets that it was cut short',
+    'embedded/join-strands.ts',
+    'if (group.unbegun === undefined) slot',
+    'slot',
+  ),
   bug('what begins at once is not marked as taken', statements, '?11, ?11, ?11, 1)`', '?11, ?11, ?11, 0)`'),
   bug(
     'what is set aside after a crash is not gone on with',

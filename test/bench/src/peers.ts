@@ -104,6 +104,10 @@ for (let round = 0; round < rounds; round++)
       const name = nameOf(scenario);
       results.set(name, [...(results.get(name) ?? []), measured]);
       console.error(`round ${round + 1}: ${name}: ${Math.round(measured.perSecond)}/s`);
+    } catch (error) {
+      console.error(
+        `round ${round + 1}: ${nameOf(scenario)}: ${error instanceof Error ? error.message : error}`,
+      );
     } finally {
       await started.stop();
     }

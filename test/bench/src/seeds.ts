@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,6 +19,7 @@ let next = Number(first);
 let done = 0;
 let crashes = 0;
 const found: string[] = [];
+const children = new Set<ChildProcess>();
 const startedAt = performance.now();
 
 function say(): void {
@@ -36,12 +37,14 @@ async function run(from: number, seeds: number): Promise<void> {
     timeout: SLICE_MS_MAX,
     killSignal: 'SIGKILL',
   });
+  children.add(child);
   let said = '';
   for (const stream of [child.stdout, child.stderr])
     stream.on('data', (chunk: Buffer) => {
       said += chunk.toString();
     });
   const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
+  children.delete(child);
   const closing = /^\{"seeds".*$/m.exec(said)?.[0];
   // Printed by `simulate-main.ts`.
   if (closing !== undefined) crashes += (JSON.parse(closing) as { readonly crashes: number }).crashes;
@@ -58,6 +61,7 @@ const timer = setInterval(say, SAY_EVERY_MS);
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.once(signal, () => {
     say();
+    for (const child of children) child.kill('SIGKILL');
     process.exit(found.length === 0 ? 0 : 3);
   });
 await Promise.all(

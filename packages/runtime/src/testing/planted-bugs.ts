@@ -300,7 +300,12 @@ export const plantedBugs: readonly PlantedBug[] = [
     'Math.max(this.#nth, this.journal.size) + 1',
     'this.#nth + 1',
   ),
-  bug('a failed branch is forgotten', strands, 'if (first !== undefined || ends.every', 'if (ends.every'),
+  bug(
+    'a failed branch is forgotten',
+    strands,
+    'const stops = ends.flatMap((end) => end?.stop ?? []);',
+    'const stops: Stop[] = [];',
+  ),
   bug('a resumed branch begins anew', strands, 'rounds: { now: since, last: of.round },', ''),
   bug(
     'a fork is not joined on record',
@@ -334,16 +339,16 @@ export const plantedBugs: readonly PlantedBug[] = [
     'return (before > 0 && !isStopped()) || (!isStopped()',
   ),
   bug(
+    'what had not begun is taken for begun when a fork is repeated',
+    joining,
+    "state === 'new' && !group.unbegun.has(plan.name)",
+    "state === 'new' && before > 0",
+  ),
+  bug(
     'a strand that waits is forgotten',
     joining,
     "slot.state = strand.waits.length > 0 ? 'waiting' : 'aside';",
     "slot.state = 'ended';",
-  ),
-  bug(
-    'only one strand that waits is woken',
-    context,
-    'const keys = waits.flatMap(({ key }) => key ?? []);',
-    'const keys = waits.slice(0, 1).flatMap(({ key }) => key ?? []);',
   ),
   bug(
     'the run sleeps as long as its last strand',

@@ -380,6 +380,7 @@ function judge(bench: Bench, world: World, runs: readonly RunSummary[], plan: Pl
     if (run.pipeline === plan.pipeline) violations.push(...judgeLists(bench, world, run, plan));
   }
   violations.push(...judgeOrder(bench, runs), ...judgeWaits(bench, world, runs));
+  violations.push(...judgeRetries(bench, world, runs));
   for (const { runId, key } of runs)
     if (runtime.trace({ runId }).some(({ kind }) => kind === 'emitted'))
       if (!runs.some((run) => run.pipeline === 'shipping' && run.key === key))
@@ -561,6 +562,28 @@ function judgeWaits(bench: Bench, world: World, runs: readonly RunSummary[]): st
     return lateMs > 0 ? [`${key} noticed its payment ${lateMs} ms late`] : [];
   });
 }
+
+/** A retry is made when it is due: unless the process died or a switch held it, nothing takes time here but waiting. */
+function judgeRetries(bench: Bench, world: World, runs: readonly RunSummary[]): string[] {
+  if (world.crashes > 0 || bench.entries.some(({ kind }) => kind === 'switch')) return [];
+  return runs.flatMap(({ runId, key }) => {
+    const trace = bench.runtime.trace({ runId });
+    return trace.flatMap(({ kind, step, attempt, details, sequence }) => {
+      const next = trace.find(
+        (entry) =>
+          entry.sequence > sequence &&
+          entry.step === step &&
+          entry.attempt === (attempt ?? 0) + 1 &&
+          MAKING.has(entry.kind),
+      );
+      const dueAtMs = Number(details['nextAtMs']);
+      if (kind !== 'retry' || next === undefined || next.at <= dueAtMs) return [];
+      return [`${key} ${step} was tried again ${next.at - dueAtMs} ms late`];
+    });
+  });
+}
+
+const MAKING: ReadonlySet<string> = new Set(['intent', 'attempt', 'outcome', 'probe']);
 
 /** The ledger: in order, complete, legal moves only, and all that was announced is there. */
 function judgeEntries(announced: readonly LedgerEntry[], stored: readonly LedgerEntry[]): string[] {

@@ -285,7 +285,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     'what all items did is undone with those that failed',
     lists,
     'filter((effect) => lost.has(effect));',
-    'filter((effect) => lost.size > 0 && effect.place.includes("["));',
+    'filter((effect) => effect.place.includes("["));',
   ),
   bug('effects of strands are not undone', strands, 'end?.progress.confirmed ?? []', '[]'),
   bug(
@@ -306,7 +306,6 @@ export const plantedBugs: readonly PlantedBug[] = [
     'const stops = ends.flatMap((end) => end?.stop ?? []);',
     'const stops: Stop[] = [];',
   ),
-  bug('a resumed branch begins anew', strands, 'rounds: { now: since, last: of.round },', ''),
   bug(
     'a fork is not joined on record',
     strand,

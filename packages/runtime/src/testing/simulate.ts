@@ -568,6 +568,8 @@ function judgeRetries(bench: Bench, world: World, runs: readonly RunSummary[]): 
   if (world.crashes > 0 || bench.entries.some(({ kind }) => kind === 'switch')) return [];
   return runs.flatMap(({ runId, key }) => {
     const trace = bench.runtime.trace({ runId });
+    // A person's word may have come in between, hours later.
+    if (trace.some(({ kind }) => kind === 'operator')) return [];
     return trace.flatMap(({ kind, step, attempt, details, sequence }) => {
       const next = trace.find(
         (entry) =>

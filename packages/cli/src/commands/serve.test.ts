@@ -1,5 +1,9 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { sleep, systemClock } from '@tenon/model';
 import { describe, expect, it } from 'vitest';
-import { isWatched } from './serve.ts';
+import { changesOf, isWatched } from './serve.ts';
 
 describe('what `tenon dev` reloads at', () => {
   it.each([
@@ -13,5 +17,20 @@ describe('what `tenon dev` reloads at', () => {
     ['generated/shop/types.d.ts', false],
   ])('%s: %s', (file, reloads) => {
     expect(isWatched(file, 'data/tenon.db')).toBe(reloads);
+  });
+});
+
+describe('the changes that `tenon dev` waits for', () => {
+  it('hold those that came before it asked, and not what is its own', async () => {
+    const root = await mkdtemp(join(tmpdir(), 'tenon-dev-'));
+    const watching = new AbortController();
+    const changes = changesOf(root, { clock: systemClock }, watching.signal);
+    await writeFile(join(root, 'tenon.db'), '');
+    await writeFile(join(root, 'owners.yaml'), '');
+    // Long enough for the system to tell.
+    await sleep(systemClock, 300);
+    expect(await changes.next((file) => isWatched(file, 'tenon.db'))).toBe('owners.yaml');
+    watching.abort();
+    await rm(root, { recursive: true });
   });
 });

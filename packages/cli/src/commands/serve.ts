@@ -6,6 +6,7 @@ import { type Args, type CommandSpec, UsageError } from '../command.ts';
 import { ComposeError, type RunningTenon, startTenon } from '../compose.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
+import { findRoot } from '../root.ts';
 import { exitCodeOf, formatOption, openSession, printReport } from '../session.ts';
 import { secretVerdicts } from './doctor.ts';
 
@@ -56,16 +57,19 @@ export const devCommand: CommandSpec = {
     };
     const stop = io.interrupted().then(() => 'stop' as const);
     for (;;) {
+      const watching = new AbortController();
+      // From before the workspace is read: an edit made while it starts is in neither what was read nor seen later.
+      const root = await findRoot(io.cwd);
+      const changes = root === undefined ? undefined : changesOf(root, io, watching.signal);
       const session = await openSession(io);
       const started = await start(session, args, io, log, show);
       const running = 'url' in started ? started : undefined;
       if (running) io.err(`serving on ${running.url}; watching for changes, Ctrl-C stops\n`);
       else if (session.root !== undefined)
         io.err('not running: mend the above; watching for changes, Ctrl-C stops\n');
-      if (session.root === undefined) return exit.usage;
-      const watching = new AbortController();
+      if (!changes) return exit.usage;
       const database = databaseOf(session, args, io);
-      const next = await Promise.race([stop, nextChange(session.root, database, io, watching.signal)]);
+      const next = await Promise.race([stop, changes.next((file) => isWatched(file, database))]);
       watching.abort();
       await running?.close();
       if (next === 'stop') return exit.clean;
@@ -125,21 +129,38 @@ function parsePort(text: string | undefined): number | undefined {
   return port;
 }
 
-/** The first file of the workspace to change, once the burst is over. */
-async function nextChange(
+/** The files below `root` that change from now on. */
+export function changesOf(
   root: string,
-  database: string | undefined,
-  io: Io,
+  io: Pick<Io, 'clock'>,
   signal: AbortSignal,
-): Promise<string> {
-  const changed = await new Promise<string>((found) => {
-    watch(root, { recursive: true, signal }, (_kind, file) => {
-      if (file !== null && isWatched(file, database)) found(file);
-    });
+): {
+  /** The first that is asked for, once the burst is over; also one that came before. */
+  next(isWanted: (file: string) => boolean): Promise<string>;
+} {
+  const seen = new Set<string>();
+  let told: ((file: string) => void) | undefined;
+  watch(root, { recursive: true, signal }, (_kind, file) => {
+    if (file === null) return;
+    if (told) told(file);
+    else if (seen.size < SEEN_MAX) seen.add(file);
   });
-  await sleep(io.clock, SETTLE_MS, signal);
-  return changed;
+  return {
+    async next(isWanted) {
+      const changed = await new Promise<string>((found) => {
+        told = (file) => {
+          if (isWanted(file)) found(file);
+        };
+        for (const file of seen) told(file);
+      });
+      await sleep(io.clock, SETTLE_MS, signal);
+      return changed;
+    },
+  };
 }
+
+/** A start writes its own files, by the dozen at most; an edit among thousands of others is one of a checkout. */
+const SEEN_MAX = 10_000;
 
 /** The database that a session runs on, relative to its root: each run writes it, which is no edit. */
 function databaseOf(

@@ -162,4 +162,5 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'manifest-pagination-unknown': 'about connectors',
   'manifest-probe-input-unknown': 'about connectors',
   'manifest-poll-unknown': 'about connectors',
+  'manifest-event-goes-round': 'about connectors',
 };

@@ -390,6 +390,10 @@ export const connectorSchema: SchemaObject = {
         id: text('Header (lower case) or JSON Pointer of the delivery id.'),
         order: pointer('Value that orders events of one entity.'),
         type: text('Where the event’s type stands, when one URL receives several: JSON Pointer or header.'),
+        envelope: {
+          enum: ['cloudevents'],
+          description: 'Deliveries are CloudEvents, in either mode: the event is their data.',
+        },
       },
       ['verify'],
     ),

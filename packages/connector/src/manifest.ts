@@ -170,6 +170,8 @@ export interface WebhookManifest {
   readonly order?: string;
   /** Where the event's type stands, when one URL receives several: JSON Pointer or header; default: the last part of the URL. */
   readonly type?: string;
+  /** Deliveries are CloudEvents: the event is their data. */
+  readonly envelope?: 'cloudevents';
 }
 
 export interface MessageManifest {

@@ -47,6 +47,8 @@ export interface HttpBinding {
   /** Media types the body may be sent as, best first; empty: no body. */
   readonly bodyTypes: readonly string[];
   readonly bodyRequired: boolean;
+  /** The body is sent as the data of a CloudEvent. */
+  readonly envelope?: EnvelopeManifest;
   readonly responses: readonly {
     readonly status: string;
     readonly mediaType?: string;

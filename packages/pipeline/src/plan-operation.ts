@@ -50,7 +50,12 @@ export function planOperation(
     input: bundled(contract, inputSchema(source, parameters), 'request'),
     result: bundled(contract, resultSchema(source), 'response'),
     ...(source.kind === 'http'
-      ? { http: httpBinding(contract, source, parameters) }
+      ? {
+          http: {
+            ...httpBinding(contract, source, parameters),
+            ...(declared.message?.envelope && { envelope: declared.message.envelope }),
+          },
+        }
       : { message: { ...messageBinding(source, parameters), ...declared.message } }),
   };
 }

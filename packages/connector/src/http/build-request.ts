@@ -1,4 +1,6 @@
 import { type Failure, isObject, type Json, type JsonObject, sha256 } from '@tenon/model';
+import type { EnvelopeManifest } from '../manifest.ts';
+import { binaryHeaders, type CloudEvent, STRUCTURED_TYPE, structuredBody } from '../message/cloud-event.ts';
 import type { HttpBinding, OperationPlan } from '../operation-plan.ts';
 import type { CallRequest } from '../transport.ts';
 import { encodeBody } from './body.ts';
@@ -67,6 +69,20 @@ export function buildRequest(baseUrl: URL, request: CallRequest, http: HttpBindi
       );
     headers['content-type'] = encoded.contentType;
     body = encoded.bytes;
+  }
+  if (http.envelope !== undefined) {
+    // An event without an id could not be known again.
+    if (request.idempotencyKey === undefined)
+      return requestFailure(
+        'HTTP_IDEMPOTENCY_KEY_MISSING',
+        'the id of a CloudEvent is its key, and none was given',
+      );
+    const event = cloudEventOf(http.envelope, request.idempotencyKey, request.traceparent);
+    if (http.envelope.mode === 'binary') Object.assign(headers, binaryHeaders(event, http.envelope.prefix));
+    else {
+      headers['content-type'] = STRUCTURED_TYPE;
+      body = JSON.stringify(structuredBody({ ...event, dataContentType: 'application/json' }, given ?? null));
+    }
   }
   return {
     url: urlOf(baseUrl, path, query),
@@ -140,6 +156,16 @@ function addIdempotencyKey(request: CallRequest, headers: Record<string, string>
       `${idempotency.name} is how repeats are told apart, and no key was given`,
     );
   return undefined;
+}
+
+/** Without a time of its own: the same event sent again is the same bytes. */
+function cloudEventOf(
+  { source, type }: EnvelopeManifest,
+  key: string,
+  traceparent: string | undefined,
+): CloudEvent {
+  const id = KEY_TEXT.test(key) ? key : sha256(key).slice('sha256:'.length);
+  return { id, source, type, ...(traceparent !== undefined && { traceparent }) };
 }
 
 const KEY_TEXT = /^[\x21-\x7e]{1,200}$/;

@@ -48,6 +48,32 @@ describe('a call that succeeds', () => {
     expect(second).toBe(first);
   });
 
+  it.each(['binary', 'structured'] as const)('sends a CloudEvent whose id is its key: %s', async (mode) => {
+    const envelope = { mode, type: 'order.placed', source: '/shop', prefix: 'ce-' } as const;
+    const plan = operationPlan({
+      input: true,
+      http: { method: 'POST', bodyTypes: ['application/json'], responses: [{ status: '204' }], envelope },
+    });
+    await using test = await harness((_seen, response) => void response.writeHead(204).end(), plan);
+    expect(await test.call({ body: { id: 7 } })).toMatchObject({
+      failure: { code: 'HTTP_IDEMPOTENCY_KEY_MISSING' },
+    });
+    for (const _ of [1, 2]) await test.call({ body: { id: 7 } }, { idempotencyKey: 'k1' });
+    const [first, second] = test.server.seen;
+    expect(second!.body).toEqual(first!.body);
+    if (mode === 'binary') {
+      expect(first!.headers).toMatchObject({
+        'ce-id': 'k1',
+        'ce-type': 'order.placed',
+        'ce-specversion': '1.0',
+      });
+      expect(JSON.parse(String(first!.body))).toEqual({ id: 7 });
+    } else {
+      expect(first!.headers['content-type']).toBe('application/cloudevents+json');
+      expect(JSON.parse(String(first!.body))).toMatchObject({ id: 'k1', source: '/shop', data: { id: 7 } });
+    }
+  });
+
   it('gives null for an answer without a body', async () => {
     const plan = operationPlan({ http: { responses: [{ status: '204' }] } });
     await using test = await harness((_seen, response) => void response.writeHead(204).end(), plan);

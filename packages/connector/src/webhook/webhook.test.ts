@@ -204,3 +204,51 @@ describe('what a delivery is', () => {
     expect(webhookType(manifestOf('stripe'), {}, {})).toBeUndefined();
   });
 });
+
+describe('a webhook of CloudEvents', () => {
+  const manifest = manifestOf('standard-webhooks', { envelope: 'cloudevents' });
+  const whole = { specversion: '1.0', id: 'e1', source: '/shop', type: 'order.placed', data: { total: 5 } };
+  const attributes = {
+    'ce-specversion': '1.0',
+    'ce-id': 'e1',
+    'ce-source': '/shop',
+    'ce-type': 'order.placed',
+  };
+  const verdict = (
+    payload: object,
+    headers: Record<string, string>,
+    change: Partial<WebhookManifest> = {},
+  ) => {
+    const body = Buffer.from(JSON.stringify(payload));
+    const signature = signWebhook(manifest, secret, { id: 'msg_1', body, sentAtMs: at });
+    return verifyWebhook({ ...manifest, ...change }, [secret], {
+      headers: { ...signature, ...headers },
+      body,
+      receivedAtMs: at,
+    });
+  };
+  const structured = { 'content-type': 'application/cloudevents+json; charset=utf-8' };
+
+  it('is its data, in either mode', () => {
+    expect(verdict(whole, structured)).toEqual({ ok: true, deliveryId: 'msg_1', payload: { total: 5 } });
+    expect(verdict({ total: 5 }, attributes)).toEqual({
+      ok: true,
+      deliveryId: 'msg_1',
+      payload: { total: 5 },
+    });
+    expect(verdict(whole, structured, { id: '/id' })).toMatchObject({ ok: true, deliveryId: 'e1' });
+  });
+
+  it('is refused when it is none', () => {
+    expect(verdict({ total: 5 }, {})).toMatchObject({ ok: false, code: 'WEBHOOK_BODY_MALFORMED' });
+    expect(verdict({ total: 5 }, structured)).toMatchObject({ ok: false, code: 'WEBHOOK_BODY_MALFORMED' });
+  });
+
+  it('has its signature looked at first, whatever it is', () => {
+    const body = Buffer.from(JSON.stringify(whole));
+    const headers = { ...signWebhook(manifest, other, { id: 'm', body, sentAtMs: at }), ...structured };
+    expect(verifyWebhook(manifest, [secret], { headers, body, receivedAtMs: at })).toMatchObject({
+      code: 'WEBHOOK_SIGNATURE_WRONG',
+    });
+  });
+});

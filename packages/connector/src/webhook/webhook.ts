@@ -1,5 +1,6 @@
 import { atPointer, type Secret } from '@tenon/model';
 import type { WebhookManifest } from '../manifest.ts';
+import { binaryCloudEvent, STRUCTURED_TYPE, structuredCloudEvent } from '../message/cloud-event.ts';
 import { type Headers, schemes, type WebhookScheme } from './schemes.ts';
 
 export interface WebhookDelivery {
@@ -72,7 +73,9 @@ export function verifyWebhook(
   if (body.byteLength > (options.bodyBytesMax ?? BODY_BYTES_MAX)) return refused('WEBHOOK_BODY_TOO_LARGE');
   const scheme = webhookScheme(manifest.verify, options.own);
   if (scheme === undefined) return refused('WEBHOOK_SCHEME_UNKNOWN');
-  const type = mediaType(headers);
+  const given = mediaType(headers);
+  const isWhole = manifest.envelope === 'cloudevents' && given === STRUCTURED_TYPE;
+  const type = isWhole ? 'application/json' : given;
   // The sender chooses the type: `constructor` names no parser.
   const parse = Object.hasOwn(scheme.parsers, type) ? scheme.parsers[type] : undefined;
   if (parse === undefined) return refused('WEBHOOK_TYPE_UNSUPPORTED');
@@ -92,7 +95,10 @@ export function verifyWebhook(
   if (parsed === undefined) return refused('WEBHOOK_BODY_MALFORMED');
   const deliveryId = placeOf(manifest.id, headers, parsed.payload);
   if (deliveryId === undefined) return refused('WEBHOOK_ID_MISSING');
-  return { ok: true, deliveryId, payload: parsed.payload };
+  if (manifest.envelope === undefined) return { ok: true, deliveryId, payload: parsed.payload };
+  const data = isWhole ? structuredCloudEvent(parsed.payload)?.data : parsed.payload;
+  const isEvent = isWhole ? data !== undefined : binaryCloudEvent(headers, given) !== undefined;
+  return isEvent ? { ok: true, deliveryId, payload: data } : refused('WEBHOOK_BODY_MALFORMED');
 }
 
 /** The scheme of that name; a connector's own cannot take the place of one known here. */

@@ -32,6 +32,12 @@ export const cliRules = {
     why: 'The tests hold what pipelines read and write against the contract; a provider that fails them breaks a run.',
     fix: 'run `tenon test` for the whole account; mend the provider, or the contract if it says more than is true',
   },
+  'contract-drift': {
+    severity: 'error',
+    title: 'A real provider no longer keeps its contract',
+    why: 'The tests passed against the contract’s own picture of the system; the system itself answers otherwise now, so pipelines that read it will fail or misread.',
+    fix: 'see what changed (`tenon test <contract> --provider <url>` prints the whole account); update the contract and let `tenon diff` say whom it hits, or report it to the vendor',
+  },
   'diff-base-unreadable': {
     severity: 'error',
     title: 'What to compare with cannot be read',

@@ -35,6 +35,16 @@ export const cliCases = {
     fires: { files: { 'generated/shop/logs/own.test.ts': failingTest }, run: ['ci'] },
     silent: { run: ['ci'] },
   },
+  'contract-drift': {
+    fires: {
+      files: { 'contracts/pets/openapi.yaml': petContract, 'generated/pets/own.test.ts': failingTest },
+      run: ['test', 'pets', '--against', 'http://127.0.0.1:9'],
+    },
+    silent: {
+      files: { 'contracts/pets/openapi.yaml': petContract },
+      run: ['test', 'pets', '--against', 'http://127.0.0.1:9'],
+    },
+  },
   'diff-base-unreadable': {
     fires: { run: ['diff', '--against', 'no-such-ref'] },
     silent: { run: ['diff', '--against', '.'] },

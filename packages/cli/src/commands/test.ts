@@ -1,6 +1,8 @@
+import { cliDiagnostic } from '../cli-rules.ts';
 import { type Args, type CommandSpec, UsageError } from '../command.ts';
-import { type ContractTestOptions, runContractTests } from '../contract-tests.ts';
-import { exit } from '../exit.ts';
+import { type ContractTestOptions, type ContractTestResult, runContractTests } from '../contract-tests.ts';
+import { type ExitCode, exit } from '../exit.ts';
+import type { Io } from '../io.ts';
 import { plural } from '../render/index.ts';
 import { exitCodeOf, formatOption, openSession, printReport } from '../session.ts';
 
@@ -15,6 +17,11 @@ export const testCommand: CommandSpec = {
       value: '<url>',
       help: 'hold this provider against the contract, instead of its sandbox',
     },
+    against: {
+      type: 'string',
+      value: '<url>',
+      help: 'the same, for a scheduled run against a vendor’s sandbox: what differs is a finding (`contract-drift`)',
+    },
     header: {
       type: 'string',
       multiple: true,
@@ -25,6 +32,7 @@ export const testCommand: CommandSpec = {
   examples: [
     'tenon test',
     'tenon test billing --provider https://sandbox.billing.example/v1 --header "Authorization: Bearer …"',
+    'tenon test billing --against https://sandbox.billing.example/v1 --format sarif > drift.sarif',
   ],
   run: async (args, io) => {
     const session = await openSession(io);
@@ -43,18 +51,43 @@ export const testCommand: CommandSpec = {
       ...(contract && { contract }),
       ...(provider && { provider }),
     });
+    if (args.text('against') !== undefined) return reportDrift(session.root, contract!, result, args, io);
     for (const failure of result.failures) io.out(`✗ ${failure}\n`);
     io.out(`${plural(result.passed, 'contract tests')} passed, ${result.failed} failed\n`);
     return result.failed > 0 ? exit.findings : exit.clean;
   },
 };
 
+/** Each test that fails against the real system is a finding, in any format that CI reads (C10). */
+async function reportDrift(
+  root: string,
+  contract: string,
+  result: ContractTestResult,
+  args: Args,
+  io: Io,
+): Promise<ExitCode> {
+  const diagnostics = result.failures.map((failure) =>
+    cliDiagnostic('contract-drift', {
+      message: `${contract}: ${failure}`,
+      subject: `${contract} ${failure}`,
+    }),
+  );
+  await printReport(
+    { diagnostics, checked: { 'contract tests': result.passed + result.failed } },
+    root,
+    args,
+    io,
+  );
+  return exitCodeOf(diagnostics);
+}
+
 function providerOf(args: Args): ContractTestOptions['provider'] {
-  const url = args.text('provider');
+  const option = args.text('against') === undefined ? 'provider' : 'against';
+  const url = args.text(option);
   if (url === undefined) return undefined;
   if (args.positionals.length === 0)
-    throw new UsageError('name the contract that --provider is held against');
-  if (!URL.canParse(url)) throw new UsageError(`--provider is no URL: ${url}`);
+    throw new UsageError(`name the contract that --${option} is held against`);
+  if (!URL.canParse(url)) throw new UsageError(`--${option} is no URL: ${url}`);
   const headers = args.texts('header').map((header) => {
     const colon = header.indexOf(':');
     if (colon < 1) throw new UsageError('--header is "name: value"');

@@ -164,10 +164,13 @@ export class EmbeddedEngine implements RunHost {
     await this.#queue.commit([['reclaim']]);
     const known = new Set(this.board.all.map(tagOf));
     // A switch lifted when the process died may have left runs behind. Not waited for: there may be a million.
-    void this.#dispatcher.busy(async () => {
-      await new Promise((resolve) => setImmediate(resolve));
-      if (!this.isStopping) for (const tag of this.#heldBy()) if (!known.has(tag)) await this.#release(tag);
-    });
+    void this.#dispatcher
+      .busy(async () => {
+        await new Promise((resolve) => setImmediate(resolve));
+        if (!this.isStopping) for (const tag of this.#heldBy()) if (!known.has(tag)) await this.#release(tag);
+      })
+      // A disk that fails stops the runtime elsewhere, and says so there.
+      .catch(() => {});
     const pipelines = this.#read.of('SELECT DISTINCT pipeline FROM runs WHERE due_at IS NOT NULL').all();
     for (const row of pipelines) this.#dispatcher.touch(String(row['pipeline']), 0);
   }

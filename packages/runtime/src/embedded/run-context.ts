@@ -230,7 +230,7 @@ export class EmbeddedRun {
     this.journal.set(key, { at: now, value: { ...found } });
   }
 
-  /** The process stops: the run stays due, and goes on from here when it is up again. */
+  /** The process stops, or the pipeline is paused: the run stays due, and goes on from here. */
   stepAside(): void {
     if (!this.#isClaimed) return;
     const { seq, step } = this.row;

@@ -381,18 +381,6 @@ export const plantedBugs: readonly PlantedBug[] = [
     'this.#dispatcher.touchAll(this.now());',
   ),
   bug(
-    'a switch lifted while a run is put by is missed',
-    statements,
-    "OR EXISTS (SELECT 1 FROM json_each(?10) AS holder WHERE instr(holder.value, '#') > 0 AND holder.value NOT IN (SELECT tag FROM switches))",
-    'OR ?10 = 0',
-  ),
-  bug(
-    'a held run forgets that it may have sent something',
-    context,
-    'waits.some(({ isInterrupted }) => isInterrupted) ? 2 : 0',
-    'waits.some(({ isInterrupted }) => isInterrupted) ? 0 : 0',
-  ),
-  bug(
     'compensation goes out under a kill',
     switches,
     "if (purpose === 'compensation' && sparesCompensation) return false;",
@@ -409,12 +397,6 @@ export const plantedBugs: readonly PlantedBug[] = [
     switches,
     "return found?.kind === 'pause' ? found : undefined;",
     'return undefined;',
-  ),
-  bug(
-    'a paused run does not step aside',
-    'embedded/strand.ts',
-    '(this.#run.host.isStopping || this.#run.host.isPaused(this.#run.row))',
-    '(this.#run.host.isStopping)',
   ),
   bug('a flag says nothing of what it keeps back', engine, 'noted.push(this.system(flag));', ''),
   bug(

@@ -1,18 +1,18 @@
 import type { CallRequest } from '@tenon/connector';
 import type { Random } from '@tenon/model';
-import type { Switch, SwitchRequest } from '../switches.ts';
+import { type Switch, type SwitchRequest, switchId } from '../switches.ts';
 import type { Bench } from './bench.ts';
 
 /**
  * The operator who switches in a simulation, and what must hold while something is switched. Knows the switches by what
- * was acknowledged, and judges by the calls that the target sees; reads nothing of the runtime's own board.
+ * was asked, and judges by the calls that the target sees; reads nothing of the runtime's own board.
  */
 export class SwitchHand {
   readonly violations: string[] = [];
   readonly #bench: Bench;
   readonly #random: Random;
   readonly #rate: number;
-  /** Acknowledged, and not being lifted. */
+  /** Set, and not being lifted. */
   readonly #inForce = new Map<string, Switch>();
   #pausedAtCall: number | undefined;
   #work: Promise<unknown> = Promise.resolve();
@@ -32,7 +32,7 @@ export class SwitchHand {
   constructor(bench: Bench, random: Random) {
     this.#bench = bench;
     this.#random = random;
-    this.#rate = random.next() < 0.5 ? 0 : random.next() * 0.3;
+    this.#rate = random.next() < 0.5 ? 0 : 0.1 + random.next() * 0.5;
   }
 
   /** The target is called: may it be? */
@@ -108,15 +108,19 @@ export class SwitchHand {
     if (request.kind === 'pause') this.#pausedAtCall = undefined;
     this.sets++;
     const { number, over } = this.life();
-    const made = await Promise.race([runtime.setSwitch(request, 'ana', 'a drill'), over]);
-    if (made?.ok && number === this.life().number) this.#inForce.set(made.switch.id, made.switch);
+    const setting = runtime.setSwitch(request, 'ana', 'a drill');
+    // In force at once; only that it outlives the process waits for the disk.
+    const id = switchId(request);
+    this.#inForce.set(id, { ...request, id, actor: 'ana', reason: 'a drill', sinceMs: 0, revision: '' });
+    const made = await heard(setting, over);
+    if (made === undefined || number !== this.life().number) this.#inForce.delete(id);
   }
 
   async #lift(id: string): Promise<void> {
     const { runtime } = this.#bench;
     this.#inForce.delete(id);
     if (id === 'pause/orders') this.#pausedAtCall = undefined;
-    await Promise.race([runtime.liftSwitch(id, 'ana', 'the drill is over'), this.life().over]);
+    await heard(runtime.liftSwitch(id, 'ana', 'the drill is over'), this.life().over);
   }
 
   /** All that failed is replayed, or all there is. */
@@ -125,10 +129,10 @@ export class SwitchHand {
     const { runtime } = this.#bench;
     const { number, over } = this.life();
     const filter = this.#random.next() < 0.6 ? ({ state: 'failed' } as const) : { pipeline: 'orders' };
-    const dry = await Promise.race([runtime.planReplay(filter, 'ana', 'a drill'), over]);
+    const dry = await heard(runtime.planReplay(filter, 'ana', 'a drill'), over);
     if (!dry?.ok || number !== this.life().number) return;
     const { token } = dry.report;
-    const done = await Promise.race([runtime.applyReplay(token, 'ana', 'a drill'), over]);
+    const done = await heard(runtime.applyReplay(token, 'ana', 'a drill'), over);
     if (done?.ok && number === this.life().number) this.#replays.add(token);
   }
 
@@ -155,6 +159,11 @@ export class SwitchHand {
 }
 
 const LIVING = { number: 0, over: new Promise<void>(() => {}), up: undefined };
+
+/** What a process says before it is killed; `undefined` where it was killed, or its file was closed under it. */
+function heard<T>(answer: Promise<T>, over: Promise<void>): Promise<T | undefined> {
+  return Promise.race([answer, over.then(() => undefined)]).catch(() => undefined);
+}
 
 /** As the page on operating says; written anew here, so that a mistake in the runtime's own table shows. */
 function forbids(

@@ -100,7 +100,7 @@ describe('checkpoints', () => {
   }
 
   test('are signed after so much time, after so many rows, and at the end', async () => {
-    await openSigning({ everyMs: 1_000, everyRows: 5 });
+    await openSigning({ everyMs: 1_000, everyRows: 3 });
     await bench.order({ id: 'a' });
     await bench.runtime.idle();
     expect(existsSync(checkpointFile(bench))).toBe(false);
@@ -204,7 +204,7 @@ describe('a file from before there was a tree', () => {
 
   test('gets its leaves when it is opened, and keeps its entries', async () => {
     bench = await openBench(planFor({ steps: [] }));
-    for (let i = 0; i < 120; i++) await bench.order({ id: `o${i}` });
+    for (let i = 0; i < 300; i++) await bench.order({ id: `o${i}` });
     await bench.runtime.idle();
     await bench.runtime.stop();
     const db = new DatabaseSync(bench.file);
@@ -229,7 +229,7 @@ describe('a file from before there was a tree', () => {
 });
 
 function checkpointFile(bench: Bench): string {
-  return bench.file.replace(/[^/]+$/, 'checkpoints');
+  return `${bench.file}.checkpoints`;
 }
 
 /** A checkpoint is signed between two batches: a turn of the loop or two later. */

@@ -225,7 +225,7 @@ export async function openBench(...plans: Plan[]): Promise<Bench> {
       ...(bench.checkpoints !== undefined && {
         checkpoints: {
           key: testKey,
-          file: `${folder}/checkpoints`,
+          file: `${file}.checkpoints`,
           onProblem: (message) => bench.problems.push(message),
           ...bench.checkpoints,
         },
@@ -299,7 +299,7 @@ export async function openBench(...plans: Plan[]): Promise<Bench> {
       dead.push(bench.runtime);
       const before = bench.file;
       bench.file = join(folder, `runtime-${life}.db`);
-      for (const suffix of ['', '-wal'])
+      for (const suffix of ['', '-wal', '.checkpoints'])
         if (existsSync(before + suffix)) copyFileSync(before + suffix, bench.file + suffix);
       bench.runtime = await open(bench.file);
     },

@@ -20,6 +20,8 @@ const strands = 'interpreter/strands.ts';
 const statements = 'embedded/statements.ts';
 const dispatcher = 'embedded/dispatcher.ts';
 const operations = 'embedded/operations.ts';
+const batch = 'embedded/apply-batch.ts';
+const keeper = 'ledger/checkpoint-keeper.ts';
 const undoing = 'interpreter/compensate.ts';
 const switches = 'switches.ts';
 
@@ -404,6 +406,31 @@ export const plantedBugs: readonly PlantedBug[] = [
     'embedded/replays.ts',
     '    this.#schedule();\n  }\n\n  stop()',
     '  }\n\n  stop()',
+  bug(
+    'a leaf is left out of the tree',
+    batch,
+    "if (name !== 'putLedger') continue;",
+    "if (name !== 'putLedger' || values[2] === 2) continue;",
+  ),
+  bug('the tree keeps the leaves of a batch that was refused', batch, 'unroot();', ''),
+  bug('the open end of the tree is not stored', batch, 'this.#tree.save();', ''),
+  bug(
+    'a leaf is not of the row that is stored',
+    batch,
+    'facts: String(facts),',
+    "facts: String(facts).replace('state', 'stat'),",
+  ),
+  bug(
+    'a checkpoint is signed with another text',
+    'ledger/checkpoint.ts',
+    'sign(null, Buffer.from(text), key.privateKey)',
+    'sign(null, Buffer.from(checkpoint.origin), key.privateKey)',
+  ),
+  bug(
+    'checkpoints do not name the one before',
+    keeper,
+    'previous: checkpointDigest(this.#last.text)',
+    "previous: checkpointDigest('')",
   ),
 ];
 

@@ -1,8 +1,12 @@
+import { readFileSync } from 'node:fs';
 import { type Failure, type Json, type Random, seededRandom } from '@tenon/model';
 import type { CallStep, Plan, PlanStep } from '@tenon/pipeline';
+import { CommitRefused } from '../embedded/commit-queue.ts';
+import { openLedger } from '../embedded/open-ledger.ts';
 import type { LedgerEntry, RunSummary } from '../runtime.ts';
+import { RuntimeError } from '../runtime-error.ts';
 import { mayMove } from '../states.ts';
-import { type Bench, failure, openBench, refused, unavailable } from './bench.ts';
+import { type Bench, failure, openBench, refused, testKey, unavailable } from './bench.ts';
 import { call, planFor, probe, step, undoable } from './plan.ts';
 import { SwitchHand } from './simulate-switches.ts';
 
@@ -40,12 +44,23 @@ export async function simulate(
   bench.isOrdered = plan.identity.orderBy !== undefined;
   const hand = new SwitchHand(bench, seededRandom(seed + 1_000_000));
   const world = new World(bench, random, hand);
+  bench.checkpoints = { everyRows: 20 };
+  await bench.restart();
   try {
     await world.live();
     const runs = bench.runtime.runs({ limit: 1_000 });
     inspect?.(bench, runs);
-    const violations = [...judge(bench, world, runs, plan), ...hand.judge()];
+    const violations = [
+      ...judge(bench, world, runs, plan),
+      ...hand.judge(),
+      ...(await judgeLedger(bench)),
+    ];
     return { seed, violations, runs, crashes: world.crashes, switches: hand.sets };
+  } catch (error) {
+    // What it wrote itself it must be able to open and to go on from.
+    if (!(error instanceof RuntimeError || error instanceof CommitRefused)) throw error;
+    const violations = [`${error.name}: ${error.message}`];
+    return { seed, violations, runs: [], crashes: world.crashes, switches: hand.sets };
   } finally {
     await bench.close();
   }
@@ -203,6 +218,8 @@ class World {
     this.#crashing = this.#bench.crash().then(() => {
       this.#crashing = undefined;
     });
+    // Whoever waits for the new process hears of it when it does not come up.
+    this.#crashing.catch(() => {});
     // A process is down for a while, sometimes for long.
     this.#bench.clock.advance(this.#random.next() < 0.5 ? 0 : this.#random.next() * 30_000);
     crashed.resolve();
@@ -612,6 +629,25 @@ function judgeEntries(announced: readonly LedgerEntry[], stored: readonly Ledger
         violations.push(`entry ${sequence}: ${from} → ${to}`);
   }
   return violations;
+}
+
+/** Every entry is as it was written, and every row is signed once the process has stopped. */
+async function judgeLedger(bench: Bench): Promise<string[]> {
+  await bench.runtime.stop();
+  const ledger = openLedger(bench.file);
+  const lines = readFileSync(`${bench.file}.checkpoints`, 'utf8').split('\n');
+  const report = ledger.verify({ checkpoints: [{ name: 'checkpoints', lines }], keys: [testKey.publicKey] });
+  const ofRuns = ledger.runs({ limit: 1_000 }).flatMap(({ runId }) => ledger.trace({ runId })).length;
+  // Entries of no run (a switch) stand in rows of run 0: the third number of a leaf counts them.
+  const ofNone = [...ledger.exporting().rows()].map(({ leaf }) => leaf.split(/\s/, 3).map(Number));
+  const counted = ofRuns + ofNone.reduce((sum, [, run, count]) => sum + (run === 0 ? count! : 0), 0);
+  ledger.close();
+  return [
+    ...report.findings.map(({ code, message }) => `${code}: ${message}`),
+    ...bench.problems,
+    ...(report.covered === report.rows ? [] : [`${report.rows - report.covered} rows are not signed`]),
+    ...(counted === report.entries ? [] : [`the tree holds ${report.entries} entries, the runs ${counted}`]),
+  ];
 }
 
 function flatten(steps: readonly PlanStep[]): PlanStep[] {

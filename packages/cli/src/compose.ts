@@ -88,6 +88,7 @@ export async function startTenon(options: ComposeOptions): Promise<RunningTenon>
       return transport;
     },
     closedUntil: (name) => windows.get(name)?.(io.clock.now()),
+    onProblem: (message) => log({ code: 'RUNTIME_WAL_STUCK', message }),
     ...(options.onEntry && { onEntry: options.onEntry }),
   });
   let consumers: readonly Consumer[] = [];

@@ -1,3 +1,4 @@
+export { backupTo } from './embedded/backup.ts';
 export { openLedger } from './embedded/open-ledger.ts';
 export { openRuntime } from './embedded/open-runtime.ts';
 export type * from './engine.ts';

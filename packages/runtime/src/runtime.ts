@@ -37,6 +37,8 @@ export interface RuntimeOptions {
   readonly keepPayloadsMs?: number;
   /** Signed checkpoints of the ledger, kept outside of the file. Without them only the file itself speaks for itself. */
   readonly checkpoints?: CheckpointOptions;
+  /** Told of what needs an operator and stops nothing yet: one sentence. Must not throw. */
+  readonly onProblem?: (message: string) => void;
   /** Told of every ledger entry after it is durable (logs, demo story, console). Must not throw. */
   readonly onEntry?: (entry: LedgerEntry) => void;
 }
@@ -290,6 +292,8 @@ export interface LedgerEntry {
     | 'stuck'
     /** A threshold was crossed; names who is to look. Of no run. */
     | 'alarm'
+    | 'activated'
+    | 'retired'
     /** A flag kept an event from starting a run. Of no run. */
     | 'flaggedOff';
   readonly step?: string;

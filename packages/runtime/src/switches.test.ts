@@ -436,6 +436,7 @@ test('each change is an entry with its actor and reason, and is listed until it 
   await lift(made.id);
   expect(bench.runtime.switches()).toEqual([]);
   expect(bench.runtime.trace({ system: true })).toMatchObject([
+    { kind: 'activated', details: { pipeline: 'orders', contracts: [{ name: 'shop' }] } },
     {
       kind: 'switch',
       runId: '',

@@ -62,10 +62,22 @@ describe('the ledger of a real tenon serve', () => {
 
   it('proves an entry, and that it goes on as it began', async () => {
     const inclusion = await tenon(repoRoot, ['audit', 'prove', '1', '--file', file]);
-    expect(JSON.parse(inclusion.out)).toMatchObject({ index: 0, leaf: expect.stringContaining('accepted') });
+    expect(JSON.parse(inclusion.out)).toMatchObject({ index: 0, leaf: expect.stringContaining('activated') });
     const consistency = await tenon(repoRoot, ['audit', 'prove', '--since', '2', '--file', file]);
     expect(JSON.parse(consistency.out)).toMatchObject({ earlier: 2, proof: expect.any(Array) });
     expect(await tenon(repoRoot, ['audit', 'prove', '9999999', '--file', file])).toMatchObject({ code: 1 });
+  });
+
+  it('is copied and found sound, and a damaged copy is not', async () => {
+    const copy = `${file}.backup`;
+    const made = await tenon(repoRoot, ['backup', copy, '--file', file]);
+    expect(made).toMatchObject({ code: 0, out: expect.stringContaining('sound') });
+    expect(await tenon(repoRoot, ['audit', 'verify', '--file', copy])).toMatchObject({ code: 0 });
+    expect(await tenon(repoRoot, ['backup', copy, '--file', file])).toMatchObject({ code: 2 });
+    const db = new DatabaseSync(copy);
+    db.exec(`UPDATE events SET payload = replace(payload, 'business', 'businass')`);
+    db.close();
+    expect(await tenon(repoRoot, ['backup', '--check', copy])).toMatchObject({ code: 3 });
   });
 
   it('shows an entry that was changed in the database', async () => {

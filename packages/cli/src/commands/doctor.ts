@@ -1,6 +1,8 @@
+import { existsSync } from 'node:fs';
 import { access, constants, mkdir } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { openLedger } from '@tenon/runtime';
 import type { CommandSpec } from '../command.ts';
 import { exit } from '../exit.ts';
 import type { Io } from '../io.ts';
@@ -27,6 +29,7 @@ export const doctorCommand: CommandSpec = {
           fix: 'run `tenon check`',
         },
         await storage(session),
+        ...database(session),
         await port(session),
         ...secretVerdicts(session, io),
       );
@@ -69,6 +72,23 @@ async function storage({ root, workspace }: Session): Promise<Verdict> {
     what: `storage ${workspace.config.engine.file}`,
     fix: 'make its folder writable, or change engine.file',
   };
+}
+
+/** A database that is there is looked through: pages, payloads, plans, and the ledger against its tree. */
+function database({ root, workspace }: Session): Verdict[] {
+  const file = join(root, workspace.config.engine.file);
+  if (!existsSync(file)) return [];
+  const fix =
+    'see `tenon explain RUNTIME_FILE_UNREADABLE`; put a backup back that `tenon backup --check` finds sound';
+  try {
+    const ledger = openLedger(file);
+    const problems = ledger.check();
+    ledger.close();
+    const first = problems[0] === undefined ? 'sound' : problems.slice(0, 3).join('; ');
+    return [{ ok: problems.length === 0, what: `database ${workspace.config.engine.file}: ${first}`, fix }];
+  } catch (error) {
+    return [{ ok: false, what: error instanceof Error ? error.message : String(error), fix }];
+  }
 }
 
 async function port({ workspace }: Session): Promise<Verdict> {

@@ -1,6 +1,7 @@
 import type { CommandSpec } from '../command.ts';
 import { addCommands } from './add.ts';
 import { auditCommands } from './audit.ts';
+import { backupCommand } from './backup.ts';
 import { checkCommand } from './check.ts';
 import { ciCommand } from './ci.ts';
 import { completionCommand } from './completion.ts';
@@ -37,6 +38,7 @@ export const commands: readonly CommandSpec[] = [
   ...replayCommands,
   ...controlCommands,
   ...auditCommands,
+  backupCommand,
   ...graphCommands,
   grantsCommand,
   explainCommand,

@@ -1,6 +1,7 @@
 import { DatabaseSync } from 'node:sqlite';
 import type { TreeHead } from '../ledger/checkpoint.ts';
 import { LedgerTree } from '../ledger/tiles.ts';
+import { HighWaterMark } from './high-water.ts';
 import { configure } from './schema.ts';
 import { Statements, type Write, writes } from './statements.ts';
 
@@ -15,10 +16,15 @@ export class BatchWriter {
   readonly #db: DatabaseSync;
   readonly #statements: Statements;
   readonly #tree: LedgerTree;
+  readonly #mark: HighWaterMark;
 
-  constructor(file: string) {
+  constructor(file: string, checkpoints: 'own' | 'elsewhere' = 'own') {
     this.#db = new DatabaseSync(file);
     configure(this.#db);
+    // A checkpoint that begins the WAL anew may ask this connection to wait a moment; nothing else writes.
+    this.#db.exec('PRAGMA busy_timeout = 10000');
+    if (checkpoints === 'elsewhere') this.#db.exec('PRAGMA wal_autocheckpoint = 0');
+    this.#mark = new HighWaterMark(file);
     this.#statements = new Statements(this.#db);
     this.#tree = new LedgerTree(this.#db);
   }
@@ -35,6 +41,7 @@ export class BatchWriter {
         for (const group of groups) this.#applyGroup(group);
         this.#tree.save();
       });
+      this.#mark.write(this.#tree);
       return groups.map(() => undefined);
     } catch (error) {
       unroot();
@@ -51,6 +58,7 @@ export class BatchWriter {
 
   close(): void {
     this.#db.close();
+    this.#mark.close();
   }
 
   #applyGroup(group: Group): void {

@@ -9,7 +9,7 @@ const port = parentPort!;
 const { file } = workerData as { readonly file: string };
 // The thread starts before the file has its schema.
 let opened: BatchWriter | undefined;
-const writer = (): BatchWriter => (opened ??= new BatchWriter(file));
+const writer = (): BatchWriter => (opened ??= new BatchWriter(file, 'elsewhere'));
 
 port.on('message', (message: BatchMessage | 'head' | 'close') => {
   if (message === 'close') {

@@ -1,12 +1,14 @@
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { pathToFileURL } from 'node:url';
 import { rowsBehindTree } from '../ledger/tiles.ts';
 import { RuntimeError } from '../runtime-error.ts';
+import { readHighWaterMark } from './high-water.ts';
 import { configure, migrate } from './schema.ts';
 
 /** Opens the file for writing, making or migrating it; the caller holds the lock. */
-export function openDatabase(file: string): DatabaseSync {
+export function openDatabase(file: string, isSetBack: boolean = false): DatabaseSync {
   mkdirSync(dirname(file), { recursive: true });
   try {
     const db = new DatabaseSync(file);
@@ -19,6 +21,7 @@ export function openDatabase(file: string): DatabaseSync {
         'RUNTIME_LEDGER_ALTERED',
         `${file}: the ledger has rows that were not written by Tenon; see \`tenon audit verify\``,
       );
+    if (!isSetBack) refuseBehind(db, file);
     return db;
   } catch (cause) {
     if (cause instanceof RuntimeError) throw cause;
@@ -28,10 +31,21 @@ export function openDatabase(file: string): DatabaseSync {
   }
 }
 
+/** A database that is behind its mark has lost commits that were acknowledged: no crash does that, a cut WAL does. */
+function refuseBehind(db: DatabaseSync, file: string): void {
+  const mark = readHighWaterMark(file);
+  const stored = db.prepare('SELECT size, last_seq FROM ledger_open').get();
+  if (mark === undefined || Number(stored?.['size'] ?? 0) >= mark.size) return;
+  throw new RuntimeError(
+    'RUNTIME_LEDGER_BEHIND',
+    `${file} holds ${stored?.['size'] ?? 0} rows of the ledger, up to entry ${stored?.['last_seq'] ?? 0}; the process before had stored ${mark.size}, up to entry ${mark.lastSequence}. Was ${file}-wal cut or removed, or an older copy put in place?`,
+  );
+}
+
 /** A second connection that only reads: beside the writer, or in another process. */
 export function openReader(file: string): DatabaseSync {
   try {
-    const db = new DatabaseSync(file, { readOnly: true });
+    const db = openReadOnly(file);
     db.exec('PRAGMA busy_timeout = 2000; PRAGMA cache_size = -16384');
     db.prepare('SELECT 1 FROM runs LIMIT 1').get();
     return db;
@@ -39,6 +53,22 @@ export function openReader(file: string): DatabaseSync {
     throw new RuntimeError('RUNTIME_FILE_UNREADABLE', `${file} cannot be read: ${messageOf(cause)}`, {
       cause,
     });
+  }
+}
+
+/** On a file system that cannot be written SQLite has no place for what readers share; without a WAL it needs none. */
+function openReadOnly(file: string): DatabaseSync {
+  const db = new DatabaseSync(file, { readOnly: true });
+  try {
+    db.prepare('SELECT 1 FROM sqlite_schema LIMIT 1').get();
+    return db;
+  } catch (error) {
+    db.close();
+    const walBytes = statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+    if (!existsSync(file) || walBytes > 0) throw error;
+    const url = pathToFileURL(file);
+    url.searchParams.set('immutable', '1');
+    return new DatabaseSync(url, { readOnly: true });
   }
 }
 

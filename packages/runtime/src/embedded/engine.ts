@@ -27,6 +27,7 @@ import {
   switchId,
   tagOf,
 } from '../switches.ts';
+import { textDigest } from './check-file.ts';
 import { CommitFailed, CommitQueue, type Committer, type PendingGroup } from './commit-queue.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { dueRuns, nextDue } from './due-runs.ts';
@@ -292,15 +293,30 @@ export class EmbeddedEngine implements RunHost {
     const loaded = this.#keep(this.#plans.get(plan.hash) ?? loadPlan(plan));
     this.#dispatcher.setLimit(plan.pipeline, plan.limits.concurrency, plan.tier);
     if (this.#active.get(plan.pipeline)?.plan.hash === plan.hash) return;
-    await this.#queue.commit([
-      ['putPlan', plan.hash, plan.pipeline, plan.version, this.now(), JSON.stringify(plan)],
-      ['activatePlan', plan.pipeline, plan.hash],
-    ]);
+    const text = JSON.stringify(plan);
+    // In the ledger with the digest of its text: what a run was carried out by can be shown for ever (C5, C24).
+    const details: JsonObject = {
+      pipeline: plan.pipeline,
+      version: plan.version,
+      plan: plan.hash,
+      text: textDigest(text),
+      contracts: plan.contracts.map(({ name, version, digest }) => ({ name, version, digest })),
+    };
+    await this.#queue.commit(
+      [
+        ['putPlan', plan.hash, plan.pipeline, plan.version, this.now(), text],
+        ['activatePlan', plan.pipeline, plan.hash],
+      ],
+      [this.system({ kind: 'activated', details })],
+    );
     this.#active.set(plan.pipeline, loaded);
   }
 
   async retire(pipeline: string): Promise<void> {
-    await this.#queue.commit([['retirePipeline', pipeline]]);
+    await this.#queue.commit(
+      [['retirePipeline', pipeline]],
+      [this.system({ kind: 'retired', details: { pipeline } })],
+    );
     this.#active.delete(pipeline);
   }
 

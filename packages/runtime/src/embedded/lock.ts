@@ -1,4 +1,5 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { RuntimeError } from '../runtime-error.ts';
 
@@ -7,7 +8,17 @@ import { RuntimeError } from '../runtime-error.ts';
  * process ends, however it ends, so nothing stale can remain; a pid file could.
  */
 export function lockFile(file: string): { release(): void } {
-  const db = new DatabaseSync(`${file}.lock`);
+  let db: DatabaseSync;
+  try {
+    mkdirSync(dirname(file), { recursive: true });
+    db = new DatabaseSync(`${file}.lock`);
+    writeFileSync(`${file}.owner`, '', { flag: 'a' });
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new RuntimeError('RUNTIME_FILE_UNREADABLE', `nothing can be written beside ${file}: ${why}`, {
+      cause,
+    });
+  }
   try {
     db.exec(
       'PRAGMA journal_mode = DELETE; PRAGMA locking_mode = EXCLUSIVE; PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE',

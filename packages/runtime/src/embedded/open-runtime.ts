@@ -1,11 +1,9 @@
-import { mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { backup } from 'node:sqlite';
 import type { Failure } from '@tenon/model';
 import { CheckpointKeeper } from '../ledger/checkpoint-keeper.ts';
 import { StoredTree } from '../ledger/tiles.ts';
 import type { AcceptResult, Runtime, RuntimeOptions } from '../runtime.ts';
-import type { Committer } from './commit-queue.ts';
+import { backupTo } from './backup.ts';
+import { CommitFailed, type Committer } from './commit-queue.ts';
 import { openDatabase, openReader } from './database.ts';
 import { EmbeddedEngine } from './engine.ts';
 import { draftFor, draftsFor } from './intake.ts';
@@ -28,7 +26,11 @@ const STOP_BOUND_MS = 10_000;
  * `RUNTIME_LEDGER_ALTERED`.
  */
 export function openRuntime(options: RuntimeOptions): Promise<Runtime> {
-  return openRuntimeWith(options, (file) => workerCommitter(file));
+  return openRuntimeWith(options, (file) =>
+    workerCommitter(file, (message) =>
+      options.onProblem?.(`the WAL of ${file} cannot be moved into it: ${message}`),
+    ),
+  );
 }
 
 /** As `openRuntime`, with a committer of one's own: tests make the disk fail with it. */
@@ -36,14 +38,13 @@ export async function openRuntimeWith(
   options: RuntimeOptions,
   makeCommitter: (file: string) => Committer,
 ): Promise<Runtime> {
-  mkdirSync(dirname(options.file), { recursive: true });
   const lock = lockFile(options.file);
   // First of all: its thread starts while the file is opened.
   const committer = makeCommitter(options.file);
   let engine!: EmbeddedEngine;
   let keeper: CheckpointKeeper | undefined;
   try {
-    const db = openDatabase(options.file);
+    const db = openDatabase(options.file, options.checkpoints?.setBack !== undefined);
     const reader = openReader(options.file);
     engine = new EmbeddedEngine(options, reader, committer, (rows) => keeper?.stored(rows));
     // Asked first, so that the tree of a file from before there was one is complete.
@@ -96,7 +97,8 @@ export async function openRuntimeWith(
       if (crowded !== undefined) return refuse(crowded);
       const { cursor } = event;
       const also: Write[] = cursor ? [['putCursor', cursor.name, cursor.value, engine.now()]] : [];
-      const admitted = await engine.admit(event, drafts, also);
+      const admitted = await admit(engine, event, drafts, also);
+      if (!admitted.ok) return admitted;
       return quarantined === undefined ? admitted : { ...admitted, quarantined };
     },
     cursor: (name) => {
@@ -124,7 +126,7 @@ export async function openRuntimeWith(
       const event = { event: `manual:${pipeline}`, payload: input, deliveryId, source: `manual:${actor}` };
       const drafts = draft === undefined ? [] : [draft];
       const crowded = engine.refusalFor(drafts);
-      return crowded === undefined ? engine.admit(event, drafts) : refuse(crowded);
+      return crowded === undefined ? admit(engine, event, drafts) : refuse(crowded);
     },
     flow: () => engine.flow(),
     runs: (filter) => queries.runs(filter),
@@ -156,7 +158,7 @@ export async function openRuntimeWith(
         ? { ok: false, code: 'SWITCH_NOT_SET', message: `nothing is switched under ${id}` }
         : { ok: true };
     },
-    backup: async (file) => void (await backup(engine.reader, file)),
+    backup: (file) => backupTo(options.file, file),
     idle: () => engine.dispatcher.idle(),
     stop: () => {
       retention.stop();
@@ -166,4 +168,18 @@ export async function openRuntimeWith(
       return stopped;
     },
   };
+}
+
+/** A disk that fails refuses the event, like any other after it: the sender is told to come again. */
+async function admit(
+  engine: EmbeddedEngine,
+  ...event: Parameters<EmbeddedEngine['admit']>
+): Promise<AcceptResult> {
+  try {
+    return await engine.admit(...event);
+  } catch (error) {
+    const failure = error instanceof CommitFailed ? engine.refusal() : undefined;
+    if (failure === undefined) throw error;
+    return { ok: false, failure };
+  }
 }

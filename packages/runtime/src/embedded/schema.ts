@@ -109,8 +109,8 @@ CREATE INDEX runs_by_pipeline ON runs (pipeline, seq);
 `,
 ];
 
-/** Brings a file to this version's schema; refuses one that a newer version wrote. */
-export function migrate(db: DatabaseSync, file: string): void {
+/** Brings a file to this version's schema (or, for tests, to an earlier one); refuses one that a newer version wrote. */
+export function migrate(db: DatabaseSync, file: string, target: number = migrations.length): void {
   const version = Number(db.prepare('PRAGMA user_version').get()?.['user_version'] ?? 0);
   if (version > migrations.length)
     throw new RuntimeError(
@@ -118,11 +118,11 @@ export function migrate(db: DatabaseSync, file: string): void {
       `${file} was written by a newer version of Tenon (schema ${version}, this one knows ${migrations.length})`,
     );
   db.exec('BEGIN IMMEDIATE');
-  for (const [index, sql] of migrations.entries()) if (index >= version) db.exec(sql);
+  for (const sql of migrations.slice(version, target)) db.exec(sql);
   db.exec('DELETE FROM transitions');
   const insert = db.prepare('INSERT INTO transitions VALUES (?, ?)');
   for (const [from, targets] of Object.entries(transitions)) for (const to of targets) insert.run(from, to);
-  db.exec(`PRAGMA user_version = ${migrations.length}`);
+  db.exec(`PRAGMA user_version = ${target}`);
   db.exec('COMMIT');
 }
 

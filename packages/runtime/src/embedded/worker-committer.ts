@@ -2,6 +2,7 @@ import { Worker } from 'node:worker_threads';
 import type { TreeHead } from '../ledger/checkpoint.ts';
 import type { BatchResult } from './apply-batch.ts';
 import { type BatchMessage, encodeBatch } from './batch-message.ts';
+import { checkpointThread } from './checkpoint-thread.ts';
 import type { Committer } from './commit-queue.ts';
 
 type Answer =
@@ -14,7 +15,7 @@ type Answer =
  * Commits on a thread of its own, so that an fsync never stalls the event loop (DESIGN §9). One batch is on its way at
  * a time. The thread starts at once; the file must exist with its schema when the first batch comes.
  */
-export function workerCommitter(file: string): Committer {
+export function workerCommitter(file: string, onProblem: (message: string) => void = () => {}): Committer {
   // The build renames the file; a worker is started by name.
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
   const worker = new Worker(new URL(`./commit-worker.${extension}`, import.meta.url), {
@@ -39,6 +40,7 @@ export function workerCommitter(file: string): Committer {
   worker.on('error', fail);
   worker.on('exit', () => fail(new Error('the commit thread has ended')));
 
+  const checkpoints = checkpointThread(file, onProblem);
   const ask = (message: BatchMessage | 'head'): Promise<Answer> =>
     new Promise((resolve, reject) => {
       if (!isOpen) return reject(new Error('the commit thread has ended'));
@@ -58,6 +60,8 @@ export function workerCommitter(file: string): Committer {
       return answer.head;
     },
     close: async () => {
+      // First, so that the committer is the last connection and takes the WAL with it.
+      await checkpoints.close();
       if (!isOpen) return;
       worker.postMessage('close');
       await closed.promise;

@@ -1,7 +1,8 @@
-import { appendFileSync, copyFileSync, existsSync, readFileSync } from 'node:fs';
+import { appendFileSync, copyFileSync, existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { openLedger } from '../embedded/open-ledger.ts';
+import { migrate } from '../embedded/schema.ts';
 import { type Bench, openBench, testKey } from '../testing/bench.ts';
 import { planFor } from '../testing/plan.ts';
 import {
@@ -207,9 +208,7 @@ describe('a file from before there was a tree', () => {
     for (let i = 0; i < 300; i++) await bench.order({ id: `o${i}` });
     await bench.runtime.idle();
     await bench.runtime.stop();
-    const db = new DatabaseSync(bench.file);
-    db.exec('DROP TABLE ledger_tiles; DROP TABLE ledger_open; PRAGMA user_version = 1');
-    db.close();
+    becomeOld(bench.file);
     const before = openLedger(bench.file);
     expect(before.verify({ checkpoints: [], keys: [] }).findings).toMatchObject([
       { code: 'LEDGER_TREE_DAMAGED' },
@@ -227,6 +226,25 @@ describe('a file from before there was a tree', () => {
     expect(report.covered).toBe(report.rows);
   });
 });
+
+/** Makes the file one of the first version, which has no tree, with the same rows. */
+function becomeOld(file: string): void {
+  renameSync(file, `${file}.new`);
+  const db = new DatabaseSync(file);
+  db.exec('PRAGMA page_size = 16384; PRAGMA journal_mode = WAL');
+  migrate(db, file, 1);
+  db.exec(`ATTACH '${file}.new' AS new`);
+  const tables = db.prepare(
+    `SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name <> 'transitions'`,
+  );
+  for (const { name } of tables.all()) {
+    const columns = db.prepare(`SELECT name FROM main.pragma_table_info('${String(name)}')`).all();
+    const list = columns.map((column) => String(column['name'])).join(', ');
+    db.exec(`INSERT INTO main.${String(name)} (${list}) SELECT ${list} FROM new.${String(name)}`);
+  }
+  db.close();
+  rmSync(`${file}.mark`, { force: true });
+}
 
 function checkpointFile(bench: Bench): string {
   return `${bench.file}.checkpoints`;

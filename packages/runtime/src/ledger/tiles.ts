@@ -63,6 +63,14 @@ export class LedgerTree {
     this.#isSaved = true;
   }
 
+  get size(): number {
+    return this.#size;
+  }
+
+  get lastSequence(): number {
+    return this.#lastSequence;
+  }
+
   head(): TreeHead {
     return {
       size: this.#size,

@@ -171,7 +171,7 @@ export const tamperings = [
   },
   {
     name: 'a checkpoint edited',
-    sign: (text) => text.replace(/\n100\n/, '\n101\n'),
+    sign: (text) => text.replace(/\n(\d+)\n/, (_, size) => `\n${Number(size) + 1}\n`),
     code: 'CHECKPOINT_UNSIGNED',
   },
   {

@@ -1,0 +1,64 @@
+import { copyFileSync, existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { backupTo, openLedger, RuntimeError } from '@tenon/runtime';
+import { type Args, type CommandSpec, UsageError } from '../command.ts';
+import { type ExitCode, exit } from '../exit.ts';
+import type { Io } from '../io.ts';
+import { plural } from '../render/index.ts';
+import { findRoot, readServerConfig } from '../root.ts';
+
+/** A backup that was never read is a hope: each is looked through before the command says that it is one. */
+export const backupCommand: CommandSpec = {
+  name: 'backup',
+  summary: 'Copy the database while runs go on, and look the copy through; or only look one through',
+  positionals: ['<file>'],
+  options: {
+    file: { type: 'string', value: '<file>', help: 'database to copy; default: that of this workspace' },
+    check: { type: 'boolean', help: 'copy nothing: say whether <file> could be put back' },
+  },
+  examples: [
+    'tenon backup /mnt/backup/tenon-2026-11-28.db',
+    'tenon backup --check /mnt/backup/tenon-2026-11-28.db',
+  ],
+  run: async (args, io) => {
+    const to = resolve(io.cwd, args.positionals[0]!);
+    try {
+      if (!args.flag('check')) await copy(await sourceOf(args, io), to);
+      return check(to, io);
+    } catch (error) {
+      if (!(error instanceof RuntimeError)) throw error;
+      io.err(`${error.code}: ${error.message}\n`);
+      return exit.failed;
+    }
+  },
+};
+
+async function sourceOf(args: Args, io: Io): Promise<string> {
+  const named = args.text('file');
+  const own = await readServerConfig(await findRoot(io.cwd));
+  const from = named === undefined ? own.engineFile : resolve(io.cwd, named);
+  if (from === undefined) throw new UsageError('there is no workspace here: name a database with --file');
+  return from;
+}
+
+async function copy(from: string, to: string): Promise<void> {
+  if (existsSync(to)) throw new UsageError(`${to} exists already; a backup overwrites nothing`);
+  await backupTo(from, to);
+  // For a look at the copy alone. What they are worth rests on the ones kept elsewhere.
+  if (existsSync(`${from}.checkpoints`)) copyFileSync(`${from}.checkpoints`, `${to}.checkpoints`);
+}
+
+function check(file: string, io: Io): ExitCode {
+  const ledger = openLedger(file);
+  try {
+    const problems = ledger.check();
+    for (const problem of problems) io.out(`✗ ${problem}\n`);
+    const { entries, rows } = ledger.verify({ checkpoints: [], keys: [] });
+    io.out(
+      `${problems.length === 0 ? '✓' : '✗'} ${file}: ${problems.length === 0 ? 'sound' : 'not sound'}, ${plural(entries, 'entries')} in ${plural(rows, 'rows')} of the ledger\n`,
+    );
+    return problems.length === 0 ? exit.clean : exit.findings;
+  } finally {
+    ledger.close();
+  }
+}

@@ -146,6 +146,8 @@ export interface RunIdentity {
   readonly traceparent: string;
   readonly acceptedAtMs: number;
   readonly input: Json;
+  /** Goes into every digest of the run's data: see `saltedDigest`. */
+  readonly salt: string | null;
   /** The event came in, and its key or condition could not be computed: the run exists only to say so. */
   readonly intakeFailure?: JsonObject;
 }

@@ -183,6 +183,8 @@ export interface Runtime {
   /** Takes a switch away: what it held goes on, in order. */
   liftSwitch(id: string, actor: string, reason: string): Promise<ActionResult>;
 
+  /** What an erasure of a subject would touch, and with `apply` lets go of. The ledger stays, and verifies as before. */
+  erase(subject: string, actor: string, reason: string, apply: boolean): Promise<ErasureReport>;
   /** Writes a consistent copy of the file while runs go on. */
   backup(file: string): Promise<void>;
   /** Resolves when no run can move without an outside event or the passing of time. For tests and the demo. */
@@ -293,6 +295,7 @@ export interface LedgerEntry {
     /** A threshold was crossed; names who is to look. Of no run. */
     | 'alarm'
     | 'activated'
+    | 'erased'
     | 'retired'
     /** A flag kept an event from starting a run. Of no run. */
     | 'flaggedOff';
@@ -381,6 +384,16 @@ export type SwitchResult =
 export type ActionResult =
   | { readonly ok: true }
   | { readonly ok: false; readonly code: string; readonly message: string };
+
+export interface ErasureReport {
+  readonly applied: boolean;
+  /** Runs whose data goes. */
+  readonly runs: readonly { readonly runId: string; readonly pipeline: string; readonly state: RunState }[];
+  /** Runs that have not ended, so that they still need their data: end them, and erase again. */
+  readonly kept: readonly { readonly runId: string; readonly pipeline: string; readonly state: RunState }[];
+  /** Events that began no run. */
+  readonly events: number;
+}
 
 export interface ReplayFilter {
   readonly runId?: string;

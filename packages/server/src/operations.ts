@@ -3,6 +3,7 @@ import { type RunFilter, type RunState, runStates } from '@tenon/runtime';
 import { compileValidator, type JsonSchema } from '@tenon/schema';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { controlRoutes } from './control.ts';
+import { eraseRoute } from './erase.ts';
 import { publicRun } from './intake.ts';
 import { authenticate, type Operator, roleGrants } from './operators.ts';
 import { acceptProblem, type Problem, sendProblem } from './problem.ts';
@@ -21,6 +22,7 @@ const RUNS_LISTED_MAX = 1_000;
 
 /** The operations of `contracts/operations`, by id; a test holds this table and the contract together. */
 export const routes: readonly Route[] = [
+  eraseRoute,
   {
     operationId: 'triggerPipeline',
     method: 'POST',

@@ -8,6 +8,7 @@ import { completionCommand } from './completion.ts';
 import { controlCommands } from './control.ts';
 import { diffCommand } from './diff.ts';
 import { doctorCommand } from './doctor.ts';
+import { eraseCommand } from './erase.ts';
 import { explainCommand } from './explain.ts';
 import { generateCommand } from './generate.ts';
 import { grantsCommand } from './grants.ts';
@@ -39,6 +40,7 @@ export const commands: readonly CommandSpec[] = [
   ...controlCommands,
   ...auditCommands,
   backupCommand,
+  eraseCommand,
   ...graphCommands,
   grantsCommand,
   explainCommand,

@@ -23,6 +23,8 @@ export class BatchWriter {
     configure(this.#db);
     // A checkpoint that begins the WAL anew may ask this connection to wait a moment; nothing else writes.
     this.#db.exec('PRAGMA busy_timeout = 10000');
+    // What is deleted is overwritten: erased data must not stay in free pages.
+    this.#db.exec('PRAGMA secure_delete = ON');
     if (checkpoints === 'elsewhere') this.#db.exec('PRAGMA wal_autocheckpoint = 0');
     this.#mark = new HighWaterMark(file);
     this.#statements = new Statements(this.#db);
@@ -54,6 +56,11 @@ export class BatchWriter {
   /** The ledger as it is on disk now. */
   head(): TreeHead {
     return this.#tree.head();
+  }
+
+  scrub(): void {
+    const row = this.#db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get();
+    if (row?.['busy'] !== 0) throw new Error('a reader keeps the write-ahead log from being emptied');
   }
 
   close(): void {

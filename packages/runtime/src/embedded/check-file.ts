@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
-import { digestOf } from '@tenon/model';
+import { saltedDigest } from '../interpreter/salted-digest.ts';
 import { verifyLedger } from '../ledger/verify-ledger.ts';
 
 /** Looks through the whole file; may take minutes on a large one. Reads only. */
@@ -25,14 +25,17 @@ export function checkFile(db: DatabaseSync): readonly string[] {
 function changedPayloads(db: DatabaseSync): readonly string[] {
   const rows = db
     .prepare(
-      `SELECT r.run_id, l.facts, e.payload FROM ledger l JOIN runs r ON r.seq = l.run_seq JOIN events e ON e.seq = r.event_seq
+      `SELECT r.run_id, r.salt, l.facts, e.payload FROM ledger l JOIN runs r ON r.seq = l.run_seq JOIN events e ON e.seq = r.event_seq
       WHERE l.facts LIKE '[{"kind":"accepted"%' AND e.payload <> 'null'`,
     )
     .iterate();
   const changed: string[] = [];
-  for (const { run_id, facts, payload } of rows) {
+  for (const { run_id, salt, facts, payload } of rows) {
     const [fact] = JSON.parse(String(facts)) as { readonly details: { readonly payload?: string } }[];
-    if (fact?.details.payload !== undefined && fact.details.payload !== digestOfText(String(payload)))
+    if (
+      fact?.details.payload !== undefined &&
+      fact.details.payload !== digestOfText(salt === null ? null : String(salt), String(payload))
+    )
       changed.push(`the event that run ${run_id} began with is not the one that was accepted`);
     if (changed.length >= LISTED_MAX) break;
   }
@@ -60,9 +63,9 @@ export function textDigest(text: string): string {
   return `sha256:${hash('sha256', text)}`;
 }
 
-function digestOfText(payload: string): string | undefined {
+function digestOfText(salt: string | null, payload: string): string | undefined {
   try {
-    return digestOf(JSON.parse(payload));
+    return saltedDigest(salt, JSON.parse(payload));
   } catch {
     return undefined;
   }

@@ -10,6 +10,8 @@ export interface Committer {
   apply(groups: readonly Group[]): Promise<BatchResult>;
   /** The ledger's tree over all that is stored. */
   head(): Promise<TreeHead>;
+  /** Empties the write-ahead log, old pages and all; rejects when a reader is in the way for long. */
+  scrub(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -132,6 +134,10 @@ export class CommitQueue {
 
   head(): Promise<TreeHead> {
     return this.#committer.head();
+  }
+
+  scrub(): Promise<void> {
+    return this.#committer.scrub();
   }
 
   async settled(): Promise<void> {

@@ -11,7 +11,7 @@ const { file } = workerData as { readonly file: string };
 let opened: BatchWriter | undefined;
 const writer = (): BatchWriter => (opened ??= new BatchWriter(file, 'elsewhere'));
 
-port.on('message', (message: BatchMessage | 'head' | 'close') => {
+port.on('message', (message: BatchMessage | 'head' | 'scrub' | 'close') => {
   if (message === 'close') {
     opened?.close();
     port.postMessage({ closed: true });
@@ -19,10 +19,17 @@ port.on('message', (message: BatchMessage | 'head' | 'close') => {
     return;
   }
   try {
-    port.postMessage(
-      message === 'head' ? { head: writer().head() } : { results: writer().apply(decodeBatch(message)) },
-    );
+    port.postMessage(answer(message));
   } catch (error) {
     port.postMessage({ failure: error instanceof Error ? error.message : String(error) });
   }
 });
+
+function answer(message: BatchMessage | 'head' | 'scrub'): object {
+  if (message === 'head') return { head: writer().head() };
+  if (message === 'scrub') {
+    writer().scrub();
+    return { scrubbed: true };
+  }
+  return { results: writer().apply(decodeBatch(message)) };
+}

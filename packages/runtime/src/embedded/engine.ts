@@ -1,10 +1,12 @@
+import { randomBytes } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import type { CallResult, Transport } from '@tenon/connector';
-import { digestOf, type Failure, type Json, type JsonObject, newId } from '@tenon/model';
+import { type Failure, type Json, type JsonObject, newId } from '@tenon/model';
 import type { Plan } from '@tenon/pipeline';
 import { type Cancellation, type Fact, type HeldCall, Suspension } from '../engine.ts';
 import { type Caller, failureDetails } from '../interpreter/effect.ts';
 import { interpret } from '../interpreter/interpret.ts';
+import { saltedDigest } from '../interpreter/salted-digest.ts';
 import { traceIdOf, traceparentFor } from '../interpreter/trace-context.ts';
 import type { TreeHead } from '../ledger/checkpoint.ts';
 import { type LoadedPlan, loadPlan } from '../loaded-plan.ts';
@@ -55,6 +57,8 @@ const LIMITS: RuntimeLimits = {
 const TIMEOUT_GRACE_MS = 15_000;
 /** Held runs let go in one write: short, so that intake does not wait for it. */
 const RELEASE_SLICE = 2_000;
+/** Enough that nobody tries them all. */
+const SALT_BYTES = 16;
 /** Plans kept compiled. */
 const PLANS_MAX = 256;
 
@@ -187,6 +191,11 @@ export class EmbeddedEngine implements RunHost {
     // The writer last: it may move what is in the WAL into the file and remove it, which a reader cannot.
     this.#reader.close();
     await this.#queue.close();
+  }
+
+  /** Leaves nothing of what was erased in the write-ahead log. */
+  scrub(): Promise<void> {
+    return this.#queue.scrub();
   }
 
   /** The ledger's tree over all that is stored. */
@@ -677,6 +686,7 @@ export class EmbeddedEngine implements RunHost {
       intake_failure: failure === undefined ? null : JSON.stringify(failureDetails(failure)),
       failure: null,
       held: null,
+      salt: randomBytes(SALT_BYTES).toString('base64url'),
     };
     const facts: Fact[] = [
       {
@@ -688,7 +698,7 @@ export class EmbeddedEngine implements RunHost {
           event: event.event,
           source: event.source,
           deliveryId: event.deliveryId,
-          payload: digestOf(event.payload),
+          payload: saltedDigest(row.salt, event.payload),
           plan: plan.hash,
           version: plan.version,
           traceparent,
@@ -953,6 +963,7 @@ function putRun(row: RunRow): Write {
     row.owner,
     row.accepted_at,
     row.intake_failure,
+    row.salt,
   ];
 }
 
@@ -970,6 +981,7 @@ function putClaimedRun(row: RunRow): Write {
     row.traceparent,
     row.owner,
     row.accepted_at,
+    row.salt,
   ];
 }
 

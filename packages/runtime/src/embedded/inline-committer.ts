@@ -9,6 +9,7 @@ export function inlineCommitter(file: string): Committer {
   return {
     apply: async (groups) => writer().apply(groups),
     head: async () => writer().head(),
+    scrub: async () => writer().scrub(),
     close: async () => opened?.close(),
   };
 }

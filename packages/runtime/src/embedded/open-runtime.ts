@@ -6,6 +6,7 @@ import { backupTo } from './backup.ts';
 import { CommitFailed, type Committer } from './commit-queue.ts';
 import { openDatabase, openReader } from './database.ts';
 import { EmbeddedEngine } from './engine.ts';
+import { erase } from './erase.ts';
 import { draftFor, draftsFor } from './intake.ts';
 import { lockFile } from './lock.ts';
 import { operations, resume } from './operations.ts';
@@ -158,6 +159,8 @@ export async function openRuntimeWith(
         ? { ok: false, code: 'SWITCH_NOT_SET', message: `nothing is switched under ${id}` }
         : { ok: true };
     },
+    erase: (subject, actor, reason, apply) =>
+      engine.dispatcher.busy(() => erase(engine, subject, actor, reason, apply)),
     backup: (file) => backupTo(options.file, file),
     idle: () => engine.dispatcher.idle(),
     stop: () => {

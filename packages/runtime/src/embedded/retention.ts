@@ -32,6 +32,7 @@ export function keepRetention(engine: EmbeddedEngine, options: RuntimeOptions): 
             ['purgeJournal', ...range],
             ['purgeOpenings', ...range],
             ['purgePayloads', ...range],
+            ['purgeSalts', ...range],
             ['purgeKeys', range[0], range[1], now],
           ],
           [],

@@ -121,6 +121,7 @@ export class EmbeddedRun {
       traceparent: row.traceparent,
       acceptedAtMs: row.accepted_at,
       input: payload,
+      salt: row.salt,
       ...(row.intake_failure !== null && { intakeFailure: JSON.parse(row.intake_failure) }),
     };
     this.#rootMemory = {

@@ -27,6 +27,7 @@ export interface RunRow {
   readonly failure: string | null;
   /** Tags (JSON) of the switches that hold it. */
   readonly held: string | null;
+  readonly salt: string | null;
 }
 
 export interface JournalRow {

@@ -107,6 +107,10 @@ CREATE TABLE guards (connection TEXT PRIMARY KEY, at INTEGER NOT NULL, snapshot 
 -- Runs of one pipeline, latest first: without it a pipeline with few runs is found by reading all of them.
 CREATE INDEX runs_by_pipeline ON runs (pipeline, seq);
 `,
+  `
+-- Goes into every digest that the ledger keeps of a run's data, and goes with that data: what is erased cannot be guessed.
+ALTER TABLE runs ADD COLUMN salt TEXT;
+`,
 ];
 
 /** Brings a file to this version's schema (or, for tests, to an earlier one); refuses one that a newer version wrote. */

@@ -18,12 +18,12 @@ export const writes = {
   wakeWaiting:
     'UPDATE runs SET due_at = ?1 WHERE seq IN (SELECT run_seq FROM openings WHERE event = ?2) AND (claimed = 0 OR held IS NOT NULL)',
   /** Values: seq, id, pipeline, version, plan, key, order key, event, correlation, traceparent, owner, now, intake failure. */
-  putRun: `INSERT INTO runs (seq, run_id, pipeline, version, plan_hash, key, order_key, event_seq, correlation_id, traceparent, owner, state, accepted_at, updated_at, intake_failure, behind, due_at)
-    SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 'accepted', ?12, ?12, ?13, taken, CASE taken WHEN 1 THEN NULL ELSE ?12 END
+  putRun: `INSERT INTO runs (seq, run_id, pipeline, version, plan_hash, key, order_key, event_seq, correlation_id, traceparent, owner, state, accepted_at, updated_at, intake_failure, salt, behind, due_at)
+    SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 'accepted', ?12, ?12, ?13, ?14, taken, CASE taken WHEN 1 THEN NULL ELSE ?12 END
     FROM (SELECT ?7 IS NOT NULL AND EXISTS (SELECT 1 FROM runs WHERE pipeline = ?3 AND order_key = ?7 AND order_key IS NOT NULL AND state NOT IN ('succeeded', 'compensated', 'failed', 'cancelled')) AS taken)`,
   /** A run that begins at once: values as `putRun`, without an order key and without an intake failure. */
-  putClaimedRun: `INSERT INTO runs (seq, run_id, pipeline, version, plan_hash, key, event_seq, correlation_id, traceparent, owner, state, accepted_at, updated_at, clock_from, claimed)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'running', ?11, ?11, ?11, 1)`,
+  putClaimedRun: `INSERT INTO runs (seq, run_id, pipeline, version, plan_hash, key, event_seq, correlation_id, traceparent, owner, state, accepted_at, updated_at, clock_from, claimed, salt)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'running', ?11, ?11, ?11, 1, ?12)`,
   putKey:
     'INSERT INTO keys (pipeline, key, run_seq, expires_at) VALUES (?, ?, ?, ?) ON CONFLICT (pipeline, key) DO UPDATE SET run_seq = excluded.run_seq, expires_at = excluded.expires_at',
   putJournal: 'INSERT INTO journal (run_seq, key, at, value) VALUES (?, ?, ?, ?)',
@@ -98,6 +98,16 @@ export const writes = {
   purgePayloads: `UPDATE events SET payload = 'null' WHERE payload <> 'null'
     AND seq IN (SELECT event_seq FROM runs WHERE seq > ?1 AND seq <= ?2 AND state IN (${FINAL}) AND updated_at < ?3)
     AND NOT EXISTS (SELECT 1 FROM runs WHERE event_seq = events.seq AND (state NOT IN (${FINAL}) OR updated_at >= ?3))`,
+  purgeSalts: `UPDATE runs SET salt = NULL WHERE salt IS NOT NULL AND seq > ?1 AND seq <= ?2 AND state IN (${FINAL}) AND updated_at < ?3`,
+  /** All that a run that has ended holds of anybody, but its keys: they keep its effects from happening again. */
+  eraseJournal: `DELETE FROM journal WHERE run_seq IN (SELECT seq FROM runs WHERE seq = ?1 AND state IN (${FINAL}))`,
+  eraseOpenings: `DELETE FROM openings WHERE run_seq IN (SELECT seq FROM runs WHERE seq = ?1 AND state IN (${FINAL}))`,
+  erasePayload: `UPDATE events SET payload = 'null' WHERE seq = (SELECT event_seq FROM runs WHERE seq = ?1)
+    AND NOT EXISTS (SELECT 1 FROM runs WHERE event_seq = events.seq AND state NOT IN (${FINAL}))`,
+  eraseRun: `UPDATE runs SET salt = NULL, failure = NULL, intake_failure = NULL WHERE seq = ?1 AND state IN (${FINAL})`,
+  /** An event that began no run, unless a run may still wait for it. */
+  eraseEvent: `UPDATE events SET payload = 'null' WHERE seq = ?1 AND NOT EXISTS (SELECT 1 FROM runs WHERE event_seq = ?1)
+    AND NOT EXISTS (SELECT 1 FROM openings WHERE openings.event = events.event)`,
   /** Values: first run, last run, now. */
   purgeKeys: `DELETE FROM keys WHERE expires_at < ?3 AND run_seq > ?1 AND run_seq <= ?2
     AND run_seq IN (SELECT seq FROM runs WHERE seq > ?1 AND seq <= ?2 AND state IN (${FINAL}))`,

@@ -8,6 +8,7 @@ import type { Committer } from './commit-queue.ts';
 type Answer =
   | { readonly results: BatchResult }
   | { readonly head: TreeHead }
+  | { readonly scrubbed: true }
   | { readonly failure: string }
   | { readonly closed: true };
 
@@ -41,7 +42,7 @@ export function workerCommitter(file: string, onProblem: (message: string) => vo
   worker.on('exit', () => fail(new Error('the commit thread has ended')));
 
   const checkpoints = checkpointThread(file, onProblem);
-  const ask = (message: BatchMessage | 'head'): Promise<Answer> =>
+  const ask = (message: BatchMessage | 'head' | 'scrub'): Promise<Answer> =>
     new Promise((resolve, reject) => {
       if (!isOpen) return reject(new Error('the commit thread has ended'));
       waiting.push({ resolve, reject });
@@ -59,6 +60,7 @@ export function workerCommitter(file: string, onProblem: (message: string) => vo
       if (!('head' in answer)) throw new Error('the commit thread answered something else');
       return answer.head;
     },
+    scrub: async () => void (await ask('scrub')),
     close: async () => {
       // First, so that the committer is the last connection and takes the WAL with it.
       await checkpoints.close();

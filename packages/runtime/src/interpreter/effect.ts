@@ -1,10 +1,11 @@
 import type { CallResult, OperationPlan } from '@tenon/connector';
-import { digestOf, type Failure, type Json, type JsonObject, sha256 } from '@tenon/model';
+import { type Failure, type Json, type JsonObject, sha256 } from '@tenon/model';
 import type { ProbePlan, RetryPlan } from '@tenon/pipeline';
 import type { Cancellation, Fact, Interruption, Recorded, RunContext } from '../engine.ts';
 import type { LoadedPlan } from '../loaded-plan.ts';
 import type { Purpose } from '../switches.ts';
 import { judge, nextAttemptAt, repeatIsHarmless } from './judge.ts';
+import { saltedDigest } from './salted-digest.ts';
 import { spanOf } from './trace-context.ts';
 
 /** Makes one attempt of an operation over a connection; `held`: a switch caught it, nothing was sent. Never rejects. */
@@ -391,7 +392,7 @@ async function settle(
     operation: effect.operation.name,
     attempt: n,
     sentAtMs: attempt.startedAtMs,
-    request: digestOf(effect.input),
+    request: saltedDigest(ctx.run.salt, effect.input),
     ...failureDetails(attempt.failure),
   };
   if (effect.probe !== undefined) {
@@ -615,7 +616,7 @@ function intentFact(tries: Tries, n: number): Fact {
       effect: effect.operation.effect,
       idempotency: effect.operation.idempotency.mode,
       idempotencyKey: key,
-      request: digestOf(effect.input),
+      request: saltedDigest(ctx.run.salt, effect.input),
     },
   };
 }

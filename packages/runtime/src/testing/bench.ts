@@ -317,6 +317,7 @@ function breakable(committer: Committer, isBroken: () => boolean): Committer {
   return {
     apply: (groups) => (isBroken() ? Promise.reject(new Error('disk I/O error')) : committer.apply(groups)),
     head: () => committer.head(),
+    scrub: () => committer.scrub(),
     close: () => committer.close(),
   };
 }

@@ -406,6 +406,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     'embedded/replays.ts',
     '    this.#schedule();\n  }\n\n  stop()',
     '  }\n\n  stop()',
+  ),
   bug(
     'a leaf is left out of the tree',
     batch,

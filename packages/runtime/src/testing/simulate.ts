@@ -50,11 +50,7 @@ export async function simulate(
     await world.live();
     const runs = bench.runtime.runs({ limit: 1_000 });
     inspect?.(bench, runs);
-    const violations = [
-      ...judge(bench, world, runs, plan),
-      ...hand.judge(),
-      ...(await judgeLedger(bench)),
-    ];
+    const violations = [...judge(bench, world, runs, plan), ...hand.judge(), ...(await judgeLedger(bench))];
     return { seed, violations, runs, crashes: world.crashes, switches: hand.sets };
   } catch (error) {
     // What it wrote itself it must be able to open and to go on from.

@@ -67,6 +67,8 @@ export class MemoryRun implements RunContext {
       traceparent,
       acceptedAtMs,
       input,
+      // Nothing of it is kept.
+      salt: null,
       ...(intakeFailure !== undefined && { intakeFailure }),
     };
   }

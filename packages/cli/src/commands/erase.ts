@@ -1,0 +1,50 @@
+import type { ErasureReport } from '@tenon/runtime';
+import { type CommandSpec, UsageError } from '../command.ts';
+import { exit } from '../exit.ts';
+import { plural } from '../render/index.ts';
+import { renderTable } from '../table.ts';
+import { needReason, reason, remote, withClient } from './operate.ts';
+
+export const eraseCommand: CommandSpec = {
+  name: 'erase',
+  summary: 'Let all data of a person or business go; a dry run unless --apply',
+  options: {
+    ...remote,
+    ...reason,
+    subject: {
+      type: 'string',
+      value: '<value>',
+      help: 'a business key, an order key, or a value in payloads and results, such as a mail address',
+    },
+    apply: { type: 'boolean', help: 'do it; there is no way back' },
+  },
+  examples: ['tenon erase --subject ap-17@customers.example --reason "request 17" --apply'],
+  run: withClient(async (client, args, show, io) => {
+    const subject = args.text('subject');
+    if (!subject) throw new UsageError('give --subject: whose data is to go');
+    // The answer of eraseSubject, as contracts/operations promises it.
+    const report = (await client.post('/v1/erasures', {
+      subject,
+      reason: needReason(args),
+      apply: args.flag('apply'),
+    })) as unknown as ErasureReport;
+    show(report, () =>
+      renderTable(
+        ['RUN', 'PIPELINE', 'STATE', 'DATA'],
+        [
+          ...report.runs.map((run) => [
+            run.runId,
+            run.pipeline,
+            run.state,
+            report.applied ? 'erased' : 'would go',
+          ]),
+          ...report.kept.map((run) => [run.runId, run.pipeline, run.state, 'kept: has not ended']),
+        ],
+      ),
+    );
+    const counts = `${plural(report.runs.length, 'runs')} and ${plural(report.events, 'events')} beside them`;
+    io.err(report.applied ? `erased: ${counts}\n` : `dry run: ${counts}; --apply erases\n`);
+    if (report.applied) return report.kept.length > 0 ? exit.partlyDone : exit.clean;
+    return report.runs.length + report.events > 0 ? exit.changesPending : exit.clean;
+  }),
+};

@@ -1,0 +1,103 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { afterEach, expect, test } from 'vitest';
+import { openLedger } from './embedded/open-ledger.ts';
+import { type Bench, openBench, refused, testKey } from './testing/bench.ts';
+import { call, planFor, step, undoable } from './testing/plan.ts';
+
+const SUBJECT = 'CANARY-mila@customers.example';
+
+let bench: Bench;
+afterEach(() => bench.close());
+
+/** Everything that lies in the folder of the database under its name. */
+function bytes(): string {
+  return ['', '-wal', '-shm', '.mark', '.checkpoints']
+    .map((suffix) => bench.file + suffix)
+    .filter(existsSync)
+    .map((file) => readFileSync(file, 'latin1'))
+    .join('\n');
+}
+
+const plan = planFor({
+  onFailure: 'hold',
+  steps: [undoable('one'), call('put', 'acme.put'), step('set', 'kept', { value: { expression: 'event' } })],
+});
+
+async function livedThrough(): Promise<{ ended: string; other: string; parked: string }> {
+  bench = await openBench(plan);
+  bench.checkpoints = {};
+  await bench.restart();
+  const about = (id: string) => ({ id, note: SUBJECT, card: 'CANARY-4111' });
+  bench.target.script = {
+    create: [{ result: { id: 'x', mail: SUBJECT } }],
+    put: [undefined, undefined, { fail: refused }],
+  };
+  const ended = await bench.order(about('a'));
+  await bench.runtime.idle();
+  const other = await bench.order({ id: 'b', note: 'somebody else' });
+  await bench.runtime.idle();
+  const parked = await bench.order(about('c'));
+  await bench.runtime.idle();
+  await bench.runtime.accept({
+    event: 'shop.paid',
+    payload: { order: 'z', by: SUBJECT },
+    deliveryId: 'paid',
+    source: 'shop',
+  });
+  return { ended, other, parked };
+}
+
+test('a dry run says what would go, and lets nothing go', async () => {
+  const { ended, parked } = await livedThrough();
+  const report = await bench.runtime.erase(SUBJECT, 'ana', 'request 17', false);
+  expect(report).toMatchObject({ applied: false, events: 1 });
+  expect(report.runs.map(({ runId }) => runId)).toEqual([ended]);
+  expect(report.kept).toMatchObject([{ runId: parked, state: 'failed' }]);
+  expect(bytes()).toContain(SUBJECT);
+});
+
+test('nothing of a subject is left in any file; others, the ledger and the promise not to repeat stay', async () => {
+  const { ended, other, parked } = await livedThrough();
+  await bench.runtime.cancel(parked, 'ana', 'to be erased');
+  await bench.runtime.idle();
+  const entries = bench.runtime.trace({ runId: ended }).length;
+  const calls = bench.target.calls.length;
+  expect(bytes()).toContain('CANARY');
+  const report = await bench.runtime.erase(SUBJECT, 'ana', 'request 17', true);
+  expect(report.runs).toHaveLength(2);
+  expect(bytes()).not.toContain('CANARY');
+  expect(bench.runtime.run(ended)).toMatchObject({ state: 'succeeded', input: null, steps: [] });
+  expect(bench.runtime.run(other)).toMatchObject({ input: { note: 'somebody else' } });
+  expect(bench.runtime.trace({ runId: ended })).toHaveLength(entries + 1);
+  expect(bench.runtime.trace({ system: true }).at(-1)).toMatchObject({
+    kind: 'erased',
+    details: { actor: 'ana', reason: 'request 17', runs: 2, events: 1 },
+  });
+  // The same business event again is known, and sends nothing.
+  await bench.order({ id: 'a', note: 'again' }, 'another delivery');
+  await bench.runtime.idle();
+  expect(bench.target.calls).toHaveLength(calls);
+  await bench.runtime.stop();
+  const ledger = openLedger(bench.file);
+  const lines = readFileSync(`${bench.file}.checkpoints`, 'utf8').split('\n');
+  const { findings } = ledger.verify({ checkpoints: [{ name: 'c', lines }], keys: [testKey.publicKey] });
+  expect([...findings, ...ledger.check()]).toEqual([]);
+  ledger.close();
+  expect(bytes()).not.toContain('CANARY');
+});
+
+test('a digest in the ledger cannot be found by trying values', async () => {
+  bench = await openBench(plan);
+  const digests = new Set<unknown>();
+  for (const id of ['a', 'b']) {
+    const runId = await bench.order({ id, note: 'the same' });
+    await bench.runtime.idle();
+    for (const { details } of bench.runtime.trace({ runId })) {
+      if (details['payload'] !== undefined) digests.add(details['payload']);
+      if (details['request'] !== undefined) digests.add(details['request']);
+    }
+  }
+  const { digestOf } = await import('@tenon/model');
+  expect(digests.size).toBeGreaterThanOrEqual(2);
+  for (const id of ['a', 'b']) expect(digests).not.toContain(digestOf({ id, note: 'the same' }));
+});

@@ -2,6 +2,7 @@ export { inlineCommitter } from '../embedded/inline-committer.ts';
 export { openRuntimeWith } from '../embedded/open-runtime.ts';
 export { type Bench, FakeTarget, failure, type ManualClock, manualClock, openBench } from './bench.ts';
 export { type CountingServer, countingServer } from './counting-server.ts';
+export { ENTRIES_PER_ROW, fillLedger } from './fill-ledger.ts';
 export { type KillReport, killUnderLoad } from './kill-harness.ts';
 export { plainTransport } from './plain-transport.ts';
 export { call, planFor, probe, retry, step, undoable } from './plan.ts';

@@ -138,6 +138,8 @@ export class World {
       }),
       onEntry: (entry) => {
         if (isDead()) return;
+        // Of no run: what an engine tells of its plans is its own.
+        if (entry.runId === '') return;
         this.entries.push(entry);
         this.#observe();
       },

@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
+import { systemClock } from '@tenon/model';
 
 // The thread that moves what is in the WAL into the file, so that no commit ever waits for it. It looks at the WAL's size,
 // copies without holding anybody up (PASSIVE), and only when the WAL has grown past its bound asks the writer to stand
@@ -22,7 +23,12 @@ let opened: DatabaseSync | undefined;
 let copiedBytes = 0;
 let problem = '';
 
-const timer = setInterval(look, LOOK_EVERY_MS);
+let cancel = systemClock.setTimer(LOOK_EVERY_MS, lookAgain);
+
+function lookAgain(): void {
+  cancel = systemClock.setTimer(LOOK_EVERY_MS, lookAgain);
+  look();
+}
 
 function look(): void {
   const bytes = walBytes();
@@ -57,7 +63,7 @@ function walBytes(): number {
 }
 
 port.on('message', () => {
-  clearInterval(timer);
+  cancel();
   opened?.close();
   port.close();
 });

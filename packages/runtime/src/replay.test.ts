@@ -105,9 +105,8 @@ describe('applied', () => {
     expect(bench.runtime.trace({ runId: second }).filter(({ kind }) => kind === 'replay')).toMatchObject([
       { details: { token, actor: 'ben', effectsSkipped: ['one'], effectsToSend: ['put'] } },
     ]);
-    expect(bench.runtime.trace({ system: true })).toMatchObject([
-      { kind: 'replay', details: { token, actor: 'ben', runs: 2 } },
-    ]);
+    const ofNoRun = bench.runtime.trace({ system: true }).filter(({ kind }) => kind !== 'activated');
+    expect(ofNoRun).toMatchObject([{ kind: 'replay', details: { token, actor: 'ben', runs: 2 } }]);
   });
 
   test('it keeps its rate, and goes on after a crash', async () => {

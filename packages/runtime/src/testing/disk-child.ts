@@ -17,6 +17,8 @@ try {
       throw new Error('nothing is called');
     },
     onProblem: (message) => say(`problem ${message}`),
+    // Intake would refuse long before such a small disk is full; here the disk itself is to fail.
+    limits: { diskFreeBytesMin: 0 },
   });
   await runtime.activate(planFor({ steps: [] }));
   say('up');

@@ -24,6 +24,20 @@ test('the hash is that of all other members, and follows every change', async ()
   expect((await plan({ [CONTRACT]: wider })).hash).not.toBe(hash);
 });
 
+test('roles are in the plan as they were given, and leave no trace where none is', async () => {
+  expect((await plan()).owner).not.toHaveProperty('roles');
+  const edits = swap('recover: 4h }', 'recover: 4h, roles: { triage: finance, logic: platform } }');
+  expect((await plan({ [PIPELINE]: edits })).owner.roles).toEqual({ logic: 'platform', triage: 'finance' });
+});
+
+test('a review and drills change the plan only by its source', async () => {
+  const rounds = swap(
+    'tier: medium',
+    'tier: medium\nreview: { by: finance, every: 30d }\ndrills: { every: 30d }',
+  );
+  expect(Object.keys(await plan({ [PIPELINE]: rounds }))).toEqual(Object.keys(await plan()));
+});
+
 test('a plan holds all that it calls: steps, compensations and probes', async () => {
   const { operations, events } = await plan();
   expect(Object.keys(operations)).toEqual([

@@ -15,6 +15,7 @@ import {
   type CallSpec,
   type ConditionSpecs,
   type ForEachSpec,
+  OWNER_ROLES,
   type StepSpec,
 } from './spec/pipeline-spec.ts';
 import { pointOf, type Template, valueTemplate } from './spec/template.ts';
@@ -59,6 +60,14 @@ export function compilePipeline(
       escalation: owner.escalation.value,
       respondMs: owner.respond.value,
       recoverMs: owner.recover.value,
+      ...(owner.roles && {
+        roles: Object.fromEntries(
+          OWNER_ROLES.flatMap((role) => {
+            const team = owner.roles?.[role];
+            return team ? [[role, team.value]] : [];
+          }),
+        ),
+      }),
     },
     tier: tier.value,
     trigger,

@@ -2,6 +2,7 @@ import type { OperationPlan } from '@tenon/connector';
 import type { SourcePoint, ValueTemplate } from '@tenon/expression';
 import type { FailureClass } from '@tenon/model';
 import type { JsonSchema } from '@tenon/schema';
+import type { OwnerRole } from './spec/pipeline-spec.ts';
 
 /**
  * A checked pipeline, ready to be carried out: immutable, self-contained JSON. The same spec over the same contracts
@@ -50,6 +51,8 @@ export interface Owner {
   readonly escalation: string;
   readonly respondMs: number;
   readonly recoverMs: number;
+  /** Roles that were given to a team by name; any other is `team`'s. */
+  readonly roles?: Readonly<Partial<Record<OwnerRole, string>>>;
 }
 
 export type PlanTrigger =

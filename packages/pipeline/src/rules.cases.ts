@@ -39,6 +39,14 @@ const WHERE = 'where: ${ event.total > 0 }';
 const LABEL = '  - id: label\n    call: shop.printLabel\n    with: { body: { text: thanks } }\n';
 const OAUTH =
   'key: { type: oauth2, flows: { clientCredentials: { tokenUrl: https://id.shop.example/token, scopes: { orders: read orders } } } }';
+/** What the high tier requires, whole; a case takes one part out. */
+const ROLES = ['recover: 4h }', 'recover: 4h, roles: { incidents: platform, triage: finance } }'] as const;
+const REVIEW = 'review: { by: platform, every: 180d }\n';
+const DRILLS = 'drills: { every: 90d }\n';
+const high = (rounds = `${REVIEW}${DRILLS}`): readonly [string, string] => [
+  'tier: medium\n',
+  `tier: high\n${rounds}`,
+];
 const END = 'success: ${';
 
 const CHOICE = ['when: ${ default(event.express, false) }', "when: ${ event.currency == 'EUR' }"] as const;
@@ -499,17 +507,42 @@ export const ruleCases = {
     silent: none,
   },
   'slo-missing': {
-    fires: pipelineSwaps(['tier: medium', 'tier: high'], ['slo: { objective: 0.99, within: 5m }\n', '']),
+    fires: pipelineSwaps(ROLES, high(), ['slo: { objective: 0.99, within: 5m }\n', '']),
     on: 'high',
     silent: pipeline('slo: { objective: 0.99, within: 5m }\n', ''),
   },
   'approval-missing': {
-    fires: pipelineSwaps(
-      ['tier: medium', 'tier: high'],
-      ['approve: { by: finance, within: 4h, onExpiry: reject, show: { total:', 'set: { total: { total:'],
-    ),
+    fires: pipelineSwaps(ROLES, high(), [
+      'approve: { by: finance, within: 4h, onExpiry: reject, show: { total:',
+      'set: { total: { total:',
+    ]),
     on: 'shop.createCharge',
-    silent: pipeline('tier: medium', 'tier: high'),
+    silent: pipelineSwaps(ROLES, high()),
+  },
+  'roles-missing': {
+    fires: pipelineSwaps(['recover: 4h }', 'recover: 4h, roles: { logic: sales, triage: sales } }'], high()),
+    on: 'high',
+    silent: none,
+  },
+  'review-missing': {
+    fires: pipelineSwaps(ROLES, high(DRILLS)),
+    on: 'high',
+    silent: pipeline('tier: medium\n', `tier: medium\n${DRILLS}`),
+  },
+  'review-by-owner': {
+    fires: pipeline('tier: medium\n', 'tier: medium\nreview: { by: sales, every: 180d }\n'),
+    on: 'sales',
+    silent: pipeline('tier: medium\n', `tier: medium\n${REVIEW}`),
+  },
+  'drills-missing': {
+    fires: pipelineSwaps(ROLES, high(REVIEW)),
+    on: 'high',
+    silent: none,
+  },
+  'control-out-of-bounds': {
+    fires: pipelineSwaps(ROLES, high(`${REVIEW}drills: { every: 181d }\n`)),
+    on: '181d',
+    silent: pipelineSwaps(ROLES, high('review: { by: finance, every: 366d }\ndrills: { every: 180d }\n')),
   },
 
   'pipeline-too-complex': {

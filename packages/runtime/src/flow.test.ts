@@ -272,6 +272,22 @@ describe('the watch', () => {
     expect(system('alarm').map(({ details }) => details['crossed'])).toEqual([['depth'], ['depth', 'age']]);
   });
 
+  test('names the team for triage in that alarm, where the pipeline has given it to one', async () => {
+    const { owner } = planFor({ steps: [] });
+    await open(
+      { ...watch, deadLettersAlarm: 1 },
+      planFor({
+        owner: { ...owner, roles: { triage: 'support' } },
+        onFailure: 'hold',
+        steps: [call('put', 'acme.put')],
+      }),
+    );
+    bench.target.script = { put: [{ fail: refused }] };
+    await bench.order({ id: 'a' });
+    await bench.pass(20_000);
+    expect(system('alarm')).toMatchObject([{ details: { owner: 'sales', triage: 'support' } }]);
+  });
+
   test('reports a flag that has expired, and leaves it in force', async () => {
     await open(watch, planFor({ steps: [undoable('one')] }));
     await bench.runtime.setSwitch(

@@ -91,6 +91,8 @@ describe('completion', () => {
       'crm.subscriptionUpgraded',
     );
     expect(await offered('team: revenue-operations', 'team: |')).toContain('revenue-operations');
+    expect(await offered('triage: support-tools', 'triage: |')).toContain('support-tools');
+    expect(await offered('review: { by: finance-systems,', 'review: { by: |,')).toContain('finance-systems');
   });
 
   it('offers keys that are missing and values of the format', async () => {

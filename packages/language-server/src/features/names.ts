@@ -19,7 +19,7 @@ const PLACES: readonly (readonly [RegExp, (asked: Asked) => readonly Item[]])[] 
   [/\.pipeline\.yaml#.*\/(call)$/, ({ snapshot }) => operations(snapshot)],
   [/\.pipeline\.yaml#(trigger\/event|.*\/emit|.*\/wait\/event)$/, ({ snapshot }) => events(snapshot)],
   [
-    /\.pipeline\.yaml#(owner\/(team|backup)|.*\/approve\/by|.*\/forward\/owner)$/,
+    /\.pipeline\.yaml#(owner\/(team|backup|roles\/[^/]+)|review\/by|.*\/approve\/by|.*\/forward\/owner)$/,
     ({ snapshot }) => teams(snapshot),
   ],
   [/policies\/[^/]+\.yaml#owner$/, ({ snapshot }) => teams(snapshot)],

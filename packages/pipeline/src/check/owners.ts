@@ -1,6 +1,6 @@
 import { type Diagnostic, didYouMean } from '@tenon/model';
 import { diagnostic } from '../rules.ts';
-import { allSteps, type Located } from '../spec/pipeline-spec.ts';
+import { allSteps, type Located, OWNER_ROLES } from '../spec/pipeline-spec.ts';
 import type { Workspace } from '../workspace.ts';
 import type { PipelineModel } from './model.ts';
 
@@ -19,12 +19,14 @@ export function checkTeam(team: Located<string> | undefined, workspace: Workspac
   ];
 }
 
-/** Owner, backup, approvers and the owners of forward fixes exist, and the backup is somebody else. */
+/** Whoever a spec names exists, and neither the backup nor the reviewer is the owner. */
 export function checkOwners(model: PipelineModel): Diagnostic[] {
   const { spec, catalog } = model;
-  const { owner } = spec;
+  const { owner, review } = spec;
   const found: Diagnostic[] = [];
-  for (const team of [owner?.team, owner?.backup]) found.push(...checkTeam(team, catalog.workspace));
+  const roles = OWNER_ROLES.map((role) => owner?.roles?.[role]);
+  for (const team of [owner?.team, owner?.backup, ...roles, review?.by])
+    found.push(...checkTeam(team, catalog.workspace));
   for (const step of allSteps(spec.steps)) {
     if (step.kind === 'approve') found.push(...checkTeam(step.by, catalog.workspace));
     if (step.kind === 'call') found.push(...checkTeam(step.irreversible?.owner, catalog.workspace));
@@ -34,6 +36,14 @@ export function checkOwners(model: PipelineModel): Diagnostic[] {
       diagnostic('backup-is-owner', {
         message: `\`${owner.team.value}\` stands in for itself`,
         at: owner.backup.at,
+        subject: owner.team.value,
+      }),
+    );
+  if (owner?.team && review?.by?.value === owner.team.value)
+    found.push(
+      diagnostic('review-by-owner', {
+        message: `\`${owner.team.value}\` reviews what it owns`,
+        at: review.by.at,
         subject: owner.team.value,
       }),
     );

@@ -1,17 +1,44 @@
-import type { Diagnostic } from '@tenon/model';
+import { type Diagnostic, formatDuration } from '@tenon/model';
 import { diagnostic } from '../rules.ts';
-import { allSteps, innerSteps, type StepSpec } from '../spec/pipeline-spec.ts';
+import { allSteps, innerSteps, type OwnerRole, type StepSpec, type Tier } from '../spec/pipeline-spec.ts';
 import { entry } from '../yaml/spec-document.ts';
 import type { ResolvedCall } from './catalog.ts';
 import { classPointers } from './classes.ts';
 import { type CallMeaning, effectsOf, type PipelineModel } from './model.ts';
 import { inputSource } from './payloads.ts';
 
-/** Controls that a tier requires besides those that every pipeline has. */
-const REQUIRED = {
-  low: { success: false, slo: false, approval: false },
-  medium: { success: true, slo: false, approval: false },
-  high: { success: true, slo: true, approval: true },
+const DAY_MS = 86_400_000;
+
+/**
+ * Controls that a tier requires besides those that every pipeline has (an owner, a backup that is another team, an
+ * escalation path). Roles are those that must be given by name; review and drills must come round within the time.
+ */
+const REQUIRED: Readonly<Record<Tier, Controls>> = {
+  low: { success: false, slo: false, approval: false, roles: [] },
+  medium: { success: true, slo: false, approval: false, roles: [] },
+  high: {
+    success: true,
+    slo: true,
+    approval: true,
+    roles: ['incidents', 'triage'],
+    review: 366 * DAY_MS,
+    drills: 180 * DAY_MS,
+  },
+};
+
+interface Controls {
+  readonly success: boolean;
+  readonly slo: boolean;
+  readonly approval: boolean;
+  readonly roles: readonly OwnerRole[];
+  readonly review?: number;
+  readonly drills?: number;
+}
+
+/** Controls that come round, with what is said of one that is not there. */
+const ROUNDS = {
+  review: { code: 'review-missing', what: 'who outside the owning team looks at it' },
+  drills: { code: 'drills-missing', what: 'how often its failure paths are rehearsed' },
 } as const;
 
 /** What a tier requires (C27, C105, C136, C152). */
@@ -49,8 +76,51 @@ export function checkTier(model: PipelineModel): Diagnostic[] {
         subject: spec.name.value,
       }),
     );
+  const unnamed = required.roles.filter((role) => !spec.owner?.roles?.[role]);
+  if (unnamed.length > 0)
+    found.push(
+      diagnostic('roles-missing', {
+        message: `tier \`${tier.value}\` needs ${unnamed.map((role) => `\`owner.roles.${role}\``).join(' and ')}`,
+        at: tier.at,
+        subject: spec.name.value,
+      }),
+    );
+  for (const control of ['review', 'drills'] as const) found.push(...checkRounds(model, control, required));
   if (required.approval) found.push(...checkApprovals(model, spec.steps, false));
   return found;
+}
+
+/** What comes round is there where the tier requires it, and neither all the time nor hardly ever. */
+function checkRounds(
+  { spec }: PipelineModel,
+  control: keyof typeof ROUNDS,
+  required: Controls,
+): Diagnostic[] {
+  const longestMs = required[control];
+  const every = spec[control]?.every;
+  const { tier } = spec;
+  if (!spec[control]) {
+    if (longestMs === undefined || !tier) return [];
+    const { code, what } = ROUNDS[control];
+    return [
+      diagnostic(code, {
+        message: `tier \`${tier.value}\` needs \`${control}\`: ${what}`,
+        at: tier.at,
+        subject: spec.name.value,
+      }),
+    ];
+  }
+  if (!every || (every.value >= DAY_MS && every.value <= (longestMs ?? Infinity))) return [];
+  const isRare = every.value >= DAY_MS;
+  return [
+    diagnostic('control-out-of-bounds', {
+      message: isRare
+        ? `\`${control}\` every ${formatDuration(every.value)}, and tier \`${tier?.value}\` needs it every ${formatDuration(longestMs!)}`
+        : `\`${control}\` every ${formatDuration(every.value)} is more often than anybody does it`,
+      at: every.at,
+      subject: `${spec.name.value} ${control}`,
+    }),
+  ];
 }
 
 /** At the high tier somebody looks before money moves or something happens for good. */

@@ -377,6 +377,56 @@ export const proofsRules = {
       good: 'tier: high\nslo: { objective: 0.99, within: 5m }',
     },
   },
+  'roles-missing': {
+    severity: 'error',
+    title: 'nobody is named who leads an incident or empties the queues',
+    why: 'At the high tier a failure at night must find, by name, the team that leads and the team that looks through what is held (C144, C152).',
+    fix: 'name the teams under `owner.roles`; the owning team may be one of them',
+    example: {
+      bad: 'owner: { team: sales, backup: platform, … }\ntier: high',
+      good: 'owner: { team: sales, backup: platform, …, roles: { incidents: platform, triage: sales } }\ntier: high',
+    },
+  },
+  'review-missing': {
+    severity: 'error',
+    title: 'nobody else looks at the pipeline',
+    why: 'At the high tier what its authors cannot see must come before other eyes, again and again (C152).',
+    fix: 'add `review: { by: …, every: 180d }`, by a team that does not own it',
+    example: {
+      bad: 'tier: high\n# no review',
+      good: 'tier: high\nreview: { by: platform, every: 180d }',
+    },
+  },
+  'review-by-owner': {
+    severity: 'error',
+    title: 'the owner reviews its own pipeline',
+    why: 'Whoever wrote it does not see what is missing (C152).',
+    fix: 'name another team',
+    example: {
+      bad: 'owner: { team: sales, … }\nreview: { by: sales, every: 180d }',
+      good: 'owner: { team: sales, … }\nreview: { by: platform, every: 180d }',
+    },
+  },
+  'drills-missing': {
+    severity: 'error',
+    title: 'the failure paths are never rehearsed',
+    why: 'At the high tier the way back must have been walked before it is needed: `tenon simulate` shows that it is there, a drill that people know it (C152).',
+    fix: 'add `drills: { every: 90d }`',
+    example: {
+      bad: 'tier: high\n# no drills',
+      good: 'tier: high\ndrills: { every: 90d }',
+    },
+  },
+  'control-out-of-bounds': {
+    severity: 'error',
+    title: 'a review or drill too rare to count, or too frequent to be true',
+    why: 'At the high tier a review is due within 366 days and a drill within 180: later the people have changed; less than a day apart nobody does it (C152).',
+    fix: 'choose a time that will be kept, within the bounds',
+    example: {
+      bad: 'tier: high\ndrills: { every: 365d }',
+      good: 'tier: high\ndrills: { every: 90d }',
+    },
+  },
   'approval-missing': {
     severity: 'error',
     title: 'a high-impact effect without approval',

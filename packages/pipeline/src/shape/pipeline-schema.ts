@@ -257,6 +257,12 @@ export const pipelineSchema: SchemaObject = {
         escalation: text('Where a page goes, for example `pager:revenue`.'),
         respond: duration('Somebody looks at a failure within this time.'),
         recover: duration('Service is back within this time.'),
+        roles: object('Which team does what; whatever is not said is done by `team`.', [], {
+          logic: text('The team that decides what the pipeline should do.'),
+          data: text('The team that answers for the quality of the data.'),
+          incidents: text('The team that leads when the pipeline fails. Required at tier `high`.'),
+          triage: text('The team that looks through held inputs and dead letters. Required at tier `high`.'),
+        }),
       }),
       tier: {
         enum: ['low', 'medium', 'high'],
@@ -309,6 +315,17 @@ export const pipelineSchema: SchemaObject = {
           description: 'Share of runs, for example 0.99.',
         },
         within: duration('From event to success.'),
+      }),
+      review: object(
+        'Who outside the owning team looks at the pipeline. Required at tier `high`.',
+        ['by', 'every'],
+        {
+          by: text('The team that reviews; never the owning one.'),
+          every: duration('How often: at least a day apart; at tier `high` at least once in 366d.'),
+        },
+      ),
+      drills: object('How often its failure paths are rehearsed. Required at tier `high`.', ['every'], {
+        every: duration('How often: at least a day apart; at tier `high` at least once in 180d.'),
       }),
       metrics: {
         type: 'object',

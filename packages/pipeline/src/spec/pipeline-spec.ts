@@ -42,6 +42,8 @@ export interface PipelineSpec {
   readonly success?: SpecExpression;
   readonly onFailure?: Located<'compensate' | 'forward' | 'hold'>;
   readonly slo?: { readonly objective?: number; readonly within?: Located<number> };
+  readonly review?: { readonly by?: Located<string>; readonly every?: Located<number> };
+  readonly drills?: { readonly every?: Located<number> };
   readonly metrics: readonly MetricSpec[];
 }
 
@@ -57,7 +59,12 @@ export interface OwnerSpec {
   readonly escalation?: Located<string>;
   readonly respond?: Located<number>;
   readonly recover?: Located<number>;
+  readonly roles?: Readonly<Partial<Record<OwnerRole, Located<string>>>>;
 }
+
+/** What owning a pipeline consists of; a role that is not given to another team is the owning team's. */
+export const OWNER_ROLES = ['logic', 'data', 'incidents', 'triage'] as const;
+export type OwnerRole = (typeof OWNER_ROLES)[number];
 
 export type TriggerSpec =
   | { readonly kind: 'event'; readonly event: Located<string>; readonly where?: SpecExpression }
@@ -206,6 +213,8 @@ export function readPipeline(document: SpecDocument): {
   const unreadSteps = new Set<string>();
   const limits = child(root, 'limits');
   const slo = child(root, 'slo');
+  const review = child(root, 'review');
+  const drills = child(root, 'drills');
   const metrics = child(root, 'metrics');
   const spec: PipelineSpec = {
     document,
@@ -232,6 +241,13 @@ export function readPipeline(document: SpecDocument): {
         ...given('within', read.duration(child(slo, 'within'))),
       },
     }),
+    ...(review && {
+      review: {
+        ...given('by', read.text(child(review, 'by'))),
+        ...given('every', read.duration(child(review, 'every'))),
+      },
+    }),
+    ...(drills && { drills: given('every', read.duration(child(drills, 'every'))) }),
     metrics: (metrics?.kind === 'map' ? metrics.entries : []).map(({ key, value }) => ({
       name: { value: String(key.value), at: document.at(key) },
       ...given('when', read.expression(child(value, 'when'))),
@@ -242,6 +258,7 @@ export function readPipeline(document: SpecDocument): {
 
   function owner(node: SpecNode | undefined): OwnerSpec | undefined {
     if (node?.kind !== 'map') return undefined;
+    const roles = child(node, 'roles');
     return {
       at: document.at(node),
       ...given('team', read.text(child(node, 'team'))),
@@ -249,6 +266,9 @@ export function readPipeline(document: SpecDocument): {
       ...given('escalation', read.text(child(node, 'escalation'))),
       ...given('respond', read.duration(child(node, 'respond'))),
       ...given('recover', read.duration(child(node, 'recover'))),
+      ...(roles && {
+        roles: Object.assign({}, ...OWNER_ROLES.map((role) => given(role, read.text(child(roles, role))))),
+      }),
     };
   }
 

@@ -114,7 +114,7 @@ export function keepWatch(engine: EmbeddedEngine, clock: Clock): { stop(): void 
         ...(ageMs >= owner.respondMs ? ['age'] : []),
       ];
       if (crossed.length === 0) continue;
-      const { team, backup, escalation } = owner;
+      const { team, backup, escalation, roles } = owner;
       await raise(`letters ${name} ${crossed.join()}`, now, {
         alarm: 'deadLetters',
         pipeline,
@@ -125,6 +125,7 @@ export function keepWatch(engine: EmbeddedEngine, clock: Clock): { stop(): void 
         ageMs,
         ageMaxMs: owner.respondMs,
         owner: team,
+        ...(roles?.triage !== undefined && { triage: roles.triage }),
         backup,
         escalation,
       });

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { exit } from './exit.ts';
 
@@ -20,12 +21,22 @@ function tenon(...argv: string[]) {
   );
 }
 
+/** Says it in a line of its log, after those of the pipelines that it activates. */
+async function addressOf(log: Readable): Promise<string> {
+  let said = '';
+  for await (const text of log.iterator({ destroyOnReturn: false })) {
+    said += String(text);
+    const serving = said.split('\n').find((line) => line.includes('"kind":"serving"') && line.endsWith('}'));
+    if (serving !== undefined) return (JSON.parse(serving) as { url: string }).url;
+  }
+  throw new Error(`it ended without serving: ${said}`);
+}
+
 describe('a reader that goes away', () => {
   it('ends a server in order, and as failed, so that a supervisor starts it again', async () => {
     expect((await once(tenon('init'), 'exit'))[0]).toBe(exit.clean);
     const serving = tenon('serve', '--port', '0');
-    const [line] = (await once(serving.stdout, 'data')) as [Buffer];
-    const { url } = JSON.parse(line.toString()) as { url: string };
+    const url = await addressOf(serving.stdout);
     serving.stdout.destroy();
     const ended = once(serving, 'exit');
     await fetch(`${url}/hooks/nobody/nothing`, { method: 'POST' });

@@ -20,6 +20,17 @@ describe('parseExactJson', () => {
     expect(parseExactJson(bytes(text))).toEqual(expected);
   });
 
+  it.each(['', '1234567890123456789,'])(
+    'refuses what is nested so deep that nobody can go down it (%s)',
+    (more) => {
+      const nested = (levels: number): Uint8Array =>
+        bytes(`[${more}${'['.repeat(levels - 1)}${']'.repeat(levels - 1)}]`);
+      expect(() => parseExactJson(nested(500))).not.toThrow();
+      expect(() => parseExactJson(nested(501))).toThrow('deep');
+      expect(() => parseExactJson(nested(100_000))).toThrow();
+    },
+  );
+
   it('gives what JSON.parse gives for all that can be held exactly', () => {
     fc.assert(
       fc.property(fc.jsonValue(), (value) => {

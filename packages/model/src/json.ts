@@ -33,6 +33,21 @@ export function canonicalJson(value: unknown): string {
   return JSON.stringify(value) ?? 'null';
 }
 
+/**
+ * Deeper than any message means to be. Whoever digests, validates or searches what was stored goes down level by level:
+ * a few kilobytes of brackets would use up the stack, and SQLite reads no JSON beyond a thousand levels.
+ */
+export const JSON_LEVELS_MAX = 500;
+
+/** Are there lists or objects within each other, more than `levels` deep? Looks no deeper than that itself. */
+export function isDeeperThan(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  if (levels === 0) return true;
+  for (const inner of Array.isArray(value) ? value : Object.values(value))
+    if (isDeeperThan(inner, levels - 1)) return true;
+  return false;
+}
+
 /** SHA-256 of a text or of bytes, as `sha256:<hex>`. */
 export function sha256(data: string | Uint8Array): string {
   return `sha256:${hash('sha256', data, 'hex')}`;

@@ -80,6 +80,28 @@ describe('a dry run', () => {
 });
 
 describe('applied', () => {
+  test('what counts as sent is under way, even when the process dies at that moment', async () => {
+    bench = await openBench(held);
+    bench.target.script = { put: [{ fail: refused }] };
+    const runId = await bench.order({ id: 'a' });
+    await bench.runtime.idle();
+    const { token } = await dryRun({ state: 'failed' });
+    let crashed: Promise<void> | undefined;
+    bench.onEntry = ({ kind, runId: of }) => {
+      if (kind === 'replay' && of === runId) crashed ??= bench.crash();
+    };
+    expect(await apply(token)).toEqual({ ok: true });
+    bench.clock.advance(1_000);
+    while (crashed === undefined) {
+      await new Promise((resolve) => setImmediate(resolve));
+      bench.clock.advance(100);
+    }
+    await crashed;
+    await bench.pass(1_000);
+    expect(bench.state(runId)).toBe('succeeded');
+    expect(bench.runtime.replayStatus(token)).toMatchObject({ runs: { done: 1 } });
+  });
+
   test('it acts on exactly the frozen set, with the same keys, and says who did it', async () => {
     bench = await openBench(held);
     bench.target.script = { put: [{ fail: refused }, { fail: refused }, { fail: refused }] };

@@ -36,6 +36,19 @@ describe('a run', () => {
     expect(bench.entries.filter((entry) => entry.runId === runId)).toEqual(bench.runtime.trace({ runId }));
   });
 
+  test('that cannot be stored keeps no place from others', async () => {
+    bench = await openBench(planFor({ steps: [call('one', 'acme.create')] }));
+    // From the second on, a run begins in the write that stores it.
+    await bench.order({ id: 'first' });
+    await bench.runtime.idle();
+    // Too deep for what makes the digest; senders are refused it before, callers in this process are not.
+    const payload = JSON.parse(`{"id":"a","deep":${'['.repeat(20_000)}${']'.repeat(20_000)}}`);
+    const event = { event: 'shop.ordered', payload, deliveryId: 'deep', source: 'shop' };
+    await expect(bench.runtime.accept(event)).rejects.toThrow(RangeError);
+    expect(bench.runtime.flow().pipelines[0]).toMatchObject({ active: 0 });
+    await bench.runtime.idle();
+  });
+
   test('of the same business key is not begun twice, whatever the delivery', async () => {
     bench = await openBench(planFor({ steps: [undoable('invoice')] }));
     const first = await bench.order({ id: 'a' }, 'd1');

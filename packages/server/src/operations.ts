@@ -1,4 +1,4 @@
-import { isObject, type Json, type JsonObject } from '@tenon/model';
+import { isDeeperThan, isObject, JSON_LEVELS_MAX, type Json, type JsonObject } from '@tenon/model';
 import { type RunFilter, type RunState, runStates } from '@tenon/runtime';
 import { compileValidator, type JsonSchema } from '@tenon/schema';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -248,6 +248,8 @@ function readBody(
   } catch {
     return { problem: { status: 400, code: 'HTTP_BODY_UNREADABLE', title: 'The body is not JSON' } };
   }
+  if (isDeeperThan(value, JSON_LEVELS_MAX))
+    return { problem: { status: 400, code: 'HTTP_BODY_UNREADABLE', title: 'The body is nested too deep' } };
   const [issue] = validate(value);
   if (issue) {
     return {

@@ -136,6 +136,8 @@ describe('webhook intake', () => {
     const second = await deliver(url, '{}');
     expect([second.status, second.headers.get('retry-after')]).toEqual([503, '1']);
     expect(await second.json()).toMatchObject({ code: 'INTAKE_BUSY' });
+    const disguised = await fetch(`${url}/%68ooks/crm/upgraded`, { method: 'POST', body: '{}' });
+    expect(disguised.status).toBe(503);
     expect((await fetch(`${url}/v1/health`)).status).toBe(200);
     finish();
     expect((await first).status).toBe(202);

@@ -118,7 +118,8 @@ export async function startServer(options: ServerOptions): Promise<TenonServer> 
 function boundIntake(app: FastifyInstance, max: number): void {
   let inFlight = 0;
   app.addHook('onRequest', (request, reply, done) => {
-    if (!request.url.startsWith('/hooks/')) return done();
+    // By its route: the address may be written in more than one way.
+    if (!request.routeOptions.url?.startsWith('/hooks/')) return done();
     if (inFlight >= max) {
       // The rest of the request is not waited for.
       reply.header('connection', 'close');

@@ -67,7 +67,7 @@ export class Dispatcher {
 
   /**
    * Takes a place for a new run that need not go through the file first: there is room, and nothing of its pipeline
-   * waits before it. Who gets one hands in the activation with `follow`.
+   * waits before it. Who gets one hands in the activation with `follow`, or gives it back with `leave`.
    */
   enter(pipeline: string, seq: number): boolean {
     const lane = this.#lane(pipeline);
@@ -89,6 +89,11 @@ export class Dispatcher {
   /** Gives the place of `seq` back when its activation ends. */
   follow(pipeline: string, seq: number, activation: ReturnType<DispatcherOptions['carry']>): void {
     this.#follow(this.#lane(pipeline), seq, activation);
+  }
+
+  /** Gives a place back that nothing came of. */
+  leave(pipeline: string, seq: number): void {
+    this.#release(this.#lane(pipeline), seq, []);
   }
 
   /** There may be a run to take from `atMs` on. */
@@ -217,15 +222,17 @@ export class Dispatcher {
   }
 
   #follow(lane: Lane, seq: number, activation: ReturnType<DispatcherOptions['carry']>): void {
-    void activation.then((touched) => {
-      const wasFull = this.#roomFor(lane) <= 0;
-      lane.active.delete(seq);
-      this.#activeCount--;
-      this.#activeOfTier[lane.tier]--;
-      for (const [pipeline, atMs] of touched) this.touch(pipeline, atMs);
-      if (wasFull) for (const each of this.#lanes.values()) this.#schedule(each.nextDueAtMs);
-      this.#wakeIdle();
-    });
+    void activation.then((touched) => this.#release(lane, seq, touched));
+  }
+
+  #release(lane: Lane, seq: number, touched: Awaited<ReturnType<DispatcherOptions['carry']>>): void {
+    const wasFull = this.#roomFor(lane) <= 0;
+    lane.active.delete(seq);
+    this.#activeCount--;
+    this.#activeOfTier[lane.tier]--;
+    for (const [pipeline, atMs] of touched) this.touch(pipeline, atMs);
+    if (wasFull) for (const each of this.#lanes.values()) this.#schedule(each.nextDueAtMs);
+    this.#wakeIdle();
   }
 
   #isIdle(): boolean {

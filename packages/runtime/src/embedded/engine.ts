@@ -578,40 +578,46 @@ export class EmbeddedEngine implements RunHost {
     const correlationId = event.correlationId ?? traceIdOf(event.traceparent) ?? this.newId();
     let started = 0;
     const flaggedOff: string[] = [];
-    for (const draft of drafts) {
-      const earlier = this.#runByKey(draft, now);
-      if (earlier !== undefined) {
-        const { source, deliveryId } = event;
-        const details = { source, deliveryId, state: earlier.state, sameDelivery: isKnown };
-        noted.push(this.noted(earlier, [{ kind: 'duplicate', details }]));
-        runs.push({
-          runId: earlier.run_id,
-          pipeline: earlier.pipeline,
-          key: draft.key,
-          started: false,
-          state: earlier.state,
-        });
-      } else if (!isKnown) {
-        const flag = this.#flagAgainst(event, draft);
-        if (flag !== undefined) {
-          flaggedOff.push(draft.loaded.plan.pipeline);
-          noted.push(this.system(flag));
-          continue;
+    try {
+      for (const draft of drafts) {
+        const earlier = this.#runByKey(draft, now);
+        if (earlier !== undefined) {
+          const { source, deliveryId } = event;
+          const details = { source, deliveryId, state: earlier.state, sameDelivery: isKnown };
+          noted.push(this.noted(earlier, [{ kind: 'duplicate', details }]));
+          runs.push({
+            runId: earlier.run_id,
+            pipeline: earlier.pipeline,
+            key: draft.key,
+            started: false,
+            state: earlier.state,
+          });
+        } else if (!isKnown) {
+          const flag = this.#flagAgainst(event, draft);
+          if (flag !== undefined) {
+            flaggedOff.push(draft.loaded.plan.pipeline);
+            noted.push(this.system(flag));
+            continue;
+          }
+          const run = this.#draftRun(event, draft, eventSeq, correlationId, now, writes, noted);
+          if (run.claimed === 1) claimed.push(run);
+          else {
+            started++;
+            this.counts.addBacklog(run.pipeline, 1);
+          }
+          runs.push({
+            runId: run.run_id,
+            pipeline: run.pipeline,
+            key: draft.key,
+            started: true,
+            state: 'accepted',
+          });
         }
-        const run = this.#draftRun(event, draft, eventSeq, correlationId, now, writes, noted);
-        if (run.claimed === 1) claimed.push(run);
-        else {
-          started++;
-          this.counts.addBacklog(run.pipeline, 1);
-        }
-        runs.push({
-          runId: run.run_id,
-          pipeline: run.pipeline,
-          key: draft.key,
-          started: true,
-          state: 'accepted',
-        });
       }
+    } catch (error) {
+      // Nobody will follow them: a place kept for nothing is missing until a restart.
+      for (const run of claimed) this.#dispatcher.leave(run.pipeline, run.seq);
+      throw error;
     }
     const group = this.#queue.open(writes, noted);
     for (const run of claimed)
@@ -657,6 +663,9 @@ export class EmbeddedEngine implements RunHost {
     const seq = this.#nextRun++;
     const traceparent =
       traceIdOf(event.traceparent) === undefined ? traceparentFor(correlationId) : event.traceparent!;
+    // What may throw comes before a place is taken.
+    const salt = randomBytes(SALT_BYTES).toString('base64url');
+    const payload = saltedDigest(salt, event.payload);
     const begins =
       orderKey === undefined &&
       failure === undefined &&
@@ -686,7 +695,7 @@ export class EmbeddedEngine implements RunHost {
       intake_failure: failure === undefined ? null : JSON.stringify(failureDetails(failure)),
       failure: null,
       held: null,
-      salt: randomBytes(SALT_BYTES).toString('base64url'),
+      salt,
     };
     const facts: Fact[] = [
       {
@@ -698,7 +707,7 @@ export class EmbeddedEngine implements RunHost {
           event: event.event,
           source: event.source,
           deliveryId: event.deliveryId,
-          payload: saltedDigest(row.salt, event.payload),
+          payload,
           plan: plan.hash,
           version: plan.version,
           traceparent,

@@ -67,7 +67,7 @@ export async function openRuntimeWith(
   const replays = new Replays(
     engine,
     queries,
-    (run, actor, reason) => resume(engine, queries, run, actor, reason),
+    (run, actor, reason, also) => resume(engine, queries, run, actor, reason, also),
     options.clock,
   );
   const retention = keepRetention(engine, options);

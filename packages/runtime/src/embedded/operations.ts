@@ -103,12 +103,19 @@ function stepIdOf(place: string): string {
   return place.slice(place.lastIndexOf('].') + 1).replace(/^\./, '');
 }
 
+/** What is stored together with an operation, or not at all. */
+export interface Also {
+  readonly writes: readonly Write[];
+  readonly facts: readonly Fact[];
+}
+
 export async function resume(
   engine: EmbeddedEngine,
   queries: Queries,
   run: RunRow,
   actor: string,
   reason: string,
+  also: Also = { writes: [], facts: [] },
 ): Promise<ActionResult> {
   if (run.state === 'compensated')
     return refused('RUN_COMPENSATED', 'its effects are undone: only a new event can do them again');
@@ -125,8 +132,10 @@ export async function resume(
       ['putJournal', run.seq, opening.key, now, JSON.stringify(value)],
       ['closeSteps', run.seq, opening.step],
       ['resume', run.seq, state, now],
+      ...also.writes,
     ],
     [
+      ...also.facts,
       { kind: 'operator', step: opening.step, details: { action: 'resume', actor, reason } },
       { kind: 'state', step: opening.step, details: { from: 'failed', to: state } },
     ],

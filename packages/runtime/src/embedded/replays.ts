@@ -13,6 +13,7 @@ import type {
 import { terminalStates } from '../states.ts';
 import { CommitRefused } from './commit-queue.ts';
 import type { EmbeddedEngine } from './engine.ts';
+import type { Also } from './operations.ts';
 import type { Queries } from './queries.ts';
 import type { RunRow } from './run-row.ts';
 import type { Write } from './statements.ts';
@@ -30,7 +31,8 @@ const NOTED_PER_TICK_MAX = 200;
 /** A pipeline whose own runs wait that long gets nothing from the lane. */
 const LIVE_LAG_MAX_MS = 1_000;
 
-type Resume = (run: RunRow, actor: string, reason: string) => Promise<ActionResult>;
+/** Resumes a run, together with what is to be stored only if it is resumed. */
+type Resume = (run: RunRow, actor: string, reason: string, also: Also) => Promise<ActionResult>;
 
 /**
  * Replays (C72): a dry run freezes a set of runs and says what would happen to each; applied by its token, the set goes
@@ -216,24 +218,25 @@ export class Replays {
       const { effectsSkipped, effectsToSend, refused } = effects(run);
       const sends = refused === undefined && run.state === 'failed';
       if (sends && (nextAtMs >= now + TICK_MS || !this.#hasRoom(run.pipeline))) break;
-      const details = {
-        action: 'replay',
-        token,
-        actor,
-        reason,
-        effectsSkipped,
-        effectsToSend,
-        ...(refused !== undefined && { refused }),
+      const also = (state: 'refused' | 'sent' | 'done', why?: string): Also => {
+        const shown = { effectsSkipped, effectsToSend, ...(why !== undefined && { refused: why }) };
+        const details = { action: 'replay', token, actor, reason, ...shown };
+        return { writes: [['setReplayRun', token, run.seq, state]], facts: [{ kind: 'replay', details }] };
       };
-      const state = refused !== undefined ? 'refused' : sends ? 'sent' : 'done';
-      await this.#engine.commit(
-        [['setReplayRun', token, run.seq, state]],
-        [this.#engine.noted(run, [{ kind: 'replay', details }])],
-      );
-      if (!sends) continue;
+      const note = ({ writes, facts }: Also): Promise<void> =>
+        this.#engine.commit(writes, [this.#engine.noted(run, facts)]);
+      if (!sends) {
+        await note(refused === undefined ? also('done') : also('refused', refused));
+        continue;
+      }
+      // One write: a run that counts as sent, and was not resumed when the process died, would never be.
+      const resumed = await this.#resume(run, actor, reason, also('sent'));
+      if (!resumed.ok) {
+        await note(also('refused', resumed.message));
+        continue;
+      }
       nextAtMs += 1_000 / perSecond;
       this.#sent.set(run.seq, { token, pipeline: run.pipeline });
-      await this.#resume(run, actor, reason);
     }
     this.#nextAtMs.set(token, nextAtMs);
   }

@@ -35,7 +35,8 @@ export async function forEachStep(progress: Progress, step: ForEachStep, round: 
   const bad = items.filter((item) => item.bad !== undefined);
   if (bad.length > 0 && step.check?.otherwise === 'quarantine') {
     const [first] = bad;
-    const message = `${bad.length} of ${items.length} items: ${first!.key}: ${first!.bad}`;
+    // By its place: a key may be somebody's name, and this ends in the ledger.
+    const message = `${bad.length} of ${items.length} items: item ${items.indexOf(first!)}: ${first!.bad}`;
     return {
       as: 'failed',
       failure: invalid('CHECK_NOT_MET', message),
@@ -95,7 +96,7 @@ function itemsOf(progress: Progress, step: ForEachStep): List {
     const key = typeof made.value === 'string' ? made.value : canonicalJson(made.value);
     const earlier = seen.get(key);
     if (earlier !== undefined)
-      return held('ITEM_KEY_DUPLICATE', `items ${earlier} and ${index} of ${step.id} have one key: ${key}`);
+      return held('ITEM_KEY_DUPLICATE', `items ${earlier} and ${index} of ${step.id} have one key`);
     seen.set(key, index);
     let bad: string | undefined;
     for (const { condition, message } of step.check?.that ?? []) {

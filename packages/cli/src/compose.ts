@@ -152,7 +152,7 @@ function resolveConnections(workspace: Workspace, io: Io): ConnectionConfig[] {
     const baseUrl = io.env[name];
     if (!baseUrl)
       throw new ComposeError(
-        `connection ${connection.name}: set the environment variable ${name} to its base URL`,
+        `connection ${connection.name}: set the environment variable ${name} to its base URL, and start again`,
       );
     return { ...connection, baseUrl };
   });

@@ -26,4 +26,14 @@ describe('the database in place of the process', () => {
     await expect(client.get('/v1/runs')).rejects.toThrow(OperationsError);
     await expect(client.get('/v1/runs')).rejects.toThrow(file);
   });
+
+  it('is not asked for what only a process knows', async () => {
+    const file = join(folder, 'tenon.db');
+    await writeFile(file, '');
+    const nobody = async (): Promise<never> => {
+      throw new OperationsError('no Tenon answers', exit.failed, true);
+    };
+    const client = withLedgerFile({ get: nobody, post: nobody }, file, () => {});
+    await expect(client.get('/v1/flow')).rejects.toThrow('no Tenon answers');
+  });
 });

@@ -3,50 +3,58 @@ import { openLedger } from '@tenon/runtime';
 import { exit } from './exit.ts';
 import { type OperationsClient, OperationsError } from './operations-client.ts';
 
-/** What the operations API would answer, read from the database file itself: the process may be down when it is needed most. */
-function readLedger(
-  file: string,
-  path: string,
-  query: Readonly<Record<string, string | undefined>>,
-): Record<string, unknown> | undefined {
+type Ledger = ReturnType<typeof openLedger>;
+type Query = Readonly<Record<string, string | undefined>>;
+type Read = (ledger: Ledger, query: Query, id: string | undefined) => Record<string, unknown> | undefined;
+
+/**
+ * What the operations API would answer, by collection, read from the database file itself: the process may be down when
+ * it is needed most. What is not here, such as how work flows now, only a process knows.
+ */
+const READS: ReadonlyMap<string, Read> = new Map<string, Read>([
+  [
+    'runs',
+    (ledger, query, id) =>
+      id === undefined ? { runs: ledger.runs(runFilter(query)) } : asRecord(ledger.run(id)),
+  ],
+  ['plans', (ledger, _query, id) => asRecord(ledger.plan(id ?? ''))],
+  ['switches', (ledger) => ({ switches: ledger.switches() })],
+  [
+    'trace',
+    (ledger, query) => ({
+      entries: ledger.trace(
+        query['system'] === 'true' ? { system: true } : (query as Parameters<Ledger['trace']>[0]),
+      ),
+    }),
+  ],
+  ['approvals', (ledger) => ({ approvals: ledger.approvals() })],
+  ['in-doubt', (ledger) => ({ inDoubt: ledger.inDoubt() })],
+  ['forward-fixes', (ledger) => ({ forwardFixes: ledger.forwardFixes() })],
+  [
+    'dead-letters',
+    (ledger, query) => ({ deadLetters: ledger.deadLetters(query as Parameters<Ledger['deadLetters']>[0]) }),
+  ],
+  [
+    'dead-letter-groups',
+    (ledger, query) => ({
+      groups: ledger.deadLetterGroups(query as Parameters<Ledger['deadLetterGroups']>[0]),
+    }),
+  ],
+  ['replays', (ledger, _query, id) => asRecord(ledger.replayStatus(id ?? ''))],
+]);
+
+function readLedger(file: string, read: Read, query: Query, id: string | undefined): ReturnType<Read> {
   const ledger = openLedger(file);
   try {
-    const [, , collection, id] = path.split('/');
-    switch (collection) {
-      case 'runs':
-        return id === undefined
-          ? { runs: ledger.runs(runFilter(query)) }
-          : asRecord(ledger.run(decodeURIComponent(id)));
-      case 'plans':
-        return asRecord(ledger.plan(decodeURIComponent(id ?? '')));
-      case 'switches':
-        return { switches: ledger.switches() };
-      case 'trace':
-        if (query['system'] === 'true') return { entries: ledger.trace({ system: true }) };
-        return { entries: ledger.trace(query as Parameters<typeof ledger.trace>[0]) };
-      case 'approvals':
-        return { approvals: ledger.approvals() };
-      case 'in-doubt':
-        return { inDoubt: ledger.inDoubt() };
-      case 'forward-fixes':
-        return { forwardFixes: ledger.forwardFixes() };
-      case 'dead-letters':
-        return { deadLetters: ledger.deadLetters(query as Parameters<typeof ledger.deadLetters>[0]) };
-      case 'dead-letter-groups':
-        return { groups: ledger.deadLetterGroups(query as Parameters<typeof ledger.deadLetterGroups>[0]) };
-      case 'replays':
-        return asRecord(ledger.replayStatus(decodeURIComponent(id ?? '')));
-      default:
-        return undefined;
-    }
+    return read(ledger, query, id === undefined ? undefined : decodeURIComponent(id));
   } finally {
     ledger.close();
   }
 }
 
-type RunFilter = NonNullable<Parameters<ReturnType<typeof openLedger>['runs']>[0]>;
+type RunFilter = NonNullable<Parameters<Ledger['runs']>[0]>;
 
-function runFilter({ pipeline, state, key, limit }: Readonly<Record<string, string | undefined>>): RunFilter {
+function runFilter({ pipeline, state, key, limit }: Query): RunFilter {
   return {
     ...(pipeline !== undefined && { pipeline }),
     // A state that does not exist finds no run.
@@ -73,7 +81,10 @@ export function withLedgerFile(
         return await client.get(path, query);
       } catch (error) {
         if (!(error instanceof OperationsError && error.isUnreachable && existsSync(file))) throw error;
-        const found = readable(() => readLedger(file, path, query));
+        const [, , collection, id] = path.split('/');
+        const read = READS.get(collection ?? '');
+        if (!read) throw error;
+        const found = readable(() => readLedger(file, read, query, id));
         if (!found) throw new OperationsError('there is no such run or plan in the database', exit.failed);
         say(`no Tenon answers; read from ${file}\n`);
         return found;

@@ -17,13 +17,8 @@ afterEach(async () => {
   await rm(root, { recursive: true });
 });
 
-async function tokenSentTo(url: string, env: Io['env'] = {}): Promise<string | null> {
-  const sent: Request[] = [];
-  vi.stubGlobal('fetch', async (address: URL, init: RequestInit) => {
-    sent.push(new Request(address, init));
-    return Response.json({});
-  });
-  const io: Io = {
+function quietIo(env: Io['env'] = {}): Io {
+  return {
     out: () => {},
     err: () => {},
     cwd: root,
@@ -33,7 +28,15 @@ async function tokenSentTo(url: string, env: Io['env'] = {}): Promise<string | n
     random: systemRandom,
     interrupted: () => new Promise(() => {}),
   };
-  await (await operationsClient({ root, url }, io)).get('/v1/runs');
+}
+
+async function tokenSentTo(url: string, env: Io['env'] = {}): Promise<string | null> {
+  const sent: Request[] = [];
+  vi.stubGlobal('fetch', async (address: URL, init: RequestInit) => {
+    sent.push(new Request(address, init));
+    return Response.json({});
+  });
+  await (await operationsClient({ root, url }, quietIo(env))).get('/v1/runs');
   return sent[0]!.headers.get('authorization');
 }
 
@@ -52,4 +55,17 @@ describe('the token of a call', () => {
       expect(await tokenSentTo(url, { TENON_TOKEN: 'given' })).toBe('Bearer given');
     },
   );
+});
+
+describe('a refusal', () => {
+  it.each([
+    [{ title: 'No such run', code: 'HTTP_RESOURCE_UNKNOWN' }, 'No such run (HTTP_RESOURCE_UNKNOWN)'],
+    [{ title: 'Refused', detail: 'not now', code: 'X' }, 'Refused: not now (X)'],
+    [{}, 'HTTP 404'],
+  ])('is said in one sentence: %j', async (problem, words) => {
+    vi.stubGlobal('fetch', async () => Response.json(problem, { status: 404 }));
+    await expect(
+      (await operationsClient({ root, url: 'http://127.0.0.1:4700' }, quietIo())).get('/v1/runs/x'),
+    ).rejects.toMatchObject({ message: words });
+  });
 });

@@ -62,13 +62,11 @@ export async function operationsClient(target: ClientTarget, io: Io): Promise<Op
     const answer: unknown = await response.json().catch(() => undefined);
     if (response.ok) return isObject(answer) ? answer : {};
     const problem = isObject(answer) ? answer : {};
-    const words = [
-      problem['title'] ?? `HTTP ${response.status}`,
-      problem['detail'],
-      problem['code'] && `(${problem['code']})`,
-    ];
+    const words = [problem['title'] ?? `HTTP ${response.status}`, problem['detail']]
+      .filter(Boolean)
+      .join(': ');
     throw new OperationsError(
-      words.filter(Boolean).join(': '),
+      problem['code'] ? `${words} (${problem['code']})` : words,
       response.status === 401 || response.status === 403 ? exit.notAuthorised : exit.failed,
     );
   };

@@ -119,6 +119,7 @@ describe('add connector --from', () => {
     );
     const { code, said } = await add('connector', '--from', 'shop.yaml', '--owner', 'sales');
     expect(said).toContain('guesses to review');
+    expect(said, 'it was just done').not.toContain('next: tenon add connector');
     expect(code, said).toBe(exit.clean);
     const manifest = parse(await readFile(join(folder, 'connectors/shop/connector.yaml'), 'utf8'));
     expect(manifest).toMatchObject({

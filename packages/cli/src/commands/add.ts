@@ -8,6 +8,7 @@ import { cliDiagnostic } from '../cli-rules.ts';
 import { type Args, type CommandSpec, UsageError } from '../command.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
+import { plural } from '../render/index.ts';
 import { CONFIG_FILE, exists, findRoot } from '../root.ts';
 import { addConnection, scaffoldConnector } from '../scaffold/connector.ts';
 import { scaffoldPipeline } from '../scaffold/pipeline.ts';
@@ -27,7 +28,11 @@ export const addCommands: readonly CommandSpec[] = [
       from: { type: 'string', value: '<file|url>', help: 'the document; a URL only on loopback' },
     },
     examples: ['tenon add contract billing --from ./billing.openapi.yaml --owner team-billing'],
-    run: addContract,
+    run: async (args, io) => {
+      const code = await addContract(args, io);
+      if (code === exit.clean) io.err(`next: tenon add connector ${args.positionals[0]}\n`);
+      return code;
+    },
   },
   {
     name: 'add connector',
@@ -109,7 +114,7 @@ async function addContract(args: Args, io: Io): Promise<ExitCode> {
   if (loaded.value) {
     const { operations, events } = loaded.value;
     io.err(
-      `added contract ${name}: ${operations.size} operations, ${events.size} events\nnext: tenon add connector ${name}\n`,
+      `added contract ${name}: ${plural(operations.size, 'operations')}, ${plural(events.size, 'events')}\n`,
     );
   }
   return hasErrors(loaded.diagnostics) ? exit.findings : exit.clean;

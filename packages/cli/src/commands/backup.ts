@@ -1,5 +1,5 @@
 import { copyFileSync, existsSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { backupTo, openLedger, RuntimeError } from '@tenon/runtime';
 import { type Args, type CommandSpec, UsageError } from '../command.ts';
 import { type ExitCode, exit } from '../exit.ts';
@@ -43,12 +43,16 @@ async function sourceOf(args: Args, io: Io): Promise<string> {
 
 async function copy(from: string, to: string): Promise<void> {
   if (existsSync(to)) throw new UsageError(`${to} exists already; a backup overwrites nothing`);
+  // Not made: where a disk is not mounted, the copy would end up beside the original.
+  if (!existsSync(dirname(to))) throw new UsageError(`there is no folder ${dirname(to)}`);
+  if (!existsSync(from)) throw new UsageError(`there is no database ${from}`);
   await backupTo(from, to);
   // For a look at the copy alone. What they are worth rests on the ones kept elsewhere.
   if (existsSync(`${from}.checkpoints`)) copyFileSync(`${from}.checkpoints`, `${to}.checkpoints`);
 }
 
 function check(file: string, io: Io): ExitCode {
+  if (!existsSync(file)) throw new UsageError(`there is no file ${file}`);
   const ledger = openLedger(file);
   try {
     const problems = ledger.check();

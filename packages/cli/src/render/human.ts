@@ -43,7 +43,9 @@ function closingLine(report: Report, paint: Paint): string {
     infos > 0 && paint('info', plural(infos, 'notes')),
   ].filter(Boolean);
   const found = parts.length > 0 ? parts.join(', ') : paint('good', '0 findings');
-  return `${found} in ${checkedWords(report.checked)}`;
+  const checked = checkedWords(report.checked);
+  // Where there is no workspace, nothing was looked at.
+  return checked === '' ? found : `${found} in ${checked}`;
 }
 
 function diagnosticBlock(diagnostic: Diagnostic, context: RenderContext, paint: Paint): string {

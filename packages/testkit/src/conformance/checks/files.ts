@@ -137,7 +137,7 @@ export const fileChecks: readonly Check[] = [
     name: 'sandbox-declared',
     title: 'a place to try it is declared',
     why: 'A connector that can be tried only against the real thing is tried on real people’s data.',
-    fix: 'Declare `sandbox` with the address of the vendor’s; `synthetic: true` where its data is made up.',
+    fix: 'Declare the vendor’s: `sandbox: { server: https://…, synthetic: true }`; `false` where its data is not made up.',
     needs: 'files',
     skip: ({ contract }) =>
       isHttpContract(contract)

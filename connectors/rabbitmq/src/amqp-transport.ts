@@ -113,6 +113,7 @@ function confirmed(
   sending: () => void,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
+    sending();
     let isUnroutable = false;
     here.unconfirmed.set(message.id, () => {
       isUnroutable = true;
@@ -132,7 +133,6 @@ function confirmed(
         reject(new MessageRefused('transient', 'the broker could not take the message'));
       else reject(error);
     };
-    sending();
     const write = (): boolean =>
       here.channel.publish(
         exchange,

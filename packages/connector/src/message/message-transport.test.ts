@@ -202,6 +202,40 @@ describe('the fate of a message', () => {
     });
   });
 
+  it('when its connection is there only after the call was given up as not sent: it is not sent any more', async () => {
+    const connected = Promise.withResolvers<void>();
+    const written: string[] = [];
+    const { transport, clock } = open(async (message, { sending }) => {
+      await connected.promise;
+      sending();
+      written.push(message.id);
+      return null;
+    });
+    const result = transport.call(request);
+    clock.advance(5_000);
+    expect(await result).toMatchObject({ failure: { code: 'MESSAGE_TIMEOUT', delivery: 'notSent' } });
+    connected.resolve();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(written).toEqual([]);
+  });
+
+  it('when a switch is set while it waits for its connection: it is called off', async () => {
+    const connected = Promise.withResolvers<void>();
+    const written: string[] = [];
+    const { transport } = open(async (message, { sending }) => {
+      await connected.promise;
+      sending();
+      written.push(message.id);
+      return null;
+    });
+    let isKilled = false;
+    const result = transport.call({ ...request, isCalledOff: () => isKilled });
+    isKilled = true;
+    connected.resolve();
+    expect(await result).toMatchObject({ ok: false, calledOff: true, failure: { delivery: 'notSent' } });
+    expect(written).toEqual([]);
+  });
+
   it('when the broker says no: answered, whatever had been sent', async () => {
     const { transport } = open((_message, { sending }) => {
       sending();

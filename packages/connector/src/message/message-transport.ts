@@ -12,7 +12,13 @@ import {
 import { compileValidator, type JsonSchema, type Validator } from '@tenon/schema';
 import type { ConnectorFailureCode } from '../failure-codes.ts';
 import type { MessageBinding, OperationPlan } from '../operation-plan.ts';
-import type { CallRequest, CallResult, Transport, TransportContext } from '../transport.ts';
+import {
+  type CallRequest,
+  type CallResult,
+  calledOff,
+  type Transport,
+  type TransportContext,
+} from '../transport.ts';
 import { binaryHeaders, type CloudEvent, STRUCTURED_TYPE, structuredBody } from './cloud-event.ts';
 
 /** A message ready for the wire. */
@@ -36,7 +42,10 @@ export interface OutgoingMessage {
 
 export interface Publishing {
   readonly signal: AbortSignal;
-  /** To be called right before the message can reach the broker: from then on no answer means `lost`. */
+  /**
+   * To be called right before the message can reach the broker: from then on no answer means `lost`. Throws where it may
+   * not be sent any more: the call has been given up as not sent, or a switch that was set meanwhile holds it.
+   */
   sending(): void;
 }
 
@@ -140,6 +149,9 @@ export function messageTransport(
         publisher.publish(message, {
           signal: ending.signal,
           sending: () => {
+            if (isSent) return;
+            ending.signal.throwIfAborted();
+            if (request.isCalledOff?.() === true) throw new CalledOff();
             isSent = true;
           },
         }),
@@ -147,6 +159,7 @@ export function messageTransport(
       ]);
       return answered(operation, answer);
     } catch (error) {
+      if (error instanceof CalledOff) return calledOff;
       if (error instanceof MessageRefused)
         return refuse('MESSAGE_REFUSED', error.failureClass, error.message, {
           delivery: error.delivery,
@@ -196,6 +209,8 @@ export async function basicCredentials(
 }
 
 export class CredentialsMissing extends Error {}
+
+class CalledOff extends Error {}
 
 function outgoing(
   context: TransportContext,

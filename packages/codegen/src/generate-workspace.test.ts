@@ -88,6 +88,13 @@ test('a file that was edited or deleted is made again, and drift says which it w
   expect(planWrite(written(generation, existing), generation).drift).toEqual([]);
 });
 
+test('a contract of which nothing is there yet is one finding', async () => {
+  const existing = written(await generate(files('state', ['shop']), new Map()));
+  const { drift } = planWrite(existing, await generate(files('state'), existing));
+  const missing = drift.filter(({ code }) => code === 'generated-missing');
+  expect(missing.map(({ message }) => message)).toEqual(['generated/stock has not been generated']);
+});
+
 test('what a contract left behind is removed, what tests left is not', async () => {
   const existing = written(await generate(files('state'), new Map()));
   existing.set('generated/shop/pacts/pipelines-shop.json', '{}');

@@ -9,7 +9,7 @@ export interface WritePlan {
   readonly changed: readonly string[];
   readonly removed: readonly string[];
   readonly unchanged: readonly string[];
-  /** For `--check`: one for each file that is not what it would be. */
+  /** For `--check`: one for each file that is not what it would be, and one for a folder of which nothing is there. */
   readonly drift: readonly Diagnostic[];
 }
 
@@ -27,7 +27,7 @@ export function planWrite(existing: ExistingFiles, generation: Generation): Writ
     (path) => isGeneratedPath(path) && !wanted.has(path) && !generation.kept.has(path),
   );
   const drift = [
-    ...created.map((path) => driftOf('generated-missing', path, 'has not been generated')),
+    ...missing(created, existing),
     ...changed.map((path) => changedDrift(path, existing)),
     ...removed.map((path) =>
       driftOf('generated-left-over', path, 'belongs to no contract of this workspace'),
@@ -35,6 +35,26 @@ export function planWrite(existing: ExistingFiles, generation: Generation): Writ
   ];
   for (const list of [created, changed, removed, unchanged]) list.sort(compareText);
   return { created, changed, removed, unchanged, drift };
+}
+
+/** A contract that is new would else fill the screen with a finding a file, and hide the others. */
+function missing(created: readonly string[], existing: ExistingFiles): Diagnostic[] {
+  const begun = new Set([...existing.keys()].filter(isGeneratedPath).map(folderOf));
+  const isNew = (path: string): boolean => folderOf(path) !== undefined && !begun.has(folderOf(path));
+  const newFolders = new Map(created.filter(isNew).map((path) => [folderOf(path)!, path]));
+  return [
+    ...[...newFolders].map(([folder, path]) =>
+      driftOf('generated-missing', path, 'has not been generated', folder),
+    ),
+    ...created
+      .filter((path) => !isNew(path))
+      .map((path) => driftOf('generated-missing', path, 'has not been generated')),
+  ];
+}
+
+/** `generated/shop` of `generated/shop/types.d.ts`. */
+function folderOf(path: string): string | undefined {
+  return /^(generated\/[^/]+)\//.exec(path)?.[1];
 }
 
 /** Is it ours to write and remove? What tests and package managers leave below `generated/` is not. */
@@ -56,11 +76,11 @@ function changedDrift(path: string, existing: ExistingFiles): Diagnostic {
     : driftOf('generated-outdated', path, 'is older than what it is made from');
 }
 
-function driftOf(code: DriftCode, path: string, what: string): Diagnostic {
+function driftOf(code: DriftCode, path: string, what: string, subject: string = path): Diagnostic {
   const start = { line: 1, column: 1, offset: 0 };
   return codegenDiagnostic(code, {
-    message: `${path} ${what}`,
+    message: `${subject} ${what}`,
     at: { file: path, range: { start, end: start } },
-    subject: path,
+    subject,
   });
 }

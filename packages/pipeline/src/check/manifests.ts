@@ -231,7 +231,7 @@ function checkOperation(
           message: `\`${probe.operation}\` takes no \`${name}\``,
           at: document.locate(toPointer([...here, 'probe'])),
           subject: `${subject} ${name}`,
-          ...near(name, field.candidates),
+          fix: near(name, field.candidates).fix ?? whatItTakes(probe.operation, [...field.candidates]),
         }),
       );
     }
@@ -343,4 +343,9 @@ function firstGap(
 function near(name: string, candidates: Iterable<string>): { fix?: string } {
   const meant = didYouMean(name, candidates);
   return meant === undefined ? {} : { fix: `did you mean \`${meant}\`?` };
+}
+
+function whatItTakes(operation: string, names: readonly string[]): string {
+  const takes = names.length === 0 ? 'nothing' : names.map((name) => `\`${name}\``).join(', ');
+  return `\`${operation}\` takes ${takes}; what it cannot be asked for is told apart in \`found\``;
 }

@@ -55,8 +55,10 @@ export function postgresTransport(
       );
     const pool = await kept.get();
     const client = await pool.connect();
-    // A call given up must not hold a connection, nor leave it in the middle of a transaction.
+    // A call given up must not hold a connection, nor leave it in the middle of a transaction. It may have been while it
+    // stood in line.
     const giveUp = (): void => client.release(true);
+    if (publishing.signal.aborted) client.release();
     publishing.signal.throwIfAborted();
     publishing.signal.addEventListener('abort', giveUp, { once: true });
     try {

@@ -166,6 +166,16 @@ describe.skipIf(missing !== undefined)('statements on PostgreSQL', () => {
     expect((await db.client.query('select * from orders')).rows).toEqual([]);
   });
 
+  it('calls given up while they stood in line for a connection keep none', async () => {
+    await using db = await open();
+    await db.client.query('begin; lock table orders in access exclusive mode');
+    const all = await Promise.all(Array.from({ length: 60 }, (_, n) => db.record(`ord_${n}`, `k${n}`)));
+    for (const one of all)
+      expect(one).toMatchObject({ failure: { code: 'MESSAGE_TIMEOUT', delivery: 'notSent' } });
+    await db.client.query('rollback');
+    expect(await db.record('ord_later', 'later')).toMatchObject({ ok: true });
+  });
+
   it('reads give the row, or null', async () => {
     await using db = await open();
     await db.record('ord_1', 'k1');

@@ -197,7 +197,7 @@ async function readSource(
   });
   if (!/^https?:/i.test(from)) {
     const text = await readFile(resolve(cwd, from), 'utf8').catch(() => undefined);
-    return text === undefined ? refuse(`there is no readable file ${from}`) : { text };
+    return text === undefined ? refuse(`there is no readable file ${resolve(cwd, from)}`) : { text };
   }
   if (!URL.canParse(from)) return refuse(`${from} is no address`);
   const url = new URL(from);

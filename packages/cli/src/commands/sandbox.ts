@@ -157,7 +157,7 @@ async function readPayload(file: string, io: Io): Promise<Json> {
   try {
     return JSON.parse(await readFile(resolve(io.cwd, file), 'utf8')) as Json;
   } catch {
-    throw new UsageError(`${file} is no readable JSON file`);
+    throw new UsageError(`${resolve(io.cwd, file)} is no readable JSON file`);
   }
 }
 

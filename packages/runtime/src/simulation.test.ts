@@ -1,4 +1,7 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { plantedBugs } from './testing/planted-bugs.ts';
 import { simulate } from './testing/simulate.ts';
 
 const SEEDS = 80;
@@ -21,4 +24,11 @@ test(`${SEEDS} random histories with faults, kills and operators keep every prom
   expect(switches).toBeGreaterThan(50);
   for (const state of ['succeeded', 'compensated', 'cancelled', 'failed'])
     expect(states.get(state), state).toBeGreaterThan(0);
+});
+
+test('each planted bug finds its place in the source as it is', () => {
+  const lost = plantedBugs.filter(
+    ({ file, find }) => readFileSync(join(import.meta.dirname, file), 'utf8').split(find).length !== 2,
+  );
+  expect(lost.map(({ name }) => name)).toEqual([]);
 });

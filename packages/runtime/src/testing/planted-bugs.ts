@@ -173,7 +173,12 @@ export const plantedBugs: readonly PlantedBug[] = [
     'if (group.unbegun === undefined) slot',
     'slot',
   ),
-  bug('what begins at once is not marked as taken', statements, '?11, ?11, ?11, 1)`', '?11, ?11, ?11, 0)`'),
+  bug(
+    'what begins at once is not marked as taken',
+    statements,
+    '?11, ?11, ?11, 1, ?12)`',
+    '?11, ?11, ?11, 0, ?12)`',
+  ),
   bug(
     'what is set aside after a crash is not gone on with',
     statements,

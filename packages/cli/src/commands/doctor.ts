@@ -6,7 +6,9 @@ import { openLedger } from '@tenon/runtime';
 import type { CommandSpec } from '../command.ts';
 import { exit } from '../exit.ts';
 import type { Io } from '../io.ts';
+import { operationsClient } from '../operations-client.ts';
 import { plural } from '../render/index.ts';
+import { readServerConfig } from '../root.ts';
 import { openSession, type Session } from '../session.ts';
 
 type Verdict = { readonly ok: boolean; readonly what: string; readonly fix?: string };
@@ -30,7 +32,7 @@ export const doctorCommand: CommandSpec = {
         },
         await storage(session),
         ...database(session),
-        await port(session),
+        await port(session, io),
         ...secretVerdicts(session, io),
       );
     } else {
@@ -91,18 +93,30 @@ function database({ root, workspace }: Session): Verdict[] {
   }
 }
 
-async function port({ workspace }: Session): Promise<Verdict> {
+async function port({ root, workspace }: Session, io: Io): Promise<Verdict> {
   const { host, port: number } = workspace.config.server;
   const free = await new Promise<boolean>((resolve) => {
     const probe = createServer();
     probe.once('error', () => resolve(false));
     probe.listen({ host, port: number }, () => probe.close(() => resolve(true)));
   });
+  if (!free && (await isServedHere(root, io)))
+    return { ok: true, what: `port ${host}:${number}: the Tenon of this workspace serves there` };
   return {
     ok: free,
     what: `port ${host}:${number} is free`,
-    fix: 'stop what listens there (maybe a Tenon that runs already), or change server.port',
+    fix: 'stop what listens there, or change server.port',
   };
+}
+
+/** The token in the workspace's folder is known to its own Tenon alone; one in the environment may be for any. */
+async function isServedHere(root: string, io: Io): Promise<boolean> {
+  const { url } = await readServerConfig(root);
+  const client = await operationsClient({ root, url }, { ...io, env: {} });
+  return client.get('/v1/switches').then(
+    (answer) => Array.isArray(answer['switches']),
+    () => false,
+  );
 }
 
 /** References to environment variables only: whether they are set, never what they hold. */

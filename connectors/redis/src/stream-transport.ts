@@ -61,6 +61,7 @@ export function streamTransport(context: TransportContext): Transport {
         keys: [message.address, `{${message.address}}:tenon:${message.id}`],
         arguments: [String(keepMs), ...Object.entries(fields).flat()],
       });
+      // What the script `ADD_ONCE` returns.
       const [entry, duplicate] = answer as unknown as readonly [string, number];
       return { stream: message.address, entry, duplicate: duplicate === 1 };
     } catch (error) {

@@ -69,6 +69,7 @@ function world(items: Item[], poll: Partial<PollPlan['cursor']> = {}) {
     const from = Number(input['page'] ?? 0);
     const found = items.filter(({ updatedAt }) => updatedAt >= after);
     const next = from + 2 < found.length ? from + 2 : null;
+    // Items of the test, JSON by what they are made of.
     const body = { items: found.slice(from, from + 2) as unknown as Json, next };
     return { ok: true, status: 200, body, headers: {} };
   };

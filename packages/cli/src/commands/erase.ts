@@ -23,6 +23,7 @@ export const eraseCommand: CommandSpec = {
     const subject = args.text('subject');
     if (!subject) throw new UsageError('give --subject: whose data is to go');
     // The answer of eraseSubject, as contracts/operations promises it.
+    // The shape that contracts/operations promises.
     const report = (await client.post('/v1/erasures', {
       subject,
       reason: needReason(args),

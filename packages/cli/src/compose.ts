@@ -8,9 +8,11 @@ import {
   fileTokenVault,
   guardedTransport,
   httpTransport,
+  type OnSecretUse,
   pollSource,
   type SourcePlan,
   type Transport,
+  type TransportContext,
   webhookScheme,
 } from '@tenon/connector';
 import { isObject, Secret, type SecretStore } from '@tenon/model';
@@ -58,15 +60,19 @@ export class ComposeError extends Error {}
 /** Puts a checked workspace to work: secrets, transports, runtime with its plans, server. */
 export async function startTenon(options: ComposeOptions): Promise<RunningTenon> {
   const { root, workspace, check, io, log } = options;
+  // What is held is used at every call: the log tells of the reads, the hook of both.
+  const onSecretUse: OnSecretUse = ({ reference, purpose, found, isHeld }) => {
+    if (!isHeld) log({ kind: 'secretUsed', reference, found, ...purpose });
+  };
   const secrets = envFileSecretStore({
     env: io.env,
     root,
     readFile: (path) => readFile(path, 'utf8'),
-    onUse: ({ reference, purpose, found }) => log({ kind: 'secretUsed', reference, found, ...purpose }),
+    onSecretUse,
   });
   const connections = resolveConnections(workspace, io);
   const modules = await loadModules(workspace, connections, root);
-  const transports = makeTransports(workspace, connections, modules, secrets, root, io, log);
+  const transports = makeTransports(workspace, connections, modules, { secrets, onSecretUse }, root, io, log);
   const windows = maintenanceWindows(workspace);
   const operators = await loadOperators(workspace, secrets, root);
 
@@ -176,7 +182,7 @@ function makeTransports(
   workspace: Workspace,
   connections: readonly ConnectionConfig[],
   modules: ReadonlyMap<string, ConnectorModule>,
-  secrets: SecretStore,
+  secrets: Pick<TransportContext, 'secrets' | 'onSecretUse'>,
   root: string,
   io: Io,
   log: ComposeOptions['log'],
@@ -187,7 +193,7 @@ function makeTransports(
     const manifest = workspace.connectors.get(connection.connector);
     const module = modules.get(connection.connector);
     if (!manifest || !module) continue;
-    const context = { connection, secrets, clock: io.clock, random: io.random, tokens };
+    const context = { connection, ...secrets, clock: io.clock, random: io.random, tokens };
     // Quota, breaker and calls in flight as the manifest declares them, whatever carries the calls.
     const guarded = (transport: Transport): Transport =>
       guardedTransport(transport, manifest.defaults, {

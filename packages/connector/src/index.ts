@@ -44,6 +44,7 @@ export { secretLooking, secretName } from './secret-literal.ts';
 export {
   type EnvFileSecretStoreOptions,
   envFileSecretStore,
+  type OnSecretUse,
   SecretUnavailableError,
   type SecretUse,
 } from './secrets.ts';

@@ -14,7 +14,7 @@ async function store(env: Record<string, string> = {}) {
     env,
     root,
     readFile: (file) => readFile(file, 'utf8'),
-    onUse: (use) => uses.push(use),
+    onSecretUse: (use) => uses.push(use),
   });
   return { root, uses, secrets };
 }
@@ -44,8 +44,8 @@ describe('envFileSecretStore', () => {
     const secret = await secrets.resolve('env:TOKEN', purpose);
     await secrets.resolve('env:NONE', purpose).catch(() => {});
     expect(uses).toEqual([
-      { reference: 'env:TOKEN', purpose, found: true },
-      { reference: 'env:NONE', purpose, found: false },
+      { reference: 'env:TOKEN', purpose, found: true, isHeld: false },
+      { reference: 'env:NONE', purpose, found: false, isHeld: false },
     ]);
     expect(inspect([uses, secret]) + JSON.stringify([uses, secret])).not.toContain('hunter2');
   });

@@ -6,15 +6,20 @@ export interface EnvFileSecretStoreOptions {
   readFile(file: string): Promise<string>;
   /** Folder that relative `file:` references start from. */
   readonly root: string;
-  /** Told of every resolution, with its purpose and whether it succeeded, never with the value (C97). */
-  readonly onUse?: (use: SecretUse) => void;
+  readonly onSecretUse?: OnSecretUse;
 }
 
+/** One use of a secret: what was asked for, by whom and for what; never the value. */
 export interface SecretUse {
   readonly reference: SecretReference;
   readonly purpose: SecretPurpose;
   readonly found: boolean;
+  /** It, or the token that it was exchanged for, was at hand: used again without asking the store. */
+  readonly isHeld: boolean;
 }
+
+/** Told of every use (C97), by the store that reads a secret and by the connection that holds it. Must not throw. */
+export type OnSecretUse = (use: SecretUse) => void;
 
 /** A secret that could not be had. Its message names the reference, which is safe to show. */
 export class SecretUnavailableError extends Error {
@@ -38,10 +43,10 @@ export function envFileSecretStore(options: EnvFileSecretStoreOptions): SecretSt
     resolve: async (reference, purpose) => {
       try {
         const secret = new Secret(reference, await readSecret(options, reference));
-        options.onUse?.({ reference, purpose, found: true });
+        options.onSecretUse?.({ reference, purpose, found: true, isHeld: false });
         return secret;
       } catch (error) {
-        options.onUse?.({ reference, purpose, found: false });
+        options.onSecretUse?.({ reference, purpose, found: false, isHeld: false });
         throw error;
       }
     },

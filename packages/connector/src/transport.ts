@@ -1,4 +1,5 @@
 import type {
+  CallOrigin,
   Clock,
   Failure,
   FailureClass,
@@ -11,6 +12,7 @@ import type {
 import type { TokenVault } from './auth/token-vault.ts';
 import { connectorApi } from './connector-api.ts';
 import type { OperationPlan } from './operation-plan.ts';
+import type { OnSecretUse } from './secrets.ts';
 import type { Source, SourceContext } from './source.ts';
 import type { WebhookScheme } from './webhook/schemes.ts';
 
@@ -44,6 +46,8 @@ export interface CallRequest {
    * how a kill switch reaches a call that stands in a line.
    */
   readonly isCalledOff?: () => boolean;
+  /** On whose behalf: goes with each use of a secret into the audit, and never onto the wire. */
+  readonly origin?: CallOrigin;
   /** W3C Trace Context, passed on. */
   readonly traceparent?: string;
   /** Passed on as `x-correlation-id`. */
@@ -98,6 +102,8 @@ export interface TransportContext {
   readonly random: Random;
   /** Keeps rotated refresh tokens; needed by connections whose tokens are single-use. */
   readonly tokens?: TokenVault;
+  /** Told when a call uses a secret that is held already; `secrets` tells of those that it reads. Must not throw. */
+  readonly onSecretUse?: OnSecretUse;
 }
 
 /** What a connector's own code exports as `default`: the hooks for what its manifest cannot say. All are optional. */

@@ -47,4 +47,14 @@ export interface SecretStore {
 export interface SecretPurpose {
   readonly connection: string;
   readonly use: string;
+  /** Absent where no run is behind it: a webhook is verified, an operator is known, a broker is connected to. */
+  readonly origin?: CallOrigin;
+}
+
+/** The step of a run on whose behalf something is done. */
+export interface CallOrigin {
+  readonly pipeline: string;
+  readonly runId: string;
+  /** The step's place in the whole run, `lines[7].book` for a step of an item. */
+  readonly step: string;
 }

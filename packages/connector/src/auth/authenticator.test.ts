@@ -9,7 +9,7 @@ import {
 } from '../http/fault-server.testing.ts';
 import { httpTransport } from '../http/http-transport.ts';
 import type { AuthScheme } from '../manifest.ts';
-import { SecretUnavailableError } from '../secrets.ts';
+import { SecretUnavailableError, type SecretUse } from '../secrets.ts';
 import type { ConnectionConfig, Transport } from '../transport.ts';
 
 const oauth: AuthScheme = {
@@ -116,6 +116,51 @@ describe('static credentials', () => {
     test.secrets['env:TOKEN'] = 'new';
     expect(await callWith(test.transport, [{ id: 'token', type: 'bearer' }])).toMatchObject({ ok: true });
     expect(test.server.seen).toHaveLength(3);
+  });
+});
+
+describe('uses of secrets', () => {
+  it.each<[string, AuthScheme, ConnectionConfig['credentials']]>([
+    ['a static secret', { id: 'token', type: 'bearer' }, { token: { token: 'env:TOKEN' } }],
+    ['an exchanged one', oauth, oauthCredentials],
+  ])('%s: each call’s is told of with whom it was for, held or read', async (_name, scheme, credentials) => {
+    await using server = await faultServer((seen, response) =>
+      json(
+        response,
+        200,
+        seen.url === '/oauth/token' ? { access_token: 't', token_type: 'Bearer', expires_in: 60 } : {},
+      ),
+    );
+    const uses: SecretUse[] = [];
+    const base = transportContext(server.baseUrl, { credentials });
+    const transport = httpTransport({
+      ...base,
+      onSecretUse: (use) => uses.push(use),
+      secrets: {
+        resolve: async (reference, purpose) => {
+          uses.push({ reference, purpose, found: true, isHeld: false });
+          return new Secret(reference, 'hunter2');
+        },
+      },
+    });
+    const operation = operationPlan({ auth: [scheme] });
+    for (const step of ['first', 'second'])
+      await transport.call({ operation, input: {}, origin: { pipeline: 'p', runId: 'r', step } });
+    await transport.close();
+    const references = Object.values(credentials[scheme.id]!);
+    for (const [step, isHeld] of [
+      ['first', false],
+      ['second', true],
+    ] as const)
+      expect(uses.filter(({ purpose }) => purpose.origin?.step === step)).toEqual(
+        references.map((reference) => ({
+          reference,
+          purpose: { connection: 'things', use: 'authenticate', origin: { pipeline: 'p', runId: 'r', step } },
+          found: true,
+          isHeld,
+        })),
+      );
+    expect(JSON.stringify(uses)).not.toContain('hunter2');
   });
 });
 

@@ -5,18 +5,15 @@ import { TokenCache } from './token-cache.ts';
 function cache(expiresInMs: number | undefined, maxTtlMs?: number) {
   const state = { nowMs: 0, fetched: 0 };
   const clock: Clock = { now: () => state.nowMs, setTimer: () => () => {} };
-  const tokens = new TokenCache(
-    clock,
-    async () => {
-      state.fetched++;
-      return {
-        token: new Secret('t', `t${state.fetched}`),
-        ...(expiresInMs !== undefined && { expiresInMs }),
-      };
-    },
-    maxTtlMs,
-  );
-  return { state, tokens };
+  const tokens = new TokenCache(clock, maxTtlMs);
+  const fetch = async () => {
+    state.fetched++;
+    return {
+      token: new Secret('t', `t${state.fetched}`),
+      ...(expiresInMs !== undefined && { expiresInMs }),
+    };
+  };
+  return { state, get: () => tokens.get(fetch), refused: (token: Secret) => tokens.refused(token) };
 }
 
 describe('TokenCache', () => {
@@ -26,34 +23,35 @@ describe('TokenCache', () => {
     ['the ceiling set on it', 3_600_000, 100_000, 90_000],
     ['five minutes when the server states none', undefined, undefined, 270_000],
   ])('keeps a token for %s', async (_name, expiresInMs, maxTtlMs, lifeMs) => {
-    const { state, tokens } = cache(expiresInMs, maxTtlMs);
-    await tokens.get();
+    const { state, get } = cache(expiresInMs, maxTtlMs);
+    await get();
     state.nowMs = lifeMs - 1;
-    await tokens.get();
+    await get();
     expect(state.fetched).toBe(1);
     state.nowMs = lifeMs;
-    await tokens.get();
+    await get();
     expect(state.fetched).toBe(2);
   });
 
   it('drops a refused token only while it is the one held', async () => {
-    const { state, tokens } = cache(3_600_000);
-    const first = await tokens.get();
-    tokens.refused(first);
-    await tokens.get();
-    tokens.refused(first);
-    await tokens.get();
+    const { state, get, refused } = cache(3_600_000);
+    const first = await get();
+    refused(first);
+    await get();
+    refused(first);
+    await get();
     expect(state.fetched).toBe(2);
   });
 
   it('tries again after a failed fetch', async () => {
     let fail = true;
-    const tokens = new TokenCache({ now: () => 0, setTimer: () => () => {} }, async () => {
+    const tokens = new TokenCache({ now: () => 0, setTimer: () => () => {} });
+    const fetch = async () => {
       if (fail) throw new Error('down');
       return { token: new Secret('t', 'ok') };
-    });
-    await expect(tokens.get()).rejects.toThrow('down');
+    };
+    await expect(tokens.get(fetch)).rejects.toThrow('down');
     fail = false;
-    expect((await tokens.get()).reveal()).toBe('ok');
+    expect((await tokens.get(fetch)).reveal()).toBe('ok');
   });
 });

@@ -19,21 +19,24 @@ const LIFETIME_MS_DEFAULT = 300_000;
  */
 export class TokenCache {
   readonly #clock: Clock;
-  readonly #fetch: () => Promise<IssuedToken>;
   readonly #maxTtlMs: number;
   #held: HeldToken | undefined;
   #flight: Promise<Secret> | undefined;
 
-  constructor(clock: Clock, fetch: () => Promise<IssuedToken>, maxTtlMs = Number.POSITIVE_INFINITY) {
+  constructor(clock: Clock, maxTtlMs = Number.POSITIVE_INFINITY) {
     this.#clock = clock;
-    this.#fetch = fetch;
     this.#maxTtlMs = maxTtlMs;
   }
 
-  get(): Promise<Secret> {
-    const held = this.#held;
-    if (held !== undefined && this.#clock.now() < held.expiresAtMs) return Promise.resolve(held.token);
-    this.#flight ??= this.#renew().finally(() => {
+  /** Would `get` give what is held, or what another caller is fetching? */
+  get isAtHand(): boolean {
+    return this.#living() !== undefined || this.#flight !== undefined;
+  }
+
+  get(fetch: () => Promise<IssuedToken>): Promise<Secret> {
+    const held = this.#living();
+    if (held !== undefined) return Promise.resolve(held.token);
+    this.#flight ??= this.#renew(fetch).finally(() => {
       this.#flight = undefined;
     });
     return this.#flight;
@@ -44,9 +47,14 @@ export class TokenCache {
     if (this.#held?.token === token) this.#held = undefined;
   }
 
-  async #renew(): Promise<Secret> {
+  #living(): HeldToken | undefined {
+    const held = this.#held;
+    return held !== undefined && this.#clock.now() < held.expiresAtMs ? held : undefined;
+  }
+
+  async #renew(fetch: () => Promise<IssuedToken>): Promise<Secret> {
     this.#held = undefined;
-    const { token, expiresInMs = LIFETIME_MS_DEFAULT } = await this.#fetch();
+    const { token, expiresInMs = LIFETIME_MS_DEFAULT } = await fetch();
     const lifetimeMs = Math.min(expiresInMs, this.#maxTtlMs);
     const skewMs = Math.min(SKEW_MS_MAX, lifetimeMs * SKEW_SHARE);
     this.#held = { token, expiresAtMs: this.#clock.now() + lifetimeMs - skewMs };

@@ -1,7 +1,8 @@
 import type { Failure } from '@tenon/model';
 import { compileValidator, type JsonSchema, type SchemaIssue, type Validator } from '@tenon/schema';
 import { Agent } from 'undici';
-import { type Authentication, AuthenticationError, Authenticator } from '../auth/authenticator.ts';
+import { AuthenticationError } from '../auth/authentication-error.ts';
+import { type Authentication, Authenticator } from '../auth/authenticator.ts';
 import { TokenError } from '../auth/token-client.ts';
 import type { ConnectorFailureCode } from '../failure-codes.ts';
 import type { HttpBinding, OperationPlan } from '../operation-plan.ts';
@@ -107,7 +108,11 @@ export function httpTransport(context: TransportContext, options: HttpTransportO
     const { operation } = request;
     let authentication: Authentication;
     try {
-      authentication = await authenticatorOf(operation).authenticate(operation.auth, operation.scopes);
+      authentication = await authenticatorOf(operation).authenticate(
+        operation.auth,
+        operation.scopes,
+        request.origin,
+      );
     } catch (error) {
       return { result: failed(authFailure(operation, error)) };
     }
@@ -202,6 +207,7 @@ export function httpTransport(context: TransportContext, options: HttpTransportO
           clock: context.clock,
           baseUrl: baseUrl!,
           tokens: context.tokens,
+          onSecretUse: context.onSecretUse,
           send: (url, init) => sendTokenRequest(operation, { url, ...init }),
         }),
     );

@@ -881,7 +881,8 @@ export class EmbeddedEngine implements RunHost {
   }
 
   readonly #call: Caller = async (connection, request): Promise<CallResult | 'held'> => {
-    const isCalledOff = (): boolean => this.board.isHeld(request.pipeline, connection, request.purpose);
+    const isCalledOff = (): boolean =>
+      this.board.isHeld(request.origin.pipeline, connection, request.purpose);
     // Nothing is awaited between here and the transport: a switch that is set is kept from this moment on.
     if (isCalledOff()) return 'held';
     try {

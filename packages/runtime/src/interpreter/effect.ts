@@ -1,5 +1,5 @@
 import type { CallResult, OperationPlan } from '@tenon/connector';
-import { type Failure, type Json, type JsonObject, sha256 } from '@tenon/model';
+import { type CallOrigin, type Failure, type Json, type JsonObject, sha256 } from '@tenon/model';
 import type { ProbePlan, RetryPlan } from '@tenon/pipeline';
 import type { Cancellation, Fact, Interruption, Recorded, RunContext } from '../engine.ts';
 import type { LoadedPlan } from '../loaded-plan.ts';
@@ -20,7 +20,7 @@ export type Caller = (
     readonly correlationId: string;
     /** What it is for, and by whom: a switch may hold it even now. */
     readonly purpose: Purpose;
-    readonly pipeline: string;
+    readonly origin: CallOrigin;
     readonly isRetry?: boolean;
   },
 ) => Promise<CallResult | 'held'>;
@@ -274,9 +274,13 @@ async function send(tries: Tries, n: number): Promise<CallResult | 'held'> {
     traceparent: spanOf(traceparent, `${effect.place}#${n}`),
     correlationId,
     purpose: purposeOf(effect),
-    pipeline: ctx.run.pipeline,
+    origin: originOf(tries),
     ...(n > tries.budgetFrom && { isRetry: true }),
   });
+}
+
+function originOf({ ctx: { run }, effect }: Tries): CallOrigin {
+  return { pipeline: run.pipeline, runId: run.runId, step: effect.place };
 }
 
 /** The record of an attempt and its facts, from what the call gave. */
@@ -551,7 +555,7 @@ async function askProbe(
     traceparent: spanOf(ctx.run.traceparent, `${effect.place}#${n}?`),
     correlationId: ctx.run.correlationId,
     purpose: 'probe',
-    pipeline: ctx.run.pipeline,
+    origin: originOf(tries),
   });
   if (result === 'held') return { found: 'held' };
   // Asked for one thing and told that it is not there: that is an answer.

@@ -1,0 +1,199 @@
+import { type CallOrigin, type Clock, type Secret, sha256 } from '@tenon/model';
+import type { CryptoKey } from 'jose';
+import type { AuthScheme } from '../manifest.ts';
+import { AuthenticationError } from './authentication-error.ts';
+import type { HeldSecrets } from './held-secrets.ts';
+import { signAssertion, signingKey } from './signing-key.ts';
+import { TokenCache } from './token-cache.ts';
+import {
+  fetchToken,
+  type IssuedToken,
+  TokenError,
+  type TokenFetch,
+  type TokenRequest,
+} from './token-client.ts';
+import { parseKept, type TokenVault } from './token-vault.ts';
+
+export type OAuthScheme = Extract<AuthScheme, { type: 'oauth2' }>;
+
+export interface OAuthContext {
+  /** Name of the connection. */
+  readonly connection: string;
+  readonly clock: Clock;
+  readonly baseUrl: URL;
+  readonly send: TokenFetch;
+  readonly tokens?: TokenVault | undefined;
+}
+
+const TOKENS_MAX = 256;
+
+/**
+ * OAuth tokens of one connection, shared by all its callers: each fetched for exactly the scopes that an operation needs,
+ * so that a read never carries a token that could write.
+ */
+export class OAuthTokens {
+  readonly #context: OAuthContext;
+  readonly #secrets: HeldSecrets;
+  readonly #tokens = new Map<string, TokenCache>();
+  readonly #unsaved = new Map<string, string>();
+
+  constructor(context: OAuthContext, secrets: HeldSecrets) {
+    this.#context = context;
+    this.#secrets = secrets;
+  }
+
+  /** A living token; `refuse` drops it, unless another caller has replaced it already. */
+  async get(
+    scheme: OAuthScheme,
+    scopes: readonly string[],
+    origin: CallOrigin | undefined,
+  ): Promise<{ readonly token: Secret; refuse(): void }> {
+    const scope = await this.#scopeOf(scheme, scopes, origin);
+    const cache = this.#cacheOf(scheme, scope);
+    if (cache.isAtHand) this.#secrets.usedAll(scheme, origin);
+    const token = await cache
+      .get(() => this.#issue(scheme, scope, origin))
+      .catch((error: unknown) => {
+        throw tokenFailure(error);
+      });
+    return { token, refuse: () => cache.refused(token) };
+  }
+
+  #cacheOf(scheme: OAuthScheme, scope: string): TokenCache {
+    const key = `${scheme.id} ${scope}`;
+    let cache = this.#tokens.get(key);
+    if (cache === undefined) {
+      cache = new TokenCache(this.#context.clock, scheme.maxTtlMs);
+      const oldest = this.#tokens.size >= TOKENS_MAX ? this.#tokens.keys().next().value : undefined;
+      if (oldest !== undefined) this.#tokens.delete(oldest);
+      this.#tokens.set(key, cache);
+    }
+    return cache;
+  }
+
+  /** A refresh token has the scopes that a person consented to, so there it is one token in all. */
+  async #scopeOf(
+    scheme: OAuthScheme,
+    scopes: readonly string[],
+    origin: CallOrigin | undefined,
+  ): Promise<string> {
+    if (scheme.flow === 'refreshToken') return '';
+    const fixed = this.#secrets.optional(scheme, 'scope');
+    return fixed === undefined
+      ? [...scopes].sort().join(' ')
+      : (await this.#secrets.read(fixed, origin)).reveal();
+  }
+
+  async #issue(scheme: OAuthScheme, scope: string, origin: CallOrigin | undefined): Promise<IssuedToken> {
+    switch (scheme.flow) {
+      case 'clientCredentials':
+        return this.#fetch(scheme, { type: 'clientCredentials', ...(scope !== '' && { scope }) }, origin);
+      case 'refreshToken':
+        return this.#refresh(scheme, origin);
+      case 'jwtBearer':
+        return this.#fetch(
+          scheme,
+          { type: 'jwtBearer', assertion: await this.#assertion(scheme, scope, origin) },
+          origin,
+        );
+    }
+  }
+
+  /**
+   * Refreshes with the living token: the one last saved, unless an operator has provisioned another since. Where the
+   * server rotates, the new one is on disk before the access token that came with it is used: a crash in between then
+   * costs a refresh, not the consent.
+   */
+  async #refresh(scheme: OAuthScheme, origin: CallOrigin | undefined): Promise<IssuedToken> {
+    const { tokens, connection } = this.#context;
+    if (tokens === undefined && scheme.rotation !== 'reusable')
+      throw new AuthenticationError(
+        'AUTH_TOKEN_STORE_MISSING',
+        `connection ${connection} has single-use refresh tokens, and nothing keeps the next one`,
+        false,
+      );
+    const provisioned = (await this.#secrets.field(scheme, 'refreshToken', origin)).reveal();
+    const seed = sha256(provisioned);
+    const key = `${connection}/${scheme.id}`;
+    const unsaved = this.#unsaved.get(key);
+    if (unsaved !== undefined) await this.#save(key, unsaved);
+    const kept = parseKept(await tokens?.load(key));
+    const refreshToken = kept?.seed === seed ? kept.token : provisioned;
+    const issued = await this.#fetch(scheme, { type: 'refreshToken', refreshToken }, origin);
+    if (issued.refreshToken !== undefined && issued.refreshToken !== refreshToken)
+      await this.#save(key, JSON.stringify({ token: issued.refreshToken, seed }));
+    return issued;
+  }
+
+  async #assertion(scheme: OAuthScheme, scope: string, origin: CallOrigin | undefined): Promise<string> {
+    const issuer = (await this.#secrets.field(scheme, 'clientId', origin)).reveal();
+    const subject = this.#secrets.optional(scheme, 'subject');
+    return signAssertion(await this.#signingKey(scheme, origin), scheme.algorithm ?? 'RS256', {
+      issuer,
+      subject: subject === undefined ? issuer : (await this.#secrets.read(subject, origin)).reveal(),
+      audience: scheme.audience ?? tokenUrl(this.#context.baseUrl, scheme.tokenUrl).href,
+      issuedAtMs: this.#context.clock.now(),
+      ...(scope !== '' && { scope }),
+    });
+  }
+
+  async #signingKey(scheme: OAuthScheme, origin: CallOrigin | undefined): Promise<CryptoKey> {
+    const pem = await this.#secrets.field(scheme, 'privateKey', origin);
+    return signingKey(pem, scheme.algorithm ?? 'RS256').catch(() => {
+      throw new AuthenticationError(
+        'AUTH_KEY_INVALID',
+        `${pem.reference} holds no PKCS#8 private key for ${scheme.algorithm ?? 'RS256'}`,
+        false,
+      );
+    });
+  }
+
+  async #proof(scheme: OAuthScheme, origin: CallOrigin | undefined): Promise<TokenRequest['proof']> {
+    const { clientAuth } = scheme;
+    if (clientAuth === 'none') return { type: 'none' };
+    if (clientAuth === 'privateKeyJwt')
+      return { type: 'privateKeyJwt', key: await this.#signingKey(scheme, origin) };
+    return { type: clientAuth, secret: await this.#secrets.field(scheme, 'clientSecret', origin) };
+  }
+
+  /** A token that could not be saved stays here: it is the only living one, and is saved before the next is asked for. */
+  async #save(key: string, value: string): Promise<void> {
+    this.#unsaved.set(key, value);
+    await this.#context.tokens?.save(key, value);
+    this.#unsaved.delete(key);
+  }
+
+  async #fetch(
+    scheme: OAuthScheme,
+    grant: TokenRequest['grant'],
+    origin: CallOrigin | undefined,
+  ): Promise<IssuedToken> {
+    const [clientId, proof] = await Promise.all([
+      this.#secrets.field(scheme, 'clientId', origin),
+      this.#proof(scheme, origin),
+    ]);
+    const request = { tokenUrl: tokenUrl(this.#context.baseUrl, scheme.tokenUrl), clientId, proof, grant };
+    return fetchToken(request, this.#context.send).catch((error: unknown) => {
+      // The client's own secret may have been rotated: read it anew next time.
+      this.#secrets.forgetAll();
+      throw error;
+    });
+  }
+}
+
+/** `/oauth/token` is taken from the origin, `oauth/token` from below the base URL's path. */
+function tokenUrl(baseUrl: URL, text: string): URL {
+  const base = new URL(baseUrl);
+  base.pathname = `${base.pathname.replace(/\/+$/, '')}/`;
+  return new URL(text, base);
+}
+
+/** Only messages made by us pass; a foreign error could hold the secret it failed on. */
+function tokenFailure(error: unknown): AuthenticationError {
+  if (error instanceof AuthenticationError) return error;
+  if (!(error instanceof TokenError))
+    return new AuthenticationError('AUTH_FAILED', 'no token could be asked for', false);
+  return error.kind === 'refused'
+    ? new AuthenticationError('AUTH_TOKEN_REFUSED', error.message, false)
+    : new AuthenticationError('AUTH_TOKEN_UNAVAILABLE', error.message, true);
+}

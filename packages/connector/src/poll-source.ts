@@ -1,6 +1,6 @@
 import { atPointer, type Failure, type Json, type JsonObject, sleep } from '@tenon/model';
 import { pages } from './pages.ts';
-import type { Settlement, Source, SourceContext } from './source.ts';
+import type { Source, SourceContext } from './source.ts';
 import { sourceLoop, UnderWay } from './source-loop.ts';
 
 /**
@@ -32,11 +32,13 @@ export function pollSource(context: SourceContext): Source {
     const { poll } = plan;
     if (!poll || !context.transport) throw new Error('a poll needs an operation and a transport');
     const underWay = new UnderWay();
-    const settlements: Promise<Settlement>[] = [];
+    let areAllStored = true;
     const add = (item: Json, cursor?: string): void => {
-      const delivered = context.deliver(incoming(poll.key, poll.cursor.from, item, cursor));
-      settlements.push(delivered);
-      underWay.add(delivered.then(() => {}));
+      underWay.add(
+        context.deliver(incoming(poll.key, poll.cursor.from, item, cursor)).then((settlement) => {
+          if (settlement !== 'accepted') areAllStored = false;
+        }),
+      );
     };
     let last: { readonly item: Json; readonly cursor: string } | undefined;
     const request = { operation: poll.operation, input: inputOf(context), signal };
@@ -55,9 +57,8 @@ export function pollSource(context: SourceContext): Source {
       if (signal.aborted) break;
     }
     await underWay.settled();
-    const isWhole = !signal.aborted && (await Promise.all(settlements)).every((one) => one === 'accepted');
     if (last === undefined) return;
-    add(last.item, isWhole ? last.cursor : undefined);
+    add(last.item, areAllStored && !signal.aborted ? last.cursor : undefined);
     await underWay.settled();
   }
 }

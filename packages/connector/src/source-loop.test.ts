@@ -40,6 +40,24 @@ describe('a source that has to connect by itself', () => {
     ]);
   });
 
+  it('pauses after a session that ended without an error too', async () => {
+    const clock = manualClock(0);
+    let sessions = 0;
+    const loop = sourceLoop(
+      { clock, random: { next: () => 1 }, report: () => {} },
+      async (_signal, consuming) => {
+        sessions++;
+        consuming();
+      },
+    );
+    await settle();
+    expect(sessions).toBe(1);
+    clock.advance(200);
+    await settle();
+    expect(sessions).toBe(2);
+    await loop.stop();
+  });
+
   it('stops in the middle of a session and of a pause', async () => {
     const clock = manualClock(0);
     const loop = sourceLoop({ clock, random: seededRandom(1), report: () => {} }, async (signal) => {

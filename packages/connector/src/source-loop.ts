@@ -6,8 +6,9 @@ const PAUSE_FIRST_MS = 200;
 const PAUSE_MAX_MS = 15_000;
 
 /**
- * Keeps a source going that has to connect and ask by itself: `session` runs until it throws or the signal says stop, and
- * is begun again after a pause that grows, with jitter, until a session says that it is consuming.
+ * Keeps a source going that has to connect and ask by itself: `session` runs until it ends or the signal says stop, and
+ * is begun again after a pause that grows, with jitter, until a session says that it is consuming. One that ends without
+ * an error is paused for too: what it could not do at once it cannot do at once again.
  */
 export function sourceLoop(
   context: Pick<SourceContext, 'clock' | 'random' | 'report'>,
@@ -32,10 +33,9 @@ export function sourceLoop(
           context.report('consuming');
         });
       } catch (error) {
-        if (signal.aborted) break;
-        context.report('connecting', problemOf(error));
-        await sleep(context.clock, pauseMs(failures++, context.random), signal);
+        if (!signal.aborted) context.report('connecting', problemOf(error));
       }
+      if (!signal.aborted) await sleep(context.clock, pauseMs(failures++, context.random), signal);
     }
     context.report('stopped');
   }

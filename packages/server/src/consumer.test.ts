@@ -39,7 +39,11 @@ const wrong: AcceptResult = {
 
 function open(
   accept: (event: IncomingEvent) => Promise<AcceptResult>,
-  more: { readonly plan?: Partial<SourcePlan>; readonly canReject?: boolean } = {},
+  more: {
+    readonly plan?: Partial<SourcePlan>;
+    readonly canReject?: boolean;
+    readonly clock?: ConsumerOptions['clock'];
+  } = {},
 ) {
   let context: Pick<SourceContext, 'deliver' | 'report'> | undefined;
   const logged: Parameters<ConsumerOptions['log']>[0][] = [];
@@ -47,7 +51,7 @@ function open(
     connection: 'bus',
     plan: { ...plan, ...more.plan },
     runtime: { accept, cursor: () => undefined },
-    clock: systemClock,
+    clock: more.clock ?? systemClock,
     random: systemRandom,
     source: (given) => {
       context = given;
@@ -129,9 +133,19 @@ describe('a message taken in', () => {
     expect(logged.filter(({ code }) => code === 'DELIVERY_ID_ABSENT')).toHaveLength(1);
   });
 
-  it('goes back when the runtime throws, and the operator hears of it without its message', async () => {
-    const { deliver, logged, consumer } = open(() => Promise.reject(new Error('payload of ada')));
+  it('goes back after a pause when the runtime throws, and the operator hears of it without its message', async () => {
+    const pauses: number[] = [];
+    const { deliver, logged, consumer } = open(() => Promise.reject(new Error('payload of ada')), {
+      clock: {
+        now: () => 0,
+        setTimer: (delayMs, fire) => {
+          pauses.push(delayMs);
+          return systemClock.setTimer(0, fire);
+        },
+      },
+    });
     expect(await deliver(message({}))).toBe('returned');
+    expect(pauses).toEqual([1_000]);
     expect(JSON.stringify(logged)).not.toContain('ada');
     expect(consumer.status().counts.returned).toBe(1);
   });
@@ -162,6 +176,29 @@ describe('a message that its contract does not know', () => {
       },
     );
     expect(await deliver(message({}))).toBe('accepted');
+  });
+});
+
+describe('a message that nobody listens to', () => {
+  const unheard = {
+    plan: { events: [{ ...plan.events[0]!, isHeard: false }] },
+  };
+
+  it('is let go without the runtime', async () => {
+    const { deliver, consumer } = open(() => Promise.reject(new Error('not asked')), unheard);
+    expect(await deliver(message({}))).toBe('accepted');
+    expect(consumer.status().counts).toMatchObject({ unheard: 1, accepted: 0 });
+  });
+
+  it('still moves the cursor that it carries', async () => {
+    const seen: IncomingEvent[] = [];
+    const { deliver, consumer } = open(async (event) => {
+      seen.push(event);
+      return stored;
+    }, unheard);
+    expect(await deliver({ ...message({}), cursor: '7' })).toBe('accepted');
+    expect(seen.map(({ cursor }) => cursor)).toEqual([{ name: 'bus/orders', value: '7' }]);
+    expect(consumer.status().counts).toMatchObject({ unheard: 1, accepted: 0 });
   });
 });
 

@@ -105,6 +105,8 @@ export function consume(options: ConsumerOptions): Consumer {
       // A broken invariant of ours: the broker keeps the message, and the operator hears of it.
       options.log({ code: 'CONSUMER_FAILED', message: connectionProblem(error), connection });
       counts.returned++;
+      // What broke now breaks again at once: a source that hands it out anew must not spin.
+      await sleep(clock, REFUSED_PAUSE_MS, stopping.signal);
       return 'returned';
     } finally {
       inFlight--;
@@ -113,7 +115,7 @@ export function consume(options: ConsumerOptions): Consumer {
 
   async function settle(message: IncomingMessage): Promise<Settlement> {
     const read = readMessage(plan, message);
-    if (read.as === 'unheard') {
+    if (read.as === 'unheard' && message.cursor === undefined) {
       counts.unheard++;
       return 'accepted';
     }
@@ -132,7 +134,11 @@ export function consume(options: ConsumerOptions): Consumer {
       invalid: read.as === 'invalid' ? read.failure : policy(),
     };
     const orderKey = read.as === 'event' ? read.orderKey : undefined;
-    return orderKey === undefined ? offer(incoming) : inLane(orderKey, () => offer(incoming));
+    // One that nobody listens to starts nothing; how far the source has come with it is stored all the same.
+    const isHeard = read.as !== 'unheard';
+    return orderKey === undefined
+      ? offer(incoming, isHeard)
+      : inLane(orderKey, () => offer(incoming, isHeard));
   }
 
   /** A broker without dead letters of its own cannot be left with the message. */
@@ -140,11 +146,12 @@ export function consume(options: ConsumerOptions): Consumer {
     return plan.invalid === 'reject' && source.canReject ? 'refuse' : 'quarantine';
   }
 
-  async function offer(incoming: IncomingEvent): Promise<Settlement> {
+  async function offer(incoming: IncomingEvent, isHeard: boolean): Promise<Settlement> {
     while (!stopping.signal.aborted) {
       const result = await runtime.accept(incoming);
       if (result.ok) {
-        count(result, incoming);
+        if (isHeard) count(result, incoming);
+        else counts.unheard++;
         return 'accepted';
       }
       const { failure } = result;

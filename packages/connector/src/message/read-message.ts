@@ -17,7 +17,7 @@ export type ReadMessage =
       readonly orderKey?: string;
     } & Read)
   /** It is known to its contract, and no pipeline listens to it: it is let go on purpose. */
-  | { readonly as: 'unheard' }
+  | ({ readonly as: 'unheard' } & Read)
   /** It cannot be what its contract describes. `payload` holds what came, whole. */
   | ({ readonly as: 'invalid'; readonly failure: Failure } & Read);
 
@@ -46,7 +46,7 @@ export function readMessage(plan: SourcePlan, message: IncomingMessage): ReadMes
   const owner = event ?? plan.events.find(({ isHeard }) => isHeard) ?? plan.events[0]!;
   if (body.failure !== undefined) return { as: 'invalid', failure: body.failure, ...read(owner) };
   if (event === undefined) return { as: 'invalid', failure: unknownType(plan), ...read(owner) };
-  if (!event.isHeard) return { as: 'unheard' };
+  if (!event.isHeard) return { as: 'unheard', ...read(event) };
   const orderKey = orderKeyOf(event, body);
   return { as: 'event', ...read(event), ...(orderKey !== undefined && { orderKey }) };
 }

@@ -1,46 +1,25 @@
-import { randomBytes } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
-import type { CallResult, Transport } from '@tenon/connector';
 import { type Failure, type Json, type JsonObject, newId } from '@tenon/model';
 import type { Plan } from '@tenon/pipeline';
-import { type Cancellation, type Fact, type HeldCall, Suspension } from '../engine.ts';
-import { type Caller, failureDetails } from '../interpreter/effect.ts';
-import { interpret } from '../interpreter/interpret.ts';
-import { saltedDigest } from '../interpreter/salted-digest.ts';
-import { traceIdOf, traceparentFor } from '../interpreter/trace-context.ts';
+import type { Cancellation, Fact, HeldCall } from '../engine.ts';
 import type { TreeHead } from '../ledger/checkpoint.ts';
 import { type LoadedPlan, loadPlan } from '../loaded-plan.ts';
-import type {
-  AcceptedRun,
-  AcceptResult,
-  FlowReport,
-  LedgerEntry,
-  RunState,
-  RuntimeLimits,
-  RuntimeOptions,
-} from '../runtime.ts';
-import { terminalStates } from '../states.ts';
-import {
-  idOfTag,
-  type Switch,
-  SwitchBoard,
-  type SwitchRequest,
-  switchDetails,
-  switchId,
-  tagOf,
-} from '../switches.ts';
+import type { FlowReport, LedgerEntry, RuntimeLimits, RuntimeOptions } from '../runtime.ts';
+import { idOfTag, SwitchBoard, tagOf } from '../switches.ts';
+import { Activations } from './activations.ts';
+import { Admission } from './admission.ts';
+import { Calls } from './calls.ts';
 import { textDigest } from './check-file.ts';
-import { CommitFailed, CommitQueue, type Committer, type PendingGroup } from './commit-queue.ts';
+import { CommitQueue, type Committer, type PendingGroup } from './commit-queue.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { dueRuns, nextDue } from './due-runs.ts';
-import { connectionFlow, DiskSpace, FlowCounts } from './flow.ts';
-import { GuardMemory } from './guards.ts';
-import { type Draft, draftsFor } from './intake.ts';
+import { DiskSpace, FlowCounts } from './flow.ts';
+import type { Draft } from './intake.ts';
 import { type LedgerSubject, LedgerWriter, type Noted, type TimedFact } from './ledger-rows.ts';
-import { EmbeddedRun, type RunHost } from './run-context.ts';
-import type { JournalRow, OpeningRow, RunRow } from './run-row.ts';
+import type { EmbeddedRun, RunHost } from './run-context.ts';
+import type { RunRow } from './run-row.ts';
 import { Statements, type Write } from './statements.ts';
-import { Watchdog } from './watchdog.ts';
+import { SwitchKeeper } from './switch-keeper.ts';
 
 const LIMITS: RuntimeLimits = {
   activeMax: 512,
@@ -53,27 +32,11 @@ const LIMITS: RuntimeLimits = {
   watchEveryMs: 10_000,
   replayRunsMax: 10_000,
 };
-/** How much longer than its operation's timeout a transport's call may take: a credential is fetched in it. */
-const TIMEOUT_GRACE_MS = 15_000;
-/** Held runs let go in one write: short, so that intake does not wait for it. */
-const RELEASE_SLICE = 2_000;
-/** Enough that nobody tries them all. */
-const SALT_BYTES = 16;
 /** Plans kept compiled. */
 const PLANS_MAX = 256;
 
 /** What is of no run in particular. */
 const SYSTEM: LedgerSubject = { seq: 0, runId: '', pipeline: '', correlationId: '' };
-
-export interface NewEvent {
-  readonly event: string;
-  readonly payload: Json;
-  readonly deliveryId: string;
-  readonly source: string;
-  readonly traceparent?: string | undefined;
-  /** Of the run that emitted it. */
-  readonly correlationId?: string;
-}
 
 /**
  * The embedded engine: events become runs, runs are activated when due, everything goes through one commit queue.
@@ -88,23 +51,13 @@ export class EmbeddedEngine implements RunHost {
   readonly #dispatcher: Dispatcher;
   readonly #plans = new Map<string, LoadedPlan>();
   readonly #active = new Map<string, LoadedPlan>();
-  readonly #watchdog: Watchdog;
-  readonly #transports = new Map<string, Transport>();
-  readonly #runs = new Map<number, EmbeddedRun>();
   readonly board = new SwitchBoard();
-  /** Keys and deliveries whose first event is on its way to the disk. */
-  readonly #reserved = new Map<string, Promise<void>>();
-  /**
-   * Names of events that some run may wait for: all that a wait was ever written for, and those in the file at start.
-   * Only a filter for looking at the lanes again: whether a run is woken is settled in the file, in the order of writes.
-   */
-  readonly #awaited: Set<string>;
-  #nextEvent: number;
-  #nextRun: number;
   readonly counts: FlowCounts;
   readonly #disk: DiskSpace;
-  readonly #guards: GuardMemory;
-  #bytesWaiting = 0;
+  readonly #calls: Calls;
+  readonly admission: Admission;
+  readonly activations: Activations;
+  readonly switches: SwitchKeeper;
   #failure: Error | undefined;
   isStopping = false;
 
@@ -118,11 +71,10 @@ export class EmbeddedEngine implements RunHost {
     this.#options = options;
     const backlogMax = options.limits?.backlogMax ?? LIMITS.backlogMax;
     this.limits = { ...LIMITS, pipelineBacklogMax: Math.ceil(backlogMax / 2), ...options.limits };
-    this.#watchdog = new Watchdog(options.clock);
     this.#reader = reader;
     this.#read = new Statements(reader);
     const ledger = new LedgerWriter(
-      this.#number(
+      this.number(
         'SELECT coalesce(max(seq + count - 1), 0) AS n FROM (SELECT seq, count FROM ledger ORDER BY seq DESC LIMIT 1)',
       ),
     );
@@ -138,16 +90,12 @@ export class EmbeddedEngine implements RunHost {
         this.#dispatcher.stop();
       },
     );
-    this.#nextEvent = this.#number('SELECT coalesce(max(seq), 0) AS n FROM events') + 1;
-    this.#nextRun = this.#number('SELECT coalesce(max(seq), 0) AS n FROM runs') + 1;
     this.counts = new FlowCounts(this.#read);
     this.#disk = new DiskSpace(options);
-    this.#guards = new GuardMemory(this, (delayMs, fire) => options.clock.setTimer(delayMs, fire));
-    // Written by `setSwitch` alone.
-    for (const row of this.#read.of('SELECT value FROM switches').all())
-      this.board.set(JSON.parse(String(row['value'])) as Switch);
-    const waits = this.#read.of('SELECT DISTINCT event FROM openings WHERE event IS NOT NULL').all();
-    this.#awaited = new Set(waits.map((row) => String(row['event'])));
+    this.switches = new SwitchKeeper(this);
+    this.admission = new Admission(this);
+    this.#calls = new Calls(this, options);
+    this.activations = new Activations(this, this.#calls.call);
     for (const row of this.#read.of('SELECT plan_hash FROM pipelines').all()) {
       const loaded = this.plan(String(row['plan_hash']));
       this.#active.set(loaded.plan.pipeline, loaded);
@@ -157,7 +105,7 @@ export class EmbeddedEngine implements RunHost {
       activeMax: this.limits.activeMax,
       due: (pipeline, now, limit) => dueRuns(this.#read, this.board, pipeline, now, limit),
       nextDue: (pipeline, now) => nextDue(this.#read, this.board, pipeline, now),
-      carry: (seq) => this.#carry(seq),
+      carry: (seq) => this.activations.carry(seq),
       isQuiet: () => this.#queue.isIdle,
     });
   }
@@ -167,12 +115,11 @@ export class EmbeddedEngine implements RunHost {
     for (const { plan } of this.#active.values())
       this.#dispatcher.setLimit(plan.pipeline, plan.limits.concurrency, plan.tier);
     await this.#queue.commit([['reclaim']]);
-    const known = new Set(this.board.all.map(tagOf));
-    // A switch lifted when the process died may have left runs behind. Not waited for: there may be a million.
+    // Not waited for: there may be a million.
     void this.#dispatcher
       .busy(async () => {
         await new Promise((resolve) => setImmediate(resolve));
-        if (!this.isStopping) for (const tag of this.#heldBy()) if (!known.has(tag)) await this.#release(tag);
+        if (!this.isStopping) await this.switches.releaseForgotten();
       })
       // A disk that fails stops the runtime elsewhere, and says so there.
       .catch(() => {});
@@ -184,8 +131,8 @@ export class EmbeddedEngine implements RunHost {
     this.isStopping = true;
     this.#dispatcher.stop();
     await this.#dispatcher.settled(boundMs);
-    this.#watchdog.stop();
-    if (this.#failure === undefined) await this.#guards.save().catch(() => {});
+    this.#calls.stop();
+    if (this.#failure === undefined) await this.#calls.saveGuards().catch(() => {});
     await this.#queue.settled();
     await last();
     // The writer last: it may move what is in the WAL into the file and remove it, which a reader cannot.
@@ -235,7 +182,7 @@ export class EmbeddedEngine implements RunHost {
     return newId(this.#options.clock, this.#options.random);
   }
 
-  commit(writes: readonly Write[], noted: readonly Noted[]): Promise<void> {
+  commit(writes: readonly Write[], noted: readonly Noted[] = []): Promise<void> {
     return this.#queue.commit(writes, noted);
   }
 
@@ -256,7 +203,7 @@ export class EmbeddedEngine implements RunHost {
   }
 
   awaits(event: string): void {
-    this.#awaited.add(event);
+    this.admission.awaits(event);
   }
 
   /** A fact that belongs to no run. */
@@ -273,7 +220,7 @@ export class EmbeddedEngine implements RunHost {
   }
 
   lastEventSeq(): number {
-    return this.#number('SELECT coalesce(max(seq), 0) AS n FROM events');
+    return this.number('SELECT coalesce(max(seq), 0) AS n FROM events');
   }
 
   *eventsAfter(event: string, seq: number): Iterable<{ readonly seq: number; readonly payload: Json }> {
@@ -347,67 +294,6 @@ export class EmbeddedEngine implements RunHost {
     return this.#options.closedUntil(connection);
   }
 
-  /** In force at once, acknowledged when it is on disk. What it replaces holds nothing any more. */
-  async setSwitch(request: SwitchRequest, actor: string, reason: string): Promise<Switch> {
-    const id = switchId(request);
-    const before = this.board.get(id);
-    const now = this.now();
-    const made: Switch = { ...request, id, actor, reason, sinceMs: now, revision: this.newId() };
-    const fact: Fact = { kind: 'switch', details: { action: 'set', ...switchDetails(made) } };
-    this.board.set(made);
-    await this.#queue.commit(
-      [['putSwitch', id, tagOf(made), JSON.stringify(made)], ...this.#unpaused(before)],
-      [this.system(fact)],
-    );
-    if (before !== undefined) await this.#release(tagOf(before));
-    this.#dispatcher.touchAll(now);
-    return made;
-  }
-
-  /** `undefined` when there is no such switch. */
-  async liftSwitch(id: string, actor: string, reason: string): Promise<Switch | undefined> {
-    const before = this.board.get(id);
-    if (before === undefined) return undefined;
-    const details = { action: 'lift', id, actor, reason, heldMs: this.now() - before.sinceMs };
-    this.board.delete(id);
-    await this.#queue.commit(
-      [['dropSwitch', id], ...this.#unpaused(before)],
-      [this.system({ kind: 'switch', details })],
-    );
-    await this.#release(tagOf(before));
-    this.#dispatcher.touchAll(this.now());
-    return before;
-  }
-
-  #unpaused(before: Switch | undefined): Write[] {
-    return before?.kind === 'pause' ? [['forgetPause', before.pipeline, this.now(), before.sinceMs]] : [];
-  }
-
-  /** Makes what one setting of a switch held due, in slices, oldest first. */
-  async #release(tag: string): Promise<void> {
-    // Strands that wait while others of their run work.
-    for (const run of this.#runs.values()) for (const wake of run.watchers) wake();
-    for (let after = 0; ; ) {
-      const last = this.#read
-        .of(
-          'SELECT max(seq) AS last FROM (SELECT seq FROM runs WHERE held IS NOT NULL AND seq > ? ORDER BY seq LIMIT ?)',
-        )
-        .get(after, RELEASE_SLICE)?.['last'];
-      if (typeof last !== 'number') return;
-      await this.#queue.commit([['release', after, last, tag]]);
-      this.#dispatcher.touchAll(this.now());
-      after = last;
-    }
-  }
-
-  #heldBy(): readonly string[] {
-    return this.#read
-      .of('SELECT DISTINCT value FROM runs, json_each(runs.held) WHERE held IS NOT NULL')
-      .all()
-      .map((row) => String(row['value']))
-      .filter((tag) => tag !== idOfTag(tag));
-  }
-
   /** Why no event can be taken at present, or `undefined`. */
   refusal(): Failure | undefined {
     const refuse = (code: string, message: string, retryAfterMs: number): Failure => ({
@@ -424,8 +310,8 @@ export class EmbeddedEngine implements RunHost {
       return refuse('RUNTIME_BACKLOG_FULL', `${backlog} runs wait for their turn`, 10_000);
     if (this.#queue.depth >= this.limits.queueMax)
       return refuse('RUNTIME_DISK_BUSY', `${this.#queue.depth} writes wait for the disk`, 1_000);
-    if (this.#bytesWaiting >= this.limits.queueBytesMax)
-      return refuse('RUNTIME_DISK_BUSY', `${this.#bytesWaiting} bytes wait for the disk`, 1_000);
+    if (this.admission.bytesWaiting >= this.limits.queueBytesMax)
+      return refuse('RUNTIME_DISK_BUSY', `${this.admission.bytesWaiting} bytes wait for the disk`, 1_000);
     const free = this.#disk.freeBytes(this.now());
     if (free < this.limits.diskFreeBytesMin)
       return refuse('RUNTIME_DISK_LOW', `${free} bytes are free on the disk of the runtime file`, 30_000);
@@ -456,7 +342,7 @@ export class EmbeddedEngine implements RunHost {
         ...(refusal !== undefined && { refusal }),
         backlog: this.counts.backlog,
         writesWaiting: this.#queue.depth,
-        bytesWaiting: this.#bytesWaiting,
+        bytesWaiting: this.admission.bytesWaiting,
         refused: this.counts.refusals,
       },
       pipelines: [...this.#active.values()].map(({ plan: { pipeline, tier, limits } }) => ({
@@ -474,57 +360,14 @@ export class EmbeddedEngine implements RunHost {
           )
           .map(({ id }) => id),
       })),
-      connections: [...this.#transports].map(([name, transport]) =>
-        connectionFlow(name, transport, this.closedUntil(name)),
-      ),
+      connections: this.#calls.flow(),
       counts: this.counts.counts,
       ...this.counts.stored(this.#read, now),
     };
   }
 
-  /**
-   * Stores an event, once, with the runs that it starts: one write, together with `also`. Resolves when it is on disk.
-   */
-  async admit(
-    event: NewEvent,
-    drafts: readonly Draft[],
-    also: readonly Write[] = [],
-    alsoNoted: readonly Noted[] = [],
-  ): Promise<Extract<AcceptResult, { ok: true }>> {
-    return this.#dispatcher.busy(async () => {
-      const names = [
-        `delivery\0${event.source}\0${event.deliveryId}`,
-        ...drafts.map((draft) => `key\0${draft.loaded.plan.pipeline}\0${draft.key}`),
-      ];
-      const release = await this.#reserve(names);
-      try {
-        return await this.#admitReserved(event, drafts, also, alsoNoted);
-      } finally {
-        release();
-      }
-    });
-  }
-
-  async emit(
-    run: RunRow,
-    event: { readonly deliveryId: string; readonly event: string; readonly payload: Json },
-    also: readonly Write[],
-    noted: readonly Noted[],
-  ): Promise<void> {
-    const drafts = draftsFor(event.event, event.payload, event.deliveryId, this.#active);
-    if (!drafts.ok)
-      throw new Error(`a subscriber's contract refuses ${event.event}: ${drafts.failure.message}`);
-    await this.admit(
-      {
-        ...event,
-        source: `pipeline:${run.pipeline}`,
-        traceparent: run.traceparent,
-        correlationId: run.correlation_id,
-      },
-      drafts.drafts,
-      also,
-      noted,
-    );
+  emit(...emission: Parameters<RunHost['emit']>): Promise<void> {
+    return this.admission.emit(...emission);
   }
 
   /** The disk has failed: nothing can be stored until a restart. */
@@ -533,398 +376,16 @@ export class EmbeddedEngine implements RunHost {
   }
 
   *atWork(): Iterable<{ readonly row: RunRow; readonly deadlineAtMs: number }> {
-    for (const run of this.#runs.values()) yield { row: run.row, deadlineAtMs: run.deadlineAt() };
+    for (const run of this.activations.runs.values()) yield { row: run.row, deadlineAtMs: run.deadlineAt() };
   }
 
   /** The run in memory, if it is at work now. */
   activeRun(seq: number): EmbeddedRun | undefined {
-    return this.#runs.get(seq);
+    return this.activations.runs.get(seq);
   }
 
   cancelActive(seq: number, cancellation: Cancellation): void {
-    this.#runs.get(seq)?.cancel(cancellation);
-  }
-
-  async #admitReserved(
-    event: NewEvent,
-    drafts: readonly Draft[],
-    also: readonly Write[],
-    alsoNoted: readonly Noted[],
-  ): Promise<Extract<AcceptResult, { ok: true }>> {
-    const now = this.now();
-    const isKnown = this.#isDelivered(event);
-    const writes: Write[] = [...also];
-    const noted: Noted[] = [...alsoNoted];
-    const runs: AcceptedRun[] = [];
-    const claimed: RunRow[] = [];
-    const eventSeq = this.#nextEvent;
-    if (!isKnown) {
-      this.#nextEvent++;
-      const { source, deliveryId, traceparent, payload } = event;
-      writes.push(
-        [
-          'putEvent',
-          eventSeq,
-          source,
-          deliveryId,
-          event.event,
-          now,
-          traceparent ?? null,
-          JSON.stringify(payload),
-        ],
-        ['wakeWaiting', now, event.event],
-      );
-    }
-    const correlationId = event.correlationId ?? traceIdOf(event.traceparent) ?? this.newId();
-    let started = 0;
-    const flaggedOff: string[] = [];
-    try {
-      for (const draft of drafts) {
-        const earlier = this.#runByKey(draft, now);
-        if (earlier !== undefined) {
-          const { source, deliveryId } = event;
-          const details = { source, deliveryId, state: earlier.state, sameDelivery: isKnown };
-          noted.push(this.noted(earlier, [{ kind: 'duplicate', details }]));
-          runs.push({
-            runId: earlier.run_id,
-            pipeline: earlier.pipeline,
-            key: draft.key,
-            started: false,
-            state: earlier.state,
-          });
-        } else if (!isKnown) {
-          const flag = this.#flagAgainst(event, draft);
-          if (flag !== undefined) {
-            flaggedOff.push(draft.loaded.plan.pipeline);
-            noted.push(this.system(flag));
-            continue;
-          }
-          const run = this.#draftRun(event, draft, eventSeq, correlationId, now, writes, noted);
-          if (run.claimed === 1) claimed.push(run);
-          else {
-            started++;
-            this.counts.addBacklog(run.pipeline, 1);
-          }
-          runs.push({
-            runId: run.run_id,
-            pipeline: run.pipeline,
-            key: draft.key,
-            started: true,
-            state: 'accepted',
-          });
-        }
-      }
-    } catch (error) {
-      // Nobody will follow them: a place kept for nothing is missing until a restart.
-      for (const run of claimed) this.#dispatcher.leave(run.pipeline, run.seq);
-      throw error;
-    }
-    const group = this.#queue.open(writes, noted);
-    for (const run of claimed)
-      this.#dispatcher.follow(run.pipeline, run.seq, this.#activate(run, event.payload, [], [], group));
-    const bytes = writes.reduce(
-      (sum, write) => sum + (write[0] === 'putEvent' ? String(write[7]).length : 0),
-      0,
-    );
-    this.#bytesWaiting += bytes;
-    try {
-      await group.durable;
-    } finally {
-      this.#bytesWaiting -= bytes;
-    }
-    if (started > 0) for (const run of runs) if (run.started) this.#dispatcher.touch(run.pipeline, now);
-    if (!isKnown && this.#awaited.has(event.event)) this.#dispatcher.touchAll(now);
-    return { ok: true, duplicateDelivery: isKnown, runs, ...(flaggedOff.length > 0 && { flaggedOff }) };
-  }
-
-  #flagAgainst(event: NewEvent, { loaded, key, orderKey }: Draft): Fact | undefined {
-    const { pipeline } = loaded.plan;
-    const name = event.event.startsWith('manual:') ? 'manual' : event.event;
-    const flag = this.board.flagAgainst(pipeline, name, key, orderKey);
-    if (flag === undefined) return undefined;
-    const { source, deliveryId } = event;
-    return {
-      kind: 'flaggedOff',
-      details: { pipeline, event: event.event, source, deliveryId, flag: flag.id, revision: flag.revision },
-    };
-  }
-
-  #draftRun(
-    event: NewEvent,
-    { loaded, key, orderKey, failure }: Draft,
-    eventSeq: number,
-    correlationId: string,
-    now: number,
-    writes: Write[],
-    noted: Noted[],
-  ): RunRow {
-    const { plan } = loaded;
-    const runId = this.newId();
-    const seq = this.#nextRun++;
-    const traceparent =
-      traceIdOf(event.traceparent) === undefined ? traceparentFor(correlationId) : event.traceparent!;
-    // What may throw comes before a place is taken.
-    const salt = randomBytes(SALT_BYTES).toString('base64url');
-    const payload = saltedDigest(salt, event.payload);
-    const begins =
-      orderKey === undefined &&
-      failure === undefined &&
-      !this.board.keepsBack(plan.pipeline, key) &&
-      this.#dispatcher.enter(plan.pipeline, seq);
-    const row: RunRow = {
-      seq,
-      run_id: runId,
-      pipeline: plan.pipeline,
-      version: plan.version,
-      plan_hash: plan.hash,
-      key,
-      order_key: orderKey ?? null,
-      event_seq: eventSeq,
-      correlation_id: correlationId,
-      traceparent,
-      owner: plan.owner.team,
-      state: begins ? 'running' : 'accepted',
-      step: null,
-      accepted_at: now,
-      updated_at: now,
-      clock_from: begins ? now : null,
-      paused_since: null,
-      due_at: begins ? null : now,
-      claimed: begins ? 1 : 0,
-      behind: 0,
-      intake_failure: failure === undefined ? null : JSON.stringify(failureDetails(failure)),
-      failure: null,
-      held: null,
-      salt,
-    };
-    const facts: Fact[] = [
-      {
-        kind: 'accepted',
-        details: {
-          runId,
-          pipeline: plan.pipeline,
-          correlationId,
-          event: event.event,
-          source: event.source,
-          deliveryId: event.deliveryId,
-          payload,
-          plan: plan.hash,
-          version: plan.version,
-          traceparent,
-        },
-      },
-    ];
-    if (begins) facts.push({ kind: 'state', details: { from: 'accepted', to: 'running' } });
-    noted.push(this.noted(row, facts));
-    writes.push(begins ? putClaimedRun(row) : putRun(row), [
-      'putKey',
-      plan.pipeline,
-      key,
-      seq,
-      now + plan.identity.retainMs,
-    ]);
-    return row;
-  }
-
-  #isDelivered({ source, deliveryId }: NewEvent): boolean {
-    const sql = 'SELECT seq FROM events WHERE source = ? AND delivery_id = ?';
-    return this.#read.of(sql).get(source, deliveryId) !== undefined;
-  }
-
-  /** The run that a business key stands for, while the key is kept. */
-  #runByKey(draft: Draft, now: number): RunRow | undefined {
-    // Rows of `runs` have the shape of `RunRow`.
-    const row = this.#read
-      .of(
-        'SELECT r.*, k.expires_at AS expires_at FROM keys k JOIN runs r ON r.seq = k.run_seq WHERE k.pipeline = ? AND k.key = ?',
-      )
-      .get(draft.loaded.plan.pipeline, draft.key) as unknown as (RunRow & { expires_at: number }) | undefined;
-    if (row === undefined) return undefined;
-    return row.expires_at > now || !terminalStates.has(row.state) ? row : undefined;
-  }
-
-  /** Waits until nobody else is storing under one of the names, then holds them. */
-  async #reserve(names: readonly string[]): Promise<() => void> {
-    for (;;) {
-      const taken = names.map((name) => this.#reserved.get(name)).find((promise) => promise !== undefined);
-      if (taken === undefined) break;
-      await taken;
-    }
-    const { promise, resolve } = Promise.withResolvers<void>();
-    for (const name of names) this.#reserved.set(name, promise);
-    return () => {
-      for (const name of names) this.#reserved.delete(name);
-      resolve();
-    };
-  }
-
-  /** One activation of a run. Never rejects. */
-  async #carry(seq: number): Promise<readonly (readonly [pipeline: string, atMs: number])[]> {
-    // Rows of `runs` joined with its event; see `RunRow`.
-    const row = this.#read
-      .of('SELECT r.*, e.payload AS payload FROM runs r JOIN events e ON e.seq = r.event_seq WHERE r.seq = ?')
-      .get(seq) as unknown as (RunRow & { payload: string }) | undefined;
-    if (row === undefined) return [];
-    if (row.state === 'accepted') this.counts.addBacklog(row.pipeline, -1);
-    const due = await this.#activate(
-      row,
-      JSON.parse(row.payload),
-      // Rows of `journal` and `openings` have these shapes.
-      this.#read
-        .of('SELECT key, at, value FROM journal WHERE run_seq = ?')
-        .all(seq) as unknown as JournalRow[],
-      this.#read.of('SELECT * FROM openings WHERE run_seq = ?').all(seq) as unknown as OpeningRow[],
-    );
-    // A pause caught it before it had begun: it waits for its turn again.
-    if (row.state === 'accepted' && !this.board.isQuiet && this.#failure === undefined) {
-      const state = this.#read.of('SELECT state FROM runs WHERE seq = ?').get(seq)?.['state'];
-      if (state === 'accepted') this.counts.addBacklog(row.pipeline, 1);
-    }
-    return due;
-  }
-
-  /** `birth`: the group that stores a new run, where that is not on disk yet. */
-  async #activate(
-    row: RunRow,
-    payload: Json,
-    journal: readonly JournalRow[],
-    openings: readonly OpeningRow[],
-    birth?: PendingGroup,
-  ): Promise<readonly (readonly [pipeline: string, atMs: number])[]> {
-    const { seq } = row;
-    let run: EmbeddedRun | undefined;
-    let hasEnded = false;
-    try {
-      const loaded = this.plan(row.plan_hash);
-      const { deadlineMs } = loaded.plan.limits;
-      run = new EmbeddedRun(row, payload, journal, openings, deadlineMs, this, birth);
-      this.#runs.set(seq, run);
-      const end = await interpret(run.root, loaded, this.#call);
-      await run.finish(end);
-      hasEnded = true;
-    } catch (error) {
-      // A run that could not be stored is none: whoever sent its event was told so.
-      if (await isStored(birth)) await this.#afterThrow(row, run, error);
-    } finally {
-      this.#runs.delete(seq);
-    }
-    const now = this.now();
-    const due: [string, number][] = [];
-    if (run?.dueAtMs !== undefined) due.push([row.pipeline, run.dueAtMs]);
-    if (run?.freedOrder || (!hasEnded && this.#wasWoken(seq))) due.push([row.pipeline, now]);
-    return due;
-  }
-
-  /** Was it woken (a decision, an event) while it was going to sleep? */
-  #wasWoken(seq: number): boolean {
-    if (this.#failure !== undefined) return false;
-    return (
-      this.#read.of('SELECT 1 FROM runs WHERE seq = ? AND due_at <= ?').get(seq, this.now()) !== undefined
-    );
-  }
-
-  async #afterThrow(row: RunRow, run: EmbeddedRun | undefined, error: unknown): Promise<void> {
-    if (error instanceof Suspension) {
-      try {
-        await run?.durable();
-        return;
-      } catch (cause) {
-        return this.#afterThrow(row, run, cause);
-      }
-    }
-    // The disk failed: nothing can be stored; what is stored is true, and a restart goes on from there.
-    if (error instanceof CommitFailed || this.#failure !== undefined) return;
-    await this.#parkBroken(row, error);
-  }
-
-  /** A broken invariant (of ours, or of a connector's code): the run is parked with its owner, the others go on. */
-  async #parkBroken(row: RunRow, error: unknown): Promise<void> {
-    const now = this.now();
-    const failure = {
-      class: 'permanent',
-      code: 'RUN_INVARIANT_BROKEN',
-      message: `an internal error stopped the run: ${error instanceof Error ? `${error.name}: ${error.message}` : 'thrown value'}`,
-      delivery: 'notSent',
-    };
-    const state = String(
-      this.#read.of('SELECT state FROM runs WHERE seq = ?').get(row.seq)?.['state'],
-    ) as RunState;
-    const detail: JsonObject = { queue: 'repair', settled: 'held', failure, attempts: 1 };
-    const facts: Fact[] = [{ kind: 'deadLetter', step: row.step ?? 'run', details: detail }];
-    const phase = state === 'inDoubt' ? 'running' : state;
-    const step = row.step ?? 'run';
-    try {
-      await this.#queue.commit(
-        [
-          ['claim', row.seq, phase, now],
-          [
-            'putOpening',
-            row.seq,
-            `#broken/${now}`,
-            'deadLetter',
-            step,
-            row.owner,
-            now,
-            null,
-            null,
-            null,
-            JSON.stringify(detail),
-          ],
-          ['end', row.seq, 'failed', now, step, JSON.stringify({ ...failure, step })],
-          ...(row.order_key === null ? [] : [['admitNext', row.pipeline, row.order_key, now] as const]),
-        ],
-        [this.noted(row, facts)],
-      );
-    } catch {
-      // Refused as well: the run stays claimed, and the next start of the process tries it again.
-    }
-  }
-
-  readonly #call: Caller = async (connection, request): Promise<CallResult | 'held'> => {
-    const isCalledOff = (): boolean =>
-      this.board.isHeld(request.origin.pipeline, connection, request.purpose);
-    // Nothing is awaited between here and the transport: a switch that is set is kept from this moment on.
-    if (isCalledOff()) return 'held';
-    try {
-      let transport = this.#transports.get(connection);
-      if (transport === undefined) {
-        transport = this.#options.transport(connection);
-        this.#guards.remember(connection, transport);
-        this.#transports.set(connection, transport);
-      }
-      const result = await this.#bounded(connection, request, transport.call({ ...request, isCalledOff }));
-      this.#guards.changed();
-      return !result.ok && result.calledOff ? 'held' : result;
-    } catch (error) {
-      // A transport's failures are values; one that throws all the same may have sent something.
-      const reason = error instanceof Error ? error.name : 'thrown value';
-      return {
-        ok: false,
-        failure: {
-          class: 'unknown',
-          code: 'TRANSPORT_CALL_THREW',
-          message: `the transport of connection ${connection} threw (${reason})`,
-          delivery: this.#transports.has(connection) ? 'lost' : 'notSent',
-        },
-      };
-    }
-  };
-
-  /** A transport keeps its own timeouts; one that does not must not hold a run for ever (C57). */
-  #bounded(
-    connection: string,
-    { operation }: Parameters<Caller>[1],
-    call: Promise<CallResult>,
-  ): Promise<CallResult> {
-    return this.#watchdog.bound(call, operation.timeoutMs + TIMEOUT_GRACE_MS, () => ({
-      ok: false,
-      failure: {
-        class: 'timeout',
-        code: 'TRANSPORT_CALL_STUCK',
-        message: `the transport of connection ${connection} did not answer within the operation's timeout`,
-        delivery: 'lost',
-      },
-    }));
+    this.activations.runs.get(seq)?.cancel(cancellation);
   }
 
   #keep(loaded: LoadedPlan): LoadedPlan {
@@ -948,53 +409,12 @@ export class EmbeddedEngine implements RunHost {
     }
   }
 
-  #number(sql: string): number {
+  /** What `n` is in the one row that a query gives. */
+  number(sql: string): number {
     return Number(this.#read.of(sql).get()?.['n'] ?? 0);
   }
 }
 
 function isTimed(fact: Fact): fact is TimedFact {
   return fact.atMs !== undefined;
-}
-
-function putRun(row: RunRow): Write {
-  return [
-    'putRun',
-    row.seq,
-    row.run_id,
-    row.pipeline,
-    row.version,
-    row.plan_hash,
-    row.key,
-    row.order_key,
-    row.event_seq,
-    row.correlation_id,
-    row.traceparent,
-    row.owner,
-    row.accepted_at,
-    row.intake_failure,
-    row.salt,
-  ];
-}
-
-function putClaimedRun(row: RunRow): Write {
-  return [
-    'putClaimedRun',
-    row.seq,
-    row.run_id,
-    row.pipeline,
-    row.version,
-    row.plan_hash,
-    row.key,
-    row.event_seq,
-    row.correlation_id,
-    row.traceparent,
-    row.owner,
-    row.accepted_at,
-    row.salt,
-  ];
-}
-
-async function isStored(birth: PendingGroup | undefined): Promise<boolean> {
-  return birth === undefined || birth.durable.then(() => true).catch(() => false);
 }

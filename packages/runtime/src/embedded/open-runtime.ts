@@ -2,6 +2,7 @@ import type { Failure } from '@tenon/model';
 import { CheckpointKeeper } from '../ledger/checkpoint-keeper.ts';
 import { StoredTree } from '../ledger/tiles.ts';
 import type { AcceptResult, Runtime, RuntimeOptions } from '../runtime.ts';
+import type { Admission } from './admission.ts';
 import { backupTo } from './backup.ts';
 import { CommitFailed, type Committer } from './commit-queue.ts';
 import { openDatabase, openReader } from './database.ts';
@@ -150,11 +151,11 @@ export async function openRuntimeWith(
       if (unknown !== undefined) return { ok: false, code: 'SWITCH_SUBJECT_UNKNOWN', message: unknown };
       return {
         ok: true,
-        switch: await engine.dispatcher.busy(() => engine.setSwitch(request, actor, reason)),
+        switch: await engine.dispatcher.busy(() => engine.switches.set(request, actor, reason)),
       };
     },
     liftSwitch: async (id, actor, reason) => {
-      const lifted = await engine.dispatcher.busy(() => engine.liftSwitch(id, actor, reason));
+      const lifted = await engine.dispatcher.busy(() => engine.switches.lift(id, actor, reason));
       return lifted === undefined
         ? { ok: false, code: 'SWITCH_NOT_SET', message: `nothing is switched under ${id}` }
         : { ok: true };
@@ -176,10 +177,10 @@ export async function openRuntimeWith(
 /** A disk that fails refuses the event, like any other after it: the sender is told to come again. */
 async function admit(
   engine: EmbeddedEngine,
-  ...event: Parameters<EmbeddedEngine['admit']>
+  ...event: Parameters<Admission['admit']>
 ): Promise<AcceptResult> {
   try {
-    return await engine.admit(...event);
+    return await engine.admission.admit(...event);
   } catch (error) {
     const failure = error instanceof CommitFailed ? engine.refusal() : undefined;
     if (failure === undefined) throw error;

@@ -12,6 +12,9 @@ export interface PlantedBug {
 const effect = 'interpreter/effect.ts';
 const judge = 'interpreter/judge.ts';
 const engine = 'embedded/engine.ts';
+const admission = 'embedded/admission.ts';
+const calls = 'embedded/calls.ts';
+const keeping = 'embedded/switch-keeper.ts';
 const context = 'embedded/run-context.ts';
 const strand = 'embedded/strand.ts';
 const joining = 'embedded/join-strands.ts';
@@ -35,7 +38,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug('the key forgets the step', effect, '[pipeline, businessKey, effectId]', '[pipeline, businessKey]'),
   bug(
     'an event is acknowledged before it is on disk',
-    engine,
+    admission,
     'await group.durable;\n    } finally',
     '} finally',
   ),
@@ -187,7 +190,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   ),
   bug(
     'a run with an order key begins at once',
-    engine,
+    admission,
     'orderKey === undefined &&\n      failure',
     'failure',
   ),
@@ -215,22 +218,22 @@ export const plantedBugs: readonly PlantedBug[] = [
     'const known = this.#run.journal.get(key);\n    // Stored below',
     'const known = undefined as { value: unknown } | undefined;\n    // Stored below',
   ),
-  bug('an emitted event starts nothing', engine, 'drafts.drafts,\n      also,', '[],\n      also,'),
+  bug('an emitted event starts nothing', admission, 'drafts.drafts,\n      also,', '[],\n      also,'),
   bug(
     'an emitted event is stored after its step',
-    engine,
+    admission,
     'const writes: Write[] = [...also];',
-    'const writes: Write[] = [];\n    if (also.length > 0) await this.#queue.commit(also);',
+    'const writes: Write[] = [];\n    if (also.length > 0) await this.#engine.commit(also);',
   ),
   bug(
     'a known business key starts a run',
-    engine,
+    admission,
     'if (earlier !== undefined) {',
     'if (earlier !== undefined && isKnown) {',
   ),
-  bug('an event wakes nobody', engine, "['wakeWaiting', now, event.event],", ''),
+  bug('an event wakes nobody', admission, "['wakeWaiting', now, event.event],", ''),
   bug('a wait is not known to exist', context, 'this.host.awaits(wait.event);', ''),
-  bug('waits of an earlier process are not known', engine, "String(row['event'])", "String(row['none'])"),
+  bug('waits of an earlier process are not known', admission, "String(row['event'])", "String(row['none'])"),
   bug(
     'an event that comes while the wait is written is missed',
     statements,
@@ -258,8 +261,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     'ledger numbers start anew',
     engine,
-    'new LedgerWriter(\n      this.#number(',
-    'new LedgerWriter(\n      0 * this.#number(',
+    'new LedgerWriter(\n      this.number(',
+    'new LedgerWriter(\n      0 * this.number(',
   ),
   bug(
     'entries are announced before they are on disk',
@@ -374,18 +377,18 @@ export const plantedBugs: readonly PlantedBug[] = [
     'if (found !== undefined) this.#run.recordStop(key, found);',
     '',
   ),
-  bug('a kill is not looked at between intent and call', engine, "if (isCalledOff()) return 'held';", ''),
+  bug('a kill is not looked at between intent and call', calls, "if (isCalledOff()) return 'held';", ''),
   bug(
     'a kill is forgotten by a restart',
-    engine,
-    "this.board.set(JSON.parse(String(row['value'])) as Switch);",
+    keeping,
+    "engine.board.set(JSON.parse(String(row['value'])) as Switch);",
     "{ JSON.parse(String(row['value'])) as Switch; }",
   ),
   bug(
     'a lifted switch lets nothing go',
-    engine,
-    'await this.#release(tagOf(before));\n    this.#dispatcher.touchAll(this.now());',
-    'this.#dispatcher.touchAll(this.now());',
+    keeping,
+    'await this.#release(tagOf(before));\n    this.#engine.dispatcher.touchAll(this.#engine.now());',
+    'this.#engine.dispatcher.touchAll(this.#engine.now());',
   ),
   bug(
     'compensation goes out under a kill',
@@ -405,7 +408,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     "return found?.kind === 'pause' ? found : undefined;",
     'return undefined;',
   ),
-  bug('a flag says nothing of what it keeps back', engine, 'noted.push(this.system(flag));', ''),
+  bug('a flag says nothing of what it keeps back', admission, 'noted.push(this.#engine.system(flag));', ''),
   bug(
     'a replay is forgotten by a crash',
     'embedded/replays.ts',

@@ -1,0 +1,154 @@
+import type { Json, JsonObject } from '@tenon/model';
+import { type Fact, Suspension } from '../engine.ts';
+import type { Caller } from '../interpreter/effect.ts';
+import { interpret } from '../interpreter/interpret.ts';
+import type { RunState } from '../runtime.ts';
+import { CommitFailed, type PendingGroup } from './commit-queue.ts';
+import type { EmbeddedEngine } from './engine.ts';
+import { EmbeddedRun } from './run-context.ts';
+import type { JournalRow, OpeningRow, RunRow } from './run-row.ts';
+
+/** Runs at work in this process: each is loaded when it is due, and let go when it has ended or has to wait. */
+export class Activations {
+  readonly #engine: EmbeddedEngine;
+  readonly #call: Caller;
+  readonly #runs = new Map<number, EmbeddedRun>();
+
+  constructor(engine: EmbeddedEngine, call: Caller) {
+    this.#engine = engine;
+    this.#call = call;
+  }
+
+  /** By their number. */
+  get runs(): ReadonlyMap<number, EmbeddedRun> {
+    return this.#runs;
+  }
+
+  /** One activation of a run. Never rejects. */
+  async carry(seq: number): Promise<readonly (readonly [pipeline: string, atMs: number])[]> {
+    // Rows of `runs` joined with its event; see `RunRow`.
+    const row = this.#engine.read
+      .of('SELECT r.*, e.payload AS payload FROM runs r JOIN events e ON e.seq = r.event_seq WHERE r.seq = ?')
+      .get(seq) as unknown as (RunRow & { payload: string }) | undefined;
+    if (row === undefined) return [];
+    if (row.state === 'accepted') this.#engine.counts.addBacklog(row.pipeline, -1);
+    const due = await this.activate(
+      row,
+      JSON.parse(row.payload),
+      // Rows of `journal` and `openings` have these shapes.
+      this.#engine.read
+        .of('SELECT key, at, value FROM journal WHERE run_seq = ?')
+        .all(seq) as unknown as JournalRow[],
+      this.#engine.read.of('SELECT * FROM openings WHERE run_seq = ?').all(seq) as unknown as OpeningRow[],
+    );
+    // A pause caught it before it had begun: it waits for its turn again.
+    if (row.state === 'accepted' && !this.#engine.board.isQuiet && !this.#engine.isBroken) {
+      const state = this.#engine.read.of('SELECT state FROM runs WHERE seq = ?').get(seq)?.['state'];
+      if (state === 'accepted') this.#engine.counts.addBacklog(row.pipeline, 1);
+    }
+    return due;
+  }
+
+  /** `birth`: the group that stores a new run, where that is not on disk yet. */
+  async activate(
+    row: RunRow,
+    payload: Json,
+    journal: readonly JournalRow[],
+    openings: readonly OpeningRow[],
+    birth?: PendingGroup,
+  ): Promise<readonly (readonly [pipeline: string, atMs: number])[]> {
+    const { seq } = row;
+    let run: EmbeddedRun | undefined;
+    let hasEnded = false;
+    try {
+      const loaded = this.#engine.plan(row.plan_hash);
+      const { deadlineMs } = loaded.plan.limits;
+      run = new EmbeddedRun(row, payload, journal, openings, deadlineMs, this.#engine, birth);
+      this.#runs.set(seq, run);
+      const end = await interpret(run.root, loaded, this.#call);
+      await run.finish(end);
+      hasEnded = true;
+    } catch (error) {
+      // A run that could not be stored is none: whoever sent its event was told so.
+      if (await isStored(birth)) await this.#afterThrow(row, run, error);
+    } finally {
+      this.#runs.delete(seq);
+    }
+    const now = this.#engine.now();
+    const due: [string, number][] = [];
+    if (run?.dueAtMs !== undefined) due.push([row.pipeline, run.dueAtMs]);
+    if (run?.freedOrder || (!hasEnded && this.#wasWoken(seq))) due.push([row.pipeline, now]);
+    return due;
+  }
+
+  /** Was it woken (a decision, an event) while it was going to sleep? */
+  #wasWoken(seq: number): boolean {
+    if (this.#engine.isBroken) return false;
+    return (
+      this.#engine.read
+        .of('SELECT 1 FROM runs WHERE seq = ? AND due_at <= ?')
+        .get(seq, this.#engine.now()) !== undefined
+    );
+  }
+
+  async #afterThrow(row: RunRow, run: EmbeddedRun | undefined, error: unknown): Promise<void> {
+    if (error instanceof Suspension) {
+      try {
+        await run?.durable();
+        return;
+      } catch (cause) {
+        return this.#afterThrow(row, run, cause);
+      }
+    }
+    // The disk failed: nothing can be stored; what is stored is true, and a restart goes on from there.
+    if (error instanceof CommitFailed || this.#engine.isBroken) return;
+    await this.#parkBroken(row, error);
+  }
+
+  /** A broken invariant (of ours, or of a connector's code): the run is parked with its owner, the others go on. */
+  async #parkBroken(row: RunRow, error: unknown): Promise<void> {
+    const now = this.#engine.now();
+    const failure = {
+      class: 'permanent',
+      code: 'RUN_INVARIANT_BROKEN',
+      message: `an internal error stopped the run: ${error instanceof Error ? `${error.name}: ${error.message}` : 'thrown value'}`,
+      delivery: 'notSent',
+    };
+    const state = String(
+      this.#engine.read.of('SELECT state FROM runs WHERE seq = ?').get(row.seq)?.['state'],
+    ) as RunState;
+    const detail: JsonObject = { queue: 'repair', settled: 'held', failure, attempts: 1 };
+    const facts: Fact[] = [{ kind: 'deadLetter', step: row.step ?? 'run', details: detail }];
+    const phase = state === 'inDoubt' ? 'running' : state;
+    const step = row.step ?? 'run';
+    try {
+      await this.#engine.commit(
+        [
+          ['claim', row.seq, phase, now],
+          [
+            'putOpening',
+            row.seq,
+            `#broken/${now}`,
+            'deadLetter',
+            step,
+            row.owner,
+            now,
+            null,
+            null,
+            null,
+            JSON.stringify(detail),
+          ],
+          ['end', row.seq, 'failed', now, step, JSON.stringify({ ...failure, step })],
+          ...(row.order_key === null ? [] : [['admitNext', row.pipeline, row.order_key, now] as const]),
+        ],
+        [this.#engine.noted(row, facts)],
+      );
+    } catch {
+      // Refused as well: the run stays claimed, and the next start of the process tries it again.
+    }
+  }
+}
+
+async function isStored(birth: PendingGroup | undefined): Promise<boolean> {
+  return birth === undefined || birth.durable.then(() => true).catch(() => false);
+}

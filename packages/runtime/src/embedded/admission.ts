@@ -1,0 +1,363 @@
+import { randomBytes } from 'node:crypto';
+import type { Json } from '@tenon/model';
+import type { Fact } from '../engine.ts';
+import { failureDetails } from '../interpreter/effect.ts';
+import { saltedDigest } from '../interpreter/salted-digest.ts';
+import { traceIdOf, traceparentFor } from '../interpreter/trace-context.ts';
+import type { AcceptedRun, AcceptResult } from '../runtime.ts';
+import { terminalStates } from '../states.ts';
+import type { EmbeddedEngine } from './engine.ts';
+import { type Draft, draftsFor } from './intake.ts';
+import type { Noted } from './ledger-rows.ts';
+import type { RunRow } from './run-row.ts';
+import type { Write } from './statements.ts';
+
+/** Enough that nobody tries them all. */
+const SALT_BYTES = 16;
+
+export interface NewEvent {
+  readonly event: string;
+  readonly payload: Json;
+  readonly deliveryId: string;
+  readonly source: string;
+  readonly traceparent?: string | undefined;
+  /** Of the run that emitted it. */
+  readonly correlationId?: string;
+}
+
+/**
+ * Events on their way in: each is stored once, with the runs that it starts, in one write. What comes under a name that
+ * is being stored waits for it.
+ */
+export class Admission {
+  readonly #engine: EmbeddedEngine;
+  /** Keys and deliveries whose first event is on its way to the disk. */
+  readonly #reserved = new Map<string, Promise<void>>();
+  /**
+   * Names of events that some run may wait for: all that a wait was ever written for, and those in the file at start.
+   * Only a filter for looking at the lanes again: whether a run is woken is settled in the file, in the order of writes.
+   */
+  readonly #awaited: Set<string>;
+  #nextEvent: number;
+  #nextRun: number;
+  #bytesWaiting = 0;
+
+  constructor(engine: EmbeddedEngine) {
+    this.#engine = engine;
+    this.#nextEvent = engine.number('SELECT coalesce(max(seq), 0) AS n FROM events') + 1;
+    this.#nextRun = engine.number('SELECT coalesce(max(seq), 0) AS n FROM runs') + 1;
+    const waits = engine.read.of('SELECT DISTINCT event FROM openings WHERE event IS NOT NULL').all();
+    this.#awaited = new Set(waits.map((row) => String(row['event'])));
+  }
+
+  /** Bytes of events that wait for the disk. */
+  get bytesWaiting(): number {
+    return this.#bytesWaiting;
+  }
+
+  /** A run is about to wait for such events. */
+  awaits(event: string): void {
+    this.#awaited.add(event);
+  }
+
+  /**
+   * Stores an event, once, with the runs that it starts: one write, together with `also`. Resolves when it is on disk.
+   */
+  async admit(
+    event: NewEvent,
+    drafts: readonly Draft[],
+    also: readonly Write[] = [],
+    alsoNoted: readonly Noted[] = [],
+  ): Promise<Extract<AcceptResult, { ok: true }>> {
+    return this.#engine.dispatcher.busy(async () => {
+      const names = [
+        `delivery\0${event.source}\0${event.deliveryId}`,
+        ...drafts.map((draft) => `key\0${draft.loaded.plan.pipeline}\0${draft.key}`),
+      ];
+      const release = await this.#reserve(names);
+      try {
+        return await this.#admitReserved(event, drafts, also, alsoNoted);
+      } finally {
+        release();
+      }
+    });
+  }
+
+  async emit(
+    run: RunRow,
+    event: { readonly deliveryId: string; readonly event: string; readonly payload: Json },
+    also: readonly Write[],
+    noted: readonly Noted[],
+  ): Promise<void> {
+    const drafts = draftsFor(event.event, event.payload, event.deliveryId, this.#engine.activePlans);
+    if (!drafts.ok)
+      throw new Error(`a subscriber's contract refuses ${event.event}: ${drafts.failure.message}`);
+    await this.admit(
+      {
+        ...event,
+        source: `pipeline:${run.pipeline}`,
+        traceparent: run.traceparent,
+        correlationId: run.correlation_id,
+      },
+      drafts.drafts,
+      also,
+      noted,
+    );
+  }
+
+  async #admitReserved(
+    event: NewEvent,
+    drafts: readonly Draft[],
+    also: readonly Write[],
+    alsoNoted: readonly Noted[],
+  ): Promise<Extract<AcceptResult, { ok: true }>> {
+    const now = this.#engine.now();
+    const isKnown = this.#isDelivered(event);
+    const writes: Write[] = [...also];
+    const noted: Noted[] = [...alsoNoted];
+    const runs: AcceptedRun[] = [];
+    const claimed: RunRow[] = [];
+    const eventSeq = this.#nextEvent;
+    if (!isKnown) {
+      this.#nextEvent++;
+      const { source, deliveryId, traceparent, payload } = event;
+      writes.push(
+        [
+          'putEvent',
+          eventSeq,
+          source,
+          deliveryId,
+          event.event,
+          now,
+          traceparent ?? null,
+          JSON.stringify(payload),
+        ],
+        ['wakeWaiting', now, event.event],
+      );
+    }
+    const correlationId = event.correlationId ?? traceIdOf(event.traceparent) ?? this.#engine.newId();
+    let started = 0;
+    const flaggedOff: string[] = [];
+    try {
+      for (const draft of drafts) {
+        const earlier = this.#runByKey(draft, now);
+        if (earlier !== undefined) {
+          const { source, deliveryId } = event;
+          const details = { source, deliveryId, state: earlier.state, sameDelivery: isKnown };
+          noted.push(this.#engine.noted(earlier, [{ kind: 'duplicate', details }]));
+          runs.push({
+            runId: earlier.run_id,
+            pipeline: earlier.pipeline,
+            key: draft.key,
+            started: false,
+            state: earlier.state,
+          });
+        } else if (!isKnown) {
+          const flag = this.#flagAgainst(event, draft);
+          if (flag !== undefined) {
+            flaggedOff.push(draft.loaded.plan.pipeline);
+            noted.push(this.#engine.system(flag));
+            continue;
+          }
+          const run = this.#draftRun(event, draft, eventSeq, correlationId, now, writes, noted);
+          if (run.claimed === 1) claimed.push(run);
+          else {
+            started++;
+            this.#engine.counts.addBacklog(run.pipeline, 1);
+          }
+          runs.push({
+            runId: run.run_id,
+            pipeline: run.pipeline,
+            key: draft.key,
+            started: true,
+            state: 'accepted',
+          });
+        }
+      }
+    } catch (error) {
+      // Nobody will follow them: a place kept for nothing is missing until a restart.
+      for (const run of claimed) this.#engine.dispatcher.leave(run.pipeline, run.seq);
+      throw error;
+    }
+    const group = this.#engine.open(writes, noted);
+    for (const run of claimed)
+      this.#engine.dispatcher.follow(
+        run.pipeline,
+        run.seq,
+        this.#engine.activations.activate(run, event.payload, [], [], group),
+      );
+    const bytes = writes.reduce(
+      (sum, write) => sum + (write[0] === 'putEvent' ? String(write[7]).length : 0),
+      0,
+    );
+    this.#bytesWaiting += bytes;
+    try {
+      await group.durable;
+    } finally {
+      this.#bytesWaiting -= bytes;
+    }
+    if (started > 0)
+      for (const run of runs) if (run.started) this.#engine.dispatcher.touch(run.pipeline, now);
+    if (!isKnown && this.#awaited.has(event.event)) this.#engine.dispatcher.touchAll(now);
+    return { ok: true, duplicateDelivery: isKnown, runs, ...(flaggedOff.length > 0 && { flaggedOff }) };
+  }
+
+  #flagAgainst(event: NewEvent, { loaded, key, orderKey }: Draft): Fact | undefined {
+    const { pipeline } = loaded.plan;
+    const name = event.event.startsWith('manual:') ? 'manual' : event.event;
+    const flag = this.#engine.board.flagAgainst(pipeline, name, key, orderKey);
+    if (flag === undefined) return undefined;
+    const { source, deliveryId } = event;
+    return {
+      kind: 'flaggedOff',
+      details: { pipeline, event: event.event, source, deliveryId, flag: flag.id, revision: flag.revision },
+    };
+  }
+
+  #draftRun(
+    event: NewEvent,
+    { loaded, key, orderKey, failure }: Draft,
+    eventSeq: number,
+    correlationId: string,
+    now: number,
+    writes: Write[],
+    noted: Noted[],
+  ): RunRow {
+    const { plan } = loaded;
+    const runId = this.#engine.newId();
+    const seq = this.#nextRun++;
+    const traceparent =
+      traceIdOf(event.traceparent) === undefined ? traceparentFor(correlationId) : event.traceparent!;
+    // What may throw comes before a place is taken.
+    const salt = randomBytes(SALT_BYTES).toString('base64url');
+    const payload = saltedDigest(salt, event.payload);
+    const begins =
+      orderKey === undefined &&
+      failure === undefined &&
+      !this.#engine.board.keepsBack(plan.pipeline, key) &&
+      this.#engine.dispatcher.enter(plan.pipeline, seq);
+    const row: RunRow = {
+      seq,
+      run_id: runId,
+      pipeline: plan.pipeline,
+      version: plan.version,
+      plan_hash: plan.hash,
+      key,
+      order_key: orderKey ?? null,
+      event_seq: eventSeq,
+      correlation_id: correlationId,
+      traceparent,
+      owner: plan.owner.team,
+      state: begins ? 'running' : 'accepted',
+      step: null,
+      accepted_at: now,
+      updated_at: now,
+      clock_from: begins ? now : null,
+      paused_since: null,
+      due_at: begins ? null : now,
+      claimed: begins ? 1 : 0,
+      behind: 0,
+      intake_failure: failure === undefined ? null : JSON.stringify(failureDetails(failure)),
+      failure: null,
+      held: null,
+      salt,
+    };
+    const facts: Fact[] = [
+      {
+        kind: 'accepted',
+        details: {
+          runId,
+          pipeline: plan.pipeline,
+          correlationId,
+          event: event.event,
+          source: event.source,
+          deliveryId: event.deliveryId,
+          payload,
+          plan: plan.hash,
+          version: plan.version,
+          traceparent,
+        },
+      },
+    ];
+    if (begins) facts.push({ kind: 'state', details: { from: 'accepted', to: 'running' } });
+    noted.push(this.#engine.noted(row, facts));
+    writes.push(begins ? putClaimedRun(row) : putRun(row), [
+      'putKey',
+      plan.pipeline,
+      key,
+      seq,
+      now + plan.identity.retainMs,
+    ]);
+    return row;
+  }
+
+  #isDelivered({ source, deliveryId }: NewEvent): boolean {
+    const sql = 'SELECT seq FROM events WHERE source = ? AND delivery_id = ?';
+    return this.#engine.read.of(sql).get(source, deliveryId) !== undefined;
+  }
+
+  /** The run that a business key stands for, while the key is kept. */
+  #runByKey(draft: Draft, now: number): RunRow | undefined {
+    // Rows of `runs` have the shape of `RunRow`.
+    const row = this.#engine.read
+      .of(
+        'SELECT r.*, k.expires_at AS expires_at FROM keys k JOIN runs r ON r.seq = k.run_seq WHERE k.pipeline = ? AND k.key = ?',
+      )
+      .get(draft.loaded.plan.pipeline, draft.key) as unknown as (RunRow & { expires_at: number }) | undefined;
+    if (row === undefined) return undefined;
+    return row.expires_at > now || !terminalStates.has(row.state) ? row : undefined;
+  }
+
+  /** Waits until nobody else is storing under one of the names, then holds them. */
+  async #reserve(names: readonly string[]): Promise<() => void> {
+    for (;;) {
+      const taken = names.map((name) => this.#reserved.get(name)).find((promise) => promise !== undefined);
+      if (taken === undefined) break;
+      await taken;
+    }
+    const { promise, resolve } = Promise.withResolvers<void>();
+    for (const name of names) this.#reserved.set(name, promise);
+    return () => {
+      for (const name of names) this.#reserved.delete(name);
+      resolve();
+    };
+  }
+}
+
+function putRun(row: RunRow): Write {
+  return [
+    'putRun',
+    row.seq,
+    row.run_id,
+    row.pipeline,
+    row.version,
+    row.plan_hash,
+    row.key,
+    row.order_key,
+    row.event_seq,
+    row.correlation_id,
+    row.traceparent,
+    row.owner,
+    row.accepted_at,
+    row.intake_failure,
+    row.salt,
+  ];
+}
+
+function putClaimedRun(row: RunRow): Write {
+  return [
+    'putClaimedRun',
+    row.seq,
+    row.run_id,
+    row.pipeline,
+    row.version,
+    row.plan_hash,
+    row.key,
+    row.event_seq,
+    row.correlation_id,
+    row.traceparent,
+    row.owner,
+    row.accepted_at,
+    row.salt,
+  ];
+}

@@ -1,0 +1,88 @@
+import type { CallResult, Transport } from '@tenon/connector';
+import type { Caller } from '../interpreter/effect.ts';
+import type { ConnectionFlow, RuntimeOptions } from '../runtime.ts';
+import type { EmbeddedEngine } from './engine.ts';
+import { connectionFlow } from './flow.ts';
+import { GuardMemory } from './guards.ts';
+import { Watchdog } from './watchdog.ts';
+
+/** How much longer than its operation's timeout a transport's call may take: a credential is fetched in it. */
+const TIMEOUT_GRACE_MS = 15_000;
+
+/** Calls over connections: each has one transport, made when first used, and no call is under way for ever. */
+export class Calls {
+  readonly #engine: EmbeddedEngine;
+  readonly #options: RuntimeOptions;
+  readonly #transports = new Map<string, Transport>();
+  readonly #watchdog: Watchdog;
+  readonly #guards: GuardMemory;
+
+  constructor(engine: EmbeddedEngine, options: RuntimeOptions) {
+    this.#engine = engine;
+    this.#options = options;
+    this.#watchdog = new Watchdog(options.clock);
+    this.#guards = new GuardMemory(engine, (delayMs, fire) => options.clock.setTimer(delayMs, fire));
+  }
+
+  flow(): readonly ConnectionFlow[] {
+    return [...this.#transports].map(([name, transport]) =>
+      connectionFlow(name, transport, this.#engine.closedUntil(name)),
+    );
+  }
+
+  stop(): void {
+    this.#watchdog.stop();
+  }
+
+  /** Stores what the guards have learnt. */
+  saveGuards(): Promise<void> {
+    return this.#guards.save();
+  }
+
+  readonly call: Caller = async (connection, request): Promise<CallResult | 'held'> => {
+    const isCalledOff = (): boolean =>
+      this.#engine.board.isHeld(request.origin.pipeline, connection, request.purpose);
+    // Nothing is awaited between here and the transport: a switch that is set is kept from this moment on.
+    if (isCalledOff()) return 'held';
+    try {
+      let transport = this.#transports.get(connection);
+      if (transport === undefined) {
+        transport = this.#options.transport(connection);
+        this.#guards.remember(connection, transport);
+        this.#transports.set(connection, transport);
+      }
+      const result = await this.#bounded(connection, request, transport.call({ ...request, isCalledOff }));
+      this.#guards.changed();
+      return !result.ok && result.calledOff ? 'held' : result;
+    } catch (error) {
+      // A transport's failures are values; one that throws all the same may have sent something.
+      const reason = error instanceof Error ? error.name : 'thrown value';
+      return {
+        ok: false,
+        failure: {
+          class: 'unknown',
+          code: 'TRANSPORT_CALL_THREW',
+          message: `the transport of connection ${connection} threw (${reason})`,
+          delivery: this.#transports.has(connection) ? 'lost' : 'notSent',
+        },
+      };
+    }
+  };
+
+  /** A transport keeps its own timeouts; one that does not must not hold a run for ever (C57). */
+  #bounded(
+    connection: string,
+    { operation }: Parameters<Caller>[1],
+    call: Promise<CallResult>,
+  ): Promise<CallResult> {
+    return this.#watchdog.bound(call, operation.timeoutMs + TIMEOUT_GRACE_MS, () => ({
+      ok: false,
+      failure: {
+        class: 'timeout',
+        code: 'TRANSPORT_CALL_STUCK',
+        message: `the transport of connection ${connection} did not answer within the operation's timeout`,
+        delivery: 'lost',
+      },
+    }));
+  }
+}

@@ -1,0 +1,88 @@
+import type { Fact } from '../engine.ts';
+import { idOfTag, type Switch, type SwitchRequest, switchDetails, switchId, tagOf } from '../switches.ts';
+import type { EmbeddedEngine } from './engine.ts';
+import type { Write } from './statements.ts';
+
+/** Held runs let go in one write: short, so that intake does not wait for it. */
+const RELEASE_SLICE = 2_000;
+
+/** Sets and lifts switches: in memory first (in force), then on disk (acknowledged). */
+export class SwitchKeeper {
+  readonly #engine: EmbeddedEngine;
+
+  constructor(engine: EmbeddedEngine) {
+    this.#engine = engine;
+    // Written by `set` alone.
+    for (const row of engine.read.of('SELECT value FROM switches').all())
+      engine.board.set(JSON.parse(String(row['value'])) as Switch);
+  }
+
+  /** A switch lifted when an earlier process died may have left runs behind. */
+  async releaseForgotten(): Promise<void> {
+    const known = new Set(this.#engine.board.all.map(tagOf));
+    for (const tag of this.#heldBy()) if (!known.has(tag)) await this.#release(tag);
+  }
+
+  /** In force at once, acknowledged when it is on disk. What it replaces holds nothing any more. */
+  async set(request: SwitchRequest, actor: string, reason: string): Promise<Switch> {
+    const id = switchId(request);
+    const before = this.#engine.board.get(id);
+    const now = this.#engine.now();
+    const made: Switch = { ...request, id, actor, reason, sinceMs: now, revision: this.#engine.newId() };
+    const fact: Fact = { kind: 'switch', details: { action: 'set', ...switchDetails(made) } };
+    this.#engine.board.set(made);
+    await this.#engine.commit(
+      [['putSwitch', id, tagOf(made), JSON.stringify(made)], ...this.#unpaused(before)],
+      [this.#engine.system(fact)],
+    );
+    if (before !== undefined) await this.#release(tagOf(before));
+    this.#engine.dispatcher.touchAll(now);
+    return made;
+  }
+
+  /** `undefined` when there is no such switch. */
+  async lift(id: string, actor: string, reason: string): Promise<Switch | undefined> {
+    const before = this.#engine.board.get(id);
+    if (before === undefined) return undefined;
+    const details = { action: 'lift', id, actor, reason, heldMs: this.#engine.now() - before.sinceMs };
+    this.#engine.board.delete(id);
+    await this.#engine.commit(
+      [['dropSwitch', id], ...this.#unpaused(before)],
+      [this.#engine.system({ kind: 'switch', details })],
+    );
+    await this.#release(tagOf(before));
+    this.#engine.dispatcher.touchAll(this.#engine.now());
+    return before;
+  }
+
+  #unpaused(before: Switch | undefined): Write[] {
+    return before?.kind === 'pause'
+      ? [['forgetPause', before.pipeline, this.#engine.now(), before.sinceMs]]
+      : [];
+  }
+
+  /** Makes what one setting of a switch held due, in slices, oldest first. */
+  async #release(tag: string): Promise<void> {
+    // Strands that wait while others of their run work.
+    for (const run of this.#engine.activations.runs.values()) for (const wake of run.watchers) wake();
+    for (let after = 0; ; ) {
+      const last = this.#engine.read
+        .of(
+          'SELECT max(seq) AS last FROM (SELECT seq FROM runs WHERE held IS NOT NULL AND seq > ? ORDER BY seq LIMIT ?)',
+        )
+        .get(after, RELEASE_SLICE)?.['last'];
+      if (typeof last !== 'number') return;
+      await this.#engine.commit([['release', after, last, tag]]);
+      this.#engine.dispatcher.touchAll(this.#engine.now());
+      after = last;
+    }
+  }
+
+  #heldBy(): readonly string[] {
+    return this.#engine.read
+      .of('SELECT DISTINCT value FROM runs, json_each(runs.held) WHERE held IS NOT NULL')
+      .all()
+      .map((row) => String(row['value']))
+      .filter((tag) => tag !== idOfTag(tag));
+  }
+}

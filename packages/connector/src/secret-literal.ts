@@ -3,6 +3,7 @@
  * a check that cries at every UUID is switched off within a week.
  */
 export function secretLooking(text: string): string | undefined {
+  if (text.length < SECRET_LENGTH_MIN && !text.includes('://')) return undefined;
   for (const [pattern, what] of KNOWN) if (pattern.test(text)) return what;
   return looksRandom(text) ? 'a long random text' : undefined;
 }
@@ -28,6 +29,9 @@ const KNOWN: readonly (readonly [RegExp, string])[] = [
   [/\b(?:Bearer|Basic) +[0-9A-Za-z._~+/=-]{16,}/, 'an authorization header'],
   [/:\/\/[^/\s:@]+:[^/\s:@]+@/, 'a password in a URL'],
 ];
+
+/** Below this only a URL can hold one: almost every word of a file is told apart by its length alone. */
+const SECRET_LENGTH_MIN = 15;
 
 /** Bits per character above which a text of mixed letters and digits is taken for random. */
 const ENTROPY_MIN = 4.2;

@@ -1,6 +1,8 @@
 import type { Position, Range } from '@tenon/model';
 
 const lineStartsByText = new Map<string, number[]>();
+/** The text asked for last, found again without hashing it. */
+let last: { readonly text: string; readonly starts: number[] } | undefined;
 /** Texts whose line table is kept: files being reported on, which are few. */
 const LINE_TABLES_MAX = 64;
 
@@ -24,8 +26,12 @@ export function textRange(text: string, start: number, end: number): Range {
 }
 
 function lineStarts(text: string): number[] {
+  if (last?.text === text) return last.starts;
   const known = lineStartsByText.get(text);
-  if (known) return known;
+  if (known) {
+    last = { text, starts: known };
+    return known;
+  }
   const starts = [0];
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
@@ -33,5 +39,6 @@ function lineStarts(text: string): number[] {
   }
   if (lineStartsByText.size >= LINE_TABLES_MAX) lineStartsByText.clear();
   lineStartsByText.set(text, starts);
+  last = { text, starts };
   return starts;
 }

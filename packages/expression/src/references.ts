@@ -19,10 +19,16 @@ type Bindings = ReadonlyMap<string, Chain | undefined>;
  * literals (`x in ['a', 'b']`) is listed once for each.
  */
 export function references(ast: Expr): readonly Reference[] {
+  const known = referencesByTree.get(ast);
+  if (known) return known;
   const found: Reference[] = [];
   visit(ast, new Map(), found);
+  referencesByTree.set(ast, found);
   return found;
 }
+
+/** Every check of a pipeline asks for them, and most trees are the same ones at the next check. */
+const referencesByTree = new WeakMap<Expr, readonly Reference[]>();
 
 /** A call by name: of a function, a method, or (`namespace`) a policy. */
 export interface CallSite {

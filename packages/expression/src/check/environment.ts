@@ -171,15 +171,22 @@ export function factAt(scope: Scope, path: Path): Fact | undefined {
 /** What a path holds where it is there, facts included; `any` for what cannot be followed. */
 export function typeAt(scope: Scope, path: Path): Fact {
   const [root] = path;
-  const variable = [...scope.variables.values()].find(({ key }) => key === root);
-  let here: Fact = { type: variable?.type ?? ANY, isPresent: true };
-  for (let length = 1; length <= path.length; length++) {
-    const prefix = path.slice(0, length);
-    if (length > 1) here = step(here, prefix.at(-1)!);
-    const fact = factAt(scope, prefix);
+  let here: Fact = { type: typeOfRoot(scope, root), isPresent: true };
+  const isAnyKnown = scope.facts.byPath.size > 0;
+  let key = '';
+  for (const [index, name] of path.entries()) {
+    if (index > 0) here = step(here, name);
+    if (!isAnyKnown) continue;
+    key = index === 0 ? name : key + SEPARATOR + name;
+    const fact = scope.facts.byPath.get(key);
     if (fact) here = { type: fact.type, isPresent: here.isPresent || fact.isPresent };
   }
   return here;
+}
+
+function typeOfRoot(scope: Scope, root: string | undefined): Type {
+  for (const { key, type } of scope.variables.values()) if (key === root) return type;
+  return ANY;
 }
 
 function step(from: Fact, name: string): Fact {

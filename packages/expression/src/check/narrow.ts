@@ -290,9 +290,9 @@ function impossible(scope: Scope): Scope {
 function withStep(path: Path, scope: Scope): Scope {
   let learnt = scope;
   for (const step of scope.conditional) {
-    const isThere = step.path.length <= path.length && step.path.every((name, index) => path[index] === name);
+    if (step.path.length > path.length || step.path.some((name, index) => path[index] !== name)) continue;
     const text = textOf(step.when);
-    if (!isThere || learnt.facts.conditions.has(text)) continue;
+    if (learnt.facts.conditions.has(text)) continue;
     // Noted first: a condition that leads back to itself must not be followed for ever.
     const conditions = new Set(learnt.facts.conditions).add(text);
     learnt = narrow(step.when, true, { ...learnt, facts: { ...learnt.facts, conditions } });
@@ -303,10 +303,10 @@ function withStep(path: Path, scope: Scope): Scope {
 /** Notes each part of a true condition; a step whose whole condition is known to hold has run. */
 function withConditions(condition: Expr, scope: Scope): Scope {
   const known = new Set(scope.facts.conditions);
-  for (const part of conjuncts(condition)) known.add(textOf(part));
+  for (const text of conjunctTexts(condition)) known.add(text);
   let learnt: Scope = { ...scope, facts: { ...scope.facts, conditions: known } };
   for (const step of scope.conditional) {
-    const isHeld = conjuncts(step.when).every((part) => known.has(textOf(part)));
+    const isHeld = conjunctTexts(step.when).every((text) => known.has(text));
     if (isHeld && !typeAt(learnt, step.path).isPresent) learnt = learnPresent(learnt, step.path);
   }
   return learnt;
@@ -316,6 +316,16 @@ function conjuncts(condition: Expr): readonly Expr[] {
   if (condition.kind === 'binary' && condition.operator === '&&')
     return [...conjuncts(condition.left), ...conjuncts(condition.right)];
   return [condition];
+}
+
+const conjunctTextsByTree = new WeakMap<Expr, readonly string[]>();
+
+function conjunctTexts(condition: Expr): readonly string[] {
+  const known = conjunctTextsByTree.get(condition);
+  if (known) return known;
+  const listed = conjuncts(condition).map(textOf);
+  conjunctTextsByTree.set(condition, listed);
+  return listed;
 }
 
 const texts = new WeakMap<Expr, string>();

@@ -387,28 +387,21 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
     const gone = [...left].filter(
       (id) => known.fields.has(id) || known.unreadable.get(id) === 'withoutResult',
     );
-    const isChanged = certain !== undefined || spec.unreadSteps.size > 0 || gone.length > 0;
-    const changed =
-      isChanged || (self !== undefined && known.fields.has(self)) ? new Map(known.fields) : undefined;
-    const fields = changed ?? known.fields;
-    let { conditional, unreadable } = known;
+    let { fields, conditional, unreadable } = known;
     const own = certain === undefined ? undefined : results.get(certain);
-    if (certain !== undefined && own) {
-      changed?.set(certain, { type: () => own.type, required: true });
-      conditional = conditional.filter(({ path }) => path[1] !== certain);
-    }
-    for (const id of spec.unreadSteps) changed?.set(id, { type: () => ANY, required: true });
-    for (const id of gone) {
-      changed?.delete(id);
-      conditional = conditional.filter(({ path }) => path[1] !== id);
+    /** Steps that are there whatever the walk says of them. */
+    const sure = new Map<string, Field>();
+    if (certain !== undefined && own) sure.set(certain, { type: () => own.type, required: true });
+    for (const id of spec.unreadSteps) sure.set(id, { type: () => ANY, required: true });
+    const hidden = new Set(gone);
+    if (self !== undefined && (known.fields.has(self) || sure.has(self))) hidden.add(self);
+    if (sure.size > 0 || hidden.size > 0) {
+      fields = new MapOver(sure, known.fields, hidden);
+      conditional = conditional.filter(({ path: [, id] }) => id !== certain && !hidden.has(id ?? ''));
     }
     if (gone.length > 0)
       unreadable = new MapOver(new Map(gone.map((id) => [id, 'insideList'] as const)), unreadable);
-    if (self !== undefined) {
-      changed?.delete(self);
-      conditional = conditional.filter(({ path }) => path[1] !== self);
-      unreadable = new MapOver(new Map([[self, 'self']]), unreadable);
-    }
+    if (self !== undefined) unreadable = new MapOver(new Map([[self, 'self']]), unreadable);
     const steps: ObjectType = { kind: 'object', fields, isPartial: false, isClosed: true };
     return {
       environment: environment(here.facts, { ...itemTypes(here.items), steps }, conditional),
@@ -546,9 +539,8 @@ interface At<V> {
   readonly value: V;
 }
 
-/** What becomes visible under the same conditions, each part of it from some step on. */
+/** What becomes visible where no condition is known to hold, each part of it from some step on. */
 interface Growth {
-  readonly elsewhere: Here['elsewhere'];
   readonly fields: Map<string, At<Field>>;
   readonly sources: Map<string, At<UsageTarget>>;
   readonly silent: Map<string, At<Unreadable>>;
@@ -561,24 +553,67 @@ interface Growth {
  * copied for every step, a pipeline of 200 steps would spend most of its check here.
  */
 function visibleSteps(ids: readonly string[], roots: ReadonlyMap<string, UsageTarget>) {
-  const known = new Map<string, Growth>();
+  const growths = new Map<Here['elsewhere'], Growth>();
   const parsed = new Map<string, Expr>();
   const listed: (readonly [string, Result])[] = [];
+  const silences: string[] = [];
+  /** Results that are there only when a condition held, by that condition. */
+  const byCondition = new Map<string, (readonly [string, Result])[]>();
   return {
     at(here: Here, results: ReadonlyMap<string, Result>, silent: ReadonlySet<string>): Visible {
-      const key = here.conditions.join('\n');
-      const before = known.get(key);
-      const growth = before?.elsewhere === here.elsewhere ? before : empty(here.elsewhere);
+      if (results.size > listed.length) note([...results].slice(listed.length));
+      if (silent.size > silences.length) silences.push(...[...silent].slice(silences.length));
+      const growth = growths.get(here.elsewhere) ?? empty(here.elsewhere);
+      growths.set(here.elsewhere, growth);
       const { visible } = growth;
-      if (visible.results === results.size && visible.silent === silent.size) return visible;
-      let index = 0;
-      const listedBefore = listed.length;
-      for (const result of results) if (index++ >= listedBefore) listed.push(result);
-      growth.visible = grown(growth, here, results, silent);
-      known.set(key, growth);
-      return growth.visible;
+      if (visible.results !== listed.length || visible.silent !== silences.length)
+        growth.visible = grown(growth, here.elsewhere);
+      return under(here.conditions, growth.visible, (id) => here.elsewhere.has(id) || silent.has(id));
     },
   };
+
+  function note(added: readonly (readonly [string, Result])[]): void {
+    for (const entry of added) {
+      listed.push(entry);
+      for (const one of new Set(entry[1].conditions))
+        byCondition.set(one, [...(byCondition.get(one) ?? []), entry]);
+    }
+  }
+
+  /** The same where these conditions hold: what was there only under one of them is there for certain. */
+  function under(
+    conditions: readonly string[],
+    visible: Visible,
+    isHidden: (id: string) => boolean,
+  ): Visible {
+    const settled = new Map<string, Field>();
+    const open = new Map<string, Conditional | undefined>();
+    for (const [id, result] of conditions.flatMap((one) => byCondition.get(one) ?? [])) {
+      if (settled.has(id) || isHidden(id)) continue;
+      const when = conditionOf(result, conditions);
+      settled.set(id, { type: () => result.type, required: when === undefined });
+      open.set(id, when && { path: ['steps', id], when });
+    }
+    if (settled.size === 0) return visible;
+    return {
+      ...visible,
+      fields: new MapOver(settled, visible.fields),
+      conditional: visible.conditional.flatMap((one) => {
+        const id = one.path[1]!;
+        return open.has(id) ? (open.get(id) ?? []) : one;
+      }),
+    };
+  }
+
+  /** What must have held for a result to be there, beyond what does; `undefined` where nothing must. */
+  function conditionOf(result: Result, conditions: readonly string[]): Expr | undefined {
+    const open = result.conditions.filter((one) => !conditions.includes(one));
+    if (open.length === 0) return undefined;
+    const when = open.map((one) => `(${one})`).join(' && ');
+    const condition = parsed.get(when) ?? parseExpression(when).ast;
+    parsed.set(when, condition);
+    return condition;
+  }
 
   function empty(elsewhere: Here['elsewhere']): Growth {
     const base = new Map(ids.map((id): [string, Unreadable] => [id, elsewhere.get(id) ?? 'later']));
@@ -590,42 +625,29 @@ function visibleSteps(ids: readonly string[], roots: ReadonlyMap<string, UsageTa
       results: 0,
       silent: 0,
     };
-    return { elsewhere, fields: new Map(), sources: new Map(), silent: new Map(), base, visible };
+    return { fields: new Map(), sources: new Map(), silent: new Map(), base, visible };
   }
 
-  function grown(
-    { fields, sources, silent: silences, base, visible }: Growth,
-    here: Here,
-    results: ReadonlyMap<string, Result>,
-    silent: ReadonlySet<string>,
-  ): Visible {
-    const conditional = [...visible.conditional];
-    let index = 0;
-    for (const id of silent) {
-      if (index >= visible.silent && !here.elsewhere.has(id))
-        silences.set(id, { at: index, value: 'withoutResult' });
-      index++;
-    }
+  function grown({ fields, sources, silent, base, visible }: Growth, elsewhere: Here['elsewhere']): Visible {
+    const added: Conditional[] = [];
+    for (let at = visible.silent; at < silences.length; at++)
+      if (!elsewhere.has(silences[at]!)) silent.set(silences[at]!, { at, value: 'withoutResult' });
     for (let at = visible.results; at < listed.length; at++) {
       const [id, result] = listed[at]!;
-      if (here.elsewhere.has(id) || silent.has(id)) continue;
-      const open = result.conditions.filter((one) => !here.conditions.includes(one));
-      fields.set(id, { at, value: { type: () => result.type, required: open.length === 0 } });
+      if (elsewhere.has(id) || silent.has(id)) continue;
+      const when = conditionOf(result, []);
+      fields.set(id, { at, value: { type: () => result.type, required: when === undefined } });
       if (result.source) sources.set(`steps.${id}`, { at, value: result.source });
-      if (open.length === 0) continue;
-      const when = open.map((one) => `(${one})`).join(' && ');
-      const condition = parsed.get(when) ?? parseExpression(when).ast;
-      parsed.set(when, condition);
-      conditional.push({ path: ['steps', id], when: condition });
+      if (when) added.push({ path: ['steps', id], when });
     }
-    const readable = new MapUntil(fields, results.size);
+    const readable = new MapUntil(fields, listed.length);
     return {
       fields: readable,
-      sources: new MapOver(new MapUntil(sources, results.size), roots),
-      unreadable: new MapOver(new MapUntil(silences, silent.size), base, readable),
-      conditional,
-      results: results.size,
-      silent: silent.size,
+      sources: new MapOver(new MapUntil(sources, listed.length), roots),
+      unreadable: new MapOver(new MapUntil(silent, silences.length), base, readable),
+      conditional: added.length === 0 ? visible.conditional : [...visible.conditional, ...added],
+      results: listed.length,
+      silent: silences.length,
     };
   }
 }

@@ -14,8 +14,11 @@ const ASKING: ReadonlySet<string> = new Set(
  * declassified. All else is taken to flow, however much it is changed on the way.
  */
 export function unheldParts(ast: Expr): readonly Span[] {
+  const known = unheldByTree.get(ast);
+  if (known) return known;
   const found: Span[] = [];
   visit(ast);
+  unheldByTree.set(ast, found);
   return found;
 
   function visit(node: Expr): void {
@@ -34,6 +37,8 @@ export function unheldParts(ast: Expr): readonly Span[] {
     for (const child of children(node)) visit(child);
   }
 }
+
+const unheldByTree = new WeakMap<Expr, readonly Span[]>();
 
 function isAnswer(node: Expr): boolean {
   if (node.kind === 'binary') return ANSWERS.has(node.operator);

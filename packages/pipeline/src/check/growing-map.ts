@@ -65,17 +65,16 @@ export class MapUntil<V> extends LazyMap<V> {
   }
 }
 
+/** The keys of a map, or a set of them. */
+type Names = Pick<ReadonlySet<string>, 'has'>;
+
 /** A map laid over another: what it has comes first, and what it `hides` is in neither. */
 export class MapOver<V> extends LazyMap<V> {
   readonly #top: ReadonlyMap<string, V>;
   readonly #base: ReadonlyMap<string, V>;
-  readonly #hides: ReadonlyMap<string, unknown> | undefined;
+  readonly #hides: Names | undefined;
 
-  constructor(
-    top: ReadonlyMap<string, V>,
-    base: ReadonlyMap<string, V>,
-    hides?: ReadonlyMap<string, unknown>,
-  ) {
+  constructor(top: ReadonlyMap<string, V>, base: ReadonlyMap<string, V>, hides?: Names) {
     super();
     this.#top = top;
     this.#base = base;

@@ -53,6 +53,8 @@ export function checkLeaks(checked: Checked): LeakCheck {
   const found: Diagnostic[] = [];
   const held = new Map<string, Held>();
   const items = new Map<string, ItemFlow>();
+  /** Each expression stands at one place, where the same items and results are known whenever it is asked. */
+  const flows = new Map<SpecExpression, readonly Flow[]>();
   if (!touched(checked).some(isClassed)) return { diagnostics: found, held };
 
   for (const key of [spec.identity?.key, spec.identity?.orderBy])
@@ -161,6 +163,14 @@ export function checkLeaks(checked: Checked): LeakCheck {
 
   /** Classed data in the value of an expression: from contracts, through `set` steps, and through items of lists. */
   function flowsOf(expression: SpecExpression): readonly Flow[] {
+    const known = flows.get(expression);
+    if (known) return known;
+    const found = followed(expression);
+    flows.set(expression, found);
+    return found;
+  }
+
+  function followed(expression: SpecExpression): readonly Flow[] {
     const unheld = unheldParts(expression.parsed.ast).map((span) => expression.locate(span).range);
     const isHeld = (at: Location): boolean =>
       !unheld.some(

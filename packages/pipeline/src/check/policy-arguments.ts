@@ -10,6 +10,8 @@ export interface PolicyArgument extends Span {
 
 /** The arguments of all policy calls in an expression: what is passed to a policy is read by its condition. */
 export function policyArguments(ast: Expr): readonly PolicyArgument[] {
+  const known = argumentsByTree.get(ast);
+  if (known) return known;
   const found: PolicyArgument[] = [];
   const walk = (node: Expr): void => {
     if (node.kind === 'call' && node.target?.kind === 'identifier' && node.target.name === 'policy')
@@ -18,5 +20,8 @@ export function policyArguments(ast: Expr): readonly PolicyArgument[] {
     for (const child of children(node)) walk(child);
   };
   walk(ast);
+  argumentsByTree.set(ast, found);
   return found;
 }
+
+const argumentsByTree = new WeakMap<Expr, readonly PolicyArgument[]>();

@@ -154,11 +154,17 @@ const ISSUES_MAX = 5;
 
 /** Members that every alternative requires. */
 export function requiredOf(place: Place): readonly string[] {
+  const known = requiredByPlace.get(place);
+  if (known) return known;
   const [first, ...rest] = place.alternatives.map(
     (alternative) => new Set(alternative.flatMap((part) => part.required ?? [])),
   );
-  return first ? [...first].filter((name) => rest.every((other) => other.has(name))) : [];
+  const required = first ? [...first].filter((name) => rest.every((other) => other.has(name))) : [];
+  requiredByPlace.set(place, required);
+  return required;
 }
+
+const requiredByPlace = new WeakMap<Place, readonly string[]>();
 
 /** The alternative that a map was most likely written for: fewest unknown and missing members. */
 function bestAlternative(here: Template & { kind: 'object' }, place: Place): Place {

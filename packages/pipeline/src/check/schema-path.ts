@@ -22,9 +22,15 @@ const EXPANSION_DEPTH_MAX = 64;
 /** The value that a self-contained schema (definitions in its own `$defs`) describes. */
 export function placeOf(schema: JsonSchema | undefined): Place {
   if (schema === undefined || schema === true) return ANY;
-  const definitions = (isSchemaObject(schema) ? schema.$defs : undefined) ?? NO_DEFINITIONS;
-  return place([schema], definitions);
+  if (!isSchemaObject(schema)) return place([schema], NO_DEFINITIONS);
+  const known = placesBySchema.get(schema);
+  if (known) return known;
+  const made = place([schema], schema.$defs ?? NO_DEFINITIONS);
+  placesBySchema.set(schema, made);
+  return made;
 }
+
+const placesBySchema = new WeakMap<SchemaObject, Place>();
 
 function place(schemas: readonly JsonSchema[], definitions: Place['definitions']): Place {
   const alternatives = schemas.flatMap((schema) => expand(schema, definitions, 0) ?? [undefined]);
@@ -87,8 +93,20 @@ export interface Field {
   readonly notA?: string;
 }
 
-/** Follows one member: `name`, or `*` for the items of a list. */
+/** Follows one member: `name`, or `*` for the items of a list. The same object each time for the same place. */
 export function fieldOf(from: Place, name: string): Field {
+  const fields = fieldsByPlace.get(from) ?? new Map<string, Field>();
+  const known = fields.get(name);
+  if (known) return known;
+  const found = followed(from, name);
+  // Names that are in no contract are made up by whoever writes: they are not kept.
+  if (found.place) fieldsByPlace.set(from, fields.set(name, found));
+  return found;
+}
+
+const fieldsByPlace = new WeakMap<Place, Map<string, Field>>();
+
+function followed(from: Place, name: string): Field {
   if (from.any) return { place: ANY, candidates: [], mayBeAbsent: false };
   const found: JsonSchema[] = [];
   const candidates = new Set<string>();
@@ -166,9 +184,16 @@ export type JsonType = 'null' | 'boolean' | 'integer' | 'number' | 'string' | 'a
 
 /** The types a value may have; all of them where the contract does not say. */
 export function typesOf(from: Place): ReadonlySet<JsonType> {
-  if (from.any) return new Set(ALL_TYPES);
-  return new Set(from.alternatives.flatMap((alternative) => [...typesOfAlternative(alternative)]));
+  const known = typesByPlace.get(from);
+  if (known) return known;
+  const types = from.any
+    ? new Set(ALL_TYPES)
+    : new Set(from.alternatives.flatMap((alternative) => [...typesOfAlternative(alternative)]));
+  typesByPlace.set(from, types);
+  return types;
 }
+
+const typesByPlace = new WeakMap<Place, ReadonlySet<JsonType>>();
 
 const ALL_TYPES: readonly JsonType[] = ['null', 'boolean', 'integer', 'number', 'string', 'array', 'object'];
 

@@ -14,6 +14,7 @@ import type { SpecExpression, Template } from '../spec/template.ts';
 import type { Place } from './schema-path.ts';
 
 const typesBySchema = new WeakMap<object, Type>();
+const typesByPlace = new WeakMap<Place, Type>();
 const typesByDefinitions = new WeakMap<object, ReturnType<typeof schemaTypes>>();
 
 /** The type of a self-contained schema (definitions in its own `$defs`); made once for each. */
@@ -29,10 +30,16 @@ export function typeOfSchema(schema: JsonSchema): Type {
 /** The type of a place that a request leads to. */
 export function typeOfPlace(place: Place): Type {
   if (place.any) return ANY;
+  const known = typesByPlace.get(place);
+  if (known) return known;
   const { typeOf } = typesOver(place.definitions);
   const [first, ...rest] = place.alternatives;
-  if (first?.length === 1 && rest.length === 0) return typeOf(first[0]);
-  return typeOf({ anyOf: place.alternatives.map((parts) => ({ allOf: parts })) });
+  const type =
+    first?.length === 1 && rest.length === 0
+      ? typeOf(first[0])
+      : typeOf({ anyOf: place.alternatives.map((parts) => ({ allOf: parts })) });
+  typesByPlace.set(place, type);
+  return type;
 }
 
 function typesOver(definitions: Readonly<Record<string, JsonSchema>>): ReturnType<typeof schemaTypes> {

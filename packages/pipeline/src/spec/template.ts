@@ -58,7 +58,7 @@ export function readTemplate(document: SpecDocument, node: SpecNode, problem: Te
 function readScalar(document: SpecDocument, node: SpecScalar, problem: TemplateProblem): Template {
   if (typeof node.value !== 'string' || !node.value.includes('${'))
     return { kind: 'literal', node, value: node.value };
-  const { parts: raw, errors } = parseTemplate(node.value);
+  const { parts: raw, errors } = parsedTemplate(node.value);
   const offsets = node.offsets();
   const place = (start: number, end: number): Location => {
     const from = offsets.startOf(start);
@@ -88,6 +88,21 @@ function readScalar(document: SpecDocument, node: SpecScalar, problem: TemplateP
   if (parts.every((part) => typeof part === 'string'))
     return { kind: 'literal', node, value: parts.join('') };
   return { kind: 'text', node, parts };
+}
+
+type ParsedTemplate = ReturnType<typeof parseTemplate>;
+
+/** Texts parsed lately: an editor asks for all of them again at each key press. */
+const parsedTemplates = new Map<string, ParsedTemplate>();
+const PARSED_KEPT_MAX = 10_000;
+
+function parsedTemplate(text: string): ParsedTemplate {
+  const known = parsedTemplates.get(text);
+  if (known) return known;
+  if (parsedTemplates.size >= PARSED_KEPT_MAX) parsedTemplates.clear();
+  const parsed = parseTemplate(text);
+  parsedTemplates.set(text, parsed);
+  return parsed;
 }
 
 /** All expressions in a template, in document order. */

@@ -46,7 +46,7 @@ function commandsPage(): string {
   const entries = commands.map((command) => {
     const parts = [
       `## tenon ${[command.name, ...(command.positionals ?? [])].join(' ')}`,
-      `${command.summary}.`,
+      /[.?]$/.test(command.summary) ? command.summary : `${command.summary}.`,
       optionTable(command),
       command.examples && `\`\`\`sh\n${command.examples.join('\n')}\n\`\`\``,
     ];

@@ -4,6 +4,12 @@ import { exit } from '../exit.ts';
 export const languageServerCommand: CommandSpec = {
   name: 'language-server',
   summary: 'Speak the Language Server Protocol over stdin and stdout, for editors',
+  options: {
+    stdio: {
+      type: 'boolean',
+      help: 'What editors pass to say where they speak; it is the only way there is',
+    },
+  },
   run: async (_args, io) => {
     if (!io.streams)
       throw new UsageError('the language server speaks over standard input and output; there are none here');

@@ -3,7 +3,8 @@
 export { type Draft, draftsFor } from './embedded/intake.ts';
 export type * from './engine.ts';
 export { Suspension } from './engine.ts';
-export { type Caller, failureDetails } from './interpreter/effect.ts';
+export { failureDetails } from './interpreter/effect-facts.ts';
 export { interpret } from './interpreter/interpret.ts';
 export { traceIdOf, traceparentFor } from './interpreter/trace-context.ts';
+export type { Caller } from './interpreter/tries.ts';
 export { type LoadedPlan, loadPlan } from './loaded-plan.ts';

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Json } from '@tenon/model';
 import type { Fact } from '../engine.ts';
-import { failureDetails } from '../interpreter/effect.ts';
+import { failureDetails } from '../interpreter/effect-facts.ts';
 import { saltedDigest } from '../interpreter/salted-digest.ts';
 import { traceIdOf, traceparentFor } from '../interpreter/trace-context.ts';
 import type { AcceptedRun, AcceptResult } from '../runtime.ts';

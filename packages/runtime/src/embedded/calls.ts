@@ -1,5 +1,5 @@
 import type { CallResult, Transport } from '@tenon/connector';
-import type { Caller } from '../interpreter/effect.ts';
+import type { Caller } from '../interpreter/tries.ts';
 import type { ConnectionFlow, RuntimeOptions } from '../runtime.ts';
 import type { EmbeddedEngine } from './engine.ts';
 import { connectionFlow } from './flow.ts';

@@ -1,7 +1,7 @@
 import type { Json, JsonObject } from '@tenon/model';
 import { compileValidator } from '@tenon/schema';
 import type { Fact } from '../engine.ts';
-import type { Verdict } from '../interpreter/effect.ts';
+import type { Verdict } from '../interpreter/settle.ts';
 import type { Decision } from '../interpreter/steps.ts';
 import { allSteps } from '../loaded-plan.ts';
 import type { RuntimeCode } from '../rules.ts';

@@ -1,7 +1,8 @@
 import type { Failure, JsonObject } from '@tenon/model';
 import type { CallStep, CompensationPlan } from '@tenon/pipeline';
 import type { Fact, RunEnd } from '../engine.ts';
-import { type EffectEnd, failureDetails, idempotencyKey, perform } from './effect.ts';
+import { type EffectEnd, idempotencyKey, perform } from './effect.ts';
+import { failureDetails } from './effect-facts.ts';
 import {
   type ConfirmedEffect,
   forwardFact,

@@ -5,9 +5,11 @@ import type { CallStep, PlanStep } from '@tenon/pipeline';
 import type { Cancellation, Fact, Opening, RunContext, RunEnd } from '../engine.ts';
 import type { LoadedPlan } from '../loaded-plan.ts';
 import { compensate } from './compensate.ts';
-import { type Caller, failureDetails, interruptionEnd } from './effect.ts';
+import { failureDetails } from './effect-facts.ts';
+import { interruptionEnd } from './interruption.ts';
 import { deadLetter, forwardFixes } from './openings.ts';
 import { type StepEnd, stepKinds } from './steps.ts';
+import type { Caller } from './tries.ts';
 
 /** What a run has done so far: rebuilt from the journal each time the interpreter is run again. */
 export interface Progress {

@@ -1,7 +1,7 @@
 import type { FailureClass, JsonObject } from '@tenon/model';
 import type { Opening } from '../engine.ts';
 import type { DeadLetter } from '../runtime.ts';
-import { failureDetails } from './effect.ts';
+import { failureDetails } from './effect-facts.ts';
 import type { ConfirmedEffect, Progress, Stop } from './interpret.ts';
 
 /** A dead letter with all that is known of it (C63); the engine adds run, key, event and correlation. */

@@ -11,9 +11,10 @@ import type {
   WaitStep,
 } from '@tenon/pipeline';
 import type { Cancellation, Fact } from '../engine.ts';
-import { idempotencyKey, interruptionEnd, perform } from './effect.ts';
+import { idempotencyKey, perform } from './effect.ts';
 import { forEachStep } from './for-each.ts';
 import { type Progress, runSteps, type Stop, scopeOf } from './interpret.ts';
+import { interruptionEnd } from './interruption.ts';
 import { parallelStep } from './strands.ts';
 
 /** How a step ended. `attempts` counts from 1 over all rounds. */

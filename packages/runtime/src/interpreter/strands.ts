@@ -1,8 +1,8 @@
 import type { Json } from '@tenon/model';
 import type { ParallelStep } from '@tenon/pipeline';
 import type { RunContext } from '../engine.ts';
-import { interruptionEnd, STOPPED } from './effect.ts';
 import { type ConfirmedEffect, type Progress, runSteps, type Stop } from './interpret.ts';
+import { interruptionEnd, STOPPED } from './interruption.ts';
 import type { StepEnd } from './steps.ts';
 
 /** How a strand ended: with all its steps done, or at the one that failed. */

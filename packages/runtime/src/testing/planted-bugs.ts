@@ -10,6 +10,9 @@ export interface PlantedBug {
 }
 
 const effect = 'interpreter/effect.ts';
+const attempt = 'interpreter/attempt.ts';
+const probing = 'interpreter/probe.ts';
+const settling = 'interpreter/settle.ts';
 const judge = 'interpreter/judge.ts';
 const engine = 'embedded/engine.ts';
 const admission = 'embedded/admission.ts';
@@ -42,10 +45,10 @@ export const plantedBugs: readonly PlantedBug[] = [
     'await group.durable;\n    } finally',
     '} finally',
   ),
-  bug('no intent is written', effect, 'if (!harmless && checked === undefined) {', 'if (1 > 2) {'),
+  bug('no intent is written', attempt, 'if (!harmless && checked === undefined) {', 'if (1 > 2) {'),
   bug(
     'the intent is not on disk before the call',
-    effect,
+    attempt,
     'await ctx.durable();\n      return outcomeOf',
     'return outcomeOf',
   ),
@@ -83,37 +86,37 @@ export const plantedBugs: readonly PlantedBug[] = [
   ),
   bug(
     'an interrupted attempt counts as failed',
-    effect,
+    attempt,
     "delivery: 'lost',\n};\n\nconst KEY_FORGOTTEN",
     "delivery: 'notSent',\n};\n\nconst KEY_FORGOTTEN",
   ),
   bug(
     'the probe never finds anything',
-    effect,
+    probing,
     "found.value === null ? { found: 'no' }",
     "found.value !== 0 ? { found: 'no' }",
   ),
   bug(
     'the probe always finds something',
-    effect,
+    probing,
     "found.value === null ? { found: 'no' } : { found: 'yes', value: found.value }",
     "{ found: 'yes', value: found.value ?? { id: 'x' } }",
   ),
   bug(
     'a failed probe proves absence',
-    effect,
+    probing,
     "if (!result.ok) return { found: 'unclear', failure: result.failure };",
     "if (!result.ok) return { found: 'no' };",
   ),
   bug(
     'a redo is taken for a confirmation',
-    effect,
+    settling,
     "case 'redo':\n      return { as: 'redo' };",
     "case 'redo':\n      return { as: 'happened', value: { id: 'x' } };",
   ),
   bug(
     'a confirmation is taken for a redo',
-    effect,
+    settling,
     "return { as: 'happened', value: verdict.result ?? null, ...nthOf({ nth }) };",
     "return { as: 'redo' };",
   ),

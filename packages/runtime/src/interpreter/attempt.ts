@@ -1,0 +1,219 @@
+import type { CallResult } from '@tenon/connector';
+import type { Failure, Json, JsonObject } from '@tenon/model';
+import type { Fact, Recorded } from '../engine.ts';
+import { doneFact, failureDetails, intentFact, plain } from './effect-facts.ts';
+import { judge, repeatIsHarmless } from './judge.ts';
+import { checkFirst } from './probe.ts';
+import { spanOf } from './trace-context.ts';
+import { budgetStart, originOf, purposeOf, type Tries } from './tries.ts';
+
+type AttemptRecord =
+  /** Its connection could not take it: nothing was sent. */
+  | {
+      readonly outcome: 'postponed';
+      readonly failure: Failure;
+      readonly startedAtMs: number;
+      readonly endedAtMs: number;
+      readonly clockMs: number;
+      readonly firstSentAtMs: number;
+      readonly nextAtMs: number;
+      readonly unclear: boolean;
+    }
+  /** A switch caught it on its way out: nothing was sent. */
+  | { readonly outcome: 'held'; readonly unclear: boolean; readonly firstSentAtMs: number }
+  | {
+      readonly outcome: 'succeeded';
+      readonly value: Json;
+      readonly startedAtMs: number;
+      readonly nth?: number;
+    }
+  | {
+      readonly outcome: 'retryable';
+      readonly failure: Failure;
+      readonly startedAtMs: number;
+      readonly endedAtMs: number;
+      readonly clockMs: number;
+      readonly nextAtMs: number;
+      readonly unclear: boolean;
+    }
+  | {
+      readonly outcome: 'failed' | 'unknown';
+      readonly failure: Failure;
+      readonly startedAtMs: number;
+      readonly endedAtMs: number;
+      readonly clockMs: number;
+    };
+
+export async function attemptOnce(tries: Tries, n: number): Promise<AttemptRecord> {
+  const { ctx, effect } = tries;
+  const { operation } = effect;
+  const isRead = operation.effect === 'read';
+  const name = `${effect.id}#${n}`;
+
+  const checked =
+    operation.idempotency.mode === 'checkFirst' && !isRead ? await checkFirst(tries, n) : undefined;
+  let cutShort = false;
+  const harmless = isRead || repeatIsHarmless(operation.idempotency);
+  if (!harmless && checked === undefined) {
+    cutShort = true;
+    await ctx.step(`${name}!`, () => {
+      cutShort = false;
+      return { value: { atMs: ctx.now() }, facts: [intentFact(tries, n)] };
+    });
+  }
+  return record(
+    await ctx.step(name, async () => {
+      if (checked !== undefined) return outcomeOf(tries, n, checked.startedAtMs, checked.result);
+      const startedAtMs = ctx.now();
+      const firstSentAtMs = tries.firstSentAtMs ?? (ctx.interrupted() ? ctx.lastRecordAt() : startedAtMs);
+      if (cutShort) return outcomeOf(tries, n, startedAtMs, { ok: false, failure: CUT_SHORT });
+      if (!isRead && harmless && mayBeForgotten(tries, startedAtMs - firstSentAtMs))
+        return outcomeOf(tries, n, startedAtMs, { ok: false, failure: KEY_FORGOTTEN });
+      // A process before this one may have sent it: only where a repeat is harmless is there no intent to tell.
+      if (ctx.interrupted() && !isRead) tries.unclear = true;
+      tries.firstSentAtMs ??= firstSentAtMs;
+      if (harmless && !isRead) ctx.note(intentFact(tries, n));
+      await ctx.durable();
+      return outcomeOf(tries, n, startedAtMs, await send(tries, n));
+    }),
+  );
+}
+
+/** The journal gives JSON back; what was put in under this key was an attempt's record. */
+function record(value: Json): AttemptRecord {
+  // The key names the type: only `attemptOnce` writes under it.
+  return value as unknown as AttemptRecord;
+}
+
+/** The target forgets keys after its retention: a repeat later than that could be a second effect. */
+function mayBeForgotten(tries: Tries, sinceFirstMs: number): boolean {
+  const maybeSent = tries.unclear || tries.ctx.interrupted();
+  const { idempotency, timeoutMs } = tries.effect.operation;
+  return maybeSent && !repeatIsHarmless(idempotency, sinceFirstMs + timeoutMs);
+}
+
+async function send(tries: Tries, n: number): Promise<CallResult | 'held'> {
+  const { ctx, effect } = tries;
+  const { traceparent, correlationId } = ctx.run;
+  const isRead = effect.operation.effect === 'read';
+  return tries.call(effect.connection, {
+    operation: effect.operation,
+    input: effect.input,
+    ...(!isRead && { idempotencyKey: tries.key }),
+    ...(effect.interruptible && { deadlineAt: ctx.deadlineAt() }),
+    traceparent: spanOf(traceparent, `${effect.place}#${n}`),
+    correlationId,
+    purpose: purposeOf(effect),
+    origin: originOf(tries),
+    ...(n > tries.budgetFrom && { isRetry: true }),
+  });
+}
+
+/** The record of an attempt and its facts, from what the call gave. */
+function outcomeOf(
+  tries: Tries,
+  n: number,
+  startedAtMs: number,
+  result: CallResult | 'held',
+): Recorded<JsonObject> {
+  const { ctx, effect } = tries;
+  const step = effect.place;
+  const isRead = effect.operation.effect === 'read';
+  const kind = isRead ? 'attempt' : 'outcome';
+  const operation = effect.operation.name;
+  if (result === 'held')
+    return {
+      value: { outcome: 'held', unclear: tries.unclear, firstSentAtMs: tries.firstSentAtMs ?? startedAtMs },
+      facts: [{ kind, step, attempt: n, details: { outcome: 'held', operation } }],
+    };
+  if (result.ok)
+    return {
+      value: { outcome: 'succeeded', value: result.body, startedAtMs },
+      numbered: true,
+      facts: [
+        { kind, step, attempt: n, details: { outcome: 'succeeded', operation, status: result.status } },
+        doneFact(effect, n),
+      ],
+    };
+
+  const { failure } = result;
+  const endedAtMs = ctx.now();
+  if (result.postponed && effect.interruptible) {
+    const waitMs = Math.max(failure.retryAfterMs ?? 0, POSTPONED_MIN_MS);
+    // Spread, so that what waited for one breaker does not come back at one moment.
+    const nextAtMs = endedAtMs + Math.ceil(waitMs + ctx.random() * POSTPONED_MIN_MS);
+    return {
+      value: {
+        outcome: 'postponed',
+        failure: plain(failure),
+        unclear: tries.unclear,
+        firstSentAtMs: tries.firstSentAtMs ?? startedAtMs,
+        startedAtMs,
+        endedAtMs,
+        clockMs: startedAtMs - ctx.deadlineAt(),
+        nextAtMs,
+      },
+      facts: [
+        {
+          kind,
+          step,
+          attempt: n,
+          details: { outcome: 'postponed', operation, nextAtMs, ...failureDetails(failure) },
+        },
+      ],
+    };
+  }
+  const judgement = judge({
+    failure,
+    effect: effect.operation.effect,
+    idempotency: effect.operation.idempotency,
+    retry: effect.retry,
+    attemptsUsed: n - tries.budgetFrom + 1,
+    budgetStartedAtMs: budgetStart(tries, startedAtMs),
+    firstSentAtMs: tries.firstSentAtMs ?? startedAtMs,
+    nowMs: endedAtMs,
+    timeoutMs: effect.operation.timeoutMs,
+    random: ctx.random(),
+    unclearBefore: tries.unclear,
+    hasProbe: effect.probe !== undefined,
+  });
+  const facts: Fact[] = [
+    {
+      kind,
+      step,
+      attempt: n,
+      details: { outcome: judgement.outcome, operation, ...failureDetails(failure) },
+    },
+  ];
+  if (judgement.outcome === 'retryable')
+    facts.push({
+      kind: 'retry',
+      step,
+      attempt: n,
+      details: {
+        nextAtMs: judgement.nextAtMs,
+        delayMs: judgement.nextAtMs - endedAtMs,
+        class: failure.class,
+      },
+    });
+  const clockMs = startedAtMs - ctx.deadlineAt();
+  return { value: { ...judgement, failure: plain(failure), startedAtMs, endedAtMs, clockMs }, facts };
+}
+
+/** Least time that a call waits for a connection that cannot take it. */
+const POSTPONED_MIN_MS = 1_000;
+
+const CUT_SHORT: Failure = {
+  class: 'timeout',
+  code: 'RUN_ATTEMPT_INTERRUPTED',
+  message: 'the process ended between the intent and the outcome of this attempt',
+  delivery: 'lost',
+};
+
+const KEY_FORGOTTEN: Failure = {
+  class: 'unknown',
+  code: 'EFFECT_KEY_EXPIRED',
+  message:
+    'the target may have forgotten the idempotency key since the first attempt, so a repeat could be a second effect',
+  delivery: 'lost',
+};

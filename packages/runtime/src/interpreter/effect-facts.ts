@@ -1,0 +1,68 @@
+import type { Failure, JsonObject } from '@tenon/model';
+import type { Fact } from '../engine.ts';
+import { saltedDigest } from './salted-digest.ts';
+import type { Effect, Tries } from './tries.ts';
+
+export function intentFact(tries: Tries, n: number): Fact {
+  const { ctx, effect, key } = tries;
+  return {
+    kind: 'intent',
+    step: effect.place,
+    attempt: n,
+    atMs: ctx.now(),
+    details: {
+      operation: effect.operation.name,
+      connection: effect.connection,
+      effect: effect.operation.effect,
+      idempotency: effect.operation.idempotency.mode,
+      idempotencyKey: key,
+      request: saltedDigest(ctx.run.salt, effect.input),
+    },
+  };
+}
+
+export function doneFact(effect: Effect, n: number): Fact {
+  const kind = effect.interruptible ? 'stepDone' : 'compensation';
+  return {
+    kind,
+    step: effect.place,
+    attempt: n,
+    details: { operation: effect.operation.name, attempts: n },
+  };
+}
+
+export function probeFact(
+  effect: Effect,
+  n: number,
+  answer: { readonly found: string; readonly failure?: Failure },
+  mark: '?' | '^',
+): Fact {
+  return {
+    kind: 'probe',
+    step: effect.place,
+    attempt: n,
+    details: {
+      found: answer.found,
+      purpose: mark === '^' ? 'check before sending' : 'settle an unknown outcome',
+      ...(answer.failure && failureDetails(answer.failure)),
+    },
+  };
+}
+
+/** What of a failure goes to the ledger: all of it is made by us, none of it copied from a body. */
+export function failureDetails(failure: Failure): JsonObject {
+  const { class: failureClass, code, message, delivery, status, retryAfterMs, pointer } = failure;
+  return {
+    class: failureClass,
+    code,
+    message,
+    delivery,
+    ...(status !== undefined && { status }),
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
+    ...(pointer !== undefined && { pointer }),
+  };
+}
+
+export function plain(failure: Failure): JsonObject {
+  return failureDetails(failure);
+}

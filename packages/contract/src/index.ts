@@ -1,6 +1,7 @@
 export type { CheckCache } from './asyncapi-lint.ts';
 export { derivedOperationId } from './derived-id.ts';
 export type * from './ir.ts';
+export { dataClasses } from './ir.ts';
 export { type ContractSource, type LoadOptions, loadContract, loadContractText } from './load.ts';
 export { type FileReader, nodeFileReader } from './reader.ts';
 export { contractRules } from './rules.ts';

@@ -183,7 +183,8 @@ export interface SecurityScheme {
   readonly flows?: Readonly<Record<string, unknown>>;
 }
 
-export type DataClass = 'personal' | 'secret' | 'financial';
+export const dataClasses = ['personal', 'secret', 'financial'] as const;
+export type DataClass = (typeof dataClasses)[number];
 
 /** `contract.yaml`: who answers for the contract and how it may change. */
 export interface ContractPolicy {

@@ -1,12 +1,11 @@
 import { parseDuration } from '@tenon/model';
 import { type BuildContext, textItems } from './build.ts';
-import type { ContractPolicy, DataClass } from './ir.ts';
+import { type ContractPolicy, type DataClass, dataClasses } from './ir.ts';
 import type { Part } from './part.ts';
 import { pointerOf } from './place.ts';
 import { ShapeChecker } from './shape.ts';
 import { policyShapes } from './shapes-tenon.ts';
 
-const CLASSES: readonly DataClass[] = ['personal', 'secret', 'financial'];
 const COMPATIBILITIES = ['none', 'backward', 'full'] as const;
 
 /** Reads `contract.yaml`; `undefined` when it is missing or is no object. */
@@ -65,7 +64,7 @@ function pointers(part: Part | undefined, context: BuildContext): string[] {
 function classesOf(part: Part | undefined, context: BuildContext): Record<string, DataClass> {
   const found: Record<string, DataClass> = {};
   for (const [pointer, item] of part?.entries() ?? []) {
-    const dataClass = CLASSES.find((known) => known === item.value);
+    const dataClass = dataClasses.find((known) => known === item.value);
     const names = namesOf(pointer, item, true, context);
     if (dataClass) for (const name of names) found[name] = dataClass;
   }

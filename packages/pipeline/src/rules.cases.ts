@@ -48,6 +48,8 @@ const high = (rounds = `${REVIEW}${DRILLS}`): readonly [string, string] => [
   `tier: high\n${rounds}`,
 ];
 const END = 'success: ${';
+/** Nobody is shown the total, where it is classed. */
+const UNSHOWN = ["show: { total: '${ event.total }' }", "show: { order: '${ event.orderId }' }"] as const;
 
 const CHOICE = ['when: ${ default(event.express, false) }', "when: ${ event.currency == 'EUR' }"] as const;
 const SECOND = 'pipelines/parcel-left.pipeline.yaml';
@@ -498,7 +500,11 @@ export const ruleCases = {
       `  - id: early\n    call: shop.printLabel\n    with: { body: { text: hello } }\n    irreversible: ${FORWARD}\n  - id: sound`,
     ]),
     on: 'sound',
-    silent: { [PIPELINE]: (text) => text.replace(END, `${LABEL}    irreversible: ${FORWARD}\n${END}`) },
+    // The label is out when the wait begins, but a payment that does not come is no failure there.
+    silent: {
+      [PIPELINE]: (text) =>
+        text.replace('  - id: paid', `${LABEL}    irreversible: ${FORWARD}\n  - id: paid`),
+    },
   },
   'tier-too-low': { fires: pipeline('tier: medium', 'tier: low'), on: 'low', silent: none },
   'success-undeclared': {
@@ -643,10 +649,13 @@ export const ruleCases = {
   'data-not-cleared': {
     fires: pipeline('event.customer.name', 'event.customer.email'),
     on: 'event.customer.email',
-    silent: pipeline(
-      "'${ event.customer.name }'",
-      '"${ declassify(event.customer.email, \'the courier needs it\') }"',
-    ),
+    silent: {
+      [PIPELINE]: swaps(
+        ["'${ event.customer.name }'", '"${ declassify(event.customer.email, \'the courier needs it\') }"'],
+        ["show: { total: '${ event.total }' }", "show: { mail: '${ event.customer.email }' }"],
+      ),
+      'owners.yaml': swap('{ name: finance }', '{ name: finance, cleared: [personal] }'),
+    },
   },
   'data-leaves-region': {
     fires: {
@@ -678,7 +687,7 @@ export const ruleCases = {
         'residency',
         '  /components/schemas/OrderPlaced/properties/total: personal\nresidency',
       ),
-      ...pipeline('amount: ${ event.total }', 'amount: 5'),
+      [PIPELINE]: swaps(['amount: ${ event.total }', 'amount: 5'], UNSHOWN),
     },
     on: 'event.total',
     silent: {
@@ -688,6 +697,7 @@ export const ruleCases = {
       ),
       [PIPELINE]: swaps(
         ['amount: ${ event.total }', 'amount: 5'],
+        UNSHOWN,
         ["orders: { value: '${ event.total }' }", "orders: { when: '${ event.total > 10 }' }"],
       ),
     },
@@ -838,11 +848,22 @@ export const ruleCases = {
   'manifest-probe-input-unknown': {
     fires: connector(
       'probe: { operation: findParcels, by: reference }',
-      "probe: { operation: findParcels, with: { refrence: '${ request.body.reference }' }, found: '${ body.items }' }",
+      "probe: { operation: findParcels, with: { refrence: '${ request.body.reference }' }, found: '${ size(body.items) > 0 ? body.items[0] : null }' }",
     ),
     silent: connector(
       'probe: { operation: findParcels, by: reference }',
-      "probe: { operation: findParcels, with: { reference: '${ request.body.reference }' }, found: '${ body.items }' }",
+      "probe: { operation: findParcels, with: { reference: '${ request.body.reference }' }, found: '${ size(body.items) > 0 ? body.items[0] : null }' }",
+    ),
+  },
+  'manifest-probe-answer-wrong': {
+    fires: connector(
+      'probe: { operation: findParcels, by: reference }',
+      "probe: { operation: findParcels, with: { reference: '${ request.body.reference }' }, found: '${ body.items.filter(one, one.reference == request.body.reference) }' }",
+    ),
+    on: "'${ body.items.filter(one, one.reference == request.body.reference) }'",
+    silent: connector(
+      'probe: { operation: findParcels, by: reference }',
+      "probe: { operation: findParcels, with: { reference: '${ request.body.reference }' }, found: '${ body.items.exists(one, one.reference == request.body.reference) ? body.items.filter(one, one.reference == request.body.reference)[0] : null }' }",
     ),
   },
 } satisfies Record<PipelineCode, RuleCase>;

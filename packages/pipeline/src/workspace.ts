@@ -1,5 +1,11 @@
 import { type ConnectorManifest, loadManifest } from '@tenon/connector';
-import { type Contract, type ContractSource, type LoadOptions, loadContract } from '@tenon/contract';
+import {
+  type Contract,
+  type ContractSource,
+  type DataClass,
+  type LoadOptions,
+  loadContract,
+} from '@tenon/contract';
 import type { PositionedDocument } from '@tenon/document';
 import { type Checked, compareDiagnostics, type Diagnostic, isObject } from '@tenon/model';
 import { secretDiagnostics } from './check/secrets.ts';
@@ -36,6 +42,8 @@ export interface Workspace {
   readonly policyFiles: ReadonlyMap<string, string>;
   /** Teams of `owners.yaml`; absent when there is no such file. */
   readonly teams?: ReadonlySet<string>;
+  /** Data classes that each of the teams may be shown. */
+  readonly clearances?: ReadonlyMap<string, ReadonlySet<DataClass>>;
 }
 
 export interface WorkspaceOptions extends Pick<LoadOptions, 'cache'> {
@@ -94,7 +102,7 @@ export async function loadWorkspaceFiles(
     unreadable: new Set([...contracts.unreadable, ...connectors.unreadable]),
     pipelineFiles,
     policyFiles,
-    ...(owners && { teams: owners.teams }),
+    ...(owners && { teams: owners.teams, clearances: owners.clearances }),
   };
   return { value: workspace, diagnostics: oncePerPlace(found.sort(compareDiagnostics)) };
 }

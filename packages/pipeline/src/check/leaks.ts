@@ -44,7 +44,8 @@ interface Sink {
 
 /**
  * Information flow (C93, C98, C99): a value from a field classed `personal`, `secret` or `financial`, followed through
- * expressions and steps, may only reach fields that are classed the same, in the same region, and no key or metric.
+ * expressions and steps, may only reach fields that are classed the same, in the same region, people whose team is
+ * cleared for it, and no key or metric.
  */
 export function checkLeaks(checked: Checked): LeakCheck {
   const { model, data } = checked;
@@ -82,6 +83,11 @@ export function checkLeaks(checked: Checked): LeakCheck {
         });
       if (step.with) held.set(step.id.value, heldBy(step.with));
     }
+    if (step.kind === 'approve' && step.show && step.by) {
+      show(step.show, step.by.value);
+      // Nobody decided in time: then the one who stands in is asked, and shown the same.
+      if (step.onExpiry === 'escalate' && spec.owner?.backup) show(step.show, spec.owner.backup.value);
+    }
     if (step.kind !== 'call') return;
     const meaning = model.calls.get(step);
     for (const [template, call] of [
@@ -101,6 +107,21 @@ export function checkLeaks(checked: Checked): LeakCheck {
       for (const { name, value } of template.entries) follow(value, `${path}/${name}`, sink);
     else if (template.kind === 'array') for (const item of template.items) follow(item, `${path}/*`, sink);
     else for (const expression of expressionsOf(template)) arrive(expression, path, sink);
+  }
+
+  /** People see what they decide on: their team must be cleared for it, as a field would have to be. */
+  function show(template: Template, team: string): void {
+    const cleared = catalog.workspace.clearances?.get(team);
+    for (const flow of [...expressionsOf(template)].flatMap((expression) => flowsOf(expression)))
+      if (!cleared?.has(flow.class))
+        found.push(
+          diagnostic('data-not-cleared', {
+            message: `${flow.class} data (${flow.from}) is shown to \`${team}\`, which is not cleared for it`,
+            at: flow.at,
+            subject: `${team} ${flow.from}`,
+            fix: `add \`cleared: [${flow.class}]\` to the team in owners.yaml, show something else, or write \`declassify(…, '<reason>')\``,
+          }),
+        );
   }
 
   function arrive(expression: SpecExpression, path: string, sink: Sink): void {

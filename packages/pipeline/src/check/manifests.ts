@@ -6,6 +6,7 @@ import { bundled, planOperation } from '../plan-operation.ts';
 import { placeOfSource } from '../plan-source.ts';
 import { diagnostic } from '../rules.ts';
 import type { Workspace } from '../workspace.ts';
+import { probeAnswerProblem } from './probe-answers.ts';
 import { fieldOf, type Place, placeOf } from './schema-path.ts';
 
 /** Does each `connector.yaml` agree with the contract it speaks? */
@@ -235,6 +236,15 @@ function checkOperation(
         }),
       );
     }
+  const problem = probeAnswerProblem(contract, manifest, operation.id);
+  if (problem !== undefined)
+    found.push(
+      diagnostic('manifest-probe-answer-wrong', {
+        message: problem,
+        at: document.locate(toPointer([...here, 'probe', probe?.found === undefined ? '' : 'found'])),
+        subject: `${subject} found`,
+      }),
+    );
   return found;
 }
 

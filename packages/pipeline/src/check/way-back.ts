@@ -119,6 +119,13 @@ function lastingIn(model: PipelineModel, steps: readonly StepSpec[]): readonly C
   );
 }
 
+/** How a step that waits for somebody's word, or looks at data, ends a run. */
+function refusalOf(step: StepSpec): string | undefined {
+  if (step.kind === 'approve' || step.kind === 'check') return 'may refuse';
+  const isAwaited = step.kind === 'wait' && step.event !== undefined && step.onExpiry === 'fail';
+  return isAwaited ? 'fails when its event does not come' : undefined;
+}
+
 /** After what cannot be undone, nothing may come that is there to say no. */
 function checkOrder(
   model: PipelineModel,
@@ -129,10 +136,11 @@ function checkOrder(
   const found: Diagnostic[] = [];
   for (const step of steps) {
     const [first] = done;
-    if (first && (step.kind === 'approve' || step.kind === 'check'))
+    const refusal = refusalOf(step);
+    if (first && refusal !== undefined)
       found.push(
         diagnostic('irreversible-before-decision', {
-          message: `step \`${step.id.value}\` may refuse, and \`${first.id.value}\` cannot be undone by then`,
+          message: `step \`${step.id.value}\` ${refusal}, and \`${first.id.value}\` cannot be undone by then`,
           at: step.id.at,
           subject: `${first.id.value} ${step.id.value}`,
           related: [{ ...first.call.at, message: 'cannot be undone' }],

@@ -1,3 +1,4 @@
+import { type DataClass, dataClasses } from '@tenon/contract';
 import type { Diagnostic } from '@tenon/model';
 import { checkShape } from '../shape/check-shape.ts';
 import { ownersSchema } from '../shape/owners-schema.ts';
@@ -6,9 +7,10 @@ import { child, parseSpec } from '../yaml/spec-document.ts';
 
 export const OWNERS_FILE = 'owners.yaml';
 
-/** Reads `owners.yaml`: the names of the teams and roles that exist. */
+/** Reads `owners.yaml`: the names of the teams and roles that exist, and what data they may be shown. */
 export function readOwners(text: string): {
   readonly teams: ReadonlySet<string>;
+  readonly clearances: ReadonlyMap<string, ReadonlySet<DataClass>>;
   readonly diagnostics: readonly Diagnostic[];
 } {
   const document = parseSpec(OWNERS_FILE, text);
@@ -17,8 +19,17 @@ export function readOwners(text: string): {
   if (root) found.push(...checkShape(document, root, ownersSchema));
   const read = reader(document, found);
   const listed = child(root, 'teams');
-  const names = (listed?.kind === 'list' ? listed.items : []).flatMap(
-    (item) => read.text(child(item, 'name'))?.value ?? [],
-  );
-  return { teams: new Set(names), diagnostics: found };
+  const teams = (listed?.kind === 'list' ? listed.items : []).flatMap((item) => {
+    const name = read.text(child(item, 'name'))?.value;
+    const cleared = child(item, 'cleared');
+    const classes = (cleared?.kind === 'list' ? cleared.items : []).flatMap(
+      (one) => read.oneOf(one, dataClasses)?.value ?? [],
+    );
+    return name === undefined ? [] : [[name, new Set(classes)] as const];
+  });
+  return {
+    teams: new Set(teams.map(([name]) => name)),
+    clearances: new Map(teams),
+    diagnostics: found,
+  };
 }

@@ -340,7 +340,7 @@ export const proofsRules = {
   'irreversible-before-decision': {
     severity: 'error',
     title: 'something irreversible happens before a decision',
-    why: 'An approval or check that says no comes too late.',
+    why: 'An approval or a check that says no, or an awaited event that does not come, comes too late.',
     fix: 'move the decision before the effect',
     example: {
       bad: '- { id: mail, call: mail.send, irreversible: … }\n- { id: approval, approve: … }',

@@ -149,4 +149,14 @@ export const workspaceRules = {
       good: 'probe: { operation: findInvoice, by: externalId }',
     },
   },
+  'manifest-probe-answer-wrong': {
+    severity: 'error',
+    title: 'a probe answers with something that is not the effect',
+    why: 'What `found` gives is taken for the effect and for the result of the step; only null says that it is not there.',
+    fix: 'give the effect itself or null: a list is to be looked through, a condition is to choose between both',
+    example: {
+      bad: "found: '${ body.items.filter(one, one.reference == request.body.reference) }'",
+      good: "found: '${ body.items.exists(one, one.reference == request.body.reference) ? body.items.filter(one, one.reference == request.body.reference)[0] : null }'",
+    },
+  },
 } as const satisfies DiagnosticRules;

@@ -1,3 +1,4 @@
+import { dataClasses } from '@tenon/contract';
 import type { SchemaObject } from '@tenon/schema';
 import { header, object, text } from './schema-parts.ts';
 
@@ -15,6 +16,12 @@ export const ownersSchema: SchemaObject = {
         description: text('What it answers for.'),
         contact: text('Where to reach it.'),
         escalation: text('Where a page goes.'),
+        cleared: {
+          type: 'array',
+          uniqueItems: true,
+          items: { enum: [...dataClasses], description: 'A data class of `contract.yaml`.' },
+          description: 'Classes of data that its people may be shown, in approvals. Default: none.',
+        },
       }),
     },
   }),

@@ -1,0 +1,66 @@
+import type { ConnectorManifest } from '@tenon/connector';
+import type { Contract } from '@tenon/contract';
+import {
+  assignmentIssues,
+  checkExpression,
+  describeType,
+  expressionRules,
+  parseExpression,
+  presentOf,
+  STRING,
+  type Type,
+} from '@tenon/expression';
+import { planOperation } from '../plan-operation.ts';
+import { typeOfSchema } from './types.ts';
+
+/**
+ * What is wrong with a probe's `found`: it gives the effect as the call itself would have answered, or null where there
+ * is none. Anything else than null is taken for the effect, an empty list and `false` too.
+ */
+export function probeAnswerProblem(
+  contract: Contract,
+  manifest: ConnectorManifest,
+  operation: string,
+): string | undefined {
+  const probe = manifest.operations[operation]?.probe;
+  const effect = probe && planOperation(contract, manifest, operation);
+  const asked = probe && planOperation(contract, manifest, probe.operation);
+  if (!probe || !effect || !asked) return undefined;
+  const { ast, errors } = parseExpression(probe.found);
+  if (errors.length > 0) return undefined;
+  const checked = checkExpression(ast, {
+    variables: { body: typeOfSchema(asked.result), request: typeOfSchema(effect.input), key: STRING },
+    policies: {},
+    conditional: [],
+  });
+  const issue = checked.issues.find(
+    ({ code }) => expressionRules[code].severity === 'error' && !UNKNOWABLE.has(code),
+  );
+  if (issue) return `in \`found\`: ${issue.message}`;
+  const answer = withoutNull(checked.type);
+  const result = typeOfSchema(effect.result);
+  const wrong = answer && assignmentIssues(answer, result).find(({ code }) => !UNKNOWABLE.has(code));
+  if (!answer || !wrong) return undefined;
+  // Where the call answers nothing, what is there stands for it: but only a thing, not what was said about things.
+  const isThing = answer.kind !== 'boolean' && answer.kind !== 'list';
+  if (result.kind === 'null' && isThing) return undefined;
+  return `\`found\` gives ${describeType(checked.type)}; \`${operation}\` answers ${describeType(result)}, so it must be that or null: ${wrong.message}`;
+}
+
+/** After `exists` there is a first match, which no type says; where there is none after all, the probe fails and settles nothing. */
+const UNKNOWABLE: ReadonlySet<string> = new Set([
+  'value-may-be-absent',
+  'value-may-be-null',
+  'field-may-be-absent',
+  'list-may-be-too-short',
+  'variant-not-narrowed',
+]);
+
+/** What the value is when it is there; absent where it never is. */
+function withoutNull(type: Type): Type | undefined {
+  const present = presentOf(type);
+  if (present.kind === 'null') return undefined;
+  if (present.kind !== 'union') return present;
+  const members = present.members.filter(({ kind }) => kind !== 'null');
+  return members.length === 1 ? members[0] : { kind: 'union', members };
+}

@@ -1,7 +1,7 @@
 import type { Json, JsonObject } from '@tenon/model';
 import { type Fact, Suspension } from '../engine.ts';
-import type { Caller } from '../interpreter/tries.ts';
 import { interpret } from '../interpreter/interpret.ts';
+import type { Caller } from '../interpreter/tries.ts';
 import type { RunState } from '../runtime.ts';
 import { CommitFailed, type PendingGroup } from './commit-queue.ts';
 import type { EmbeddedEngine } from './engine.ts';

@@ -695,11 +695,10 @@ export const ruleCases = {
         'residency',
         '  /components/schemas/OrderPlaced/properties/total: personal\nresidency',
       ),
-      [PIPELINE]: swaps(
-        ['amount: ${ event.total }', 'amount: 5'],
-        UNSHOWN,
-        ["orders: { value: '${ event.total }' }", "orders: { when: '${ event.total > 10 }' }"],
-      ),
+      [PIPELINE]: swaps(['amount: ${ event.total }', 'amount: 5'], UNSHOWN, [
+        "orders: { value: '${ event.total }' }",
+        "orders: { when: '${ event.total > 10 }' }",
+      ]),
     },
   },
   'choose-without-default': {

@@ -17,7 +17,7 @@ import {
 } from '@tenon/connector';
 import { isObject, Secret, type SecretStore } from '@tenon/model';
 import { planPublications, planSources, type Workspace, type WorkspaceCheck } from '@tenon/pipeline';
-import { type LedgerEntry, openRuntime, type Runtime } from '@tenon/runtime';
+import { type EncryptionOptions, type LedgerEntry, openRuntime, type Runtime } from '@tenon/runtime';
 import {
   type Consumer,
   consume,
@@ -27,6 +27,7 @@ import {
   type TenonServer,
 } from '@tenon/server';
 import { loadConnectorModule } from './connector-module.ts';
+import { DataKeyError, encryptionOptions } from './data-keys.ts';
 import type { Io } from './io.ts';
 import { checkpointOptions } from './ledger-key.ts';
 import { MaintenanceError, maintenanceOf } from './maintenance.ts';
@@ -80,8 +81,10 @@ export async function startTenon(options: ComposeOptions): Promise<RunningTenon>
     options.engineFile === undefined
       ? resolve(root, workspace.config.engine.file)
       : resolve(io.cwd, options.engineFile);
+  const encryption = await encryptionOf(workspace, root, secrets);
   const runtime = await openRuntime({
     file,
+    ...(encryption && { encryption }),
     checkpoints: {
       ...(await checkpointOptions(workspace.config.ledger, root, file, secrets, io.env, log)),
       ...(options.setBack !== undefined && { setBack: options.setBack }),
@@ -134,6 +137,19 @@ export async function startTenon(options: ComposeOptions): Promise<RunningTenon>
   } catch (error) {
     await closeAll();
     throw error;
+  }
+}
+
+async function encryptionOf(
+  { config }: Workspace,
+  root: string,
+  secrets: SecretStore,
+): Promise<EncryptionOptions | undefined> {
+  if (config.engine.encryption === undefined) return undefined;
+  try {
+    return await encryptionOptions(config.engine.encryption, root, secrets);
+  } catch (error) {
+    throw error instanceof DataKeyError ? new ComposeError(error.message) : error;
   }
 }
 

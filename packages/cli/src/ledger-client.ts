@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { openLedger } from '@tenon/runtime';
+import { type EncryptionOptions, openLedger } from '@tenon/runtime';
 import { exit } from './exit.ts';
 import { type OperationsClient, OperationsError } from './operations-client.ts';
 
@@ -40,11 +40,18 @@ const READS: ReadonlyMap<string, Read> = new Map<string, Read>([
       groups: ledger.deadLetterGroups(query as Parameters<Ledger['deadLetterGroups']>[0]),
     }),
   ],
+  ['protection', (ledger) => asRecord(ledger.protection())],
   ['replays', (ledger, _query, id) => asRecord(ledger.replayStatus(id ?? ''))],
 ]);
 
-function readLedger(file: string, read: Read, query: Query, id: string | undefined): ReturnType<Read> {
-  const ledger = openLedger(file);
+function readLedger(
+  file: string,
+  read: Read,
+  query: Query,
+  id: string | undefined,
+  encryption: EncryptionOptions | undefined,
+): ReturnType<Read> {
+  const ledger = openLedger(file, encryption);
   try {
     return read(ledger, query, id === undefined ? undefined : decodeURIComponent(id));
   } finally {
@@ -73,6 +80,7 @@ export function withLedgerFile(
   client: OperationsClient,
   file: string,
   say: (text: string) => void,
+  keys: () => Promise<EncryptionOptions | undefined> = async () => undefined,
 ): OperationsClient {
   return {
     post: client.post,
@@ -84,7 +92,8 @@ export function withLedgerFile(
         const [, , collection, id] = path.split('/');
         const read = READS.get(collection ?? '');
         if (!read) throw error;
-        const found = readable(() => readLedger(file, read, query, id));
+        const encryption = await keys();
+        const found = readable(() => readLedger(file, read, query, id, encryption));
         if (!found) throw new OperationsError('there is no such run or plan in the database', exit.failed);
         say(`no Tenon answers; read from ${file}\n`);
         return found;

@@ -1,7 +1,8 @@
 import { access, readFile } from 'node:fs/promises';
 import { dirname, join, parse, resolve } from 'node:path';
 import { parseDocument } from '@tenon/document';
-import { atPointer } from '@tenon/model';
+import { atPointer, isObject, isSecretReference } from '@tenon/model';
+import type { EncryptionConfig } from '@tenon/pipeline';
 
 /** The file that makes a folder a workspace. */
 export const CONFIG_FILE = 'tenon.config.yaml';
@@ -18,9 +19,12 @@ export async function findRoot(from: string): Promise<string | undefined> {
 }
 
 /** Where the workspace's own Tenon listens and keeps its database, read without loading the rest of the workspace. */
-export async function readServerConfig(
-  root: string | undefined,
-): Promise<{ readonly url: string; readonly engineFile?: string; readonly checkpointsFile?: string }> {
+export async function readServerConfig(root: string | undefined): Promise<{
+  readonly url: string;
+  readonly engineFile?: string;
+  readonly checkpointsFile?: string;
+  readonly encryption?: EncryptionConfig;
+}> {
   const text = root === undefined ? '' : await readFile(join(root, CONFIG_FILE), 'utf8').catch(() => '');
   const value = parseDocument(CONFIG_FILE, text).value?.value;
   const host = atPointer(value, '/server/host');
@@ -33,6 +37,24 @@ export async function readServerConfig(
     url,
     engineFile: resolve(root, typeof file === 'string' ? file : DEFAULT_ENGINE_FILE),
     ...(typeof checkpoints === 'string' && { checkpointsFile: resolve(root, checkpoints) }),
+    ...encryptionOf(value),
+  };
+}
+
+function encryptionOf(value: unknown): { readonly encryption?: EncryptionConfig } {
+  const keys = atPointer(value, '/engine/encryption/keys');
+  const folder = atPointer(value, '/engine/encryption/folder');
+  if (!Array.isArray(keys)) return {};
+  return {
+    encryption: {
+      keys: keys.flatMap((one) => {
+        const { id, key } = isObject(one) ? one : {};
+        return typeof id === 'string' && typeof key === 'string' && isSecretReference(key)
+          ? [{ id, key }]
+          : [];
+      }),
+      ...(typeof folder === 'string' && { folder }),
+    },
   };
 }
 

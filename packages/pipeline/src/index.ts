@@ -40,6 +40,7 @@ export type { SpecExpression } from './spec/template.ts';
 export type * from './usage.ts';
 export {
   type ConnectionPlaces,
+  type EncryptionConfig,
   type LedgerConfig,
   loadWorkspace,
   loadWorkspaceFiles,

@@ -16,6 +16,7 @@ import { diagnostic } from './rules.ts';
 
 export type {
   ConnectionPlaces,
+  EncryptionConfig,
   LedgerConfig,
   Operator,
   WorkspaceConfig,

@@ -1,4 +1,5 @@
 export { backupTo } from './embedded/backup.ts';
+export { type EncryptionOptions, keyFolder, wrappedBy } from './embedded/data-keys.ts';
 export { openLedger } from './embedded/open-ledger.ts';
 export { openRuntime } from './embedded/open-runtime.ts';
 export type * from './engine.ts';

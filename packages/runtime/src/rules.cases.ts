@@ -2,6 +2,7 @@ import { copyFileSync, writeFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import type { Json } from '@tenon/model';
 import type { Plan } from '@tenon/pipeline';
+import { DataKeys, type EncryptionOptions } from './embedded/data-keys.ts';
 import { openLedger } from './embedded/open-ledger.ts';
 import { openRuntime } from './embedded/open-runtime.ts';
 import { verifyExport } from './ledger/verify-ledger.ts';
@@ -57,6 +58,35 @@ export const runtimeCases = {
       await bench.restart();
       return [];
     },
+  },
+  RUNTIME_KEY_MISSING: {
+    fires: async (open) => startedWith(open, undefined),
+    silent: async (open) => startedWith(open, KEYS),
+  },
+  RUNTIME_KEY_WRONG: {
+    fires: async (open) => startedWith(open, { ...KEYS, keys: { k1: Buffer.alloc(32, 'another') } }),
+    silent: async (open) => startedWith(open, KEYS),
+  },
+  KEYS_NOT_CONFIGURED: {
+    fires: async (open) => refusalOf(await (await open()).runtime.rewrapKeys('ana', 'yearly')),
+    silent: async (open) => {
+      const bench = await open();
+      bench.encryption = KEYS;
+      await bench.restart();
+      return refusalOf(await bench.runtime.rewrapKeys('ana', 'yearly'));
+    },
+  },
+  STORED_VALUE_DAMAGED: {
+    fires: async (open) => meddled(open, `UPDATE journal SET value = '~00000000{}'`),
+    silent: async (open) => meddled(open, 'SELECT 1'),
+  },
+  STORED_VALUE_ERASED: {
+    fires: async (open) => withKeys(open, (keys, ids) => keys.shred(ids)),
+    silent: async (open) => withKeys(open, () => {}),
+  },
+  STORED_VALUE_LOCKED: {
+    fires: async (open) => checkedWith(open, undefined),
+    silent: async (open) => checkedWith(open, KEYS),
   },
   RUNTIME_FILE_NEWER: {
     fires: async (open) => openEdited(await open(), (db) => db.exec('PRAGMA user_version = 999')),
@@ -525,6 +555,69 @@ async function openOlderCopy(bench: Bench): Promise<readonly string[]> {
 async function verifiedCodes(tampering: Partial<Tampering>): Promise<readonly string[]> {
   sharedLedger ??= soundLedger();
   return verifyTampered(await sharedLedger, tampering).findings.map(({ code }) => code);
+}
+
+const KEYS: EncryptionOptions = { keys: { k1: Buffer.alloc(32, 'k1') }, current: 'k1' };
+
+/** An encrypted file is opened again with these keys. */
+async function startedWith(
+  open: Parameters<Scenario>[0],
+  encryption: EncryptionOptions | undefined,
+): Promise<readonly string[]> {
+  const bench = await waitingRun(open, KEYS);
+  if (encryption === undefined) delete bench.encryption;
+  else bench.encryption = encryption;
+  return codeOf(() => bench.restart());
+}
+
+async function checkedWith(
+  open: Parameters<Scenario>[0],
+  encryption: EncryptionOptions | undefined,
+): Promise<readonly string[]> {
+  const bench = await waitingRun(open, KEYS);
+  const ledger = openLedger(bench.file, encryption);
+  const codes = ledger.check().map((text) => text.split(':')[0]!);
+  ledger.close();
+  return codes;
+}
+
+/** What becomes of a run that waited while the file was changed. */
+async function meddled(
+  open: Parameters<Scenario>[0],
+  sql: string,
+  encryption?: EncryptionOptions,
+  also: (bench: Bench) => void = () => {},
+): Promise<readonly string[]> {
+  const bench = await waitingRun(open, encryption);
+  await bench.runtime.stop();
+  const db = new DatabaseSync(bench.file);
+  db.exec(sql);
+  db.close();
+  also(bench);
+  await bench.restart();
+  await bench.pass(1_000);
+  return bench.runtime.deadLetters().map(({ failure }) => failure.code);
+}
+
+async function withKeys(
+  open: Parameters<Scenario>[0],
+  change: (keys: DataKeys, ids: readonly number[]) => void,
+): Promise<readonly string[]> {
+  return meddled(open, 'SELECT 1', KEYS, ({ file }) =>
+    change(
+      new DataKeys(file, KEYS),
+      Array.from({ length: 20 }, (_, id) => 1024 + id),
+    ),
+  );
+}
+
+async function waitingRun(open: Parameters<Scenario>[0], encryption?: EncryptionOptions): Promise<Bench> {
+  const bench = await open(pause);
+  if (encryption !== undefined) bench.encryption = encryption;
+  await bench.restart();
+  await bench.order({ id: 'a' });
+  await bench.runtime.idle();
+  return bench;
 }
 
 /** Copies of it are tampered with, one for each case. */

@@ -23,6 +23,42 @@ export const runtimeRules = {
     why: 'Without it no event can be kept, so none may be acknowledged.',
     fix: 'Check path, permissions and free space; restore a backup when the file is damaged.',
   },
+  RUNTIME_KEY_MISSING: {
+    severity: 'error',
+    title: 'a key that the runtime file was encrypted with is missing',
+    why: 'What is stored could not be read: runs could not go on, and what came in now would lie beside data that nobody can open.',
+    fix: 'Put the key back under `engine.encryption.keys`, as it was called; where key files are missing, put the folder `<database>.keys` back.',
+  },
+  RUNTIME_KEY_WRONG: {
+    severity: 'error',
+    title: 'a configured key does not open what was encrypted under its name',
+    why: 'The secret behind the name is another one than before, or the key file is damaged. Nothing was changed.',
+    fix: 'Let the name refer to the key it had. A new key gets a name of its own beside the old one; then `tenon data rewrap`.',
+  },
+  KEYS_NOT_CONFIGURED: {
+    severity: 'error',
+    title: 'there are no data keys to wrap again',
+    why: 'The runtime file is not encrypted: `engine.encryption` is not configured.',
+    fix: 'Configure `engine.encryption`, and restart: what is there is encrypted while runs go on.',
+  },
+  STORED_VALUE_DAMAGED: {
+    severity: 'error',
+    title: 'a stored value is not the one that was written there',
+    why: 'Its checksum, or its seal, does not fit it or its row: the disk damaged it, or someone edited the file or moved values between rows. Its run is parked, for it would go on with something else than what happened.',
+    fix: 'Find the value in a backup (`tenon backup --check` says whether it is sound) or in the other system; cancel the run where it cannot be mended.',
+  },
+  STORED_VALUE_ERASED: {
+    severity: 'error',
+    title: 'the data of the run was erased',
+    why: 'The key of its data was destroyed, on somebody’s demand or at the end of retention. A copy of the file from before, put back, holds the run, and nobody can read it.',
+    fix: 'Nothing mends it, and nothing should: cancel the run.',
+  },
+  STORED_VALUE_LOCKED: {
+    severity: 'error',
+    title: 'stored data is encrypted, and its key is not at hand',
+    why: 'The key files beside the database, or the key that opens them, were not given. The ledger can be read and verified without.',
+    fix: 'Run the command in the workspace whose `tenon.config.yaml` names the keys, with the folder `<database>.keys` beside the database.',
+  },
   RUNTIME_LEDGER_BEHIND: {
     severity: 'error',
     title: 'the ledger holds fewer entries than its last signed checkpoint counts',

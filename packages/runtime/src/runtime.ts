@@ -1,6 +1,7 @@
 import type { Transport } from '@tenon/connector';
 import type { Clock, Failure, Json, JsonObject, Random } from '@tenon/model';
 import type { Plan } from '@tenon/pipeline';
+import type { EncryptionOptions } from './embedded/data-keys.ts';
 import type { CheckpointOptions } from './ledger/checkpoint-keeper.ts';
 import type { LedgerExport } from './ledger/export-ledger.ts';
 import type { LedgerReport, VerifyOptions } from './ledger/verify-ledger.ts';
@@ -35,6 +36,11 @@ export interface RuntimeOptions {
    * pipeline says, entries of the ledger and the runs themselves for ever.
    */
   readonly keepPayloadsMs?: number;
+  /**
+   * Encrypts all data in the file (payloads, results, decisions, failures, cursors). For good: from the first start with
+   * it the file cannot be opened without.
+   */
+  readonly encryption?: EncryptionOptions;
   /** Signed checkpoints of the ledger, kept outside of the file. Without them only the file itself speaks for itself. */
   readonly checkpoints?: CheckpointOptions;
   /** Told of what needs an operator and stops nothing yet: one sentence. Must not throw. */
@@ -185,6 +191,10 @@ export interface Runtime {
 
   /** What an erasure of a subject would touch, and with `apply` lets go of. The ledger stays, and verifies as before. */
   erase(subject: string, actor: string, reason: string, apply: boolean): Promise<ErasureReport>;
+  /** How what is stored is protected, and what of that is still to be done. */
+  protection(): Protection;
+  /** Wraps all data keys by the current key while runs go on, and says how many files that were. */
+  rewrapKeys(actor: string, reason: string): Promise<ActionResult & { readonly files?: number }>;
   /** Writes a consistent copy of the file while runs go on. */
   backup(file: string): Promise<void>;
   /** Resolves when no run can move without an outside event or the passing of time. For tests and the demo. */
@@ -207,6 +217,7 @@ export interface LedgerReader
     | 'deadLetterGroups'
     | 'replayStatus'
     | 'switches'
+    | 'protection'
   > {
   /** What is wrong with the file: damaged pages, gaps in the ledger, runs without their event. Empty when sound. */
   check(): readonly string[];
@@ -296,6 +307,8 @@ export interface LedgerEntry {
     | 'alarm'
     | 'activated'
     | 'erased'
+    /** Data keys were wrapped by another key. Of no run. */
+    | 'keys'
     | 'retired'
     /** A flag kept an event from starting a run. Of no run. */
     | 'flaggedOff';
@@ -393,6 +406,18 @@ export interface ErasureReport {
   readonly kept: readonly { readonly runId: string; readonly pipeline: string; readonly state: RunState }[];
   /** Events that began no run. */
   readonly events: number;
+}
+
+export interface Protection {
+  readonly encrypted: boolean;
+  /** What wraps new data keys. */
+  readonly current?: string;
+  /** Files of data keys by the key that wraps them. */
+  readonly keyFiles: Readonly<Record<string, number>>;
+  /** Events and runs from before the file was encrypted that still stand there in clear. */
+  readonly olderLeft: number;
+  /** Data keys that are being destroyed. */
+  readonly shredsLeft: number;
 }
 
 export interface ReplayFilter {

@@ -7,6 +7,7 @@ import { eraseRoute } from './erase.ts';
 import { publicRun } from './intake.ts';
 import { authenticate, type Operator, roleGrants } from './operators.ts';
 import { acceptProblem, type Problem, sendProblem } from './problem.ts';
+import { protectionRoutes } from './protection.ts';
 import { replayRoutes } from './replays.ts';
 import { type Answer, acted, type Call, type Route, reason } from './route.ts';
 import type { ServerOptions } from './server.ts';
@@ -23,6 +24,7 @@ const RUNS_LISTED_MAX = 1_000;
 /** The operations of `contracts/operations`, by id; a test holds this table and the contract together. */
 export const routes: readonly Route[] = [
   eraseRoute,
+  ...protectionRoutes,
   {
     operationId: 'triggerPipeline',
     method: 'POST',

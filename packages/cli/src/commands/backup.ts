@@ -1,7 +1,8 @@
 import { copyFileSync, existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { backupTo, openLedger, RuntimeError } from '@tenon/runtime';
+import { backupTo, type EncryptionOptions, openLedger, RuntimeError } from '@tenon/runtime';
 import { type Args, type CommandSpec, UsageError } from '../command.ts';
+import { readersEncryption } from '../data-keys.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { plural } from '../render/index.ts';
@@ -24,7 +25,7 @@ export const backupCommand: CommandSpec = {
     const to = resolve(io.cwd, args.positionals[0]!);
     try {
       if (!args.flag('check')) await copy(await sourceOf(args, io), to);
-      return check(to, io);
+      return check(to, io, await readersEncryption(io));
     } catch (error) {
       if (!(error instanceof RuntimeError)) throw error;
       io.err(`${error.code}: ${error.message}\n`);
@@ -51,9 +52,9 @@ async function copy(from: string, to: string): Promise<void> {
   if (existsSync(`${from}.checkpoints`)) copyFileSync(`${from}.checkpoints`, `${to}.checkpoints`);
 }
 
-function check(file: string, io: Io): ExitCode {
+function check(file: string, io: Io, encryption: EncryptionOptions | undefined): ExitCode {
   if (!existsSync(file)) throw new UsageError(`there is no file ${file}`);
-  const ledger = openLedger(file);
+  const ledger = openLedger(file, encryption);
   try {
     const problems = ledger.check();
     for (const problem of problems) io.out(`✗ ${problem}\n`);

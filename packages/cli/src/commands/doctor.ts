@@ -2,8 +2,9 @@ import { existsSync } from 'node:fs';
 import { access, constants, mkdir } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { openLedger } from '@tenon/runtime';
+import { type EncryptionOptions, openLedger, type Protection } from '@tenon/runtime';
 import type { CommandSpec } from '../command.ts';
+import { readersEncryption } from '../data-keys.ts';
 import { exit } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { operationsClient } from '../operations-client.ts';
@@ -31,7 +32,7 @@ export const doctorCommand: CommandSpec = {
           fix: 'run `tenon check`',
         },
         await storage(session),
-        ...database(session),
+        ...database(session, await readersEncryption(io)),
         await port(session, io),
         ...secretVerdicts(session, io),
       );
@@ -77,20 +78,47 @@ async function storage({ root, workspace }: Session): Promise<Verdict> {
 }
 
 /** A database that is there is looked through: pages, payloads, plans, and the ledger against its tree. */
-function database({ root, workspace }: Session): Verdict[] {
+function database({ root, workspace }: Session, encryption: EncryptionOptions | undefined): Verdict[] {
   const file = join(root, workspace.config.engine.file);
   if (!existsSync(file)) return [];
   const fix =
     'see `tenon explain RUNTIME_FILE_UNREADABLE`; put a backup back that `tenon backup --check` finds sound';
   try {
-    const ledger = openLedger(file);
+    const ledger = openLedger(file, encryption);
     const problems = ledger.check();
+    const protection = ledger.protection();
     ledger.close();
     const first = problems[0] === undefined ? 'sound' : problems.slice(0, 3).join('; ');
-    return [{ ok: problems.length === 0, what: `database ${workspace.config.engine.file}: ${first}`, fix }];
+    return [
+      { ok: problems.length === 0, what: `database ${workspace.config.engine.file}: ${first}`, fix },
+      protectionVerdict(protection),
+    ];
   } catch (error) {
     return [{ ok: false, what: error instanceof Error ? error.message : String(error), fix }];
   }
+}
+
+/** That data lies in clear is a choice, so no fault; that some of an encrypted file still does, or an old key is needed, is. */
+function protectionVerdict({ encrypted, current, keyFiles, olderLeft }: Protection): Verdict {
+  if (!encrypted)
+    return {
+      ok: true,
+      what: 'stored data is not encrypted, only checksummed (engine.encryption in tenon.config.yaml)',
+    };
+  const others = Object.keys(keyFiles).filter((kek) => kek !== current);
+  if (olderLeft > 0)
+    return {
+      ok: false,
+      what: `stored data: ${plural(olderLeft, 'events and runs')} from before encryption still stand in clear`,
+      fix: 'run `tenon serve`: it encrypts them while runs go on',
+    };
+  if (current !== undefined && others.length > 0)
+    return {
+      ok: false,
+      what: `stored data is encrypted; keys wrapped by ${others.join(', ')} are left`,
+      fix: `run \`tenon data rewrap\`; then ${others.join(', ')} can be taken away`,
+    };
+  return { ok: true, what: `stored data is encrypted${current === undefined ? '' : `, by ${current}`}` };
 }
 
 async function port({ root, workspace }: Session, io: Io): Promise<Verdict> {
@@ -121,6 +149,22 @@ async function isServedHere(root: string, io: Io): Promise<boolean> {
 
 /** References to environment variables only: whether they are set, never what they hold. */
 export function secretVerdicts({ workspace }: Session, io: Io): Verdict[] {
+  const keys = workspace.config.engine.encryption?.keys ?? [];
+  const unset = keys.filter(({ key }) => key.startsWith('env:') && !io.env[key.slice(4)]);
+  const ofEngine: Verdict[] =
+    keys.length === 0
+      ? []
+      : [
+          {
+            ok: unset.length === 0,
+            what: `engine.encryption: ${unset.length === 0 ? 'its variables are set' : `not set: ${unset.map(({ key }) => key.slice(4)).join(', ')}`}`,
+            fix: 'set them in the environment of `tenon serve`',
+          },
+        ];
+  return [...ofEngine, ...connectionVerdicts({ workspace }, io)];
+}
+
+function connectionVerdicts({ workspace }: Pick<Session, 'workspace'>, io: Io): Verdict[] {
   return Object.values(workspace.config.connections).flatMap((connection): Verdict[] => {
     const webhooks = Object.keys(workspace.connectors.get(connection.connector)?.webhooks ?? {});
     if (webhooks.length > 0 && connection.webhookSecrets.length === 0) {

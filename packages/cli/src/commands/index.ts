@@ -6,6 +6,7 @@ import { checkCommand } from './check.ts';
 import { ciCommand } from './ci.ts';
 import { completionCommand } from './completion.ts';
 import { controlCommands } from './control.ts';
+import { dataCommands } from './data.ts';
 import { diffCommand } from './diff.ts';
 import { doctorCommand } from './doctor.ts';
 import { eraseCommand } from './erase.ts';
@@ -41,6 +42,7 @@ export const commands: readonly CommandSpec[] = [
   ...auditCommands,
   backupCommand,
   eraseCommand,
+  ...dataCommands,
   ...graphCommands,
   grantsCommand,
   explainCommand,

@@ -21,6 +21,7 @@ const loaders: Readonly<Record<string, () => Promise<readonly CommandSpec[]>>> =
   catalog: async () => (await import('./graph.ts')).graphCommands,
   'language-server': async () => [(await import('./language-server.ts')).languageServerCommand],
   explain: async () => [(await import('./explain.ts')).explainCommand],
+  data: async () => (await import('./data.ts')).dataCommands,
   doctor: async () => [(await import('./doctor.ts')).doctorCommand],
 };
 

@@ -10,6 +10,7 @@ import {
   runStates,
 } from '@tenon/runtime';
 import { type Args, type CommandSpec, type OptionSpec, UsageError } from '../command.ts';
+import { readersEncryption } from '../data-keys.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { withLedgerFile } from '../ledger-client.ts';
@@ -254,7 +255,15 @@ export function withClient(
     const named = args.text('url') ?? io.env['TENON_URL'];
     const remote = await operationsClient({ root: root ?? io.cwd, url: named ?? own.url }, io);
     const file = named === undefined ? own.engineFile : undefined;
-    const client = file === undefined ? remote : withLedgerFile(remote, file, (text) => io.err(text));
+    const client =
+      file === undefined
+        ? remote
+        : withLedgerFile(
+            remote,
+            file,
+            (text) => io.err(text),
+            () => readersEncryption(io),
+          );
     const show: Show = (value, human) => {
       if (args.text('format') === 'json') io.out(`${JSON.stringify(value, null, 2)}\n`);
       else if (Array.isArray(value) && value.length === 0) io.err('none\n');

@@ -13,7 +13,11 @@ import { child, parseSpec, type SpecNode } from '../yaml/spec-document.ts';
 
 /** `tenon.config.yaml`. */
 export interface WorkspaceConfig {
-  readonly engine: { readonly type: 'embedded'; readonly file: string };
+  readonly engine: {
+    readonly type: 'embedded';
+    readonly file: string;
+    readonly encryption?: EncryptionConfig;
+  };
   /** Defaults: host `127.0.0.1`, port 4700, no operators (a local one is then made, on loopback only). */
   readonly server: {
     readonly host: string;
@@ -22,6 +26,12 @@ export interface WorkspaceConfig {
   };
   readonly ledger: LedgerConfig;
   readonly connections: Readonly<Record<string, WorkspaceConnection>>;
+}
+
+/** Keys that wrap data keys, the one for new ones first. */
+export interface EncryptionConfig {
+  readonly keys: readonly { readonly id: string; readonly key: SecretReference }[];
+  readonly folder?: string;
 }
 
 /** How the ledger is signed. Absent members: a generated key, a file beside the database, the runtime's schedule. */
@@ -133,7 +143,11 @@ export function readConfig(text: string): LoadedConfig {
     });
   }
   const config: WorkspaceConfig = {
-    engine: { type: 'embedded', file: read.text(child(engine, 'file'))?.value ?? DEFAULTS.file },
+    engine: {
+      type: 'embedded',
+      file: read.text(child(engine, 'file'))?.value ?? DEFAULTS.file,
+      ...given('encryption', encryption(child(engine, 'encryption'))),
+    },
     server: {
       host: read.text(child(server, 'host'))?.value ?? DEFAULTS.host,
       port: read.number(child(server, 'port'))?.value ?? DEFAULTS.port,
@@ -176,6 +190,19 @@ export function readConfig(text: string): LoadedConfig {
         at: document.at(field.key),
       })),
     }));
+  }
+
+  function encryption(node: SpecNode | undefined): EncryptionConfig | undefined {
+    if (node === undefined) return undefined;
+    const keys = child(node, 'keys');
+    return {
+      keys: (keys?.kind === 'list' ? keys.items : []).flatMap((item) => {
+        const id = read.text(child(item, 'id'))?.value;
+        const [key] = reference(read.text(child(item, 'key'))?.value);
+        return id !== undefined && key !== undefined ? [{ id, key }] : [];
+      }),
+      ...given('folder', read.text(child(node, 'folder'))?.value),
+    };
   }
 
   function ledger(node: SpecNode | undefined): LedgerConfig {

@@ -16,6 +16,28 @@ export const configSchema: SchemaObject = {
     engine: object('What carries out runs.', ['type'], {
       type: { enum: ['embedded'], description: '`embedded`: in process, on SQLite.' },
       file: text('The database file. Default `.tenon/tenon.db`.'),
+      encryption: object(
+        'Encrypts all data in the database: payloads, results, decisions, failures, cursors. For good: a file that was once encrypted is not opened without its keys.',
+        ['keys'],
+        {
+          keys: {
+            type: 'array',
+            minItems: 1,
+            description:
+              'Keys that wrap the data keys. The first wraps what is new; the others open what they wrapped, until `tenon data rewrap` has been run.',
+            items: object('One key.', ['id', 'key'], {
+              id: text('What it is called, for ever: it stands beside what it wrapped.', {
+                pattern: '^[A-Za-z0-9_-]{1,64}$',
+                patternErrorMessage: 'letters, digits, "_" and "-"',
+              }),
+              key: secretReference('32 random bytes, as base64 or hex.'),
+            }),
+          },
+          folder: text(
+            'Where the data keys lie. Default: `<database>.keys`. Never in the backup of the database: what is erased is erased in its copies because the keys are not in them.',
+          ),
+        },
+      ),
     }),
     server: object('Where the server listens.', [], {
       host: text('Default `127.0.0.1`.'),

@@ -7,6 +7,8 @@ import { CommitFailed, type PendingGroup } from './commit-queue.ts';
 import type { EmbeddedEngine } from './engine.ts';
 import { EmbeddedRun } from './run-context.ts';
 import type { JournalRow, OpeningRow, RunRow } from './run-row.ts';
+import type { StoredRun } from './stored-rows.ts';
+import { UnreadableValue } from './value-codec.ts';
 
 /** Runs at work in this process: each is loaded when it is due, and let go when it has ended or has to wait. */
 export class Activations {
@@ -26,21 +28,23 @@ export class Activations {
 
   /** One activation of a run. Never rejects. */
   async carry(seq: number): Promise<readonly (readonly [pipeline: string, atMs: number])[]> {
-    // Rows of `runs` joined with its event; see `RunRow`.
-    const row = this.#engine.read
-      .of('SELECT r.*, e.payload AS payload FROM runs r JOIN events e ON e.seq = r.event_seq WHERE r.seq = ?')
-      .get(seq) as unknown as (RunRow & { payload: string }) | undefined;
-    if (row === undefined) return [];
-    if (row.state === 'accepted') this.#engine.counts.addBacklog(row.pipeline, -1);
-    const due = await this.activate(
-      row,
-      JSON.parse(row.payload),
-      // Rows of `journal` and `openings` have these shapes.
-      this.#engine.read
-        .of('SELECT key, at, value FROM journal WHERE run_seq = ?')
-        .all(seq) as unknown as JournalRow[],
-      this.#engine.read.of('SELECT * FROM openings WHERE run_seq = ?').all(seq) as unknown as OpeningRow[],
-    );
+    // Rows of `runs` have the shape of `StoredRun`.
+    const stored = this.#engine.read.of('SELECT * FROM runs WHERE seq = ?').get(seq) as unknown as
+      | StoredRun
+      | undefined;
+    if (stored === undefined) return [];
+    if (stored.state === 'accepted') this.#engine.counts.addBacklog(stored.pipeline, -1);
+    const { rows } = this.#engine;
+    let row: RunRow;
+    let memory: readonly [payload: Json, journal: readonly JournalRow[], openings: readonly OpeningRow[]];
+    try {
+      row = rows.run(stored);
+      memory = [rows.payload(row.event_seq), rows.journal(seq), rows.openings(seq)];
+    } catch (error) {
+      if (!this.#engine.isBroken) await this.#parkBroken(rows.shownRun(stored), error);
+      return [];
+    }
+    const due = await this.activate(row, ...memory);
     // A pause caught it before it had begun: it waits for its turn again.
     if (row.state === 'accepted' && !this.#engine.board.isQuiet && !this.#engine.isBroken) {
       const state = this.#engine.read.of('SELECT state FROM runs WHERE seq = ?').get(seq)?.['state'];
@@ -110,8 +114,12 @@ export class Activations {
     const now = this.#engine.now();
     const failure = {
       class: 'permanent',
-      code: 'RUN_INVARIANT_BROKEN',
-      message: `an internal error stopped the run: ${error instanceof Error ? `${error.name}: ${error.message}` : 'thrown value'}`,
+      ...(error instanceof UnreadableValue
+        ? { code: error.code, message: error.message }
+        : {
+            code: 'RUN_INVARIANT_BROKEN',
+            message: `an internal error stopped the run: ${error instanceof Error ? `${error.name}: ${error.message}` : 'thrown value'}`,
+          }),
       delivery: 'notSent',
     };
     const state = String(
@@ -137,6 +145,8 @@ export class Activations {
             null,
             null,
             JSON.stringify(detail),
+            'repair',
+            failure.class,
           ],
           ['end', row.seq, 'failed', now, step, JSON.stringify({ ...failure, step })],
           ...(row.order_key === null ? [] : [['admitNext', row.pipeline, row.order_key, now] as const]),

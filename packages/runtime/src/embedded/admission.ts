@@ -1,8 +1,7 @@
-import { randomBytes } from 'node:crypto';
 import type { Json } from '@tenon/model';
 import type { Fact } from '../engine.ts';
 import { failureDetails } from '../interpreter/effect-facts.ts';
-import { saltedDigest } from '../interpreter/salted-digest.ts';
+import { newSalt, saltedDigest } from '../interpreter/salted-digest.ts';
 import { traceIdOf, traceparentFor } from '../interpreter/trace-context.ts';
 import type { AcceptedRun, AcceptResult } from '../runtime.ts';
 import { terminalStates } from '../states.ts';
@@ -11,9 +10,7 @@ import { type Draft, draftsFor } from './intake.ts';
 import type { Noted } from './ledger-rows.ts';
 import type { RunRow } from './run-row.ts';
 import type { Write } from './statements.ts';
-
-/** Enough that nobody tries them all. */
-const SALT_BYTES = 16;
+import type { StoredRun } from './stored-rows.ts';
 
 export interface NewEvent {
   readonly event: string;
@@ -229,7 +226,7 @@ export class Admission {
     const traceparent =
       traceIdOf(event.traceparent) === undefined ? traceparentFor(correlationId) : event.traceparent!;
     // What may throw comes before a place is taken.
-    const salt = randomBytes(SALT_BYTES).toString('base64url');
+    const salt = newSalt();
     const payload = saltedDigest(salt, event.payload);
     const begins =
       orderKey === undefined &&
@@ -298,14 +295,17 @@ export class Admission {
 
   /** The run that a business key stands for, while the key is kept. */
   #runByKey(draft: Draft, now: number): RunRow | undefined {
-    // Rows of `runs` have the shape of `RunRow`.
+    // Rows of `runs` have the shape of `StoredRun`.
     const row = this.#engine.read
       .of(
         'SELECT r.*, k.expires_at AS expires_at FROM keys k JOIN runs r ON r.seq = k.run_seq WHERE k.pipeline = ? AND k.key = ?',
       )
-      .get(draft.loaded.plan.pipeline, draft.key) as unknown as (RunRow & { expires_at: number }) | undefined;
+      .get(draft.loaded.plan.pipeline, draft.key) as unknown as
+      | (StoredRun & { readonly expires_at: number })
+      | undefined;
     if (row === undefined) return undefined;
-    return row.expires_at > now || !terminalStates.has(row.state) ? row : undefined;
+    const isKept = row.expires_at > now || !terminalStates.has(row.state);
+    return isKept ? this.#engine.rows.shownRun(row) : undefined;
   }
 
   /** Waits until nobody else is storing under one of the names, then holds them. */

@@ -1,8 +1,11 @@
 import { DatabaseSync } from 'node:sqlite';
 import type { TreeHead } from '../ledger/checkpoint.ts';
 import { LedgerTree } from '../ledger/tiles.ts';
+import type { EncryptionOptions } from './data-keys.ts';
 import { HighWaterMark } from './high-water.ts';
 import { configure } from './schema.ts';
+import { sealOlder } from './seal-older.ts';
+import { Sealer } from './sealer.ts';
 import { Statements, type Write, writes } from './statements.ts';
 
 /** Writes that are stored all together or not at all. */
@@ -11,14 +14,22 @@ export type Group = readonly Write[];
 /** Per group: `undefined` when it is on disk, else why it is not. */
 export type BatchResult = readonly (string | undefined)[];
 
+/** What the writer does for its file between batches, a slice at a time: see `Sealer` and `sealOlder`. */
+export type Chore = 'shred' | 'rewrap' | 'sealOlder';
+
 /** The one writer of a file: its connection, and the tree over the ledger that grows with each row. */
 export class BatchWriter {
   readonly #db: DatabaseSync;
   readonly #statements: Statements;
   readonly #tree: LedgerTree;
   readonly #mark: HighWaterMark;
+  readonly #sealer: Sealer;
 
-  constructor(file: string, checkpoints: 'own' | 'elsewhere' = 'own') {
+  constructor(
+    file: string,
+    checkpoints: 'own' | 'elsewhere' = 'own',
+    encryption: EncryptionOptions | undefined = undefined,
+  ) {
     this.#db = new DatabaseSync(file);
     configure(this.#db);
     // A checkpoint that begins the WAL anew may ask this connection to wait a moment; nothing else writes.
@@ -29,6 +40,7 @@ export class BatchWriter {
     this.#mark = new HighWaterMark(file);
     this.#statements = new Statements(this.#db);
     this.#tree = new LedgerTree(this.#db);
+    this.#sealer = new Sealer(file, this.#db, encryption);
   }
 
   /**
@@ -47,6 +59,7 @@ export class BatchWriter {
       return groups.map(() => undefined);
     } catch (error) {
       unroot();
+      this.#sealer.forgetRuns();
       if (!isRefusal(error)) throw error;
       if (groups.length === 1) return [messageOf(error)];
       return groups.flatMap((group) => this.apply([group]));
@@ -63,16 +76,38 @@ export class BatchWriter {
     if (row?.['busy'] !== 0) throw new Error('a reader keeps the write-ahead log from being emptied');
   }
 
+  /** Does a slice of a chore; gives how much of it is left. */
+  tend(chore: Chore): number {
+    switch (chore) {
+      case 'shred':
+        return this.#sealer.shred();
+      case 'rewrap':
+        return this.#sealer.rewrap();
+      case 'sealOlder': {
+        let left = 0;
+        try {
+          inTransaction(this.#db, () => {
+            left = sealOlder(this.#db, this.#sealer);
+          });
+        } catch (error) {
+          this.#sealer.forgetRuns();
+          throw error;
+        }
+        return left;
+      }
+    }
+  }
+
   close(): void {
     this.#db.close();
     this.#mark.close();
   }
 
   #applyGroup(group: Group): void {
-    for (const [name, ...values] of group) {
-      this.#statements.of(writes[name]).run(...values);
-      if (name !== 'putLedger') continue;
-      const [seq, runSeq, count, facts] = values;
+    for (const write of group) {
+      this.#statements.of(writes[write[0]]).run(...this.#sealer.bound(write));
+      if (write[0] !== 'putLedger') continue;
+      const [, seq, runSeq, count, facts] = write;
       this.#tree.add({
         seq: Number(seq),
         runSeq: Number(runSeq),

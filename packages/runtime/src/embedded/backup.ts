@@ -1,5 +1,5 @@
 import { closeSync, fsyncSync, openSync } from 'node:fs';
-import { backup } from 'node:sqlite';
+import { backup, DatabaseSync } from 'node:sqlite';
 import { openReader } from './database.ts';
 
 /** More pages than any file has. */
@@ -16,10 +16,21 @@ export async function backupTo(from: string, to: string): Promise<void> {
   } finally {
     reader.close();
   }
+  settle(to);
   const handle = openSync(to, 'r+');
   try {
     fsyncSync(handle);
   } finally {
     closeSync(handle);
+  }
+}
+
+/** One file, whole by itself: a copy in WAL mode would get files beside it from whoever looks at it. */
+function settle(file: string): void {
+  const db = new DatabaseSync(file);
+  try {
+    db.exec('PRAGMA journal_mode = DELETE');
+  } finally {
+    db.close();
   }
 }

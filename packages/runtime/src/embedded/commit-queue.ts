@@ -1,6 +1,6 @@
 import type { TreeHead } from '../ledger/checkpoint.ts';
 import type { LedgerEntry } from '../runtime.ts';
-import type { BatchResult, Group } from './apply-batch.ts';
+import type { BatchResult, Chore, Group } from './apply-batch.ts';
 import type { Noted } from './ledger-rows.ts';
 import type { Write } from './statements.ts';
 
@@ -12,6 +12,8 @@ export interface Committer {
   head(): Promise<TreeHead>;
   /** Empties the write-ahead log, old pages and all; rejects when a reader is in the way for long. */
   scrub(): Promise<void>;
+  /** Does a slice of a chore on the file; gives how much of it is left. */
+  tend(chore: Chore): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -138,6 +140,10 @@ export class CommitQueue {
 
   scrub(): Promise<void> {
     return this.#committer.scrub();
+  }
+
+  tend(chore: Chore): Promise<number> {
+    return this.#committer.tend(chore);
   }
 
   async settled(): Promise<void> {

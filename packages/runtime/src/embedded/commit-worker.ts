@@ -1,17 +1,18 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { BatchWriter } from './apply-batch.ts';
+import { BatchWriter, type Chore } from './apply-batch.ts';
 import { type BatchMessage, decodeBatch } from './batch-message.ts';
+import type { EncryptionOptions } from './data-keys.ts';
 
 // The thread that commits: gets a batch, puts it on disk, says so. It holds no state but the open file.
 
 const port = parentPort!;
 // Handed in by `workerCommitter`.
-const { file } = workerData as { readonly file: string };
+const { file, encryption } = workerData as { readonly file: string; readonly encryption?: EncryptionOptions };
 // The thread starts before the file has its schema.
 let opened: BatchWriter | undefined;
-const writer = (): BatchWriter => (opened ??= new BatchWriter(file, 'elsewhere'));
+const writer = (): BatchWriter => (opened ??= new BatchWriter(file, 'elsewhere', encryption));
 
-port.on('message', (message: BatchMessage | 'head' | 'scrub' | 'close') => {
+port.on('message', (message: BatchMessage | Chore | 'head' | 'scrub' | 'close') => {
   if (message === 'close') {
     opened?.close();
     port.postMessage({ closed: true });
@@ -25,11 +26,12 @@ port.on('message', (message: BatchMessage | 'head' | 'scrub' | 'close') => {
   }
 });
 
-function answer(message: BatchMessage | 'head' | 'scrub'): object {
+function answer(message: BatchMessage | Chore | 'head' | 'scrub'): object {
   if (message === 'head') return { head: writer().head() };
   if (message === 'scrub') {
     writer().scrub();
     return { scrubbed: true };
   }
+  if (typeof message === 'string') return { left: writer().tend(message) };
   return { results: writer().apply(decodeBatch(message)) };
 }

@@ -8,6 +8,7 @@ import type { FlowReport, LedgerEntry, RuntimeLimits, RuntimeOptions } from '../
 import { idOfTag, SwitchBoard, tagOf } from '../switches.ts';
 import { Activations } from './activations.ts';
 import { Admission } from './admission.ts';
+import type { Chore } from './apply-batch.ts';
 import { Calls } from './calls.ts';
 import { textDigest } from './check-file.ts';
 import { CommitQueue, type Committer, type PendingGroup } from './commit-queue.ts';
@@ -19,7 +20,9 @@ import { type LedgerSubject, LedgerWriter, type Noted, type TimedFact } from './
 import type { EmbeddedRun, RunHost } from './run-context.ts';
 import type { RunRow } from './run-row.ts';
 import { Statements, type Write } from './statements.ts';
+import { StoredRows } from './stored-rows.ts';
 import { SwitchKeeper } from './switch-keeper.ts';
+import type { ValueCodec } from './value-codec.ts';
 
 const LIMITS: RuntimeLimits = {
   activeMax: 512,
@@ -47,6 +50,7 @@ export class EmbeddedEngine implements RunHost {
   readonly limits: RuntimeLimits;
   readonly #reader: DatabaseSync;
   readonly #read: Statements;
+  readonly rows: StoredRows;
   readonly #queue: CommitQueue;
   readonly #dispatcher: Dispatcher;
   readonly #plans = new Map<string, LoadedPlan>();
@@ -67,12 +71,14 @@ export class EmbeddedEngine implements RunHost {
     committer: Committer,
     /** Told of rows of the ledger that are on disk. */
     onRows: (count: number) => void,
+    codec: ValueCodec,
   ) {
     this.#options = options;
     const backlogMax = options.limits?.backlogMax ?? LIMITS.backlogMax;
     this.limits = { ...LIMITS, pipelineBacklogMax: Math.ceil(backlogMax / 2), ...options.limits };
     this.#reader = reader;
     this.#read = new Statements(reader);
+    this.rows = new StoredRows(this.#read, codec);
     const ledger = new LedgerWriter(
       this.number(
         'SELECT coalesce(max(seq + count - 1), 0) AS n FROM (SELECT seq, count FROM ledger ORDER BY seq DESC LIMIT 1)',
@@ -138,6 +144,15 @@ export class EmbeddedEngine implements RunHost {
     // The writer last: it may move what is in the WAL into the file and remove it, which a reader cannot.
     this.#reader.close();
     await this.#queue.close();
+  }
+
+  /** Does a chore on the file to its end, a slice at a time. */
+  async tend(chore: Chore): Promise<void> {
+    for (let left = 1; left > 0 && !this.isStopping && this.#failure === undefined; ) {
+      left = await this.#queue.tend(chore);
+      if (chore === 'shred') this.rows.codec.forget();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
   }
 
   /** Leaves nothing of what was erased in the write-ahead log. */
@@ -230,7 +245,7 @@ export class EmbeddedEngine implements RunHost {
         .all(event, after);
       for (const row of rows) {
         after = Number(row['seq']);
-        yield { seq: after, payload: JSON.parse(String(row['payload'])) };
+        yield { seq: after, payload: this.rows.codec.json(row['payload'], `events/${after}`) };
       }
       if (rows.length < 100) return;
     }

@@ -1,11 +1,16 @@
+import type { Json } from '@tenon/model';
 import type { ErasureReport } from '../runtime.ts';
 import type { EmbeddedEngine } from './engine.ts';
 import type { Noted } from './ledger-rows.ts';
 import type { RunRow } from './run-row.ts';
 import type { Write } from './statements.ts';
+import type { StoredRun } from './stored-rows.ts';
+import { type Place, UnreadableValue } from './value-codec.ts';
 
 /** Runs erased in one write: short, so that intake does not wait for it. */
 const SLICE_RUNS = 50;
+/** Rows searched before others get their turn. */
+const SLICE_SEARCHED = 200;
 const FINAL: ReadonlySet<string> = new Set(['succeeded', 'compensated', 'cancelled']);
 
 /**
@@ -20,18 +25,24 @@ export async function erase(
   reason: string,
   apply: boolean,
 ): Promise<ErasureReport> {
-  const runs = runsOf(engine, subject);
+  const holding = await eventsHolding(engine, subject);
+  const runs = await runsOf(engine, subject, holding);
   const ended = runs.filter(({ state }) => FINAL.has(state));
-  const events = eventsOf(engine, subject);
+  const events = [...holding].filter((seq) => !hasRun(engine, seq));
   if (apply) {
     for (let at = 0; at < ended.length; at += SLICE_RUNS)
       await eraseRuns(engine, ended.slice(at, at + SLICE_RUNS), actor, reason);
     // The subject itself is not said: an entry stays for ever.
     const details = { action: 'erase', actor, reason, runs: ended.length, events: events.length };
     await engine.commit(
-      events.map((seq): Write => ['eraseEvent', seq]),
+      events.flatMap((seq): Write[] => [
+        ['shredLoneEvent', seq],
+        ['eraseEvent', seq],
+      ]),
       [engine.system({ kind: 'erased', details })],
     );
+    // The data keys as well: what backups and other copies hold of it cannot be read any more.
+    await engine.tend('shred');
     await engine.scrub();
   }
   return {
@@ -53,7 +64,9 @@ async function eraseRuns(
   const writes = runs.flatMap(({ seq }): Write[] => [
     ['eraseJournal', seq],
     ['eraseOpenings', seq],
+    ['shredEvent', seq],
     ['erasePayload', seq],
+    ['shredRun', seq],
     ['eraseRun', seq],
   ]);
   const noted = runs.map(
@@ -62,26 +75,75 @@ async function eraseRuns(
   await engine.commit(writes, noted);
 }
 
-function runsOf(engine: EmbeddedEngine, subject: string): readonly RunRow[] {
-  // Rows of `runs` have the shape of `RunRow`. Every value of every payload and result is looked at: it is rare, and must be whole.
-  return engine.read
-    .of(
-      `SELECT * FROM runs WHERE key = ?1 OR order_key = ?1
-        OR event_seq IN (SELECT events.seq FROM events, json_tree(events.payload) AS node WHERE node.atom = ?1)
-        OR seq IN (SELECT run_seq FROM journal, json_tree(journal.value) AS node WHERE node.atom = ?1)
-        OR seq IN (SELECT run_seq FROM openings, json_tree(openings.detail) AS node WHERE node.atom = ?1)
-      ORDER BY seq`,
-    )
-    .all(subject) as unknown as RunRow[];
+/** Events whose payload holds the subject. Every value is looked at, a slice at a time: it is rare, and must be whole. */
+async function eventsHolding(engine: EmbeddedEngine, subject: string): Promise<ReadonlySet<number>> {
+  const holding = new Set<number>();
+  const sql = 'SELECT seq, payload FROM events WHERE seq > ? ORDER BY seq LIMIT ?';
+  for (let after = 0; ; ) {
+    const rows = engine.read.of(sql).all(after, SLICE_SEARCHED);
+    for (const row of rows) {
+      after = Number(row['seq']);
+      if (holds(engine, row['payload'], `events/${after}`, subject)) holding.add(after);
+    }
+    if (rows.length < SLICE_SEARCHED) return holding;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
 }
 
-/** Events that hold the subject and began no run: those that a run waited for, or that nothing wanted. */
-function eventsOf(engine: EmbeddedEngine, subject: string): readonly number[] {
-  return engine.read
-    .of(
-      `SELECT DISTINCT events.seq AS seq FROM events, json_tree(events.payload) AS node
-      WHERE node.atom = ?1 AND NOT EXISTS (SELECT 1 FROM runs WHERE event_seq = events.seq)`,
-    )
-    .all(subject)
-    .map((row) => Number(row['seq']));
+async function runsOf(
+  engine: EmbeddedEngine,
+  subject: string,
+  events: ReadonlySet<number>,
+): Promise<readonly RunRow[]> {
+  const found: RunRow[] = [];
+  for (let after = 0; ; ) {
+    // Rows of `runs` have the shape of `StoredRun`.
+    const rows = engine.read
+      .of('SELECT * FROM runs WHERE seq > ? ORDER BY seq LIMIT ?')
+      .all(after, SLICE_SEARCHED) as unknown as StoredRun[];
+    for (const row of rows) {
+      after = row.seq;
+      const isOf = row.key === subject || row.order_key === subject || events.has(row.event_seq);
+      if (isOf || holdsInMemory(engine, row.seq, subject)) found.push(engine.rows.shownRun(row));
+    }
+    if (rows.length < SLICE_SEARCHED) return found;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+function holdsInMemory(engine: EmbeddedEngine, seq: number, subject: string): boolean {
+  return MEMORIES.some(({ table, sql }) =>
+    engine.read
+      .of(sql)
+      .all(seq)
+      .some((row) => holds(engine, row['value'], `${table}/${seq}/${String(row['key'])}`, subject)),
+  );
+}
+
+const MEMORIES = [
+  { table: 'journal', sql: 'SELECT key, value FROM journal WHERE run_seq = ?' },
+  { table: 'openings', sql: 'SELECT key, detail AS value FROM openings WHERE run_seq = ?' },
+] as const;
+
+/** Is the subject one of the values of a stored text? What cannot be read holds nobody; `tenon doctor` names it. */
+function holds(engine: EmbeddedEngine, stored: unknown, place: Place, subject: string): boolean {
+  let text: string;
+  try {
+    text = engine.rows.codec.openJson(stored, place);
+  } catch (error) {
+    if (error instanceof UnreadableValue) return false;
+    throw error;
+  }
+  // Written as it is here: most values are told from it without being parsed.
+  return text.includes(JSON.stringify(subject)) && isWithin(JSON.parse(text), subject);
+}
+
+function isWithin(value: Json, subject: string): boolean {
+  if (value === subject) return true;
+  if (typeof value !== 'object' || value === null) return false;
+  return Object.values(value).some((member) => isWithin(member, subject));
+}
+
+function hasRun(engine: EmbeddedEngine, eventSeq: number): boolean {
+  return engine.read.of('SELECT 1 FROM runs WHERE event_seq = ?').get(eventSeq) !== undefined;
 }

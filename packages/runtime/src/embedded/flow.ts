@@ -133,7 +133,7 @@ function runsByState(read: Statements): FlowReport['runs'] {
 export function deadLettersByClass(read: Statements): FlowReport['deadLetters'] {
   return read
     .of(
-      `SELECT r.pipeline, o.detail ->> '$.queue' AS queue, o.detail ->> '$.failure.class' AS class, count(*) AS n, min(o.since) AS oldest
+      `SELECT r.pipeline, o.letter_queue AS queue, o.letter_class AS class, count(*) AS n, min(o.since) AS oldest
        FROM openings o JOIN runs r ON r.seq = o.run_seq WHERE o.kind = 'deadLetter' AND r.state = 'failed' GROUP BY 1, 2, 3 ORDER BY 1, 2, 3`,
     )
     .all()

@@ -26,9 +26,11 @@ export class GuardMemory {
     this.#guards.set(connection, transport);
     const row = this.#engine.read.of('SELECT snapshot FROM guards WHERE connection = ?').get(connection);
     if (row === undefined) return;
-    const text = String(row['snapshot']);
-    this.#saved.set(connection, text);
-    transport.restore?.(JSON.parse(text));
+    // What a guard has learnt is a help, not a duty: one that cannot be read any more begins anew.
+    const snapshot = this.#engine.rows.codec.jsonOrNull(row['snapshot'], `guards/${connection}`);
+    if (snapshot === null) return;
+    this.#saved.set(connection, JSON.stringify(snapshot));
+    transport.restore?.(snapshot);
   }
 
   /** A call was made, and its guard may know more. */

@@ -2,14 +2,23 @@ import { exportLedger } from '../ledger/export-ledger.ts';
 import { verifyLedger } from '../ledger/verify-ledger.ts';
 import type { LedgerReader } from '../runtime.ts';
 import { checkFile } from './check-file.ts';
+import type { EncryptionOptions } from './data-keys.ts';
 import { openReader } from './database.ts';
+import { protectionOf } from './protection.ts';
 import { Queries } from './queries.ts';
 import { Statements } from './statements.ts';
+import { StoredRows } from './stored-rows.ts';
+import { codecFor } from './value-codec.ts';
 
-/** Reads a runtime's file beside the process that runs it, or when none does. Throws `RUNTIME_FILE_UNREADABLE`. */
-export function openLedger(file: string): LedgerReader {
+/**
+ * Reads a runtime's file beside the process that runs it, or when none does. Throws `RUNTIME_FILE_UNREADABLE`. Without
+ * the keys of an encrypted file its data is not shown; the ledger, which holds none, is as always.
+ */
+export function openLedger(file: string, encryption?: EncryptionOptions): LedgerReader {
   const db = openReader(file);
-  const queries = new Queries(new Statements(db));
+  const read = new Statements(db);
+  const codec = codecFor(file, encryption);
+  const queries = new Queries(read, new StoredRows(read, codec));
   return {
     runs: (filter) => queries.runs(filter),
     run: (runId) => queries.run(runId),
@@ -22,7 +31,8 @@ export function openLedger(file: string): LedgerReader {
     deadLetterGroups: (filter) => queries.deadLetterGroups(filter),
     replayStatus: (token) => queries.replay(token),
     switches: () => queries.switches(),
-    check: () => checkFile(db),
+    protection: () => protectionOf(file, read, encryption),
+    check: () => checkFile(db, codec),
     verify: (options) => verifyLedger(db, options),
     exporting: () => exportLedger(db),
     close: () => db.close(),

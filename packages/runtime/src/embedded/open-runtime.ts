@@ -5,17 +5,21 @@ import type { AcceptResult, Runtime, RuntimeOptions } from '../runtime.ts';
 import type { Admission } from './admission.ts';
 import { backupTo } from './backup.ts';
 import { CommitFailed, type Committer } from './commit-queue.ts';
+import { proveKeys } from './data-keys.ts';
 import { openDatabase, openReader } from './database.ts';
 import { EmbeddedEngine } from './engine.ts';
 import { erase } from './erase.ts';
 import { draftFor, draftsFor } from './intake.ts';
 import { lockFile } from './lock.ts';
 import { operations, resume } from './operations.ts';
+import { encryptInBackground, protectionOf, rewrapKeys } from './protection.ts';
 import { Queries } from './queries.ts';
 import { Replays } from './replays.ts';
 import { keepRetention } from './retention.ts';
-import type { Write } from './statements.ts';
+import { isMarkedEncrypted, markEncrypted } from './seal-older.ts';
+import { Statements, type Write } from './statements.ts';
 import { unknownSubject } from './switch-subjects.ts';
+import { codecFor } from './value-codec.ts';
 import { keepWatch } from './watch.ts';
 import { workerCommitter } from './worker-committer.ts';
 
@@ -25,12 +29,14 @@ const STOP_BOUND_MS = 10_000;
 /**
  * Opens the embedded runtime on a file and takes over what an earlier process left in it. Throws `RuntimeError`:
  * `RUNTIME_FILE_IN_USE`, `RUNTIME_FILE_NEWER`, `RUNTIME_FILE_UNREADABLE`, `RUNTIME_LEDGER_BEHIND`,
- * `RUNTIME_LEDGER_ALTERED`.
+ * `RUNTIME_LEDGER_ALTERED`, `RUNTIME_KEY_MISSING`, `RUNTIME_KEY_WRONG`.
  */
 export function openRuntime(options: RuntimeOptions): Promise<Runtime> {
   return openRuntimeWith(options, (file) =>
-    workerCommitter(file, (message) =>
-      options.onProblem?.(`the WAL of ${file} cannot be moved into it: ${message}`),
+    workerCommitter(
+      file,
+      (message) => options.onProblem?.(`the WAL of ${file} cannot be moved into it: ${message}`),
+      options.encryption,
     ),
   );
 }
@@ -47,8 +53,11 @@ export async function openRuntimeWith(
   let keeper: CheckpointKeeper | undefined;
   try {
     const db = openDatabase(options.file, options.checkpoints?.setBack !== undefined);
+    proveKeys(options.file, isMarkedEncrypted(new Statements(db)), options.encryption);
+    if (options.encryption !== undefined) markEncrypted(db);
     const reader = openReader(options.file);
-    engine = new EmbeddedEngine(options, reader, committer, (rows) => keeper?.stored(rows));
+    const codec = codecFor(options.file, options.encryption);
+    engine = new EmbeddedEngine(options, reader, committer, (rows) => keeper?.stored(rows), codec);
     // Asked first, so that the tree of a file from before there was one is complete.
     const { checkpoints } = options;
     if (checkpoints !== undefined) {
@@ -64,13 +73,14 @@ export async function openRuntimeWith(
     lock.release();
     throw error;
   }
-  const queries = new Queries(engine.read);
+  const queries = new Queries(engine.read, engine.rows);
   const replays = new Replays(
     engine,
     queries,
     (run, actor, reason, also) => resume(engine, queries, run, actor, reason, also),
     options.clock,
   );
+  if (options.encryption !== undefined) encryptInBackground(engine);
   const retention = keepRetention(engine, options);
   const watch = keepWatch(engine, options.clock);
   const refuse = (failure: Failure): AcceptResult => {
@@ -105,7 +115,7 @@ export async function openRuntimeWith(
     },
     cursor: (name) => {
       const row = engine.read.of('SELECT value FROM cursors WHERE name = ?').get(name);
-      return row === undefined ? undefined : String(row['value']);
+      return row === undefined ? undefined : engine.rows.codec.open(row['value'], `cursors/${name}`);
     },
     trigger: async (pipeline, input, actor): Promise<AcceptResult> => {
       const full = engine.refusal();
@@ -162,6 +172,9 @@ export async function openRuntimeWith(
     },
     erase: (subject, actor, reason, apply) =>
       engine.dispatcher.busy(() => erase(engine, subject, actor, reason, apply)),
+    protection: () => protectionOf(options.file, engine.read, options.encryption),
+    rewrapKeys: (actor, reason) =>
+      engine.dispatcher.busy(() => rewrapKeys(engine, options.file, options.encryption, actor, reason)),
     backup: (file) => backupTo(options.file, file),
     idle: () => engine.dispatcher.idle(),
     stop: () => {

@@ -20,6 +20,7 @@ import { redacted } from './redact.ts';
 import type { JournalRow, OpeningRow, RunRow } from './run-row.ts';
 import type { Statements } from './statements.ts';
 import { stepRecords } from './step-records.ts';
+import type { StoredRows, StoredRun } from './stored-rows.ts';
 
 /** Rows given at most when a filter says nothing; and ever. */
 const LIMIT_DEFAULT = 100;
@@ -28,9 +29,11 @@ const LIMIT_MAX = 10_000;
 /** What an operator may ask, answered from the file: by the process that runs it, or by any other that may read it. */
 export class Queries {
   readonly #read: Statements;
+  readonly #stored: StoredRows;
 
-  constructor(read: Statements) {
+  constructor(read: Statements, stored: StoredRows) {
     this.#read = read;
+    this.#stored = stored;
   }
 
   runs(filter: RunFilter = {}): readonly RunSummary[] {
@@ -48,21 +51,19 @@ export class Queries {
     if (filter.state !== undefined && filter.state !== 'succeeded') conditions.push(`state <> 'succeeded'`);
     const where = conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : '';
     const limit = Math.min(filter.limit ?? LIMIT_DEFAULT, LIMIT_MAX);
-    return this.#rows<RunRow>(`SELECT * FROM runs ${where} ORDER BY seq DESC LIMIT ?`, ...values, limit).map(
-      summaryOf,
-    );
+    return this.#rows<StoredRun>(
+      `SELECT * FROM runs ${where} ORDER BY seq DESC LIMIT ?`,
+      ...values,
+      limit,
+    ).map(summaryOf);
   }
 
   run(runId: string): RunDetail | undefined {
     const row = this.rowOf(runId);
     if (row === undefined) return undefined;
     const plan = this.planOf(row);
-    const payload = this.#rows<{ payload: string }>(
-      'SELECT payload FROM events WHERE seq = ?',
-      row.event_seq,
-    )[0];
-    const journal = this.#rows<JournalRow>('SELECT key, at, value FROM journal WHERE run_seq = ?', row.seq);
-    const input: Json = payload === undefined ? null : JSON.parse(payload.payload);
+    const journal = this.#stored.shownJournal(row.seq);
+    const input = this.#stored.shownPayload(row.event_seq);
     return {
       ...summaryOf(row),
       contracts: plan.contracts,
@@ -222,19 +223,25 @@ export class Queries {
 
   /** What became of a replay, or `undefined` for a token that no dry run has given. */
   replay(token: string): ReplayStatus | undefined {
-    const row = this.#rows<{ value: string }>('SELECT value FROM replays WHERE token = ?', token)[0];
-    if (row === undefined) return undefined;
-    const start = this.#rows<{ value: string }>('SELECT value FROM replay_starts WHERE token = ?', token)[0];
+    const asked = this.#replayValue('replays', token);
+    if (asked === undefined) return undefined;
+    const applied = this.#replayValue('replay_starts', token);
     const counts = this.#rows<{ state: string; n: number }>(
       'SELECT state, count(*) AS n FROM replay_runs WHERE token = ? GROUP BY state',
       token,
     );
     return {
       token,
-      ...JSON.parse(row.value),
-      ...(start !== undefined && { applied: JSON.parse(start.value) }),
+      // Written by `Replays.plan` and `Replays.apply`, as these are.
+      ...(asked as unknown as Omit<ReplayStatus, 'token' | 'runs' | 'applied'>),
+      ...(applied !== undefined && { applied: applied as unknown as NonNullable<ReplayStatus['applied']> }),
       runs: Object.fromEntries(counts.map(({ state, n }) => [state, n])),
     };
+  }
+
+  #replayValue(table: 'replays' | 'replay_starts', token: string): Json | undefined {
+    const row = this.#rows<{ value: unknown }>(`SELECT value FROM ${table} WHERE token = ?`, token)[0];
+    return row && this.#stored.codec.json(row.value, `${table}/${token}`);
   }
 
   /** Runs that a filter names, the oldest first. */
@@ -248,12 +255,12 @@ export class Queries {
     // Runs are numbered as they are accepted: a window of time is one of numbers, found without reading what is between.
     if (filter.fromMs !== undefined)
       conditions.push({ condition: 'r.seq >= ?', value: this.#seqAt(filter.fromMs - CLOCK_SLACK_MS) });
-    return this.#rows<RunRow>(
+    return this.#rows<StoredRun>(
       `SELECT r.* FROM runs r JOIN events e ON e.seq = r.event_seq
        WHERE ${conditions.map(({ condition }) => condition).join(' AND ') || '1'} ORDER BY r.seq LIMIT ?`,
       ...conditions.map(({ value }) => value),
       limit,
-    );
+    ).map((row) => this.#stored.shownRun(row));
   }
 
   /** A number that no run accepted at or after `ms` is below. */
@@ -285,20 +292,21 @@ export class Queries {
   }
 
   rowOf(runId: string): RunRow | undefined {
-    return this.#rows<RunRow>('SELECT * FROM runs WHERE run_id = ?', runId)[0];
+    const stored = this.#rows<StoredRun>('SELECT * FROM runs WHERE run_id = ?', runId)[0];
+    return stored && this.#stored.shownRun(stored);
   }
 
   openingsOf(runSeq: number): readonly OpeningRow[] {
-    return this.#rows<OpeningRow>('SELECT * FROM openings WHERE run_seq = ? ORDER BY since', runSeq);
+    return this.#stored.shownOpenings(runSeq);
   }
 
   journalOf(runSeq: number): readonly JournalRow[] {
-    return this.#rows<JournalRow>('SELECT key, at, value FROM journal WHERE run_seq = ?', runSeq);
+    return this.#stored.shownJournal(runSeq);
   }
 
   #openings(kind: OpeningRow['kind']): {
     opening: OpeningRow;
-    run: RunRow & { delivery_id: string };
+    run: StoredRun & { delivery_id: string };
     detail: JsonObject;
   }[] {
     return this.#rows<OpeningRow>(
@@ -306,11 +314,12 @@ export class Queries {
       kind,
       LIMIT_MAX,
     ).flatMap((opening) => {
-      const run = this.#rows<RunRow & { delivery_id: string }>(
+      const run = this.#rows<StoredRun & { delivery_id: string }>(
         'SELECT r.*, e.delivery_id AS delivery_id FROM runs r JOIN events e ON e.seq = r.event_seq WHERE r.seq = ?',
         opening.run_seq,
       )[0];
-      return run === undefined ? [] : [{ opening, run, detail: JSON.parse(opening.detail) }];
+      if (run === undefined) return [];
+      return [{ opening, run, detail: JSON.parse(this.#stored.shownOpening(opening).detail) }];
     });
   }
 
@@ -354,7 +363,7 @@ function stepOfAnyItem(step: string): string {
   return step.replaceAll(/\[[^\]]*\]/g, '[]');
 }
 
-function summaryOf(row: RunRow): RunSummary {
+function summaryOf(row: StoredRun | RunRow): RunSummary {
   return {
     runId: row.run_id,
     pipeline: row.pipeline,

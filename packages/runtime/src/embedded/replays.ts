@@ -18,6 +18,7 @@ import type { Queries } from './queries.ts';
 import type { RunRow } from './run-row.ts';
 import type { Write } from './statements.ts';
 import { placedSteps } from './step-records.ts';
+import type { StoredRun } from './stored-rows.ts';
 
 /** Runs looked at before others get their turn. */
 const LOOKED_AT_ONCE = 50;
@@ -212,8 +213,8 @@ export class Replays {
       token,
       NOTED_PER_TICK_MAX,
       // Rows of `runs`.
-    ) as unknown as RunRow[];
-    for (const run of waiting) {
+    ) as unknown as StoredRun[];
+    for (const run of waiting.map((stored) => this.#engine.rows.shownRun(stored))) {
       // Judged anew: it may have been resumed, cancelled or have ended since the dry run.
       const { effectsSkipped, effectsToSend, refused } = effects(run);
       const sends = refused === undefined && run.state === 'failed';
@@ -252,15 +253,13 @@ export class Replays {
   }
 
   #asked(token: string): { readonly atMs: number } | undefined {
-    const row = this.#rows('SELECT value FROM replays WHERE token = ?', token)[0];
-    return row === undefined ? undefined : JSON.parse(String(row['value']));
+    return this.status(token);
   }
 
   #started(
     token: string,
   ): { readonly actor: string; readonly reason: string; readonly perSecond: number } | undefined {
-    const row = this.#rows('SELECT value FROM replay_starts WHERE token = ?', token)[0];
-    return row === undefined ? undefined : JSON.parse(String(row['value']));
+    return this.status(token)?.applied;
   }
 
   #counts(token: string): Readonly<Record<string, number>> {

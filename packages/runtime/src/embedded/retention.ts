@@ -31,13 +31,16 @@ export function keepRetention(engine: EmbeddedEngine, options: RuntimeOptions): 
           [
             ['purgeJournal', ...range],
             ['purgeOpenings', ...range],
+            ['shredPurgedEvents', ...range],
             ['purgePayloads', ...range],
-            ['purgeSalts', ...range],
+            ['shredPurgedRuns', ...range],
+            ['purgeRuns', ...range],
             ['purgeKeys', range[0], range[1], now],
           ],
           [],
         ),
       )
+      .then(() => engine.tend('shred'))
       // A disk that fails stops the runtime elsewhere, and says so there.
       .catch(() => {});
     cancel = options.clock.setTimer(pauseMs, slice);

@@ -1,4 +1,4 @@
-import type { Json } from '@tenon/model';
+import type { Failure, Json } from '@tenon/model';
 import {
   type Cancellation,
   type EventWait,
@@ -401,6 +401,7 @@ export class EmbeddedRun {
       event: null,
       scanned_to: null,
       detail: JSON.stringify(opening.detail),
+      ...letterColumns(opening),
     });
   }
 
@@ -417,6 +418,8 @@ export class EmbeddedRun {
       event: wait.event,
       scanned_to: scannedTo,
       detail: JSON.stringify({ event: wait.event }),
+      letter_queue: null,
+      letter_class: null,
     });
   }
 
@@ -436,8 +439,18 @@ export class EmbeddedRun {
       row.event,
       row.scanned_to,
       row.detail,
+      row.letter_queue,
+      row.letter_class,
     ];
   }
+}
+
+/** What dead letters are counted by, beside a detail that may be encrypted. */
+function letterColumns({ kind, detail }: Opening): Pick<OpeningRow, 'letter_queue' | 'letter_class'> {
+  if (kind !== 'deadLetter') return { letter_queue: null, letter_class: null };
+  // The interpreter's `deadLetter` puts these members there.
+  const { queue, failure } = detail as unknown as { readonly queue: string; readonly failure: Failure };
+  return { letter_queue: queue, letter_class: failure.class };
 }
 
 /** In which of its strands' states a run is shown: what needs a person most comes first. */

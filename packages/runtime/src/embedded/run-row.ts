@@ -47,4 +47,7 @@ export interface OpeningRow {
   readonly event: string | null;
   readonly scanned_to: number | null;
   readonly detail: string;
+  /** Of a dead letter. */
+  readonly letter_queue: string | null;
+  readonly letter_class: string | null;
 }

@@ -111,6 +111,19 @@ CREATE INDEX runs_by_pipeline ON runs (pipeline, seq);
 -- Goes into every digest that the ledger keeps of a run's data, and goes with that data: what is erased cannot be guessed.
 ALTER TABLE runs ADD COLUMN salt TEXT;
 `,
+  `
+-- Numbers of the data keys (see data-keys.ts) that the values of an event, and of a run, are encrypted with.
+ALTER TABLE events ADD COLUMN data_key INTEGER;
+ALTER TABLE runs ADD COLUMN data_key INTEGER;
+-- Data keys to be destroyed: written with what says why, gone when it is done.
+CREATE TABLE shreds (data_key INTEGER PRIMARY KEY);
+-- Queue and class of a dead letter, which are counted: its detail may be encrypted.
+ALTER TABLE openings ADD COLUMN letter_queue TEXT;
+ALTER TABLE openings ADD COLUMN letter_class TEXT;
+UPDATE openings SET letter_queue = detail ->> '$.queue', letter_class = detail ->> '$.failure.class' WHERE kind = 'deadLetter';
+-- What is true of the file as a whole: that it is encrypted, and how far what was there before has come.
+CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+`,
 ];
 
 /** Brings a file to this version's schema (or, for tests, to an earlier one); refuses one that a newer version wrote. */

@@ -1,6 +1,9 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { Place } from './value-codec.ts';
 
 export type SqlValue = null | number | string;
+/** As it is bound: what was sealed may be bytes. */
+export type BoundValue = SqlValue | Uint8Array;
 
 /** States that nothing follows. */
 const FINAL = `'succeeded', 'compensated', 'cancelled'`;
@@ -13,21 +16,21 @@ export const writes = {
     'INSERT INTO pipelines (pipeline, plan_hash) VALUES (?, ?) ON CONFLICT (pipeline) DO UPDATE SET plan_hash = excluded.plan_hash',
   retirePipeline: 'DELETE FROM pipelines WHERE pipeline = ?',
   putEvent:
-    'INSERT INTO events (seq, source, delivery_id, event, received_at, traceparent, payload) VALUES (?, ?, ?, ?, ?, ?, ?)',
+    'INSERT INTO events (seq, source, delivery_id, event, received_at, traceparent, payload, data_key) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)',
   /** Wakes every run that waits for such an event; each looks for itself whether it matches. */
   wakeWaiting:
     'UPDATE runs SET due_at = ?1 WHERE seq IN (SELECT run_seq FROM openings WHERE event = ?2) AND (claimed = 0 OR held IS NOT NULL)',
   /** Values: seq, id, pipeline, version, plan, key, order key, event, correlation, traceparent, owner, now, intake failure. */
-  putRun: `INSERT INTO runs (seq, run_id, pipeline, version, plan_hash, key, order_key, event_seq, correlation_id, traceparent, owner, state, accepted_at, updated_at, intake_failure, salt, behind, due_at)
-    SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 'accepted', ?12, ?12, ?13, ?14, taken, CASE taken WHEN 1 THEN NULL ELSE ?12 END
+  putRun: `INSERT INTO runs (seq, run_id, pipeline, version, plan_hash, key, order_key, event_seq, correlation_id, traceparent, owner, state, accepted_at, updated_at, intake_failure, salt, data_key, behind, due_at)
+    SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 'accepted', ?12, ?12, ?13, ?14, ?15, taken, CASE taken WHEN 1 THEN NULL ELSE ?12 END
     FROM (SELECT ?7 IS NOT NULL AND EXISTS (SELECT 1 FROM runs WHERE pipeline = ?3 AND order_key = ?7 AND order_key IS NOT NULL AND state NOT IN ('succeeded', 'compensated', 'failed', 'cancelled')) AS taken)`,
   /** A run that begins at once: values as `putRun`, without an order key and without an intake failure. */
-  putClaimedRun: `INSERT INTO runs (seq, run_id, pipeline, version, plan_hash, key, event_seq, correlation_id, traceparent, owner, state, accepted_at, updated_at, clock_from, claimed, salt)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'running', ?11, ?11, ?11, 1, ?12)`,
+  putClaimedRun: `INSERT INTO runs (seq, run_id, pipeline, version, plan_hash, key, event_seq, correlation_id, traceparent, owner, state, accepted_at, updated_at, clock_from, claimed, salt, data_key)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'running', ?11, ?11, ?11, 1, ?12, ?13)`,
   putKey:
     'INSERT INTO keys (pipeline, key, run_seq, expires_at) VALUES (?, ?, ?, ?) ON CONFLICT (pipeline, key) DO UPDATE SET run_seq = excluded.run_seq, expires_at = excluded.expires_at',
   putJournal: 'INSERT INTO journal (run_seq, key, at, value) VALUES (?, ?, ?, ?)',
-  putOpening: `INSERT INTO openings (run_seq, key, kind, step, owner, since, expires_at, event, scanned_to, detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+  putOpening: `INSERT INTO openings (run_seq, key, kind, step, owner, since, expires_at, event, scanned_to, detail, letter_queue, letter_class) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (run_seq, key) DO UPDATE SET scanned_to = excluded.scanned_to`,
   closeOpening: 'DELETE FROM openings WHERE run_seq = ? AND key = ?',
   closeWaits: `DELETE FROM openings WHERE run_seq = ? AND kind IN ('approval', 'event')`,
@@ -95,18 +98,31 @@ export const writes = {
   purgeOpenings: `DELETE FROM openings WHERE run_seq > ?1 AND run_seq <= ?2 AND kind <> 'forwardFix'
     AND run_seq IN (SELECT seq FROM runs WHERE seq > ?1 AND seq <= ?2 AND state IN (${FINAL}) AND updated_at < ?3)`,
   /** A payload that several runs began with stays until all of them have ended. */
-  purgePayloads: `UPDATE events SET payload = 'null' WHERE payload <> 'null'
+  purgePayloads: `UPDATE events SET payload = 'null', data_key = NULL WHERE payload <> 'null'
     AND seq IN (SELECT event_seq FROM runs WHERE seq > ?1 AND seq <= ?2 AND state IN (${FINAL}) AND updated_at < ?3)
     AND NOT EXISTS (SELECT 1 FROM runs WHERE event_seq = events.seq AND (state NOT IN (${FINAL}) OR updated_at >= ?3))`,
-  purgeSalts: `UPDATE runs SET salt = NULL WHERE salt IS NOT NULL AND seq > ?1 AND seq <= ?2 AND state IN (${FINAL}) AND updated_at < ?3`,
+  /** Before the payloads go: their keys are to be destroyed. */
+  shredPurgedEvents: `INSERT OR IGNORE INTO shreds SELECT data_key FROM events WHERE data_key IS NOT NULL
+    AND seq IN (SELECT event_seq FROM runs WHERE seq > ?1 AND seq <= ?2 AND state IN (${FINAL}) AND updated_at < ?3)
+    AND NOT EXISTS (SELECT 1 FROM runs WHERE event_seq = events.seq AND (state NOT IN (${FINAL}) OR updated_at >= ?3))`,
+  /** Once the openings are gone: what is still owed needs its key. */
+  shredPurgedRuns: `INSERT OR IGNORE INTO shreds SELECT data_key FROM runs WHERE data_key IS NOT NULL AND seq > ?1 AND seq <= ?2
+    AND state IN (${FINAL}) AND updated_at < ?3 AND NOT EXISTS (SELECT 1 FROM openings WHERE run_seq = runs.seq)`,
+  purgeRuns: `UPDATE runs SET salt = NULL, data_key = NULL, failure = NULL, intake_failure = NULL WHERE (salt IS NOT NULL OR data_key IS NOT NULL) AND seq > ?1 AND seq <= ?2
+    AND state IN (${FINAL}) AND updated_at < ?3 AND NOT EXISTS (SELECT 1 FROM openings WHERE run_seq = runs.seq)`,
   /** All that a run that has ended holds of anybody, but its keys: they keep its effects from happening again. */
   eraseJournal: `DELETE FROM journal WHERE run_seq IN (SELECT seq FROM runs WHERE seq = ?1 AND state IN (${FINAL}))`,
   eraseOpenings: `DELETE FROM openings WHERE run_seq IN (SELECT seq FROM runs WHERE seq = ?1 AND state IN (${FINAL}))`,
-  erasePayload: `UPDATE events SET payload = 'null' WHERE seq = (SELECT event_seq FROM runs WHERE seq = ?1)
+  shredEvent: `INSERT OR IGNORE INTO shreds SELECT data_key FROM events WHERE data_key IS NOT NULL AND seq = (SELECT event_seq FROM runs WHERE seq = ?1)
     AND NOT EXISTS (SELECT 1 FROM runs WHERE event_seq = events.seq AND state NOT IN (${FINAL}))`,
-  eraseRun: `UPDATE runs SET salt = NULL, failure = NULL, intake_failure = NULL WHERE seq = ?1 AND state IN (${FINAL})`,
+  erasePayload: `UPDATE events SET payload = 'null', data_key = NULL WHERE seq = (SELECT event_seq FROM runs WHERE seq = ?1)
+    AND NOT EXISTS (SELECT 1 FROM runs WHERE event_seq = events.seq AND state NOT IN (${FINAL}))`,
+  shredRun: `INSERT OR IGNORE INTO shreds SELECT data_key FROM runs WHERE data_key IS NOT NULL AND seq = ?1 AND state IN (${FINAL})`,
+  eraseRun: `UPDATE runs SET salt = NULL, data_key = NULL, failure = NULL, intake_failure = NULL WHERE seq = ?1 AND state IN (${FINAL})`,
   /** An event that began no run, unless a run may still wait for it. */
-  eraseEvent: `UPDATE events SET payload = 'null' WHERE seq = ?1 AND NOT EXISTS (SELECT 1 FROM runs WHERE event_seq = ?1)
+  shredLoneEvent: `INSERT OR IGNORE INTO shreds SELECT data_key FROM events WHERE data_key IS NOT NULL AND seq = ?1
+    AND NOT EXISTS (SELECT 1 FROM runs WHERE event_seq = ?1) AND NOT EXISTS (SELECT 1 FROM openings WHERE openings.event = events.event)`,
+  eraseEvent: `UPDATE events SET payload = 'null', data_key = NULL WHERE seq = ?1 AND NOT EXISTS (SELECT 1 FROM runs WHERE event_seq = ?1)
     AND NOT EXISTS (SELECT 1 FROM openings WHERE openings.event = events.event)`,
   /** Values: first run, last run, now. */
   purgeKeys: `DELETE FROM keys WHERE expires_at < ?3 AND run_seq > ?1 AND run_seq <= ?2
@@ -118,6 +134,44 @@ export const writes = {
 
 export type WriteName = keyof typeof writes;
 export type Write = readonly [name: WriteName, ...values: SqlValue[]];
+
+type ValuesOf = readonly SqlValue[];
+
+/** A value of a write that is data of somebody: which one, and where it will lie. */
+export interface SealedValue {
+  readonly at: number;
+  readonly place: (values: ValuesOf) => Place;
+}
+
+/** By whose data key: that of a new event or run, whose number is then one value more; that of a run; the system's. */
+export interface Sealing {
+  readonly by: 'newEvent' | 'newRun' | 'run' | 'system';
+  readonly values: readonly SealedValue[];
+}
+
+const failureOfRun = (at: number): SealedValue => ({ at, place: ([seq]) => `runs/${seq}/failure` });
+
+/** What of each write goes through the codec; all that is read of it comes back through it, from the same place. */
+export const sealings: Readonly<Partial<Record<WriteName, Sealing>>> = {
+  putEvent: { by: 'newEvent', values: [{ at: 6, place: ([seq]) => `events/${seq}` }] },
+  putRun: {
+    by: 'newRun',
+    values: [
+      { at: 12, place: ([seq]) => `runs/${seq}/intake` },
+      { at: 13, place: ([seq]) => `runs/${seq}/salt` },
+    ],
+  },
+  putClaimedRun: { by: 'newRun', values: [{ at: 11, place: ([seq]) => `runs/${seq}/salt` }] },
+  putJournal: { by: 'run', values: [{ at: 3, place: ([run, key]) => `journal/${run}/${key}` }] },
+  putOpening: { by: 'run', values: [{ at: 9, place: ([run, key]) => `openings/${run}/${key}` }] },
+  suspend: { by: 'run', values: [failureOfRun(6)] },
+  suspendMany: { by: 'run', values: [failureOfRun(6)] },
+  end: { by: 'run', values: [failureOfRun(4)] },
+  putCursor: { by: 'system', values: [{ at: 1, place: ([name]) => `cursors/${name}` }] },
+  putGuard: { by: 'system', values: [{ at: 2, place: ([connection]) => `guards/${connection}` }] },
+  putReplay: { by: 'system', values: [{ at: 2, place: ([token]) => `replays/${token}` }] },
+  startReplay: { by: 'system', values: [{ at: 1, place: ([token]) => `replay_starts/${token}` }] },
+};
 
 /** Statements of one connection, prepared when first used. */
 export class Statements {

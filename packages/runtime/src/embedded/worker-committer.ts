@@ -1,14 +1,16 @@
 import { Worker } from 'node:worker_threads';
 import type { TreeHead } from '../ledger/checkpoint.ts';
-import type { BatchResult } from './apply-batch.ts';
+import type { BatchResult, Chore } from './apply-batch.ts';
 import { type BatchMessage, encodeBatch } from './batch-message.ts';
 import { checkpointThread } from './checkpoint-thread.ts';
 import type { Committer } from './commit-queue.ts';
+import type { EncryptionOptions } from './data-keys.ts';
 
 type Answer =
   | { readonly results: BatchResult }
   | { readonly head: TreeHead }
   | { readonly scrubbed: true }
+  | { readonly left: number }
   | { readonly failure: string }
   | { readonly closed: true };
 
@@ -16,11 +18,15 @@ type Answer =
  * Commits on a thread of its own, so that an fsync never stalls the event loop (DESIGN §9). One batch is on its way at
  * a time. The thread starts at once; the file must exist with its schema when the first batch comes.
  */
-export function workerCommitter(file: string, onProblem: (message: string) => void = () => {}): Committer {
+export function workerCommitter(
+  file: string,
+  onProblem: (message: string) => void = () => {},
+  encryption?: EncryptionOptions,
+): Committer {
   // The build renames the file; a worker is started by name.
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
   const worker = new Worker(new URL(`./commit-worker.${extension}`, import.meta.url), {
-    workerData: { file },
+    workerData: { file, ...(encryption && { encryption }) },
   });
   /** What was asked and not answered yet; answers come in the same order. */
   const waiting: { resolve(answer: Answer): void; reject(error: Error): void }[] = [];
@@ -42,7 +48,7 @@ export function workerCommitter(file: string, onProblem: (message: string) => vo
   worker.on('exit', () => fail(new Error('the commit thread has ended')));
 
   const checkpoints = checkpointThread(file, onProblem);
-  const ask = (message: BatchMessage | 'head' | 'scrub'): Promise<Answer> =>
+  const ask = (message: BatchMessage | Chore | 'head' | 'scrub'): Promise<Answer> =>
     new Promise((resolve, reject) => {
       if (!isOpen) return reject(new Error('the commit thread has ended'));
       waiting.push({ resolve, reject });
@@ -61,6 +67,11 @@ export function workerCommitter(file: string, onProblem: (message: string) => vo
       return answer.head;
     },
     scrub: async () => void (await ask('scrub')),
+    tend: async (chore) => {
+      const answer = await ask(chore);
+      if (!('left' in answer)) throw new Error('the commit thread answered something else');
+      return answer.left;
+    },
     close: async () => {
       // First, so that the committer is the last connection and takes the WAL with it.
       await checkpoints.close();

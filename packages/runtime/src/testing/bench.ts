@@ -1,10 +1,11 @@
-import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { CallRequest, CallResult } from '@tenon/connector';
 import { type Clock, type Failure, type Json, seededRandom } from '@tenon/model';
 import type { Plan } from '@tenon/pipeline';
 import type { Committer } from '../embedded/commit-queue.ts';
+import { type EncryptionOptions, keyFolder } from '../embedded/data-keys.ts';
 import { inlineCommitter } from '../embedded/inline-committer.ts';
 import { openRuntimeWith } from '../embedded/open-runtime.ts';
 import { type CheckpointKey, checkpointKey, newCheckpointKey } from '../ledger/checkpoint.ts';
@@ -180,6 +181,8 @@ export interface Bench {
   limits?: Partial<RuntimeLimits>;
   /** Of the next start: signs checkpoints into a file beside the database. */
   checkpoints?: Partial<CheckpointOptions>;
+  /** Of the next start: what is stored is encrypted. */
+  encryption?: EncryptionOptions;
   /** What the runtime said of checkpoints that it could not keep. */
   readonly problems: string[];
   runtime: Runtime;
@@ -230,6 +233,7 @@ export async function openBench(...plans: Plan[]): Promise<Bench> {
           ...bench.checkpoints,
         },
       }),
+      ...(bench.encryption !== undefined && { encryption: bench.encryption }),
       closedUntil: (connection) => bench.closedUntil?.(connection),
       diskFreeBytes: () => bench.diskFreeBytes?.() ?? 2 ** 40,
       clock: {
@@ -250,7 +254,9 @@ export async function openBench(...plans: Plan[]): Promise<Bench> {
         bench.onEntry?.(entry);
       },
     };
-    return openRuntimeWith(options, (path) => breakable(inlineCommitter(path), () => isDiskBroken));
+    return openRuntimeWith(options, (path) =>
+      breakable(inlineCommitter(path, bench.encryption), () => isDiskBroken),
+    );
   };
 
   const bench: Bench = {
@@ -301,6 +307,8 @@ export async function openBench(...plans: Plan[]): Promise<Bench> {
       bench.file = join(folder, `runtime-${life}.db`);
       for (const suffix of ['', '-wal', '.checkpoints'])
         if (existsSync(before + suffix)) copyFileSync(before + suffix, bench.file + suffix);
+      if (existsSync(keyFolder(before)))
+        cpSync(keyFolder(before), keyFolder(bench.file), { recursive: true });
       bench.runtime = await open(bench.file);
     },
     close: async () => {
@@ -318,6 +326,7 @@ function breakable(committer: Committer, isBroken: () => boolean): Committer {
     apply: (groups) => (isBroken() ? Promise.reject(new Error('disk I/O error')) : committer.apply(groups)),
     head: () => committer.head(),
     scrub: () => committer.scrub(),
+    tend: (chore) => committer.tend(chore),
     close: () => committer.close(),
   };
 }

@@ -182,8 +182,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     'what begins at once is not marked as taken',
     statements,
-    '?11, ?11, ?11, 1, ?12)`',
-    '?11, ?11, ?11, 0, ?12)`',
+    '?11, ?11, ?11, 1, ?12, ?13)`',
+    '?11, ?11, ?11, 0, ?12, ?13)`',
   ),
   bug(
     'what is set aside after a crash is not gone on with',
@@ -421,8 +421,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     'a leaf is left out of the tree',
     batch,
-    "if (name !== 'putLedger') continue;",
-    "if (name !== 'putLedger' || values[2] === 2) continue;",
+    "if (write[0] !== 'putLedger') continue;",
+    "if (write[0] !== 'putLedger' || write[3] === 2) continue;",
   ),
   bug('the tree keeps the leaves of a batch that was refused', batch, 'unroot();', ''),
   bug('the open end of the tree is not stored', batch, 'this.#tree.save();', ''),

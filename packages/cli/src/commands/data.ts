@@ -1,0 +1,48 @@
+import type { Protection } from '@tenon/runtime';
+import type { CommandSpec } from '../command.ts';
+import { exit } from '../exit.ts';
+import { plural } from '../render/index.ts';
+import { needReason, reason, remote, withClient } from './operate.ts';
+
+/** How what is stored is protected. */
+export const dataCommands: readonly CommandSpec[] = [
+  {
+    name: 'data',
+    summary: 'How stored data is protected: is it encrypted, by which keys, and what is still to be done',
+    options: remote,
+    run: withClient(async (client, _args, show) => {
+      // The shape that contracts/operations promises.
+      const protection = (await client.get('/v1/protection')) as unknown as Protection;
+      return show(protection, () => protectionWords(protection));
+    }),
+  },
+  {
+    name: 'data rewrap',
+    summary:
+      'Wrap all data keys by the first key of engine.encryption, so that an older one can go; runs go on',
+    options: { ...remote, ...reason },
+    examples: ['tenon data rewrap --reason "yearly rotation"'],
+    run: withClient(async (client, args, _show, io) => {
+      const { files, current } = await client.post('/v1/protection/rewrap', { reason: needReason(args) });
+      io.err(`${plural(Number(files), 'files of data keys')} wrapped by ${String(current)}\n`);
+      return exit.clean;
+    }),
+  },
+];
+
+function protectionWords({ encrypted, current, keyFiles, olderLeft, shredsLeft }: Protection): string {
+  if (!encrypted)
+    return 'stored data is not encrypted: each value has a checksum (engine.encryption in tenon.config.yaml encrypts it)';
+  const files = Object.entries(keyFiles).map(
+    ([kek, count]) =>
+      `  ${kek}${kek === current ? ' (current)' : ''}: ${plural(count, 'files of data keys')}`,
+  );
+  return [
+    'stored data is encrypted with AES-256-GCM, each event and run by a key of its own; these are wrapped by',
+    ...files,
+    olderLeft > 0
+      ? `${plural(olderLeft, 'events and runs')} from before still stand in clear; they are being encrypted`
+      : 'nothing stands in clear',
+    ...(shredsLeft > 0 ? [`${plural(shredsLeft, 'data keys')} are being destroyed`] : []),
+  ].join('\n');
+}

@@ -1,0 +1,69 @@
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { envFileSecretStore, SecretUnavailableError } from '@tenon/connector';
+import type { SecretStore } from '@tenon/model';
+import type { EncryptionConfig } from '@tenon/pipeline';
+import { type EncryptionOptions, keyFolder } from '@tenon/runtime';
+import type { Io } from './io.ts';
+import { findRoot, readServerConfig } from './root.ts';
+
+const KEY_BYTES = 32;
+
+/** A key that cannot be one, said in a sentence that does not hold it. */
+export class DataKeyError extends Error {}
+
+/** The keys that the configuration names, the current one first. */
+export async function encryptionOptions(
+  config: EncryptionConfig,
+  root: string,
+  secrets: SecretStore,
+): Promise<EncryptionOptions> {
+  const [first] = config.keys;
+  if (first === undefined)
+    throw new DataKeyError('engine.encryption.keys names no key that could be read; see `tenon check`');
+  const keys: Record<string, Uint8Array> = {};
+  for (const { id, key } of config.keys) {
+    if (Object.hasOwn(keys, id))
+      throw new DataKeyError(
+        `engine.encryption.keys: two keys are called ${id}; a name stands for one key, for ever`,
+      );
+    const secret = await secrets.resolve(key, {
+      connection: 'engine',
+      use: `encryption of stored data by ${id}`,
+    });
+    keys[id] = keyBytes(secret.reveal(), id, secret.reference);
+  }
+  return {
+    keys,
+    current: first.id,
+    ...(config.folder !== undefined && { folder: resolve(root, config.folder) }),
+  };
+}
+
+/**
+ * For commands that read the file of this workspace, or a copy of it, by themselves: without the keys they show what is
+ * not encrypted. The folder of keys is the workspace's, for no copy has one.
+ */
+export async function readersEncryption(io: Io): Promise<EncryptionOptions | undefined> {
+  const root = await findRoot(io.cwd);
+  const { encryption, engineFile } = await readServerConfig(root);
+  if (encryption === undefined || root === undefined || engineFile === undefined) return undefined;
+  const secrets = envFileSecretStore({ env: io.env, root, readFile: (path) => readFile(path, 'utf8') });
+  try {
+    const options = await encryptionOptions(encryption, root, secrets);
+    return { ...options, folder: keyFolder(engineFile, options) };
+  } catch (error) {
+    if (error instanceof DataKeyError || error instanceof SecretUnavailableError) return undefined;
+    throw error;
+  }
+}
+
+function keyBytes(text: string, id: string, reference: string): Uint8Array {
+  const bytes = /^[0-9a-f]{64}$/i.test(text.trim())
+    ? Buffer.from(text.trim(), 'hex')
+    : Buffer.from(text.trim(), 'base64');
+  if (bytes.length === KEY_BYTES) return bytes;
+  throw new DataKeyError(
+    `engine.encryption.keys: ${reference} (${id}) is no key of ${KEY_BYTES} bytes as base64 or hex; \`openssl rand -base64 32\` makes one`,
+  );
+}

@@ -1,0 +1,111 @@
+import type { Json } from '@tenon/model';
+import type { JournalRow, OpeningRow, RunRow } from './run-row.ts';
+import type { Statements } from './statements.ts';
+import { type Place, UnreadableValue, type ValueCodec } from './value-codec.ts';
+
+/** A row of `runs` as it lies in the file: what is data of somebody is still closed. */
+export type StoredRun = Omit<RunRow, 'intake_failure' | 'failure' | 'salt'> & {
+  readonly intake_failure: unknown;
+  readonly failure: unknown;
+  readonly salt: unknown;
+};
+
+/** Reads rows with their data opened. What cannot be opened throws `UnreadableValue`; in `shown` rows it is left out. */
+export class StoredRows {
+  readonly #read: Statements;
+  readonly codec: ValueCodec;
+
+  constructor(read: Statements, codec: ValueCodec) {
+    this.#read = read;
+    this.codec = codec;
+  }
+
+  run(stored: StoredRun): RunRow {
+    const { seq, intake_failure: intake, failure, salt } = stored;
+    const open = (value: unknown, place: Place): string | null =>
+      value === null ? null : this.codec.openJson(value, place);
+    return {
+      ...stored,
+      intake_failure: open(intake, `runs/${seq}/intake`),
+      failure: open(failure, `runs/${seq}/failure`),
+      salt: salt === null ? null : this.codec.open(salt, `runs/${seq}/salt`),
+    };
+  }
+
+  shownRun(stored: StoredRun): RunRow {
+    const { seq, intake_failure: intake, failure, salt } = stored;
+    return {
+      ...stored,
+      intake_failure: intake === null ? null : this.#shown(intake, `runs/${seq}/intake`),
+      failure: failure === null ? null : this.#shown(failure, `runs/${seq}/failure`),
+      salt: salt === null ? null : readable(() => this.codec.open(salt, `runs/${seq}/salt`)),
+    };
+  }
+
+  payload(eventSeq: number): Json {
+    return this.codec.json(this.#payload(eventSeq), `events/${eventSeq}`);
+  }
+
+  shownPayload(eventSeq: number): Json {
+    return this.codec.jsonOrNull(this.#payload(eventSeq), `events/${eventSeq}`);
+  }
+
+  journal(seq: number): readonly JournalRow[] {
+    return this.#journal(seq).map((row) => ({
+      ...row,
+      value: this.codec.openJson(row.value, `journal/${seq}/${row.key}`),
+    }));
+  }
+
+  shownJournal(seq: number): readonly JournalRow[] {
+    return this.#journal(seq).flatMap((row) => {
+      const value = this.#shown(row.value, `journal/${seq}/${row.key}`);
+      return value === null ? [] : [{ ...row, value }];
+    });
+  }
+
+  openings(seq: number): readonly OpeningRow[] {
+    return this.#openings(seq).map((row) => ({
+      ...row,
+      detail: this.codec.openJson(row.detail, `openings/${seq}/${row.key}`),
+    }));
+  }
+
+  shownOpenings(seq: number): readonly OpeningRow[] {
+    return this.#openings(seq).map((row) => this.shownOpening(row));
+  }
+
+  shownOpening(row: OpeningRow): OpeningRow {
+    return { ...row, detail: this.#shown(row.detail, `openings/${row.run_seq}/${row.key}`) ?? '{}' };
+  }
+
+  #shown(stored: unknown, place: Place): string | null {
+    return readable(() => this.codec.openJson(stored, place));
+  }
+
+  #payload(eventSeq: number): unknown {
+    return this.#read.of('SELECT payload FROM events WHERE seq = ?').get(eventSeq)?.['payload'] ?? 'null';
+  }
+
+  // Rows of these tables have these shapes, with what is data still closed.
+  #journal(seq: number): JournalRow[] {
+    return this.#read
+      .of('SELECT key, at, value FROM journal WHERE run_seq = ?')
+      .all(seq) as unknown as JournalRow[];
+  }
+
+  #openings(seq: number): OpeningRow[] {
+    return this.#read
+      .of('SELECT * FROM openings WHERE run_seq = ? ORDER BY since')
+      .all(seq) as unknown as OpeningRow[];
+  }
+}
+
+function readable(open: () => string): string | null {
+  try {
+    return open();
+  } catch (error) {
+    if (error instanceof UnreadableValue) return null;
+    throw error;
+  }
+}

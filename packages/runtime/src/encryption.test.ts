@@ -1,0 +1,274 @@
+import { createSecretKey, randomBytes } from 'node:crypto';
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+import type { Json } from '@tenon/model';
+import fc from 'fast-check';
+import { afterEach, expect, test } from 'vitest';
+import { DataKeys, type EncryptionOptions, keyFolder, wrappedBy } from './embedded/data-keys.ts';
+import { openLedger } from './embedded/open-ledger.ts';
+import { type Place, UnreadableValue, ValueCodec } from './embedded/value-codec.ts';
+import { type Bench, openBench, refused, testKey } from './testing/bench.ts';
+import { call, planFor, step, undoable } from './testing/plan.ts';
+
+const CANARY = 'CANARY-mila@customers.example';
+const DAY_MS = 86_400_000;
+
+let bench: Bench;
+afterEach(() => bench.close());
+
+function keys(...ids: readonly string[]): EncryptionOptions {
+  return { keys: Object.fromEntries(ids.map((id) => [id, secretOf(id)])), current: ids[0]! };
+}
+
+/** Always the same for an id, as a secret that is kept elsewhere is. */
+function secretOf(id: string): Uint8Array {
+  return Buffer.alloc(32, id);
+}
+
+/** Everything that lies under the name of the database, its keys aside. */
+function bytes(file = bench.file): string {
+  return ['', '-wal', '-shm', '.mark', '.checkpoints']
+    .map((suffix) => file + suffix)
+    .filter(existsSync)
+    .map((path) => readFileSync(path, 'latin1'))
+    .join('\n');
+}
+
+/** Changes the file as nobody should, while no process has it open. */
+function meddle(sql: string): void {
+  const db = new DatabaseSync(bench.file);
+  db.exec(sql);
+  db.close();
+}
+
+const plan = planFor({
+  onFailure: 'hold',
+  steps: [
+    undoable('one'),
+    step('approve', 'yes', {
+      by: 'finance',
+      withinMs: DAY_MS,
+      onExpiry: 'reject',
+      show: { expression: 'event.note' },
+    }),
+    call('put', 'acme.put'),
+    step('set', 'kept', { value: { expression: 'event' } }),
+  ],
+});
+
+async function open(encryption?: EncryptionOptions): Promise<void> {
+  bench = await openBench(plan);
+  bench.checkpoints = {};
+  if (encryption !== undefined) bench.encryption = encryption;
+  await bench.restart();
+}
+
+async function order(id: string, more: Record<string, Json> = { note: CANARY }): Promise<string> {
+  const runId = await bench.order({ id, ...more });
+  await bench.runtime.idle();
+  return runId;
+}
+
+async function approve(runId: string): Promise<void> {
+  await bench.runtime.decide(runId, 'yes', 'approve', 'ana', 'fine');
+  await bench.runtime.idle();
+}
+
+function problems(encryption = bench.encryption): readonly string[] {
+  const ledger = openLedger(bench.file, encryption);
+  const lines = readFileSync(`${bench.file}.checkpoints`, 'utf8').split('\n');
+  const { findings } = ledger.verify({ checkpoints: [{ name: 'c', lines }], keys: [testKey.publicKey] });
+  const all = [...findings.map(({ message }) => message), ...ledger.check()];
+  ledger.close();
+  return all;
+}
+
+test('what is stored is in no file in clear, and runs go on with it over restarts and crashes', async () => {
+  await open(keys('k1'));
+  bench.target.script = { create: [{ result: { id: 'x', mail: CANARY } }] };
+  const runId = await order('a');
+  expect(bench.runtime.approvals()).toMatchObject([{ show: CANARY }]);
+  await bench.restart();
+  await bench.crash();
+  await approve(runId);
+  expect(bench.runtime.run(runId)).toMatchObject({ state: 'succeeded', input: { note: CANARY } });
+  const parked = await order('b');
+  bench.target.script = { put: [{ fail: refused }] };
+  await approve(parked);
+  expect(bench.runtime.deadLetters()).toMatchObject([{ runId: parked, failure: { class: 'validation' } }]);
+  expect(bench.runtime.flow().deadLetters).toMatchObject([
+    { queue: 'repair', class: 'validation', count: 1 },
+  ]);
+  expect(bytes()).not.toContain('CANARY');
+  await bench.runtime.stop();
+  expect(bytes()).not.toContain('CANARY');
+  expect(problems()).toEqual([]);
+});
+
+test('without its key the file is refused before anything is taken in, and its ledger still verifies', async () => {
+  await open(keys('k1'));
+  await order('a');
+  await bench.runtime.stop();
+  const { keys: _, ...others } = keys('k1');
+  bench.encryption = { ...others, keys: { k1: randomBytes(32) } };
+  await expect(bench.restart()).rejects.toMatchObject({ code: 'RUNTIME_KEY_WRONG' });
+  bench.encryption = keys('k2');
+  await expect(bench.restart()).rejects.toMatchObject({ code: 'RUNTIME_KEY_MISSING' });
+  delete bench.encryption;
+  await expect(bench.restart()).rejects.toMatchObject({ code: 'RUNTIME_KEY_MISSING' });
+  expect(problems(undefined)).toEqual([expect.stringMatching(/^STORED_VALUE_LOCKED: \d+ values/)]);
+  const ledger = openLedger(bench.file);
+  expect(ledger.run(ledger.runs()[0]!.runId)).toMatchObject({ state: 'waiting', input: null });
+  ledger.close();
+  bench.encryption = keys('k1');
+  rmSync(keyFolder(bench.file), { recursive: true });
+  await expect(bench.restart()).rejects.toMatchObject({ code: 'RUNTIME_KEY_MISSING' });
+});
+
+test('keys are wrapped anew while runs go on, and the old one is not needed any more', async () => {
+  await open(keys('k1'));
+  const runId = await order('a');
+  bench.encryption = keys('k2', 'k1');
+  await bench.restart();
+  const later = await order('b');
+  expect(wrappedBy(keyFolder(bench.file))).toEqual({ k1: 2, k2: 1 });
+  await bench.runtime.rewrapKeys('ana', 'yearly');
+  expect(wrappedBy(keyFolder(bench.file))).toEqual({ k2: 3 });
+  bench.encryption = keys('k2');
+  await bench.restart();
+  await approve(runId);
+  await approve(later);
+  expect(bench.runtime.run(runId)).toMatchObject({ state: 'succeeded', input: { note: CANARY } });
+  expect(bench.runtime.trace({ system: true })).toContainEqual(
+    expect.objectContaining({ kind: 'keys', details: expect.objectContaining({ actor: 'ana', to: 'k2' }) }),
+  );
+});
+
+test('a file from before is encrypted while runs go on, and a restart goes on with it', async () => {
+  await open();
+  const ended = await order('a');
+  await approve(ended);
+  const waiting = await order('b');
+  expect(bytes()).toContain('CANARY');
+  bench.encryption = keys('k1');
+  await bench.crash();
+  await bench.runtime.idle();
+  await bench.runtime.stop();
+  expect(bytes()).not.toContain('CANARY');
+  await bench.restart();
+  expect(bench.runtime.run(ended)).toMatchObject({ state: 'succeeded', input: { note: CANARY } });
+  await approve(waiting);
+  expect(bench.state(waiting)).toBe('succeeded');
+  await bench.runtime.stop();
+  expect(problems()).toEqual([]);
+});
+
+test('erasure destroys keys: a backup from before cannot be read, and a run of it is parked, not broken', async () => {
+  await open(keys('k1'));
+  const erased = await order('a');
+  const other = await order('b', { note: 'somebody else' });
+  await bench.runtime.backup(`${bench.file}.backup`);
+  expect(['-wal', '-shm'].filter((suffix) => existsSync(`${bench.file}.backup${suffix}`))).toEqual([]);
+  await approve(erased);
+  const report = await bench.runtime.erase(CANARY, 'ana', 'request 17', true);
+  expect(report.runs.map(({ runId }) => runId)).toEqual([erased]);
+  await bench.runtime.stop();
+  // As if the backup had to be put back.
+  for (const suffix of ['', '-wal', '-shm', '.mark', '.checkpoints'])
+    rmSync(bench.file + suffix, { force: true });
+  cpSync(`${bench.file}.backup`, bench.file);
+  bench.checkpoints = { setBack: 'the disk was lost' };
+  await bench.restart();
+  expect(bench.runtime.run(erased)).toMatchObject({ state: 'waiting', input: null });
+  await approve(erased);
+  expect(bench.runtime.deadLetters()).toMatchObject([
+    { runId: erased, queue: 'repair', failure: { code: 'STORED_VALUE_ERASED' } },
+  ]);
+  expect(await bench.runtime.cancel(erased, 'ana', 'its data is gone')).toMatchObject({ ok: true });
+  await approve(other);
+  expect(bench.runtime.run(other)).toMatchObject({ state: 'succeeded', input: { note: 'somebody else' } });
+});
+
+test('retention destroys keys, and a key file with none left gives way', async () => {
+  await open(keys('k1'));
+  const runId = await order('a');
+  await approve(runId);
+  await bench.pass(32 * DAY_MS);
+  expect(bench.runtime.run(runId)).toMatchObject({ state: 'succeeded', input: null, steps: [] });
+  await bench.runtime.stop();
+  const db = new DatabaseSync(bench.file);
+  expect(db.prepare('SELECT data_key FROM runs UNION ALL SELECT data_key FROM events').all()).toEqual([
+    { data_key: null },
+    { data_key: null },
+  ]);
+  expect(db.prepare('SELECT * FROM shreds').all()).toEqual([]);
+  db.close();
+  const folder = keyFolder(bench.file);
+  const store = new DataKeys(bench.file, keys('k1'));
+  store.shred(Array.from({ length: 1024 }, (_, id) => 1024 + id));
+  expect(readdirSync(folder)).toEqual(['00000000.k1.keys', '00000001.gone']);
+  expect(store.get(1025)).toBe('destroyed');
+  expect(store.get(5000)).toBe('absent');
+  expect(store.allocate()).toBe(2048);
+});
+
+test.each([
+  ['in clear', undefined],
+  ['encrypted', keys('k1')],
+])(
+  'a damaged value parks its run with a code, row and owner, and the others go on: %s',
+  async (_, encryption) => {
+    await open(encryption);
+    const damaged = await order('a');
+    const swapped = await order('b');
+    const sound = await order('c');
+    await bench.runtime.stop();
+    const at = (id: string) => `(SELECT seq FROM runs WHERE run_id = '${id}')`;
+    // One byte; SQLite itself reads it well.
+    const changed =
+      encryption === undefined
+        ? `replace(value, 'create', 'creote')`
+        : `CAST(substr(value, 1, 30) || x'00' || substr(value, 32) AS BLOB)`;
+    meddle(`UPDATE journal SET value = ${changed} WHERE run_seq = ${at(damaged)} AND key = 'one#1';
+    UPDATE journal SET value = (SELECT value FROM journal WHERE run_seq = ${at(sound)} AND key = 'one#1') WHERE run_seq = ${at(swapped)} AND key = 'one#1'`);
+    expect(problems()).toEqual([
+      expect.stringContaining('STORED_VALUE_DAMAGED: journal of run no. 1, one#1'),
+      expect.stringContaining('STORED_VALUE_DAMAGED: journal of run no. 2, one#1'),
+    ]);
+    await bench.restart();
+    for (const runId of [damaged, swapped, sound]) await approve(runId);
+    expect(bench.state(sound)).toBe('succeeded');
+    const letters = bench.runtime.deadLetters();
+    expect(letters.map(({ runId }) => runId)).toEqual([damaged, swapped]);
+    expect(letters[0]).toMatchObject({
+      queue: 'repair',
+      owner: 'sales',
+      failure: {
+        code: 'STORED_VALUE_DAMAGED',
+        message: expect.stringContaining('journal of run no. 1, one#1'),
+      },
+    });
+    expect(bench.target.doubled).toEqual([]);
+  },
+);
+
+test('whatever was sealed comes back from its own place, with its own key, and from no other', () => {
+  const secretKey = createSecretKey(secretOf('data'));
+  const place = fc.string().map((key): Place => `journal/1/${key}`);
+  fc.assert(
+    fc.property(fc.json(), place, place, fc.boolean(), fc.nat(), (text, here, there, isEncrypted, at) => {
+      const key = isEncrypted ? { id: 7, key: secretKey } : undefined;
+      const codec = new ValueCodec(isEncrypted ? { get: () => secretKey, forget: () => {} } : undefined);
+      const sealed = codec.seal(text, here, key);
+      expect(codec.open(sealed, here)).toBe(text);
+      if (here !== there) expect(() => codec.open(sealed, there)).toThrow(UnreadableValue);
+      if (typeof sealed === 'string') return;
+      const broken = Uint8Array.from(sealed);
+      // The number of the key is another matter: it finds another key, or none.
+      const index = at % sealed.length;
+      if (index >= 1 && index < 7) return;
+      broken[index]! ^= 1;
+      expect(() => codec.open(broken, here)).toThrow(UnreadableValue);
+    }),
+  );
+});

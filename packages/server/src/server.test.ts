@@ -67,15 +67,18 @@ describe('webhook intake', () => {
   it('answers 202 only when accept has resolved, and tells no business key', async () => {
     let finish: (result: AcceptResult) => void = () => {};
     const seen: IncomingEvent[] = [];
+    const taken = Promise.withResolvers<void>();
     const url = await start({
       accept: (event) => {
         seen.push(event);
+        taken.resolve();
         return new Promise((resolve) => {
           finish = resolve;
         });
       },
     });
     const answer = deliver(url, '{"plan":"team"}');
+    await taken.promise;
     const early = await Promise.race([
       answer.then(() => 'answered'),
       new Promise((resolve) => systemClock.setTimer(100, () => resolve('waiting'))),

@@ -7,7 +7,7 @@ import { ComposeError, type RunningTenon, startTenon } from '../compose.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { findRoot } from '../root.ts';
-import { exitCodeOf, formatOption, openSession, printReport } from '../session.ts';
+import { exitCodeOf, formatOption, openSession, printReport, type Session } from '../session.ts';
 import { secretVerdicts } from './doctor.ts';
 
 const options = {
@@ -56,30 +56,46 @@ export const devCommand: CommandSpec = {
       if (typeof line['code'] === 'string') io.err(`${line['code']}: ${String(line['message'])}\n`);
     };
     const stop = io.interrupted().then(() => 'stop' as const);
+    let running: RunningTenon | undefined;
+    let database: string | undefined;
     for (;;) {
       const watching = new AbortController();
       // From before the workspace is read: an edit made while it starts is in neither what was read nor seen later.
       const root = await findRoot(io.cwd);
       const changes = root === undefined ? undefined : changesOf(root, io, watching.signal);
       const session = await openSession(io);
+      // What serves goes on while an edit is half done: webhooks come in all the same.
+      if (soundOf(session)) {
+        await running?.close();
+        running = undefined;
+      }
       const started = await start(session, args, io, log, show);
-      const running = 'url' in started ? started : undefined;
-      if (running) io.err(`serving on ${running.url}; watching for changes, Ctrl-C stops\n`);
+      if ('url' in started) {
+        running = started;
+        io.err(`serving on ${running.url}; watching for changes, Ctrl-C stops\n`);
+      } else if (running)
+        io.err(
+          `still serving what was there before the edit, on ${running.url}: mend the above; watching for changes, Ctrl-C stops\n`,
+        );
       else if (session.root !== undefined)
         io.err('not running: mend the above; watching for changes, Ctrl-C stops\n');
       if (!changes) return exit.usage;
-      const database = databaseOf(session, args, io);
+      database = databaseOf(session, args, io) ?? database;
       const next = await Promise.race([stop, changes.next((file) => isWatched(file, database))]);
       watching.abort();
-      await running?.close();
-      if (next === 'stop') return exit.clean;
+      if (next === 'stop') {
+        await running?.close();
+        return exit.clean;
+      }
       io.err(`${next} changed\n`);
     }
   },
 };
 
+type Opened = Awaited<ReturnType<typeof openSession>>;
+
 async function start(
-  session: Awaited<ReturnType<typeof openSession>>,
+  session: Opened,
   args: Args,
   io: Io,
   log: (line: Readonly<Record<string, unknown>>) => void,
@@ -88,7 +104,8 @@ async function start(
   const port = parsePort(args.text('port'));
   const engineFile = args.text('engine-file');
   const setBack = args.text('accept-set-back');
-  if (!('workspace' in session) || hasErrors(session.diagnostics)) {
+  const sound = soundOf(session);
+  if (!sound) {
     const checked = 'workspace' in session ? { ...session.check.checked } : {};
     await printReport({ diagnostics: session.diagnostics, checked }, session.root, args, {
       ...io,
@@ -96,11 +113,11 @@ async function start(
     });
     return { exitCode: exitCodeOf(session.diagnostics) };
   }
-  for (const { ok, what } of secretVerdicts(session, io))
+  for (const { ok, what } of secretVerdicts(sound, io))
     if (!ok) io.err(`${what}: calls and deliveries over it will fail\n`);
   try {
     return await startTenon({
-      ...session,
+      ...sound,
       io,
       log,
       onEntry,
@@ -113,6 +130,10 @@ async function start(
     io.err(`${error.message}\n`);
     return { exitCode: exit.failed };
   }
+}
+
+function soundOf(session: Opened): Session | undefined {
+  return 'workspace' in session && !hasErrors(session.diagnostics) ? session : undefined;
 }
 
 /** A wrong configuration, a port in use, a second process on one database: said in a sentence. */
@@ -163,11 +184,7 @@ export function changesOf(
 const SEEN_MAX = 10_000;
 
 /** The database that a session runs on, relative to its root: each run writes it, which is no edit. */
-function databaseOf(
-  session: Awaited<ReturnType<typeof openSession>>,
-  args: Args,
-  io: Io,
-): string | undefined {
+function databaseOf(session: Opened, args: Args, io: Io): string | undefined {
   if (!('workspace' in session)) return undefined;
   const named = args.text('engine-file');
   const file =
@@ -188,9 +205,13 @@ export function isWatched(file: string, database: string | undefined): boolean {
 /** What `tenon` writes itself, and what no check reads. */
 const UNWATCHED = /(^|\/)(node_modules|\.tenon|\.git|generated|dist)(\/|$)/;
 
+const DETAILS_SHOWN = 160;
+
 function entryLine(entry: LedgerEntry): string {
   const step = entry.step === undefined ? '' : ` ${entry.step}`;
   const attempt = entry.attempt === undefined ? '' : ` attempt ${entry.attempt}`;
-  const details = Object.keys(entry.details).length > 0 ? ` ${JSON.stringify(entry.details)}` : '';
-  return `${new Date(entry.at).toISOString().slice(11, 23)} ${entry.runId.slice(-6)} ${entry.pipeline} ${entry.kind}${step}${attempt}${details}`;
+  const told = Object.keys(entry.details).length > 0 ? ` ${JSON.stringify(entry.details)}` : '';
+  // The whole of it is in the ledger: `tenon runs trace`.
+  const details = told.length > DETAILS_SHOWN ? `${told.slice(0, DETAILS_SHOWN)}…` : told;
+  return `${new Date(entry.at).toISOString().slice(11, 23)} ${entry.runId} ${entry.pipeline} ${entry.kind}${step}${attempt}${details}`;
 }

@@ -104,8 +104,6 @@ export interface Operations {
     updateAccount: {
         input: {
             accountId: Schemas["AccountId"];
-            /** @description Refuse (412) unless the account still has this version. */
-            "If-Match"?: string;
             body: Schemas["AccountUpdate"];
         };
         results: {

@@ -1155,7 +1155,7 @@ return errors === 0;
 validate16.evaluated = {"props":{"id":true,"accountId":true,"subscriptionId":true,"customerId":true,"plan":true,"seats":true,"amount":true,"email":true,"version":true,"occurredAt":true},"dynamicProps":false,"dynamicItems":false};
 
 export const updateAccountInput = validate21;
-const schema11 = {"type":"object","properties":{"accountId":{"$ref":"tenon:definitions#/$defs/AccountId"},"If-Match":{"type":"string","description":"Refuse (412) unless the account still has this version."},"body":{"$ref":"tenon:definitions#/$defs/AccountUpdate"}},"required":["accountId","body"],"additionalProperties":false,"$id":"tenon:4"};
+const schema11 = {"type":"object","properties":{"accountId":{"$ref":"tenon:definitions#/$defs/AccountId"},"body":{"$ref":"tenon:definitions#/$defs/AccountUpdate"}},"required":["accountId","body"],"additionalProperties":false,"$id":"tenon:4"};
 
 function validate22(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -1369,7 +1369,7 @@ vErrors.push(err1);
 errors++;
 }
 for(const key0 in data){
-if(!(((key0 === "accountId") || (key0 === "If-Match")) || (key0 === "body"))){
+if(!((key0 === "accountId") || (key0 === "body"))){
 const err2 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err2];
@@ -1386,18 +1386,6 @@ vErrors = vErrors === null ? validate22.errors : vErrors.concat(validate22.error
 errors = vErrors.length;
 }
 }
-if(data["If-Match"] !== undefined){
-if(typeof data["If-Match"] !== "string"){
-const err3 = {instancePath:instancePath+"/If-Match",schemaPath:"#/properties/If-Match/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err3];
-}
-else {
-vErrors.push(err3);
-}
-errors++;
-}
-}
 if(data.body !== undefined){
 if(!(validate24(data.body, {instancePath:instancePath+"/body",parentData:data,parentDataProperty:"body",rootData,dynamicAnchors}))){
 vErrors = vErrors === null ? validate24.errors : vErrors.concat(validate24.errors);
@@ -1406,12 +1394,12 @@ errors = vErrors.length;
 }
 }
 else {
-const err4 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err3 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err4];
+vErrors = [err3];
 }
 else {
-vErrors.push(err4);
+vErrors.push(err3);
 }
 errors++;
 }

@@ -2,6 +2,7 @@ import { parseDuration } from '@tenon/model';
 import type { AssertionAlgorithm } from './auth/signing-key.ts';
 import type {
   AuthScheme,
+  Concurrency,
   ConnectorManifest,
   Effect,
   EnvelopeManifest,
@@ -85,6 +86,7 @@ interface OperationSource {
     readonly by?: string;
     readonly with?: Readonly<Record<string, unknown>>;
     readonly found?: string;
+    readonly state?: string;
     readonly settle?: string;
   };
   readonly compensation?: { readonly operation: string; readonly within?: string };
@@ -98,7 +100,7 @@ interface OperationSource {
     readonly id?: string;
     readonly more?: string;
   };
-  readonly concurrency?: 'etag';
+  readonly concurrency?: Concurrency;
   readonly message?: {
     readonly orderBy?: string;
     readonly envelope?: Omit<EnvelopeManifest, 'mode' | 'prefix'> & Partial<EnvelopeManifest>;
@@ -255,7 +257,8 @@ function probe(source: NonNullable<OperationSource['probe']>, manifest: Manifest
     return {
       operation: source.operation,
       with: source.with!,
-      found: wholeExpression(source.found!)!,
+      found: wholeExpression((source.state ?? source.found)!)!,
+      ...(source.state !== undefined && { compares: true }),
       settleMs,
     };
   const list = `body${(manifest.operations[source.operation]?.pagination?.items ?? '').replaceAll('/', '.')}`;

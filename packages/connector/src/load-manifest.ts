@@ -90,12 +90,13 @@ function* texts(
     for (const [key, item] of Object.entries(value)) yield* texts(item, [...tokens, key]);
 }
 
-/** `when` and `found` are one expression; texts below `with` are templates. */
+/** `when`, `found` and `state` are one expression; texts below `with` are templates. */
 function expressionDiagnostics(document: PositionedDocument): Diagnostic[] {
   return [...texts(document.value)].flatMap(({ tokens, text }) => {
     const key = tokens.at(-1);
     const isWhole =
-      (key === 'when' && tokens.includes('failures')) || (key === 'found' && tokens.at(-2) === 'probe');
+      (key === 'when' && tokens.includes('failures')) ||
+      ((key === 'found' || key === 'state') && tokens.at(-2) === 'probe');
     if (!isWhole && tokens[3] !== 'with') return [];
     const pointer = toPointer(tokens);
     const inner = wholeExpression(text);
@@ -142,10 +143,12 @@ function meaningDiagnostics(document: PositionedDocument, source: ManifestSource
     const probe = operation.probe;
     if (probe !== undefined) {
       reference(probe.operation, [...here, 'probe', 'operation'], 'read');
-      if (probe.by === undefined && (probe.with === undefined || probe.found === undefined))
+      const ways = [probe.by, probe.found, probe.state].filter((way) => way !== undefined).length;
+      const isWhole = probe.state === undefined ? probe.by !== undefined || ways === 1 : ways === 1;
+      if (!isWhole || (probe.by === undefined && probe.with === undefined))
         found.push(
           connectorDiagnostic('manifest-key-missing', {
-            message: 'a probe needs `by`, or both `with` and `found`',
+            message: 'a probe needs `by`, or `with` and either `found` or `state`',
             at: at(...here, 'probe'),
             subject: `${name} probe`,
           }),

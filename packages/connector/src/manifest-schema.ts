@@ -203,6 +203,12 @@ export const connectorSchema: SchemaObject = {
               'x-tenon-kind': 'expression',
               description: 'The effect, or null: proof that there is none.',
             },
+            state: {
+              type: 'string',
+              'x-tenon-kind': 'expression',
+              description:
+                'In place of `found`: the object as it is now. The effect is there when each member that the body of the call asks for is so; `checkFirst` then writes only what differs.',
+            },
             settle: duration('Wait before believing in absence. Default 1s.'),
           },
           ['operation'],
@@ -212,7 +218,22 @@ export const connectorSchema: SchemaObject = {
           ['operation'],
         ),
         pagination: { $ref: '#/$defs/pagination' },
-        concurrency: { enum: ['etag'], description: 'Writes carry the version read.' },
+        concurrency: {
+          description:
+            '`etag`, or `{ field: /version }`: a write carries the version that it is based on and is refused when that is no longer current. Declared for the write, and for the read that gives the version.',
+          anyOf: [
+            { const: 'etag', description: 'The read answers with an ETag, the write sends it as If-Match.' },
+            closed(
+              {
+                field: text(
+                  'JSON Pointer of the version, in the answer of the read and in the body of the write.',
+                  '^/',
+                ),
+              },
+              ['field'],
+            ),
+          ],
+        },
         message: { $ref: '#/$defs/message' },
         timeout: duration('Total time for one attempt.'),
         failures: { $ref: '#/$defs/failures' },

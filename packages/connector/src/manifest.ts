@@ -108,6 +108,13 @@ export type Idempotency =
   | { readonly mode: 'header'; readonly name: string; readonly retentionMs?: number }
   | { readonly mode: 'natural' | 'upsert' | 'checkFirst' | 'none' };
 
+/**
+ * How a write is kept from overwriting a change made since the read that it is based on. `etag`: the read answers with an
+ * ETag, the write sends it as If-Match. `field`: the version stands at this JSON Pointer, in the answer of the read and in
+ * the body of the write. Either way a write against a version that is no longer current is refused (class `conflict`).
+ */
+export type Concurrency = 'etag' | { readonly field: string };
+
 export interface OperationManifest {
   readonly effect: Effect;
   readonly scopes: readonly string[];
@@ -116,7 +123,7 @@ export interface OperationManifest {
   readonly probe?: ProbeManifest;
   readonly compensation?: { readonly operation: string; readonly withinMs?: number };
   readonly pagination?: PaginationManifest;
-  readonly concurrency?: 'etag';
+  readonly concurrency?: Concurrency;
   /** Of operations that send a message. */
   readonly message?: MessageManifest;
   readonly timeoutMs?: number;
@@ -126,13 +133,15 @@ export interface OperationManifest {
 /**
  * A probe calls `operation` with `with` (expressions over `request`, the input of the doubtful call, and `key`, its
  * idempotency key) and takes `found` (an expression over `body`, `request` and `key`) as the effect: a non-null value is adopted as
- * the step's result; null proves absence.
+ * the step's result; null proves absence. With `compares` it gives the present state instead: the effect is there when that
+ * holds everything that the body of the request asks for.
  */
 export interface ProbeManifest {
   readonly operation: string;
   /** As written: texts keep their `${ }`. */
   readonly with: Readonly<Record<string, unknown>>;
   readonly found: string;
+  readonly compares?: true;
   /** Wait before believing in absence. Default 1 s. */
   readonly settleMs: number;
 }

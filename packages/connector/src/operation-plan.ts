@@ -1,6 +1,7 @@
 import type { JsonSchema } from '@tenon/schema';
 import type {
   AuthScheme,
+  Concurrency,
   Effect,
   EnvelopeManifest,
   FailureRule,
@@ -31,6 +32,7 @@ export interface OperationPlan {
   /** Hosts allowed besides the connection's own. */
   readonly egress: readonly string[];
   readonly pagination?: PaginationManifest;
+  readonly concurrency?: Concurrency;
   /** Schema of the whole input object; `$defs` inside. */
   readonly input: JsonSchema;
   /** Schema of the result; `$defs` inside. `true` where the contract says nothing. */

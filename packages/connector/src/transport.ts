@@ -36,6 +36,8 @@ export interface CallRequest {
   readonly input: JsonObject;
   /** Sent as the operation's idempotency mode says; the same on every attempt and replay. */
   readonly idempotencyKey?: string;
+  /** ETag of the version that the write is based on: sent as If-Match, so that it is refused when that is not current. */
+  readonly ifMatch?: string;
   /** Stop by then (epoch ms), whatever the operation's own timeout. */
   readonly deadlineAt?: number;
   readonly signal?: AbortSignal;

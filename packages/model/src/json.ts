@@ -89,3 +89,40 @@ export function atPointer(value: unknown, pointer: string): unknown {
   }
   return here;
 }
+
+/**
+ * Places at which `state` is not as `wanted`, at most `max`: members that are not wanted do not matter, and null is wanted of
+ * what may as well be absent. Lists are compared as a whole.
+ */
+export function unmetPointers(wanted: Json, state: Json, max: number): readonly string[] {
+  const found: string[] = [];
+  compare(wanted, state, []);
+  return found;
+
+  function compare(a: unknown, b: unknown, path: readonly string[]): void {
+    if (found.length >= max) return;
+    if (isObject(a) && isObject(b)) {
+      for (const name of Object.keys(a).sort())
+        compare(a[name], Object.hasOwn(b, name) ? b[name] : null, [...path, name]);
+    } else if (canonicalJson(a) !== canonicalJson(b)) found.push(toPointer(path));
+  }
+}
+
+/** Places at which two values differ, at most `max`: of a list as a whole, of an object by its members. */
+export function changedPointers(before: Json, after: Json, max: number): readonly string[] {
+  const found: string[] = [];
+  compare(before, after, []);
+  return found;
+
+  function compare(a: unknown, b: unknown, path: readonly string[]): void {
+    if (found.length >= max) return;
+    if (isObject(a) && isObject(b)) {
+      for (const name of [...new Set([...Object.keys(a), ...Object.keys(b)])].sort())
+        compare(Object.hasOwn(a, name) ? a[name] : undefined, Object.hasOwn(b, name) ? b[name] : undefined, [
+          ...path,
+          name,
+        ]);
+    } else if ((a === undefined) !== (b === undefined) || canonicalJson(a) !== canonicalJson(b))
+      found.push(toPointer(path));
+  }
+}

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import {
   atPointer,
   canonicalJson,
+  changedPointers,
   compareDiagnostics,
   diagnosticMaker,
   didYouMean,
@@ -11,6 +12,7 @@ import {
   formatDuration,
   fromPointer,
   isSecretReference,
+  type Json,
   newId,
   parseDuration,
   Secret,
@@ -18,6 +20,7 @@ import {
   sleep,
   systemClock,
   toPointer,
+  unmetPointers,
 } from './index.ts';
 
 describe('durations', () => {
@@ -61,6 +64,26 @@ describe('JSON Pointer', () => {
     fc.assert(
       fc.property(fc.array(fc.string()), (tokens) => {
         expect(fromPointer(toPointer(tokens))).toEqual(tokens);
+      }),
+    );
+  });
+
+  it('name what differs, and what is not as it is wanted', () => {
+    const before = { a: 1, b: { c: [1, 2], d: null }, e: 'x' };
+    expect(changedPointers(before, { a: 1, b: { c: [1, 3], d: null } }, 9)).toEqual(['/b/c', '/e']);
+    expect(unmetPointers({ b: { c: [1, 2], gone: null } }, before, 9)).toEqual([]);
+    expect(unmetPointers({ a: 2, b: { d: 0 }, new: 1 }, before, 2)).toEqual(['/a', '/b/d']);
+    expect(unmetPointers({ a: 1 }, 'something else', 9)).toEqual(['']);
+    fc.assert(
+      fc.property(fc.dictionary(fc.string(), fc.jsonValue()), fc.jsonValue(), (wanted, other) => {
+        // What fast-check calls a JSON value is one.
+        const [one, two] = [wanted as Json, other as Json];
+        expect(changedPointers(one, one, 9)).toEqual([]);
+        expect(unmetPointers(one, { ...(one as object), more: two }, 9)).toEqual(
+          Object.hasOwn(wanted, 'more') && canonicalJson(wanted['more']) !== canonicalJson(other)
+            ? unmetPointers({ more: wanted['more'] as Json }, { more: two }, 9)
+            : [],
+        );
       }),
     );
   });

@@ -2,6 +2,7 @@ import type { ConnectorManifest, OperationManifest, OperationPlan } from '@tenon
 import { parseTemplate, type ValueTemplate } from '@tenon/expression';
 import { compareText, isObject, type Json } from '@tenon/model';
 import type { JsonSchema } from '@tenon/schema';
+import { betweenReadAndWrite } from './check/based-on.ts';
 import type { ResolvedCall } from './check/catalog.ts';
 import { classPointers } from './check/classes.ts';
 import type { PipelineModel } from './check/model.ts';
@@ -22,6 +23,7 @@ import { pointOf, type Template, valueTemplate } from './spec/template.ts';
 
 const CONCURRENCY_DEFAULT = 20;
 const ITEMS_AT_A_TIME = 1;
+const VERSIONS_TRIED = 5;
 const EMPTY: ValueTemplate = { literal: {} };
 
 /**
@@ -122,11 +124,11 @@ export function compilePipeline(
   }
 
   function stepPlans(list: readonly StepSpec[]): readonly PlanStep[] | undefined {
-    const plans = list.map(stepPlan);
+    const plans = list.map((step) => stepPlan(step, list));
     return plans.every((plan) => plan !== undefined) ? plans : undefined;
   }
 
-  function stepPlan(step: StepSpec): PlanStep | undefined {
+  function stepPlan(step: StepSpec, list: readonly StepSpec[]): PlanStep | undefined {
     const common = {
       id: step.id.value,
       at: pointOf(step.id.at),
@@ -134,7 +136,7 @@ export function compilePipeline(
     };
     switch (step.kind) {
       case 'call':
-        return callPlan(step, common);
+        return callPlan(step, common, list);
       case 'emit': {
         const event = model.events.get(step);
         if (!event) return undefined;
@@ -227,12 +229,13 @@ export function compilePipeline(
   function callPlan(
     step: CallSpec,
     common: { id: string; at: { line: number; column: number } },
+    list: readonly StepSpec[],
   ): PlanStep | undefined {
     const meaning = model.calls.get(step);
     if (!meaning) return undefined;
-    const { call, compensation } = meaning;
+    const { call, compensation, guard } = meaning;
     const { compensate, irreversible } = step;
-    if (compensate && !compensation) return undefined;
+    if (compensate && (!compensation || (compensate.guard && !guard))) return undefined;
     const probe = probePlan(call.manifest, call.declared);
     const undoing = compensation && probePlan(compensation.manifest, compensation.declared);
     return {
@@ -242,6 +245,15 @@ export function compilePipeline(
       connection: call.connection,
       with: template(step.with),
       retry: retryPlan(step.retry, call.plan),
+      ...(step.basedOn?.read && {
+        basedOn: {
+          read: step.basedOn.read.value,
+          again: betweenReadAndWrite(list, step)
+            .filter(({ kind }) => kind === 'set' || kind === 'check')
+            .map(({ id }) => id.value),
+          attempts: step.basedOn.attempts ?? VERSIONS_TRIED,
+        },
+      }),
       ...(compensate &&
         compensation && {
           compensate: {
@@ -250,6 +262,17 @@ export function compilePipeline(
             with: template(compensate.with),
             retry: retryPlan(compensate.retry, compensation.plan),
             ...(undoing && { probe: undoing }),
+            ...(compensate.guard?.unchanged &&
+              guard && {
+                guard: {
+                  operation: used(guard),
+                  connection: guard.connection,
+                  with: template(compensate.guard.with),
+                  retry: retryPlan(undefined, guard.plan),
+                  unchanged: compensate.guard.unchanged.source,
+                },
+              }),
+            ...(compensate.confirm && { confirm: compensate.confirm.value }),
           },
         }),
       ...(irreversible?.because !== undefined &&
@@ -280,8 +303,14 @@ export function compilePipeline(
     const operation = probe && model.catalog.operation(manifest, probe.operation);
     if (!probe || !operation) return undefined;
     operations[operation.name] = operation;
-    const { found, settleMs } = probe;
-    return { operation: operation.name, with: manifestTemplate(probe.with), found, settleMs };
+    const { found, compares, settleMs } = probe;
+    return {
+      operation: operation.name,
+      with: manifestTemplate(probe.with),
+      found,
+      ...(compares && { compares }),
+      settleMs,
+    };
   }
 
   function contracts(): Plan['contracts'] {

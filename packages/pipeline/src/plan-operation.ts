@@ -47,6 +47,7 @@ export function planOperation(
     auth: manifest.auth,
     egress: manifest.egress,
     ...(declared.pagination && { pagination: declared.pagination }),
+    ...(declared.concurrency !== undefined && { concurrency: declared.concurrency }),
     input: bundled(contract, inputSchema(source, parameters), 'request'),
     result: bundled(contract, resultSchema(source), 'response'),
     ...(source.kind === 'http'
@@ -103,13 +104,19 @@ interface Field {
   readonly parameter: Parameter;
 }
 
-/** A parameter keeps its name as key unless the body or an earlier parameter has it. The idempotency header is the transport's. */
+/**
+ * A parameter keeps its name as key unless the body or an earlier parameter has it. Headers that carry the idempotency key
+ * and the version are the transport's.
+ */
 function inputFields(operation: Operation, declared: OperationManifest): readonly Field[] {
   const taken = new Set(['body']);
   const keyHeader =
     declared.idempotency.mode === 'header' ? declared.idempotency.name.toLowerCase() : undefined;
+  const versionHeader =
+    declared.concurrency === 'etag' && declared.effect !== 'read' ? 'if-match' : undefined;
   return operation.parameters.flatMap((parameter): Field[] => {
-    if (parameter.in === 'header' && parameter.name.toLowerCase() === keyHeader) return [];
+    const header = parameter.in === 'header' ? parameter.name.toLowerCase() : undefined;
+    if (header !== undefined && (header === keyHeader || header === versionHeader)) return [];
     const key = taken.has(parameter.name) ? `${parameter.in}.${parameter.name}` : parameter.name;
     taken.add(key);
     const { name, required, style, explode, allowReserved, mediaType } = parameter;

@@ -81,12 +81,23 @@ export interface CallStep extends StepCommon {
   readonly connection: string;
   readonly with: ValueTemplate;
   readonly retry: RetryPlan;
+  readonly basedOn?: BasisPlan;
   readonly compensate?: CompensationPlan;
   readonly irreversible?: {
     readonly because: string;
     readonly forward: { readonly task: string; readonly owner: string; readonly withinMs: number };
   };
   readonly probe?: ProbePlan;
+}
+
+/** The read that a write is based on, and what is made again with it when its version is no longer current. */
+export interface BasisPlan {
+  /** Id of the reading step. */
+  readonly read: string;
+  /** Ids of the `set` and `check` steps between both, in order. */
+  readonly again: readonly string[];
+  /** Versions tried at most, the first included. */
+  readonly attempts: number;
 }
 
 export interface RetryPlan {
@@ -106,6 +117,19 @@ export interface CompensationPlan {
   readonly with: ValueTemplate;
   readonly retry: RetryPlan;
   readonly probe?: ProbePlan;
+  readonly guard?: GuardPlan;
+  /** Team that must say so before it is undone. */
+  readonly confirm?: string;
+}
+
+/** What must be so before an effect is undone. */
+export interface GuardPlan {
+  readonly operation: string;
+  readonly connection: string;
+  readonly with: ValueTemplate;
+  readonly retry: RetryPlan;
+  /** Over `current` and what the compensation may read. */
+  readonly unchanged: string;
 }
 
 export interface ProbePlan {
@@ -114,6 +138,8 @@ export interface ProbePlan {
   readonly with: ValueTemplate;
   /** Over `body`, `request` and `key`; null proves absence. */
   readonly found: string;
+  /** `found` gives the present state: the effect is there when that is as the request's body asks. */
+  readonly compares?: true;
   readonly settleMs: number;
 }
 

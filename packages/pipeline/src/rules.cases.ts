@@ -57,6 +57,31 @@ const UPDATE = (body: string, id = 'noted'): string => `  - id: ${id}
     call: shop.updateOrder
     with: { orderId: '\${ event.orderId }', body: ${body} }
     irreversible: ${FORWARD}`;
+/** Orders have versions; a step at the end writes one, `more` says what it is based on. */
+const VERSIONED = swaps(
+  ['getOrder: { effect: read }', 'getOrder: { effect: read, concurrency: etag }'],
+  [
+    'updateOrder: { effect: update, idempotency: { mode: natural } }',
+    'updateOrder: { effect: update, idempotency: { mode: natural }, concurrency: etag }',
+  ],
+);
+const NOTED = `${UPDATE("{ note: \"${ default(steps.order.note, '') + '!' }\" }")}\n`;
+const BASED = (read: string): string =>
+  NOTED.replace('    irreversible', `    basedOn: { read: ${read} }\n    irreversible`);
+const basedOn = (...pairs: readonly (readonly [string, string])[]): Edits => ({
+  [CONNECTOR]: VERSIONED,
+  [PIPELINE]: swaps(...pairs),
+});
+/** A note that is put back as it was read before; `guard` says what is looked at first. */
+const RESTORED = (guard = ''): string => `  - id: noted
+    call: shop.updateOrder
+    with: { orderId: '\${ event.orderId }', body: { note: hello } }
+    compensate:
+      call: shop.updateOrder
+      with: { orderId: '\${ event.orderId }', body: { note: "\${ default(steps.order.note, '') }" } }
+${guard}`;
+const GUARD = (read: string): string =>
+  `      guard: { read: ${read}, with: { orderId: '\${ event.orderId }' }, unchanged: "\${ default(current.note, '') == 'hello' }" }\n`;
 const seats = (count: number): string =>
   Array.from({ length: count }, (_, index) => `  - { id: seat${index}, wait: { for: 1m } }`).join('\n');
 const READ =
@@ -505,6 +530,40 @@ export const ruleCases = {
       [PIPELINE]: (text) =>
         text.replace('  - id: paid', `${LABEL}    irreversible: ${FORWARD}\n  - id: paid`),
     },
+  },
+  'update-can-be-lost': {
+    fires: basedOn([END, NOTED + END]),
+    on: 'steps.order.note',
+    silent: basedOn([END, BASED('order') + END]),
+  },
+  'based-on-wrong': {
+    fires: basedOn([END, BASED('charge') + END]),
+    on: 'charge',
+    silent: basedOn([END, BASED('order') + END]),
+  },
+  'based-on-outdated': {
+    fires: basedOn(
+      ["show: { total: '${ event.total }' }", "show: { status: '${ steps.order.status }' }"],
+      [END, BASED('order') + END],
+    ),
+    on: 'steps.order.status',
+    // The check goes by it too: it is made again.
+    silent: basedOn([END, BASED('order') + END]),
+  },
+  'compensation-overwrites': {
+    fires: pipeline(END, RESTORED() + END),
+    on: 'steps.order.note',
+    silent: pipeline(END, RESTORED(GUARD('shop.getOrder')) + END),
+  },
+  'guard-changes': {
+    fires: pipeline(
+      END,
+      RESTORED(
+        GUARD('shop.updateOrder').replace("'${ event.orderId }' }", "'${ event.orderId }', body: {} }"),
+      ) + END,
+    ),
+    on: 'shop.updateOrder',
+    silent: pipeline(END, RESTORED(GUARD('shop.getOrder')) + END),
   },
   'tier-too-low': { fires: pipeline('tier: medium', 'tier: low'), on: 'low', silent: none },
   'success-undeclared': {

@@ -8,8 +8,8 @@ import { openRuntime } from './embedded/open-runtime.ts';
 import { verifyExport } from './ledger/verify-ledger.ts';
 import type { RuntimeCode, runtimeRules } from './rules.ts';
 import { RuntimeError } from './runtime-error.ts';
-import { type Bench, refused } from './testing/bench.ts';
-import { call, planFor, step, undoable } from './testing/plan.ts';
+import { type Bench, outdated, refused } from './testing/bench.ts';
+import { amend, call, planFor, step, undoable } from './testing/plan.ts';
 import {
   type SoundLedger,
   soundLedger,
@@ -38,6 +38,7 @@ const answering = planFor({
 });
 const keyed = planFor({ steps: [undoable('one')] });
 const held = planFor({ onFailure: 'hold', steps: [call('put', 'acme.put')] });
+const growing = planFor({ steps: amend('grow') });
 const manual = planFor({
   trigger: { manual: true, input: { type: 'object', required: ['id'] } },
   identity: { key: { expression: 'input.id' }, retainMs: 1_000 },
@@ -283,6 +284,17 @@ export const runtimeCases = {
     fires: (open) => killedDuring(open, planFor({ steps: [call('one', 'acme.shortKey')] }), 5_000),
     silent: (open) => killedDuring(open, planFor({ steps: [call('one', 'acme.shortKey')] }), 4_000),
   },
+  EFFECT_CONFLICT_PERSISTS: {
+    fires: (open) => conflicting(open, 5),
+    silent: (open) => conflicting(open, 4),
+  },
+  EFFECT_VERSION_ABSENT: {
+    fires: (open) =>
+      ordered(open, growing, ({ target }) => {
+        target.hasVersions = false;
+      }),
+    silent: (open) => ordered(open, growing),
+  },
   RUN_DEADLINE_EXCEEDED: {
     fires: (open) => deadline(open, 1_000),
     silent: (open) => deadline(open, 600_000),
@@ -442,6 +454,13 @@ async function trigger(bench: Bench, input: { readonly id?: string }): Promise<r
 }
 
 /** All codes in the ledger of a run that had an hour to end. */
+/** A write that is based on a read, and so many conflicts. */
+function conflicting(open: (...plans: Plan[]) => Promise<Bench>, times: number): Promise<readonly string[]> {
+  return ordered(open, growing, ({ target }) => {
+    target.script = { setAccount: Array(times).fill({ fail: outdated }) };
+  });
+}
+
 async function ordered(
   open: (...plans: Plan[]) => Promise<Bench>,
   plan: Plan,

@@ -281,6 +281,18 @@ export const runtimeRules = {
     why: 'Sent again after the key’s retention, the call could have a second effect.',
     fix: 'Look into the other system and settle the doubt; declare a probe so that it is settled by itself.',
   },
+  EFFECT_CONFLICT_PERSISTS: {
+    severity: 'error',
+    title: 'every version that a write was based on was changed again before it',
+    why: 'None of the writes happened: nothing of what others wrote was overwritten, and nothing of this run is there either.',
+    fix: 'See who else writes (`context` of the dead letter names the versions and the places that differ), then resume: it begins with a fresh read. Raise `basedOn.attempts` where many write at once.',
+  },
+  EFFECT_VERSION_ABSENT: {
+    severity: 'error',
+    title: 'the read that a write is based on gave no version',
+    why: 'A write without a version would overwrite whatever others have changed; it was not sent.',
+    fix: 'See whether the other side still answers with an ETag, or the version field, that the connector declares (`concurrency`), then resume.',
+  },
   RUN_DEADLINE_EXCEEDED: {
     severity: 'error',
     title: 'a run did not end within its deadline',

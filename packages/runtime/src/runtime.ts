@@ -365,6 +365,8 @@ export interface DeadLetter {
   readonly failure: Failure;
   readonly lastCheckpoint?: string;
   readonly idempotencyKey?: string;
+  /** What else is known of the failure, such as the versions that a write was based on. Names and versions, no data. */
+  readonly context?: JsonObject;
   readonly attempts: number;
   readonly correlationId: string;
   readonly owner: string;

@@ -9,7 +9,7 @@ export const transitions = {
   running: ['waiting', 'inDoubt', 'compensating', 'succeeded', 'failed', 'cancelled'],
   waiting: ['running', 'compensating', 'cancelled', 'failed'],
   inDoubt: ['running', 'compensating'],
-  compensating: ['inDoubt', 'failed', 'compensated', 'cancelled'],
+  compensating: ['waiting', 'inDoubt', 'failed', 'compensated', 'cancelled'],
   failed: ['running', 'compensating', 'cancelled'],
   succeeded: [],
   compensated: [],

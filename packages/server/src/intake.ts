@@ -1,6 +1,7 @@
 import { verifyWebhook } from '@tenon/connector';
 import type { Json } from '@tenon/model';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { acceptedRun } from './accepted-run.ts';
 import { acceptProblem, type Problem, sendProblem } from './problem.ts';
 import type { ServerOptions } from './server.ts';
 
@@ -59,16 +60,12 @@ export function addIntake(app: FastifyInstance, options: ServerOptions): void {
         ...(typeof traceparent === 'string' && { traceparent }),
       });
       if (!accepted.ok) return refuse(acceptProblem(accepted.failure));
-      return reply
-        .code(202)
-        .send({ duplicateDelivery: accepted.duplicateDelivery, runs: accepted.runs.map(publicRun) });
+      return reply.code(202).send({
+        duplicateDelivery: accepted.duplicateDelivery,
+        runs: accepted.runs.map((run) => acceptedRun(run, options.runtime, 'sender')),
+      });
     },
   );
-}
-
-/** What a sender may know of the runs it started: no business key, which may be personal. */
-export function publicRun(run: { runId: string; pipeline: string; started: boolean; state: string }): object {
-  return { runId: run.runId, pipeline: run.pipeline, started: run.started, state: run.state };
 }
 
 /** A repeated header is joined as RFC 9110 §5.3 says; a signature check then sees all of it. */

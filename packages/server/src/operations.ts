@@ -2,9 +2,9 @@ import { isDeeperThan, isObject, JSON_LEVELS_MAX, type Json, type JsonObject } f
 import { type RunFilter, type RunState, runStates } from '@tenon/runtime';
 import { compileValidator, type JsonSchema } from '@tenon/schema';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { acceptedRun } from './accepted-run.ts';
 import { controlRoutes } from './control.ts';
 import { eraseRoute } from './erase.ts';
-import { publicRun } from './intake.ts';
 import { authenticate, type Operator, roleGrants } from './operators.ts';
 import { acceptProblem, type Problem, sendProblem } from './problem.ts';
 import { protectionRoutes } from './protection.ts';
@@ -41,7 +41,10 @@ export const routes: readonly Route[] = [
       if (!result.ok) return { problem: acceptProblem(result.failure) };
       return {
         status: 202,
-        body: { duplicateDelivery: result.duplicateDelivery, runs: result.runs.map(publicRun) },
+        body: {
+          duplicateDelivery: result.duplicateDelivery,
+          runs: result.runs.map((run) => acceptedRun(run, runtime, 'operator')),
+        },
       };
     },
   },

@@ -4,6 +4,7 @@ import { signWebhook, type WebhookManifest } from '@tenon/connector';
 import { parseDocument } from '@tenon/document';
 import { isObject, Secret, systemClock } from '@tenon/model';
 import type { AcceptResult, FlowReport, IncomingEvent, Runtime, Switch } from '@tenon/runtime';
+import { call, openBench, planFor } from '@tenon/runtime/testing';
 import { afterEach, describe, expect, it } from 'vitest';
 import { routes } from './operations.ts';
 import type { Operator } from './operators.ts';
@@ -84,6 +85,8 @@ describe('webhook intake', () => {
       new Promise((resolve) => systemClock.setTimer(100, () => resolve('waiting'))),
     ]);
     expect(early).toBe('waiting');
+    // On a busy machine the event may be on its way for longer than that.
+    while (seen.length === 0) await new Promise((resolve) => setImmediate(resolve));
     finish({ ok: true, duplicateDelivery: false, runs: [run] });
     const response = await answer;
     expect(response.status).toBe(202);
@@ -91,6 +94,82 @@ describe('webhook intake', () => {
     expect(seen).toMatchObject([
       { event: 'crm.upgraded', payload: { plan: 'team' }, deliveryId: 'msg_1', source: 'crm' },
     ]);
+  });
+
+  it('answers a duplicate with what became of the first, and of a dead one how it goes on; no result, no key', async () => {
+    const dead = { ...run, started: false, state: 'failed' } as const;
+    const failure = { class: 'validation', code: 'HTTP_RESPONSE_STATUS', message: 'secret', step: 'pay' };
+    const url = await start({
+      accept: async () => ({ ok: true, duplicateDelivery: true, runs: [dead] }),
+      run: () =>
+        ({
+          ...dead,
+          acceptedAtMs: 1,
+          updatedAtMs: 2,
+          failure,
+          steps: [{ id: 'order', state: 'succeeded', attempts: 1, result: { name: 'private@example.com' } }],
+          // A whole run is more than the answer looks at.
+        }) as unknown as ReturnType<Runtime['run']>,
+    });
+    const response = await deliver(url, '{"plan":"team"}');
+    expect(response.status).toBe(202);
+    const text = await response.text();
+    expect(text).not.toContain('private@example.com');
+    expect(text).not.toContain('secret');
+    expect(JSON.parse(text)).toEqual({
+      duplicateDelivery: true,
+      runs: [
+        {
+          runId: dead.runId,
+          pipeline: dead.pipeline,
+          started: false,
+          state: 'failed',
+          duplicate: {
+            acceptedAtMs: 1,
+            updatedAtMs: 2,
+            isEnded: true,
+            failure: { class: 'validation', code: 'HTTP_RESPONSE_STATUS' },
+            next: {
+              what: expect.stringContaining('resumes'),
+              path: `/v1/runs/${dead.runId}/resume`,
+              command: expect.stringContaining(`dead-letters resume ${dead.runId}`),
+            },
+          },
+        },
+      ],
+    });
+  });
+
+  it('carries a business event out once, and answers its repeats from what is stored', async () => {
+    const plan = planFor({
+      steps: [call('one', 'acme.create')],
+      trigger: { event: 'crm.upgraded' },
+      events: {
+        'crm.upgraded': {
+          contract: { name: 'crm', version: '1.0.0', digest: 'sha256:0' },
+          event: 'upgraded',
+          payload: { type: 'object', required: ['id'] },
+        },
+      },
+    });
+    const bench = await openBench(plan);
+    try {
+      const url = await start(bench.runtime);
+      // The answer's own form is what the test is about.
+      const first = (await (await deliver(url, '{"id":"a"}')).json()) as { runs: { runId: string }[] };
+      await bench.runtime.idle();
+      const again = await (await deliver(url, '{"id":"a"}')).json();
+      expect(first).toMatchObject({ runs: [{ started: true }] });
+      expect(again).toMatchObject({
+        duplicateDelivery: true,
+        runs: [
+          { runId: first.runs[0]?.runId, started: false, state: 'succeeded', duplicate: { isEnded: true } },
+        ],
+      });
+      expect(bench.target.count('create')).toBe(1);
+    } finally {
+      await bench.close();
+    }
   });
 
   it('refuses an altered body before it reaches the runtime, and logs the refusal without the payload', async () => {

@@ -51,6 +51,7 @@ export function buildRequest(baseUrl: URL, request: CallRequest, http: HttpBindi
 
   if (path.includes('{'))
     return requestFailure('HTTP_PATH_INCOMPLETE', `the path ${http.path} lacks a parameter`);
+  if (request.ifMatch !== undefined) headers['if-match'] = request.ifMatch;
   const missingKey = addIdempotencyKey(request, headers);
   if (missingKey !== undefined) return missingKey;
   for (const [name, value] of Object.entries(headers))

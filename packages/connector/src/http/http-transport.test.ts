@@ -38,6 +38,14 @@ describe('a call that succeeds', () => {
     });
   });
 
+  it('carries the version that a write is based on, and says that it is outdated', async () => {
+    await using test = await harness((_seen, response) => json(response, 412, {}));
+    expect(await test.call({}, { ifMatch: '"v3"' })).toMatchObject({
+      failure: { class: 'conflict', delivery: 'answered', status: 412 },
+    });
+    expect(test.server.seen[0]?.headers).toMatchObject({ 'if-match': '"v3"' });
+  });
+
   it('sends a key that no header can hold as its digest, the same each time', async () => {
     const plan = operationPlan({ idempotency: { mode: 'header', name: 'Idempotency-Key' } });
     await using test = await harness((_seen, response) => json(response, 200, {}), plan);

@@ -73,6 +73,7 @@ function inYaml({ model }: PipelineInspection, offset: number): Target | undefin
     const called = [
       [step.kind === 'call' ? step.call : undefined, meaning?.call],
       [step.kind === 'call' ? step.compensate?.call : undefined, meaning?.compensation],
+      [step.kind === 'call' ? step.compensate?.guard?.read : undefined, meaning?.guard],
     ] as const;
     for (const [name, call] of called)
       if (name && call && holds(name.at, offset))

@@ -25,11 +25,13 @@ import {
   type BranchSpec,
   type CallSpec,
   type ChooseSpec,
+  type CompensateSpec,
   type ForEachSpec,
   type StepSpec,
 } from '../spec/pipeline-spec.ts';
 import { expressionsOf, type SpecExpression, type Template } from '../spec/template.ts';
 import type { UsageEntry } from '../usage.ts';
+import type { ResolvedCall } from './catalog.ts';
 import { checkInScope, expressionDiagnostic, type PolicyRules, type Read, type Use } from './expressions.ts';
 import { MapOver, MapUntil } from './growing-map.ts';
 import { listRead } from './list-read.ts';
@@ -374,11 +376,38 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
     // Compensation runs after the effect is confirmed, so it may read the step's own result.
     const after = scope(here, undefined, id);
     if (compensate.with) template(compensate.with, id, after);
+    visitGuard(step, compensate, meaning?.guard, after);
     const compensation = meaning?.compensation;
     if (!compensation) return;
     request(compensate.with, compensation.plan.input, compensate.call.value, compensate.call.at);
     const target = requestTarget(compensation.contract.name, compensation.plan.operation);
     writes(compensate.with, target, id, '', compensate.call.at);
+  }
+
+  function visitGuard(
+    step: CallSpec,
+    { guard }: CompensateSpec,
+    read: ResolvedCall | undefined,
+    after: Scope,
+  ): void {
+    const id = step.id.value;
+    if (guard?.with) template(guard.with, id, after);
+    if (guard && read) request(guard.with, read.plan.input, guard.read.value, guard.read.at);
+    if (!guard?.unchanged) return;
+    const current = read ? typeOfSchema(read.plan.result) : ANY;
+    const { environment: outer } = after;
+    const sources = new Map(after.sources);
+    if (read)
+      sources.set('current', {
+        contract: read.contract.name,
+        target: { kind: 'response', operation: read.plan.operation },
+      });
+    expression(
+      guard.unchanged,
+      id,
+      { ...after, environment: { ...outer, variables: { ...outer.variables, current } }, sources },
+      'condition',
+    );
   }
 
   /** The names that can be used at a place. `self`: the step being checked; `certain`: one known to have run. */

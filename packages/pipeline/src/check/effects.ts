@@ -22,13 +22,23 @@ function isUnguarded({ declared }: ResolvedCall): boolean {
   return declared.effect !== 'read' && declared.idempotency.mode === 'none' && declared.probe === undefined;
 }
 
-function checkRepeat({ step, call, compensation }: CallMeaning): Diagnostic[] {
+function checkRepeat({ step, call, compensation, guard }: CallMeaning): Diagnostic[] {
   const found: Diagnostic[] = [];
+  // A write that carries its version applies at most once, however often it is sent.
+  const isVersioned = step.basedOn !== undefined && call.declared.concurrency !== undefined;
+  const isUndoneByVersion =
+    guard?.declared.concurrency === 'etag' && compensation?.declared.concurrency === 'etag';
   const asked = step.retry !== undefined && !step.retry.none && retryPlan(step.retry, call.plan).attempts > 1;
   const undeclared = step.retry === undefined && step.irreversible === undefined;
-  if (isUnguarded(call) && (asked || undeclared))
+  if (isUnguarded(call) && !isVersioned && (asked || undeclared))
     found.push(repeatDiagnostic('effect-can-repeat', call, step.call, step.retry, asked));
-  if (step.compensate && compensation && isUnguarded(compensation) && !step.compensate.retry?.none)
+  if (
+    step.compensate &&
+    compensation &&
+    isUnguarded(compensation) &&
+    !isUndoneByVersion &&
+    !step.compensate.retry?.none
+  )
     found.push(
       repeatDiagnostic(
         'compensation-can-repeat',

@@ -84,9 +84,10 @@ export function factsOf(model: PipelineModel): PipelineFacts {
     causes: causesOf(model, order),
     waits,
     writes: fieldWrites(model),
-    uses: [...model.calls.values()].flatMap(({ step, call, compensation }) => [
+    uses: [...model.calls.values()].flatMap(({ step, call, compensation, guard }) => [
       ...usesOf(call, step.call.at),
       ...(compensation && step.compensate ? usesOf(compensation, step.compensate.call.at) : []),
+      ...(guard && step.compensate?.guard ? usesOf(guard, step.compensate.guard.read.at) : []),
     ]),
   };
 }

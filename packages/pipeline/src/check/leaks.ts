@@ -93,6 +93,7 @@ export function checkLeaks(checked: Checked): LeakCheck {
     for (const [template, call] of [
       [step.with, meaning?.call],
       [step.compensate?.with, meaning?.compensation],
+      [step.compensate?.guard?.with, meaning?.guard],
     ] as const)
       if (template && call)
         follow(template, '', {

@@ -241,7 +241,7 @@ function checkOperation(
     found.push(
       diagnostic('manifest-probe-answer-wrong', {
         message: problem,
-        at: document.locate(toPointer([...here, 'probe', probe?.found === undefined ? '' : 'found'])),
+        at: document.locate(toPointer([...here, 'probe', probe?.compares ? 'state' : 'found'])),
         subject: `${subject} found`,
       }),
     );

@@ -23,6 +23,8 @@ export interface CallMeaning {
   readonly step: CallSpec;
   readonly call: ResolvedCall;
   readonly compensation?: ResolvedCall;
+  /** The read that its compensation's guard makes. */
+  readonly guard?: ResolvedCall;
 }
 
 /** Resolves every name of a pipeline; what cannot be resolved is reported and absent from the model. */
@@ -50,7 +52,9 @@ export function modelOf(
     if (step.kind === 'call') {
       const call = take(catalog.call(step.call));
       const compensation = step.compensate && take(catalog.call(step.compensate.call));
-      if (call) calls.set(step, { step, call, ...(compensation && { compensation }) });
+      const guard = step.compensate?.guard && take(catalog.call(step.compensate.guard.read));
+      if (call)
+        calls.set(step, { step, call, ...(compensation && { compensation }), ...(guard && { guard }) });
     }
     const named = step.kind === 'emit' ? step.emit : step.kind === 'wait' ? step.event : undefined;
     const event = named && take(catalog.event(named));

@@ -29,7 +29,9 @@ export function checkOwners(model: PipelineModel): Diagnostic[] {
     found.push(...checkTeam(team, catalog.workspace));
   for (const step of allSteps(spec.steps)) {
     if (step.kind === 'approve') found.push(...checkTeam(step.by, catalog.workspace));
-    if (step.kind === 'call') found.push(...checkTeam(step.irreversible?.owner, catalog.workspace));
+    if (step.kind === 'call')
+      for (const team of [step.irreversible?.owner, step.compensate?.confirm])
+        found.push(...checkTeam(team, catalog.workspace));
   }
   if (owner?.team && owner.backup?.value === owner.team.value)
     found.push(

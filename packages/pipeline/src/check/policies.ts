@@ -2,7 +2,7 @@ import { ANY, calls, compileExpression, type Policies } from '@tenon/expression'
 import type { Diagnostic } from '@tenon/model';
 import type { PolicySpec } from '../load/policies.ts';
 import { diagnostic } from '../rules.ts';
-import { allSteps, type PipelineSpec } from '../spec/pipeline-spec.ts';
+import { allSteps, type PipelineSpec, type StepSpec } from '../spec/pipeline-spec.ts';
 import { expressionsOf, type SpecExpression, type Template } from '../spec/template.ts';
 import type { Workspace } from '../workspace.ts';
 import { checkInScope, type PolicyRules } from './expressions.ts';
@@ -137,45 +137,58 @@ export function expressionsIn(spec: PipelineSpec): readonly SpecExpression[] {
   if (spec.trigger?.kind === 'event') add(spec.trigger.where);
   addAll(spec.identity?.key);
   addAll(spec.identity?.orderBy);
-  for (const step of allSteps(spec.steps)) {
-    add(step.when);
-    switch (step.kind) {
-      case 'call':
-        addAll(step.with);
-        addAll(step.compensate?.with);
-        break;
-      case 'emit':
-        addAll(step.with);
-        break;
-      case 'approve':
-        addAll(step.show);
-        break;
-      case 'wait':
-        add(step.until);
-        add(step.match);
-        break;
-      case 'set':
-        addAll(step.value);
-        break;
-      case 'check':
-        for (const { condition } of step.that) add(condition);
-        break;
-      case 'choose':
-        for (const branch of step.branches) add(branch.when);
-        break;
-      case 'forEach':
-        add(step.in);
-        addAll(step.key);
-        for (const { condition } of step.check?.that ?? []) add(condition);
-        addAll(step.result);
-        break;
-      case 'parallel':
-    }
-  }
+  for (const step of allSteps(spec.steps)) found.push(...expressionsOfStep(step));
   add(spec.success);
   for (const metric of spec.metrics) {
     add(metric.when);
     add(metric.value);
+  }
+  return found;
+}
+
+/** Every expression of one step itself, not of those inside it. */
+export function expressionsOfStep(step: StepSpec): readonly SpecExpression[] {
+  const found: SpecExpression[] = [];
+  const add = (one: SpecExpression | undefined): void => {
+    if (one) found.push(one);
+  };
+  const addAll = (one: Template | undefined): void => {
+    if (one) found.push(...expressionsOf(one));
+  };
+  add(step.when);
+  switch (step.kind) {
+    case 'call':
+      addAll(step.with);
+      addAll(step.compensate?.with);
+      addAll(step.compensate?.guard?.with);
+      add(step.compensate?.guard?.unchanged);
+      break;
+    case 'emit':
+      addAll(step.with);
+      break;
+    case 'approve':
+      addAll(step.show);
+      break;
+    case 'wait':
+      add(step.until);
+      add(step.match);
+      break;
+    case 'set':
+      addAll(step.value);
+      break;
+    case 'check':
+      for (const { condition } of step.that) add(condition);
+      break;
+    case 'choose':
+      for (const branch of step.branches) add(branch.when);
+      break;
+    case 'forEach':
+      add(step.in);
+      addAll(step.key);
+      for (const { condition } of step.check?.that ?? []) add(condition);
+      addAll(step.result);
+      break;
+    case 'parallel':
   }
   return found;
 }

@@ -33,18 +33,36 @@ export function probeAnswerProblem(
     policies: {},
     conditional: [],
   });
+  const word = probe.compares ? 'state' : 'found';
   const issue = checked.issues.find(
     ({ code }) => expressionRules[code].severity === 'error' && !UNKNOWABLE.has(code),
   );
-  if (issue) return `in \`found\`: ${issue.message}`;
+  if (issue) return `in \`${word}\`: ${issue.message}`;
   const answer = withoutNull(checked.type);
   const result = typeOfSchema(effect.result);
+  const unlike =
+    probe.compares && answer ? incomparable(answer, typeOfSchema(effect.input), operation) : undefined;
+  if (unlike !== undefined) return unlike;
   const wrong = answer && assignmentIssues(answer, result).find(({ code }) => !UNKNOWABLE.has(code));
   if (!answer || !wrong) return undefined;
   // Where the call answers nothing, what is there stands for it: but only a thing, not what was said about things.
   const isThing = answer.kind !== 'boolean' && answer.kind !== 'list';
   if (result.kind === 'null' && isThing) return undefined;
-  return `\`found\` gives ${describeType(checked.type)}; \`${operation}\` answers ${describeType(result)}, so it must be that or null: ${wrong.message}`;
+  return `\`${word}\` gives ${describeType(checked.type)}; \`${operation}\` answers ${describeType(result)}, so it must be that or null: ${wrong.message}`;
+}
+
+/** Why a state can never be as a call wants it, or nothing tells whether it is. */
+function incomparable(state: Type, input: Type, operation: string): string | undefined {
+  const body = input.kind === 'object' ? input.fields.get('body')?.type() : undefined;
+  if (!body) return `\`${operation}\` takes no body that a \`state\` could be compared with: use \`found\``;
+  if (state.kind === 'any' || body.kind === 'any') return undefined;
+  if (state.kind !== 'object')
+    return `\`state\` gives ${describeType(state)}, not the object that is written`;
+  if (body.kind !== 'object' || state.rest?.('') !== undefined) return undefined;
+  const lacking = [...body.fields.keys()].find((name) => !state.fields.has(name));
+  return lacking === undefined
+    ? undefined
+    : `\`${operation}\` may write \`${lacking}\`, and \`state\` has none: it would always differ`;
 }
 
 /** After `exists` there is a first match, which no type says; where there is none after all, the probe fails and settles nothing. */

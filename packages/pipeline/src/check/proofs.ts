@@ -1,5 +1,6 @@
 import { compareText, type Diagnostic } from '@tenon/model';
 import type { Workspace } from '../workspace.ts';
+import { checkBasedOn } from './based-on.ts';
 import { checkBranches } from './branches.ts';
 import { checkEffects } from './effects.ts';
 import { checkEvents } from './events.ts';
@@ -29,6 +30,7 @@ export function pipelineProofs(checked: Checked): {
     ...checkSize(model),
     ...checkEvents(model),
     ...checkEffects(model),
+    ...checkBasedOn(model),
     ...checkLists(model),
     ...checkTime(model),
     ...checkWayBack(model),

@@ -1,6 +1,14 @@
+import { references } from '@tenon/expression';
 import { type Diagnostic, formatDuration } from '@tenon/model';
 import { diagnostic } from '../rules.ts';
-import { allSteps, type CallSpec, innerSteps, type StepSpec } from '../spec/pipeline-spec.ts';
+import {
+  allSteps,
+  type CallSpec,
+  type CompensateSpec,
+  innerSteps,
+  type StepSpec,
+} from '../spec/pipeline-spec.ts';
+import { expressionsOf } from '../spec/template.ts';
 import { type CallMeaning, effectsOf, type PipelineModel } from './model.ts';
 
 /** Every effect has a way back or says why not, and the way back is a safe one (C67–C70). */
@@ -12,7 +20,7 @@ export function checkWayBack(model: PipelineModel): Diagnostic[] {
   ];
 }
 
-function checkEffect(model: PipelineModel, { step, call, compensation }: CallMeaning): Diagnostic[] {
+function checkEffect(model: PipelineModel, { step, call, compensation, guard }: CallMeaning): Diagnostic[] {
   const { compensate, irreversible } = step;
   const subject = step.id.value;
   if (compensate && irreversible)
@@ -58,7 +66,39 @@ function checkEffect(model: PipelineModel, { step, call, compensation }: CallMea
         subject,
       }),
     );
-  return [...found, ...checkWindow(model, { step, call })];
+  if (guard && guard.declared.effect !== 'read')
+    found.push(
+      diagnostic('guard-changes', {
+        message: `\`${compensate.guard?.read.value}\` changes something; a guard only looks`,
+        at: compensate.guard?.read.at ?? compensate.at,
+        subject,
+      }),
+    );
+  return [...found, ...checkBlind(step, compensate), ...checkWindow(model, { step, call })];
+}
+
+/** What is put back was read before the step: whatever somebody has written since would be gone. */
+function checkBlind(step: CallSpec, compensate: CompensateSpec): Diagnostic[] {
+  if (compensate.guard || !compensate.with) return [];
+  const body =
+    compensate.with.kind === 'object'
+      ? compensate.with.entries.find(({ name }) => name === 'body')
+      : undefined;
+  const restored = [...(body ? expressionsOf(body.value) : [])].flatMap((one) =>
+    references(one.parsed.ast).flatMap(({ root, path, span }) =>
+      root === 'steps' && path[0] && path[0].name !== step.id.value ? [one.locate(span)] : [],
+    ),
+  );
+  const [first] = restored;
+  if (!first) return [];
+  return [
+    diagnostic('compensation-overwrites', {
+      message: `undoing \`${step.id.value}\` puts back what was read before it, whatever somebody has written since`,
+      at: first,
+      subject: step.id.value,
+      fix: 'add `guard: { read: …, with: …, unchanged: ${ current.… == steps.… } }` to the compensation',
+    }),
+  ];
 }
 
 /** The target undoes for so long; the run may work, rest in an outage, and wait for people and events. */

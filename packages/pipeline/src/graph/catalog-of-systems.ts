@@ -48,8 +48,8 @@ export function catalogOfSystems(workspace: Workspace): readonly SystemEntry[] {
     const flows = new Set<string>();
     for (const { spec, calls, trigger } of models) {
       if (trigger?.contract.name === contract.name) flows.add(spec.name.value);
-      for (const { call, compensation } of calls.values())
-        for (const one of compensation ? [call, compensation] : [call]) {
+      for (const { call, compensation, guard } of calls.values())
+        for (const one of [call, compensation, guard].filter((each) => each !== undefined)) {
           if (one.connection !== system) continue;
           flows.add(spec.name.value);
           const known = users.get(one.operation.id) ?? new Set<string>();

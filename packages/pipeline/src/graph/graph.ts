@@ -79,8 +79,8 @@ export function graphOf(check: WorkspaceCheck, workspace: Workspace): WorkspaceG
     for (const [step, named] of model.events)
       if (step.kind === 'emit') addEdge(id, event(named), 'emits');
       else addEdge(event(named), id, 'resumes');
-    for (const { call, compensation } of model.calls.values())
-      for (const one of compensation ? [call, compensation] : [call]) {
+    for (const { call, compensation, guard } of model.calls.values())
+      for (const one of [call, compensation, guard].filter((each) => each !== undefined)) {
         const isRead = one.declared.effect === 'read';
         addEdge(id, `system:${one.connection}`, isRead ? 'reads' : 'writes', one.operation.id);
       }

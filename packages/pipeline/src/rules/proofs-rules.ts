@@ -337,6 +337,56 @@ export const proofsRules = {
       good: '- { id: account, call: crm.getAccount }',
     },
   },
+  'update-can-be-lost': {
+    severity: 'error',
+    title: 'values are written back without the version that they were read with',
+    why: 'Somebody may have changed the object in between; the write would undo that, and nobody would know (C50).',
+    fix: 'say which read the write is based on: `basedOn: { read: <step> }`',
+    example: {
+      bad: "- { id: account, call: crm.getAccount, … }\n- { id: raised, call: crm.updateAccount, with: { body: { seats: '${ steps.account.seats + 1 }' } } }",
+      good: "- { id: account, call: crm.getAccount, … }\n- { id: raised, call: crm.updateAccount, basedOn: { read: account }, with: { body: { seats: '${ steps.account.seats + 1 }' } } }",
+    },
+  },
+  'based-on-wrong': {
+    severity: 'error',
+    title: 'a write is based on something that gives it no version',
+    why: 'A version that is not sent protects nothing, and one that is not read cannot be sent (C50).',
+    fix: 'name a read of the same object before it in the same list, whose connector declares the same `concurrency`',
+    example: {
+      bad: 'basedOn: { read: total }       # a `set`',
+      good: 'basedOn: { read: account }     # calls crm.getAccount',
+    },
+  },
+  'based-on-outdated': {
+    severity: 'error',
+    title: 'a step between the read and the write goes by the first version',
+    why: 'After a conflict the read is made again and the write goes by the new version; what was decided or done in between was not (C50).',
+    fix: 'move the step before the read or after the write; `set` and `check` may stand between',
+    example: {
+      bad: '- { id: account, call: crm.getAccount, … }\n- { id: approval, approve: { show: ${ steps.account.seats }, … } }\n- { id: raised, basedOn: { read: account }, … }',
+      good: '- { id: asked, call: crm.getAccount, … }\n- { id: approval, approve: { show: ${ steps.asked.seats }, … } }\n- { id: account, call: crm.getAccount, … }\n- { id: raised, basedOn: { read: account }, … }',
+    },
+  },
+  'compensation-overwrites': {
+    severity: 'warning',
+    title: 'a compensation puts back what was read before, without looking',
+    why: 'Between the effect and its undoing somebody may have changed the object; putting the old values back would undo that too (C71).',
+    fix: 'give the compensation a `guard`: where the object is not as the step left it, its owner decides',
+    example: {
+      bad: "compensate: { call: crm.updateAccount, with: { body: { tier: '${ steps.before.tier }' } } }",
+      good: "compensate: { call: crm.updateAccount, with: { body: { tier: '${ steps.before.tier }' } }, guard: { read: crm.getAccount, unchanged: '${ current.tier == steps.raised.tier }' } }",
+    },
+  },
+  'guard-changes': {
+    severity: 'error',
+    title: 'the guard of a compensation changes something',
+    why: 'A guard is asked whether the object may be undone; it must not touch it.',
+    fix: 'name an operation whose effect is `read`',
+    example: {
+      bad: 'guard: { read: billing.voidInvoice, … }',
+      good: 'guard: { read: billing.getInvoice, … }',
+    },
+  },
   'irreversible-before-decision': {
     severity: 'error',
     title: 'something irreversible happens before a decision',

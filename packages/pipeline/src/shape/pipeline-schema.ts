@@ -56,10 +56,35 @@ const callStep = object('Calls one operation of a connector.', ['id', 'call'], {
   call: dottedName('`<connection>.<operation>`.', 'billing.createInvoice'),
   with: template('Input: each parameter by name, the body under `body`.'),
   retry: ref('retry'),
+  basedOn: object(
+    'The read that its values come from: the write carries the version read, and when somebody has changed it since, that read and this mapping are made again.',
+    ['read'],
+    {
+      read: text('Id of the step that reads it: an earlier one of the same list.'),
+      attempts: {
+        type: 'integer',
+        minimum: 1,
+        maximum: 20,
+        description: 'Versions tried, the first included; then the run is parked with its owner. Default 5.',
+      },
+    },
+  ),
   compensate: object('The effect that undoes this one when a later step fails.', ['call'], {
     call: dottedName('`<connection>.<operation>` that undoes the effect.', 'billing.voidInvoice'),
     with: template('Input; may read `steps.<this step>`.'),
     retry: ref('retry'),
+    guard: object(
+      'Looks before it undoes: what somebody has changed since is not undone blindly, but asked about.',
+      ['read', 'unchanged'],
+      {
+        read: dottedName('`<connection>.<operation>` that reads the object.', 'billing.getInvoice'),
+        with: template('Its input; may read `steps.<this step>`.'),
+        unchanged: expression(
+          'Is the object as this step left it? Over `current`, what was read, and `event` and `steps`.',
+        ),
+      },
+    ),
+    confirm: text('The team without whose word it is not undone.'),
   }),
   irreversible: object(
     'Says that the effect cannot be undone, and who mends it then.',

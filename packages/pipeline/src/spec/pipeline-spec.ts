@@ -87,8 +87,16 @@ export interface CallSpec extends StepSpecCommon {
   readonly call: Located<string>;
   readonly with?: Template;
   readonly retry?: RetrySpec;
+  readonly basedOn?: BasedOnSpec;
   readonly compensate?: CompensateSpec;
   readonly irreversible?: IrreversibleSpec;
+}
+
+/** The read whose version a write carries. */
+export interface BasedOnSpec {
+  readonly at: Location;
+  readonly read?: Located<string>;
+  readonly attempts?: number;
 }
 
 export interface CompensateSpec {
@@ -96,6 +104,15 @@ export interface CompensateSpec {
   readonly call: Located<string>;
   readonly with?: Template;
   readonly retry?: RetrySpec;
+  readonly guard?: GuardSpec;
+  readonly confirm?: Located<string>;
+}
+
+export interface GuardSpec {
+  readonly at: Location;
+  readonly read: Located<string>;
+  readonly with?: Template;
+  readonly unchanged?: SpecExpression;
 }
 
 export interface IrreversibleSpec {
@@ -317,6 +334,7 @@ export function readPipeline(document: SpecDocument): {
           call,
           ...withTemplate,
           ...given('retry', retry(child(node, 'retry'))),
+          ...given('basedOn', basedOn(child(node, 'basedOn'))),
           ...given('compensate', compensate(child(node, 'compensate'))),
           ...given('irreversible', irreversible(child(node, 'irreversible'))),
         };
@@ -405,6 +423,15 @@ export function readPipeline(document: SpecDocument): {
     }));
   }
 
+  function basedOn(node: SpecNode | undefined): BasedOnSpec | undefined {
+    if (node?.kind !== 'map') return undefined;
+    return {
+      at: document.at(node),
+      ...given('read', read.text(child(node, 'read'))),
+      ...given('attempts', read.number(child(node, 'attempts'))?.value),
+    };
+  }
+
   function compensate(node: SpecNode | undefined): CompensateSpec | undefined {
     const call = read.text(child(node, 'call'));
     if (!node || !call) return undefined;
@@ -413,6 +440,19 @@ export function readPipeline(document: SpecDocument): {
       call,
       ...given('with', read.template(child(node, 'with'))),
       ...given('retry', retry(child(node, 'retry'))),
+      ...given('guard', guard(child(node, 'guard'))),
+      ...given('confirm', read.text(child(node, 'confirm'))),
+    };
+  }
+
+  function guard(node: SpecNode | undefined): GuardSpec | undefined {
+    const asked = read.text(child(node, 'read'));
+    if (!node || !asked) return undefined;
+    return {
+      at: document.at(node),
+      read: asked,
+      ...given('with', read.template(child(node, 'with'))),
+      ...given('unchanged', read.expression(child(node, 'unchanged'))),
     };
   }
 

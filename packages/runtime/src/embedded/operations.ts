@@ -65,7 +65,8 @@ export function operations(engine: EmbeddedEngine, queries: Queries): Operations
         if (run.state === 'inDoubt') return refused('RUN_IN_DOUBT', 'settle the effect in doubt first');
         if (['succeeded', 'compensated', 'cancelled'].includes(run.state))
           return refused('RUN_ENDED', `the run has ${run.state}`);
-        if (run.state === 'compensating')
+        const isUndone = queries.openingsOf(run.seq).some(({ step }) => step.startsWith('compensate:'));
+        if (run.state === 'compensating' || (run.state === 'waiting' && isUndone))
           return refused('RUN_COMPENSATING', 'the run is being undone already');
         const now = engine.now();
         const done = await write(

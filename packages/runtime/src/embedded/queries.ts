@@ -199,7 +199,7 @@ export class Queries {
       // The interpreter's `deadLetter` puts these members there.
       const letter = detail as unknown as Pick<
         DeadLetter,
-        'queue' | 'settled' | 'failure' | 'attempts' | 'lastCheckpoint' | 'idempotencyKey'
+        'queue' | 'settled' | 'failure' | 'attempts' | 'lastCheckpoint' | 'idempotencyKey' | 'context'
       >;
       return {
         runId: run.run_id,
@@ -212,6 +212,7 @@ export class Queries {
         failure: letter.failure,
         ...(letter.lastCheckpoint !== undefined && { lastCheckpoint: letter.lastCheckpoint }),
         ...(letter.idempotencyKey !== undefined && { idempotencyKey: letter.idempotencyKey }),
+        ...(letter.context !== undefined && { context: letter.context }),
         attempts: letter.attempts,
         correlationId: run.correlation_id,
         owner: opening.owner,

@@ -1,5 +1,6 @@
 import type { Failure, Json, JsonObject } from '@tenon/model';
 import type { Plan, PlanStep } from '@tenon/pipeline';
+import { placeOfVersion } from '../interpreter/call-step.ts';
 import { idempotencyKey } from '../interpreter/effect.ts';
 import type { StepRecord } from '../runtime.ts';
 import { redacted } from './redact.ts';
@@ -100,10 +101,19 @@ function recordOf(
     id: place,
     state: isUndone ? 'compensated' : isDone ? 'succeeded' : stateOf(run, isHere, last, begun),
     attempts: made.length + (begun ? 1 : 0),
-    ...(operation?.effect !== 'read' && { idempotencyKey: idempotencyKey(run.pipeline, run.key, place) }),
+    ...(operation?.effect !== 'read' && {
+      idempotencyKey: idempotencyKey(run.pipeline, run.key, keyPlace(id, place, outcomes.length + 1, values)),
+    }),
     ...(isDone && { result: redacted(result, plan.redact[`steps.${step.id}`] ?? []) }),
     ...(!isDone && last?.failure !== undefined && { failure: last.failure }),
   };
+}
+
+/** Where the step is based on a version, its key is that of the last version it went by. */
+function keyPlace(id: string, place: string, last: number, values: ReadonlyMap<string, string>): string {
+  let from = 1;
+  for (let n = 2; n <= last; n++) if (values.has(`${id}#${n}%`)) from = n;
+  return placeOfVersion(place, from);
 }
 
 /** Journal keys of the undoing of a step: the run's, or that of a list which undid what its failed items had done. */

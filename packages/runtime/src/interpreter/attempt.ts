@@ -1,11 +1,11 @@
 import type { CallResult } from '@tenon/connector';
-import type { Failure, Json, JsonObject } from '@tenon/model';
+import { atPointer, type Failure, type Json, type JsonObject } from '@tenon/model';
 import type { Fact, Recorded } from '../engine.ts';
 import { doneFact, failureDetails, intentFact, plain } from './effect-facts.ts';
 import { judge, repeatIsHarmless } from './judge.ts';
 import { checkFirst } from './probe.ts';
 import { spanOf } from './trace-context.ts';
-import { budgetStart, originOf, purposeOf, type Tries } from './tries.ts';
+import { budgetStart, type Effect, originOf, purposeOf, type Tries, type Version } from './tries.ts';
 
 type AttemptRecord =
   /** Its connection could not take it: nothing was sent. */
@@ -26,6 +26,7 @@ type AttemptRecord =
       readonly value: Json;
       readonly startedAtMs: number;
       readonly nth?: number;
+      readonly version?: Version;
     }
   | {
       readonly outcome: 'retryable';
@@ -53,7 +54,7 @@ export async function attemptOnce(tries: Tries, n: number): Promise<AttemptRecor
   const checked =
     operation.idempotency.mode === 'checkFirst' && !isRead ? await checkFirst(tries, n) : undefined;
   let cutShort = false;
-  const harmless = isRead || repeatIsHarmless(operation.idempotency);
+  const harmless = isRead || isHarmless(effect);
   if (!harmless && checked === undefined) {
     cutShort = true;
     await ctx.step(`${name}!`, () => {
@@ -85,11 +86,15 @@ function record(value: Json): AttemptRecord {
   return value as unknown as AttemptRecord;
 }
 
+/** A version is as good as a key that is never forgotten: the first write that applies makes it another one. */
+function isHarmless({ operation, version }: Effect, sinceFirstMs = 0): boolean {
+  return version !== undefined || repeatIsHarmless(operation.idempotency, sinceFirstMs);
+}
+
 /** The target forgets keys after its retention: a repeat later than that could be a second effect. */
 function mayBeForgotten(tries: Tries, sinceFirstMs: number): boolean {
   const maybeSent = tries.unclear || tries.ctx.interrupted();
-  const { idempotency, timeoutMs } = tries.effect.operation;
-  return maybeSent && !repeatIsHarmless(idempotency, sinceFirstMs + timeoutMs);
+  return maybeSent && !isHarmless(tries.effect, sinceFirstMs + tries.effect.operation.timeoutMs);
 }
 
 async function send(tries: Tries, n: number): Promise<CallResult | 'held'> {
@@ -106,7 +111,20 @@ async function send(tries: Tries, n: number): Promise<CallResult | 'held'> {
     purpose: purposeOf(effect),
     origin: originOf(tries),
     ...(n > tries.budgetFrom && { isRetry: true }),
+    ...(effect.version?.isEtag && { ifMatch: effect.version.text }),
   });
+}
+
+/** The version that an answer gives, where its operation speaks of versions. */
+function versionOf(
+  { operation: { concurrency } }: Effect,
+  { body, headers }: Extract<CallResult, { ok: true }>,
+): { readonly version?: { readonly text: string; readonly isEtag: boolean } } {
+  if (concurrency === undefined) return {};
+  const isEtag = concurrency === 'etag';
+  const found = isEtag ? headers['etag'] : atPointer(body, concurrency.field);
+  if (typeof found !== 'string' && typeof found !== 'number') return {};
+  return { version: { text: String(found), isEtag } };
 }
 
 /** The record of an attempt and its facts, from what the call gave. */
@@ -128,7 +146,7 @@ function outcomeOf(
     };
   if (result.ok)
     return {
-      value: { outcome: 'succeeded', value: result.body, startedAtMs },
+      value: { outcome: 'succeeded', value: result.body, startedAtMs, ...versionOf(effect, result) },
       numbered: true,
       facts: [
         { kind, step, attempt: n, details: { outcome: 'succeeded', operation, status: result.status } },
@@ -166,7 +184,7 @@ function outcomeOf(
   const judgement = judge({
     failure,
     effect: effect.operation.effect,
-    idempotency: effect.operation.idempotency,
+    idempotency: effect.version === undefined ? effect.operation.idempotency : { mode: 'natural' },
     retry: effect.retry,
     attemptsUsed: n - tries.budgetFrom + 1,
     budgetStartedAtMs: budgetStart(tries, startedAtMs),

@@ -1,8 +1,10 @@
 import type { Failure, JsonObject } from '@tenon/model';
 import type { CallStep, CompensationPlan } from '@tenon/pipeline';
 import type { Fact, RunEnd } from '../engine.ts';
+import { placeOfVersion } from './call-step.ts';
 import { type EffectEnd, idempotencyKey, perform } from './effect.ts';
 import { failureDetails } from './effect-facts.ts';
+import { type Consent, confirmed, guarded, type Phase } from './guarded-undo.ts';
 import {
   type ConfirmedEffect,
   forwardFact,
@@ -12,6 +14,7 @@ import {
   scopeOf,
 } from './interpret.ts';
 import { deadLetter, forwardFixes } from './openings.ts';
+import type { Version } from './tries.ts';
 
 /**
  * Undoes the confirmed effects of a run, last first; each undoing is an effect itself, with a key of its own. What
@@ -49,7 +52,7 @@ export async function compensate(progress: Progress, stop: Stop): Promise<RunEnd
 export async function undoAll(
   progress: Progress,
   effects: readonly ConfirmedEffect[],
-  phase: 'running' | 'compensating',
+  phase: Phase,
 ): Promise<void> {
   const { ctx } = progress;
   for (const effect of effects.toReversed()) {
@@ -81,35 +84,29 @@ async function undo(
   progress: Progress,
   effect: ConfirmedEffect,
   plan: CompensationPlan,
-  phase: 'running' | 'compensating',
+  phase: Phase,
 ): Promise<void> {
-  const { ctx, loaded, call } = progress;
+  const { ctx, loaded } = progress;
   const id = `compensate:${effect.place}`;
   const operation = loaded.plan.operations[plan.operation];
-  for (let round = 0, from = 1; ; round++) {
-    const input = loaded.template(plan.with, scopeOf(effect.progress));
-    let ended: EffectEnd;
-    if (operation === undefined || !input.ok)
-      ended = { ok: false, attempts: from, failure: input.ok ? ABSENT : input.failure };
-    else
-      ended = await perform(
-        ctx,
-        loaded,
-        call,
-        {
-          id,
-          place: id,
-          operation,
-          connection: plan.connection,
-          // An operation's input is an object by the plan's schema.
-          input: input.value as JsonObject,
-          retry: plan.retry,
-          ...(plan.probe !== undefined && { probe: plan.probe }),
-          owner: loaded.plan.owner.team,
-          interruptible: false,
-        },
-        from,
-      );
+  const leave = ({ decision }: Extract<Consent, { as: 'leave' }>): void => {
+    const { actor, reason } = decision;
+    ctx.note({ kind: 'compensation', step: id, details: { left: true, actor, reason } });
+  };
+  if (plan.confirm !== undefined) {
+    const consent = await confirmed(progress, effect, plan.confirm, phase);
+    if (consent.as === 'leave') return leave(consent);
+  }
+  for (let round = 0, from = 1, look = 1, conflicts = 0; ; look++) {
+    const consent: Consent =
+      plan.guard === undefined
+        ? { as: 'undo' }
+        : await guarded(progress, effect, plan, plan.guard, { look, conflicts }, phase);
+    if (consent.as === 'leave') return leave(consent);
+    const ended: EffectEnd =
+      consent.as === 'failed'
+        ? { ...consent.end, attempts: from - 1 }
+        : await sendUndoing(progress, effect, plan, from, consent.version);
     // Given up by a person who saw that it happened: then it is done.
     if (ended.ok || ended.givenUp?.happened !== undefined) return;
     // Deleting what is not there (any more) is what was wanted.
@@ -117,9 +114,47 @@ async function undo(
       ctx.note({ kind: 'compensation', step: id, details: { operation: operation.name, alreadyGone: true } });
       return;
     }
-    await park(progress, id, ended, round, phase);
     from = ended.attempts + 1;
+    const isOutdated =
+      consent.as === 'undo' && consent.version !== undefined && ended.failure.class === 'conflict';
+    if (isOutdated && ended.givenUp === undefined) conflicts++;
+    else await park(progress, id, ended, round++, phase);
   }
+}
+
+async function sendUndoing(
+  progress: Progress,
+  effect: ConfirmedEffect,
+  plan: CompensationPlan,
+  from: number,
+  version: Version | undefined,
+): Promise<EffectEnd> {
+  const { ctx, loaded, call } = progress;
+  const id = `compensate:${effect.place}`;
+  const operation = loaded.plan.operations[plan.operation];
+  const input = loaded.template(plan.with, scopeOf(effect.progress));
+  if (operation === undefined || !input.ok)
+    return { ok: false, attempts: from, failure: input.ok ? ABSENT : input.failure };
+  const isVersioned = version?.isEtag === true && operation.concurrency === 'etag';
+  return perform(
+    ctx,
+    loaded,
+    call,
+    {
+      id,
+      place: id,
+      operation,
+      connection: plan.connection,
+      // An operation's input is an object by the plan's schema.
+      input: input.value as JsonObject,
+      retry: plan.retry,
+      ...(plan.probe !== undefined && { probe: plan.probe }),
+      owner: loaded.plan.owner.team,
+      interruptible: false,
+      ...(isVersioned && { version, keyPlace: placeOfVersion(id, from) }),
+    },
+    from,
+  );
 }
 
 /** A compensation that cannot finish stays with its owner until resumed (a new budget, the same key). */
@@ -128,7 +163,7 @@ async function park(
   id: string,
   ended: Extract<EffectEnd, { ok: false }>,
   round: number,
-  phase: 'running' | 'compensating',
+  phase: Phase,
 ): Promise<void> {
   const { ctx } = progress;
   const key = `${id}/resume/${round}`;

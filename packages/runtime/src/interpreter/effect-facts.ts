@@ -1,7 +1,7 @@
 import type { Failure, JsonObject } from '@tenon/model';
 import type { Fact } from '../engine.ts';
 import { saltedDigest } from './salted-digest.ts';
-import type { Effect, Tries } from './tries.ts';
+import type { Effect, Tries, Version } from './tries.ts';
 
 export function intentFact(tries: Tries, n: number): Fact {
   const { ctx, effect, key } = tries;
@@ -17,12 +17,22 @@ export function intentFact(tries: Tries, n: number): Fact {
       idempotency: effect.operation.idempotency.mode,
       idempotencyKey: key,
       request: saltedDigest(ctx.run.salt, effect.input),
+      ...(effect.version !== undefined && { version: versionText(effect.version) }),
     },
   };
 }
 
+/** A version as it is shown: it comes from outside, so no more of it than a version can need. */
+export function versionText({ text }: Version): string {
+  return text.length <= VERSION_LENGTH_MAX ? text : `${text.slice(0, VERSION_LENGTH_MAX)}…`;
+}
+
+const VERSION_LENGTH_MAX = 100;
+
 export function doneFact(effect: Effect, n: number): Fact {
-  const kind = effect.interruptible ? 'stepDone' : 'compensation';
+  // What looks before an undoing undoes nothing yet.
+  const isUndoing = !effect.interruptible && effect.operation.effect !== 'read';
+  const kind = isUndoing ? 'compensation' : 'stepDone';
   return {
     kind,
     step: effect.place,
@@ -34,7 +44,7 @@ export function doneFact(effect: Effect, n: number): Fact {
 export function probeFact(
   effect: Effect,
   n: number,
-  answer: { readonly found: string; readonly failure?: Failure },
+  answer: { readonly found: string; readonly failure?: Failure; readonly differs?: readonly string[] },
   mark: '?' | '^',
 ): Fact {
   return {
@@ -44,6 +54,7 @@ export function probeFact(
     details: {
       found: answer.found,
       purpose: mark === '^' ? 'check before sending' : 'settle an unknown outcome',
+      ...(answer.differs && { differs: answer.differs }),
       ...(answer.failure && failureDetails(answer.failure)),
     },
   };

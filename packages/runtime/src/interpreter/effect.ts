@@ -4,7 +4,7 @@ import type { LoadedPlan } from '../loaded-plan.ts';
 import { attemptOnce } from './attempt.ts';
 import { interruptionEnd } from './interruption.ts';
 import { settle } from './settle.ts';
-import { type Caller, type Effect, nthOf, purposeOf, type Tries } from './tries.ts';
+import { type Caller, type Effect, nthOf, purposeOf, type Tries, type Version } from './tries.ts';
 
 export type EffectEnd =
   | {
@@ -13,6 +13,8 @@ export type EffectEnd =
       readonly attempts: number;
       /** Its place in the order of the run's records, within a strand. */
       readonly nth?: number;
+      /** Of what was read. */
+      readonly version?: Version;
     }
   | {
       readonly ok: false;
@@ -39,7 +41,7 @@ export async function perform(
   effect: Effect,
   from: number,
 ): Promise<EffectEnd> {
-  const key = idempotencyKey(ctx.run.pipeline, ctx.run.key, effect.place);
+  const key = idempotencyKey(ctx.run.pipeline, ctx.run.key, effect.keyPlace ?? effect.place);
   const tries: Tries = { ctx, loaded, call, effect, key, budgetFrom: from, unclear: false };
   for (let n = from; ; n++) {
     const held = mayGo(tries, n);
@@ -66,7 +68,13 @@ export async function perform(
     if (attempt.outcome !== 'succeeded') tries.budgetClockMs ??= attempt.clockMs;
     tries.firstSentAtMs ??= attempt.startedAtMs;
     if (attempt.outcome === 'succeeded')
-      return { ok: true, value: attempt.value, attempts: n, ...nthOf(attempt) };
+      return {
+        ok: true,
+        value: attempt.value,
+        attempts: n,
+        ...nthOf(attempt),
+        ...(attempt.version !== undefined && { version: attempt.version }),
+      };
 
     if (attempt.outcome === 'retryable') {
       tries.unclear = attempt.unclear;

@@ -4,6 +4,7 @@ import type { Failure, Json, JsonObject } from '@tenon/model';
 import type { CallStep, PlanStep } from '@tenon/pipeline';
 import type { Cancellation, Fact, Opening, RunContext, RunEnd } from '../engine.ts';
 import type { LoadedPlan } from '../loaded-plan.ts';
+import type { Reading } from './call-step.ts';
 import { compensate } from './compensate.ts';
 import { failureDetails } from './effect-facts.ts';
 import { interruptionEnd } from './interruption.ts';
@@ -18,6 +19,8 @@ export interface Progress {
   readonly call: Caller;
   /** Results by step id: `steps` in expressions. */
   readonly steps: Record<string, Json>;
+  /** What reading steps read last, by step id: versions that writes are based on. */
+  readonly readings: Record<string, Reading>;
   /** Effects known to have happened, in order. */
   readonly confirmed: ConfirmedEffect[];
   /** What the ids of steps stand behind in the whole run: `lines[7].` in an item, else nothing. */
@@ -48,6 +51,7 @@ export interface Stop {
   readonly failure: Failure;
   readonly attempts: number;
   readonly idempotencyKey?: string;
+  readonly context?: JsonObject;
   readonly cancelled?: Cancellation;
   /** A person said: give it up. */
   readonly givenUp: boolean;
@@ -59,7 +63,15 @@ export interface Stop {
  * compensated, or parked in `failed` where a person can resume it at that very step.
  */
 export async function interpret(ctx: RunContext, loaded: LoadedPlan, call: Caller): Promise<RunEnd> {
-  const progress: Progress = { ctx, loaded, call, steps: Object.create(null), confirmed: [], place: '' };
+  const progress: Progress = {
+    ctx,
+    loaded,
+    call,
+    steps: Object.create(null),
+    readings: {},
+    confirmed: [],
+    place: '',
+  };
   const stop =
     (await checkIntake(progress)) ??
     (await runSteps(progress, loaded.plan.steps)) ??
@@ -125,6 +137,7 @@ async function carryOut(progress: Progress, id: string, execute: Execute): Promi
       failure: end.failure,
       attempts: end.attempts,
       ...(end.idempotencyKey !== undefined && { idempotencyKey: end.idempotencyKey }),
+      ...(end.context !== undefined && { context: end.context }),
       ...(end.cancelled !== undefined && { cancelled: end.cancelled }),
       givenUp: end.givenUp ?? false,
       quarantine: end.quarantine ?? false,

@@ -25,6 +25,7 @@ export function deadLetter(
       escalation: owner.escalation,
       ...(progress.lastStep !== undefined && { lastCheckpoint: progress.lastStep }),
       ...(stop.idempotencyKey !== undefined && { idempotencyKey: stop.idempotencyKey }),
+      ...(stop.context !== undefined && { context: stop.context }),
     },
   };
 }

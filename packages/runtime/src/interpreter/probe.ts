@@ -1,5 +1,5 @@
 import type { CallResult } from '@tenon/connector';
-import type { Failure, Json, JsonObject } from '@tenon/model';
+import { type Failure, type Json, type JsonObject, unmetPointers } from '@tenon/model';
 import type { ProbePlan } from '@tenon/pipeline';
 import type { Recorded } from '../engine.ts';
 import { doneFact, plain, probeFact } from './effect-facts.ts';
@@ -7,9 +7,12 @@ import { nextAttemptAt } from './judge.ts';
 import { spanOf } from './trace-context.ts';
 import { nextAfterAbsence, originOf, type Tries } from './tries.ts';
 
+/** Places named at most, at which a state is not as it is wanted. */
+const POINTERS_MAX = 20;
+
 type Probed =
   | { readonly found: 'yes'; readonly value: Json; readonly nth?: number }
-  | { readonly found: 'no'; readonly nextAtMs?: number }
+  | { readonly found: 'no'; readonly nextAtMs?: number; readonly differs?: readonly string[] }
   | { readonly found: 'unclear'; readonly failure: Failure };
 
 type ProbeRecord =
@@ -72,7 +75,9 @@ async function askProbe(
   plan: ProbePlan,
   n: number,
 ): Promise<
-  Exclude<Probed, { readonly found: 'no' }> | { readonly found: 'no' } | { readonly found: 'held' }
+  | Exclude<Probed, { readonly found: 'no' }>
+  | { readonly found: 'no'; readonly differs?: readonly string[] }
+  | { readonly found: 'held' }
 > {
   const { ctx, loaded, effect, key } = tries;
   const operation = loaded.plan.operations[plan.operation];
@@ -95,7 +100,9 @@ async function askProbe(
   if (!result.ok) return { found: 'unclear', failure: result.failure };
   const found = loaded.expression(plan.found, { ...scope, body: result.body });
   if (!found.ok) return { found: 'unclear', failure: found.failure };
-  return found.value === null ? { found: 'no' } : { found: 'yes', value: found.value };
+  if (found.value === null) return { found: 'no' };
+  const differs = plan.compares ? unmetPointers(effect.input['body'] ?? null, found.value, POINTERS_MAX) : [];
+  return differs.length > 0 ? { found: 'no', differs } : { found: 'yes', value: found.value };
 }
 
 /** Mode `checkFirst`: looks before it sends. The result stands for the attempt where nothing is to be sent. */

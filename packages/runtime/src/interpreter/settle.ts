@@ -1,5 +1,5 @@
 import type { Failure, Json, JsonObject } from '@tenon/model';
-import { doneFact, failureDetails } from './effect-facts.ts';
+import { doneFact, failureDetails, versionText } from './effect-facts.ts';
 import { probe } from './probe.ts';
 import { saltedDigest } from './salted-digest.ts';
 import { nthOf, type Tries } from './tries.ts';
@@ -22,15 +22,21 @@ export async function settle(
     attempt: n,
     sentAtMs: attempt.startedAtMs,
     request: saltedDigest(ctx.run.salt, effect.input),
+    ...(effect.version !== undefined && { version: versionText(effect.version) }),
     ...failureDetails(attempt.failure),
   };
   if (effect.probe !== undefined) {
     await ctx.sleepUntil(attempt.endedAtMs + effect.probe.settleMs, effect.place);
     const probed = await probe(tries, effect.probe, n, '?', attempt);
     if (probed.found === 'yes') return { as: 'happened', value: probed.value, ...nthOf(probed) };
-    if (probed.found === 'no')
+    // What was changed since says nothing of who changed it, ours may be below it: absence of a write of a version is
+    // proven by its conflict alone.
+    if (probed.found === 'no' && effect.version === undefined)
       return { as: 'absent', ...(probed.nextAtMs !== undefined && { nextAtMs: probed.nextAtMs }) };
-    evidence['probe'] = failureDetails(probed.failure);
+    evidence['probe'] =
+      probed.found === 'no'
+        ? { found: 'no', ...(probed.differs && { differs: probed.differs }) }
+        : failureDetails(probed.failure);
   }
   return askPerson(tries, n, evidence);
 }

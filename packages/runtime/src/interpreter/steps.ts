@@ -1,8 +1,6 @@
-import type { OperationPlan } from '@tenon/connector';
 import type { Failure, Json, JsonObject } from '@tenon/model';
 import type {
   ApproveStep,
-  CallStep,
   CheckStep,
   ChooseStep,
   EmitStep,
@@ -11,7 +9,8 @@ import type {
   WaitStep,
 } from '@tenon/pipeline';
 import type { Cancellation, Fact } from '../engine.ts';
-import { idempotencyKey, perform } from './effect.ts';
+import { writeBasedOn } from './based-on.ts';
+import { callStep } from './call-step.ts';
 import { forEachStep } from './for-each.ts';
 import { type Progress, runSteps, type Stop, scopeOf } from './interpret.ts';
 import { interruptionEnd } from './interruption.ts';
@@ -28,6 +27,8 @@ export type StepEnd =
       readonly failure: Failure;
       readonly attempts: number;
       readonly idempotencyKey?: string;
+      /** What else its owner is told: no data, made by us. */
+      readonly context?: JsonObject;
       readonly cancelled?: Cancellation;
       readonly givenUp?: boolean;
       readonly quarantine?: boolean;
@@ -37,7 +38,11 @@ type StepKind = (progress: Progress, step: PlanStep, round: number, from: number
 
 /** What each kind of step does. */
 export const stepKinds: Readonly<Record<PlanStep['kind'], StepKind>> = {
-  call: only('call', callStep),
+  call: only('call', (progress, step, round, from) =>
+    step.basedOn === undefined
+      ? callStep(progress, step, from)
+      : writeBasedOn(progress, step, step.basedOn, round, from),
+  ),
   emit: only('emit', emitStep),
   approve: only('approve', approveStep),
   wait: only('wait', waitStep),
@@ -47,62 +52,6 @@ export const stepKinds: Readonly<Record<PlanStep['kind'], StepKind>> = {
   forEach: only('forEach', forEachStep),
   parallel: only('parallel', parallelStep),
 };
-
-async function callStep(progress: Progress, step: CallStep, _round: number, from: number): Promise<StepEnd> {
-  const { ctx, loaded, call } = progress;
-  const operation = loaded.plan.operations[step.operation];
-  if (operation === undefined)
-    return failed('contract', 'PLAN_OPERATION_ABSENT', `the plan holds no operation ${step.operation}`, from);
-  const input = loaded.template(step.with, scopeOf(progress));
-  if (!input.ok) return { as: 'failed', failure: input.failure, attempts: from };
-  const isRead = operation.effect === 'read';
-  const end = await perform(
-    ctx,
-    loaded,
-    call,
-    {
-      id: step.id,
-      place: progress.place + step.id,
-      operation,
-      connection: step.connection,
-      // An operation's input is an object by the plan's schema.
-      input: input.value as JsonObject,
-      retry: step.retry,
-      ...(step.probe !== undefined && { probe: step.probe }),
-      owner: loaded.plan.owner.team,
-      interruptible: true,
-    },
-    from,
-  );
-  if (end.ok) {
-    if (!isRead) confirm(progress, step, operation, end.nth);
-    return { as: 'done', value: end.value };
-  }
-  if (end.givenUp?.happened !== undefined) {
-    progress.steps[step.id] = end.givenUp.happened;
-    confirm(progress, step, operation, end.givenUp.nth);
-  }
-  return {
-    as: 'failed',
-    failure: end.failure,
-    attempts: end.attempts,
-    ...(!isRead && {
-      idempotencyKey: idempotencyKey(ctx.run.pipeline, ctx.run.key, progress.place + step.id),
-    }),
-    ...(end.cancelled !== undefined && { cancelled: end.cancelled }),
-    givenUp: end.givenUp !== undefined,
-  };
-}
-
-function confirm(
-  progress: Progress,
-  step: CallStep,
-  operation: OperationPlan,
-  nth: number | undefined,
-): void {
-  const place = progress.place + step.id;
-  progress.confirmed.push({ step, operation, place, progress, ...(nth !== undefined && { nth }) });
-}
 
 async function emitStep(progress: Progress, step: EmitStep, round: number): Promise<StepEnd> {
   const { ctx, loaded } = progress;

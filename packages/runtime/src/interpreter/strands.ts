@@ -60,6 +60,7 @@ export async function strandProgress(
     loaded: outer.loaded,
     call: outer.call,
     steps: Object.assign(Object.create(null), outer.steps),
+    readings: {},
     confirmed: [],
     place: of.place,
     rounds: { now: since, last: of.round },

@@ -20,6 +20,7 @@ export type Caller = (
     readonly purpose: Purpose;
     readonly origin: CallOrigin;
     readonly isRetry?: boolean;
+    readonly ifMatch?: string;
   },
 ) => Promise<CallResult | 'held'>;
 
@@ -37,6 +38,16 @@ export interface Effect {
   readonly owner: string;
   /** A forward call ends with the run's deadline and its cancellation; a compensation does not. */
   readonly interruptible: boolean;
+  /** The version that a write is based on: it applies to that one alone, so at most once, however often it is sent. */
+  readonly version?: Version;
+  /** What the idempotency key is made from in place of `place`, for a write of a later version. */
+  readonly keyPlace?: string;
+}
+
+/** `text`: as it was read, for people. `isEtag`: it goes along as If-Match; else it stands in the body. */
+export interface Version {
+  readonly text: string;
+  readonly isEtag: boolean;
 }
 
 /** An effect on its way to a definite end: what `perform` knows of its attempts so far. */
@@ -55,10 +66,12 @@ export interface Tries {
   /** An earlier attempt may have taken effect. */
   unclear: boolean;
 }
+
 export function purposeOf({ operation, interruptible }: Effect): Purpose {
   if (!interruptible) return 'compensation';
   return operation.effect === 'read' ? 'read' : 'effect';
 }
+
 export function originOf({ ctx: { run }, effect }: Tries): CallOrigin {
   return { pipeline: run.pipeline, runId: run.runId, step: effect.place };
 }

@@ -2,7 +2,7 @@ import { copyFileSync, cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { CallRequest, CallResult } from '@tenon/connector';
-import { type Clock, type Failure, type Json, seededRandom } from '@tenon/model';
+import { type Clock, type Failure, type Json, type JsonObject, seededRandom } from '@tenon/model';
 import type { Plan } from '@tenon/pipeline';
 import type { Committer } from '../embedded/commit-queue.ts';
 import { type EncryptionOptions, keyFolder } from '../embedded/data-keys.ts';
@@ -61,6 +61,12 @@ export class FakeTarget {
   readonly effects = new Map<string, Json[]>();
   /** What happens to the nth call of an operation; default: it works. */
   script: Record<string, (Behaviour | undefined)[]> = {};
+  /** Objects with a version, by id: what `getAccount` reads and `setAccount` writes, each write against the version it names. */
+  readonly accounts = new Map<string, Account>();
+  /** What `setChecked` has set, by id: what `getState` reads. */
+  readonly states = new Map<string, Json>();
+  /** How often each step wrote an account, by run and place. */
+  readonly amended = new Map<string, number>();
   /** Told when a call comes in, and when its effect has happened but not been answered. */
   onCall?: (when: 'before' | 'after', request: CallRequest) => void;
   /** What happens to a call that the script says nothing of. */
@@ -90,6 +96,7 @@ export class FakeTarget {
       honoured && decided !== undefined && 'fail' in decided && decided.fail === refused;
     const behaviour = this.script[operation.operation]?.shift() ?? (isContradiction ? undefined : decided);
     if (behaviour !== undefined && 'fail' in behaviour) return { ok: false, failure: behaviour.fail };
+    if (this.#isOutdated(request)) return { ok: false, failure: outdated };
     const body = this.#perform(request, behaviour?.result, atMs);
     this.onCall?.('after', request);
     if (behaviour !== undefined && 'wait' in behaviour) await behaviour.wait;
@@ -101,7 +108,25 @@ export class FakeTarget {
             ? failure('timeout', 'HTTP_RESPONSE_TIMEOUT', 'lost')
             : behaviour.loseAnswer,
       };
-    return { ok: true, status: 200, body, headers: {} };
+    const etag =
+      operation.concurrency === 'etag' && this.hasVersions ? this.account(idOf(input)).version : undefined;
+    return { ok: true, status: 200, body, headers: etag === undefined ? {} : { etag: `"v${etag}"` } };
+  }
+
+  /** Does it give versions? A read without one is no ground for a write. */
+  hasVersions = true;
+
+  account(id: string): Account {
+    const account = this.accounts.get(id) ?? { version: 1, undone: 0, members: [] };
+    this.accounts.set(id, account);
+    return account;
+  }
+
+  /** Somebody else writes: nothing of theirs may be lost. */
+  touch(id: string, member: Json): void {
+    const account = this.account(id);
+    account.version++;
+    account.members = [...account.members, member];
   }
 
   async close(): Promise<void> {}
@@ -123,7 +148,7 @@ export class FakeTarget {
   }
 
   #perform(
-    { operation, input, idempotencyKey: key }: CallRequest,
+    { operation, input, idempotencyKey: key, origin }: CallRequest,
     result: Json | undefined,
     atMs: number,
   ): Json {
@@ -131,14 +156,45 @@ export class FakeTarget {
       const wanted = String((input as { key?: Json }).key);
       return { found: this.effects.get(wanted)?.[0] ?? null };
     }
+    if (operation.operation === 'getAccount') return { members: this.account(idOf(input)).members };
+    if (operation.operation === 'getState') return this.states.get(idOf(input)) ?? { value: null };
     if (operation.effect === 'read') return result ?? { id: 'r1', amount: 10 };
     const earlier = this.effects.get(key!) ?? [];
     if (earlier.length > 0 && this.#honours(operation, key!, atMs)) return earlier[0]!;
     this.#madeAtMs.set(key!, atMs);
     const made = result ?? { id: `${operation.operation}-${++this.#count}` };
     this.effects.set(key!, [...earlier, made]);
+    if (operation.operation === 'setAccount') this.#amend(input, origin);
+    if (operation.operation === 'setChecked') this.states.set(idOf(input), input['body'] ?? null);
     return made;
   }
+
+  #isOutdated({ operation, input, ifMatch }: CallRequest): boolean {
+    if (operation.operation !== 'setAccount' || ifMatch === undefined) return false;
+    return ifMatch !== `"v${this.account(idOf(input)).version}"`;
+  }
+
+  #amend(input: JsonObject, origin: CallRequest['origin']): void {
+    const account = this.account(idOf(input));
+    account.version++;
+    if (origin?.step?.startsWith('compensate:')) account.undone++;
+    // The plans of these tests give a list there.
+    account.members = input['members'] as readonly Json[];
+    const place = `${origin?.runId} ${origin?.step}`;
+    this.amended.set(place, (this.amended.get(place) ?? 0) + 1);
+  }
+}
+
+interface Account {
+  version: number;
+  /** Writes that undid another. */
+  undone: number;
+  members: readonly Json[];
+}
+
+function idOf(input: Json): string {
+  // The plans of these tests give one.
+  return (input as { readonly id: string }).id;
 }
 
 type Behaviour = { readonly result?: Json } & (
@@ -159,6 +215,7 @@ export function failure(
 }
 
 export const unavailable: Failure = failure('transient', 'HTTP_RESPONSE_STATUS', 'answered', { status: 503 });
+export const outdated: Failure = failure('conflict', 'HTTP_RESPONSE_STATUS', 'answered', { status: 412 });
 export const refused: Failure = failure('validation', 'HTTP_RESPONSE_STATUS', 'answered', { status: 422 });
 
 /** Signs the checkpoints of every bench. */

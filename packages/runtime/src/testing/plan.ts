@@ -57,6 +57,57 @@ export function call(id: string, operation: string, parts: Partial<CallStep> = {
   return { id, kind: 'call', at, operation, connection: 'acme', with: literal({ id }), retry, ...parts };
 }
 
+/** Reads an account and writes it with one member more, based on the version read. */
+export function amend(id: string, account = 'shared', parts: Partial<CallStep> = {}): PlanStep[] {
+  return [
+    call(`${id}r`, 'acme.getAccount', { with: literal({ id: account }) }),
+    call(id, 'acme.setAccount', {
+      with: {
+        object: {
+          id: { literal: account },
+          members: { expression: `steps.${id}r.members + [event.id]` },
+        },
+      },
+      basedOn: { read: `${id}r`, again: [], attempts: 5 },
+      ...parts,
+    }),
+  ];
+}
+
+/** The compensation of `amend`: what was there before, if nobody has written since. */
+export function unamend(id: string, account: string): Pick<CallStep, 'compensate'> {
+  return {
+    compensate: {
+      operation: 'acme.setAccount',
+      connection: 'acme',
+      with: { object: { id: { literal: account }, members: { expression: `steps.${id}r.members` } } },
+      retry,
+      guard: {
+        operation: 'acme.getAccount',
+        connection: 'acme',
+        with: literal({ id: account }),
+        retry,
+        unchanged: `current.members == steps.${id}r.members + [event.id]`,
+      },
+    },
+  };
+}
+
+/** Sets what differs; `<key>/<id>` is its id. */
+export function setChecked(id: string): CallStep {
+  const own = { expression: `event.id + '/${id}'` };
+  return call(id, 'acme.setChecked', {
+    with: { object: { id: own, body: { object: { value: own } } } },
+    probe: {
+      operation: 'acme.getState',
+      with: { object: { id: { expression: 'request.id' } } },
+      found: 'body',
+      compares: true,
+      settleMs: 1_000,
+    },
+  });
+}
+
 /** A call with a compensation and a probe, as the operation's name says. */
 export function undoable(id: string, operation = 'acme.create', parts: Partial<CallStep> = {}): CallStep {
   return call(id, operation, {
@@ -94,6 +145,7 @@ function operation(
   name: string,
   effect: OperationPlan['effect'],
   idempotency: OperationPlan['idempotency'],
+  more: Partial<OperationPlan> = {},
 ): OperationPlan {
   return {
     name: `acme.${name}`,
@@ -110,6 +162,7 @@ function operation(
     egress: [],
     input: true,
     result: true,
+    ...more,
   };
 }
 
@@ -123,6 +176,10 @@ const operations: Record<string, OperationPlan> = {
   'acme.createBlind': operation('createBlind', 'create', { mode: 'none' }),
   'acme.createChecked': operation('createChecked', 'create', { mode: 'checkFirst' }),
   'acme.put': operation('put', 'update', { mode: 'natural' }),
+  'acme.getAccount': operation('getAccount', 'read', { mode: 'natural' }, { concurrency: 'etag' }),
+  'acme.setAccount': operation('setAccount', 'update', { mode: 'none' }, { concurrency: 'etag' }),
+  'acme.getState': operation('getState', 'read', { mode: 'natural' }),
+  'acme.setChecked': operation('setChecked', 'update', { mode: 'checkFirst' }),
   'acme.send': operation('send', 'send', { mode: 'none' }),
   'acme.remove': operation('remove', 'delete', header),
 };

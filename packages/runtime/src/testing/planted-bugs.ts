@@ -91,6 +91,37 @@ export const plantedBugs: readonly PlantedBug[] = [
     "delivery: 'notSent',\n};\n\nconst KEY_FORGOTTEN",
   ),
   bug(
+    'no version goes along with a write',
+    attempt,
+    '...(effect.version?.isEtag && { ifMatch: effect.version.text }),',
+    '',
+  ),
+  bug(
+    'a conflict proves that no earlier attempt happened',
+    attempt,
+    'unclearBefore: tries.unclear,',
+    "unclearBefore: tries.unclear && failure.class !== 'conflict',",
+  ),
+  bug(
+    'what was read first is written with the version read again',
+    'interpreter/based-on.ts',
+    'if (end.value !== undefined) progress.steps[read.id] = end.value;',
+    '',
+  ),
+  bug(
+    'a state that differs is taken for the one wanted',
+    probing,
+    'return differs.length > 0 ?',
+    'return differs.length > 99 ?',
+  ),
+  bug(
+    'an undoing does not go by its guard',
+    'interpreter/guarded-undo.ts',
+    'if (unchanged.value && conflicts',
+    'if (conflicts',
+  ),
+  bug('an undoing carries no version', undoing, '...(isVersioned && {', '...(1 > 2 && {'),
+  bug(
     'the probe never finds anything',
     probing,
     "found.value === null ? { found: 'no' }",

@@ -7,7 +7,7 @@ import type { LedgerEntry, RunSummary } from '../runtime.ts';
 import { RuntimeError } from '../runtime-error.ts';
 import { mayMove } from '../states.ts';
 import { type Bench, failure, openBench, refused, testKey, unavailable } from './bench.ts';
-import { call, planFor, probe, step, undoable } from './plan.ts';
+import { amend, call, planFor, probe, setChecked, step, unamend, undoable } from './plan.ts';
 import { SwitchHand } from './simulate-switches.ts';
 
 export interface Simulation {
@@ -98,7 +98,10 @@ class World {
     const faultRate = random.next() * 0.4;
     const crashRate = random.next() * 0.08;
     bench.target.decide = () => (random.next() < faultRate ? pick(random, FAULTS) : undefined);
+    const others = seededRandom(Math.floor(random.next() * 2 ** 32));
     bench.target.onCall = (when, request) => {
+      if (when === 'before' && request.operation.operation === 'setAccount' && others.next() < OTHERS_RATE)
+        bench.target.touch(pick(others, ACCOUNTS), 'theirs');
       if (when === 'before') hand.onCall(request);
       this.#maybeCrash(crashRate);
     };
@@ -241,7 +244,9 @@ class World {
     }
     const approval = runtime.approvals()[0];
     if (approval !== undefined) {
-      const decision = this.#random.next() < 0.7 ? 'approve' : 'reject';
+      // What somebody has changed since stays: so nothing of theirs may ever be gone.
+      const isUndoing = approval.stepId.startsWith('compensate:');
+      const decision = !isUndoing && this.#random.next() < 0.7 ? 'approve' : 'reject';
       return act(runtime.decide(approval.runId, approval.stepId, decision, 'ana', 'because'));
     }
     const letter = runtime.deadLetters().find(({ settled }) => settled !== 'compensated');
@@ -259,6 +264,11 @@ class World {
 const lost: Failure = failure('timeout', 'HTTP_RESPONSE_TIMEOUT', 'lost');
 const notSent: Failure = failure('transient', 'HTTP_CONNECT_REFUSED', 'notSent');
 const badGateway: Failure = failure('transient', 'HTTP_RESPONSE_STATUS', 'answered', { status: 502 });
+
+/** Objects that runs and others write, each write based on what it read. */
+const ACCOUNTS = ['shared', 'other'] as const;
+/** How often somebody else writes one of them just before a run does. */
+const OTHERS_RATE = 0.2;
 
 const FAULTS = [
   { fail: unavailable },
@@ -304,6 +314,13 @@ function randomStep(random: Random, id: string, depth: number): PlanStep {
     () => undoable(id, 'acme.shortKey'),
     () => call(id, 'acme.put'),
     () => call(id, 'acme.put'),
+    () => step('choose', id, { branches: [{ steps: amend(`${id}w`, pick(random, ACCOUNTS)) }] }),
+    () => {
+      const account = pick(random, ACCOUNTS);
+      const steps = amend(`${id}w`, account, unamend(`${id}w`, account));
+      return step('choose', id, { branches: [{ steps }] });
+    },
+    () => setChecked(id),
     () =>
       call(id, 'acme.send', {
         irreversible: {
@@ -398,7 +415,7 @@ function judge(bench: Bench, world: World, runs: readonly RunSummary[], plan: Pl
     if (run.pipeline === plan.pipeline) violations.push(...judgeLists(bench, world, run, plan));
   }
   violations.push(...judgeOrder(bench, runs), ...judgeWaits(bench, world, runs));
-  violations.push(...judgeRetries(bench, world, runs));
+  violations.push(...judgeRetries(bench, world, runs), ...judgeAccounts(bench));
   for (const { runId, key } of runs)
     if (runtime.trace({ runId }).some(({ kind }) => kind === 'emitted'))
       if (!runs.some((run) => run.pipeline === 'shipping' && run.key === key))
@@ -432,11 +449,20 @@ function judgeRun(bench: Bench, run: RunSummary, plan: Plan): string[] {
     const planned = all.find(({ id }) => id === stepOf(record.id));
     const isGivenUp = given.some((item) => record.id.startsWith(`${item}.`));
     if (planned?.kind !== 'call' || record.idempotencyKey === undefined) continue;
+    if (planned.operation === 'acme.setChecked') {
+      const wanted = `${run.key}/${planned.id}`;
+      const isSet = (target.states.get(wanted) as { value?: Json } | undefined)?.value === wanted;
+      if (record.state === 'succeeded' && !isSet)
+        violations.push(`${run.key} ${record.id} is not as it was to be set`);
+      continue;
+    }
     const made = target.effects.get(record.idempotencyKey)?.[0] as { id: string } | undefined;
     if ((record.state === 'succeeded' || record.state === 'compensated') && made === undefined)
       violations.push(`${run.key} ${record.id} is ${record.state}, but nothing happened`);
     if (run.state === 'succeeded' && made === undefined && !isGivenUp)
       violations.push(`${run.key} succeeded, but ${record.id} never happened`);
+    // Undone by another write, or left by a person's word: see `judgeAccounts`.
+    if (planned.operation === 'acme.setAccount') continue;
     if (record.state === 'failed' && made !== undefined && !removedIds.has(made.id))
       violations.push(`${run.key} ${record.id} is failed, but it happened and stays`);
     const isUndoable = (planned as CallStep).compensate !== undefined;
@@ -459,7 +485,11 @@ function judgeRun(bench: Bench, run: RunSummary, plan: Plan): string[] {
   // What each list undid by itself is one order; what the run undid at last is another.
   const orders = new Map<string, number[]>();
   for (const { kind, step, details, sequence } of trace) {
-    if (kind !== 'compensation' || !step?.startsWith('compensate:') || details['alreadyGone'] === true)
+    if (
+      kind !== 'compensation' ||
+      !step?.startsWith('compensate:') ||
+      (details['alreadyGone'] ?? details['left']) === true
+    )
       continue;
     const place = step.slice('compensate:'.length);
     undone.push(place);
@@ -583,6 +613,19 @@ function judgeWaits(bench: Bench, world: World, runs: readonly RunSummary[]): st
   });
 }
 
+/** Every write of an account, ours and theirs, left its member there; and no step wrote one twice. */
+function judgeAccounts({ target }: Bench): string[] {
+  const violations: string[] = [];
+  for (const [id, { version, undone, members }] of target.accounts)
+    if (members.length !== version - 1 - 2 * undone)
+      violations.push(
+        `account ${id} was written ${version - 1} times, ${undone} of them undoing, and ${members.length} are left`,
+      );
+  for (const [place, times] of target.amended)
+    if (times > 1) violations.push(`${place} wrote its account ${times} times`);
+  return violations;
+}
+
 /** A retry is made when it is due: unless the process died or a switch held it, nothing takes time here but waiting. */
 function judgeRetries(bench: Bench, world: World, runs: readonly RunSummary[]): string[] {
   if (world.crashes > 0 || bench.entries.some(({ kind }) => kind === 'switch')) return [];
@@ -599,6 +642,8 @@ function judgeRetries(bench: Bench, world: World, runs: readonly RunSummary[]): 
           MAKING.has(entry.kind),
       );
       const dueAtMs = Number(details['nextAtMs']);
+      // Something is read again before it, which may take tries of its own.
+      if (details['readAgain'] !== undefined) return [];
       if (kind !== 'retry' || next === undefined || next.at <= dueAtMs) return [];
       return [`${key} ${step} was tried again ${next.at - dueAtMs} ms late`];
     });

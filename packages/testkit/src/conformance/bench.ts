@@ -26,6 +26,7 @@ import {
   type Random,
   Secret,
   toPointer,
+  unmetPointers,
 } from '@tenon/model';
 import { planOperation } from '@tenon/pipeline';
 import type { AppliedEffect, SeenRequest } from '../sandbox/journal.ts';
@@ -293,7 +294,8 @@ export class Bench {
     const result = await this.call(read, input);
     if (!result.ok) return result.failure.class === 'notFound' ? null : undefined;
     const found = compileExpression(probe.found).evaluate({ body: result.body, request, key });
-    return found.ok ? found.value : undefined;
+    if (!found.ok || found.value === null || !probe.compares) return found.ok ? found.value : undefined;
+    return unmetPointers(request['body'] ?? null, found.value, 1).length === 0 ? found.value : null;
   }
 
   /** Requests for operations of the contract, without those for tokens. */

@@ -1,6 +1,14 @@
 import type { PaginationManifest } from '@tenon/connector';
 import type { HttpOperation } from '@tenon/contract';
-import { atPointer, canonicalJson, isObject, type Json, type JsonObject, toPointer } from '@tenon/model';
+import {
+  atPointer,
+  canonicalJson,
+  fromPointer,
+  isObject,
+  type Json,
+  type JsonObject,
+  toPointer,
+} from '@tenon/model';
 import { type Answer, type Refusal, success, successSchema } from './answer.ts';
 import { insert, parentFacts, shaped, stamps } from './make-row.ts';
 import { plainName, singular } from './names.ts';
@@ -221,6 +229,7 @@ function change(request: ValidRequest, row: Row, world: World, given: JsonObject
     ...merge(row.value, { ...given, ...stamps(role.collection, world, ['updated', 'modified']) }),
     ...hints.set,
     ...fixed,
+    ...nextVersion(request, row, world),
   };
   const next = {
     ...row,
@@ -356,6 +365,21 @@ export function tagged({ operation }: Pick<ValidRequest, 'operation'>, world: Wo
     operation.parameters.some(({ name }) => /^if-(none-)?match$/i.test(name)) ||
     operation.responses.some((response) => response.headers.some(({ name }) => name.toLowerCase() === 'etag'))
   );
+}
+
+/** Where the body of a write carries its version, by the manifest. */
+export function versionField({ operation }: ValidRequest, world: World): string | undefined {
+  const declared = world.manifest?.operations[operation.id];
+  return declared?.effect !== 'read' && typeof declared?.concurrency === 'object'
+    ? declared.concurrency.field
+    : undefined;
+}
+
+/** A version in a member of the row's own goes up with each write; what it is a version of decides no more than that. */
+function nextVersion(request: ValidRequest, row: Row, world: World): JsonObject {
+  const [name, ...deeper] = fromPointer(versionField(request, world) ?? '');
+  const version = name === undefined || deeper.length > 0 ? undefined : row.value[name];
+  return name !== undefined && typeof version === 'number' ? { [name]: version + 1 } : {};
 }
 
 export function entityTag(row: Row): string {

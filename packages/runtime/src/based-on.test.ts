@@ -1,0 +1,172 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { type Bench, failure, openBench, outdated } from './testing/bench.ts';
+import { amend, planFor, step } from './testing/plan.ts';
+
+let bench: Bench;
+afterEach(() => bench.close());
+
+const lost = failure('timeout', 'HTTP_RESPONSE_TIMEOUT', 'lost');
+const writes = () => bench.target.calls.filter(({ operation }) => operation === 'setAccount');
+const members = () => bench.target.account('shared').members;
+
+/** Somebody else writes between a read and the write of it, so often. */
+function interfere(times: number): void {
+  let left = times;
+  bench.target.onCall = (when, { operation }) => {
+    if (when === 'before' && operation.operation === 'setAccount' && left-- > 0)
+      bench.target.touch('shared', 'theirs');
+  };
+}
+
+describe('a write that is based on a read', () => {
+  test('is made again of the version read again when somebody was faster: no update is lost', async () => {
+    bench = await openBench(planFor({ steps: amend('grow') }));
+    interfere(2);
+    const runId = await bench.order({ id: 'mine' });
+    await bench.pass(60_000);
+    expect(bench.state(runId)).toBe('succeeded');
+    expect(members()).toEqual(['theirs', 'theirs', 'mine']);
+    expect(writes().map(({ request }) => request.ifMatch)).toEqual(['"v1"', '"v2"', '"v3"']);
+    // What a later version is written with is another effect: the target must not take it for the first.
+    expect(new Set(writes().map(({ key }) => key)).size).toBe(3);
+    const record = bench.runtime.run(runId)!.steps.find(({ id }) => id === 'grow')!;
+    expect(record).toMatchObject({ attempts: 3, idempotencyKey: writes()[2]!.key });
+  });
+
+  test('of many runs at once loses nothing of any of them', async () => {
+    bench = await openBench(
+      planFor({ steps: amend('grow', 'shared', { basedOn: { read: 'growr', again: [], attempts: 20 } }) }),
+    );
+    const ids = Array.from({ length: 12 }, (_, index) => `o${index}`);
+    const runs = await Promise.all(ids.map((id) => bench.order({ id })));
+    await bench.pass(600_000);
+    expect(runs.map((runId) => bench.state(runId))).toEqual(ids.map(() => 'succeeded'));
+    expect([...members()].sort()).toEqual(ids.toSorted());
+  });
+
+  test('makes again what was set and checked of the read', async () => {
+    const [read, write] = amend('grow', 'shared', {
+      with: { object: { id: { literal: 'shared' }, members: { expression: 'steps.wanted' } } },
+      basedOn: { read: 'growr', again: ['few', 'wanted'], attempts: 5 },
+    });
+    bench = await openBench(
+      planFor({
+        steps: [
+          read!,
+          step('check', 'few', {
+            that: [{ condition: 'size(steps.growr.members) < 2', message: 'it is full' }],
+            otherwise: 'quarantine',
+          }),
+          step('set', 'wanted', { value: { expression: 'steps.growr.members + [event.id]' } }),
+          write!,
+        ],
+      }),
+    );
+    interfere(1);
+    const first = await bench.order({ id: 'a' });
+    await bench.pass(60_000);
+    expect(bench.state(first)).toBe('succeeded');
+    expect(members()).toEqual(['theirs', 'a']);
+    bench.target.accounts.clear();
+    interfere(2);
+    const second = await bench.order({ id: 'b' });
+    await bench.pass(60_000);
+    expect(bench.state(second), 'what it was when it was read again is full').toBe('failed');
+    expect(bench.runtime.deadLetters()[0]).toMatchObject({
+      queue: 'quarantine',
+      failure: { message: 'it is full' },
+    });
+    expect(members()).toEqual(['theirs', 'theirs']);
+  });
+
+  test('is given up after so many versions, with all of them, and goes on from a new one when resumed', async () => {
+    bench = await openBench(
+      planFor({ steps: amend('grow', 'shared', { basedOn: { read: 'growr', again: [], attempts: 2 } }) }),
+    );
+    interfere(3);
+    const runId = await bench.order({ id: 'mine' });
+    await bench.pass(60_000);
+    expect(bench.state(runId)).toBe('failed');
+    expect(bench.runtime.deadLetters()).toMatchObject([
+      {
+        queue: 'repair',
+        failure: { class: 'conflict', code: 'EFFECT_CONFLICT_PERSISTS' },
+        context: {
+          basedOn: 'growr',
+          tried: [
+            { version: '"v1"', attempts: 1 },
+            { version: '"v2"', attempts: 2 },
+          ],
+          now: '"v3"',
+          changed: ['/members'],
+        },
+      },
+    ]);
+    await bench.restart();
+    await bench.runtime.resume(runId, 'ana', 'the other one has stopped');
+    await bench.pass(60_000);
+    expect(bench.state(runId)).toBe('succeeded');
+    expect(members()).toEqual(['theirs', 'theirs', 'theirs', 'mine']);
+  });
+
+  test('that may have happened is never made again of another version', async () => {
+    bench = await openBench(planFor({ steps: amend('grow') }));
+    bench.target.script = { setAccount: [{ loseAnswer: lost }] };
+    const runId = await bench.order({ id: 'mine' });
+    await bench.pass(60_000);
+    // It was our own write that the repeat ran into.
+    expect(bench.state(runId)).toBe('inDoubt');
+    expect(members()).toEqual(['mine']);
+    expect(bench.runtime.inDoubt()).toMatchObject([
+      { stepId: 'grow', evidence: { version: '"v1"', status: 412 } },
+    ]);
+    await bench.runtime.settle(runId, 'grow', 'confirm', 'ana', 'it is in there', {});
+    await bench.pass(60_000);
+    expect(bench.state(runId)).toBe('succeeded');
+    expect(members()).toEqual(['mine']);
+  });
+
+  test('that was lost on its way is sent again for the same version, whatever the operation says of repeats', async () => {
+    bench = await openBench(planFor({ steps: amend('grow') }));
+    bench.target.script = { setAccount: [{ fail: lost }, { fail: lost }] };
+    const runId = await bench.order({ id: 'mine' });
+    await bench.pass(60_000);
+    expect(bench.state(runId)).toBe('succeeded');
+    expect(new Set(writes().map(({ key }) => key)).size).toBe(1);
+    expect(members()).toEqual(['mine']);
+  });
+
+  test('is not sent where the read gives no version', async () => {
+    bench = await openBench(planFor({ steps: amend('grow') }));
+    bench.target.hasVersions = false;
+    const runId = await bench.order({ id: 'mine' });
+    await bench.pass(60_000);
+    expect(bench.state(runId)).toBe('failed');
+    expect(writes()).toEqual([]);
+    expect(bench.runtime.deadLetters()).toMatchObject([{ failure: { code: 'EFFECT_VERSION_ABSENT' } }]);
+  });
+
+  for (const when of ['before', 'after'] as const)
+    test(`survives a kill ${when} the write, and one while it waits to read again`, async () => {
+      bench = await openBench(planFor({ steps: amend('grow') }));
+      bench.target.script = { setAccount: [{ fail: outdated }] };
+      const runId = await bench.order({ id: 'mine' });
+      await bench.runtime.idle();
+      await bench.crash();
+      const killed = new Promise<void>((resolve, reject) => {
+        bench.target.onCall = (at, { operation }) => {
+          if (at !== when || operation.operation !== 'setAccount') return;
+          delete bench.target.onCall;
+          if (when === 'before') bench.target.script['setAccount'] = [{ fail: lost }];
+          bench.crash().then(resolve, reject);
+        };
+      });
+      await bench.runtime.idle();
+      bench.clock.advance(1_000);
+      await killed;
+      await bench.pass(60_000);
+      expect(members()).toEqual(['mine']);
+      // Sent, and no answer: whether the conflict is of our own making nobody can say.
+      expect(bench.state(runId)).toBe(when === 'after' ? 'inDoubt' : 'succeeded');
+    });
+});

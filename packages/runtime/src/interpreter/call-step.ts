@@ -1,0 +1,88 @@
+import type { OperationPlan } from '@tenon/connector';
+import type { JsonObject } from '@tenon/model';
+import type { CallStep } from '@tenon/pipeline';
+import { idempotencyKey, perform } from './effect.ts';
+import { type Progress, scopeOf } from './interpret.ts';
+import { failed, type StepEnd } from './steps.ts';
+import type { Version } from './tries.ts';
+
+/** What a step read last: how often it was tried, and the version that the answer had. */
+export interface Reading {
+  readonly attempts: number;
+  readonly version?: Version;
+}
+
+/** One call, its input made of what is known now. `from` is the number of its first attempt; `version`: what it is based on. */
+export async function callStep(
+  progress: Progress,
+  step: CallStep,
+  from: number,
+  version?: Version,
+): Promise<StepEnd> {
+  const { ctx, loaded, call } = progress;
+  const operation = loaded.plan.operations[step.operation];
+  if (operation === undefined)
+    return failed('contract', 'PLAN_OPERATION_ABSENT', `the plan holds no operation ${step.operation}`, from);
+  const input = loaded.template(step.with, scopeOf(progress));
+  if (!input.ok) return { as: 'failed', failure: input.failure, attempts: from };
+  const isRead = operation.effect === 'read';
+  const place = progress.place + step.id;
+  const keyPlace = version === undefined ? place : placeOfVersion(place, from);
+  const end = await perform(
+    ctx,
+    loaded,
+    call,
+    {
+      id: step.id,
+      place,
+      keyPlace,
+      operation,
+      connection: step.connection,
+      // An operation's input is an object by the plan's schema.
+      input: input.value as JsonObject,
+      retry: step.retry,
+      ...(step.probe !== undefined && { probe: step.probe }),
+      owner: loaded.plan.owner.team,
+      interruptible: true,
+      ...(version !== undefined && { version }),
+    },
+    from,
+  );
+  if (end.ok) {
+    const { attempts } = end;
+    if (isRead)
+      progress.readings[step.id] = { attempts, ...(end.version !== undefined && { version: end.version }) };
+    else confirm(progress, step, operation, end.nth);
+    return { as: 'done', value: end.value };
+  }
+  if (end.givenUp?.happened !== undefined) {
+    progress.steps[step.id] = end.givenUp.happened;
+    confirm(progress, step, operation, end.givenUp.nth);
+  }
+  return {
+    as: 'failed',
+    failure: end.failure,
+    attempts: end.attempts,
+    ...(!isRead && { idempotencyKey: idempotencyKey(ctx.run.pipeline, ctx.run.key, keyPlace) }),
+    ...(end.cancelled !== undefined && { cancelled: end.cancelled }),
+    givenUp: end.givenUp !== undefined,
+  };
+}
+
+/**
+ * What the key of a write is made from: a write of a later version is another effect, begun when the former was proven
+ * not to have happened, and told apart by the number of its first attempt.
+ */
+export function placeOfVersion(place: string, from: number): string {
+  return from === 1 ? place : `${place}~${from}`;
+}
+
+function confirm(
+  progress: Progress,
+  step: CallStep,
+  operation: OperationPlan,
+  nth: number | undefined,
+): void {
+  const place = progress.place + step.id;
+  progress.confirmed.push({ step, operation, place, progress, ...(nth !== undefined && { nth }) });
+}

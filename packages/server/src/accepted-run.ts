@@ -1,0 +1,67 @@
+import type { Json } from '@tenon/model';
+import type { AcceptedRun, RunDetail, Runtime } from '@tenon/runtime';
+
+/** Who is answered: the sender of an event is told how its runs stand, an operator also what they gave. */
+export type Audience = 'sender' | 'operator';
+
+/**
+ * A run as whoever started it is answered: no business key, which may be personal. A duplicate is answered with what
+ * became of the first, from what is stored: nothing is called for it (C42). Of a dead run it says how it goes on.
+ */
+export function acceptedRun(run: AcceptedRun, runtime: Pick<Runtime, 'run'>, audience: Audience): object {
+  const { runId, pipeline, started, state } = run;
+  const answer = { runId, pipeline, started, state };
+  const first = started ? undefined : runtime.run(runId);
+  return first === undefined ? answer : { ...answer, duplicate: duplicateOf(first, audience) };
+}
+
+function duplicateOf(first: RunDetail, audience: Audience): object {
+  const { runId, state, acceptedAtMs, updatedAtMs, failure } = first;
+  const next = nextOf(runId, state);
+  return {
+    acceptedAtMs,
+    updatedAtMs,
+    isEnded: ENDED.has(state),
+    ...(audience === 'operator' && { results: resultsOf(first) }),
+    ...(failure !== undefined && {
+      failure: {
+        class: failure.class,
+        code: failure.code,
+        ...(audience === 'operator' && { step: failure.step, message: failure.message }),
+      },
+    }),
+    ...(next !== undefined && { next }),
+  };
+}
+
+const ENDED: ReadonlySet<RunDetail['state']> = new Set(['succeeded', 'compensated', 'cancelled', 'failed']);
+
+/** What steps gave, redacted as runs are wherever they are shown. */
+function resultsOf({ steps }: RunDetail): Readonly<Record<string, Json>> {
+  return Object.fromEntries(steps.flatMap(({ id, result }) => (result === undefined ? [] : [[id, result]])));
+}
+
+/** How a run that a repeat does not move goes on, if it can. */
+function nextOf(runId: string, state: RunDetail['state']): object | undefined {
+  switch (state) {
+    case 'failed':
+      return {
+        what: 'the first run is parked; the event is not carried out again, a person resumes that run',
+        path: `/v1/runs/${runId}/resume`,
+        command: `tenon dead-letters resume ${runId} --reason <why>`,
+      };
+    case 'inDoubt':
+      return {
+        what: 'an effect of the first run is in doubt; a person says what became of it',
+        path: '/v1/in-doubt',
+        command: 'tenon in-doubt',
+      };
+    case 'compensated':
+    case 'cancelled':
+      return {
+        what: `the first run is ${state} and stays so; only an event with another business key starts a new one`,
+      };
+    default:
+      return undefined;
+  }
+}

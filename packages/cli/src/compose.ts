@@ -215,7 +215,7 @@ function makeTransports(
       guardedTransport(transport, manifest.defaults, {
         clock: io.clock,
         connection: connection.name,
-        grants: connection.grants,
+        grants: connection.grants ?? {},
         scopes: connection.identity === undefined ? undefined : manifest.identities[connection.identity],
         onBreaker: (state) => log({ kind: 'breaker', connection: connection.name, state }),
         onDeprecation: (operation, notice) =>

@@ -205,9 +205,15 @@ export const connectorFailures = {
   },
   GRANT_MISSING: {
     severity: 'error',
-    title: 'the connection is not granted this operation; nothing was sent',
-    why: 'A connection with `grants` may be used for those operations only.',
-    fix: 'If the use is right, add the operation to `grants` and have the change reviewed.',
+    title: 'the connection is not granted this operation for this pipeline; nothing was sent',
+    why: 'A pipeline may do over a connection what its `grants` say, and nothing else.',
+    fix: 'If the use is right, write the grant (`tenon grants --write`) and have the change reviewed.',
+  },
+  GRANT_SCOPE_MISSING: {
+    severity: 'error',
+    title: 'the operation needs a scope that the pipeline is not granted; nothing was sent',
+    why: 'A manifest that begins to ask for more must not get it by being updated.',
+    fix: 'If the use is right, write the grant (`tenon grants --write`) and have the change reviewed.',
   },
   SCOPE_NOT_HELD: {
     severity: 'error',

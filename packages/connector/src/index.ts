@@ -3,6 +3,7 @@ export { fileTokenVault, type TokenVault } from './auth/token-vault.ts';
 export { connectorApi, connectorApiProblem } from './connector-api.ts';
 export { parseExactJson } from './exact-json.ts';
 export { type ConnectorFailureCode, connectorFailures } from './failure-codes.ts';
+export type { Grant, Grants } from './grants.ts';
 export { type HttpTransportOptions, httpTransport } from './http/http-transport.ts';
 export { type LoadedManifest, loadManifest } from './load-manifest.ts';
 export type * from './manifest.ts';

@@ -11,6 +11,7 @@ import type {
 } from '@tenon/model';
 import type { TokenVault } from './auth/token-vault.ts';
 import { connectorApi } from './connector-api.ts';
+import type { Grants } from './grants.ts';
 import type { OperationPlan } from './operation-plan.ts';
 import type { OnSecretUse } from './secrets.ts';
 import type { Source, SourceContext } from './source.ts';
@@ -27,8 +28,8 @@ export interface ConnectionConfig {
   readonly webhookSecrets: readonly SecretReference[];
   /** The manifest's identity whose scopes the credentials hold; absent: not said. */
   readonly identity?: string;
-  /** Operations it may be used for; absent: all of the manifest's. */
-  readonly grants?: readonly string[];
+  /** What each pipeline may do over it; absent: nothing. */
+  readonly grants?: Grants;
 }
 
 export interface CallRequest {

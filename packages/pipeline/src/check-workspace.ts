@@ -1,4 +1,6 @@
+import type { Grants } from '@tenon/connector';
 import { compareText } from '@tenon/model';
+import { asGrants, neededGrants } from './check/needed-grants.ts';
 import { baseOf, type CheckMemory, checkFile, createCheckMemory } from './check-memory.ts';
 import { compilePipeline } from './compile.ts';
 import { type Conclusion, conclude } from './conclude.ts';
@@ -16,6 +18,8 @@ export interface WorkspaceCheck extends Conclusion {
   /** Plans of the pipelines without errors, by pipeline name. */
   readonly plans: ReadonlyMap<string, Plan>;
   readonly usage: readonly UsageEntry[];
+  /** What the pipelines do over each connection: the grants that fit them exactly. */
+  readonly needed: ReadonlyMap<string, Grants>;
 }
 
 /**
@@ -31,7 +35,7 @@ export function checkWorkspace(
     [...workspace.pipelineFiles].map(([file, text]) => [file, checkFile(file, text, base, memory)] as const),
   );
   const findings = new Map([...files].map(([file, checked]) => [file, checked.findings] as const));
-  const { unsound, ...conclusion } = conclude(workspace, base.diagnostics, findings);
+  const { unsound, facts, ...conclusion } = conclude(workspace, base.diagnostics, findings);
   const checked = [...files.values()].flatMap((one) => one.checked ?? []);
   const plans = new Map<string, Plan>();
   for (const { model, classed } of isPlanning ? checked : []) {
@@ -42,6 +46,12 @@ export function checkWorkspace(
   return {
     ...conclusion,
     plans: new Map([...plans].sort(([a], [b]) => compareText(a, b))),
+    needed: new Map(
+      Object.values(workspace.config.connections).map((connection) => [
+        connection.name,
+        asGrants(neededGrants(connection, facts, workspace)),
+      ]),
+    ),
     usage: checked.flatMap(({ data }) => data.usage),
   };
 }

@@ -28,7 +28,11 @@ export function conclude(
   workspace: Workspace,
   base: readonly Diagnostic[],
   files: ReadonlyMap<string, FileFindings>,
-): Conclusion & { /** Files whose pipeline must not run. */ readonly unsound: ReadonlySet<string> } {
+): Conclusion & {
+  /** Files whose pipeline must not run. */
+  readonly unsound: ReadonlySet<string>;
+  readonly facts: readonly PipelineFacts[];
+} {
   const found: Diagnostic[] = [...base];
   const allowed = suppressionsOf(workspace.pipelineFiles);
   const facts: PipelineFacts[] = [];
@@ -51,12 +55,14 @@ export function conclude(
     if (!pipeline || hasErrors(own)) unsound.add(file);
     found.push(...own.map((one) => owned(one, pipeline?.team)));
   }
-  const across = allowed.kept(workspaceProofs(facts, workspace));
+  const isSound = workspace.unreadable.size === 0 && unsound.size === 0 && !hasErrors(base);
+  const across = allowed.kept(workspaceProofs(facts, workspace, isSound));
   for (const one of across) if (one.severity === 'error' && one.file !== undefined) unsound.add(one.file);
   found.push(...across, ...allowed.problems());
   return {
     diagnostics: distinct(found.filter((one) => !isEcho(one, workspace)).sort(compareDiagnostics)),
     unsound,
+    facts,
     checked: {
       pipelines: workspace.pipelineFiles.size,
       steps,

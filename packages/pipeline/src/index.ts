@@ -50,4 +50,5 @@ export {
   type WorkspaceConnection,
   type WorkspaceOptions,
 } from './workspace.ts';
+export { writeGrants } from './write-grants.ts';
 export { parseSpec, type SpecDocument, type SpecNode, type SpecScalar } from './yaml/spec-document.ts';

@@ -32,6 +32,16 @@ export function planPublications(workspace: Workspace): readonly Plan[] {
   });
 }
 
+/** Name of the plan that sends an event out over a connection. */
+export function publicationPipeline(connection: string, event: string): string {
+  return `publish-${connection}-${event}`;
+}
+
+/** The operation that it calls. */
+export function publicationOperation(event: string): string {
+  return `publish:${event}`;
+}
+
 function publication(
   connection: string,
   manifest: ConnectorManifest,
@@ -47,7 +57,7 @@ function publication(
   const plan: Omit<Plan, 'hash'> = {
     apiVersion: 'tenon/v1',
     kind: 'Plan',
-    pipeline: `publish-${connection}-${event.id}`,
+    pipeline: publicationPipeline(connection, event.id),
     version: 1,
     description: `Sends ${text}.`,
     owner: {
@@ -104,9 +114,9 @@ function publishing(manifest: ConnectorManifest, contract: Contract, event: Even
   // Looked at by the caller.
   const { to, idempotency, scopes, message } = manifest.publications[event.id]!;
   return {
-    name: `${manifest.name}.publish:${event.id}`,
+    name: `${manifest.name}.${publicationOperation(event.id)}`,
     connector: manifest.name,
-    operation: `publish:${event.id}`,
+    operation: publicationOperation(event.id),
     contract: { name: contract.name, version: contract.version, digest: contract.digest },
     transport: manifest.transport,
     effect: 'send',

@@ -29,6 +29,11 @@ const pipelineSwaps = (...pairs: readonly (readonly [string, string])[]): Edits 
 const connector = (from: string, to: string): Edits => ({ [CONNECTOR]: swap(from, to) });
 const contract = (from: string, to: string): Edits => ({ [CONTRACT]: swap(from, to) });
 const config = (from: string, to: string): Edits => ({ [CONFIG]: swap(from, to) });
+const grants = (operations: string): Edits =>
+  config(
+    'operations: [cancelParcel, createCharge, createParcel, findParcels, getOrder, refundCharge]',
+    `operations: [${operations}]`,
+  );
 const policies = (from: string, to: string): Edits => ({ [POLICIES]: swap(from, to) });
 const none: Edits = {};
 
@@ -667,27 +672,17 @@ export const ruleCases = {
   },
   'grant-missing': {
     fires: {
-      ...config(
-        '    baseUrl:',
-        '    grants: [getOrder, createCharge, refundCharge, createParcel, findParcels]\n    baseUrl:',
-      ),
+      ...grants('getOrder, createCharge, refundCharge, createParcel, findParcels'),
     },
     on: 'shop.cancelParcel',
-    silent: config(
-      '    baseUrl:',
-      '    grants: [getOrder, createCharge, refundCharge, createParcel, findParcels, cancelParcel]\n    baseUrl:',
-    ),
+    silent: grants('getOrder, createCharge, refundCharge, createParcel, findParcels, cancelParcel'),
   },
   'grant-unused': {
-    fires: config(
-      '    baseUrl:',
-      '    grants: [getOrder, createCharge, refundCharge, createParcel, findParcels, cancelParcel, deleteOrder]\n    baseUrl:',
+    fires: grants(
+      'getOrder, createCharge, refundCharge, createParcel, findParcels, cancelParcel, deleteOrder',
     ),
     on: 'deleteOrder',
-    silent: config(
-      '    baseUrl:',
-      '    grants: [getOrder, createCharge, refundCharge, createParcel, findParcels, cancelParcel]\n    baseUrl:',
-    ),
+    silent: grants('getOrder, createCharge, refundCharge, createParcel, findParcels, cancelParcel'),
   },
   'identity-lacks-scope': {
     fires: { ...identities('writer'), [SECOND]: secondPipeline(READ) },

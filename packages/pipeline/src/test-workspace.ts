@@ -2,6 +2,7 @@ import type { Diagnostic } from '@tenon/model';
 import { checkWorkspace, type WorkspaceCheck } from './check-workspace.ts';
 import { memoryWorkspaceFiles } from './load/workspace-files.ts';
 import { loadWorkspaceFiles, type Workspace } from './workspace.ts';
+import { writeGrants } from './write-grants.ts';
 
 /** Changes to the files below: a new text, a change of the text, or `null` to leave the file out. */
 export type Edits = Readonly<Record<string, string | null | ((text: string) => string)>>;
@@ -20,10 +21,18 @@ export async function testWorkspace(edits: Edits = {}): Promise<TestResult> {
     if (change === null) delete texts[file];
     else texts[file] = typeof change === 'string' ? change : change(texts[file] ?? '');
   }
+  // A case that is not about grants has its calls granted; one that is writes its own.
+  if (texts[CONFIG]?.includes(GRANTS)) texts[CONFIG] = await granted(texts);
   const loaded = await loadWorkspaceFiles('/workspace', memoryWorkspaceFiles(texts));
   const workspace = loaded.value!;
   const check = checkWorkspace(workspace);
   return { workspace, check, diagnostics: [...loaded.diagnostics, ...check.diagnostics] };
+}
+
+/** The configuration with what its pipelines need granted, as `tenon grants --write` leaves it. */
+async function granted(texts: Readonly<Record<string, string>>): Promise<string> {
+  const { value } = await loadWorkspaceFiles('/workspace', memoryWorkspaceFiles(texts));
+  return writeGrants(texts[CONFIG] ?? '', checkWorkspace(value!).needed);
 }
 
 /** Replaces one part of a text, which must be there: a fixture that changes nothing proves nothing. */
@@ -61,6 +70,11 @@ success: \${ event.orderId != '' }
 onFailure: compensate
 `;
 
+const GRANTS = `    grants:
+      order-placed:
+        operations: [cancelParcel, createCharge, createParcel, findParcels, getOrder, refundCharge]
+`;
+
 export const testFiles: Readonly<Record<string, string>> = {
   [CONFIG]: `apiVersion: tenon/v1
 kind: Workspace
@@ -71,7 +85,7 @@ connections:
     credentials:
       key: { token: env:SHOP_KEY }
     webhookSecrets: [env:SHOP_WEBHOOK_SECRET]
-`,
+${GRANTS}`,
   'owners.yaml': `apiVersion: tenon/v1
 kind: Owners
 teams: [{ name: sales }, { name: platform }, { name: finance }]

@@ -19,8 +19,12 @@ const repository = join(dirname(fileURLToPath(import.meta.url)), '../../..');
 const root = mkdtempSync(join(tmpdir(), 'tenon-check-'));
 
 await writeWorkspace();
-const cold = timed(process_);
-const warm = [timed(process_), timed(process_), timed(process_)].sort((a, b) => a.ms - b.ms)[1]!;
+const cold = timed(() => process_('check'));
+const warm = [
+  timed(() => process_('check')),
+  timed(() => process_('check')),
+  timed(() => process_('check')),
+].sort((a, b) => a.ms - b.ms)[1]!;
 const loadedAt = performance.now();
 const loaded = await loadWorkspace(root);
 const loadMs = performance.now() - loadedAt;
@@ -44,14 +48,14 @@ console.log(`| in process: check again, with its memory | ${seconds(inProcess.at
 console.log(`\n${cold.last}`);
 rmSync(root, { recursive: true, force: true });
 
-function process_(): string {
+function process_(...command: readonly string[]): string {
   const { stdout, stderr, status } = spawnSync(
     process.execPath,
-    ['--conditions=source', join(repository, 'packages/cli/src/main.ts'), 'check'],
+    ['--conditions=source', join(repository, 'packages/cli/src/main.ts'), ...command],
     { cwd: root, encoding: 'utf8', maxBuffer: 1 << 28 },
   );
   if (status !== 0 && status !== 3)
-    throw new Error(`tenon check ended with ${status}: ${stderr.slice(0, 2_000)}`);
+    throw new Error(`tenon ${command.join(' ')} ended with ${status}: ${stderr.slice(0, 2_000)}`);
   return `${stdout}${stderr}`.trim().split('\n').at(-1) ?? '';
 }
 
@@ -77,6 +81,7 @@ async function writeWorkspace(): Promise<void> {
       `pipelines/p${index}.pipeline.yaml`,
       index % 2 === 0 ? githubPipeline(index) : stripePipeline(index),
     );
+  process_('grants', '--write');
 }
 
 function write(path: string, text: string): void {

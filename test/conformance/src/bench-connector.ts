@@ -57,7 +57,11 @@ export async function benchConnector(name: string, baseUrl: string): Promise<Ben
     manifest.transport === 'http'
       ? httpTransport(context)
       : mailConnector.transports![manifest.transport]!(context);
-  const transport = guardedTransport(bare, manifest.defaults, { clock: systemClock, connection: name });
+  const transport = guardedTransport(bare, manifest.defaults, {
+    clock: systemClock,
+    connection: name,
+    grants: 'all',
+  });
   const plan = (operation: string): OperationPlan => {
     const made = planOperation(contract, manifest, operation);
     if (made === undefined) throw new Error(`${name} has no operation ${operation}`);

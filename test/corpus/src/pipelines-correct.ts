@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { hasCorpora } from './corpus.ts';
+import { granted } from './granted.ts';
 import { REAL_CONTRACTS, type RealContract, realWorkspaceFiles } from './real-workspace.ts';
 
 const root = fileURLToPath(new URL('../pipelines/correct', import.meta.url));
@@ -12,7 +13,7 @@ export async function correctWorkspace(): Promise<Record<string, string> | undef
   // The keys are what the table was made of.
   const files = await realWorkspaceFiles(Object.keys(REAL_CONTRACTS) as RealContract[]);
   for (const [file, text] of correctPipelines()) files[`pipelines/${basename(file)}`] = text;
-  return files;
+  return granted(files);
 }
 
 /** The pipelines alone, by file. */

@@ -5,6 +5,7 @@ import { textRange } from '@tenon/document';
 import type { Diagnostic } from '@tenon/model';
 import { checkWorkspace, loadWorkspaceFiles, memoryWorkspaceFiles } from '@tenon/pipeline';
 import { parse } from 'yaml';
+import { granted } from './granted.ts';
 
 /** A seeded defect; the folder's README tells the format. */
 export interface DefectiveCase {
@@ -137,7 +138,10 @@ export async function examine(one: DefectiveCase): Promise<{
     const start = text.indexOf(on);
     wanted.push(line(code, file, textRange(text, start, start + on.length)));
   }
-  const loaded = await loadWorkspaceFiles('/corpus', memoryWorkspaceFiles(texts));
+  // Most cases are not about grants, and a call that they add is granted like any other.
+  const isAboutGrants = one.edits.some(({ put }) => put?.includes('operations: [') === true);
+  const files = isAboutGrants ? texts : await granted(texts);
+  const loaded = await loadWorkspaceFiles('/corpus', memoryWorkspaceFiles(files));
   if (!loaded.value) throw new Error(`${one.title}: the workspace does not load`);
   const all = [...loaded.diagnostics, ...checkWorkspace(loaded.value).diagnostics];
   return {

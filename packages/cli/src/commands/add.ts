@@ -183,8 +183,26 @@ async function addPipeline(args: Args, io: Io): Promise<ExitCode> {
   const text = scaffoldPipeline({ name, owner, backup, contract, contractOf, event, calls });
   const written = await writeNew(root, [{ path: join('pipelines', `${name}.pipeline.yaml`), text }]);
   if (!Array.isArray(written)) return report([written], root, args, io);
-  io.err(`added pipelines/${name}.pipeline.yaml\nnext: edit it, tenon check, tenon generate\n`);
+  await grantNeeds(name, root, io);
+  io.err(
+    `added pipelines/${name}.pipeline.yaml, and what it calls to \`grants\` in ${CONFIG_FILE}\nnext: edit it, tenon grants --write, tenon check, tenon generate\n`,
+  );
   return checkAgain(root, args, io);
+}
+
+/** The new pipeline may do what it was asked to do; what others are granted is left as it is. */
+async function grantNeeds(pipeline: string, root: string, io: Io): Promise<void> {
+  const session = await openSession(io);
+  if (!('workspace' in session)) return;
+  const { workspace, check } = session;
+  const grants = [...check.needed].flatMap(([connection, { [pipeline]: grant }]) =>
+    grant === undefined
+      ? []
+      : [[connection, { ...workspace.config.connections[connection]?.grants, [pipeline]: grant }] as const],
+  );
+  const { writeGrants } = await import('@tenon/pipeline');
+  const path = join(root, CONFIG_FILE);
+  await writeFile(path, writeGrants(await readFile(path, 'utf8'), new Map(grants)));
 }
 
 /** A contract may come from a file or from loopback; nothing is fetched from anywhere else. */

@@ -1,7 +1,8 @@
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { systemClock, systemRandom } from '@tenon/model';
+import { isObject, systemClock, systemRandom } from '@tenon/model';
+import { checkWorkspace, loadWorkspace } from '@tenon/pipeline';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { runCommandLine } from '../command.ts';
 import { exit } from '../exit.ts';
@@ -16,13 +17,16 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-async function run(...options: string[]): Promise<{ code: number; out: string }> {
+async function run(...options: string[]): Promise<{ code: number; out: string; err: string }> {
   let out = '';
+  let err = '';
   const code = await runCommandLine([grantsCommand], ['grants', ...options], {
     out: (text) => {
       out += text;
     },
-    err: () => {},
+    err: (text) => {
+      err += text;
+    },
     cwd: folder,
     env: {},
     color: false,
@@ -30,7 +34,7 @@ async function run(...options: string[]): Promise<{ code: number; out: string }>
     random: systemRandom,
     interrupted: () => new Promise(() => {}),
   });
-  return { code, out };
+  return { code, out, err };
 }
 
 async function edit(path: string, from: string, to: string): Promise<void> {
@@ -39,42 +43,88 @@ async function edit(path: string, from: string, to: string): Promise<void> {
   await writeFile(join(folder, path), text.replace(from, to));
 }
 
-const GRANTS = 'grants: [getStatus, getOrder, createShipment, cancelShipment]';
+const OPERATIONS = 'operations: [cancelShipment, createShipment, getOrder]';
+const LESS = 'operations: [createShipment, getOrder]';
+const config = () => readFile(join(folder, 'tenon.config.yaml'), 'utf8');
+
+/** Every call of a plan with the connection it goes over: whatever holds a connection and an operation is a call. */
+function* callsIn(value: unknown, connection?: string): Generator<string> {
+  if (Array.isArray(value)) for (const item of value) yield* callsIn(item, connection);
+  if (!isObject(value)) return;
+  const own = typeof value['connection'] === 'string' ? value['connection'] : connection;
+  if (own !== undefined && typeof value['operation'] === 'string')
+    yield `${own}: ${value['operation'].slice(value['operation'].indexOf('.') + 1)}`;
+  for (const [key, item] of Object.entries(value)) if (key !== 'with') yield* callsIn(item, own);
+}
+
+describe('what is needed', () => {
+  it('is every call that a plan holds, of whatever kind', async () => {
+    const { value } = await loadWorkspace(join(import.meta.dirname, '../../../..'));
+    const { plans, needed } = checkWorkspace(value!);
+    expect(plans.size).toBeGreaterThan(0);
+    for (const plan of plans.values()) {
+      const granted = [...needed].flatMap(([connection, { [plan.pipeline]: grant }]) =>
+        (grant?.operations ?? []).map((operation) => `${connection}: ${operation}`),
+      );
+      expect(granted.sort()).toEqual([...new Set(callsIn(plan.steps))].sort());
+    }
+  });
+});
 
 describe('grants', () => {
   it('shows what is granted against what is used, probes and ways back included', async () => {
-    await edit('tenon.config.yaml', '    connector: shop\n', `    connector: shop\n    ${GRANTS}\n`);
     const { connections } = JSON.parse((await run('--format', 'json')).out);
+    const grant = {
+      operations: ['cancelShipment', 'createShipment', 'getOrder'],
+      scopes: ['orders.read', 'shipments.write'],
+      hosts: [],
+    };
     expect(connections).toMatchObject([
       {
         connection: 'shop',
         owners: ['fulfilment'],
-        used: [
-          { operation: 'cancelShipment', effect: 'update', pipelines: ['order-paid'] },
-          { operation: 'createShipment', scopes: ['shipments.write'] },
-          { operation: 'getOrder' },
-        ],
-        unusedOperations: [],
+        granted: { 'order-paid': grant },
+        used: { 'order-paid': grant },
+        missing: {},
+        unused: {},
         usedScopes: ['orders.read', 'shipments.write'],
       },
     ]);
   });
 
-  it('says which pipelines it could not count, since they have errors', async () => {
+  it('counts a pipeline with errors as far as it can be read, and says so', async () => {
     await edit('tenon.config.yaml', '    connector: shop\n', '    connector: shop\n    identity: writer\n');
     const { out } = await run();
-    expect(out).toContain('held shipments.write; used none; held for nothing: shipments.write');
-    expect(out).toContain('not counted, since they have errors: pipelines/order-paid.pipeline.yaml');
+    expect(out).toContain('held shipments.write; used orders.read shipments.write');
+    expect(out).toContain(
+      'have errors, counted as far as they can be read: pipelines/order-paid.pipeline.yaml',
+    );
   });
 
-  it('names what is granted and used by nobody', async () => {
-    await edit('tenon.config.yaml', '    connector: shop\n', `    connector: shop\n    ${GRANTS}\n`);
-    await edit('connectors/shop/connector.yaml', 'health: { operation: getStatus }\n', '');
-    expect((await run()).out).toContain('– getStatus  granted, and used by nobody');
+  it('names what is granted and not used, and what is used and not granted', async () => {
+    await edit('tenon.config.yaml', OPERATIONS, LESS.replace('[', '[getStatus, '));
+    const { out } = await run();
+    expect(out).toContain('– getStatus  granted, and not used');
+    expect(out).toContain('✗ cancelShipment  update  used, and not granted: refused');
+    expect(out).toContain('✓ getOrder  read');
   });
 
-  it('says of a connection that does not narrow anything that it is granted everything', async () => {
-    expect((await run()).out).toContain('! granted: everything');
+  it('writes exactly what is used, and says what that changes', async () => {
+    const before = await config();
+    await edit('tenon.config.yaml', OPERATIONS, LESS.replace('[', '[getStatus, '));
+    expect((await run('--write')).err).toBe(
+      '+ shop: order-paid: operation cancelShipment\n- shop: order-paid: operation getStatus\n~ tenon.config.yaml: read it before you commit it\n',
+    );
+    expect(await config()).toBe(before);
+    expect((await run('--write')).err).toBe('tenon.config.yaml grants exactly what is used\n');
+  });
+
+  it('grants nobody anything by default, and writes that too', async () => {
+    const written = await config();
+    await edit('tenon.config.yaml', written.slice(written.indexOf('    grants:')), '');
+    expect((await run()).out).toContain('✗ getOrder');
+    await run('--write');
+    expect(await config()).toBe(written);
   });
 
   it('keeps sign-offs, and knows when they no longer hold', async () => {
@@ -84,7 +134,7 @@ describe('grants', () => {
       code: exit.clean,
       out: expect.stringContaining('ada signed off on 2026-11-28, and nothing has changed'),
     });
-    await edit('tenon.config.yaml', '    connector: shop\n', `    connector: shop\n    ${GRANTS}\n`);
+    await edit('tenon.config.yaml', OPERATIONS, LESS);
     expect(await run('--check')).toMatchObject({
       code: exit.changesPending,
       out: expect.stringContaining('has changed since'),

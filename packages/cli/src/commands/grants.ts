@@ -1,11 +1,13 @@
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { isObject, parseDuration } from '@tenon/model';
+import type { Grants } from '@tenon/connector';
+import { compareText, isObject, parseDuration } from '@tenon/model';
 import { parse } from 'yaml';
 import { type Args, type CommandSpec, UsageError } from '../command.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import { type ConnectionGrants, type GrantsTable, grantsDigest, grantsOf } from '../grants.ts';
 import type { Io } from '../io.ts';
+import { CONFIG_FILE } from '../root.ts';
 import { exitCodeOf, openSession, printReport, type Session } from '../session.ts';
 
 /** Where sign-offs are kept: in the repo, so that they are reviewed and dated like everything else. */
@@ -18,6 +20,10 @@ export const grantsCommand: CommandSpec = {
   summary: 'Show what each connection is granted and what pipelines use of it, and record a review of that',
   options: {
     format: { type: 'string', value: '<format>', help: 'how it is printed', choices: ['human', 'json'] },
+    write: {
+      type: 'boolean',
+      help: 'write exactly what the pipelines need into tenon.config.yaml, and say what that changes',
+    },
     'sign-off': {
       type: 'string',
       value: '<name>',
@@ -33,6 +39,7 @@ export const grantsCommand: CommandSpec = {
   },
   examples: [
     'tenon grants',
+    'tenon grants --write',
     'tenon grants --sign-off ada --note "quarterly review"',
     'tenon grants --check --max-age 90d',
   ],
@@ -51,6 +58,10 @@ async function grants(session: Session, args: Args, io: Io): Promise<ExitCode> {
   if (ageMs === undefined)
     throw new UsageError(`--max-age is a duration, such as 90d; got ${args.text('max-age')}`);
   const table = grantsOf(session.workspace, session.check);
+  if (args.flag('write')) {
+    await write(session, table, io);
+    return exit.clean;
+  }
   const digest = grantsDigest(table);
   const now = io.clock.now();
   const by = args.text('sign-off');
@@ -68,40 +79,75 @@ async function grants(session: Session, args: Args, io: Io): Promise<ExitCode> {
 }
 
 function describe(grants: ConnectionGrants): string {
-  const {
-    connection,
-    connector,
-    identity,
-    used,
-    granted,
-    unusedOperations,
-    unusedScopes,
-    heldScopes,
-    usedScopes,
-  } = grants;
+  const { connection, connector, identity, used, granted, unusedScopes, heldScopes, usedScopes } = grants;
+  const pipelines = [...new Set([...Object.keys(used), ...Object.keys(granted)])].toSorted(compareText);
   const lines = [
     `${connection}  (connector ${connector}${identity === undefined ? '' : `, identity ${identity}`}${grants.owners.length > 0 ? `, for ${grants.owners.join(', ')}` : ''})`,
-    ...used.map(
-      ({ operation, effect, scopes, pipelines }) =>
-        `  ✓ ${operation}  ${effect}${scopes.length > 0 ? `, ${scopes.join(' ')}` : ''}  ← ${pipelines.join(', ')}`,
-    ),
-    ...(granted === 'all'
-      ? [
-          `  ! granted: everything${unusedOperations.length > 0 ? `; unused: ${unusedOperations.join(', ')}` : ''}`,
-        ]
-      : unusedOperations.map((operation) => `  – ${operation}  granted, and used by nobody`)),
+    ...pipelines.flatMap((pipeline) => [`  ${pipeline}`, ...linesOf(grants, pipeline)]),
+    ...(pipelines.length === 0 ? ['  nothing is granted, and nothing is used'] : []),
     heldScopes === undefined
-      ? `  ! scopes: not said whose credentials it holds (\`identity\`); used: ${usedScopes.join(' ') || 'none'}`
+      ? `  scopes: used ${usedScopes.join(' ') || 'none'}; not said which the credentials hold (\`identity\`)`
       : `  scopes: held ${heldScopes.join(' ') || 'none'}; used ${usedScopes.join(' ') || 'none'}${unusedScopes.length > 0 ? `; held for nothing: ${unusedScopes.join(' ')}` : ''}`,
   ];
   return `${lines.join('\n')}\n`;
+}
+
+/** ✓ granted and used, ✗ used and not granted, – granted and not used. */
+function linesOf({ used, missing, unused, effects }: ConnectionGrants, pipeline: string): string[] {
+  return GRANT_KINDS.flatMap((kind) => {
+    const lacking = missing[pipeline]?.[kind] ?? [];
+    const needed = used[pipeline]?.[kind] ?? [];
+    const what = kind === 'operations' ? '' : `${kind.slice(0, -1)} `;
+    return [
+      ...needed.map((name) => {
+        const effect = kind === 'operations' ? `  ${effects[name]}` : '';
+        return lacking.includes(name)
+          ? `    ✗ ${what}${name}${effect}  used, and not granted: refused`
+          : `    ✓ ${what}${name}${effect}`;
+      }),
+      ...(unused[pipeline]?.[kind] ?? []).map((name) => `    – ${what}${name}  granted, and not used`),
+    ];
+  });
+}
+
+const GRANT_KINDS = ['operations', 'scopes', 'hosts'] as const;
+
+/** Puts what pipelines need in the place of what is granted; says what that changes, for whoever reviews it. */
+async function write({ root, check, diagnostics }: Session, table: GrantsTable, io: Io): Promise<void> {
+  const path = join(root, CONFIG_FILE);
+  const before = await readFile(path, 'utf8');
+  const { writeGrants } = await import('@tenon/pipeline');
+  const after = writeGrants(before, check.needed);
+  if (after === before) {
+    io.err(`${CONFIG_FILE} grants exactly what is used\n`);
+    return;
+  }
+  await writeFile(path, after);
+  const changes = table.connections.flatMap(({ connection, missing, unused }) => [
+    ...changed('+', connection, missing),
+    ...changed('-', connection, unused),
+  ]);
+  io.err(`${changes.map((line) => `${line}\n`).join('')}~ ${CONFIG_FILE}: read it before you commit it\n`);
+  const unread = diagnostics.flatMap(({ code, severity, file }) =>
+    severity === 'error' && code !== 'grant-missing' && table.unplanned.includes(file ?? '') ? [file] : [],
+  );
+  if (unread.length > 0)
+    io.err(`have errors, granted as far as they can be read: ${[...new Set(unread)].join(', ')}\n`);
+}
+
+function changed(sign: string, connection: string, grants: Grants): string[] {
+  return Object.entries(grants).flatMap(([pipeline, grant]) =>
+    GRANT_KINDS.flatMap((kind) =>
+      grant[kind].map((name) => `${sign} ${connection}: ${pipeline}: ${kind.slice(0, -1)} ${name}`),
+    ),
+  );
 }
 
 function closing(table: GrantsTable, old: readonly OldCredential[]): string {
   const said = [
     ...listed('connections that nothing uses', table.unusedConnections),
     ...listed('connectors without a connection', table.unusedConnectors),
-    ...listed('not counted, since they have errors', table.unplanned),
+    ...listed('have errors, counted as far as they can be read', table.unplanned),
     ...old.map(
       ({ connection, reference, days }) =>
         `old credential: ${reference} of ${connection}, unchanged for ${days} days`,

@@ -32,7 +32,7 @@ function guarded(
   const transport = guardedTransport(
     inner,
     { timeoutMs: 1_000, inFlightMax: 64, failures: [], ...policy },
-    { clock: systemClock, connection: 'things', ...options },
+    { clock: systemClock, connection: 'things', grants: 'all', ...options },
   );
   return {
     sent,
@@ -151,13 +151,61 @@ describe('the quota', () => {
 });
 
 describe('a grant', () => {
-  it('refuses an operation that is not in it, before anything is sent', async () => {
-    const test = guarded({}, () => fine, { grants: ['getThing'] });
-    expect(await test.call()).toMatchObject({
-      failure: { class: 'permission', code: 'GRANT_MISSING', delivery: 'notSent' },
+  const grant = { operations: ['getThing'], scopes: ['things.read'], hosts: ['files.example'] };
+  const operation = operationPlan({
+    operation: 'getThing',
+    scopes: ['things.read'],
+    egress: ['files.example', 'login.example'],
+  });
+  const origin = { pipeline: 'ours', runId: 'r', step: 's' };
+
+  it.each<[string, Partial<CallRequest>, string]>([
+    ['another operation', { operation: operationPlan(), origin }, 'GRANT_MISSING'],
+    ['another pipeline', { operation, origin: { ...origin, pipeline: 'theirs' } }, 'GRANT_MISSING'],
+    [
+      'a pipeline of a built-in name',
+      { operation, origin: { ...origin, pipeline: 'toString' } },
+      'GRANT_MISSING',
+    ],
+    [
+      'another scope',
+      { operation: { ...operation, scopes: ['things.read', 'admin'] }, origin },
+      'GRANT_SCOPE_MISSING',
+    ],
+    ['an operation that no pipeline may call', { operation: operationPlan() }, 'GRANT_MISSING'],
+  ])('refuses %s, before anything is sent', async (_name, request, code) => {
+    const test = guarded({}, () => fine, { grants: { ours: grant } });
+    expect(await test.call(request)).toMatchObject({
+      failure: { class: 'permission', code, delivery: 'notSent' },
     });
-    expect(await test.call({ operation: operationPlan({ operation: 'getThing' }) })).toBe(fine);
-    expect(test.sent).toHaveLength(1);
+    expect(test.sent).toEqual([]);
+  });
+
+  it('lets its pipeline’s calls through, without the hosts that it does not name', async () => {
+    const seen: CallRequest[] = [];
+    const inner = {
+      call: async (request: CallRequest) => {
+        seen.push(request);
+        return fine;
+      },
+      close: async () => {},
+    };
+    const transport = guardedTransport(
+      inner,
+      { timeoutMs: 1_000, inFlightMax: 64, failures: [] },
+      { clock: systemClock, connection: 'things', grants: { ours: grant } },
+    );
+    for (let i = 0; i < 2; i++) expect(await transport.call({ operation, input: {}, origin })).toBe(fine);
+    expect(seen[0]?.operation.egress).toEqual(['files.example']);
+    // What a transport keeps for an operation is kept by the object's identity.
+    expect(seen[0]?.operation).toBe(seen[1]?.operation);
+    expect(await transport.call({ operation, input: {} })).toBe(fine);
+  });
+
+  it('is nothing at all where there is none', async () => {
+    const test = guarded({}, () => fine, { grants: {} });
+    expect(await test.call({ operation, origin })).toMatchObject({ failure: { code: 'GRANT_MISSING' } });
+    expect(test.sent).toEqual([]);
   });
 
   it('does not let the identity of a reader write', async () => {

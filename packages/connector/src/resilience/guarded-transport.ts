@@ -1,6 +1,8 @@
 import type { Clock, Failure } from '@tenon/model';
 import type { ConnectorFailureCode } from '../failure-codes.ts';
+import { GrantGuard, type Grants } from '../grants.ts';
 import type { OperationDefaults } from '../manifest.ts';
+import type { OperationPlan } from '../operation-plan.ts';
 import { type CallRequest, type CallResult, calledOff, type Transport } from '../transport.ts';
 import { Breaker, type BreakerState } from './breaker.ts';
 import { type DeprecationNotice, deprecationOf } from './deprecation.ts';
@@ -12,8 +14,8 @@ export interface GuardOptions {
   readonly clock: Clock;
   /** Name of the connection, for messages. */
   readonly connection: string;
-  /** Operations that the connection may be used for; absent: all of the manifest's. */
-  readonly grants?: readonly string[] | undefined;
+  /** What each pipeline may do over the connection. `all` is for tools that hold a connector to its contract. */
+  readonly grants: Grants | 'all';
   /** Scopes of the identity whose credentials the connection holds; absent: not known, so not checked. */
   readonly scopes?: readonly string[] | undefined;
   /** What `snapshot()` gave before a restart: an open breaker stays open, a hold is kept. */
@@ -65,6 +67,7 @@ export function guardedTransport(
   let retries: RetryBudget;
   begin(options.snapshot ?? {});
   const announced = new Set<string>();
+  const grants = new GrantGuard(connection, options.grants);
   const bulkhead = new Bulkhead(policy.inFlightMax, clock);
 
   return {
@@ -92,8 +95,11 @@ export function guardedTransport(
   }
 
   async function call(request: CallRequest): Promise<CallResult> {
-    const denied = denial(request);
+    const operation = grants.admit(request);
+    if ('delivery' in operation) return refused(operation);
+    const denied = denial(operation);
     if (denied !== undefined) return refused(denied);
+    const admitted = operation === request.operation ? request : { ...request, operation };
     const patientUntilMs = Math.min(
       clock.now() + request.operation.timeoutMs,
       request.deadlineAt ?? Number.POSITIVE_INFINITY,
@@ -109,7 +115,7 @@ export function guardedTransport(
     try {
       // It may have stood in line for seconds.
       if (request.isCalledOff?.() === true) return calledOff;
-      const result = await breaker.run(() => inner.call(request));
+      const result = await breaker.run(() => inner.call(admitted));
       if (result === 'open') return postponed(openFailure(breaker.refusal() ?? 0));
       quota.learn(result);
       announce(request.operation.name, result);
@@ -127,14 +133,7 @@ export function guardedTransport(
     options.onDeprecation(operation, notice);
   }
 
-  function denial({ operation }: CallRequest): Failure | undefined {
-    if (options.grants !== undefined && !options.grants.includes(operation.operation))
-      return notSent(
-        'permission',
-        'GRANT_MISSING',
-        `connection ${connection} is not granted ${operation.operation}`,
-        0,
-      );
+  function denial(operation: OperationPlan): Failure | undefined {
     const lacking = options.scopes && operation.scopes.find((scope) => !options.scopes?.includes(scope));
     if (lacking === undefined) return undefined;
     return notSent(

@@ -15,7 +15,7 @@ export function checkConnections(workspace: Workspace): Diagnostic[] {
       ...checkBaseUrl(connection, places),
       ...(places.owners ?? []).flatMap((team) => checkTeam(team, workspace)),
     ];
-    if (manifest) return [...found, ...checkAgainst(manifest, workspace, connection, places)];
+    if (manifest) return [...found, ...checkAgainst(manifest, connection, places)];
     found.push(
       problem(
         'unknown-connector',
@@ -37,7 +37,6 @@ function checkBaseUrl({ name, baseUrl }: WorkspaceConnection, places: Connection
 
 function checkAgainst(
   manifest: ConnectorManifest,
-  workspace: Workspace,
   connection: WorkspaceConnection,
   places: ConnectionPlaces,
 ): Diagnostic[] {
@@ -53,12 +52,6 @@ function checkAgainst(
         Object.keys(manifest.identities),
       ),
     );
-  const contract = workspace.contracts.get(manifest.contract);
-  for (const grant of places.grants ?? []) {
-    if (!contract || contract.operations.has(grant.value)) continue;
-    const message = `contract \`${contract.name}\` has no operation \`${grant.value}\``;
-    found.push(problem('unknown-operation', message, grant.at, grant.value, contract.operations.keys()));
-  }
   return [...found, ...checkCredentials(manifest, connection, places)];
 }
 
@@ -100,7 +93,7 @@ function checkCredentials(
 }
 
 function problem(
-  code: 'unknown-connector' | 'unknown-identity' | 'unknown-operation' | 'credential-unknown',
+  code: 'unknown-connector' | 'unknown-identity' | 'credential-unknown',
   message: string,
   at: Location,
   name: string,

@@ -1,15 +1,22 @@
 import type { Diagnostic } from '@tenon/model';
+import type { GrantPlaces } from '../load/config.ts';
 import { diagnostic } from '../rules.ts';
 import type { Located } from '../spec/pipeline-spec.ts';
 import type { Workspace, WorkspaceConnection } from '../workspace.ts';
 import type { ConnectionUse, PipelineFacts } from './facts.ts';
+import { type NeededGrant, type NeededGrants, neededGrants } from './needed-grants.ts';
 
 interface Use extends ConnectionUse {
   readonly owner: string;
 }
 
-/** What a connection may do is what its pipelines need, no more; it serves one owner (C87, C88). */
-export function checkPrivilege(pipelines: readonly PipelineFacts[], workspace: Workspace): Diagnostic[] {
+/** What a connection may do is what its pipelines need and are granted, no more; it serves one owner (C87, C88). */
+export function checkPrivilege(
+  pipelines: readonly PipelineFacts[],
+  workspace: Workspace,
+  /** Nothing else is wrong: what seems to be granted for nothing may else be what a broken part needs. */
+  isSound: boolean,
+): Diagnostic[] {
   const uses = Map.groupBy(
     pipelines.flatMap(({ owner, uses: own }) => own.map((use): Use => ({ ...use, owner }))),
     ({ connection }) => connection,
@@ -18,7 +25,7 @@ export function checkPrivilege(pipelines: readonly PipelineFacts[], workspace: W
     const own = uses.get(connection.name) ?? [];
     return [
       ...checkOwners(connection, own),
-      ...checkGrants(connection, own, workspace),
+      ...checkGrants(connection, pipelines, workspace, isSound),
       ...checkIdentity(connection, own, workspace),
     ];
   });
@@ -44,38 +51,59 @@ function checkOwners(connection: WorkspaceConnection, uses: readonly Use[]): Dia
   ];
 }
 
+/** Default deny: what is not granted is refused at run time, and what is granted for nothing is a finding. */
 function checkGrants(
   connection: WorkspaceConnection,
-  uses: readonly Use[],
+  pipelines: readonly PipelineFacts[],
   workspace: Workspace,
+  isSound: boolean,
 ): Diagnostic[] {
-  const { grants } = connection;
-  if (!grants) return [];
+  const needed = neededGrants(connection, pipelines, workspace);
   const places = workspace.connectionPlaces.get(connection.name)?.grants ?? [];
-  const used = new Set(uses.map(({ operation }) => operation));
-  // The transport asks for the connector's health whatever the pipelines do.
-  const health = workspace.connectors.get(connection.connector)?.health?.operation;
-  const missing = uses.find(({ operation }) => !grants.includes(operation));
   return [
-    ...(missing
-      ? [
-          diagnostic('grant-missing', {
-            message: `connection \`${connection.name}\` is not granted \`${missing.operation}\``,
-            at: missing.at,
-            subject: `${connection.name} ${missing.operation}`,
-          }),
-        ]
-      : []),
-    ...places
-      .filter(({ value }) => !used.has(value) && value !== health)
-      .map(({ value, at }: Located<string>) =>
-        diagnostic('grant-unused', {
-          message: `connection \`${connection.name}\` is granted \`${value}\`, which no pipeline calls`,
-          at,
-          subject: `${connection.name} ${value}`,
-        }),
-      ),
+    ...[...needed].flatMap(([pipeline, need]) => missing(connection, pipeline, need)),
+    ...(isSound ? places.flatMap((place) => unused(connection, place, needed)) : []),
   ];
+}
+
+function missing({ name, grants }: WorkspaceConnection, pipeline: string, need: NeededGrant): Diagnostic[] {
+  const granted = grants?.[pipeline];
+  const lacking = KINDS.flatMap((kind) => {
+    const names = need[kind].filter((one) => !granted?.[kind].includes(one));
+    return names.length === 0 ? [] : `${KIND_NAMES[kind]} ${names.map((one) => `\`${one}\``).join(', ')}`;
+  });
+  if (lacking.length === 0) return [];
+  const places = [...need.places];
+  const [, at] = places.find(([operation]) => !granted?.operations.includes(operation)) ?? places[0]!;
+  return [
+    diagnostic('grant-missing', {
+      message: `connection \`${name}\` is not granted ${lacking.join(', ')} for pipeline \`${pipeline}\``,
+      at,
+      subject: `${name} ${pipeline}`,
+    }),
+  ];
+}
+
+const KINDS = ['operations', 'scopes', 'hosts'] as const;
+const KIND_NAMES = { operations: 'operation', scopes: 'scope', hosts: 'host' } as const;
+
+function unused({ name }: WorkspaceConnection, place: GrantPlaces, needed: NeededGrants): Diagnostic[] {
+  const pipeline = place.pipeline.value;
+  const need = needed.get(pipeline);
+  if (need === undefined)
+    return [excess(`to pipeline \`${pipeline}\`, which does nothing over it`, place.pipeline)];
+  const listed = KINDS.flatMap((kind) => place[kind].filter(({ value }) => !need[kind].includes(value)));
+  return listed.map((one) =>
+    excess(`\`${one.value}\` for pipeline \`${pipeline}\`, which does not need it`, one),
+  );
+
+  function excess(what: string, { value, at }: Located<string>): Diagnostic {
+    return diagnostic('grant-unused', {
+      message: `connection \`${name}\` is granted ${what}`,
+      at,
+      subject: `${name} ${pipeline} ${value}`,
+    });
+  }
 }
 
 /** Where a connection says whose credentials it holds: they cover what is used, and no more than that. */

@@ -43,8 +43,12 @@ export function pipelineProofs(checked: Checked): {
 }
 
 /** What is proved of all pipelines together. */
-export function workspaceProofs(pipelines: readonly PipelineFacts[], workspace: Workspace): Diagnostic[] {
+export function workspaceProofs(
+  pipelines: readonly PipelineFacts[],
+  workspace: Workspace,
+  isSound: boolean,
+): Diagnostic[] {
   // By name, so that the first of two is the same one whatever the files are called.
   const sorted = pipelines.toSorted((a, b) => compareText(a.pipeline, b.pipeline));
-  return [...checkWriters(sorted), ...checkLoops(sorted), ...checkPrivilege(sorted, workspace)];
+  return [...checkWriters(sorted), ...checkLoops(sorted), ...checkPrivilege(sorted, workspace, isSound)];
 }

@@ -58,8 +58,6 @@ export interface WorkspaceConnection extends ConnectionConfig {
   readonly identity?: string;
   /** Teams whose pipelines may use it. */
   readonly owners?: readonly string[];
-  /** Operations it may be used for. */
-  readonly grants?: readonly string[];
   /** Windows in which calls over it are held. */
   readonly maintenance?: readonly {
     readonly schedule: string;
@@ -75,11 +73,18 @@ export interface ConnectionPlaces {
   readonly baseUrl: Location;
   readonly identity?: Location;
   readonly owners?: readonly Located<string>[];
-  readonly grants?: readonly Located<string>[];
+  readonly grants: readonly GrantPlaces[];
   readonly credentials: readonly {
     readonly scheme: Located<string>;
     readonly fields: readonly Located<string>[];
   }[];
+}
+
+export interface GrantPlaces {
+  readonly pipeline: Located<string>;
+  readonly operations: readonly Located<string>[];
+  readonly scopes: readonly Located<string>[];
+  readonly hosts: readonly Located<string>[];
 }
 
 export const CONFIG_FILE = 'tenon.config.yaml';
@@ -113,7 +118,7 @@ export function readConfig(text: string): LoadedConfig {
     if (!connector || !baseUrl) continue;
     const identity = read.text(child(value, 'identity'));
     const owners = texts(child(value, 'owners'));
-    const grants = texts(child(value, 'grants'));
+    const grants = grantPlaces(child(value, 'grants'));
     connections[name] = {
       name,
       connector: connector.value,
@@ -127,9 +132,11 @@ export function readConfig(text: string): LoadedConfig {
         'owners',
         owners?.map((one) => one.value),
       ),
-      ...given(
-        'grants',
-        grants?.map((one) => one.value),
+      grants: Object.fromEntries(
+        grants.map(({ pipeline, operations, scopes, hosts }) => [
+          pipeline.value,
+          { operations: operations.map(said), scopes: scopes.map(said), hosts: hosts.map(said) },
+        ]),
       ),
     };
     places.set(name, {
@@ -138,7 +145,7 @@ export function readConfig(text: string): LoadedConfig {
       baseUrl: baseUrl.at,
       ...given('identity', identity?.at),
       ...given('owners', owners),
-      ...given('grants', grants),
+      grants,
       credentials: credentialPlaces(child(value, 'credentials')),
     });
   }
@@ -170,6 +177,15 @@ export function readConfig(text: string): LoadedConfig {
 
   function texts(node: SpecNode | undefined): Located<string>[] | undefined {
     return node?.kind === 'list' ? node.items.flatMap((item) => read.text(item) ?? []) : undefined;
+  }
+
+  function grantPlaces(node: SpecNode | undefined): GrantPlaces[] {
+    return (node?.kind === 'map' ? node.entries : []).map(({ key, value }) => ({
+      pipeline: { value: String(key.value), at: document.at(key) },
+      operations: texts(child(value, 'operations')) ?? [],
+      scopes: texts(child(value, 'scopes')) ?? [],
+      hosts: texts(child(value, 'hosts')) ?? [],
+    }));
   }
 
   function credentials(node: SpecNode | undefined): ConnectionConfig['credentials'] {
@@ -227,6 +243,10 @@ export function readConfig(text: string): LoadedConfig {
       return name !== undefined && role && token ? [{ name, role, token }] : [];
     });
   }
+}
+
+function said({ value }: Located<string>): string {
+  return value;
 }
 
 /** The reference, when it is one; a literal has been reported by the shape check and goes no further. */

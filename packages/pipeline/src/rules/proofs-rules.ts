@@ -168,22 +168,22 @@ export const proofsRules = {
   },
   'grant-missing': {
     severity: 'error',
-    title: 'an operation is called that the connection is not granted',
-    why: 'The call would be refused at run time (C88).',
-    fix: 'add it to `grants`, or do not call it',
+    title: 'a pipeline needs more of a connection than it is granted',
+    why: 'Nothing is allowed unless it is granted, by pipeline, operation, scope and host: the call would be refused at run time (C88).',
+    fix: 'grant it (`tenon grants --write` writes what the pipelines need), or do not call it',
     example: {
-      bad: 'billing: { connector: billing, grants: [getInvoice] }   # and a step calls billing.createInvoice',
-      good: 'billing: { connector: billing, grants: [getInvoice, createInvoice] }',
+      bad: 'grants: { invoice-sent: { operations: [getInvoice] } }   # and a step of invoice-sent calls billing.createInvoice',
+      good: 'grants: { invoice-sent: { operations: [createInvoice, getInvoice], scopes: [invoices.read, invoices.write] } }',
     },
   },
   'grant-unused': {
     severity: 'error',
-    title: 'an operation is granted that no pipeline calls',
+    title: 'something is granted to a pipeline that does not need it',
     why: 'What is not granted cannot be misused (C88).',
-    fix: 'remove it from `grants`',
+    fix: 'remove it from `grants` (`tenon grants --write` writes what the pipelines need)',
     example: {
-      bad: 'billing: { connector: billing, grants: [getInvoice, voidInvoice] }   # nothing voids',
-      good: 'billing: { connector: billing, grants: [getInvoice] }',
+      bad: 'grants: { invoice-sent: { operations: [getInvoice, voidInvoice] } }   # it voids nothing',
+      good: 'grants: { invoice-sent: { operations: [getInvoice] } }',
     },
   },
   'identity-lacks-scope': {

@@ -112,9 +112,27 @@ export const configSchema: SchemaObject = {
           }),
         },
         grants: {
-          type: 'array',
-          description: 'Operations the connection may be used for. Default: those its pipelines use.',
-          items: text('An operation id.'),
+          type: 'object',
+          description:
+            'What each pipeline may do over the connection, by its name; nothing by default. Written by `tenon grants --write`.',
+          additionalProperties: object('What one pipeline may do.', ['operations'], {
+            operations: {
+              type: 'array',
+              description: 'Operations that it may call.',
+              items: text('An operation id.'),
+            },
+            scopes: {
+              type: 'array',
+              description: 'Scopes that its calls may carry. Default: none.',
+              items: text('A scope of the manifest.'),
+            },
+            hosts: {
+              type: 'array',
+              description:
+                'Hosts of the manifest’s `egress` that its calls may reach, besides the base URL’s. Default: none.',
+              items: text('A host.'),
+            },
+          }),
         },
       }),
     },

@@ -173,7 +173,7 @@ export class Bench {
     const made = guardedTransport(bare, policy, {
       clock: this.clock,
       connection: connection.name,
-      grants: options.grants,
+      grants: options.grants ?? 'all',
       scopes: options.scopes,
       ...(options.onDeprecation && { onDeprecation: options.onDeprecation }),
     });

@@ -105,5 +105,6 @@ connections:
   effects:
     connector: effects
     baseUrl: env:EFFECTS_URL
+    grants: { shipped: { operations: [addEffect] } }
 `;
 }

@@ -38,7 +38,11 @@ publications:
 `,
       'tenon.config.yaml': `apiVersion: tenon/v1
 kind: Workspace
-connections: { bus: { connector: rabbitmq, baseUrl: 'env:BUS_URL' } }
+connections:
+  bus:
+    connector: rabbitmq
+    baseUrl: 'env:BUS_URL'
+    grants: { publish-bus-orderShipped: { operations: ['publish:orderShipped'] } }
 `,
       'owners.yaml': 'apiVersion: tenon/v1\nkind: Owners\nteams: [{ name: platform }]\n',
     }),

@@ -110,7 +110,7 @@ export const credentialChecks: readonly Check[] = [
     needs: 'peer',
     run: async (bench) => {
       const tally = new Tally();
-      const over = bench.transport({ grants: [] });
+      const over = bench.transport({ grants: {} });
       for (const operation of bench.operations) {
         const result = await bench.call(operation, exampleInput(bench.subject, operation, 0), { over });
         const isRefused =

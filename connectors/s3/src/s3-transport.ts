@@ -7,12 +7,12 @@ import {
   type OutgoingMessage,
   type Publishing,
   parseExactJson,
+  signAws,
   type Transport,
   type TransportContext,
 } from '@tenon/connector';
 import type { FailureClass, Json } from '@tenon/model';
 import { Agent, request } from 'undici';
-import { signV4 } from './sign-v4.ts';
 
 const PROTOCOLS = {
   https: { port: 443, isSecure: true },
@@ -52,23 +52,22 @@ export function s3Transport(context: TransportContext): Transport {
       throw new CredentialsMissing(`connection ${connection.name} needs an access key`);
     const { effect } = message.operation;
     const method = effect === 'read' ? 'GET' : effect === 'delete' ? 'DELETE' : 'PUT';
-    const { origin, host } = new URL(connection.baseUrl);
+    const { origin } = new URL(connection.baseUrl);
     const path = `/${[address.path, message.address].filter((part) => part !== '').join('/')}`;
     const body = method === 'PUT' ? message.body : new Uint8Array();
-    const headers = signV4(
+    const headers = await signAws(
       {
         method,
-        path,
+        url: new URL(`${origin}${path}`),
         headers: {
-          host,
           ...(method === 'PUT' && { 'content-type': message.contentType }),
           ...(effect === 'create' && { 'if-none-match': '*' }),
         },
         body,
       },
       {
-        id: login.username.reveal(),
-        secret: login.password.reveal(),
+        accessKeyId: login.username,
+        secretAccessKey: login.password,
         region: address.parameters.get('region') ?? REGION_DEFAULT,
         service: 's3',
       },

@@ -6,7 +6,7 @@ import { Secret, systemClock, systemRandom } from '@tenon/model';
 import { connectorPlans } from '@tenon/testkit';
 import { describe, expect, it } from 'vitest';
 import connector from './index.ts';
-import { signV4 } from './sign-v4.ts';
+import { signatureV4 } from './signature-v4.testing.ts';
 
 const root = new URL('../../..', import.meta.url).pathname;
 const plans = await connectorPlans(root, 's3');
@@ -26,22 +26,18 @@ async function store() {
       response.writeHead(status, headers).end(text);
     };
     const signed = /SignedHeaders=([^,]+),/.exec(request.headers.authorization ?? '')?.[1]?.split(';') ?? [];
-    const given = Object.fromEntries(
-      signed
-        .filter((name) => !name.startsWith('x-amz-'))
-        .map((name) => [name, String(request.headers[name])]),
-    );
+    const given = Object.fromEntries(signed.map((name) => [name, String(request.headers[name])]));
     const date = String(request.headers['x-amz-date']).replace(
       /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/,
       '$1-$2-$3T$4:$5:$6Z',
     );
     const path = request.url ?? '';
-    const expected = signV4(
+    const expected = signatureV4(
       { method: request.method ?? '', path, headers: given, body },
       KEY,
       Date.parse(date),
     );
-    if (!signed.includes('host') || expected['authorization'] !== request.headers.authorization)
+    if (!signed.includes('host') || !request.headers.authorization?.endsWith(`Signature=${expected}`))
       return answer(403);
     const known = objects.get(path);
     if (request.method === 'GET') return known === undefined ? answer(404) : answer(200, {}, known);
@@ -75,7 +71,8 @@ async function store() {
       operation: plans.operation(operation),
       input: { name, body },
       idempotencyKey: 'k',
-      deadlineAt: systemClock.now() + 1_000,
+      // Short only where no answer will come: a loaded machine takes its time over one.
+      deadlineAt: systemClock.now() + (state.swallows ? 1_000 : 20_000),
     });
   return {
     objects,
@@ -91,29 +88,6 @@ async function store() {
 }
 
 const receipt = { kind: 'receipt', content: { orderId: 'ord_1' } };
-
-describe('the signature', () => {
-  it('is the one of the published example', () => {
-    const headers = signV4(
-      {
-        method: 'GET',
-        path: '/test.txt',
-        headers: { host: 'examplebucket.s3.amazonaws.com', range: 'bytes=0-9' },
-        body: new Uint8Array(),
-      },
-      {
-        id: 'AKIAIOSFODNN7EXAMPLE',
-        secret: ['wJalrXUtnFEMI', 'K7MDENG', 'bPxRfiCYEXAMPLEKEY'].join('/'),
-        region: 'us-east-1',
-        service: 's3',
-      },
-      Date.parse('2013-05-24T00:00:00Z'),
-    );
-    expect(headers['authorization']).toContain(
-      'Signature=f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41',
-    );
-  });
-});
 
 describe('an object store', () => {
   it('gives back what was put, until it is deleted, which may be done twice', async () => {

@@ -145,9 +145,27 @@ export const connectorFailures = {
   },
   AUTH_KEY_INVALID: {
     severity: 'error',
-    title: 'the private key of the credentials cannot be used; nothing was sent',
-    why: 'It must be a PEM text in PKCS#8 form (`BEGIN PRIVATE KEY`) and of the kind that the algorithm needs.',
-    fix: 'Convert it (`openssl pkcs8 -topk8 -nocrypt`), or set `algorithm` in the manifest to the key’s kind.',
+    title: 'a key of the credentials cannot be used; nothing was sent',
+    why: 'A private key must be a PEM text in PKCS#8 form (`BEGIN PRIVATE KEY`) and of the kind that the algorithm or certificate needs; a signing secret, text of its `secretEncoding`.',
+    fix: 'Convert it (`openssl pkcs8 -topk8 -nocrypt`), or set `algorithm` or `secretEncoding` in the manifest to the key’s kind.',
+  },
+  AUTH_TLS_REQUIRED: {
+    severity: 'error',
+    title: 'a client certificate cannot be shown without TLS; nothing was sent',
+    why: 'The connection’s base URL is `http:`, where there is no handshake to show it in: the call would go out unproved.',
+    fix: 'Give the `https:` URL of the service as `baseUrl`.',
+  },
+  AUTH_CERTIFICATE_REFUSED: {
+    severity: 'error',
+    title: 'the other side refused the client certificate; it took nothing',
+    why: 'The handshake ended with an alert: the certificate is missing, expired, revoked, or signed by nobody that it knows.',
+    fix: 'Renew the certificate behind the connection’s `certificate` and `privateKey`; a new one is taken up without a restart.',
+  },
+  AUTH_SIGNING_FAILED: {
+    severity: 'error',
+    title: 'the request cannot be signed; nothing was sent',
+    why: 'A template of the manifest’s `hmac` scheme gives no text for this request, or signs as text what is not text.',
+    fix: 'Correct `sign` and `headers` of the scheme; sign `bodyDigest` where bodies may be bytes.',
   },
   AUTH_TOKEN_STORE_MISSING: {
     severity: 'error',

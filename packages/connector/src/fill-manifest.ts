@@ -1,5 +1,4 @@
 import { parseDuration } from '@tenon/model';
-import type { AssertionAlgorithm } from './auth/signing-key.ts';
 import type {
   AuthScheme,
   Concurrency,
@@ -55,19 +54,15 @@ export interface ManifestSource {
   readonly sandbox?: { readonly server: string; readonly synthetic?: boolean };
 }
 
+type OAuthScheme = Extract<AuthScheme, { readonly type: 'oauth2' }>;
+type HmacScheme = Extract<AuthScheme, { readonly type: 'hmac' }>;
 type AuthSource =
-  | Exclude<AuthScheme, { readonly type: 'oauth2' }>
-  | {
-      readonly id: string;
-      readonly type: 'oauth2';
-      readonly flow: 'clientCredentials' | 'refreshToken' | 'jwtBearer';
-      readonly rotation?: 'singleUse' | 'reusable';
-      readonly tokenUrl: string;
-      readonly clientAuth?: 'basic' | 'body' | 'privateKeyJwt' | 'none';
-      readonly algorithm?: AssertionAlgorithm;
-      readonly audience?: string;
+  | Exclude<AuthScheme, OAuthScheme | HmacScheme>
+  | (Omit<OAuthScheme, 'clientAuth' | 'maxTtlMs'> & {
+      readonly clientAuth?: OAuthScheme['clientAuth'];
       readonly maxTtl?: string;
-    };
+    })
+  | (Pick<HmacScheme, 'id' | 'type' | 'sign' | 'headers'> & Partial<HmacScheme>);
 
 interface FailureSource extends Omit<FailureRule, 'status'> {
   readonly status: string | number;
@@ -177,7 +172,15 @@ export function fillDefaults(source: ManifestSource): ConnectorManifest {
   };
 }
 
+const HMAC_DEFAULTS = {
+  algorithm: 'sha256',
+  encoding: 'hex',
+  secretEncoding: 'utf8',
+  timestamp: 'unixSeconds',
+} as const;
+
 function authScheme(source: AuthSource): AuthScheme {
+  if (source.type === 'hmac') return { ...HMAC_DEFAULTS, ...source };
   if (source.type !== 'oauth2') return source;
   const { maxTtl, ...rest } = source;
   return {

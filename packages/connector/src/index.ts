@@ -1,3 +1,4 @@
+export { type AwsKey, type AwsRequest, signAws } from './auth/aws-signature.ts';
 export { type CredentialFields, credentialFields } from './auth/credential-fields.ts';
 export { fileTokenVault, type TokenVault } from './auth/token-vault.ts';
 export { connectorApi, connectorApiProblem } from './connector-api.ts';

@@ -10,6 +10,7 @@ import {
   type Location,
   toPointer,
 } from '@tenon/model';
+import { authDiagnostics } from './check-auth.ts';
 import { fillDefaults, type ManifestSource, wholeExpression } from './fill-manifest.ts';
 import type { ConnectorManifest } from './manifest.ts';
 import { connectorSchema } from './manifest-schema.ts';
@@ -164,7 +165,7 @@ function meaningDiagnostics(document: PositionedDocument, source: ManifestSource
     ...found,
     ...zoneDiagnostics(document, source),
     ...scopeDiagnostics(document, source),
-    ...tokenHostDiagnostics(document, source),
+    ...authDiagnostics(document, source),
   ];
 
   function reference(name: string, tokens: readonly string[], wanted: 'read' | 'effect'): void {
@@ -255,20 +256,6 @@ function scopeDiagnostics(document: PositionedDocument, source: ManifestSource):
     ),
   );
   return [...unheld, ...unused];
-}
-
-function tokenHostDiagnostics(document: PositionedDocument, source: ManifestSource): Diagnostic[] {
-  return (source.auth ?? []).flatMap((scheme, index) => {
-    if (scheme.type !== 'oauth2' || !URL.canParse(scheme.tokenUrl)) return [];
-    const host = new URL(scheme.tokenUrl).host;
-    if ((source.egress ?? []).includes(host)) return [];
-    return connectorDiagnostic('manifest-token-host-undeclared', {
-      message: `tokens come from \`${host}\`, which is not in \`egress\``,
-      at: document.locate(toPointer(['auth', index, 'tokenUrl'])),
-      subject: scheme.id,
-      fix: `add \`${host}\` to \`egress\``,
-    });
-  });
 }
 
 function suggestion(meant: string | undefined): string | undefined {

@@ -136,24 +136,73 @@ export const connectorSchema: SchemaObject = {
           {
             id: name('Credentials are given under this id.'),
             type: { const: 'oauth2' },
-            flow: { enum: ['clientCredentials', 'refreshToken', 'jwtBearer'] },
+            flow: { enum: ['clientCredentials', 'refreshToken', 'jwtBearer', 'tokenExchange'] },
             rotation: {
               enum: ['singleUse', 'reusable'],
               description: 'Of refresh tokens. Default `singleUse`.',
             },
             tokenUrl: text('Relative to the base URL, or absolute with its host in `egress`.'),
             clientAuth: {
-              enum: ['basic', 'body', 'privateKeyJwt', 'none'],
-              description: 'How the client says who it is. Default `basic`; `none` for `jwtBearer`.',
+              enum: ['basic', 'body', 'privateKeyJwt', 'mtls', 'none'],
+              description:
+                'How the client says who it is. Default `basic`; `none` for `jwtBearer`; `mtls` by the certificate of an `mtls` scheme.',
             },
             algorithm: {
               enum: ['RS256', 'PS256', 'ES256', 'EdDSA'],
               description: 'Of assertions. Default RS256.',
             },
-            audience: text('Of assertions. Default: the token URL.'),
+            audience: text('Of assertions, default the token URL; in an exchange, whom the token is for.'),
+            resource: text('In an exchange: URI of what the token is for.'),
+            subjectTokenType: text(
+              'In an exchange: what is given. Default `urn:ietf:params:oauth:token-type:jwt`.',
+              '^[a-z][a-z0-9+.-]*:',
+            ),
+            actorTokenType: text(
+              'In an exchange: what `actorToken` is. Default `urn:ietf:params:oauth:token-type:jwt`.',
+              '^[a-z][a-z0-9+.-]*:',
+            ),
+            requestedTokenType: text('In an exchange: what is asked for.', '^[a-z][a-z0-9+.-]*:'),
             maxTtl: duration('A token is not used longer than this, whatever the server says.'),
           },
           ['id', 'type', 'flow', 'tokenUrl'],
+        ),
+        closed({ id: name('Credentials are given under this id.'), type: { const: 'mtls' } }, ['id', 'type']),
+        closed(
+          {
+            id: name('Credentials are given under this id.'),
+            type: { const: 'awsSigV4' },
+            service: text('Name of the service in signatures, such as `s3` or `execute-api`.'),
+            region: text('Default: `region` of the connection’s credentials.'),
+          },
+          ['id', 'type', 'service'],
+        ),
+        closed(
+          {
+            id: name('Credentials are given under this id.'),
+            type: { const: 'hmac' },
+            algorithm: { enum: ['sha256', 'sha384', 'sha512'], description: 'Default sha256.' },
+            encoding: {
+              enum: ['hex', 'base64', 'base64url'],
+              description: 'Of `signature` and `bodyDigest`. Default hex.',
+            },
+            secretEncoding: {
+              enum: ['utf8', 'hex', 'base64'],
+              description: 'How the secret’s text holds the key. Default utf8: it is the key.',
+            },
+            timestamp: {
+              enum: ['unixSeconds', 'unixMilliseconds', 'rfc3339', 'httpDate'],
+              description: 'Form of `timestamp`. Default unixSeconds.',
+            },
+            sign: text(
+              'The text that is signed: `${ }` over method, url, host, path, query, headers, body, bodyDigest, timestamp, nonce and keyId.',
+            ),
+            headers: map(
+              text('A template as `sign` is, which knows `signature` too.'),
+              'Headers put on the request.',
+              1,
+            ),
+          },
+          ['id', 'type', 'sign', 'headers'],
         ),
       ],
     },

@@ -45,19 +45,55 @@ export type AuthScheme =
       /**
        * `refreshToken`: a person has consented once, and the connection holds the refresh token that came of it.
        * `jwtBearer`: a signed assertion is exchanged for a token (RFC 7523), as for service accounts.
+       * `tokenExchange`: a token of somebody else's (a workload's, a person's) is exchanged for one of the service (RFC 8693).
        */
-      readonly flow: 'clientCredentials' | 'refreshToken' | 'jwtBearer';
+      readonly flow: 'clientCredentials' | 'refreshToken' | 'jwtBearer' | 'tokenExchange';
       /** Of refresh tokens. Default `singleUse`: each use gives a new one, which is saved before anything else. */
       readonly rotation?: 'singleUse' | 'reusable';
       /** Relative to the connection's base URL, or absolute (its host must be in `egress`). */
       readonly tokenUrl: string;
-      /** How the client says who it is. Default `basic` (RFC 6749 §2.3.1); `none` for `jwtBearer`. */
-      readonly clientAuth: 'basic' | 'body' | 'privateKeyJwt' | 'none';
+      /**
+       * How the client says who it is. Default `basic` (RFC 6749 §2.3.1); `none` for `jwtBearer`. `mtls`: by the client
+       * certificate of an `mtls` scheme beside it (RFC 8705).
+       */
+      readonly clientAuth: 'basic' | 'body' | 'privateKeyJwt' | 'mtls' | 'none';
       /** Of assertions. Default `RS256`. */
       readonly algorithm?: AssertionAlgorithm;
-      /** Of assertions. Default: the token URL. */
+      /** Of assertions, default the token URL; in an exchange, the service that the token is for. */
       readonly audience?: string;
+      /** In an exchange: URI of what the token is for. */
+      readonly resource?: string;
+      /** In an exchange: what is given and what is asked for (RFC 8693 §3). */
+      readonly subjectTokenType?: string;
+      readonly actorTokenType?: string;
+      readonly requestedTokenType?: string;
       readonly maxTtlMs?: number;
+    }
+  /** A client certificate, shown in the TLS handshake. */
+  | { readonly id: string; readonly type: 'mtls' }
+  /** Requests signed by AWS Signature Version 4. */
+  | {
+      readonly id: string;
+      readonly type: 'awsSigV4';
+      readonly service: string;
+      /** Absent: the connection gives it. */
+      readonly region?: string;
+    }
+  /** Requests signed with a shared secret, in a form of the service's own. */
+  | {
+      readonly id: string;
+      readonly type: 'hmac';
+      readonly algorithm: 'sha256' | 'sha384' | 'sha512';
+      /** Of `signature` and `bodyDigest`. Default `hex`. */
+      readonly encoding: 'hex' | 'base64' | 'base64url';
+      /** How the secret's text holds the key. Default `utf8`: it is the key. */
+      readonly secretEncoding: 'utf8' | 'hex' | 'base64';
+      /** Form of `timestamp`. Default `unixSeconds`. */
+      readonly timestamp: 'unixSeconds' | 'unixMilliseconds' | 'rfc3339' | 'httpDate';
+      /** The text that is signed; a template over the request. */
+      readonly sign: string;
+      /** Headers put on the request; templates that know `signature` too. */
+      readonly headers: Readonly<Record<string, string>>;
     };
 
 export interface OperationDefaults {

@@ -53,6 +53,17 @@ export const connectorCases = {
       'auth: [{ id: key, type: apiKey, in: header, name: x-key, prefix: "Bearer abcdefghijklmnop1234" }]',
     silent: 'auth: [{ id: key, type: apiKey, in: header, name: x-key, prefix: "Token " }]',
   },
+  'manifest-auth-contradicts': {
+    fires: 'auth: [{ id: o, type: oauth2, flow: clientCredentials, tokenUrl: /token, clientAuth: mtls }]',
+    silent:
+      'auth: [{ id: c, type: mtls }, { id: o, type: oauth2, flow: clientCredentials, tokenUrl: /token, clientAuth: mtls }]',
+  },
+  'manifest-signature-unsent': {
+    fires:
+      'auth: [{ id: h, type: hmac, sign: "${ timestamp }.${ body }", headers: { X-Sign: "${ signature }" } }]',
+    silent:
+      'auth: [{ id: h, type: hmac, sign: "${ timestamp }.${ body }", headers: { X-Sign: "t=${ timestamp },v1=${ signature }" } }]',
+  },
   'manifest-operation-unknown': {
     fires: 'health: { operation: listInvoises }',
     silent: 'health: { operation: listInvoices }',

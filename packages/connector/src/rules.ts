@@ -115,6 +115,26 @@ export const connectorRules = {
       good: 'identities: { reader: [invoices.read] }',
     },
   },
+  'manifest-auth-contradicts': {
+    severity: 'error',
+    title: 'a way to authenticate does not fit its own parts',
+    why: 'What it says would be ignored, or stand on something that is not there, and every call would be refused.',
+    fix: 'Remove the member, or declare what it needs.',
+    example: {
+      bad: 'auth: [{ id: o, type: oauth2, flow: clientCredentials, tokenUrl: /token, clientAuth: mtls }]',
+      good: 'auth:\n  - { id: o, type: oauth2, flow: clientCredentials, tokenUrl: /token, clientAuth: mtls }\n  - { id: certificate, type: mtls }',
+    },
+  },
+  'manifest-signature-unsent': {
+    severity: 'error',
+    title: 'a request signature cannot be verified with what is sent',
+    why: 'The signature, its timestamp and its nonce are known to the other side only by a header.',
+    fix: 'Put it into one of the scheme’s `headers`.',
+    example: {
+      bad: 'sign: "${ timestamp }.${ body }"\nheaders: { X-Signature: "${ signature }" }',
+      good: 'sign: "${ timestamp }.${ body }"\nheaders: { X-Signature: "${ signature }", X-Timestamp: "${ timestamp }" }',
+    },
+  },
   'manifest-token-host-undeclared': {
     severity: 'error',
     title: 'the token endpoint’s host is not in egress',

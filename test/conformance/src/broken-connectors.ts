@@ -218,21 +218,7 @@ export const brokenConnectors: readonly BrokenConnector[] = [
   {
     caughtBy: 402,
     breaks: 'fetches a token for each caller',
-    module: {
-      ...defineConnector({
-        transports: {
-          own: (context) => ({
-            call: async (request) => {
-              const inner = httpTransport(context);
-              const result = await inner.call(request);
-              await inner.close();
-              return result;
-            },
-            close: async () => {},
-          }),
-        },
-      }),
-    },
+    module: perCall(),
   },
   {
     caughtBy: 403,
@@ -305,6 +291,33 @@ export const brokenConnectors: readonly BrokenConnector[] = [
       },
       inner,
     })),
+  },
+  {
+    caughtBy: 409,
+    breaks: 'signs the time and nothing else',
+    edits: manifest(
+      auth(
+        'id: signature, type: hmac, sign: "${ timestamp }", headers: { X-Sign: "${ timestamp }.${ signature }" }',
+      ),
+    ),
+  },
+  {
+    caughtBy: 409,
+    breaks: 'declares a signature that it does not send',
+    edits: manifest(auth('id: signature, type: awsSigV4, service: parts')),
+    module: unprovedBy('signature'),
+  },
+  {
+    caughtBy: 410,
+    breaks: 'goes without its certificate where it cannot show it',
+    edits: manifest(auth('id: certificate, type: mtls')),
+    module: unprovedBy('certificate'),
+  },
+  {
+    caughtBy: 402,
+    breaks: 'exchanges a token for each caller',
+    edits: manifest(swap('flow: clientCredentials', 'flow: tokenExchange')),
+    module: perCall(),
   },
   {
     caughtBy: 501,
@@ -562,6 +575,11 @@ function swap(from: string, to: string): (text: string) => string {
   };
 }
 
+/** One more way to authenticate, after the one that is there. */
+function auth(scheme: string): (text: string) => string {
+  return swap('tokenUrl: /token }\n', `tokenUrl: /token }\n  - { ${scheme} }\n`);
+}
+
 function after(line: string, more: string): (text: string) => string {
   return swap(`${line}\n`, `${line}\n${more}\n`);
 }
@@ -593,6 +611,34 @@ function carried(make: (inner: Transport, context: TransportContext) => Carrier)
           close: () => inner.close(),
         };
       },
+    },
+  });
+}
+
+/** A module that calls without any proof where it was to give that of a scheme. */
+function unprovedBy(scheme: string): ConnectorModule {
+  return carried((inner, context) => ({
+    request: (request) =>
+      scheme in context.connection.credentials
+        ? { ...request, operation: { ...request.operation, auth: [] } }
+        : request,
+    inner,
+  }));
+}
+
+/** A module that shares nothing between its callers. */
+function perCall(): ConnectorModule {
+  return defineConnector({
+    transports: {
+      own: (context) => ({
+        call: async (request) => {
+          const inner = httpTransport(context);
+          const result = await inner.call(request);
+          await inner.close();
+          return result;
+        },
+        close: async () => {},
+      }),
     },
   });
 }

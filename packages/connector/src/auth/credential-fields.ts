@@ -1,4 +1,5 @@
 import type { AuthScheme } from '../manifest.ts';
+import { namesKeyId } from './hmac-signature.ts';
 
 /** What the credentials of a scheme are made of, by name. */
 export interface CredentialFields {
@@ -8,22 +9,48 @@ export interface CredentialFields {
 
 /** Fields that a connection gives for a scheme of its connector's manifest, each a secret reference. */
 export function credentialFields(scheme: AuthScheme): CredentialFields {
-  if (scheme.type !== 'oauth2') return { required: STATIC[scheme.type], optional: [] };
-  const proof = { basic: ['clientSecret'], body: ['clientSecret'], privateKeyJwt: ['privateKey'], none: [] }[
-    scheme.clientAuth
-  ];
-  const flow = FLOWS[scheme.flow];
-  return { required: [...new Set(['clientId', ...proof, ...flow.required])], optional: flow.optional };
+  switch (scheme.type) {
+    case 'apiKey':
+      return fields(['value']);
+    case 'bearer':
+      return fields(['token']);
+    case 'basic':
+      return fields(['username', 'password']);
+    case 'mtls':
+      return fields(['certificate', 'privateKey'], ['ca', 'passphrase']);
+    case 'awsSigV4': {
+      const key = ['accessKeyId', 'secretAccessKey'];
+      return fields(scheme.region === undefined ? [...key, 'region'] : key, ['sessionToken']);
+    }
+    case 'hmac':
+      return fields(namesKeyId(scheme) ? ['keyId', 'secret'] : ['secret']);
+    case 'oauth2': {
+      const flow = FLOWS[scheme.flow];
+      return fields(
+        [...new Set(['clientId', ...PROOFS[scheme.clientAuth], ...flow.required])],
+        flow.optional,
+      );
+    }
+  }
 }
 
-const STATIC: Readonly<Record<Exclude<AuthScheme['type'], 'oauth2'>, readonly string[]>> = {
-  apiKey: ['value'],
-  bearer: ['token'],
-  basic: ['username', 'password'],
+function fields(required: readonly string[], optional: readonly string[] = []): CredentialFields {
+  return { required, optional };
+}
+
+type OAuthScheme = Extract<AuthScheme, { readonly type: 'oauth2' }>;
+
+const PROOFS: Readonly<Record<OAuthScheme['clientAuth'], readonly string[]>> = {
+  basic: ['clientSecret'],
+  body: ['clientSecret'],
+  privateKeyJwt: ['privateKey'],
+  mtls: [],
+  none: [],
 };
 
-const FLOWS = {
-  clientCredentials: { required: [], optional: ['scope'] },
-  refreshToken: { required: ['refreshToken'], optional: [] },
-  jwtBearer: { required: ['privateKey'], optional: ['subject', 'scope'] },
-} as const;
+const FLOWS: Readonly<Record<OAuthScheme['flow'], CredentialFields>> = {
+  clientCredentials: fields([], ['scope']),
+  refreshToken: fields(['refreshToken']),
+  jwtBearer: fields(['privateKey'], ['subject', 'scope']),
+  tokenExchange: fields(['subjectToken'], ['actorToken', 'scope']),
+};

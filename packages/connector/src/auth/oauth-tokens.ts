@@ -4,6 +4,7 @@ import type { AuthScheme } from '../manifest.ts';
 import { AuthenticationError } from './authentication-error.ts';
 import type { HeldSecrets } from './held-secrets.ts';
 import { signAssertion, signingKey } from './signing-key.ts';
+import type { TlsIdentity } from './tls-identity.ts';
 import { TokenCache } from './token-cache.ts';
 import {
   fetchToken,
@@ -16,6 +17,12 @@ import { parseKept, type TokenVault } from './token-vault.ts';
 
 export type OAuthScheme = Extract<AuthScheme, { type: 'oauth2' }>;
 
+/** For whom a token is had, and the client certificate that it is asked for with. */
+export interface Asker {
+  readonly origin?: CallOrigin | undefined;
+  readonly tls?: TlsIdentity | undefined;
+}
+
 export interface OAuthContext {
   /** Name of the connection. */
   readonly connection: string;
@@ -26,6 +33,7 @@ export interface OAuthContext {
 }
 
 const TOKENS_MAX = 256;
+const JWT_TYPE = 'urn:ietf:params:oauth:token-type:jwt';
 
 /**
  * OAuth tokens of one connection, shared by all its callers: each fetched for exactly the scopes that an operation needs,
@@ -46,13 +54,13 @@ export class OAuthTokens {
   async get(
     scheme: OAuthScheme,
     scopes: readonly string[],
-    origin: CallOrigin | undefined,
+    asker: Asker,
   ): Promise<{ readonly token: Secret; refuse(): void }> {
-    const scope = await this.#scopeOf(scheme, scopes, origin);
+    const scope = await this.#scopeOf(scheme, scopes, asker);
     const cache = this.#cacheOf(scheme, scope);
-    if (cache.isAtHand) this.#secrets.usedAll(scheme, origin);
+    if (cache.isAtHand) this.#secrets.usedAll(scheme, asker.origin);
     const token = await cache
-      .get(() => this.#issue(scheme, scope, origin))
+      .get(() => this.#issue(scheme, scope, asker))
       .catch((error: unknown) => {
         throw tokenFailure(error);
       });
@@ -72,30 +80,28 @@ export class OAuthTokens {
   }
 
   /** A refresh token has the scopes that a person consented to, so there it is one token in all. */
-  async #scopeOf(
-    scheme: OAuthScheme,
-    scopes: readonly string[],
-    origin: CallOrigin | undefined,
-  ): Promise<string> {
+  async #scopeOf(scheme: OAuthScheme, scopes: readonly string[], asker: Asker): Promise<string> {
     if (scheme.flow === 'refreshToken') return '';
     const fixed = this.#secrets.optional(scheme, 'scope');
     return fixed === undefined
       ? [...scopes].sort().join(' ')
-      : (await this.#secrets.read(fixed, origin)).reveal();
+      : (await this.#secrets.read(fixed, asker.origin)).reveal();
   }
 
-  async #issue(scheme: OAuthScheme, scope: string, origin: CallOrigin | undefined): Promise<IssuedToken> {
+  async #issue(scheme: OAuthScheme, scope: string, asker: Asker): Promise<IssuedToken> {
     switch (scheme.flow) {
       case 'clientCredentials':
-        return this.#fetch(scheme, { type: 'clientCredentials', ...(scope !== '' && { scope }) }, origin);
+        return this.#fetch(scheme, { type: 'clientCredentials', ...(scope !== '' && { scope }) }, asker);
       case 'refreshToken':
-        return this.#refresh(scheme, origin);
+        return this.#refresh(scheme, asker);
       case 'jwtBearer':
         return this.#fetch(
           scheme,
-          { type: 'jwtBearer', assertion: await this.#assertion(scheme, scope, origin) },
-          origin,
+          { type: 'jwtBearer', assertion: await this.#assertion(scheme, scope, asker) },
+          asker,
         );
+      case 'tokenExchange':
+        return this.#exchange(scheme, scope, asker);
     }
   }
 
@@ -104,7 +110,7 @@ export class OAuthTokens {
    * server rotates, the new one is on disk before the access token that came with it is used: a crash in between then
    * costs a refresh, not the consent.
    */
-  async #refresh(scheme: OAuthScheme, origin: CallOrigin | undefined): Promise<IssuedToken> {
+  async #refresh(scheme: OAuthScheme, asker: Asker): Promise<IssuedToken> {
     const { tokens, connection } = this.#context;
     if (tokens === undefined && scheme.rotation !== 'reusable')
       throw new AuthenticationError(
@@ -112,33 +118,67 @@ export class OAuthTokens {
         `connection ${connection} has single-use refresh tokens, and nothing keeps the next one`,
         false,
       );
-    const provisioned = (await this.#secrets.field(scheme, 'refreshToken', origin)).reveal();
+    const provisioned = (await this.#secrets.field(scheme, 'refreshToken', asker.origin)).reveal();
     const seed = sha256(provisioned);
     const key = `${connection}/${scheme.id}`;
     const unsaved = this.#unsaved.get(key);
     if (unsaved !== undefined) await this.#save(key, unsaved);
     const kept = parseKept(await tokens?.load(key));
     const refreshToken = kept?.seed === seed ? kept.token : provisioned;
-    const issued = await this.#fetch(scheme, { type: 'refreshToken', refreshToken }, origin);
+    const issued = await this.#fetch(scheme, { type: 'refreshToken', refreshToken }, asker);
     if (issued.refreshToken !== undefined && issued.refreshToken !== refreshToken)
       await this.#save(key, JSON.stringify({ token: issued.refreshToken, seed }));
     return issued;
   }
 
-  async #assertion(scheme: OAuthScheme, scope: string, origin: CallOrigin | undefined): Promise<string> {
-    const issuer = (await this.#secrets.field(scheme, 'clientId', origin)).reveal();
+  /** What is given is read for each exchange: a workload's own token lives for minutes. */
+  async #exchange(scheme: OAuthScheme, scope: string, asker: Asker): Promise<IssuedToken> {
+    const actor = this.#secrets.optional(scheme, 'actorToken');
+    for (const field of ['subjectToken', 'actorToken']) {
+      const reference = this.#secrets.optional(scheme, field);
+      if (reference !== undefined) this.#secrets.forget(reference);
+    }
+    const [subjectToken, actorToken] = await Promise.all([
+      this.#secrets.field(scheme, 'subjectToken', asker.origin),
+      actor === undefined ? undefined : this.#secrets.read(actor, asker.origin),
+    ]);
+    return this.#fetch(
+      scheme,
+      {
+        type: 'tokenExchange',
+        parameters: {
+          subject_token: subjectToken.reveal(),
+          subject_token_type: scheme.subjectTokenType ?? JWT_TYPE,
+          ...(actorToken && {
+            actor_token: actorToken.reveal(),
+            actor_token_type: scheme.actorTokenType ?? JWT_TYPE,
+          }),
+          ...(scheme.requestedTokenType !== undefined && {
+            requested_token_type: scheme.requestedTokenType,
+          }),
+          ...(scheme.audience !== undefined && { audience: scheme.audience }),
+          ...(scheme.resource !== undefined && { resource: scheme.resource }),
+          ...(scope !== '' && { scope }),
+        },
+      },
+      asker,
+    );
+  }
+
+  async #assertion(scheme: OAuthScheme, scope: string, asker: Asker): Promise<string> {
+    const issuer = (await this.#secrets.field(scheme, 'clientId', asker.origin)).reveal();
     const subject = this.#secrets.optional(scheme, 'subject');
-    return signAssertion(await this.#signingKey(scheme, origin), scheme.algorithm ?? 'RS256', {
+    return signAssertion(await this.#signingKey(scheme, asker), scheme.algorithm ?? 'RS256', {
       issuer,
-      subject: subject === undefined ? issuer : (await this.#secrets.read(subject, origin)).reveal(),
+      subject: subject === undefined ? issuer : (await this.#secrets.read(subject, asker.origin)).reveal(),
       audience: scheme.audience ?? tokenUrl(this.#context.baseUrl, scheme.tokenUrl).href,
       issuedAtMs: this.#context.clock.now(),
       ...(scope !== '' && { scope }),
     });
   }
 
-  async #signingKey(scheme: OAuthScheme, origin: CallOrigin | undefined): Promise<CryptoKey> {
-    const pem = await this.#secrets.field(scheme, 'privateKey', origin);
+  async #signingKey(scheme: OAuthScheme, asker: Asker): Promise<CryptoKey> {
+    const pem = await this.#secrets.field(scheme, 'privateKey', asker.origin);
     return signingKey(pem, scheme.algorithm ?? 'RS256').catch(() => {
       throw new AuthenticationError(
         'AUTH_KEY_INVALID',
@@ -148,12 +188,12 @@ export class OAuthTokens {
     });
   }
 
-  async #proof(scheme: OAuthScheme, origin: CallOrigin | undefined): Promise<TokenRequest['proof']> {
+  async #proof(scheme: OAuthScheme, asker: Asker): Promise<TokenRequest['proof']> {
     const { clientAuth } = scheme;
-    if (clientAuth === 'none') return { type: 'none' };
+    if (clientAuth === 'none' || clientAuth === 'mtls') return { type: clientAuth };
     if (clientAuth === 'privateKeyJwt')
-      return { type: 'privateKeyJwt', key: await this.#signingKey(scheme, origin) };
-    return { type: clientAuth, secret: await this.#secrets.field(scheme, 'clientSecret', origin) };
+      return { type: 'privateKeyJwt', key: await this.#signingKey(scheme, asker) };
+    return { type: clientAuth, secret: await this.#secrets.field(scheme, 'clientSecret', asker.origin) };
   }
 
   /** A token that could not be saved stays here: it is the only living one, and is saved before the next is asked for. */
@@ -163,21 +203,21 @@ export class OAuthTokens {
     this.#unsaved.delete(key);
   }
 
-  async #fetch(
-    scheme: OAuthScheme,
-    grant: TokenRequest['grant'],
-    origin: CallOrigin | undefined,
-  ): Promise<IssuedToken> {
+  async #fetch(scheme: OAuthScheme, grant: TokenRequest['grant'], asker: Asker): Promise<IssuedToken> {
     const [clientId, proof] = await Promise.all([
-      this.#secrets.field(scheme, 'clientId', origin),
-      this.#proof(scheme, origin),
+      this.#secrets.field(scheme, 'clientId', asker.origin),
+      this.#proof(scheme, asker),
     ]);
     const request = { tokenUrl: tokenUrl(this.#context.baseUrl, scheme.tokenUrl), clientId, proof, grant };
-    return fetchToken(request, this.#context.send).catch((error: unknown) => {
-      // The client's own secret may have been rotated: read it anew next time.
-      this.#secrets.forgetAll();
-      throw error;
-    });
+    const { send } = this.#context;
+    const { tls } = asker;
+    return fetchToken(request, (url, init) => send(url, { ...init, ...(tls && { tls }) })).catch(
+      (error: unknown) => {
+        // The client's own secret may have been rotated: read it anew next time.
+        this.#secrets.forgetAll();
+        throw error;
+      },
+    );
   }
 }
 

@@ -17,11 +17,17 @@ import {
   ResponseBodyError,
   refreshTokenGrantRequest,
 } from 'oauth4webapi';
+import type { TlsIdentity } from './tls-identity.ts';
 
 /** One request on the wire, already guarded; what `oauth4webapi` sends goes through it. */
 export type TokenFetch = (
   url: URL,
-  init: { readonly method: string; readonly headers: Record<string, string>; readonly body: string },
+  init: {
+    readonly method: string;
+    readonly headers: Record<string, string>;
+    readonly body: string;
+    readonly tls?: TlsIdentity;
+  },
 ) => Promise<Response>;
 
 export interface TokenRequest {
@@ -30,11 +36,12 @@ export interface TokenRequest {
   readonly proof:
     | { readonly type: 'basic' | 'body'; readonly secret: Secret }
     | { readonly type: 'privateKeyJwt'; readonly key: CryptoKey }
-    | { readonly type: 'none' };
+    | { readonly type: 'none' | 'mtls' };
   readonly grant:
     | { readonly type: 'clientCredentials'; readonly scope?: string }
     | { readonly type: 'refreshToken'; readonly refreshToken: string }
-    | { readonly type: 'jwtBearer'; readonly assertion: string };
+    | { readonly type: 'jwtBearer'; readonly assertion: string }
+    | { readonly type: 'tokenExchange'; readonly parameters: Readonly<Record<string, string>> };
 }
 
 export interface IssuedToken {
@@ -56,7 +63,8 @@ export class TokenError extends Error {
 }
 
 /**
- * OAuth 2.0 client credentials grant (RFC 6749 §4.4), refresh (§6) or JWT bearer grant (RFC 7523 §2.1). Rejects with
+ * OAuth 2.0 client credentials grant (RFC 6749 §4.4), refresh (§6), JWT bearer grant (RFC 7523 §2.1) or token
+ * exchange (RFC 8693). Rejects with
  * `TokenError` only.
  */
 export async function fetchToken(request: TokenRequest, send: TokenFetch): Promise<IssuedToken> {
@@ -88,6 +96,7 @@ export async function fetchToken(request: TokenRequest, send: TokenFetch): Promi
   }
 }
 
+const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
 const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
 
 function ask(
@@ -117,6 +126,15 @@ function ask(
         { assertion: grant.assertion },
         options,
       );
+    case 'tokenExchange':
+      return genericTokenEndpointRequest(
+        server,
+        client,
+        clientAuth,
+        TOKEN_EXCHANGE,
+        { ...grant.parameters },
+        options,
+      );
   }
 }
 
@@ -128,6 +146,8 @@ function clientAuthOf(proof: TokenRequest['proof']): ClientAuth {
       return ClientSecretPost(proof.secret.reveal());
     case 'privateKeyJwt':
       return PrivateKeyJwt(proof.key);
+    // Either way the id alone: the certificate is shown in the handshake (RFC 8705 §2).
+    case 'mtls':
     case 'none':
       return None();
   }

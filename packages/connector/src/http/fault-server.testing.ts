@@ -95,7 +95,7 @@ export function operationPlan(
     effect: 'create',
     idempotency: { mode: 'none' },
     scopes: [],
-    timeoutMs: 5_000,
+    timeoutMs: 30_000,
     failures: [],
     auth: [],
     egress: [],

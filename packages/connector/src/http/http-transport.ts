@@ -3,6 +3,7 @@ import { compileValidator, type JsonSchema, type SchemaIssue, type Validator } f
 import { Agent } from 'undici';
 import { AuthenticationError } from '../auth/authentication-error.ts';
 import { type Authentication, Authenticator } from '../auth/authenticator.ts';
+import { isCertificateRefusal, type TlsIdentity } from '../auth/tls-identity.ts';
 import { TokenError } from '../auth/token-client.ts';
 import type { ConnectorFailureCode } from '../failure-codes.ts';
 import type { HttpBinding, OperationPlan } from '../operation-plan.ts';
@@ -51,6 +52,7 @@ export function httpTransport(context: TransportContext, options: HttpTransportO
   const guards = new Map<string, HostGuard>();
   const agents = new Map<string, Agent>();
   const authenticators = new Map<string, Authenticator>();
+  const identities = new Map<string, string>();
 
   return {
     call,
@@ -119,10 +121,25 @@ export function httpTransport(context: TransportContext, options: HttpTransportO
     if (deadline.expired) return { result: failed(deadline.failure(operation, NOT_STARTED)) };
     // Fetching the credential may have taken seconds.
     if (request.isCalledOff?.() === true) return { result: calledOff };
-    const wire = wireRequest(withCredentials(draft, authentication));
+    let wire = wireRequest(withCredentials(draft, authentication));
+    try {
+      wire = { ...wire, headers: { ...wire.headers, ...(await authentication.sign(wire)) } };
+    } catch (error) {
+      return { result: failed(authFailure(operation, error)) };
+    }
+    const agent = agentOf(operation, authentication.tls);
+    if (deadline.expired) return { result: failed(deadline.failure(operation, NOT_STARTED)) };
     deadline.enterExchange();
-    const outcome = await exchange(agentOf(operation), wire, deadline.signal, limits.responseBytesMax);
-    if (outcome.kind === 'broken') return { result: failed(deadline.failure(operation, outcome)) };
+    const outcome = await exchange(agent, wire, deadline.signal, limits.responseBytesMax);
+    if (outcome.kind === 'broken') {
+      const isShown = authentication.tls !== undefined && outcome.cause === 'connection';
+      if (!isShown || !isCertificateRefusal(outcome.code)) {
+        // Some hang up over a certificate without a word: the next call then shows the one that is current.
+        if (isShown) authentication.forget();
+        return { result: failed(deadline.failure(operation, outcome)) };
+      }
+      return { result: failed(certificateRefused(operation)), renew: authentication.renew };
+    }
     return judge(operation, http, outcome, authentication);
   }
 
@@ -183,13 +200,26 @@ export function httpTransport(context: TransportContext, options: HttpTransportO
     return kept(guards, egressKey(operation), () => new HostGuard(baseUrl!, operation.egress));
   }
 
-  function agentOf(operation: OperationPlan): Agent {
-    return kept(agents, egressKey(operation), () => {
+  /** One for each set of hosts and client certificate; one whose certificate has been replaced ends when it is idle. */
+  function agentOf(operation: OperationPlan, tls?: TlsIdentity): Agent {
+    const hosts = egressKey(operation);
+    const before = identities.get(hosts);
+    if (tls !== undefined && before !== tls.digest) {
+      identities.set(hosts, tls.digest);
+      const old = `${hosts} ${before}`;
+      void agents.get(old)?.close();
+      agents.delete(old);
+    }
+    return kept(agents, tls === undefined ? hosts : `${hosts} ${tls.digest}`, () => {
       const { lookup } = guardOf(operation);
       return new Agent({
         allowH2: false,
         connections: limits.connectionsMax,
-        connect: { timeout: limits.connectTimeoutMs, lookup },
+        connect: {
+          timeout: limits.connectTimeoutMs,
+          lookup,
+          ...(tls && { secureContext: tls.context }),
+        },
         headersTimeout: 0,
         bodyTimeout: 0,
       });
@@ -208,18 +238,22 @@ export function httpTransport(context: TransportContext, options: HttpTransportO
           baseUrl: baseUrl!,
           tokens: context.tokens,
           onSecretUse: context.onSecretUse,
-          send: (url, init) => sendTokenRequest(operation, { url, ...init }),
+          send: (url, { tls, ...init }) => sendTokenRequest(operation, { url, ...init }, tls),
         }),
     );
   }
 
-  async function sendTokenRequest(operation: OperationPlan, wire: WireRequest): Promise<Response> {
+  async function sendTokenRequest(
+    operation: OperationPlan,
+    wire: WireRequest,
+    tls: TlsIdentity | undefined,
+  ): Promise<Response> {
     const refusal = guardOf(operation).refusal(wire.url);
     if (refusal !== undefined)
       throw new TokenError('refused', `the token endpoint is out of bounds: ${refusal}`);
     const deadline = new Deadline(context.clock, context.clock.now() + TOKEN_TIMEOUT_MS, undefined);
     try {
-      const outcome = await exchange(agentOf(operation), wire, deadline.signal, TOKEN_BYTES_MAX);
+      const outcome = await exchange(agentOf(operation, tls), wire, deadline.signal, TOKEN_BYTES_MAX);
       if (outcome.kind === 'broken')
         throw new TokenError('unavailable', `the token endpoint could not be reached (${outcome.code})`);
       if (outcome.kind === 'unreadable')
@@ -265,6 +299,14 @@ function authFailure(operation: OperationPlan, error: unknown): Failure {
     error.retryable ? 'transient' : 'auth',
     error.code,
     `${operation.name}: ${error.message}`,
+  );
+}
+
+function certificateRefused({ name }: OperationPlan): Failure {
+  return refusedFailure(
+    'auth',
+    'AUTH_CERTIFICATE_REFUSED',
+    `${name}: the other side refused the client certificate; it took nothing`,
   );
 }
 

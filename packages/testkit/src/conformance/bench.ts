@@ -1,5 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import {
+  type AuthScheme,
   type CallRequest,
   type CallResult,
   type ConnectionConfig,
@@ -58,6 +59,8 @@ export interface BenchTarget {
 
 export interface TransportOptions extends Partial<Pick<GuardOptions, 'grants' | 'scopes' | 'onDeprecation'>> {
   readonly baseUrl?: string;
+  /** Proves its calls by this scheme in place of the one that the connector prefers. */
+  readonly scheme?: AuthScheme;
   /** The declared quota holds too. Otherwise the kit calls as often as it likes. */
   readonly rateLimit?: OperationDefaults['rateLimit'];
 }
@@ -154,7 +157,10 @@ export class Bench {
   /** A transport as the runtime would make it: the connector's own or HTTP, guarded as the manifest declares. */
   transport(options: TransportOptions = {}): Transport {
     const { manifest, module } = this.subject;
-    const connection = { ...this.connection(), ...(options.baseUrl && { baseUrl: options.baseUrl }) };
+    const connection = {
+      ...this.connection(options.scheme),
+      ...(options.baseUrl && { baseUrl: options.baseUrl }),
+    };
     const context: TransportContext = {
       connection,
       secrets: this.target.secrets ?? canarySecrets,
@@ -313,11 +319,12 @@ export class Bench {
     return this.sandbox.effects().filter((effect) => effect.operation === operation);
   }
 
-  connection(): ConnectionConfig {
-    if (this.target.connection) return { ...this.target.connection, baseUrl: this.target.url };
+  connection(preferred?: AuthScheme): ConnectionConfig {
+    if (this.target.connection && preferred === undefined)
+      return { ...this.target.connection, baseUrl: this.target.url };
     const { manifest } = this.subject;
     // Alternatives of a contract are not used together: the first is the one that the connector prefers.
-    const [scheme] = manifest.auth;
+    const scheme = preferred ?? withoutCertificates(manifest.auth)[0];
     return {
       name: manifest.name,
       connector: manifest.name,
@@ -361,13 +368,22 @@ function broken(code: string, message: string): CallResult {
   return { ok: false, failure: { class: 'unknown', code, message, delivery: 'lost' } };
 }
 
+/** The sandbox is on loopback without TLS, where no certificate can be shown. */
+function withoutCertificates(schemes: readonly AuthScheme[]): readonly AuthScheme[] {
+  return schemes.filter(({ type }) => type !== 'mtls');
+}
+
 function joined(subject: Subject, roles: ReadonlyMap<string, Role>): BenchOperation[] {
   const { contract, manifest } = subject;
   return Object.entries(manifest.operations).flatMap(([name, declared]) => {
     const operation = contract.operations.get(name);
     const made = planOperation(contract, manifest, name);
     // One object for all calls: validators are compiled once for each plan.
-    const plan = made && { ...made, timeoutMs: Math.min(made.timeoutMs, CALL_TIMEOUT_MS) };
+    const plan = made && {
+      ...made,
+      auth: withoutCertificates(made.auth),
+      timeoutMs: Math.min(made.timeoutMs, CALL_TIMEOUT_MS),
+    };
     const role = roles.get(name);
     return operation && plan ? [{ name, declared, plan, operation, ...(role && { role }) }] : [];
   });

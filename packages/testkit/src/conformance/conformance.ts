@@ -13,6 +13,7 @@ import { failureChecks } from './checks/failures.ts';
 import { fileChecks } from './checks/files.ts';
 import { limitChecks } from './checks/limits.ts';
 import { pagingChecks } from './checks/paging.ts';
+import { proofOfOriginChecks } from './checks/proofs-of-origin.ts';
 import { webhookChecks } from './checks/webhooks.ts';
 import type { Subject } from './subject.ts';
 
@@ -22,6 +23,7 @@ export const conformanceChecks: readonly Check[] = [
   ...callChecks,
   ...failureChecks,
   ...credentialChecks,
+  ...proofOfOriginChecks,
   ...limitChecks,
   ...pagingChecks,
   ...effectChecks,

@@ -38,7 +38,7 @@ const EXPIRES_IN_SECONDS = 3_600;
 
 /**
  * Checks credentials as the contract's security says, and serves OAuth2 tokens: for client credentials (RFC 6749 §4.4),
- * refresh tokens (§6) and assertions (RFC 7523), whose signatures it does not check.
+ * refresh tokens (§6), assertions (RFC 7523) and exchanges (RFC 8693), whose signatures it does not check.
  */
 export class Gatekeeper {
   readonly #contract: Contract;
@@ -157,14 +157,16 @@ export class Gatekeeper {
     };
   }
 
-  /** A client shows its secret, in the header or the body, or an assertion that it signed; an assertion grant needs neither. */
+  /** A client shows its secret, in the header or the body, or an assertion that it signed; a grant that stands on
+   * somebody's signed token needs neither. */
   #refusedClient(asked: URLSearchParams, basic: string | undefined): TokenAnswer | undefined {
     const [id, secret] =
       basic === undefined
         ? [asked.get('client_id'), asked.get('client_secret')]
         : basic.split(/:(.*)/s).map(formDecoded);
     const { clients } = this.#options.oauth ?? {};
-    const isAsserted = asked.has('client_assertion') || asked.get('grant_type') === JWT_BEARER;
+    const isAsserted =
+      asked.has('client_assertion') || [JWT_BEARER, TOKEN_EXCHANGE].includes(asked.get('grant_type') ?? '');
     if (isAsserted) return undefined;
     if (id && secret && (clients === undefined || clients[id] === secret)) return undefined;
     return { status: 401, body: { error: 'invalid_client' } };
@@ -177,11 +179,13 @@ export class Gatekeeper {
 }
 
 const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
+const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
 /** Grants served, and the parameter that each stands on. */
 const GRANTS: Readonly<Record<string, string | undefined>> = {
   client_credentials: undefined,
   refresh_token: 'refresh_token',
   [JWT_BEARER]: 'assertion',
+  [TOKEN_EXCHANGE]: 'subject_token',
 };
 
 function refusedGrant(asked: URLSearchParams): TokenAnswer | undefined {

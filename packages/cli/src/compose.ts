@@ -17,7 +17,13 @@ import {
 } from '@tenon/connector';
 import { isObject, Secret, type SecretStore } from '@tenon/model';
 import { planPublications, planSources, type Workspace, type WorkspaceCheck } from '@tenon/pipeline';
-import { type EncryptionOptions, type LedgerEntry, openRuntime, type Runtime } from '@tenon/runtime';
+import {
+  type EncryptionOptions,
+  type LedgerEntry,
+  openRuntime,
+  type Runtime,
+  SecretAudit,
+} from '@tenon/runtime';
 import {
   type Consumer,
   consume,
@@ -61,8 +67,11 @@ export class ComposeError extends Error {}
 /** Puts a checked workspace to work: secrets, transports, runtime with its plans, server. */
 export async function startTenon(options: ComposeOptions): Promise<RunningTenon> {
   const { root, workspace, check, io, log } = options;
-  // What is held is used at every call: the log tells of the reads, the hook of both.
-  const onSecretUse: OnSecretUse = ({ reference, purpose, found, isHeld }) => {
+  // What is held is used at every call: the log tells of the reads, the ledger of both.
+  const secretUses = new SecretAudit();
+  const onSecretUse: OnSecretUse = (use) => {
+    secretUses.onSecretUse(use);
+    const { reference, purpose, found, isHeld } = use;
     if (!isHeld) log({ kind: 'secretUsed', reference, found, ...purpose });
   };
   const secrets = envFileSecretStore({
@@ -84,6 +93,7 @@ export async function startTenon(options: ComposeOptions): Promise<RunningTenon>
   const encryption = await encryptionOf(workspace, root, secrets);
   const runtime = await openRuntime({
     file,
+    secretUses,
     ...(encryption && { encryption }),
     checkpoints: {
       ...(await checkpointOptions(workspace.config.ledger, root, file, secrets, io.env, log)),

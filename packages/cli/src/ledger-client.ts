@@ -40,6 +40,7 @@ const READS: ReadonlyMap<string, Read> = new Map<string, Read>([
       groups: ledger.deadLetterGroups(query as Parameters<Ledger['deadLetterGroups']>[0]),
     }),
   ],
+  ['secrets', (ledger) => ({ users: ledger.secretUsers() })],
   ['protection', (ledger) => asRecord(ledger.protection())],
   ['replays', (ledger, _query, id) => asRecord(ledger.replayStatus(id ?? ''))],
 ]);

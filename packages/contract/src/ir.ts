@@ -203,6 +203,8 @@ export interface ContractPolicy {
   /** Data class of a field by JSON Pointer into the document (`/components/schemas/Customer/properties/email`). */
   readonly classes: Readonly<Record<string, DataClass>>;
   readonly residency?: string;
+  /** How long stored data that holds fields of a class is kept once its run has ended. */
+  readonly retentionMs?: Readonly<Partial<Record<DataClass, number>>>;
   /** Which diff severities block, see the diff package. */
   readonly blocks?: readonly string[];
 }

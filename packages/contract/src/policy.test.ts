@@ -18,6 +18,7 @@ it('contract.yaml is read whole', async () => {
         'provenance: { source: https://x.example, version: "2", digest: "sha256:0", fetched: "2026-11-01" }',
         'classes: { /components/schemas/A%~1b/properties/mail: personal }',
         'residency: eu',
+        'retention: { personal: 30d, secret: 1d }',
         'blocks: [breaking]',
       ].join('\n'),
     },
@@ -32,6 +33,7 @@ it('contract.yaml is read whole', async () => {
     provenance: { source: 'https://x.example', version: '2', digest: 'sha256:0', fetched: '2026-11-01' },
     classes: { '/components/schemas/A%~1b/properties/mail': 'personal' },
     residency: 'eu',
+    retentionMs: { personal: 30 * 86_400_000, secret: 86_400_000 },
     blocks: ['breaking'],
   });
 });

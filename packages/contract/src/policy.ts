@@ -19,12 +19,8 @@ export async function readPolicy(file: string, context: BuildContext): Promise<C
   }
   new ShapeChecker({ shapes: policyShapes, findings, sources, version: '1.0' }).check(root, 'policy');
   if (!root.object) return undefined;
-  const window = root.get('deprecationWindow');
-  const deprecationWindowMs = typeof window?.value === 'string' ? parseDuration(window.value) : undefined;
-  if (typeof window?.value === 'string' && deprecationWindowMs === undefined)
-    findings.add('contract-policy-duration', window, {
-      message: `${JSON.stringify(window.value)} is no duration; write one such as 90d or 12h`,
-    });
+  const deprecationWindowMs = durationOf(root.get('deprecationWindow'), context);
+  const retention = root.get('retention');
   const provenance = provenanceOf(root.get('provenance'));
   const residency = root.text('residency');
   const blocks = root.get('blocks');
@@ -38,8 +34,28 @@ export async function readPolicy(file: string, context: BuildContext): Promise<C
     ...(provenance && { provenance }),
     classes: classesOf(root.get('classes'), context),
     ...(residency !== undefined && { residency }),
+    ...(retention && { retentionMs: retentionOf(retention, context) }),
     ...(blocks && { blocks: textItems(blocks) }),
   };
+}
+
+function durationOf(part: Part | undefined, { findings }: BuildContext): number | undefined {
+  if (typeof part?.value !== 'string') return undefined;
+  const ms = parseDuration(part.value);
+  if (ms === undefined)
+    findings.add('contract-policy-duration', part, {
+      message: `${JSON.stringify(part.value)} is no duration; write one such as 90d or 12h`,
+    });
+  return ms;
+}
+
+function retentionOf(part: Part, context: BuildContext): NonNullable<ContractPolicy['retentionMs']> {
+  return Object.fromEntries(
+    dataClasses.flatMap((one) => {
+      const ms = durationOf(part.get(one), context);
+      return ms === undefined ? [] : [[one, ms] as const];
+    }),
+  );
 }
 
 function provenanceOf(part: Part | undefined): ContractPolicy['provenance'] {

@@ -33,8 +33,14 @@ export const policyShapes: Shapes = {
       provenance: 'provenance',
       classes: 'map of one of personal|secret|financial',
       residency: 'string',
+      retention: 'retention',
       blocks: 'list of string',
     },
+    others: 'report',
+  },
+  retention: {
+    title: 'retention by data class',
+    members: { personal: 'string', secret: 'string', financial: 'string' },
     others: 'report',
   },
   provenance: {

@@ -38,6 +38,19 @@ test('a review and drills change the plan only by its source', async () => {
   expect(Object.keys(await plan({ [PIPELINE]: rounds }))).toEqual(Object.keys(await plan()));
 });
 
+test('data is kept for the shortest time that a contract sets for a class that it holds', async () => {
+  const retention = (text: string) => ({
+    'contracts/shop/contract.yaml': swap('residency: eu', `residency: eu\nretention: ${text}`),
+  });
+  expect(await plan()).not.toHaveProperty('keep');
+  // Amounts are sent to it, and never stored.
+  expect(await plan(retention('{ financial: 1d }'))).not.toHaveProperty('keep');
+  expect((await plan(retention('{ personal: 7d, financial: 1d }'))).keep).toEqual({
+    ms: 7 * 86_400_000,
+    because: 'personal data of shop',
+  });
+});
+
 test('a plan holds all that it calls: steps, compensations and probes', async () => {
   const { operations, events } = await plan();
   expect(Object.keys(operations)).toEqual([

@@ -108,6 +108,7 @@ export function compilePipeline(
     ),
     contracts: contracts(),
     redact: redactions(),
+    ...keeping(),
     source: { file: spec.document.file, text: spec.document.text },
   };
   deepFreeze(body);
@@ -318,6 +319,31 @@ export function compilePipeline(
     return [...new Map(all.map((one) => [one.name, one])).values()].toSorted((a, b) =>
       compareText(a.name, b.name),
     );
+  }
+
+  /** What a run stores: the events that it begins with, waits for and publishes, and what its calls answered. */
+  function keeping(): Pick<Plan, 'keep'> {
+    const stored = [
+      ...(model.trigger
+        ? [{ contract: model.trigger.contract, schema: model.trigger.definition.message.payload }]
+        : []),
+      ...[...model.events.values()].map(({ contract, definition }) => ({
+        contract,
+        schema: definition.message.payload,
+      })),
+      ...[...model.calls.values()].map(({ call }) => ({
+        contract: call.contract,
+        schema: resultSource(call.operation),
+      })),
+    ];
+    let keep: Plan['keep'];
+    for (const { contract, schema } of stored)
+      for (const one of new Set(classPointers(contract, schema).values())) {
+        const ms = contract.policy?.retentionMs?.[one];
+        if (ms !== undefined && (keep === undefined || ms < keep.ms))
+          keep = { ms, because: `${one} data of ${contract.name}` };
+      }
+    return keep === undefined ? {} : { keep };
   }
 
   function redactions(): Plan['redact'] {

@@ -42,6 +42,11 @@ export interface Plan {
   readonly contracts: readonly { readonly name: string; readonly version: string; readonly digest: string }[];
   /** JSON Pointers into event and results whose data class keeps them out of logs, by `event` or `steps.<id>`. */
   readonly redact: Readonly<Record<string, readonly string[]>>;
+  /**
+   * How long data of ended runs is kept (C99): the shortest time that a contract sets for a class of which the run holds
+   * fields, and what that is. Absent: as the runtime says.
+   */
+  readonly keep?: { readonly ms: number; readonly because: string };
   readonly source: { readonly file: string; readonly text: string };
 }
 

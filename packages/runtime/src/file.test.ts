@@ -27,6 +27,54 @@ test('payloads of ended runs go after their time; runs, ledger and open runs sta
   expect(bench.state(parked)).toBe('succeeded');
 });
 
+test('a class of data that its contract keeps for a shorter time takes the run’s data with it, and is shown', async () => {
+  const steps = [undoable('one')];
+  bench = await openBench(
+    planFor({ steps, keep: { ms: 2 * DAY_MS, because: 'personal data of shop' } }),
+    planFor({
+      pipeline: 'others',
+      trigger: { event: 'shop.paid' },
+      identity: { key: { expression: 'event.order' }, retainMs: DAY_MS },
+      steps,
+    }),
+  );
+  const short = await bench.order({ id: 'a', note: 'personal' });
+  const paid = (order: string, deliveryId: string) =>
+    bench.runtime.accept({ event: 'shop.paid', payload: { order }, deliveryId, source: 'shop' });
+  await paid('b', 'p1');
+  await bench.runtime.idle();
+  const long = bench.runtime.runs({ pipeline: 'others' })[0]!.runId;
+  expect(bench.runtime.protection().retention).toEqual([
+    { pipeline: 'orders', keepMs: 2 * DAY_MS, because: 'personal data of shop' },
+    { pipeline: 'others', keepMs: 30 * DAY_MS },
+  ]);
+  // Over a restart, and though the pipeline is started no more.
+  await bench.restart();
+  await bench.runtime.retire('orders');
+  await bench.pass(3 * DAY_MS);
+  expect(bench.runtime.run(short)).toMatchObject({ input: null, steps: [] });
+  expect(bench.runtime.run(long)).toMatchObject({ input: { order: 'b' } });
+});
+
+test('an event that nothing wanted is not kept for ever', async () => {
+  bench = await openBench(planFor({ steps: [undoable('one')] }));
+  await bench.runtime.accept({
+    event: 'shop.paid',
+    payload: { order: 'z', by: 'somebody' },
+    deliveryId: 'paid',
+    source: 'shop',
+  });
+  const payload = () => {
+    const db = new DatabaseSync(bench.file, { readOnly: true });
+    const row = db.prepare('SELECT payload FROM events').get();
+    db.close();
+    return row?.['payload'];
+  };
+  expect(payload()).toContain('somebody');
+  await bench.pass(31 * DAY_MS);
+  expect(payload()).toBe('null');
+});
+
 test('a backup taken while runs go on is sound and complete', async () => {
   bench = await openBench(planFor({ steps: [undoable('one')] }));
   await Promise.all(Array.from({ length: 20 }, (_, i) => bench.order({ id: `o${i}` })));

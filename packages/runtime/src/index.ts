@@ -22,6 +22,7 @@ export {
 export { type RuntimeCode, runtimeRules } from './rules.ts';
 export type * from './runtime.ts';
 export { RuntimeError } from './runtime-error.ts';
+export { SecretAudit, type SecretUser } from './secret-audit.ts';
 export { mayMove, runStates, terminalStates, transitions } from './states.ts';
 export type {
   FlagSwitch,

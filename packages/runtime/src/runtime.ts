@@ -5,6 +5,7 @@ import type { EncryptionOptions } from './embedded/data-keys.ts';
 import type { CheckpointOptions } from './ledger/checkpoint-keeper.ts';
 import type { LedgerExport } from './ledger/export-ledger.ts';
 import type { LedgerReport, VerifyOptions } from './ledger/verify-ledger.ts';
+import type { SecretAudit, SecretUser } from './secret-audit.ts';
 import type { Switch, SwitchRequest } from './switches.ts';
 
 /** Terminal: `succeeded compensated failed cancelled`. Parked with an owner: `inDoubt`, and `failed` with an open dead letter. */
@@ -41,6 +42,8 @@ export interface RuntimeOptions {
    * it the file cannot be opened without.
    */
   readonly encryption?: EncryptionOptions;
+  /** What secret stores and connections tell of their use is gathered here, and written down by the runtime. */
+  readonly secretUses?: SecretAudit;
   /** Signed checkpoints of the ledger, kept outside of the file. Without them only the file itself speaks for itself. */
   readonly checkpoints?: CheckpointOptions;
   /** Told of what needs an operator and stops nothing yet: one sentence. Must not throw. */
@@ -191,6 +194,8 @@ export interface Runtime {
 
   /** What an erasure of a subject would touch, and with `apply` lets go of. The ledger stays, and verifies as before. */
   erase(subject: string, actor: string, reason: string, apply: boolean): Promise<ErasureReport>;
+  /** Which secret was used by what, since the file was made. */
+  secretUsers(): readonly SecretUser[];
   /** How what is stored is protected, and what of that is still to be done. */
   protection(): Protection;
   /** Wraps all data keys by the current key while runs go on, and says how many files that were. */
@@ -218,6 +223,7 @@ export interface LedgerReader
     | 'replayStatus'
     | 'switches'
     | 'protection'
+    | 'secretUsers'
   > {
   /** What is wrong with the file: damaged pages, gaps in the ledger, runs without their event. Empty when sound. */
   check(): readonly string[];
@@ -307,6 +313,8 @@ export interface LedgerEntry {
     | 'alarm'
     | 'activated'
     | 'erased'
+    /** Secrets that an attempt used, or that were used without a run since the last such entry. */
+    | 'secretUse'
     /** Data keys were wrapped by another key. Of no run. */
     | 'keys'
     | 'retired'
@@ -420,6 +428,12 @@ export interface Protection {
   readonly olderLeft: number;
   /** Data keys that are being destroyed. */
   readonly shredsLeft: number;
+  /** How long data of ended runs is kept, by pipeline; `because` of the class of a contract that says so. */
+  readonly retention: readonly {
+    readonly pipeline: string;
+    readonly keepMs: number;
+    readonly because?: string;
+  }[];
 }
 
 export interface ReplayFilter {

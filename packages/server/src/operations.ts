@@ -10,6 +10,7 @@ import { acceptProblem, type Problem, sendProblem } from './problem.ts';
 import { protectionRoutes } from './protection.ts';
 import { replayRoutes } from './replays.ts';
 import { type Answer, acted, type Call, type Route, reason } from './route.ts';
+import { secretsRoute } from './secrets.ts';
 import type { ServerOptions } from './server.ts';
 
 const reasonOnly: JsonSchema = {
@@ -25,6 +26,7 @@ const RUNS_LISTED_MAX = 1_000;
 export const routes: readonly Route[] = [
   eraseRoute,
   ...protectionRoutes,
+  secretsRoute,
   {
     operationId: 'triggerPipeline',
     method: 'POST',

@@ -1,3 +1,4 @@
+import { formatDuration } from '@tenon/model';
 import type { Protection } from '@tenon/runtime';
 import type { CommandSpec } from '../command.ts';
 import { exit } from '../exit.ts';
@@ -8,7 +9,7 @@ import { needReason, reason, remote, withClient } from './operate.ts';
 export const dataCommands: readonly CommandSpec[] = [
   {
     name: 'data',
-    summary: 'How stored data is protected: is it encrypted, by which keys, and what is still to be done',
+    summary: 'How stored data is protected: encryption, keys, what is still to be done, how long it is kept',
     options: remote,
     run: withClient(async (client, _args, show) => {
       // The shape that contracts/operations promises.
@@ -30,7 +31,18 @@ export const dataCommands: readonly CommandSpec[] = [
   },
 ];
 
-function protectionWords({ encrypted, current, keyFiles, olderLeft, shredsLeft }: Protection): string {
+function protectionWords(protection: Protection): string {
+  const kept = protection.retention.map(
+    ({ pipeline, keepMs, because }) =>
+      `  ${pipeline}: ${formatDuration(keepMs)}${because === undefined ? '' : ` (${because})`}`,
+  );
+  return [
+    encryptionWords(protection),
+    ...(kept.length > 0 ? ['data of ended runs is kept', ...kept] : []),
+  ].join('\n');
+}
+
+function encryptionWords({ encrypted, current, keyFiles, olderLeft, shredsLeft }: Protection): string {
   if (!encrypted)
     return 'stored data is not encrypted: each value has a checksum (engine.encryption in tenon.config.yaml encrypts it)';
   const files = Object.entries(keyFiles).map(

@@ -19,6 +19,7 @@ import { languageServerCommand } from './language-server.ts';
 import { operateCommands } from './operate.ts';
 import { replayCommands } from './replay.ts';
 import { sandboxCommands } from './sandbox.ts';
+import { secretsCommand } from './secrets.ts';
 import { devCommand, serveCommand } from './serve.ts';
 import { testCommand } from './test.ts';
 import { testConnectorCommand } from './test-connector.ts';
@@ -43,6 +44,7 @@ export const commands: readonly CommandSpec[] = [
   backupCommand,
   eraseCommand,
   ...dataCommands,
+  secretsCommand,
   ...graphCommands,
   grantsCommand,
   explainCommand,

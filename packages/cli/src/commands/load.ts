@@ -22,6 +22,7 @@ const loaders: Readonly<Record<string, () => Promise<readonly CommandSpec[]>>> =
   'language-server': async () => [(await import('./language-server.ts')).languageServerCommand],
   explain: async () => [(await import('./explain.ts')).explainCommand],
   data: async () => (await import('./data.ts')).dataCommands,
+  secrets: async () => [(await import('./secrets.ts')).secretsCommand],
   doctor: async () => [(await import('./doctor.ts')).doctorCommand],
 };
 

@@ -1,6 +1,6 @@
 import type { Contract, DataClass } from '@tenon/contract';
 import { references } from '@tenon/expression';
-import { type Diagnostic, fromPointer, type Location } from '@tenon/model';
+import { type Diagnostic, escapeToken, fromPointer, type Location, toPointer } from '@tenon/model';
 import type { JsonSchema } from '@tenon/schema';
 import { diagnostic } from '../rules.ts';
 import { innerSteps, type StepSpec } from '../spec/pipeline-spec.ts';
@@ -105,7 +105,7 @@ export function checkLeaks(checked: Checked): LeakCheck {
 
   function follow(template: Template, path: string, sink: Sink): void {
     if (template.kind === 'object')
-      for (const { name, value } of template.entries) follow(value, `${path}/${name}`, sink);
+      for (const { name, value } of template.entries) follow(value, `${path}/${escapeToken(name)}`, sink);
     else if (template.kind === 'array') for (const item of template.items) follow(item, `${path}/*`, sink);
     else for (const expression of expressionsOf(template)) arrive(expression, path, sink);
   }
@@ -129,7 +129,7 @@ export function checkLeaks(checked: Checked): LeakCheck {
     const cleared = classesAt(classPointers(sink.contract, sink.schema), path, 'within');
     const residency = sink.contract.policy?.residency;
     for (const flow of flowsOf(expression)) {
-      const where = `\`${sink.name}\` at \`${path.slice(1).replaceAll('/', '.')}\``;
+      const where = `\`${sink.name}\` at \`${fromPointer(path).join('.')}\``;
       const subject = `${sink.name} ${path} ${flow.from}`;
       if (!cleared.has(flow.class))
         found.push(
@@ -172,7 +172,8 @@ export function checkLeaks(checked: Checked): LeakCheck {
   function heldBy(template: Template, path = ''): Held {
     const all = new Map<string, readonly Flow[]>();
     const visit = (part: Template, here: string): void => {
-      if (part.kind === 'object') for (const { name, value } of part.entries) visit(value, `${here}/${name}`);
+      if (part.kind === 'object')
+        for (const { name, value } of part.entries) visit(value, `${here}/${escapeToken(name)}`);
       else if (part.kind === 'array') for (const item of part.items) visit(item, `${here}/*`);
       else {
         const flows = [...expressionsOf(part)].flatMap((expression) => flowsOf(expression));
@@ -211,7 +212,7 @@ export function checkLeaks(checked: Checked): LeakCheck {
       const [step, ...rest] = item?.path ? [...item.path, ...names] : reference.root === 'steps' ? names : [];
       const through = step === undefined ? undefined : held.get(step);
       if (!through || !isHeld(at)) return [];
-      const path = rest.map((name) => `/${name}`).join('');
+      const path = toPointer(rest);
       return [...through].flatMap(([pointer, flows]) =>
         relates(pointer, path) ? flows.map((flow) => ({ ...flow, at })) : [],
       );

@@ -15,6 +15,7 @@ export class Activations {
   readonly #engine: EmbeddedEngine;
   readonly #call: Caller;
   readonly #runs = new Map<number, EmbeddedRun>();
+  readonly #byId = new Map<string, EmbeddedRun>();
 
   constructor(engine: EmbeddedEngine, call: Caller) {
     this.#engine = engine;
@@ -24,6 +25,10 @@ export class Activations {
   /** By their number. */
   get runs(): ReadonlyMap<number, EmbeddedRun> {
     return this.#runs;
+  }
+
+  byId(runId: string): EmbeddedRun | undefined {
+    return this.#byId.get(runId);
   }
 
   /** One activation of a run. Never rejects. */
@@ -69,6 +74,7 @@ export class Activations {
       const { deadlineMs } = loaded.plan.limits;
       run = new EmbeddedRun(row, payload, journal, openings, deadlineMs, this.#engine, birth);
       this.#runs.set(seq, run);
+      this.#byId.set(row.run_id, run);
       const end = await interpret(run.root, loaded, this.#call);
       await run.finish(end);
       hasEnded = true;
@@ -77,6 +83,7 @@ export class Activations {
       if (await isStored(birth)) await this.#afterThrow(row, run, error);
     } finally {
       this.#runs.delete(seq);
+      this.#byId.delete(row.run_id);
     }
     const now = this.#engine.now();
     const due: [string, number][] = [];

@@ -4,6 +4,7 @@ import type { ConnectionFlow, RuntimeOptions } from '../runtime.ts';
 import type { EmbeddedEngine } from './engine.ts';
 import { connectionFlow } from './flow.ts';
 import { GuardMemory } from './guards.ts';
+import { SecretBook } from './secret-book.ts';
 import { Watchdog } from './watchdog.ts';
 
 /** How much longer than its operation's timeout a transport's call may take: a credential is fetched in it. */
@@ -17,8 +18,11 @@ export class Calls {
   readonly #watchdog: Watchdog;
   readonly #guards: GuardMemory;
 
+  readonly secrets: SecretBook;
+
   constructor(engine: EmbeddedEngine, options: RuntimeOptions) {
     this.#engine = engine;
+    this.secrets = new SecretBook(engine, options);
     this.#options = options;
     this.#watchdog = new Watchdog(options.clock);
     this.#guards = new GuardMemory(engine, (delayMs, fire) => options.clock.setTimer(delayMs, fire));
@@ -32,6 +36,7 @@ export class Calls {
 
   stop(): void {
     this.#watchdog.stop();
+    this.secrets.stop();
   }
 
   /** Stores what the guards have learnt. */
@@ -66,6 +71,9 @@ export class Calls {
           delivery: this.#transports.has(connection) ? 'lost' : 'notSent',
         },
       };
+    } finally {
+      const { origin } = request;
+      this.secrets.called(origin, this.#engine.activations.byId(origin.runId));
     }
   };
 

@@ -16,6 +16,7 @@ import { Dispatcher } from './dispatcher.ts';
 import { dueRuns, nextDue } from './due-runs.ts';
 import { DiskSpace, FlowCounts } from './flow.ts';
 import type { Draft } from './intake.ts';
+import { forLedger } from './ledger-names.ts';
 import { type LedgerSubject, LedgerWriter, type Noted, type TimedFact } from './ledger-rows.ts';
 import type { EmbeddedRun, RunHost } from './run-context.ts';
 import type { RunRow } from './run-row.ts';
@@ -138,7 +139,10 @@ export class EmbeddedEngine implements RunHost {
     this.#dispatcher.stop();
     await this.#dispatcher.settled(boundMs);
     this.#calls.stop();
-    if (this.#failure === undefined) await this.#calls.saveGuards().catch(() => {});
+    if (this.#failure === undefined) {
+      await this.#calls.saveGuards().catch(() => {});
+      await this.#calls.secrets.save().catch(() => {});
+    }
     await this.#queue.settled();
     await last();
     // The writer last: it may move what is in the WAL into the file and remove it, which a reader cannot.
@@ -206,7 +210,10 @@ export class EmbeddedEngine implements RunHost {
   }
 
   /** Facts of a run, which happened now unless they say otherwise. */
-  noted(row: Pick<RunRow, 'seq' | 'run_id' | 'pipeline' | 'correlation_id'>, facts: readonly Fact[]): Noted {
+  noted(
+    row: Pick<RunRow, 'seq' | 'run_id' | 'pipeline' | 'correlation_id' | 'salt'>,
+    facts: readonly Fact[],
+  ): Noted {
     const subject: LedgerSubject = {
       seq: row.seq,
       runId: row.run_id,
@@ -214,7 +221,13 @@ export class EmbeddedEngine implements RunHost {
       correlationId: row.correlation_id,
     };
     const now = this.now();
-    return { subject, facts: facts.map((fact) => (isTimed(fact) ? fact : { ...fact, atMs: now })) };
+    return {
+      subject,
+      facts: facts.map((fact): TimedFact => {
+        const kept = forLedger(fact, row.salt);
+        return isTimed(kept) ? kept : { ...kept, atMs: now };
+      }),
+    };
   }
 
   awaits(event: string): void {

@@ -6,6 +6,7 @@ import type { EncryptionOptions } from './data-keys.ts';
 import { openReader } from './database.ts';
 import { protectionOf } from './protection.ts';
 import { Queries } from './queries.ts';
+import { secretUsers } from './secret-book.ts';
 import { Statements } from './statements.ts';
 import { StoredRows } from './stored-rows.ts';
 import { codecFor } from './value-codec.ts';
@@ -31,6 +32,7 @@ export function openLedger(file: string, encryption?: EncryptionOptions): Ledger
     deadLetterGroups: (filter) => queries.deadLetterGroups(filter),
     replayStatus: (token) => queries.replay(token),
     switches: () => queries.switches(),
+    secretUsers: () => secretUsers(read),
     protection: () => protectionOf(file, read, encryption),
     check: () => checkFile(db, codec),
     verify: (options) => verifyLedger(db, options),

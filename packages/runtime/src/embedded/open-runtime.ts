@@ -17,6 +17,7 @@ import { Queries } from './queries.ts';
 import { Replays } from './replays.ts';
 import { keepRetention } from './retention.ts';
 import { isMarkedEncrypted, markEncrypted } from './seal-older.ts';
+import { secretUsers } from './secret-book.ts';
 import { Statements, type Write } from './statements.ts';
 import { unknownSubject } from './switch-subjects.ts';
 import { codecFor } from './value-codec.ts';
@@ -172,7 +173,8 @@ export async function openRuntimeWith(
     },
     erase: (subject, actor, reason, apply) =>
       engine.dispatcher.busy(() => erase(engine, subject, actor, reason, apply)),
-    protection: () => protectionOf(options.file, engine.read, options.encryption),
+    secretUsers: () => secretUsers(engine.read),
+    protection: () => protectionOf(options.file, engine.read, options.encryption, options.keepPayloadsMs),
     rewrapKeys: (actor, reason) =>
       engine.dispatcher.busy(() => rewrapKeys(engine, options.file, options.encryption, actor, reason)),
     backup: (file) => backupTo(options.file, file),

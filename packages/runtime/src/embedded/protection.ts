@@ -1,6 +1,7 @@
 import type { ActionResult, Protection } from '../runtime.ts';
 import { type EncryptionOptions, keyFolder, wrappedBy } from './data-keys.ts';
 import type { EmbeddedEngine } from './engine.ts';
+import { KEEP_PAYLOADS_MS, retentionOf } from './retention.ts';
 import { isMarkedEncrypted, olderLeft } from './seal-older.ts';
 import type { Statements } from './statements.ts';
 
@@ -8,6 +9,7 @@ export function protectionOf(
   file: string,
   read: Statements,
   encryption: EncryptionOptions | undefined,
+  keepPayloadsMs: number = KEEP_PAYLOADS_MS,
 ): Protection {
   const shreds = read.of('SELECT count(*) AS n FROM shreds').get();
   return {
@@ -16,6 +18,7 @@ export function protectionOf(
     keyFiles: wrappedBy(keyFolder(file, encryption)),
     olderLeft: olderLeft(read),
     shredsLeft: Number(shreds?.['n'] ?? 0),
+    retention: retentionOf(read, keepPayloadsMs),
   };
 }
 

@@ -67,7 +67,7 @@ export class Queries {
     return {
       ...summaryOf(row),
       contracts: plan.contracts,
-      input: redacted(input, plan.redact['event'] ?? []),
+      input: redacted(input, inputPointers(plan, row)),
       steps: stepRecords(plan, row, journal),
       ...(row.failure !== null && {
         failure: JSON.parse(row.failure) as Failure & { readonly step: string },
@@ -362,6 +362,12 @@ function fingerprintOf(pipeline: string, step: string, failure: Failure): string
 /** `lines[].book` for `lines[7].book`. */
 function stepOfAnyItem(step: string): string {
   return step.replaceAll(/\[[^\]]*\]/g, '[]');
+}
+
+/** An event that is not what its contract describes may hold classed data anywhere. */
+function inputPointers(plan: Plan, row: RunRow): readonly string[] {
+  const pointers = plan.redact['event'] ?? [];
+  return row.intake_failure !== null && pointers.length > 0 ? [''] : pointers;
 }
 
 function summaryOf(row: StoredRun | RunRow): RunSummary {

@@ -124,6 +124,14 @@ UPDATE openings SET letter_queue = detail ->> '$.queue', letter_class = detail -
 -- What is true of the file as a whole: that it is encrypted, and how far what was there before has come.
 CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 `,
+  `
+-- Who has used a secret for what, summed up; each use is in the ledger. Pipeline and step are empty where no run is behind it.
+CREATE TABLE secret_users (
+  reference TEXT NOT NULL, connection TEXT NOT NULL, purpose TEXT NOT NULL, pipeline TEXT NOT NULL, step TEXT NOT NULL,
+  first_at INTEGER NOT NULL, last_at INTEGER NOT NULL, uses INTEGER NOT NULL, failed INTEGER NOT NULL, unexpected INTEGER NOT NULL,
+  PRIMARY KEY (reference, connection, purpose, pipeline, step)
+) WITHOUT ROWID;
+`,
 ];
 
 /** Brings a file to this version's schema (or, for tests, to an earlier one); refuses one that a newer version wrote. */

@@ -8,6 +8,15 @@ export type BoundValue = SqlValue | Uint8Array;
 /** States that nothing follows. */
 const FINAL = `'succeeded', 'compensated', 'cancelled'`;
 
+/**
+ * A run whose data is kept no longer: `?3` now, `?4` how long (ms) where its pipeline says nothing, `?5` how long by pipeline
+ * (JSON).
+ */
+const EXPIRED = `state IN (${FINAL}) AND updated_at < ?3 - coalesce(?5 ->> ('$."' || pipeline || '"'), ?4)`;
+/** An event that began no run, and that none waits for. */
+const LONE = `seq > ?1 AND seq <= ?2 AND received_at < ?3 AND NOT EXISTS (SELECT 1 FROM runs WHERE event_seq = events.seq)
+    AND NOT EXISTS (SELECT 1 FROM openings WHERE openings.event = events.event)`;
+
 /** All writes there are. A write is data (a name and its values), so that another thread can carry it out. */
 export const writes = {
   putPlan:
@@ -59,6 +68,8 @@ export const writes = {
   dropReplayRuns: `DELETE FROM replay_runs WHERE token IN (SELECT token FROM replays WHERE at < ?1 AND token NOT IN (SELECT token FROM replay_starts))`,
   putGuard:
     'INSERT INTO guards (connection, at, snapshot) VALUES (?, ?, ?) ON CONFLICT (connection) DO UPDATE SET at = excluded.at, snapshot = excluded.snapshot',
+  putSecretUser: `INSERT INTO secret_users (reference, connection, purpose, pipeline, step, first_at, last_at, uses, failed, unexpected) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (reference, connection, purpose, pipeline, step) DO UPDATE SET last_at = excluded.last_at, uses = uses + excluded.uses, failed = failed + excluded.failed, unexpected = excluded.unexpected`,
   dropSwitch: 'DELETE FROM switches WHERE id = ?',
   /** The time that runs stood ready while their pipeline was paused does not count: values pipeline, now, paused at. */
   forgetPause: `UPDATE runs SET clock_from = clock_from + (?2 - max(?3, due_at))
@@ -91,25 +102,28 @@ export const writes = {
   /** As a crash leaves a run, but in this process: values seq, now. */
   setAside: 'UPDATE runs SET due_at = ?2, claimed = 2 WHERE seq = ?1',
   reclaim: 'UPDATE runs SET due_at = 0, claimed = 2 WHERE claimed > 0',
-  /** Let go of what ended long ago: values first run (not included), last run, ended before. The ledger stays. */
+  /** Let go of what ended long ago: values first run (not included), last run, and those of `EXPIRED`. The ledger stays. */
   purgeJournal: `DELETE FROM journal WHERE run_seq > ?1 AND run_seq <= ?2
-    AND run_seq IN (SELECT seq FROM runs WHERE seq > ?1 AND seq <= ?2 AND state IN (${FINAL}) AND updated_at < ?3)`,
+    AND run_seq IN (SELECT seq FROM runs WHERE seq > ?1 AND seq <= ?2 AND ${EXPIRED})`,
   /** Save what somebody still owes. */
   purgeOpenings: `DELETE FROM openings WHERE run_seq > ?1 AND run_seq <= ?2 AND kind <> 'forwardFix'
-    AND run_seq IN (SELECT seq FROM runs WHERE seq > ?1 AND seq <= ?2 AND state IN (${FINAL}) AND updated_at < ?3)`,
+    AND run_seq IN (SELECT seq FROM runs WHERE seq > ?1 AND seq <= ?2 AND ${EXPIRED})`,
   /** A payload that several runs began with stays until all of them have ended. */
   purgePayloads: `UPDATE events SET payload = 'null', data_key = NULL WHERE payload <> 'null'
-    AND seq IN (SELECT event_seq FROM runs WHERE seq > ?1 AND seq <= ?2 AND state IN (${FINAL}) AND updated_at < ?3)
-    AND NOT EXISTS (SELECT 1 FROM runs WHERE event_seq = events.seq AND (state NOT IN (${FINAL}) OR updated_at >= ?3))`,
+    AND seq IN (SELECT event_seq FROM runs WHERE seq > ?1 AND seq <= ?2 AND ${EXPIRED})
+    AND NOT EXISTS (SELECT 1 FROM runs WHERE event_seq = events.seq AND NOT (${EXPIRED}))`,
   /** Before the payloads go: their keys are to be destroyed. */
   shredPurgedEvents: `INSERT OR IGNORE INTO shreds SELECT data_key FROM events WHERE data_key IS NOT NULL
-    AND seq IN (SELECT event_seq FROM runs WHERE seq > ?1 AND seq <= ?2 AND state IN (${FINAL}) AND updated_at < ?3)
-    AND NOT EXISTS (SELECT 1 FROM runs WHERE event_seq = events.seq AND (state NOT IN (${FINAL}) OR updated_at >= ?3))`,
+    AND seq IN (SELECT event_seq FROM runs WHERE seq > ?1 AND seq <= ?2 AND ${EXPIRED})
+    AND NOT EXISTS (SELECT 1 FROM runs WHERE event_seq = events.seq AND NOT (${EXPIRED}))`,
   /** Once the openings are gone: what is still owed needs its key. */
   shredPurgedRuns: `INSERT OR IGNORE INTO shreds SELECT data_key FROM runs WHERE data_key IS NOT NULL AND seq > ?1 AND seq <= ?2
-    AND state IN (${FINAL}) AND updated_at < ?3 AND NOT EXISTS (SELECT 1 FROM openings WHERE run_seq = runs.seq)`,
+    AND ${EXPIRED} AND NOT EXISTS (SELECT 1 FROM openings WHERE run_seq = runs.seq)`,
   purgeRuns: `UPDATE runs SET salt = NULL, data_key = NULL, failure = NULL, intake_failure = NULL WHERE (salt IS NOT NULL OR data_key IS NOT NULL) AND seq > ?1 AND seq <= ?2
-    AND state IN (${FINAL}) AND updated_at < ?3 AND NOT EXISTS (SELECT 1 FROM openings WHERE run_seq = runs.seq)`,
+    AND ${EXPIRED} AND NOT EXISTS (SELECT 1 FROM openings WHERE run_seq = runs.seq)`,
+  /** Events that nothing wanted: values first event (not included), last event, received before. */
+  shredPurgedLoneEvents: `INSERT OR IGNORE INTO shreds SELECT data_key FROM events WHERE data_key IS NOT NULL AND ${LONE}`,
+  purgeLoneEvents: `UPDATE events SET payload = 'null', data_key = NULL WHERE payload <> 'null' AND ${LONE}`,
   /** All that a run that has ended holds of anybody, but its keys: they keep its effects from happening again. */
   eraseJournal: `DELETE FROM journal WHERE run_seq IN (SELECT seq FROM runs WHERE seq = ?1 AND state IN (${FINAL}))`,
   eraseOpenings: `DELETE FROM openings WHERE run_seq IN (SELECT seq FROM runs WHERE seq = ?1 AND state IN (${FINAL}))`,

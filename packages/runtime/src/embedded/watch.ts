@@ -2,6 +2,7 @@ import type { Clock, JsonObject } from '@tenon/model';
 import type { EmbeddedEngine } from './engine.ts';
 import { deadLettersByClass } from './flow.ts';
 import type { RunRow } from './run-row.ts';
+import type { StoredRun } from './stored-rows.ts';
 
 /** Unfinished runs of a state looked at in one round. */
 const LOOKED_AT_MAX = 2_000;
@@ -60,7 +61,8 @@ export function keepWatch(engine: EmbeddedEngine, clock: Clock): { stop(): void 
           `SELECT * FROM runs WHERE state = ? AND state <> 'succeeded' AND seq > ? AND due_at IS NULL ORDER BY seq LIMIT ?`,
         )
         // Rows of `runs`.
-        .all(state, after, LOOKED_AT_MAX) as unknown as RunRow[];
+        .all(state, after, LOOKED_AT_MAX)
+        .map((row) => engine.rows.shownRun(row as unknown as StoredRun));
       const suspected = rows.some(({ seq }) => suspects.has(seq));
       const last = rows.at(-1)?.seq ?? 0;
       // Suspects are looked at once more before the next ones.

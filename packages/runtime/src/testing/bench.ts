@@ -11,6 +11,7 @@ import { openRuntimeWith } from '../embedded/open-runtime.ts';
 import { type CheckpointKey, checkpointKey, newCheckpointKey } from '../ledger/checkpoint.ts';
 import type { CheckpointOptions } from '../ledger/checkpoint-keeper.ts';
 import type { LedgerEntry, RunState, Runtime, RuntimeLimits, RuntimeOptions } from '../runtime.ts';
+import type { SecretAudit } from '../secret-audit.ts';
 
 /** A clock that stands still until told otherwise. */
 export interface ManualClock extends Clock {
@@ -240,6 +241,8 @@ export interface Bench {
   checkpoints?: Partial<CheckpointOptions>;
   /** Of the next start: what is stored is encrypted. */
   encryption?: EncryptionOptions;
+  /** Of the next start: told of secrets that calls use. */
+  secretUses?: SecretAudit;
   /** What the runtime said of checkpoints that it could not keep. */
   readonly problems: string[];
   runtime: Runtime;
@@ -290,6 +293,7 @@ export async function openBench(...plans: Plan[]): Promise<Bench> {
           ...bench.checkpoints,
         },
       }),
+      ...(bench.secretUses !== undefined && { secretUses: bench.secretUses }),
       ...(bench.encryption !== undefined && { encryption: bench.encryption }),
       closedUntil: (connection) => bench.closedUntil?.(connection),
       diskFreeBytes: () => bench.diskFreeBytes?.() ?? 2 ** 40,

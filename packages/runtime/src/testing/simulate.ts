@@ -439,7 +439,7 @@ function judgeRun(bench: Bench, run: RunSummary, plan: Plan): string[] {
   const trace = runtime.trace({ runId: run.runId });
   const detail = runtime.run(run.runId)!;
   const all = flatten(plan.steps);
-  const given = givenUpItems(trace);
+  const given = givenUpItems(bench, run.runId);
   const removals = target.calls.filter(
     ({ operation, request, key }) =>
       operation === 'remove' && request.correlationId === run.correlationId && target.effects.has(key!),
@@ -508,12 +508,12 @@ function judgeRun(bench: Bench, run: RunSummary, plan: Plan): string[] {
 }
 
 /** Items that a list has given up, while its run went on: an owner was told to complete them. */
-function givenUpItems(trace: readonly LedgerEntry[]): readonly string[] {
-  return trace.flatMap(({ kind, step, details }) =>
-    kind === 'forwardFix' && String(details['task']).startsWith('complete ') && step?.endsWith(']')
-      ? [step]
-      : [],
-  );
+function givenUpItems(bench: Bench, runId: string): readonly string[] {
+  return bench.runtime
+    .forwardFixes()
+    .flatMap((fix) =>
+      fix.runId === runId && fix.task.startsWith('complete ') && fix.stepId.endsWith(']') ? [fix.stepId] : [],
+    );
 }
 
 /** The id of the step that was carried out at a place. */
@@ -528,7 +528,7 @@ function stepOf(place: string): string {
 function judgeLists(bench: Bench, world: World, run: RunSummary, plan: Plan): string[] {
   const violations: string[] = [];
   const records = bench.runtime.run(run.runId)!.steps;
-  const given = givenUpItems(bench.runtime.trace({ runId: run.runId }));
+  const given = givenUpItems(bench, run.runId);
   const lines = world.lines.get(run.key) ?? [];
   visit(plan.steps, '');
   return violations;

@@ -1,0 +1,43 @@
+import type { SecretUser } from '@tenon/runtime';
+import type { CommandSpec } from '../command.ts';
+import { renderTable } from '../table.ts';
+import { filters, remote, time, withClient } from './operate.ts';
+
+/** References to secrets and what used them; a secret itself is nowhere. */
+export const secretsCommand: CommandSpec = {
+  name: 'secrets',
+  summary: 'Which secret was used by what pipeline and step, for what, and when; never a value',
+  options: {
+    ...remote,
+    pipeline: filters['pipeline']!,
+    unexpected: {
+      type: 'boolean',
+      help: 'only uses by pipelines whose plan in force does not use the connection',
+    },
+  },
+  run: withClient(async (client, args, show) => {
+    const { users } = (await client.get('/v1/secrets')) as { users: readonly SecretUser[] };
+    const pipeline = args.text('pipeline');
+    const chosen = users.filter(
+      (user) =>
+        (pipeline === undefined || user.pipeline === pipeline) &&
+        (!args.flag('unexpected') || user.isUnexpected),
+    );
+    return show(chosen, () =>
+      renderTable(
+        ['SECRET', 'CONNECTION', 'FOR', 'PIPELINE', 'STEP', 'USES', 'FAILED', 'LAST', ''],
+        chosen.map((user) => [
+          user.reference,
+          user.connection,
+          user.purpose,
+          user.pipeline ?? '',
+          user.step ?? '',
+          String(user.uses),
+          String(user.failed),
+          time(user.lastAtMs),
+          user.isUnexpected ? 'UNEXPECTED' : '',
+        ]),
+      ),
+    );
+  }),
+};

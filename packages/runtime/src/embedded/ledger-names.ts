@@ -1,0 +1,60 @@
+import { createHmac } from 'node:crypto';
+import type { Json, JsonObject } from '@tenon/model';
+import type { Fact } from '../engine.ts';
+
+/** Enough to tell the items of a list apart. */
+const NAME_DIGITS = 12;
+/** A place with the key of an item, as `strandName` writes it. */
+const ITEM = /\b([A-Za-z_][A-Za-z0-9_]*)\[([A-Za-z0-9_:;%-]+)\]/g;
+/** The place of an item in its list, which is no data. */
+const INDEX = /^\d{1,3}$/;
+
+/**
+ * A fact as the ledger keeps it, for ever: what business keys stand in (places of list items, the key of an effect, which
+ * is made of the run's key) becomes a digest that is keyed with the run's salt, `lines[#3f9c1a20b7de].book`. It is the same
+ * in all entries of the run, and says nothing once the salt is gone.
+ */
+export function forLedger(fact: Fact, salt: string | null): Fact {
+  const { step, details } = fact;
+  const isNamed = step?.includes('[') || holdsNames(details);
+  if (!isNamed) return fact;
+  return {
+    ...fact,
+    ...(step !== undefined && { step: named(step, salt) }),
+    // An object stays one.
+    details: hidden(details, salt) as JsonObject,
+  };
+}
+
+function holdsNames(value: Json): boolean {
+  if (typeof value === 'string') return value.includes('[');
+  if (typeof value !== 'object' || value === null) return false;
+  if (Array.isArray(value)) return value.some(holdsNames);
+  return Object.entries(value).some(([name, member]) => name === EFFECT_KEY || holdsNames(member));
+}
+
+const EFFECT_KEY = 'idempotencyKey';
+
+function hidden(value: Json, salt: string | null): Json {
+  if (typeof value === 'string') return named(value, salt);
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map((item: Json) => hidden(item, salt));
+  return Object.fromEntries(
+    Object.entries(value as JsonObject).map(([name, member]) => [
+      name,
+      name === EFFECT_KEY ? `#${digest(String(member), salt)}` : hidden(member, salt),
+    ]),
+  );
+}
+
+function named(text: string, salt: string | null): string {
+  if (!text.includes('[')) return text;
+  return text.replaceAll(ITEM, (whole, list: string, key: string) =>
+    INDEX.test(key) ? whole : `${list}[#${digest(key, salt)}]`,
+  );
+}
+
+/** Without a salt (runs of older files, and erased ones) nothing is said. */
+function digest(key: string, salt: string | null): string {
+  return salt === null ? '' : createHmac('sha256', salt).update(key).digest('hex').slice(0, NAME_DIGITS);
+}

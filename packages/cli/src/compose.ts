@@ -34,6 +34,7 @@ import {
 } from '@tenon/server';
 import { loadConnectorModule } from './connector-module.ts';
 import { DataKeyError, encryptionOptions } from './data-keys.ts';
+import { pipelinesCalling } from './grants.ts';
 import type { Io } from './io.ts';
 import { checkpointOptions } from './ledger-key.ts';
 import { MaintenanceError, maintenanceOf } from './maintenance.ts';
@@ -82,7 +83,7 @@ export async function startTenon(options: ComposeOptions): Promise<RunningTenon>
   });
   const connections = resolveConnections(workspace, io);
   const modules = await loadModules(workspace, connections, root);
-  const transports = makeTransports(workspace, connections, modules, { secrets, onSecretUse }, root, io, log);
+  const transports = makeTransports(options, connections, modules, { secrets, onSecretUse }, root, io, log);
   const windows = maintenanceWindows(workspace);
   const operators = await loadOperators(workspace, secrets, root);
 
@@ -205,7 +206,7 @@ async function loadModules(
 }
 
 function makeTransports(
-  workspace: Workspace,
+  { workspace, check }: Pick<ComposeOptions, 'workspace' | 'check'>,
   connections: readonly ConnectionConfig[],
   modules: ReadonlyMap<string, ConnectorModule>,
   secrets: Pick<TransportContext, 'secrets' | 'onSecretUse'>,
@@ -229,7 +230,13 @@ function makeTransports(
         scopes: connection.identity === undefined ? undefined : manifest.identities[connection.identity],
         onBreaker: (state) => log({ kind: 'breaker', connection: connection.name, state }),
         onDeprecation: (operation, notice) =>
-          log({ kind: 'deprecation', connection: connection.name, operation, ...notice }),
+          log({
+            kind: 'deprecation',
+            connection: connection.name,
+            operation,
+            pipelines: pipelinesCalling(check, connection.name, operation),
+            ...notice,
+          }),
       });
     const { transport: kind } = manifest;
     if (kind === 'http') {

@@ -37,6 +37,16 @@ export interface GrantsTable {
   readonly unplanned: readonly string[];
 }
 
+/** The pipelines that call an operation over a connection, by name. */
+export function pipelinesCalling(
+  check: WorkspaceCheck,
+  connection: string,
+  operation: string,
+): readonly string[] {
+  const needed = Object.entries(check.needed.get(connection) ?? {});
+  return unique(needed.flatMap(([name, { operations }]) => (operations.includes(operation) ? name : [])));
+}
+
 /** Granted against used, over every connection of the workspace. */
 export function grantsOf(workspace: Workspace, check: WorkspaceCheck): GrantsTable {
   const plans = [...check.plans.values()];

@@ -105,6 +105,24 @@ const identities = (connection: string): Edits => ({
   [POLICIES]: null,
 });
 
+/** A pipeline of some tier that reads a page. */
+const scrapes = (tier: string): Edits => ({
+  [CONTRACT]: swap(
+    'paths:\n',
+    `paths:
+  /pages/{orderId}:
+    get:
+      operationId: getOrderPage
+      parameters: [{ name: orderId, in: path, required: true, schema: { type: string } }]
+      responses: { '200': { description: ok, content: { text/html: { schema: { type: string } } } } }
+`,
+  ),
+  [CONNECTOR]: swap('operations:\n', 'operations:\n  getOrderPage: { effect: read }\n'),
+  [SECOND]: secondPipeline(
+    "  - { id: page, call: shop.getOrderPage, with: { orderId: '${ event.orderId }' } }\n  - { id: known, check: { that: [{ condition: \"${ steps.page != '' }\", message: it is empty }], otherwise: fail } }",
+  ).replace('tier: medium', `tier: ${tier}`),
+});
+
 const POLL = (key: string): Edits =>
   connector(
     'webhooks:',
@@ -619,6 +637,22 @@ export const ruleCases = {
     fires: { [SECOND]: secondPipeline(seats(41)) },
     on: 'parcel-left',
     silent: { [SECOND]: secondPipeline(seats(40)) },
+  },
+  'operation-deprecated': {
+    fires: contract(
+      'operationId: createParcel\n',
+      "operationId: createParcel\n      deprecated: true\n      x-sunset: '2030-01-31'\n",
+    ),
+    on: 'shop.createParcel',
+    silent: contract(
+      'operationId: printLabel\n',
+      "operationId: printLabel\n      deprecated: true\n      x-sunset: '2030-01-31'\n",
+    ),
+  },
+  'page-scraped': {
+    fires: scrapes('medium'),
+    on: 'shop.getOrderPage',
+    silent: scrapes('low'),
   },
   'compensation-too-late': {
     fires: connector('{ operation: refundCharge }', '{ operation: refundCharge, within: 1d }'),

@@ -12,6 +12,7 @@ import { type Checked, checkMasters, checkWriters } from './masters.ts';
 import { checkOwners } from './owners.ts';
 import { checkPrivilege } from './privilege.ts';
 import { checkSize } from './size.ts';
+import { checkTargets } from './targets.ts';
 import { checkTier } from './tier.ts';
 import { checkTime } from './time.ts';
 import { checkWayBack } from './way-back.ts';
@@ -28,6 +29,7 @@ export function pipelineProofs(checked: Checked): {
   const diagnostics = [
     ...checkOwners(model),
     ...checkSize(model),
+    ...checkTargets(model),
     ...checkEvents(model),
     ...checkEffects(model),
     ...checkBasedOn(model),

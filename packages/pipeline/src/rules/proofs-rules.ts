@@ -317,6 +317,26 @@ export const proofsRules = {
       good: '# 25 steps, then emit: orders.billed; a second pipeline carries on from it',
     },
   },
+  'operation-deprecated': {
+    severity: 'warning',
+    title: 'a pipeline uses what will end',
+    why: 'On the day it ends every run fails, and whoever announced it told you today (C89).',
+    fix: "move to what the contract's description names instead, before the date",
+    example: {
+      bad: '- { id: list, call: crm.listAccountsV1 }   # deprecated: true, x-sunset: 2027-03-31',
+      good: '- { id: list, call: crm.listAccounts }',
+    },
+  },
+  'page-scraped': {
+    severity: 'error',
+    title: 'data is read out of a page',
+    why: 'A page made for people changes whenever its designer likes, with no contract and no notice (C92).',
+    fix: 'use an interface that answers with data, or make the pipeline tier `low`',
+    example: {
+      bad: '- { id: page, call: shop.getOrderPage }   # answers text/html',
+      good: '- { id: order, call: shop.getOrder }',
+    },
+  },
   'compensation-too-late': {
     severity: 'error',
     title: 'an effect may have to be undone after that is possible',

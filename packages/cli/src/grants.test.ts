@@ -1,0 +1,21 @@
+import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { checkWorkspace, loadWorkspace } from '@tenon/pipeline';
+import { describe, expect, it } from 'vitest';
+import { pipelinesCalling } from './grants.ts';
+
+describe('who calls an operation', () => {
+  it('is told by pipeline, ways back included', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'tenon-calling-'));
+    await cp(join(import.meta.dirname, '../templates/init'), folder, { recursive: true });
+    const { value } = await loadWorkspace(folder);
+    const check = checkWorkspace(value!);
+    const of = (operation: string): readonly string[] => pipelinesCalling(check, 'shop', operation);
+    expect({ back: of('cancelShipment'), health: of('getStatus') }).toEqual({
+      back: ['order-paid'],
+      health: [],
+    });
+    await rm(folder, { recursive: true });
+  });
+});

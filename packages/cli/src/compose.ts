@@ -107,6 +107,7 @@ export async function startTenon(options: ComposeOptions): Promise<RunningTenon>
       if (!transport) throw new ComposeError(`no connection is called ${name}`);
       return transport;
     },
+    regionOf: (name) => workspace.config.connections[name]?.region,
     closedUntil: (name) => windows.get(name)?.(io.clock.now()),
     onProblem: (message) => log({ code: 'RUNTIME_WAL_STUCK', message }),
     ...(options.onEntry && { onEntry: options.onEntry }),

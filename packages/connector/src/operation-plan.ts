@@ -31,6 +31,8 @@ export interface OperationPlan {
   readonly auth: readonly AuthScheme[];
   /** Hosts allowed besides the connection's own. */
   readonly egress: readonly string[];
+  /** The region that personal data which it is sent must stay in: set in plans, from the contract's `residency`. */
+  readonly region?: string;
   readonly pagination?: PaginationManifest;
   readonly concurrency?: Concurrency;
   /** Schema of the whole input object; `$defs` inside. */

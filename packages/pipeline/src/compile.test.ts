@@ -1,7 +1,7 @@
 import { canonicalJson } from '@tenon/model';
 import { expect, test } from 'vitest';
 import { planHash } from './plan-hash.ts';
-import { CONTRACT, PIPELINE, swap, testWorkspace } from './test-workspace.ts';
+import { CONFIG, CONTRACT, PIPELINE, swap, testWorkspace } from './test-workspace.ts';
 
 async function plan(edits: Parameters<typeof testWorkspace>[0] = {}) {
   const { check, diagnostics } = await testWorkspace(edits);
@@ -49,6 +49,20 @@ test('data is kept for the shortest time that a contract sets for a class that i
     ms: 7 * 86_400_000,
     because: 'personal data of shop',
   });
+});
+
+test('personal data is bound to the region of its contract, and an account elsewhere is no place for it', async () => {
+  const to = '/paths/~1parcels/post/requestBody/content/application~1json/schema/properties/to';
+  const classed = {
+    'contracts/shop/contract.yaml': swap('residency: eu', `  ${to}: personal\nresidency: eu`),
+    [PIPELINE]: swap('event.customer.name }', 'event.customer.email }'),
+  };
+  const { operations } = await plan(classed);
+  expect(operations['shop.createParcel']).toMatchObject({ region: 'eu' });
+  expect(operations['shop.createCharge']).not.toHaveProperty('region');
+  const abroad = { ...classed, [CONFIG]: swap('    baseUrl:', '    region: us\n    baseUrl:') };
+  const { diagnostics } = await testWorkspace(abroad);
+  expect(diagnostics).toMatchObject([{ code: 'data-leaves-region' }]);
 });
 
 test('a plan holds all that it calls: steps, compensations and probes', async () => {

@@ -6,7 +6,7 @@ import { betweenReadAndWrite } from './check/based-on.ts';
 import type { ResolvedCall } from './check/catalog.ts';
 import { classPointers } from './check/classes.ts';
 import type { PipelineModel } from './check/model.ts';
-import { resultSource } from './check/payloads.ts';
+import { inputSource, resultSource } from './check/payloads.ts';
 import { retryPlan } from './check/retry.ts';
 import type { PolicySpec } from './load/policies.ts';
 import type { Plan, PlanEvent, PlanStep, ProbePlan } from './plan.ts';
@@ -294,8 +294,13 @@ export function compilePipeline(
   }
 
   function used(call: ResolvedCall): string {
-    operations[call.plan.name] = call.plan;
-    return call.plan.name;
+    const { plan, contract, operation } = call;
+    const region = contract.policy?.residency;
+    const isPersonal =
+      region !== undefined &&
+      [...classPointers(contract, inputSource(operation)).values()].includes('personal');
+    operations[plan.name] = isPersonal ? { ...plan, region } : plan;
+    return plan.name;
   }
 
   /** What the manifest says of settling a doubt, with the operation it needs taken into the plan. */

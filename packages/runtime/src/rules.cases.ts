@@ -238,6 +238,10 @@ export const runtimeCases = {
       );
     },
   },
+  REGION_NOT_CLEARED: {
+    fires: (open) => abroad(open, 'us'),
+    silent: (open) => abroad(open, 'eu'),
+  },
   RUN_INVARIANT_BROKEN: {
     // A plan that no planner makes: a step of a kind that is none.
     fires: (open) => ordered(open, planFor({ steps: [{ ...call('x', 'acme.get'), kind: 'nap' as 'call' }] })),
@@ -574,6 +578,20 @@ async function openOlderCopy(bench: Bench): Promise<readonly string[]> {
 async function verifiedCodes(tampering: Partial<Tampering>): Promise<readonly string[]> {
   sharedLedger ??= soundLedger();
   return verifyTampered(await sharedLedger, tampering).findings.map(({ code }) => code);
+}
+
+/** Personal data that is to stay in the EU goes to an account in `region`. */
+async function abroad(open: Parameters<Scenario>[0], region: string): Promise<readonly string[]> {
+  const operation = held.operations['acme.put']!;
+  const bench = await open({
+    ...held,
+    operations: { ...held.operations, 'acme.put': { ...operation, region: 'eu' } },
+  });
+  bench.regionOf = () => region;
+  const runId = await bench.order({ id: 'a' });
+  await bench.runtime.idle();
+  if (region !== 'eu' && bench.target.calls.length > 0) throw new Error('it was sent');
+  return [bench.runtime.run(runId)?.failure?.code ?? ''];
 }
 
 const KEYS: EncryptionOptions = { keys: { k1: Buffer.alloc(32, 'k1') }, current: 'k1' };

@@ -221,6 +221,12 @@ export const runtimeRules = {
     why: 'It was lifted before, or its id is misspelt.',
     fix: 'See `tenon switches` for those that are set.',
   },
+  REGION_NOT_CLEARED: {
+    severity: 'error',
+    title: 'personal data was about to leave its region',
+    why: 'The contract of the operation keeps personal data in one region (`residency`), and its connection is configured for an account in another. Nothing was sent.',
+    fix: 'Let the connection use an account in the right region, or correct its `region` in tenon.config.yaml; then resume the run.',
+  },
   RUN_INVARIANT_BROKEN: {
     severity: 'error',
     title: 'an internal error stopped a run',

@@ -29,6 +29,8 @@ export interface RuntimeOptions {
   transport(connection: string): Transport;
   /** Until when a connection is closed (a maintenance window, epoch ms), or `undefined`: calls over it are held. */
   readonly closedUntil?: (connection: string) => number | undefined;
+  /** Where the account behind a connection is, where that is said: personal data bound to another region is not sent. */
+  readonly regionOf?: (connection: string) => string | undefined;
   /** Free bytes of the disk that the file is on; default: as the system says. */
   readonly diskFreeBytes?: () => number;
   readonly limits?: Partial<RuntimeLimits>;

@@ -40,6 +40,8 @@ interface Sink {
   readonly name: string;
   readonly contract: Contract;
   readonly schema: JsonSchema;
+  /** Where it is. */
+  readonly region: string | undefined;
 }
 
 /**
@@ -80,6 +82,7 @@ export function checkLeaks(checked: Checked): LeakCheck {
           name: event.name,
           contract: event.contract,
           schema: event.definition.message.payload,
+          region: event.contract.policy?.residency,
         });
       if (step.with) held.set(step.id.value, heldBy(step.with));
     }
@@ -100,6 +103,8 @@ export function checkLeaks(checked: Checked): LeakCheck {
           name: call.plan.name,
           contract: call.contract,
           schema: inputSource(call.operation),
+          region:
+            catalog.workspace.config.connections[call.connection]?.region ?? call.contract.policy?.residency,
         });
   }
 
@@ -127,7 +132,7 @@ export function checkLeaks(checked: Checked): LeakCheck {
 
   function arrive(expression: SpecExpression, path: string, sink: Sink): void {
     const cleared = classesAt(classPointers(sink.contract, sink.schema), path, 'within');
-    const residency = sink.contract.policy?.residency;
+    const residency = sink.region;
     for (const flow of flowsOf(expression)) {
       const where = `\`${sink.name}\` at \`${fromPointer(path).join('.')}\``;
       const subject = `${sink.name} ${path} ${flow.from}`;

@@ -56,6 +56,8 @@ export interface Operator {
 export interface WorkspaceConnection extends ConnectionConfig {
   /** The manifest's identity whose scopes the credentials hold. */
   readonly identity?: string;
+  /** Where the account is. */
+  readonly region?: string;
   /** Teams whose pipelines may use it. */
   readonly owners?: readonly string[];
   /** Windows in which calls over it are held. */
@@ -127,6 +129,7 @@ export function readConfig(text: string): LoadedConfig {
       webhookSecrets:
         texts(child(value, 'webhookSecrets'))?.flatMap(({ value: one }) => reference(one)) ?? [],
       ...given('maintenance', maintenance(child(value, 'maintenance'))),
+      ...given('region', read.text(child(value, 'region'))?.value),
       ...given('identity', identity?.value),
       ...given(
         'owners',

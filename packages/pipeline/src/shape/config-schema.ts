@@ -91,6 +91,9 @@ export const configSchema: SchemaObject = {
           description: 'Secrets that webhooks are signed with; all are tried.',
           items: secretReference('One secret.'),
         },
+        region: text(
+          'Where the account is, such as `eu`. Personal data that a contract keeps in another region (`residency`) is not sent there. Default: that of its contract.',
+        ),
         identity: text('The identity in `connector.yaml` whose scopes the credentials hold.'),
         owners: {
           type: 'array',

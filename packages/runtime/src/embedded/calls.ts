@@ -1,4 +1,5 @@
 import type { CallResult, Transport } from '@tenon/connector';
+import type { Failure } from '@tenon/model';
 import type { Caller } from '../interpreter/tries.ts';
 import type { ConnectionFlow, RuntimeOptions } from '../runtime.ts';
 import type { EmbeddedEngine } from './engine.ts';
@@ -49,6 +50,8 @@ export class Calls {
       this.#engine.board.isHeld(request.origin.pipeline, connection, request.purpose);
     // Nothing is awaited between here and the transport: a switch that is set is kept from this moment on.
     if (isCalledOff()) return 'held';
+    const abroad = this.#abroad(connection, request);
+    if (abroad !== undefined) return { ok: false, failure: abroad };
     try {
       let transport = this.#transports.get(connection);
       if (transport === undefined) {
@@ -76,6 +79,19 @@ export class Calls {
       this.secrets.called(origin, this.#engine.activations.byId(origin.runId));
     }
   };
+
+  /** The check has refused such a pipeline; what is configured since, or activated past it, is kept to here (C99). */
+  #abroad(connection: string, { operation }: Parameters<Caller>[1]): Failure | undefined {
+    const region = this.#options.regionOf?.(connection);
+    if (operation.region === undefined || region === undefined || region === operation.region)
+      return undefined;
+    return {
+      class: 'permission',
+      code: 'REGION_NOT_CLEARED',
+      message: `${operation.name} is sent personal data that is to stay in ${operation.region}, and connection ${connection} is in ${region}`,
+      delivery: 'notSent',
+    };
+  }
 
   /** A transport keeps its own timeouts; one that does not must not hold a run for ever (C57). */
   #bounded(

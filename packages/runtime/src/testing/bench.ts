@@ -235,6 +235,8 @@ export interface Bench {
   diskFreeBytes?: () => number;
   /** When a connection opens again. */
   closedUntil?: (connection: string) => number | undefined;
+  /** Where the account behind a connection is. */
+  regionOf?: (connection: string) => string | undefined;
   /** Of the next start. */
   limits?: Partial<RuntimeLimits>;
   /** Of the next start: signs checkpoints into a file beside the database. */
@@ -295,6 +297,7 @@ export async function openBench(...plans: Plan[]): Promise<Bench> {
       }),
       ...(bench.secretUses !== undefined && { secretUses: bench.secretUses }),
       ...(bench.encryption !== undefined && { encryption: bench.encryption }),
+      regionOf: (connection) => bench.regionOf?.(connection),
       closedUntil: (connection) => bench.closedUntil?.(connection),
       diskFreeBytes: () => bench.diskFreeBytes?.() ?? 2 ** 40,
       clock: {

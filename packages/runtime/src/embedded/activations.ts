@@ -31,14 +31,13 @@ export class Activations {
     return this.#byId.get(runId);
   }
 
-  /** One activation of a run. Never rejects. */
+  /** One activation of a run. Rejects when the file cannot be read: nothing has begun then. */
   async carry(seq: number): Promise<readonly (readonly [pipeline: string, atMs: number])[]> {
     // Rows of `runs` have the shape of `StoredRun`.
     const stored = this.#engine.read.of('SELECT * FROM runs WHERE seq = ?').get(seq) as unknown as
       | StoredRun
       | undefined;
     if (stored === undefined) return [];
-    if (stored.state === 'accepted') this.#engine.counts.addBacklog(stored.pipeline, -1);
     const { rows } = this.#engine;
     let row: RunRow;
     let memory: readonly [payload: Json, journal: readonly JournalRow[], openings: readonly OpeningRow[]];
@@ -46,9 +45,12 @@ export class Activations {
       row = rows.run(stored);
       memory = [rows.payload(row.event_seq), rows.journal(seq), rows.openings(seq)];
     } catch (error) {
+      if (!(error instanceof UnreadableValue)) throw error;
+      if (stored.state === 'accepted') this.#engine.counts.addBacklog(stored.pipeline, -1);
       if (!this.#engine.isBroken) await this.#parkBroken(rows.shownRun(stored), error);
       return [];
     }
+    if (row.state === 'accepted') this.#engine.counts.addBacklog(row.pipeline, -1);
     const due = await this.activate(row, ...memory);
     // A pause caught it before it had begun: it waits for its turn again.
     if (row.state === 'accepted' && !this.#engine.board.isQuiet && !this.#engine.isBroken) {
@@ -58,7 +60,7 @@ export class Activations {
     return due;
   }
 
-  /** `birth`: the group that stores a new run, where that is not on disk yet. */
+  /** Rejects when the file cannot be read. `birth`: the group that stores a new run, where that is not on disk yet. */
   async activate(
     row: RunRow,
     payload: Json,
@@ -129,14 +131,14 @@ export class Activations {
           }),
       delivery: 'notSent',
     };
-    const state = String(
-      this.#engine.read.of('SELECT state FROM runs WHERE seq = ?').get(row.seq)?.['state'],
-    ) as RunState;
     const detail: JsonObject = { queue: 'repair', settled: 'held', failure, attempts: 1 };
     const facts: Fact[] = [{ kind: 'deadLetter', step: row.step ?? 'run', details: detail }];
-    const phase = state === 'inDoubt' ? 'running' : state;
     const step = row.step ?? 'run';
     try {
+      const read = this.#engine.read.of('SELECT state FROM runs WHERE seq = ?').get(row.seq);
+      // Held to the states of `RunState` by the table.
+      const state = String(read?.['state']) as RunState;
+      const phase = state === 'inDoubt' || state === 'accepted' ? 'running' : state;
       await this.#engine.commit(
         [
           ['claim', row.seq, phase, now],
@@ -161,7 +163,7 @@ export class Activations {
         [this.#engine.noted(row, facts)],
       );
     } catch {
-      // Refused as well: the run stays claimed, and the next start of the process tries it again.
+      // Not to be read, or refused as well: the run stays claimed, and the next start of the process tries it again.
     }
   }
 }

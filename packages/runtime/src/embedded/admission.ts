@@ -28,8 +28,8 @@ export interface NewEvent {
  */
 export class Admission {
   readonly #engine: EmbeddedEngine;
-  /** Keys and deliveries whose first event is on its way to the disk. */
-  readonly #reserved = new Map<string, Promise<void>>();
+  /** Keys and deliveries whose first event is on its way to the disk, with who waits for that. */
+  readonly #reserved = new Map<string, (() => void)[]>();
   /**
    * Names of events that some run may wait for: all that a wait was ever written for, and those in the file at start.
    * Only a filter for looking at the lanes again: whether a run is woken is settled in the file, in the order of writes.
@@ -71,11 +71,18 @@ export class Admission {
         `delivery\0${event.source}\0${event.deliveryId}`,
         ...drafts.map((draft) => `key\0${draft.loaded.plan.pipeline}\0${draft.key}`),
       ];
-      const release = await this.#reserve(names);
+      for (let taken = this.#taken(names); taken !== undefined; taken = this.#taken(names)) {
+        const { promise, resolve } = Promise.withResolvers<void>();
+        taken.push(resolve);
+        await promise;
+      }
+      const waiters: (() => void)[] = [];
+      for (const name of names) this.#reserved.set(name, waiters);
       try {
         return await this.#admitReserved(event, drafts, also, alsoNoted);
       } finally {
-        release();
+        for (const name of names) this.#reserved.delete(name);
+        for (const wake of waiters) wake();
       }
     });
   }
@@ -109,7 +116,8 @@ export class Admission {
     alsoNoted: readonly Noted[],
   ): Promise<Extract<AcceptResult, { ok: true }>> {
     const now = this.#engine.now();
-    const isKnown = this.#isDelivered(event);
+    const isNews = this.#isNews(event, drafts);
+    const isKnown = !isNews && this.#isDelivered(event);
     const writes: Write[] = [...also];
     const noted: Noted[] = [...alsoNoted];
     const runs: AcceptedRun[] = [];
@@ -133,11 +141,12 @@ export class Admission {
       );
     }
     const correlationId = event.correlationId ?? traceIdOf(event.traceparent) ?? this.#engine.newId();
-    let started = 0;
+    /** Pipelines of runs that wait for their turn. */
+    const queued: string[] = [];
     const flaggedOff: string[] = [];
     try {
       for (const draft of drafts) {
-        const earlier = this.#runByKey(draft, now);
+        const earlier = isNews ? undefined : this.#runByKey(draft, now);
         if (earlier !== undefined) {
           const { source, deliveryId } = event;
           const details = { source, deliveryId, state: earlier.state, sameDelivery: isKnown };
@@ -159,7 +168,7 @@ export class Admission {
           const run = this.#draftRun(event, draft, eventSeq, correlationId, now, writes, noted);
           if (run.claimed === 1) claimed.push(run);
           else {
-            started++;
+            queued.push(run.pipeline);
             this.#engine.counts.addBacklog(run.pipeline, 1);
           }
           runs.push({
@@ -174,6 +183,7 @@ export class Admission {
     } catch (error) {
       // Nobody will follow them: a place kept for nothing is missing until a restart.
       for (const run of claimed) this.#engine.dispatcher.leave(run.pipeline, run.seq);
+      for (const pipeline of queued) this.#engine.counts.addBacklog(pipeline, -1);
       throw error;
     }
     const group = this.#engine.open(writes, noted);
@@ -190,11 +200,14 @@ export class Admission {
     this.#bytesWaiting += bytes;
     try {
       await group.durable;
+    } catch (error) {
+      // Refused: they are no runs.
+      for (const pipeline of queued) this.#engine.counts.addBacklog(pipeline, -1);
+      throw error;
     } finally {
       this.#bytesWaiting -= bytes;
     }
-    if (started > 0)
-      for (const run of runs) if (run.started) this.#engine.dispatcher.touch(run.pipeline, now);
+    for (const pipeline of queued) this.#engine.dispatcher.touch(pipeline, now);
     if (!isKnown && this.#awaited.has(event.event)) this.#engine.dispatcher.touchAll(now);
     return { ok: true, duplicateDelivery: isKnown, runs, ...(flaggedOff.length > 0 && { flaggedOff }) };
   }
@@ -288,6 +301,18 @@ export class Admission {
     return row;
   }
 
+  /**
+   * Is an event for one pipeline new in both ways, delivery and business key? Nearly all are: one look at the file then
+   * stands for two. Looking is dear, since each commit of the other thread empties what this connection had cached.
+   */
+  #isNews({ source, deliveryId }: NewEvent, [draft, ...others]: readonly Draft[]): boolean {
+    if (draft === undefined || others.length > 0) return false;
+    const sql = `SELECT EXISTS (SELECT 1 FROM events WHERE source = ? AND delivery_id = ?)
+      OR EXISTS (SELECT 1 FROM keys WHERE pipeline = ? AND key = ?) AS n`;
+    const found = this.#engine.read.of(sql).get(source, deliveryId, draft.loaded.plan.pipeline, draft.key);
+    return found?.['n'] === 0;
+  }
+
   #isDelivered({ source, deliveryId }: NewEvent): boolean {
     const sql = 'SELECT seq FROM events WHERE source = ? AND delivery_id = ?';
     return this.#engine.read.of(sql).get(source, deliveryId) !== undefined;
@@ -308,19 +333,13 @@ export class Admission {
     return isKept ? this.#engine.rows.shownRun(row) : undefined;
   }
 
-  /** Waits until nobody else is storing under one of the names, then holds them. */
-  async #reserve(names: readonly string[]): Promise<() => void> {
-    for (;;) {
-      const taken = names.map((name) => this.#reserved.get(name)).find((promise) => promise !== undefined);
-      if (taken === undefined) break;
-      await taken;
+  /** Who waits for one of the names, if somebody is storing under it. */
+  #taken(names: readonly string[]): (() => void)[] | undefined {
+    for (const name of names) {
+      const waiters = this.#reserved.get(name);
+      if (waiters !== undefined) return waiters;
     }
-    const { promise, resolve } = Promise.withResolvers<void>();
-    for (const name of names) this.#reserved.set(name, promise);
-    return () => {
-      for (const name of names) this.#reserved.delete(name);
-      resolve();
-    };
+    return undefined;
   }
 }
 

@@ -8,8 +8,10 @@ export interface DispatcherOptions {
   due(pipeline: string, nowMs: number, limit: number): readonly number[];
   /** When the next run of a pipeline after `nowMs` is due. */
   nextDue(pipeline: string, nowMs: number): number;
-  /** One activation; says which pipelines to look at again, and when. */
+  /** One activation; says which pipelines to look at again, and when. Rejects when the file cannot be read. */
   carry(seq: number): Promise<readonly (readonly [pipeline: string, atMs: number])[]>;
+  /** The file could not be read for a pipeline; its runs stay due, and are looked for again after a pause. */
+  unreadable(pipeline: string, cause: unknown): void;
   /** Nothing is on its way to the disk. */
   isQuiet(): boolean;
 }
@@ -28,6 +30,9 @@ interface Lane {
  * leaves the others room; and what is critical may take nearly all of it (C60).
  */
 const TIER_SHARES: Readonly<Record<Plan['tier'], number>> = { high: 0.9, medium: 0.75, low: 0.5 };
+
+/** Pause of a pipeline whose runs could not be read. */
+const UNREADABLE_PAUSE_MS = 5_000;
 
 /** Until a pipeline's plan says otherwise. */
 const LANE_LIMIT = 20;
@@ -180,7 +185,12 @@ export class Dispatcher {
     const first = due.length === 0 ? 0 : this.#turn++ % due.length;
     for (let i = 0; i < due.length; i++) {
       const free = this.#options.activeMax - this.#activeCount;
-      this.#take(due[(first + i) % due.length]!, now, Math.ceil(free / (due.length - i)));
+      const lane = due[(first + i) % due.length]!;
+      try {
+        this.#take(lane, now, Math.ceil(free / (due.length - i)));
+      } catch (error) {
+        this.#pause(lane, error);
+      }
     }
     let next = Number.POSITIVE_INFINITY;
     for (const lane of this.#lanes.values()) {
@@ -222,7 +232,18 @@ export class Dispatcher {
   }
 
   #follow(lane: Lane, seq: number, activation: ReturnType<DispatcherOptions['carry']>): void {
-    void activation.then((touched) => this.#release(lane, seq, touched));
+    void activation.then(
+      (touched) => this.#release(lane, seq, touched),
+      (error: unknown) => {
+        this.#pause(lane, error);
+        this.#release(lane, seq, [[lane.pipeline, lane.nextDueAtMs]]);
+      },
+    );
+  }
+
+  #pause(lane: Lane, cause: unknown): void {
+    lane.nextDueAtMs = this.#options.clock.now() + UNREADABLE_PAUSE_MS;
+    this.#options.unreadable(lane.pipeline, cause);
   }
 
   #release(lane: Lane, seq: number, touched: Awaited<ReturnType<DispatcherOptions['carry']>>): void {

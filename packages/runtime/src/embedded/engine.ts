@@ -113,6 +113,10 @@ export class EmbeddedEngine implements RunHost {
       due: (pipeline, now, limit) => dueRuns(this.#read, this.board, pipeline, now, limit),
       nextDue: (pipeline, now) => nextDue(this.#read, this.board, pipeline, now),
       carry: (seq) => this.activations.carry(seq),
+      unreadable: (pipeline, cause) =>
+        options.onProblem?.(
+          `runs of ${pipeline} cannot be read and are tried again: ${cause instanceof Error ? cause.message : cause}`,
+        ),
       isQuiet: () => this.#queue.isIdle,
     });
   }

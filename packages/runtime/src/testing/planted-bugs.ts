@@ -42,8 +42,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     'an event is acknowledged before it is on disk',
     admission,
-    'await group.durable;\n    } finally',
-    '} finally',
+    'await group.durable;\n    } catch',
+    '} catch',
   ),
   bug('no intent is written', attempt, 'if (!harmless && checked === undefined) {', 'if (1 > 2) {'),
   bug(

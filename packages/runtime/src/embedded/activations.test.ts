@@ -1,0 +1,56 @@
+import { DatabaseSync } from 'node:sqlite';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type Bench, openBench } from '../testing/bench.ts';
+import { call, planFor } from '../testing/plan.ts';
+import { CommitRefused } from './commit-queue.ts';
+
+let bench: Bench;
+const plan = planFor({ steps: [call('make', 'acme.create')] });
+
+beforeEach(async () => {
+  bench = await openBench(plan);
+});
+afterEach(() => bench.close());
+
+/** So that what is accepted is stored and not begun. */
+async function paused(work: () => Promise<void>): Promise<void> {
+  const { pipeline } = plan;
+  await bench.runtime.setSwitch({ kind: 'pause', pipeline, onlyKeys: [] }, 'ann', 'a look');
+  await work();
+  await bench.runtime.liftSwitch(`pause/${pipeline}`, 'ann', 'looked');
+  await bench.pass(10);
+}
+
+function edit(sql: string): void {
+  const db = new DatabaseSync(bench.file);
+  db.exec(sql);
+  db.close();
+}
+
+describe('a run whose stored event cannot be read', () => {
+  test('is parked with its owner, and the others go on', async () => {
+    await paused(async () => {
+      await bench.order({ id: 'damaged' });
+      await bench.order({ id: 'sound' });
+      edit(`UPDATE events SET payload = '{' WHERE delivery_id = 'd1'`);
+    });
+    const states = bench.runtime.runs().map(({ key, state }) => [key, state]);
+    expect(Object.fromEntries(states)).toEqual({ damaged: 'failed', sound: 'succeeded' });
+    expect(bench.runtime.deadLetters()).toMatchObject([
+      { key: 'damaged', queue: 'repair', owner: plan.owner.team, failure: { code: 'RUN_INVARIANT_BROKEN' } },
+    ]);
+  });
+});
+
+test('a run whose storing was refused is not counted as waiting', async () => {
+  await paused(async () => {
+    expect(bench.runtime.flow().intake.backlog).toBe(0);
+    const run = await bench.order({ id: 'first' });
+    expect(bench.runtime.flow().intake.backlog).toBe(1);
+    // Its number is taken when the next one comes.
+    edit(`CREATE TEMP TABLE copied AS SELECT * FROM runs WHERE run_id = '${run}';
+      UPDATE copied SET seq = seq + 1, run_id = 'other'; INSERT INTO runs SELECT * FROM copied`);
+    await expect(bench.order({ id: 'second' })).rejects.toThrow(CommitRefused);
+    expect(bench.runtime.flow().intake.backlog).toBe(1);
+  });
+});

@@ -2,38 +2,52 @@ import { verifyWebhook } from '@tenon/connector';
 import type { Json } from '@tenon/model';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { acceptedRun } from './accepted-run.ts';
-import { acceptProblem, type Problem, sendProblem } from './problem.ts';
+import { acceptProblem, type Problem, refuseUnread, sendProblem } from './problem.ts';
 import type { ServerOptions } from './server.ts';
+
+interface Params {
+  readonly connection: string;
+  readonly event: string;
+}
+
+const WEBHOOK_UNKNOWN: Problem = {
+  status: 404,
+  code: 'WEBHOOK_EVENT_UNKNOWN',
+  title: 'No such webhook',
+  detail: 'no connection of that name takes that event; the connector manifest lists its webhooks',
+};
 
 /**
  * `POST /hooks/{connection}/{event}`: signature and age over the raw bytes, then the runtime's `accept`, and only when
  * that has resolved, that is, when the event is on disk, 202.
  */
 export function addIntake(app: FastifyInstance, options: ServerOptions): void {
-  app.post<{ Params: { connection: string; event: string } }>(
+  const hook = (connection: string, event: string) => {
+    const found = options.connections.get(connection);
+    const webhook = found && Object.hasOwn(found.webhooks, event) ? found.webhooks[event] : undefined;
+    return found && webhook ? { connection: found, webhook } : undefined;
+  };
+  const log = ({ connection, event }: Params, problem: Problem): Problem => {
+    options.log({ code: problem.code, message: problem.detail ?? problem.title, connection, event });
+    return problem;
+  };
+
+  app.post<{ Params: Params }>(
     '/hooks/:connection/:event',
+    {
+      // What nobody listens to is refused before a byte of its body is read.
+      onRequest: (request, reply, done) => {
+        const { connection, event } = request.params;
+        if (hook(connection, event) !== undefined) return done();
+        refuseUnread(reply, log(request.params, WEBHOOK_UNKNOWN));
+      },
+    },
     async (request, reply) => {
       const { connection: name, event } = request.params;
-      const refuse = (problem: Problem) => {
-        options.log({
-          code: problem.code,
-          message: problem.detail ?? problem.title,
-          connection: name,
-          event,
-        });
-        return sendProblem(reply, problem);
-      };
-      const connection = options.connections.get(name);
-      const webhook =
-        connection && Object.hasOwn(connection.webhooks, event) ? connection.webhooks[event] : undefined;
-      if (!connection || !webhook) {
-        return refuse({
-          status: 404,
-          code: 'WEBHOOK_EVENT_UNKNOWN',
-          title: 'No such webhook',
-          detail: 'no connection of that name takes that event; the connector manifest lists its webhooks',
-        });
-      }
+      const refuse = (problem: Problem) => sendProblem(reply, log(request.params, problem));
+      const found = hook(name, event);
+      if (found === undefined) return refuse(WEBHOOK_UNKNOWN);
+      const { connection, webhook } = found;
       const delivery = {
         headers: singleHeaders(request),
         body: request.body instanceof Uint8Array ? request.body : new Uint8Array(),

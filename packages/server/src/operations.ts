@@ -6,7 +6,7 @@ import { acceptedRun } from './accepted-run.ts';
 import { controlRoutes } from './control.ts';
 import { eraseRoute } from './erase.ts';
 import { authenticate, type Operator, roleGrants } from './operators.ts';
-import { acceptProblem, type Problem, sendProblem } from './problem.ts';
+import { acceptProblem, type Problem, refuseUnread, sendProblem } from './problem.ts';
 import { protectionRoutes } from './protection.ts';
 import { replayRoutes } from './replays.ts';
 import { type Answer, acted, type Call, type Route, reason } from './route.ts';
@@ -191,31 +191,43 @@ export const routes: readonly Route[] = [
 ];
 
 export function addOperations(app: FastifyInstance, options: ServerOptions): void {
-  app.get('/v1/health', async () => ({
-    status: 'ok',
-    pipelines: options.pipelines,
-    sources: options.consumers?.() ?? [],
-  }));
+  /** Whoever has shown a token, from then on until the answer. */
+  const actors = new WeakMap<FastifyRequest, Operator>();
+
+  // Whether it is up is anybody's to ask; what it runs, and what it is connected to, is not.
+  app.get('/v1/health', async (request, reply) => {
+    const { authorization } = request.headers;
+    if (authorization === undefined) return { status: 'ok' };
+    const actor = authenticate(authorization, options.operators);
+    if (!actor) return sendProblem(reply, notAuthenticated);
+    return { status: 'ok', pipelines: options.pipelines, sources: options.consumers?.() ?? [] };
+  });
   for (const route of routes) {
     const validate = route.body === undefined ? undefined : compileValidator(route.body);
     app.route({
       method: route.method,
       url: route.path,
-      handler: async (request, reply) => {
+      // Before a byte of the body is read: nobody but an operator makes us hold one.
+      onRequest: (request, reply, done) => {
         const actor = authenticate(request.headers.authorization, options.operators);
-        if (!actor) return sendProblem(reply, notAuthenticated);
+        if (!actor) return void refuseUnread(reply, notAuthenticated);
         if (!roleGrants[actor.role].includes(route.permission)) {
           options.log({
             code: 'ACCESS_ROLE_REFUSED',
             message: `${actor.name} (${actor.role}) asked for ${route.operationId}`,
           });
-          return sendProblem(reply, notAllowed(actor, route));
+          return void refuseUnread(reply, notAllowed(actor, route));
         }
+        actors.set(request, actor);
+        done();
+      },
+      handler: async (request, reply) => {
         const body = validate ? readBody(request, validate) : {};
         if ('problem' in body) return sendProblem(reply, body.problem as Problem);
         const answer = await route.handle({
           runtime: options.runtime,
-          actor,
+          // Put there above: without it no handler is reached.
+          actor: actors.get(request)!,
           params: request.params as Record<string, string>,
           query: singleQuery(request),
           body: body as JsonObject,

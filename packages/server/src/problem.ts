@@ -22,6 +22,11 @@ export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply
     .send({ type: 'about:blank', ...members });
 }
 
+/** As `sendProblem`, before the body was read: the rest of the request is not waited for. */
+export function refuseUnread(reply: FastifyReply, problem: Problem): FastifyReply {
+  return sendProblem(reply.header('connection', 'close'), problem);
+}
+
 /** How long a sender is asked to wait when the runtime cannot take more and names no time itself. */
 const RETRY_AFTER_MS = 1_000;
 

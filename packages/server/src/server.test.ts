@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { request } from 'node:http';
 import { join } from 'node:path';
 import { signWebhook, type WebhookManifest } from '@tenon/connector';
 import { parseDocument } from '@tenon/document';
@@ -295,6 +297,36 @@ describe('operations', () => {
     expect((await fetch(`${url}/v1/runs`)).status).toBe(401);
     expect((await call(url, 'wrong', '/v1/runs')).status).toBe(401);
     expect((await call(url, 'vera-token', '/v1/runs')).status).toBe(200);
+  });
+
+  it('tells anybody that it is up, and only an operator what it runs and is connected to', async () => {
+    const url = await start({}, { consumers: () => [] });
+    expect(await (await fetch(`${url}/v1/health`)).json()).toEqual({ status: 'ok' });
+    expect((await call(url, 'wrong', '/v1/health')).status).toBe(401);
+    const known = await (await call(url, 'vera-token', '/v1/health')).json();
+    expect(known).toMatchObject({ status: 'ok', pipelines: expect.any(Array), sources: [] });
+  });
+
+  it.each([
+    ['/v1/approvals/r1/gate', undefined, 401],
+    ['/v1/approvals/r1/gate', 'vera-token', 403],
+    ['/v1/nothing', 'ada-token', 404],
+    ['/hooks/crm/unknown', undefined, 404],
+  ])('refuses %s (token: %s) with %i before its body has come', async (path, token, status) => {
+    const url = new URL(await start({}));
+    const asked = request({
+      host: url.hostname,
+      port: url.port,
+      path,
+      method: 'POST',
+      headers: { 'content-length': '100000', ...(token && { authorization: `Bearer ${token}` }) },
+    });
+    // It never sends the rest: an answer is all there can be.
+    asked.on('error', () => {});
+    asked.write('{');
+    const [answer] = await once(asked, 'response');
+    expect([answer.statusCode, answer.headers.connection]).toEqual([status, 'close']);
+    asked.destroy();
   });
 
   it('lets a role do what it may, names the actor by the token, and logs what it may not', async () => {

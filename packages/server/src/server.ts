@@ -6,7 +6,7 @@ import type { ConsumerStatus } from './consumer.ts';
 import { addIntake } from './intake.ts';
 import { addOperations } from './operations.ts';
 import type { Operator } from './operators.ts';
-import { sendProblem } from './problem.ts';
+import { type Problem, refuseUnread, sendProblem } from './problem.ts';
 
 /** A connection that webhooks may come in for. */
 export interface IntakeConnection {
@@ -79,14 +79,12 @@ export async function startServer(options: ServerOptions): Promise<TenonServer> 
     },
   });
   readBodiesRaw(app);
-  app.setNotFoundHandler((request, reply) =>
-    sendProblem(reply, {
-      status: 404,
-      code: 'HTTP_ROUTE_UNKNOWN',
-      title: 'No such route',
-      detail: `${request.method} is not served here; contracts/operations lists what is`,
-    }),
-  );
+  // Before any body is read; the handler stands for what has none.
+  app.addHook('onRequest', (request, reply, done) => {
+    if (!request.is404) return done();
+    refuseUnread(reply, routeUnknown(request.method));
+  });
+  app.setNotFoundHandler((request, reply) => sendProblem(reply, routeUnknown(request.method)));
   app.setErrorHandler((error: Error & { statusCode?: number; code?: string }, _request, reply) => {
     const status = error.statusCode ?? 500;
     if (status < 500) {
@@ -111,6 +109,15 @@ export async function startServer(options: ServerOptions): Promise<TenonServer> 
   return { url, close: () => app.close() };
 }
 
+function routeUnknown(method: string): Problem {
+  return {
+    status: 404,
+    code: 'HTTP_ROUTE_UNKNOWN',
+    title: 'No such route',
+    detail: `${method} is not served here; contracts/operations lists what is`,
+  };
+}
+
 /**
  * Beyond so many deliveries under way, each more is told to come again, before a byte of its body is read: what memory
  * they hold is bounded by this and by the largest body.
@@ -121,9 +128,7 @@ function boundIntake(app: FastifyInstance, max: number): void {
     // By its route: the address may be written in more than one way.
     if (!request.routeOptions.url?.startsWith('/hooks/')) return done();
     if (inFlight >= max) {
-      // The rest of the request is not waited for.
-      reply.header('connection', 'close');
-      return void sendProblem(reply, {
+      return void refuseUnread(reply, {
         status: 503,
         code: 'INTAKE_BUSY',
         title: 'Not taken; send it again',

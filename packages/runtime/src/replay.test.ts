@@ -203,6 +203,8 @@ describe('dead letters of one cause', () => {
     expect(groups[0]!.newestMs).toBeGreaterThan(groups[0]!.oldestMs);
     const { fingerprint } = groups[0]!;
     expect(bench.runtime.deadLetters({ fingerprint }).map(({ key }) => key)).toEqual(['a', 'c']);
+    expect(bench.runtime.deadLetters({ fingerprint, limit: 1 }).map(({ key }) => key)).toEqual(['a']);
+    expect(outcomes(await dryRun({ fingerprint, key: 'c' })).map(({ key }) => key)).toEqual(['c']);
     const report = await dryRun({ fingerprint });
     expect(outcomes(report).map(({ key }) => key)).toEqual(['a', 'c']);
     await apply(report.token);

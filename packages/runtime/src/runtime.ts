@@ -390,6 +390,8 @@ export interface DeadLetterFilter {
   readonly queue?: DeadLetter['queue'];
   readonly fingerprint?: string;
   readonly failureClass?: string;
+  /** Listed at most, the oldest first. Default 1,000, at most 10,000; groups count them all. */
+  readonly limit?: number;
 }
 
 /** Dead letters with one fingerprint; `failure` is that of the newest. */

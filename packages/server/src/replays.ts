@@ -3,6 +3,8 @@ import type { JsonSchema } from '@tenon/schema';
 import { type Answer, acted, type Route, reason } from './route.ts';
 
 const text: JsonSchema = { type: 'string', minLength: 1, maxLength: 1_000 };
+/** Dead letters in one answer. */
+const LISTED_MAX = 1_000;
 const QUEUES: readonly NonNullable<DeadLetterFilter['queue']>[] = ['retry', 'repair', 'quarantine'];
 
 /** Dead letters, and what brings runs back to life: many at a time, by the set that a dry run froze. */
@@ -107,7 +109,18 @@ function filtered(
         detail: `queue must be one of ${QUEUES.join(', ')}`,
       },
     };
+  const limit = query['limit'] === undefined ? undefined : Number(query['limit']);
+  if (limit !== undefined && (!Number.isInteger(limit) || limit < 1 || limit > LISTED_MAX))
+    return {
+      problem: {
+        status: 400,
+        code: 'HTTP_QUERY_INVALID',
+        title: 'Bad query',
+        detail: `limit must be a whole number from 1 to ${LISTED_MAX}`,
+      },
+    };
   return list({
+    ...(limit !== undefined && { limit }),
     ...(pipeline !== undefined && { pipeline }),
     ...(known !== undefined && { queue: known }),
     ...(fingerprint !== undefined && { fingerprint }),

@@ -329,6 +329,21 @@ describe('operations', () => {
     asked.destroy();
   });
 
+  it('lists no more dead letters than asked for, and says which number it takes', async () => {
+    const asked: unknown[] = [];
+    const url = await start({
+      deadLetters: (filter) => {
+        asked.push(filter);
+        return [];
+      },
+    });
+    expect((await call(url, 'vera-token', '/v1/dead-letters?limit=3&queue=repair')).status).toBe(200);
+    expect(asked).toEqual([{ limit: 3, queue: 'repair' }]);
+    const refused = await call(url, 'vera-token', '/v1/dead-letters?limit=1001');
+    expect(refused.status).toBe(400);
+    expect(await refused.json()).toMatchObject({ detail: 'limit must be a whole number from 1 to 1000' });
+  });
+
   it('lets a role do what it may, names the actor by the token, and logs what it may not', async () => {
     const decided: unknown[] = [];
     const url = await start({

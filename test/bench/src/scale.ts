@@ -8,8 +8,8 @@ import { call, planFor } from '@tenon/runtime/testing';
 
 // `node --conditions=source test/bench/src/scale.ts [million ledger entries, default 1; the target is at 10] [folder to keep the file in]`:
 // a file with so many entries is made from the rows of real runs, copied by SQL. Then, beside an empty file: runs a second, in turns,
-// and the time of every query that the operations API and `tenon runs ls` make, with SQLite's plan of each. Exits 3 when
-// throughput is below 90 % of empty, a list or search is above 50 ms at the 95th percentile, or a query reads a whole table.
+// and the time of every query that the operations API and `tenon runs ls` make. Exits 3 when throughput is below 90 % of
+// empty, or a list or search is above 50 ms at the 95th percentile.
 
 const [millions = '1', kept] = process.argv.slice(2);
 const ENTRIES = Number(millions) * 1e6;

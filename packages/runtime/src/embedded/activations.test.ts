@@ -37,7 +37,7 @@ describe('a run whose stored event cannot be read', () => {
     const states = bench.runtime.runs().map(({ key, state }) => [key, state]);
     expect(Object.fromEntries(states)).toEqual({ damaged: 'failed', sound: 'succeeded' });
     expect(bench.runtime.deadLetters()).toMatchObject([
-      { key: 'damaged', queue: 'repair', owner: plan.owner.team, failure: { code: 'RUN_INVARIANT_BROKEN' } },
+      { key: 'damaged', queue: 'repair', owner: plan.owner.team, failure: { code: 'STORED_VALUE_DAMAGED' } },
     ]);
   });
 });

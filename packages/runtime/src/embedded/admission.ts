@@ -43,7 +43,15 @@ export class Admission {
     this.#engine = engine;
     this.#nextEvent = engine.number('SELECT coalesce(max(seq), 0) AS n FROM events') + 1;
     this.#nextRun = engine.number('SELECT coalesce(max(seq), 0) AS n FROM runs') + 1;
-    const waits = engine.read.of('SELECT DISTINCT event FROM openings WHERE event IS NOT NULL').all();
+    // From one name to the next by the index: a million runs may wait for one of them.
+    const waits = engine.read
+      .of(
+        `WITH RECURSIVE names (event) AS (
+          SELECT min(event) FROM openings WHERE event IS NOT NULL
+          UNION ALL SELECT (SELECT min(event) FROM openings WHERE event > names.event) FROM names WHERE event IS NOT NULL)
+        SELECT event FROM names WHERE event IS NOT NULL`,
+      )
+      .all();
     this.#awaited = new Set(waits.map((row) => String(row['event'])));
   }
 

@@ -35,3 +35,5 @@ function answer(message: BatchMessage | Chore | 'head' | 'scrub'): object {
   if (typeof message === 'string') return { left: writer().tend(message) };
   return { results: writer().apply(decodeBatch(message)) };
 }
+
+port.postMessage({ up: true });

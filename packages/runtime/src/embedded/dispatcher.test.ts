@@ -45,3 +45,26 @@ test.each(['carry', 'due'] as const)(
     expect(dispatcher.activeOf()).toBe(0);
   },
 );
+
+test('the first of many due runs do not wait for the last to be begun', async () => {
+  const begun: number[] = [];
+  const seenAtFirst: number[] = [];
+  const dispatcher = new Dispatcher({
+    clock: manualClock(),
+    activeMax: 512,
+    due: (_pipeline, _now, limit) => Array.from({ length: Math.min(300, limit) }, (_, seq) => seq),
+    nextDue: () => Number.POSITIVE_INFINITY,
+    carry: (seq) => {
+      begun.push(seq);
+      // What it does next, it does before all the others are begun.
+      setImmediate(() => seenAtFirst.push(begun.length));
+      return new Promise(() => {});
+    },
+    unreadable: () => {},
+    isQuiet: () => true,
+  });
+  dispatcher.setLimit('orders', 300, 'high');
+  while (begun.length < 300) await settled();
+  expect(seenAtFirst[0]).toBeLessThan(100);
+  expect(new Set(begun).size).toBe(300);
+});

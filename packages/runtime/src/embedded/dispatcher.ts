@@ -31,6 +31,8 @@ interface Lane {
  */
 const TIER_SHARES: Readonly<Record<Plan['tier'], number>> = { high: 0.9, medium: 0.75, low: 0.5 };
 
+/** Runs begun in one turn of the loop: after a crash the first of hundreds does not wait for all of them to be read. */
+const BEGUN_AT_ONCE = 32;
 /** Pause of a pipeline whose runs could not be read. */
 const UNREADABLE_PAUSE_MS = 5_000;
 
@@ -183,8 +185,9 @@ export class Dispatcher {
       (lane) => lane.nextDueAtMs <= now && this.#roomFor(lane) > 0,
     );
     const first = due.length === 0 ? 0 : this.#turn++ % due.length;
+    const mostActive = this.#activeCount + BEGUN_AT_ONCE;
     for (let i = 0; i < due.length; i++) {
-      const free = this.#options.activeMax - this.#activeCount;
+      const free = Math.min(this.#options.activeMax, mostActive) - this.#activeCount;
       const lane = due[(first + i) % due.length]!;
       try {
         this.#take(lane, now, Math.ceil(free / (due.length - i)));

@@ -134,7 +134,8 @@ export class EmbeddedEngine implements RunHost {
       })
       // A disk that fails stops the runtime elsewhere, and says so there.
       .catch(() => {});
-    const pipelines = this.#read.of('SELECT DISTINCT pipeline FROM runs WHERE due_at IS NOT NULL').all();
+    // By their plans: what is read before the first run goes on must not grow with the backlog.
+    const pipelines = this.#read.of('SELECT DISTINCT pipeline FROM plans').all();
     for (const row of pipelines) this.#dispatcher.touch(String(row['pipeline']), 0);
   }
 

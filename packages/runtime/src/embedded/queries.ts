@@ -25,6 +25,15 @@ import type { StoredRows, StoredRun } from './stored-rows.ts';
 /** Rows given at most when a filter says nothing; and ever. */
 const LIMIT_DEFAULT = 100;
 const LIMIT_MAX = 10_000;
+const DEAD_LETTERS_DEFAULT = 1_000;
+/** Openings read at a time. */
+const OPENINGS_SLICE = 500;
+
+interface Opened {
+  readonly opening: OpeningRow;
+  readonly run: StoredRun & { delivery_id: string };
+  readonly detail: JsonObject;
+}
 
 /** What an operator may ask, answered from the file: by the process that runs it, or by any other that may read it. */
 export class Queries {
@@ -123,7 +132,7 @@ export class Queries {
   }
 
   approvals(): readonly PendingApproval[] {
-    return this.#openings('approval').map(({ opening, run, detail }) => ({
+    return this.#opened('approval').map(({ opening, run, detail }) => ({
       runId: run.run_id,
       pipeline: run.pipeline,
       stepId: opening.step,
@@ -135,7 +144,7 @@ export class Queries {
   }
 
   inDoubt(): readonly InDoubtEntry[] {
-    return this.#openings('doubt').map(({ opening, run, detail }) => ({
+    return this.#opened('doubt').map(({ opening, run, detail }) => ({
       runId: run.run_id,
       pipeline: run.pipeline,
       stepId: opening.step,
@@ -149,7 +158,7 @@ export class Queries {
   }
 
   forwardFixes(): readonly ForwardFix[] {
-    return this.#openings('forwardFix').map(({ opening, run, detail }) => ({
+    return this.#opened('forwardFix').map(({ opening, run, detail }) => ({
       runId: run.run_id,
       pipeline: run.pipeline,
       key: run.key,
@@ -163,47 +172,51 @@ export class Queries {
   }
 
   deadLetters(filter: DeadLetterFilter = {}): readonly DeadLetter[] {
-    return this.#deadLetters().filter(
-      (letter) =>
-        (filter.pipeline === undefined || letter.pipeline === filter.pipeline) &&
-        (filter.queue === undefined || letter.queue === filter.queue) &&
-        (filter.fingerprint === undefined || letter.fingerprint === filter.fingerprint) &&
-        (filter.failureClass === undefined || letter.failure.class === filter.failureClass),
-    );
+    const limit = Math.min(filter.limit ?? DEAD_LETTERS_DEFAULT, LIMIT_MAX);
+    return first(limit, this.#deadLetters(filter));
   }
 
   /** Dead letters of one cause, counted; the largest group first. */
   deadLetterGroups(filter: DeadLetterFilter = {}): readonly DeadLetterGroup[] {
-    const groups = Map.groupBy(this.deadLetters(filter), ({ fingerprint }) => fingerprint);
-    return [...groups.values()]
-      .map((letters): DeadLetterGroup => {
-        const { fingerprint, pipeline, queue, step, failure, owner } = letters.at(-1)!;
-        return {
-          fingerprint,
-          pipeline,
-          queue,
-          step: stepOfAnyItem(step),
-          failure,
-          owner,
-          count: letters.length,
-          resumable: letters.filter(({ settled }) => settled !== 'compensated').length,
-          oldestMs: letters[0]!.sinceMs,
-          newestMs: letters.at(-1)!.sinceMs,
-        };
-      })
-      .toSorted((a, b) => b.count - a.count || a.fingerprint.localeCompare(b.fingerprint));
+    const groups = new Map<string, DeadLetterGroup>();
+    // Oldest first: what a group says of its cause is of the newest.
+    for (const letter of this.#deadLetters(filter)) {
+      const { fingerprint, pipeline, queue, step, failure, owner, sinceMs } = letter;
+      const before = groups.get(fingerprint);
+      groups.set(fingerprint, {
+        fingerprint,
+        pipeline,
+        queue,
+        step: stepOfAnyItem(step),
+        failure,
+        owner,
+        count: (before?.count ?? 0) + 1,
+        resumable: (before?.resumable ?? 0) + (letter.settled === 'compensated' ? 0 : 1),
+        oldestMs: before?.oldestMs ?? sinceMs,
+        newestMs: sinceMs,
+      });
+    }
+    return [...groups.values()].toSorted(
+      (a, b) => b.count - a.count || a.fingerprint.localeCompare(b.fingerprint),
+    );
   }
 
-  #deadLetters(): readonly DeadLetter[] {
-    return this.#openings('deadLetter').map(({ opening, run, detail }) => {
+  /** Those that a filter names, oldest first, read as they are asked for. */
+  *#deadLetters(filter: DeadLetterFilter): Generator<DeadLetter, void> {
+    for (const { opening, run, detail } of this.#openings('deadLetter')) {
       // The interpreter's `deadLetter` puts these members there.
       const letter = detail as unknown as Pick<
         DeadLetter,
         'queue' | 'settled' | 'failure' | 'attempts' | 'lastCheckpoint' | 'idempotencyKey' | 'context'
       >;
-      return {
+      const fingerprint = fingerprintOf(run.pipeline, opening.step, letter.failure);
+      if (filter.pipeline !== undefined && filter.pipeline !== run.pipeline) continue;
+      if (filter.queue !== undefined && filter.queue !== letter.queue) continue;
+      if (filter.fingerprint !== undefined && filter.fingerprint !== fingerprint) continue;
+      if (filter.failureClass !== undefined && filter.failureClass !== letter.failure.class) continue;
+      yield {
         runId: run.run_id,
-        fingerprint: fingerprintOf(run.pipeline, opening.step, letter.failure),
+        fingerprint,
         pipeline: run.pipeline,
         queue: letter.queue,
         key: run.key,
@@ -219,7 +232,7 @@ export class Queries {
         sinceMs: opening.since,
         settled: letter.settled,
       };
-    });
+    }
   }
 
   /** What became of a replay, or `undefined` for a token that no dry run has given. */
@@ -305,29 +318,47 @@ export class Queries {
     return this.#stored.shownJournal(runSeq);
   }
 
-  #openings(kind: OpeningRow['kind']): {
-    opening: OpeningRow;
-    run: StoredRun & { delivery_id: string };
-    detail: JsonObject;
-  }[] {
-    return this.#rows<OpeningRow>(
-      'SELECT * FROM openings WHERE kind = ? ORDER BY since LIMIT ?',
-      kind,
-      LIMIT_MAX,
-    ).flatMap((opening) => {
-      const run = this.#rows<StoredRun & { delivery_id: string }>(
-        'SELECT r.*, e.delivery_id AS delivery_id FROM runs r JOIN events e ON e.seq = r.event_seq WHERE r.seq = ?',
-        opening.run_seq,
-      )[0];
-      if (run === undefined) return [];
-      return [{ opening, run, detail: JSON.parse(this.#stored.shownOpening(opening).detail) }];
-    });
+  #opened(kind: OpeningRow['kind']): Opened[] {
+    return first(LIMIT_MAX, this.#openings(kind));
+  }
+
+  /** What is open of a kind, oldest first, in slices by the index: however much there is, little of it is held. */
+  *#openings(kind: OpeningRow['kind']): Generator<Opened, void> {
+    for (let last: Pick<OpeningRow, 'since' | 'run_seq' | 'key'> = { since: -1, run_seq: -1, key: '' }; ; ) {
+      const rows = this.#rows<OpeningRow>(
+        'SELECT * FROM openings WHERE kind = ? AND (since, run_seq, key) > (?, ?, ?) ORDER BY since, run_seq, key LIMIT ?',
+        kind,
+        last.since,
+        last.run_seq,
+        last.key,
+        OPENINGS_SLICE,
+      );
+      for (const opening of rows) {
+        last = opening;
+        const run = this.#rows<Opened['run']>(
+          'SELECT r.*, e.delivery_id AS delivery_id FROM runs r JOIN events e ON e.seq = r.event_seq WHERE r.seq = ?',
+          opening.run_seq,
+        )[0];
+        if (run === undefined) continue;
+        yield { opening, run, detail: JSON.parse(this.#stored.shownOpening(opening).detail) };
+      }
+      if (rows.length < OPENINGS_SLICE) return;
+    }
   }
 
   #rows<Row>(sql: string, ...values: (string | number)[]): Row[] {
     // The shape is the statement's, stated by the caller beside it.
     return this.#read.of(sql).all(...values) as Row[];
   }
+}
+
+function first<T>(count: number, items: Iterable<T>): T[] {
+  const found: T[] = [];
+  for (const item of items) {
+    if (found.length >= count) break;
+    found.push(item);
+  }
+  return found;
 }
 
 /** The clock of a machine may be set back: runs are looked for that much earlier than asked. */

@@ -269,14 +269,12 @@ export class Replays {
   #choose(filter: ReplayFilter): readonly RunRow[] {
     if (filter.fingerprint === undefined && filter.queue === undefined && filter.failureClass === undefined)
       return this.#queries.runsFor(filter, this.#engine.limits.replayRunsMax + 1);
-    const named = this.#queries.deadLetters(filter).map(({ runId }) => runId);
     const { fingerprint: _, queue: __, failureClass: ___, ...rest } = filter;
-    const others = new Set(
-      Object.keys(rest).length === 0
-        ? named
-        : this.#queries.runsFor(rest, Number.MAX_SAFE_INTEGER).map((run) => run.run_id),
-    );
-    return named.filter((runId) => others.has(runId)).flatMap((runId) => this.#queries.rowOf(runId) ?? []);
+    // Each is held against the rest of the filter by itself: how many runs that names by itself does not matter.
+    return this.#queries
+      .deadLetters({ ...filter, limit: this.#engine.limits.replayRunsMax + 1 })
+      .filter(({ runId }) => rest.runId === undefined || rest.runId === runId)
+      .flatMap(({ runId }) => this.#queries.runsFor({ ...rest, runId }, 1));
   }
 
   #rows(sql: string, ...values: (string | number)[]): Record<string, unknown>[] {

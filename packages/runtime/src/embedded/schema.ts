@@ -142,6 +142,7 @@ export function migrate(db: DatabaseSync, file: string, target: number = migrati
       'RUNTIME_FILE_NEWER',
       `${file} was written by a newer version of Tenon (schema ${version}, this one knows ${migrations.length})`,
     );
+  if (version === target && hasTransitions(db)) return;
   db.exec('BEGIN IMMEDIATE');
   for (const sql of migrations.slice(version, target)) db.exec(sql);
   db.exec('DELETE FROM transitions');
@@ -149,6 +150,18 @@ export function migrate(db: DatabaseSync, file: string, target: number = migrati
   for (const [from, targets] of Object.entries(transitions)) for (const to of targets) insert.run(from, to);
   db.exec(`PRAGMA user_version = ${target}`);
   db.exec('COMMIT');
+}
+
+/** Does the file hold the moves that this version knows? Writing them anew would be one more fsync before the first run. */
+function hasTransitions(db: DatabaseSync): boolean {
+  const stored = db
+    .prepare('SELECT from_state, to_state FROM transitions')
+    .all()
+    .map((row) => `${row['from_state']} ${row['to_state']}`);
+  const known = Object.entries(transitions).flatMap(([from, targets]) =>
+    targets.map((to) => `${from} ${to}`),
+  );
+  return stored.length === known.length && new Set([...stored, ...known]).size === known.length;
 }
 
 /** Settings that are per connection. `FULL`: a commit that returned is on the disk, whatever happens next. */

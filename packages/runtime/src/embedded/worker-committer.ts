@@ -1,12 +1,13 @@
 import { Worker } from 'node:worker_threads';
 import type { TreeHead } from '../ledger/checkpoint.ts';
-import type { BatchResult, Chore } from './apply-batch.ts';
+import { type BatchResult, BatchWriter, type Chore } from './apply-batch.ts';
 import { type BatchMessage, encodeBatch } from './batch-message.ts';
 import { checkpointThread } from './checkpoint-thread.ts';
 import type { Committer } from './commit-queue.ts';
 import type { EncryptionOptions } from './data-keys.ts';
 
 type Answer =
+  | { readonly up: true }
   | { readonly results: BatchResult }
   | { readonly head: TreeHead }
   | { readonly scrubbed: true }
@@ -16,7 +17,8 @@ type Answer =
 
 /**
  * Commits on a thread of its own, so that an fsync never stalls the event loop (DESIGN §9). One batch is on its way at
- * a time. The thread starts at once; the file must exist with its schema when the first batch comes.
+ * a time. The thread starts at once; the file must exist with its schema when the first batch comes. Until the thread
+ * is up, what is to be stored is stored on this one: the first resumed run does not wait for a thread to load its code.
  */
 export function workerCommitter(
   file: string,
@@ -31,6 +33,9 @@ export function workerCommitter(
   /** What was asked and not answered yet; answers come in the same order. */
   const waiting: { resolve(answer: Answer): void; reject(error: Error): void }[] = [];
   let isOpen = true;
+  let isUp = false;
+  /** The writer of this thread, until the other one is up; there is never more than one that writes. */
+  let early: BatchWriter | undefined;
   const closed = Promise.withResolvers<void>();
 
   const fail = (error: Error): void => {
@@ -40,6 +45,10 @@ export function workerCommitter(
   };
   worker.on('message', (answer: Answer) => {
     if ('closed' in answer) return closed.resolve();
+    if ('up' in answer) {
+      isUp = true;
+      return;
+    }
     const { resolve, reject } = waiting.shift()!;
     if ('failure' in answer) reject(new Error(answer.failure));
     else resolve(answer);
@@ -55,19 +64,39 @@ export function workerCommitter(
       worker.postMessage(message);
     });
 
+  /** The writer to use while the thread is not up; lets go of it once it is. */
+  const here = (): BatchWriter | undefined => {
+    if (isOpen && !isUp) early ??= new BatchWriter(file, 'elsewhere', encryption);
+    else {
+      early?.close();
+      early = undefined;
+    }
+    return early;
+  };
+
   return {
     apply: async (groups) => {
+      const writer = here();
+      if (writer !== undefined) return writer.apply(groups);
       const answer = await ask(encodeBatch(groups));
       if (!('results' in answer)) throw new Error('the commit thread answered something else');
       return answer.results;
     },
     head: async () => {
+      const writer = here();
+      if (writer !== undefined) return writer.head();
       const answer = await ask('head');
       if (!('head' in answer)) throw new Error('the commit thread answered something else');
       return answer.head;
     },
-    scrub: async () => void (await ask('scrub')),
+    scrub: async () => {
+      const writer = here();
+      if (writer === undefined) await ask('scrub');
+      else writer.scrub();
+    },
     tend: async (chore) => {
+      const writer = here();
+      if (writer !== undefined) return writer.tend(chore);
       const answer = await ask(chore);
       if (!('left' in answer)) throw new Error('the commit thread answered something else');
       return answer.left;
@@ -75,6 +104,7 @@ export function workerCommitter(
     close: async () => {
       // First, so that the committer is the last connection and takes the WAL with it.
       await checkpoints.close();
+      early?.close();
       if (!isOpen) return;
       worker.postMessage('close');
       await closed.promise;

@@ -7,7 +7,7 @@ import type { LedgerEntry, RunSummary } from '../runtime.ts';
 import { RuntimeError } from '../runtime-error.ts';
 import { mayMove } from '../states.ts';
 import { type Bench, failure, openBench, refused, testKey, unavailable } from './bench.ts';
-import { amend, call, planFor, probe, setChecked, step, unamend, undoable } from './plan.ts';
+import { ACCOUNTS, pick, randomPlan, SHIPPING, type Theme, themeOf } from './simulate-plans.ts';
 import { SwitchHand } from './simulate-switches.ts';
 
 export interface Simulation {
@@ -23,10 +23,10 @@ export interface Simulation {
 /** Crashes in one simulation at most, so that it ends. */
 const CRASHES_MAX = 6;
 const ROUNDS_MAX = 400;
+/** Entries and calls between two rests at most: what does more goes round. The busiest sound seeds have some hundreds. */
+const MOVES_MAX = 5_000;
 /** Longer than any wait, backoff or deadline of the plans below. */
 const SOON_MS = 700_000;
-/** How long a step waits for the payment. */
-const WAIT_MS = 20_000;
 
 /**
  * One random plan, load, set of faults, kills and operators, all from a seed: the real interpreter and engine over a
@@ -39,11 +39,12 @@ export async function simulate(
   inspect?: (bench: Bench, runs: readonly RunSummary[]) => void,
 ): Promise<Simulation> {
   const random = seededRandom(seed);
-  const plan = randomPlan(random);
+  const theme = themeOf(seed);
+  const plan = randomPlan(random, theme);
   const bench = await openBench(plan, SHIPPING);
   bench.isOrdered = plan.identity.orderBy !== undefined;
   const hand = new SwitchHand(bench, seededRandom(seed + 1_000_000));
-  const world = new World(bench, random, hand);
+  const world = new World(bench, random, hand, theme);
   bench.checkpoints = { everyRows: 20 };
   await bench.restart();
   try {
@@ -54,7 +55,8 @@ export async function simulate(
     return { seed, violations, runs, crashes: world.crashes, switches: hand.sets };
   } catch (error) {
     // What it wrote itself it must be able to open and to go on from.
-    if (!(error instanceof RuntimeError || error instanceof CommitRefused)) throw error;
+    if (!(error instanceof RuntimeError || error instanceof CommitRefused || error instanceof Endless))
+      throw error;
     const violations = [`${error.name}: ${error.message}`];
     return { seed, violations, runs: [], crashes: world.crashes, switches: hand.sets };
   } finally {
@@ -76,6 +78,11 @@ function randomLines(random: Random): readonly Line[] {
   return lines.length > 1 && random.next() < 0.05 ? [...lines, lines[0]!] : lines;
 }
 
+/** It never comes to rest. */
+class Endless extends Error {
+  override readonly name = 'Endless';
+}
+
 /** Everything outside the runtime: what fails, who decides, when the process dies. */
 class World {
   readonly acknowledged = new Set<string>();
@@ -87,39 +94,63 @@ class World {
   readonly #random: Random;
   #crashing: Promise<void> | undefined;
   #crashed = Promise.withResolvers<void>();
+  /** When a process came up. */
+  readonly ups: number[] = [];
+  readonly #theme: Theme;
+  /** Since it last was at rest. */
+  #moves = 0;
+  readonly #endless = Promise.withResolvers<never>();
+  /** Orders by run, as far as their acceptance was heard of. */
+  readonly #orders = new Map<string, string>();
+  /** Payments that come while something else goes on. */
+  #paying: Promise<void>[] = [];
 
   readonly hand: SwitchHand;
 
-  constructor(bench: Bench, random: Random, hand: SwitchHand) {
+  constructor(bench: Bench, random: Random, hand: SwitchHand, theme: Theme) {
     this.#bench = bench;
     this.#random = random;
     this.hand = hand;
+    this.#theme = theme;
+    // Heard where something is waited for.
+    this.#endless.promise.catch(() => {});
     hand.life = () => ({ number: this.crashes, over: this.#crashed.promise, up: this.#crashing });
     const faultRate = random.next() * 0.4;
-    const crashRate = random.next() * 0.08;
+    const crashRate = random.next() * (theme === 'waits' ? 0.01 : 0.08);
     bench.target.decide = () => (random.next() < faultRate ? pick(random, FAULTS) : undefined);
     const others = seededRandom(Math.floor(random.next() * 2 ** 32));
     bench.target.onCall = (when, request) => {
+      this.#move();
       if (when === 'before' && request.operation.operation === 'setAccount' && others.next() < OTHERS_RATE)
         bench.target.touch(pick(others, ACCOUNTS), 'theirs');
       if (when === 'before') hand.onCall(request);
       this.#maybeCrash(crashRate);
     };
-    bench.onEntry = () => {
+    bench.onEntry = (entry) => {
+      this.#move();
+      if (entry.kind === 'accepted')
+        this.#orders.set(entry.runId, String(entry.details['deliveryId']).split('-')[1]!);
+      // The worst moment for its event: the wait is written, and the run has not gone to sleep.
+      const order = this.#orders.get(entry.runId);
+      if (theme === 'waits' && entry.kind === 'waiting' && order !== undefined && random.next() < 0.5)
+        this.#paying.push(this.#pay(order));
       this.#maybeCrash(crashRate / 3);
       hand.onEntry();
     };
   }
 
+  #move(): void {
+    if (++this.#moves > MOVES_MAX)
+      this.#endless.reject(new Endless(`${MOVES_MAX} entries and calls, and it does not come to rest`));
+  }
+
   async live(): Promise<void> {
     const events = 1 + Math.floor(this.#random.next() ** 2 * 8);
-    const paying: Promise<void>[] = [];
     for (let i = 0; i < events; i++) {
       await this.#order(`o${i}`);
       // Sometimes the payment comes while the run is on its way.
-      if (this.#random.next() < 0.4) paying.push(this.#pay(`o${i}`));
+      if (this.#theme !== 'waits' && this.#random.next() < 0.4) this.#paying.push(this.#pay(`o${i}`));
     }
-    await Promise.all(paying);
     for (let round = 0; round < ROUNDS_MAX; round++) {
       await this.#settled();
       await this.hand.rest();
@@ -128,14 +159,19 @@ class World {
       if (this.#random.next() < 0.15) await this.#pay(`o${Math.floor(this.#random.next() * events)}`);
       if (this.#random.next() < 0.05)
         await this.#order(`o${Math.floor(this.#random.next() * events)}`, round);
-      if (this.#random.next() < 0.03) await this.#restart();
+      if (this.#random.next() < (this.#theme === 'waits' ? 0.3 : 0.03)) {
+        await this.#restart();
+        await this.#settled();
+        // To a process that knows of the wait from the file alone.
+        if (this.#theme === 'waits') await this.#pay(`o${Math.floor(this.#random.next() * events)}`);
+      }
       await this.#settled();
       if (!this.#passTime() && !(await this.#operate(false))) break;
     }
     // From here on everything works: what can end must end.
     delete this.#bench.target.decide;
-    delete this.#bench.target.onCall;
-    delete this.#bench.onEntry;
+    this.#bench.target.onCall = () => this.#move();
+    this.#bench.onEntry = () => this.#move();
     await this.#crashing;
     await this.hand.liftAll();
     for (let round = 0; round < ROUNDS_MAX; round++) {
@@ -186,6 +222,7 @@ class World {
       const result = await Promise.race([
         this.#bench.runtime.accept({ event, payload, deliveryId, source: 'shop' }),
         this.#crashed.promise,
+        this.#endless.promise,
       ]);
       if (this.crashes !== life || result === undefined) continue;
       if (!result.ok) throw new Error(result.failure.message);
@@ -197,16 +234,22 @@ class World {
   async #restart(): Promise<void> {
     await this.#crashing;
     // It may be killed while it stops or starts.
-    if (this.#crashing === undefined) await Promise.race([this.#bench.restart(), this.#crashed.promise]);
+    if (this.#crashing === undefined)
+      await Promise.race([this.#bench.restart(), this.#crashed.promise, this.#endless.promise]);
+    this.ups.push(this.#bench.clock.now());
   }
 
   async #settled(): Promise<void> {
     for (;;) {
       await this.#crashing;
       const life = this.crashes;
-      await Promise.race([this.#bench.runtime.idle(), this.#crashed.promise]);
-      if (life === this.crashes && this.#crashing === undefined) return;
+      const paying = this.#paying;
+      this.#paying = [];
+      await Promise.race([Promise.all(paying), this.#endless.promise]);
+      await Promise.race([this.#bench.runtime.idle(), this.#crashed.promise, this.#endless.promise]);
+      if (life === this.crashes && this.#crashing === undefined && this.#paying.length === 0) break;
     }
+    this.#moves = 0;
   }
 
   #maybeCrash(rate: number): void {
@@ -221,6 +264,7 @@ class World {
     this.#crashing.catch(() => {});
     // A process is down for a while, sometimes for long.
     this.#bench.clock.advance(this.#random.next() < 0.5 ? 0 : this.#random.next() * 30_000);
+    this.ups.push(this.#bench.clock.now());
     crashed.resolve();
   }
 
@@ -229,7 +273,7 @@ class World {
     await this.#crashing;
     const { runtime, target } = this.#bench;
     const act = async (action: Promise<unknown>): Promise<true> => {
-      await Promise.race([action, this.#crashed.promise]);
+      await Promise.race([action, this.#crashed.promise, this.#endless.promise]);
       return true;
     };
     const doubt = runtime.inDoubt()[0];
@@ -265,8 +309,6 @@ const lost: Failure = failure('timeout', 'HTTP_RESPONSE_TIMEOUT', 'lost');
 const notSent: Failure = failure('transient', 'HTTP_CONNECT_REFUSED', 'notSent');
 const badGateway: Failure = failure('transient', 'HTTP_RESPONSE_STATUS', 'answered', { status: 502 });
 
-/** Objects that runs and others write, each write based on what it read. */
-const ACCOUNTS = ['shared', 'other'] as const;
 /** How often somebody else writes one of them just before a run does. */
 const OTHERS_RATE = 0.2;
 
@@ -281,114 +323,6 @@ const FAULTS = [
   { loseAnswer: lost },
   { loseAnswer: badGateway },
 ] as const;
-
-const SHIPPING = planFor({
-  pipeline: 'shipping',
-  trigger: { event: 'shop.shipped' },
-  steps: [call('label', 'acme.create')],
-});
-
-function randomPlan(random: Random): ReturnType<typeof planFor> {
-  const count = 1 + Math.floor(random.next() * 5);
-  const steps = Array.from({ length: count }, (_, i) => randomStep(random, `s${i}`, 0));
-  return planFor({
-    steps,
-    onFailure: pick(random, ['compensate', 'compensate', 'forward', 'hold'] as const),
-    limits: { concurrency: 1 + Math.floor(random.next() * 3), deadlineMs: pick(random, [5_000, 600_000]) },
-    identity: {
-      key: { expression: 'event.id' },
-      retainMs: 86_400_000,
-      ...(random.next() < 0.5 && { orderBy: { expression: 'event.account' } }),
-    },
-  });
-}
-
-function randomStep(random: Random, id: string, depth: number): PlanStep {
-  const kinds: (() => PlanStep)[] = [
-    () => call(id, 'acme.get'),
-    () => undoable(id),
-    () => undoable(id),
-    () => undoable(id, 'acme.createBlind', { probe }),
-    () => undoable(id, 'acme.createBlind'),
-    () => undoable(id, 'acme.createChecked', { probe }),
-    () => undoable(id, 'acme.shortKey'),
-    () => call(id, 'acme.put'),
-    () => call(id, 'acme.put'),
-    () => step('choose', id, { branches: [{ steps: amend(`${id}w`, pick(random, ACCOUNTS)) }] }),
-    () => {
-      const account = pick(random, ACCOUNTS);
-      const steps = amend(`${id}w`, account, unamend(`${id}w`, account));
-      return step('choose', id, { branches: [{ steps }] });
-    },
-    () => setChecked(id),
-    () =>
-      call(id, 'acme.send', {
-        irreversible: {
-          because: 'sent is sent',
-          forward: { task: 'correct it', owner: 'support', withinMs: 1 },
-        },
-      }),
-    () => step('wait', id, { for: { durationMs: 3_000 } }),
-    () =>
-      step('wait', id, {
-        for: { event: 'shop.paid', match: 'signal.order == event.id', withinMs: WAIT_MS, onExpiry: 'fail' },
-      }),
-    () =>
-      step('approve', id, {
-        by: 'finance',
-        withinMs: 60_000,
-        onExpiry: pick(random, ['reject', 'approve', 'escalate'] as const),
-        show: { literal: null },
-      }),
-    () => step('set', id, { value: { expression: 'event.amount' } }),
-    () =>
-      step('check', id, {
-        that: [{ condition: 'event.amount > 0', message: 'not positive' }],
-        otherwise: 'quarantine',
-      }),
-    () => step('emit', id, { event: 'shop.shipped', with: { object: { id: { expression: 'event.id' } } } }),
-  ];
-  const inside = (name: string): PlanStep => randomStep(random, `${id}${name}`, depth + 1);
-  const forEach = (): PlanStep =>
-    step('forEach', id, {
-      in: 'event.lines',
-      as: `line${depth}`,
-      key: { expression: `line${depth}.sku` },
-      max: 10,
-      concurrency: 1 + Math.floor(random.next() * 3),
-      ...(random.next() < 0.5 && {
-        check: {
-          that: [{ condition: `line${depth}.quantity > 0`, message: 'no quantity' }],
-          otherwise: pick(random, ['quarantine', 'split'] as const),
-        },
-      }),
-      // What a list undoes while the run goes on is judged for the outermost list alone.
-      onItemFailure: depth === 0 ? pick(random, ['stop', 'collect'] as const) : 'stop',
-      steps: random.next() < 0.5 ? [inside('a')] : [inside('a'), inside('b')],
-    });
-  const parallel = (): PlanStep =>
-    step('parallel', id, {
-      branches: [
-        { name: 'left', steps: random.next() < 0.5 ? [inside('l')] : [inside('l'), inside('m')] },
-        { name: 'right', steps: [inside('r')] },
-      ],
-    });
-  if (depth < 2) kinds.push(forEach, parallel);
-  if (depth === 0) kinds.push(forEach, forEach, parallel, parallel);
-  if (depth < 1)
-    kinds.push(() =>
-      step('choose', id, {
-        branches: [
-          {
-            when: pick(random, ['event.amount > 0', 'event.amount < 0']),
-            steps: [randomStep(random, `${id}a`, depth + 1), randomStep(random, `${id}b`, depth + 1)],
-          },
-          { steps: [randomStep(random, `${id}c`, depth + 1)] },
-        ],
-      }),
-    );
-  return pick(random, kinds)();
-}
 
 /** The invariants, from the target's records and the ledger alone. */
 function judge(bench: Bench, world: World, runs: readonly RunSummary[], plan: Plan): string[] {
@@ -590,7 +524,7 @@ function accountOf(id: string): string {
   return `A${Number(id.slice(1)) % 2}`;
 }
 
-/** No wait expired though its event had come in time; and unless the process died, none was noticed late. */
+/** No wait expired though its event had come in time; and none was noticed late, but by a process that had just come up. */
 function judgeWaits(bench: Bench, world: World, runs: readonly RunSummary[]): string[] {
   return runs.flatMap(({ runId, key, pipeline }) => {
     const paidAtMs = world.paidAtMs.get(key);
@@ -607,7 +541,7 @@ function judgeWaits(bench: Bench, world: World, runs: readonly RunSummary[]): st
     const isFirstWait = began !== undefined && expired === undefined;
     // A pause may have held it too.
     const isHeld = bench.entries.some((entry) => entry.kind === 'switch');
-    if (noticed === undefined || !isFirstWait || world.crashes > 0 || isHeld) return [];
+    if (noticed === undefined || !isFirstWait || isHeld || world.ups.includes(noticed.at)) return [];
     const lateMs = noticed.at - Math.max(paidAtMs, began.at);
     return lateMs > 0 ? [`${key} noticed its payment ${lateMs} ms late`] : [];
   });
@@ -697,8 +631,4 @@ function flatten(steps: readonly PlanStep[]): PlanStep[] {
       return [each, ...each.branches.flatMap((branch) => flatten(branch.steps))];
     return each.kind === 'forEach' ? [each, ...flatten(each.steps)] : [each];
   });
-}
-
-function pick<T>(random: Random, items: readonly T[]): T {
-  return items[Math.floor(random.next() * items.length)]!;
 }

@@ -1,0 +1,181 @@
+import type { Random } from '@tenon/model';
+import type { Plan, PlanStep } from '@tenon/pipeline';
+import { amend, call, planFor, probe, setChecked, step, unamend, undoable } from './plan.ts';
+
+/**
+ * What a seed is about. Most are about anything; some look closely at what random plans come to too seldom: waits whose
+ * event comes at the worst moment, and lists that were stopped, resumed and gone through once more.
+ */
+export type Theme = 'any' | 'waits' | 'resumed';
+
+export function themeOf(seed: number): Theme {
+  return seed % 8 === 3 ? 'waits' : seed % 8 === 6 ? 'resumed' : 'any';
+}
+
+/** Objects that runs and others write, each write based on what it read. */
+export const ACCOUNTS = ['shared', 'other'] as const;
+
+/** How long a step waits for the payment. */
+const WAIT_MS = 20_000;
+
+export const SHIPPING = planFor({
+  pipeline: 'shipping',
+  trigger: { event: 'shop.shipped' },
+  steps: [call('label', 'acme.create')],
+});
+
+const forPayment = (id: string): PlanStep =>
+  step('wait', id, {
+    for: { event: 'shop.paid', match: 'signal.order == event.id', withinMs: WAIT_MS, onExpiry: 'fail' },
+  });
+
+const identity = { key: { expression: 'event.id' }, retainMs: 86_400_000 };
+
+const themed: Readonly<Record<Exclude<Theme, 'any'>, (random: Random) => Plan>> = {
+  // One strand waits while the other is still at work, or the run's own does.
+  waits: (random) =>
+    planFor({
+      steps: [
+        random.next() < 0.7
+          ? step('parallel', 's0', {
+              branches: [
+                { name: 'left', steps: [forPayment('s0l')] },
+                { name: 'right', steps: ['s0r', 's0t', 's0u'].map((id) => call(id, 'acme.put')) },
+              ],
+            })
+          : forPayment('s0'),
+        call('s1', 'acme.put'),
+      ],
+      onFailure: 'hold',
+      limits: { concurrency: 3, deadlineMs: 600_000 },
+      identity,
+    }),
+  // The first failure leaves items that never began; a person resumes; then each waits in turn.
+  resumed: (random) =>
+    planFor({
+      steps: [
+        step('forEach', 's0', {
+          in: 'event.lines',
+          as: 'line0',
+          key: { expression: 'line0.sku' },
+          max: 10,
+          concurrency: 1,
+          onItemFailure: 'stop',
+          steps: [
+            undoable('s0a'),
+            random.next() < 0.5
+              ? step('wait', 's0b', { for: { durationMs: 3_000 } })
+              : call('s0b', 'acme.shortKey'),
+          ],
+        }),
+      ],
+      onFailure: 'hold',
+      limits: { concurrency: 2, deadlineMs: 600_000 },
+      identity,
+    }),
+};
+
+/** A plan of any kind, or of the theme's. */
+export function randomPlan(random: Random, theme: Theme): Plan {
+  if (theme !== 'any') return themed[theme](random);
+  const count = 1 + Math.floor(random.next() * 5);
+  const steps = Array.from({ length: count }, (_, i) => randomStep(random, `s${i}`, 0));
+  return planFor({
+    steps,
+    onFailure: pick(random, ['compensate', 'compensate', 'forward', 'hold'] as const),
+    limits: { concurrency: 1 + Math.floor(random.next() * 3), deadlineMs: pick(random, [5_000, 600_000]) },
+    identity: {
+      key: { expression: 'event.id' },
+      retainMs: 86_400_000,
+      ...(random.next() < 0.5 && { orderBy: { expression: 'event.account' } }),
+    },
+  });
+}
+
+function randomStep(random: Random, id: string, depth: number): PlanStep {
+  const kinds: (() => PlanStep)[] = [
+    () => call(id, 'acme.get'),
+    () => undoable(id),
+    () => undoable(id),
+    () => undoable(id, 'acme.createBlind', { probe }),
+    () => undoable(id, 'acme.createBlind'),
+    () => undoable(id, 'acme.createChecked', { probe }),
+    () => undoable(id, 'acme.shortKey'),
+    () => call(id, 'acme.put'),
+    () => call(id, 'acme.put'),
+    () => step('choose', id, { branches: [{ steps: amend(`${id}w`, pick(random, ACCOUNTS)) }] }),
+    () => {
+      const account = pick(random, ACCOUNTS);
+      const steps = amend(`${id}w`, account, unamend(`${id}w`, account));
+      return step('choose', id, { branches: [{ steps }] });
+    },
+    () => setChecked(id),
+    () =>
+      call(id, 'acme.send', {
+        irreversible: {
+          because: 'sent is sent',
+          forward: { task: 'correct it', owner: 'support', withinMs: 1 },
+        },
+      }),
+    () => step('wait', id, { for: { durationMs: 3_000 } }),
+    () => forPayment(id),
+    () =>
+      step('approve', id, {
+        by: 'finance',
+        withinMs: 60_000,
+        onExpiry: pick(random, ['reject', 'approve', 'escalate'] as const),
+        show: { literal: null },
+      }),
+    () => step('set', id, { value: { expression: 'event.amount' } }),
+    () =>
+      step('check', id, {
+        that: [{ condition: 'event.amount > 0', message: 'not positive' }],
+        otherwise: 'quarantine',
+      }),
+    () => step('emit', id, { event: 'shop.shipped', with: { object: { id: { expression: 'event.id' } } } }),
+  ];
+  const inside = (name: string): PlanStep => randomStep(random, `${id}${name}`, depth + 1);
+  const forEach = (): PlanStep =>
+    step('forEach', id, {
+      in: 'event.lines',
+      as: `line${depth}`,
+      key: { expression: `line${depth}.sku` },
+      max: 10,
+      concurrency: 1 + Math.floor(random.next() * 3),
+      ...(random.next() < 0.5 && {
+        check: {
+          that: [{ condition: `line${depth}.quantity > 0`, message: 'no quantity' }],
+          otherwise: pick(random, ['quarantine', 'split'] as const),
+        },
+      }),
+      // What a list undoes while the run goes on is judged for the outermost list alone.
+      onItemFailure: depth === 0 ? pick(random, ['stop', 'collect'] as const) : 'stop',
+      steps: random.next() < 0.5 ? [inside('a')] : [inside('a'), inside('b')],
+    });
+  const parallel = (): PlanStep =>
+    step('parallel', id, {
+      branches: [
+        { name: 'left', steps: random.next() < 0.5 ? [inside('l')] : [inside('l'), inside('m')] },
+        { name: 'right', steps: [inside('r')] },
+      ],
+    });
+  if (depth < 2) kinds.push(forEach, parallel);
+  if (depth === 0) kinds.push(forEach, forEach, parallel, parallel);
+  if (depth < 1)
+    kinds.push(() =>
+      step('choose', id, {
+        branches: [
+          {
+            when: pick(random, ['event.amount > 0', 'event.amount < 0']),
+            steps: [randomStep(random, `${id}a`, depth + 1), randomStep(random, `${id}b`, depth + 1)],
+          },
+          { steps: [randomStep(random, `${id}c`, depth + 1)] },
+        ],
+      }),
+    );
+  return pick(random, kinds)();
+}
+
+export function pick<T>(random: Random, items: readonly T[]): T {
+  return items[Math.floor(random.next() * items.length)]!;
+}

@@ -35,6 +35,7 @@ import {
 import { loadConnectorModule } from './connector-module.ts';
 import { DataKeyError, encryptionOptions } from './data-keys.ts';
 import { pipelinesCalling } from './grants.ts';
+import { askHealth, type Health, type HealthCall, healthCalls, watchHealth } from './health.ts';
 import type { Io } from './io.ts';
 import { checkpointOptions } from './ledger-key.ts';
 import { MaintenanceError, maintenanceOf } from './maintenance.ts';
@@ -75,14 +76,20 @@ export async function startTenon(options: ComposeOptions): Promise<RunningTenon>
     const { reference, purpose, found, isHeld } = use;
     if (!isHeld) log({ kind: 'secretUsed', reference, found, ...purpose });
   };
-  const secrets = envFileSecretStore({
-    env: io.env,
-    root,
-    readFile: (path) => readFile(path, 'utf8'),
-    onSecretUse,
-  });
+  const secrets = secretStore(root, io, onSecretUse);
   const connections = resolveConnections(workspace, io);
   const modules = await loadModules(workspace, connections, root);
+  const health = healthCalls(workspace, connections);
+  const askedBy = makeTransports(
+    options,
+    connectionsOf(health),
+    modules,
+    { secrets, onSecretUse },
+    root,
+    io,
+    log,
+  );
+  const watching = new AbortController();
   const transports = makeTransports(options, connections, modules, { secrets, onSecretUse }, root, io, log);
   const windows = maintenanceWindows(workspace);
   const operators = await loadOperators(workspace, secrets, root);
@@ -114,6 +121,8 @@ export async function startTenon(options: ComposeOptions): Promise<RunningTenon>
   });
   let consumers: readonly Consumer[] = [];
   const closeAll = async (): Promise<void> => {
+    watching.abort();
+    await Promise.all([...askedBy.values()].map((transport) => transport.close()));
     await Promise.all(consumers.map((consumer) => consumer.stop()));
     await runtime.stop();
     await Promise.all([...transports.values()].map((transport) => transport.close()));
@@ -137,6 +146,9 @@ export async function startTenon(options: ComposeOptions): Promise<RunningTenon>
       log: (event) => log({ ...event }),
     });
     consumers = await startConsumers(options, connections, secrets, runtime, modules, transports);
+    watchHealth(health, askedBy, io.clock, watching.signal, (one) => log({ kind: 'health', ...one })).catch(
+      (error: unknown) => log({ kind: 'health', ok: false, message: String(error) }),
+    );
     return {
       url: server.url,
       runtime,
@@ -150,6 +162,40 @@ export async function startTenon(options: ComposeOptions): Promise<RunningTenon>
     await closeAll();
     throw error;
   }
+}
+
+/** Every connection's health call, asked once over a transport that may make nothing else. */
+export async function lookAtHealth(
+  options: Pick<ComposeOptions, 'root' | 'workspace' | 'check' | 'io'>,
+): Promise<readonly Health[]> {
+  const { root, workspace, io } = options;
+  const connections = resolveConnections(workspace, io);
+  const modules = await loadModules(workspace, connections, root);
+  const calls = healthCalls(workspace, connections);
+  const secrets = { secrets: secretStore(root, io) };
+  const transports = makeTransports(options, connectionsOf(calls), modules, secrets, root, io, () => {});
+  const asked = calls.flatMap((call) => {
+    const transport = transports.get(call.connection.name);
+    return transport ? [askHealth(call, transport, io.clock)] : [];
+  });
+  try {
+    return await Promise.all(asked);
+  } finally {
+    await Promise.all([...transports.values()].map((transport) => transport.close()));
+  }
+}
+
+function connectionsOf(calls: readonly HealthCall[]): readonly ConnectionConfig[] {
+  return calls.map(({ connection }) => connection);
+}
+
+function secretStore(root: string, io: Io, onSecretUse?: OnSecretUse): SecretStore {
+  return envFileSecretStore({
+    env: io.env,
+    root,
+    readFile: (path) => readFile(path, 'utf8'),
+    ...(onSecretUse && { onSecretUse }),
+  });
 }
 
 async function encryptionOf(

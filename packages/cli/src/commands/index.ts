@@ -14,6 +14,7 @@ import { explainCommand } from './explain.ts';
 import { generateCommand } from './generate.ts';
 import { grantsCommand } from './grants.ts';
 import { graphCommands } from './graph.ts';
+import { healthCommand } from './health.ts';
 import { initCommand } from './init.ts';
 import { languageServerCommand } from './language-server.ts';
 import { operateCommands } from './operate.ts';
@@ -48,6 +49,7 @@ export const commands: readonly CommandSpec[] = [
   ...graphCommands,
   grantsCommand,
   explainCommand,
+  healthCommand,
   doctorCommand,
   languageServerCommand,
   completionCommand(() => commands),

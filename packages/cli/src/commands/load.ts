@@ -23,6 +23,7 @@ const loaders: Readonly<Record<string, () => Promise<readonly CommandSpec[]>>> =
   explain: async () => [(await import('./explain.ts')).explainCommand],
   data: async () => (await import('./data.ts')).dataCommands,
   secrets: async () => [(await import('./secrets.ts')).secretsCommand],
+  health: async () => [(await import('./health.ts')).healthCommand],
   doctor: async () => [(await import('./doctor.ts')).doctorCommand],
 };
 

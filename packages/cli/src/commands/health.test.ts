@@ -1,0 +1,49 @@
+import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { systemClock, systemRandom } from '@tenon/model';
+import { describe, expect, it } from 'vitest';
+import { runCommandLine } from '../command.ts';
+import { healthCommand } from './health.ts';
+
+describe('tenon health', () => {
+  it('asks the health call and nothing else, and says which connection does not answer', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'tenon-health-'));
+    await cp(join(import.meta.dirname, '../../templates/init'), folder, { recursive: true });
+    const asked: string[] = [];
+    let status = 200;
+    const shop = createServer((request, response) => {
+      asked.push(`${request.method} ${request.url}`);
+      response.writeHead(status, { 'content-type': 'application/json' }).end('{"open":true}');
+    });
+    await new Promise<void>((listening) => shop.listen(0, '127.0.0.1', listening));
+    const { port } = shop.address() as AddressInfo;
+    const look = async (): Promise<{ code: number; health: unknown }> => {
+      let out = '';
+      const code = await runCommandLine([healthCommand], ['health', '--format', 'json'], {
+        out: (text) => {
+          out += text;
+        },
+        err: () => {},
+        cwd: folder,
+        env: { SHOP_URL: `http://127.0.0.1:${port}`, SHOP_KEY: 'a key' },
+        color: false,
+        clock: systemClock,
+        random: systemRandom,
+        interrupted: () => new Promise(() => {}),
+      });
+      return { code, health: JSON.parse(out).health };
+    };
+    expect(await look()).toMatchObject({
+      code: 0,
+      health: [{ connection: 'shop', operation: 'getStatus', ok: true }],
+    });
+    status = 503;
+    expect(await look()).toMatchObject({ code: 3, health: [{ ok: false, failure: { class: 'transient' } }] });
+    expect(asked).toEqual(['GET /status', 'GET /status']);
+    shop.close();
+    await rm(folder, { recursive: true });
+  });
+});

@@ -1,0 +1,45 @@
+import type { CommandSpec } from '../command.ts';
+import { ComposeError, lookAtHealth } from '../compose.ts';
+import { exit } from '../exit.ts';
+import type { Health } from '../health.ts';
+import { openSession, printReport } from '../session.ts';
+import { renderTable } from '../table.ts';
+
+/** What CI and a scheduler ask: exit code 3 when a connection does not answer. */
+export const healthCommand: CommandSpec = {
+  name: 'health',
+  summary: 'Does every connection answer its health call, which changes nothing?',
+  options: { format: { type: 'string', value: '<format>', help: 'output', choices: ['human', 'json'] } },
+  run: async (args, io) => {
+    const session = await openSession(io);
+    if (!('workspace' in session)) {
+      await printReport({ diagnostics: session.diagnostics, checked: {} }, session.root, args, io);
+      return exit.usage;
+    }
+    try {
+      const health = await lookAtHealth({ ...session, io });
+      io.out(
+        args.text('format') === 'json' ? `${JSON.stringify({ health }, null, 2)}\n` : healthWords(health),
+      );
+      return health.every(({ ok }) => ok) ? exit.clean : exit.findings;
+    } catch (error) {
+      if (!(error instanceof ComposeError)) throw error;
+      io.err(`${error.message}\n`);
+      return exit.failed;
+    }
+  },
+};
+
+function healthWords(health: readonly Health[]): string {
+  if (health.length === 0) return 'no connection has a health call: declare `health` in its connector.yaml\n';
+  return renderTable(
+    ['CONNECTION', 'CALL', '', 'TOOK', 'WHY'],
+    health.map(({ connection, operation, ok, tookMs, failure }) => [
+      connection,
+      operation,
+      ok ? 'ok' : 'FAILED',
+      `${tookMs} ms`,
+      failure ? `${failure.class} ${failure.code}: ${failure.message}` : '',
+    ]),
+  );
+}

@@ -3,19 +3,25 @@ import { describe, expect, it } from 'vitest';
 import { type CheckStore, checkFiles, type KeptCheck } from './check-files.ts';
 import { memoryWorkspaceFiles } from './load/workspace-files.ts';
 import {
+  CHILD,
   CONFIG,
   CONNECTOR,
   CONTRACT,
+  childPipeline,
   PIPELINE,
   POLICIES,
+  parented,
   secondPipeline,
   swap,
   testFiles,
 } from './test-workspace.ts';
 
 const SECOND = 'pipelines/parcel-left.pipeline.yaml';
+const parent = parented()[PIPELINE];
 const FILES: Readonly<Record<string, string>> = {
   ...testFiles,
+  [PIPELINE]: typeof parent === 'function' ? parent(testFiles[PIPELINE]!) : '',
+  [CHILD]: childPipeline,
   [SECOND]: secondPipeline(
     "  - { id: order, call: shop.getOrder, with: { orderId: '${ event.orderId }' } }",
   ).replace("event.orderId != ''", "steps.order.status != 'open'"),
@@ -80,6 +86,19 @@ describe('a check with what the last one kept', () => {
 
   it.each([
     ['a pipeline', PIPELINE, swap('event.customer.name', 'event.customer.nmae')],
+    [
+      'what a pipeline gives to one that runs it',
+      CHILD,
+      swap('parcel: { type: string }', 'box: { type: string }'),
+    ],
+    [
+      'what a pipeline takes of one that runs it',
+      CHILD,
+      swap('required: [reference, to]', 'required: [reference, to, by]'),
+    ],
+    ['the time of a pipeline that another one runs', CHILD, swap('deadline: 10m', 'deadline: 1s')],
+    ['the tier of a pipeline that another one runs', CHILD, swap('tier: medium', 'tier: high')],
+    ['the name of a pipeline that another one runs', CHILD, swap('name: ship', 'name: sheep')],
     ['a contract', CONTRACT, swap('currency: { $ref:', 'curency: { $ref:')],
     ['a connector', CONNECTOR, swap('idempotency: {', 'idempotancy: {')],
     ['a policy', POLICIES, swap('expect: true', 'expect: false')],
@@ -93,6 +112,20 @@ describe('a check with what the last one kept', () => {
     expect(after).not.toBe(before);
     expect(after).toBe(await check(edited));
     expect(await check(FILES, store)).toBe(before);
+  });
+
+  it('tells a pipeline that runs another one what changed there', async () => {
+    const store = memoryStore();
+    await check(FILES, store);
+    const edited = {
+      ...FILES,
+      [CHILD]: swap(
+        'required: [parcel], properties: { parcel:',
+        'required: [box], properties: { box:',
+      )(childPipeline),
+    };
+    const { diagnostics } = await checkFiles('/workspace', memoryWorkspaceFiles(edited), { store });
+    expect(diagnostics.map(({ code, file }) => `${code} ${file}`)).toContain(`unknown-field ${PIPELINE}`);
   });
 
   it('a file that comes into being where none was asks for a new check', async () => {

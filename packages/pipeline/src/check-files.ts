@@ -1,5 +1,15 @@
 import { compareDiagnostics, type Diagnostic, sha256 } from '@tenon/model';
-import { baseOf, checkFile, createCheckMemory, type FileFindings, knownBase } from './check-memory.ts';
+import { interfacesIn } from './check/pipeline-interface.ts';
+import {
+  baseOf,
+  checkFile,
+  createCheckMemory,
+  type FileFindings,
+  interfacesOf,
+  isCurrent,
+  knownBase,
+  readFile,
+} from './check-memory.ts';
 import { type Conclusion, conclude } from './conclude.ts';
 import { lazyContracts } from './load/lazy-contracts.ts';
 import { isUnchanged, type Trace, type TracedFiles, tracedFiles } from './load/traced-files.ts';
@@ -86,8 +96,9 @@ async function checkAll(
   if (!workspace) throw new Error('a workspace is always read, whatever is wrong with it');
   const base = baseOf(workspace, createCheckMemory());
   const findings = new Map<string, FileFindings>();
-  for (const [file, text] of workspace.pipelineFiles)
-    findings.set(file, checkFile(file, text, base).findings);
+  const read = new Map([...workspace.pipelineFiles].map(([file, text]) => [file, readFile(file, text)]));
+  const interfaces = interfacesOf(read.values());
+  for (const [file, one] of read) findings.set(file, checkFile(file, one, interfaces, base).findings);
   return keptOf(files, workspace, loading, base.diagnostics, findings);
 }
 
@@ -107,10 +118,20 @@ async function checkChanged(
   if (!workspace) throw new Error('a workspace is always read, whatever is wrong with it');
   const base = await lazy.with(() => knownBase(workspace));
   const findings = new Map<string, FileFindings>();
-  for (const [file, text] of texts) {
+  const kept = new Map<string, FileFindings>();
+  const shown = [...texts].flatMap(([file, text]) => {
     const isKnown = Object.hasOwn(summary.pipelines, file) && summary.pipelines[file] === sha256(text);
     const known = isKnown && Object.hasOwn(details.findings, file) ? details.findings[file] : undefined;
-    findings.set(file, known ?? (await lazy.with(() => checkFile(file, text, base).findings)));
+    if (known) kept.set(file, known);
+    // What is kept says what a pipeline shows to others; only what changed is read for it.
+    return known ? (known.pipeline?.interface ?? []) : [...interfacesOf([readFile(file, text)]).values()];
+  });
+  const interfaces = interfacesIn(shown);
+  for (const [file, text] of texts) {
+    const known = kept.get(file);
+    const isGood = known !== undefined && isCurrent(known, interfaces);
+    const now = () => checkFile(file, readFile(file, text), interfaces, base).findings;
+    findings.set(file, isGood ? known : await lazy.with(now));
   }
   return keptOf(files, workspace, details.loading, details.base, findings);
 }

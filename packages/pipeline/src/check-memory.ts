@@ -5,6 +5,15 @@ import { checkData, type DataCheck } from './check/data.ts';
 import { factsOf, type PipelineFacts } from './check/facts.ts';
 import { checkManifests } from './check/manifests.ts';
 import { modelOf, type PipelineModel } from './check/model.ts';
+import {
+  type Interfaces,
+  interfaceOf,
+  interfacesIn,
+  type PipelineInterface,
+  type Relied,
+  reliedOn,
+  stillHolds,
+} from './check/pipeline-interface.ts';
 import { checkPolicies } from './check/policies.ts';
 import { pipelineProofs } from './check/proofs.ts';
 import { secretDiagnostics } from './check/secrets.ts';
@@ -41,11 +50,17 @@ export interface CheckBase {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** One pipeline file, read and checked by itself. */
-export interface CheckedFile {
+/** A pipeline file as far as it can be read by itself. */
+export interface ReadFile {
   readonly text: string;
   readonly document: SpecDocument;
   readonly spec?: PipelineSpec;
+  /** What is wrong with its form. */
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** One pipeline file, read and checked by itself. */
+export interface CheckedFile extends ReadFile {
   readonly findings: FileFindings;
   readonly checked?: {
     readonly model: PipelineModel;
@@ -64,6 +79,9 @@ export interface FileFindings {
     readonly steps: number;
     readonly expressions: number;
     readonly facts: PipelineFacts;
+    /** What it shows to those that run it, and what it relied on of those that it runs. */
+    readonly interface: PipelineInterface;
+    readonly relied: Relied;
   };
 }
 
@@ -105,17 +123,41 @@ export function knownBase(workspace: Workspace): CheckBase {
   return { workspace, catalog: catalogOf(workspace), policies, diagnostics: [] };
 }
 
-export function checkFile(file: string, text: string, base: CheckBase, memory?: CheckMemory): CheckedFile {
+/** Reads a file; one that was read before is taken over. */
+export function readFile(file: string, text: string, memory?: CheckMemory): ReadFile {
   const known = memory?.files.get(file);
   if (known?.text === text) return known;
-  const { document, spec, diagnostics } = readSource(file, text, memory && yamlOf(file, memory));
-  const checked = spec && checkSpec(spec, base);
+  return { text, ...readSource(file, text, memory && yamlOf(file, memory)) };
+}
+
+/** What the pipelines of a workspace show to each other. */
+export function interfacesOf(read: Iterable<ReadFile>): Interfaces {
+  return interfacesIn([...read].flatMap(({ spec }) => (spec ? interfaceOf(spec) : [])));
+}
+
+/** Does what was found of a file still hold, its text being the same? */
+export function isCurrent({ pipeline }: FileFindings, interfaces: Interfaces): boolean {
+  return pipeline === undefined || stillHolds(pipeline.relied, interfaces);
+}
+
+export function checkFile(
+  file: string,
+  read: ReadFile,
+  interfaces: Interfaces,
+  base: CheckBase,
+  memory?: CheckMemory,
+): CheckedFile {
+  const known = memory?.files.get(file);
+  if (known?.text === read.text && isCurrent(known.findings, interfaces)) return known;
+  const { text, document, spec, diagnostics } = read;
+  const checked = spec && checkSpec(spec, base, interfaces);
   const found = [...secretDiagnostics(file, text), ...diagnostics, ...(checked?.diagnostics ?? [])];
   if (checked && !hasErrors(found)) found.push(...checkUnused(checked.model));
   const result: CheckedFile = {
     text,
     document,
     ...(spec && { spec }),
+    diagnostics,
     findings: {
       diagnostics: found,
       ...(checked && { pipeline: checked.pipeline }),
@@ -139,12 +181,21 @@ export function inspectPipeline(
   const document = parseSpec(file, text);
   const { spec } = readPipeline(document);
   if (!spec) return { document };
-  const { model } = modelOf(spec, base.catalog);
+  const interfaces = runsAny(spec)
+    ? interfacesOf([...workspace.pipelineFiles].map(([other, its]) => readFile(other, its, memory)))
+    : NO_INTERFACES;
+  const { model } = modelOf(spec, base.catalog, interfaces);
   return { document, model, data: checkData(model, base.policies.rules) };
 }
 
-function checkSpec(spec: PipelineSpec, base: CheckBase) {
-  const { model, diagnostics } = modelOf(spec, base.catalog);
+const NO_INTERFACES: Interfaces = new Map();
+
+function runsAny({ steps }: PipelineSpec): boolean {
+  return [...allSteps(steps)].some(({ kind }) => kind === 'run');
+}
+
+function checkSpec(spec: PipelineSpec, base: CheckBase, interfaces: Interfaces) {
+  const { model, diagnostics } = modelOf(spec, base.catalog, interfaces);
   const data = checkData(model, base.policies.rules);
   const proofs = pipelineProofs({ model, data });
   const team = spec.owner?.team?.value;
@@ -154,6 +205,11 @@ function checkSpec(spec: PipelineSpec, base: CheckBase) {
     steps: [...allSteps(spec.steps)].length,
     expressions: data.expressions,
     facts: factsOf(model),
+    interface: interfaceOf(spec),
+    relied: reliedOn(
+      [...allSteps(spec.steps)].flatMap((step) => (step.kind === 'run' ? step.pipeline.value : [])),
+      interfaces,
+    ),
   };
   return {
     model,

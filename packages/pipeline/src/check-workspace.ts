@@ -1,7 +1,14 @@
 import type { Grants } from '@tenon/connector';
 import { compareText } from '@tenon/model';
 import { asGrants, neededGrants } from './check/needed-grants.ts';
-import { baseOf, type CheckMemory, checkFile, createCheckMemory } from './check-memory.ts';
+import {
+  baseOf,
+  type CheckMemory,
+  checkFile,
+  createCheckMemory,
+  interfacesOf,
+  readFile,
+} from './check-memory.ts';
 import { compilePipeline } from './compile.ts';
 import { type Conclusion, conclude } from './conclude.ts';
 import type { Plan } from './plan.ts';
@@ -31,16 +38,20 @@ export function checkWorkspace(
   { memory = createCheckMemory(), plans: isPlanning = true }: CheckOptions = {},
 ): WorkspaceCheck {
   const base = baseOf(workspace, memory);
+  const read = new Map(
+    [...workspace.pipelineFiles].map(([file, text]) => [file, readFile(file, text, memory)] as const),
+  );
+  const interfaces = interfacesOf(read.values());
   const files = new Map(
-    [...workspace.pipelineFiles].map(([file, text]) => [file, checkFile(file, text, base, memory)] as const),
+    [...read].map(([file, one]) => [file, checkFile(file, one, interfaces, base, memory)] as const),
   );
   const findings = new Map([...files].map(([file, checked]) => [file, checked.findings] as const));
   const { unsound, facts, ...conclusion } = conclude(workspace, base.diagnostics, findings);
   const checked = [...files.values()].flatMap((one) => one.checked ?? []);
   const plans = new Map<string, Plan>();
-  for (const { model, classed } of isPlanning ? checked : []) {
-    if (unsound.has(model.spec.document.file)) continue;
-    const plan = compilePipeline(model, base.policies.called(model), classed);
+  const sound = checked.filter(({ model }) => !unsound.has(model.spec.document.file));
+  for (const { model, classed } of isPlanning ? childrenFirst(sound) : []) {
+    const plan = compilePipeline(model, base.policies.called(model), classed, plans);
     if (plan) plans.set(plan.pipeline, plan);
   }
   return {
@@ -54,4 +65,21 @@ export function checkWorkspace(
     ),
     usage: checked.flatMap(({ data }) => data.usage),
   };
+}
+
+type Sound = NonNullable<ReturnType<typeof checkFile>['checked']>;
+
+/** A plan names the plans of what it runs, so those are made before it. No circle is sound. */
+function childrenFirst(sound: readonly Sound[]): readonly Sound[] {
+  const byName = new Map(sound.map((one) => [one.model.spec.name.value, one]));
+  const ordered = new Set<Sound>();
+  const visit = (one: Sound): void => {
+    for (const { name } of one.model.runs.values()) {
+      const child = byName.get(name);
+      if (child && !ordered.has(child)) visit(child);
+    }
+    ordered.add(one);
+  };
+  for (const one of sound) visit(one);
+  return [...ordered];
 }

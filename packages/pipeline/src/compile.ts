@@ -4,6 +4,7 @@ import { compareText, isObject, type Json } from '@tenon/model';
 import type { JsonSchema } from '@tenon/schema';
 import { betweenReadAndWrite } from './check/based-on.ts';
 import type { ResolvedCall } from './check/catalog.ts';
+import { classedMembers } from './check/classed-members.ts';
 import { classPointers } from './check/classes.ts';
 import type { PipelineModel } from './check/model.ts';
 import { inputSource, resultSource } from './check/payloads.ts';
@@ -34,6 +35,8 @@ export function compilePipeline(
   model: PipelineModel,
   policies: readonly PolicySpec[],
   classed: ReadonlyMap<string, readonly string[]>,
+  /** Plans of the pipelines that it may run. */
+  children: ReadonlyMap<string, Plan>,
 ): Plan | undefined {
   const { spec } = model;
   const { owner, tier, identity, limits, onFailure, version, description } = spec;
@@ -81,6 +84,7 @@ export function compilePipeline(
     limits: { concurrency: limits.concurrency ?? CONCURRENCY_DEFAULT, deadlineMs: limits.deadline.value },
     steps,
     ...(spec.success && { success: spec.success.source }),
+    ...outputPlan(),
     onFailure: onFailure.value,
     ...(spec.slo?.objective !== undefined &&
       spec.slo.within && { slo: { objective: spec.slo.objective, withinMs: spec.slo.within.value } }),
@@ -122,6 +126,14 @@ export function compilePipeline(
     if (!model.trigger) return undefined;
     const where = spec.trigger?.where;
     return { event: model.trigger.name, ...(where && { where: where.source }) };
+  }
+
+  function outputPlan(): Pick<Plan, 'output'> {
+    const { schema, value } = spec.output ?? {};
+    // The shape check has found an object here, which is what a schema is.
+    return schema === undefined || !value
+      ? {}
+      : { output: { schema: schema as JsonSchema, value: valueTemplate(value) } };
   }
 
   function stepPlans(list: readonly StepSpec[]): readonly PlanStep[] | undefined {
@@ -193,6 +205,20 @@ export function compilePipeline(
         });
         if (!branches.every((branch) => branch !== undefined)) return undefined;
         return { ...common, kind: 'parallel', branches };
+      }
+      case 'run': {
+        const child = children.get(step.pipeline.value);
+        // It has findings of its own.
+        if (!child || !('manual' in child.trigger)) return undefined;
+        return {
+          ...common,
+          kind: 'run',
+          pipeline: child.pipeline,
+          version: child.version,
+          plan: child.hash,
+          with: template(step.with),
+          ...(child.output && { result: child.output.schema }),
+        };
       }
     }
   }
@@ -353,6 +379,7 @@ export function compilePipeline(
 
   function redactions(): Plan['redact'] {
     const redact: Record<string, readonly string[]> = {};
+    if (spec.trigger?.kind === 'manual') add('event', [...classedMembers(spec.trigger.input).keys()]);
     if (model.trigger)
       add('event', [
         ...classPointers(model.trigger.contract, model.trigger.definition.message.payload).keys(),

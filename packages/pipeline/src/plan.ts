@@ -28,6 +28,8 @@ export interface Plan {
   readonly steps: readonly PlanStep[];
   /** Must be true at the end for the run to count as succeeded. */
   readonly success?: string;
+  /** What a pipeline that runs this one as a child reads as the step's result. */
+  readonly output?: { readonly schema: JsonSchema; readonly value: ValueTemplate };
   readonly onFailure: 'compensate' | 'forward' | 'hold';
   readonly slo?: { readonly objective: number; readonly withinMs: number };
   readonly metrics: Readonly<Record<string, { readonly when?: string; readonly value?: string }>>;
@@ -225,6 +227,18 @@ export interface ParallelStep extends StepCommon {
   readonly branches: readonly { readonly name: string; readonly steps: readonly PlanStep[] }[];
 }
 
+/** Runs another pipeline as a child, and waits for how it ends. */
+export interface RunStep extends StepCommon {
+  readonly kind: 'run';
+  readonly pipeline: string;
+  /** Version and plan of it when this plan was made: exactly that is carried out, whatever is active then (C120). */
+  readonly version: number;
+  readonly plan: string;
+  readonly with: ValueTemplate;
+  /** What it gives as its result, where it declares that. */
+  readonly result?: JsonSchema;
+}
+
 export type PlanStep =
   | CallStep
   | EmitStep
@@ -234,4 +248,5 @@ export type PlanStep =
   | CheckStep
   | ChooseStep
   | ForEachStep
-  | ParallelStep;
+  | ParallelStep
+  | RunStep;

@@ -3,9 +3,12 @@ import {
   CONFIG,
   CONNECTOR,
   CONTRACT,
+  childPipeline,
   type Edits,
   PIPELINE,
   POLICIES,
+  parented,
+  RUN,
   secondPipeline,
   swap,
   swaps,
@@ -36,6 +39,7 @@ const grants = (operations: string): Edits =>
   );
 const policies = (from: string, to: string): Edits => ({ [POLICIES]: swap(from, to) });
 const none: Edits = {};
+const childOutput = childPipeline.slice(childPipeline.indexOf('output:'), childPipeline.indexOf('success:'));
 
 const CHARGE_BACK = "compensate: { call: shop.refundCharge, with: { chargeId: '${ steps.charge.id }' } }";
 const PARCEL_BACK = "compensate: { call: shop.cancelParcel, with: { parcelId: '${ steps.parcel.id }' } }";
@@ -248,12 +252,6 @@ export const ruleCases = {
     on: 'cal',
     silent: none,
   },
-  'step-kind-not-supported-yet': {
-    fires: pipeline('    set: { speed: fast }', '    run: other-pipeline'),
-    on: 'run',
-    silent: none,
-  },
-
   'unknown-contract': {
     fires: pipeline('event: shop.orderPlaced', 'event: shp.orderPlaced'),
     on: 'shp',
@@ -270,6 +268,21 @@ export const ruleCases = {
         '  till: { connector: shop, baseUrl: env:TILL_URL, credentials: { key: { token: env:TILL_KEY } } }\n  shop:\n',
       ),
     },
+  },
+  'unknown-pipeline': {
+    fires: parented(swap('pipeline: ship', 'pipeline: shp')(RUN)),
+    on: 'shp',
+    silent: parented(),
+  },
+  'pipeline-not-runnable': {
+    fires: { ...parented(swap('pipeline: ship', 'pipeline: parcel-left')(RUN)), ...heard },
+    on: 'parcel-left',
+    silent: { ...parented(), ...heard },
+  },
+  'output-undeclared': {
+    fires: parented(RUN, swap(childOutput, '')(childPipeline)),
+    on: 'shipped',
+    silent: parented(),
   },
   'unknown-operation': {
     fires: pipeline('call: shop.getOrder', 'call: shop.getOrdr'),

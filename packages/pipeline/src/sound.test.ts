@@ -138,6 +138,10 @@ class DryRun {
         this.#steps[step.id] = isLate ? null : signal;
         return true;
       }
+      case 'run':
+        this.#template(step.id, step.with);
+        if (step.result !== undefined) this.#steps[step.id] = this.#made(step.result);
+        return true;
       case 'set':
         this.#steps[step.id] = this.#template(step.id, step.value) ?? null;
         return true;

@@ -75,6 +75,52 @@ const GRANTS = `    grants:
         operations: [cancelParcel, createCharge, createParcel, findParcels, getOrder, refundCharge]
 `;
 
+export const CHILD = 'pipelines/ship.pipeline.yaml';
+/** A pipeline that others run: it ships something, and gives the parcel's id. */
+export const childPipeline = `apiVersion: tenon/v1
+kind: Pipeline
+metadata: { name: ship, version: 1, description: Ships what is paid. }
+owner: { team: sales, backup: platform, escalation: pager:sales, respond: 15m, recover: 4h }
+tier: medium
+trigger:
+  manual:
+    input:
+      type: object
+      required: [reference, to]
+      additionalProperties: false
+      properties: { reference: { type: string }, to: { type: string } }
+identity: { key: 'ship:\${ event.reference }', retain: 30d }
+limits: { deadline: 10m }
+steps:
+  - id: parcel
+    call: shop.createParcel
+    with: { body: { reference: '\${ event.reference }', to: '\${ event.to }' } }
+    compensate: { call: shop.cancelParcel, with: { parcelId: '\${ steps.parcel.id }' } }
+output:
+  schema: { type: object, required: [parcel], properties: { parcel: { type: string } } }
+  value: { parcel: '\${ steps.parcel.id }' }
+success: \${ steps.parcel.id != '' }
+onFailure: compensate
+`;
+export const RUN = `  - id: shipped
+    run:
+      pipeline: ship
+      with: { reference: 'x:\${ event.orderId }', to: '\${ event.customer.name }' }
+`;
+/** The pipeline below runs the one above, and reads what it gives. */
+export const parented = (
+  run = RUN,
+  child: Edits[string] = childPipeline,
+  ...more: [string, string][]
+): Edits => ({
+  [PIPELINE]: swaps(
+    ['  - id: paid\n', `${run}  - id: paid\n`],
+    ['metrics:\n', 'metrics:\n  shipped: { when: "${ steps.shipped.parcel != \'\' }" }\n'],
+    ...more,
+  ),
+  [CHILD]: child,
+});
+
 export const testFiles: Readonly<Record<string, string>> = {
   [CONFIG]: `apiVersion: tenon/v1
 kind: Workspace

@@ -65,6 +65,25 @@ export interface RunContext {
   emit(key: string, event: string, payload: Json, facts: readonly Fact[]): Promise<Json>;
 
   /**
+   * Starts a run of another pipeline; its record and the run are one write, so it is started once in the life of this
+   * run. It has this run's correlation and what is left of its deadline. What cannot be started is a failure, recorded
+   * as well.
+   */
+  startChild(key: string, child: ChildStart): Promise<ChildStarted>;
+
+  /**
+   * Waits for the `nth` time (from 0) that a child comes to an end or is parked; that was told with its end, in one
+   * write. What the child worked counts as worked by this run, in the same write as the record.
+   */
+  childEnd(key: string, wait: ChildWait): Promise<Signal>;
+
+  /** Tells a child to go on where it failed, or to undo what it did, whatever it is at. The record goes with the word. */
+  tellChild(key: string, word: ChildWord): Promise<void>;
+
+  /** Who takes this run back after it had succeeded, as its parent is undone. */
+  takenBack(): Cancellation | undefined;
+
+  /**
    * Carries out strands beside each other, at most `concurrency` of them at work at a time, until all have ended; gives
    * their ends in order, `undefined` for one that never began. Each has a context of its own, whose keys no other sees.
    * One that has to wait lets the others go on; when all that are left wait, so does the run. What it records begins
@@ -150,6 +169,59 @@ export interface RunIdentity {
   readonly salt: string | null;
   /** The event came in, and its key or condition could not be computed: the run exists only to say so. */
   readonly intakeFailure?: JsonObject;
+  /** The run that started it as a child. */
+  readonly parent?: { readonly runId: string; readonly step: string };
+}
+
+export interface ChildStart {
+  /** Place of the step. */
+  readonly step: string;
+  /** Hash of the child's plan. */
+  readonly plan: string;
+  readonly input: Json;
+  facts(runId: string, hops: number): readonly Fact[];
+}
+
+export type ChildStarted =
+  | {
+      readonly runId: string;
+      /** What the child is known by in the whole run. */
+      readonly child: string;
+      /** Within a strand: its place in the order of the run's records. */
+      readonly nth?: number;
+    }
+  | { readonly failure: JsonObject };
+
+export interface ChildWait {
+  /** As `startChild` gave it. */
+  readonly child: string;
+  readonly nth: number;
+  readonly opening: Opening;
+  readonly facts: readonly Fact[];
+  /** Facts of the end. */
+  ended(end: ChildEnd): readonly Fact[];
+  /** Neither a cancellation nor a deadline ends the wait. */
+  readonly isUnstoppable?: boolean;
+}
+
+/** How a child ended, or with what it is parked: as it is told to its parent. */
+export interface ChildEnd {
+  readonly state: Extract<RunState, 'succeeded' | 'compensated' | 'cancelled' | 'failed'>;
+  readonly output?: Json;
+  /** Effects of it that would have to be undone. */
+  readonly effects: number;
+  readonly failure?: JsonObject;
+  /** Working time since it began, or was last resumed. */
+  readonly workedMs: number;
+  readonly nth?: number;
+}
+
+export interface ChildWord {
+  readonly child: string;
+  readonly runId: string;
+  readonly step: string;
+  readonly say: 'resume' | 'undo';
+  readonly reason: string;
 }
 
 /** A ledger entry to be: the engine adds sequence, time, run and correlation. Holds no payload and no secret. */
@@ -173,7 +245,7 @@ export interface Recorded<T> {
 
 /** Something open that a person, or an event, must close: listed by the operations API. */
 export interface Opening {
-  readonly kind: 'approval' | 'doubt' | 'deadLetter' | 'event' | 'forwardFix';
+  readonly kind: 'approval' | 'doubt' | 'deadLetter' | 'event' | 'forwardFix' | 'child';
   /** Unique within the run; an opening with a known key replaces the earlier one. */
   readonly key: string;
   readonly step: string;
@@ -191,6 +263,8 @@ export interface SignalWait {
   readonly expiryFacts?: readonly Fact[];
   /** Neither a cancellation nor a deadline ends it. */
   readonly isUnstoppable?: boolean;
+  /** The run is parked: whoever started it as a child is told so, and how many effects it has. */
+  readonly told?: { readonly effects: number };
 }
 
 export interface EventWait {
@@ -227,6 +301,8 @@ export interface RunEnd {
   readonly failure?: JsonObject;
   readonly facts: readonly Fact[];
   readonly openings?: readonly Opening[];
+  /** What whoever started it as a child is told. */
+  readonly told?: { readonly output?: Json; readonly effects: number };
 }
 
 /** Thrown by an engine to leave the interpreter until there is something to do. Not an error. */

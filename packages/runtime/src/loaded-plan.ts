@@ -29,6 +29,8 @@ export interface LoadedPlan {
   /** Why `payload` is not a valid `event`, or `undefined`. */
   refusal(event: string, payload: Json): Failure | undefined;
   inputRefusal(input: Json): Failure | undefined;
+  /** Why `output` is not what the plan says it gives. */
+  outputRefusal(output: Json): Failure | undefined;
 }
 
 export function loadPlan(plan: Plan): LoadedPlan {
@@ -75,6 +77,12 @@ export function loadPlan(plan: Plan): LoadedPlan {
       const validator = validators.get('') ?? compileValidator(plan.trigger.input);
       validators.set('', validator);
       return refusalOf(validator, input, 'TRIGGER_INPUT_INVALID', `input of ${plan.pipeline}`);
+    },
+    outputRefusal: (output) => {
+      if (plan.output === undefined) return undefined;
+      const validator = validators.get('>') ?? compileValidator(plan.output.schema);
+      validators.set('>', validator);
+      return refusalOf(validator, output, 'RUN_OUTPUT_INVALID', `output of ${plan.pipeline}`);
     },
   };
   return loaded;

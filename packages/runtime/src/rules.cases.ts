@@ -1,5 +1,6 @@
 import { copyFileSync, writeFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
+import type { ValueTemplate } from '@tenon/expression';
 import type { Json } from '@tenon/model';
 import type { Plan } from '@tenon/pipeline';
 import { DataKeys, type EncryptionOptions } from './embedded/data-keys.ts';
@@ -9,7 +10,7 @@ import { verifyExport } from './ledger/verify-ledger.ts';
 import type { RuntimeCode, runtimeRules } from './rules.ts';
 import { RuntimeError } from './runtime-error.ts';
 import { type Bench, outdated, refused } from './testing/bench.ts';
-import { amend, call, planFor, step, undoable } from './testing/plan.ts';
+import { amend, call, childPlan, planFor, run, step, undoable } from './testing/plan.ts';
 import {
   type SoundLedger,
   soundLedger,
@@ -48,6 +49,59 @@ const approval = (onExpiry: 'approve' | 'reject') =>
   planFor({
     steps: [step('approve', 'yes', { by: 'finance', withinMs: 1_000, onExpiry, show: { literal: null } })],
   });
+const consent = step('approve', 'yes', {
+  by: 'finance',
+  withinMs: 1_000,
+  onExpiry: 'reject',
+  show: { literal: null },
+});
+
+/** Two orders, each of which runs a child. */
+async function parented(
+  open: Parameters<Scenario>[0],
+  {
+    child: how,
+    key = { expression: 'event.id' },
+    output = { literal: 'text' },
+    isActivated = true,
+  }: {
+    readonly child?: 'fails';
+    readonly key?: ValueTemplate;
+    readonly output?: ValueTemplate;
+    readonly isActivated?: boolean;
+  } = {},
+): Promise<readonly string[]> {
+  const child = childPlan({
+    identity: { key, retainMs: 1_000 },
+    steps:
+      how === 'fails'
+        ? [step('check', 'no', { that: [{ condition: 'false', message: 'no' }], otherwise: 'fail' })]
+        : [],
+    output: { schema: { type: 'string' }, value: output },
+  });
+  const parent = planFor({ steps: [run('sub', child)] });
+  const bench = await open(...(isActivated ? [child, parent] : [parent]));
+  for (const id of ['a', 'b']) await bench.order({ id });
+  await bench.runtime.idle();
+  return codesOf(bench);
+}
+
+/** An order that runs a pipeline that runs a pipeline, so many deep. */
+async function chained(open: Parameters<Scenario>[0], depth: number): Promise<readonly string[]> {
+  const plans = [childPlan({ pipeline: 'p0', steps: [] })];
+  for (let at = 1; at < depth; at++)
+    plans.push(childPlan({ pipeline: `p${at}`, steps: [run('sub', plans[at - 1]!)] }));
+  const bench = await open(...plans, planFor({ steps: [run('sub', plans.at(-1)!)] }));
+  await bench.order({ id: 'a' });
+  await bench.runtime.idle();
+  return codesOf(bench);
+}
+
+/** Codes of all that is parked or undone. */
+function codesOf({ runtime }: Bench): readonly string[] {
+  return runtime.runs({ limit: 100 }).flatMap(({ runId }) => runtime.run(runId)?.failure?.code ?? []);
+}
+
 const pause = planFor({ steps: [undoable('one'), step('wait', 'pause', { for: { durationMs: 1_000 } })] });
 
 /** One situation that brings each code up, and a near one that does not. */
@@ -185,6 +239,32 @@ export const runtimeCases = {
   },
   FIX_NOT_OPEN: { fires: (open) => closed(open, true), silent: (open) => closed(open, false) },
   RUN_BRANCH_STOPPED: { fires: (open) => stopped(open, true), silent: (open) => stopped(open, false) },
+  RUN_CHILD_FAILED: { fires: (open) => parented(open, { child: 'fails' }), silent: (open) => parented(open) },
+  RUN_CHILD_CANCELLED: {
+    fires: async (open) => {
+      const asking = childPlan({ steps: [consent] });
+      const bench = await open(asking, planFor({ steps: [run('sub', asking)] }));
+      await bench.order({ id: 'a' });
+      await bench.runtime.idle();
+      await bench.runtime.cancel(bench.runtime.runs({ pipeline: 'child' })[0]!.runId, 'ana', 'not wanted');
+      await bench.runtime.idle();
+      return codesOf(bench);
+    },
+    silent: (open) => parented(open, { child: 'fails' }),
+  },
+  RUN_CHILD_KEY_TAKEN: {
+    fires: (open) => parented(open, { key: { literal: 'always' } }),
+    silent: (open) => parented(open),
+  },
+  RUN_HOPS_EXCEEDED: { fires: (open) => chained(open, 17), silent: (open) => chained(open, 16) },
+  RUN_OUTPUT_INVALID: {
+    fires: (open) => parented(open, { output: { literal: 1 } }),
+    silent: (open) => parented(open, { output: { literal: 'text' } }),
+  },
+  PLAN_CHILD_ABSENT: {
+    fires: (open) => parented(open, { isActivated: false }),
+    silent: (open) => parented(open),
+  },
   SWITCH_NOT_SET: {
     fires: async (open) => {
       const { runtime } = await open(keyed);

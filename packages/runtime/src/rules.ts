@@ -377,6 +377,42 @@ export const runtimeRules = {
     why: 'What goes on beside a failure would only have to be undone. It came to a recorded end first.',
     fix: 'Look at the failure that is named; once the run is resumed, it goes on where it was.',
   },
+  RUN_CHILD_FAILED: {
+    severity: 'error',
+    title: 'a pipeline that the run started did not succeed',
+    why: 'The step has the failure class of what stopped its child, so the pipeline’s own rules hold: it is undone, parked or gone on with like after any other failure.',
+    fix: 'Look at the run that is named. A parked child goes on when this run is resumed; one that was undone needs a new event.',
+  },
+  RUN_CHILD_CANCELLED: {
+    severity: 'error',
+    title: 'somebody cancelled a run that this one had started',
+    why: 'What it would have given is not there, so this run cannot go on as planned.',
+    fix: 'See `tenon runs trace` of the run that is named for who cancelled it and why.',
+  },
+  RUN_CHILD_KEY_TAKEN: {
+    severity: 'error',
+    title: 'the pipeline to be run has a run for this business key already',
+    why: 'This run did not start that one: it may neither take its result for its own nor undo it.',
+    fix: 'Make the child’s `identity.key` of what tells its parents and items apart, as a field of its input.',
+  },
+  RUN_HOPS_EXCEEDED: {
+    severity: 'error',
+    title: 'too many runs in a row have started each other',
+    why: 'No check has found a circle, and the chain is longer than any that was meant: it is stopped before it fills the disk.',
+    fix: 'Look at the chain with `tenon runs trace --correlation`; make it shorter than 16.',
+  },
+  RUN_OUTPUT_INVALID: {
+    severity: 'error',
+    title: 'the output of a run is not what its pipeline declares',
+    why: 'Whoever runs it reads the output by its schema; what does not fit it would fail there, further from its cause.',
+    fix: 'Compare `output.value` with `output.schema` and with the results in `tenon runs show`.',
+  },
+  PLAN_CHILD_ABSENT: {
+    severity: 'error',
+    title: 'the pipeline to be run is not stored with its plan',
+    why: 'A run carries out exactly the plan that its own was checked against, and this one was never activated here.',
+    fix: 'Serve the whole workspace, so that the pipelines that are run are activated with those that run them.',
+  },
   APPROVAL_NOT_PENDING: {
     severity: 'error',
     title: 'the step does not wait for an approval',

@@ -263,6 +263,15 @@ export interface RunDetail extends RunSummary {
   readonly contracts: Plan['contracts'];
   readonly input: Json;
   readonly steps: readonly StepRecord[];
+  /** The run that started it as a child. */
+  readonly parent?: { readonly runId: string; readonly pipeline: string; readonly step: string };
+  /** Runs that it started as its children. */
+  readonly children?: readonly {
+    readonly runId: string;
+    readonly pipeline: string;
+    readonly step: string;
+    readonly state: RunState;
+  }[];
   readonly failure?: Failure & { readonly step: string };
 }
 
@@ -271,6 +280,8 @@ export interface StepRecord {
   readonly state: 'succeeded' | 'skipped' | 'failed' | 'running' | 'waiting' | 'inDoubt' | 'compensated';
   readonly attempts: number;
   readonly idempotencyKey?: string;
+  /** Of a step that runs another pipeline: the child. */
+  readonly runId?: string;
   readonly result?: Json;
   readonly failure?: Failure;
 }

@@ -2,7 +2,8 @@ import type { RunState } from './runtime.ts';
 
 /**
  * The state machine of a run, as data: state → states it may move to. The code reads it, the database holds a copy
- * and refuses any other move (C19), and `DESIGN.md` draws it.
+ * and refuses any other move (C19), and `DESIGN.md` draws it. Only a run that another one started as its child is
+ * taken back after it has succeeded; the database holds that too.
  */
 export const transitions = {
   accepted: ['running', 'compensating', 'cancelled', 'failed'],
@@ -11,7 +12,7 @@ export const transitions = {
   inDoubt: ['running', 'compensating'],
   compensating: ['waiting', 'inDoubt', 'failed', 'compensated', 'cancelled'],
   failed: ['running', 'compensating', 'cancelled'],
-  succeeded: [],
+  succeeded: ['compensating'],
   compensated: [],
   cancelled: [],
 } as const satisfies Record<RunState, readonly RunState[]>;

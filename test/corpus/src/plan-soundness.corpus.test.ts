@@ -127,6 +127,12 @@ class Rehearsal {
         return true;
       case 'wait':
         return this.#wait(step);
+      case 'run': {
+        this.#template(step.with);
+        const result = step.result === undefined ? undefined : this.#make(step.result);
+        if (result !== undefined) this.#steps[step.id] = result;
+        return true;
+      }
       case 'set':
         this.#steps[step.id] = this.#template(step.value);
         return true;

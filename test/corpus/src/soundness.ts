@@ -126,6 +126,10 @@ export class SoundnessRun {
           case 'approve':
             steps[step.id] = { decision: 'approved', actor: 'ann', reason: '' };
             return template(step.show, scope) !== undefined;
+          case 'run': {
+            if (step.result !== undefined) steps[step.id] = draw(step.result);
+            return template(step.with, scope) !== undefined;
+          }
           case 'set': {
             const value = template(step.value, scope);
             if (value) steps[step.id] = value.value;

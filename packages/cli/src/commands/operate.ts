@@ -334,6 +334,10 @@ function runWords(run: RunDetail): string {
     `accepted   ${time(run.acceptedAtMs)}`,
     `correlates ${run.correlationId}`,
   ];
+  if (run.parent)
+    lines.push(`run by     ${run.parent.runId} (${run.parent.pipeline}, step ${run.parent.step})`);
+  for (const child of run.children ?? [])
+    lines.push(`runs       ${child.runId} (${child.pipeline}, step ${child.step}): ${child.state}`);
   if (run.heldBy) lines.push(`held by    ${run.heldBy.join(', ')}`);
   if (run.failure)
     lines.push(

@@ -21,7 +21,7 @@ export function codeLensesOf(snapshot: Snapshot, file: string): readonly Lens[] 
     { range: spec.name.at.range, title: `owned by ${team}${backup === undefined ? '' : `, then ${backup}`}` },
     {
       range: spec.name.at.range,
-      title: `can take ${formatDuration(totalMs)}${within === undefined ? '' : ` (SLO ${formatDuration(within)})`}`,
+      title: `can take ${formatDuration(totalMs)}${model.runs.size > 0 ? ' besides what it runs' : ''}${within === undefined ? '' : ` (SLO ${formatDuration(within)})`}`,
     },
   ];
   if (longest)

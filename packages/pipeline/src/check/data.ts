@@ -27,6 +27,7 @@ import {
   type ChooseSpec,
   type CompensateSpec,
   type ForEachSpec,
+  type RunSpec,
   type StepSpec,
 } from '../spec/pipeline-spec.ts';
 import { expressionsOf, type SpecExpression, type Template } from '../spec/template.ts';
@@ -111,6 +112,7 @@ function withItems(
 }
 
 const NOTHING: ReadonlySet<string> = new Set();
+const NO_RESULT: ReadonlySet<Unreadable | undefined> = new Set(['withoutResult', 'withoutOutput']);
 /** Said of parts of a condition that is true as a whole: `has(x)` within `!has(x)`. */
 const SETTLED: ReadonlySet<string> = new Set(['always-true', 'always-false']);
 const SETTLED_TRUE: ReadonlySet<string> = new Set(['always-true']);
@@ -162,6 +164,9 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
   const left = new Set<string>();
   const ids = [...allSteps(spec.steps)].map((step) => step.id.value);
   const named = [...ids, ...spec.unreadSteps];
+  const withoutOutput = new Set(
+    [...model.runs].flatMap(([{ id }, child]) => (child.output === undefined ? [id.value] : [])),
+  );
   const roots: Record<string, Type> = {};
   const rootSources = new Map<string, UsageTarget>();
   const compiled: Policies = Object.fromEntries(
@@ -173,7 +178,7 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
   let expressions = 0;
 
   defineRoots();
-  const visible = visibleSteps(ids, rootSources);
+  const visible = visibleSteps(ids, rootSources, withoutOutput);
   const { trigger, identity } = spec;
   const intake: Scope = {
     environment: environment(undefined, {}),
@@ -190,6 +195,13 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
   const end = walk(spec.steps, start);
   const last = scope(end, undefined);
   if (spec.success) expression(spec.success, 'success', last, 'condition');
+  const { output } = spec;
+  if (output?.value) {
+    template(output.value, 'output', last);
+    // The shape check has found an object here, which is what a schema is.
+    const schema = (output.schema ?? true) as JsonSchema;
+    request(output.value, schema, 'output', output.at);
+  }
   for (const { when, value } of spec.metrics) {
     if (when) expression(when, 'metrics', last, 'condition');
     if (value) typed(value, 'metrics', last, NUMBER, 'a metric');
@@ -257,6 +269,9 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
         else done(step.onExpiry === 'continue' ? union([signal, NULL]) : signal, event && eventTarget(event));
         return before;
       }
+      case 'run':
+        visitRun(step, inner, done);
+        return before;
       case 'set':
         if (step.value) template(step.value, id, inner);
         done(step.value ? typeOfTemplate(step.value, typeOf) : ANY);
@@ -410,12 +425,21 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
     );
   }
 
+  function visitRun(step: RunSpec, inner: Scope, done: (type: Type) => void): void {
+    const id = step.id.value;
+    const child = model.runs.get(step);
+    if (step.with) template(step.with, id, inner);
+    // The shape check of the child has found an object here, which is what a schema is.
+    if (child) request(step.with, child.input as JsonSchema, step.pipeline.value, step.pipeline.at);
+    if (withoutOutput.has(id)) silent.add(id);
+    // As above.
+    else done(child?.output === undefined ? ANY : typeOfSchema(child.output as JsonSchema));
+  }
+
   /** The names that can be used at a place. `self`: the step being checked; `certain`: one known to have run. */
   function scope(here: Here, self: string | undefined, certain?: string): Scope {
     const known = visible.at(here, results, silent);
-    const gone = [...left].filter(
-      (id) => known.fields.has(id) || known.unreadable.get(id) === 'withoutResult',
-    );
+    const gone = [...left].filter((id) => known.fields.has(id) || NO_RESULT.has(known.unreadable.get(id)));
     let { fields, conditional, unreadable } = known;
     const own = certain === undefined ? undefined : results.get(certain);
     /** Steps that are there whatever the walk says of them. */
@@ -581,7 +605,11 @@ interface Growth {
  * What can be read grows by one step at a time, and each place sees what there was when the walk came by: made anew or
  * copied for every step, a pipeline of 200 steps would spend most of its check here.
  */
-function visibleSteps(ids: readonly string[], roots: ReadonlyMap<string, UsageTarget>) {
+function visibleSteps(
+  ids: readonly string[],
+  roots: ReadonlyMap<string, UsageTarget>,
+  withoutOutput: ReadonlySet<string>,
+) {
   const growths = new Map<Here['elsewhere'], Growth>();
   const parsed = new Map<string, Expr>();
   const listed: (readonly [string, Result])[] = [];
@@ -659,8 +687,11 @@ function visibleSteps(ids: readonly string[], roots: ReadonlyMap<string, UsageTa
 
   function grown({ fields, sources, silent, base, visible }: Growth, elsewhere: Here['elsewhere']): Visible {
     const added: Conditional[] = [];
-    for (let at = visible.silent; at < silences.length; at++)
-      if (!elsewhere.has(silences[at]!)) silent.set(silences[at]!, { at, value: 'withoutResult' });
+    for (let at = visible.silent; at < silences.length; at++) {
+      const id = silences[at]!;
+      const value = withoutOutput.has(id) ? 'withoutOutput' : 'withoutResult';
+      if (!elsewhere.has(id)) silent.set(id, { at, value });
+    }
     for (let at = visible.results; at < listed.length; at++) {
       const [id, result] = listed[at]!;
       if (elsewhere.has(id) || silent.has(id)) continue;

@@ -103,6 +103,7 @@ export function issueDiagnostic(expression: SpecExpression, issue: ExpressionIss
 
 const STEP_PROBLEMS = {
   withoutResult: ['step-without-result', 'leaves no result to read'],
+  withoutOutput: ['output-undeclared', 'runs a pipeline that declares no `output`'],
   later: ['step-not-run-yet', 'has not run at this point'],
   self: ['step-not-run-yet', 'reads its own result'],
   otherBranch: ['step-in-other-branch', 'is in another branch: when this runs, it has not'],

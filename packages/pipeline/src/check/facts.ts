@@ -1,8 +1,11 @@
 import { isObject, type Location } from '@tenon/model';
-import { allSteps, innerSteps, type StepSpec } from '../spec/pipeline-spec.ts';
+import { allSteps, innerSteps, type StepSpec, type Tier } from '../spec/pipeline-spec.ts';
 import type { ResolvedCall, ResolvedEvent } from './catalog.ts';
 import { type FieldWrite, fieldWrites } from './masters.ts';
-import { ownerOf, type PipelineModel } from './model.ts';
+import { effectsOf, ownerOf, type PipelineModel } from './model.ts';
+import { unapprovedOf } from './tier.ts';
+import { timeOf } from './time.ts';
+import type { TimeTree } from './time-tree.ts';
 
 /**
  * What one pipeline adds to the proofs over all pipelines. Plain JSON and nothing else, so that it can be kept on disk
@@ -18,6 +21,32 @@ export interface PipelineFacts {
   readonly waits: readonly Wait[];
   readonly writes: readonly FieldWrite[];
   readonly uses: readonly ConnectionUse[];
+  readonly tier?: Tier;
+  readonly runs: readonly RunUse[];
+  readonly time: TimeTree;
+  readonly deadline?: { readonly ms: number; readonly at: Location };
+  /** Of the SLO. */
+  readonly within?: { readonly ms: number; readonly at: Location };
+  /** Effects with neither a way back nor a word why not. */
+  readonly open: readonly NamedCall[];
+  /** Calls that somebody should look at first, without an approval before them. */
+  readonly unapproved: readonly NamedCall[];
+}
+
+export interface NamedCall {
+  readonly what: string;
+  readonly at: Location;
+}
+
+/** A step that runs another pipeline. */
+export interface RunUse {
+  readonly pipeline: string;
+  readonly step: string;
+  readonly order: number;
+  readonly beside: readonly number[];
+  readonly at: Location;
+  /** Somebody approves before. */
+  readonly isApproved: boolean;
 }
 
 export interface EventUse {
@@ -77,9 +106,30 @@ export function factsOf(model: PipelineModel): PipelineFacts {
         ]
       : [],
   );
+  const unapproved = unapprovedOf(model);
+  const { tier, limits, slo } = spec;
   return {
     pipeline: spec.name.value,
     owner: ownerOf(model),
+    ...(tier && { tier: tier.value }),
+    runs: [...model.runs.keys()].map((step) => ({
+      pipeline: step.pipeline.value,
+      step: step.id.value,
+      order: order.get(step)!,
+      beside: besideOf(spec.steps, step, order),
+      at: step.pipeline.at,
+      isApproved: !unapproved.runs.includes(step),
+    })),
+    time: timeOf(model),
+    ...(limits?.deadline && { deadline: { ms: limits.deadline.value, at: limits.deadline.at } }),
+    ...(slo?.within && { within: { ms: slo.within.value, at: slo.within.at } }),
+    open: effectsOf(model).flatMap(({ step }) =>
+      step.compensate || step.irreversible ? [] : [{ what: step.call.value, at: step.call.at }],
+    ),
+    unapproved: unapproved.calls.map(({ meaning: { step } }) => ({
+      what: step.call.value,
+      at: step.call.at,
+    })),
     ...(trigger && { trigger }),
     causes: causesOf(model, order),
     waits,

@@ -1,10 +1,11 @@
 import type { Contract, DataClass } from '@tenon/contract';
 import { references } from '@tenon/expression';
-import { type Diagnostic, escapeToken, fromPointer, type Location, toPointer } from '@tenon/model';
+import { type Diagnostic, escapeToken, fromPointer, type Json, type Location, toPointer } from '@tenon/model';
 import type { JsonSchema } from '@tenon/schema';
 import { diagnostic } from '../rules.ts';
 import { innerSteps, type StepSpec } from '../spec/pipeline-spec.ts';
 import { expressionsOf, type SpecExpression, type Template } from '../spec/template.ts';
+import { classedMembers } from './classed-members.ts';
 import { classPointers } from './classes.ts';
 import { unheldParts } from './flows.ts';
 import { listRead } from './list-read.ts';
@@ -38,10 +39,13 @@ export interface LeakCheck {
 /** Where a value goes. */
 interface Sink {
   readonly name: string;
-  readonly contract: Contract;
-  readonly schema: JsonSchema;
-  /** Where it is. */
-  readonly region: string | undefined;
+  /** Classes that may go to a pointer. */
+  cleared(path: string): ReadonlySet<DataClass>;
+  /** Is what belongs to a region kept in it there? */
+  keeps(residency: string, path: string): boolean;
+  /** Where a class is given to a field. */
+  readonly place: string;
+  readonly region: string;
 }
 
 /**
@@ -58,11 +62,21 @@ export function checkLeaks(checked: Checked): LeakCheck {
   const items = new Map<string, ItemFlow>();
   /** Each expression stands at one place, where the same items and results are known whenever it is asked. */
   const flows = new Map<SpecExpression, readonly Flow[]>();
-  if (!touched(checked).some(isClassed)) return { diagnostics: found, held };
+  const input: Held = heldByMembers(
+    spec.trigger?.kind === 'manual' ? spec.trigger.input : undefined,
+    `${spec.name.value} input`,
+    spec.name.at,
+  );
+  for (const [step, child] of model.runs)
+    held.set(step.id.value, heldByMembers(child.output, `${child.name} output`, step.pipeline.at));
+  const isTold = input.size > 0 || [...held.values()].some(({ size }) => size > 0);
+  if (!isTold && !touched(checked).some(isClassed)) return { diagnostics: found, held: new Map() };
 
   for (const key of [spec.identity?.key, spec.identity?.orderBy])
     for (const expression of key ? expressionsOf(key) : []) clear(expression, 'classed-data-in-key', 'a key');
   for (const step of spec.steps) visitStep(step);
+  if (spec.output?.value)
+    follow(spec.output.value, '', pipelineSink(`${spec.name.value} output`, spec.output.schema));
   for (const { value } of spec.metrics) if (value) clear(value, 'classed-data-in-metric', 'a metric');
   return { diagnostics: found, held };
 
@@ -78,12 +92,16 @@ export function checkLeaks(checked: Checked): LeakCheck {
     if (step.kind === 'emit') {
       const event = model.events.get(step);
       if (event && step.with)
-        follow(step.with, '', {
-          name: event.name,
-          contract: event.contract,
-          schema: event.definition.message.payload,
-          region: event.contract.policy?.residency,
-        });
+        follow(
+          step.with,
+          '',
+          contractSink(
+            event.name,
+            event.contract,
+            event.definition.message.payload,
+            event.contract.policy?.residency,
+          ),
+        );
       if (step.with) held.set(step.id.value, heldBy(step.with));
     }
     if (step.kind === 'approve' && step.show && step.by) {
@@ -91,6 +109,9 @@ export function checkLeaks(checked: Checked): LeakCheck {
       // Nobody decided in time: then the one who stands in is asked, and shown the same.
       if (step.onExpiry === 'escalate' && spec.owner?.backup) show(step.show, spec.owner.backup.value);
     }
+    const child = step.kind === 'run' ? model.runs.get(step) : undefined;
+    if (child && step.kind === 'run' && step.with)
+      follow(step.with, '', pipelineSink(`${child.name} input`, child.input));
     if (step.kind !== 'call') return;
     const meaning = model.calls.get(step);
     for (const [template, call] of [
@@ -99,13 +120,16 @@ export function checkLeaks(checked: Checked): LeakCheck {
       [step.compensate?.guard?.with, meaning?.guard],
     ] as const)
       if (template && call)
-        follow(template, '', {
-          name: call.plan.name,
-          contract: call.contract,
-          schema: inputSource(call.operation),
-          region:
+        follow(
+          template,
+          '',
+          contractSink(
+            call.plan.name,
+            call.contract,
+            inputSource(call.operation),
             catalog.workspace.config.connections[call.connection]?.region ?? call.contract.policy?.residency,
-        });
+          ),
+        );
   }
 
   function follow(template: Template, path: string, sink: Sink): void {
@@ -131,8 +155,7 @@ export function checkLeaks(checked: Checked): LeakCheck {
   }
 
   function arrive(expression: SpecExpression, path: string, sink: Sink): void {
-    const cleared = classesAt(classPointers(sink.contract, sink.schema), path, 'within');
-    const residency = sink.region;
+    const cleared = sink.cleared(path);
     for (const flow of flowsOf(expression)) {
       const where = `\`${sink.name}\` at \`${fromPointer(path).join('.')}\``;
       const subject = `${sink.name} ${path} ${flow.from}`;
@@ -142,18 +165,13 @@ export function checkLeaks(checked: Checked): LeakCheck {
             message: `${flow.class} data (${flow.from}) goes to ${where}, which is not cleared for it`,
             at: flow.at,
             subject,
-            fix: `class the field \`${flow.class}\` in contracts/${sink.contract.name}/contract.yaml if it may hold such data, send another value, or write \`declassify(…, '<reason>')\``,
+            fix: `class the field \`${flow.class}\` ${sink.place} if it may hold such data, send another value, or write \`declassify(…, '<reason>')\``,
           }),
         );
-      else if (
-        flow.class === 'personal' &&
-        flow.residency !== undefined &&
-        residency !== undefined &&
-        flow.residency !== residency
-      )
+      else if (flow.class === 'personal' && flow.residency !== undefined && !sink.keeps(flow.residency, path))
         found.push(
           diagnostic('data-leaves-region', {
-            message: `personal data (${flow.from}) of region ${flow.residency} goes to ${where}, in region ${residency}`,
+            message: `personal data (${flow.from}) of region ${flow.residency} goes to ${where}, ${sink.region}`,
             at: flow.at,
             subject,
           }),
@@ -212,15 +230,12 @@ export function checkLeaks(checked: Checked): LeakCheck {
       const at = expression.locate(reference.span);
       const item = items.get(reference.root);
       const names = reference.path.map(({ name }) => name);
+      if (INPUT.has(reference.root) && input.size > 0) return isHeld(at) ? through(input, names, at) : [];
       if (item?.flows && isHeld(at) && !known.has(at.range.start.offset))
         return item.flows.map((flow) => ({ ...flow, at }));
       const [step, ...rest] = item?.path ? [...item.path, ...names] : reference.root === 'steps' ? names : [];
-      const through = step === undefined ? undefined : held.get(step);
-      if (!through || !isHeld(at)) return [];
-      const path = toPointer(rest);
-      return [...through].flatMap(([pointer, flows]) =>
-        relates(pointer, path) ? flows.map((flow) => ({ ...flow, at })) : [],
-      );
+      const source = step === undefined ? undefined : held.get(step);
+      return source && isHeld(at) ? through(source, rest, at) : [];
     });
     return distinct([...direct, ...indirect]);
   }
@@ -254,6 +269,56 @@ export function checkLeaks(checked: Checked): LeakCheck {
     const operation = contract.operations.get(target.operation);
     return operation && resultSource(operation);
   }
+}
+
+/** Names by which a pipeline without an event reads what it was given. */
+const INPUT: ReadonlySet<string> = new Set(['event', 'input']);
+
+/** What of a source is at a path, or within it. */
+function through(source: Held, names: readonly string[], at: Location): readonly Flow[] {
+  const path = toPointer(names);
+  return [...source].flatMap(([pointer, flows]) =>
+    relates(pointer, path) ? flows.map((flow) => ({ ...flow, at })) : [],
+  );
+}
+
+function heldByMembers(schema: Json | undefined, name: string, at: Location): Held {
+  return new Map(
+    [...classedMembers(schema)].map(([pointer, { class: named, residency }]) => [
+      pointer,
+      [{ class: named, from: `${name} ${pointer || '/'}`, residency, at }],
+    ]),
+  );
+}
+
+function contractSink(
+  name: string,
+  contract: Contract,
+  schema: JsonSchema,
+  /** Where it is. */
+  region: string | undefined,
+): Sink {
+  return {
+    name,
+    cleared: (path) => classesAt(classPointers(contract, schema), path, 'within'),
+    keeps: (wanted) => region === undefined || region === wanted,
+    place: `in contracts/${contract.name}/contract.yaml`,
+    region: `in region ${region}`,
+  };
+}
+
+/** What a pipeline is given, or gives: its members are classed in its own text. */
+function pipelineSink(name: string, schema: Json | undefined): Sink {
+  const members = classedMembers(schema);
+  const at = (path: string) =>
+    [...members].flatMap(([pointer, one]) => (isWithin(path, pointer) ? [one] : []));
+  return {
+    name,
+    cleared: (path) => new Set(at(path).map((one) => one.class)),
+    keeps: (wanted, path) => at(path).some(({ residency }) => residency === wanted),
+    place: 'with `x-tenon-class`',
+    region: 'which does not say by `x-tenon-residency` that it stays there',
+  };
 }
 
 /** The contracts that a pipeline's data can come from. */

@@ -66,7 +66,7 @@ function checkKey(model: PipelineModel, step: ForEachSpec): Diagnostic[] {
 }
 
 function hasEffect(model: PipelineModel, step: StepSpec): boolean {
-  if (step.kind === 'emit') return true;
+  if (step.kind === 'emit' || step.kind === 'run') return true;
   const call = step.kind === 'call' ? model.calls.get(step)?.call : undefined;
   return call !== undefined && call.declared.effect !== 'read';
 }

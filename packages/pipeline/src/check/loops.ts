@@ -10,7 +10,7 @@ export function checkLoops(pipelines: readonly PipelineFacts[]): Diagnostic[] {
 /** One pipeline starts another. */
 interface Start {
   readonly from: PipelineFacts;
-  readonly cause: Cause;
+  readonly cause: Pick<Cause, 'what' | 'at'>;
   readonly to: PipelineFacts;
 }
 
@@ -23,12 +23,18 @@ function triggerCycles(pipelines: readonly PipelineFacts[]): Diagnostic[] {
     pipelines.filter(({ trigger }) => trigger),
     ({ trigger }) => trigger!.event,
   );
+  const named = Map.groupBy(pipelines, ({ pipeline }) => pipeline);
   const starts = new Map(
     pipelines.map((from) => [
       from,
-      from.causes.flatMap((cause): Start[] =>
-        (startedBy.get(cause.event) ?? []).map((to) => ({ from, cause, to })),
-      ),
+      [
+        ...from.causes.flatMap((cause): Start[] =>
+          (startedBy.get(cause.event) ?? []).map((to) => ({ from, cause, to })),
+        ),
+        ...from.runs.flatMap(({ pipeline, at }): Start[] =>
+          (named.get(pipeline) ?? []).map((to) => ({ from, cause: { what: `runs ${pipeline}`, at }, to })),
+        ),
+      ],
     ]),
   );
   const found = new Map<string, Diagnostic>();
@@ -95,7 +101,8 @@ const BEFORE_ALL_STEPS = -1;
  * stuck when everything that could send its event is behind something stuck; one free source is enough to end it.
  */
 function waitCycles(pipelines: readonly PipelineFacts[]): Diagnostic[] {
-  const blockers = pipelines.flatMap(blockersOf);
+  const byName = new Map(pipelines.toReversed().map((one) => [one.pipeline, one]));
+  const blockers = pipelines.flatMap((one) => [...blockersOf(one), ...waitsWithin(one, byName)]);
   const causesOf = Map.groupBy(
     pipelines.flatMap((pipeline) => pipeline.causes.map((cause) => ({ pipeline, cause }))),
     ({ cause }) => cause.event,
@@ -168,6 +175,32 @@ function waitCycles(pipelines: readonly PipelineFacts[]): Diagnostic[] {
       }),
     );
   }
+}
+
+/** Waits of the pipelines that it runs, at any depth: what comes after the step comes after them. */
+function waitsWithin(
+  pipeline: PipelineFacts,
+  byName: ReadonlyMap<string, PipelineFacts>,
+): readonly Blocker[] {
+  return pipeline.runs.flatMap(({ pipeline: first, step, order, beside, at }) => {
+    const reached = new Set([first]);
+    for (const name of reached) for (const run of byName.get(name)?.runs ?? []) reached.add(run.pipeline);
+    return [...reached].flatMap((name): readonly Blocker[] =>
+      (byName.get(name)?.waits ?? []).flatMap(({ event, step: wait, isFromOutside }) =>
+        isFromOutside
+          ? []
+          : {
+              pipeline,
+              name: `${pipeline.pipeline}.${step} (${name}.${wait})`,
+              event,
+              at,
+              order,
+              beside,
+              isWait: true,
+            },
+      ),
+    );
+  });
 }
 
 /** What comes from outside too may come whatever we do. */

@@ -1,13 +1,15 @@
-import type { Diagnostic } from '@tenon/model';
+import { type Diagnostic, didYouMean } from '@tenon/model';
 import { diagnostic } from '../rules.ts';
 import {
   allSteps,
   type CallSpec,
   type Located,
   type PipelineSpec,
+  type RunSpec,
   type StepSpec,
 } from '../spec/pipeline-spec.ts';
 import type { Catalog, Resolved, ResolvedCall, ResolvedEvent } from './catalog.ts';
+import type { Interfaces, PipelineInterface } from './pipeline-interface.ts';
 
 /** A pipeline whose names have been resolved: what all later checks and the compiler work on. */
 export interface PipelineModel {
@@ -17,6 +19,8 @@ export interface PipelineModel {
   readonly calls: ReadonlyMap<CallSpec, CallMeaning>;
   /** Events of `emit` and `wait` steps. */
   readonly events: ReadonlyMap<StepSpec, ResolvedEvent>;
+  /** Pipelines that `run` steps run. */
+  readonly runs: ReadonlyMap<RunSpec, PipelineInterface>;
 }
 
 export interface CallMeaning {
@@ -31,10 +35,12 @@ export interface CallMeaning {
 export function modelOf(
   spec: PipelineSpec,
   catalog: Catalog,
+  interfaces: Interfaces,
 ): { readonly model: PipelineModel; readonly diagnostics: readonly Diagnostic[] } {
   const found: Diagnostic[] = [];
   const calls = new Map<CallSpec, CallMeaning>();
   const events = new Map<StepSpec, ResolvedEvent>();
+  const runs = new Map<RunSpec, PipelineInterface>();
   const trigger = spec.trigger?.kind === 'event' ? take(catalog.event(spec.trigger.event)) : undefined;
   const ids = new Map<string, Located<string>>();
   for (const step of allSteps(spec.steps)) {
@@ -59,8 +65,12 @@ export function modelOf(
     const named = step.kind === 'emit' ? step.emit : step.kind === 'wait' ? step.event : undefined;
     const event = named && take(catalog.event(named));
     if (event) events.set(step, event);
+    if (step.kind === 'run') {
+      const child = take(runnable(step.pipeline, interfaces));
+      if (child) runs.set(step, child);
+    }
   }
-  return { model: { spec, catalog, calls, events, ...(trigger && { trigger }) }, diagnostics: found };
+  return { model: { spec, catalog, calls, events, runs, ...(trigger && { trigger }) }, diagnostics: found };
 
   function take<T>(resolved: Resolved<T>): T | undefined {
     if ('value' in resolved) return resolved.value;
@@ -75,6 +85,28 @@ export function modelOf(
       found.push(resolved.problem);
     return undefined;
   }
+}
+
+function runnable({ value: name, at }: Located<string>, interfaces: Interfaces): Resolved<PipelineInterface> {
+  const found = interfaces.get(name);
+  if (found === undefined)
+    return {
+      problem: diagnostic('unknown-pipeline', {
+        message: `there is no pipeline \`${name}\``,
+        at,
+        subject: name,
+        misspelt: { name, meant: didYouMean(name, interfaces.keys()) },
+      }),
+    };
+  if (found.input !== undefined) return { value: found };
+  return {
+    problem: diagnostic('pipeline-not-runnable', {
+      message: `\`${name}\` is started by an event, so it takes no input`,
+      at,
+      subject: name,
+      related: [{ ...found.at, message: 'has no `manual` trigger' }],
+    }),
+  };
 }
 
 /** The calls that change something, in document order. */

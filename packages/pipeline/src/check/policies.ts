@@ -139,6 +139,7 @@ export function expressionsIn(spec: PipelineSpec): readonly SpecExpression[] {
   addAll(spec.identity?.orderBy);
   for (const step of allSteps(spec.steps)) found.push(...expressionsOfStep(step));
   add(spec.success);
+  addAll(spec.output?.value);
   for (const metric of spec.metrics) {
     add(metric.when);
     add(metric.value);
@@ -187,6 +188,9 @@ export function expressionsOfStep(step: StepSpec): readonly SpecExpression[] {
       addAll(step.key);
       for (const { condition } of step.check?.that ?? []) add(condition);
       addAll(step.result);
+      break;
+    case 'run':
+      addAll(step.with);
       break;
     case 'parallel':
   }

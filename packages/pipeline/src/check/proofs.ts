@@ -11,6 +11,7 @@ import { checkLoops } from './loops.ts';
 import { type Checked, checkMasters, checkWriters } from './masters.ts';
 import { checkOwners } from './owners.ts';
 import { checkPrivilege } from './privilege.ts';
+import { checkRuns } from './runs.ts';
 import { checkSize } from './size.ts';
 import { checkTargets } from './targets.ts';
 import { checkTier } from './tier.ts';
@@ -52,5 +53,10 @@ export function workspaceProofs(
 ): Diagnostic[] {
   // By name, so that the first of two is the same one whatever the files are called.
   const sorted = pipelines.toSorted((a, b) => compareText(a.pipeline, b.pipeline));
-  return [...checkWriters(sorted), ...checkLoops(sorted), ...checkPrivilege(sorted, workspace, isSound)];
+  return [
+    ...checkWriters(sorted),
+    ...checkLoops(sorted),
+    ...checkRuns(sorted),
+    ...checkPrivilege(sorted, workspace, isSound),
+  ];
 }

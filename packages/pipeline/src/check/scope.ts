@@ -10,7 +10,14 @@ export interface UsageTarget {
 }
 
 /** Why a step that exists cannot be read at some place. */
-export type Unreadable = 'withoutResult' | 'later' | 'self' | 'otherBranch' | 'beside' | 'insideList';
+export type Unreadable =
+  | 'withoutResult'
+  | 'withoutOutput'
+  | 'later'
+  | 'self'
+  | 'otherBranch'
+  | 'beside'
+  | 'insideList';
 
 /** What a name holds: a payload, or with `path` the part of one that an item of a list is. */
 export interface NamedSource extends UsageTarget {

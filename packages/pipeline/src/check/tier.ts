@@ -1,6 +1,13 @@
 import { type Diagnostic, formatDuration } from '@tenon/model';
 import { diagnostic } from '../rules.ts';
-import { allSteps, innerSteps, type OwnerRole, type StepSpec, type Tier } from '../spec/pipeline-spec.ts';
+import {
+  allSteps,
+  innerSteps,
+  type OwnerRole,
+  type RunSpec,
+  type StepSpec,
+  type Tier,
+} from '../spec/pipeline-spec.ts';
 import { entry } from '../yaml/spec-document.ts';
 import type { ResolvedCall } from './catalog.ts';
 import { classPointers } from './classes.ts';
@@ -86,7 +93,7 @@ export function checkTier(model: PipelineModel): Diagnostic[] {
       }),
     );
   for (const control of ['review', 'drills'] as const) found.push(...checkRounds(model, control, required));
-  if (required.approval) found.push(...checkApprovals(model, spec.steps, false));
+  if (required.approval) found.push(...checkApprovals(model));
   return found;
 }
 
@@ -123,30 +130,47 @@ function checkRounds(
   ];
 }
 
-/** At the high tier somebody looks before money moves or something happens for good. */
-function checkApprovals(model: PipelineModel, steps: readonly StepSpec[], isApproved: boolean): Diagnostic[] {
+/** What weighs, and what is run, without an approval before it. */
+export interface Unapproved {
+  readonly calls: readonly { readonly meaning: CallMeaning; readonly because: string }[];
+  readonly runs: readonly RunSpec[];
+}
+
+export function unapprovedOf(
+  model: PipelineModel,
+  steps: readonly StepSpec[] = model.spec.steps,
+  isApproved = false,
+): Unapproved {
   let approved = isApproved;
-  return steps.flatMap((step): Diagnostic[] => {
+  const found = steps.map((step): Unapproved => {
     if (step.kind === 'approve') approved = true;
     const inner = innerSteps(step);
     if (inner.length > 0) {
-      const found = inner.flatMap((steps) => checkApprovals(model, steps, approved));
+      const inside = inner.map((list) => unapprovedOf(model, list, approved));
       // A rule decides who needs approval: a gate in one branch is one, as is a gate with `when`.
       if (inner.some(hasApproval)) approved = true;
-      return found;
+      return { calls: inside.flatMap(({ calls }) => calls), runs: inside.flatMap(({ runs }) => runs) };
     }
+    if (approved) return NOTHING;
+    if (step.kind === 'run') return { calls: [], runs: [step] };
     const meaning = step.kind === 'call' ? model.calls.get(step) : undefined;
-    if (approved || !meaning) return [];
-    const because = reason(meaning);
-    if (because === undefined) return [];
-    return [
-      diagnostic('approval-missing', {
-        message: `\`${meaning.step.call.value}\` ${because}, and nobody approves it before`,
-        at: meaning.step.call.at,
-        subject: step.id.value,
-      }),
-    ];
+    const because = meaning && reason(meaning);
+    return meaning && because !== undefined ? { calls: [{ meaning, because }], runs: [] } : NOTHING;
   });
+  return { calls: found.flatMap(({ calls }) => calls), runs: found.flatMap(({ runs }) => runs) };
+}
+
+const NOTHING: Unapproved = { calls: [], runs: [] };
+
+/** At the high tier somebody looks before money moves or something happens for good. */
+function checkApprovals(model: PipelineModel): Diagnostic[] {
+  return unapprovedOf(model).calls.map(({ meaning: { step }, because }) =>
+    diagnostic('approval-missing', {
+      message: `\`${step.call.value}\` ${because}, and nobody approves it before`,
+      at: step.call.at,
+      subject: step.id.value,
+    }),
+  );
 }
 
 function reason({ step, call }: CallMeaning): string | undefined {

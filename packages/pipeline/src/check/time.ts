@@ -1,9 +1,34 @@
 import { type Diagnostic, formatDuration } from '@tenon/model';
 import { diagnostic } from '../rules.ts';
-import { allSteps, type CallSpec, type StepSpec } from '../spec/pipeline-spec.ts';
+import { allSteps, type CallSpec, type ForEachSpec, type StepSpec } from '../spec/pipeline-spec.ts';
 import type { ResolvedCall } from './catalog.ts';
 import type { PipelineModel } from './model.ts';
 import { describeRetry, retryPlan, worstCaseMs } from './retry.ts';
+import { allOf, mostOf, type TimeTree, timesOf } from './time-tree.ts';
+
+/** How long steps may take, with what they run left open. */
+export function timeOf(model: PipelineModel, steps: readonly StepSpec[] = model.spec.steps): TimeTree {
+  return allOf(steps.map((step) => timeOfStep(model, step)));
+}
+
+function timeOfStep(model: PipelineModel, step: StepSpec): TimeTree {
+  switch (step.kind) {
+    case 'run':
+      return { run: step.pipeline.value };
+    case 'choose':
+    case 'parallel':
+      return mostOf(step.branches.map((branch) => timeOf(model, branch.steps)));
+    case 'forEach':
+      return timesOf(rounds(step), timeOf(model, step.steps));
+    default:
+      return worstCaseOf(model, [step]).totalMs;
+  }
+}
+
+/** So many items, so many at a time. */
+function rounds({ max, concurrency }: ForEachSpec): number {
+  return Math.ceil((max?.value ?? 1) / (concurrency ?? 1));
+}
 
 /** The longest working time of a pipeline's steps, and the step that takes the most of it. */
 export interface WorstCase {
@@ -12,8 +37,8 @@ export interface WorstCase {
 }
 
 /**
- * Adds up what every call may take with all its attempts; of branches, the slowest; of a list, as many items as there may be. Waiting for people and
- * events is not work: the runtime stops the deadline's clock meanwhile.
+ * Adds up what every call may take with all its attempts; of branches, the slowest; of a list, as many items as there may be. What
+ * pipelines take that are run is not in it. Waiting for people and events is not work: the runtime stops the deadline's clock meanwhile.
  */
 export function worstCaseOf(model: PipelineModel, steps: readonly StepSpec[] = model.spec.steps): WorstCase {
   let totalMs = 0;
@@ -33,9 +58,9 @@ export function worstCaseOf(model: PipelineModel, steps: readonly StepSpec[] = m
       if (slowest?.longest && (!longest || slowest.longest.ms > longest.ms)) longest = slowest.longest;
     }
     if (step.kind === 'forEach') {
-      // So many items, so many at a time, each as slow as can be.
+      // Each as slow as can be.
       const each = worstCaseOf(model, step.steps);
-      totalMs += each.totalMs * Math.ceil((step.max?.value ?? 1) / (step.concurrency ?? 1));
+      totalMs += each.totalMs * rounds(step);
       if (each.longest && (!longest || each.longest.ms > longest.ms)) longest = each.longest;
     }
   }
@@ -61,7 +86,9 @@ export function checkTime(model: PipelineModel): Diagnostic[] {
   };
   const related = took ? [took] : [];
   const deadline = limits?.deadline;
-  if (deadline && worst.totalMs > deadline.value)
+  // With what it runs it is looked at when all pipelines are: see runs.ts.
+  const isAlone = model.runs.size === 0;
+  if (isAlone && deadline && worst.totalMs > deadline.value)
     found.push(
       diagnostic('deadline-too-short', {
         message: `the steps can take ${formatDuration(worst.totalMs)}; the deadline says ${formatDuration(deadline.value)}`,
@@ -71,7 +98,7 @@ export function checkTime(model: PipelineModel): Diagnostic[] {
       }),
     );
   const within = slo?.within;
-  if (within && worst.totalMs > within.value)
+  if (isAlone && within && worst.totalMs > within.value)
     found.push(
       diagnostic('slo-cannot-hold', {
         message: `can take ${formatDuration(worst.totalMs)}; SLO says ${formatDuration(within.value)}`,

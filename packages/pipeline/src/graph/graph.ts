@@ -26,7 +26,7 @@ export interface GraphEdge {
   readonly from: string;
   readonly to: string;
   /** `describes`, `sends`: contract → system, system → event; the others have a pipeline at one end. */
-  readonly kind: 'describes' | 'sends' | 'starts' | 'resumes' | 'emits' | 'reads' | 'writes';
+  readonly kind: 'describes' | 'sends' | 'starts' | 'resumes' | 'emits' | 'runs' | 'reads' | 'writes';
   /** Operations, for `reads` and `writes`; sorted. */
   readonly operations: readonly string[];
 }
@@ -79,6 +79,7 @@ export function graphOf(check: WorkspaceCheck, workspace: Workspace): WorkspaceG
     for (const [step, named] of model.events)
       if (step.kind === 'emit') addEdge(id, event(named), 'emits');
       else addEdge(event(named), id, 'resumes');
+    for (const { name } of model.runs.values()) addEdge(id, `pipeline:${name}`, 'runs');
     for (const { call, compensation, guard } of model.calls.values())
       for (const one of [call, compensation, guard].filter((each) => each !== undefined)) {
         const isRead = one.declared.effect === 'read';

@@ -86,6 +86,16 @@ export const dataRules = {
       good: "success: ${ steps.invoice.status == 'open' }",
     },
   },
+  'output-undeclared': {
+    severity: 'error',
+    title: 'the result of a pipeline without an output is read',
+    why: 'What a pipeline gives to those that run it is declared, so that a change of its steps breaks nobody unseen.',
+    fix: 'declare `output` with `schema` and `value` in the pipeline that is run',
+    example: {
+      bad: '# send-invoice has no output\nsuccess: ${ steps.invoice.id != "" }',
+      good: "# send-invoice\noutput: { schema: { type: object, … }, value: { id: '${ steps.made.id }' } }",
+    },
+  },
   'missing-request-field': {
     severity: 'error',
     title: 'a required field of the request is missing',

@@ -40,6 +40,23 @@ export const namesRules = {
     fix: 'correct the name, or update the contract',
     example: { bad: 'event: crm.accountMade', good: 'event: crm.accountCreated' },
   },
+  'unknown-pipeline': {
+    severity: 'error',
+    title: 'a pipeline that is not in the workspace',
+    why: 'A step can only run what is checked with it (C1).',
+    fix: 'correct the name, or add the pipeline',
+    example: { bad: 'run: { pipeline: send-invoce, … }', good: 'run: { pipeline: send-invoice, … }' },
+  },
+  'pipeline-not-runnable': {
+    severity: 'error',
+    title: 'a pipeline that only events start',
+    why: 'A step gives input to what it runs; a pipeline with an event for its trigger takes none.',
+    fix: 'give it a `manual` trigger, or emit its event',
+    example: {
+      bad: '# send-invoice\ntrigger: { event: crm.orderPlaced }',
+      good: '# send-invoice\ntrigger: { manual: { input: { type: object, … } } }',
+    },
+  },
   'unknown-identity': {
     severity: 'error',
     title: 'an identity that the connector does not have',

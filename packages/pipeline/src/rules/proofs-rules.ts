@@ -140,7 +140,7 @@ export const proofsRules = {
     severity: 'error',
     title: 'pipelines that start each other in a circle',
     why: 'One event would run for ever (C31, C32).',
-    fix: 'break the circle: give one trigger a `where` over a different event, or leave out an emit',
+    fix: 'break the circle: give one trigger a `where` over a different event, or leave out an emit or a run',
     example: {
       bad: '# a: on shop.orderPlaced, emits news.shipped\n# b: on news.shipped, emits shop.orderPlaced',
       good: '# b: on news.shipped, where: ${ !event.isReturn }; emits nothing that starts a',
@@ -420,7 +420,7 @@ export const proofsRules = {
   'tier-too-low': {
     severity: 'error',
     title: 'a tier lower than what the pipeline does',
-    why: 'A pipeline that moves money or changes access may not call itself low (C152).',
+    why: 'A pipeline that moves money or changes access may not call itself low, nor one that runs such a pipeline (C152).',
     fix: 'raise the tier',
     example: {
       bad: 'tier: low   # and a step calls billing.createInvoice, whose amount is classed financial',

@@ -67,14 +67,4 @@ export const shapeRules = {
     fix: 'add the key that says what it is',
     example: { bad: '- { id: a, cal: crm.getAccount }', good: '- { id: a, call: crm.getAccount }' },
   },
-  'step-kind-not-supported-yet': {
-    severity: 'error',
-    title: 'a step kind that this version cannot carry out',
-    why: '`forEach`, `parallel` and `run` are part of the design; a pipeline that uses them would not do what it says.',
-    fix: 'use call, emit, approve, wait, set, check or choose',
-    example: {
-      bad: '- { id: all, forEach: … }',
-      good: '- { id: first, call: … }',
-    },
-  },
 } as const satisfies DiagnosticRules;

@@ -2,7 +2,6 @@ import { type Diagnostic, didYouMean, isSecretReference, type Json } from '@teno
 import { definitionName, isSchemaObject, type JsonSchema, type SchemaObject } from '@tenon/schema';
 import { diagnostic } from '../rules.ts';
 import type { SpecDocument, SpecMap, SpecNode, SpecScalar } from '../yaml/spec-document.ts';
-import { plannedStepKinds } from './pipeline-schema.ts';
 
 /**
  * Holds a spec against one of the published schemas. Ajv would say what fails; this says what was meant: which branch
@@ -112,17 +111,6 @@ export function checkShape(document: SpecDocument, root: SpecNode, schema: Schem
           at: document.at(second.key),
           subject: path,
           fix: `make two of it, or remove one of ${list(present)}`,
-        }),
-      );
-      return undefined;
-    }
-    const planned = node.entries.find(({ key }) => plannedStepKinds.has(String(key.value)));
-    if (planned && telling.includes('call')) {
-      found.push(
-        diagnostic('step-kind-not-supported-yet', {
-          message: `\`${planned.key.value}\` steps cannot be carried out by this version`,
-          at: document.at(planned.key),
-          subject: path,
         }),
       );
       return undefined;

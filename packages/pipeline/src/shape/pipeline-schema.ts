@@ -235,6 +235,16 @@ const parallelStep = object('Carries out named branches beside each other.', ['i
   },
 });
 
+const runStep = object('Runs another pipeline as a child, and waits for its end.', ['id', 'run'], {
+  ...common,
+  run: object('Which pipeline, and what it is given.', ['pipeline'], {
+    pipeline: text(
+      'Name of a pipeline with a `manual` trigger. Its `output` is the result of the step; undone, it goes its own way back.',
+    ),
+    with: template('What its trigger takes as `input`.'),
+  }),
+});
+
 /** Step kinds by their key. `pipelineSchema` and every reader of steps follow this table. */
 export const stepSchemas = {
   call: callStep,
@@ -246,10 +256,8 @@ export const stepSchemas = {
   choose: chooseStep,
   forEach: forEachStep,
   parallel: parallelStep,
+  run: runStep,
 } as const satisfies Readonly<Record<string, SchemaObject>>;
-
-/** Step kinds that the design names and no runtime can carry out yet. */
-export const plannedStepKinds: ReadonlySet<string> = new Set(['run']);
 
 /** The pipeline format as JSON Schema 2020-12: what editors complete from, and what `check` enforces. */
 export const pipelineSchema: SchemaObject = {
@@ -300,9 +308,13 @@ export const pipelineSchema: SchemaObject = {
             event: dottedName('`<contract>.<event>`.', 'crm.subscriptionUpgraded'),
             where: expression('Only events for which this is true start a run.'),
           }),
-          object('Started by a person or a program.', ['manual'], {
+          object('Started by a person, a program or another pipeline.', ['manual'], {
             manual: object('The input that must be given.', ['input'], {
-              input: { type: 'object', description: 'JSON Schema of the input, read as `event`.' },
+              input: {
+                type: 'object',
+                description:
+                  'JSON Schema of the input, read as `event`. `x-tenon-class: personal` (or `secret`, `financial`) on a member says what it may hold, `x-tenon-residency` where that must stay.',
+              },
             }),
           }),
         ],
@@ -328,6 +340,13 @@ export const pipelineSchema: SchemaObject = {
         items: ref('step'),
       },
       success: expression('What "complete" means: a run has not succeeded until this is true.'),
+      output: object('What a pipeline that runs this one is given.', ['schema', 'value'], {
+        schema: {
+          type: 'object',
+          description: 'JSON Schema of the value; its members are classed as those of an input are.',
+        },
+        value: template('The value; may read `event` and `steps`.'),
+      }),
       onFailure: {
         enum: ['compensate', 'forward', 'hold'],
         description: 'After a failure: undo confirmed effects, open forward fixes, or hold for the owner.',

@@ -40,6 +40,7 @@ export interface PipelineSpec {
   /** Ids of steps whose kind could not be told: they exist, and nothing is known of them. */
   readonly unreadSteps: ReadonlySet<string>;
   readonly success?: SpecExpression;
+  readonly output?: { readonly at: Location; readonly schema?: Json; readonly value?: Template };
   readonly onFailure?: Located<'compensate' | 'forward' | 'hold'>;
   readonly slo?: { readonly objective?: number; readonly within?: Located<number> };
   readonly review?: { readonly by?: Located<string>; readonly every?: Located<number> };
@@ -205,6 +206,12 @@ export interface ParallelSpec extends StepSpecCommon {
   readonly branches: readonly (BranchSpec & { readonly name: Located<string> })[];
 }
 
+export interface RunSpec extends StepSpecCommon {
+  readonly kind: 'run';
+  readonly pipeline: Located<string>;
+  readonly with?: Template;
+}
+
 export type StepSpec =
   | CallSpec
   | EmitSpec
@@ -214,7 +221,8 @@ export type StepSpec =
   | CheckSpec
   | ChooseSpec
   | ForEachSpec
-  | ParallelSpec;
+  | ParallelSpec
+  | RunSpec;
 
 /** Reads a document that may be partly wrong. `undefined` when it has no name or no steps to speak of. */
 export function readPipeline(document: SpecDocument): {
@@ -251,6 +259,7 @@ export function readPipeline(document: SpecDocument): {
     steps: steps(child(root, 'steps')),
     unreadSteps,
     ...given('success', read.expression(child(root, 'success'))),
+    ...given('output', output(entry(root, 'output'))),
     ...given('onFailure', read.oneOf(child(root, 'onFailure'), ['compensate', 'forward', 'hold'])),
     ...(slo && {
       slo: {
@@ -296,6 +305,16 @@ export function readPipeline(document: SpecDocument): {
     const input = child(manual?.value, 'input');
     if (!manual || !input) return undefined;
     return { kind: 'manual', at: document.at(manual.key), input: jsonOf(input) };
+  }
+
+  function output(part: ReturnType<typeof entry>): PipelineSpec['output'] {
+    if (part?.value.kind !== 'map') return undefined;
+    const schema = child(part.value, 'schema');
+    return {
+      at: document.at(part.key),
+      ...(schema?.kind === 'map' && { schema: jsonOf(schema) }),
+      ...given('value', read.template(child(part.value, 'value'))),
+    };
   }
 
   function identity(node: SpecNode | undefined): PipelineSpec['identity'] {
@@ -411,6 +430,11 @@ export function readPipeline(document: SpecDocument): {
           steps: steps(value),
         })),
       }),
+      run: () => {
+        const pipeline = read.text(child(body, 'pipeline'));
+        if (!pipeline) return undefined;
+        return { ...common, kind: 'run', pipeline, ...given('with', read.template(child(body, 'with'))) };
+      },
     };
     // The key was found among the table's own.
     return readers[kinds[0] as keyof typeof stepSchemas]();

@@ -1,8 +1,9 @@
 import type { Json, JsonObject } from '@tenon/model';
-import { type Fact, Suspension } from '../engine.ts';
+import { type ChildEnd, type Fact, Suspension } from '../engine.ts';
 import { interpret } from '../interpreter/interpret.ts';
 import type { Caller } from '../interpreter/tries.ts';
 import type { RunState } from '../runtime.ts';
+import { type ChildLink, linkOf, wordWrites } from './children.ts';
 import { CommitFailed, type PendingGroup } from './commit-queue.ts';
 import type { EmbeddedEngine } from './engine.ts';
 import { EmbeddedRun } from './run-context.ts';
@@ -67,14 +68,18 @@ export class Activations {
     journal: readonly JournalRow[],
     openings: readonly OpeningRow[],
     birth?: PendingGroup,
+    bornOf?: ChildLink,
   ): Promise<readonly (readonly [pipeline: string, atMs: number])[]> {
     const { seq } = row;
     let run: EmbeddedRun | undefined;
     let hasEnded = false;
     try {
       const loaded = this.#engine.plan(row.plan_hash);
-      const { deadlineMs } = loaded.plan.limits;
-      run = new EmbeddedRun(row, payload, journal, openings, deadlineMs, this.#engine, birth);
+      const { limits, trigger } = loaded.plan;
+      // What events start is nobody's child.
+      const link = bornOf ?? ('manual' in trigger ? linkOf(this.#engine, seq) : undefined);
+      const { deadlineMs } = limits;
+      run = new EmbeddedRun(row, payload, journal, openings, deadlineMs, this.#engine, birth, link);
       this.#runs.set(seq, run);
       this.#byId.set(row.run_id, run);
       const end = await interpret(run.root, loaded, this.#call);
@@ -133,12 +138,15 @@ export class Activations {
     };
     const detail: JsonObject = { queue: 'repair', settled: 'held', failure, attempts: 1 };
     const facts: Fact[] = [{ kind: 'deadLetter', step: row.step ?? 'run', details: detail }];
+    // Nobody can say what it has done.
+    const end: ChildEnd = { state: 'failed', effects: 1, failure, workedMs: 0 };
     const step = row.step ?? 'run';
     try {
       const read = this.#engine.read.of('SELECT state FROM runs WHERE seq = ?').get(row.seq);
       // Held to the states of `RunState` by the table.
       const state = String(read?.['state']) as RunState;
       const phase = state === 'inDoubt' || state === 'accepted' ? 'running' : state;
+      const link = linkOf(this.#engine, row.seq);
       await this.#engine.commit(
         [
           ['claim', row.seq, phase, now],
@@ -159,9 +167,11 @@ export class Activations {
           ],
           ['end', row.seq, 'failed', now, step, JSON.stringify({ ...failure, step })],
           ...(row.order_key === null ? [] : [['admitNext', row.pipeline, row.order_key, now] as const]),
+          ...(link === undefined ? [] : wordWrites(link, row.seq, now, end)),
         ],
         [this.#engine.noted(row, facts)],
       );
+      if (link !== undefined) this.#engine.passOn(link, end);
     } catch {
       // Not to be read, or refused as well: the run stays claimed, and the next start of the process tries it again.
     }

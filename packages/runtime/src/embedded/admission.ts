@@ -5,6 +5,7 @@ import { newSalt, saltedDigest } from '../interpreter/salted-digest.ts';
 import { traceIdOf, traceparentFor } from '../interpreter/trace-context.ts';
 import type { AcceptedRun, AcceptResult } from '../runtime.ts';
 import { terminalStates } from '../states.ts';
+import type { ChildLink } from './children.ts';
 import type { EmbeddedEngine } from './engine.ts';
 import { type Draft, draftsFor } from './intake.ts';
 import type { Noted } from './ledger-rows.ts';
@@ -129,7 +130,7 @@ export class Admission {
     const writes: Write[] = [...also];
     const noted: Noted[] = [...alsoNoted];
     const runs: AcceptedRun[] = [];
-    const claimed: RunRow[] = [];
+    const claimed: { readonly run: RunRow; readonly link?: ChildLink }[] = [];
     const eventSeq = this.#nextEvent;
     if (!isKnown) {
       this.#nextEvent++;
@@ -167,14 +168,21 @@ export class Admission {
             state: earlier.state,
           });
         } else if (!isKnown) {
-          const flag = this.#flagAgainst(event, draft);
+          // A child is part of a run that was taken already.
+          const flag = draft.child === undefined ? this.#flagAgainst(event, draft) : undefined;
           if (flag !== undefined) {
             flaggedOff.push(draft.loaded.plan.pipeline);
             noted.push(this.#engine.system(flag));
             continue;
           }
           const run = this.#draftRun(event, draft, eventSeq, correlationId, now, writes, noted);
-          if (run.claimed === 1) claimed.push(run);
+          const link = draft.child?.link;
+          const born = draft.child?.born(run);
+          if (born !== undefined) {
+            writes.push(...born.writes);
+            noted.push(born.noted);
+          }
+          if (run.claimed === 1) claimed.push({ run, ...(link && { link }) });
           else {
             queued.push(run.pipeline);
             this.#engine.counts.addBacklog(run.pipeline, 1);
@@ -190,16 +198,16 @@ export class Admission {
       }
     } catch (error) {
       // Nobody will follow them: a place kept for nothing is missing until a restart.
-      for (const run of claimed) this.#engine.dispatcher.leave(run.pipeline, run.seq);
+      for (const { run } of claimed) this.#engine.dispatcher.leave(run.pipeline, run.seq);
       for (const pipeline of queued) this.#engine.counts.addBacklog(pipeline, -1);
       throw error;
     }
     const group = this.#engine.open(writes, noted);
-    for (const run of claimed)
+    for (const { run, link } of claimed)
       this.#engine.dispatcher.follow(
         run.pipeline,
         run.seq,
-        this.#engine.activations.activate(run, event.payload, [], [], group),
+        this.#engine.activations.activate(run, event.payload, [], [], group, link),
       );
     const bytes = writes.reduce(
       (sum, write) => sum + (write[0] === 'putEvent' ? String(write[7]).length : 0),
@@ -234,7 +242,7 @@ export class Admission {
 
   #draftRun(
     event: NewEvent,
-    { loaded, key, orderKey, failure }: Draft,
+    { loaded, key, orderKey, failure, child }: Draft,
     eventSeq: number,
     correlationId: string,
     now: number,
@@ -294,6 +302,11 @@ export class Admission {
           plan: plan.hash,
           version: plan.version,
           traceparent,
+          ...(child && {
+            parent: child.link.parentRunId,
+            step: child.link.parentStep,
+            hops: child.link.hops,
+          }),
         },
       },
     ];

@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { type Failure, type Json, type JsonObject, newId } from '@tenon/model';
 import type { Plan } from '@tenon/pipeline';
-import type { Cancellation, Fact, HeldCall } from '../engine.ts';
+import type { Cancellation, ChildEnd, Fact, HeldCall } from '../engine.ts';
 import type { TreeHead } from '../ledger/checkpoint.ts';
 import { type LoadedPlan, loadPlan } from '../loaded-plan.ts';
 import type { FlowReport, LedgerEntry, RuntimeLimits, RuntimeOptions } from '../runtime.ts';
@@ -11,6 +11,7 @@ import { Admission } from './admission.ts';
 import type { Chore } from './apply-batch.ts';
 import { Calls } from './calls.ts';
 import { textDigest } from './check-file.ts';
+import { type ChildLink, passOn, startChild, tellChild } from './children.ts';
 import { CommitQueue, type Committer, type PendingGroup } from './commit-queue.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { dueRuns, nextDue } from './due-runs.ts';
@@ -278,6 +279,12 @@ export class EmbeddedEngine implements RunHost {
     return this.#keep(loadPlan(JSON.parse(String(row['plan']))));
   }
 
+  /** `undefined` for a plan that was never activated here. */
+  knownPlan(hash: string): LoadedPlan | undefined {
+    const isStored = () => this.#read.of('SELECT 1 FROM plans WHERE hash = ?').get(hash) !== undefined;
+    return this.#plans.has(hash) || isStored() ? this.plan(hash) : undefined;
+  }
+
   async activate(plan: Plan): Promise<void> {
     const loaded = this.#keep(this.#plans.get(plan.hash) ?? loadPlan(plan));
     this.#dispatcher.setLimit(plan.pipeline, plan.limits.concurrency, plan.tier);
@@ -417,6 +424,18 @@ export class EmbeddedEngine implements RunHost {
     return this.activations.runs.get(seq);
   }
 
+  startChild(run: EmbeddedRun, ...how: ChildStarting): ReturnType<typeof startChild> {
+    return startChild(this, run, ...how);
+  }
+
+  tellChild(run: EmbeddedRun, ...what: ChildTelling): Promise<void> {
+    return tellChild(this, run, ...what);
+  }
+
+  passOn(link: ChildLink, end: ChildEnd): void {
+    passOn(this, link, end);
+  }
+
   cancelActive(seq: number, cancellation: Cancellation): void {
     this.activations.runs.get(seq)?.cancel(cancellation);
   }
@@ -447,6 +466,11 @@ export class EmbeddedEngine implements RunHost {
     return Number(this.#read.of(sql).get()?.['n'] ?? 0);
   }
 }
+
+/** What a run and its strands say, without the engine. */
+export type ChildStarting = Tail<Parameters<typeof startChild>>;
+export type ChildTelling = Tail<Parameters<typeof tellChild>>;
+type Tail<T> = T extends [EmbeddedEngine, EmbeddedRun, ...infer Rest] ? Rest : never;
 
 function isTimed(fact: Fact): fact is TimedFact {
   return fact.atMs !== undefined;

@@ -27,7 +27,7 @@ export async function erase(
 ): Promise<ErasureReport> {
   const holding = await eventsHolding(engine, subject);
   const runs = await runsOf(engine, subject, holding);
-  const ended = runs.filter(({ state }) => FINAL.has(state));
+  const ended = runs.filter((run) => isSettled(engine, run));
   const events = [...holding].filter((seq) => !hasRun(engine, seq));
   if (apply) {
     for (let at = 0; at < ended.length; at += SLICE_RUNS)
@@ -49,10 +49,19 @@ export async function erase(
     applied: apply,
     runs: ended.map(({ run_id: runId, pipeline, state }) => ({ runId, pipeline, state })),
     kept: runs
-      .filter(({ state }) => !FINAL.has(state))
+      .filter((run) => !ended.includes(run))
       .map(({ run_id: runId, pipeline, state }) => ({ runId, pipeline, state })),
     events: events.length,
   };
+}
+
+/** A run that a run above it may still have to undo needs its data, as one that has not ended does. */
+function isSettled(engine: EmbeddedEngine, { seq, state }: RunRow): boolean {
+  if (!FINAL.has(state)) return false;
+  const above = engine.read
+    .of('SELECT root.state FROM children JOIN runs AS root ON root.seq = root_seq WHERE run_seq = ?')
+    .get(seq);
+  return above === undefined || FINAL.has(String(above['state']));
 }
 
 async function eraseRuns(

@@ -1,6 +1,10 @@
 import { canonicalJson, type Failure, type Json } from '@tenon/model';
 import type { LoadedPlan } from '../loaded-plan.ts';
 import type { IncomingEvent } from '../runtime.ts';
+import type { ChildLink } from './children.ts';
+import type { Noted } from './ledger-rows.ts';
+import type { RunRow } from './run-row.ts';
+import type { Write } from './statements.ts';
 
 /** A run to be started by an event: which plan, under which business key, in which order. */
 export interface Draft {
@@ -9,6 +13,11 @@ export interface Draft {
   readonly orderKey?: string;
   /** The event concerns the pipeline, but its condition, key or order could not be computed. */
   readonly failure?: Failure;
+  /** A run starts it as its child; `born` says what is written with it. */
+  readonly child?: {
+    readonly link: ChildLink;
+    born(run: RunRow): { readonly writes: readonly Write[]; readonly noted: Noted };
+  };
 }
 
 export type Drafts =

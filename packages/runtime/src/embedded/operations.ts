@@ -123,25 +123,32 @@ export async function resume(
   const opening = openingOf(queries, run, 'deadLetter');
   if (run.state !== 'failed' || opening === undefined)
     return refused('RUN_NOT_RESUMABLE', `the run is ${run.state}, not failed`);
-  const now = engine.now();
+  const { writes, facts } = resumeWrites(run, opening, actor, reason, engine.now());
+  return write(engine, run, [...writes, ...also.writes], [...also.facts, ...facts], 'RUN_RESUMED_ALREADY');
+}
+
+/** What resumes a parked run: stored once, as the value that it waits for can be given once. */
+export function resumeWrites(
+  { seq }: RunRow,
+  opening: OpeningRow,
+  actor: string,
+  reason: string,
+  now: number,
+): Also {
+  const { key, step } = opening;
   const state = phaseOf(opening);
   const value = { value: { verdict: 'resume', actor, reason } };
-  return write(
-    engine,
-    run,
-    [
-      ['putJournal', run.seq, opening.key, now, JSON.stringify(value)],
-      ['closeSteps', run.seq, opening.step],
-      ['resume', run.seq, state, now],
-      ...also.writes,
+  return {
+    writes: [
+      ['putJournal', seq, key, now, JSON.stringify(value)],
+      ['closeSteps', seq, step],
+      ['resume', seq, state, now],
     ],
-    [
-      ...also.facts,
-      { kind: 'operator', step: opening.step, details: { action: 'resume', actor, reason } },
-      { kind: 'state', step: opening.step, details: { from: 'failed', to: state } },
+    facts: [
+      { kind: 'operator', step, details: { action: 'resume', actor, reason } },
+      { kind: 'state', step, details: { from: 'failed', to: state } },
     ],
-    'RUN_RESUMED_ALREADY',
-  );
+  };
 }
 
 /** A compensation that is resumed goes on undoing; where only some items were undone, the run goes on after it. */

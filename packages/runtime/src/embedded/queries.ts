@@ -78,10 +78,37 @@ export class Queries {
       contracts: plan.contracts,
       input: redacted(input, inputPointers(plan, row)),
       steps: stepRecords(plan, row, journal),
+      ...this.#family(row),
       ...(row.failure !== null && {
         failure: JSON.parse(row.failure) as Failure & { readonly step: string },
       }),
     };
+  }
+
+  #family({ seq }: RunRow): Pick<RunDetail, 'parent' | 'children'> {
+    const [parent] = this.#rows<RunRow & { parent_step: string }>(
+      'SELECT p.*, c.parent_step FROM children c JOIN runs p ON p.seq = c.parent_seq WHERE c.run_seq = ?',
+      seq,
+    );
+    const children = this.childrenOf(seq).map(({ run_id: runId, pipeline, state, parent_step: step }) => ({
+      runId,
+      pipeline,
+      step,
+      state,
+    }));
+    return {
+      ...(parent && {
+        parent: { runId: parent.run_id, pipeline: parent.pipeline, step: parent.parent_step },
+      }),
+      ...(children.length > 0 && { children }),
+    };
+  }
+
+  childrenOf(runSeq: number): readonly (RunRow & { readonly parent_step: string })[] {
+    return this.#rows(
+      'SELECT r.*, c.parent_step FROM children c JOIN runs r ON r.seq = c.run_seq WHERE c.parent_seq = ? ORDER BY r.seq',
+      runSeq,
+    );
   }
 
   trace(query: {

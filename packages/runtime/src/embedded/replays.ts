@@ -298,7 +298,9 @@ type Effects = Pick<ReplayReport['runs'][number], 'effectsSkipped' | 'effectsToS
 /** Effects that a replay leaves alone, and those that it may send; plans are read once. */
 function effectsReader(queries: Queries): (run: RunRow) => Effects {
   const plans = new Map<string, Plan>();
-  return (run) => {
+  return effectsOf;
+
+  function effectsOf(run: RunRow): Effects {
     const why = notReplayable[run.state];
     if (why !== undefined) return { effectsSkipped: [], effectsToSend: [], refused: `${run.state}: ${why}` };
     const plan = plans.get(run.plan_hash) ?? queries.planOf(run);
@@ -316,9 +318,25 @@ function effectsReader(queries: Queries): (run: RunRow) => Effects {
       steps.filter(({ state }) => state === 'succeeded' || state === 'compensated').map(({ id }) => id),
     );
     const canSend = run.state === 'failed';
+    const children = childEffects(run, canSend);
     return {
-      effectsSkipped: effects.filter((place) => done.has(place)),
-      effectsToSend: canSend ? effects.filter((place) => !done.has(place)) : [],
+      effectsSkipped: [...effects.filter((place) => done.has(place)), ...children.effectsSkipped],
+      effectsToSend: [
+        ...(canSend ? effects.filter((place) => !done.has(place)) : []),
+        ...children.effectsToSend,
+      ],
     };
-  };
+  }
+
+  /** Of the runs that it started: those that are parked go on with it, named by the step that runs them. */
+  function childEffects(run: RunRow, canSend: boolean): Omit<Effects, 'refused'> {
+    const all = queries
+      .childrenOf(run.seq)
+      .map((child) => ({ step: child.parent_step, ...effectsOf(child) }));
+    const named = (step: string, places: readonly string[]) => places.map((place) => `${step} › ${place}`);
+    return {
+      effectsSkipped: all.flatMap(({ step, effectsSkipped }) => named(step, effectsSkipped)),
+      effectsToSend: canSend ? all.flatMap(({ step, effectsToSend }) => named(step, effectsToSend)) : [],
+    };
+  }
 }

@@ -1,6 +1,7 @@
-import type { Failure, Json } from '@tenon/model';
+import type { Failure, Json, JsonObject } from '@tenon/model';
 import {
   type Cancellation,
+  type ChildEnd,
   type EventWait,
   type Fact,
   type HeldCall,
@@ -11,7 +12,9 @@ import {
   Suspension,
 } from '../engine.ts';
 import type { RunState } from '../runtime.ts';
+import { type ChildLink, wordWrites } from './children.ts';
 import type { PendingGroup } from './commit-queue.ts';
+import type { ChildStarting, ChildTelling } from './engine.ts';
 import type { Noted } from './ledger-rows.ts';
 import type { JournalRow, OpeningRow, RunRow } from './run-row.ts';
 import type { Write } from './statements.ts';
@@ -45,6 +48,13 @@ export interface RunHost {
     also: readonly Write[],
     noted: readonly Noted[],
   ): Promise<void>;
+  startChild(
+    run: EmbeddedRun,
+    ...how: ChildStarting
+  ): Promise<{ readonly recorded: Json } | { readonly failure: Failure }>;
+  tellChild(run: EmbeddedRun, ...what: ChildTelling): Promise<void>;
+  /** What a child has told is on disk: an active parent hears of it. */
+  passOn(link: ChildLink, end: ChildEnd): void;
 }
 
 /**
@@ -62,6 +72,9 @@ export class EmbeddedRun {
   /** Told when a value came for a strand that waits while others work. */
   readonly watchers = new Set<() => void>();
   readonly #deadlineMs: number;
+  /** Where it is a child. */
+  readonly link: ChildLink | undefined;
+  #word: ChildEnd | undefined;
   readonly #openings: Map<string, OpeningRow>;
   readonly #wasInterrupted: boolean;
   #memories: Map<string, StrandMemory> | undefined;
@@ -91,10 +104,12 @@ export class EmbeddedRun {
     host: RunHost,
     /** The run is new and claimed already: the group that stores it. */
     birth?: PendingGroup,
+    link?: ChildLink,
   ) {
     this.row = row;
+    this.link = link;
     this.host = host;
-    this.#deadlineMs = deadlineMs;
+    this.#deadlineMs = link === undefined ? deadlineMs : Math.min(deadlineMs, link.deadlineMs);
     this.journal = new Map(
       journal.map(({ key, at, value }) => [key, { at, value: JSON.parse(value) as Json }]),
     );
@@ -123,6 +138,7 @@ export class EmbeddedRun {
       input: payload,
       salt: row.salt,
       ...(row.intake_failure !== null && { intakeFailure: JSON.parse(row.intake_failure) }),
+      ...(link !== undefined && { parent: { runId: link.parentRunId, step: link.parentStep } }),
     };
     this.#rootMemory = {
       recorded: 0,
@@ -181,6 +197,33 @@ export class EmbeddedRun {
     for (const wake of this.watchers) wake();
   }
 
+  /** A child has told how it ended; the journal row is the child's. */
+  hearFrom(key: string, end: JsonObject): void {
+    this.journal.set(key, { at: this.host.now(), value: end });
+    for (const wake of this.watchers) wake();
+  }
+
+  /** What a child worked counts as worked by this run; of children beside each other, each moment once. */
+  chargeWrites(startKey: string, { workedMs }: ChildEnd): Write[] {
+    const now = this.host.now();
+    let sinceMs = this.journal.get(startKey)?.at ?? now;
+    for (const [key, { at }] of this.journal) if (CHILD_END.test(key)) sinceMs = Math.max(sinceMs, at);
+    const chargedMs = Math.max(0, Math.min(workedMs, now - sinceMs));
+    this.#clockFrom -= chargedMs;
+    return chargedMs === 0 ? [] : [['charge', this.row.seq, chargedMs]];
+  }
+
+  /** Written with an end, or with being parked: what the run above is told. */
+  tellWrites(end: Omit<ChildEnd, 'workedMs'>): Write[] {
+    if (this.link === undefined) return [];
+    this.#word = { ...end, workedMs: Math.max(0, this.host.now() - this.#clockFrom) };
+    return wordWrites(this.link, this.row.seq, this.host.now(), this.#word);
+  }
+
+  #passOn(): void {
+    if (this.#word !== undefined && this.link !== undefined) this.host.passOn(this.link, this.#word);
+  }
+
   /** Stores how the run ended. */
   async finish(end: RunEnd): Promise<void> {
     this.goLive();
@@ -199,10 +242,17 @@ export class EmbeddedRun {
           end.failure === undefined ? null : JSON.stringify(end.failure),
         ],
         ...this.#admitNext(pipeline, orderKey),
+        ...this.tellWrites({
+          state: end.state,
+          effects: 0,
+          ...end.told,
+          ...(end.failure !== undefined && { failure: end.failure }),
+        }),
       ],
       this.root.takeNotes(end.facts),
     );
     await this.durable();
+    this.#passOn();
   }
 
   /** The place of the next record in the order of all of the run's. Never given twice, whatever was lost in a crash. */
@@ -367,6 +417,7 @@ export class EmbeddedRun {
     this.write([...writes, ...freeing], [...facts, ...stateFacts]);
     this.dueAtMs = dueAtMs;
     await this.durable();
+    this.#passOn();
     throw new Suspension();
   }
 
@@ -382,6 +433,11 @@ export class EmbeddedRun {
 
   scannedTo(key: string): number | undefined {
     return this.#openings.get(key)?.scanned_to ?? undefined;
+  }
+
+  /** Its row is closed by the writes of whoever says so. */
+  forgetOpening(key: string): void {
+    this.#openings.delete(key);
   }
 
   closeLater(key: string): void {
@@ -452,6 +508,9 @@ function letterColumns({ kind, detail }: Opening): Pick<OpeningRow, 'letter_queu
   const { queue, failure } = detail as unknown as { readonly queue: string; readonly failure: Failure };
   return { letter_queue: queue, letter_class: failure.class };
 }
+
+/** Journal keys of the ends of children, in any strand. */
+const CHILD_END = /\/child#\d+=$/;
 
 /** In which of its strands' states a run is shown: what needs a person most comes first. */
 const STATES_BY_CONCERN = ['inDoubt', 'failed', 'waiting', 'compensating', 'running'] as const;

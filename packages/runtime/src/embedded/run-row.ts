@@ -39,7 +39,7 @@ export interface JournalRow {
 export interface OpeningRow {
   readonly run_seq: number;
   readonly key: string;
-  readonly kind: 'approval' | 'doubt' | 'deadLetter' | 'event' | 'forwardFix';
+  readonly kind: 'approval' | 'doubt' | 'deadLetter' | 'event' | 'forwardFix' | 'child';
   readonly step: string;
   readonly owner: string;
   readonly since: number;

@@ -132,6 +132,17 @@ CREATE TABLE secret_users (
   PRIMARY KEY (reference, connection, purpose, pipeline, step)
 ) WITHOUT ROWID;
 `,
+  `
+-- Runs that a run started as its children: see children.ts.
+CREATE TABLE children (
+  run_seq INTEGER PRIMARY KEY, parent_seq INTEGER NOT NULL, parent_key TEXT NOT NULL, parent_step TEXT NOT NULL, root_seq INTEGER NOT NULL,
+  hops INTEGER NOT NULL, deadline_ms INTEGER NOT NULL, told INTEGER NOT NULL DEFAULT 0,
+  UNIQUE (parent_seq, parent_key)
+);
+CREATE TRIGGER runs_taken_back BEFORE UPDATE OF state ON runs
+WHEN OLD.state = 'succeeded' AND NEW.state = 'compensating' AND NOT EXISTS (SELECT 1 FROM children WHERE run_seq = OLD.seq)
+BEGIN SELECT RAISE(ABORT, 'RUN_TRANSITION_ILLEGAL'); END;
+`,
 ];
 
 /** Brings a file to this version's schema (or, for tests, to an earlier one); refuses one that a newer version wrote. */

@@ -8,17 +8,43 @@ export type BoundValue = SqlValue | Uint8Array;
 /** States that nothing follows. */
 const FINAL = `'succeeded', 'compensated', 'cancelled'`;
 
+/** Ended, and of no run that may still have to undo it. */
+const SETTLED = `state IN (${FINAL}) AND NOT EXISTS (SELECT 1 FROM children JOIN runs AS root ON root.seq = children.root_seq
+  WHERE children.run_seq = runs.seq AND root.state NOT IN (${FINAL}))`;
+
 /**
  * A run whose data is kept no longer: `?3` now, `?4` how long (ms) where its pipeline says nothing, `?5` how long by pipeline
  * (JSON).
  */
-const EXPIRED = `state IN (${FINAL}) AND updated_at < ?3 - coalesce(?5 ->> ('$."' || pipeline || '"'), ?4)`;
+const EXPIRED = `${SETTLED} AND updated_at < ?3 - coalesce(?5 ->> ('$."' || pipeline || '"'), ?4)`;
 /** An event that began no run, and that none waits for. */
 const LONE = `seq > ?1 AND seq <= ?2 AND received_at < ?3 AND NOT EXISTS (SELECT 1 FROM runs WHERE event_seq = events.seq)
     AND NOT EXISTS (SELECT 1 FROM openings WHERE openings.event = events.event)`;
 
+/** States in which a run heeds that it is cancelled, at once or when it comes to it. */
+const STOPPABLE = `'accepted', 'running', 'waiting', 'inDoubt', 'failed'`;
+
 /** All writes there are. A write is data (a name and its values), so that another thread can carry it out. */
 export const writes = {
+  putChild:
+    'INSERT INTO children (run_seq, parent_seq, parent_key, parent_step, root_seq, hops, deadline_ms) VALUES (?, ?, ?, ?, ?, ?, ?)',
+  countWord: 'UPDATE children SET told = ?2 WHERE run_seq = ?1',
+  /** A run that has ended is told in vain. */
+  wakeParent: `UPDATE runs SET due_at = ?2 WHERE seq = ?1 AND (claimed = 0 OR held IS NOT NULL) AND state NOT IN (${FINAL})`,
+  boundChild: 'UPDATE children SET deadline_ms = ?2 WHERE run_seq = ?1',
+  /** What a child worked counts as its parent's: values parent, ms. */
+  charge: 'UPDATE runs SET clock_from = clock_from - ?2 WHERE seq = ?1',
+  /** A child that has not ended is cancelled, one that has succeeded is taken back: values child, now, who and why. */
+  cancelChild: `INSERT INTO journal (run_seq, key, at, value) SELECT seq, '#cancel', ?2, ?3 FROM runs WHERE seq = ?1 AND state IN (${STOPPABLE})
+    ON CONFLICT DO NOTHING`,
+  takeBackChild: `INSERT INTO journal (run_seq, key, at, value) SELECT seq, '#takenBack', ?2, ?3 FROM runs WHERE seq = ?1 AND state = 'succeeded'
+    ON CONFLICT DO NOTHING`,
+  closeChildWaits: `DELETE FROM openings WHERE run_seq = ?1 AND kind IN ('approval', 'event', 'child')
+    AND EXISTS (SELECT 1 FROM runs WHERE seq = ?1 AND state IN (${STOPPABLE}))`,
+  /** Of a run that is parked at a step, not at a compensation. */
+  closeChildLetter: `DELETE FROM openings WHERE run_seq = ?1 AND kind IN ('deadLetter', 'forwardFix') AND step NOT LIKE 'compensate:%'
+    AND step = (SELECT step FROM runs WHERE seq = ?1 AND state = 'failed')`,
+  wakeChild: `UPDATE runs SET due_at = ?2 WHERE seq = ?1 AND (claimed = 0 OR held IS NOT NULL) AND state IN (${STOPPABLE}, 'succeeded')`,
   putPlan:
     'INSERT INTO plans (hash, pipeline, version, stored_at, plan) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
   activatePlan:
@@ -42,7 +68,7 @@ export const writes = {
   putOpening: `INSERT INTO openings (run_seq, key, kind, step, owner, since, expires_at, event, scanned_to, detail, letter_queue, letter_class) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (run_seq, key) DO UPDATE SET scanned_to = excluded.scanned_to`,
   closeOpening: 'DELETE FROM openings WHERE run_seq = ? AND key = ?',
-  closeWaits: `DELETE FROM openings WHERE run_seq = ? AND kind IN ('approval', 'event')`,
+  closeWaits: `DELETE FROM openings WHERE run_seq = ? AND kind IN ('approval', 'event', 'child')`,
   closeSteps: `DELETE FROM openings WHERE run_seq = ? AND step = ? AND kind IN ('deadLetter', 'forwardFix')`,
   /** Takes a run on: values seq, state, now. The clock of its deadline goes on where a wait had stopped it. */
   claim: `UPDATE runs SET state = ?2, claimed = 1, due_at = NULL, updated_at = ?3, behind = 0,
@@ -125,14 +151,14 @@ export const writes = {
   shredPurgedLoneEvents: `INSERT OR IGNORE INTO shreds SELECT data_key FROM events WHERE data_key IS NOT NULL AND ${LONE}`,
   purgeLoneEvents: `UPDATE events SET payload = 'null', data_key = NULL WHERE payload <> 'null' AND ${LONE}`,
   /** All that a run that has ended holds of anybody, but its keys: they keep its effects from happening again. */
-  eraseJournal: `DELETE FROM journal WHERE run_seq IN (SELECT seq FROM runs WHERE seq = ?1 AND state IN (${FINAL}))`,
-  eraseOpenings: `DELETE FROM openings WHERE run_seq IN (SELECT seq FROM runs WHERE seq = ?1 AND state IN (${FINAL}))`,
-  shredEvent: `INSERT OR IGNORE INTO shreds SELECT data_key FROM events WHERE data_key IS NOT NULL AND seq = (SELECT event_seq FROM runs WHERE seq = ?1)
+  eraseJournal: `DELETE FROM journal WHERE run_seq IN (SELECT seq FROM runs WHERE seq = ?1 AND ${SETTLED})`,
+  eraseOpenings: `DELETE FROM openings WHERE run_seq IN (SELECT seq FROM runs WHERE seq = ?1 AND ${SETTLED})`,
+  shredEvent: `INSERT OR IGNORE INTO shreds SELECT data_key FROM events WHERE data_key IS NOT NULL AND seq = (SELECT event_seq FROM runs WHERE seq = ?1 AND ${SETTLED})
     AND NOT EXISTS (SELECT 1 FROM runs WHERE event_seq = events.seq AND state NOT IN (${FINAL}))`,
-  erasePayload: `UPDATE events SET payload = 'null', data_key = NULL WHERE seq = (SELECT event_seq FROM runs WHERE seq = ?1)
+  erasePayload: `UPDATE events SET payload = 'null', data_key = NULL WHERE seq = (SELECT event_seq FROM runs WHERE seq = ?1 AND ${SETTLED})
     AND NOT EXISTS (SELECT 1 FROM runs WHERE event_seq = events.seq AND state NOT IN (${FINAL}))`,
-  shredRun: `INSERT OR IGNORE INTO shreds SELECT data_key FROM runs WHERE data_key IS NOT NULL AND seq = ?1 AND state IN (${FINAL})`,
-  eraseRun: `UPDATE runs SET salt = NULL, data_key = NULL, failure = NULL, intake_failure = NULL WHERE seq = ?1 AND state IN (${FINAL})`,
+  shredRun: `INSERT OR IGNORE INTO shreds SELECT data_key FROM runs WHERE data_key IS NOT NULL AND seq = ?1 AND ${SETTLED}`,
+  eraseRun: `UPDATE runs SET salt = NULL, data_key = NULL, failure = NULL, intake_failure = NULL WHERE seq = ?1 AND ${SETTLED}`,
   /** An event that began no run, unless a run may still wait for it. */
   shredLoneEvent: `INSERT OR IGNORE INTO shreds SELECT data_key FROM events WHERE data_key IS NOT NULL AND seq = ?1
     AND NOT EXISTS (SELECT 1 FROM runs WHERE event_seq = ?1) AND NOT EXISTS (SELECT 1 FROM openings WHERE openings.event = events.event)`,
@@ -177,6 +203,8 @@ export const sealings: Readonly<Partial<Record<WriteName, Sealing>>> = {
   },
   putClaimedRun: { by: 'newRun', values: [{ at: 11, place: ([seq]) => `runs/${seq}/salt` }] },
   putJournal: { by: 'run', values: [{ at: 3, place: ([run, key]) => `journal/${run}/${key}` }] },
+  cancelChild: { by: 'run', values: [{ at: 2, place: ([run]) => `journal/${run}/#cancel` }] },
+  takeBackChild: { by: 'run', values: [{ at: 2, place: ([run]) => `journal/${run}/#takenBack` }] },
   putOpening: { by: 'run', values: [{ at: 9, place: ([run, key]) => `openings/${run}/${key}` }] },
   suspend: { by: 'run', values: [failureOfRun(6)] },
   suspendMany: { by: 'run', values: [failureOfRun(6)] },

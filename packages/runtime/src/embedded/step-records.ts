@@ -1,5 +1,6 @@
 import type { Failure, Json, JsonObject } from '@tenon/model';
-import type { Plan, PlanStep } from '@tenon/pipeline';
+import type { Plan, PlanStep, RunStep } from '@tenon/pipeline';
+import type { ChildEnd } from '../engine.ts';
 import { placeOfVersion } from '../interpreter/call-step.ts';
 import { idempotencyKey } from '../interpreter/effect.ts';
 import type { StepRecord } from '../runtime.ts';
@@ -77,6 +78,7 @@ function recordOf(
 ): StepRecord | undefined {
   const isHere = run.step === place;
   if (step.kind === 'forEach' || step.kind === 'parallel') return blockRecord(run, place, id, values);
+  if (step.kind === 'run') return childRecord(plan, step, place, id, values);
   if (step.kind !== 'call') {
     const last = [...values.keys()].filter((key) => key === id || key.startsWith(`${id}#`));
     if (last.length === 0) return undefined;
@@ -114,6 +116,54 @@ function keyPlace(id: string, place: string, last: number, values: ReadonlyMap<s
   let from = 1;
   for (let n = 2; n <= last; n++) if (values.has(`${id}#${n}%`)) from = n;
   return placeOfVersion(place, from);
+}
+
+/** A child in the words of the run that started it: as it last heard of it. */
+function childRecord(
+  plan: Plan,
+  step: RunStep,
+  place: string,
+  id: string,
+  values: ReadonlyMap<string, string>,
+): StepRecord | undefined {
+  let runId: string | undefined;
+  let failure: Failure | undefined;
+  let end: ChildEnd | undefined;
+  let rounds = 0;
+  for (; values.has(`${id}/child#${rounds}`) || values.has(`${id}/child#${rounds}!`); rounds++) {
+    const started: { readonly runId?: string; readonly failure?: Failure } | null = JSON.parse(
+      values.get(`${id}/child#${rounds}`) ?? 'null',
+    );
+    runId ??= started?.runId;
+    failure = started?.failure;
+    const heard = values.get(`${id}/child#${rounds}=`);
+    end = heard === undefined ? undefined : JSON.parse(heard).value;
+  }
+  if (rounds === 0) return undefined;
+  // Undone in one go or, as long as it ended otherwise, in several.
+  const undone = [...values].some(
+    ([key, value]) => UNDONE.test(key) && key.includes(`compensate:${place}/`) && isGone(JSON.parse(value)),
+  );
+  // As the child's interpreter made it.
+  const cause = (end?.failure as unknown as Failure | undefined) ?? failure;
+  const isDone = end?.state === 'succeeded';
+  return {
+    id: place,
+    state: undone ? 'compensated' : isDone ? 'succeeded' : cause === undefined ? 'waiting' : 'failed',
+    attempts: rounds,
+    ...(runId !== undefined && { runId }),
+    ...(isDone &&
+      end?.output !== undefined && {
+        result: redacted(end.output, plan.redact[`steps.${step.id}`] ?? []),
+      }),
+    ...(cause !== undefined && { failure: cause }),
+  };
+}
+
+const UNDONE = /\/child#\d+=$/;
+
+function isGone({ value }: { readonly value?: ChildEnd }): boolean {
+  return value?.state === 'compensated' || value?.state === 'cancelled';
 }
 
 /** Journal keys of the undoing of a step: the run's, or that of a list which undid what its failed items had done. */

@@ -1,5 +1,11 @@
 import type { Json } from '@tenon/model';
 import {
+  type Cancellation,
+  type ChildEnd,
+  type ChildStart,
+  type ChildStarted,
+  type ChildWait,
+  type ChildWord,
   type EventWait,
   type Fact,
   type Fork,
@@ -14,6 +20,7 @@ import {
 } from '../engine.ts';
 import type { RunState } from '../runtime.ts';
 import { idOfTag } from '../switches.ts';
+import { failureValue, wordKey } from './children.ts';
 import { CommitRefused } from './commit-queue.ts';
 import { type Group, joinStrands } from './join-strands.ts';
 import type { EmbeddedRun } from './run-context.ts';
@@ -216,7 +223,14 @@ export class Strand implements RunContext {
         ...(failure !== undefined && { failure }),
       },
       isKnown ? [] : this.takeNotes(wait.facts),
-      isKnown ? [] : [this.#run.openingWrite(this.#prefix, wait.opening, wait.expiresAtMs)],
+      isKnown
+        ? []
+        : [
+            this.#run.openingWrite(this.#prefix, wait.opening, wait.expiresAtMs),
+            ...(wait.told === undefined
+              ? []
+              : this.#run.tellWrites({ state: 'failed', ...wait.told, ...(failure && { failure }) })),
+          ],
     );
   }
 
@@ -258,6 +272,83 @@ export class Strand implements RunContext {
       before === undefined ? this.takeNotes(wait.facts) : [],
       [this.#run.eventOpeningWrite(full, wait, scannedTo)],
     );
+  }
+
+  async startChild(key: string, child: ChildStart): Promise<ChildStarted> {
+    const known = this.#recall(key);
+    // The key names the type: it is written below, or with the child.
+    if (known !== undefined) return known as unknown as ChildStarted;
+    this.#run.goLive();
+    await this.durable();
+    const { host, row } = this.#run;
+    const full = this.#prefix + key;
+    const more = this.#group === undefined ? {} : { nth: this.#run.nextNth() };
+    const started = await host.startChild(this.#run, full, child, more, (runId, hops) =>
+      host.noted(row, this.takeNotes(child.facts(runId, hops))),
+    );
+    if ('failure' in started) {
+      const failed = failureValue(started.failure);
+      this.#record(key, failed, [], []);
+      return failed;
+    }
+    this.#remember(key, started.recorded);
+    // As `startChild` of the engine made it.
+    return started.recorded as unknown as ChildStarted;
+  }
+
+  async childEnd(key: string, wait: ChildWait): Promise<Signal> {
+    const known = this.#recallSignal(key);
+    if (known !== undefined) return known;
+    const { row, journal, phase } = this.#run;
+    const full = this.#prefix + key;
+    const stoppable = wait.isUnstoppable !== true;
+    const interruption = stoppable ? this.#interruption(key, false, false) : undefined;
+    if (interruption !== undefined) {
+      this.#run.closeLater(full);
+      return { as: 'interrupted', interruption };
+    }
+    const word = wordKey(wait.child, wait.nth);
+    // Left there by the child's engine.
+    const told = journal.get(word)?.value as ChildEnd | undefined;
+    if (told === undefined) {
+      const isKnown = this.#run.hasOpening(full);
+      return this.#suspend(
+        {
+          state: phase === 'compensating' ? 'compensating' : 'waiting',
+          dueAtMs: null,
+          step: wait.opening.step,
+          pausesDeadline: true,
+          stoppable,
+          key: word,
+        },
+        isKnown ? [] : this.takeNotes(wait.facts),
+        isKnown ? [] : [this.#run.openingWrite(this.#prefix, wait.opening)],
+      );
+    }
+    this.#run.goLive();
+    const value = this.#group === undefined ? { ...told } : { ...told, nth: this.#run.nextNth() };
+    const charge = stoppable ? this.#run.chargeWrites(wait.child, told) : [];
+    this.#run.forgetOpening(full);
+    this.#record(key, { value }, wait.ended(told), [['closeOpening', row.seq, full], ...charge]);
+    return { as: 'value', value };
+  }
+
+  async tellChild(key: string, word: ChildWord): Promise<void> {
+    if (this.#recall(key) !== undefined) return;
+    this.#run.goLive();
+    await this.durable();
+    const { host, row } = this.#run;
+    const { runId, step, say } = word;
+    const details = { tells: runId, say, reason: word.reason };
+    const noted = host.noted(row, this.takeNotes([{ kind: 'operator', step, details }]));
+    const record: Write = ['putJournal', row.seq, this.#prefix + key, this.now(), 'null'];
+    await host.tellChild(this.#run, word, record, noted);
+    this.#remember(key, null);
+  }
+
+  takenBack(): Cancellation | undefined {
+    // Written by the engine of the run above, as such.
+    return this.#run.journal.get('#takenBack')?.value as unknown as Cancellation | undefined;
   }
 
   async fork<T>(fork: Fork<T>): Promise<readonly (T | undefined)[]> {

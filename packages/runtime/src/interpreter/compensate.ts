@@ -2,10 +2,12 @@ import type { Failure, JsonObject } from '@tenon/model';
 import type { CallStep, CompensationPlan } from '@tenon/pipeline';
 import type { Fact, RunEnd } from '../engine.ts';
 import { placeOfVersion } from './call-step.ts';
+import { undoChild } from './child.ts';
 import { type EffectEnd, idempotencyKey, perform } from './effect.ts';
 import { failureDetails } from './effect-facts.ts';
 import { type Consent, confirmed, guarded, type Phase } from './guarded-undo.ts';
 import {
+  type Confirmed,
   type ConfirmedEffect,
   forwardFact,
   letterDetails,
@@ -51,11 +53,15 @@ export async function compensate(progress: Progress, stop: Stop): Promise<RunEnd
  */
 export async function undoAll(
   progress: Progress,
-  effects: readonly ConfirmedEffect[],
+  effects: readonly Confirmed[],
   phase: Phase,
 ): Promise<void> {
   const { ctx } = progress;
   for (const effect of effects.toReversed()) {
+    if ('child' in effect) {
+      await undoChild(effect, progress);
+      continue;
+    }
     const { step, place } = effect;
     if (step.compensate !== undefined) await undo(progress, effect, step.compensate, phase);
     else ctx.note({ kind: 'compensation', step: place, details: { skipped: true, because: whyNot(step) } });
@@ -70,6 +76,7 @@ function end(progress: Progress, stop: Stop): RunEnd {
       state: 'cancelled',
       failure,
       facts: [{ kind: 'state', details: { to: 'cancelled', actor, reason } }],
+      told: UNDONE,
     };
   }
   const letter = deadLetter(progress, stop, 'compensated', 'deadLetter');
@@ -77,7 +84,7 @@ function end(progress: Progress, stop: Stop): RunEnd {
     { kind: 'state', step: stop.step, details: { to: 'compensated' } },
     { kind: 'deadLetter', step: stop.step, details: letterDetails(letter) },
   ];
-  return { state: 'compensated', failure, facts, openings: [letter] };
+  return { state: 'compensated', failure, facts, openings: [letter], told: UNDONE };
 }
 
 async function undo(
@@ -191,6 +198,8 @@ async function park(
 function whyNot(step: CallStep): string {
   return step.irreversible?.because ?? 'the step declares no compensation';
 }
+
+const UNDONE = { effects: 0 };
 
 const ABSENT: Failure = {
   class: 'contract',

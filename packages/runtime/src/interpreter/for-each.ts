@@ -3,14 +3,7 @@ import type { ForEachStep } from '@tenon/pipeline';
 import type { Fact, Opening } from '../engine.ts';
 import type { Evaluated } from '../loaded-plan.ts';
 import { undoAll } from './compensate.ts';
-import {
-  type ConfirmedEffect,
-  forwardFact,
-  type Progress,
-  runSteps,
-  type Stop,
-  scopeOf,
-} from './interpret.ts';
+import { type Confirmed, forwardFact, type Progress, runSteps, type Stop, scopeOf } from './interpret.ts';
 import { fix, irreversibleFixes } from './openings.ts';
 import type { StepEnd } from './steps.ts';
 import { blockFailed, firstStop, type StrandEnd, strandProgress, takeOver } from './strands.ts';
@@ -176,7 +169,7 @@ async function settleFailed(
   if (failed.length === 0 && bad.length === 0) return;
   const { ctx, loaded, place } = progress;
   const { owner, onFailure } = loaded.plan;
-  const lost = new Set(failed.flatMap((end): readonly ConfirmedEffect[] => end.progress.confirmed));
+  const lost = new Set(failed.flatMap((end): readonly Confirmed[] => end.progress.confirmed));
   const now = await ctx.step(`${step.id}/failed/${round}`, () => ({ value: ctx.now() }));
   if (onFailure === 'compensate') {
     const own = progress.confirmed.filter((effect) => lost.has(effect));

@@ -5,6 +5,7 @@ import type { CallStep, PlanStep } from '@tenon/pipeline';
 import type { Cancellation, Fact, Opening, RunContext, RunEnd } from '../engine.ts';
 import type { LoadedPlan } from '../loaded-plan.ts';
 import type { Reading } from './call-step.ts';
+import { effectsOf, outputOf, type StartedChild, takeBack } from './child.ts';
 import { compensate } from './compensate.ts';
 import { failureDetails } from './effect-facts.ts';
 import { interruptionEnd } from './interruption.ts';
@@ -21,8 +22,8 @@ export interface Progress {
   readonly steps: Record<string, Json>;
   /** What reading steps read last, by step id: versions that writes are based on. */
   readonly readings: Record<string, Reading>;
-  /** Effects known to have happened, in order. */
-  readonly confirmed: ConfirmedEffect[];
+  /** Effects known to have happened and children that were started, in order. */
+  readonly confirmed: Confirmed[];
   /** What the ids of steps stand behind in the whole run: `lines[7].` in an item, else nothing. */
   readonly place: string;
   /** What expressions see besides: the item of each list that the step is inside of. */
@@ -44,9 +45,12 @@ export interface ConfirmedEffect {
   readonly nth?: number;
 }
 
+/** What is undone when the run is. */
+export type Confirmed = ConfirmedEffect | StartedChild;
+
 /** Why a run does not go on. */
 export interface Stop {
-  /** Id of the step at fault; `trigger`, `identity` or `success` where it is none. */
+  /** Id of the step at fault; `trigger`, `identity`, `success` or `output` where it is none. */
   readonly step: string;
   readonly failure: Failure;
   readonly attempts: number;
@@ -75,9 +79,21 @@ export async function interpret(ctx: RunContext, loaded: LoadedPlan, call: Calle
   const stop =
     (await checkIntake(progress)) ??
     (await runSteps(progress, loaded.plan.steps)) ??
-    (await checkSuccess(progress));
+    (await checkSuccess(progress)) ??
+    (await checkOutput(progress));
   if (stop !== undefined) return compensate(progress, stop);
-  return { state: 'succeeded', facts: [{ kind: 'state', details: endDetails(progress) }] };
+  if (ctx.run.parent !== undefined) {
+    // All that came before is on record: executed again to be taken back, it does nothing anew.
+    await ctx.step('/ended', () => ({ value: null }));
+    const back = ctx.takenBack();
+    if (back !== undefined) return takeBack(progress, back);
+  }
+  const { value } = outputOf(progress);
+  return {
+    state: 'succeeded',
+    facts: [{ kind: 'state', details: endDetails(progress) }],
+    told: { effects: effectsOf(progress), ...(value !== undefined && { output: value }) },
+  };
 }
 
 /** Names of the data that expressions see. */
@@ -165,7 +181,7 @@ async function carryOut(progress: Progress, id: string, execute: Execute): Promi
 /** Does the run stay where it failed, so that it can be resumed there? Where nothing is to be undone, always. */
 function isHeld(progress: Progress, stop: Stop): boolean {
   if (stop.cancelled !== undefined || stop.givenUp) return false;
-  return progress.loaded.plan.onFailure !== 'compensate' || progress.confirmed.length === 0;
+  return progress.loaded.plan.onFailure !== 'compensate' || effectsOf(progress) === 0;
 }
 
 /** Parks the run as failed until a person resumes it (`undefined`) or cancels it. */
@@ -178,6 +194,7 @@ async function hold(progress: Progress, stop: Stop, round: number): Promise<Canc
   const signal = await ctx.signal(key, {
     state: 'failed',
     opening,
+    told: { effects: effectsOf(progress) },
     facts: [
       { kind: 'state', step: stop.step, details: { to: 'failed', ...failureDetails(stop.failure) } },
       { kind: 'deadLetter', step: stop.step, details: letterDetails(opening) },
@@ -223,6 +240,14 @@ async function checkSuccess(progress: Progress): Promise<Stop | undefined> {
     const met = progress.loaded.condition(success, scopeOf(progress));
     if (!met.ok) return { as: 'failed', failure: met.failure, attempts: 1 };
     return met.value ? { as: 'done' } : { as: 'failed', failure: notSuccessful(success), attempts: 1 };
+  });
+}
+
+async function checkOutput(progress: Progress): Promise<Stop | undefined> {
+  if (progress.loaded.plan.output === undefined) return undefined;
+  return carryOut(progress, 'output', async () => {
+    const { failure } = outputOf(progress);
+    return failure === undefined ? { as: 'done' } : { as: 'failed', failure, attempts: 1 };
   });
 }
 

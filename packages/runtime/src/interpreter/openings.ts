@@ -2,7 +2,7 @@ import type { FailureClass, JsonObject } from '@tenon/model';
 import type { Opening } from '../engine.ts';
 import type { DeadLetter } from '../runtime.ts';
 import { failureDetails } from './effect-facts.ts';
-import type { ConfirmedEffect, Progress, Stop } from './interpret.ts';
+import type { Confirmed, Progress, Stop } from './interpret.ts';
 
 /** A dead letter with all that is known of it (C63); the engine adds run, key, event and correlation. */
 export function deadLetter(
@@ -55,9 +55,10 @@ export function forwardFixes(progress: Progress, stop: Stop): readonly Opening[]
 }
 
 /** What was declared to be done where an effect that cannot be undone is not wanted any more. */
-export function irreversibleFixes(effects: readonly ConfirmedEffect[], now: number): readonly Opening[] {
+export function irreversibleFixes(effects: readonly Confirmed[], now: number): readonly Opening[] {
   return effects.flatMap(({ step, place }): Opening[] => {
-    if (step.irreversible === undefined) return [];
+    // What a child leaves is its own matter.
+    if (step.kind === 'run' || step.irreversible === undefined) return [];
     const { because, forward } = step.irreversible;
     return [fix(place, forward.owner, { task: forward.task, because, dueAtMs: now + forward.withinMs })];
   });

@@ -11,6 +11,7 @@ import type {
 import type { Cancellation, Fact } from '../engine.ts';
 import { writeBasedOn } from './based-on.ts';
 import { callStep } from './call-step.ts';
+import { runStep } from './child.ts';
 import { forEachStep } from './for-each.ts';
 import { type Progress, runSteps, type Stop, scopeOf } from './interpret.ts';
 import { interruptionEnd } from './interruption.ts';
@@ -51,6 +52,7 @@ export const stepKinds: Readonly<Record<PlanStep['kind'], StepKind>> = {
   choose: only('choose', chooseStep),
   forEach: only('forEach', forEachStep),
   parallel: only('parallel', parallelStep),
+  run: only('run', runStep),
 };
 
 async function emitStep(progress: Progress, step: EmitStep, round: number): Promise<StepEnd> {

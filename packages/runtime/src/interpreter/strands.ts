@@ -1,7 +1,7 @@
 import type { Json } from '@tenon/model';
 import type { ParallelStep } from '@tenon/pipeline';
 import type { RunContext } from '../engine.ts';
-import { type ConfirmedEffect, type Progress, runSteps, type Stop } from './interpret.ts';
+import { type Confirmed, type Progress, runSteps, type Stop } from './interpret.ts';
 import { interruptionEnd, STOPPED } from './interruption.ts';
 import type { StepEnd } from './steps.ts';
 
@@ -71,7 +71,7 @@ export async function strandProgress(
 /** Effects of strands become those of the strand that forked them, in the order in which they were confirmed. */
 export function takeOver(progress: Progress, ends: readonly (StrandEnd | undefined)[]): void {
   const effects = ends
-    .flatMap((end): readonly ConfirmedEffect[] => end?.progress.confirmed ?? [])
+    .flatMap((end): readonly Confirmed[] => end?.progress.confirmed ?? [])
     .toSorted((a, b) => (a.nth ?? 0) - (b.nth ?? 0));
   // An earlier round has brought some of them already.
   const places = new Set(effects.map(({ place }) => place));

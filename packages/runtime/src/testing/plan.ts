@@ -191,3 +191,29 @@ function event(name: string, payload: Plan['events'][string]['payload']): Plan['
     payload,
   };
 }
+
+/** A pipeline that others run: its input is an order, its output what `parts` says. */
+export function childPlan(parts: Partial<Parameters<typeof planFor>[0]> & Pick<Plan, 'steps'>): Plan {
+  return planFor({
+    pipeline: 'child',
+    trigger: { manual: true, input: { type: 'object', required: ['id'] } },
+    identity: { key: { expression: 'event.id' }, retainMs: 86_400_000 },
+    ...parts,
+  });
+}
+
+/** Runs such a pipeline, over the order's id unless told otherwise. */
+export function run(
+  id: string,
+  child: Plan,
+  input: ValueTemplate = { object: { id: { expression: 'event.id' } } },
+): PlanStep {
+  const { pipeline, version, hash, output } = child;
+  return step('run', id, {
+    pipeline,
+    version,
+    plan: hash,
+    with: input,
+    ...(output && { result: output.schema }),
+  });
+}

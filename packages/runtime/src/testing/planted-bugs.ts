@@ -20,6 +20,8 @@ const calls = 'embedded/calls.ts';
 const keeping = 'embedded/switch-keeper.ts';
 const context = 'embedded/run-context.ts';
 const strand = 'embedded/strand.ts';
+const children = 'embedded/children.ts';
+const familiar = 'interpreter/child.ts';
 const joining = 'embedded/join-strands.ts';
 const lists = 'interpreter/for-each.ts';
 const strands = 'interpreter/strands.ts';
@@ -307,8 +309,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     'a parked run has no dead letter',
     strand,
-    'isKnown ? [] : [this.#run.openingWrite(this.#prefix, wait.opening, wait.expiresAtMs)],',
-    '[],',
+    'this.#run.openingWrite(this.#prefix, wait.opening, wait.expiresAtMs),',
+    '',
   ),
   bug('items share their keys', lists, 'place: `${name}.`, round', "place: '', round"),
   bug('two items of one key are both carried out', lists, 'if (earlier !== undefined)', 'if (1 > 2)'),
@@ -448,6 +450,29 @@ export const plantedBugs: readonly PlantedBug[] = [
     'embedded/replays.ts',
     '    this.#schedule();\n  }\n\n  stop()',
     '  }\n\n  stop()',
+  ),
+  bug(
+    "a child's end and its parent's word are two commits",
+    children,
+    "['putJournal', link.parentSeq, wordKey(link.key, nth), now, JSON.stringify(end)],\n    ['countWord'",
+    "['countWord'",
+  ),
+  bug('a child tells its parent and does not wake it', children, "['wakeParent', link.parentSeq, now],", ''),
+  bug(
+    'a child is not on record with its parent',
+    children,
+    "['putJournal', link.parentSeq, link.key, child.accepted_at, JSON.stringify(value)],\n",
+    '',
+  ),
+  bug('a child that succeeded is not taken back', children, "['takeBackChild', child.seq, now, text],", ''),
+  bug('a child that still works is not cancelled', children, "['cancelChild', child.seq, now, text],", ''),
+  bug('a child is forgotten once it has succeeded', familiar, 'progress.confirmed.push(child);', ''),
+  bug('the first word of a child is heard again and again', familiar, 'child.ends++;', ''),
+  bug(
+    'what a child did before it was taken back is done anew',
+    'interpreter/interpret.ts',
+    "await ctx.step('/ended', () => ({ value: null }));\n    const back = ctx.takenBack();",
+    'const back = ctx.takenBack();',
   ),
   bug(
     'a leaf is left out of the tree',

@@ -1,6 +1,7 @@
 import type { Random } from '@tenon/model';
 import type { Plan, PlanStep } from '@tenon/pipeline';
 import { amend, call, planFor, probe, setChecked, step, unamend, undoable } from './plan.ts';
+import { randomRun } from './simulate-children.ts';
 
 /**
  * What a seed is about. Most are about anything; some look closely at what random plans come to too seldom: waits whose
@@ -92,7 +93,8 @@ export function randomPlan(random: Random, theme: Theme): Plan {
   });
 }
 
-function randomStep(random: Random, id: string, depth: number): PlanStep {
+/** `items`: names of the lists' items around it. */
+function randomStep(random: Random, id: string, depth: number, items: readonly string[] = []): PlanStep {
   const kinds: (() => PlanStep)[] = [
     () => call(id, 'acme.get'),
     () => undoable(id),
@@ -134,7 +136,9 @@ function randomStep(random: Random, id: string, depth: number): PlanStep {
       }),
     () => step('emit', id, { event: 'shop.shipped', with: { object: { id: { expression: 'event.id' } } } }),
   ];
-  const inside = (name: string): PlanStep => randomStep(random, `${id}${name}`, depth + 1);
+  const inside = (name: string, around = items): PlanStep =>
+    randomStep(random, `${id}${name}`, depth + 1, around);
+  const each = (name: string): PlanStep => inside(name, [...items, `line${depth}`]);
   const forEach = (): PlanStep =>
     step('forEach', id, {
       in: 'event.lines',
@@ -150,7 +154,7 @@ function randomStep(random: Random, id: string, depth: number): PlanStep {
       }),
       // What a list undoes while the run goes on is judged for the outermost list alone.
       onItemFailure: depth === 0 ? pick(random, ['stop', 'collect'] as const) : 'stop',
-      steps: random.next() < 0.5 ? [inside('a')] : [inside('a'), inside('b')],
+      steps: random.next() < 0.5 ? [each('a')] : [each('a'), each('b')],
     });
   const parallel = (): PlanStep =>
     step('parallel', id, {
@@ -159,8 +163,10 @@ function randomStep(random: Random, id: string, depth: number): PlanStep {
         { name: 'right', steps: [inside('r')] },
       ],
     });
-  if (depth < 2) kinds.push(forEach, parallel);
-  if (depth === 0) kinds.push(forEach, forEach, parallel, parallel);
+  const inner = (name: string): PlanStep => randomStep(random, `${id}${name}`, 2);
+  const runs = (): PlanStep => randomRun(random, id, items, inner);
+  if (depth < 2) kinds.push(forEach, parallel, runs);
+  if (depth === 0) kinds.push(forEach, forEach, parallel, parallel, runs);
   if (depth < 1)
     kinds.push(() =>
       step('choose', id, {

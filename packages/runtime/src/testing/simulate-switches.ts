@@ -39,7 +39,7 @@ export class SwitchHand {
   onCall(request: CallRequest): void {
     const name = request.operation.operation;
     const isUndoing = /^(compensate|guard):/.test(request.origin?.step ?? '');
-    const pipeline = request.input['id'] === 'label' ? 'shipping' : 'orders';
+    const pipeline = request.origin?.pipeline ?? 'orders';
     for (const held of this.#inForce.values())
       if (held.kind === 'kill' && forbids(held, name, pipeline, isUndoing))
         this.violations.push(`${name} was called under ${held.id}`);

@@ -7,6 +7,7 @@ import type { LedgerEntry, RunSummary } from '../runtime.ts';
 import { RuntimeError } from '../runtime-error.ts';
 import { mayMove } from '../states.ts';
 import { type Bench, failure, openBench, refused, testKey, unavailable } from './bench.ts';
+import { childrenOf, judgeFamilies } from './simulate-children.ts';
 import { ACCOUNTS, pick, randomPlan, SHIPPING, type Theme, themeOf } from './simulate-plans.ts';
 import { SwitchHand } from './simulate-switches.ts';
 
@@ -41,7 +42,8 @@ export async function simulate(
   const random = seededRandom(seed);
   const theme = themeOf(seed);
   const plan = randomPlan(random, theme);
-  const bench = await openBench(plan, SHIPPING);
+  const children = childrenOf(plan);
+  const bench = await openBench(SHIPPING, ...children, plan);
   bench.isOrdered = plan.identity.orderBy !== undefined;
   const hand = new SwitchHand(bench, seededRandom(seed + 1_000_000));
   const world = new World(bench, random, hand, theme);
@@ -51,7 +53,12 @@ export async function simulate(
     await world.live();
     const runs = bench.runtime.runs({ limit: 1_000 });
     inspect?.(bench, runs);
-    const violations = [...judge(bench, world, runs, plan), ...hand.judge(), ...(await judgeLedger(bench))];
+    const violations = [
+      ...judge(bench, world, runs, [plan, ...children]),
+      ...judgeFamilies(bench, runs),
+      ...hand.judge(),
+      ...(await judgeLedger(bench)),
+    ];
     return { seed, violations, runs, crashes: world.crashes, switches: hand.sets };
   } catch (error) {
     // What it wrote itself it must be able to open and to go on from.
@@ -325,7 +332,8 @@ const FAULTS = [
 ] as const;
 
 /** The invariants, from the target's records and the ledger alone. */
-function judge(bench: Bench, world: World, runs: readonly RunSummary[], plan: Plan): string[] {
+function judge(bench: Bench, world: World, runs: readonly RunSummary[], plans: readonly Plan[]): string[] {
+  const plan = plans[0]!;
   const violations: string[] = [];
   const { runtime, target } = bench;
   const owned = new Set(
@@ -342,10 +350,13 @@ function judge(bench: Bench, world: World, runs: readonly RunSummary[], plan: Pl
   for (const key of target.doubled) violations.push(`more than one effect under ${key}`);
   for (const { runId, state, key } of runs) {
     const isEnded = state === 'succeeded' || state === 'cancelled';
-    if (!isEnded && !owned.has(runId)) violations.push(`run of ${key} is ${state} without an owner`);
+    if (!isEnded && !isOwned(bench, runId, state, owned))
+      violations.push(`run of ${key} is ${state} without an owner`);
   }
   for (const run of runs) {
-    violations.push(...judgeRun(bench, run, plan));
+    violations.push(
+      ...judgeRun(bench, run, plans.find(({ pipeline }) => pipeline === run.pipeline) ?? SHIPPING),
+    );
     if (run.pipeline === plan.pipeline) violations.push(...judgeLists(bench, world, run, plan));
   }
   violations.push(...judgeOrder(bench, runs), ...judgeWaits(bench, world, runs));
@@ -364,6 +375,19 @@ function judge(bench: Bench, world: World, runs: readonly RunSummary[], plan: Pl
     ]),
   );
   return violations;
+}
+
+/** Somebody is to look at it, or at a child that it waits for. What is undone with its parent is that one's owner's matter. */
+function isOwned(
+  bench: Bench,
+  runId: string,
+  state: RunSummary['state'],
+  owned: ReadonlySet<string>,
+): boolean {
+  if (owned.has(runId)) return true;
+  const { parent, children = [] } = bench.runtime.run(runId)!;
+  if (state === 'compensated' && parent !== undefined) return true;
+  return children.some((child) => isOwned(bench, child.runId, child.state, owned));
 }
 
 /** Promises of a run's state against what the target holds. */
@@ -428,7 +452,10 @@ function judgeRun(bench: Bench, run: RunSummary, plan: Plan): string[] {
     const place = step.slice('compensate:'.length);
     undone.push(place);
     const by = begun !== undefined && sequence > begun.sequence ? 'run' : place.slice(0, place.indexOf('['));
-    orders.set(by, [...(orders.get(by) ?? []), confirmed.lastIndexOf(place)]);
+    // A child that had not succeeded has no place in the order.
+    const position = confirmed.lastIndexOf(place);
+    const isRun = all.some(({ id, kind: what }) => what === 'run' && id === stepOf(place));
+    if (!isRun || position >= 0) orders.set(by, [...(orders.get(by) ?? []), position]);
   }
   for (const [by, order] of orders)
     if (order.some((position, index) => index > 0 && position > order[index - 1]!))

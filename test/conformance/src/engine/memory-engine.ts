@@ -2,7 +2,12 @@ import { type Json, type JsonObject, newId } from '@tenon/model';
 import type { ActionResult, RunDetail, RunFilter, RunSummary } from '@tenon/runtime';
 import {
   type Caller,
+  type ChildEnd,
+  type ChildStart,
+  type ChildStarted,
+  type ChildWord,
   type Draft,
+  draftFor,
   draftsFor,
   type Engine,
   type EngineOptions,
@@ -140,6 +145,82 @@ export class MemoryEngine implements Engine {
       const stored = { event, source: `pipeline:${from.pipeline}`, deliveryId, payload };
       this.#admit(stored, found.drafts, from.correlationId, from.traceparent);
     });
+  }
+
+  /** Within one change: the child and its parent's record. */
+  async startChild(
+    from: StoredRun,
+    key: string,
+    child: ChildStart,
+    deadlineAtMs: number,
+  ): Promise<ChildStarted> {
+    const loaded = this.#plan(child.plan);
+    const refusal = loaded.inputRefusal(child.input);
+    const draft = draftFor(loaded, { input: child.input, event: child.input }, `${from.runId}/${key}`);
+    let started: ChildStarted = { failure: refusal === undefined ? {} : failureDetails(refusal) };
+    await this.commit((disk) => {
+      const parent = disk.runs[from.seq]!;
+      if (refusal === undefined && draft !== undefined) {
+        const known = disk.keys.get(`${loaded.plan.pipeline}\0${draft.key}`);
+        if (known !== undefined && known.expiresAtMs > this.now())
+          started = {
+            failure: {
+              class: 'duplicate',
+              code: 'RUN_CHILD_KEY_TAKEN',
+              message: 'taken',
+              delivery: 'notSent',
+            },
+          };
+        else {
+          const event = `run:${loaded.plan.pipeline}`;
+          disk.events.push({ event, source: from.pipeline, deliveryId: key, payload: child.input });
+          const deadlineMs = Math.min(loaded.plan.limits.deadlineMs, deadlineAtMs - this.now());
+          const link = { seq: from.seq, key, step: child.step, deadlineMs, told: 0 };
+          const run = { ...this.#newRun(draft, from.correlationId, from.traceparent), parent: link };
+          disk.runs.push(run);
+          disk.keys.set(`${run.pipeline}\0${run.key}`, {
+            seq: run.seq,
+            expiresAtMs: Number.POSITIVE_INFINITY,
+          });
+          this.tell(run, [{ kind: 'accepted', details: { event, parent: from.runId } }]);
+          started = { runId: run.runId, child: key };
+          this.tell(parent, child.facts(run.runId, 1));
+        }
+      }
+      parent.journal.set(key, { atMs: this.now(), value: { ...started } });
+    });
+    return started;
+  }
+
+  /** Within a child's change: its word is left with its parent, which is woken. */
+  tellParent(child: StoredRun, end: ChildEnd): void {
+    if (child.parent === undefined) return;
+    const parent = this.#disk.runs[child.parent.seq]!;
+    const key = `#child/${child.parent.key}/${child.parent.told++}`;
+    parent.journal.set(key, { atMs: this.now(), value: { ...end } });
+    this.#active.get(parent.seq)?.learn(key, { ...end });
+    if (!parent.isTaken && !['succeeded', 'compensated', 'cancelled'].includes(parent.state))
+      parent.dueAtMs = this.now();
+  }
+
+  /** Within a parent's change. */
+  tellChild(by: StoredRun, { runId, say, reason }: ChildWord): void {
+    const child = this.#disk.runs.find((each) => each.runId === runId)!;
+    const letter = [...child.openings.values()].find(({ kind }) => kind === 'deadLetter');
+    const isParked = child.state === 'failed' && letter?.step.startsWith('compensate:') === false;
+    const now = this.now();
+    const cancellation = { actor: `run:${by.runId}`, reason };
+    if (say === 'resume' && isParked && letter !== undefined) {
+      child.journal.set(letter.key, { atMs: now, value: { value: { verdict: 'resume' } } });
+      child.openings.delete(letter.key);
+    } else if (say === 'undo' && child.state === 'succeeded')
+      child.journal.set('#takenBack', { atMs: now, value: cancellation });
+    else if (say === 'undo' && !['compensating', 'compensated', 'cancelled'].includes(child.state)) {
+      if (!child.journal.has('#cancel')) child.journal.set('#cancel', { atMs: now, value: cancellation });
+      this.#active.get(child.seq)?.learn('#cancel', cancellation);
+    } else return;
+    if (!child.isTaken) child.dueAtMs = now;
+    this.tell(child, [{ kind: 'operator', details: { action: say, ...cancellation } }]);
   }
 
   decide: Engine['decide'] = (runId, stepId, decision, actor, reason) =>
@@ -381,7 +462,15 @@ export class MemoryEngine implements Engine {
 
   async #carry(stored: StoredRun): Promise<void> {
     const loaded = this.#plan(stored.planHash);
-    const run = new MemoryRun(stored, this.#input(stored), loaded.plan.limits.deadlineMs, this);
+    const deadlineMs = Math.min(
+      loaded.plan.limits.deadlineMs,
+      stored.parent?.deadlineMs ?? Number.POSITIVE_INFINITY,
+    );
+    const parent = stored.parent && {
+      runId: this.#disk.runs[stored.parent.seq]!.runId,
+      step: stored.parent.step,
+    };
+    const run = new MemoryRun(stored, this.#input(stored), deadlineMs, this, parent);
     this.#active.set(stored.seq, run);
     try {
       await run.finish(await interpret(run, loaded, this.#call));

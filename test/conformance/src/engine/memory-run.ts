@@ -1,6 +1,12 @@
 import type { Json } from '@tenon/model';
 import type { RunState } from '@tenon/runtime';
 import {
+  type Cancellation,
+  type ChildEnd,
+  type ChildStart,
+  type ChildStarted,
+  type ChildWait,
+  type ChildWord,
   type EventWait,
   type Fact,
   type Interruption,
@@ -25,6 +31,7 @@ interface Left {
   /** Journal key of the value that ends it. */
   readonly key?: string;
   readonly event?: { readonly name: string; readonly scannedTo: number };
+  readonly told?: { readonly effects: number };
   readonly opening?: StoredRun['openings'] extends Map<string, infer O> ? O : never;
 }
 
@@ -46,7 +53,13 @@ export class MemoryRun implements RunContext {
   #notes: Fact[] = [];
   #pending: Promise<void> = Promise.resolve();
 
-  constructor(stored: StoredRun, input: Json, deadlineMs: number, engine: MemoryEngine) {
+  constructor(
+    stored: StoredRun,
+    input: Json,
+    deadlineMs: number,
+    engine: MemoryEngine,
+    parent?: RunIdentity['parent'],
+  ) {
     this.#engine = engine;
     this.#stored = structuredClone(stored);
     this.#deadlineMs = deadlineMs;
@@ -70,6 +83,7 @@ export class MemoryRun implements RunContext {
       // Nothing of it is kept.
       salt: null,
       ...(intakeFailure !== undefined && { intakeFailure }),
+      ...(parent !== undefined && { parent }),
     };
   }
 
@@ -166,6 +180,7 @@ export class MemoryRun implements RunContext {
         stoppable,
         key,
         opening: { ...wait.opening, ...(expiresAtMs !== undefined && { expiresAtMs }) },
+        ...(!isKnown && wait.told !== undefined && { told: wait.told }),
       },
       isKnown ? [] : this.#takeNotes(wait.facts),
     );
@@ -217,6 +232,65 @@ export class MemoryRun implements RunContext {
     return null;
   }
 
+  async startChild(key: string, child: ChildStart): Promise<ChildStarted> {
+    // The key names the type: it is written below.
+    const known = this.#recall(key) as unknown as ChildStarted | undefined;
+    if (known !== undefined) return known;
+    this.#goLive();
+    await this.durable();
+    const notes = this.#takeNotes([]);
+    const started = await this.#engine.startChild(
+      this.#stored,
+      key,
+      { ...child, facts: (...of) => [...notes, ...child.facts(...of)] },
+      this.deadlineAt(),
+    );
+    this.#remember(key, { ...started }, this.now());
+    return started;
+  }
+
+  async childEnd(key: string, wait: ChildWait): Promise<Signal> {
+    const stoppable = wait.isUnstoppable !== true;
+    const known = this.#recallSignal(key) ?? (stoppable ? this.#stopSignal(key) : undefined);
+    if (known !== undefined) return known;
+    const word = `#child/${wait.child}/${wait.nth}`;
+    // Left there by the child.
+    const end = this.#stored.journal.get(word)?.value as unknown as ChildEnd | undefined;
+    if (end === undefined)
+      return this.#leave(
+        {
+          state: this.#phase === 'compensating' ? 'compensating' : 'waiting',
+          step: wait.opening.step,
+          pausesDeadline: true,
+          stoppable,
+          key: word,
+          opening: wait.opening,
+        },
+        this.#stored.openings.has(key) ? [] : this.#takeNotes(wait.facts),
+      );
+    this.#goLive();
+    // One child at a time: without strands what it worked is what this run has worked meanwhile.
+    if (stoppable) this.#stored.clockFrom! -= end.workedMs;
+    const { clockFrom } = this.#stored;
+    this.#record(key, { value: { ...end } }, wait.ended(end), (run) => {
+      run.clockFrom = clockFrom!;
+      run.openings.delete(key);
+    });
+    return { as: 'value', value: { ...end } };
+  }
+
+  async tellChild(key: string, word: ChildWord): Promise<void> {
+    if (this.#recall(key) !== undefined) return;
+    this.#goLive();
+    this.#record(key, null, [], (run) => this.#engine.tellChild(run, word));
+    await this.durable();
+  }
+
+  takenBack(): Cancellation | undefined {
+    // Written by the engine, as such.
+    return this.#stored.journal.get('#takenBack')?.value as unknown as Cancellation | undefined;
+  }
+
   /** Tells an active run that it was cancelled; what is stored is the caller's matter. */
   learn(key: string, value: Json): void {
     this.#stored.journal.set(key, { atMs: this.now(), value });
@@ -226,14 +300,26 @@ export class MemoryRun implements RunContext {
     this.#goLive();
     this.#write((run) => {
       for (const [key, { kind }] of run.openings)
-        if (kind === 'approval' || kind === 'event') run.openings.delete(key);
+        if (kind === 'approval' || kind === 'event' || kind === 'child') run.openings.delete(key);
       for (const opening of end.openings ?? []) run.openings.set(opening.key, opening);
       move(run, end.state);
       run.isTaken = false;
       delete run.dueAtMs;
       if (end.failure !== undefined) run.failure = end.failure;
+      this.#engine.tellParent(run, {
+        state: end.state,
+        effects: 0,
+        ...end.told,
+        ...(end.failure !== undefined && { failure: end.failure }),
+        workedMs: this.#workedMs(),
+      });
     }, this.#takeNotes(end.facts));
     await this.durable();
+  }
+
+  #workedMs(): number {
+    // Set by the constructor.
+    return Math.max(0, this.now() - this.#stored.clockFrom!);
   }
 
   get #isReplaying(): boolean {
@@ -377,6 +463,13 @@ export class MemoryRun implements RunContext {
         if (opening !== undefined) run.openings.set(opening.key, opening);
         // The interpreter's `deadLetter` puts the failure there.
         if (opening?.kind === 'deadLetter') run.failure = { ...(opening.detail['failure'] as object), step };
+        if (left.told !== undefined)
+          this.#engine.tellParent(run, {
+            state: 'failed',
+            ...left.told,
+            ...(run.failure !== undefined && { failure: run.failure }),
+            workedMs: this.#workedMs(),
+          });
         const isOver =
           (key !== undefined && run.journal.has(key)) ||
           (left.stoppable && this.#phase === 'running' && run.journal.has('#cancel')) ||

@@ -44,6 +44,14 @@ export interface StoredRun {
   pausedSince?: number;
   failure?: JsonObject;
   readonly journal: Map<string, { readonly atMs: number; readonly value: Json }>;
+  /** Where it is a child. */
+  readonly parent?: {
+    readonly seq: number;
+    readonly key: string;
+    readonly step: string;
+    readonly deadlineMs: number;
+    told: number;
+  };
   readonly openings: Map<string, Opening & { readonly expiresAtMs?: number; readonly scannedTo?: number }>;
 }
 

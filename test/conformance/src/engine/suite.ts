@@ -1,4 +1,4 @@
-import { call, failure, planFor, step, undoable } from '@tenon/runtime/testing';
+import { call, childPlan, failure, planFor, run, step, undoable } from '@tenon/runtime/testing';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type EngineStorage, World } from './world.ts';
 
@@ -273,6 +273,61 @@ function suite(storage: () => EngineStorage): void {
       const said = world.engine.trace({ runId }).find(({ kind }) => kind === 'operator');
       expect(said?.details).toMatchObject({ action: 'cancel', actor: 'ana', reason: 'ordered by mistake' });
     });
+  });
+
+  describe('run another pipeline', () => {
+    const child = childPlan({
+      steps: [undoable('booked'), pause],
+      output: { schema: true, value: { expression: 'steps.booked.id' } },
+    });
+    const told = call('told', 'acme.put', { with: { object: { made: { expression: 'steps.sub' } } } });
+    const parent = planFor({ steps: [undoable('one'), run('sub', child), told] });
+    const no = { that: [{ condition: 'false', message: 'no' }], otherwise: 'fail' } as const;
+    const failing = planFor({ steps: [undoable('one'), run('sub', child), step('check', 'no', no)] });
+    const states = () => world.engine.runs().map(({ pipeline, state }) => `${pipeline} ${state}`);
+
+    test('the run waits for its child and reads what it gives', async () => {
+      world = await World.with(storage(), child, parent);
+      await world.order({ id: 'a' });
+      await world.settle();
+      expect(states()).toEqual(['child waiting', 'orders waiting']);
+      world.kill();
+      await world.pass(60_000);
+      expect(states()).toEqual(['child succeeded', 'orders succeeded']);
+      expect(world.target.calls.at(-1)!.input).toEqual({ made: 'create-2' });
+    });
+
+    test('cancelled while the child waits, both are undone, the last effect first', async () => {
+      world = await World.with(storage(), child, parent);
+      const runId = await world.order({ id: 'a' });
+      await world.settle();
+      expect(await world.engine.cancel(runId, 'ana', 'no longer wanted')).toEqual({ ok: true });
+      world.kill();
+      await world.pass(60_000);
+      expect(states()).toEqual(['child cancelled', 'orders cancelled']);
+      const undone = world.target.calls.filter(({ operation }) => operation === 'remove');
+      expect(undone.map(({ input }) => input)).toEqual([{ id: 'create-2' }, { id: 'create-1' }]);
+    });
+
+    for (const end of ['succeeded', 'compensated'] as const)
+      test(`whenever the process is killed, there is one child, each effect happens once, and both end ${end}`, async () => {
+        let moments = 1;
+        for (let killAt = 0; killAt <= moments; killAt++) {
+          if (killAt > 0) await world.close();
+          world = await World.with(storage(), child, end === 'compensated' ? failing : parent);
+          if (killAt > 0) world.killAt = killAt;
+          await world.order({ id: 'a' });
+          await world.pass(120_000);
+          if (killAt === 0) moments = world.seen;
+          expect(states(), `moment ${killAt}`).toEqual([`child ${end}`, `orders ${end}`]);
+          expect(world.target.doubled, `moment ${killAt}`).toEqual([]);
+          const removed = new Set(
+            world.target.calls.filter(({ operation }) => operation === 'remove').map(({ key }) => key),
+          );
+          expect(removed.size, `moment ${killAt}`).toBe(end === 'compensated' ? 2 : 0);
+        }
+        expect(moments).toBeGreaterThan(20);
+      });
   });
 
   describe('list and inspect', () => {

@@ -49,9 +49,12 @@ export const accounts = {
 const AMOUNTS: Readonly<Record<string, number>> = { [accounts.large]: 2_400_000 };
 const AMOUNT = 98_000;
 
-/** Starts everything; `ids` are the accounts that CRM and billing know. */
-export async function startWorld(ids: readonly string[] = Object.values(accounts)): Promise<World> {
-  const loaded = await loadWorkspace(repoRoot);
+/** Starts everything; `ids` are the accounts that CRM and billing know, `root` the workspace that is served. */
+export async function startWorld(
+  ids: readonly string[] = Object.values(accounts),
+  root: string = repoRoot,
+): Promise<World> {
+  const loaded = await loadWorkspace(root);
   if (!loaded.value) throw new Error(loaded.diagnostics.map(({ message }) => message).join('\n'));
   const workspace = loaded.value;
   const scratch = mkdtempSync(join(tmpdir(), 'tenon-demo-'));
@@ -83,13 +86,13 @@ export async function startWorld(ids: readonly string[] = Object.values(accounts
     MAIL_USER: 'tenon',
     MAIL_PASSWORD: 'demo-mail-password',
   };
-  const tenon = new TenonProcess(join(scratch, 'tenon.db'), {
-    ...credentials,
+  const addresses = {
     CRM_URL: crm.url,
     BILLING_URL: billing.url,
     TICKETING_URL: ticketing.url,
     MAIL_URL: mail.url,
-  });
+  };
+  const tenon = new TenonProcess(join(scratch, 'tenon.db'), { ...credentials, ...addresses }, root);
   await tenon.start();
 
   return {

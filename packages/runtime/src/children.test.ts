@@ -1,0 +1,254 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import type { RunState } from './runtime.ts';
+import { type Bench, failure, openBench, refused } from './testing/bench.ts';
+import { call, childPlan, literal, planFor, run, step, undoable } from './testing/plan.ts';
+
+let bench: Bench;
+afterEach(() => bench.close());
+
+const output = {
+  schema: { type: 'object', required: ['made'], properties: { made: { type: 'string' } } },
+  value: { object: { made: { expression: 'steps.booked.id' } } },
+} as const;
+const booking = childPlan({ steps: [undoable('booked')], output });
+const consent = step('approve', 'consent', {
+  by: 'finance',
+  withinMs: 3_600_000,
+  onExpiry: 'reject',
+  show: literal(null),
+});
+const asking = childPlan({ steps: [undoable('booked'), consent], output });
+const failing = call('last', 'acme.put');
+
+const child = () => bench.runtime.runs({ pipeline: 'child' })[0]!;
+const childState = (): RunState | undefined => bench.runtime.runs({ pipeline: 'child' })[0]?.state;
+const sent = (operation: string) =>
+  bench.target.calls.filter((one) => one.operation === operation).map(({ input }) => input);
+async function order(): Promise<string> {
+  const runId = await bench.order({ id: 'a', amount: 5 });
+  await bench.runtime.idle();
+  return runId;
+}
+
+describe('a run that runs another pipeline', () => {
+  test('waits for it and reads its output; both have one correlation, and each names the other', async () => {
+    const told = call('told', 'acme.put', {
+      with: { object: { made: { expression: 'steps.sub.made' } } },
+    });
+    bench = await openBench(booking, planFor({ steps: [run('sub', booking), told] }));
+    const runId = await order();
+    expect(bench.state(runId)).toBe('succeeded');
+    expect(sent('put')).toEqual([{ made: 'create-1' }]);
+    const detail = bench.runtime.run(runId)!;
+    expect(child()).toMatchObject({ state: 'succeeded', correlationId: detail.correlationId, key: 'a' });
+    expect(detail.children).toEqual([
+      { runId: child().runId, pipeline: 'child', step: 'sub', state: 'succeeded' },
+    ]);
+    expect(bench.runtime.run(child().runId)!.parent).toEqual({ runId, pipeline: 'orders', step: 'sub' });
+    expect(detail.steps[0]).toEqual({
+      id: 'sub',
+      state: 'succeeded',
+      attempts: 1,
+      runId: child().runId,
+      result: { made: 'create-1' },
+    });
+    const trace = bench.runtime.trace({ correlationId: detail.correlationId });
+    expect(new Set(trace.map((entry) => entry.runId))).toEqual(new Set([runId, child().runId]));
+    const traceIds = bench.target.calls.map(({ request }) => request.traceparent?.split('-')[1]);
+    expect(traceIds[0]).toMatch(/^[0-9a-f]{32}$/);
+    expect(new Set(traceIds).size).toBe(1);
+  });
+
+  test('is a row while it waits, over restarts, and goes on when the child has ended', async () => {
+    bench = await openBench(asking, planFor({ steps: [run('sub', asking), call('last', 'acme.put')] }));
+    const runId = await order();
+    expect([bench.state(runId), childState()]).toEqual(['waiting', 'waiting']);
+    await bench.restart();
+    await bench.runtime.decide(child().runId, 'consent', 'approve', 'ana', 'fine');
+    await bench.runtime.idle();
+    expect([bench.state(runId), childState()]).toEqual(['succeeded', 'succeeded']);
+    expect(bench.target.count('create')).toBe(1);
+  });
+
+  test('carries out the plan that it was made with, whatever is active since', async () => {
+    const parent = planFor({ steps: [run('sub', booking)] });
+    bench = await openBench(booking, parent);
+    await bench.runtime.activate(childPlan({ version: 2, steps: [call('other', 'acme.put')] }));
+    await order();
+    expect(child()).toMatchObject({ version: 1, planHash: booking.hash });
+    expect(bench.target.count('create')).toBe(1);
+  });
+
+  test('fails as its child did, by its class, and undoes what else it did', async () => {
+    const broken = childPlan({ steps: [undoable('booked'), call('never', 'acme.put')] });
+    bench = await openBench(broken, planFor({ steps: [undoable('first'), run('sub', broken)] }));
+    bench.target.script = { put: [{ fail: refused }] };
+    const runId = await order();
+    expect([bench.state(runId), childState()]).toEqual(['compensated', 'compensated']);
+    expect(bench.runtime.run(runId)!.failure).toMatchObject({
+      class: 'validation',
+      code: 'RUN_CHILD_FAILED',
+      step: 'sub',
+    });
+    expect(bench.target.count('remove')).toBe(2);
+  });
+
+  test('undoes a child that had succeeded, in its place in the order', async () => {
+    const parent = planFor({ steps: [undoable('first'), run('sub', booking), undoable('third'), failing] });
+    bench = await openBench(booking, parent);
+    bench.target.script = { put: [{ fail: refused }] };
+    const runId = await order();
+    expect([bench.state(runId), childState()]).toEqual(['compensated', 'compensated']);
+    expect(sent('remove')).toEqual([{ id: 'create-3' }, { id: 'create-2' }, { id: 'create-1' }]);
+    expect(bench.runtime.run(runId)!.steps[1]).toMatchObject({ id: 'sub', state: 'compensated' });
+    // The parent's owner has the dead letter; nobody else need be told.
+    expect(bench.runtime.deadLetters().map((letter) => letter.runId)).toEqual([runId]);
+  });
+
+  test('waits for a child whose undoing is stuck until a person has resumed that', async () => {
+    bench = await openBench(booking, planFor({ steps: [run('sub', booking), failing] }));
+    bench.target.script = { put: [{ fail: refused }], remove: [{ fail: refused }] };
+    const runId = await order();
+    expect([bench.state(runId), childState()]).toEqual(['compensating', 'failed']);
+    await bench.runtime.resume(child().runId, 'ana', 'mended');
+    await bench.runtime.idle();
+    expect([bench.state(runId), childState()]).toEqual(['compensated', 'compensated']);
+  });
+
+  test('a cancellation is passed on, and both are undone', async () => {
+    bench = await openBench(asking, planFor({ steps: [undoable('first'), run('sub', asking)] }));
+    const runId = await order();
+    await bench.runtime.cancel(runId, 'ana', 'no longer wanted');
+    await bench.runtime.idle();
+    expect([bench.state(runId), childState()]).toEqual(['cancelled', 'cancelled']);
+    expect(sent('remove')).toEqual([{ id: 'create-2' }, { id: 'create-1' }]);
+  });
+
+  test('a child that a person cancels fails its parent', async () => {
+    bench = await openBench(asking, planFor({ steps: [undoable('first'), run('sub', asking)] }));
+    const runId = await order();
+    await bench.runtime.cancel(child().runId, 'ana', 'no longer wanted');
+    await bench.runtime.idle();
+    expect([bench.state(runId), childState()]).toEqual(['compensated', 'cancelled']);
+    expect(bench.runtime.run(runId)!.failure).toMatchObject({ code: 'RUN_CHILD_CANCELLED' });
+  });
+
+  test('resumed, it resumes the child that is parked: what was done is not done again', async () => {
+    const held = childPlan({ onFailure: 'hold', steps: [undoable('booked'), failing] });
+    bench = await openBench(held, planFor({ onFailure: 'hold', steps: [run('sub', held)] }));
+    bench.target.script = { put: [{ fail: refused }] };
+    const runId = await order();
+    expect([bench.state(runId), childState()]).toEqual(['failed', 'failed']);
+    await bench.runtime.resume(runId, 'ana', 'mended');
+    await bench.runtime.idle();
+    expect([bench.state(runId), childState()]).toEqual(['succeeded', 'succeeded']);
+    expect(bench.runtime.runs({ pipeline: 'child' })).toHaveLength(1);
+    expect(bench.target.count('create')).toBe(1);
+    expect(bench.runtime.deadLetters()).toEqual([]);
+  });
+
+  test('a child that a person resumed is taken as it ended when the parent is resumed', async () => {
+    const held = childPlan({ onFailure: 'hold', steps: [undoable('booked'), failing] });
+    bench = await openBench(held, planFor({ onFailure: 'hold', steps: [run('sub', held)] }));
+    bench.target.script = { put: [{ fail: refused }] };
+    const runId = await order();
+    await bench.runtime.resume(child().runId, 'ana', 'mended');
+    await bench.runtime.idle();
+    expect([bench.state(runId), childState()]).toEqual(['failed', 'succeeded']);
+    await bench.runtime.resume(runId, 'ana', 'mended');
+    await bench.runtime.idle();
+    expect(bench.state(runId)).toBe('succeeded');
+    expect(bench.target.count('put')).toBe(2);
+  });
+
+  test('a parked child goes with its parent when that is undone', async () => {
+    const held = childPlan({ onFailure: 'hold', steps: [undoable('booked'), failing] });
+    bench = await openBench(held, planFor({ steps: [undoable('first'), run('sub', held)] }));
+    bench.target.script = { put: [{ fail: refused }] };
+    const runId = await order();
+    expect([bench.state(runId), childState()]).toEqual(['compensated', 'cancelled']);
+    expect(sent('remove')).toEqual([{ id: 'create-2' }, { id: 'create-1' }]);
+    expect(bench.runtime.deadLetters().map((letter) => letter.runId)).toEqual([runId]);
+  });
+
+  test('a child in doubt is settled before anything is undone', async () => {
+    const blind = childPlan({ steps: [undoable('booked', 'acme.createBlind')] });
+    bench = await openBench(blind, planFor({ steps: [undoable('first'), run('sub', blind)] }));
+    bench.target.script = { createBlind: [{ loseAnswer: true }] };
+    const runId = await order();
+    await bench.runtime.cancel(runId, 'ana', 'no longer wanted');
+    await bench.runtime.idle();
+    expect([bench.state(runId), childState()]).toEqual(['compensating', 'inDoubt']);
+    expect(bench.target.count('remove')).toBe(0);
+    await bench.runtime.settle(child().runId, 'booked', 'confirm', 'ana', 'it is there', { id: 'x' });
+    await bench.runtime.idle();
+    expect([bench.state(runId), childState()]).toEqual(['cancelled', 'compensated']);
+    expect(sent('remove')).toEqual([{ id: 'x' }, { id: 'create-1' }]);
+  });
+
+  test('a child has no more time than is left to its parent, and what it worked counts', async () => {
+    const slow = childPlan({ steps: [call('booked', 'acme.put')] });
+    const limits = { concurrency: 5, deadlineMs: 20_000 };
+    bench = await openBench(slow, planFor({ limits, onFailure: 'hold', steps: [run('sub', slow)] }));
+    const away = failure('transient', 'HTTP_RESPONSE_STATUS', 'answered', {
+      status: 503,
+      retryAfterMs: 60_000,
+    });
+    bench.target.script = { put: [{ fail: away }] };
+    const runId = await order();
+    await bench.pass(25_000);
+    expect([bench.state(runId), childState()]).toEqual(['failed', 'failed']);
+    expect(bench.runtime.run(runId)!.failure).toMatchObject({ class: 'timeout' });
+    expect(bench.runtime.deadLetters({ queue: 'retry' })).toHaveLength(2);
+  });
+
+  test('children of items run beside each other, and are undone in reverse', async () => {
+    const line = { object: { id: { expression: 'line.sku' } } };
+    const lines = step('forEach', 'lines', {
+      in: 'event.lines',
+      as: 'line',
+      key: { expression: 'line.sku' },
+      max: 9,
+      concurrency: 2,
+      onItemFailure: 'stop',
+      steps: [run('sub', booking, line)],
+      result: { expression: 'steps.sub.made' },
+    });
+    bench = await openBench(booking, planFor({ steps: [lines, failing] }));
+    bench.target.script = { put: [{ fail: refused }] };
+    const runId = await bench.order({ id: 'a', lines: ['x', 'y', 'z'].map((sku) => ({ sku })) });
+    await bench.runtime.idle();
+    expect(bench.state(runId)).toBe('compensated');
+    expect(bench.runtime.runs({ pipeline: 'child' }).map(({ state }) => state)).toEqual(
+      Array(3).fill('compensated'),
+    );
+    expect(bench.target.count('remove')).toBe(3);
+    expect(bench.runtime.run(runId)!.steps.map(({ id }) => id)).toContain('lines[y].sub');
+  });
+
+  test('a child has children: all of it is undone', async () => {
+    const middle = childPlan({
+      pipeline: 'middle',
+      steps: [run('inner', booking), undoable('own')],
+    });
+    bench = await openBench(booking, middle, planFor({ steps: [run('sub', middle), failing] }));
+    bench.target.script = { put: [{ fail: refused }] };
+    const runId = await order();
+    expect(bench.state(runId)).toBe('compensated');
+    expect(bench.runtime.runs().map(({ state }) => state)).toEqual(Array(3).fill('compensated'));
+    expect(sent('remove')).toEqual([{ id: 'create-2' }, { id: 'create-1' }]);
+  });
+
+  test('what a run above may have to undo is kept, and erased only with it', async () => {
+    bench = await openBench(booking, planFor({ steps: [run('sub', booking), consent, failing] }));
+    bench.target.script = { put: [{ fail: refused }] };
+    const runId = await order();
+    expect(await bench.runtime.erase('a', 'ana', 'asked', true)).toMatchObject({
+      runs: [],
+      kept: [{ state: 'waiting' }, { state: 'succeeded' }],
+    });
+    await bench.pass(32 * 86_400_000);
+    expect([bench.state(runId), childState()]).toEqual(['compensated', 'compensated']);
+    expect(bench.target.count('remove')).toBe(1);
+  });
+});

@@ -4,7 +4,6 @@ import { dirname, join, resolve } from 'node:path';
 import {
   type ConnectionConfig,
   type ConnectorModule,
-  envFileSecretStore,
   fileTokenVault,
   guardedTransport,
   httpTransport,
@@ -40,6 +39,7 @@ import type { Io } from './io.ts';
 import { checkpointOptions } from './ledger-key.ts';
 import { MaintenanceError, maintenanceOf } from './maintenance.ts';
 import { TOKEN_FILE } from './operations-client.ts';
+import { openSecrets } from './secret-managers.ts';
 
 export interface ComposeOptions {
   readonly root: string;
@@ -76,7 +76,12 @@ export async function startTenon(options: ComposeOptions): Promise<RunningTenon>
     const { reference, purpose, found, isHeld } = use;
     if (!isHeld) log({ kind: 'secretUsed', reference, found, ...purpose });
   };
-  const secrets = secretStore(root, io, onSecretUse);
+  const { store: secrets, close: closeSecrets } = openSecrets(
+    workspace.config.secrets,
+    root,
+    io,
+    onSecretUse,
+  );
   const connections = resolveConnections(workspace, io);
   const modules = await loadModules(workspace, connections, root);
   const health = healthCalls(workspace, connections);
@@ -126,6 +131,7 @@ export async function startTenon(options: ComposeOptions): Promise<RunningTenon>
     await Promise.all(consumers.map((consumer) => consumer.stop()));
     await runtime.stop();
     await Promise.all([...transports.values()].map((transport) => transport.close()));
+    await closeSecrets();
   };
   try {
     const plans = [...check.plans.values(), ...planPublications(workspace)];
@@ -172,8 +178,9 @@ export async function lookAtHealth(
   const connections = resolveConnections(workspace, io);
   const modules = await loadModules(workspace, connections, root);
   const calls = healthCalls(workspace, connections);
-  const secrets = { secrets: secretStore(root, io) };
-  const transports = makeTransports(options, connectionsOf(calls), modules, secrets, root, io, () => {});
+  const secrets = openSecrets(workspace.config.secrets, root, io);
+  const held = { secrets: secrets.store };
+  const transports = makeTransports(options, connectionsOf(calls), modules, held, root, io, () => {});
   const asked = calls.flatMap((call) => {
     const transport = transports.get(call.connection.name);
     return transport ? [askHealth(call, transport, io.clock)] : [];
@@ -182,20 +189,12 @@ export async function lookAtHealth(
     return await Promise.all(asked);
   } finally {
     await Promise.all([...transports.values()].map((transport) => transport.close()));
+    await secrets.close();
   }
 }
 
 function connectionsOf(calls: readonly HealthCall[]): readonly ConnectionConfig[] {
   return calls.map(({ connection }) => connection);
-}
-
-function secretStore(root: string, io: Io, onSecretUse?: OnSecretUse): SecretStore {
-  return envFileSecretStore({
-    env: io.env,
-    root,
-    readFile: (path) => readFile(path, 'utf8'),
-    ...(onSecretUse && { onSecretUse }),
-  });
 }
 
 async function encryptionOf(

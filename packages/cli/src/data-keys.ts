@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { envFileSecretStore, SecretUnavailableError } from '@tenon/connector';
+import { SecretUnavailableError, secretStore } from '@tenon/connector';
 import type { SecretStore } from '@tenon/model';
 import type { EncryptionConfig } from '@tenon/pipeline';
 import { type EncryptionOptions, keyFolder } from '@tenon/runtime';
@@ -48,7 +48,7 @@ export async function readersEncryption(io: Io): Promise<EncryptionOptions | und
   const root = await findRoot(io.cwd);
   const { encryption, engineFile } = await readServerConfig(root);
   if (encryption === undefined || root === undefined || engineFile === undefined) return undefined;
-  const secrets = envFileSecretStore({ env: io.env, root, readFile: (path) => readFile(path, 'utf8') });
+  const secrets = secretStore({ env: io.env, root, readFile: (path) => readFile(path, 'utf8') });
   try {
     const options = await encryptionOptions(encryption, root, secrets);
     return { ...options, folder: keyFolder(engineFile, options) };

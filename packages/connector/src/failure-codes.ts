@@ -197,6 +197,36 @@ export const connectorFailures = {
     why: 'An empty credential is a mistake in provisioning, and sending it would hide that.',
     fix: 'Set its value.',
   },
+  SECRET_STORE_UNCONFIGURED: {
+    severity: 'error',
+    title: 'the configuration does not name the secret manager of a reference; nothing was sent',
+    why: 'A `vault:`, `aws:` or `gcp:` reference says what is asked for, and `secrets` in tenon.config.yaml whom.',
+    fix: 'Add the manager under `secrets`, or refer to the secret by `env:` or `file:`.',
+  },
+  SECRET_STORE_NOT_INSTALLED: {
+    severity: 'error',
+    title: 'the library of a secret manager is not installed; nothing was sent',
+    why: 'The libraries of AWS and Google are optional: who does not use them need not have them.',
+    fix: 'Install it beside Tenon: `npm install @aws-sdk/client-secrets-manager` or `npm install @google-cloud/secret-manager`.',
+  },
+  SECRET_STORE_UNAVAILABLE: {
+    severity: 'error',
+    title: 'the secret manager cannot be asked; nothing was sent',
+    why: 'It cannot be reached, is sealed, or is in trouble.',
+    fix: 'It is retried. See whether the manager is up and unsealed, and its address right.',
+  },
+  SECRET_STORE_REFUSED: {
+    severity: 'error',
+    title: 'the secret manager does not let this process in; nothing was sent',
+    why: 'Its login was refused, or its policy does not allow reading this secret.',
+    fix: 'Allow the login under `secrets` to read the path, and nothing more.',
+  },
+  SECRET_NOT_FOUND: {
+    severity: 'error',
+    title: 'the secret manager has nothing behind the reference; nothing was sent',
+    why: 'The path, the field or the version is not there, or has been deleted.',
+    fix: 'Correct the reference, or put the secret there.',
+  },
   SECRET_UNAVAILABLE: {
     severity: 'error',
     title: 'a secret could not be read; nothing was sent',

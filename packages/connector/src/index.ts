@@ -43,13 +43,16 @@ export {
 } from './resilience/guarded-transport.ts';
 export { connectorRules } from './rules.ts';
 export { secretLooking, secretName } from './secret-literal.ts';
+export { awsManager, type CloudOptions, gcpManager } from './secrets/cloud-managers.ts';
 export {
-  type EnvFileSecretStoreOptions,
-  envFileSecretStore,
   type OnSecretUse,
+  type SecretManager,
+  type SecretStoreOptions,
   SecretUnavailableError,
   type SecretUse,
-} from './secrets.ts';
+  secretStore,
+} from './secrets/secret-store.ts';
+export { type VaultLogin, type VaultOptions, vaultManager } from './secrets/vault-manager.ts';
 export * from './source.ts';
 export { aborted, connectionProblem, pauseMs, sourceLoop, UnderWay } from './source-loop.ts';
 export type * from './source-plan.ts';

@@ -48,7 +48,7 @@ export const connectorRules = {
     severity: 'error',
     title: 'a secret is written out',
     why: 'A manifest is committed and shared: a secret in it is public, and stays so in the history.',
-    fix: 'Revoke it, and refer to the new one by `env:NAME` or `file:path` in the connection’s credentials.',
+    fix: 'Revoke it, and refer to the new one by `env:NAME`, `file:path` or a manager’s reference in the connection’s credentials.',
     example: { bad: 'password: hunter2', good: 'password: env:BILLING_PASSWORD' },
   },
   'manifest-operation-unknown': {

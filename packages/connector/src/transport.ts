@@ -13,7 +13,7 @@ import type { TokenVault } from './auth/token-vault.ts';
 import { connectorApi } from './connector-api.ts';
 import type { Grants } from './grants.ts';
 import type { OperationPlan } from './operation-plan.ts';
-import type { OnSecretUse } from './secrets.ts';
+import type { OnSecretUse } from './secrets/secret-store.ts';
 import type { Source, SourceContext } from './source.ts';
 import type { WebhookScheme } from './webhook/schemes.ts';
 

@@ -1,4 +1,5 @@
-import { inspect } from 'node:util';
+import { format, inspect } from 'node:util';
+import { serialize } from 'node:v8';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
@@ -15,6 +16,7 @@ import {
   type Json,
   newId,
   parseDuration,
+  parseSecretReference,
   Secret,
   seededRandom,
   sleep,
@@ -104,14 +106,49 @@ describe('secrets', () => {
       JSON.stringify({ secret }),
       inspect({ secret }, { showHidden: true, depth: 9 }),
       canonicalJson({ ...secret }),
+      format('%o %O %s %j', secret, { secret }, secret, [secret]),
+      inspect(new Error(`had ${secret}`, { cause: secret })),
+      inspect(new AggregateError([secret], 'many', { cause: { secret } }), { showHidden: true, depth: 9 }),
+      inspect(structuredClone(secret)) + JSON.stringify(structuredClone({ secret })),
+      inspect(Object.entries(Object.getOwnPropertyDescriptors(secret)), { showHidden: true, depth: 9 }),
+      serialize(secret).toString('latin1'),
     ];
     expect(printed.join()).not.toContain('hunter2');
     expect(secret.reveal()).toBe('hunter2');
   });
 
   it('are referred to, never written', () => {
-    expect(['env:KEY', 'file:run/key'].every(isSecretReference)).toBe(true);
-    expect(['hunter2', 'env:', 'env:a b', 'vault:x'].some(isSecretReference)).toBe(false);
+    expect(
+      [
+        'env:KEY',
+        'file:run/key',
+        'vault:secret/billing/api#token',
+        'vault:secret/billing#token@previous',
+        'aws:prod/billing',
+        'aws:arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/billing-AbC123#key@previous',
+        'gcp:billing-key@7',
+        'gcp:projects/p/secrets/billing#key',
+      ].filter((text) => !isSecretReference(text)),
+    ).toEqual([]);
+    expect(
+      [
+        'hunter2',
+        'env:',
+        'env:a b',
+        'vault:x',
+        'vault:secret/x',
+        'vault:secret/x#f@0',
+        'aws:',
+        'gcp:a b',
+      ].filter(isSecretReference),
+    ).toEqual([]);
+    expect(parseSecretReference('vault:secret/a/b#f@3')).toEqual({
+      reference: 'vault:secret/a/b#f@3',
+      scheme: 'vault',
+      path: 'secret/a/b',
+      field: 'f',
+      version: 3,
+    });
   });
 });
 

@@ -31,16 +31,60 @@ export class Secret {
   }
 }
 
-/** A reference to a secret: `env:NAME` or `file:path`. Specs and configuration hold only these. */
-export type SecretReference = `env:${string}` | `file:${string}`;
+/**
+ * A reference to a secret: `env:NAME`, `file:path`, or one of a manager, `vault:mount/path#field`, `aws:name#field`,
+ * `gcp:name#field`, with `@previous` or `@7` at the end for another version than the current. Specs and configuration hold
+ * only these.
+ */
+export type SecretReference = `${SecretScheme}:${string}`;
+export type SecretScheme = 'env' | 'file' | 'vault' | 'aws' | 'gcp';
+
+/** A reference, taken apart. */
+export interface SecretLocation {
+  readonly reference: SecretReference;
+  readonly scheme: SecretScheme;
+  readonly path: string;
+  /** A member of what is kept there. */
+  readonly field?: string;
+  readonly version?: 'previous' | number;
+}
 
 export function isSecretReference(text: string): text is SecretReference {
-  return /^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$/.test(text);
+  return REFERENCES.some((pattern) => pattern.test(text));
+}
+
+const REFERENCES = [
+  /^env:[A-Za-z_][A-Za-z0-9_]*$/,
+  /^file:.+$/,
+  /^vault:[^/#@\s]+(?:\/[^/#@\s]+)+#[^#@\s]+(?:@(?:previous|[1-9][0-9]*))?$/,
+  /^aws:[^#@\s]+(?:#[^#@\s]+)?(?:@previous)?$/,
+  /^gcp:[^#@\s]+(?:#[^#@\s]+)?(?:@(?:previous|[1-9][0-9]*))?$/,
+];
+
+export function parseSecretReference(reference: SecretReference): SecretLocation {
+  const colon = reference.indexOf(':');
+  // A reference begins with its scheme.
+  const scheme = reference.slice(0, colon) as SecretScheme;
+  const rest = reference.slice(colon + 1);
+  if (scheme === 'env' || scheme === 'file') return { reference, scheme, path: rest };
+  const [, path = rest, field, version] = /^([^#@]*)(?:#([^@]*))?(?:@(.*))?$/.exec(rest) ?? [];
+  return {
+    reference,
+    scheme,
+    path,
+    ...(field !== undefined && { field }),
+    ...(version !== undefined && { version: version === 'previous' ? version : Number(version) }),
+  };
 }
 
 /** Finds the value behind a reference, or says why not. Implemented at the composition root. */
 export interface SecretStore {
-  resolve(reference: SecretReference, purpose: SecretPurpose): Promise<Secret>;
+  /** `isFresh`: what was had before has been refused, so nothing that is kept in between will do. */
+  resolve(
+    reference: SecretReference,
+    purpose: SecretPurpose,
+    how?: { readonly isFresh: boolean },
+  ): Promise<Secret>;
 }
 
 /** Who asks, and what for; each resolution is recorded with it (C97). */

@@ -24,6 +24,7 @@ export { type Declassification, declassificationsOf, renderDeclassifications } f
 export { type GraphEdge, type GraphNode, graphOf, type WorkspaceGraph } from './graph/graph.ts';
 export { type GraphFormat, graphFormats } from './graph/render-graph.ts';
 export { type PolicySpec, readPolicies } from './load/policies.ts';
+export type { SecretsConfig, VaultConfig } from './load/secrets-config.ts';
 export { memoryWorkspaceFiles, nodeWorkspaceFiles, type WorkspaceFiles } from './load/workspace-files.ts';
 export type * from './plan.ts';
 export { planHash } from './plan-hash.ts';

@@ -854,6 +854,19 @@ export const ruleCases = {
     on: 'hunter2',
     silent: config('token: env:SHOP_KEY', 'token: file:secrets/key'),
   },
+  'secret-store-unconfigured': {
+    fires: config('token: env:SHOP_KEY', 'token: vault:secret/shop#key'),
+    on: 'vault:secret/shop#key',
+    silent: {
+      [CONFIG]: swaps(
+        ['token: env:SHOP_KEY', 'token: vault:secret/shop#key@previous'],
+        [
+          'connections:',
+          'secrets: { vault: { address: env:VAULT_ADDR, appRole: { roleId: env:ROLE, secretId: file:secret-id } } }\nconnections:',
+        ],
+      ),
+    },
+  },
   'base-url-invalid': {
     fires: config('baseUrl: env:SHOP_URL', 'baseUrl: shop'),
     on: 'shop',

@@ -151,6 +151,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'scope-unused': 'about connectors and their identities',
   'read-and-write-together': 'about connectors and their identities',
   'secret-literal': 'about tenon.config.yaml',
+  'secret-store-unconfigured': 'about tenon.config.yaml',
   'base-url-invalid': 'about tenon.config.yaml',
   'credential-missing': 'about tenon.config.yaml',
   'credential-unknown': 'about tenon.config.yaml',

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { envFileSecretStore, httpTransport } from '@tenon/connector';
+import { httpTransport, secretStore } from '@tenon/connector';
 import { type JsonObject, systemClock, systemRandom } from '@tenon/model';
 import { checkWorkspace, loadWorkspaceFiles, memoryWorkspaceFiles } from '@tenon/pipeline';
 import { openRuntime, type Runtime } from '@tenon/runtime';
@@ -40,7 +40,7 @@ export async function effectsWorld(
       credentials: {},
       webhookSecrets: [],
     },
-    secrets: envFileSecretStore({
+    secrets: secretStore({
       env: {},
       root: folder,
       readFile: () => Promise.reject(new Error('there is no secret')),

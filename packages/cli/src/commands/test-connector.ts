@@ -1,11 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  type ConnectionConfig,
-  type ConnectorManifest,
-  envFileSecretStore,
-  loadManifest,
-} from '@tenon/connector';
+import { type ConnectionConfig, type ConnectorManifest, loadManifest } from '@tenon/connector';
 import {
   type CheckOutcome,
   type ConformanceReport,
@@ -26,6 +21,7 @@ import {
   renderConformance,
   renderOutcome,
 } from '../render/conformance.ts';
+import { openSecrets } from '../secret-managers.ts';
 import { exitCodeOf, openSession, printReport, type Session } from '../session.ts';
 
 /** `tenon test connector`: the conformance kit over connectors of the workspace. */
@@ -219,11 +215,7 @@ function targetOf(
   return {
     url: url.replace(/\/$/, ''),
     connection: connection ?? bare,
-    secrets: envFileSecretStore({
-      env: io.env,
-      root: session.root,
-      readFile: (path) => readFile(path, 'utf8'),
-    }),
+    secrets: openSecrets(session.workspace.config.secrets, session.root, io).store,
     mayChange: wantsEffects,
   };
 }

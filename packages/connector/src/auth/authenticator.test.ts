@@ -9,7 +9,7 @@ import {
 } from '../http/fault-server.testing.ts';
 import { httpTransport } from '../http/http-transport.ts';
 import type { AuthScheme } from '../manifest.ts';
-import { SecretUnavailableError, type SecretUse } from '../secrets.ts';
+import { SecretUnavailableError, type SecretUse } from '../secrets/secret-store.ts';
 import type { ConnectionConfig, Transport } from '../transport.ts';
 
 const oauth: AuthScheme = {
@@ -263,6 +263,26 @@ describe('client credentials', () => {
       failure: { class: 'timeout', delivery: 'notSent' },
     });
     expect(Date.now() - startedAtMs).toBeLessThan(2_000);
+  });
+
+  it('whose secret was rotated are shown with what the store has now, and then with the one before', async () => {
+    await using test = await issuer();
+    let taken = 's:1';
+    const answer = test.server.handler;
+    test.server.handler = (seen, response, request) => {
+      const basic = `Basic ${Buffer.from(`id:${encodeURIComponent(taken)}`).toString('base64')}`;
+      if (seen.url === '/oauth/token' && seen.headers.authorization !== basic)
+        json(response, 401, { error: 'invalid_client' });
+      else answer(seen, response, request);
+    };
+    expect(await callWith(test.transport, [oauth])).toMatchObject({ ok: true });
+    test.secrets['env:SECRET'] = taken = 's:2';
+    test.state.valid = 'revoked';
+    expect(await callWith(test.transport, [oauth])).toMatchObject({ ok: true });
+    // Back: the server takes the one before only, which is still held.
+    taken = 's:1';
+    test.state.valid = 'revoked';
+    expect(await callWith(test.transport, [oauth])).toMatchObject({ ok: true });
   });
 
   it('do not hold a caller past its deadline', async () => {

@@ -166,16 +166,19 @@ export class Authenticator {
         ),
       );
     const before = await read();
+    const all = [...references.values()];
     const forget = (): void => {
-      for (const reference of references.values()) this.#secrets.forget(reference);
+      for (const reference of all) this.#secrets.forget(reference);
     };
     return {
       ...make(Object.fromEntries(before)),
       forget,
-      renew: async () => {
-        forget();
-        return (await read()).some(([, secret], index) => secret.reveal() !== before[index]![1].reveal());
-      },
+      renew: () =>
+        this.#secrets.renewed(
+          all,
+          before.map(([, secret]) => secret),
+          origin,
+        ),
     };
   }
 

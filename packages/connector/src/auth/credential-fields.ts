@@ -27,7 +27,7 @@ export function credentialFields(scheme: AuthScheme): CredentialFields {
     case 'oauth2': {
       const flow = FLOWS[scheme.flow];
       return fields(
-        [...new Set(['clientId', ...PROOFS[scheme.clientAuth], ...flow.required])],
+        [...new Set(['clientId', ...PROOF_FIELDS[scheme.clientAuth], ...flow.required])],
         flow.optional,
       );
     }
@@ -40,7 +40,8 @@ function fields(required: readonly string[], optional: readonly string[] = []): 
 
 type OAuthScheme = Extract<AuthScheme, { readonly type: 'oauth2' }>;
 
-const PROOFS: Readonly<Record<OAuthScheme['clientAuth'], readonly string[]>> = {
+/** What a client proves itself to a token endpoint with. */
+export const PROOF_FIELDS: Readonly<Record<OAuthScheme['clientAuth'], readonly string[]>> = {
   basic: ['clientSecret'],
   body: ['clientSecret'],
   privateKeyJwt: ['privateKey'],

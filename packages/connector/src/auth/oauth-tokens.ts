@@ -2,6 +2,7 @@ import { type CallOrigin, type Clock, type Secret, sha256 } from '@tenon/model';
 import type { CryptoKey } from 'jose';
 import type { AuthScheme } from '../manifest.ts';
 import { AuthenticationError } from './authentication-error.ts';
+import { PROOF_FIELDS } from './credential-fields.ts';
 import type { HeldSecrets } from './held-secrets.ts';
 import { signAssertion, signingKey } from './signing-key.ts';
 import type { TlsIdentity } from './tls-identity.ts';
@@ -167,8 +168,9 @@ export class OAuthTokens {
 
   async #assertion(scheme: OAuthScheme, scope: string, asker: Asker): Promise<string> {
     const issuer = (await this.#secrets.field(scheme, 'clientId', asker.origin)).reveal();
+    const pem = await this.#secrets.field(scheme, 'privateKey', asker.origin);
     const subject = this.#secrets.optional(scheme, 'subject');
-    return signAssertion(await this.#signingKey(scheme, asker), scheme.algorithm ?? 'RS256', {
+    return signAssertion(await keyOf(scheme, pem), scheme.algorithm ?? 'RS256', {
       issuer,
       subject: subject === undefined ? issuer : (await this.#secrets.read(subject, asker.origin)).reveal(),
       audience: scheme.audience ?? tokenUrl(this.#context.baseUrl, scheme.tokenUrl).href,
@@ -177,23 +179,12 @@ export class OAuthTokens {
     });
   }
 
-  async #signingKey(scheme: OAuthScheme, asker: Asker): Promise<CryptoKey> {
-    const pem = await this.#secrets.field(scheme, 'privateKey', asker.origin);
-    return signingKey(pem, scheme.algorithm ?? 'RS256').catch(() => {
-      throw new AuthenticationError(
-        'AUTH_KEY_INVALID',
-        `${pem.reference} holds no PKCS#8 private key for ${scheme.algorithm ?? 'RS256'}`,
-        false,
-      );
-    });
-  }
-
-  async #proof(scheme: OAuthScheme, asker: Asker): Promise<TokenRequest['proof']> {
+  async #proof(scheme: OAuthScheme, secret: Secret | undefined): Promise<TokenRequest['proof']> {
     const { clientAuth } = scheme;
     if (clientAuth === 'none' || clientAuth === 'mtls') return { type: clientAuth };
-    if (clientAuth === 'privateKeyJwt')
-      return { type: 'privateKeyJwt', key: await this.#signingKey(scheme, asker) };
-    return { type: clientAuth, secret: await this.#secrets.field(scheme, 'clientSecret', asker.origin) };
+    // The one field that the proof is made of: read or refused before.
+    if (clientAuth === 'privateKeyJwt') return { type: 'privateKeyJwt', key: await keyOf(scheme, secret!) };
+    return { type: clientAuth, secret: secret! };
   }
 
   /** A token that could not be saved stays here: it is the only living one, and is saved before the next is asked for. */
@@ -203,22 +194,63 @@ export class OAuthTokens {
     this.#unsaved.delete(key);
   }
 
+  /**
+   * Asks for a token; a refused client is shown once more where another version of its secret is there: the one that the
+   * store has now, or the one before, if the server has not learned of the rotation yet (C94).
+   */
   async #fetch(scheme: OAuthScheme, grant: TokenRequest['grant'], asker: Asker): Promise<IssuedToken> {
-    const [clientId, proof] = await Promise.all([
+    const first = await this.#ask(scheme, grant, asker);
+    if ('token' in first) return first.token;
+    const isRefused = first.error instanceof TokenError && first.error.kind === 'refused';
+    const references = PROOF_FIELDS[scheme.clientAuth].map((field) => this.#secrets.reference(scheme, field));
+    const isRenewed =
+      isRefused &&
+      references.length > 0 &&
+      (await this.#secrets.renewed(references, first.proof, asker.origin).catch(() => false));
+    const second = isRenewed ? await this.#ask(scheme, grant, asker) : first;
+    if ('token' in second) return second.token;
+    // Whatever else was wrong may have been rotated too: it is read anew next time.
+    this.#secrets.forgetAll();
+    throw second.error;
+  }
+
+  async #ask(
+    scheme: OAuthScheme,
+    grant: TokenRequest['grant'],
+    asker: Asker,
+  ): Promise<
+    { readonly token: IssuedToken } | { readonly error: unknown; readonly proof: readonly Secret[] }
+  > {
+    const [clientId, ...proof] = await Promise.all([
       this.#secrets.field(scheme, 'clientId', asker.origin),
-      this.#proof(scheme, asker),
+      ...PROOF_FIELDS[scheme.clientAuth].map((field) => this.#secrets.field(scheme, field, asker.origin)),
     ]);
-    const request = { tokenUrl: tokenUrl(this.#context.baseUrl, scheme.tokenUrl), clientId, proof, grant };
+    const request = {
+      tokenUrl: tokenUrl(this.#context.baseUrl, scheme.tokenUrl),
+      clientId,
+      proof: await this.#proof(scheme, proof[0]),
+      grant,
+    };
     const { send } = this.#context;
     const { tls } = asker;
-    return fetchToken(request, (url, init) => send(url, { ...init, ...(tls && { tls }) })).catch(
-      (error: unknown) => {
-        // The client's own secret may have been rotated: read it anew next time.
-        this.#secrets.forgetAll();
-        throw error;
-      },
-    );
+    try {
+      const token = await fetchToken(request, (url, init) => send(url, { ...init, ...(tls && { tls }) }));
+      return { token };
+    } catch (error) {
+      return { error, proof };
+    }
   }
+}
+
+function keyOf(scheme: OAuthScheme, pem: Secret): Promise<CryptoKey> {
+  const algorithm = scheme.algorithm ?? 'RS256';
+  return signingKey(pem, algorithm).catch(() => {
+    throw new AuthenticationError(
+      'AUTH_KEY_INVALID',
+      `${pem.reference} holds no PKCS#8 private key for ${algorithm}`,
+      false,
+    );
+  });
 }
 
 /** `/oauth/token` is taken from the origin, `oauth/token` from below the base URL's path. */

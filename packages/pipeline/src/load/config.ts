@@ -6,10 +6,12 @@ import {
   parseDuration,
   type SecretReference,
 } from '@tenon/model';
+import { diagnostic } from '../rules.ts';
 import { checkShape } from '../shape/check-shape.ts';
 import { configSchema } from '../shape/config-schema.ts';
 import { given, type Located, reader } from '../spec/pipeline-spec.ts';
 import { child, parseSpec, type SpecNode } from '../yaml/spec-document.ts';
+import { managedReferences, readSecretsConfig, type SecretsConfig } from './secrets-config.ts';
 
 /** `tenon.config.yaml`. */
 export interface WorkspaceConfig {
@@ -25,6 +27,7 @@ export interface WorkspaceConfig {
     readonly operators: readonly Operator[];
   };
   readonly ledger: LedgerConfig;
+  readonly secrets: SecretsConfig;
   readonly connections: Readonly<Record<string, WorkspaceConnection>>;
 }
 
@@ -164,8 +167,18 @@ export function readConfig(text: string): LoadedConfig {
       operators: operators(child(server, 'operators')),
     },
     ledger: ledger(child(root, 'ledger')),
+    secrets: readSecretsConfig(child(root, 'secrets'), read),
     connections,
   };
+  for (const { scheme, text, at } of managedReferences(root, (node) => document.at(node)))
+    if (!child(child(root, 'secrets'), scheme))
+      found.push(
+        diagnostic('secret-store-unconfigured', {
+          message: `\`${text}\` is kept by ${scheme}, and \`secrets.${scheme}\` does not say where that is`,
+          at,
+          subject: text,
+        }),
+      );
   return { config, places, diagnostics: found, isReadable: root !== undefined };
 
   function maintenance(node: SpecNode | undefined): WorkspaceConnection['maintenance'] {

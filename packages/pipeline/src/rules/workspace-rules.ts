@@ -6,8 +6,18 @@ export const workspaceRules = {
     severity: 'error',
     title: 'a secret written out',
     why: 'Whoever reads the repository has the secret, for ever (C93).',
-    fix: 'write a reference, `env:NAME` or `file:path`, and rotate the secret',
+    fix: 'write a reference, such as `env:NAME`, `file:path` or `vault:mount/path#field`, and rotate the secret',
     example: { bad: 'token: sk_live_...', good: 'token: env:BILLING_KEY' },
+  },
+  'secret-store-unconfigured': {
+    severity: 'error',
+    title: 'a reference to a secret manager that the workspace does not name',
+    why: 'Nobody could be asked for the secret, and every call that needs it would fail.',
+    fix: 'add the manager under `secrets`, or refer to the secret by `env:` or `file:`',
+    example: {
+      bad: 'token: vault:secret/billing#token',
+      good: 'secrets: { vault: { address: env:VAULT_ADDR, token: env:VAULT_TOKEN } }',
+    },
   },
   'base-url-invalid': {
     severity: 'error',

@@ -1,11 +1,6 @@
 import type { SchemaObject } from '@tenon/schema';
 import { duration, header, object, text } from './schema-parts.ts';
-
-const secretReference = (description: string): SchemaObject => ({
-  type: 'string',
-  format: 'tenon-secret-reference',
-  description: `${description} A reference, \`env:NAME\` or \`file:path\`; never the secret itself.`,
-});
+import { secretReference, secretsSchema } from './secrets-schema.ts';
 
 /** `tenon.config.yaml`: engine, server and connections of this workspace. */
 export const configSchema: SchemaObject = {
@@ -69,6 +64,7 @@ export const configSchema: SchemaObject = {
         rows: { type: 'integer', minimum: 1, description: 'Most rows without a checkpoint. Default 10000.' },
       }),
     }),
+    secrets: secretsSchema,
     connections: {
       type: 'object',
       description: 'Connectors configured for one account each, by name.',
@@ -82,7 +78,7 @@ export const configSchema: SchemaObject = {
           additionalProperties: {
             type: 'object',
             description:
-              '`value`; `token`; `username` and `password`; `clientId` with `clientSecret`, `refreshToken` or `privateKey`.',
+              'The fields of the scheme’s type: `value`; `token`; `username` and `password`; `clientId` with `clientSecret`, `refreshToken`, `privateKey` or `subjectToken`; `certificate` and `privateKey`; `accessKeyId` and `secretAccessKey`; `secret` and `keyId`.',
             additionalProperties: secretReference('A part of the credential.'),
           },
         },

@@ -3,14 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { envFileSecretStore, type SecretUse } from './secrets.ts';
+import { type SecretUse, secretStore } from './secret-store.ts';
 
 const purpose = { connection: 'billing', use: 'authenticate' };
 
 async function store(env: Record<string, string> = {}) {
   const root = await mkdtemp(join(tmpdir(), 'tenon-secrets-'));
   const uses: SecretUse[] = [];
-  const secrets = envFileSecretStore({
+  const secrets = secretStore({
     env,
     root,
     readFile: (file) => readFile(file, 'utf8'),
@@ -19,7 +19,7 @@ async function store(env: Record<string, string> = {}) {
   return { root, uses, secrets };
 }
 
-describe('envFileSecretStore', () => {
+describe('secretStore', () => {
   it('reads the environment, and files from its root, anew each time', async () => {
     const { root, secrets } = await store({ TOKEN: 'from-env' });
     await writeFile(join(root, 'token'), 'from-file\n');

@@ -93,7 +93,8 @@ export class DataKeys {
   /** The number of a key that nothing was encrypted with. On disk when it returns. */
   allocate(): number {
     if (this.#next === this.#end) {
-      const block = highest(this.#folder) + 1;
+      // Looked up once: nobody else makes blocks, and there may be many files.
+      const block = this.#end === 0 ? highest(this.#folder) + 1 : this.#end / BLOCK_KEYS;
       this.#store(block, randomBytes(BLOCK_KEYS * KEY_BYTES));
       this.#next = block * BLOCK_KEYS;
       this.#end = this.#next + BLOCK_KEYS;

@@ -6,9 +6,9 @@ import { ValueCodec } from './value-codec.ts';
 
 /** Runs whose data key is remembered. */
 const RUNS_MAX = 8_192;
-/** Data keys destroyed, and key files wrapped anew, before other writes get their turn. */
+/** Data keys destroyed, and key files wrapped anew (each is synced), before other writes get their turn. */
 const SLICE_KEYS = 10_000;
-const SLICE_BLOCKS = 32;
+const SLICE_BLOCKS = 8;
 
 interface DataKey {
   readonly id: number;

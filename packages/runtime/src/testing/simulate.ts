@@ -26,6 +26,8 @@ const CRASHES_MAX = 6;
 const ROUNDS_MAX = 400;
 /** Entries and calls between two rests at most: what does more goes round. The busiest sound seeds have some hundreds. */
 const MOVES_MAX = 5_000;
+/** One in so many histories is lived on an encrypted file. */
+const ENCRYPTED_EVERY = 4;
 /** Longer than any wait, backoff or deadline of the plans below. */
 const SOON_MS = 700_000;
 
@@ -44,6 +46,8 @@ export async function simulate(
   const plan = randomPlan(random, theme);
   const children = childrenOf(plan);
   const bench = await openBench(SHIPPING, ...children, plan);
+  if (seed % ENCRYPTED_EVERY === 0)
+    bench.encryption = { keys: { k1: Buffer.alloc(32, 'k1') }, current: 'k1' };
   bench.isOrdered = plan.identity.orderBy !== undefined;
   const hand = new SwitchHand(bench, seededRandom(seed + 1_000_000));
   const world = new World(bench, random, hand, theme);

@@ -126,14 +126,14 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     'the probe never finds anything',
     probing,
-    "found.value === null ? { found: 'no' }",
-    "found.value !== 0 ? { found: 'no' }",
+    "if (found.value === null) return { found: 'no' };",
+    "if (found.value !== 0) return { found: 'no' };",
   ),
   bug(
     'the probe always finds something',
     probing,
-    "found.value === null ? { found: 'no' } : { found: 'yes', value: found.value }",
-    "{ found: 'yes', value: found.value ?? { id: 'x' } }",
+    "if (found.value === null) return { found: 'no' };",
+    "if (found.value === null) return { found: 'yes', value: { id: 'x' } };",
   ),
   bug(
     'a failed probe proves absence',
@@ -155,7 +155,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   ),
   bug(
     'a doubtful effect that happened is not undone',
-    'interpreter/steps.ts',
+    'interpreter/call-step.ts',
     'if (end.givenUp?.happened !== undefined) {',
     'if (1 > 2) {',
   ),
@@ -169,8 +169,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     'compensation has the key of its step',
     undoing,
-    'const id = `compensate:${effect.place}`;',
-    'const id = effect.place;',
+    'const { ctx, loaded, call } = progress;\n  const id = `compensate:${effect.place}`;',
+    'const { ctx, loaded, call } = progress;\n  const id = effect.place;',
   ),
   bug(
     'a compensation that fails counts as done',
@@ -186,8 +186,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   ),
   bug(
     'effects are compensated without being confirmed',
-    'interpreter/steps.ts',
-    'if (!isRead) confirm(progress, step, operation, end.nth);',
+    'interpreter/call-step.ts',
+    'else confirm(progress, step, operation, end.nth);',
     '',
   ),
   bug('a run taken is counted as all there were', dispatcher, 'fresh.length <= room', 'room > 0'),

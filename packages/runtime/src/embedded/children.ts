@@ -10,6 +10,7 @@ import { resumeWrites } from './operations.ts';
 import type { EmbeddedRun } from './run-context.ts';
 import type { RunRow } from './run-row.ts';
 import type { Write } from './statements.ts';
+import type { StoredRun } from './stored-rows.ts';
 
 /** Runs above a child, at most: what starts each other in a circle is stopped here, if no check has found it (C32). */
 const HOPS_MAX = 16;
@@ -159,7 +160,11 @@ export async function tellChild(
   noted: Noted,
 ): Promise<void> {
   // Rows of `runs`. A child is never removed while a run above it has not ended.
-  const child = engine.read.of('SELECT * FROM runs WHERE run_id = ?').get(word.runId) as unknown as RunRow;
+  const stored = engine.read
+    .of('SELECT * FROM runs WHERE run_id = ?')
+    .get(word.runId) as unknown as StoredRun;
+  // Opened: its salt keys what its entries call things.
+  const child = engine.rows.shownRun(stored);
   const by: Cancellation = { actor: `run:${parent.row.run_id}`, reason: word.reason };
   const now = engine.now();
   if (word.say === 'resume') await resumeChild(engine, parent, child, by, record, noted);

@@ -32,6 +32,12 @@ export const cliRules = {
     why: 'The tests hold what pipelines read and write against the contract; a provider that fails them breaks a run.',
     fix: 'run `tenon test` for the whole account; mend the provider, or the contract if it says more than is true',
   },
+  'connector-version-too-low': {
+    severity: 'error',
+    title: 'A version number hides what has changed',
+    why: 'A workspace takes a patch without looking; a change that breaks it must not come as one.',
+    fix: 'raise `metadata.version` as far as the change asks for',
+  },
   'contract-drift': {
     severity: 'error',
     title: 'A real provider no longer keeps its contract',

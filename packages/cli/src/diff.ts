@@ -13,6 +13,7 @@ import {
 } from '@tenon/diff';
 import { type Checked, type Diagnostic, hasErrors } from '@tenon/model';
 import { cliDiagnostic } from './cli-rules.ts';
+import { checkConnectorVersions } from './connector-versions.ts';
 import { loadBase, loadFile, loadFileOfRef, type ReadTexts, readText } from './contract-base.ts';
 import type { Io } from './io.ts';
 import type { Session } from './session.ts';
@@ -54,6 +55,9 @@ export async function diffWorkspace(session: Session, against: string, io: Io): 
     const message = `contract ${name} ${removed.version} was removed`;
     diagnostics.push(cliDiagnostic('contract-removed', { message, subject: name }));
   }
+  diagnostics.push(
+    ...(await checkConnectorVersions(base, session, (path) => readFile(join(session.root, path), 'utf8'))),
+  );
   return result(comparisons, diagnostics, texts);
 }
 

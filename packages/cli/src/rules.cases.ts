@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { cliRules } from './cli-rules.ts';
 
 /** A command line in a folder made for it: `init` first unless said otherwise, then the files, then the command. */
@@ -10,6 +12,20 @@ export interface CliCase {
 
 const petContract = 'openapi: 3.1.0\ninfo: { title: Pets, version: 1.0.0 }\npaths: {}\n';
 const failingTest = "import { expect, test } from 'vitest';\ntest('holds', () => expect(1).toBe(2));\n";
+
+/** The workspace before an operation of its connector went. */
+const before = (version: string): Record<string, string> => {
+  const [contract, connector] = ['contracts/shop/openapi.yaml', 'connectors/shop/connector.yaml'];
+  const text = (file: string): string =>
+    readFileSync(join(import.meta.dirname, '../templates/init', file), 'utf8');
+  const held = '  holdShipment: { effect: update, idempotency: { mode: natural } }\n';
+  return {
+    [`../before/${contract}`]: text(contract),
+    [`../before/${connector}`]: text(connector)
+      .replace('version: 1.0.0', `version: ${version}`)
+      .replace('operations:\n', `operations:\n${held}`),
+  };
+};
 
 export const cliCases = {
   'workspace-not-found': { fires: { init: false, run: ['check'] }, silent: { run: ['check'] } },
@@ -34,6 +50,10 @@ export const cliCases = {
   'contract-test-failed': {
     fires: { files: { 'generated/shop/logs/own.test.ts': failingTest }, run: ['ci'] },
     silent: { run: ['ci'] },
+  },
+  'connector-version-too-low': {
+    fires: { files: before('1.0.0'), run: ['diff', '--against', '../before'] },
+    silent: { files: before('0.9.0'), run: ['diff', '--against', '../before'] },
   },
   'contract-drift': {
     fires: {

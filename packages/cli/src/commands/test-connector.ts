@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type ConnectionConfig, type ConnectorManifest, loadManifest } from '@tenon/connector';
+import type { ConnectionConfig, ConnectorManifest } from '@tenon/connector';
 import {
   type CheckOutcome,
   type ConformanceReport,
@@ -12,6 +12,7 @@ import {
 } from '@tenon/testkit';
 import { type Args, type CommandSpec, UsageError } from '../command.ts';
 import { loadConnectorModule } from '../connector-module.ts';
+import { previousConnector } from '../connector-versions.ts';
 import { loadBase } from '../contract-base.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
@@ -160,13 +161,7 @@ async function previousVersions(
         throw new UsageError(`${against} is neither a folder with contracts nor a git ref here`);
       continue;
     }
-    return async (name) => {
-      const path = `${session.workspace.connectorFolders.get(name)}/connector.yaml`;
-      const text = await base.read(path);
-      const manifest = text === undefined ? undefined : loadManifest(path, text).value?.manifest;
-      const contract = manifest && base.contracts.get(manifest.contract);
-      return manifest && contract ? { name: against, manifest, contract } : undefined;
-    };
+    return (name) => previousConnector(base, session, name);
   }
   return async () => undefined;
 }

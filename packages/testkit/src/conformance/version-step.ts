@@ -49,7 +49,22 @@ export function stepTaken(before: string, after: string): Step | 'back' {
   return (isEarly ? (['major', 'major', 'minor'] as const) : (['major', 'minor', 'patch'] as const))[place]!;
 }
 
-export const STEPS: readonly Step[] = ['none', 'patch', 'minor', 'major'];
+const STEPS: readonly Step[] = ['none', 'patch', 'minor', 'major'];
+
+/** What is wrong with a connector's version number, given what has changed since the one before; `undefined`: nothing. */
+export function versionProblem(
+  subject: Pick<Subject, 'manifest' | 'contract'>,
+  previous: Previous,
+): string | undefined {
+  const changes = changesSince(subject, previous);
+  const needed = stepFor(changes);
+  const taken = stepTaken(previous.manifest.version, subject.manifest.version);
+  const versions = `${previous.manifest.version} → ${subject.manifest.version}`;
+  if (taken === 'back') return `${versions} goes back`;
+  if (STEPS.indexOf(taken) >= STEPS.indexOf(needed)) return undefined;
+  const worst = changes.filter(({ step }) => step === needed).map(({ what }) => what);
+  return `${versions} is ${taken === 'none' ? 'no step' : `a ${taken} step`}, and it needs a ${needed} one: ${worst.slice(0, 3).join('; ')}`;
+}
 
 function numbers(version: string): number[] {
   return version.split('-')[0]!.split('.').map(Number);

@@ -3,7 +3,7 @@ import type { Bench } from '../bench.ts';
 import { isHttp } from '../bench.ts';
 import { type Check, Tally } from '../check.ts';
 import { says } from '../says.ts';
-import { changesSince, STEPS, stepFor, stepTaken } from '../version-step.ts';
+import { versionProblem } from '../version-step.ts';
 
 /** 1xx: what lies in the folder. */
 export const fileChecks: readonly Check[] = [
@@ -74,21 +74,10 @@ export const fileChecks: readonly Check[] = [
       previous ? undefined : 'there is no version before to compare with; name one with --against',
     run: ({ subject }) => {
       const previous = subject.previous!;
-      const changes = changesSince(subject, previous);
-      const needed = stepFor(changes);
-      const taken = stepTaken(previous.manifest.version, subject.manifest.version);
-      const isEnough = taken !== 'back' && STEPS.indexOf(taken) >= STEPS.indexOf(needed);
-      const worst = changes.filter(({ step }) => step === needed).map(({ what }) => what);
-      const versions = `${previous.manifest.version} → ${subject.manifest.version}`;
+      const problem = versionProblem(subject, previous);
       return {
-        looked: `${versions} since ${previous.name}`,
-        problems: isEnough
-          ? []
-          : [
-              taken === 'back'
-                ? `${versions} goes back`
-                : `${versions} is ${taken === 'none' ? 'no step' : `a ${taken} step`}, and it needs a ${needed} one: ${worst.slice(0, 3).join('; ')}`,
-            ],
+        looked: `${previous.manifest.version} → ${subject.manifest.version} since ${previous.name}`,
+        problems: problem === undefined ? [] : [problem],
       };
     },
   },

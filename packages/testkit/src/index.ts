@@ -11,6 +11,7 @@ export { loadSubject, type SubjectSource } from './conformance/load-subject.ts';
 export { type Fixtures, NO_FIXTURES, type Previous, type Subject } from './conformance/subject.ts';
 export { versionProblem } from './conformance/version-step.ts';
 export { type ConnectorPlans, connectorPlans } from './connector-plans.ts';
+export { type KafkaServer, type KafkaServerOptions, kafkaServer } from './kafka/kafka-server.ts';
 export type { MailFault, MailFaultRule, MailStage } from './mail/mail-faults.ts';
 export {
   type MailSandbox,

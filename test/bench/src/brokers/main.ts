@@ -4,6 +4,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { CallRequest, ConnectorModule, OperationPlan } from '@tenon/connector';
+import kafka from '@tenon/connector-kafka';
 import nats from '@tenon/connector-nats';
 import rabbitmq from '@tenon/connector-rabbitmq';
 import { Secret, systemClock, systemRandom } from '@tenon/model';
@@ -13,15 +14,16 @@ import { effectsServer } from './effects-server.ts';
 import { type PrivateBroker, privateBroker } from './private-broker.ts';
 import { brokerWorkspace } from './workspace.ts';
 
-// `node --conditions=source test/bench/src/brokers/main.ts rabbitmq|nats [messages] [restarts] [consumer kills]`
+// `node --conditions=source test/bench/src/brokers/main.ts rabbitmq|nats|kafka [messages] [restarts] [consumer kills]`
 //
-// A broker of its own, our transport publishing into it, `tenon serve` taking messages in and making one effect of each
+// A broker of its own (for Kafka, of which none is at hand, the testkit's server as a process), our transport publishing into it, `tenon serve` taking messages in and making one effect of each
 // over HTTP. Mid-stream the broker is killed (SIGKILL) and started again on its data, and so is `tenon serve`. In the end
 // every message must have taken effect exactly once, those of one order in their order. Prints the counts; exits 3 when
 // anything is lost, doubled or out of order.
 
 const [kind = 'rabbitmq', messages = '100000', restarts = '3', kills = '2'] = process.argv.slice(2);
-if (kind !== 'rabbitmq' && kind !== 'nats') throw new Error('name a broker: rabbitmq or nats');
+if (kind !== 'rabbitmq' && kind !== 'nats' && kind !== 'kafka')
+  throw new Error('name a broker: rabbitmq, nats or kafka');
 const total = Number(messages);
 const ORDERS = 512;
 const IN_FLIGHT = 128;
@@ -30,6 +32,7 @@ const REPO = join(import.meta.dirname, '../../../..');
 const modules: Readonly<Record<typeof kind, readonly [ConnectorModule, string, string]>> = {
   rabbitmq: [rabbitmq, 'amqp', 'amqp'],
   nats: [nats, 'jetstream', 'nats'],
+  kafka: [kafka, 'kafka', 'kafka'],
 };
 
 const broker = await privateBroker(kind);

@@ -17,13 +17,15 @@ export interface PrivateBroker {
   end(): Promise<void>;
 }
 
+export type BrokerKind = 'rabbitmq' | 'nats' | 'kafka';
+
 const START_MS = 90_000;
 const HOST = '127.0.0.1';
 
-export async function privateBroker(kind: 'rabbitmq' | 'nats'): Promise<PrivateBroker> {
+export async function privateBroker(kind: BrokerKind): Promise<PrivateBroker> {
   const folder = await mkdtemp(join(tmpdir(), `tenon-${kind}-`));
   const port = await freePort();
-  const begin = kind === 'nats' ? () => natsServer(folder, port) : await rabbitServer(folder, port);
+  const begin = await starter(kind, folder, port);
   let child: ChildProcess | undefined;
   const broker: PrivateBroker = {
     port,
@@ -51,6 +53,17 @@ export async function privateBroker(kind: 'rabbitmq' | 'nats'): Promise<PrivateB
   };
   await broker.start();
   return broker;
+}
+
+async function starter(kind: BrokerKind, folder: string, port: number): Promise<() => ChildProcess> {
+  if (kind === 'nats') return () => natsServer(folder, port);
+  return kind === 'kafka' ? () => kafkaProcess(folder, port) : rabbitServer(folder, port);
+}
+
+function kafkaProcess(folder: string, port: number): ChildProcess {
+  const main = join(import.meta.dirname, '../../../../packages/testkit/src/kafka/kafka-main.ts');
+  const args = ['--conditions=source', main, folder, String(port), 'orders.shipped:6'];
+  return spawn(process.execPath, args, { detached: true, stdio: ['ignore', 'ignore', 'pipe'] });
 }
 
 function natsServer(folder: string, port: number): ChildProcess {

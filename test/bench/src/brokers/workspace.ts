@@ -1,11 +1,12 @@
 import { cp, mkdir, mkdtemp, readFile, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { BrokerKind } from './private-broker.ts';
 
 const REPO = join(import.meta.dirname, '../../../..');
 
 /** A workspace with one pipeline: an order of the broker's contract makes one effect at an HTTP target. */
-export async function brokerWorkspace(kind: 'rabbitmq' | 'nats'): Promise<string> {
+export async function brokerWorkspace(kind: BrokerKind): Promise<string> {
   const root = await mkdtemp(join(tmpdir(), 'tenon-brokers-'));
   for (const folder of ['contracts/effects', 'connectors/effects', `connectors/${kind}`, 'pipelines'])
     await mkdir(join(root, folder), { recursive: true });

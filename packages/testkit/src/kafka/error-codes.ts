@@ -1,0 +1,21 @@
+/** Of the protocol, those that are given here. */
+export const ERRORS = {
+  none: 0,
+  offsetOutOfRange: 1,
+  corruptMessage: 2,
+  unknownTopicOrPartition: 3,
+  messageTooLarge: 10,
+  invalidTopic: 17,
+  illegalGeneration: 22,
+  inconsistentGroupProtocol: 23,
+  unknownMember: 25,
+  rebalanceInProgress: 27,
+  unsupportedSaslMechanism: 33,
+  unsupportedVersion: 35,
+  topicExists: 36,
+  invalidPartitions: 37,
+  outOfOrderSequence: 45,
+  invalidProducerEpoch: 47,
+  saslAuthenticationFailed: 58,
+  memberIdRequired: 79,
+} as const;

@@ -25,8 +25,8 @@ import { SettledOffsets } from './settled-offsets.ts';
 /** A member that is not heard of for this long has its partitions given to others. */
 const SESSION_MS = 10_000;
 const HEARTBEAT_MS = 2_000;
-/** How long a new round waits for a member to join it. */
-const REBALANCE_MS = 30_000;
+/** How long a new round waits for a member to join it: less than the client waits for its own answer. */
+const REBALANCE_MS = 20_000;
 const WAIT_MS = 1_000;
 const FETCH_BYTES_MAX = 8 * 1024 * 1024;
 

@@ -193,7 +193,7 @@ async function serve(): Promise<ChildProcess> {
   child.stdout.on('data', (chunk: Buffer) => {
     if (!isServing && chunk.includes('"kind":"serving"')) isServing = true;
   });
-  await until(() => isServing || child.exitCode !== null, 60_000);
+  await until(() => isServing || child.exitCode !== null, 300_000);
   if (!isServing) throw new Error('tenon serve does not come up');
   return child;
 }

@@ -217,6 +217,14 @@ export function failure(
 
 export const unavailable: Failure = failure('transient', 'HTTP_RESPONSE_STATUS', 'answered', { status: 503 });
 export const outdated: Failure = failure('conflict', 'HTTP_RESPONSE_STATUS', 'answered', { status: 412 });
+/** How long it asks to be left alone. */
+const LEAVE_ALONE_MS = 7_000;
+export const tooMany: Failure = failure('rateLimited', 'HTTP_RESPONSE_STATUS', 'answered', {
+  status: 429,
+  retryAfterMs: LEAVE_ALONE_MS,
+});
+/** It works, and answers with what its contract does not describe. */
+export const drifted: Failure = failure('contract', 'HTTP_RESPONSE_INVALID', 'answered', { status: 200 });
 export const refused: Failure = failure('validation', 'HTTP_RESPONSE_STATUS', 'answered', { status: 422 });
 
 /** Signs the checkpoints of every bench. */
@@ -264,6 +272,11 @@ export interface Bench {
   crash(): Promise<void>;
   /** From now on no write succeeds. */
   failDisk(): void;
+  /**
+   * The next batch fails, once: `before` anything of it is stored, or `after` all of it was (an fsync whose answer is an
+   * error says nothing of what is on the disk). Told when it has.
+   */
+  failNextWrite(when: 'before' | 'after', onFailed: () => void): void;
   close(): Promise<void>;
 }
 
@@ -277,12 +290,14 @@ export async function openBench(...plans: Plan[]): Promise<Bench> {
   let deliveries = 0;
   let life = 0;
   let isDiskBroken = false;
+  let nextWrite: { readonly when: 'before' | 'after'; readonly onFailed: () => void } | undefined;
   const dead: Runtime[] = [];
   const nothing = new Promise<never>(() => {});
 
   const open = (file: string): Promise<Runtime> => {
     const ownLife = life;
     const isDead = (): boolean => life !== ownLife;
+    nextWrite = undefined;
     const options: RuntimeOptions = {
       file,
       random,
@@ -320,7 +335,15 @@ export async function openBench(...plans: Plan[]): Promise<Bench> {
       },
     };
     return openRuntimeWith(options, (path) =>
-      breakable(inlineCommitter(path, bench.encryption), () => isDiskBroken),
+      breakable(
+        inlineCommitter(path, bench.encryption),
+        () => isDiskBroken,
+        () => {
+          const fault = isDead() ? undefined : nextWrite;
+          if (fault !== undefined) nextWrite = undefined;
+          return fault;
+        },
+      ),
     );
   };
 
@@ -365,6 +388,9 @@ export async function openBench(...plans: Plan[]): Promise<Bench> {
     failDisk: () => {
       isDiskBroken = true;
     },
+    failNextWrite: (when, onFailed) => {
+      nextWrite = { when, onFailed };
+    },
     crash: async () => {
       life++;
       dead.push(bench.runtime);
@@ -386,9 +412,20 @@ export async function openBench(...plans: Plan[]): Promise<Bench> {
   return bench;
 }
 
-function breakable(committer: Committer, isBroken: () => boolean): Committer {
+function breakable(
+  committer: Committer,
+  isBroken: () => boolean,
+  takeFault: () => { readonly when: 'before' | 'after'; readonly onFailed: () => void } | undefined,
+): Committer {
   return {
-    apply: (groups) => (isBroken() ? Promise.reject(new Error('disk I/O error')) : committer.apply(groups)),
+    apply: async (groups) => {
+      if (isBroken()) throw new Error('disk I/O error');
+      const fault = takeFault();
+      if (fault === undefined) return committer.apply(groups);
+      if (fault.when === 'after') await committer.apply(groups);
+      fault.onFailed();
+      throw new Error('disk I/O error');
+    },
     head: () => committer.head(),
     scrub: () => committer.scrub(),
     tend: (chore) => committer.tend(chore),

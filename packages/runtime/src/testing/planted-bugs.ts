@@ -73,6 +73,24 @@ export const plantedBugs: readonly PlantedBug[] = [
     "if (failure.delivery === 'lost') return 'unclear';",
     "if (failure.delivery === 'lost') return 'absent';",
   ),
+  bug(
+    'a time that was asked for is not waited for',
+    judge,
+    'Math.max(backoffMs, failure.retryAfterMs ?? 0)',
+    'backoffMs',
+  ),
+  bug(
+    'an answer that breaks its contract counts as a refusal',
+    judge,
+    "if (failure.class === 'contract' && status >= 200 && status < 300) return 'happened';",
+    '',
+  ),
+  bug(
+    'what the disk refused is acknowledged',
+    'embedded/commit-queue.ts',
+    '[...batch, ...this.#waiting.splice(0)]) group.settle(error);',
+    '[...batch, ...this.#waiting.splice(0)]) group.settle();',
+  ),
   bug('a gateway error counts as a refusal', judge, 'status !== 503 && UNSURE', 'status < 500 && UNSURE'),
   bug(
     'an unclear attempt is forgotten by the next',

@@ -185,3 +185,17 @@ function randomStep(random: Random, id: string, depth: number, items: readonly s
 export function pick<T>(random: Random, items: readonly T[]): T {
   return items[Math.floor(random.next() * items.length)]!;
 }
+
+/** What a list of the plans above goes over. Two of one SKU may not be carried out, nor any without a quantity. */
+export interface Line {
+  readonly sku: string;
+  readonly quantity: number;
+}
+
+export function randomLines(random: Random): readonly Line[] {
+  const lines = Array.from({ length: Math.floor(random.next() * 5) }, (_, index) => ({
+    sku: `S${index}`,
+    quantity: random.next() < 0.95 ? 1 : 0,
+  }));
+  return lines.length > 1 && random.next() < 0.05 ? [...lines, lines[0]!] : lines;
+}

@@ -98,7 +98,7 @@ export class SwitchHand {
   }
 
   async #switch(): Promise<void> {
-    await this.life().up;
+    while (this.life().up !== undefined) await this.life().up;
     const { runtime } = this.#bench;
     const set = runtime.switches();
     if (set.length > 0 && this.#random.next() < 0.6)
@@ -126,7 +126,7 @@ export class SwitchHand {
 
   /** All that failed is replayed, or all there is. */
   async #replay(): Promise<void> {
-    await this.life().up;
+    while (this.life().up !== undefined) await this.life().up;
     const { runtime } = this.#bench;
     const { number, over } = this.life();
     const filter = this.#random.next() < 0.6 ? ({ state: 'failed' } as const) : { pipeline: 'orders' };

@@ -1,14 +1,25 @@
 import { readFileSync } from 'node:fs';
-import { type Failure, type Json, type Random, seededRandom } from '@tenon/model';
+import type { CallRequest } from '@tenon/connector';
+import { type Json, type Random, seededRandom } from '@tenon/model';
 import type { CallStep, Plan, PlanStep } from '@tenon/pipeline';
-import { CommitRefused } from '../embedded/commit-queue.ts';
+import { CommitFailed, CommitRefused } from '../embedded/commit-queue.ts';
 import { openLedger } from '../embedded/open-ledger.ts';
 import type { LedgerEntry, RunSummary } from '../runtime.ts';
 import { RuntimeError } from '../runtime-error.ts';
 import { mayMove } from '../states.ts';
-import { type Bench, failure, openBench, refused, testKey, unavailable } from './bench.ts';
+import { type Bench, openBench, testKey, tooMany } from './bench.ts';
 import { childrenOf, judgeFamilies } from './simulate-children.ts';
-import { ACCOUNTS, pick, randomPlan, SHIPPING, type Theme, themeOf } from './simulate-plans.ts';
+import { FAULTS } from './simulate-faults.ts';
+import {
+  ACCOUNTS,
+  type Line,
+  pick,
+  randomLines,
+  randomPlan,
+  SHIPPING,
+  type Theme,
+  themeOf,
+} from './simulate-plans.ts';
 import { SwitchHand } from './simulate-switches.ts';
 
 export interface Simulation {
@@ -60,6 +71,7 @@ export async function simulate(
     const violations = [
       ...judge(bench, world, runs, [plan, ...children]),
       ...judgeFamilies(bench, runs),
+      ...world.violations,
       ...hand.judge(),
       ...(await judgeLedger(bench)),
     ];
@@ -73,20 +85,6 @@ export async function simulate(
   } finally {
     await bench.close();
   }
-}
-
-/** What a list of the plans below goes over. Two of one SKU may not be carried out, nor any without a quantity. */
-interface Line {
-  readonly sku: string;
-  readonly quantity: number;
-}
-
-function randomLines(random: Random): readonly Line[] {
-  const lines = Array.from({ length: Math.floor(random.next() * 5) }, (_, index) => ({
-    sku: `S${index}`,
-    quantity: random.next() < 0.95 ? 1 : 0,
-  }));
-  return lines.length > 1 && random.next() < 0.05 ? [...lines, lines[0]!] : lines;
 }
 
 /** It never comes to rest. */
@@ -111,6 +109,11 @@ class World {
   /** Since it last was at rest. */
   #moves = 0;
   readonly #endless = Promise.withResolvers<never>();
+  /** What breaks a promise while it happens. */
+  readonly violations: string[] = [];
+  readonly #waiting = new Map<string, { readonly untilMs: number; readonly ups: number }>();
+  #isDiskBroken = false;
+  #restarting: Promise<void> | undefined;
   /** Orders by run, as far as their acceptance was heard of. */
   readonly #orders = new Map<string, string>();
   /** Payments that come while something else goes on. */
@@ -128,7 +131,13 @@ class World {
     hand.life = () => ({ number: this.crashes, over: this.#crashed.promise, up: this.#crashing });
     const faultRate = random.next() * 0.4;
     const crashRate = random.next() * (theme === 'waits' ? 0.01 : 0.08);
-    bench.target.decide = () => (random.next() < faultRate ? pick(random, FAULTS) : undefined);
+    const diskRate = random.next() < 0.2 ? 0.01 : 0;
+    bench.target.decide = (request) => {
+      this.#leftAlone(request);
+      const fault = random.next() < faultRate ? pick(random, FAULTS) : undefined;
+      if (fault !== undefined && 'fail' in fault && fault.fail === tooMany) this.#askedToWait(request);
+      return fault;
+    };
     const others = seededRandom(Math.floor(random.next() * 2 ** 32));
     bench.target.onCall = (when, request) => {
       this.#move();
@@ -145,9 +154,35 @@ class World {
       const order = this.#orders.get(entry.runId);
       if (theme === 'waits' && entry.kind === 'waiting' && order !== undefined && random.next() < 0.5)
         this.#paying.push(this.#pay(order));
+      if (diskRate > 0 && random.next() < diskRate) this.#failDisk();
       this.#maybeCrash(crashRate / 3);
       hand.onEntry();
     };
+  }
+
+  /** A write fails, once. Whoever supervises the process starts it anew when it has come to rest. */
+  #failDisk(): void {
+    // A process that does not come up is another matter: see `disk.test.ts`.
+    if (this.#crashing !== undefined || this.#restarting !== undefined) return;
+    const life = this.crashes;
+    this.#bench.failNextWrite(this.#random.next() < 0.5 ? 'before' : 'after', () => {
+      if (life === this.crashes) this.#isDiskBroken = true;
+    });
+  }
+
+  #askedToWait(request: CallRequest): void {
+    const untilMs = this.#bench.clock.now() + tooMany.retryAfterMs!;
+    // Items of a list read alike: only effects are told apart.
+    if (request.idempotencyKey !== undefined)
+      this.#waiting.set(request.idempotencyKey, { untilMs, ups: this.ups.length });
+  }
+
+  /** Asked to be left alone, it is, unless the process died and did not hear of it, or a person said: again. */
+  #leftAlone(request: CallRequest): void {
+    const asked = this.#waiting.get(request.idempotencyKey ?? '');
+    if (asked === undefined || request.isRetry !== true || asked.ups !== this.ups.length) return;
+    if (this.#bench.clock.now() < asked.untilMs)
+      this.violations.push(`${request.operation.operation} was called before the time it had asked for`);
   }
 
   #move(): void {
@@ -183,7 +218,7 @@ class World {
     delete this.#bench.target.decide;
     this.#bench.target.onCall = () => this.#move();
     this.#bench.onEntry = () => this.#move();
-    await this.#crashing;
+    while (this.#crashing !== undefined) await this.#crashing;
     await this.hand.liftAll();
     for (let round = 0; round < ROUNDS_MAX; round++) {
       await this.#settled();
@@ -228,7 +263,7 @@ class World {
 
   async #deliver(event: string, payload: Json, deliveryId: string): Promise<boolean> {
     for (;;) {
-      await this.#crashing;
+      while ((this.#crashing ?? this.#restarting) !== undefined) await (this.#crashing ?? this.#restarting);
       const life = this.crashes;
       const result = await Promise.race([
         this.#bench.runtime.accept({ event, payload, deliveryId, source: 'shop' }),
@@ -236,6 +271,10 @@ class World {
         this.#endless.promise,
       ]);
       if (this.crashes !== life || result === undefined) continue;
+      if (!result.ok && this.#isDiskBroken) {
+        this.#crash();
+        continue;
+      }
       if (!result.ok) throw new Error(result.failure.message);
       if (result.flaggedOff !== undefined) this.hand.flaggedOff.add(deliveryId);
       return result.runs.length > 0;
@@ -243,21 +282,25 @@ class World {
   }
 
   async #restart(): Promise<void> {
-    await this.#crashing;
+    while (this.#crashing !== undefined) await this.#crashing;
     // It may be killed while it stops or starts.
-    if (this.#crashing === undefined)
-      await Promise.race([this.#bench.restart(), this.#crashed.promise, this.#endless.promise]);
+    this.#restarting = Promise.race([this.#bench.restart(), this.#crashed.promise, this.#endless.promise]);
+    await this.#restarting;
+    this.#restarting = undefined;
     this.ups.push(this.#bench.clock.now());
   }
 
   async #settled(): Promise<void> {
     for (;;) {
-      await this.#crashing;
+      while (this.#crashing !== undefined) await this.#crashing;
       const life = this.crashes;
       const paying = this.#paying;
       this.#paying = [];
       await Promise.race([Promise.all(paying), this.#endless.promise]);
+      // Killed meanwhile: nobody answers for it any more.
+      if (life !== this.crashes || this.#crashing !== undefined) continue;
       await Promise.race([this.#bench.runtime.idle(), this.#crashed.promise, this.#endless.promise]);
+      if (this.#isDiskBroken && life === this.crashes && this.#crashing === undefined) this.#crash();
       if (life === this.crashes && this.#crashing === undefined && this.#paying.length === 0) break;
     }
     this.#moves = 0;
@@ -265,6 +308,11 @@ class World {
 
   #maybeCrash(rate: number): void {
     if (this.#crashing !== undefined || this.crashes >= CRASHES_MAX || this.#random.next() >= rate) return;
+    this.#crash();
+  }
+
+  #crash(): void {
+    this.#isDiskBroken = false;
     this.crashes++;
     const crashed = this.#crashed;
     this.#crashed = Promise.withResolvers<void>();
@@ -281,10 +329,14 @@ class World {
 
   /** A person does something; `false` when there is nothing left to do. `early`: also cancels what still runs. */
   async #operate(early: boolean): Promise<boolean> {
-    await this.#crashing;
+    while (this.#crashing !== undefined) await this.#crashing;
     const { runtime, target } = this.#bench;
     const act = async (action: Promise<unknown>): Promise<true> => {
-      await Promise.race([action, this.#crashed.promise, this.#endless.promise]);
+      try {
+        await Promise.race([action, this.#crashed.promise, this.#endless.promise]);
+      } catch (error) {
+        if (!(error instanceof CommitFailed && this.#isDiskBroken)) throw error;
+      }
       return true;
     };
     const doubt = runtime.inDoubt()[0];
@@ -316,24 +368,8 @@ class World {
   #resumes = 0;
 }
 
-const lost: Failure = failure('timeout', 'HTTP_RESPONSE_TIMEOUT', 'lost');
-const notSent: Failure = failure('transient', 'HTTP_CONNECT_REFUSED', 'notSent');
-const badGateway: Failure = failure('transient', 'HTTP_RESPONSE_STATUS', 'answered', { status: 502 });
-
 /** How often somebody else writes one of them just before a run does. */
 const OTHERS_RATE = 0.2;
-
-const FAULTS = [
-  { fail: unavailable },
-  { fail: refused },
-  { fail: refused },
-  { fail: lost },
-  { fail: notSent },
-  { fail: badGateway },
-  { loseAnswer: lost },
-  { loseAnswer: lost },
-  { loseAnswer: badGateway },
-] as const;
 
 /** The invariants, from the target's records and the ledger alone. */
 function judge(bench: Bench, world: World, runs: readonly RunSummary[], plans: readonly Plan[]): string[] {

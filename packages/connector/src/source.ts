@@ -11,6 +11,8 @@ export interface IncomingMessage {
   readonly headers: Readonly<Record<string, string>>;
   /** The broker has handed it out before. */
   readonly redelivered: boolean;
+  /** Why the source could not make of it what the contract describes, in one sentence without its values: it is held as it came. */
+  readonly problem?: string;
   /** How far the source has come with it: stored with the event, in one transaction. For sources that keep their own place. */
   readonly cursor?: string;
 }

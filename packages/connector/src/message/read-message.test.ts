@@ -103,6 +103,21 @@ describe('a message', () => {
     });
   });
 
+  it('that its source could not translate is kept as it came, with the place that the source names', () => {
+    const read = readMessage(
+      plan(),
+      message('a;b', { contentType: 'text/csv', problem: 'x.csv:2:3: amount is not a number' }),
+    );
+    expect(read).toMatchObject({
+      as: 'invalid',
+      failure: {
+        code: 'MESSAGE_UNREADABLE',
+        message: 'the message cannot be read: x.csv:2:3: amount is not a number',
+      },
+      payload: { contentType: 'text/csv', base64: Buffer.from('a;b').toString('base64') },
+    });
+  });
+
   it('may be a text, where its contract says so', () => {
     const text = plan({ ...placed, contentType: 'text/plain' });
     expect(readMessage(text, message('hello'))).toMatchObject({ payload: 'hello' });

@@ -59,6 +59,7 @@ interface Body {
 
 function decode(plan: SourcePlan, message: IncomingMessage): Body {
   const type = mediaType(message.contentType ?? plan.events[0]?.contentType);
+  if (message.problem !== undefined) return unreadable(type, message.body, message.problem);
   // Where the contract describes the whole envelope, pipelines see the whole envelope.
   const isUnwrapped = !plan.events.some(({ contentType }) => mediaType(contentType) === STRUCTURED_TYPE);
   const binary = binaryCloudEvent(message.headers, message.contentType);

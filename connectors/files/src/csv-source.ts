@@ -91,7 +91,10 @@ export function csvSource(context: SourceContext, layouts: Readonly<Record<strin
     );
     if (settled === undefined) return false;
     try {
-      return await folder.place(inside(settled.name), inside(claims, settled.name));
+      // Not `place`: that may be a link and its removal, and between the two another could link it too. Nothing of ours is
+      // overwritten, since whatever was claimed has been taken before.
+      await folder.replace(inside(settled.name), inside(claims, settled.name));
+      return true;
     } catch (error) {
       // Another process was faster.
       if (error instanceof Gone) return false;

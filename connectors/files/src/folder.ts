@@ -14,7 +14,7 @@ export interface Folder {
   write(path: string, bytes: Uint8Array): Promise<void>;
   /** In one step; takes the place of what was there. Rejects with `Gone` when `from` is not there. */
   replace(from: string, to: string): Promise<void>;
-  /** In one step, only where nothing is: `false` where something is. */
+  /** Only where nothing is: `false` where something is. Never half of it, but for a moment there may be both. */
   place(from: string, to: string): Promise<boolean>;
   /** `false`: it was not there. */
   remove(path: string): Promise<boolean>;

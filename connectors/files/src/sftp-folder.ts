@@ -95,7 +95,12 @@ function folderOf(client: Client, sftp: SFTPWrapper, base: string, ended: Promis
         }))
         .sort((a, b) => (a.name < b.name ? -1 : 1));
     },
-    read: (path) => sftp.createReadStream(at(path)),
+    read: (path) => {
+      const stream = sftp.createReadStream(at(path));
+      // Whoever reads sees it; one that comes behind the last byte, when the handle is given back, is nobody's.
+      stream.on('error', () => {});
+      return stream;
+    },
     write: async (path, bytes) => {
       const { promise, resolve } = Promise.withResolvers<Buffer>();
       await done((callback) => {

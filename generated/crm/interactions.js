@@ -152,12 +152,17 @@ export const messages = [
         "pact:matcher:type": "regex",
         "regex": "^(?:free|team|business|enterprise)$",
         "value": "business"
+      },
+      "version": {
+        "pact:matcher:type": "integer",
+        "value": 1
       }
     },
     "reads": [
       "/accountId",
       "/email",
-      "/plan"
+      "/plan",
+      "/version"
     ],
     "call": "accountCreated",
     "example": {

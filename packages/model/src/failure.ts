@@ -9,6 +9,10 @@ export const failureClasses = {
     meaning: 'the other side is in trouble and says so (5xx), or the connection failed',
   },
   rateLimited: { retry: 'budget', meaning: 'told to slow down (429, or a quota header)' },
+  stale: {
+    retry: 'budget',
+    meaning: 'the answer is older, or of an earlier version, than the step takes (`fresh`)',
+  },
   auth: { retry: 'never', meaning: 'credentials refused (401) after one refresh' },
   permission: { retry: 'never', meaning: 'credentials good, not allowed (403), or outside the grant' },
   validation: { retry: 'never', meaning: 'the request was refused as malformed or unacceptable' },

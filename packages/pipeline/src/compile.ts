@@ -10,7 +10,7 @@ import type { PipelineModel } from './check/model.ts';
 import { inputSource, resultSource } from './check/payloads.ts';
 import { retryPlan } from './check/retry.ts';
 import type { PolicySpec } from './load/policies.ts';
-import type { Plan, PlanEvent, PlanStep, ProbePlan } from './plan.ts';
+import type { FreshPlan, Plan, PlanEvent, PlanStep, ProbePlan, RetryPlan } from './plan.ts';
 import { planHash } from './plan-hash.ts';
 import {
   allSteps,
@@ -80,6 +80,7 @@ export function compilePipeline(
       key: valueTemplate(identity.key),
       retainMs: identity.retain.value,
       ...(identity.orderBy && { orderBy: valueTemplate(identity.orderBy) }),
+      ...(identity.orderBy && identity.version && { version: identity.version.source }),
     },
     limits: { concurrency: limits.concurrency ?? CONCURRENCY_DEFAULT, deadlineMs: limits.deadline.value },
     steps,
@@ -271,7 +272,8 @@ export function compilePipeline(
       operation: used(call),
       connection: call.connection,
       with: template(step.with),
-      retry: retryPlan(step.retry, call.plan),
+      retry: stepRetry(step, call.plan),
+      ...freshPlan(step),
       ...(step.basedOn?.read && {
         basedOn: {
           read: step.basedOn.read.value,
@@ -399,6 +401,20 @@ export function compilePipeline(
       if (pointers.length > 0) redact[name] = [...new Set(pointers)].sort();
     }
   }
+}
+
+/** Where a step says what is fresh, what is not is read again, unless it says what is tried again. */
+function stepRetry({ retry, fresh }: CallSpec, operation: OperationPlan): RetryPlan {
+  const plan = retryPlan(retry, operation);
+  return fresh && !retry?.on ? { ...plan, on: [...plan.on, 'stale'] } : plan;
+}
+
+function freshPlan({ fresh }: CallSpec): { readonly fresh?: FreshPlan } {
+  if (fresh?.maxAge && fresh.moment)
+    return { fresh: { at: fresh.moment.source, maxAgeMs: fresh.maxAge.value } };
+  if (fresh?.version && fresh.atLeast)
+    return { fresh: { version: fresh.version.source, atLeast: fresh.atLeast.source } };
+  return {};
 }
 
 function template(one: Template | undefined): ValueTemplate {

@@ -23,6 +23,8 @@ export interface Plan {
     readonly key: ValueTemplate;
     readonly retainMs: number;
     readonly orderBy?: ValueTemplate;
+    /** What orders the events of the entity that `orderBy` names. */
+    readonly version?: string;
   };
   readonly limits: { readonly concurrency: number; readonly deadlineMs: number };
   readonly steps: readonly PlanStep[];
@@ -88,6 +90,7 @@ export interface CallStep extends StepCommon {
   readonly connection: string;
   readonly with: ValueTemplate;
   readonly retry: RetryPlan;
+  readonly fresh?: FreshPlan;
   readonly basedOn?: BasisPlan;
   readonly compensate?: CompensationPlan;
   readonly irreversible?: {
@@ -96,6 +99,11 @@ export interface CallStep extends StepCommon {
   };
   readonly probe?: ProbePlan;
 }
+
+/** What an answer must not be older than. Expressions over `result`, the answer, and what the step may read. */
+export type FreshPlan =
+  | { readonly at: string; readonly maxAgeMs: number }
+  | { readonly version: string; readonly atLeast: string };
 
 /** The read that a write is based on, and what is made again with it when its version is no longer current. */
 export interface BasisPlan {

@@ -44,6 +44,7 @@ const childOutput = childPipeline.slice(childPipeline.indexOf('output:'), childP
 const CHARGE_BACK = "compensate: { call: shop.refundCharge, with: { chargeId: '${ steps.charge.id }' } }";
 const PARCEL_BACK = "compensate: { call: shop.cancelParcel, with: { parcelId: '${ steps.parcel.id }' } }";
 const FORWARD = '{ because: it is gone, forward: { task: call the customer, owner: sales, within: 1d } }';
+const ORDER_BY = 'orderBy: ${ event.orderId }';
 const WHERE = 'where: ${ event.total > 0 }';
 const LABEL = '  - id: label\n    call: shop.printLabel\n    with: { body: { text: thanks } }\n';
 const OAUTH =
@@ -600,6 +601,35 @@ export const ruleCases = {
     ),
     on: 'shop.updateOrder',
     silent: pipeline(END, RESTORED(GUARD('shop.getOrder')) + END),
+  },
+  'older-event-unguarded': {
+    fires: connector(
+      'orderPlaced: { verify: standard-webhooks,',
+      'orderPlaced: { order: /version, verify: standard-webhooks,',
+    ),
+    silent: {
+      ...connector(
+        'orderPlaced: { verify: standard-webhooks,',
+        'orderPlaced: { order: /version, verify: standard-webhooks,',
+      ),
+      ...pipeline(ORDER_BY, `${ORDER_BY}\n  version: \${ event.version }`),
+    },
+  },
+  'version-without-order': {
+    fires: pipeline(ORDER_BY, 'version: ${ event.version }'),
+    on: 'event.version',
+    silent: pipeline(ORDER_BY, `${ORDER_BY}\n  version: \${ event.version }`),
+  },
+  'fresh-not-a-read': {
+    fires: pipeline(
+      'call: shop.createCharge',
+      "call: shop.createCharge\n    fresh: { maxAge: 5m, at: '${ event.orderId }' }",
+    ),
+    on: "{ maxAge: 5m, at: '${ event.orderId }' }",
+    silent: pipeline(
+      'call: shop.getOrder',
+      "call: shop.getOrder\n    fresh: { version: '${ default(result.note, 0) }', atLeast: '${ event.version }' }",
+    ),
   },
   'tier-too-low': { fires: pipeline('tier: medium', 'tier: low'), on: 'low', silent: none },
   'success-undeclared': {

@@ -40,6 +40,18 @@ const answering = planFor({
 const keyed = planFor({ steps: [undoable('one')] });
 const held = planFor({ onFailure: 'hold', steps: [call('put', 'acme.put')] });
 const growing = planFor({ steps: amend('grow') });
+const versioned = (version: string) =>
+  planFor({
+    identity: {
+      key: { expression: 'event.id' },
+      retainMs: 1_000,
+      orderBy: { expression: 'event.id' },
+      version,
+    },
+    steps: [],
+  });
+const reading = (version: string, atLeast: string) =>
+  planFor({ steps: [call('one', 'acme.get', { fresh: { version, atLeast } })] });
 const manual = planFor({
   trigger: { manual: true, input: { type: 'object', required: ['id'] } },
   identity: { key: { expression: 'input.id' }, retainMs: 1_000 },
@@ -356,6 +368,10 @@ export const runtimeCases = {
     fires: (open) => ordered(open, keyed, undefined, { id: '' }),
     silent: (open) => ordered(open, keyed),
   },
+  IDENTITY_VERSION_INVALID: {
+    fires: (open) => ordered(open, versioned('null')),
+    silent: (open) => ordered(open, versioned('3')),
+  },
   PLAN_OPERATION_ABSENT: {
     fires: (open) => ordered(open, planFor({ steps: [call('x', 'acme.nothing')] })),
     silent: (open) => ordered(open, keyed),
@@ -378,6 +394,14 @@ export const runtimeCases = {
         target.hasVersions = false;
       }),
     silent: (open) => ordered(open, growing),
+  },
+  READ_STALE: {
+    fires: (open) => ordered(open, reading('result.amount', '11')),
+    silent: (open) => ordered(open, reading('result.amount', '10')),
+  },
+  READ_AGE_UNKNOWN: {
+    fires: (open) => ordered(open, reading('null', '10')),
+    silent: (open) => ordered(open, reading('result.amount', '10')),
   },
   RUN_DEADLINE_EXCEEDED: {
     fires: (open) => deadline(open, 1_000),

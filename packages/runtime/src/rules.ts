@@ -263,6 +263,12 @@ export const runtimeRules = {
     why: 'A pipeline with an event as its trigger takes its key and data from the event.',
     fix: 'Check the name with `tenon runs ls`, or send the event.',
   },
+  IDENTITY_VERSION_INVALID: {
+    severity: 'error',
+    title: 'the version of an event is neither a number nor a text',
+    why: 'Nothing would tell whether the event is older than one that was taken before, so it is held for its owner.',
+    fix: 'Correct `identity.version`, or have the sender send one; then cancel the run and send the event again.',
+  },
   IDENTITY_KEY_EMPTY: {
     severity: 'error',
     title: 'the business key or order key of an event is empty',
@@ -298,6 +304,18 @@ export const runtimeRules = {
     title: 'the read that a write is based on gave no version',
     why: 'A write without a version would overwrite whatever others have changed; it was not sent.',
     fix: 'See whether the other side still answers with an ETag, or the version field, that the connector declares (`concurrency`), then resume.',
+  },
+  READ_STALE: {
+    severity: 'error',
+    title: 'what was read is older than the step takes',
+    why: 'Going by it would carry out what is no longer so; it was read again within the step’s budget and stayed old.',
+    fix: 'See why the other side lags behind (a replica, a cache), then resume; give `retry` more time, or `fresh` more room.',
+  },
+  READ_AGE_UNKNOWN: {
+    severity: 'error',
+    title: 'nothing tells how old an answer is',
+    why: 'A step that says how old its answer may be cannot take one without a moment or a version.',
+    fix: 'Correct the expressions under `fresh`, or have the other side send the field that they read.',
   },
   RUN_DEADLINE_EXCEEDED: {
     severity: 'error',

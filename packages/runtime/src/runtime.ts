@@ -112,6 +112,8 @@ export type AcceptResult =
       readonly quarantined?: Failure;
       /** Pipelines that a feature flag kept from taking the event. */
       readonly flaggedOff?: readonly string[];
+      /** Pipelines that left the event out, since they had taken a newer one of its entity. It is stored, and in the ledger. */
+      readonly older?: readonly string[];
     }
   /** Nothing was stored: the payload violates its contract, or the runtime is full or stopping. */
   | { readonly ok: false; readonly failure: Failure };
@@ -332,7 +334,9 @@ export interface LedgerEntry {
     | 'keys'
     | 'retired'
     /** A flag kept an event from starting a run. Of no run. */
-    | 'flaggedOff';
+    | 'flaggedOff'
+    /** An event older than one of its entity that was taken before; it started no run. Of no run. */
+    | 'olderSkipped';
   readonly step?: string;
   readonly attempt?: number;
   readonly details: JsonObject;
@@ -531,6 +535,8 @@ export interface FlowReport {
     readonly ended: Readonly<Partial<Record<RunState, number>>>;
     readonly retries: number;
     readonly held: number;
+    /** Events left out, because a newer one of their entity had been taken. */
+    readonly older: number;
   };
   readonly deadLetters: readonly {
     readonly pipeline: string;

@@ -77,6 +77,7 @@ export function addIntake(app: FastifyInstance, options: ServerOptions): void {
       return reply.code(202).send({
         duplicateDelivery: accepted.duplicateDelivery,
         runs: accepted.runs.map((run) => acceptedRun(run, options.runtime, 'sender')),
+        ...(accepted.older && { older: accepted.older }),
       });
     },
   );

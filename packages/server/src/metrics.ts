@@ -97,6 +97,12 @@ const metrics: readonly Metric[] = [
     samples: ({ counts }) => [[counts.held]],
   },
   {
+    name: 'tenon_events_older_total',
+    type: 'counter',
+    help: 'Events left out, because a newer one of their entity had been taken',
+    samples: ({ counts }) => [[counts.older]],
+  },
+  {
     name: 'tenon_dead_letters',
     type: 'gauge',
     help: 'Parked runs by failure class',

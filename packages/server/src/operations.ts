@@ -46,6 +46,7 @@ export const routes: readonly Route[] = [
         body: {
           duplicateDelivery: result.duplicateDelivery,
           runs: result.runs.map((run) => acceptedRun(run, runtime, 'operator')),
+          ...(result.older && { older: result.older }),
         },
       };
     },

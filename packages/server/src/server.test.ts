@@ -465,7 +465,7 @@ describe('operations', () => {
       ],
       connections: [{ connection: 'acme', breaker: 'open', inFlight: 1, waiting: 5, heldUntilMs: 62_000 }],
       runs: { waiting: 7 },
-      counts: { accepted: 9, ended: { succeeded: 8 }, retries: 6, held: 1 },
+      counts: { accepted: 9, ended: { succeeded: 8 }, retries: 6, held: 1, older: 4 },
       deadLetters: [{ pipeline: 'p', queue: 'repair', class: 'validation', count: 2, oldestMs: 30_000 }],
     };
     const url = await start({ flow: () => flow });
@@ -480,6 +480,7 @@ describe('operations', () => {
       'tenon_runs{state="waiting"} 7',
       'tenon_runs_ended_total{state="succeeded"} 8',
       'tenon_retries_total 6',
+      'tenon_events_older_total 4',
       'tenon_dead_letters{pipeline="p",queue="repair",class="validation"} 2',
       'tenon_dead_letters_oldest_seconds{pipeline="p",queue="repair",class="validation"} 30',
       'tenon_connection_breaker{connection="acme",state="open"} 1',

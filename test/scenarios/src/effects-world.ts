@@ -24,7 +24,10 @@ export async function effectsWorld(
   const files = Object.fromEntries(
     pipelines.map((text, index) => [`pipelines/p${index}.pipeline.yaml`, text]),
   );
-  const loaded = await loadWorkspaceFiles('/store', memoryWorkspaceFiles({ ...STORE, ...files }));
+  const loaded = await loadWorkspaceFiles(
+    '/store',
+    memoryWorkspaceFiles({ ...STORE, 'tenon.config.yaml': configFor(pipelines), ...files }),
+  );
   const workspace = loaded.value!;
   const check = checkWorkspace(workspace);
   const found = [...loaded.diagnostics, ...check.diagnostics];
@@ -61,7 +64,8 @@ export async function effectsWorld(
     start: async (pipeline, input) => {
       const accepted = await runtime.trigger(pipeline, input, 'ana');
       if (!accepted.ok) throw new Error(accepted.failure.message);
-      return accepted.runs[0]!.runId;
+      // An older one starts none.
+      return accepted.runs[0]?.runId ?? '';
     },
     row: (resource, id) => store.state()[resource]!.find((row) => row['id'] === id)!,
     [Symbol.asyncDispose]: async () => {
@@ -73,8 +77,8 @@ export async function effectsWorld(
   };
 }
 
-/** A pipeline started by hand with `{ order, id }`. */
-export function manual(name: string, steps: string): string {
+/** A pipeline started by hand with `{ order, id, version? }`. */
+export function manual(name: string, steps: string, identity = ''): string {
   return `apiVersion: tenon/v1
 kind: Pipeline
 metadata: { name: ${name}, version: 1, description: Shows a promise about effects. }
@@ -85,8 +89,8 @@ trigger:
     input:
       type: object
       required: [order, id]
-      properties: { order: { type: string }, id: { type: string } }
-identity: { key: '\${ event.order }', retain: 30d }
+      properties: { order: { type: string }, id: { type: string }, version: { type: integer } }
+identity: { key: '\${ event.order }', retain: 30d${identity} }
 limits: { concurrency: 10, deadline: 15m }
 steps:
 ${steps}
@@ -115,10 +119,6 @@ const object = (name: string, changes: string): string => `  /${name}/{id}:
 `;
 
 const STORE: Readonly<Record<string, string>> = {
-  'tenon.config.yaml': `apiVersion: tenon/v1
-kind: Workspace
-connections: { store: { connector: store, baseUrl: 'env:STORE_URL' } }
-`,
   'owners.yaml': `apiVersion: tenon/v1
 kind: Owners
 teams: [{ name: platform }, { name: support }]
@@ -162,3 +162,20 @@ operations:
       settle: 100ms
 `,
 };
+
+/** A connection is granted what the pipelines call, and the read by which labels are compared. */
+function configFor(pipelines: readonly string[]): string {
+  const grants = pipelines.map((text) => {
+    const called = [...text.matchAll(/store\.([a-z-]+)/g)].map(([, operation]) => operation!);
+    const operations = new Set(called.includes('set-labels') ? [...called, 'get-labels'] : called);
+    return `      ${/name: ([a-z-]+)/.exec(text)![1]}: { operations: [${[...operations].sort().join(', ')}] }\n`;
+  });
+  return `apiVersion: tenon/v1
+kind: Workspace
+connections:
+  store:
+    connector: store
+    baseUrl: env:STORE_URL
+    grants:
+${grants.join('')}`;
+}

@@ -130,11 +130,7 @@ it('undoes only what nobody has changed since; else its owner is asked (C71)', {
   world.store.faults.add({ operation: 'get-labels', fault: { kind: 'latency', ms: 500 }, times: 1 });
   const busy = await world.start('guarded', { order: 'busy', id: 'busy' });
   await until(() => world.row('items', 'busy')['stock'] === 0);
-  await fetch(`${world.store.url}/items/busy`, {
-    method: 'PATCH',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ stock: 3 }),
-  });
+  await change(`${world.store.url}/items/busy`, { stock: 3 });
   await until(() => world.runtime.run(busy)!.state === 'waiting');
   expect(world.row('items', 'busy')['stock']).toBe(3);
   expect(world.runtime.approvals()).toMatchObject([
@@ -145,6 +141,49 @@ it('undoes only what nobody has changed since; else its owner is asked (C71)', {
   expect(world.runtime.run(busy)!.state).toBe('compensated');
   expect(world.row('items', 'busy')['stock']).toBe(3);
 });
+
+it('reads again what is older than it takes, and goes by nothing else (C38)', {
+  timeout: 60_000,
+}, async () => {
+  const steps = `  - id: shelf
+    call: store.get-shelves
+    with: { id: '\${ event.id }' }
+    fresh: { version: '\${ result.version }', atLeast: '\${ default(event.version, 0) }' }
+    retry: { attempts: 50, within: 1m, backoff: { initial: 20ms, max: 100ms } }
+  - { id: label, call: store.set-labels, with: { id: '\${ event.id }', body: { text: 'of \${ steps.shelf.count }' } } }`;
+  await using world = await effectsWorld([manual('label-shelf', steps)], {
+    shelves: [{ id: 'a', count: 1, version: 1 }],
+    labels: [{ id: 'a', text: 'none' }],
+  });
+  const reads = () => world.store.requests().filter(({ operation }) => operation === 'get-shelves').length;
+  const run = await world.start('label-shelf', { order: 'o1', id: 'a', version: 2 });
+  await until(() => reads() >= 2);
+  expect(world.row('labels', 'a')['text']).toBe('none');
+  await change(`${world.store.url}/shelves/a`, { count: 5, version: 1 });
+  await ended(world.runtime, [run]);
+  expect(world.runtime.run(run)!.state).toBe('succeeded');
+  expect(world.row('labels', 'a')['text']).toBe('of 5');
+});
+
+it('leaves out what is older than what was taken of the same thing (C46)', { timeout: 60_000 }, async () => {
+  const pipeline = manual(
+    'name-it',
+    "  - { id: label, call: store.set-labels, with: { id: '${ event.id }', body: { text: 'version ${ default(event.version, 0) }' } } }",
+    ", orderBy: '${ event.id }', version: '${ default(event.version, 0) }'",
+  );
+  await using world = await effectsWorld([pipeline], { labels: [{ id: 'a', text: 'none' }] });
+  const newer = await world.start('name-it', { order: 'o3', id: 'a', version: 3 });
+  await ended(world.runtime, [newer]);
+  expect(await world.start('name-it', { order: 'o2', id: 'a', version: 2 })).toBe('');
+  expect(world.runtime.flow().counts.older).toBe(1);
+  expect(world.row('labels', 'a')['text']).toBe('version 3');
+  expect(world.store.effects()).toHaveLength(1);
+});
+
+async function change(url: string, body: object): Promise<void> {
+  const headers = { 'content-type': 'application/json' };
+  await fetch(url, { method: 'PATCH', headers, body: JSON.stringify(body) });
+}
 
 async function ended(runtime: Runtime, runs: readonly string[]): Promise<void> {
   const open: ReadonlySet<string> = new Set(['accepted', 'running', 'waiting', 'compensating']);

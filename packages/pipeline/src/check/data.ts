@@ -192,6 +192,7 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
     start = { ...start, facts: assume(trigger.where.parsed.ast, intake.environment).facts };
   }
   for (const key of [identity?.key, identity?.orderBy]) if (key) template(key, 'identity', intake, 'text');
+  if (identity?.version) typed(identity.version, 'identity', intake, NUMBER_OR_TEXT, 'a version');
   const end = walk(spec.steps, start);
   const last = scope(end, undefined);
   if (spec.success) expression(spec.success, 'success', last, 'condition');
@@ -386,6 +387,7 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
         target: { kind: 'response', operation: plan.operation },
       });
     } else done(ANY);
+    visitFresh(step, inner, meaning?.call);
     const { compensate } = step;
     if (!compensate) return;
     // Compensation runs after the effect is confirmed, so it may read the step's own result.
@@ -397,6 +399,26 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
     request(compensate.with, compensation.plan.input, compensate.call.value, compensate.call.at);
     const target = requestTarget(compensation.contract.name, compensation.plan.operation);
     writes(compensate.with, target, id, '', compensate.call.at);
+  }
+
+  function visitFresh({ id, fresh }: CallSpec, inner: Scope, call: ResolvedCall | undefined): void {
+    if (!fresh) return;
+    const result = call ? typeOfSchema(call.plan.result) : ANY;
+    const { environment: outer } = inner;
+    const sources = new Map(inner.sources);
+    if (call)
+      sources.set('result', {
+        contract: call.contract.name,
+        target: { kind: 'response', operation: call.plan.operation },
+      });
+    const scoped = {
+      ...inner,
+      environment: { ...outer, variables: { ...outer.variables, result } },
+      sources,
+    };
+    if (fresh.moment) typed(fresh.moment, id.value, scoped, NUMBER_OR_TEXT, 'a moment');
+    for (const one of [fresh.version, fresh.atLeast])
+      if (one) typed(one, id.value, scoped, NUMBER_OR_TEXT, 'a version');
   }
 
   function visitGuard(

@@ -30,7 +30,38 @@ export function checkEvents(model: PipelineModel): Diagnostic[] {
       }),
     ),
     ...named.flatMap((one) => checkVerified(model, one)),
+    ...checkLateness(model),
     ...named.flatMap((one) => checkSourced(model, one)),
+  ];
+}
+
+/** An older event that comes late must not overwrite what a newer one has written (C46). */
+function checkLateness({ spec, trigger, catalog }: PipelineModel): Diagnostic[] {
+  const { identity } = spec;
+  if (identity?.version && !identity.orderBy)
+    return [
+      diagnostic('version-without-order', {
+        message:
+          'a version says which event of one thing is the later one, and nothing says which events are of one thing',
+        at: identity.version.at,
+        subject: spec.name.value,
+      }),
+    ];
+  if (!trigger || !identity?.orderBy || identity.version) return [];
+  const order = [...catalog.workspace.connectors.values()]
+    .filter(({ contract }) => contract === trigger.contract.name)
+    .map(({ webhooks }) =>
+      Object.hasOwn(webhooks, trigger.definition.id) ? webhooks[trigger.definition.id]?.order : undefined,
+    )
+    .find((one) => one !== undefined);
+  if (order === undefined) return [];
+  return [
+    diagnostic('older-event-unguarded', {
+      message: `events of \`${trigger.name}\` may come late, and an older one would overwrite what a newer one has written`,
+      at: identity.at,
+      subject: spec.name.value,
+      fix: `add \`version: \${ event${order.replaceAll('/', '.')} }\`: the connector says that this orders them`,
+    }),
   ];
 }
 

@@ -74,6 +74,7 @@ export function checkLeaks(checked: Checked): LeakCheck {
 
   for (const key of [spec.identity?.key, spec.identity?.orderBy])
     for (const expression of key ? expressionsOf(key) : []) clear(expression, 'classed-data-in-key', 'a key');
+  if (spec.identity?.version) clear(spec.identity.version, 'classed-data-in-key', 'a key');
   for (const step of spec.steps) visitStep(step);
   if (spec.output?.value)
     follow(spec.output.value, '', pipelineSink(`${spec.name.value} output`, spec.output.schema));

@@ -137,6 +137,7 @@ export function expressionsIn(spec: PipelineSpec): readonly SpecExpression[] {
   if (spec.trigger?.kind === 'event') add(spec.trigger.where);
   addAll(spec.identity?.key);
   addAll(spec.identity?.orderBy);
+  add(spec.identity?.version);
   for (const step of allSteps(spec.steps)) found.push(...expressionsOfStep(step));
   add(spec.success);
   addAll(spec.output?.value);
@@ -160,6 +161,7 @@ export function expressionsOfStep(step: StepSpec): readonly SpecExpression[] {
   switch (step.kind) {
     case 'call':
       addAll(step.with);
+      for (const one of [step.fresh?.moment, step.fresh?.version, step.fresh?.atLeast]) add(one);
       addAll(step.compensate?.with);
       addAll(step.compensate?.guard?.with);
       add(step.compensate?.guard?.unchanged);

@@ -16,6 +16,7 @@ export function checkWayBack(model: PipelineModel): Diagnostic[] {
   return [
     ...effectsOf(model).flatMap((effect) => checkEffect(model, effect)),
     ...[...model.calls.values()].flatMap(checkRead),
+    ...effectsOf(model).flatMap(checkFresh),
     ...checkOrder(model, model.spec.steps, []),
   ];
 }
@@ -135,6 +136,18 @@ function mayFollow(steps: readonly StepSpec[], step: StepSpec): readonly StepSpe
   );
   const beside = new Set(around.flatMap((one) => innerSteps(one).flatMap((inner) => [...allSteps(inner)])));
   return all.filter((one, index) => index > all.indexOf(step) || beside.has(one));
+}
+
+/** Only what is read can be too old. */
+function checkFresh({ step }: CallMeaning): Diagnostic[] {
+  if (!step.fresh) return [];
+  return [
+    diagnostic('fresh-not-a-read', {
+      message: `\`${step.call.value}\` changes something: it has happened, however old its answer is`,
+      at: step.fresh.at,
+      subject: step.id.value,
+    }),
+  ];
 }
 
 function checkRead({ step, call }: CallMeaning): Diagnostic[] {

@@ -407,6 +407,36 @@ export const proofsRules = {
       good: 'guard: { read: billing.getInvoice, … }',
     },
   },
+  'older-event-unguarded': {
+    severity: 'warning',
+    title: 'an older event that comes late would be carried out',
+    why: 'Deliveries overtake each other and are repeated hours later; what an old event says is no longer so (C46).',
+    fix: 'give the version of the event under `identity.version`: events older than one already taken are left out and counted',
+    example: {
+      bad: 'identity: { key: …, orderBy: ${ event.accountId } }',
+      good: 'identity: { key: …, orderBy: ${ event.accountId }, version: ${ event.version } }',
+    },
+  },
+  'version-without-order': {
+    severity: 'error',
+    title: 'a version of nothing in particular',
+    why: 'Versions are compared among the events of one thing, and `identity.orderBy` says which thing an event is about.',
+    fix: 'add `orderBy`',
+    example: {
+      bad: 'identity: { key: …, version: ${ event.version } }',
+      good: 'identity: { key: …, orderBy: ${ event.accountId }, version: ${ event.version } }',
+    },
+  },
+  'fresh-not-a-read': {
+    severity: 'error',
+    title: 'a call that changes something is asked to be fresh',
+    why: 'Only what is read can be too old; a write that answers an old state has happened all the same (C38).',
+    fix: 'declare `fresh` on the read, or base the write on a version with `basedOn`',
+    example: {
+      bad: "- { id: invoice, call: billing.createInvoice, fresh: { maxAge: 5m, at: '${ result.updatedAt }' } }",
+      good: "- { id: invoice, call: billing.getInvoice, fresh: { maxAge: 5m, at: '${ result.updatedAt }' } }",
+    },
+  },
   'irreversible-before-decision': {
     severity: 'error',
     title: 'something irreversible happens before a decision',

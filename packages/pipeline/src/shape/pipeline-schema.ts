@@ -45,7 +45,8 @@ const retry: SchemaObject = {
         type: 'array',
         minItems: 1,
         items: { enum: Object.keys(failureClasses), description: 'A failure class.' },
-        description: 'Failure classes that are retried. Default: timeout, transient, rateLimited.',
+        description:
+          'Failure classes that are retried. Default: timeout, transient, rateLimited, and stale where the step says what is `fresh`.',
       },
     }),
   ],
@@ -56,6 +57,22 @@ const callStep = object('Calls one operation of a connector.', ['id', 'call'], {
   call: dottedName('`<connection>.<operation>`.', 'billing.createInvoice'),
   with: template('Input: each parameter by name, the body under `body`.'),
   retry: ref('retry'),
+  fresh: {
+    description:
+      'What is read must not be older than this; an older answer is a failure of class `stale`, and is read again.',
+    oneOf: [
+      object('By its age.', ['maxAge', 'at'], {
+        maxAge: duration('How old it may be.'),
+        at: expression(
+          'The moment that it is of, over `result`, the answer: RFC 3339, or milliseconds since the epoch.',
+        ),
+      }),
+      object('By its version.', ['version', 'atLeast'], {
+        version: expression('Its version, over `result`, the answer.'),
+        atLeast: expression('The version that it must have at least: that of the event, for example.'),
+      }),
+    ],
+  },
   basedOn: object(
     'The read that its values come from: the write carries the version read, and when somebody has changed it since, that read and this mapping are made again.',
     ['read'],
@@ -323,6 +340,9 @@ export const pipelineSchema: SchemaObject = {
         key: template('Text over `event` only: the idempotency key of every effect is made from it.'),
         retain: duration('How long a repeated event is recognised.'),
         orderBy: template('Runs with the same value go one at a time, in order.'),
+        version: expression(
+          'A number, a moment or a text that grows with each change of what `orderBy` names: an event older than one already taken is left out, recorded and counted.',
+        ),
       }),
       limits: object('Bounds of a run.', ['deadline'], {
         concurrency: {

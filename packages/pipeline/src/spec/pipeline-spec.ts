@@ -34,6 +34,7 @@ export interface PipelineSpec {
     readonly key?: Template;
     readonly retain?: Located<number>;
     readonly orderBy?: Template;
+    readonly version?: SpecExpression;
   };
   readonly limits?: { readonly concurrency?: number; readonly deadline?: Located<number> };
   readonly steps: readonly StepSpec[];
@@ -88,9 +89,19 @@ export interface CallSpec extends StepSpecCommon {
   readonly call: Located<string>;
   readonly with?: Template;
   readonly retry?: RetrySpec;
+  readonly fresh?: FreshSpec;
   readonly basedOn?: BasedOnSpec;
   readonly compensate?: CompensateSpec;
   readonly irreversible?: IrreversibleSpec;
+}
+
+/** How old an answer may be, by a moment or by a version in it. */
+export interface FreshSpec {
+  readonly at: Location;
+  readonly maxAge?: Located<number>;
+  readonly moment?: SpecExpression;
+  readonly version?: SpecExpression;
+  readonly atLeast?: SpecExpression;
 }
 
 /** The read whose version a write carries. */
@@ -324,6 +335,7 @@ export function readPipeline(document: SpecDocument): {
       ...given('key', read.template(child(node, 'key'))),
       ...given('retain', read.duration(child(node, 'retain'))),
       ...given('orderBy', read.template(child(node, 'orderBy'))),
+      ...given('version', read.expression(child(node, 'version'))),
     };
   }
 
@@ -353,6 +365,7 @@ export function readPipeline(document: SpecDocument): {
           call,
           ...withTemplate,
           ...given('retry', retry(child(node, 'retry'))),
+          ...given('fresh', fresh(child(node, 'fresh'))),
           ...given('basedOn', basedOn(child(node, 'basedOn'))),
           ...given('compensate', compensate(child(node, 'compensate'))),
           ...given('irreversible', irreversible(child(node, 'irreversible'))),
@@ -445,6 +458,17 @@ export function readPipeline(document: SpecDocument): {
       ...given('condition', read.expression(child(item, 'condition'))),
       ...given('message', read.text(child(item, 'message'))?.value),
     }));
+  }
+
+  function fresh(node: SpecNode | undefined): FreshSpec | undefined {
+    if (node?.kind !== 'map') return undefined;
+    return {
+      at: document.at(node),
+      ...given('maxAge', read.duration(child(node, 'maxAge'))),
+      ...given('moment', read.expression(child(node, 'at'))),
+      ...given('version', read.expression(child(node, 'version'))),
+      ...given('atLeast', read.expression(child(node, 'atLeast'))),
+    };
   }
 
   function basedOn(node: SpecNode | undefined): BasedOnSpec | undefined {

@@ -1,5 +1,6 @@
 import type { Json } from '@tenon/model';
 import type { Fact } from '../engine.ts';
+import { type EntityVersion, isOlder } from '../entity-version.ts';
 import { failureDetails } from '../interpreter/effect-facts.ts';
 import { newSalt, saltedDigest } from '../interpreter/salted-digest.ts';
 import { traceIdOf, traceparentFor } from '../interpreter/trace-context.ts';
@@ -22,6 +23,13 @@ export interface NewEvent {
   /** Of the run that emitted it. */
   readonly correlationId?: string;
 }
+
+/** No more of a version goes to the ledger than one can need. */
+function shown(version: EntityVersion): EntityVersion {
+  return typeof version === 'string' ? version.slice(0, VERSION_SHOWN_MAX) : version;
+}
+
+const VERSION_SHOWN_MAX = 100;
 
 /**
  * Events on their way in: each is stored once, with the runs that it starts, in one write. What comes under a name that
@@ -79,6 +87,10 @@ export class Admission {
       const names = [
         `delivery\0${event.source}\0${event.deliveryId}`,
         ...drafts.map((draft) => `key\0${draft.loaded.plan.pipeline}\0${draft.key}`),
+        // Which of two events of one entity is the newer one is decided one after the other.
+        ...drafts.flatMap(({ version, loaded, orderKey }) =>
+          version === undefined ? [] : `entity\0${loaded.plan.pipeline}\0${orderKey}`,
+        ),
       ];
       for (let taken = this.#taken(names); taken !== undefined; taken = this.#taken(names)) {
         const { promise, resolve } = Promise.withResolvers<void>();
@@ -153,6 +165,7 @@ export class Admission {
     /** Pipelines of runs that wait for their turn. */
     const queued: string[] = [];
     const flaggedOff: string[] = [];
+    const older: string[] = [];
     try {
       for (const draft of drafts) {
         const earlier = isNews ? undefined : this.#runByKey(draft, now);
@@ -173,6 +186,12 @@ export class Admission {
           if (flag !== undefined) {
             flaggedOff.push(draft.loaded.plan.pipeline);
             noted.push(this.#engine.system(flag));
+            continue;
+          }
+          const late = this.#lateAgainst(event, draft);
+          if (late !== undefined) {
+            older.push(draft.loaded.plan.pipeline);
+            noted.push(this.#engine.system(late));
             continue;
           }
           const run = this.#draftRun(event, draft, eventSeq, correlationId, now, writes, noted);
@@ -225,7 +244,42 @@ export class Admission {
     }
     for (const pipeline of queued) this.#engine.dispatcher.touch(pipeline, now);
     if (!isKnown && this.#awaited.has(event.event)) this.#engine.dispatcher.touchAll(now);
-    return { ok: true, duplicateDelivery: isKnown, runs, ...(flaggedOff.length > 0 && { flaggedOff }) };
+    return {
+      ok: true,
+      duplicateDelivery: isKnown,
+      runs,
+      ...(flaggedOff.length > 0 && { flaggedOff }),
+      ...(older.length > 0 && { older }),
+    };
+  }
+
+  /** The event is older than one of its entity that was taken before: what it says is no longer so (C46). */
+  #lateAgainst(event: NewEvent, { loaded, orderKey, version, child }: Draft): Fact | undefined {
+    const { pipeline } = loaded.plan;
+    // A run that another one started is waited for: it is carried out, whatever has come since.
+    if (version === undefined || orderKey === undefined || child !== undefined) return undefined;
+    const newest = this.#newestOf(pipeline, orderKey);
+    if (newest === undefined || !isOlder(version, newest)) return undefined;
+    const { source, deliveryId } = event;
+    return {
+      kind: 'olderSkipped',
+      details: {
+        pipeline,
+        event: event.event,
+        source,
+        deliveryId,
+        version: shown(version),
+        newest: shown(newest),
+      },
+    };
+  }
+
+  #newestOf(pipeline: string, orderKey: string): EntityVersion | undefined {
+    const row = this.#engine.read
+      .of('SELECT version FROM newest WHERE pipeline = ? AND order_key = ?')
+      .get(pipeline, orderKey);
+    // Written by `#draftRun`, as the JSON of a version.
+    return row === undefined ? undefined : (JSON.parse(String(row['version'])) as EntityVersion);
   }
 
   #flagAgainst(event: NewEvent, { loaded, key, orderKey }: Draft): Fact | undefined {
@@ -242,7 +296,7 @@ export class Admission {
 
   #draftRun(
     event: NewEvent,
-    { loaded, key, orderKey, failure, child }: Draft,
+    { loaded, key, orderKey, version, failure, child }: Draft,
     eventSeq: number,
     correlationId: string,
     now: number,
@@ -319,6 +373,15 @@ export class Admission {
       seq,
       now + plan.identity.retainMs,
     ]);
+    if (version !== undefined && orderKey !== undefined)
+      writes.push([
+        'putNewest',
+        plan.pipeline,
+        orderKey,
+        JSON.stringify(version),
+        seq,
+        now + plan.identity.retainMs,
+      ]);
     return row;
   }
 

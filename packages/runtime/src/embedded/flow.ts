@@ -31,6 +31,7 @@ export class FlowCounts {
   #accepted = 0;
   #retries = 0;
   #held = 0;
+  #older = 0;
   #stored:
     | {
         readonly atMs: number;
@@ -83,6 +84,9 @@ export class FlowCounts {
       case 'retry':
         this.#retries++;
         break;
+      case 'olderSkipped':
+        this.#older++;
+        break;
       case 'held':
         this.#held++;
         break;
@@ -102,7 +106,13 @@ export class FlowCounts {
   }
 
   get counts(): FlowReport['counts'] {
-    return { accepted: this.#accepted, ended: { ...this.#ended }, retries: this.#retries, held: this.#held };
+    return {
+      accepted: this.#accepted,
+      ended: { ...this.#ended },
+      retries: this.#retries,
+      held: this.#held,
+      older: this.#older,
+    };
   }
 
   stored(read: Statements, nowMs: number): Pick<FlowReport, 'runs' | 'deadLetters'> {

@@ -1,4 +1,5 @@
 import { canonicalJson, type Failure, type Json } from '@tenon/model';
+import { type EntityVersion, isVersion } from '../entity-version.ts';
 import type { LoadedPlan } from '../loaded-plan.ts';
 import type { IncomingEvent } from '../runtime.ts';
 import type { ChildLink } from './children.ts';
@@ -11,6 +12,8 @@ export interface Draft {
   readonly loaded: LoadedPlan;
   readonly key: string;
   readonly orderKey?: string;
+  /** Of the entity that the order key names: an event of an older one than was taken already is left out. */
+  readonly version?: EntityVersion;
   /** The event concerns the pipeline, but its condition, key or order could not be computed. */
   readonly failure?: Failure;
   /** A run starts it as its child; `born` says what is written with it. */
@@ -89,7 +92,13 @@ export function draftFor(
   const order = loaded.template(identity.orderBy, scope);
   if (!order.ok) return { ...broken(order.failure), key: text };
   const orderKey = textOf(order.value);
-  return orderKey === undefined ? { loaded, key: text, failure: KEY_EMPTY } : { loaded, key: text, orderKey };
+  if (orderKey === undefined) return { loaded, key: text, failure: KEY_EMPTY };
+  if (identity.version === undefined) return { loaded, key: text, orderKey };
+  const version = loaded.expression(identity.version, scope);
+  if (!version.ok) return { ...broken(version.failure), key: text };
+  return isVersion(version.value)
+    ? { loaded, key: text, orderKey, version: version.value }
+    : { loaded, key: text, orderKey, failure: VERSION_INVALID };
 }
 
 /** A key is a text; a number or a whole object gets its canonical one. Nothing is no key. */
@@ -97,6 +106,14 @@ function textOf(value: Json): string | undefined {
   if (value === null || value === '') return undefined;
   return typeof value === 'string' ? value : canonicalJson(value);
 }
+
+const VERSION_INVALID: Failure = {
+  class: 'validation',
+  code: 'IDENTITY_VERSION_INVALID',
+  message:
+    'the version of the event is neither a number nor a text: nothing tells which event is the later one',
+  delivery: 'notSent',
+};
 
 const KEY_EMPTY: Failure = {
   class: 'validation',

@@ -53,6 +53,7 @@ export function keepRetention(engine: EmbeddedEngine, options: RuntimeOptions): 
             ['shredPurgedRuns', ...expired],
             ['purgeRuns', ...expired],
             ['purgeKeys', expired[0], expired[1], now],
+            ['purgeNewest', expired[0], expired[1], now],
             ['shredPurgedLoneEvents', ...lone],
             ['purgeLoneEvents', ...lone],
           ],

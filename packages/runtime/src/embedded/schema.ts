@@ -143,6 +143,11 @@ CREATE TRIGGER runs_taken_back BEFORE UPDATE OF state ON runs
 WHEN OLD.state = 'succeeded' AND NEW.state = 'compensating' AND NOT EXISTS (SELECT 1 FROM children WHERE run_seq = OLD.seq)
 BEGIN SELECT RAISE(ABORT, 'RUN_TRANSITION_ILLEGAL'); END;
 `,
+  `
+-- The newest version of each entity that a pipeline has taken an event of: what is older and comes later is left out.
+CREATE TABLE newest (pipeline TEXT NOT NULL, order_key TEXT NOT NULL, version TEXT NOT NULL, run_seq INTEGER NOT NULL, expires_at INTEGER NOT NULL, PRIMARY KEY (pipeline, order_key)) WITHOUT ROWID;
+CREATE INDEX newest_by_run ON newest (run_seq);
+`,
 ];
 
 /** Brings a file to this version's schema (or, for tests, to an earlier one); refuses one that a newer version wrote. */

@@ -64,6 +64,8 @@ export const writes = {
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'running', ?11, ?11, ?11, 1, ?12, ?13)`,
   putKey:
     'INSERT INTO keys (pipeline, key, run_seq, expires_at) VALUES (?, ?, ?, ?) ON CONFLICT (pipeline, key) DO UPDATE SET run_seq = excluded.run_seq, expires_at = excluded.expires_at',
+  putNewest:
+    'INSERT INTO newest (pipeline, order_key, version, run_seq, expires_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT (pipeline, order_key) DO UPDATE SET version = excluded.version, run_seq = excluded.run_seq, expires_at = excluded.expires_at',
   putJournal: 'INSERT INTO journal (run_seq, key, at, value) VALUES (?, ?, ?, ?)',
   putOpening: `INSERT INTO openings (run_seq, key, kind, step, owner, since, expires_at, event, scanned_to, detail, letter_queue, letter_class) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (run_seq, key) DO UPDATE SET scanned_to = excluded.scanned_to`,
@@ -166,6 +168,9 @@ export const writes = {
     AND NOT EXISTS (SELECT 1 FROM openings WHERE openings.event = events.event)`,
   /** Values: first run, last run, now. */
   purgeKeys: `DELETE FROM keys WHERE expires_at < ?3 AND run_seq > ?1 AND run_seq <= ?2
+    AND run_seq IN (SELECT seq FROM runs WHERE seq > ?1 AND seq <= ?2 AND state IN (${FINAL}))`,
+  /** Values: first run, last run, now. */
+  purgeNewest: `DELETE FROM newest WHERE expires_at < ?3 AND run_seq > ?1 AND run_seq <= ?2
     AND run_seq IN (SELECT seq FROM runs WHERE seq > ?1 AND seq <= ?2 AND state IN (${FINAL}))`,
   putCursor:
     'INSERT INTO cursors (name, value, at) VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value, at = excluded.at',

@@ -132,9 +132,11 @@ function outcomeOf(
   tries: Tries,
   n: number,
   startedAtMs: number,
-  result: CallResult | 'held',
+  given: CallResult | 'held',
 ): Recorded<JsonObject> {
   const { ctx, effect } = tries;
+  const refusal = given !== 'held' && given.ok ? effect.refuse?.(given.body, ctx.now()) : undefined;
+  const result = refusal === undefined ? given : ({ ok: false, failure: refusal } as const);
   const step = effect.place;
   const isRead = effect.operation.effect === 'read';
   const kind = isRead ? 'attempt' : 'outcome';
@@ -156,7 +158,7 @@ function outcomeOf(
 
   const { failure } = result;
   const endedAtMs = ctx.now();
-  if (result.postponed && effect.interruptible) {
+  if ('postponed' in result && result.postponed && effect.interruptible) {
     const waitMs = Math.max(failure.retryAfterMs ?? 0, POSTPONED_MIN_MS);
     // Spread, so that what waited for one breaker does not come back at one moment.
     const nextAtMs = endedAtMs + Math.ceil(waitMs + ctx.random() * POSTPONED_MIN_MS);

@@ -3,6 +3,7 @@ import type { JsonObject } from '@tenon/model';
 import type { CallStep } from '@tenon/pipeline';
 import { idempotencyKey, perform } from './effect.ts';
 import { type Progress, scopeOf } from './interpret.ts';
+import { staleness } from './staleness.ts';
 import { failed, type StepEnd } from './steps.ts';
 import type { Version } from './tries.ts';
 
@@ -44,6 +45,7 @@ export async function callStep(
       ...(step.probe !== undefined && { probe: step.probe }),
       owner: loaded.plan.owner.team,
       interruptible: true,
+      ...(step.fresh !== undefined && isRead && { refuse: staleness(progress, step.fresh) }),
       ...(version !== undefined && { version }),
     },
     from,

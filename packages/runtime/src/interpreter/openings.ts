@@ -36,7 +36,7 @@ function queueOf(stop: Stop): DeadLetter['queue'] {
   return RETRYABLE.has(stop.failure.class) ? 'retry' : 'repair';
 }
 
-const RETRYABLE: ReadonlySet<FailureClass> = new Set(['timeout', 'transient', 'rateLimited']);
+const RETRYABLE: ReadonlySet<FailureClass> = new Set(['timeout', 'transient', 'rateLimited', 'stale']);
 
 /** Owned work for what cannot be undone: each irreversible effect done so far, and (going forward) the failed step. */
 export function forwardFixes(progress: Progress, stop: Stop): readonly Opening[] {

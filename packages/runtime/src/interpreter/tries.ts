@@ -1,5 +1,5 @@
 import type { CallResult, OperationPlan } from '@tenon/connector';
-import type { CallOrigin, Failure, JsonObject } from '@tenon/model';
+import type { CallOrigin, Failure, Json, JsonObject } from '@tenon/model';
 import type { ProbePlan, RetryPlan } from '@tenon/pipeline';
 import type { RunContext } from '../engine.ts';
 import type { LoadedPlan } from '../loaded-plan.ts';
@@ -38,6 +38,8 @@ export interface Effect {
   readonly owner: string;
   /** A forward call ends with the run's deadline and its cancellation; a compensation does not. */
   readonly interruptible: boolean;
+  /** Of a read: why its answer cannot be taken, if it cannot. */
+  readonly refuse?: (answer: Json, nowMs: number) => Failure | undefined;
   /** The version that a write is based on: it applies to that one alone, so at most once, however often it is sent. */
   readonly version?: Version;
   /** What the idempotency key is made from in place of `place`, for a write of a later version. */

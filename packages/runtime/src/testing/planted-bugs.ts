@@ -142,6 +142,24 @@ export const plantedBugs: readonly PlantedBug[] = [
   ),
   bug('an undoing carries no version', undoing, '...(isVersioned && {', '...(1 > 2 && {'),
   bug(
+    'an older event is taken after a newer one',
+    'embedded/admission.ts',
+    '!isOlder(version, newest)',
+    '2 > 1',
+  ),
+  bug(
+    'two events of one entity are looked at side by side',
+    'embedded/admission.ts',
+    'version === undefined ? [] : `entity',
+    'version !== 99 ? [] : `entity',
+  ),
+  bug(
+    'what is old is taken for fresh',
+    'interpreter/staleness.ts',
+    'return isOlder(version.value, wanted.value)',
+    'return 1 > 2',
+  ),
+  bug(
     'the probe never finds anything',
     probing,
     "if (found.value === null) return { found: 'no' };",

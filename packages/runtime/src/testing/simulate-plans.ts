@@ -1,6 +1,6 @@
 import type { Random } from '@tenon/model';
 import type { Plan, PlanStep } from '@tenon/pipeline';
-import { amend, call, planFor, probe, setChecked, step, unamend, undoable } from './plan.ts';
+import { amend, call, planFor, probe, retry, setChecked, step, unamend, undoable } from './plan.ts';
 import { randomRun } from './simulate-children.ts';
 
 /**
@@ -88,7 +88,10 @@ export function randomPlan(random: Random, theme: Theme): Plan {
     identity: {
       key: { expression: 'event.id' },
       retainMs: 86_400_000,
-      ...(random.next() < 0.5 && { orderBy: { expression: 'event.account' } }),
+      ...(random.next() < 0.5 && {
+        orderBy: { expression: 'event.account' },
+        ...(random.next() < 0.5 && { version: 'event.version' }),
+      }),
     },
   });
 }
@@ -112,6 +115,11 @@ function randomStep(random: Random, id: string, depth: number, items: readonly s
       return step('choose', id, { branches: [{ steps }] });
     },
     () => setChecked(id),
+    () =>
+      call(id, 'acme.get', {
+        fresh: { version: 'result.amount', atLeast: '10' },
+        retry: { ...retry, on: [...retry.on, 'stale'] },
+      }),
     () =>
       call(id, 'acme.send', {
         irreversible: {

@@ -98,6 +98,8 @@ class World {
   readonly paidAtMs = new Map<string, number>();
   readonly lines = new Map<string, readonly Line[]>();
   readonly #amounts = new Map<string, number>();
+  /** Of the account that an order is of; a later one may be smaller. */
+  readonly versions = new Map<string, number>();
   crashes = 0;
   readonly #bench: Bench;
   readonly #random: Random;
@@ -132,13 +134,14 @@ class World {
     const faultRate = random.next() * 0.4;
     const crashRate = random.next() * (theme === 'waits' ? 0.01 : 0.08);
     const diskRate = random.next() < 0.2 ? 0.01 : 0;
+    const others = seededRandom(Math.floor(random.next() * 2 ** 32));
     bench.target.decide = (request) => {
       this.#leftAlone(request);
       const fault = random.next() < faultRate ? pick(random, FAULTS) : undefined;
       if (fault !== undefined && 'fail' in fault && fault.fail === tooMany) this.#askedToWait(request);
-      return fault;
+      const isOld = request.operation.operation === 'get' && others.next() < OTHERS_RATE;
+      return fault ?? (isOld ? { result: OLD } : undefined);
     };
-    const others = seededRandom(Math.floor(random.next() * 2 ** 32));
     bench.target.onCall = (when, request) => {
       this.#move();
       if (when === 'before' && request.operation.operation === 'setAccount' && others.next() < OTHERS_RATE)
@@ -241,7 +244,15 @@ class World {
     this.#amounts.set(id, amount);
     const lines = this.lines.get(id) ?? randomLines(this.#random);
     this.lines.set(id, lines);
-    const payload = { id, account: accountOf(id), amount, lines: lines.map((line) => ({ ...line })) };
+    const version = this.versions.get(id) ?? Math.floor(this.#random.next() * 4);
+    this.versions.set(id, version);
+    const payload = {
+      id,
+      account: accountOf(id),
+      version,
+      amount,
+      lines: lines.map((line) => ({ ...line })),
+    };
     const isTaken = await this.#deliver(
       'shop.ordered',
       payload,
@@ -273,6 +284,11 @@ class World {
       if (this.crashes !== life || result === undefined) continue;
       if (!result.ok && this.#isDiskBroken) {
         this.#crash();
+        continue;
+      }
+      if (!result.ok && result.failure.code === 'RUNTIME_STOPPING') {
+        // It is told to come again, and does when the next one is up.
+        await new Promise((resolve) => setImmediate(resolve));
         continue;
       }
       if (!result.ok) throw new Error(result.failure.message);
@@ -371,6 +387,9 @@ class World {
 /** How often somebody else writes one of them just before a run does. */
 const OTHERS_RATE = 0.2;
 
+/** What a replica that lags behind answers: below what fresh reads take. */
+const OLD = { id: 'r1', amount: 9 };
+
 /** The invariants, from the target's records and the ledger alone. */
 function judge(bench: Bench, world: World, runs: readonly RunSummary[], plans: readonly Plan[]): string[] {
   const plan = plans[0]!;
@@ -399,6 +418,7 @@ function judge(bench: Bench, world: World, runs: readonly RunSummary[], plans: r
     );
     if (run.pipeline === plan.pipeline) violations.push(...judgeLists(bench, world, run, plan));
   }
+  if (plan.identity.version !== undefined) violations.push(...judgeVersions(bench, world, runs));
   violations.push(...judgeOrder(bench, runs), ...judgeWaits(bench, world, runs));
   violations.push(...judgeRetries(bench, world, runs), ...judgeAccounts(bench));
   for (const { runId, key } of runs)
@@ -446,6 +466,9 @@ function judgeRun(bench: Bench, run: RunSummary, plan: Plan): string[] {
   for (const record of detail.steps) {
     const planned = all.find(({ id }) => id === stepOf(record.id));
     const isGivenUp = given.some((item) => record.id.startsWith(`${item}.`));
+    if (planned?.kind === 'call' && planned.fresh !== undefined && record.state === 'succeeded')
+      if ((record.result as { amount?: Json }).amount === OLD.amount)
+        violations.push(`${run.key} ${record.id} went by what is old`);
     if (planned?.kind !== 'call' || record.idempotencyKey === undefined) continue;
     if (planned.operation === 'acme.setChecked') {
       const wanted = `${run.key}/${planned.id}`;
@@ -583,6 +606,21 @@ function judgeOrder(bench: Bench, runs: readonly RunSummary[]): string[] {
         if (earlier.freed === undefined || earlier.freed > later.first)
           violations.push(`${later.key} began before ${earlier.key} had ended`);
   return violations;
+}
+
+/** No event of an account was taken after a newer one. */
+function judgeVersions(bench: Bench, world: World, runs: readonly RunSummary[]): string[] {
+  const newest = new Map<string, number>();
+  return runs
+    .filter(({ pipeline }) => pipeline === 'orders')
+    .map(({ runId, key }) => ({ key, acceptedAt: bench.runtime.trace({ runId })[0]!.sequence }))
+    .toSorted((a, b) => a.acceptedAt - b.acceptedAt)
+    .flatMap(({ key }) => {
+      const version = world.versions.get(key)!;
+      const before = newest.get(accountOf(key)) ?? version;
+      newest.set(accountOf(key), Math.max(before, version));
+      return version < before ? [`${key} of version ${version} was taken after version ${before}`] : [];
+    });
 }
 
 const FREEING: ReadonlySet<string> = new Set(['succeeded', 'compensated', 'cancelled', 'failed']);

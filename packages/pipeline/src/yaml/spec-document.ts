@@ -107,9 +107,12 @@ export function parseSpec(file: string, text: string, memory?: YamlMemory): Spec
         return build(item.nodes, 2) ?? [];
       });
       const last = entries.pop();
-      const until = items.at(-1)?.end ?? steps.start;
+      const { start: from, end: until } = steps;
       if (last)
-        entries.push({ key: last.key, value: { kind: 'list', start: steps.start, end: until, items } });
+        entries.push({
+          key: last.key,
+          value: { kind: 'list', start: from, end: lastOf(from, until), items },
+        });
     }
     return { kind: 'map', start, end: lastOf(start, end), entries };
   }

@@ -22,7 +22,7 @@ export interface YamlParts {
   readonly start: number;
   readonly pairs: readonly YamlPart<readonly Pair<ParsedNode, ParsedNode | null>[]>[];
   /** Stands in for the value of the last pair of the first part. */
-  readonly steps: { readonly start: number; readonly items: readonly YamlPart<Node>[] };
+  readonly steps: { readonly start: number; readonly items: readonly YamlPart<Node>[]; readonly end: number };
   readonly end: number;
 }
 
@@ -54,20 +54,24 @@ export function parseParts(text: string, memory: YamlMemory): YamlParts | undefi
   if (!isMap(head) || !head.range || last?.value?.range === undefined || !isNothing(last.value))
     return undefined;
   const items: YamlPart<Node>[] = [];
+  let lastEnd = 0;
   for (const [index, from] of cut.steps.entries()) {
     const list = root(from, cut.steps[index + 1] ?? cut.tail);
     const [item] = isSeq(list) ? list.items : [];
     if (!isSeq(list) || list.items.length !== 1 || !item) return undefined;
     items.push({ nodes: item as Node, base: from });
+    lastEnd = from + list.range[1];
   }
+  let end = lastEnd;
   const pairs: YamlPart<readonly Pair<ParsedNode, ParsedNode | null>[]>[] = [{ nodes: head.items, base: 0 }];
   if (text.slice(cut.tail).trim() !== '') {
     const tail = root(cut.tail, text.length);
     if (!isMap(tail)) return undefined;
     pairs.push({ nodes: tail.items, base: cut.tail });
+    end = cut.tail + tail.range[1];
   }
   memory.pieces = pieces;
-  return { start: head.range[0], pairs, steps: { start: cut.dash, items }, end: text.length };
+  return { start: head.range[0], pairs, steps: { start: cut.dash, items, end: lastEnd }, end };
 }
 
 function isNothing(node: ParsedNode): boolean {
@@ -107,7 +111,11 @@ function cutAtSteps(text: string): Cut | undefined {
         if (!isItem || depth === 0) return undefined;
         indent = depth;
       }
-      if (depth === 0) break;
+      if (depth === 0) {
+        // What goes on at the margin must be a key; an empty one has its place by other rules.
+        if (!/^[A-Za-z]/.test(line)) return undefined;
+        break;
+      }
       if (depth < indent || (depth === indent && !isItem)) return undefined;
       if (depth === indent) steps.push(at);
     }

@@ -16,6 +16,7 @@ import {
   type SourceContext,
   sourceLoop,
   UnderWay,
+  watchLag,
 } from '@tenon/connector';
 import { isObject } from '@tenon/model';
 import { brokerCode, isLoginRefused, UNKNOWN_TOPIC, unconnected } from './client-errors.ts';
@@ -116,6 +117,7 @@ export function kafkaSource(context: SourceContext): Source {
     try {
       await once(stream, 'offsets', { signal: ended });
       consuming();
+      void watchLag(context, () => behind(consumer), ended);
       for await (const message of stream) {
         if (ended.aborted) break;
         underWay.add(handle(message));
@@ -152,6 +154,13 @@ export function kafkaSource(context: SourceContext): Source {
         isCommitting = false;
       }
     }
+  }
+
+  /** Records of our partitions that are not committed. */
+  async function behind(consumer: Consumer): Promise<number> {
+    const lag = await consumer.getLag({ topics: [plan.from] });
+    // Of a partition that others read nothing is known, and a negative number says so.
+    return (lag.get(plan.from) ?? []).reduce((sum, one) => sum + (one > 0n ? Number(one) : 0), 0);
   }
 
   /** Its partitions go to others at once. */

@@ -17,6 +17,7 @@ import {
   type SourceContext,
   sourceLoop,
   UnderWay,
+  watchLag,
 } from '@tenon/connector';
 import { sleep } from '@tenon/model';
 import { openConnection } from './open-connection.ts';
@@ -52,6 +53,7 @@ export function jetStreamSource(context: SourceContext): Source {
       const messages = await consumer.consume({ max_messages: plan.prefetchMax });
       void aborted(over).then(() => messages.close());
       consuming();
+      void watchLag(context, async () => (await consumer.info()).num_pending, over);
       for await (const message of messages) {
         if (over.aborted) break;
         underWay.add(handle(message, ackWaitMs, over));

@@ -5,6 +5,7 @@ import {
   type Source,
   type SourceContext,
   sourceLoop,
+  watchLag,
 } from '@tenon/connector';
 import { sleep } from '@tenon/model';
 import type pg from 'pg';
@@ -20,7 +21,8 @@ interface OutboxRow {
 
 /**
  * Takes rows out of an outbox table, oldest first, and deletes each once its event is on our disk. There is no cursor to be
- * wrong about: a row that commits late, under a lower number, is there at the next look. One process at a time takes
+ * wrong about: a row that commits late, under a lower number, is there at the next look. A trigger that notifies under the
+ * table's name wakes it; without one, or where a notification is lost with its connection, it looks as often as it is told to. One process at a time takes
  * from a table (an advisory lock, let go with its connection), so that rows of one key keep their order.
  */
 export function outboxSource(context: SourceContext): Source {
@@ -30,7 +32,8 @@ export function outboxSource(context: SourceContext): Source {
 
   async function session(signal: AbortSignal, consuming: () => void): Promise<void> {
     if (!TABLE_NAME.test(plan.from)) throw new TableName();
-    const pool = await openPool(context, 'outbox', 1);
+    const pool = await openPool(context, 'outbox', CONNECTIONS);
+    const ended = new AbortController();
     try {
       const client = await pool.connect();
       const broken = Promise.withResolvers<never>();
@@ -40,18 +43,34 @@ export function outboxSource(context: SourceContext): Source {
       try {
         if (plan.create) await client.query(outboxSql(plan.from));
         await lock(client, signal);
+        let wake = new AbortController();
+        client.on('notification', () => wake.abort());
+        // The name is one of a table, looked at above.
+        await client.query(`listen "${plan.from}"`);
+        void watchLag(context, () => behind(pool), AbortSignal.any([signal, ended.signal]));
         while (!signal.aborted) {
+          // Before the look: what is told from here on is not slept over.
+          wake = new AbortController();
           const rows = await Promise.race([look(client), broken.promise]);
           consuming();
           const isMore = rows.length > 0 && (await take(client, rows));
-          if (!isMore) await sleep(clock, plan.everyMs / 2 + (random.next() * plan.everyMs) / 2, signal);
+          const pauseMs = plan.everyMs / 2 + (random.next() * plan.everyMs) / 2;
+          if (!isMore) await sleep(clock, pauseMs, AbortSignal.any([signal, wake.signal]));
         }
       } finally {
+        ended.abort();
         client.release(true);
       }
     } finally {
       await goodbye(clock, () => pool.end());
     }
+  }
+
+  async function behind(pool: pg.Pool): Promise<number> {
+    const { rows } = await pool.query<{ rows: number }>(
+      `select count(*)::int as rows from (select 1 from ${plan.from} limit ${COUNTED_MAX}) as waiting`,
+    );
+    return rows[0]?.rows ?? 0;
   }
 
   async function lock(client: pg.PoolClient, signal: AbortSignal): Promise<void> {
@@ -83,6 +102,10 @@ export function outboxSource(context: SourceContext): Source {
     return accepted.length === rows.length;
   }
 }
+
+/** One that holds the lock and takes rows, one that counts them. */
+const CONNECTIONS = 2;
+const COUNTED_MAX = 100_000;
 
 class TableName extends Error {}
 

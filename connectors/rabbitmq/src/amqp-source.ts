@@ -7,6 +7,7 @@ import {
   type SourceContext,
   sourceLoop,
   UnderWay,
+  watchLag,
 } from '@tenon/connector';
 import { sleep } from '@tenon/model';
 import type { Channel, ConsumeMessage } from 'amqplib';
@@ -42,6 +43,8 @@ export function amqpSource(context: SourceContext): Source {
         underWay.add(handle(channel, message, ended.signal));
       });
       consuming();
+      const over = AbortSignal.any([signal, ended.signal]);
+      void watchLag(context, async () => (await channel.checkQueue(plan.from)).messageCount, over);
       await aborted(signal, ended.signal);
       if (!ended.signal.aborted) {
         await channel.cancel(consumerTag);

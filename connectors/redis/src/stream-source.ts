@@ -7,6 +7,7 @@ import {
   type SourceContext,
   sourceLoop,
   UnderWay,
+  watchLag,
 } from '@tenon/connector';
 import { type Client, openClient } from './open-client.ts';
 
@@ -29,9 +30,11 @@ export function streamSource(context: SourceContext): Source {
     });
     const stop = (): void => reader.destroy();
     signal.addEventListener('abort', stop, { once: true });
+    const ended = new AbortController();
     try {
       if (plan.create) await makeGroup(reader);
       let from = '0';
+      void watchLag(context, () => behind(acks), ended.signal);
       while (!signal.aborted) {
         const room = plan.prefetchMax - underWay.size;
         const entries = await read(reader, from, room);
@@ -45,11 +48,20 @@ export function streamSource(context: SourceContext): Source {
       if (!signal.aborted) throw error;
     } finally {
       signal.removeEventListener('abort', stop);
+      ended.abort();
       await underWay.settled();
       if (reader.isOpen) reader.destroy();
       await goodbye(clock, () => acks.close());
       if (acks.isOpen) acks.destroy();
     }
+  }
+
+  /** Entries that the group has not been given; a server before 7 does not say. */
+  async function behind(client: Client): Promise<number> {
+    const groups = await client.xInfoGroups(plan.from);
+    const group = groups.find(({ name }) => String(name) === plan.group);
+    if (group?.lag === undefined || group.lag === null) throw new Error('the server does not say');
+    return Number(group.lag);
   }
 
   async function makeGroup(client: Client): Promise<void> {

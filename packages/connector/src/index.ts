@@ -54,7 +54,7 @@ export {
 } from './secrets/secret-store.ts';
 export { type VaultLogin, type VaultOptions, vaultManager } from './secrets/vault-manager.ts';
 export * from './source.ts';
-export { aborted, connectionProblem, pauseMs, sourceLoop, UnderWay } from './source-loop.ts';
+export { aborted, connectionProblem, pauseMs, sourceLoop, UnderWay, watchLag } from './source-loop.ts';
 export type * from './source-plan.ts';
 export * from './transport.ts';
 export type { WebhookClaim, WebhookScheme } from './webhook/schemes.ts';

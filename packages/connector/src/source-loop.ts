@@ -54,6 +54,22 @@ export function connectionProblem(error: unknown): string {
   return `the connection failed (${code === undefined || code === '' ? name : code})`;
 }
 
+/** Looks are this many times as rare as a source's own (`plan.everyMs`): a count may cost a broker more than a message. */
+const LAG_LOOKS = 5;
+
+/** Tells, while a session lasts, how many messages wait at its broker. A look that fails is left out: the session says why. */
+export async function watchLag(
+  context: Pick<SourceContext, 'clock' | 'lag' | 'plan'>,
+  look: () => Promise<number>,
+  until: AbortSignal,
+): Promise<void> {
+  while (!until.aborted) {
+    const lag = await look().catch(() => undefined);
+    if (lag !== undefined && !until.aborted) context.lag?.(lag);
+    await sleep(context.clock, context.plan.everyMs * LAG_LOOKS, until);
+  }
+}
+
 /** The messages of one session that have been handed on and are not settled. */
 export class UnderWay {
   readonly #works = new Set<Promise<void>>();

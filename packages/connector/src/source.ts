@@ -36,6 +36,8 @@ export interface SourceContext extends TransportContext {
   deliver(message: IncomingMessage): Promise<Settlement>;
   /** Tells how the source is; `problem` says in one sentence, without secrets, why it is not consuming. */
   report(state: SourceState, problem?: string): void;
+  /** Tells how many messages wait at the broker, as last seen there. */
+  lag?(messages: number): void;
 }
 
 /**

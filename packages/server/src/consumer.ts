@@ -23,6 +23,8 @@ export interface ConsumerStatus {
   readonly problem?: string;
   /** Messages out to us and not yet settled. */
   readonly inFlight: number;
+  /** Messages that wait at the broker, as last seen there; absent where it does not say. */
+  readonly lag?: number;
   readonly lastAtMs?: number;
   readonly counts: Readonly<Record<ConsumerCount, number>>;
 }
@@ -37,7 +39,7 @@ export interface ConsumerOptions {
   readonly clock: Clock;
   readonly random: Random;
   /** Makes the connector's source; it begins to deliver at once. */
-  source(context: Pick<SourceContext, 'plan' | 'cursor' | 'deliver' | 'report'>): Source;
+  source(context: Pick<SourceContext, 'plan' | 'cursor' | 'deliver' | 'report' | 'lag'>): Source;
   log(event: {
     readonly code: string;
     readonly message: string;
@@ -84,6 +86,7 @@ export function consume(options: ConsumerOptions): Consumer {
   let inFlight = 0;
   let refused = 0;
   let lastAtMs: number | undefined;
+  let lag: number | undefined;
   let state: SourceState = 'connecting';
   let problem: string | undefined;
   let sinceMs = clock.now();
@@ -91,7 +94,7 @@ export function consume(options: ConsumerOptions): Consumer {
 
   /** Of the source, and of where its deliveries come from. */
   const name = `${connection}/${plan.from}`;
-  const source = options.source({ plan, cursor: () => runtime.cursor(name), deliver, report });
+  const source = options.source({ plan, cursor: () => runtime.cursor(name), deliver, report, lag: seen });
   return { status, stop };
 
   async function deliver(message: IncomingMessage): Promise<Settlement> {
@@ -226,6 +229,10 @@ export function consume(options: ConsumerOptions): Consumer {
     });
   }
 
+  function seen(messages: number): void {
+    lag = messages;
+  }
+
   function status(): ConsumerStatus {
     return {
       connection,
@@ -235,6 +242,7 @@ export function consume(options: ConsumerOptions): Consumer {
       sinceMs,
       ...(problem !== undefined && { problem }),
       inFlight,
+      ...(lag !== undefined && { lag }),
       ...(lastAtMs !== undefined && { lastAtMs }),
       counts: { ...counts },
     };

@@ -22,7 +22,10 @@ export const controlCommands: readonly CommandSpec[] = [
     run: withClient(async (client, _args, show, io) => {
       // The shape that contracts/operations promises.
       const flow = (await client.get('/v1/flow')) as unknown as FlowReport;
-      return show(flow, () => flowWords(flow, io.clock.now()));
+      const { sources } = (await client.get('/v1/health')) as unknown as {
+        readonly sources: readonly SourceSeen[];
+      };
+      return show({ ...flow, sources }, () => flowWords(flow, sources, io.clock.now()));
     }),
   },
   {
@@ -198,7 +201,21 @@ function switchWords(each: Switch, nowMs: number): string {
   }
 }
 
-function flowWords({ intake, pipelines, connections, runs, deadLetters }: FlowReport, nowMs: number): string {
+/** What is shown of a source; all of it is in contracts/operations. */
+interface SourceSeen {
+  readonly connection: string;
+  readonly from: string;
+  readonly state: string;
+  readonly inFlight: number;
+  readonly lag?: number;
+  readonly problem?: string;
+}
+
+function flowWords(
+  { intake, pipelines, connections, runs, deadLetters }: FlowReport,
+  sources: readonly SourceSeen[],
+  nowMs: number,
+): string {
   const intakeWords =
     intake.refusal === undefined
       ? 'events are taken'
@@ -218,6 +235,21 @@ function flowWords({ intake, pipelines, connections, runs, deadLetters }: FlowRe
         each.switches.join(', '),
       ]),
     ),
+    ...(sources.length > 0
+      ? [
+          renderTable(
+            ['SOURCE', 'STATE', 'IN FLIGHT', 'LAG', 'PROBLEM'],
+            sources.map((each) => [
+              `${each.connection}/${each.from}`,
+              each.state,
+              String(each.inFlight),
+              // Not every place says how much waits there.
+              each.lag === undefined ? '?' : String(each.lag),
+              each.problem ?? '',
+            ]),
+          ),
+        ]
+      : []),
     ...(connections.length > 0
       ? [
           renderTable(

@@ -33,7 +33,7 @@ export interface BrokerDriver {
   /** Messages that it hands out before the first is settled, where that is not the prefetch. */
   readonly atOnce?: number;
   /** What the suite cannot ask of this broker, and why. */
-  readonly cannot?: Partial<Record<'redelivery' | 'deaf' | 'unreadable', string>>;
+  readonly cannot?: Partial<Record<'redelivery' | 'deaf' | 'unreadable' | 'lag', string>>;
 }
 
 export interface BrokerPlace extends AsyncDisposable {
@@ -248,6 +248,27 @@ export async function brokerSuite(driver: BrokerDriver): Promise<void> {
         );
         expect(taking.accepted()).toHaveLength(20);
       });
+
+      it.skipIf(driver.cannot?.lag !== undefined)(
+        'says how many messages wait, and when none does',
+        async () => {
+          const { place, take } = await open();
+          let isFull = true;
+          await place.put(Array.from({ length: 20 }, (_, index) => shipped(`ord_${index}`, 1)));
+          const taking = await take({ refuse: () => isFull, source: { prefetchMax: 5, everyMs: 50 } });
+          // Some count what they have handed out, some do not.
+          await eventually(
+            () => taking.consumer.status(),
+            ({ lag }) => lag !== undefined && lag >= 15 && lag <= 20,
+          );
+          isFull = false;
+          await eventually(
+            () => taking.consumer.status(),
+            ({ lag, inFlight }) => lag === 0 && inFlight === 0,
+          );
+          expect(taking.accepted()).toHaveLength(20);
+        },
+      );
 
       it('a message that its contract does not know is held with an owner, and does not stop the rest', async () => {
         const { place, take } = await open();

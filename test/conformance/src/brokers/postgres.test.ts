@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import postgres from '@tenon/connector-postgres';
-import { Secret, systemClock, systemRandom } from '@tenon/model';
+import { Secret, sleep, systemClock, systemRandom } from '@tenon/model';
 import { connectorPlans, faultyHop, missingService } from '@tenon/testkit';
 import pg from 'pg';
 import { describe, expect, it } from 'vitest';
@@ -184,5 +184,50 @@ describe.skipIf(missing !== undefined)('statements on PostgreSQL', () => {
       db.transport.call({ operation: plans.operation('findOrder'), input: { body: { orderId } } });
     expect(await find('ord_1')).toMatchObject({ ok: true, body: { orderId: 'ord_1', version: 2 } });
     expect(await find('ord_2')).toMatchObject({ ok: true, body: null });
+  });
+});
+
+describe.skipIf(missing !== undefined)('an outbox with its trigger', () => {
+  it('wakes who takes from it, however seldom that looks by itself, once the transaction has committed', async () => {
+    const { name, client, drop } = await database();
+    const taken: string[] = [];
+    const { promise: consuming, resolve } = Promise.withResolvers<void>();
+    const source = postgres.sources!['postgres']!({
+      connection: {
+        name: 'db',
+        connector: 'postgres',
+        baseUrl: `postgres://127.0.0.1:${PORT}/${name}`,
+        credentials: { login: { username: 'env:U', password: 'env:P' } },
+        webhookSecrets: [],
+      },
+      clock: systemClock,
+      random: systemRandom,
+      secrets: { resolve: async (reference) => new Secret(reference, LOGIN.username) },
+      plan: plans.source(['orderShipped'], { from: 'made_here', create: true, everyMs: 3_600_000 }),
+      cursor: () => undefined,
+      deliver: async ({ body }) => {
+        taken.push(String(body));
+        return 'accepted';
+      },
+      report: (state) => {
+        if (state === 'consuming') resolve();
+      },
+    });
+    try {
+      await consuming;
+      for (const round of [1, 2]) {
+        await client.query('begin');
+        await client.query("insert into made_here (type, payload) values ('orderShipped', $1)", [
+          `{"n": ${round}}`,
+        ]);
+        expect(taken).toHaveLength(round - 1);
+        await client.query('commit');
+        while (taken.length < round) await sleep(systemClock, 10);
+      }
+      expect(taken).toEqual(['{"n": 1}', '{"n": 2}']);
+    } finally {
+      await source.stop();
+      await drop();
+    }
   });
 });

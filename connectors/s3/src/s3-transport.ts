@@ -1,26 +1,17 @@
 import {
-  basicCredentials,
-  brokerAddress,
-  CredentialsMissing,
   MessageRefused,
   messageTransport,
   type OutgoingMessage,
   type Publishing,
   parseExactJson,
-  signAws,
   type Transport,
   type TransportContext,
 } from '@tenon/connector';
 import type { FailureClass, Json } from '@tenon/model';
-import { Agent, request } from 'undici';
+import { Agent } from 'undici';
+import { prepareRequest, sendRequest } from './s3-request.ts';
 
-const PROTOCOLS = {
-  https: { port: 443, isSecure: true },
-  http: { port: 80, isSecure: false },
-} as const;
 const CONNECTIONS_MAX = 16;
-const OBJECT_BYTES_MAX = 16 * 1024 * 1024;
-const REGION_DEFAULT = 'us-east-1';
 
 /** What the store says without having taken anything: connecting had failed. */
 const UNCONNECTED = new Set([
@@ -45,49 +36,22 @@ export function s3Transport(context: TransportContext): Transport {
   return messageTransport(context, { publish, close: () => agent.close() }, { parameter: KEY_PART });
 
   async function publish(message: OutgoingMessage, { signal, sending }: Publishing): Promise<Json> {
-    const { connection, clock } = context;
-    const address = brokerAddress(connection, PROTOCOLS);
-    const login = await basicCredentials(context, 'sign requests');
-    if (login === undefined)
-      throw new CredentialsMissing(`connection ${connection.name} needs an access key`);
     const { effect } = message.operation;
     const method = effect === 'read' ? 'GET' : effect === 'delete' ? 'DELETE' : 'PUT';
-    const { origin } = new URL(connection.baseUrl);
-    const path = `/${[address.path, message.address].filter((part) => part !== '').join('/')}`;
-    const body = method === 'PUT' ? message.body : new Uint8Array();
-    const headers = await signAws(
-      {
-        method,
-        url: new URL(`${origin}${path}`),
-        headers: {
-          ...(method === 'PUT' && { 'content-type': message.contentType }),
-          ...(effect === 'create' && { 'if-none-match': '*' }),
-        },
-        body,
-      },
-      {
-        accessKeyId: login.username,
-        secretAccessKey: login.password,
-        region: address.parameters.get('region') ?? REGION_DEFAULT,
-        service: 's3',
-      },
-      clock.now(),
-    );
+    const prepared = await prepareRequest(context, {
+      method,
+      key: message.address,
+      ...(method === 'PUT' && { body: message.body, contentType: message.contentType }),
+      ...(effect === 'create' && { headers: { 'if-none-match': '*' } }),
+    });
     signal.throwIfAborted();
     sending();
     try {
-      const response = await request(`${origin}${path}`, {
-        dispatcher: agent,
-        method,
-        headers,
-        signal,
-        ...(method === 'PUT' && { body }),
-      });
-      const bytes = await bounded(response.body);
-      const refused = refusalOf(response.statusCode);
+      const { status, headers, bytes } = await sendRequest(agent, prepared, signal);
+      const refused = refusalOf(status);
       if (refused !== undefined) throw refused;
       if (method === 'DELETE') return null;
-      if (method === 'PUT') return { etag: String(response.headers['etag'] ?? '') };
+      if (method === 'PUT') return { etag: headers['etag'] ?? '' };
       return parsed(bytes);
     } catch (error) {
       const code = error instanceof Error && 'code' in error ? String(error.code) : '';
@@ -100,18 +64,6 @@ export function s3Transport(context: TransportContext): Transport {
       throw error;
     }
   }
-}
-
-async function bounded(body: AsyncIterable<Uint8Array>): Promise<Buffer> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of body) {
-    size += chunk.byteLength;
-    if (size > OBJECT_BYTES_MAX)
-      throw new MessageRefused('contract', `the object is larger than ${OBJECT_BYTES_MAX} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
 }
 
 function parsed(bytes: Buffer): Json {
@@ -134,7 +86,7 @@ const CLASSES: Readonly<Record<number, FailureClass>> = {
   503: 'rateLimited',
 };
 
-function refusalOf(status: number): MessageRefused | undefined {
+export function refusalOf(status: number): MessageRefused | undefined {
   if (status >= 200 && status < 300) return undefined;
   const failureClass = CLASSES[status] ?? (status >= 500 ? 'transient' : 'permanent');
   return new MessageRefused(failureClass, `the store answered ${status}`, 'answered', status);

@@ -4,6 +4,7 @@ import { createHash, createHmac } from 'node:crypto';
 interface ReceivedRequest {
   readonly method: string;
   readonly path: string;
+  readonly query: Readonly<Record<string, string>>;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Uint8Array;
 }
@@ -16,7 +17,7 @@ interface Key {
 
 /** The other side's arithmetic of AWS Signature Version 4, by itself, so that a store of a test can verify what comes. */
 export function signatureV4(
-  { method, path, headers, body }: ReceivedRequest,
+  { method, path, query, headers, body }: ReceivedRequest,
   key: Key,
   atMs: number,
 ): string {
@@ -25,7 +26,10 @@ export function signatureV4(
   const canonical = [
     method,
     path,
-    '',
+    Object.entries(query)
+      .map((pair) => pair.map(encodeURIComponent).join('='))
+      .sort()
+      .join('&'),
     ...names.map((name) => `${name}:${headers[name]!.trim().replace(/ +/g, ' ')}`),
     '',
     names.join(';'),

@@ -169,7 +169,7 @@ engine:
   type: embedded
   encryption: { keys: [{ id: k1, key: env:DATA_KEY }] }
 connections:
-  vendor: { connector: vendor, baseUrl: env:VENDOR_URL, credentials: { key: { token: env:VENDOR_KEY } }, webhookSecrets: [env:VENDOR_HOOK] }
+  vendor: { connector: vendor, baseUrl: env:VENDOR_URL, credentials: { key: { token: env:VENDOR_KEY } }, webhookSecrets: [env:VENDOR_HOOK], grants: { sign-up: { operations: [createNote, createPerson, getPerson], hosts: [127.0.0.1] } } }
 `,
   'owners.yaml': `apiVersion: tenon/v1
 kind: Owners

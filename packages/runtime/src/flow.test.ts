@@ -159,7 +159,7 @@ describe('flow', () => {
       },
     ]);
     expect(flow.runs).toMatchObject({ accepted: 1, waiting: 1, failed: 1 });
-    expect(flow.counts).toEqual({ accepted: 3, ended: { failed: 1 }, retries: 1, held: 0 });
+    expect(flow.counts).toEqual({ accepted: 3, ended: { failed: 1 }, retries: 1, held: 0, older: 0 });
     expect(flow.deadLetters).toMatchObject([
       { pipeline: 'orders', queue: 'repair', class: 'validation', count: 1 },
     ]);

@@ -89,7 +89,8 @@ describe('crm', () => {
     test.sandbox.faults.add({ fault: { kind: 'dropBefore' }, operation: 'updateAccount', nth: 1 });
     test.sandbox.faults.add({ fault: { kind: 'dropAfter' }, operation: 'updateAccount', nth: 2 });
     expect(await test.call('updateAccount', input)).toMatchObject({ failure: { delivery: 'lost' } });
-    expect(await test.probe('updateAccount', input, 'k')).toBeNull();
+    // It gives the account as it is, which is compared with what was sent.
+    expect(await test.probe('updateAccount', input, 'k')).not.toMatchObject({ seats: 41 });
     expect(await test.call('updateAccount', input)).toMatchObject({ failure: { delivery: 'lost' } });
     expect(await test.probe('updateAccount', input, 'k')).toMatchObject({ plan: 'business', seats: 41 });
   });

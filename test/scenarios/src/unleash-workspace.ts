@@ -21,6 +21,7 @@ export async function unleashWorkspace(root: string, url: string): Promise<void>
   write(root, 'contracts/unleash/overlay.yaml', overlay);
   write(root, 'connectors/unleash/connector.yaml', connector);
   write(root, 'pipelines/launch.pipeline.yaml', pipeline);
+  await must(root, ['grants', '--write']);
   await must(root, ['generate']);
 }
 
@@ -83,7 +84,7 @@ steps:
   - id: flag
     call: unleash.createFeature
     with: { projectId: default, body: { name: '\${ event.orderId }', type: release } }
-    retry: { attempts: 20, within: 2m, backoff: { initial: 200ms, factor: 1.5, max: 1s } }
+    retry: { attempts: 20, within: 2m, backoff: { initial: 200ms, factor: 1.5, max: 4s } }
     compensate:
       call: unleash.archiveFeature
       with: { projectId: default, featureName: '\${ event.orderId }' }
@@ -95,7 +96,7 @@ steps:
       projectId: default
       featureName: \${ event.orderId }
       body: { description: 'Made for \${ event.orderId }', type: release }
-    retry: { attempts: 20, within: 2m, backoff: { initial: 200ms, factor: 1.5, max: 1s } }
+    retry: { attempts: 20, within: 2m, backoff: { initial: 200ms, factor: 1.5, max: 4s } }
     irreversible:
       because: the description goes with the flag
       forward: { task: none needed, owner: platform, within: 1d }
@@ -104,7 +105,7 @@ steps:
     with:
       featureName: \${ event.orderId }
       body: { type: '\${ event.orderId.startsWith("refused") ? "no-such-type" : "simple" }', value: launch }
-    retry: { attempts: 20, within: 2m, backoff: { initial: 200ms, factor: 1.5, max: 1s } }
+    retry: { attempts: 20, within: 2m, backoff: { initial: 200ms, factor: 1.5, max: 4s } }
     irreversible:
       because: a tag goes with its flag
       forward: { task: none needed, owner: platform, within: 1d }

@@ -3,6 +3,7 @@ import { diagnostic } from '../rules.ts';
 import type { Located } from '../spec/pipeline-spec.ts';
 import type { ResolvedEvent } from './catalog.ts';
 import type { PipelineModel } from './model.ts';
+import { firstGap, placeOf } from './schema-path.ts';
 
 interface Named {
   readonly event: ResolvedEvent;
@@ -54,7 +55,8 @@ function checkLateness({ spec, trigger, catalog }: PipelineModel): Diagnostic[] 
       Object.hasOwn(webhooks, trigger.definition.id) ? webhooks[trigger.definition.id]?.order : undefined,
     )
     .find((one) => one !== undefined);
-  if (order === undefined) return [];
+  // An order that the payload does not have is a finding of the manifest.
+  if (order === undefined || firstGap(placeOf(trigger.plan.payload), order)) return [];
   return [
     diagnostic('older-event-unguarded', {
       message: `events of \`${trigger.name}\` may come late, and an older one would overwrite what a newer one has written`,

@@ -1,13 +1,13 @@
 import type { ConnectorManifest, OperationManifest, SourceManifest } from '@tenon/connector';
 import type { Contract, HttpOperation, Operation } from '@tenon/contract';
 import type { PositionedDocument } from '@tenon/document';
-import { type Diagnostic, didYouMean, fromPointer, toPointer } from '@tenon/model';
+import { type Diagnostic, didYouMean, toPointer } from '@tenon/model';
 import { bundled, planOperation } from '../plan-operation.ts';
 import { placeOfSource } from '../plan-source.ts';
 import { diagnostic } from '../rules.ts';
 import type { Workspace } from '../workspace.ts';
 import { probeAnswerProblem } from './probe-answers.ts';
-import { fieldOf, type Place, placeOf } from './schema-path.ts';
+import { fieldOf, firstGap, placeOf } from './schema-path.ts';
 
 /** Does each `connector.yaml` agree with the contract it speaks? */
 export function checkManifests(workspace: Workspace): Diagnostic[] {
@@ -335,19 +335,6 @@ function checkPagination(
     if (gap) wrong(key, `the answer of \`${operation.id}\` has no \`${pointer}\``, gap.candidates, gap.name);
   }
   return found;
-}
-
-function firstGap(
-  from: Place,
-  pointer: string,
-): { readonly name: string; readonly candidates: readonly string[] } | undefined {
-  let here = from;
-  for (const name of fromPointer(pointer)) {
-    const field = fieldOf(here, name);
-    if (!field.place) return { name, candidates: field.candidates };
-    here = field.place;
-  }
-  return undefined;
 }
 
 function near(name: string, candidates: Iterable<string>): { fix?: string } {

@@ -1,3 +1,4 @@
+import { fromPointer } from '@tenon/model';
 import { definitionName, isSchemaObject, type JsonSchema, type SchemaObject } from '@tenon/schema';
 
 /**
@@ -244,3 +245,17 @@ const TYPE_NAMES: Readonly<Record<JsonType, string>> = {
   array: 'a list',
   object: 'an object',
 };
+
+/** The first member on a pointer's way that a place does not have. */
+export function firstGap(
+  from: Place,
+  pointer: string,
+): { readonly name: string; readonly candidates: readonly string[] } | undefined {
+  let here = from;
+  for (const name of fromPointer(pointer)) {
+    const field = fieldOf(here, name);
+    if (!field.place) return { name, candidates: field.candidates };
+    here = field.place;
+  }
+  return undefined;
+}

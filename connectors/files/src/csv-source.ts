@@ -218,6 +218,7 @@ async function digestOf(bytes: AsyncIterable<Uint8Array>): Promise<string> {
 }
 
 function positionOf(cursor: string | undefined): Position | undefined {
+  // This source's own cursor, as it was staged with the rows.
   return cursor === undefined ? undefined : (JSON.parse(cursor) as Position);
 }
 

@@ -22,6 +22,7 @@ export const controlCommands: readonly CommandSpec[] = [
     run: withClient(async (client, _args, show, io) => {
       // The shape that contracts/operations promises.
       const flow = (await client.get('/v1/flow')) as unknown as FlowReport;
+      // As above; an operator's token gets the sources too.
       const { sources } = (await client.get('/v1/health')) as unknown as {
         readonly sources: readonly SourceSeen[];
       };

@@ -16,6 +16,7 @@ export const secretsCommand: CommandSpec = {
     },
   },
   run: withClient(async (client, args, show) => {
+    // The shape that contracts/operations promises.
     const { users } = (await client.get('/v1/secrets')) as { users: readonly SecretUser[] };
     const pipeline = args.text('pipeline');
     const chosen = users.filter(

@@ -472,6 +472,7 @@ function judgeRun(bench: Bench, run: RunSummary, plan: Plan): string[] {
     if (planned?.kind !== 'call' || record.idempotencyKey === undefined) continue;
     if (planned.operation === 'acme.setChecked') {
       const wanted = `${run.key}/${planned.id}`;
+      // What the simulated target keeps is what it was sent.
       const isSet = (target.states.get(wanted) as { value?: Json } | undefined)?.value === wanted;
       if (record.state === 'succeeded' && !isSet)
         violations.push(`${run.key} ${record.id} is not as it was to be set`);

@@ -130,6 +130,7 @@ function journalLines(file: string): Fact[] {
     // None yet: the very first start.
     return [];
   }
+  // Lines that this class wrote.
   return text
     .split('\n')
     .slice(0, -1)

@@ -34,7 +34,7 @@ import {
 import { loadConnectorModule } from './connector-module.ts';
 import { DataKeyError, encryptionOptions } from './data-keys.ts';
 import { pipelinesCalling } from './grants.ts';
-import { askHealth, type Health, type HealthCall, healthCalls, watchHealth } from './health.ts';
+import { askHealth, type Health, type HealthCall, healthCalls, notAsked, watchHealth } from './health.ts';
 import type { Io } from './io.ts';
 import { checkpointOptions } from './ledger-key.ts';
 import { MaintenanceError, maintenanceOf } from './maintenance.ts';
@@ -175,7 +175,14 @@ export async function lookAtHealth(
   options: Pick<ComposeOptions, 'root' | 'workspace' | 'check' | 'io'>,
 ): Promise<readonly Health[]> {
   const { root, workspace, io } = options;
-  const connections = resolveConnections(workspace, io);
+  const unanswered: Health[] = [];
+  const connections = Object.values(workspace.config.connections).flatMap((connection) => {
+    const resolved = resolveConnection(connection, io);
+    if (!('missing' in resolved)) return [resolved];
+    const message = `set the environment variable ${resolved.missing} to its base URL`;
+    unanswered.push(notAsked(connection.name, 'CONNECTION_ADDRESS_UNSET', message));
+    return [];
+  });
   const modules = await loadModules(workspace, connections, root);
   const calls = healthCalls(workspace, connections);
   const secrets = openSecrets(workspace.config.secrets, root, io);
@@ -186,7 +193,7 @@ export async function lookAtHealth(
     return transport ? [askHealth(call, transport, io.clock)] : [];
   });
   try {
-    return await Promise.all(asked);
+    return [...(await Promise.all(asked)), ...unanswered];
   } finally {
     await Promise.all([...transports.values()].map((transport) => transport.close()));
     await secrets.close();
@@ -226,14 +233,30 @@ function maintenanceWindows(workspace: Workspace): ReadonlyMap<string, ReturnTyp
 /** Base URLs may be `env:NAME`, so that one spec serves every environment. */
 function resolveConnections(workspace: Workspace, io: Io): ConnectionConfig[] {
   return Object.values(workspace.config.connections).map((connection) => {
-    if (!connection.baseUrl.startsWith('env:')) return connection;
-    const name = connection.baseUrl.slice('env:'.length);
-    const baseUrl = io.env[name];
-    if (!baseUrl)
+    const resolved = resolveConnection(connection, io);
+    if ('missing' in resolved)
       throw new ComposeError(
-        `connection ${connection.name}: set the environment variable ${name} to its base URL, and start again`,
+        `connection ${connection.name}: set the environment variable ${resolved.missing} to its base URL, and start again`,
       );
-    return { ...connection, baseUrl };
+    return resolved;
+  });
+}
+
+function resolveConnection(
+  connection: ConnectionConfig,
+  io: Pick<Io, 'env'>,
+): ConnectionConfig | { readonly missing: string } {
+  if (!connection.baseUrl.startsWith('env:')) return connection;
+  const name = connection.baseUrl.slice('env:'.length);
+  const baseUrl = io.env[name];
+  return baseUrl ? { ...connection, baseUrl } : { missing: name };
+}
+
+/** Environment variables that hold no address of a connection yet. */
+export function missingAddresses(workspace: Workspace, io: Pick<Io, 'env'>): readonly string[] {
+  return Object.values(workspace.config.connections).flatMap((connection) => {
+    const resolved = resolveConnection(connection, io);
+    return 'missing' in resolved ? [resolved.missing] : [];
   });
 }
 

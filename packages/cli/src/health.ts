@@ -5,7 +5,8 @@ import { planOperation, type Workspace } from '@tenon/pipeline';
 /** What the health call of one connection came to. */
 export interface Health {
   readonly connection: string;
-  readonly operation: string;
+  /** Absent where nothing could be asked. */
+  readonly operation?: string;
   readonly ok: boolean;
   readonly tookMs: number;
   /** Class and code of a failure; its message holds no data. */
@@ -51,6 +52,11 @@ export async function askHealth(
   if (result.ok) return { ...asked, ok: true };
   const { class: kind, code, message } = result.failure;
   return { ...asked, ok: false, failure: { class: kind, code, message } };
+}
+
+/** The health of a connection that cannot be asked as it stands. */
+export function notAsked(connection: string, code: string, message: string): Health {
+  return { connection, ok: false, tookMs: 0, failure: { class: 'validation', code, message } };
 }
 
 const EVERY_MS = 5 * 60_000;

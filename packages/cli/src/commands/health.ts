@@ -32,14 +32,14 @@ export const healthCommand: CommandSpec = {
 
 function healthWords(health: readonly Health[]): string {
   if (health.length === 0) return 'no connection has a health call: declare `health` in its connector.yaml\n';
-  return renderTable(
-    ['CONNECTION', 'CALL', '', 'TOOK', 'WHY'],
+  return `${renderTable(
+    ['CONNECTION', 'CALL', 'ANSWER', 'TOOK', 'WHY'],
     health.map(({ connection, operation, ok, tookMs, failure }) => [
       connection,
-      operation,
+      operation ?? '',
       ok ? 'ok' : 'FAILED',
       `${tookMs} ms`,
       failure ? `${failure.class} ${failure.code}: ${failure.message}` : '',
     ]),
-  );
+  )}\n`;
 }

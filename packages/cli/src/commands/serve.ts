@@ -3,7 +3,7 @@ import { relative, resolve } from 'node:path';
 import { hasErrors, sleep } from '@tenon/model';
 import type { LedgerEntry } from '@tenon/runtime';
 import { type Args, type CommandSpec, UsageError } from '../command.ts';
-import { ComposeError, type RunningTenon, startTenon } from '../compose.ts';
+import { ComposeError, missingAddresses, type RunningTenon, startTenon } from '../compose.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { findRoot } from '../root.ts';
@@ -65,11 +65,14 @@ export const devCommand: CommandSpec = {
       const changes = root === undefined ? undefined : changesOf(root, io, watching.signal);
       const session = await openSession(io);
       // What serves goes on while an edit is half done: webhooks come in all the same.
-      if (soundOf(session)) {
+      const sound = soundOf(session);
+      const missing = sound && running ? missingAddresses(sound.workspace, io) : [];
+      if (sound && missing.length === 0) {
         await running?.close();
         running = undefined;
       }
-      const started = await start(session, args, io, log, show);
+      const started =
+        missing.length > 0 ? addressesMissing(missing, io) : await start(session, args, io, log, show);
       if ('url' in started) {
         running = started;
         io.err(`serving on ${running.url}; watching for changes, Ctrl-C stops\n`);
@@ -91,6 +94,14 @@ export const devCommand: CommandSpec = {
     }
   },
 };
+
+/** A process keeps the environment that it began with. */
+function addressesMissing(names: readonly string[], io: Io): { readonly exitCode: ExitCode } {
+  io.err(
+    `not set: ${names.join(', ')}. Start \`tenon sandbox\` again, read its variables, and start \`tenon dev\` again\n`,
+  );
+  return { exitCode: exit.failed };
+}
 
 type Opened = Awaited<ReturnType<typeof openSession>>;
 

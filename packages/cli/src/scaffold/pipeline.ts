@@ -25,7 +25,11 @@ export function scaffoldPipeline(facts: PipelineFacts): string {
   const { name, owner, backup, contract, event } = facts;
   const fields = propertiesOf(event.message.payload, contract);
   const key =
-    ['id', 'eventId', `${event.id}Id`].find((field) => field in fields) ?? Object.keys(fields)[0] ?? 'id';
+    [entityId(event.id, Object.keys(fields)), 'id', 'eventId'].find(
+      (field) => field !== undefined && field in fields,
+    ) ??
+    Object.keys(fields)[0] ??
+    'id';
   const spec = {
     apiVersion: 'tenon/v1',
     kind: 'Pipeline',
@@ -100,4 +104,11 @@ function propertiesOf(schema: JsonSchema, contract: Contract): NonNullable<Schem
   if (!isSchemaObject(resolved)) return {};
   const parts = (resolved.allOf ?? []).map((part) => propertiesOf(part, contract));
   return Object.assign({}, ...parts, resolved.properties);
+}
+
+/** The id of what an event is about: `orderId` of `orderPaid`. An event's own id is another one at each delivery (C40). */
+function entityId(event: string, fields: readonly string[]): string | undefined {
+  return fields.find(
+    (field) => field.endsWith('Id') && field !== 'eventId' && event.startsWith(field.slice(0, -2)),
+  );
 }

@@ -963,8 +963,8 @@ export const ruleCases = {
     ),
     on: '/versoin',
     silent: connector(
-      'orderPlaced: { verify: standard-webhooks,',
-      'orderPlaced: { verify: standard-webhooks, order: /version,',
+      'orderPaid: { verify: standard-webhooks,',
+      'orderPaid: { verify: standard-webhooks, order: /orderId,',
     ),
   },
   'manifest-source-ambiguous': {

@@ -116,7 +116,10 @@ kind: Workspace
 engine: { type: embedded, file: .tenon/tenon.db }
 server: { host: 127.0.0.1, port: 0 }
 connections:
-  changes: { connector: changes, baseUrl: 'env:CHANGES_URL' }
+  changes:
+    connector: changes
+    baseUrl: 'env:CHANGES_URL'
+    grants: { changed: { operations: [addEffect, listChanges] } }
 `,
   'contracts/changes/contract.yaml': `apiVersion: tenon/v1
 kind: Contract

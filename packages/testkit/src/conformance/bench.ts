@@ -195,9 +195,11 @@ export class Bench {
   ): Promise<CallResult> {
     const { over, ...rest } = change;
     this.#main ??= over ?? this.transport();
+    const { [VERSION_KEY]: version, ...sent } = input;
     const request: CallRequest = {
       operation: operation.plan,
-      input,
+      input: sent,
+      ...(typeof version === 'string' && { ifMatch: version }),
       idempotencyKey: `key-${operation.name}`,
       ...rest,
     };
@@ -418,7 +420,21 @@ export function withAt(input: JsonObject, pointer: string, value: Json): JsonObj
 
 /** Key of the parameter that carries the version a write was made against. */
 export function versionKey(operation: BenchOperation): string | undefined {
-  return operation.declared.effect === 'read' ? undefined : keyOf(operation, 'if-match', 'header');
+  if (operation.declared.effect === 'read') return undefined;
+  const field = keyOf(operation, 'if-match', 'header');
+  if (field !== undefined || operation.declared.concurrency !== 'etag' || !isHttp(operation)) return field;
+  const isTaken = operation.operation.parameters.some(
+    ({ in: place, name }) => place === 'header' && name.toLowerCase() === 'if-match',
+  );
+  return isTaken ? VERSION_KEY : undefined;
+}
+
+/** Stands in an input of the kit for the version that the runtime sends beside the input. */
+const VERSION_KEY = 'if-match (sent beside the input)';
+
+/** The input alone, as the operation's schema has it. */
+export function withoutVersion({ [VERSION_KEY]: _version, ...input }: JsonObject): JsonObject {
+  return input;
 }
 
 export function isHttp(

@@ -1,6 +1,6 @@
 import type { Json, JsonObject } from '@tenon/model';
 import { compileValidator, isSchemaObject } from '@tenon/schema';
-import { type BenchOperation, isHttp } from '../bench.ts';
+import { type BenchOperation, isHttp, withoutVersion } from '../bench.ts';
 import { type Check, Tally } from '../check.ts';
 import { inputValidator } from '../example-input.ts';
 import { says } from '../says.ts';
@@ -71,7 +71,7 @@ export const callChecks: readonly Check[] = [
       const tally = new Tally();
       for (const operation of bench.operations) {
         bench.again();
-        const wrong = wrongInput(operation, await bench.prepared(operation));
+        const wrong = wrongInput(operation, withoutVersion(await bench.prepared(operation)));
         if (wrong === undefined) continue;
         const before = bench.target.sandbox?.requests().length ?? 0;
         const result = await bench.call(operation, wrong);

@@ -24,7 +24,7 @@ export type ResultOf<Results, Success extends keyof Results> =
 export type Unanswered = Called<number, unknown> | Failed;
 
 export interface Failure {
-  readonly class: 'timeout' | 'transient' | 'rateLimited' | 'auth' | 'permission' | 'validation' | 'conflict' | 'duplicate' | 'notFound' | 'contract' | 'permanent' | 'unknown';
+  readonly class: 'timeout' | 'transient' | 'rateLimited' | 'stale' | 'auth' | 'permission' | 'validation' | 'conflict' | 'duplicate' | 'notFound' | 'contract' | 'permanent' | 'unknown';
   /** For example `HTTP_RESPONSE_STATUS`. */
   readonly code: string;
   readonly message: string;

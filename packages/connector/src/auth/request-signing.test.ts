@@ -206,6 +206,24 @@ describe('a declared HMAC signature', () => {
     expect(await other.call()).toMatchObject({ ok: true });
   });
 
+  it('sends nothing where a template has no text for this request', async () => {
+    const scheme: AuthScheme = {
+      id: 'h',
+      type: 'hmac',
+      algorithm: 'sha256',
+      encoding: 'hex',
+      secretEncoding: 'utf8',
+      timestamp: 'rfc3339',
+      sign: '${ headers }',
+      headers: { 'X-Sign': '${ signature }' },
+    };
+    await using test = await verified(scheme, () => true, { secret: 'env:SECRET' });
+    expect(await test.call()).toMatchObject({
+      failure: { code: 'AUTH_SIGNING_FAILED', delivery: 'notSent' },
+    });
+    expect(test.server.seen).toEqual([]);
+  });
+
   it.each([
     [
       'a template that cannot be read',

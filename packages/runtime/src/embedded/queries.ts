@@ -275,6 +275,7 @@ export class Queries {
       token,
       // Written by `Replays.plan` and `Replays.apply`, as these are.
       ...(asked as unknown as Omit<ReplayStatus, 'token' | 'runs' | 'applied'>),
+      // As above: `Replays.apply` wrote it.
       ...(applied !== undefined && { applied: applied as unknown as NonNullable<ReplayStatus['applied']> }),
       runs: Object.fromEntries(counts.map(({ state, n }) => [state, n])),
     };

@@ -25,7 +25,7 @@ import type { PlanReplayInput, PlanReplayResult } from './operations/plan-replay
 import type { GetReplayInput, GetReplayResult } from './operations/get-replay.js';
 import type { ApplyReplayInput, ApplyReplayResult } from './operations/apply-replay.js';
 import type { GetFlowInput, GetFlowResult } from './operations/get-flow.js';
-import type { GetMetricsInput, GetMetricsResult } from './operations/get-metrics.js';
+import type { GetMetricsInput, GetMetricsResult, GetMetricsStreamBodies, GetMetricsStreamResult } from './operations/get-metrics.js';
 import type { ListSwitchesInput, ListSwitchesResult } from './operations/list-switches.js';
 import type { SetSwitchInput, SetSwitchResult } from './operations/set-switch.js';
 import type { LiftSwitchInput, LiftSwitchResult } from './operations/lift-switch.js';
@@ -196,6 +196,8 @@ export interface OperationsAdapter {
    * `GET /metrics` · effect: read · idempotency: natural
    */
   getMetrics(input?: GetMetricsInput, options?: CallOptions): Promise<GetMetricsResult>;
+  /** The same, with bodies of bytes streamed: they are never whole in memory. */
+  getMetricsStream(input: GetMetricsInput, bodies: GetMetricsStreamBodies, options?: CallOptions): Promise<GetMetricsStreamResult>;
   /**
    * What is switched now
    *

@@ -55,6 +55,8 @@ export function createOperations(transport) {
       (await import('./operations/get-flow.js')).getFlow(transport, input, options),
     getMetrics: async (input = {}, options) =>
       (await import('./operations/get-metrics.js')).getMetrics(transport, input, options),
+    getMetricsStream: async (input, bodies, options) =>
+      (await import('./operations/get-metrics.js')).getMetricsStream(transport, input, bodies, options),
     listSwitches: async (input = {}, options) =>
       (await import('./operations/list-switches.js')).listSwitches(transport, input, options),
     setSwitch: async (input, options) =>

@@ -20,6 +20,34 @@ export type ResultOf<Results, Success extends keyof Results> =
   | { [Status in Success]: Called<Status extends number ? Status : number, Results[Status]> }[Success]
   | Failed;
 
+/** What came of a body that was streamed, in place of it. */
+export interface ReceivedBody {
+  /** After decompression, as handed over. */
+  readonly bytes: number;
+  /** `sha256:<hex>` of them. */
+  readonly digest: string;
+  readonly mediaType: string | null;
+}
+
+export type StreamedResultOf<Results, Success extends keyof Results> =
+  | { [Status in Success]: Called<Status extends number ? Status : number, ReceivedBody> }[Success]
+  | Failed;
+
+/** A body that is sent as it is read. */
+export interface BodyToSend {
+  /** Its bytes from the first on; called again where the request is sent again. */
+  readonly open: () => AsyncIterable<Uint8Array>;
+  /** How many there are; absent: not known before. */
+  readonly bytes?: number;
+  readonly mediaType?: string;
+}
+
+/** Takes the body of an answer of success, piece by piece; it is whole when the call says so. */
+export type BodyReceiver = (
+  body: AsyncIterable<Uint8Array>,
+  answer: { readonly status: number; readonly headers: Readonly<Record<string, string>> },
+) => Promise<void>;
+
 /** The result of an operation that declares no answer. */
 export type Unanswered = Called<number, unknown> | Failed;
 
@@ -57,7 +85,14 @@ export interface OperationPlan {
 
 /** A transport of the connector package. */
 export interface Transport {
-  call(request: CallOptions & { readonly operation: OperationPlan; readonly input: object }): Promise<
+  call(
+    request: CallOptions & {
+      readonly operation: OperationPlan;
+      readonly input: object;
+      readonly send?: BodyToSend;
+      readonly receive?: BodyReceiver;
+    },
+  ): Promise<
     Called<number, unknown> | Failed
   >;
 }

@@ -45,3 +45,7 @@ export const getMetricsPlan = {
 export function getMetrics(transport, input = {}, options) {
   return carryOut(transport, getMetricsPlan, input, options);
 }
+
+export function getMetricsStream(transport, input, bodies, options) {
+  return carryOut(transport, getMetricsPlan, input, { ...options, ...bodies });
+}

@@ -38,6 +38,14 @@ export async function use(): Promise<void> {
   await api.delete_(undefined, { idempotencyKey: 'k' });
   const csv = await api.exportCsv();
   if (csv.ok) { const text: string = csv.body; void text; }
+  const streamed = await api.exportCsvStream({}, { receive: async (body) => { for await (const piece of body) piece.byteLength; } });
+  if (streamed.ok) { const digest: string = streamed.body.digest; void digest; }
+  // @ts-expect-error nobody takes it
+  await api.exportCsvStream({}, {});
+  const put = await api.filesPutStream_2({ id: 'f1' }, { send: { open: async function* () { yield new Uint8Array(1); }, bytes: 1 } });
+  if (put.ok) { const id: string = put.body.id; void id; }
+  // @ts-expect-error the body is streamed, or given: not both
+  await api.filesPutStream_2({ id: 'f1', body: 'x' }, { send: { open: async function* () {} } });
   await ordersGet(transport, { id: 'o1' });
   void [state, status, secret, certain];
 }
@@ -110,9 +118,9 @@ describe('adapters', () => {
       },
     };
     // The generated maker, of the type that its declarations give.
-    const api = (
-      createEverything as (t: object) => Record<string, (input?: object, options?: object) => unknown>
-    )(transport);
+    const api = (createEverything as (t: object) => Record<string, (...given: object[]) => unknown>)(
+      transport,
+    );
     expect(await api['ordersGet_2']!({ body: false }, { idempotencyKey: 'k' })).toBe(answer);
     await api['ordersGet_2']!({ body: 0 });
     await api['delete_']!();
@@ -132,6 +140,9 @@ describe('adapters', () => {
       'any json',
     ]);
     expect(third?.input).toEqual({});
+    const send = { open: async function* () {} };
+    await api['filesPutStream_2']!({ id: 'f1' }, { send }, { idempotencyKey: 'k' });
+    expect(requests.at(-1)).toMatchObject({ input: { id: 'f1' }, send, idempotencyKey: 'k' });
   });
 });
 

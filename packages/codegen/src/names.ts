@@ -82,7 +82,7 @@ const RESERVED = new Set(
   false finally for function if implements import in instanceof interface let new null package private protected
   public return static super switch this throw true try typeof undefined var void while with yield
   constructor prototype __proto__ hasOwnProperty isPrototypeOf propertyIsEnumerable toLocaleString toString valueOf then
-  carryOut operation transport input options`.split(/\s+/),
+  carryOut operation transport input options bodies`.split(/\s+/),
 );
 
 /** Names that Windows keeps for devices, whatever the ending. */

@@ -1,4 +1,4 @@
-import type { ConnectorManifest, OperationPlan } from '@tenon/connector';
+import { type ConnectorManifest, type HttpBinding, isStreamable, type OperationPlan } from '@tenon/connector';
 import type { Contract, EventDefinition, Operation } from '@tenon/contract';
 import { isObject } from '@tenon/model';
 import {
@@ -35,6 +35,8 @@ export interface SurfaceOperation {
   readonly plan: OperationPlan;
   readonly input: JsonSchema;
   readonly inputRequired: boolean;
+  /** Which of its bodies are bytes, and the name of the function that streams them; absent: none. */
+  readonly stream?: { readonly identifier: string; readonly sends: boolean; readonly receives: boolean };
   /** What each status of success answers with; `default` where the contract declares no such status. Refusals are failures. */
   readonly results: readonly SurfaceResult[];
 }
@@ -87,6 +89,15 @@ export function surfaceOf(
       results: resultsOf(directed),
     });
   }
+  // After all operations, so that no operation loses its name to one of these.
+  for (const [index, entry] of operations.entries()) {
+    const { sends, receives } = bytesOf(entry.plan);
+    if (sends || receives)
+      operations[index] = {
+        ...entry,
+        stream: { identifier: identifiers.make(`${entry.identifier}Stream`), sends, receives },
+      };
+  }
   const eventNames = identifierNames();
   const events = [...contract.events.values()].map((event) => {
     const identifier = eventNames.make(event.id);
@@ -100,6 +111,17 @@ export function surfaceOf(
   const aliases = new Set(definitions.request.values());
   const used = Object.entries(definitions.all).filter(([name]) => !aliases.has(name) || sent.has(name));
   return { contract, definitions: Object.fromEntries(used), operations, events };
+}
+
+function bytesOf({ http, transport }: OperationPlan): {
+  readonly sends: boolean;
+  readonly receives: boolean;
+} {
+  if (http === undefined || transport !== 'http') return { sends: false, receives: false };
+  return {
+    sends: http.envelope === undefined && http.bodyTypes.some(isStreamable),
+    receives: successesOf(http).some(({ mediaType }) => mediaType !== undefined && isStreamable(mediaType)),
+  };
 }
 
 /** `default` stands for errors wherever a success is declared. */
@@ -275,10 +297,15 @@ export function definitionReference(name: string): string {
 
 function resultsOf(plan: OperationPlan): SurfaceResult[] {
   if (plan.http === undefined) return [{ status: 'default', schema: plan.result }];
-  const successes = plan.http.responses.filter(({ status }) => isSuccess(status));
-  const answers =
-    successes.length > 0 ? successes : plan.http.responses.filter(({ status }) => status === 'default');
-  return answers.map((response) => ({ status: response.status, schema: bodySchema(response) }));
+  return successesOf(plan.http).map((response) => ({
+    status: response.status,
+    schema: bodySchema(response),
+  }));
+}
+
+function successesOf({ responses }: HttpBinding): HttpBinding['responses'] {
+  const successes = responses.filter(({ status }) => isSuccess(status));
+  return successes.length > 0 ? successes : responses.filter(({ status }) => status === 'default');
 }
 
 /** What a transport hands back for a response: JSON decoded, text as a string, `null` where there is no body. */

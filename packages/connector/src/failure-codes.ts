@@ -47,6 +47,36 @@ export const connectorFailures = {
     why: 'JSON, form, multipart, text and octet-stream bodies can be written, each from a value of its kind.',
     fix: 'Give a body of the kind that the media type needs, or provide a transport for this one.',
   },
+  HTTP_BODY_UNSTREAMABLE: {
+    severity: 'error',
+    title: 'the operation has no body of this direction that could be streamed; nothing was sent',
+    why: 'JSON, forms and multipart bodies are values, held against their schema, and come and go whole.',
+    fix: 'Call it without `send` or `receive`, or give the media type that the contract declares for the bytes.',
+  },
+  HTTP_REQUEST_TOO_LARGE: {
+    severity: 'error',
+    title: 'the streamed body is larger than is sent',
+    why: 'It passes the cap of its operation. Announced as too large it was not sent; found out on the way, it was broken off, and its effect is unknown.',
+    fix: 'Raise `stream.max` of the operation in the manifest, if bodies of that size are meant.',
+  },
+  HTTP_BODY_SOURCE_FAILED: {
+    severity: 'error',
+    title: 'the source of a streamed body failed, or gave another number of bytes than announced',
+    why: 'It is our own side that could not go on. The request was broken off; if it had begun, its effect is unknown.',
+    fix: 'See the error of the source, a file or another stream; begin again with one that is whole.',
+  },
+  HTTP_RECEIVER_FAILED: {
+    severity: 'error',
+    title: 'what takes the streamed answer failed, or ended before the answer did',
+    why: 'The other side answered; our own side could not keep it. What was taken is not whole.',
+    fix: 'See the error of the receiver, a full disk or a closed stream; a read may be called again.',
+  },
+  HTTP_STREAM_STALLED: {
+    severity: 'error',
+    title: 'the other side moved no byte of a streamed body for too long',
+    why: 'A peer that drips or stops would hold the connection until the deadline. The effect of a request that had begun is unknown.',
+    fix: 'See whether the service is in trouble; raise `stream.stall` of the operation if it pauses by nature.',
+  },
   HTTP_IDEMPOTENCY_KEY_MISSING: {
     severity: 'error',
     title: 'an effect whose only guard is its key came without one; nothing was sent',

@@ -1,4 +1,5 @@
-import { parseDuration } from '@tenon/model';
+import { parseByteSize, parseDuration } from '@tenon/model';
+import { STREAM_DEFAULTS } from './http/streams.ts';
 import type {
   AuthScheme,
   Concurrency,
@@ -101,6 +102,7 @@ interface OperationSource {
     readonly envelope?: Omit<EnvelopeManifest, 'mode' | 'prefix'> & Partial<EnvelopeManifest>;
   };
   readonly timeout?: string;
+  readonly stream?: { readonly max?: string; readonly stall?: string };
   readonly failures?: readonly FailureSource[];
 }
 
@@ -240,6 +242,12 @@ function operationManifest(source: OperationSource, manifest: ManifestSource): O
     ...(source.concurrency && { concurrency: source.concurrency }),
     ...(source.message && { message: messageManifest(source.message) }),
     ...optionalMs('timeoutMs', source.timeout),
+    ...(source.stream && {
+      stream: {
+        bytesMax: parseByteSize(source.stream.max ?? '') ?? STREAM_DEFAULTS.bytesMax,
+        stallMs: ms(source.stream.stall) ?? STREAM_DEFAULTS.stallMs,
+      },
+    }),
     failures: failureRules(source.failures),
   };
 }

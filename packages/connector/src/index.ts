@@ -5,7 +5,15 @@ export { connectorApi, connectorApiProblem } from './connector-api.ts';
 export { parseExactJson } from './exact-json.ts';
 export { type ConnectorFailureCode, connectorFailures } from './failure-codes.ts';
 export type { Grant, Grants } from './grants.ts';
-export { type HttpTransportOptions, httpTransport } from './http/http-transport.ts';
+export { type HttpTransportOptions, httpTransport, WHOLE_BODY_BYTES_MAX } from './http/http-transport.ts';
+export {
+  type BodyReceiver,
+  type BodyToSend,
+  isStreamable,
+  type ReceivedBody,
+  STREAM_DEFAULTS,
+  type StreamLimits,
+} from './http/streams.ts';
 export { type LoadedManifest, loadManifest } from './load-manifest.ts';
 export type * from './manifest.ts';
 export { connectorSchema } from './manifest-schema.ts';

@@ -285,6 +285,16 @@ export const connectorSchema: SchemaObject = {
         },
         message: { $ref: '#/$defs/message' },
         timeout: duration('Total time for one attempt.'),
+        stream: closed(
+          {
+            max: text(
+              'Bytes of one body that is streamed, either way: `512MiB`. Default 64MiB.',
+              '^[0-9]{1,6}(B|KiB|MiB|GiB)$',
+            ),
+            stall: duration('Time without a byte while the other side is waited for. Default 30s.'),
+          },
+          [],
+        ),
         failures: { $ref: '#/$defs/failures' },
       },
       ['effect'],

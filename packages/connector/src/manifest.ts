@@ -1,5 +1,6 @@
 import type { FailureClass } from '@tenon/model';
 import type { AssertionAlgorithm } from './auth/signing-key.ts';
+import type { StreamLimits } from './http/streams.ts';
 
 /**
  * `connector.yaml`, parsed: durations in milliseconds, defaults filled in, expressions kept as text (`when` and `found`
@@ -163,6 +164,8 @@ export interface OperationManifest {
   /** Of operations that send a message. */
   readonly message?: MessageManifest;
   readonly timeoutMs?: number;
+  /** Of operations whose bodies are bytes, when they are streamed. */
+  readonly stream?: StreamLimits;
   readonly failures: readonly FailureRule[];
 }
 

@@ -1,4 +1,5 @@
 import type { JsonSchema } from '@tenon/schema';
+import type { StreamLimits } from './http/streams.ts';
 import type {
   AuthScheme,
   Concurrency,
@@ -27,6 +28,8 @@ export interface OperationPlan {
   readonly idempotency: Idempotency;
   readonly scopes: readonly string[];
   readonly timeoutMs: number;
+  /** Bounds of bodies that are streamed; absent: the transport's own. */
+  readonly stream?: StreamLimits;
   readonly failures: readonly FailureRule[];
   readonly auth: readonly AuthScheme[];
   /** Hosts allowed besides the connection's own. */

@@ -12,6 +12,7 @@ import type {
 import type { TokenVault } from './auth/token-vault.ts';
 import { connectorApi } from './connector-api.ts';
 import type { Grants } from './grants.ts';
+import type { BodyReceiver, BodyToSend } from './http/streams.ts';
 import type { OperationPlan } from './operation-plan.ts';
 import type { OnSecretUse } from './secrets/secret-store.ts';
 import type { Source, SourceContext } from './source.ts';
@@ -49,6 +50,10 @@ export interface CallRequest {
    * how a kill switch reaches a call that stands in a line.
    */
   readonly isCalledOff?: () => boolean;
+  /** In place of `input.body`: a body of bytes that is streamed. HTTP only. */
+  readonly send?: BodyToSend;
+  /** Takes the body of an answer of success, which is streamed; the result's `body` is then a `ReceivedBody`. HTTP only. */
+  readonly receive?: BodyReceiver;
   /** On whose behalf: goes with each use of a secret into the audit, and never onto the wire. */
   readonly origin?: CallOrigin;
   /** W3C Trace Context, passed on. */

@@ -1,3 +1,4 @@
+export * from './byte-size.ts';
 export * from './diagnostic.ts';
 export * from './duration.ts';
 export * from './failure.ts';

@@ -43,6 +43,7 @@ export function planOperation(
     idempotency: declared.idempotency,
     scopes: declared.scopes,
     timeoutMs: declared.timeoutMs ?? manifest.defaults.timeoutMs,
+    ...(declared.stream && { stream: declared.stream }),
     failures: [...declared.failures, ...manifest.defaults.failures],
     auth: manifest.auth,
     egress: manifest.egress,

@@ -128,6 +128,24 @@ const scrapes = (tier: string): Edits => ({
   ).replace('tier: medium', `tier: ${tier}`),
 });
 
+/** A pipeline that reads a document of bytes. */
+const downloads = (stream: string): Edits => ({
+  [CONTRACT]: swap(
+    'paths:\n',
+    `paths:
+  /invoices/{orderId}:
+    get:
+      operationId: getInvoice
+      parameters: [{ name: orderId, in: path, required: true, schema: { type: string } }]
+      responses: { '200': { description: ok, content: { application/pdf: { schema: { type: string } } } } }
+`,
+  ),
+  [CONNECTOR]: swap('operations:\n', `operations:\n  getInvoice: { effect: read, stream: { ${stream} } }\n`),
+  [SECOND]: secondPipeline(
+    "  - { id: file, call: shop.getInvoice, with: { orderId: '${ event.orderId }' } }\n  - { id: known, check: { that: [{ condition: \"${ steps.file != '' }\", message: it is empty }], otherwise: fail } }",
+  ),
+});
+
 const POLL = (key: string): Edits =>
   connector(
     'webhooks:',
@@ -681,6 +699,11 @@ export const ruleCases = {
     on: 'parcel-left',
     silent: { [SECOND]: secondPipeline(seats(40)) },
   },
+  'body-too-large-for-step': {
+    fires: downloads('max: 2GiB'),
+    on: 'shop.getInvoice',
+    silent: downloads('max: 16MiB'),
+  },
   'operation-deprecated': {
     fires: contract(
       'operationId: createParcel\n',
@@ -955,6 +978,11 @@ export const ruleCases = {
     fires: connector('out: /next', 'out: /nxt'),
     on: '/nxt',
     silent: none,
+  },
+  'manifest-stream-of-values': {
+    fires: connector('printLabel: { effect: send,', 'printLabel: { effect: send, stream: { max: 1GiB },'),
+    on: 'stream',
+    silent: downloads('stall: 10s, max: 8MiB'),
   },
   'manifest-order-unknown': {
     fires: connector(

@@ -131,6 +131,7 @@ describe('a pipeline that passes check', () => {
 
 /** Codes that are about other files than pipelines, or of which there are not three ways; the rule cases hold them. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
+  'body-too-large-for-step': 'the bound stands in the manifest',
   'pipeline-too-complex': 'bounds of the check, far above any pipeline',
   'suppression-without-reason': 'about comments',
   'suppression-stale': 'about comments',
@@ -161,6 +162,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'manifest-scope-unknown': 'about connectors',
   'manifest-scope-missing': 'about connectors',
   'manifest-pagination-unknown': 'about connectors',
+  'manifest-stream-of-values': 'about connectors',
   'manifest-probe-input-unknown': 'about connectors',
   'manifest-poll-unknown': 'about connectors',
   'manifest-event-goes-round': 'about connectors',

@@ -71,6 +71,35 @@ function operationView(surface: Surface, entry: SurfaceOperation): OperationView
         }
       : { result: 'Unanswered', resultImport: 'Unanswered' }),
     plan: literal(plan),
+    ...streamView(entry, id, statuses),
+  };
+}
+
+/** Statuses that answer with values keep their bodies; those of bytes give what was received. */
+function streamView(
+  { stream, typeName }: SurfaceOperation,
+  id: string,
+  statuses: readonly string[],
+): Pick<OperationView, 'stream' | 'streamImports'> {
+  if (stream === undefined) return { stream: false, streamImports: '' };
+  const results = `Operations[${id}]["results"]`;
+  const success = statuses.join(' | ');
+  const called = stream.receives ? `StreamedResultOf<${results}, ${success}>` : `${typeName}Result`;
+  const imports = [
+    ...(stream.receives ? ['BodyReceiver'] : []),
+    ...(stream.sends ? ['BodyToSend'] : []),
+    ...(stream.receives ? ['StreamedResultOf'] : []),
+  ];
+  return {
+    stream: {
+      identifier: stream.identifier,
+      typeName: stream.identifier.charAt(0).toUpperCase() + stream.identifier.slice(1),
+      sends: stream.sends,
+      receives: stream.receives,
+      input: stream.sends ? `Omit<${typeName}Input, 'body'>` : `${typeName}Input`,
+      result: called,
+    },
+    streamImports: imports.map((name) => `${name}, `).join(''),
   };
 }
 

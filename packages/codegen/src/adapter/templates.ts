@@ -26,6 +26,19 @@ export interface OperationView {
   readonly result: string;
   readonly resultImport: string;
   readonly plan: string;
+  /** The function that streams its bodies; `false`: none are bytes. */
+  readonly stream:
+    | false
+    | {
+        readonly identifier: string;
+        readonly typeName: string;
+        readonly sends: boolean;
+        readonly receives: boolean;
+        readonly input: string;
+        readonly result: string;
+      };
+  /** What its declarations import, each with `, ` behind it. */
+  readonly streamImports: string;
 }
 
 export const operationJs = template<OperationView>(`{{header}}
@@ -36,10 +49,16 @@ export const {{identifier}}Plan = {{plan}};
 export function {{identifier}}(transport, input{{defaultInput}}, options) {
   return carryOut(transport, {{identifier}}Plan, input, options);
 }
+{{#if stream}}
+
+export function {{stream.identifier}}(transport, input, bodies, options) {
+  return carryOut(transport, {{identifier}}Plan, input, { ...options, ...bodies });
+}
+{{/if}}
 `);
 
 export const operationDts = template<OperationView>(`{{header}}
-import type { CallOptions, OperationPlan, {{resultImport}}, Transport } from '../call.js';
+import type { {{streamImports}}CallOptions, OperationPlan, {{resultImport}}, Transport } from '../call.js';
 import type { Operations } from '../types.js';
 
 export type {{typeName}}Input = Operations[{{id}}]["input"];
@@ -56,6 +75,27 @@ export declare function {{identifier}}(
   options?: CallOptions,
 ): Promise<{{typeName}}Result>;
 
+{{#if stream}}
+export interface {{stream.typeName}}Bodies {
+{{#if stream.sends}}
+  /** In place of \`body\`. */
+  readonly send: BodyToSend;
+{{/if}}
+{{#if stream.receives}}
+  readonly receive: BodyReceiver;
+{{/if}}
+}
+export type {{stream.typeName}}Result = {{stream.result}};
+
+/** The same, with bodies of bytes streamed: they are never whole in memory. */
+export declare function {{stream.identifier}}(
+  transport: Transport,
+  input: {{stream.input}},
+  bodies: {{stream.typeName}}Bodies,
+  options?: CallOptions,
+): Promise<{{stream.typeName}}Result>;
+
+{{/if}}
 /** What the transport carries out; \`completePlan\` adds the definitions that its schemas refer to. */
 export declare const {{identifier}}Plan: OperationPlan;
 `);
@@ -76,6 +116,10 @@ export function create{{adapterName}}(transport) {
 {{#each operations}}
     {{identifier}}: async (input{{defaultInput}}, options) =>
       (await import('./operations/{{file}}.js')).{{identifier}}(transport, input, options),
+{{#if stream}}
+    {{stream.identifier}}: async (input, bodies, options) =>
+      (await import('./operations/{{file}}.js')).{{stream.identifier}}(transport, input, bodies, options),
+{{/if}}
 {{/each}}
   };
 }
@@ -84,7 +128,7 @@ export function create{{adapterName}}(transport) {
 export const adapterDts = template<AdapterView>(`{{header}}
 import type { CallOptions, Transport } from './call.js';
 {{#each operations}}
-import type { {{typeName}}Input, {{typeName}}Result } from './operations/{{file}}.js';
+import type { {{typeName}}Input, {{typeName}}Result{{#if stream}}, {{stream.typeName}}Bodies, {{stream.typeName}}Result{{/if}} } from './operations/{{file}}.js';
 {{/each}}
 
 /** The operations of {{contractName}}, over one connection. A failed call is a value, never a rejection. */
@@ -96,6 +140,10 @@ export interface {{adapterName}}Adapter {
 {{/each}}
    */
   {{identifier}}(input{{optionalInput}}: {{typeName}}Input, options?: CallOptions): Promise<{{typeName}}Result>;
+{{#if stream}}
+  /** The same, with bodies of bytes streamed: they are never whole in memory. */
+  {{stream.identifier}}(input: {{stream.input}}, bodies: {{stream.typeName}}Bodies, options?: CallOptions): Promise<{{stream.typeName}}Result>;
+{{/if}}
 {{/each}}
 }
 
@@ -188,6 +236,34 @@ export type ResultOf<Results, Success extends keyof Results> =
   | { [Status in Success]: Called<Status extends number ? Status : number, Results[Status]> }[Success]
   | Failed;
 
+/** What came of a body that was streamed, in place of it. */
+export interface ReceivedBody {
+  /** After decompression, as handed over. */
+  readonly bytes: number;
+  /** \`sha256:<hex>\` of them. */
+  readonly digest: string;
+  readonly mediaType: string | null;
+}
+
+export type StreamedResultOf<Results, Success extends keyof Results> =
+  | { [Status in Success]: Called<Status extends number ? Status : number, ReceivedBody> }[Success]
+  | Failed;
+
+/** A body that is sent as it is read. */
+export interface BodyToSend {
+  /** Its bytes from the first on; called again where the request is sent again. */
+  readonly open: () => AsyncIterable<Uint8Array>;
+  /** How many there are; absent: not known before. */
+  readonly bytes?: number;
+  readonly mediaType?: string;
+}
+
+/** Takes the body of an answer of success, piece by piece; it is whole when the call says so. */
+export type BodyReceiver = (
+  body: AsyncIterable<Uint8Array>,
+  answer: { readonly status: number; readonly headers: Readonly<Record<string, string>> },
+) => Promise<void>;
+
 /** The result of an operation that declares no answer. */
 export type Unanswered = Called<number, unknown> | Failed;
 
@@ -225,7 +301,14 @@ export interface OperationPlan {
 
 /** A transport of the connector package. */
 export interface Transport {
-  call(request: CallOptions & { readonly operation: OperationPlan; readonly input: object }): Promise<
+  call(
+    request: CallOptions & {
+      readonly operation: OperationPlan;
+      readonly input: object;
+      readonly send?: BodyToSend;
+      readonly receive?: BodyReceiver;
+    },
+  ): Promise<
     Called<number, unknown> | Failed
   >;
 }

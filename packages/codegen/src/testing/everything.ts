@@ -89,6 +89,19 @@ export function everything(): Contract {
         id: 'export/csv',
         responses: [{ status: '2XX', headers: [], content: [{ type: 'text/csv', examples: {} }] }],
       },
+      {
+        id: 'files/put',
+        method: 'put',
+        path: '/files/{id}',
+        parameters: [parameter('id', 'path', true)],
+        body: {
+          required: true,
+          content: [{ type: 'application/octet-stream', schema: { type: 'string' }, examples: {} }],
+        },
+        ...answers({ $ref: '#/$defs/Order' }),
+      },
+      // A name that one of the above would like to have.
+      { id: 'files/put-stream', method: 'post' },
     ],
   });
   return { ...contract, events: new Map([[event.id, event]]) };

@@ -16,6 +16,8 @@ export interface AwsRequest {
   /** Lower-case names. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: Uint8Array | string | undefined;
+  /** Of a streamed body, which is not there as a whole: its digest, reckoned by the hash that is handed in. */
+  readonly digest?: (hash: Hash) => Promise<Buffer>;
 }
 
 /** What proxies on the way change or add: signed, it would turn their work into a refusal. */
@@ -43,6 +45,8 @@ export async function signAws(
     // S3 signs the path as it is sent; every other service encodes it once more.
     uriEscapePath: service !== 's3',
   });
+  // Where the digest stands in this header already, the signer takes it from there.
+  const digest = await request.digest?.(createHash('sha256'));
   const query: Record<string, string | string[]> = {};
   for (const name of new Set(url.searchParams.keys())) query[name] = url.searchParams.getAll(name);
   const signed = await signer.sign(
@@ -52,7 +56,11 @@ export async function signAws(
       hostname: url.hostname,
       path: url.pathname,
       query,
-      headers: { ...request.headers, host: url.host },
+      headers: {
+        ...request.headers,
+        host: url.host,
+        ...(digest && { 'x-amz-content-sha256': digest.toString('hex') }),
+      },
       ...(request.body !== undefined && { body: request.body }),
     },
     { signingDate: new Date(atMs), unsignableHeaders: UNSIGNED },

@@ -28,14 +28,18 @@ export function namesKeyId(scheme: Pick<HmacScheme, 'sign' | 'headers'>): boolea
 }
 
 /** The headers that sign a request as the manifest declares it, to be put beside those it has. */
-export function signHmac(
+export async function signHmac(
   scheme: HmacScheme,
   request: AwsRequest,
   key: { readonly secret: Secret; readonly keyId?: Secret | undefined },
   atMs: number,
-): Record<string, string> {
+): Promise<Record<string, string>> {
   const { url, method, headers, body = '' } = request;
-  const bytes = typeof body === 'string' ? Buffer.from(body) : body;
+  const hash = createHash(scheme.algorithm);
+  const texts = [scheme.sign, ...Object.values(scheme.headers)];
+  // A streamed body is read once more for it, so only where it is asked for.
+  const streamed = request.digest !== undefined && texts.some((text) => /\bbodyDigest\b/.test(text));
+  const digest = streamed ? await request.digest(hash) : hash.update(body).digest();
   const scope: JsonObject = {
     method,
     url: url.href,
@@ -43,8 +47,8 @@ export function signHmac(
     path: url.pathname,
     query: url.search.slice(1),
     headers: { ...headers, host: url.host },
-    body: textOf(body, scheme),
-    bodyDigest: createHash(scheme.algorithm).update(bytes).digest(scheme.encoding),
+    body: request.digest === undefined ? textOf(body, scheme) : streamedText(scheme),
+    bodyDigest: digest.toString(scheme.encoding),
     timestamp: TIMESTAMPS[scheme.timestamp](atMs),
     nonce: randomBytes(16).toString('hex'),
     keyId: key.keyId?.reveal() ?? '',
@@ -80,6 +84,16 @@ function textOf(body: Uint8Array | string, scheme: HmacScheme): string {
       false,
     );
   }
+}
+
+/** A body that is streamed is not there as a text. */
+function streamedText(scheme: HmacScheme): string {
+  if (!/\bbody\b/.test(scheme.sign)) return '';
+  throw new AuthenticationError(
+    'AUTH_SIGNING_FAILED',
+    `scheme ${scheme.id} signs the body’s text, and this body is streamed; sign \`bodyDigest\``,
+    false,
+  );
 }
 
 function keyBytes({ id, secretEncoding }: HmacScheme, secret: Secret): Buffer {

@@ -6,7 +6,9 @@ import type { CallRequest } from '../transport.ts';
 import { encodeBody } from './body.ts';
 import { ACCEPT_ENCODING, type WireRequest } from './exchange.ts';
 import { requestFailure } from './failures.ts';
+import { mediaMatches } from './read-response.ts';
 import { encodeStrict, serialiseField } from './serialise.ts';
+import { type BodyToSend, isStreamable, STREAM_DEFAULTS } from './streams.ts';
 
 /** A request before credentials are put on it. */
 export interface DraftRequest {
@@ -60,7 +62,10 @@ export function buildRequest(baseUrl: URL, request: CallRequest, http: HttpBindi
 
   let body: Uint8Array | string | undefined;
   const given = input['body'];
-  if (given !== undefined && http.bodyTypes.length > 0) {
+  if (request.send !== undefined) {
+    const refusal = streamedBody(request.send, request.operation, http, headers);
+    if (refusal !== undefined) return refusal;
+  } else if (given !== undefined && http.bodyTypes.length > 0) {
     const encoded = encodeBody(http.bodyTypes, given);
     if (encoded === undefined)
       return requestFailure(
@@ -71,7 +76,7 @@ export function buildRequest(baseUrl: URL, request: CallRequest, http: HttpBindi
     headers['content-type'] = encoded.contentType;
     body = encoded.bytes;
   }
-  if (http.envelope !== undefined) {
+  if (http.envelope !== undefined && request.send === undefined) {
     // An event without an id could not be known again.
     if (request.idempotencyKey === undefined)
       return requestFailure(
@@ -92,6 +97,42 @@ export function buildRequest(baseUrl: URL, request: CallRequest, http: HttpBindi
     cookies,
     ...(body !== undefined && { body }),
   };
+}
+
+/** Puts type and length of a streamed body on the request, or says why it cannot be one. */
+function streamedBody(
+  { bytes, mediaType }: BodyToSend,
+  operation: OperationPlan,
+  http: HttpBinding,
+  headers: Record<string, string>,
+): Failure | undefined {
+  const declared = http.bodyTypes.filter(isStreamable).find((type) => fitsMedia(type, mediaType));
+  if (declared === undefined || http.envelope !== undefined)
+    return requestFailure(
+      'HTTP_BODY_UNSTREAMABLE',
+      `no body of ${operation.name} can be streamed${mediaType === undefined ? '' : ` as ${quotedType(mediaType)}`}`,
+    );
+  const { bytesMax } = operation.stream ?? STREAM_DEFAULTS;
+  if (bytes !== undefined && bytes > bytesMax)
+    return requestFailure(
+      'HTTP_REQUEST_TOO_LARGE',
+      `${operation.name}: a body of ${bytes} bytes is larger than the ${bytesMax} that are sent`,
+    );
+  headers['content-type'] = mediaType ?? (declared.includes('*') ? 'application/octet-stream' : declared);
+  if (bytes !== undefined) headers['content-length'] = String(bytes);
+  return undefined;
+}
+
+/** RFC 9110 §8.3.1, with parameters of visible text. */
+const MEDIA_TYPE = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+(?:\s*;[\x20-\x7e]*)?$/;
+
+function fitsMedia(declared: string, given: string | undefined): boolean {
+  return given === undefined || (MEDIA_TYPE.test(given) && mediaMatches(declared, given));
+}
+
+/** Text from outside, for a message: cut and without what a terminal would obey. */
+function quotedType(text: string): string {
+  return JSON.stringify(text.slice(0, 60));
 }
 
 /** A text, list or object that would leave its place in the path empty, and so name the collection above it. */

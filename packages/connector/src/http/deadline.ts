@@ -32,9 +32,8 @@ export class Deadline {
   }
 
   failure(operation: OperationPlan, broken: Extract<Exchange, { kind: 'broken' }>): Failure {
-    const cause =
-      broken.cause === 'connection' ? 'connection' : this.#outer?.aborted === true ? 'cancelled' : 'deadline';
-    return brokenFailure(operation.name, broken, cause);
+    const ended = this.#outer?.aborted === true ? 'cancelled' : 'deadline';
+    return brokenFailure(operation.name, broken, broken.cause === 'aborted' ? ended : broken.cause);
   }
 
   /**

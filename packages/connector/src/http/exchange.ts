@@ -1,6 +1,11 @@
 import { promisify } from 'node:util';
 import { brotliDecompress, gunzip, inflate, type ZlibOptions, zstdDecompress } from 'node:zlib';
+import type { Clock } from '@tenon/model';
 import type { Agent } from 'undici';
+import { IncomingBody } from './incoming-body.ts';
+import { OutgoingBody, type SendFault } from './outgoing-body.ts';
+import { StallWatch } from './stall-watch.ts';
+import type { BodyReceiver, ReceivedBody, StreamLimits } from './streams.ts';
 
 export interface WireRequest {
   readonly url: URL;
@@ -8,6 +13,21 @@ export interface WireRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: Uint8Array | string;
 }
+
+/** Bodies of one exchange that are not held in memory. */
+export interface Streaming {
+  readonly limits: StreamLimits;
+  readonly clock: Clock;
+  readonly send?:
+    | { readonly source: AsyncIterable<Uint8Array>; readonly bytes?: number | undefined }
+    | undefined;
+  readonly receive?: BodyReceiver | undefined;
+  /** Is this the answer that `receive` is for? Any other is taken whole, to be judged. */
+  readonly isForReceiver: (status: number, headers: Headers) => boolean;
+}
+
+/** How long a receiver may take to let go after its body has ended early. */
+const RECEIVER_GRACE_MS = 1_000;
 
 /** What became of one request on the wire. `started` says whether a byte of it may have left. */
 export type Exchange =
@@ -20,7 +40,7 @@ export type Exchange =
   | {
       readonly kind: 'broken';
       readonly started: boolean;
-      readonly cause: 'aborted' | 'connection';
+      readonly cause: 'aborted' | 'connection' | 'stalled' | SendFault;
       readonly status?: number;
       /** Node's or undici's own code (`ECONNREFUSED`, `UND_ERR_SOCKET`): safe to show. */
       readonly code: string;
@@ -31,7 +51,16 @@ export type Exchange =
       readonly status: number;
       readonly headers: Headers;
       readonly reason: 'tooLarge' | 'encoding';
-    };
+    }
+  /** The body was handed over, whole. */
+  | {
+      readonly kind: 'received';
+      readonly status: number;
+      readonly headers: Headers;
+      readonly body: ReceivedBody;
+    }
+  /** The receiver failed, or ended before the body did. */
+  | { readonly kind: 'unreceived'; readonly status: number; readonly headers: Headers };
 
 /** Lower-case names, repeated ones joined by `, `; `set-cookie` is left out (it holds credentials and nobody reads it). */
 export type Headers = Readonly<Record<string, string>>;
@@ -45,6 +74,7 @@ export function exchange(
   request: WireRequest,
   signal: AbortSignal,
   bodyBytesMax: number,
+  streaming?: Streaming,
 ): Promise<Exchange> {
   return new Promise((resolve) => {
     let abortWire: ((reason: Error) => void) | undefined;
@@ -54,6 +84,14 @@ export function exchange(
     let headers: Headers = {};
     const chunks: Buffer[] = [];
     let bytes = 0;
+    let incoming: IncomingBody | undefined;
+    let receiving: Promise<void> | undefined;
+    const watch =
+      streaming &&
+      new StallWatch(streaming.clock, streaming.limits.stallMs, () => give('stalled', 'STALLED'));
+    const outgoing =
+      streaming?.send &&
+      new OutgoingBody(streaming.send.source, streaming.send.bytes, streaming.limits.bytesMax, watch!);
 
     signal.addEventListener('abort', onAbort, { once: true });
     if (signal.aborted) {
@@ -67,7 +105,7 @@ export function exchange(
           path: `${request.url.pathname}${request.url.search}`,
           method: request.method,
           headers: request.headers,
-          body: request.body ?? null,
+          body: outgoing?.stream ?? request.body ?? null,
           headersTimeout: 0,
           bodyTimeout: 0,
         },
@@ -80,18 +118,30 @@ export function exchange(
             started = true;
             abortWire = (reason) => controller.abort(reason);
           },
-          onResponseStart(_controller, statusCode, incoming) {
+          onResponseStart(controller, statusCode, incomingHeaders) {
             if (statusCode < 200) return;
             status = statusCode;
-            headers = joined(incoming);
-            if (Number(headers['content-length'] ?? 0) > bodyBytesMax) refuse('tooLarge');
+            headers = joined(incomingHeaders);
+            const isStreamed =
+              streaming?.receive !== undefined && streaming.isForReceiver(statusCode, headers);
+            const bytesMax = isStreamed ? streaming.limits.bytesMax : bodyBytesMax;
+            if (Number(headers['content-length'] ?? 0) > bytesMax) refuse('tooLarge');
+            else if (isStreamed) handOver(controller, streaming.receive!, bytesMax);
           },
           onResponseData(_controller, chunk) {
+            if (incoming !== undefined) {
+              incoming.take(chunk);
+              return;
+            }
             bytes += chunk.length;
             if (bytes > bodyBytesMax) refuse('tooLarge');
             else chunks.push(chunk);
           },
           onResponseEnd() {
+            if (incoming !== undefined) {
+              incoming.end();
+              return;
+            }
             decoded(Buffer.concat(chunks), headers['content-encoding'], bodyBytesMax).then(
               (body) => settle({ kind: 'answered', status: status!, headers, body }),
               (error: NodeJS.ErrnoException) =>
@@ -104,7 +154,7 @@ export function exchange(
             );
           },
           onResponseError(_controller, error) {
-            broken('connection', errorCode(error));
+            broken(outgoing?.fault ?? 'connection', errorCode(error));
           },
         },
       );
@@ -113,16 +163,63 @@ export function exchange(
     }
 
     function onAbort(): void {
-      broken('aborted', 'ABORTED');
-      abortWire?.(new Error('aborted'));
+      give('aborted', 'ABORTED');
     }
 
-    function refuse(reason: 'tooLarge'): void {
+    /** We end it. */
+    function give(cause: 'aborted' | 'stalled', code: string): void {
+      broken(cause, code);
+      abortWire?.(new Error(cause));
+    }
+
+    function refuse(reason: 'tooLarge' | 'encoding'): void {
       settle({ kind: 'unreadable', status: status!, headers, reason });
       abortWire?.(new Error(reason));
     }
 
-    function broken(cause: 'aborted' | 'connection', code: string): void {
+    /** From here on the receiver decides how fast the wire is read, and its end is that of the exchange. */
+    function handOver(
+      wire: { readonly pause: () => void; readonly resume: () => void },
+      receive: BodyReceiver,
+      bytesMax: number,
+    ): void {
+      const made = IncomingBody.of(
+        headers['content-encoding'],
+        { pause: () => wire.pause(), resume: () => wire.resume() },
+        bytesMax,
+        watch!,
+      );
+      if (made === undefined) {
+        refuse('encoding');
+        return;
+      }
+      incoming = made;
+      const taken = made.handedOver();
+      receiving = (async () => receive(taken, { status: status!, headers }))().then(
+        () => {
+          if (made.isWhole)
+            settle({
+              kind: 'received',
+              status: status!,
+              headers,
+              body: made.received(headers['content-type']),
+            });
+          else stopped(made);
+        },
+        () => stopped(made),
+      );
+    }
+
+    function stopped({ fault }: IncomingBody): void {
+      if (settled) return;
+      if (fault !== undefined) refuse(fault);
+      else {
+        settle({ kind: 'unreceived', status: status!, headers });
+        abortWire?.(new Error('unreceived'));
+      }
+    }
+
+    function broken(cause: Extract<Exchange, { kind: 'broken' }>['cause'], code: string): void {
       settle({ kind: 'broken', started, cause, code, ...(status !== undefined && { status }) });
     }
 
@@ -130,7 +227,23 @@ export function exchange(
       if (settled) return;
       settled = true;
       signal.removeEventListener('abort', onAbort);
-      resolve(outcome);
+      if (streaming === undefined) {
+        resolve(outcome);
+        return;
+      }
+      watch?.end();
+      outgoing?.close();
+      if (outcome.kind !== 'received') incoming?.destroy(new Error('the body ended early'));
+      if (receiving === undefined || outcome.kind === 'received') {
+        resolve(outcome);
+        return;
+      }
+      // It learns of the end by its iteration, and lets go of its file before anyone tries again.
+      const stopWaiting = streaming.clock.setTimer(RECEIVER_GRACE_MS, () => resolve(outcome));
+      void receiving.finally(() => {
+        stopWaiting();
+        resolve(outcome);
+      });
     }
   });
 }

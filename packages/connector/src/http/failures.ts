@@ -25,7 +25,7 @@ export function refusedFailure(failureClass: FailureClass, code: string, message
 export function brokenFailure(
   name: string,
   broken: Extract<Exchange, { kind: 'broken' }>,
-  cause: 'deadline' | 'cancelled' | 'connection',
+  cause: keyof typeof BROKEN,
 ): Failure {
   const delivery: Delivery = broken.started ? 'lost' : 'notSent';
   const fate = broken.started ? 'its effect is unknown' : 'nothing was sent';
@@ -48,6 +48,18 @@ const BROKEN = {
   deadline: { class: 'timeout', code: 'HTTP_CALL_TIMEOUT', what: 'no whole answer within the deadline' },
   cancelled: { class: 'timeout', code: 'HTTP_CALL_CANCELLED', what: 'the call was cancelled' },
   connection: { class: 'transient', code: 'HTTP_CONNECTION_FAILED', what: 'the connection failed' },
+  stalled: {
+    class: 'timeout',
+    code: 'HTTP_STREAM_STALLED',
+    what: 'the other side moved no byte for too long',
+  },
+  source: { class: 'permanent', code: 'HTTP_BODY_SOURCE_FAILED', what: 'the source of the body failed' },
+  length: {
+    class: 'permanent',
+    code: 'HTTP_BODY_SOURCE_FAILED',
+    what: 'the source of the body gave another number of bytes than it had announced',
+  },
+  tooLarge: { class: 'validation', code: 'HTTP_REQUEST_TOO_LARGE', what: 'the body is larger than is sent' },
 } as const;
 
 const FORBIDDEN = {

@@ -22,12 +22,17 @@ export interface FaultServer extends AsyncDisposable {
   handler: Handler;
   /** Answers before the request's body has been read. */
   early?: (response: ServerResponse) => void;
+  /** Connections with a request under way. */
+  busy(): Promise<number>;
 }
 
 /** A real HTTP server on loopback, for tests of the transport: each decides in `handler` how to answer, or how to fail. */
 export async function faultServer(handler: Handler): Promise<FaultServer> {
   const seen: SeenRequest[] = [];
+  let underWay = 0;
   const server = createServer((request, response) => {
+    underWay++;
+    response.once('close', () => underWay--);
     if (started.early !== undefined) {
       started.early(response);
       return;
@@ -53,6 +58,7 @@ export async function faultServer(handler: Handler): Promise<FaultServer> {
     port,
     seen,
     handler,
+    busy: async () => underWay,
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

@@ -1,4 +1,5 @@
-import type { Failure } from '@tenon/model';
+import type { Hash } from 'node:crypto';
+import type { Failure, JsonObject } from '@tenon/model';
 import { compileValidator, type JsonSchema, type SchemaIssue, type Validator } from '@tenon/schema';
 import { Agent } from 'undici';
 import { AuthenticationError } from '../auth/authentication-error.ts';
@@ -18,11 +19,13 @@ import {
 import { buildRequest, type DraftRequest, isDraft, wireRequest } from './build-request.ts';
 import { classify } from './classify.ts';
 import { Deadline } from './deadline.ts';
-import { type Exchange, exchange, type WireRequest } from './exchange.ts';
+import { type Exchange, exchange, type Streaming, type WireRequest } from './exchange.ts';
 import { refusedFailure, requestFailure } from './failures.ts';
 import { HostGuard } from './host-guard.ts';
-import { declaredResponse, decodeBody, errorBody } from './read-response.ts';
+import { BodyError, digestOfBody } from './outgoing-body.ts';
+import { declaredResponse, decodeBody, errorBody, mediaMatches } from './read-response.ts';
 import { encodeStrict } from './serialise.ts';
+import { type BodyToSend, isStreamable, receivedJson, STREAM_DEFAULTS } from './streams.ts';
 
 export interface HttpTransportOptions {
   /** Largest body taken, before and after decompression. Default 16 MiB. */
@@ -35,7 +38,13 @@ export interface HttpTransportOptions {
   readonly classify?: AnswerClassifier | undefined;
 }
 
-const DEFAULTS = { responseBytesMax: 16 * 1024 * 1024, connectionsMax: 64, connectTimeoutMs: 5_000 } as const;
+/** Largest body that is taken whole, into memory and as the result of a step. */
+export const WHOLE_BODY_BYTES_MAX = 16 * 1024 * 1024;
+const DEFAULTS = {
+  responseBytesMax: WHOLE_BODY_BYTES_MAX,
+  connectionsMax: 64,
+  connectTimeoutMs: 5_000,
+} as const;
 /** Time and bytes for a token request, which is shared by its callers and bound to none of their deadlines. */
 const TOKEN_TIMEOUT_MS = 10_000;
 const TOKEN_BYTES_MAX = 256 * 1024;
@@ -66,8 +75,15 @@ export function httpTransport(context: TransportContext, options: HttpTransportO
     const http = operation.http;
     if (http === undefined)
       return failed(requestFailure('HTTP_OPERATION_UNBOUND', `${operation.name} is not an HTTP operation`));
-    const issue = validatorOf(operation, operation.input)(request.input)[0];
+    const issue =
+      request.send === undefined
+        ? validatorOf(operation, operation.input)(request.input)[0]
+        : issueBesideStream(operation, request.input);
     if (issue !== undefined) return failed(invalidRequest(operation, issue));
+    if (request.receive !== undefined && !http.responses.some(isStreamedAnswer))
+      return failed(
+        requestFailure('HTTP_BODY_UNSTREAMABLE', `no answer of ${operation.name} can be streamed`),
+      );
     const draft = buildRequest(baseUrl!, request, http);
     if (!isDraft(draft)) return failed(draft);
     const refusal = guardOf(operation).refusal(draft.url);
@@ -98,7 +114,13 @@ export function httpTransport(context: TransportContext, options: HttpTransportO
     // A renewal that fails leaves the refusal standing, which says more than the renewal's own failure.
     const isRenewed = await first.renew().catch(() => false);
     if (!isRenewed || deadline.expired) return first.result;
-    return (await once(request, http, draft, deadline)).result;
+    const { result } = await once(request, http, draft, deadline);
+    // A body that cannot be had again: what the other side said to the first stands.
+    return !result.ok &&
+      result.failure.code === 'HTTP_BODY_SOURCE_FAILED' &&
+      result.failure.delivery === 'notSent'
+      ? first.result
+      : result;
   }
 
   async function once(
@@ -122,15 +144,35 @@ export function httpTransport(context: TransportContext, options: HttpTransportO
     // Fetching the credential may have taken seconds.
     if (request.isCalledOff?.() === true) return { result: calledOff };
     let wire = wireRequest(withCredentials(draft, authentication));
+    const { send, receive } = request;
+    const stream = operation.stream ?? STREAM_DEFAULTS;
     try {
-      wire = { ...wire, headers: { ...wire.headers, ...(await authentication.sign(wire)) } };
+      const digest = send && ((hash: Hash) => digestOfBody(send, hash, stream.bytesMax, deadline.signal));
+      const signature = await authentication.sign({ ...wire, ...(digest && { digest }) });
+      wire = { ...wire, headers: { ...wire.headers, ...signature } };
     } catch (error) {
-      return { result: failed(authFailure(operation, error)) };
+      return {
+        result: failed(error instanceof BodyError ? unsent(operation, error) : authFailure(operation, error)),
+      };
     }
     const agent = agentOf(operation, authentication.tls);
     if (deadline.expired) return { result: failed(deadline.failure(operation, NOT_STARTED)) };
+    let streaming: Streaming | undefined;
+    if (send !== undefined || receive !== undefined) {
+      try {
+        streaming = {
+          limits: stream,
+          clock: context.clock,
+          receive,
+          send: send && { source: opened(send), bytes: send.bytes },
+          isForReceiver: (status, headers) => isForReceiver(operation, http, status, headers),
+        };
+      } catch (error) {
+        return { result: failed(unsent(operation, error)) };
+      }
+    }
     deadline.enterExchange();
-    const outcome = await exchange(agent, wire, deadline.signal, limits.responseBytesMax);
+    const outcome = await exchange(agent, wire, deadline.signal, limits.responseBytesMax, streaming);
     if (outcome.kind === 'broken') {
       const isShown = authentication.tls !== undefined && outcome.cause === 'connection';
       if (!isShown || !isCertificateRefusal(outcome.code)) {
@@ -140,14 +182,40 @@ export function httpTransport(context: TransportContext, options: HttpTransportO
       }
       return { result: failed(certificateRefused(operation)), renew: authentication.renew };
     }
-    return judge(operation, http, outcome, authentication);
+    if (outcome.kind === 'received') {
+      const { status, headers } = outcome;
+      return { result: { ok: true, status, headers, body: receivedJson(outcome.body) } };
+    }
+    if (outcome.kind === 'unreceived') return { result: failed(unreceived(operation, outcome.status)) };
+    return judge(operation, http, outcome, authentication, receive !== undefined);
+  }
+
+  /** A success by every rule, in a media type that the contract declares as bytes: nothing about it is left to be judged. */
+  function isForReceiver(
+    operation: OperationPlan,
+    http: HttpBinding,
+    status: number,
+    headers: Readonly<Record<string, string>>,
+  ): boolean {
+    if (status < 200 || status >= 300) return false;
+    const type = headers['content-type'];
+    const declared = declaredResponse(http, status, type)?.mediaType;
+    const isDeclared =
+      declared === undefined ||
+      (isStreamable(declared) &&
+        (type === undefined || /^application\/octet-stream/i.test(declared) || mediaMatches(declared, type)));
+    return (
+      isDeclared &&
+      classify(operation, { status, headers, body: null }, context.clock, options.classify) === undefined
+    );
   }
 
   function judge(
     operation: OperationPlan,
     http: HttpBinding,
-    answer: Exclude<Exchange, { kind: 'broken' }>,
+    answer: Extract<Exchange, { kind: 'answered' | 'unreadable' }>,
     authentication: Authentication,
+    isStreamed: boolean,
   ): { readonly result: CallResult; readonly renew?: Authentication['renew'] } {
     const { status, headers } = answer;
     const declared = declaredResponse(http, status, headers['content-type']);
@@ -163,6 +231,15 @@ export function httpTransport(context: TransportContext, options: HttpTransportO
       return {
         result: failed(verdict.failure),
         ...(verdict.action === 'refreshOnce' && { renew: authentication.renew }),
+      };
+    if (isStreamed)
+      return {
+        result: failed(
+          violated(operation, status, {
+            code: 'HTTP_RESPONSE_MALFORMED',
+            says: 'it is of another media type than the contract says',
+          }),
+        ),
       };
     if (decoded?.ok === false)
       return {
@@ -256,7 +333,7 @@ export function httpTransport(context: TransportContext, options: HttpTransportO
       const outcome = await exchange(agentOf(operation, tls), wire, deadline.signal, TOKEN_BYTES_MAX);
       if (outcome.kind === 'broken')
         throw new TokenError('unavailable', `the token endpoint could not be reached (${outcome.code})`);
-      if (outcome.kind === 'unreadable')
+      if (outcome.kind !== 'answered')
         throw new TokenError('refused', 'the token endpoint’s answer cannot be read');
       const body = new Uint8Array(outcome.body);
       return new Response(outcome.status === 204 ? null : body, {
@@ -273,6 +350,55 @@ export function httpTransport(context: TransportContext, options: HttpTransportO
 function withoutEncoding(headers: Readonly<Record<string, string>>): Record<string, string> {
   const { 'content-encoding': _encoding, 'content-length': _length, ...rest } = headers;
   return rest;
+}
+
+function isStreamedAnswer({ status, mediaType }: HttpBinding['responses'][number]): boolean {
+  return /^(?:2|default$)/i.test(status) && mediaType !== undefined && isStreamable(mediaType);
+}
+
+/** The input without its body, which is streamed beside it. */
+function issueBesideStream(operation: OperationPlan, input: JsonObject): SchemaIssue | undefined {
+  if (input['body'] !== undefined)
+    return { pointer: '/body', keyword: 'false', message: 'is given twice: as a value and as a stream' };
+  return validatorOf(operation, schemaBesideStream(operation))({ ...input, body: null })[0];
+}
+
+const besideStream = new WeakMap<OperationPlan, JsonSchema>();
+
+function schemaBesideStream(operation: OperationPlan): JsonSchema {
+  const { input } = operation;
+  return kept(besideStream, operation, () =>
+    typeof input === 'object' ? { ...input, properties: { ...input.properties, body: true } } : input,
+  );
+}
+
+/** Its own error may hold a path or a name, so none of it goes into the failure. */
+function opened(send: BodyToSend): AsyncIterable<Uint8Array> {
+  try {
+    return send.open();
+  } catch {
+    throw new BodyError('source');
+  }
+}
+
+function unsent({ name }: OperationPlan, error: unknown): Failure {
+  return error instanceof BodyError && error.fault === 'tooLarge'
+    ? requestFailure('HTTP_REQUEST_TOO_LARGE', `${name}: the body is larger than is sent`)
+    : refusedFailure(
+        'permanent',
+        'HTTP_BODY_SOURCE_FAILED',
+        `${name}: the source of the body failed; nothing was sent`,
+      );
+}
+
+function unreceived({ name }: OperationPlan, status: number): Failure {
+  return {
+    class: 'permanent',
+    code: 'HTTP_RECEIVER_FAILED' satisfies ConnectorFailureCode,
+    message: `${name} answered ${status}, and what takes its body failed or ended before it`,
+    delivery: 'answered',
+    status,
+  };
 }
 
 const NOT_STARTED = { kind: 'broken', started: false, cause: 'aborted', code: 'ABORTED' } as const;

@@ -63,7 +63,7 @@ export function errorBody(bytes: Uint8Array, headers: Headers): Json {
     : null;
 }
 
-function mediaMatches(declared: string | undefined, actual: string | undefined): boolean {
+export function mediaMatches(declared: string | undefined, actual: string | undefined): boolean {
   if (declared === undefined || actual === undefined) return false;
   const essence = actual.split(';')[0]!.trim().toLowerCase();
   const wanted = declared.split(';')[0]!.trim().toLowerCase();

@@ -99,6 +99,16 @@ export function guardedTransport(
     if ('delivery' in operation) return refused(operation);
     const denied = denial(operation);
     if (denied !== undefined) return refused(denied);
+    // Another transport would send the rest of the call and leave the body behind.
+    if ((request.send ?? request.receive) !== undefined && operation.transport !== 'http')
+      return refused(
+        notSent(
+          'validation',
+          'HTTP_BODY_UNSTREAMABLE',
+          `${operation.name} is not over HTTP, so no body of it can be streamed`,
+          0,
+        ),
+      );
     const admitted = operation === request.operation ? request : { ...request, operation };
     const patientUntilMs = Math.min(
       clock.now() + request.operation.timeoutMs,

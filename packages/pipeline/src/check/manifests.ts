@@ -1,4 +1,9 @@
-import type { ConnectorManifest, OperationManifest, SourceManifest } from '@tenon/connector';
+import {
+  type ConnectorManifest,
+  isStreamable,
+  type OperationManifest,
+  type SourceManifest,
+} from '@tenon/connector';
 import type { Contract, HttpOperation, Operation } from '@tenon/contract';
 import type { PositionedDocument } from '@tenon/document';
 import { type Diagnostic, didYouMean, toPointer } from '@tenon/model';
@@ -220,6 +225,7 @@ function checkOperation(
       );
     found.push(...checkPagination(manifest, contract, document, operation, declared));
   }
+  found.push(...checkStream(manifest, document, operation, declared));
   found.push(...checkScopes(contract, document, operation, declared, subject));
   const { probe } = declared;
   const probed = probe && planOperation(contract, manifest, probe.operation);
@@ -335,6 +341,30 @@ function checkPagination(
     if (gap) wrong(key, `the answer of \`${operation.id}\` has no \`${pointer}\``, gap.candidates, gap.name);
   }
   return found;
+}
+
+/** Only bytes are streamed. */
+function checkStream(
+  manifest: ConnectorManifest,
+  document: PositionedDocument,
+  operation: Operation,
+  declared: OperationManifest,
+): Diagnostic[] {
+  if (declared.stream === undefined || hasBytes(operation)) return [];
+  return [
+    diagnostic('manifest-stream-of-values', {
+      message: `neither request nor answer of \`${operation.id}\` is bytes`,
+      at: document.locateKey(toPointer(['operations', operation.id, 'stream'])),
+      subject: `${manifest.name} ${operation.id}`,
+    }),
+  ];
+}
+
+/** Has it, either way, a body of a media type that is no value? */
+function hasBytes(operation: Operation): boolean {
+  if (operation.kind !== 'http') return false;
+  const answers = operation.responses.filter(({ status }) => /^(?:2|default$)/i.test(status));
+  return [operation.body, ...answers].some((body) => body?.content.some(({ type }) => isStreamable(type)));
 }
 
 function near(name: string, candidates: Iterable<string>): { fix?: string } {

@@ -1,5 +1,6 @@
+import { WHOLE_BODY_BYTES_MAX } from '@tenon/connector';
 import type { Operation } from '@tenon/contract';
-import type { Diagnostic, Location } from '@tenon/model';
+import { type Diagnostic, formatByteSize, type Location } from '@tenon/model';
 import { diagnostic } from '../rules.ts';
 import type { Located } from '../spec/pipeline-spec.ts';
 import type { ResolvedCall, ResolvedEvent } from './catalog.ts';
@@ -7,7 +8,25 @@ import type { PipelineModel } from './model.ts';
 
 /** What a pipeline leans on must last: no operation or event that its contract announces the end of, no page made for people. */
 export function checkTargets(model: PipelineModel): Diagnostic[] {
-  return [...ending(model), ...scraped(model)];
+  return [...ending(model), ...scraped(model), ...streamed(model)];
+}
+
+/** A step's request and result are values that are kept on disk; what is larger than such a value cannot pass through one. */
+function streamed({ calls }: PipelineModel): Diagnostic[] {
+  return [...calls.values()].flatMap(({ step, call, compensation }) =>
+    [
+      { name: step.call, target: call },
+      ...(step.compensate && compensation ? [{ name: step.compensate.call, target: compensation }] : []),
+    ].flatMap(({ name, target }) => {
+      const bytesMax = target.declared.stream?.bytesMax ?? 0;
+      if (bytesMax <= WHOLE_BODY_BYTES_MAX) return [];
+      return diagnostic('body-too-large-for-step', {
+        message: `bodies of \`${name.value}\` may have ${formatByteSize(bytesMax)}, and a step takes ${formatByteSize(WHOLE_BODY_BYTES_MAX)}`,
+        at: name.at,
+        subject: `${step.id.value} ${name.value}`,
+      });
+    }),
+  );
 }
 
 /** Operations and events whose end is announced (C89). */

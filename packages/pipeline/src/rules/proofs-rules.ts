@@ -317,6 +317,16 @@ export const proofsRules = {
       good: '# 25 steps, then emit: orders.billed; a second pipeline carries on from it',
     },
   },
+  'body-too-large-for-step': {
+    severity: 'error',
+    title: 'a step calls what sends or takes bodies larger than a step can hold',
+    why: 'The request and the result of a step are kept on disk and read again after a crash, so they are values of bounded size. A larger body can only be streamed, by code.',
+    fix: 'stream it in the code of a connector, from where it is to where it goes, and give the pipeline its digest and place; or lower `stream.max` where bodies are small',
+    example: {
+      bad: '- { id: export, call: files.getExport }   # connector.yaml: stream: { max: 2GiB }',
+      good: '- { id: export, call: exports.copyToStore, with: { exportId: "${ event.id }" } }   # answers { digest, key }',
+    },
+  },
   'operation-deprecated': {
     severity: 'warning',
     title: 'a pipeline uses what will end',

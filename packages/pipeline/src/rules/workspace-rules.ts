@@ -109,6 +109,16 @@ export const workspaceRules = {
       good: 'pagination: { type: cursor, in: after, out: /next }',
     },
   },
+  'manifest-stream-of-values': {
+    severity: 'error',
+    title: 'bounds for streaming an operation that has no bytes to stream',
+    why: 'JSON, forms and multipart bodies are values, which come and go whole; the bounds would say nothing.',
+    fix: 'take `stream` away, or correct the media type in the contract or its overlay',
+    example: {
+      bad: 'getInvoice: { effect: read, stream: { max: 1GiB } }   # answers application/json',
+      good: 'getInvoicePdf: { effect: read, stream: { max: 1GiB } }   # answers application/pdf',
+    },
+  },
   'manifest-order-unknown': {
     severity: 'error',
     title: 'events are ordered by a field that they lack',

@@ -191,7 +191,7 @@ export function inspectPipeline(
 const NO_INTERFACES: Interfaces = new Map();
 
 function runsAny({ steps }: PipelineSpec): boolean {
-  return [...allSteps(steps)].some(({ kind }) => kind === 'run');
+  return allSteps(steps).some(({ kind }) => kind === 'run');
 }
 
 function checkSpec(spec: PipelineSpec, base: CheckBase, interfaces: Interfaces) {
@@ -202,12 +202,12 @@ function checkSpec(spec: PipelineSpec, base: CheckBase, interfaces: Interfaces) 
   const pipeline: NonNullable<FileFindings['pipeline']> = {
     name: spec.name,
     ...(team !== undefined && { team }),
-    steps: [...allSteps(spec.steps)].length,
+    steps: allSteps(spec.steps).length,
     expressions: data.expressions,
     facts: factsOf(model),
     interface: interfaceOf(spec),
     relied: reliedOn(
-      [...allSteps(spec.steps)].flatMap((step) => (step.kind === 'run' ? step.pipeline.value : [])),
+      allSteps(spec.steps).flatMap((step) => (step.kind === 'run' ? step.pipeline.value : [])),
       interfaces,
     ),
   };

@@ -111,6 +111,9 @@ export function membersOf(type: Type): readonly Type[] {
 
 /** Any one of the types: flat, without repeats, scalars of a kind merged. */
 export function union(types: readonly Type[]): Type {
+  const [only] = types;
+  // Almost every field is looked up in a value of one type, which is flat already.
+  if (only && types.length === 1) return only;
   if (types.some((type) => type.kind === 'optional')) return optionalOf(union(types.map(presentOf)));
   const any = types.find((type) => type.kind === 'any');
   if (any) return any;

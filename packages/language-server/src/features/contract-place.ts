@@ -59,18 +59,16 @@ export function partOf(
     const outer = partOf(inspection, read.root, list === step ? undefined : list);
     return outer && { source: outer.source, path: [...outer.path, ...names, '*'] };
   }
-  const named = [...allSteps(inspection.model?.spec.steps ?? [])].find(({ id }) => id.value === names[0]);
+  const named = allSteps(inspection.model?.spec.steps ?? []).find(({ id }) => id.value === names[0]);
   const result = named && resultOf(inspection, named);
   return result && { source: result, path: [...names.slice(1), '*'] };
 }
 
 /** The list whose item has this name in a step. */
 function listAround({ model }: PipelineInspection, name: string, step: StepSpec): ForEachSpec | undefined {
-  const lists = [...allSteps(model?.spec.steps ?? [])].filter(
-    (one): one is ForEachSpec => one.kind === 'forEach',
-  );
+  const lists = allSteps(model?.spec.steps ?? []).filter((one): one is ForEachSpec => one.kind === 'forEach');
   return lists.findLast(
-    (list) => list.as.value === name && (list === step || [...allSteps(list.steps)].includes(step)),
+    (list) => list.as.value === name && (list === step || allSteps(list.steps).includes(step)),
   );
 }
 

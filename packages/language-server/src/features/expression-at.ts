@@ -227,7 +227,7 @@ export function environmentAt(inspection: PipelineInspection, offset: number): E
 
 /** The step that an offset stands in, the innermost. */
 export function stepAt({ model, document }: PipelineInspection, offset: number): StepSpec | undefined {
-  const before = [...allSteps(model?.spec.steps ?? [])].filter(({ at }) => at.range.start.offset <= offset);
+  const before = allSteps(model?.spec.steps ?? []).filter(({ at }) => at.range.start.offset <= offset);
   const inside = before.findLast(({ at }) => holds(at, offset));
   const last = inside ?? before.at(-1);
   if (!last) return undefined;

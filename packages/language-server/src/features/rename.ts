@@ -39,7 +39,7 @@ export function renameAt(snapshot: Snapshot, file: string, offset: number, name:
   if (!/^[a-z][A-Za-z0-9]*$/.test(name))
     return { refused: 'the name of a step is letters and digits and starts with a small letter' };
   const spec = snapshot.pipeline(file)?.model?.spec;
-  const taken = [...allSteps(spec?.steps ?? [])].some((one) => one !== target.step && one.id.value === name);
+  const taken = allSteps(spec?.steps ?? []).some((one) => one !== target.step && one.id.value === name);
   if (taken) return { refused: `there is a step \`${name}\` already` };
   const text = snapshot.text(file) ?? '';
   return {

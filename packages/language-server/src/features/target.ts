@@ -49,7 +49,7 @@ function inExpression(
     const path = [...(part?.path ?? []), ...names.slice(0, segment + 1)];
     return part && { kind: 'field', source: part.source, path, at: expression.locate(span) };
   }
-  const named = [...allSteps(inspection.model.spec.steps)].find(({ id }) => id.value === names[0]);
+  const named = allSteps(inspection.model.spec.steps).find(({ id }) => id.value === names[0]);
   if (!named || segment < 0) return undefined;
   const at = expression.locate(reference.path[segment]!);
   if (segment === 0) return { kind: 'step', step: named, at };

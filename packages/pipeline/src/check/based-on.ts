@@ -37,16 +37,15 @@ function lostUpdate(
   call: ResolvedCall,
 ): Diagnostic[] {
   if (call.declared.effect === 'read' || call.declared.concurrency === undefined || !step.with) return [];
-  const readers = new Map(
-    [...model.calls].flatMap(([one, meaning]) =>
-      isVersioned(meaning.call, call) ? [[one.id.value, meaning] as const] : [],
-    ),
-  );
   // What names the object stays what it is; what is written into it was read.
   const body =
     step.with.kind === 'object' ? step.with.entries.find(({ name }) => name === 'body') : undefined;
-  const written = [...(body ? expressionsOf(body.value) : [])];
-  const taken = written.flatMap((one) => stepsRead(one)).find(({ id }) => readers.has(id));
+  const written = body ? expressionsOf(body.value) : [];
+  const read = written.flatMap((one) => stepsRead(one));
+  if (read.length === 0) return [];
+  const readers = new Set<string>();
+  for (const one of model.calls.values()) if (isVersioned(one.call, call)) readers.add(one.step.id.value);
+  const taken = read.find(({ id }) => readers.has(id));
   if (!taken) return [];
   const isBeside = list.some(({ id }) => id.value === taken.id);
   return [
@@ -125,7 +124,7 @@ function carries(template: Template | undefined, pointer: string, read: string):
     here = here.entries.find((entry) => entry.name === name)?.value;
   }
   return (
-    here !== undefined && [...expressionsOf(here)].some((one) => stepsRead(one).some(({ id }) => id === read))
+    here !== undefined && expressionsOf(here).some((one) => stepsRead(one).some(({ id }) => id === read))
   );
 }
 
@@ -139,7 +138,7 @@ function outdated(list: readonly StepSpec[], step: CallSpec): Diagnostic[] {
   const derived = new Set([read]);
   const found: Diagnostic[] = [];
   for (const between of betweenReadAndWrite(list, step)) {
-    const inside = [...allSteps([between])].flatMap((one) => expressionsOfStep(one));
+    const inside = allSteps([between]).flatMap((one) => expressionsOfStep(one));
     const taken = inside.flatMap(stepsRead).find(({ id }) => derived.has(id));
     if (!taken || between.kind === 'check') continue;
     if (between.kind === 'set') {

@@ -6,7 +6,7 @@ import type { Checked } from './masters.ts';
 
 /** A `choose` over the values of an enum says what happens when the enum grows (C8). */
 export function checkBranches({ model, data }: Checked): Diagnostic[] {
-  return [...allSteps(model.spec.steps)].flatMap((step): Diagnostic[] => {
+  return allSteps(model.spec.steps).flatMap((step): Diagnostic[] => {
     if (step.kind !== 'choose') return [];
     const open = step.branches.findIndex((branch) => !branch.when);
     if (open >= 0 && open < step.branches.length - 1) {

@@ -33,7 +33,7 @@ import { expressionsOf, type SpecExpression, type Template } from '../spec/templ
 import type { UsageEntry } from '../usage.ts';
 import type { ResolvedCall } from './catalog.ts';
 import { checkInScope, expressionDiagnostic, type PolicyRules, type Read, type Use } from './expressions.ts';
-import { MapOver } from './growing-map.ts';
+import { MapOver, MapUntil } from './growing-map.ts';
 import { listRead } from './list-read.ts';
 import { ownerOf, type PipelineModel } from './model.ts';
 import { checkRequest } from './request.ts';
@@ -85,7 +85,7 @@ function outcomesOf(result: Type | undefined): Type {
 }
 
 function idsOf(branch: BranchSpec): readonly string[] {
-  return [...allSteps(branch.steps)].map((one) => one.id.value);
+  return allSteps(branch.steps).map((one) => one.id.value);
 }
 
 function extended(
@@ -105,13 +105,12 @@ function withItems(
   items: readonly Item[],
 ): ReadonlyMap<string, NamedSource> {
   if (items.length === 0) return sources;
-  return new Map([
-    ...sources,
-    ...items.flatMap(({ name, source }) => (source ? [[name, source] as const] : [])),
-  ]);
+  const named = items.flatMap(({ name, source }) => (source ? [[name, source] as const] : []));
+  return named.length === 0 ? sources : new MapOver(new Map(named), sources);
 }
 
 const NOTHING: ReadonlySet<string> = new Set();
+const NONE: ReadonlyMap<string, Unreadable> = new Map();
 const NO_RESULT: ReadonlySet<Unreadable | undefined> = new Set(['withoutResult', 'withoutOutput']);
 /** Said of parts of a condition that is true as a whole: `has(x)` within `!has(x)`. */
 const SETTLED: ReadonlySet<string> = new Set(['always-true', 'always-false']);
@@ -154,8 +153,8 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
   const results = new Map<string, Result>();
   const silent = new Set<string>();
   /** Steps of lists that the walk has left. */
-  const left = new Set<string>();
-  const ids = [...allSteps(spec.steps)].map((step) => step.id.value);
+  const left = new Map<string, { readonly at: number; readonly value: 'insideList' }>();
+  const ids = allSteps(spec.steps).map((step) => step.id.value);
   const named = [...ids, ...spec.unreadSteps];
   const withoutOutput = new Set(
     [...model.runs].flatMap(([{ id }, child]) => (child.output === undefined ? [id.value] : [])),
@@ -253,7 +252,7 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
         const withSignal: Scope = {
           ...inner,
           environment: { ...outer, variables: { ...outer.variables, signal } },
-          sources: event ? new Map(inner.sources).set('signal', eventTarget(event)) : inner.sources,
+          sources: withSource(inner.sources, 'signal', event && eventTarget(event)),
         };
         environments.set(step, withSignal.environment);
         if (step.match) {
@@ -296,7 +295,8 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
       case 'forEach':
         done(visitList(step, inner, here));
         // What was done for each item can be read for no item after it.
-        for (const one of allSteps(step.steps)) left.add(one.id.value);
+        for (const { id: inside } of allSteps(step.steps))
+          if (!left.has(inside.value)) left.set(inside.value, { at: left.size, value: 'insideList' });
         return before;
     }
   }
@@ -375,10 +375,7 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
       const { plan, contract } = meaning.call;
       request(step.with, plan.input, step.call.value, step.call.at);
       writes(step.with, requestTarget(contract.name, plan.operation), id, '', step.call.at);
-      done(typeOfSchema(plan.result), {
-        contract: contract.name,
-        target: { kind: 'response', operation: plan.operation },
-      });
+      done(typeOfSchema(plan.result), responseTarget(meaning.call));
     } else done(ANY);
     visitFresh(step, inner, meaning?.call);
     const { compensate } = step;
@@ -398,12 +395,7 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
     if (!fresh) return;
     const result = call ? typeOfSchema(call.plan.result) : ANY;
     const { environment: outer } = inner;
-    const sources = new Map(inner.sources);
-    if (call)
-      sources.set('result', {
-        contract: call.contract.name,
-        target: { kind: 'response', operation: call.plan.operation },
-      });
+    const sources = withSource(inner.sources, 'result', call && responseTarget(call));
     const scoped = {
       ...inner,
       environment: { ...outer, variables: { ...outer.variables, result } },
@@ -426,12 +418,7 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
     if (!guard?.unchanged) return;
     const current = read ? typeOfSchema(read.plan.result) : ANY;
     const { environment: outer } = after;
-    const sources = new Map(after.sources);
-    if (read)
-      sources.set('current', {
-        contract: read.contract.name,
-        target: { kind: 'response', operation: read.plan.operation },
-      });
+    const sources = withSource(after.sources, 'current', read && responseTarget(read));
     expression(
       guard.unchanged,
       id,
@@ -454,21 +441,23 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
   /** The names that can be used at a place. `self`: the step being checked; `certain`: one known to have run. */
   function scope(here: Here, self: string | undefined, certain?: string): Scope {
     const known = visible.at(here, results, silent);
-    const gone = [...left].filter((id) => known.fields.has(id) || NO_RESULT.has(known.unreadable.get(id)));
+    const leftNow = new MapUntil(left, left.size);
+    const isGone = (id: string): boolean =>
+      leftNow.has(id) && (known.fields.has(id) || NO_RESULT.has(known.unreadable.get(id)));
     let { fields, conditional, unreadable } = known;
     const own = certain === undefined ? undefined : results.get(certain);
     /** Steps that are there whatever the walk says of them. */
     const sure = new Map<string, Field>();
     if (certain !== undefined && own) sure.set(certain, { type: () => own.type, required: true });
     for (const id of spec.unreadSteps) sure.set(id, { type: () => ANY, required: true });
-    const hidden = new Set(gone);
-    if (self !== undefined && (known.fields.has(self) || sure.has(self))) hidden.add(self);
-    if (sure.size > 0 || hidden.size > 0) {
+    const hidesSelf = self !== undefined && (known.fields.has(self) || sure.has(self));
+    if (sure.size > 0 || hidesSelf || left.size > 0) {
+      const hidden = { has: (id: string) => isGone(id) || (hidesSelf && id === self) };
       fields = new MapOver(sure, known.fields, hidden);
       conditional = conditional.filter(({ path: [, id] }) => id !== certain && !hidden.has(id ?? ''));
     }
-    if (gone.length > 0)
-      unreadable = new MapOver(new Map(gone.map((id) => [id, 'insideList'] as const)), unreadable);
+    if (left.size > 0)
+      unreadable = new MapOver(new MapOver(leftNow, NONE, { has: (id) => !isGone(id) }), unreadable);
     if (self !== undefined) unreadable = new MapOver(new Map([[self, 'self']]), unreadable);
     const steps: ObjectType = { kind: 'object', fields, isPartial: false, isClosed: true };
     return {
@@ -592,6 +581,18 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
 
 function eventTarget(event: NonNullable<PipelineModel['trigger']>): UsageTarget {
   return { contract: event.contract.name, target: { kind: 'event', event: event.plan.event } };
+}
+
+function withSource(
+  sources: Scope['sources'],
+  name: string,
+  source: NamedSource | undefined,
+): Scope['sources'] {
+  return source ? new MapOver(new Map([[name, source]]), sources) : sources;
+}
+
+function responseTarget({ contract, plan }: ResolvedCall): UsageTarget {
+  return { contract: contract.name, target: { kind: 'response', operation: plan.operation } };
 }
 
 function requestTarget(contract: string, operation: string): UsageTarget {

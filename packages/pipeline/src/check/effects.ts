@@ -90,7 +90,7 @@ function checkRetriedClasses({ step }: CallMeaning): Diagnostic[] {
 function checkIdentityKey({ spec }: PipelineModel): Diagnostic[] {
   const key = spec.identity?.key;
   if (!key) return [];
-  const expressions = [...expressionsOf(key)];
+  const expressions = expressionsOf(key);
   const roots = expressions.flatMap((one) =>
     references(one.parsed.ast).map((reference) => ({ one, reference })),
   );

@@ -121,14 +121,14 @@ function stepProblem(
   // `steps` as a whole, or a step by a computed name, is the type checker's matter.
   if (root !== 'steps' || !id || id.name === '*' || scope.environment.variables['steps'] === undefined)
     return [];
+  const why = scope.unreadable.get(id.name);
+  if (why === undefined && scope.steps.includes(id.name)) return [];
   const at = expression.locate(id);
   const subject = `${expression.source} ${id.name}`;
-  const why = scope.unreadable.get(id.name);
   if (why !== undefined) {
     const [code, what] = STEP_PROBLEMS[why];
     return [{ problem: diagnostic(code, { message: `step \`${id.name}\` ${what}`, at, subject }), span: id }];
   }
-  if (scope.steps.includes(id.name)) return [];
   const near = didYouMean(id.name, scope.steps);
   const problem = diagnostic('unknown-step', {
     message: `there is no step \`${id.name}\``,

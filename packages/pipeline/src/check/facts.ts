@@ -89,7 +89,7 @@ export const CAUSES_EXTENSION = 'x-tenon-causes';
 
 export function factsOf(model: PipelineModel): PipelineFacts {
   const { spec } = model;
-  const order = new Map<StepSpec, number>([...allSteps(spec.steps)].map((step, index) => [step, index]));
+  const order = new Map<StepSpec, number>(allSteps(spec.steps).map((step, index) => [step, index]));
   const trigger =
     model.trigger && spec.trigger?.kind === 'event'
       ? eventUse(model, model.trigger, spec.trigger.event.at)
@@ -149,10 +149,10 @@ function besideOf(
 ): readonly number[] {
   return steps.flatMap((step): readonly number[] => {
     const inner = innerSteps(step);
-    const own = inner.find((list) => [...allSteps(list)].includes(wait));
+    const own = inner.find((list) => allSteps(list).includes(wait));
     if (own === undefined) return [];
     const others = step.kind === 'parallel' ? inner.filter((list) => list !== own) : [];
-    const places = others.flatMap((list) => [...allSteps(list)].map((one) => order.get(one)!));
+    const places = others.flatMap((list) => allSteps(list).map((one) => order.get(one)!));
     return [...places, ...besideOf(own, wait, order)];
   });
 }

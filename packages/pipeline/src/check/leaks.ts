@@ -143,7 +143,7 @@ export function checkLeaks(checked: Checked): LeakCheck {
   /** People see what they decide on: their team must be cleared for it, as a field would have to be. */
   function show(template: Template, team: string): void {
     const cleared = catalog.workspace.clearances?.get(team);
-    for (const flow of [...expressionsOf(template)].flatMap((expression) => flowsOf(expression)))
+    for (const flow of expressionsOf(template).flatMap((expression) => flowsOf(expression)))
       if (!cleared?.has(flow.class))
         found.push(
           diagnostic('data-not-cleared', {
@@ -200,7 +200,7 @@ export function checkLeaks(checked: Checked): LeakCheck {
         for (const { name, value } of part.entries) visit(value, `${here}/${escapeToken(name)}`);
       else if (part.kind === 'array') for (const item of part.items) visit(item, `${here}/*`);
       else {
-        const flows = [...expressionsOf(part)].flatMap((expression) => flowsOf(expression));
+        const flows = expressionsOf(part).flatMap((expression) => flowsOf(expression));
         if (flows.length > 0) all.set(here, [...(all.get(here) ?? []), ...flows]);
       }
     };
@@ -228,14 +228,18 @@ export function checkLeaks(checked: Checked): LeakCheck {
     );
     const known = new Set((data.reads.get(expression) ?? []).map(({ at }) => at.range.start.offset));
     const indirect = references(expression.parsed.ast).flatMap((reference) => {
-      const at = expression.locate(reference.span);
       const item = items.get(reference.root);
+      const isInput = INPUT.has(reference.root) && input.size > 0;
+      if (!isInput && !item && reference.root !== 'steps') return [];
       const names = reference.path.map(({ name }) => name);
-      if (INPUT.has(reference.root) && input.size > 0) return isHeld(at) ? through(input, names, at) : [];
-      if (item?.flows && isHeld(at) && !known.has(at.range.start.offset))
-        return item.flows.map((flow) => ({ ...flow, at }));
       const [step, ...rest] = item?.path ? [...item.path, ...names] : reference.root === 'steps' ? names : [];
       const source = step === undefined ? undefined : held.get(step);
+      // Most reads are of what holds nothing classed: their place is never asked for.
+      if (!isInput && !item?.flows && !source) return [];
+      const at = expression.locate(reference.span);
+      if (isInput) return isHeld(at) ? through(input, names, at) : [];
+      if (item?.flows && isHeld(at) && !known.has(at.range.start.offset))
+        return item.flows.map((flow) => ({ ...flow, at }));
       return source && isHeld(at) ? through(source, rest, at) : [];
     });
     return distinct([...direct, ...indirect]);
@@ -341,11 +345,24 @@ function classesAt(
   path: string,
   how: 'within' | 'touching',
 ): ReadonlySet<DataClass> {
+  const asked = classesAsked.get(classes) ?? { within: new Map(), touching: new Map() };
+  classesAsked.set(classes, asked);
+  const known = asked[how].get(path);
+  if (known) return known;
   const found = new Set<DataClass>();
   for (const [pointer, one] of classes)
     if (isWithin(path, pointer) || (how === 'touching' && isWithin(pointer, path))) found.add(one);
+  if (asked[how].size >= PATHS_KEPT_MAX) asked[how].clear();
+  asked[how].set(path, found);
   return found;
 }
+
+/** Answers about the classed fields of a contract, which are asked for again with every check. */
+const classesAsked = new WeakMap<
+  ReadonlyMap<string, DataClass>,
+  Record<'within' | 'touching', Map<string, ReadonlySet<DataClass>>>
+>();
+const PATHS_KEPT_MAX = 1_000;
 
 function relates(a: string, b: string): boolean {
   return isWithin(a, b) || isWithin(b, a);

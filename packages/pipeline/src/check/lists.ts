@@ -39,7 +39,7 @@ function checkName({ id, as }: ForEachSpec, outer: ReadonlySet<string>): Diagnos
 function checkKey(model: PipelineModel, step: ForEachSpec): Diagnostic[] {
   const { id, as, key } = step;
   if (!key) {
-    const effect = [...allSteps(step.steps)].find((one) => hasEffect(model, one));
+    const effect = allSteps(step.steps).find((one) => hasEffect(model, one));
     if (!effect) return [];
     return [
       diagnostic('item-key-missing', {
@@ -51,7 +51,7 @@ function checkKey(model: PipelineModel, step: ForEachSpec): Diagnostic[] {
       }),
     ];
   }
-  const expressions = [...expressionsOf(key)];
+  const expressions = expressionsOf(key);
   // What cannot be read is reported as that.
   if (expressions.some(({ parsed }) => parsed.errors.length > 0)) return [];
   if (expressions.some(({ parsed }) => references(parsed.ast).some(({ root }) => root === as.value)))

@@ -53,6 +53,11 @@ export function fieldsAbout<T>(
 
 /** Where the fields at one place of a payload came from: pointers into the document, one for each variant. */
 export function originsAt(contract: Contract, schema: JsonSchema, pointer: string): readonly string[] {
+  if (!isSchemaObject(schema)) return [];
+  const asked = originsAsked.get(schema) ?? new Map<string, readonly string[]>();
+  originsAsked.set(schema, asked);
+  const known = asked.get(pointer);
+  if (known) return known;
   const wanted = fromPointer(pointer);
   const found: string[] = [];
   let level: Visit[] = [{ schema, path: [], within: undefined }];
@@ -66,8 +71,14 @@ export function originsAt(contract: Contract, schema: JsonSchema, pointer: strin
       .flatMap((here) => below(contract, here))
       .filter(({ path }) => path.length <= wanted.length && path.every((token, i) => token === wanted[i]));
   }
+  if (asked.size >= ORIGINS_KEPT_MAX) asked.clear();
+  asked.set(pointer, found);
   return found;
 }
+
+/** Fields of a contract that pipelines write, asked for again with every check. */
+const originsAsked = new WeakMap<object, Map<string, readonly string[]>>();
+const ORIGINS_KEPT_MAX = 1_000;
 
 function below(contract: Contract, { schema, path, within }: Visit): readonly Visit[] {
   if (!isSchemaObject(schema)) return [];

@@ -8,7 +8,7 @@ const BUDGET = { steps: 40, connections: 8, branches: 20 } as const;
 
 /** Warns about a pipeline that has grown past what one person can follow. */
 export function checkSize({ spec, calls }: PipelineModel): Diagnostic[] {
-  const steps = [...allSteps(spec.steps)];
+  const steps = allSteps(spec.steps);
   const connections = new Set([...calls.values()].map(({ call }) => call.connection));
   const branches = steps.reduce(
     (sum, step) => sum + (step.kind === 'choose' || step.kind === 'parallel' ? step.branches.length : 0),

@@ -181,7 +181,7 @@ function reason({ step, call }: CallMeaning): string | undefined {
 }
 
 function hasApproval(steps: readonly StepSpec[]): boolean {
-  return [...allSteps(steps)].some((step) => step.kind === 'approve');
+  return allSteps(steps).some((step) => step.kind === 'approve');
 }
 
 /**

@@ -13,7 +13,7 @@ export function checkUnused(model: PipelineModel): Diagnostic[] {
   const { spec } = model;
   const read = readSteps(model);
   if (read === undefined) return [];
-  return [...allSteps(spec.steps)].flatMap((step): Diagnostic[] => {
+  return allSteps(spec.steps).flatMap((step): Diagnostic[] => {
     const what = onlyMakes(step, model);
     if (what === undefined || read.has(step.id.value)) return [];
     return [
@@ -34,7 +34,7 @@ function onlyMakes(step: StepSpec, model: PipelineModel): string | undefined {
     case 'call':
       return model.calls.get(step)?.call.declared.effect === 'read' ? 'only fetches' : undefined;
     case 'forEach': {
-      const inner = [...allSteps(step.steps)];
+      const inner = allSteps(step.steps);
       const isMaking =
         !step.check && inner.length > 0 && inner.every((one) => onlyMakes(one, model) !== undefined);
       return isMaking ? 'only makes values of a list' : undefined;

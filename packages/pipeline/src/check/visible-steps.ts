@@ -43,7 +43,8 @@ interface Growth {
 
 /**
  * What can be read grows by one step at a time, and each place sees what there was when the walk came by: made anew or
- * copied for every step, a pipeline of 200 steps would spend most of its check here.
+ * copied for every step, a pipeline of 200 steps would spend most of its check here. `results` and `silent` are the same
+ * two at every call, and only grow.
  */
 export function visibleSteps(
   ids: readonly string[],
@@ -54,12 +55,17 @@ export function visibleSteps(
   const parsed = new Map<string, Expr>();
   const listed: (readonly [string, Result])[] = [];
   const silences: string[] = [];
+  /** Where the walk's results and silent steps have been taken in to: never past their last, so they go on. */
+  let unlisted: MapIterator<[string, Result]> | undefined;
+  let unheard: SetIterator<string> | undefined;
   /** Results that are there only when a condition held, by that condition. */
   const byCondition = new Map<string, (readonly [string, Result])[]>();
   return {
     at(here: Place, results: ReadonlyMap<string, Result>, silent: ReadonlySet<string>): Visible {
-      if (results.size > listed.length) note([...results].slice(listed.length));
-      if (silent.size > silences.length) silences.push(...[...silent].slice(silences.length));
+      unlisted ??= results.entries();
+      while (listed.length < results.size) note(unlisted.next().value!);
+      unheard ??= silent.values();
+      while (silences.length < silent.size) silences.push(unheard.next().value!);
       const growth = growths.get(here.elsewhere) ?? empty(here.elsewhere);
       growths.set(here.elsewhere, growth);
       const { visible } = growth;
@@ -69,12 +75,10 @@ export function visibleSteps(
     },
   };
 
-  function note(added: readonly (readonly [string, Result])[]): void {
-    for (const entry of added) {
-      listed.push(entry);
-      for (const one of new Set(entry[1].conditions))
-        byCondition.set(one, [...(byCondition.get(one) ?? []), entry]);
-    }
+  function note(entry: readonly [string, Result]): void {
+    listed.push(entry);
+    for (const one of new Set(entry[1].conditions))
+      byCondition.set(one, [...(byCondition.get(one) ?? []), entry]);
   }
 
   /** The same where these conditions hold: what was there only under one of them is there for certain. */

@@ -85,7 +85,7 @@ function checkBlind(step: CallSpec, compensate: CompensateSpec): Diagnostic[] {
     compensate.with.kind === 'object'
       ? compensate.with.entries.find(({ name }) => name === 'body')
       : undefined;
-  const restored = [...(body ? expressionsOf(body.value) : [])].flatMap((one) =>
+  const restored = (body ? expressionsOf(body.value) : []).flatMap((one) =>
     references(one.parsed.ast).flatMap(({ root, path, span }) =>
       root === 'steps' && path[0] && path[0].name !== step.id.value ? [one.locate(span)] : [],
     ),
@@ -128,13 +128,13 @@ function checkWindow(model: PipelineModel, { step, call }: Pick<CallMeaning, 'st
 
 /** Steps that may come after a step, or go on beside it: what it does may be undone as late as that. */
 function mayFollow(steps: readonly StepSpec[], step: StepSpec): readonly StepSpec[] {
-  const all = [...allSteps(steps)];
+  const all = allSteps(steps);
   const around = all.filter(
     (one) =>
       (one.kind === 'forEach' || one.kind === 'parallel') &&
-      innerSteps(one).some((inner) => [...allSteps(inner)].includes(step)),
+      innerSteps(one).some((inner) => allSteps(inner).includes(step)),
   );
-  const beside = new Set(around.flatMap((one) => innerSteps(one).flatMap((inner) => [...allSteps(inner)])));
+  const beside = new Set(around.flatMap((one) => innerSteps(one).flatMap((inner) => allSteps(inner))));
   return all.filter((one, index) => index > all.indexOf(step) || beside.has(one));
 }
 
@@ -164,7 +164,7 @@ function checkRead({ step, call }: CallMeaning): Diagnostic[] {
 
 /** Calls that cannot be undone. */
 function lastingIn(model: PipelineModel, steps: readonly StepSpec[]): readonly CallSpec[] {
-  return [...allSteps(steps)].filter(
+  return allSteps(steps).filter(
     (step): step is CallSpec =>
       step.kind === 'call' &&
       step.irreversible !== undefined &&

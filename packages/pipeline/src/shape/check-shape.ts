@@ -3,6 +3,16 @@ import { definitionName, isSchemaObject, type JsonSchema, type SchemaObject } fr
 import { diagnostic } from '../rules.ts';
 import type { SpecDocument, SpecMap, SpecNode, SpecScalar } from '../yaml/spec-document.ts';
 
+/** What a `oneOf` is told apart by: `telling` has, for each of its `maps`, the key that only it requires. */
+interface Branches {
+  readonly branches: readonly SchemaObject[];
+  readonly maps: readonly SchemaObject[];
+  readonly telling: readonly string[];
+}
+
+/** The published schemas do not change, and each step is held against the same few unions. */
+const branchesKnown = new WeakMap<SchemaObject, Branches>();
+
 /**
  * Holds a spec against one of the published schemas. Ajv would say what fails; this says what was meant: which branch
  * of a `oneOf` the author was writing, which key is a typo, what a missing part is for.
@@ -81,7 +91,7 @@ export function checkShape(document: SpecDocument, root: SpecNode, schema: Schem
 
   /** The branch whose type fits and whose telling key (a required one) is there. */
   function chooseBranch(node: SpecNode, union: SchemaObject, path: string): SchemaObject | undefined {
-    const branches = (union.oneOf ?? []).map(resolve).filter((branch) => branch !== undefined);
+    const { branches, maps, telling } = branchesOf(union);
     if (node.kind !== 'map') {
       const fits = branches.find((branch) => typeFits(node, branch) && branch.const === undefined);
       const constant = branches.find(
@@ -91,16 +101,7 @@ export function checkShape(document: SpecDocument, root: SpecNode, schema: Schem
       wrong(node, expectedOf(branches), path);
       return undefined;
     }
-    const maps = branches.filter((branch) => branch.type === 'object');
     if (maps.length === 1) return maps[0];
-    const shared = new Set(
-      maps
-        .flatMap((branch) => branch.required ?? [])
-        .filter((name) => maps.every((branch) => branch.required?.includes(name))),
-    );
-    const telling = maps.map(
-      (branch) => (branch.required ?? []).filter((name) => !shared.has(name))[0] ?? '',
-    );
     const present = telling.filter((name) => node.entries.some(({ key }) => key.value === name));
     if (present.length === 1) return maps[telling.indexOf(present[0]!)];
     const second = node.entries.find(({ key }) => key.value === present[1]);
@@ -130,6 +131,24 @@ export function checkShape(document: SpecDocument, root: SpecNode, schema: Schem
       }),
     );
     return undefined;
+  }
+
+  function branchesOf(union: SchemaObject): Branches {
+    const known = branchesKnown.get(union);
+    if (known) return known;
+    const branches = (union.oneOf ?? []).map(resolve).filter((branch) => branch !== undefined);
+    const maps = branches.filter((branch) => branch.type === 'object');
+    const shared = new Set(
+      maps
+        .flatMap((branch) => branch.required ?? [])
+        .filter((name) => maps.every((branch) => branch.required?.includes(name))),
+    );
+    const telling = maps.map(
+      (branch) => (branch.required ?? []).filter((name) => !shared.has(name))[0] ?? '',
+    );
+    const found = { branches, maps, telling };
+    branchesKnown.set(union, found);
+    return found;
   }
 
   function checkType(node: SpecNode, shape: SchemaObject, path: string): boolean {

@@ -586,12 +586,16 @@ export function given<Key extends string, T>(key: Key, value: T | undefined): { 
 }
 
 /** Every step of a pipeline, those inside others too, in document order. */
-export function* allSteps(steps: readonly StepSpec[]): Generator<StepSpec> {
-  for (const step of steps) {
-    yield step;
-    for (const inner of innerSteps(step)) yield* allSteps(inner);
-  }
+export function allSteps(steps: readonly StepSpec[]): readonly StepSpec[] {
+  const known = flattened.get(steps);
+  if (known) return known;
+  const found = steps.flatMap((step) => [step, ...innerSteps(step).flatMap(allSteps)]);
+  flattened.set(steps, found);
+  return found;
 }
+
+/** A spec's steps never change, and two dozen checks go through them all. */
+const flattened = new WeakMap<readonly StepSpec[], readonly StepSpec[]>();
 
 /** The lists of steps inside a step: the branches of a choice, what goes on beside each other, what each item gets. */
 export function innerSteps(step: StepSpec): readonly (readonly StepSpec[])[] {

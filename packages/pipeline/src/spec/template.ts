@@ -106,21 +106,31 @@ function parsedTemplate(text: string): ParsedTemplate {
 }
 
 /** All expressions in a template, in document order. */
-export function* expressionsOf(template: Template): Generator<SpecExpression> {
+export function expressionsOf(template: Template): readonly SpecExpression[] {
+  if (template.kind === 'literal') return NO_EXPRESSIONS;
+  if (template.kind === 'expression') return [template.expression];
+  const found: SpecExpression[] = [];
+  collect(template, found);
+  return found;
+}
+
+const NO_EXPRESSIONS: readonly SpecExpression[] = [];
+
+function collect(template: Template, into: SpecExpression[]): void {
   switch (template.kind) {
     case 'literal':
       return;
     case 'expression':
-      yield template.expression;
+      into.push(template.expression);
       return;
     case 'text':
-      for (const part of template.parts) if (typeof part !== 'string') yield part;
+      for (const part of template.parts) if (typeof part !== 'string') into.push(part);
       return;
     case 'object':
-      for (const { value } of template.entries) yield* expressionsOf(value);
+      for (const { value } of template.entries) collect(value, into);
       return;
     case 'array':
-      for (const item of template.items) yield* expressionsOf(item);
+      for (const item of template.items) collect(item, into);
   }
 }
 

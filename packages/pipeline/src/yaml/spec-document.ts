@@ -197,18 +197,7 @@ export function parseSpec(file: string, text: string, memory?: YamlMemory): Spec
       const cut = commentDiagnostic(plain, start, end, text, range);
       if (cut) refuse(cut);
     }
-    let offsets: ScalarOffsets | undefined;
-    return {
-      kind: 'scalar',
-      value: plain,
-      style,
-      start,
-      end: trimmedEnd(start, end, style),
-      offsets: () => {
-        offsets ??= scalarOffsets(text, start, end, style, String(plain ?? ''));
-        return offsets;
-      },
-    };
+    return new WrittenScalar(plain, style, start, trimmedEnd(start, end, style), text, end);
   }
 
   /** A block's range runs to the end of its last line, or further; a caret should not. */
@@ -221,6 +210,45 @@ export function parseSpec(file: string, text: string, memory?: YamlMemory): Spec
     let last = end;
     while (last > start && /\s/.test(text[last - 1] ?? '')) last--;
     return last;
+  }
+}
+
+/** A class, since most nodes are scalars and few are asked for their offsets: each would hold a function of its own. */
+class WrittenScalar implements SpecScalar {
+  readonly kind = 'scalar';
+  readonly value: SpecScalar['value'];
+  readonly style: ScalarStyle;
+  readonly start: number;
+  readonly end: number;
+  readonly #text: string;
+  readonly #writtenEnd: number;
+  #offsets: ScalarOffsets | undefined;
+
+  constructor(
+    value: SpecScalar['value'],
+    style: ScalarStyle,
+    start: number,
+    end: number,
+    text: string,
+    writtenEnd: number,
+  ) {
+    this.value = value;
+    this.style = style;
+    this.start = start;
+    this.end = end;
+    this.#text = text;
+    this.#writtenEnd = writtenEnd;
+  }
+
+  offsets(): ScalarOffsets {
+    this.#offsets ??= scalarOffsets(
+      this.#text,
+      this.start,
+      this.#writtenEnd,
+      this.style,
+      String(this.value ?? ''),
+    );
+    return this.#offsets;
   }
 }
 

@@ -8,7 +8,7 @@ import {
 } from '@tenon/expression';
 import type { Failure, Json } from '@tenon/model';
 import type { Plan, PlanStep } from '@tenon/pipeline';
-import { compileValidator, type Validator } from '@tenon/schema';
+import { compileValidator, type JsonSchema, type Validator } from '@tenon/schema';
 
 export type Evaluated =
   | { readonly ok: true; readonly value: Json }
@@ -67,25 +67,41 @@ export function loadPlan(plan: Plan): LoadedPlan {
       let validator = validators.get(event);
       const schema = plan.events[event]?.payload;
       if (validator === undefined && schema !== undefined) {
-        validator = compileValidator(schema);
+        validator = validatorOf(schema);
         validators.set(event, validator);
       }
       return validator && refusalOf(validator, payload, 'EVENT_PAYLOAD_INVALID', `event ${event}`);
     },
     inputRefusal: (input) => {
       if (!('manual' in plan.trigger)) return undefined;
-      const validator = validators.get('') ?? compileValidator(plan.trigger.input);
+      const validator = validators.get('') ?? validatorOf(plan.trigger.input);
       validators.set('', validator);
       return refusalOf(validator, input, 'TRIGGER_INPUT_INVALID', `input of ${plan.pipeline}`);
     },
     outputRefusal: (output) => {
       if (plan.output === undefined) return undefined;
-      const validator = validators.get('>') ?? compileValidator(plan.output.schema);
+      const validator = validators.get('>') ?? validatorOf(plan.output.schema);
       validators.set('>', validator);
       return refusalOf(validator, output, 'RUN_OUTPUT_INVALID', `output of ${plan.pipeline}`);
     },
   };
   return loaded;
+}
+
+/** Compiled schemas kept at hand. */
+const VALIDATORS_MAX = 256;
+
+/** By their text: the pipelines of one event share its validator, and so do the versions of a plan. */
+const validatorsByText = new Map<string, Validator>();
+
+function validatorOf(schema: JsonSchema): Validator {
+  const text = JSON.stringify(schema);
+  const known = validatorsByText.get(text);
+  if (known !== undefined) return known;
+  if (validatorsByText.size >= VALIDATORS_MAX) validatorsByText.clear();
+  const validator = compileValidator(schema);
+  validatorsByText.set(text, validator);
+  return validator;
 }
 
 /** The lists of steps inside a step: the branches of a choice, what is done with each item of a list. */

@@ -26,6 +26,8 @@ import type { StoredRows, StoredRun } from './stored-rows.ts';
 const LIMIT_DEFAULT = 100;
 const LIMIT_MAX = 10_000;
 const DEAD_LETTERS_DEFAULT = 1_000;
+/** Plans kept at hand. */
+const PLANS_MAX = 64;
 /** Openings read at a time. */
 const OPENINGS_SLICE = 500;
 
@@ -39,6 +41,8 @@ interface Opened {
 export class Queries {
   readonly #read: Statements;
   readonly #stored: StoredRows;
+  /** By hash, as they never change: reading one again costs more than the rest of a run's detail. */
+  readonly #plans = new Map<string, Plan>();
 
   constructor(read: Statements, stored: StoredRows) {
     this.#read = read;
@@ -322,8 +326,14 @@ export class Queries {
   }
 
   plan(hash: string): Plan | undefined {
+    const known = this.#plans.get(hash);
+    if (known !== undefined) return known;
     const row = this.#rows<{ plan: string }>('SELECT plan FROM plans WHERE hash = ?', hash)[0];
-    return row === undefined ? undefined : JSON.parse(row.plan);
+    if (row === undefined) return undefined;
+    if (this.#plans.size >= PLANS_MAX) this.#plans.clear();
+    const plan: Plan = JSON.parse(row.plan);
+    this.#plans.set(hash, plan);
+    return plan;
   }
 
   /** The plan that a run was pinned to when it was accepted, in the same commit. */

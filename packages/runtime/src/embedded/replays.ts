@@ -1,5 +1,4 @@
 import type { JsonObject } from '@tenon/model';
-import type { Plan } from '@tenon/pipeline';
 import { allSteps } from '../loaded-plan.ts';
 import type {
   ActionResult,
@@ -17,8 +16,7 @@ import type { Also } from './operations.ts';
 import type { Queries } from './queries.ts';
 import type { RunRow } from './run-row.ts';
 import type { Write } from './statements.ts';
-import { placedSteps } from './step-records.ts';
-import type { StoredRun } from './stored-rows.ts';
+import { placedSteps, stepRecords } from './step-records.ts';
 
 /** Runs looked at before others get their turn. */
 const LOOKED_AT_ONCE = 50;
@@ -209,16 +207,19 @@ export class Replays {
     let nextAtMs = Math.max(now, this.#nextAtMs.get(token) ?? now + 1_000 / perSecond);
     const effects = effectsReader(this.#queries);
     const waiting = this.#rows(
-      `SELECT r.* FROM replay_runs p JOIN runs r ON r.seq = p.run_seq WHERE p.token = ? AND p.state = 'waiting' ORDER BY p.run_seq LIMIT ?`,
+      `SELECT r.run_id, r.pipeline, r.state FROM replay_runs p JOIN runs r ON r.seq = p.run_seq WHERE p.token = ? AND p.state = 'waiting' ORDER BY p.run_seq LIMIT ?`,
       token,
       NOTED_PER_TICK_MAX,
-      // Rows of `runs`.
-    ) as unknown as StoredRun[];
-    for (const run of waiting.map((stored) => this.#engine.rows.shownRun(stored))) {
+    );
+    for (const { run_id: runId, pipeline, state } of waiting) {
+      // Mostly the first of them must wait: whole rows are read of those alone that go.
+      if (state === 'failed' && (nextAtMs >= now + TICK_MS || !this.#hasRoom(String(pipeline)))) break;
+      const run = this.#queries.rowOf(String(runId));
+      // Moved on meanwhile: the next look judges it anew.
+      if (run === undefined || run.state !== state) continue;
+      const sends = run.state === 'failed';
       // Judged anew: it may have been resumed, cancelled or have ended since the dry run.
       const { effectsSkipped, effectsToSend, refused } = effects(run);
-      const sends = refused === undefined && run.state === 'failed';
-      if (sends && (nextAtMs >= now + TICK_MS || !this.#hasRoom(run.pipeline))) break;
       const also = (state: 'refused' | 'sent' | 'done', why?: string): Also => {
         const shown = { effectsSkipped, effectsToSend, ...(why !== undefined && { refused: why }) };
         const details = { action: 'replay', token, actor, reason, ...shown };
@@ -295,27 +296,29 @@ const notReplayable: Readonly<Partial<Record<RunRow['state'], string>>> = {
 
 type Effects = Pick<ReplayReport['runs'][number], 'effectsSkipped' | 'effectsToSend' | 'refused'>;
 
-/** Effects that a replay leaves alone, and those that it may send; plans are read once. */
+/** Effects that a replay leaves alone, and those that it may send. */
 function effectsReader(queries: Queries): (run: RunRow) => Effects {
-  const plans = new Map<string, Plan>();
   return effectsOf;
 
   function effectsOf(run: RunRow): Effects {
     const why = notReplayable[run.state];
     if (why !== undefined) return { effectsSkipped: [], effectsToSend: [], refused: `${run.state}: ${why}` };
-    const plan = plans.get(run.plan_hash) ?? queries.planOf(run);
-    plans.set(run.plan_hash, plan);
-    const keys = queries.journalOf(run.seq).map(({ key }) => key);
-    const begun = placedSteps(plan.steps, keys);
+    const plan = queries.planOf(run);
+    const journal = queries.journalOf(run.seq);
+    const begun = placedSteps(
+      plan.steps,
+      journal.map(({ key }) => key),
+    );
     // Which items a list has that were not begun, only the run itself can tell: their effects go by the step's name.
     const isBegun = new Set(begun.map(({ step }) => step.id));
     const unbegun = allSteps(plan.steps).filter(({ id }) => !isBegun.has(id));
     const effects = [...begun, ...unbegun.map((step) => ({ step, place: step.id }))]
       .filter(({ step }) => step.kind === 'call' && plan.operations[step.operation]?.effect !== 'read')
       .map(({ place }) => place);
-    const steps = queries.run(run.run_id)?.steps ?? [];
     const done = new Set(
-      steps.filter(({ state }) => state === 'succeeded' || state === 'compensated').map(({ id }) => id),
+      stepRecords(plan, run, journal)
+        .filter(({ state }) => state === 'succeeded' || state === 'compensated')
+        .map(({ id }) => id),
     );
     const canSend = run.state === 'failed';
     const children = childEffects(run, canSend);

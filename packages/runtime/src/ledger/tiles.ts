@@ -167,6 +167,8 @@ function openTiles(db: DatabaseSync): { open: Hash[][]; size: number; lastSequen
     open[level] = roots
       .all(level - 1, (Number(above) + 1) * TILE_WIDTH)
       .map((row) => row['root'] as Uint8Array);
+    // Tiles of a level are made of those below: where there is none, there is none above.
+    if (above === -1) break;
   }
   return { open, size: Number(bottom!['size']), lastSequence: Number(bottom!['last_seq']) };
 }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { plantedBugs } from './testing/planted-bugs.ts';
-import { simulate } from './testing/simulate.ts';
+import { simulate } from './testing/simulation/simulate.ts';
 
 const SEEDS = 80;
 

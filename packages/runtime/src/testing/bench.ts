@@ -1,5 +1,4 @@
-import { copyFileSync, cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { copyFileSync, cpSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CallRequest, CallResult } from '@tenon/connector';
 import { type Clock, type Failure, type Json, type JsonObject, seededRandom } from '@tenon/model';
@@ -12,6 +11,7 @@ import { type CheckpointKey, checkpointKey, newCheckpointKey } from '../ledger/c
 import type { CheckpointOptions } from '../ledger/checkpoint-keeper.ts';
 import type { LedgerEntry, RunState, Runtime, RuntimeLimits, RuntimeOptions } from '../runtime.ts';
 import type { SecretAudit } from '../secret-audit.ts';
+import { memoryFolder } from './empty-file.ts';
 
 /** A clock that stands still until told otherwise. */
 export interface ManualClock extends Clock {
@@ -237,8 +237,6 @@ export interface Bench {
   readonly entries: LedgerEntry[];
   file: string;
   onEntry?: (entry: LedgerEntry) => void;
-  /** Do its orders have an order key? Set by who opened it. */
-  isOrdered?: boolean;
   /** Free bytes of the disk. */
   diskFreeBytes?: () => number;
   /** When a connection opens again. */
@@ -280,9 +278,18 @@ export interface Bench {
   close(): Promise<void>;
 }
 
-export async function openBench(...plans: Plan[]): Promise<Bench> {
-  // Where there is one, a disk in memory: what is simulated here waits for no real one.
-  const folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'tenon-runtime-'));
+export function openBench(...plans: Plan[]): Promise<Bench> {
+  return openBenchWith({}, plans);
+}
+
+export interface BenchStart extends Pick<Bench, 'checkpoints' | 'encryption'> {
+  /** A file to begin with a copy of: see `emptyFile`. */
+  readonly begun?: Buffer;
+}
+
+/** As `openBench`, with what its first start is to know. */
+export async function openBenchWith(start: BenchStart, plans: readonly Plan[]): Promise<Bench> {
+  const folder = mkdtempSync(join(memoryFolder(), 'tenon-runtime-'));
   const clock = manualClock();
   const target = new FakeTarget(clock);
   const entries: LedgerEntry[] = [];
@@ -407,8 +414,11 @@ export async function openBench(...plans: Plan[]): Promise<Bench> {
       rmSync(folder, { recursive: true, force: true });
     },
   };
+  const { begun, ...known } = start;
+  if (begun !== undefined) writeFileSync(bench.file, begun);
+  Object.assign(bench, known);
   bench.runtime = await open(bench.file);
-  for (const plan of plans) await bench.runtime.activate(plan);
+  await Promise.all(plans.map((plan) => bench.runtime.activate(plan)));
   return bench;
 }
 

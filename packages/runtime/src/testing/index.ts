@@ -6,4 +6,4 @@ export { ENTRIES_PER_ROW, fillLedger } from './fill-ledger.ts';
 export { type KillReport, killUnderLoad } from './kill-harness.ts';
 export { plainTransport } from './plain-transport.ts';
 export { call, childPlan, planFor, probe, retry, run, step, undoable } from './plan.ts';
-export { type Simulation, simulate } from './simulate.ts';
+export { type Simulation, simulate } from './simulation/simulate.ts';

@@ -1,4 +1,4 @@
-import { simulate } from './simulate.ts';
+import { simulate } from './simulation/simulate.ts';
 
 // `node --conditions=source packages/runtime/src/testing/simulate-main.ts [first seed] [seeds] [first]`: prints each seed
 // that breaks a promise, and a closing line; with `first`, stops at the first one.
@@ -17,5 +17,7 @@ for (let seed = Number(first); seed < Number(first) + Number(count); seed++) {
   console.log(`seed ${seed}:\n  ${simulation.violations.join('\n  ')}`);
   if (stopAt === 'first') process.exit(3);
 }
-console.log(JSON.stringify({ seeds: Number(count), broken, crashes, switches, runs: states }));
+const { user, system } = process.cpuUsage();
+const cpuMs = Math.round((user + system) / 1_000);
+console.log(JSON.stringify({ seeds: Number(count), broken, crashes, switches, runs: states, cpuMs }));
 process.exit(broken === 0 ? 0 : 3);

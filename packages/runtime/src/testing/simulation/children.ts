@@ -1,9 +1,9 @@
 import type { ValueTemplate } from '@tenon/expression';
 import type { Random } from '@tenon/model';
 import type { Plan, PlanStep } from '@tenon/pipeline';
-import type { RunSummary } from '../runtime.ts';
-import type { Bench } from './bench.ts';
-import { childPlan, run } from './plan.ts';
+import type { RunSummary } from '../../runtime.ts';
+import { childPlan, run } from '../plan.ts';
+import type { History } from './history.ts';
 
 /** A step that runs a random pipeline of its own, once for each place and item that it is carried out at. */
 export function randomRun(
@@ -66,22 +66,22 @@ function inputFor(id: string, items: readonly string[]): ValueTemplate {
 }
 
 /** What a run and those that it started promise together. */
-export function judgeFamilies(bench: Bench, runs: readonly RunSummary[]): readonly string[] {
-  return runs.flatMap(({ runId, key, state }) => {
-    const { children = [], failure } = bench.runtime.run(runId)!;
+export function judgeFamilies(history: History): readonly string[] {
+  return history.runs.flatMap(({ runId, key, state }) => {
+    const { children = [], failure } = history.detail(runId);
     const steps = children.map(({ step }) => step);
     return [
       ...(new Set(steps).size === steps.length ? [] : [`${key} started a child twice: ${steps.join(', ')}`]),
       ...(failure?.code === 'RUN_CHILD_KEY_TAKEN'
         ? [`${key} met a child that it did not know as its own`]
         : []),
-      ...children.flatMap((child) => judgeChild(bench, { key, state }, child)),
+      ...children.flatMap((child) => judgeChild(history, { key, state }, child)),
     ];
   });
 }
 
 function judgeChild(
-  bench: Bench,
+  history: History,
   parent: { readonly key: string; readonly state: RunSummary['state'] },
   {
     runId,
@@ -91,7 +91,7 @@ function judgeChild(
 ): readonly string[] {
   const isUndone = parent.state === 'compensated' || parent.state === 'cancelled';
   if (!isUndone || state === 'compensated' || state === 'cancelled') return [];
-  const made = bench.runtime.trace({ runId }).filter(({ kind }) => kind === 'intent');
+  const made = history.trace(runId).filter(({ kind }) => kind === 'intent');
   if (state === 'succeeded' && made.length === 0) return [];
   return [`${parent.key} is ${parent.state}, and its child at ${step} is ${state}`];
 }

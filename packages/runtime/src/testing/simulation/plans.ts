@@ -1,7 +1,7 @@
 import type { Random } from '@tenon/model';
 import type { Plan, PlanStep } from '@tenon/pipeline';
-import { amend, call, planFor, probe, retry, setChecked, step, unamend, undoable } from './plan.ts';
-import { randomRun } from './simulate-children.ts';
+import { amend, call, planFor, probe, retry, setChecked, step, unamend, undoable } from '../plan.ts';
+import { randomRun } from './children.ts';
 
 /**
  * What a seed is about. Most are about anything; some look closely at what random plans come to too seldom: waits whose

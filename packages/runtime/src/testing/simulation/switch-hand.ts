@@ -1,7 +1,7 @@
 import type { CallRequest } from '@tenon/connector';
 import type { Random } from '@tenon/model';
-import { type Switch, type SwitchRequest, switchId } from '../switches.ts';
-import type { Bench } from './bench.ts';
+import { type Switch, type SwitchRequest, switchId } from '../../switches.ts';
+import type { Bench } from '../bench.ts';
 
 /**
  * The operator who switches in a simulation, and what must hold while something is switched. Knows the switches by what
@@ -18,8 +18,6 @@ export class SwitchHand {
   #work: Promise<unknown> = Promise.resolve();
   #isResting = false;
   sets = 0;
-  /** Deliveries that a flag kept from starting a run, as they were answered. */
-  readonly flaggedOff = new Set<string>();
   /** Tokens of replays whose beginning was acknowledged. */
   readonly #replays = new Set<string>();
   /** Counts the kills: what a dead process says late is not heard. */
@@ -72,7 +70,10 @@ export class SwitchHand {
   }
 
   /** At the end: what a flag kept back is said, and each replay has come to an end. */
-  judge(): readonly string[] {
+  judge(
+    /** Deliveries that a flag kept from starting a run, as they were answered. */
+    flaggedOff: ReadonlySet<string>,
+  ): readonly string[] {
     const { runtime } = this.#bench;
     const said = new Set(
       runtime
@@ -80,7 +81,7 @@ export class SwitchHand {
         .filter(({ kind }) => kind === 'flaggedOff')
         .map(({ details }) => details['deliveryId']),
     );
-    const unsaid = [...this.flaggedOff].filter((deliveryId) => !said.has(deliveryId));
+    const unsaid = [...flaggedOff].filter((deliveryId) => !said.has(deliveryId));
     const unended = [...this.#replays].filter((token) => {
       const { waiting = 0, sent = 0 } = runtime.replayStatus(token)?.runs ?? { waiting: 1 };
       return waiting + sent > 0;

@@ -1,0 +1,133 @@
+import type { Json } from '@tenon/model';
+import type { CallStep, PlanStep } from '@tenon/pipeline';
+import type { LedgerEntry, RunSummary, StepRecord } from '../../runtime.ts';
+import type { Bench } from '../bench.ts';
+import { OLD } from './faults.ts';
+import { flatten, type History, stepOf } from './history.ts';
+
+/** Promises of a run's state against what the target holds. */
+export function judgeRun(history: History, run: RunSummary): readonly string[] {
+  const { bench } = history;
+  const plan = history.planOf(run);
+  const all = flatten(plan.steps);
+  const given = history.givenUp(run.runId);
+  const removed = removedBy(bench, run);
+  return [
+    ...history.detail(run.runId).steps.flatMap((record) => {
+      const planned = all.find(({ id }) => id === stepOf(record.id));
+      const isGivenUp = given.some((item) => record.id.startsWith(`${item}.`));
+      if (planned?.kind !== 'call') return [];
+      return [
+        ...judgeFreshness(run, record, planned),
+        ...judgeEffect(bench, run, record, planned, { isGivenUp, removed, onFailure: plan.onFailure }),
+      ];
+    }),
+    ...judgeUndoing(run, history.trace(run.runId), all),
+  ];
+}
+
+/** Ids of what a run has removed. */
+function removedBy({ target }: Bench, run: RunSummary): ReadonlySet<string> {
+  return new Set(
+    target.calls
+      .filter(
+        ({ operation, request, key }) =>
+          operation === 'remove' && request.correlationId === run.correlationId && target.effects.has(key!),
+      )
+      // What the plans of a simulation remove has an id.
+      .map(({ input }) => (input as { readonly id: string }).id),
+  );
+}
+
+function judgeFreshness(run: RunSummary, record: StepRecord, planned: CallStep): readonly string[] {
+  if (planned.fresh === undefined || record.state !== 'succeeded') return [];
+  const isOld = (record.result as { readonly amount?: Json }).amount === OLD.amount;
+  return isOld ? [`${run.key} ${record.id} went by what is old`] : [];
+}
+
+interface Undone {
+  /** Of an item that a list has given up. */
+  readonly isGivenUp: boolean;
+  readonly removed: ReadonlySet<string>;
+  readonly onFailure: string;
+}
+
+/** What a step's record says of its effect, against the effect. */
+function judgeEffect(
+  { target }: Bench,
+  run: RunSummary,
+  record: StepRecord,
+  planned: CallStep,
+  { isGivenUp, removed, onFailure }: Undone,
+): readonly string[] {
+  const { key, state } = run;
+  if (record.idempotencyKey === undefined) return [];
+  if (planned.operation === 'acme.setChecked') {
+    const wanted = `${key}/${planned.id}`;
+    // What the simulated target keeps is what it was sent.
+    const isSet = (target.states.get(wanted) as { value?: Json } | undefined)?.value === wanted;
+    return record.state === 'succeeded' && !isSet ? [`${key} ${record.id} is not as it was to be set`] : [];
+  }
+  const violations: string[] = [];
+  const made = target.effects.get(record.idempotencyKey)?.[0] as { id: string } | undefined;
+  const isRemoved = made !== undefined && removed.has(made.id);
+  if ((record.state === 'succeeded' || record.state === 'compensated') && made === undefined)
+    violations.push(`${key} ${record.id} is ${record.state}, but nothing happened`);
+  if (state === 'succeeded' && made === undefined && !isGivenUp)
+    violations.push(`${key} succeeded, but ${record.id} never happened`);
+  // Undone by another write, or left by a person's word: see `judgeAccounts`.
+  if (planned.operation === 'acme.setAccount') return violations;
+  if (record.state === 'failed' && made !== undefined && !isRemoved)
+    violations.push(`${key} ${record.id} is failed, but it happened and stays`);
+  const isToBeUndone =
+    state === 'compensated' ||
+    state === 'cancelled' ||
+    (state === 'succeeded' && isGivenUp && onFailure === 'compensate');
+  if (isToBeUndone && planned.compensate !== undefined && made !== undefined && !isRemoved)
+    violations.push(`${key} is ${state}, but ${record.id} was not undone`);
+  if (state === 'succeeded' && isRemoved && !isGivenUp)
+    violations.push(`${key} succeeded, but ${record.id} was undone`);
+  return violations;
+}
+
+/** Undone is last first, once each, and nothing goes on meanwhile. */
+function judgeUndoing(
+  run: RunSummary,
+  trace: readonly LedgerEntry[],
+  all: readonly PlanStep[],
+): readonly string[] {
+  const violations: string[] = [];
+  const confirmed = trace
+    .filter(({ kind, step }) => kind === 'stepDone' && step !== undefined)
+    .map(({ step }) => step!);
+  const begun = trace.find(
+    ({ kind, details }) => kind === 'compensation' && details['effects'] !== undefined,
+  );
+  const undone: string[] = [];
+  // What each list undid by itself is one order; what the run undid at last is another.
+  const orders = new Map<string, number[]>();
+  for (const { kind, step, details, sequence } of trace) {
+    if (
+      kind !== 'compensation' ||
+      !step?.startsWith('compensate:') ||
+      (details['alreadyGone'] ?? details['left']) === true
+    )
+      continue;
+    const place = step.slice('compensate:'.length);
+    undone.push(place);
+    const by = begun !== undefined && sequence > begun.sequence ? 'run' : place.slice(0, place.indexOf('['));
+    // A child that had not succeeded has no place in the order.
+    const position = confirmed.lastIndexOf(place);
+    const isRun = all.some(({ id, kind: what }) => what === 'run' && id === stepOf(place));
+    if (!isRun || position >= 0) orders.set(by, [...(orders.get(by) ?? []), position]);
+  }
+  for (const [by, order] of orders)
+    if (order.some((position, index) => index > 0 && position > order[index - 1]!))
+      violations.push(`${run.key}: undone by ${by} in the order ${undone.join(', ')}`);
+  for (const { kind, step, sequence } of trace)
+    if (begun !== undefined && sequence > begun.sequence && (kind === 'intent' || kind === 'outcome'))
+      if (!step!.startsWith('compensate:')) violations.push(`${run.key}: ${step} goes on while it is undone`);
+  if (new Set(undone).size !== undone.length)
+    violations.push(`${run.key}: undone twice: ${undone.join(', ')}`);
+  return violations;
+}

@@ -1,0 +1,76 @@
+import type { RunSummary } from '../../runtime.ts';
+import { judgeFamilies } from './children.ts';
+import type { History } from './history.ts';
+import { judgeAccounts } from './judge-accounts.ts';
+import { judgeEntries } from './judge-ledger.ts';
+import { judgeLists } from './judge-lists.ts';
+import { judgeOrder, judgeVersions } from './judge-order.ts';
+import { judgeRun } from './judge-run.ts';
+import { judgeRetries, judgeWaits } from './judge-time.ts';
+
+/** The invariants, from the target's records and the ledger alone: what must not be, a sentence each. */
+export function judge(history: History): readonly string[] {
+  const { bench, runs } = history;
+  return [
+    ...judgeIntake(history),
+    ...bench.runtime
+      .deadLetters()
+      .filter(({ failure }) => failure.code === 'RUN_INVARIANT_BROKEN')
+      .map(({ step }) => `an internal error stopped a run at ${step}`),
+    ...bench.target.doubled.map((key) => `more than one effect under ${key}`),
+    ...judgeOwners(history),
+    ...runs.flatMap((run) => judgeRun(history, run)),
+    ...history.orders.flatMap((run) => judgeLists(history, run)),
+    ...judgeVersions(history),
+    ...judgeOrder(history),
+    ...judgeWaits(history),
+    ...judgeRetries(history),
+    ...judgeAccounts(bench),
+    ...judgeEntries(history),
+    ...judgeFamilies(history),
+  ];
+}
+
+/** Nothing acknowledged is lost, no key is run twice, and what was emitted has started something. */
+function judgeIntake(history: History): readonly string[] {
+  const { witness, runs, orders } = history;
+  const known = new Set(orders.map(({ key }) => key));
+  const keys = runs.map(({ pipeline, key }) => `${pipeline} ${key}`);
+  const shipped = new Set(runs.flatMap(({ pipeline, key }) => (pipeline === 'shipping' ? [key] : [])));
+  return [
+    ...[...witness.acknowledged].filter((id) => !known.has(id)).map((id) => `acknowledged ${id} is lost`),
+    ...keys.filter((key, index) => keys.indexOf(key) !== index).map((key) => `${key} was run twice`),
+    ...runs
+      .filter(({ runId, key }) => !shipped.has(key) && history.trace(runId).some(isEmission))
+      .map(({ key }) => `${key} emitted an event that started nothing`),
+  ];
+}
+
+function isEmission({ kind }: { readonly kind: string }): boolean {
+  return kind === 'emitted';
+}
+
+/** Every run that has not ended well has an owner. */
+function judgeOwners(history: History): readonly string[] {
+  const { runtime } = history.bench;
+  const owned = new Set(
+    [...runtime.deadLetters(), ...runtime.inDoubt(), ...runtime.approvals()].map(({ runId }) => runId),
+  );
+  return history.runs
+    .filter(({ state }) => state !== 'succeeded' && state !== 'cancelled')
+    .filter(({ runId, state }) => !isOwned(history, runId, state, owned))
+    .map(({ key, state }) => `run of ${key} is ${state} without an owner`);
+}
+
+/** Somebody is to look at it, or at a child that it waits for. What is undone with its parent is that one's owner's matter. */
+function isOwned(
+  history: History,
+  runId: string,
+  state: RunSummary['state'],
+  owned: ReadonlySet<string>,
+): boolean {
+  if (owned.has(runId)) return true;
+  const { parent, children = [] } = history.detail(runId);
+  if (state === 'compensated' && parent !== undefined) return true;
+  return children.some((child) => isOwned(history, child.runId, child.state, owned));
+}

@@ -1,0 +1,82 @@
+import type { Json, Random } from '@tenon/model';
+import type { Bench } from '../bench.ts';
+import { accountOf } from './history.ts';
+import type { Life } from './life.ts';
+import { type Line, randomLines } from './plans.ts';
+
+/** Whoever sends events: again and again, until a process that lived to say so has acknowledged them. */
+export class Sender {
+  readonly acknowledged = new Set<string>();
+  /** Deliveries that a flag kept from starting a run, as they were answered. */
+  readonly flaggedOff = new Set<string>();
+  readonly paidAtMs = new Map<string, number>();
+  readonly lines = new Map<string, readonly Line[]>();
+  readonly versions = new Map<string, number>();
+  readonly #amounts = new Map<string, number>();
+  readonly #bench: Bench;
+  readonly #random: Random;
+  readonly #life: Life;
+
+  constructor(bench: Bench, random: Random, life: Life) {
+    this.#bench = bench;
+    this.#random = random;
+    this.#life = life;
+  }
+
+  /** Sends an order; `again`: in another delivery. */
+  async order(id: string, again?: number): Promise<void> {
+    const amount = this.#amounts.get(id) ?? (this.#random.next() < 0.9 ? 5 : -5);
+    this.#amounts.set(id, amount);
+    const lines = this.lines.get(id) ?? randomLines(this.#random);
+    this.lines.set(id, lines);
+    const version = this.versions.get(id) ?? Math.floor(this.#random.next() * 4);
+    this.versions.set(id, version);
+    const payload = {
+      id,
+      account: accountOf(id),
+      version,
+      amount,
+      lines: lines.map((line) => ({ ...line })),
+    };
+    const isTaken = await this.#deliver(
+      'shop.ordered',
+      payload,
+      again === undefined ? `d-${id}` : `d-${id}-${again}`,
+    );
+    // A flag kept it from being taken: it is kept, and said, but starts no run.
+    if (isTaken) this.acknowledged.add(id);
+    // The moment after the acknowledgement is a good one to die.
+    this.#life.maybeCrash(0.03);
+  }
+
+  /** Says that an order is paid; what a step may wait for. */
+  async pay(id: string): Promise<void> {
+    if (this.paidAtMs.has(id)) return;
+    await this.#deliver('shop.paid', { order: id }, `paid-${id}`);
+    this.paidAtMs.set(id, this.#bench.clock.now());
+    this.#life.maybeCrash(0.03);
+  }
+
+  async #deliver(event: string, payload: Json, deliveryId: string): Promise<boolean> {
+    for (;;) {
+      await this.#life.ready();
+      const life = this.#life.crashes;
+      const result = await this.#life.heard(
+        this.#bench.runtime.accept({ event, payload, deliveryId, source: 'shop' }),
+      );
+      if (this.#life.crashes !== life || result === undefined) continue;
+      if (!result.ok && this.#life.isDiskBroken) {
+        this.#life.crash();
+        continue;
+      }
+      if (!result.ok && result.failure.code === 'RUNTIME_STOPPING') {
+        // It is told to come again, and does when the next one is up.
+        await new Promise((resolve) => setImmediate(resolve));
+        continue;
+      }
+      if (!result.ok) throw new Error(result.failure.message);
+      if (result.flaggedOff !== undefined) this.flaggedOff.add(deliveryId);
+      return result.runs.length > 0;
+    }
+  }
+}

@@ -1,0 +1,156 @@
+import type { CallRequest } from '@tenon/connector';
+import { type Random, seededRandom } from '@tenon/model';
+import { type Bench, tooMany } from '../bench.ts';
+import { FAULTS, OLD } from './faults.ts';
+import type { Witness } from './history.ts';
+import { Life } from './life.ts';
+import { Operator } from './operator.ts';
+import { ACCOUNTS, pick, type Theme } from './plans.ts';
+import { Sender } from './sender.ts';
+import type { SwitchHand } from './switch-hand.ts';
+
+const ROUNDS_MAX = 400;
+/** Longer than any wait, backoff or deadline of the plans. */
+const SOON_MS = 700_000;
+/** How often somebody else writes an account just before a run does. */
+const OTHERS_RATE = 0.2;
+
+/** Everything outside the runtime: what fails, who decides, when the process dies. */
+export class World {
+  /** What breaks a promise while it happens. */
+  readonly violations: string[] = [];
+  readonly life: Life;
+  readonly #bench: Bench;
+  readonly #random: Random;
+  readonly #hand: SwitchHand;
+  readonly #theme: Theme;
+  readonly #sender: Sender;
+  readonly #operator: Operator;
+  readonly #waiting = new Map<string, { readonly untilMs: number; readonly ups: number }>();
+  /** Orders by run, as far as their acceptance was heard of. */
+  readonly #orders = new Map<string, string>();
+  /** Payments that come while something else goes on. */
+  #paying: Promise<void>[] = [];
+
+  constructor(bench: Bench, random: Random, hand: SwitchHand, theme: Theme) {
+    this.#bench = bench;
+    this.#random = random;
+    this.#hand = hand;
+    this.#theme = theme;
+    this.life = new Life(bench, random);
+    this.#sender = new Sender(bench, random, this.life);
+    this.#operator = new Operator(bench, random, this.life);
+    hand.life = () => ({ number: this.life.crashes, over: this.life.over, up: this.life.crashing });
+    const faultRate = random.next() * 0.4;
+    const crashRate = random.next() * (theme === 'waits' ? 0.01 : 0.08);
+    const diskRate = random.next() < 0.2 ? 0.01 : 0;
+    const others = seededRandom(Math.floor(random.next() * 2 ** 32));
+    bench.target.decide = (request) => {
+      this.#leftAlone(request);
+      const fault = random.next() < faultRate ? pick(random, FAULTS) : undefined;
+      if (fault !== undefined && 'fail' in fault && fault.fail === tooMany) this.#askedToWait(request);
+      const isOld = request.operation.operation === 'get' && others.next() < OTHERS_RATE;
+      return fault ?? (isOld ? { result: OLD } : undefined);
+    };
+    bench.target.onCall = (when, request) => {
+      this.life.move();
+      if (when === 'before' && request.operation.operation === 'setAccount' && others.next() < OTHERS_RATE)
+        bench.target.touch(pick(others, ACCOUNTS), 'theirs');
+      if (when === 'before') hand.onCall(request);
+      this.life.maybeCrash(crashRate);
+    };
+    bench.onEntry = (entry) => {
+      this.life.move();
+      if (entry.kind === 'accepted')
+        this.#orders.set(entry.runId, String(entry.details['deliveryId']).split('-')[1]!);
+      // The worst moment for its event: the wait is written, and the run has not gone to sleep.
+      const order = this.#orders.get(entry.runId);
+      if (theme === 'waits' && entry.kind === 'waiting' && order !== undefined && random.next() < 0.5)
+        this.#paying.push(this.#sender.pay(order));
+      if (diskRate > 0 && random.next() < diskRate) this.life.failDisk();
+      this.life.maybeCrash(crashRate / 3);
+      hand.onEntry();
+    };
+  }
+
+  get witness(): Witness {
+    const { acknowledged, paidAtMs, lines, versions } = this.#sender;
+    return { acknowledged, paidAtMs, lines, versions, crashes: this.life.crashes, ups: this.life.ups };
+  }
+
+  /** Deliveries that a flag kept from starting a run, as they were answered. */
+  get flaggedOff(): ReadonlySet<string> {
+    return this.#sender.flaggedOff;
+  }
+
+  async live(): Promise<void> {
+    const random = this.#random;
+    const events = 1 + Math.floor(random.next() ** 2 * 8);
+    const any = (): string => `o${Math.floor(random.next() * events)}`;
+    for (let i = 0; i < events; i++) {
+      await this.#sender.order(`o${i}`);
+      // Sometimes the payment comes while the run is on its way.
+      if (this.#theme !== 'waits' && random.next() < 0.4) this.#paying.push(this.#sender.pay(`o${i}`));
+    }
+    for (let round = 0; round < ROUNDS_MAX; round++) {
+      await this.#settled();
+      await this.#hand.rest();
+      await this.#settled();
+      if (random.next() < 0.1) await this.#operator.act(true);
+      if (random.next() < 0.15) await this.#sender.pay(any());
+      if (random.next() < 0.05) await this.#sender.order(any(), round);
+      if (random.next() < (this.#theme === 'waits' ? 0.3 : 0.03)) {
+        await this.life.restart();
+        await this.#settled();
+        // To a process that knows of the wait from the file alone.
+        if (this.#theme === 'waits') await this.#sender.pay(any());
+      }
+      await this.#settled();
+      if (!this.#passTime() && !(await this.#operator.act(false))) break;
+    }
+    await this.#comeToAnEnd();
+  }
+
+  /** From here on everything works: what can end must end. */
+  async #comeToAnEnd(): Promise<void> {
+    const { target } = this.#bench;
+    delete target.decide;
+    target.onCall = () => this.life.move();
+    this.#bench.onEntry = () => this.life.move();
+    await this.life.up();
+    await this.#hand.liftAll();
+    for (let round = 0; round < ROUNDS_MAX; round++) {
+      await this.#settled();
+      if (!this.#passTime() && !(await this.#operator.act(false))) return;
+    }
+  }
+
+  async #settled(): Promise<void> {
+    do await this.life.settled(() => this.#paying.splice(0));
+    while (this.#paying.length > 0);
+  }
+
+  /** Goes on to the next thing that happens by itself; `false` when there is none soon (housekeeping is not soon). */
+  #passTime(): boolean {
+    const { clock } = this.#bench;
+    const restMs = (clock.next ?? Number.POSITIVE_INFINITY) - clock.now();
+    if (restMs > SOON_MS) return false;
+    clock.advance(Math.max(0, restMs));
+    return true;
+  }
+
+  #askedToWait(request: CallRequest): void {
+    const untilMs = this.#bench.clock.now() + tooMany.retryAfterMs!;
+    // Items of a list read alike: only effects are told apart.
+    if (request.idempotencyKey !== undefined)
+      this.#waiting.set(request.idempotencyKey, { untilMs, ups: this.life.ups.length });
+  }
+
+  /** Asked to be left alone, it is, unless the process died and did not hear of it, or a person said: again. */
+  #leftAlone(request: CallRequest): void {
+    const asked = this.#waiting.get(request.idempotencyKey ?? '');
+    if (asked === undefined || request.isRetry !== true || asked.ups !== this.life.ups.length) return;
+    if (this.#bench.clock.now() < asked.untilMs)
+      this.violations.push(`${request.operation.operation} was called before the time it had asked for`);
+  }
+}

@@ -16,6 +16,8 @@ export interface Interaction {
     readonly query: Readonly<Record<string, string | readonly string[]>>;
     readonly headers: Readonly<Record<string, string>>;
     readonly body?: Json;
+    /** A body that is not JSON, as the adapter writes it. */
+    readonly bytes?: { readonly type: string; readonly base64: string };
   };
   /** `body` holds Pact's matchers. */
   readonly response: { readonly status: number; readonly body?: Json };

@@ -46,6 +46,10 @@ export async function use(): Promise<void> {
   if (put.ok) { const id: string = put.body.id; void id; }
   // @ts-expect-error the body is streamed, or given: not both
   await api.filesPutStream_2({ id: 'f1', body: 'x' }, { send: { open: async function* () {} } });
+  await api.filesScan({ body: { file: 'AA==', pages: ['AA==', { content: 'AA==', filename: 'p2' }] } });
+  await api.filesScan({ body: { file: { content: 'AA==', contentType: 'image/png' } } });
+  // @ts-expect-error a file has content
+  await api.filesScan({ body: { file: { filename: 'x' } } });
   await ordersGet(transport, { id: 'o1' });
   void [state, status, secret, certain];
 }

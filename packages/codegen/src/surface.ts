@@ -58,6 +58,8 @@ export type OperationPlanner = (
   contract: Contract,
   manifest: ConnectorManifest,
   operation: string,
+  /** Those of the contract, where `contract` comes without. */
+  definitions: Contract['definitions'],
 ) => OperationPlan | undefined;
 
 export function surfaceOf(
@@ -74,7 +76,7 @@ export function surfaceOf(
   const files = fileNames();
   const operations: SurfaceOperation[] = [];
   for (const operation of contract.operations.values()) {
-    const plan = planner(bare, manifest, operation.id);
+    const plan = planner(bare, manifest, operation.id, contract.definitions);
     if (plan === undefined) continue;
     const identifier = identifiers.make(operation.id);
     const directed = directedPlan(plan, flags, definitions.request);

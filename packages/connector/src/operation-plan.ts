@@ -1,3 +1,4 @@
+import type { Json } from '@tenon/model';
 import type { JsonSchema } from '@tenon/schema';
 import type { StreamLimits } from './http/streams.ts';
 import type {
@@ -54,6 +55,8 @@ export interface HttpBinding {
   /** Media types the body may be sent as, best first; empty: no body. */
   readonly bodyTypes: readonly string[];
   readonly bodyRequired: boolean;
+  /** Properties of a form or multipart body that travel in a way of their own; of the first of `bodyTypes`. */
+  readonly parts?: Readonly<Record<string, PartBinding>>;
   /** The body is sent as the data of a CloudEvent. */
   readonly envelope?: EnvelopeManifest;
   readonly responses: readonly {
@@ -61,6 +64,22 @@ export interface HttpBinding {
     readonly mediaType?: string;
     readonly schema?: JsonSchema;
   }[];
+}
+
+/** How one property of a body in parts is sent. Absent members: by its value. */
+export interface PartBinding {
+  /** Media types that it may have, ranges too; the first that is none is sent where the value does not say. */
+  readonly types?: readonly string[];
+  /** Bytes, as base64 text or as `{ content, filename, contentType, headers }`; of a list, each item. */
+  readonly bytes?: true;
+  /** The value stands in `content`, beside its `headers`. */
+  readonly wrapped?: true;
+  /** `fixed` is sent where the value gives none. */
+  readonly headers?: readonly { readonly name: string; readonly explode?: boolean; readonly fixed?: Json }[];
+  /** Serialised by a style, as a parameter of the query would be. */
+  readonly style?: string;
+  readonly explode?: boolean;
+  readonly allowReserved?: boolean;
 }
 
 export interface MessageBinding {

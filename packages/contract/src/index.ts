@@ -1,4 +1,5 @@
 export type { CheckCache } from './asyncapi-lint.ts';
+export { type BodyPart, bodyParts } from './body-parts.ts';
 export { derivedOperationId } from './derived-id.ts';
 export type * from './ir.ts';
 export { dataClasses } from './ir.ts';

@@ -121,7 +121,17 @@ export interface MediaType {
   readonly schema?: JsonSchema;
   readonly examples: Readonly<Record<string, unknown>>;
   /** OpenAPI `encoding`, by property. */
-  readonly encoding?: Readonly<Record<string, unknown>>;
+  readonly encoding?: Readonly<Record<string, PropertyEncoding>>;
+}
+
+/** What OpenAPI's `encoding` says of a property; absent members: not said, or without a meaning there. */
+export interface PropertyEncoding {
+  /** As written: one media type, or several with commas between. */
+  readonly contentType?: string;
+  readonly headers: readonly Header[];
+  readonly style?: string;
+  readonly explode?: boolean;
+  readonly allowReserved?: boolean;
 }
 
 export interface Response {

@@ -17,6 +17,7 @@ import type {
   MediaType,
   Message,
   Parameter,
+  PropertyEncoding,
   RequestBody,
   Response,
   SecurityRequirement,
@@ -263,17 +264,42 @@ class OpenApiBuilder {
       if (!part?.object) continue;
       // 3.2: `itemSchema` describes each item of a stream.
       const schema = part.get('schema') ?? part.get('itemSchema');
-      const encoding = part.get('encoding')?.object;
+      const encoding = part.get('encoding');
       found.push(
         from(this.#context, part, {
           type: mediaTypeText(type),
           ...(schema && { schema: this.#schema(schema) }),
           examples: this.#examples(part),
-          ...(encoding && { encoding }),
+          ...(encoding?.object && { encoding: this.#encoding(encoding, mediaTypeText(type)) }),
         }),
       );
     }
     return found;
+  }
+
+  /** By property. OpenAPI 3.0 gives styles a meaning in forms alone. */
+  #encoding(holder: Part, type: string): Record<string, PropertyEncoding> {
+    const hasStyles =
+      type.startsWith('application/x-www-form-urlencoded') ||
+      !/^3\.0\b/.test(this.#context.root.text('openapi') ?? '');
+    const found: [string, PropertyEncoding][] = [];
+    for (const [name, part] of holder.entries()) {
+      if (!part.object) continue;
+      const { explode, allowReserved } = part.object;
+      found.push([
+        name,
+        {
+          ...present(part, ['contentType']),
+          headers: this.#headersOf(part),
+          ...(hasStyles && {
+            ...present(part, ['style']),
+            ...(typeof explode === 'boolean' && { explode }),
+            ...(typeof allowReserved === 'boolean' && { allowReserved }),
+          }),
+        },
+      ]);
+    }
+    return Object.fromEntries(found);
   }
 
   #examples(part: Part): Record<string, unknown> {

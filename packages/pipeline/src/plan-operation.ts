@@ -22,17 +22,23 @@ import {
   reachableDefinitions,
   type SchemaObject,
 } from '@tenon/schema';
+import { type PlannedBody, plannedBody } from './plan-parts.ts';
 
-/** Joins one operation of a contract with what the manifest says of it; `undefined` when the contract has no such operation. */
+/**
+ * Joins one operation of a contract with what the manifest says of it; `undefined` when the contract has no such operation.
+ * `definitions`: those of the contract, for who plans without bundling them.
+ */
 export function planOperation(
   contract: Contract,
   manifest: ConnectorManifest,
   operation: string,
+  definitions: Contract['definitions'] = contract.definitions,
 ): OperationPlan | undefined {
   const source = contract.operations.get(operation);
   if (!source) return undefined;
   const declared = declaredOperation(manifest, operation, source);
   const parameters = inputFields(source, declared);
+  const body = bodyOf(source, definitions);
   return {
     name: `${manifest.name}.${operation}`,
     connector: manifest.name,
@@ -49,12 +55,13 @@ export function planOperation(
     egress: manifest.egress,
     ...(declared.pagination && { pagination: declared.pagination }),
     ...(declared.concurrency !== undefined && { concurrency: declared.concurrency }),
-    input: bundled(contract, inputSchema(source, parameters), 'request'),
+    input: bundled(contract, inputSchema(source, parameters, body), 'request'),
     result: bundled(contract, resultSchema(source), 'response'),
     ...(source.kind === 'http'
       ? {
           http: {
             ...httpBinding(contract, source, parameters),
+            ...(body?.parts && { parts: body.parts }),
             ...(declared.message?.envelope && { envelope: declared.message.envelope }),
           },
         }
@@ -139,7 +146,11 @@ function inputFields(operation: Operation, declared: OperationManifest): readonl
   });
 }
 
-function inputSchema(operation: Operation, fields: readonly Field[]): SchemaObject {
+function inputSchema(
+  operation: Operation,
+  fields: readonly Field[],
+  body: PlannedBody | undefined,
+): SchemaObject {
   const properties: Record<string, JsonSchema> = {};
   const required: string[] = [];
   for (const { field, parameter } of fields) {
@@ -152,22 +163,19 @@ function inputSchema(operation: Operation, fields: readonly Field[]): SchemaObje
         : parameter.schema;
     if (field.required) required.push(field.key);
   }
-  const body = bodySchema(operation);
   if (body) {
     properties['body'] = body.schema;
-    if (body.required) required.push('body');
+    if (operation.kind === 'message' || operation.body?.required) required.push('body');
   }
   return { type: 'object', properties, required, additionalProperties: false };
 }
 
-function bodySchema(
-  operation: Operation,
-): { readonly schema: JsonSchema; readonly required: boolean } | undefined {
+function bodyOf(operation: Operation, definitions: Contract['definitions']): PlannedBody | undefined {
   if (operation.kind === 'message')
-    return { schema: union(operation.messages.map((message) => message.payload)), required: true };
+    return { schema: union(operation.messages.map((message) => message.payload)) };
   if (!operation.body) return undefined;
   const [best] = bestFirst(operation.body.content);
-  return { schema: best?.schema ?? true, required: operation.body.required };
+  return best === undefined ? { schema: true } : plannedBody(best, definitions);
 }
 
 /** JSON before forms before anything else; the document's order within each. */

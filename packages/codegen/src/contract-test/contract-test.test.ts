@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -61,6 +61,37 @@ const contract = {
           },
         ],
       },
+      {
+        id: 'addScan',
+        method: 'post',
+        path: '/scans',
+        body: {
+          required: true,
+          content: [
+            {
+              type: 'multipart/form-data',
+              examples: {},
+              schema: {
+                type: 'object',
+                required: ['file', 'meta'],
+                properties: {
+                  file: { type: 'string', format: 'binary', minLength: 1 },
+                  meta: { type: 'object', required: ['pages'], properties: { pages: { type: 'integer' } } },
+                  tags: { type: 'array', items: { type: 'string' } },
+                },
+              },
+              encoding: { file: { contentType: 'image/png', headers: [] } },
+            },
+          ],
+        },
+        responses: [
+          {
+            status: '200',
+            headers: [],
+            content: [{ type: 'application/json', schema: { $ref: '#/$defs/Order' }, examples: {} }],
+          },
+        ],
+      },
     ],
   }),
   files: ['contracts/shop/openapi.yaml'],
@@ -70,11 +101,16 @@ const at = {
   file: 'p.yaml',
   range: { start: { line: 1, column: 1, offset: 0 }, end: { line: 1, column: 1, offset: 0 } },
 };
-const use = (kind: 'request' | 'response', path: string, comparedWith?: string): UsageEntry => ({
+const use = (
+  kind: 'request' | 'response',
+  path: string,
+  comparedWith?: string,
+  operation = 'getOrder',
+): UsageEntry => ({
   pipeline: 'ship',
   step: 'order',
   contract: 'shop',
-  target: { kind, operation: 'getOrder' },
+  target: { kind, operation },
   access: kind === 'request' ? 'write' : 'read',
   path,
   expression: '…',
@@ -88,7 +124,20 @@ const usage = [
   use('response', '/total'),
   use('response', '/note'),
   use('response', '/lines/*/sku'),
+  use('request', '/body/file', undefined, 'addScan'),
+  use('request', '/body/meta/pages', undefined, 'addScan'),
+  use('response', '/id', undefined, 'addScan'),
 ];
+
+/** What the provider was sent in parts. */
+const scans: FormData[] = [];
+
+async function formOf(request: IncomingMessage): Promise<FormData> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk);
+  const headers = { 'content-type': request.headers['content-type'] ?? '' };
+  return new Response(Buffer.concat(chunks), { headers }).formData();
+}
 
 const order = { id: 'o1', state: 'open', total: 5, note: null, lines: [{ sku: 'a' }] };
 
@@ -107,7 +156,8 @@ describe('a generated contract test', () => {
     body: unknown,
     status = 200,
   ): Promise<{ readonly ok: boolean; readonly output: string }> {
-    const server = createServer((_request, response) => {
+    const server = createServer(async (request, response) => {
+      if (request.method === 'POST') scans.push(await formOf(request));
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -134,10 +184,17 @@ describe('a generated contract test', () => {
 
   test('passes against a provider that keeps the contract, and records what is read, no more', async () => {
     const { ok, output } = await run({ ...order, extra: true });
-    expect(output).toMatch(/3 passed/);
+    expect(output).toMatch(/5 passed/);
     expect(ok).toBe(true);
     const pact = JSON.parse(await readFile(join(folder, 'generated/shop/pacts/pipelines-shop.json'), 'utf8'));
-    const [interaction] = pact.interactions;
+    const interaction = pact.interactions.find(
+      (one: { request: { method: string } }) => one.request.method === 'GET',
+    );
+    expect(scans.length).toBeGreaterThan(0);
+    for (const form of scans) {
+      expect((form.get('file') as File).type).toBe('image/png');
+      expect(JSON.parse(String(form.get('meta')))).toEqual({ pages: expect.any(Number) });
+    }
     expect(interaction.request.path).toBe('/orders/example-orderId');
     expect(interaction.response.body.content).toEqual({
       state: 'paid',

@@ -1,4 +1,4 @@
-import type { InputField, OperationPlan } from '@tenon/connector';
+import { encodeBody, type InputField, type OperationPlan } from '@tenon/connector';
 import {
   atPointer,
   compareText,
@@ -28,6 +28,8 @@ export interface Interaction {
     readonly query: Readonly<Record<string, string | readonly string[]>>;
     readonly headers: Readonly<Record<string, string>>;
     readonly body?: Json;
+    /** A body that is not JSON, as the adapter writes it. */
+    readonly bytes?: { readonly type: string; readonly base64: string };
   };
   readonly response: { readonly status: number; readonly body?: Json };
   /** Pointers that are read and that the contract promises; `*` for each list item. */
@@ -203,7 +205,14 @@ function requestOf(plan: OperationPlan, input: JsonObject): HttpRequest | string
   }
   const body = input['body'];
   if (body === undefined) return { method: http.method, path, query, headers };
-  if (!/json/.test(http.bodyTypes[0] ?? '')) return `its body is sent as ${http.bodyTypes[0]}`;
+  const type = http.bodyTypes[0] ?? '';
+  if (/^(?:multipart\/form-data|application\/x-www-form-urlencoded)/.test(type)) {
+    const encoded = encodeBody(http.bodyTypes, body, http.parts);
+    if (encoded === undefined) return `its body cannot be written as ${type}`;
+    const bytes = { type: encoded.contentType, base64: Buffer.from(encoded.bytes).toString('base64') };
+    return { method: http.method, path, query, headers, bytes };
+  }
+  if (!/json/.test(type)) return `its body is sent as ${type}`;
   return { method: http.method, path, query, headers, body };
 }
 

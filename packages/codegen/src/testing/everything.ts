@@ -100,6 +100,30 @@ export function everything(): Contract {
         },
         ...answers({ $ref: '#/$defs/Order' }),
       },
+      {
+        id: 'files/scan',
+        method: 'post',
+        path: '/scans',
+        body: {
+          required: true,
+          content: [
+            {
+              type: 'multipart/form-data',
+              schema: {
+                type: 'object',
+                required: ['file'],
+                properties: {
+                  file: { type: 'string', format: 'binary', description: 'The scan. */ injected(); /*' },
+                  pages: { type: 'array', items: { type: 'string', format: 'binary' } },
+                  order: { $ref: '#/$defs/Order' },
+                },
+              },
+              encoding: { file: { contentType: 'image/*', headers: [] } },
+              examples: {},
+            },
+          ],
+        },
+      },
       // A name that one of the above would like to have.
       { id: 'files/put-stream', method: 'post' },
     ],

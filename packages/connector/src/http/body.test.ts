@@ -30,16 +30,29 @@ describe('encodeBody', () => {
 
   it('writes multipart parts with a boundary that none of them holds', async () => {
     const encoded = encodeBody(['multipart/form-data'], {
-      text: '--tenon-part',
+      text: '--tenon-',
       object: { a: 1 },
       list: ['x', 'y'],
     });
     const parsed = await new Response(encoded?.bytes as string, {
       headers: { 'content-type': encoded?.contentType ?? '' },
     }).formData();
-    expect(parsed.get('text')).toBe('--tenon-part');
+    expect(parsed.get('text')).toBe('--tenon-');
     expect(parsed.getAll('list')).toEqual(['x', 'y']);
     expect(parsed.has('object')).toBe(true);
+  });
+
+  it('writes forms by their encoding: styles, and members that are JSON', () => {
+    const parts = {
+      tags: { style: 'form', explode: false },
+      range: { style: 'deepObject', explode: true },
+      note: { style: 'form', allowReserved: true },
+      meta: { types: ['application/json'] },
+    };
+    const body = { tags: ['a', 'b c'], range: { from: 1 }, note: 'a/b', meta: { x: [1] }, other: 'x' };
+    expect(encodeBody(['application/x-www-form-urlencoded'], body, parts)?.bytes).toBe(
+      'tags=a,b%20c&range[from]=1&note=a/b&meta=%7B%22x%22%3A%5B1%5D%7D&other=x',
+    );
   });
 
   it('writes text as it is and bytes from base64', () => {

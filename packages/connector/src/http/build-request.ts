@@ -4,9 +4,10 @@ import { binaryHeaders, type CloudEvent, STRUCTURED_TYPE, structuredBody } from 
 import type { HttpBinding, OperationPlan } from '../operation-plan.ts';
 import type { CallRequest } from '../transport.ts';
 import { encodeBody } from './body.ts';
+import { type EncodedBody, EncodingProblem } from './encoded-body.ts';
 import { ACCEPT_ENCODING, type WireRequest } from './exchange.ts';
 import { requestFailure } from './failures.ts';
-import { mediaMatches } from './read-response.ts';
+import { fitsMedia } from './media-type.ts';
 import { encodeStrict, serialiseField } from './serialise.ts';
 import { type BodyToSend, isStreamable, STREAM_DEFAULTS } from './streams.ts';
 
@@ -66,7 +67,13 @@ export function buildRequest(baseUrl: URL, request: CallRequest, http: HttpBindi
     const refusal = streamedBody(request.send, request.operation, http, headers);
     if (refusal !== undefined) return refusal;
   } else if (given !== undefined && http.bodyTypes.length > 0) {
-    const encoded = encodeBody(http.bodyTypes, given);
+    let encoded: EncodedBody | undefined;
+    try {
+      encoded = encodeBody(http.bodyTypes, given, http.parts);
+    } catch (error) {
+      if (!(error instanceof EncodingProblem)) throw error;
+      return requestFailure(error.code, error.message, error.pointer);
+    }
     if (encoded === undefined)
       return requestFailure(
         'HTTP_BODY_UNENCODABLE',
@@ -106,7 +113,9 @@ function streamedBody(
   http: HttpBinding,
   headers: Record<string, string>,
 ): Failure | undefined {
-  const declared = http.bodyTypes.filter(isStreamable).find((type) => fitsMedia(type, mediaType));
+  const declared = http.bodyTypes
+    .filter(isStreamable)
+    .find((type) => mediaType === undefined || fitsMedia(type, mediaType));
   if (declared === undefined || http.envelope !== undefined)
     return requestFailure(
       'HTTP_BODY_UNSTREAMABLE',
@@ -121,13 +130,6 @@ function streamedBody(
   headers['content-type'] = mediaType ?? (declared.includes('*') ? 'application/octet-stream' : declared);
   if (bytes !== undefined) headers['content-length'] = String(bytes);
   return undefined;
-}
-
-/** RFC 9110 §8.3.1, with parameters of visible text. */
-const MEDIA_TYPE = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+(?:\s*;[\x20-\x7e]*)?$/;
-
-function fitsMedia(declared: string, given: string | undefined): boolean {
-  return given === undefined || (MEDIA_TYPE.test(given) && mediaMatches(declared, given));
 }
 
 /** Text from outside, for a message: cut and without what a terminal would obey. */

@@ -22,8 +22,9 @@ import { Deadline } from './deadline.ts';
 import { type Exchange, exchange, type Streaming, type WireRequest } from './exchange.ts';
 import { refusedFailure, requestFailure } from './failures.ts';
 import { HostGuard } from './host-guard.ts';
+import { mediaMatches } from './media-type.ts';
 import { BodyError, digestOfBody } from './outgoing-body.ts';
-import { declaredResponse, decodeBody, errorBody, mediaMatches } from './read-response.ts';
+import { declaredResponse, decodeBody, errorBody } from './read-response.ts';
 import { encodeStrict } from './serialise.ts';
 import { type BodyToSend, isStreamable, receivedJson, STREAM_DEFAULTS } from './streams.ts';
 

@@ -2,6 +2,7 @@ import { isObject, type Json } from '@tenon/model';
 import { parseExactJson } from '../exact-json.ts';
 import type { HttpBinding } from '../operation-plan.ts';
 import type { Headers } from './exchange.ts';
+import { mediaMatches } from './media-type.ts';
 import { isJsonMedia } from './serialise.ts';
 
 type Response = HttpBinding['responses'][number];
@@ -61,15 +62,4 @@ export function errorBody(bytes: Uint8Array, headers: Headers): Json {
     (isObject(decoded.body) || Array.isArray(decoded.body) || typeof decoded.body === 'string')
     ? decoded.body
     : null;
-}
-
-export function mediaMatches(declared: string | undefined, actual: string | undefined): boolean {
-  if (declared === undefined || actual === undefined) return false;
-  const essence = actual.split(';')[0]!.trim().toLowerCase();
-  const wanted = declared.split(';')[0]!.trim().toLowerCase();
-  return (
-    wanted === essence ||
-    wanted === '*/*' ||
-    (wanted.endsWith('/*') && essence.startsWith(wanted.slice(0, -1)))
-  );
 }

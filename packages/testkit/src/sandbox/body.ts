@@ -1,6 +1,7 @@
 import type { HttpOperation, MediaType } from '@tenon/contract';
 import type { Json } from '@tenon/model';
 import type { SchemaSide } from './contract-schemas.ts';
+import { multipartValue, readParts } from './multipart.ts';
 import { coerced, nested, type RequestIssue } from './parameters.ts';
 
 export type ReadBody =
@@ -13,12 +14,12 @@ export type ReadBody =
     };
 
 /** Parses a request body as its media type says and checks it against the contract. */
-export async function readBody(
+export function readBody(
   operation: HttpOperation,
-  bytes: Buffer<ArrayBuffer>,
+  bytes: Buffer,
   contentType: string | undefined,
   side: SchemaSide,
-): Promise<ReadBody> {
+): ReadBody {
   const declared = operation.body;
   if (declared === undefined) return { ok: true };
   if (bytes.length === 0) {
@@ -35,41 +36,45 @@ export async function readBody(
       issues: [{ pointer: '/header/content-type', message: `must be ${expected}` }],
     };
   }
-  const read = await parse(bytes, contentType ?? '', type, media, side);
+  const read = parse(bytes, contentType ?? '', type, media, side);
   if (read === undefined)
     return { ok: false, why: 'unreadable', issues: [{ pointer: '/body', message: `must be ${type}` }] };
-  if (media.schema === undefined || read.value === undefined) return { ok: true, ...read };
-  const found = side.issues(side.of(media.schema), read.value);
-  if (found.length === 0) return { ok: true, ...read };
-  return {
-    ok: false,
-    why: 'invalid',
-    issues: found.map((issue) => ({ ...issue, pointer: `/body${issue.pointer}` })),
-  };
+  const { value, checked = value, issues: ofParts = [] } = read;
+  const ofSchema =
+    media.schema === undefined || checked === undefined
+      ? []
+      : side
+          .issues(side.of(media.schema), checked)
+          .map((issue) => ({ ...issue, pointer: `/body${issue.pointer}` }));
+  const issues = [...ofParts, ...ofSchema];
+  return issues.length === 0
+    ? { ok: true, ...(value !== undefined && { value }) }
+    : { ok: false, why: 'invalid', issues };
+}
+
+interface Parsed {
+  readonly value?: Json;
+  /** Held against the schema in place of it. */
+  readonly checked?: Json;
+  /** Found beside it. */
+  readonly issues?: readonly RequestIssue[];
 }
 
 /** `undefined`: unreadable; without a value: bytes that no schema speaks of. */
-async function parse(
-  bytes: Buffer<ArrayBuffer>,
+function parse(
+  bytes: Buffer,
   contentType: string,
   type: string,
   media: MediaType,
   side: SchemaSide,
-): Promise<{ readonly value?: Json } | undefined> {
+): Parsed | undefined {
   try {
     // JSON text parses to JSON.
     if (isJson(type)) return { value: JSON.parse(bytes.toString('utf8')) as Json };
     if (type === 'application/x-www-form-urlencoded')
       return { value: form(new URLSearchParams(bytes.toString('utf8')), media, side) };
     if (type === 'multipart/form-data') {
-      const parts = await new Response(bytes, { headers: { 'content-type': contentType } }).formData();
-      return {
-        value: form(
-          [...parts].map(([name, part]) => [name, typeof part === 'string' ? part : part.name]),
-          media,
-          side,
-        ),
-      };
+      return multipartValue(readParts(bytes, contentType), media, side);
     }
     return type.startsWith('text/') ? { value: bytes.toString('utf8') } : {};
   } catch {

@@ -35,8 +35,15 @@ export function contractSchemas(contract: Contract): ContractSchemas {
 }
 
 function requestSchemas(operation: HttpOperation): JsonSchema[] {
-  const bodies = contentSchemas(operation.body?.content ?? []);
-  return [...operation.parameters.map((parameter) => parameter.schema), ...bodies];
+  const content = operation.body?.content ?? [];
+  const headers = content.flatMap(({ encoding = {} }) =>
+    Object.values(encoding).flatMap((property) => property.headers.map((header) => header.schema)),
+  );
+  return [
+    ...operation.parameters.map((parameter) => parameter.schema),
+    ...contentSchemas(content),
+    ...headers,
+  ];
 }
 
 function responseSchemas(operation: HttpOperation): JsonSchema[] {

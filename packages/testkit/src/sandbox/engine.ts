@@ -189,7 +189,7 @@ export class Engine implements Controlled {
       });
     }
     const parameters = readParameters(operation, unread, side);
-    const body = await readBody(operation, raw.bytes, raw.headers['content-type'], side);
+    const body = readBody(operation, raw.bytes, raw.headers['content-type'], side);
     if (!body.ok && body.why !== 'invalid')
       return this.#refuse(operation, {
         ...BODY_REFUSALS[body.why],

@@ -2,7 +2,8 @@ import type { Contract, HttpOperation, Parameter } from '@tenon/contract';
 import { isObject, type Json, type Random } from '@tenon/model';
 import { sample } from '@tenon/schema';
 import { isJson } from './body.ts';
-import { type ContractSchemas, contractSchemas } from './contract-schemas.ts';
+import { type ContractSchemas, contractSchemas, type SchemaSide } from './contract-schemas.ts';
+import { sampledParts } from './multipart.ts';
 import { pathOf } from './routes.ts';
 
 /** A request as it goes over the wire. `path` starts with `/` and holds the query. */
@@ -52,7 +53,7 @@ export function sampleRequest(
     else headers['cookie'] = `${parameter.name}=${encodeURIComponent(simple(parameter, value))}`;
   }
   query.push(...credentials(contract, operation, headers));
-  const body = sampledBody(operation, make);
+  const body = sampledBody(operation, make, side);
   if (body === undefined) return undefined;
   return {
     method: operation.method.toUpperCase(),
@@ -66,16 +67,24 @@ export function sampleRequest(
 function sampledBody(
   operation: HttpOperation,
   make: (schema: Parameter['schema']) => Json | undefined,
+  side: SchemaSide,
 ): { headers: Record<string, string>; text?: string } | undefined {
   const { body } = operation;
   // Some documents describe bodies of GET; HTTP gives them no meaning (RFC 9110 §9.3.1) and fetch refuses them.
   if (body === undefined || ['get', 'head'].includes(operation.method)) return { headers: {} };
   const media =
     body.content.find(({ type }) => isJson(type) || type === '*/*') ??
-    body.content.find(({ type }) => type === FORM);
+    body.content.find(({ type }) => type === FORM) ??
+    body.content.find(({ type }) => type.startsWith('multipart/form-data'));
   const value = media === undefined ? undefined : make(media.schema ?? true);
   if (media === undefined || value === undefined) return body.required ? undefined : { headers: {} };
   if (media.type === FORM) return { headers: { 'content-type': FORM }, text: formPairs('', value).join('&') };
+  if (media.type.startsWith('multipart/form-data')) {
+    // No parts but those of an object.
+    if (!isObject(value) || Array.isArray(value)) return body.required ? undefined : { headers: {} };
+    const { contentType, text } = sampledParts(value as Json, media, side, make);
+    return { headers: { 'content-type': contentType }, text };
+  }
   return {
     headers: { 'content-type': media.type.replace('*/*', 'application/json') },
     text: JSON.stringify(value),

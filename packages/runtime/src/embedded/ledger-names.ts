@@ -1,6 +1,6 @@
-import { createHmac } from 'node:crypto';
 import type { Json, JsonObject } from '@tenon/model';
 import type { Fact } from '../engine.ts';
+import { saltedText } from '../interpreter/salted-digest.ts';
 
 /** Enough to tell the items of a list apart. */
 const NAME_DIGITS = 12;
@@ -30,7 +30,8 @@ function holdsNames(value: Json): boolean {
   if (typeof value === 'string') return value.includes('[');
   if (typeof value !== 'object' || value === null) return false;
   if (Array.isArray(value)) return value.some(holdsNames);
-  return Object.entries(value).some(([name, member]) => name === EFFECT_KEY || holdsNames(member));
+  for (const name in value) if (name === EFFECT_KEY || holdsNames((value as JsonObject)[name]!)) return true;
+  return false;
 }
 
 const EFFECT_KEY = 'idempotencyKey';
@@ -56,5 +57,5 @@ function named(text: string, salt: string | null): string {
 
 /** Without a salt (runs of older files, and erased ones) nothing is said. */
 function digest(key: string, salt: string | null): string {
-  return salt === null ? '' : createHmac('sha256', salt).update(key).digest('hex').slice(0, NAME_DIGITS);
+  return salt === null ? '' : saltedText(salt, key).slice(0, NAME_DIGITS);
 }

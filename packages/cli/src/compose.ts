@@ -3,6 +3,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import {
   type ConnectionConfig,
+  type ConnectorManifest,
   type ConnectorModule,
   fileTokenVault,
   guardedTransport,
@@ -15,7 +16,13 @@ import {
   webhookScheme,
 } from '@tenon/connector';
 import { isObject, Secret, type SecretStore } from '@tenon/model';
-import { planPublications, planSources, type Workspace, type WorkspaceCheck } from '@tenon/pipeline';
+import {
+  headersRead,
+  planPublications,
+  planSources,
+  type Workspace,
+  type WorkspaceCheck,
+} from '@tenon/pipeline';
 import {
   type EncryptionOptions,
   type LedgerEntry,
@@ -410,6 +417,7 @@ function intakeConnections(
     intake.set(connection.name, {
       contract: manifest.contract,
       webhooks: manifest.webhooks,
+      eventHeaders: eventHeaders(workspace, manifest),
       ...(own && { webhookSchemes: own }),
       secrets: () =>
         Promise.all(
@@ -420,6 +428,21 @@ function intakeConnections(
     });
   }
   return intake;
+}
+
+/** Of its webhooks: what of their headers is read, by event. */
+function eventHeaders(
+  workspace: Workspace,
+  manifest: ConnectorManifest,
+): NonNullable<IntakeConnection['eventHeaders']> {
+  const contract = workspace.contracts.get(manifest.contract);
+  return Object.fromEntries(
+    Object.keys(manifest.webhooks).flatMap((event) => {
+      const definition = contract?.events.get(event);
+      const headers = contract && definition && headersRead(contract, definition).headers;
+      return headers === undefined ? [] : [[event, headers]];
+    }),
+  );
 }
 
 /**

@@ -329,6 +329,12 @@ export const connectorFailures = {
     why: 'The input was held against the contract before sending, and the field named is not as it must be.',
     fix: 'Correct the `with` of the step; if the contract is out of date, update it and check again.',
   },
+  MESSAGE_HEADER_UNSAFE: {
+    severity: 'error',
+    title: 'a header of a message holds a line break or another forbidden character; nothing was sent',
+    why: 'Where headers are lines, it would have ended one and begun another, of the data’s choosing.',
+    fix: 'See where the value comes from; put texts of people into the body.',
+  },
   MESSAGE_KEY_MISSING: {
     severity: 'error',
     title: 'a message whose only guard is its key came without one; nothing was sent',

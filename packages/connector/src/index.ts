@@ -28,6 +28,7 @@ export {
   structuredCloudEvent,
 } from './message/cloud-event.ts';
 export { goodbye, type KeptConnection, keptConnection } from './message/kept-connection.ts';
+export { readHeaders } from './message/message-headers.ts';
 export {
   basicCredentials,
   CredentialsMissing,

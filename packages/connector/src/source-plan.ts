@@ -45,6 +45,8 @@ export interface SourceEvent {
   readonly id: string;
   /** JSON Pointer: events with the same value there are stored in the order in which they came. */
   readonly orderBy?: string;
+  /** Headers that the contract declares, with the JSON types that each one's text may stand for; absent: none. */
+  readonly headers?: Readonly<Record<string, readonly string[]>>;
   /** Does somebody listen? The rest is skipped on purpose. */
   readonly isHeard: boolean;
 }

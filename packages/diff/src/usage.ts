@@ -9,8 +9,8 @@ export interface ContractUsage {
   readonly pipeline: string;
   readonly step: string;
   readonly contract: string;
-  readonly target:
-    | { readonly kind: 'event'; readonly event: string }
+  readonly target: /** `part: 'headers'`: `path` leads into the headers, not into the payload. */
+    | { readonly kind: 'event'; readonly event: string; readonly part?: 'headers' }
     | { readonly kind: 'request'; readonly operation: string }
     | { readonly kind: 'response'; readonly operation: string };
   readonly access: 'read' | 'write';

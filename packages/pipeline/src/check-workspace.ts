@@ -50,8 +50,11 @@ export function checkWorkspace(
   const checked = [...files.values()].flatMap((one) => one.checked ?? []);
   const plans = new Map<string, Plan>();
   const sound = checked.filter(({ model }) => !unsound.has(model.spec.document.file));
-  for (const { model, classed } of isPlanning ? childrenFirst(sound) : []) {
-    const plan = compilePipeline(model, base.policies.called(model), classed, plans);
+  for (const { model, classed, data } of isPlanning ? childrenFirst(sound) : []) {
+    const readsHeaders = data.usage.some(
+      ({ access, target }) => access === 'read' && target.kind === 'event' && target.part === 'headers',
+    );
+    const plan = compilePipeline(model, base.policies.called(model), classed, plans, readsHeaders);
     if (plan) plans.set(plan.pipeline, plan);
   }
   return {

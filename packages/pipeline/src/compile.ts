@@ -3,7 +3,7 @@ import { parseTemplate, type ValueTemplate } from '@tenon/expression';
 import { compareText, isObject, type Json } from '@tenon/model';
 import type { JsonSchema } from '@tenon/schema';
 import { betweenReadAndWrite } from './check/based-on.ts';
-import type { ResolvedCall } from './check/catalog.ts';
+import type { ResolvedCall, ResolvedEvent } from './check/catalog.ts';
 import { classedMembers } from './check/classed-members.ts';
 import { classPointers } from './check/classes.ts';
 import type { PipelineModel } from './check/model.ts';
@@ -37,6 +37,8 @@ export function compilePipeline(
   classed: ReadonlyMap<string, readonly string[]>,
   /** Plans of the pipelines that it may run. */
   children: ReadonlyMap<string, Plan>,
+  /** Does some expression read the headers of the event that starts it? */
+  readsHeaders = false,
 ): Plan | undefined {
   const { spec } = model;
   const { owner, tier, identity, limits, onFailure, version, description } = spec;
@@ -49,7 +51,7 @@ export function compilePipeline(
 
   const operations: Record<string, OperationPlan> = {};
   const events: Record<string, PlanEvent> = {};
-  if (model.trigger) events[model.trigger.name] = model.trigger.plan;
+  if (model.trigger) events[model.trigger.name] = withHeaders(model.trigger, readsHeaders);
   const steps = stepPlans(spec.steps);
   if (!steps) return undefined;
 
@@ -154,8 +156,14 @@ export function compilePipeline(
       case 'emit': {
         const event = model.events.get(step);
         if (!event) return undefined;
-        events[event.name] = event.plan;
-        return { ...common, kind: 'emit', event: event.name, with: template(step.with) };
+        events[event.name] = withHeaders(event, step.headers !== undefined);
+        return {
+          ...common,
+          kind: 'emit',
+          event: event.name,
+          with: template(step.with),
+          ...(step.headers && { headers: template(step.headers) }),
+        };
       }
       case 'approve': {
         const { by, within, onExpiry, show } = step;
@@ -386,6 +394,9 @@ export function compilePipeline(
       add('event', [
         ...classPointers(model.trigger.contract, model.trigger.definition.message.payload).keys(),
       ]);
+    const { headers } = model.trigger?.definition.message ?? {};
+    if (model.trigger && headers !== undefined && readsHeaders)
+      add('headers', [...classPointers(model.trigger.contract, headers).keys()]);
     for (const step of allSteps(spec.steps)) {
       const event = model.events.get(step);
       const call = step.kind === 'call' ? model.calls.get(step)?.call : undefined;
@@ -452,4 +463,9 @@ function deepFreeze<T>(value: T): T {
     for (const item of Object.values(value)) deepFreeze(item);
   }
   return value;
+}
+
+/** Headers are part of a plan, held against it and kept, only where it does something with them. */
+function withHeaders({ plan, headers }: ResolvedEvent, isUsed: boolean): PlanEvent {
+  return isUsed && headers !== undefined ? { ...plan, headers } : plan;
 }

@@ -30,7 +30,7 @@ export type * from './plan.ts';
 export { planHash } from './plan-hash.ts';
 export { planOperation } from './plan-operation.ts';
 export { planPublications } from './plan-publication.ts';
-export { planSources } from './plan-source.ts';
+export { headersRead, planSources } from './plan-source.ts';
 export { pipelineRules } from './rules.ts';
 export { configSchema } from './shape/config-schema.ts';
 export { ownersSchema } from './shape/owners-schema.ts';

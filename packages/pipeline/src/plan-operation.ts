@@ -22,6 +22,7 @@ import {
   reachableDefinitions,
   type SchemaObject,
 } from '@tenon/schema';
+import { headersSchema } from './plan-headers.ts';
 import { type PlannedBody, plannedBody } from './plan-parts.ts';
 
 /**
@@ -55,7 +56,11 @@ export function planOperation(
     egress: manifest.egress,
     ...(declared.pagination && { pagination: declared.pagination }),
     ...(declared.concurrency !== undefined && { concurrency: declared.concurrency }),
-    input: bundled(contract, inputSchema(source, parameters, body), 'request'),
+    input: bundled(
+      contract,
+      inputSchema(source, parameters, body, headersOf(source, declared, definitions)),
+      'request',
+    ),
     result: bundled(contract, resultSchema(source), 'response'),
     ...(source.kind === 'http'
       ? {
@@ -117,7 +122,7 @@ interface Field {
  * and the version are the transport's.
  */
 function inputFields(operation: Operation, declared: OperationManifest): readonly Field[] {
-  const taken = new Set(['body']);
+  const taken = new Set(operation.kind === 'message' ? ['body', 'headers'] : ['body']);
   const keyHeader =
     declared.idempotency.mode === 'header' ? declared.idempotency.name.toLowerCase() : undefined;
   const versionHeader =
@@ -150,6 +155,7 @@ function inputSchema(
   operation: Operation,
   fields: readonly Field[],
   body: PlannedBody | undefined,
+  headers: SchemaObject | undefined,
 ): SchemaObject {
   const properties: Record<string, JsonSchema> = {};
   const required: string[] = [];
@@ -163,11 +169,31 @@ function inputSchema(
         : parameter.schema;
     if (field.required) required.push(field.key);
   }
+  if (headers) {
+    properties['headers'] = headers;
+    if ((headers.required ?? []).length > 0) required.push('headers');
+  }
   if (body) {
     properties['body'] = body.schema;
     if (operation.kind === 'message' || operation.body?.required) required.push('body');
   }
   return { type: 'object', properties, required, additionalProperties: false };
+}
+
+/** Headers of the messages that it sends, but for those that are the transport's to set. */
+function headersOf(
+  operation: Operation,
+  declared: OperationManifest,
+  definitions: Contract['definitions'],
+): SchemaObject | undefined {
+  if (operation.kind !== 'message') return undefined;
+  const { idempotency } = declared;
+  const keyHeader = idempotency.mode === 'header' ? idempotency.name.toLowerCase() : undefined;
+  return headersSchema(
+    operation.messages.map(({ headers }) => headers),
+    definitions,
+    { keyHeader },
+  );
 }
 
 function bodyOf(operation: Operation, definitions: Contract['definitions']): PlannedBody | undefined {

@@ -1,9 +1,11 @@
 import type { ConnectorManifest, OperationPlan } from '@tenon/connector';
 import type { Contract, EventDefinition } from '@tenon/contract';
+import type { SchemaObject } from '@tenon/schema';
 import { classPointers } from './check/classes.ts';
 import { retryDefaults } from './check/retry.ts';
 import type { Plan } from './plan.ts';
 import { planHash } from './plan-hash.ts';
+import { headersSchema } from './plan-headers.ts';
 import { bundled } from './plan-operation.ts';
 import type { Workspace } from './workspace.ts';
 
@@ -51,6 +53,7 @@ function publication(
   const operation = publishing(manifest, contract, event);
   const name = `${contract.name}.${event.id}`;
   const orderBy = operation.message?.orderBy;
+  const hasHeaders = sentHeaders(manifest, contract, event) !== undefined;
   const version = { name: contract.name, version: contract.version, digest: contract.digest };
   const personal = [...classPointers(contract, event.message.payload).keys()].sort();
   const text = `${name} over connection ${connection}, as connector ${manifest.name} declares it`;
@@ -83,7 +86,12 @@ function publication(
         at: { line: 1, column: 1 },
         operation: operation.name,
         connection,
-        with: { object: { body: { expression: 'event' } } },
+        with: {
+          object: {
+            body: { expression: 'event' },
+            ...(hasHeaders && { headers: { expression: 'headers' } }),
+          },
+        },
         retry: {
           ...retryDefaults,
           attempts: ATTEMPTS_MAX,
@@ -113,6 +121,7 @@ function publication(
 function publishing(manifest: ConnectorManifest, contract: Contract, event: EventDefinition): OperationPlan {
   // Looked at by the caller.
   const { to, idempotency, scopes, message } = manifest.publications[event.id]!;
+  const headers = sentHeaders(manifest, contract, event);
   return {
     name: `${manifest.name}.${publicationOperation(event.id)}`,
     connector: manifest.name,
@@ -130,8 +139,11 @@ function publishing(manifest: ConnectorManifest, contract: Contract, event: Even
       contract,
       {
         type: 'object',
-        properties: { body: event.message.payload },
-        required: ['body'],
+        properties: {
+          body: event.message.payload,
+          ...(headers && { headers }),
+        },
+        required: ['body', ...((headers?.required ?? []).length > 0 ? ['headers'] : [])],
         additionalProperties: false,
       },
       'request',
@@ -147,6 +159,17 @@ function publishing(manifest: ConnectorManifest, contract: Contract, event: Even
       ...message,
     },
   };
+}
+
+function sentHeaders(
+  manifest: ConnectorManifest,
+  contract: Contract,
+  event: EventDefinition,
+): SchemaObject | undefined {
+  // Looked at by the caller.
+  const { idempotency } = manifest.publications[event.id]!;
+  const keyHeader = idempotency.mode === 'header' ? idempotency.name.toLowerCase() : undefined;
+  return headersSchema([event.message.headers], contract.definitions, { keyHeader });
 }
 
 /** `/order/id` → `["order"]["id"]`. */

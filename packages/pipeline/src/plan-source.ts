@@ -1,5 +1,7 @@
 import type { ConnectorManifest, SourceEvent, SourcePlan } from '@tenon/connector';
 import type { Contract, EventDefinition } from '@tenon/contract';
+import { isSchemaObject, type JsonSchema, settle } from '@tenon/schema';
+import { headersSchema } from './plan-headers.ts';
 import { planOperation } from './plan-operation.ts';
 
 /** Where an event of the contract comes from: what the manifest says, else the address of its channel. */
@@ -30,6 +32,7 @@ export function planSources(
       contentType: definition.message.contentType,
       id: source.id,
       isHeard: heard.has(name),
+      ...headersRead(contract, definition),
       ...(source.type && { type: source.type }),
       ...(source.orderBy !== undefined && { orderBy: source.orderBy }),
     };
@@ -59,4 +62,25 @@ export function planSources(
     });
   }
   return [...plans.values()].filter(({ events }) => events.some(({ isHeard }) => isHeard));
+}
+
+/** What of a message's headers is handed on: those that its contract declares, and nothing else that a sender may put there. */
+export function headersRead(contract: Contract, event: EventDefinition): Pick<SourceEvent, 'headers'> {
+  const declared = headersSchema([event.message.headers], contract.definitions);
+  if (declared === undefined) return {};
+  const headers = Object.entries(declared.properties ?? {}).map(
+    ([name, schema]) => [name, typesOf(schema, contract)] as const,
+  );
+  return { headers: Object.fromEntries(headers) };
+}
+
+/** The JSON types that a header's text may stand for. */
+function typesOf(schema: JsonSchema, contract: Contract): readonly string[] {
+  if (!isSchemaObject(schema)) return [];
+  const settled = settle(schema, {
+    definitions: contract.definitions,
+    pick: (branches) => branches[0] ?? true,
+    takeThen: () => true,
+  }).schema;
+  return settled === false ? [] : [settled.type ?? []].flat();
 }

@@ -73,6 +73,8 @@ export interface PlanEvent {
   readonly event: string;
   /** Payload schema; `$defs` inside. */
   readonly payload: JsonSchema;
+  /** Of its headers, where the plan reads or sets them; `$defs` inside. */
+  readonly headers?: JsonSchema;
 }
 
 interface StepCommon {
@@ -163,6 +165,7 @@ export interface EmitStep extends StepCommon {
   /** Key into `Plan.events`. */
   readonly event: string;
   readonly with: ValueTemplate;
+  readonly headers?: ValueTemplate;
 }
 
 export interface ApproveStep extends StepCommon {

@@ -62,7 +62,12 @@ export interface RunContext {
   event(key: string, wait: EventWait): Promise<Signal>;
 
   /** Publishes an event; the record, the event and the runs that it starts are one write. */
-  emit(key: string, event: string, payload: Json, facts: readonly Fact[]): Promise<Json>;
+  emit(
+    key: string,
+    event: string,
+    parts: { readonly payload: Json; readonly headers?: JsonObject },
+    facts: readonly Fact[],
+  ): Promise<Json>;
 
   /**
    * Starts a run of another pipeline; its record and the run are one write, so it is started once in the life of this
@@ -165,6 +170,8 @@ export interface RunIdentity {
   readonly traceparent: string;
   readonly acceptedAtMs: number;
   readonly input: Json;
+  /** Of the event that started it, as far as the plan reads them. */
+  readonly headers: JsonObject;
   /** Goes into every digest of the run's data: see `saltedDigest`. */
   readonly salt: string | null;
   /** The event came in, and its key or condition could not be computed: the run exists only to say so. */
@@ -270,7 +277,7 @@ export interface SignalWait {
 export interface EventWait {
   readonly step: string;
   readonly event: string;
-  matches(payload: Json): boolean;
+  matches(payload: Json, headers?: JsonObject): boolean;
   readonly expiresAtMs: number;
   /** Recorded when it expires. */
   readonly expiryFacts: readonly Fact[];

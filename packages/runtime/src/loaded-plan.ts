@@ -6,7 +6,7 @@ import {
   type Scope,
   type ValueTemplate,
 } from '@tenon/expression';
-import type { Failure, Json } from '@tenon/model';
+import type { Failure, Json, JsonObject } from '@tenon/model';
 import type { Plan, PlanStep } from '@tenon/pipeline';
 import { compileValidator, type JsonSchema, type Validator } from '@tenon/schema';
 
@@ -26,8 +26,8 @@ export interface LoadedPlan {
     source: string,
     scope: Scope,
   ): { readonly ok: true; readonly value: boolean } | { readonly ok: false; readonly failure: Failure };
-  /** Why `payload` is not a valid `event`, or `undefined`. */
-  refusal(event: string, payload: Json): Failure | undefined;
+  /** Why `payload`, or `headers` where the plan reads them, is not a valid `event`, or `undefined`. */
+  refusal(event: string, payload: Json, headers?: JsonObject): Failure | undefined;
   inputRefusal(input: Json): Failure | undefined;
   /** Why `output` is not what the plan says it gives. */
   outputRefusal(output: Json): Failure | undefined;
@@ -63,14 +63,20 @@ export function loadPlan(plan: Plan): LoadedPlan {
         return result as ReturnType<LoadedPlan['condition']>;
       return { ok: false, failure: notBoolean(source) };
     },
-    refusal: (event, payload) => {
+    refusal: (event, payload, headers = {}) => {
       let validator = validators.get(event);
       const schema = plan.events[event]?.payload;
       if (validator === undefined && schema !== undefined) {
         validator = validatorOf(schema);
         validators.set(event, validator);
       }
-      return validator && refusalOf(validator, payload, 'EVENT_PAYLOAD_INVALID', `event ${event}`);
+      const refusal = validator && refusalOf(validator, payload, 'EVENT_PAYLOAD_INVALID', `event ${event}`);
+      const ofHeaders = plan.events[event]?.headers;
+      if (refusal !== undefined || ofHeaders === undefined) return refusal;
+      const key = `${event}#headers`;
+      const headersValidator = validators.get(key) ?? validatorOf(ofHeaders);
+      validators.set(key, headersValidator);
+      return refusalOf(headersValidator, headers, 'EVENT_HEADERS_INVALID', `headers of event ${event}`);
     },
     inputRefusal: (input) => {
       if (!('manual' in plan.trigger)) return undefined;
@@ -144,7 +150,7 @@ function refusalOf(validator: Validator, value: Json, code: string, what: string
   return {
     class: 'contract',
     code,
-    message: `${what}: ${first.pointer || 'the payload'} ${first.message}${more}`,
+    message: `${what}: ${first.pointer || 'the whole'} ${first.message}${more}`,
     delivery: 'notSent',
     pointer: first.pointer,
   };

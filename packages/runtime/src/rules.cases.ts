@@ -1,7 +1,7 @@
 import { copyFileSync, writeFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import type { ValueTemplate } from '@tenon/expression';
-import type { Json } from '@tenon/model';
+import type { Json, JsonObject } from '@tenon/model';
 import type { Plan } from '@tenon/pipeline';
 import { DataKeys, type EncryptionOptions } from './embedded/data-keys.ts';
 import { openLedger } from './embedded/open-ledger.ts';
@@ -38,6 +38,16 @@ const answering = planFor({
   steps: blind.steps,
 });
 const keyed = planFor({ steps: [undoable('one')] });
+const headed = planFor({
+  steps: [undoable('one')],
+  events: {
+    ...keyed.events,
+    'shop.ordered': {
+      ...keyed.events['shop.ordered']!,
+      headers: { type: 'object', required: ['tenant'], properties: { tenant: { type: 'string' } } },
+    },
+  },
+});
 const held = planFor({ onFailure: 'hold', steps: [call('put', 'acme.put')] });
 const growing = planFor({ steps: amend('grow') });
 const versioned = (version: string) =>
@@ -352,6 +362,10 @@ export const runtimeCases = {
     fires: (open) => stuck(open, 600_000),
     silent: (open) => stuck(open, 10),
   },
+  EVENT_HEADERS_INVALID: {
+    fires: async (open) => order(await open(headed), { id: '7' }),
+    silent: async (open) => order(await open(headed), { id: '7' }, { tenant: 'a' }),
+  },
   EVENT_PAYLOAD_INVALID: {
     fires: async (open) => order(await open(keyed), { id: 7 }),
     silent: async (open) => order(await open(keyed), { id: '7' }),
@@ -550,9 +564,14 @@ function waitForPaid(onExpiry: 'fail' | 'continue'): Plan {
 }
 
 /** Sends an event; the refusal's code, if it is refused. */
-async function order(bench: Bench, payload: Json = { id: 'a' }): Promise<readonly string[]> {
+async function order(
+  bench: Bench,
+  payload: Json = { id: 'a' },
+  headers: JsonObject = {},
+): Promise<readonly string[]> {
   const deliveryId = `d${bench.entries.length}`;
-  const result = await bench.runtime.accept({ event: 'shop.ordered', payload, deliveryId, source: 'shop' });
+  const event = { event: 'shop.ordered', payload, headers, deliveryId, source: 'shop' };
+  const result = await bench.runtime.accept(event);
   return result.ok ? [] : [result.failure.code];
 }
 

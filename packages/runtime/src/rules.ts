@@ -245,6 +245,12 @@ export const runtimeRules = {
     why: 'A call without end would hold its run for ever; what became of it is not known, so its effect is unknown.',
     fix: "Make the transport keep the operation's timeout.",
   },
+  EVENT_HEADERS_INVALID: {
+    severity: 'error',
+    title: 'the headers of an event are not what their contract says',
+    why: 'A pipeline reads them, so one that is absent or of another kind would break it later (C2).',
+    fix: 'See who sends it and what: mend the sender, or the headers in the contract and what reads them.',
+  },
   EVENT_PAYLOAD_INVALID: {
     severity: 'error',
     title: 'the payload of an event violates its contract',

@@ -80,6 +80,8 @@ export interface IncomingEvent {
   /** `crm.subscriptionUpgraded`. */
   readonly event: string;
   readonly payload: Json;
+  /** Of the message, as far as its contract declares them; kept only where a pipeline that it starts reads them. */
+  readonly headers?: JsonObject;
   /** The delivery's own id (webhook id): the same delivery twice is recorded once (inbox, C78). */
   readonly deliveryId: string;
   readonly source: string;
@@ -264,6 +266,8 @@ export interface RunSummary {
 export interface RunDetail extends RunSummary {
   readonly contracts: Plan['contracts'];
   readonly input: Json;
+  /** Of the event that started it, where the pipeline reads them. */
+  readonly headers?: Json;
   readonly steps: readonly StepRecord[];
   /** The run that started it as a child. */
   readonly parent?: { readonly runId: string; readonly pipeline: string; readonly step: string };

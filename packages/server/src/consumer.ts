@@ -130,6 +130,7 @@ export function consume(options: ConsumerOptions): Consumer {
     const incoming: IncomingEvent = {
       event: event.name,
       payload,
+      ...(read.headers && { headers: read.headers }),
       deliveryId: read.deliveryId ?? ownId(),
       source: name,
       ...(traceparent !== undefined && { traceparent }),

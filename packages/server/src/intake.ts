@@ -1,4 +1,4 @@
-import { verifyWebhook } from '@tenon/connector';
+import { readHeaders, verifyWebhook } from '@tenon/connector';
 import type { Json } from '@tenon/model';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { acceptedRun } from './accepted-run.ts';
@@ -65,10 +65,12 @@ export function addIntake(app: FastifyInstance, options: ServerOptions): void {
         });
       }
       const traceparent = request.headers['traceparent'];
+      const declared = connection.eventHeaders?.[event];
       const accepted = await options.runtime.accept({
         event: `${connection.contract}.${event}`,
         // verifyWebhook parsed these bytes as JSON.
         payload: verdict.payload as Json,
+        ...(declared && { headers: readHeaders(declared, delivery.headers) }),
         deliveryId: verdict.deliveryId,
         source: name,
         ...(typeof traceparent === 'string' && { traceparent }),

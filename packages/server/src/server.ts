@@ -12,6 +12,8 @@ import { type Problem, refuseUnread, sendProblem } from './problem.ts';
 export interface IntakeConnection {
   readonly contract: string;
   readonly webhooks: Readonly<Record<string, WebhookManifest>>;
+  /** By event, the headers that its contract declares, with the JSON types that each one's text may stand for. */
+  readonly eventHeaders?: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>;
   /** Read at each delivery, so that a rotated secret counts at once. All are tried. */
   secrets(): Promise<readonly Secret[]>;
   /** Signature schemes that the connector's own code provides. */

@@ -73,7 +73,10 @@ export function interactionsOf(surface: Surface, usage: readonly UsageEntry[]): 
     else interactions.push(made);
   }
   const messages = surface.events.flatMap((entry) => {
-    const used = usage.filter(({ target }) => target.kind === 'event' && target.event === entry.event.id);
+    // Pact has contents for a message alone.
+    const used = usage.filter(
+      ({ target }) => target.kind === 'event' && target.event === entry.event.id && target.part === undefined,
+    );
     return used.length === 0 ? [] : messageOf(surface, entry, used);
   });
   return { interactions, messages, uncovered };

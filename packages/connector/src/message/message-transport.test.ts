@@ -99,6 +99,20 @@ describe('a message that is sent', () => {
     expect(two.id).toBe(one.id);
   });
 
+  it('has the headers of its input, below those that are its own; one that cannot be sent is refused', async () => {
+    const headers = { 'X-Tenant': 'a', attempt: 3, traceparent: 'spoofed', left: null };
+    const input = { ...request.input, headers };
+    const message = await sent(plan, { input, traceparent: '00-a-b-01' });
+    expect(message.headers).toEqual({ 'x-tenant': 'a', attempt: '3', traceparent: '00-a-b-01' });
+    const { transport } = open(async () => {
+      throw new Error('it must not be sent');
+    });
+    const evil = { ...request.input, headers: { tenant: 'a\r\nx-evil: 1' } };
+    expect(await transport.call({ ...request, input: evil })).toMatchObject({
+      failure: { class: 'validation', code: 'MESSAGE_HEADER_UNSAFE', delivery: 'notSent' },
+    });
+  });
+
   const envelope = { type: 'order.placed', source: '/shop', prefix: 'ce-' } as const;
 
   it('may be a CloudEvent whose attributes stand in headers', async () => {

@@ -20,6 +20,7 @@ import {
   type TransportContext,
 } from '../transport.ts';
 import { binaryHeaders, type CloudEvent, STRUCTURED_TYPE, structuredBody } from './cloud-event.ts';
+import { sentHeaders } from './message-headers.ts';
 
 /** A message ready for the wire. */
 export interface OutgoingMessage {
@@ -138,7 +139,17 @@ export function messageTransport(
     if (clock.now() >= deadlineAtMs || request.signal?.aborted)
       return refuse('MESSAGE_TIMEOUT', 'timeout', 'the deadline has passed; nothing was sent');
 
-    const message = outgoing(context, request, binding, address);
+    const headers = sentHeaders(request.input['headers']);
+    if (headers === undefined)
+      return refuse(
+        'MESSAGE_HEADER_UNSAFE',
+        'validation',
+        'a header holds characters that no header may hold',
+        {
+          pointer: '/headers',
+        },
+      );
+    const message = outgoing(context, request, binding, address, headers);
     let isSent = false;
     const ending = new AbortController();
     const stop = (): void => ending.abort();
@@ -217,6 +228,7 @@ function outgoing(
   request: CallRequest,
   binding: MessageBinding,
   address: string,
+  headers: Readonly<Record<string, string>>,
 ): OutgoingMessage {
   const { operation, input } = request;
   const data = input['body'] ?? null;
@@ -227,6 +239,7 @@ function outgoing(
       : messageId(request.idempotencyKey);
   const orderKey = binding.orderBy === undefined ? undefined : orderText(atPointer(data, binding.orderBy));
   const own: Record<string, string> = {
+    ...headers,
     ...(request.traceparent !== undefined && { traceparent: request.traceparent }),
     ...(request.correlationId !== undefined && { 'x-correlation-id': request.correlationId }),
   };

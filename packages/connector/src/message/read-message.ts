@@ -1,4 +1,4 @@
-import { atPointer, type Failure, type Json } from '@tenon/model';
+import { atPointer, type Failure, type Json, type JsonObject } from '@tenon/model';
 import { parseExactJson } from '../exact-json.ts';
 import type { IncomingMessage } from '../source.ts';
 import type { SourceEvent, SourcePlan } from '../source-plan.ts';
@@ -9,6 +9,7 @@ import {
   STRUCTURED_TYPE,
   structuredCloudEvent,
 } from './cloud-event.ts';
+import { readHeaders } from './message-headers.ts';
 
 export type ReadMessage =
   | ({
@@ -24,6 +25,8 @@ export type ReadMessage =
 interface Read {
   readonly event: SourceEvent;
   readonly payload: Json;
+  /** Those that the contract declares; absent: it declares none. */
+  readonly headers?: JsonObject;
   /** Absent: neither broker nor sender gave one. */
   readonly deliveryId?: string;
   readonly traceparent?: string;
@@ -38,6 +41,7 @@ export function readMessage(plan: SourcePlan, message: IncomingMessage): ReadMes
     return {
       event,
       payload: body.payload,
+      ...(event.headers && { headers: readHeaders(event.headers, message.headers, message.contentType) }),
       ...(deliveryId !== undefined && { deliveryId }),
       ...(traceparent !== undefined && { traceparent }),
     };

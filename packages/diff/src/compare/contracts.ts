@@ -1,5 +1,6 @@
 import type { Contract, EventDefinition, Message, Operation } from '@tenon/contract';
 import { canonicalJson } from '@tenon/model';
+import type { JsonSchema } from '@tenon/schema';
 import { compareAnswers, compareHttp } from './http.ts';
 import { compareLifecycle, dateOf, stabilityOf } from './lifecycle.ts';
 import { compareMessages } from './messages.ts';
@@ -202,6 +203,9 @@ function compareEvent(
   compareAnswers(before, after, contracts, sink);
 }
 
+/** What a message that declares none may have: any, and none in particular. */
+const NO_HEADERS: JsonSchema = { type: 'object' };
+
 /** One message of an operation or event; which way it goes follows from what it is. */
 export function compareMessage(
   before: Message,
@@ -245,10 +249,11 @@ export function compareMessage(
       direction,
       operation,
       label: `the headers of \`${before.name}\``,
-      base: before.headers ?? true,
-      revision: after.headers ?? true,
+      base: before.headers ?? NO_HEADERS,
+      revision: after.headers ?? NO_HEADERS,
       target,
-      prefix: ['headers'],
+      // A pipeline reads the headers of an event beside its payload, and gives those of a message beside its body.
+      ...(target === 'event' ? { part: 'headers' as const, prefix: [] } : { prefix: ['headers'] }),
     });
 }
 

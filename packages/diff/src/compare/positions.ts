@@ -15,6 +15,8 @@ export interface Position {
   /** What a pipeline's usage calls this payload, and the tokens before the payload's own. */
   readonly target: 'request' | 'response' | 'event';
   readonly prefix: readonly string[];
+  /** Of an event: its headers rather than its payload. */
+  readonly part?: 'headers';
   /** The schema is a parameter's: who leaves it out gets its default. */
   readonly isParameter?: true;
   /** The schema is of an answer to an event: whoever listens gives it, without saying so. */

@@ -18,6 +18,7 @@ export class SchemaVictims {
   look(position: Position, pair: Pair): void {
     for (const usage of this.usage) {
       if (usage.target.kind !== position.target || subjectOf(usage) !== position.operation) continue;
+      if (usage.target.kind === 'event' && usage.target.part !== position.part) continue;
       const tokens = fromPointer(usage.path);
       const shared = Math.min(tokens.length, position.prefix.length);
       if (!position.prefix.slice(0, shared).every((token, i) => token === tokens[i])) continue;

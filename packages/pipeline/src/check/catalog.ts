@@ -1,7 +1,9 @@
 import type { ConnectorManifest, OperationManifest, OperationPlan } from '@tenon/connector';
 import type { Contract, EventDefinition, Operation } from '@tenon/contract';
 import { type Diagnostic, didYouMean } from '@tenon/model';
+import type { JsonSchema } from '@tenon/schema';
 import type { PlanEvent } from '../plan.ts';
+import { headersSchema } from '../plan-headers.ts';
 import { bundled, contractOf, declaredOperation, planOperation } from '../plan-operation.ts';
 import { diagnostic } from '../rules.ts';
 import type { Located } from '../spec/pipeline-spec.ts';
@@ -19,6 +21,8 @@ export interface ResolvedCall {
 
 export interface ResolvedEvent {
   readonly name: string;
+  /** Schema of its headers, where the contract declares any; `$defs` inside. */
+  readonly headers?: JsonSchema;
   readonly contract: Contract;
   readonly definition: EventDefinition;
   readonly plan: PlanEvent;
@@ -127,7 +131,9 @@ export function catalogOf(workspace: Workspace): Catalog {
         payload: bundled(contract, definition.message.payload, 'response'),
       };
       events.set(name, plan);
-      return { value: { name, contract, definition, plan } };
+      const declared = headersSchema([definition.message.headers], contract.definitions);
+      const headers = declared && bundled(contract, declared, 'response');
+      return { value: { name, contract, definition, plan, ...(headers !== undefined && { headers }) } };
     },
   };
   return catalog;

@@ -109,6 +109,8 @@ function withItems(
   return named.length === 0 ? sources : new MapOver(new Map(named), sources);
 }
 
+/** Of an event that declares none. */
+const NO_HEADERS: JsonSchema = { type: 'object', properties: {}, additionalProperties: false };
 const NOTHING: ReadonlySet<string> = new Set();
 const NONE: ReadonlyMap<string, Unreadable> = new Map();
 const NO_RESULT: ReadonlySet<Unreadable | undefined> = new Set(['withoutResult', 'withoutOutput']);
@@ -229,6 +231,7 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
         return before;
       case 'emit': {
         if (step.with) template(step.with, id, inner);
+        if (step.headers) template(step.headers, id, inner);
         const event = model.events.get(step);
         if (!event) {
           done(ANY);
@@ -237,6 +240,12 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
         request(step.with, event.plan.payload, event.name, step.emit.at);
         const source = eventTarget(event);
         writes(step.with, source, id, '', step.emit.at);
+        const { headers } = event;
+        if (headers !== undefined || step.headers) {
+          request(step.headers, headers ?? NO_HEADERS, `the headers of ${event.name}`, step.emit.at);
+          const part = { ...source, target: { ...source.target, part: 'headers' } } as const;
+          if (step.headers) writes(step.headers, part, id, '', step.emit.at);
+        }
         done(typeOfSchema(event.plan.payload));
         return before;
       }
@@ -575,11 +584,19 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
       return;
     }
     roots['event'] = model.trigger ? typeOfSchema(model.trigger.plan.payload) : ANY;
-    if (model.trigger) rootSources.set('event', eventTarget(model.trigger));
+    if (!model.trigger) return;
+    const target = eventTarget(model.trigger);
+    rootSources.set('event', target);
+    const { headers } = model.trigger;
+    if (headers === undefined) return;
+    roots['headers'] = typeOfSchema(headers);
+    rootSources.set('headers', { ...target, target: { ...target.target, part: 'headers' } });
   }
 }
 
-function eventTarget(event: NonNullable<PipelineModel['trigger']>): UsageTarget {
+function eventTarget(event: NonNullable<PipelineModel['trigger']>): UsageTarget & {
+  readonly target: { readonly kind: 'event'; readonly event: string };
+} {
   return { contract: event.contract.name, target: { kind: 'event', event: event.plan.event } };
 }
 

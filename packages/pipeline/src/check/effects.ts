@@ -95,7 +95,7 @@ function checkIdentityKey({ spec }: PipelineModel): Diagnostic[] {
     references(one.parsed.ast).map((reference) => ({ one, reference })),
   );
   if (expressions.some((one) => one.parsed.errors.length > 0)) return [];
-  const allowed = spec.trigger?.kind === 'manual' ? ['event', 'input'] : ['event'];
+  const allowed = spec.trigger?.kind === 'manual' ? ['event', 'input'] : ['event', 'headers'];
   const foreign = roots.find(({ reference }) => !allowed.includes(reference.root));
   if (foreign) {
     // The scope of the key holds nothing else, so this name was reported as unknown already.

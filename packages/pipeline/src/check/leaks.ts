@@ -103,6 +103,13 @@ export function checkLeaks(checked: Checked): LeakCheck {
             event.contract.policy?.residency,
           ),
         );
+      const headers = event?.definition.message.headers;
+      if (event && step.headers && headers !== undefined)
+        follow(
+          step.headers,
+          '',
+          contractSink(event.name, event.contract, headers, event.contract.policy?.residency),
+        );
       if (step.with) held.set(step.id.value, heldBy(step.with));
     }
     if (step.kind === 'approve' && step.show && step.by) {
@@ -270,7 +277,10 @@ export function checkLeaks(checked: Checked): LeakCheck {
   }
 
   function schemaOf(contract: Contract, { target }: UsageTarget): JsonSchema | undefined {
-    if (target.kind === 'event') return contract.events.get(target.event)?.message.payload;
+    if (target.kind === 'event') {
+      const message = contract.events.get(target.event)?.message;
+      return target.part === 'headers' ? message?.headers : message?.payload;
+    }
     const operation = contract.operations.get(target.operation);
     return operation && resultSource(operation);
   }

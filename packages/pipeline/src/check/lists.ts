@@ -6,7 +6,7 @@ import { expressionsOf } from '../spec/template.ts';
 import type { PipelineModel } from './model.ts';
 
 /** Names that expressions have already. */
-const TAKEN: ReadonlySet<string> = new Set(['event', 'input', 'steps', 'signal', 'policy']);
+const TAKEN: ReadonlySet<string> = new Set(['event', 'headers', 'input', 'steps', 'signal', 'policy']);
 
 /** Effects of a list's items are told apart by a key of the item, which has a name of its own (C36, C40). */
 export function checkLists(model: PipelineModel): Diagnostic[] {

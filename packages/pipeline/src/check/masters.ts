@@ -99,6 +99,7 @@ function isForeignRecord(
   const contract = model.catalog.workspace.contracts.get(name);
   if (!contract) return false;
   if (target.kind === 'event') {
+    if (target.part === 'headers') return false;
     const payload = contract.events.get(target.event)?.message.payload;
     return payload !== undefined && recordPointers(contract, payload).has(read.path);
   }

@@ -40,6 +40,12 @@ function makeResult(operation: Operation): JsonSchema {
 function makeInput(operation: Operation): JsonSchema {
   const properties: Record<string, JsonSchema> = {};
   for (const { name, schema } of operation.parameters) properties[name] ??= schema;
+  if (operation.kind === 'message') {
+    const headers = operation.messages
+      .map(({ headers }): JsonSchema | undefined => headers)
+      .filter((one) => one !== undefined);
+    if (headers.length > 0) properties['headers'] = oneOf(headers);
+  }
   const body = bodySource(operation);
   if (body !== undefined) properties['body'] = body;
   return { type: 'object', properties };

@@ -168,6 +168,7 @@ export function expressionsOfStep(step: StepSpec): readonly SpecExpression[] {
       break;
     case 'emit':
       addAll(step.with);
+      addAll(step.headers);
       break;
     case 'approve':
       addAll(step.show);

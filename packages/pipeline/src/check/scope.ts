@@ -4,7 +4,7 @@ import type { Environment } from '@tenon/expression';
 export interface UsageTarget {
   readonly contract: string;
   readonly target:
-    | { readonly kind: 'event'; readonly event: string }
+    | { readonly kind: 'event'; readonly event: string; readonly part?: 'headers' }
     | { readonly kind: 'request'; readonly operation: string }
     | { readonly kind: 'response'; readonly operation: string };
 }

@@ -125,6 +125,7 @@ const emitStep = object('Publishes an event.', ['id', 'emit'], {
   ...common,
   emit: dottedName('`<contract>.<event>`.', 'onboarding.accountOnboarded'),
   with: template('The payload of the event.'),
+  headers: template('Headers of the message, where its contract declares them.'),
 });
 
 const approveStep = object('Waits for the decision of a person.', ['id', 'approve'], {

@@ -152,6 +152,7 @@ export interface EmitSpec extends StepSpecCommon {
   readonly kind: 'emit';
   readonly emit: Located<string>;
   readonly with?: Template;
+  readonly headers?: Template;
 }
 
 export interface ApproveSpec extends StepSpecCommon {
@@ -373,7 +374,15 @@ export function readPipeline(document: SpecDocument): {
       },
       emit: () => {
         const emit = read.text(body);
-        return emit && { ...common, kind: 'emit', emit, ...withTemplate };
+        return (
+          emit && {
+            ...common,
+            kind: 'emit',
+            emit,
+            ...withTemplate,
+            ...given('headers', read.template(child(node, 'headers'))),
+          }
+        );
       },
       approve: () => ({
         ...common,

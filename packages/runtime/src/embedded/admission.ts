@@ -8,6 +8,7 @@ import type { AcceptedRun, AcceptResult } from '../runtime.ts';
 import { terminalStates } from '../states.ts';
 import type { ChildLink } from './children.ts';
 import type { EmbeddedEngine } from './engine.ts';
+import { type EventParts, storedEvent } from './event-value.ts';
 import { type Draft, draftsFor } from './intake.ts';
 import type { Noted } from './ledger-rows.ts';
 import type { RunRow } from './run-row.ts';
@@ -16,6 +17,7 @@ import type { StoredRun } from './stored-rows.ts';
 
 export interface NewEvent {
   readonly event: string;
+  /** As it is stored: see `storedEvent`. */
   readonly payload: Json;
   readonly deliveryId: string;
   readonly source: string;
@@ -110,16 +112,24 @@ export class Admission {
 
   async emit(
     run: RunRow,
-    event: { readonly deliveryId: string; readonly event: string; readonly payload: Json },
+    event: { readonly deliveryId: string; readonly event: string } & EventParts,
     also: readonly Write[],
     noted: readonly Noted[],
   ): Promise<void> {
-    const drafts = draftsFor(event.event, event.payload, event.deliveryId, this.#engine.activePlans);
+    const drafts = draftsFor(
+      event.event,
+      event.payload,
+      event.deliveryId,
+      this.#engine.activePlans,
+      'refuse',
+      event.headers,
+    );
     if (!drafts.ok)
       throw new Error(`a subscriber's contract refuses ${event.event}: ${drafts.failure.message}`);
     await this.admit(
       {
         ...event,
+        payload: storedEvent(event),
         source: `pipeline:${run.pipeline}`,
         traceparent: run.traceparent,
         correlationId: run.correlation_id,

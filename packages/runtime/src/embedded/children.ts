@@ -4,6 +4,7 @@ import { failureDetails } from '../interpreter/effect-facts.ts';
 import { spanOf } from '../interpreter/trace-context.ts';
 import { CommitRefused } from './commit-queue.ts';
 import type { EmbeddedEngine } from './engine.ts';
+import { storedEvent } from './event-value.ts';
 import { draftFor } from './intake.ts';
 import type { Noted } from './ledger-rows.ts';
 import { resumeWrites } from './operations.ts';
@@ -126,7 +127,7 @@ export async function startChild(
   const { runs } = await engine.admission.admit(
     {
       event: `run:${loaded.plan.pipeline}`,
-      payload: child.input,
+      payload: storedEvent({ payload: child.input }),
       deliveryId,
       source: `pipeline:${row.pipeline}`,
       traceparent: spanOf(row.traceparent, child.step),

@@ -1,4 +1,4 @@
-import { canonicalJson, type Failure, type Json } from '@tenon/model';
+import { canonicalJson, type Failure, type Json, type JsonObject } from '@tenon/model';
 import { type EntityVersion, isVersion } from '../entity-version.ts';
 import type { LoadedPlan } from '../loaded-plan.ts';
 import type { IncomingEvent } from '../runtime.ts';
@@ -34,17 +34,18 @@ export function draftsFor(
   deliveryId: string,
   plans: ReadonlyMap<string, LoadedPlan>,
   invalid: IncomingEvent['invalid'] = 'refuse',
+  headers?: JsonObject,
 ): Drafts {
   if (typeof invalid === 'object') return quarantined(event, deliveryId, plans, invalid);
   const drafts: Draft[] = [];
   for (const loaded of plans.values()) {
     const { trigger } = loaded.plan;
     // Also where it is only waited for: what violates the contract would never match, and nobody would know.
-    const failure = loaded.refusal(event, payload);
+    const failure = loaded.refusal(event, payload, headers);
     if (failure !== undefined)
       return invalid === 'refuse' ? { ok: false, failure } : quarantined(event, deliveryId, plans, failure);
     if ('manual' in trigger || trigger.event !== event) continue;
-    const draft = draftFor(loaded, { event: payload }, deliveryId, trigger.where);
+    const draft = draftFor(loaded, { event: payload, headers: headers ?? {} }, deliveryId, trigger.where);
     if (draft !== undefined) drafts.push(draft);
   }
   return { ok: true, drafts };

@@ -9,6 +9,7 @@ import { proveKeys } from './data-keys.ts';
 import { openDatabase, openReader } from './database.ts';
 import { EmbeddedEngine } from './engine.ts';
 import { erase } from './erase.ts';
+import { storedEvent } from './event-value.ts';
 import { draftFor, draftsFor } from './intake.ts';
 import { lockFile } from './lock.ts';
 import { operations, resume } from './operations.ts';
@@ -103,6 +104,7 @@ export async function openRuntimeWith(
         event.deliveryId,
         engine.activePlans,
         event.invalid,
+        event.headers,
       );
       if (!found.ok) return found;
       const { drafts, quarantined } = found;
@@ -110,7 +112,13 @@ export async function openRuntimeWith(
       if (crowded !== undefined) return refuse(crowded);
       const { cursor } = event;
       const also: Write[] = cursor ? [['putCursor', cursor.name, cursor.value, engine.now()]] : [];
-      const admitted = await admit(engine, event, drafts, also);
+      // Of what nobody reads, nothing is kept.
+      const isRead = [...engine.activePlans.values()].some(
+        ({ plan }) => plan.events[event.event]?.headers !== undefined,
+      );
+      const { payload, headers } = event;
+      const stored = storedEvent({ payload, ...(isRead && headers !== undefined && { headers }) });
+      const admitted = await admit(engine, { ...event, payload: stored }, drafts, also);
       if (!admitted.ok) return admitted;
       return quarantined === undefined ? admitted : { ...admitted, quarantined };
     },
@@ -136,7 +144,8 @@ export async function openRuntimeWith(
       if (refusal !== undefined) return { ok: false, failure: refusal };
       const deliveryId = engine.newId();
       const draft = draftFor(loaded, { input, event: input }, deliveryId);
-      const event = { event: `manual:${pipeline}`, payload: input, deliveryId, source: `manual:${actor}` };
+      const payload = storedEvent({ payload: input });
+      const event = { event: `manual:${pipeline}`, payload, deliveryId, source: `manual:${actor}` };
       const drafts = draft === undefined ? [] : [draft];
       const crowded = engine.refusalFor(drafts);
       return crowded === undefined ? admit(engine, event, drafts) : refuse(crowded);

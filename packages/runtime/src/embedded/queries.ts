@@ -15,6 +15,7 @@ import type {
   RunSummary,
 } from '../runtime.ts';
 import { idOfTag, type Switch } from '../switches.ts';
+import { eventParts } from './event-value.ts';
 import { entriesOf } from './ledger-rows.ts';
 import { redacted } from './redact.ts';
 import type { JournalRow, OpeningRow, RunRow } from './run-row.ts';
@@ -76,11 +77,12 @@ export class Queries {
     if (row === undefined) return undefined;
     const plan = this.planOf(row);
     const journal = this.#stored.shownJournal(row.seq);
-    const input = this.#stored.shownPayload(row.event_seq);
+    const { payload: input, headers } = eventParts(this.#stored.shownPayload(row.event_seq));
     return {
       ...summaryOf(row),
       contracts: plan.contracts,
       input: redacted(input, inputPointers(plan, row)),
+      ...(headers !== undefined && { headers: redactedHeaders(headers, plan, row) }),
       steps: stepRecords(plan, row, journal),
       ...this.#family(row),
       ...(row.failure !== null && {
@@ -431,6 +433,11 @@ function fingerprintOf(pipeline: string, step: string, failure: Failure): string
 /** `lines[].book` for `lines[7].book`. */
 function stepOfAnyItem(step: string): string {
   return step.replaceAll(/\[[^\]]*\]/g, '[]');
+}
+
+function redactedHeaders(headers: JsonObject, plan: Plan, row: RunRow): Json {
+  const pointers = plan.redact['headers'] ?? [];
+  return redacted(headers, row.intake_failure !== null && pointers.length > 0 ? [''] : pointers);
 }
 
 /** An event that is not what its contract describes may hold classed data anywhere. */

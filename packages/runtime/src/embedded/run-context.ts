@@ -15,6 +15,7 @@ import type { RunState } from '../runtime.ts';
 import { type ChildLink, wordWrites } from './children.ts';
 import type { PendingGroup } from './commit-queue.ts';
 import type { ChildStarting, ChildTelling } from './engine.ts';
+import { type EventParts, eventParts } from './event-value.ts';
 import type { Noted } from './ledger-rows.ts';
 import type { JournalRow, OpeningRow, RunRow } from './run-row.ts';
 import type { Write } from './statements.ts';
@@ -44,7 +45,7 @@ export interface RunHost {
   awaits(event: string): void;
   emit(
     run: RunRow,
-    event: { readonly deliveryId: string; readonly event: string; readonly payload: Json },
+    event: { readonly deliveryId: string; readonly event: string } & EventParts,
     also: readonly Write[],
     noted: readonly Noted[],
   ): Promise<void>;
@@ -97,7 +98,7 @@ export class EmbeddedRun {
 
   constructor(
     row: RunRow,
-    payload: Json,
+    stored: Json,
     journal: readonly JournalRow[],
     openings: readonly OpeningRow[],
     deadlineMs: number,
@@ -128,6 +129,7 @@ export class EmbeddedRun {
       row.clock_from === null
         ? now
         : row.clock_from + (row.paused_since === null ? 0 : now - row.paused_since);
+    const parts = eventParts(stored);
     this.identity = {
       runId: row.run_id,
       pipeline: row.pipeline,
@@ -135,7 +137,8 @@ export class EmbeddedRun {
       correlationId: row.correlation_id,
       traceparent: row.traceparent,
       acceptedAtMs: row.accepted_at,
-      input: payload,
+      input: parts.payload,
+      headers: parts.headers ?? {},
       salt: row.salt,
       ...(row.intake_failure !== null && { intakeFailure: JSON.parse(row.intake_failure) }),
       ...(link !== undefined && { parent: { runId: link.parentRunId, step: link.parentStep } }),

@@ -22,6 +22,7 @@ import type { RunState } from '../runtime.ts';
 import { idOfTag } from '../switches.ts';
 import { failureValue, wordKey } from './children.ts';
 import { CommitRefused } from './commit-queue.ts';
+import { type EventParts, eventParts } from './event-value.ts';
 import { type Group, joinStrands } from './join-strands.ts';
 import type { EmbeddedRun } from './run-context.ts';
 import type { Write } from './statements.ts';
@@ -139,7 +140,7 @@ export class Strand implements RunContext {
     return this.#run.durable();
   }
 
-  async emit(key: string, event: string, payload: Json, facts: readonly Fact[]): Promise<Json> {
+  async emit(key: string, event: string, parts: EventParts, facts: readonly Fact[]): Promise<Json> {
     const known = this.#recall(key);
     if (known !== undefined) return known;
     this.#run.goLive();
@@ -149,7 +150,7 @@ export class Strand implements RunContext {
     const noted = host.noted(row, this.takeNotes(facts));
     await host.emit(
       row,
-      { deliveryId: `${row.run_id}/${full}`, event, payload },
+      { deliveryId: `${row.run_id}/${full}`, event, ...parts },
       [['putJournal', row.seq, full, this.now(), 'null']],
       [noted],
     );
@@ -247,9 +248,10 @@ export class Strand implements RunContext {
     const before = this.#run.scannedTo(full);
     let scannedTo = before ?? row.event_seq;
     const lastSeq = host.lastEventSeq();
-    for (const { seq, payload } of host.eventsAfter(wait.event, scannedTo)) {
+    for (const { seq, payload: stored } of host.eventsAfter(wait.event, scannedTo)) {
       scannedTo = seq;
-      if (!wait.matches(payload)) continue;
+      const { payload, headers } = eventParts(stored);
+      if (!wait.matches(payload, headers)) continue;
       this.#run.goLive();
       const facts: Fact[] = [
         { kind: 'signal', step: wait.step, details: { event: wait.event, eventSequence: seq } },

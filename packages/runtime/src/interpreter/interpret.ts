@@ -98,11 +98,11 @@ export async function interpret(ctx: RunContext, loaded: LoadedPlan, call: Calle
 
 /** Names of the data that expressions see. */
 export function scopeOf(progress: Progress): Scope {
-  const { input } = progress.ctx.run;
+  const { input, headers } = progress.ctx.run;
   const scope =
     'manual' in progress.loaded.plan.trigger
       ? { input, event: input, steps: progress.steps }
-      : { event: input, steps: progress.steps };
+      : { event: input, headers, steps: progress.steps };
   return progress.names === undefined ? scope : { ...progress.names, ...scope };
 }
 

@@ -59,7 +59,11 @@ async function emitStep(progress: Progress, step: EmitStep, round: number): Prom
   const { ctx, loaded } = progress;
   const payload = loaded.template(step.with, scopeOf(progress));
   if (!payload.ok) return { as: 'failed', failure: payload.failure, attempts: round + 1 };
-  const refusal = loaded.refusal(step.event, payload.value);
+  const made = step.headers && loaded.template(step.headers, scopeOf(progress));
+  if (made?.ok === false) return { as: 'failed', failure: made.failure, attempts: round + 1 };
+  // A template of an object gives one; what else it might be, the refusal says.
+  const headers = made?.value as JsonObject | undefined;
+  const refusal = loaded.refusal(step.event, payload.value, headers);
   if (refusal !== undefined) return { as: 'failed', failure: refusal, attempts: round + 1 };
   const interruption = await ctx.hold({
     step: progress.place + step.id,
@@ -68,7 +72,8 @@ async function emitStep(progress: Progress, step: EmitStep, round: number): Prom
   });
   if (interruption !== undefined)
     return { as: 'failed', attempts: round + 1, ...interruptionEnd(interruption) };
-  await ctx.emit(step.id, step.event, payload.value, [
+  const parts = { payload: payload.value, ...(headers !== undefined && { headers }) };
+  await ctx.emit(step.id, step.event, parts, [
     { kind: 'emitted', step: progress.place + step.id, details: { event: step.event } },
   ]);
   return { as: 'done', value: payload.value };
@@ -159,8 +164,8 @@ async function waitStep(progress: Progress, step: WaitStep, round: number): Prom
     event: target.event,
     expiresAtMs,
     expiryFacts: [{ kind: 'signal', step: place, details: { expired: true, outcome: target.onExpiry } }],
-    matches: (payload) => {
-      if (loaded.refusal(target.event, payload) !== undefined) return false;
+    matches: (payload, headers) => {
+      if (loaded.refusal(target.event, payload, headers) !== undefined) return false;
       const match = loaded.condition(target.match, { ...scopeOf(progress), signal: payload });
       return match.ok && match.value;
     },

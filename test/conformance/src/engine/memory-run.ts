@@ -80,6 +80,7 @@ export class MemoryRun implements RunContext {
       traceparent,
       acceptedAtMs,
       input,
+      headers: {},
       // Nothing of it is kept.
       salt: null,
       ...(intakeFailure !== undefined && { intakeFailure }),
@@ -218,7 +219,12 @@ export class MemoryRun implements RunContext {
     );
   }
 
-  async emit(key: string, event: string, payload: Json, facts: readonly Fact[]): Promise<Json> {
+  async emit(
+    key: string,
+    event: string,
+    { payload }: { readonly payload: Json },
+    facts: readonly Fact[],
+  ): Promise<Json> {
     const known = this.#recall(key);
     if (known !== undefined) return known;
     this.#goLive();

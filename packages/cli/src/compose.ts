@@ -41,7 +41,15 @@ import {
 import { loadConnectorModule } from './connector-module.ts';
 import { DataKeyError, encryptionOptions } from './data-keys.ts';
 import { pipelinesCalling } from './grants.ts';
-import { askHealth, type Health, type HealthCall, healthCalls, notAsked, watchHealth } from './health.ts';
+import {
+  askHealth,
+  type Health,
+  type HealthCall,
+  healthCalls,
+  notAsked,
+  watchHealth,
+  withoutHealth,
+} from './health.ts';
 import type { Io } from './io.ts';
 import { checkpointOptions } from './ledger-key.ts';
 import { MaintenanceError, maintenanceOf } from './maintenance.ts';
@@ -200,7 +208,7 @@ export async function lookAtHealth(
     return transport ? [askHealth(call, transport, io.clock)] : [];
   });
   try {
-    return [...(await Promise.all(asked)), ...unanswered];
+    return [...(await Promise.all(asked)), ...unanswered, ...withoutHealth(workspace, connections)];
   } finally {
     await Promise.all([...transports.values()].map((transport) => transport.close()));
     await secrets.close();

@@ -1,5 +1,5 @@
 import type { ConnectionConfig, OperationPlan, Transport } from '@tenon/connector';
-import { type Clock, type Failure, sleep } from '@tenon/model';
+import { type Clock, type Failure, type JsonObject, sleep } from '@tenon/model';
 import { planOperation, type Workspace } from '@tenon/pipeline';
 
 /** What the health call of one connection came to. */
@@ -9,6 +9,8 @@ export interface Health {
   readonly operation?: string;
   readonly ok: boolean;
   readonly tookMs: number;
+  /** Why nothing was asked, where that is no failure. */
+  readonly skipped?: string;
   /** Class and code of a failure; its message holds no data. */
   readonly failure?: Pick<Failure, 'class' | 'code' | 'message'>;
 }
@@ -17,6 +19,7 @@ export interface Health {
 export interface HealthCall {
   readonly connection: ConnectionConfig;
   readonly operation: OperationPlan;
+  readonly input: JsonObject;
 }
 
 /** The connections that can be asked, allowed their health call and nothing else, whatever they are granted (C91). */
@@ -32,18 +35,34 @@ export function healthCalls(
     if (!operation) return [];
     const { scopes, egress } = operation;
     const grants = { health: { operations: [operation.operation], scopes, hosts: egress } };
-    return [{ connection: { ...connection, grants }, operation }];
+    return [{ connection: { ...connection, grants }, operation, input: manifest.health.with }];
+  });
+}
+
+/** The connections that have no health call: listed, so that nobody takes them for well. */
+export function withoutHealth(
+  workspace: Workspace,
+  connections: readonly ConnectionConfig[],
+): readonly Health[] {
+  return connections.flatMap(({ name, connector }): Health[] => {
+    const manifest = workspace.connectors.get(connector);
+    if (!manifest || manifest.health) return [];
+    const skipped =
+      manifest.health === false
+        ? 'its connector says that there is no health call'
+        : 'its connector declares no health call';
+    return [{ connection: name, ok: true, tookMs: 0, skipped }];
   });
 }
 
 /** Asks one connection once; a failure is an answer. */
 export async function askHealth(
-  { connection, operation }: HealthCall,
+  { connection, operation, input }: HealthCall,
   transport: Transport,
   clock: Clock,
 ): Promise<Health> {
   const startedAtMs = clock.now();
-  const result = await transport.call({ operation, input: {} });
+  const result = await transport.call({ operation, input });
   const asked = {
     connection: connection.name,
     operation: operation.operation,

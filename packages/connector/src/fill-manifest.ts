@@ -1,4 +1,4 @@
-import { parseByteSize, parseDuration } from '@tenon/model';
+import { type JsonObject, parseByteSize, parseDuration } from '@tenon/model';
 import { STREAM_DEFAULTS } from './http/streams.ts';
 import type {
   AuthScheme,
@@ -51,8 +51,8 @@ export interface ManifestSource {
   readonly webhooks?: Readonly<Record<string, WebhookSource>>;
   readonly sources?: Readonly<Record<string, SourceSource>>;
   readonly publications?: Readonly<Record<string, PublicationSource>>;
-  readonly health?: { readonly operation: string };
-  readonly sandbox?: { readonly server: string; readonly synthetic?: boolean };
+  readonly health?: false | { readonly operation: string; readonly with?: JsonObject };
+  readonly sandbox?: false | { readonly server: string; readonly synthetic?: boolean };
 }
 
 type OAuthScheme = Extract<AuthScheme, { readonly type: 'oauth2' }>;
@@ -167,9 +167,9 @@ export function fillDefaults(source: ManifestSource): ConnectorManifest {
     webhooks: mapValues(source.webhooks ?? {}, webhookManifest),
     sources: mapValues(source.sources ?? {}, sourceManifest),
     publications: mapValues(source.publications ?? {}, publicationManifest),
-    ...(source.health && { health: source.health }),
-    ...(source.sandbox && {
-      sandbox: { server: source.sandbox.server, synthetic: source.sandbox.synthetic ?? false },
+    ...(source.health !== undefined && { health: source.health && { with: {}, ...source.health } }),
+    ...(source.sandbox !== undefined && {
+      sandbox: source.sandbox && { synthetic: false, ...source.sandbox },
     }),
   };
 }

@@ -160,7 +160,7 @@ function meaningDiagnostics(document: PositionedDocument, source: ManifestSource
   }
   for (const [event, { poll }] of Object.entries(source.sources ?? {}))
     if (poll !== undefined) reference(poll.operation, ['sources', event, 'poll', 'operation'], 'read');
-  if (source.health !== undefined) reference(source.health.operation, ['health', 'operation'], 'read');
+  if (source.health) reference(source.health.operation, ['health', 'operation'], 'read');
   return [
     ...found,
     ...zoneDiagnostics(document, source),

@@ -100,14 +100,32 @@ export const connectorSchema: SchemaObject = {
         { $ref: '#/$defs/publication' },
         'Events of the contract that are sent over each connection when a pipeline emits them.',
       ),
-      health: closed({ operation: text('A read without effect.') }, ['operation']),
-      sandbox: closed(
-        {
-          server: text('Base URL of the vendor’s sandbox.', '^https?://'),
-          synthetic: { type: 'boolean', description: 'Its data is made up: tests may write there.' },
-        },
-        ['server'],
-      ),
+      health: {
+        description: 'The read that tells whether the system is there; `false` where it has none.',
+        oneOf: [
+          closed(
+            {
+              operation: text('A read without effect.'),
+              with: map({}, 'Its input, where it needs one: values that are good at any time.'),
+            },
+            ['operation'],
+          ),
+          { const: false },
+        ],
+      },
+      sandbox: {
+        description: 'Where the vendor lets it be tried; `false` where there is no such place.',
+        oneOf: [
+          closed(
+            {
+              server: text('Base URL of the vendor’s sandbox.', '^https?://'),
+              synthetic: { type: 'boolean', description: 'Its data is made up: tests may write there.' },
+            },
+            ['server'],
+          ),
+          { const: false },
+        ],
+      },
     },
     ['apiVersion', 'kind', 'metadata', 'contract'],
   ),

@@ -1,4 +1,4 @@
-import type { FailureClass } from '@tenon/model';
+import type { FailureClass, JsonObject } from '@tenon/model';
 import type { AssertionAlgorithm } from './auth/signing-key.ts';
 import type { StreamLimits } from './http/streams.ts';
 
@@ -26,8 +26,10 @@ export interface ConnectorManifest {
   readonly sources: Readonly<Record<string, SourceManifest>>;
   /** Events of the contract that are sent over each connection when a pipeline emits them. */
   readonly publications: Readonly<Record<string, PublicationManifest>>;
-  readonly health?: { readonly operation: string };
-  readonly sandbox?: { readonly server: string; readonly synthetic: boolean };
+  /** A read that tells whether the system is there, with the input it needs; `false` where there is none. */
+  readonly health?: HealthManifest | false;
+  /** Where the vendor lets it be tried; `false` where there is no such place. */
+  readonly sandbox?: { readonly server: string; readonly synthetic: boolean } | false;
 }
 
 export type AuthScheme =
@@ -167,6 +169,12 @@ export interface OperationManifest {
   /** Of operations whose bodies are bytes, when they are streamed. */
   readonly stream?: StreamLimits;
   readonly failures: readonly FailureRule[];
+}
+
+/** The read that tells whether a system is there, and its input: values that are good at any time. */
+export interface HealthManifest {
+  readonly operation: string;
+  readonly with: JsonObject;
 }
 
 /**

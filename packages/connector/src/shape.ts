@@ -69,14 +69,25 @@ export function checkShape(schema: SchemaObject, value: unknown): readonly Shape
     );
   }
 
-  /** The branch whose one `const` member the value names; else the discriminator itself is at fault. */
+  /**
+   * The literal that the value is, or the branch whose one `const` member it names (the only one, where there is one);
+   * else the discriminator itself is at fault.
+   */
   function visitUnion(
-    branches: readonly SchemaObject[],
+    alternatives: readonly SchemaObject[],
     here: unknown,
     tokens: readonly (string | number)[],
   ): void {
+    const branches = alternatives.filter((branch) => branch.const === undefined);
+    const values = alternatives.flatMap((branch) => branch.const ?? []);
+    if (values.some((value) => value === here)) return;
     if (!isObject(here)) {
-      invalid(tokens, `expected an object, found ${describe(here)}`);
+      const wanted = ['an object', ...values.map((value) => quote(value))].join(' or ');
+      invalid(tokens, `expected ${wanted}, found ${describe(here)}`);
+      return;
+    }
+    if (branches.length === 1) {
+      visit(branches[0]!, here, tokens);
       return;
     }
     const key = discriminator(branches);

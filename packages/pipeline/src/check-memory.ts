@@ -14,6 +14,7 @@ import {
   reliedOn,
   stillHolds,
 } from './check/pipeline-interface.ts';
+import { placeholderDiagnostics } from './check/placeholders.ts';
 import { checkPolicies } from './check/policies.ts';
 import { pipelineProofs } from './check/proofs.ts';
 import { secretDiagnostics } from './check/secrets.ts';
@@ -245,7 +246,7 @@ function readSource(
     );
     return { document, diagnostics: found };
   }
-  found.push(...checkShape(document, document.root, pipelineSchema));
+  found.push(...checkShape(document, document.root, pipelineSchema), ...placeholderDiagnostics(document));
   const { spec, diagnostics } = readPipeline(document);
   return { document, ...(spec && { spec }), diagnostics: [...found, ...diagnostics] };
 }

@@ -472,6 +472,11 @@ export const ruleCases = {
     on: 'curency',
     silent: none,
   },
+  'placeholder-left': {
+    fires: pipeline('currency: EUR', "currency: 'TODO: which one?'"),
+    on: "'TODO: which one?'",
+    silent: pipeline('currency: EUR', 'currency: USD'),
+  },
   'request-value-invalid': {
     fires: pipeline('currency: EUR', 'currency: EURO'),
     on: 'EURO',
@@ -1024,6 +1029,14 @@ export const ruleCases = {
     silent: connector(
       'probe: { operation: findParcels, by: reference }',
       "probe: { operation: findParcels, with: { reference: '${ request.body.reference }' }, found: '${ size(body.items) > 0 ? body.items[0] : null }' }",
+    ),
+  },
+  'manifest-health-input-invalid': {
+    fires: connector('health: { operation: findParcels }', 'health: { operation: getOrder }'),
+    on: '{ operation: getOrder }',
+    silent: connector(
+      'health: { operation: findParcels }',
+      'health: { operation: getOrder, with: { orderId: o-1 } }',
     ),
   },
   'manifest-probe-answer-wrong': {

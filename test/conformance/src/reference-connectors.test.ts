@@ -1,3 +1,4 @@
+import type { ConnectorManifest } from '@tenon/connector';
 import { type CallResult, pages } from '@tenon/connector';
 import { atPointer } from '@tenon/model';
 import { type Sandbox, startMailSandbox, startSandbox } from '@tenon/testkit';
@@ -36,16 +37,21 @@ describe.each(['crm', 'billing', 'ticketing', 'mail'])('%s', (name) => {
   });
 });
 
+function healthOf({ health }: ConnectorManifest): string {
+  if (!health) throw new Error('it declares no health call');
+  return health.operation;
+}
+
 describe.each(['crm', 'billing', 'ticketing'])('%s', (name) => {
   it('has a health call that answers and changes nothing', async () => {
     await using test = await bench(name);
-    expect(await test.call(test.manifest.health!.operation, {})).toMatchObject({ ok: true });
+    expect(await test.call(healthOf(test.manifest), {})).toMatchObject({ ok: true });
     expect(test.sandbox.effects()).toEqual([]);
   });
 
   it('sees a drifted answer as class contract', async () => {
     await using test = await bench(name);
-    const operation = test.manifest.health!.operation;
+    const operation = healthOf(test.manifest);
     const list = test.plan(operation).pagination!.items;
     test.sandbox.faults.add({ fault: { kind: 'drift', remove: [list] }, operation });
     expect(await test.call(operation, {})).toMatchObject({
@@ -62,9 +68,9 @@ describe.each(['crm', 'billing', 'ticketing'])('%s', (name) => {
     await using test = await bench(name);
     test.sandbox.faults.add({
       fault: { kind: 'status', status },
-      operation: test.manifest.health!.operation,
+      operation: healthOf(test.manifest),
     });
-    expect(await test.call(test.manifest.health!.operation, {})).toMatchObject({
+    expect(await test.call(healthOf(test.manifest), {})).toMatchObject({
       failure: { class: failureClass, status },
     });
   });

@@ -163,6 +163,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'manifest-scope-missing': 'about connectors',
   'manifest-pagination-unknown': 'about connectors',
   'manifest-stream-of-values': 'about connectors',
+  'manifest-health-input-invalid': 'about connectors',
   'manifest-probe-input-unknown': 'about connectors',
   'manifest-poll-unknown': 'about connectors',
   'manifest-event-goes-round': 'about connectors',

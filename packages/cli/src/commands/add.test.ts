@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock, systemRandom } from '@tenon/model';
@@ -7,6 +7,7 @@ import { parse } from 'yaml';
 import { runCommandLine } from '../command.ts';
 import { exit } from '../exit.ts';
 import { addCommands } from './add.ts';
+import { checkCommand } from './check.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -20,21 +21,7 @@ async function addContract(...options: string[]): Promise<{ code: number; said: 
 }
 
 async function add(what: string, ...options: string[]): Promise<{ code: number; said: string }> {
-  let said = '';
-  const say = (text: string): void => {
-    said += text;
-  };
-  const code = await runCommandLine(addCommands, ['add', what, 'shop', ...options], {
-    out: say,
-    err: say,
-    cwd: folder,
-    env: {},
-    color: false,
-    clock: systemClock,
-    random: systemRandom,
-    interrupted: () => new Promise(() => {}),
-  });
-  return { code, said };
+  return runIn('add', what, 'shop', ...options);
 }
 
 describe('add contract', () => {
@@ -156,3 +143,96 @@ describe('add connector --from', () => {
     await expect(readFile(join(folder, 'connectors/shop/connector.yaml'))).rejects.toThrow();
   });
 });
+
+const PARTS = `
+openapi: 3.1.0
+info: { title: Parts, version: 1.0.0 }
+paths:
+  /orders:
+    post:
+      operationId: createOrder
+      parameters: [{ name: Idempotency-Key, in: header, schema: { type: string } }]
+      requestBody:
+        required: true
+        content:
+          application/json:
+            schema:
+              type: object
+              required: [part, orderId, kind]
+              properties:
+                part: { type: string, description: 'Number of the part. On the label.' }
+                orderId: { type: string }
+                kind: { const: order }
+                note: { type: string }
+      responses:
+        '201': { description: Made., content: { application/json: { schema: { type: object, required: [id], properties: { id: { type: string } } } } } }
+  /orders/{partsId}/cancel:
+    post:
+      operationId: cancelOrder
+      parameters:
+        - { name: partsId, in: path, required: true, schema: { type: string } }
+        - { name: Idempotency-Key, in: header, schema: { type: string } }
+      responses: { '204': { description: Off. } }
+  /orders/{partsId}:
+    delete:
+      operationId: deleteOrder
+      parameters: [{ name: partsId, in: path, required: true, schema: { type: string } }]
+      responses: { '204': { description: Gone. } }
+`;
+
+describe('add pipeline', () => {
+  beforeEach(async () => {
+    await cp(join(import.meta.dirname, '../../templates/init'), folder, { recursive: true, force: true });
+    await writeFile(join(folder, 'parts.yaml'), PARTS);
+    await runIn('add', 'connector', 'parts', '--from', 'parts.yaml');
+  });
+
+  it('takes what it can from the event and the connector, and leaves the rest to its author', async () => {
+    const { code, said } = await runIn(
+      ...['add', 'pipeline', 'order-parts', '--on', 'shop.orderPaid', '--call', 'parts.createOrder'],
+    );
+    const { owner, steps } = parse(
+      await readFile(join(folder, 'pipelines/order-parts.pipeline.yaml'), 'utf8'),
+    );
+    expect(owner.team, 'a team that there is').not.toBe('unowned');
+    expect(steps).toEqual([
+      {
+        id: 'createOrder',
+        call: 'parts.createOrder',
+        with: { body: { part: 'TODO: Number of the part.', orderId: '${ event.orderId }', kind: 'order' } },
+        compensate: { call: 'parts.cancelOrder', with: { partsId: '${ steps.createOrder.id }' } },
+      },
+    ]);
+    expect(code, 'nothing made up passes').toBe(exit.findings);
+    expect(said.match(/^error \S+/gm)).toEqual(['error placeholder-left']);
+  });
+
+  it('passes once what was left to its author is given', async () => {
+    await runIn(
+      ...['add', 'pipeline', 'order-parts', '--on', 'shop.orderPaid', '--call', 'parts.createOrder'],
+    );
+    const path = join(folder, 'pipelines/order-parts.pipeline.yaml');
+    const text = await readFile(path, 'utf8');
+    await writeFile(path, text.replace(/"?TODO: Number of the part\."?/, 'p-1'));
+    const { code, said } = await runIn('check');
+    expect(code, said).toBe(exit.clean);
+  });
+});
+
+async function runIn(...args: readonly string[]): Promise<{ code: number; said: string }> {
+  let said = '';
+  const say = (text: string): void => {
+    said += text;
+  };
+  const code = await runCommandLine([...addCommands, checkCommand], args, {
+    out: say,
+    err: say,
+    cwd: folder,
+    env: {},
+    color: false,
+    clock: systemClock,
+    random: systemRandom,
+    interrupted: () => new Promise(() => {}),
+  });
+  return { code, said };
+}

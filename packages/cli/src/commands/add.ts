@@ -16,7 +16,8 @@ import { formatOption, openSession, printReport } from '../session.ts';
 
 const owner = { owner: { type: 'string', value: '<team>', help: 'team that answers for it' } } as const;
 
-/** `add contract`, `add connector`, `add pipeline`: files that pass `check`, ready to be edited. Nothing is overwritten. */
+/** `add contract`, `add connector`, `add pipeline`: files to be edited: what only their author knows is marked, and refused by `check`
+ * in a pipeline. Nothing is overwritten. */
 export const addCommands: readonly CommandSpec[] = [
   {
     name: 'add contract',
@@ -176,7 +177,11 @@ async function addPipeline(args: Args, io: Io): Promise<ExitCode> {
       throw new UsageError(`no connector of the workspace has the operation ${call}`);
     return { call, operation, manifest };
   });
-  const owner = args.text('owner') ?? calls[0]?.manifest.owner ?? contract.policy?.steward ?? 'unowned';
+  const { teams } = workspace;
+  const [answering] = [calls[0]?.manifest.owner, contract.policy?.steward, ...(teams ?? [])].filter(
+    (team) => team !== undefined && (teams === undefined || [...teams].includes(team)),
+  );
+  const owner = args.text('owner') ?? answering ?? 'unowned';
   const backup =
     args.text('backup') ?? [...(workspace.teams ?? [])].find((team) => team !== owner) ?? 'nobody';
   const contractOf = (manifest: ConnectorManifest): Contract => workspace.contracts.get(manifest.contract)!;
@@ -185,7 +190,7 @@ async function addPipeline(args: Args, io: Io): Promise<ExitCode> {
   if (!Array.isArray(written)) return report([written], root, args, io);
   await grantNeeds(name, root, io);
   io.err(
-    `added pipelines/${name}.pipeline.yaml, and what it calls to \`grants\` in ${CONFIG_FILE}\nnext: edit it, tenon grants --write, tenon check, tenon generate\n`,
+    `added pipelines/${name}.pipeline.yaml, and what it calls to \`grants\` in ${CONFIG_FILE}\nnext: give what is marked TODO, tenon check, tenon generate; after a change of what it calls, tenon grants --write\n`,
   );
   return checkAgain(root, args, io);
 }

@@ -31,15 +31,15 @@ export const healthCommand: CommandSpec = {
 };
 
 function healthWords(health: readonly Health[]): string {
-  if (health.length === 0) return 'no connection has a health call: declare `health` in its connector.yaml\n';
+  if (health.length === 0) return 'there is no connection\n';
   return `${renderTable(
     ['CONNECTION', 'CALL', 'ANSWER', 'TOOK', 'WHY'],
-    health.map(({ connection, operation, ok, tookMs, failure }) => [
+    health.map(({ connection, operation, ok, tookMs, failure, skipped }) => [
       connection,
       operation ?? '',
-      ok ? 'ok' : 'FAILED',
-      `${tookMs} ms`,
-      failure ? `${failure.class} ${failure.code}: ${failure.message}` : '',
+      skipped ? 'not asked' : ok ? 'ok' : 'FAILED',
+      skipped ? '' : `${tookMs} ms`,
+      failure ? `${failure.class} ${failure.code}: ${failure.message}` : (skipped ?? ''),
     ]),
   )}\n`;
 }

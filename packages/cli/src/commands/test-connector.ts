@@ -181,13 +181,14 @@ function targetOf(
   if (!URL.canParse(url)) throw new UsageError(`--target is no URL: ${url}`);
   const { host, hostname } = new URL(url);
   const isHere = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(hostname);
-  const isDeclared = manifest.sandbox !== undefined && new URL(manifest.sandbox.server).host === host;
+  const declared = manifest.sandbox || undefined;
+  const isDeclared = declared !== undefined && new URL(declared.server).host === host;
   if (!isHere && !isDeclared)
     return {
-      refused: `${host} is not the sandbox that connector ${manifest.name} declares${manifest.sandbox ? ` (${new URL(manifest.sandbox.server).host})` : ''}: nothing was called`,
+      refused: `${host} is not the sandbox that connector ${manifest.name} declares${declared ? ` (${new URL(declared.server).host})` : ''}: nothing was called`,
     };
   const wantsEffects = args.flag('allow-effects');
-  if (wantsEffects && !isHere && manifest.sandbox?.synthetic !== true)
+  if (wantsEffects && !isHere && declared?.synthetic !== true)
     return {
       refused: `effects at ${host} are refused: the manifest does not say that its data is made up (\`sandbox: { synthetic: true }\`)`,
     };

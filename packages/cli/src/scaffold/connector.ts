@@ -53,7 +53,10 @@ export function scaffoldConnector(contract: Contract, name: string, owner: strin
         { ...entry, ...(own.length > 0 && { scopes: own }) },
       ]),
     ),
-    ...(health && { health: { operation: health.id } }),
+    ...(operations.some(({ kind }) => kind === 'http') && {
+      health: health ? { operation: health.id } : false,
+      sandbox: false,
+    }),
   };
   if (!hasScopes)
     guesses.push(
@@ -64,8 +67,8 @@ export function scaffoldConnector(contract: Contract, name: string, owner: strin
       'defaults.rateLimit: the contract knows a limit and does not say which; 10 calls a second is a careful start',
     );
   if (!health && operations.some(({ kind }) => kind === 'http'))
-    guesses.push('health: no read without input was found');
-  guesses.push('sandbox: where can it be tried? Its address belongs here');
+    guesses.push('health: no read without input was found; name one, and `with` what it needs');
+  guesses.push('sandbox: where can it be tried? `{ server: https://…, synthetic: true }`, or leave `false`');
   const document = new Document(JSON.parse(JSON.stringify(manifest)));
   document.commentBefore =
     ' yaml-language-server: $schema=../../generated/schema/connector.schema.json\n Made from the contract. Go through what is marked `review`; then `tenon test connector ' +
@@ -164,7 +167,8 @@ function operationEntry(
       review: { idempotency: 'do consumers know a message again by an id?' },
     };
   const isSearch = operation.method === 'post' && SEARCH.test(`${operation.id} ${operation.path}`);
-  const effect = isSearch ? 'read' : (EFFECTS[operation.method] ?? 'update');
+  const isSettling = operation.method === 'post' && CALLS_OFF.test(operation.path);
+  const effect = isSearch ? 'read' : isSettling ? 'update' : (EFFECTS[operation.method] ?? 'update');
   const scopes = scopesFor(named, prefix, effect === 'read');
   const pagination = effect === 'read' ? paginationOf(operation, contract) : undefined;
   if (effect === 'read')
@@ -187,17 +191,25 @@ function operationEntry(
     scopes,
     idempotency,
     ...(takesVersion && { concurrency: 'etag' as const }),
-    ...(undo && { compensation: { operation: undo } }),
+    ...(undo && { compensation: { operation: undo.id } }),
     review: {
       ...(idempotency.mode === 'none' && {
         idempotency: 'what does a second one do? With `none`, add a `probe`',
       }),
-      ...(undo && { compensation: 'does it undo this one wholly, and for how long?' }),
-      ...(operation.method === 'post' && { effect: 'a POST: does it create, change or send?' }),
+      ...(undo && {
+        compensation:
+          undo.method === 'delete'
+            ? 'it deletes what was made: a pipeline that uses it must say why that is right'
+            : 'does it undo this one wholly, and for how long?',
+      }),
+      ...(operation.method === 'post' &&
+        !isSettling && { effect: 'a POST: does it create, change or send?' }),
     },
   };
 }
 
+/** Ends of paths whose POST changes the state of one object: to call it off is no creation. */
+const CALLS_OFF = /\}\/(cancel|void|revoke|reverse|undo|close)$/i;
 const SEARCH = /search|query|lookup|\bfind|validate|preview|estimate/i;
 
 /** Scopes of the contract; where it has none, one for reading and one for writing, which stand for two credentials. */
@@ -262,8 +274,8 @@ function shapeOf(schema: unknown, { definitions }: Contract, depth = 0): Shape {
   };
 }
 
-/** What removes or calls off what a creation makes: DELETE of one of them, else an action so named. */
-function undoOf(operation: HttpOperation, contract: Contract): string | undefined {
+/** What calls off or removes what a creation makes: an action so named, which leaves a trace, else DELETE of one of them. */
+function undoOf(operation: HttpOperation, contract: Contract): HttpOperation | undefined {
   const path = operation.path.replace(/\/$/, '');
   const below = [...contract.operations.values()].filter(
     (other): other is HttpOperation => other.kind === 'http' && other.path.startsWith(`${path}/{`),
@@ -272,9 +284,9 @@ function undoOf(operation: HttpOperation, contract: Contract): string | undefine
   const removal = below.find((other) => other.method === 'delete' && /^\{[^}/]+\}$/.test(item(other)));
   const calledOff = below.find(
     (other) =>
-      other.method === 'post' && /^\{[^}/]+\}\/(cancel|void|revoke|reverse|undo|close)$/i.test(item(other)),
+      other.method === 'post' && CALLS_OFF.test(other.path) && /^\{[^}/]+\}\/[^/]+$/.test(item(other)),
   );
-  return (removal ?? calledOff)?.id;
+  return calledOff ?? removal;
 }
 
 /** Methods that RFC 9110 §9.2.2 calls idempotent, and the header that its draft successor for POST names. */

@@ -1,8 +1,7 @@
 import type { ConnectorManifest } from '@tenon/connector';
 import type { Contract, EventDefinition, Operation } from '@tenon/contract';
-import { isObject, seededRandom } from '@tenon/model';
 import { planOperation } from '@tenon/pipeline';
-import { definitionName, isSchemaObject, type JsonSchema, type SchemaObject, sample } from '@tenon/schema';
+import { definitionName, isSchemaObject, type JsonSchema, type SchemaObject } from '@tenon/schema';
 import { Document } from 'yaml';
 
 export interface PipelineFacts {
@@ -20,16 +19,20 @@ export interface PipelineFacts {
   }[];
 }
 
-/** A pipeline whose parts are all there; what only its author can know stands in it as an error of `tenon check`. */
+/**
+ * A pipeline whose parts are all there. What only its author can know stands in it as `TODO: …`, which `tenon check`
+ * refuses: made-up values that pass would be sent as if somebody meant them.
+ */
 export function scaffoldPipeline(facts: PipelineFacts): string {
   const { name, owner, backup, contract, event } = facts;
-  const fields = propertiesOf(event.message.payload, contract);
+  const fields = propertiesOf(event.message.payload, contract.definitions);
   const key =
     [entityId(event.id, Object.keys(fields)), 'id', 'eventId'].find(
       (field) => field !== undefined && field in fields,
     ) ??
     Object.keys(fields)[0] ??
     'id';
+  const given: Given = (field) => (field in fields ? `\${ event.${field} }` : undefined);
   const spec = {
     apiVersion: 'tenon/v1',
     kind: 'Pipeline',
@@ -43,25 +46,16 @@ export function scaffoldPipeline(facts: PipelineFacts): string {
     trigger: { event: `${contract.name}.${event.id}` },
     identity: { key: `\${ event.${key} }`, retain: '30d' },
     limits: { concurrency: 10, deadline: '15m' },
-    steps: facts.calls.map(({ call, operation, manifest }, index) => ({
-      id: stepId(operation.id, index),
-      call,
-      with: {
-        ...Object.fromEntries(
-          requiredInputs(operation).map((field) => [
-            field,
-            field in fields ? `\${ event.${field} }` : `\${ event.${key} }`,
-          ]),
-        ),
-        ...bodyOf(operation, manifest, facts, fields),
-      },
-      ...(manifest.operations[operation.id]?.effect !== 'read' && {
-        irreversible: {
-          because: 'say why it cannot be undone, or use compensate',
-          forward: { task: 'say what is to be done', owner, within: '1d' },
-        },
-      }),
-    })),
+    steps: facts.calls.map(({ call, operation, manifest }, index) => {
+      const id = stepId(operation.id, index);
+      return {
+        id,
+        call,
+        with: inputOf(operation, manifest, facts, given),
+        ...(manifest.operations[operation.id]?.effect !== 'read' &&
+          wayBack(id, call, operation, manifest, facts)),
+      };
+    }),
     onFailure: 'compensate',
   };
   const document = new Document(spec);
@@ -69,28 +63,101 @@ export function scaffoldPipeline(facts: PipelineFacts): string {
   return document.toString({ lineWidth: 110 });
 }
 
-/** The required fields of the body: taken from the event where it has one of that name, else made up, to be replaced. */
-function bodyOf(
+/** The expression that gives a field of that name, where one is at hand. */
+type Given = (field: string) => string | undefined;
+
+/** The required inputs: taken from what is at hand where it has one of that name, else left to the author. */
+function inputOf(
   operation: Operation,
   manifest: ConnectorManifest,
   facts: PipelineFacts,
-  fields: NonNullable<SchemaObject['properties']>,
-): { readonly body?: Readonly<Record<string, unknown>> } {
-  const plan = planOperation(facts.contractOf(manifest), manifest, operation.id);
-  const body = isSchemaObject(plan?.input) ? plan.input.properties?.['body'] : undefined;
-  if (!isSchemaObject(plan?.input) || body === undefined) return {};
-  const definitions = plan.input.$defs ?? {};
-  const made = sample(body, { random: seededRandom(1), definitions, optional: 0 });
-  if (!isObject(made)) return {};
-  const entries = Object.entries(made).map(([field, value]) => [
-    field,
-    field in fields ? `\${ event.${field} }` : value,
-  ]);
-  return { body: Object.fromEntries(entries) };
+  given: Given,
+): Readonly<Record<string, unknown>> {
+  const parameters = operation.parameters.filter(({ required }) => required);
+  const body = planOf(operation.id, manifest, facts).body;
+  return {
+    ...Object.fromEntries(
+      parameters.map(({ name, schema }) => [name, given(name) ?? toBeGiven(name, schema)]),
+    ),
+    ...(body && {
+      body: Object.fromEntries(
+        (body.schema.required ?? []).map((field) => {
+          const schema = body.fields[field] ?? true;
+          return [field, onlyValue(schema) ?? given(field) ?? toBeGiven(field, schema)];
+        }),
+      ),
+    }),
+  };
 }
 
-function requiredInputs(operation: Operation): string[] {
-  return operation.parameters.filter((parameter) => parameter.required).map((parameter) => parameter.name);
+/** The compensation that the connector names, if pipelines may use it; else a reason that only the author can give. */
+function wayBack(
+  id: string,
+  call: string,
+  operation: Operation,
+  manifest: ConnectorManifest,
+  facts: PipelineFacts,
+): object {
+  const undo = manifest.operations[operation.id]?.compensation?.operation;
+  const undoing = undo === undefined ? undefined : facts.contractOf(manifest).operations.get(undo);
+  // To delete a record is no way back: what had happened would be gone with it.
+  if (!undo || !undoing || manifest.operations[undo]?.effect === 'delete')
+    return {
+      irreversible: {
+        because: 'TODO: why it cannot be undone; or use `compensate`',
+        forward: {
+          task: 'TODO: what is to be done when a later step fails',
+          owner: facts.owner,
+          within: '1d',
+        },
+      },
+    };
+  const { result } = planOf(operation.id, manifest, facts);
+  const given: Given = (field) => {
+    const own = field in result ? field : 'id' in result && /id$/i.test(field) ? 'id' : undefined;
+    return own === undefined ? undefined : `\${ steps.${id}.${own} }`;
+  };
+  return {
+    compensate: {
+      call: `${call.slice(0, call.indexOf('.'))}.${undo}`,
+      with: inputOf(undoing, manifest, facts, given),
+    },
+  };
+}
+
+type Fields = NonNullable<SchemaObject['properties']>;
+
+function planOf(
+  operation: string,
+  manifest: ConnectorManifest,
+  facts: PipelineFacts,
+): { readonly body?: { readonly schema: SchemaObject; readonly fields: Fields }; readonly result: Fields } {
+  const plan = planOperation(facts.contractOf(manifest), manifest, operation);
+  const input = isSchemaObject(plan?.input) ? plan.input : undefined;
+  const definitions = input?.$defs ?? {};
+  const schema = resolved(input?.properties?.['body'], definitions);
+  const result = isSchemaObject(plan?.result) ? plan.result : {};
+  return {
+    ...(schema && { body: { schema, fields: propertiesOf(schema, definitions) } }),
+    result: propertiesOf(result, result.$defs ?? {}),
+  };
+}
+
+/** A value that `tenon check` refuses, with what the contract tells of the one that is wanted. */
+function toBeGiven(field: string, schema: JsonSchema): string {
+  const { description, type } = isSchemaObject(schema) ? schema : {};
+  const [sentence] = (description ?? '').split(/\n|(?<=\.)\s/);
+  const what = sentence || [field, typeof type === 'string' && `(${type})`].filter(Boolean).join(' ');
+  return `TODO: ${what.length > WORDS_MAX ? `${what.slice(0, WORDS_MAX)}…` : what}`;
+}
+
+/** Of a description; the rest is in the editor's hover. */
+const WORDS_MAX = 80;
+
+/** The one value that a schema allows. */
+function onlyValue(schema: JsonSchema): unknown {
+  if (!isSchemaObject(schema)) return undefined;
+  return schema.const ?? (schema.enum?.length === 1 ? schema.enum[0] : undefined);
 }
 
 function stepId(operationId: string, index: number): string {
@@ -98,12 +165,19 @@ function stepId(operationId: string, index: number): string {
   return /^[a-z]/.test(id) ? id : `step${index + 1}`;
 }
 
-function propertiesOf(schema: JsonSchema, contract: Contract): NonNullable<SchemaObject['properties']> {
-  const name = definitionName(schema);
-  const resolved = name === undefined ? schema : contract.definitions[name];
-  if (!isSchemaObject(resolved)) return {};
-  const parts = (resolved.allOf ?? []).map((part) => propertiesOf(part, contract));
-  return Object.assign({}, ...parts, resolved.properties);
+function propertiesOf(schema: JsonSchema, definitions: Readonly<Record<string, JsonSchema>>): Fields {
+  const found = resolved(schema, definitions);
+  const parts = (found?.allOf ?? []).map((part) => propertiesOf(part, definitions));
+  return Object.assign({}, ...parts, found?.properties);
+}
+
+function resolved(
+  schema: JsonSchema | undefined,
+  definitions: Readonly<Record<string, JsonSchema>>,
+): SchemaObject | undefined {
+  const name = schema === undefined ? undefined : definitionName(schema);
+  const found = name === undefined ? schema : definitions[name];
+  return isSchemaObject(found) ? found : undefined;
 }
 
 /** The id of what an event is about: `orderId` of `orderPaid`. An event's own id is another one at each delivery (C40). */

@@ -7,6 +7,7 @@ import {
 import type { Contract, HttpOperation, Operation } from '@tenon/contract';
 import type { PositionedDocument } from '@tenon/document';
 import { type Diagnostic, didYouMean, toPointer } from '@tenon/model';
+import { isSchemaObject, validatorFor } from '@tenon/schema';
 import { bundled, planOperation } from '../plan-operation.ts';
 import { placeOfSource } from '../plan-source.ts';
 import { diagnostic } from '../rules.ts';
@@ -64,6 +65,7 @@ function checkManifest(
     ...checkSharedPlaces(manifest, contract, document),
     ...checkPolls(manifest, contract, document),
     ...checkRounds(manifest, document),
+    ...checkHealth(manifest, contract, document),
   ];
 }
 
@@ -149,6 +151,28 @@ function checkRounds(manifest: ConnectorManifest, document: PositionedDocument):
 }
 
 /** The cursor goes into a parameter of the listing, and comes, like the id, out of each item. */
+/** Whoever asks for health has nothing to give but what stands here (C91). */
+function checkHealth(
+  manifest: ConnectorManifest,
+  contract: Contract,
+  document: PositionedDocument,
+): Diagnostic[] {
+  const { health } = manifest;
+  const plan = health ? planOperation(contract, manifest, health.operation) : undefined;
+  if (!health || !isSchemaObject(plan?.input)) return [];
+  const { $defs = {}, ...input } = plan.input;
+  return validatorFor(
+    input,
+    $defs,
+  )(health.with).map(({ message, pointer }) =>
+    diagnostic('manifest-health-input-invalid', {
+      message: `\`${health.operation}\` ${pointer === '' ? '' : `\`${pointer.slice(1).replaceAll('/', '.')}\` `}${message}`,
+      at: document.locate('/health'),
+      subject: `${manifest.name} ${pointer}`,
+    }),
+  );
+}
+
 function checkPolls(
   manifest: ConnectorManifest,
   contract: Contract,

@@ -5,6 +5,7 @@ import { diagnostic } from '../rules.ts';
 import type { SpecExpression, Template } from '../spec/template.ts';
 import type { SpecDocument } from '../yaml/spec-document.ts';
 import { expressionDiagnostic } from './expressions.ts';
+import { isPlaceholder } from './placeholders.ts';
 import { fieldOf, type Place, typeNames, typesOf } from './schema-path.ts';
 import { typeOfPlace } from './types.ts';
 
@@ -122,6 +123,8 @@ export function checkRequest(
   }
 
   function visitLiteral(here: Template & { kind: 'literal' }, place: Place, path: string): void {
+    // Said once, where all of them are looked for.
+    if (isPlaceholder(here.value)) return;
     if (place.alternatives.some((parts) => parts.every((part) => fitsPlainly(part, here.value)))) return;
     const [issue] = validatorFor(schemaOf(place), place.definitions)(here.value);
     if (!issue) return;

@@ -37,13 +37,14 @@ function checkEffect(model: PipelineModel, { step, call, compensation, guard }: 
     // Losing a low-tier run's effects reaches nobody else (C152).
     if (model.spec.tier?.value === 'low') return [];
     const offered = call.declared.compensation?.operation;
+    const isDeletion = offered !== undefined && call.manifest.operations[offered]?.effect === 'delete';
     return [
       diagnostic('effect-without-way-back', {
         message: `\`${step.call.value}\` changes another system and nothing undoes it when a later step fails`,
         at: step.call.at,
         subject,
         ...(offered !== undefined && {
-          fix: `add \`compensate: { call: ${call.connection}.${offered}, with: … }\`: the connector names it`,
+          fix: `add \`compensate: { call: ${call.connection}.${offered}, with: … }\`: the connector names it${isDeletion ? ', and it deletes: allow `compensation-deletes` with a reason, or say `irreversible`' : ''}`,
         }),
       }),
     ];

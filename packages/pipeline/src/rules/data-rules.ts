@@ -123,4 +123,11 @@ export const dataRules = {
     fix: 'give a value that fits',
     example: { bad: 'with: { body: { priority: hihg } }', good: 'with: { body: { priority: high } }' },
   },
+  'placeholder-left': {
+    severity: 'error',
+    title: 'a value that is still to be given',
+    why: 'Only its author knows it; a made-up one would be sent as if somebody meant it.',
+    fix: 'write the value, or the expression that gives it',
+    example: { bad: "amount: 'TODO: what is to be paid'", good: 'amount: ${ event.total }' },
+  },
 } as const satisfies DiagnosticRules;

@@ -169,6 +169,16 @@ export const workspaceRules = {
       good: 'probe: { operation: findInvoice, by: externalId }',
     },
   },
+  'manifest-health-input-invalid': {
+    severity: 'error',
+    title: 'a health call that its operation would refuse',
+    why: 'Whoever asks for health knows nothing to ask about: the call would fail while the system is well (C91).',
+    fix: 'give what it needs in `with`, take a read without input, or say `health: false`',
+    example: {
+      bad: 'health: { operation: getProject }',
+      good: 'health: { operation: getProject, with: { projectId: default } }',
+    },
+  },
   'manifest-probe-answer-wrong': {
     severity: 'error',
     title: 'a probe answers with something that is not the effect',

@@ -99,23 +99,26 @@ export const fileChecks: readonly Check[] = [
     name: 'health-without-effect',
     title: 'a health call is declared, answers, and has no effect',
     why: 'Whether a system is there must be askable at any time, by anyone, without changing anything in it.',
-    fix: 'Declare `health` with the cheapest read that needs no input.',
+    fix: 'Declare `health` with the cheapest read, and `with` where it needs an input; `health: false` where none is good at any time.',
     needs: 'sandbox',
     onTarget: 'reads',
     skip: ({ manifest }) =>
-      Object.values(manifest.operations).some(({ effect }) => effect === 'read')
-        ? undefined
-        : 'it has no reads',
+      manifest.health === false
+        ? 'it says that it has none'
+        : Object.values(manifest.operations).some(({ effect }) => effect === 'read')
+          ? undefined
+          : 'it has no reads',
     run: async (bench) => {
-      const name = bench.subject.manifest.health?.operation;
-      if (name === undefined) return { looked: '1 manifest', problems: ['no `health` is declared'] };
+      const { health } = bench.subject.manifest;
+      if (!health) return { looked: '1 manifest', problems: ['no `health` is declared'] };
+      const { operation: name, with: input } = health;
       const operation = bench.find(name);
       if (operation === undefined)
         return { looked: '1 manifest', problems: [`\`${name}\` is no operation of the contract`] };
       const tally = new Tally();
       // Whoever asks for health knows nothing to ask about.
-      const result = await bench.call(operation, {});
-      tally.expect(result.ok, `${name}, without any input: ${says(result)}`);
+      const result = await bench.call(operation, input);
+      tally.expect(result.ok, `${name}, with no input but the manifest's: ${says(result)}`);
       if (bench.target.sandbox && bench.sandbox.effects().length > 0)
         tally.problem(`${name}: it changes something`);
       return tally.verdict('health calls');
@@ -126,12 +129,14 @@ export const fileChecks: readonly Check[] = [
     name: 'sandbox-declared',
     title: 'a place to try it is declared',
     why: 'A connector that can be tried only against the real thing is tried on real people’s data.',
-    fix: 'Declare the vendor’s: `sandbox: { server: https://…, synthetic: true }`; `false` where its data is not made up.',
+    fix: 'Declare the vendor’s: `sandbox: { server: https://…, synthetic: true }`; `synthetic: false` where its data is not made up, `sandbox: false` where there is none.',
     needs: 'files',
-    skip: ({ contract }) =>
-      isHttpContract(contract)
+    skip: ({ contract, manifest }) => {
+      if (manifest.sandbox === false) return 'it says that there is none';
+      return isHttpContract(contract)
         ? undefined
-        : 'it speaks no HTTP: it is tried against a server of its own kind (`--target`)',
+        : 'it speaks no HTTP: it is tried against a server of its own kind (`--target`)';
+    },
     run: ({ subject: { manifest } }) => ({
       looked: '1 manifest',
       problems: manifest.sandbox === undefined ? ['no `sandbox` is declared'] : [],

@@ -9,7 +9,10 @@ export interface WritePlan {
   readonly changed: readonly string[];
   readonly removed: readonly string[];
   readonly unchanged: readonly string[];
-  /** For `--check`: one for each file that is not what it would be, and one for a folder of which nothing is there. */
+  /**
+   * For `--check`: one for each file that is missing, edited or left over, and one for a folder of which nothing is there or
+   * whose contract or connector has changed since.
+   */
   readonly drift: readonly Diagnostic[];
 }
 
@@ -28,7 +31,7 @@ export function planWrite(existing: ExistingFiles, generation: Generation): Writ
   );
   const drift = [
     ...missing(created, existing),
-    ...changed.map((path) => changedDrift(path, existing)),
+    ...outdated(changed, existing),
     ...removed.map((path) =>
       driftOf('generated-left-over', path, 'belongs to no contract of this workspace'),
     ),
@@ -66,14 +69,30 @@ const NOT_OURS = /\/(?:node_modules|pacts|dist|logs)\/|\.tsbuildinfo$/;
 
 type DriftCode = Parameters<typeof codegenDiagnostic>[0];
 
-function changedDrift(path: string, existing: ExistingFiles): Diagnostic {
+/** One change of a contract makes all of its folder older: it is told once, at the first file. */
+function outdated(changed: readonly string[], existing: ExistingFiles): Diagnostic[] {
+  const edited = changed.filter((path) => wasEdited(path, existing));
+  const older = Map.groupBy(
+    changed.filter((path) => !edited.includes(path)),
+    (path) => folderOf(path) ?? path,
+  );
+  return [
+    ...edited.map((path) => driftOf('generated-edited', path, 'was edited by hand')),
+    ...[...older].map(([folder, paths]) => {
+      const [first] = paths.toSorted(compareText);
+      const what = 'older than what it is made from';
+      return paths.length === 1
+        ? driftOf('generated-outdated', first!, `is ${what}`)
+        : driftOf('generated-outdated', first!, `is ${what} (${paths.length} files)`, folder);
+    }),
+  ];
+}
+
+function wasEdited(path: string, existing: ExistingFiles): boolean {
   const [, folder, file] = /^(generated\/[^/]+)\/(.+)$/.exec(path) ?? [];
   const stamp = readStamp(existing.get(`${folder}/${STAMP_FILE}`));
   const stamped = file === undefined ? undefined : stamp?.files[file];
-  const wasEdited = stamped !== undefined && stamped !== sha256(existing.get(path)!);
-  return wasEdited
-    ? driftOf('generated-edited', path, 'was edited by hand')
-    : driftOf('generated-outdated', path, 'is older than what it is made from');
+  return stamped !== undefined && stamped !== sha256(existing.get(path)!);
 }
 
 function driftOf(code: DriftCode, path: string, what: string, subject: string = path): Diagnostic {

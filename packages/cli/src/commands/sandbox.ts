@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Contract } from '@tenon/contract';
-import { type Json, Secret, seededRandom } from '@tenon/model';
+import { didYouMean, type Json, Secret, seededRandom } from '@tenon/model';
 import { sample } from '@tenon/schema';
 import { deliver, startMailSandbox, startSandbox } from '@tenon/testkit';
 import { type Args, type CommandSpec, UsageError } from '../command.ts';
@@ -102,6 +102,16 @@ function secretNames({ workspace }: Session, wanted: readonly string[]): string[
   return [...new Set(names.map((reference) => reference.slice('env:'.length)))];
 }
 
+function noWebhook(given: string, { config, connectors }: Session['workspace']): string {
+  const known = Object.values(config.connections).flatMap(({ name, connector }) =>
+    Object.keys(connectors.get(connector)?.webhooks ?? {}).map((event) => `${name}.${event}`),
+  );
+  const near = didYouMean(given, known);
+  return near === undefined
+    ? `${given} is no webhook of a connection here; there are: ${known.join(', ') || 'none'}`
+    : `${given} is no webhook of a connection here; did you mean ${near}?`;
+}
+
 async function deliverOne(session: Session, args: Args, io: Io): Promise<ExitCode> {
   const { workspace, root } = session;
   const [name, eventName] = args.positionals[0]!.split('.');
@@ -111,7 +121,7 @@ async function deliverOne(session: Session, args: Args, io: Io): Promise<ExitCod
   const contract = manifest && workspace.contracts.get(manifest.contract);
   const event = contract?.events.get(eventName ?? '');
   if (!connection || !webhook || !contract || !event)
-    throw new UsageError(`${args.positionals[0]} is no webhook of a connection here`);
+    throw new UsageError(noWebhook(args.positionals[0]!, workspace));
   const [reference] = connection.webhookSecrets;
   const value = reference?.startsWith('env:') ? io.env[reference.slice('env:'.length)] : undefined;
   if (!reference || !value)

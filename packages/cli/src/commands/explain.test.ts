@@ -1,0 +1,47 @@
+import { systemClock, systemRandom } from '@tenon/model';
+import { expect, it } from 'vitest';
+import { runCommandLine } from '../command.ts';
+import { exit } from '../exit.ts';
+import { explainCommand } from './explain.ts';
+
+async function explain(code: string): Promise<{ code: number; out: string; err: string }> {
+  let [out, err] = ['', ''];
+  const ended = await runCommandLine([explainCommand], ['explain', code], {
+    out: (text) => {
+      out += text;
+    },
+    err: (text) => {
+      err += text;
+    },
+    cwd: import.meta.dirname,
+    env: {},
+    color: false,
+    clock: systemClock,
+    random: systemRandom,
+    interrupted: () => new Promise(() => {}),
+  });
+  return { code: ended, out, err };
+}
+
+it('tells what a finding means, with a bad and a good example', async () => {
+  const { code, out } = await explain('placeholder-left');
+  expect(code).toBe(exit.clean);
+  expect(out).toMatch(/^why {2}/m);
+  expect(out).toMatch(/^bad$/m);
+  expect(out).toMatch(/^good$/m);
+});
+
+it('lists the findings that serve a capability, which messages name in brackets', async () => {
+  const { code, out } = await explain('C41');
+  expect(code).toBe(exit.clean);
+  expect(out).toContain('effect-can-repeat');
+  expect(out).not.toContain('secret-literal');
+});
+
+it('says what may have been meant', async () => {
+  expect(await explain('effect-can-repaet')).toMatchObject({
+    code: exit.usage,
+    err: expect.stringContaining('did you mean "effect-can-repeat"?'),
+  });
+  expect(await explain('C999')).toMatchObject({ code: exit.usage });
+});

@@ -276,6 +276,8 @@ export interface Bench {
    */
   failNextWrite(when: 'before' | 'after', onFailed: () => void): void;
   close(): Promise<void>;
+  /** Leaves the runtime as it is, stopped or stuck, and removes its files. */
+  abandon(): void;
 }
 
 export function openBench(...plans: Plan[]): Promise<Bench> {
@@ -411,8 +413,9 @@ export async function openBenchWith(start: BenchStart, plans: readonly Plan[]): 
     },
     close: async () => {
       await bench.runtime.stop();
-      rmSync(folder, { recursive: true, force: true });
+      bench.abandon();
     },
+    abandon: () => rmSync(folder, { recursive: true, force: true }),
   };
   const { begun, ...known } = start;
   if (begun !== undefined) writeFileSync(bench.file, begun);

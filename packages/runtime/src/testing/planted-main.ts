@@ -1,64 +1,89 @@
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { plantedBugs } from './planted-bugs.ts';
+import { type PlantedBug, plantedBugs } from './planted-bugs.ts';
 
-// `node --conditions=source packages/runtime/src/testing/planted-main.ts [seeds] [part of a name] [CPU seconds]`: plants each
-// bug in a copy of the source and runs the simulation on it until it is caught; prints those that are not, exits 3 when
-// there are any. A bug must be caught within so many seeds and so much CPU time: what else the machine does is no verdict.
-const [seeds = '600', part = '', cpuSeconds = '180'] = process.argv.slice(2);
+// `node --conditions=source packages/runtime/src/testing/planted-main.ts [seeds] [part of a name] [cores]`: plants each bug in a copy
+// of the source and runs the simulation on it, seed by seed, until a promise is seen to break; prints a table of bugs,
+// seeds needed and the sentence that gave each away. Exits 3 when one was not caught within so many seeds. Only a sentence
+// of the judge counts: a process that throws, or that uses up its CPU time in one place, has caught nothing.
+const [seeds = '600', part = '', cores = '1'] = process.argv.slice(2);
+/** The kernel ends a process that has used so much: it goes round without an entry or a call. */
+const CPU_SECONDS_MAX = 600;
+/** Of the sentence that is shown. */
+const SHOWN_MAX = 100;
+
+interface Verdict {
+  readonly name: string;
+  /** Seeds needed, or why it was not caught. */
+  readonly seeds: number | 'not caught' | 'threw' | 'used up its CPU time';
+  readonly says: string;
+}
+
 const source = join(import.meta.dirname, '..');
-// Below the package, so that the copy finds the same dependencies; in `dist`, which nobody commits.
+// Below the package, so that the copies find the same dependencies; in `dist`, which nobody commits.
 const folder = join(source, '..', 'dist', `planted-${process.pid}`);
-const uncaught: string[] = [];
-mkdirSync(folder, { recursive: true });
-cpSync(source, folder, { recursive: true });
+const waiting = plantedBugs.filter(({ name }) => name.includes(part));
+const verdicts: Verdict[] = [];
 try {
-  for (const { name, file, find, replace } of plantedBugs) {
-    if (!name.includes(part)) continue;
-    const path = join(folder, file);
-    const text = readFileSync(path, 'utf8');
-    if (text.split(find).length !== 2)
-      throw new Error(`"${name}" finds its place ${text.split(find).length - 1} times`);
-    writeFileSync(
-      path,
-      text.replace(find, () => replace),
-    );
-    const main = join(folder, 'testing/simulate-main.ts');
-    const run = spawnSync(
-      'bash',
-      // The kernel ends it when its CPU time is used up, whatever it does then.
-      [
-        '-c',
-        `ulimit -t ${Number(cpuSeconds)}; exec "$@"`,
-        'bash',
-        process.execPath,
-        '--conditions=source',
-        main,
-        '1',
-        seeds,
-        'first',
-      ],
-      { encoding: 'utf8' },
-    );
-    writeFileSync(path, text);
-    const verdict = verdictOf(run.status);
-    const how =
-      /seed \d+.*\n.*/.exec(run.stdout)?.[0].replace(/\s+/g, ' ') ??
-      run.stderr.match(/\w*Error: .*/)?.[0] ??
-      'nothing said';
-    console.log(`${verdict}: ${name}${run.status === 0 ? '' : ` (${how.slice(0, 110)})`}`);
-    if (verdict !== 'caught') uncaught.push(name);
-  }
+  await Promise.all(
+    Array.from({ length: Number(cores) }, async (_, core) => {
+      const copy = join(folder, String(core));
+      mkdirSync(copy, { recursive: true });
+      cpSync(source, copy, { recursive: true });
+      for (let bug = waiting.shift(); bug !== undefined; bug = waiting.shift()) {
+        const verdict = await judged(copy, bug);
+        console.log(line(verdict));
+        verdicts.push(verdict);
+      }
+    }),
+  );
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
-console.log(`${uncaught.length} not caught within ${seeds} seeds and ${cpuSeconds} s of CPU time`);
+const uncaught = verdicts.filter(({ seeds: needed }) => typeof needed !== 'number');
+console.log('\n| bug | seeds | what gave it away |\n|---|---|---|');
+for (const verdict of verdicts.toSorted((a, b) => rank(a) - rank(b))) console.log(line(verdict));
+console.log(`\n${verdicts.length} planted, ${uncaught.length} not caught within ${seeds} seeds`);
 process.exit(uncaught.length === 0 ? 0 : 3);
 
-/** 3: a promise broke; 13 (Node): it awaits what nothing can end. None: its CPU time was used up. */
-function verdictOf(status: number | null): string {
-  if (status === 3 || status === 13) return 'caught';
-  if (status === null) return 'NOT CAUGHT in its CPU time';
-  return status === 0 ? 'NOT CAUGHT' : 'THREW';
+/** Plants the bug, runs the simulation on it, and takes it out again. */
+async function judged(copy: string, { name, file, find, replace }: PlantedBug): Promise<Verdict> {
+  const path = join(copy, file);
+  const text = readFileSync(path, 'utf8');
+  if (text.split(find).length !== 2)
+    throw new Error(`"${name}" finds its place ${text.split(find).length - 1} times`);
+  writeFileSync(
+    path,
+    text.replace(find, () => replace),
+  );
+  const { code, said } = await simulated(join(copy, 'testing/simulate-main.ts'));
+  writeFileSync(path, text);
+  const broken = /^seed (\d+):\n\s*(.*)/m.exec(said);
+  if (code === 3 && broken !== null) return { name, seeds: Number(broken[1]), says: broken[2]! };
+  if (code === 0) return { name, seeds: 'not caught', says: '' };
+  const thrown = /\w*Error: .*/.exec(said)?.[0] ?? `exit ${code}`;
+  return { name, seeds: code === null ? 'used up its CPU time' : 'threw', says: thrown };
+}
+
+async function simulated(main: string): Promise<{ readonly code: number | null; readonly said: string }> {
+  const command = [process.execPath, '--conditions=source', main, '1', seeds, 'first'];
+  const limited = ['-c', `ulimit -t ${CPU_SECONDS_MAX}; exec "$@"`, 'bash', ...command];
+  const child = spawn('bash', limited, { stdio: ['ignore', 'pipe', 'pipe'] });
+  let said = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (chunk: Buffer) => {
+      said += chunk.toString();
+    });
+  const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
+  return { code, said };
+}
+
+function line({ name, seeds: needed, says }: Verdict): string {
+  return `| ${name} | ${needed} | ${says.slice(0, SHOWN_MAX).replaceAll('|', '¦')} |`;
+}
+
+/** What was not caught comes last. */
+function rank({ seeds: needed }: Verdict): number {
+  return typeof needed === 'number' ? needed : Number.POSITIVE_INFINITY;
 }

@@ -6,7 +6,7 @@ const CRASHES_MAX = 6;
 /** Entries and calls between two rests at most: what does more goes round. The busiest sound seeds have some hundreds. */
 const MOVES_MAX = 5_000;
 
-/** It never comes to rest. */
+/** It goes round and never comes to rest, or stands still and is not at rest. */
 export class Endless extends Error {
   override readonly name = 'Endless';
 }
@@ -35,6 +35,21 @@ export class Life {
     this.#random = random;
     // Heard where something is waited for.
     this.#endless.promise.catch(() => {});
+    process.once('beforeExit', this.#onNothingLeft);
+  }
+
+  /** Nothing is left that could ever happen, and somebody still waits: no timer, no write, no call. */
+  readonly #onNothingLeft = (): void =>
+    this.#endless.reject(new Endless('nothing moves any more, and it is not at rest'));
+
+  /** Rejects with `Endless`. */
+  get endless(): Promise<never> {
+    return this.#endless.promise;
+  }
+
+  /** Nobody waits any more. */
+  close(): void {
+    process.off('beforeExit', this.#onNothingLeft);
   }
 
   /** The next process is coming up. */

@@ -56,19 +56,24 @@ export async function simulate(
     crashes: world.life.crashes,
     switches: hand.sets,
   });
-  try {
+  const lived = async (): Promise<Simulation> => {
     await world.live();
     const runs = bench.runtime.runs({ limit: 1_000 });
     inspect?.(bench, runs);
     const promises = judge(new History(bench, world.witness, runs, plans));
     const told = hand.judge(world.flaggedOff);
-    return seen([...promises, ...world.violations, ...told, ...(await judgeLedger(bench))], runs);
+    const ledger = await judgeLedger(bench);
+    return seen([...promises, ...world.violations, ...told, ...ledger], runs);
+  };
+  try {
+    return await Promise.race([lived(), world.life.endless]);
   } catch (error) {
     // What it wrote itself it must be able to open and to go on from.
     if (!(error instanceof RuntimeError || error instanceof CommitRefused || error instanceof Endless))
       throw error;
     return seen([`${error.name}: ${error.message}`], []);
   } finally {
-    await bench.close();
+    world.life.close();
+    bench.abandon();
   }
 }

@@ -98,6 +98,11 @@ export class BatchWriter {
     }
   }
 
+  /** Sets something of the connection, for tests. */
+  pragma(setting: string): void {
+    this.#db.exec(`PRAGMA ${setting}`);
+  }
+
   close(): void {
     this.#db.close();
     this.#mark.close();

@@ -68,3 +68,31 @@ test('the first of many due runs do not wait for the last to be begun', async ()
   expect(seenAtFirst[0]).toBeLessThan(100);
   expect(new Set(begun).size).toBe(300);
 });
+
+test('what is due by a clock that was set forward is begun within a minute', async () => {
+  const clock = manualClock();
+  const dueAtMs = clock.now() + 7_200_000;
+  const begun: number[] = [];
+  const dispatcher = new Dispatcher({
+    clock,
+    activeMax: 2,
+    due: (_pipeline, now) => (now >= dueAtMs && begun.length === 0 ? [7] : []),
+    nextDue: (_pipeline, now) => (now < dueAtMs ? dueAtMs : Number.POSITIVE_INFINITY),
+    carry: async (seq) => {
+      begun.push(seq);
+      return [];
+    },
+    unreadable: () => {},
+    isQuiet: () => true,
+  });
+  dispatcher.setLimit('orders', 1, 'high');
+  await settled();
+  clock.jump(7_200_000);
+  await settled();
+  // A timer does not hear of it, and nothing moves that could look.
+  expect(begun).toEqual([]);
+  await dispatcher.idle();
+  clock.advance(60_000);
+  await settled();
+  expect(begun).toEqual([7]);
+});

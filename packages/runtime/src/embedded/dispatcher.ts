@@ -36,6 +36,9 @@ const BEGUN_AT_ONCE = 32;
 /** Pause of a pipeline whose runs could not be read. */
 const UNREADABLE_PAUSE_MS = 5_000;
 
+/** Timers do not hear of a clock that is set forward: what is due by it is looked for this often at least. */
+const LOOK_EVERY_MS = 60_000;
+
 /** Until a pipeline's plan says otherwise. */
 const LANE_LIMIT = 20;
 
@@ -169,7 +172,7 @@ export class Dispatcher {
       setImmediate(() => this.#pump());
     } else if (this.#timer === undefined || atMs < this.#timer.atMs) {
       this.#timer?.cancel();
-      const cancel = this.#options.clock.setTimer(delayMs, () => {
+      const cancel = this.#options.clock.setTimer(Math.min(delayMs, LOOK_EVERY_MS), () => {
         this.#timer = undefined;
         this.#schedule(Math.min(...[...this.#lanes.values()].map((lane) => lane.nextDueAtMs)));
       });
@@ -260,11 +263,8 @@ export class Dispatcher {
   }
 
   #isIdle(): boolean {
-    if (this.#isStopped) return this.#activeCount === 0 && this.#busyCount === 0;
-    if (this.#activeCount > 0 || this.#busyCount > 0 || this.#isPumpScheduled) return false;
-    const now = this.#options.clock.now();
-    for (const lane of this.#lanes.values()) if (lane.nextDueAtMs <= now) return false;
-    return true;
+    const isPumping = this.#isPumpScheduled && !this.#isStopped;
+    return this.#activeCount === 0 && this.#busyCount === 0 && !isPumping;
   }
 
   #wakeIdle(): void {

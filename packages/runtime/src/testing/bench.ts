@@ -3,15 +3,17 @@ import { join } from 'node:path';
 import type { CallRequest, CallResult } from '@tenon/connector';
 import { type Clock, type Failure, type Json, type JsonObject, seededRandom } from '@tenon/model';
 import type { Plan } from '@tenon/pipeline';
+import type { BatchResult } from '../embedded/apply-batch.ts';
 import type { Committer } from '../embedded/commit-queue.ts';
 import { type EncryptionOptions, keyFolder } from '../embedded/data-keys.ts';
-import { inlineCommitter } from '../embedded/inline-committer.ts';
+import { type InlineCommitter, inlineCommitter } from '../embedded/inline-committer.ts';
 import { openRuntimeWith } from '../embedded/open-runtime.ts';
 import { type CheckpointKey, checkpointKey, newCheckpointKey } from '../ledger/checkpoint.ts';
 import type { CheckpointOptions } from '../ledger/checkpoint-keeper.ts';
 import type { LedgerEntry, RunState, Runtime, RuntimeLimits, RuntimeOptions } from '../runtime.ts';
 import type { SecretAudit } from '../secret-audit.ts';
 import { memoryFolder } from './empty-file.ts';
+import { type FileState, fileStateOf, type TornWrite } from './torn-write.ts';
 
 /** A clock that stands still until told otherwise. */
 export interface ManualClock extends Clock {
@@ -19,32 +21,45 @@ export interface ManualClock extends Clock {
   advance(ms: number): void;
   /** Time of the next timer, if one is set. */
   readonly next: number | undefined;
+  /** Sets the clock forward, or back, while nothing passes: what `now` says jumps, and timers keep their delays. */
+  jump(ms: number): void;
+  /** As `now`, without any jumps: how much has really passed. */
+  readonly steady: number;
 }
 
 export function manualClock(startMs = 1_700_000_000_000): ManualClock {
-  let nowMs = startMs;
+  /** What has really passed, and by how much the clock was set forward. */
+  let steadyMs = startMs;
+  let aheadMs = 0;
   const timers = new Map<number, { readonly atMs: number; readonly fire: () => void }>();
   let lastId = 0;
   const first = (): [number, { readonly atMs: number; readonly fire: () => void }] | undefined =>
     [...timers].toSorted(([a, x], [b, y]) => x.atMs - y.atMs || a - b)[0];
   return {
-    now: () => nowMs,
+    now: () => steadyMs + aheadMs,
     setTimer: (delayMs, fire) => {
       const id = ++lastId;
-      timers.set(id, { atMs: nowMs + delayMs, fire });
+      timers.set(id, { atMs: steadyMs + delayMs, fire });
       return () => timers.delete(id);
     },
     advance: (ms) => {
-      const untilMs = nowMs + ms;
+      const untilMs = steadyMs + ms;
       for (let timer = first(); timer !== undefined && timer[1].atMs <= untilMs; timer = first()) {
         timers.delete(timer[0]);
-        nowMs = Math.max(nowMs, timer[1].atMs);
+        steadyMs = Math.max(steadyMs, timer[1].atMs);
         timer[1].fire();
       }
-      nowMs = untilMs;
+      steadyMs = untilMs;
+    },
+    jump: (ms) => {
+      aheadMs += ms;
     },
     get next() {
-      return first()?.[1].atMs;
+      const timer = first();
+      return timer && timer[1].atMs + aheadMs;
+    },
+    get steady() {
+      return steadyMs;
     },
   };
 }
@@ -72,19 +87,23 @@ export class FakeTarget {
   onCall?: (when: 'before' | 'after', request: CallRequest) => void;
   /** What happens to a call that the script says nothing of. */
   decide?: (request: CallRequest) => Behaviour | undefined;
-  readonly #clock: Clock | undefined;
+  readonly #clock: ManualClock | undefined;
+  /** Calls that are not answered yet, and not of a process that is gone. */
+  readonly hanging = new Set<object>();
+  /** Told when a call is not answered at once. */
+  onHang?: () => void;
   readonly #madeAtMs = new Map<string, number>();
   #count = 0;
 
   /** With a clock it forgets keys after the retention that the operation declares. */
-  constructor(clock?: Clock) {
+  constructor(clock?: ManualClock) {
     this.#clock = clock;
   }
 
   async call(request: CallRequest): Promise<CallResult> {
     const { operation, input, idempotencyKey: key } = request;
     // It arrives now, whatever the clock does while it is handled.
-    const atMs = this.#clock?.now() ?? 0;
+    const atMs = this.#clock?.steady ?? 0;
     this.calls.push({ operation: operation.operation, key, input, request, atMs });
     this.onCall?.('before', request);
     const honoured =
@@ -97,9 +116,16 @@ export class FakeTarget {
       honoured && decided !== undefined && 'fail' in decided && decided.fail === refused;
     const behaviour = this.script[operation.operation]?.shift() ?? (isContradiction ? undefined : decided);
     if (behaviour !== undefined && 'fail' in behaviour) return { ok: false, failure: behaviour.fail };
+    // The transport fetches another token, and sends the same request again: see `@tenon/connector`.
+    if (behaviour !== undefined && 'postpone' in behaviour)
+      return { ok: false, failure: behaviour.postpone, postponed: true };
+    if (behaviour !== undefined && 'renew' in behaviour) this.onCall?.('before', request);
+    if (behaviour !== undefined && 'never' in behaviour && behaviour.never === 'before') return this.#hang();
     if (this.#isOutdated(request)) return { ok: false, failure: outdated };
     const body = this.#perform(request, behaviour?.result, atMs);
     this.onCall?.('after', request);
+    if (behaviour !== undefined && 'never' in behaviour) return this.#hang();
+    if (behaviour !== undefined && 'lateMs' in behaviour) await this.#hang(behaviour.lateMs);
     if (behaviour !== undefined && 'wait' in behaviour) await behaviour.wait;
     if (behaviour !== undefined && 'loseAnswer' in behaviour)
       return {
@@ -112,6 +138,21 @@ export class FakeTarget {
     const etag =
       operation.concurrency === 'etag' && this.hasVersions ? this.account(idOf(input)).version : undefined;
     return { ok: true, status: 200, body, headers: etag === undefined ? {} : { etag: `"v${etag}"` } };
+  }
+
+  /** Answers after a time, or never. */
+  #hang(ms?: number): Promise<never> {
+    const call = {};
+    this.hanging.add(call);
+    this.onHang?.();
+    return new Promise<never>((resolve) => {
+      if (ms === undefined) return;
+      this.#clock?.setTimer(ms, () => {
+        this.hanging.delete(call);
+        // Nothing is awaited but that it resolves.
+        (resolve as () => void)();
+      });
+    });
   }
 
   /** Does it give versions? A read without one is no ground for a write. */
@@ -198,11 +239,19 @@ function idOf(input: Json): string {
   return (input as { readonly id: string }).id;
 }
 
-type Behaviour = { readonly result?: Json } & (
+export type Behaviour = { readonly result?: Json } & (
   | { readonly fail: Failure }
   /** It happens, and then this is the answer. */
   | { readonly loseAnswer: true | Failure }
   | { readonly wait: Promise<void> }
+  /** The connection is half open: nothing ever comes, and the effect has happened or not. */
+  | { readonly never: 'before' | 'after' }
+  /** It works, and the answer dribbles in for so long. */
+  | { readonly lateMs: number }
+  /** The connection's breaker is open: nothing is sent, and it is no attempt. */
+  | { readonly postpone: Failure }
+  /** 401: its token has run out. With the next one it works. */
+  | { readonly renew: true }
   | { readonly result: Json }
 );
 
@@ -230,6 +279,18 @@ export const refused: Failure = failure('validation', 'HTTP_RESPONSE_STATUS', 'a
 /** Signs the checkpoints of every bench. */
 export const testKey: CheckpointKey = checkpointKey(newCheckpointKey(), 'test.example/ledger');
 
+/**
+ * How a write fails: `before` anything of it is stored, or `after` all of it was (an fsync whose answer is an error says
+ * nothing of what is on the disk); since the disk is `full`; or `torn`, by the death of the process in the midst of it.
+ */
+export type DiskFault = 'before' | 'after' | 'full' | 'torn';
+
+interface NextWrite {
+  readonly when: DiskFault;
+  /** `before`: what was on the disk, for a write that is torn. */
+  readonly onFailed: (before?: FileState) => void;
+}
+
 /** A runtime on a file of its own, a clock and a target under the test's control. */
 export interface Bench {
   readonly clock: ManualClock;
@@ -237,6 +298,8 @@ export interface Bench {
   readonly entries: LedgerEntry[];
   file: string;
   onEntry?: (entry: LedgerEntry) => void;
+  /** A batch is on the disk, and nobody has heard of it. */
+  onCommit?: () => void;
   /** Free bytes of the disk. */
   diskFreeBytes?: () => number;
   /** When a connection opens again. */
@@ -267,14 +330,13 @@ export interface Bench {
    * As if the process were killed at this moment: a new runtime on a copy of what is on disk, while calls of the old
    * one go nowhere. Synchronous up to the copy, so it can be called from inside a call or an entry.
    */
-  crash(): Promise<void>;
+  crash(torn?: TornWrite): Promise<void>;
   /** From now on no write succeeds. */
   failDisk(): void;
-  /**
-   * The next batch fails, once: `before` anything of it is stored, or `after` all of it was (an fsync whose answer is an
-   * error says nothing of what is on the disk). Told when it has.
-   */
-  failNextWrite(when: 'before' | 'after', onFailed: () => void): void;
+  /** No write fails that has not. */
+  healDisk(): void;
+  /** The next batch fails, once. Told when it has. */
+  failNextWrite(when: DiskFault, onFailed: NextWrite['onFailed']): void;
   close(): Promise<void>;
   /** Leaves the runtime as it is, stopped or stuck, and removes its files. */
   abandon(): void;
@@ -287,6 +349,8 @@ export function openBench(...plans: Plan[]): Promise<Bench> {
 export interface BenchStart extends Pick<Bench, 'checkpoints' | 'encryption'> {
   /** A file to begin with a copy of: see `emptyFile`. */
   readonly begun?: Buffer;
+  /** Pages in the log from which on it is moved into the file. */
+  readonly logPages?: number;
 }
 
 /** As `openBench`, with what its first start is to know. */
@@ -298,14 +362,17 @@ export async function openBenchWith(start: BenchStart, plans: readonly Plan[]): 
   const random = seededRandom(1);
   let deliveries = 0;
   let life = 0;
+  /** Counts the processes that were stopped: what still answers one of them is not heard. */
+  let stopped = 0;
   let isDiskBroken = false;
-  let nextWrite: { readonly when: 'before' | 'after'; readonly onFailed: () => void } | undefined;
+  let nextWrite: NextWrite | undefined;
   const dead: Runtime[] = [];
   const nothing = new Promise<never>(() => {});
 
   const open = (file: string): Promise<Runtime> => {
     const ownLife = life;
-    const isDead = (): boolean => life !== ownLife;
+    const ownStopped = stopped;
+    const isDead = (): boolean => life !== ownLife || stopped !== ownStopped;
     nextWrite = undefined;
     const options: RuntimeOptions = {
       file,
@@ -347,11 +414,18 @@ export async function openBenchWith(start: BenchStart, plans: readonly Plan[]): 
       breakable(
         inlineCommitter(path, bench.encryption),
         () => isDiskBroken,
-        () => {
-          const fault = isDead() ? undefined : nextWrite;
-          if (fault !== undefined) nextWrite = undefined;
-          return fault;
+        {
+          get: () => (isDead() ? undefined : nextWrite),
+          clear: () => {
+            nextWrite = undefined;
+          },
         },
+        async (result) => {
+          if (!isDead()) bench.onCommit?.();
+          // Killed at this moment: what is on the disk is not announced.
+          return isDead() ? nothing : result;
+        },
+        { file: path, logPages: start.logPages },
       ),
     );
   };
@@ -389,6 +463,8 @@ export async function openBenchWith(start: BenchStart, plans: readonly Plan[]): 
       const ownLife = life;
       await bench.runtime.stop();
       if (life !== ownLife) return;
+      stopped++;
+      target.hanging.clear();
       const opened = await open(bench.file);
       // Killed meanwhile: what goes on is another process.
       if (life === ownLife) bench.runtime = opened;
@@ -397,16 +473,22 @@ export async function openBenchWith(start: BenchStart, plans: readonly Plan[]): 
     failDisk: () => {
       isDiskBroken = true;
     },
+    healDisk: () => {
+      isDiskBroken = false;
+      nextWrite = undefined;
+    },
     failNextWrite: (when, onFailed) => {
       nextWrite = { when, onFailed };
     },
-    crash: async () => {
+    crash: async (torn) => {
       life++;
       dead.push(bench.runtime);
       const before = bench.file;
       bench.file = join(folder, `runtime-${life}.db`);
-      for (const suffix of ['', '-wal', '.checkpoints'])
+      for (const suffix of ['', '-wal', '.mark', '.checkpoints'])
         if (existsSync(before + suffix)) copyFileSync(before + suffix, bench.file + suffix);
+      torn?.tear(bench.file);
+      target.hanging.clear();
       if (existsSync(keyFolder(before)))
         cpSync(keyFolder(before), keyFolder(bench.file), { recursive: true });
       bench.runtime = await open(bench.file);
@@ -417,7 +499,7 @@ export async function openBenchWith(start: BenchStart, plans: readonly Plan[]): 
     },
     abandon: () => rmSync(folder, { recursive: true, force: true }),
   };
-  const { begun, ...known } = start;
+  const { begun, logPages: _, ...known } = start;
   if (begun !== undefined) writeFileSync(bench.file, begun);
   Object.assign(bench, known);
   bench.runtime = await open(bench.file);
@@ -426,17 +508,27 @@ export async function openBenchWith(start: BenchStart, plans: readonly Plan[]): 
 }
 
 function breakable(
-  committer: Committer,
+  committer: InlineCommitter,
   isBroken: () => boolean,
-  takeFault: () => { readonly when: 'before' | 'after'; readonly onFailed: () => void } | undefined,
+  next: { readonly get: () => NextWrite | undefined; readonly clear: () => void },
+  committed: (result: BatchResult) => Promise<BatchResult>,
+  { file, logPages }: { readonly file: string; readonly logPages: number | undefined },
 ): Committer {
+  let isTuned = logPages === undefined;
   return {
     apply: async (groups) => {
+      if (!isTuned) committer.pragma(`wal_autocheckpoint = ${logPages}`);
+      isTuned = true;
       if (isBroken()) throw new Error('disk I/O error');
-      const fault = takeFault();
-      if (fault === undefined) return committer.apply(groups);
-      if (fault.when === 'after') await committer.apply(groups);
-      fault.onFailed();
+      const fault = next.get();
+      if (fault === undefined) return committed(await committer.apply(groups));
+      if (fault.when === 'full') return applyFull(groups, fault);
+      next.clear();
+      const before = fault.when === 'torn' ? fileStateOf(file) : undefined;
+      if (fault.when !== 'before') await committer.apply(groups);
+      fault.onFailed(before);
+      // A process that has died hears of nothing.
+      if (fault.when === 'torn') return new Promise(() => {});
       throw new Error('disk I/O error');
     },
     head: () => committer.head(),
@@ -444,4 +536,22 @@ function breakable(
     tend: (chore) => committer.tend(chore),
     close: () => committer.close(),
   };
+
+  /** SQLite's own refusal: what still finds room in the file is stored, the first that does not is rolled back. */
+  async function applyFull(
+    groups: Parameters<Committer['apply']>[0],
+    fault: NextWrite,
+  ): Promise<BatchResult> {
+    // SQLite takes no less than what is in use, and no more than it can.
+    committer.pragma('max_page_count = 1');
+    try {
+      return await committer.apply(groups);
+    } catch (error) {
+      next.clear();
+      fault.onFailed();
+      throw error;
+    } finally {
+      committer.pragma('max_page_count = 4294967294');
+    }
+  }
 }

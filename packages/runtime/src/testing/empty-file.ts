@@ -24,7 +24,7 @@ export function emptyFile(): Buffer {
   return made;
 }
 
-const PAGE_BYTES = 1_024;
+export const PAGE_BYTES: number = 1_024;
 
 let made: Buffer | undefined;
 

@@ -1,24 +1,55 @@
 import type { Failure } from '@tenon/model';
-import { drifted, failure, refused, tooMany, unavailable } from '../bench.ts';
+import { type Behaviour, drifted, failure, refused, tooMany, unavailable } from '../bench.ts';
+import type { Happening } from './coverage.ts';
 
 const lost: Failure = failure('timeout', 'HTTP_RESPONSE_TIMEOUT', 'lost');
 const notSent: Failure = failure('transient', 'HTTP_CONNECT_REFUSED', 'notSent');
 const badGateway: Failure = failure('transient', 'HTTP_RESPONSE_STATUS', 'answered', { status: 502 });
+/** The connection ends in the midst of the body. */
+const truncated: Failure = failure('transient', 'HTTP_CONNECTION_FAILED', 'lost');
+/** Said by the connection's guard, before anything is sent. */
+const open: Failure = { ...failure('transient', 'BREAKER_OPEN', 'notSent'), retryAfterMs: 4_000 };
+const malformed: Failure = failure('contract', 'HTTP_RESPONSE_MALFORMED', 'answered', { status: 200 });
+const unauthorized: Failure = failure('auth', 'HTTP_RESPONSE_STATUS', 'answered', { status: 401 });
 
 /** What a replica that lags behind answers: below what fresh reads take. */
 export const OLD = { id: 'r1', amount: 9 };
 
-/** What a target may answer but what was asked for. */
-export const FAULTS = [
-  { fail: unavailable },
-  { fail: refused },
-  { fail: refused },
-  { fail: lost },
-  { fail: notSent },
-  { fail: badGateway },
-  { fail: tooMany },
-  { loseAnswer: lost },
-  { loseAnswer: lost },
-  { loseAnswer: badGateway },
-  { loseAnswer: drifted },
-] as const;
+export interface Fault {
+  readonly is: Happening;
+  readonly does: Behaviour;
+}
+
+/** What a target may answer but what was asked for; some are there more than once, as they come more often. */
+export const FAULTS: readonly Fault[] = [
+  { is: 'unavailable (503)', does: { fail: unavailable } },
+  { is: 'refused (422)', does: { fail: refused } },
+  { is: 'refused (422)', does: { fail: refused } },
+  { is: 'timeout before the effect', does: { fail: lost } },
+  { is: 'not sent', does: { fail: notSent } },
+  { is: 'gateway error before the effect (502)', does: { fail: badGateway } },
+  { is: 'asked to wait (429)', does: { fail: tooMany } },
+  { is: 'timeout after the effect', does: { loseAnswer: lost } },
+  { is: 'timeout after the effect', does: { loseAnswer: lost } },
+  { is: 'gateway error after the effect (502)', does: { loseAnswer: badGateway } },
+  { is: 'schema drift', does: { loseAnswer: drifted } },
+  { is: 'malformed body', does: { loseAnswer: malformed } },
+  { is: 'truncated body', does: { loseAnswer: truncated } },
+  { is: 'token renewed (401)', does: { renew: true } },
+  { is: 'breaker open', does: { postpone: open } },
+  { is: 'credentials refused (401)', does: { fail: unauthorized } },
+];
+
+/** Longer than the runtime lets any call be under way. */
+const TOO_LATE_MS = 60_000;
+const SLOW_MS = 9_000;
+
+/** Connections that are there and give nothing, or little: in some simulations only, as time passes in them. */
+export const STALLS: readonly Fault[] = [
+  { is: 'half-open before the effect', does: { never: 'before' } },
+  { is: 'half-open before the effect', does: { never: 'before' } },
+  { is: 'half-open after the effect', does: { never: 'after' } },
+  { is: 'half-open after the effect', does: { never: 'after' } },
+  { is: 'slow answer', does: { lateMs: SLOW_MS } },
+  { is: 'slow-loris', does: { lateMs: TOO_LATE_MS } },
+];

@@ -14,6 +14,8 @@ export interface Witness {
   readonly crashes: number;
   /** When a process came up. */
   readonly ups: readonly number[];
+  /** Time passed where nothing was to be waited for: calls hung, or the clock was set. */
+  readonly isTimeUneven: boolean;
 }
 
 /** The end of a simulation as the runtime tells it: each run is read once, however many promises it is held against. */
@@ -59,6 +61,11 @@ export class History {
     const detail = this.bench.runtime.run(runId)!;
     this.#details.set(runId, detail);
     return detail;
+  }
+
+  /** Its data was let go. */
+  isErased(runId: string): boolean {
+    return this.trace(runId).some(({ kind }) => kind === 'erased');
   }
 
   /** Items that a run's lists have given up, while it went on: an owner was told to complete them. */

@@ -8,6 +8,8 @@ import type { History } from './history.ts';
  */
 export function judgeLists(history: History, run: RunSummary): readonly string[] {
   const violations: string[] = [];
+  // Nothing is known of its steps any more.
+  if (history.isErased(run.runId)) return violations;
   const records = history.detail(run.runId).steps;
   const given = history.givenUp(run.runId);
   const lines = history.witness.lines.get(run.key) ?? [];

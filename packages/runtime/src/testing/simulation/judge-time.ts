@@ -4,6 +4,7 @@ import type { History } from './history.ts';
 /** No wait expired though its event had come in time; and none was noticed late, but by a process that had just come up. */
 export function judgeWaits(history: History): readonly string[] {
   const { bench, witness } = history;
+  if (witness.isTimeUneven) return [];
   // A pause may have held it too.
   const isHeld = bench.entries.some(({ kind }) => kind === 'switch');
   return history.orders.flatMap(({ runId, key }) => {
@@ -34,7 +35,8 @@ function resumedAtMs(trace: readonly LedgerEntry[], entry: LedgerEntry): number 
 /** A retry is made when it is due: unless the process died or a switch held it, nothing takes time here but waiting. */
 export function judgeRetries(history: History): readonly string[] {
   const { bench, witness } = history;
-  if (witness.crashes > 0 || bench.entries.some(({ kind }) => kind === 'switch')) return [];
+  if (witness.isTimeUneven || witness.crashes > 0 || bench.entries.some(({ kind }) => kind === 'switch'))
+    return [];
   return history.runs.flatMap(({ runId, key }) => {
     const trace = history.trace(runId);
     // A person's word may have come in between, hours later.

@@ -56,10 +56,14 @@ function judgeOwners(history: History): readonly string[] {
   const owned = new Set(
     [...runtime.deadLetters(), ...runtime.inDoubt(), ...runtime.approvals()].map(({ runId }) => runId),
   );
-  return history.runs
-    .filter(({ state }) => state !== 'succeeded' && state !== 'cancelled')
-    .filter(({ runId, state }) => !isOwned(history, runId, state, owned))
-    .map(({ key, state }) => `run of ${key} is ${state} without an owner`);
+  return (
+    history.runs
+      .filter(({ state }) => state !== 'succeeded' && state !== 'cancelled')
+      // Undone, and then its data was let go, its dead letter with it: nothing is left to do.
+      .filter(({ runId, state }) => state !== 'compensated' || !history.isErased(runId))
+      .filter(({ runId, state }) => !isOwned(history, runId, state, owned))
+      .map(({ key, state }) => `run of ${key} is ${state} without an owner`)
+  );
 }
 
 /** Somebody is to look at it, or at a child that it waits for. What is undone with its parent is that one's owner's matter. */

@@ -1,7 +1,10 @@
+import { existsSync, readFileSync } from 'node:fs';
 import type { Random } from '@tenon/model';
 import { CommitFailed } from '../../embedded/commit-queue.ts';
 import type { Bench } from '../bench.ts';
+import type { Coverage, Happening } from './coverage.ts';
 import type { Life } from './life.ts';
+import { personOf } from './sender.ts';
 
 /** Dead letters resumed in one simulation at most, so that it ends. */
 const RESUMES_MAX = 12;
@@ -11,17 +14,21 @@ export class Operator {
   readonly #bench: Bench;
   readonly #random: Random;
   readonly #life: Life;
+  readonly #coverage: Coverage;
+  /** What breaks a promise while it happens. */
+  readonly violations: string[] = [];
   #resumes = 0;
 
-  constructor(bench: Bench, random: Random, life: Life) {
+  constructor(bench: Bench, random: Random, life: Life, coverage: Coverage) {
     this.#bench = bench;
     this.#random = random;
     this.#life = life;
+    this.#coverage = coverage;
   }
 
   /** Does something; `false` when there is nothing left to do. `early`: also cancels what still runs. */
   async act(early: boolean): Promise<boolean> {
-    await this.#life.up();
+    while (this.#life.crashing !== undefined) await this.#life.crashing;
     const { runtime, target } = this.#bench;
     const doubt = runtime.inDoubt()[0];
     if (doubt !== undefined) {
@@ -30,32 +37,59 @@ export class Operator {
       const gaveUp = this.#random.next() < 0.3;
       const { runId, stepId } = doubt;
       if (effect === undefined)
-        return this.#said(runtime.settle(runId, stepId, gaveUp ? 'compensate' : 'redo', 'ana', 'looked'));
+        return this.#said(
+          'doubt settled',
+          runtime.settle(runId, stepId, gaveUp ? 'compensate' : 'redo', 'ana', 'looked'),
+        );
       const verdict = gaveUp ? 'compensate' : 'confirm';
-      return this.#said(runtime.settle(runId, stepId, verdict, 'ana', 'looked', effect));
+      return this.#said('doubt settled', runtime.settle(runId, stepId, verdict, 'ana', 'looked', effect));
     }
     const approval = runtime.approvals()[0];
     if (approval !== undefined) {
       // What somebody has changed since stays: so nothing of theirs may ever be gone.
       const isUndoing = approval.stepId.startsWith('compensate:');
       const decision = !isUndoing && this.#random.next() < 0.7 ? 'approve' : 'reject';
-      return this.#said(runtime.decide(approval.runId, approval.stepId, decision, 'ana', 'because'));
+      return this.#said(
+        'approval given',
+        runtime.decide(approval.runId, approval.stepId, decision, 'ana', 'because'),
+      );
     }
     const letter = runtime.deadLetters().find(({ settled }) => settled !== 'compensated');
     if (letter !== undefined && this.#resumes++ < RESUMES_MAX)
-      return this.#said(runtime.resume(letter.runId, 'ana', 'try again'));
+      return this.#said('run resumed', runtime.resume(letter.runId, 'ana', 'try again'));
     if (!early) return false;
     const running = runtime.runs({ state: 'waiting' })[0];
     if (running === undefined || this.#random.next() < 0.5) return false;
-    return this.#said(runtime.cancel(running.runId, 'ana', 'no longer wanted'));
+    return this.#said('run cancelled', runtime.cancel(running.runId, 'ana', 'no longer wanted'));
   }
 
-  async #said(action: Promise<unknown>): Promise<true> {
+  /** Lets the data of the person behind an order go: where no run needs it any more, no byte of it is left. */
+  async erase(id: string): Promise<void> {
+    while (this.#life.crashing !== undefined) await this.#life.crashing;
+    const { file, runtime } = this.#bench;
+    const life = this.#life.crashes;
+    const report = await this.#heard(runtime.erase(personOf(id), 'ana', 'asked for it', true));
+    if (report === undefined || life !== this.#life.crashes) return;
+    this.#coverage.saw('subject erased');
+    if (report.kept.length > 0) return;
+    for (const suffix of ['', '-wal'])
+      if (existsSync(file + suffix) && readFileSync(file + suffix).includes(personOf(id)))
+        this.violations.push(`the ${personOf(id)} was erased, and is found in the file${suffix}`);
+  }
+
+  async #said(what: Happening, action: Promise<unknown>): Promise<true> {
+    this.#coverage.saw(what);
+    await this.#heard(action);
+    return true;
+  }
+
+  /** What it says, or `undefined` when it is killed or its disk fails. */
+  async #heard<T>(action: Promise<T>): Promise<T | undefined> {
     try {
-      await this.#life.heard(action);
+      return await this.#life.heard(action);
     } catch (error) {
       if (!(error instanceof CommitFailed && this.#life.isDiskBroken)) throw error;
+      return undefined;
     }
-    return true;
   }
 }

@@ -5,13 +5,22 @@ import { randomRun } from './children.ts';
 
 /**
  * What a seed is about. Most are about anything; some look closely at what random plans come to too seldom: waits whose
- * event comes at the worst moment, and lists that were stopped, resumed and gone through once more.
+ * event comes at the worst moment, lists that were stopped, resumed and gone through once more, lists that go on without
+ * what failed, runs of others that are undone with them, and any plan in a night in which the clocks are changed.
  */
-export type Theme = 'any' | 'waits' | 'resumed';
+export type Theme = 'any' | 'waits' | 'resumed' | 'clocks' | 'collected' | 'families';
 
 export function themeOf(seed: number): Theme {
-  return seed % 8 === 3 ? 'waits' : seed % 8 === 6 ? 'resumed' : 'any';
+  return THEMES[seed % 8] ?? 'any';
 }
+
+const THEMES: Readonly<Record<number, Theme>> = {
+  1: 'clocks',
+  3: 'waits',
+  5: 'collected',
+  6: 'resumed',
+  7: 'families',
+};
 
 /** Objects that runs and others write, each write based on what it read. */
 export const ACCOUNTS = ['shared', 'other'] as const;
@@ -32,7 +41,7 @@ const forPayment = (id: string): PlanStep =>
 
 const identity = { key: { expression: 'event.id' }, retainMs: 86_400_000 };
 
-const themed: Readonly<Record<Exclude<Theme, 'any'>, (random: Random) => Plan>> = {
+const themed: Readonly<Partial<Record<Theme, (random: Random) => Plan>>> = {
   // One strand waits while the other is still at work, or the run's own does.
   waits: (random) =>
     planFor({
@@ -74,11 +83,60 @@ const themed: Readonly<Record<Exclude<Theme, 'any'>, (random: Random) => Plan>> 
       limits: { concurrency: 2, deadlineMs: 600_000 },
       identity,
     }),
+  // Some items fail and some are bad: these are put right, the others stay as they are.
+  collected: (random) =>
+    planFor({
+      steps: [
+        step('forEach', 's0', {
+          in: 'event.lines',
+          as: 'line0',
+          key: { expression: 'line0.sku' },
+          max: 10,
+          concurrency: 1 + Math.floor(random.next() * 2),
+          check: {
+            that: [{ condition: 'line0.quantity > 0', message: 'no quantity' }],
+            otherwise: pick(random, ['quarantine', 'split', 'split'] as const),
+          },
+          onItemFailure: 'collect',
+          steps: [undoable('s0a'), undoable('s0b', pick(random, ['acme.create', 'acme.createBlind']))],
+        }),
+        undoable('s1'),
+      ],
+      onFailure: 'compensate',
+      limits: { concurrency: 2, deadlineMs: 600_000 },
+      identity,
+    }),
+  // What comes after the children fails, so that they are undone, whatever they have come to.
+  families: (random) => {
+    const inner = (id: string) => (name: string) =>
+      pick(random, [
+        () => undoable(`${id}${name}`),
+        () => undoable(`${id}${name}`, 'acme.createBlind', { probe }),
+        () => step('wait', `${id}${name}`, { for: { durationMs: 3_000 } }),
+      ])();
+    return planFor({
+      steps: [
+        random.next() < 0.5
+          ? randomRun(random, 's0', [], inner('s0'))
+          : step('parallel', 's0', {
+              branches: [
+                { name: 'left', steps: [randomRun(random, 's0l', [], inner('s0l'))] },
+                { name: 'right', steps: [undoable('s0r', 'acme.createBlind')] },
+              ],
+            }),
+        undoable('s1', 'acme.createBlind'),
+      ],
+      onFailure: pick(random, ['compensate', 'compensate', 'hold'] as const),
+      limits: { concurrency: 2, deadlineMs: 600_000 },
+      identity,
+    });
+  },
 };
 
 /** A plan of any kind, or of the theme's. */
 export function randomPlan(random: Random, theme: Theme): Plan {
-  if (theme !== 'any') return themed[theme](random);
+  const ofTheme = themed[theme];
+  if (ofTheme !== undefined) return ofTheme(random);
   const count = 1 + Math.floor(random.next() * 5);
   const steps = Array.from({ length: count }, (_, i) => randomStep(random, `s${i}`, 0));
   return planFor({
@@ -94,6 +152,12 @@ export function randomPlan(random: Random, theme: Theme): Plan {
       }),
     },
   });
+}
+
+/** Another plan of the same pipeline, as its next version: it tells orders apart as the first does. */
+export function nextVersion(random: Random, theme: Theme, { version, identity }: Plan): Plan {
+  const { hash: _, ...plan } = randomPlan(random, theme);
+  return planFor({ ...plan, version: version + 1, identity });
 }
 
 /** `items`: names of the lists' items around it. */
@@ -203,7 +267,7 @@ export interface Line {
 export function randomLines(random: Random): readonly Line[] {
   const lines = Array.from({ length: Math.floor(random.next() * 5) }, (_, index) => ({
     sku: `S${index}`,
-    quantity: random.next() < 0.95 ? 1 : 0,
+    quantity: random.next() < 0.93 ? 1 : 0,
   }));
   return lines.length > 1 && random.next() < 0.05 ? [...lines, lines[0]!] : lines;
 }

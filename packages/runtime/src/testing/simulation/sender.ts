@@ -1,5 +1,7 @@
 import type { Json, Random } from '@tenon/model';
+import type { AcceptResult, RunState, RunSummary } from '../../runtime.ts';
 import type { Bench } from '../bench.ts';
+import type { Coverage } from './coverage.ts';
 import { accountOf } from './history.ts';
 import type { Life } from './life.ts';
 import { type Line, randomLines } from './plans.ts';
@@ -16,11 +18,15 @@ export class Sender {
   readonly #bench: Bench;
   readonly #random: Random;
   readonly #life: Life;
+  readonly #coverage: Coverage;
+  /** What breaks a promise while it happens. */
+  readonly violations: string[] = [];
 
-  constructor(bench: Bench, random: Random, life: Life) {
+  constructor(bench: Bench, random: Random, life: Life, coverage: Coverage) {
     this.#bench = bench;
     this.#random = random;
     this.#life = life;
+    this.#coverage = coverage;
   }
 
   /** Sends an order; `again`: in another delivery. */
@@ -36,6 +42,7 @@ export class Sender {
       account: accountOf(id),
       version,
       amount,
+      who: personOf(id),
       lines: lines.map((line) => ({ ...line })),
     };
     const isTaken = await this.#deliver(
@@ -46,7 +53,7 @@ export class Sender {
     // A flag kept it from being taken: it is kept, and said, but starts no run.
     if (isTaken) this.acknowledged.add(id);
     // The moment after the acknowledgement is a good one to die.
-    this.#life.maybeCrash(0.03);
+    this.#life.maybeCrash(0.03, 'crash at an acknowledgement');
   }
 
   /** Says that an order is paid; what a step may wait for. */
@@ -54,13 +61,14 @@ export class Sender {
     if (this.paidAtMs.has(id)) return;
     await this.#deliver('shop.paid', { order: id }, `paid-${id}`);
     this.paidAtMs.set(id, this.#bench.clock.now());
-    this.#life.maybeCrash(0.03);
+    this.#life.maybeCrash(0.03, 'crash at an acknowledgement');
   }
 
   async #deliver(event: string, payload: Json, deliveryId: string): Promise<boolean> {
     for (;;) {
-      await this.#life.ready();
+      while (this.#life.next !== undefined) await this.#life.next;
       const life = this.#life.crashes;
+      const before = this.#runOf(payload)?.state;
       const result = await this.#life.heard(
         this.#bench.runtime.accept({ event, payload, deliveryId, source: 'shop' }),
       );
@@ -76,7 +84,37 @@ export class Sender {
       }
       if (!result.ok) throw new Error(result.failure.message);
       if (result.flaggedOff !== undefined) this.flaggedOff.add(deliveryId);
+      if (result.older !== undefined) this.#coverage.saw('older event late');
+      if (event === 'shop.ordered') this.#judgeDuplicate(payload, before, result);
       return result.runs.length > 0;
     }
   }
+
+  /** A duplicate starts nothing and is told what became of the run that there is: that it is dead, for one (C42). */
+  #judgeDuplicate(
+    payload: Json,
+    before: RunState | undefined,
+    { runs, duplicateDelivery }: Extract<AcceptResult, { ok: true }>,
+  ): void {
+    const told = runs.find(({ pipeline }) => pipeline === 'orders');
+    const now = this.#runOf(payload);
+    if (told === undefined || now === undefined || told.started) return;
+    this.#coverage.saw(duplicateDelivery ? 'duplicate delivery' : 'duplicate of another delivery');
+    if (told.runId !== now.runId) this.violations.push(`a duplicate of ${now.key} was told of another run`);
+    // What moved meanwhile may have been told as it was, or as it is.
+    if (before === now.state && told.state !== before)
+      this.violations.push(`a duplicate of ${now.key} was told ${told.state}, and it is ${before}`);
+  }
+
+  #runOf(payload: Json): RunSummary | undefined {
+    // An order has an id; a payment has none.
+    const { id } = payload as { readonly id?: string };
+    if (id === undefined) return undefined;
+    return this.#bench.runtime.runs({ pipeline: 'orders', key: id })[0];
+  }
+}
+
+/** Whose data an order holds; the name of none begins with that of another. */
+export function personOf(id: string): string {
+  return `person of ${id}.`;
 }

@@ -5,11 +5,12 @@ import { RuntimeError } from '../../runtime-error.ts';
 import { type Bench, openBenchWith } from '../bench.ts';
 import { emptyFile } from '../empty-file.ts';
 import { childrenOf } from './children.ts';
+import { Coverage, type Happening } from './coverage.ts';
 import { History } from './history.ts';
 import { judge } from './judge.ts';
 import { judgeLedger } from './judge-ledger.ts';
 import { Endless } from './life.ts';
-import { randomPlan, SHIPPING, themeOf } from './plans.ts';
+import { nextVersion, randomPlan, SHIPPING, themeOf } from './plans.ts';
 import { SwitchHand } from './switch-hand.ts';
 import { World } from './world.ts';
 
@@ -21,8 +22,12 @@ export interface Simulation {
   readonly crashes: number;
   /** Switches that were set. */
   readonly switches: number;
+  /** What went wrong, and what was done, how often. */
+  readonly happenings: Readonly<Partial<Record<Happening, number>>>;
 }
 
+/** So few that the log is moved into the file, and begun anew, many times. */
+const LOG_PAGES = 16;
 /** One in so many histories is lived on an encrypted file. */
 const ENCRYPTED_EVERY = 4;
 
@@ -39,28 +44,37 @@ export async function simulate(
   const random = seededRandom(seed);
   const theme = themeOf(seed);
   const plan = randomPlan(random, theme);
-  const plans = [plan, ...childrenOf(plan)];
-  const start = { begun: emptyFile(), checkpoints: { everyRows: 20 } };
-  const bench = await openBenchWith(start, [SHIPPING, ...plans]);
-  const hand = new SwitchHand(bench, seededRandom(seed + 1_000_000));
-  const world = new World(bench, random, hand, theme);
+  const first = [...childrenOf(plan), plan];
+  const next = nextVersion(seededRandom(seed + 2_000_000), theme, plan);
+  const versions = [first, [...childrenOf(next), next]];
+  const coverage = new Coverage();
+  const start = { begun: emptyFile(), logPages: LOG_PAGES, checkpoints: { everyRows: 20 } };
+  const bench = await openBenchWith(start, [SHIPPING, ...first]);
   if (seed % ENCRYPTED_EVERY === 0) {
     // From the second start on, so that what the first has stored is encrypted meanwhile.
     bench.encryption = { keys: { k1: Buffer.alloc(32, 'k1') }, current: 'k1' };
     await bench.restart();
   }
+  const hand = new SwitchHand(bench, seededRandom(seed + 1_000_000), coverage);
+  const world = new World(bench, random, { hand, theme, coverage, versions });
   const seen = (violations: readonly string[], runs: readonly RunSummary[]): Simulation => ({
     seed,
     violations,
     runs,
     crashes: world.life.crashes,
     switches: hand.sets,
+    happenings: coverage.counts,
   });
   const lived = async (): Promise<Simulation> => {
     await world.live();
     const runs = bench.runtime.runs({ limit: 1_000 });
     inspect?.(bench, runs);
-    const promises = judge(new History(bench, world.witness, runs, plans));
+    const promises = judge(new History(bench, world.witness, runs, versions.flat()));
+    for (const { kind, details } of bench.entries)
+      if (kind === 'approval' && (details['expired'] ?? details['escalated']) === true)
+        coverage.saw('approval expired');
+      else if (kind === 'held' && String(details['by']).includes('maintenance/'))
+        coverage.saw('run held by a closed window');
     const told = hand.judge(world.flaggedOff);
     const ledger = await judgeLedger(bench);
     return seen([...promises, ...world.violations, ...told, ...ledger], runs);

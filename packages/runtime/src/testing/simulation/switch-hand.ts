@@ -2,6 +2,7 @@ import type { CallRequest } from '@tenon/connector';
 import type { Random } from '@tenon/model';
 import { type Switch, type SwitchRequest, switchId } from '../../switches.ts';
 import type { Bench } from '../bench.ts';
+import type { Coverage } from './coverage.ts';
 
 /**
  * The operator who switches in a simulation, and what must hold while something is switched. Knows the switches by what
@@ -11,6 +12,7 @@ export class SwitchHand {
   readonly violations: string[] = [];
   readonly #bench: Bench;
   readonly #random: Random;
+  readonly #coverage: Coverage;
   readonly #rate: number;
   /** Set, and not being lifted. */
   readonly #inForce = new Map<string, Switch>();
@@ -27,8 +29,9 @@ export class SwitchHand {
     readonly up: Promise<void> | undefined;
   } = () => LIVING;
 
-  constructor(bench: Bench, random: Random) {
+  constructor(bench: Bench, random: Random, coverage: Coverage) {
     this.#bench = bench;
+    this.#coverage = coverage;
     this.#random = random;
     this.#rate = random.next() < 0.5 ? 0 : 0.1 + random.next() * 0.5;
   }
@@ -61,6 +64,16 @@ export class SwitchHand {
   /** At any moment, without waiting for it. */
   onEntry(): void {
     this.#now(this.#rate / 10);
+  }
+
+  /** A process has come up after a crash: sometimes what it took over is paused just as it goes on with it. */
+  onUp(): void {
+    if (this.#random.next() >= this.#rate / 2) return;
+    const turns = Math.floor(this.#random.next() * 4);
+    this.#work = this.#work.then(async () => {
+      for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve));
+      await this.#set({ kind: 'pause', pipeline: 'orders', onlyKeys: [] });
+    });
   }
 
   /** All switches off: what was held must come to an end. */
@@ -104,10 +117,16 @@ export class SwitchHand {
     const set = runtime.switches();
     if (set.length > 0 && this.#random.next() < 0.6)
       return this.#lift(set[Math.floor(this.#random.next() * set.length)]!.id);
-    const request = this.#request();
+    return this.#set(this.#request());
+  }
+
+  async #set(request: SwitchRequest): Promise<void> {
+    while (this.life().up !== undefined) await this.life().up;
+    const { runtime } = this.#bench;
     // Replaced: what the earlier one forbade may be allowed from now on.
     for (const [id, held] of this.#inForce) if (held.kind === request.kind) this.#inForce.delete(id);
     if (request.kind === 'pause') this.#pausedAtCall = undefined;
+    this.#coverage.saw(HAPPENINGS[request.kind]);
     this.sets++;
     const { number, over } = this.life();
     const setting = runtime.setSwitch(request, 'ana', 'a drill');
@@ -135,7 +154,9 @@ export class SwitchHand {
     if (!dry?.ok || number !== this.life().number) return;
     const { token } = dry.report;
     const done = await heard(runtime.applyReplay(token, 'ana', 'a drill'), over);
-    if (done?.ok && number === this.life().number) this.#replays.add(token);
+    if (!done?.ok || number !== this.life().number) return;
+    this.#coverage.saw('replay');
+    this.#replays.add(token);
   }
 
   #request(): SwitchRequest {
@@ -159,6 +180,8 @@ export class SwitchHand {
     return requests[Math.floor(this.#random.next() * requests.length)]!;
   }
 }
+
+const HAPPENINGS = { kill: 'kill switch', pause: 'pause', flag: 'feature flag' } as const;
 
 const LIVING = { number: 0, over: new Promise<void>(() => {}), up: undefined };
 

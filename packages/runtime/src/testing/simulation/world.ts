@@ -1,13 +1,16 @@
 import type { CallRequest } from '@tenon/connector';
 import { type Random, seededRandom } from '@tenon/model';
+import type { Plan } from '@tenon/pipeline';
 import { type Bench, tooMany } from '../bench.ts';
-import { FAULTS, OLD } from './faults.ts';
+import type { Coverage } from './coverage.ts';
+import { FAULTS, OLD, STALLS } from './faults.ts';
 import type { Witness } from './history.ts';
 import { Life } from './life.ts';
 import { Operator } from './operator.ts';
 import { ACCOUNTS, pick, type Theme } from './plans.ts';
 import { Sender } from './sender.ts';
 import type { SwitchHand } from './switch-hand.ts';
+import { Weather } from './weather.ts';
 
 const ROUNDS_MAX = 400;
 /** Longer than any wait, backoff or deadline of the plans. */
@@ -17,8 +20,7 @@ const OTHERS_RATE = 0.2;
 
 /** Everything outside the runtime: what fails, who decides, when the process dies. */
 export class World {
-  /** What breaks a promise while it happens. */
-  readonly violations: string[] = [];
+  readonly #violations: string[] = [];
   readonly life: Life;
   readonly #bench: Bench;
   readonly #random: Random;
@@ -26,39 +28,74 @@ export class World {
   readonly #theme: Theme;
   readonly #sender: Sender;
   readonly #operator: Operator;
+  readonly #weather: Weather;
+  readonly #coverage: Coverage;
+  /** Versions of a pipeline, each with the plans that it runs, in the order in which they are deployed. */
+  readonly #versions: readonly (readonly Plan[])[];
+  #deployed = 0;
+  readonly #hasStalls: boolean;
+  /** The process that made the last call; it may have died in it, and hears no answer. */
+  #caller = 0;
   readonly #waiting = new Map<string, { readonly untilMs: number; readonly ups: number }>();
   /** Orders by run, as far as their acceptance was heard of. */
   readonly #orders = new Map<string, string>();
   /** Payments that come while something else goes on. */
   #paying: Promise<void>[] = [];
 
-  constructor(bench: Bench, random: Random, hand: SwitchHand, theme: Theme) {
+  constructor(
+    bench: Bench,
+    random: Random,
+    {
+      hand,
+      theme,
+      coverage,
+      versions,
+    }: {
+      readonly hand: SwitchHand;
+      readonly theme: Theme;
+      readonly coverage: Coverage;
+      readonly versions: readonly (readonly Plan[])[];
+    },
+  ) {
     this.#bench = bench;
     this.#random = random;
     this.#hand = hand;
     this.#theme = theme;
-    this.life = new Life(bench, random);
-    this.#sender = new Sender(bench, random, this.life);
-    this.#operator = new Operator(bench, random, this.life);
+    this.#coverage = coverage;
+    this.#versions = versions;
+    this.life = new Life(bench, random, coverage);
+    this.#sender = new Sender(bench, random, this.life, coverage);
+    this.#operator = new Operator(bench, random, this.life, coverage);
+    this.#weather = new Weather(bench, random, coverage, theme);
+    this.#hasStalls = random.next() < 0.25;
+    const faults = this.#hasStalls ? [...FAULTS, ...STALLS] : FAULTS;
     hand.life = () => ({ number: this.life.crashes, over: this.life.over, up: this.life.crashing });
     const faultRate = random.next() * 0.4;
     const crashRate = random.next() * (theme === 'waits' ? 0.01 : 0.08);
-    const diskRate = random.next() < 0.2 ? 0.01 : 0;
+    const diskRate = random.next() < 0.3 ? 0.02 : 0;
     const others = seededRandom(Math.floor(random.next() * 2 ** 32));
     bench.target.decide = (request) => {
       this.#leftAlone(request);
-      const fault = random.next() < faultRate ? pick(random, FAULTS) : undefined;
-      if (fault !== undefined && 'fail' in fault && fault.fail === tooMany) this.#askedToWait(request);
+      const fault = random.next() < faultRate ? pick(random, faults) : undefined;
+      if (fault !== undefined) coverage.saw(fault.is);
+      if (fault?.is === 'asked to wait (429)') this.#askedToWait(request);
       const isOld = request.operation.operation === 'get' && others.next() < OTHERS_RATE;
-      return fault ?? (isOld ? { result: OLD } : undefined);
+      if (fault !== undefined || !isOld) return fault?.does;
+      coverage.saw('answer of a stale replica');
+      return { result: OLD };
     };
     bench.target.onCall = (when, request) => {
       this.life.move();
       if (when === 'before' && request.operation.operation === 'setAccount' && others.next() < OTHERS_RATE)
-        bench.target.touch(pick(others, ACCOUNTS), 'theirs');
+        this.#touch(pick(others, ACCOUNTS));
       if (when === 'before') hand.onCall(request);
-      this.life.maybeCrash(crashRate);
+      this.#caller = this.life.ups.length;
+      const closed = when === 'before' ? this.#weather.violationOf(request.operation.operation) : undefined;
+      if (closed !== undefined) this.#violations.push(closed);
+      this.life.maybeCrash(crashRate, 'crash at a call');
     };
+    this.life.onUp = () => hand.onUp();
+    bench.onCommit = () => this.life.maybeCrash(crashRate / 5, 'crash between a commit and its announcement');
     bench.onEntry = (entry) => {
       this.life.move();
       if (entry.kind === 'accepted')
@@ -68,14 +105,26 @@ export class World {
       if (theme === 'waits' && entry.kind === 'waiting' && order !== undefined && random.next() < 0.5)
         this.#paying.push(this.#sender.pay(order));
       if (diskRate > 0 && random.next() < diskRate) this.life.failDisk();
-      this.life.maybeCrash(crashRate / 3);
+      this.life.maybeCrash(crashRate / 3, 'crash at an entry');
       hand.onEntry();
     };
   }
 
   get witness(): Witness {
     const { acknowledged, paidAtMs, lines, versions } = this.#sender;
-    return { acknowledged, paidAtMs, lines, versions, crashes: this.life.crashes, ups: this.life.ups };
+    const { crashes, ups } = this.life;
+    const isTimeUneven = this.#hasStalls || this.#weather.hasWindows || this.#weather.jumps > 0;
+    return { acknowledged, paidAtMs, lines, versions, crashes, ups, isTimeUneven };
+  }
+
+  /** What broke a promise while it happened. */
+  get violations(): readonly string[] {
+    return [
+      ...this.#violations,
+      ...this.life.violations,
+      ...this.#sender.violations,
+      ...this.#operator.violations,
+    ];
   }
 
   /** Deliveries that a flag kept from starting a run, as they were answered. */
@@ -87,18 +136,30 @@ export class World {
     const random = this.#random;
     const events = 1 + Math.floor(random.next() ** 2 * 8);
     const any = (): string => `o${Math.floor(random.next() * events)}`;
-    for (let i = 0; i < events; i++) {
-      await this.#sender.order(`o${i}`);
+    // Sometimes those of one account come at one moment.
+    const together = random.next() < 0.3 ? 4 : 1;
+    for (let first = 0; first < events; first += together) {
+      const ids = Array.from(
+        { length: Math.min(together, events - first) },
+        (_, index) => `o${first + index}`,
+      );
+      await Promise.all(ids.map((id) => this.#sender.order(id)));
       // Sometimes the payment comes while the run is on its way.
-      if (this.#theme !== 'waits' && random.next() < 0.4) this.#paying.push(this.#sender.pay(`o${i}`));
+      if (this.#theme !== 'waits' && random.next() < 0.4) this.#paying.push(this.#sender.pay(`o${first}`));
     }
     for (let round = 0; round < ROUNDS_MAX; round++) {
       await this.#settled();
       await this.#hand.rest();
       await this.#settled();
       if (random.next() < 0.1) await this.#operator.act(true);
-      if (random.next() < 0.15) await this.#sender.pay(any());
-      if (random.next() < 0.05) await this.#sender.order(any(), round);
+      if (random.next() < 0.15) {
+        this.#coverage.saw('late payment');
+        await this.#sender.pay(any());
+      }
+      if (random.next() < 0.05) await this.#sender.order(any(), random.next() < 0.3 ? undefined : round);
+      if (random.next() < 0.04) await this.#deploy();
+      if (random.next() < 0.04) await this.#operator.erase(any());
+      this.#weather.blow();
       if (random.next() < (this.#theme === 'waits' ? 0.3 : 0.03)) {
         await this.life.restart();
         await this.#settled();
@@ -117,12 +178,30 @@ export class World {
     delete target.decide;
     target.onCall = () => this.life.move();
     this.#bench.onEntry = () => this.life.move();
-    await this.life.up();
+    delete this.#bench.onCommit;
+    while (this.life.crashing !== undefined) await this.life.crashing;
+    this.#bench.healDisk();
+    await this.#settled();
     await this.#hand.liftAll();
     for (let round = 0; round < ROUNDS_MAX; round++) {
       await this.#settled();
       if (!this.#passTime() && !(await this.#operator.act(false))) return;
     }
+  }
+
+  #touch(account: string): void {
+    this.#coverage.saw('write by somebody else');
+    this.#bench.target.touch(account, 'theirs');
+  }
+
+  /** The other version becomes the active one; runs that are under way stay with theirs. */
+  async #deploy(): Promise<void> {
+    while (this.life.crashing !== undefined) await this.life.crashing;
+    const next = this.#versions[++this.#deployed % this.#versions.length]!;
+    const activated = Promise.all(next.map((plan) => this.#bench.runtime.activate(plan)));
+    // A disk that fails stops the process, which is seen to elsewhere.
+    await this.life.heard(activated.catch(() => undefined));
+    this.#coverage.saw('deploy');
   }
 
   async #settled(): Promise<void> {
@@ -143,7 +222,7 @@ export class World {
     const untilMs = this.#bench.clock.now() + tooMany.retryAfterMs!;
     // Items of a list read alike: only effects are told apart.
     if (request.idempotencyKey !== undefined)
-      this.#waiting.set(request.idempotencyKey, { untilMs, ups: this.life.ups.length });
+      this.#waiting.set(request.idempotencyKey, { untilMs, ups: this.#caller });
   }
 
   /** Asked to be left alone, it is, unless the process died and did not hear of it, or a person said: again. */
@@ -151,6 +230,6 @@ export class World {
     const asked = this.#waiting.get(request.idempotencyKey ?? '');
     if (asked === undefined || request.isRetry !== true || asked.ups !== this.life.ups.length) return;
     if (this.#bench.clock.now() < asked.untilMs)
-      this.violations.push(`${request.operation.operation} was called before the time it had asked for`);
+      this.#violations.push(`${request.operation.operation} was called before the time it had asked for`);
   }
 }

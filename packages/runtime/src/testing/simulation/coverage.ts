@@ -1,0 +1,79 @@
+/** Everything that may go wrong, or be done, in a simulation. Each must occur: see `simulation.test.ts`. */
+export const happenings = [
+  // Answers of the other side.
+  'unavailable (503)',
+  'refused (422)',
+  'gateway error before the effect (502)',
+  'gateway error after the effect (502)',
+  'timeout before the effect',
+  'timeout after the effect',
+  'not sent',
+  'asked to wait (429)',
+  'schema drift',
+  'malformed body',
+  'truncated body',
+  'token renewed (401)',
+  'credentials refused (401)',
+  'breaker open',
+  'half-open before the effect',
+  'half-open after the effect',
+  'slow answer',
+  'slow-loris',
+  'answer of a stale replica',
+  'write by somebody else',
+  // The disk.
+  'write fails before it is stored (EIO)',
+  'write fails after it is stored (EIO)',
+  'disk full (ENOSPC)',
+  'torn WAL',
+  'torn page',
+  'dropped fsync',
+  // The process.
+  'crash at an entry',
+  'crash between a commit and its announcement',
+  'crash at a call',
+  'crash at an acknowledgement',
+  'restart',
+  'deploy',
+  // The clock.
+  'clock set forward',
+  'clock set back',
+  'DST change',
+  'run held by a closed window',
+  // Senders.
+  'duplicate delivery',
+  'duplicate of another delivery',
+  'older event late',
+  'late payment',
+  // People.
+  'kill switch',
+  'pause',
+  'feature flag',
+  'replay',
+  'approval given',
+  'approval expired',
+  'doubt settled',
+  'run resumed',
+  'run cancelled',
+  'subject erased',
+] as const;
+
+export type Happening = (typeof happenings)[number];
+
+/** How often each occurred. */
+export class Coverage {
+  readonly #counts = new Map<Happening, number>();
+
+  saw(happening: Happening): void {
+    this.#counts.set(happening, (this.#counts.get(happening) ?? 0) + 1);
+  }
+
+  count(happening: Happening): number {
+    return this.#counts.get(happening) ?? 0;
+  }
+
+  /** Those that occurred. */
+  get counts(): Readonly<Partial<Record<Happening, number>>> {
+    return Object.fromEntries(this.#counts);
+  }
+}

@@ -60,6 +60,59 @@ export const interactions = [
     ]
   },
   {
+    "operation": "listInvoices",
+    "call": "listInvoices",
+    "description": "listInvoices as called by upgrades-agree",
+    "state": "what listInvoices names exists",
+    "input": {
+      "limit": 20
+    },
+    "request": {
+      "method": "GET",
+      "path": "/invoices",
+      "query": {
+        "limit": "20"
+      },
+      "headers": {}
+    },
+    "response": {
+      "status": 200,
+      "body": {
+        "items": {
+          "pact:matcher:type": "type",
+          "min": 0,
+          "value": [
+            {
+              "createdAt": {
+                "pact:matcher:type": "type",
+                "value": "2026-11-02T10:15:02Z"
+              },
+              "externalId": {
+                "pact:matcher:type": "type",
+                "value": "acc_1001:4"
+              },
+              "id": {
+                "pact:matcher:type": "type",
+                "value": "inv_7001"
+              },
+              "status": {
+                "pact:matcher:type": "regex",
+                "regex": "^(?:draft|open|paid|void|uncollectible)$",
+                "value": "void"
+              }
+            }
+          ]
+        }
+      }
+    },
+    "reads": [
+      "/items/*/createdAt",
+      "/items/*/externalId",
+      "/items/*/id",
+      "/items/*/status"
+    ]
+  },
+  {
     "operation": "createInvoice",
     "call": "createInvoice",
     "description": "createInvoice as called by subscription-upgraded",

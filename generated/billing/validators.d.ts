@@ -13,5 +13,7 @@ export declare const createInvoiceInput: Validator<Operations["createInvoice"]["
 export declare const createInvoiceResult: Validator<Operations["createInvoice"]["results"][201]>;
 export declare const getSubscriptionInput: Validator<Operations["getSubscription"]["input"]>;
 export declare const getSubscriptionResult: Validator<Operations["getSubscription"]["results"][200]>;
+export declare const listInvoicesInput: Validator<Operations["listInvoices"]["input"]>;
+export declare const listInvoicesResult: Validator<Operations["listInvoices"]["results"][200]>;
 export declare const voidInvoiceInput: Validator<Operations["voidInvoice"]["input"]>;
 export declare const voidInvoiceResult: Validator<Operations["voidInvoice"]["results"][200]>;

@@ -11,6 +11,59 @@ export const source = {
 
 export const interactions = [
   {
+    "operation": "findTickets",
+    "call": "findTickets",
+    "description": "findTickets as called by upgrades-agree",
+    "state": "what findTickets names exists",
+    "input": {
+      "perPage": 25
+    },
+    "request": {
+      "method": "GET",
+      "path": "/tickets",
+      "query": {
+        "perPage": "25"
+      },
+      "headers": {}
+    },
+    "response": {
+      "status": 200,
+      "body": {
+        "tickets": {
+          "pact:matcher:type": "type",
+          "min": 0,
+          "value": [
+            {
+              "createdAt": {
+                "pact:matcher:type": "type",
+                "value": "2026-11-02T10:15:04Z"
+              },
+              "externalId": {
+                "pact:matcher:type": "type",
+                "value": "acc_1001:4"
+              },
+              "id": {
+                "pact:matcher:type": "type",
+                "value": "tic_3001"
+              },
+              "status": {
+                "pact:matcher:type": "regex",
+                "regex": "^(?:new|open|pending|solved|closed)$",
+                "value": "closed"
+              }
+            }
+          ]
+        }
+      }
+    },
+    "reads": [
+      "/tickets/*/createdAt",
+      "/tickets/*/externalId",
+      "/tickets/*/id",
+      "/tickets/*/status"
+    ]
+  },
+  {
     "operation": "createTicket",
     "call": "createTicket",
     "description": "createTicket as called by account-onboarded, subscription-upgraded",

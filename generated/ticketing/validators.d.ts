@@ -13,4 +13,6 @@ export declare const closeTicketInput: Validator<Operations["closeTicket"]["inpu
 export declare const closeTicketResult: Validator<Operations["closeTicket"]["results"][200]>;
 export declare const createTicketInput: Validator<Operations["createTicket"]["input"]>;
 export declare const createTicketResult: Validator<Operations["createTicket"]["results"][201]>;
+export declare const findTicketsInput: Validator<Operations["findTickets"]["input"]>;
+export declare const findTicketsResult: Validator<Operations["findTickets"]["results"][200]>;
 export declare const ticketSolvedEvent: Validator<Events["ticketSolved"]>;

@@ -1,6 +1,6 @@
 import { type Source, type SourceContext, sourceLoop } from '@tenon/connector';
+import { scheduleOf } from '@tenon/connector/schedule';
 import { sleep } from '@tenon/model';
-import { scheduleOf } from './moments.ts';
 
 /** Looked at again at the latest: the machine's clock may have been set, or have stood still. */
 const LOOK_MS = 60_000;

@@ -1,10 +1,10 @@
 import type { IncomingMessage, ScheduleManifest } from '@tenon/connector';
+import { scheduleOf } from '@tenon/connector/schedule';
 import { seededRandom } from '@tenon/model';
 import { manualClock } from '@tenon/runtime/testing';
 import { connectorPlans } from '@tenon/testkit';
 import { describe, expect, it } from 'vitest';
 import { clockSource } from './clock-source.ts';
-import { scheduleOf } from './moments.ts';
 
 const at = (text: string): number => Date.parse(text);
 const root = new URL('../../..', import.meta.url).pathname;

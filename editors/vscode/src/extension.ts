@@ -10,6 +10,7 @@ import {
 /** Files that the server serves; it watches the contracts by itself. */
 const DOCUMENTS: NonNullable<LanguageClientOptions['documentSelector']> = [
   { scheme: 'file', pattern: '**/*.pipeline.yaml' },
+  { scheme: 'file', pattern: '**/*.reconciliation.yaml' },
   { scheme: 'file', pattern: '**/pipelines/policies/*.yaml' },
   { scheme: 'file', pattern: '**/connectors/*/connector.yaml' },
   { scheme: 'file', pattern: '**/contracts/*/contract.yaml' },

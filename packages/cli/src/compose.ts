@@ -155,6 +155,7 @@ export async function startTenon(options: ComposeOptions): Promise<RunningTenon>
     const gone = runtime.activePipelines().filter((name) => !names.has(name));
     for (const name of gone) await runtime.retire(name);
     for (const plan of plans) await runtime.activate(plan);
+    await runtime.activateReconciliations([...check.reconciliations.values()]);
     const server = await startServer({
       runtime,
       clock: io.clock,

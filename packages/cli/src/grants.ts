@@ -65,7 +65,12 @@ export function grantsOf(workspace: Workspace, check: WorkspaceCheck): GrantsTab
         connection: connection.name,
         connector: connection.connector,
         ...(connection.identity !== undefined && { identity: connection.identity }),
-        owners: unique(plans.filter((plan) => used[plan.pipeline]).map((plan) => plan.owner.team)),
+        owners: unique([
+          ...plans.filter((plan) => used[plan.pipeline]).map((plan) => plan.owner.team),
+          ...[...check.reconciliations.values()]
+            .filter((plan) => used[plan.name])
+            .map((plan) => plan.owner.team),
+        ]),
         granted,
         used,
         missing: without(used, granted),
@@ -92,7 +97,7 @@ export function grantsOf(workspace: Workspace, check: WorkspaceCheck): GrantsTab
     unusedConnectors: [...workspace.connectors.keys()]
       .filter((name) => !connected.has(name))
       .toSorted(compareText),
-    unplanned: unplannedOf(workspace, plans),
+    unplanned: unplannedOf(workspace, [...plans, ...check.reconciliations.values()]),
   };
 }
 
@@ -118,7 +123,7 @@ function without(these: Grants, those: Grants): Grants {
   );
 }
 
-function unplannedOf(workspace: Workspace, plans: readonly Plan[]): string[] {
+function unplannedOf(workspace: Workspace, plans: readonly Pick<Plan, 'source'>[]): string[] {
   const planned = new Set(plans.map(({ source }) => source.file));
   return [...workspace.pipelineFiles.keys()].filter((file) => !planned.has(file)).toSorted(compareText);
 }

@@ -1,6 +1,12 @@
 import { connectorSchema } from '@tenon/connector';
 import { compareText } from '@tenon/model';
-import { configSchema, pipelineSchema, type Workspace, type WorkspaceCheck } from '@tenon/pipeline';
+import {
+  configSchema,
+  pipelineSchema,
+  reconciliationSchema,
+  type Workspace,
+  type WorkspaceCheck,
+} from '@tenon/pipeline';
 import type { GeneratedFile } from './generated-file.ts';
 import { inputDigest, isIntact, readStamp, STAMP_FILE, stampFile } from './stamp.ts';
 
@@ -53,7 +59,12 @@ export async function generateWorkspace(
 }
 
 function schemaFiles(): GeneratedFile[] {
-  const schemas = { pipeline: pipelineSchema, connector: connectorSchema, config: configSchema };
+  const schemas = {
+    pipeline: pipelineSchema,
+    reconciliation: reconciliationSchema,
+    connector: connectorSchema,
+    config: configSchema,
+  };
   return Object.entries(schemas).map(([name, schema]) => ({
     path: `generated/schema/${name}.schema.json`,
     text: `${JSON.stringify(schema, null, 2)}\n`,

@@ -80,3 +80,4 @@ export {
   webhookScheme,
   webhookType,
 } from './webhook/webhook.ts';
+export { isZone } from './zone.ts';

@@ -17,6 +17,7 @@ import { connectorSchema } from './manifest-schema.ts';
 import { connectorDiagnostic } from './rules.ts';
 import { secretLooking, secretName } from './secret-literal.ts';
 import { checkShape, type ShapeIssue } from './shape.ts';
+import { isZone } from './zone.ts';
 
 /** A manifest with the document it was read from, so that later checks (against the contract) can say where. */
 export interface LoadedManifest {
@@ -211,16 +212,6 @@ function zoneDiagnostics(document: PositionedDocument, source: ManifestSource): 
       fix: 'write its IANA name, like `Europe/Berlin`, or `UTC`',
     });
   });
-}
-
-function isZone(name: string): boolean {
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: name });
-    // An offset would be taken too, and know nothing of summer time.
-    return !/^[+-]/.test(name);
-  } catch {
-    return false;
-  }
 }
 
 /** Least privilege by construction: a scope needed is held by some identity, and none is held that is not needed. */

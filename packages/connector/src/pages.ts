@@ -12,6 +12,8 @@ export type Page =
 export interface PagesOptions {
   /** Pages asked for at most; one more is a failure, so that a listing never ends silently cut. Default 10,000. */
   readonly pagesMax?: number;
+  /** JSON Pointer to the list in an answer, in place of what the operation's pagination says. */
+  readonly items?: string;
 }
 
 const PAGES_MAX = 10_000;
@@ -41,9 +43,10 @@ export async function* pages(
       yield result;
       return;
     }
-    const items = atPointer(result.body, pagination?.items ?? '');
-    if (pagination !== undefined && !Array.isArray(items)) {
-      yield ended(request, 'PAGES_ITEMS_ABSENT', `has no list at \`${pagination.items}\` of its answer`);
+    const pointer = options.items ?? pagination?.items;
+    const items = atPointer(result.body, pointer ?? '');
+    if (pointer !== undefined && !Array.isArray(items)) {
+      yield ended(request, 'PAGES_ITEMS_ABSENT', `has no list at \`${pointer}\` of its answer`);
       return;
     }
     // The body is JSON, so a list in it is a list of JSON.

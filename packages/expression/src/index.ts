@@ -47,6 +47,7 @@ export {
   intersect,
   listOf,
   literalType,
+  membersOf,
   type ObjectType,
   objectOf,
   optionalOf,

@@ -23,7 +23,7 @@ export interface Project {
   snapshot(): Promise<Snapshot>;
 }
 
-const PIPELINE = /^pipelines\/[^/]+\.pipeline\.yaml$/;
+const PIPELINE = /^pipelines\/[^/]+\.(pipeline|reconciliation)\.yaml$/;
 const POLICIES = /^pipelines\/policies\/[^/]+\.yaml$/;
 /** What decides what a workspace is; all else is no reason to read it again. */
 const WATCHED =

@@ -44,7 +44,7 @@ export function snapshotOf(
     },
     text: textOf,
     pipeline(file, text = workspace.pipelineFiles.get(file)) {
-      if (text === undefined || !file.endsWith('.pipeline.yaml')) return undefined;
+      if (text === undefined || !/\.(pipeline|reconciliation)\.yaml$/.test(file)) return undefined;
       const known = inspected.get(text);
       if (known) return known;
       const inspection = inspectPipeline(workspace, file, text, memory);

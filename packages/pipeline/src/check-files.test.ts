@@ -11,6 +11,8 @@ import {
   PIPELINE,
   POLICIES,
   parented,
+  RECONCILIATION,
+  reconciled,
   secondPipeline,
   swap,
   testFiles,
@@ -22,6 +24,7 @@ const FILES: Readonly<Record<string, string>> = {
   ...testFiles,
   [PIPELINE]: typeof parent === 'function' ? parent(testFiles[PIPELINE]!) : '',
   [CHILD]: childPipeline,
+  [RECONCILIATION]: String(reconciled()[RECONCILIATION]),
   [SECOND]: secondPipeline(
     "  - { id: order, call: shop.getOrder, with: { orderId: '${ event.orderId }' } }",
   ).replace("event.orderId != ''", "steps.order.status != 'open'"),

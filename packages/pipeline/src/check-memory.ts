@@ -16,15 +16,17 @@ import {
 } from './check/pipeline-interface.ts';
 import { placeholderDiagnostics } from './check/placeholders.ts';
 import { checkPolicies } from './check/policies.ts';
-import { pipelineProofs } from './check/proofs.ts';
+import { pipelineProofs, reconciliationProofs } from './check/proofs.ts';
 import { secretDiagnostics } from './check/secrets.ts';
 import { checkUnused } from './check/unused.ts';
 import { readPolicies } from './load/policies.ts';
 import { diagnostic } from './rules.ts';
 import { checkShape } from './shape/check-shape.ts';
 import { pipelineSchema } from './shape/pipeline-schema.ts';
+import { reconciliationSchema } from './shape/reconciliation-schema.ts';
 import { allSteps, type Located, type PipelineSpec, readPipeline } from './spec/pipeline-spec.ts';
-import type { Workspace } from './workspace.ts';
+import { readReconciliation } from './spec/reconciliation-spec.ts';
+import { isReconciliationFile, type Workspace } from './workspace.ts';
 import { parseSpec, type SpecDocument } from './yaml/spec-document.ts';
 import { createYamlMemory, type YamlMemory } from './yaml/yaml-parts.ts';
 
@@ -81,7 +83,7 @@ export interface FileFindings {
     readonly expressions: number;
     readonly facts: PipelineFacts;
     /** What it shows to those that run it, and what it relied on of those that it runs. */
-    readonly interface: PipelineInterface;
+    readonly interface?: PipelineInterface;
     readonly relied: Relied;
   };
 }
@@ -133,7 +135,9 @@ export function readFile(file: string, text: string, memory?: CheckMemory): Read
 
 /** What the pipelines of a workspace show to each other. */
 export function interfacesOf(read: Iterable<ReadFile>): Interfaces {
-  return interfacesIn([...read].flatMap(({ spec }) => (spec ? interfaceOf(spec) : [])));
+  return interfacesIn(
+    [...read].flatMap(({ spec }) => (spec && !spec.reconciliation ? interfaceOf(spec) : [])),
+  );
 }
 
 /** Does what was found of a file still hold, its text being the same? */
@@ -153,7 +157,7 @@ export function checkFile(
   const { text, document, spec, diagnostics } = read;
   const checked = spec && checkSpec(spec, base, interfaces);
   const found = [...secretDiagnostics(file, text), ...diagnostics, ...(checked?.diagnostics ?? [])];
-  if (checked && !hasErrors(found)) found.push(...checkUnused(checked.model));
+  if (checked && !spec?.reconciliation && !hasErrors(found)) found.push(...checkUnused(checked.model));
   const result: CheckedFile = {
     text,
     document,
@@ -180,7 +184,7 @@ export function inspectPipeline(
   const known = memory.files.get(file);
   if (known?.text === text && known.checked) return { document: known.document, ...known.checked };
   const document = parseSpec(file, text);
-  const { spec } = readPipeline(document);
+  const { spec } = formOf(file).read(document);
   if (!spec) return { document };
   const interfaces = runsAny(spec)
     ? interfacesOf([...workspace.pipelineFiles].map(([other, its]) => readFile(other, its, memory)))
@@ -191,14 +195,16 @@ export function inspectPipeline(
 
 const NO_INTERFACES: Interfaces = new Map();
 
-function runsAny({ steps }: PipelineSpec): boolean {
-  return allSteps(steps).some(({ kind }) => kind === 'run');
+function runsAny({ steps, reconciliation }: PipelineSpec): boolean {
+  return reconciliation !== undefined || allSteps(steps).some(({ kind }) => kind === 'run');
 }
 
 function checkSpec(spec: PipelineSpec, base: CheckBase, interfaces: Interfaces) {
   const { model, diagnostics } = modelOf(spec, base.catalog, interfaces);
   const data = checkData(model, base.policies.rules);
-  const proofs = pipelineProofs({ model, data });
+  const proofs = spec.reconciliation
+    ? reconciliationProofs({ model, data }, interfaces)
+    : pipelineProofs({ model, data });
   const team = spec.owner?.team?.value;
   const pipeline: NonNullable<FileFindings['pipeline']> = {
     name: spec.name,
@@ -206,9 +212,12 @@ function checkSpec(spec: PipelineSpec, base: CheckBase, interfaces: Interfaces) 
     steps: allSteps(spec.steps).length,
     expressions: data.expressions,
     facts: factsOf(model),
-    interface: interfaceOf(spec),
+    ...(!spec.reconciliation && { interface: interfaceOf(spec) }),
     relied: reliedOn(
-      allSteps(spec.steps).flatMap((step) => (step.kind === 'run' ? step.pipeline.value : [])),
+      [
+        ...allSteps(spec.steps).flatMap((step) => (step.kind === 'run' ? step.pipeline.value : [])),
+        ...(spec.reconciliation?.repair ?? []).map(({ pipeline: named }) => named.value),
+      ],
       interfaces,
     ),
   };
@@ -219,6 +228,13 @@ function checkSpec(spec: PipelineSpec, base: CheckBase, interfaces: Interfaces) 
     diagnostics: [...diagnostics, ...data.diagnostics, ...proofs.diagnostics],
     classed: proofs.classed,
   };
+}
+
+/** What is in a file, by its name: its schema, and what reads it. */
+function formOf(file: string) {
+  return isReconciliationFile(file)
+    ? { schema: reconciliationSchema, read: readReconciliation }
+    : { schema: pipelineSchema, read: readPipeline };
 }
 
 function yamlOf(file: string, memory: CheckMemory): YamlMemory {
@@ -246,7 +262,8 @@ function readSource(
     );
     return { document, diagnostics: found };
   }
-  found.push(...checkShape(document, document.root, pipelineSchema), ...placeholderDiagnostics(document));
-  const { spec, diagnostics } = readPipeline(document);
+  const { schema, read } = formOf(file);
+  found.push(...checkShape(document, document.root, schema), ...placeholderDiagnostics(document));
+  const { spec, diagnostics } = read(document);
   return { document, ...(spec && { spec }), diagnostics: [...found, ...diagnostics] };
 }

@@ -10,8 +10,10 @@ import {
   readFile,
 } from './check-memory.ts';
 import { compilePipeline } from './compile.ts';
+import { compileReconciliation } from './compile-reconciliation.ts';
 import { type Conclusion, conclude } from './conclude.ts';
 import type { Plan } from './plan.ts';
+import type { ReconciliationPlan } from './reconciliation-plan.ts';
 import type { UsageEntry } from './usage.ts';
 import type { Workspace } from './workspace.ts';
 
@@ -24,6 +26,8 @@ export interface CheckOptions {
 export interface WorkspaceCheck extends Conclusion {
   /** Plans of the pipelines without errors, by pipeline name. */
   readonly plans: ReadonlyMap<string, Plan>;
+  /** Those of the reconciliations without errors, by name. */
+  readonly reconciliations: ReadonlyMap<string, ReconciliationPlan>;
   readonly usage: readonly UsageEntry[];
   /** What the pipelines do over each connection: the grants that fit them exactly. */
   readonly needed: ReadonlyMap<string, Grants>;
@@ -50,15 +54,23 @@ export function checkWorkspace(
   const checked = [...files.values()].flatMap((one) => one.checked ?? []);
   const plans = new Map<string, Plan>();
   const sound = checked.filter(({ model }) => !unsound.has(model.spec.document.file));
+  const reconciliations = new Map<string, ReconciliationPlan>();
   for (const { model, classed, data } of isPlanning ? childrenFirst(sound) : []) {
+    const policies = base.policies.called(model);
+    if (model.spec.reconciliation) {
+      const plan = compileReconciliation(model, policies, classed);
+      if (plan) reconciliations.set(plan.name, plan);
+      continue;
+    }
     const readsHeaders = data.usage.some(
       ({ access, target }) => access === 'read' && target.kind === 'event' && target.part === 'headers',
     );
-    const plan = compilePipeline(model, base.policies.called(model), classed, plans, readsHeaders);
+    const plan = compilePipeline(model, policies, classed, plans, readsHeaders);
     if (plan) plans.set(plan.pipeline, plan);
   }
   return {
     ...conclusion,
+    reconciliations: new Map([...reconciliations].sort(([a], [b]) => compareText(a, b))),
     plans: new Map([...plans].sort(([a], [b]) => compareText(a, b))),
     needed: new Map(
       Object.values(workspace.config.connections).map((connection) => [

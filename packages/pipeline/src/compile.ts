@@ -18,6 +18,7 @@ import {
   type ConditionSpecs,
   type ForEachSpec,
   OWNER_ROLES,
+  type PipelineSpec,
   type StepSpec,
 } from './spec/pipeline-spec.ts';
 import { pointOf, type Template, valueTemplate } from './spec/template.ts';
@@ -41,11 +42,10 @@ export function compilePipeline(
   readsHeaders = false,
 ): Plan | undefined {
   const { spec } = model;
-  const { owner, tier, identity, limits, onFailure, version, description } = spec;
+  const { tier, identity, limits, onFailure, version, description } = spec;
+  const owner = ownerPlan(spec);
   const trigger = triggerPlan();
-  if (!owner?.team || !owner.backup || !owner.escalation || !owner.respond || !owner.recover)
-    return undefined;
-  if (!tier || !identity?.key || !identity.retain || !limits?.deadline || !onFailure || !trigger)
+  if (!owner || !tier || !identity?.key || !identity.retain || !limits?.deadline || !onFailure || !trigger)
     return undefined;
   if (version === undefined || description === undefined) return undefined;
 
@@ -61,21 +61,7 @@ export function compilePipeline(
     pipeline: spec.name.value,
     version,
     description,
-    owner: {
-      team: owner.team.value,
-      backup: owner.backup.value,
-      escalation: owner.escalation.value,
-      respondMs: owner.respond.value,
-      recoverMs: owner.recover.value,
-      ...(owner.roles && {
-        roles: Object.fromEntries(
-          OWNER_ROLES.flatMap((role) => {
-            const team = owner.roles?.[role];
-            return team ? [[role, team.value]] : [];
-          }),
-        ),
-      }),
-    },
+    owner,
     tier: tier.value,
     trigger,
     identity: {
@@ -99,20 +85,7 @@ export function compilePipeline(
     ),
     operations: sorted(operations),
     events: sorted(events),
-    policies: Object.fromEntries(
-      policies
-        .map(
-          (policy) =>
-            [
-              policy.name.value,
-              {
-                parameters: policy.parameters.map(({ value }) => value),
-                expression: policy.condition.source,
-              },
-            ] as const,
-        )
-        .toSorted(([a], [b]) => compareText(a, b)),
-    ),
+    policies: policyPlans(policies),
     contracts: contracts(),
     redact: redactions(),
     ...keeping(),
@@ -412,6 +385,45 @@ export function compilePipeline(
       if (pointers.length > 0) redact[name] = [...new Set(pointers)].sort();
     }
   }
+}
+
+/** Who answers for it; `undefined` when a required part of that is missing. */
+export function ownerPlan({ owner }: PipelineSpec): Plan['owner'] | undefined {
+  if (!owner?.team || !owner.backup || !owner.escalation || !owner.respond || !owner.recover)
+    return undefined;
+  const { roles } = owner;
+  return {
+    team: owner.team.value,
+    backup: owner.backup.value,
+    escalation: owner.escalation.value,
+    respondMs: owner.respond.value,
+    recoverMs: owner.recover.value,
+    ...(roles && {
+      roles: Object.fromEntries(
+        OWNER_ROLES.flatMap((role) => {
+          const team = roles[role];
+          return team ? [[role, team.value]] : [];
+        }),
+      ),
+    }),
+  };
+}
+
+export function policyPlans(policies: readonly PolicySpec[]): Plan['policies'] {
+  return Object.fromEntries(
+    policies
+      .map(
+        (policy) =>
+          [
+            policy.name.value,
+            {
+              parameters: policy.parameters.map(({ value }) => value),
+              expression: policy.condition.source,
+            },
+          ] as const,
+      )
+      .toSorted(([a], [b]) => compareText(a, b)),
+  );
 }
 
 /** Where a step says what is fresh, what is not is read again, unless it says what is tried again. */

@@ -5,7 +5,7 @@ import { suppressionsOf } from './check/suppressions.ts';
 import type { FileFindings } from './check-memory.ts';
 import { diagnostic } from './rules.ts';
 import type { Located } from './spec/pipeline-spec.ts';
-import type { Workspace } from './workspace.ts';
+import { isReconciliationFile, type Workspace } from './workspace.ts';
 
 /** What a check says in the end. */
 export interface Conclusion {
@@ -13,6 +13,8 @@ export interface Conclusion {
   /** What was looked at, for the closing line. */
   readonly checked: {
     readonly pipelines: number;
+    /** Absent where there are none. */
+    readonly reconciliations?: number;
     readonly steps: number;
     readonly contracts: number;
     readonly connectors: number;
@@ -55,6 +57,7 @@ export function conclude(
     if (!pipeline || hasErrors(own)) unsound.add(file);
     found.push(...own.map((one) => owned(one, pipeline?.team)));
   }
+  const reconciliations = [...workspace.pipelineFiles.keys()].filter(isReconciliationFile).length;
   const isSound = workspace.unreadable.size === 0 && unsound.size === 0 && !hasErrors(base);
   const across = allowed.kept(workspaceProofs(facts, workspace, isSound));
   for (const one of across) if (one.severity === 'error' && one.file !== undefined) unsound.add(one.file);
@@ -64,7 +67,8 @@ export function conclude(
     unsound,
     facts,
     checked: {
-      pipelines: workspace.pipelineFiles.size,
+      pipelines: workspace.pipelineFiles.size - reconciliations,
+      ...(reconciliations > 0 && { reconciliations }),
       steps,
       contracts: workspace.contracts.size,
       connectors: workspace.connectors.size,

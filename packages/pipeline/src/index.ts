@@ -31,17 +31,20 @@ export { planHash } from './plan-hash.ts';
 export { planOperation } from './plan-operation.ts';
 export { planPublications } from './plan-publication.ts';
 export { headersRead, planSources } from './plan-source.ts';
+export type * from './reconciliation-plan.ts';
 export { pipelineRules } from './rules.ts';
 export { configSchema } from './shape/config-schema.ts';
 export { ownersSchema } from './shape/owners-schema.ts';
 export { pipelineSchema } from './shape/pipeline-schema.ts';
 export { policySchema } from './shape/policy-schema.ts';
+export { reconciliationSchema } from './shape/reconciliation-schema.ts';
 export { allSteps, type PipelineSpec, type StepSpec } from './spec/pipeline-spec.ts';
 export type { SpecExpression } from './spec/template.ts';
 export type * from './usage.ts';
 export {
   type ConnectionPlaces,
   type EncryptionConfig,
+  isReconciliationFile,
   type LedgerConfig,
   loadWorkspace,
   loadWorkspaceFiles,

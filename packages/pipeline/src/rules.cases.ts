@@ -9,6 +9,7 @@ import {
   POLICIES,
   parented,
   RUN,
+  reconciled,
   secondPipeline,
   swap,
   swaps,
@@ -1049,5 +1050,61 @@ export const ruleCases = {
       'probe: { operation: findParcels, by: reference }',
       "probe: { operation: findParcels, with: { reference: '${ request.body.reference }' }, found: '${ body.items.exists(one, one.reference == request.body.reference) ? body.items.filter(one, one.reference == request.body.reference)[0] : null }' }",
     ),
+  },
+  'reconciliation-writes': {
+    fires: reconciled(
+      [
+        'target: { read: shop.findParcels, with: { reference',
+        'target: { read: shop.createParcel, items: /items, with: { body: { to: x, reference',
+      ],
+      ["'${ input.from }' }, key", "'${ input.from }' } }, key"],
+      ['where: "${ record.id != \'\' }" }', '}'],
+    ),
+    on: 'shop.createParcel',
+    also: [
+      'reconciliation-without-list',
+      'reconciliation-not-comparable',
+      'unknown-field',
+      'effect-can-repeat',
+    ],
+    silent: reconciled(),
+  },
+  'reconciliation-without-list': {
+    fires: reconciled([
+      'source: { read: shop.findParcels,',
+      'source: { read: shop.findParcels, items: /next,',
+    ]),
+    on: '/next',
+    silent: reconciled([
+      'source: { read: shop.findParcels,',
+      'source: { read: shop.findParcels, items: /items,',
+    ]),
+  },
+  'reconciliation-not-comparable': {
+    fires: reconciled([
+      '  id: ${ record.id }\n',
+      "  id: { source: '${ record.id }', target: '${ size(record.id) }' }\n",
+    ]),
+    on: 'size(record.id)',
+    silent: reconciled([
+      '  id: ${ record.id }\n',
+      "  id: { source: '${ record.id }', target: '${ string(size(record.id)) }' }\n",
+    ]),
+  },
+  'reconciliation-settles-blindly': {
+    fires: reconciled(['window: 7d\n', 'window: 7d\nsettle: 15m\n']),
+    on: '15m',
+    silent: reconciled(
+      ['window: 7d\n', 'window: 7d\nsettle: 15m\n'],
+      [
+        'source: { read: shop.findParcels,',
+        "source: { read: shop.findParcels, changedAt: '${ record.reference }',",
+      ],
+    ),
+  },
+  'reconciliation-schedule-unreadable': {
+    fires: reconciled(["cron: '0 3 * * *'", "cron: '0 25 * * *'"]),
+    on: "'0 25 * * *'",
+    silent: reconciled(["cron: '0 3 * * *'", "cron: '0 23 L * *'"]),
   },
 } satisfies Record<PipelineCode, RuleCase>;

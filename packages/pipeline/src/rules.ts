@@ -2,6 +2,7 @@ import { type DiagnosticRules, diagnosticMaker } from '@tenon/model';
 import { dataRules } from './rules/data-rules.ts';
 import { namesRules } from './rules/names-rules.ts';
 import { proofsRules } from './rules/proofs-rules.ts';
+import { reconciliationRules } from './rules/reconciliation-rules.ts';
 import { shapeRules } from './rules/shape-rules.ts';
 import { suppressionRules } from './rules/suppression-rules.ts';
 import { workspaceRules } from './rules/workspace-rules.ts';
@@ -14,6 +15,7 @@ export const pipelineRules = {
   ...namesRules,
   ...dataRules,
   ...proofsRules,
+  ...reconciliationRules,
   ...suppressionRules,
   ...workspaceRules,
 } as const satisfies DiagnosticRules;

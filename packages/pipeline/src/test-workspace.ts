@@ -102,6 +102,26 @@ output:
 success: \${ steps.parcel.id != '' }
 onFailure: compensate
 `;
+export const RECONCILIATION = 'pipelines/parcels-agree.reconciliation.yaml';
+/** A reconciliation of the shop with itself; the changes are made to its text. */
+export const reconciled = (...changes: readonly (readonly [string, string])[]): Edits => ({
+  [RECONCILIATION]: swaps(...changes)(`apiVersion: tenon/v1
+kind: Reconciliation
+metadata: { name: parcels-agree, version: 1, description: What was ordered was shipped. }
+owner: { team: sales, backup: platform, escalation: pager:sales, respond: 15m, recover: 4h }
+schedule: { cron: '0 3 * * *', zone: Europe/Berlin }
+source: { read: shop.findParcels, key: '\${ record.reference }' }
+target: { read: shop.findParcels, with: { reference: '\${ input.from }' }, key: '\${ record.reference }', where: "\${ record.id != '' }" }
+compare:
+  id: \${ record.id }
+  length: { source: '\${ size(record.id) }', target: '\${ size(record.reference) }', tolerance: 1 }
+totals:
+  letters: \${ size(record.reference) }
+window: 7d
+repair:
+  - pipeline: order-placed
+`),
+});
 export const RUN = `  - id: shipped
     run:
       pipeline: ship

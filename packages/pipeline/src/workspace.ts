@@ -38,7 +38,7 @@ export interface Workspace {
   readonly connectorDocuments: ReadonlyMap<string, PositionedDocument>;
   /** Folder of each connector, relative to the root: its code and fixtures are below. */
   readonly connectorFolders: ReadonlyMap<string, string>;
-  /** Text of each `*.pipeline.yaml`, by path relative to the root, sorted. */
+  /** Text of each `*.pipeline.yaml` and `*.reconciliation.yaml`, by path relative to the root, sorted. */
   readonly pipelineFiles: ReadonlyMap<string, string>;
   readonly policyFiles: ReadonlyMap<string, string>;
   /** Teams of `owners.yaml`; absent when there is no such file. */
@@ -237,7 +237,12 @@ export function isPipelineFile(file: string): boolean {
   return PIPELINE_FILE.test(file);
 }
 
-const PIPELINE_FILE = /^pipelines\/[^/]+\.pipeline\.yaml$/;
+/** A pipeline, or a reconciliation: both are checked the same way, and share their names. */
+const PIPELINE_FILE = /^pipelines\/[^/]+\.(pipeline|reconciliation)\.yaml$/;
+
+export function isReconciliationFile(file: string): boolean {
+  return file.endsWith('.reconciliation.yaml');
+}
 
 /** Text of each pipeline file, by path, sorted. */
 export function pipelineTexts(files: WorkspaceFiles): Promise<ReadonlyMap<string, string>> {

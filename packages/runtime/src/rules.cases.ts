@@ -1,4 +1,4 @@
-import { copyFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, rmSync, writeFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import type { ValueTemplate } from '@tenon/expression';
 import type { Json, JsonObject } from '@tenon/model';
@@ -9,8 +9,9 @@ import { openRuntime } from './embedded/open-runtime.ts';
 import { verifyExport } from './ledger/verify-ledger.ts';
 import type { RuntimeCode, runtimeRules } from './rules.ts';
 import { RuntimeError } from './runtime-error.ts';
-import { type Bench, outdated, refused } from './testing/bench.ts';
+import { type Bench, outdated, refused, unavailable } from './testing/bench.ts';
 import { amend, call, childPlan, planFor, run, step, undoable } from './testing/plan.ts';
+import { listing, reconciled, reconciliationFor } from './testing/reconciliation.ts';
 import {
   type SoundLedger,
   soundLedger,
@@ -77,6 +78,38 @@ const consent = step('approve', 'yes', {
   onExpiry: 'reject',
   show: { literal: null },
 });
+
+/** One order that the books lack. */
+async function comparing(open: Parameters<Scenario>[0]): Promise<Bench> {
+  const bench = await open(keyed);
+  listing(bench, { listOrders: () => [{ key: 'A' }], listInvoices: () => [] });
+  await bench.runtime.activateReconciliations([reconciliationFor()]);
+  return bench;
+}
+
+async function begun(bench: Bench, name = 'invoices-agree'): Promise<readonly string[]> {
+  return refusalOf(await bench.runtime.reconcile(name, 'ana', 'a test', false));
+}
+
+/** Compares while the shop is busy, until so much time has passed. */
+async function late(bench: Bench, deadlineMs: number): Promise<readonly string[]> {
+  bench.target.script = { listOrders: Array.from({ length: 4 }, () => ({ fail: unavailable })) };
+  await bench.runtime.activateReconciliations([reconciliationFor({ deadlineMs })]);
+  const begun = await bench.runtime.reconcile('invoices-agree', 'ana', 'a test', false);
+  const id = begun.ok ? begun.report : '';
+  for (let looks = 0; looks < 400; looks++) {
+    const report = bench.runtime.reconciliationReport(id);
+    if (report && report.state !== 'comparing') return [report.failure?.code ?? ''];
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    bench.clock.advance(500);
+  }
+  return ['it did not end'];
+}
+
+async function repaired(bench: Bench): Promise<readonly string[]> {
+  const { id } = await reconciled(bench);
+  return refusalOf(await bench.runtime.planRepair(id, 'ana', 'mended'));
+}
 
 /** Two orders, each of which runs a child. */
 async function parented(
@@ -325,6 +358,57 @@ export const runtimeCases = {
       return refusalOf(await bench.runtime.applyReplay(first, 'ben', 'again'));
     },
     silent: async (open) => applied(await open(keyed), 0),
+  },
+  RECONCILIATION_UNKNOWN: {
+    fires: async (open) => begun(await comparing(open), 'invoices-agre'),
+    silent: async (open) => begun(await comparing(open)),
+  },
+  RECONCILIATION_UNDER_WAY: {
+    fires: async (open) => {
+      const bench = await comparing(open);
+      await begun(bench);
+      return begun(bench);
+    },
+    silent: async (open) => {
+      const bench = await comparing(open);
+      await reconciled(bench);
+      return begun(bench);
+    },
+  },
+  RECONCILIATION_GIVEN_UP: {
+    fires: async (open) => late(await comparing(open), 2_000),
+    silent: async (open) => late(await comparing(open), 1_000_000),
+  },
+  RECONCILIATION_BROKEN: {
+    fires: async (open) => {
+      const bench = await comparing(open);
+      // Where the records are to lie, there is a file.
+      rmSync(`${bench.file}.comparing`, { recursive: true, force: true });
+      writeFileSync(`${bench.file}.comparing`, '');
+      return [(await reconciled(bench)).failure?.code ?? ''];
+    },
+    silent: async (open) => [(await reconciled(await comparing(open))).failure?.code ?? ''],
+  },
+  REPORT_UNKNOWN: {
+    fires: async (open) => refusalOf(await (await comparing(open)).runtime.planRepair('x', 'ana', 'mended')),
+    silent: async (open) => repaired(await comparing(open)),
+  },
+  REPORT_INCOMPLETE: {
+    fires: async (open) => {
+      const bench = await comparing(open);
+      bench.target.script = { listOrders: [{ fail: refused }] };
+      return repaired(bench);
+    },
+    silent: async (open) => repaired(await comparing(open)),
+  },
+  REPAIR_UNKNOWN: {
+    fires: async (open) => refusalOf(await (await comparing(open)).runtime.applyRepair('x', 'ana', 'mended')),
+    silent: async (open) => {
+      const bench = await comparing(open);
+      const { id } = await reconciled(bench);
+      const dry = await bench.runtime.planRepair(id, 'ana', 'mended');
+      return refusalOf(await bench.runtime.applyRepair(dry.ok ? dry.report.token : '', 'ana', 'mended'));
+    },
   },
   SWITCH_SUBJECT_UNKNOWN: {
     fires: async (open) => {

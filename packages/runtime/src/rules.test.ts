@@ -34,11 +34,13 @@ test('no other code is given', () => {
       ([, code]) => code!,
     ),
   );
-  // The last two are the words that triggers of the database abort with; the first comes from `expression` as well.
+  // Others are the words that triggers of the database abort with; the first comes from `expression` as well.
   const others = [
     'EXPRESSION_TYPE_MISMATCH',
     'RUN_TRANSITION_ILLEGAL',
     'LEDGER_APPEND_ONLY',
+    'REPORT_ENDED',
+    'REPAIR_APPLIED',
     'TERMINAL_STATES',
   ];
   expect(new Set(given.filter((code) => !others.includes(code)))).toEqual(new Set(Object.keys(runtimeRules)));

@@ -209,6 +209,48 @@ export const runtimeRules = {
     why: 'A frozen set is replayed once; what failed again is in the next dry run.',
     fix: 'See `tenon replay status`; make a new dry run for what is left.',
   },
+  RECONCILIATION_UNKNOWN: {
+    severity: 'error',
+    title: 'there is no reconciliation of this name',
+    why: 'Whoever compares under a misspelt name would believe that both systems agree.',
+    fix: 'See `tenon reconcile list` for those in force; one with findings is not put in force (`tenon check`).',
+  },
+  RECONCILIATION_UNDER_WAY: {
+    severity: 'info',
+    title: 'this reconciliation is being carried out',
+    why: 'Two readings beside each other would load both systems twice, and say the same.',
+    fix: 'Wait for its report: `tenon reconcile show <report>`.',
+  },
+  RECONCILIATION_GIVEN_UP: {
+    severity: 'error',
+    title: 'a comparison was not done within its deadline',
+    why: 'A system is slow or held by a switch; what was read until then says nothing of the rest.',
+    fix: 'See what holds its connections (`tenon flow`), raise `deadline`, or read less (`window`).',
+  },
+  RECONCILIATION_BROKEN: {
+    severity: 'error',
+    title: 'the records of a comparison could not be held against each other',
+    why: 'They are kept beside the database until they are compared; the disk is full or failed, or one part has more records than fit.',
+    fix: 'See the message; make room on the disk of the database, and begin it again.',
+  },
+  REPORT_UNKNOWN: {
+    severity: 'error',
+    title: 'there is no report of this id',
+    why: 'A repair is of what a report lists.',
+    fix: 'See `tenon reconcile reports`.',
+  },
+  REPORT_INCOMPLETE: {
+    severity: 'error',
+    title: 'the report is not complete',
+    why: 'One that is being made, or that failed, does not say what differs.',
+    fix: 'Wait for its end, or begin a new one: `tenon reconcile <name>`.',
+  },
+  REPAIR_UNKNOWN: {
+    severity: 'error',
+    title: 'no dry run of a repair has given this token',
+    why: 'Only what a dry run showed can be applied.',
+    fix: 'Make a dry run (`tenon reconcile repair <report>`), and apply it by the token that it prints.',
+  },
   SWITCH_SUBJECT_UNKNOWN: {
     severity: 'error',
     title: 'there is no such pipeline or connection to switch',

@@ -1,6 +1,6 @@
 import type { Transport } from '@tenon/connector';
 import type { Clock, Failure, Json, JsonObject, Random } from '@tenon/model';
-import type { Plan } from '@tenon/pipeline';
+import type { Plan, ReconciliationPlan } from '@tenon/pipeline';
 import type { EncryptionOptions } from './embedded/data-keys.ts';
 import type { CheckpointOptions } from './ledger/checkpoint-keeper.ts';
 import type { LedgerExport } from './ledger/export-ledger.ts';
@@ -188,6 +188,22 @@ export interface Runtime {
   applyReplay(token: string, actor: string, reason: string, options?: ReplayOptions): Promise<ActionResult>;
   replayStatus(token: string): ReplayStatus | undefined;
 
+  /** Puts reconciliations in force, in place of those before, and goes on with what an earlier process was at. */
+  activateReconciliations(plans: readonly ReconciliationPlan[]): Promise<void>;
+  reconciliations(): readonly ReconciliationState[];
+  /** Compares two systems, now. Resolves when it has begun; `reconciliationReport` tells how far it is. */
+  reconcile(name: string, actor: string, reason: string, isDryRun: boolean): Promise<ReconciliationBegun>;
+  /** The newest first. `limit` default 50, at most 1,000. */
+  reconciliationReports(name?: string, limit?: number): readonly ReconciliationReport[];
+  reconciliationReport(id: string): ReconciliationReport | undefined;
+  /** Differences that a report lists, in order, after a number. What is classed is named, and not shown. */
+  reportedDifferences(id: string, after: number, limit: number): readonly ReportedDifference[];
+  /** Says what a repair of each difference would do: replays of the same runs with the same keys, and pipelines started. */
+  planRepair(report: string, actor: string, reason: string): Promise<RepairResult>;
+  /** Does exactly what the dry run with this token showed, once. */
+  applyRepair(token: string, actor: string, reason: string, options?: ReplayOptions): Promise<ActionResult>;
+  repairStatus(token: string): RepairStatus | undefined;
+
   /** How work flows: depths, lags, and what holds it up. Cheap enough to be asked every few seconds. */
   flow(): FlowReport;
 
@@ -340,7 +356,9 @@ export interface LedgerEntry {
     /** A flag kept an event from starting a run. Of no run. */
     | 'flaggedOff'
     /** An event older than one of its entity that was taken before; it started no run. Of no run. */
-    | 'olderSkipped';
+    | 'olderSkipped'
+    /** Two systems are compared, were, or are being repaired. Of no run. */
+    | 'reconciliation';
   readonly step?: string;
   readonly attempt?: number;
   readonly details: JsonObject;
@@ -439,6 +457,8 @@ export interface ErasureReport {
   readonly kept: readonly { readonly runId: string; readonly pipeline: string; readonly state: RunState }[];
   /** Events that began no run. */
   readonly events: number;
+  /** Differences that reports of reconciliations list. */
+  readonly differences: number;
 }
 
 export interface Protection {
@@ -475,6 +495,8 @@ export interface ReplayFilter {
   readonly fingerprint?: string;
   readonly queue?: DeadLetter['queue'];
   readonly failureClass?: string;
+  /** Exactly these runs. */
+  readonly runIds?: readonly string[];
 }
 
 export interface ReplayOptions {
@@ -517,6 +539,133 @@ export interface ReplayStatus {
   readonly runs: Readonly<Partial<Record<'planned' | 'waiting' | 'sent' | 'done' | 'refused', number>>>;
 }
 
+export type ReconciliationBegun =
+  | { readonly ok: true; readonly report: string }
+  | { readonly ok: false; readonly code: string; readonly message: string };
+
+export interface ReconciliationState {
+  readonly name: string;
+  readonly version: number;
+  readonly description: string;
+  readonly owner: string;
+  /** `<connection>.<operation>`. */
+  readonly source: string;
+  readonly target: string;
+  readonly schedule?: string;
+  readonly zone?: string;
+  readonly nextAtMs?: number;
+  readonly last?: ReconciliationReport;
+}
+
+/** What a comparison came to. */
+export interface ReconciliationReport {
+  readonly id: string;
+  readonly reconciliation: string;
+  readonly version: number;
+  readonly planHash: string;
+  readonly state: 'comparing' | 'complete' | 'failed';
+  readonly isDryRun: boolean;
+  readonly begunAtMs: number;
+  readonly endedAtMs?: number;
+  /** The moment of the schedule that it is for. */
+  readonly scheduledAtMs?: number;
+  readonly actor: string;
+  readonly reason: string;
+  readonly owner: string;
+  /** How often it was begun again, because the process had ended. */
+  readonly resumed?: number;
+  readonly counts: Readonly<Record<'missing' | 'extra' | 'mismatched' | 'duplicate' | 'withoutKey', number>>;
+  readonly differences: number;
+  /** Differences that are kept one by one. */
+  readonly listed: number;
+  /** Keys left out because a record of them was changed within the time to settle. */
+  readonly unsettled: number;
+  /** Records that were compared. */
+  readonly records: { readonly source: number; readonly target: number };
+  /** Sums of classed values are not shown. */
+  readonly totals: readonly {
+    readonly name: string;
+    readonly differs: boolean;
+    readonly source?: number;
+    readonly target?: number;
+  }[];
+  readonly failure?: Failure;
+}
+
+export interface ReportedDifference {
+  /** Within the report, from 1. */
+  readonly number: number;
+  readonly kind: keyof ReconciliationReport['counts'];
+  /** A digest (`#3f9c…`) where it holds classed data; `null` where a record has none. */
+  readonly key: string | null;
+  readonly ids: { readonly source: readonly string[]; readonly target: readonly string[] };
+  readonly records: { readonly source: number; readonly target: number };
+  readonly fields: readonly (
+    | { readonly name: string; readonly source: Json; readonly target: Json }
+    | { readonly name: string; readonly isClassed: true }
+  )[];
+}
+
+export type RepairResult =
+  | { readonly ok: true; readonly report: RepairReport }
+  | { readonly ok: false; readonly code: string; readonly message: string };
+
+export interface RepairReport {
+  /** Applies exactly these items, once, until then. */
+  readonly token: string;
+  readonly expiresAtMs: number;
+  readonly reportId: string;
+  readonly reconciliation: string;
+  readonly items: readonly RepairItem[];
+}
+
+export interface RepairItem {
+  /** Of the difference. */
+  readonly number: number;
+  readonly kind: ReportedDifference['kind'];
+  readonly key: string | null;
+  /** Runs of the entity, with what a replay sends. */
+  readonly runs: readonly {
+    readonly runId: string;
+    readonly pipeline: string;
+    readonly effectsToSend: readonly string[];
+    readonly refused?: string;
+  }[];
+  /** The pipeline that is started from the source's record. */
+  readonly starts?: string;
+  /** Why nothing is done. */
+  readonly refused?: string;
+}
+
+export interface RepairStatus {
+  readonly token: string;
+  readonly report: string;
+  readonly actor: string;
+  readonly reason: string;
+  readonly atMs: number;
+  readonly applied?: ReplayStatus['applied'];
+  /** Replayed runs by what became of them. */
+  readonly runs: ReplayStatus['runs'];
+  /** Pipelines to be started. */
+  readonly starts: number;
+  readonly isDone: boolean;
+}
+
+export interface ReconciliationFlow {
+  readonly reconciliation: string;
+  readonly isComparing: boolean;
+  /** Records read so far by the comparison under way. */
+  readonly read?: { readonly source: number; readonly target: number };
+  /** Of the last one that ended and was no dry run. */
+  readonly lastReport?: string;
+  readonly lastState?: ReconciliationReport['state'];
+  readonly lastEndedAtMs?: number;
+  readonly differences?: number;
+  readonly counts?: ReconciliationReport['counts'];
+  /** More than it may differ by, or it could not be compared. */
+  readonly isAboveAlarm?: boolean;
+}
+
 export interface FlowReport {
   readonly atMs: number;
   readonly intake: {
@@ -531,6 +680,7 @@ export interface FlowReport {
   };
   readonly pipelines: readonly PipelineFlow[];
   readonly connections: readonly ConnectionFlow[];
+  readonly reconciliations: readonly ReconciliationFlow[];
   /** Runs that have not ended, or are parked, by state. Counted to 100,000. */
   readonly runs: Readonly<Partial<Record<RunState, number>>>;
   /** Since the process began. */

@@ -123,6 +123,31 @@ const metrics: readonly Metric[] = [
       ]),
   },
   {
+    name: 'tenon_reconciliation_differences',
+    type: 'gauge',
+    help: 'What the last comparison of two systems found, by kind',
+    samples: ({ reconciliations }) =>
+      reconciliations.flatMap(({ reconciliation, counts }) =>
+        Object.entries(counts ?? {}).map(([kind, n]): Sample => [n, { reconciliation, kind }]),
+      ),
+  },
+  {
+    name: 'tenon_reconciliation_alarm',
+    type: 'gauge',
+    help: '1 while two systems differ by more than they may, or could not be compared',
+    samples: ({ reconciliations }) =>
+      reconciliations.map(({ reconciliation, isAboveAlarm }) => [isAboveAlarm ? 1 : 0, { reconciliation }]),
+  },
+  {
+    name: 'tenon_reconciliation_age_seconds',
+    type: 'gauge',
+    help: 'How long ago two systems were compared last',
+    samples: ({ atMs, reconciliations }) =>
+      reconciliations.flatMap(({ reconciliation, lastEndedAtMs }): Sample[] =>
+        lastEndedAtMs === undefined ? [] : [[Math.max(0, atMs - lastEndedAtMs) / 1_000, { reconciliation }]],
+      ),
+  },
+  {
     name: 'tenon_connection_breaker',
     type: 'gauge',
     help: '1 for the state that the breaker of a connection is in',

@@ -8,6 +8,7 @@ import { eraseRoute } from './erase.ts';
 import { authenticate, type Operator, roleGrants } from './operators.ts';
 import { acceptProblem, type Problem, refuseUnread, sendProblem } from './problem.ts';
 import { protectionRoutes } from './protection.ts';
+import { reconciliationRoutes } from './reconciliations.ts';
 import { replayRoutes } from './replays.ts';
 import { type Answer, acted, type Call, type Route, reason } from './route.ts';
 import { secretsRoute } from './secrets.ts';
@@ -188,6 +189,7 @@ export const routes: readonly Route[] = [
       ),
   },
   ...replayRoutes,
+  ...reconciliationRoutes,
   ...controlRoutes,
 ];
 

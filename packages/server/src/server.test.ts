@@ -464,6 +464,16 @@ describe('operations', () => {
         },
       ],
       connections: [{ connection: 'acme', breaker: 'open', inFlight: 1, waiting: 5, heldUntilMs: 62_000 }],
+      reconciliations: [
+        {
+          reconciliation: 'agree',
+          isComparing: false,
+          lastEndedAtMs: 45_000,
+          differences: 3,
+          counts: { missing: 2, extra: 1, mismatched: 0, duplicate: 0, withoutKey: 0 },
+          isAboveAlarm: true,
+        },
+      ],
       runs: { waiting: 7 },
       counts: { accepted: 9, ended: { succeeded: 8 }, retries: 6, held: 1, older: 4 },
       deadLetters: [{ pipeline: 'p', queue: 'repair', class: 'validation', count: 2, oldestMs: 30_000 }],
@@ -487,6 +497,9 @@ describe('operations', () => {
       'tenon_connection_breaker{connection="acme",state="closed"} 0',
       'tenon_connection_held_seconds{connection="acme"} 2',
       'tenon_intake_refused_total{code="RUNTIME_BACKLOG_FULL"} 4',
+      'tenon_reconciliation_differences{reconciliation="agree",kind="missing"} 2',
+      'tenon_reconciliation_alarm{reconciliation="agree"} 1',
+      'tenon_reconciliation_age_seconds{reconciliation="agree"} 15',
     ])
       expect(lines).toContain(line);
     // Each sample is a name, labels and a number; each name was introduced.

@@ -20,7 +20,7 @@ export async function correctWorkspace(): Promise<Record<string, string> | undef
 export function correctPipelines(): ReadonlyMap<string, string> {
   return new Map(
     readdirSync(root, { recursive: true, encoding: 'utf8' })
-      .filter((file) => file.endsWith('.pipeline.yaml'))
+      .filter((file) => /\.(pipeline|reconciliation)\.yaml$/.test(file))
       .map((file) => [file, readFileSync(join(root, file), 'utf8')]),
   );
 }

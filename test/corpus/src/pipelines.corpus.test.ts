@@ -6,6 +6,7 @@ import {
   type Plan,
   pipelineRules,
   pipelineSchema,
+  reconciliationSchema,
 } from '@tenon/pipeline';
 import { compileValidator } from '@tenon/schema';
 import { describe, expect, test } from 'vitest';
@@ -45,17 +46,23 @@ describe('defective pipelines', () => {
 
 describe('an editor that knows only the published schema', () => {
   const refused = compileValidator(pipelineSchema);
+  const refusedReconciliation = compileValidator(reconciliationSchema);
 
   test('takes every correct pipeline', () => {
-    const bad = [...correctPipelines()].filter(([, text]) => refused(parse(text)).length > 0);
+    const bad = [...correctPipelines()].filter(
+      ([file, text]) =>
+        (file.endsWith('.reconciliation.yaml') ? refusedReconciliation : refused)(parse(text)).length > 0,
+    );
     expect(bad.map(([file]) => file)).toEqual([]);
   });
 
   test.each(
     cases.filter((one) => SCHEMA_CODES.has(one.codes[0] ?? '')).map((one) => [one.title, one] as const),
   )('sees %s', (_, one) => {
-    const text = editedFiles(one).texts[PIPELINE];
-    expect(refused(parse(text!))).not.toEqual([]);
+    const reconciliation = one.edits.find(({ file }) => file.endsWith('.reconciliation.yaml'))?.file;
+    const text = editedFiles(one).texts[reconciliation ?? PIPELINE];
+    const refusedHere = reconciliation === undefined ? refused : refusedReconciliation;
+    expect(refusedHere(parse(text!))).not.toEqual([]);
   });
 });
 
@@ -86,7 +93,9 @@ describe('correct pipelines over real documents', () => {
         [],
       );
       expect(check.plans.size).toBeGreaterThanOrEqual(60);
+      expect(check.reconciliations.size).toBeGreaterThanOrEqual(3);
       expect(check.plans.size).toBe(check.checked.pipelines);
+      expect(check.reconciliations.size).toBe(check.checked.reconciliations);
     },
     120_000,
   );

@@ -213,7 +213,7 @@ interface SourceSeen {
 }
 
 function flowWords(
-  { intake, pipelines, connections, runs, deadLetters }: FlowReport,
+  { intake, pipelines, connections, reconciliations, runs, deadLetters }: FlowReport,
   sources: readonly SourceSeen[],
   nowMs: number,
 ): string {
@@ -265,6 +265,22 @@ function flowWords(
                 untilMs > nowMs ? formatDuration(Math.round(untilMs - nowMs)) : '',
               ];
             }),
+          ),
+        ]
+      : []),
+    ...(reconciliations.length > 0
+      ? [
+          renderTable(
+            ['RECONCILIATION', 'STATE', 'LAST', 'DIFFERENCES', 'ALARM'],
+            reconciliations.map((each) => [
+              each.reconciliation,
+              each.isComparing
+                ? `comparing, ${each.read?.source ?? 0} and ${each.read?.target ?? 0} read`
+                : (each.lastState ?? 'never compared'),
+              each.lastEndedAtMs === undefined ? '' : formatDuration(Math.max(0, nowMs - each.lastEndedAtMs)),
+              each.differences === undefined ? '' : String(each.differences),
+              each.isAboveAlarm ? 'YES' : '',
+            ]),
           ),
         ]
       : []),

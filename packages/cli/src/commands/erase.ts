@@ -43,9 +43,9 @@ export const eraseCommand: CommandSpec = {
         ],
       ),
     );
-    const counts = `${plural(report.runs.length, 'runs')} and ${plural(report.events, 'events')} beside them`;
+    const counts = `${plural(report.runs.length, 'runs')}, ${plural(report.events, 'events')} beside them and ${plural(report.differences, 'differences')} in reports`;
     io.err(report.applied ? `erased: ${counts}\n` : `dry run: ${counts}; --apply erases\n`);
     if (report.applied) return report.kept.length > 0 ? exit.partlyDone : exit.clean;
-    return report.runs.length + report.events > 0 ? exit.changesPending : exit.clean;
+    return report.runs.length + report.events + report.differences > 0 ? exit.changesPending : exit.clean;
   }),
 };

@@ -18,6 +18,7 @@ import { healthCommand } from './health.ts';
 import { initCommand } from './init.ts';
 import { languageServerCommand } from './language-server.ts';
 import { operateCommands } from './operate.ts';
+import { reconcileCommands } from './reconcile.ts';
 import { replayCommands } from './replay.ts';
 import { sandboxCommands } from './sandbox.ts';
 import { secretsCommand } from './secrets.ts';
@@ -40,6 +41,7 @@ export const commands: readonly CommandSpec[] = [
   ...sandboxCommands,
   ...operateCommands,
   ...replayCommands,
+  ...reconcileCommands,
   ...controlCommands,
   ...auditCommands,
   backupCommand,

@@ -20,6 +20,7 @@ const loaders: Readonly<Record<string, () => Promise<readonly CommandSpec[]>>> =
   graph: async () => (await import('./graph.ts')).graphCommands,
   catalog: async () => (await import('./graph.ts')).graphCommands,
   'language-server': async () => [(await import('./language-server.ts')).languageServerCommand],
+  reconcile: async () => (await import('./reconcile.ts')).reconcileCommands,
   explain: async () => [(await import('./explain.ts')).explainCommand],
   data: async () => (await import('./data.ts')).dataCommands,
   secrets: async () => [(await import('./secrets.ts')).secretsCommand],

@@ -1,9 +1,16 @@
 import { connectorSchema } from '@tenon/connector';
-import { configSchema, ownersSchema, pipelineSchema, policySchema } from '@tenon/pipeline';
+import {
+  configSchema,
+  ownersSchema,
+  pipelineSchema,
+  policySchema,
+  reconciliationSchema,
+} from '@tenon/pipeline';
 import { definitionName, isSchemaObject, type JsonSchema, type SchemaObject } from '@tenon/schema';
 
 const FILES: readonly (readonly [RegExp, SchemaObject])[] = [
   [/\.pipeline\.yaml$/, pipelineSchema],
+  [/\.reconciliation\.yaml$/, reconciliationSchema],
   [/(^|\/)policies\/[^/]+\.yaml$/, policySchema],
   [/(^|\/)connector\.yaml$/, connectorSchema],
   [/(^|\/)tenon\.config\.yaml$/, configSchema],

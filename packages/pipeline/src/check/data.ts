@@ -36,6 +36,7 @@ import { checkInScope, expressionDiagnostic, type PolicyRules, type Read, type U
 import { MapOver, MapUntil } from './growing-map.ts';
 import { listRead } from './list-read.ts';
 import { ownerOf, type PipelineModel } from './model.ts';
+import { lookedUp } from './records-type.ts';
 import { checkRequest } from './request.ts';
 import { placeOf } from './schema-path.ts';
 import type { NamedSource, Scope, Unreadable, UsageTarget } from './scope.ts';
@@ -48,6 +49,8 @@ export interface DataCheck {
   readonly expressions: number;
   /** What each expression reads of contracts' data, for the proofs that follow data. */
   readonly reads: ReadonlyMap<SpecExpression, readonly Read[]>;
+  /** The type of each expression. */
+  readonly types: ReadonlyMap<SpecExpression, Type>;
   /** What each expression may name, and an expression anywhere in a step: for completion and hover. */
   readonly environments: ReadonlyMap<SpecExpression | StepSpec, Environment>;
 }
@@ -201,7 +204,7 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
     if (when) expression(when, 'metrics', last, 'condition');
     if (value) typed(value, 'metrics', last, NUMBER, 'a metric');
   }
-  return { diagnostics: found, usage, expressions, reads, environments };
+  return { diagnostics: found, usage, expressions, reads, environments, types };
 
   function walk(steps: readonly StepSpec[], from: Here): Here {
     return steps.reduce((here, step) => visit(step, here), from);
@@ -314,7 +317,7 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
   function visitList(step: ForEachSpec, outer: Scope, here: Here): Type {
     const id = step.id.value;
     if (step.in) typed(step.in, id, outer, LIST, 'a list');
-    const item = itemOf(step, outer);
+    const item = step.records ? recordOf(step, step.records, outer) : itemOf(step, outer);
     const inside: Here = { ...here, items: [...here.items, item] };
     const each = scope(inside, id);
     environments.set(step, each.environment);
@@ -343,6 +346,22 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
     if (!source) return { name, type };
     const path = [...(source.path ?? []), ...(isStep ? names.slice(1) : names), '*'];
     return { name, type, source: { ...source, path } };
+  }
+
+  /** A record that a reconciliation reads: whether the list is there is seen when it is read, page by page. */
+  function recordOf(
+    { as }: ForEachSpec,
+    { step, path }: NonNullable<ForEachSpec['records']>,
+    outer: Scope,
+  ): Item {
+    const name = as.value;
+    const source = outer.sources.get(`steps.${step}`);
+    const list = path.reduce(
+      (type: Type | undefined, field) => type && lookedUp(type, field),
+      results.get(step)?.type,
+    );
+    const type = list && list.kind === 'list' ? union([list.item(), ...list.first.map((one) => one())]) : ANY;
+    return { name, type, ...(source && { source: { ...source, path: [...path, '*'] } }) };
   }
 
   function visitBranches(step: ChooseSpec, before: Here): void {

@@ -108,6 +108,20 @@ export function factsOf(model: PipelineModel): PipelineFacts {
   );
   const unapproved = unapprovedOf(model);
   const { tier, limits, slo } = spec;
+  // What a repair starts is started by a person's word, as a run of its own.
+  if (spec.reconciliation)
+    return {
+      pipeline: spec.name.value,
+      owner: ownerOf(model),
+      causes: [],
+      waits: [],
+      writes: [],
+      uses: callUses(model),
+      runs: [],
+      time: 0,
+      open: [],
+      unapproved: [],
+    };
   return {
     pipeline: spec.name.value,
     owner: ownerOf(model),
@@ -134,12 +148,16 @@ export function factsOf(model: PipelineModel): PipelineFacts {
     causes: causesOf(model, order),
     waits,
     writes: fieldWrites(model),
-    uses: [...model.calls.values()].flatMap(({ step, call, compensation, guard }) => [
-      ...usesOf(call, step.call.at),
-      ...(compensation && step.compensate ? usesOf(compensation, step.compensate.call.at) : []),
-      ...(guard && step.compensate?.guard ? usesOf(guard, step.compensate.guard.read.at) : []),
-    ]),
+    uses: callUses(model),
   };
+}
+
+function callUses(model: PipelineModel): readonly ConnectionUse[] {
+  return [...model.calls.values()].flatMap(({ step, call, compensation, guard }) => [
+    ...usesOf(call, step.call.at),
+    ...(compensation && step.compensate ? usesOf(compensation, step.compensate.call.at) : []),
+    ...(guard && step.compensate?.guard ? usesOf(guard, step.compensate.guard.read.at) : []),
+  ]);
 }
 
 function besideOf(

@@ -83,7 +83,8 @@ export function checkLeaks(checked: Checked): LeakCheck {
 
   function visitStep(step: StepSpec): void {
     if (step.kind === 'forEach') {
-      if (step.in) items.set(step.as.value, itemOf(step.in));
+      if (step.records) items.set(step.as.value, { path: [step.records.step, ...step.records.path, '*'] });
+      else if (step.in) items.set(step.as.value, itemOf(step.in));
       for (const expression of step.key ? expressionsOf(step.key) : [])
         clear(expression, 'classed-data-in-key', 'a key');
     }

@@ -10,6 +10,7 @@ import {
 } from '../spec/pipeline-spec.ts';
 import type { Catalog, Resolved, ResolvedCall, ResolvedEvent } from './catalog.ts';
 import type { Interfaces, PipelineInterface } from './pipeline-interface.ts';
+import { withReconciliationSteps } from './reconciliation-steps.ts';
 
 /** A pipeline whose names have been resolved: what all later checks and the compiler work on. */
 export interface PipelineModel {
@@ -33,10 +34,11 @@ export interface CallMeaning {
 
 /** Resolves every name of a pipeline; what cannot be resolved is reported and absent from the model. */
 export function modelOf(
-  spec: PipelineSpec,
+  written: PipelineSpec,
   catalog: Catalog,
   interfaces: Interfaces,
 ): { readonly model: PipelineModel; readonly diagnostics: readonly Diagnostic[] } {
+  const spec = withReconciliationSteps(written, catalog);
   const found: Diagnostic[] = [];
   const calls = new Map<CallSpec, CallMeaning>();
   const events = new Map<StepSpec, ResolvedEvent>();

@@ -10,7 +10,9 @@ import { checkLists } from './lists.ts';
 import { checkLoops } from './loops.ts';
 import { type Checked, checkMasters, checkWriters } from './masters.ts';
 import { checkOwners } from './owners.ts';
+import type { Interfaces } from './pipeline-interface.ts';
 import { checkPrivilege } from './privilege.ts';
+import { checkReconciliation } from './reconciliation.ts';
 import { checkRuns } from './runs.ts';
 import { checkSize } from './size.ts';
 import { checkTargets } from './targets.ts';
@@ -43,6 +45,24 @@ export function pipelineProofs(checked: Checked): {
     ...leaks.diagnostics,
   ];
   return { diagnostics, classed };
+}
+
+/** What is proved of a reconciliation: it has an owner, reads only, compares alike, and shows no data to whom it must not. */
+export function reconciliationProofs(
+  checked: Checked,
+  pipelines: Interfaces,
+): ReturnType<typeof pipelineProofs> {
+  const { model, data } = checked;
+  const leaks = checkLeaks(checked);
+  return {
+    diagnostics: [
+      ...checkOwners(model),
+      ...checkTargets(model),
+      ...checkReconciliation(model, data, pipelines),
+      ...leaks.diagnostics,
+    ],
+    classed: new Map([...leaks.held].map(([id, held]) => [id, [...held.keys()]] as const)),
+  };
 }
 
 /** What is proved of all pipelines together. */

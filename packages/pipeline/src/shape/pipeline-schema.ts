@@ -277,6 +277,25 @@ export const stepSchemas = {
   run: runStep,
 } as const satisfies Readonly<Record<string, SchemaObject>>;
 
+/** Who is on call for something. */
+export const ownerPart: SchemaObject = object(
+  'Who answers for it.',
+  ['team', 'backup', 'escalation', 'respond', 'recover'],
+  {
+    team: text('The owning team.'),
+    backup: text('Who stands in.'),
+    escalation: text('Where a page goes, for example `pager:revenue`.'),
+    respond: duration('Somebody looks at a failure within this time.'),
+    recover: duration('Service is back within this time.'),
+    roles: object('Which team does what; whatever is not said is done by `team`.', [], {
+      logic: text('The team that decides what the pipeline should do.'),
+      data: text('The team that answers for the quality of the data.'),
+      incidents: text('The team that leads when the pipeline fails. Required at tier `high`.'),
+      triage: text('The team that looks through held inputs and dead letters. Required at tier `high`.'),
+    }),
+  },
+);
+
 /** The pipeline format as JSON Schema 2020-12: what editors complete from, and what `check` enforces. */
 export const pipelineSchema: SchemaObject = {
   $schema: 'https://json-schema.org/draft/2020-12/schema',
@@ -302,19 +321,7 @@ export const pipelineSchema: SchemaObject = {
         version: { type: 'integer', minimum: 1, description: 'Raised with each change of behaviour.' },
         description: text('What the pipeline is for, in a sentence.'),
       }),
-      owner: object('Who answers for it.', ['team', 'backup', 'escalation', 'respond', 'recover'], {
-        team: text('The owning team.'),
-        backup: text('Who stands in.'),
-        escalation: text('Where a page goes, for example `pager:revenue`.'),
-        respond: duration('Somebody looks at a failure within this time.'),
-        recover: duration('Service is back within this time.'),
-        roles: object('Which team does what; whatever is not said is done by `team`.', [], {
-          logic: text('The team that decides what the pipeline should do.'),
-          data: text('The team that answers for the quality of the data.'),
-          incidents: text('The team that leads when the pipeline fails. Required at tier `high`.'),
-          triage: text('The team that looks through held inputs and dead letters. Required at tier `high`.'),
-        }),
-      }),
+      owner: ownerPart,
       tier: {
         enum: ['low', 'medium', 'high'],
         description: 'How far a failure reaches; decides which controls are required.',

@@ -9,6 +9,7 @@ import {
 import { diagnostic } from '../rules.ts';
 import { stepSchemas } from '../shape/pipeline-schema.ts';
 import { child, entry, jsonOf, type SpecDocument, type SpecNode } from '../yaml/spec-document.ts';
+import type { ReconciliationSpec } from './reconciliation-spec.ts';
 import { readTemplate, type SpecExpression, type Template } from './template.ts';
 
 /** A value of a spec and the place it was written at. */
@@ -47,6 +48,8 @@ export interface PipelineSpec {
   readonly review?: { readonly by?: Located<string>; readonly every?: Located<number> };
   readonly drills?: { readonly every?: Located<number> };
   readonly metrics: readonly MetricSpec[];
+  /** It is a reconciliation: its steps stand for its reads, and nothing runs them. */
+  readonly reconciliation?: ReconciliationSpec;
 }
 
 /** What an item of a list is called where its `forEach` does not say. */
@@ -202,6 +205,8 @@ export interface ForEachSpec extends StepSpecCommon {
   readonly kind: 'forEach';
   readonly forEach: Location;
   readonly in?: SpecExpression;
+  /** In place of `in`: the records that an earlier step reads, at these names of its answer. */
+  readonly records?: { readonly step: string; readonly path: readonly string[] };
   /** Name of the item; `item` where none is given. */
   readonly as: Located<string>;
   readonly key?: Template;
@@ -258,7 +263,7 @@ export function readPipeline(document: SpecDocument): {
     name,
     ...given('version', read.number(child(child(root, 'metadata'), 'version'))?.value),
     ...given('description', read.text(child(child(root, 'metadata'), 'description'))?.value),
-    ...given('owner', owner(child(root, 'owner'))),
+    ...given('owner', readOwner(document, read, child(root, 'owner'))),
     ...given('tier', read.oneOf(child(root, 'tier'), ['low', 'medium', 'high'])),
     ...given('trigger', trigger(child(root, 'trigger'))),
     ...given('identity', identity(child(root, 'identity'))),
@@ -293,22 +298,6 @@ export function readPipeline(document: SpecDocument): {
     })),
   };
   return { spec, diagnostics: found };
-
-  function owner(node: SpecNode | undefined): OwnerSpec | undefined {
-    if (node?.kind !== 'map') return undefined;
-    const roles = child(node, 'roles');
-    return {
-      at: document.at(node),
-      ...given('team', read.text(child(node, 'team'))),
-      ...given('backup', read.text(child(node, 'backup'))),
-      ...given('escalation', read.text(child(node, 'escalation'))),
-      ...given('respond', read.duration(child(node, 'respond'))),
-      ...given('recover', read.duration(child(node, 'recover'))),
-      ...(roles && {
-        roles: Object.assign({}, ...OWNER_ROLES.map((role) => given(role, read.text(child(roles, role))))),
-      }),
-    };
-  }
 
   function trigger(node: SpecNode | undefined): TriggerSpec | undefined {
     const event = read.text(child(node, 'event'));
@@ -548,6 +537,27 @@ export function readPipeline(document: SpecDocument): {
     const name = read.text(node);
     return name && isFailureClass(name.value) ? [{ value: name.value, at: name.at }] : [];
   }
+}
+
+/** Who answers for it, as far as it is said. */
+export function readOwner(
+  document: SpecDocument,
+  read: ReturnType<typeof reader>,
+  node: SpecNode | undefined,
+): OwnerSpec | undefined {
+  if (node?.kind !== 'map') return undefined;
+  const roles = child(node, 'roles');
+  return {
+    at: document.at(node),
+    ...given('team', read.text(child(node, 'team'))),
+    ...given('backup', read.text(child(node, 'backup'))),
+    ...given('escalation', read.text(child(node, 'escalation'))),
+    ...given('respond', read.duration(child(node, 'respond'))),
+    ...given('recover', read.duration(child(node, 'recover'))),
+    ...(roles && {
+      roles: Object.assign({}, ...OWNER_ROLES.map((role) => given(role, read.text(child(roles, role))))),
+    }),
+  };
 }
 
 /** Readers of single values: each gives `undefined` for what is missing or of the wrong type. */

@@ -46,6 +46,9 @@ const VALUES: readonly { readonly sql: string; readonly placeOf: (row: Row) => P
     sql: 'SELECT name AS key, value FROM cursors',
     placeOf: ({ key }) => `cursors/${key}`,
   },
+  { sql: 'SELECT id AS key, value FROM reports', placeOf: ({ key }) => `reports/${key}` },
+  { sql: 'SELECT id AS key, value FROM differences', placeOf: ({ key }) => `differences/${key}` },
+  { sql: 'SELECT token AS key, value FROM repairs', placeOf: ({ key }) => `repairs/${key}` },
 ];
 
 type Row = Readonly<Record<string, unknown>>;

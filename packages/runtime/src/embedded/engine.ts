@@ -66,6 +66,8 @@ export class EmbeddedEngine implements RunHost {
   readonly switches: SwitchKeeper;
   #failure: Error | undefined;
   isStopping = false;
+  /** Put in once it is made: what it compares is part of the flow. */
+  reconciliations: { flow(): FlowReport['reconciliations'] } | undefined;
 
   constructor(
     options: RuntimeOptions,
@@ -401,9 +403,15 @@ export class EmbeddedEngine implements RunHost {
           .map(({ id }) => id),
       })),
       connections: this.#calls.flow(),
+      reconciliations: this.reconciliations?.flow() ?? [],
       counts: this.counts.counts,
       ...this.counts.stored(this.#read, now),
     };
+  }
+
+  /** Makes one call that is of no run: a read of a reconciliation. */
+  get call(): Calls['call'] {
+    return this.#calls.call;
   }
 
   emit(...emission: Parameters<RunHost['emit']>): Promise<void> {

@@ -29,16 +29,27 @@ export async function erase(
   const runs = await runsOf(engine, subject, holding);
   const ended = runs.filter((run) => isSettled(engine, run));
   const events = [...holding].filter((seq) => !hasRun(engine, seq));
+  const differences = await differencesHolding(engine, subject);
   if (apply) {
     for (let at = 0; at < ended.length; at += SLICE_RUNS)
       await eraseRuns(engine, ended.slice(at, at + SLICE_RUNS), actor, reason);
     // The subject itself is not said: an entry stays for ever.
-    const details = { action: 'erase', actor, reason, runs: ended.length, events: events.length };
+    const details = {
+      action: 'erase',
+      actor,
+      reason,
+      runs: ended.length,
+      events: events.length,
+      differences: differences.length,
+    };
     await engine.commit(
-      events.flatMap((seq): Write[] => [
-        ['shredLoneEvent', seq],
-        ['eraseEvent', seq],
-      ]),
+      [
+        ...events.flatMap((seq): Write[] => [
+          ['shredLoneEvent', seq],
+          ['eraseEvent', seq],
+        ]),
+        ...differences.map((id): Write => ['eraseDifference', id]),
+      ],
       [engine.system({ kind: 'erased', details })],
     );
     // The data keys as well: what backups and other copies hold of it cannot be read any more.
@@ -52,7 +63,24 @@ export async function erase(
       .filter((run) => !ended.includes(run))
       .map(({ run_id: runId, pipeline, state }) => ({ runId, pipeline, state })),
     events: events.length,
+    differences: differences.length,
   };
+}
+
+/** Differences that reports list of the subject: as their key, or as a value. */
+async function differencesHolding(engine: EmbeddedEngine, subject: string): Promise<readonly string[]> {
+  const found: string[] = [];
+  for (let after = ''; ; ) {
+    const rows = engine.read
+      .of('SELECT id, value FROM differences WHERE id > ? ORDER BY id LIMIT ?')
+      .all(after, SLICE_SEARCHED);
+    for (const row of rows) {
+      after = String(row['id']);
+      if (holds(engine, row['value'], `differences/${after}`, subject)) found.push(after);
+    }
+    if (rows.length < SLICE_SEARCHED) return found;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
 }
 
 /** A run that a run above it may still have to undo needs its data, as one that has not ended does. */

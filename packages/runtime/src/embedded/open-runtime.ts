@@ -1,6 +1,8 @@
-import type { Failure } from '@tenon/model';
+import type { Failure, JsonObject } from '@tenon/model';
 import { CheckpointKeeper } from '../ledger/checkpoint-keeper.ts';
 import { StoredTree } from '../ledger/tiles.ts';
+import { Reconciliations } from '../reconcile/reconciliations.ts';
+import { Repairs } from '../reconcile/repairs.ts';
 import type { AcceptResult, Runtime, RuntimeOptions } from '../runtime.ts';
 import type { Admission } from './admission.ts';
 import { backupTo } from './backup.ts';
@@ -83,12 +85,43 @@ export async function openRuntimeWith(
     options.clock,
   );
   if (options.encryption !== undefined) encryptInBackground(engine);
-  const retention = keepRetention(engine, options);
-  const watch = keepWatch(engine, options.clock);
   const refuse = (failure: Failure): AcceptResult => {
     engine.counts.refused(failure);
     return { ok: false, failure };
   };
+  const trigger = async (
+    pipeline: string,
+    input: JsonObject,
+    actor: string,
+    deliveryId: string,
+  ): Promise<AcceptResult> => {
+    const full = engine.refusal();
+    if (full !== undefined) return refuse(full);
+    const loaded = engine.activePlans.get(pipeline);
+    if (loaded === undefined || !('manual' in loaded.plan.trigger))
+      return {
+        ok: false,
+        failure: {
+          class: 'validation',
+          code: 'TRIGGER_NOT_MANUAL',
+          message: `there is no active pipeline ${pipeline} with a manual trigger`,
+          delivery: 'notSent',
+        },
+      };
+    const refusal = loaded.inputRefusal(input);
+    if (refusal !== undefined) return { ok: false, failure: refusal };
+    const draft = draftFor(loaded, { input, event: input }, deliveryId);
+    const payload = storedEvent({ payload: input });
+    const event = { event: `manual:${pipeline}`, payload, deliveryId, source: `manual:${actor}` };
+    const drafts = draft === undefined ? [] : [draft];
+    const crowded = engine.refusalFor(drafts);
+    return crowded === undefined ? admit(engine, event, drafts) : refuse(crowded);
+  };
+  const reconciliations = new Reconciliations(engine, options);
+  engine.reconciliations = reconciliations;
+  const repairs = new Repairs(engine, reconciliations, replays, trigger, options.clock);
+  const retention = keepRetention(engine, options);
+  const watch = keepWatch(engine, options.clock);
   let stopped: Promise<void> | undefined;
 
   return {
@@ -126,30 +159,7 @@ export async function openRuntimeWith(
       const row = engine.read.of('SELECT value FROM cursors WHERE name = ?').get(name);
       return row === undefined ? undefined : engine.rows.codec.open(row['value'], `cursors/${name}`);
     },
-    trigger: async (pipeline, input, actor): Promise<AcceptResult> => {
-      const full = engine.refusal();
-      if (full !== undefined) return refuse(full);
-      const loaded = engine.activePlans.get(pipeline);
-      if (loaded === undefined || !('manual' in loaded.plan.trigger))
-        return {
-          ok: false,
-          failure: {
-            class: 'validation',
-            code: 'TRIGGER_NOT_MANUAL',
-            message: `there is no active pipeline ${pipeline} with a manual trigger`,
-            delivery: 'notSent',
-          },
-        };
-      const refusal = loaded.inputRefusal(input);
-      if (refusal !== undefined) return { ok: false, failure: refusal };
-      const deliveryId = engine.newId();
-      const draft = draftFor(loaded, { input, event: input }, deliveryId);
-      const payload = storedEvent({ payload: input });
-      const event = { event: `manual:${pipeline}`, payload, deliveryId, source: `manual:${actor}` };
-      const drafts = draft === undefined ? [] : [draft];
-      const crowded = engine.refusalFor(drafts);
-      return crowded === undefined ? admit(engine, event, drafts) : refuse(crowded);
-    },
+    trigger: (pipeline, input, actor) => trigger(pipeline, input, actor, engine.newId()),
     flow: () => engine.flow(),
     runs: (filter) => queries.runs(filter),
     run: (runId) => queries.run(runId),
@@ -164,6 +174,20 @@ export async function openRuntimeWith(
     applyReplay: (token, actor, reason, options = {}) =>
       engine.dispatcher.busy(() => replays.apply(token, actor, reason, options)),
     replayStatus: (token) => replays.status(token),
+    activateReconciliations: async (plans) => {
+      await reconciliations.activate(plans);
+      repairs.resume();
+    },
+    reconciliations: () => reconciliations.names(),
+    reconcile: (name, actor, reason, isDryRun) =>
+      engine.dispatcher.busy(() => reconciliations.begin(name, actor, reason, isDryRun)),
+    reconciliationReports: (name, limit) => reconciliations.reports(name, limit),
+    reconciliationReport: (id) => reconciliations.report(id),
+    reportedDifferences: (id, after, limit) => reconciliations.differences(id, after, limit),
+    planRepair: (report, actor, reason) => engine.dispatcher.busy(() => repairs.plan(report, actor, reason)),
+    applyRepair: (token, actor, reason, more = {}) =>
+      engine.dispatcher.busy(() => repairs.apply(token, actor, reason, more)),
+    repairStatus: (token) => repairs.status(token),
     ...operations(engine, queries),
     switches: () => engine.board.all,
     setSwitch: async (request, actor, reason) => {
@@ -192,7 +216,11 @@ export async function openRuntimeWith(
       retention.stop();
       replays.stop();
       watch.stop();
-      stopped ??= engine.stop(STOP_BOUND_MS, () => keeper?.close()).finally(() => lock.release());
+      // At once: what comes in from now on is refused.
+      engine.isStopping = true;
+      stopped ??= Promise.all([reconciliations.stop(), repairs.stop()])
+        .then(() => engine.stop(STOP_BOUND_MS, () => keeper?.close()))
+        .finally(() => lock.release());
       return stopped;
     },
   };

@@ -268,6 +268,10 @@ export class Replays {
   }
 
   #choose(filter: ReplayFilter): readonly RunRow[] {
+    if (filter.runIds !== undefined)
+      return filter.runIds
+        .slice(0, this.#engine.limits.replayRunsMax + 1)
+        .flatMap((runId) => this.#queries.rowOf(runId) ?? []);
     if (filter.fingerprint === undefined && filter.queue === undefined && filter.failureClass === undefined)
       return this.#queries.runsFor(filter, this.#engine.limits.replayRunsMax + 1);
     const { fingerprint: _, queue: __, failureClass: ___, ...rest } = filter;

@@ -56,6 +56,7 @@ export function keepRetention(engine: EmbeddedEngine, options: RuntimeOptions): 
             ['purgeNewest', expired[0], expired[1], now],
             ['shredPurgedLoneEvents', ...lone],
             ['purgeLoneEvents', ...lone],
+            ...(isRound ? ([['purgeDifferences', now, keepMs]] as const) : []),
           ],
           [],
         ),

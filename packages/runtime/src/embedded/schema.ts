@@ -148,6 +148,23 @@ BEGIN SELECT RAISE(ABORT, 'RUN_TRANSITION_ILLEGAL'); END;
 CREATE TABLE newest (pipeline TEXT NOT NULL, order_key TEXT NOT NULL, version TEXT NOT NULL, run_seq INTEGER NOT NULL, expires_at INTEGER NOT NULL, PRIMARY KEY (pipeline, order_key)) WITHOUT ROWID;
 CREATE INDEX newest_by_run ON newest (run_seq);
 `,
+  `
+-- What two systems were compared by, and what came of it: see reconcile/reconciliations.ts.
+CREATE TABLE reconciliation_plans (hash TEXT PRIMARY KEY, name TEXT NOT NULL, version INTEGER NOT NULL, stored_at INTEGER NOT NULL, plan TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE reports (
+  id TEXT PRIMARY KEY, name TEXT NOT NULL, state TEXT NOT NULL CHECK (state IN ('comparing', 'complete', 'failed')),
+  begun_at INTEGER NOT NULL, ended_at INTEGER, is_dry INTEGER NOT NULL, value TEXT NOT NULL, plan TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX reports_by_name ON reports (name, id);
+CREATE TRIGGER reports_end_once BEFORE UPDATE OF state ON reports WHEN OLD.state <> 'comparing'
+BEGIN SELECT RAISE(ABORT, 'REPORT_ENDED'); END;
+-- <report>/<number>
+CREATE TABLE differences (id TEXT PRIMARY KEY, kind TEXT NOT NULL, value TEXT NOT NULL) WITHOUT ROWID;
+-- Dry runs of repairs, and those that were applied: see reconcile/repairs.ts.
+CREATE TABLE repairs (token TEXT PRIMARY KEY, at INTEGER NOT NULL, state TEXT NOT NULL CHECK (state IN ('planned', 'applied', 'done')), value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TRIGGER repairs_apply_once BEFORE UPDATE OF state ON repairs WHEN NEW.state = 'applied' AND OLD.state <> 'planned'
+BEGIN SELECT RAISE(ABORT, 'REPAIR_APPLIED'); END;
+`,
 ];
 
 /** Brings a file to this version's schema (or, for tests, to an earlier one); refuses one that a newer version wrote. */

@@ -121,6 +121,9 @@ const SYSTEM_TABLES = [
   { table: 'guards', id: 'connection', value: 'snapshot' },
   { table: 'replays', id: 'token', value: 'value' },
   { table: 'replay_starts', id: 'token', value: 'value' },
+  { table: 'reports', id: 'id', value: 'value' },
+  { table: 'differences', id: 'id', value: 'value' },
+  { table: 'repairs', id: 'token', value: 'value' },
 ] as const;
 
 /** Few rows, in one go. */

@@ -99,6 +99,29 @@ export const writes = {
   putSecretUser: `INSERT INTO secret_users (reference, connection, purpose, pipeline, step, first_at, last_at, uses, failed, unexpected) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (reference, connection, purpose, pipeline, step) DO UPDATE SET last_at = excluded.last_at, uses = uses + excluded.uses, failed = failed + excluded.failed, unexpected = excluded.unexpected`,
   dropSwitch: 'DELETE FROM switches WHERE id = ?',
+  putReconciliationPlan:
+    'INSERT INTO reconciliation_plans (hash, name, version, stored_at, plan) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
+  /** Values: id, name, now, dry or not, what is said of it, plan. */
+  putReport: `INSERT INTO reports (id, name, begun_at, is_dry, value, plan, state) VALUES (?, ?, ?, ?, ?, ?, 'comparing')`,
+  /** Values: id, what is said of it: how often it was begun. */
+  noteReport: `UPDATE reports SET value = ?2 WHERE id = ?1 AND state = 'comparing'`,
+  /** Values: id, now, state, what is said of it. A report that has ended is refused. */
+  endReport: 'UPDATE reports SET ended_at = ?2, state = ?3, value = ?4 WHERE id = ?1',
+  putDifference: 'INSERT INTO differences (id, kind, value) VALUES (?, ?, ?)',
+  /** Values: from, to. */
+  dropDifferences: 'DELETE FROM differences WHERE id > ? AND id < ?',
+  eraseDifference: 'DELETE FROM differences WHERE id = ?',
+  /**
+   * What was found long ago is let go; that it was, and how much, stays. Values: now, how long (ms) where no contract says
+   * less for a class of its data.
+   */
+  purgeDifferences: `DELETE FROM differences WHERE substr(id, 1, instr(id, '/') - 1) IN (
+    SELECT id FROM reports LEFT JOIN reconciliation_plans ON hash = reports.plan WHERE ended_at < ?1 - min(?2, coalesce(reconciliation_plans.plan ->> '$.keepMs', ?2)))`,
+  putRepair: 'INSERT INTO repairs (token, at, state, value) VALUES (?, ?, ?, ?)',
+  /** Refused when it was applied before. */
+  applyRepair: `UPDATE repairs SET state = 'applied', value = ?2 WHERE token = ?1`,
+  endRepair: `UPDATE repairs SET state = 'done' WHERE token = ?1`,
+  dropRepairs: `DELETE FROM repairs WHERE state = 'planned' AND at < ?1`,
   /** The time that runs stood ready while their pipeline was paused does not count: values pipeline, now, paused at. */
   forgetPause: `UPDATE runs SET clock_from = clock_from + (?2 - max(?3, due_at))
     WHERE pipeline = ?1 AND due_at IS NOT NULL AND due_at < ?2 AND state <> 'accepted' AND clock_from IS NOT NULL AND paused_since IS NULL`,
@@ -216,6 +239,12 @@ export const sealings: Readonly<Partial<Record<WriteName, Sealing>>> = {
   end: { by: 'run', values: [failureOfRun(4)] },
   putCursor: { by: 'system', values: [{ at: 1, place: ([name]) => `cursors/${name}` }] },
   putGuard: { by: 'system', values: [{ at: 2, place: ([connection]) => `guards/${connection}` }] },
+  putReport: { by: 'system', values: [{ at: 4, place: ([id]) => `reports/${id}` }] },
+  noteReport: { by: 'system', values: [{ at: 1, place: ([id]) => `reports/${id}` }] },
+  endReport: { by: 'system', values: [{ at: 3, place: ([id]) => `reports/${id}` }] },
+  putDifference: { by: 'system', values: [{ at: 2, place: ([id]) => `differences/${id}` }] },
+  putRepair: { by: 'system', values: [{ at: 3, place: ([token]) => `repairs/${token}` }] },
+  applyRepair: { by: 'system', values: [{ at: 1, place: ([token]) => `repairs/${token}` }] },
   putReplay: { by: 'system', values: [{ at: 2, place: ([token]) => `replays/${token}` }] },
   startReplay: { by: 'system', values: [{ at: 1, place: ([token]) => `replay_starts/${token}` }] },
 };

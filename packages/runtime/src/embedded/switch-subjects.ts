@@ -1,5 +1,5 @@
 import { didYouMean } from '@tenon/model';
-import type { Plan } from '@tenon/pipeline';
+import type { Plan, ReconciliationPlan } from '@tenon/pipeline';
 import { allSteps } from '../loaded-plan.ts';
 import type { SwitchRequest } from '../switches.ts';
 import type { EmbeddedEngine } from './engine.ts';
@@ -17,13 +17,35 @@ export function unknownSubject(engine: EmbeddedEngine, request: SwitchRequest): 
       .of('SELECT plan FROM plans')
       .all()
       .map((row) => JSON.parse(String(row['plan'])));
+  // A reconciliation has calls, and no runs: it can be killed, and there is nothing to pause.
+  const compared = (): ReconciliationPlan[] =>
+    engine.read
+      .of('SELECT plan FROM reconciliation_plans')
+      .all()
+      .map((row) => JSON.parse(String(row['plan'])));
   if (pipeline !== undefined)
     return engine.activePlans.has(pipeline)
       ? undefined
-      : unless('pipeline', pipeline, new Set(plans().map((plan) => plan.pipeline)));
+      : unless(
+          'pipeline',
+          pipeline,
+          new Set([
+            ...plans().map((plan) => plan.pipeline),
+            ...(request.kind === 'kill' ? compared().map(({ name }) => name) : []),
+          ]),
+        );
   if (connection === undefined) return undefined;
   const active = connectionsOf([...engine.activePlans.values()].map(({ plan }) => plan));
-  return active.has(connection) ? undefined : unless('connection', connection, connectionsOf(plans()));
+  return active.has(connection)
+    ? undefined
+    : unless(
+        'connection',
+        connection,
+        new Set([
+          ...connectionsOf(plans()),
+          ...compared().flatMap(({ sides }) => [sides.source.connection, sides.target.connection]),
+        ]),
+      );
 }
 
 function unless(what: string, name: string, known: ReadonlySet<string>): string | undefined {

@@ -5,8 +5,18 @@ import { RuntimeError } from '../runtime-error.ts';
 import { DataKeys, type EncryptionOptions } from './data-keys.ts';
 
 /** Where a value lies: its table, and what names its row. Bound into it, so that a value is good in its row only. */
-export type Place =
-  `${'events' | 'journal' | 'openings' | 'runs' | 'cursors' | 'guards' | 'replays' | 'replay_starts'}/${string}`;
+export type Place = `${
+  | 'events'
+  | 'journal'
+  | 'openings'
+  | 'runs'
+  | 'cursors'
+  | 'guards'
+  | 'replays'
+  | 'replay_starts'
+  | 'reports'
+  | 'differences'
+  | 'repairs'}/${string}`;
 
 /** A value that is not what was stored, or that cannot be read: its code says which, its place says where. */
 export class UnreadableValue extends RuntimeError {

@@ -1,5 +1,5 @@
-import type { ScheduleManifest } from '@tenon/connector';
 import { Cron } from 'croner';
+import type { ScheduleManifest } from './manifest.ts';
 
 /** A moment of a schedule, and whether it was due while nobody was there. */
 export interface Moment {
@@ -20,8 +20,12 @@ export interface Schedule {
 }
 
 /** The moments of a schedule; pure. Throws on a cron expression that cannot be read. */
-export function scheduleOf({ cron, zone, missed }: ScheduleManifest): Schedule {
-  const pattern = new Cron(cron, { timezone: zone, paused: true, mode: '5-or-6-parts' });
+export function scheduleOf({
+  cron,
+  zone,
+  missed,
+}: Pick<ScheduleManifest, 'cron' | 'zone' | 'missed'>): Schedule {
+  const pattern = patternOf(cron, zone);
   const next = (positionMs: number): number | undefined => pattern.nextRun(new Date(positionMs))?.getTime();
   return {
     next,
@@ -41,4 +45,17 @@ export function scheduleOf({ cron, zone, missed }: ScheduleManifest): Schedule {
       ];
     },
   };
+}
+
+/** Why a cron expression cannot be read, or why it names no moment; `undefined` for one that does. */
+export function cronProblem(cron: string): string | undefined {
+  try {
+    return patternOf(cron, 'UTC').nextRun() === null ? 'it names no moment that is still to come' : undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message.replace(/^CronPattern: /, '') : 'it cannot be read';
+  }
+}
+
+function patternOf(cron: string, zone: string): Cron {
+  return new Cron(cron, { timezone: zone, paused: true, mode: '5-or-6-parts' });
 }

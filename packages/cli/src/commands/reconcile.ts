@@ -1,0 +1,311 @@
+import { formatDuration, type Json, sleep } from '@tenon/model';
+import type {
+  ReconciliationReport,
+  ReconciliationState,
+  RepairReport,
+  RepairStatus,
+  ReportedDifference,
+} from '@tenon/runtime';
+import { type Args, type CommandSpec, type OptionSpec, UsageError } from '../command.ts';
+import { type ExitCode, exit } from '../exit.ts';
+import type { OperationsClient } from '../operations-client.ts';
+import { plural } from '../render/index.ts';
+import { renderTable } from '../table.ts';
+import { needReason, reason, remote, time, withClient } from './operate.ts';
+
+/** How often a report under way is looked at. */
+const LOOK_MS = 300;
+const PAGE = 1_000;
+/** Differences that people are shown; machines get all. */
+const SHOWN = 50;
+
+const output: Readonly<Record<string, OptionSpec>> = {
+  ...remote,
+  json: { type: 'boolean', help: 'the same as --format json' },
+};
+
+/** Two systems that should hold the same: compare them, look at what differs, and mend it. */
+export const reconcileCommands: readonly CommandSpec[] = [
+  {
+    name: 'reconcile',
+    summary: 'Compare two systems now, and say what differs',
+    positionals: ['<reconciliation>'],
+    options: {
+      ...output,
+      ...reason,
+      'dry-run': {
+        type: 'boolean',
+        help: 'raise no alarm, and stand for nothing in the flow and the metrics',
+      },
+    },
+    examples: [
+      'tenon reconcile invoices-agree --reason "before the month is closed"',
+      'tenon reconcile repair 01j… --reason "their outage is over"',
+      'tenon reconcile apply 01j… --reason "looked through the list"',
+    ],
+    run: withClient(async (client, args, _show, io) => {
+      const name = args.positionals[0]!;
+      const { report } = (await client.post(`/v1/reconciliations/${encodeURIComponent(name)}/reports`, {
+        reason: needReason(args),
+        dryRun: args.flag('dry-run'),
+      })) as { report: string };
+      let seen = await reportOf(client, report);
+      while (seen.state === 'comparing') {
+        await sleep(io.clock, LOOK_MS);
+        seen = await reportOf(client, report);
+      }
+      return showReport(client, args, io.out, io.err, seen);
+    }),
+  },
+  {
+    name: 'reconcile list',
+    summary: 'What is compared, when, and what came of it last',
+    options: output,
+    run: withClient(async (client, args, _show, io) => {
+      const { reconciliations } = (await client.get('/v1/reconciliations')) as {
+        reconciliations: ReconciliationState[];
+      };
+      return shown(args, io.out, io.err, reconciliations, () =>
+        renderTable(
+          ['RECONCILIATION', 'SOURCE', 'TARGET', 'SCHEDULE', 'NEXT', 'LAST', 'DIFFERENCES', 'OWNER'],
+          reconciliations.map((one) => [
+            one.name,
+            one.source,
+            one.target,
+            one.schedule === undefined ? 'by command' : `${one.schedule} ${one.zone}`,
+            one.nextAtMs === undefined ? '' : time(one.nextAtMs),
+            one.last === undefined ? 'never' : `${time(one.last.begunAtMs)} ${one.last.state}`,
+            one.last?.state === 'complete' ? String(one.last.differences) : '',
+            one.owner,
+          ]),
+        ),
+      );
+    }),
+  },
+  {
+    name: 'reconcile reports',
+    summary: 'Reports, the newest first',
+    positionals: ['[reconciliation]'],
+    options: { ...output, limit: { type: 'string', value: '<n>', help: 'at most so many; default 50' } },
+    run: withClient(async (client, args, _show, io) => {
+      const { reports } = (await client.get('/v1/reports', {
+        reconciliation: args.positionals[0],
+        limit: args.text('limit'),
+      })) as { reports: ReconciliationReport[] };
+      return shown(args, io.out, io.err, reports, () =>
+        renderTable(
+          ['REPORT', 'RECONCILIATION', 'BEGUN', 'STATE', 'DIFFERENCES', 'RECORDS', 'BY', 'REASON'],
+          reports.map((one) => [
+            one.id,
+            one.reconciliation,
+            time(one.begunAtMs),
+            one.isDryRun ? `${one.state} (dry run)` : one.state,
+            one.state === 'complete' ? countWords(one) : (one.failure?.code ?? ''),
+            `${one.records.source} / ${one.records.target}`,
+            one.actor,
+            one.reason,
+          ]),
+        ),
+      );
+    }),
+  },
+  {
+    name: 'reconcile show',
+    summary: 'One report with what differs',
+    positionals: ['<report>'],
+    options: output,
+    run: withClient(async (client, args, _show, io) => {
+      const report = await reportOf(client, args.positionals[0]!);
+      await showReport(client, args, io.out, io.err, report);
+      return exit.clean;
+    }),
+  },
+  {
+    name: 'reconcile repair',
+    summary: 'What mending the differences of a report would do: a dry run with a token',
+    positionals: ['<report>'],
+    options: { ...output, ...reason },
+    run: withClient(async (client, args, _show, io) => {
+      // The shape that contracts/operations promises.
+      const dry = (await client.post(`/v1/reports/${encodeURIComponent(args.positionals[0]!)}/repairs`, {
+        reason: needReason(args),
+      })) as unknown as RepairReport;
+      shown(args, io.out, io.err, dry, () =>
+        renderTable(
+          ['NO', 'KIND', 'KEY', 'RUN', 'SENDS', 'STARTS', 'NOTHING, BECAUSE'],
+          dry.items.flatMap(({ number, kind, key, runs, starts, refused }) => {
+            const head = [String(number), kind, key ?? '–'];
+            if (runs.length === 0) return [[...head, '', '', starts ?? '', refused ?? '']];
+            return runs.map((run) => [
+              ...head,
+              `${run.pipeline} ${run.runId}`,
+              run.effectsToSend.join(', ') || '–',
+              '',
+              refused ?? run.refused ?? '',
+            ]);
+          }),
+        ),
+      );
+      const mended = dry.items.filter(({ refused }) => refused === undefined).length;
+      io.err(
+        `dry run: ${mended} of ${plural(dry.items.length, 'differences')} can be mended; tenon reconcile apply ${dry.token} --reason … does exactly this, until ${time(dry.expiresAtMs)}\n`,
+      );
+      return mended > 0 ? exit.changesPending : exit.clean;
+    }),
+  },
+  {
+    name: 'reconcile apply',
+    summary: 'Do exactly what the dry run of a repair showed, once, beside live traffic',
+    positionals: ['<token>'],
+    options: {
+      ...remote,
+      ...reason,
+      rate: { type: 'string', value: '<n>', help: 'runs a second at most; default 10' },
+    },
+    run: withClient(async (client, args, _show, io) => {
+      const token = args.positionals[0]!;
+      const rate = args.text('rate');
+      const perSecond = rate === undefined ? undefined : Number(rate);
+      if (perSecond !== undefined && !(perSecond > 0 && perSecond <= 1_000))
+        throw new UsageError('--rate is a number of runs a second, up to 1000');
+      await client.post(`/v1/repairs/${encodeURIComponent(token)}/apply`, {
+        reason: needReason(args),
+        ...(perSecond !== undefined && { perSecond }),
+      });
+      io.err(`begun; tenon reconcile status ${token} says how far it is\n`);
+      return exit.clean;
+    }),
+  },
+  {
+    name: 'reconcile status',
+    summary: 'Who asked for a repair, who applied it, and how far it is',
+    positionals: ['<token>'],
+    options: output,
+    run: withClient(async (client, args, _show, io) => {
+      // The shape that contracts/operations promises.
+      const status = (await client.get(
+        `/v1/repairs/${encodeURIComponent(args.positionals[0]!)}`,
+      )) as unknown as RepairStatus;
+      return shown(args, io.out, io.err, status, () => statusWords(status));
+    }),
+  },
+];
+
+type Write = (text: string) => void;
+
+async function reportOf(client: OperationsClient, id: string): Promise<ReconciliationReport> {
+  // The shape that contracts/operations promises.
+  return (await client.get(`/v1/reports/${encodeURIComponent(id)}`)) as unknown as ReconciliationReport;
+}
+
+async function showReport(
+  client: OperationsClient,
+  args: Args,
+  out: Write,
+  err: Write,
+  report: ReconciliationReport,
+): Promise<ExitCode> {
+  const differences: ReportedDifference[] = [];
+  const wanted = isJson(args) ? report.listed : Math.min(report.listed, SHOWN);
+  while (differences.length < wanted) {
+    const { differences: page } = (await client.get(
+      `/v1/reports/${encodeURIComponent(report.id)}/differences`,
+      {
+        after: String(differences.at(-1)?.number ?? 0),
+        limit: String(Math.min(PAGE, wanted - differences.length)),
+      },
+    )) as { differences: ReportedDifference[] };
+    if (page.length === 0) break;
+    differences.push(...page);
+  }
+  shown(args, out, err, { ...report, listedDifferences: differences }, () =>
+    reportWords(report, differences),
+  );
+  if (report.state === 'failed') return exit.failed;
+  return report.differences > 0 || report.totals.some(({ differs }) => differs) ? exit.findings : exit.clean;
+}
+
+function reportWords(report: ReconciliationReport, differences: readonly ReportedDifference[]): string {
+  const { records, unsettled, failure, totals } = report;
+  const more = report.differences - differences.length;
+  return [
+    `report   ${report.id} of ${report.reconciliation}, version ${report.version}${report.isDryRun ? ' (dry run)' : ''}`,
+    `asked    ${time(report.begunAtMs)} by ${report.actor}: ${report.reason}`,
+    `state    ${report.state}${report.endedAtMs === undefined ? '' : ` after ${formatDuration(report.endedAtMs - report.begunAtMs)}`}${report.resumed === undefined ? '' : `, begun again ${plural(report.resumed, 'times')}`}`,
+    ...(failure ? [`cause    ${failure.message} (${failure.code})`] : []),
+    ...(report.state === 'complete'
+      ? [
+          `records  ${records.source} in the source, ${records.target} in the target${unsettled > 0 ? `; ${plural(unsettled, 'keys')} left out: not settled` : ''}`,
+          ...totals.map(
+            ({ name, differs, source, target }) =>
+              `total    ${name}: ${source === undefined ? '' : `${source} in the source, ${target} in the target, `}${differs ? 'DIFFERS' : 'agrees'}`,
+          ),
+          `found    ${countWords(report)}`,
+        ]
+      : []),
+    ...(differences.length > 0
+      ? [
+          renderTable(
+            ['NO', 'KIND', 'KEY', 'SOURCE', 'TARGET', 'DIFFERS'],
+            differences.map(({ number, kind, key, ids, records: many, fields }) => [
+              String(number),
+              kind,
+              key ?? '–',
+              sideWords(many.source, ids.source),
+              sideWords(many.target, ids.target),
+              fields
+                .map((field) =>
+                  'isClassed' in field
+                    ? `${field.name} (classed)`
+                    : `${field.name}: ${valueWords(field.source)} ≠ ${valueWords(field.target)}`,
+                )
+                .join(', '),
+            ]),
+          ),
+        ]
+      : []),
+    ...(more > 0 && differences.length > 0
+      ? [`and ${more} more; --json shows all ${report.listed} that are kept`]
+      : []),
+  ].join('\n');
+}
+
+function countWords({ counts, differences }: ReconciliationReport): string {
+  if (differences === 0) return 'no difference';
+  const parts = Object.entries(counts).flatMap(([kind, count]) => (count > 0 ? [`${count} ${kind}`] : []));
+  return parts.join(', ');
+}
+
+function sideWords(records: number, ids: readonly string[]): string {
+  if (records === 0) return '–';
+  return ids.length > 0 ? ids.join(', ') : plural(records, 'records');
+}
+
+function valueWords(value: Json): string {
+  return value === null ? 'nothing' : JSON.stringify(value);
+}
+
+function statusWords(status: RepairStatus): string {
+  const { applied } = status;
+  const counts = Object.entries(status.runs).map(([state, count]) => `${count} ${state}`);
+  return [
+    `dry run   ${time(status.atMs)} by ${status.actor}: ${status.reason} (report ${status.report})`,
+    applied === undefined
+      ? 'applied   not yet'
+      : `applied   ${time(applied.atMs)} by ${applied.actor}: ${applied.reason} (${applied.perSecond} a second)`,
+    `runs      ${counts.join(', ') || 'none'}`,
+    `starts    ${status.starts}`,
+    `done      ${status.isDone ? 'yes' : 'no'}`,
+  ].join('\n');
+}
+
+function isJson(args: Args): boolean {
+  return args.flag('json') || args.text('format') === 'json';
+}
+
+function shown(args: Args, out: Write, err: Write, value: object, human: () => string): ExitCode {
+  if (isJson(args)) out(`${JSON.stringify(value, null, 2)}\n`);
+  else if (Array.isArray(value) && value.length === 0) err('none\n');
+  else out(`${human()}\n`);
+  return exit.clean;
+}

@@ -1,0 +1,363 @@
+import { compileTemplate, type ValueTemplate } from '@tenon/expression';
+import { isObject, type JsonObject, sleep } from '@tenon/model';
+import type { ReconciliationPlan } from '@tenon/pipeline';
+import { CommitRefused } from '../embedded/commit-queue.ts';
+import type { EmbeddedEngine } from '../embedded/engine.ts';
+import type { Replays } from '../embedded/replays.ts';
+import type {
+  AcceptResult,
+  ActionResult,
+  RepairItem,
+  RepairResult,
+  RepairStatus,
+  ReplayOptions,
+  ReplayReport,
+  RuntimeOptions,
+} from '../runtime.ts';
+import type { Difference } from './compare.ts';
+import type { Reconciliations } from './reconciliations.ts';
+
+/** As of a replay's dry run. */
+const GOOD_FOR_MS = 24 * 3_600_000;
+const PER_SECOND_DEFAULT = 10;
+/** Runs looked at before others get their turn. */
+const LOOKED_AT_ONCE = 2_000;
+const READ_AT_ONCE = 500;
+
+/** Starts a manual pipeline under a delivery id: the same twice is one. */
+export type Start = (
+  pipeline: string,
+  input: JsonObject,
+  actor: string,
+  deliveryId: string,
+) => Promise<AcceptResult>;
+
+interface StoredRepair {
+  readonly report: string;
+  readonly actor: string;
+  readonly reason: string;
+  readonly atMs: number;
+  /** The replay of the runs that were found; absent: none was. */
+  readonly replay?: string;
+  readonly starts: readonly { readonly number: number; readonly pipeline: string; readonly repair: number }[];
+  readonly applied?: {
+    readonly actor: string;
+    readonly reason: string;
+    readonly atMs: number;
+    readonly perSecond: number;
+  };
+}
+
+interface FoundRun {
+  readonly runId: string;
+  readonly state: string;
+}
+
+/**
+ * Repairs of what a report lists (C81). A difference is tied by its key to what the named pipelines hold of it: runs of
+ * that entity are replayed as any replay is (a frozen set, the same keys, a token, a lane of their own), so what
+ * happened does not happen again. Where none of them has had an event of it, one may be started from the source's record.
+ * A repair: planned → applied (starts go out, paced) → done. A restart goes on with the starts; each has its delivery id.
+ */
+export class Repairs {
+  readonly #engine: EmbeddedEngine;
+  readonly #reconciliations: Reconciliations;
+  readonly #replays: Replays;
+  readonly #start: Start;
+  readonly #clock: RuntimeOptions['clock'];
+  readonly #stopped = new AbortController();
+  readonly #working = new Set<Promise<void>>();
+
+  constructor(
+    engine: EmbeddedEngine,
+    reconciliations: Reconciliations,
+    replays: Replays,
+    start: Start,
+    clock: RuntimeOptions['clock'],
+  ) {
+    this.#engine = engine;
+    this.#reconciliations = reconciliations;
+    this.#replays = replays;
+    this.#start = start;
+    this.#clock = clock;
+  }
+
+  /** Goes on with what an earlier process had begun. */
+  resume(): void {
+    for (const row of this.#engine.read
+      .of(`SELECT token, value FROM repairs WHERE state = 'applied'`)
+      .all()) {
+      const token = String(row['token']);
+      const stored = this.#storedOf(token);
+      if (stored?.applied) this.#letOut(token, stored, stored.applied);
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    await Promise.all(this.#working);
+  }
+
+  /** Says what a repair of each difference would do, and freezes that. */
+  async plan(reportId: string, actor: string, reason: string): Promise<RepairResult> {
+    const report = this.#reconciliations.report(reportId);
+    const plan = this.#reconciliations.planOfReport(reportId);
+    if (report === undefined || plan === undefined)
+      return { ok: false, code: 'REPORT_UNKNOWN', message: `there is no report ${reportId}` };
+    if (report.state !== 'complete')
+      return {
+        ok: false,
+        code: 'REPORT_INCOMPLETE',
+        message: `the report is ${report.state}; it lists nothing to mend`,
+      };
+    const differences = await this.#differencesOf(reportId);
+    const held = await this.#runsOf(
+      plan,
+      differences.map(({ difference }) => difference),
+    );
+    const shownKey = this.#reconciliations.shownKey(reportId);
+    const chosen = differences.map(({ number, difference }) => {
+      const { key, kind } = difference;
+      const runs = key === null ? [] : (held.get(key) ?? []);
+      const start = runs.length === 0 && kind === 'missing' ? startOf(plan, difference) : undefined;
+      return { number, kind, key: shownKey(key), runs, start };
+    });
+    const runIds = [...new Set(chosen.flatMap(({ runs }) => runs.map(({ runId }) => runId)))];
+    const replayed = runIds.length === 0 ? undefined : await this.#replays.plan({ runIds }, actor, reason);
+    if (replayed && !replayed.ok) return replayed;
+    const byRun = new Map((replayed?.report.runs ?? []).map((run) => [run.runId, run]));
+    const now = this.#engine.now();
+    const token = this.#engine.newId();
+    const stored: StoredRepair = {
+      report: reportId,
+      actor,
+      reason,
+      atMs: now,
+      ...(replayed && { replay: replayed.report.token }),
+      starts: chosen.flatMap(({ number, start }) =>
+        start === undefined ? [] : [{ number, pipeline: start.pipeline, repair: start.repair }],
+      ),
+    };
+    await this.#engine.commit(
+      [
+        ['dropRepairs', now - GOOD_FOR_MS],
+        ['putRepair', token, now, 'planned', JSON.stringify(stored)],
+      ],
+      [],
+    );
+    return {
+      ok: true,
+      report: {
+        token,
+        reportId,
+        reconciliation: report.reconciliation,
+        expiresAtMs: now + GOOD_FOR_MS,
+        items: chosen.map(({ number, kind, key, runs, start }) => ({
+          number,
+          kind,
+          key,
+          ...outcomeOf(
+            runs.map(({ runId }) => byRun.get(runId)).filter((run) => run !== undefined),
+            start?.pipeline,
+            plan,
+          ),
+        })),
+      },
+    };
+  }
+
+  /** Does what the dry run showed, once, within a day. */
+  async apply(token: string, actor: string, reason: string, options: ReplayOptions): Promise<ActionResult> {
+    const stored = this.#storedOf(token);
+    if (stored === undefined)
+      return {
+        ok: false,
+        code: 'REPAIR_UNKNOWN',
+        message: `no dry run of a repair has given the token ${token}`,
+      };
+    const now = this.#engine.now();
+    if (stored.atMs + GOOD_FOR_MS <= now)
+      return {
+        ok: false,
+        code: 'REPLAY_EXPIRED',
+        message: 'the dry run is more than a day old; make a new one',
+      };
+    const perSecond = options.perSecond ?? PER_SECOND_DEFAULT;
+    const applied = { actor, reason, atMs: now, perSecond };
+    const details = {
+      action: 'repair',
+      token,
+      report: stored.report,
+      actor,
+      reason,
+      ...(stored.replay !== undefined && { replay: stored.replay }),
+      starts: stored.starts.length,
+    };
+    try {
+      await this.#engine.commit(
+        [['applyRepair', token, JSON.stringify({ ...stored, applied })]],
+        [this.#engine.system({ kind: 'reconciliation', details })],
+      );
+    } catch (error) {
+      if (!(error instanceof CommitRefused)) throw error;
+      return { ok: false, code: 'REPLAY_APPLIED_ALREADY', message: 'this dry run was applied before' };
+    }
+    if (stored.replay !== undefined) await this.#replays.apply(stored.replay, actor, reason, { perSecond });
+    this.#letOut(token, stored, applied);
+    return { ok: true };
+  }
+
+  status(token: string): RepairStatus | undefined {
+    const stored = this.#storedOf(token);
+    if (stored === undefined) return undefined;
+    const { replay, starts, report, actor, reason, atMs, applied } = stored;
+    const replayed = replay === undefined ? undefined : this.#replays.status(replay);
+    const state = this.#engine.read.of('SELECT state FROM repairs WHERE token = ?').get(token)?.['state'];
+    return {
+      token,
+      report,
+      actor,
+      reason,
+      atMs,
+      ...(applied && { applied }),
+      runs: replayed?.runs ?? {},
+      starts: starts.length,
+      isDone:
+        state === 'done' &&
+        Object.entries(replayed?.runs ?? {}).every(
+          ([name, count]) => count === 0 || name === 'done' || name === 'refused',
+        ),
+    };
+  }
+
+  #letOut(token: string, stored: StoredRepair, applied: NonNullable<StoredRepair['applied']>): void {
+    const work = this.#go(token, stored, applied)
+      // A disk that fails stops the runtime elsewhere; what is left goes on after the next start.
+      .catch(() => {})
+      .finally(() => this.#working.delete(work));
+    this.#working.add(work);
+  }
+
+  async #go(
+    token: string,
+    { report, replay, starts }: StoredRepair,
+    { actor, reason, perSecond }: NonNullable<StoredRepair['applied']>,
+  ): Promise<void> {
+    const { dispatcher } = this.#engine;
+    // Unless the process ended right before it, the replay is under way already.
+    if (replay !== undefined)
+      await dispatcher.busy(() => this.#replays.apply(replay, actor, reason, { perSecond }));
+    const plan = this.#reconciliations.planOfReport(report);
+    for (const { number, pipeline, repair } of starts) {
+      if (this.#stopped.signal.aborted) return;
+      const [found] = this.#reconciliations.storedDifferences(report, number - 1, 1);
+      const input = found?.number === number ? found.difference.starts[repair] : undefined;
+      const { paused } = await dispatcher.busy(async () => {
+        if (plan !== undefined && isObject(input))
+          // JSON, as it was stored.
+          await this.#start(pipeline, input as JsonObject, actor, `repair:${token}:${number}`);
+        return { paused: sleep(this.#clock, 1_000 / perSecond, this.#stopped.signal) };
+      });
+      await paused;
+    }
+    if (!this.#stopped.signal.aborted)
+      await dispatcher.busy(() => this.#engine.commit([['endRepair', token]], []));
+  }
+
+  async #differencesOf(
+    report: string,
+  ): Promise<readonly { readonly number: number; readonly difference: Difference }[]> {
+    const all: { readonly number: number; readonly difference: Difference }[] = [];
+    for (let after = 0; ; ) {
+      const some = this.#reconciliations.storedDifferences(report, after, READ_AT_ONCE);
+      all.push(...some);
+      after = some.at(-1)?.number ?? after;
+      if (some.length < READ_AT_ONCE) return all;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  /**
+   * Runs of the pipelines that carry the entities, by the key of the difference. One pass over the runs of each
+   * pipeline: an index for what is asked a few times a day would be paid for by every run.
+   */
+  async #runsOf(
+    plan: ReconciliationPlan,
+    differences: readonly Difference[],
+  ): Promise<ReadonlyMap<string, readonly FoundRun[]>> {
+    const found = new Map<string, FoundRun[]>();
+    for (const { pipeline, entity } of plan.repair) {
+      const keyOf = entityReader(entity, plan);
+      const wanted = new Map<string, string>();
+      for (const { key } of differences) if (key !== null) wanted.set(keyOf(key), key);
+      for (let after = 0; ; ) {
+        const rows = this.#engine.read
+          .of(
+            'SELECT seq, run_id, state, key, order_key FROM runs WHERE pipeline = ? AND seq > ? ORDER BY seq LIMIT ?',
+          )
+          .all(pipeline, after, LOOKED_AT_ONCE);
+        for (const row of rows) {
+          after = Number(row['seq']);
+          const key = wanted.get(String(row['order_key'])) ?? wanted.get(String(row['key']));
+          if (key === undefined) continue;
+          const runs = found.get(key) ?? [];
+          runs.push({ runId: String(row['run_id']), state: String(row['state']) });
+          found.set(key, runs);
+        }
+        if (rows.length < LOOKED_AT_ONCE) break;
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    }
+    return found;
+  }
+
+  #storedOf(token: string): StoredRepair | undefined {
+    const row = this.#engine.read.of('SELECT value FROM repairs WHERE token = ?').get(token);
+    // Written by `plan` and `apply`.
+    return row && (this.#engine.rows.codec.json(row['value'], `repairs/${token}`) as unknown as StoredRepair);
+  }
+}
+
+function entityReader(entity: ValueTemplate, { policies }: ReconciliationPlan): (key: string) => string {
+  const { evaluate } = compileTemplate(entity, { policies });
+  return (key) => {
+    const result = evaluate({ key });
+    // What has no value names no entity.
+    return result.ok ? String(result.value) : '';
+  };
+}
+
+function startOf(
+  plan: ReconciliationPlan,
+  { starts }: Difference,
+): { readonly pipeline: string; readonly repair: number } | undefined {
+  const repair = plan.repair.findIndex((one, index) => one.start !== undefined && isObject(starts[index]));
+  return repair < 0 ? undefined : { pipeline: plan.repair[repair]!.pipeline, repair };
+}
+
+/** What becomes of one difference, in words where nothing can. */
+function outcomeOf(
+  runs: readonly ReplayReport['runs'][number][],
+  start: string | undefined,
+  plan: ReconciliationPlan,
+): Omit<RepairItem, 'number' | 'kind' | 'key'> {
+  if (start !== undefined) return { runs: [], starts: start };
+  const listed = runs.map(({ runId, pipeline, effectsToSend, refused }) => ({
+    runId,
+    pipeline,
+    effectsToSend,
+    ...(refused !== undefined && { refused }),
+  }));
+  if (runs.some(({ effectsToSend }) => effectsToSend.length > 0)) return { runs: listed };
+  if (plan.repair.length === 0)
+    return { runs: [], refused: 'no pipeline is named that carries it (`repair`)' };
+  if (runs.length === 0)
+    return { runs: [], refused: 'no pipeline has had an event of it, and none is to be started for it' };
+  const open = runs.every(({ refused }) => refused !== undefined);
+  return {
+    runs: listed,
+    refused: open
+      ? 'none of its runs can be replayed'
+      : 'all effects of its runs have happened; who changed it since did so elsewhere: mend it there, or send a new event',
+  };
+}

@@ -214,6 +214,11 @@ export interface Runtime {
   /** Takes a switch away: what it held goes on, in order. */
   liftSwitch(id: string, actor: string, reason: string): Promise<ActionResult>;
 
+  /**
+   * Holds events in quarantine against the contracts in force now, in the order in which they came; with `apply` those that
+   * pass are taken in again, as far as order by key allows. What a dry run gave as `through` bounds what is acted on.
+   */
+  recheck(filter: RecheckFilter, actor: string, reason: string): Promise<RecheckReport>;
   /** What an erasure of a subject would touch, and with `apply` lets go of. The ledger stays, and verifies as before. */
   erase(subject: string, actor: string, reason: string, apply: boolean): Promise<ErasureReport>;
   /** Which secret was used by what, since the file was made. */
@@ -448,6 +453,52 @@ export type SwitchResult =
 export type ActionResult =
   | { readonly ok: true }
   | { readonly ok: false; readonly code: string; readonly message: string };
+
+export interface RecheckFilter {
+  /** Events of which this pipeline has a run in quarantine. */
+  readonly pipeline?: string;
+  readonly event?: string;
+  /** Release what passes; without it nothing is changed. */
+  readonly apply?: boolean;
+  /** No event that came after this one, as a dry run gave it. */
+  readonly through?: number;
+  /** Release also what a later event of its order key has overtaken. */
+  readonly overtaken?: boolean;
+}
+
+export interface RecheckedEvent {
+  readonly event: string;
+  readonly source: string;
+  readonly deliveryId: string;
+  /** Parked for it. */
+  readonly runs: readonly { readonly runId: string; readonly pipeline: string }[];
+  /**
+   * `passes`: it would be released. `fails`: it does not fit now either. `behind`: an earlier one of its key stays.
+   * `overtaken`: a later one of its key was taken. `unreadable`: it was never read, so it is to be sent again. `unheard`: no
+   * pipeline listens any more. `gone`: its data is no longer kept. `changed`: somebody else was faster.
+   */
+  readonly outcome:
+    | 'passes'
+    | 'released'
+    | 'fails'
+    | 'behind'
+    | 'overtaken'
+    | 'unreadable'
+    | 'unheard'
+    | 'gone'
+    | 'changed';
+  readonly failure?: Failure;
+}
+
+export interface RecheckReport {
+  readonly applied: boolean;
+  /** The last event that was looked at: give it to `apply`, to act on these and no later ones. */
+  readonly through: number;
+  /** In the order in which they came. */
+  readonly events: readonly RecheckedEvent[];
+  /** There are more than are looked at at once: do it again. */
+  readonly more: boolean;
+}
 
 export interface ErasureReport {
   readonly applied: boolean;

@@ -8,6 +8,7 @@ import { eraseRoute } from './erase.ts';
 import { authenticate, type Operator, roleGrants } from './operators.ts';
 import { acceptProblem, type Problem, refuseUnread, sendProblem } from './problem.ts';
 import { protectionRoutes } from './protection.ts';
+import { recheckRoute } from './recheck.ts';
 import { reconciliationRoutes } from './reconciliations.ts';
 import { replayRoutes } from './replays.ts';
 import { type Answer, acted, type Call, type Route, reason } from './route.ts';
@@ -26,6 +27,7 @@ const RUNS_LISTED_MAX = 1_000;
 /** The operations of `contracts/operations`, by id; a test holds this table and the contract together. */
 export const routes: readonly Route[] = [
   eraseRoute,
+  recheckRoute,
   ...protectionRoutes,
   secretsRoute,
   {

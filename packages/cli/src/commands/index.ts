@@ -18,6 +18,7 @@ import { healthCommand } from './health.ts';
 import { initCommand } from './init.ts';
 import { languageServerCommand } from './language-server.ts';
 import { operateCommands } from './operate.ts';
+import { quarantineCommands } from './quarantine.ts';
 import { reconcileCommands } from './reconcile.ts';
 import { replayCommands } from './replay.ts';
 import { sandboxCommands } from './sandbox.ts';
@@ -42,6 +43,7 @@ export const commands: readonly CommandSpec[] = [
   ...operateCommands,
   ...replayCommands,
   ...reconcileCommands,
+  ...quarantineCommands,
   ...controlCommands,
   ...auditCommands,
   backupCommand,

@@ -26,6 +26,7 @@ const loaders: Readonly<Record<string, () => Promise<readonly CommandSpec[]>>> =
   secrets: async () => [(await import('./secrets.ts')).secretsCommand],
   health: async () => [(await import('./health.ts')).healthCommand],
   doctor: async () => [(await import('./doctor.ts')).doctorCommand],
+  quarantine: async () => (await import('./quarantine.ts')).quarantineCommands,
 };
 
 const controlling = ['flow', 'kill', 'pause', 'resume', 'switches'];

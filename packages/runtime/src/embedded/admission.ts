@@ -140,6 +140,17 @@ export class Admission {
     );
   }
 
+  /** Takes a stored event in once more, together with `also`, or not at all. */
+  async readmit(
+    event: Omit<NewEvent, 'payload'> & EventParts,
+    drafts: readonly Draft[],
+    also: readonly Write[],
+    noted: readonly Noted[],
+  ): Promise<void> {
+    const { headers: _headers, ...rest } = event;
+    await this.admit({ ...rest, payload: storedEvent(event) }, drafts, also, noted);
+  }
+
   async #admitReserved(
     event: NewEvent,
     drafts: readonly Draft[],

@@ -17,6 +17,7 @@ import { lockFile } from './lock.ts';
 import { operations, resume } from './operations.ts';
 import { encryptInBackground, protectionOf, rewrapKeys } from './protection.ts';
 import { Queries } from './queries.ts';
+import { recheck } from './recheck.ts';
 import { Replays } from './replays.ts';
 import { keepRetention } from './retention.ts';
 import { isMarkedEncrypted, markEncrypted } from './seal-older.ts';
@@ -204,6 +205,7 @@ export async function openRuntimeWith(
         ? { ok: false, code: 'SWITCH_NOT_SET', message: `nothing is switched under ${id}` }
         : { ok: true };
     },
+    recheck: (filter, actor, reason) => engine.dispatcher.busy(() => recheck(engine, filter, actor, reason)),
     erase: (subject, actor, reason, apply) =>
       engine.dispatcher.busy(() => erase(engine, subject, actor, reason, apply)),
     secretUsers: () => secretUsers(engine.read),

@@ -72,12 +72,7 @@ export function operations(engine: EmbeddedEngine, queries: Queries): Operations
         const done = await write(
           engine,
           run,
-          [
-            ['putJournal', run.seq, '#cancel', now, JSON.stringify({ actor, reason })],
-            ['closeWaits', run.seq],
-            ['closeSteps', run.seq, run.step ?? ''],
-            ['wake', run.seq, now],
-          ],
+          cancelWrites(run, actor, reason, now),
           [{ kind: 'operator', details: { action: 'cancel', actor, reason } }],
           'RUN_CANCELLED_ALREADY',
         );
@@ -85,6 +80,16 @@ export function operations(engine: EmbeddedEngine, queries: Queries): Operations
         return done;
       }),
   };
+}
+
+/** What ends a run by a person's word: stored once, as the word can be given once. */
+export function cancelWrites({ seq, step }: RunRow, actor: string, reason: string, now: number): Write[] {
+  return [
+    ['putJournal', seq, '#cancel', now, JSON.stringify({ actor, reason })],
+    ['closeWaits', seq],
+    ['closeSteps', seq, step ?? ''],
+    ['wake', seq, now],
+  ];
 }
 
 /** Why later steps could not go on with `result` as that of the effect, or `undefined`. Nobody reads what a compensation gave. */

@@ -1,0 +1,94 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { systemRandom } from '@tenon/model';
+import type { RecheckReport } from '@tenon/runtime';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { runCommandLine } from '../command.ts';
+import { quarantineCommands } from './quarantine.ts';
+
+let root: string;
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'tenon-quarantine-'));
+  await writeFile(join(root, 'tenon.config.yaml'), 'apiVersion: tenon/v1\n');
+});
+afterEach(async () => {
+  vi.unstubAllGlobals();
+  await rm(root, { recursive: true });
+});
+
+async function tenon(line: readonly string[], answer: object = {}) {
+  const sent: string[] = [];
+  let text = '';
+  const hear = (part: string): void => {
+    text += part;
+  };
+  vi.stubGlobal('fetch', async (url: URL, init: RequestInit) => {
+    sent.push(`${init.method} ${url.pathname}${url.search} ${init.body ?? ''}`.trim());
+    return Response.json(answer);
+  });
+  const code = await runCommandLine(quarantineCommands, line, {
+    out: hear,
+    err: hear,
+    cwd: root,
+    env: {},
+    color: false,
+    clock: { now: () => 0, setTimer: () => () => {} },
+    random: systemRandom,
+    interrupted: () => new Promise(() => {}),
+  });
+  return { sent, text, code };
+}
+
+const one = { event: 'shop.paid', source: 'bus/paid', runs: [{ runId: 'r1', pipeline: 'book' }] };
+const report = (applied: boolean): RecheckReport => ({
+  applied,
+  through: 17,
+  more: false,
+  events: [
+    { ...one, deliveryId: 'd1', outcome: applied ? 'released' : 'passes' },
+    {
+      ...one,
+      deliveryId: 'd2',
+      outcome: 'fails',
+      failure: {
+        class: 'contract',
+        code: 'EVENT_PAYLOAD_INVALID',
+        message: 'event shop.paid: /amount must be integer',
+        delivery: 'notSent',
+      },
+    },
+  ],
+});
+const RECHECK = ['quarantine', 'recheck', '--reason', 'mended'];
+
+describe('a re-check of the quarantine', () => {
+  it('is a dry run that says how to release what it shows', async () => {
+    const { sent, text, code } = await tenon([...RECHECK, '--event', 'shop.paid'], report(false));
+    expect(sent).toEqual([
+      `POST /v1/quarantine/recheck ${JSON.stringify({ reason: 'mended', apply: false, overtaken: false, event: 'shop.paid' })}`,
+    ]);
+    expect(text).toContain('would be released');
+    expect(text).toContain('/amount must be integer');
+    expect(text).toContain('1 of 2 events would be released; --apply --through 17 releases them');
+    expect(code).toBe(5);
+  });
+
+  it('releases no more than the dry run showed', async () => {
+    const refused = await tenon([...RECHECK, '--apply'], report(true));
+    expect(refused).toMatchObject({ sent: [], code: 2 });
+    const { sent, text, code } = await tenon([...RECHECK, '--apply', '--through', '17'], report(true));
+    expect(sent[0]).toContain('"through":17');
+    expect(text).toContain('released: 1 of 2 events');
+    expect(code).toBe(6);
+    expect(await tenon([...RECHECK, '--apply', '--through', 'x'])).toMatchObject({ sent: [], code: 2 });
+  });
+
+  it('begins with what is held, and why', async () => {
+    const failure = { class: 'contract', message: 'wrong', pointer: '/amount' };
+    const letter = { runId: 'r1', pipeline: 'book', key: 'delivery:d1', failure, owner: 'team' };
+    const { sent, text } = await tenon(['quarantine', '--pipeline', 'book'], { deadLetters: [letter] });
+    expect(sent).toEqual(['GET /v1/dead-letters?pipeline=book&queue=quarantine']);
+    expect(text).toContain('/amount');
+  });
+});

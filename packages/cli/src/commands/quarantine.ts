@@ -1,0 +1,112 @@
+import type { DeadLetter, RecheckedEvent, RecheckReport } from '@tenon/runtime';
+import { type CommandSpec, UsageError } from '../command.ts';
+import { exit } from '../exit.ts';
+import { plural } from '../render/index.ts';
+import { renderTable } from '../table.ts';
+import { filters, needReason, reason, remote, withClient } from './operate.ts';
+
+/** What each outcome means for a person. */
+const SAID: Readonly<Record<RecheckedEvent['outcome'], string>> = {
+  passes: 'would be released',
+  released: 'released',
+  fails: 'does not fit now either',
+  behind: 'an earlier one of its key stays',
+  overtaken: 'a later one of its key was taken',
+  unreadable: 'was never read: have it sent again',
+  unheard: 'no pipeline listens to it any more',
+  gone: 'its data is no longer kept',
+  changed: 'somebody else was faster',
+};
+
+/** Commands for events that were held at intake because they were not what their contract says. */
+export const quarantineCommands: readonly CommandSpec[] = [
+  {
+    name: 'quarantine',
+    summary: 'What is held in quarantine, each with its cause and owner',
+    options: { ...remote, pipeline: filters['pipeline']! },
+    run: withClient(async (client, args, show) => {
+      // The shape that contracts/operations promises.
+      const { deadLetters } = (await client.get('/v1/dead-letters', {
+        pipeline: args.text('pipeline'),
+        queue: 'quarantine',
+      })) as { deadLetters: DeadLetter[] };
+      return show(deadLetters, () =>
+        renderTable(
+          ['RUN', 'PIPELINE', 'KEY', 'CAUSE', 'POINTER', 'OWNER'],
+          deadLetters.map((letter) => [
+            letter.runId,
+            letter.pipeline,
+            letter.key,
+            letter.failure.message,
+            letter.failure.pointer ?? '',
+            letter.owner,
+          ]),
+        ),
+      );
+    }),
+  },
+  {
+    name: 'quarantine recheck',
+    summary: 'Hold quarantined events against the contracts in force now; a dry run unless --apply',
+    options: {
+      ...remote,
+      ...reason,
+      pipeline: filters['pipeline']!,
+      event: { type: 'string', value: '<contract.event>', help: 'events of this name' },
+      apply: { type: 'boolean', help: 'release what passes, in the order in which it came' },
+      through: { type: 'string', value: '<n>', help: 'with --apply: no later ones than the dry run showed' },
+      overtaken: {
+        type: 'boolean',
+        help: 'release also what a later event of the same order key has overtaken',
+      },
+    },
+    examples: [
+      'tenon quarantine recheck --event shop.orderPaid --reason "amount may be a text"',
+      'tenon quarantine recheck --event shop.orderPaid --reason "looked through" --apply --through 4711',
+    ],
+    run: withClient(async (client, args, show, io) => {
+      const text = args.text('through');
+      const through = text === undefined ? undefined : Number(text);
+      if (through !== undefined && !(Number.isSafeInteger(through) && through >= 0))
+        throw new UsageError('--through is the number that the dry run ended with');
+      const apply = args.flag('apply');
+      if (apply && through === undefined)
+        throw new UsageError('--apply needs --through: make a dry run, look at it, and give its number');
+      const pipeline = args.text('pipeline');
+      const event = args.text('event');
+      // The shape that contracts/operations promises.
+      const report = (await client.post('/v1/quarantine/recheck', {
+        reason: needReason(args),
+        apply,
+        overtaken: args.flag('overtaken'),
+        ...(pipeline !== undefined && { pipeline }),
+        ...(event !== undefined && { event }),
+        ...(through !== undefined && { through }),
+      })) as unknown as RecheckReport;
+      show(report, () =>
+        renderTable(
+          ['EVENT', 'DELIVERY', 'PIPELINES', 'OUTCOME', 'CAUSE'],
+          report.events.map((one) => [
+            one.event,
+            one.deliveryId,
+            one.runs.map((run) => run.pipeline).join(', '),
+            SAID[one.outcome],
+            one.failure?.message ?? '',
+          ]),
+        ),
+      );
+      const count = (outcome: RecheckedEvent['outcome']) =>
+        report.events.filter((one) => one.outcome === outcome).length;
+      if (report.more) io.err('there are more than are looked at at once: do it again\n');
+      if (!report.applied) {
+        const passing = count('passes');
+        io.err(`dry run: ${passing} of ${plural(report.events.length, 'events')} would be released`);
+        io.err(passing > 0 ? `; --apply --through ${report.through} releases them\n` : '\n');
+        return passing > 0 ? exit.changesPending : exit.clean;
+      }
+      const released = count('released');
+      io.err(`released: ${released} of ${plural(report.events.length, 'events')}\n`);
+      return released === report.events.length ? exit.clean : exit.partlyDone;
+    }),
+  },
+];

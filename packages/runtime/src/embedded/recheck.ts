@@ -1,0 +1,230 @@
+import type { Failure } from '@tenon/model';
+import type { RecheckedEvent, RecheckFilter, RecheckReport } from '../runtime.ts';
+import { CommitRefused } from './commit-queue.ts';
+import type { EmbeddedEngine } from './engine.ts';
+import { type EventParts, eventParts } from './event-value.ts';
+import { type Draft, draftsFor } from './intake.ts';
+import type { Noted } from './ledger-rows.ts';
+import { cancelWrites } from './operations.ts';
+import type { RunRow } from './run-row.ts';
+import type { Write } from './statements.ts';
+import type { StoredRun } from './stored-rows.ts';
+
+/** Events looked at before others get their turn. */
+const LOOKED_AT_ONCE = 50;
+/** Codes of a connector that could not read the message: what was stored is not its payload, or not that of a known event. */
+const UNREADABLE = /^MESSAGE_/;
+
+/** An event that was held whole at intake, with the parked runs that say so. */
+interface Held {
+  readonly seq: number;
+  readonly event: string;
+  readonly source: string;
+  readonly deliveryId: string;
+  readonly traceparent: string | null;
+  readonly runs: readonly RunRow[];
+  readonly failure: Failure;
+}
+
+/**
+ * Holds events in quarantine against the contracts in force now, in the order in which they came, and with `apply` releases
+ * those that pass: the event is taken in again, under the same delivery id, and the parked runs that it had are
+ * cancelled, in one write. So a crash in between loses none and starts none twice.
+ *
+ * Order of a key is kept: one that an earlier event of its key still stands before stays, and so does one that a later
+ * event of its key has overtaken, unless `overtaken` says that it does not matter (a pipeline with `identity.version` decides by that).
+ */
+export async function recheck(
+  engine: EmbeddedEngine,
+  filter: RecheckFilter,
+  actor: string,
+  reason: string,
+): Promise<RecheckReport> {
+  const { held, isCut } = heldEvents(engine, filter);
+  const through = Math.min(filter.through ?? Number.POSITIVE_INFINITY, held.at(-1)?.seq ?? 0);
+  /** Keys of which an earlier event stays. */
+  const blocked = new Set<string>();
+  const events: RecheckedEvent[] = [];
+  for (const one of held) {
+    if (one.seq > through) break;
+    const judged = judge(engine, one, blocked, filter.overtaken === true);
+    if (judged.outcome !== 'passes') for (const name of judged.keys) blocked.add(name);
+    const outcome =
+      filter.apply && judged.outcome === 'passes'
+        ? await release(engine, one, judged, actor, reason)
+        : judged.outcome;
+    if (outcome === 'changed') for (const name of judged.keys) blocked.add(name);
+    events.push({
+      event: one.event,
+      source: one.source,
+      deliveryId: one.deliveryId,
+      runs: one.runs.map(({ run_id: runId, pipeline }) => ({ runId, pipeline })),
+      outcome,
+      ...(judged.failure && { failure: judged.failure }),
+    });
+    if (events.length % LOOKED_AT_ONCE === 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+  const released = events.filter(({ outcome }) => outcome === 'released').length;
+  if (filter.apply) {
+    const details = { action: 'recheck', actor, reason, released, held: events.length - released };
+    await engine.commit([], [engine.system({ kind: 'operator', details })]);
+  }
+  return { applied: filter.apply === true, through, events, more: isCut };
+}
+
+interface Judged {
+  readonly outcome: RecheckedEvent['outcome'];
+  readonly parts: EventParts;
+  readonly drafts: readonly Draft[];
+  /** Order keys that it has, by pipeline, as far as they can be told. */
+  readonly keys: readonly string[];
+  readonly failure?: Failure;
+}
+
+function judge(
+  engine: EmbeddedEngine,
+  held: Held,
+  blocked: ReadonlySet<string>,
+  mayBeOvertaken: boolean,
+): Judged {
+  const parts = eventParts(engine.rows.payload(held.seq));
+  const keys = orderKeys(engine, held, parts);
+  const stays = (outcome: RecheckedEvent['outcome'], failure?: Failure): Judged => ({
+    outcome,
+    parts,
+    keys,
+    drafts: [],
+    ...(failure && { failure }),
+  });
+  if (UNREADABLE.test(held.failure.code)) return stays('unreadable', held.failure);
+  const isGone = engine.read.of(`SELECT 1 FROM events WHERE seq = ? AND payload = 'null'`).get(held.seq);
+  if (isGone !== undefined) return stays('gone');
+  const isHeard = [...engine.activePlans.values()].some(({ plan }) => Object.hasOwn(plan.events, held.event));
+  if (!isHeard) return stays('unheard');
+  const found = draftsFor(
+    held.event,
+    parts.payload,
+    held.deliveryId,
+    engine.activePlans,
+    'refuse',
+    parts.headers,
+  );
+  if (!found.ok) return stays('fails', found.failure);
+  // Of a pipeline whose own run a person has ended already, nothing is begun again.
+  const parked = new Set(held.runs.map(({ pipeline }) => pipeline));
+  const drafts = found.drafts.filter(({ loaded }) => parked.has(loaded.plan.pipeline));
+  const broken = drafts.find(({ failure }) => failure !== undefined);
+  if (broken?.failure !== undefined) return stays('fails', broken.failure);
+  if (keys.some((name) => blocked.has(name))) return stays('behind');
+  if (!mayBeOvertaken && drafts.some((draft) => isOvertaken(engine, held, draft))) return stays('overtaken');
+  return { outcome: 'passes', parts, drafts, keys };
+}
+
+/**
+ * A later event of the same order key was taken: going on now would be out of order. One that was itself released stands
+ * where it first came. Versions are looked at on the way in.
+ */
+function isOvertaken(engine: EmbeddedEngine, held: Held, { loaded, orderKey, version }: Draft): boolean {
+  if (orderKey === undefined || version !== undefined) return false;
+  const later = engine.read
+    .of(
+      `SELECT 1 FROM runs r JOIN events e ON e.seq = r.event_seq
+      WHERE r.pipeline = ?1 AND r.order_key = ?2 AND r.event_seq > ?3 AND NOT EXISTS
+        (SELECT 1 FROM events o WHERE e.source = 'quarantine:' || o.source AND o.delivery_id = e.delivery_id AND o.seq < ?3)
+      LIMIT 1`,
+    )
+    .get(loaded.plan.pipeline, orderKey, held.seq);
+  return later !== undefined;
+}
+
+/** Also of an event that does not fit: what is wrong with it need not be its key. */
+function orderKeys(engine: EmbeddedEngine, held: Held, { payload, headers = {} }: EventParts): string[] {
+  return held.runs.flatMap(({ pipeline }) => {
+    const loaded = engine.activePlans.get(pipeline);
+    const orderBy = loaded?.plan.identity.orderBy;
+    if (loaded === undefined || orderBy === undefined) return [];
+    const key = loaded.template(orderBy, { event: payload, headers, delivery: held.deliveryId });
+    return key.ok ? [`${pipeline}\0${JSON.stringify(key.value)}`] : [];
+  });
+}
+
+async function release(
+  engine: EmbeddedEngine,
+  held: Held,
+  { parts, drafts }: Judged,
+  actor: string,
+  reason: string,
+): Promise<RecheckedEvent['outcome']> {
+  const now = engine.now();
+  const writes: Write[] = [];
+  const noted: Noted[] = [];
+  for (const run of held.runs) {
+    writes.push(...cancelWrites(run, actor, reason, now));
+    noted.push(
+      engine.noted(run, [
+        { kind: 'operator', details: { action: 'release', actor, reason, deliveryId: held.deliveryId } },
+      ]),
+    );
+  }
+  try {
+    await engine.admission.readmit(
+      {
+        event: held.event,
+        ...parts,
+        deliveryId: held.deliveryId,
+        source: `quarantine:${held.source}`,
+        traceparent: held.traceparent ?? undefined,
+        correlationId: held.runs[0]!.correlation_id,
+      },
+      drafts,
+      writes,
+      noted,
+    );
+  } catch (error) {
+    // A person has ended or released one of its runs meanwhile.
+    if (error instanceof CommitRefused) return 'changed';
+    throw error;
+  }
+  for (const { pipeline } of held.runs) engine.dispatcher.touch(pipeline, engine.now());
+  return 'released';
+}
+
+/** Events that were held whole, the oldest first: those of whose runs some are still parked for it. */
+function heldEvents(
+  engine: EmbeddedEngine,
+  filter: RecheckFilter,
+): { readonly held: readonly Held[]; readonly isCut: boolean } {
+  const { replayRunsMax } = engine.limits;
+  const rows = engine.read
+    .of(
+      `SELECT r.*, e.event, e.source, e.delivery_id, e.traceparent AS event_traceparent FROM runs r
+      JOIN openings o ON o.run_seq = r.seq AND o.kind = 'deadLetter' AND o.letter_queue = 'quarantine'
+      JOIN events e ON e.seq = r.event_seq
+      WHERE r.state = 'failed' AND r.intake_failure IS NOT NULL
+      ORDER BY r.event_seq, r.seq LIMIT ?`,
+    )
+    .all(replayRunsMax);
+  const held = new Map<number, Held>();
+  for (const row of rows) {
+    const { event, source, delivery_id, event_traceparent, ...stored } = row;
+    // The columns of `runs`, as SQLite gives them.
+    const run = engine.rows.run(stored as unknown as StoredRun);
+    const before = held.get(run.event_seq);
+    held.set(run.event_seq, {
+      seq: run.event_seq,
+      event: String(event),
+      source: String(source),
+      deliveryId: String(delivery_id),
+      traceparent: event_traceparent === null ? null : String(event_traceparent),
+      // Written by intake, which puts a failure there.
+      failure: before?.failure ?? (JSON.parse(run.intake_failure!) as Failure),
+      runs: [...(before?.runs ?? []), run],
+    });
+  }
+  const wanted = [...held.values()].filter(
+    ({ event, runs }) =>
+      (filter.event === undefined || event === filter.event) &&
+      (filter.pipeline === undefined || runs.some(({ pipeline }) => pipeline === filter.pipeline)),
+  );
+  return { held: wanted, isCut: rows.length === replayRunsMax };
+}

@@ -1,0 +1,254 @@
+import type { Json } from '@tenon/model';
+import type { Plan } from '@tenon/pipeline';
+import { afterEach, describe, expect, test } from 'vitest';
+import type { RecheckFilter } from './runtime.ts';
+import { type Bench, openBench } from './testing/bench.ts';
+import { call, planFor, step } from './testing/plan.ts';
+
+let bench: Bench;
+afterEach(() => bench.close());
+
+const base = planFor({ steps: [] });
+/** `amount` is what the contract takes it for; orders of one account keep their order. */
+const plan = (amount: 'integer' | 'string', more: Partial<Plan> = {}): Plan =>
+  planFor({
+    version: amount === 'integer' ? 1 : 2,
+    events: {
+      'shop.ordered': {
+        ...base.events['shop.ordered']!,
+        payload: {
+          type: 'object',
+          required: ['id', 'account', 'amount'],
+          properties: { id: { type: 'string' }, account: { type: 'string' }, amount: { type: amount } },
+        },
+      },
+    },
+    identity: {
+      key: { expression: 'event.id' },
+      retainMs: 86_400_000,
+      orderBy: { expression: 'event.account' },
+    },
+    steps: [call('set', 'acme.put', { with: { object: { id: { expression: 'event.id' } } } })],
+    ...more,
+  });
+
+const accept = (id: string, amount: Json, account = 'a') =>
+  bench.runtime.accept({
+    event: 'shop.ordered',
+    payload: { id, account, amount },
+    deliveryId: `d-${id}`,
+    source: 'bus/orders',
+    invalid: 'quarantine',
+  });
+const recheck = (filter: RecheckFilter = {}) => bench.runtime.recheck(filter, 'ana', 'contract was mended');
+const outcomes = async (filter: RecheckFilter = {}) =>
+  (await recheck(filter)).events.map(({ deliveryId, outcome }) => `${deliveryId} ${outcome}`);
+const written = () => bench.target.calls.map(({ input }) => (input as { id: string }).id);
+
+describe('events in quarantine, once their contract was mended', () => {
+  test('are released in the order in which they came: a dry run first, then exactly those', async () => {
+    bench = await openBench(plan('integer'));
+    for (const id of ['1', '2', '3'])
+      expect(await accept(id, 'ten')).toMatchObject({ quarantined: { pointer: '/amount' } });
+    await bench.runtime.idle();
+    expect(await outcomes()).toEqual(['d-1 fails', 'd-2 fails', 'd-3 fails']);
+    await bench.runtime.activate(plan('string'));
+    const dry = await recheck();
+    expect(dry).toMatchObject({
+      applied: false,
+      more: false,
+      events: [{ outcome: 'passes' }, { outcome: 'passes' }, { outcome: 'passes' }],
+    });
+    expect(written()).toEqual([]);
+    expect(bench.runtime.deadLetters()).toHaveLength(3);
+
+    // What comes after the dry run is not acted on.
+    await accept('4', 5);
+    await bench.runtime.idle();
+    expect(
+      (await recheck({ apply: true, through: dry.through })).events.map(({ outcome }) => outcome),
+    ).toEqual(['released', 'released', 'released']);
+    await bench.runtime.idle();
+    expect(written()).toEqual(['1', '2', '3']);
+    expect(bench.runtime.deadLetters().map(({ key }) => key)).toEqual(['delivery:d-4']);
+    const states = bench.runtime
+      .runs()
+      .map(({ key, state, version }) => `${key} ${state} ${version}`)
+      .sort();
+    expect(states).toEqual([
+      '1 succeeded 2',
+      '2 succeeded 2',
+      '3 succeeded 2',
+      'delivery:d-1 cancelled 1',
+      'delivery:d-2 cancelled 1',
+      'delivery:d-3 cancelled 1',
+      'delivery:d-4 failed 2',
+    ]);
+    // Done again, there is nothing left to do.
+    expect(await outcomes({ apply: true })).toEqual(['d-4 fails']);
+    await bench.runtime.idle();
+    expect(written()).toEqual(['1', '2', '3']);
+  });
+
+  test('are on record with who released them and why, in one trace with what they started', async () => {
+    bench = await openBench(plan('integer'));
+    await accept('1', 'ten');
+    await bench.runtime.idle();
+    const [held] = bench.runtime.runs();
+    await bench.runtime.activate(plan('string'));
+    await recheck({ apply: true });
+    await bench.runtime.idle();
+    const trace = bench.runtime.trace({ runId: held!.runId });
+    expect(trace).toContainEqual(
+      expect.objectContaining({
+        kind: 'operator',
+        details: { action: 'release', actor: 'ana', reason: 'contract was mended', deliveryId: 'd-1' },
+      }),
+    );
+    const [after] = bench.runtime.runs({ key: '1' });
+    expect(bench.runtime.trace({ runId: after!.runId })[0]).toMatchObject({
+      kind: 'accepted',
+      details: {
+        source: 'quarantine:bus/orders',
+        deliveryId: 'd-1',
+        correlationId: bench.runtime.deadLetters()[0]?.correlationId ?? expect.any(String),
+      },
+    });
+    expect(bench.runtime.trace({ system: true })).toContainEqual(
+      expect.objectContaining({
+        details: { action: 'recheck', actor: 'ana', reason: 'contract was mended', released: 1, held: 0 },
+      }),
+    );
+  });
+
+  test('keep the order of their key: one behind another that stays, stays', async () => {
+    bench = await openBench(plan('integer'));
+    await accept('1', null);
+    await accept('2', 'ten');
+    await accept('3', 'ten', 'b');
+    await bench.runtime.idle();
+    await bench.runtime.activate(plan('string'));
+    expect(await outcomes({ apply: true })).toEqual(['d-1 fails', 'd-2 behind', 'd-3 released']);
+    await bench.runtime.idle();
+    expect(written()).toEqual(['3']);
+    // Once the first is ended by a person, the second may go.
+    const [first] = bench.runtime.deadLetters();
+    await bench.runtime.cancel(first!.runId, 'ana', 'test data');
+    await bench.runtime.idle();
+    expect(await outcomes({ apply: true })).toEqual(['d-2 released']);
+    await bench.runtime.idle();
+    expect(written()).toEqual(['3', '2']);
+  });
+
+  test('that a later event of their key has overtaken stay, unless it is said that this does not matter', async () => {
+    bench = await openBench(plan('integer'));
+    await accept('1', 'ten');
+    await accept('2', 'ten');
+    await bench.runtime.idle();
+    await bench.runtime.activate(plan('string'));
+    await accept('3', 'twelve');
+    await bench.runtime.idle();
+    expect(await outcomes({ apply: true })).toEqual(['d-1 overtaken', 'd-2 behind']);
+    expect(await outcomes({ apply: true, overtaken: true })).toEqual(['d-1 released', 'd-2 released']);
+    await bench.runtime.idle();
+    expect(written()).toEqual(['3', '1', '2']);
+  });
+
+  test('released at another time than the one before are not taken for overtaken', async () => {
+    bench = await openBench(plan('integer'));
+    await accept('1', 'ten');
+    await accept('2', 'ten');
+    await bench.runtime.idle();
+    await bench.runtime.activate(plan('string'));
+    const [first] = (await recheck()).events;
+    expect(first).toMatchObject({ outcome: 'passes' });
+    const { through } = await recheck();
+    expect(await outcomes({ apply: true, through: through - 1 })).toEqual(['d-1 released']);
+    await bench.runtime.idle();
+    expect(await outcomes({ apply: true })).toEqual(['d-2 released']);
+    await bench.runtime.idle();
+    expect(written()).toEqual(['1', '2']);
+  });
+
+  test('start what a person has not ended, and nothing twice over a crash', async () => {
+    const second = plan('integer', { pipeline: 'second' });
+    bench = await openBench(plan('integer'), second);
+    await accept('1', 'ten');
+    await bench.runtime.idle();
+    const mine = bench.runtime.deadLetters().find(({ pipeline }) => pipeline === 'second');
+    await bench.runtime.cancel(mine!.runId, 'ana', 'not ours');
+    await bench.runtime.idle();
+    await bench.runtime.activate(plan('string'));
+    await bench.runtime.activate(plan('string', { pipeline: 'second' }));
+    await recheck({ apply: true });
+    await bench.crash();
+    await bench.runtime.idle();
+    expect(await outcomes({ apply: true })).toEqual([]);
+    expect(
+      bench.runtime
+        .runs()
+        .filter(({ state }) => state === 'succeeded')
+        .map(({ pipeline }) => pipeline),
+    ).toEqual(['orders']);
+    expect(new Set(written())).toEqual(new Set(['1']));
+  });
+
+  test('that were never read, or that nobody listens to, are named as that', async () => {
+    bench = await openBench(plan('integer'));
+    const failure = {
+      class: 'contract',
+      code: 'MESSAGE_UNREADABLE',
+      message: 'not JSON',
+      delivery: 'notSent',
+    } as const;
+    await bench.runtime.accept({
+      event: 'shop.ordered',
+      payload: { base64: 'eA==' },
+      deliveryId: 'd-1',
+      source: 'bus',
+      invalid: failure,
+    });
+    await accept('2', 'ten');
+    await bench.runtime.idle();
+    expect(await outcomes({ apply: true })).toEqual(['d-1 unreadable', 'd-2 fails']);
+    await bench.runtime.retire('orders');
+    expect(await outcomes({ apply: true })).toEqual(['d-1 unreadable', 'd-2 unheard']);
+    expect(await outcomes({ event: 'shop.left' })).toEqual([]);
+    expect(await outcomes({ pipeline: 'nobody' })).toEqual([]);
+  });
+
+  test('wake a run that waits for such an event', async () => {
+    const waiting = planFor({
+      pipeline: 'waiting',
+      trigger: { event: 'shop.begun' },
+      events: {
+        'shop.begun': { ...base.events['shop.ordered']!, event: 'begun' },
+        ...plan('integer').events,
+      },
+      steps: [
+        step('wait', 'paid', {
+          for: {
+            event: 'shop.ordered',
+            match: 'signal.id == event.id',
+            withinMs: 3_600_000,
+            onExpiry: 'fail',
+          },
+        }),
+        call('set', 'acme.put', { with: { object: { id: { expression: 'steps.paid.amount' } } } }),
+      ],
+    });
+    bench = await openBench(waiting);
+    await bench.runtime.accept({
+      event: 'shop.begun',
+      payload: { id: '1' },
+      deliveryId: 'b',
+      source: 'shop',
+    });
+    await bench.runtime.idle();
+    await accept('1', 'ten');
+    await bench.runtime.idle();
+    // The run under way holds to the plan that it began with; what it takes is an integer.
+    expect(bench.runtime.deadLetters()).toHaveLength(1);
+    expect(await outcomes({ apply: true })).toEqual(['d-1 fails']);
+  });
+});

@@ -8,3 +8,4 @@ export { interpret } from './interpreter/interpret.ts';
 export { traceIdOf, traceparentFor } from './interpreter/trace-context.ts';
 export type { Caller } from './interpreter/tries.ts';
 export { type LoadedPlan, loadPlan } from './loaded-plan.ts';
+export { idOfTag, SwitchBoard, switchId, tagOf } from './switches.ts';

@@ -125,6 +125,9 @@ export type Engine = Pick<
   | 'runs'
   | 'run'
   | 'trace'
+  | 'switches'
+  | 'setSwitch'
+  | 'liftSwitch'
   | 'idle'
   | 'stop'
 >;

@@ -1,5 +1,5 @@
 import { type Json, type JsonObject, newId } from '@tenon/model';
-import type { ActionResult, RunDetail, RunFilter, RunSummary } from '@tenon/runtime';
+import type { ActionResult, RunDetail, RunFilter, RunSummary, Switch } from '@tenon/runtime';
 import {
   type Caller,
   type ChildEnd,
@@ -13,10 +13,15 @@ import {
   type EngineOptions,
   type Fact,
   failureDetails,
+  type HeldCall,
+  idOfTag,
   interpret,
   type LoadedPlan,
   loadPlan,
   Suspension,
+  SwitchBoard,
+  switchId,
+  tagOf,
   traceIdOf,
   traceparentFor,
 } from '@tenon/runtime/engine';
@@ -47,13 +52,14 @@ type Change = (disk: Disk) => void;
  * The engine port over data in memory: the second adapter, which shows that nothing in the port is SQLite's. It keeps
  * every promise but that of surviving its machine: changes are stored one after another, each whole or not at all, a
  * turn of the event loop after they were handed in, so what was not yet stored is lost with the process. It looks at all
- * runs to find the next one: fine for tests, and for nothing else. It has no strands and no switches.
+ * runs to find the next one: fine for tests, and for nothing else.
  */
 export class MemoryEngine implements Engine {
   readonly #disk: Disk;
   readonly #options: EngineOptions;
   readonly #plans = new Map<string, LoadedPlan>();
   readonly #active = new Map<number, MemoryRun>();
+  readonly #board = new SwitchBoard();
   readonly #changes: { change: Change; resolve(): void; reject(error: unknown): void }[] = [];
   #told: Disk['ledger'] = [];
   #isPumping = false;
@@ -65,7 +71,9 @@ export class MemoryEngine implements Engine {
   constructor(disk: Disk, options: EngineOptions) {
     this.#disk = disk;
     this.#options = options;
-    for (const run of disk.runs) if (run.isTaken) run.dueAtMs = 0;
+    for (const each of disk.switches.values()) this.#board.set(each);
+    for (const run of disk.runs) if (run.isTaken && run.held === undefined) run.dueAtMs = 0;
+    this.#release();
     this.#pump();
   }
 
@@ -75,6 +83,23 @@ export class MemoryEngine implements Engine {
 
   random(): number {
     return this.#options.random.next();
+  }
+
+  setTimer(delayMs: number, fire: () => void): () => void {
+    return this.#options.clock.setTimer(delayMs, fire);
+  }
+
+  isPaused({ pipeline, key, orderKey }: StoredRun): boolean {
+    return this.#board.isPaused(pipeline, key, orderKey ?? null);
+  }
+
+  holdersOf(pipeline: string, { connection, purpose }: HeldCall): readonly string[] {
+    return this.#board.holdersOf(pipeline, connection, purpose);
+  }
+
+  isSet(tag: string): boolean {
+    const found = this.#board.get(idOfTag(tag));
+    return found !== undefined && tagOf(found) === tag;
   }
 
   /** Resolves when the change is stored. A change that throws must have changed nothing. */
@@ -153,6 +178,7 @@ export class MemoryEngine implements Engine {
     key: string,
     child: ChildStart,
     deadlineAtMs: number,
+    more: { readonly nth?: number },
   ): Promise<ChildStarted> {
     const loaded = this.#plan(child.plan);
     const refusal = loaded.inputRefusal(child.input);
@@ -183,7 +209,7 @@ export class MemoryEngine implements Engine {
             expiresAtMs: Number.POSITIVE_INFINITY,
           });
           this.tell(run, [{ kind: 'accepted', details: { event, parent: from.runId } }]);
-          started = { runId: run.runId, child: key };
+          started = { runId: run.runId, child: key, ...more };
           this.tell(parent, child.facts(run.runId, 1));
         }
       }
@@ -258,6 +284,31 @@ export class MemoryEngine implements Engine {
       return { ok: true };
     });
 
+  switches: Engine['switches'] = () => this.#board.all;
+
+  setSwitch: Engine['setSwitch'] = async (request, actor, reason) => {
+    const id = switchId(request);
+    const revision = newId(this.#options.clock, this.#options.random);
+    const change: Switch = { ...request, id, actor, reason, sinceMs: this.now(), revision };
+    // In force before it is stored: nothing that it forbids leaves from here on.
+    this.#board.set(change);
+    await this.commit((disk) => {
+      disk.switches.set(id, change);
+      this.#release();
+    });
+    return { ok: true, switch: change };
+  };
+
+  liftSwitch: Engine['liftSwitch'] = async (id) => {
+    if (this.#board.get(id) === undefined) return refused('SWITCH_NOT_SET');
+    await this.commit((disk) => {
+      disk.switches.delete(id);
+      this.#board.delete(id);
+      this.#release();
+    });
+    return { ok: true };
+  };
+
   runs(filter: RunFilter = {}): readonly RunSummary[] {
     return this.#disk.runs
       .filter(
@@ -328,6 +379,7 @@ export class MemoryEngine implements Engine {
           run.dueAtMs = this.now();
     }
     const correlationId = correlation ?? newId(this.#options.clock, this.#options.random);
+    const flaggedOff: string[] = [];
     const runs = drafts.flatMap((draft) => {
       const { plan } = draft.loaded;
       const name = `${plan.pipeline}\0${draft.key}`;
@@ -341,6 +393,12 @@ export class MemoryEngine implements Engine {
         return [{ runId: run.runId, pipeline: run.pipeline, key: run.key, started: false, state: run.state }];
       }
       if (isKnown) return [];
+      const { key, orderKey } = draft;
+      const flag = this.#board.flagAgainst(plan.pipeline, event.event, key, orderKey);
+      if (flag !== undefined) {
+        flaggedOff.push(plan.pipeline);
+        return [];
+      }
       const run = this.#newRun(draft, correlationId, parent);
       disk.runs.push(run);
       disk.keys.set(name, { seq: run.seq, expiresAtMs: this.now() + plan.identity.retainMs });
@@ -349,7 +407,7 @@ export class MemoryEngine implements Engine {
       ]);
       return [{ runId: run.runId, pipeline: run.pipeline, key: run.key, started: true, state: run.state }];
     });
-    return { ok: true, duplicateDelivery: isKnown, runs };
+    return { ok: true, duplicateDelivery: isKnown, runs, ...(flaggedOff.length > 0 && { flaggedOff }) };
   }
 
   #newRun({ loaded, key, orderKey, failure }: Draft, correlationId: string, parent?: string): StoredRun {
@@ -391,6 +449,7 @@ export class MemoryEngine implements Engine {
       if (opening === undefined || isOver || run.journal.has(opening.key)) return refused(refusal);
       run.journal.set(opening.key, { atMs: this.now(), value: { value } });
       run.openings.delete(opening.key);
+      this.#active.get(run.seq)?.learn(opening.key, { value });
       if (!run.isTaken) run.dueAtMs = this.now();
       this.tell(run, [fact]);
       return { ok: true };
@@ -404,6 +463,13 @@ export class MemoryEngine implements Engine {
       if (run !== undefined) result = action(run);
     });
     return result;
+  }
+
+  /** Lets go what no switch holds any more; within a change, or before there is any. */
+  #release(): void {
+    for (const run of this.#disk.runs)
+      if (run.held?.some((tag) => !this.isSet(tag)) === true) run.dueAtMs = this.now();
+    for (const run of this.#active.values()) run.wake();
   }
 
   /** Stores what is waiting, then takes on what is due; again when there is more. */
@@ -438,6 +504,7 @@ export class MemoryEngine implements Engine {
     let nextMs = Number.POSITIVE_INFINITY;
     for (const run of this.#disk.runs) {
       if (run.dueAtMs === undefined || this.#active.has(run.seq) || this.#isBehind(run)) continue;
+      if (run.dueAtMs <= now && this.#isKeptBack(run)) continue;
       if (run.dueAtMs <= now) void this.#carry(run);
       else nextMs = Math.min(nextMs, run.dueAtMs);
     }
@@ -445,6 +512,11 @@ export class MemoryEngine implements Engine {
     if (nextMs < Number.POSITIVE_INFINITY)
       this.#cancelTimer = this.#options.clock.setTimer(nextMs - now, () => this.#pump());
     this.#wakeIdle();
+  }
+
+  /** Paused, none goes on; killed, only those that are begun do, up to their next effect. */
+  #isKeptBack(run: StoredRun): boolean {
+    return this.isPaused(run) || (run.state === 'accepted' && this.#board.isKilled(run.pipeline));
   }
 
   /** An earlier run of its order key has not let it go. */
@@ -473,7 +545,7 @@ export class MemoryEngine implements Engine {
     const run = new MemoryRun(stored, this.#input(stored), deadlineMs, this, parent);
     this.#active.set(stored.seq, run);
     try {
-      await run.finish(await interpret(run, loaded, this.#call));
+      await run.finish(await interpret(run.root, loaded, this.#call));
     } catch (error) {
       // A broken invariant: whoever waits for the engine is told.
       if (!(error instanceof Suspension)) this.#broken ??= error;
@@ -482,7 +554,13 @@ export class MemoryEngine implements Engine {
     this.#schedule();
   }
 
-  readonly #call: Caller = (connection, request) => this.#options.transport(connection).call(request);
+  readonly #call: Caller = async (connection, request) => {
+    const isCalledOff = (): boolean =>
+      this.#board.isHeld(request.origin.pipeline, connection, request.purpose);
+    // After the intent is stored, and with nothing awaited before the call.
+    if (isCalledOff()) return 'held';
+    return this.#options.transport(connection).call({ ...request, isCalledOff });
+  };
 
   #isIdle(): boolean {
     if (this.#broken !== undefined || this.#isStopped) return true;

@@ -1,28 +1,20 @@
-import type { Json } from '@tenon/model';
+import type { Json, JsonObject } from '@tenon/model';
 import type { RunState } from '@tenon/runtime';
 import {
   type Cancellation,
   type ChildEnd,
-  type ChildStart,
-  type ChildStarted,
-  type ChildWait,
-  type ChildWord,
-  type EventWait,
   type Fact,
   type Interruption,
-  type Recorded,
-  type RunContext,
   type RunEnd,
   type RunIdentity,
-  type Signal,
-  type SignalWait,
   Suspension,
 } from '@tenon/runtime/engine';
 import type { MemoryEngine } from './memory-engine.ts';
 import { move, type StoredRun } from './memory-storage.ts';
+import { MemoryStrand, type StrandMemory } from './memory-strand.ts';
 
-/** How a wait is left: in which state, until when, and what ends it earlier. */
-interface Left {
+/** What a strand waits for: in which state, until when, and what ends it earlier. */
+export interface Left {
   readonly state: RunState;
   readonly step: string;
   readonly dueAtMs?: number;
@@ -31,26 +23,36 @@ interface Left {
   /** Journal key of the value that ends it. */
   readonly key?: string;
   readonly event?: { readonly name: string; readonly scannedTo: number };
-  readonly told?: { readonly effects: number };
-  readonly opening?: StoredRun['openings'] extends Map<string, infer O> ? O : never;
+  readonly failure?: JsonObject;
+  /** A person, the disk's own change or a switch is to look again: nothing in this activation ends it. */
+  readonly isReload?: boolean;
+  /** Tags of the switches that hold it. */
+  readonly held?: readonly string[];
+  /** With `held`: a process before may have sent what is held. */
+  readonly isInterrupted?: boolean;
 }
+
+/** In which of its strands' states a run is shown: what needs a person most comes first. */
+const BY_CONCERN: readonly RunState[] = ['inDoubt', 'failed', 'waiting', 'compensating'];
 
 /**
  * One activation of a run over the memory engine: the port in its plainest form. It works on a copy of what is stored;
- * each change is handed to the engine, which stores changes one after another a moment later.
+ * each change is handed to the engine, which stores changes one after another a moment later. What is done in it is done
+ * by its strands: `root`, and those that it forks.
  */
-export class MemoryRun implements RunContext {
-  readonly run: RunIdentity;
-  readonly #engine: MemoryEngine;
-  readonly #stored: StoredRun;
+export class MemoryRun {
+  readonly identity: RunIdentity;
+  readonly engine: MemoryEngine;
+  readonly stored: StoredRun;
+  readonly root: MemoryStrand;
+  /** Told when something came for a strand that waits while others work. */
+  readonly watchers = new Set<() => void>();
+  phase: 'running' | 'compensating' = 'running';
   readonly #deadlineMs: number;
-  #isInterrupted: boolean;
+  readonly #wasInterrupted: boolean;
+  readonly #memories = new Map<string, StrandMemory>();
   #isClaimed = false;
-  #phase: 'running' | 'compensating' = 'running';
-  #recorded: number;
-  #recalled = 0;
-  #lastRecordAt: number;
-  #notes: Fact[] = [];
+  #nth = 0;
   #pending: Promise<void> = Promise.resolve();
 
   constructor(
@@ -60,19 +62,18 @@ export class MemoryRun implements RunContext {
     engine: MemoryEngine,
     parent?: RunIdentity['parent'],
   ) {
-    this.#engine = engine;
-    this.#stored = structuredClone(stored);
+    this.engine = engine;
+    this.stored = structuredClone(stored);
     this.#deadlineMs = deadlineMs;
-    this.#isInterrupted = stored.isTaken;
-    const own = [...stored.journal].filter(([key]) => !key.startsWith('#'));
-    this.#recorded = own.length;
-    this.#lastRecordAt = Math.max(stored.acceptedAtMs, ...own.map(([, { atMs }]) => atMs));
+    this.#wasInterrupted = stored.isTaken;
+    this.memoryOf('').isInterrupted = stored.isTaken;
+    for (const [key, { atMs }] of stored.journal) if (!key.startsWith('#')) this.counted(key, atMs);
     const now = engine.now();
     const { clockFrom, pausedSince } = stored;
-    this.#stored.clockFrom =
+    this.stored.clockFrom =
       clockFrom === undefined ? now : clockFrom + (pausedSince === undefined ? 0 : now - pausedSince);
     const { runId, pipeline, key, correlationId, traceparent, acceptedAtMs, intakeFailure } = stored;
-    this.run = {
+    this.identity = {
       runId,
       pipeline,
       key,
@@ -86,304 +87,76 @@ export class MemoryRun implements RunContext {
       ...(intakeFailure !== undefined && { intakeFailure }),
       ...(parent !== undefined && { parent }),
     };
+    this.root = new MemoryStrand(this, '', this.memoryOf(''));
   }
 
-  now(): number {
-    return this.#engine.now();
-  }
-
-  random(): number {
-    return this.#engine.random();
+  /** What is known of the strand whose keys begin with `prefix`. */
+  memoryOf(prefix: string): StrandMemory {
+    const known = this.#memories.get(prefix);
+    if (known !== undefined) return known;
+    const made = { recorded: 0, lastRecordAt: this.stored.acceptedAtMs, isInterrupted: false };
+    this.#memories.set(prefix, made);
+    return made;
   }
 
   deadlineAt(): number {
     // Set by the constructor.
-    return this.#stored.clockFrom! + this.#deadlineMs;
-  }
-
-  interrupted(): boolean {
-    return this.#isInterrupted;
-  }
-
-  lastRecordAt(): number {
-    return this.#lastRecordAt;
-  }
-
-  enter(phase: 'running' | 'compensating'): void {
-    this.#phase = phase;
-  }
-
-  note(fact: Fact): void {
-    if (!this.#isReplaying) this.#notes.push({ ...fact, atMs: fact.atMs ?? this.now() });
-  }
-
-  /** It has no switches, so nothing is ever held. */
-  hold(): undefined {
-    return undefined;
-  }
-
-  fork(): never {
-    throw new Error('the memory engine has no strands');
-  }
-
-  async step<T extends Json>(key: string, body: () => Recorded<T> | Promise<Recorded<T>>): Promise<T> {
-    const known = this.#recall(key);
-    // The key names the type: the same caller wrote it.
-    if (known !== undefined) return known as T;
-    this.#goLive();
-    const { value, facts = [], openings = [] } = await body();
-    this.#record(key, value, facts, (run) => {
-      for (const opening of openings) run.openings.set(opening.key, opening);
-    });
-    return value;
+    return this.stored.clockFrom! + this.#deadlineMs;
   }
 
   durable(): Promise<void> {
     return this.#pending;
   }
 
-  interruption(place: string): Interruption | undefined {
-    return this.#interruption(place, true);
+  /** The place of the next record in the order of all of the run's; never given twice. */
+  nextNth(): number {
+    this.#nth = Math.max(this.#nth, this.stored.journal.size) + 1;
+    return this.#nth;
   }
 
-  async sleepUntil(
-    atMs: number,
-    step: string,
-    place?: string,
-    clock?: 'deadlinePaused',
-  ): Promise<Interruption | undefined> {
-    const countsDown = clock === undefined && this.#phase === 'running';
-    const interruption = place === undefined ? undefined : this.#interruption(place, countsDown);
-    if (interruption !== undefined || this.#isReplaying || this.now() >= atMs) return interruption;
-    return this.#leave({
-      state: this.#phase === 'compensating' ? 'compensating' : 'waiting',
-      step,
-      dueAtMs: place !== undefined && countsDown ? Math.min(atMs, this.deadlineAt()) : atMs,
-      pausesDeadline: clock === 'deadlinePaused',
-      stoppable: place !== undefined,
-    });
-  }
-
-  async signal(key: string, wait: SignalWait): Promise<Signal> {
-    const stoppable = wait.state !== 'inDoubt' && wait.isUnstoppable !== true;
-    const known = this.#recallSignal(key) ?? (stoppable ? this.#stopSignal(key) : undefined);
-    if (known !== undefined) return known;
-    if (wait.expiresAtMs !== undefined && wait.expiresAtMs <= this.now())
-      return this.#expire(key, wait.expiryFacts ?? []);
-    const isKnown = this.#stored.openings.has(key);
-    const { expiresAtMs } = wait;
-    return this.#leave(
-      {
-        state: wait.state,
-        step: wait.opening.step,
-        ...(expiresAtMs !== undefined && { dueAtMs: expiresAtMs }),
-        pausesDeadline: true,
-        stoppable,
-        key,
-        opening: { ...wait.opening, ...(expiresAtMs !== undefined && { expiresAtMs }) },
-        ...(!isKnown && wait.told !== undefined && { told: wait.told }),
-      },
-      isKnown ? [] : this.#takeNotes(wait.facts),
-    );
-  }
-
-  async event(key: string, wait: EventWait): Promise<Signal> {
-    const known = this.#recallSignal(key) ?? this.#stopSignal(key);
-    if (known !== undefined) return known;
-    const before = this.#stored.openings.get(key);
-    let scannedTo = before?.scannedTo ?? this.#stored.eventSeq;
-    for (const { seq, payload } of this.#engine.eventsAfter(wait.event, scannedTo)) {
-      scannedTo = seq;
-      if (!wait.matches(payload)) continue;
-      this.#goLive();
-      const details = { event: wait.event, eventSequence: seq };
-      this.#record(key, { value: payload }, [{ kind: 'signal', step: wait.step, details }], (run) =>
-        run.openings.delete(key),
-      );
-      return { as: 'value', value: payload };
-    }
-    if (wait.expiresAtMs <= this.now()) return this.#expire(key, wait.expiryFacts);
-    const { step, event, expiresAtMs } = wait;
-    const opening = { kind: 'event', key, step, owner: '', detail: { event } } as const;
-    return this.#leave(
-      {
-        state: 'waiting',
-        step,
-        dueAtMs: expiresAtMs,
-        pausesDeadline: true,
-        stoppable: true,
-        event: { name: event, scannedTo },
-        opening: { ...opening, expiresAtMs, scannedTo },
-      },
-      before === undefined ? this.#takeNotes(wait.facts) : [],
-    );
-  }
-
-  async emit(
-    key: string,
-    event: string,
-    { payload }: { readonly payload: Json },
-    facts: readonly Fact[],
-  ): Promise<Json> {
-    const known = this.#recall(key);
-    if (known !== undefined) return known;
-    this.#goLive();
-    await this.durable();
-    const atMs = this.now();
-    await this.#engine.emit(this.#stored, `${this.run.runId}/${key}`, event, payload, (run) => {
-      run.journal.set(key, { atMs, value: null });
-      this.#engine.tell(run, this.#takeNotes(facts));
-    });
-    this.#remember(key, null, atMs);
-    return null;
-  }
-
-  async startChild(key: string, child: ChildStart): Promise<ChildStarted> {
-    // The key names the type: it is written below.
-    const known = this.#recall(key) as unknown as ChildStarted | undefined;
-    if (known !== undefined) return known;
-    this.#goLive();
-    await this.durable();
-    const notes = this.#takeNotes([]);
-    const started = await this.#engine.startChild(
-      this.#stored,
-      key,
-      { ...child, facts: (...of) => [...notes, ...child.facts(...of)] },
-      this.deadlineAt(),
-    );
-    this.#remember(key, { ...started }, this.now());
-    return started;
-  }
-
-  async childEnd(key: string, wait: ChildWait): Promise<Signal> {
-    const stoppable = wait.isUnstoppable !== true;
-    const known = this.#recallSignal(key) ?? (stoppable ? this.#stopSignal(key) : undefined);
-    if (known !== undefined) return known;
-    const word = `#child/${wait.child}/${wait.nth}`;
-    // Left there by the child.
-    const end = this.#stored.journal.get(word)?.value as unknown as ChildEnd | undefined;
-    if (end === undefined)
-      return this.#leave(
-        {
-          state: this.#phase === 'compensating' ? 'compensating' : 'waiting',
-          step: wait.opening.step,
-          pausesDeadline: true,
-          stoppable,
-          key: word,
-          opening: wait.opening,
-        },
-        this.#stored.openings.has(key) ? [] : this.#takeNotes(wait.facts),
-      );
-    this.#goLive();
-    // One child at a time: without strands what it worked is what this run has worked meanwhile.
-    if (stoppable) this.#stored.clockFrom! -= end.workedMs;
-    const { clockFrom } = this.#stored;
-    this.#record(key, { value: { ...end } }, wait.ended(end), (run) => {
-      run.clockFrom = clockFrom!;
-      run.openings.delete(key);
-    });
-    return { as: 'value', value: { ...end } };
-  }
-
-  async tellChild(key: string, word: ChildWord): Promise<void> {
-    if (this.#recall(key) !== undefined) return;
-    this.#goLive();
-    this.#record(key, null, [], (run) => this.#engine.tellChild(run, word));
-    await this.durable();
-  }
-
-  takenBack(): Cancellation | undefined {
-    // Written by the engine, as such.
-    return this.#stored.journal.get('#takenBack')?.value as unknown as Cancellation | undefined;
-  }
-
-  /** Tells an active run that it was cancelled; what is stored is the caller's matter. */
-  learn(key: string, value: Json): void {
-    this.#stored.journal.set(key, { atMs: this.now(), value });
-  }
-
-  async finish(end: RunEnd): Promise<void> {
-    this.#goLive();
-    this.#write((run) => {
-      for (const [key, { kind }] of run.openings)
-        if (kind === 'approval' || kind === 'event' || kind === 'child') run.openings.delete(key);
-      for (const opening of end.openings ?? []) run.openings.set(opening.key, opening);
-      move(run, end.state);
-      run.isTaken = false;
-      delete run.dueAtMs;
-      if (end.failure !== undefined) run.failure = end.failure;
-      this.#engine.tellParent(run, {
-        state: end.state,
-        effects: 0,
-        ...end.told,
-        ...(end.failure !== undefined && { failure: end.failure }),
-        workedMs: this.#workedMs(),
-      });
-    }, this.#takeNotes(end.facts));
-    await this.durable();
-  }
-
-  #workedMs(): number {
-    // Set by the constructor.
-    return Math.max(0, this.now() - this.#stored.clockFrom!);
-  }
-
-  get #isReplaying(): boolean {
-    return this.#recalled < this.#recorded;
-  }
-
-  #recall(key: string): Json | undefined {
-    const known = this.#stored.journal.get(key);
-    if (known === undefined) return undefined;
-    this.#recalled++;
-    return known.value;
-  }
-
-  #recallSignal(key: string): Signal | undefined {
-    // Stored as `{ value }` or `{ expired: true }`, by this file and the engine.
-    const known = this.#recall(key) as { readonly value?: Json; readonly expired?: true } | undefined;
-    if (known === undefined) return undefined;
-    return known.expired === true ? { as: 'expired' } : { as: 'value', value: known.value ?? null };
-  }
-
-  #stopSignal(key: string): Signal | undefined {
-    const interruption = this.#interruption(key, false);
-    if (interruption === undefined) return undefined;
-    this.#write((run) => run.openings.delete(key), []);
-    return { as: 'interrupted', interruption };
-  }
-
-  #interruption(place: string, countsDown: boolean): Interruption | undefined {
-    const key = `#stop/${place}`;
-    const known = this.#stored.journal.get(key);
-    // Stored below, by this function alone.
-    if (known !== undefined) return known.value as unknown as Interruption;
-    if (this.#isReplaying || this.#isInterrupted || this.#phase === 'compensating') return undefined;
-    const cancel = this.#stored.journal.get('#cancel');
-    const isLate = countsDown && this.now() >= this.deadlineAt();
-    if (cancel === undefined && !isLate) return undefined;
+  whyStop(countsDown: boolean): Interruption | undefined {
+    const cancel = this.stored.journal.get('#cancel');
     // Stored by the engine's `cancel`.
-    const found: Interruption =
-      cancel === undefined
-        ? { kind: 'deadline' }
-        : { kind: 'cancelled', ...(cancel.value as unknown as { actor: string; reason: string }) };
-    this.#goLive();
-    const entry = { atMs: this.now(), value: { ...found } };
-    this.#stored.journal.set(key, entry);
-    this.#write((run) => run.journal.set(key, entry), []);
-    return found;
+    if (cancel !== undefined) return { kind: 'cancelled', ...(cancel.value as unknown as Cancellation) };
+    return countsDown && this.engine.now() >= this.deadlineAt() ? { kind: 'deadline' } : undefined;
   }
 
-  #goLive(): void {
-    const phase = this.#phase;
-    const from = this.#stored.state;
+  /** Tells an active run of a row that somebody else has stored. */
+  learn(key: string, value: Json): void {
+    if (this.stored.journal.has(key)) return;
+    const atMs = this.engine.now();
+    this.stored.journal.set(key, { atMs, value });
+    if (!key.startsWith('#')) {
+      this.stored.openings.delete(key);
+      this.counted(key, atMs, false);
+    }
+    this.wake();
+  }
+
+  wake(): void {
+    for (const wake of this.watchers) wake();
+  }
+
+  /** What a child worked counts as worked by this run; of children beside each other, each moment once. */
+  charge(startKey: string, { workedMs }: ChildEnd): void {
+    const now = this.engine.now();
+    let sinceMs = this.stored.journal.get(startKey)?.atMs ?? now;
+    for (const [key, { atMs }] of this.stored.journal)
+      if (CHILD_END.test(key)) sinceMs = Math.max(sinceMs, atMs);
+    this.stored.clockFrom! -= Math.max(0, Math.min(workedMs, now - sinceMs));
+  }
+
+  goLive(): void {
+    const { phase } = this;
+    const from = this.stored.state;
     if (this.#isClaimed && from === phase) return;
     const facts: Fact[] = from === phase ? [] : [{ kind: 'state', details: { from, to: phase } }];
-    if (this.#isInterrupted && !this.#isClaimed) facts.push({ kind: 'resumed', details: { after: 'crash' } });
+    if (this.#wasInterrupted && !this.#isClaimed)
+      facts.push({ kind: 'resumed', details: { after: 'crash' } });
     this.#isClaimed = true;
-    this.#stored.state = phase;
-    const { clockFrom } = this.#stored;
-    this.#write((run) => {
+    this.stored.state = phase;
+    const { clockFrom } = this.stored;
+    this.write((run) => {
       move(run, phase);
       run.isTaken = true;
       // Set by the constructor.
@@ -391,102 +164,114 @@ export class MemoryRun implements RunContext {
       delete run.dueAtMs;
       delete run.pausedSince;
       delete run.failure;
+      delete run.held;
     }, facts);
   }
 
-  #takeNotes(facts: readonly Fact[]): Fact[] {
-    const all = [...this.#notes, ...facts];
-    this.#notes = [];
-    return all;
-  }
-
-  #record(key: string, value: Json, facts: readonly Fact[], also: (run: StoredRun) => void): void {
-    const atMs = this.now();
-    this.#write((run) => {
-      if (run.journal.has(key)) throw new Error(`${key} is recorded already`);
-      run.journal.set(key, { atMs, value });
-      also(run);
-    }, this.#takeNotes(facts));
-    this.#remember(key, value, atMs);
-  }
-
-  #remember(key: string, value: Json, atMs: number): void {
-    this.#stored.journal.set(key, { atMs, value });
-    this.#recorded++;
-    this.#recalled++;
-    this.#lastRecordAt = atMs;
-    this.#isInterrupted = false;
-  }
-
-  #write(change: (run: StoredRun) => void, facts: readonly Fact[]): void {
-    const { seq } = this.#stored;
-    this.#pending = this.#engine.commit((disk) => {
+  write(change: (run: StoredRun) => void, facts: readonly Fact[]): void {
+    const { seq } = this.stored;
+    this.#pending = this.engine.commit((disk) => {
       // Runs are never removed.
       const run = disk.runs[seq]!;
       change(run);
-      this.#engine.tell(run, facts);
+      this.engine.tell(run, facts);
     });
     // Whoever needs to know awaits `durable`.
     this.#pending.catch(() => {});
   }
 
-  /** Someone may have been faster with a value: then this activation ends, and the next one finds it. */
-  async #expire(key: string, facts: readonly Fact[]): Promise<Signal> {
-    this.#goLive();
-    let isLate = false;
-    const atMs = this.now();
-    const notes = this.#takeNotes(facts);
-    await this.#engine.commit((disk) => {
-      const run = disk.runs[this.#stored.seq]!;
-      isLate = run.journal.has(key);
-      if (isLate) {
-        run.isTaken = false;
-        run.dueAtMs = atMs;
-        return;
-      }
-      run.journal.set(key, { atMs, value: { expired: true } });
-      run.openings.delete(key);
-      this.#engine.tell(run, notes);
-    });
-    if (isLate) throw new Suspension();
-    this.#remember(key, { expired: true }, atMs);
-    return { as: 'expired' };
+  /** The pipeline is paused: the run stays due, and goes on from here. */
+  stepAside(): void {
+    if (!this.#isClaimed) return;
+    const now = this.engine.now();
+    const isInterrupted = this.#isInterrupted;
+    this.write((run) => {
+      run.isTaken = isInterrupted;
+      run.dueAtMs = now;
+    }, []);
   }
 
-  async #leave(left: Left, facts: readonly Fact[] = []): Promise<never> {
-    const { state, step, dueAtMs, key, event, opening } = left;
-    this.#notes = [];
-    if (state !== this.#stored.state) this.#goLive();
-    const isNew = state !== this.#stored.state && state !== 'failed';
-    const stateFact: Fact = { kind: 'state', step, details: { from: this.#stored.state, to: state } };
-    const now = this.now();
-    this.#write(
+  /** Nothing is left to do but to wait: the run wakes for whichever comes first. */
+  async leave(
+    waits: readonly Left[],
+    facts: readonly Fact[] = [],
+    also: (run: StoredRun) => void = () => {},
+  ): Promise<never> {
+    const first = BY_CONCERN.map((state) => waits.find((wait) => wait.state === state)).find(Boolean);
+    if (first === undefined) throw new Error('a strand waits in a state that none may wait in');
+    const { state, step, failure } = first;
+    if (state !== this.stored.state) this.goLive();
+    const isNew = state !== this.stored.state && state !== 'failed';
+    const stateFact: Fact = { kind: 'state', step, details: { from: this.stored.state, to: state } };
+    const now = this.engine.now();
+    const dues = waits.flatMap(({ dueAtMs }) => dueAtMs ?? []);
+    const held = [...new Set(waits.flatMap((wait) => wait.held ?? []))];
+    this.write(
       (run) => {
+        also(run);
         move(run, state);
-        run.isTaken = false;
+        run.isTaken = waits.some(({ isInterrupted }) => isInterrupted);
         run.step = step;
-        if (left.pausesDeadline) run.pausedSince ??= now;
-        if (opening !== undefined) run.openings.set(opening.key, opening);
-        // The interpreter's `deadLetter` puts the failure there.
-        if (opening?.kind === 'deadLetter') run.failure = { ...(opening.detail['failure'] as object), step };
-        if (left.told !== undefined)
-          this.#engine.tellParent(run, {
-            state: 'failed',
-            ...left.told,
-            ...(run.failure !== undefined && { failure: run.failure }),
-            workedMs: this.#workedMs(),
-          });
-        const isOver =
-          (key !== undefined && run.journal.has(key)) ||
-          (left.stoppable && this.#phase === 'running' && run.journal.has('#cancel')) ||
-          (event !== undefined && this.#engine.eventsAfter(event.name, event.scannedTo).length > 0);
-        if (isOver) run.dueAtMs = now;
-        else if (dueAtMs === undefined) delete run.dueAtMs;
-        else run.dueAtMs = dueAtMs;
+        if (waits.every(({ pausesDeadline }) => pausesDeadline)) run.pausedSince ??= now;
+        if (failure !== undefined) run.failure = failure;
+        if (held.length > 0) run.held = held;
+        if (waits.some((wait) => this.#isOver(run, wait))) run.dueAtMs = now;
+        else if (dues.length === 0) delete run.dueAtMs;
+        else run.dueAtMs = Math.min(...dues);
       },
       [...facts, ...(isNew ? [stateFact] : [])],
     );
     await this.durable();
     throw new Suspension();
   }
+
+  /** Did what ends the wait come before the wait was stored? Within the change that stores it. */
+  #isOver(run: StoredRun, { key, stoppable, event, held }: Left): boolean {
+    return (
+      (key !== undefined && run.journal.has(key)) ||
+      (stoppable && this.phase === 'running' && run.journal.has('#cancel')) ||
+      (event !== undefined && this.engine.eventsAfter(event.name, event.scannedTo).length > 0) ||
+      held?.some((tag) => !this.engine.isSet(tag)) === true
+    );
+  }
+
+  async finish(end: RunEnd): Promise<void> {
+    this.goLive();
+    this.write((run) => {
+      for (const [key, { kind }] of run.openings)
+        if (kind === 'approval' || kind === 'event' || kind === 'child') run.openings.delete(key);
+      for (const opening of end.openings ?? []) run.openings.set(opening.key, opening);
+      move(run, end.state);
+      run.isTaken = false;
+      delete run.dueAtMs;
+      if (end.failure !== undefined) run.failure = end.failure;
+      this.engine.tellParent(run, {
+        state: end.state,
+        effects: 0,
+        ...end.told,
+        ...(end.failure !== undefined && { failure: end.failure }),
+        workedMs: this.workedMs(),
+      });
+    }, this.root.takeNotes(end.facts));
+    await this.durable();
+  }
+
+  workedMs(): number {
+    // Set by the constructor.
+    return Math.max(0, this.engine.now() - this.stored.clockFrom!);
+  }
+
+  get #isInterrupted(): boolean {
+    return [...this.#memories.values()].some(({ isInterrupted }) => isInterrupted);
+  }
+
+  /** A row of a strand is there: one of an earlier activation, which a crash may have ended, or of this one. */
+  counted(key: string, atMs: number, isEarlier = true): void {
+    const memory = this.memoryOf(key.slice(0, key.lastIndexOf('|') + 1));
+    memory.recorded++;
+    memory.lastRecordAt = Math.max(memory.lastRecordAt, atMs);
+    if (isEarlier) memory.isInterrupted = this.#wasInterrupted;
+  }
 }
+
+const CHILD_END = /\/child#\d+=$/;

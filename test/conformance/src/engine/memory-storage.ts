@@ -1,6 +1,6 @@
 import type { Json, JsonObject } from '@tenon/model';
 import type { Plan } from '@tenon/pipeline';
-import { type LedgerEntry, mayMove, type RunState } from '@tenon/runtime';
+import { type LedgerEntry, mayMove, type RunState, type Switch } from '@tenon/runtime';
 import type { Opening } from '@tenon/runtime/engine';
 
 /** What the memory engine keeps: plain data, so that a copy of it is what a killed process leaves behind. */
@@ -13,6 +13,7 @@ export interface Disk {
   /** Place in `runs` by pipeline and business key. */
   readonly keys: Map<string, { readonly seq: number; readonly expiresAtMs: number }>;
   readonly ledger: LedgerEntry[];
+  readonly switches: Map<string, Switch>;
 }
 
 export interface StoredEvent {
@@ -43,6 +44,8 @@ export interface StoredRun {
   clockFrom?: number;
   pausedSince?: number;
   failure?: JsonObject;
+  /** Tags of the switches that hold it. */
+  held?: readonly string[];
   readonly journal: Map<string, { readonly atMs: number; readonly value: Json }>;
   /** Where it is a child. */
   readonly parent?: {
@@ -56,7 +59,15 @@ export interface StoredRun {
 }
 
 export function emptyDisk(): Disk {
-  return { plans: new Map(), active: new Map(), events: [], runs: [], keys: new Map(), ledger: [] };
+  return {
+    plans: new Map(),
+    active: new Map(),
+    events: [],
+    runs: [],
+    keys: new Map(),
+    ledger: [],
+    switches: new Map(),
+  };
 }
 
 /** The state machine holds for every engine: an illegal move cannot be stored. */

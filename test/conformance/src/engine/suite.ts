@@ -1,3 +1,4 @@
+import type { PlanStep } from '@tenon/pipeline';
 import { call, childPlan, failure, planFor, run, step, undoable } from '@tenon/runtime/testing';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type EngineStorage, World } from './world.ts';
@@ -14,6 +15,13 @@ const consent = step('approve', 'consent', {
 const paid = step('wait', 'payment', {
   for: { event: 'shop.paid', match: 'signal.order == event.id', withinMs: 60_000, onExpiry: 'fail' },
 });
+const both = (left: readonly PlanStep[], right: readonly PlanStep[]) =>
+  step('parallel', 'both', {
+    branches: [
+      { name: 'left', steps: left },
+      { name: 'right', steps: right },
+    ],
+  });
 const refused = failure('validation', 'HTTP_RESPONSE_STATUS', 'answered', { status: 422 });
 
 /** What every adapter of the engine port must pass, whatever it keeps its runs in. */
@@ -328,6 +336,228 @@ function suite(storage: () => EngineStorage): void {
         }
         expect(moments).toBeGreaterThan(20);
       });
+  });
+
+  describe('strands', () => {
+    const list = (parts: object = {}) =>
+      step('forEach', 'lines', {
+        in: 'event.lines',
+        as: 'line',
+        key: { expression: 'line' },
+        max: 10,
+        concurrency: 2,
+        onItemFailure: 'stop',
+        steps: [undoable('book'), call('mark', 'acme.put')],
+        ...parts,
+      });
+    const order = { id: 'a', lines: ['x', 'y', 'z'] };
+    const created = () =>
+      [...world.target.effects.values()]
+        .flat()
+        // What the target makes has an id.
+        .map((made) => (made as { id: string }).id)
+        .filter((id) => id.startsWith('create'));
+    const removed = () =>
+      world.target.calls
+        .filter(({ operation }) => operation === 'remove')
+        .map(({ input }) => (input as { id: string }).id);
+
+    test('whenever the process is killed, each item is carried out once and the list is joined once', async () => {
+      const plan = { steps: [undoable('one'), list(), undoable('last')] };
+      let moments = 1;
+      for (let killAt = 0; killAt <= moments; killAt++) {
+        if (killAt > 0) await world.close();
+        await open(plan);
+        if (killAt > 0) world.killAt = killAt;
+        const runId = await world.order(order);
+        await world.pass(60_000);
+        if (killAt === 0) moments = world.seen;
+        expect(world.state(runId), `moment ${killAt}`).toBe('succeeded');
+        expect(world.target.doubled, `moment ${killAt}`).toEqual([]);
+        expect(world.target.effects.size, `moment ${killAt}`).toBe(8);
+        const joined = world.engine
+          .trace({ runId })
+          .filter(({ kind, step: place }) => kind === 'stepDone' && place === 'lines');
+        expect(joined, `moment ${killAt}`).toHaveLength(1);
+      }
+      expect(moments).toBeGreaterThan(30);
+    });
+
+    test('one that waits for a person lets the other go on, and goes on itself when the word is there', async () => {
+      await open({
+        steps: [both([consent, undoable('left')], [pause, undoable('right')]), undoable('last')],
+      });
+      const runId = await world.order({ id: 'a' });
+      await world.pass(60_000);
+      expect(world.target.count('create')).toBe(1);
+      world.kill();
+      await world.settle();
+      expect(world.state(runId)).toBe('waiting');
+      expect(await world.engine.decide(runId, 'consent', 'approve', 'ana', 'fine')).toEqual({ ok: true });
+      await world.settle();
+      expect(world.state(runId)).toBe('succeeded');
+      expect(world.target.count('create')).toBe(3);
+    });
+
+    test('an event is found by the strand that waits for it, while another sleeps', async () => {
+      await open({ steps: [both([paid, undoable('left')], [pause])] });
+      const runId = await world.order({ id: 'a' });
+      await world.settle();
+      await world.deliver('shop.paid', { order: 'a' });
+      await world.settle();
+      expect(world.target.count('create')).toBe(1);
+      expect(world.state(runId)).toBe('waiting');
+      world.kill();
+      await world.pass(60_000);
+      expect(world.state(runId)).toBe('succeeded');
+      expect(world.target.count('create')).toBe(1);
+    });
+
+    test('one that fails stops the others, and what all did is undone, last confirmed first', async () => {
+      await open({ steps: [both([undoable('left'), call('put', 'acme.put')], [undoable('right'), pause])] });
+      world.target.script = { put: [{ fail: refused }] };
+      const runId = await world.order({ id: 'a' });
+      await world.settle();
+      expect(world.state(runId)).toBe('compensated');
+      const confirmed = world.engine
+        .trace({ runId })
+        .filter(({ kind }) => kind === 'stepDone')
+        .map(({ step: place }) => place);
+      const undone = world.engine
+        .trace({ runId })
+        .flatMap(({ kind, step: place }) =>
+          kind === 'compensation' && place?.startsWith('compensate:')
+            ? place.slice('compensate:'.length)
+            : [],
+        );
+      expect(removed()).toHaveLength(2);
+      expect(undone).toEqual(confirmed.toReversed());
+    });
+
+    test('the order of confirmation is kept over a wait: what came last is undone first', async () => {
+      const no = { that: [{ condition: 'false', message: 'no' }], otherwise: 'fail' } as const;
+      await open({ steps: [both([pause, undoable('left')], [undoable('right')]), step('check', 'no', no)] });
+      const runId = await world.order({ id: 'a' });
+      await world.settle();
+      world.kill();
+      await world.pass(60_000);
+      expect(world.state(runId)).toBe('compensated');
+      expect(removed()).toEqual(['create-2', 'create-1']);
+    });
+
+    test('a word for one is heard while another is still in its call', async () => {
+      await open({ steps: [both([consent, undoable('left')], [call('slow', 'acme.put')])] });
+      const answer = Promise.withResolvers<void>();
+      world.target.script = { put: [{ wait: answer.promise }] };
+      const runId = await world.order({ id: 'a' });
+      const soon = async (isDone: () => boolean | Promise<boolean>) => {
+        for (let turn = 0; turn < 1_000 && !(await isDone()); turn++)
+          await new Promise((resolve) => setImmediate(resolve));
+      };
+      await soon(async () => (await world.engine.decide(runId, 'consent', 'approve', 'ana', 'fine')).ok);
+      await soon(() => world.target.count('create') > 0);
+      expect(world.target.count('create')).toBe(1);
+      answer.resolve();
+      await world.settle();
+      expect(world.state(runId)).toBe('succeeded');
+    });
+
+    test('a list that was stopped goes on at the failed item once it is resumed, also after a kill', async () => {
+      await open({ onFailure: 'hold', steps: [list({ concurrency: 1 })] });
+      world.target.script = { put: [undefined, { fail: refused }] };
+      const runId = await world.order(order);
+      await world.settle();
+      expect(world.state(runId)).toBe('failed');
+      expect(world.target.count('create')).toBe(2);
+      world.kill();
+      await world.settle();
+      expect(await world.engine.resume(runId, 'ana', 'mended')).toEqual({ ok: true });
+      await world.settle();
+      expect(world.state(runId)).toBe('succeeded');
+      expect(world.target.count('create')).toBe(3);
+      expect(world.target.doubled).toEqual([]);
+    });
+
+    test('what failed items did is undone while the run goes on without them', async () => {
+      await open({ steps: [list({ onItemFailure: 'collect', concurrency: 1 }), undoable('last')] });
+      world.target.script = { put: [undefined, { fail: refused }] };
+      const runId = await world.order(order);
+      await world.settle();
+      expect(world.state(runId)).toBe('succeeded');
+      expect(removed()).toEqual([created()[1]]);
+    });
+
+    test('one inside the other: a list in a branch, cancelled while it waits, is undone whole', async () => {
+      await open({ steps: [both([list({ steps: [undoable('book'), pause] })], [undoable('right')])] });
+      const runId = await world.order(order);
+      await world.settle();
+      expect(world.target.count('create')).toBe(4);
+      expect(await world.engine.cancel(runId, 'ana', 'no longer wanted')).toEqual({ ok: true });
+      world.kill();
+      await world.pass(60_000);
+      expect(world.state(runId)).toBe('cancelled');
+      expect(removed().toSorted()).toEqual(created().toSorted());
+    });
+  });
+
+  describe('switches', () => {
+    const kill = { kind: 'kill', scope: { everything: true }, sparesCompensation: false } as const;
+    const standstill = { kind: 'pause', pipeline: 'orders', onlyKeys: [] } as const;
+
+    test('under a kill no effect leaves, also over a kill of the process; lifted, what it held goes on', async () => {
+      await open({ steps: [undoable('one'), pause, both([undoable('two')], [undoable('three')])] });
+      const runId = await world.order({ id: 'a' });
+      await world.settle();
+      const set = await world.engine.setSwitch(kill, 'ana', 'a drill');
+      expect(set).toMatchObject({ ok: true, switch: { id: 'kill/everything', actor: 'ana' } });
+      const later = await world.order({ id: 'b' });
+      await world.pass(60_000);
+      world.kill();
+      await world.pass(60_000);
+      expect(world.engine.switches().map(({ id }) => id)).toEqual(['kill/everything']);
+      expect([world.state(runId), world.state(later)]).toEqual(['waiting', 'accepted']);
+      expect(world.target.count('create')).toBe(1);
+      expect(await world.engine.liftSwitch('kill/everything', 'ana', 'over')).toEqual({ ok: true });
+      await world.pass(60_000);
+      expect([world.state(runId), world.state(later)]).toEqual(['succeeded', 'succeeded']);
+      expect(world.target.doubled).toEqual([]);
+      expect((await world.engine.liftSwitch('kill/everything', 'ana', 'again')).ok).toBe(false);
+    });
+
+    test('a paused pipeline takes events and begins none of its runs until it is lifted', async () => {
+      await open({ steps: [undoable('one')] });
+      await world.engine.setSwitch(standstill, 'ana', 'a drill');
+      const runId = await world.order({ id: 'a' });
+      await world.settle();
+      world.kill();
+      await world.settle();
+      expect(world.state(runId)).toBe('accepted');
+      await world.engine.liftSwitch('pause/orders', 'ana', 'over');
+      await world.settle();
+      expect(world.state(runId)).toBe('succeeded');
+      expect(world.target.count('create')).toBe(1);
+    });
+
+    test('a run that crashed in an effect and was paused says what became of it when it goes on', async () => {
+      await open({ steps: [call('mail', 'acme.send')] });
+      world.killWhen = (when) => when === 'after';
+      const runId = await world.order({ id: 'a' });
+      await world.engine.setSwitch(standstill, 'ana', 'a drill');
+      await world.settle();
+      await world.engine.liftSwitch('pause/orders', 'ana', 'over');
+      await world.pass(600_000);
+      expect(world.state(runId)).toBe('inDoubt');
+      expect(world.target.count('send')).toBe(1);
+    });
+
+    test('what a flag keeps out is taken and starts no run', async () => {
+      await open({ steps: [undoable('one')] });
+      const flag = { kind: 'flag', pipeline: 'orders', keys: ['b'], events: [], share: 0 } as const;
+      await world.engine.setSwitch({ ...flag, expiresAtMs: world.clock.now() + 1_000 }, 'ana', 'a drill');
+      const out = await world.deliver('shop.ordered', { id: 'a' });
+      expect(out).toMatchObject({ ok: true, runs: [], flaggedOff: ['orders'] });
+      expect(await world.deliver('shop.ordered', { id: 'b' })).toMatchObject({ runs: [{ started: true }] });
+    });
   });
 
   describe('list and inspect', () => {

@@ -3,7 +3,7 @@ import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path';
 import { type PlantedBug, plantedBugs } from './planted-bugs.ts';
 
-// `node --conditions=source packages/runtime/src/testing/planted-main.ts [seeds] [part of a name] [cores]`: plants each bug in a copy
+// `node --conditions=source packages/runtime/src/testing/planted-main.ts [seeds] [parts of names, with | between] [cores]`: plants each bug in a copy
 // of the source and runs the simulation on it, seed by seed, until a promise is seen to break; prints a table of bugs,
 // seeds needed and the sentence that gave each away. Exits 3 when one was not caught within so many seeds. Only a sentence
 // of the judge counts: a process that throws, or that uses up its CPU time in one place, has caught nothing.
@@ -23,7 +23,7 @@ interface Verdict {
 const source = join(import.meta.dirname, '..');
 // Below the package, so that the copies find the same dependencies; in `dist`, which nobody commits.
 const folder = join(source, '..', 'dist', `planted-${process.pid}`);
-const waiting = plantedBugs.filter(({ name }) => name.includes(part));
+const waiting = plantedBugs.filter(({ name }) => part.split('|').some((each) => name.includes(each)));
 const verdicts: Verdict[] = [];
 try {
   await Promise.all(

@@ -6,12 +6,13 @@ import { randomRun } from './children.ts';
 /**
  * What a seed is about. Most are about anything; some look closely at what random plans come to too seldom: waits whose
  * event comes at the worst moment, lists that were stopped, resumed and gone through once more, lists that go on without
- * what failed, runs of others that are undone with them, and any plan in a night in which the clocks are changed.
+ * what failed, runs of others that are undone with them, writes of what others write too, and any plan in a night in which the
+ * clocks are changed.
  */
-export type Theme = 'any' | 'waits' | 'resumed' | 'clocks' | 'collected' | 'families';
+export type Theme = 'any' | 'waits' | 'resumed' | 'clocks' | 'collected' | 'families' | 'writes';
 
 export function themeOf(seed: number): Theme {
-  return THEMES[seed % 8] ?? 'any';
+  return THEMES[seed % 16] ?? 'any';
 }
 
 const THEMES: Readonly<Record<number, Theme>> = {
@@ -20,6 +21,8 @@ const THEMES: Readonly<Record<number, Theme>> = {
   5: 'collected',
   6: 'resumed',
   7: 'families',
+  9: 'writes',
+  11: 'waits',
 };
 
 /** Objects that runs and others write, each write based on what it read. */
@@ -37,6 +40,13 @@ export const SHIPPING = planFor({
 const forPayment = (id: string): PlanStep =>
   step('wait', id, {
     for: { event: 'shop.paid', match: 'signal.order == event.id', withinMs: WAIT_MS, onExpiry: 'fail' },
+  });
+
+/** Fails for half of the orders, so that what came before is undone. */
+const halfOfThem = (id: string): PlanStep =>
+  step('check', id, {
+    that: [{ condition: 'event.version < 2', message: 'of the other half' }],
+    otherwise: 'fail',
   });
 
 const identity = { key: { expression: 'event.id' }, retainMs: 86_400_000 };
@@ -106,6 +116,24 @@ const themed: Readonly<Partial<Record<Theme, (random: Random) => Plan>>> = {
       limits: { concurrency: 2, deadlineMs: 600_000 },
       identity,
     }),
+  // What is written is undone, while others write; newer and older events of one entity come together.
+  writes: (random) => {
+    const account = pick(random, ACCOUNTS);
+    const isVersioned = random.next() < 0.5;
+    return planFor({
+      steps: [
+        step('choose', 's0', { branches: [{ steps: amend('s0w', account, unamend('s0w', account)) }] }),
+        undoable('s1', 'acme.createBlind'),
+        halfOfThem('s2'),
+      ],
+      onFailure: 'compensate',
+      limits: { concurrency: 3, deadlineMs: 600_000 },
+      identity: {
+        ...identity,
+        ...(isVersioned && { orderBy: { expression: 'event.account' }, version: 'event.version' }),
+      },
+    });
+  },
   // What comes after the children fails, so that they are undone, whatever they have come to.
   families: (random) => {
     const inner = (id: string) => (name: string) =>
@@ -125,6 +153,7 @@ const themed: Readonly<Partial<Record<Theme, (random: Random) => Plan>>> = {
               ],
             }),
         undoable('s1', 'acme.createBlind'),
+        halfOfThem('s2'),
       ],
       onFailure: pick(random, ['compensate', 'compensate', 'hold'] as const),
       limits: { concurrency: 2, deadlineMs: 600_000 },

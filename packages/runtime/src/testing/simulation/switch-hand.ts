@@ -19,6 +19,7 @@ export class SwitchHand {
   #pausedAtCall: number | undefined;
   #work: Promise<unknown> = Promise.resolve();
   #isResting = false;
+  #isPausedAtFirstCall = false;
   sets = 0;
   /** Tokens of replays whose beginning was acknowledged. */
   readonly #replays = new Set<string>();
@@ -46,6 +47,12 @@ export class SwitchHand {
         this.violations.push(`${name} was called under ${held.id}`);
     if (this.#pausedAtCall !== undefined && pipeline === 'orders')
       this.violations.push(`${name} was called while the pipeline stood still`);
+    if (this.#isPausedAtFirstCall) {
+      this.#isPausedAtFirstCall = false;
+      // At once: strands beside this call have not looked yet at what they had begun before the crash.
+      const set = this.#set({ kind: 'pause', pipeline: 'orders', onlyKeys: [] });
+      this.#work = Promise.all([this.#work, set]);
+    }
     this.#now(this.#rate / 4);
   }
 
@@ -69,11 +76,7 @@ export class SwitchHand {
   /** A process has come up after a crash: sometimes what it took over is paused just as it goes on with it. */
   onUp(): void {
     if (this.#random.next() >= this.#rate / 2) return;
-    const turns = Math.floor(this.#random.next() * 4);
-    this.#work = this.#work.then(async () => {
-      for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve));
-      await this.#set({ kind: 'pause', pipeline: 'orders', onlyKeys: [] });
-    });
+    this.#isPausedAtFirstCall = true;
   }
 
   /** All switches off: what was held must come to an end. */

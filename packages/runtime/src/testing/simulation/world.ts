@@ -137,7 +137,7 @@ export class World {
     const events = 1 + Math.floor(random.next() ** 2 * 8);
     const any = (): string => `o${Math.floor(random.next() * events)}`;
     // Sometimes those of one account come at one moment.
-    const together = random.next() < 0.3 ? 4 : 1;
+    const together = random.next() < (this.#theme === 'writes' ? 0.7 : 0.3) ? 4 : 1;
     for (let first = 0; first < events; first += together) {
       const ids = Array.from(
         { length: Math.min(together, events - first) },

@@ -79,6 +79,11 @@ export type Seal = (noted: readonly Noted[]) => {
 
 /** Most groups in one transaction: bounds how long the first of them waits. */
 const BATCH_GROUPS_MAX = 512;
+/**
+ * Fewest that are worth a transaction while more are about to come, and how many are told at a time. 64 gave a tenth more runs
+ * a second than telling all first, with 64 and with 256 in flight; 16 gave fewer (an fsync for each few).
+ */
+const BATCH_GROUPS_MIN = 64;
 
 /**
  * Group commit: while one batch is on its way to the disk, the next one gathers. Groups reach the disk in the order
@@ -90,6 +95,10 @@ export class CommitQueue {
   readonly #onDurable: (entries: readonly LedgerEntry[]) => void;
   readonly #onFailure: (error: Error) => void;
   readonly #waiting: PendingGroup[] = [];
+  /** Stored or refused, and not told yet. */
+  readonly #stored: { readonly group: PendingGroup; readonly refused: string | undefined }[] = [];
+  /** The batch that is on its way. */
+  #away: Promise<void> | undefined;
   #isFlushing = false;
   #isFailed = false;
 
@@ -155,25 +164,46 @@ export class CommitQueue {
     await this.#committer.close();
   }
 
+  /**
+   * Tells those who wait a slice at a time, and hands the next batch over as soon as enough has gathered and the committer is
+   * free: it works while this thread carries on the runs of the batch before. To tell all of them first would leave it idle
+   * for as long; to hand over at once would make batches of one.
+   */
   async #flush(): Promise<void> {
-    while (this.#waiting.length > 0) {
-      const batch = this.#waiting.splice(0, BATCH_GROUPS_MAX);
-      let results: BatchResult;
-      try {
-        results = await this.#committer.apply(batch.map((group) => group.take(this.#seal)));
-      } catch (error) {
-        this.#fail(batch, error);
-        break;
-      }
-      for (const [index, group] of batch.entries()) {
-        const refused = results[index];
-        if (refused === undefined) this.#onDurable(group.entries);
-        group.settle(refused === undefined ? undefined : new CommitRefused(refused));
-      }
-      // Lets what was waiting for these groups run, so that its writes join the next batch.
-      await new Promise((resolve) => setImmediate(resolve));
+    while (!this.#isFailed) {
+      const isAllTold = this.#stored.length === 0;
+      if (!this.#away && this.#waiting.length >= (isAllTold ? 1 : BATCH_GROUPS_MIN))
+        this.#away = this.#apply();
+      if (!isAllTold) {
+        this.#tell(BATCH_GROUPS_MIN);
+        // Lets what was waiting for these groups run, so that its writes join the next batch.
+        await new Promise((resolve) => setImmediate(resolve));
+      } else if (this.#away) await this.#away;
+      else break;
     }
+    // What is stored is stored, whatever failed after it.
+    this.#tell(this.#stored.length);
     this.#isFlushing = false;
+  }
+
+  /** Puts one batch on disk; never rejects. */
+  async #apply(): Promise<void> {
+    const batch = this.#waiting.splice(0, BATCH_GROUPS_MAX);
+    try {
+      const results = await this.#committer.apply(batch.map((group) => group.take(this.#seal)));
+      for (const [index, group] of batch.entries()) this.#stored.push({ group, refused: results[index] });
+    } catch (error) {
+      this.#fail(batch, error);
+    }
+    this.#away = undefined;
+  }
+
+  /** In the order in which they were handed in. */
+  #tell(count: number): void {
+    for (const { group, refused } of this.#stored.splice(0, count)) {
+      if (refused === undefined) this.#onDurable(group.entries);
+      group.settle(refused === undefined ? undefined : new CommitRefused(refused));
+    }
   }
 
   /** Later groups build on earlier ones: once a batch is lost, nothing more may be stored until a restart. */

@@ -1,0 +1,110 @@
+import { expect, test } from 'vitest';
+import { CommitFailed, CommitQueue, CommitRefused, type Committer } from './commit-queue.ts';
+
+/** A committer whose batches end when the test says so. */
+function slowCommitter() {
+  const batches: {
+    readonly size: number;
+    end(refused?: readonly (string | undefined)[]): void;
+    fail(): void;
+  }[] = [];
+  const committer: Committer = {
+    apply: (groups) =>
+      new Promise((resolve, reject) =>
+        batches.push({
+          size: groups.length,
+          end: (refused) => resolve(refused ?? groups.map(() => undefined)),
+          fail: () => reject(new Error('no space left')),
+        }),
+      ),
+    head: () => Promise.reject(new Error('not asked')),
+    scrub: async () => {},
+    tend: async () => 0,
+    close: async () => {},
+  };
+  const failures: Error[] = [];
+  const queue = new CommitQueue(
+    committer,
+    () => ({ writes: [], entries: [] }),
+    () => {},
+    (error) => failures.push(error),
+  );
+  return { queue, batches, failures };
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+const turns = async (count: number): Promise<void> => {
+  for (let i = 0; i < count; i++) await turn();
+};
+
+test('the next batch is on its way while runs of the one before are carried on', async () => {
+  const { queue, batches } = slowCommitter();
+  let told = 0;
+  const first = Array.from({ length: 200 }, async () => {
+    await queue.commit([]);
+    told++;
+    void queue.commit([]);
+  });
+  await turns(2);
+  expect(batches.map(({ size }) => size)).toEqual([200]);
+  batches[0]!.end();
+  while (batches.length < 2) await turn();
+  expect(told, 'not all have been told').toBeLessThan(200);
+  expect(batches[1]!.size).toBeGreaterThanOrEqual(64);
+  await Promise.all(first);
+  batches[1]!.end();
+  while (batches.length < 3) await turn();
+  batches[2]!.end();
+  await queue.settled();
+  expect(batches.reduce((sum, { size }) => sum + size, 0)).toBe(400);
+});
+
+test('one batch at a time is on its way, and all are told in the order in which they were handed in', async () => {
+  const { queue, batches } = slowCommitter();
+  const order: number[] = [];
+  const wait = (n: number): Promise<unknown> => queue.commit([]).then(() => order.push(n));
+  const some = [0, 1, 2].map(wait);
+  await turns(2);
+  const more = [3, 4].map(wait);
+  await turns(5);
+  expect(batches.map(({ size }) => size)).toEqual([3]);
+  batches[0]!.end();
+  while (batches.length < 2) await turn();
+  batches[1]!.end();
+  await Promise.all([...some, ...more]);
+  expect(order).toEqual([0, 1, 2, 3, 4]);
+});
+
+test('a refused group is told so, and the others of its batch are stored', async () => {
+  const { queue, batches } = slowCommitter();
+  const groups = [queue.commit([]), queue.commit([])];
+  await turns(2);
+  batches[0]!.end([undefined, 'UNIQUE constraint failed']);
+  await expect(groups[0]).resolves.toBeUndefined();
+  await expect(groups[1]).rejects.toThrow(CommitRefused);
+});
+
+test('what was stored before the disk failed is told as stored, and nothing after it is', async () => {
+  const { queue, batches, failures } = slowCommitter();
+  const stored: string[] = [];
+  const later: Promise<string>[] = [];
+  const outcome = (group: Promise<void>): Promise<string> =>
+    group.then(
+      () => 'stored',
+      (error: unknown) => (error instanceof CommitFailed ? 'failed' : 'other'),
+    );
+  for (let i = 0; i < 300; i++)
+    void outcome(queue.commit([])).then((was) => {
+      stored.push(was);
+      later.push(outcome(queue.commit([])));
+    });
+  await turns(2);
+  batches[0]!.end();
+  while (batches.length < 2) await turn();
+  batches[1]!.fail();
+  await queue.settled();
+  await turn();
+  expect(stored).toEqual(Array.from({ length: 300 }, () => 'stored'));
+  expect(new Set(await Promise.all(later))).toEqual(new Set(['failed']));
+  expect(failures).toHaveLength(1);
+});

@@ -10,6 +10,8 @@ import {
   httpTransport,
   type OnSecretUse,
   pollSource,
+  type QuotaSharing,
+  type QuotaStore,
   type SourcePlan,
   type Transport,
   type TransportContext,
@@ -54,6 +56,7 @@ import type { Io } from './io.ts';
 import { checkpointOptions } from './ledger-key.ts';
 import { MaintenanceError, maintenanceOf } from './maintenance.ts';
 import { TOKEN_FILE } from './operations-client.ts';
+import { type OpenQuotaStore, openQuotaStore, QuotaStoreError } from './quota-store.ts';
 import { openSecrets } from './secret-managers.ts';
 
 export interface ComposeOptions {
@@ -100,6 +103,7 @@ export async function startTenon(options: ComposeOptions): Promise<RunningTenon>
   const connections = resolveConnections(workspace, io);
   const modules = await loadModules(workspace, connections, root);
   const health = healthCalls(workspace, connections);
+  const quotas = await quotaStoreOf(workspace, secrets, io);
   const askedBy = makeTransports(
     options,
     connectionsOf(health),
@@ -108,9 +112,19 @@ export async function startTenon(options: ComposeOptions): Promise<RunningTenon>
     root,
     io,
     log,
+    quotas?.store,
   );
   const watching = new AbortController();
-  const transports = makeTransports(options, connections, modules, { secrets, onSecretUse }, root, io, log);
+  const transports = makeTransports(
+    options,
+    connections,
+    modules,
+    { secrets, onSecretUse },
+    root,
+    io,
+    log,
+    quotas?.store,
+  );
   const windows = maintenanceWindows(workspace);
   const operators = await loadOperators(workspace, secrets, root);
 
@@ -146,6 +160,7 @@ export async function startTenon(options: ComposeOptions): Promise<RunningTenon>
     await Promise.all(consumers.map((consumer) => consumer.stop()));
     await runtime.stop();
     await Promise.all([...transports.values()].map((transport) => transport.close()));
+    await quotas?.[Symbol.asyncDispose]();
     await closeSecrets();
   };
   try {
@@ -183,6 +198,34 @@ export async function startTenon(options: ComposeOptions): Promise<RunningTenon>
   } catch (error) {
     await closeAll();
     throw error;
+  }
+}
+
+/** Of a connection whose account other processes use as well. */
+function sharingOf(
+  { config }: Workspace,
+  connection: string,
+  store: QuotaStore | undefined,
+  log: ComposeOptions['log'],
+): QuotaSharing | undefined {
+  const quota = config.connections[connection]?.quota;
+  if (quota === undefined || store === undefined) return undefined;
+  return {
+    ...quota,
+    store,
+    onStore: (isThere) => log({ kind: 'quotaStore', connection, isThere, ...quota }),
+  };
+}
+
+async function quotaStoreOf(
+  { config }: Workspace,
+  secrets: SecretStore,
+  io: Io,
+): Promise<OpenQuotaStore | undefined> {
+  try {
+    return config.quotas && (await openQuotaStore(config.quotas, secrets, io));
+  } catch (error) {
+    throw error instanceof QuotaStoreError ? new ComposeError(error.message) : error;
   }
 }
 
@@ -298,6 +341,7 @@ function makeTransports(
   root: string,
   io: Io,
   log: ComposeOptions['log'],
+  quotas?: QuotaStore,
 ): Map<string, Transport> {
   const transports = new Map<string, Transport>();
   const tokens = fileTokenVault(join(root, '.tenon', 'tokens'));
@@ -313,6 +357,7 @@ function makeTransports(
         connection: connection.name,
         grants: connection.grants ?? {},
         scopes: connection.identity === undefined ? undefined : manifest.identities[connection.identity],
+        quota: sharingOf(workspace, connection.name, quotas, log),
         onBreaker: (state) => log({ kind: 'breaker', connection: connection.name, state }),
         onDeprecation: (operation, notice) =>
           log({

@@ -51,6 +51,7 @@ export {
   type GuardState,
   guardedTransport,
 } from './resilience/guarded-transport.ts';
+export { type QuotaSharing, type QuotaStore, redisQuotaStore } from './resilience/shared-quota.ts';
 export { connectorRules } from './rules.ts';
 export { secretLooking, secretName } from './secret-literal.ts';
 export { awsManager, type CloudOptions, gcpManager } from './secrets/cloud-managers.ts';

@@ -147,6 +147,15 @@ const downloads = (stream: string): Edits => ({
   ),
 });
 
+const LIMIT = ', rateLimit: { quota: 10, window: 1s }';
+const sharedQuota = (quotas: string, limit: string): Edits => ({
+  [CONFIG]: swaps(
+    ['connections:', `${quotas}connections:`],
+    ['    baseUrl:', '    quota: { account: acme, share: 0.5 }\n    baseUrl:'],
+  ),
+  [CONNECTOR]: swap('defaults: { timeout: 10s }', `defaults: { timeout: 10s${limit} }`),
+});
+
 const POLL = (key: string): Edits =>
   connector(
     'webhooks:',
@@ -925,6 +934,16 @@ export const ruleCases = {
         ],
       ),
     },
+  },
+  'quota-store-unconfigured': {
+    fires: sharedQuota('', LIMIT),
+    on: '{ account: acme, share: 0.5 }',
+    silent: sharedQuota('quotas: { redis: env:QUOTA_REDIS }\n', LIMIT),
+  },
+  'shared-quota-without-limit': {
+    fires: sharedQuota('quotas: { redis: env:QUOTA_REDIS }\n', ''),
+    on: '{ account: acme, share: 0.5 }',
+    silent: sharedQuota("quotas: { redis: 'redis://127.0.0.1:6379', prefix: test }\n", LIMIT),
   },
   'base-url-invalid': {
     fires: config('baseUrl: env:SHOP_URL', 'baseUrl: shop'),

@@ -147,6 +147,8 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'suppression-not-possible': 'about comments',
   'policy-broken': 'about policies',
   'yaml-too-large': 'a file of two million characters has no place in a corpus',
+  'quota-store-unconfigured': 'about tenon.config.yaml',
+  'shared-quota-without-limit': 'about tenon.config.yaml',
   'unknown-identity': 'about tenon.config.yaml',
   'duplicate-pipeline': 'about two files',
   'duplicate-connector': 'about connectors',

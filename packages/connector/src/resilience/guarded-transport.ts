@@ -9,6 +9,7 @@ import { type DeprecationNotice, deprecationOf } from './deprecation.ts';
 import { Bulkhead } from './in-flight.ts';
 import { Quota, type QuotaUse } from './quota.ts';
 import { RetryBudget } from './retry-budget.ts';
+import type { QuotaSharing } from './shared-quota.ts';
 
 export interface GuardOptions {
   readonly clock: Clock;
@@ -18,6 +19,8 @@ export interface GuardOptions {
   readonly grants: Grants | 'all';
   /** Scopes of the identity whose credentials the connection holds; absent: not known, so not checked. */
   readonly scopes?: readonly string[] | undefined;
+  /** The quota is that of an account which other processes use as well. */
+  readonly quota?: QuotaSharing | undefined;
   /** What `snapshot()` gave before a restart: an open breaker stays open, a hold is kept. */
   readonly snapshot?: GuardSnapshot;
   /** Told when the breaker changes state. Must not throw. */
@@ -90,7 +93,7 @@ export function guardedTransport(
 
   function begin(snapshot: GuardSnapshot): void {
     breaker = new Breaker(policy.breaker, clock, snapshot.breaker, options.onBreaker);
-    quota = new Quota(policy.rateLimit, clock, snapshot.heldUntilMs, snapshot.used);
+    quota = new Quota(policy.rateLimit, clock, snapshot.heldUntilMs, snapshot.used, options.quota);
     retries = new RetryBudget(policy.retryBudget, clock, snapshot.retries);
   }
 

@@ -3,6 +3,7 @@ import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import { quotaState } from '../http/retry-after.ts';
 import type { OperationDefaults } from '../manifest.ts';
 import type { CallResult } from '../transport.ts';
+import { type QuotaSharing, SharedQuota } from './shared-quota.ts';
 
 /** Calls made in a window that ends at `resetAtMs`. */
 export interface QuotaUse {
@@ -11,11 +12,13 @@ export interface QuotaUse {
 }
 
 /**
- * The declared quota of a connection, counted here, and the moment until which the other side asked to be left alone,
+ * The declared quota of a connection, counted here or for all processes that share it, and the moment until which the other side asked to be left alone,
  * learned from its answers. A connection is one account, so `key: account` and `key: connection` come to the same.
  */
 export class Quota {
   readonly #limiter: RateLimiterMemory | undefined;
+  /** Counted for several processes; `#limiter` is then none. */
+  readonly #shared: SharedQuota | undefined;
   readonly #headers: readonly string[];
   readonly #clock: Clock;
   #heldUntilMs: number;
@@ -25,11 +28,19 @@ export class Quota {
   #restored: Promise<unknown> | undefined;
 
   /** `used`: of the window that was open when an earlier process ended. */
-  constructor(declared: OperationDefaults['rateLimit'], clock: Clock, heldUntilMs = 0, used?: QuotaUse) {
+  constructor(
+    declared: OperationDefaults['rateLimit'],
+    clock: Clock,
+    heldUntilMs = 0,
+    used?: QuotaUse,
+    sharing?: QuotaSharing,
+  ) {
     this.#clock = clock;
     this.#heldUntilMs = heldUntilMs;
     this.#headers = declared?.headers ?? [];
-    if (declared !== undefined)
+    if (declared !== undefined && sharing !== undefined)
+      this.#shared = new SharedQuota(sharing, declared.quota, declared.windowMs, clock);
+    else if (declared !== undefined)
       this.#limiter = new RateLimiterMemory({ points: declared.quota, duration: declared.windowMs / 1_000 });
     const restMs = used === undefined ? 0 : used.resetAtMs - clock.now();
     if (used !== undefined && restMs > 0 && this.#limiter !== undefined) {
@@ -78,6 +89,7 @@ export class Quota {
   async #waitMs(): Promise<number> {
     const holdMs = this.#heldUntilMs - this.#clock.now();
     if (holdMs > 0) return holdMs;
+    if (this.#shared !== undefined) return this.#shared.take();
     if (this.#limiter === undefined) return 0;
     if (this.#restored !== undefined) {
       await this.#restored;

@@ -13,6 +13,7 @@ export function checkConnections(workspace: Workspace): Diagnostic[] {
     const manifest = workspace.connectors.get(connection.connector);
     const found = [
       ...checkBaseUrl(connection, places),
+      ...checkQuota(connection, places, workspace),
       ...(places.owners ?? []).flatMap((team) => checkTeam(team, workspace)),
     ];
     if (manifest) return [...found, ...checkAgainst(manifest, connection, places)];
@@ -27,6 +28,35 @@ export function checkConnections(workspace: Workspace): Diagnostic[] {
     );
     return found;
   });
+}
+
+/** A shared quota is counted somewhere, and there is one. */
+function checkQuota(
+  { name, connector, quota }: WorkspaceConnection,
+  places: ConnectionPlaces,
+  workspace: Workspace,
+): Diagnostic[] {
+  if (quota === undefined || !places.quota) return [];
+  const at = places.quota;
+  const found: Diagnostic[] = [];
+  if (workspace.config.quotas === undefined)
+    found.push(
+      diagnostic('quota-store-unconfigured', {
+        message: `account \`${quota.account}\` is shared, and \`quotas\` does not say where its calls are counted`,
+        at,
+        subject: name,
+      }),
+    );
+  const manifest = workspace.connectors.get(connector);
+  if (manifest && manifest.defaults.rateLimit === undefined)
+    found.push(
+      diagnostic('shared-quota-without-limit', {
+        message: `connector \`${connector}\` declares no \`rateLimit\`, so there is no quota to share`,
+        at,
+        subject: name,
+      }),
+    );
+  return found;
 }
 
 function checkBaseUrl({ name, baseUrl }: WorkspaceConnection, places: ConnectionPlaces): Diagnostic[] {

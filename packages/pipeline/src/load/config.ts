@@ -28,7 +28,16 @@ export interface WorkspaceConfig {
   };
   readonly ledger: LedgerConfig;
   readonly secrets: SecretsConfig;
+  readonly quotas?: QuotasConfig;
   readonly connections: Readonly<Record<string, WorkspaceConnection>>;
+}
+
+/** Where quotas are counted that several processes share. */
+export interface QuotasConfig {
+  /** URL, or `env:NAME`. */
+  readonly redis: string;
+  readonly password?: SecretReference;
+  readonly prefix?: string;
 }
 
 /** Keys that wrap data keys, the one for new ones first. */
@@ -59,6 +68,8 @@ export interface Operator {
 export interface WorkspaceConnection extends ConnectionConfig {
   /** The manifest's identity whose scopes the credentials hold. */
   readonly identity?: string;
+  /** Its quota is counted together with that of other processes. */
+  readonly quota?: { readonly account: string; readonly share: number };
   /** Where the account is. */
   readonly region?: string;
   /** Teams whose pipelines may use it. */
@@ -77,6 +88,7 @@ export interface ConnectionPlaces {
   readonly connector: Location;
   readonly baseUrl: Location;
   readonly identity?: Location;
+  readonly quota?: Location;
   readonly owners?: readonly Located<string>[];
   readonly grants: readonly GrantPlaces[];
   readonly credentials: readonly {
@@ -133,6 +145,7 @@ export function readConfig(text: string): LoadedConfig {
         texts(child(value, 'webhookSecrets'))?.flatMap(({ value: one }) => reference(one)) ?? [],
       ...given('maintenance', maintenance(child(value, 'maintenance'))),
       ...given('region', read.text(child(value, 'region'))?.value),
+      ...given('quota', quota(child(value, 'quota'))),
       ...given('identity', identity?.value),
       ...given(
         'owners',
@@ -150,6 +163,7 @@ export function readConfig(text: string): LoadedConfig {
       connector: connector.at,
       baseUrl: baseUrl.at,
       ...given('identity', identity?.at),
+      ...given('quota', quotaAt(child(value, 'quota'))),
       ...given('owners', owners),
       grants,
       credentials: credentialPlaces(child(value, 'credentials')),
@@ -168,6 +182,7 @@ export function readConfig(text: string): LoadedConfig {
     },
     ledger: ledger(child(root, 'ledger')),
     secrets: readSecretsConfig(child(root, 'secrets'), read),
+    ...given('quotas', quotas(child(root, 'quotas'))),
     connections,
   };
   for (const { scheme, text, at } of managedReferences(root, (node) => document.at(node)))
@@ -180,6 +195,26 @@ export function readConfig(text: string): LoadedConfig {
         }),
       );
   return { config, places, diagnostics: found, isReadable: root !== undefined };
+
+  function quotas(node: SpecNode | undefined): QuotasConfig | undefined {
+    const redis = read.text(child(node, 'redis'))?.value;
+    if (redis === undefined) return undefined;
+    return {
+      redis,
+      ...given('password', reference(read.text(child(node, 'password'))?.value)[0]),
+      ...given('prefix', read.text(child(node, 'prefix'))?.value),
+    };
+  }
+
+  function quota(node: SpecNode | undefined): WorkspaceConnection['quota'] {
+    const account = read.text(child(node, 'account'))?.value;
+    const share = read.number(child(node, 'share'))?.value;
+    return account === undefined || share === undefined ? undefined : { account, share };
+  }
+
+  function quotaAt(node: SpecNode | undefined): Location | undefined {
+    return node && document.at(node);
+  }
 
   function maintenance(node: SpecNode | undefined): WorkspaceConnection['maintenance'] {
     if (node?.kind !== 'list') return undefined;

@@ -19,6 +19,26 @@ export const workspaceRules = {
       good: 'secrets: { vault: { address: env:VAULT_ADDR, token: env:VAULT_TOKEN } }',
     },
   },
+  'quota-store-unconfigured': {
+    severity: 'error',
+    title: 'a quota that is shared and counted nowhere',
+    why: 'Each process would count for itself, and together they would pass the quota of the account.',
+    fix: 'say under `quotas` where it is counted, or take `quota` away where no other process uses the account',
+    example: {
+      bad: 'connections: { billing: { …, quota: { account: acme, share: 0.5 } } }',
+      good: 'quotas: { redis: env:QUOTA_REDIS }\nconnections: { billing: { …, quota: { account: acme, share: 0.5 } } }',
+    },
+  },
+  'shared-quota-without-limit': {
+    severity: 'error',
+    title: 'a quota is shared of a connector that declares none',
+    why: 'Nothing is counted, so nothing is kept.',
+    fix: 'declare `defaults.rateLimit` in connector.yaml as the service states it',
+    example: {
+      bad: '# connector.yaml: defaults: { timeout: 10s }\nquota: { account: acme, share: 0.5 }',
+      good: '# connector.yaml: defaults: { timeout: 10s, rateLimit: { quota: 100, window: 10s } }\nquota: { account: acme, share: 0.5 }',
+    },
+  },
   'base-url-invalid': {
     severity: 'error',
     title: 'a base URL that is none',

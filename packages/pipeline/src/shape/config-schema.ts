@@ -65,6 +65,11 @@ export const configSchema: SchemaObject = {
       }),
     }),
     secrets: secretsSchema,
+    quotas: object('Where quotas of accounts are counted that several processes use.', ['redis'], {
+      redis: text('Address of a Redis server, `redis://host:6379` or `env:NAME`.'),
+      password: secretReference('Its password.'),
+      prefix: text('Of the keys there. Default `tenon`; the same for all that share a quota.'),
+    }),
     connections: {
       type: 'object',
       description: 'Connectors configured for one account each, by name.',
@@ -89,6 +94,23 @@ export const configSchema: SchemaObject = {
         },
         region: text(
           'Where the account is, such as `eu`. Personal data that a contract keeps in another region (`residency`) is not sent there. Default: that of its contract.',
+        ),
+        quota: object(
+          'The quota of `connector.yaml` is that of an account which other processes use as well; counted where `quotas` says.',
+          ['account', 'share'],
+          {
+            account: text('What the account is called, by all that use it.', {
+              pattern: '^[A-Za-z0-9._-]{1,100}$',
+              patternErrorMessage: 'letters, digits, ".", "_" and "-"',
+            }),
+            share: {
+              type: 'number',
+              exclusiveMinimum: 0,
+              maximum: 1,
+              description:
+                'Part of the quota that this process keeps to while the store cannot be asked. The shares of all together are 1.',
+            },
+          },
         ),
         identity: text('The identity in `connector.yaml` whose scopes the credentials hold.'),
         owners: {

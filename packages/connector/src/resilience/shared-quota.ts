@@ -1,0 +1,130 @@
+import { type Clock, sleep } from '@tenon/model';
+import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
+
+/** Counts the calls of one vendor account, for all processes that use it. */
+export interface QuotaStore {
+  /**
+   * Takes one of `quota` calls in a window of `windowMs` for an account; the milliseconds until the next window where there is
+   * none left, 0 where there is. Rejects when the store cannot say.
+   */
+  take(account: string, quota: number, windowMs: number): Promise<number>;
+}
+
+/** How a connection shares the quota of its account with connections of other processes. */
+export interface QuotaSharing {
+  readonly store: QuotaStore;
+  readonly account: string;
+  /** Of the quota, what this process keeps to while the store cannot be asked: above 0, at most 1. */
+  readonly share: number;
+  /** Told when the store cannot be asked any more, and when it can be again. Must not throw. */
+  readonly onStore?: (isThere: boolean) => void;
+}
+
+/** A store that does not answer by then is taken as away: a call must not wait for the counting of calls. */
+const ANSWER_MS = 250;
+/** A store that was away is asked again after that. */
+const AWAY_MS = 1_000;
+
+/**
+ * A quota that several processes keep together: shared → (the store fails, or is silent) → alone → (a second later, it
+ * answers) → shared. Alone, each process keeps to its share; what it has taken in the window already counts for that, so
+ * that in the window in which the store goes away no process adds more than its share to what all had taken. Nothing of it has to
+ * survive a crash: what counts stands in the store.
+ */
+export class SharedQuota {
+  readonly #sharing: QuotaSharing;
+  readonly #quota: number;
+  readonly #windowMs: number;
+  readonly #clock: Clock;
+  readonly #alone: RateLimiterMemory;
+  #awayUntilMs: number | undefined;
+
+  constructor(sharing: QuotaSharing, quota: number, windowMs: number, clock: Clock) {
+    this.#sharing = sharing;
+    this.#quota = quota;
+    this.#windowMs = windowMs;
+    this.#clock = clock;
+    this.#alone = new RateLimiterMemory({
+      points: Math.max(1, Math.floor(quota * sharing.share)),
+      duration: windowMs / 1_000,
+    });
+  }
+
+  /** Milliseconds to wait; 0: it is taken. */
+  async take(): Promise<number> {
+    if (this.#awayUntilMs === undefined || this.#clock.now() >= this.#awayUntilMs) {
+      const waitMs = await this.#ask();
+      if (waitMs !== undefined) {
+        this.#isThere(true);
+        if (waitMs === 0) await this.#alone.penalty('');
+        return waitMs;
+      }
+      this.#isThere(false);
+    }
+    try {
+      await this.#alone.consume('');
+      return 0;
+    } catch (refusal) {
+      if (refusal instanceof RateLimiterRes) return Math.max(1, refusal.msBeforeNext);
+      throw refusal;
+    }
+  }
+
+  /** `undefined`: it failed, or did not answer in time. */
+  async #ask(): Promise<number | undefined> {
+    const { store, account } = this.#sharing;
+    const answered = new AbortController();
+    try {
+      return await Promise.race([
+        store.take(account, this.#quota, this.#windowMs).catch(() => undefined),
+        sleep(this.#clock, ANSWER_MS, answered.signal).then(() => undefined),
+      ]);
+    } finally {
+      answered.abort();
+    }
+  }
+
+  #isThere(isThere: boolean): void {
+    const was = this.#awayUntilMs === undefined;
+    this.#awayUntilMs = isThere ? undefined : this.#clock.now() + AWAY_MS;
+    if (was !== isThere) this.#sharing.onStore?.(isThere);
+  }
+}
+
+/** Sets the window with the first call of it, in milliseconds; the library's own script knows whole seconds alone. */
+const COUNT = `redis.call('set', KEYS[1], 0, 'PX', math.floor(ARGV[4] * 1000), 'NX')
+local taken = redis.call('incrby', KEYS[1], ARGV[1])
+return {taken, redis.call('pttl', KEYS[1])}`;
+/** Of a window there; a shorter one is counted as one of that length, which is the careful side. */
+const WINDOW_MS_MIN = 1_000;
+
+/** Counts in Redis, through a client of `redis` (node-redis) that keeps no command for later. */
+export function redisQuotaStore(client: unknown, prefix = 'tenon'): QuotaStore {
+  const limiters = new Map<string, RateLimiterRedis>();
+  return {
+    take: async (account, quota, windowMs) => {
+      const duration = Math.max(WINDOW_MS_MIN, windowMs);
+      const key = `${quota}/${duration}`;
+      let limiter = limiters.get(key);
+      if (limiter === undefined) {
+        limiter = new RateLimiterRedis({
+          storeClient: client,
+          useRedisPackage: true,
+          rejectIfRedisNotReady: true,
+          keyPrefix: `${prefix}:quota:${duration}`,
+          points: quota,
+          duration: duration / 1_000,
+          customIncrTtlLuaScript: COUNT,
+        });
+        limiters.set(key, limiter);
+      }
+      try {
+        await limiter.consume(account);
+        return 0;
+      } catch (refusal) {
+        if (refusal instanceof RateLimiterRes) return Math.max(1, refusal.msBeforeNext);
+        throw refusal;
+      }
+    },
+  };
+}

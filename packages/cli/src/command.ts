@@ -168,7 +168,7 @@ export async function runCommandLine(
 function overview(commands: readonly CommandSpec[]): string {
   const width = Math.max(...commands.map((command) => command.name.length)) + 2;
   const lines = commands.map((command) => `  ${command.name.padEnd(width)}${command.summary}`);
-  return `tenon: integration as code\n\nUsage: tenon [--in <folder>] <command> [options]\n\n${lines.join('\n')}\n\nExit codes: 0 clean, 1 tool failed, 2 usage, 3 findings, 4 not authorised, 5 changes pending, 6 partly done\n`;
+  return `tenon: integration as code\n\nUsage: tenon [--in <folder>] <command> [options]\n\n--in goes to that folder first: every other path is relative to it.\n\n${lines.join('\n')}\n\nExit codes: 0 clean, 1 tool failed, 2 usage, 3 findings, 4 not authorised, 5 changes pending, 6 partly done\n`;
 }
 
 function commandHelp(command: CommandSpec): string {

@@ -15,6 +15,11 @@ describe('what `tenon dev` reloads at', () => {
     ['data/tenon.dbx', true],
     ['.tenon/operator.token', false],
     ['generated/shop/types.d.ts', false],
+    ['pipelines/.a.pipeline.yaml.swp', false],
+    ['pipelines/a.pipeline.yaml~', false],
+    ['pipelines/4913', false],
+    ['pipelines/.#a.pipeline.yaml', false],
+    ['pipelines/a.pipeline.yaml.tmp.81', false],
   ])('%s: %s', (file, reloads) => {
     expect(isWatched(file, 'data/tenon.db')).toBe(reloads);
   });

@@ -213,8 +213,9 @@ export function isWatched(file: string, database: string | undefined): boolean {
   return !isDatabase && !UNWATCHED.test(file);
 }
 
-/** What `tenon` writes itself, and what no check reads. */
-const UNWATCHED = /(^|\/)(node_modules|\.tenon|\.git|generated|dist)(\/|$)/;
+/** What `tenon` writes itself, what no check reads, and what editors put beside a file while they write it. */
+const UNWATCHED =
+  /(^|\/)(node_modules|\.tenon|\.git|generated|dist)(\/|$)|~$|\.sw[a-z]$|(^|\/)(4913|\.#[^/]*|#[^/]*#|\.goutputstream-[^/]*|[^/]*\.tmp(\.[^/]*)?)$/;
 
 const DETAILS_SHOWN = 160;
 

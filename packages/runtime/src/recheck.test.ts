@@ -193,6 +193,64 @@ describe('events in quarantine, once their contract was mended', () => {
     expect(new Set(written())).toEqual(new Set(['1']));
   });
 
+  const twoPipelines = async (limits = {}) => {
+    bench = await openBench(plan('integer'), plan('integer', { pipeline: 'second' }));
+    bench.limits = limits;
+    await bench.restart();
+  };
+  const mended = async () => {
+    await bench.runtime.activate(plan('string'));
+    await bench.runtime.activate(plan('string', { pipeline: 'second' }));
+  };
+  const cancelled = async (id: string, pipeline: string) => {
+    const letter = bench.runtime
+      .deadLetters()
+      .find((one) => one.key === `delivery:d-${id}` && one.pipeline === pipeline);
+    await bench.runtime.cancel(letter!.runId, 'ana', 'not ours');
+    await bench.runtime.idle();
+  };
+
+  test('of which a run is still on its way to quarantine stay, so that no pipeline goes without them', async () => {
+    await twoPipelines();
+    const pause = { kind: 'pause', pipeline: 'second', onlyKeys: [] } as const;
+    const { ok } = await bench.runtime.setSwitch(pause, 'ana', 'their outage');
+    expect(ok).toBe(true);
+    await accept('1', 'ten');
+    await bench.runtime.idle();
+    await mended();
+    expect(await outcomes()).toEqual(['d-1 moving']);
+    expect(await outcomes({ apply: true })).toEqual(['d-1 moving']);
+    await bench.runtime.liftSwitch('pause/second', 'ana', 'over');
+    await bench.runtime.idle();
+    expect(await outcomes({ apply: true })).toEqual(['d-1 released']);
+    await bench.runtime.idle();
+    const succeeded = bench.runtime.runs().filter(({ state }) => state === 'succeeded');
+    expect(succeeded.map(({ pipeline }) => pipeline).toSorted()).toEqual(['orders', 'second']);
+  });
+
+  test('are behind an earlier one of their key that the filter leaves out', async () => {
+    await twoPipelines();
+    for (const id of ['1', '2']) await accept(id, 'ten');
+    await bench.runtime.idle();
+    await cancelled('1', 'orders');
+    await mended();
+    expect(await outcomes({ pipeline: 'orders', apply: true })).toEqual(['d-2 behind']);
+    expect(await outcomes({ apply: true })).toEqual(['d-1 released', 'd-2 released']);
+  });
+
+  test('are found behind more of others than are looked at at once, each with all of its runs', async () => {
+    await twoPipelines({ replayRunsMax: 1 });
+    for (const id of ['1', '2', '3']) await accept(id, 'ten', `account ${id}`);
+    await bench.runtime.idle();
+    for (const id of ['1', '2']) await cancelled(id, 'second');
+    await mended();
+    expect(await recheck({ pipeline: 'second' })).toMatchObject({
+      more: false,
+      events: [{ deliveryId: 'd-3', outcome: 'passes', runs: [{}, {}] }],
+    });
+    expect(await recheck()).toMatchObject({ more: true, events: [{ deliveryId: 'd-1' }] });
+  });
+
   test('that were never read, or that nobody listens to, are named as that', async () => {
     bench = await openBench(plan('integer'));
     const failure = {
@@ -217,13 +275,14 @@ describe('events in quarantine, once their contract was mended', () => {
     expect(await outcomes({ pipeline: 'nobody' })).toEqual([]);
   });
 
-  test('wake a run that waits for such an event', async () => {
-    const waiting = planFor({
+  const waiting = (amount: 'integer' | 'string') =>
+    planFor({
       pipeline: 'waiting',
+      version: amount === 'integer' ? 1 : 2,
       trigger: { event: 'shop.begun' },
       events: {
         'shop.begun': { ...base.events['shop.ordered']!, event: 'begun' },
-        ...plan('integer').events,
+        ...plan(amount).events,
       },
       steps: [
         step('wait', 'paid', {
@@ -237,17 +296,28 @@ describe('events in quarantine, once their contract was mended', () => {
         call('set', 'acme.put', { with: { object: { id: { expression: 'steps.paid.amount' } } } }),
       ],
     });
-    bench = await openBench(waiting);
-    await bench.runtime.accept({
-      event: 'shop.begun',
-      payload: { id: '1' },
-      deliveryId: 'b',
-      source: 'shop',
-    });
+  const begin = async () => {
+    const event = { event: 'shop.begun', payload: { id: '1' }, deliveryId: 'b', source: 'shop' };
+    await bench.runtime.accept(event);
     await bench.runtime.idle();
+  };
+
+  test('wake a run that waits for such an event', async () => {
+    bench = await openBench(waiting('integer'));
+    await accept('1', 'ten');
+    await bench.runtime.activate(waiting('string'));
+    await begin();
+    expect(written()).toEqual([]);
+    expect(await outcomes({ apply: true })).toEqual(['d-1 released']);
+    await bench.runtime.idle();
+    expect(written()).toEqual(['ten']);
+  });
+
+  test('stay while what waits for them goes by the contract that refused them', async () => {
+    bench = await openBench(waiting('integer'));
+    await begin();
     await accept('1', 'ten');
     await bench.runtime.idle();
-    // The run under way holds to the plan that it began with; what it takes is an integer.
     expect(bench.runtime.deadLetters()).toHaveLength(1);
     expect(await outcomes({ apply: true })).toEqual(['d-1 fails']);
   });

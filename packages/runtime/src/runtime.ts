@@ -474,6 +474,7 @@ export interface RecheckedEvent {
   readonly runs: readonly { readonly runId: string; readonly pipeline: string }[];
   /**
    * `passes`: it would be released. `fails`: it does not fit now either. `behind`: an earlier one of its key stays.
+   * `moving`: a run of it is not parked yet, so that it could not be released for all of its pipelines.
    * `overtaken`: a later one of its key was taken. `unreadable`: it was never read, so it is to be sent again. `unheard`: no
    * pipeline listens any more. `gone`: its data is no longer kept. `changed`: somebody else was faster.
    */
@@ -482,6 +483,7 @@ export interface RecheckedEvent {
     | 'released'
     | 'fails'
     | 'behind'
+    | 'moving'
     | 'overtaken'
     | 'unreadable'
     | 'unheard'

@@ -11,6 +11,7 @@ const SAID: Readonly<Record<RecheckedEvent['outcome'], string>> = {
   released: 'released',
   fails: 'does not fit now either',
   behind: 'an earlier one of its key stays',
+  moving: 'a run of it is not parked yet: once its pipeline goes on, try again',
   overtaken: 'a later one of its key was taken',
   unreadable: 'was never read: have it sent again',
   unheard: 'no pipeline listens to it any more',

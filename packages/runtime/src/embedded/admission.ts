@@ -7,6 +7,7 @@ import { traceIdOf, traceparentFor } from '../interpreter/trace-context.ts';
 import type { AcceptedRun, AcceptResult } from '../runtime.ts';
 import { terminalStates } from '../states.ts';
 import type { ChildLink } from './children.ts';
+import { CommitRefused } from './commit-queue.ts';
 import type { EmbeddedEngine } from './engine.ts';
 import { type EventParts, storedEvent } from './event-value.ts';
 import { type Draft, draftsFor } from './intake.ts';
@@ -148,6 +149,8 @@ export class Admission {
     noted: readonly Noted[],
   ): Promise<void> {
     const { headers: _headers, ...rest } = event;
+    // What is known starts nothing, and `also` would end what was there instead.
+    if (this.#isDelivered(event)) throw new CommitRefused('the event was taken in under this name before');
     await this.admit({ ...rest, payload: storedEvent(event) }, drafts, also, noted);
   }
 
@@ -418,7 +421,7 @@ export class Admission {
     return found?.['n'] === 0;
   }
 
-  #isDelivered({ source, deliveryId }: NewEvent): boolean {
+  #isDelivered({ source, deliveryId }: Pick<NewEvent, 'source' | 'deliveryId'>): boolean {
     const sql = 'SELECT seq FROM events WHERE source = ? AND delivery_id = ?';
     return this.#engine.read.of(sql).get(source, deliveryId) !== undefined;
   }

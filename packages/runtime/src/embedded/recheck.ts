@@ -23,6 +23,8 @@ interface Held {
   readonly deliveryId: string;
   readonly traceparent: string | null;
   readonly runs: readonly RunRow[];
+  /** A run of it is not parked yet: its pipeline stands still, or a person has just ended or resumed it. */
+  readonly isMoving: boolean;
   readonly failure: Failure;
 }
 
@@ -31,7 +33,8 @@ interface Held {
  * those that pass: the event is taken in again, under the same delivery id, and the parked runs that it had are
  * cancelled, in one write. So a crash in between loses none and starts none twice.
  *
- * Order of a key is kept: one that an earlier event of its key still stands before stays, and so does one that a later
+ * An event is released as a whole, or some pipeline would go without it: the inbox knows it from then on. Order of a key is
+ * kept: one that an earlier event of its key still stands before stays (also where the filter leaves that one out), and so does one that a later
  * event of its key has overtaken, unless `overtaken` says that it does not matter (a pipeline with `identity.version` decides by that).
  */
 export async function recheck(
@@ -40,20 +43,36 @@ export async function recheck(
   actor: string,
   reason: string,
 ): Promise<RecheckReport> {
-  const { held, isCut } = heldEvents(engine, filter);
-  const through = Math.min(filter.through ?? Number.POSITIVE_INFINITY, held.at(-1)?.seq ?? 0);
+  const { replayRunsMax } = engine.limits;
+  const last = Math.min(
+    filter.through ?? Number.POSITIVE_INFINITY,
+    engine.number('SELECT coalesce(max(seq), 0) AS n FROM events'),
+  );
+  let through = 0;
+  let more = false;
   /** Keys of which an earlier event stays. */
   const blocked = new Set<string>();
   const events: RecheckedEvent[] = [];
-  for (const one of held) {
-    if (one.seq > through) break;
+  for (const [index, seq] of heldSeqs(engine, last).entries()) {
+    if (index % LOOKED_AT_ONCE === LOOKED_AT_ONCE - 1) await new Promise((resolve) => setImmediate(resolve));
+    const one = heldEvent(engine, seq);
+    if (one === undefined) continue;
+    if (!isWanted(one, filter)) {
+      // It stays, so what comes after it stays too.
+      for (const name of orderKeys(engine, one, eventParts(engine.rows.payload(seq)))) blocked.add(name);
+      continue;
+    }
+    if (events.length === replayRunsMax) {
+      more = true;
+      break;
+    }
+    through = seq;
     const judged = judge(engine, one, blocked, filter.overtaken === true);
-    if (judged.outcome !== 'passes') for (const name of judged.keys) blocked.add(name);
     const outcome =
       filter.apply && judged.outcome === 'passes'
         ? await release(engine, one, judged, actor, reason)
         : judged.outcome;
-    if (outcome === 'changed') for (const name of judged.keys) blocked.add(name);
+    if (outcome !== 'passes' && outcome !== 'released') for (const name of judged.keys) blocked.add(name);
     events.push({
       event: one.event,
       source: one.source,
@@ -62,14 +81,13 @@ export async function recheck(
       outcome,
       ...(judged.failure && { failure: judged.failure }),
     });
-    if (events.length % LOOKED_AT_ONCE === 0) await new Promise((resolve) => setImmediate(resolve));
   }
   const released = events.filter(({ outcome }) => outcome === 'released').length;
   if (filter.apply) {
     const details = { action: 'recheck', actor, reason, released, held: events.length - released };
     await engine.commit([], [engine.system({ kind: 'operator', details })]);
   }
-  return { applied: filter.apply === true, through, events, more: isCut };
+  return { applied: filter.apply === true, through, events, more };
 }
 
 interface Judged {
@@ -96,6 +114,7 @@ function judge(
     drafts: [],
     ...(failure && { failure }),
   });
+  if (held.isMoving) return stays('moving');
   if (UNREADABLE.test(held.failure.code)) return stays('unreadable', held.failure);
   const isGone = engine.read.of(`SELECT 1 FROM events WHERE seq = ? AND payload = 'null'`).get(held.seq);
   if (isGone !== undefined) return stays('gone');
@@ -189,42 +208,53 @@ async function release(
   return 'released';
 }
 
-/** Events that were held whole, the oldest first: those of whose runs some are still parked for it. */
-function heldEvents(
-  engine: EmbeddedEngine,
-  filter: RecheckFilter,
-): { readonly held: readonly Held[]; readonly isCut: boolean } {
-  const { replayRunsMax } = engine.limits;
+/** Numbers of the events that were held whole, the oldest first, up to `last`: those of whose runs some are still parked for it. */
+function heldSeqs(engine: EmbeddedEngine, last: number): readonly number[] {
+  return engine.read
+    .of(
+      `SELECT DISTINCT r.event_seq AS seq FROM openings o JOIN runs r ON r.seq = o.run_seq
+      WHERE o.kind = 'deadLetter' AND o.letter_queue = 'quarantine' AND r.state = 'failed' AND r.intake_failure IS NOT NULL
+        AND r.event_seq <= ? ORDER BY r.event_seq`,
+    )
+    .all(last)
+    .map((row) => Number(row['seq']));
+}
+
+/** With all of its runs that have not ended; `undefined` where none is parked any more. */
+function heldEvent(engine: EmbeddedEngine, seq: number): Held | undefined {
   const rows = engine.read
     .of(
-      `SELECT r.*, e.event, e.source, e.delivery_id, e.traceparent AS event_traceparent FROM runs r
-      JOIN openings o ON o.run_seq = r.seq AND o.kind = 'deadLetter' AND o.letter_queue = 'quarantine'
-      JOIN events e ON e.seq = r.event_seq
-      WHERE r.state = 'failed' AND r.intake_failure IS NOT NULL
-      ORDER BY r.event_seq, r.seq LIMIT ?`,
+      `SELECT r.*, e.event, e.source, e.delivery_id, e.traceparent AS event_traceparent, r.state = 'failed' AND EXISTS
+        (SELECT 1 FROM openings o WHERE o.run_seq = r.seq AND o.kind = 'deadLetter' AND o.letter_queue = 'quarantine') AS is_parked
+      FROM runs r JOIN events e ON e.seq = r.event_seq
+      WHERE r.event_seq = ? AND r.intake_failure IS NOT NULL AND r.state NOT IN ('succeeded', 'compensated', 'cancelled')
+      ORDER BY r.seq`,
     )
-    .all(replayRunsMax);
-  const held = new Map<number, Held>();
-  for (const row of rows) {
-    const { event, source, delivery_id, event_traceparent, ...stored } = row;
+    .all(seq);
+  const parked = rows.filter((row) => row['is_parked'] === 1);
+  const [first] = parked;
+  if (first === undefined) return undefined;
+  const runs = parked.map(({ event, source, delivery_id, event_traceparent, is_parked, ...stored }) =>
     // The columns of `runs`, as SQLite gives them.
-    const run = engine.rows.run(stored as unknown as StoredRun);
-    const before = held.get(run.event_seq);
-    held.set(run.event_seq, {
-      seq: run.event_seq,
-      event: String(event),
-      source: String(source),
-      deliveryId: String(delivery_id),
-      traceparent: event_traceparent === null ? null : String(event_traceparent),
-      // Written by intake, which puts a failure there.
-      failure: before?.failure ?? (JSON.parse(run.intake_failure!) as Failure),
-      runs: [...(before?.runs ?? []), run],
-    });
-  }
-  const wanted = [...held.values()].filter(
-    ({ event, runs }) =>
-      (filter.event === undefined || event === filter.event) &&
-      (filter.pipeline === undefined || runs.some(({ pipeline }) => pipeline === filter.pipeline)),
+    engine.rows.run(stored as unknown as StoredRun),
   );
-  return { held: wanted, isCut: rows.length === replayRunsMax };
+  const traceparent = first['event_traceparent'];
+  return {
+    seq,
+    event: String(first['event']),
+    source: String(first['source']),
+    deliveryId: String(first['delivery_id']),
+    traceparent: traceparent === null ? null : String(traceparent),
+    // Written by intake, which puts a failure there.
+    failure: JSON.parse(runs[0]!.intake_failure!) as Failure,
+    isMoving: parked.length < rows.length,
+    runs,
+  };
+}
+
+function isWanted({ event, runs }: Held, filter: RecheckFilter): boolean {
+  return (
+    (filter.event === undefined || event === filter.event) &&
+    (filter.pipeline === undefined || runs.some(({ pipeline }) => pipeline === filter.pipeline))
+  );
 }

@@ -53,3 +53,12 @@ export const STALLS: readonly Fault[] = [
   { is: 'slow answer', does: { lateMs: SLOW_MS } },
   { is: 'slow-loris', does: { lateMs: TOO_LATE_MS } },
 ];
+
+/** Mostly slow, and it works: what waits for a place is told by nothing but the end of the one before. */
+export const SLOWNESS: readonly Fault[] = [
+  ...[1_000, 2_000, 3_000, 5_000, 8_000, 11_000].flatMap((lateMs): readonly Fault[] => {
+    const fault: Fault = { is: 'slow answer', does: { lateMs } };
+    return [fault, fault];
+  }),
+  ...STALLS,
+];

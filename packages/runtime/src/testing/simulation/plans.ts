@@ -6,10 +6,10 @@ import { randomRun } from './children.ts';
 /**
  * What a seed is about. Most are about anything; some look closely at what random plans come to too seldom: waits whose
  * event comes at the worst moment, lists that were stopped, resumed and gone through once more, lists that go on without
- * what failed, runs of others that are undone with them, writes of what others write too, and any plan in a night in which the
- * clocks are changed.
+ * what failed, runs of others that are undone with them, writes of what others write too, more runs at one moment than there are
+ * places, and any plan in a night in which the clocks are changed.
  */
-export type Theme = 'any' | 'waits' | 'resumed' | 'clocks' | 'collected' | 'families' | 'writes';
+export type Theme = 'any' | 'waits' | 'resumed' | 'clocks' | 'collected' | 'families' | 'writes' | 'crowd';
 
 export function themeOf(seed: number): Theme {
   return THEMES[seed % 16] ?? 'any';
@@ -23,6 +23,7 @@ const THEMES: Readonly<Record<number, Theme>> = {
   7: 'families',
   9: 'writes',
   11: 'waits',
+  13: 'crowd',
 };
 
 /** Objects that runs and others write, each write based on what it read. */
@@ -114,6 +115,14 @@ const themed: Readonly<Partial<Record<Theme, (random: Random) => Plan>>> = {
       ],
       onFailure: 'compensate',
       limits: { concurrency: 2, deadlineMs: 600_000 },
+      identity,
+    }),
+  // Calls that hang keep the places for a while; then each is given to the next that is due.
+  crowd: (random) =>
+    planFor({
+      steps: ['s0', 's1'].map((id) => call(id, pick(random, ['acme.put', 'acme.create', 'acme.get']))),
+      onFailure: 'hold',
+      limits: { concurrency: 3, deadlineMs: 600_000 },
       identity,
     }),
   // What is written is undone, while others write; newer and older events of one entity come together.

@@ -3,7 +3,7 @@ import { type Random, seededRandom } from '@tenon/model';
 import type { Plan } from '@tenon/pipeline';
 import { type Bench, tooMany } from '../bench.ts';
 import type { Coverage } from './coverage.ts';
-import { FAULTS, OLD, STALLS } from './faults.ts';
+import { FAULTS, OLD, SLOWNESS, STALLS } from './faults.ts';
 import type { Witness } from './history.ts';
 import { Life } from './life.ts';
 import { Operator } from './operator.ts';
@@ -67,11 +67,11 @@ export class World {
     this.#sender = new Sender(bench, random, this.life, coverage);
     this.#operator = new Operator(bench, random, this.life, coverage);
     this.#weather = new Weather(bench, random, coverage, theme);
-    this.#hasStalls = random.next() < 0.25;
-    const faults = this.#hasStalls ? [...FAULTS, ...STALLS] : FAULTS;
-    hand.life = () => ({ number: this.life.crashes, over: this.life.over, up: this.life.crashing });
-    const faultRate = random.next() * 0.4;
-    const crashRate = random.next() * (theme === 'waits' ? 0.01 : 0.08);
+    this.#hasStalls = theme === 'crowd' || random.next() < 0.25;
+    const faults = theme === 'crowd' ? SLOWNESS : this.#hasStalls ? [...FAULTS, ...STALLS] : FAULTS;
+    hand.life = () => ({ number: this.life.crashes, over: this.life.over, up: this.life.next });
+    const faultRate = random.next() * 0.4 + (theme === 'crowd' ? 0.2 : 0);
+    const crashRate = random.next() * (theme === 'waits' || theme === 'crowd' ? 0.01 : 0.08);
     const diskRate = random.next() < 0.3 ? 0.02 : 0;
     const others = seededRandom(Math.floor(random.next() * 2 ** 32));
     bench.target.decide = (request) => {
@@ -134,10 +134,11 @@ export class World {
 
   async live(): Promise<void> {
     const random = this.#random;
-    const events = 1 + Math.floor(random.next() ** 2 * 8);
+    const events = this.#theme === 'crowd' ? 8 : 1 + Math.floor(random.next() ** 2 * 8);
     const any = (): string => `o${Math.floor(random.next() * events)}`;
     // Sometimes those of one account come at one moment.
-    const together = random.next() < (this.#theme === 'writes' ? 0.7 : 0.3) ? 4 : 1;
+    const together =
+      this.#theme === 'crowd' || random.next() < (this.#theme === 'writes' ? 0.7 : 0.3) ? 4 : 1;
     for (let first = 0; first < events; first += together) {
       const ids = Array.from(
         { length: Math.min(together, events - first) },

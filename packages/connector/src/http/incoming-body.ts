@@ -140,9 +140,12 @@ export class IncomingBody {
       }
       this.#isWhole = true;
     } catch (error) {
-      // Not ended by us or the wire: a layer that cannot be taken off.
-      if (!this.#isEnded) this.fault ??= 'encoding';
-      throw error;
+      // Not ended by us or the wire: a layer that cannot be taken off; of nothing, there is none.
+      if (this.#isEnded || this.#arrived > 0) {
+        if (!this.#isEnded) this.fault ??= 'encoding';
+        throw error;
+      }
+      this.#isWhole = true;
     }
   }
 

@@ -103,12 +103,18 @@ describe('a streamed answer', () => {
     expect(Buffer.concat(kept.pieces).equals(bytes)).toBe(true);
   });
 
-  it('may be empty', async () => {
-    await using test = await harness((_seen, response) => void octets(response).end(), bytesPlan());
-    const kept = receiver();
-    expect(await test.call({}, { receive: kept.receive })).toMatchObject({ ok: true, body: { bytes: 0 } });
-    expect(kept.end).toBe('whole');
-  });
+  it.each([{}, { 'content-encoding': 'gzip' }])(
+    'may be empty, whatever it is encoded with: %j',
+    async (headers) => {
+      await using test = await harness(
+        (_seen, response) => void octets(response, headers).end(),
+        bytesPlan(),
+      );
+      const kept = receiver();
+      expect(await test.call({}, { receive: kept.receive })).toMatchObject({ ok: true, body: { bytes: 0 } });
+      expect(kept.end).toBe('whole');
+    },
+  );
 
   it('that says it is larger than the cap is handed to nobody', async () => {
     await using test = await harness(

@@ -49,6 +49,7 @@ export function compileReconciliation(
     compare: reconciliation.compare.map((field, index) => fieldPlan(field, comparedAs(index))),
     totals: reconciliation.totals.map((field, index) => fieldPlan(field, totalledAs(index))),
     isKeyClassed: isClassed('key'),
+    isIdClassed: isClassed('id'),
     settleMs: settle?.value ?? 0,
     ...(window && { windowMs: window.value }),
     ...(confirm && { confirmAfterMs: confirm.value }),

@@ -15,6 +15,8 @@ export interface ReconciliationPlan
   readonly totals: readonly FieldPlan[];
   /** The key holds classed data: reports show it as a digest. */
   readonly isKeyClassed: boolean;
+  /** The ids of records hold classed data: reports do not show them. */
+  readonly isIdClassed: boolean;
   readonly settleMs: number;
   /** Absent: both sides are read whole. */
   readonly windowMs?: number;

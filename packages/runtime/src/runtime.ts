@@ -701,6 +701,8 @@ export interface RepairStatus {
   readonly runs: ReplayStatus['runs'];
   /** Pipelines to be started. */
   readonly starts: number;
+  /** Those of them that could not be, by the number of their difference; known once it is done. */
+  readonly startsRefused: readonly { readonly number: number; readonly because: string }[];
   readonly isDone: boolean;
 }
 

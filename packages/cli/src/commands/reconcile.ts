@@ -286,7 +286,7 @@ function valueWords(value: Json): string {
 }
 
 function statusWords(status: RepairStatus): string {
-  const { applied } = status;
+  const { applied, startsRefused: refused } = status;
   const counts = Object.entries(status.runs).map(([state, count]) => `${count} ${state}`);
   return [
     `dry run   ${time(status.atMs)} by ${status.actor}: ${status.reason} (report ${status.report})`,
@@ -294,7 +294,8 @@ function statusWords(status: RepairStatus): string {
       ? 'applied   not yet'
       : `applied   ${time(applied.atMs)} by ${applied.actor}: ${applied.reason} (${applied.perSecond} a second)`,
     `runs      ${counts.join(', ') || 'none'}`,
-    `starts    ${status.starts}`,
+    `starts    ${status.starts}${refused.length > 0 ? `, ${refused.length} of them refused` : ''}`,
+    ...refused.slice(0, SHOWN).map(({ number, because }) => `          no ${number}: ${because}`),
     `done      ${status.isDone ? 'yes' : 'no'}`,
   ].join('\n');
 }

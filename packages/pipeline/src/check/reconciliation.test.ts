@@ -60,6 +60,13 @@ describe('a reconciliation without findings', () => {
       false,
       [true, false],
     ]);
+    // Reports show the ids of records too.
+    const withId = {
+      ...classed('id'),
+      ...reconciled(['shop.findParcels, key:', "shop.findParcels, id: '${ record.id }', key:"]),
+    };
+    const { isIdClassed } = (await testWorkspace(withId)).check.reconciliations.get('parcels-agree')!;
+    expect([ofId.isIdClassed, isIdClassed]).toEqual([false, true]);
     const ofKey = (await testWorkspace(classed('reference'))).check.reconciliations.get('parcels-agree')!;
     // How long it is says nothing of what it is.
     expect([ofKey.isKeyClassed, ofKey.totals[0]?.isClassed]).toEqual([true, false]);

@@ -120,7 +120,7 @@ export const writes = {
   putRepair: 'INSERT INTO repairs (token, at, state, value) VALUES (?, ?, ?, ?)',
   /** Refused when it was applied before. */
   applyRepair: `UPDATE repairs SET state = 'applied', value = ?2 WHERE token = ?1`,
-  endRepair: `UPDATE repairs SET state = 'done' WHERE token = ?1`,
+  endRepair: `UPDATE repairs SET state = 'done', value = ?2 WHERE token = ?1`,
   dropRepairs: `DELETE FROM repairs WHERE state = 'planned' AND at < ?1`,
   /** The time that runs stood ready while their pipeline was paused does not count: values pipeline, now, paused at. */
   forgetPause: `UPDATE runs SET clock_from = clock_from + (?2 - max(?3, due_at))
@@ -245,6 +245,7 @@ export const sealings: Readonly<Partial<Record<WriteName, Sealing>>> = {
   putDifference: { by: 'system', values: [{ at: 2, place: ([id]) => `differences/${id}` }] },
   putRepair: { by: 'system', values: [{ at: 3, place: ([token]) => `repairs/${token}` }] },
   applyRepair: { by: 'system', values: [{ at: 1, place: ([token]) => `repairs/${token}` }] },
+  endRepair: { by: 'system', values: [{ at: 1, place: ([token]) => `repairs/${token}` }] },
   putReplay: { by: 'system', values: [{ at: 2, place: ([token]) => `replays/${token}` }] },
   startReplay: { by: 'system', values: [{ at: 1, place: ([token]) => `replay_starts/${token}` }] },
 };

@@ -172,6 +172,15 @@ describe('a reconciliation', () => {
     expect(JSON.stringify([report, found, bench.entries])).not.toMatch(/ann@|3133[78]/);
   });
 
+  test('shows no id of a record where ids hold classed data and keys do not', async () => {
+    bench = await openBench();
+    listing(bench, { listOrders: () => [{ id: 'ann@example.com', key: 'A' }], listInvoices: () => [] });
+    await bench.runtime.activateReconciliations([reconciliationFor({ isIdClassed: true })]);
+    const report = await reconciled(bench);
+    const [found] = bench.runtime.reportedDifferences(report.id, 0, 10);
+    expect(found).toMatchObject({ key: 'A', ids: { source: [], target: [] } });
+  });
+
   test('leaves nothing in clear on the disk: not what it read, nor what an encrypted file keeps of it', async () => {
     bench = await openBench();
     bench.encryption = KEYS;
@@ -396,6 +405,21 @@ describe('a repair', () => {
     expect(bench.target.doubled).toEqual([]);
   });
 
+  test('leaves what a key has twice to a person', async () => {
+    bench = await openBench(orders);
+    bench.target.script = { put: [{ fail: refused }] };
+    await bench.order({ id: 'A' });
+    await bench.pass(1_000);
+    listing(bench, { listOrders: () => [{ key: 'A' }], listInvoices: () => [{ key: 'A' }, { key: 'A' }] });
+    await bench.runtime.activateReconciliations([plan]);
+    const dry = await bench.runtime.planRepair((await reconciled(bench)).id, 'ana', 'why');
+    expect(dry).toMatchObject({
+      report: {
+        items: [{ kind: 'duplicate', key: 'A', runs: [], refused: expect.stringContaining('decide') }],
+      },
+    });
+  });
+
   test('leaves alone what has happened, and says so', async () => {
     bench = await openBench(orders);
     await bench.order({ id: 'A' });
@@ -439,6 +463,64 @@ describe('a repair', () => {
       ['B', 'succeeded'],
     ]);
     expect(bench.runtime.repairStatus(token)).toMatchObject({ starts: 2, isDone: true });
+  });
+});
+
+describe('starts of a repair', () => {
+  const manual = childPlan({
+    pipeline: 'orders',
+    trigger: {
+      manual: true,
+      input: { type: 'object', required: ['id'], properties: { id: { type: 'string' } } },
+    },
+    steps: [call('put', 'acme.put')],
+  });
+  const starting = reconciliationFor({
+    repair: [
+      {
+        pipeline: 'orders',
+        entity: { expression: 'key' },
+        start: { object: { id: { expression: 'record.key' } } },
+      },
+    ],
+  });
+  const applied = async (keys: readonly (string | number)[]): Promise<string> => {
+    listing(bench, { listOrders: () => keys.map((key) => ({ key })), listInvoices: () => [] });
+    await bench.runtime.activateReconciliations([starting]);
+    const dry = await bench.runtime.planRepair((await reconciled(bench)).id, 'ana', 'they were never sent');
+    return dry.ok ? dry.report.token : '';
+  };
+  const started = () =>
+    bench.runtime
+      .runs({ pipeline: 'orders' })
+      .map(({ key }) => key)
+      .toSorted();
+
+  test('wait while the runtime takes nothing in, and none is left out', async () => {
+    bench = await openBench(manual);
+    const token = await applied(['A', 'B']);
+    bench.diskFreeBytes = () => 0;
+    await bench.pass(60_000);
+    await bench.runtime.applyRepair(token, 'ana', 'looked through', { perSecond: 1 });
+    for (let seconds = 0; seconds < 5; seconds++) await bench.pass(1_000);
+    expect(started()).toEqual([]);
+    expect(bench.runtime.repairStatus(token)).toMatchObject({ isDone: false });
+    bench.diskFreeBytes = () => 2 ** 40;
+    for (let minutes = 0; minutes < 4; minutes++) await bench.pass(60_000);
+    expect(started()).toEqual(['A', 'B']);
+    expect(bench.runtime.repairStatus(token)).toMatchObject({ starts: 2, startsRefused: [], isDone: true });
+  });
+
+  test('that are refused are named with what was said, and the others go out', async () => {
+    bench = await openBench(manual);
+    const token = await applied(['A', 7]);
+    await bench.runtime.applyRepair(token, 'ana', 'looked through', { perSecond: 1 });
+    for (let seconds = 0; seconds < 4; seconds++) await bench.pass(1_000);
+    expect(started()).toEqual(['A']);
+    expect(bench.runtime.repairStatus(token)).toMatchObject({
+      startsRefused: [{ number: expect.any(Number), because: expect.stringContaining('/id') }],
+      isDone: true,
+    });
   });
 });
 

@@ -702,7 +702,8 @@ function shown(
     number,
     kind,
     key: key !== null && isKeyClassed ? digestOfKey(key, salt) : key,
-    ids: isKeyClassed ? { source: [], target: [] } : ids,
+    // Where the key is classed, its ids would name whom it stands for.
+    ids: isKeyClassed || (plan?.isIdClassed ?? true) ? { source: [], target: [] } : ids,
     records,
     fields: fields.map(({ name, source, target }) => {
       const isClassed = plan?.compare.find((one) => one.name === name)?.isClassed ?? true;

@@ -1,5 +1,5 @@
 import { compileTemplate, type ValueTemplate } from '@tenon/expression';
-import { isObject, type JsonObject, sleep } from '@tenon/model';
+import { type Failure, isObject, type Json, type JsonObject, sleep } from '@tenon/model';
 import type { ReconciliationPlan } from '@tenon/pipeline';
 import { CommitRefused } from '../embedded/commit-queue.ts';
 import type { EmbeddedEngine } from '../embedded/engine.ts';
@@ -20,6 +20,9 @@ import type { Reconciliations } from './reconciliations.ts';
 /** As of a replay's dry run. */
 const GOOD_FOR_MS = 24 * 3_600_000;
 const PER_SECOND_DEFAULT = 10;
+/** Refusals that pass by themselves, and how long to wait where they do not say. */
+const PASSING: ReadonlySet<Failure['class']> = new Set(['transient', 'rateLimited']);
+const PASSING_MS = 5_000;
 /** Runs looked at before others get their turn. */
 const LOOKED_AT_ONCE = 2_000;
 const READ_AT_ONCE = 500;
@@ -46,6 +49,8 @@ interface StoredRepair {
     readonly atMs: number;
     readonly perSecond: number;
   };
+  /** Known once all have gone out. */
+  readonly startsRefused?: RepairStatus['startsRefused'];
 }
 
 interface FoundRun {
@@ -58,6 +63,7 @@ interface FoundRun {
  * that entity are replayed as any replay is (a frozen set, the same keys, a token, a lane of their own), so what
  * happened does not happen again. Where none of them has had an event of it, one may be started from the source's record.
  * A repair: planned → applied (starts go out, paced) → done. A restart goes on with the starts; each has its delivery id.
+ * A start waits while the runtime takes nothing in; one that is refused for good is named in the status.
  */
 export class Repairs {
   readonly #engine: EmbeddedEngine;
@@ -118,7 +124,8 @@ export class Repairs {
     const shownKey = this.#reconciliations.shownKey(reportId);
     const chosen = differences.map(({ number, difference }) => {
       const { key, kind } = difference;
-      const runs = key === null ? [] : (held.get(key) ?? []);
+      // What a key has twice, a replay does not take away: see `outcomeOf`.
+      const runs = key === null || kind === 'duplicate' ? [] : (held.get(key) ?? []);
       const start = runs.length === 0 && kind === 'missing' ? startOf(plan, difference) : undefined;
       return { number, kind, key: shownKey(key), runs, start };
     });
@@ -160,6 +167,7 @@ export class Repairs {
             runs.map(({ runId }) => byRun.get(runId)).filter((run) => run !== undefined),
             start?.pipeline,
             plan,
+            kind,
           ),
         })),
       },
@@ -210,7 +218,7 @@ export class Repairs {
   status(token: string): RepairStatus | undefined {
     const stored = this.#storedOf(token);
     if (stored === undefined) return undefined;
-    const { replay, starts, report, actor, reason, atMs, applied } = stored;
+    const { replay, starts, report, actor, reason, atMs, applied, startsRefused = [] } = stored;
     const replayed = replay === undefined ? undefined : this.#replays.status(replay);
     const state = this.#engine.read.of('SELECT state FROM repairs WHERE token = ?').get(token)?.['state'];
     return {
@@ -222,6 +230,7 @@ export class Repairs {
       ...(applied && { applied }),
       runs: replayed?.runs ?? {},
       starts: starts.length,
+      startsRefused,
       isDone:
         state === 'done' &&
         Object.entries(replayed?.runs ?? {}).every(
@@ -240,28 +249,47 @@ export class Repairs {
 
   async #go(
     token: string,
-    { report, replay, starts }: StoredRepair,
-    { actor, reason, perSecond }: NonNullable<StoredRepair['applied']>,
+    stored: StoredRepair,
+    applied: NonNullable<StoredRepair['applied']>,
   ): Promise<void> {
     const { dispatcher } = this.#engine;
+    const { replay, report, starts } = stored;
+    const { actor, reason, perSecond } = applied;
     // Unless the process ended right before it, the replay is under way already.
     if (replay !== undefined)
       await dispatcher.busy(() => this.#replays.apply(replay, actor, reason, { perSecond }));
-    const plan = this.#reconciliations.planOfReport(report);
+    const startsRefused: { readonly number: number; readonly because: string }[] = [];
     for (const { number, pipeline, repair } of starts) {
-      if (this.#stopped.signal.aborted) return;
       const [found] = this.#reconciliations.storedDifferences(report, number - 1, 1);
       const input = found?.number === number ? found.difference.starts[repair] : undefined;
-      const { paused } = await dispatcher.busy(async () => {
-        if (plan !== undefined && isObject(input))
-          // JSON, as it was stored.
-          await this.#start(pipeline, input as JsonObject, actor, `repair:${token}:${number}`);
-        return { paused: sleep(this.#clock, 1_000 / perSecond, this.#stopped.signal) };
-      });
-      await paused;
+      for (let isSettled = false; !isSettled; ) {
+        if (this.#stopped.signal.aborted) return;
+        const { paused } = await dispatcher.busy(async () => {
+          const refusal = await this.#refusalOf(pipeline, input, actor, `repair:${token}:${number}`);
+          isSettled = refusal === undefined || !PASSING.has(refusal.class);
+          if (isSettled && refusal !== undefined) startsRefused.push({ number, because: refusal.message });
+          const pauseMs = isSettled ? 1_000 / perSecond : (refusal?.retryAfterMs ?? PASSING_MS);
+          return { paused: sleep(this.#clock, pauseMs, this.#stopped.signal) };
+        });
+        await paused;
+      }
     }
-    if (!this.#stopped.signal.aborted)
-      await dispatcher.busy(() => this.#engine.commit([['endRepair', token]], []));
+    if (this.#stopped.signal.aborted) return;
+    const done: StoredRepair = { ...stored, applied, startsRefused };
+    await dispatcher.busy(() => this.#engine.commit([['endRepair', token, JSON.stringify(done)]], []));
+  }
+
+  /** Starts a pipeline, and says why it could not be. */
+  async #refusalOf(
+    pipeline: string,
+    input: Json | undefined,
+    actor: string,
+    deliveryId: string,
+  ): Promise<Refusal | undefined> {
+    if (!isObject(input)) return GONE;
+    // JSON, as it was stored.
+    const result = await this.#start(pipeline, input as JsonObject, actor, deliveryId);
+    return result.ok ? undefined : result.failure;
   }
 
   async #differencesOf(
@@ -298,7 +326,10 @@ export class Repairs {
           .all(pipeline, after, LOOKED_AT_ONCE);
         for (const row of rows) {
           after = Number(row['seq']);
-          const key = wanted.get(String(row['order_key'])) ?? wanted.get(String(row['key']));
+          // One without an order key is of no entity, whatever `null` would be as a text.
+          const orderKey = row['order_key'];
+          const key =
+            (orderKey === null ? undefined : wanted.get(String(orderKey))) ?? wanted.get(String(row['key']));
           if (key === undefined) continue;
           const runs = found.get(key) ?? [];
           runs.push({ runId: String(row['run_id']), state: String(row['state']) });
@@ -317,6 +348,10 @@ export class Repairs {
     return row && (this.#engine.rows.codec.json(row['value'], `repairs/${token}`) as unknown as StoredRepair);
   }
 }
+
+type Refusal = Pick<Failure, 'class' | 'message' | 'retryAfterMs'>;
+
+const GONE: Refusal = { class: 'notFound', message: 'its record is no longer kept' };
 
 function entityReader(entity: ValueTemplate, { policies }: ReconciliationPlan): (key: string) => string {
   const { evaluate } = compileTemplate(entity, { policies });
@@ -340,7 +375,10 @@ function outcomeOf(
   runs: readonly ReplayReport['runs'][number][],
   start: string | undefined,
   plan: ReconciliationPlan,
+  kind: Difference['kind'],
 ): Omit<RepairItem, 'number' | 'kind' | 'key'> {
+  if (kind === 'duplicate')
+    return { runs: [], refused: 'which of them is right is a person’s to decide: mend it there' };
   if (start !== undefined) return { runs: [], starts: start };
   const listed = runs.map(({ runId, pipeline, effectsToSend, refused }) => ({
     runId,

@@ -27,6 +27,7 @@ export function reconciliationFor(parts: Partial<Omit<ReconciliationPlan, 'hash'
     compare: [{ name: 'total', isClassed: false }],
     totals: [{ name: 'turnover', isClassed: false }],
     isKeyClassed: false,
+    isIdClassed: false,
     settleMs: 0,
     deadlineMs: 3_600_000,
     alarmAbove: 0,

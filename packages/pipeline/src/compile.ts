@@ -122,6 +122,7 @@ export function compilePipeline(
       id: step.id.value,
       at: pointOf(step.id.at),
       ...(step.when && { when: step.when.source }),
+      ...(step.deadline && { deadlineMs: step.deadline.value }),
     };
     switch (step.kind) {
       case 'call':

@@ -82,6 +82,8 @@ interface StepCommon {
   /** Skipped unless this expression is true. */
   readonly when?: string;
   readonly at: SourcePoint;
+  /** Working time after which its attempts and pauses end. */
+  readonly deadlineMs?: number;
 }
 
 export interface CallStep extends StepCommon {

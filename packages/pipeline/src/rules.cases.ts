@@ -546,6 +546,16 @@ export const ruleCases = {
     on: '1m',
     silent: none,
   },
+  'step-deadline-misplaced': {
+    fires: pipeline('  - id: approval\n', '  - id: approval\n    deadline: 1m\n'),
+    on: '1m',
+    silent: pipeline('    call: shop.getOrder\n', '    call: shop.getOrder\n    deadline: 2m\n'),
+  },
+  'step-deadline-without-effect': {
+    fires: pipeline('    call: shop.getOrder\n', '    call: shop.getOrder\n    deadline: 15m\n'),
+    on: '15m',
+    silent: pipeline('    call: shop.getOrder\n', '    call: shop.getOrder\n    deadline: 14m\n'),
+  },
   'slo-cannot-hold': {
     fires: pipeline('slo: { objective: 0.99, within: 5m }', 'slo: { objective: 0.99, within: 1m }'),
     on: '1m',

@@ -96,7 +96,13 @@ export interface RunContext {
    */
   fork<T>(fork: Fork<T>): Promise<readonly (T | undefined)[]>;
 
-  /** When the run must have ended (epoch ms). Time spent waiting for people, events and dates does not count. */
+  /**
+   * From now until the function it gives is called, what is done here, and in strands forked meanwhile, must end earlier:
+   * `leftMs` before it had to. Less than none changes nothing. The same whenever it is executed again.
+   */
+  bound(bound: StepBound): () => void;
+
+  /** When the run, or the step that bounds what is done, must have ended (epoch ms). Time spent waiting for people, events and dates does not count. */
   deadlineAt(): number;
 
   /**
@@ -293,8 +299,15 @@ export type Signal =
   /** The run is to stop. Never for a wait in doubt: an unknown outcome is settled first. */
   | { readonly as: 'interrupted'; readonly interruption: Interruption };
 
+export interface StepBound {
+  /** Id of the step whose deadline it is. */
+  readonly step: string;
+  readonly leftMs: number;
+}
+
 export type Interruption =
-  | { readonly kind: 'deadline' }
+  /** The run's, or that of a `step`. */
+  | { readonly kind: 'deadline'; readonly step?: string }
   | ({ readonly kind: 'cancelled' } & Cancellation)
   /** Another strand of the same fork, `by` name, has ended in a way that stops this one. */
   | { readonly kind: 'stopped'; readonly by: string };

@@ -505,6 +505,10 @@ export const runtimeCases = {
     fires: (open) => deadline(open, 1_000),
     silent: (open) => deadline(open, 600_000),
   },
+  STEP_DEADLINE_EXCEEDED: {
+    fires: (open) => deadline(open, 600_000, 1_500),
+    silent: (open) => deadline(open, 600_000, 60_000),
+  },
   RUN_CANCELLED: {
     fires: (open) => acted(open, pause, (bench, run) => bench.runtime.cancel(run, 'ana', 'why not')),
     silent: (open) => ordered(open, pause),
@@ -736,8 +740,10 @@ async function stuck(open: (...plans: Plan[]) => Promise<Bench>, tookMs: number)
 async function deadline(
   open: (...plans: Plan[]) => Promise<Bench>,
   deadlineMs: number,
+  ofStepMs?: number,
 ): Promise<readonly string[]> {
-  const plan = planFor({ limits: { concurrency: 1, deadlineMs }, steps: [call('get', 'acme.get')] });
+  const step = call('get', 'acme.get', ofStepMs === undefined ? {} : { deadlineMs: ofStepMs });
+  const plan = planFor({ limits: { concurrency: 1, deadlineMs }, steps: [step] });
   return ordered(open, plan, (bench) => {
     const fail = { class: 'transient', code: 'X', message: 'x', delivery: 'answered' } as const;
     bench.target.script = { get: [{ fail }, { fail }] };

@@ -371,6 +371,12 @@ export const runtimeRules = {
     why: 'Work that late may do harm; time spent waiting for people, events and dates does not count.',
     fix: 'Look at the retries in its trace; raise `limits.deadline` when the time is truly needed, then resume.',
   },
+  STEP_DEADLINE_EXCEEDED: {
+    severity: 'error',
+    title: 'a step did not end within its own deadline',
+    why: 'Its attempts and pauses were ended, so that those who wait for the run hear of it in time; what was sent and not answered was settled first.',
+    fix: 'Look at its attempts in the trace; raise its `deadline` when the time is truly needed, then resume: it gets its time anew.',
+  },
   RUN_CANCELLED: {
     severity: 'info',
     title: 'a person cancelled the run',

@@ -57,6 +57,29 @@ describe('forEach', () => {
     ]);
   });
 
+  test('leaves an item alone that had ended with a wait, when the run is cancelled while another is resumed', async () => {
+    const pause = step('wait', 'pause', { for: { durationMs: 3_000 } });
+    const book = undoable('book', 'acme.create', { with: input });
+    bench = await openBench(
+      planFor({ onFailure: 'hold', steps: [forEach({ concurrency: 1, steps: [book, pause] })] }),
+    );
+    bench.target.script = { create: [undefined, { fail: refused }] };
+    const runId = await bench.order({ id: 'a', lines: lines('x', 'y') });
+    await bench.pass(10_000);
+    expect(bench.state(runId)).toBe('failed');
+    await bench.runtime.resume(runId, 'ana', 'try again');
+    await bench.pass(1_000);
+    expect(bench.state(runId)).toBe('waiting');
+    await bench.runtime.cancel(runId, 'ana', 'no longer wanted');
+    // In the middle of undoing the process ends: the next one must find the same to undo.
+    bench.target.script = { remove: [{ fail: unavailable }] };
+    await bench.pass(100);
+    await bench.crash();
+    await bench.pass(60_000);
+    expect(bench.state(runId)).toBe('cancelled');
+    expect(bench.target.count('remove')).toBe(3);
+  });
+
   test('has no more items at work at a time than it says', async () => {
     bench = await openBench(planFor({ steps: [forEach({ concurrency: 3 })] }));
     let atWork = 0;

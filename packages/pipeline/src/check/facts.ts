@@ -4,7 +4,7 @@ import type { ResolvedCall, ResolvedEvent } from './catalog.ts';
 import { type FieldWrite, fieldWrites } from './masters.ts';
 import { effectsOf, ownerOf, type PipelineModel } from './model.ts';
 import { unapprovedOf } from './tier.ts';
-import { timeOf } from './time.ts';
+import { type OpenDeadline, openDeadlinesOf, timeOf } from './time.ts';
 import type { TimeTree } from './time-tree.ts';
 
 /**
@@ -24,6 +24,7 @@ export interface PipelineFacts {
   readonly tier?: Tier;
   readonly runs: readonly RunUse[];
   readonly time: TimeTree;
+  readonly openDeadlines: readonly OpenDeadline[];
   readonly deadline?: { readonly ms: number; readonly at: Location };
   /** Of the SLO. */
   readonly within?: { readonly ms: number; readonly at: Location };
@@ -119,6 +120,7 @@ export function factsOf(model: PipelineModel): PipelineFacts {
       uses: callUses(model),
       runs: [],
       time: 0,
+      openDeadlines: [],
       open: [],
       unapproved: [],
     };
@@ -135,6 +137,7 @@ export function factsOf(model: PipelineModel): PipelineFacts {
       isApproved: !unapproved.runs.includes(step),
     })),
     time: timeOf(model),
+    openDeadlines: openDeadlinesOf(model),
     ...(limits?.deadline && { deadline: { ms: limits.deadline.value, at: limits.deadline.at } }),
     ...(slo?.within && { within: { ms: slo.within.value, at: slo.within.at } }),
     open: effectsOf(model).flatMap(({ step }) =>

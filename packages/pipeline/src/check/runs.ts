@@ -30,6 +30,21 @@ function checkTimes(one: PipelineFacts, byName: ByName): Diagnostic[] {
   }));
   const { deadline, within } = one;
   return [
+    ...one.openDeadlines.flatMap(({ step, ms, at, time }) => {
+      const stepMs = msOf(time, child);
+      return stepMs > ms
+        ? [
+            diagnostic('deadline-too-short', {
+              message: `\`${step}\` can take ${formatDuration(stepMs)}, what it runs included; its deadline says ${formatDuration(ms)}`,
+              at,
+              subject: `${step} deadline`,
+              owner: one.owner,
+              fix: 'raise its `deadline`, or lower retries',
+              related,
+            }),
+          ]
+        : [];
+    }),
     ...(deadline && totalMs > deadline.ms
       ? [
           diagnostic('deadline-too-short', {

@@ -1,4 +1,4 @@
-import { type Diagnostic, formatDuration } from '@tenon/model';
+import { type Diagnostic, formatDuration, type Location } from '@tenon/model';
 import { diagnostic } from '../rules.ts';
 import { allSteps, type CallSpec, type ForEachSpec, type StepSpec } from '../spec/pipeline-spec.ts';
 import type { ResolvedCall } from './catalog.ts';
@@ -67,6 +67,93 @@ export function worstCaseOf(model: PipelineModel, steps: readonly StepSpec[] = m
   return { totalMs, ...(longest && { longest }) };
 }
 
+/**
+ * A step's own deadline: it is on work, shorter than the run's, and long enough for all that is retried in it. What steps
+ * may take that run other pipelines is known with those: see runs.ts.
+ */
+function checkStepDeadlines(model: PipelineModel): Diagnostic[] {
+  const run = model.spec.limits?.deadline;
+  return allSteps(model.spec.steps).flatMap((step): Diagnostic[] => {
+    const { deadline } = step;
+    if (!deadline) return [];
+    const subject = `${step.id.value} deadline`;
+    const why = WITHOUT_WORK[step.kind];
+    if (why !== undefined)
+      return [
+        diagnostic('step-deadline-misplaced', {
+          message: `\`${step.id.value}\` ${why}`,
+          at: deadline.at,
+          subject,
+        }),
+      ];
+    if (run && deadline.value >= run.value)
+      return [
+        diagnostic('step-deadline-without-effect', {
+          message: `the run ends after ${formatDuration(run.value)}, so a step never comes to ${formatDuration(deadline.value)}`,
+          at: deadline.at,
+          subject,
+          related: [{ ...run.at, message: 'the deadline of the run' }],
+        }),
+      ];
+    if (runsOf(step).length > 0) return [];
+    const { totalMs, longest } = worstCaseOf(model, [step]);
+    if (totalMs <= deadline.value) return [];
+    return [
+      diagnostic('deadline-too-short', {
+        message: `\`${step.id.value}\` can take ${formatDuration(totalMs)}; its deadline says ${formatDuration(deadline.value)}`,
+        at: deadline.at,
+        subject,
+        fix: 'raise its `deadline`, or lower retries',
+        related: longest
+          ? [
+              {
+                ...longest.step.call.at,
+                message: `up to ${formatDuration(longest.ms)}: ${describe(model, longest.step)}`,
+              },
+            ]
+          : [],
+      }),
+    ];
+  });
+}
+
+/** Pipelines that a step runs, whatever it holds them in. */
+function runsOf(step: StepSpec): readonly string[] {
+  return allSteps([step]).flatMap((one) => (one.kind === 'run' ? one.pipeline.value : []));
+}
+
+/** Deadlines of steps in which other pipelines are run, with what they may take besides. */
+export function openDeadlinesOf(model: PipelineModel): readonly OpenDeadline[] {
+  return allSteps(model.spec.steps).flatMap((step): OpenDeadline[] =>
+    step.deadline && WITHOUT_WORK[step.kind] === undefined && runsOf(step).length > 0
+      ? [
+          {
+            step: step.id.value,
+            ms: step.deadline.value,
+            at: step.deadline.at,
+            time: timeOfStep(model, step),
+          },
+        ]
+      : [],
+  );
+}
+
+export interface OpenDeadline {
+  readonly step: string;
+  readonly ms: number;
+  readonly at: Location;
+  readonly time: TimeTree;
+}
+
+/** Kinds of step that work on nothing, and what ends them instead. */
+const WITHOUT_WORK: Readonly<Partial<Record<StepSpec['kind'], string>>> = {
+  wait: 'waits, which is no work: it ends by `within`, `for` or `until`',
+  approve: 'waits for a person, which is no work: it ends by `within`',
+  set: 'only makes a value: it takes no time',
+  check: 'only looks at data: it takes no time',
+  emit: 'is stored with the run: it takes no time; sending is the connector’s, with its own timeout',
+};
+
 /** A lost answer of an effect that cannot be repeated is settled first: a while to settle, then a read. */
 function settlingMs(model: PipelineModel, { manifest, declared }: ResolvedCall): number {
   const { probe, idempotency } = declared;
@@ -107,6 +194,7 @@ export function checkTime(model: PipelineModel): Diagnostic[] {
         related,
       }),
     );
+  found.push(...checkStepDeadlines(model));
   for (const step of allSteps(model.spec.steps)) {
     if (step.kind !== 'call' || !step.retry || step.retry.none) continue;
     const call = model.calls.get(step)?.call;

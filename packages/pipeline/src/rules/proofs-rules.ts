@@ -66,6 +66,26 @@ export const proofsRules = {
       good: 'limits: { deadline: 15m }',
     },
   },
+  'step-deadline-misplaced': {
+    severity: 'error',
+    title: 'a deadline on a step that does not work',
+    why: 'A deadline ends attempts and pauses of work. Waiting has an end of its own, and what is done in one write has no middle.',
+    fix: 'take it away; a wait and an approval end by `within`',
+    example: {
+      bad: '- { id: gate, deadline: 1h, approve: { by: finance, within: 4h, onExpiry: reject, show: x } }',
+      good: '- { id: gate, approve: { by: finance, within: 1h, onExpiry: reject, show: x } }',
+    },
+  },
+  'step-deadline-without-effect': {
+    severity: 'error',
+    title: 'a deadline of a step that the run never comes to',
+    why: 'The run ends first, so the step’s deadline says something that never happens (C57).',
+    fix: 'make it shorter than `limits.deadline`, or take it away',
+    example: {
+      bad: 'limits: { deadline: 10m }\nsteps: [{ id: a, deadline: 15m, call: shop.getOrder }]',
+      good: 'limits: { deadline: 10m }\nsteps: [{ id: a, deadline: 2m, call: shop.getOrder }]',
+    },
+  },
   'slo-cannot-hold': {
     severity: 'error',
     title: 'the steps may take longer than promised',

@@ -17,6 +17,9 @@ const ref = (name: string): SchemaObject => ({ $ref: `#/$defs/${name}` });
 const common = {
   id: identifierName('Name of the step; later expressions read its result as `steps.<id>`.'),
   when: expression('The step is skipped unless this is true.'),
+  deadline: duration(
+    'Working time after which it has failed: its attempts and pauses end. Of a `call`, a `forEach`, a `parallel`, a `choose` or a `run`. Default: the run’s own deadline alone.',
+  ),
 };
 
 const retry: SchemaObject = {

@@ -84,6 +84,7 @@ export interface MetricSpec {
 interface StepSpecCommon {
   readonly id: Located<string>;
   readonly at: Location;
+  readonly deadline?: Located<number>;
   readonly when?: SpecExpression;
 }
 
@@ -342,7 +343,12 @@ export function readPipeline(document: SpecDocument): {
       return undefined;
     }
     const body = child(node, kinds[0]!);
-    const common = { id, at: document.at(node), ...given('when', read.expression(child(node, 'when'))) };
+    const common = {
+      id,
+      at: document.at(node),
+      ...given('when', read.expression(child(node, 'when'))),
+      ...given('deadline', read.duration(child(node, 'deadline'))),
+    };
     const withTemplate = given('with', read.template(child(node, 'with')));
     // Every key of the table of step schemas has its reader here; the type makes a missing one an error.
     const readers: Record<keyof typeof stepSchemas, () => StepSpec | undefined> = {

@@ -90,12 +90,17 @@ export function wordKey(child: string, nth: number): string {
   return `#child/${child}/${nth}`;
 }
 
+/** When the step that a child belongs to must have ended. */
+interface Bounded {
+  readonly deadlineAtMs: number;
+}
+
 /** Starts a child; gives what was recorded, or why it cannot be. */
 export async function startChild(
   engine: EmbeddedEngine,
   parent: EmbeddedRun,
   key: string,
-  child: ChildStart,
+  child: ChildStart & Bounded,
   /** Members of the record besides. */
   more: { readonly nth?: number },
   noted: (runId: string, hops: number) => Noted,
@@ -120,7 +125,7 @@ export async function startChild(
     key,
     rootSeq: above?.rootSeq ?? row.seq,
     hops,
-    deadlineMs: Math.max(1, Math.min(loaded.plan.limits.deadlineMs, parent.deadlineAt() - now)),
+    deadlineMs: Math.max(1, Math.min(loaded.plan.limits.deadlineMs, child.deadlineAtMs - now)),
     told: 0,
   };
   let recorded: Json | undefined;
@@ -156,7 +161,7 @@ export async function startChild(
 export async function tellChild(
   engine: EmbeddedEngine,
   parent: EmbeddedRun,
-  word: ChildWord,
+  word: ChildWord & Bounded,
   record: Write,
   noted: Noted,
 ): Promise<void> {
@@ -168,7 +173,7 @@ export async function tellChild(
   const child = engine.rows.shownRun(stored);
   const by: Cancellation = { actor: `run:${parent.row.run_id}`, reason: word.reason };
   const now = engine.now();
-  if (word.say === 'resume') await resumeChild(engine, parent, child, by, record, noted);
+  if (word.say === 'resume') await resumeChild(engine, word, child, by, record, noted);
   else {
     const text = JSON.stringify(by);
     const fact = { kind: 'operator', details: { action: 'undo', ...by } } as const;
@@ -190,7 +195,7 @@ export async function tellChild(
 
 async function resumeChild(
   engine: EmbeddedEngine,
-  parent: EmbeddedRun,
+  { deadlineAtMs }: Bounded,
   child: RunRow,
   { actor, reason }: Cancellation,
   record: Write,
@@ -200,7 +205,7 @@ async function resumeChild(
   const letter = engine.rows.openings(child.seq).find(({ kind }) => kind === 'deadLetter');
   if (child.state === 'failed' && letter !== undefined && !letter.step.startsWith('compensate:')) {
     const { writes, facts } = resumeWrites(child, letter, actor, reason, now);
-    const left = Math.max(1, parent.deadlineAt() - now);
+    const left = Math.max(1, deadlineAtMs - now);
     try {
       await engine.commit(
         [record, ...writes, ['boundChild', child.seq, left]],

@@ -16,6 +16,7 @@ import {
   type RunIdentity,
   type Signal,
   type SignalWait,
+  type StepBound,
   Suspension,
 } from '../engine.ts';
 import type { RunState } from '../runtime.ts';
@@ -36,6 +37,9 @@ export interface StrandMemory {
   /** A process before may have begun what the strand is about to do. */
   isInterrupted: boolean;
 }
+
+/** A step's deadline that is not before the run's. */
+const NO_BOUND: StepBound = { step: '', leftMs: 0 };
 
 /** What a strand waits for. */
 export interface Wait {
@@ -71,6 +75,8 @@ export class Strand implements RunContext {
   readonly #group: Group | undefined;
   readonly #memory: StrandMemory;
   #recalled = 0;
+  /** Deadlines of the steps that it is in, the innermost last: each as what is left of the run's when it is over. */
+  readonly #bounds: StepBound[];
   #notes: Fact[] = [];
   /** Of a strand of a fork that has suspended; empty when it only steps aside for a process that stops. */
   waits: readonly Wait[] = [];
@@ -81,6 +87,7 @@ export class Strand implements RunContext {
     this.#prefix = prefix;
     this.#memory = memory;
     this.#group = group;
+    this.#bounds = [...(group?.bounds ?? [])];
   }
 
   now(): number {
@@ -92,7 +99,14 @@ export class Strand implements RunContext {
   }
 
   deadlineAt(): number {
-    return this.#run.deadlineAt();
+    return this.#run.deadlineAt() - (this.#bounds.at(-1)?.leftMs ?? 0);
+  }
+
+  bound({ step, leftMs }: StepBound): () => void {
+    const outer = this.#bounds.at(-1) ?? NO_BOUND;
+    // The one that ends first counts.
+    this.#bounds.push(leftMs <= 0 ? outer : { step, leftMs: outer.leftMs + leftMs });
+    return () => void this.#bounds.pop();
   }
 
   interrupted(): boolean {
@@ -169,8 +183,11 @@ export class Strand implements RunContext {
     clock?: 'deadlinePaused',
   ): Promise<Interruption | undefined> {
     const countsDown = clock === undefined && this.#run.phase === 'running';
+    // A wait that is over leaves no record, so a strand that has ended comes by it again when others of its fork go on: it
+    // must not be stopped there by what came later. What follows has a place of its own.
+    const isOver = clock !== undefined && this.now() >= atMs && !this.#isStoppedAt(place);
     const interruption =
-      place === undefined ? undefined : this.#interruption(place, countsDown, this.now() >= atMs);
+      place === undefined || isOver ? undefined : this.#interruption(place, countsDown, this.now() >= atMs);
     if (interruption !== undefined || this.#isReplaying || this.now() >= atMs) return interruption;
     const dueAtMs = place !== undefined && countsDown ? Math.min(atMs, this.deadlineAt()) : atMs;
     return this.#suspend({
@@ -285,7 +302,8 @@ export class Strand implements RunContext {
     const { host, row } = this.#run;
     const full = this.#prefix + key;
     const more = this.#group === undefined ? {} : { nth: this.#run.nextNth() };
-    const started = await host.startChild(this.#run, full, child, more, (runId, hops) =>
+    const bounded = { ...child, deadlineAtMs: this.deadlineAt() };
+    const started = await host.startChild(this.#run, full, bounded, more, (runId, hops) =>
       host.noted(row, this.takeNotes(child.facts(runId, hops))),
     );
     if ('failure' in started) {
@@ -344,7 +362,7 @@ export class Strand implements RunContext {
     const details = { tells: runId, say, reason: word.reason };
     const noted = host.noted(row, this.takeNotes([{ kind: 'operator', step, details }]));
     const record: Write = ['putJournal', row.seq, this.#prefix + key, this.now(), 'null'];
-    await host.tellChild(this.#run, word, record, noted);
+    await host.tellChild(this.#run, { ...word, deadlineAtMs: this.deadlineAt() }, record, noted);
     this.#remember(key, null);
   }
 
@@ -364,6 +382,7 @@ export class Strand implements RunContext {
       // Written below, by this function alone.
       ...(isJoined && { unbegun: new Set((joined as { readonly unbegun: readonly string[] }).unbegun) }),
       ...(this.#group !== undefined && { outer: this.#group }),
+      bounds: [...this.#bounds],
     };
     const { ends, notes, waits, isAside } = await joinStrands(this.#run, this.#prefix, fork, group);
     if (waits.length > 0) return this.#suspendAll(waits);
@@ -413,9 +432,16 @@ export class Strand implements RunContext {
     return found;
   }
 
+  #isStoppedAt(place: string | undefined): boolean {
+    return place !== undefined && this.#run.journal.has(`#stop/${this.#prefix}${place}`);
+  }
+
   #whyStop(countsDown: boolean): Interruption | undefined {
     const found = this.#run.whyStop(countsDown);
     if (found !== undefined) return found;
+    const bound = this.#bounds.at(-1);
+    if (countsDown && bound !== undefined && bound.leftMs > 0 && this.now() >= this.deadlineAt())
+      return { kind: 'deadline', step: bound.step };
     for (let group = this.#group; group !== undefined; group = group.outer)
       if (group.stoppedBy !== undefined) return { kind: 'stopped', by: group.stoppedBy };
     return undefined;

@@ -115,11 +115,32 @@ export async function runSteps(progress: Progress, steps: readonly PlanStep[]): 
         if (!when.ok) return { as: 'failed', failure: when.failure, attempts: from };
         if (!when.value) return { as: 'skipped' };
       }
-      return stepKinds[step.kind](progress, step, round, from);
+      const release = await bound(progress, step, round);
+      try {
+        return await stepKinds[step.kind](progress, step, round, from);
+      } finally {
+        release?.();
+      }
     });
     if (stop !== undefined) return stop;
   }
   return undefined;
+}
+
+/**
+ * Begins the step's own deadline. It is kept as what is left of the run's when it is over, so that it stands still where
+ * that does, and a later process finds it as it was.
+ */
+async function bound(
+  { ctx }: Progress,
+  { id, deadlineMs }: PlanStep,
+  round: number,
+): Promise<(() => void) | undefined> {
+  if (deadlineMs === undefined) return undefined;
+  const leftMs = await ctx.step(`${id}/deadline/${round}`, () => ({
+    value: ctx.deadlineAt() - ctx.now() - deadlineMs,
+  }));
+  return ctx.bound({ step: id, leftMs });
 }
 
 type Execute = (round: number, from: number) => Promise<StepEnd>;

@@ -6,7 +6,8 @@ export function interruptionEnd(interruption: Interruption): {
   readonly failure: Failure;
   readonly cancelled?: Cancellation;
 } {
-  if (interruption.kind === 'deadline') return { failure: DEADLINE };
+  if (interruption.kind === 'deadline')
+    return { failure: interruption.step === undefined ? DEADLINE : stepDeadline(interruption.step) };
   if (interruption.kind === 'stopped') return { failure: stoppedBy(interruption.by) };
   const { actor, reason } = interruption;
   return { failure: CANCELLED, cancelled: { actor, reason } };
@@ -30,6 +31,15 @@ const DEADLINE: Failure = {
   message: 'the run did not end within its deadline',
   delivery: 'notSent',
 };
+
+function stepDeadline(step: string): Failure {
+  return {
+    class: 'timeout',
+    code: 'STEP_DEADLINE_EXCEEDED',
+    message: `${step} did not end within its own deadline`,
+    delivery: 'notSent',
+  };
+}
 
 const CANCELLED: Failure = {
   class: 'permanent',

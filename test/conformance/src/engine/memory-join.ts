@@ -1,4 +1,4 @@
-import { type Fact, type Fork, type StrandPlan, Suspension } from '@tenon/runtime/engine';
+import { type Fact, type Fork, type StepBound, type StrandPlan, Suspension } from '@tenon/runtime/engine';
 import type { Left, MemoryRun } from './memory-run.ts';
 import { MemoryStrand } from './memory-strand.ts';
 
@@ -10,6 +10,8 @@ export interface Group {
   stoppedBy?: string;
   /** Of the strand that forked. */
   readonly outer?: Group;
+  /** Deadlines of the steps that it was forked in. */
+  readonly bounds: readonly StepBound[];
 }
 
 interface Slot<T> {

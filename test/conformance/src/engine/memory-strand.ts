@@ -17,6 +17,7 @@ import {
   type RunIdentity,
   type Signal,
   type SignalWait,
+  type StepBound,
   Suspension,
 } from '@tenon/runtime/engine';
 import { type Group, joinStrands } from './memory-join.ts';
@@ -43,6 +44,8 @@ export class MemoryStrand implements RunContext {
   readonly #prefix: string;
   readonly #memory: StrandMemory;
   readonly #group: Group | undefined;
+  /** Deadlines of the steps that it is in, the innermost last. */
+  readonly #bounds: StepBound[];
   #recalled = 0;
   #notes: Fact[] = [];
 
@@ -52,6 +55,7 @@ export class MemoryStrand implements RunContext {
     this.#prefix = prefix;
     this.#memory = memory;
     this.#group = group;
+    this.#bounds = [...(group?.bounds ?? [])];
   }
 
   now(): number {
@@ -63,7 +67,13 @@ export class MemoryStrand implements RunContext {
   }
 
   deadlineAt(): number {
-    return this.#run.deadlineAt();
+    return this.#run.deadlineAt() - (this.#bounds.at(-1)?.leftMs ?? 0);
+  }
+
+  bound({ step, leftMs }: StepBound): () => void {
+    const outer = this.#bounds.at(-1) ?? { step: '', leftMs: 0 };
+    this.#bounds.push(leftMs <= 0 ? outer : { step, leftMs: outer.leftMs + leftMs });
+    return () => void this.#bounds.pop();
   }
 
   interrupted(): boolean {
@@ -131,8 +141,11 @@ export class MemoryStrand implements RunContext {
   ): Promise<Interruption | undefined> {
     const { phase } = this.#run;
     const countsDown = clock === undefined && phase === 'running';
+    // A wait that is over is not stopped by what came later: see the embedded engine.
+    const isOver =
+      clock !== undefined && this.now() >= atMs && place !== undefined && this.#stopAt(place) === undefined;
     const interruption =
-      place === undefined ? undefined : this.#interruption(place, countsDown, this.now() >= atMs);
+      place === undefined || isOver ? undefined : this.#interruption(place, countsDown, this.now() >= atMs);
     if (interruption !== undefined || this.#isReplaying || this.now() >= atMs) return interruption;
     return this.#leave({
       state: phase === 'compensating' ? 'compensating' : 'waiting',
@@ -307,6 +320,7 @@ export class MemoryStrand implements RunContext {
     const group: Group = {
       ...(joined !== undefined && { unbegun: new Set(joined.unbegun) }),
       ...(this.#group !== undefined && { outer: this.#group }),
+      bounds: [...this.#bounds],
     };
     const { ends, notes, waits, isAside } = await joinStrands(this.#run, this.#prefix, fork, group);
     if (waits.length > 0) return this.#leaveAll(waits);
@@ -359,7 +373,7 @@ export class MemoryStrand implements RunContext {
     if (this.#isReplaying) return undefined;
     if (mayStepAside && this.#run.engine.isPaused(this.#run.stored)) this.#stepAside();
     if (this.#memory.isInterrupted || this.#run.phase !== 'running') return undefined;
-    const found = this.#run.whyStop(countsDown) ?? this.#stoppedByOther();
+    const found = this.#run.whyStop(countsDown) ?? this.#lateStep(countsDown) ?? this.#stoppedByOther();
     if (found === undefined) return undefined;
     this.#run.goLive();
     const entry = { atMs: this.now(), value: { ...found } };
@@ -367,6 +381,13 @@ export class MemoryStrand implements RunContext {
     this.#run.stored.journal.set(key, entry);
     this.#run.write((run) => run.journal.set(key, entry), []);
     return found;
+  }
+
+  #lateStep(countsDown: boolean): Interruption | undefined {
+    const { step, leftMs } = this.#bounds.at(-1) ?? { step: '', leftMs: 0 };
+    return countsDown && leftMs > 0 && this.now() >= this.deadlineAt()
+      ? { kind: 'deadline', step }
+      : undefined;
   }
 
   #stoppedByOther(): Interruption | undefined {

@@ -1,5 +1,5 @@
 import type { PlanStep } from '@tenon/pipeline';
-import { call, childPlan, failure, planFor, run, step, undoable } from '@tenon/runtime/testing';
+import { call, childPlan, failure, planFor, retry, run, step, undoable } from '@tenon/runtime/testing';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type EngineStorage, World } from './world.ts';
 
@@ -133,6 +133,43 @@ function suite(storage: () => EngineStorage): void {
       expect(world.target.calls).toHaveLength(0);
       await world.pass(1_000);
       expect(world.state(runId)).toBe('succeeded');
+    });
+  });
+
+  describe('a step’s deadline', () => {
+    const patient = { ...retry, attempts: 1_000, withinMs: 600_000, jitter: 'none' as const };
+    const busy = failure('transient', 'HTTP_RESPONSE_STATUS', 'answered', { status: 503 });
+
+    test('ends what it is at, and is the same after a kill', async () => {
+      await open({
+        onFailure: 'hold',
+        steps: [call('one', 'acme.get', { retry: patient, deadlineMs: 10_000 })],
+      });
+      world.target.decide = () => ({ fail: busy });
+      const runId = await world.order({ id: 'a' });
+      await world.pass(6_000);
+      world.kill();
+      await world.pass(3_999);
+      expect(world.state(runId)).not.toBe('failed');
+      await world.pass(1_000);
+      expect(world.engine.run(runId)?.failure).toMatchObject({ code: 'STEP_DEADLINE_EXCEEDED', step: 'one' });
+    });
+
+    test('holds for steps in it, and for none behind it', async () => {
+      const inner = call('two', 'acme.get', { retry: patient });
+      const block = step('choose', 'block', { branches: [{ steps: [inner] }], deadlineMs: 5_000 });
+      await open({ onFailure: 'hold', steps: [block, call('three', 'acme.get')] });
+      world.target.script = { get: [{ fail: busy }] };
+      const first = await world.order({ id: 'a' });
+      await world.pass(3_000);
+      expect(world.state(first)).toBe('succeeded');
+      world.target.decide = () => ({ fail: busy });
+      const second = await world.order({ id: 'b' });
+      await world.pass(5_000);
+      expect(world.engine.run(second)?.failure).toMatchObject({
+        code: 'STEP_DEADLINE_EXCEEDED',
+        step: 'two',
+      });
     });
   });
 

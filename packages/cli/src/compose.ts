@@ -86,6 +86,18 @@ export class ComposeError extends Error {}
 
 /** Puts a checked workspace to work: secrets, transports, runtime with its plans, server. */
 export async function startTenon(options: ComposeOptions): Promise<RunningTenon> {
+  const opened = new AsyncDisposableStack();
+  try {
+    return await startWith(options, opened);
+  } catch (error) {
+    // What is left open would keep the process from ending.
+    await opened.disposeAsync();
+    throw error;
+  }
+}
+
+/** `opened`: what is to be closed after the runtime, or when the start fails. */
+async function startWith(options: ComposeOptions, opened: AsyncDisposableStack): Promise<RunningTenon> {
   const { root, workspace, check, io, log } = options;
   // What is held is used at every call: the log tells of the reads, the ledger of both.
   const secretUses = new SecretAudit();
@@ -100,10 +112,12 @@ export async function startTenon(options: ComposeOptions): Promise<RunningTenon>
     io,
     onSecretUse,
   );
+  opened.defer(closeSecrets);
   const connections = resolveConnections(workspace, io);
   const modules = await loadModules(workspace, connections, root);
   const health = healthCalls(workspace, connections);
   const quotas = await quotaStoreOf(workspace, secrets, io);
+  if (quotas) opened.use(quotas);
   const askedBy = makeTransports(
     options,
     connectionsOf(health),
@@ -160,8 +174,7 @@ export async function startTenon(options: ComposeOptions): Promise<RunningTenon>
     await Promise.all(consumers.map((consumer) => consumer.stop()));
     await runtime.stop();
     await Promise.all([...transports.values()].map((transport) => transport.close()));
-    await quotas?.[Symbol.asyncDispose]();
-    await closeSecrets();
+    await opened.disposeAsync();
   };
   try {
     const plans = [...check.plans.values(), ...planPublications(workspace)];

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -64,4 +64,15 @@ describe('a workspace that cannot be written', () => {
     expect(said).toContain(join(folder, 'generated'));
     expect(said).not.toContain('tenon itself failed');
   }, 60_000);
+});
+
+describe('a start that fails', () => {
+  it('ends the process, also where a store of quotas was being connected to', async () => {
+    expect((await once(tenon('init'), 'exit'))[0]).toBe(exit.clean);
+    await appendFile(join(folder, 'tenon.config.yaml'), "\nquotas: { redis: 'redis://127.0.0.1:9' }\n");
+    // A folder is no database.
+    await mkdir(join(folder, 'x.db'));
+    const serving = tenon('serve', '--port', '0', '--engine-file', join(folder, 'x.db'));
+    expect((await once(serving, 'exit'))[0]).toBe(exit.failed);
+  }, 20_000);
 });

@@ -23,7 +23,8 @@ export async function openQuotaStore(
   const url = config.redis.startsWith('env:') ? io.env[config.redis.slice('env:'.length)] : config.redis;
   if (url === undefined || !/^rediss?:\/\//.test(url) || !URL.canParse(url))
     throw new QuotaStoreError(
-      `quotas.redis: expected the address of a Redis server, such as redis://127.0.0.1:6379, in ${config.redis}`,
+      // Not what stands there: a mistyped address may hold its password.
+      `quotas.redis: expected the address of a Redis server, such as redis://127.0.0.1:6379${config.redis.startsWith('env:') ? `, in ${config.redis}` : ''}`,
     );
   const password =
     config.password && (await secrets.resolve(config.password, { connection: 'quotas', use: 'quota store' }));

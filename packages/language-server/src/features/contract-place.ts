@@ -52,6 +52,12 @@ export function partOf(
   const source = sourceOf(inspection, root, step);
   if (source) return { source, path: [] };
   const list = step && listAround(inspection, root, step);
+  if (list?.records) {
+    const { step: id, path } = list.records;
+    const read = allSteps(inspection.model?.spec.steps ?? []).find((one) => one.id.value === id);
+    const result = read && resultOf(inspection, read);
+    return result && { source: result, path: [...path, '*'] };
+  }
   const read = list?.in && listRead(list.in.parsed.ast);
   if (!list || !read) return undefined;
   const names = read.path.map(({ name }) => name);
@@ -100,6 +106,11 @@ export function inputOf(
   part: 'with' | 'compensate',
 ): DataSource | undefined {
   if (step.kind === 'emit') return resultOf(inspection, step);
+  if (step.kind === 'forEach' && step.records) {
+    const id = step.records.step;
+    const read = allSteps(inspection.model?.spec.steps ?? []).find((one) => one.id.value === id);
+    return read && inputOf(inspection, read, part);
+  }
   const meaning = step.kind === 'call' ? inspection.model?.calls.get(step) : undefined;
   const call = part === 'with' ? meaning?.call : meaning?.compensation;
   if (!call) return undefined;

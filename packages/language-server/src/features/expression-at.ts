@@ -225,8 +225,19 @@ export function environmentAt(inspection: PipelineInspection, offset: number): E
   return [...data.environments.values()].at(-1);
 }
 
+/** The records that a reconciliation speaks of at an offset: of the side whose name was written last. */
+function recordsAt({ model, document }: PipelineInspection, offset: number): StepSpec | undefined {
+  const before = document.text.slice(0, offset);
+  const side = before.lastIndexOf('target:') > before.lastIndexOf('source:') ? 'target' : 'source';
+  return allSteps(model?.spec.steps ?? []).find(
+    (step) => step.kind === 'forEach' && step.records?.step === side,
+  );
+}
+
 /** The step that an offset stands in, the innermost. */
-export function stepAt({ model, document }: PipelineInspection, offset: number): StepSpec | undefined {
+export function stepAt(inspection: PipelineInspection, offset: number): StepSpec | undefined {
+  const { model, document } = inspection;
+  if (model?.spec.reconciliation) return recordsAt(inspection, offset);
   const before = allSteps(model?.spec.steps ?? []).filter(({ at }) => at.range.start.offset <= offset);
   const inside = before.findLast(({ at }) => holds(at, offset));
   const last = inside ?? before.at(-1);

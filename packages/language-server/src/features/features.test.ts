@@ -128,6 +128,67 @@ describe('completion', () => {
   });
 });
 
+describe('a reconciliation', () => {
+  const RECONCILIATION = 'pipelines/upgrades-agree.reconciliation.yaml';
+  const at = async (from: string, to: string) => {
+    const text = await readFile(path.join(ROOT, RECONCILIATION), 'utf8');
+    expect(text).toContain(from);
+    const marked = text.replace(from, () => to.replace('|', '\u0000'));
+    project.setText(RECONCILIATION, marked.replace('\u0000', ''));
+    return [await project.snapshot(), RECONCILIATION, marked.indexOf('\u0000')] as const;
+  };
+  const labels = async (from: string, to: string) =>
+    completionAt(...(await at(from, to))).map(({ label }) => label);
+
+  it('completes the fields of its records, each side’s own, in text that does not parse too', async () => {
+    const key =
+      'key: ${ record.externalId }\n  id: ${ record.id }\n  changedAt: ${ record.createdAt }\ntarget';
+    expect(await labels(key, key.replace('record.externalId }', 'record.| }'))).toContain('externalId');
+    expect(
+      await labels(
+        "source: '${ record.createdAt }', target: '${ record.createdAt }'",
+        "source: '${ record.|",
+      ),
+    ).toContain('customer');
+    const ofTarget = await labels(
+      "source: '${ record.createdAt }', target: '${ record.createdAt }'",
+      "source: '${ record.createdAt }', target: '${ record.|",
+    );
+    expect(ofTarget).toContain('requester');
+    expect(ofTarget).not.toContain('customer');
+  });
+
+  it('completes operations that only read, pipelines, teams and keys', async () => {
+    const reads = await labels('read: billing.listInvoices', 'read: |');
+    expect(reads).toContain('billing.listInvoices');
+    expect(reads).not.toContain('billing.createInvoice');
+    expect(await labels('pipeline: subscription-upgraded', 'pipeline: |')).toEqual(
+      expect.arrayContaining(['subscription-upgraded', 'account-onboarded']),
+    );
+    expect(await labels('team: revenue-operations', 'team: |')).toContain('support-tools');
+    expect(await labels('with: { limit: 100 }', 'with: { | }')).toEqual(
+      expect.arrayContaining(['customer', 'cursor']),
+    );
+    expect(await labels('settle: 15m', '|')).toEqual(expect.arrayContaining(['confirm', 'window', 'alarm']));
+    expect(await labels('missed: once,', 'missed: |,')).toEqual(['skip', 'once']);
+  });
+
+  it('says of a field of a record what its contract does, and of a key what it is for', async () => {
+    const field = hoverAt(...(await at('where: ${ record.status', 'where: ${ record.sta|tus')));
+    expect(field?.markdown).toContain('contracts/billing/openapi.yaml');
+    const key = hoverAt(...(await at('settle: 15m', 'set|tle: 15m')));
+    expect(key?.markdown).toContain('on its way');
+    const read = hoverAt(...(await at('read: billing.listInvoices', 'read: billing.list|Invoices')));
+    expect(read?.markdown).toContain('read operation billing.listInvoices');
+  });
+
+  it('does not take its sides for steps that could be renamed', async () => {
+    expect(renameAt(...(await at('source: ', 'sou|rce: ')), 'other')).toEqual({
+      refused: 'only steps can be renamed',
+    });
+  });
+});
+
 describe('hover', () => {
   it('tells the type, what the contract says, and where', async () => {
     const { snapshot, offset } = await writing(WHERE, "where: ${ event.pl|an != 'free' }");

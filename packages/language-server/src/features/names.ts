@@ -1,4 +1,5 @@
 import type { Contract } from '@tenon/contract';
+import { isReconciliationFile } from '@tenon/pipeline';
 import type { Snapshot } from '../snapshot.ts';
 import type { CompletionItem } from './completion.ts';
 
@@ -22,6 +23,9 @@ const PLACES: readonly (readonly [RegExp, (asked: Asked) => readonly Item[]])[] 
     /\.pipeline\.yaml#(owner\/(team|backup|roles\/[^/]+)|review\/by|.*\/approve\/by|.*\/forward\/owner)$/,
     ({ snapshot }) => teams(snapshot),
   ],
+  [/\.reconciliation\.yaml#(source|target)\/read$/, ({ snapshot }) => readsOf(snapshot)],
+  [/\.reconciliation\.yaml#owner\/(team|backup|roles\/[^/]+)$/, ({ snapshot }) => teams(snapshot)],
+  [/\.reconciliation\.yaml#repair\/\*\/pipeline$/, ({ snapshot }) => pipelines(snapshot)],
   [/policies\/[^/]+\.yaml#owner$/, ({ snapshot }) => teams(snapshot)],
   [/connector\.yaml#metadata\/owner$/, ({ snapshot }) => teams(snapshot)],
   [/connector\.yaml#contract$/, ({ snapshot }) => names(snapshot.workspace.contracts.keys(), 'a contract')],
@@ -69,6 +73,17 @@ function operations({ workspace }: Snapshot): readonly Item[] {
       };
     });
   });
+}
+
+/** A reconciliation reads only. */
+function readsOf(snapshot: Snapshot): readonly Item[] {
+  return operations(snapshot).filter(({ detail }) => detail === 'read');
+}
+
+function pipelines({ workspace }: Snapshot): readonly Item[] {
+  const files = [...workspace.pipelineFiles.keys()].filter((file) => !isReconciliationFile(file));
+  const named = files.map((file) => file.replace(/^.*\//, '').replace('.pipeline.yaml', ''));
+  return names(named, 'a pipeline');
 }
 
 function events({ workspace }: Snapshot): readonly Item[] {

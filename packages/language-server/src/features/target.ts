@@ -68,7 +68,9 @@ function inYaml({ model }: PipelineInspection, offset: number): Target | undefin
       `event ${model.trigger.name}`,
     );
   for (const step of allSteps(model.spec.steps)) {
-    if (holds(step.id.at, offset)) return { kind: 'step', step, at: step.id.at };
+    // What stands for the sides of a reconciliation has no name of its own.
+    if (!model.spec.reconciliation && holds(step.id.at, offset))
+      return { kind: 'step', step, at: step.id.at };
     const meaning = step.kind === 'call' ? model.calls.get(step) : undefined;
     const called = [
       [step.kind === 'call' ? step.call : undefined, meaning?.call],

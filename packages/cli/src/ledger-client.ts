@@ -32,7 +32,13 @@ const READS: ReadonlyMap<string, Read> = new Map<string, Read>([
   ['forward-fixes', (ledger) => ({ forwardFixes: ledger.forwardFixes() })],
   [
     'dead-letters',
-    (ledger, query) => ({ deadLetters: ledger.deadLetters(query as Parameters<Ledger['deadLetters']>[0]) }),
+    (ledger, { limit, ...query }) => ({
+      deadLetters: ledger.deadLetters({
+        // A queue that does not exist holds nothing.
+        ...(query as Parameters<Ledger['deadLetters']>[0]),
+        ...(limit !== undefined && { limit: Number(limit) }),
+      }),
+    }),
   ],
   [
     'dead-letter-groups',

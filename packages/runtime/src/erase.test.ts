@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
 import { afterEach, expect, test } from 'vitest';
 import { openLedger } from './embedded/open-ledger.ts';
 import { type Bench, openBench, refused, testKey } from './testing/bench.ts';
@@ -100,4 +101,20 @@ test('a digest in the ledger cannot be found by trying values', async () => {
   const { digestOf } = await import('@tenon/model');
   expect(digests.size).toBeGreaterThanOrEqual(2);
   for (const id of ['a', 'b']) expect(digests).not.toContain(digestOf({ id, note: 'the same' }));
+});
+
+test('says how many values could not be looked at: a damaged one may hold anybody', async () => {
+  const { ended } = await livedThrough();
+  await bench.runtime.stop();
+  const db = new DatabaseSync(bench.file);
+  db.exec(`UPDATE journal SET value = '~00000000{}' WHERE key = 'put#1'`);
+  const damaged = Number(db.prepare(`SELECT count(*) AS n FROM journal WHERE key = 'put#1'`).get()?.['n']);
+  db.close();
+  await bench.restart();
+  const report = await bench.runtime.erase(SUBJECT, 'ana', 'request 18', false);
+  expect(damaged).toBeGreaterThan(0);
+  // Of runs that are found anyhow, what is left is not looked at.
+  expect(report.unreadable).toBeGreaterThan(0);
+  expect(report.unreadable).toBeLessThanOrEqual(damaged);
+  expect(report.runs.map(({ runId }) => runId)).toContain(ended);
 });

@@ -512,6 +512,8 @@ export interface ErasureReport {
   readonly events: number;
   /** Differences that reports of reconciliations list. */
   readonly differences: number;
+  /** Stored values that are damaged or locked: whether they hold the subject is not known. */
+  readonly unreadable: number;
 }
 
 export interface Protection {
@@ -778,4 +780,6 @@ export interface ConnectionFlow {
   readonly heldUntilMs?: number;
   /** A maintenance window is open until then. */
   readonly closedUntilMs?: number;
+  /** Ids of the kill switches that hold calls over it. */
+  readonly switches: readonly string[];
 }

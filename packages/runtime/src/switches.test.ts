@@ -21,6 +21,21 @@ const lift = async (id: string) => {
 };
 const sent = () => bench.target.calls.map(({ operation, request }) => `${operation} ${request.input['id']}`);
 
+test('the flow says which switches hold what goes over a connection', async () => {
+  bench = await openBench(planFor({ steps: [undoable('one')] }));
+  await bench.order({ id: 'a' });
+  await bench.runtime.idle();
+  const shown = () =>
+    bench.runtime.flow().connections.map(({ connection, switches }) => [connection, ...switches]);
+  expect(shown()).toEqual([['acme']]);
+  await set(acme);
+  await set({ kind: 'kill', scope: { everything: true }, sparesCompensation: false });
+  await set(orders);
+  expect(shown()).toEqual([['acme', 'kill/connection/acme', 'kill/everything']]);
+  await lift('kill/connection/acme');
+  expect(shown()).toEqual([['acme', 'kill/everything']]);
+});
+
 describe('kill', () => {
   for (const [name, request, id] of [
     ['everything', everything, 'kill/everything'],

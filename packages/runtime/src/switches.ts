@@ -126,6 +126,15 @@ export class SwitchBoard {
     return !this.isQuiet && this.#kills.some((kill) => forbids(kill, pipeline, connection, purpose));
   }
 
+  /** Ids of the kill switches that hold what goes over a connection, whosever it is. */
+  killsOf(connection: string): readonly string[] {
+    return this.#kills
+      .filter(
+        ({ scope }) => 'everything' in scope || ('connection' in scope && scope.connection === connection),
+      )
+      .map(({ id }) => id);
+  }
+
   /** May no run of the pipeline be begun? Those begun go on to their next effect, and wait there. */
   isKilled(pipeline: string): boolean {
     if (this.isQuiet) return false;

@@ -463,7 +463,9 @@ describe('operations', () => {
           switches: ['pause/p'],
         },
       ],
-      connections: [{ connection: 'acme', breaker: 'open', inFlight: 1, waiting: 5, heldUntilMs: 62_000 }],
+      connections: [
+        { connection: 'acme', breaker: 'open', inFlight: 1, waiting: 5, heldUntilMs: 62_000, switches: [] },
+      ],
       reconciliations: [
         {
           reconciliation: 'agree',

@@ -254,7 +254,7 @@ function flowWords(
     ...(connections.length > 0
       ? [
           renderTable(
-            ['CONNECTION', 'BREAKER', 'IN FLIGHT', 'WAITING', 'HELD FOR'],
+            ['CONNECTION', 'BREAKER', 'IN FLIGHT', 'WAITING', 'HELD FOR', 'SWITCHES'],
             connections.map((each) => {
               const untilMs = Math.max(each.heldUntilMs ?? 0, each.closedUntilMs ?? 0);
               return [
@@ -263,6 +263,7 @@ function flowWords(
                 String(each.inFlight),
                 String(each.waiting),
                 untilMs > nowMs ? formatDuration(Math.round(untilMs - nowMs)) : '',
+                each.switches.join(', '),
               ];
             }),
           ),

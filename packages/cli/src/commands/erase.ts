@@ -45,7 +45,11 @@ export const eraseCommand: CommandSpec = {
     );
     const counts = `${plural(report.runs.length, 'runs')}, ${plural(report.events, 'events')} beside them and ${plural(report.differences, 'differences')} in reports`;
     io.err(report.applied ? `erased: ${counts}\n` : `dry run: ${counts}; --apply erases\n`);
-    if (report.applied) return report.kept.length > 0 ? exit.partlyDone : exit.clean;
+    if (report.unreadable > 0)
+      io.err(
+        `${plural(report.unreadable, 'stored values')} could not be read and may hold the subject; tenon doctor names them\n`,
+      );
+    if (report.applied) return report.kept.length + report.unreadable > 0 ? exit.partlyDone : exit.clean;
     return report.runs.length + report.events + report.differences > 0 ? exit.changesPending : exit.clean;
   }),
 };

@@ -99,6 +99,11 @@ describe('a replay', () => {
 
 describe('dead letters', () => {
   it('of a group are listed, and resumed by a dry run of those that failed', async () => {
+    expect((await tenon('dead-letters --limit 5', { deadLetters: [] })).sent).toEqual([
+      'GET /v1/dead-letters?limit=5',
+    ]);
+    const wrong = await tenon('dead-letters --limit many');
+    expect([wrong.code, wrong.sent]).toEqual([2, []]);
     expect((await tenon('dead-letters --group g', { deadLetters: [] })).sent).toEqual([
       'GET /v1/dead-letters?fingerprint=g',
     ]);

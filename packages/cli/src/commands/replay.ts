@@ -24,9 +24,14 @@ export const replayCommands: readonly CommandSpec[] = [
   {
     name: 'dead-letters',
     summary: 'Parked runs, each with its cause and owner',
-    options: { ...remote, ...letters },
+    options: {
+      ...remote,
+      ...letters,
+      limit: { type: 'string', value: '<n>', help: 'at most so many, the oldest first; default 1000' },
+    },
     run: withClient(async (client, args, show) => {
       const { deadLetters } = (await client.get('/v1/dead-letters', {
+        limit: parseLimit(args.text('limit')),
         pipeline: args.text('pipeline'),
         queue: args.text('queue'),
         failureClass: args.text('class'),
@@ -237,6 +242,14 @@ async function dryRun(
     `dry run of ${report.runs.length - refused}, refused ${refused}; tenon replay apply ${report.token} --reason … does exactly this, until ${time(report.expiresAtMs)}\n`,
   );
   return report.runs.some((run) => run.effectsToSend.length > 0) ? exit.changesPending : exit.clean;
+}
+
+function parseLimit(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined;
+  const limit = Number(text);
+  if (!Number.isInteger(limit) || limit < 1 || limit > 1_000)
+    throw new UsageError('--limit is a whole number from 1 to 1000');
+  return String(limit);
 }
 
 function statusWords(status: ReplayStatus): string {

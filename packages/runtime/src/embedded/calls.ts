@@ -31,7 +31,7 @@ export class Calls {
 
   flow(): readonly ConnectionFlow[] {
     return [...this.#transports].map(([name, transport]) =>
-      connectionFlow(name, transport, this.#engine.closedUntil(name)),
+      connectionFlow(name, transport, this.#engine.closedUntil(name), this.#engine.board.killsOf(name)),
     );
   }
 

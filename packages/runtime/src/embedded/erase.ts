@@ -11,6 +11,13 @@ import { type Place, UnreadableValue } from './value-codec.ts';
 const SLICE_RUNS = 50;
 /** Rows searched before others get their turn. */
 const SLICE_SEARCHED = 200;
+/** Whom it is about, and what of all that is stored could not be looked at. */
+interface Search {
+  readonly engine: EmbeddedEngine;
+  readonly subject: string;
+  readonly unreadable: Set<Place>;
+}
+
 const FINAL: ReadonlySet<string> = new Set(['succeeded', 'compensated', 'cancelled']);
 
 /**
@@ -25,11 +32,12 @@ export async function erase(
   reason: string,
   apply: boolean,
 ): Promise<ErasureReport> {
-  const holding = await eventsHolding(engine, subject);
-  const runs = await runsOf(engine, subject, holding);
+  const search: Search = { engine, subject, unreadable: new Set() };
+  const holding = await eventsHolding(search);
+  const runs = await runsOf(search, holding);
   const ended = runs.filter((run) => isSettled(engine, run));
   const events = [...holding].filter((seq) => !hasRun(engine, seq));
-  const differences = await differencesHolding(engine, subject);
+  const differences = await differencesHolding(search);
   if (apply) {
     for (let at = 0; at < ended.length; at += SLICE_RUNS)
       await eraseRuns(engine, ended.slice(at, at + SLICE_RUNS), actor, reason);
@@ -64,11 +72,13 @@ export async function erase(
       .map(({ run_id: runId, pipeline, state }) => ({ runId, pipeline, state })),
     events: events.length,
     differences: differences.length,
+    unreadable: search.unreadable.size,
   };
 }
 
 /** Differences that reports list of the subject: as their key, or as a value. */
-async function differencesHolding(engine: EmbeddedEngine, subject: string): Promise<readonly string[]> {
+async function differencesHolding(search: Search): Promise<readonly string[]> {
+  const { engine } = search;
   const found: string[] = [];
   for (let after = ''; ; ) {
     const rows = engine.read
@@ -76,7 +86,7 @@ async function differencesHolding(engine: EmbeddedEngine, subject: string): Prom
       .all(after, SLICE_SEARCHED);
     for (const row of rows) {
       after = String(row['id']);
-      if (holds(engine, row['value'], `differences/${after}`, subject)) found.push(after);
+      if (holds(search, row['value'], `differences/${after}`)) found.push(after);
     }
     if (rows.length < SLICE_SEARCHED) return found;
     await new Promise((resolve) => setImmediate(resolve));
@@ -113,25 +123,23 @@ async function eraseRuns(
 }
 
 /** Events whose payload holds the subject. Every value is looked at, a slice at a time: it is rare, and must be whole. */
-async function eventsHolding(engine: EmbeddedEngine, subject: string): Promise<ReadonlySet<number>> {
+async function eventsHolding(search: Search): Promise<ReadonlySet<number>> {
+  const { engine } = search;
   const holding = new Set<number>();
   const sql = 'SELECT seq, payload FROM events WHERE seq > ? ORDER BY seq LIMIT ?';
   for (let after = 0; ; ) {
     const rows = engine.read.of(sql).all(after, SLICE_SEARCHED);
     for (const row of rows) {
       after = Number(row['seq']);
-      if (holds(engine, row['payload'], `events/${after}`, subject)) holding.add(after);
+      if (holds(search, row['payload'], `events/${after}`)) holding.add(after);
     }
     if (rows.length < SLICE_SEARCHED) return holding;
     await new Promise((resolve) => setImmediate(resolve));
   }
 }
 
-async function runsOf(
-  engine: EmbeddedEngine,
-  subject: string,
-  events: ReadonlySet<number>,
-): Promise<readonly RunRow[]> {
+async function runsOf(search: Search, events: ReadonlySet<number>): Promise<readonly RunRow[]> {
+  const { engine, subject } = search;
   const found: RunRow[] = [];
   for (let after = 0; ; ) {
     // Rows of `runs` have the shape of `StoredRun`.
@@ -141,19 +149,19 @@ async function runsOf(
     for (const row of rows) {
       after = row.seq;
       const isOf = row.key === subject || row.order_key === subject || events.has(row.event_seq);
-      if (isOf || holdsInMemory(engine, row.seq, subject)) found.push(engine.rows.shownRun(row));
+      if (isOf || holdsInMemory(search, row.seq)) found.push(engine.rows.shownRun(row));
     }
     if (rows.length < SLICE_SEARCHED) return found;
     await new Promise((resolve) => setImmediate(resolve));
   }
 }
 
-function holdsInMemory(engine: EmbeddedEngine, seq: number, subject: string): boolean {
+function holdsInMemory(search: Search, seq: number): boolean {
   return MEMORIES.some(({ table, sql }) =>
-    engine.read
+    search.engine.read
       .of(sql)
       .all(seq)
-      .some((row) => holds(engine, row['value'], `${table}/${seq}/${String(row['key'])}`, subject)),
+      .some((row) => holds(search, row['value'], `${table}/${seq}/${String(row['key'])}`)),
   );
 }
 
@@ -162,14 +170,16 @@ const MEMORIES = [
   { table: 'openings', sql: 'SELECT key, detail AS value FROM openings WHERE run_seq = ?' },
 ] as const;
 
-/** Is the subject one of the values of a stored text? What cannot be read holds nobody; `tenon doctor` names it. */
-function holds(engine: EmbeddedEngine, stored: unknown, place: Place, subject: string): boolean {
+/** Is the subject one of the values of a stored text? What is damaged may hold anybody: it is counted, and `tenon doctor` names it. */
+function holds({ engine, subject, unreadable }: Search, stored: unknown, place: Place): boolean {
   let text: string;
   try {
     text = engine.rows.codec.openJson(stored, place);
   } catch (error) {
-    if (error instanceof UnreadableValue) return false;
-    throw error;
+    if (!(error instanceof UnreadableValue)) throw error;
+    // What was erased before is gone.
+    if (error.code !== 'STORED_VALUE_ERASED') unreadable.add(place);
+    return false;
   }
   // Written as it is here: most values are told from it without being parsed.
   return text.includes(JSON.stringify(subject)) && isWithin(JSON.parse(text), subject);

@@ -190,6 +190,7 @@ export function connectionFlow(
   connection: string,
   transport: Transport,
   closedUntilMs: number | undefined,
+  switches: readonly string[],
 ): ConnectionFlow {
   const state: GuardState | undefined = hasState(transport) ? transport.state() : undefined;
   return {
@@ -199,6 +200,7 @@ export function connectionFlow(
     waiting: state?.waiting ?? 0,
     ...(state?.heldUntilMs !== undefined && { heldUntilMs: state.heldUntilMs }),
     ...(closedUntilMs !== undefined && { closedUntilMs }),
+    switches,
   };
 }
 

@@ -84,6 +84,22 @@ describe('query styles', () => {
 describe('any text', () => {
   const text = fc.string({ unit: 'grapheme' });
 
+  it('writes a cookie as it is, and nothing into it that would end it', () => {
+    const cookie = field({ in: 'cookie', style: 'cookie', explode: true });
+    expect(serialiseField(cookie, list).pairs).toEqual(list.map((one) => ['color', one]));
+    expect(serialiseField(cookie, 'a=b/c; d="é"\n').pairs).toEqual([
+      ['color', 'a=b/c%3B%20d=%22%C3%A9%22%0A'],
+    ]);
+  });
+
+  it.each(['simple', 'label', 'matrix', 'unheard-of'])(
+    'leaves no value out for a style that its place does not have: %s',
+    (style) => {
+      expect(serialiseField(field({ style, explode: true }), list).pairs).toHaveLength(3);
+      expect(serialiseField(field({ style, in: 'cookie' }), 'blue').pairs).toEqual([['color', 'blue']]);
+    },
+  );
+
   it('survives the query of a URL', () => {
     fc.assert(
       fc.property(text, (value) => {

@@ -10,12 +10,14 @@ export interface SerialisedField {
 }
 
 export function serialiseField(field: InputField, value: Json): SerialisedField {
-  const encode = field.in === 'header' ? plain : field.allowReserved ? encodeExceptReserved : encodeStrict;
+  const encode = encoderOf(field);
   if (field.mediaType !== undefined) {
     const text = encode(isJsonMedia(field.mediaType) ? JSON.stringify(value) : scalar(value));
     return { pairs: [[encode(field.name), text]], text };
   }
-  switch (field.style) {
+  // A style that its place does not have would write nothing there, and the value would be left out without a word.
+  const style = IN_PAIRS.has(field.in) && !PAIR_STYLES.has(field.style) ? 'form' : field.style;
+  switch (style) {
     case 'label':
       return only(`.${expanded(value, field.explode ? '.' : ',', field.explode, encode)}`);
     case 'matrix':
@@ -27,13 +29,29 @@ export function serialiseField(field: InputField, value: Json): SerialisedField 
     case 'deepObject':
       return { pairs: deepPairs(encode(field.name), value, encode), text: '' };
     case 'form':
+    case 'cookie':
       return { pairs: formPairs(field, value, encode), text: '' };
     default:
       return only(expanded(value, ',', field.explode, encode));
   }
 }
 
+const IN_PAIRS: ReadonlySet<InputField['in']> = new Set(['query', 'cookie']);
+const PAIR_STYLES: ReadonlySet<string> = new Set([
+  'form',
+  'cookie',
+  'spaceDelimited',
+  'pipeDelimited',
+  'deepObject',
+]);
+
 type Encode = (text: string) => string;
+
+function encoderOf({ in: place, style, allowReserved }: InputField): Encode {
+  if (place === 'header') return plain;
+  if (place === 'cookie' && style === 'cookie') return encodeCookie;
+  return allowReserved ? encodeExceptReserved : encodeStrict;
+}
 
 /** `form` pairs of one member of a body or query: lists repeat the name when exploded, objects become their members. */
 function formPairs(field: InputField, value: Json, encode: Encode): (readonly [string, string])[] {
@@ -121,6 +139,11 @@ function encodeExceptReserved(text: string): string {
   return encodeStrict(text).replace(/%(3A|2F|3F|40|21|24|27|28|29|2A|2C|3B)/g, (escaped) =>
     decodeURIComponent(escaped),
   );
+}
+
+/** OpenAPI 3.2 §4.12.2.2: as it is, but for what no cookie may hold (RFC 6265 §4.1.1). */
+function encodeCookie(text: string): string {
+  return text.toWellFormed().replace(/[^\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]/gu, encodeURIComponent);
 }
 
 /** `application/json`, `application/problem+json`, with or without parameters. */

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { RecordRow, Rules } from './compare.ts';
@@ -20,14 +20,17 @@ export interface Staging {
   close(): Promise<void>;
 }
 
+/** Memory of the thread, beside SQLite's: one part, and records of one key. */
+const HEAP_MB_MAX = 256;
+
 /** On a thread of its own: a million records are sealed, sorted and compared while runs go on. */
-export function openStaging(file: string): Staging {
+export function openStaging(file: string, heapMbMax: number = HEAP_MB_MAX): Staging {
   mkdirSync(dirname(file), { recursive: true });
   // The build renames the file; a worker is started by name.
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
   const worker = new Worker(new URL(`./staging-worker.${extension}`, import.meta.url), {
     workerData: { file },
-    resourceLimits: { maxOldGenerationSizeMb: 256 },
+    resourceLimits: { maxOldGenerationSizeMb: heapMbMax },
   });
   const waiting: { resolve(answer: Answer): void; reject(error: Error): void }[] = [];
   let ended: Error | undefined;
@@ -59,6 +62,8 @@ export function openStaging(file: string): Staging {
     close: async () => {
       await ask({ kind: 'close' }).catch(() => undefined);
       await worker.terminate();
+      // One that ran out of memory has not taken it away, and it may be gigabytes.
+      rmSync(file, { force: true });
     },
   };
 }

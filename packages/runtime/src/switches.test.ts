@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import type { SwitchRequest } from './switches.ts';
 import { type Bench, openBench, refused, unavailable } from './testing/bench.ts';
-import { call, planFor, probe, step, undoable } from './testing/plan.ts';
+import { call, childPlan, planFor, probe, run, step, undoable } from './testing/plan.ts';
 
 let bench: Bench;
 afterEach(() => bench.close());
@@ -35,6 +35,37 @@ test('the flow says which switches hold what goes over a connection', async () =
   await lift('kill/connection/acme');
   expect(shown()).toEqual([['acme', 'kill/everything']]);
 });
+
+test.each([
+  ['the pipeline that runs it', 'orders'],
+  ['the one between', 'child'],
+  ['its own', 'grandchild'],
+])(
+  'a run of another waits before its next effect when %s is killed, also over a crash',
+  async (_, killed) => {
+    const grandchild = childPlan({ pipeline: 'grandchild', steps: [undoable('one'), undoable('two')] });
+    const child = childPlan({ steps: [run('below', grandchild)] });
+    bench = await openBench(grandchild, child, planFor({ steps: [run('sub', child)] }));
+    const { promise: wait, resolve } = Promise.withResolvers<void>();
+    bench.target.script = { create: [{ wait }] };
+    const id = await bench.order({ id: 'a' });
+    await until(() => bench.target.calls.length === 1);
+    const kill: SwitchRequest = { kind: 'kill', scope: { pipeline: killed }, sparesCompensation: false };
+    await set(kill);
+    resolve();
+    await bench.pass(60_000);
+    expect(bench.target.count('create')).toBe(1);
+    const below = () => bench.runtime.runs({ pipeline: 'grandchild' })[0]!;
+    expect(below().heldBy).toEqual([`kill/pipeline/${killed}`]);
+    await bench.crash();
+    await bench.pass(60_000);
+    expect(bench.target.count('create')).toBe(1);
+    await lift(`kill/pipeline/${killed}`);
+    await bench.pass(1_000);
+    expect(bench.state(id)).toBe('succeeded');
+    expect(bench.target.count('create')).toBe(2);
+  },
+);
 
 describe('kill', () => {
   for (const [name, request, id] of [

@@ -116,14 +116,18 @@ export class SwitchBoard {
     this.#arrange();
   }
 
-  /** Tags of the kill switches that forbid such a call. */
-  holdersOf(pipeline: string, connection: string | undefined, purpose: Purpose): readonly string[] {
+  /** Tags of the kill switches that forbid such a call to a run of these pipelines: its own, and those that it runs for. */
+  holdersOf(
+    pipelines: readonly string[],
+    connection: string | undefined,
+    purpose: Purpose,
+  ): readonly string[] {
     if (this.isQuiet) return NONE;
-    return this.#kills.filter((kill) => forbids(kill, pipeline, connection, purpose)).map(tagOf);
+    return this.#kills.filter((kill) => forbids(kill, pipelines, connection, purpose)).map(tagOf);
   }
 
-  isHeld(pipeline: string, connection: string | undefined, purpose: Purpose): boolean {
-    return !this.isQuiet && this.#kills.some((kill) => forbids(kill, pipeline, connection, purpose));
+  isHeld(pipelines: readonly string[], connection: string | undefined, purpose: Purpose): boolean {
+    return !this.isQuiet && this.#kills.some((kill) => forbids(kill, pipelines, connection, purpose));
   }
 
   /** Ids of the kill switches that hold what goes over a connection, whosever it is. */
@@ -197,14 +201,14 @@ const NONE: readonly string[] = [];
  */
 function forbids(
   { scope, sparesCompensation }: KillSwitch,
-  pipeline: string,
+  pipelines: readonly string[],
   connection: string | undefined,
   purpose: Purpose,
 ): boolean {
   if (purpose === 'compensation' && sparesCompensation) return false;
   if ('connection' in scope) return scope.connection === connection;
   if (purpose === 'probe') return false;
-  return 'everything' in scope || scope.pipeline === pipeline;
+  return 'everything' in scope || pipelines.includes(scope.pipeline);
 }
 
 function isOnFor(flag: FlagSwitch, event: string, key: string, orderKey: string | undefined): boolean {

@@ -46,8 +46,14 @@ export class Calls {
   }
 
   readonly call: Caller = async (connection, request): Promise<CallResult | 'held'> => {
-    const isCalledOff = (): boolean =>
-      this.#engine.board.isHeld(request.origin.pipeline, connection, request.purpose);
+    const { board, activations } = this.#engine;
+    const isCalledOff = (): boolean => {
+      if (board.isQuiet) return false;
+      const { pipeline, runId } = request.origin;
+      // A call of no run is of a reconciliation, which stands for itself.
+      const pipelines = activations.byId(runId)?.pipelines ?? [pipeline];
+      return board.isHeld(pipelines, connection, request.purpose);
+    };
     // Nothing is awaited between here and the transport: a switch that is set is kept from this moment on.
     if (isCalledOff()) return 'held';
     const abroad = this.#abroad(connection, request);

@@ -26,6 +26,8 @@ export interface ChildLink {
   readonly parentSeq: number;
   readonly parentRunId: string;
   readonly parentPipeline: string;
+  /** Pipelines of all runs above it, the nearest first. */
+  readonly above: readonly string[];
   readonly parentStep: string;
   /** Journal key of the start in the parent's journal. */
   readonly key: string;
@@ -49,6 +51,7 @@ export function linkOf(engine: EmbeddedEngine, seq: number): ChildLink | undefin
     parentSeq: Number(row['parent_seq']),
     parentRunId: String(row['run_id']),
     parentPipeline: String(row['pipeline']),
+    above: pipelinesAbove(engine, seq),
     parentStep: String(row['parent_step']),
     key: String(row['parent_key']),
     rootSeq: Number(row['root_seq']),
@@ -56,6 +59,17 @@ export function linkOf(engine: EmbeddedEngine, seq: number): ChildLink | undefin
     deadlineMs: Number(row['deadline_ms']),
     told: Number(row['told']),
   };
+}
+
+function pipelinesAbove(engine: EmbeddedEngine, seq: number): readonly string[] {
+  return engine.read
+    .of(
+      `WITH RECURSIVE up (seq, hop) AS (SELECT parent_seq, 1 FROM children WHERE run_seq = ?
+        UNION ALL SELECT c.parent_seq, up.hop + 1 FROM children c JOIN up ON c.run_seq = up.seq)
+       SELECT r.pipeline FROM up JOIN runs r ON r.seq = up.seq ORDER BY up.hop`,
+    )
+    .all(seq)
+    .map((row) => String(row['pipeline']));
 }
 
 /** Written with a child's run: its row, and the parent's record of it. */
@@ -121,6 +135,7 @@ export async function startChild(
     parentSeq: row.seq,
     parentRunId: row.run_id,
     parentPipeline: row.pipeline,
+    above: [row.pipeline, ...(above?.above ?? [])],
     parentStep: child.step,
     key,
     rootSeq: above?.rootSeq ?? row.seq,

@@ -322,8 +322,8 @@ export class EmbeddedEngine implements RunHost {
     return this.board.isPaused(row.pipeline, row.key, row.order_key);
   }
 
-  holdersOf(pipeline: string, { connection, purpose }: HeldCall): readonly string[] {
-    return this.board.holdersOf(pipeline, connection, purpose);
+  holdersOf(pipelines: readonly string[], { connection, purpose }: HeldCall): readonly string[] {
+    return this.board.holdersOf(pipelines, connection, purpose);
   }
 
   isSet(tag: string): boolean {

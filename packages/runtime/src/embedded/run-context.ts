@@ -33,7 +33,7 @@ export interface RunHost {
   /** Does a switch hold the run where it stands? */
   isPaused(row: RunRow): boolean;
   /** What holds such a call: tags of switches, and the end of a maintenance window; empty for nothing. */
-  holdersOf(pipeline: string, call: HeldCall): readonly string[];
+  holdersOf(pipelines: readonly string[], call: HeldCall): readonly string[];
   /** Is the setting of a switch with this tag still in force? */
   isSet(tag: string): boolean;
   /** When a closed connection opens again. */
@@ -75,6 +75,8 @@ export class EmbeddedRun {
   readonly #deadlineMs: number;
   /** Where it is a child. */
   readonly link: ChildLink | undefined;
+  /** Its own, and those of the runs above it: killing one of them holds it. */
+  readonly pipelines: readonly string[];
   #word: ChildEnd | undefined;
   readonly #openings: Map<string, OpeningRow>;
   readonly #wasInterrupted: boolean;
@@ -109,6 +111,7 @@ export class EmbeddedRun {
   ) {
     this.row = row;
     this.link = link;
+    this.pipelines = [row.pipeline, ...(link?.above ?? [])];
     this.host = host;
     this.#deadlineMs = link === undefined ? deadlineMs : Math.min(deadlineMs, link.deadlineMs);
     this.journal = new Map(

@@ -200,14 +200,14 @@ export class Strand implements RunContext {
   }
 
   hold(call: HeldCall): Promise<Interruption | undefined> | undefined {
-    const { host, journal, hasStops, row } = this.#run;
+    const { host, journal, hasStops, pipelines } = this.#run;
     if (hasStops && call.place !== undefined) {
       const known = journal.get(`#stop/${this.#prefix}${call.place}`);
       // Stored by `#interruption`, as there.
       if (known !== undefined) return Promise.resolve(known.value as unknown as Interruption);
     }
     if (this.#isReplaying) return undefined;
-    const switches = host.holdersOf(row.pipeline, call);
+    const switches = host.holdersOf(pipelines, call);
     if (switches.length > 0) return this.#putBy(call, switches, null);
     const untilMs = host.closedUntil(call.connection);
     return untilMs === undefined ? undefined : this.#putBy(call, [`maintenance/${call.connection}`], untilMs);

@@ -93,8 +93,8 @@ export class MemoryEngine implements Engine {
     return this.#board.isPaused(pipeline, key, orderKey ?? null);
   }
 
-  holdersOf(pipeline: string, { connection, purpose }: HeldCall): readonly string[] {
-    return this.#board.holdersOf(pipeline, connection, purpose);
+  holdersOf(run: StoredRun, { connection, purpose }: HeldCall): readonly string[] {
+    return this.#board.holdersOf(this.#pipelinesOf(run), connection, purpose);
   }
 
   isSet(tag: string): boolean {
@@ -554,9 +554,15 @@ export class MemoryEngine implements Engine {
     this.#schedule();
   }
 
+  /** Its own, and those of the runs above it. */
+  #pipelinesOf({ pipeline, parent }: StoredRun): readonly string[] {
+    return parent === undefined ? [pipeline] : [pipeline, ...this.#pipelinesOf(this.#disk.runs[parent.seq]!)];
+  }
+
   readonly #call: Caller = async (connection, request) => {
+    const run = this.#disk.runs.find(({ runId }) => runId === request.origin.runId)!;
     const isCalledOff = (): boolean =>
-      this.#board.isHeld(request.origin.pipeline, connection, request.purpose);
+      this.#board.isHeld(this.#pipelinesOf(run), connection, request.purpose);
     // After the intent is stored, and with nothing awaited before the call.
     if (isCalledOff()) return 'held';
     return this.#options.transport(connection).call({ ...request, isCalledOff });

@@ -99,13 +99,13 @@ export class MemoryStrand implements RunContext {
   }
 
   hold(call: HeldCall): Promise<Interruption | undefined> | undefined {
-    const { engine, identity } = this.#run;
+    const { engine, stored } = this.#run;
     if (call.place !== undefined) {
       const known = this.#stopAt(call.place);
       if (known !== undefined) return Promise.resolve(known);
     }
     if (this.#isReplaying) return undefined;
-    const held = engine.holdersOf(identity.pipeline, call);
+    const held = engine.holdersOf(stored, call);
     return held.length === 0 ? undefined : this.#putBy(call, held);
   }
 

@@ -51,7 +51,7 @@ export function compilePipeline(
 
   const operations: Record<string, OperationPlan> = {};
   const events: Record<string, PlanEvent> = {};
-  if (model.trigger) events[model.trigger.name] = withHeaders(model.trigger, readsHeaders);
+  if (model.trigger) addEvent(model.trigger, readsHeaders);
   const steps = stepPlans(spec.steps);
   if (!steps) return undefined;
 
@@ -94,6 +94,12 @@ export function compilePipeline(
   deepFreeze(body);
   return Object.freeze({ ...body, hash: planHash(body) });
 
+  /** One that is used in several places has its headers where any of them uses those. */
+  function addEvent(event: ResolvedEvent, usesHeaders: boolean): void {
+    const isUsed = usesHeaders || events[event.name]?.headers !== undefined;
+    events[event.name] = withHeaders(event, isUsed);
+  }
+
   function triggerPlan(): Plan['trigger'] | undefined {
     if (spec.trigger?.kind === 'manual') {
       // The shape check has found an object here, which is what a schema is.
@@ -130,7 +136,7 @@ export function compilePipeline(
       case 'emit': {
         const event = model.events.get(step);
         if (!event) return undefined;
-        events[event.name] = withHeaders(event, step.headers !== undefined);
+        addEvent(event, step.headers !== undefined);
         return {
           ...common,
           kind: 'emit',
@@ -157,7 +163,7 @@ export function compilePipeline(
         const event = model.events.get(step);
         const { match, within, onExpiry } = step;
         if (!event || !match || !within || !onExpiry) return undefined;
-        events[event.name] = event.plan;
+        addEvent(event, false);
         return {
           ...common,
           kind: 'wait',

@@ -67,6 +67,16 @@ describe('headers of a message', () => {
     ]);
   });
 
+  test('are still read where the pipeline also waits for another event of that name', async () => {
+    const again = `'\${ signal.orderId == event.orderId }'`;
+    const { check } = await headed(
+      `headers.tenant == 'a' }", message: no }], otherwise: fail } }
+  - { id: again, wait: { event: news.orderShipped, match: ${again}, within: 1d, onExpiry: continue } }
+  - { id: more, check: { that: [{ condition: "\${ headers.tenant != 'b'`,
+    );
+    expect(check.plans.get('parcel-left')?.events['news.orderShipped']).toHaveProperty('headers');
+  });
+
   test('are asked for where the event is emitted', async () => {
     expect(codes(await headed("headers.tenant == 'a'", 'headers: { attempt: 1 }')).join()).toContain(
       'tenant',

@@ -286,7 +286,7 @@ export interface SignalWait {
 export interface EventWait {
   readonly step: string;
   readonly event: string;
-  matches(payload: Json, headers?: JsonObject): boolean;
+  matches(payload: Json): boolean;
   readonly expiresAtMs: number;
   /** Recorded when it expires. */
   readonly expiryFacts: readonly Fact[];

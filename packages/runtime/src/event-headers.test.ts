@@ -56,6 +56,32 @@ describe('headers of an event', () => {
     });
   });
 
+  test('are not asked of an event that a run only waits for: nothing reads them there', async () => {
+    const waits = planFor({
+      events,
+      identity: { key: { expression: "headers.tenant + ':' + event.id" }, retainMs: 86_400_000 },
+      steps: [
+        step('wait', 'next', {
+          for: {
+            event: 'shop.ordered',
+            match: 'signal.id != event.id',
+            withinMs: 3_600_000,
+            onExpiry: 'fail',
+          },
+        }),
+        call('set', 'acme.put', { with: { object: { next: { expression: 'steps.next.id' } } } }),
+      ],
+    });
+    bench = await openBench(waits);
+    await accept({ tenant: 'a' });
+    await bench.runtime.idle();
+    // From now on nobody reads them, so none are kept.
+    await bench.runtime.activate(planFor({ version: 2, steps: [] }));
+    expect(await accept({ tenant: 'a' }, { id: 'y' })).toMatchObject({ ok: true });
+    await bench.runtime.idle();
+    expect(bench.target.calls.map(({ input }) => input)).toEqual([{ next: 'y' }]);
+  });
+
   test('that are not what the contract says are refused, or held with an owner', async () => {
     bench = await openBench(reading);
     expect(await accept({})).toMatchObject({

@@ -26,8 +26,8 @@ export interface LoadedPlan {
     source: string,
     scope: Scope,
   ): { readonly ok: true; readonly value: boolean } | { readonly ok: false; readonly failure: Failure };
-  /** Why `payload`, or `headers` where the plan reads them, is not a valid `event`, or `undefined`. */
-  refusal(event: string, payload: Json, headers?: JsonObject): Failure | undefined;
+  /** Why `payload`, or `headers` where the plan reads them, is not a valid `event`, or `undefined`. Default: it has none. */
+  refusal(event: string, payload: Json, headers?: JsonObject | 'unread'): Failure | undefined;
   inputRefusal(input: Json): Failure | undefined;
   /** Why `output` is not what the plan says it gives. */
   outputRefusal(output: Json): Failure | undefined;
@@ -72,7 +72,7 @@ export function loadPlan(plan: Plan): LoadedPlan {
       }
       const refusal = validator && refusalOf(validator, payload, 'EVENT_PAYLOAD_INVALID', `event ${event}`);
       const ofHeaders = plan.events[event]?.headers;
-      if (refusal !== undefined || ofHeaders === undefined) return refusal;
+      if (refusal !== undefined || ofHeaders === undefined || headers === 'unread') return refusal;
       const key = `${event}#headers`;
       const headersValidator = validators.get(key) ?? validatorOf(ofHeaders);
       validators.set(key, headersValidator);

@@ -267,8 +267,8 @@ export class Strand implements RunContext {
     const lastSeq = host.lastEventSeq();
     for (const { seq, payload: stored } of host.eventsAfter(wait.event, scannedTo)) {
       scannedTo = seq;
-      const { payload, headers } = eventParts(stored);
-      if (!wait.matches(payload, headers)) continue;
+      const { payload } = eventParts(stored);
+      if (!wait.matches(payload)) continue;
       this.#run.goLive();
       const facts: Fact[] = [
         { kind: 'signal', step: wait.step, details: { event: wait.event, eventSequence: seq } },

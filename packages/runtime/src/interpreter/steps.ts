@@ -164,8 +164,9 @@ async function waitStep(progress: Progress, step: WaitStep, round: number): Prom
     event: target.event,
     expiresAtMs,
     expiryFacts: [{ kind: 'signal', step: place, details: { expired: true, outcome: target.onExpiry } }],
-    matches: (payload, headers) => {
-      if (loaded.refusal(target.event, payload, headers) !== undefined) return false;
+    matches: (payload) => {
+      // Only the event that starts a run has headers that are read.
+      if (loaded.refusal(target.event, payload, 'unread') !== undefined) return false;
       const match = loaded.condition(target.match, { ...scopeOf(progress), signal: payload });
       return match.ok && match.value;
     },

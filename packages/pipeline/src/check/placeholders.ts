@@ -2,8 +2,8 @@ import type { Diagnostic, Json } from '@tenon/model';
 import { diagnostic } from '../rules.ts';
 import type { SpecDocument, SpecNode, SpecScalar } from '../yaml/spec-document.ts';
 
-/** How a value begins that stands for one which is not known yet: as `tenon add pipeline` writes it. */
-const PLACEHOLDER = /^TODO\b/;
+/** A value that stands for one which is not known yet, as `tenon add pipeline` writes it. `TODO list` may be a title, and is none. */
+const PLACEHOLDER = /^TODO(?::|\s*$)/;
 
 /** Does a value only stand for one that is not known yet? */
 export function isPlaceholder(value: Json): boolean {

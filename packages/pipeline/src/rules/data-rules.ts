@@ -127,7 +127,7 @@ export const dataRules = {
     severity: 'error',
     title: 'a value that is still to be given',
     why: 'Only its author knows it; a made-up one would be sent as if somebody meant it.',
-    fix: 'write the value, or the expression that gives it',
+    fix: "write the value, or the expression that gives it; where the text itself is meant, `${ 'TODO' }`",
     example: { bad: "amount: 'TODO: what is to be paid'", good: 'amount: ${ event.total }' },
   },
 } as const satisfies DiagnosticRules;

@@ -1,4 +1,4 @@
-import type { FlowReport } from '@tenon/runtime';
+import { type FlowReport, terminalStates } from '@tenon/runtime';
 
 type Labels = Readonly<Record<string, string>>;
 type Sample = readonly [value: number, labels?: Labels];
@@ -82,7 +82,8 @@ const metrics: readonly Metric[] = [
     name: 'tenon_runs_ended_total',
     type: 'counter',
     help: 'Runs that came to an end, by state',
-    samples: ({ counts }) => Object.entries(counts.ended).map(([state, n]) => [n, { state }]),
+    // Each state from the first scrape on: a series that begins at 1 has no increase.
+    samples: ({ counts }) => [...terminalStates].map((state) => [counts.ended[state] ?? 0, { state }]),
   },
   {
     name: 'tenon_retries_total',

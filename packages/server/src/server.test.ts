@@ -491,6 +491,7 @@ describe('operations', () => {
       'tenon_queue_lag_seconds{pipeline="p\\"1",tier="high"} 1.5',
       'tenon_runs{state="waiting"} 7',
       'tenon_runs_ended_total{state="succeeded"} 8',
+      'tenon_runs_ended_total{state="cancelled"} 0',
       'tenon_retries_total 6',
       'tenon_events_older_total 4',
       'tenon_dead_letters{pipeline="p",queue="repair",class="validation"} 2',

@@ -226,7 +226,8 @@ function sharingOf(
   return {
     ...quota,
     store,
-    onStore: (isThere) => log({ kind: 'quotaStore', connection, isThere, ...quota }),
+    onStore: (isThere, because) =>
+      log({ kind: 'quotaStore', connection, isThere, ...quota, ...(because !== undefined && { because }) }),
   };
 }
 

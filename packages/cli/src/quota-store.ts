@@ -39,10 +39,20 @@ export async function openQuotaStore(
     ...(password && { password: password.reveal() }),
   });
   // Whoever counts hears of it; without a listener it would end the process.
-  client.on('error', () => {});
+  let broken: unknown;
+  client.on('error', (error: unknown) => {
+    broken = error;
+  });
+  client.on('ready', () => {
+    broken = undefined;
+  });
   client.connect().catch(() => {});
+  const counted = redisQuotaStore(client, config.prefix);
   return {
-    store: redisQuotaStore(client, config.prefix),
+    store: {
+      // That the connection is not ready says less than why it is not.
+      take: (...asked) => counted.take(...asked).catch((error: unknown) => Promise.reject(broken ?? error)),
+    },
     [Symbol.asyncDispose]: async () => {
       client.destroy();
     },

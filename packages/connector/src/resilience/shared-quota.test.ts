@@ -10,7 +10,8 @@ function store() {
     asked: 0,
     take: ((_account, quota) => {
       state.asked++;
-      if (state.mode === 'failing') return Promise.reject(new Error('refused'));
+      if (state.mode === 'failing')
+        return Promise.reject(new Error('NOAUTH Authentication required for 10.0.0.1.'));
       if (state.mode === 'silent') return new Promise(() => {});
       taken++;
       return Promise.resolve(taken <= quota ? 0 : 60_000);
@@ -37,9 +38,9 @@ it('is one quota for all that share it', async () => {
 
 it('is the share of each while the store fails, with what was taken in the window counted', async () => {
   const shared = store();
-  const told: boolean[] = [];
+  const told: unknown[] = [];
   const quota = new SharedQuota(
-    { store: shared, account: 'a', share: 0.5, onStore: (isThere) => told.push(isThere) },
+    { store: shared, account: 'a', share: 0.5, onStore: (...what) => told.push(what) },
     10,
     60_000,
     systemClock,
@@ -49,7 +50,7 @@ it('is the share of each while the store fails, with what was taken in the windo
   expect(await takeAll(quota, 10)).toBe(2);
   // It was asked once, and is left alone for a while.
   expect(shared.asked).toBe(4);
-  expect(told).toEqual([false]);
+  expect(told).toEqual([[false, 'NOAUTH']]);
   const waitMs = await quota.take();
   expect(waitMs).toBeGreaterThan(0);
   expect(waitMs).toBeLessThanOrEqual(60_000);

@@ -16,8 +16,11 @@ export interface QuotaSharing {
   readonly account: string;
   /** Of the quota, what this process keeps to while the store cannot be asked: above 0, at most 1. */
   readonly share: number;
-  /** Told when the store cannot be asked any more, and when it can be again. Must not throw. */
-  readonly onStore?: (isThere: boolean) => void;
+  /**
+   * Told when the store cannot be asked any more, and when it can be again. `because`: the code of what it said, such as
+   * `NOAUTH` or `ECONNREFUSED`; absent: it was silent. Must not throw.
+   */
+  readonly onStore?: (isThere: boolean, because?: string) => void;
 }
 
 /** A store that does not answer by then is taken as away: a call must not wait for the counting of calls. */
@@ -38,6 +41,8 @@ export class SharedQuota {
   readonly #clock: Clock;
   readonly #alone: RateLimiterMemory;
   #awayUntilMs: number | undefined;
+  /** Why it could not be asked last. */
+  #because: string | undefined;
 
   constructor(sharing: QuotaSharing, quota: number, windowMs: number, clock: Clock) {
     this.#sharing = sharing;
@@ -74,9 +79,13 @@ export class SharedQuota {
   async #ask(): Promise<number | undefined> {
     const { store, account } = this.#sharing;
     const answered = new AbortController();
+    this.#because = undefined;
     try {
       return await Promise.race([
-        store.take(account, this.#quota, this.#windowMs).catch(() => undefined),
+        store.take(account, this.#quota, this.#windowMs).catch((error: unknown) => {
+          this.#because = codeOf(error);
+          return undefined;
+        }),
         sleep(this.#clock, ANSWER_MS, answered.signal).then(() => undefined),
       ]);
     } finally {
@@ -87,8 +96,15 @@ export class SharedQuota {
   #isThere(isThere: boolean): void {
     const was = this.#awayUntilMs === undefined;
     this.#awayUntilMs = isThere ? undefined : this.#clock.now() + AWAY_MS;
-    if (was !== isThere) this.#sharing.onStore?.(isThere);
+    if (was !== isThere) this.#sharing.onStore?.(isThere, isThere ? undefined : this.#because);
   }
+}
+
+/** Of a store's own text no more than its first word, where that is a code. */
+function codeOf(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  if ('code' in error && typeof error.code === 'string') return error.code;
+  return /^[A-Z]{3,}\b/.exec(error.message)?.[0];
 }
 
 /** Sets the window with the first call of it, in milliseconds; the library's own script knows whole seconds alone. */

@@ -148,8 +148,11 @@ export function httpTransport(context: TransportContext, options: HttpTransportO
     const { send, receive } = request;
     const stream = operation.stream ?? STREAM_DEFAULTS;
     try {
-      const digest = send && ((hash: Hash) => digestOfBody(send, hash, stream.bytesMax, deadline.signal));
-      const signature = await authentication.sign({ ...wire, ...(digest && { digest }) });
+      const signature = await authentication.sign(
+        send === undefined
+          ? wire
+          : { ...wire, digest: (hash: Hash) => digestOfBody(send, hash, stream.bytesMax, deadline.signal) },
+      );
       wire = { ...wire, headers: { ...wire.headers, ...signature } };
     } catch (error) {
       return {

@@ -20,13 +20,20 @@ export interface DataSource {
   readonly what: string;
 }
 
-/** What a root of expressions holds: `event`, `signal` in a `wait`, the result of a step. */
+/** What a root of expressions holds: `event` and its `headers`, `signal` in a `wait`, the result of a step. */
 export function sourceOf(
   { model }: PipelineInspection,
   root: string,
   step: StepSpec | undefined,
 ): DataSource | undefined {
   if (!model) return undefined;
+  const headers = root === 'headers' ? model.trigger?.definition.message.headers : undefined;
+  if (model.trigger && headers !== undefined)
+    return {
+      contract: model.trigger.contract,
+      schema: headers,
+      what: `headers of event ${model.trigger.name}`,
+    };
   const event =
     root === 'event' ? model.trigger : root === 'signal' && step ? model.events.get(step) : undefined;
   if (!event) return undefined;

@@ -235,6 +235,28 @@ describe('go to definition', () => {
   });
 });
 
+describe('headers of the event', () => {
+  const CONTRACT = 'contracts/crm/openapi.yaml';
+  it('have their names offered, and lead to their schema in the contract', async () => {
+    const contract = await readFile(path.join(ROOT, CONTRACT), 'utf8');
+    const declared = contract.replace(
+      'operationId: onSubscriptionUpgraded\n',
+      'operationId: onSubscriptionUpgraded\n      parameters: [{ name: Tenant, in: header, required: true, schema: { type: string } }]\n',
+    );
+    expect(declared).not.toBe(contract);
+    project.setText(CONTRACT, declared);
+    try {
+      expect(await offered(WHERE, 'where: ${ headers.| }')).toContain('Tenant');
+      const { snapshot, offset } = await writing(WHERE, "where: ${ headers.Ten|ant != 'free' }");
+      const [at] = definitionAt(snapshot, PIPELINE, offset);
+      expect(at?.file).toBe(CONTRACT);
+      expect(hoverAt(snapshot, PIPELINE, offset)?.markdown).toContain('headers');
+    } finally {
+      project.setText(CONTRACT, undefined);
+    }
+  });
+});
+
 describe('an item of a list', () => {
   const each = (set: string) => `  - id: accounts
     call: crm.listAccounts

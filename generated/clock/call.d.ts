@@ -29,8 +29,14 @@ export interface ReceivedBody {
   readonly mediaType: string | null;
 }
 
-export type StreamedResultOf<Results, Success extends keyof Results> =
-  | { [Status in Success]: Called<Status extends number ? Status : number, ReceivedBody> }[Success]
+/** `Bytes`: statuses whose body is streamed; `Values`: those that answer with a value. One may do both. */
+export type StreamedResultOf<Results, Bytes extends keyof Results, Values extends keyof Results = never> =
+  | {
+      [Status in Bytes | Values]: Called<
+        Status extends number ? Status : number,
+        (Status extends Bytes ? ReceivedBody : never) | (Status extends Values ? Results[Status] : never)
+      >;
+    }[Bytes | Values]
   | Failed;
 
 /** A body that is sent as it is read. */

@@ -40,6 +40,9 @@ export async function use(): Promise<void> {
   if (csv.ok) { const text: string = csv.body; void text; }
   const streamed = await api.exportCsvStream({}, { receive: async (body) => { for await (const piece of body) piece.byteLength; } });
   if (streamed.ok) { const digest: string = streamed.body.digest; void digest; }
+  const pdf = await api.exportPdfStream({}, { receive: async () => {} });
+  if (pdf.ok && pdf.status === 200) { const digest: string = pdf.body.digest; void digest; }
+  if (pdf.ok && pdf.status === 202) { const id: string = pdf.body.id; void id; }
   // @ts-expect-error nobody takes it
   await api.exportCsvStream({}, {});
   const put = await api.filesPutStream_2({ id: 'f1' }, { send: { open: async function* () { yield new Uint8Array(1); }, bytes: 1 } });

@@ -1,3 +1,4 @@
+import { isStreamable } from '@tenon/connector';
 import type { MessageOperation, Operation } from '@tenon/contract';
 import { compareText, type Delivery, digestOf, failureClasses } from '@tenon/model';
 import { type GeneratedFile, headerLine, partHeaderLine } from '../generated-file.ts';
@@ -71,19 +72,28 @@ function operationView(surface: Surface, entry: SurfaceOperation): OperationView
         }
       : { result: 'Unanswered', resultImport: 'Unanswered' }),
     plan: literal(plan),
-    ...streamView(entry, id, statuses),
+    ...streamView(entry, id),
   };
 }
 
 /** Statuses that answer with values keep their bodies; those of bytes give what was received. */
 function streamView(
-  { stream, typeName }: SurfaceOperation,
+  { stream, typeName, results: answers, plan }: SurfaceOperation,
   id: string,
-  statuses: readonly string[],
 ): Pick<OperationView, 'stream' | 'streamImports'> {
   if (stream === undefined) return { stream: false, streamImports: '' };
   const results = `Operations[${id}]["results"]`;
-  const success = statuses.join(' | ');
+  const keysOf = (isWanted: (mediaType: string | undefined) => boolean): string | undefined => {
+    const keys = answers
+      .filter(({ status }) =>
+        plan.http?.responses.some((one) => one.status === status && isWanted(one.mediaType)),
+      )
+      .map(({ status }) => statusKey(status));
+    return keys.length > 0 ? [...new Set(keys)].join(' | ') : undefined;
+  };
+  const bytes = keysOf((mediaType) => mediaType === undefined || isStreamable(mediaType));
+  const values = keysOf((mediaType) => mediaType !== undefined && !isStreamable(mediaType));
+  const success = values === undefined ? bytes : `${bytes}, ${values}`;
   const called = stream.receives ? `StreamedResultOf<${results}, ${success}>` : `${typeName}Result`;
   const imports = [
     ...(stream.receives ? ['BodyReceiver'] : []),

@@ -90,6 +90,17 @@ export function everything(): Contract {
         responses: [{ status: '2XX', headers: [], content: [{ type: 'text/csv', examples: {} }] }],
       },
       {
+        id: 'export/pdf',
+        responses: [
+          { status: '200', headers: [], content: [{ type: 'application/pdf', examples: {} }] },
+          {
+            status: '202',
+            headers: [],
+            content: [{ type: 'application/json', schema: { $ref: '#/$defs/Order' }, examples: {} }],
+          },
+        ],
+      },
+      {
         id: 'files/put',
         method: 'put',
         path: '/files/{id}',

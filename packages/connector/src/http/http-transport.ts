@@ -236,7 +236,8 @@ export function httpTransport(context: TransportContext, options: HttpTransportO
         result: failed(verdict.failure),
         ...(verdict.action === 'refreshOnce' && { renew: authentication.renew }),
       };
-    if (isStreamed)
+    // A success that is a value by the contract (an accepted export, say) is judged as any is: nothing of it was handed over.
+    if (isStreamed && !isValue(declared?.mediaType, headers['content-type']))
       return {
         result: failed(
           violated(operation, status, {
@@ -354,6 +355,10 @@ export function httpTransport(context: TransportContext, options: HttpTransportO
 function withoutEncoding(headers: Readonly<Record<string, string>>): Record<string, string> {
   const { 'content-encoding': _encoding, 'content-length': _length, ...rest } = headers;
   return rest;
+}
+
+function isValue(declared: string | undefined, type: string | undefined): boolean {
+  return declared !== undefined && !isStreamable(declared) && mediaMatches(declared, type);
 }
 
 function isStreamedAnswer({ status, mediaType }: HttpBinding['responses'][number]): boolean {

@@ -280,6 +280,34 @@ describe('a streamed answer', () => {
     expect(kept.calls).toBe(0);
   });
 
+  it('of success that is a value by the contract is given as one, and handed to nobody', async () => {
+    const accepted = {
+      type: 'object',
+      required: ['job'],
+      properties: { job: { type: 'string' } },
+    } as const;
+    const plan = bytesPlan({
+      http: {
+        responses: [
+          { status: '200', mediaType: 'application/octet-stream' },
+          { status: '202', mediaType: 'application/json', schema: accepted },
+        ],
+      },
+    });
+    await using test = await harness((_seen, response) => json(response, 202, { job: 'j1' }), plan);
+    const kept = receiver();
+    expect(await test.call({}, { receive: kept.receive })).toMatchObject({
+      ok: true,
+      status: 202,
+      body: { job: 'j1' },
+    });
+    test.server.handler = (_seen, response) => json(response, 202, { job: 1 });
+    expect(await test.call({}, { receive: kept.receive })).toMatchObject({
+      failure: { code: 'HTTP_RESPONSE_INVALID', pointer: '/job' },
+    });
+    expect(kept.calls).toBe(0);
+  });
+
   it('of another media type than the contract says is a proxy’s page, and handed to nobody', async () => {
     const plan = bytesPlan({ http: { responses: [{ status: '200', mediaType: 'application/pdf' }] } });
     await using test = await harness(

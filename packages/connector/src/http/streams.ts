@@ -23,7 +23,7 @@ export type BodyReceiver = (
   answer: { readonly status: number; readonly headers: Readonly<Record<string, string>> },
 ) => Promise<void>;
 
-/** What was received: the `body` of a call's result in place of the bytes. */
+/** What was received: the `body` of a call's result in place of the bytes. A success that is a value by the contract keeps its own. */
 export interface ReceivedBody {
   /** After decompression, as handed over. */
   readonly bytes: number;

@@ -163,7 +163,9 @@ describe('flow', () => {
     expect(flow.deadLetters).toMatchObject([
       { pipeline: 'orders', queue: 'repair', class: 'validation', count: 1 },
     ]);
-    expect(flow.connections).toEqual([{ connection: 'acme', breaker: 'closed', inFlight: 0, waiting: 0 }]);
+    expect(flow.connections).toEqual([
+      { connection: 'acme', breaker: 'closed', inFlight: 0, waiting: 0, switches: [] },
+    ]);
   });
 });
 

@@ -84,7 +84,9 @@ const targets: readonly Target[] = [
 
 const rounds = Number(option('rounds', '3'));
 const seconds = Number(option('seconds', '5'));
-const only = option('only', '').split(',').filter(Boolean);
+const only = option('only', '')
+  .split(/,(?! )/)
+  .filter(Boolean);
 const results = new Map<string, Measured[]>();
 console.log(
   `${cpus().length} × ${cpus()[0]?.model}, load ${loadavg()[0]?.toFixed(1)}, Node ${process.version}`,

@@ -56,6 +56,7 @@ export class CheckpointKeeper {
   #isUnpublished = false;
   #cancelTimer: (() => void) | undefined;
   #working: Promise<void> | undefined;
+  #isClosed = false;
 
   /**
    * Compares the file with its last checkpoint first. Throws `RUNTIME_LEDGER_BEHIND` when entries that it counts are
@@ -85,6 +86,8 @@ export class CheckpointKeeper {
   /** So many rows of the ledger are on disk now. */
   stored(rows: number): void {
     this.#rows += rows;
+    // Written by what ended too late for the last checkpoint: the next process signs it. A timer would keep this one.
+    if (this.#isClosed) return;
     if (this.#rows >= (this.#options.everyRows ?? EVERY_ROWS)) void this.#sign();
     else this.#arm();
   }
@@ -94,6 +97,7 @@ export class CheckpointKeeper {
     this.#cancelTimer?.();
     await this.#working;
     await this.#sign();
+    this.#isClosed = true;
     this.#cancelTimer?.();
   }
 

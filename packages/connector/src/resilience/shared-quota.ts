@@ -27,6 +27,13 @@ export interface QuotaSharing {
 const ANSWER_MS = 250;
 /** A store that was away is asked again after that. */
 const AWAY_MS = 1_000;
+/**
+ * Those who wait for the next window ask over so long a time, at most a tenth of it. All at its first moment, the process whose
+ * timers run first would take the whole of every window, and the others none.
+ */
+const SPREAD_MS_MAX = 100;
+/** Steps by it fill the time evenly, however many wait. */
+const GOLDEN_RATIO = 0.618034;
 
 /**
  * A quota that several processes keep together: shared → (the store fails, or is silent) → alone → (a second later, it
@@ -41,6 +48,8 @@ export class SharedQuota {
   readonly #clock: Clock;
   readonly #alone: RateLimiterMemory;
   #awayUntilMs: number | undefined;
+  /** Of those that were told to wait. */
+  #waited = 0;
   /** Why it could not be asked last. */
   #because: string | undefined;
 
@@ -61,8 +70,9 @@ export class SharedQuota {
       const waitMs = await this.#ask();
       if (waitMs !== undefined) {
         this.#isThere(true);
-        if (waitMs === 0) await this.#alone.penalty('');
-        return waitMs;
+        if (waitMs > 0) return waitMs + this.#spreadMs();
+        await this.#alone.penalty('');
+        return 0;
       }
       this.#isThere(false);
     }
@@ -73,6 +83,11 @@ export class SharedQuota {
       if (refusal instanceof RateLimiterRes) return Math.max(1, refusal.msBeforeNext);
       throw refusal;
     }
+  }
+
+  #spreadMs(): number {
+    const share = (++this.#waited * GOLDEN_RATIO) % 1;
+    return Math.round(share * Math.min(SPREAD_MS_MAX, this.#windowMs / 10));
   }
 
   /** `undefined`: it failed, or did not answer in time. */

@@ -1,3 +1,4 @@
+import type { PlanStep } from '@tenon/pipeline';
 import type { RunSummary } from '../../runtime.ts';
 import { judgeFamilies } from './children.ts';
 import type { History } from './history.ts';
@@ -43,7 +44,20 @@ function judgeIntake(history: History): readonly string[] {
     ...runs
       .filter(({ runId, key }) => !shipped.has(key) && history.trace(runId).some(isEmission))
       .map(({ key }) => `${key} emitted an event that started nothing`),
+    ...runs
+      .filter((run) => run.state === 'succeeded' && !shipped.has(run.key))
+      .filter((run) => alwaysEmits(history.planOf(run).steps))
+      .map(({ key }) => `${key} succeeded, and nothing came of what it emits`),
   ];
+}
+
+/** Does every run that succeeds go through a step that emits? */
+function alwaysEmits(steps: readonly PlanStep[]): boolean {
+  return steps.some(
+    (step) =>
+      step.kind === 'emit' ||
+      (step.kind === 'parallel' && step.branches.some((branch) => alwaysEmits(branch.steps))),
+  );
 }
 
 function isEmission({ kind }: { readonly kind: string }): boolean {

@@ -137,7 +137,7 @@ export class Life {
     // Whoever waits for the new process hears of it when it does not come up.
     this.#crashing.catch(() => {});
     // A process is down for a while, sometimes for long.
-    this.#bench.clock.advance(this.#random.next() < 0.5 ? 0 : this.#random.next() * 30_000);
+    this.#bench.clock.advance(this.#random.next() < 0.5 ? 0 : Math.floor(this.#random.next() * 30_000));
     this.ups.push(this.#bench.clock.now());
     crashed.resolve();
   }

@@ -43,6 +43,9 @@ const forPayment = (id: string): PlanStep =>
     for: { event: 'shop.paid', match: 'signal.order == event.id', withinMs: WAIT_MS, onExpiry: 'fail' },
   });
 
+const shipped = (id: string): PlanStep =>
+  step('emit', id, { event: 'shop.shipped', with: { object: { id: { expression: 'event.id' } } } });
+
 /** Fails for half of the orders, so that what came before is undone. */
 const halfOfThem = (id: string): PlanStep =>
   step('check', id, {
@@ -112,6 +115,7 @@ const themed: Readonly<Partial<Record<Theme, (random: Random) => Plan>>> = {
           steps: [undoable('s0a'), undoable('s0b', pick(random, ['acme.create', 'acme.createBlind']))],
         }),
         undoable('s1'),
+        shipped('s2'),
       ],
       onFailure: 'compensate',
       limits: { concurrency: 2, deadlineMs: 600_000 },
@@ -120,7 +124,10 @@ const themed: Readonly<Partial<Record<Theme, (random: Random) => Plan>>> = {
   // Calls that hang keep the places for a while; then each is given to the next that is due.
   crowd: (random) =>
     planFor({
-      steps: ['s0', 's1'].map((id) => call(id, pick(random, ['acme.put', 'acme.create', 'acme.get']))),
+      steps: [
+        ...['s0', 's1'].map((id) => call(id, pick(random, ['acme.put', 'acme.create', 'acme.get']))),
+        shipped('s2'),
+      ],
       onFailure: 'hold',
       limits: { concurrency: 3, deadlineMs: 600_000 },
       identity,
@@ -244,7 +251,7 @@ function randomStep(random: Random, id: string, depth: number, items: readonly s
         that: [{ condition: 'event.amount > 0', message: 'not positive' }],
         otherwise: 'quarantine',
       }),
-    () => step('emit', id, { event: 'shop.shipped', with: { object: { id: { expression: 'event.id' } } } }),
+    () => shipped(id),
   ];
   const inside = (name: string, around = items): PlanStep =>
     randomStep(random, `${id}${name}`, depth + 1, around);

@@ -13,6 +13,8 @@ import type { SwitchHand } from './switch-hand.ts';
 import { Weather } from './weather.ts';
 
 const ROUNDS_MAX = 400;
+/** At the end; the lane of replays looks ten times a second while something is in it. */
+const LAST_ROUNDS_MAX = 1_500;
 /** Longer than any wait, backoff or deadline of the plans. */
 const SOON_MS = 700_000;
 /** How often somebody else writes an account just before a run does. */
@@ -95,14 +97,15 @@ export class World {
       this.life.maybeCrash(crashRate, 'crash at a call');
     };
     this.life.onUp = () => hand.onUp();
-    bench.onCommit = () => this.life.maybeCrash(crashRate / 5, 'crash between a commit and its announcement');
+    bench.onCommit = () => this.life.maybeCrash(crashRate / 3, 'crash between a commit and its announcement');
     bench.onEntry = (entry) => {
       this.life.move();
       if (entry.kind === 'accepted')
         this.#orders.set(entry.runId, String(entry.details['deliveryId']).split('-')[1]!);
-      // The worst moment for its event: the wait is written, and the run has not gone to sleep.
+      // The worst moments for its event: the run is coming to its wait, or the wait is written, and it has not gone to sleep.
       const order = this.#orders.get(entry.runId);
-      if (theme === 'waits' && entry.kind === 'waiting' && order !== undefined && random.next() < 0.5)
+      const rate = entry.kind === 'waiting' ? 0.5 : entry.kind === 'state' ? 0.2 : 0;
+      if (theme === 'waits' && order !== undefined && random.next() < rate)
         this.#paying.push(this.#sender.pay(order));
       if (diskRate > 0 && random.next() < diskRate) this.life.failDisk();
       this.life.maybeCrash(crashRate / 3, 'crash at an entry');
@@ -184,7 +187,7 @@ export class World {
     this.#bench.healDisk();
     await this.#settled();
     await this.#hand.liftAll();
-    for (let round = 0; round < ROUNDS_MAX; round++) {
+    for (let round = 0; round < LAST_ROUNDS_MAX; round++) {
       await this.#settled();
       if (!this.#passTime() && !(await this.#operator.act(false))) return;
     }

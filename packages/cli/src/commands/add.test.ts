@@ -158,10 +158,11 @@ paths:
           application/json:
             schema:
               type: object
-              required: [part, orderId, kind]
+              required: [part, occurredAt, orderId, kind]
               properties:
                 part: { type: string, description: 'Number of the part. On the label.' }
-                orderId: { type: string }
+                occurredAt: { type: string, format: date-time }
+                orderId: { type: string, description: Ours. }
                 kind: { const: order }
                 note: { type: string }
       responses:
@@ -173,6 +174,11 @@ paths:
         - { name: partsId, in: path, required: true, schema: { type: string } }
         - { name: Idempotency-Key, in: header, schema: { type: string } }
       responses: { '204': { description: Off. } }
+  /orders/{orderId}/state:
+    get:
+      operationId: getOrder
+      parameters: [{ name: orderId, in: path, required: true, schema: { type: string } }]
+      responses: { '200': { description: Its state., content: { application/json: { schema: { type: object, required: [id], properties: { id: { type: string } } } } } } }
   /orders/{partsId}:
     delete:
       operationId: deleteOrder
@@ -199,12 +205,33 @@ describe('add pipeline', () => {
       {
         id: 'createOrder',
         call: 'parts.createOrder',
-        with: { body: { part: 'TODO: Number of the part.', orderId: '${ event.orderId }', kind: 'order' } },
+        with: {
+          body: {
+            part: 'TODO: Number of the part.',
+            occurredAt: '${ event.occurredAt }',
+            orderId: 'TODO: Ours.',
+            kind: 'order',
+          },
+        },
         compensate: { call: 'parts.cancelOrder', with: { partsId: '${ steps.createOrder.id }' } },
       },
     ]);
     expect(code, 'nothing made up passes').toBe(exit.findings);
-    expect(said.match(/^error \S+/gm)).toEqual(['error placeholder-left']);
+    expect(said.match(/^error \S+/gm)).toEqual(['error placeholder-left', 'error placeholder-left']);
+  });
+
+  it('takes an id of another system from the step that made it, not from the event', async () => {
+    await runIn(
+      ...['add', 'pipeline', 'order-parts', '--on', 'shop.orderPaid'],
+      ...['--call', 'parts.cancelOrder', '--call', 'parts.createOrder', '--call', 'parts.getOrder'],
+    );
+    const { steps } = parse(await readFile(join(folder, 'pipelines/order-parts.pipeline.yaml'), 'utf8'));
+    const [cancel, create, get] = steps as { with: Record<string, Record<string, string> | string> }[];
+    expect(cancel!.with['partsId'], 'nothing was made yet').toMatch(/^TODO/);
+    expect(create!.with['body'], 'the order of the shop is not one of the parts').toMatchObject({
+      orderId: expect.stringMatching(/^TODO/),
+    });
+    expect(get!.with['orderId']).toBe('${ steps.createOrder.id }');
   });
 
   it('passes once what was left to its author is given', async () => {
@@ -213,7 +240,7 @@ describe('add pipeline', () => {
     );
     const path = join(folder, 'pipelines/order-parts.pipeline.yaml');
     const text = await readFile(path, 'utf8');
-    await writeFile(path, text.replace(/"?TODO: Number of the part\."?/, 'p-1'));
+    await writeFile(path, text.replaceAll(/"?TODO: .*/g, '${ event.orderId }'));
     const { code, said } = await runIn('check');
     expect(code, said).toBe(exit.clean);
   });

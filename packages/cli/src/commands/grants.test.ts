@@ -122,6 +122,14 @@ describe('grants', () => {
     expect((await run('--write')).err).toBe('tenon.config.yaml grants exactly what is used\n');
   });
 
+  it('takes nothing from a pipeline of which nobody can tell what it needs', async () => {
+    const before = await config();
+    await edit('connectors/shop/connector.yaml', 'contract: shop\n', '');
+    const { err } = await run('--write');
+    expect(err).not.toMatch(/^- /m);
+    expect(await config()).toBe(before);
+  });
+
   it('grants nobody anything by default, and writes that too', async () => {
     const written = await config();
     await edit('tenon.config.yaml', written.slice(written.indexOf('    grants:')), '');

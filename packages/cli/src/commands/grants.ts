@@ -1,6 +1,6 @@
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import type { Grants } from '@tenon/connector';
+import { basename, dirname, join } from 'node:path';
+import type { Grant, Grants } from '@tenon/connector';
 import { compareText, isObject, parseDuration } from '@tenon/model';
 import { parse } from 'yaml';
 import { type Args, type CommandSpec, UsageError } from '../command.ts';
@@ -113,11 +113,13 @@ function linesOf({ used, missing, unused, effects }: ConnectionGrants, pipeline:
 const GRANT_KINDS = ['operations', 'scopes', 'hosts'] as const;
 
 /** Puts what pipelines need in the place of what is granted; says what that changes, for whoever reviews it. */
-async function write({ root, check, diagnostics }: Session, table: GrantsTable, io: Io): Promise<void> {
+async function write(session: Session, table: GrantsTable, io: Io): Promise<void> {
+  const { root, diagnostics } = session;
+  const unread = unreadPipelines(session, table);
   const path = join(root, CONFIG_FILE);
   const before = await readFile(path, 'utf8');
   const { writeGrants } = await import('@tenon/pipeline');
-  const after = writeGrants(before, check.needed);
+  const after = writeGrants(before, wanted(session, table, unread));
   if (after === before) {
     io.err(`${CONFIG_FILE} grants exactly what is used\n`);
     return;
@@ -125,14 +127,59 @@ async function write({ root, check, diagnostics }: Session, table: GrantsTable, 
   await writeFile(path, after);
   const changes = table.connections.flatMap(({ connection, missing, unused }) => [
     ...changed('+', connection, missing),
-    ...changed('-', connection, unused),
+    ...changed('-', connection, unused).filter((line) => !unread.has(line.split(': ')[1] ?? '')),
   ]);
   io.err(`${changes.map((line) => `${line}\n`).join('')}~ ${CONFIG_FILE}: read it before you commit it\n`);
-  const unread = diagnostics.flatMap(({ code, severity, file }) =>
+  const faulty = diagnostics.flatMap(({ code, severity, file }) =>
     severity === 'error' && code !== 'grant-missing' && table.unplanned.includes(file ?? '') ? [file] : [],
   );
-  if (unread.length > 0)
-    io.err(`have errors, granted as far as they can be read: ${[...new Set(unread)].join(', ')}\n`);
+  if (faulty.length > 0)
+    io.err(
+      `have errors, granted as far as they can be read, and nothing taken away: ${[...new Set(faulty)].join(', ')}\n`,
+    );
+}
+
+/** What is to be granted: what is needed, and what is granted to pipelines of which nobody can tell what they need. */
+function wanted(
+  { check }: Session,
+  table: GrantsTable,
+  unread: ReadonlySet<string>,
+): ReadonlyMap<string, Grants> {
+  const kept = (granted: Grants, used: Grants): Grants =>
+    Object.fromEntries(
+      Object.entries(granted).flatMap(([pipeline, grant]) => {
+        if (!unread.has(pipeline)) return [];
+        const both = (kind: keyof Grant): string[] =>
+          [...new Set([...grant[kind], ...(used[pipeline]?.[kind] ?? [])])].toSorted(compareText);
+        return [[pipeline, { operations: both('operations'), scopes: both('scopes'), hosts: both('hosts') }]];
+      }),
+    );
+  const all = table.connections.map(
+    ({ connection, granted, used }) => [connection, { ...used, ...kept(granted, used) }] as const,
+  );
+  return new Map(
+    all.filter(([connection, grants]) => check.needed.has(connection) || Object.keys(grants).length > 0),
+  );
+}
+
+/** By name: pipelines of which it cannot be read what they call, for an error in them or in what they call. */
+function unreadPipelines(
+  { workspace, diagnostics }: Session,
+  { unplanned }: GrantsTable,
+): ReadonlySet<string> {
+  const faulty = diagnostics.flatMap(({ code, severity, file }) =>
+    severity === 'error' && code !== 'grant-missing' ? [file ?? ''] : [],
+  );
+  const isShared = faulty.some((file) => /^(connectors|contracts)\//.test(file));
+  return new Set(
+    unplanned
+      .filter((file) => isShared || faulty.includes(file))
+      .flatMap((file) => {
+        const text = workspace.pipelineFiles.get(file) ?? '';
+        const written = /^ {2}name:[ \t]*["']?([A-Za-z0-9_-]+)/m.exec(text)?.[1];
+        return [basename(file).split('.')[0]!, ...(written === undefined ? [] : [written])];
+      }),
+  );
 }
 
 function changed(sign: string, connection: string, grants: Grants): string[] {

@@ -32,7 +32,6 @@ export function scaffoldPipeline(facts: PipelineFacts): string {
     ) ??
     Object.keys(fields)[0] ??
     'id';
-  const given: Given = (field) => (field in fields ? `\${ event.${field} }` : undefined);
   const spec = {
     apiVersion: 'tenon/v1',
     kind: 'Pipeline',
@@ -48,6 +47,12 @@ export function scaffoldPipeline(facts: PipelineFacts): string {
     limits: { concurrency: 10, deadline: '15m' },
     steps: facts.calls.map(({ call, operation, manifest }, index) => {
       const id = stepId(operation.id, index);
+      const given: Given = (field) => {
+        // An id is good in the system that gave it: in another it would name something else, or nothing.
+        const isForeign = ID.test(field) && manifest.contract !== contract.name;
+        if (field in fields && !isForeign) return `\${ event.${field} }`;
+        return isForeign ? madeBefore(index, facts) : undefined;
+      };
       return {
         id,
         call,
@@ -61,6 +66,21 @@ export function scaffoldPipeline(facts: PipelineFacts): string {
   const document = new Document(spec);
   document.commentBefore = ' yaml-language-server: $schema=../generated/schema/pipeline.schema.json';
   return document.toString({ lineWidth: 110 });
+}
+
+const ID = /id$/i;
+
+/** The id of what the last step before makes in the same system. */
+function madeBefore(index: number, facts: PipelineFacts): string | undefined {
+  const { manifest } = facts.calls[index]!;
+  const at = facts.calls.findLastIndex(
+    (one, place) =>
+      place < index &&
+      one.manifest.name === manifest.name &&
+      manifest.operations[one.operation.id]?.effect === 'create' &&
+      'id' in planOf(one.operation.id, one.manifest, facts).result,
+  );
+  return at < 0 ? undefined : `\${ steps.${stepId(facts.calls[at]!.operation.id, at)}.id }`;
 }
 
 /** The expression that gives a field of that name, where one is at hand. */
@@ -114,7 +134,7 @@ function wayBack(
     };
   const { result } = planOf(operation.id, manifest, facts);
   const given: Given = (field) => {
-    const own = field in result ? field : 'id' in result && /id$/i.test(field) ? 'id' : undefined;
+    const own = field in result ? field : 'id' in result && ID.test(field) ? 'id' : undefined;
     return own === undefined ? undefined : `\${ steps.${id}.${own} }`;
   };
   return {

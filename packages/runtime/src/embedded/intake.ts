@@ -87,12 +87,12 @@ export function draftFor(
   }
   const key = loaded.template(identity.key, scope);
   if (!key.ok) return broken(key.failure);
-  const text = textOf(key.value);
+  const text = keyText(key.value);
   if (text === undefined) return broken(KEY_EMPTY);
   if (identity.orderBy === undefined) return { loaded, key: text };
   const order = loaded.template(identity.orderBy, scope);
   if (!order.ok) return { ...broken(order.failure), key: text };
-  const orderKey = textOf(order.value);
+  const orderKey = keyText(order.value);
   if (orderKey === undefined) return { loaded, key: text, failure: KEY_EMPTY };
   if (identity.version === undefined) return { loaded, key: text, orderKey };
   const version = loaded.expression(identity.version, scope);
@@ -103,7 +103,7 @@ export function draftFor(
 }
 
 /** A key is a text; a number or a whole object gets its canonical one. Nothing is no key. */
-function textOf(value: Json): string | undefined {
+export function keyText(value: Json): string | undefined {
   if (value === null || value === '') return undefined;
   return typeof value === 'string' ? value : canonicalJson(value);
 }

@@ -3,7 +3,7 @@ import type { RecheckedEvent, RecheckFilter, RecheckReport } from '../runtime.ts
 import { CommitRefused } from './commit-queue.ts';
 import type { EmbeddedEngine } from './engine.ts';
 import { type EventParts, eventParts } from './event-value.ts';
-import { type Draft, draftsFor } from './intake.ts';
+import { type Draft, draftsFor, keyText } from './intake.ts';
 import type { Noted } from './ledger-rows.ts';
 import { cancelWrites } from './operations.ts';
 import type { RunRow } from './run-row.ts';
@@ -88,6 +88,35 @@ export async function recheck(
     await engine.commit([], [engine.system({ kind: 'operator', details })]);
   }
   return { applied: filter.apply === true, through, events, more };
+}
+
+/**
+ * Business and order keys of what a pipeline has in quarantine, by the parked run, as far as they can be told: what does not
+ * fit its contract may hold them all the same. A run of it goes by its delivery, so it is not found by them.
+ */
+export async function heldKeys(
+  engine: EmbeddedEngine,
+  pipeline: string,
+): Promise<readonly { readonly runId: string; readonly keys: readonly string[] }[]> {
+  const loaded = engine.activePlans.get(pipeline);
+  if (loaded === undefined) return [];
+  const { key, orderBy } = loaded.plan.identity;
+  const found: { readonly runId: string; readonly keys: readonly string[] }[] = [];
+  for (const [index, seq] of heldSeqs(engine, Number.MAX_SAFE_INTEGER).entries()) {
+    if (index % LOOKED_AT_ONCE === LOOKED_AT_ONCE - 1) await new Promise((resolve) => setImmediate(resolve));
+    const held = heldEvent(engine, seq);
+    const run = held?.runs.find((one) => one.pipeline === pipeline);
+    if (held === undefined || run === undefined) continue;
+    const { payload, headers = {} } = eventParts(engine.rows.payload(seq));
+    const keys = [orderBy, key].flatMap((template) => {
+      if (template === undefined) return [];
+      const result = loaded.template(template, { event: payload, headers, delivery: held.deliveryId });
+      const text = result.ok ? keyText(result.value) : undefined;
+      return text === undefined ? [] : [text];
+    });
+    found.push({ runId: run.run_id, keys });
+  }
+  return found;
 }
 
 interface Judged {

@@ -420,6 +420,59 @@ describe('a repair', () => {
     });
   });
 
+  test('names the quarantine that holds an event of it, and starts none beside it', async () => {
+    const held = planFor({
+      events: {
+        'shop.ordered': {
+          ...orders.events['shop.ordered']!,
+          payload: {
+            type: 'object',
+            required: ['id', 'amount'],
+            properties: { id: { type: 'string' }, amount: { type: 'integer' } },
+          },
+        },
+      },
+      identity: { key: { expression: 'event.id' }, retainMs: 86_400_000 },
+      steps: [call('put', 'acme.put')],
+    });
+    const manual = childPlan({ pipeline: 'import', steps: [call('put', 'acme.put')] });
+    bench = await openBench(held);
+    await bench.runtime.activate(manual);
+    const accepted = await bench.runtime.accept({
+      event: 'shop.ordered',
+      payload: { id: 'A', amount: 'ten' },
+      deliveryId: 'd-A',
+      source: 'bus/orders',
+      invalid: 'quarantine',
+    });
+    expect(accepted).toMatchObject({ quarantined: { pointer: '/amount' } });
+    await bench.runtime.idle();
+    const [parked] = bench.runtime.deadLetters();
+    listing(bench, { listOrders: () => [{ key: 'A' }, { key: 'Z' }], listInvoices: () => [] });
+    const start = { object: { id: { expression: 'string(record.key)' } } };
+    await bench.runtime.activateReconciliations([
+      reconciliationFor({
+        repair: [
+          { pipeline: 'orders', entity: { expression: 'key' } },
+          { pipeline: 'import', entity: { expression: 'key' }, start },
+        ],
+      }),
+    ]);
+    const dry = await bench.runtime.planRepair((await reconciled(bench)).id, 'ana', 'why');
+    expect(dry).toMatchObject({
+      report: {
+        items: expect.arrayContaining([
+          expect.objectContaining({
+            key: 'A',
+            runs: [],
+            refused: `an event of it is in quarantine (run ${parked?.runId}): \`tenon quarantine recheck --pipeline orders\` says whether it can be released`,
+          }),
+          expect.objectContaining({ key: 'Z', starts: 'import' }),
+        ]),
+      },
+    });
+  });
+
   test('leaves alone what has happened, and says so', async () => {
     bench = await openBench(orders);
     await bench.order({ id: 'A' });

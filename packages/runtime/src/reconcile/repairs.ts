@@ -3,6 +3,7 @@ import { type Failure, isObject, type Json, type JsonObject, sleep } from '@teno
 import type { ReconciliationPlan } from '@tenon/pipeline';
 import { CommitRefused } from '../embedded/commit-queue.ts';
 import type { EmbeddedEngine } from '../embedded/engine.ts';
+import { heldKeys } from '../embedded/recheck.ts';
 import type { Replays } from '../embedded/replays.ts';
 import type {
   AcceptResult,
@@ -51,6 +52,12 @@ interface StoredRepair {
   };
   /** Known once all have gone out. */
   readonly startsRefused?: RepairStatus['startsRefused'];
+}
+
+/** The parked run of an event in quarantine. */
+interface QuarantinedRun {
+  readonly pipeline: string;
+  readonly runId: string;
 }
 
 interface FoundRun {
@@ -121,13 +128,19 @@ export class Repairs {
       plan,
       differences.map(({ difference }) => difference),
     );
+    const inQuarantine = await this.#inQuarantine(
+      plan,
+      differences.map(({ difference }) => difference),
+    );
     const shownKey = this.#reconciliations.shownKey(reportId);
     const chosen = differences.map(({ number, difference }) => {
       const { key, kind } = difference;
       // What a key has twice, a replay does not take away: see `outcomeOf`.
       const runs = key === null || kind === 'duplicate' ? [] : (held.get(key) ?? []);
-      const start = runs.length === 0 && kind === 'missing' ? startOf(plan, difference) : undefined;
-      return { number, kind, key: shownKey(key), runs, start };
+      const quarantined = key === null || runs.length > 0 ? undefined : inQuarantine.get(key);
+      const isAbsent = runs.length === 0 && quarantined === undefined;
+      const start = isAbsent && kind === 'missing' ? startOf(plan, difference) : undefined;
+      return { number, kind, key: shownKey(key), runs, start, quarantined };
     });
     const runIds = [...new Set(chosen.flatMap(({ runs }) => runs.map(({ runId }) => runId)))];
     const replayed = runIds.length === 0 ? undefined : await this.#replays.plan({ runIds }, actor, reason);
@@ -159,7 +172,7 @@ export class Repairs {
         reportId,
         reconciliation: report.reconciliation,
         expiresAtMs: now + GOOD_FOR_MS,
-        items: chosen.map(({ number, kind, key, runs, start }) => ({
+        items: chosen.map(({ number, kind, key, runs, start, quarantined }) => ({
           number,
           kind,
           key,
@@ -168,6 +181,7 @@ export class Repairs {
             start?.pipeline,
             plan,
             kind,
+            quarantined,
           ),
         })),
       },
@@ -342,6 +356,24 @@ export class Repairs {
     return found;
   }
 
+  /** What is held whole at the way in, by the key of the difference that it is of: it would be done twice if one were started. */
+  async #inQuarantine(
+    plan: ReconciliationPlan,
+    differences: readonly Difference[],
+  ): Promise<ReadonlyMap<string, QuarantinedRun>> {
+    const found = new Map<string, QuarantinedRun>();
+    for (const { pipeline, entity } of plan.repair) {
+      const keyOf = entityReader(entity, plan);
+      const wanted = new Map<string, string>();
+      for (const { key } of differences) if (key !== null) wanted.set(keyOf(key), key);
+      for (const { runId, keys } of await heldKeys(this.#engine, pipeline)) {
+        const key = keys.map((one) => wanted.get(one)).find((one) => one !== undefined);
+        if (key !== undefined) found.set(key, { pipeline, runId });
+      }
+    }
+    return found;
+  }
+
   #storedOf(token: string): StoredRepair | undefined {
     const row = this.#engine.read.of('SELECT value FROM repairs WHERE token = ?').get(token);
     // Written by `plan` and `apply`.
@@ -376,6 +408,7 @@ function outcomeOf(
   start: string | undefined,
   plan: ReconciliationPlan,
   kind: Difference['kind'],
+  quarantined: QuarantinedRun | undefined,
 ): Omit<RepairItem, 'number' | 'kind' | 'key'> {
   if (kind === 'duplicate')
     return { runs: [], refused: 'which of them is right is a person’s to decide: mend it there' };
@@ -389,6 +422,11 @@ function outcomeOf(
   if (runs.some(({ effectsToSend }) => effectsToSend.length > 0)) return { runs: listed };
   if (plan.repair.length === 0)
     return { runs: [], refused: 'no pipeline is named that carries it (`repair`)' };
+  if (quarantined !== undefined)
+    return {
+      runs: [],
+      refused: `an event of it is in quarantine (run ${quarantined.runId}): \`tenon quarantine recheck --pipeline ${quarantined.pipeline}\` says whether it can be released`,
+    };
   if (runs.length === 0)
     return { runs: [], refused: 'no pipeline has had an event of it, and none is to be started for it' };
   const open = runs.every(({ refused }) => refused !== undefined);

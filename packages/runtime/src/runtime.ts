@@ -573,6 +573,8 @@ export interface ReplayReport {
     readonly key: string;
     readonly effectsSkipped: readonly string[];
     readonly effectsToSend: readonly string[];
+    /** It is resumed, though there may be reads and checks alone to do; otherwise it has ended well, and that is noted. */
+    readonly goesOn: boolean;
     /** Why a replay can do nothing for this run; both lists are then empty. */
     readonly refused?: string;
   }[];

@@ -74,6 +74,18 @@ describe('a re-check of the quarantine', () => {
     expect(code).toBe(5);
   });
 
+  it('says why where there is nothing to look at', async () => {
+    const none = { ...report(false), events: [] };
+    const { text, code } = await tenon([...RECHECK, '--event', 'shop.paid'], none);
+    expect(text).toContain('nothing of shop.paid is held at its way in. Held is only what `sources` bring');
+    expect(text).toContain('answered 422');
+    expect(text).not.toContain('0 of 0');
+    expect(code).toBe(0);
+    const applied = { ...none, applied: true };
+    const late = await tenon([...RECHECK, '--apply', '--through', '4'], applied);
+    expect([late.text.includes('any pipeline is held at its way in up to 4'), late.code]).toEqual([true, 0]);
+  });
+
   it('releases no more than the dry run showed', async () => {
     const refused = await tenon([...RECHECK, '--apply'], report(true));
     expect(refused).toMatchObject({ sent: [], code: 2 });

@@ -62,8 +62,8 @@ export const quarantineCommands: readonly CommandSpec[] = [
       },
     },
     examples: [
-      'tenon quarantine recheck --event shop.orderPaid --reason "amount may be a text"',
-      'tenon quarantine recheck --event shop.orderPaid --reason "looked through" --apply --through 4711',
+      'tenon quarantine recheck --event stock.itemSold --reason "amount may be a text"',
+      'tenon quarantine recheck --event stock.itemSold --reason "looked through" --apply --through 4711',
     ],
     run: withClient(async (client, args, show, io) => {
       const text = args.text('through');
@@ -96,6 +96,14 @@ export const quarantineCommands: readonly CommandSpec[] = [
           ]),
         ),
       );
+      if (report.events.length === 0) {
+        const which = [pipeline, event].filter((one) => one !== undefined).join(' and ') || 'any pipeline';
+        const until = through === undefined ? '' : ` up to ${through}`;
+        io.err(
+          `nothing of ${which} is held at its way in${until}. Held is only what \`sources\` bring: a webhook that does not fit is answered 422 and not kept. What a \`check\` step has put into quarantine is a run: \`tenon dead-letters --queue quarantine\`\n`,
+        );
+        return exit.clean;
+      }
       const count = (outcome: RecheckedEvent['outcome']) =>
         report.events.filter((one) => one.outcome === outcome).length;
       if (report.more) io.err('there are more than are looked at at once: do it again\n');

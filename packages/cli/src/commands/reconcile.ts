@@ -147,10 +147,15 @@ export const reconcileCommands: readonly CommandSpec[] = [
         ),
       );
       const mended = dry.items.filter(({ refused }) => refused === undefined).length;
+      const found = `dry run: ${mended} of ${plural(dry.items.length, 'differences')} can be mended`;
+      if (mended === 0) {
+        io.err(`${found}\n`);
+        return exit.clean;
+      }
       io.err(
-        `dry run: ${mended} of ${plural(dry.items.length, 'differences')} can be mended; tenon reconcile apply ${dry.token} --reason … does exactly this, until ${time(dry.expiresAtMs)}\n`,
+        `${found}; tenon reconcile apply ${dry.token} --reason … does exactly this, until ${time(dry.expiresAtMs)}\n`,
       );
-      return mended > 0 ? exit.changesPending : exit.clean;
+      return exit.changesPending;
     }),
   },
   {

@@ -47,8 +47,16 @@ const report = {
   token: 't1',
   expiresAtMs: 86_400_000,
   runs: [
-    { runId: 'r1', pipeline: 'p', key: 'a', effectsSkipped: ['one'], effectsToSend: ['two'] },
-    { runId: 'r2', pipeline: 'p', key: 'b', effectsSkipped: [], effectsToSend: [], refused: 'cancelled' },
+    { runId: 'r1', pipeline: 'p', key: 'a', effectsSkipped: ['one'], effectsToSend: ['two'], goesOn: true },
+    {
+      runId: 'r2',
+      pipeline: 'p',
+      key: 'b',
+      effectsSkipped: [],
+      effectsToSend: [],
+      goesOn: false,
+      refused: 'cancelled',
+    },
   ],
 };
 
@@ -58,8 +66,29 @@ describe('a replay', () => {
     expect(sent).toEqual([
       `POST /v1/replays ${JSON.stringify({ filter: { pipeline: 'p', state: 'failed' }, reason: 'why' })}`,
     ]);
-    expect(text).toContain('dry run of 1, refused 1; tenon replay apply t1');
+    expect(text).toContain('1 of 2 runs would go on, refused 1; tenon replay apply t1');
     expect(code).toBe(5);
+  });
+
+  it('has changes pending where a run would go on that has nothing to send', async () => {
+    const runs = [{ ...report.runs[0]!, effectsToSend: [] }];
+    expect((await tenon('replay --run r1 --reason why', { ...report, runs })).code).toBe(5);
+  });
+
+  it.each([
+    ['nothing fits', [], 'nothing to do (no run fits)'],
+    ['all is refused', [report.runs[1]], 'nothing to do (1 run, refused 1)'],
+    [
+      'all has happened',
+      [{ ...report.runs[0], effectsToSend: [], goesOn: false }],
+      'nothing to do (1 run, refused 0)',
+    ],
+  ])('gives no token and ends with 0 where %s', async (_, runs, says) => {
+    for (const line of ['replay --pipeline p', 'dead-letters resume --class permanent']) {
+      const { text, code } = await tenon(`${line} --reason why`, { ...report, runs });
+      expect(text).toContain(says);
+      expect([text.includes('t1'), code]).toEqual([false, 0]);
+    }
   });
 
   it('is applied by its token, at a rate', async () => {

@@ -4,6 +4,7 @@ import { type Args, type CommandSpec, type OptionSpec, UsageError } from '../com
 import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
 import type { OperationsClient } from '../operations-client.ts';
+import { plural } from '../render/index.ts';
 import { renderTable } from '../table.ts';
 import { filters, needReason, parseTime, reason, remote, type Show, time, withClient } from './operate.ts';
 
@@ -238,10 +239,17 @@ async function dryRun(
     ),
   );
   const refused = report.runs.filter((run) => run.refused !== undefined).length;
+  const goOn = report.runs.filter((run) => run.goesOn).length;
+  if (goOn === 0) {
+    const among =
+      report.runs.length === 0 ? 'no run fits' : `${plural(report.runs.length, 'runs')}, refused ${refused}`;
+    io.err(`dry run: nothing to do (${among})\n`);
+    return exit.clean;
+  }
   io.err(
-    `dry run of ${report.runs.length - refused}, refused ${refused}; tenon replay apply ${report.token} --reason … does exactly this, until ${time(report.expiresAtMs)}\n`,
+    `dry run: ${goOn} of ${plural(report.runs.length, 'runs')} would go on, refused ${refused}; tenon replay apply ${report.token} --reason … does exactly this, until ${time(report.expiresAtMs)}\n`,
   );
-  return report.runs.some((run) => run.effectsToSend.length > 0) ? exit.changesPending : exit.clean;
+  return exit.changesPending;
 }
 
 function parseLimit(text: string | undefined): string | undefined {

@@ -298,7 +298,7 @@ const notReplayable: Readonly<Partial<Record<RunRow['state'], string>>> = {
   inDoubt: 'an effect is in doubt; settle it (`tenon in-doubt`), and it goes on',
 };
 
-type Effects = Pick<ReplayReport['runs'][number], 'effectsSkipped' | 'effectsToSend' | 'refused'>;
+type Effects = Pick<ReplayReport['runs'][number], 'effectsSkipped' | 'effectsToSend' | 'goesOn' | 'refused'>;
 
 /** Effects that a replay leaves alone, and those that it may send. */
 function effectsReader(queries: Queries): (run: RunRow) => Effects {
@@ -306,7 +306,8 @@ function effectsReader(queries: Queries): (run: RunRow) => Effects {
 
   function effectsOf(run: RunRow): Effects {
     const why = notReplayable[run.state];
-    if (why !== undefined) return { effectsSkipped: [], effectsToSend: [], refused: `${run.state}: ${why}` };
+    if (why !== undefined)
+      return { effectsSkipped: [], effectsToSend: [], goesOn: false, refused: `${run.state}: ${why}` };
     const plan = queries.planOf(run);
     const journal = queries.journalOf(run.seq);
     const begun = placedSteps(
@@ -332,11 +333,12 @@ function effectsReader(queries: Queries): (run: RunRow) => Effects {
         ...(canSend ? effects.filter((place) => !done.has(place)) : []),
         ...children.effectsToSend,
       ],
+      goesOn: canSend,
     };
   }
 
   /** Of the runs that it started: those that are parked go on with it, named by the step that runs them. */
-  function childEffects(run: RunRow, canSend: boolean): Omit<Effects, 'refused'> {
+  function childEffects(run: RunRow, canSend: boolean): Omit<Effects, 'goesOn' | 'refused'> {
     const all = queries
       .childrenOf(run.seq)
       .map((child) => ({ step: child.parent_step, ...effectsOf(child) }));

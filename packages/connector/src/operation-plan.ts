@@ -19,7 +19,7 @@ import type {
  * call is the body of its successful response, decoded (`null` where there is none).
  */
 export interface OperationPlan {
-  /** `billing.createInvoice`. */
+  /** `billing.createInvoice`: by the connector in a plan, by the connection (as a step's `call` names it) for a transport. */
   readonly name: string;
   readonly connector: string;
   readonly operation: string;

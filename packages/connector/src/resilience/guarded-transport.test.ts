@@ -42,6 +42,31 @@ function guarded(
   };
 }
 
+it('names an operation by its connection in what fails, and as one and the same object', async () => {
+  const seen: CallRequest[] = [];
+  const transport = guardedTransport(
+    {
+      call: async (request) => {
+        seen.push(request);
+        return refusal;
+      },
+      close: async () => {},
+    },
+    { timeoutMs: 1_000, inFlightMax: 64, failures: [] },
+    { clock: systemClock, connection: 'archive', grants: 'all', scopes: [] },
+  );
+  const operation = operationPlan({ name: 'warehouse.createOrder', operation: 'createOrder' });
+  for (let i = 0; i < 2; i++) await transport.call({ operation, input: {} });
+  expect(seen.map((request) => request.operation.name)).toEqual([
+    'archive.createOrder',
+    'archive.createOrder',
+  ]);
+  expect(seen[0]?.operation).toBe(seen[1]?.operation);
+  expect(await transport.call({ operation: { ...operation, scopes: ['write'] }, input: {} })).toMatchObject({
+    failure: { message: expect.stringMatching(/^archive\.createOrder needs write/) },
+  });
+});
+
 describe('the breaker', () => {
   const breaker = { failureRate: 0.5, windowMs: 1_000, minimum: 5, openForMs: 200, probes: 2 };
 

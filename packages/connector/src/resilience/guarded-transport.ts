@@ -57,7 +57,8 @@ export interface GuardedTransport extends Transport {
  * A transport that keeps to what its manifest declares for the whole connection: a quota (fed by the answers' own rate
  * limit headers), calls in flight, and a breaker; and to what the connection is granted (C87, C88). A call outside its
  * grant is refused; then it passes the breaker, which fails it fast; then it waits its turn, up to its own timeout and
- * never past its deadline. What is refused here has not been sent.
+ * never past its deadline. What is refused here has not been sent. Messages name an operation as a step's `call` does, by the
+ * connection: two of one connector are two systems.
  */
 export function guardedTransport(
   inner: Transport,
@@ -72,6 +73,7 @@ export function guardedTransport(
   const announced = new Set<string>();
   const grants = new GrantGuard(connection, options.grants);
   const bulkhead = new Bulkhead(policy.inFlightMax, clock);
+  const renamed = new WeakMap<OperationPlan, OperationPlan>();
 
   return {
     call,
@@ -97,7 +99,9 @@ export function guardedTransport(
     retries = new RetryBudget(policy.retryBudget, clock, snapshot.retries);
   }
 
-  async function call(request: CallRequest): Promise<CallResult> {
+  async function call(asked: CallRequest): Promise<CallResult> {
+    const called = ofConnection(asked.operation);
+    const request = called === asked.operation ? asked : { ...asked, operation: called };
     const operation = grants.admit(request);
     if ('delivery' in operation) return refused(operation);
     const denied = denial(operation);
@@ -131,11 +135,20 @@ export function guardedTransport(
       const result = await breaker.run(() => inner.call(admitted));
       if (result === 'open') return postponed(openFailure(breaker.refusal() ?? 0));
       quota.learn(result);
-      announce(request.operation.name, result);
+      announce(asked.operation.name, result);
       return result;
     } finally {
       release();
     }
+  }
+
+  /** The same object each time: transports keep what they make of an operation by its identity. */
+  function ofConnection(operation: OperationPlan): OperationPlan {
+    const name = `${connection}.${operation.operation}`;
+    if (operation.name === name) return operation;
+    const made = renamed.get(operation) ?? { ...operation, name };
+    renamed.set(operation, made);
+    return made;
   }
 
   function announce(operation: string, result: CallResult): void {

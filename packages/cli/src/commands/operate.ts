@@ -17,6 +17,7 @@ import { withLedgerFile } from '../ledger-client.ts';
 import { type OperationsClient, OperationsError, operationsClient } from '../operations-client.ts';
 import { findRoot, readServerConfig } from '../root.ts';
 import { renderTable } from '../table.ts';
+import { asItHappened } from '../trace-order.ts';
 
 export const remote: Readonly<Record<string, OptionSpec>> = {
   url: { type: 'string', value: '<url>', help: 'the Tenon to speak to; default: the one of this workspace' },
@@ -107,7 +108,7 @@ export const operateCommands: readonly CommandSpec[] = [
       const { entries } = (await client.get('/v1/trace', { runId, key, correlationId, system })) as {
         entries: LedgerEntry[];
       };
-      return show(entries, () => entries.map(entryWords).join('\n'));
+      return show(entries, () => asItHappened(entries).map(entryWords).join('\n'));
     }),
   },
   {

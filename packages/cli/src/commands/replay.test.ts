@@ -142,6 +142,21 @@ describe('dead letters', () => {
     ]);
   });
 
+  it.each([
+    ['CHECK_NOT_MET', true],
+    ['HTTP_RESPONSE_STATUS', false],
+  ])(
+    'of one run are resumed at once; failed with %s, it is told what to do instead: %s',
+    async (code, isTold) => {
+      const failure = { step: 'seats', class: 'validation', code, message: 'too many seats' };
+      const { sent, text } = await tenon('dead-letters resume r1 --reason why', { failure });
+      expect(sent).toEqual(['GET /v1/runs/r1', 'POST /v1/runs/r1/resume {"reason":"why"}']);
+      expect(text).toContain('resumed');
+      expect(text.includes('it had failed at the check seats')).toBe(isTold);
+      expect(text.includes('tenon runs cancel r1')).toBe(isTold);
+    },
+  );
+
   it('are grouped by cause, with a count', async () => {
     const failure = { class: 'validation', code: 'X', message: 'field refused', delivery: 'answered' };
     const group = {

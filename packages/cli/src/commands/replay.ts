@@ -1,5 +1,5 @@
 import { formatDuration } from '@tenon/model';
-import type { DeadLetter, DeadLetterGroup, ReplayReport, ReplayStatus } from '@tenon/runtime';
+import type { DeadLetter, DeadLetterGroup, ReplayReport, ReplayStatus, RunDetail } from '@tenon/runtime';
 import { type Args, type CommandSpec, type OptionSpec, UsageError } from '../command.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
@@ -130,8 +130,16 @@ export const replayCommands: readonly CommandSpec[] = [
       if ((runId !== undefined) === isMany)
         throw new UsageError('name a run, or those of --group, --pipeline, --queue or --class');
       if (isMany) return dryRun(client, args, show, io, { ...filter, state: 'failed' });
-      await client.post(`/v1/runs/${encodeURIComponent(runId!)}/resume`, { reason: needReason(args) });
+      const why = needReason(args);
+      const path = `/v1/runs/${encodeURIComponent(runId!)}`;
+      // The shape that contracts/operations promises.
+      const { failure } = (await client.get(path)) as unknown as RunDetail;
+      await client.post(`${path}/resume`, { reason: why });
       io.err('resumed\n');
+      if (failure?.code === 'CHECK_NOT_MET')
+        io.err(
+          `it had failed at the check ${failure.step}, and goes on with what it had read before: where that alone is looked at, it fails again. Then \`tenon runs cancel ${runId}\` undoes what it did, and its event is to be sent again under a new business key\n`,
+        );
       return exit.clean;
     }),
   },

@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { conformanceChecks } from '@tenon/testkit';
 import { describe, expect, it } from 'vitest';
 import { type BrokenConnector, brokenConnectors, ownScheme } from './broken-connectors.ts';
+import { halved, onlyDownloads, withDownloads } from './downloads.ts';
 import { failuresOf, judge } from './judge.ts';
 
 const root = fileURLToPath(new URL('./fixtures/parts', import.meta.url));
@@ -47,6 +48,41 @@ describe('the conformance kit', { timeout: TIMEOUT_MS }, () => {
     expect(failuresOf(report)).toEqual([]);
   });
 });
+
+describe('the conformance kit, of answers that are bytes or text', { timeout: TIMEOUT_MS }, () => {
+  it('asks of them what bytes can keep, and no more', async () => {
+    const report = await judge(root, 'parts', { edits: withDownloads, only: CALLS });
+    expect(failuresOf(report)).toEqual([]);
+    const asked = await judge(root, 'parts', { only: CALLS });
+    // Neither fields nor syntax, of which they have none; breaking off, one each.
+    expect(looked(report, 204)).toBe(looked(asked, 204));
+    expect(looked(report, 205)).toBe(looked(asked, 205));
+    expect(looked(report, 206)).toBe(looked(asked, 206) + 3);
+  });
+
+  it('finds a connector that takes half of one for the whole', async () => {
+    const { edits, module } = halved();
+    const report = await judge(root, 'parts', { edits: { ...withDownloads, ...edits }, module, only: CALLS });
+    expect(failuresOf(report)).toEqual([
+      expect.stringMatching(/^206 .*getNote: it succeeded \(200\) for an answer that broke off$/),
+    ]);
+  });
+
+  it('says so where no answer is JSON', async () => {
+    const report = await judge(root, 'parts', { edits: onlyDownloads, only: CALLS });
+    expect(failuresOf(report)).toEqual([]);
+    const says = (number: number) => report.outcomes.find(({ check }) => check.number === number)?.says;
+    expect(says(204)).toMatch(/no answer has a field/);
+    expect(says(205)).toMatch(/no operation answers with JSON/);
+    expect(says(206)).toMatch(/none is JSON/);
+  });
+});
+
+const CALLS = [201, 203, 204, 205, 206, 207, 208];
+
+function looked({ outcomes }: Awaited<ReturnType<typeof judge>>, number: number): number {
+  return Number.parseInt(outcomes.find(({ check }) => check.number === number)?.says ?? '', 10);
+}
 
 /** Checks that no broken connector here fails alone, with the reason in the table's stead. */
 const UNBROKEN: readonly number[] = [];

@@ -199,9 +199,20 @@ function bestMedia(response: Response): MediaType | undefined {
   );
 }
 
+/** One of a range; JSON where the contract leaves it open. */
 function concrete(type: string): string {
-  return type.includes('*') || type === '' ? 'application/json' : type;
+  if (!type.includes('*') && type !== '') return type;
+  const kind = type.split('/')[0]!.toLowerCase();
+  return Object.hasOwn(ONE_OF_RANGE, kind) ? ONE_OF_RANGE[kind]! : 'application/json';
 }
+
+const ONE_OF_RANGE: Readonly<Record<string, string>> = {
+  audio: 'audio/mpeg',
+  font: 'font/woff2',
+  image: 'image/png',
+  text: 'text/plain',
+  video: 'video/mp4',
+};
 
 function requiredHeaders(
   response: Response | undefined,

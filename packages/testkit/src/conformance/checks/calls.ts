@@ -1,5 +1,6 @@
 import type { Json, JsonObject } from '@tenon/model';
 import { compileValidator, isSchemaObject } from '@tenon/schema';
+import { answersJson, isJsonAnswer } from '../answers-json.ts';
 import { type BenchOperation, isHttp, withoutVersion } from '../bench.ts';
 import { type Check, Tally } from '../check.ts';
 import { inputValidator } from '../example-input.ts';
@@ -97,7 +98,7 @@ export const callChecks: readonly Check[] = [
     run: async (bench) => {
       const tally = new Tally();
       for (const operation of bench.operations.filter(isHttp)) {
-        const member = requiredMember(operation);
+        const member = answersJson(operation) ? requiredMember(operation) : undefined;
         if (member === undefined) continue;
         bench.again();
         const input = await bench.prepared(operation);
@@ -122,7 +123,7 @@ export const callChecks: readonly Check[] = [
     needs: 'sandbox',
     run: async (bench) => {
       const tally = new Tally();
-      for (const operation of bench.operations.filter(isHttp)) {
+      for (const operation of bench.operations.filter(isHttp).filter(answersJson)) {
         bench.again();
         const input = await bench.prepared(operation);
         bench.sandbox.faults.add({
@@ -132,7 +133,7 @@ export const callChecks: readonly Check[] = [
         const result = await bench.call(operation, input);
         tally.expect(result.ok, `${operation.name}: ${says(result)} for an answer with one field more`);
       }
-      return tally.verdict('operations');
+      return tally.verdict('operations', 'no operation answers with JSON: no other answer has fields');
     },
   },
   {
@@ -140,14 +141,20 @@ export const callChecks: readonly Check[] = [
     name: 'unreadable-answer-is-no-success',
     title: 'an answer that cannot be read, or that breaks off, is no success',
     why: 'Half an answer taken for a whole one, or for none, loses what the next step needs and hides the loss.',
-    fix: 'A body that does not parse is class `contract`; one that breaks off is delivery `lost`.',
+    fix: 'A body of JSON that does not parse is class `contract`; any that breaks off is delivery `lost`.',
     needs: 'sandbox',
     run: async (bench) => {
       const tally = new Tally();
+      let isAnyParsed = false;
       for (const operation of bench.operations.filter(isHttp)) {
         bench.again();
         const unspoilt = await bench.call(operation, await bench.prepared(operation));
-        for (const kind of ['malformedBody', 'truncatedBody'] as const) {
+        // Any bytes are a whole body of bytes or text: that one can only break off.
+        const isParsed = isJsonAnswer(operation, unspoilt);
+        isAnyParsed ||= isParsed;
+        for (const kind of isParsed
+          ? (['malformedBody', 'truncatedBody'] as const)
+          : ['truncatedBody' as const]) {
           bench.again();
           const input = await bench.prepared(operation);
           bench.sandbox.faults.add({ fault: { kind }, operation: operation.name });
@@ -162,7 +169,10 @@ export const callChecks: readonly Check[] = [
           );
         }
       }
-      return tally.verdict('answers');
+      return tally.verdict(
+        isAnyParsed ? 'answers' : 'answers that broke off; none is JSON, so none could fail to parse',
+        'no operation answers with a body',
+      );
     },
   },
   {

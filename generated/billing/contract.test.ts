@@ -26,6 +26,7 @@ describe('what pipelines send and read', () => {
     const result = await playInteraction(interaction);
     expect(result).toMatchObject({ ok: true, status: interaction.response.status });
     if (result?.ok) expectRead(result.body, interaction.reads);
+    if (result?.ok && interaction.response.media) expect(typeof result.body, 'bytes or text').toBe('string');
   });
 });
 
@@ -43,8 +44,10 @@ describe('the provider', () => {
   test.each(interactions)('answers $operation with the declared status and every required field', async (interaction) => {
     const provider = await startProvider();
     try {
-      const { status, body } = await exchange(provider.url, interaction, provider.headers);
+      const { status, mediaType, body } = await exchange(provider.url, interaction, provider.headers);
       expect({ status, body }).toMatchObject({ status: interaction.response.status });
+      const { media } = interaction.response;
+      if (media) expect(mediaType, 'content-type').toMatch(new RegExp(media.pattern));
       expectValid(`${interaction.call}Result`, body);
     } finally {
       await provider.close();

@@ -19,8 +19,13 @@ export interface Interaction {
     /** A body that is not JSON, as the adapter writes it. */
     readonly bytes?: { readonly type: string; readonly base64: string };
   };
-  /** `body` holds Pact's matchers. */
-  readonly response: { readonly status: number; readonly body?: Json };
+  readonly response: {
+    readonly status: number;
+    /** With Pact's matchers. */
+    readonly body?: Json;
+    /** Of an answer of bytes or text, which may hold anything: its type, and what every `content-type` that fits it matches. */
+    readonly media?: { readonly type: string; readonly pattern: string };
+  };
   /** Pointers that are read and that the contract promises; `*` for each list item. */
   readonly reads: readonly string[];
 }

@@ -39,6 +39,6 @@ export declare function exchange(
   baseUrl: string,
   interaction: Interaction,
   headers?: Readonly<Record<string, string>>,
-): Promise<{ readonly status: number; readonly body: unknown }>;
+): Promise<{ readonly status: number; readonly mediaType: string; readonly body: unknown }>;
 
 export declare function valuesAt(value: unknown, pointer: string): unknown[];

@@ -28,18 +28,26 @@ export async function clearPacts() {
 
 /**
  * Plays one interaction through the adapter against Pact's mock of the provider, and records it. Pact has no way to say a
- * body in parts with a media type for each: such a one goes to the provider itself.
+ * body in parts with a media type for each: such a one goes to the provider itself. Nor can it say bytes that may be any:
+ * of an answer of these it records the media type, and what the adapter makes of them is seen with the provider itself.
  */
 export async function playInteraction(interaction) {
-  const { description, state, request, response } = interaction;
-  if (request.bytes) {
-    const provider = await startProvider();
-    try {
-      return await callAdapter(provider.url, interaction, provider.headers);
-    } finally {
-      await provider.close();
-    }
+  if (interaction.request.bytes) return playProvider(interaction);
+  const played = await playMock(interaction);
+  return interaction.response.media && played?.ok ? playProvider(interaction) : played;
+}
+
+async function playProvider(interaction) {
+  const provider = await startProvider();
+  try {
+    return await callAdapter(provider.url, interaction, provider.headers);
+  } finally {
+    await provider.close();
   }
+}
+
+function playMock(interaction) {
+  const { description, state, request, response } = interaction;
   const mock = new Pact({ consumer: CONSUMER, provider: contract, dir: PACTS, logLevel: LOG_LEVEL });
   return mock
     .addInteraction()
@@ -52,6 +60,8 @@ export async function playInteraction(interaction) {
     })
     .willRespondWith(response.status, (builder) => {
       if (response.body !== undefined) builder.jsonBody(response.body);
+      if (response.media)
+        builder.headers({ 'content-type': MatchersV3.regex(`(?i)${response.media.pattern}`, response.media.type) });
     })
     .executeTest((server) => callAdapter(server.url, interaction));
 }
@@ -121,8 +131,11 @@ export async function startProvider() {
   return { url: served[0].url, headers: source.headers, close };
 }
 
-/** Sends one interaction's request as it is, and gives back the status and the decoded body. */
-export async function exchange(baseUrl, { request }, headers = {}) {
+/**
+ * Sends one interaction's request as it is, and gives back status, media type (lower-case, empty where the answer names
+ * none) and the body as the adapter reads it: JSON parsed, text as it is, anything else as base64, none as null.
+ */
+export async function exchange(baseUrl, { request, response: promised }, headers = {}) {
   const url = new URL(baseUrl.replace(/\/$/, '') + request.path);
   for (const [name, value] of Object.entries(request.query))
     for (const item of [value].flat()) url.searchParams.append(name, item);
@@ -131,11 +144,19 @@ export async function exchange(baseUrl, { request }, headers = {}) {
   const body = bytes ? Buffer.from(bytes.base64, 'base64') : JSON.stringify(request.body);
   const response = await fetch(url, {
     method: request.method,
-    headers: { accept: 'application/json', ...(type && { 'content-type': type }), ...request.headers, ...headers },
+    headers: { accept: promised.media?.type ?? 'application/json', ...(type && { 'content-type': type }), ...request.headers, ...headers },
     ...(type && { body }),
   });
-  const text = await response.text();
-  return { status: response.status, body: text === '' ? null : JSON.parse(text) };
+  const mediaType = (response.headers.get('content-type') ?? '').toLowerCase();
+  const received = Buffer.from(await response.arrayBuffer());
+  return { status: response.status, mediaType, body: decoded(received, mediaType) };
+}
+
+function decoded(bytes, mediaType) {
+  if (bytes.length === 0) return null;
+  if (mediaType === '' || /^(?:application\/json|text\/json|[^;]+\+json)\s*(?:;|$)/.test(mediaType))
+    return JSON.parse(bytes.toString('utf8'));
+  return bytes.toString(mediaType.startsWith('text/') ? 'utf8' : 'base64');
 }
 
 /** What a pointer names; `*` gives each item of a list. Empty where there is nothing. */

@@ -310,14 +310,23 @@ function successesOf({ responses }: HttpBinding): HttpBinding['responses'] {
   return successes.length > 0 ? successes : responses.filter(({ status }) => status === 'default');
 }
 
-/** What a transport hands back for a response: JSON decoded, text as a string, `null` where there is no body. */
+/** What a transport hands back for a response: JSON decoded, text as it is, bytes as base64, `null` where there is no body. */
 function bodySchema(response: { readonly mediaType?: string; readonly schema?: JsonSchema }): JsonSchema {
   if (response.mediaType === undefined) return { type: 'null' };
-  if (isJsonMediaType(response.mediaType)) return response.schema ?? true;
-  return response.mediaType.startsWith('text/') ? { type: 'string' } : true;
+  if (isJsonMediaType(response.mediaType) || response.mediaType.startsWith('*/*'))
+    return response.schema ?? true;
+  const isString =
+    /^text\//i.test(response.mediaType) || (isStreamable(response.mediaType) && isText(response.schema));
+  return isString ? { type: 'string' } : true;
 }
 
-function isJsonMediaType(type: string): boolean {
+/** Without a schema an answer is not held to be bytes: one that comes as JSON is read as JSON. */
+function isText(schema: JsonSchema = true): boolean {
+  return isSchemaObject(schema) && schema.type === 'string';
+}
+
+/** Is a body of this declared media type JSON in any case? (Of a range, that is for the answer to say.) */
+export function isJsonMediaType(type: string): boolean {
   const essence = type.split(';')[0]!.trim().toLowerCase();
-  return essence === 'application/json' || essence.endsWith('+json') || essence === '*/*';
+  return ['application/json', 'text/json'].includes(essence) || essence.endsWith('+json');
 }

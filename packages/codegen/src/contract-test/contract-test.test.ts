@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { planOperation, type UsageEntry } from '@tenon/pipeline';
+import type { JsonSchema } from '@tenon/schema';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { contractFiles } from '../contract-files.ts';
 import { contractOf } from '../testing/contract-of.ts';
@@ -17,6 +18,12 @@ const TSC = fileURLToPath(new URL('../../../../node_modules/.bin/tsc', import.me
 const CONFIG = `const conditions = ['source'];
 export default { resolve: { conditions }, ssr: { resolve: { conditions } }, test: { include: ['generated/*/*.test.ts'] } };
 `;
+
+const download = (id: string, path: string, media: { type: string; schema?: JsonSchema }) => ({
+  id,
+  path,
+  responses: [{ status: '200', headers: [], content: [{ ...media, examples: {} }] }],
+});
 
 const contract = {
   ...contractOf({
@@ -92,6 +99,9 @@ const contract = {
           },
         ],
       },
+      download('getNote', '/note', { type: 'application/pdf', schema: { type: 'string', format: 'binary' } }),
+      download('getPhoto', '/photo', { type: 'image/*' }),
+      download('exportOrders', '/orders.csv', { type: 'text/csv', schema: { type: 'string' } }),
     ],
   }),
   files: ['contracts/shop/openapi.yaml'],
@@ -127,7 +137,17 @@ const usage = [
   use('request', '/body/file', undefined, 'addScan'),
   use('request', '/body/meta/pages', undefined, 'addScan'),
   use('response', '/id', undefined, 'addScan'),
+  use('response', '', undefined, 'getNote'),
+  use('response', '', undefined, 'getPhoto'),
+  use('response', '', undefined, 'exportOrders'),
 ];
+
+/** Bytes that are neither JSON nor text, and a text that is neither JSON nor ASCII. */
+const downloads: Readonly<Record<string, { readonly type: string; readonly bytes: Buffer }>> = {
+  '/note': { type: 'application/pdf', bytes: Buffer.from([0x25, 0x50, 0x44, 0x46, 0xff, 0xfe, 0x00]) },
+  '/photo': { type: 'image/PNG', bytes: Buffer.from([0x89, 0x50, 0x4e, 0x47]) },
+  '/orders.csv': { type: 'text/csv; charset=utf-8', bytes: Buffer.from('id,name\no1,Zoë\n') },
+};
 
 /** What the provider was sent in parts. */
 const scans: FormData[] = [];
@@ -151,14 +171,17 @@ describe('a generated contract test', () => {
   });
   afterAll(() => generated[Symbol.asyncDispose]());
 
-  /** Runs it against a provider that answers with `body`; its output, colours and all. */
+  /** Runs it against a provider that answers with `body`, but for what is downloaded; its output, colours and all. */
   async function run(
     body: unknown,
     status = 200,
+    files = downloads,
   ): Promise<{ readonly ok: boolean; readonly output: string }> {
     const server = createServer(async (request, response) => {
       if (request.method === 'POST') scans.push(await formOf(request));
-      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+      const file = files[request.url ?? ''];
+      if (file) response.writeHead(status, { 'content-type': file.type }).end(file.bytes);
+      else response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     onTestFinished(() => void server.close());
@@ -184,23 +207,60 @@ describe('a generated contract test', () => {
 
   test('passes against a provider that keeps the contract, and records what is read, no more', async () => {
     const { ok, output } = await run({ ...order, extra: true });
-    expect(output).toMatch(/5 passed/);
+    expect(output).toMatch(/11 passed/);
     expect(ok).toBe(true);
     const pact = JSON.parse(await readFile(join(folder, 'generated/shop/pacts/pipelines-shop.json'), 'utf8'));
-    const interaction = pact.interactions.find(
-      (one: { request: { method: string } }) => one.request.method === 'GET',
-    );
+    const requestOf = (path: string) =>
+      pact.interactions.find((one: { request: { path: string } }) => one.request.path === path);
+    const interaction = requestOf('/orders/example-orderId');
     expect(scans.length).toBeGreaterThan(0);
     for (const form of scans) {
       expect((form.get('file') as File).type).toBe('image/png');
       expect(JSON.parse(String(form.get('meta')))).toEqual({ pages: expect.any(Number) });
     }
-    expect(interaction.request.path).toBe('/orders/example-orderId');
+    expect(interaction.request.method).toBe('GET');
     expect(interaction.response.body.content).toEqual({
       state: 'paid',
       total: expect.any(Number),
       lines: [{ sku: expect.any(String) }],
     });
+    expect(requestOf('/note').response).toEqual({
+      status: 200,
+      headers: { 'content-type': ['application/pdf'] },
+      matchingRules: expect.anything(),
+    });
+  });
+
+  test.each([
+    [
+      'bytes of another media type',
+      '/note',
+      { type: 'application/zip', bytes: Buffer.from('PK') },
+      /content-type: expected 'application\/zip'/,
+    ],
+    [
+      'an image where text is promised',
+      '/orders.csv',
+      { type: 'image/png', bytes: Buffer.from('P') },
+      /content-type: expected 'image\/png'/,
+    ],
+    [
+      'JSON where bytes are promised',
+      '/photo',
+      { type: 'application/json', bytes: Buffer.from('{}') },
+      /content-type: expected 'application\/json'/,
+    ],
+    [
+      'no bytes at all',
+      '/note',
+      { type: 'application/pdf', bytes: Buffer.alloc(0) },
+      /bytes or text: expected 'object' to be 'string'/,
+    ],
+  ])('fails when a download is %s', async (_what, path, file, told) => {
+    const { ok, output } = await run(order, 200, { ...downloads, [path]: file });
+    expect(ok).toBe(false);
+    expect(output).toMatch(told);
+    expect(output).not.toMatch(/Unexpected token/);
   });
 
   test.each([

@@ -1,4 +1,4 @@
-import { encodeBody, type InputField, type OperationPlan } from '@tenon/connector';
+import { encodeBody, type InputField, isStreamable, type OperationPlan } from '@tenon/connector';
 import {
   atPointer,
   compareText,
@@ -10,7 +10,7 @@ import {
 } from '@tenon/model';
 import type { UsageEntry } from '@tenon/pipeline';
 import { isSchemaObject, type JsonSchema } from '@tenon/schema';
-import type { Surface, SurfaceEvent, SurfaceOperation } from '../surface.ts';
+import { isJsonMediaType, type Surface, type SurfaceEvent, type SurfaceOperation } from '../surface.ts';
 import { type Definitions, enumOf, exampleOf, fieldAt, typesOf } from './field.ts';
 
 /** One exchange that a consumer relies on: what it sends, and what it reads of the answer. JSON. */
@@ -31,7 +31,12 @@ export interface Interaction {
     /** A body that is not JSON, as the adapter writes it. */
     readonly bytes?: { readonly type: string; readonly base64: string };
   };
-  readonly response: { readonly status: number; readonly body?: Json };
+  readonly response: {
+    readonly status: number;
+    readonly body?: Json;
+    /** Of an answer of bytes or text, which may hold anything: its type, and what every `content-type` that fits it matches. */
+    readonly media?: { readonly type: string; readonly pattern: string };
+  };
   /** Pointers that are read and that the contract promises; `*` for each list item. */
   readonly reads: readonly string[];
 }
@@ -101,9 +106,8 @@ function interactionOf(
     result.schema,
     surface.definitions,
   );
-  const isJson = /json/.test(
-    plan.http.responses.find(({ status }) => status === result.status)?.mediaType ?? '',
-  );
+  const mediaType = plan.http.responses.find(({ status }) => status === result.status)?.mediaType ?? '';
+  const isJson = isJsonMediaType(mediaType);
   const body = isJson ? matchersOf(result.schema, reads, surface.definitions) : undefined;
   return {
     operation: operation.id,
@@ -115,9 +119,18 @@ function interactionOf(
     response: {
       status: /^\d{3}$/.test(result.status) ? Number(result.status) : 200,
       ...(body !== undefined && { body }),
+      ...(mediaType !== '' && isStreamable(mediaType) && { media: mediaOf(mediaType) }),
     },
     reads: isJson ? reads.map(({ path }) => path) : [],
   };
+}
+
+/** Parameters do not tell one media type from another; a range takes all of its own. */
+function mediaOf(declared: string): { readonly type: string; readonly pattern: string } {
+  const type = declared.split(';')[0]!.trim().toLowerCase();
+  const [kind = '', subtype = ''] = type.split('/');
+  const named = subtype === '*' ? '[^;\\s]+' : escapePattern(subtype);
+  return { type, pattern: `^${escapePattern(kind)}/${named}\\s*(?:;.*)?$` };
 }
 
 function messageOf(

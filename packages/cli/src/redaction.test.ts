@@ -188,7 +188,7 @@ operations:
   createNote: { effect: create, idempotency: { mode: natural } }
 webhooks:
   signedUp: { verify: standard-webhooks, id: webhook-id }
-health: { operation: getPerson }
+health: { operation: getPerson, with: { id: nobody } }
 sandbox: { server: https://vendor.example, synthetic: true }
 `,
 };

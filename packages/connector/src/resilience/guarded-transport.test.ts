@@ -1,6 +1,7 @@
 import { sleep, systemClock } from '@tenon/model';
 import { describe, expect, it } from 'vitest';
-import { operationPlan } from '../http/fault-server.testing.ts';
+import { faultServer, json, operationPlan, transportContext } from '../http/fault-server.testing.ts';
+import { httpTransport } from '../http/http-transport.ts';
 import type { OperationDefaults } from '../manifest.ts';
 import type { CallRequest, CallResult } from '../transport.ts';
 import type { BreakerState } from './breaker.ts';
@@ -62,6 +63,17 @@ it('names an operation by its connection in what fails, and as one and the same 
     'archive.createOrder',
   ]);
   expect(seen[0]?.operation).toBe(seen[1]?.operation);
+  await using server = await faultServer((_seen, response) => json(response, 422, {}));
+  const http = httpTransport(transportContext(server.baseUrl));
+  const over = guardedTransport(
+    http,
+    { timeoutMs: 1_000, inFlightMax: 64, failures: [] },
+    { clock: systemClock, connection: 'archive', grants: 'all' },
+  );
+  expect(await over.call({ operation, input: {} })).toMatchObject({
+    failure: { message: 'archive.createOrder answered 422' },
+  });
+  await over.close();
   expect(await transport.call({ operation: { ...operation, scopes: ['write'] }, input: {} })).toMatchObject({
     failure: { message: expect.stringMatching(/^archive\.createOrder needs write/) },
   });

@@ -67,7 +67,11 @@ export function deriveRoles(contract: Contract, side: SchemaSide): ReadonlyMap<s
   const creations = new Set(
     shapes
       .filter(
-        ({ operation, item }) => item === undefined && operation.method === 'post' && !changesARow(operation),
+        ({ operation, item, parentKey }) =>
+          item === undefined &&
+          operation.method === 'post' &&
+          // On `/x`, `set` says what a new row begins with; on `/x/{id}/verb` it changes one.
+          (parentKey === undefined || !changesARow(operation)),
       )
       .map(({ key }) => key),
   );

@@ -1,3 +1,4 @@
+import { loadContractText } from '@tenon/contract';
 import { describe, expect, onTestFinished as finished, it } from 'vitest';
 import { openShop } from './open-shop.testing.ts';
 
@@ -66,6 +67,57 @@ describe('resources', () => {
     expect((await ask('GET', '/orders/1')).json).toEqual(created.json);
     expect((await ask('GET', '/orders')).json).toEqual({ orders: [created.json.order], total: 1 });
     expect(sandbox.state()).toMatchObject({ orders: [{ number: 1, status: 'open' }] });
+  });
+
+  it('knows the row that an action is about by its creation alone, whatever a new row begins with', async () => {
+    const answer = {
+      description: 'It',
+      content: { 'application/json': { schema: { $ref: '#/components/schemas/Trip' } } },
+    };
+    const id = { name: 'tripId', in: 'path', required: true, schema: { type: 'string' } };
+    const { value: contract } = await loadContractText(
+      'trips',
+      'trips.json',
+      JSON.stringify({
+        openapi: '3.1.0',
+        info: { title: 'Trips', version: '1.0.0' },
+        paths: {
+          '/trips': {
+            post: {
+              operationId: 'createTrip',
+              responses: { '201': answer },
+              'x-tenon-sandbox': { set: { status: 'planned' } },
+            },
+          },
+          '/trips/{tripId}/cancel': {
+            parameters: [id],
+            post: {
+              operationId: 'cancelTrip',
+              responses: { '200': answer },
+              'x-tenon-sandbox': { set: { status: 'cancelled' } },
+            },
+          },
+        },
+        components: {
+          schemas: {
+            Trip: {
+              type: 'object',
+              required: ['id', 'status'],
+              properties: {
+                id: { type: 'string', readOnly: true },
+                status: { enum: ['planned', 'gone', 'cancelled'] },
+              },
+            },
+          },
+        },
+      }),
+    );
+    const { sandbox, ask } = await openShop(finished, { contract: contract! });
+    const { json: trip } = await ask('POST', '/trips');
+    expect(trip.status).toBe('planned');
+    for (const _time of [1, 2])
+      expect((await ask('POST', `/trips/${trip.id}/cancel`)).json).toEqual({ ...trip, status: 'cancelled' });
+    expect(sandbox.state()).toEqual({ trips: [{ ...trip, status: 'cancelled' }] });
   });
 
   it('carries out an action as its hint says, and refuses it in the wrong state', async () => {

@@ -77,8 +77,15 @@ export class TornWrite {
 }
 
 const FRAME_HEADER_BYTES = 24;
-/** Behind its mark, or, where later pages had been moved into the file already, no database any more. */
-const REFUSALS: ReadonlySet<string> = new Set(['RUNTIME_LEDGER_BEHIND', 'RUNTIME_FILE_UNREADABLE']);
+/**
+ * Behind its mark; or, where later pages had been moved into the file already, no database any more, or one whose ledger has
+ * rows of which its tree knows nothing.
+ */
+const REFUSALS: ReadonlySet<string> = new Set([
+  'RUNTIME_LEDGER_BEHIND',
+  'RUNTIME_LEDGER_ALTERED',
+  'RUNTIME_FILE_UNREADABLE',
+]);
 
 /**
  * The disk said that it had synced, and had not: the end of the log is gone, commits that were acknowledged among it.

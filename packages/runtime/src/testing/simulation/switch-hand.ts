@@ -98,7 +98,13 @@ export class SwitchHand {
         .map(({ details }) => details['deliveryId']),
     );
     const unsaid = [...flaggedOff].filter((deliveryId) => !said.has(deliveryId));
+    const runs = runtime.runs({ limit: 1_000 });
+    // A run that waits for its child to be undone waits for the person who mends that.
+    const waitsForPerson =
+      runs.some(({ state }) => state === 'compensating') &&
+      runs.some(({ state, step }) => state === 'failed' && step?.startsWith('compensate:') === true);
     const unended = [...this.#replays].filter((token) => {
+      if (waitsForPerson) return false;
       const { waiting = 0, sent = 0 } = runtime.replayStatus(token)?.runs ?? { waiting: 1 };
       return waiting + sent > 0;
     });

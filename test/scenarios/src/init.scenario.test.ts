@@ -49,7 +49,7 @@ describe('tenon init', () => {
     expect(readFileSync(join(root, 'README.md'), 'utf8')).toBe('mine too');
   });
 
-  it('grows by a contract, its connector and a pipeline, and still passes', {
+  it('grows by a contract, its connector and a pipeline, and passes once its author has said what only they know', {
     timeout: 120_000,
   }, async () => {
     await tenon(root, ['init']);
@@ -72,10 +72,12 @@ describe('tenon init', () => {
       '--owner',
       'platform',
     ];
-    // It fetches, and what to do with what it fetched is left to its author: told, and no reason to fail.
     const added = await tenon(root, pipeline);
-    expect(added).toMatchObject({ code: 0, out: expect.stringMatching(/^warning step-unused {2}`getPet`/) });
-    expect(added.out).toContain('\n1 warning in 1 file\n');
+    expect(added).toMatchObject({ code: 3, out: expect.stringMatching(/^error placeholder-left /) });
+    expect(added.out).toContain('\n1 error in 1 file\n');
+    const file = join(root, 'pipelines/order-pet.pipeline.yaml');
+    writeFileSync(file, readFileSync(file, 'utf8').replace(/"TODO: [^"]*"/, '${ event.orderId }'));
+    // It fetches, and what to do with what it fetched is left to its author: told, and no reason to fail.
     expect((await tenon(root, ['generate', '--check'])).code).toBe(5);
     expect((await tenon(root, ['generate'])).code).toBe(0);
     expect((await tenon(root, ['generate', '--check'])).code).toBe(0);
@@ -97,7 +99,10 @@ describe('tenon init', () => {
       '--format',
       'json',
     ]);
-    expect(added).toMatchObject({ code: 0, out: '' });
+    expect(added.code).toBe(3);
+    expect(JSON.parse(added.out).findings).toMatchObject([
+      { code: 'placeholder-left', message: 'a value is still to be given: items (array)' },
+    ]);
     const text = readFileSync(join(root, 'pipelines/ship-again.pipeline.yaml'), 'utf8');
     expect(text).toContain('team: fulfilment');
     expect(text).toContain('orderId: ${ event.orderId }');

@@ -123,6 +123,9 @@ export class FakeTarget {
     if (behaviour !== undefined && 'never' in behaviour && behaviour.never === 'before') return this.#hang();
     if (this.#isOutdated(request)) return { ok: false, failure: outdated };
     const body = this.#perform(request, behaviour?.result, atMs);
+    // Of the moment that the body is of, however late the answer comes.
+    const etag =
+      operation.concurrency === 'etag' && this.hasVersions ? this.account(idOf(input)).version : undefined;
     this.onCall?.('after', request);
     if (behaviour !== undefined && 'never' in behaviour) return this.#hang();
     if (behaviour !== undefined && 'lateMs' in behaviour) await this.#hang(behaviour.lateMs);
@@ -135,8 +138,6 @@ export class FakeTarget {
             ? failure('timeout', 'HTTP_RESPONSE_TIMEOUT', 'lost')
             : behaviour.loseAnswer,
       };
-    const etag =
-      operation.concurrency === 'etag' && this.hasVersions ? this.account(idOf(input)).version : undefined;
     return { ok: true, status: 200, body, headers: etag === undefined ? {} : { etag: `"v${etag}"` } };
   }
 

@@ -75,15 +75,16 @@ export const quarantineCommands: readonly CommandSpec[] = [
         throw new UsageError('--apply needs --through: make a dry run, look at it, and give its number');
       const pipeline = args.text('pipeline');
       const event = args.text('event');
-      // The shape that contracts/operations promises.
-      const report = (await client.post('/v1/quarantine/recheck', {
+      const answer = await client.post('/v1/quarantine/recheck', {
         reason: needReason(args),
         apply,
         overtaken: args.flag('overtaken'),
         ...(pipeline !== undefined && { pipeline }),
         ...(event !== undefined && { event }),
         ...(through !== undefined && { through }),
-      })) as unknown as RecheckReport;
+      });
+      // The shape that contracts/operations promises.
+      const report = answer as unknown as RecheckReport;
       show(report, () =>
         renderTable(
           ['EVENT', 'DELIVERY', 'PIPELINES', 'OUTCOME', 'CAUSE'],

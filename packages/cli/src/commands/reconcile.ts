@@ -126,10 +126,11 @@ export const reconcileCommands: readonly CommandSpec[] = [
     positionals: ['<report>'],
     options: { ...output, ...reason },
     run: withClient(async (client, args, _show, io) => {
-      // The shape that contracts/operations promises.
-      const dry = (await client.post(`/v1/reports/${encodeURIComponent(args.positionals[0]!)}/repairs`, {
+      const answer = await client.post(`/v1/reports/${encodeURIComponent(args.positionals[0]!)}/repairs`, {
         reason: needReason(args),
-      })) as unknown as RepairReport;
+      });
+      // The shape that contracts/operations promises.
+      const dry = answer as unknown as RepairReport;
       shown(args, io.out, io.err, dry, () =>
         renderTable(
           ['NO', 'KIND', 'KEY', 'RUN', 'SENDS', 'STARTS', 'NOTHING, BECAUSE'],
@@ -187,10 +188,9 @@ export const reconcileCommands: readonly CommandSpec[] = [
     positionals: ['<token>'],
     options: output,
     run: withClient(async (client, args, _show, io) => {
+      const answer = await client.get(`/v1/repairs/${encodeURIComponent(args.positionals[0]!)}`);
       // The shape that contracts/operations promises.
-      const status = (await client.get(
-        `/v1/repairs/${encodeURIComponent(args.positionals[0]!)}`,
-      )) as unknown as RepairStatus;
+      const status = answer as unknown as RepairStatus;
       return shown(args, io.out, io.err, status, () => statusWords(status));
     }),
   },

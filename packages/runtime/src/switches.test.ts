@@ -296,6 +296,25 @@ describe('kill', () => {
 describe('pause', () => {
   const paused: SwitchRequest = { kind: 'pause', pipeline: 'orders', onlyKeys: [] };
 
+  test('holds an undoing between two effects, and it goes on from there', async () => {
+    bench = await openBench(
+      planFor({ steps: [undoable('one'), undoable('two'), call('three', 'acme.put')] }),
+    );
+    const answered = Promise.withResolvers<void>();
+    bench.target.script = { put: [{ fail: refused }], remove: [{ wait: answered.promise }] };
+    const undone = () => bench.target.count('remove');
+    const id = await bench.order({ id: 'a' });
+    while (undone() === 0) await new Promise((resolve) => setImmediate(resolve));
+    await set(paused);
+    answered.resolve();
+    await bench.runtime.idle();
+    expect(undone(), 'what was under way is settled, and nothing new is begun').toBe(1);
+    expect(bench.state(id)).toBe('compensating');
+    await lift('pause/orders');
+    expect(undone()).toBe(2);
+    expect(bench.state(id)).toBe('compensated');
+  });
+
   test('takes events in and moves nothing; others go on; resumed, it goes on in order and in time', async () => {
     bench = await openBench(
       planFor({

@@ -58,6 +58,8 @@ export async function undoAll(
 ): Promise<void> {
   const { ctx } = progress;
   for (const effect of effects.toReversed()) {
+    // Asked for the sake of a pause and of a shutdown, which hold an undoing between two effects: nothing stops it for good.
+    if (phase === 'compensating') ctx.interruption(`compensate:${effect.place}`);
     if ('child' in effect) {
       await undoChild(effect, progress);
       continue;

@@ -1,4 +1,4 @@
-import { DatabaseSync } from 'node:sqlite';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import type { TreeHead } from '../ledger/checkpoint.ts';
 import { LedgerTree } from '../ledger/tiles.ts';
 import type { EncryptionOptions } from './data-keys.ts';
@@ -14,8 +14,8 @@ export type Group = readonly Write[];
 /** Per group: `undefined` when it is on disk, else why it is not. */
 export type BatchResult = readonly (string | undefined)[];
 
-/** What the writer does for its file between batches, a slice at a time: see `Sealer` and `sealOlder`. */
-export type Chore = 'shred' | 'rewrap' | 'sealOlder';
+/** What the writer does for its file between batches, a slice at a time: see `Sealer`, `sealOlder` and the checkpoint thread. */
+export type Chore = 'shred' | 'rewrap' | 'sealOlder' | 'emptyWal';
 
 /** The one writer of a file: its connection, and the tree over the ledger that grows with each row. */
 export class BatchWriter {
@@ -24,6 +24,7 @@ export class BatchWriter {
   readonly #tree: LedgerTree;
   readonly #mark: HighWaterMark;
   readonly #sealer: Sealer;
+  #emptyWal: StatementSync | undefined;
 
   constructor(
     file: string,
@@ -83,6 +84,12 @@ export class BatchWriter {
         return this.#sealer.shred();
       case 'rewrap':
         return this.#sealer.rewrap();
+      case 'emptyWal': {
+        // Waits for nobody. The next commit writes to the WAL's beginning if nobody is reading from it then.
+        this.#emptyWal ??= this.#db.prepare('PRAGMA wal_checkpoint(PASSIVE)');
+        const row = this.#emptyWal.get();
+        return Number(row?.['log'] ?? 0) - Number(row?.['checkpointed'] ?? 0);
+      }
       case 'sealOlder': {
         let left = 0;
         try {

@@ -7,6 +7,8 @@ import { Worker } from 'node:worker_threads';
 export function checkpointThread(
   file: string,
   onProblem: (message: string) => void,
+  /** Told when so little is left in the WAL that the writer can copy it between two commits. */
+  onNearlyDone: () => void,
 ): { close(): Promise<void> } {
   // The build renames the file; a worker is started by name.
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
@@ -15,7 +17,10 @@ export function checkpointThread(
   });
   let isOpen = true;
   const closed = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
-  worker.on('message', ({ problem }: { readonly problem: string }) => onProblem(problem));
+  worker.on('message', (message: { readonly problem: string } | { readonly nearlyDone: true }) => {
+    if ('problem' in message) onProblem(message.problem);
+    else onNearlyDone();
+  });
   worker.on('error', (error: Error) => onProblem(error.message));
   void closed.then(() => {
     isOpen = false;

@@ -56,13 +56,17 @@ export function workerCommitter(
   worker.on('error', fail);
   worker.on('exit', () => fail(new Error('the commit thread has ended')));
 
-  const checkpoints = checkpointThread(file, onProblem);
   const ask = (message: BatchMessage | Chore | 'head' | 'scrub'): Promise<Answer> =>
     new Promise((resolve, reject) => {
       if (!isOpen) return reject(new Error('the commit thread has ended'));
       waiting.push({ resolve, reject });
       worker.postMessage(message);
     });
+
+  const checkpoints = checkpointThread(file, onProblem, () => {
+    // What fails is tried again, or fails with the next batch.
+    if (isUp) ask('emptyWal').catch(() => {});
+  });
 
   /** The writer to use while the thread is not up; lets go of it once it is. */
   const here = (): BatchWriter | undefined => {

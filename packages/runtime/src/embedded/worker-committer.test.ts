@@ -1,0 +1,48 @@
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { Committer } from './commit-queue.ts';
+import { openDatabase } from './database.ts';
+import type { Write } from './statements.ts';
+import { workerCommitter } from './worker-committer.ts';
+
+let committer: Committer | undefined;
+let folder: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'tenon-committer-'));
+});
+
+afterEach(async () => {
+  await committer?.close();
+  committer = undefined;
+  rmSync(folder, { recursive: true });
+});
+
+test('the write-ahead log begins anew while commits go on, and nothing that was told is missing', async () => {
+  const file = join(folder, 'runtime.db');
+  const database = openDatabase(file);
+  const problems: string[] = [];
+  committer = workerCommitter(file, (problem) => problems.push(problem));
+  const value = JSON.stringify('x'.repeat(256 * 1024));
+  // Three times what is to begin it anew, and less than what locks the writer out.
+  const boundBytes = 96 << 20;
+  let longestBytes = 0;
+  let rows = 0;
+  for (let writtenBytes = 0; writtenBytes < 2 * boundBytes; writtenBytes += value.length) {
+    const row: Write = ['putJournal', rows++, 'step#1', 0, value];
+    expect(await committer.apply([[row]])).toEqual([undefined]);
+    longestBytes = Math.max(longestBytes, statSync(`${file}-wal`).size);
+    // The message that little is left comes through this thread; and a busy machine is slow to look.
+    const patience = longestBytes > boundBytes / 2 ? 10 : 0;
+    await new Promise((resolve) => setTimeout(resolve, patience));
+  }
+  expect(longestBytes).toBeLessThan(boundBytes);
+  expect(problems).toEqual([]);
+  const stored = database
+    .prepare('SELECT count(*) AS n FROM journal WHERE length(value) >= ?')
+    .get(value.length);
+  expect(stored).toMatchObject({ n: rows });
+  database.close();
+});

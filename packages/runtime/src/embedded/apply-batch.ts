@@ -25,6 +25,7 @@ export class BatchWriter {
   readonly #mark: HighWaterMark;
   readonly #sealer: Sealer;
   #emptyWal: StatementSync | undefined;
+  #failure: unknown;
 
   constructor(
     file: string,
@@ -47,9 +48,11 @@ export class BatchWriter {
   /**
    * Stores a batch in one transaction, one fsync. When a group is refused (a key taken meanwhile, an illegal
    * transition), the batch is rolled back and each group stored by itself, so that the others do not suffer.
-   * Throws when the disk fails: then nothing of the batch counts as stored.
+   * Throws when the disk fails: then nothing of the batch counts as stored, and nothing that comes after it is: it may build on it,
+   * and may have been on its way already.
    */
   apply(groups: readonly Group[]): BatchResult {
+    if (this.#failure !== undefined) throw this.#failure;
     const unroot = this.#tree.mark();
     try {
       inTransaction(this.#db, () => {
@@ -61,7 +64,10 @@ export class BatchWriter {
     } catch (error) {
       unroot();
       this.#sealer.forgetRuns();
-      if (!isRefusal(error)) throw error;
+      if (!isRefusal(error)) {
+        this.#failure = error;
+        throw error;
+      }
       if (groups.length === 1) return [messageOf(error)];
       return groups.flatMap((group) => this.apply([group]));
     }

@@ -2,13 +2,14 @@ import { expect, test } from 'vitest';
 import { CommitFailed, CommitQueue, CommitRefused, type Committer } from './commit-queue.ts';
 
 /** A committer whose batches end when the test says so. */
-function slowCommitter() {
+function slowCommitter(batchesMax = 1) {
   const batches: {
     readonly size: number;
     end(refused?: readonly (string | undefined)[]): void;
     fail(): void;
   }[] = [];
   const committer: Committer = {
+    batchesMax,
     apply: (groups) =>
       new Promise((resolve, reject) =>
         batches.push({
@@ -50,11 +51,13 @@ test('the next batch is on its way while runs of the one before are carried on',
   batches[0]!.end();
   while (batches.length < 2) await turn();
   expect(told, 'not all have been told').toBeLessThan(200);
-  expect(batches[1]!.size).toBeGreaterThanOrEqual(64);
+  expect(batches[1]!.size).toBeGreaterThanOrEqual(16);
   await Promise.all(first);
-  batches[1]!.end();
-  while (batches.length < 3) await turn();
-  batches[2]!.end();
+  for (let ended = 1, stored = 200; stored < 400; ended++) {
+    while (batches.length <= ended) await turn();
+    batches[ended]!.end();
+    stored += batches[ended]!.size;
+  }
   await queue.settled();
   expect(batches.reduce((sum, { size }) => sum + size, 0)).toBe(400);
 });
@@ -73,6 +76,45 @@ test('one batch at a time is on its way, and all are told in the order in which 
   batches[1]!.end();
   await Promise.all([...some, ...more]);
   expect(order).toEqual([0, 1, 2, 3, 4]);
+});
+
+test('a second batch is handed over before the first has ended, once it is as large, and no third', async () => {
+  const { queue, batches } = slowCommitter(2);
+  const order: number[] = [];
+  const hand = (from: number, count: number): Promise<unknown>[] =>
+    Array.from({ length: count }, (_, i) => queue.commit([]).then(() => order.push(from + i)));
+  const groups = hand(0, 20);
+  await turns(2);
+  groups.push(...hand(20, 19));
+  await turns(2);
+  expect(
+    batches.map(({ size }) => size),
+    'one less than the first',
+  ).toEqual([20]);
+  groups.push(...hand(39, 1));
+  await turns(2);
+  groups.push(...hand(40, 50));
+  await turns(2);
+  expect(batches.map(({ size }) => size)).toEqual([20, 20]);
+  batches[0]!.end();
+  await turns(2);
+  expect(batches.map(({ size }) => size)).toEqual([20, 20, 50]);
+  batches[1]!.end();
+  batches[2]!.end();
+  await Promise.all(groups);
+  expect(order).toEqual(Array.from({ length: 90 }, (_, i) => i));
+});
+
+test('nothing of a batch counts that was on its way behind one that failed', async () => {
+  const { queue, batches, failures } = slowCommitter(2);
+  const first = Array.from({ length: 16 }, () => queue.commit([]));
+  await turns(2);
+  const second = Array.from({ length: 16 }, () => queue.commit([]));
+  await turns(2);
+  batches[0]!.fail();
+  batches[1]!.fail();
+  for (const group of [...first, ...second]) await expect(group).rejects.toThrow(CommitFailed);
+  expect(failures).toHaveLength(1);
 });
 
 test('a refused group is told so, and the others of its batch are stored', async () => {

@@ -4,9 +4,11 @@ import type { BatchResult, Chore, Group } from './apply-batch.ts';
 import type { Noted } from './ledger-rows.ts';
 import type { Write } from './statements.ts';
 
-/** Carries out one batch at a time: on this thread, or on another. */
+/** Carries out one batch after the other: on this thread, or on another. */
 export interface Committer {
-  /** Rejects when the disk fails; then nothing of the batch is stored. */
+  /** How many batches may be on their way to it: the next one then begins where the one before has ended. */
+  readonly batchesMax: number;
+  /** Rejects when the disk fails; then nothing of the batch is stored, and nothing of any after it. */
   apply(groups: readonly Group[]): Promise<BatchResult>;
   /** The ledger's tree over all that is stored. */
   head(): Promise<TreeHead>;
@@ -28,24 +30,33 @@ export class CommitFailed extends Error {}
  * refused. What a run writes while its group gathers joins that group: fewer groups, and one ledger row for all of it.
  */
 export class PendingGroup {
-  readonly durable: Promise<void>;
-  readonly #writes: Write[];
-  readonly #noted: Noted[];
+  #writes: Write[];
+  #noted: Noted[];
   #isTaken = false;
-  // Both are set by the promise's constructor.
-  #resolve!: () => void;
-  #reject!: (error: Error) => void;
+  #end: { readonly error: Error | undefined } | undefined;
+  /** Nearly always one or two; a promise for each group and each that waits for it was a tenth of what a run allocates. */
+  #listeners: ((error: Error | undefined) => void)[] = [];
   entries: readonly LedgerEntry[] = [];
 
   constructor(writes: readonly Write[], noted: readonly Noted[]) {
     this.#writes = [...writes];
     this.#noted = [...noted];
-    this.durable = new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-    });
+  }
+
+  /** Resolves when it is on disk; rejects when it never will be. */
+  get durable(): Promise<void> {
+    const durable = new Promise<void>((resolve, reject) =>
+      this.onEnd((error) => (error === undefined ? resolve() : reject(error))),
+    );
     // Whoever needs to know awaits it; who does not must not crash the process.
-    this.durable.catch(() => {});
+    durable.catch(() => {});
+    return durable;
+  }
+
+  /** Tells, in the order of asking, when it is on disk, or why it never will be; at once if that is known. */
+  onEnd(listener: (error: Error | undefined) => void): void {
+    if (this.#end === undefined) this.#listeners.push(listener);
+    else listener(this.#end.error);
   }
 
   /** `false` when it is too late: the group is on its way. */
@@ -58,16 +69,22 @@ export class PendingGroup {
 
   /** What goes to the disk. Entries get their numbers now, so that numbers have the order of the file. */
   take(seal: Seal): Group {
-    this.#isTaken = true;
+    const group = this.#writes;
     const { writes, entries } = seal(this.#noted);
+    group.push(...writes);
     this.entries = entries;
-    this.#writes.push(...writes);
-    return this.#writes;
+    this.#isTaken = true;
+    // Held no longer than needed: what is there when young objects are collected is copied.
+    this.#writes = [];
+    this.#noted = [];
+    return group;
   }
 
   settle(error?: Error): void {
-    if (error === undefined) this.#resolve();
-    else this.#reject(error);
+    this.#end = { error };
+    const listeners = this.#listeners;
+    this.#listeners = [];
+    for (const tell of listeners) tell(error);
   }
 }
 
@@ -80,14 +97,16 @@ export type Seal = (noted: readonly Noted[]) => {
 /** Most groups in one transaction: bounds how long the first of them waits. */
 const BATCH_GROUPS_MAX = 512;
 /**
- * Fewest that are worth a transaction while more are about to come, and how many are told at a time. 64 gave a tenth more runs
- * a second than telling all first, with 64 and with 256 in flight; 16 gave fewer (an fsync for each few).
+ * Fewest that are worth a transaction while more are about to come. With 64 in flight, 16 gave a tenth more runs a second than
+ * 64, since the committer then stores one half of them while this thread carries on the other; 8 gave fewer (an fsync for each few).
  */
-const BATCH_GROUPS_MIN = 64;
+const BATCH_GROUPS_MIN = 16;
+/** Told at a time. */
+const TOLD_AT_ONCE = 32;
 
 /**
- * Group commit: while one batch is on its way to the disk, the next one gathers. Groups reach the disk in the order
- * in which they were handed in.
+ * Group commit: while batches are on their way to the disk, the next one gathers. Groups reach the disk in the order in
+ * which they were handed in.
  */
 export class CommitQueue {
   readonly #committer: Committer;
@@ -97,9 +116,9 @@ export class CommitQueue {
   readonly #waiting: PendingGroup[] = [];
   /** Stored or refused, and not told yet. */
   readonly #stored: { readonly group: PendingGroup; readonly refused: string | undefined }[] = [];
-  /** The batch that is on its way. */
-  #away: Promise<void> | undefined;
-  #isFlushing = false;
+  /** Sizes of the batches that are on their way, first the one that is being stored. */
+  readonly #away: number[] = [];
+  #isScheduled = false;
   #isFailed = false;
 
   constructor(
@@ -120,7 +139,7 @@ export class CommitQueue {
   }
 
   get isIdle(): boolean {
-    return this.#waiting.length === 0 && !this.#isFlushing;
+    return !this.#isScheduled && this.#away.length === 0 && this.#waiting.length === 0;
   }
 
   /** Resolves when the group is on disk. */
@@ -136,10 +155,7 @@ export class CommitQueue {
       return group;
     }
     this.#waiting.push(group);
-    if (!this.#isFlushing) {
-      this.#isFlushing = true;
-      setImmediate(() => void this.#flush());
-    }
+    this.#schedule();
     return group;
   }
 
@@ -164,38 +180,54 @@ export class CommitQueue {
     await this.#committer.close();
   }
 
-  /**
-   * Tells those who wait a slice at a time, and hands the next batch over as soon as enough has gathered and the committer is
-   * free: it works while this thread carries on the runs of the batch before. To tell all of them first would leave it idle
-   * for as long; to hand over at once would make batches of one.
-   */
-  async #flush(): Promise<void> {
-    while (!this.#isFailed) {
-      const isAllTold = this.#stored.length === 0;
-      if (!this.#away && this.#waiting.length >= (isAllTold ? 1 : BATCH_GROUPS_MIN))
-        this.#away = this.#apply();
-      if (!isAllTold) {
-        this.#tell(BATCH_GROUPS_MIN);
-        // Lets what was waiting for these groups run, so that its writes join the next batch.
-        await new Promise((resolve) => setImmediate(resolve));
-      } else if (this.#away) await this.#away;
-      else break;
-    }
-    // What is stored is stored, whatever failed after it.
-    this.#tell(this.#stored.length);
-    this.#isFlushing = false;
+  /** Once for all that comes in one turn of the loop. */
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(() => {
+      this.#isScheduled = false;
+      this.#pump();
+    });
   }
 
-  /** Puts one batch on disk; never rejects. */
-  async #apply(): Promise<void> {
+  /**
+   * Hands over what has gathered as soon as it is worth a batch, and tells those who wait a slice at a time: the committer works
+   * while this thread carries on the runs of the batch before. To tell all of them first would leave it idle for as long; to hand
+   * over at once would make batches of one.
+   */
+  #pump(): void {
+    if (!this.#isFailed && this.#isWorthABatch()) this.#apply();
+    if (this.#stored.length === 0) return;
+    // What is stored is stored, whatever failed after it.
+    this.#tell(this.#isFailed ? this.#stored.length : TOLD_AT_ONCE);
+    // Lets what was waiting for these groups run, so that its writes join the next batch.
+    this.#schedule();
+  }
+
+  #isWorthABatch(): boolean {
+    const gathered = this.#waiting.length;
+    if (gathered === 0 || this.#away.length >= this.#committer.batchesMax) return false;
+    const [first] = this.#away;
+    if (first !== undefined) return gathered >= Math.max(BATCH_GROUPS_MIN, first);
+    return this.#stored.length === 0 || gathered >= BATCH_GROUPS_MIN;
+  }
+
+  /** Puts one batch on disk. */
+  #apply(): void {
     const batch = this.#waiting.splice(0, BATCH_GROUPS_MAX);
-    try {
-      const results = await this.#committer.apply(batch.map((group) => group.take(this.#seal)));
-      for (const [index, group] of batch.entries()) this.#stored.push({ group, refused: results[index] });
-    } catch (error) {
-      this.#fail(batch, error);
-    }
-    this.#away = undefined;
+    this.#away.push(batch.length);
+    this.#committer.apply(batch.map((group) => group.take(this.#seal))).then(
+      (results) => {
+        this.#away.shift();
+        for (const [index, group] of batch.entries()) this.#stored.push({ group, refused: results[index] });
+        this.#pump();
+      },
+      (error: unknown) => {
+        this.#away.shift();
+        this.#fail(batch, error);
+        this.#pump();
+      },
+    );
   }
 
   /** In the order in which they were handed in. */
@@ -208,9 +240,10 @@ export class CommitQueue {
 
   /** Later groups build on earlier ones: once a batch is lost, nothing more may be stored until a restart. */
   #fail(batch: readonly PendingGroup[], cause: unknown): void {
-    this.#isFailed = true;
     const error = new CommitFailed('the disk refused a write', { cause });
+    const isFirst = !this.#isFailed;
+    this.#isFailed = true;
     for (const group of [...batch, ...this.#waiting.splice(0)]) group.settle(error);
-    this.#onFailure(error);
+    if (isFirst) this.#onFailure(error);
   }
 }

@@ -13,6 +13,7 @@ export function inlineCommitter(file: string, encryption?: EncryptionOptions): I
   let opened: BatchWriter | undefined;
   const writer = (): BatchWriter => (opened ??= new BatchWriter(file, 'own', encryption));
   return {
+    batchesMax: 1,
     apply: async (groups) => writer().apply(groups),
     head: async () => writer().head(),
     scrub: async () => writer().scrub(),

@@ -40,12 +40,10 @@ function hidden(value: Json, salt: string | null): Json {
   if (typeof value === 'string') return named(value, salt);
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return value.map((item: Json) => hidden(item, salt));
-  return Object.fromEntries(
-    Object.entries(value as JsonObject).map(([name, member]) => [
-      name,
-      name === EFFECT_KEY ? `#${digest(String(member), salt)}` : hidden(member, salt),
-    ]),
-  );
+  const members: Record<string, Json> = {};
+  for (const [name, member] of Object.entries(value as JsonObject))
+    members[name] = name === EFFECT_KEY ? `#${digest(String(member), salt)}` : hidden(member, salt);
+  return members;
 }
 
 function named(text: string, salt: string | null): string {

@@ -61,16 +61,12 @@ export function entriesOf(subject: LedgerSubject, sequence: number, facts: strin
   return stored.map((fact, index) => entryOf(subject, sequence + index, fact));
 }
 
-function entryOf(subject: LedgerSubject, sequence: number, fact: TimedFact): LedgerEntry {
-  return {
-    sequence,
-    at: fact.atMs,
-    runId: subject.runId,
-    pipeline: subject.pipeline,
-    correlationId: subject.correlationId,
-    kind: fact.kind,
-    ...(fact.step !== undefined && { step: fact.step }),
-    ...(fact.attempt !== undefined && { attempt: fact.attempt }),
-    details: fact.details,
-  };
+function entryOf(
+  { runId, pipeline, correlationId }: LedgerSubject,
+  sequence: number,
+  { atMs: at, kind, step, attempt, details }: TimedFact,
+): LedgerEntry {
+  const about = { sequence, at, runId, pipeline, correlationId, kind };
+  if (step === undefined) return { ...about, details };
+  return attempt === undefined ? { ...about, step, details } : { ...about, step, attempt, details };
 }

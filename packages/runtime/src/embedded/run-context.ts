@@ -123,9 +123,7 @@ export class EmbeddedRun {
     this.state = row.state;
     this.#group = birth;
     this.#isClaimed = birth !== undefined;
-    birth?.durable.catch((error: Error) => {
-      this.#broken ??= error;
-    });
+    birth?.onEnd(this.#hear);
     this.#wasInterrupted = row.claimed === 2;
     const now = host.now();
     this.#clockFrom =
@@ -182,9 +180,17 @@ export class EmbeddedRun {
     return this.#clockFrom + this.#deadlineMs;
   }
 
-  async durable(): Promise<void> {
-    await this.#group?.durable.catch(() => {});
-    if (this.#broken !== undefined) throw this.#broken;
+  readonly #hear = (error: Error | undefined): void => {
+    this.#broken ??= error;
+  };
+
+  durable(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const tell = (): void => (this.#broken === undefined ? resolve() : reject(this.#broken));
+      // Heard of first by `#hear`.
+      if (this.#group === undefined) tell();
+      else this.#group.onEnd(tell);
+    });
   }
 
   /** Tells an active run that it was cancelled; the journal row is the caller's. */
@@ -323,9 +329,7 @@ export class EmbeddedRun {
     const noted = facts.length === 0 ? [] : [this.host.noted(this.row, facts)];
     if (this.#group?.add(writes, noted)) return;
     this.#group = this.host.open(writes, noted);
-    this.#group.durable.catch((error: Error) => {
-      this.#broken ??= error;
-    });
+    this.#group.onEnd(this.#hear);
   }
 
   /** As `write`, in a group of its own: refused, it takes nothing with it, and that is the caller's matter. */

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Committer } from './commit-queue.ts';
 import { openDatabase } from './database.ts';
+import { inlineCommitter } from './inline-committer.ts';
 import type { Write } from './statements.ts';
 import { workerCommitter } from './worker-committer.ts';
 
@@ -44,5 +45,26 @@ test('the write-ahead log begins anew while commits go on, and nothing that was 
     .prepare('SELECT count(*) AS n FROM journal WHERE length(value) >= ?')
     .get(value.length);
   expect(stored).toMatchObject({ n: rows });
+  database.close();
+});
+
+test('once the disk has refused a batch, nothing that was on its way behind it is stored', async () => {
+  const file = join(folder, 'runtime.db');
+  const database = openDatabase(file);
+  const inline = inlineCommitter(file);
+  committer = inline;
+  const row = (seq: number, bytes: number): Write => [
+    'putJournal',
+    seq,
+    'step#1',
+    0,
+    JSON.stringify('x'.repeat(bytes)),
+  ];
+  expect(await inline.apply([[row(1, 10)]])).toEqual([undefined]);
+  inline.pragma('max_page_count = 60');
+  await expect(inline.apply([[row(2, 1 << 20)]])).rejects.toThrow(/full/);
+  inline.pragma('max_page_count = 4294967294');
+  await expect(inline.apply([[row(3, 10)]])).rejects.toThrow(/full/);
+  expect(database.prepare('SELECT run_seq FROM journal').all()).toMatchObject([{ run_seq: 1 }]);
   database.close();
 });

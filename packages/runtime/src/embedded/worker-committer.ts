@@ -15,6 +15,11 @@ type Answer =
   | { readonly failure: string }
   | { readonly closed: true };
 
+function resultsOf(answer: Answer): BatchResult {
+  if (!('results' in answer)) throw new Error('the commit thread answered something else');
+  return answer.results;
+}
+
 /**
  * Commits on a thread of its own, so that an fsync never stalls the event loop (DESIGN §9). One batch is on its way at
  * a time. The thread starts at once; the file must exist with its schema when the first batch comes. Until the thread
@@ -79,12 +84,12 @@ export function workerCommitter(
   };
 
   return {
+    batchesMax: 2,
     apply: async (groups) => {
       const writer = here();
       if (writer !== undefined) return writer.apply(groups);
-      const answer = await ask(encodeBatch(groups));
-      if (!('results' in answer)) throw new Error('the commit thread answered something else');
-      return answer.results;
+      // Not awaited here: a suspended function would hold the batch, and what is there when young objects are collected is copied.
+      return ask(encodeBatch(groups)).then(resultsOf);
     },
     head: async () => {
       const writer = here();

@@ -97,7 +97,7 @@ function mayBeForgotten(tries: Tries, sinceFirstMs: number): boolean {
   return maybeSent && !isHarmless(tries.effect, sinceFirstMs + tries.effect.operation.timeoutMs);
 }
 
-async function send(tries: Tries, n: number): Promise<CallResult | 'held'> {
+function send(tries: Tries, n: number): Promise<CallResult | 'held'> {
   const { ctx, effect } = tries;
   const { traceparent, correlationId } = ctx.run;
   const isRead = effect.operation.effect === 'read';

@@ -109,18 +109,15 @@ export function scopeOf(progress: Progress): Scope {
 /** Carries out steps in order; `undefined` when all of them ended well. */
 export async function runSteps(progress: Progress, steps: readonly PlanStep[]): Promise<Stop | undefined> {
   for (const step of steps) {
-    const stop = await carryOut(progress, step.id, async (round, from) => {
+    const stop = await carryOut(progress, step.id, (round, from) => {
       if (step.when !== undefined) {
         const when = progress.loaded.condition(step.when, scopeOf(progress));
         if (!when.ok) return { as: 'failed', failure: when.failure, attempts: from };
         if (!when.value) return { as: 'skipped' };
       }
-      const release = await bound(progress, step, round);
-      try {
-        return await stepKinds[step.kind](progress, step, round, from);
-      } finally {
-        release?.();
-      }
+      return step.deadlineMs === undefined
+        ? stepKinds[step.kind](progress, step, round, from)
+        : withinDeadline(progress, step, step.deadlineMs, round, from);
     });
     if (stop !== undefined) return stop;
   }
@@ -128,22 +125,29 @@ export async function runSteps(progress: Progress, steps: readonly PlanStep[]): 
 }
 
 /**
- * Begins the step's own deadline. It is kept as what is left of the run's when it is over, so that it stands still where
- * that does, and a later process finds it as it was.
+ * One round of a step under its own deadline. That is kept as what is left of the run's when it is over, so that it stands
+ * still where that does, and a later process finds it as it was.
  */
-async function bound(
-  { ctx }: Progress,
-  { id, deadlineMs }: PlanStep,
+async function withinDeadline(
+  progress: Progress,
+  step: PlanStep,
+  deadlineMs: number,
   round: number,
-): Promise<(() => void) | undefined> {
-  if (deadlineMs === undefined) return undefined;
-  const leftMs = await ctx.step(`${id}/deadline/${round}`, () => ({
+  from: number,
+): Promise<StepEnd> {
+  const { ctx } = progress;
+  const leftMs = await ctx.step(`${step.id}/deadline/${round}`, () => ({
     value: ctx.deadlineAt() - ctx.now() - deadlineMs,
   }));
-  return ctx.bound({ step: id, leftMs });
+  const release = ctx.bound({ step: step.id, leftMs });
+  try {
+    return await stepKinds[step.kind](progress, step, round, from);
+  } finally {
+    release();
+  }
 }
 
-type Execute = (round: number, from: number) => Promise<StepEnd>;
+type Execute = (round: number, from: number) => StepEnd | Promise<StepEnd>;
 
 /**
  * One step, in rounds: the first, and one more for each time that a person resumed the run at it. `from` is the number
@@ -251,13 +255,13 @@ async function checkIntake(progress: Progress): Promise<Stop | undefined> {
   // Written by intake, which puts a failure there.
   const failure = intakeFailure as unknown as Failure;
   const quarantine = failure.class === 'contract';
-  return carryOut(progress, 'trigger', async () => ({ as: 'failed', failure, attempts: 1, quarantine }));
+  return carryOut(progress, 'trigger', () => ({ as: 'failed', failure, attempts: 1, quarantine }));
 }
 
 async function checkSuccess(progress: Progress): Promise<Stop | undefined> {
   const { success } = progress.loaded.plan;
   if (success === undefined) return undefined;
-  return carryOut(progress, 'success', async () => {
+  return carryOut(progress, 'success', () => {
     const met = progress.loaded.condition(success, scopeOf(progress));
     if (!met.ok) return { as: 'failed', failure: met.failure, attempts: 1 };
     return met.value ? { as: 'done' } : { as: 'failed', failure: notSuccessful(success), attempts: 1 };
@@ -266,7 +270,7 @@ async function checkSuccess(progress: Progress): Promise<Stop | undefined> {
 
 async function checkOutput(progress: Progress): Promise<Stop | undefined> {
   if (progress.loaded.plan.output === undefined) return undefined;
-  return carryOut(progress, 'output', async () => {
+  return carryOut(progress, 'output', () => {
     const { failure } = outputOf(progress);
     return failure === undefined ? { as: 'done' } : { as: 'failed', failure, attempts: 1 };
   });

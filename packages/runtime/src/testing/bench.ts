@@ -517,6 +517,7 @@ function breakable(
 ): Committer {
   let isTuned = logPages === undefined;
   return {
+    batchesMax: committer.batchesMax,
     apply: async (groups) => {
       if (!isTuned) committer.pragma(`wal_autocheckpoint = ${logPages}`);
       isTuned = true;

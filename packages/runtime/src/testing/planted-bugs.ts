@@ -266,12 +266,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     'orderKey === undefined &&\n      failure',
     'failure',
   ),
-  bug(
-    'what a run wrote counts as on disk at once',
-    context,
-    'await this.#group?.durable.catch(() => {});',
-    '',
-  ),
+  bug('what a run wrote counts as on disk at once', context, 'else this.#group.onEnd(tell);', 'else tell();'),
   bug(
     'a step is not journaled',
     strand,
@@ -345,8 +340,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     'entries are announced before they are on disk',
     'embedded/commit-queue.ts',
-    'results = await this.#committer.apply(batch.map((group) => group.take(this.#seal)));',
-    'const taken = batch.map((group) => group.take(this.#seal)); for (const group of batch) this.#onDurable(group.entries); results = await this.#committer.apply(taken);',
+    'this.#committer.apply(batch.map((group) => group.take(this.#seal))).then(',
+    'const taken = batch.map((group) => group.take(this.#seal)); for (const group of batch) this.#onDurable(group.entries); this.#committer.apply(taken).then(',
   ),
   bug(
     'a parked run has no dead letter',

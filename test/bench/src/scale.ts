@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -7,7 +7,7 @@ import { openLedger, openRuntime, type Runtime } from '@tenon/runtime';
 import { call, planFor } from '@tenon/runtime/testing';
 
 // `node --conditions=source test/bench/src/scale.ts [million ledger entries, default 1; the target is at 10] [folder to keep the file in]`:
-// a file with so many entries is made from the rows of real runs, copied by SQL. Then, beside an empty file: runs a second, in turns,
+// a file with so many entries is made from the rows of real runs, copied by SQL (a kept one is taken as it is). Then, beside an empty file: runs a second, in turns,
 // and the time of every query that the operations API and `tenon runs ls` make. Exits 3 when throughput is below 90 % of
 // empty, or a list or search is above 50 ms at the 95th percentile.
 
@@ -127,17 +127,23 @@ function grow(file: string): void {
       );
   db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
   db.close();
+  // It says how far the tree was.
+  rmSync(`${file}.mark`);
 }
 
 const bigFile = join(folder, `ledger-${millions}m.db`);
-const seed = await open(bigFile);
-await load(seed, SEED_RUNS);
-await seed.stop();
 let startedAt = performance.now();
-grow(bigFile);
+if (!existsSync(bigFile)) {
+  const seed = await open(bigFile);
+  await load(seed, SEED_RUNS);
+  await seed.stop();
+  grow(bigFile);
+}
 console.log(
-  `${millions} million entries made in ${Math.round((performance.now() - startedAt) / 1_000)} s, ${Math.round(statSync(bigFile).size / 1e6)} MB`,
+  `${millions} million entries at hand after ${Math.round((performance.now() - startedAt) / 1_000)} s, ${Math.round(statSync(bigFile).size / 1e6)} MB`,
 );
+// Keys of its own, also beside those of an earlier measurement on the same file.
+nextOrder = Math.max(SEED_RUNS, Number(process.hrtime.bigint() % 1_000_000_000_000n));
 
 startedAt = performance.now();
 const big = await open(bigFile);

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import type { SwitchRequest } from './switches.ts';
 import { type Bench, openBench, refused, unavailable } from './testing/bench.ts';
-import { call, childPlan, planFor, probe, run, step, undoable } from './testing/plan.ts';
+import { call, childPlan, literal, planFor, probe, run, step, undoable } from './testing/plan.ts';
 
 let bench: Bench;
 afterEach(() => bench.close());
@@ -313,6 +313,32 @@ describe('pause', () => {
     await lift('pause/orders');
     expect(undone()).toBe(2);
     expect(bench.state(id)).toBe('compensated');
+  });
+
+  test('holds a write whose look before it was under way, and looks anew when it goes on', async () => {
+    const probe = {
+      operation: 'acme.get',
+      with: literal({ id: 'x' }),
+      found: 'body',
+      compares: true as const,
+      settleMs: 0,
+    };
+    const input = literal({ id: 'x', body: { tier: 'gold' } });
+    bench = await openBench(planFor({ steps: [call('write', 'acme.setChecked', { probe, with: input })] }));
+    const answered = Promise.withResolvers<void>();
+    bench.target.script = {
+      get: [{ wait: answered.promise, result: { tier: 'silver' } }, { result: { tier: 'bronze' } }],
+    };
+    const id = await bench.order({ id: 'a' });
+    while (bench.target.count('get') === 0) await new Promise((resolve) => setImmediate(resolve));
+    await set(paused);
+    answered.resolve();
+    await bench.runtime.idle();
+    expect(bench.target.count('setChecked')).toBe(0);
+    await lift('pause/orders');
+    expect(bench.target.count('get')).toBe(2);
+    expect(bench.target.count('setChecked')).toBe(1);
+    expect(bench.state(id)).toBe('succeeded');
   });
 
   test('takes events in and moves nothing; others go on; resumed, it goes on in order and in time', async () => {

@@ -50,9 +50,11 @@ export class Calls {
     const isCalledOff = (): boolean => {
       if (board.isQuiet) return false;
       const { pipeline, runId } = request.origin;
+      const run = activations.byId(runId);
       // A call of no run is of a reconciliation, which stands for itself.
-      const pipelines = activations.byId(runId)?.pipelines ?? [pipeline];
-      return board.isHeld(pipelines, connection, request.purpose);
+      const pipelines = run?.pipelines ?? [pipeline];
+      const isPaused = run !== undefined && this.#engine.isPaused(run.row);
+      return isPaused || board.isHeld(pipelines, connection, request.purpose);
     };
     // Nothing is awaited between here and the transport: a switch that is set is kept from this moment on.
     if (isCalledOff()) return 'held';

@@ -207,6 +207,7 @@ export class Strand implements RunContext {
       if (known !== undefined) return Promise.resolve(known.value as unknown as Interruption);
     }
     if (this.#isReplaying) return undefined;
+    if (host.isStopping || host.isPaused(this.#run.row)) this.#stepAside();
     const switches = host.holdersOf(pipelines, call);
     if (switches.length > 0) return this.#putBy(call, switches, null);
     const untilMs = host.closedUntil(call.connection);

@@ -562,7 +562,7 @@ export class MemoryEngine implements Engine {
   readonly #call: Caller = async (connection, request) => {
     const run = this.#disk.runs.find(({ runId }) => runId === request.origin.runId)!;
     const isCalledOff = (): boolean =>
-      this.#board.isHeld(this.#pipelinesOf(run), connection, request.purpose);
+      this.isPaused(run) || this.#board.isHeld(this.#pipelinesOf(run), connection, request.purpose);
     // After the intent is stored, and with nothing awaited before the call.
     if (isCalledOff()) return 'held';
     return this.#options.transport(connection).call({ ...request, isCalledOff });

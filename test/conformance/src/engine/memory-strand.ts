@@ -105,6 +105,7 @@ export class MemoryStrand implements RunContext {
       if (known !== undefined) return Promise.resolve(known);
     }
     if (this.#isReplaying) return undefined;
+    if (engine.isPaused(stored)) this.#stepAside();
     const held = engine.holdersOf(stored, call);
     return held.length === 0 ? undefined : this.#putBy(call, held);
   }

@@ -120,7 +120,7 @@ export async function openRuntimeWith(
   };
   const reconciliations = new Reconciliations(engine, options);
   engine.reconciliations = reconciliations;
-  const repairs = new Repairs(engine, reconciliations, replays, trigger, options.clock);
+  const repairs = new Repairs(engine, reconciliations.reports, replays, trigger, options.clock);
   const retention = keepRetention(engine, options);
   const watch = keepWatch(engine, options.clock);
   let stopped: Promise<void> | undefined;
@@ -182,9 +182,9 @@ export async function openRuntimeWith(
     reconciliations: () => reconciliations.names(),
     reconcile: (name, actor, reason, isDryRun) =>
       engine.dispatcher.busy(() => reconciliations.begin(name, actor, reason, isDryRun)),
-    reconciliationReports: (name, limit) => reconciliations.reports(name, limit),
-    reconciliationReport: (id) => reconciliations.report(id),
-    reportedDifferences: (id, after, limit) => reconciliations.differences(id, after, limit),
+    reconciliationReports: (name, limit) => reconciliations.reports.list(name, limit),
+    reconciliationReport: (id) => reconciliations.reports.get(id),
+    reportedDifferences: (id, after, limit) => reconciliations.reports.differences(id, after, limit),
     planRepair: (report, actor, reason) => engine.dispatcher.busy(() => repairs.plan(report, actor, reason)),
     applyRepair: (token, actor, reason, more = {}) =>
       engine.dispatcher.busy(() => repairs.apply(token, actor, reason, more)),

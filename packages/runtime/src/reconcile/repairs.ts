@@ -16,7 +16,7 @@ import type {
   RuntimeOptions,
 } from '../runtime.ts';
 import type { Difference } from './compare.ts';
-import type { Reconciliations } from './reconciliations.ts';
+import type { Reports } from './reports.ts';
 
 /** As of a replay's dry run. */
 const GOOD_FOR_MS = 24 * 3_600_000;
@@ -74,7 +74,7 @@ interface FoundRun {
  */
 export class Repairs {
   readonly #engine: EmbeddedEngine;
-  readonly #reconciliations: Reconciliations;
+  readonly #reports: Reports;
   readonly #replays: Replays;
   readonly #start: Start;
   readonly #clock: RuntimeOptions['clock'];
@@ -83,13 +83,13 @@ export class Repairs {
 
   constructor(
     engine: EmbeddedEngine,
-    reconciliations: Reconciliations,
+    reports: Reports,
     replays: Replays,
     start: Start,
     clock: RuntimeOptions['clock'],
   ) {
     this.#engine = engine;
-    this.#reconciliations = reconciliations;
+    this.#reports = reports;
     this.#replays = replays;
     this.#start = start;
     this.#clock = clock;
@@ -113,8 +113,8 @@ export class Repairs {
 
   /** Says what a repair of each difference would do, and freezes that. */
   async plan(reportId: string, actor: string, reason: string): Promise<RepairResult> {
-    const report = this.#reconciliations.report(reportId);
-    const plan = this.#reconciliations.planOfReport(reportId);
+    const report = this.#reports.get(reportId);
+    const plan = this.#reports.planOfReport(reportId);
     if (report === undefined || plan === undefined)
       return { ok: false, code: 'REPORT_UNKNOWN', message: `there is no report ${reportId}` };
     if (report.state !== 'complete')
@@ -132,7 +132,7 @@ export class Repairs {
       plan,
       differences.map(({ difference }) => difference),
     );
-    const shownKey = this.#reconciliations.shownKey(reportId);
+    const shownKey = this.#reports.shownKey(reportId);
     const chosen = differences.map(({ number, difference }) => {
       const { key, kind } = difference;
       // What a key has twice, a replay does not take away: see `outcomeOf`.
@@ -274,7 +274,7 @@ export class Repairs {
       await dispatcher.busy(() => this.#replays.apply(replay, actor, reason, { perSecond }));
     const startsRefused: { readonly number: number; readonly because: string }[] = [];
     for (const { number, pipeline, repair } of starts) {
-      const [found] = this.#reconciliations.storedDifferences(report, number - 1, 1);
+      const [found] = this.#reports.storedDifferences(report, number - 1, 1);
       const input = found?.number === number ? found.difference.starts[repair] : undefined;
       for (let isSettled = false; !isSettled; ) {
         if (this.#stopped.signal.aborted) return;
@@ -311,7 +311,7 @@ export class Repairs {
   ): Promise<readonly { readonly number: number; readonly difference: Difference }[]> {
     const all: { readonly number: number; readonly difference: Difference }[] = [];
     for (let after = 0; ; ) {
-      const some = this.#reconciliations.storedDifferences(report, after, READ_AT_ONCE);
+      const some = this.#reports.storedDifferences(report, after, READ_AT_ONCE);
       all.push(...some);
       after = some.at(-1)?.number ?? after;
       if (some.length < READ_AT_ONCE) return all;

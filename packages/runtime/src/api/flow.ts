@@ -1,0 +1,66 @@
+import type { Failure } from '@tenon/model';
+import type { Plan } from '@tenon/pipeline';
+import type { DeadLetter } from './open-work.ts';
+import type { ReconciliationFlow } from './reconciliations.ts';
+import type { RunState } from './runs.ts';
+
+export interface FlowReport {
+  readonly atMs: number;
+  readonly intake: {
+    /** Why no event is taken at present. */
+    readonly refusal?: Failure;
+    /** Runs accepted whose turn has not come. */
+    readonly backlog: number;
+    readonly writesWaiting: number;
+    readonly bytesWaiting: number;
+    /** Since the process began, by code. */
+    readonly refused: Readonly<Record<string, number>>;
+  };
+  readonly pipelines: readonly PipelineFlow[];
+  readonly connections: readonly ConnectionFlow[];
+  readonly reconciliations: readonly ReconciliationFlow[];
+  /** Runs that have not ended, or are parked, by state. Counted to 100,000. */
+  readonly runs: Readonly<Partial<Record<RunState, number>>>;
+  /** Since the process began. */
+  readonly counts: {
+    readonly accepted: number;
+    readonly ended: Readonly<Partial<Record<RunState, number>>>;
+    readonly retries: number;
+    readonly held: number;
+    /** Events left out, because a newer one of their entity had been taken. */
+    readonly older: number;
+  };
+  readonly deadLetters: readonly {
+    readonly pipeline: string;
+    readonly queue: DeadLetter['queue'];
+    readonly class: string;
+    readonly count: number;
+    readonly oldestMs: number;
+  }[];
+}
+
+export interface PipelineFlow {
+  readonly pipeline: string;
+  readonly tier: Plan['tier'];
+  readonly backlog: number;
+  /** For how long the run that is due first has been due. */
+  readonly lagMs: number;
+  readonly active: number;
+  readonly concurrency: number;
+  /** Ids of the switches on it. */
+  readonly switches: readonly string[];
+}
+
+/** As far as its transport tells. */
+export interface ConnectionFlow {
+  readonly connection: string;
+  readonly breaker: 'closed' | 'open' | 'halfOpen';
+  readonly inFlight: number;
+  readonly waiting: number;
+  /** Calls are held until then, as the other side asked. */
+  readonly heldUntilMs?: number;
+  /** A maintenance window is open until then. */
+  readonly closedUntilMs?: number;
+  /** Ids of the kill switches that hold calls over it. */
+  readonly switches: readonly string[];
+}

@@ -1,0 +1,64 @@
+import type { DeadLetter } from './open-work.ts';
+import type { RunState } from './runs.ts';
+
+export interface ReplayFilter {
+  readonly runId?: string;
+  readonly pipeline?: string;
+  readonly key?: string;
+  readonly fromMs?: number;
+  readonly toMs?: number;
+  readonly state?: RunState;
+  readonly correlationId?: string;
+  /** Name of the event that the run began with. */
+  readonly event?: string;
+  /** Of the event that the run began with. */
+  readonly deliveryId?: string;
+  /** Runs with a dead letter of this group, queue or class. */
+  readonly fingerprint?: string;
+  readonly queue?: DeadLetter['queue'];
+  readonly failureClass?: string;
+  /** Exactly these runs. */
+  readonly runIds?: readonly string[];
+}
+
+export interface ReplayOptions {
+  /** Runs resumed a second, at most. Default 10. */
+  readonly perSecond?: number;
+}
+
+export type ReplayResult =
+  | { readonly ok: true; readonly report: ReplayReport }
+  | { readonly ok: false; readonly code: string; readonly message: string };
+
+export interface ReplayReport {
+  /** Applies exactly these runs, once, until then. */
+  readonly token: string;
+  readonly expiresAtMs: number;
+  readonly runs: readonly {
+    readonly runId: string;
+    readonly pipeline: string;
+    readonly key: string;
+    readonly effectsSkipped: readonly string[];
+    readonly effectsToSend: readonly string[];
+    /** It is resumed, though there may be reads and checks alone to do; otherwise it has ended well, and that is noted. */
+    readonly goesOn: boolean;
+    /** Why a replay can do nothing for this run; both lists are then empty. */
+    readonly refused?: string;
+  }[];
+}
+
+export interface ReplayStatus {
+  readonly token: string;
+  readonly filter: ReplayFilter;
+  readonly actor: string;
+  readonly reason: string;
+  readonly atMs: number;
+  readonly applied?: {
+    readonly actor: string;
+    readonly reason: string;
+    readonly atMs: number;
+    readonly perSecond: number;
+  };
+  /** Runs by what became of them. */
+  readonly runs: Readonly<Partial<Record<'planned' | 'waiting' | 'sent' | 'done' | 'refused', number>>>;
+}

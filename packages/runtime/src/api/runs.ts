@@ -1,0 +1,122 @@
+import type { Failure, Json, JsonObject } from '@tenon/model';
+import type { Plan } from '@tenon/pipeline';
+
+/** Terminal: `succeeded compensated failed cancelled`. Parked with an owner: `inDoubt`, and `failed` with an open dead letter. */
+export type RunState =
+  | 'accepted'
+  | 'running'
+  | 'waiting'
+  | 'inDoubt'
+  | 'compensating'
+  | 'succeeded'
+  | 'compensated'
+  | 'failed'
+  | 'cancelled';
+
+export interface RunFilter {
+  readonly pipeline?: string;
+  readonly state?: RunState;
+  readonly key?: string;
+  readonly limit?: number;
+}
+
+export interface RunSummary {
+  readonly runId: string;
+  readonly pipeline: string;
+  readonly version: number;
+  readonly planHash: string;
+  readonly key: string;
+  readonly state: RunState;
+  readonly step?: string;
+  readonly acceptedAtMs: number;
+  readonly updatedAtMs: number;
+  readonly owner: string;
+  readonly correlationId: string;
+  /** Ids of the switches that hold it; `maintenance/<connection>` in a maintenance window. */
+  readonly heldBy?: readonly string[];
+}
+
+export interface RunDetail extends RunSummary {
+  readonly contracts: Plan['contracts'];
+  readonly input: Json;
+  /** Of the event that started it, where the pipeline reads them. */
+  readonly headers?: Json;
+  readonly steps: readonly StepRecord[];
+  /** The run that started it as a child. */
+  readonly parent?: { readonly runId: string; readonly pipeline: string; readonly step: string };
+  /** Runs that it started as its children. */
+  readonly children?: readonly {
+    readonly runId: string;
+    readonly pipeline: string;
+    readonly step: string;
+    readonly state: RunState;
+  }[];
+  readonly failure?: Failure & { readonly step: string };
+}
+
+export interface StepRecord {
+  readonly id: string;
+  readonly state: 'succeeded' | 'skipped' | 'failed' | 'running' | 'waiting' | 'inDoubt' | 'compensated';
+  readonly attempts: number;
+  readonly idempotencyKey?: string;
+  /** Of a step that runs another pipeline: the child. */
+  readonly runId?: string;
+  readonly result?: Json;
+  readonly failure?: Failure;
+}
+
+/** One append-only fact. `at` in epoch ms; `details` is redacted by contract class before it is stored. */
+export interface LedgerEntry {
+  readonly sequence: number;
+  readonly at: number;
+  readonly runId: string;
+  readonly pipeline: string;
+  readonly correlationId: string;
+  readonly kind:
+    | 'accepted'
+    | 'duplicate'
+    | 'state'
+    | 'stepStarted'
+    | 'intent'
+    | 'attempt'
+    | 'outcome'
+    | 'retry'
+    | 'probe'
+    | 'stepDone'
+    | 'branch'
+    | 'emitted'
+    | 'waiting'
+    | 'signal'
+    | 'approval'
+    | 'compensation'
+    | 'inDoubt'
+    | 'deadLetter'
+    | 'forwardFix'
+    | 'operator'
+    | 'replay'
+    | 'resumed'
+    /** Put by until a switch is lifted. */
+    | 'held'
+    /** A switch was set, lifted, or has expired. Of no run. */
+    | 'switch'
+    /** A run that nothing would have moved any more, or that is far past its deadline: reported, and let go. */
+    | 'stuck'
+    /** A threshold was crossed; names who is to look. Of no run. */
+    | 'alarm'
+    | 'activated'
+    | 'erased'
+    /** Secrets that an attempt used, or that were used without a run since the last such entry. */
+    | 'secretUse'
+    /** Data keys were wrapped by another key. Of no run. */
+    | 'keys'
+    | 'retired'
+    /** A flag kept an event from starting a run. Of no run. */
+    | 'flaggedOff'
+    /** An event older than one of its entity that was taken before; it started no run. Of no run. */
+    | 'olderSkipped'
+    /** Two systems are compared, were, or are being repaired. Of no run. */
+    | 'reconciliation';
+  readonly step?: string;
+  readonly attempt?: number;
+  readonly details: JsonObject;
+}

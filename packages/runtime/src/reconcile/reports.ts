@@ -1,0 +1,281 @@
+import { createHmac } from 'node:crypto';
+import type { Failure, JsonObject } from '@tenon/model';
+import type { ReconciliationPlan } from '@tenon/pipeline';
+import type { ReconciliationReport, ReportedDifference } from '../api/reconciliations.ts';
+import type { EmbeddedEngine } from '../embedded/engine.ts';
+import type { Write } from '../embedded/statements.ts';
+import type { Difference } from './compare.ts';
+import type { Outcome } from './comparison.ts';
+
+/** Differences stored in one write: short, so that intake does not wait for it. */
+const WRITTEN_AT_ONCE = 200;
+/** Reports listed at most. */
+const LISTED_MAX = 1_000;
+
+/** What a report is stored as, beside its columns. */
+export interface StoredReport {
+  readonly plan: string;
+  readonly version: number;
+  /** Goes into the digests that stand for classed keys. */
+  readonly salt: string;
+  readonly actor: string;
+  readonly reason: string;
+  readonly scheduledAtMs?: number;
+  readonly resumed?: number;
+  readonly outcome?: Outcome;
+  readonly failure?: Failure;
+}
+
+/** Reports of reconciliations as they are on disk, with the differences that each lists. */
+export class Reports {
+  readonly #engine: EmbeddedEngine;
+
+  constructor(engine: EmbeddedEngine) {
+    this.#engine = engine;
+  }
+
+  list(name?: string, limit = 50): readonly ReconciliationReport[] {
+    const rows = this.#engine.read
+      .of('SELECT * FROM reports WHERE (?1 IS NULL OR name = ?1) ORDER BY id DESC LIMIT ?2')
+      .all(name ?? null, Math.min(limit, LISTED_MAX));
+    return rows.map((row) => this.#reportOf(row));
+  }
+
+  get(id: string): ReconciliationReport | undefined {
+    const row = this.#engine.read.of('SELECT * FROM reports WHERE id = ?').get(id);
+    return row && this.#reportOf(row);
+  }
+
+  /** The last one that ended and was no dry run. */
+  lastEnded(name: string): ReconciliationReport | undefined {
+    const row = this.#engine.read
+      .of(
+        `SELECT * FROM reports WHERE name = ? AND is_dry = 0 AND state <> 'comparing' ORDER BY id DESC LIMIT 1`,
+      )
+      .get(name);
+    return row && this.#reportOf(row);
+  }
+
+  /** Those that an earlier process, or this one, has begun and not ended. */
+  unfinished(): readonly {
+    readonly id: string;
+    readonly name: string;
+    readonly isDryRun: boolean;
+    readonly stored: StoredReport;
+  }[] {
+    return this.#engine.read
+      .of(`SELECT * FROM reports WHERE state = 'comparing' ORDER BY id`)
+      .all()
+      .map((row) => ({
+        id: String(row['id']),
+        name: String(row['name']),
+        isDryRun: Number(row['is_dry']) === 1,
+        stored: this.#storedOf(row),
+      }));
+  }
+
+  /** Differences of a report after a number, in order. What is classed is not in them. */
+  differences(id: string, after: number, limit: number): readonly ReportedDifference[] {
+    const { plan, salt } = this.#behind(id);
+    return this.storedDifferences(id, after, limit).map(({ number, difference }) =>
+      shown(number, difference, plan, salt),
+    );
+  }
+
+  /** How a key may be shown: as it is, or by its digest. */
+  shownKey(id: string): (key: string | null) => string | null {
+    const { plan, salt } = this.#behind(id);
+    return (key) => (key !== null && (plan?.isKeyClassed ?? true) ? digestOfKey(key, salt) : key);
+  }
+
+  storedDifferences(
+    id: string,
+    after: number,
+    limit: number,
+  ): readonly { readonly number: number; readonly difference: Difference }[] {
+    return this.#engine.read
+      .of('SELECT id, value FROM differences WHERE id > ? AND id < ? ORDER BY id LIMIT ?')
+      .all(differenceId(id, after), `${id}/~`, limit)
+      .flatMap((row) => {
+        const place = String(row['id']);
+        const value = this.#engine.rows.codec.jsonOrNull(row['value'], `differences/${place}`);
+        if (value === null) return [];
+        // Written by `store`.
+        return [
+          {
+            number: Number(place.slice(place.lastIndexOf('/') + 1)),
+            difference: value as unknown as Difference,
+          },
+        ];
+      });
+  }
+
+  planOfReport(id: string): ReconciliationPlan | undefined {
+    return this.#behind(id).plan;
+  }
+
+  #behind(id: string): { readonly plan: ReconciliationPlan | undefined; readonly salt: string } {
+    const row = this.#engine.read.of('SELECT id, value FROM reports WHERE id = ?').get(id);
+    const stored = row && this.#storedOf(row);
+    return { plan: stored && this.planOf(stored.plan), salt: stored?.salt ?? '' };
+  }
+
+  /** A comparison begins, or begins again: what an earlier try has listed goes. */
+  async beginAnew(id: string, stored: StoredReport): Promise<void> {
+    await this.#engine.commit(
+      [
+        ['dropDifferences', `${id}/`, `${id}/~`],
+        ['noteReport', id, JSON.stringify(stored)],
+      ],
+      [],
+    );
+  }
+
+  async store(report: string, from: number, differences: readonly Difference[]): Promise<void> {
+    for (let at = 0; at < differences.length; at += WRITTEN_AT_ONCE)
+      await this.#engine.commit(
+        differences
+          .slice(at, at + WRITTEN_AT_ONCE)
+          .map(
+            (one, index): Write => [
+              'putDifference',
+              differenceId(report, from + at + index),
+              one.kind,
+              JSON.stringify(one),
+            ],
+          ),
+        [],
+      );
+  }
+
+  /** Ends a report, once: with its entry, and the alarm that its owner is to hear. */
+  async end(
+    plan: ReconciliationPlan,
+    id: string,
+    stored: StoredReport,
+    isDryRun: boolean,
+    end: Pick<StoredReport, 'outcome' | 'failure'>,
+  ): Promise<void> {
+    const now = this.#engine.now();
+    const { outcome, failure } = end;
+    const counted = outcome && {
+      counts: { ...outcome.counts },
+      differences: outcome.differences,
+      unsettled: outcome.unsettled,
+      records: { ...outcome.records },
+      totals: outcome.totals.filter(({ differs }) => differs).map(({ name }) => name),
+    };
+    const said: JsonObject = {
+      reconciliation: plan.name,
+      report: id,
+      ...counted,
+      ...(failure && { class: failure.class, code: failure.code }),
+    };
+    const isAlarm = failure !== undefined || (outcome?.differences ?? 0) > plan.alarmAbove;
+    const { team, backup, escalation, roles } = plan.owner;
+    await this.#engine.commit(
+      [
+        [
+          'endReport',
+          id,
+          now,
+          failure === undefined ? 'complete' : 'failed',
+          JSON.stringify({ ...stored, ...end }),
+        ],
+      ],
+      [
+        this.#engine.system({
+          kind: 'reconciliation',
+          details: { action: failure === undefined ? 'complete' : 'failed', isDryRun, ...said },
+        }),
+        ...(isAlarm && !isDryRun
+          ? [
+              this.#engine.system({
+                kind: 'alarm',
+                details: {
+                  alarm: failure === undefined ? 'recordsDiffer' : 'reconciliationFailed',
+                  ...said,
+                  alarmAbove: plan.alarmAbove,
+                  owner: team,
+                  ...(roles?.data !== undefined && { data: roles.data }),
+                  backup,
+                  escalation,
+                },
+              }),
+            ]
+          : []),
+      ],
+    );
+  }
+
+  planOf(hash: string): ReconciliationPlan | undefined {
+    const row = this.#engine.read.of('SELECT plan FROM reconciliation_plans WHERE hash = ?').get(hash);
+    return row && JSON.parse(String(row['plan']));
+  }
+
+  #storedOf(row: Record<string, unknown>): StoredReport {
+    // Written by `Reconciliations.begin` and `end`; what is damaged is named by `tenon doctor`.
+    return (this.#engine.rows.codec.jsonOrNull(row['value'], `reports/${String(row['id'])}`) ??
+      {}) as unknown as StoredReport;
+  }
+
+  #reportOf(row: Record<string, unknown>): ReconciliationReport {
+    const { outcome, failure, plan, resumed, salt: _, ...rest } = this.#storedOf(row);
+    const endedAtMs = row['ended_at'];
+    const owner = this.planOf(plan)?.owner.team ?? '';
+    return {
+      id: String(row['id']),
+      reconciliation: String(row['name']),
+      // One of the three that the table allows.
+      state: String(row['state']) as ReconciliationReport['state'],
+      isDryRun: Number(row['is_dry']) === 1,
+      begunAtMs: Number(row['begun_at']),
+      ...(typeof endedAtMs === 'number' && { endedAtMs }),
+      planHash: plan,
+      owner,
+      ...rest,
+      ...(resumed !== undefined && { resumed }),
+      ...(outcome ?? NOTHING),
+      ...(failure && { failure }),
+    };
+  }
+}
+
+const NOTHING: Outcome = {
+  counts: { missing: 0, extra: 0, mismatched: 0, duplicate: 0, withoutKey: 0 },
+  differences: 0,
+  listed: 0,
+  unsettled: 0,
+  records: { source: 0, target: 0 },
+  totals: [],
+};
+
+/** A difference as people may see it: what is classed is named, and not shown. */
+function shown(
+  number: number,
+  { kind, key, ids, records, fields }: Difference,
+  plan: ReconciliationPlan | undefined,
+  salt: string,
+): ReportedDifference {
+  const isKeyClassed = plan?.isKeyClassed ?? true;
+  return {
+    number,
+    kind,
+    key: key !== null && isKeyClassed ? digestOfKey(key, salt) : key,
+    // Where the key is classed, its ids would name whom it stands for.
+    ids: isKeyClassed || (plan?.isIdClassed ?? true) ? { source: [], target: [] } : ids,
+    records,
+    fields: fields.map(({ name, source, target }) => {
+      const isClassed = plan?.compare.find((one) => one.name === name)?.isClassed ?? true;
+      return isClassed ? { name, isClassed } : { name, source, target };
+    }),
+  };
+}
+
+function digestOfKey(key: string, salt: string): string {
+  return `#${createHmac('sha256', salt).update(key).digest('hex').slice(0, 12)}`;
+}
+
+function differenceId(report: string, number: number): string {
+  return `${report}/${String(number).padStart(8, '0')}`;
+}

@@ -30,21 +30,34 @@ export function scheduleOf({
   return {
     next,
     due: (positionMs, nowMs) => {
-      const late: number[] = [];
       const onTime: number[] = [];
-      for (let at = next(positionMs); at !== undefined && at <= nowMs; at = next(at)) {
-        (nowMs - at > ON_TIME_MS ? late : onTime).push(at);
-        if (late.length > MISSED_MAX) late.shift();
-      }
+      const fromMs = Math.max(positionMs, nowMs - ON_TIME_MS - 1);
+      for (let at = next(fromMs); at !== undefined && at <= nowMs; at = next(at)) onTime.push(at);
       // A moment that is on time stands for those missed before it.
-      const once = onTime.length > 0 ? [] : late.slice(-1);
-      const madeUp = missed === 'all' ? late : missed === 'once' ? once : [];
+      const wanted = missed === 'all' ? MISSED_MAX : missed === 'once' && onTime.length === 0 ? 1 : 0;
+      const madeUp = lastBetween(pattern, positionMs, nowMs - ON_TIME_MS, wanted);
       return [
         ...madeUp.map((atMs) => ({ atMs, isLate: true })),
         ...onTime.map((atMs) => ({ atMs, isLate: false })),
       ];
     },
   };
+}
+
+/**
+ * The last moments after `afterMs` and before `beforeMs`, in order, at most so many. Looked for from the end: a month of a
+ * five-minute schedule is 8,640 moments, and a second of work, where one is wanted.
+ */
+function lastBetween(pattern: Cron, afterMs: number, beforeMs: number, max: number): readonly number[] {
+  for (let count = Math.min(1, max); count > 0; count = Math.min(count * 4, max)) {
+    const found = pattern
+      .previousRuns(count, new Date(beforeMs))
+      .map((at) => at.getTime())
+      .reverse();
+    const isAll = found.length < count || found[0]! <= afterMs;
+    if (isAll || count === max) return found.filter((at) => at > afterMs);
+  }
+  return [];
 }
 
 /** Why a cron expression cannot be read, or why it names no moment; `undefined` for one that does. */

@@ -26,6 +26,9 @@ export const remote: Readonly<Record<string, OptionSpec>> = {
 export const reason: Readonly<Record<string, OptionSpec>> = {
   reason: { type: 'string', value: '<text>', help: 'why; kept in the ledger' },
 };
+export const rate: Readonly<Record<string, OptionSpec>> = {
+  rate: { type: 'string', value: '<n>', help: 'runs a second at most; default 10' },
+};
 export const filters: Readonly<Record<string, OptionSpec>> = {
   pipeline: { type: 'string', value: '<name>', help: 'of this pipeline' },
   key: { type: 'string', value: '<key>', help: 'with this business key' },
@@ -303,6 +306,16 @@ export function needReason(args: Args): string {
   const text = args.text('reason');
   if (!text) throw new UsageError('give --reason: it is kept in the ledger');
   return text;
+}
+
+/** `--rate` as the API takes it: nothing where it is not given. */
+export function perSecondOf(args: Args): { readonly perSecond?: number } {
+  const text = args.text('rate');
+  if (text === undefined) return {};
+  const perSecond = Number(text);
+  if (!(perSecond > 0 && perSecond <= 1_000))
+    throw new UsageError('--rate is a number of runs a second, up to 1000');
+  return { perSecond };
 }
 
 function parseJson(text: string, option: string): unknown {

@@ -6,12 +6,12 @@ import type {
   RepairStatus,
   ReportedDifference,
 } from '@tenon/runtime';
-import { type Args, type CommandSpec, type OptionSpec, UsageError } from '../command.ts';
+import { type Args, type CommandSpec, type OptionSpec } from '../command.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import type { OperationsClient } from '../operations-client.ts';
 import { plural } from '../render/index.ts';
 import { renderTable } from '../table.ts';
-import { needReason, reason, remote, time, withClient } from './operate.ts';
+import { needReason, perSecondOf, rate, reason, remote, time, withClient } from './operate.ts';
 
 /** How often a report under way is looked at. */
 const LOOK_MS = 300;
@@ -163,20 +163,12 @@ export const reconcileCommands: readonly CommandSpec[] = [
     name: 'reconcile apply',
     summary: 'Do exactly what the dry run of a repair showed, once, beside live traffic',
     positionals: ['<token>'],
-    options: {
-      ...remote,
-      ...reason,
-      rate: { type: 'string', value: '<n>', help: 'runs a second at most; default 10' },
-    },
+    options: { ...remote, ...reason, ...rate },
     run: withClient(async (client, args, _show, io) => {
       const token = args.positionals[0]!;
-      const rate = args.text('rate');
-      const perSecond = rate === undefined ? undefined : Number(rate);
-      if (perSecond !== undefined && !(perSecond > 0 && perSecond <= 1_000))
-        throw new UsageError('--rate is a number of runs a second, up to 1000');
       await client.post(`/v1/repairs/${encodeURIComponent(token)}/apply`, {
         reason: needReason(args),
-        ...(perSecond !== undefined && { perSecond }),
+        ...perSecondOf(args),
       });
       io.err(`begun; tenon reconcile status ${token} says how far it is\n`);
       return exit.clean;

@@ -5,6 +5,7 @@ import { systemRandom } from '@tenon/model';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { runCommandLine } from '../command.ts';
 import { operateCommands } from './operate.ts';
+import { reconcileCommands } from './reconcile.ts';
 import { replayCommands } from './replay.ts';
 
 let root: string;
@@ -30,16 +31,20 @@ async function tenon(
     sent.push(`${init.method} ${url.pathname}${url.search} ${init.body ?? ''}`.trim());
     return Response.json(answer);
   });
-  const code = await runCommandLine([...operateCommands, ...replayCommands], line.split(' '), {
-    out: hear,
-    err: hear,
-    cwd: root,
-    env: {},
-    color: false,
-    clock: { now: () => 0, setTimer: () => () => {} },
-    random: systemRandom,
-    interrupted: () => new Promise(() => {}),
-  });
+  const code = await runCommandLine(
+    [...operateCommands, ...replayCommands, ...reconcileCommands],
+    line.split(' '),
+    {
+      out: hear,
+      err: hear,
+      cwd: root,
+      env: {},
+      color: false,
+      clock: { now: () => 0, setTimer: () => () => {} },
+      random: systemRandom,
+      interrupted: () => new Promise(() => {}),
+    },
+  );
   return { sent, text, code };
 }
 
@@ -117,6 +122,7 @@ describe('a replay', () => {
     ['replay --state faild --reason why', '--state must be one of'],
     ['runs ls --state faild', '--state must be one of'],
     ['replay apply t1 --rate 0 --reason why', '--rate is a number'],
+    ['reconcile apply t1 --rate many --reason why', '--rate is a number'],
     ['dead-letters resume --reason why', 'name a run, or those of'],
     ['dead-letters resume r1 --group g --reason why', 'name a run, or those of'],
   ])('%s is refused before anything is sent', async (line, says) => {

@@ -6,7 +6,18 @@ import type { Io } from '../io.ts';
 import type { OperationsClient } from '../operations-client.ts';
 import { plural } from '../render/index.ts';
 import { renderTable } from '../table.ts';
-import { filters, needReason, parseTime, reason, remote, type Show, time, withClient } from './operate.ts';
+import {
+  filters,
+  needReason,
+  parseTime,
+  perSecondOf,
+  rate,
+  reason,
+  remote,
+  type Show,
+  time,
+  withClient,
+} from './operate.ts';
 
 const letters: Readonly<Record<string, OptionSpec>> = {
   pipeline: filters['pipeline']!,
@@ -188,20 +199,12 @@ export const replayCommands: readonly CommandSpec[] = [
     name: 'replay apply',
     summary: 'Replay exactly the runs that a dry run showed, once, beside live traffic',
     positionals: ['<token>'],
-    options: {
-      ...remote,
-      ...reason,
-      rate: { type: 'string', value: '<n>', help: 'runs a second at most; default 10' },
-    },
+    options: { ...remote, ...reason, ...rate },
     run: withClient(async (client, args, _show, io) => {
       const token = args.positionals[0]!;
-      const rate = args.text('rate');
-      const perSecond = rate === undefined ? undefined : Number(rate);
-      if (perSecond !== undefined && !(perSecond > 0 && perSecond <= 1_000))
-        throw new UsageError('--rate is a number of runs a second, up to 1000');
       await client.post(`/v1/replays/${encodeURIComponent(token)}/apply`, {
         reason: needReason(args),
-        ...(perSecond !== undefined && { perSecond }),
+        ...perSecondOf(args),
       });
       io.err(`begun; tenon replay status ${token} says how far it is\n`);
       return exit.clean;

@@ -154,6 +154,53 @@ describe('events in quarantine, once their contract was mended', () => {
     expect(written()).toEqual(['3', '1', '2']);
   });
 
+  test('say what became of them: a run, a flag against it, a newer one, a key that is known', async () => {
+    const versioned = (amount: 'integer' | 'string', pipeline: string) => {
+      const { identity } = plan(amount);
+      return plan(amount, {
+        pipeline,
+        identity: { ...identity, key: { expression: 'event.amount' }, version: 'event.amount' },
+      });
+    };
+    bench = await openBench(
+      plan('integer'),
+      versioned('integer', 'versioned'),
+      plan('integer', { pipeline: 'off' }),
+    );
+    await accept('1', '2026-01-01T00:00:00Z');
+    await bench.runtime.idle();
+    await bench.runtime.activate(plan('string'));
+    await bench.runtime.activate(versioned('string', 'versioned'));
+    await bench.runtime.activate(plan('string', { pipeline: 'off' }));
+    const flag = {
+      kind: 'flag',
+      pipeline: 'off',
+      share: 0,
+      keys: [],
+      events: [],
+      expiresAtMs: 4e12,
+    } as const;
+    expect(await bench.runtime.setSwitch(flag, 'ana', 'not yet')).toMatchObject({ ok: true });
+    await bench.runtime.accept({
+      event: 'shop.ordered',
+      payload: { id: '1', account: 'a', amount: '2026-06-01T00:00:00Z' },
+      deliveryId: 'again',
+      source: 'bus/orders',
+    });
+    await bench.runtime.idle();
+    const { events } = await recheck({ apply: true, overtaken: true });
+    const [first] = bench.runtime.runs({ pipeline: 'orders', key: '1' });
+    expect(events).toMatchObject([{ outcome: 'released' }]);
+    expect(events[0]?.became).toEqual([
+      { pipeline: 'orders', as: 'known', runId: first?.runId },
+      { pipeline: 'off', as: 'flaggedOff' },
+      { pipeline: 'versioned', as: 'older' },
+    ]);
+    await accept('2', 5, 'b');
+    await bench.runtime.idle();
+    expect((await recheck()).events[0]?.became).toBeUndefined();
+  });
+
   test('released at another time than the one before are not taken for overtaken', async () => {
     bench = await openBench(plan('integer'));
     await accept('1', 'ten');
@@ -273,6 +320,25 @@ describe('events in quarantine, once their contract was mended', () => {
     expect(await outcomes({ apply: true })).toEqual(['d-1 unreadable', 'd-2 unheard']);
     expect(await outcomes({ event: 'shop.left' })).toEqual([]);
     expect(await outcomes({ pipeline: 'nobody' })).toEqual([]);
+  });
+
+  test('whose payload is null are not taken for those whose data is no longer kept', async () => {
+    const nothing = (type: 'integer' | 'null') =>
+      plan('integer', {
+        version: type === 'integer' ? 1 : 2,
+        events: { 'shop.ordered': { ...base.events['shop.ordered']!, payload: { type } } },
+        identity: { key: { expression: 'delivery' }, retainMs: 86_400_000 },
+        steps: [],
+      });
+    bench = await openBench(nothing('integer'));
+    const held = { event: 'shop.ordered', payload: null, source: 'bus', invalid: 'quarantine' } as const;
+    await bench.runtime.accept({ ...held, deliveryId: 'd-1' });
+    await bench.runtime.idle();
+    expect(await outcomes()).toEqual(['d-1 fails']);
+    await bench.runtime.activate(nothing('null'));
+    expect(await outcomes({ apply: true })).toEqual(['d-1 released']);
+    await bench.runtime.idle();
+    expect(bench.runtime.runs({ state: 'succeeded' })).toHaveLength(1);
   });
 
   const waiting = (amount: 'integer' | 'string') =>

@@ -96,6 +96,30 @@ describe('a re-check of the quarantine', () => {
     expect(await tenon([...RECHECK, '--apply', '--through', 'x'])).toMatchObject({ sent: [], code: 2 });
   });
 
+  it('says which pipelines a released event started nothing in, and why', async () => {
+    const applied = report(true);
+    const [first, second] = applied.events;
+    const events = [
+      {
+        ...first,
+        became: [
+          { pipeline: 'book', as: 'flaggedOff' },
+          { pipeline: 'post', as: 'started', runId: 'r9' },
+        ],
+      },
+      { ...first, became: [{ pipeline: 'book', as: 'older' }] },
+      { ...first, became: [{ pipeline: 'book', as: 'known', runId: 'r2' }] },
+      second,
+    ];
+    const { text } = await tenon([...RECHECK, '--apply', '--through', '17'], { ...applied, events });
+    expect(text).toContain('released; book is kept from it by a feature flag');
+    expect(text).toContain('released; book has taken a newer one of its entity');
+    expect(text).toContain('released; book knows its key from an earlier run');
+    expect(text).toContain('of 3 released events not every pipeline started a run');
+    const usual = await tenon([...RECHECK, '--apply', '--through', '17'], applied);
+    expect(usual.text).not.toContain('not every pipeline');
+  });
+
   it('begins with what is held, and why', async () => {
     const failure = { class: 'contract', message: 'wrong', pointer: '/amount' };
     const letter = { runId: 'r1', pipeline: 'book', key: 'delivery:d1', failure, owner: 'team' };

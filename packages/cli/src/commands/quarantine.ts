@@ -1,4 +1,4 @@
-import type { DeadLetter, RecheckedEvent, RecheckReport } from '@tenon/runtime';
+import type { DeadLetter, RecheckedEvent, RecheckReport, ReleasedTo } from '@tenon/runtime';
 import { type CommandSpec, UsageError } from '../command.ts';
 import { exit } from '../exit.ts';
 import { plural } from '../render/index.ts';
@@ -17,6 +17,13 @@ const SAID: Readonly<Record<RecheckedEvent['outcome'], string>> = {
   unheard: 'no pipeline listens to it any more',
   gone: 'its data is no longer kept',
   changed: 'somebody else was faster',
+};
+
+/** What became of a released event that started no run in a pipeline. */
+const SKIPPED: Readonly<Record<Exclude<ReleasedTo['as'], 'started'>, string>> = {
+  known: 'knows its key from an earlier run',
+  flaggedOff: 'is kept from it by a feature flag',
+  older: 'has taken a newer one of its entity',
 };
 
 /** Commands for events that were held at intake because they were not what their contract says. */
@@ -92,7 +99,7 @@ export const quarantineCommands: readonly CommandSpec[] = [
             one.event,
             one.deliveryId,
             one.runs.map((run) => run.pipeline).join(', '),
-            SAID[one.outcome],
+            outcomeWords(one),
             one.failure?.message ?? '',
           ]),
         ),
@@ -116,7 +123,17 @@ export const quarantineCommands: readonly CommandSpec[] = [
       }
       const released = count('released');
       io.err(`released: ${released} of ${plural(report.events.length, 'events')}\n`);
+      const idle = report.events.filter(({ became }) => became?.some(({ as }) => as !== 'started')).length;
+      if (idle > 0)
+        io.err(`of ${plural(idle, 'released events')} not every pipeline started a run: see OUTCOME\n`);
       return released === report.events.length ? exit.clean : exit.partlyDone;
     }),
   },
 ];
+
+function outcomeWords({ outcome, became = [] }: RecheckedEvent): string {
+  const skipped = became.flatMap(({ pipeline, as }) =>
+    as === 'started' ? [] : [`${pipeline} ${SKIPPED[as]}`],
+  );
+  return [SAID[outcome], ...skipped].join('; ');
+}

@@ -6,7 +6,7 @@ import type {
   RepairStatus,
   ReportedDifference,
 } from '@tenon/runtime';
-import { type Args, type CommandSpec, type OptionSpec } from '../command.ts';
+import type { Args, CommandSpec, OptionSpec } from '../command.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import type { OperationsClient } from '../operations-client.ts';
 import { plural } from '../render/index.ts';

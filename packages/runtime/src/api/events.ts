@@ -81,6 +81,18 @@ export interface RecheckedEvent {
     | 'gone'
     | 'changed';
   readonly failure?: Failure;
+  /** Of one that was released: what it came to, by pipeline. Empty where only runs that wait hear it. */
+  readonly became?: readonly ReleasedTo[];
+}
+
+export interface ReleasedTo {
+  readonly pipeline: string;
+  /**
+   * `started`: a run. `known`: its business key was taken before, by this run. `flaggedOff`: a feature flag is against it.
+   * `older`: a newer version of its entity was taken before.
+   */
+  readonly as: 'started' | 'known' | 'flaggedOff' | 'older';
+  readonly runId?: string;
 }
 
 export interface RecheckReport {

@@ -147,11 +147,11 @@ export class Admission {
     drafts: readonly Draft[],
     also: readonly Write[],
     noted: readonly Noted[],
-  ): Promise<void> {
+  ): Promise<Extract<AcceptResult, { ok: true }>> {
     const { headers: _headers, ...rest } = event;
     // What is known starts nothing, and `also` would end what was there instead.
     if (this.#isDelivered(event)) throw new CommitRefused('the event was taken in under this name before');
-    await this.admit({ ...rest, payload: storedEvent(event) }, drafts, also, noted);
+    return this.admit({ ...rest, payload: storedEvent(event) }, drafts, also, noted);
   }
 
   async #admitReserved(

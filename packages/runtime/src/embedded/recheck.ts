@@ -1,5 +1,5 @@
 import type { Failure } from '@tenon/model';
-import type { RecheckedEvent, RecheckFilter, RecheckReport } from '../runtime.ts';
+import type { AcceptResult, RecheckedEvent, RecheckFilter, RecheckReport, ReleasedTo } from '../runtime.ts';
 import { CommitRefused } from './commit-queue.ts';
 import type { EmbeddedEngine } from './engine.ts';
 import { type EventParts, eventParts } from './event-value.ts';
@@ -68,10 +68,10 @@ export async function recheck(
     }
     through = seq;
     const judged = judge(engine, one, blocked, filter.overtaken === true);
-    const outcome =
+    const { outcome, became }: Pick<RecheckedEvent, 'outcome' | 'became'> =
       filter.apply && judged.outcome === 'passes'
         ? await release(engine, one, judged, actor, reason)
-        : judged.outcome;
+        : judged;
     if (outcome !== 'passes' && outcome !== 'released') for (const name of judged.keys) blocked.add(name);
     events.push({
       event: one.event,
@@ -80,6 +80,7 @@ export async function recheck(
       runs: one.runs.map(({ run_id: runId, pipeline }) => ({ runId, pipeline })),
       outcome,
       ...(judged.failure && { failure: judged.failure }),
+      ...(became && { became }),
     });
   }
   const released = events.filter(({ outcome }) => outcome === 'released').length;
@@ -119,8 +120,7 @@ export async function heldKeys(
   return found;
 }
 
-interface Judged {
-  readonly outcome: RecheckedEvent['outcome'];
+interface Judged extends Pick<RecheckedEvent, 'outcome' | 'became'> {
   readonly parts: EventParts;
   readonly drafts: readonly Draft[];
   /** Order keys that it has, by pipeline, as far as they can be told. */
@@ -202,7 +202,7 @@ async function release(
   { parts, drafts }: Judged,
   actor: string,
   reason: string,
-): Promise<RecheckedEvent['outcome']> {
+): Promise<Pick<RecheckedEvent, 'outcome' | 'became'>> {
   const now = engine.now();
   const writes: Write[] = [];
   const noted: Noted[] = [];
@@ -214,8 +214,9 @@ async function release(
       ]),
     );
   }
+  let taken: Extract<AcceptResult, { ok: true }>;
   try {
-    await engine.admission.readmit(
+    taken = await engine.admission.readmit(
       {
         event: held.event,
         ...parts,
@@ -230,11 +231,26 @@ async function release(
     );
   } catch (error) {
     // A person has ended or released one of its runs meanwhile.
-    if (error instanceof CommitRefused) return 'changed';
+    if (error instanceof CommitRefused) return { outcome: 'changed' };
     throw error;
   }
   for (const { pipeline } of held.runs) engine.dispatcher.touch(pipeline, engine.now());
-  return 'released';
+  return { outcome: 'released', became: becameOf(taken) };
+}
+
+/** A flag and a newer version are looked at on the way in, so that only now is it known what came of it. */
+function becameOf({
+  runs,
+  flaggedOff = [],
+  older = [],
+}: Extract<AcceptResult, { ok: true }>): readonly ReleasedTo[] {
+  return [
+    ...runs.map(
+      ({ pipeline, runId, started }) => ({ pipeline, as: started ? 'started' : 'known', runId }) as const,
+    ),
+    ...flaggedOff.map((pipeline) => ({ pipeline, as: 'flaggedOff' }) as const),
+    ...older.map((pipeline) => ({ pipeline, as: 'older' }) as const),
+  ];
 }
 
 /** Numbers of the events that were held whole, the oldest first, up to `last`: those of whose runs some are still parked for it. */

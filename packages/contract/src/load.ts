@@ -1,4 +1,5 @@
 import { type Checked, compareDiagnostics, digestOf } from '@tenon/model';
+import { lintAnswers } from './answer-lint.ts';
 import { buildAsyncApi } from './asyncapi-build.ts';
 import { type CheckCache, lintAsyncApi } from './asyncapi-lint.ts';
 import type { BuildContext } from './build.ts';
@@ -81,6 +82,7 @@ export async function loadContract(
   else await lintAsyncApi(context, format.version, options.cache ?? memory);
   const contract = build(source, format, context, policy);
   if (policy) lintWorkspace(contract, origins, findings);
+  lintAnswers(contract, contract.definitions, origins, findings);
   if (document.text.length <= EXAMPLES_CHECKED_CHARS_MAX)
     lintExamples(contract, contract.definitions, origins, findings);
   return done(contract);

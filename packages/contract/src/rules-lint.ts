@@ -61,6 +61,16 @@ export const lintRules = {
       good: "get: { responses: { '200': { description: the user } } }",
     },
   },
+  'contract-answer-is-text': {
+    severity: 'warning',
+    title: 'An answer is a text by its media type, and none by its schema',
+    why: 'Only JSON and forms are read into values: `text/…` is handed on as it comes, and anything else, XML too, as base64. Each success would fail as a violation of the contract.',
+    fix: 'Declare the answer as JSON if the service can give it, or `type: string` in an overlay.',
+    example: {
+      bad: 'application/xml: { schema: { type: object } }',
+      good: 'application/xml: { schema: { type: string } }',
+    },
+  },
   'contract-response-status': {
     severity: 'warning',
     title: 'A response is not under a status',

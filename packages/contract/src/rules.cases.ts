@@ -37,6 +37,9 @@ function operation(
 
 const OK = "responses: { '200': { description: fine } }";
 const GOOD = operation(`operationId: getUser\n${OK}`);
+/** A success with these media types. */
+const answer = (content: string) =>
+  operation(`responses:\n  '200':\n    description: fine\n    content: { ${content} }`);
 const STRING = 'components: { schemas: { Text: { type: string } } }';
 
 function withPolicy(files: Record<string, string>, policy: string): Record<string, string> {
@@ -200,6 +203,14 @@ export const contractCases = {
   'contract-response-missing': {
     fires: { files: operation('responses: {}'), at: 'openapi.yaml:6:7' },
     silent: { files: operation("responses: { '204': { description: gone } }") },
+  },
+  'contract-answer-is-text': {
+    fires: { files: answer('application/xml: { schema: { type: object } }'), at: 'openapi.yaml:9:22' },
+    silent: {
+      files: answer(
+        'text/csv: { schema: { type: string } }, application/pdf: { schema: { anyOf: [{ type: object }, { enum: [none] }] } }',
+      ),
+    },
   },
   'contract-response-status': {
     fires: {

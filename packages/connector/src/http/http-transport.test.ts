@@ -523,6 +523,27 @@ describe('an answer against its contract', () => {
   });
 
   it.each([
+    ['text/csv', { type: 'string' }, 'text/csv', ''],
+    ['text/csv', { type: 'string' }, undefined, ''],
+    ['application/pdf', { type: 'string' }, 'application/pdf', ''],
+    ['application/x-www-form-urlencoded', { type: 'object' }, 'application/x-www-form-urlencoded', {}],
+    ['application/json', { type: ['object', 'null'] }, 'application/json', null],
+    ['application/json', { type: 'null' }, 'text/plain', null],
+    ['*/*', { type: 'null' }, undefined, null],
+  ] as const)(
+    'without a body is, as %s, what such a file is when it is empty',
+    async (mediaType, schema, type, body) => {
+      const declared = operationPlan({ http: { responses: [{ status: '200', mediaType, schema }] } });
+      await using test = await harness(
+        (_seen, response) =>
+          void response.writeHead(200, type === undefined ? {} : { 'content-type': type }).end(),
+        declared,
+      );
+      expect(await test.call({})).toMatchObject({ ok: true, body });
+    },
+  );
+
+  it.each([
     ['is not JSON', 'application/json', '{"id":'],
     ['is of another media type', 'text/html', '<html>'],
     ['is not UTF-8', 'application/json', Buffer.from([0x22, 0xff, 0x22])],

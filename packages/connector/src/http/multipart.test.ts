@@ -44,8 +44,9 @@ describe('a body in parts', () => {
     );
     await fc.assert(
       fc.asyncProperty(fc.dictionary(name, value, { maxKeys: 5, noNullPrototype: true }), async (given) => {
-        const parts: Record<string, PartBinding> = {};
-        const body: Record<string, Json> = {};
+        // A part may have any name, `__proto__` too.
+        const parts: Record<string, PartBinding> = Object.create(null);
+        const body: Record<string, Json> = Object.create(null);
         for (const [key, { kind, items }] of Object.entries(given)) {
           if (kind === 'file') {
             parts[key] = { bytes: true, types: ['application/octet-stream', 'image/*'] };
@@ -71,7 +72,10 @@ describe('a body in parts', () => {
             }
         }
       }),
-      { numRuns: 300 },
+      {
+        numRuns: 300,
+        examples: [[Object.fromEntries([['__proto__', { kind: 'text' as const, items: [''] }]])]],
+      },
     );
   });
 

@@ -32,12 +32,15 @@ export type Decoded =
   | { readonly ok: false; readonly reason: string };
 
 /**
- * The body as JSON: parsed, or text as a string, form fields as an object, anything else as base64. No body is null.
- * An answer without a content type is read as what the contract says it is.
+ * The body as JSON: parsed, or text as a string, form fields as an object, anything else as base64. No body is null, but
+ * where the contract declares text, bytes or a form: an empty file is a file. An answer without a content type is read
+ * as what the contract says it is.
  */
 export function decodeBody(bytes: Uint8Array, headers: Headers, declared: string | undefined): Decoded {
-  if (bytes.length === 0) return { ok: true, body: null };
   const type = headers['content-type'] ?? declared ?? 'application/json';
+  const isNothing =
+    declared === undefined || [declared, type].some((one) => isJsonMedia(one) || isRange(one));
+  if (bytes.length === 0 && isNothing) return { ok: true, body: null };
   if (isJsonMedia(type)) return parseJson(bytes);
   if (declared !== undefined && isJsonMedia(declared))
     return { ok: false, reason: 'the contract says JSON, and the answer is of another media type' };
@@ -45,6 +48,10 @@ export function decodeBody(bytes: Uint8Array, headers: Headers, declared: string
   if (/^application\/x-www-form-urlencoded/i.test(type))
     return { ok: true, body: Object.fromEntries(new URLSearchParams(new TextDecoder().decode(bytes))) };
   return { ok: true, body: Buffer.from(bytes).toString('base64') };
+}
+
+function isRange(type: string): boolean {
+  return type.split(';')[0]!.includes('*');
 }
 
 function parseJson(bytes: Uint8Array): Decoded {

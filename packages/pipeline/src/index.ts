@@ -55,5 +55,6 @@ export {
   type WorkspaceConnection,
   type WorkspaceOptions,
 } from './workspace.ts';
+export { writeConnection } from './write-connection.ts';
 export { writeGrants } from './write-grants.ts';
 export { parseSpec, type SpecDocument, type SpecNode, type SpecScalar } from './yaml/spec-document.ts';

@@ -1,5 +1,6 @@
 import type { Grant, Grants } from '@tenon/connector';
-import { isCollection, isMap, isNode, isScalar, type Pair, parseDocument, type YAMLMap } from 'yaml';
+import { isMap, isNode, isScalar, parseDocument, type YAMLMap } from 'yaml';
+import { columnOf, type Edit, edited, endOf, lineEnd, plain, startOf } from './yaml/edit-text.ts';
 
 /**
  * `tenon.config.yaml` with these grants, by connection, in place of those it has. Every other byte stays: comments, order
@@ -11,15 +12,7 @@ export function writeGrants(config: string, needed: ReadonlyMap<string, Grants>)
     const node = document.getIn(['connections', connection]);
     return isMap(node) ? editOf(config, node, grants) : [];
   });
-  return edits
-    .toSorted((a, b) => b.from - a.from)
-    .reduce((text, { from, to, put }) => text.slice(0, from) + put + text.slice(to), config);
-}
-
-interface Edit {
-  readonly from: number;
-  readonly to: number;
-  readonly put: string;
+  return edited(config, edits);
 }
 
 function editOf(text: string, connection: YAMLMap, grants: Grants): readonly Edit[] {
@@ -77,13 +70,6 @@ function listsOf({ operations, scopes, hosts }: Grant): readonly (readonly [stri
   return [['operations', operations] as const, ...more.filter(([, names]) => names.length > 0)];
 }
 
-/** A text that YAML reads as itself, in quotes where it would not. */
-function plain(text: string): string {
-  const isPlain =
-    /^[A-Za-z_][\w./-]*(?::[\w./-]+)*$/.test(text) && !/^(?:true|false|null|yes|no|on|off)$/i.test(text);
-  return isPlain ? text : JSON.stringify(text);
-}
-
 function isSame(node: unknown, grants: Grants): boolean {
   const given: unknown = isNode(node) ? node.toJSON() : undefined;
   const wanted = Object.entries(grants).map(([pipeline, grant]) => [
@@ -91,35 +77,4 @@ function isSame(node: unknown, grants: Grants): boolean {
     Object.fromEntries(listsOf(grant)),
   ]);
   return JSON.stringify(given) === JSON.stringify(Object.fromEntries(wanted));
-}
-
-function startOf({ key }: Pair): number {
-  return rangeOf(key)[0];
-}
-
-/** Behind the last thing that stands in a pair: a collection's own range takes in the comments and lines that follow. */
-function endOf({ key, value }: Pair): number {
-  if (isCollection(value) && value.flow !== true) {
-    const last: unknown = value.items.at(-1);
-    if (last !== undefined) return isPair(last) ? endOf(last) : rangeOf(last)[1];
-  }
-  return isNode(value) ? rangeOf(value)[1] : rangeOf(key)[1];
-}
-
-function isPair(value: unknown): value is Pair {
-  return typeof value === 'object' && value !== null && 'key' in value;
-}
-
-function rangeOf(node: unknown): readonly [number, number, number] {
-  if (!isNode(node) || !node.range) throw new Error('a parsed node knows its place');
-  return node.range;
-}
-
-function columnOf(text: string, offset: number): number {
-  return offset - (text.lastIndexOf('\n', offset - 1) + 1);
-}
-
-function lineEnd(text: string, offset: number): number {
-  const end = text.indexOf('\n', offset);
-  return end === -1 ? text.length : end;
 }

@@ -9,10 +9,12 @@ import { exit } from '../exit.ts';
 import { addCommands } from './add.ts';
 import { checkCommand } from './check.ts';
 
+/** Spaced as no tool would. */
+const CONFIG = 'apiVersion:   tenon/v1\nkind:  Workspace # ours\n';
 let folder: string;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'tenon-add-'));
-  await writeFile(join(folder, 'tenon.config.yaml'), 'apiVersion: tenon/v1\nkind: Workspace\n');
+  await writeFile(join(folder, 'tenon.config.yaml'), CONFIG);
 });
 afterEach(() => rm(folder, { recursive: true }));
 
@@ -108,6 +110,8 @@ describe('add connector --from', () => {
     expect(said).toContain('guesses to review');
     expect(said, 'it was just done').not.toContain('next: tenon add connector');
     expect(code, said).toBe(exit.clean);
+    const config = await readFile(join(folder, 'tenon.config.yaml'), 'utf8');
+    expect(config.startsWith(CONFIG), 'what was there is left as it was').toBe(true);
     const manifest = parse(await readFile(join(folder, 'connectors/shop/connector.yaml'), 'utf8'));
     expect(manifest).toMatchObject({
       identities: { reader: ['shop.read'], writer: ['shop.write'] },

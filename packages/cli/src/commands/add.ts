@@ -142,10 +142,11 @@ async function addConnector(args: Args, io: Io): Promise<ExitCode> {
   ]);
   if (!Array.isArray(written)) return report([written], root, args, io);
   const config = await readFile(join(root, CONFIG_FILE), 'utf8');
-  await writeFile(join(root, CONFIG_FILE), addConnection(config, contract, name));
+  const connected = addConnection(config, contract, name);
+  await writeFile(join(root, CONFIG_FILE), connected);
   const listed = guesses.map((guess) => `  ${guess}\n`).join('');
   io.err(
-    `added connector ${name} and its connection in ${CONFIG_FILE}\n${guesses.length} guesses to review, marked in connectors/${name}/connector.yaml:\n${listed}next: tenon test connector ${name}, then tenon add pipeline\n`,
+    `added connector ${name}${connected === config ? `; the connection ${name} that ${CONFIG_FILE} has is left as it is` : ` and its connection in ${CONFIG_FILE}`}\n${guesses.length} guesses to review, marked in connectors/${name}/connector.yaml:\n${listed}next: tenon test connector ${name}, then tenon add pipeline\n`,
   );
   return checkAgain(root, args, io);
 }

@@ -1,6 +1,7 @@
 import type { Contract, HttpOperation, Operation, SecurityScheme } from '@tenon/contract';
 import { isObject } from '@tenon/model';
-import { Document, isNode, parseDocument as parseYaml } from 'yaml';
+import { writeConnection } from '@tenon/pipeline';
+import { Document, isNode } from 'yaml';
 
 /** What is scaffolded for a connector: its manifest, and a README that tells the same to people. */
 export interface ScaffoldedConnector {
@@ -327,9 +328,11 @@ const CREDENTIALS: Readonly<Record<string, readonly string[]>> = {
   oauth2: ['clientId', 'clientSecret'],
 };
 
-/** The configuration with a connection for the connector in it; comments and order of the rest stay as they are. */
+/**
+ * The configuration with a connection for the connector in it; every other byte stays as it is, and so does a connection
+ * of that name. Where it is and what it authenticates with are asked of the environment.
+ */
 export function addConnection(config: string, contract: Contract, name: string): string {
-  const document = parseYaml(config);
   const prefix = name.toUpperCase().replaceAll('-', '_');
   // One way to authenticate is enough, and the first is the one that the contract prefers.
   const schemes = [...contract.securitySchemes.values()].flatMap(authEntry).slice(0, 1) as {
@@ -342,11 +345,8 @@ export function addConnection(config: string, contract: Contract, name: string):
       Object.fromEntries((CREDENTIALS[type] ?? []).map((field) => [field, `env:${prefix}_${snake(field)}`])),
     ]),
   );
-  document.setIn(
-    ['connections', name],
-    document.createNode({ connector: name, baseUrl: `env:${prefix}_URL`, credentials }),
-  );
-  return document.toString({ lineWidth: 110 });
+  const connection = { connector: name, baseUrl: `env:${prefix}_URL`, credentials };
+  return writeConnection(config, name, connection) ?? config;
 }
 
 function snake(field: string): string {

@@ -1,9 +1,16 @@
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, posix, relative, resolve, sep } from 'node:path';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
-import { type Contract, type FileReader, loadContract } from '@tenon/contract';
+import {
+  type Contract,
+  type ContractSource,
+  type FileReader,
+  loadContract,
+  nodeFileReader,
+} from '@tenon/contract';
 import type { Checked, Diagnostic } from '@tenon/model';
 import { cliDiagnostic } from './cli-rules.ts';
 
@@ -80,6 +87,41 @@ export async function loadFileOfRef(
       },
     },
   );
+}
+
+/** A contract of the workspace as it stands; `prefix` goes before the names of its files, whose texts are kept. */
+export function loadUnder(
+  prefix: string,
+  name: string,
+  document: string,
+  root: string,
+  texts: ReadTexts,
+): Promise<Checked<Contract>> {
+  const read = (file: string) => readNamed(`${prefix}${file}`, join(root, file), root, texts);
+  return loadContract(sourceOf(name, document, root, prefix), {
+    read: async (file) => (file.startsWith(prefix) ? read(file.slice(prefix.length)) : undefined),
+  });
+}
+
+/** A contract of the workspace as it would be with some of its files changed. */
+export function loadChanged(
+  name: string,
+  document: string,
+  root: string,
+  changed: ReadonlyMap<string, string>,
+): Promise<Checked<Contract>> {
+  const files = nodeFileReader(root);
+  return loadContract(sourceOf(name, document, root, ''), {
+    read: async (file) => changed.get(file) ?? files.read(file),
+  });
+}
+
+function sourceOf(name: string, document: string, root: string, prefix: string): ContractSource {
+  const folder = posix.dirname(document);
+  const beside = (file: string): string | undefined =>
+    existsSync(join(root, folder, file)) ? `${prefix}${folder}/${file}` : undefined;
+  const [policy, overlay] = [beside('contract.yaml'), beside('overlay.yaml')];
+  return { name, document: `${prefix}${document}`, ...(policy && { policy }), ...(overlay && { overlay }) };
 }
 
 /** The text of a document; one that ends in `.gz` is unpacked. */

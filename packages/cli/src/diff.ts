@@ -85,6 +85,19 @@ export async function diffFiles(
   return result([compared.comparison], compared.diagnostics, texts);
 }
 
+/** Compares a contract of the workspace with what it was: its pipelines are the victims, its waivers hold. */
+export async function diffContract(
+  base: Contract,
+  revision: Contract,
+  session: Session,
+  texts: ReadTexts,
+  io: Io,
+): Promise<DiffResult> {
+  const waiversFile = `contracts/${revision.name}/waivers.yaml`;
+  const compared = await compare(base, revision, session.check.usage, waiversFile, session.root, io);
+  return result([compared.comparison], compared.diagnostics, texts);
+}
+
 /** A document, the one of the same path in a folder, or the one of the same path in a git ref. */
 async function loadAny(
   base: string,

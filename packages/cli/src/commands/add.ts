@@ -2,8 +2,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { ConnectorManifest } from '@tenon/connector';
 import { type Contract, loadContract, nodeFileReader } from '@tenon/contract';
-import { parseDocument } from '@tenon/document';
-import { type Diagnostic, hasErrors, isObject, sha256 } from '@tenon/model';
+import { type Diagnostic, hasErrors } from '@tenon/model';
 import { cliDiagnostic } from '../cli-rules.ts';
 import { type Args, type CommandSpec, UsageError } from '../command.ts';
 import { type ExitCode, exit } from '../exit.ts';
@@ -11,27 +10,38 @@ import type { Io } from '../io.ts';
 import { plural } from '../render/index.ts';
 import { CONFIG_FILE, exists, findRoot } from '../root.ts';
 import { addConnection, scaffoldConnector } from '../scaffold/connector.ts';
+import { aboutDocument, contractPolicy, provenanceOf } from '../scaffold/contract.ts';
 import { scaffoldPipeline } from '../scaffold/pipeline.ts';
 import { formatOption, openSession, printReport } from '../session.ts';
+import { updateContract } from './update-contract.ts';
 
 const owner = { owner: { type: 'string', value: '<team>', help: 'team that answers for it' } } as const;
 
 /** `add contract`, `add connector`, `add pipeline`: files to be edited: what only their author knows is marked, and refused by `check`
- * in a pipeline. Nothing is overwritten. */
+ * in a pipeline. Nothing is overwritten, but the document of a contract with `--update`. */
 export const addCommands: readonly CommandSpec[] = [
   {
     name: 'add contract',
-    summary: 'Copy an OpenAPI or AsyncAPI document into the workspace, with its provenance',
+    summary:
+      'Copy an OpenAPI or AsyncAPI document, or its next version, into the workspace, with its provenance',
     positionals: ['<name>'],
     options: {
       ...owner,
       ...formatOption,
       from: { type: 'string', value: '<file|url>', help: 'the document; a URL only on loopback' },
+      update: {
+        type: 'boolean',
+        help: 'it is the next version of a contract that is there: say what changes and who is hit, and put it in its place',
+      },
     },
-    examples: ['tenon add contract billing --from ./billing.openapi.yaml --owner team-billing'],
+    examples: [
+      'tenon add contract billing --from ./billing.openapi.yaml --owner team-billing',
+      'tenon add contract billing --from ./billing-2.openapi.yaml --update',
+    ],
     run: async (args, io) => {
       const code = await addContract(args, io);
-      if (code === exit.clean) io.err(`next: tenon add connector ${args.positionals[0]}\n`);
+      if (code === exit.clean && !args.flag('update'))
+        io.err(`next: tenon add connector ${args.positionals[0]}\n`);
       return code;
     },
   },
@@ -85,22 +95,19 @@ async function addContract(args: Args, io: Io): Promise<ExitCode> {
   const name = needName(args);
   const from = args.text('from');
   if (from === undefined) throw new UsageError('give --from: the document to add');
+  if (args.flag('update') && args.text('owner') !== undefined)
+    throw new UsageError(
+      '--owner is for a contract that is new; `steward` in contract.yaml names who answers for it',
+    );
   const root = await needRoot(io);
   const source = await readSource(from, io.cwd);
   if ('diagnostic' in source) return report([source.diagnostic], root, args, io);
 
-  const value = parseDocument(from, source.text).value?.value;
-  const kind = isObject(value) && 'asyncapi' in value ? 'asyncapi' : 'openapi';
-  const extension = source.text.trimStart().startsWith('{') ? '.json' : '.yaml';
-  const document = join('contracts', name, `${kind}${extension}`);
-  const version = isObject(value) && isObject(value['info']) ? String(value['info']['version'] ?? '') : '';
-  const policy = contractPolicy({
-    steward: args.text('owner') ?? 'unowned',
-    source: from,
-    version,
-    text: source.text,
-    at: io.clock.now(),
-  });
+  if (args.flag('update')) return updateContract({ name, from, text: source.text, root }, args, io);
+  const { file, version } = aboutDocument(from, source.text);
+  const document = join('contracts', name, file);
+  const provenance = provenanceOf({ source: from, version, text: source.text, at: io.clock.now() });
+  const policy = contractPolicy(args.text('owner') ?? 'unowned', provenance);
   const written = await writeNew(root, [
     { path: document, text: source.text },
     { path: join('contracts', name, 'contract.yaml'), text: policy },
@@ -237,26 +244,6 @@ async function readSource(
 
 const FETCH_TIMEOUT_MS = 30_000;
 
-function contractPolicy(facts: {
-  steward: string;
-  source: string;
-  version: string;
-  text: string;
-  at: number;
-}): string {
-  return `apiVersion: tenon/v1
-kind: Contract
-steward: ${/^[\w-]+$/.test(facts.steward) ? facts.steward : JSON.stringify(facts.steward)}
-compatibility: backward
-deprecationWindow: 90d
-provenance:
-  source: ${JSON.stringify(facts.source)}
-  version: ${JSON.stringify(facts.version)}
-  digest: ${sha256(facts.text)}
-  fetched: '${new Date(facts.at).toISOString().slice(0, 10)}'
-`;
-}
-
 /** Writes files that are not there yet; when one is, none is written. */
 async function writeNew(
   root: string,
@@ -264,7 +251,12 @@ async function writeNew(
 ): Promise<string[] | Diagnostic> {
   for (const { path } of files) {
     if (await exists(join(root, path)))
-      return cliDiagnostic('workspace-file-exists', { message: `${path} exists already` });
+      return cliDiagnostic('workspace-file-exists', {
+        message: `${path} exists already`,
+        ...(path.startsWith('contracts') && {
+          fix: 'give `--update` if this is the next version of that contract, or take another name',
+        }),
+      });
   }
   for (const { path, text } of files) {
     await mkdir(dirname(join(root, path)), { recursive: true });

@@ -76,7 +76,7 @@ export const diffCommand: CommandSpec = {
     if (!('comparisons' in compared)) return compared.exitCode;
     if (args.text('accept') !== undefined) return accept(compared, args, io, session?.root ?? io.cwd);
     if (args.text('tests') !== undefined) await writeTests(compared, args.text('tests')!, io);
-    await print(compared, args, io, session?.root);
+    await printDiff(compared, args, io, session?.root);
     return compared.isBlocked ? exit.findings : exit.clean;
   },
 };
@@ -108,7 +108,12 @@ async function compareContracts(
   return { exitCode: exitCodeOf(failed.diagnostics) };
 }
 
-async function print(compared: DiffResult, args: Args, io: Io, root: string | undefined): Promise<void> {
+export async function printDiff(
+  compared: DiffResult,
+  args: Args,
+  io: Io,
+  root: string | undefined,
+): Promise<void> {
   const format = args.text('format') ?? 'human';
   if (format === 'json') {
     io.out(`${JSON.stringify(asJson(compared), null, 2)}\n`);

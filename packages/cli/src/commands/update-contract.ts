@@ -1,0 +1,89 @@
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { hasErrors } from '@tenon/model';
+import { cliDiagnostic } from '../cli-rules.ts';
+import { type Args, UsageError } from '../command.ts';
+import { loadChanged, loadUnder, type ReadTexts } from '../contract-base.ts';
+import { diffContract } from '../diff.ts';
+import { type ExitCode, exit } from '../exit.ts';
+import type { Io } from '../io.ts';
+import { exists } from '../root.ts';
+import { aboutDocument, provenanceOf, withProvenance } from '../scaffold/contract.ts';
+import { exitCodeOf, openSession, printReport } from '../session.ts';
+import { printDiff } from './diff.ts';
+
+/** Before the names of files as they were: their places are not in the files that are there afterwards. */
+const BEFORE = 'before:';
+
+/**
+ * Puts the next version of a vendor's document in the place of the one that a contract has, and says what changes and whom
+ * it hits. Overlay and policy stay; a document that cannot be read is not written.
+ */
+export async function updateContract(
+  {
+    name,
+    from,
+    text,
+    root,
+  }: { readonly name: string; readonly from: string; readonly text: string; readonly root: string },
+  args: Args,
+  io: Io,
+): Promise<ExitCode> {
+  const session = await openSession(io);
+  const present = 'workspace' in session ? session.workspace.contracts.get(name) : undefined;
+  const old = present?.files[0];
+  if (!('workspace' in session) || present === undefined || old === undefined)
+    throw new UsageError(
+      `the workspace has no contract ${name} that can be read; without --update one is added`,
+    );
+  const { format, file, version } = aboutDocument(from, text);
+  if (format !== present.format)
+    throw new UsageError(
+      `contract ${name} is ${present.format}, and ${from} is ${format}: add it under another name`,
+    );
+  const folder = `contracts/${name}`;
+  const document = `${folder}/${file}`;
+  if (document === old && (await readFile(join(root, old), 'utf8')) === text) {
+    io.err(`contract ${name} is this document already\n`);
+    return exit.clean;
+  }
+  if (document !== old && (await exists(join(root, document)))) {
+    const message = `${document} exists beside ${old}`;
+    await printReport(
+      { diagnostics: [cliDiagnostic('workspace-file-exists', { message })], checked: {} },
+      root,
+      args,
+      io,
+    );
+    return exit.findings;
+  }
+
+  const policy = `${folder}/contract.yaml`;
+  const policyBefore = await readFile(join(root, policy), 'utf8').catch(() => undefined);
+  const provenance = provenanceOf({ source: from, version, text, at: io.clock.now() });
+  const changed = new Map([[document, text]]);
+  if (policyBefore !== undefined) changed.set(policy, withProvenance(policyBefore, provenance));
+  const texts: ReadTexts = new Map(changed);
+  const base = await loadUnder(BEFORE, name, old, root, texts);
+  const revision = await loadChanged(name, document, root, changed);
+  if (!base.value || !revision.value) {
+    const diagnostics = base.value ? revision.diagnostics : base.diagnostics;
+    await printReport({ diagnostics, checked: {} }, root, args, io, texts);
+    io.err('nothing was written\n');
+    return exitCodeOf(diagnostics);
+  }
+  const compared = await diffContract(base.value, revision.value, session, texts, io);
+  const faults = revision.diagnostics.filter(({ severity }) => severity === 'error');
+
+  for (const [path, written] of changed) await writeFile(join(root, path), written);
+  if (document !== old) await rm(join(root, old));
+  await printDiff({ ...compared, diagnostics: [...compared.diagnostics, ...faults] }, args, io, root);
+  io.err(
+    `updated contract ${name} from ${present.version} to ${revision.value.version}, in ${document}\nnext: tenon generate, then tenon check; tenon diff --against HEAD shows the above again\n`,
+  );
+  if (compared.isBlocked)
+    io.err(
+      'what stands in the way: change who is hit, or take it back with git, or accept it: tenon diff --against HEAD --accept <fingerprint> --reason …\n',
+    );
+  return compared.isBlocked || hasErrors(faults) ? exit.findings : exit.clean;
+}

@@ -1,0 +1,72 @@
+import { parseDocument } from '@tenon/document';
+import { isObject, sha256 } from '@tenon/model';
+import { isMap, isNode, isPair, isScalar, parseDocument as parseYaml, type YAMLMap } from 'yaml';
+
+/** What a document says of itself, as far as it can be read. */
+export interface AboutDocument {
+  readonly format: 'openapi' | 'asyncapi';
+  /** The name that it goes by in its contract's folder. */
+  readonly file: string;
+  readonly version: string;
+}
+
+export function aboutDocument(from: string, text: string): AboutDocument {
+  const value = parseDocument(from, text).value?.value;
+  const format = isObject(value) && 'asyncapi' in value ? 'asyncapi' : 'openapi';
+  const extension = text.trimStart().startsWith('{') ? '.json' : '.yaml';
+  const version = isObject(value) && isObject(value['info']) ? String(value['info']['version'] ?? '') : '';
+  return { format, file: `${format}${extension}`, version };
+}
+
+/** Where a document came from: members of `provenance`, each as YAML. */
+export type Provenance = Readonly<Record<'source' | 'version' | 'digest' | 'fetched', string>>;
+
+export function provenanceOf(facts: {
+  readonly source: string;
+  readonly version: string;
+  readonly text: string;
+  readonly at: number;
+}): Provenance {
+  return {
+    source: JSON.stringify(facts.source),
+    version: JSON.stringify(facts.version),
+    digest: sha256(facts.text),
+    fetched: `'${new Date(facts.at).toISOString().slice(0, 10)}'`,
+  };
+}
+
+/** A `contract.yaml` to begin with. */
+export function contractPolicy(steward: string, provenance: Provenance): string {
+  return `apiVersion: tenon/v1
+kind: Contract
+steward: ${/^[\w-]+$/.test(steward) ? steward : JSON.stringify(steward)}
+compatibility: backward
+deprecationWindow: 90d
+${block(provenance)}`;
+}
+
+/** A `contract.yaml` that tells of another document: the values change where they stand, and nothing else does. */
+export function withProvenance(policy: string, provenance: Provenance): string {
+  const { contents } = parseYaml(policy);
+  const present = isMap(contents) ? memberOf(contents, 'provenance') : undefined;
+  if (!isMap(present) || present.items.length === 0)
+    // Absent, or of a shape that only a person can mend.
+    return present === undefined ? `${policy.replace(/\n*$/, '\n')}${block(provenance)}` : policy;
+  const edits = Object.entries(provenance).flatMap(([key, put]) => {
+    const value = memberOf(present, key);
+    return isScalar(value) && value.range ? [{ from: value.range[0], to: value.range[1], put }] : [];
+  });
+  return edits
+    .toSorted((a, b) => b.from - a.from)
+    .reduce((text, { from, to, put }) => text.slice(0, from) + put + text.slice(to), policy);
+}
+
+function block(provenance: Provenance): string {
+  const members = Object.entries(provenance).map(([key, value]) => `  ${key}: ${value}\n`);
+  return `provenance:\n${members.join('')}`;
+}
+
+function memberOf({ items }: YAMLMap, key: string): unknown {
+  const pair = items.find((one) => isPair(one) && isScalar(one.key) && one.key.value === key);
+  return isNode(pair?.value) ? pair.value : undefined;
+}

@@ -1,5 +1,5 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import type { ConnectorManifest } from '@tenon/connector';
 import { type Contract, loadContract, nodeFileReader } from '@tenon/contract';
 import { type Diagnostic, hasErrors } from '@tenon/model';
@@ -8,17 +8,26 @@ import { type Args, type CommandSpec, UsageError } from '../command.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { plural } from '../render/index.ts';
-import { CONFIG_FILE, exists, findRoot } from '../root.ts';
+import { CONFIG_FILE } from '../root.ts';
 import { addConnection, scaffoldConnector } from '../scaffold/connector.ts';
 import { aboutDocument, contractPolicy, provenanceOf } from '../scaffold/contract.ts';
 import { scaffoldPipeline } from '../scaffold/pipeline.ts';
-import { formatOption, openSession, printReport } from '../session.ts';
+import { formatOption, openSession } from '../session.ts';
+import { addReconciliation } from './add-reconciliation.ts';
+import { checkAgain, grantNeeds, needName, needRoot, ownersFor, report, writeNew } from './adding.ts';
 import { updateContract } from './update-contract.ts';
 
 const owner = { owner: { type: 'string', value: '<team>', help: 'team that answers for it' } } as const;
+const backup = {
+  backup: {
+    type: 'string',
+    value: '<team>',
+    help: 'team that stands in; default: another one of owners.yaml',
+  },
+} as const;
 
-/** `add contract`, `add connector`, `add pipeline`: files to be edited: what only their author knows is marked, and refused by `check`
- * in a pipeline. Nothing is overwritten, but the document of a contract with `--update`. */
+/** `add contract`, `add connector`, `add pipeline`, `add reconciliation`: files to be edited. What only their author knows is marked,
+ * and refused by `check` in a pipeline or reconciliation. Nothing is overwritten, but the document of a contract with `--update`. */
 export const addCommands: readonly CommandSpec[] = [
   {
     name: 'add contract',
@@ -73,11 +82,7 @@ export const addCommands: readonly CommandSpec[] = [
     options: {
       ...owner,
       ...formatOption,
-      backup: {
-        type: 'string',
-        value: '<team>',
-        help: 'team that stands in; default: another one of owners.yaml',
-      },
+      ...backup,
       on: { type: 'string', value: '<contract.event>', help: 'the event that starts it' },
       call: {
         type: 'string',
@@ -88,6 +93,36 @@ export const addCommands: readonly CommandSpec[] = [
     },
     examples: ['tenon add pipeline order-paid --on shop.orderPaid --call shop.getOrder'],
     run: addPipeline,
+  },
+  {
+    name: 'add reconciliation',
+    summary: 'Make a reconciliation from two listings that should hold the same records',
+    positionals: ['<name>'],
+    options: {
+      ...owner,
+      ...formatOption,
+      ...backup,
+      source: {
+        type: 'string',
+        value: '<connection.operation>',
+        help: 'lists the records of the system that is right',
+      },
+      target: {
+        type: 'string',
+        value: '<connection.operation>',
+        help: 'lists those of the system that follows',
+      },
+      repair: {
+        type: 'string',
+        multiple: true,
+        value: '<pipeline>',
+        help: 'carries these records, and mends what differs; may be given several times',
+      },
+    },
+    examples: [
+      'tenon add reconciliation orders-agree --source shop.listOrders --target parts.listOrders --repair order-parts',
+    ],
+    run: addReconciliation,
   },
 ];
 
@@ -185,13 +220,7 @@ async function addPipeline(args: Args, io: Io): Promise<ExitCode> {
       throw new UsageError(`no connector of the workspace has the operation ${call}`);
     return { call, operation, manifest };
   });
-  const { teams } = workspace;
-  const [answering] = [calls[0]?.manifest.owner, contract.policy?.steward, ...(teams ?? [])].filter(
-    (team) => team !== undefined && (teams === undefined || [...teams].includes(team)),
-  );
-  const owner = args.text('owner') ?? answering ?? 'unowned';
-  const backup =
-    args.text('backup') ?? [...(workspace.teams ?? [])].find((team) => team !== owner) ?? 'nobody';
+  const { owner, backup } = ownersFor(args, workspace, [calls[0]?.manifest.owner, contract.policy?.steward]);
   const contractOf = (manifest: ConnectorManifest): Contract => workspace.contracts.get(manifest.contract)!;
   const text = scaffoldPipeline({ name, owner, backup, contract, contractOf, event, calls });
   const written = await writeNew(root, [{ path: join('pipelines', `${name}.pipeline.yaml`), text }]);
@@ -201,21 +230,6 @@ async function addPipeline(args: Args, io: Io): Promise<ExitCode> {
     `added pipelines/${name}.pipeline.yaml, and what it calls to \`grants\` in ${CONFIG_FILE}\nnext: give what is marked TODO, tenon check, tenon generate; after a change of what it calls, tenon grants --write\n`,
   );
   return checkAgain(root, args, io);
-}
-
-/** The new pipeline may do what it was asked to do; what others are granted is left as it is. */
-async function grantNeeds(pipeline: string, root: string, io: Io): Promise<void> {
-  const session = await openSession(io);
-  if (!('workspace' in session)) return;
-  const { workspace, check } = session;
-  const grants = [...check.needed].flatMap(([connection, { [pipeline]: grant }]) =>
-    grant === undefined
-      ? []
-      : [[connection, { ...workspace.config.connections[connection]?.grants, [pipeline]: grant }] as const],
-  );
-  const { writeGrants } = await import('@tenon/pipeline');
-  const path = join(root, CONFIG_FILE);
-  await writeFile(path, writeGrants(await readFile(path, 'utf8'), new Map(grants)));
 }
 
 /** A contract may come from a file or from loopback; nothing is fetched from anywhere else. */
@@ -243,56 +257,6 @@ async function readSource(
 }
 
 const FETCH_TIMEOUT_MS = 30_000;
-
-/** Writes files that are not there yet; when one is, none is written. */
-async function writeNew(
-  root: string,
-  files: readonly { readonly path: string; readonly text: string }[],
-): Promise<string[] | Diagnostic> {
-  for (const { path } of files) {
-    if (await exists(join(root, path)))
-      return cliDiagnostic('workspace-file-exists', {
-        message: `${path} exists already`,
-        ...(path.startsWith('contracts') && {
-          fix: 'give `--update` if this is the next version of that contract, or take another name',
-        }),
-      });
-  }
-  for (const { path, text } of files) {
-    await mkdir(dirname(join(root, path)), { recursive: true });
-    await writeFile(join(root, path), text, { flag: 'wx' });
-  }
-  return files.map(({ path }) => path);
-}
-
-async function report(
-  diagnostics: readonly Diagnostic[],
-  root: string | undefined,
-  args: Args,
-  io: Io,
-): Promise<ExitCode> {
-  if (diagnostics.length > 0) await printReport({ diagnostics, checked: { files: 1 } }, root, args, io);
-  return hasErrors(diagnostics) ? exit.findings : exit.clean;
-}
-
-async function checkAgain(root: string, args: Args, io: Io): Promise<ExitCode> {
-  const session = await openSession({ ...io, cwd: root });
-  return report(session.diagnostics, root, args, io);
-}
-
-function needName(args: Args): string {
-  const name = args.positionals[0]!;
-  if (!/^[a-z][a-z0-9-]*$/.test(name))
-    throw new UsageError(`"${name}" cannot be a name; use lower-case letters, digits and dashes`);
-  return name;
-}
-
-async function needRoot(io: Io): Promise<string> {
-  const root = await findRoot(io.cwd);
-  if (root === undefined)
-    throw new UsageError('there is no tenon.config.yaml here or above; run `tenon init` first');
-  return root;
-}
 
 async function needContract(name: string, io: Io): Promise<Contract> {
   const session = await openSession(io);

@@ -145,7 +145,7 @@ function wayBack(
   };
 }
 
-type Fields = NonNullable<SchemaObject['properties']>;
+export type Fields = NonNullable<SchemaObject['properties']>;
 
 function planOf(
   operation: string,
@@ -164,7 +164,7 @@ function planOf(
 }
 
 /** A value that `tenon check` refuses, with what the contract tells of the one that is wanted. */
-function toBeGiven(field: string, schema: JsonSchema): string {
+export function toBeGiven(field: string, schema: JsonSchema): string {
   const { description, type } = isSchemaObject(schema) ? schema : {};
   const [sentence] = (description ?? '').split(/\n|(?<=\.)\s/);
   const what = sentence || [field, typeof type === 'string' && `(${type})`].filter(Boolean).join(' ');
@@ -185,13 +185,13 @@ function stepId(operationId: string, index: number): string {
   return /^[a-z]/.test(id) ? id : `step${index + 1}`;
 }
 
-function propertiesOf(schema: JsonSchema, definitions: Readonly<Record<string, JsonSchema>>): Fields {
+export function propertiesOf(schema: JsonSchema, definitions: Readonly<Record<string, JsonSchema>>): Fields {
   const found = resolved(schema, definitions);
   const parts = (found?.allOf ?? []).map((part) => propertiesOf(part, definitions));
   return Object.assign({}, ...parts, found?.properties);
 }
 
-function resolved(
+export function resolved(
   schema: JsonSchema | undefined,
   definitions: Readonly<Record<string, JsonSchema>>,
 ): SchemaObject | undefined {

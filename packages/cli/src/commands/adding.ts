@@ -1,0 +1,89 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { type Diagnostic, hasErrors } from '@tenon/model';
+import type { Workspace } from '@tenon/pipeline';
+import { cliDiagnostic } from '../cli-rules.ts';
+import { type Args, UsageError } from '../command.ts';
+import { type ExitCode, exit } from '../exit.ts';
+import type { Io } from '../io.ts';
+import { CONFIG_FILE, exists, findRoot } from '../root.ts';
+import { openSession, printReport } from '../session.ts';
+
+/** What is new may do what it was asked to do; what others are granted is left as it is. */
+export async function grantNeeds(pipeline: string, root: string, io: Io): Promise<void> {
+  const session = await openSession(io);
+  if (!('workspace' in session)) return;
+  const { workspace, check } = session;
+  const grants = [...check.needed].flatMap(([connection, { [pipeline]: grant }]) =>
+    grant === undefined
+      ? []
+      : [[connection, { ...workspace.config.connections[connection]?.grants, [pipeline]: grant }] as const],
+  );
+  const { writeGrants } = await import('@tenon/pipeline');
+  const path = join(root, CONFIG_FILE);
+  await writeFile(path, writeGrants(await readFile(path, 'utf8'), new Map(grants)));
+}
+
+/** Writes files that are not there yet; when one is, none is written. */
+export async function writeNew(
+  root: string,
+  files: readonly { readonly path: string; readonly text: string }[],
+): Promise<string[] | Diagnostic> {
+  for (const { path } of files) {
+    if (await exists(join(root, path)))
+      return cliDiagnostic('workspace-file-exists', {
+        message: `${path} exists already`,
+        ...(path.startsWith('contracts') && {
+          fix: 'give `--update` if this is the next version of that contract, or take another name',
+        }),
+      });
+  }
+  for (const { path, text } of files) {
+    await mkdir(dirname(join(root, path)), { recursive: true });
+    await writeFile(join(root, path), text, { flag: 'wx' });
+  }
+  return files.map(({ path }) => path);
+}
+
+export async function report(
+  diagnostics: readonly Diagnostic[],
+  root: string | undefined,
+  args: Args,
+  io: Io,
+): Promise<ExitCode> {
+  if (diagnostics.length > 0) await printReport({ diagnostics, checked: { files: 1 } }, root, args, io);
+  return hasErrors(diagnostics) ? exit.findings : exit.clean;
+}
+
+export async function checkAgain(root: string, args: Args, io: Io): Promise<ExitCode> {
+  const session = await openSession({ ...io, cwd: root });
+  return report(session.diagnostics, root, args, io);
+}
+
+export function needName(args: Args): string {
+  const name = args.positionals[0]!;
+  if (!/^[a-z][a-z0-9-]*$/.test(name))
+    throw new UsageError(`"${name}" cannot be a name; use lower-case letters, digits and dashes`);
+  return name;
+}
+
+export async function needRoot(io: Io): Promise<string> {
+  const root = await findRoot(io.cwd);
+  if (root === undefined)
+    throw new UsageError('there is no tenon.config.yaml here or above; run `tenon init` first');
+  return root;
+}
+
+/** Who answers for something new, and who stands in: as asked for, else the first of those named whom `owners.yaml` knows. */
+export function ownersFor(
+  args: Args,
+  { teams }: Pick<Workspace, 'teams'>,
+  named: readonly (string | undefined)[],
+): { readonly owner: string; readonly backup: string } {
+  const answering = named.find((team) => team !== undefined && (teams === undefined || teams.has(team)));
+  const owner = args.text('owner') ?? answering ?? 'unowned';
+  return {
+    owner,
+    backup: args.text('backup') ?? [...(teams ?? [])].find((team) => team !== owner) ?? 'nobody',
+  };
+}

@@ -1,0 +1,161 @@
+import type { ConnectorManifest } from '@tenon/connector';
+import type { Contract, Operation } from '@tenon/contract';
+import { fromPointer } from '@tenon/model';
+import { planOperation } from '@tenon/pipeline';
+import { isSchemaObject, type JsonSchema, type SchemaObject } from '@tenon/schema';
+import { Document } from 'yaml';
+import { type Fields, propertiesOf, resolved, toBeGiven } from './pipeline.ts';
+
+/** A listing of one of the two systems. */
+export interface ListedSide {
+  /** `<connection>.<operation>`. */
+  readonly read: string;
+  readonly operation: Operation;
+  readonly manifest: ConnectorManifest;
+  readonly contract: Contract;
+}
+
+export interface ReconciliationFacts {
+  readonly name: string;
+  readonly owner: string;
+  readonly backup: string;
+  readonly source: ListedSide;
+  readonly target: ListedSide;
+  /** Pipelines that carry the records. */
+  readonly repair: readonly string[];
+}
+
+/**
+ * A reconciliation whose parts are all there. By which text a record is known in both systems only its author can say, so
+ * that stands as `TODO: …`, with what the records have, and `tenon check` refuses it: by a wrong key everything is
+ * missing on one side and extra on the other.
+ */
+export function scaffoldReconciliation({
+  name,
+  owner,
+  backup,
+  source,
+  target,
+  repair,
+}: ReconciliationFacts): string {
+  const records = { source: recordOf(source), target: recordOf(target) };
+  const changed = { source: changedIn(records.source.fields), target: changedIn(records.target.fields) };
+  const compare = sharedValues(records.source.fields, records.target.fields);
+  const side = (which: 'source' | 'target', listed: ListedSide) => {
+    const given = requiredOf(listed);
+    const own = records[which];
+    return {
+      read: listed.read,
+      ...(Object.keys(given).length > 0 && { with: given }),
+      key: `TODO: a text of the record that is the same in both systems; a record has ${namesOf(own.fields)}`,
+      ...(own.required.has('id') && { id: '${ record.id }' }),
+      ...(changed[which] !== undefined && { changedAt: readOf(changed[which], own) }),
+    };
+  };
+  const spec = {
+    apiVersion: 'tenon/v1',
+    kind: 'Reconciliation',
+    metadata: { name, version: 1, description: 'TODO: what must agree, in one sentence' },
+    owner: { team: owner, backup, escalation: `mail:${owner}`, respond: '30m', recover: '8h' },
+    source: side('source', source),
+    target: side('target', target),
+    ...(compare.length > 0 && {
+      compare: Object.fromEntries(
+        compare.map((field) => {
+          const [inSource, inTarget] = [readOf(field, records.source), readOf(field, records.target)];
+          return [field, inSource === inTarget ? inSource : { source: inSource, target: inTarget }];
+        }),
+      ),
+    }),
+    // Without a time of change on either side it would hold nothing back.
+    ...((changed.source ?? changed.target) !== undefined && { settle: '15m' }),
+    ...(repair.length > 0 && { repair: repair.map((pipeline) => ({ pipeline })) }),
+  };
+  const document = new Document(spec);
+  document.commentBefore = ' yaml-language-server: $schema=../generated/schema/reconciliation.schema.json';
+  return document.toString({ lineWidth: 110 });
+}
+
+interface RecordShape {
+  readonly fields: Fields;
+  /** Those that are always there. */
+  readonly required: ReadonlySet<string>;
+}
+
+/** A field where it is, and null where it may be left out. */
+function readOf(field: string, { required }: RecordShape): string {
+  return required.has(field) ? `\${ record.${field} }` : `\${ default(record.${field}, null) }`;
+}
+
+/** What the answer says of its records. */
+function recordOf({ operation, manifest, contract }: ListedSide): RecordShape {
+  const plan = planOperation(contract, manifest, operation.id);
+  const result: JsonSchema = plan?.result ?? true;
+  const definitions = isSchemaObject(result) ? (result.$defs ?? {}) : {};
+  const { pagination } = plan ?? {};
+  const pointer = pagination && 'items' in pagination ? pagination.items : undefined;
+  const list = fromPointer(pointer ?? '').reduce(
+    (schema: JsonSchema | undefined, member) =>
+      schema === undefined ? undefined : propertiesOf(schema, definitions)[member],
+    result,
+  );
+  const record = resolved(list, definitions)?.items ?? true;
+  return { fields: propertiesOf(record, definitions), required: new Set(requiredIn(record, definitions)) };
+}
+
+function requiredIn(
+  schema: JsonSchema,
+  definitions: Readonly<Record<string, JsonSchema>>,
+): readonly string[] {
+  const found = resolved(schema, definitions);
+  return [
+    ...(found?.required ?? []),
+    ...(found?.allOf ?? []).flatMap((part) => requiredIn(part, definitions)),
+  ];
+}
+
+/** Inputs that are needed; those that turn the pages are filled in. */
+function requiredOf({ operation, manifest, contract }: ListedSide): Readonly<Record<string, unknown>> {
+  const plan = planOperation(contract, manifest, operation.id);
+  const input = isSchemaObject(plan?.input) ? plan.input : undefined;
+  const { pagination } = plan ?? {};
+  const turning = new Set<unknown>(pagination === undefined ? [] : Object.values(pagination));
+  const wanted = (input?.required ?? []).filter((field) => !turning.has(field));
+  return Object.fromEntries(
+    wanted.map((field) => [field, toBeGiven(field, input?.properties?.[field] ?? true)]),
+  );
+}
+
+const CHANGED =
+  /^(?:updated|modified|changed)_?(?:at|on)?$|^last_?(?:updated|modified|changed)(?:_?(?:at|on))?$/i;
+
+function changedIn(fields: Fields): string | undefined {
+  return Object.keys(fields).find((field) => NAME.test(field) && CHANGED.test(field));
+}
+
+/** What an expression reaches by a dot. */
+const NAME = /^[A-Za-z_]\w*$/;
+
+/** Single values of the same name and type; ids are each system's own, and when it wrote something is too. */
+function sharedValues(source: Fields, target: Fields): readonly string[] {
+  return Object.keys(source).filter((field) => {
+    const [a, b] = [typeOf(source[field]), typeOf(target[field])];
+    return a !== undefined && a === b && NAME.test(field) && !/^id$|(?:at|on)$/i.test(field);
+  });
+}
+
+function typeOf(schema: JsonSchema | undefined): string | undefined {
+  const { type, format }: SchemaObject = isSchemaObject(schema) ? schema : {};
+  const [only, ...more] = [type ?? []].flat().filter((one) => one !== 'null');
+  if (only === undefined || more.length > 0 || format === 'date-time') return undefined;
+  return only === 'integer' ? 'number' : ['string', 'number', 'boolean'].includes(only) ? only : undefined;
+}
+
+function namesOf(fields: Fields): string {
+  const names = Object.keys(fields);
+  const shown = names.slice(0, NAMES_MAX).map((name) => `\`${name}\``);
+  const more = names.length > NAMES_MAX ? ` and ${names.length - NAMES_MAX} more` : '';
+  return names.length === 0 ? 'members that the contract does not tell' : `${shown.join(', ')}${more}`;
+}
+
+const NAMES_MAX = 12;

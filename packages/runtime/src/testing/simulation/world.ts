@@ -14,7 +14,7 @@ import { Weather } from './weather.ts';
 
 const ROUNDS_MAX = 400;
 /** At the end; the lane of replays looks ten times a second while something is in it. */
-const LAST_ROUNDS_MAX = 1_500;
+const LAST_ROUNDS_MAX = 6_000;
 /** Longer than any wait, backoff or deadline of the plans. */
 const SOON_MS = 700_000;
 /** How often somebody else writes an account just before a run does. */

@@ -10,4 +10,9 @@ enableCompileCache(
   process.env['NODE_COMPILE_CACHE'] ??
     join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'tenon', 'compiled'),
 );
+// A server lives long and makes much that is soon forgotten. Before anything else is loaded: it may begin anew.
+if (process.argv[2] === 'serve') {
+  const { withLargerYoungGeneration } = await import('@tenon/runtime/process');
+  withLargerYoungGeneration(process.env['NODE_OPTIONS'] ?? '');
+}
 await import('./process.ts');

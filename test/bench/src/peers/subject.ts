@@ -61,11 +61,12 @@ export async function startApp(
   file: string,
   args: readonly string[] = [],
   env: Readonly<Record<string, string>> = {},
+  options: readonly string[] = [],
 ): Promise<{ readonly child: ChildProcess; readonly url: string }> {
   const path = join(import.meta.dirname, file);
   const { child, line } = await startProcess(
     process.execPath,
-    ['--conditions=source', path, ...args],
+    [...options, '--conditions=source', path, ...args],
     { NODE_ENV: 'production', ...env },
     (text) => text.startsWith('ready '),
   );

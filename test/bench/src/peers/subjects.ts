@@ -1,16 +1,17 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { arch, platform, tmpdir } from 'node:os';
+import { arch, platform, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
+import { youngGenerationFlags } from '@tenon/runtime/process';
 import { installed } from './installed.ts';
 import { end, freePort, type Started, startApp, startProcess } from './subject.ts';
 
 /** The systems that are measured. Each is started anew for a measurement and stopped after it. */
 export const subjects: Readonly<Record<SubjectName, () => Promise<Started>>> = {
   'bare HTTP': () => app('bare-app.ts'),
-  tenon: () => app('tenon-app.ts', ['steps']),
+  tenon: () => app('tenon-app.ts', ['steps'], asServed),
   'tenon, HTTP effects': withTarget,
-  'tenon, lean': () => app('tenon-app.ts', ['lean']),
+  'tenon, lean': () => app('tenon-app.ts', ['lean'], asServed),
   restate,
   dbos,
   'node-red': nodeRed,
@@ -25,15 +26,22 @@ export type SubjectName =
   | 'dbos'
   | 'node-red';
 
-async function app(file: string, args: readonly string[] = []): Promise<Started> {
-  const { child, url } = await startApp(file, args);
+/** Node's options that `tenon serve` gives itself. */
+const asServed = youngGenerationFlags(totalmem(), process.env['NODE_OPTIONS'] ?? '');
+
+async function app(
+  file: string,
+  args: readonly string[] = [],
+  options: readonly string[] = [],
+): Promise<Started> {
+  const { child, url } = await startApp(file, args, {}, options);
   return { url, pids: async () => [child.pid!], stop: () => end(child) };
 }
 
 /** The target is not ours to count. */
 async function withTarget(): Promise<Started> {
   const target = await startApp('target-app.ts');
-  const ours = await app('tenon-app.ts', ['effects', target.url]);
+  const ours = await app('tenon-app.ts', ['effects', target.url], asServed);
   return {
     ...ours,
     stop: async () => {

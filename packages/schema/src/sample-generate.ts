@@ -19,7 +19,6 @@ const NODES_SOFT = 1_500;
 const NODES_MAX = 20_000;
 /** Tries of one node before its parent is told that there is none. */
 const NODE_TRIES = 6;
-const EXAMPLE_SHARE = 0.5;
 const NULL_SHARE = 0.1;
 
 export interface Generation {
@@ -27,12 +26,16 @@ export interface Generation {
   readonly definitions: Readonly<Record<string, JsonSchema>>;
   /** Probability of an optional property. */
   readonly optional: number;
+  /** Probability that a written example is taken where there is one. */
+  readonly examples: number;
   /** Definitions being made, outermost first: inside its own definition nothing optional is made. */
   readonly open: string[];
   nodes: number;
 }
 
-export function newGeneration(options: Pick<Generation, 'random' | 'definitions' | 'optional'>): Generation {
+export function newGeneration(
+  options: Pick<Generation, 'random' | 'definitions' | 'optional' | 'examples'>,
+): Generation {
   return { ...options, open: [], nodes: 0 };
 }
 
@@ -148,7 +151,7 @@ function scalarExample(schema: SchemaObject, generation: Generation): Json | und
       typeof value !== 'object' &&
       fits(schema, value, generation.definitions),
   );
-  if (usable.length === 0 || generation.random.next() >= EXAMPLE_SHARE) return undefined;
+  if (usable.length === 0 || generation.random.next() >= generation.examples) return undefined;
   return pick(usable, generation.random);
 }
 

@@ -8,7 +8,11 @@ export interface SampleOptions {
   readonly definitions?: Readonly<Record<string, JsonSchema>>;
   /** Optional properties are present with this probability. Default 1 (to depth 3, then 0). */
   readonly optional?: number;
+  /** Plain values that the author wrote as examples are taken with this probability. Default 0.5. */
+  readonly examples?: number;
 }
+
+const EXAMPLE_SHARE = 0.5;
 
 /**
  * How often each attempt fills in what is optional, as a share of what was asked for. What is optional causes most
@@ -26,7 +30,8 @@ export function sample(schema: JsonSchema, options: SampleOptions): Json | undef
   const fits = validatorFor(schema, definitions);
   for (const share of ATTEMPTS) {
     const optional = (options.optional ?? 1) * share;
-    const value = generate(schema, newGeneration({ random: options.random, definitions, optional }), 0);
+    const { random, examples = EXAMPLE_SHARE } = options;
+    const value = generate(schema, newGeneration({ random, definitions, optional, examples }), 0);
     if (value !== undefined && fits(value).length === 0) return value;
   }
   return writtenExamples(schema).find((example) => fits(example).length === 0);

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Contract } from '@tenon/contract';
 import { didYouMean, type Json, Secret, seededRandom } from '@tenon/model';
-import { sample } from '@tenon/schema';
+import { definitionName, isSchemaObject, type JsonSchema, sample, validatorFor } from '@tenon/schema';
 import { deliver, startMailSandbox, startSandbox } from '@tenon/testkit';
 import { type Args, type CommandSpec, UsageError } from '../command.ts';
 import { type ExitCode, exit } from '../exit.ts';
@@ -155,12 +155,33 @@ async function deliverOne(session: Session, args: Args, io: Io): Promise<ExitCod
   }
 }
 
-function examplePayload(example: unknown, schema: Parameters<typeof sample>[0], contract: Contract): Json {
+/** What the contract's author wrote, of the message, else of its schema; made up where nobody did. */
+function examplePayload(example: unknown, schema: JsonSchema, contract: Contract): Json {
   // An example of a contract is JSON, as the document is.
   if (example !== undefined) return example as Json;
-  const made = sample(schema, { random: seededRandom(1), definitions: contract.definitions });
+  const written = writtenExample(schema, contract);
+  if (written !== undefined) return written;
+  const made = sample(schema, {
+    random: seededRandom(1),
+    definitions: contract.definitions,
+    examples: 1,
+  });
   if (made === undefined) throw new UsageError('the contract allows no example to be made; give --payload');
   return made;
+}
+
+/** Of a schema, or of the one that it refers to: the first that fits. One that does not is found by `tenon check`. */
+function writtenExample(schema: JsonSchema, { definitions }: Contract): Json | undefined {
+  const fits = validatorFor(schema, definitions);
+  let at: JsonSchema | undefined = schema;
+  for (const seen = new Set<JsonSchema>(); isSchemaObject(at) && !seen.has(at); ) {
+    seen.add(at);
+    const found = (at.examples ?? []).find((each) => fits(each as Json).length === 0);
+    if (found !== undefined) return found as Json;
+    const name = definitionName(at);
+    at = name === undefined ? undefined : definitions[name];
+  }
+  return undefined;
 }
 
 async function readPayload(file: string, io: Io): Promise<Json> {

@@ -8,6 +8,7 @@ import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { findRoot } from '../root.ts';
 import { exitCodeOf, formatOption, openSession, printReport, type Session } from '../session.ts';
+import { DevLines } from './dev-lines.ts';
 import { secretVerdicts } from './doctor.ts';
 
 const options = {
@@ -45,13 +46,14 @@ export const serveCommand: CommandSpec = {
 /** Edits come in bursts: an editor writes a file in several steps. */
 const SETTLE_MS = 200;
 
-/** `dev` is for a person at a terminal: a line a ledger entry, and the workspace checked and taken again at each change. */
+/** `dev` is for a person at a terminal: a line a ledger entry (uses of secrets summed up), and the workspace checked and taken again at each change. */
 export const devCommand: CommandSpec = {
   name: 'dev',
   summary: 'Run the pipelines here, and check and reload at every change',
   options,
   run: async (args, io) => {
-    const show = (entry: LedgerEntry): void => io.out(`${entryLine(entry)}\n`);
+    const lines = new DevLines((text) => io.out(text), io.clock);
+    const show = (entry: LedgerEntry): void => lines.show(entry);
     const log = (line: Readonly<Record<string, unknown>>): void => {
       if (typeof line['code'] === 'string') io.err(`${line['code']}: ${String(line['message'])}\n`);
     };
@@ -88,6 +90,7 @@ export const devCommand: CommandSpec = {
       watching.abort();
       if (next === 'stop') {
         await running?.close();
+        lines.flush();
         return exit.clean;
       }
       io.err(`${next} changed\n`);
@@ -216,14 +219,3 @@ export function isWatched(file: string, database: string | undefined): boolean {
 /** What `tenon` writes itself, what no check reads, and what editors put beside a file while they write it. */
 const UNWATCHED =
   /(^|\/)(node_modules|\.tenon|\.git|generated|dist)(\/|$)|~$|\.sw[a-z]$|(^|\/)(4913|\.#[^/]*|#[^/]*#|\.goutputstream-[^/]*|[^/]*\.tmp(\.[^/]*)?)$/;
-
-const DETAILS_SHOWN = 160;
-
-function entryLine(entry: LedgerEntry): string {
-  const step = entry.step === undefined ? '' : ` ${entry.step}`;
-  const attempt = entry.attempt === undefined ? '' : ` attempt ${entry.attempt}`;
-  const told = Object.keys(entry.details).length > 0 ? ` ${JSON.stringify(entry.details)}` : '';
-  // The whole of it is in the ledger: `tenon runs trace`.
-  const details = told.length > DETAILS_SHOWN ? `${told.slice(0, DETAILS_SHOWN)}…` : told;
-  return `${new Date(entry.at).toISOString().slice(11, 23)} ${entry.runId} ${entry.pipeline} ${entry.kind}${step}${attempt}${details}`;
-}

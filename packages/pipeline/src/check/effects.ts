@@ -67,7 +67,10 @@ function repeatDiagnostic(
       retry && isRetried
         ? [{ ...retry.at, message: `tried up to ${describeRetry(retryPlan(retry, call.plan))}` }]
         : [],
-    fix: `declare \`probe\` for ${call.plan.operation} in the connector, or set \`retry: none\``,
+    fix:
+      code === 'effect-can-repeat'
+        ? `declare \`probe\` or an idempotency mode for ${call.plan.operation} in the connector, or set \`retry: none\``
+        : `declare \`idempotency: { mode: natural }\` for ${call.plan.operation} in the connector if undoing twice is undoing once, or a key or \`probe\`; or set \`retry: none\``,
   });
 }
 

@@ -16,7 +16,7 @@ export const proofsRules = {
     severity: 'error',
     title: 'this compensation can happen twice',
     why: 'Undoing is an effect like any other: twice undone may be wrong again (C68).',
-    fix: 'compensate with an operation that can be repeated or probed, or set `retry: none` on it',
+    fix: 'say in the connector that a repeat is harmless (`idempotency: { mode: natural }` where undoing twice is undoing once, or a key), give it a `probe`, or set `retry: none` on it',
     example: {
       bad: 'compensate: { call: billing.credit, with: … }   # idempotency: none, tried again',
       good: 'compensate: { call: billing.credit, with: …, retry: none }',

@@ -1,0 +1,78 @@
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { systemClock, systemRandom } from '@tenon/model';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { runCommandLine } from '../command.ts';
+import { exit } from '../exit.ts';
+import { sandboxCommands } from './sandbox.ts';
+
+let folder: string;
+let server: Server;
+let bodies: unknown[];
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tenon-deliver-'));
+  await cp(join(import.meta.dirname, '../../templates/init'), folder, { recursive: true, force: true });
+  bodies = [];
+  server = createServer((request, response) => {
+    let text = '';
+    request.on('data', (part) => {
+      text += part;
+    });
+    request.on('end', () => {
+      bodies.push(JSON.parse(text));
+      response.writeHead(202).end('{}');
+    });
+  });
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+});
+afterEach(async () => {
+  server.close();
+  await rm(folder, { recursive: true });
+});
+
+async function deliver(): Promise<unknown> {
+  const { port } = server.address() as AddressInfo;
+  const code = await runCommandLine(
+    sandboxCommands,
+    ['deliver', 'shop.orderPaid', '--url', `http://127.0.0.1:${port}`],
+    {
+      out: () => {},
+      err: () => {},
+      cwd: folder,
+      env: { SHOP_WEBHOOK_SECRET: `whsec_${Buffer.from('a secret of some length').toString('base64')}` },
+      color: false,
+      clock: systemClock,
+      random: systemRandom,
+      interrupted: () => new Promise(() => {}),
+    },
+  );
+  expect(code).toBe(exit.clean);
+  return bodies.at(-1);
+}
+
+/** The contract of the template, with this beside the type of what `orderPaid` carries. */
+async function withSchema(more: string): Promise<void> {
+  const path = join(folder, 'contracts/shop/openapi.yaml');
+  const text = await readFile(path, 'utf8');
+  const place = '    OrderPaid:\n      type: object\n';
+  expect(text).toContain(place);
+  await writeFile(path, text.replace(place, `${place}${more}`));
+}
+
+describe('deliver', () => {
+  it('sends an example that the schema of the event has, whole', async () => {
+    const [other, whole] = [
+      { id: 7 },
+      { id: 'evt_9', orderId: 'ord_9', occurredAt: '2026-01-01T00:00:00Z', note: 'by hand' },
+    ];
+    await withSchema(`      examples: ${JSON.stringify([other, whole])}\n`);
+    expect(await deliver(), 'the first that fits').toEqual(whole);
+  });
+
+  it('makes one up where nobody wrote any, from the examples of its members', async () => {
+    expect(await deliver()).toEqual({ id: 'evt_1', orderId: 'ord_1', occurredAt: '2026-11-02T10:15:00Z' });
+  });
+});

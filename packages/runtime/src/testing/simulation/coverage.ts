@@ -55,6 +55,7 @@ export const happenings = [
   'doubt settled',
   'run resumed',
   'run cancelled',
+  'said by two at one moment',
   'subject erased',
 ] as const;
 

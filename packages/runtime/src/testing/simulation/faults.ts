@@ -7,8 +7,9 @@ const notSent: Failure = failure('transient', 'HTTP_CONNECT_REFUSED', 'notSent')
 const badGateway: Failure = failure('transient', 'HTTP_RESPONSE_STATUS', 'answered', { status: 502 });
 /** The connection ends in the midst of the body. */
 const truncated: Failure = failure('transient', 'HTTP_CONNECTION_FAILED', 'lost');
+export const OPEN_CODE = 'BREAKER_OPEN';
 /** Said by the connection's guard, before anything is sent. */
-const open: Failure = { ...failure('transient', 'BREAKER_OPEN', 'notSent'), retryAfterMs: 4_000 };
+const open: Failure = { ...failure('transient', OPEN_CODE, 'notSent'), retryAfterMs: 4_000 };
 const malformed: Failure = failure('contract', 'HTTP_RESPONSE_MALFORMED', 'answered', { status: 200 });
 const unauthorized: Failure = failure('auth', 'HTTP_RESPONSE_STATUS', 'answered', { status: 401 });
 
@@ -19,6 +20,9 @@ export interface Fault {
   readonly is: Happening;
   readonly does: Behaviour;
 }
+
+/** Nothing is taken by the connection. */
+export const OPEN: Fault = { is: 'breaker open', does: { postpone: open } };
 
 /** What a target may answer but what was asked for; some are there more than once, as they come more often. */
 export const FAULTS: readonly Fault[] = [
@@ -36,7 +40,7 @@ export const FAULTS: readonly Fault[] = [
   { is: 'malformed body', does: { loseAnswer: malformed } },
   { is: 'truncated body', does: { loseAnswer: truncated } },
   { is: 'token renewed (401)', does: { renew: true } },
-  { is: 'breaker open', does: { postpone: open } },
+  OPEN,
   { is: 'credentials refused (401)', does: { fail: unauthorized } },
 ];
 
@@ -61,4 +65,15 @@ export const SLOWNESS: readonly Fault[] = [
     return [fault, fault];
   }),
   ...STALLS,
+  ...STALLS.filter(({ does }) => 'never' in does && does.never === 'after'),
+];
+
+/** Mostly refused, or to be tried again: lists stop in the midst, and go on where they were. */
+export const REFUSALS: readonly Fault[] = [
+  ...FAULTS,
+  ...FAULTS.filter(({ is }) => is === 'refused (422)' || is === 'unavailable (503)').flatMap((each) => [
+    each,
+    each,
+    each,
+  ]),
 ];

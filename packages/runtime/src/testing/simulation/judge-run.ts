@@ -2,7 +2,7 @@ import type { Json } from '@tenon/model';
 import type { CallStep, PlanStep } from '@tenon/pipeline';
 import type { LedgerEntry, RunSummary, StepRecord } from '../../runtime.ts';
 import type { Bench } from '../bench.ts';
-import { OLD } from './faults.ts';
+import { OLD, OPEN_CODE } from './faults.ts';
 import { flatten, type History, stepOf } from './history.ts';
 
 /** Promises of a run's state against what the target holds. */
@@ -23,6 +23,8 @@ export function judgeRun(history: History, run: RunSummary): readonly string[] {
       ];
     }),
     ...judgeUndoing(run, history.trace(run.runId), all),
+    ...judgeOnce(run, history.trace(run.runId)),
+    ...judgePutOff(run, history.trace(run.runId)),
   ];
 }
 
@@ -130,4 +132,44 @@ function judgeUndoing(
   if (new Set(undone).size !== undone.length)
     violations.push(`${run.key}: undone twice: ${undone.join(', ')}`);
   return violations;
+}
+
+/** What is done is done once, and a run that has succeeded does nothing more but to be undone. */
+function judgeOnce({ key }: RunSummary, trace: readonly LedgerEntry[]): readonly string[] {
+  const ended = trace.find(({ kind, details }) => kind === 'state' && details['to'] === 'succeeded');
+  // What a write is based on is read again where somebody else has written.
+  const done = trace.flatMap(({ kind, step, details }) =>
+    kind === 'stepDone' && details['operation'] !== 'acme.getAccount' ? (step ?? []) : [],
+  );
+  const twice = done.filter((step, index) => done.indexOf(step) !== index);
+  const after = trace.filter(
+    ({ kind, step, sequence }) =>
+      ended !== undefined &&
+      sequence > ended.sequence &&
+      FORWARD.has(kind) &&
+      !/^(compensate|guard):/.test(step ?? ''),
+  );
+  return [
+    ...twice.map((step) => `${key}: ${step} was done twice`),
+    ...after.map(({ kind, step }) => `${key} had succeeded, and goes on at ${step} (${kind})`),
+  ];
+}
+
+const FORWARD: ReadonlySet<string> = new Set([
+  'intent',
+  'attempt',
+  'outcome',
+  'stepDone',
+  'branch',
+  'waiting',
+  'signal',
+  'emitted',
+]);
+
+/** A call that its connection does not take yet is no attempt: it uses up no budget, so no step fails of it. */
+function judgePutOff({ key }: RunSummary, trace: readonly LedgerEntry[]): readonly string[] {
+  return trace
+    .filter(({ step, details }) => details['code'] === OPEN_CODE && !/^(compensate|guard):/.test(step ?? ''))
+    .filter(({ details }) => details['outcome'] === 'failed' || details['to'] === 'failed')
+    .map(({ step }) => `${key}: ${step} failed of a connection that it was to wait for`);
 }

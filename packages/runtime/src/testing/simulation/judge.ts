@@ -7,7 +7,7 @@ import { judgeEntries } from './judge-ledger.ts';
 import { judgeLists } from './judge-lists.ts';
 import { judgeOrder, judgeVersions } from './judge-order.ts';
 import { judgeRun } from './judge-run.ts';
-import { judgeRetries, judgeWaits } from './judge-time.ts';
+import { judgePauses, judgeRetries, judgeWaits } from './judge-time.ts';
 
 /** The invariants, from the target's records and the ledger alone: what must not be, a sentence each. */
 export function judge(history: History): readonly string[] {
@@ -26,6 +26,7 @@ export function judge(history: History): readonly string[] {
     ...judgeOrder(history),
     ...judgeWaits(history),
     ...judgeRetries(history),
+    ...judgePauses(history),
     ...judgeAccounts(bench),
     ...judgeEntries(history),
     ...judgeFamilies(history),

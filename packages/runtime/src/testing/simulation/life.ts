@@ -16,6 +16,8 @@ const QUIET_TURNS = 20;
 const PUSH_MS = 1_000;
 /** How often a crash is also looked at as one of a disk that had not synced. */
 const LOST_TAIL_RATE = 0.1;
+/** For how long a process is down. */
+const DOWN_MS_MAX = 30_000;
 
 /** How often a write fails in each way, by how often it stands here. */
 const DISK_FAULTS: readonly DiskFault[] = ['before', 'after', 'full', 'torn', 'torn', 'torn'];
@@ -137,7 +139,7 @@ export class Life {
     // Whoever waits for the new process hears of it when it does not come up.
     this.#crashing.catch(() => {});
     // A process is down for a while, sometimes for long.
-    this.#bench.clock.advance(this.#random.next() < 0.5 ? 0 : Math.floor(this.#random.next() * 30_000));
+    this.#bench.clock.advance(this.#random.next() < 0.5 ? 0 : Math.floor(this.#random.next() * DOWN_MS_MAX));
     this.ups.push(this.#bench.clock.now());
     crashed.resolve();
   }

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import type { Random } from '@tenon/model';
 import { CommitFailed } from '../../embedded/commit-queue.ts';
+import type { ActionResult, PendingApproval } from '../../runtime.ts';
 import type { Bench } from '../bench.ts';
 import type { Coverage, Happening } from './coverage.ts';
 import type { Life } from './life.ts';
@@ -8,6 +9,10 @@ import { personOf } from './sender.ts';
 
 /** Dead letters resumed in one simulation at most, so that it ends. */
 const RESUMES_MAX = 12;
+/** How long an approval lies that nobody sees to: longer than any has. */
+const LAZY_MS = 90_000;
+/** One in so many words is given by two people at one moment. */
+const TWICE_RATE = 0.2;
 
 /** The person who settles, decides, resumes and cancels, by what the other system's records say. */
 export class Operator {
@@ -17,7 +22,11 @@ export class Operator {
   readonly #coverage: Coverage;
   /** What breaks a promise while it happens. */
   readonly violations: string[] = [];
+  /** Sees to everything at once. */
+  isPrompt = false;
   #resumes = 0;
+  /** When somebody sees to an approval, by run, step and time that it has. */
+  readonly #backAtMs = new Map<string, number>();
 
   constructor(bench: Bench, random: Random, life: Life, coverage: Coverage) {
     this.#bench = bench;
@@ -37,30 +46,30 @@ export class Operator {
       const gaveUp = this.#random.next() < 0.3;
       const { runId, stepId } = doubt;
       if (effect === undefined)
-        return this.#said(
-          'doubt settled',
+        return this.#said('doubt settled', () =>
           runtime.settle(runId, stepId, gaveUp ? 'compensate' : 'redo', 'ana', 'looked'),
         );
       const verdict = gaveUp ? 'compensate' : 'confirm';
-      return this.#said('doubt settled', runtime.settle(runId, stepId, verdict, 'ana', 'looked', effect));
+      return this.#said('doubt settled', () =>
+        runtime.settle(runId, stepId, verdict, 'ana', 'looked', effect),
+      );
     }
-    const approval = runtime.approvals()[0];
+    const approval = runtime.approvals().find((each) => this.#isTaken(each));
     if (approval !== undefined) {
       // What somebody has changed since stays: so nothing of theirs may ever be gone.
       const isUndoing = approval.stepId.startsWith('compensate:');
       const decision = !isUndoing && this.#random.next() < 0.7 ? 'approve' : 'reject';
-      return this.#said(
-        'approval given',
+      return this.#said('approval given', () =>
         runtime.decide(approval.runId, approval.stepId, decision, 'ana', 'because'),
       );
     }
     const letter = runtime.deadLetters().find(({ settled }) => settled !== 'compensated');
     if (letter !== undefined && this.#resumes++ < RESUMES_MAX)
-      return this.#said('run resumed', runtime.resume(letter.runId, 'ana', 'try again'));
+      return this.#said('run resumed', () => runtime.resume(letter.runId, 'ana', 'try again'));
     if (!early) return false;
     const running = runtime.runs({ state: 'waiting' })[0];
     if (running === undefined || this.#random.next() < 0.5) return false;
-    return this.#said('run cancelled', runtime.cancel(running.runId, 'ana', 'no longer wanted'));
+    return this.#said('run cancelled', () => runtime.cancel(running.runId, 'ana', 'no longer wanted'));
   }
 
   /** Lets the data of the person behind an order go: where no run needs it any more, no byte of it is left. */
@@ -77,9 +86,33 @@ export class Operator {
         this.violations.push(`the ${personOf(id)} was erased, and is found in the file${suffix}`);
   }
 
-  async #said(what: Happening, action: Promise<unknown>): Promise<true> {
+  /** How long it is until somebody is back who has let an approval lie. */
+  get awayMs(): number {
+    const now = this.#bench.clock.now();
+    return Math.min(
+      ...[...this.#backAtMs.values()].map((atMs) => (atMs > now ? atMs - now : Number.POSITIVE_INFINITY)),
+    );
+  }
+
+  /** Some approvals are seen to at once, some are left to lie until it is too late. What is to be undone has no time. */
+  #isTaken({ runId, stepId, expiresAtMs }: PendingApproval): boolean {
+    if (this.isPrompt || stepId.startsWith('compensate:')) return true;
+    const id = `${runId} ${stepId} ${expiresAtMs}`;
+    const now = this.#bench.clock.now();
+    const backAtMs = this.#backAtMs.get(id) ?? (this.#random.next() < 0.5 ? now : now + LAZY_MS);
+    this.#backAtMs.set(id, backAtMs);
+    return backAtMs <= now;
+  }
+
+  /** Sometimes two people say it at one moment: one of them is told that somebody was faster. */
+  async #said(what: Happening, action: () => Promise<ActionResult>): Promise<true> {
     this.#coverage.saw(what);
-    await this.#heard(action);
+    const isTwice = this.#random.next() < TWICE_RATE;
+    const said = [this.#heard(action()), ...(isTwice ? [this.#heard(action())] : [])];
+    const answers = await Promise.all(said);
+    if (isTwice) this.#coverage.saw('said by two at one moment');
+    if (answers.filter((answer) => answer?.ok === true).length > 1)
+      this.violations.push(`two people said the same at one moment (${what}), and both were first`);
     return true;
   }
 

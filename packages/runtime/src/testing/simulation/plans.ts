@@ -4,7 +4,7 @@ import { amend, call, planFor, probe, retry, setChecked, step, unamend, undoable
 import { randomRun } from './children.ts';
 
 /**
- * What a seed is about. Most are about anything; some look closely at what random plans come to too seldom: waits whose
+ * What a seed is about. Half are about anything; the others look closely at what random plans come to too seldom: waits whose
  * event comes at the worst moment, lists that were stopped, resumed and gone through once more, lists that go on without
  * what failed, runs of others that are undone with them, writes of what others write too, more runs at one moment than there are
  * places, and any plan in a night in which the clocks are changed.
@@ -43,6 +43,16 @@ const forPayment = (id: string): PlanStep =>
     for: { event: 'shop.paid', match: 'signal.order == event.id', withinMs: WAIT_MS, onExpiry: 'fail' },
   });
 
+const consent =
+  (random: Random) =>
+  (id: string): PlanStep =>
+    step('approve', id, {
+      by: 'finance',
+      withinMs: 60_000,
+      onExpiry: pick(random, ['reject', 'approve', 'escalate'] as const),
+      show: { literal: null },
+    });
+
 const shipped = (id: string): PlanStep =>
   step('emit', id, { event: 'shop.shipped', with: { object: { id: { expression: 'event.id' } } } });
 
@@ -52,6 +62,9 @@ const halfOfThem = (id: string): PlanStep =>
     that: [{ condition: 'event.version < 2', message: 'of the other half' }],
     otherwise: 'fail',
   });
+
+/** Of each kind: what is harmless to repeat, what has a key, what has none, and what changes nothing. */
+const CROWDED = ['acme.put', 'acme.create', 'acme.createBlind', 'acme.createBlind', 'acme.get'] as const;
 
 const identity = { key: { expression: 'event.id' }, retainMs: 86_400_000 };
 
@@ -67,7 +80,7 @@ const themed: Readonly<Partial<Record<Theme, (random: Random) => Plan>>> = {
                 { name: 'right', steps: ['s0r', 's0t', 's0u'].map((id) => call(id, 'acme.put')) },
               ],
             })
-          : forPayment('s0'),
+          : pick(random, [forPayment, consent(random)])('s0'),
         call('s1', 'acme.put'),
       ],
       onFailure: 'hold',
@@ -87,7 +100,7 @@ const themed: Readonly<Partial<Record<Theme, (random: Random) => Plan>>> = {
           onItemFailure: 'stop',
           steps: [
             undoable('s0a'),
-            random.next() < 0.5
+            random.next() < 0.3
               ? step('wait', 's0b', { for: { durationMs: 3_000 } })
               : call('s0b', 'acme.shortKey'),
           ],
@@ -124,10 +137,7 @@ const themed: Readonly<Partial<Record<Theme, (random: Random) => Plan>>> = {
   // Calls that hang keep the places for a while; then each is given to the next that is due.
   crowd: (random) =>
     planFor({
-      steps: [
-        ...['s0', 's1'].map((id) => call(id, pick(random, ['acme.put', 'acme.create', 'acme.get']))),
-        shipped('s2'),
-      ],
+      steps: [...['s0', 's1'].map((id) => call(id, pick(random, CROWDED))), shipped('s2')],
       onFailure: 'hold',
       limits: { concurrency: 3, deadlineMs: 600_000 },
       identity,
@@ -238,13 +248,7 @@ function randomStep(random: Random, id: string, depth: number, items: readonly s
       }),
     () => step('wait', id, { for: { durationMs: 3_000 } }),
     () => forPayment(id),
-    () =>
-      step('approve', id, {
-        by: 'finance',
-        withinMs: 60_000,
-        onExpiry: pick(random, ['reject', 'approve', 'escalate'] as const),
-        show: { literal: null },
-      }),
+    () => consent(random)(id),
     () => step('set', id, { value: { expression: 'event.amount' } }),
     () =>
       step('check', id, {

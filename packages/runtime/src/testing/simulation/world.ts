@@ -3,7 +3,7 @@ import { type Random, seededRandom } from '@tenon/model';
 import type { Plan } from '@tenon/pipeline';
 import { type Bench, tooMany } from '../bench.ts';
 import type { Coverage } from './coverage.ts';
-import { FAULTS, OLD, SLOWNESS, STALLS } from './faults.ts';
+import { FAULTS, OLD, OPEN, REFUSALS, SLOWNESS, STALLS } from './faults.ts';
 import type { Witness } from './history.ts';
 import { Life } from './life.ts';
 import { Operator } from './operator.ts';
@@ -17,8 +17,13 @@ const ROUNDS_MAX = 400;
 const LAST_ROUNDS_MAX = 6_000;
 /** Longer than any wait, backoff or deadline of the plans. */
 const SOON_MS = 700_000;
+/** Orders at least, where what is looked at closely takes several. */
+const LEAST_EVENTS: Readonly<Partial<Record<Theme, number>>> = { crowd: 8, writes: 4 };
 /** How often somebody else writes an account just before a run does. */
-const OTHERS_RATE = 0.2;
+const OTHERS_RATE = 0.2; /** How often a process dies at the worst moment that there is. */
+const WORST_CRASH_RATE = 0.5;
+/** How long a breaker is open: longer than all attempts of a call. */
+const OPEN_MS_MAX = 60_000;
 
 /** Everything outside the runtime: what fails, who decides, when the process dies. */
 export class World {
@@ -35,12 +40,16 @@ export class World {
   /** Versions of a pipeline, each with the plans that it runs, in the order in which they are deployed. */
   readonly #versions: readonly (readonly Plan[])[];
   #deployed = 0;
+  /** The connection takes nothing until then. */
+  #openUntilMs = 0;
   readonly #hasStalls: boolean;
   /** The process that made the last call; it may have died in it, and hears no answer. */
   #caller = 0;
   readonly #waiting = new Map<string, { readonly untilMs: number; readonly ups: number }>();
   /** Orders by run, as far as their acceptance was heard of. */
   readonly #orders = new Map<string, string>();
+  /** Runs that somebody has let go on. */
+  readonly #resumed = new Set<string>();
   /** Payments that come while something else goes on. */
   #paying: Promise<void>[] = [];
 
@@ -70,16 +79,18 @@ export class World {
     this.#operator = new Operator(bench, random, this.life, coverage);
     this.#weather = new Weather(bench, random, coverage, theme);
     this.#hasStalls = theme === 'crowd' || random.next() < 0.25;
-    const faults = theme === 'crowd' ? SLOWNESS : this.#hasStalls ? [...FAULTS, ...STALLS] : FAULTS;
+    const usual = theme === 'resumed' ? REFUSALS : FAULTS;
+    const faults = theme === 'crowd' ? SLOWNESS : this.#hasStalls ? [...usual, ...STALLS] : usual;
     hand.life = () => ({ number: this.life.crashes, over: this.life.over, up: this.life.next });
-    const faultRate = random.next() * 0.4 + (theme === 'crowd' ? 0.2 : 0);
+    const faultRate = random.next() * 0.4 + (theme === 'crowd' || theme === 'resumed' ? 0.2 : 0);
     const crashRate = random.next() * (theme === 'waits' || theme === 'crowd' ? 0.01 : 0.08);
     const diskRate = random.next() < 0.3 ? 0.02 : 0;
     const others = seededRandom(Math.floor(random.next() * 2 ** 32));
     bench.target.decide = (request) => {
       this.#leftAlone(request);
-      const fault = random.next() < faultRate ? pick(random, faults) : undefined;
+      const fault = this.#isOpen() ? OPEN : random.next() < faultRate ? pick(random, faults) : undefined;
       if (fault !== undefined) coverage.saw(fault.is);
+      if (fault === OPEN && !this.#isOpen()) this.#stayOpen(others);
       if (fault?.is === 'asked to wait (429)') this.#askedToWait(request);
       const isOld = request.operation.operation === 'get' && others.next() < OTHERS_RATE;
       if (fault !== undefined || !isOld) return fault?.does;
@@ -94,12 +105,14 @@ export class World {
       this.#caller = this.life.ups.length;
       const closed = when === 'before' ? this.#weather.violationOf(request.operation.operation) : undefined;
       if (closed !== undefined) this.#violations.push(closed);
-      this.life.maybeCrash(crashRate, 'crash at a call');
+      const isWorst = when === 'after' && this.#isWorstMoment(request);
+      this.life.maybeCrash(isWorst ? WORST_CRASH_RATE : crashRate, 'crash at a call');
     };
     this.life.onUp = () => hand.onUp();
     bench.onCommit = () => this.life.maybeCrash(crashRate / 3, 'crash between a commit and its announcement');
     bench.onEntry = (entry) => {
       this.life.move();
+      if (entry.details['action'] === 'resume') this.#resumed.add(entry.runId);
       if (entry.kind === 'accepted')
         this.#orders.set(entry.runId, String(entry.details['deliveryId']).split('-')[1]!);
       // The worst moments for its event: the run is coming to its wait, or the wait is written, and it has not gone to sleep.
@@ -137,16 +150,17 @@ export class World {
 
   async live(): Promise<void> {
     const random = this.#random;
-    const events = this.#theme === 'crowd' ? 8 : 1 + Math.floor(random.next() ** 2 * 8);
-    const any = (): string => `o${Math.floor(random.next() * events)}`;
+    const least = LEAST_EVENTS[this.#theme] ?? 1;
+    const events = Math.max(least, 1 + Math.floor(random.next() ** 2 * 8));
     // Sometimes those of one account come at one moment.
     const together =
       this.#theme === 'crowd' || random.next() < (this.#theme === 'writes' ? 0.7 : 0.3) ? 4 : 1;
-    for (let first = 0; first < events; first += together) {
-      const ids = Array.from(
-        { length: Math.min(together, events - first) },
-        (_, index) => `o${first + index}`,
-      );
+    // Sometimes others come when these are on their way, or have ended.
+    const isSpread = this.#theme !== 'crowd' && random.next() < 0.4;
+    let sent = isSpread ? 1 + Math.floor(random.next() * events) : events;
+    const any = (): string => `o${Math.floor(random.next() * sent)}`;
+    for (let first = 0; first < sent; first += together) {
+      const ids = Array.from({ length: Math.min(together, sent - first) }, (_, index) => `o${first + index}`);
       await Promise.all(ids.map((id) => this.#sender.order(id)));
       // Sometimes the payment comes while the run is on its way.
       if (this.#theme !== 'waits' && random.next() < 0.4) this.#paying.push(this.#sender.pay(`o${first}`));
@@ -156,11 +170,12 @@ export class World {
       await this.#hand.rest();
       await this.#settled();
       if (random.next() < 0.1) await this.#operator.act(true);
-      if (random.next() < 0.15) {
+      if (random.next() < (this.#theme === 'waits' ? 0.6 : 0.15)) {
         this.#coverage.saw('late payment');
-        await this.#sender.pay(any());
+        await this.#sender.pay(this.#theme === 'waits' ? this.#unpaid(sent) : any());
       }
       if (random.next() < 0.05) await this.#sender.order(any(), random.next() < 0.3 ? undefined : round);
+      if (sent < events && random.next() < 0.4) await this.#sender.order(`o${sent++}`);
       if (random.next() < 0.04) await this.#deploy();
       if (random.next() < 0.04) await this.#operator.erase(any());
       this.#weather.blow();
@@ -171,7 +186,7 @@ export class World {
         if (this.#theme === 'waits') await this.#sender.pay(any());
       }
       await this.#settled();
-      if (!this.#passTime() && !(await this.#operator.act(false))) break;
+      if (!this.#passTime() && !(await this.#operator.act(false)) && sent >= events) break;
     }
     await this.#comeToAnEnd();
   }
@@ -187,12 +202,34 @@ export class World {
     this.#bench.healDisk();
     await this.#settled();
     await this.#hand.liftAll();
+    this.#operator.isPrompt = true;
     for (let round = 0; round < LAST_ROUNDS_MAX; round++) {
       await this.#settled();
       // A dispatcher that looks once a minute for what is due tomorrow must not keep people from their work.
       if (round % 20 === 19) await this.#operator.act(false);
       if (!this.#passTime() && !(await this.#operator.act(false))) return;
     }
+  }
+
+  /** Of the orders that were sent, one that is not paid, if there is one. */
+  #unpaid(sent: number): string {
+    const ids = Array.from({ length: sent }, (_, index) => `o${index}`);
+    const unpaid = ids.filter((id) => !this.#sender.paidAtMs.has(id));
+    return pick(this.#random, unpaid.length > 0 ? unpaid : ids);
+  }
+
+  /** A breaker that has opened stays so for a while, more often than for one call alone. */
+  #stayOpen(random: Random): void {
+    if (random.next() < 0.7) this.#openUntilMs = this.#bench.clock.steady + random.next() * OPEN_MS_MAX;
+  }
+
+  #isOpen(): boolean {
+    return this.#bench.clock.steady < this.#openUntilMs;
+  }
+
+  /** It has happened and is not on record, its key is forgotten soon, and the list that it is of is gone through once more. */
+  #isWorstMoment({ operation, origin }: CallRequest): boolean {
+    return operation.operation === 'shortKey' && this.#resumed.has(origin?.runId ?? '');
   }
 
   #touch(account: string): void {
@@ -218,7 +255,8 @@ export class World {
   /** Goes on to the next thing that happens by itself; `false` when there is none soon (housekeeping is not soon). */
   #passTime(): boolean {
     const { clock } = this.#bench;
-    const restMs = (clock.next ?? Number.POSITIVE_INFINITY) - clock.now();
+    const nextMs = (clock.next ?? Number.POSITIVE_INFINITY) - clock.now();
+    const restMs = Math.min(nextMs, this.#operator.awayMs);
     if (restMs > SOON_MS) return false;
     clock.advance(Math.max(0, restMs));
     return true;

@@ -84,7 +84,7 @@ function grow(file: string): void {
       correlation_id: "correlation_id || ':' || :copy",
     },
     keys: { run_seq: 'run_seq + :runs', key: "key || ':' || :copy" },
-    journal: { run_seq: 'run_seq + :runs' },
+    journal: { seq: 'NULL', run_seq: 'run_seq + :runs' },
     ledger: { seq: 'seq + :entries', run_seq: 'run_seq + :runs' },
   };
   const of: Record<string, string> = {

@@ -15,6 +15,8 @@ export function openDatabase(file: string, isSetBack: boolean = false): Database
     // Only a new file takes the page size; 4 KiB halve the throughput (DESIGN §9).
     db.exec('PRAGMA page_size = 16384; PRAGMA journal_mode = WAL');
     configure(db);
+    // What a migration drops may be somebody's data.
+    db.exec('PRAGMA secure_delete = ON');
     migrate(db, file);
     if (rowsBehindTree(db))
       throw new RuntimeError(

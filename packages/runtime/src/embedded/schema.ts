@@ -165,6 +165,14 @@ CREATE TABLE repairs (token TEXT PRIMARY KEY, at INTEGER NOT NULL, state TEXT NO
 CREATE TRIGGER repairs_apply_once BEFORE UPDATE OF state ON repairs WHEN NEW.state = 'applied' AND OLD.state <> 'planned'
 BEGIN SELECT RAISE(ABORT, 'REPAIR_APPLIED'); END;
 `,
+  `
+-- The journal in the order of writing: in that of runs, a commit of many runs dirtied a page for every few of its rows.
+CREATE TABLE journal_rows (seq INTEGER PRIMARY KEY, run_seq INTEGER NOT NULL, key TEXT NOT NULL, at INTEGER NOT NULL, value TEXT NOT NULL);
+INSERT INTO journal_rows (run_seq, key, at, value) SELECT run_seq, key, at, value FROM journal ORDER BY run_seq, key;
+DROP TABLE journal;
+ALTER TABLE journal_rows RENAME TO journal;
+CREATE UNIQUE INDEX journal_by_key ON journal (run_seq, key);
+`,
 ];
 
 /** Brings a file to this version's schema (or, for tests, to an earlier one); refuses one that a newer version wrote. */

@@ -1,0 +1,35 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { expect, test } from 'vitest';
+import { openDatabase } from './database.ts';
+import { migrate } from './schema.ts';
+
+test('a journal in the order of its keys is taken over in theirs, and nothing of it is left in the pages that it leaves', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tenon-schema-'));
+  const file = join(folder, 'runtime.db');
+  const older = new DatabaseSync(file);
+  older.exec('PRAGMA page_size = 16384; PRAGMA journal_mode = WAL');
+  migrate(older, file, 13);
+  const put = older.prepare('INSERT INTO journal (run_seq, key, at, value) VALUES (?, ?, ?, ?)');
+  for (let run = 50; run > 0; run--)
+    for (const key of ['two#1', 'one#1'])
+      put.run(run, key, run, JSON.stringify(`canary-${'x'.repeat(3_000)}`));
+  older.close();
+
+  const database = openDatabase(file);
+  const rows = database.prepare('SELECT run_seq, key, at FROM journal WHERE run_seq = 7').all();
+  expect(rows).toMatchObject([
+    { run_seq: 7, key: 'one#1', at: 7 },
+    { run_seq: 7, key: 'two#1', at: 7 },
+  ]);
+  expect(database.prepare('SELECT count(*) AS n FROM journal').get()).toMatchObject({ n: 100 });
+  expect(() => database.prepare(`INSERT INTO journal VALUES (NULL, 7, 'one#1', 0, 'null')`).run()).toThrow(
+    /UNIQUE/,
+  );
+  database.exec('PRAGMA secure_delete = ON; DELETE FROM journal; PRAGMA wal_checkpoint(TRUNCATE)');
+  database.close();
+  expect(readFileSync(file).includes('canary-')).toBe(false);
+  rmSync(folder, { recursive: true });
+});

@@ -143,10 +143,10 @@ export class MemoryEngine implements Engine {
   }
 
   async accept(incoming: Parameters<Engine['accept']>[0]): ReturnType<Engine['accept']> {
-    const { event, payload, deliveryId, source, traceparent } = incoming;
-    const found = draftsFor(event, payload, deliveryId, this.#activePlans());
+    const { event, payload, headers, deliveryId, source, traceparent } = incoming;
+    const found = draftsFor(event, payload, deliveryId, this.#activePlans(), 'refuse', headers);
     if (!found.ok) return found;
-    const stored = { event, source, deliveryId, payload };
+    const stored = { event, source, deliveryId, payload, ...(headers && { headers }) };
     let result: Awaited<ReturnType<Engine['accept']>> | undefined;
     await this.commit(() => {
       result = this.#admit(stored, found.drafts, traceIdOf(traceparent), traceparent);
@@ -160,14 +160,15 @@ export class MemoryEngine implements Engine {
     from: StoredRun,
     deliveryId: string,
     event: string,
-    payload: Json,
+    parts: Pick<StoredEvent, 'payload' | 'headers'>,
     also: (run: StoredRun) => void,
   ): Promise<void> {
-    const found = draftsFor(event, payload, deliveryId, this.#activePlans());
+    const { payload, headers } = parts;
+    const found = draftsFor(event, payload, deliveryId, this.#activePlans(), 'refuse', headers);
     if (!found.ok) throw new Error(found.failure.message);
     await this.commit((disk) => {
       also(disk.runs[from.seq]!);
-      const stored = { event, source: `pipeline:${from.pipeline}`, deliveryId, payload };
+      const stored = { event, source: `pipeline:${from.pipeline}`, deliveryId, ...parts };
       this.#admit(stored, found.drafts, from.correlationId, from.traceparent);
     });
   }
@@ -328,7 +329,8 @@ export class MemoryEngine implements Engine {
     return {
       ...this.#summary(run),
       contracts: this.#plan(run.planHash).plan.contracts,
-      input: this.#input(run),
+      input: this.#event(run).payload,
+      ...(this.#event(run).headers && { headers: this.#event(run).headers }),
       steps: [],
       // A failure with its step, put together by the interpreter.
       ...(run.failure !== undefined && {
@@ -542,7 +544,7 @@ export class MemoryEngine implements Engine {
       runId: this.#disk.runs[stored.parent.seq]!.runId,
       step: stored.parent.step,
     };
-    const run = new MemoryRun(stored, this.#input(stored), deadlineMs, this, parent);
+    const run = new MemoryRun(stored, this.#event(stored), deadlineMs, this, parent);
     this.#active.set(stored.seq, run);
     try {
       await run.finish(await interpret(run.root, loaded, this.#call));
@@ -588,9 +590,9 @@ export class MemoryEngine implements Engine {
     return loaded;
   }
 
-  #input({ eventSeq }: StoredRun): Json {
+  #event({ eventSeq }: StoredRun): StoredEvent {
     // Stored in the change that made the run.
-    return this.#disk.events[eventSeq - 1]!.payload;
+    return this.#disk.events[eventSeq - 1]!;
   }
 
   #summary(run: StoredRun): RunSummary {

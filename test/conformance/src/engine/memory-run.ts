@@ -10,7 +10,7 @@ import {
   Suspension,
 } from '@tenon/runtime/engine';
 import type { MemoryEngine } from './memory-engine.ts';
-import { move, type StoredRun } from './memory-storage.ts';
+import { move, type StoredEvent, type StoredRun } from './memory-storage.ts';
 import { MemoryStrand, type StrandMemory } from './memory-strand.ts';
 
 /** What a strand waits for: in which state, until when, and what ends it earlier. */
@@ -57,7 +57,7 @@ export class MemoryRun {
 
   constructor(
     stored: StoredRun,
-    input: Json,
+    { payload, headers = {} }: StoredEvent,
     deadlineMs: number,
     engine: MemoryEngine,
     parent?: RunIdentity['parent'],
@@ -80,8 +80,8 @@ export class MemoryRun {
       correlationId,
       traceparent,
       acceptedAtMs,
-      input,
-      headers: {},
+      input: payload,
+      headers,
       // Nothing of it is kept.
       salt: null,
       ...(intakeFailure !== undefined && { intakeFailure }),

@@ -21,6 +21,8 @@ export interface StoredEvent {
   readonly source: string;
   readonly deliveryId: string;
   readonly payload: Json;
+  /** Of the message, where there are any. */
+  readonly headers?: JsonObject;
 }
 
 export interface StoredRun {

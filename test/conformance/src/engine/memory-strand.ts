@@ -1,4 +1,4 @@
-import type { Json } from '@tenon/model';
+import type { Json, JsonObject } from '@tenon/model';
 import {
   type Cancellation,
   type ChildEnd,
@@ -227,7 +227,7 @@ export class MemoryStrand implements RunContext {
   async emit(
     key: string,
     event: string,
-    { payload }: { readonly payload: Json },
+    parts: { readonly payload: Json; readonly headers?: JsonObject },
     facts: readonly Fact[],
   ): Promise<Json> {
     const known = this.#recall(key);
@@ -238,7 +238,7 @@ export class MemoryStrand implements RunContext {
     const full = this.#prefix + key;
     const notes = this.takeNotes(facts);
     const { engine, stored } = this.#run;
-    await engine.emit(stored, `${this.run.runId}/${full}`, event, payload, (run) => {
+    await engine.emit(stored, `${this.run.runId}/${full}`, event, parts, (run) => {
       run.journal.set(full, { atMs, value: null });
       engine.tell(run, notes);
     });

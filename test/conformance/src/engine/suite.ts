@@ -1,6 +1,7 @@
 import type { PlanStep } from '@tenon/pipeline';
 import { call, childPlan, failure, planFor, retry, run, step, undoable } from '@tenon/runtime/testing';
 import { afterEach, describe, expect, test } from 'vitest';
+import { headerCases } from './header-cases.ts';
 import { type EngineStorage, World } from './world.ts';
 
 const keyed = { key: { expression: 'event.id' }, retainMs: 86_400_000 };
@@ -36,6 +37,8 @@ function suite(storage: () => EngineStorage): void {
     world = await World.with(storage(), ...plans.map(planFor));
     return world;
   };
+
+  headerCases(open);
 
   describe('start by key', () => {
     test('a business key starts one run, whoever says it how often', async () => {

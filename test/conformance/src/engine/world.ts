@@ -1,5 +1,5 @@
 import type { CallRequest } from '@tenon/connector';
-import { type Json, seededRandom } from '@tenon/model';
+import { type Json, type JsonObject, seededRandom } from '@tenon/model';
 import type { AcceptResult, LedgerEntry, RunState } from '@tenon/runtime';
 import type { Engine, EngineOptions } from '@tenon/runtime/engine';
 import { FakeTarget, manualClock } from '@tenon/runtime/testing';
@@ -72,12 +72,17 @@ export class World {
     return result.runs[0]!.runId;
   }
 
-  async deliver(event: string, payload: Json, deliveryId = `d${++this.#deliveries}`): Promise<AcceptResult> {
+  async deliver(
+    event: string,
+    payload: Json,
+    deliveryId = `d${++this.#deliveries}`,
+    headers?: JsonObject,
+  ): Promise<AcceptResult> {
     for (;;) {
       await this.#up;
       const life = this.#life;
       const result = await Promise.race([
-        this.engine.accept({ event, payload, deliveryId, source: 'shop' }),
+        this.engine.accept({ event, payload, deliveryId, source: 'shop', ...(headers && { headers }) }),
         this.#died.promise,
       ]);
       if (result !== undefined && life === this.#life) return result;

@@ -244,7 +244,7 @@ describe('what a killed process left', () => {
 describe('a damaged page', () => {
   test('is found, whichever it is, unless nothing stands where it is damaged', async () => {
     const file = join(folder, 'runtime.db');
-    expect(accepted(await run(file, 60))).toHaveLength(60);
+    expect(accepted(await run(file, 90))).toHaveLength(90);
     const sound = readFileSync(file);
     const pageBytes = 16_384;
     expect(sound.readUInt16BE(16)).toBe(pageBytes);

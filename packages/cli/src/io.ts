@@ -1,4 +1,4 @@
-import type { Clock, Random } from '@tenon/model';
+import type { Random, SteadyClock } from '@tenon/model';
 
 /** All that a command may touch of the process it runs in; tests hand in their own. */
 export interface Io {
@@ -10,7 +10,7 @@ export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Colour on standard output and error; off for `NO_COLOR`, pipes and CI logs. */
   readonly color: boolean;
-  readonly clock: Clock;
+  readonly clock: SteadyClock;
   readonly random: Random;
   /** The standard streams themselves, for a protocol over them; absent where there are none. */
   readonly streams?: { readonly input: NodeJS.ReadableStream; readonly output: NodeJS.WritableStream };

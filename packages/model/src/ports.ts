@@ -6,6 +6,12 @@ export interface Clock {
   setTimer(delayMs: number, fire: () => void): () => void;
 }
 
+/** A clock that also says how much has passed, whatever it is set to. */
+export interface SteadyClock extends Clock {
+  /** Milliseconds since some moment. Never goes back while the process lives, and says nothing from one process to the next. */
+  steady(): number;
+}
+
 /** Randomness, handed in: a number in [0, 1). */
 export interface Random {
   next(): number;
@@ -15,8 +21,9 @@ export interface Random {
 const TIMER_MS_MAX = 2 ** 31 - 1;
 
 /** The machine's own clock: a named edge, the one place that reads it. */
-export const systemClock: Clock = {
+export const systemClock: SteadyClock = {
   now: () => Date.now(),
+  steady: () => performance.now(),
   setTimer: (delayMs, fire) => {
     const timer = setTimeout(fire, Math.min(Math.max(0, delayMs), TIMER_MS_MAX));
     return () => clearTimeout(timer);

@@ -111,7 +111,13 @@ export interface RunContext {
    */
   interrupted(): boolean;
 
-  /** When the run was last known to have recorded something: nothing after it can have been sent earlier. */
+  /** A stamp to measure from with `sinceMs`. Unlike the wall clock it is never set back. */
+  passed(): number;
+
+  /** How much has passed since a stamp: what truly has, or more. */
+  sinceMs(passedMs: number): number;
+
+  /** The stamp of when the run last recorded something, or an earlier one: nothing after it can have been sent earlier. */
   lastRecordAt(): number;
 }
 

@@ -480,7 +480,7 @@ export const runtimeCases = {
   },
   EFFECT_KEY_EXPIRED: {
     fires: (open) => killedDuring(open, planFor({ steps: [call('one', 'acme.shortKey')] }), 5_000),
-    silent: (open) => killedDuring(open, planFor({ steps: [call('one', 'acme.shortKey')] }), 4_000),
+    silent: (open) => killedDuring(open, planFor({ steps: [call('one', 'acme.shortKey')] }), 3_000),
   },
   EFFECT_CONFLICT_PERSISTS: {
     fires: (open) => conflicting(open, 5),
@@ -881,7 +881,7 @@ async function openAgain(file: string): Promise<readonly string[]> {
   return codeOf(async () => {
     const runtime = await openRuntime({
       file,
-      clock: { now: () => 0, setTimer: () => () => {} },
+      clock: { now: () => 0, steady: () => 0, setTimer: () => () => {} },
       random: { next: () => 0 },
       transport: () => {
         throw new Error('no call is made');

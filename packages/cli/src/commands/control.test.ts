@@ -37,7 +37,7 @@ async function tenon(
     cwd: root,
     env: {},
     color: false,
-    clock: { now: () => NOW, setTimer: () => () => {} },
+    clock: { now: () => NOW, steady: () => NOW, setTimer: () => () => {} },
     random: systemRandom,
     interrupted: () => new Promise(() => {}),
   });

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { type Clock, systemClock, systemRandom } from '@tenon/model';
+import { type SteadyClock, systemClock, systemRandom } from '@tenon/model';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { runCommandLine } from '../command.ts';
 import { exit } from '../exit.ts';
@@ -19,7 +19,7 @@ async function put(file: string, text: string): Promise<void> {
   await writeFile(join(folder, file), text);
 }
 
-async function diff(argv: readonly string[], clock: Clock = systemClock) {
+async function diff(argv: readonly string[], clock: SteadyClock = systemClock) {
   let [out, err] = ['', ''];
   const code = await runCommandLine([diffCommand], ['diff', ...argv], {
     out: (text) => {
@@ -232,7 +232,7 @@ describe('a workspace', () => {
     await revise(5);
   });
 
-  const rules = async (argv: readonly string[], clock?: Clock) => {
+  const rules = async (argv: readonly string[], clock?: SteadyClock) => {
     const { code, out, err } = await diff([...argv, '--format', 'json'], clock);
     expect(err).toBe('');
     const report = JSON.parse(out);
@@ -276,7 +276,7 @@ describe('a workspace', () => {
     expect(accepted).toMatchObject({ code: exit.clean, out: '' });
     const waivers = await readFile(join(folder, 'contracts/orders/waivers.yaml'), 'utf8');
     expect(waivers).toContain('owner: "team-orders"');
-    const on = (date: string): Clock => ({ ...systemClock, now: () => Date.parse(date) });
+    const on = (date: string): SteadyClock => ({ ...systemClock, now: () => Date.parse(date) });
     expect(await rules(['--against', 'HEAD'], on('2026-12-01'))).toMatchObject({ code: exit.clean });
     const late = await rules(['--against', 'HEAD'], on('2027-05-01'));
     expect(late.code).toBe(exit.findings);

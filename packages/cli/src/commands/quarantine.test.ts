@@ -33,7 +33,7 @@ async function tenon(line: readonly string[], answer: object = {}) {
     cwd: root,
     env: {},
     color: false,
-    clock: { now: () => 0, setTimer: () => () => {} },
+    clock: { now: () => 0, steady: () => 0, setTimer: () => () => {} },
     random: systemRandom,
     interrupted: () => new Promise(() => {}),
   });

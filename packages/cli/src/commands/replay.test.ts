@@ -40,7 +40,7 @@ async function tenon(
       cwd: root,
       env: {},
       color: false,
-      clock: { now: () => 0, setTimer: () => () => {} },
+      clock: { now: () => 0, steady: () => 0, setTimer: () => () => {} },
       random: systemRandom,
       interrupted: () => new Promise(() => {}),
     },

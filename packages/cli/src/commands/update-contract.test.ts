@@ -26,7 +26,7 @@ async function add(...options: string[]): Promise<{ code: number; out: string; s
     cwd: folder,
     env: {},
     color: false,
-    clock: { now: () => Date.parse('2026-11-29T09:00:00Z'), setTimer: () => () => {} },
+    clock: { now: () => Date.parse('2026-11-29T09:00:00Z'), steady: () => 0, setTimer: () => () => {} },
     random: systemRandom,
     interrupted: () => new Promise(() => {}),
   });

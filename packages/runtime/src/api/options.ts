@@ -1,5 +1,5 @@
 import type { Transport } from '@tenon/connector';
-import type { Clock, Random } from '@tenon/model';
+import type { Random, SteadyClock } from '@tenon/model';
 import type { EncryptionOptions } from '../embedded/data-keys.ts';
 import type { CheckpointOptions } from '../ledger/checkpoint-keeper.ts';
 import type { SecretAudit } from '../secret-audit.ts';
@@ -8,7 +8,7 @@ import type { LedgerEntry } from './runs.ts';
 export interface RuntimeOptions {
   /** SQLite file of the embedded engine; its folder is made when missing. */
   readonly file: string;
-  readonly clock: Clock;
+  readonly clock: SteadyClock;
   readonly random: Random;
   /** The transport of a connection, made once by the composition root. */
   transport(connection: string): Transport;

@@ -114,6 +114,8 @@ export interface LedgerEntry {
     | 'flaggedOff'
     /** An event older than one of its entity that was taken before; it started no run. Of no run. */
     | 'olderSkipped'
+    /** The machine's clock was set back, so later entries may have earlier times. Of no run. */
+    | 'clock'
     /** Two systems are compared, were, or are being repaired. Of no run. */
     | 'reconciliation';
   readonly step?: string;

@@ -67,6 +67,11 @@ export class Admission {
     this.#awaited = new Set(waits.map((row) => String(row['event'])));
   }
 
+  /** Number of the run that was accepted last. */
+  get lastRun(): number {
+    return this.#nextRun - 1;
+  }
+
   /** Bytes of events that wait for the disk. */
   get bytesWaiting(): number {
     return this.#bytesWaiting;

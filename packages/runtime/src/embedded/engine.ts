@@ -19,6 +19,7 @@ import { DiskSpace, FlowCounts } from './flow.ts';
 import type { Draft } from './intake.ts';
 import { forLedger } from './ledger-names.ts';
 import { type LedgerSubject, LedgerWriter, type Noted, type TimedFact } from './ledger-rows.ts';
+import { PassedTime } from './passed-time.ts';
 import type { EmbeddedRun, RunHost } from './run-context.ts';
 import type { RunRow } from './run-row.ts';
 import { Statements, type Write } from './statements.ts';
@@ -62,6 +63,7 @@ export class EmbeddedEngine implements RunHost {
   readonly #disk: DiskSpace;
   readonly #calls: Calls;
   readonly admission: Admission;
+  readonly #time: PassedTime;
   readonly activations: Activations;
   readonly switches: SwitchKeeper;
   #failure: Error | undefined;
@@ -104,6 +106,16 @@ export class EmbeddedEngine implements RunHost {
     this.#disk = new DiskSpace(options);
     this.switches = new SwitchKeeper(this);
     this.admission = new Admission(this);
+    this.#time = new PassedTime(
+      options.clock,
+      this.#read,
+      () => this.admission.lastRun,
+      (backMs, write) => {
+        const told = this.system({ kind: 'clock', details: { setBackMs: backMs } });
+        // A disk that fails stops the runtime elsewhere, and says so there.
+        this.#queue.commit([write], [told]).catch(() => {});
+      },
+    );
     this.#calls = new Calls(this, options);
     this.activations = new Activations(this, this.#calls.call);
     for (const row of this.#read.of('SELECT plan_hash FROM pipelines').all()) {
@@ -126,6 +138,7 @@ export class EmbeddedEngine implements RunHost {
 
   /** Takes over what an earlier process left, and begins. */
   async start(): Promise<void> {
+    this.#time.begin();
     for (const { plan } of this.#active.values())
       this.#dispatcher.setLimit(plan.pipeline, plan.limits.concurrency, plan.tier);
     await this.#queue.commit([['reclaim']]);
@@ -144,6 +157,7 @@ export class EmbeddedEngine implements RunHost {
 
   async stop(boundMs: number, last: () => Promise<void> | undefined): Promise<void> {
     this.isStopping = true;
+    this.now();
     this.#dispatcher.stop();
     await this.#dispatcher.settled(boundMs);
     this.#calls.stop();
@@ -193,8 +207,26 @@ export class EmbeddedEngine implements RunHost {
     return this.#active;
   }
 
+  /** A clock that was set back is noticed before anything is stamped by it. */
   now(): number {
+    this.#time.passed();
     return this.#options.clock.now();
+  }
+
+  passed(): number {
+    return this.#time.passed();
+  }
+
+  sinceMs(passedMs: number): number {
+    return this.#time.sinceMs(passedMs);
+  }
+
+  isSetBackSince(passedMs: number): boolean {
+    return this.#time.isSetBackSince(passedMs);
+  }
+
+  acceptedAt(row: RunRow): number {
+    return this.#time.acceptedAt(row);
   }
 
   random(): number {

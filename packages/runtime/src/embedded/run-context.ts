@@ -24,6 +24,14 @@ import { Strand, type StrandMemory, type Wait } from './strand.ts';
 /** What a run needs of the engine that carries it. */
 export interface RunHost {
   now(): number;
+  /** A stamp on the scale of what has passed, which is never set back. */
+  passed(): number;
+  /** How much has passed since such a stamp, or more. */
+  sinceMs(passedMs: number): number;
+  /** Was the wall clock set back since such a stamp? */
+  isSetBackSince(passedMs: number): boolean;
+  /** The stamp of a run's acceptance. */
+  acceptedAt(row: RunRow): number;
   random(): number;
   /** Calls back once; what it returns takes that back. */
   setTimer(delayMs: number, fire: () => void): () => void;
@@ -68,6 +76,7 @@ export class EmbeddedRun {
   readonly identity: RunIdentity;
   readonly row: RunRow;
   readonly host: RunHost;
+  /** `at`: as `passed`, or earlier. */
   readonly journal: Map<string, { readonly at: number; readonly value: Json }>;
   readonly root: Strand;
   /** Told when a value came for a strand that waits while others work. */
@@ -82,6 +91,8 @@ export class EmbeddedRun {
   readonly #wasInterrupted: boolean;
   #memories: Map<string, StrandMemory> | undefined;
   readonly #rootMemory: StrandMemory;
+  /** As `passed`. */
+  readonly #acceptedAt: number;
   state: RunState;
   phase: 'running' | 'compensating' = 'running';
   #isClaimed = false;
@@ -125,6 +136,7 @@ export class EmbeddedRun {
     this.#isClaimed = birth !== undefined;
     birth?.onEnd(this.#hear);
     this.#wasInterrupted = row.claimed === 2;
+    this.#acceptedAt = host.acceptedAt(row);
     const now = host.now();
     this.#clockFrom =
       row.clock_from === null
@@ -146,7 +158,7 @@ export class EmbeddedRun {
     };
     this.#rootMemory = {
       recorded: 0,
-      lastRecordAt: row.accepted_at,
+      lastRecordAt: this.#acceptedAt,
       isInterrupted: this.#wasInterrupted,
     };
     for (const { key, at } of journal)
@@ -171,7 +183,7 @@ export class EmbeddedRun {
   #memory(prefix: string): StrandMemory {
     const known = this.#memories?.get(prefix);
     if (known !== undefined) return known;
-    const made: StrandMemory = { recorded: 0, lastRecordAt: this.row.accepted_at, isInterrupted: false };
+    const made: StrandMemory = { recorded: 0, lastRecordAt: this.#acceptedAt, isInterrupted: false };
     this.#memories?.set(prefix, made);
     return made;
   }
@@ -217,7 +229,7 @@ export class EmbeddedRun {
 
   /** What a child worked counts as worked by this run; of children beside each other, each moment once. */
   chargeWrites(startKey: string, { workedMs }: ChildEnd): Write[] {
-    const now = this.host.now();
+    const now = this.host.passed();
     let sinceMs = this.journal.get(startKey)?.at ?? now;
     for (const [key, { at }] of this.journal) if (CHILD_END.test(key)) sinceMs = Math.max(sinceMs, at);
     const chargedMs = Math.max(0, Math.min(workedMs, now - sinceMs));
@@ -341,7 +353,7 @@ export class EmbeddedRun {
   /** Leaves the run until `wait` is over, or somebody wakes it. */
   suspend(wait: Wait, facts: readonly Fact[], writes: readonly Write[]): Promise<never> {
     const { event, state, dueAtMs, step, failure } = wait;
-    if (wait.held !== undefined) return this.suspendAll([wait], facts);
+    if (wait.held !== undefined || wait.isInterrupted) return this.suspendAll([wait], facts);
     if (event === undefined) {
       // From `accepted` or `waiting` to a park is two moves: through the phase that the run was in.
       if (state !== this.state) this.goLive();

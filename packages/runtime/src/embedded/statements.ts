@@ -30,7 +30,7 @@ export const writes = {
     'INSERT INTO children (run_seq, parent_seq, parent_key, parent_step, root_seq, hops, deadline_ms) VALUES (?, ?, ?, ?, ?, ?, ?)',
   countWord: 'UPDATE children SET told = ?2 WHERE run_seq = ?1',
   /** A run that has ended is told in vain. */
-  wakeParent: `UPDATE runs SET due_at = ?2 WHERE seq = ?1 AND (claimed = 0 OR held IS NOT NULL) AND state NOT IN (${FINAL})`,
+  wakeParent: `UPDATE runs SET due_at = ?2 WHERE seq = ?1 AND claimed <> 1 AND state NOT IN (${FINAL})`,
   boundChild: 'UPDATE children SET deadline_ms = ?2 WHERE run_seq = ?1',
   /** What a child worked counts as its parent's: values parent, ms. */
   charge: 'UPDATE runs SET clock_from = clock_from - ?2 WHERE seq = ?1',
@@ -44,7 +44,7 @@ export const writes = {
   /** Of a run that is parked at a step, not at a compensation. */
   closeChildLetter: `DELETE FROM openings WHERE run_seq = ?1 AND kind IN ('deadLetter', 'forwardFix') AND step NOT LIKE 'compensate:%'
     AND step = (SELECT step FROM runs WHERE seq = ?1 AND state = 'failed')`,
-  wakeChild: `UPDATE runs SET due_at = ?2 WHERE seq = ?1 AND (claimed = 0 OR held IS NOT NULL) AND state IN (${STOPPABLE}, 'succeeded')`,
+  wakeChild: `UPDATE runs SET due_at = ?2 WHERE seq = ?1 AND claimed <> 1 AND state IN (${STOPPABLE}, 'succeeded')`,
   putPlan:
     'INSERT INTO plans (hash, pipeline, version, stored_at, plan) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
   activatePlan:
@@ -54,7 +54,7 @@ export const writes = {
     'INSERT INTO events (seq, source, delivery_id, event, received_at, traceparent, payload, data_key) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)',
   /** Wakes every run that waits for such an event; each looks for itself whether it matches. */
   wakeWaiting:
-    'UPDATE runs SET due_at = ?1 WHERE seq IN (SELECT run_seq FROM openings WHERE event = ?2) AND (claimed = 0 OR held IS NOT NULL)',
+    'UPDATE runs SET due_at = ?1 WHERE seq IN (SELECT run_seq FROM openings WHERE event = ?2) AND claimed <> 1',
   /** Values: seq, id, pipeline, version, plan, key, order key, event, correlation, traceparent, owner, now, intake failure. */
   putRun: `INSERT INTO runs (seq, run_id, pipeline, version, plan_hash, key, order_key, event_seq, correlation_id, traceparent, owner, state, accepted_at, updated_at, intake_failure, salt, data_key, behind, due_at)
     SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 'accepted', ?12, ?12, ?13, ?14, ?15, taken, CASE taken WHEN 1 THEN NULL ELSE ?12 END
@@ -98,6 +98,8 @@ export const writes = {
     'INSERT INTO guards (connection, at, snapshot) VALUES (?, ?, ?) ON CONFLICT (connection) DO UPDATE SET at = excluded.at, snapshot = excluded.snapshot',
   putSecretUser: `INSERT INTO secret_users (reference, connection, purpose, pipeline, step, first_at, last_at, uses, failed, unexpected) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (reference, connection, purpose, pipeline, step) DO UPDATE SET last_at = excluded.last_at, uses = uses + excluded.uses, failed = failed + excluded.failed, unexpected = excluded.unexpected`,
+  putSetting:
+    'INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value',
   dropSwitch: 'DELETE FROM switches WHERE id = ?',
   putReconciliationPlan:
     'INSERT INTO reconciliation_plans (hash, name, version, stored_at, plan) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
@@ -140,7 +142,7 @@ export const writes = {
   end: 'UPDATE runs SET state = ?2, updated_at = ?3, due_at = NULL, claimed = 0, step = ?4, failure = ?5 WHERE seq = ?1',
   /** Lets the next run of an order key begin: values pipeline, order key, now. */
   admitNext: `UPDATE runs SET due_at = ?3, behind = 0 WHERE behind = 1 AND seq = (SELECT min(seq) FROM runs WHERE pipeline = ?1 AND order_key = ?2 AND order_key IS NOT NULL AND state NOT IN ('succeeded', 'compensated', 'failed', 'cancelled'))`,
-  wake: 'UPDATE runs SET due_at = ?2 WHERE seq = ?1 AND (claimed = 0 OR held IS NOT NULL)',
+  wake: 'UPDATE runs SET due_at = ?2 WHERE seq = ?1 AND claimed <> 1',
   /** A person resumed it: values seq, state, now. The deadline begins anew; it takes its turn in the order of its key. */
   resume: `UPDATE runs SET state = ?2, updated_at = ?3, clock_from = ?3, paused_since = NULL, claimed = 0, failure = NULL,
     behind = taken, due_at = CASE taken WHEN 1 THEN NULL ELSE ?3 END

@@ -32,7 +32,7 @@ import type { Write } from './statements.ts';
 export interface StrandMemory {
   /** Rows in the journal that the strand asks for again on each re-execution. */
   recorded: number;
-  /** When the last of them was recorded. */
+  /** When the last of them was recorded, or earlier (as `passed`). */
   lastRecordAt: number;
   /** A process before may have begun what the strand is about to do. */
   isInterrupted: boolean;
@@ -55,7 +55,7 @@ export interface Wait {
   readonly failure?: Json;
   /** Tags of the switches that hold it, or the maintenance window. */
   readonly held?: readonly string[];
-  /** With `held`: a process before may have sent what is held. */
+  /** A process before may have sent what is held, or what comes after the wait. */
   readonly isInterrupted?: boolean;
   /** Somebody else wrote the value meanwhile: only the next activation sees it. */
   readonly isReload?: boolean;
@@ -113,6 +113,14 @@ export class Strand implements RunContext {
     return this.#memory.isInterrupted;
   }
 
+  passed(): number {
+    return this.#run.host.passed();
+  }
+
+  sinceMs(passedMs: number): number {
+    return this.#run.host.sinceMs(passedMs);
+  }
+
   lastRecordAt(): number {
     return this.#memory.lastRecordAt;
   }
@@ -165,7 +173,7 @@ export class Strand implements RunContext {
     await host.emit(
       row,
       { deliveryId: `${row.run_id}/${full}`, event, ...parts },
-      [['putJournal', row.seq, full, this.now(), 'null']],
+      [['putJournal', row.seq, full, this.passed(), 'null']],
       [noted],
     );
     this.#remember(key, null);
@@ -189,13 +197,18 @@ export class Strand implements RunContext {
     const interruption =
       place === undefined || isOver ? undefined : this.#interruption(place, countsDown, this.now() >= atMs);
     if (interruption !== undefined || this.#isReplaying || this.now() >= atMs) return interruption;
-    const dueAtMs = place !== undefined && countsDown ? Math.min(atMs, this.deadlineAt()) : atMs;
+    // It may have been over before, and what comes next begun: the clock was set back since. Then that is not forgotten.
+    const { isInterrupted: wasInterrupted, lastRecordAt } = this.#memory;
+    const isInterrupted = wasInterrupted && this.#run.host.isSetBackSince(lastRecordAt);
+    const endsEarly = place !== undefined && !isInterrupted;
+    const dueAtMs = endsEarly && countsDown ? Math.min(atMs, this.deadlineAt()) : atMs;
     return this.#suspend({
       state: this.#run.phase === 'compensating' ? 'compensating' : 'waiting',
       dueAtMs,
       step,
       pausesDeadline: clock === 'deadlinePaused',
-      stoppable: place !== undefined,
+      stoppable: endsEarly,
+      ...(isInterrupted && { isInterrupted }),
     });
   }
 
@@ -362,7 +375,7 @@ export class Strand implements RunContext {
     const { runId, step, say } = word;
     const details = { tells: runId, say, reason: word.reason };
     const noted = host.noted(row, this.takeNotes([{ kind: 'operator', step, details }]));
-    const record: Write = ['putJournal', row.seq, this.#prefix + key, this.now(), 'null'];
+    const record: Write = ['putJournal', row.seq, this.#prefix + key, this.passed(), 'null'];
     await host.tellChild(this.#run, { ...word, deadlineAtMs: this.deadlineAt() }, record, noted);
     this.#remember(key, null);
   }
@@ -484,14 +497,14 @@ export class Strand implements RunContext {
   #record(key: string, value: Json, facts: readonly Fact[], writes: readonly Write[]): void {
     const { row } = this.#run;
     this.#run.write(
-      [['putJournal', row.seq, this.#prefix + key, this.now(), JSON.stringify(value)], ...writes],
+      [['putJournal', row.seq, this.#prefix + key, this.passed(), JSON.stringify(value)], ...writes],
       this.takeNotes(facts),
     );
     this.#remember(key, value);
   }
 
   #remember(key: string, value: Json): void {
-    const at = this.now();
+    const at = this.passed();
     this.#run.journal.set(this.#prefix + key, { at, value });
     this.#memory.recorded++;
     this.#memory.lastRecordAt = at;
@@ -508,7 +521,7 @@ export class Strand implements RunContext {
     try {
       await this.#run.writeAlone(
         [
-          ['putJournal', row.seq, full, this.now(), JSON.stringify({ expired: true })],
+          ['putJournal', row.seq, full, this.passed(), JSON.stringify({ expired: true })],
           ['closeOpening', row.seq, full],
         ],
         notes,

@@ -15,6 +15,7 @@ type AttemptRecord =
       readonly startedAtMs: number;
       readonly endedAtMs: number;
       readonly clockMs: number;
+      /** When the key was first sent, as `passed`: the target may forget it some time after. */
       readonly firstSentAtMs: number;
       readonly nextAtMs: number;
       readonly unclear: boolean;
@@ -36,6 +37,8 @@ type AttemptRecord =
       readonly clockMs: number;
       readonly nextAtMs: number;
       readonly unclear: boolean;
+      /** Where it is not `startedAtMs`. */
+      readonly firstSentAtMs?: number;
     }
   | {
       readonly outcome: 'failed' | 'unknown';
@@ -43,6 +46,7 @@ type AttemptRecord =
       readonly startedAtMs: number;
       readonly endedAtMs: number;
       readonly clockMs: number;
+      readonly firstSentAtMs?: number;
     };
 
 export async function attemptOnce(tries: Tries, n: number): Promise<AttemptRecord> {
@@ -66,9 +70,10 @@ export async function attemptOnce(tries: Tries, n: number): Promise<AttemptRecor
     await ctx.step(name, async () => {
       if (checked !== undefined) return outcomeOf(tries, n, checked.startedAtMs, checked.result);
       const startedAtMs = ctx.now();
-      const firstSentAtMs = tries.firstSentAtMs ?? (ctx.interrupted() ? ctx.lastRecordAt() : startedAtMs);
+      const sentAtMs = ctx.passed();
+      const firstSentAtMs = tries.firstSentAtMs ?? (ctx.interrupted() ? ctx.lastRecordAt() : sentAtMs);
       if (cutShort) return outcomeOf(tries, n, startedAtMs, { ok: false, failure: CUT_SHORT });
-      if (!isRead && harmless && mayBeForgotten(tries, startedAtMs - firstSentAtMs))
+      if (!isRead && harmless && mayBeForgotten(tries, firstSentAtMs))
         return outcomeOf(tries, n, startedAtMs, { ok: false, failure: KEY_FORGOTTEN });
       // A process before this one may have sent it: only where a repeat is harmless is there no intent to tell.
       if (ctx.interrupted() && !isRead) tries.unclear = true;
@@ -92,9 +97,9 @@ function isHarmless({ operation, version }: Effect, sinceFirstMs = 0): boolean {
 }
 
 /** The target forgets keys after its retention: a repeat later than that could be a second effect. */
-function mayBeForgotten(tries: Tries, sinceFirstMs: number): boolean {
-  const maybeSent = tries.unclear || tries.ctx.interrupted();
-  return maybeSent && !isHarmless(tries.effect, sinceFirstMs + tries.effect.operation.timeoutMs);
+function mayBeForgotten({ ctx, effect, unclear }: Tries, firstSentAtMs: number): boolean {
+  const maybeSent = unclear || ctx.interrupted();
+  return maybeSent && !isHarmless(effect, ctx.sinceMs(firstSentAtMs) + effect.operation.timeoutMs);
 }
 
 function send(tries: Tries, n: number): Promise<CallResult | 'held'> {
@@ -141,9 +146,10 @@ function outcomeOf(
   const isRead = effect.operation.effect === 'read';
   const kind = isRead ? 'attempt' : 'outcome';
   const operation = effect.operation.name;
+  const firstSentAtMs = tries.firstSentAtMs ?? startedAtMs + ctx.passed() - ctx.now();
   if (result === 'held')
     return {
-      value: { outcome: 'held', unclear: tries.unclear, firstSentAtMs: tries.firstSentAtMs ?? startedAtMs },
+      value: { outcome: 'held', unclear: tries.unclear, firstSentAtMs },
       facts: [{ kind, step, attempt: n, details: { outcome: 'held', operation } }],
     };
   if (result.ok)
@@ -167,7 +173,7 @@ function outcomeOf(
         outcome: 'postponed',
         failure: plain(failure),
         unclear: tries.unclear,
-        firstSentAtMs: tries.firstSentAtMs ?? startedAtMs,
+        firstSentAtMs,
         startedAtMs,
         endedAtMs,
         clockMs: startedAtMs - ctx.deadlineAt(),
@@ -190,7 +196,7 @@ function outcomeOf(
     retry: effect.retry,
     attemptsUsed: n - tries.budgetFrom + 1,
     budgetStartedAtMs: budgetStart(tries, startedAtMs),
-    firstSentAtMs: tries.firstSentAtMs ?? startedAtMs,
+    firstSentAtMs: endedAtMs - ctx.sinceMs(firstSentAtMs),
     nowMs: endedAtMs,
     timeoutMs: effect.operation.timeoutMs,
     random: ctx.random(),
@@ -217,7 +223,11 @@ function outcomeOf(
       },
     });
   const clockMs = startedAtMs - ctx.deadlineAt();
-  return { value: { ...judgement, failure: plain(failure), startedAtMs, endedAtMs, clockMs }, facts };
+  const first = firstSentAtMs === startedAtMs ? {} : { firstSentAtMs };
+  return {
+    value: { ...judgement, failure: plain(failure), startedAtMs, endedAtMs, clockMs, ...first },
+    facts,
+  };
 }
 
 /** Least time that a call waits for a connection that cannot take it. */

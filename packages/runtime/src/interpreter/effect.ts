@@ -66,7 +66,7 @@ export async function perform(
     }
     tries.budgetStartedAtMs ??= attempt.startedAtMs;
     if (attempt.outcome !== 'succeeded') tries.budgetClockMs ??= attempt.clockMs;
-    tries.firstSentAtMs ??= attempt.startedAtMs;
+    if (attempt.outcome !== 'succeeded') tries.firstSentAtMs ??= attempt.firstSentAtMs ?? attempt.startedAtMs;
     if (attempt.outcome === 'succeeded')
       return {
         ok: true,

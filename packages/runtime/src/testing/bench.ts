@@ -1,7 +1,7 @@
 import { copyFileSync, cpSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CallRequest, CallResult } from '@tenon/connector';
-import { type Clock, type Failure, type Json, type JsonObject, seededRandom } from '@tenon/model';
+import { type Failure, type Json, type JsonObject, type SteadyClock, seededRandom } from '@tenon/model';
 import type { Plan } from '@tenon/pipeline';
 import type { BatchResult } from '../embedded/apply-batch.ts';
 import type { Committer } from '../embedded/commit-queue.ts';
@@ -16,7 +16,7 @@ import { memoryFolder } from './empty-file.ts';
 import { type FileState, fileStateOf, type TornWrite } from './torn-write.ts';
 
 /** A clock that stands still until told otherwise. */
-export interface ManualClock extends Clock {
+export interface ManualClock extends SteadyClock {
   /** Moves time on, firing what is due on the way, in order. */
   advance(ms: number): void;
   /** Time of the next timer, if one is set. */
@@ -24,7 +24,7 @@ export interface ManualClock extends Clock {
   /** Sets the clock forward, or back, while nothing passes: what `now` says jumps, and timers keep their delays. */
   jump(ms: number): void;
   /** As `now`, without any jumps: how much has really passed. */
-  readonly steady: number;
+  steady(): number;
 }
 
 export function manualClock(startMs = 1_700_000_000_000): ManualClock {
@@ -58,9 +58,7 @@ export function manualClock(startMs = 1_700_000_000_000): ManualClock {
       const timer = first();
       return timer && timer[1].atMs + aheadMs;
     },
-    get steady() {
-      return steadyMs;
-    },
+    steady: () => steadyMs,
   };
 }
 
@@ -103,7 +101,7 @@ export class FakeTarget {
   async call(request: CallRequest): Promise<CallResult> {
     const { operation, input, idempotencyKey: key } = request;
     // It arrives now, whatever the clock does while it is handled.
-    const atMs = this.#clock?.steady ?? 0;
+    const atMs = this.#clock?.steady() ?? 0;
     this.calls.push({ operation: operation.operation, key, input, request, atMs });
     this.onCall?.('before', request);
     const honoured =
@@ -305,6 +303,8 @@ export interface Bench {
   diskFreeBytes?: () => number;
   /** When a connection opens again. */
   closedUntil?: (connection: string) => number | undefined;
+  /** A process is about to open the file. */
+  onOpen?: () => void;
   /** Where the account behind a connection is. */
   regionOf?: (connection: string) => string | undefined;
   /** Of the next start. */
@@ -375,6 +375,7 @@ export async function openBenchWith(start: BenchStart, plans: readonly Plan[]): 
     const ownStopped = stopped;
     const isDead = (): boolean => life !== ownLife || stopped !== ownStopped;
     nextWrite = undefined;
+    bench.onOpen?.();
     const options: RuntimeOptions = {
       file,
       random,
@@ -395,6 +396,7 @@ export async function openBenchWith(start: BenchStart, plans: readonly Plan[]): 
       diskFreeBytes: () => bench.diskFreeBytes?.() ?? 2 ** 40,
       clock: {
         now: () => clock.now(),
+        steady: () => clock.steady(),
         setTimer: (delayMs, fire) => clock.setTimer(delayMs, () => isDead() || fire()),
       },
       transport: () => ({

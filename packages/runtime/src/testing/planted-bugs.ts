@@ -29,6 +29,7 @@ const statements = 'embedded/statements.ts';
 const dispatcher = 'embedded/dispatcher.ts';
 const operations = 'embedded/operations.ts';
 const batch = 'embedded/apply-batch.ts';
+const passing = 'embedded/passed-time.ts';
 const keeper = 'ledger/checkpoint-keeper.ts';
 const undoing = 'interpreter/compensate.ts';
 const switches = 'switches.ts';
@@ -39,6 +40,30 @@ export const plantedBugs: readonly PlantedBug[] = [
     effect,
     '[pipeline, businessKey, effectId]',
     '[pipeline, businessKey, effectId, performance.now()]',
+  ),
+  bug(
+    'how old a key is goes by the wall clock',
+    attempt,
+    'ctx.sinceMs(firstSentAtMs) + effect.operation.timeoutMs',
+    'ctx.now() - firstSentAtMs + effect.operation.timeoutMs',
+  ),
+  bug(
+    'a clock that is set back is not noticed',
+    passing,
+    '      this.#setBack(backMs);',
+    '      void backMs;',
+  ),
+  bug(
+    'a start does not look whether the clock was set back meanwhile',
+    passing,
+    'if (behindMs < SET_BACK_MS_MIN) return;',
+    'return;',
+  ),
+  bug(
+    'a restart forgets how often the clock was set back',
+    passing,
+    'this.#setBacks = setBacks;\n    this.#unsureUntilMs',
+    'this.#setBacks = [];\n    this.#unsureUntilMs',
   ),
   bug('the key forgets the step', effect, '[pipeline, businessKey, effectId]', '[pipeline, businessKey]'),
   bug(
@@ -270,7 +295,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     'a step is not journaled',
     strand,
-    "[['putJournal', row.seq, this.#prefix + key, this.now(), JSON.stringify(value)], ...writes],",
+    "[['putJournal', row.seq, this.#prefix + key, this.passed(), JSON.stringify(value)], ...writes],",
     '[...writes],',
   ),
   bug(

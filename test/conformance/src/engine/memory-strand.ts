@@ -80,6 +80,15 @@ export class MemoryStrand implements RunContext {
     return this.#memory.isInterrupted;
   }
 
+  /** Its clock is never set back. */
+  passed(): number {
+    return this.now();
+  }
+
+  sinceMs(passedMs: number): number {
+    return this.now() - passedMs;
+  }
+
   lastRecordAt(): number {
     return this.#memory.lastRecordAt;
   }

@@ -131,6 +131,7 @@ export class World {
       random: this.#random,
       clock: {
         now: () => this.clock.now(),
+        steady: () => this.clock.steady(),
         setTimer: (delayMs, fire) => this.clock.setTimer(delayMs, () => isDead() || fire()),
       },
       transport: () => ({

@@ -33,11 +33,13 @@ export const happenings = [
   'crash between a commit and its announcement',
   'crash at a call',
   'crash at an acknowledgement',
+  'crash when the clock was set',
   'restart',
   'deploy',
   // The clock.
   'clock set forward',
   'clock set back',
+  'clock set back while no process looked',
   'DST change',
   'run held by a closed window',
   // Senders.

@@ -58,6 +58,15 @@ export const STALLS: readonly Fault[] = [
   { is: 'slow-loris', does: { lateMs: TOO_LATE_MS } },
 ];
 
+/** Mostly answers that are lost, so that much is sent again. */
+export const LOST_ANSWERS: readonly Fault[] = [
+  ...FAULTS.filter(
+    ({ does }) => 'loseAnswer' in does && does.loseAnswer !== drifted && does.loseAnswer !== malformed,
+  ),
+  { is: 'unavailable (503)', does: { fail: unavailable } },
+  { is: 'timeout before the effect', does: { fail: lost } },
+];
+
 /** Mostly slow, and it works: what waits for a place is told by nothing but the end of the one before. */
 export const SLOWNESS: readonly Fault[] = [
   ...[1_000, 2_000, 3_000, 5_000, 8_000, 11_000].flatMap((lateMs): readonly Fault[] => {

@@ -7,9 +7,19 @@ import { randomRun } from './children.ts';
  * What a seed is about. Half are about anything; the others look closely at what random plans come to too seldom: waits whose
  * event comes at the worst moment, lists that were stopped, resumed and gone through once more, lists that go on without
  * what failed, runs of others that are undone with them, writes of what others write too, more runs at one moment than there are
- * places, and any plan in a night in which the clocks are changed.
+ * places, any plan in a night in which the clocks are changed, and keys that are forgotten soon under clocks that are set
+ * back.
  */
-export type Theme = 'any' | 'waits' | 'resumed' | 'clocks' | 'collected' | 'families' | 'writes' | 'crowd';
+export type Theme =
+  | 'any'
+  | 'waits'
+  | 'resumed'
+  | 'clocks'
+  | 'setBack'
+  | 'collected'
+  | 'families'
+  | 'writes'
+  | 'crowd';
 
 export function themeOf(seed: number): Theme {
   return THEMES[seed % 16] ?? 'any';
@@ -24,6 +34,7 @@ const THEMES: Readonly<Record<number, Theme>> = {
   9: 'writes',
   11: 'waits',
   13: 'crowd',
+  15: 'setBack',
 };
 
 /** Objects that runs and others write, each write based on what it read. */
@@ -132,6 +143,26 @@ const themed: Readonly<Partial<Record<Theme, (random: Random) => Plan>>> = {
       ],
       onFailure: 'compensate',
       limits: { concurrency: 2, deadlineMs: 600_000 },
+      identity,
+    }),
+  // What is sent again is sent while its key is remembered, whatever the clock says.
+  setBack: (random) =>
+    planFor({
+      steps: [
+        undoable('s0', 'acme.shortKey'),
+        step('forEach', 's1', {
+          in: 'event.lines',
+          as: 'line0',
+          key: { expression: 'line0.sku' },
+          max: 10,
+          concurrency: 2,
+          onItemFailure: 'collect',
+          steps: [undoable('s1a', 'acme.shortKey', random.next() < 0.5 ? { probe } : {})],
+        }),
+        undoable('s2', 'acme.shortKey'),
+      ],
+      onFailure: pick(random, ['compensate', 'hold'] as const),
+      limits: { concurrency: 3, deadlineMs: 600_000 },
       identity,
     }),
   // Calls that hang keep the places for a while; then each is given to the next that is due.

@@ -14,23 +14,41 @@ const HOUR_MS = 3_600_000;
 const BACK_MS_MAX = 240_000;
 /** Jumps of a clock in one simulation at most. */
 const JUMPS_MAX = 3;
+/** Where that is what it is about. */
+const OFTEN_JUMPS_MAX = 20;
+/** By how much a clock must be behind for it to be seen. */
+const SEEN_MS = 1_000;
+/** Entries that the runtime looks at, at least. */
+const LOOKED_AT = 50;
 
 /** Clocks that are set, and connections that are closed by them: in some simulations. */
 export class Weather {
   jumps = 0;
+  /** By how much the clock was set back, until the runtime has said so: then it is on the disk. */
+  #unkeptMs = 0;
+  /** By how much it was set back in all, and not forward again. */
+  #behindMs = 0;
+  /** Entries when it was. */
+  #entries = 0;
   /** Something is closed at times. */
   readonly hasWindows: boolean;
   readonly #bench: Bench;
   readonly #random: Random;
   readonly #coverage: Coverage;
   readonly #jumpRate: number;
+  readonly #backRate: number;
+  readonly #jumpsMax: number;
 
   constructor(bench: Bench, random: Random, coverage: Coverage, theme: Theme) {
     this.#bench = bench;
     this.#random = random;
     this.#coverage = coverage;
     this.hasWindows = theme === 'clocks';
-    this.#jumpRate = theme === 'clocks' || random.next() < 0.15 ? 0.1 : 0;
+    const isOften = theme === 'setBack';
+    this.#jumpRate = isOften ? 0.7 : theme === 'clocks' || random.next() < 0.15 ? 0.1 : 0;
+    this.#jumpsMax = isOften ? OFTEN_JUMPS_MAX : JUMPS_MAX;
+    this.#backRate = isOften ? 0.95 : 0.4;
+    bench.onOpen = () => this.#open();
     if (!this.hasWindows) return;
     bench.clock.jump((random.next() < 0.7 ? AUTUMN_MS : SPRING_MS) - bench.clock.now());
     bench.closedUntil = () => closedUntil(bench.clock.now());
@@ -42,16 +60,57 @@ export class Weather {
     return `${operation} was called in a closed window`;
   }
 
-  /** Sometimes sets the clock. */
-  blow(): void {
-    if (this.#jumpRate === 0 || this.jumps >= JUMPS_MAX || this.#random.next() >= this.#jumpRate) return;
+  /** Sometimes sets the clock; says whether it did. */
+  blow(): boolean {
+    if (this.#jumpRate === 0 || this.jumps >= this.#jumpsMax || this.#random.next() >= this.#jumpRate)
+      return false;
+    const isForward = this.#random.next() >= this.#backRate;
+    if (!isForward && this.#isUnkept()) return false;
     this.jumps++;
     const before = this.#bench.clock.now();
-    const isForward = this.jumps > 1 || this.#random.next() < 0.6;
-    const ms = isForward ? this.#forwardMs() : -this.#random.next() * BACK_MS_MAX;
-    this.#bench.clock.jump(Math.round(ms));
+    const ms = Math.round(isForward ? this.#forwardMs() : -this.#random.next() * BACK_MS_MAX);
+    this.#bench.clock.jump(ms);
+    this.#behindMs = Math.max(0, this.#behindMs - ms);
+    if (!isForward) {
+      this.#unkeptMs = -ms;
+      this.#entries = this.#bench.entries.length;
+    }
     this.#coverage.saw(isForward ? 'clock set forward' : 'clock set back');
     if (offsetMs(before) !== offsetMs(this.#bench.clock.now())) this.#coverage.saw('DST change');
+    return true;
+  }
+
+  /**
+   * A process comes up. That the clock was set back in the last moment of the one before can be seen only where it is behind
+   * what was written last: elsewhere nobody has set it.
+   */
+  #open(): void {
+    if (!this.#isUnkept()) return;
+    const { clock, entries } = this.#bench;
+    const told = entries.slice(-LOOKED_AT);
+    const since = told.slice(told.findLastIndex(({ kind }) => kind === 'clock') + 1);
+    if (since.some(({ at }) => clock.now() < at - SEEN_MS))
+      this.#coverage.saw('clock set back while no process looked');
+    else {
+      clock.jump(this.#unkeptMs);
+      this.#behindMs = Math.max(0, this.#behindMs - this.#unkeptMs);
+      this.#unkeptMs = 0;
+    }
+  }
+
+  /** What is due is due soon, and nothing is closed. */
+  clear(): void {
+    const { clock } = this.#bench;
+    clock.jump(this.#behindMs);
+    this.#behindMs = 0;
+    const opensAtMs = this.hasWindows ? closedUntil(clock.now()) : undefined;
+    if (opensAtMs !== undefined) clock.jump(opensAtMs - clock.now());
+  }
+
+  #isUnkept(): boolean {
+    const isKept = this.#bench.entries.slice(this.#entries).some(({ kind }) => kind === 'clock');
+    if (isKept) this.#unkeptMs = 0;
+    return this.#unkeptMs > 0;
   }
 
   /** Into the hour after, or anywhere. */

@@ -3,7 +3,7 @@ import { type Random, seededRandom } from '@tenon/model';
 import type { Plan } from '@tenon/pipeline';
 import { type Bench, tooMany } from '../bench.ts';
 import type { Coverage } from './coverage.ts';
-import { FAULTS, OLD, OPEN, REFUSALS, SLOWNESS, STALLS } from './faults.ts';
+import { FAULTS, LOST_ANSWERS, OLD, OPEN, REFUSALS, SLOWNESS, STALLS } from './faults.ts';
 import type { Witness } from './history.ts';
 import { Life } from './life.ts';
 import { Operator } from './operator.ts';
@@ -18,12 +18,17 @@ const LAST_ROUNDS_MAX = 6_000;
 /** Longer than any wait, backoff or deadline of the plans. */
 const SOON_MS = 700_000;
 /** Orders at least, where what is looked at closely takes several. */
-const LEAST_EVENTS: Readonly<Partial<Record<Theme, number>>> = { crowd: 8, writes: 4 };
+const LEAST_EVENTS: Readonly<Partial<Record<Theme, number>>> = { crowd: 8, writes: 4, setBack: 8 };
+/** How much more often a call goes wrong there. */
+const MORE_FAULTS: Readonly<Partial<Record<Theme, number>>> = { crowd: 0.2, resumed: 0.2, setBack: 0.3 };
 /** How often somebody else writes an account just before a run does. */
-const OTHERS_RATE = 0.2; /** How often a process dies at the worst moment that there is. */
+const OTHERS_RATE = 0.2;
+/** How often a process dies at the worst moment that there is. */
 const WORST_CRASH_RATE = 0.5;
 /** How long a breaker is open: longer than all attempts of a call. */
 const OPEN_MS_MAX = 60_000;
+/** How often the process dies as the clock is set. */
+const CRASH_AT_SET_RATE = 0.2;
 
 /** Everything outside the runtime: what fails, who decides, when the process dies. */
 export class World {
@@ -79,10 +84,11 @@ export class World {
     this.#operator = new Operator(bench, random, this.life, coverage);
     this.#weather = new Weather(bench, random, coverage, theme);
     this.#hasStalls = theme === 'crowd' || random.next() < 0.25;
-    const usual = theme === 'resumed' ? REFUSALS : FAULTS;
-    const faults = theme === 'crowd' ? SLOWNESS : this.#hasStalls ? [...usual, ...STALLS] : usual;
+    const usual = theme === 'resumed' ? REFUSALS : theme === 'setBack' ? LOST_ANSWERS : FAULTS;
+    const faults =
+      theme === 'crowd' ? SLOWNESS : this.#hasStalls && theme !== 'setBack' ? [...usual, ...STALLS] : usual;
     hand.life = () => ({ number: this.life.crashes, over: this.life.over, up: this.life.next });
-    const faultRate = random.next() * 0.4 + (theme === 'crowd' || theme === 'resumed' ? 0.2 : 0);
+    const faultRate = random.next() * 0.4 + (MORE_FAULTS[theme] ?? 0);
     const crashRate = random.next() * (theme === 'waits' || theme === 'crowd' ? 0.01 : 0.08);
     const diskRate = random.next() < 0.3 ? 0.02 : 0;
     const others = seededRandom(Math.floor(random.next() * 2 ** 32));
@@ -178,7 +184,7 @@ export class World {
       if (sent < events && random.next() < 0.4) await this.#sender.order(`o${sent++}`);
       if (random.next() < 0.04) await this.#deploy();
       if (random.next() < 0.04) await this.#operator.erase(any());
-      this.#weather.blow();
+      if (this.#weather.blow()) this.life.maybeCrash(CRASH_AT_SET_RATE, 'crash when the clock was set');
       if (random.next() < (this.#theme === 'waits' ? 0.3 : 0.03)) {
         await this.life.restart();
         await this.#settled();
@@ -201,6 +207,7 @@ export class World {
     while (this.life.crashing !== undefined) await this.life.crashing;
     this.#bench.healDisk();
     await this.#settled();
+    this.#weather.clear();
     await this.#hand.liftAll();
     this.#operator.isPrompt = true;
     for (let round = 0; round < LAST_ROUNDS_MAX; round++) {
@@ -220,11 +227,11 @@ export class World {
 
   /** A breaker that has opened stays so for a while, more often than for one call alone. */
   #stayOpen(random: Random): void {
-    if (random.next() < 0.7) this.#openUntilMs = this.#bench.clock.steady + random.next() * OPEN_MS_MAX;
+    if (random.next() < 0.7) this.#openUntilMs = this.#bench.clock.steady() + random.next() * OPEN_MS_MAX;
   }
 
   #isOpen(): boolean {
-    return this.#bench.clock.steady < this.#openUntilMs;
+    return this.#bench.clock.steady() < this.#openUntilMs;
   }
 
   /** It has happened and is not on record, its key is forgotten soon, and the list that it is of is gone through once more. */

@@ -400,7 +400,7 @@ function makeTransports(
   return transports;
 }
 
-/** One consumer for each place from which an event comes that some plan listens to, over each connection that has it. */
+/** One consumer for each place from which an event comes that some plan listens to, over each connection that takes it. */
 async function startConsumers(
   { workspace, check, io, log }: ComposeOptions,
   connections: readonly ConnectionConfig[],
@@ -413,7 +413,8 @@ async function startConsumers(
   const starts = connections.map(async (connection): Promise<readonly (() => Consumer)[]> => {
     const manifest = workspace.connectors.get(connection.connector);
     const contract = manifest && workspace.contracts.get(manifest.contract);
-    const plans = contract ? planSources(contract, manifest, heard) : [];
+    const { sources } = workspace.config.connections[connection.name] ?? {};
+    const plans = contract ? planSources(contract, manifest, heard, sources) : [];
     if (!manifest || plans.length === 0) return [];
     const own = modules.get(connection.connector)?.sources?.[manifest.transport];
     const make = (plan: SourcePlan) => (plan.poll ? pollSource : own);

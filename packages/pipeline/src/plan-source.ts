@@ -14,12 +14,14 @@ export function placeOfSource(manifest: ConnectorManifest, event: EventDefinitio
 
 /**
  * What a connector takes in over its connections, one plan for each place; only places at which something is heard.
- * `heard`: names (`<contract>.<event>`) that pipelines listen to.
+ * `heard`: names (`<contract>.<event>`) that pipelines listen to. `taken`: ids that the connection at hand takes in; absent: all.
+ * Of a place that several events share, the others are read and left out.
  */
 export function planSources(
   contract: Contract,
   manifest: ConnectorManifest,
   heard: ReadonlySet<string>,
+  taken?: readonly string[],
 ): readonly SourcePlan[] {
   const plans = new Map<string, SourcePlan>();
   for (const [id, source] of Object.entries(manifest.sources)) {
@@ -31,7 +33,7 @@ export function planSources(
       name,
       contentType: definition.message.contentType,
       id: source.id,
-      isHeard: heard.has(name),
+      isHeard: heard.has(name) && (taken?.includes(id) ?? true),
       ...headersRead(contract, definition),
       ...(source.type && { type: source.type }),
       ...(source.orderBy !== undefined && { orderBy: source.orderBy }),

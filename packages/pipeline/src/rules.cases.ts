@@ -328,6 +328,17 @@ export const ruleCases = {
     on: 'reader',
     silent: none,
   },
+  'unknown-source': {
+    fires: {
+      ...POLL('/orderId'),
+      ...config('    credentials:', '    sources: [orderPaid, orderPayed]\n    credentials:'),
+    },
+    on: 'orderPayed',
+    silent: {
+      ...POLL('/orderId'),
+      ...config('    credentials:', '    sources: []\n    credentials:'),
+    },
+  },
   'unknown-team': {
     fires: pipeline('by: finance,', 'by: finanz,'),
     on: 'finanz',

@@ -150,6 +150,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'quota-store-unconfigured': 'about tenon.config.yaml',
   'shared-quota-without-limit': 'about tenon.config.yaml',
   'unknown-identity': 'about tenon.config.yaml',
+  'unknown-source': 'about tenon.config.yaml',
   'duplicate-pipeline': 'about two files',
   'duplicate-connector': 'about connectors',
   'duplicate-policy': 'about policies',

@@ -120,6 +120,10 @@ connections:
     connector: changes
     baseUrl: 'env:CHANGES_URL'
     grants: { changed: { operations: [addEffect, listChanges] } }
+  archive:
+    connector: changes
+    baseUrl: 'env:ARCHIVE_URL'
+    sources: []
 `,
   'contracts/changes/contract.yaml': `apiVersion: tenon/v1
 kind: Contract

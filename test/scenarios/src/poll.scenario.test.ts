@@ -17,8 +17,14 @@ it('a listing that is polled loses and doubles nothing, with SIGKILL in the midd
   const random = seededRandom(5);
   const folder = await mkdtemp(join(tmpdir(), 'tenon-poll-'));
   await using changes = await changesServer();
+  await using archive = await changesServer();
+  archive.add(1);
   await pollWorkspace(folder);
-  const tenon = new TenonProcess(join(folder, 'tenon.db'), { CHANGES_URL: changes.url }, folder);
+  const tenon = new TenonProcess(
+    join(folder, 'tenon.db'),
+    { CHANGES_URL: changes.url, ARCHIVE_URL: archive.url },
+    folder,
+  );
   try {
     for (let kill = 0; kill < KILLS; kill++) {
       // While the last listing may not have been read to its end.
@@ -39,6 +45,9 @@ it('a listing that is polled loses and doubles nothing, with SIGKILL in the midd
 
     expect([...changes.effects.keys()].sort()).toEqual([...changes.versions.keys()].sort());
     expect([...changes.effects.values()].filter((count) => count !== 1)).toEqual([]);
+    const asked = tenon.lines.flatMap(({ kind, connection }) => (kind === 'source' ? [connection] : []));
+    expect(new Set(asked), 'a connection that takes nothing in is not asked').toEqual(new Set(['changes']));
+    expect(archive.pagesAsked).toBe(0);
     // A cursor never goes back, and never past what has not been stored.
     expect(changes.cursors).toEqual([...changes.cursors].sort());
     const ledger = openLedger(join(folder, 'tenon.db'));

@@ -82,6 +82,17 @@ function checkAgainst(
         Object.keys(manifest.identities),
       ),
     );
+  for (const { value, at } of places.sources ?? [])
+    if (!Object.hasOwn(manifest.sources, value))
+      found.push(
+        problem(
+          'unknown-source',
+          `connector \`${manifest.name}\` has no source \`${value}\``,
+          at,
+          value,
+          Object.keys(manifest.sources),
+        ),
+      );
   return [...found, ...checkCredentials(manifest, connection, places)];
 }
 
@@ -123,7 +134,7 @@ function checkCredentials(
 }
 
 function problem(
-  code: 'unknown-connector' | 'unknown-identity' | 'credential-unknown',
+  code: 'unknown-connector' | 'unknown-identity' | 'unknown-source' | 'credential-unknown',
   message: string,
   at: Location,
   name: string,

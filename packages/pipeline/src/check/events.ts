@@ -1,3 +1,4 @@
+import type { ConnectorManifest } from '@tenon/connector';
 import { type Diagnostic, didYouMean } from '@tenon/model';
 import { diagnostic } from '../rules.ts';
 import type { Located } from '../spec/pipeline-spec.ts';
@@ -99,7 +100,8 @@ function checkVerified(model: PipelineModel, { event, name, isHeard }: Named): D
     (manifest) => manifest.contract === event.contract.name,
   );
   // What is fetched needs no signature: the transport knows whom it asked.
-  if (manifests.some(({ sources }) => Object.hasOwn(sources, id))) return [];
+  const taking = manifests.filter(({ sources }) => Object.hasOwn(sources, id));
+  if (taking.length > 0) return unconnected(model, { event, name, isHeard }, taking);
   const verified = manifests.flatMap(({ webhooks }) => Object.keys(webhooks));
   if (manifests.length === 0 || verified.includes(id)) return [];
   const unknown = verified.filter((webhook) => !event.contract.events.has(webhook));
@@ -147,18 +149,40 @@ function checkSourced(model: PipelineModel, { event, name, isHeard }: Named): Di
       }),
     ];
   }
-  const names = new Set(taking.map((manifest) => manifest.name));
-  const isConnected = Object.values(workspace.config.connections).some(({ connector }) =>
-    names.has(connector),
+  return unconnected(model, { event, name, isHeard }, taking);
+}
+
+/** Is there a connection over which it comes in, and that does not leave it out? */
+function unconnected(
+  model: PipelineModel,
+  { event, name }: Named,
+  taking: readonly ConnectorManifest[],
+): Diagnostic[] {
+  const { workspace } = model.catalog;
+  const { id } = event.definition;
+  const byName = new Map(taking.map((manifest) => [manifest.name, manifest]));
+  const [first] = byName.keys();
+  const connections = Object.values(workspace.config.connections).filter(({ connector }) =>
+    byName.has(connector),
   );
-  if (isConnected || !workspace.hasConfig) return [];
-  const [first] = names;
+  const isTaken = connections.some(
+    ({ connector, sources }) =>
+      (sources?.includes(id) ?? true) || Object.hasOwn(byName.get(connector)!.webhooks, id),
+  );
+  if (isTaken || first === undefined || !workspace.hasConfig) return [];
+  const listed = connections.map((one) => `\`${one.name}\``).join(', ');
   return [
     diagnostic('source-without-connection', {
-      message: `\`${name.value}\` comes in over connector \`${first}\`, which has no connection in tenon.config.yaml`,
+      message:
+        connections.length === 0
+          ? `\`${name.value}\` comes in over connector \`${first}\`, which has no connection in tenon.config.yaml`
+          : `\`${name.value}\` comes in over connector \`${first}\`, and \`sources\` of ${listed} leave it out`,
       at: name.at,
       subject: name.value,
-      fix: `add one under \`connections\` with \`connector: ${first}\``,
+      fix:
+        connections.length === 0
+          ? `add one under \`connections\` with \`connector: ${first}\``
+          : `add \`${id}\` to \`sources\` of the connection that it is to come over`,
     }),
   ];
 }

@@ -28,7 +28,7 @@ export function neededGrants(
   for (const facts of pipelines)
     add(facts.pipeline, [
       ...facts.uses.filter((use) => use.connection === connection.name),
-      ...polls(facts, manifest),
+      ...polls(facts, manifest, connection),
     ]);
   for (const event of place && manifest ? Object.keys(manifest.publications) : [])
     add(publicationPipeline(connection.name, event), [
@@ -60,11 +60,16 @@ export function asGrants(needed: NeededGrants): Grants {
   );
 }
 
-/** An event that is fetched is asked for on behalf of whoever listens to it. */
-function polls({ trigger, waits }: PipelineFacts, manifest: ConnectorManifest | undefined): readonly Need[] {
+/** An event that is fetched is asked for on behalf of whoever listens to it, over each connection that takes it in. */
+function polls(
+  { trigger, waits }: PipelineFacts,
+  manifest: ConnectorManifest | undefined,
+  { sources }: WorkspaceConnection,
+): readonly Need[] {
   return [...(trigger ? [trigger] : []), ...waits].flatMap(({ event, at }) => {
     if (!manifest || !event.startsWith(`${manifest.contract}.`)) return [];
-    const poll = manifest.sources[event.slice(manifest.contract.length + 1)]?.poll;
+    const id = event.slice(manifest.contract.length + 1);
+    const poll = (sources?.includes(id) ?? true) ? manifest.sources[id]?.poll : undefined;
     return poll ? [{ operation: poll.operation, at }] : [];
   });
 }

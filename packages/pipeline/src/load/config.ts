@@ -70,6 +70,8 @@ export interface WorkspaceConnection extends ConnectionConfig {
   readonly identity?: string;
   /** Its quota is counted together with that of other processes. */
   readonly quota?: { readonly account: string; readonly share: number };
+  /** Events of the connector's `sources` that are taken in over it; absent: all. */
+  readonly sources?: readonly string[];
   /** Where the account is. */
   readonly region?: string;
   /** Teams whose pipelines may use it. */
@@ -90,6 +92,7 @@ export interface ConnectionPlaces {
   readonly identity?: Location;
   readonly quota?: Location;
   readonly owners?: readonly Located<string>[];
+  readonly sources?: readonly Located<string>[];
   readonly grants: readonly GrantPlaces[];
   readonly credentials: readonly {
     readonly scheme: Located<string>;
@@ -135,6 +138,7 @@ export function readConfig(text: string): LoadedConfig {
     if (!connector || !baseUrl) continue;
     const identity = read.text(child(value, 'identity'));
     const owners = texts(child(value, 'owners'));
+    const sources = texts(child(value, 'sources'));
     const grants = grantPlaces(child(value, 'grants'));
     connections[name] = {
       name,
@@ -151,6 +155,10 @@ export function readConfig(text: string): LoadedConfig {
         'owners',
         owners?.map((one) => one.value),
       ),
+      ...given(
+        'sources',
+        sources?.map((one) => one.value),
+      ),
       grants: Object.fromEntries(
         grants.map(({ pipeline, operations, scopes, hosts }) => [
           pipeline.value,
@@ -165,6 +173,7 @@ export function readConfig(text: string): LoadedConfig {
       ...given('identity', identity?.at),
       ...given('quota', quotaAt(child(value, 'quota'))),
       ...given('owners', owners),
+      ...given('sources', sources),
       grants,
       credentials: credentialPlaces(child(value, 'credentials')),
     });

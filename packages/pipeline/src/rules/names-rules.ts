@@ -67,6 +67,16 @@ export const namesRules = {
       good: 'billing: { connector: billing, identity: writer }',
     },
   },
+  'unknown-source': {
+    severity: 'error',
+    title: 'a connection that names a source which its connector lacks',
+    why: 'Nothing would be taken in for it, and what was meant would be left out.',
+    fix: 'correct the name, or declare it under `sources` in the connector',
+    example: {
+      bad: 'sources: [itemSoldd]',
+      good: 'sources: [itemSold]   # which the connector has',
+    },
+  },
   'unknown-team': {
     severity: 'error',
     title: 'a team that is not in owners.yaml',
@@ -179,9 +189,9 @@ export const namesRules = {
   },
   'source-without-connection': {
     severity: 'error',
-    title: 'an event that comes in over a connector without a connection',
+    title: 'an event that no connection takes in',
     why: 'Nothing says which account it is taken from, so it is taken from none.',
-    fix: 'add a connection of that connector to tenon.config.yaml',
+    fix: 'add a connection of that connector to tenon.config.yaml, or name the event under `sources` of the one that it has',
     example: {
       bad: 'connections: {}   # and a trigger on stock.itemSold',
       good: 'connections: { stock: { connector: stock, … } }',

@@ -92,6 +92,13 @@ export const configSchema: SchemaObject = {
           description: 'Secrets that webhooks are signed with; all are tried.',
           items: secretReference('One secret.'),
         },
+        sources: {
+          type: 'array',
+          uniqueItems: true,
+          description:
+            'Events under the connector’s `sources` that are taken in over this connection. Default: all. Where several connections have one connector, say here which of them is asked for what; `[]`: none.',
+          items: text('The id of an event.'),
+        },
         region: text(
           'Where the account is, such as `eu`. Personal data that a contract keeps in another region (`residency`) is not sent there. Default: that of its contract.',
         ),

@@ -13,6 +13,7 @@ export interface LogLine {
   readonly runId?: string;
   readonly pipeline?: string;
   readonly step?: string;
+  readonly connection?: string;
   readonly attempt?: number;
   readonly details?: Readonly<Record<string, unknown>>;
 }

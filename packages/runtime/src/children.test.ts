@@ -1,6 +1,7 @@
+import type { Plan } from '@tenon/pipeline';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { RunState } from './runtime.ts';
-import { type Bench, failure, openBench, refused } from './testing/bench.ts';
+import { type Behaviour, type Bench, failure, openBench, refused, unavailable } from './testing/bench.ts';
 import { call, childPlan, literal, planFor, run, step, undoable } from './testing/plan.ts';
 
 let bench: Bench;
@@ -200,6 +201,58 @@ describe('a run that runs another pipeline', () => {
     expect([bench.state(runId), childState()]).toEqual(['failed', 'failed']);
     expect(bench.runtime.run(runId)!.failure).toMatchObject({ class: 'timeout' });
     expect(bench.runtime.deadLetters({ queue: 'retry' })).toHaveLength(2);
+  });
+
+  describe('what works beside a child', () => {
+    const slow = childPlan({ steps: [call('booked', 'acme.put')] });
+    const both = step('parallel', 'both', {
+      branches: [
+        { name: 'left', steps: [run('sub', slow)] },
+        { name: 'right', steps: [call('own', 'acme.get')] },
+      ],
+    });
+    const after = (deadlineMs: number): Plan =>
+      planFor({
+        limits: { concurrency: 5, deadlineMs },
+        onFailure: 'hold',
+        steps: [both, call('after', 'acme.createBlind')],
+      });
+    const busyMs = (retryAfterMs: number): Behaviour => ({ fail: { ...unavailable, retryAfterMs } });
+    /** Ten seconds of the parent's own, beside the child's, and ten of what comes after. */
+    const script = (childMs: number): Bench['target']['script'] => ({
+      put: [busyMs(childMs)],
+      get: [busyMs(10_000)],
+      createBlind: [busyMs(10_000)],
+    });
+
+    test('counts once', async () => {
+      bench = await openBench(slow, after(21_000));
+      bench.target.script = script(10_000);
+      const runId = await order();
+      await bench.pass(21_000);
+      expect(bench.state(runId)).toBe('succeeded');
+    });
+
+    test('counts once over a restart and a crash', async () => {
+      bench = await openBench(slow, after(21_000));
+      bench.target.script = script(10_000);
+      const runId = await order();
+      await bench.pass(4_000);
+      await bench.restart();
+      await bench.pass(8_000);
+      await bench.crash();
+      await bench.pass(9_000);
+      expect(bench.state(runId)).toBe('succeeded');
+    });
+
+    test('counts, and so does what the child works longer', async () => {
+      bench = await openBench(slow, after(21_000));
+      bench.target.script = script(13_000);
+      const runId = await order();
+      await bench.pass(60_000);
+      expect(bench.state(runId)).toBe('failed');
+      expect(bench.runtime.run(runId)!.failure).toMatchObject({ class: 'timeout' });
+    });
   });
 
   test('children of items run beside each other, and are undone in reverse', async () => {

@@ -73,7 +73,7 @@ function pipelinesAbove(engine: EmbeddedEngine, seq: number): readonly string[] 
 }
 
 /** Written with a child's run: its row, and the parent's record of it. */
-export function birthWrites(link: ChildLink, child: RunRow, value: Json): Write[] {
+export function birthWrites(link: ChildLink, child: RunRow, atMs: number, value: Json): Write[] {
   return [
     [
       'putChild',
@@ -85,7 +85,7 @@ export function birthWrites(link: ChildLink, child: RunRow, value: Json): Write[
       link.hops,
       link.deadlineMs,
     ],
-    ['putJournal', link.parentSeq, link.key, child.accepted_at, JSON.stringify(value)],
+    ['putJournal', link.parentSeq, link.key, atMs, JSON.stringify(value)],
   ];
 }
 
@@ -116,7 +116,7 @@ export async function startChild(
   key: string,
   child: ChildStart & Bounded,
   /** Members of the record besides. */
-  more: { readonly nth?: number },
+  more: { readonly nth?: number; readonly workedMs: number },
   noted: (runId: string, hops: number) => Noted,
 ): Promise<{ readonly recorded: Json } | { readonly failure: Failure }> {
   const { row, link: above } = parent;
@@ -160,7 +160,10 @@ export async function startChild(
           link,
           born: (run) => {
             recorded = { runId: run.run_id, child: key, ...more };
-            return { writes: birthWrites(link, run, recorded), noted: noted(run.run_id, hops) };
+            return {
+              writes: birthWrites(link, run, engine.passed(), recorded),
+              noted: noted(run.run_id, hops),
+            };
           },
         },
       },

@@ -227,12 +227,27 @@ export class EmbeddedRun {
     for (const wake of this.watchers) wake();
   }
 
-  /** What a child worked counts as worked by this run; of children beside each other, each moment once. */
+  /** What this run has worked, by the clock of its deadline. */
+  workedMs(): number {
+    return Math.max(0, this.host.now() - this.#clockFrom);
+  }
+
+  /**
+   * What a child worked counts as worked by this run, each moment once: since its start, or since the last end of a child
+   * was counted, and less what this run has counted itself meanwhile. When exactly each of them worked is not kept: where they
+   * may have worked beside each other, they did.
+   */
   chargeWrites(startKey: string, { workedMs }: ChildEnd): Write[] {
-    const now = this.host.passed();
-    let sinceMs = this.journal.get(startKey)?.at ?? now;
-    for (const [key, { at }] of this.journal) if (CHILD_END.test(key)) sinceMs = Math.max(sinceMs, at);
-    const chargedMs = Math.max(0, Math.min(workedMs, now - sinceMs));
+    let since = this.journal.get(startKey);
+    for (const [key, row] of this.journal)
+      if (CHILD_END.test(key) && (since === undefined || row.at > since.at)) since = row;
+    if (since === undefined) return [];
+    const ownMs = this.workedMs();
+    // Written with the starts and ends of children; not by versions that counted both.
+    const { workedMs: thenMs = ownMs } = since.value as { readonly workedMs?: number };
+    // Less than then: a person has resumed it, and its clock began anew.
+    const countedMs = thenMs > ownMs ? ownMs : ownMs - thenMs;
+    const chargedMs = Math.max(0, Math.min(workedMs, this.host.passed() - since.at) - countedMs);
     this.#clockFrom -= chargedMs;
     return chargedMs === 0 ? [] : [['charge', this.row.seq, chargedMs]];
   }
@@ -240,7 +255,7 @@ export class EmbeddedRun {
   /** Written with an end, or with being parked: what the run above is told. */
   tellWrites(end: Omit<ChildEnd, 'workedMs'>): Write[] {
     if (this.link === undefined) return [];
-    this.#word = { ...end, workedMs: Math.max(0, this.host.now() - this.#clockFrom) };
+    this.#word = { ...end, workedMs: this.workedMs() };
     return wordWrites(this.link, this.row.seq, this.host.now(), this.#word);
   }
 

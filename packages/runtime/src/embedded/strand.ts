@@ -315,7 +315,8 @@ export class Strand implements RunContext {
     await this.durable();
     const { host, row } = this.#run;
     const full = this.#prefix + key;
-    const more = this.#group === undefined ? {} : { nth: this.#run.nextNth() };
+    const nth = this.#group === undefined ? {} : { nth: this.#run.nextNth() };
+    const more = { ...nth, workedMs: this.#run.workedMs() };
     const bounded = { ...child, deadlineAtMs: this.deadlineAt() };
     const started = await host.startChild(this.#run, full, bounded, more, (runId, hops) =>
       host.noted(row, this.takeNotes(child.facts(runId, hops))),
@@ -363,7 +364,8 @@ export class Strand implements RunContext {
     const value = this.#group === undefined ? { ...told } : { ...told, nth: this.#run.nextNth() };
     const charge = stoppable ? this.#run.chargeWrites(wait.child, told) : [];
     this.#run.forgetOpening(full);
-    this.#record(key, { value }, wait.ended(told), [['closeOpening', row.seq, full], ...charge]);
+    const workedMs = this.#run.workedMs();
+    this.#record(key, { value, workedMs }, wait.ended(told), [['closeOpening', row.seq, full], ...charge]);
     return { as: 'value', value };
   }
 

@@ -179,7 +179,7 @@ export class MemoryEngine implements Engine {
     key: string,
     child: ChildStart,
     deadlineAtMs: number,
-    more: { readonly nth?: number },
+    more: { readonly nth?: number; readonly workedMs: number },
   ): Promise<ChildStarted> {
     const loaded = this.#plan(child.plan);
     const refusal = loaded.inputRefusal(child.input);

@@ -137,13 +137,17 @@ export class MemoryRun {
     for (const wake of this.watchers) wake();
   }
 
-  /** What a child worked counts as worked by this run; of children beside each other, each moment once. */
+  /** What a child worked counts as worked by this run, each moment once, its own time included. */
   charge(startKey: string, { workedMs }: ChildEnd): void {
-    const now = this.engine.now();
-    let sinceMs = this.stored.journal.get(startKey)?.atMs ?? now;
-    for (const [key, { atMs }] of this.stored.journal)
-      if (CHILD_END.test(key)) sinceMs = Math.max(sinceMs, atMs);
-    this.stored.clockFrom! -= Math.max(0, Math.min(workedMs, now - sinceMs));
+    let since = this.stored.journal.get(startKey)!;
+    for (const [key, row] of this.stored.journal)
+      if (CHILD_END.test(key) && row.atMs > since.atMs) since = row;
+    // Written with the starts and ends of children.
+    const { workedMs: thenMs } = since.value as { readonly workedMs: number };
+    const ownMs = this.workedMs();
+    const countedMs = thenMs > ownMs ? ownMs : ownMs - thenMs;
+    const passedMs = this.engine.now() - since.atMs;
+    this.stored.clockFrom! -= Math.max(0, Math.min(workedMs, passedMs) - countedMs);
   }
 
   goLive(): void {

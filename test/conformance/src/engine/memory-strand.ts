@@ -268,7 +268,10 @@ export class MemoryStrand implements RunContext {
       this.#prefix + key,
       { ...child, facts: (...of) => [...notes, ...child.facts(...of)] },
       this.deadlineAt(),
-      this.#group === undefined ? {} : { nth: this.#run.nextNth() },
+      {
+        ...(this.#group !== undefined && { nth: this.#run.nextNth() }),
+        workedMs: this.#run.workedMs(),
+      },
     );
     this.#remember(key, { ...started }, this.now());
     return started;
@@ -301,7 +304,8 @@ export class MemoryStrand implements RunContext {
     if (stoppable) this.#run.charge(wait.child, end);
     const { clockFrom } = stored;
     const value = { ...end, ...(this.#group !== undefined && { nth: this.#run.nextNth() }) };
-    this.#record(key, { value }, wait.ended(end), (run) => {
+    const workedMs = this.#run.workedMs();
+    this.#record(key, { value, workedMs }, wait.ended(end), (run) => {
       run.clockFrom = clockFrom!;
       run.openings.delete(full);
     });

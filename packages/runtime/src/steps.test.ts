@@ -126,6 +126,15 @@ describe('wait', () => {
     expect(bench.state(one)).toBe('succeeded');
   });
 
+  test('for an event that is taken while the first wait for one is on its way to the same batch', async () => {
+    bench = await openBench(planFor({ steps: [waitForPayment('fail')] }));
+    // So that the run begins in the write that stores it.
+    await bench.runtime.idle();
+    const [runId] = await Promise.all([bench.order({ id: 'a' }), pay('a')]);
+    await bench.runtime.idle();
+    expect(bench.state(runId)).toBe('succeeded');
+  });
+
   test('for an event that came before the step did, but after the run began', async () => {
     bench = await openBench(planFor({ steps: [call('slow', 'acme.get'), waitForPayment('fail')] }));
     bench.target.script = { get: [{ fail: unavailable }] };

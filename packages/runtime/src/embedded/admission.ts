@@ -44,7 +44,8 @@ export class Admission {
   readonly #reserved = new Map<string, (() => void)[]>();
   /**
    * Names of events that some run may wait for: all that a wait was ever written for, and those in the file at start.
-   * Only a filter for looking at the lanes again: whether a run is woken is settled in the file, in the order of writes.
+   * Asked when an event's place in the file is settled: a wait before it has been heard of by then, and one after it looks for
+   * the event itself.
    */
   readonly #awaited: Set<string>;
   #nextEvent: number;
@@ -176,19 +177,16 @@ export class Admission {
     if (!isKnown) {
       this.#nextEvent++;
       const { source, deliveryId, traceparent, payload } = event;
-      writes.push(
-        [
-          'putEvent',
-          eventSeq,
-          source,
-          deliveryId,
-          event.event,
-          now,
-          traceparent ?? null,
-          JSON.stringify(payload),
-        ],
-        ['wakeWaiting', now, event.event],
-      );
+      writes.push([
+        'putEvent',
+        eventSeq,
+        source,
+        deliveryId,
+        event.event,
+        now,
+        traceparent ?? null,
+        JSON.stringify(payload),
+      ]);
     }
     const correlationId = event.correlationId ?? traceIdOf(event.traceparent) ?? this.#engine.newId();
     /** Pipelines of runs that wait for their turn. */
@@ -251,6 +249,8 @@ export class Admission {
       throw error;
     }
     const group = this.#engine.open(writes, noted);
+    if (!isKnown)
+      group.atLast(() => (this.#awaited.has(event.event) ? [['wakeWaiting', now, event.event]] : []));
     for (const { run, link } of claimed)
       this.#engine.dispatcher.follow(
         run.pipeline,

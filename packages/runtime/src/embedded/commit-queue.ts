@@ -32,6 +32,7 @@ export class CommitFailed extends Error {}
 export class PendingGroup {
   #writes: Write[];
   #noted: Noted[];
+  #last: (() => readonly Write[]) | undefined;
   #isTaken = false;
   #end: { readonly error: Error | undefined } | undefined;
   /** Nearly always one or two; a promise for each group and each that waits for it was a tenth of what a run allocates. */
@@ -67,11 +68,17 @@ export class PendingGroup {
     return true;
   }
 
+  /** What is to be written too, decided when the group's place in the file is: by then all that is written before is known. */
+  atLast(decide: () => readonly Write[]): void {
+    this.#last = decide;
+  }
+
   /** What goes to the disk. Entries get their numbers now, so that numbers have the order of the file. */
   take(seal: Seal): Group {
     const group = this.#writes;
     const { writes, entries } = seal(this.#noted);
     group.push(...writes);
+    if (this.#last !== undefined) group.push(...this.#last());
     this.entries = entries;
     this.#isTaken = true;
     // Held no longer than needed: what is there when young objects are collected is copied.

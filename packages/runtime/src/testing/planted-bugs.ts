@@ -329,7 +329,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     'started: false,\n            state: earlier.state,',
     "started: false,\n            state: 'accepted',",
   ),
-  bug('an event wakes nobody', admission, "['wakeWaiting', now, event.event],", ''),
+  bug('an event wakes nobody', admission, "[['wakeWaiting', now, event.event]] : []", '[] : []'),
   bug('a wait is not known to exist', context, 'this.host.awaits(wait.event);', ''),
   bug('waits of an earlier process are not known', admission, "String(row['event'])", "String(row['none'])"),
   bug(

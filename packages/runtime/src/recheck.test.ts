@@ -188,6 +188,7 @@ describe('events in quarantine, once their contract was mended', () => {
       source: 'bus/orders',
     });
     await bench.runtime.idle();
+    const foreseen = (await recheck({ overtaken: true })).events[0]?.became;
     const { events } = await recheck({ apply: true, overtaken: true });
     const [first] = bench.runtime.runs({ pipeline: 'orders', key: '1' });
     expect(events).toMatchObject([{ outcome: 'released' }]);
@@ -196,6 +197,9 @@ describe('events in quarantine, once their contract was mended', () => {
       { pipeline: 'off', as: 'flaggedOff' },
       { pipeline: 'versioned', as: 'older' },
     ]);
+    const inOrder = (one: NonNullable<typeof foreseen>) =>
+      one.toSorted((a, b) => (a.pipeline < b.pipeline ? -1 : 1));
+    expect(inOrder(foreseen!), 'and the dry run says so').toEqual(inOrder(events[0]!.became!));
     await accept('2', 5, 'b');
     await bench.runtime.idle();
     expect((await recheck()).events[0]?.became).toBeUndefined();

@@ -116,6 +116,12 @@ describe('a re-check of the quarantine', () => {
     expect(text).toContain('released; book has taken a newer one of its entity');
     expect(text).toContain('released; book knows its key from an earlier run');
     expect(text).toContain('of 3 released events not every pipeline started a run');
+    const dry = report(false);
+    const [passing] = dry.events;
+    const became = [{ pipeline: 'book', as: 'older' }];
+    const foreseen = await tenon(RECHECK, { ...dry, events: [{ ...passing, became }] });
+    expect(foreseen.text).toContain('would be released; book has taken a newer one');
+    expect(foreseen.text).toContain('(of 1 not every pipeline would start a run: see OUTCOME)');
     const usual = await tenon([...RECHECK, '--apply', '--through', '17'], applied);
     expect(usual.text).not.toContain('not every pipeline');
   });

@@ -115,15 +115,16 @@ export const quarantineCommands: readonly CommandSpec[] = [
       const count = (outcome: RecheckedEvent['outcome']) =>
         report.events.filter((one) => one.outcome === outcome).length;
       if (report.more) io.err('there are more than are looked at at once: do it again\n');
+      const idle = report.events.filter(({ became }) => became?.some(({ as }) => as !== 'started')).length;
       if (!report.applied) {
         const passing = count('passes');
         io.err(`dry run: ${passing} of ${plural(report.events.length, 'events')} would be released`);
+        if (idle > 0) io.err(` (of ${idle} not every pipeline would start a run: see OUTCOME)`);
         io.err(passing > 0 ? `; --apply --through ${report.through} releases them\n` : '\n');
         return passing > 0 ? exit.changesPending : exit.clean;
       }
       const released = count('released');
       io.err(`released: ${released} of ${plural(report.events.length, 'events')}\n`);
-      const idle = report.events.filter(({ became }) => became?.some(({ as }) => as !== 'started')).length;
       if (idle > 0)
         io.err(`of ${plural(idle, 'released events')} not every pipeline started a run: see OUTCOME\n`);
       return released === report.events.length ? exit.clean : exit.partlyDone;

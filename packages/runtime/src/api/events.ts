@@ -81,7 +81,10 @@ export interface RecheckedEvent {
     | 'gone'
     | 'changed';
   readonly failure?: Failure;
-  /** Of one that was released: what it came to, by pipeline. Empty where only runs that wait hear it. */
+  /**
+   * Of one that was released: what it came to, by pipeline; of one that passes: what it would come to as things stand (what
+   * stands before it may change that). Empty where only runs that wait hear it.
+   */
   readonly became?: readonly ReleasedTo[];
 }
 

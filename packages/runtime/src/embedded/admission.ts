@@ -4,7 +4,7 @@ import { type EntityVersion, isOlder } from '../entity-version.ts';
 import { failureDetails } from '../interpreter/effect-facts.ts';
 import { newSalt, saltedDigest } from '../interpreter/salted-digest.ts';
 import { traceIdOf, traceparentFor } from '../interpreter/trace-context.ts';
-import type { AcceptedRun, AcceptResult } from '../runtime.ts';
+import type { AcceptedRun, AcceptResult, ReleasedTo } from '../runtime.ts';
 import { terminalStates } from '../states.ts';
 import type { ChildLink } from './children.ts';
 import { CommitRefused } from './commit-queue.ts';
@@ -160,6 +160,18 @@ export class Admission {
     return this.admit({ ...rest, payload: storedEvent(event) }, drafts, also, noted);
   }
 
+  /** What an event would come to, by pipeline, if it were taken in now. */
+  foreseen(event: Omit<NewEvent, 'payload'>, drafts: readonly Draft[]): readonly ReleasedTo[] {
+    const now = this.#engine.now();
+    return drafts.map((draft) => {
+      const { pipeline } = draft.loaded.plan;
+      const earlier = this.#runByKey(draft, now);
+      if (earlier !== undefined) return { pipeline, as: 'known', runId: earlier.run_id };
+      if (this.#flagAgainst(event, draft) !== undefined) return { pipeline, as: 'flaggedOff' };
+      return { pipeline, as: this.#lateAgainst(event, draft) === undefined ? 'started' : 'older' };
+    });
+  }
+
   async #admitReserved(
     event: NewEvent,
     drafts: readonly Draft[],
@@ -283,7 +295,10 @@ export class Admission {
   }
 
   /** The event is older than one of its entity that was taken before: what it says is no longer so (C46). */
-  #lateAgainst(event: NewEvent, { loaded, orderKey, version, child }: Draft): Fact | undefined {
+  #lateAgainst(
+    event: Omit<NewEvent, 'payload'>,
+    { loaded, orderKey, version, child }: Draft,
+  ): Fact | undefined {
     const { pipeline } = loaded.plan;
     // A run that another one started is waited for: it is carried out, whatever has come since.
     if (version === undefined || orderKey === undefined || child !== undefined) return undefined;
@@ -311,7 +326,7 @@ export class Admission {
     return row === undefined ? undefined : (JSON.parse(String(row['version'])) as EntityVersion);
   }
 
-  #flagAgainst(event: NewEvent, { loaded, key, orderKey }: Draft): Fact | undefined {
+  #flagAgainst(event: Omit<NewEvent, 'payload'>, { loaded, key, orderKey }: Draft): Fact | undefined {
     const { pipeline } = loaded.plan;
     const name = event.event.startsWith('manual:') ? 'manual' : event.event;
     const flag = this.#engine.board.flagAgainst(pipeline, name, key, orderKey);

@@ -165,7 +165,8 @@ function judge(
   if (broken?.failure !== undefined) return stays('fails', broken.failure);
   if (keys.some((name) => blocked.has(name))) return stays('behind');
   if (!mayBeOvertaken && drafts.some((draft) => isOvertaken(engine, held, draft))) return stays('overtaken');
-  return { outcome: 'passes', parts, drafts, keys };
+  const became = engine.admission.foreseen(asReleased(held), drafts);
+  return { outcome: 'passes', parts, drafts, keys, became };
 }
 
 /**
@@ -216,19 +217,7 @@ async function release(
   }
   let taken: Extract<AcceptResult, { ok: true }>;
   try {
-    taken = await engine.admission.readmit(
-      {
-        event: held.event,
-        ...parts,
-        deliveryId: held.deliveryId,
-        source: `quarantine:${held.source}`,
-        traceparent: held.traceparent ?? undefined,
-        correlationId: held.runs[0]!.correlation_id,
-      },
-      drafts,
-      writes,
-      noted,
-    );
+    taken = await engine.admission.readmit({ ...asReleased(held), ...parts }, drafts, writes, noted);
   } catch (error) {
     // A person has ended or released one of its runs meanwhile.
     if (error instanceof CommitRefused) return { outcome: 'changed' };
@@ -236,6 +225,17 @@ async function release(
   }
   for (const { pipeline } of held.runs) engine.dispatcher.touch(pipeline, engine.now());
   return { outcome: 'released', became: becameOf(taken) };
+}
+
+/** Under a name of its own: the delivery itself is known already. */
+function asReleased(held: Held) {
+  return {
+    event: held.event,
+    deliveryId: held.deliveryId,
+    source: `quarantine:${held.source}`,
+    traceparent: held.traceparent ?? undefined,
+    correlationId: held.runs[0]!.correlation_id,
+  };
 }
 
 /** A flag and a newer version are looked at on the way in, so that only now is it known what came of it. */

@@ -523,7 +523,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     'a child is not on record with its parent',
     children,
-    "['putJournal', link.parentSeq, link.key, child.accepted_at, JSON.stringify(value)],\n",
+    "['putJournal', link.parentSeq, link.key, atMs, JSON.stringify(value)],\n",
     '',
   ),
   bug('a child that succeeded is not taken back', children, "['takeBackChild', child.seq, now, text],", ''),

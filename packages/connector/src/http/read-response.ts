@@ -33,25 +33,24 @@ export type Decoded =
 
 /**
  * The body as JSON: parsed, or text as a string, form fields as an object, anything else as base64. No body is null, but
- * where the contract declares text, bytes or a form: an empty file is a file. An answer without a content type is read
- * as what the contract says it is.
+ * where the contract declares text: an empty text is a text, and an empty PDF is none. An answer without a content type
+ * is read as what the contract says it is.
  */
 export function decodeBody(bytes: Uint8Array, headers: Headers, declared: string | undefined): Decoded {
   const type = headers['content-type'] ?? declared ?? 'application/json';
-  const isNothing =
-    declared === undefined || [declared, type].some((one) => isJsonMedia(one) || isRange(one));
-  if (bytes.length === 0 && isNothing) return { ok: true, body: null };
+  if (bytes.length === 0)
+    return { ok: true, body: declared !== undefined && isText(declared) && isText(type) ? '' : null };
   if (isJsonMedia(type)) return parseJson(bytes);
   if (declared !== undefined && isJsonMedia(declared))
     return { ok: false, reason: 'the contract says JSON, and the answer is of another media type' };
-  if (/^text\//i.test(type)) return { ok: true, body: new TextDecoder().decode(bytes) };
+  if (isText(type)) return { ok: true, body: new TextDecoder().decode(bytes) };
   if (/^application\/x-www-form-urlencoded/i.test(type))
     return { ok: true, body: Object.fromEntries(new URLSearchParams(new TextDecoder().decode(bytes))) };
   return { ok: true, body: Buffer.from(bytes).toString('base64') };
 }
 
-function isRange(type: string): boolean {
-  return type.split(';')[0]!.includes('*');
+function isText(type: string): boolean {
+  return /^text\//i.test(type) && !isJsonMedia(type);
 }
 
 function parseJson(bytes: Uint8Array): Decoded {

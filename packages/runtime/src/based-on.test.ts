@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { type Bench, failure, openBench, outdated } from './testing/bench.ts';
-import { amend, planFor, step } from './testing/plan.ts';
+import { type Bench, failure, openBench, outdated, refused } from './testing/bench.ts';
+import { amend, planFor, step, undoable } from './testing/plan.ts';
 
 let bench: Bench;
 afterEach(() => bench.close());
@@ -31,6 +31,47 @@ describe('a write that is based on a read', () => {
     expect(new Set(writes().map(({ key }) => key)).size).toBe(3);
     const record = bench.runtime.run(runId)!.steps.find(({ id }) => id === 'grow')!;
     expect(record).toMatchObject({ attempts: 3, idempotencyKey: writes()[2]!.key });
+  });
+
+  test('that was resumed twice before it read again counts its rows right: what follows is undone by a cancellation', async () => {
+    bench = await openBench(
+      planFor({
+        steps: [
+          ...amend('grow'),
+          step('parallel', 'both', {
+            branches: [
+              { name: 'left', steps: [undoable('made')] },
+              {
+                name: 'right',
+                steps: [
+                  step('approve', 'consent', {
+                    by: 'finance',
+                    withinMs: 60_000,
+                    onExpiry: 'reject',
+                    show: { literal: null },
+                  }),
+                ],
+              },
+            ],
+          }),
+        ],
+      }),
+    );
+    bench.target.script = { setAccount: [{ fail: refused }], getAccount: [undefined, { fail: refused }] };
+    const runId = await bench.order({ id: 'mine' });
+    for (let resumed = 0; resumed < 2; resumed++) {
+      await bench.runtime.idle();
+      expect(bench.state(runId)).toBe('failed');
+      await bench.runtime.resume(runId, 'ana', 'again');
+    }
+    await bench.runtime.idle();
+    expect(bench.state(runId)).toBe('waiting');
+    expect(bench.target.count('create')).toBe(1);
+    await bench.crash();
+    await bench.runtime.cancel(runId, 'ana', 'no longer wanted');
+    await bench.pass(60_000);
+    expect(bench.state(runId)).toBe('cancelled');
+    expect(bench.target.count('remove')).toBe(1);
   });
 
   test('of many runs at once loses nothing of any of them', async () => {

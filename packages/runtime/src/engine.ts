@@ -18,8 +18,8 @@ export interface RunContext {
   random(): number;
 
   /**
-   * `body`'s value, computed once in the life of the run. On a re-execution `body` is not called. Steps are recorded
-   * in order, and are on disk at the latest when `durable` resolves.
+   * `body`'s value, computed once in the life of the run. On a re-execution, and when the same key is asked for again, `body` is not
+   * called. Steps are recorded in order, and are on disk at the latest when `durable` resolves.
    */
   step<T extends Json>(key: string, body: () => Recorded<T> | Promise<Recorded<T>>): Promise<T>;
 

@@ -66,6 +66,14 @@ export interface RunHost {
   passOn(link: ChildLink, end: ChildEnd): void;
 }
 
+/** A row of the journal. */
+export interface Remembered {
+  readonly at: number;
+  readonly value: Json;
+  /** The strand that has asked for it: it counts once, however often the interpreter comes by. */
+  askedBy?: Strand;
+}
+
 /**
  * One activation of one run: from the moment it is due until it ends or has to wait again. Its memory is the journal,
  * read once at the start. What is done in it is done by its strands: the run's own, `root`, and those it forks. They
@@ -77,7 +85,7 @@ export class EmbeddedRun {
   readonly row: RunRow;
   readonly host: RunHost;
   /** `at`: as `passed`, or earlier. */
-  readonly journal: Map<string, { readonly at: number; readonly value: Json }>;
+  readonly journal: Map<string, Remembered>;
   readonly root: Strand;
   /** Told when a value came for a strand that waits while others work. */
   readonly watchers = new Set<() => void>();

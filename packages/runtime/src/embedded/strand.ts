@@ -418,7 +418,8 @@ export class Strand implements RunContext {
   #recall(key: string): Json | undefined {
     const known = this.#run.journal.get(this.#prefix + key);
     if (known === undefined) return undefined;
-    this.#recalled++;
+    if (known.askedBy !== this) this.#recalled++;
+    known.askedBy = this;
     return known.value;
   }
 
@@ -507,7 +508,7 @@ export class Strand implements RunContext {
 
   #remember(key: string, value: Json): void {
     const at = this.passed();
-    this.#run.journal.set(this.#prefix + key, { at, value });
+    this.#run.journal.set(this.#prefix + key, { at, value, askedBy: this });
     this.#memory.recorded++;
     this.#memory.lastRecordAt = at;
     this.#memory.isInterrupted = false;

@@ -47,6 +47,8 @@ export class MemoryStrand implements RunContext {
   /** Deadlines of the steps that it is in, the innermost last. */
   readonly #bounds: StepBound[];
   #recalled = 0;
+  /** Keys that were asked for or recorded: each counts once. */
+  readonly #asked = new Set<string>();
   #notes: Fact[] = [];
 
   constructor(run: MemoryRun, prefix: string, memory: StrandMemory, group?: Group) {
@@ -354,7 +356,8 @@ export class MemoryStrand implements RunContext {
   #recall(key: string): Json | undefined {
     const known = this.#run.stored.journal.get(this.#prefix + key);
     if (known === undefined) return undefined;
-    this.#recalled++;
+    if (!this.#asked.has(key)) this.#recalled++;
+    this.#asked.add(key);
     return known.value;
   }
 
@@ -434,6 +437,7 @@ export class MemoryStrand implements RunContext {
     this.#memory.lastRecordAt = atMs;
     this.#memory.isInterrupted = false;
     this.#recalled++;
+    this.#asked.add(key);
   }
 
   /** Someone may have been faster with a value: then this activation ends, and the next one finds it. */

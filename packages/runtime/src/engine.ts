@@ -29,6 +29,9 @@ export interface RunContext {
   /** Keeps facts that a re-execution finds again (a branch taken): they are stored with the next record. */
   note(fact: Fact): void;
 
+  /** Within a strand that goes on where it had ended in an earlier round: what it noted up to there was stored with its end. */
+  passedEnd(): void;
+
   /** Phase the run shows while it moves on. Default `running`. */
   enter(phase: 'running' | 'compensating'): void;
 

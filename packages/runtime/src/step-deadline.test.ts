@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { type Bench, failure, openBench, refused, unavailable } from './testing/bench.ts';
-import { call, childPlan, planFor, retry, run, step } from './testing/plan.ts';
+import { type Bench, failure, openBench, outdated, refused, unavailable } from './testing/bench.ts';
+import { amend, call, childPlan, planFor, retry, run, step } from './testing/plan.ts';
 
 let bench: Bench;
 afterEach(() => bench?.close());
@@ -116,6 +116,21 @@ describe('the deadline of a step', () => {
 });
 
 describe('the deadline of a block', () => {
+  test('that ends while a write is to be based on a new read leaves a run that can be resumed', async () => {
+    const block = step('choose', 'block', { branches: [{ steps: amend('w') }], deadlineMs: 1_200 });
+    bench = await openBench(planFor({ onFailure: 'hold', steps: [block] }));
+    bench.target.decide = ({ operation }) =>
+      operation.operation === 'setAccount' ? { fail: outdated } : undefined;
+    const id = await bench.order({ id: 'a' });
+    await bench.pass(60 * SECOND);
+    expect(failureOf(id)).toMatchObject({ code: 'STEP_DEADLINE_EXCEEDED', step: 'w' });
+    busy(bench);
+    await bench.runtime.resume(id, 'ana', 'nobody else writes any more');
+    await bench.pass(60 * SECOND);
+    expect(bench.state(id)).toBe('succeeded');
+    expect(bench.target.account('shared').members).toEqual(['a']);
+  });
+
   test('ends the items that are at work, and those that have not begun', async () => {
     const list = (deadlineMs?: number) =>
       step('forEach', 'lines', {
@@ -140,6 +155,30 @@ describe('the deadline of a block', () => {
     busy(bench);
     await bench.pass(30 * SECOND);
     expect(bench.state(id)).toBe('succeeded');
+  });
+
+  test('that ends a branch after a pause: resumed, it goes on from there, and the pause is told once', async () => {
+    const pause = step('wait', 'pause', { for: { durationMs: 3 * SECOND } });
+    const block = step('choose', 'block', {
+      branches: [{ steps: [pause, call('write', 'acme.put')] }],
+      deadlineMs: 2 * SECOND,
+    });
+    const branches = [
+      { name: 'left', steps: [block] },
+      // Tried again and again, it keeps the clock of the run going.
+      { name: 'right', steps: [get('read')] },
+    ];
+    bench = await openBench(planFor({ onFailure: 'hold', steps: [step('parallel', 'both', { branches })] }));
+    busy(bench, 'get');
+    const id = await bench.order({ id: 'a' });
+    await bench.pass(60 * SECOND);
+    expect(failureOf(id)).toMatchObject({ code: 'STEP_DEADLINE_EXCEEDED' });
+    busy(bench);
+    await bench.runtime.resume(id, 'ana', 'mended');
+    await bench.pass(60 * SECOND);
+    expect(bench.state(id)).toBe('succeeded');
+    const done = bench.runtime.trace({ runId: id }).filter(({ kind }) => kind === 'stepDone');
+    expect(done.map(({ step }) => step).toSorted()).toEqual(['both', 'pause', 'read', 'write']);
   });
 
   test('does not count the time in which it waits for people', async () => {

@@ -133,6 +133,10 @@ export class Strand implements RunContext {
     if (!this.#isReplaying) this.#notes.push({ ...fact, atMs: fact.atMs ?? this.now() });
   }
 
+  passedEnd(): void {
+    this.#notes = [];
+  }
+
   takeNotes(facts: readonly Fact[]): readonly Fact[] {
     if (this.#notes.length === 0) return facts;
     const all = [...this.#notes, ...facts];

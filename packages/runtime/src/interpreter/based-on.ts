@@ -31,7 +31,7 @@ export async function writeBasedOn(
   let from = first;
   for (let tries = 1; ; tries++) {
     if (tries > 1 || round > 0) {
-      const ended = await makeAgain(progress, step, basis, from, tries);
+      const ended = await makeAgain(progress, step, basis, round, from, tries);
       if (ended !== undefined) return ended;
     }
     const { version } = progress.readings[basis.read] ?? {};
@@ -55,6 +55,7 @@ async function makeAgain(
   progress: Progress,
   step: CallStep,
   basis: BasisPlan,
+  round: number,
   from: number,
   tries: number,
 ): Promise<StepEnd | undefined> {
@@ -68,7 +69,9 @@ async function makeAgain(
       facts: [{ kind: 'retry', step: progress.place + step.id, attempt: from - 1, details }],
     };
   });
-  const interruption = await ctx.sleepUntil(atMs, progress.place + step.id, key);
+  // Stopped here, no attempt was made, so a round later it comes by the same number: it must not be stopped by that again.
+  const place = round === 0 ? key : `${key}/${round}`;
+  const interruption = await ctx.sleepUntil(atMs, progress.place + step.id, place);
   if (interruption !== undefined)
     return { as: 'failed', attempts: from - 1, ...interruptionEnd(interruption) };
   const read = await readAgain(progress, basis);

@@ -193,6 +193,7 @@ async function carryOut(progress: Progress, id: string, execute: Execute): Promi
         return stop;
       }
       rounds.now = round + 1;
+      ctx.passedEnd();
       from = Math.max(from, end.attempts + 1);
       continue;
     }

@@ -32,6 +32,7 @@ const batch = 'embedded/apply-batch.ts';
 const passing = 'embedded/passed-time.ts';
 const keeper = 'ledger/checkpoint-keeper.ts';
 const undoing = 'interpreter/compensate.ts';
+const interpreting = 'interpreter/interpret.ts';
 const switches = 'switches.ts';
 
 export const plantedBugs: readonly PlantedBug[] = [
@@ -579,6 +580,25 @@ export const plantedBugs: readonly PlantedBug[] = [
     'interpreter/steps.ts',
     'let signal = await ask(name, begun + step.withinMs, step.by, onExpiry);',
     'let signal = await ask(name, begun + 1_000 * step.withinMs, step.by, onExpiry);',
+  ),
+  bug(
+    'the deadline of a step begins anew each time that its run goes on',
+    interpreting,
+    'const leftMs = await ctx.step(',
+    'const { value: leftMs } = await (async (_: string, make: () => { value: number }) => make())(',
+  ),
+  bug(
+    'a pause counts against the deadlines around it',
+    strand,
+    "pausesDeadline: clock === 'deadlinePaused',",
+    'pausesDeadline: false,',
+  ),
+  bug('the deadline of a step goes on after it', interpreting, 'release();', 'if (1 > 2) release();'),
+  bug(
+    'a strand does not know of the deadlines around it',
+    strand,
+    'this.#bounds = [...(group?.bounds ?? [])];',
+    'this.#bounds = [];',
   ),
   bug(
     'a leaf is left out of the tree',

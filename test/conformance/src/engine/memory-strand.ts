@@ -103,6 +103,10 @@ export class MemoryStrand implements RunContext {
     if (!this.#isReplaying) this.#notes.push({ ...fact, atMs: fact.atMs ?? this.now() });
   }
 
+  passedEnd(): void {
+    this.#notes = [];
+  }
+
   takeNotes(facts: readonly Fact[]): readonly Fact[] {
     const all = [...this.#notes, ...facts];
     this.#notes = [];

@@ -77,6 +77,11 @@ export const SLOWNESS: readonly Fault[] = [
   ...STALLS.filter(({ does }) => 'never' in does && does.never === 'after'),
 ];
 
+/** Nothing has happened, and it may be tried again: for as long as it is let. */
+export const BUSYNESS: readonly Fault[] = FAULTS.filter(
+  ({ does }) => 'fail' in does && [unavailable, notSent, badGateway].includes(does.fail),
+);
+
 /** Mostly refused, or to be tried again: lists stop in the midst, and go on where they were. */
 export const REFUSALS: readonly Fault[] = [
   ...FAULTS,

@@ -27,7 +27,7 @@ export function judgeWaits(history: History): readonly string[] {
 }
 
 /** When something was done that any run may have had to wait for: a process came up, or a switch was set or lifted. */
-function momentsOf({ bench, witness }: History): readonly number[] {
+export function momentsOf({ bench, witness }: History): readonly number[] {
   const switched = bench.entries.filter(({ kind }) => kind === 'switch');
   return [...witness.ups, ...switched.map(({ at }) => at)];
 }

@@ -3,6 +3,7 @@ import type { RunSummary } from '../../runtime.ts';
 import { judgeFamilies } from './children.ts';
 import type { History } from './history.ts';
 import { judgeAccounts } from './judge-accounts.ts';
+import { judgeDeadlines } from './judge-deadlines.ts';
 import { judgeEntries } from './judge-ledger.ts';
 import { judgeLists } from './judge-lists.ts';
 import { judgeOrder, judgeVersions } from './judge-order.ts';
@@ -27,6 +28,7 @@ export function judge(history: History): readonly string[] {
     ...judgeWaits(history),
     ...judgeRetries(history),
     ...judgePauses(history),
+    ...judgeDeadlines(history),
     ...judgeAccounts(bench),
     ...judgeEntries(history),
     ...judgeFamilies(history),

@@ -7,8 +7,8 @@ import { randomRun } from './children.ts';
  * What a seed is about. Half are about anything; the others look closely at what random plans come to too seldom: waits whose
  * event comes at the worst moment, lists that were stopped, resumed and gone through once more, lists that go on without
  * what failed, runs of others that are undone with them, writes of what others write too, more runs at one moment than there are
- * places, any plan in a night in which the clocks are changed, and keys that are forgotten soon under clocks that are set
- * back.
+ * places, steps that are tried for longer than they may, any plan in a night in which the clocks are changed, and keys that are
+ * forgotten soon under clocks that are set back.
  */
 export type Theme =
   | 'any'
@@ -19,7 +19,8 @@ export type Theme =
   | 'collected'
   | 'families'
   | 'writes'
-  | 'crowd';
+  | 'crowd'
+  | 'deadlines';
 
 export function themeOf(seed: number): Theme {
   return THEMES[seed % 16] ?? 'any';
@@ -34,11 +35,17 @@ const THEMES: Readonly<Record<number, Theme>> = {
   9: 'writes',
   11: 'waits',
   13: 'crowd',
+  14: 'deadlines',
   15: 'setBack',
 };
 
 /** Objects that runs and others write, each write based on what it read. */
 export const ACCOUNTS = ['shared', 'other'] as const;
+
+/** Deadlines of steps: some end before a pause of the plans, some before the last attempt. */
+const DEADLINES_MS = [2_000, 5_000, 15_000] as const;
+/** How many of the steps have one. */
+const BOUNDED_RATE = 0.1;
 
 /** How long a step waits for the payment. */
 const WAIT_MS = 20_000;
@@ -173,6 +180,34 @@ const themed: Readonly<Partial<Record<Theme, (random: Random) => Plan>>> = {
       limits: { concurrency: 3, deadlineMs: 600_000 },
       identity,
     }),
+  // Tried every second, for longer than it may; beside it, and before it, what waits.
+  deadlines: (random) => {
+    const often = (id: string): PlanStep =>
+      call(id, pick(random, ['acme.get', 'acme.put', 'acme.create']), {
+        retry: { ...retry, attempts: 20, backoff: { initialMs: 1_000, factor: 1, maxMs: 1_000 } },
+      });
+    const pausing = (): PlanStep =>
+      step('choose', 's0', {
+        branches: [{ steps: [step('wait', 's0w', { for: { durationMs: 3_000 } }), often('s0c')] }],
+      });
+    const beside = (): PlanStep =>
+      step('parallel', 's0', {
+        branches: [
+          { name: 'left', steps: [often('s0l'), often('s0m')] },
+          { name: 'right', steps: [often('s0r')] },
+        ],
+      });
+    return planFor({
+      steps: [
+        { ...pick(random, [pausing, beside])(), deadlineMs: pick(random, [2_000, 5_000]) },
+        { ...often('s1'), deadlineMs: pick(random, [2_000, 5_000]) },
+        often('s2'),
+      ],
+      onFailure: 'hold',
+      limits: { concurrency: 3, deadlineMs: 600_000 },
+      identity,
+    });
+  },
   // What is written is undone, while others write; newer and older events of one entity come together.
   writes: (random) => {
     const account = pick(random, ACCOUNTS);
@@ -331,7 +366,8 @@ function randomStep(random: Random, id: string, depth: number, items: readonly s
         ],
       }),
     );
-  return pick(random, kinds)();
+  const made = pick(random, kinds)();
+  return random.next() < BOUNDED_RATE ? { ...made, deadlineMs: pick(random, DEADLINES_MS) } : made;
 }
 
 export function pick<T>(random: Random, items: readonly T[]): T {

@@ -3,7 +3,7 @@ import { type Random, seededRandom } from '@tenon/model';
 import type { Plan } from '@tenon/pipeline';
 import { type Bench, tooMany } from '../bench.ts';
 import type { Coverage } from './coverage.ts';
-import { FAULTS, LOST_ANSWERS, OLD, OPEN, REFUSALS, SLOWNESS, STALLS } from './faults.ts';
+import { BUSYNESS, FAULTS, LOST_ANSWERS, OLD, OPEN, REFUSALS, SLOWNESS, STALLS } from './faults.ts';
 import type { Witness } from './history.ts';
 import { Life } from './life.ts';
 import { Operator } from './operator.ts';
@@ -17,10 +17,23 @@ const ROUNDS_MAX = 400;
 const LAST_ROUNDS_MAX = 6_000;
 /** Longer than any wait, backoff or deadline of the plans. */
 const SOON_MS = 700_000;
+/** What goes wrong there, where it is not anything. */
+const USUAL_FAULTS: Readonly<Partial<Record<Theme, typeof FAULTS>>> = {
+  resumed: REFUSALS,
+  setBack: LOST_ANSWERS,
+  deadlines: BUSYNESS,
+};
+/** Where a crash would hide what is looked at. */
+const FEW_CRASHES: ReadonlySet<Theme> = new Set(['waits', 'crowd', 'deadlines']);
 /** Orders at least, where what is looked at closely takes several. */
 const LEAST_EVENTS: Readonly<Partial<Record<Theme, number>>> = { crowd: 8, writes: 4, setBack: 8 };
 /** How much more often a call goes wrong there. */
-const MORE_FAULTS: Readonly<Partial<Record<Theme, number>>> = { crowd: 0.2, resumed: 0.2, setBack: 0.3 };
+const MORE_FAULTS: Readonly<Partial<Record<Theme, number>>> = {
+  crowd: 0.2,
+  resumed: 0.2,
+  setBack: 0.3,
+  deadlines: 0.5,
+};
 /** How often somebody else writes an account just before a run does. */
 const OTHERS_RATE = 0.2;
 /** How often a process dies at the worst moment that there is. */
@@ -83,13 +96,13 @@ export class World {
     this.#sender = new Sender(bench, random, this.life, coverage);
     this.#operator = new Operator(bench, random, this.life, coverage);
     this.#weather = new Weather(bench, random, coverage, theme);
-    this.#hasStalls = theme === 'crowd' || random.next() < 0.25;
-    const usual = theme === 'resumed' ? REFUSALS : theme === 'setBack' ? LOST_ANSWERS : FAULTS;
+    this.#hasStalls = theme === 'crowd' || (random.next() < 0.25 && theme !== 'deadlines');
+    const usual = USUAL_FAULTS[theme] ?? FAULTS;
     const faults =
       theme === 'crowd' ? SLOWNESS : this.#hasStalls && theme !== 'setBack' ? [...usual, ...STALLS] : usual;
     hand.life = () => ({ number: this.life.crashes, over: this.life.over, up: this.life.next });
     const faultRate = random.next() * 0.4 + (MORE_FAULTS[theme] ?? 0);
-    const crashRate = random.next() * (theme === 'waits' || theme === 'crowd' ? 0.01 : 0.08);
+    const crashRate = random.next() * (FEW_CRASHES.has(theme) ? 0.01 : 0.08);
     const diskRate = random.next() < 0.3 ? 0.02 : 0;
     const others = seededRandom(Math.floor(random.next() * 2 ** 32));
     bench.target.decide = (request) => {

@@ -126,6 +126,23 @@ describe('wait', () => {
     expect(bench.state(one)).toBe('succeeded');
   });
 
+  test('that is over is told once, also where the run failed behind it and is cancelled', async () => {
+    const pause = step('wait', 'pause', { for: { durationMs: 1_000 } });
+    const check = step('check', 'last', {
+      that: [{ condition: 'false', message: 'never' }],
+      otherwise: 'quarantine',
+    });
+    bench = await openBench(planFor({ steps: [pause, check] }));
+    const runId = await bench.order({ id: 'a' });
+    await bench.pass(2_000);
+    expect(bench.state(runId)).toBe('failed');
+    await bench.runtime.cancel(runId, 'ana', 'no longer wanted');
+    await bench.runtime.idle();
+    expect(bench.state(runId)).toBe('cancelled');
+    const done = bench.runtime.trace({ runId }).filter(({ kind }) => kind === 'stepDone');
+    expect(done.map((entry) => entry.step)).toEqual(['pause']);
+  });
+
   test('for an event that is taken while the first wait for one is on its way to the same batch', async () => {
     bench = await openBench(planFor({ steps: [waitForPayment('fail')] }));
     // So that the run begins in the write that stores it.

@@ -31,7 +31,7 @@ test('the write-ahead log begins anew while commits go on, and nothing that was 
   const boundBytes = 96 << 20;
   let longestBytes = 0;
   let rows = 0;
-  for (let writtenBytes = 0; writtenBytes < 2 * boundBytes; writtenBytes += value.length) {
+  for (let writtenBytes = 0; writtenBytes < 1.3 * boundBytes; writtenBytes += value.length) {
     const row: Write = ['putJournal', rows++, 'step#1', 0, value];
     expect(await committer.apply([[row]])).toEqual([undefined]);
     longestBytes = Math.max(longestBytes, statSync(`${file}-wal`).size);

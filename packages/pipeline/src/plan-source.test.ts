@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { planSources } from './plan-source.ts';
-import { CONFIG, CONNECTOR, swap, swaps, testWorkspace } from './test-workspace.ts';
+import { CONFIG, CONNECTOR, swap, swaps, testFiles, testWorkspace } from './test-workspace.ts';
 
 /** Two events over one place, told apart by a member, and one that is fetched. */
 const SOURCES = `sources:
@@ -55,4 +55,22 @@ describe('what a connection takes in', () => {
     const found = diagnostics.filter(({ code }) => code === 'source-without-connection');
     expect(found.map(({ message }) => message)).toEqual(says.map((one) => expect.stringContaining(one)));
   });
+
+  test.each([
+    ['shop', 0],
+    ['none', 1],
+  ])(
+    'may come over another connector that has a webhook for it: connection of %s',
+    async (connector, count) => {
+      const fetching = testFiles[CONNECTOR]!.replace('name: shop', 'name: fetching')
+        .replace('webhooks:', POLLED)
+        .replace(WEBHOOK, '');
+      const { diagnostics } = await testWorkspace({
+        'connectors/fetching/connector.yaml': fetching,
+        [CONFIG]: swap('connector: shop', `connector: ${connector}`),
+      });
+      const found = diagnostics.filter(({ code }) => code === 'source-without-connection');
+      expect(found).toHaveLength(count);
+    },
+  );
 });

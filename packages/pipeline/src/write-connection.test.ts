@@ -40,6 +40,9 @@ describe('writeConnection', () => {
       `connections: # ours\n${BLOCK}\nzone: y\n`,
     ],
     ['in place of an empty map', 'connections: {}   # ours\n', `connections:   # ours\n${BLOCK}\n`],
+    ['in place of null', 'connections: null # ours\nzone: y\n', `connections: # ours\n${BLOCK}\nzone: y\n`],
+    ['in place of ~', 'connections: ~\n', `connections:\n${BLOCK}\n`],
+    ['in place of null on a line of its own', 'connections:\n  null\n', `connections:\n${BLOCK}\n`],
     ['into an empty file', '', `connections:\n${BLOCK}\n`],
     [
       'into a map of one line',
@@ -62,9 +65,17 @@ describe('writeConnection', () => {
     expect(writeConnection('connections: { shop: { connector: other } }', 'shop', SHOP)).toBeUndefined();
   });
 
-  it('writes into JSON', () => {
-    const after = writeConnection('{ "connections": { "a": { "connector": "a" } } }', 'shop', SHOP);
-    expect(parse(after!)).toEqual({ connections: { a: { connector: 'a' }, shop: SHOP } });
+  it.each(['5', '[ a ]', '""'])('leaves %s to a person, where there should be a map', (value) => {
+    expect(writeConnection(`connections: ${value}\n`, 'shop', SHOP)).toBeUndefined();
+  });
+
+  it.each([
+    ['{ "connections": { "a": { "connector": "a" } } }', { a: { connector: 'a' } }],
+    ['{ "connections": null }', {}],
+    ['{}', {}],
+  ])('writes into JSON: %s', (before, there) => {
+    const after = writeConnection(before, 'shop', SHOP);
+    expect(parse(after!)).toEqual({ connections: { ...there, shop: SHOP } });
   });
 
   it('whatever the names and the spacing, the rest is read as before', () => {

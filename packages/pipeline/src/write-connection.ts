@@ -11,7 +11,8 @@ export interface NewConnection {
 
 /**
  * `tenon.config.yaml` with one more connection, behind those that it has. Every other byte stays. `undefined` where
- * there is one of this name: it is somebody's, and may hold grants.
+ * there is one of this name: it is somebody's, and may hold grants; and where `connections` is no map, which only a
+ * person can mend.
  */
 export function writeConnection(config: string, name: string, connection: NewConnection): string | undefined {
   const document = parseDocument(config);
@@ -19,8 +20,11 @@ export function writeConnection(config: string, name: string, connection: NewCon
   const present = isMap(contents) ? pairOf(contents, 'connections') : undefined;
   const map = isMap(present?.value) ? present.value : undefined;
   if (map !== undefined && pairOf(map, name) !== undefined) return undefined;
+  const isNothing = isScalar(present?.value) && present.value.value === null;
+  if (present?.value && map === undefined && !isNothing) return undefined;
   if (isMap(contents) && contents.flow === true) {
     // JSON: an author who spaces it by hand is not known.
+    if (isNothing) document.delete('connections');
     document.setIn(['connections', name], document.createNode(connection));
     return document.toString();
   }
@@ -47,9 +51,9 @@ function editsOf(
     return [{ from: at, to: at, put: `\n${block(name, connection, indent, step)}` }];
   }
   if (present !== undefined) {
-    // `connections:` with nothing, or `{}`, behind it.
+    // `connections:` with nothing, `null` or `{}` behind it.
     const from = endOfKey(text, present);
-    const to = map === undefined ? from : endOf(present);
+    const to = isWritten(present.value) ? endOf(present) : from;
     const at = lineEnd(text, to);
     return [
       { from, to, put: '' },
@@ -90,6 +94,11 @@ function flow({ connector, baseUrl, credentials }: NewConnection): string {
 
 function pairOf({ items }: YAMLMap, name: string): Pair | undefined {
   return items.find((pair) => isPair(pair) && isScalar(pair.key) && pair.key.value === name);
+}
+
+/** Has it a text of its own? A value that is left out may have its place behind what follows the colon. */
+function isWritten(value: unknown): boolean {
+  return isNode(value) && value.range != null && value.range[1] > value.range[0];
 }
 
 /** Behind the colon of a key. */

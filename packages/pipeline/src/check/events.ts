@@ -100,8 +100,8 @@ function checkVerified(model: PipelineModel, { event, name, isHeard }: Named): D
     (manifest) => manifest.contract === event.contract.name,
   );
   // What is fetched needs no signature: the transport knows whom it asked.
-  const taking = manifests.filter(({ sources }) => Object.hasOwn(sources, id));
-  if (taking.length > 0) return unconnected(model, { event, name, isHeard }, taking);
+  if (manifests.some(({ sources }) => Object.hasOwn(sources, id)))
+    return unconnected(model, { event, name, isHeard }, takingIn(manifests, id));
   const verified = manifests.flatMap(({ webhooks }) => Object.keys(webhooks));
   if (manifests.length === 0 || verified.includes(id)) return [];
   const unknown = verified.filter((webhook) => !event.contract.events.has(webhook));
@@ -128,9 +128,7 @@ function checkSourced(model: PipelineModel, { event, name, isHeard }: Named): Di
   const manifests = [...workspace.connectors.values()].filter(
     (manifest) => manifest.contract === event.contract.name,
   );
-  const taking = manifests.filter(
-    ({ sources, webhooks }) => Object.hasOwn(sources, id) || Object.hasOwn(webhooks, id),
-  );
+  const taking = takingIn(manifests, id);
   // What is sent out over it comes from here.
   const isOurs = manifests.some(({ publications }) => Object.hasOwn(publications, id));
   if (manifests.length === 0 || isOurs) return [];
@@ -150,6 +148,13 @@ function checkSourced(model: PipelineModel, { event, name, isHeard }: Named): Di
     ];
   }
   return unconnected(model, { event, name, isHeard }, taking);
+}
+
+/** Those over which an event comes in, fetched or delivered. */
+function takingIn(manifests: readonly ConnectorManifest[], id: string): readonly ConnectorManifest[] {
+  return manifests.filter(
+    ({ sources, webhooks }) => Object.hasOwn(sources, id) || Object.hasOwn(webhooks, id),
+  );
 }
 
 /** Is there a connection over which it comes in, and that does not leave it out? */

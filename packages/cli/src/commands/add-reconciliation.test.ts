@@ -119,6 +119,16 @@ describe('add reconciliation', () => {
     expect(code, `${said}\n${given}`).toBe(exit.clean);
   });
 
+  it('takes an operation whose id has dots', async () => {
+    await writeFile(
+      join(folder, 'dotted.yaml'),
+      books.replace('operationId: list', 'operationId: records.list'),
+    );
+    await runIn('add', 'connector', 'dotted', '--from', 'dotted.yaml', '--owner', 'fulfilment');
+    const { said } = await agree('--source', 'dotted.records.list');
+    expect(parse(await readFile(join(folder, FILE), 'utf8')).source.read, said).toBe('dotted.records.list');
+  });
+
   it('names the pipelines that carry the records', async () => {
     const { said } = await agree('--repair', 'book-orders');
     expect(parse(await readFile(join(folder, FILE), 'utf8')).repair).toEqual([{ pipeline: 'book-orders' }]);

@@ -6,6 +6,7 @@ import type { Io } from '../io.ts';
 import { CONFIG_FILE } from '../root.ts';
 import { type ListedSide, scaffoldReconciliation } from '../scaffold/reconciliation.ts';
 import { openSession } from '../session.ts';
+import { splitAtDot } from '../split-at-dot.ts';
 import { checkAgain, grantNeeds, needName, ownersFor, report, writeNew } from './adding.ts';
 
 export async function addReconciliation(args: Args, io: Io): Promise<ExitCode> {
@@ -32,11 +33,11 @@ export async function addReconciliation(args: Args, io: Io): Promise<ExitCode> {
 }
 
 function sideOf(read: string, workspace: Workspace): ListedSide {
-  const [connection, id] = read.split('.');
-  const { connector } = workspace.config.connections[connection ?? ''] ?? {};
+  const [connection, id] = splitAtDot(read);
+  const { connector } = workspace.config.connections[connection] ?? {};
   const manifest = connector === undefined ? undefined : workspace.connectors.get(connector);
   const contract = manifest && workspace.contracts.get(manifest.contract);
-  const operation = contract?.operations.get(id ?? '');
+  const operation = contract?.operations.get(id);
   if (!manifest || !contract || !operation) {
     const known = Object.keys(workspace.config.connections).join(', ') || 'none';
     throw new UsageError(

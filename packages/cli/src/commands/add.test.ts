@@ -224,6 +224,35 @@ describe('add pipeline', () => {
     expect(said.match(/^error \S+/gm)).toEqual(['error placeholder-left', 'error placeholder-left']);
   });
 
+  it('takes an event and an operation whose ids have dots', async () => {
+    const contract = join(folder, 'contracts/shop/openapi.yaml');
+    await writeFile(contract, (await readFile(contract, 'utf8')).replace('  orderPaid:', '  order.paid:'));
+    await writeFile(join(folder, 'dotted.yaml'), PARTS.replace('createOrder', 'orders.create'));
+    await runIn('add', 'connector', 'dotted', '--from', 'dotted.yaml');
+    const { said } = await runIn(
+      ...['add', 'pipeline', 'order-parts', '--on', 'shop.order.paid', '--call', 'dotted.orders.create'],
+    );
+    const text = await readFile(join(folder, 'pipelines/order-parts.pipeline.yaml'), 'utf8').catch(
+      () => said,
+    );
+    expect(parse(text)).toMatchObject({
+      trigger: { event: 'shop.order.paid' },
+      steps: [{ call: 'dotted.orders.create' }],
+    });
+  });
+
+  it('is of the first team where nobody whom it touches is a team', async () => {
+    await writeFile(
+      join(folder, 'owners.yaml'),
+      'apiVersion: tenon/v1\nkind: Owners\nteams: [{ name: first }, { name: second }]\n',
+    );
+    await runIn(
+      ...['add', 'pipeline', 'order-parts', '--on', 'shop.orderPaid', '--call', 'parts.createOrder'],
+    );
+    const { owner } = parse(await readFile(join(folder, 'pipelines/order-parts.pipeline.yaml'), 'utf8'));
+    expect(owner).toMatchObject({ team: 'first', backup: 'second' });
+  });
+
   it('takes an id of another system from the step that made it, not from the event', async () => {
     await runIn(
       ...['add', 'pipeline', 'order-parts', '--on', 'shop.orderPaid'],

@@ -13,6 +13,7 @@ import { addConnection, scaffoldConnector } from '../scaffold/connector.ts';
 import { aboutDocument, contractPolicy, provenanceOf } from '../scaffold/contract.ts';
 import { scaffoldPipeline } from '../scaffold/pipeline.ts';
 import { formatOption, openSession } from '../session.ts';
+import { splitAtDot } from '../split-at-dot.ts';
 import { addReconciliation } from './add-reconciliation.ts';
 import { checkAgain, grantNeeds, needName, needRoot, ownersFor, report, writeNew } from './adding.ts';
 import { updateContract } from './update-contract.ts';
@@ -188,7 +189,7 @@ async function addConnector(args: Args, io: Io): Promise<ExitCode> {
   await writeFile(join(root, CONFIG_FILE), connected);
   const listed = guesses.map((guess) => `  ${guess}\n`).join('');
   io.err(
-    `added connector ${name}${connected === config ? `; the connection ${name} that ${CONFIG_FILE} has is left as it is` : ` and its connection in ${CONFIG_FILE}`}\n${guesses.length} guesses to review, marked in connectors/${name}/connector.yaml:\n${listed}next: tenon test connector ${name}, then tenon add pipeline\n`,
+    `added connector ${name}${connected === config ? `; \`connections\` of ${CONFIG_FILE} is left as it is` : ` and its connection in ${CONFIG_FILE}`}\n${guesses.length} guesses to review, marked in connectors/${name}/connector.yaml:\n${listed}next: tenon test connector ${name}, then tenon add pipeline\n`,
   );
   return checkAgain(root, args, io);
 }
@@ -200,9 +201,9 @@ async function addPipeline(args: Args, io: Io): Promise<ExitCode> {
   const session = await openSession(io);
   if (!('workspace' in session)) return report(session.diagnostics, session.root, args, io);
   const { workspace, root } = session;
-  const [contractName, eventName] = on.split('.');
-  const contract = workspace.contracts.get(contractName ?? '');
-  const event = contract?.events.get(eventName ?? '');
+  const [contractName, eventName] = splitAtDot(on);
+  const contract = workspace.contracts.get(contractName);
+  const event = contract?.events.get(eventName);
   if (!contract || !event) {
     const known = [...workspace.contracts.values()].flatMap((each) =>
       [...each.events.keys()].map((id) => `${each.name}.${id}`),
@@ -212,10 +213,9 @@ async function addPipeline(args: Args, io: Io): Promise<ExitCode> {
     );
   }
   const calls = args.texts('call').map((call) => {
-    const [connector, operationName] = call.split('.');
-    const manifest = workspace.connectors.get(connector ?? '');
-    const operation =
-      manifest && workspace.contracts.get(manifest.contract)?.operations.get(operationName ?? '');
+    const [connector, operationName] = splitAtDot(call);
+    const manifest = workspace.connectors.get(connector);
+    const operation = manifest && workspace.contracts.get(manifest.contract)?.operations.get(operationName);
     if (!manifest || !operation)
       throw new UsageError(`no connector of the workspace has the operation ${call}`);
     return { call, operation, manifest };

@@ -74,13 +74,16 @@ export async function needRoot(io: Io): Promise<string> {
   return root;
 }
 
-/** Who answers for something new, and who stands in: as asked for, else the first of those named whom `owners.yaml` knows. */
+/** Who answers for something new, and who stands in: as asked for, else the first of those named whom `owners.yaml` knows, else its
+ * first team: the new file is to pass where there is somebody to answer for it. */
 export function ownersFor(
   args: Args,
   { teams }: Pick<Workspace, 'teams'>,
   named: readonly (string | undefined)[],
 ): { readonly owner: string; readonly backup: string } {
-  const answering = named.find((team) => team !== undefined && (teams === undefined || teams.has(team)));
+  const answering = [...named, ...(teams ?? [])].find(
+    (team) => team !== undefined && (teams === undefined || teams.has(team)),
+  );
   const owner = args.text('owner') ?? answering ?? 'unowned';
   return {
     owner,

@@ -10,6 +10,7 @@ import type { Io } from '../io.ts';
 import { plural } from '../render/index.ts';
 import { readServerConfig } from '../root.ts';
 import { exitCodeOf, openSession, printReport, type Session } from '../session.ts';
+import { splitAtDot } from '../split-at-dot.ts';
 
 /** Sandboxes of a workspace's systems, and signed test deliveries: what `tenon dev` needs to be tried without a vendor. */
 export const sandboxCommands: readonly CommandSpec[] = [
@@ -114,12 +115,12 @@ function noWebhook(given: string, { config, connectors }: Session['workspace']):
 
 async function deliverOne(session: Session, args: Args, io: Io): Promise<ExitCode> {
   const { workspace, root } = session;
-  const [name, eventName] = args.positionals[0]!.split('.');
-  const connection = workspace.config.connections[name ?? ''];
+  const [name, eventName] = splitAtDot(args.positionals[0]!);
+  const connection = workspace.config.connections[name];
   const manifest = connection && workspace.connectors.get(connection.connector);
-  const webhook = manifest?.webhooks[eventName ?? ''];
+  const webhook = manifest?.webhooks[eventName];
   const contract = manifest && workspace.contracts.get(manifest.contract);
-  const event = contract?.events.get(eventName ?? '');
+  const event = contract?.events.get(eventName);
   if (!connection || !webhook || !contract || !event)
     throw new UsageError(noWebhook(args.positionals[0]!, workspace));
   const [reference] = connection.webhookSecrets;

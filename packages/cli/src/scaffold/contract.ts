@@ -1,6 +1,6 @@
 import { parseDocument } from '@tenon/document';
 import { isObject, sha256 } from '@tenon/model';
-import { isMap, isNode, isPair, isScalar, parseDocument as parseYaml, type YAMLMap } from 'yaml';
+import { isMap, isNode, isPair, isScalar, parseDocument as parseYaml, type Scalar, type YAMLMap } from 'yaml';
 
 /** What a document says of itself, as far as it can be read. */
 export interface AboutDocument {
@@ -49,16 +49,34 @@ ${block(provenance)}`;
 export function withProvenance(policy: string, provenance: Provenance): string {
   const { contents } = parseYaml(policy);
   const present = isMap(contents) ? memberOf(contents, 'provenance') : undefined;
-  if (!isMap(present) || present.items.length === 0)
-    // Absent, or of a shape that only a person can mend.
-    return present === undefined ? `${policy.replace(/\n*$/, '\n')}${block(provenance)}` : policy;
+  if (present === undefined) return `${policy.replace(/\n*$/, '\n')}${block(provenance)}`;
+  if (isNothing(present)) return replaced(policy, present, line(provenance));
+  // Of a shape that only a person can mend.
+  if (!isMap(present)) return policy;
   const edits = Object.entries(provenance).flatMap(([key, put]) => {
     const value = memberOf(present, key);
-    return isScalar(value) && value.range ? [{ from: value.range[0], to: value.range[1], put }] : [];
+    return isScalar(value) && value.range ? [{ value, at: value.range[0], put }] : [];
   });
   return edits
-    .toSorted((a, b) => b.from - a.from)
-    .reduce((text, { from, to, put }) => text.slice(0, from) + put + text.slice(to), policy);
+    .toSorted((a, b) => b.at - a.at)
+    .reduce((text, { value, put }) => replaced(text, value, put), policy);
+}
+
+/** No value, `null`, or a map without members. */
+function isNothing(node: unknown): node is Scalar | YAMLMap {
+  return isMap(node) ? node.items.length === 0 : isScalar(node) && node.value === null;
+}
+
+/** A value that is not there has its place right behind the colon, or right before a comment: it needs a space of its own. */
+function replaced(text: string, { range }: Scalar | YAMLMap, put: string): string {
+  if (!range) return text;
+  const [before, after] = [text.slice(0, range[0]), text.slice(range[1])];
+  return `${before}${/\s$/.test(before) ? '' : ' '}${put}${after.startsWith('#') ? ' ' : ''}${after}`;
+}
+
+function line(provenance: Provenance): string {
+  const members = Object.entries(provenance).map(([key, value]) => `${key}: ${value}`);
+  return `{ ${members.join(', ')} }`;
 }
 
 function block(provenance: Provenance): string {

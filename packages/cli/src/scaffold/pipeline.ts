@@ -3,6 +3,7 @@ import type { Contract, EventDefinition, Operation } from '@tenon/contract';
 import { planOperation } from '@tenon/pipeline';
 import { definitionName, isSchemaObject, type JsonSchema, type SchemaObject } from '@tenon/schema';
 import { Document } from 'yaml';
+import { splitAtDot } from '../split-at-dot.ts';
 
 export interface PipelineFacts {
   readonly name: string;
@@ -139,7 +140,7 @@ function wayBack(
   };
   return {
     compensate: {
-      call: `${call.slice(0, call.indexOf('.'))}.${undo}`,
+      call: `${splitAtDot(call)[0]}.${undo}`,
       with: inputOf(undoing, manifest, facts, given),
     },
   };

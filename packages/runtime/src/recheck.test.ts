@@ -205,6 +205,24 @@ describe('events in quarantine, once their contract was mended', () => {
     expect((await recheck()).events[0]?.became).toBeUndefined();
   });
 
+  test('are foreseen one by one: of two with one business key both would start, and the second is known', async () => {
+    bench = await openBench(plan('integer'));
+    for (const deliveryId of ['d-1', 'd-2'])
+      await bench.runtime.accept({
+        event: 'shop.ordered',
+        payload: { id: '1', account: 'a', amount: 'ten' },
+        deliveryId,
+        source: 'bus/orders',
+        invalid: 'quarantine',
+      });
+    await bench.runtime.idle();
+    await bench.runtime.activate(plan('string'));
+    const became = async (filter: RecheckFilter) =>
+      (await recheck(filter)).events.map((event) => event.became?.map(({ as }) => as));
+    expect(await became({})).toEqual([['started'], ['started']]);
+    expect(await became({ apply: true })).toEqual([['started'], ['known']]);
+  });
+
   test('released at another time than the one before are not taken for overtaken', async () => {
     bench = await openBench(plan('integer'));
     await accept('1', 'ten');

@@ -1,4 +1,4 @@
-import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sha256, systemRandom } from '@tenon/model';
@@ -153,6 +153,58 @@ actions:
       'openapi.json',
     ]);
   });
+
+  const TWO = shop('2.0.0', 'id: { type: string }');
+  const JSON_TWO = JSON.stringify({ openapi: '3.1.0', info: { title: 'Shop', version: '2' }, paths: {} });
+  const stopAt = (file: string) => mkdir(join(folder, `contracts/shop/${file}.next`));
+  const goOn = (file: string) => rm(join(folder, `contracts/shop/${file}.next`), { recursive: true });
+  const files = async () => (await readdir(join(folder, 'contracts/shop'))).toSorted();
+
+  it('leaves all as it was where the document cannot be written', async () => {
+    const policy = await read('contracts/shop/contract.yaml');
+    await write('two.yaml', TWO);
+    await stopAt('openapi.yaml');
+    await expect(update('two.yaml')).rejects.toThrow('EISDIR');
+    expect(await read('contracts/shop/openapi.yaml')).toBe(ONE);
+    expect(await read('contracts/shop/contract.yaml')).toBe(policy);
+  });
+
+  it.each([
+    ['one of the same name', ONE, TWO, 'openapi.yaml'],
+    ['JSON in place of YAML', ONE, JSON_TWO, 'openapi.json'],
+    ['YAML in place of JSON', JSON_TWO, ONE, 'openapi.yaml'],
+  ])('stopped after the document, is finished by a second run: %s', async (_what, one, two, file) => {
+    await rm(join(folder, 'contracts'), { recursive: true });
+    await write('from', one);
+    await add('--from', 'from', '--owner', 'sales');
+    await write('two', two);
+    await stopAt('contract.yaml');
+    await expect(update('two')).rejects.toThrow('EISDIR');
+    expect(await files(), 'one document').toEqual(['contract.yaml', 'contract.yaml.next', 'openapi.yaml']);
+    expect(await read('contracts/shop/openapi.yaml')).toBe(two);
+    await goOn('contract.yaml');
+    const { code, said } = await update('two');
+    expect(code, said).toBe(exit.clean);
+    expect(await files()).toEqual(['contract.yaml', file].toSorted());
+    expect(await read(`contracts/shop/${file}`)).toBe(two);
+    expect(await read('contracts/shop/contract.yaml')).toContain(`digest: ${sha256(two)}`);
+    expect((await update('two')).said, 'and there it ends').toBe('contract shop is this document already\n');
+  });
+
+  it.each([
+    ["version: '0.9.0'", true],
+    ["version: '1.0.0'", false],
+    ['source: elsewhere', false],
+    ['{}', false],
+  ])(
+    'knows by the version, where there is no digest, whether contract.yaml is behind: %s',
+    async (told, isBehind) => {
+      const policy = `apiVersion: tenon/v1\nkind: Contract\nsteward: sales\nprovenance:\n  ${told}\n`;
+      await write('contracts/shop/contract.yaml', policy);
+      expect((await update('one.yaml')).said.includes('was mended')).toBe(isBehind);
+      expect((await read('contracts/shop/contract.yaml')) === policy).toBe(!isBehind);
+    },
+  );
 
   it('is asked for: without it the document is there already, and the way is named', async () => {
     const { code, out } = await add('--from', 'one.yaml');

@@ -1,4 +1,4 @@
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hasErrors } from '@tenon/model';
 import { cliDiagnostic } from '../cli-rules.ts';
@@ -8,7 +8,7 @@ import { diffContract } from '../diff.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { exists } from '../root.ts';
-import { aboutDocument, provenanceOf, withProvenance } from '../scaffold/contract.ts';
+import { aboutDocument, provenanceOf, tellsOfAnother, withProvenance } from '../scaffold/contract.ts';
 import { exitCodeOf, openSession, printReport } from '../session.ts';
 import { printDiff } from './diff.ts';
 
@@ -43,8 +43,17 @@ export async function updateContract(
     );
   const folder = `contracts/${name}`;
   const document = `${folder}/${file}`;
+  const policy = `${folder}/contract.yaml`;
+  const policyBefore = await readFile(join(root, policy), 'utf8').catch(() => undefined);
+  const provenance = provenanceOf({ source: from, version, text, at: io.clock.now() });
   if (document === old && (await readFile(join(root, old), 'utf8')) === text) {
-    io.err(`contract ${name} is this document already\n`);
+    // An update that was cut short has put the document in its place, and no more.
+    const isStale = policyBefore !== undefined && tellsOfAnother(policyBefore, provenance);
+    if (isStale) await replaceFile(join(root, policy), withProvenance(policyBefore, provenance));
+    const mended = isStale
+      ? `; ${policy} told of another one, and was mended\nnext: tenon diff --against HEAD shows what changes, if it was not shown yet`
+      : '';
+    io.err(`contract ${name} is this document already${mended}\n`);
     return exit.clean;
   }
   if (document !== old && (await exists(join(root, document)))) {
@@ -58,9 +67,6 @@ export async function updateContract(
     return exit.findings;
   }
 
-  const policy = `${folder}/contract.yaml`;
-  const policyBefore = await readFile(join(root, policy), 'utf8').catch(() => undefined);
-  const provenance = provenanceOf({ source: from, version, text, at: io.clock.now() });
   const changed = new Map([[document, text]]);
   if (policyBefore !== undefined) changed.set(policy, withProvenance(policyBefore, provenance));
   const texts: ReadTexts = new Map(changed);
@@ -75,8 +81,7 @@ export async function updateContract(
   const compared = await diffContract(base.value, revision.value, session, texts, io);
   const faults = revision.diagnostics.filter(({ severity }) => severity === 'error');
 
-  for (const [path, written] of changed) await writeFile(join(root, path), written);
-  if (document !== old) await rm(join(root, old));
+  await putInPlace(root, old, document, changed);
   await printDiff({ ...compared, diagnostics: [...compared.diagnostics, ...faults] }, args, io, root);
   io.err(
     `updated contract ${name} from ${present.version} to ${revision.value.version}, in ${document}\nnext: tenon generate, then tenon check; tenon diff --against HEAD shows the above again\n`,
@@ -86,4 +91,27 @@ export async function updateContract(
       'what stands in the way: change who is hit, or take it back with git, or accept it: tenon diff --against HEAD --accept <fingerprint> --reason …\n',
     );
   return compared.isBlocked || hasErrors(faults) ? exit.findings : exit.clean;
+}
+
+/**
+ * The document first, then what tells of it. Stopped in between, there is one document, the old or the new one whole, that
+ * can be read by the name it has then, and the same command finishes the rest. Two would hide one another.
+ */
+async function putInPlace(
+  root: string,
+  old: string,
+  document: string,
+  changed: ReadonlyMap<string, string>,
+): Promise<void> {
+  // JSON reads as YAML, and YAML not as JSON: while name and text do not go together, the name is one of YAML.
+  const place = document.endsWith('.json') ? old : document;
+  if (place !== old) await rename(join(root, old), join(root, place));
+  for (const [path, text] of changed) await replaceFile(join(root, path === document ? place : path), text);
+  if (place !== document) await rename(join(root, place), join(root, document));
+}
+
+/** A disk that is full leaves the file as it was; what was begun beside it is written over next time. */
+async function replaceFile(path: string, text: string): Promise<void> {
+  await writeFile(`${path}.next`, text);
+  await rename(`${path}.next`, path);
 }

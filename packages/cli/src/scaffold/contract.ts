@@ -47,8 +47,7 @@ ${block(provenance)}`;
 
 /** A `contract.yaml` that tells of another document: the values change where they stand, and nothing else does. */
 export function withProvenance(policy: string, provenance: Provenance): string {
-  const { contents } = parseYaml(policy);
-  const present = isMap(contents) ? memberOf(contents, 'provenance') : undefined;
+  const present = provenanceIn(policy);
   if (present === undefined) return `${policy.replace(/\n*$/, '\n')}${block(provenance)}`;
   if (isNothing(present)) return replaced(policy, present, line(provenance));
   // Of a shape that only a person can mend.
@@ -60,6 +59,20 @@ export function withProvenance(policy: string, provenance: Provenance): string {
   return edits
     .toSorted((a, b) => b.at - a.at)
     .reduce((text, { value, put }) => replaced(text, value, put), policy);
+}
+
+/** Whether a `contract.yaml` tells of another document: by its digest, or where it has none by its version. */
+export function tellsOfAnother(policy: string, { digest, version }: Provenance): boolean {
+  const present = provenanceIn(policy);
+  if (!isMap(present)) return false;
+  const [told, toldVersion] = [memberOf(present, 'digest'), memberOf(present, 'version')];
+  if (isScalar(told)) return told.value !== digest;
+  return isScalar(toldVersion) && JSON.stringify(String(toldVersion.value)) !== version;
+}
+
+function provenanceIn(policy: string): unknown {
+  const { contents } = parseYaml(policy);
+  return isMap(contents) ? memberOf(contents, 'provenance') : undefined;
 }
 
 /** No value, `null`, or a map without members. */

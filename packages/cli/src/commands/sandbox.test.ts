@@ -33,11 +33,11 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-async function deliver(): Promise<unknown> {
+async function deliver(event = 'shop.orderPaid'): Promise<unknown> {
   const { port } = server.address() as AddressInfo;
   const code = await runCommandLine(
     sandboxCommands,
-    ['deliver', 'shop.orderPaid', '--url', `http://127.0.0.1:${port}`],
+    ['deliver', event, '--url', `http://127.0.0.1:${port}`],
     {
       out: () => {},
       err: () => {},
@@ -74,5 +74,13 @@ describe('deliver', () => {
 
   it('makes one up where nobody wrote any, from the examples of its members', async () => {
     expect(await deliver()).toEqual({ id: 'evt_1', orderId: 'ord_1', occurredAt: '2026-11-02T10:15:00Z' });
+  });
+
+  it('goes to an event whose id has dots', async () => {
+    for (const file of ['contracts/shop/openapi.yaml', 'connectors/shop/connector.yaml']) {
+      const text = await readFile(join(folder, file), 'utf8');
+      await writeFile(join(folder, file), text.replace('  orderPaid:', '  order.paid:'));
+    }
+    expect(await deliver('shop.order.paid')).toMatchObject({ orderId: expect.any(String) });
   });
 });

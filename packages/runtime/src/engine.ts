@@ -29,6 +29,12 @@ export interface RunContext {
   /** Keeps facts that a re-execution finds again (a branch taken): they are stored with the next record. */
   note(fact: Fact): void;
 
+  /**
+   * Stores what was noted up to here with a row of its own, so that a re-execution drops it, whatever is open by then. Does nothing
+   * on the way to what was recorded before there were such rows.
+   */
+  mark(key: string): void;
+
   /** Within a strand that goes on where it had ended in an earlier round: what it noted up to there was stored with its end. */
   passedEnd(): void;
 

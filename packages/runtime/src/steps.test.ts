@@ -1,3 +1,4 @@
+import { DatabaseSync } from 'node:sqlite';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type Bench, failure, openBench, refused, unavailable } from './testing/bench.ts';
 import { call, literal, planFor, step, undoable } from './testing/plan.ts';
@@ -355,4 +356,25 @@ describe('failure', () => {
       failure: { code: 'RUN_SUCCESS_NOT_MET' },
     });
   });
+});
+
+test('a run that was parked by a version without a row for it, and resumed, can be undone to its end', async () => {
+  bench = await openBench(
+    planFor({ steps: [call('one', 'acme.get'), undoable('made'), call('three', 'acme.put')] }),
+  );
+  const no = { fail: refused };
+  bench.target.script = { get: [no], put: [no], remove: [no] };
+  const runId = await bench.order({ id: 'a' });
+  await bench.runtime.idle();
+  await bench.runtime.resume(runId, 'ana', 'again');
+  await bench.runtime.idle();
+  expect(bench.runtime.deadLetters()).toMatchObject([{ step: 'compensate:made' }]);
+  await bench.crash();
+  const file = new DatabaseSync(bench.file);
+  expect(file.prepare(`DELETE FROM journal WHERE key LIKE '%/parked'`).run().changes).toBe(1);
+  file.close();
+  await bench.runtime.resume(runId, 'ana', 'it is up again');
+  await bench.runtime.idle();
+  expect(bench.state(runId)).toBe('compensated');
+  expect(bench.target.count('remove')).toBe(2);
 });

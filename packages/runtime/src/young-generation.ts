@@ -1,3 +1,4 @@
+import { accessSync, constants } from 'node:fs';
 import { totalmem } from 'node:os';
 
 /** MiB of one half of the young generation: what V8 takes by itself, and beyond which nothing is gained. */
@@ -12,10 +13,11 @@ const MEMORY_PART = 1 / 32;
  * runs in flight: a sixth less CPU a run with 128 MiB, and 350 MB more memory under load; a tenth and 145 MB with 64.
  *
  * To be called before anything is loaded, with what NODE_OPTIONS says. Does nothing where the size was chosen (`--max-semi-space-size`, also in NODE_OPTIONS),
- * where memory is short, or where a process cannot replace itself (Windows).
+ * where memory is short, or where a process cannot replace itself: on Windows, and where its parent talks to it over a channel,
+ * which would not go along.
  */
 export function withLargerYoungGeneration(nodeOptions: string): void {
-  if (process.execve === undefined) return;
+  if (process.execve === undefined || process.send !== undefined) return;
   const given = [...process.execArgv, nodeOptions].join(' ');
   const flags = youngGenerationFlags(
     Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY),
@@ -24,6 +26,8 @@ export function withLargerYoungGeneration(nodeOptions: string): void {
   if (flags.length === 0) return;
   const { execPath, execArgv, argv } = process;
   try {
+    // Node 24 ends with an abort when it cannot be started again, and does not throw.
+    accessSync(execPath, constants.X_OK);
     process.execve(execPath, [execPath, ...flags, ...execArgv, ...argv.slice(1)]);
   } catch {
     // It goes on as it is.

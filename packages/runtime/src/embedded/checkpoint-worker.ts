@@ -24,10 +24,16 @@ const PAGES_LEFT_MAX = 128;
 const ROUNDS_MAX = 8;
 /** A reader that stays in the WAL keeps it from beginning anew; beyond this the writer has to stand aside. */
 const PAGES_TOO_MANY = 4 * PAGES_MAX;
+/** Until that is tried again. */
+const PATIENCE_MS = 5_000;
 
 // The thread starts before the file has its schema.
 let opened: DatabaseSync | undefined;
 let problem = '';
+/** Pages in the WAL when the writer was last asked to copy the rest: it is asked once, until more has come. */
+let askedAt = 0;
+/** A reader was in the way: the writer does not stand aside again before. */
+let patientUntilMs = 0;
 
 let cancel = systemClock.setTimer(LOOK_EVERY_MS, lookAgain);
 
@@ -43,8 +49,15 @@ function look(): void {
     let wal = pages(opened, 'NOOP');
     if (wal.left < PAGES_WORTH && wal.all < PAGES_MAX) return;
     for (let i = 0; i < ROUNDS_MAX && wal.left > PAGES_LEFT_MAX; i++) wal = pages(opened, 'PASSIVE');
-    if (wal.all >= PAGES_TOO_MANY) pages(opened, 'TRUNCATE');
-    else if (wal.all >= PAGES_MAX) port.postMessage({ nearlyDone: true });
+    // With nothing left, the next commit begins it anew by itself.
+    if (wal.all >= PAGES_MAX && wal.left > 0 && wal.left <= PAGES_LEFT_MAX && wal.all !== askedAt) {
+      askedAt = wal.all;
+      port.postMessage({ nearlyDone: true });
+    }
+    if (wal.all >= PAGES_TOO_MANY && systemClock.now() >= patientUntilMs) {
+      const isEmptied = pages(opened, 'TRUNCATE').all === 0;
+      patientUntilMs = isEmptied ? 0 : systemClock.now() + PATIENCE_MS;
+    }
     problem = '';
   } catch (error) {
     // What is in the WAL stays there and is on disk; it is tried again. Said once.
@@ -54,7 +67,10 @@ function look(): void {
   }
 }
 
-/** Pages in the WAL since it began anew, and those not in the file yet. An SQLite before 3.51 takes NOOP for PASSIVE. */
+/**
+ * Pages in the WAL since it began anew, and those not in the file yet; none after a TRUNCATE that nobody was in the way of. An
+ * SQLite before 3.51 takes NOOP for PASSIVE, and copies at each look.
+ */
 function pages(db: DatabaseSync, mode: 'NOOP' | 'PASSIVE' | 'TRUNCATE'): { all: number; left: number } {
   const row = db.prepare(`PRAGMA wal_checkpoint(${mode})`).get();
   const all = Number(row?.['log'] ?? 0);

@@ -62,7 +62,7 @@ test('the next batch is on its way while runs of the one before are carried on',
   expect(batches.reduce((sum, { size }) => sum + size, 0)).toBe(400);
 });
 
-test('one batch at a time is on its way, and all are told in the order in which they were handed in', async () => {
+test('a committer that takes one batch at a time has one on its way, and all are told in the order in which they were handed in', async () => {
   const { queue, batches } = slowCommitter();
   const order: number[] = [];
   const wait = (n: number): Promise<unknown> => queue.commit([]).then(() => order.push(n));

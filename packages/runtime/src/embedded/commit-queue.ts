@@ -223,7 +223,7 @@ export class CommitQueue {
   #apply(): void {
     const batch = this.#waiting.splice(0, BATCH_GROUPS_MAX);
     this.#away.push(batch.length);
-    this.#committer.apply(batch.map((group) => group.take(this.#seal))).then(
+    this.#handOver(batch).then(
       (results) => {
         this.#away.shift();
         for (const [index, group] of batch.entries()) this.#stored.push({ group, refused: results[index] });
@@ -235,6 +235,11 @@ export class CommitQueue {
         this.#pump();
       },
     );
+  }
+
+  /** Rejects also where a group cannot be made up: what comes after it may build on it. */
+  async #handOver(batch: readonly PendingGroup[]): Promise<BatchResult> {
+    return this.#committer.apply(batch.map((group) => group.take(this.#seal)));
   }
 
   /** In the order in which they were handed in. */

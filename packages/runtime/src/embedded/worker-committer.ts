@@ -21,8 +21,8 @@ function resultsOf(answer: Answer): BatchResult {
 }
 
 /**
- * Commits on a thread of its own, so that an fsync never stalls the event loop (DESIGN §9). One batch is on its way at
- * a time. The thread starts at once; the file must exist with its schema when the first batch comes. Until the thread
+ * Commits on a thread of its own, so that an fsync never stalls the event loop (DESIGN §9). At most
+ * two batches are on their way at a time. The thread starts at once; the file must exist with its schema when the first batch comes. Until the thread
  * is up, what is to be stored is stored on this one: the first resumed run does not wait for a thread to load its code.
  */
 export function workerCommitter(

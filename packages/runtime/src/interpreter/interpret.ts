@@ -217,8 +217,8 @@ async function hold(progress: Progress, stop: Stop, round: number): Promise<Canc
   const key = `${stop.step}/resume/${round}`;
   if (forward) await openForwardFixes(progress, stop, key);
   const opening = deadLetter(progress, stop, forward ? 'forward' : 'held', key);
-  // What was noted on the way here goes with a row that is asked for again: the letter is none, and may be gone by then.
-  await ctx.step(`${key}/parked`, () => ({ value: null }));
+  // The letter is no row, and may be gone when the run is executed again.
+  ctx.mark(`${key}/parked`);
   const signal = await ctx.signal(key, {
     state: 'failed',
     opening,

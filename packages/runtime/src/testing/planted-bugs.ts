@@ -366,8 +366,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     'entries are announced before they are on disk',
     'embedded/commit-queue.ts',
-    'this.#committer.apply(batch.map((group) => group.take(this.#seal))).then(',
-    'const taken = batch.map((group) => group.take(this.#seal)); for (const group of batch) this.#onDurable(group.entries); this.#committer.apply(taken).then(',
+    'return this.#committer.apply(batch.map((group) => group.take(this.#seal)));',
+    'const taken = batch.map((group) => group.take(this.#seal)); for (const group of batch) this.#onDurable(group.entries); return this.#committer.apply(taken);',
   ),
   bug(
     'a parked run has no dead letter',

@@ -103,6 +103,12 @@ export class MemoryStrand implements RunContext {
     if (!this.#isReplaying) this.#notes.push({ ...fact, atMs: fact.atMs ?? this.now() });
   }
 
+  mark(key: string): void {
+    if (this.#recall(key) !== undefined || this.#isReplaying) return;
+    this.#run.goLive();
+    this.#record(key, null, [], () => {});
+  }
+
   passedEnd(): void {
     this.#notes = [];
   }

@@ -18,8 +18,11 @@ const LOOK_EVERY_MS = 50;
 const PAGES_WORTH = 256;
 /** Beyond this it is to begin anew. */
 const PAGES_MAX = 2_048;
-/** No more than this is left to the writer: a few milliseconds of its time. */
-const PAGES_LEFT_MAX = 128;
+/** So little is aimed at, a few milliseconds of the writer's time; under load more comes in while this is copied. */
+const PAGES_LEFT = 128;
+/** No more than this is left to the writer, unless it writes faster than this thread copies: then it has to copy as well. */
+const PAGES_LEFT_MAX = 512;
+const PAGES_OVERRUN = 2 * PAGES_MAX;
 /** Copied in a row, each time what came in during the last: what is left then shrinks, unless the disk is too slow for it. */
 const ROUNDS_MAX = 8;
 /** A reader that stays in the WAL keeps it from beginning anew; beyond this the writer has to stand aside. */
@@ -48,9 +51,14 @@ function look(): void {
     opened ??= open();
     let wal = pages(opened, 'NOOP');
     if (wal.left < PAGES_WORTH && wal.all < PAGES_MAX) return;
-    for (let i = 0; i < ROUNDS_MAX && wal.left > PAGES_LEFT_MAX; i++) wal = pages(opened, 'PASSIVE');
+    for (let i = 0; i < ROUNDS_MAX && wal.left > PAGES_LEFT; i++) {
+      // It tells of what was there when it began; more has come in meanwhile.
+      pages(opened, 'PASSIVE');
+      wal = pages(opened, 'NOOP');
+    }
     // With nothing left, the next commit begins it anew by itself.
-    if (wal.all >= PAGES_MAX && wal.left > 0 && wal.left <= PAGES_LEFT_MAX && wal.all !== askedAt) {
+    const isLittle = wal.left <= PAGES_LEFT_MAX || wal.all >= PAGES_OVERRUN;
+    if (wal.all >= PAGES_MAX && wal.left > 0 && isLittle && wal.all !== askedAt) {
       askedAt = wal.all;
       port.postMessage({ nearlyDone: true });
     }

@@ -1,7 +1,7 @@
 import { accessSync, constants } from 'node:fs';
 import { totalmem } from 'node:os';
 
-/** MiB of one half of the young generation: what V8 takes by itself, and beyond which nothing is gained. */
+/** MiB of one half of the young generation: what V8 takes by itself, and the most that was measured. */
 const MIB_BY_ITSELF = 16;
 const MIB_MAX = 128;
 /** No more than this part of the memory at hand. */
@@ -12,9 +12,9 @@ const MEMORY_PART = 1 / 32;
  * lives as long as the run, so a small one copies it again and again. V8 takes the size at its start only. Measured with 256
  * runs in flight: a sixth less CPU a run with 128 MiB, and 350 MB more memory under load; a tenth and 145 MB with 64.
  *
- * To be called before anything is loaded, with what NODE_OPTIONS says. Does nothing where the size was chosen (`--max-semi-space-size`, also in NODE_OPTIONS),
- * where memory is short, or where a process cannot replace itself: on Windows, and where its parent talks to it over a channel,
- * which would not go along.
+ * To be called before anything is loaded, with what NODE_OPTIONS says. Does nothing where the size was chosen
+ * (`--max-semi-space-size`, there or as an option), where memory is short, or where a process cannot replace itself: on Windows,
+ * and where its parent talks to it over a channel, which would not go along.
  */
 export function withLargerYoungGeneration(nodeOptions: string): void {
   if (process.execve === undefined || process.send !== undefined) return;

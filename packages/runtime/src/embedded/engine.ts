@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { type Failure, type Json, type JsonObject, newId } from '@tenon/model';
-import type { Plan } from '@tenon/pipeline';
+import type { Plan, ReconciliationPlan } from '@tenon/pipeline';
 import type { Cancellation, ChildEnd, Fact, HeldCall } from '../engine.ts';
 import type { TreeHead } from '../ledger/checkpoint.ts';
 import { type LoadedPlan, loadPlan } from '../loaded-plan.ts';
@@ -69,7 +69,12 @@ export class EmbeddedEngine implements RunHost {
   #failure: Error | undefined;
   isStopping = false;
   /** Put in once it is made: what it compares is part of the flow. */
-  reconciliations: { flow(): FlowReport['reconciliations'] } | undefined;
+  reconciliations:
+    | {
+        flow(): FlowReport['reconciliations'];
+        active(name: string): ReconciliationPlan | undefined;
+      }
+    | undefined;
 
   constructor(
     options: RuntimeOptions,

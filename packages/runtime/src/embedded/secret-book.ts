@@ -92,6 +92,8 @@ export class SecretBook {
 
   #isExpected({ purpose }: SecretUse, { pipeline }: CallOrigin): boolean {
     const plan = this.#engine.activePlans.get(pipeline)?.plan;
+    const sides = Object.values(this.#engine.reconciliations?.active(pipeline)?.sides ?? {});
+    if (sides.some(({ connection }) => connection === purpose.connection)) return true;
     if (plan === undefined) return false;
     let connections = this.#connections.get(plan);
     if (connections === undefined) {
@@ -108,7 +110,9 @@ export class SecretBook {
     if (this.#alarms.size >= ALARMS_MAX) this.#alarms.clear();
     this.#alarms.set(name, now);
     const { connection } = purpose;
-    const owner = this.#engine.activePlans.get(pipeline)?.plan.owner.team ?? 'unknown';
+    const plan =
+      this.#engine.activePlans.get(pipeline)?.plan ?? this.#engine.reconciliations?.active(pipeline);
+    const owner = plan?.owner.team ?? 'unknown';
     const details: JsonObject = {
       alarm: 'secretUse',
       reference,

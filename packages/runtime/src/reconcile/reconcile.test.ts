@@ -1,6 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import type { CallOrigin } from '@tenon/model';
 import { afterEach, describe, expect, test } from 'vitest';
+import { SecretAudit } from '../secret-audit.ts';
 import { type Bench, openBench, refused, unavailable } from '../testing/bench.ts';
 import { call, childPlan, planFor } from '../testing/plan.ts';
 import {
@@ -62,6 +64,41 @@ describe('a reconciliation', () => {
       ['withoutKey', null],
     ]);
     expect(bench.target.count('listInvoices')).toBe(3);
+  });
+
+  test('is known to use the secrets of the connections that it reads, and of no other', async () => {
+    bench = await openBench();
+    bench.secretUses = new SecretAudit();
+    await bench.restart();
+    both();
+    const { secretUses } = bench;
+    const plan = reconciliationFor();
+    const uses = (connection: string, origin: CallOrigin): void =>
+      secretUses.onSecretUse({
+        reference: `env:${connection}`,
+        found: true,
+        isHeld: true,
+        purpose: { connection, use: 'authenticate', origin },
+      });
+    bench.target.onCall = (when, { origin }) => {
+      if (when !== 'before' || origin === undefined) return;
+      uses(plan.sides.source.connection, origin);
+      uses('other', origin);
+    };
+    await bench.runtime.activateReconciliations([plan]);
+    await reconciled(bench);
+    await bench.pass(10_000);
+    expect(
+      bench.runtime.secretUsers().map(({ reference, isUnexpected }) => [reference, isUnexpected]),
+    ).toEqual(
+      expect.arrayContaining([
+        [`env:${plan.sides.source.connection}`, false],
+        ['env:other', true],
+      ]),
+    );
+    expect(bench.entries.find(({ details }) => details['alarm'] === 'secretUse')).toMatchObject({
+      details: { connection: 'other', owner: plan.owner.team },
+    });
   });
 
   test('tells its owner, once, when more differs than may, and never of a dry run', async () => {

@@ -63,6 +63,11 @@ export class Reconciliations {
     this.#look();
   }
 
+  /** The plan in force of a name. */
+  active(name: string): ReconciliationPlan | undefined {
+    return this.#active.get(name);
+  }
+
   async stop(): Promise<void> {
     this.#cancel?.();
     this.#stopped.abort();

@@ -84,7 +84,7 @@ export async function updateContract(
   await putInPlace(root, old, document, changed);
   await printDiff({ ...compared, diagnostics: [...compared.diagnostics, ...faults] }, args, io, root);
   io.err(
-    `updated contract ${name} from ${present.version} to ${revision.value.version}, in ${document}\nnext: tenon generate, then tenon check; tenon diff --against HEAD shows the above again\n`,
+    `updated contract ${name} from ${present.version} to ${revision.value.version}, in ${document}\nnext: tenon generate, then tenon check; tenon diff --against HEAD says how far the versions of connectors are to be raised\n`,
   );
   if (compared.isBlocked)
     io.err(

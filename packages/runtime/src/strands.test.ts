@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { type Bench, failure, openBench, refused, unavailable } from './testing/bench.ts';
-import { call, literal, planFor, step, undoable } from './testing/plan.ts';
+import { call, literal, planFor, probe, step, undoable } from './testing/plan.ts';
 
 let bench: Bench;
 afterEach(() => bench.close());
@@ -445,4 +445,32 @@ describe('parallel', () => {
     expect(bench.state(runId)).toBe('succeeded');
     expect(new Set(bench.target.effects.keys()).size).toBe(5);
   });
+});
+
+test('what is in doubt when a resumed run is cancelled is undone once a person has confirmed it', async () => {
+  const never = step('check', 'never', {
+    that: [{ condition: 'false', message: 'no' }],
+    otherwise: 'quarantine',
+  });
+  const both = step('parallel', 'both', {
+    branches: [
+      { name: 'left', steps: [undoable('made', 'acme.createBlind', { probe })] },
+      { name: 'right', steps: [never] },
+    ],
+  });
+  bench = await openBench(planFor({ steps: [both] }));
+  bench.target.script = { createBlind: [{ fail: refused }, { loseAnswer: true }], find: [{ fail: refused }] };
+  const id = await bench.order({ id: 'a' });
+  await bench.runtime.idle();
+  expect(bench.state(id)).toBe('failed');
+  await bench.runtime.resume(id, 'ana', 'again');
+  await bench.runtime.idle();
+  expect(bench.state(id), 'before the probe is asked').toBe('waiting');
+  await bench.runtime.cancel(id, 'ana', 'no longer wanted');
+  await bench.pass(60_000);
+  expect(bench.state(id)).toBe('inDoubt');
+  await bench.runtime.settle(id, 'made', 'confirm', 'ana', 'it is there', { id: 'made-1' });
+  await bench.pass(60_000);
+  expect(bench.state(id)).toBe('cancelled');
+  expect(bench.target.count('remove')).toBe(1);
 });

@@ -190,7 +190,10 @@ export class Strand implements RunContext {
     return null;
   }
 
-  interruption(place: string): Interruption | undefined {
+  interruption(place: string, isPast = false): Interruption | undefined {
+    // Stored by `#interruption`, as there.
+    if (isPast)
+      return this.#run.journal.get(`#stop/${this.#prefix}${place}`)?.value as unknown as Interruption;
     return this.#interruption(place, true, true);
   }
 

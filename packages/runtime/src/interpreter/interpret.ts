@@ -158,7 +158,8 @@ async function carryOut(progress: Progress, id: string, execute: Execute): Promi
   const { ctx, rounds } = progress;
   let from = 1;
   for (let round = rounds?.now ?? 0; ; round++) {
-    const interruption = ctx.interruption(`${id}/${round}`);
+    const isPast = rounds !== undefined && round < rounds.last;
+    const interruption = ctx.interruption(`${id}/${round}`, isPast);
     const end: StepEnd =
       interruption === undefined
         ? await execute(round, from)

@@ -100,10 +100,10 @@ export class Reports {
         const place = String(row['id']);
         const value = this.#engine.rows.codec.jsonOrNull(row['value'], `differences/${place}`);
         if (value === null) return [];
-        // Written by `store`.
         return [
           {
             number: Number(place.slice(place.lastIndexOf('/') + 1)),
+            // Written by `store`.
             difference: value as unknown as Difference,
           },
         ];
@@ -214,9 +214,9 @@ export class Reports {
   }
 
   #storedOf(row: Record<string, unknown>): StoredReport {
+    const value = this.#engine.rows.codec.jsonOrNull(row['value'], `reports/${String(row['id'])}`) ?? {};
     // Written by `Reconciliations.begin` and `end`; what is damaged is named by `tenon doctor`.
-    return (this.#engine.rows.codec.jsonOrNull(row['value'], `reports/${String(row['id'])}`) ??
-      {}) as unknown as StoredReport;
+    return value as unknown as StoredReport;
   }
 
   #reportOf(row: Record<string, unknown>): ReconciliationReport {

@@ -151,8 +151,8 @@ export class MemoryStrand implements RunContext {
     return this.#run.durable();
   }
 
-  interruption(place: string): Interruption | undefined {
-    return this.#interruption(place, true, true);
+  interruption(place: string, isPast = false): Interruption | undefined {
+    return isPast ? this.#stopAt(place) : this.#interruption(place, true, true);
   }
 
   async sleepUntil(

@@ -1,11 +1,10 @@
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { systemClock, systemRandom } from '@tenon/model';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { runCommandLine } from '../command.ts';
 import { exit } from '../exit.ts';
+import { runCommand } from '../testing/run-command.ts';
 import { addCommands } from './add.ts';
 import { checkCommand } from './check.ts';
 
@@ -20,23 +19,8 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-async function runIn(...args: readonly string[]): Promise<{ code: number; said: string }> {
-  let said = '';
-  const say = (text: string): void => {
-    said += text;
-  };
-  const code = await runCommandLine([...addCommands, checkCommand], args, {
-    out: say,
-    err: say,
-    cwd: folder,
-    env: {},
-    color: false,
-    clock: systemClock,
-    random: systemRandom,
-    interrupted: () => new Promise(() => {}),
-  });
-  return { code, said };
-}
+const runIn = (...args: readonly string[]) =>
+  runCommand([...addCommands, checkCommand], args, { cwd: folder });
 
 /** A listing by pages, with an operation that writes beside it. */
 const listing = (title: string, required: string, list: string, record: string) => `

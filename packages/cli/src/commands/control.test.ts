@@ -1,9 +1,8 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { systemRandom } from '@tenon/model';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { runCommandLine } from '../command.ts';
+import { runAgainst } from '../testing/fake-server.ts';
 import { controlCommands } from './control.ts';
 
 const NOW = Date.parse('2026-11-28T12:00:00Z');
@@ -18,31 +17,8 @@ afterEach(async () => {
 });
 
 /** What a command line sends, prints and exits with. */
-async function tenon(
-  line: string,
-  answer: object = {},
-): Promise<{ sent: string[]; text: string; code: number }> {
-  const sent: string[] = [];
-  let text = '';
-  const hear = (part: string): void => {
-    text += part;
-  };
-  vi.stubGlobal('fetch', async (url: URL, init: RequestInit) => {
-    sent.push(`${init.method} ${url.pathname} ${init.body ?? ''}`.trim());
-    return Response.json(answer);
-  });
-  const code = await runCommandLine(controlCommands, line.split(' '), {
-    out: hear,
-    err: hear,
-    cwd: root,
-    env: {},
-    color: false,
-    clock: { now: () => NOW, steady: () => NOW, setTimer: () => () => {} },
-    random: systemRandom,
-    interrupted: () => new Promise(() => {}),
-  });
-  return { sent, text, code };
-}
+const tenon = (line: string, answer: object = {}) =>
+  runAgainst(answer, controlCommands, line.split(' '), { cwd: root, nowMs: NOW });
 
 describe('switching from the command line', () => {
   it.each([

@@ -2,10 +2,10 @@ import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { type SteadyClock, systemClock, systemRandom } from '@tenon/model';
+import { type SteadyClock, systemClock } from '@tenon/model';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { runCommandLine } from '../command.ts';
 import { exit } from '../exit.ts';
+import { runCommand } from '../testing/run-command.ts';
 import { diffCommand } from './diff.ts';
 
 let folder: string;
@@ -19,24 +19,8 @@ async function put(file: string, text: string): Promise<void> {
   await writeFile(join(folder, file), text);
 }
 
-async function diff(argv: readonly string[], clock: SteadyClock = systemClock) {
-  let [out, err] = ['', ''];
-  const code = await runCommandLine([diffCommand], ['diff', ...argv], {
-    out: (text) => {
-      out += text;
-    },
-    err: (text) => {
-      err += text;
-    },
-    cwd: folder,
-    env: {},
-    color: false,
-    clock,
-    random: systemRandom,
-    interrupted: () => new Promise(() => {}),
-  });
-  return { code, out, err };
-}
+const diff = (argv: readonly string[], clock: SteadyClock = systemClock) =>
+  runCommand([diffCommand], ['diff', ...argv], { cwd: folder, clock });
 
 const document = (minimum: number, version = '1.0.0') => `openapi: 3.0.3
 info: { title: Orders, version: ${version} }

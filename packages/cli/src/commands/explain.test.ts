@@ -1,27 +1,10 @@
-import { systemClock, systemRandom } from '@tenon/model';
 import { expect, it } from 'vitest';
-import { runCommandLine } from '../command.ts';
 import { exit } from '../exit.ts';
+import { runCommand } from '../testing/run-command.ts';
 import { explainCommand } from './explain.ts';
 
-async function explain(code: string): Promise<{ code: number; out: string; err: string }> {
-  let [out, err] = ['', ''];
-  const ended = await runCommandLine([explainCommand], ['explain', code], {
-    out: (text) => {
-      out += text;
-    },
-    err: (text) => {
-      err += text;
-    },
-    cwd: import.meta.dirname,
-    env: {},
-    color: false,
-    clock: systemClock,
-    random: systemRandom,
-    interrupted: () => new Promise(() => {}),
-  });
-  return { code: ended, out, err };
-}
+const explain = (code: string) =>
+  runCommand([explainCommand], ['explain', code], { cwd: import.meta.dirname });
 
 it('tells what a finding means, with a bad and a good example', async () => {
   const { code, out } = await explain('placeholder-left');

@@ -1,11 +1,11 @@
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { isObject, systemClock, systemRandom } from '@tenon/model';
+import { isObject, systemClock } from '@tenon/model';
 import { checkWorkspace, loadWorkspace } from '@tenon/pipeline';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { runCommandLine } from '../command.ts';
 import { exit } from '../exit.ts';
+import { runCommand } from '../testing/run-command.ts';
 import { grantsCommand } from './grants.ts';
 
 let folder: string;
@@ -17,25 +17,11 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-async function run(...options: string[]): Promise<{ code: number; out: string; err: string }> {
-  let out = '';
-  let err = '';
-  const code = await runCommandLine([grantsCommand], ['grants', ...options], {
-    out: (text) => {
-      out += text;
-    },
-    err: (text) => {
-      err += text;
-    },
+const run = (...options: string[]) =>
+  runCommand([grantsCommand], ['grants', ...options], {
     cwd: folder,
-    env: {},
-    color: false,
     clock: { ...systemClock, now: () => now },
-    random: systemRandom,
-    interrupted: () => new Promise(() => {}),
   });
-  return { code, out, err };
-}
 
 async function edit(path: string, from: string, to: string): Promise<void> {
   const text = await readFile(join(folder, path), 'utf8');

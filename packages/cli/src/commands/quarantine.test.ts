@@ -1,10 +1,9 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { systemRandom } from '@tenon/model';
 import type { RecheckReport } from '@tenon/runtime';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { runCommandLine } from '../command.ts';
+import { runAgainst } from '../testing/fake-server.ts';
 import { quarantineCommands } from './quarantine.ts';
 
 let root: string;
@@ -17,28 +16,8 @@ afterEach(async () => {
   await rm(root, { recursive: true });
 });
 
-async function tenon(line: readonly string[], answer: object = {}) {
-  const sent: string[] = [];
-  let text = '';
-  const hear = (part: string): void => {
-    text += part;
-  };
-  vi.stubGlobal('fetch', async (url: URL, init: RequestInit) => {
-    sent.push(`${init.method} ${url.pathname}${url.search} ${init.body ?? ''}`.trim());
-    return Response.json(answer);
-  });
-  const code = await runCommandLine(quarantineCommands, line, {
-    out: hear,
-    err: hear,
-    cwd: root,
-    env: {},
-    color: false,
-    clock: { now: () => 0, steady: () => 0, setTimer: () => () => {} },
-    random: systemRandom,
-    interrupted: () => new Promise(() => {}),
-  });
-  return { sent, text, code };
-}
+const tenon = (line: readonly string[], answer: object = {}) =>
+  runAgainst(answer, quarantineCommands, line, { cwd: root });
 
 const one = { event: 'shop.paid', source: 'bus/paid', runs: [{ runId: 'r1', pipeline: 'book' }] };
 const report = (applied: boolean): RecheckReport => ({

@@ -1,9 +1,8 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { systemRandom } from '@tenon/model';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { runCommandLine } from '../command.ts';
+import { runAgainst } from '../testing/fake-server.ts';
 import { operateCommands } from './operate.ts';
 import { reconcileCommands } from './reconcile.ts';
 import { replayCommands } from './replay.ts';
@@ -18,35 +17,9 @@ afterEach(async () => {
   await rm(root, { recursive: true });
 });
 
-async function tenon(
-  line: string,
-  answer: object = {},
-): Promise<{ sent: string[]; text: string; code: number }> {
-  const sent: string[] = [];
-  let text = '';
-  const hear = (part: string): void => {
-    text += part;
-  };
-  vi.stubGlobal('fetch', async (url: URL, init: RequestInit) => {
-    sent.push(`${init.method} ${url.pathname}${url.search} ${init.body ?? ''}`.trim());
-    return Response.json(answer);
-  });
-  const code = await runCommandLine(
-    [...operateCommands, ...replayCommands, ...reconcileCommands],
-    line.split(' '),
-    {
-      out: hear,
-      err: hear,
-      cwd: root,
-      env: {},
-      color: false,
-      clock: { now: () => 0, steady: () => 0, setTimer: () => () => {} },
-      random: systemRandom,
-      interrupted: () => new Promise(() => {}),
-    },
-  );
-  return { sent, text, code };
-}
+const commands = [...operateCommands, ...replayCommands, ...reconcileCommands];
+const tenon = (line: string, answer: object = {}) =>
+  runAgainst(answer, commands, line.split(' '), { cwd: root });
 
 const report = {
   token: 't1',

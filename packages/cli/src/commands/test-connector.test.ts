@@ -2,11 +2,10 @@ import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadContract, nodeFileReader } from '@tenon/contract';
-import { systemClock, systemRandom } from '@tenon/model';
 import { startSandbox } from '@tenon/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { runCommandLine } from '../command.ts';
 import { exit } from '../exit.ts';
+import { runCommand } from '../testing/run-command.ts';
 import { testConnectorCommand } from './test-connector.ts';
 
 const template = join(import.meta.dirname, '../../templates/init');
@@ -17,24 +16,11 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-async function run(...options: string[]): Promise<{ code: number; out: string; err: string }> {
-  const said = { out: '', err: '' };
-  const code = await runCommandLine([testConnectorCommand], ['test', 'connector', ...options], {
-    out: (text) => {
-      said.out += text;
-    },
-    err: (text) => {
-      said.err += text;
-    },
+const run = (...options: string[]) =>
+  runCommand([testConnectorCommand], ['test', 'connector', ...options], {
     cwd: folder,
     env: { SHOP_KEY: 'k' },
-    color: false,
-    clock: systemClock,
-    random: systemRandom,
-    interrupted: () => new Promise(() => {}),
   });
-  return { code, ...said };
-}
 
 const MANIFEST = 'connectors/shop/connector.yaml';
 

@@ -1,10 +1,10 @@
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { sha256, systemRandom } from '@tenon/model';
+import { sha256 } from '@tenon/model';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { runCommandLine } from '../command.ts';
 import { exit } from '../exit.ts';
+import { runCommand } from '../testing/run-command.ts';
 import { addCommands } from './add.ts';
 
 let folder: string;
@@ -14,24 +14,11 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-async function add(...options: string[]): Promise<{ code: number; out: string; said: string }> {
-  let [out, said] = ['', ''];
-  const code = await runCommandLine(addCommands, ['add', 'contract', 'shop', ...options], {
-    out: (text) => {
-      out += text;
-    },
-    err: (text) => {
-      said += text;
-    },
+const add = (...options: string[]) =>
+  runCommand(addCommands, ['add', 'contract', 'shop', ...options], {
     cwd: folder,
-    env: {},
-    color: false,
     clock: { now: () => Date.parse('2026-11-29T09:00:00Z'), steady: () => 0, setTimer: () => () => {} },
-    random: systemRandom,
-    interrupted: () => new Promise(() => {}),
   });
-  return { code, out, said };
-}
 
 const write = (file: string, text: string) => writeFile(join(folder, file), text);
 const read = (file: string) => readFile(join(folder, file), 'utf8');

@@ -222,7 +222,10 @@ async function addPipeline(args: Args, io: Io): Promise<ExitCode> {
   });
   const { owner, backup } = ownersFor(args, workspace, [calls[0]?.manifest.owner, contract.policy?.steward]);
   const contractOf = (manifest: ConnectorManifest): Contract => workspace.contracts.get(manifest.contract)!;
-  const text = scaffoldPipeline({ name, owner, backup, contract, contractOf, event, calls });
+  const manifests = [...workspace.connectors.values()].filter(
+    (manifest) => manifest.contract === contractName,
+  );
+  const text = scaffoldPipeline({ name, owner, backup, contract, contractOf, event, manifests, calls });
   const written = await writeNew(root, [{ path: join('pipelines', `${name}.pipeline.yaml`), text }]);
   if (!Array.isArray(written)) return report([written], root, args, io);
   await grantNeeds(name, root, io);

@@ -1,9 +1,12 @@
 import type { ConnectorManifest } from '@tenon/connector';
 import type { Contract, EventDefinition, Operation } from '@tenon/contract';
 import { planOperation } from '@tenon/pipeline';
-import { definitionName, isSchemaObject, type JsonSchema, type SchemaObject } from '@tenon/schema';
+import { isSchemaObject, type JsonSchema, type SchemaObject } from '@tenon/schema';
 import { Document } from 'yaml';
 import { splitAtDot } from '../split-at-dot.ts';
+import { commentAbove } from './comment-above.ts';
+import { scaffoldIdentity } from './identity.ts';
+import { type Fields, propertiesOf, resolved, toBeGiven } from './schema-fields.ts';
 
 export interface PipelineFacts {
   readonly name: string;
@@ -13,6 +16,8 @@ export interface PipelineFacts {
   /** The contract that a connector speaks. */
   contractOf(manifest: ConnectorManifest): Contract;
   readonly event: EventDefinition;
+  /** Those that speak the contract of the event. */
+  readonly manifests: readonly ConnectorManifest[];
   readonly calls: readonly {
     readonly call: string;
     readonly operation: Operation;
@@ -27,12 +32,7 @@ export interface PipelineFacts {
 export function scaffoldPipeline(facts: PipelineFacts): string {
   const { name, owner, backup, contract, event } = facts;
   const fields = propertiesOf(event.message.payload, contract.definitions);
-  const key =
-    [entityId(event.id, Object.keys(fields)), 'id', 'eventId'].find(
-      (field) => field !== undefined && field in fields,
-    ) ??
-    Object.keys(fields)[0] ??
-    'id';
+  const { identity, because } = scaffoldIdentity(facts);
   const spec = {
     apiVersion: 'tenon/v1',
     kind: 'Pipeline',
@@ -44,7 +44,7 @@ export function scaffoldPipeline(facts: PipelineFacts): string {
     owner: { team: owner, backup, escalation: `mail:${owner}`, respond: '30m', recover: '8h' },
     tier: 'low',
     trigger: { event: `${contract.name}.${event.id}` },
-    identity: { key: `\${ event.${key} }`, retain: '30d' },
+    identity,
     limits: { concurrency: 10, deadline: '15m' },
     steps: facts.calls.map(({ call, operation, manifest }, index) => {
       const id = stepId(operation.id, index);
@@ -66,6 +66,7 @@ export function scaffoldPipeline(facts: PipelineFacts): string {
   };
   const document = new Document(spec);
   document.commentBefore = ' yaml-language-server: $schema=../generated/schema/pipeline.schema.json';
+  commentAbove(document, ['identity', 'key'], because);
   return document.toString({ lineWidth: 110 });
 }
 
@@ -146,8 +147,6 @@ function wayBack(
   };
 }
 
-export type Fields = NonNullable<SchemaObject['properties']>;
-
 function planOf(
   operation: string,
   manifest: ConnectorManifest,
@@ -164,17 +163,6 @@ function planOf(
   };
 }
 
-/** A value that `tenon check` refuses, with what the contract tells of the one that is wanted. */
-export function toBeGiven(field: string, schema: JsonSchema): string {
-  const { description, type } = isSchemaObject(schema) ? schema : {};
-  const [sentence] = (description ?? '').split(/\n|(?<=\.)\s/);
-  const what = sentence || [field, typeof type === 'string' && `(${type})`].filter(Boolean).join(' ');
-  return `TODO: ${what.length > WORDS_MAX ? `${what.slice(0, WORDS_MAX)}…` : what}`;
-}
-
-/** Of a description; the rest is in the editor's hover. */
-const WORDS_MAX = 80;
-
 /** The one value that a schema allows. */
 function onlyValue(schema: JsonSchema): unknown {
   if (!isSchemaObject(schema)) return undefined;
@@ -184,26 +172,4 @@ function onlyValue(schema: JsonSchema): unknown {
 function stepId(operationId: string, index: number): string {
   const id = operationId.replaceAll(/[^A-Za-z0-9]/g, '');
   return /^[a-z]/.test(id) ? id : `step${index + 1}`;
-}
-
-export function propertiesOf(schema: JsonSchema, definitions: Readonly<Record<string, JsonSchema>>): Fields {
-  const found = resolved(schema, definitions);
-  const parts = (found?.allOf ?? []).map((part) => propertiesOf(part, definitions));
-  return Object.assign({}, ...parts, found?.properties);
-}
-
-export function resolved(
-  schema: JsonSchema | undefined,
-  definitions: Readonly<Record<string, JsonSchema>>,
-): SchemaObject | undefined {
-  const name = schema === undefined ? undefined : definitionName(schema);
-  const found = name === undefined ? schema : definitions[name];
-  return isSchemaObject(found) ? found : undefined;
-}
-
-/** The id of what an event is about: `orderId` of `orderPaid`. An event's own id is another one at each delivery (C40). */
-function entityId(event: string, fields: readonly string[]): string | undefined {
-  return fields.find(
-    (field) => field.endsWith('Id') && field !== 'eventId' && event.startsWith(field.slice(0, -2)),
-  );
 }

@@ -4,7 +4,17 @@ import { fromPointer } from '@tenon/model';
 import { planOperation } from '@tenon/pipeline';
 import { isSchemaObject, type JsonSchema, type SchemaObject } from '@tenon/schema';
 import { Document } from 'yaml';
-import { type Fields, propertiesOf, resolved, toBeGiven } from './pipeline.ts';
+import {
+  CHANGED,
+  type Fields,
+  NAME,
+  namesOf,
+  type ObjectShape,
+  propertiesOf,
+  resolved,
+  shapeOf,
+  toBeGiven,
+} from './schema-fields.ts';
 
 /** A listing of one of the two systems. */
 export interface ListedSide {
@@ -76,19 +86,13 @@ export function scaffoldReconciliation({
   return document.toString({ lineWidth: 110 });
 }
 
-interface RecordShape {
-  readonly fields: Fields;
-  /** Those that are always there. */
-  readonly required: ReadonlySet<string>;
-}
-
 /** A field where it is, and null where it may be left out. */
-function readOf(field: string, { required }: RecordShape): string {
+function readOf(field: string, { required }: ObjectShape): string {
   return required.has(field) ? `\${ record.${field} }` : `\${ default(record.${field}, null) }`;
 }
 
 /** What the answer says of its records. */
-function recordOf({ operation, manifest, contract }: ListedSide): RecordShape {
+function recordOf({ operation, manifest, contract }: ListedSide): ObjectShape {
   const plan = planOperation(contract, manifest, operation.id);
   const result: JsonSchema = plan?.result ?? true;
   const definitions = isSchemaObject(result) ? (result.$defs ?? {}) : {};
@@ -100,18 +104,7 @@ function recordOf({ operation, manifest, contract }: ListedSide): RecordShape {
     result,
   );
   const record = resolved(list, definitions)?.items ?? true;
-  return { fields: propertiesOf(record, definitions), required: new Set(requiredIn(record, definitions)) };
-}
-
-function requiredIn(
-  schema: JsonSchema,
-  definitions: Readonly<Record<string, JsonSchema>>,
-): readonly string[] {
-  const found = resolved(schema, definitions);
-  return [
-    ...(found?.required ?? []),
-    ...(found?.allOf ?? []).flatMap((part) => requiredIn(part, definitions)),
-  ];
+  return shapeOf(record, definitions);
 }
 
 /** Inputs that are needed; those that turn the pages are filled in. */
@@ -126,15 +119,9 @@ function requiredOf({ operation, manifest, contract }: ListedSide): Readonly<Rec
   );
 }
 
-const CHANGED =
-  /^(?:updated|modified|changed)_?(?:at|on)?$|^last_?(?:updated|modified|changed)(?:_?(?:at|on))?$/i;
-
 function changedIn(fields: Fields): string | undefined {
   return Object.keys(fields).find((field) => NAME.test(field) && CHANGED.test(field));
 }
-
-/** What an expression reaches by a dot. */
-const NAME = /^[A-Za-z_]\w*$/;
 
 /** Single values of the same name and type; ids are each system's own, and when it wrote something is too. */
 function sharedValues(source: Fields, target: Fields): readonly string[] {
@@ -150,12 +137,3 @@ function typeOf(schema: JsonSchema | undefined): string | undefined {
   if (only === undefined || more.length > 0 || format === 'date-time') return undefined;
   return only === 'integer' ? 'number' : ['string', 'number', 'boolean'].includes(only) ? only : undefined;
 }
-
-function namesOf(fields: Fields): string {
-  const names = Object.keys(fields);
-  const shown = names.slice(0, NAMES_MAX).map((name) => `\`${name}\``);
-  const more = names.length > NAMES_MAX ? ` and ${names.length - NAMES_MAX} more` : '';
-  return names.length === 0 ? 'members that the contract does not tell' : `${shown.join(', ')}${more}`;
-}
-
-const NAMES_MAX = 12;

@@ -5,6 +5,7 @@ import type { Located, RetrySpec } from '../spec/pipeline-spec.ts';
 import { expressionsOf } from '../spec/template.ts';
 import type { ResolvedCall } from './catalog.ts';
 import { type CallMeaning, effectsOf, type PipelineModel } from './model.ts';
+import { isPlaceholder } from './placeholders.ts';
 import { describeRetry, retryPlan } from './retry.ts';
 
 /** No effect can happen twice (C40, C41, C47, C53). */
@@ -104,7 +105,8 @@ function checkIdentityKey({ spec }: PipelineModel): Diagnostic[] {
     // The scope of the key holds nothing else, so this name was reported as unknown already.
     return [];
   }
-  if (roots.length > 0) return [];
+  // What still stands for a key is told as such.
+  if (roots.length > 0 || (key.node.kind === 'scalar' && isPlaceholder(key.node.value))) return [];
   return [
     diagnostic('identity-key-constant', {
       message: 'the key is the same for every event, so only the first would ever be handled',

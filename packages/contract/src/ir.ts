@@ -200,6 +200,8 @@ export type DataClass = (typeof dataClasses)[number];
 export interface ContractPolicy {
   readonly file: string;
   readonly steward: string;
+  /** Where `steward` is written. */
+  readonly stewardAt?: Location;
   /** JSON Pointers of schema fields that this system is the record of. */
   readonly systemOfRecord: readonly string[];
   readonly compatibility: 'none' | 'backward' | 'full';

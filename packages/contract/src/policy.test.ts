@@ -27,6 +27,7 @@ it('contract.yaml is read whole', async () => {
   expect(policy).toEqual({
     file: 'contract.yaml',
     steward: 'team-billing',
+    stewardAt: expect.objectContaining({ file: 'contract.yaml' }),
     systemOfRecord: ['/components/schemas/A%~1b/properties/mail'],
     compatibility: 'full',
     deprecationWindowMs: 90 * 86_400_000,

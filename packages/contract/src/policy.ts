@@ -20,6 +20,8 @@ export async function readPolicy(file: string, context: BuildContext): Promise<C
   new ShapeChecker({ shapes: policyShapes, findings, sources, version: '1.0' }).check(root, 'policy');
   if (!root.object) return undefined;
   const deprecationWindowMs = durationOf(root.get('deprecationWindow'), context);
+  const steward = root.get('steward');
+  const stewardAt = typeof steward?.value === 'string' ? sources.locate(steward.place) : undefined;
   const retention = root.get('retention');
   const provenance = provenanceOf(root.get('provenance'));
   const residency = root.text('residency');
@@ -28,6 +30,7 @@ export async function readPolicy(file: string, context: BuildContext): Promise<C
   return {
     file,
     steward: root.text('steward') ?? '',
+    ...(stewardAt && { stewardAt }),
     systemOfRecord: pointers(root.get('systemOfRecord'), context),
     compatibility,
     ...(deprecationWindowMs !== undefined && { deprecationWindowMs }),

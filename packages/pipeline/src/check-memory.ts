@@ -5,6 +5,7 @@ import { checkData, type DataCheck } from './check/data.ts';
 import { factsOf, type PipelineFacts } from './check/facts.ts';
 import { checkManifests } from './check/manifests.ts';
 import { modelOf, type PipelineModel } from './check/model.ts';
+import { checkAnswering } from './check/owners.ts';
 import {
   type Interfaces,
   interfaceOf,
@@ -113,6 +114,7 @@ function readBase(workspace: Workspace): CheckBase {
   const diagnostics = [
     ...read.flatMap((one) => one.diagnostics),
     ...policies.diagnostics,
+    ...checkAnswering(workspace),
     ...checkManifests(workspace),
     ...checkConnections(workspace),
   ];

@@ -1,6 +1,7 @@
 export type { DataCheck } from './check/data.ts';
 export { listRead } from './check/list-read.ts';
 export type { CallMeaning, PipelineModel } from './check/model.ts';
+export { VACANT } from './check/owners.ts';
 export { inputSource, resultSource } from './check/payloads.ts';
 export { expressionsIn } from './check/policies.ts';
 export { secretDiagnostics } from './check/secrets.ts';

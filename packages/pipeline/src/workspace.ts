@@ -103,7 +103,7 @@ export async function loadWorkspaceFiles(
     unreadable: new Set([...contracts.unreadable, ...connectors.unreadable]),
     pipelineFiles,
     policyFiles,
-    ...(owners && { teams: owners.teams, clearances: owners.clearances }),
+    ...(owners?.isReadable && { teams: owners.teams, clearances: owners.clearances }),
   };
   return { value: workspace, diagnostics: oncePerPlace(found.sort(compareDiagnostics)) };
 }

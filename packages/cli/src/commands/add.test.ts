@@ -35,6 +35,20 @@ describe('add contract', () => {
     },
   );
 
+  it('says where nobody was named to answer for it, and `check` refuses that', async () => {
+    await writeFile(
+      join(folder, 'from.yaml'),
+      'openapi: 3.1.0\ninfo: { title: Shop, version: 1.0.0 }\npaths: {}\n',
+    );
+    const { said } = await addContract('--from', 'from.yaml');
+    expect(said).toContain(
+      'nobody was named to answer for it: give `steward` in contracts/shop/contract.yaml',
+    );
+    expect((await runIn('check')).said).toContain('`unowned` is no team');
+    await rm(join(folder, 'contracts'), { recursive: true });
+    expect((await addContract('--from', 'from.yaml', '--owner', 'sales')).said).not.toContain('nobody');
+  });
+
   it('writes a steward that YAML would read otherwise as the text it is', async () => {
     await writeFile(
       join(folder, 'from.yaml'),
@@ -216,7 +230,7 @@ describe('add pipeline', () => {
   beforeEach(async () => {
     await cp(join(import.meta.dirname, '../../templates/init'), folder, { recursive: true, force: true });
     await writeFile(join(folder, 'parts.yaml'), PARTS);
-    await runIn('add', 'connector', 'parts', '--from', 'parts.yaml');
+    await runIn('add', 'connector', 'parts', '--from', 'parts.yaml', '--owner', 'platform');
   });
 
   it('takes what it can from the event and the connector, and leaves the rest to its author', async () => {

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import type { ConnectorManifest } from '@tenon/connector';
 import { type Contract, loadContract, nodeFileReader } from '@tenon/contract';
 import { type Diagnostic, hasErrors } from '@tenon/model';
+import { VACANT } from '@tenon/pipeline';
 import { cliDiagnostic } from '../cli-rules.ts';
 import { type Args, type CommandSpec, UsageError } from '../command.ts';
 import { type ExitCode, exit } from '../exit.ts';
@@ -51,7 +52,9 @@ export const addCommands: readonly CommandSpec[] = [
     run: async (args, io) => {
       const code = await addContract(args, io);
       if (code === exit.clean && !args.flag('update'))
-        io.err(`next: tenon add connector ${args.positionals[0]}\n`);
+        io.err(
+          `${args.text('owner') === undefined ? `nobody was named to answer for it: give \`steward\` in contracts/${args.positionals[0]}/contract.yaml\n` : ''}next: tenon add connector ${args.positionals[0]}\n`,
+        );
       return code;
     },
   },
@@ -143,7 +146,7 @@ async function addContract(args: Args, io: Io): Promise<ExitCode> {
   const { file, version } = aboutDocument(from, source.text);
   const document = join('contracts', name, file);
   const provenance = provenanceOf({ source: from, version, text: source.text, at: io.clock.now() });
-  const policy = contractPolicy(args.text('owner') ?? 'unowned', provenance);
+  const policy = contractPolicy(args.text('owner') ?? VACANT.owner, provenance);
   const written = await writeNew(root, [
     { path: document, text: source.text },
     { path: join('contracts', name, 'contract.yaml'), text: policy },
@@ -177,7 +180,7 @@ async function addConnector(args: Args, io: Io): Promise<ExitCode> {
   const { manifest, readme, guesses } = scaffoldConnector(
     contract,
     name,
-    args.text('owner') ?? contract.policy?.steward ?? 'unowned',
+    args.text('owner') ?? contract.policy?.steward ?? VACANT.owner,
   );
   const written = await writeNew(root, [
     { path: join('connectors', name, 'connector.yaml'), text: manifest },

@@ -1,7 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type Diagnostic, hasErrors } from '@tenon/model';
-import type { Workspace } from '@tenon/pipeline';
+import { VACANT, type Workspace } from '@tenon/pipeline';
 import { cliDiagnostic } from '../cli-rules.ts';
 import { type Args, UsageError } from '../command.ts';
 import { type ExitCode, exit } from '../exit.ts';
@@ -84,9 +84,9 @@ export function ownersFor(
   const answering = [...named, ...(teams ?? [])].find(
     (team) => team !== undefined && (teams === undefined || teams.has(team)),
   );
-  const owner = args.text('owner') ?? answering ?? 'unowned';
+  const owner = args.text('owner') ?? answering ?? VACANT.owner;
   return {
     owner,
-    backup: args.text('backup') ?? [...(teams ?? [])].find((team) => team !== owner) ?? 'nobody',
+    backup: args.text('backup') ?? [...(teams ?? [])].find((team) => team !== owner) ?? VACANT.backup,
   };
 }

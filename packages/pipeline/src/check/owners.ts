@@ -4,10 +4,27 @@ import { allSteps, type Located, OWNER_ROLES } from '../spec/pipeline-spec.ts';
 import type { Workspace } from '../workspace.ts';
 import type { PipelineModel } from './model.ts';
 
+/** Names that `tenon add` writes where nobody was named: those of no team, with `owners.yaml` or without. */
+export const VACANT = { owner: 'unowned', backup: 'nobody' } as const;
+const VACANT_NAMES: ReadonlySet<string> = new Set(Object.values(VACANT));
+
 /** A team named in a spec must be in `owners.yaml`, where there is one (C144). */
-export function checkTeam(team: Located<string> | undefined, workspace: Workspace): Diagnostic[] {
-  if (!team || !workspace.teams || workspace.teams.has(team.value)) return [];
-  const near = didYouMean(team.value, workspace.teams);
+export function checkTeam(
+  team: Located<string> | undefined,
+  { teams }: Pick<Workspace, 'teams'>,
+): Diagnostic[] {
+  if (!team || teams?.has(team.value)) return [];
+  if (VACANT_NAMES.has(team.value))
+    return [
+      diagnostic('unknown-team', {
+        message: `\`${team.value}\` is no team: who answers here is still to be named`,
+        at: team.at,
+        subject: team.value,
+        fix: teams && teams.size > 0 ? `name a team of owners.yaml: ${[...teams].join(', ')}` : 'name a team',
+      }),
+    ];
+  if (!teams) return [];
+  const near = didYouMean(team.value, teams);
   return [
     diagnostic('unknown-team', {
       message: `\`${team.value}\` is not in owners.yaml`,
@@ -17,6 +34,19 @@ export function checkTeam(team: Located<string> | undefined, workspace: Workspac
       misspelt: { name: team.value, meant: near },
     }),
   ];
+}
+
+/** Stewards of contracts and owners of connectors exist. A package's owner is a team of those who published it. */
+export function checkAnswering(workspace: Workspace): Diagnostic[] {
+  const stewards = [...workspace.contracts.values()].flatMap(({ policy }) =>
+    policy?.stewardAt ? { value: policy.steward, at: policy.stewardAt } : [],
+  );
+  const owners = [...workspace.connectors.values()].flatMap(({ name, owner }) => {
+    const document = workspace.connectorDocuments.get(name);
+    const isInstalled = workspace.connectorFolders.get(name)?.startsWith('node_modules/') ?? false;
+    return document && !isInstalled ? { value: owner, at: document.locate('/metadata/owner') } : [];
+  });
+  return [...stewards, ...owners].flatMap((team) => checkTeam(team, workspace));
 }
 
 /** Whoever a spec names exists, and neither the backup nor the reviewer is the owner. */

@@ -12,6 +12,8 @@ export function readOwners(text: string): {
   readonly teams: ReadonlySet<string>;
   readonly clearances: ReadonlyMap<string, ReadonlySet<DataClass>>;
   readonly diagnostics: readonly Diagnostic[];
+  /** Its text is YAML: without that, nothing is known of the teams. */
+  readonly isReadable: boolean;
 } {
   const document = parseSpec(OWNERS_FILE, text);
   const found: Diagnostic[] = [...document.diagnostics];
@@ -31,5 +33,6 @@ export function readOwners(text: string): {
     teams: new Set(teams.map(([name]) => name)),
     clearances: new Map(teams),
     diagnostics: found,
+    isReadable: !document.isBroken,
   };
 }

@@ -79,12 +79,12 @@ export const namesRules = {
   },
   'unknown-team': {
     severity: 'error',
-    title: 'a team that is not in owners.yaml',
-    why: 'A page to a team that does not exist reaches nobody (C144).',
-    fix: 'correct the name, or add the team to owners.yaml',
+    title: 'an owner or steward that is no team of owners.yaml',
+    why: 'A page to a team that does not exist reaches nobody (C144). Contracts and connectors have one too: who takes what a broken one does to others.',
+    fix: 'correct the name, or add the team to owners.yaml; in place of `unowned`, which `tenon add` writes without `--owner`, name a team',
     example: {
-      bad: 'owner: { team: revenu-operations, … }',
-      good: 'owner: { team: revenue-operations, … }',
+      bad: 'owner: { team: revenu-operations, … }   # and in contract.yaml: `steward: unowned`',
+      good: 'owner: { team: revenue-operations, … }   # and in contract.yaml: `steward: revenue-operations`',
     },
   },
   'backup-is-owner': {

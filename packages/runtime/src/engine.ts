@@ -61,7 +61,8 @@ export interface RunContext {
 
   /**
    * May such a call go out now? `undefined` when it may, at the cost of one read. Else the run is put by, durable and
-   * with its deadline stopped, and goes on here when it may; with a `place` it ends early when the run is to stop.
+   * with its deadline stopped, and goes on here when it may; with a `place` it ends early when the run is to stop. What ended early
+   * comes by the same place in its next round, and is not ended there by that again.
    */
   hold(call: HeldCall): Promise<Interruption | undefined> | undefined;
 

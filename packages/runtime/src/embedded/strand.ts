@@ -78,6 +78,8 @@ export class Strand implements RunContext {
   /** Deadlines of the steps that it is in, the innermost last: each as what is left of the run's when it is over. */
   readonly #bounds: StepBound[];
   #notes: Fact[] = [];
+  /** By place of a hold, how often this execution was stopped there: what comes by it again is a round later. */
+  readonly #stopsAtHolds = new Map<string, number>();
   /** Of a strand of a fork that has suspended; empty when it only steps aside for a process that stops. */
   waits: readonly Wait[] = [];
 
@@ -225,13 +227,11 @@ export class Strand implements RunContext {
     });
   }
 
-  hold(call: HeldCall): Promise<Interruption | undefined> | undefined {
-    const { host, journal, hasStops, pipelines } = this.#run;
-    if (hasStops && call.place !== undefined) {
-      const known = journal.get(`#stop/${this.#prefix}${call.place}`);
-      // Stored by `#interruption`, as there.
-      if (known !== undefined) return Promise.resolve(known.value as unknown as Interruption);
-    }
+  hold(held: HeldCall): Promise<Interruption | undefined> | undefined {
+    const { host, hasStops, pipelines } = this.#run;
+    const call = hasStops && held.place !== undefined ? this.#inItsRound(held, held.place) : held;
+    const known = hasStops && call.place !== undefined ? this.#stopAt(call.place) : undefined;
+    if (known !== undefined) return Promise.resolve(known);
     if (this.#isReplaying) return undefined;
     if (host.isStopping || host.isPaused(this.#run.row)) this.#stepAside();
     const switches = host.holdersOf(pipelines, call);
@@ -425,7 +425,12 @@ export class Strand implements RunContext {
   }
 
   get #isReplaying(): boolean {
-    return this.#recalled < this.#memory.recorded || this.#group?.unbegun !== undefined;
+    return this.#isBehind || this.#group?.unbegun !== undefined;
+  }
+
+  /** There are rows that it has not asked for yet. */
+  get #isBehind(): boolean {
+    return this.#recalled < this.#memory.recorded;
   }
 
   #recall(key: string): Json | undefined {
@@ -464,6 +469,25 @@ export class Strand implements RunContext {
 
   #isStoppedAt(place: string | undefined): boolean {
     return place !== undefined && this.#run.journal.has(`#stop/${this.#prefix}${place}`);
+  }
+
+  #stopAt(place: string): Interruption | undefined {
+    // Stored by `#interruption`, as there.
+    return this.#run.journal.get(`#stop/${this.#prefix}${place}`)?.value as unknown as Interruption;
+  }
+
+  /** What was stopped as it was held has used up no number, so a round later it comes by the same place: that stop is not for it. */
+  #inItsRound(call: HeldCall, place: string): HeldCall {
+    const times = this.#stopsAtHolds.get(place) ?? 0;
+    const own = times === 0 ? place : `${place}/${times}`;
+    const isJoined = this.#group?.unbegun !== undefined;
+    if (times > 0 && isJoined && !this.#isBehind && this.#stopAt(own) === undefined) {
+      // An earlier version took it for it all the same: it was joined with nothing more on record.
+      if (this.#run.state === 'compensating') return call;
+      this.#run.recordStop(`#stop/${this.#prefix}${own}`, this.#stopAt(place)!);
+    }
+    if (this.#stopAt(own) !== undefined) this.#stopsAtHolds.set(place, times + 1);
+    return { ...call, place: own };
   }
 
   #whyStop(countsDown: boolean): Interruption | undefined {

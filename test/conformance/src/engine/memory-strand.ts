@@ -47,6 +47,8 @@ export class MemoryStrand implements RunContext {
   /** Deadlines of the steps that it is in, the innermost last. */
   readonly #bounds: StepBound[];
   #recalled = 0;
+  /** By place of a hold, how often this execution was stopped there: what comes by it again is a round later. */
+  readonly #stopsAtHolds = new Map<string, number>();
   /** Keys that were asked for or recorded: each counts once. */
   readonly #asked = new Set<string>();
   #notes: Fact[] = [];
@@ -119,11 +121,17 @@ export class MemoryStrand implements RunContext {
     return all;
   }
 
-  hold(call: HeldCall): Promise<Interruption | undefined> | undefined {
+  hold({ place, ...what }: HeldCall): Promise<Interruption | undefined> | undefined {
     const { engine, stored } = this.#run;
-    if (call.place !== undefined) {
-      const known = this.#stopAt(call.place);
-      if (known !== undefined) return Promise.resolve(known);
+    const times = this.#stopsAtHolds.get(place ?? '') ?? 0;
+    const call = {
+      ...what,
+      ...(place !== undefined && { place: times === 0 ? place : `${place}/${times}` }),
+    };
+    const known = call.place === undefined ? undefined : this.#stopAt(call.place);
+    if (place !== undefined && known !== undefined) {
+      this.#stopsAtHolds.set(place, times + 1);
+      return Promise.resolve(known);
     }
     if (this.#isReplaying) return undefined;
     if (engine.isPaused(stored)) this.#stepAside();

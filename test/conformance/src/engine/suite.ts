@@ -564,6 +564,28 @@ function suite(storage: () => EngineStorage): void {
       expect((await world.engine.liftSwitch('kill/everything', 'ana', 'again')).ok).toBe(false);
     });
 
+    test('a branch that was stopped as it was held goes on from there once the run is resumed', async () => {
+      const acme = { kind: 'kill', scope: { connection: 'acme' }, sparesCompensation: false } as const;
+      const looked = call('looked', 'acme.get', { connection: 'other' });
+      // That its deadline began is on record, so it is not stopped before it.
+      const held = call('held', 'acme.create', { deadlineMs: 60_000 });
+      await open({ steps: [both([looked], [held])], onFailure: 'hold' });
+      world.target.script = { get: [{ fail: refused }, { fail: refused }] };
+      await world.engine.setSwitch(acme, 'ana', 'a drill');
+      const runId = await world.order({ id: 'a' });
+      await world.settle();
+      await world.engine.resume(runId, 'ana', 'again');
+      await world.settle();
+      expect(world.state(runId)).toBe('failed');
+      world.kill();
+      await world.settle();
+      await world.engine.liftSwitch('kill/connection/acme', 'ana', 'over');
+      await world.engine.resume(runId, 'ana', 'once more');
+      await world.settle();
+      expect(world.state(runId)).toBe('succeeded');
+      expect(world.target.count('create')).toBe(1);
+    });
+
     test('a paused pipeline takes events and begins none of its runs until it is lifted', async () => {
       await open({ steps: [undoable('one')] });
       await world.engine.setSwitch(standstill, 'ana', 'a drill');

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { type Bench, failure, openBench } from './testing/bench.ts';
+import { type Bench, failure, openBench, unavailable } from './testing/bench.ts';
 import { call, literal, planFor } from './testing/plan.ts';
 
 let bench: Bench;
@@ -67,5 +67,67 @@ describe('compare, then write', () => {
       get: [{ fail: failure('notFound', 'HTTP_RESPONSE_STATUS', 'answered', { status: 404 }) }],
     });
     expect(bench.target.count('setChecked')).toBe(1);
+  });
+
+  describe('before its connection takes the look', () => {
+    const open = { postpone: failure('transient', 'CONNECTION_BREAKER_OPEN', 'notSent') };
+    /** A connection that takes nothing, until it is told to. */
+    const waiting = async (): Promise<string> => {
+      bench = await openBench(planFor({ steps: [write], onFailure: 'hold' }));
+      bench.target.decide = () => open;
+      const runId = await bench.order({ id: 'a' });
+      // Longer than all attempts and looks that the step allows.
+      await bench.pass(300_000);
+      expect(bench.runtime.run(runId)).toMatchObject({ state: 'waiting' });
+      expect(bench.target.count('get')).toBeGreaterThan(100);
+      return runId;
+    };
+    const heal = (): void => {
+      delete bench.target.decide;
+    };
+
+    test('it waits, and no attempt or look is used up', async () => {
+      const runId = await waiting();
+      await bench.crash();
+      heal();
+      bench.target.script = { get: [{ fail: unavailable }, { fail: unavailable }, { fail: unavailable }] };
+      await bench.pass(60_000);
+      expect(bench.state(runId)).toBe('succeeded');
+      expect(bench.target.count('setChecked')).toBe(1);
+      expect(bench.runtime.run(runId)!.steps).toMatchObject([{ attempts: 1 }]);
+    });
+
+    test('a deadline ends that, and resumed it looks anew', async () => {
+      const runId = await waiting();
+      await bench.pass(300_000);
+      expect(bench.runtime.run(runId)).toMatchObject({
+        state: 'failed',
+        failure: { code: 'RUN_DEADLINE_EXCEEDED' },
+        steps: [{ attempts: 0 }],
+      });
+      heal();
+      await bench.runtime.resume(runId, 'ana', 'it is up again');
+      await bench.pass(60_000);
+      expect(bench.state(runId)).toBe('succeeded');
+      expect(bench.target.count('setChecked')).toBe(1);
+    });
+
+    test('so does a cancellation', async () => {
+      const runId = await waiting();
+      await bench.runtime.cancel(runId, 'ana', 'no longer wanted');
+      await bench.runtime.idle();
+      expect(bench.state(runId)).toBe('cancelled');
+    });
+
+    test('so does one while a switch holds the next look', async () => {
+      const runId = await waiting();
+      const kill = { kind: 'kill', scope: { connection: 'acme' }, sparesCompensation: false } as const;
+      await bench.runtime.setSwitch(kill, 'ana', 'a test');
+      await bench.pass(60_000);
+      expect(bench.runtime.runs()[0]).toMatchObject({ state: 'waiting', heldBy: ['kill/connection/acme'] });
+      await bench.runtime.cancel(runId, 'ana', 'no longer wanted');
+      await bench.runtime.idle();
+      expect(bench.state(runId)).toBe('cancelled');
+    });
   });
 });

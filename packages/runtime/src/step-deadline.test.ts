@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { type Bench, failure, openBench, outdated, refused, unavailable } from './testing/bench.ts';
-import { amend, call, childPlan, planFor, retry, run, step } from './testing/plan.ts';
+import { amend, call, childPlan, planFor, probe, retry, run, step } from './testing/plan.ts';
 
 let bench: Bench;
 afterEach(() => bench?.close());
@@ -73,6 +73,25 @@ describe('the deadline of a step', () => {
     expect(bench.state(id)).toBe('inDoubt');
     expect(bench.target.count('create')).toBeLessThanOrEqual(4);
     expect(bench.target.doubled).toEqual([]);
+  });
+
+  test('ends the looks before a write: nothing is sent any more, and resumed it looks anew', async () => {
+    const looks = call('one', 'acme.createChecked', { probe, deadlineMs: 3 * SECOND, retry: patient });
+    bench = await openBench(planFor({ steps: [looks], onFailure: 'hold' }));
+    busy(bench, 'find');
+    const beganAtMs = bench.clock.now();
+    const id = await bench.order({ id: 'a' });
+    await bench.pass(60 * SECOND);
+    expect(failureOf(id)).toMatchObject({ code: 'STEP_DEADLINE_EXCEEDED' });
+    expect(parkedAfter(id)).toBe(3 * SECOND);
+    expect(bench.target.calls.map(({ operation, request }) => [operation, request.deadlineAt])).toEqual(
+      Array.from({ length: 3 }, () => ['find', beganAtMs + 3 * SECOND]),
+    );
+    busy(bench);
+    await bench.runtime.resume(id, 'ana', 'once more');
+    await bench.pass(SECOND);
+    expect(bench.state(id)).toBe('succeeded');
+    expect(bench.target.count('createChecked')).toBe(1);
   });
 
   test('is the same in the process after a crash', async () => {

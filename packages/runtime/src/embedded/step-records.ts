@@ -64,8 +64,10 @@ export function placedSteps(
   });
 }
 
+type NeverSent = 'held' | 'postponed' | 'stopped';
+
 interface AttemptValue {
-  readonly outcome: 'succeeded' | 'retryable' | 'failed' | 'unknown' | 'held' | 'postponed';
+  readonly outcome: 'succeeded' | 'retryable' | 'failed' | 'unknown' | NeverSent;
   readonly value?: Json;
   readonly failure?: Failure;
 }
@@ -91,7 +93,7 @@ function recordOf(
   for (let n = 1; values.has(`${id}#${n}`); n++) outcomes.push(JSON.parse(values.get(`${id}#${n}`)!));
   const begun = values.has(`${id}#${outcomes.length + 1}!`);
   // What was never sent was no attempt.
-  const made = outcomes.filter(({ outcome }) => outcome !== 'held' && outcome !== 'postponed');
+  const made = outcomes.filter(({ outcome }) => !NEVER_SENT.has(outcome));
   const last = made.at(-1);
   if (outcomes.length === 0 && !begun) return undefined;
   const operation = plan.operations[step.operation];
@@ -110,6 +112,8 @@ function recordOf(
     ...(!isDone && last?.failure !== undefined && { failure: last.failure }),
   };
 }
+
+const NEVER_SENT: ReadonlySet<string> = new Set(['held', 'postponed', 'stopped'] satisfies NeverSent[]);
 
 /** Where the step is based on a version, its key is that of the last version it went by. */
 function keyPlace(id: string, place: string, last: number, values: ReadonlyMap<string, string>): string {

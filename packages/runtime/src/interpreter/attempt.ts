@@ -1,11 +1,19 @@
 import type { CallResult } from '@tenon/connector';
 import { atPointer, type Failure, type Json, type JsonObject } from '@tenon/model';
-import type { Fact, Recorded } from '../engine.ts';
+import type { Fact, Interruption, Recorded } from '../engine.ts';
 import { doneFact, failureDetails, intentFact, plain } from './effect-facts.ts';
 import { judge, repeatIsHarmless } from './judge.ts';
 import { checkFirst } from './probe.ts';
 import { spanOf } from './trace-context.ts';
-import { budgetStart, type Effect, originOf, purposeOf, type Tries, type Version } from './tries.ts';
+import {
+  budgetStart,
+  type Effect,
+  originOf,
+  postponedUntil,
+  purposeOf,
+  type Tries,
+  type Version,
+} from './tries.ts';
 
 type AttemptRecord =
   /** Its connection could not take it: nothing was sent. */
@@ -49,7 +57,13 @@ type AttemptRecord =
       readonly firstSentAtMs?: number;
     };
 
-export async function attemptOnce(tries: Tries, n: number): Promise<AttemptRecord> {
+/** The run, or the step, was to stop before anything was sent. */
+interface StoppedAttempt {
+  readonly outcome: 'stopped';
+  readonly interruption: Interruption;
+}
+
+export async function attemptOnce(tries: Tries, n: number): Promise<AttemptRecord | StoppedAttempt> {
   const { ctx, effect } = tries;
   const { operation } = effect;
   const isRead = operation.effect === 'read';
@@ -57,6 +71,11 @@ export async function attemptOnce(tries: Tries, n: number): Promise<AttemptRecor
 
   const checked =
     operation.idempotency.mode === 'checkFirst' && !isRead ? await checkFirst(tries, n) : undefined;
+  if (checked !== undefined && 'found' in checked) {
+    // It is no attempt, and its number is used up: a round later it looks anew.
+    await ctx.step(name, () => ({ value: { outcome: 'stopped' } }));
+    return { outcome: 'stopped', interruption: checked.interruption };
+  }
   let cutShort = false;
   const harmless = isRead || isHarmless(effect);
   if (!harmless && checked === undefined) {
@@ -165,9 +184,7 @@ function outcomeOf(
   const { failure } = result;
   const endedAtMs = ctx.now();
   if ('postponed' in result && result.postponed && effect.interruptible) {
-    const waitMs = Math.max(failure.retryAfterMs ?? 0, POSTPONED_MIN_MS);
-    // Spread, so that what waited for one breaker does not come back at one moment.
-    const nextAtMs = endedAtMs + Math.ceil(waitMs + ctx.random() * POSTPONED_MIN_MS);
+    const nextAtMs = postponedUntil(ctx, failure);
     return {
       value: {
         outcome: 'postponed',
@@ -229,9 +246,6 @@ function outcomeOf(
     facts,
   };
 }
-
-/** Least time that a call waits for a connection that cannot take it. */
-const POSTPONED_MIN_MS = 1_000;
 
 const CUT_SHORT: Failure = {
   class: 'timeout',

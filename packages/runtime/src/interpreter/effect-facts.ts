@@ -44,7 +44,12 @@ export function doneFact(effect: Effect, n: number): Fact {
 export function probeFact(
   effect: Effect,
   n: number,
-  answer: { readonly found: string; readonly failure?: Failure; readonly differs?: readonly string[] },
+  answer: {
+    readonly found: string;
+    readonly failure?: Failure;
+    readonly differs?: readonly string[];
+    readonly nextAtMs?: number;
+  },
   mark: '?' | '^',
 ): Fact {
   return {
@@ -55,6 +60,7 @@ export function probeFact(
       found: answer.found,
       purpose: mark === '^' ? 'check before sending' : 'settle an unknown outcome',
       ...(answer.differs && { differs: answer.differs }),
+      ...(answer.nextAtMs !== undefined && { nextAtMs: answer.nextAtMs }),
       ...(answer.failure && failureDetails(answer.failure)),
     },
   };

@@ -48,6 +48,8 @@ export async function perform(
     const stopped = held === undefined ? undefined : await held;
     if (stopped !== undefined) return { ok: false, attempts: n - 1, ...stopped };
     const attempt = await attemptOnce(tries, n);
+    if (attempt.outcome === 'stopped')
+      return { ok: false, attempts: n, ...interruptionEnd(attempt.interruption) };
     if (attempt.outcome === 'held') {
       // It was no attempt, but the one before this process may have been.
       tries.budgetFrom++;

@@ -1,11 +1,11 @@
 import type { CallResult } from '@tenon/connector';
 import { type Failure, type Json, type JsonObject, unmetPointers } from '@tenon/model';
 import type { ProbePlan } from '@tenon/pipeline';
-import type { Recorded } from '../engine.ts';
+import type { Interruption, Recorded } from '../engine.ts';
 import { doneFact, plain, probeFact } from './effect-facts.ts';
 import { nextAttemptAt } from './judge.ts';
 import { spanOf } from './trace-context.ts';
-import { nextAfterAbsence, originOf, type Tries } from './tries.ts';
+import { nextAfterAbsence, originOf, postponedUntil, type Tries } from './tries.ts';
 
 /** Places named at most, at which a state is not as it is wanted. */
 const POINTERS_MAX = 20;
@@ -15,70 +15,114 @@ type Probed =
   | { readonly found: 'no'; readonly nextAtMs?: number; readonly differs?: readonly string[] }
   | { readonly found: 'unclear'; readonly failure: Failure };
 
-type ProbeRecord =
-  | Probed
+type Answer =
+  | Exclude<Probed, { readonly found: 'no' }>
+  | { readonly found: 'no'; readonly differs?: readonly string[] }
   /** A switch caught it on its way out. */
   | { readonly found: 'held' }
-  | { readonly found: 'later'; readonly failure: Failure; readonly nextAtMs: number };
+  /** Its connection could not take it: nothing was asked. */
+  | { readonly found: 'postponed'; readonly failure: Failure };
+
+type ProbeRecord =
+  | ((Probed | { readonly found: 'later'; readonly failure: Failure; readonly nextAtMs: number }) & {
+      readonly startedAtMs: number;
+    })
+  | { readonly found: 'held' }
+  | { readonly found: 'postponed'; readonly failure: Failure; readonly nextAtMs: number };
+
+/** A look before sending that came to no answer, since the run, or the step, is to stop. */
+interface Stopped {
+  readonly found: 'stopped';
+  readonly interruption: Interruption;
+}
+
+/** One asking after another: what it is for, and what has been asked so far. */
+interface Asking {
+  readonly n: number;
+  readonly mark: '?' | '^';
+  /** What is asked about. */
+  readonly attempt: { readonly failure?: Failure };
+  /** Nothing was sent yet: what ends the step ends this too, and waiting for the connection is no asking. */
+  readonly isForward: boolean;
+  asked: number;
+  startedAtMs?: number;
+}
 
 /** Asks whether the effect is there, within the step's own budget (a probe is a read). */
 export async function probe(
   tries: Tries,
   plan: ProbePlan,
   n: number,
-  mark: '?' | '^',
   attempt: { readonly failure?: Failure },
 ): Promise<Probed> {
+  const probed = await askUntilAnswered(tries, plan, { n, mark: '?', attempt, isForward: false, asked: 0 });
+  if (probed.found === 'stopped') throw new Error('a probe of what may have been sent was stopped');
+  return probed;
+}
+
+async function askUntilAnswered(tries: Tries, plan: ProbePlan, asking: Asking): Promise<Probed | Stopped> {
   const { ctx, effect } = tries;
-  let startedAtMs: number | undefined;
-  let asked = 0;
+  const { n, mark, isForward } = asking;
   for (let k = 1; ; k++) {
-    await ctx.hold({ step: effect.place, connection: effect.connection, purpose: 'probe' });
-    const value = await ctx.step(`${effect.id}#${n}${mark}${k}`, async (): Promise<Recorded<JsonObject>> => {
-      const now = ctx.now();
-      startedAtMs ??= now;
+    const name = `${effect.id}#${n}${mark}${k}`;
+    const { place: step, connection } = effect;
+    const purpose = 'probe';
+    const held = await ctx.hold({ step, connection, purpose, ...(isForward && { place: `${name}=` }) });
+    if (held !== undefined) return { found: 'stopped', interruption: held };
+    const value = await ctx.step(name, async () => {
+      const startedAtMs = asking.startedAtMs ?? ctx.now();
       await ctx.durable();
-      const answer = await askProbe(tries, plan, n);
-      const facts = [probeFact(effect, n, answer, mark)];
-      if (answer.found === 'yes' && mark === '?') facts.push(doneFact(effect, n));
-      if (answer.found === 'no') {
-        const nextAtMs = attempt.failure && nextAfterAbsence(tries, n, attempt.failure);
-        return { value: { ...answer, ...(nextAtMs !== undefined && { nextAtMs }), startedAtMs }, facts };
-      }
-      if (answer.found === 'yes') return { value: { ...answer, startedAtMs }, facts, numbered: true };
-      if (answer.found === 'held') return { value: { ...answer, startedAtMs }, facts };
-      const nextAtMs = nextAttemptAt({
-        failure: answer.failure,
-        retry: effect.retry,
-        attemptsUsed: asked + 1,
-        budgetStartedAtMs: startedAtMs,
-        nowMs: ctx.now(),
-        random: ctx.random(),
-      });
-      const failure = plain(answer.failure);
-      return nextAtMs === undefined
-        ? { value: { found: 'unclear', failure, startedAtMs }, facts }
-        : { value: { found: 'later', failure, nextAtMs, startedAtMs }, facts };
+      return recordOf(tries, asking, await askProbe(tries, plan, asking), startedAtMs);
     });
     // The key names the type: only the step above writes under it.
-    const answer = value as unknown as ProbeRecord & { readonly startedAtMs: number };
-    startedAtMs = answer.startedAtMs;
+    const answer = value as unknown as ProbeRecord;
     if (answer.found === 'held') continue;
-    asked++;
-    if (answer.found !== 'later') return answer;
-    await ctx.sleepUntil(answer.nextAtMs, effect.place);
+    if (answer.found !== 'postponed') {
+      asking.startedAtMs = answer.startedAtMs;
+      asking.asked++;
+      if (answer.found !== 'later') return answer;
+    }
+    const stopped = await ctx.sleepUntil(answer.nextAtMs, effect.place, isForward ? name : undefined);
+    if (stopped !== undefined) return { found: 'stopped', interruption: stopped };
   }
 }
 
-async function askProbe(
+function recordOf(
   tries: Tries,
-  plan: ProbePlan,
-  n: number,
-): Promise<
-  | Exclude<Probed, { readonly found: 'no' }>
-  | { readonly found: 'no'; readonly differs?: readonly string[] }
-  | { readonly found: 'held' }
-> {
+  { n, mark, attempt, isForward, asked }: Asking,
+  answer: Answer,
+  startedAtMs: number,
+): Recorded<JsonObject> {
+  const { ctx, effect } = tries;
+  if (answer.found === 'postponed' && isForward) {
+    const nextAtMs = postponedUntil(ctx, answer.failure);
+    const facts = [probeFact(effect, n, { ...answer, nextAtMs }, mark)];
+    return { value: { found: 'postponed', failure: plain(answer.failure), nextAtMs }, facts };
+  }
+  const told = answer.found === 'postponed' ? ({ ...answer, found: 'unclear' } as const) : answer;
+  const facts = [probeFact(effect, n, told, mark)];
+  if (told.found === 'yes' && mark === '?') facts.push(doneFact(effect, n));
+  if (told.found === 'no') {
+    const nextAtMs = attempt.failure && nextAfterAbsence(tries, n, attempt.failure);
+    return { value: { ...told, ...(nextAtMs !== undefined && { nextAtMs }), startedAtMs }, facts };
+  }
+  if (told.found === 'yes') return { value: { ...told, startedAtMs }, facts, numbered: true };
+  if (told.found === 'held') return { value: { found: 'held' }, facts };
+  const nextAtMs = nextAttemptAt({
+    failure: told.failure,
+    retry: effect.retry,
+    attemptsUsed: asked + 1,
+    budgetStartedAtMs: startedAtMs,
+    nowMs: ctx.now(),
+    random: ctx.random(),
+  });
+  const failure = plain(told.failure);
+  return nextAtMs === undefined
+    ? { value: { found: 'unclear', failure, startedAtMs }, facts }
+    : { value: { found: 'later', failure, nextAtMs, startedAtMs }, facts };
+}
+
+async function askProbe(tries: Tries, plan: ProbePlan, { n, isForward }: Asking): Promise<Answer> {
   const { ctx, loaded, effect, key } = tries;
   const operation = loaded.plan.operations[plan.operation];
   if (operation === undefined) return { found: 'unclear', failure: unknownOperation(plan.operation) };
@@ -89,6 +133,7 @@ async function askProbe(
     operation,
     // A probe's `with` is an object by the plan's schema.
     input: input.value as JsonObject,
+    ...(isForward && { deadlineAt: ctx.deadlineAt() }),
     traceparent: spanOf(ctx.run.traceparent, `${effect.place}#${n}?`),
     correlationId: ctx.run.correlationId,
     purpose: 'probe',
@@ -97,6 +142,8 @@ async function askProbe(
   if (result === 'held') return { found: 'held' };
   // Asked for one thing and told that it is not there: that is an answer.
   if (!result.ok && result.failure.class === 'notFound') return { found: 'no' };
+  if (!result.ok && 'postponed' in result && result.postponed)
+    return { found: 'postponed', failure: result.failure };
   if (!result.ok) return { found: 'unclear', failure: result.failure };
   const found = loaded.expression(plan.found, { ...scope, body: result.body });
   if (!found.ok) return { found: 'unclear', failure: found.failure };
@@ -109,11 +156,15 @@ async function askProbe(
 export async function checkFirst(
   tries: Tries,
   n: number,
-): Promise<{ readonly startedAtMs: number; readonly result: CallResult } | undefined> {
+): Promise<{ readonly startedAtMs: number; readonly result: CallResult } | Stopped | undefined> {
   const { ctx, effect } = tries;
   if (effect.probe === undefined) return undefined;
   const startedAtMs = ctx.now();
-  const probed = await probe(tries, effect.probe, n, '^', {});
+  // What may have been sent is settled, whatever else ends.
+  const isForward = effect.interruptible && !tries.unclear;
+  const asking: Asking = { n, mark: '^', attempt: {}, isForward, asked: 0 };
+  const probed = await askUntilAnswered(tries, effect.probe, asking);
+  if (probed.found === 'stopped') return probed;
   if (probed.found === 'no') return undefined;
   if (probed.found === 'yes')
     return { startedAtMs, result: { ok: true, status: 200, body: probed.value, headers: {} } };

@@ -27,7 +27,7 @@ export async function settle(
   };
   if (effect.probe !== undefined) {
     await ctx.sleepUntil(attempt.endedAtMs + effect.probe.settleMs, effect.place);
-    const probed = await probe(tries, effect.probe, n, '?', attempt);
+    const probed = await probe(tries, effect.probe, n, attempt);
     if (probed.found === 'yes') return { as: 'happened', value: probed.value, ...nthOf(probed) };
     // What was changed since says nothing of who changed it, ours may be below it: absence of a write of a version is
     // proven by its conflict alone.

@@ -79,6 +79,15 @@ export function originOf({ ctx: { run }, effect }: Tries): CallOrigin {
   return { pipeline: run.pipeline, runId: run.runId, step: effect.place };
 }
 
+/** When a call that its connection cannot take is to be tried again. */
+export function postponedUntil(ctx: RunContext, { retryAfterMs = 0 }: Failure): number {
+  // Spread, so that what waited for one breaker does not come back at one moment.
+  return ctx.now() + Math.ceil(Math.max(retryAfterMs, POSTPONED_MIN_MS) + ctx.random() * POSTPONED_MIN_MS);
+}
+
+/** Least time that a call waits for a connection that cannot take it. */
+const POSTPONED_MIN_MS = 1_000;
+
 export function nthOf({ nth }: { readonly nth?: number | undefined }): { readonly nth?: number } {
   return nth === undefined ? {} : { nth };
 }

@@ -576,6 +576,18 @@ export const plantedBugs: readonly PlantedBug[] = [
     "if ('postponed' in result && 1 > 2 && effect.interruptible) {",
   ),
   bug(
+    'a look that is put off counts as one',
+    probing,
+    "if (answer.found === 'postponed' && isForward) {",
+    "if (answer.found === 'postponed' && isForward && 1 > 2) {",
+  ),
+  bug(
+    'looks before a write go on after its deadline',
+    probing,
+    'effect.place, isForward ? name : undefined)',
+    'effect.place)',
+  ),
+  bug(
     'an approval that nobody gave does not expire',
     'interpreter/steps.ts',
     'let signal = await ask(name, begun + step.withinMs, step.by, onExpiry);',

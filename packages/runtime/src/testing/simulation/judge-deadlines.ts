@@ -46,7 +46,8 @@ function tooLate(
   bounds: readonly Bound[],
   moments: readonly number[],
 ): readonly string[] {
-  if (entry.kind !== 'intent' && entry.kind !== 'attempt') return [];
+  const isTry = entry.kind === 'intent' || entry.kind === 'attempt';
+  if (!isTry && entry.details['purpose'] !== 'check before sending') return [];
   // A person's word may begin it anew.
   const said = trace.findLast(({ kind, sequence }) => BY_PEOPLE.has(kind) && sequence < entry.sequence);
   return bounds.flatMap((bound) => {

@@ -182,10 +182,16 @@ const themed: Readonly<Partial<Record<Theme, (random: Random) => Plan>>> = {
     }),
   // Tried every second, for longer than it may; beside it, and before it, what waits.
   deadlines: (random) => {
-    const often = (id: string): PlanStep =>
-      call(id, pick(random, ['acme.get', 'acme.put', 'acme.create']), {
-        retry: { ...retry, attempts: 20, backoff: { initialMs: 1_000, factor: 1, maxMs: 1_000 } },
-      });
+    const often = (id: string): PlanStep => ({
+      ...pick(random, [
+        call(id, 'acme.get'),
+        call(id, 'acme.put'),
+        call(id, 'acme.create'),
+        call(id, 'acme.createChecked', { probe }),
+        setChecked(id),
+      ]),
+      retry: { ...retry, attempts: 20, backoff: { initialMs: 1_000, factor: 1, maxMs: 1_000 } },
+    });
     const pausing = (): PlanStep =>
       step('choose', 's0', {
         branches: [{ steps: [step('wait', 's0w', { for: { durationMs: 3_000 } }), often('s0c')] }],

@@ -226,7 +226,10 @@ export class World {
     for (let round = 0; round < LAST_ROUNDS_MAX; round++) {
       await this.#settled();
       // A dispatcher that looks once a minute for what is due tomorrow must not keep people from their work.
-      if (round % 20 === 19) await this.#operator.act(false);
+      if (round % 20 === 19) {
+        await this.#operator.act(false);
+        await this.#settled();
+      }
       if (!this.#passTime() && !(await this.#operator.act(false))) return;
     }
   }

@@ -588,6 +588,12 @@ export const plantedBugs: readonly PlantedBug[] = [
     'effect.place)',
   ),
   bug(
+    'what was stopped as it was held is stopped there in each later round',
+    strand,
+    'const own = times === 0 ? place : `${place}/${times}`;',
+    'const own = place;',
+  ),
+  bug(
     'an approval that nobody gave does not expire',
     'interpreter/steps.ts',
     'let signal = await ask(name, begun + step.withinMs, step.by, onExpiry);',

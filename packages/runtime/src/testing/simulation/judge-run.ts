@@ -1,5 +1,6 @@
 import type { Json } from '@tenon/model';
 import type { CallStep, PlanStep } from '@tenon/pipeline';
+import { STOPPED } from '../../interpreter/interruption.ts';
 import type { LedgerEntry, RunSummary, StepRecord } from '../../runtime.ts';
 import type { Bench } from '../bench.ts';
 import { OLD, OPEN_CODE } from './faults.ts';
@@ -25,6 +26,7 @@ export function judgeRun(history: History, run: RunSummary): readonly string[] {
     ...judgeUndoing(run, history.trace(run.runId), all),
     ...judgeOnce(run, history.trace(run.runId)),
     ...judgePutOff(run, history.trace(run.runId)),
+    ...judgeCause(run, history.trace(run.runId)),
   ];
 }
 
@@ -172,4 +174,11 @@ function judgePutOff({ key }: RunSummary, trace: readonly LedgerEntry[]): readon
     .filter(({ step, details }) => details['code'] === OPEN_CODE && !/^(compensate|guard):/.test(step ?? ''))
     .filter(({ details }) => details['outcome'] === 'failed' || details['to'] === 'failed')
     .map(({ step }) => `${key}: ${step} failed of a connection that it was to wait for`);
+}
+
+/** What was stopped for the sake of another is no cause: a run that fails of nothing else is stopped so again at each resuming. */
+function judgeCause({ key }: RunSummary, trace: readonly LedgerEntry[]): readonly string[] {
+  return trace
+    .filter(({ details }) => details['code'] === STOPPED && details['to'] === 'failed')
+    .map(({ step }) => `${key} failed at ${step} of a branch that was stopped, and no other had failed`);
 }

@@ -58,7 +58,7 @@ describe('what a connection takes in', () => {
 
   test.each([
     ['shop', 0],
-    ['none', 1],
+    ['bare', 1],
   ])(
     'may come over another connector that has a webhook for it: connection of %s',
     async (connector, count) => {
@@ -67,6 +67,10 @@ describe('what a connection takes in', () => {
         .replace(WEBHOOK, '');
       const { diagnostics } = await testWorkspace({
         'connectors/fetching/connector.yaml': fetching,
+        'connectors/bare/connector.yaml': testFiles[CONNECTOR]!.replace('name: shop', 'name: bare').replace(
+          WEBHOOK,
+          '',
+        ),
         [CONFIG]: swap('connector: shop', `connector: ${connector}`),
       });
       const found = diagnostics.filter(({ code }) => code === 'source-without-connection');

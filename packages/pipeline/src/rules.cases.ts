@@ -395,6 +395,21 @@ export const ruleCases = {
     silent: none,
   },
 
+  'webhook-without-secret': {
+    fires: config('    webhookSecrets: [env:SHOP_WEBHOOK_SECRET]\n', ''),
+    on: 'shop',
+    // Another connection of the connector takes the deliveries.
+    silent: {
+      [CONFIG]: swaps(
+        ['    webhookSecrets: [env:SHOP_WEBHOOK_SECRET]\n', ''],
+        [
+          '  shop:\n',
+          '  inbound: { connector: shop, baseUrl: env:IN_URL, credentials: { key: { token: env:IN_KEY } }, webhookSecrets: [env:SHOP_WEBHOOK_SECRET] }\n  shop:\n',
+        ],
+      ),
+    },
+  },
+
   'event-without-source': {
     fires: { ...heard, [NEWS_CONNECTOR]: newsConnector('') },
     on: 'news.orderShipped',

@@ -158,6 +158,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'event-without-schema': 'about contracts',
   'event-without-version': 'about contracts',
   'webhook-unverified': 'about connectors',
+  'webhook-without-secret': 'about tenon.config.yaml',
   'policy-example-fails': 'about policies',
   'policy-written-twice': 'about policies',
   'identity-lacks-scope': 'about connectors and their identities',

@@ -122,7 +122,7 @@ function readmeOf(
     return `| \`${id}\` | ${entry.effect} | ${entry.scopes.map((scope) => `\`${scope}\``).join(' ') || 'none'} | ${repeat} | ${back} |`;
   });
   const events = [...contract.events.keys()].map((event) => `\`${event}\``);
-  return `# ${name}\n\nSpeaks \`contracts/${contract.name}\` (${contract.title} ${contract.version}).\n\n| operation | effect | scope | a repeat | way back |\n|---|---|---|---|---|\n${rows.join('\n')}\n${events.length > 0 ? `\nEvents of the contract: ${events.join(', ')}. Add those that arrive to \`webhooks\`.\n` : ''}`;
+  return `# ${name}\n\nSpeaks \`contracts/${contract.name}\` (${contract.title} ${contract.version}).\n\n| operation | effect | scope | a repeat | way back |\n|---|---|---|---|---|\n${rows.join('\n')}\n${events.length > 0 ? `\nEvents of the contract: ${events.join(', ')}. Add those that arrive to \`webhooks\`, and what they are signed with to \`webhookSecrets\` of the connection.\n` : ''}`;
 }
 
 const REPEATS: Readonly<Record<string, string>> = {

@@ -99,11 +99,14 @@ function checkVerified(model: PipelineModel, { event, name, isHeard }: Named): D
   const manifests = [...model.catalog.workspace.connectors.values()].filter(
     (manifest) => manifest.contract === event.contract.name,
   );
-  // What is fetched needs no signature: the transport knows whom it asked.
-  if (manifests.some(({ sources }) => Object.hasOwn(sources, id)))
-    return unconnected(model, { event, name, isHeard }, takingIn(manifests, id));
+  const taking = takingIn(manifests, id);
+  if (taking.length > 0)
+    return [
+      ...unconnected(model, { event, name, isHeard }, taking),
+      ...checkSigned(model, { event, name, isHeard }, taking),
+    ];
   const verified = manifests.flatMap(({ webhooks }) => Object.keys(webhooks));
-  if (manifests.length === 0 || verified.includes(id)) return [];
+  if (manifests.length === 0) return [];
   const unknown = verified.filter((webhook) => !event.contract.events.has(webhook));
   // A typo in the manifest is reported there.
   if (didYouMean(id, unknown) !== undefined) return [];
@@ -150,6 +153,44 @@ function checkSourced(model: PipelineModel, { event, name, isHeard }: Named): Di
   return unconnected(model, { event, name, isHeard }, taking);
 }
 
+/** Some connection has what deliveries are signed with. What is fetched needs no signature: the transport knows whom it asked. */
+function checkSigned(
+  { catalog: { workspace } }: PipelineModel,
+  { event, name }: Named,
+  taking: readonly ConnectorManifest[],
+): Diagnostic[] {
+  const { id } = event.definition;
+  const byName = new Map(taking.map((manifest) => [manifest.name, manifest]));
+  const connections = Object.values(workspace.config.connections).filter(({ connector }) =>
+    byName.has(connector),
+  );
+  const isTaken = connections.some((connection) => {
+    const isFetched =
+      Object.hasOwn(byName.get(connection.connector)!.sources, id) &&
+      (connection.sources?.includes(id) ?? true);
+    // One that cannot be read is told of by itself.
+    return isFetched || (workspace.connectionPlaces.get(connection.name)?.webhookSecrets?.value ?? 0) > 0;
+  });
+  const delivered = connections.filter(({ connector }) => Object.hasOwn(byName.get(connector)!.webhooks, id));
+  const [first] = delivered;
+  const places = first && workspace.connectionPlaces.get(first.name);
+  if (isTaken || !first || !places) return [];
+  const listed = delivered.map((one) => `\`${one.name}\``).join(', ');
+  const variable = `${first.name.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')}_WEBHOOK_SECRET`;
+  return [
+    diagnostic('webhook-without-secret', {
+      message:
+        delivered.length === 1
+          ? `connection ${listed} has no \`webhookSecrets\`, so every delivery to it is refused`
+          : `none of the connections ${listed} has \`webhookSecrets\`, so every delivery to them is refused`,
+      at: places.webhookSecrets?.at ?? places.name,
+      subject: first.name,
+      related: [{ ...name.at, message: `\`${name.value}\` is to be delivered` }],
+      fix: `add \`webhookSecrets: [env:${variable}]\` to \`connections.${first.name}\`, and set the variable to what the sender signs with`,
+    }),
+  ];
+}
+
 /** Those over which an event comes in, fetched or delivered. */
 function takingIn(manifests: readonly ConnectorManifest[], id: string): readonly ConnectorManifest[] {
   return manifests.filter(
@@ -175,6 +216,11 @@ function unconnected(
       (sources?.includes(id) ?? true) || Object.hasOwn(byName.get(connector)!.webhooks, id),
   );
   if (isTaken || first === undefined || !workspace.hasConfig) return [];
+  // One whose connector is misspelt may be the one; that is told there.
+  if (
+    Object.values(workspace.config.connections).some(({ connector }) => !workspace.connectors.has(connector))
+  )
+    return [];
   const listed = connections.map((one) => `\`${one.name}\``).join(', ');
   return [
     diagnostic('source-without-connection', {

@@ -93,6 +93,8 @@ export interface ConnectionPlaces {
   readonly quota?: Location;
   readonly owners?: readonly Located<string>[];
   readonly sources?: readonly Located<string>[];
+  /** How many are written, readable or not. */
+  readonly webhookSecrets?: Located<number>;
   readonly grants: readonly GrantPlaces[];
   readonly credentials: readonly {
     readonly scheme: Located<string>;
@@ -139,14 +141,14 @@ export function readConfig(text: string): LoadedConfig {
     const identity = read.text(child(value, 'identity'));
     const owners = texts(child(value, 'owners'));
     const sources = texts(child(value, 'sources'));
+    const webhookSecrets = child(value, 'webhookSecrets');
     const grants = grantPlaces(child(value, 'grants'));
     connections[name] = {
       name,
       connector: connector.value,
       baseUrl: baseUrl.value,
       credentials: credentials(child(value, 'credentials')),
-      webhookSecrets:
-        texts(child(value, 'webhookSecrets'))?.flatMap(({ value: one }) => reference(one)) ?? [],
+      webhookSecrets: texts(webhookSecrets)?.flatMap(({ value: one }) => reference(one)) ?? [],
       ...given('maintenance', maintenance(child(value, 'maintenance'))),
       ...given('region', read.text(child(value, 'region'))?.value),
       ...given('quota', quota(child(value, 'quota'))),
@@ -174,6 +176,12 @@ export function readConfig(text: string): LoadedConfig {
       ...given('quota', quotaAt(child(value, 'quota'))),
       ...given('owners', owners),
       ...given('sources', sources),
+      ...(webhookSecrets && {
+        webhookSecrets: {
+          value: webhookSecrets.kind === 'list' ? webhookSecrets.items.length : 0,
+          at: document.at(webhookSecrets),
+        },
+      }),
       grants,
       credentials: credentialPlaces(child(value, 'credentials')),
     });

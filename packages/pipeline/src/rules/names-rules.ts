@@ -177,6 +177,16 @@ export const namesRules = {
       good: 'webhooks: { orderPlaced: { verify: standard-webhooks, tolerance: 5m, id: webhook-id } }',
     },
   },
+  'webhook-without-secret': {
+    severity: 'error',
+    title: 'a connection that cannot verify what is delivered to it',
+    why: 'Without the secret that deliveries are signed with, each is refused, and the pipeline never starts (C75).',
+    fix: 'add the secret to `webhookSecrets` of the connection, as a reference',
+    example: {
+      bad: 'shop: { connector: shop, baseUrl: env:SHOP_URL }   # whose orderPlaced starts a pipeline',
+      good: 'shop: { connector: shop, baseUrl: env:SHOP_URL, webhookSecrets: [env:SHOP_WEBHOOK_SECRET] }',
+    },
+  },
   'event-without-source': {
     severity: 'error',
     title: 'an event of a channel that nobody takes in',

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { type EncryptionOptions, openLedger, type Protection } from '@tenon/runtime';
 import type { CommandSpec } from '../command.ts';
 import { readersEncryption } from '../data-keys.ts';
+import { namedVariables, unsetVariables } from '../environment.ts';
 import { exit } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { operationsClient } from '../operations-client.ts';
@@ -34,7 +35,7 @@ export const doctorCommand: CommandSpec = {
         await storage(session),
         ...database(session, await readersEncryption(io)),
         await port(session, io),
-        ...secretVerdicts(session, io),
+        ...variableVerdicts(session, io),
       );
     } else {
       verdicts.push({
@@ -147,44 +148,22 @@ async function isServedHere(root: string, io: Io): Promise<boolean> {
   );
 }
 
-/** References to environment variables only: whether they are set, never what they hold. */
-export function secretVerdicts({ workspace }: Session, io: Io): Verdict[] {
-  const keys = workspace.config.engine.encryption?.keys ?? [];
-  const unset = keys.filter(({ key }) => key.startsWith('env:') && !io.env[key.slice(4)]);
-  const ofEngine: Verdict[] =
-    keys.length === 0
-      ? []
-      : [
-          {
-            ok: unset.length === 0,
-            what: `engine.encryption: ${unset.length === 0 ? 'its variables are set' : `not set: ${unset.map(({ key }) => key.slice(4)).join(', ')}`}`,
-            fix: 'set them in the environment of `tenon serve`',
-          },
-        ];
-  return [...ofEngine, ...connectionVerdicts({ workspace }, io)];
+/** Environment variables by the part that names them: whether they are set, never what they hold. */
+function variableVerdicts({ workspace: { config } }: Session, io: Io): Verdict[] {
+  const unset = new Set(unsetVariables(config, io).map(({ name }) => name));
+  const parts = Map.groupBy(namedVariables(config), ({ place }) => partOf(place));
+  return [...parts].map(([part, named]) => {
+    const missing = [...new Set(named.map(({ name }) => name))].filter((name) => unset.has(name));
+    return {
+      ok: missing.length === 0,
+      what: `${part}: ${missing.length === 0 ? 'its variables are set' : `not set: ${missing.join(', ')}`}`,
+      fix: 'set them in the environment of `tenon serve`',
+    };
+  });
 }
 
-function connectionVerdicts({ workspace }: Pick<Session, 'workspace'>, io: Io): Verdict[] {
-  return Object.values(workspace.config.connections).flatMap((connection): Verdict[] => {
-    const webhooks = Object.keys(workspace.connectors.get(connection.connector)?.webhooks ?? {});
-    if (webhooks.length > 0 && connection.webhookSecrets.length === 0) {
-      const what = `connection ${connection.name}: no webhookSecrets, so deliveries of ${webhooks.join(', ')} are refused`;
-      return [{ ok: false, what, fix: 'add `webhookSecrets: [env:NAME]` to the connection' }];
-    }
-    const references = [
-      connection.baseUrl,
-      ...connection.webhookSecrets,
-      ...Object.values(connection.credentials).flatMap((fields) => Object.values(fields)),
-    ];
-    const missing = references
-      .filter((reference) => reference.startsWith('env:') && !io.env[reference.slice(4)])
-      .map((reference) => reference.slice(4));
-    return [
-      {
-        ok: missing.length === 0,
-        what: `connection ${connection.name}: ${missing.length === 0 ? 'its variables are set' : `not set: ${[...new Set(missing)].join(', ')}`}`,
-        fix: 'set them in the environment of `tenon serve`',
-      },
-    ];
-  });
+/** `connection shop` of what stands below it, `engine.encryption` and the like of anything else. */
+function partOf(place: string): string {
+  const connection = /^connections\.(.+?)\.(?:baseUrl$|credentials\.|webhookSecrets\[)/.exec(place)?.[1];
+  return connection === undefined ? /^[^.[]+(?:\.[^.[]+)?/.exec(place)![0] : `connection ${connection}`;
 }

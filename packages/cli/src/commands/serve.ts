@@ -4,12 +4,12 @@ import { hasErrors, sleep } from '@tenon/model';
 import type { LedgerEntry } from '@tenon/runtime';
 import { type Args, type CommandSpec, UsageError } from '../command.ts';
 import { ComposeError, missingAddresses, type RunningTenon, startTenon } from '../compose.ts';
+import { unsetVariables, unsetWords } from '../environment.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { findRoot } from '../root.ts';
 import { exitCodeOf, formatOption, openSession, printReport, type Session } from '../session.ts';
 import { DevLines } from './dev-lines.ts';
-import { secretVerdicts } from './doctor.ts';
 
 const options = {
   ...formatOption,
@@ -127,8 +127,9 @@ async function start(
     });
     return { exitCode: exitCodeOf(session.diagnostics) };
   }
-  for (const { ok, what } of secretVerdicts(sound, io))
-    if (!ok) io.err(`${what}: calls and deliveries over it will fail\n`);
+  const unset = unsetVariables(sound.workspace.config, io);
+  if (unset.length > 0) io.err(unsetWords(unset));
+  if (unset.some(({ isNeeded }) => isNeeded)) return { exitCode: exit.failed };
   try {
     return await startTenon({
       ...sound,

@@ -1,0 +1,61 @@
+import { isObject } from '@tenon/model';
+import type { WorkspaceConfig } from '@tenon/pipeline';
+import type { Io } from './io.ts';
+import { plural } from './render/index.ts';
+import { renderTable } from './table.ts';
+
+/** An environment variable that `tenon.config.yaml` names and that holds nothing. */
+export interface UnsetVariable {
+  readonly name: string;
+  /** Members of the configuration that name it: `connections.shop.baseUrl`. */
+  readonly places: readonly string[];
+  /** Nothing can start without it. */
+  readonly isNeeded: boolean;
+}
+
+/** All of them, in the order in which the configuration names them. */
+export function unsetVariables(config: WorkspaceConfig, { env }: Pick<Io, 'env'>): readonly UnsetVariable[] {
+  const places = new Map<string, string[]>();
+  for (const { name, place } of namedVariables(config)) {
+    if (env[name]) continue;
+    places.set(name, [...(places.get(name) ?? []), place]);
+  }
+  return [...places].map(([name, own]) => ({
+    name,
+    places: own,
+    isNeeded: own.some((place) => NEEDED.test(place)),
+  }));
+}
+
+/** Addresses are taken once, and without a key, a token or a store there is nothing to begin with; the rest is read at its first use. */
+const NEEDED =
+  /^connections\..*\.baseUrl$|^engine\.encryption\.|^server\.operators\[|^ledger\.key$|^quotas\./;
+
+/** Every `env:NAME` of the configuration, and where it stands. */
+export function namedVariables(
+  value: unknown,
+  place = '',
+): readonly { readonly name: string; readonly place: string }[] {
+  if (typeof value === 'string') {
+    const name = /^env:([A-Za-z_][A-Za-z0-9_]*)$/.exec(value)?.[1];
+    return name === undefined ? [] : [{ name, place }];
+  }
+  if (Array.isArray(value)) return value.flatMap((one, index) => namedVariables(one, `${place}[${index}]`));
+  if (!isObject(value)) return [];
+  return Object.entries(value).flatMap(([key, one]) =>
+    namedVariables(one, place === '' ? key : `${place}.${key}`),
+  );
+}
+
+/** What is said of them before a start: each once, and whether it goes on. */
+export function unsetWords(unset: readonly UnsetVariable[]): string {
+  const isStopped = unset.some(({ isNeeded }) => isNeeded);
+  const what = `${plural(unset.length, 'environment variables')} of tenon.config.yaml ${unset.length === 1 ? 'is' : 'are'} not set`;
+  const listed = renderTable(
+    ['VARIABLE', 'NEEDED', 'FOR'],
+    unset.map(({ name, places, isNeeded }) => [name, isNeeded ? 'to start' : 'when used', places.join(', ')]),
+  );
+  return isStopped
+    ? `not started: ${what}\n${listed}\nset them and start again; to try it without the real systems, \`tenon sandbox\` says what to set\n`
+    : `${what}: what uses them fails until it is started again with them\n${listed}\n`;
+}

@@ -148,7 +148,7 @@ describe('add connector --from', () => {
     const text = await readFile(join(folder, 'connectors/shop/connector.yaml'), 'utf8');
     expect(text).toContain('# review: a POST that reads, by its name');
     expect(await readFile(join(folder, 'connectors/shop/README.md'), 'utf8')).toContain(
-      '| `createOrder` | create | `shop.write` |',
+      '| `createOrder` | create | `shop.write` | harmless with the same key | `deleteOrder` (deletes) |',
     );
     expect(await readFile(join(folder, 'tenon.config.yaml'), 'utf8')).toContain('token: env:SHOP_TOKEN');
   });

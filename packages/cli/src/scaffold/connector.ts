@@ -112,10 +112,11 @@ function readmeOf(
   name: string,
   entries: readonly (readonly [string, OperationEntry])[],
 ): string {
+  const effects = new Map(entries.map(([id, { effect }]) => [id, effect]));
   const rows = entries.map(([id, entry]) => {
     const repeat = entry.effect === 'read' ? 'harmless' : REPEATS[entry.idempotency?.mode ?? 'none'];
     const back = entry.compensation
-      ? `\`${entry.compensation.operation}\``
+      ? `\`${entry.compensation.operation}\`${effects.get(entry.compensation.operation) === 'delete' ? ' (deletes)' : ''}`
       : entry.effect === 'read'
         ? '–'
         : 'none';
@@ -200,7 +201,7 @@ function operationEntry(
       ...(undo && {
         compensation:
           undo.method === 'delete'
-            ? 'it deletes what was made: a pipeline that uses it must say why that is right'
+            ? 'it deletes what was made: a pipeline that uses it says why that is right, in `# tenon: allow compensation-deletes because <reason>`'
             : 'does it undo this one wholly, and for how long?',
       }),
       ...(operation.method === 'post' &&

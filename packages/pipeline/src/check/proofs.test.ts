@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import {
+  CONFIG,
   CONNECTOR,
   CONTRACT,
   PIPELINE,
@@ -150,4 +151,22 @@ test('one source that waits for nothing is enough to end a wait', async () => {
     "  - { id: sent, emit: news.orderShipped, with: { orderId: '${ event.orderId }' } }",
   ).replace('event: news.orderShipped', 'event: shop.orderPaid');
   expect(await messages({ ...stuck, 'pipelines/parcel-left.pipeline.yaml': free }, 'wait-cycle')).toEqual([]);
+});
+
+test('a compensation may delete where its author says why', async () => {
+  const deleting = (above: string) => ({
+    [PIPELINE]: swap(
+      "    compensate: { call: shop.refundCharge, with: { chargeId: '${ steps.charge.id }' } }",
+      `${above}    compensate: { call: shop.deleteOrder, with: { orderId: '\${ event.orderId }' } }`,
+    ),
+    [CONFIG]: swap('findParcels, getOrder, refundCharge]', 'deleteOrder, findParcels, getOrder]'),
+  });
+  const allowed =
+    '    # tenon: allow compensation-deletes because an order without a charge is shown to nobody\n';
+  expect((await testWorkspace(deleting(allowed))).diagnostics).toEqual([]);
+  const [found] = (await testWorkspace(deleting(''))).diagnostics;
+  expect(found).toMatchObject({
+    code: 'compensation-deletes',
+    fix: expect.stringContaining('`# tenon: allow compensation-deletes because <reason>`'),
+  });
 });

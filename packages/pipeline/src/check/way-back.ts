@@ -44,7 +44,7 @@ function checkEffect(model: PipelineModel, { step, call, compensation, guard }: 
         at: step.call.at,
         subject,
         ...(offered !== undefined && {
-          fix: `add \`compensate: { call: ${call.connection}.${offered}, with: … }\`: the connector names it${isDeletion ? ', and it deletes: allow `compensation-deletes` with a reason, or say `irreversible`' : ''}`,
+          fix: `add \`compensate: { call: ${call.connection}.${offered}, with: … }\`: the connector names it${isDeletion ? ', and it deletes: say why that is right on the line above (`# tenon: allow compensation-deletes because <reason>`), or say `irreversible`' : ''}`,
         }),
       }),
     ];

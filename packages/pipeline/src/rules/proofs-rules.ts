@@ -130,10 +130,10 @@ export const proofsRules = {
     severity: 'error',
     title: 'a compensation that deletes',
     why: 'What was done must stay readable: making good is not deleting (C68).',
-    fix: 'use an operation that voids, cancels or closes; where the target keeps the record, declare `effect: update` for it',
+    fix: 'use an operation that voids, cancels or closes; where the target keeps the record, declare `effect: update` for it; where to delete is right, say why on the line above: `# tenon: allow compensation-deletes because <reason>`',
     example: {
       bad: 'compensate: { call: billing.deleteInvoice, with: … }',
-      good: 'compensate: { call: billing.voidInvoice, with: … }',
+      good: '# tenon: allow compensation-deletes because a draft has no number and nobody is shown it\ncompensate: { call: billing.deleteDraft, with: … }',
     },
   },
   'field-has-two-writers': {

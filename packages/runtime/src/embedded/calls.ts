@@ -45,7 +45,7 @@ export class Calls {
     return this.#guards.save();
   }
 
-  readonly call: Caller = async (connection, request): Promise<CallResult | 'held'> => {
+  readonly call: Caller = (connection, request): Promise<CallResult | 'held'> => {
     const { board, activations } = this.#engine;
     const isCalledOff = (): boolean => {
       if (board.isQuiet) return false;
@@ -57,36 +57,27 @@ export class Calls {
       return isPaused || board.isHeld(pipelines, connection, request.purpose);
     };
     // Nothing is awaited between here and the transport: a switch that is set is kept from this moment on.
-    if (isCalledOff()) return 'held';
+    if (isCalledOff()) return Promise.resolve('held');
     const abroad = this.#abroad(connection, request);
-    if (abroad !== undefined) return { ok: false, failure: abroad };
+    if (abroad !== undefined) return Promise.resolve({ ok: false, failure: abroad });
+    let answer: Promise<CallResult>;
     try {
-      let transport = this.#transports.get(connection);
-      if (transport === undefined) {
-        transport = this.#options.transport(connection);
-        this.#guards.remember(connection, transport);
-        this.#transports.set(connection, transport);
-      }
-      const result = await this.#bounded(connection, request, transport.call({ ...request, isCalledOff }));
-      this.#guards.changed();
-      return !result.ok && result.calledOff ? 'held' : result;
+      answer = Promise.resolve(this.#transportOf(connection).call({ ...request, isCalledOff }));
     } catch (error) {
-      // A transport's failures are values; one that throws all the same may have sent something.
-      const reason = error instanceof Error ? error.name : 'thrown value';
-      return {
-        ok: false,
-        failure: {
-          class: 'unknown',
-          code: 'TRANSPORT_CALL_THREW',
-          message: `the transport of connection ${connection} threw (${reason})`,
-          delivery: this.#transports.has(connection) ? 'lost' : 'notSent',
-        },
-      };
-    } finally {
-      const { origin } = request;
-      this.secrets.called(origin, this.#engine.activations.byId(origin.runId));
+      answer = Promise.reject(error);
     }
+    return this.#bounded(connection, request, answer);
   };
+
+  #transportOf(connection: string): Transport {
+    let transport = this.#transports.get(connection);
+    if (transport === undefined) {
+      transport = this.#options.transport(connection);
+      this.#guards.remember(connection, transport);
+      this.#transports.set(connection, transport);
+    }
+    return transport;
+  }
 
   /** The check has refused such a pipeline; what is configured since, or activated past it, is kept to here (C99). */
   #abroad(connection: string, { operation }: Parameters<Caller>[1]): Failure | undefined {
@@ -104,17 +95,40 @@ export class Calls {
   /** A transport keeps its own timeouts; one that does not must not hold a run for ever (C57). */
   #bounded(
     connection: string,
-    { operation }: Parameters<Caller>[1],
-    call: Promise<CallResult>,
-  ): Promise<CallResult> {
-    return this.#watchdog.bound(call, operation.timeoutMs + TIMEOUT_GRACE_MS, () => ({
-      ok: false,
-      failure: {
-        class: 'timeout',
-        code: 'TRANSPORT_CALL_STUCK',
-        message: `the transport of connection ${connection} did not answer within the operation's timeout`,
-        delivery: 'lost',
+    { operation, origin }: Parameters<Caller>[1],
+    answer: Promise<CallResult>,
+  ): Promise<CallResult | 'held'> {
+    const failed = (failure: Failure): CallResult => {
+      this.#isOver(origin);
+      return { ok: false, failure };
+    };
+    return this.#watchdog.bound(answer, operation.timeoutMs + TIMEOUT_GRACE_MS, {
+      came: (result) => {
+        this.#guards.changed();
+        this.#isOver(origin);
+        return !result.ok && result.calledOff ? 'held' : result;
       },
-    }));
+      // A transport's failures are values; one that throws all the same may have sent something.
+      failed: (error) =>
+        failed({
+          class: 'unknown',
+          code: 'TRANSPORT_CALL_THREW',
+          message: `the transport of connection ${connection} threw (${error instanceof Error ? error.name : 'thrown value'})`,
+          delivery: this.#transports.has(connection) ? 'lost' : 'notSent',
+        }),
+      late: () => {
+        this.#guards.changed();
+        return failed({
+          class: 'timeout',
+          code: 'TRANSPORT_CALL_STUCK',
+          message: `the transport of connection ${connection} did not answer within the operation's timeout`,
+          delivery: 'lost',
+        });
+      },
+    });
+  }
+
+  #isOver(origin: Parameters<Caller>[1]['origin']): void {
+    this.secrets.called(origin, this.#engine.activations.byId(origin.runId));
   }
 }

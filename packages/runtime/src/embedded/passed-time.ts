@@ -86,6 +86,11 @@ export class PassedTime {
     return now + this.#aheadMs;
   }
 
+  /** What the wall clock says: one that was set back is noticed before anything is stamped by it. */
+  now(): number {
+    return this.passed() - this.#aheadMs;
+  }
+
   /** How much has passed since a stamp, or more; `Infinity` where nobody can tell. */
   sinceMs(stampMs: number): number {
     const sinceMs = this.passed() - stampMs + SET_BACK_MS_MIN;

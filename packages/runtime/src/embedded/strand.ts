@@ -152,12 +152,22 @@ export class Strand implements RunContext {
     return all;
   }
 
-  async step<T extends Json>(key: string, body: () => Recorded<T> | Promise<Recorded<T>>): Promise<T> {
-    const known = this.#recall(key);
-    // The key names the type: the same caller wrote it.
-    if (known !== undefined) return known as T;
-    this.#run.goLive();
-    const { value, facts = [], openings = [], numbered = false } = await body();
+  step<T extends Json>(key: string, body: () => Recorded<T> | Promise<Recorded<T>>): Promise<T> {
+    try {
+      const known = this.#recall(key);
+      // The key names the type: the same caller wrote it.
+      if (known !== undefined) return Promise.resolve(known as T);
+      this.#run.goLive();
+      const made = body();
+      if (made instanceof Promise) return made.then((recorded) => this.#stored(key, recorded));
+      return Promise.resolve(this.#stored(key, made));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  #stored<T extends Json>(key: string, recorded: Recorded<T>): T {
+    const { value, facts = [], openings = [], numbered = false } = recorded;
     const isNumbered = numbered && this.#group !== undefined;
     // Only objects are numbered; see `Recorded`.
     const stored = isNumbered ? ({ ...(value as object), nth: this.#run.nextNth() } as unknown as T) : value;

@@ -1,6 +1,7 @@
 import { createCipheriv, createDecipheriv, type KeyObject, randomFillSync } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import type { Json } from '@tenon/model';
+import { hex32 } from '../hex32.ts';
 import { RuntimeError } from '../runtime-error.ts';
 import { DataKeys, type EncryptionOptions } from './data-keys.ts';
 
@@ -160,7 +161,7 @@ export function isSealed(stored: unknown): boolean {
 }
 
 function checksum(text: string, place: Place): string {
-  return crc32(text, crc32(place)).toString(16).padStart(8, '0');
+  return hex32(crc32(text, crc32(place)));
 }
 
 /** Keys of items may name somebody; a place ends in messages. */

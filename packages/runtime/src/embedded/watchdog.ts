@@ -20,21 +20,30 @@ export class Watchdog {
     this.#clock = clock;
   }
 
-  /** `work`'s value, or that of `late` when it has not come in `boundMs`. */
-  bound<T>(work: Promise<T>, boundMs: number, late: () => T): Promise<T> {
+  /**
+   * What `came` makes of the value of `work`, or `failed` of its error, or `late` when neither has come in `boundMs`; one of them
+   * is called, once. They stand in for an `await`: each is a few hundred bytes of what every call allocates.
+   */
+  bound<T, R>(
+    work: Promise<T>,
+    boundMs: number,
+    { came, failed, late }: { came(value: T): R; failed(error: unknown): R; late(): R },
+  ): Promise<R> {
     return new Promise((resolve, reject) => {
-      const watched: Watched = { atMs: this.#clock.now() + boundMs, expire: () => resolve(late()) };
+      const end = (make: () => R): void => {
+        if (!this.#watched.delete(watched)) return;
+        try {
+          resolve(make());
+        } catch (error) {
+          reject(error);
+        }
+      };
+      const watched: Watched = { atMs: this.#clock.now() + boundMs, expire: () => end(late) };
       this.#watched.add(watched);
       if (watched.atMs < this.#timerAtMs) this.#setTimer(watched.atMs);
       work.then(
-        (value) => {
-          this.#watched.delete(watched);
-          resolve(value);
-        },
-        (error) => {
-          this.#watched.delete(watched);
-          reject(error);
-        },
+        (value) => end(() => came(value)),
+        (error) => end(() => failed(error)),
       );
     });
   }
@@ -56,10 +65,7 @@ export class Watchdog {
     let nextMs = Number.POSITIVE_INFINITY;
     for (const watched of this.#watched) {
       if (watched.atMs > now) nextMs = Math.min(nextMs, watched.atMs);
-      else {
-        this.#watched.delete(watched);
-        watched.expire();
-      }
+      else watched.expire();
     }
     if (nextMs < Number.POSITIVE_INFINITY) this.#setTimer(nextMs);
   }

@@ -3,7 +3,7 @@ import { atPointer, type Failure, type Json, type JsonObject } from '@tenon/mode
 import type { Fact, Interruption, Recorded } from '../engine.ts';
 import { doneFact, failureDetails, intentFact, plain } from './effect-facts.ts';
 import { judge, repeatIsHarmless } from './judge.ts';
-import { checkFirst } from './probe.ts';
+import { type Checked, checkFirst } from './probe.ts';
 import { spanOf } from './trace-context.ts';
 import {
   budgetStart,
@@ -63,30 +63,51 @@ interface StoppedAttempt {
   readonly interruption: Interruption;
 }
 
-export async function attemptOnce(tries: Tries, n: number): Promise<AttemptRecord | StoppedAttempt> {
-  const { ctx, effect } = tries;
-  const { operation } = effect;
+export function attemptOnce(tries: Tries, n: number): Promise<AttemptRecord | StoppedAttempt> {
+  const { operation } = tries.effect;
   const isRead = operation.effect === 'read';
-  const name = `${effect.id}#${n}`;
+  const looksFirst = operation.idempotency.mode === 'checkFirst' && !isRead;
+  // Nearly every attempt takes no more than its own row, and so waits for nothing else.
+  if (!looksFirst && (isRead || isHarmless(tries.effect))) return recorded(tries, n, {});
+  return prepared(tries, n, looksFirst);
+}
 
-  const checked =
-    operation.idempotency.mode === 'checkFirst' && !isRead ? await checkFirst(tries, n) : undefined;
+/** What comes before an effect that a repeat could double: a look at what is there, or an intent on record. */
+async function prepared(
+  tries: Tries,
+  n: number,
+  looksFirst: boolean,
+): Promise<AttemptRecord | StoppedAttempt> {
+  const { ctx, effect } = tries;
+  const name = `${effect.id}#${n}`;
+  const checked = looksFirst ? await checkFirst(tries, n) : undefined;
   if (checked !== undefined && 'found' in checked) {
     // It is no attempt, and its number is used up: a round later it looks anew.
     await ctx.step(name, () => ({ value: { outcome: 'stopped' } }));
     return { outcome: 'stopped', interruption: checked.interruption };
   }
   let cutShort = false;
-  const harmless = isRead || isHarmless(effect);
-  if (!harmless && checked === undefined) {
+  if (checked === undefined && !isHarmless(effect)) {
     cutShort = true;
     await ctx.step(`${name}!`, () => {
       cutShort = false;
       return { value: { atMs: ctx.now() }, facts: [intentFact(tries, n)] };
     });
   }
+  return recorded(tries, n, { cutShort, ...(checked && { checked }) });
+}
+
+/** `checked`: the look before has settled it. `cutShort`: its intent was on record already, and no outcome. */
+function recorded(
+  tries: Tries,
+  n: number,
+  { checked, cutShort = false }: { readonly checked?: Checked; readonly cutShort?: boolean },
+): Promise<AttemptRecord> {
+  const { ctx, effect } = tries;
+  const isRead = effect.operation.effect === 'read';
+  const harmless = isRead || isHarmless(effect);
   return record(
-    await ctx.step(name, async () => {
+    ctx.step(`${effect.id}#${n}`, async () => {
       if (checked !== undefined) return outcomeOf(tries, n, checked.startedAtMs, checked.result);
       const startedAtMs = ctx.now();
       const sentAtMs = ctx.passed();
@@ -105,9 +126,9 @@ export async function attemptOnce(tries: Tries, n: number): Promise<AttemptRecor
 }
 
 /** The journal gives JSON back; what was put in under this key was an attempt's record. */
-function record(value: Json): AttemptRecord {
-  // The key names the type: only `attemptOnce` writes under it.
-  return value as unknown as AttemptRecord;
+function record(value: Promise<Json>): Promise<AttemptRecord> {
+  // The key names the type: only attempts are written under it.
+  return value as Promise<unknown> as Promise<AttemptRecord>;
 }
 
 /** A version is as good as a key that is never forgotten: the first write that applies makes it another one. */

@@ -76,11 +76,13 @@ export async function interpret(ctx: RunContext, loaded: LoadedPlan, call: Calle
     confirmed: [],
     place: '',
   };
+  const { steps, success, output } = loaded.plan;
+  const { intakeFailure } = ctx.run;
   const stop =
-    (await checkIntake(progress)) ??
-    (await runSteps(progress, loaded.plan.steps)) ??
-    (await checkSuccess(progress)) ??
-    (await checkOutput(progress));
+    (intakeFailure === undefined ? undefined : await stopAtIntake(progress, intakeFailure)) ??
+    (await runSteps(progress, steps)) ??
+    (success === undefined ? undefined : await checkSuccess(progress, success)) ??
+    (output === undefined ? undefined : await checkOutput(progress));
   if (stop !== undefined) return compensate(progress, stop);
   if (ctx.run.parent !== undefined) {
     // All that came before is on record: executed again to be taken back, it does nothing anew.
@@ -253,18 +255,14 @@ export function letterDetails(opening: Opening): JsonObject {
 }
 
 /** An event that came in but whose key or condition could not be computed is not dropped: it ends here, owned. */
-async function checkIntake(progress: Progress): Promise<Stop | undefined> {
-  const { intakeFailure } = progress.ctx.run;
-  if (intakeFailure === undefined) return undefined;
+function stopAtIntake(progress: Progress, intakeFailure: Json): Promise<Stop | undefined> {
   // Written by intake, which puts a failure there.
   const failure = intakeFailure as unknown as Failure;
   const quarantine = failure.class === 'contract';
   return carryOut(progress, 'trigger', () => ({ as: 'failed', failure, attempts: 1, quarantine }));
 }
 
-async function checkSuccess(progress: Progress): Promise<Stop | undefined> {
-  const { success } = progress.loaded.plan;
-  if (success === undefined) return undefined;
+function checkSuccess(progress: Progress, success: string): Promise<Stop | undefined> {
   return carryOut(progress, 'success', () => {
     const met = progress.loaded.condition(success, scopeOf(progress));
     if (!met.ok) return { as: 'failed', failure: met.failure, attempts: 1 };
@@ -272,8 +270,7 @@ async function checkSuccess(progress: Progress): Promise<Stop | undefined> {
   });
 }
 
-async function checkOutput(progress: Progress): Promise<Stop | undefined> {
-  if (progress.loaded.plan.output === undefined) return undefined;
+function checkOutput(progress: Progress): Promise<Stop | undefined> {
   return carryOut(progress, 'output', () => {
     const { failure } = outputOf(progress);
     return failure === undefined ? { as: 'done' } : { as: 'failed', failure, attempts: 1 };

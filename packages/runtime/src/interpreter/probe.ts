@@ -152,11 +152,14 @@ async function askProbe(tries: Tries, plan: ProbePlan, { n, isForward }: Asking)
   return differs.length > 0 ? { found: 'no', differs } : { found: 'yes', value: found.value };
 }
 
+/** What a look before sending came to, where nothing is to be sent. */
+export interface Checked {
+  readonly startedAtMs: number;
+  readonly result: CallResult;
+}
+
 /** Mode `checkFirst`: looks before it sends. The result stands for the attempt where nothing is to be sent. */
-export async function checkFirst(
-  tries: Tries,
-  n: number,
-): Promise<{ readonly startedAtMs: number; readonly result: CallResult } | Stopped | undefined> {
+export async function checkFirst(tries: Tries, n: number): Promise<Checked | Stopped | undefined> {
   const { ctx, effect } = tries;
   if (effect.probe === undefined) return undefined;
   const startedAtMs = ctx.now();

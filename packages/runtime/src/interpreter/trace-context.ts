@@ -1,4 +1,5 @@
 import { sha256 } from '@tenon/model';
+import { hex32 } from '../hex32.ts';
 
 const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/;
 
@@ -31,9 +32,5 @@ function spanId(parent: string, text: string): string {
   }
   low ^= Math.imul(high, 0xc2b2ae35);
   // All zeros would be no span (W3C Trace Context §3.2.2.4).
-  return hex(high) + hex(low === 0 && high === 0 ? 1 : low);
-}
-
-function hex(value: number): string {
-  return (value >>> 0).toString(16).padStart(8, '0');
+  return hex32(high) + hex32(low === 0 && high === 0 ? 1 : low);
 }

@@ -10,15 +10,22 @@ export const emptyRoot: Hash = hash('sha256', '', 'buffer');
 
 /** Hash of a leaf. Text goes in as UTF-8, behind the byte that keeps leaves and nodes apart. */
 export function leafHash(text: string): Hash {
-  return hash('sha256', `\0${text}`, 'buffer');
+  return hashOf(`\0${text}`);
 }
 
 export function nodeHash(left: Hash, right: Hash): Hash {
-  const bytes = new Uint8Array(1 + 2 * HASH_BYTES);
-  bytes[0] = 1;
-  bytes.set(left, 1);
-  bytes.set(right, 1 + HASH_BYTES);
-  return hash('sha256', bytes, 'buffer');
+  node.set(left, 1);
+  node.set(right, 1 + HASH_BYTES);
+  return hashOf(node);
+}
+
+/** The byte that says node, and two hashes: filled anew for each. */
+const node = Buffer.alloc(1 + 2 * HASH_BYTES);
+node[0] = 1;
+
+/** By way of a string: a buffer made for 32 bytes costs 1 us of CPU, one of the pool a tenth of that. */
+function hashOf(data: string | Uint8Array): Hash {
+  return Buffer.from(hash('sha256', data, 'binary'), 'binary');
 }
 
 /** Gives the root of a whole, aligned subtree: leaves `index * 2^height` up to the next such border. */

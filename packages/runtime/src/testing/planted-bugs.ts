@@ -73,7 +73,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     'await group.durable;\n    } catch',
     '} catch',
   ),
-  bug('no intent is written', attempt, 'if (!harmless && checked === undefined) {', 'if (1 > 2) {'),
+  bug('no intent is written', attempt, 'if (checked === undefined && !isHarmless(effect)) {', 'if (1 > 2) {'),
   bug(
     'the intent is not on disk before the call',
     attempt,
@@ -476,7 +476,12 @@ export const plantedBugs: readonly PlantedBug[] = [
     'if (found !== undefined) this.#run.recordStop(key, found);',
     '',
   ),
-  bug('a kill is not looked at between intent and call', calls, "if (isCalledOff()) return 'held';", ''),
+  bug(
+    'a kill is not looked at between intent and call',
+    calls,
+    "if (isCalledOff()) return Promise.resolve('held');",
+    '',
+  ),
   bug(
     'a kill is forgotten by a restart',
     keeping,
@@ -560,14 +565,14 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     'a call that never answers is waited for for ever',
     calls,
-    'return this.#watchdog.bound(call, operation.timeoutMs + TIMEOUT_GRACE_MS, () => ({',
-    'return this.#watchdog.bound(call, 1_000 * (operation.timeoutMs + TIMEOUT_GRACE_MS), () => ({',
+    'return this.#watchdog.bound(answer, operation.timeoutMs + TIMEOUT_GRACE_MS, {',
+    'return this.#watchdog.bound(answer, 1_000 * (operation.timeoutMs + TIMEOUT_GRACE_MS), {',
   ),
   bug(
     'a call that never answered counts as not sent',
     calls,
-    "timeout`,\n        delivery: 'lost',",
-    "timeout`,\n        delivery: 'notSent',",
+    "timeout`,\n          delivery: 'lost',",
+    "timeout`,\n          delivery: 'notSent',",
   ),
   bug(
     'a call that is put off counts as an attempt',

@@ -32,8 +32,8 @@ export const runtimeRules = {
   RUNTIME_KEY_WRONG: {
     severity: 'error',
     title: 'a configured key does not open what was encrypted under its name',
-    why: 'The secret behind the name is another one than before, or the key file is damaged. Nothing was changed.',
-    fix: 'Let the name refer to the key it had. A new key gets a name of its own beside the old one; then `tenon data rewrap`.',
+    why: 'The secret behind the name is another one than before, the key file is damaged, or the key files are those of another database, with which no duplicate of an event would be known. Nothing was changed.',
+    fix: 'Let the name refer to the key it had, and put the folder `<database>.keys` of this database back. A new key gets a name of its own beside the old one; then `tenon data rewrap`.',
   },
   KEYS_NOT_CONFIGURED: {
     severity: 'error',
@@ -56,7 +56,7 @@ export const runtimeRules = {
   STORED_VALUE_LOCKED: {
     severity: 'error',
     title: 'stored data is encrypted, and its key is not at hand',
-    why: 'The key files beside the database, or the key that opens them, were not given. The ledger can be read and verified without.',
+    why: 'The key files beside the database, or the key that opens them, were not given. The ledger can be read and verified without. Nothing is found by a business key or a delivery id, which stand there as digests.',
     fix: 'Run the command in the workspace whose `tenon.config.yaml` names the keys, with the folder `<database>.keys` beside the database.',
   },
   RUNTIME_LEDGER_BEHIND: {

@@ -166,7 +166,9 @@ export class Activations {
             failure.class,
           ],
           ['end', row.seq, 'failed', now, step, JSON.stringify({ ...failure, step })],
-          ...(row.order_key === null ? [] : [['admitNext', row.pipeline, row.order_key, now] as const]),
+          ...(row.stored_order_key === null
+            ? []
+            : [['admitNext', row.pipeline, row.stored_order_key, now] as const]),
           ...(link === undefined ? [] : wordWrites(link, row.seq, now, end)),
         ],
         [this.#engine.noted(row, facts)],

@@ -12,6 +12,7 @@ import type { EmbeddedEngine } from './engine.ts';
 import { type EventParts, storedEvent } from './event-value.ts';
 import { type Draft, draftsFor } from './intake.ts';
 import type { Noted } from './ledger-rows.ts';
+import { isOneOf, type NameKind, withNames } from './names.ts';
 import type { RunRow } from './run-row.ts';
 import type { Write } from './statements.ts';
 import type { StoredRun } from './stored-rows.ts';
@@ -193,7 +194,7 @@ export class Admission {
         'putEvent',
         eventSeq,
         source,
-        deliveryId,
+        this.#engine.rows.names.stored('delivery', deliveryId),
         event.event,
         now,
         traceparent ?? null,
@@ -319,9 +320,13 @@ export class Admission {
   }
 
   #newestOf(pipeline: string, orderKey: string): EntityVersion | undefined {
+    const forms = this.#forms('order', orderKey);
+    // Of two forms the later run's is the newer one.
     const row = this.#engine.read
-      .of('SELECT version FROM newest WHERE pipeline = ? AND order_key = ?')
-      .get(pipeline, orderKey);
+      .of(
+        `SELECT version FROM newest WHERE pipeline = ? AND order_key${isOneOf(forms)} ORDER BY run_seq DESC LIMIT 1`,
+      )
+      .get(pipeline, ...forms);
     // Written by `#draftRun`, as the JSON of a version.
     return row === undefined ? undefined : (JSON.parse(String(row['version'])) as EntityVersion);
   }
@@ -348,6 +353,7 @@ export class Admission {
     noted: Noted[],
   ): RunRow {
     const { plan } = loaded;
+    const { names } = this.#engine.rows;
     const runId = this.#engine.newId();
     const seq = this.#nextRun++;
     const traceparent =
@@ -368,6 +374,7 @@ export class Admission {
       plan_hash: plan.hash,
       key,
       order_key: orderKey ?? null,
+      stored_order_key: orderKey === undefined ? null : names.stored('order', orderKey),
       event_seq: eventSeq,
       correlation_id: correlationId,
       traceparent,
@@ -410,18 +417,24 @@ export class Admission {
     ];
     if (begins) facts.push({ kind: 'state', details: { from: 'accepted', to: 'running' } });
     noted.push(this.#engine.noted(row, facts));
-    writes.push(begins ? putClaimedRun(row) : putRun(row), [
+    const stored: StoredNames = {
+      key: names.stored('key', key),
+      secret: names.isHidden
+        ? withNames(salt, { key, orderKey: row.order_key, delivery: event.deliveryId })
+        : salt,
+    };
+    writes.push(begins ? putClaimedRun(row, stored) : putRun(row, stored), [
       'putKey',
       plan.pipeline,
-      key,
+      stored.key,
       seq,
       now + plan.identity.retainMs,
     ]);
-    if (version !== undefined && orderKey !== undefined)
+    if (version !== undefined && row.stored_order_key !== null)
       writes.push([
         'putNewest',
         plan.pipeline,
-        orderKey,
+        row.stored_order_key,
         JSON.stringify(version),
         seq,
         now + plan.identity.retainMs,
@@ -435,25 +448,40 @@ export class Admission {
    */
   #isNews({ source, deliveryId }: NewEvent, [draft, ...others]: readonly Draft[]): boolean {
     if (draft === undefined || others.length > 0) return false;
-    const sql = `SELECT EXISTS (SELECT 1 FROM events WHERE source = ? AND delivery_id = ?)
-      OR EXISTS (SELECT 1 FROM keys WHERE pipeline = ? AND key = ?) AS n`;
-    const found = this.#engine.read.of(sql).get(source, deliveryId, draft.loaded.plan.pipeline, draft.key);
+    const { names } = this.#engine.rows;
+    const { pipeline } = draft.loaded.plan;
+    const found = names.isMixed
+      ? this.#engine.read
+          .of(NEWS_OF_TWO_FORMS)
+          .get(source, ...this.#forms('delivery', deliveryId), pipeline, ...this.#forms('key', draft.key))
+      : this.#engine.read
+          .of(NEWS)
+          .get(source, names.stored('delivery', deliveryId), pipeline, names.stored('key', draft.key));
     return found?.['n'] === 0;
   }
 
   #isDelivered({ source, deliveryId }: Pick<NewEvent, 'source' | 'deliveryId'>): boolean {
-    const sql = 'SELECT seq FROM events WHERE source = ? AND delivery_id = ?';
-    return this.#engine.read.of(sql).get(source, deliveryId) !== undefined;
+    const forms = this.#forms('delivery', deliveryId);
+    const sql = `SELECT seq FROM events WHERE source = ? AND delivery_id${isOneOf(forms)}`;
+    return this.#engine.read.of(sql).get(source, ...forms) !== undefined;
+  }
+
+  /** How a name may stand in the file. */
+  #forms(kind: NameKind, name: string): readonly string[] {
+    const { names } = this.#engine.rows;
+    return names.isMixed ? names.forms(kind, name) : [names.stored(kind, name)];
   }
 
   /** The run that a business key stands for, while the key is kept. */
   #runByKey(draft: Draft, now: number): RunRow | undefined {
     // Rows of `runs` have the shape of `StoredRun`.
+    const forms = this.#forms('key', draft.key);
     const row = this.#engine.read
       .of(
-        'SELECT r.*, k.expires_at AS expires_at FROM keys k JOIN runs r ON r.seq = k.run_seq WHERE k.pipeline = ? AND k.key = ?',
+        `SELECT r.*, k.expires_at AS expires_at FROM keys k JOIN runs r ON r.seq = k.run_seq WHERE k.pipeline = ? AND k.key${isOneOf(forms)}
+         ORDER BY k.run_seq DESC LIMIT 1`,
       )
-      .get(draft.loaded.plan.pipeline, draft.key) as unknown as
+      .get(draft.loaded.plan.pipeline, ...forms) as unknown as
       | (StoredRun & { readonly expires_at: number })
       | undefined;
     if (row === undefined) return undefined;
@@ -471,7 +499,18 @@ export class Admission {
   }
 }
 
-function putRun(row: RunRow): Write {
+const NEWS = `SELECT EXISTS (SELECT 1 FROM events WHERE source = ? AND delivery_id = ?)
+  OR EXISTS (SELECT 1 FROM keys WHERE pipeline = ? AND key = ?) AS n`;
+const NEWS_OF_TWO_FORMS = `SELECT EXISTS (SELECT 1 FROM events WHERE source = ? AND delivery_id IN (?, ?))
+  OR EXISTS (SELECT 1 FROM keys WHERE pipeline = ? AND key IN (?, ?)) AS n`;
+
+/** Of a new run, as it is to lie in the file: its key, and its salt, with its names where these are hidden. */
+interface StoredNames {
+  readonly key: string;
+  readonly secret: string | null;
+}
+
+function putRun(row: RunRow, { key, secret }: StoredNames): Write {
   return [
     'putRun',
     row.seq,
@@ -479,19 +518,19 @@ function putRun(row: RunRow): Write {
     row.pipeline,
     row.version,
     row.plan_hash,
-    row.key,
-    row.order_key,
+    key,
+    row.stored_order_key,
     row.event_seq,
     row.correlation_id,
     row.traceparent,
     row.owner,
     row.accepted_at,
     row.intake_failure,
-    row.salt,
+    secret,
   ];
 }
 
-function putClaimedRun(row: RunRow): Write {
+function putClaimedRun(row: RunRow, { key, secret }: StoredNames): Write {
   return [
     'putClaimedRun',
     row.seq,
@@ -499,12 +538,12 @@ function putClaimedRun(row: RunRow): Write {
     row.pipeline,
     row.version,
     row.plan_hash,
-    row.key,
+    key,
     row.event_seq,
     row.correlation_id,
     row.traceparent,
     row.owner,
     row.accepted_at,
-    row.salt,
+    secret,
   ];
 }

@@ -3,6 +3,7 @@ import type { TreeHead } from '../ledger/checkpoint.ts';
 import { LedgerTree } from '../ledger/tiles.ts';
 import type { EncryptionOptions } from './data-keys.ts';
 import { HighWaterMark } from './high-water.ts';
+import { nameLanes } from './name-older.ts';
 import { configure } from './schema.ts';
 import { sealOlder } from './seal-older.ts';
 import { Sealer } from './sealer.ts';
@@ -14,8 +15,8 @@ export type Group = readonly Write[];
 /** Per group: `undefined` when it is on disk, else why it is not. */
 export type BatchResult = readonly (string | undefined)[];
 
-/** What the writer does for its file between batches, a slice at a time: see `Sealer`, `sealOlder` and the checkpoint thread. */
-export type Chore = 'shred' | 'rewrap' | 'sealOlder' | 'emptyWal';
+/** What the writer does for its file between batches, a slice at a time: see `Sealer`, `nameLanes`, `sealOlder` and the checkpoint thread. */
+export type Chore = 'shred' | 'rewrap' | 'nameLanes' | 'sealOlder' | 'emptyWal';
 
 /** The one writer of a file: its connection, and the tree over the ledger that grows with each row. */
 export class BatchWriter {
@@ -96,19 +97,24 @@ export class BatchWriter {
         const row = this.#emptyWal.get();
         return Number(row?.['log'] ?? 0) - Number(row?.['checkpointed'] ?? 0);
       }
-      case 'sealOlder': {
-        let left = 0;
-        try {
-          inTransaction(this.#db, () => {
-            left = sealOlder(this.#db, this.#sealer);
-          });
-        } catch (error) {
-          this.#sealer.forgetRuns();
-          throw error;
-        }
-        return left;
-      }
+      case 'nameLanes':
+        return this.#slice(() => nameLanes(this.#db, this.#sealer));
+      case 'sealOlder':
+        return this.#slice(() => sealOlder(this.#db, this.#sealer));
     }
+  }
+
+  #slice(body: () => number): number {
+    let left = 0;
+    try {
+      inTransaction(this.#db, () => {
+        left = body();
+      });
+    } catch (error) {
+      this.#sealer.forgetRuns();
+      throw error;
+    }
+    return left;
   }
 
   /** Sets something of the connection, for tests. */

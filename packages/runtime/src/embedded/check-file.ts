@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import { saltedDigest } from '../interpreter/salted-digest.ts';
 import { verifyLedger } from '../ledger/verify-ledger.ts';
+import { saltAndNames } from './names.ts';
 import { type Place, UnreadableValue, type ValueCodec } from './value-codec.ts';
 
 /** Looks through the whole file; may take minutes on a large one. Reads only. */
@@ -46,6 +47,7 @@ const VALUES: readonly { readonly sql: string; readonly placeOf: (row: Row) => P
     sql: 'SELECT name AS key, value FROM cursors',
     placeOf: ({ key }) => `cursors/${key}`,
   },
+  { sql: 'SELECT id AS key, value FROM switches', placeOf: ({ key }) => `switches/${key}` },
   { sql: 'SELECT id AS key, value FROM reports', placeOf: ({ key }) => `reports/${key}` },
   { sql: 'SELECT id AS key, value FROM differences', placeOf: ({ key }) => `differences/${key}` },
   { sql: 'SELECT token AS key, value FROM repairs', placeOf: ({ key }) => `repairs/${key}` },
@@ -102,7 +104,7 @@ function changedPayloads(db: DatabaseSync, codec: ValueCodec): readonly string[]
     const payloadPlace: Place = `events/${Number(event_seq)}`;
     // What cannot be opened is named above.
     if (problemOf(codec, payload, payloadPlace) !== undefined || !opens(codec, salt, saltPlace)) continue;
-    const own = salt === null ? null : codec.open(salt, saltPlace);
+    const own = salt === null ? null : saltAndNames(codec.open(salt, saltPlace)).salt;
     if (
       fact?.details.payload !== undefined &&
       fact.details.payload !== saltedDigest(own, codec.json(payload, payloadPlace))

@@ -1,5 +1,6 @@
 import type { SwitchBoard } from '../switches.ts';
-import type { Statements } from './statements.ts';
+import type { Names } from './names.ts';
+import type { StoredRows } from './stored-rows.ts';
 
 /**
  * Which runs of a pipeline are due, longest due first: as its switches say. Killed, only those that are begun: they go
@@ -7,7 +8,7 @@ import type { Statements } from './statements.ts';
  * place.
  */
 export function dueRuns(
-  read: Statements,
+  { read, names }: StoredRows,
   board: SwitchBoard,
   pipeline: string,
   nowMs: number,
@@ -23,12 +24,17 @@ export function dueRuns(
           .all(pipeline, nowMs, limit)
       : read
           .of(`SELECT seq FROM (${chosen('seq, due_at', begun)}) ORDER BY due_at, seq LIMIT ?3`)
-          .all(pipeline, nowMs, limit, JSON.stringify(pause.onlyKeys));
+          .all(pipeline, nowMs, limit, inFile(names, pause.onlyKeys));
   return rows.map((row) => Number(row['seq']));
 }
 
 /** When the next run of a pipeline after `nowMs` is due. */
-export function nextDue(read: Statements, board: SwitchBoard, pipeline: string, nowMs: number): number {
+export function nextDue(
+  { read, names }: StoredRows,
+  board: SwitchBoard,
+  pipeline: string,
+  nowMs: number,
+): number {
   const pause = board.pauseOf(pipeline);
   const begun = board.isKilled(pipeline) ? BEGUN : '';
   if (pause !== undefined && pause.onlyKeys.length === 0) return Number.POSITIVE_INFINITY;
@@ -41,7 +47,7 @@ export function nextDue(read: Statements, board: SwitchBoard, pipeline: string, 
           .get(pipeline, nowMs)
       : read
           .of(`SELECT min(due_at) AS at FROM (${chosen('due_at', begun, '>')}) WHERE ?3 = 0`)
-          .get(pipeline, nowMs, 0, JSON.stringify(pause.onlyKeys));
+          .get(pipeline, nowMs, 0, inFile(names, pause.onlyKeys));
   return row === undefined || row['at'] === null ? Number.POSITIVE_INFINITY : Number(row['at']);
 }
 
@@ -55,4 +61,9 @@ function chosen(columns: string, begun: string, compare: '<=' | '>' = '<='): str
   const keys = 'IN (SELECT value FROM json_each(?4))';
   return `SELECT ${columns} FROM runs WHERE key ${keys} AND ${due}
     UNION SELECT ${columns} FROM runs WHERE order_key ${keys} AND order_key IS NOT NULL AND state NOT IN ('succeeded', 'compensated', 'failed', 'cancelled') AND ${due}`;
+}
+
+/** Each may be a business key or an order key. */
+function inFile(names: Names, keys: readonly string[]): string {
+  return JSON.stringify(keys.flatMap((key) => [...names.forms('key', key), ...names.forms('order', key)]));
 }

@@ -17,8 +17,9 @@ import { Dispatcher } from './dispatcher.ts';
 import { dueRuns, nextDue } from './due-runs.ts';
 import { DiskSpace, FlowCounts } from './flow.ts';
 import type { Draft } from './intake.ts';
-import { forLedger } from './ledger-names.ts';
+import { forLedger, systemForLedger } from './ledger-names.ts';
 import { type LedgerSubject, LedgerWriter, type Noted, type TimedFact } from './ledger-rows.ts';
+import type { Names } from './names.ts';
 import { PassedTime } from './passed-time.ts';
 import type { EmbeddedRun, RunHost } from './run-context.ts';
 import type { RunRow } from './run-row.ts';
@@ -83,13 +84,14 @@ export class EmbeddedEngine implements RunHost {
     /** Told of rows of the ledger that are on disk. */
     onRows: (count: number) => void,
     codec: ValueCodec,
+    names: Names,
   ) {
     this.#options = options;
     const backlogMax = options.limits?.backlogMax ?? LIMITS.backlogMax;
     this.limits = { ...LIMITS, pipelineBacklogMax: Math.ceil(backlogMax / 2), ...options.limits };
     this.#reader = reader;
     this.#read = new Statements(reader);
-    this.rows = new StoredRows(this.#read, codec);
+    this.rows = new StoredRows(this.#read, codec, names);
     const ledger = new LedgerWriter(
       this.number(
         'SELECT coalesce(max(seq + count - 1), 0) AS n FROM (SELECT seq, count FROM ledger ORDER BY seq DESC LIMIT 1)',
@@ -130,8 +132,8 @@ export class EmbeddedEngine implements RunHost {
     this.#dispatcher = new Dispatcher({
       clock: options.clock,
       activeMax: this.limits.activeMax,
-      due: (pipeline, now, limit) => dueRuns(this.#read, this.board, pipeline, now, limit),
-      nextDue: (pipeline, now) => nextDue(this.#read, this.board, pipeline, now),
+      due: (pipeline, now, limit) => dueRuns(this.rows, this.board, pipeline, now, limit),
+      nextDue: (pipeline, now) => nextDue(this.rows, this.board, pipeline, now),
       carry: (seq) => this.activations.carry(seq),
       unreadable: (pipeline, cause) =>
         options.onProblem?.(
@@ -267,7 +269,7 @@ export class EmbeddedEngine implements RunHost {
     return {
       subject,
       facts: facts.map((fact): TimedFact => {
-        const kept = forLedger(fact, row.salt);
+        const kept = forLedger(fact, row.salt, this.rows.names);
         return isTimed(kept) ? kept : { ...kept, atMs: now };
       }),
     };
@@ -279,7 +281,7 @@ export class EmbeddedEngine implements RunHost {
 
   /** A fact that belongs to no run. */
   system(fact: Fact): Noted {
-    return { subject: SYSTEM, facts: [{ ...fact, atMs: this.now() }] };
+    return { subject: SYSTEM, facts: [{ ...systemForLedger(fact, this.rows.names), atMs: this.now() }] };
   }
 
   /** For how long the run of a pipeline that is due first has been due. */

@@ -140,6 +140,9 @@ async function eventsHolding(search: Search): Promise<ReadonlySet<number>> {
 
 async function runsOf(search: Search, events: ReadonlySet<number>): Promise<readonly RunRow[]> {
   const { engine, subject } = search;
+  const { names } = engine.rows;
+  const keys: readonly string[] = names.forms('key', subject);
+  const orderKeys: readonly (string | null)[] = names.forms('order', subject);
   const found: RunRow[] = [];
   for (let after = 0; ; ) {
     // Rows of `runs` have the shape of `StoredRun`.
@@ -148,7 +151,7 @@ async function runsOf(search: Search, events: ReadonlySet<number>): Promise<read
       .all(after, SLICE_SEARCHED) as unknown as StoredRun[];
     for (const row of rows) {
       after = row.seq;
-      const isOf = row.key === subject || row.order_key === subject || events.has(row.event_seq);
+      const isOf = keys.includes(row.key) || orderKeys.includes(row.order_key) || events.has(row.event_seq);
       if (isOf || holdsInMemory(search, row.seq)) found.push(engine.rows.shownRun(row));
     }
     if (rows.length < SLICE_SEARCHED) return found;

@@ -1,6 +1,7 @@
 import type { Json, JsonObject } from '@tenon/model';
 import type { Fact } from '../engine.ts';
 import { saltedText } from '../interpreter/salted-digest.ts';
+import type { Names } from './names.ts';
 
 /** Enough to tell the items of a list apart. */
 const NAME_DIGITS = 12;
@@ -12,17 +13,40 @@ const INDEX = /^\d{1,3}$/;
 /**
  * A fact as the ledger keeps it, for ever: what business keys stand in (places of list items, the key of an effect, which
  * is made of the run's key) becomes a digest that is keyed with the run's salt, `lines[#3f9c1a20b7de].book`. It is the same
- * in all entries of the run, and says nothing once the salt is gone.
+ * in all entries of the run, and says nothing once the salt is gone. So does a delivery id, where the file hides names.
  */
-export function forLedger(fact: Fact, salt: string | null): Fact {
+export function forLedger(fact: Fact, salt: string | null, names: Names): Fact {
   const { step, details } = fact;
+  const { deliveryId } = details;
+  const hidesDelivery = typeof deliveryId === 'string' && names.isHidden;
   const isNamed = step?.includes('[') || holdsNames(details);
-  if (!isNamed) return fact;
+  if (!isNamed && !hidesDelivery) return fact;
   return {
     ...fact,
     ...(step !== undefined && { step: named(step, salt) }),
-    // An object stays one.
-    details: hidden(details, salt) as JsonObject,
+    details: {
+      // An object stays one.
+      ...(isNamed ? (hidden(details, salt) as JsonObject) : details),
+      ...(hidesDelivery && { deliveryId: `#${digest(deliveryId, salt)}` }),
+    },
+  };
+}
+
+/** A fact of no run: where the file hides names, they are digests here as there. */
+export function systemForLedger(fact: Fact, names: Names): Fact {
+  if (!names.isHidden) return fact;
+  const { deliveryId, keys, onlyKeys } = fact.details;
+  const digests = (of: Json | undefined) =>
+    Array.isArray(of) && of.map((key: Json) => names.stored('key', String(key)));
+  const [keyDigests, onlyDigests] = [digests(keys), digests(onlyKeys)];
+  return {
+    ...fact,
+    details: {
+      ...fact.details,
+      ...(typeof deliveryId === 'string' && { deliveryId: names.stored('delivery', deliveryId) }),
+      ...(keyDigests && { keys: keyDigests }),
+      ...(onlyDigests && { onlyKeys: onlyDigests }),
+    },
   };
 }
 

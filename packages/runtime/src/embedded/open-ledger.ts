@@ -2,14 +2,15 @@ import { exportLedger } from '../ledger/export-ledger.ts';
 import { verifyLedger } from '../ledger/verify-ledger.ts';
 import type { LedgerReader } from '../runtime.ts';
 import { checkFile } from './check-file.ts';
-import type { EncryptionOptions } from './data-keys.ts';
+import { DataKeys, type EncryptionOptions } from './data-keys.ts';
 import { openReader } from './database.ts';
+import { readersNames } from './names.ts';
 import { protectionOf } from './protection.ts';
 import { Queries } from './queries.ts';
 import { secretUsers } from './secret-book.ts';
 import { Statements } from './statements.ts';
 import { StoredRows } from './stored-rows.ts';
-import { codecFor } from './value-codec.ts';
+import { ValueCodec } from './value-codec.ts';
 
 /**
  * Reads a runtime's file beside the process that runs it, or when none does. Throws `RUNTIME_FILE_UNREADABLE`. Without
@@ -18,8 +19,9 @@ import { codecFor } from './value-codec.ts';
 export function openLedger(file: string, encryption?: EncryptionOptions): LedgerReader {
   const db = openReader(file);
   const read = new Statements(db);
-  const codec = codecFor(file, encryption);
-  const queries = new Queries(read, new StoredRows(read, codec));
+  const keys = encryption && new DataKeys(file, encryption);
+  const codec = new ValueCodec(keys);
+  const queries = new Queries(read, new StoredRows(read, codec, readersNames(read, keys)));
   return {
     runs: (filter) => queries.runs(filter),
     run: (runId) => queries.run(runId),

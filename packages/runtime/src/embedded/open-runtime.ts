@@ -7,13 +7,15 @@ import type { AcceptResult, Runtime, RuntimeOptions } from '../runtime.ts';
 import type { Admission } from './admission.ts';
 import { backupTo } from './backup.ts';
 import { CommitFailed, type Committer } from './commit-queue.ts';
-import { proveKeys } from './data-keys.ts';
+import { DataKeys, proveKeys } from './data-keys.ts';
 import { openDatabase, openReader } from './database.ts';
 import { EmbeddedEngine } from './engine.ts';
 import { erase } from './erase.ts';
 import { storedEvent } from './event-value.ts';
 import { draftFor, draftsFor } from './intake.ts';
 import { lockFile } from './lock.ts';
+import { namesLeft, proveNames } from './name-older.ts';
+import { namesOf } from './names.ts';
 import { operations, resume } from './operations.ts';
 import { encryptInBackground, protectionOf, rewrapKeys } from './protection.ts';
 import { Queries } from './queries.ts';
@@ -24,7 +26,7 @@ import { isMarkedEncrypted, markEncrypted } from './seal-older.ts';
 import { secretUsers } from './secret-book.ts';
 import { Statements, type Write } from './statements.ts';
 import { unknownSubject } from './switch-subjects.ts';
-import { codecFor } from './value-codec.ts';
+import { ValueCodec } from './value-codec.ts';
 import { keepWatch } from './watch.ts';
 import { workerCommitter } from './worker-committer.ts';
 
@@ -59,16 +61,25 @@ export async function openRuntimeWith(
   try {
     const db = openDatabase(options.file, options.checkpoints?.setBack !== undefined);
     proveKeys(options.file, isMarkedEncrypted(new Statements(db)), options.encryption);
-    if (options.encryption !== undefined) markEncrypted(db);
+    const keys = options.encryption && new DataKeys(options.file, options.encryption);
+    const names = namesOf(keys);
+    if (keys !== undefined) {
+      markEncrypted(db);
+      proveNames(db, options.file, names);
+    }
     const reader = openReader(options.file);
-    const codec = codecFor(options.file, options.encryption);
-    engine = new EmbeddedEngine(options, reader, committer, (rows) => keeper?.stored(rows), codec);
+    const codec = new ValueCodec(keys);
+    engine = new EmbeddedEngine(options, reader, committer, (rows) => keeper?.stored(rows), codec, names);
     // Asked first, so that the tree of a file from before there was one is complete.
     const { checkpoints } = options;
     if (checkpoints !== undefined) {
       await engine.head();
       keeper = new CheckpointKeeper(checkpoints, options.clock, new StoredTree(reader), () => engine.head());
       await keeper.ready();
+    }
+    if (keys !== undefined && namesLeft(engine.read) > 0) {
+      names.isMixed = true;
+      await engine.tend('nameLanes');
     }
     await engine.start();
     // Not earlier: the last connection that is closed copies the whole write-ahead log into the file.

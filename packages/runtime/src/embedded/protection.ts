@@ -53,6 +53,7 @@ export function encryptInBackground(engine: EmbeddedEngine): void {
       await engine.tend('shred');
       if (!hasOlder) return;
       await engine.tend('sealOlder');
+      engine.rows.names.isMixed = olderLeft(engine.read) > 0;
       // What was there in clear stands in the write-ahead log until that is emptied.
       if (!engine.isStopping) await engine.scrub();
     })

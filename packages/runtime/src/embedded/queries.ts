@@ -18,11 +18,13 @@ import type {
 import { idOfTag, type Switch } from '../switches.ts';
 import { eventParts } from './event-value.ts';
 import { entriesOf } from './ledger-rows.ts';
+import { isOneOf } from './names.ts';
 import { redacted } from './redact.ts';
 import type { JournalRow, OpeningRow, RunRow } from './run-row.ts';
 import type { Statements } from './statements.ts';
 import { stepRecords } from './step-records.ts';
 import type { StoredRows, StoredRun } from './stored-rows.ts';
+import { storedSwitches } from './switch-keeper.ts';
 
 /** Rows given at most when a filter says nothing; and ever. */
 const LIMIT_DEFAULT = 100;
@@ -35,7 +37,7 @@ const OPENINGS_SLICE = 500;
 
 interface Opened {
   readonly opening: OpeningRow;
-  readonly run: StoredRun & { delivery_id: string };
+  readonly run: StoredRun & { readonly delivery_id: string; readonly delivery?: string | undefined };
   readonly detail: JsonObject;
 }
 
@@ -64,7 +66,11 @@ export class Queries {
     const isByState = filter.key === undefined && this.#isRare(filter.state);
     add(isByState ? '+pipeline = ?' : 'pipeline = ?', filter.pipeline);
     add('state = ?', filter.state);
-    add('key = ?', filter.key);
+    if (filter.key !== undefined) {
+      const forms = this.#stored.names.forms('key', filter.key);
+      conditions.push(`key${isOneOf(forms)}`);
+      values.push(...forms);
+    }
     // Lets the partial index of unfinished runs be used.
     if (filter.state !== undefined && filter.state !== 'succeeded') conditions.push(`state <> 'succeeded'`);
     const where = conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : '';
@@ -73,7 +79,7 @@ export class Queries {
       `SELECT * FROM runs ${where} ORDER BY seq DESC LIMIT ?`,
       ...values,
       limit,
-    ).map(summaryOf);
+    ).map((row) => summaryOf(this.#stored.named(row)));
   }
 
   #isRare(state: RunState | undefined): boolean {
@@ -121,10 +127,10 @@ export class Queries {
   }
 
   childrenOf(runSeq: number): readonly (RunRow & { readonly parent_step: string })[] {
-    return this.#rows(
+    return this.#rows<StoredRun & { readonly parent_step: string }>(
       'SELECT r.*, c.parent_step FROM children c JOIN runs r ON r.seq = c.run_seq WHERE c.parent_seq = ? ORDER BY r.seq',
       runSeq,
-    );
+    ).map((row) => ({ ...this.#stored.shownRun(row), parent_step: row.parent_step }));
   }
 
   trace(query: {
@@ -134,18 +140,18 @@ export class Queries {
     readonly system?: true;
   }): readonly LedgerEntry[] {
     if (query.system) return this.#systemEntries();
-    const [column, value] =
+    const [column, ...values] =
       query.runId !== undefined
         ? ['run_id', query.runId]
         : query.correlationId !== undefined
           ? ['correlation_id', query.correlationId]
-          : ['key', query.key ?? ''];
+          : ['key', ...this.#stored.names.forms('key', query.key ?? '')];
     return this.#rows<
       { first: number; facts: string } & Pick<RunRow, 'seq' | 'run_id' | 'pipeline' | 'correlation_id'>
     >(
       `SELECT l.seq AS first, l.facts, r.seq, r.run_id, r.pipeline, r.correlation_id
-       FROM runs r JOIN ledger l ON l.run_seq = r.seq WHERE r.${column} = ? ORDER BY l.seq LIMIT ?`,
-      value,
+       FROM runs r JOIN ledger l ON l.run_seq = r.seq WHERE r.${column}${isOneOf(values)} ORDER BY l.seq LIMIT ?`,
+      ...values,
       LIMIT_MAX,
     ).flatMap((row) =>
       entriesOf(
@@ -168,10 +174,7 @@ export class Queries {
   }
 
   switches(): readonly Switch[] {
-    // Written by `setSwitch` alone.
-    return this.#rows<{ value: string }>('SELECT value FROM switches ORDER BY id').map(
-      ({ value }) => JSON.parse(value) as Switch,
-    );
+    return storedSwitches(this.#stored);
   }
 
   approvals(): readonly PendingApproval[] {
@@ -263,7 +266,7 @@ export class Queries {
         pipeline: run.pipeline,
         queue: letter.queue,
         key: run.key,
-        eventId: run.delivery_id,
+        eventId: run.delivery ?? run.delivery_id,
         step: opening.step,
         failure: letter.failure,
         ...(letter.lastCheckpoint !== undefined && { lastCheckpoint: letter.lastCheckpoint }),
@@ -305,18 +308,26 @@ export class Queries {
   /** Runs that a filter names, the oldest first. */
   runsFor(filter: ReplayFilter, limit: number): readonly RunRow[] {
     const conditions = Object.entries(REPLAY_CONDITIONS).flatMap(
-      ([name, condition]): { readonly condition: string; readonly value: string | number }[] => {
+      ([name, condition]): readonly Condition[] => {
         const value = filter[name as keyof typeof REPLAY_CONDITIONS];
-        return value === undefined ? [] : [{ condition, value }];
+        return value === undefined ? [] : [{ condition, values: [value] }];
       },
     );
+    for (const [kind, column, name] of [
+      ['key', 'r.key', filter.key],
+      ['delivery', 'e.delivery_id', filter.deliveryId],
+    ] as const)
+      if (name !== undefined) {
+        const values = this.#stored.names.forms(kind, name);
+        conditions.push({ condition: column + isOneOf(values), values });
+      }
     // Runs are numbered as they are accepted: a window of time is one of numbers, found without reading what is between.
     if (filter.fromMs !== undefined)
-      conditions.push({ condition: 'r.seq >= ?', value: this.#seqAt(filter.fromMs - CLOCK_SLACK_MS) });
+      conditions.push({ condition: 'r.seq >= ?', values: [this.#seqAt(filter.fromMs - CLOCK_SLACK_MS)] });
     return this.#rows<StoredRun>(
       `SELECT r.* FROM runs r JOIN events e ON e.seq = r.event_seq
        WHERE ${conditions.map(({ condition }) => condition).join(' AND ') || '1'} ORDER BY r.seq LIMIT ?`,
-      ...conditions.map(({ value }) => value),
+      ...conditions.flatMap(({ values }) => values),
       limit,
     ).map((row) => this.#stored.shownRun(row));
   }
@@ -390,7 +401,11 @@ export class Queries {
           opening.run_seq,
         )[0];
         if (run === undefined) continue;
-        yield { opening, run, detail: JSON.parse(this.#stored.shownOpening(opening).detail) };
+        yield {
+          opening,
+          run: this.#stored.named(run),
+          detail: JSON.parse(this.#stored.shownOpening(opening).detail),
+        };
       }
       if (rows.length < OPENINGS_SLICE) return;
     }
@@ -416,14 +431,17 @@ const RARE_MAX = 5_000;
 /** The clock of a machine may be set back: runs are looked for that much earlier than asked. */
 const CLOCK_SLACK_MS = 3_600_000;
 
+interface Condition {
+  readonly condition: string;
+  readonly values: readonly (string | number)[];
+}
+
 const REPLAY_CONDITIONS = {
   runId: 'r.run_id = ?',
   pipeline: 'r.pipeline = ?',
-  key: 'r.key = ?',
   state: 'r.state = ?',
   correlationId: 'r.correlation_id = ?',
   event: 'e.event = ?',
-  deliveryId: 'e.delivery_id = ?',
   fromMs: 'r.accepted_at >= ?',
   toMs: 'r.accepted_at <= ?',
 } as const satisfies Partial<Record<keyof ReplayFilter, string>>;

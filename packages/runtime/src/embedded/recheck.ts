@@ -5,10 +5,11 @@ import type { EmbeddedEngine } from './engine.ts';
 import { type EventParts, eventParts } from './event-value.ts';
 import { type Draft, draftsFor, keyText } from './intake.ts';
 import type { Noted } from './ledger-rows.ts';
+import { isOneOf } from './names.ts';
 import { cancelWrites } from './operations.ts';
 import type { RunRow } from './run-row.ts';
 import type { Write } from './statements.ts';
-import type { StoredRun } from './stored-rows.ts';
+import type { StoredRows, StoredRun } from './stored-rows.ts';
 
 /** Events looked at before others get their turn. */
 const LOOKED_AT_ONCE = 50;
@@ -175,16 +176,39 @@ function judge(
  */
 function isOvertaken(engine: EmbeddedEngine, held: Held, { loaded, orderKey, version }: Draft): boolean {
   if (orderKey === undefined || version !== undefined) return false;
-  const later = engine.read
+  const { rows } = engine;
+  const orderKeys = rows.names.forms('order', orderKey);
+  const later = rows.read
     .of(
-      `SELECT 1 FROM runs r JOIN events e ON e.seq = r.event_seq
-      WHERE r.pipeline = ?1 AND r.order_key = ?2 AND r.event_seq > ?3 AND NOT EXISTS
-        (SELECT 1 FROM events o WHERE e.source = 'quarantine:' || o.source AND o.delivery_id = e.delivery_id AND o.seq < ?3)
-      LIMIT 1`,
+      `SELECT r.seq, r.key, r.order_key, r.salt, e.source, e.delivery_id FROM runs r JOIN events e ON e.seq = r.event_seq
+      WHERE r.pipeline = ? AND r.order_key${isOneOf(orderKeys)} AND r.event_seq > ?`,
     )
-    .get(loaded.plan.pipeline, orderKey, held.seq);
-  return later !== undefined;
+    .iterate(loaded.plan.pipeline, ...orderKeys, held.seq);
+  for (const row of later) {
+    // The columns that it needs are selected above.
+    const run = rows.named(row as unknown as Later);
+    if (!stoodBefore(rows, run.source, run.delivery ?? run.delivery_id, held.seq)) return true;
+  }
+  return false;
 }
+
+type Later = Pick<StoredRun, 'seq' | 'key' | 'order_key' | 'salt'> & {
+  readonly source: string;
+  readonly delivery_id: string;
+};
+
+/** Is it one that was released, and had come before `seq`? */
+function stoodBefore({ read, names }: StoredRows, source: string, delivery: string, seq: number): boolean {
+  if (!source.startsWith(RELEASED)) return false;
+  const forms = names.forms('delivery', delivery);
+  const first = read
+    .of(`SELECT 1 FROM events WHERE source = ? AND delivery_id${isOneOf(forms)} AND seq < ?`)
+    .get(source.slice(RELEASED.length), ...forms, seq);
+  return first !== undefined;
+}
+
+/** Before the name of the source of what was released. */
+const RELEASED = 'quarantine:';
 
 /** Also of an event that does not fit: what is wrong with it need not be its key. */
 function orderKeys(engine: EmbeddedEngine, held: Held, { payload, headers = {} }: EventParts): string[] {
@@ -232,7 +256,7 @@ function asReleased(held: Held) {
   return {
     event: held.event,
     deliveryId: held.deliveryId,
-    source: `quarantine:${held.source}`,
+    source: `${RELEASED}${held.source}`,
     traceparent: held.traceparent ?? undefined,
     correlationId: held.runs[0]!.correlation_id,
   };
@@ -288,7 +312,7 @@ function heldEvent(engine: EmbeddedEngine, seq: number): Held | undefined {
     seq,
     event: String(first['event']),
     source: String(first['source']),
-    deliveryId: String(first['delivery_id']),
+    deliveryId: runs[0]!.delivery ?? String(first['delivery_id']),
     traceparent: traceparent === null ? null : String(traceparent),
     // Written by intake, which puts a failure there.
     failure: JSON.parse(runs[0]!.intake_failure!) as Failure,

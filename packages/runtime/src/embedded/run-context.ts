@@ -274,7 +274,7 @@ export class EmbeddedRun {
   /** Stores how the run ended. */
   async finish(end: RunEnd): Promise<void> {
     this.goLive();
-    const { seq, pipeline, order_key: orderKey } = this.row;
+    const { seq, pipeline, stored_order_key: orderKey } = this.row;
     const step = typeof end.failure?.['step'] === 'string' ? end.failure['step'] : null;
     this.write(
       [
@@ -458,7 +458,7 @@ export class EmbeddedRun {
     dueAtMs: number | undefined,
   ): Promise<never> {
     const stateFacts = state === this.state || state === 'failed' ? [] : [this.#stateFact(state, step)];
-    const freeing = state === 'failed' ? this.#admitNext(this.row.pipeline, this.row.order_key) : [];
+    const freeing = state === 'failed' ? this.#admitNext(this.row.pipeline, this.row.stored_order_key) : [];
     this.write([...writes, ...freeing], [...facts, ...stateFacts]);
     this.dueAtMs = dueAtMs;
     await this.durable();

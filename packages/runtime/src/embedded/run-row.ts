@@ -9,6 +9,10 @@ export interface RunRow {
   readonly plan_hash: string;
   readonly key: string;
   readonly order_key: string | null;
+  /** As it stands in its column, where it is compared with those of others. */
+  readonly stored_order_key: string | null;
+  /** Of the event that it began with, where it is kept with the run: in an encrypted file. */
+  readonly delivery?: string | undefined;
   readonly event_seq: number;
   readonly correlation_id: string;
   readonly traceparent: string;

@@ -173,6 +173,9 @@ DROP TABLE journal;
 ALTER TABLE journal_rows RENAME TO journal;
 CREATE UNIQUE INDEX journal_by_key ON journal (run_seq, key);
 `,
+  `
+-- Nothing is changed, but an earlier version may not have the file: it would take the digests in an encrypted one for its names.
+`,
 ];
 
 /** Brings a file to this version's schema (or, for tests, to an earlier one); refuses one that a newer version wrote. */

@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
+import { nameOlder, namesLeft } from './name-older.ts';
 import type { Sealer } from './sealer.ts';
 import { Statements } from './statements.ts';
 import { isSealed, type Place, UnreadableValue } from './value-codec.ts';
@@ -17,23 +18,26 @@ interface Progress {
 }
 
 /**
- * Encrypts a slice of what the file held before it was encrypted, from the oldest on; gives how many events and runs
- * are left. A value that is not what was stored is left as it is: sealed, it would pass for good.
+ * Encrypts a slice of what the file held before it was encrypted, from the oldest on, then its names; gives how many events and
+ * runs are left. A value that is not what was stored is left as it is: sealed, it would pass for good.
  */
 export function sealOlder(db: DatabaseSync, sealer: Sealer): number {
   if (!sealer.isEncrypting) return 0;
   const read = new Statements(db);
   const progress = progressOf(read);
-  if (progress.events >= progress.lastEvent && progress.runs >= progress.lastRun) return 0;
+  if (valuesLeft(progress) === 0) return nameOlder(read, sealer, () => sealRest(read, sealer));
   const events = sealEvents(read, sealer, progress);
   const runs = events >= progress.lastEvent ? sealRuns(read, sealer, progress) : progress.runs;
   if (events >= progress.lastEvent && runs >= progress.lastRun) sealRest(read, sealer);
   keep(read, { ...progress, events, runs });
-  return progress.lastEvent - events + progress.lastRun - runs;
+  return olderLeft(read);
 }
 
 export function olderLeft(read: Statements): number {
-  const { events, runs, lastEvent, lastRun } = progressOf(read);
+  return valuesLeft(progressOf(read)) + namesLeft(read);
+}
+
+function valuesLeft({ events, runs, lastEvent, lastRun }: Progress): number {
   return Math.max(0, lastEvent - events) + Math.max(0, lastRun - runs);
 }
 
@@ -118,6 +122,7 @@ function sealRuns(read: Statements, sealer: Sealer, { runs, lastRun }: Progress)
 
 const SYSTEM_TABLES = [
   { table: 'cursors', id: 'name', value: 'value' },
+  { table: 'switches', id: 'id', value: 'value' },
   { table: 'guards', id: 'connection', value: 'snapshot' },
   { table: 'replays', id: 'token', value: 'value' },
   { table: 'replay_starts', id: 'token', value: 'value' },

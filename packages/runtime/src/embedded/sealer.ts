@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import { DataKeys, type EncryptionOptions, SYSTEM_KEY } from './data-keys.ts';
+import { type Names, namesOf } from './names.ts';
 import { type BoundValue, type Sealing, Statements, sealings, type Write } from './statements.ts';
 import { ValueCodec } from './value-codec.ts';
 
@@ -18,6 +19,7 @@ interface DataKey {
 /** Puts the data in writes into the form in which it lies in the file. Of the one writer; it alone gives out data keys. */
 export class Sealer {
   readonly codec: ValueCodec;
+  readonly names: Names;
   readonly #keys: DataKeys | undefined;
   readonly #db: DatabaseSync;
   readonly #statements: Statements;
@@ -26,6 +28,7 @@ export class Sealer {
   constructor(file: string, db: DatabaseSync, encryption: EncryptionOptions | undefined) {
     this.#keys = encryption === undefined ? undefined : new DataKeys(file, encryption);
     this.codec = new ValueCodec(this.#keys);
+    this.names = namesOf(this.#keys);
     this.#db = db;
     this.#statements = new Statements(db);
   }

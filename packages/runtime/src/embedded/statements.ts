@@ -240,6 +240,7 @@ export const sealings: Readonly<Partial<Record<WriteName, Sealing>>> = {
   suspendMany: { by: 'run', values: [failureOfRun(6)] },
   end: { by: 'run', values: [failureOfRun(4)] },
   putCursor: { by: 'system', values: [{ at: 1, place: ([name]) => `cursors/${name}` }] },
+  putSwitch: { by: 'system', values: [{ at: 2, place: ([id]) => `switches/${id}` }] },
   putGuard: { by: 'system', values: [{ at: 2, place: ([connection]) => `guards/${connection}` }] },
   putReport: { by: 'system', values: [{ at: 4, place: ([id]) => `reports/${id}` }] },
   noteReport: { by: 'system', values: [{ at: 1, place: ([id]) => `reports/${id}` }] },

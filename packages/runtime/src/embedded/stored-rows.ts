@@ -1,10 +1,14 @@
 import type { Json } from '@tenon/model';
+import { type Names, saltAndNames } from './names.ts';
 import type { JournalRow, OpeningRow, RunRow } from './run-row.ts';
 import type { Statements } from './statements.ts';
-import { type Place, UnreadableValue, type ValueCodec } from './value-codec.ts';
+import { isSealed, type Place, UnreadableValue, type ValueCodec } from './value-codec.ts';
 
 /** A row of `runs` as it lies in the file: what is data of somebody is still closed. */
-export type StoredRun = Omit<RunRow, 'intake_failure' | 'failure' | 'salt'> & {
+export type StoredRun = Omit<
+  RunRow,
+  'intake_failure' | 'failure' | 'salt' | 'stored_order_key' | 'delivery'
+> & {
   readonly intake_failure: unknown;
   readonly failure: unknown;
   readonly salt: unknown;
@@ -12,12 +16,14 @@ export type StoredRun = Omit<RunRow, 'intake_failure' | 'failure' | 'salt'> & {
 
 /** Reads rows with their data opened. What cannot be opened throws `UnreadableValue`; in `shown` rows it is left out. */
 export class StoredRows {
-  readonly #read: Statements;
+  readonly read: Statements;
   readonly codec: ValueCodec;
+  readonly names: Names;
 
-  constructor(read: Statements, codec: ValueCodec) {
-    this.#read = read;
+  constructor(read: Statements, codec: ValueCodec, names: Names) {
+    this.read = read;
     this.codec = codec;
+    this.names = names;
   }
 
   run(stored: StoredRun): RunRow {
@@ -28,7 +34,7 @@ export class StoredRows {
       ...stored,
       intake_failure: open(intake, `runs/${seq}/intake`),
       failure: open(failure, `runs/${seq}/failure`),
-      salt: salt === null ? null : this.codec.open(salt, `runs/${seq}/salt`),
+      ...namesOf(stored, salt === null ? null : this.codec.open(salt, `runs/${seq}/salt`)),
     };
   }
 
@@ -38,8 +44,20 @@ export class StoredRows {
       ...stored,
       intake_failure: intake === null ? null : this.#shown(intake, `runs/${seq}/intake`),
       failure: failure === null ? null : this.#shown(failure, `runs/${seq}/failure`),
-      salt: salt === null ? null : readable(() => this.codec.open(salt, `runs/${seq}/salt`)),
+      ...namesOf(stored, salt === null ? null : readable(() => this.codec.open(salt, `runs/${seq}/salt`))),
     };
+  }
+
+  /** A row as it lies in the file, with its names where they can be read. */
+  named<Row extends StoredNames>(stored: Row): Row & { readonly delivery?: string | undefined } {
+    const { seq, salt } = stored;
+    // In a file that is not encrypted they stand in the row.
+    if (!isSealed(salt)) return stored;
+    const { key, order_key, delivery } = namesOf(
+      stored,
+      readable(() => this.codec.open(salt, `runs/${seq}/salt`)),
+    );
+    return { ...stored, key, order_key, delivery };
   }
 
   payload(eventSeq: number): Json {
@@ -84,21 +102,35 @@ export class StoredRows {
   }
 
   #payload(eventSeq: number): unknown {
-    return this.#read.of('SELECT payload FROM events WHERE seq = ?').get(eventSeq)?.['payload'] ?? 'null';
+    return this.read.of('SELECT payload FROM events WHERE seq = ?').get(eventSeq)?.['payload'] ?? 'null';
   }
 
   // Rows of these tables have these shapes, with what is data still closed.
   #journal(seq: number): JournalRow[] {
-    return this.#read
+    return this.read
       .of('SELECT key, at, value FROM journal WHERE run_seq = ?')
       .all(seq) as unknown as JournalRow[];
   }
 
   #openings(seq: number): OpeningRow[] {
-    return this.#read
+    return this.read
       .of('SELECT * FROM openings WHERE run_seq = ? ORDER BY since')
       .all(seq) as unknown as OpeningRow[];
   }
+}
+
+type StoredNames = Pick<StoredRun, 'seq' | 'key' | 'order_key' | 'salt'>;
+
+/** Without its names a run is called by what stands in its columns. */
+function namesOf(
+  { key, order_key }: StoredNames,
+  text: string | null,
+): Pick<RunRow, 'key' | 'order_key' | 'stored_order_key' | 'delivery' | 'salt'> {
+  if (text === null) return { key, order_key, stored_order_key: order_key, salt: null };
+  const { salt, names } = saltAndNames(text);
+  if (names === undefined) return { key, order_key, stored_order_key: order_key, salt };
+  const { key: ownKey, orderKey, delivery } = names;
+  return { key: ownKey, order_key: orderKey, stored_order_key: order_key, delivery, salt };
 }
 
 function readable(open: () => string): string | null {

@@ -2,6 +2,7 @@ import type { Fact } from '../engine.ts';
 import { idOfTag, type Switch, type SwitchRequest, switchDetails, switchId, tagOf } from '../switches.ts';
 import type { EmbeddedEngine } from './engine.ts';
 import type { Write } from './statements.ts';
+import type { StoredRows } from './stored-rows.ts';
 
 /** Held runs let go in one write: short, so that intake does not wait for it. */
 const RELEASE_SLICE = 2_000;
@@ -12,9 +13,7 @@ export class SwitchKeeper {
 
   constructor(engine: EmbeddedEngine) {
     this.#engine = engine;
-    // Written by `set` alone.
-    for (const row of engine.read.of('SELECT value FROM switches').all())
-      engine.board.set(JSON.parse(String(row['value'])) as Switch);
+    for (const one of storedSwitches(engine.rows)) engine.board.set(one);
   }
 
   /** A switch lifted when an earlier process died may have left runs behind. */
@@ -85,4 +84,15 @@ export class SwitchKeeper {
       .map((row) => String(row['value']))
       .filter((tag) => tag !== idOfTag(tag));
   }
+}
+
+/** Throws where one cannot be read: what it forbids is not known then. */
+export function storedSwitches({ read, codec }: StoredRows): readonly Switch[] {
+  return (
+    read
+      .of('SELECT id, value FROM switches ORDER BY id')
+      .all()
+      // Written by `set` alone.
+      .map(({ id, value }) => codec.json(value, `switches/${String(id)}`) as unknown as Switch)
+  );
 }

@@ -3,7 +3,7 @@ import { crc32 } from 'node:zlib';
 import type { Json } from '@tenon/model';
 import { hex32 } from '../hex32.ts';
 import { RuntimeError } from '../runtime-error.ts';
-import { DataKeys, type EncryptionOptions } from './data-keys.ts';
+import type { DataKeys } from './data-keys.ts';
 
 /** Where a value lies: its table, and what names its row. Bound into it, so that a value is good in its row only. */
 export type Place = `${
@@ -13,6 +13,7 @@ export type Place = `${
   | 'runs'
   | 'cursors'
   | 'guards'
+  | 'switches'
   | 'replays'
   | 'replay_starts'
   | 'reports'
@@ -148,11 +149,6 @@ export class ValueCodec {
     this.#nonceAt += NONCE_BYTES;
     return this.#nonces.subarray(this.#nonceAt - NONCE_BYTES, this.#nonceAt);
   }
-}
-
-/** For reading a file, with its keys where they are given. */
-export function codecFor(file: string, encryption: EncryptionOptions | undefined): ValueCodec {
-  return new ValueCodec(encryption && new DataKeys(file, encryption));
 }
 
 /** Is it in the form that is to be: encrypted? */

@@ -83,7 +83,7 @@ export function keepWatch(engine: EmbeddedEngine, clock: Clock): { stop(): void 
         .of(
           `SELECT 1 FROM runs WHERE pipeline = ? AND order_key = ? AND order_key IS NOT NULL AND seq < ? AND state NOT IN ('succeeded', 'compensated', 'failed', 'cancelled') LIMIT 1`,
         )
-        .get(row.pipeline, row.order_key, row.seq);
+        .get(row.pipeline, row.stored_order_key, row.seq);
       return before === undefined ? 'behind a run that is no more' : undefined;
     }
     const opening = engine.read.of('SELECT 1 FROM openings WHERE run_seq = ? LIMIT 1').get(row.seq);

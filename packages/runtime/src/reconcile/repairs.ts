@@ -330,8 +330,12 @@ export class Repairs {
     const found = new Map<string, FoundRun[]>();
     for (const { pipeline, entity } of plan.repair) {
       const keyOf = entityReader(entity, plan);
-      const wanted = new Map<string, string>();
-      for (const { key } of differences) if (key !== null) wanted.set(keyOf(key), key);
+      /** By the business keys and order keys that runs of it have, as these stand in the file. */
+      const wanted = { key: new Map<string, string>(), order: new Map<string, string>() };
+      for (const { key } of differences)
+        if (key !== null)
+          for (const kind of ['key', 'order'] as const)
+            for (const form of this.#engine.rows.names.forms(kind, keyOf(key))) wanted[kind].set(form, key);
       for (let after = 0; ; ) {
         const rows = this.#engine.read
           .of(
@@ -343,7 +347,8 @@ export class Repairs {
           // One without an order key is of no entity, whatever `null` would be as a text.
           const orderKey = row['order_key'];
           const key =
-            (orderKey === null ? undefined : wanted.get(String(orderKey))) ?? wanted.get(String(row['key']));
+            (orderKey === null ? undefined : wanted.order.get(String(orderKey))) ??
+            wanted.key.get(String(row['key']));
           if (key === undefined) continue;
           const runs = found.get(key) ?? [];
           runs.push({ runId: String(row['run_id']), state: String(row['state']) });

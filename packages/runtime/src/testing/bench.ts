@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { CallRequest, CallResult } from '@tenon/connector';
 import { type Failure, type Json, type JsonObject, type SteadyClock, seededRandom } from '@tenon/model';
 import type { Plan } from '@tenon/pipeline';
-import type { BatchResult } from '../embedded/apply-batch.ts';
+import type { BatchResult, Chore } from '../embedded/apply-batch.ts';
 import type { Committer } from '../embedded/commit-queue.ts';
 import { type EncryptionOptions, keyFolder } from '../embedded/data-keys.ts';
 import { type InlineCommitter, inlineCommitter } from '../embedded/inline-committer.ts';
@@ -299,6 +299,8 @@ export interface Bench {
   onEntry?: (entry: LedgerEntry) => void;
   /** A batch is on the disk, and nobody has heard of it. */
   onCommit?: () => void;
+  /** The file is about to be tended to. */
+  onTend?: (chore: Chore) => Promise<void> | undefined;
   /** Free bytes of the disk. */
   diskFreeBytes?: () => number;
   /** When a connection opens again. */
@@ -428,7 +430,7 @@ export async function openBenchWith(start: BenchStart, plans: readonly Plan[]): 
           // Killed at this moment: what is on the disk is not announced.
           return isDead() ? nothing : result;
         },
-        { file: path, logPages: start.logPages },
+        { file: path, logPages: start.logPages, onTend: (chore) => bench.onTend?.(chore) },
       ),
     );
   };
@@ -515,7 +517,15 @@ function breakable(
   isBroken: () => boolean,
   next: { readonly get: () => NextWrite | undefined; readonly clear: () => void },
   committed: (result: BatchResult) => Promise<BatchResult>,
-  { file, logPages }: { readonly file: string; readonly logPages: number | undefined },
+  {
+    file,
+    logPages,
+    onTend,
+  }: {
+    readonly file: string;
+    readonly logPages: number | undefined;
+    onTend(chore: Chore): Promise<void> | undefined;
+  },
 ): Committer {
   let isTuned = logPages === undefined;
   return {
@@ -537,7 +547,7 @@ function breakable(
     },
     head: () => committer.head(),
     scrub: () => committer.scrub(),
-    tend: (chore) => committer.tend(chore),
+    tend: (chore) => onTend(chore)?.then(() => committer.tend(chore)) ?? committer.tend(chore),
     close: () => committer.close(),
   };
 

@@ -485,8 +485,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     'a kill is forgotten by a restart',
     keeping,
-    "engine.board.set(JSON.parse(String(row['value'])) as Switch);",
-    "{ JSON.parse(String(row['value'])) as Switch; }",
+    'for (const one of storedSwitches(engine.rows)) engine.board.set(one);',
+    'storedSwitches(engine.rows);',
   ),
   bug(
     'a lifted switch lets nothing go',

@@ -6,7 +6,7 @@ import { type Bench, openBenchWith } from '../bench.ts';
 import { emptyFile } from '../empty-file.ts';
 import { childrenOf } from './children.ts';
 import { Coverage, type Happening } from './coverage.ts';
-import { History } from './history.ts';
+import { History, type Witness } from './history.ts';
 import { judge } from './judge.ts';
 import { judgeLedger } from './judge-ledger.ts';
 import { Endless } from './life.ts';
@@ -51,9 +51,9 @@ export async function simulate(
   const start = { begun: emptyFile(), logPages: LOG_PAGES, checkpoints: { everyRows: 20 } };
   const bench = await openBenchWith(start, [SHIPPING, ...first]);
   if (seed % ENCRYPTED_EVERY === 0) {
-    // From the second start on, so that what the first has stored is encrypted meanwhile.
+    // From the second start on: at once, or in the midst, so that what was stored until then is taken over while runs go on.
     bench.encryption = { keys: { k1: Buffer.alloc(32, 'k1') }, current: 'k1' };
-    await bench.restart();
+    if (seed % (2 * ENCRYPTED_EVERY) === 0) await bench.restart();
   }
   const hand = new SwitchHand(bench, seededRandom(seed + 1_000_000), coverage);
   const world = new World(bench, random, { hand, theme, coverage, versions });
@@ -67,7 +67,7 @@ export async function simulate(
   });
   const lived = async (): Promise<Simulation> => {
     await world.live();
-    const runs = bench.runtime.runs({ limit: 1_000 });
+    const runs = withKeys(bench, world.witness);
     inspect?.(bench, runs);
     const promises = judge(new History(bench, world.witness, runs, versions.flat()));
     for (const { kind, details } of bench.entries)
@@ -90,4 +90,12 @@ export async function simulate(
     world.life.close();
     bench.abandon();
   }
+}
+
+/** All runs. What was erased from an encrypted file does not say its key any more, and is found by it. */
+function withKeys(bench: Bench, { lines }: Witness): readonly RunSummary[] {
+  const keys = new Map(
+    [...lines.keys()].flatMap((key) => bench.runtime.runs({ key }).map(({ runId }) => [runId, key] as const)),
+  );
+  return bench.runtime.runs({ limit: 1_000 }).map((run) => ({ ...run, key: keys.get(run.runId) ?? run.key }));
 }

@@ -1,6 +1,7 @@
 import type { CallRequest } from '@tenon/connector';
 import { type Random, seededRandom } from '@tenon/model';
 import type { Plan } from '@tenon/pipeline';
+import type { LedgerEntry } from '../../runtime.ts';
 import { type Bench, tooMany } from '../bench.ts';
 import type { Coverage } from './coverage.ts';
 import { BUSYNESS, FAULTS, LOST_ANSWERS, OLD, OPEN, REFUSALS, SLOWNESS, STALLS } from './faults.ts';
@@ -132,8 +133,7 @@ export class World {
     bench.onEntry = (entry) => {
       this.life.move();
       if (entry.details['action'] === 'resume') this.#resumed.add(entry.runId);
-      if (entry.kind === 'accepted')
-        this.#orders.set(entry.runId, String(entry.details['deliveryId']).split('-')[1]!);
+      if (entry.kind === 'accepted') this.#orders.set(entry.runId, this.#orderOf(entry));
       // The worst moments for its event: the run is coming to its wait, or the wait is written, and it has not gone to sleep.
       const order = this.#orders.get(entry.runId);
       const rate = entry.kind === 'waiting' ? 0.5 : entry.kind === 'state' ? 0.2 : 0;
@@ -143,6 +143,13 @@ export class World {
       this.life.maybeCrash(crashRate / 3, 'crash at an entry');
       hand.onEntry();
     };
+  }
+
+  /** By the delivery, or by the key where an encrypted file does not say it. */
+  #orderOf({ runId, details }: LedgerEntry): string {
+    const delivery = String(details['deliveryId']);
+    if (!delivery.startsWith('#')) return delivery.split('-')[1]!;
+    return this.#bench.runtime.run(runId)!.key;
   }
 
   get witness(): Witness {

@@ -1,0 +1,165 @@
+import type { DatabaseSync } from 'node:sqlite';
+import { RuntimeError } from '../runtime-error.ts';
+import { isDigest, keepNames, type Names, type NamesProgress, storedNames, withNames } from './names.ts';
+import type { Sealer } from './sealer.ts';
+import { Statements } from './statements.ts';
+import { UnreadableValue } from './value-codec.ts';
+
+/** Rows looked at in one transaction: short, so that intake does not wait for it. */
+const SLICE = 100;
+/** Before anything is taken in. */
+const SLICE_LANES = 1_000;
+
+/** What has not ended for good, in which order it is taken over; the index of unfinished runs goes by them. */
+const UNFINISHED = ['failed', 'inDoubt', 'running', 'waiting', 'compensating', 'accepted'] as const;
+const FINAL: ReadonlySet<unknown> = new Set(['succeeded', 'compensated', 'cancelled']);
+
+const COLUMNS = `r.seq, r.key, r.order_key, r.salt, r.state, e.delivery_id FROM runs r JOIN events e ON e.seq = r.event_seq`;
+
+/**
+ * Says in the file with which secret its names are digested from now on, and how much was there before. Throws
+ * `RUNTIME_KEY_WRONG` where they were digested with another: no duplicate would be known.
+ */
+export function proveNames(db: DatabaseSync, file: string, names: Names): void {
+  const read = new Statements(db);
+  const stored = storedNames(read);
+  const proof = names.proof();
+  if (stored !== undefined) {
+    if (stored.proof === proof) return;
+    throw new RuntimeError(
+      'RUNTIME_KEY_WRONG',
+      `the key files beside ${file} are those of another file: names in it were digested with another key than theirs`,
+    );
+  }
+  const number = (sql: string): number => Number(read.of(sql).get()?.['n'] ?? 0);
+  const lastRun = number('SELECT max(seq) AS n FROM runs');
+  const lastEvent = number('SELECT max(seq) AS n FROM events');
+  const isDone = lastEvent === 0 && number('SELECT count(*) AS n FROM switches') === 0;
+  keepNames(read, {
+    proof,
+    lanes: isDone ? 'done' : [0, 0],
+    runs: 0,
+    events: 0,
+    lastRun,
+    lastEvent,
+    isDone,
+  });
+}
+
+export function namesLeft(read: Statements): number {
+  const progress = storedNames(read);
+  if (progress === undefined || progress.isDone) return 0;
+  return progress.lastRun - progress.runs + progress.lastEvent - progress.events + 1;
+}
+
+/**
+ * Before anything else is done with the file: a slice of the runs that stand in an order, or may again. Who comes next is found by
+ * comparing order keys in the file, so all that are compared must be of one form. Gives 0 when it is done.
+ */
+export function nameLanes(db: DatabaseSync, sealer: Sealer): number {
+  const read = new Statements(db);
+  const progress = storedNames(read);
+  if (progress === undefined || progress.lanes === 'done') return 0;
+  const [index, after] = progress.lanes;
+  const state = UNFINISHED[index];
+  if (state === undefined) {
+    // Ended, and of a run that may still have to undo it.
+    const sql = `SELECT ${COLUMNS} WHERE r.order_key IS NOT NULL AND r.seq IN
+      (SELECT c.run_seq FROM children c JOIN runs root ON root.seq = c.root_seq WHERE root.state NOT IN ('succeeded', 'compensated', 'cancelled'))`;
+    for (const row of read.of(sql).all()) nameRun(read, sealer, row);
+    keepNames(read, { ...progress, lanes: 'done' });
+    return 0;
+  }
+  const rows = read
+    .of(
+      `SELECT ${COLUMNS} WHERE r.state = ? AND r.state <> 'succeeded' AND r.seq > ? AND r.order_key IS NOT NULL ORDER BY r.seq LIMIT ?`,
+    )
+    .all(state, after, SLICE_LANES);
+  for (const row of rows) nameRun(read, sealer, row);
+  const lanes = rows.length < SLICE_LANES ? ([index + 1, 0] as const) : ([index, lastOf(rows)] as const);
+  keepNames(read, { ...progress, lanes });
+  return 1;
+}
+
+/** A slice of all others, from the oldest on: runs, then events, whose delivery ids go to their runs. Gives how much is left. */
+export function nameOlder(read: Statements, sealer: Sealer, sealRest: () => void): number {
+  const progress = storedNames(read);
+  if (progress === undefined || progress.isDone) return 0;
+  const runs = nameRuns(read, sealer, progress);
+  const events = runs >= progress.lastRun ? nameEvents(read, sealer, progress) : progress.events;
+  const isDone = events >= progress.lastEvent;
+  if (isDone) sealRest();
+  keepNames(read, { ...progress, runs, events, isDone });
+  return namesLeft(read);
+}
+
+type Row = Readonly<Record<string, unknown>>;
+
+function nameRuns(read: Statements, sealer: Sealer, { runs, lastRun }: NamesProgress): number {
+  if (runs >= lastRun) return runs;
+  const rows = read
+    .of(`SELECT ${COLUMNS} WHERE r.seq > ? AND r.seq <= ? ORDER BY r.seq LIMIT ?`)
+    .all(runs, lastRun, SLICE);
+  for (const row of rows) nameRun(read, sealer, row);
+  return rows.length < SLICE ? lastRun : lastOf(rows);
+}
+
+function nameEvents(read: Statements, { names }: Sealer, { events, lastEvent }: NamesProgress): number {
+  const rows = read
+    .of('SELECT seq, delivery_id FROM events WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?')
+    .all(events, lastEvent, SLICE);
+  for (const row of rows)
+    read
+      .of('UPDATE events SET delivery_id = ? WHERE seq = ?')
+      .run(names.stored('delivery', String(row['delivery_id'])), Number(row['seq']));
+  return rows.length < SLICE ? lastEvent : lastOf(rows);
+}
+
+function nameRun(read: Statements, sealer: Sealer, row: Row): void {
+  const { names, codec } = sealer;
+  const seq = Number(row['seq']);
+  const key = String(row['key']);
+  const orderKey = row['order_key'] === null ? null : String(row['order_key']);
+  const place = `runs/${seq}/salt` as const;
+  let salt = row['salt'] as string | Uint8Array | null;
+  const text = textOf(sealer, salt, place);
+  if (text === undefined ? isDigest(key) : text.includes('[')) return;
+  // Of a run that was let go nothing is kept that its names could be read from. What is damaged is left as it is.
+  const isLetGo = salt === null && FINAL.has(row['state']);
+  if (text !== undefined && !isLetGo)
+    salt = codec.seal(
+      withNames(text, { key, orderKey, delivery: String(row['delivery_id']) }),
+      place,
+      sealer.keyOfRun(seq),
+    );
+  read
+    .of('UPDATE runs SET key = ?, order_key = ?, salt = ? WHERE seq = ?')
+    .run(names.stored('key', key), orderKey === null ? null : names.stored('order', orderKey), salt, seq);
+  // Where one stands there as a digest already, a later run was taken under it.
+  read.of('UPDATE OR IGNORE keys SET key = ? WHERE run_seq = ?').run(names.stored('key', key), seq);
+  read.of('DELETE FROM keys WHERE run_seq = ? AND key = ?').run(seq, key);
+  if (orderKey === null) return;
+  read
+    .of('UPDATE OR IGNORE newest SET order_key = ? WHERE run_seq = ?')
+    .run(names.stored('order', orderKey), seq);
+  read.of('DELETE FROM newest WHERE run_seq = ? AND order_key = ?').run(seq, orderKey);
+}
+
+/** `''` where there is no salt; `undefined` where it cannot be read. */
+function textOf(
+  { codec }: Sealer,
+  salt: string | Uint8Array | null,
+  place: `runs/${number}/salt`,
+): string | undefined {
+  if (salt === null) return '';
+  try {
+    return codec.open(salt, place);
+  } catch (error) {
+    if (error instanceof UnreadableValue) return undefined;
+    throw error;
+  }
+}
+
+function lastOf(rows: readonly Row[]): number {
+  return Number(rows.at(-1)!['seq']);
+}

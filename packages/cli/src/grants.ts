@@ -1,6 +1,6 @@
 import type { Grant, Grants } from '@tenon/connector';
 import { compareText, digestOf } from '@tenon/model';
-import type { Plan, Workspace, WorkspaceCheck } from '@tenon/pipeline';
+import { byOwnName, type Plan, type Workspace, type WorkspaceCheck } from '@tenon/pipeline';
 
 /** What one connection may do and what is done over it (C88, C90). JSON; the same workspace gives the same. */
 export interface ConnectionGrants {
@@ -55,8 +55,8 @@ export function grantsOf(workspace: Workspace, check: WorkspaceCheck): GrantsTab
     .toSorted((a, b) => compareText(a.name, b.name))
     .map((connection): ConnectionGrants => {
       const manifest = workspace.connectors.get(connection.connector);
-      const granted = connection.grants ?? {};
-      const used = check.needed.get(connection.name) ?? {};
+      const granted = connection.grants ?? NO_GRANTS;
+      const used = check.needed.get(connection.name) ?? NO_GRANTS;
       const operations = unique(Object.values(used).flatMap((grant) => grant.operations));
       const heldScopes =
         connection.identity === undefined ? undefined : manifest?.identities[connection.identity];
@@ -106,6 +106,7 @@ export function grantsDigest(table: GrantsTable): string {
   return digestOf(table);
 }
 
+const NO_GRANTS: Grants = byOwnName([]);
 const NONE: Grant = { operations: [], scopes: [], hosts: [] };
 
 /** What stands in `these` and not in `those`; pipelines of which nothing is left are left out. */
@@ -115,7 +116,7 @@ function without(these: Grants, those: Grants): Grants {
     const rest = (kind: keyof Grant) => grant[kind].filter((one) => !other[kind].includes(one));
     return [pipeline, { operations: rest('operations'), scopes: rest('scopes'), hosts: rest('hosts') }];
   });
-  return Object.fromEntries(
+  return byOwnName(
     left.filter(
       ([pipeline, grant]) =>
         Object.values(grant).some((names) => names.length > 0) || !Object.hasOwn(those, pipeline),

@@ -1,3 +1,4 @@
+export { byOwnName } from './by-own-name.ts';
 export type { DataCheck } from './check/data.ts';
 export { listRead } from './check/list-read.ts';
 export type { CallMeaning, PipelineModel } from './check/model.ts';

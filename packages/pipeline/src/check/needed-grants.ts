@@ -1,5 +1,6 @@
 import type { ConnectorManifest, Grant, Grants } from '@tenon/connector';
 import { compareText, type Location } from '@tenon/model';
+import { byOwnName } from '../by-own-name.ts';
 import { publicationOperation, publicationPipeline } from '../plan-publication.ts';
 import type { Workspace, WorkspaceConnection } from '../workspace.ts';
 import type { PipelineFacts } from './facts.ts';
@@ -53,7 +54,7 @@ export function neededGrants(
 
 /** As `tenon.config.yaml` says it. */
 export function asGrants(needed: NeededGrants): Grants {
-  return Object.fromEntries(
+  return byOwnName(
     [...needed]
       .toSorted(([a], [b]) => compareText(a, b))
       .map(([pipeline, { operations, scopes, hosts }]) => [pipeline, { operations, scopes, hosts }]),

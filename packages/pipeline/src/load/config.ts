@@ -6,6 +6,7 @@ import {
   parseDuration,
   type SecretReference,
 } from '@tenon/model';
+import { byOwnName } from '../by-own-name.ts';
 import { diagnostic } from '../rules.ts';
 import { checkShape } from '../shape/check-shape.ts';
 import { configSchema } from '../shape/config-schema.ts';
@@ -130,7 +131,7 @@ export function readConfig(text: string): LoadedConfig {
   const read = reader(document, found);
   const engine = child(root, 'engine');
   const server = child(root, 'server');
-  const connections: Record<string, WorkspaceConnection> = {};
+  const connections: Record<string, WorkspaceConnection> = byOwnName([]);
   const places = new Map<string, ConnectionPlaces>();
   const listed = child(root, 'connections');
   for (const { key, value } of listed?.kind === 'map' ? listed.entries : []) {
@@ -161,7 +162,7 @@ export function readConfig(text: string): LoadedConfig {
         'sources',
         sources?.map((one) => one.value),
       ),
-      grants: Object.fromEntries(
+      grants: byOwnName(
         grants.map(({ pipeline, operations, scopes, hosts }) => [
           pipeline.value,
           { operations: operations.map(said), scopes: scopes.map(said), hosts: hosts.map(said) },

@@ -2,7 +2,7 @@ import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { CONFIG, CONNECTOR, CONTRACT, testFiles, testWorkspace } from '../test-workspace.ts';
+import { CONFIG, CONNECTOR, CONTRACT, PIPELINE, swap, testFiles, testWorkspace } from '../test-workspace.ts';
 import { nodeWorkspaceFiles } from './workspace-files.ts';
 
 test('a connector installed from npm is found by its `connector.yaml`', async () => {
@@ -28,6 +28,26 @@ test('without a configuration, calls go by the name of the connector', async () 
   const { diagnostics, check } = await testWorkspace({ [CONFIG]: null });
   expect(diagnostics).toEqual([]);
   expect(check.plans.size).toBe(1);
+});
+
+test('names that every object has are names like any other', async () => {
+  const named = await testWorkspace({
+    [PIPELINE]: (text) =>
+      text
+        .replace('name: order-placed,', 'name: constructor,')
+        .replaceAll('call: shop.', 'call: constructor.'),
+    [CONFIG]: (text) =>
+      text.replace('  shop:\n', '  constructor:\n').replace('order-placed:', 'constructor:'),
+  });
+  expect(named.diagnostics).toEqual([]);
+  expect(Object.keys(named.workspace.config.connections)).toEqual(['constructor']);
+  const { workspace, check, diagnostics } = await testWorkspace({
+    [PIPELINE]: swap('name: order-placed,', 'name: constructor,'),
+    [CONFIG]: swap('order-placed:', 'order-left:'),
+  });
+  expect(workspace.config.connections['constructor'], 'there is none of that name').toBeUndefined();
+  expect(check.needed.get('shop')?.['valueOf']).toBeUndefined();
+  expect(diagnostics.map(({ code }) => code)).toContain('grant-missing');
 });
 
 test('defaults stand in for what the configuration leaves out', async () => {

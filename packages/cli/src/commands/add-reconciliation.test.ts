@@ -40,18 +40,23 @@ paths:
 components:
   schemas:
     Record: { type: object, required: [id, amount], properties: { ${record} } }
+    Currency: { enum: [EUR, USD] }
 `;
+const BOTH =
+  "currency: { $ref: '#/components/schemas/Currency' }, location: { type: string }, paidOn: { type: string, format: date }, tags: { type: array, items: { type: string } }";
 const books = listing(
   'Books',
   '- { name: ledger, in: query, required: true, schema: { type: string }, description: Which book. }',
   "{ type: object, required: [items], properties: { items: { type: array, items: { $ref: '#/components/schemas/Record' } }, next: { type: string } } }",
-  'id: { type: string }, amount: { type: integer }, note: { type: string }, order: { type: string }, open: { type: boolean }, updatedAt: { type: string, format: date-time }',
+  'id: { type: string }, amount: { type: integer }, note: { type: string }, order: { type: string }, open: { type: boolean }, updatedAt: { type: string, format: date-time }, ' +
+    BOTH,
 );
 const desk = listing(
   'Desk',
   '',
   "{ type: array, items: { $ref: '#/components/schemas/Record' } }",
-  'id: { type: string }, amount: { type: [number, "null"] }, note: { type: integer }, externalId: { type: string }, open: { type: boolean }, createdAt: { type: string, format: date-time }',
+  'id: { type: string }, amount: { type: [number, "null"] }, note: { type: integer }, externalId: { type: string }, open: { type: boolean }, createdAt: { type: string, format: date-time }, ' +
+    BOTH,
 );
 
 const agree = (...more: string[]) =>
@@ -60,14 +65,19 @@ const FILE = 'pipelines/books-agree.reconciliation.yaml';
 
 describe('add reconciliation', () => {
   it('takes what it can from the contracts, and leaves the rest to its author', async () => {
-    const { code, said } = await agree();
+    const { code, err, said } = await agree();
+    const text = await readFile(join(folder, FILE), 'utf8');
+    expect(text).toContain(
+      '# Both have these too, and they are not compared: `note` (string in the source, number in the target);\n# `paidOn` (a moment, and each system has its own); `tags` (a list).\ncompare:',
+    );
+    expect(err).toContain('  note: string in the source, number in the target\n');
     const { source, target, compare, settle, repair, owner } = parse(
       await readFile(join(folder, FILE), 'utf8'),
     );
     expect(source).toEqual({
       read: 'books.list',
       with: { ledger: 'TODO: Which book.' },
-      key: 'TODO: a text of the record that is the same in both systems; a record has `id`, `amount`, `note`, `order`, `open`, `updatedAt`',
+      key: 'TODO: a text of the record that is the same in both systems; a record has `id`, `amount`, `note`, `order`, `open`, `updatedAt`, `currency`, `location`, `paidOn`, `tags`',
       id: '${ record.id }',
       changedAt: '${ default(record.updatedAt, null) }',
     });
@@ -76,9 +86,14 @@ describe('add reconciliation', () => {
       key: expect.stringMatching(/^TODO: .*`externalId`/),
       id: '${ record.id }',
     });
-    // `note` is of another type, and when each wrote its record is its own matter.
+    // `note` is of another type, and when each wrote its record is its own matter; `location` only ends like one that says when.
     expect([compare, settle, repair]).toEqual([
-      { amount: '${ record.amount }', open: '${ default(record.open, null) }' },
+      {
+        amount: '${ record.amount }',
+        open: '${ default(record.open, null) }',
+        currency: '${ default(record.currency, null) }',
+        location: '${ default(record.location, null) }',
+      },
       '15m',
       undefined,
     ]);
@@ -89,6 +104,27 @@ describe('add reconciliation', () => {
     const config = parse(await readFile(join(folder, 'tenon.config.yaml'), 'utf8'));
     for (const name of ['books', 'desk'])
       expect(config.connections[name].grants['books-agree'].operations).toEqual(['list']);
+  });
+
+  it('says so where nothing that both have can be compared', async () => {
+    const few = (text: string) =>
+      text
+        .replace(/amount: \{ type: (?:integer|\[number, "null"\]) \}, /, '')
+        .replace(/, open: .*Currency' \}, location: \{ type: string \}/, '')
+        .replace('[id, amount]', '[id]');
+    for (const [name, text] of [
+      ['few', books],
+      ['less', desk],
+    ] as const) {
+      await writeFile(join(folder, `${name}.yaml`), few(text));
+      await runIn('add', 'connector', name, '--from', `${name}.yaml`, '--owner', 'fulfilment');
+    }
+    await agree('--source', 'few.list', '--target', 'less.list');
+    const text = await readFile(join(folder, FILE), 'utf8');
+    expect(parse(text).compare).toBeUndefined();
+    expect(text).toContain(
+      '# Nothing is compared but that the records are there. Both have these: `note` (string in',
+    );
   });
 
   it('passes once what was left to its author is given', async () => {

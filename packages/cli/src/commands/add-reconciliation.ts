@@ -4,7 +4,7 @@ import { type Args, UsageError } from '../command.ts';
 import type { ExitCode } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { CONFIG_FILE } from '../root.ts';
-import { type ListedSide, scaffoldReconciliation } from '../scaffold/reconciliation.ts';
+import { type LeftOut, type ListedSide, scaffoldReconciliation } from '../scaffold/reconciliation.ts';
 import { openSession } from '../session.ts';
 import { splitAtDot } from '../split-at-dot.ts';
 import { checkAgain, grantNeeds, needName, ownersFor, report, writeNew } from './adding.ts';
@@ -22,14 +22,28 @@ export async function addReconciliation(args: Args, io: Io): Promise<ExitCode> {
   const [source, target] = [sideOf(from, workspace), sideOf(to, workspace)];
   const { owner, backup } = ownersFor(args, workspace, [target.manifest.owner, source.manifest.owner]);
   const file = `pipelines/${name}.reconciliation.yaml`;
-  const text = scaffoldReconciliation({ name, owner, backup, source, target, repair: args.texts('repair') });
+  const { text, leftOut } = scaffoldReconciliation({
+    name,
+    owner,
+    backup,
+    source,
+    target,
+    repair: args.texts('repair'),
+  });
   const written = await writeNew(root, [{ path: join('pipelines', `${name}.reconciliation.yaml`), text }]);
   if (!Array.isArray(written)) return report([written], root, args, io);
   await grantNeeds(name, root, io);
   io.err(
-    `added ${file}, and what it reads to \`grants\` in ${CONFIG_FILE}\nnext: give what is marked TODO, and \`schedule\` if it is to begin by itself; then tenon check\n`,
+    `added ${file}, and what it reads to \`grants\` in ${CONFIG_FILE}\n${notCompared(leftOut)}next: give what is marked TODO, and \`schedule\` if it is to begin by itself; then tenon check\n`,
   );
   return checkAgain(root, args, io);
+}
+
+/** Of a field that both have, each with its reason: that it is not compared would else show only when it differs. */
+function notCompared(leftOut: readonly LeftOut[]): string {
+  if (leftOut.length === 0) return '';
+  const listed = leftOut.map(({ field, why }) => `  ${field}: ${why}\n`).join('');
+  return `both have these and they are not compared; where they should agree, give an expression for each side under \`compare\`:\n${listed}`;
 }
 
 function sideOf(read: string, workspace: Workspace): ListedSide {

@@ -4,6 +4,7 @@ import { fromPointer } from '@tenon/model';
 import { planOperation } from '@tenon/pipeline';
 import { isSchemaObject, type JsonSchema, type SchemaObject } from '@tenon/schema';
 import { Document } from 'yaml';
+import { commentAbove } from './comment-above.ts';
 import {
   CHANGED,
   type Fields,
@@ -35,6 +36,12 @@ export interface ReconciliationFacts {
   readonly repair: readonly string[];
 }
 
+/** A field of the same name in both that is not compared, and why. */
+export interface LeftOut {
+  readonly field: string;
+  readonly why: string;
+}
+
 /**
  * A reconciliation whose parts are all there. By which text a record is known in both systems only its author can say, so
  * that stands as `TODO: …`, with what the records have, and `tenon check` refuses it: by a wrong key everything is
@@ -47,10 +54,10 @@ export function scaffoldReconciliation({
   source,
   target,
   repair,
-}: ReconciliationFacts): string {
+}: ReconciliationFacts): { readonly text: string; readonly leftOut: readonly LeftOut[] } {
   const records = { source: recordOf(source), target: recordOf(target) };
   const changed = { source: changedIn(records.source.fields), target: changedIn(records.target.fields) };
-  const compare = sharedValues(records.source.fields, records.target.fields);
+  const { compare, leftOut } = sharedValues(records.source.fields, records.target.fields);
   const side = (which: 'source' | 'target', listed: ListedSide) => {
     const given = requiredOf(listed);
     const own = records[which];
@@ -83,7 +90,12 @@ export function scaffoldReconciliation({
   };
   const document = new Document(spec);
   document.commentBefore = ' yaml-language-server: $schema=../generated/schema/reconciliation.schema.json';
-  return document.toString({ lineWidth: 110 });
+  const said = leftOut.map(({ field, why }) => `\`${field}\` (${why})`).join('; ');
+  if (leftOut.length > 0 && compare.length > 0)
+    commentAbove(document, ['compare'], `both have these too, and they are not compared: ${said}`);
+  else if (leftOut.length > 0)
+    document.comment = ` Nothing is compared but that the records are there. Both have these: ${said}.`;
+  return { text: document.toString({ lineWidth: 110 }), leftOut };
 }
 
 /** A field where it is, and null where it may be left out. */
@@ -104,7 +116,9 @@ function recordOf({ operation, manifest, contract }: ListedSide): ObjectShape {
     result,
   );
   const record = resolved(list, definitions)?.items ?? true;
-  return shapeOf(record, definitions);
+  const { fields, required } = shapeOf(record, definitions);
+  const own = Object.entries(fields).map(([name, schema]) => [name, resolved(schema, definitions) ?? schema]);
+  return { fields: Object.fromEntries(own), required };
 }
 
 /** Inputs that are needed; those that turn the pages are filled in. */
@@ -124,16 +138,50 @@ function changedIn(fields: Fields): string | undefined {
 }
 
 /** Single values of the same name and type; ids are each system's own, and when it wrote something is too. */
-function sharedValues(source: Fields, target: Fields): readonly string[] {
-  return Object.keys(source).filter((field) => {
-    const [a, b] = [typeOf(source[field]), typeOf(target[field])];
-    return a !== undefined && a === b && NAME.test(field) && !/^id$|(?:at|on)$/i.test(field);
-  });
+function sharedValues(
+  source: Fields,
+  target: Fields,
+): { readonly compare: readonly string[]; readonly leftOut: readonly LeftOut[] } {
+  const compare: string[] = [];
+  const leftOut: LeftOut[] = [];
+  for (const field of Object.keys(source)) {
+    if (field === 'id' || !Object.hasOwn(target, field)) continue;
+    const why = whyNot(field, source[field]!, target[field]!);
+    if (why === undefined) compare.push(field);
+    else leftOut.push({ field, why });
+  }
+  return { compare, leftOut };
 }
 
-function typeOf(schema: JsonSchema | undefined): string | undefined {
-  const { type, format }: SchemaObject = isSchemaObject(schema) ? schema : {};
-  const [only, ...more] = [type ?? []].flat().filter((one) => one !== 'null');
-  if (only === undefined || more.length > 0 || format === 'date-time') return undefined;
+/** Why a field that both have cannot be compared as it is. */
+function whyNot(field: string, source: JsonSchema, target: JsonSchema): string | undefined {
+  if (isMoment(field, source) || isMoment(field, target)) return 'a moment, and each system has its own';
+  if (!NAME.test(field)) return 'its name is none that an expression reads';
+  const [a, b] = [typeOf(source), typeOf(target)];
+  if (a !== undefined && a === b) return undefined;
+  const [inSource, inTarget] = [a ?? kindOf(source), b ?? kindOf(target)];
+  return inSource === inTarget ? inSource : `${inSource} in the source, ${inTarget} in the target`;
+}
+
+/** What has no single value, for people. */
+function kindOf(schema: JsonSchema): string {
+  const type = isSchemaObject(schema) ? schema.type : undefined;
+  return type === 'array' ? 'a list' : type === 'object' ? 'an object' : 'of no one type';
+}
+
+/** `createdAt`, `paid_on`; not `location` or `format`. */
+function isMoment(field: string, schema: JsonSchema): boolean {
+  return (
+    /(?:[a-z\d](?:At|On)|_(?:at|on))$/.test(field) ||
+    (isSchemaObject(schema) && schema.format === 'date-time')
+  );
+}
+
+function typeOf(schema: JsonSchema): string | undefined {
+  const { type, enum: values }: SchemaObject = isSchemaObject(schema) ? schema : {};
+  const [only, ...more] = [...new Set([type ?? (values ?? []).map((value) => typeof value)].flat())].filter(
+    (one) => one !== 'null',
+  );
+  if (only === undefined || more.length > 0) return undefined;
   return only === 'integer' ? 'number' : ['string', 'number', 'boolean'].includes(only) ? only : undefined;
 }

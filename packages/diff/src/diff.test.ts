@@ -1,4 +1,4 @@
-import { loadContractText } from '@tenon/contract';
+import { loadContract, loadContractText } from '@tenon/contract';
 import type { Location } from '@tenon/model';
 import { describe, expect, it } from 'vitest';
 import {
@@ -182,6 +182,35 @@ describe('the victims of a change', () => {
       impact: 'used',
       acceptedBy: 'base',
     });
+  });
+
+  it('are not those that send what is now required', async () => {
+    const sending = (...more: ContractUsage[]) => [
+      usage('/body/lines/*/sku', 'request'),
+      usage('/body/lines/*/note', 'request'),
+      ...more,
+    ];
+    const required = async (given: readonly ContractUsage[]) =>
+      diffContracts(
+        await contract({ Order: order, Line: line }),
+        await contract({ Order: order, Line: { ...line, required: ['sku', 'note'] } }),
+        { usage: given },
+      );
+    const mended = await required(sending());
+    expect(mended.findings[0]).toMatchObject({
+      rule: 'property-became-required',
+      impact: 'unused',
+      usage: [],
+    });
+    expect(blockingOf(mended).findings).toEqual([]);
+    const other = { ...usage('/body/lines/*/sku', 'request'), pipeline: 'b' };
+    const [finding] = (await required(sending(other))).findings;
+    expect(
+      finding!.usage.map(({ pipeline }) => pipeline),
+      'who still leaves it out',
+    ).toEqual(['b']);
+    const whole = { ...usage('/body', 'request'), pipeline: 'c' };
+    expect((await required([whole])).findings[0]!.impact, 'what is passed on whole may lack it').toBe('used');
   });
 });
 
@@ -386,6 +415,79 @@ describe('another default of a parameter', () => {
     expect(await blocking([usage('/0/id')])).toEqual(['parameter-default-changed']);
     expect(await blocking([usage('/0/id'), usage('/limit', 'request')])).toEqual([]);
     expect(await blocking([])).toEqual([]);
+  });
+});
+
+describe('a parameter that is needed now', () => {
+  const withLimit = (required?: boolean) => ({
+    paths: {
+      '/orders': {
+        post: {
+          operationId: 'placeOrder',
+          parameters:
+            required === undefined
+              ? []
+              : [{ name: 'limit', in: 'query', required, schema: { type: 'integer' } }],
+          responses: { 200: { description: 'ok' } },
+        },
+      },
+    },
+  });
+
+  it.each([
+    ['required-parameter-added', undefined],
+    ['parameter-became-required', false],
+  ])('hits who calls without it, and nobody else: %s', async (rule, before) => {
+    const [base, revision] = [await contract({}, withLimit(before)), await contract({}, withLimit(true))];
+    const hit = (used: readonly ContractUsage[]) =>
+      blockingOf(diffContracts(base, revision, { usage: used })).findings.map((one) => one.rule);
+    const call = { ...usage('', 'request'), expression: '' };
+    expect(hit([call])).toEqual([rule]);
+    const reading = { ...usage('/id'), step: 'later' };
+    expect(hit([call, usage('/limit', 'request'), reading]), 'the call has it').toEqual([]);
+    const other = { ...call, step: 'other' };
+    expect(hit([call, usage('/limit', 'request'), reading, other])).toEqual([rule]);
+    const [shown] = toDiagnostics(diffContracts(base, revision, { usage: [call] }));
+    expect(
+      shown!.related.map(({ message }) => message),
+      'a call has no expression',
+    ).toContain('a, step order');
+    const markdown = renderMarkdown(diffContracts(base, revision, { usage: [call] }));
+    expect(markdown).toContain('| a | order | the call |');
+  });
+});
+
+describe('a version that hides a break', () => {
+  const policy = 'steward: us\ncompatibility: backward\n';
+  const versioned = async (version: string, properties: object) => {
+    const text = JSON.stringify({
+      openapi: '3.1.0',
+      info: { title: 'a', version },
+      paths: {
+        '/a': {
+          get: {
+            operationId: 'getA',
+            responses: {
+              200: { description: 'a', content: { 'application/json': { schema: { properties } } } },
+            },
+          },
+        },
+      },
+    });
+    const { value } = await loadContract(
+      { name: 'a', document: 'a.json', policy: 'contract.yaml' },
+      { read: async (path) => (path === 'a.json' ? text : policy) },
+    );
+    return value!;
+  };
+
+  it.each([
+    ['1.0.0', 'callers break, and the version is still 1.0.0'],
+    ['1.1.0', 'callers break, and the step from 1.0.0 to 1.1.0 says that they do not'],
+  ])('is told as what it says: %s', async (version, says) => {
+    const before = await versioned('1.0.0', { a: { type: 'string' } });
+    const { findings } = diffContracts(before, await versioned(version, { a: { type: 'integer' } }));
+    expect(findings.find(({ rule }) => rule === 'version-not-raised')?.message).toBe(says);
   });
 });
 

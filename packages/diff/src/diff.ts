@@ -4,7 +4,7 @@ import { compareContracts } from './compare/contracts.ts';
 import { checkDates, isVersionRaised } from './compare/lifecycle.ts';
 import type { DirectChange, Position, Sink } from './compare/positions.ts';
 import { type LocalChange, type Pair, SchemaDiffer } from './compare/schemas.ts';
-import { directVictims, SchemaVictims } from './compare/victims.ts';
+import { directVictims, SchemaVictims, stepOf } from './compare/victims.ts';
 import { writtenAs } from './compare/wire.ts';
 import { isRefused, liftWitness, refusalOf } from './compare/witness.ts';
 import {
@@ -200,7 +200,6 @@ class ReportBuilder {
     victims: SchemaVictims | undefined,
   ): readonly ContractUsage[] | undefined {
     if (!victims) return undefined;
-    const stepOf = ({ pipeline, step }: ContractUsage): string => JSON.stringify([pipeline, step]);
     const saying = new Set(victims.of(change).map(stepOf));
     return victims.usage.filter((each) => reach.operations.has(subjectOf(each)) && !saying.has(stepOf(each)));
   }
@@ -291,17 +290,24 @@ class ReportBuilder {
   }
 
   private versionFinding(): Finding {
-    return this.directFinding(
+    const [before, after] = [this.base.version, this.revision.version];
+    const finding = this.directFinding(
       {
         rule: 'version-not-raised',
         direction: 'none',
         operation: undefined,
         base: this.base,
         revision: this.revision,
-        message: `the version is ${this.revision.version}, was ${this.base.version}`,
+        // Waivers know the finding by this sentence.
+        message: `the version is ${after}, was ${before}`,
       },
       undefined,
     );
+    const message =
+      before === after
+        ? `callers break, and the version is still ${after}`
+        : `callers break, and the step from ${before} to ${after} says that they do not`;
+    return { ...finding, message };
   }
 
   private touched(operations: ReadonlySet<string>): Pick<Finding, 'operation' | 'operations'> {

@@ -88,7 +88,7 @@ export async function updateContract(
   );
   if (compared.isBlocked)
     io.err(
-      'what stands in the way: change who is hit, or take it back with git, or accept it: tenon diff --against HEAD --accept <fingerprint> --reason …\n',
+      'what stands in the way: change who is hit, or take it back with git, or accept it: tenon diff --against HEAD --accept <fingerprint> --reason …\ntenon diff looks at the pipelines as they are then: who no longer uses the place, or sends what is needed now, is not hit any more. Who uses it otherwise than before still is, for no check can tell that this is right: that is accepted\n',
     );
   return compared.isBlocked || hasErrors(faults) ? exit.findings : exit.clean;
 }

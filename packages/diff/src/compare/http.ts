@@ -36,6 +36,7 @@ function compareBody(before: HttpOperation, after: HttpOperation, contracts: Con
         base: before,
         revision: after.body,
         message: `a request body is new${after.body.required ? ' and required' : ''}`,
+        ...(after.body.required && { needed: 'body' }),
       });
     return;
   }
@@ -46,6 +47,7 @@ function compareBody(before: HttpOperation, after: HttpOperation, contracts: Con
       base: before.body,
       revision: after.body,
       message: `the request body became ${after.body.required ? 'required' : 'optional'}`,
+      ...(after.body.required && { needed: 'body' }),
     });
   compareContent(before.body.content, after.body.content, {
     sink,

@@ -59,8 +59,10 @@ export function compareParameters(
       base: before,
       revision: parameter,
       message: `${parameter.in} parameter \`${parameter.name}\` is new${parameter.required ? ' and required' : ''}`,
-      // Every caller lacks it: who calls the operation is hit.
-      ...(parameter.required ? {} : { usedAs: { target: 'request', path: [parameter.name] } as const }),
+      // Who calls the operation and does not give it yet is hit.
+      ...(parameter.required
+        ? { needed: parameter.name }
+        : { usedAs: { target: 'request', path: [parameter.name] } as const }),
     });
 }
 
@@ -93,6 +95,7 @@ function compareParameter(
       revision: after,
       rule: after.required ? 'parameter-became-required' : 'parameter-became-optional',
       message: `${name} became ${after.required ? 'required' : 'optional'}`,
+      ...(after.required && { needed: after.name }),
     });
   if (before.deprecated !== after.deprecated)
     sink.change({

@@ -3,13 +3,15 @@ import { type ContractUsage, subjectOf } from '../usage.ts';
 import type { DirectChange, Position } from './positions.ts';
 import type { LocalChange, Pair } from './schemas.ts';
 
-/** Rules that hit whoever sends the object, because what is missing now is needed. */
+/** Rules that hit whoever sends the object without it, because what is missing now is needed. */
 const HITS_SENDERS = new Set(['required-property-added', 'property-became-required']);
 
 /** Finds which usages pass through a changed place: by walking each used path down the compared schemas. */
 export class SchemaVictims {
   readonly usage: readonly ContractUsage[];
   private readonly hits = new Map<LocalChange, Set<ContractUsage>>();
+  /** Steps that send what is needed now. */
+  private readonly giving = new Map<LocalChange, Set<string>>();
 
   constructor(usage: readonly ContractUsage[]) {
     this.usage = usage;
@@ -27,7 +29,8 @@ export class SchemaVictims {
   }
 
   of(change: LocalChange): readonly ContractUsage[] {
-    return [...(this.hits.get(change) ?? [])];
+    const giving = this.giving.get(change);
+    return [...(this.hits.get(change) ?? [])].filter((usage) => !giving?.has(stepOf(usage)));
   }
 
   /** `tokens` empty: the whole value is used, and with it all below. */
@@ -37,7 +40,10 @@ export class SchemaVictims {
     seen.add(key);
     for (const change of pair.changes) {
       const isOnPath = change.tail.every((token, i) => i >= tokens.length || sameToken(token, tokens[i]!));
-      if (isOnPath || (HITS_SENDERS.has(change.rule) && usage.access === 'write')) this.hit(change, usage);
+      const isSending = HITS_SENDERS.has(change.rule) && usage.access === 'write';
+      if (isOnPath || isSending) this.hit(change, usage);
+      if (isSending && isOnPath && change.tail.length > 0 && tokens.length >= change.tail.length)
+        this.giving.set(change, (this.giving.get(change) ?? new Set()).add(stepOf(usage)));
     }
     for (const edge of pair.below) {
       const isOnPath = edge.tokens.every((token, i) => i >= tokens.length || sameToken(token, tokens[i]!));
@@ -58,13 +64,32 @@ export function directVictims(
   usage: readonly ContractUsage[],
 ): readonly ContractUsage[] {
   if (change.operation === undefined) return [];
+  const { operation, needed } = change;
+  const given = needed === undefined ? [] : usage.filter((each) => isGiving(each, operation, needed));
+  const [steps, pipelines] = [new Set(given.map(stepOf)), new Set(given.map(({ pipeline }) => pipeline))];
   return usage.filter((each) => {
-    if (subjectOf(each) !== change.operation) return false;
+    if (subjectOf(each) !== operation || steps.has(stepOf(each))) return false;
+    // Who reads an answer further down does not make the call; a call that leaves it out is here by itself.
+    if (each.target.kind === 'response' && pipelines.has(each.pipeline)) return false;
     if (!change.usedAs) return true;
     if (each.target.kind !== change.usedAs.target) return false;
     const tokens = fromPointer(each.path);
     return change.usedAs.path.every((token, i) => i >= tokens.length || tokens[i] === token);
   });
+}
+
+/** Does it send what a request needs now? */
+function isGiving({ target, access, path }: ContractUsage, operation: string, needed: string): boolean {
+  return (
+    target.kind === 'request' &&
+    target.operation === operation &&
+    access === 'write' &&
+    fromPointer(path)[0] === needed
+  );
+}
+
+export function stepOf({ pipeline, step }: ContractUsage): string {
+  return JSON.stringify([pipeline, step]);
 }
 
 function sameToken(a: string, b: string): boolean {

@@ -86,6 +86,7 @@ function victimsOf(finding: Finding): RelatedLocation[] {
   return finding.usage.map((victim) => ({
     file: victim.location.file,
     range: victim.location.range,
-    message: `${victim.pipeline}, step ${victim.step}: \`${victim.expression}\``,
+    // A call is hit without an expression of its own where it leaves something out.
+    message: `${victim.pipeline}, step ${victim.step}${victim.expression === '' ? '' : `: \`${victim.expression}\``}`,
   }));
 }

@@ -86,9 +86,9 @@ function section(finding: Finding, base: Contract | undefined): string[] {
     lines.push('', '| pipeline | step | expression | where | owner |', '|---|---|---|---|---|');
     for (const victim of finding.usage)
       lines.push(
-        `| ${victim.pipeline} | ${victim.step} | \`${cell(victim.expression)}\` | ${victim.file}:${victim.line}:${victim.column} | ${victim.owner} |`,
+        `| ${victim.pipeline} | ${victim.step} | ${victim.expression === '' ? 'the call' : `\`${cell(victim.expression)}\``} | ${victim.file}:${victim.line}:${victim.column} | ${victim.owner} |`,
       );
-  } else if (finding.impact === 'unused') lines.push('', 'No pipeline here uses it.');
+  } else if (finding.impact === 'unused') lines.push('', 'No pipeline here is hit.');
   const example = exampleOf(finding, base);
   if (example !== undefined) {
     const refused = finding.acceptedBy === 'base' ? 'revision' : 'base';

@@ -127,7 +127,7 @@ export async function runCommandLine(
       io.err(`--in: there is no folder ${argv[1]}\n`);
       return exit.usage;
     }
-    return runCommandLine(commands, argv.slice(2), { ...io, cwd });
+    return runCommandLine(commands, argv.slice(2), { ...io, cwd, startedIn: io.startedIn ?? io.cwd });
   }
   if (argv.length === 0 || argv[0] === 'help' || argv[0] === '--help' || argv[0] === '-h') {
     const named = findCommand(commands, argv.slice(1));

@@ -7,6 +7,10 @@ export interface Io {
   /** Everything else: progress, summaries, advice. */
   err(text: string): void;
   readonly cwd: string;
+  /** Where the shell is, when `--in` has led elsewhere. */
+  readonly startedIn?: string;
+  /** What a shell takes to start this again; `tenon` where it is not said. */
+  readonly program?: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Colour on standard output and error; off for `NO_COLOR`, pipes and CI logs. */
   readonly color: boolean;

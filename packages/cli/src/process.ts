@@ -1,14 +1,20 @@
+import { existsSync } from 'node:fs';
 import { systemClock, systemRandom } from '@tenon/model';
 import { runCommandLine } from './command.ts';
 import { commandsFor } from './commands/load.ts';
 import { exit } from './exit.ts';
 import type { Io } from './io.ts';
+import { programOf } from './program.ts';
 
 /** The one place that touches the process: arguments, environment, standard streams, signals, exit code. */
 const io: Io = {
   out: (text) => process.stdout.write(text),
   err: (text) => process.stderr.write(text),
   cwd: process.cwd(),
+  get program() {
+    const { execPath, execArgv, argv, env } = process;
+    return programOf({ execPath, execArgv, script: argv[1] ?? '', env, isFile: existsSync });
+  },
   env: process.env,
   color: wantsColor(),
   clock: systemClock,

@@ -74,7 +74,7 @@ describe('tenon init', () => {
     ];
     const added = await tenon(root, pipeline);
     expect(added).toMatchObject({ code: 3, out: expect.stringMatching(/^error placeholder-left /) });
-    expect(added.out).toContain('\n1 error in 1 file\n');
+    expect(added.out).toContain('\n1 error in 2 pipelines, ');
     const file = join(root, 'pipelines/order-pet.pipeline.yaml');
     writeFileSync(file, readFileSync(file, 'utf8').replace(/"TODO: [^"]*"/, '${ event.orderId }'));
     // It fetches, and what to do with what it fetched is left to its author: told, and no reason to fail.

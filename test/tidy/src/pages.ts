@@ -52,7 +52,7 @@ function commandsPage(): string {
     ];
     return parts.filter(Boolean).join('\n\n');
   });
-  return `# Commands\n\n${STAMP}\n\nData goes to stdout, the rest to stderr. Exit codes: 0 clean, 1 tool failed, 2 usage, 3 findings, 4 not authorised,\n5 changes pending, 6 partly done. A dry run ends with 5 where something would be done, and with 0 where nothing would.\n\n${entries.join('\n\n')}\n`;
+  return `# Commands\n\n${STAMP}\n\nData goes to stdout, the rest to stderr. Exit codes: 0 clean, 1 tool failed, 2 usage, 3 findings, 4 not authorised,\n5 changes pending, 6 partly done. A dry run ends with 5 where something would be done, and with 0 where nothing would.\n\n\`tenon --in <folder> <command> …\` goes to that folder first, as \`git -C\` does: every other path, \`--from\` included, is\nrelative to it.\n\n${entries.join('\n\n')}\n`;
 }
 
 function optionTable(command: CommandSpec): string | undefined {

@@ -1,4 +1,4 @@
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -47,6 +47,18 @@ describe('add contract', () => {
     expect((await runIn('check')).said).toContain('`unowned` is no team');
     await rm(join(folder, 'contracts'), { recursive: true });
     expect((await addContract('--from', 'from.yaml', '--owner', 'sales')).said).not.toContain('nobody');
+  });
+
+  it('says where a document is that was named from outside of the folder of --in', async () => {
+    await mkdir(join(folder, 'inner'));
+    await writeFile(join(folder, 'inner', 'tenon.config.yaml'), CONFIG);
+    await writeFile(join(folder, 'shop.yaml'), DOCUMENT);
+    const argv = ['--in', 'inner', 'add', 'contract', 'shop', '--owner', 'sales', '--from'];
+    const { code, said } = await runIn(...argv, 'shop.yaml');
+    expect(code).toBe(exit.findings);
+    expect(said).toContain('paths are relative to the folder of --in: from there it is ../shop.yaml');
+    expect((await runIn(...argv, '../shop.yaml')).code).toBe(exit.clean);
+    expect((await runIn(...argv, 'none.yaml')).said).not.toContain('relative to');
   });
 
   it('writes a steward that YAML would read otherwise as the text it is', async () => {
@@ -317,6 +329,13 @@ describe('add pipeline', () => {
       '  # An item of `listInvoices` comes again with each new value of what the poll goes by.\n  key:',
     );
     expect(code, said).toBe(exit.clean);
+  });
+
+  it('says what was checked, all of it', async () => {
+    const { said } = await runIn(
+      ...['add', 'pipeline', 'order-parts', '--on', 'shop.orderPaid', '--call', 'parts.createOrder'],
+    );
+    expect(said).toMatch(/^2 errors in 2 pipelines, 3 steps, 2 contracts, 2 connectors, /m);
   });
 
   it('leaves a key that nothing tells to its author, in one finding', async () => {

@@ -1,5 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import type { ConnectorManifest } from '@tenon/connector';
 import { type Contract, loadContract, nodeFileReader } from '@tenon/contract';
 import { type Diagnostic, hasErrors } from '@tenon/model';
@@ -9,7 +9,7 @@ import { type Args, type CommandSpec, UsageError } from '../command.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { plural } from '../render/index.ts';
-import { CONFIG_FILE } from '../root.ts';
+import { CONFIG_FILE, exists } from '../root.ts';
 import { addConnection, scaffoldConnector } from '../scaffold/connector.ts';
 import { aboutDocument, contractPolicy, provenanceOf } from '../scaffold/contract.ts';
 import { scaffoldPipeline } from '../scaffold/pipeline.ts';
@@ -139,7 +139,7 @@ async function addContract(args: Args, io: Io): Promise<ExitCode> {
       '--owner is for a contract that is new; `steward` in contract.yaml names who answers for it',
     );
   const root = await needRoot(io);
-  const source = await readSource(from, io.cwd);
+  const source = await readSource(from, io);
   if ('diagnostic' in source) return report([source.diagnostic], root, args, io);
 
   if (args.flag('update')) return updateContract({ name, from, text: source.text, root }, args, io);
@@ -241,14 +241,19 @@ async function addPipeline(args: Args, io: Io): Promise<ExitCode> {
 /** A contract may come from a file or from loopback; nothing is fetched from anywhere else. */
 async function readSource(
   from: string,
-  cwd: string,
+  { cwd, startedIn }: Pick<Io, 'cwd' | 'startedIn'>,
 ): Promise<{ readonly text: string } | { readonly diagnostic: Diagnostic }> {
   const refuse = (message: string) => ({
     diagnostic: cliDiagnostic('contract-source-unreadable', { message }),
   });
   if (!/^https?:/i.test(from)) {
     const text = await readFile(resolve(cwd, from), 'utf8').catch(() => undefined);
-    return text === undefined ? refuse(`there is no readable file ${resolve(cwd, from)}`) : { text };
+    if (text !== undefined) return { text };
+    const meant = startedIn === undefined ? undefined : resolve(startedIn, from);
+    const isMeant = meant !== undefined && (await exists(meant));
+    return refuse(
+      `there is no readable file ${resolve(cwd, from)}${isMeant ? `; paths are relative to the folder of --in: from there it is ${relative(cwd, meant)}` : ''}`,
+    );
   }
   if (!URL.canParse(from)) return refuse(`${from} is no address`);
   const url = new URL(from);

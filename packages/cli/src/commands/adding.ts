@@ -6,6 +6,7 @@ import { cliDiagnostic } from '../cli-rules.ts';
 import { type Args, UsageError } from '../command.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
+import type { Report } from '../render/index.ts';
 import { CONFIG_FILE, exists, findRoot } from '../root.ts';
 import { openSession, printReport } from '../session.ts';
 
@@ -50,14 +51,17 @@ export async function report(
   root: string | undefined,
   args: Args,
   io: Io,
+  checked: Report['checked'] = { files: new Set(diagnostics.map(({ file }) => file)).size },
 ): Promise<ExitCode> {
-  if (diagnostics.length > 0) await printReport({ diagnostics, checked: { files: 1 } }, root, args, io);
+  if (diagnostics.length > 0) await printReport({ diagnostics, checked }, root, args, io);
   return hasErrors(diagnostics) ? exit.findings : exit.clean;
 }
 
 export async function checkAgain(root: string, args: Args, io: Io): Promise<ExitCode> {
   const session = await openSession({ ...io, cwd: root });
-  return report(session.diagnostics, root, args, io);
+  return 'workspace' in session
+    ? report(session.diagnostics, root, args, io, session.check.checked)
+    : report(session.diagnostics, root, args, io);
 }
 
 export function needName(args: Args): string {

@@ -1,10 +1,11 @@
 import { copyFile, mkdir, readdir } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { cliDiagnostic } from '../cli-rules.ts';
 import type { CommandSpec } from '../command.ts';
 import { exit } from '../exit.ts';
 import { generateInto } from '../generate.ts';
+import { quoted } from '../program.ts';
 import { exists } from '../root.ts';
 import { formatOption, openSession, printReport } from '../session.ts';
 
@@ -51,8 +52,10 @@ export const initCommand: CommandSpec = {
       return exit.failed;
     }
     const generated = await generateInto(session);
+    const way = relative(io.startedIn ?? io.cwd, target);
+    const there = way === '' ? '' : `cd ${quoted(way)} && `;
     io.err(
-      `made a workspace in ${target}: ${files.length - kept.size} files, ${generated.written} generated\nnext: tenon ci\n`,
+      `made a workspace in ${target}: ${files.length - kept.size} files, ${generated.written} generated\nnext: ${there}${io.program ?? 'tenon'} ci\n`,
     );
     return exit.clean;
   },

@@ -1,0 +1,57 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { initCommand } from './commands/init.ts';
+import { programOf, quoted, type Start } from './program.ts';
+import { runCommand } from './testing/run-command.ts';
+
+const start: Start = {
+  execPath: '/usr/bin/node',
+  execArgv: [],
+  script: '/w/node_modules/tenon/bin/tenon.js',
+  env: { PATH: '/usr/bin:/bin' },
+  isFile: () => false,
+};
+const has = (path: string) => (asked: string) => asked === path;
+
+it.each<[string, Partial<Start>, string]>([
+  ['installed for all', { isFile: has('/bin/tenon') }, 'tenon'],
+  ['by npx', { env: { PATH: '/x', npm_command: 'exec' }, isFile: has('/x/tenon') }, 'npx tenon'],
+  [
+    'by pnpm',
+    { env: { PATH: '/x', npm_command: 'exec', npm_config_user_agent: 'pnpm/12.0.0 node' } },
+    'pnpm exec tenon',
+  ],
+  [
+    'by a script of a package, whose PATH ends with it',
+    {
+      env: { PATH: '/w/node_modules/.bin:/usr/bin', npm_lifecycle_event: 'make' },
+      isFile: has('/w/node_modules/.bin/tenon'),
+    },
+    'node /w/node_modules/tenon/bin/tenon.js',
+  ],
+  ['by its place in the workspace', { script: '/w/node_modules/.bin/tenon' }, '/w/node_modules/.bin/tenon'],
+  ['by a path', {}, 'node /w/node_modules/tenon/bin/tenon.js'],
+  [
+    'by another Node, with options, from a folder with a space',
+    { execPath: '/opt/node26/node', execArgv: ['--conditions=source'], script: '/my w/main.ts' },
+    "/opt/node26/node --conditions=source '/my w/main.ts'",
+  ],
+])('is started again as it was: %s', (_how, given, program) => {
+  expect(programOf({ ...start, ...given })).toBe(program);
+});
+
+it('quotes what a shell would take apart', () => {
+  expect(quoted("it's here")).toBe("'it'\\''s here'");
+});
+
+it('is what `init` ends with, from where the shell is', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'tenon-init-'));
+  await mkdir(join(folder, 'in here'));
+  const made = await runCommand([initCommand], ['init', 'shop'], { cwd: folder });
+  expect(made.err).toContain('\nnext: cd shop && tenon ci\n');
+  const inside = await runCommand([initCommand], ['--in', 'in here', 'init'], { cwd: folder });
+  expect(inside.err).toContain("\nnext: cd 'in here' && tenon ci\n");
+  await rm(folder, { recursive: true });
+});

@@ -1,12 +1,18 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { exit } from './exit.ts';
 
+const ENV = {
+  ...process.env,
+  SHOP_URL: 'http://127.0.0.1:9',
+  SHOP_KEY: 'k',
+  SHOP_WEBHOOK_SECRET: 's',
+};
 let folder: string;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'tenon-main-'));
@@ -17,7 +23,7 @@ function tenon(...argv: string[]) {
   return spawn(
     process.execPath,
     ['--conditions=source', join(import.meta.dirname, 'main.ts'), '--in', folder, ...argv],
-    { env: { ...process.env, SHOP_URL: 'http://127.0.0.1:9', SHOP_KEY: 'k', SHOP_WEBHOOK_SECRET: 's' } },
+    { env: ENV },
   );
 }
 
@@ -63,6 +69,34 @@ describe('a workspace that cannot be written', () => {
     expect((await once(generating, 'close'))[0]).toBe(exit.failed);
     expect(said).toContain(join(folder, 'generated'));
     expect(said).not.toContain('tenon itself failed');
+  }, 60_000);
+});
+
+describe('a supervisor', () => {
+  it('ends a server by SIGTERM, when it starts it as docs/operate.md says', async () => {
+    expect((await once(tenon('init'), 'exit'))[0]).toBe(exit.clean);
+    const config = join(folder, 'tenon.config.yaml');
+    await writeFile(config, (await readFile(config, 'utf8')).replace('port: 4700', 'port: 0'));
+    // As a package manager puts it there: a link to the program, or a script that becomes it.
+    await mkdir(join(folder, 'node_modules/.bin'), { recursive: true });
+    const program = [process.execPath, '--conditions=source', join(import.meta.dirname, 'main.ts')];
+    await writeFile(
+      join(folder, 'node_modules/.bin/tenon'),
+      `#!/bin/sh\nexec ${program.map((word) => `'${word}'`).join(' ')} "$@"\n`,
+      { mode: 0o755 },
+    );
+    const docs = await readFile(join(import.meta.dirname, '../../../docs/operate.md'), 'utf8');
+    const [command, ...words] = /^ExecStart=(.*)$/m.exec(docs)![1]!.replace('/srv/shop', folder).split(' ');
+    const serving = spawn(command!, words, { cwd: folder, env: ENV });
+    await addressOf(serving.stdout);
+    let logged = '';
+    serving.stdout.on('data', (text) => {
+      logged += text;
+    });
+    const ended = once(serving, 'close');
+    serving.kill('SIGTERM');
+    expect(await ended).toEqual([exit.clean, null]);
+    expect(logged).toContain('"kind":"stopping"');
   }, 60_000);
 });
 

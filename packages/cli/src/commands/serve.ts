@@ -35,8 +35,10 @@ export const serveCommand: CommandSpec = {
       log({ ...entry, at: new Date(entry.at).toISOString() }),
     );
     if (!('url' in started)) return started.exitCode;
+    // Listened for first: a supervisor that reads the next line may send a signal before this goes on.
+    const interrupted = io.interrupted();
     log({ kind: 'serving', url: started.url });
-    await io.interrupted();
+    await interrupted;
     log({ kind: 'stopping' });
     await started.close();
     return exit.clean;

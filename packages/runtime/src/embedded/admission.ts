@@ -201,7 +201,8 @@ export class Admission {
         JSON.stringify(payload),
       ]);
     }
-    const correlationId = event.correlationId ?? traceIdOf(event.traceparent) ?? this.#engine.newId();
+    // Without a trace it is the id of the first run.
+    let correlationId = event.correlationId ?? traceIdOf(event.traceparent);
     /** Pipelines of runs that wait for their turn. */
     const queued: string[] = [];
     const flaggedOff: string[] = [];
@@ -235,6 +236,7 @@ export class Admission {
             continue;
           }
           const run = this.#draftRun(event, draft, eventSeq, correlationId, now, writes, noted);
+          correlationId ??= run.correlation_id;
           const link = draft.child?.link;
           const born = draft.child?.born(run);
           if (born !== undefined) {
@@ -347,7 +349,7 @@ export class Admission {
     event: NewEvent,
     { loaded, key, orderKey, version, failure, child }: Draft,
     eventSeq: number,
-    correlationId: string,
+    known: string | undefined,
     now: number,
     writes: Write[],
     noted: Noted[],
@@ -355,6 +357,7 @@ export class Admission {
     const { plan } = loaded;
     const { names } = this.#engine.rows;
     const runId = this.#engine.newId();
+    const correlationId = known ?? runId;
     const seq = this.#nextRun++;
     const traceparent =
       traceIdOf(event.traceparent) === undefined ? traceparentFor(correlationId) : event.traceparent!;

@@ -14,7 +14,7 @@ const SLICE_LANES = 1_000;
 const UNFINISHED = ['failed', 'inDoubt', 'running', 'waiting', 'compensating', 'accepted'] as const;
 const FINAL: ReadonlySet<unknown> = new Set(['succeeded', 'compensated', 'cancelled']);
 
-const COLUMNS = `r.seq, r.key, r.order_key, r.salt, r.state, e.delivery_id FROM runs r JOIN events e ON e.seq = r.event_seq`;
+const COLUMNS = `r.seq, r.pipeline, r.key, r.order_key, r.salt, r.state, e.delivery_id FROM runs r JOIN events e ON e.seq = r.event_seq`;
 
 /**
  * Says in the file with which secret its names are digested from now on, and how much was there before. Throws
@@ -136,8 +136,10 @@ function nameRun(read: Statements, sealer: Sealer, row: Row): void {
     .of('UPDATE runs SET key = ?, order_key = ?, salt = ? WHERE seq = ?')
     .run(names.stored('key', key), orderKey === null ? null : names.stored('order', orderKey), salt, seq);
   // Where one stands there as a digest already, a later run was taken under it.
-  read.of('UPDATE OR IGNORE keys SET key = ? WHERE run_seq = ?').run(names.stored('key', key), seq);
-  read.of('DELETE FROM keys WHERE run_seq = ? AND key = ?').run(seq, key);
+  const pipeline = String(row['pipeline']);
+  const kept = 'WHERE pipeline = ? AND key = ? AND run_seq = ?';
+  read.of(`UPDATE OR IGNORE keys SET key = ? ${kept}`).run(names.stored('key', key), pipeline, key, seq);
+  read.of(`DELETE FROM keys ${kept}`).run(pipeline, key, seq);
   if (orderKey === null) return;
   read
     .of('UPDATE OR IGNORE newest SET order_key = ? WHERE run_seq = ?')

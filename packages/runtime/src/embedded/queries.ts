@@ -140,17 +140,12 @@ export class Queries {
     readonly system?: true;
   }): readonly LedgerEntry[] {
     if (query.system) return this.#systemEntries();
-    const [column, ...values] =
-      query.runId !== undefined
-        ? ['run_id', query.runId]
-        : query.correlationId !== undefined
-          ? ['correlation_id', query.correlationId]
-          : ['key', ...this.#stored.names.forms('key', query.key ?? '')];
+    const { condition, values } = this.#traced(query);
     return this.#rows<
       { first: number; facts: string } & Pick<RunRow, 'seq' | 'run_id' | 'pipeline' | 'correlation_id'>
     >(
       `SELECT l.seq AS first, l.facts, r.seq, r.run_id, r.pipeline, r.correlation_id
-       FROM runs r JOIN ledger l ON l.run_seq = r.seq WHERE r.${column}${isOneOf(values)} ORDER BY l.seq LIMIT ?`,
+       FROM runs r JOIN ledger l ON l.run_seq = r.seq WHERE ${condition} ORDER BY l.seq LIMIT ?`,
       ...values,
       LIMIT_MAX,
     ).flatMap((row) =>
@@ -160,6 +155,17 @@ export class Queries {
         row.facts,
       ),
     );
+  }
+
+  #traced(query: {
+    readonly runId?: string;
+    readonly key?: string;
+    readonly correlationId?: string;
+  }): Condition {
+    if (query.runId !== undefined) return { condition: 'r.run_id = ?', values: [query.runId] };
+    if (query.correlationId !== undefined) return ofCorrelation(query.correlationId);
+    const values = this.#stored.names.forms('key', query.key ?? '');
+    return { condition: `r.key${isOneOf(values)}`, values };
   }
 
   /** The newest of those that belong to no run, in order. */
@@ -321,6 +327,7 @@ export class Queries {
         const values = this.#stored.names.forms(kind, name);
         conditions.push({ condition: column + isOneOf(values), values });
       }
+    if (filter.correlationId !== undefined) conditions.push(ofCorrelation(filter.correlationId));
     // Runs are numbered as they are accepted: a window of time is one of numbers, found without reading what is between.
     if (filter.fromMs !== undefined)
       conditions.push({ condition: 'r.seq >= ?', values: [this.#seqAt(filter.fromMs - CLOCK_SLACK_MS)] });
@@ -436,11 +443,19 @@ interface Condition {
   readonly values: readonly (string | number)[];
 }
 
+/** The first run of a chain has its own id for it, unless a trace came with the event; the index holds the others alone. */
+function ofCorrelation(id: string): Condition {
+  return {
+    condition: `r.seq IN (SELECT seq FROM runs WHERE run_id = ? AND correlation_id = run_id
+      UNION ALL SELECT seq FROM runs WHERE correlation_id = ? AND correlation_id <> run_id)`,
+    values: [id, id],
+  };
+}
+
 const REPLAY_CONDITIONS = {
   runId: 'r.run_id = ?',
   pipeline: 'r.pipeline = ?',
   state: 'r.state = ?',
-  correlationId: 'r.correlation_id = ?',
   event: 'e.event = ?',
   fromMs: 'r.accepted_at >= ?',
   toMs: 'r.accepted_at <= ?',

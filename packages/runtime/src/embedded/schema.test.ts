@@ -33,3 +33,28 @@ test('a journal in the order of its keys is taken over in theirs, and nothing of
   expect(readFileSync(file).includes('canary-')).toBe(false);
   rmSync(folder, { recursive: true });
 });
+
+test('a refused move takes the transaction back, in a file of an earlier version too', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tenon-schema-'));
+  const file = join(folder, 'runtime.db');
+  const older = new DatabaseSync(file);
+  older.exec('PRAGMA page_size = 16384; PRAGMA journal_mode = WAL');
+  migrate(older, file, 15);
+  older.exec(`INSERT INTO runs (seq, run_id, pipeline, version, plan_hash, key, event_seq, correlation_id, traceparent, owner, state, accepted_at, updated_at, claimed)
+    VALUES (1, 'a', 'orders', 1, 'h', 'k', 1, 'c', 't', 'sales', 'running', 1, 1, 1)`);
+  older.close();
+
+  const database = openDatabase(file);
+  database.exec('BEGIN IMMEDIATE; UPDATE runs SET updated_at = 7');
+  const move = database.prepare('UPDATE OR ROLLBACK runs SET state = ? WHERE seq = 1');
+  expect(() => move.run('compensated')).toThrow('RUN_TRANSITION_ILLEGAL');
+  expect(database.isTransaction).toBe(false);
+  expect(database.prepare('SELECT state, updated_at FROM runs').get()).toMatchObject({
+    state: 'running',
+    updated_at: 1,
+  });
+  move.run('succeeded');
+  expect(() => move.run('compensating')).toThrow('RUN_TRANSITION_ILLEGAL');
+  database.close();
+  rmSync(folder, { recursive: true });
+});

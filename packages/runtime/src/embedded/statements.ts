@@ -73,13 +73,13 @@ export const writes = {
   closeWaits: `DELETE FROM openings WHERE run_seq = ? AND kind IN ('approval', 'event', 'child')`,
   closeSteps: `DELETE FROM openings WHERE run_seq = ? AND step = ? AND kind IN ('deadLetter', 'forwardFix')`,
   /** Takes a run on: values seq, state, now. The clock of its deadline goes on where a wait had stopped it. */
-  claim: `UPDATE runs SET state = ?2, claimed = 1, due_at = NULL, updated_at = ?3, behind = 0,
+  claim: `UPDATE OR ROLLBACK runs SET state = ?2, claimed = 1, due_at = NULL, updated_at = ?3, behind = 0,
     clock_from = coalesce(clock_from + coalesce(?3 - paused_since, 0), ?3), paused_since = NULL, failure = NULL, held = NULL WHERE seq = ?1`,
   /**
    * Leaves a run until it is due: values seq, state, now, due, step, paused since, failure, and two journal keys that
    * would end the wait: due at once when one of them was written meanwhile.
    */
-  suspend: `UPDATE runs SET state = ?2, updated_at = ?3, step = ?5, paused_since = coalesce(paused_since, ?6), failure = ?7, claimed = 0, held = NULL,
+  suspend: `UPDATE OR ROLLBACK runs SET state = ?2, updated_at = ?3, step = ?5, paused_since = coalesce(paused_since, ?6), failure = ?7, claimed = 0, held = NULL,
     due_at = CASE WHEN EXISTS (SELECT 1 FROM journal WHERE run_seq = ?1 AND key IN (?8, ?9)) THEN ?3 ELSE ?4 END WHERE seq = ?1`,
   /** Lets go of what a switch held, in the order of acceptance: values first run (not included), last run, tag. */
   release: `UPDATE runs SET due_at = accepted_at, held = NULL WHERE held IS NOT NULL AND seq > ?1 AND seq <= ?2
@@ -128,23 +128,24 @@ export const writes = {
   forgetPause: `UPDATE runs SET clock_from = clock_from + (?2 - max(?3, due_at))
     WHERE pipeline = ?1 AND due_at IS NOT NULL AND due_at < ?2 AND state <> 'accepted' AND clock_from IS NOT NULL AND paused_since IS NULL`,
   /** As `suspend` in `waiting`, for event `?5`: due at once when one came (after `?6`) while this was being written. */
-  suspendForEvent: `UPDATE runs SET state = 'waiting', updated_at = ?2, step = ?4, paused_since = coalesce(paused_since, ?2), claimed = 0,
+  suspendForEvent: `UPDATE OR ROLLBACK runs SET state = 'waiting', updated_at = ?2, step = ?4, paused_since = coalesce(paused_since, ?2), claimed = 0,
     due_at = CASE WHEN EXISTS (SELECT 1 FROM events WHERE event = ?5 AND seq > ?6) THEN ?2 ELSE ?3 END WHERE seq = ?1`,
   /**
    * As `suspend`, for several waits: `?8` lists journal keys, `?9` events `{ name, scannedTo }` that would end one, `?10`
    * tags of switches that hold one: due at once when one of them is gone. `?11` 2: it may have sent something, and stays claimed.
    */
-  suspendMany: `UPDATE runs SET state = ?2, updated_at = ?3, step = ?5, paused_since = coalesce(paused_since, ?6), failure = ?7, claimed = ?11, held = nullif(?10, '[]'),
+  suspendMany: `UPDATE OR ROLLBACK runs SET state = ?2, updated_at = ?3, step = ?5, paused_since = coalesce(paused_since, ?6), failure = ?7, claimed = ?11, held = nullif(?10, '[]'),
     due_at = CASE WHEN EXISTS (SELECT 1 FROM journal WHERE run_seq = ?1 AND key IN (SELECT value FROM json_each(?8)))
       OR EXISTS (SELECT 1 FROM json_each(?10) AS holder WHERE instr(holder.value, '#') > 0 AND holder.value NOT IN (SELECT tag FROM switches))
       OR EXISTS (SELECT 1 FROM json_each(?9) AS awaited JOIN events ON events.event = awaited.value ->> 'name' AND events.seq > awaited.value ->> 'scannedTo')
       THEN ?3 ELSE ?4 END WHERE seq = ?1`,
-  end: 'UPDATE runs SET state = ?2, updated_at = ?3, due_at = NULL, claimed = 0, step = ?4, failure = ?5 WHERE seq = ?1',
+  /** `OR ROLLBACK`, wherever a state is set: see the triggers in the schema. */
+  end: 'UPDATE OR ROLLBACK runs SET state = ?2, updated_at = ?3, due_at = NULL, claimed = 0, step = ?4, failure = ?5 WHERE seq = ?1',
   /** Lets the next run of an order key begin: values pipeline, order key, now. */
   admitNext: `UPDATE runs SET due_at = ?3, behind = 0 WHERE behind = 1 AND seq = (SELECT min(seq) FROM runs WHERE pipeline = ?1 AND order_key = ?2 AND order_key IS NOT NULL AND state NOT IN ('succeeded', 'compensated', 'failed', 'cancelled'))`,
   wake: 'UPDATE runs SET due_at = ?2 WHERE seq = ?1 AND claimed <> 1',
   /** A person resumed it: values seq, state, now. The deadline begins anew; it takes its turn in the order of its key. */
-  resume: `UPDATE runs SET state = ?2, updated_at = ?3, clock_from = ?3, paused_since = NULL, claimed = 0, failure = NULL,
+  resume: `UPDATE OR ROLLBACK runs SET state = ?2, updated_at = ?3, clock_from = ?3, paused_since = NULL, claimed = 0, failure = NULL,
     behind = taken, due_at = CASE taken WHEN 1 THEN NULL ELSE ?3 END
     FROM (SELECT EXISTS (SELECT 1 FROM runs AS other JOIN runs AS self ON self.seq = ?1 WHERE other.pipeline = self.pipeline AND other.order_key = self.order_key
       AND other.order_key IS NOT NULL AND other.seq <> ?1 AND other.state NOT IN ('succeeded', 'compensated', 'failed', 'cancelled')) AS taken)
@@ -154,7 +155,8 @@ export const writes = {
     WHERE seq = ?1 AND due_at IS NULL AND state NOT IN ('succeeded', 'compensated', 'failed', 'cancelled')`,
   /** As a crash leaves a run, but in this process: values seq, now. */
   setAside: 'UPDATE runs SET due_at = ?2, claimed = 2 WHERE seq = ?1',
-  reclaim: 'UPDATE runs SET due_at = 0, claimed = 2 WHERE claimed > 0',
+  /** Only runs in these states are claimed for work; that one which waits was cut short, it remembers by itself. */
+  reclaim: `UPDATE runs SET due_at = 0, claimed = 2 WHERE claimed > 0 AND state IN ('running', 'compensating') AND state <> 'succeeded'`,
   /** Let go of what ended long ago: values first run (not included), last run, and those of `EXPIRED`. The ledger stays. */
   purgeJournal: `DELETE FROM journal WHERE run_seq > ?1 AND run_seq <= ?2
     AND run_seq IN (SELECT seq FROM runs WHERE seq > ?1 AND seq <= ?2 AND ${EXPIRED})`,
@@ -193,7 +195,7 @@ export const writes = {
     AND NOT EXISTS (SELECT 1 FROM openings WHERE openings.event = events.event)`,
   /** Values: first run, last run, now. */
   purgeKeys: `DELETE FROM keys WHERE expires_at < ?3 AND run_seq > ?1 AND run_seq <= ?2
-    AND run_seq IN (SELECT seq FROM runs WHERE seq > ?1 AND seq <= ?2 AND state IN (${FINAL}))`,
+    AND (pipeline, key) IN (SELECT pipeline, key FROM runs WHERE seq > ?1 AND seq <= ?2 AND state IN (${FINAL}))`,
   /** Values: first run, last run, now. */
   purgeNewest: `DELETE FROM newest WHERE expires_at < ?3 AND run_seq > ?1 AND run_seq <= ?2
     AND run_seq IN (SELECT seq FROM runs WHERE seq > ?1 AND seq <= ?2 AND state IN (${FINAL}))`,

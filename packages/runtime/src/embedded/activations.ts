@@ -6,6 +6,7 @@ import type { RunState } from '../runtime.ts';
 import { type ChildLink, linkOf, wordWrites } from './children.ts';
 import { CommitFailed, type PendingGroup } from './commit-queue.ts';
 import type { EmbeddedEngine } from './engine.ts';
+import { Register } from './register.ts';
 import { EmbeddedRun } from './run-context.ts';
 import type { JournalRow, OpeningRow, RunRow } from './run-row.ts';
 import type { StoredRun } from './stored-rows.ts';
@@ -14,22 +15,13 @@ import { UnreadableValue } from './value-codec.ts';
 /** Runs at work in this process: each is loaded when it is due, and let go when it has ended or has to wait. */
 export class Activations {
   readonly #engine: EmbeddedEngine;
-  readonly #call: Caller;
-  readonly #runs = new Map<number, EmbeddedRun>();
-  readonly #byId = new Map<string, EmbeddedRun>();
-
-  constructor(engine: EmbeddedEngine, call: Caller) {
-    this.#engine = engine;
-    this.#call = call;
-  }
-
+  readonly #callerFor: (run: EmbeddedRun) => Caller;
   /** By their number. */
-  get runs(): ReadonlyMap<number, EmbeddedRun> {
-    return this.#runs;
-  }
+  readonly runs: Register<number, EmbeddedRun> = new Register();
 
-  byId(runId: string): EmbeddedRun | undefined {
-    return this.#byId.get(runId);
+  constructor(engine: EmbeddedEngine, callerFor: (run: EmbeddedRun) => Caller) {
+    this.#engine = engine;
+    this.#callerFor = callerFor;
   }
 
   /** One activation of a run. Rejects when the file cannot be read: nothing has begun then. */
@@ -80,17 +72,15 @@ export class Activations {
       const link = bornOf ?? ('manual' in trigger ? linkOf(this.#engine, seq) : undefined);
       const { deadlineMs } = limits;
       run = new EmbeddedRun(row, payload, journal, openings, deadlineMs, this.#engine, birth, link);
-      this.#runs.set(seq, run);
-      this.#byId.set(row.run_id, run);
-      const end = await interpret(run.root, loaded, this.#call);
+      this.runs.set(seq, run);
+      const end = await interpret(run.root, loaded, this.#callerFor(run));
       await run.finish(end);
       hasEnded = true;
     } catch (error) {
       // A run that could not be stored is none: whoever sent its event was told so.
       if (await isStored(birth)) await this.#afterThrow(row, run, error);
     } finally {
-      this.#runs.delete(seq);
-      this.#byId.delete(row.run_id);
+      this.runs.delete(seq);
     }
     const now = this.#engine.now();
     const due: [string, number][] = [];

@@ -5,6 +5,7 @@ import type { ConnectionFlow, RuntimeOptions } from '../runtime.ts';
 import type { EmbeddedEngine } from './engine.ts';
 import { connectionFlow } from './flow.ts';
 import { GuardMemory } from './guards.ts';
+import type { EmbeddedRun } from './run-context.ts';
 import { SecretBook } from './secret-book.ts';
 import { Watchdog } from './watchdog.ts';
 
@@ -45,14 +46,20 @@ export class Calls {
     return this.#guards.save();
   }
 
-  readonly call: Caller = (connection, request): Promise<CallResult | 'held'> => {
-    const { board, activations } = this.#engine;
+  /** Makes the calls of a run, or those of none: of a reconciliation, which stands for itself. */
+  callerFor(run: EmbeddedRun | undefined): Caller {
+    return (connection, request) => this.#call(connection, request, run);
+  }
+
+  #call(
+    connection: string,
+    request: Parameters<Caller>[1],
+    run: EmbeddedRun | undefined,
+  ): Promise<CallResult | 'held'> {
+    const { board } = this.#engine;
     const isCalledOff = (): boolean => {
       if (board.isQuiet) return false;
-      const { pipeline, runId } = request.origin;
-      const run = activations.byId(runId);
-      // A call of no run is of a reconciliation, which stands for itself.
-      const pipelines = run?.pipelines ?? [pipeline];
+      const pipelines = run?.pipelines ?? [request.origin.pipeline];
       const isPaused = run !== undefined && this.#engine.isPaused(run.row);
       return isPaused || board.isHeld(pipelines, connection, request.purpose);
     };
@@ -66,8 +73,8 @@ export class Calls {
     } catch (error) {
       answer = Promise.reject(error);
     }
-    return this.#bounded(connection, request, answer);
-  };
+    return this.#bounded(connection, request, answer, run);
+  }
 
   #transportOf(connection: string): Transport {
     let transport = this.#transports.get(connection);
@@ -97,15 +104,16 @@ export class Calls {
     connection: string,
     { operation, origin }: Parameters<Caller>[1],
     answer: Promise<CallResult>,
+    run: EmbeddedRun | undefined,
   ): Promise<CallResult | 'held'> {
     const failed = (failure: Failure): CallResult => {
-      this.#isOver(origin);
+      this.secrets.called(origin, run);
       return { ok: false, failure };
     };
     return this.#watchdog.bound(answer, operation.timeoutMs + TIMEOUT_GRACE_MS, {
       came: (result) => {
         this.#guards.changed();
-        this.#isOver(origin);
+        this.secrets.called(origin, run);
         return !result.ok && result.calledOff ? 'held' : result;
       },
       // A transport's failures are values; one that throws all the same may have sent something.
@@ -126,9 +134,5 @@ export class Calls {
         });
       },
     });
-  }
-
-  #isOver(origin: Parameters<Caller>[1]['origin']): void {
-    this.secrets.called(origin, this.#engine.activations.byId(origin.runId));
   }
 }

@@ -2,6 +2,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { type Failure, type Json, type JsonObject, newId } from '@tenon/model';
 import type { Plan, ReconciliationPlan } from '@tenon/pipeline';
 import type { Cancellation, ChildEnd, Fact, HeldCall } from '../engine.ts';
+import type { Caller } from '../interpreter/tries.ts';
 import type { TreeHead } from '../ledger/checkpoint.ts';
 import { type LoadedPlan, loadPlan } from '../loaded-plan.ts';
 import type { FlowReport, LedgerEntry, RuntimeLimits, RuntimeOptions } from '../runtime.ts';
@@ -124,7 +125,7 @@ export class EmbeddedEngine implements RunHost {
       },
     );
     this.#calls = new Calls(this, options);
-    this.activations = new Activations(this, this.#calls.call);
+    this.activations = new Activations(this, (run) => this.#calls.callerFor(run));
     for (const row of this.#read.of('SELECT plan_hash FROM pipelines').all()) {
       const loaded = this.plan(String(row['plan_hash']));
       this.#active.set(loaded.plan.pipeline, loaded);
@@ -447,8 +448,8 @@ export class EmbeddedEngine implements RunHost {
   }
 
   /** Makes one call that is of no run: a read of a reconciliation. */
-  get call(): Calls['call'] {
-    return this.#calls.call;
+  get call(): Caller {
+    return this.#calls.callerFor(undefined);
   }
 
   emit(...emission: Parameters<RunHost['emit']>): Promise<void> {

@@ -2,8 +2,11 @@ import type { Clock } from '@tenon/model';
 
 interface Watched {
   readonly atMs: number;
-  readonly expire: () => void;
+  /** Emptied when it is over: see `Register`. */
+  expire: () => void;
 }
+
+const isOver = (): void => {};
 
 /**
  * Bounds what may never answer, with one timer for all of it: a timer for each of thousands of calls a second would
@@ -32,6 +35,7 @@ export class Watchdog {
     return new Promise((resolve, reject) => {
       const end = (make: () => R): void => {
         if (!this.#watched.delete(watched)) return;
+        watched.expire = isOver;
         try {
           resolve(make());
         } catch (error) {

@@ -58,7 +58,8 @@ function real(): Transport {
 const folder = mkdtempSync(join(tmpdir(), 'tenon-peers-'));
 process.once('SIGTERM', () => process.exit(0));
 process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
-const waiting = new Map<string, () => void>();
+/** Emptied when it has been told: see `Register` of the runtime. */
+const waiting = new Map<string, { tell: (() => void) | undefined }>();
 /** Runs that ended before their `accept` had returned. */
 const early = new Set<string>();
 const runtime = await openRuntime({
@@ -68,11 +69,12 @@ const runtime = await openRuntime({
   transport: kind === 'effects' ? real : noOp,
   onEntry: ({ kind: entry, runId, details }) => {
     if (entry !== 'state' || details['to'] !== 'succeeded') return;
-    const resolve = waiting.get(runId);
-    if (resolve === undefined) early.add(runId);
+    const waiter = waiting.get(runId);
+    if (waiter === undefined) early.add(runId);
     else {
       waiting.delete(runId);
-      resolve();
+      waiter.tell?.();
+      waiter.tell = undefined;
     }
   },
 });
@@ -90,6 +92,6 @@ const url = await answering(async (body) => {
   });
   if (!accepted.ok) throw new Error(accepted.failure.message);
   const { runId } = accepted.runs[0]!;
-  if (!early.delete(runId)) await new Promise<void>((resolve) => waiting.set(runId, resolve));
+  if (!early.delete(runId)) await new Promise<void>((tell) => waiting.set(runId, { tell }));
 });
 console.log(`ready ${url}`);

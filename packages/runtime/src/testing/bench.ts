@@ -286,8 +286,8 @@ export type DiskFault = 'before' | 'after' | 'full' | 'torn';
 
 interface NextWrite {
   readonly when: DiskFault;
-  /** `before`: what was on the disk, for a write that is torn. */
-  readonly onFailed: (before?: FileState) => void;
+  /** `before`: what was on the disk, for a write that is torn; absent where there were several. */
+  readonly onFailed: (before: FileState | undefined) => void;
 }
 
 /** A runtime on a file of its own, a clock and a target under the test's control. */
@@ -539,8 +539,10 @@ function breakable(
       if (fault.when === 'full') return applyFull(groups, fault);
       next.clear();
       const before = fault.when === 'torn' ? fileStateOf(file) : undefined;
-      if (fault.when !== 'before') await committer.apply(groups);
-      fault.onFailed(before);
+      const result = fault.when === 'before' ? [] : await committer.apply(groups);
+      // A batch with a refusal is stored group by group: what the first of these left was synced long before the last is torn.
+      const isOneCommit = groups.length === 1 || result.every((refused) => refused === undefined);
+      fault.onFailed(isOneCommit ? before : undefined);
       // A process that has died hears of nothing.
       if (fault.when === 'torn') return new Promise(() => {});
       throw new Error('disk I/O error');
@@ -562,7 +564,7 @@ function breakable(
       return await committer.apply(groups);
     } catch (error) {
       next.clear();
-      fault.onFailed();
+      fault.onFailed(undefined);
       throw error;
     } finally {
       committer.pragma('max_page_count = 4294967294');

@@ -151,7 +151,7 @@ export class Life {
     const life = this.crashes;
     const how = this.crashes < CRASHES_MAX ? pick(this.#random, DISK_FAULTS) : 'after';
     this.#bench.failNextWrite(how, (before) => {
-      if (how === 'torn') this.crash(new TornWrite(before!, this.#random));
+      if (how === 'torn') this.crash(before && new TornWrite(before, this.#random));
       else {
         if (life === this.crashes) this.isDiskBroken = true;
         this.#coverage.saw(happeningOf[how]);

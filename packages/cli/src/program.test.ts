@@ -1,6 +1,6 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { expect, it } from 'vitest';
 import { initCommand } from './commands/init.ts';
 import { programOf, quoted, type Start } from './program.ts';
@@ -53,5 +53,10 @@ it('is what `init` ends with, from where the shell is', async () => {
   expect(made.err).toContain('\nnext: cd shop && tenon ci\n');
   const inside = await runCommand([initCommand], ['--in', 'in here', 'init'], { cwd: folder });
   expect(inside.err).toContain("\nnext: cd 'in here' && tenon ci\n");
+  const [cwd, beside] = [join(folder, 'in here'), `${folder}-beside`];
+  const far = await runCommand([initCommand], ['init', beside], { cwd });
+  const ways = [relative(cwd, beside), beside].toSorted((a, b) => a.length - b.length);
+  expect(far.err, 'the shorter way').toContain(`\nnext: cd ${ways[0]} && tenon ci\n`);
+  await rm(beside, { recursive: true });
   await rm(folder, { recursive: true });
 });

@@ -47,13 +47,14 @@ export function linkOf(engine: EmbeddedEngine, seq: number): ChildLink | undefin
     )
     .get(seq);
   if (row === undefined) return undefined;
+  const parentSeq = Number(row['parent_seq']);
   return {
-    parentSeq: Number(row['parent_seq']),
+    parentSeq,
     parentRunId: String(row['run_id']),
     parentPipeline: String(row['pipeline']),
     above: pipelinesAbove(engine, seq),
-    parentStep: String(row['parent_step']),
-    key: String(row['parent_key']),
+    parentStep: engine.rows.place(parentSeq, String(row['parent_step'])),
+    key: engine.rows.place(parentSeq, String(row['parent_key'])),
     rootSeq: Number(row['root_seq']),
     hops: Number(row['hops']),
     deadlineMs: Number(row['deadline_ms']),

@@ -2,6 +2,7 @@ import type { Json } from '@tenon/model';
 import type { ErasureReport } from '../runtime.ts';
 import type { EmbeddedEngine } from './engine.ts';
 import type { Noted } from './ledger-rows.ts';
+import { carried } from './places.ts';
 import type { RunRow } from './run-row.ts';
 import type { Write } from './statements.ts';
 import type { StoredRun } from './stored-rows.ts';
@@ -177,7 +178,7 @@ const MEMORIES = [
 function holds({ engine, subject, unreadable }: Search, stored: unknown, place: Place): boolean {
   let text: string;
   try {
-    text = engine.rows.codec.openJson(stored, place);
+    text = carried(engine.rows.codec.openJson(stored, place)).text;
   } catch (error) {
     if (!(error instanceof UnreadableValue)) throw error;
     // What was erased before is gone.

@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { RuntimeError } from '../runtime-error.ts';
 import { isDigest, keepNames, type Names, type NamesProgress, storedNames, withNames } from './names.ts';
+import { placeOpenings } from './place-older.ts';
 import type { Sealer } from './sealer.ts';
 import { Statements } from './statements.ts';
 import { UnreadableValue } from './value-codec.ts';
@@ -54,12 +55,13 @@ export function namesLeft(read: Statements): number {
 
 /**
  * Before anything else is done with the file: a slice of the runs that stand in an order, or may again. Who comes next is found by
- * comparing order keys in the file, so all that are compared must be of one form. Gives 0 when it is done.
+ * comparing order keys in the file, so all that are compared must be of one form. Then what is open: see `placeOpenings`. Gives 0 when
+ * it is done.
  */
 export function nameLanes(db: DatabaseSync, sealer: Sealer): number {
   const read = new Statements(db);
   const progress = storedNames(read);
-  if (progress === undefined || progress.lanes === 'done') return 0;
+  if (progress === undefined || progress.lanes === 'done') return placeOpenings(read, sealer);
   const [index, after] = progress.lanes;
   const state = UNFINISHED[index];
   if (state === undefined) {
@@ -68,7 +70,7 @@ export function nameLanes(db: DatabaseSync, sealer: Sealer): number {
       (SELECT c.run_seq FROM children c JOIN runs root ON root.seq = c.root_seq WHERE root.state NOT IN ('succeeded', 'compensated', 'cancelled'))`;
     for (const row of read.of(sql).all()) nameRun(read, sealer, row);
     keepNames(read, { ...progress, lanes: 'done' });
-    return 0;
+    return 1;
   }
   const rows = read
     .of(

@@ -3,7 +3,7 @@ import { RuntimeError } from '../runtime-error.ts';
 import { type DataKeys, SYSTEM_KEY } from './data-keys.ts';
 import type { Statements } from './statements.ts';
 
-export type NameKind = 'key' | 'order' | 'delivery';
+export type NameKind = 'key' | 'order' | 'delivery' | 'item';
 
 /** Of a digest, in base64url: 128 bits. */
 const DIGEST_CHARS = 22;

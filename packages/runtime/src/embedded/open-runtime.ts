@@ -17,12 +17,13 @@ import { lockFile } from './lock.ts';
 import { namesLeft, proveNames } from './name-older.ts';
 import { namesOf } from './names.ts';
 import { operations, resume } from './operations.ts';
+import { markPlaces } from './place-older.ts';
 import { encryptInBackground, protectionOf, rewrapKeys } from './protection.ts';
 import { Queries } from './queries.ts';
 import { recheck } from './recheck.ts';
 import { Replays } from './replays.ts';
 import { keepRetention } from './retention.ts';
-import { isMarkedEncrypted, markEncrypted } from './seal-older.ts';
+import { isMarkedEncrypted, markEncrypted, olderLeft } from './seal-older.ts';
 import { secretUsers } from './secret-book.ts';
 import { Statements, type Write } from './statements.ts';
 import { unknownSubject } from './switch-subjects.ts';
@@ -66,6 +67,7 @@ export async function openRuntimeWith(
     if (keys !== undefined) {
       markEncrypted(db);
       proveNames(db, options.file, names);
+      markPlaces(new Statements(db));
     }
     const reader = openReader(options.file);
     const codec = new ValueCodec(keys);
@@ -77,8 +79,8 @@ export async function openRuntimeWith(
       keeper = new CheckpointKeeper(checkpoints, options.clock, new StoredTree(reader), () => engine.head());
       await keeper.ready();
     }
-    if (keys !== undefined && namesLeft(engine.read) > 0) {
-      names.isMixed = true;
+    if (keys !== undefined && olderLeft(engine.read) > 0) {
+      names.isMixed = namesLeft(engine.read) > 0;
       await engine.tend('nameLanes');
     }
     await engine.start();

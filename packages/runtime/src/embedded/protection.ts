@@ -1,6 +1,7 @@
 import type { ActionResult, Protection } from '../runtime.ts';
 import { type EncryptionOptions, keyFolder, wrappedBy } from './data-keys.ts';
 import type { EmbeddedEngine } from './engine.ts';
+import { namesLeft } from './name-older.ts';
 import { KEEP_PAYLOADS_MS, retentionOf } from './retention.ts';
 import { isMarkedEncrypted, olderLeft } from './seal-older.ts';
 import type { Statements } from './statements.ts';
@@ -53,7 +54,7 @@ export function encryptInBackground(engine: EmbeddedEngine): void {
       await engine.tend('shred');
       if (!hasOlder) return;
       await engine.tend('sealOlder');
-      engine.rows.names.isMixed = olderLeft(engine.read) > 0;
+      engine.rows.names.isMixed = namesLeft(engine.read) > 0;
       // What was there in clear stands in the write-ahead log until that is emptied.
       if (!engine.isStopping) await engine.scrub();
     })

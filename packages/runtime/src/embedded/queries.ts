@@ -120,7 +120,11 @@ export class Queries {
     }));
     return {
       ...(parent && {
-        parent: { runId: parent.run_id, pipeline: parent.pipeline, step: parent.parent_step },
+        parent: {
+          runId: parent.run_id,
+          pipeline: parent.pipeline,
+          step: this.#stored.place(parent.seq, parent.parent_step),
+        },
       }),
       ...(children.length > 0 && { children }),
     };
@@ -130,7 +134,10 @@ export class Queries {
     return this.#rows<StoredRun & { readonly parent_step: string }>(
       'SELECT r.*, c.parent_step FROM children c JOIN runs r ON r.seq = c.run_seq WHERE c.parent_seq = ? ORDER BY r.seq',
       runSeq,
-    ).map((row) => ({ ...this.#stored.shownRun(row), parent_step: row.parent_step }));
+    ).map((row) => ({
+      ...this.#stored.shownRun(row),
+      parent_step: this.#stored.place(runSeq, row.parent_step),
+    }));
   }
 
   trace(query: {
@@ -408,11 +415,8 @@ export class Queries {
           opening.run_seq,
         )[0];
         if (run === undefined) continue;
-        yield {
-          opening,
-          run: this.#stored.named(run),
-          detail: JSON.parse(this.#stored.shownOpening(opening).detail),
-        };
+        const shown = this.#stored.shownOpening(opening);
+        yield { opening: shown, run: this.#stored.named(run), detail: JSON.parse(shown.detail) };
       }
       if (rows.length < OPENINGS_SLICE) return;
     }

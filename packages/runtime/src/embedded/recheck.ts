@@ -180,7 +180,7 @@ function isOvertaken(engine: EmbeddedEngine, held: Held, { loaded, orderKey, ver
   const orderKeys = rows.names.forms('order', orderKey);
   const later = rows.read
     .of(
-      `SELECT r.seq, r.key, r.order_key, r.salt, e.source, e.delivery_id FROM runs r JOIN events e ON e.seq = r.event_seq
+      `SELECT r.seq, r.step, r.key, r.order_key, r.salt, e.source, e.delivery_id FROM runs r JOIN events e ON e.seq = r.event_seq
       WHERE r.pipeline = ? AND r.order_key${isOneOf(orderKeys)} AND r.event_seq > ?`,
     )
     .iterate(loaded.plan.pipeline, ...orderKeys, held.seq);
@@ -192,7 +192,7 @@ function isOvertaken(engine: EmbeddedEngine, held: Held, { loaded, orderKey, ver
   return false;
 }
 
-type Later = Pick<StoredRun, 'seq' | 'key' | 'order_key' | 'salt'> & {
+type Later = Pick<StoredRun, 'seq' | 'step' | 'key' | 'order_key' | 'salt'> & {
   readonly source: string;
   readonly delivery_id: string;
 };

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { nameOlder, namesLeft } from './name-older.ts';
+import { placeOlder, placesLeft } from './place-older.ts';
 import type { Sealer } from './sealer.ts';
 import { Statements } from './statements.ts';
 import { isSealed, type Place, UnreadableValue } from './value-codec.ts';
@@ -25,7 +26,10 @@ export function sealOlder(db: DatabaseSync, sealer: Sealer): number {
   if (!sealer.isEncrypting) return 0;
   const read = new Statements(db);
   const progress = progressOf(read);
-  if (valuesLeft(progress) === 0) return nameOlder(read, sealer, () => sealRest(read, sealer));
+  if (valuesLeft(progress) === 0)
+    return namesLeft(read) > 0
+      ? nameOlder(read, sealer, () => sealRest(read, sealer)) + placesLeft(read)
+      : placeOlder(read, sealer);
   const events = sealEvents(read, sealer, progress);
   const runs = events >= progress.lastEvent ? sealRuns(read, sealer, progress) : progress.runs;
   if (events >= progress.lastEvent && runs >= progress.lastRun) sealRest(read, sealer);
@@ -34,7 +38,7 @@ export function sealOlder(db: DatabaseSync, sealer: Sealer): number {
 }
 
 export function olderLeft(read: Statements): number {
-  return valuesLeft(progressOf(read)) + namesLeft(read);
+  return valuesLeft(progressOf(read)) + namesLeft(read) + placesLeft(read);
 }
 
 function valuesLeft({ events, runs, lastEvent, lastRun }: Progress): number {

@@ -2,6 +2,7 @@ import type { KeyObject } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import { DataKeys, type EncryptionOptions, SYSTEM_KEY } from './data-keys.ts';
 import { type Names, namesOf } from './names.ts';
+import { hidings, withPlacesHidden } from './places.ts';
 import { type BoundValue, type Sealing, Statements, sealings, type Write } from './statements.ts';
 import { ValueCodec } from './value-codec.ts';
 
@@ -38,8 +39,11 @@ export class Sealer {
   }
 
   /** The values of a write as they are bound. */
-  bound([name, ...values]: Write): readonly BoundValue[] {
+  bound([name, ...given]: Write): readonly BoundValue[] {
     const sealing = sealings[name];
+    const hiding = hidings[name];
+    const values =
+      hiding !== undefined && this.names.isHidden ? withPlacesHidden(hiding, given, this.names) : given;
     if (sealing === undefined) return values;
     const bound: BoundValue[] = [...values];
     let key: DataKey | undefined;

@@ -1,5 +1,6 @@
 import type { Json } from '@tenon/model';
 import { type Names, saltAndNames } from './names.ts';
+import { carried, digestsIn, firstRowOf, hidesItems, itemsOf, shownPlace } from './places.ts';
 import type { JournalRow, OpeningRow, RunRow } from './run-row.ts';
 import type { Statements } from './statements.ts';
 import { isSealed, type Place, UnreadableValue, type ValueCodec } from './value-codec.ts';
@@ -32,6 +33,7 @@ export class StoredRows {
       value === null ? null : this.codec.openJson(value, place);
     return {
       ...stored,
+      step: this.#step(stored),
       intake_failure: open(intake, `runs/${seq}/intake`),
       failure: open(failure, `runs/${seq}/failure`),
       ...namesOf(stored, salt === null ? null : this.codec.open(salt, `runs/${seq}/salt`)),
@@ -42,6 +44,7 @@ export class StoredRows {
     const { seq, intake_failure: intake, failure, salt } = stored;
     return {
       ...stored,
+      step: this.#step(stored),
       intake_failure: intake === null ? null : this.#shown(intake, `runs/${seq}/intake`),
       failure: failure === null ? null : this.#shown(failure, `runs/${seq}/failure`),
       ...namesOf(stored, salt === null ? null : readable(() => this.codec.open(salt, `runs/${seq}/salt`))),
@@ -51,13 +54,47 @@ export class StoredRows {
   /** A row as it lies in the file, with its names where they can be read. */
   named<Row extends StoredNames>(stored: Row): Row & { readonly delivery?: string | undefined } {
     const { seq, salt } = stored;
+    const step = this.#step(stored);
     // In a file that is not encrypted they stand in the row.
-    if (!isSealed(salt)) return stored;
+    if (!isSealed(salt)) return step === stored.step ? stored : { ...stored, step };
     const { key, order_key, delivery } = namesOf(
       stored,
       readable(() => this.codec.open(salt, `runs/${seq}/salt`)),
     );
-    return { ...stored, key, order_key, delivery };
+    return { ...stored, step, key, order_key, delivery };
+  }
+
+  #step({ seq, step }: Pick<StoredRun, 'seq' | 'step'>): string | null {
+    return step === null ? null : this.place(seq, step);
+  }
+
+  /** A place of a run with the items that are digests in the file called as they are, as long as the run's journal says it. */
+  place(runSeq: number, place: string): string {
+    if (!hidesItems(place)) return place;
+    const items = new Map<string, string>();
+    const learn = (row: Readonly<Record<string, unknown>> | undefined): void => {
+      if (row === undefined) return;
+      const key = String(row['key']);
+      const text = this.#shown(row['value'], `journal/${runSeq}/${key}`);
+      const own = text === null ? undefined : carried(text).places?.[0];
+      if (own !== undefined) for (const [hidden, item] of itemsOf(key, own)) items.set(hidden, item);
+    };
+    // The first row of its strand, which nearly always is where the place says.
+    learn(
+      this.read
+        .of('SELECT key, value FROM journal WHERE run_seq = ? AND key = ?')
+        .get(runSeq, firstRowOf(place)),
+    );
+    for (const digest of digestsIn(place))
+      if (!items.has(digest))
+        learn(
+          this.read
+            .of(
+              `SELECT key, value FROM journal WHERE run_seq = ? AND key LIKE '%]|@' AND instr(key, ?) > 0 LIMIT 1`,
+            )
+            .get(runSeq, `[${digest}]|`),
+        );
+    return shownPlace(place, items);
   }
 
   payload(eventSeq: number): Json {
@@ -69,24 +106,28 @@ export class StoredRows {
   }
 
   journal(seq: number): readonly JournalRow[] {
-    return this.#journal(seq).map((row) => ({
-      ...row,
-      value: this.codec.openJson(row.value, `journal/${seq}/${row.key}`),
-    }));
+    const stored = this.#journal(seq);
+    return inOrder(
+      stored,
+      stored.map((row) => journalRow(row, this.codec.openJson(row.value, `journal/${seq}/${row.key}`))),
+    );
   }
 
   shownJournal(seq: number): readonly JournalRow[] {
-    return this.#journal(seq).flatMap((row) => {
-      const value = this.#shown(row.value, `journal/${seq}/${row.key}`);
-      return value === null ? [] : [{ ...row, value }];
-    });
+    const stored = this.#journal(seq);
+    return inOrder(
+      stored,
+      stored.flatMap((row) => {
+        const value = this.#shown(row.value, `journal/${seq}/${row.key}`);
+        return value === null ? [] : [journalRow(row, value)];
+      }),
+    );
   }
 
   openings(seq: number): readonly OpeningRow[] {
-    return this.#openings(seq).map((row) => ({
-      ...row,
-      detail: this.codec.openJson(row.detail, `openings/${seq}/${row.key}`),
-    }));
+    return this.#openings(seq).map((row) =>
+      openingRow(row, this.codec.openJson(row.detail, `openings/${seq}/${row.key}`)),
+    );
   }
 
   shownOpenings(seq: number): readonly OpeningRow[] {
@@ -94,7 +135,7 @@ export class StoredRows {
   }
 
   shownOpening(row: OpeningRow): OpeningRow {
-    return { ...row, detail: this.#shown(row.detail, `openings/${row.run_seq}/${row.key}`) ?? '{}' };
+    return openingRow(row, this.#shown(row.detail, `openings/${row.run_seq}/${row.key}`) ?? '{}');
   }
 
   #shown(stored: unknown, place: Place): string | null {
@@ -119,7 +160,26 @@ export class StoredRows {
   }
 }
 
-type StoredNames = Pick<StoredRun, 'seq' | 'key' | 'order_key' | 'salt'>;
+type StoredNames = Pick<StoredRun, 'seq' | 'step' | 'key' | 'order_key' | 'salt'>;
+
+/** As they lie in a file that hides nothing: by their keys. */
+function inOrder(stored: readonly JournalRow[], rows: readonly JournalRow[]): readonly JournalRow[] {
+  if (!stored.some(({ key }) => hidesItems(key))) return rows;
+  return rows.toSorted((a, b) => (a.key < b.key ? -1 : 1));
+}
+
+/** With its own key, where a digest stands in the file. */
+function journalRow(row: JournalRow, value: string): JournalRow {
+  if (!hidesItems(row.key)) return { ...row, value };
+  const { places: [key = row.key] = [], text } = carried(value);
+  return { ...row, key, value: text };
+}
+
+function openingRow(row: OpeningRow, detail: string): OpeningRow {
+  if (!hidesItems(row.key) && !hidesItems(row.step)) return { ...row, detail };
+  const { places: [key = row.key, step = row.step] = [], text } = carried(detail);
+  return { ...row, key, step, detail: text };
+}
 
 /** Without its names a run is called by what stands in its columns. */
 function namesOf(

@@ -18,6 +18,7 @@ const engine = 'embedded/engine.ts';
 const admission = 'embedded/admission.ts';
 const calls = 'embedded/calls.ts';
 const keeping = 'embedded/switch-keeper.ts';
+const opening = 'embedded/open-runtime.ts';
 const context = 'embedded/run-context.ts';
 const strand = 'embedded/strand.ts';
 const children = 'embedded/children.ts';
@@ -481,6 +482,24 @@ export const plantedBugs: readonly PlantedBug[] = [
     calls,
     "if (isCalledOff()) return Promise.resolve('held');",
     '',
+  ),
+  bug(
+    'a name from before the file was encrypted is looked for as a digest alone',
+    admission,
+    'return names.isMixed ? names.forms(kind, name) : [names.stored(kind, name)];',
+    'return [names.stored(kind, name)];',
+  ),
+  bug(
+    'an order from before the file was encrypted does not count',
+    opening,
+    "await engine.tend('nameLanes');",
+    '',
+  ),
+  bug(
+    'a row of an item is not called by its own key any more',
+    'embedded/stored-rows.ts',
+    'return { ...row, key, value: text };',
+    'return { ...row, value: text };',
   ),
   bug(
     'a kill is forgotten by a restart',

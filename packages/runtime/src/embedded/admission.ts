@@ -28,6 +28,24 @@ export interface NewEvent {
   readonly correlationId?: string;
 }
 
+export type Admitted = Extract<AcceptResult, { ok: true }>;
+
+/** An event on its way in. */
+interface Arrival {
+  readonly event: NewEvent;
+  /** Its payload, as JSON. */
+  readonly text: string;
+  /** What no two may be storing under at a time. */
+  readonly names: readonly string[];
+  readonly drafts: readonly Draft[];
+  readonly also: readonly Write[];
+  readonly alsoNoted: readonly Noted[];
+  /** Of the same names: each enters once this one is over. */
+  readonly waiters: (() => void)[];
+  readonly admitted: (admitted: Admitted) => void;
+  readonly refused: (error: unknown) => void;
+}
+
 /** No more of a version goes to the ledger than one can need. */
 function shown(version: EntityVersion): EntityVersion {
   return typeof version === 'string' ? version.slice(0, VERSION_SHOWN_MAX) : version;
@@ -43,6 +61,7 @@ export class Admission {
   readonly #engine: EmbeddedEngine;
   /** Keys and deliveries whose first event is on its way to the disk, with who waits for that. */
   readonly #reserved = new Map<string, (() => void)[]>();
+  #arrived: Arrival[] = [];
   /**
    * Names of events that some run may wait for: all that a wait was ever written for, and those in the file at start.
    * Asked when an event's place in the file is settled: a wait before it has been heard of by then, and one after it looks for
@@ -87,35 +106,78 @@ export class Admission {
   /**
    * Stores an event, once, with the runs that it starts: one write, together with `also`. Resolves when it is on disk.
    */
-  async admit(
+  admit(
     event: NewEvent,
     drafts: readonly Draft[],
     also: readonly Write[] = [],
     alsoNoted: readonly Noted[] = [],
-  ): Promise<Extract<AcceptResult, { ok: true }>> {
-    return this.#engine.dispatcher.busy(async () => {
-      const names = [
-        `delivery\0${event.source}\0${event.deliveryId}`,
-        ...drafts.map((draft) => `key\0${draft.loaded.plan.pipeline}\0${draft.key}`),
-        // Which of two events of one entity is the newer one is decided one after the other.
-        ...drafts.flatMap(({ version, loaded, orderKey }) =>
-          version === undefined ? [] : `entity\0${loaded.plan.pipeline}\0${orderKey}`,
-        ),
-      ];
-      for (let taken = this.#taken(names); taken !== undefined; taken = this.#taken(names)) {
-        const { promise, resolve } = Promise.withResolvers<void>();
-        taken.push(resolve);
-        await promise;
-      }
-      const waiters: (() => void)[] = [];
-      for (const name of names) this.#reserved.set(name, waiters);
+  ): Promise<Admitted> {
+    const names = [
+      `delivery\0${event.source}\0${event.deliveryId}`,
+      ...drafts.map((draft) => `key\0${draft.loaded.plan.pipeline}\0${draft.key}`),
+      // Which of two events of one entity is the newer one is decided one after the other.
+      ...drafts.flatMap(({ version, loaded, orderKey }) =>
+        version === undefined ? [] : `entity\0${loaded.plan.pipeline}\0${orderKey}`,
+      ),
+    ];
+    const text = JSON.stringify(event.payload);
+    return this.#engine.dispatcher.busy(
+      () =>
+        new Promise((admitted, refused) => {
+          this.#bytesWaiting += text.length;
+          this.#enter({ event, text, names, drafts, also, alsoNoted, waiters: [], admitted, refused });
+        }),
+    );
+  }
+
+  /** Waits until nobody else is storing under one of its names; then it is stored with all that came in the same turn. */
+  #enter(arrival: Arrival): void {
+    const taken = this.#taken(arrival.names);
+    if (taken !== undefined) {
+      taken.push(() => this.#enter(arrival));
+      return;
+    }
+    for (const name of arrival.names) this.#reserved.set(name, arrival.waiters);
+    this.#arrived.push(arrival);
+    this.#engine.gather();
+  }
+
+  /** How many wait for their turn to be stored. */
+  get arriving(): number {
+    return this.#arrived.length;
+  }
+
+  /**
+   * Hands over all that came in this turn of the loop. Whether it is new is looked up in one read of the file: each commit of the
+   * other thread empties what this connection had cached, so that the first look takes several times as long as the next.
+   */
+  storeArrived(): void {
+    if (this.#arrived.length === 0) return;
+    const arrived = this.#arrived;
+    this.#arrived = [];
+    let news: readonly boolean[];
+    try {
+      news = this.#engine.read.together(() =>
+        arrived.map(({ event, drafts }) => this.#isNews(event, drafts)),
+      );
+    } catch (error) {
+      for (const arrival of arrived) this.#isOver(arrival, error);
+      return;
+    }
+    for (const [index, arrival] of arrived.entries()) {
       try {
-        return await this.#admitReserved(event, drafts, also, alsoNoted);
-      } finally {
-        for (const name of names) this.#reserved.delete(name);
-        for (const wake of waiters) wake();
+        this.#store(arrival, news[index]!);
+      } catch (error) {
+        this.#isOver(arrival, error);
       }
-    });
+    }
+  }
+
+  #isOver({ text, names, waiters, refused }: Arrival, error?: unknown): void {
+    this.#bytesWaiting -= text.length;
+    for (const name of names) this.#reserved.delete(name);
+    for (const enter of waiters) enter();
+    if (error !== undefined) refused(error);
   }
 
   async emit(
@@ -154,7 +216,7 @@ export class Admission {
     drafts: readonly Draft[],
     also: readonly Write[],
     noted: readonly Noted[],
-  ): Promise<Extract<AcceptResult, { ok: true }>> {
+  ): Promise<Admitted> {
     const { headers: _headers, ...rest } = event;
     // What is known starts nothing, and `also` would end what was there instead.
     if (this.#isDelivered(event)) throw new CommitRefused('the event was taken in under this name before');
@@ -173,14 +235,9 @@ export class Admission {
     });
   }
 
-  async #admitReserved(
-    event: NewEvent,
-    drafts: readonly Draft[],
-    also: readonly Write[],
-    alsoNoted: readonly Noted[],
-  ): Promise<Extract<AcceptResult, { ok: true }>> {
+  #store(arrival: Arrival, isNews: boolean): void {
+    const { event, text, drafts, also, alsoNoted } = arrival;
     const now = this.#engine.now();
-    const isNews = this.#isNews(event, drafts);
     const isKnown = !isNews && this.#isDelivered(event);
     const writes: Write[] = [...also];
     const noted: Noted[] = [...alsoNoted];
@@ -189,7 +246,7 @@ export class Admission {
     const eventSeq = this.#nextEvent;
     if (!isKnown) {
       this.#nextEvent++;
-      const { source, deliveryId, traceparent, payload } = event;
+      const { source, deliveryId, traceparent } = event;
       writes.push([
         'putEvent',
         eventSeq,
@@ -198,7 +255,7 @@ export class Admission {
         event.event,
         now,
         traceparent ?? null,
-        JSON.stringify(payload),
+        text,
       ]);
     }
     // Without a trace it is the id of the first run.
@@ -272,29 +329,23 @@ export class Admission {
         run.seq,
         this.#engine.activations.activate(run, event.payload, [], [], group, link),
       );
-    const bytes = writes.reduce(
-      (sum, write) => sum + (write[0] === 'putEvent' ? String(write[7]).length : 0),
-      0,
-    );
-    this.#bytesWaiting += bytes;
-    try {
-      await group.durable;
-    } catch (error) {
-      // Refused: they are no runs.
-      for (const pipeline of queued) this.#engine.counts.addBacklog(pipeline, -1);
-      throw error;
-    } finally {
-      this.#bytesWaiting -= bytes;
-    }
-    for (const pipeline of queued) this.#engine.dispatcher.touch(pipeline, now);
-    if (!isKnown && this.#awaited.has(event.event)) this.#engine.dispatcher.touchAll(now);
-    return {
-      ok: true,
-      duplicateDelivery: isKnown,
-      runs,
-      ...(flaggedOff.length > 0 && { flaggedOff }),
-      ...(older.length > 0 && { older }),
-    };
+    group.onEnd((error) => {
+      this.#isOver(arrival, error);
+      if (error !== undefined) {
+        // Refused: they are no runs.
+        for (const pipeline of queued) this.#engine.counts.addBacklog(pipeline, -1);
+        return;
+      }
+      for (const pipeline of queued) this.#engine.dispatcher.touch(pipeline, now);
+      if (!isKnown && this.#awaited.has(event.event)) this.#engine.dispatcher.touchAll(now);
+      arrival.admitted({
+        ok: true,
+        duplicateDelivery: isKnown,
+        runs,
+        ...(flaggedOff.length > 0 && { flaggedOff }),
+        ...(older.length > 0 && { older }),
+      });
+    });
   }
 
   /** The event is older than one of its entity that was taken before: what it says is no longer so (C46). */

@@ -2,7 +2,7 @@ import type { TreeHead } from '../ledger/checkpoint.ts';
 import type { LedgerEntry } from '../runtime.ts';
 import type { BatchResult, Chore, Group } from './apply-batch.ts';
 import type { Noted } from './ledger-rows.ts';
-import type { Write } from './statements.ts';
+import { joinedEnds, type Write } from './statements.ts';
 
 /** Carries out one batch after the other: on this thread, or on another. */
 export interface Committer {
@@ -84,7 +84,7 @@ export class PendingGroup {
     // Held no longer than needed: what is there when young objects are collected is copied.
     this.#writes = [];
     this.#noted = [];
-    return group;
+    return joinedEnds(group);
   }
 
   settle(error?: Error): void {
@@ -125,6 +125,8 @@ export class CommitQueue {
   readonly #stored: { readonly group: PendingGroup; readonly refused: string | undefined }[] = [];
   /** Sizes of the batches that are on their way, first the one that is being stored. */
   readonly #away: number[] = [];
+  /** Called before a batch is made up: what came in this turn of the loop is handed in. */
+  readonly #gather: () => void;
   #isScheduled = false;
   #isFailed = false;
 
@@ -133,7 +135,9 @@ export class CommitQueue {
     seal: Seal,
     onDurable: (entries: readonly LedgerEntry[]) => void,
     onFailure: (error: Error) => void,
+    gather: () => void = () => {},
   ) {
+    this.#gather = gather;
     this.#committer = committer;
     this.#seal = seal;
     this.#onDurable = onDurable;
@@ -166,6 +170,11 @@ export class CommitQueue {
     return group;
   }
 
+  /** Gathers, and hands over, before the loop turns. */
+  soon(): void {
+    this.#schedule();
+  }
+
   head(): Promise<TreeHead> {
     return this.#committer.head();
   }
@@ -191,6 +200,8 @@ export class CommitQueue {
   #schedule(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
+    // Between the two, what has come goes as far as it can without the disk: a run's first step joins the write that stores it.
+    setImmediate(this.#gather);
     setImmediate(() => {
       this.#isScheduled = false;
       this.#pump();

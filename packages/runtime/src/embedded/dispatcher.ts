@@ -118,14 +118,15 @@ export class Dispatcher {
   }
 
   /** Counts as not idle while `work` is under way. */
-  async busy<T>(work: () => Promise<T>): Promise<T> {
+  busy<T>(work: () => Promise<T>): Promise<T> {
     this.#busyCount++;
-    try {
-      return await work();
-    } finally {
+    const isOver = (): void => {
       this.#busyCount--;
       this.#wakeIdle();
-    }
+    };
+    const done = work();
+    done.then(isOver, isOver);
+    return done;
   }
 
   /** Resolves when nothing can move without an event or the passing of time. */

@@ -109,6 +109,7 @@ export class EmbeddedEngine implements RunHost {
         this.#failure = error;
         this.#dispatcher.stop();
       },
+      () => this.admission.storeArrived(),
     );
     this.counts = new FlowCounts(this.#read);
     this.#disk = new DiskSpace(options);
@@ -251,6 +252,11 @@ export class EmbeddedEngine implements RunHost {
     return this.#queue.commit(writes, noted);
   }
 
+  /** Events have come: they are handed over before the loop turns. */
+  gather(): void {
+    this.#queue.soon();
+  }
+
   open(writes: readonly Write[], noted: readonly Noted[]): PendingGroup {
     return this.#queue.open(writes, noted);
   }
@@ -374,6 +380,11 @@ export class EmbeddedEngine implements RunHost {
     return this.#options.closedUntil(connection);
   }
 
+  /** Writes and events that wait for the disk. */
+  get writesWaiting(): number {
+    return this.#queue.depth + this.admission.arriving;
+  }
+
   /** Why no event can be taken at present, or `undefined`. */
   refusal(): Failure | undefined {
     const refuse = (code: string, message: string, retryAfterMs: number): Failure => ({
@@ -388,8 +399,8 @@ export class EmbeddedEngine implements RunHost {
     const { backlog } = this.counts;
     if (backlog >= this.limits.backlogMax)
       return refuse('RUNTIME_BACKLOG_FULL', `${backlog} runs wait for their turn`, 10_000);
-    if (this.#queue.depth >= this.limits.queueMax)
-      return refuse('RUNTIME_DISK_BUSY', `${this.#queue.depth} writes wait for the disk`, 1_000);
+    if (this.writesWaiting >= this.limits.queueMax)
+      return refuse('RUNTIME_DISK_BUSY', `${this.writesWaiting} writes wait for the disk`, 1_000);
     if (this.admission.bytesWaiting >= this.limits.queueBytesMax)
       return refuse('RUNTIME_DISK_BUSY', `${this.admission.bytesWaiting} bytes wait for the disk`, 1_000);
     const free = this.#disk.freeBytes(this.now());
@@ -421,7 +432,7 @@ export class EmbeddedEngine implements RunHost {
       intake: {
         ...(refusal !== undefined && { refusal }),
         backlog: this.counts.backlog,
-        writesWaiting: this.#queue.depth,
+        writesWaiting: this.writesWaiting,
         bytesWaiting: this.admission.bytesWaiting,
         refused: this.counts.refusals,
       },

@@ -62,6 +62,9 @@ export const writes = {
   /** A run that begins at once: values as `putRun`, without an order key and without an intake failure. */
   putClaimedRun: `INSERT INTO runs (seq, run_id, pipeline, version, plan_hash, key, event_seq, correlation_id, traceparent, owner, state, accepted_at, updated_at, clock_from, claimed, salt, data_key)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'running', ?11, ?11, ?11, 1, ?12, ?13)`,
+  /** One that succeeds in the write that stores it: values as `putClaimedRun`, and when it ended. See `joinedEnds`. */
+  putEndedRun: `INSERT INTO runs (seq, run_id, pipeline, version, plan_hash, key, event_seq, correlation_id, traceparent, owner, state, accepted_at, updated_at, clock_from, salt, data_key)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'succeeded', ?11, ?13, ?11, ?12, ?14)`,
   putKey:
     'INSERT INTO keys (pipeline, key, run_seq, expires_at) VALUES (?, ?, ?, ?) ON CONFLICT (pipeline, key) DO UPDATE SET run_seq = excluded.run_seq, expires_at = excluded.expires_at',
   putNewest:
@@ -234,6 +237,7 @@ export const sealings: Readonly<Partial<Record<WriteName, Sealing>>> = {
     ],
   },
   putClaimedRun: { by: 'newRun', values: [{ at: 11, place: ([seq]) => `runs/${seq}/salt` }] },
+  putEndedRun: { by: 'newRun', values: [{ at: 11, place: ([seq]) => `runs/${seq}/salt` }] },
   putJournal: { by: 'run', values: [{ at: 3, place: ([run, key]) => `journal/${run}/${key}` }] },
   cancelChild: { by: 'run', values: [{ at: 2, place: ([run]) => `journal/${run}/#cancel` }] },
   takeBackChild: { by: 'run', values: [{ at: 2, place: ([run]) => `journal/${run}/#takenBack` }] },
@@ -255,6 +259,25 @@ export const sealings: Readonly<Partial<Record<WriteName, Sealing>>> = {
   startReplay: { by: 'system', values: [{ at: 1, place: ([token]) => `replay_starts/${token}` }] },
 };
 
+/** What may stand between both: none of it looks at the row of the run. */
+const BETWEEN: ReadonlySet<WriteName> = new Set(['putKey', 'putNewest', 'putLedger', 'putJournal']);
+
+/**
+ * The writes of a group, with a run that is begun and succeeds in it as one row put in: as two writes it was put into the index
+ * of unfinished runs, and taken out again, a third of what such a run takes the commit thread.
+ */
+export function joinedEnds(group: readonly Write[]): readonly Write[] {
+  const begun = group.findIndex(([name]) => name === 'putClaimedRun');
+  if (begun < 0) return group;
+  const ended = group.findIndex(([name], index) => index > begun && !BETWEEN.has(name));
+  const born = group[begun]!;
+  const end = group[ended];
+  if (end?.[0] !== 'end' || end[1] !== born[1] || end[2] !== 'succeeded') return group;
+  const [, ...values] = born;
+  const joined: Write = ['putEndedRun', ...values, end[3]!];
+  return group.flatMap((write, index) => (index === begun ? [joined] : index === ended ? [] : [write]));
+}
+
 /** Statements of one connection, prepared when first used. */
 export class Statements {
   readonly #db: DatabaseSync;
@@ -271,5 +294,15 @@ export class Statements {
       this.#prepared.set(sql, statement);
     }
     return statement;
+  }
+
+  /** All that `look` reads is read in one transaction. */
+  together<T>(look: () => T): T {
+    this.of('BEGIN').run();
+    try {
+      return look();
+    } finally {
+      this.of('COMMIT').run();
+    }
   }
 }

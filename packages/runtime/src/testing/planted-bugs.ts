@@ -71,8 +71,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     'an event is acknowledged before it is on disk',
     admission,
-    'await group.durable;\n    } catch',
-    '} catch',
+    'group.onEnd((error) => {\n      this.#isOver',
+    'queueMicrotask((error: unknown = undefined) => {\n      this.#isOver',
   ),
   bug('no intent is written', attempt, 'if (checked === undefined && !isHarmless(effect)) {', 'if (1 > 2) {'),
   bug(
@@ -316,8 +316,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     'an emitted event is stored after its step',
     admission,
-    'const writes: Write[] = [...also];',
-    'const writes: Write[] = [];\n    if (also.length > 0) await this.#engine.commit(also);',
+    'this.#arrived.push(arrival);',
+    'if (arrival.also.length === 0) this.#arrived.push(arrival);\n    else void this.#engine.commit(arrival.also).then(() => this.#arrived.push({ ...arrival, also: [] }), arrival.refused).then(() => this.#engine.gather());',
   ),
   bug(
     'a known business key starts a run',

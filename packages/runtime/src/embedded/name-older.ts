@@ -50,7 +50,7 @@ export function proveNames(db: DatabaseSync, file: string, names: Names): void {
 export function namesLeft(read: Statements): number {
   const progress = storedNames(read);
   if (progress === undefined || progress.isDone) return 0;
-  return progress.lastRun - progress.runs + progress.lastEvent - progress.events + 1;
+  return Math.max(1, progress.lastRun - progress.runs + progress.lastEvent - progress.events);
 }
 
 /**

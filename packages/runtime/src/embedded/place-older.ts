@@ -25,7 +25,7 @@ export function markPlaces(read: Statements): void {
 export function placesLeft(read: Statements): number {
   const progress = stored(read);
   if (progress === undefined) return 0;
-  return progress.lastRun - progress.runs + (progress.open === 'done' ? 0 : 1);
+  return Math.max(progress.open === 'done' ? 0 : 1, progress.lastRun - progress.runs);
 }
 
 /**

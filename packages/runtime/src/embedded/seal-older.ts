@@ -28,7 +28,10 @@ export function sealOlder(db: DatabaseSync, sealer: Sealer): number {
   const progress = progressOf(read);
   if (valuesLeft(progress) === 0)
     return namesLeft(read) > 0
-      ? nameOlder(read, sealer, () => sealRest(read, sealer)) + placesLeft(read)
+      ? Math.max(
+          nameOlder(read, sealer, () => sealRest(read, sealer)),
+          placesLeft(read),
+        )
       : placeOlder(read, sealer);
   const events = sealEvents(read, sealer, progress);
   const runs = events >= progress.lastEvent ? sealRuns(read, sealer, progress) : progress.runs;
@@ -37,8 +40,9 @@ export function sealOlder(db: DatabaseSync, sealer: Sealer): number {
   return olderLeft(read);
 }
 
+/** Events and runs that are not done with: each is come to more than once. */
 export function olderLeft(read: Statements): number {
-  return valuesLeft(progressOf(read)) + namesLeft(read) + placesLeft(read);
+  return Math.max(valuesLeft(progressOf(read)), namesLeft(read), placesLeft(read));
 }
 
 function valuesLeft({ events, runs, lastEvent, lastRun }: Progress): number {

@@ -299,9 +299,13 @@ export class World {
       this.#waiting.set(request.idempotencyKey, { untilMs, ups: this.#caller });
   }
 
-  /** Asked to be left alone, it is, unless the process died and did not hear of it, or a person said: again. */
+  /**
+   * Asked to be left alone, it is, unless the process died and did not hear of it, or a person said: again. From then on what was
+   * asked for before counts no more, for no attempt of that round.
+   */
   #leftAlone(request: CallRequest): void {
     const asked = this.#waiting.get(request.idempotencyKey ?? '');
+    if (request.isRetry !== true) this.#waiting.delete(request.idempotencyKey ?? '');
     if (asked === undefined || request.isRetry !== true || asked.ups !== this.life.ups.length) return;
     if (this.#bench.clock.now() < asked.untilMs)
       this.#violations.push(`${request.operation.operation} was called before the time it had asked for`);

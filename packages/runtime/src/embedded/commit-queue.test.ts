@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { CommitFailed, CommitQueue, CommitRefused, type Committer } from './commit-queue.ts';
 
 /** A committer whose batches end when the test says so. */
-function slowCommitter(batchesMax = 1) {
+function slowCommitter(batchesMax = 1, gather?: () => void) {
   const batches: {
     readonly size: number;
     end(refused?: readonly (string | undefined)[]): void;
@@ -29,6 +29,7 @@ function slowCommitter(batchesMax = 1) {
     () => ({ writes: [], entries: [] }),
     () => {},
     (error) => failures.push(error),
+    gather,
   );
   return { queue, batches, failures };
 }
@@ -149,4 +150,27 @@ test('what was stored before the disk failed is told as stored, and nothing afte
   expect(stored).toEqual(Array.from({ length: 300 }, () => 'stored'));
   expect(new Set(await Promise.all(later))).toEqual(new Set(['failed']));
   expect(failures).toHaveLength(1);
+});
+
+test('what comes between the gathering and the making up of a batch is gathered in the next turn', async () => {
+  const gathered: string[] = [];
+  const arrived = ['first'];
+  const { queue, batches } = slowCommitter(1, () => {
+    for (const one of arrived.splice(0)) {
+      gathered.push(one);
+      if (one !== 'first') continue;
+      void queue.open([], []);
+      // As an event does whose name was being stored under until now.
+      void Promise.resolve().then(() => {
+        arrived.push('second');
+        queue.soon();
+      });
+    }
+  });
+  queue.soon();
+  await turns(4);
+  expect(gathered).toEqual(['first', 'second']);
+  expect(batches.map(({ size }) => size)).toEqual([1]);
+  batches[0]!.end();
+  await queue.settled();
 });

@@ -127,6 +127,7 @@ export class CommitQueue {
   readonly #away: number[] = [];
   /** Called before a batch is made up: what came in this turn of the loop is handed in. */
   readonly #gather: () => void;
+  #isToGather = false;
   #isScheduled = false;
   #isFailed = false;
 
@@ -170,8 +171,9 @@ export class CommitQueue {
     return group;
   }
 
-  /** Gathers, and hands over, before the loop turns. */
+  /** Something is to be gathered before the next batch is made up. */
   soon(): void {
+    this.#isToGather = true;
     this.#schedule();
   }
 
@@ -201,10 +203,15 @@ export class CommitQueue {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
     // Between the two, what has come goes as far as it can without the disk: a run's first step joins the write that stores it.
-    setImmediate(this.#gather);
+    setImmediate(() => {
+      this.#isToGather = false;
+      this.#gather();
+    });
     setImmediate(() => {
       this.#isScheduled = false;
       this.#pump();
+      // It came in between.
+      if (this.#isToGather) this.#schedule();
     });
   }
 

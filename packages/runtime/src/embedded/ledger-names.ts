@@ -17,16 +17,20 @@ const INDEX = /^\d{1,3}$/;
  */
 export function forLedger(fact: Fact, salt: string | null, names: Names): Fact {
   const { step, details } = fact;
-  const { deliveryId } = details;
+  const { deliveryId, [EFFECT_KEY]: effectKey } = details;
   const hidesDelivery = typeof deliveryId === 'string' && names.isHidden;
-  const isNamed = step?.includes('[') || holdsNames(details);
-  if (!isNamed && !hidesDelivery) return fact;
+  const isNamed = step?.includes('[') || holdsNames(details, effectKey);
+  if (!isNamed && !hidesDelivery) {
+    if (effectKey === undefined) return fact;
+    // Of every intent: no more is made anew than must be.
+    return { ...fact, details: { ...details, [EFFECT_KEY]: `#${digest(String(effectKey), salt)}` } };
+  }
   return {
     ...fact,
     ...(step !== undefined && { step: named(step, salt) }),
     details: {
       // An object stays one.
-      ...(isNamed ? (hidden(details, salt) as JsonObject) : details),
+      ...(hidden(details, salt) as JsonObject),
       ...(hidesDelivery && { deliveryId: `#${digest(deliveryId, salt)}` }),
     },
   };
@@ -50,11 +54,15 @@ export function systemForLedger(fact: Fact, names: Names): Fact {
   };
 }
 
-function holdsNames(value: Json): boolean {
+/** `known`: a member that is looked at elsewhere. */
+function holdsNames(value: Json, known?: Json): boolean {
   if (typeof value === 'string') return value.includes('[');
   if (typeof value !== 'object' || value === null) return false;
-  if (Array.isArray(value)) return value.some(holdsNames);
-  for (const name in value) if (name === EFFECT_KEY || holdsNames((value as JsonObject)[name]!)) return true;
+  if (Array.isArray(value)) return value.some((item: Json) => holdsNames(item));
+  for (const name in value) {
+    const member = (value as JsonObject)[name]!;
+    if (name === EFFECT_KEY ? member !== known : holdsNames(member)) return true;
+  }
   return false;
 }
 

@@ -66,7 +66,8 @@ function entryOf(
   sequence: number,
   { atMs: at, kind, step, attempt, details }: TimedFact,
 ): LedgerEntry {
-  const about = { sequence, at, runId, pipeline, correlationId, kind };
-  if (step === undefined) return { ...about, details };
-  return attempt === undefined ? { ...about, step, details } : { ...about, step, attempt, details };
+  if (step === undefined) return { sequence, at, runId, pipeline, correlationId, kind, details };
+  return attempt === undefined
+    ? { sequence, at, runId, pipeline, correlationId, kind, step, details }
+    : { sequence, at, runId, pipeline, correlationId, kind, step, attempt, details };
 }

@@ -25,14 +25,21 @@ export function judgeDeadlines(history: History): readonly string[] {
   const moments = momentsOf(history);
   return history.runs.flatMap((run) => {
     const trace = history.trace(run.runId);
-    return boundsOf(history.planOf(run).steps).flatMap(([step, bounds]) => {
+    const { steps, identity } = history.planOf(run);
+    // Resumed, it stands there as running, and may have to wait for its turn in the order of its key first.
+    const begun = identity.orderBy === undefined ? trace : trace.filter((entry) => !isResumed(entry));
+    return boundsOf(steps).flatMap(([step, bounds]) => {
       const own = trace.filter((entry) => entry.step !== undefined && isOf(step, entry.step));
       return [
-        ...own.flatMap((entry) => tooLate(run, trace, entry, bounds, moments)),
+        ...own.flatMap((entry) => tooLate(run, begun, entry, bounds, moments)),
         ...own.flatMap((entry) => tooEarly(run, trace, entry, bounds, moments)),
       ];
     });
   });
+}
+
+function isResumed({ kind, details }: LedgerEntry): boolean {
+  return kind === 'state' && details['from'] === 'failed';
 }
 
 function isOf({ id }: CallStep, place: string): boolean {

@@ -98,7 +98,8 @@ export class FakeTarget {
     this.#clock = clock;
   }
 
-  async call(request: CallRequest): Promise<CallResult> {
+  /** `isGone`: whoever called has died meanwhile. */
+  async call(request: CallRequest, isGone: () => boolean = () => false): Promise<CallResult> {
     const { operation, input, idempotencyKey: key } = request;
     // It arrives now, whatever the clock does while it is handled.
     const atMs = this.#clock?.steady() ?? 0;
@@ -117,7 +118,11 @@ export class FakeTarget {
     // The transport fetches another token, and sends the same request again: see `@tenon/connector`.
     if (behaviour !== undefined && 'postpone' in behaviour)
       return { ok: false, failure: behaviour.postpone, postponed: true };
-    if (behaviour !== undefined && 'renew' in behaviour) this.onCall?.('before', request);
+    if (behaviour !== undefined && 'renew' in behaviour) {
+      // Its 401 went to nobody.
+      if (isGone()) return new Promise(() => {});
+      this.onCall?.('before', request);
+    }
     if (behaviour !== undefined && 'never' in behaviour && behaviour.never === 'before') return this.#hang();
     if (this.#isOutdated(request)) return { ok: false, failure: outdated };
     const body = this.#perform(request, behaviour?.result, atMs);
@@ -404,7 +409,7 @@ export async function openBenchWith(start: BenchStart, plans: readonly Plan[]): 
       transport: () => ({
         call: async (request) => {
           if (isDead()) return nothing;
-          const result = await target.call(request);
+          const result = await target.call(request, isDead);
           return isDead() ? nothing : result;
         },
         close: async () => {},

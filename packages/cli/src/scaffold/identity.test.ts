@@ -31,8 +31,10 @@ describe('the key of a scaffolded pipeline', () => {
   it.each([
     ['orderPaid', 'id orderId occurredAt', '${ event.orderId }'],
     ['order.paid', 'event_id order_id', '${ event.order_id }'],
-    ['orderLineShipped', 'orderId orderLineId', '${ event.orderLineId }'],
+    ['orderLineShipped', 'orderLineId', '${ event.orderLineId }'],
+    ['ORDER_PAID', 'ORDER_ID', '${ event.ORDER_ID }'],
     ['customerCreated', 'id name', '${ event.id }'],
+    ['commentCreated', 'commentId postId', '${ event.commentId }'],
   ])('is what the event is about, where it happens to that once: %s', (event, fields, key) => {
     expect(identityOf(event, fields).identity).toEqual({ key, retain: '30d' });
   });
@@ -42,6 +44,12 @@ describe('the key of a scaffolded pipeline', () => {
     ['orderUpdated', 'eventId orderId updatedAt', '${ event.orderId }:${ event.updatedAt }'],
     ['subscriptionUpgraded', 'subscriptionId occurredAt', '${ event.subscriptionId }:${ event.occurredAt }'],
     ['customerChanged', 'id lastModified', '${ event.id }:${ event.lastModified }'],
+    ['orderUpdated', 'orderId customerId version', '${ event.orderId }:${ event.version }'],
+    ['orderStatusChanged', 'orderId version', '${ event.orderId }:${ event.version }'],
+    ['orderReplaced', 'orderId version', '${ event.orderId }:${ event.version }'],
+    ['invoiceUnpaid', 'invoiceId updatedAt', '${ event.invoiceId }:${ event.updatedAt }'],
+    ['cardReissued', 'cardId version', '${ event.cardId }:${ event.version }'],
+    ['messageUndelivered', 'id updatedAt', '${ event.id }:${ event.updatedAt }'],
   ])('has what differs beside it, where it may happen again: %s with %s', (event, fields, key) => {
     const { identity } = identityOf(event, fields);
     expect(identity).toEqual({ key, retain: '30d', orderBy: key.split(':')[0] });
@@ -75,6 +83,31 @@ describe('the key of a scaffolded pipeline', () => {
     ['paid', 'id type data', {}, 'nothing in the contract says which field'],
     ['transferMade', 'id from', { id: { type: 'string', description: 'Of this event.' } }, 'nothing in the'],
     ['paymentMade', 'deliveryId customerId accountId', {}, 'nothing in the contract says which field'],
+    ['paymentReceived', 'customerId amount', {}, 'nothing in the contract says which field'],
+    ['emailDelivered', 'userId subject', {}, 'nothing in the contract says which field'],
+    ['cardinalityChanged', 'cardId version', {}, 'nothing in the contract says which field'],
+    ['paymentReceived', 'reference amount', { paid: { type: 'boolean' } }, 'nothing in the contract says'],
+    ['paymentReceived', 'reference paid amount', {}, 'nothing in the contract says which field'],
+    ['orderUpdated', 'number version valid', {}, 'nothing in the contract says which field'],
+    ['bidPlaced', 'bid', {}, 'nothing in the contract says which field'],
+    ['orderPaid', 'orderId', { orderId: { type: 'boolean' } }, 'nothing in the contract says which field'],
+    ['orderPaid', 'id', { id: { type: 'object' } }, 'nothing in the contract says which field'],
+    ['orderShipped', 'orderId shipmentId', {}, 'this may happen to one `orderId` again, with another `ship'],
+    ['invoicePaid', 'invoiceId paymentId version', {}, 'again, with another `paymentId`'],
+    ['orderShipped', 'id shipment_id', {}, 'this may happen to one `id` again, with another `shipment_id`'],
+    ['orderShipped', 'orderId id', {}, 'this may happen to one `orderId` again, with another `id`'],
+    ['orderShipped', 'orderId trackingNumber', {}, 'again, with another `trackingNumber`'],
+    ['orderShipped', 'orderId', { shipment: { properties: { id: {} } } }, 'again, with another `shipment`'],
+    ['orderLineShipped', 'orderId orderLineId', {}, 'again, with another `orderId`'],
+    ['orderLineShipped', 'orderId sku', {}, 'its name does not say one thing that happens to each `orderId`'],
+    [
+      'orderLineUpdated',
+      'orderId sku version',
+      {},
+      'its name does not say one thing that happens to each `orderId`',
+    ],
+    ['orderPartiallyShipped', 'id', {}, 'its name does not say one thing that happens to each `id`'],
+    ['cardReissued', 'cardId', {}, 'this may happen to one `cardId` again, and no version'],
     ['orderUpdated', 'orderId amount', {}, 'this may happen to one `orderId` again, and no version'],
     ['orderUpdated', 'orderId', { updatedAt: {} }, '`updatedAt` of the event may be absent'],
     ['orderUpdated', 'orderId version', { version: { type: ['integer', 'null'] } }, 'may be absent'],

@@ -2,7 +2,7 @@ import type { ConnectorManifest } from '@tenon/connector';
 import type { Contract, EventDefinition } from '@tenon/contract';
 import { fromPointer } from '@tenon/model';
 import { isSchemaObject, type JsonSchema } from '@tenon/schema';
-import { CHANGED, type Fields, NAME, namesOf, resolved, shapeOf } from './schema-fields.ts';
+import { CHANGED, type Fields, NAME, namesOf, propertiesOf, resolved, shapeOf } from './schema-fields.ts';
 
 export interface Identity {
   readonly key: string;
@@ -46,10 +46,20 @@ export function scaffoldIdentity({ contract, event, manifests }: IdentityFacts):
   }
   if (source?.schedule && shape.required.has('at'))
     return once(payload, '/at', has, 'each moment of the schedule once');
-  const entity = entityOf(event.id, shape.fields);
-  if (entity === undefined)
+  const about = aboutOf(event.id, shape.fields, definitions);
+  if (about === undefined)
     return left(has, 'nothing in the contract says which field names what this event is about');
-  if (ONCE.test(event.id))
+  const { entity, verb, others } = about;
+  if (verb === undefined)
+    return left(
+      has,
+      `its name does not say one thing that happens to each \`${entity}\`, so one key may be of several events`,
+    );
+  if (others.length > 0 && !OF_ITSELF.has(verb)) {
+    const listed = others.map((field) => `\`${field}\``).join(', ');
+    return left(has, `this may happen to one \`${entity}\` again, with another ${listed}`);
+  }
+  if (ONCE.has(verb))
     return once(payload, `/${entity}`, has, `by its name, this happens to each \`${entity}\` once`);
   const order = manifests.flatMap(({ webhooks }) => ownOf(webhooks, event.id)?.order ?? [])[0];
   const version = order ?? versionOf(shape.fields);
@@ -127,28 +137,90 @@ function readOf(
   return { expression: ['event', ...members].join('.') };
 }
 
-/** What happens to a thing once by its meaning: told of again, it is the same event. */
-const ONCE =
-  /(?:created|placed|registered|onboarded|paid|shipped|delivered|issued|received|cancell?ed|deleted)$/i;
+/** What happens to a thing once by its meaning: told of again, it is the same event. Whole words: not `unpaid`, not `reissued`. */
+const ONCE = new Set(
+  'created placed registered onboarded paid shipped delivered issued received canceled cancelled deleted'.split(
+    ' ',
+  ),
+);
+
+/** What happens to the thing itself, whatever else the event names. */
+const OF_ITSELF = new Set(['created', 'updated', 'changed', 'modified']);
+
+interface About {
+  /** The field that names the thing. */
+  readonly entity: string;
+  /** What happens to it; absent where the event's name is not just the thing and that. */
+  readonly verb: string | undefined;
+  /** Fields that name something else, of which one thing may have several: the shipments of an order. */
+  readonly others: readonly string[];
+}
 
 /** The id of what an event is about: `orderId` of `orderPaid`, `order_id` of `order.paid`; else the `id` of a record. */
-function entityOf(event: string, fields: Fields): string | undefined {
-  const told = bare(event);
-  const ids = Object.keys(fields).flatMap((field) => {
-    const entity = /^(.+?)_?id$/i.exec(field)?.[1];
-    return entity === undefined || DELIVERY.test(field) ? [] : [{ field, entity: bare(entity) }];
-  });
-  const named = ids
-    .filter(({ entity }) => told.startsWith(entity))
-    .toSorted((a, b) => b.entity.length - a.entity.length)[0];
-  if (named) return named.field;
+function aboutOf(event: string, fields: Fields, definitions: Contract['definitions']): About | undefined {
+  const words = wordsOf(event);
+  const named = Object.keys(fields)
+    .filter((field) => ID.test(field) && !DELIVERY.test(field) && isIdentifier(fields[field], definitions))
+    .map((field) => ({ field, length: lengthOf(wordsOf(field).slice(0, -1).join(''), words) }))
+    .filter(({ length }) => length > 0)
+    .toSorted((a, b) => b.length - a.length)[0];
+  const isIdOfEvent = saysEvent(fields);
+  const entity =
+    named?.field ?? (isIdentifier(ownOf(fields, 'id'), definitions) && !isIdOfEvent ? 'id' : undefined);
+  if (entity === undefined) return undefined;
+  const rest = words.slice(named?.length ?? 1).filter((word) => !STATES.has(word));
+  return {
+    entity,
+    verb: rest.length === 1 ? rest[0] : undefined,
+    others: Object.keys(fields).filter((field) => {
+      if (field === entity || DELIVERY.test(field) || (field === 'id' && isIdOfEvent)) return false;
+      return field === 'id' || NAMING.test(field) || hasId(fields[field]!, definitions);
+    }),
+  };
+}
+
+/** `paid` and `valid` end so too, and are no ids. */
+const ID = /[-_](?:id|ID|Id)$|[a-z0-9]I[dD]$/;
+
+/** What tells one thing from the next: ids, and what people call it by. */
+const NAMING =
+  /[-_](?:id|ID|uuid|UUID|number|NUMBER|reference|REFERENCE)$|[a-z0-9](?:I[dD]|U[uU][iI][dD]|Number|Reference)$/;
+
+/** `orderStatusChanged` speaks of the order. */
+const STATES = new Set(['status', 'state']);
+
+function isIdentifier(schema: JsonSchema | undefined, definitions: Contract['definitions']): boolean {
+  const types = [resolved(schema, definitions)?.type ?? []].flat().filter((type) => type !== 'null');
+  return types.length > 0 && types.every((type) => type === 'string' || type === 'integer');
+}
+
+/** Of a thing told of inside: `shipment: { id }`. */
+function hasId(schema: JsonSchema, definitions: Contract['definitions']): boolean {
+  return Object.keys(propertiesOf(schema, definitions)).some((field) => field === 'id' || ID.test(field));
+}
+
+/** How many of an event's first words say `entity`; none: 0. */
+function lengthOf(entity: string, words: readonly string[]): number {
+  return words.findIndex((_, at) => words.slice(0, at + 1).join('') === entity) + 1;
+}
+
+/** `orderPaid`, `order.paid` and `ORDER_PAID` are two words. */
+function wordsOf(name: string): readonly string[] {
+  return name
+    .replaceAll(/([a-z0-9])([A-Z])/g, '$1 $2')
+    .split(/[^A-Za-z0-9]+/)
+    .filter((word) => word !== '')
+    .map((word) => word.toLowerCase());
+}
+
+/** Is `id` beside these the event's own, rather than the thing's? */
+function saysEvent(fields: Fields): boolean {
   const id = ownOf(fields, 'id');
-  if (id === undefined) return ids.length === 1 ? ids[0]!.field : undefined;
   const said = isSchemaObject(id) ? (id.description ?? '') : '';
-  const isOfEvent =
+  return (
     Object.keys(fields).some((field) => OF_EVENT.test(field)) ||
-    /\b(?:event|delivery|message|notification)\b/i.test(said);
-  return isOfEvent ? undefined : 'id';
+    /\b(?:event|delivery|message|notification)\b/i.test(said)
+  );
 }
 
 /** Ids that are another one each time something is told of. */
@@ -168,8 +240,4 @@ function versionOf(fields: Fields): string | undefined {
     .map((pattern) => names.find((name) => pattern.test(name)))
     .find((name) => name !== undefined);
   return found === undefined ? undefined : `/${found}`;
-}
-
-function bare(name: string): string {
-  return name.replaceAll(/[^A-Za-z0-9]/g, '').toLowerCase();
 }

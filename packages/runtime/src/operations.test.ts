@@ -1,8 +1,11 @@
+import { DatabaseSync } from 'node:sqlite';
 import { afterEach, describe, expect, test } from 'vitest';
 import { openLedger } from './embedded/open-ledger.ts';
 import { openRuntime } from './embedded/open-runtime.ts';
 import { type Bench, openBench, refused, unavailable } from './testing/bench.ts';
 import { call, planFor, step, undoable } from './testing/plan.ts';
+
+const DAY_MS = 86_400_000;
 
 let bench: Bench;
 afterEach(() => bench.close());
@@ -300,6 +303,60 @@ describe('intake', () => {
     await bench.runtime.idle();
     expect(new Set(runs).size).toBe(1);
     expect(bench.target.count('create')).toBe(1);
+  });
+
+  test('that cannot be looked up does not take those with it that come beside it', async () => {
+    bench = await openBench(planFor({ steps: [] }));
+    // What no caller of ours sends, but a file that cannot be read for a moment looks the same from here.
+    const strange = { event: 'shop.ordered', payload: { id: 'b' }, source: 'shop', deliveryId: {} as string };
+    const answers = await Promise.allSettled([
+      bench.order({ id: 'a' }),
+      bench.runtime.accept(strange),
+      bench.order({ id: 'c' }),
+    ]);
+    expect(answers.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    expect(bench.runtime.flow().intake).toMatchObject({ writesWaiting: 0, bytesWaiting: 0 });
+  });
+
+  test('of one key are all answered when the disk refuses the first', async () => {
+    bench = await openBench(planFor({ steps: [] }));
+    bench.failNextWrite('before', () => {});
+    const answers = await Promise.allSettled(Array.from({ length: 4 }, () => bench.order({ id: 'a' })));
+    expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: 4 }, () => 'rejected'));
+  });
+
+  test('counts as waiting from the moment that it comes, also behind another of its key', async () => {
+    bench = await openBench(planFor({ steps: [] }));
+    const answers = Array.from({ length: 3 }, () => bench.order({ id: 'a' }));
+    expect(bench.runtime.flow().intake.writesWaiting).toBe(3);
+    await Promise.all(answers);
+    expect(bench.runtime.flow().intake.writesWaiting).toBe(0);
+  });
+
+  test('lets the key of a run go that has ended, and of none that goes on', async () => {
+    const consent = step('approve', 'consent', {
+      by: 'sales',
+      show: { literal: {} },
+      withinMs: 90 * DAY_MS,
+      onExpiry: 'reject',
+    });
+    bench = await openBench(
+      planFor({
+        identity: { key: { expression: 'event.id' }, retainMs: DAY_MS },
+        limits: { concurrency: 50, deadlineMs: 100 * DAY_MS },
+        steps: [{ ...consent, when: "event.note == 'ask'" }, call('pay', 'acme.create')],
+      }),
+    );
+    await bench.order({ id: 'a', note: 'none' });
+    await bench.pass(2 * DAY_MS);
+    const waiting = await bench.order({ id: 'a', note: 'ask' });
+    await bench.pass(2 * DAY_MS);
+    expect(bench.state(waiting)).toBe('waiting');
+    expect(await bench.order({ id: 'a', note: 'ask' })).toBe(waiting);
+    await bench.runtime.stop();
+    const db = new DatabaseSync(bench.file);
+    expect(db.prepare('SELECT run_seq FROM keys').all()).toEqual([{ run_seq: 2 }]);
+    db.close();
   });
 
   test('lets a key go after its time', async () => {

@@ -30,7 +30,10 @@ export interface NewEvent {
 
 export type Admitted = Extract<AcceptResult, { ok: true }>;
 
-/** An event on its way in. */
+/**
+ * An event on its way in: waits for its names while another is stored under one of them → arrived, its names reserved → stored in
+ * a group → over, admitted or refused. Of none of it anything survives a crash before its group is on disk.
+ */
 interface Arrival {
   readonly event: NewEvent;
   /** Its payload, as JSON. */
@@ -62,6 +65,8 @@ export class Admission {
   /** Keys and deliveries whose first event is on its way to the disk, with who waits for that. */
   readonly #reserved = new Map<string, (() => void)[]>();
   #arrived: Arrival[] = [];
+  /** Arrived, or waiting for their names. */
+  #arriving = 0;
   /**
    * Names of events that some run may wait for: all that a wait was ever written for, and those in the file at start.
    * Asked when an event's place in the file is settled: a wait before it has been heard of by then, and one after it looks for
@@ -125,6 +130,7 @@ export class Admission {
       () =>
         new Promise((admitted, refused) => {
           this.#bytesWaiting += text.length;
+          this.#arriving++;
           this.#enter({ event, text, names, drafts, also, alsoNoted, waiters: [], admitted, refused });
         }),
     );
@@ -142,9 +148,9 @@ export class Admission {
     this.#engine.gather();
   }
 
-  /** How many wait for their turn to be stored. */
+  /** How many are on their way and in no group yet. */
   get arriving(): number {
-    return this.#arrived.length;
+    return this.#arriving;
   }
 
   /**
@@ -155,21 +161,24 @@ export class Admission {
     if (this.#arrived.length === 0) return;
     const arrived = this.#arrived;
     this.#arrived = [];
-    let news: readonly boolean[];
-    try {
-      news = this.#engine.read.together(() =>
-        arrived.map(({ event, drafts }) => this.#isNews(event, drafts)),
-      );
-    } catch (error) {
-      for (const arrival of arrived) this.#isOver(arrival, error);
-      return;
-    }
+    const news = this.#newsAmong(arrived);
     for (const [index, arrival] of arrived.entries()) {
+      this.#arriving--;
       try {
-        this.#store(arrival, news[index]!);
+        this.#store(arrival, news?.[index] ?? this.#isNews(arrival.event, arrival.drafts));
       } catch (error) {
         this.#isOver(arrival, error);
       }
+    }
+  }
+
+  /** `undefined` where one cannot be looked up: then each is by itself, so that the others do not suffer. */
+  #newsAmong(arrived: readonly Arrival[]): readonly boolean[] | undefined {
+    const look = (): readonly boolean[] => arrived.map(({ event, drafts }) => this.#isNews(event, drafts));
+    try {
+      return arrived.length === 1 ? undefined : this.#engine.read.together(look);
+    } catch {
+      return undefined;
     }
   }
 

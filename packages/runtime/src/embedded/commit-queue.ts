@@ -125,7 +125,7 @@ export class CommitQueue {
   readonly #stored: { readonly group: PendingGroup; readonly refused: string | undefined }[] = [];
   /** Sizes of the batches that are on their way, first the one that is being stored. */
   readonly #away: number[] = [];
-  /** Called before a batch is made up: what came in this turn of the loop is handed in. */
+  /** Hands in what came in this turn of the loop; called in every turn in which something is to be gathered or handed over. */
   readonly #gather: () => void;
   #isToGather = false;
   #isScheduled = false;

@@ -28,7 +28,6 @@ test.each(['carry', 'due'] as const)(
         return [];
       },
       unreadable: (pipeline, cause) => told.push(`${pipeline}: ${cause}`),
-      isQuiet: () => true,
     });
     dispatcher.setLimit('orders', 1, 'high');
     await settled();
@@ -61,7 +60,6 @@ test('the first of many due runs do not wait for the last to be begun', async ()
       return new Promise(() => {});
     },
     unreadable: () => {},
-    isQuiet: () => true,
   });
   dispatcher.setLimit('orders', 300, 'high');
   while (begun.length < 300) await settled();
@@ -83,7 +81,6 @@ test('what is due by a clock that was set forward is begun within a minute', asy
       return [];
     },
     unreadable: () => {},
-    isQuiet: () => true,
   });
   dispatcher.setLimit('orders', 1, 'high');
   await settled();

@@ -13,7 +13,6 @@ export interface DispatcherOptions {
   /** The file could not be read for a pipeline; its runs stay due, and are looked for again after a pause. */
   unreadable(pipeline: string, cause: unknown): void;
   /** Nothing is on its way to the disk. */
-  isQuiet(): boolean;
 }
 
 /** One pipeline's runs: how many may be active, and from when on there may be one to take. */

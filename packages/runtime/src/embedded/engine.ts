@@ -141,7 +141,6 @@ export class EmbeddedEngine implements RunHost {
         options.onProblem?.(
           `runs of ${pipeline} cannot be read and are tried again: ${cause instanceof Error ? cause.message : cause}`,
         ),
-      isQuiet: () => this.#queue.isIdle,
     });
   }
 

@@ -158,7 +158,7 @@ export const writes = {
     WHERE seq = ?1 AND due_at IS NULL AND state NOT IN ('succeeded', 'compensated', 'failed', 'cancelled')`,
   /** As a crash leaves a run, but in this process: values seq, now. */
   setAside: 'UPDATE runs SET due_at = ?2, claimed = 2 WHERE seq = ?1',
-  /** Only runs in these states are claimed for work; that one which waits was cut short, it remembers by itself. */
+  /** Only runs in these states are claimed for work. One that waits, and had been cut short before, stays marked so. */
   reclaim: `UPDATE runs SET due_at = 0, claimed = 2 WHERE claimed > 0 AND state IN ('running', 'compensating') AND state <> 'succeeded'`,
   /** Let go of what ended long ago: values first run (not included), last run, and those of `EXPIRED`. The ledger stays. */
   purgeJournal: `DELETE FROM journal WHERE run_seq > ?1 AND run_seq <= ?2
@@ -198,7 +198,8 @@ export const writes = {
     AND NOT EXISTS (SELECT 1 FROM openings WHERE openings.event = events.event)`,
   /** Values: first run, last run, now. */
   purgeKeys: `DELETE FROM keys WHERE expires_at < ?3 AND run_seq > ?1 AND run_seq <= ?2
-    AND (pipeline, key) IN (SELECT pipeline, key FROM runs WHERE seq > ?1 AND seq <= ?2 AND state IN (${FINAL}))`,
+    AND (pipeline, key) IN (SELECT pipeline, key FROM runs WHERE seq > ?1 AND seq <= ?2)
+    AND (SELECT state FROM runs WHERE seq = run_seq) IN (${FINAL})`,
   /** Values: first run, last run, now. */
   purgeNewest: `DELETE FROM newest WHERE expires_at < ?3 AND run_seq > ?1 AND run_seq <= ?2
     AND run_seq IN (SELECT seq FROM runs WHERE seq > ?1 AND seq <= ?2 AND state IN (${FINAL}))`,
@@ -302,7 +303,7 @@ export class Statements {
     try {
       return look();
     } finally {
-      this.of('COMMIT').run();
+      if (this.#db.isTransaction) this.of('COMMIT').run();
     }
   }
 }

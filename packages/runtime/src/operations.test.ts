@@ -143,6 +143,37 @@ describe('order by key', () => {
     await bench.pass(1_000);
     expect([bench.state(first), bench.state(second)]).toEqual(['succeeded', 'succeeded']);
   });
+
+  test('the turn that a resumed run waits for takes nothing from its deadline', async () => {
+    bench = await openBench(
+      planFor({
+        onFailure: 'hold',
+        limits: { concurrency: 20, deadlineMs: 5_000 },
+        identity: { key: { expression: 'event.id' }, retainMs: 1, orderBy: { expression: 'event.account' } },
+        steps: [
+          call('put', 'acme.put'),
+          step('wait', 'w', { when: 'event.id == "a2"', for: { durationMs: 60_000 } }),
+          call('get', 'acme.get'),
+        ],
+      }),
+    );
+    bench.target.script = { put: [{ fail: refused }] };
+    const first = await bench.order({ id: 'a1', account: 'A' });
+    await bench.order({ id: 'a2', account: 'A' });
+    await bench.runtime.idle();
+    await bench.runtime.resume(first, 'ana', 'mended');
+    await bench.pass(30_000);
+    await bench.crash();
+    bench.target.script = { get: [undefined, ...Array.from({ length: 3 }, () => ({ fail: unavailable }))] };
+    await bench.pass(30_000);
+    const turnAtMs = bench.clock.now();
+    expect(bench.target.count('put')).toBe(3);
+    expect(bench.state(first)).toBe('waiting');
+    // From then on it counts: a fourth try would come after 7 s.
+    await bench.pass(10_000);
+    expect(bench.state(first)).toBe('failed');
+    expect(bench.runtime.run(first)?.updatedAtMs).toBe(turnAtMs + 5_000);
+  });
 });
 
 describe('limits', () => {

@@ -147,8 +147,8 @@ export const writes = {
   /** Lets the next run of an order key begin: values pipeline, order key, now. */
   admitNext: `UPDATE runs SET due_at = ?3, behind = 0 WHERE behind = 1 AND seq = (SELECT min(seq) FROM runs WHERE pipeline = ?1 AND order_key = ?2 AND order_key IS NOT NULL AND state NOT IN ('succeeded', 'compensated', 'failed', 'cancelled'))`,
   wake: 'UPDATE runs SET due_at = ?2 WHERE seq = ?1 AND claimed <> 1',
-  /** A person resumed it: values seq, state, now. The deadline begins anew; it takes its turn in the order of its key. */
-  resume: `UPDATE OR ROLLBACK runs SET state = ?2, updated_at = ?3, clock_from = ?3, paused_since = NULL, claimed = 0, failure = NULL,
+  /** A person resumed it: values seq, state, now. The deadline begins anew, once it has its turn in the order of its key. */
+  resume: `UPDATE OR ROLLBACK runs SET state = ?2, updated_at = ?3, clock_from = ?3, paused_since = CASE taken WHEN 1 THEN ?3 END, claimed = 0, failure = NULL,
     behind = taken, due_at = CASE taken WHEN 1 THEN NULL ELSE ?3 END
     FROM (SELECT EXISTS (SELECT 1 FROM runs AS other JOIN runs AS self ON self.seq = ?1 WHERE other.pipeline = self.pipeline AND other.order_key = self.order_key
       AND other.order_key IS NOT NULL AND other.seq <> ?1 AND other.state NOT IN ('succeeded', 'compensated', 'failed', 'cancelled')) AS taken)

@@ -212,6 +212,52 @@ describe('the victims of a change', () => {
     const whole = { ...usage('/body', 'request'), pipeline: 'c' };
     expect((await required([whole])).findings[0]!.impact, 'what is passed on whole may lack it').toBe('used');
   });
+
+  it('include who sends it in one place of a request and leaves it out in another', async () => {
+    const address = (required: readonly string[]) => ({
+      type: 'object',
+      required,
+      properties: { street: { type: 'string' }, zip: { type: 'string' } },
+    });
+    const ref = { $ref: '#/components/schemas/Address' };
+    const twice = { type: 'object', properties: { billing: ref, shipping: ref } };
+    const required = async (...paths: readonly string[]) => {
+      const report = diffContracts(
+        await contract({ Order: twice, Address: address(['street']) }),
+        await contract({ Order: twice, Address: address(['street', 'zip']) }),
+        { usage: paths.map((path) => usage(path, 'request')) },
+      );
+      return [report.findings[0]!.impact, blockingOf(report).findings.length];
+    };
+    const [billing, shipping] = [
+      ['/body/billing/street', '/body/billing/zip'],
+      ['/body/shipping/street', '/body/shipping/zip'],
+    ];
+    expect(await required(...billing, shipping[0]!)).toEqual(['used', 1]);
+    expect(await required(...billing, '/body/shipping'), 'passed on whole').toEqual(['used', 1]);
+    expect(await required(...billing), 'the other is not sent').toEqual(['unused', 0]);
+    expect(await required(...billing, ...shipping)).toEqual(['unused', 0]);
+  });
+
+  it('include who sends it in one item of a list and leaves it out in another', async () => {
+    const required = async (...places: readonly string[]) => {
+      const report = diffContracts(
+        await contract({ Order: order, Line: line }),
+        await contract({ Order: order, Line: { ...line, required: ['sku', 'note'] } }),
+        {
+          usage: places.map((place) => ({
+            ...usage(place.replaceAll(/\d+/g, '*'), 'request'),
+            place,
+          })),
+        },
+      );
+      return report.findings[0]!.impact;
+    };
+    const first = ['/body/lines/0/sku', '/body/lines/0/note'];
+    expect(await required(...first, '/body/lines/1/sku')).toBe('used');
+    expect(await required(...first, '/body/lines/1'), 'an item that is one expression').toBe('used');
+    expect(await required(...first, '/body/lines/1/sku', '/body/lines/1/note')).toBe('unused');
+  });
 });
 
 describe('a witness', () => {

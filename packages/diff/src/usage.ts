@@ -15,6 +15,8 @@ export interface ContractUsage {
     | { readonly kind: 'response'; readonly operation: string };
   readonly access: 'read' | 'write';
   readonly path: string;
+  /** `path` with the number of each item, where a list is written as several; absent: `path` tells one object from the next. */
+  readonly place?: string;
   readonly expression: string;
   readonly at: Location;
   readonly comparedWith?: null | boolean | number | string;

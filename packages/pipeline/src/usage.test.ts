@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { PIPELINE, testFiles, testWorkspace } from './test-workspace.ts';
+import { PIPELINE, swap, testFiles, testWorkspace } from './test-workspace.ts';
 
 const line = async (step: string) => {
   const { check } = await testWorkspace();
@@ -39,4 +39,21 @@ test('each entry points at the text that reads or writes', async () => {
     const written = text.slice(one.at.range.start.offset, one.at.range.end.offset);
     expect(one.expression).toContain(written);
   }
+});
+
+test('items of a list that is written as several are told apart', async () => {
+  const written = async (list: string) => {
+    const { check } = await testWorkspace({
+      [PIPELINE]: swap('currency: EUR', `currency: EUR\n        lines: ${list}`),
+    });
+    return check.usage
+      .filter(({ path }) => path.startsWith('/body/lines'))
+      .map(({ path, place }) => [path, place]);
+  };
+  expect(await written('[{ sku: a, tags: [x] }, { sku: b }]')).toEqual([
+    ['/body/lines/*/sku', '/body/lines/0/sku'],
+    ['/body/lines/*/tags/*', '/body/lines/0/tags/*'],
+    ['/body/lines/*/sku', '/body/lines/1/sku'],
+  ]);
+  expect(await written('[{ sku: a }]')).toEqual([['/body/lines/*/sku', undefined]]);
 });

@@ -15,6 +15,8 @@ export interface UsageEntry {
     | { readonly kind: 'response'; readonly operation: string };
   readonly access: 'read' | 'write';
   readonly path: string;
+  /** `path` with the number of each item, where a list is written as several: two items are two objects. */
+  readonly place?: string;
   /** The expression (or literal) as written. */
   readonly expression: string;
   readonly at: Location;

@@ -9,8 +9,9 @@ const HITS_SENDERS = new Set(['required-property-added', 'property-became-requir
 /** Finds which usages pass through a changed place: by walking each used path down the compared schemas. */
 export class SchemaVictims {
   readonly usage: readonly ContractUsage[];
-  private readonly hits = new Map<LocalChange, Set<ContractUsage>>();
-  /** Steps that send what is needed now. */
+  /** By place: the object of the message, or `WHOLE` where what is used is not told member by member. */
+  private readonly hits = new Map<LocalChange, Map<ContractUsage, Set<string>>>();
+  /** Objects of messages in which a step sends what is needed now. */
   private readonly giving = new Map<LocalChange, Set<string>>();
 
   constructor(usage: readonly ContractUsage[]) {
@@ -28,9 +29,12 @@ export class SchemaVictims {
     }
   }
 
+  /** Who sends what is needed now in one object may leave it out in the next: each object is looked at by itself. */
   of(change: LocalChange): readonly ContractUsage[] {
-    const giving = this.giving.get(change);
-    return [...(this.hits.get(change) ?? [])].filter((usage) => !giving?.has(stepOf(usage)));
+    const giving = this.giving.get(change) ?? NOWHERE;
+    return [...(this.hits.get(change) ?? [])]
+      .filter(([, places]) => [...places].some((place) => !giving.has(place)))
+      .map(([usage]) => usage);
   }
 
   /** `tokens` empty: the whole value is used, and with it all below. */
@@ -38,12 +42,13 @@ export class SchemaVictims {
     const key = `${identityOf(pair)}:${tokens.length}`;
     if (seen.has(key)) return;
     seen.add(key);
+    const place = tokens.length === 0 ? WHOLE : placeOf(usage, tokens.length);
     for (const change of pair.changes) {
       const isOnPath = change.tail.every((token, i) => i >= tokens.length || sameToken(token, tokens[i]!));
       const isSending = HITS_SENDERS.has(change.rule) && usage.access === 'write';
-      if (isOnPath || isSending) this.hit(change, usage);
-      if (isSending && isOnPath && change.tail.length > 0 && tokens.length >= change.tail.length)
-        this.giving.set(change, (this.giving.get(change) ?? new Set()).add(stepOf(usage)));
+      if (isOnPath || isSending) this.hit(change, usage, place);
+      if (isSending && change.tail.length > 0 && change.tail.every((token, i) => token === tokens[i]))
+        this.giving.set(change, (this.giving.get(change) ?? new Set()).add(place));
     }
     for (const edge of pair.below) {
       const isOnPath = edge.tokens.every((token, i) => i >= tokens.length || sameToken(token, tokens[i]!));
@@ -51,11 +56,22 @@ export class SchemaVictims {
     }
   }
 
-  private hit(change: LocalChange, usage: ContractUsage): void {
-    const known = this.hits.get(change);
-    if (known) known.add(usage);
-    else this.hits.set(change, new Set([usage]));
+  private hit(change: LocalChange, usage: ContractUsage, place: string): void {
+    const known = this.hits.get(change) ?? new Map<ContractUsage, Set<string>>();
+    known.set(usage, (known.get(usage) ?? new Set()).add(place));
+    this.hits.set(change, known);
   }
+}
+
+/** Of a value passed on whole nobody knows what it lacks: nothing lifts it. */
+const WHOLE = '';
+
+const NOWHERE: ReadonlySet<string> = new Set();
+
+/** The object whose member a usage is, `below` tokens before its end: one of one message of one step. */
+function placeOf(usage: ContractUsage, below: number): string {
+  const tokens = fromPointer(usage.place ?? usage.path);
+  return JSON.stringify([stepOf(usage), usage.target, tokens.slice(0, tokens.length - below)]);
 }
 
 /** Who uses what a change outside of schemas is about: the operation, or one part of its request or response. */

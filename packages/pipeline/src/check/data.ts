@@ -559,6 +559,7 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
     step: string,
     path: string,
     at: Location,
+    place = path,
   ): void {
     const entry = (written: string, where: Location): void => {
       usage.push({
@@ -567,6 +568,7 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
         ...target,
         access: 'write',
         path,
+        ...(place !== path && { place }),
         expression: written,
         at: where,
         owner: ownerOf(model),
@@ -578,10 +580,16 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
         return;
       case 'object':
         if (one.entries.length === 0) entry('{}', spec.document.at(one.node));
-        for (const { name, value } of one.entries) writes(value, target, step, path + toPointer([name]), at);
+        for (const { name, value } of one.entries) {
+          const member = toPointer([name]);
+          writes(value, target, step, path + member, at, place + member);
+        }
         return;
       case 'array':
-        for (const item of one.items) writes(item, target, step, `${path}/*`, at);
+        for (const [index, item] of one.items.entries()) {
+          const number = one.items.length > 1 ? String(index) : '*';
+          writes(item, target, step, `${path}/*`, at, `${place}/${number}`);
+        }
         return;
       case 'expression':
         entry(one.expression.source, one.expression.at);

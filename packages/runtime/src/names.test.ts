@@ -1,4 +1,5 @@
 import { cpSync, existsSync, readFileSync, rmSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
 import type { Json } from '@tenon/model';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type EncryptionOptions, keyFolder } from './embedded/data-keys.ts';
@@ -106,6 +107,14 @@ function problems(): readonly string[] {
   const all = [...findings.map(({ message }) => message), ...ledger.check()];
   ledger.close();
   return all;
+}
+
+/** Of the only run. */
+function storedSalt(): unknown {
+  const db = new DatabaseSync(bench.file, { readOnly: true });
+  const row = db.prepare('SELECT salt FROM runs').get();
+  db.close();
+  return row!['salt'];
 }
 
 /** Stops what takes an older file over where it stands, until it is let go. */
@@ -399,6 +408,30 @@ describe('a file whose names were in clear', () => {
     await bench.runtime.stop();
     expect(bytes().includes('CANARY-key')).toBe(false);
   });
+
+  test.each(['erased', 'let go by retention'])(
+    'a run that is %s while the file is taken over stands for its key as before',
+    async (how) => {
+      await open();
+      const named = await order('a', { n: 2 });
+      await bench.runtime.idle();
+      bench.encryption = keys('k1');
+      const letGo = holdTakeover();
+      await bench.crash();
+      await approve(named);
+      await until(stateOf(named, 'succeeded'));
+      if (how === 'erased') await bench.runtime.erase(id('a'), 'ana', 'request 17', true);
+      else bench.clock.advance(31 * DAY_MS);
+      await until(() => storedSalt() === null);
+      expect(bench.runtime.protection().olderLeft).toBeGreaterThan(0);
+      letGo();
+      await bench.runtime.idle();
+      expect(bench.runtime.protection().olderLeft).toBe(0);
+      expect(await send('a', { n: 3 })).toMatchObject({ runs: [{ runId: named, started: false }] });
+      expect(await send('b', { of: 'a', n: 1 })).toMatchObject({ runs: [], older: ['orders'] });
+      expect(ids(bench.runtime.runs({ key: id('a') }))).toEqual([named]);
+    },
+  );
 
   test('switches alone are taken over as well', async () => {
     await open();

@@ -4,7 +4,7 @@ import type { EmbeddedEngine } from './engine.ts';
 import type { Noted } from './ledger-rows.ts';
 import { carried } from './places.ts';
 import type { RunRow } from './run-row.ts';
-import type { Write } from './statements.ts';
+import { FINAL_STATES, type Write } from './statements.ts';
 import type { StoredRun } from './stored-rows.ts';
 import { type Place, UnreadableValue } from './value-codec.ts';
 
@@ -18,8 +18,6 @@ interface Search {
   readonly subject: string;
   readonly unreadable: Set<Place>;
 }
-
-const FINAL: ReadonlySet<string> = new Set(['succeeded', 'compensated', 'cancelled']);
 
 /**
  * Lets all data of a subject go: payloads, results, decisions, failures and the salts of digests, of every run that has the
@@ -96,11 +94,11 @@ async function differencesHolding(search: Search): Promise<readonly string[]> {
 
 /** A run that a run above it may still have to undo needs its data, as one that has not ended does. */
 function isSettled(engine: EmbeddedEngine, { seq, state }: RunRow): boolean {
-  if (!FINAL.has(state)) return false;
+  if (!FINAL_STATES.has(state)) return false;
   const above = engine.read
     .of('SELECT root.state FROM children JOIN runs AS root ON root.seq = root_seq WHERE run_seq = ?')
     .get(seq);
-  return above === undefined || FINAL.has(String(above['state']));
+  return above === undefined || FINAL_STATES.has(String(above['state']));
 }
 
 async function eraseRuns(

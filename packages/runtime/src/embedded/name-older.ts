@@ -3,7 +3,7 @@ import { RuntimeError } from '../runtime-error.ts';
 import { isDigest, keepNames, type Names, type NamesProgress, storedNames, withNames } from './names.ts';
 import { placeOpenings } from './place-older.ts';
 import type { Sealer } from './sealer.ts';
-import { Statements } from './statements.ts';
+import { FINAL, FINAL_STATES, Statements } from './statements.ts';
 import { UnreadableValue } from './value-codec.ts';
 
 /** Rows looked at in one transaction: short, so that intake does not wait for it. */
@@ -13,7 +13,6 @@ const SLICE_LANES = 1_000;
 
 /** What has not ended for good, in which order it is taken over; the index of unfinished runs goes by them. */
 const UNFINISHED = ['failed', 'inDoubt', 'running', 'waiting', 'compensating', 'accepted'] as const;
-const FINAL: ReadonlySet<unknown> = new Set(['succeeded', 'compensated', 'cancelled']);
 
 const COLUMNS = `r.seq, r.pipeline, r.key, r.order_key, r.salt, r.state, e.delivery_id FROM runs r JOIN events e ON e.seq = r.event_seq`;
 
@@ -67,7 +66,7 @@ export function nameLanes(db: DatabaseSync, sealer: Sealer): number {
   if (state === undefined) {
     // Ended, and of a run that may still have to undo it.
     const sql = `SELECT ${COLUMNS} WHERE r.order_key IS NOT NULL AND r.seq IN
-      (SELECT c.run_seq FROM children c JOIN runs root ON root.seq = c.root_seq WHERE root.state NOT IN ('succeeded', 'compensated', 'cancelled'))`;
+      (SELECT c.run_seq FROM children c JOIN runs root ON root.seq = c.root_seq WHERE root.state NOT IN (${FINAL}))`;
     for (const row of read.of(sql).all()) nameRun(read, sealer, row);
     keepNames(read, { ...progress, lanes: 'done' });
     return 1;
@@ -125,9 +124,10 @@ function nameRun(read: Statements, sealer: Sealer, row: Row): void {
   const place = `runs/${seq}/salt` as const;
   let salt = row['salt'] as string | Uint8Array | null;
   const text = textOf(sealer, salt, place);
-  if (text === undefined ? isDigest(key) : text.includes('[')) return;
+  // One that was let go after it had been named has no names left that would say so.
+  if (text === undefined || salt === null ? isDigest(key) : text.includes('[')) return;
   // Of a run that was let go nothing is kept that its names could be read from. What is damaged is left as it is.
-  const isLetGo = salt === null && FINAL.has(row['state']);
+  const isLetGo = salt === null && FINAL_STATES.has(String(row['state']));
   if (text !== undefined && !isLetGo)
     salt = codec.seal(
       withNames(text, { key, orderKey, delivery: String(row['delivery_id']) }),

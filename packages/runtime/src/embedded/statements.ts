@@ -5,8 +5,9 @@ export type SqlValue = null | number | string;
 /** As it is bound: what was sealed may be bytes. */
 export type BoundValue = SqlValue | Uint8Array;
 
-/** States that nothing follows. */
-const FINAL = `'succeeded', 'compensated', 'cancelled'`;
+/** States that nothing follows, and as SQL lists them. */
+export const FINAL_STATES: ReadonlySet<string> = new Set(['succeeded', 'compensated', 'cancelled']);
+export const FINAL = `'succeeded', 'compensated', 'cancelled'`;
 
 /** Ended, and of no run that may still have to undo it. */
 const SETTLED = `state IN (${FINAL}) AND NOT EXISTS (SELECT 1 FROM children JOIN runs AS root ON root.seq = children.root_seq

@@ -313,4 +313,48 @@ describe('items of lists in an encrypted file', () => {
     expect(bytes().includes(CANARY)).toBe(false);
     expect(problems()).toEqual([]);
   });
+
+  test('of an older file: a child that began meanwhile tells its parent, over a crash', async () => {
+    await open(false);
+    const runId = await order('a', 'x');
+    await bench.runtime.idle();
+    bench.encryption = encryption;
+    bench.onTend = (chore) => (chore === 'sealOlder' ? new Promise(() => {}) : undefined);
+    await bench.crash();
+    await decide(runId, `${item('x')}.yes`);
+    await until(() => waitsAt(childOf('x'), 'consent'));
+    await bench.crash();
+    expect(bench.runtime.run(childOf('x'))!.parent).toMatchObject({ runId, step: `${item('x')}.sub` });
+    await consent('x');
+    await until(() => bench.state(runId) === 'succeeded');
+    expect(bench.runtime.protection().olderLeft).toBeGreaterThan(0);
+    delete bench.onTend;
+    await bench.crash();
+    await bench.runtime.idle();
+    expect(bench.runtime.protection().olderLeft).toBe(0);
+  });
+
+  test('a child whose parent cannot be told by its item is parked, and says which row is damaged', async () => {
+    await open(true);
+    const runId = await order('a', 'x');
+    await decide(runId, `${item('x')}.yes`);
+    await until(() => waitsAt(childOf('x'), 'consent'));
+    const db = new DatabaseSync(bench.file);
+    db.prepare(`UPDATE journal SET value = x'01' WHERE key LIKE 'lines[%]|@'`).run();
+    db.close();
+    await bench.crash();
+    const [child] = bench.runtime.runs({ pipeline: 'child' });
+    await decide(child!.runId, 'consent');
+    await bench.runtime.idle();
+    expect(bench.state(child!.runId)).toBe('failed');
+    expect(bench.runtime.deadLetters()).toMatchObject([
+      {
+        runId: child!.runId,
+        failure: {
+          code: 'STORED_VALUE_DAMAGED',
+          message: expect.stringMatching(/^journal of run no. 1, lines\[\]\|@: /),
+        },
+      },
+    ]);
+  });
 });

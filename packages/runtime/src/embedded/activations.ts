@@ -3,7 +3,7 @@ import { type ChildEnd, type Fact, Suspension } from '../engine.ts';
 import { interpret } from '../interpreter/interpret.ts';
 import type { Caller } from '../interpreter/tries.ts';
 import type { RunState } from '../runtime.ts';
-import { type ChildLink, linkOf, wordWrites } from './children.ts';
+import { type ChildLink, canBeTold, linkOf, wordWrites } from './children.ts';
 import { CommitFailed, type PendingGroup } from './commit-queue.ts';
 import type { EmbeddedEngine } from './engine.ts';
 import { Register } from './register.ts';
@@ -136,7 +136,9 @@ export class Activations {
       // Held to the states of `RunState` by the table.
       const state = String(read?.['state']) as RunState;
       const phase = state === 'inDoubt' || state === 'accepted' ? 'running' : state;
-      const link = linkOf(this.#engine, row.seq);
+      // Where its own row is damaged, the run above finds that when it goes on.
+      const found = linkOf(this.#engine, row.seq);
+      const link = found !== undefined && canBeTold(found) ? found : undefined;
       await this.#engine.commit(
         [
           ['claim', row.seq, phase, now],

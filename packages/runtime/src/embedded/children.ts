@@ -8,10 +8,12 @@ import { storedEvent } from './event-value.ts';
 import { draftFor } from './intake.ts';
 import type { Noted } from './ledger-rows.ts';
 import { resumeWrites } from './operations.ts';
+import { firstRowOf, hidesItems } from './places.ts';
 import type { EmbeddedRun } from './run-context.ts';
 import type { RunRow } from './run-row.ts';
-import type { Write } from './statements.ts';
+import { FINAL_STATES, type Write } from './statements.ts';
 import type { StoredRun } from './stored-rows.ts';
+import { UnreadableValue } from './value-codec.ts';
 
 /** Runs above a child, at most: what starts each other in a circle is stopped here, if no check has found it (C32). */
 const HOPS_MAX = 16;
@@ -36,6 +38,8 @@ export interface ChildLink {
   readonly hops: number;
   /** What was left of the parent's deadline, where that is less than the child's own. */
   readonly deadlineMs: number;
+  /** The run that started it has ended: a word is left in vain. */
+  readonly isVain: boolean;
   /** Words left so far. */
   told: number;
 }
@@ -43,7 +47,7 @@ export interface ChildLink {
 export function linkOf(engine: EmbeddedEngine, seq: number): ChildLink | undefined {
   const row = engine.read
     .of(
-      'SELECT c.*, p.run_id, p.pipeline FROM children c JOIN runs p ON p.seq = c.parent_seq WHERE c.run_seq = ?',
+      'SELECT c.*, p.run_id, p.pipeline, p.state FROM children c JOIN runs p ON p.seq = c.parent_seq WHERE c.run_seq = ?',
     )
     .get(seq);
   if (row === undefined) return undefined;
@@ -58,6 +62,7 @@ export function linkOf(engine: EmbeddedEngine, seq: number): ChildLink | undefin
     rootSeq: Number(row['root_seq']),
     hops: Number(row['hops']),
     deadlineMs: Number(row['deadline_ms']),
+    isVain: FINAL_STATES.has(String(row['state'])),
     told: Number(row['told']),
   };
 }
@@ -90,14 +95,23 @@ export function birthWrites(link: ChildLink, child: RunRow, atMs: number, value:
   ];
 }
 
-/** Written with a child's end: the word to its parent, and the wake-up. */
+/**
+ * Written with a child's end: the word to its parent, and the wake-up. Throws `UnreadableValue` where nobody can say what the
+ * item is called that the parent waits in: it would look for the word under that name, and wait for ever.
+ */
 export function wordWrites(link: ChildLink, childSeq: number, now: number, end: ChildEnd): Write[] {
+  if (!canBeTold(link))
+    throw new UnreadableValue('STORED_VALUE_DAMAGED', `journal/${link.parentSeq}/${firstRowOf(link.key)}`);
   const nth = link.told++;
   return [
     ['putJournal', link.parentSeq, wordKey(link.key, nth), now, JSON.stringify(end)],
     ['countWord', childSeq, link.told],
     ['wakeParent', link.parentSeq, now],
   ];
+}
+
+export function canBeTold({ key, isVain }: ChildLink): boolean {
+  return isVain || !hidesItems(key);
 }
 
 /** Where a child's word stands in its parent's journal; not one of the rows that the parent itself counts. */
@@ -142,6 +156,7 @@ export async function startChild(
     rootSeq: above?.rootSeq ?? row.seq,
     hops,
     deadlineMs: Math.max(1, Math.min(loaded.plan.limits.deadlineMs, child.deadlineAtMs - now)),
+    isVain: false,
     told: 0,
   };
   let recorded: Json | undefined;

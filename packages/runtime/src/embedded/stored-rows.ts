@@ -1,6 +1,7 @@
 import type { Json } from '@tenon/model';
+import { RuntimeError } from '../runtime-error.ts';
 import { type Names, saltAndNames } from './names.ts';
-import { carried, digestsIn, firstRowOf, hidesItems, itemsOf, shownPlace } from './places.ts';
+import { carried, digestsIn, firstRowOf, hiddenPlace, hidesItems, itemsOf, shownPlace } from './places.ts';
 import type { JournalRow, OpeningRow, RunRow } from './run-row.ts';
 import type { Statements } from './statements.ts';
 import { isSealed, type Place, UnreadableValue, type ValueCodec } from './value-codec.ts';
@@ -85,16 +86,32 @@ export class StoredRows {
         .of('SELECT key, value FROM journal WHERE run_seq = ? AND key = ?')
         .get(runSeq, firstRowOf(place)),
     );
-    for (const digest of digestsIn(place))
-      if (!items.has(digest))
-        learn(
-          this.read
-            .of(
-              `SELECT key, value FROM journal WHERE run_seq = ? AND key LIKE '%]|@' AND instr(key, ?) > 0 LIMIT 1`,
-            )
-            .get(runSeq, `[${digest}]|`),
-        );
+    for (const digest of digestsIn(place)) {
+      if (items.has(digest)) continue;
+      // In one statement: between two, a row that an older file left in clear may be taken over.
+      const rows = this.read
+        .of(
+          `SELECT key, value FROM journal WHERE run_seq = ? AND key LIKE '%]|@' AND (instr(key, ?) > 0 OR instr(key, '[~') = 0)`,
+        )
+        .all(runSeq, `[${digest}]|`);
+      for (const row of rows) {
+        const key = String(row['key']);
+        if (hidesItems(key)) learn(row);
+        else for (const [hidden, item] of this.#itemsInClear(runSeq, key)) items.set(hidden, item);
+        if (items.has(digest)) break;
+      }
+    }
     return shownPlace(place, items);
+  }
+
+  #itemsInClear(runSeq: number, key: string): ReadonlyMap<string, string> {
+    try {
+      return itemsOf(hiddenPlace(key, runSeq, this.names), key);
+    } catch (error) {
+      // A reader without the keys of the file is shown digests.
+      if (error instanceof RuntimeError) return new Map();
+      throw error;
+    }
   }
 
   payload(eventSeq: number): Json {

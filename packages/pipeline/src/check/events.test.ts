@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { CONFIG, CONNECTOR, type Edits, swap, testFiles, testWorkspace } from '../test-workspace.ts';
+import { CONFIG, CONNECTOR, type Edits, swap, swaps, testFiles, testWorkspace } from '../test-workspace.ts';
 
 const SECRETS = '    webhookSecrets: [env:SHOP_WEBHOOK_SECRET]\n';
 const POLLED = `sources:
@@ -33,6 +33,28 @@ test('an empty list is none, and the place of it is shown', async () => {
 
 test('what is fetched needs none', async () => {
   expect(await found({ [CONFIG]: swap(SECRETS, ''), [CONNECTOR]: swap('webhooks:', POLLED) })).toEqual([]);
+});
+
+test('secrets of a connection that gets no such deliveries verify none', async () => {
+  const poller = testFiles[CONNECTOR]!.replace('name: shop', 'name: poller').replace(
+    /webhooks:\n(?: {2}.*\n)+/,
+    POLLED.replace('webhooks:', ''),
+  );
+  const beside = (sources: string) =>
+    found({
+      'connectors/poller/connector.yaml': poller,
+      [CONFIG]: swaps(
+        [SECRETS, ''],
+        [
+          '  shop:\n',
+          `  fetched: { connector: poller, baseUrl: env:URL, credentials: { key: { token: env:KEY } }, sources: ${sources}, webhookSecrets: [env:SECRET] }\n  shop:\n`,
+        ],
+      ),
+    });
+  expect(await beside('[]')).toMatchObject([
+    { code: 'webhook-without-secret', message: expect.stringContaining('connection `shop` has no') },
+  ]);
+  expect(await beside('[orderPlaced, orderPaid]'), 'fetched').toEqual([]);
 });
 
 test('a secret that cannot be read is told by itself', async () => {

@@ -165,11 +165,11 @@ function checkSigned(
     byName.has(connector),
   );
   const isTaken = connections.some((connection) => {
-    const isFetched =
-      Object.hasOwn(byName.get(connection.connector)!.sources, id) &&
-      (connection.sources?.includes(id) ?? true);
+    const { sources, webhooks } = byName.get(connection.connector)!;
+    if (Object.hasOwn(sources, id) && (connection.sources?.includes(id) ?? true)) return true;
     // One that cannot be read is told of by itself.
-    return isFetched || (workspace.connectionPlaces.get(connection.name)?.webhookSecrets?.value ?? 0) > 0;
+    const secrets = workspace.connectionPlaces.get(connection.name)?.webhookSecrets?.value ?? 0;
+    return Object.hasOwn(webhooks, id) && secrets > 0;
   });
   const delivered = connections.filter(({ connector }) => Object.hasOwn(byName.get(connector)!.webhooks, id));
   const [first] = delivered;

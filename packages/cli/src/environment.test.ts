@@ -31,7 +31,7 @@ describe('the environment variables of a configuration', () => {
     const unset = unsetVariables(CONFIG, { env: { ANA: 'x', OLD: 'x', NEW: '' } });
     expect(unset.map(({ name, places, isNeeded }) => [name, isNeeded, ...places])).toEqual([
       ['DATA_KEY', true, 'engine.encryption.keys[0].key'],
-      ['WITNESS', false, 'ledger.checkpoints.witness'],
+      ['WITNESS', true, 'ledger.checkpoints.witness'],
       ['VAULT', false, 'secrets.vault.address'],
       ['VAULT_TOKEN', false, 'secrets.vault.login.token'],
       ['SHOP_URL', true, 'connections.shop.eu.baseUrl'],
@@ -43,6 +43,18 @@ describe('the environment variables of a configuration', () => {
       ],
       ['NEW', false, 'connections.shop.eu.webhookSecrets[2]'],
     ]);
+  });
+
+  it('are needed where what is needed is kept by the manager that names them', () => {
+    const needed = (config: object) =>
+      unsetVariables({ ...CONFIG, ...config } as WorkspaceConfig, { env: {} })
+        .filter(({ name, isNeeded }) => isNeeded && name.startsWith('VAULT'))
+        .map(({ name }) => name);
+    const kept = { encryption: { keys: [{ id: 'a', key: 'vault:data/keys#a' }] } };
+    expect(needed({ engine: kept })).toEqual(['VAULT', 'VAULT_TOKEN']);
+    expect(needed({ quotas: { redis: 'redis://a', password: 'vault:data/quotas#p' } })).toHaveLength(2);
+    expect(needed({ engine: { encryption: { keys: [{ id: 'a', key: 'aws:keys' }] } } })).toEqual([]);
+    expect(needed({}), 'a connection reads its own when it calls').toEqual([]);
   });
 
   it('are said in one go, and whether it starts without them', () => {

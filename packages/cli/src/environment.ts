@@ -1,4 +1,4 @@
-import { isObject } from '@tenon/model';
+import { isObject, isSecretReference } from '@tenon/model';
 import type { WorkspaceConfig } from '@tenon/pipeline';
 import type { Io } from './io.ts';
 import { plural } from './render/index.ts';
@@ -20,31 +20,49 @@ export function unsetVariables(config: WorkspaceConfig, { env }: Pick<Io, 'env'>
     if (env[name]) continue;
     places.set(name, [...(places.get(name) ?? []), place]);
   }
+  const managers = managersNeeded(config);
   return [...places].map(([name, own]) => ({
     name,
     places: own,
-    isNeeded: own.some((place) => NEEDED.test(place)),
+    isNeeded: own.some(
+      (place) => NEEDED.test(place) || managers.some((manager) => place.startsWith(manager)),
+    ),
   }));
 }
 
-/** Addresses are taken once, and without a key, a token or a store there is nothing to begin with; the rest is read at its first use. */
+/**
+ * Addresses are taken once, without a key, a token or a store there is nothing to begin with, and a ledger whose witness
+ * hears nothing is not the one that was asked for; the rest is read at its first use.
+ */
 const NEEDED =
-  /^connections\..*\.baseUrl$|^engine\.encryption\.|^server\.operators\[|^ledger\.key$|^quotas\./;
+  /^connections\..*\.baseUrl$|^engine\.encryption\.|^server\.operators\[|^ledger\.(?:key|checkpoints\.witness)$|^quotas\./;
+
+/** Where the managers are configured that something needed is kept in: with `engine.encryption.keys[0].key: vault:…`, `secrets.vault.`. */
+function managersNeeded(config: WorkspaceConfig): readonly string[] {
+  const references = textsOf(config, '').filter(
+    ({ text, place }) => NEEDED.test(place) && isSecretReference(text),
+  );
+  return [...new Set(references.map(({ text }) => `secrets.${text.slice(0, text.indexOf(':'))}.`))];
+}
 
 /** Every `env:NAME` of the configuration, and where it stands. */
 export function namedVariables(
-  value: unknown,
-  place = '',
+  config: unknown,
 ): readonly { readonly name: string; readonly place: string }[] {
-  if (typeof value === 'string') {
-    const name = /^env:([A-Za-z_][A-Za-z0-9_]*)$/.exec(value)?.[1];
+  return textsOf(config, '').flatMap(({ text, place }) => {
+    const name = /^env:([A-Za-z_][A-Za-z0-9_]*)$/.exec(text)?.[1];
     return name === undefined ? [] : [{ name, place }];
-  }
-  if (Array.isArray(value)) return value.flatMap((one, index) => namedVariables(one, `${place}[${index}]`));
+  });
+}
+
+function textsOf(
+  value: unknown,
+  place: string,
+): readonly { readonly text: string; readonly place: string }[] {
+  if (typeof value === 'string') return [{ text: value, place }];
+  if (Array.isArray(value)) return value.flatMap((one, index) => textsOf(one, `${place}[${index}]`));
   if (!isObject(value)) return [];
-  return Object.entries(value).flatMap(([key, one]) =>
-    namedVariables(one, place === '' ? key : `${place}.${key}`),
-  );
+  return Object.entries(value).flatMap(([key, one]) => textsOf(one, place === '' ? key : `${place}.${key}`));
 }
 
 /** What is said of them before a start: each once, and whether it goes on. */

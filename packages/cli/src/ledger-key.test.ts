@@ -74,4 +74,10 @@ describe('a witness', () => {
     status = 409;
     await expect(publish!('another\n')).rejects.toThrow('HTTP 409');
   });
+
+  it('that is asked for and whose address is not set is not passed over', async () => {
+    const checkpoints = { witness: 'env:WITNESS' };
+    await expect(options({ checkpoints })).rejects.toThrow(/URL in env:WITNESS, which is not set/);
+    await expect(options({ checkpoints }, { WITNESS: '' })).rejects.toThrow(/which is not set/);
+  });
 });

@@ -28,7 +28,7 @@ export function checkpointsFile(
   return config.file === undefined ? `${engineFile}.checkpoints` : resolve(root, config.file);
 }
 
-/** How the runtime signs its ledger, as the configuration says. Throws a sentence when the key cannot be used. */
+/** How the runtime signs its ledger, as the configuration says. Throws a sentence when the key or the witness cannot be used. */
 export async function checkpointOptions(
   config: LedgerConfig,
   root: string,
@@ -45,6 +45,9 @@ export async function checkpointOptions(
   const key = keyOf(pem, config.name);
   await keepPublicKey(root, key.publicKey);
   const url = witness?.startsWith('env:') ? env[witness.slice('env:'.length)] : witness;
+  // Without it checkpoints would lie with those who can write the database, and nobody would know.
+  if (witness !== undefined && !url)
+    throw new Error(`ledger.checkpoints.witness: expected the witness's URL in ${witness}, which is not set`);
   return {
     key,
     file: checkpointsFile(config.checkpoints, root, engineFile),

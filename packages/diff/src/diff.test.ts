@@ -239,6 +239,24 @@ describe('the victims of a change', () => {
     expect(await required(...billing, ...shipping)).toEqual(['unused', 0]);
   });
 
+  it('include who sends it in a call and leaves it out of the one that undoes it', async () => {
+    const paths = ['/body/lines/*/sku', '/body/lines/*/note'];
+    const undone = async (undoing: readonly string[]) => {
+      const used = [
+        ...paths.map((path) => usage(path, 'request')),
+        ...undoing.map((path) => ({ ...usage(path, 'request'), isUndoing: true as const })),
+      ];
+      const report = diffContracts(
+        await contract({ Order: order, Line: line }),
+        await contract({ Order: order, Line: { ...line, required: ['sku', 'note'] } }),
+        { usage: used },
+      );
+      return report.findings[0]!.impact;
+    };
+    expect(await undone(paths.slice(0, 1))).toBe('used');
+    expect(await undone(paths)).toBe('unused');
+  });
+
   it('include who sends it in one item of a list and leaves it out in another', async () => {
     const required = async (...places: readonly string[]) => {
       const report = diffContracts(
@@ -493,6 +511,10 @@ describe('a parameter that is needed now', () => {
     expect(hit([call, usage('/limit', 'request'), reading]), 'the call has it').toEqual([]);
     const other = { ...call, step: 'other' };
     expect(hit([call, usage('/limit', 'request'), reading, other])).toEqual([rule]);
+    const undoing = { ...call, isUndoing: true as const };
+    expect(hit([call, usage('/limit', 'request'), undoing]), 'who undoes it leaves it out').toEqual([rule]);
+    const both = [usage('/limit', 'request'), { ...usage('/limit', 'request'), isUndoing: true as const }];
+    expect(hit([call, undoing, ...both])).toEqual([]);
     const [shown] = toDiagnostics(diffContracts(base, revision, { usage: [call] }));
     expect(
       shown!.related.map(({ message }) => message),

@@ -4,7 +4,7 @@ import { compareContracts } from './compare/contracts.ts';
 import { checkDates, isVersionRaised } from './compare/lifecycle.ts';
 import type { DirectChange, Position, Sink } from './compare/positions.ts';
 import { type LocalChange, type Pair, SchemaDiffer } from './compare/schemas.ts';
-import { directVictims, SchemaVictims, stepOf } from './compare/victims.ts';
+import { callOf, directVictims, SchemaVictims } from './compare/victims.ts';
 import { writtenAs } from './compare/wire.ts';
 import { isRefused, liftWitness, refusalOf } from './compare/witness.ts';
 import {
@@ -200,8 +200,8 @@ class ReportBuilder {
     victims: SchemaVictims | undefined,
   ): readonly ContractUsage[] | undefined {
     if (!victims) return undefined;
-    const saying = new Set(victims.of(change).map(stepOf));
-    return victims.usage.filter((each) => reach.operations.has(subjectOf(each)) && !saying.has(stepOf(each)));
+    const saying = new Set(victims.of(change).map(callOf));
+    return victims.usage.filter((each) => reach.operations.has(subjectOf(each)) && !saying.has(callOf(each)));
   }
 
   /** The whole message around a witness; `undefined` when it is proved that no message can be refused for it. */

@@ -17,6 +17,8 @@ export interface ContractUsage {
   readonly path: string;
   /** `path` with the number of each item, where a list is written as several; absent: `path` tells one object from the next. */
   readonly place?: string;
+  /** Written by the call that undoes the step's: what the one sends, the other may leave out. */
+  readonly isUndoing?: true;
   readonly expression: string;
   readonly at: Location;
   readonly comparedWith?: null | boolean | number | string;

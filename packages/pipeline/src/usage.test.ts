@@ -57,3 +57,14 @@ test('items of a list that is written as several are told apart', async () => {
   ]);
   expect(await written('[{ sku: a }]')).toEqual([['/body/lines/*/sku', undefined]]);
 });
+
+test('what undoes a step is told apart from what it does', async () => {
+  const { check } = await testWorkspace();
+  const written = check.usage.filter(({ step, access }) => step === 'charge' && access === 'write');
+  expect(written.map(({ path, isUndoing }) => [path, isUndoing])).toEqual([
+    ['/body/order', undefined],
+    ['/body/amount', undefined],
+    ['/body/currency', undefined],
+    ['/chargeId', true],
+  ]);
+});

@@ -17,6 +17,8 @@ export interface UsageEntry {
   readonly path: string;
   /** `path` with the number of each item, where a list is written as several: two items are two objects. */
   readonly place?: string;
+  /** Written by the call that undoes the step's: what the one sends, the other may leave out. */
+  readonly isUndoing?: true;
   /** The expression (or literal) as written. */
   readonly expression: string;
   readonly at: Location;

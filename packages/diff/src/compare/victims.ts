@@ -71,7 +71,7 @@ const NOWHERE: ReadonlySet<string> = new Set();
 /** The object whose member a usage is, `below` tokens before its end: one of one message of one step. */
 function placeOf(usage: ContractUsage, below: number): string {
   const tokens = fromPointer(usage.place ?? usage.path);
-  return JSON.stringify([stepOf(usage), usage.target, tokens.slice(0, tokens.length - below)]);
+  return JSON.stringify([callOf(usage), usage.target, tokens.slice(0, tokens.length - below)]);
 }
 
 /** Who uses what a change outside of schemas is about: the operation, or one part of its request or response. */
@@ -82,9 +82,9 @@ export function directVictims(
   if (change.operation === undefined) return [];
   const { operation, needed } = change;
   const given = needed === undefined ? [] : usage.filter((each) => isGiving(each, operation, needed));
-  const [steps, pipelines] = [new Set(given.map(stepOf)), new Set(given.map(({ pipeline }) => pipeline))];
+  const [calls, pipelines] = [new Set(given.map(callOf)), new Set(given.map(({ pipeline }) => pipeline))];
   return usage.filter((each) => {
-    if (subjectOf(each) !== operation || steps.has(stepOf(each))) return false;
+    if (subjectOf(each) !== operation || calls.has(callOf(each))) return false;
     // Who reads an answer further down does not make the call; a call that leaves it out is here by itself.
     if (each.target.kind === 'response' && pipelines.has(each.pipeline)) return false;
     if (!change.usedAs) return true;
@@ -104,8 +104,9 @@ function isGiving({ target, access, path }: ContractUsage, operation: string, ne
   );
 }
 
-export function stepOf({ pipeline, step }: ContractUsage): string {
-  return JSON.stringify([pipeline, step]);
+/** A step is one call, and one more where it is undone. */
+export function callOf({ pipeline, step, isUndoing }: ContractUsage): string {
+  return JSON.stringify([pipeline, step, isUndoing === true]);
 }
 
 function sameToken(a: string, b: string): boolean {

@@ -416,7 +416,7 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
     if (!compensation) return;
     request(compensate.with, compensation.plan.input, compensate.call.value, compensate.call.at);
     const target = requestTarget(compensation.contract.name, compensation.plan.operation);
-    writes(compensate.with, target, id, '', compensate.call.at);
+    writes(compensate.with, { ...target, isUndoing: true }, id, '', compensate.call.at);
   }
 
   function visitFresh({ id, fresh }: CallSpec, inner: Scope, call: ResolvedCall | undefined): void {
@@ -555,7 +555,7 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
   /** Every leaf of a template is a write at its pointer. */
   function writes(
     one: Template | undefined,
-    target: UsageTarget,
+    target: UsageTarget & Pick<UsageEntry, 'isUndoing'>,
     step: string,
     path: string,
     at: Location,

@@ -31,7 +31,7 @@ describe('the key of a scaffolded pipeline', () => {
   it.each([
     ['orderPaid', 'id orderId occurredAt', '${ event.orderId }'],
     ['order.paid', 'event_id order_id', '${ event.order_id }'],
-    ['orderLineShipped', 'orderLineId', '${ event.orderLineId }'],
+    ['orderLinePlaced', 'orderLineId', '${ event.orderLineId }'],
     ['ORDER_PAID', 'ORDER_ID', '${ event.ORDER_ID }'],
     ['customerCreated', 'id name', '${ event.id }'],
     ['commentCreated', 'commentId postId', '${ event.commentId }'],
@@ -99,6 +99,12 @@ describe('the key of a scaffolded pipeline', () => {
     ['orderShipped', 'orderId trackingNumber', {}, 'again, with another `trackingNumber`'],
     ['orderShipped', 'orderId', { shipment: { properties: { id: {} } } }, 'again, with another `shipment`'],
     ['orderLineShipped', 'orderId orderLineId', {}, 'again, with another `orderId`'],
+    [
+      'orderShipped',
+      'orderId lines',
+      {},
+      'no version or time of change in the event tells one from the next',
+    ],
     ['orderLineShipped', 'orderId sku', {}, 'its name does not say one thing that happens to each `orderId`'],
     [
       'orderLineUpdated',

@@ -137,12 +137,21 @@ function readOf(
   return { expression: ['event', ...members].join('.') };
 }
 
-/** What happens to a thing once by its meaning: told of again, it is the same event. Whole words: not `unpaid`, not `reissued`. */
-const ONCE = new Set(
-  'created placed registered onboarded paid shipped delivered issued received canceled cancelled deleted'.split(
-    ' ',
-  ),
-);
+/**
+ * What happens to a thing once by its meaning: told of again, it is the same event. Whole words: not `unpaid`, not `reissued`; and
+ * nothing that comes in parts, as what is shipped, delivered or received.
+ */
+const ONCE = new Set([
+  'created',
+  'placed',
+  'registered',
+  'onboarded',
+  'paid',
+  'issued',
+  'canceled',
+  'cancelled',
+  'deleted',
+]);
 
 /** What happens to the thing itself, whatever else the event names. */
 const OF_ITSELF = new Set(['created', 'updated', 'changed', 'modified']);

@@ -8,6 +8,8 @@ export interface Witness {
   /** Orders whose acceptance was heard of, and that no flag kept back. */
   readonly acknowledged: ReadonlySet<string>;
   readonly paidAtMs: ReadonlyMap<string, number>;
+  /** Orders that were paid before there was a run of them: a flag kept the first delivery out. */
+  readonly paidEarly: ReadonlySet<string>;
   readonly lines: ReadonlyMap<string, readonly Line[]>;
   /** Of the account that an order is of; a later one may be smaller. */
   readonly versions: ReadonlyMap<string, number>;

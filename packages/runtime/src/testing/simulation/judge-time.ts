@@ -10,10 +10,8 @@ export function judgeWaits(history: History): readonly string[] {
     const paidAtMs = witness.paidAtMs.get(key);
     if (paidAtMs === undefined) return [];
     const trace = history.trace(runId);
-    // A flag kept the first order out, and the payment was there before the order that began the run, if only within its moment.
-    const [accepted] = trace;
-    const isFirstOrder = accepted!.details['deliveryId'] === `d-${key}`;
-    if (paidAtMs < accepted!.at || (paidAtMs === accepted!.at && !isFirstOrder)) return [];
+    // A flag kept the first order out, and the payment was there before the order that began the run, if only in the same moment.
+    if (paidAtMs < trace[0]!.at || witness.paidEarly.has(key)) return [];
     const expired = trace.find(({ kind, details }) => kind === 'signal' && details['expired'] === true);
     if (expired !== undefined && paidAtMs < expired.at)
       return [`${key} waited in vain for a payment that came`];

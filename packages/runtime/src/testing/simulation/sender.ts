@@ -12,6 +12,8 @@ export class Sender {
   /** Deliveries that a flag kept from starting a run, as they were answered. */
   readonly flaggedOff = new Set<string>();
   readonly paidAtMs = new Map<string, number>();
+  /** Orders that were paid before there was a run of them. */
+  readonly paidEarly = new Set<string>();
   readonly lines = new Map<string, readonly Line[]>();
   readonly versions = new Map<string, number>();
   readonly #amounts = new Map<string, number>();
@@ -86,6 +88,7 @@ export class Sender {
       if (result.flaggedOff !== undefined) this.flaggedOff.add(deliveryId);
       if (result.older !== undefined) this.#coverage.saw('older event late');
       if (event === 'shop.ordered') this.#judgeDuplicate(payload, before, result);
+      else this.#seePaid(payload);
       return result.runs.length > 0;
     }
   }
@@ -104,6 +107,12 @@ export class Sender {
     // What moved meanwhile may have been told as it was, or as it is.
     if (before === now.state && told.state !== before)
       this.violations.push(`a duplicate of ${now.key} was told ${told.state}, and it is ${before}`);
+  }
+
+  #seePaid(payload: Json): void {
+    // As `pay` made it.
+    const { order: id } = payload as { readonly order: string };
+    if (this.#runOf({ id }) === undefined) this.paidEarly.add(id);
   }
 
   #runOf(payload: Json): RunSummary | undefined {

@@ -153,10 +153,10 @@ export class World {
   }
 
   get witness(): Witness {
-    const { acknowledged, paidAtMs, lines, versions } = this.#sender;
+    const { acknowledged, paidAtMs, paidEarly, lines, versions } = this.#sender;
     const { crashes, ups } = this.life;
     const isTimeUneven = this.#hasStalls || this.#weather.hasWindows || this.#weather.jumps > 0;
-    return { acknowledged, paidAtMs, lines, versions, crashes, ups, isTimeUneven };
+    return { acknowledged, paidAtMs, paidEarly, lines, versions, crashes, ups, isTimeUneven };
   }
 
   /** What broke a promise while it happened. */

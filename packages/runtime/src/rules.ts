@@ -45,7 +45,7 @@ export const runtimeRules = {
     severity: 'error',
     title: 'a stored value is not the one that was written there',
     why: 'Its checksum, or its seal, does not fit it or its row: the disk damaged it, or someone edited the file or moved values between rows. Its run is parked, for it would go on with something else than what happened.',
-    fix: 'Find the value in a backup (`tenon backup --check` says whether it is sound) or in the other system; cancel the run where it cannot be mended.',
+    fix: 'Find the value in a backup (`tenon backup --check` says whether it is sound) or in the other system; cancel the run where it cannot be mended. Where a start ends with it, the row is that of a switch, which would hold work back: put the last sound backup back.',
   },
   STORED_VALUE_ERASED: {
     severity: 'error',

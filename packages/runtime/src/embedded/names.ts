@@ -3,7 +3,8 @@ import { RuntimeError } from '../runtime-error.ts';
 import { type DataKeys, SYSTEM_KEY } from './data-keys.ts';
 import type { Statements } from './statements.ts';
 
-export type NameKind = 'key' | 'order' | 'delivery' | 'item';
+/** `version`: of an entity, in entries only. */
+export type NameKind = 'key' | 'order' | 'delivery' | 'item' | 'version';
 
 /** Of a digest, in base64url: 128 bits. */
 const DIGEST_CHARS = 22;
@@ -50,7 +51,7 @@ export class Names {
 
   /** What tells this secret from any other. */
   proof(): string {
-    return this.stored('key', '\0proof');
+    return this.stored('key', PROVED);
   }
 
   #theSecret(): string | undefined {
@@ -73,7 +74,15 @@ export function namesOf(keys: DataKeys | undefined): Names {
 export function readersNames(read: Statements, keys: DataKeys | undefined): Names {
   return new Names(() => {
     const secret = keys && secretOf(keys);
-    if (secret !== undefined || storedNames(read) === undefined) return secret;
+    const stored = storedNames(read);
+    if (stored === undefined) return secret;
+    if (secret !== undefined) {
+      if (stored.proof === proofOf(secret)) return secret;
+      throw new RuntimeError(
+        'RUNTIME_KEY_WRONG',
+        'the key files beside the database are those of another: nothing is found by a key or a delivery id with them',
+      );
+    }
     throw new RuntimeError(
       'STORED_VALUE_LOCKED',
       'the file is encrypted, so keys and delivery ids stand in it as digests; nothing is found by one of them without the keys of the file',
@@ -91,6 +100,13 @@ function secretOf(keys: DataKeys): string | undefined {
   const system = keys.get(SYSTEM_KEY);
   if (typeof system === 'string') return undefined;
   return Buffer.from(hkdfSync('sha256', system, '', 'tenon names', 32)).toString('base64url');
+}
+
+/** No key is called so. */
+const PROVED = '\0proof';
+
+function proofOf(secret: string): string {
+  return digest(secret, 'key', PROVED);
 }
 
 function digest(secret: string, kind: NameKind, name: string): string {

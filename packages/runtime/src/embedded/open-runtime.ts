@@ -37,7 +37,7 @@ const STOP_BOUND_MS = 10_000;
 /**
  * Opens the embedded runtime on a file and takes over what an earlier process left in it. Throws `RuntimeError`:
  * `RUNTIME_FILE_IN_USE`, `RUNTIME_FILE_NEWER`, `RUNTIME_FILE_UNREADABLE`, `RUNTIME_LEDGER_BEHIND`,
- * `RUNTIME_LEDGER_ALTERED`, `RUNTIME_KEY_MISSING`, `RUNTIME_KEY_WRONG`.
+ * `RUNTIME_LEDGER_ALTERED`, `RUNTIME_KEY_MISSING`, `RUNTIME_KEY_WRONG`, `STORED_VALUE_DAMAGED` (a switch: what it holds back is not known).
  */
 export function openRuntime(options: RuntimeOptions): Promise<Runtime> {
   return openRuntimeWith(options, (file) =>

@@ -13,6 +13,7 @@ export type Place = `${
   | 'runs'
   | 'cursors'
   | 'guards'
+  | 'newest'
   | 'switches'
   | 'replays'
   | 'replay_starts'
@@ -162,7 +163,10 @@ function checksum(text: string, place: Place): string {
 
 /** Keys of items may name somebody; a place ends in messages. */
 function shown(place: Place): string {
-  const [table, row, ...key] = place.split('/');
-  const name = key.length === 0 ? '' : `, ${key.join('/').replaceAll(/\[[^\]]*\]/g, '[]')}`;
-  return `${table} ${table === 'journal' || table === 'openings' ? `of run no. ${row}` : row}${name}`;
+  const slash = place.indexOf('/');
+  const [table, row] = [place.slice(0, slash), place.slice(slash + 1)];
+  // What names another row may have slashes of its own.
+  if (table !== 'journal' && table !== 'openings') return `${table} ${row}`;
+  const end = row.indexOf('/');
+  return `${table} of run no. ${row.slice(0, end)}, ${row.slice(end + 1).replaceAll(/\[[^\]]*\]/g, '[]')}`;
 }

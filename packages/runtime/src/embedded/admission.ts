@@ -386,11 +386,14 @@ export class Admission {
     // Of two forms the later run's is the newer one.
     const row = this.#engine.read
       .of(
-        `SELECT version FROM newest WHERE pipeline = ? AND order_key${isOneOf(forms)} ORDER BY run_seq DESC LIMIT 1`,
+        `SELECT version, run_seq FROM newest WHERE pipeline = ? AND order_key${isOneOf(forms)} ORDER BY run_seq DESC LIMIT 1`,
       )
       .get(pipeline, ...forms);
     // Written by `#draftRun`, as the JSON of a version.
-    return row === undefined ? undefined : (JSON.parse(String(row['version'])) as EntityVersion);
+    return (
+      row &&
+      (this.#engine.rows.codec.json(row['version'], `newest/${Number(row['run_seq'])}`) as EntityVersion)
+    );
   }
 
   #flagAgainst(event: Omit<NewEvent, 'payload'>, { loaded, key, orderKey }: Draft): Fact | undefined {

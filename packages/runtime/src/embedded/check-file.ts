@@ -48,6 +48,7 @@ const VALUES: readonly { readonly sql: string; readonly placeOf: (row: Row) => P
     placeOf: ({ key }) => `cursors/${key}`,
   },
   { sql: 'SELECT id AS key, value FROM switches', placeOf: ({ key }) => `switches/${key}` },
+  { sql: 'SELECT run_seq AS seq, version AS value FROM newest', placeOf: ({ seq }) => `newest/${seq}` },
   { sql: 'SELECT id AS key, value FROM reports', placeOf: ({ key }) => `reports/${key}` },
   { sql: 'SELECT id AS key, value FROM differences', placeOf: ({ key }) => `differences/${key}` },
   { sql: 'SELECT token AS key, value FROM repairs', placeOf: ({ key }) => `repairs/${key}` },

@@ -2,13 +2,10 @@ import type { Json, JsonObject } from '@tenon/model';
 import type { Fact } from '../engine.ts';
 import { saltedText } from '../interpreter/salted-digest.ts';
 import type { Names } from './names.ts';
+import { INDEX, ITEM } from './places.ts';
 
 /** Enough to tell the items of a list apart. */
 const NAME_DIGITS = 12;
-/** A place with the key of an item, as `strandName` writes it. */
-const ITEM = /\b([A-Za-z_][A-Za-z0-9_]*)\[([A-Za-z0-9_:;%-]+)\]/g;
-/** The place of an item in its list, which is no data. */
-const INDEX = /^\d{1,3}$/;
 
 /**
  * A fact as the ledger keeps it, for ever: what business keys stand in (places of list items, the key of an effect, which
@@ -39,7 +36,7 @@ export function forLedger(fact: Fact, salt: string | null, names: Names): Fact {
 /** A fact of no run: where the file hides names, they are digests here as there. */
 export function systemForLedger(fact: Fact, names: Names): Fact {
   if (!names.isHidden) return fact;
-  const { deliveryId, keys, onlyKeys } = fact.details;
+  const { deliveryId, keys, onlyKeys, version, newest } = fact.details;
   const digests = (of: Json | undefined) =>
     Array.isArray(of) && of.map((key: Json) => names.stored('key', String(key)));
   const [keyDigests, onlyDigests] = [digests(keys), digests(onlyKeys)];
@@ -50,6 +47,11 @@ export function systemForLedger(fact: Fact, names: Names): Fact {
       ...(typeof deliveryId === 'string' && { deliveryId: names.stored('delivery', deliveryId) }),
       ...(keyDigests && { keys: keyDigests }),
       ...(onlyDigests && { onlyKeys: onlyDigests }),
+      // Values of payloads. Another fact's version is that of a pipeline.
+      ...(fact.kind === 'olderSkipped' && {
+        version: names.stored('version', String(version)),
+        newest: names.stored('version', String(newest)),
+      }),
     },
   };
 }

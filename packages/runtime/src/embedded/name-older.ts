@@ -4,7 +4,7 @@ import { isDigest, keepNames, type Names, type NamesProgress, storedNames, withN
 import { placeOpenings } from './place-older.ts';
 import type { Sealer } from './sealer.ts';
 import { FINAL, FINAL_STATES, Statements } from './statements.ts';
-import { UnreadableValue } from './value-codec.ts';
+import { type Place, UnreadableValue } from './value-codec.ts';
 
 /** Rows looked at in one transaction: short, so that intake does not wait for it. */
 const SLICE = 100;
@@ -65,10 +65,17 @@ export function nameLanes(db: DatabaseSync, sealer: Sealer): number {
   const state = UNFINISHED[index];
   if (state === undefined) {
     // Ended, and of a run that may still have to undo it.
-    const sql = `SELECT ${COLUMNS} WHERE r.order_key IS NOT NULL AND r.seq IN
-      (SELECT c.run_seq FROM children c JOIN runs root ON root.seq = c.root_seq WHERE root.state NOT IN (${FINAL}))`;
-    for (const row of read.of(sql).all()) nameRun(read, sealer, row);
-    keepNames(read, { ...progress, lanes: 'done' });
+    const rows = read
+      .of(
+        `SELECT ${COLUMNS} JOIN children c ON c.run_seq = r.seq JOIN runs root ON root.seq = c.root_seq
+         WHERE c.run_seq > ? AND r.order_key IS NOT NULL AND root.state NOT IN (${FINAL}) ORDER BY c.run_seq LIMIT ?`,
+      )
+      .all(after, SLICE_LANES);
+    for (const row of rows) nameRun(read, sealer, row);
+    keepNames(read, {
+      ...progress,
+      lanes: rows.length < SLICE_LANES ? 'done' : [index, lastOf(rows)],
+    });
     return 1;
   }
   const rows = read
@@ -95,6 +102,7 @@ export function nameOlder(read: Statements, sealer: Sealer, sealRest: () => void
 }
 
 type Row = Readonly<Record<string, unknown>>;
+type Stored = string | Uint8Array | null;
 
 function nameRuns(read: Statements, sealer: Sealer, { runs, lastRun }: NamesProgress): number {
   if (runs >= lastRun) return runs;
@@ -122,7 +130,7 @@ function nameRun(read: Statements, sealer: Sealer, row: Row): void {
   const key = String(row['key']);
   const orderKey = row['order_key'] === null ? null : String(row['order_key']);
   const place = `runs/${seq}/salt` as const;
-  let salt = row['salt'] as string | Uint8Array | null;
+  let salt = row['salt'] as Stored;
   const text = textOf(sealer, salt, place);
   // One that was let go after it had been named has no names left that would say so.
   if (text === undefined || salt === null ? isDigest(key) : text.includes('[')) return;
@@ -143,21 +151,26 @@ function nameRun(read: Statements, sealer: Sealer, row: Row): void {
   read.of(`UPDATE OR IGNORE keys SET key = ? ${kept}`).run(names.stored('key', key), pipeline, key, seq);
   read.of(`DELETE FROM keys ${kept}`).run(pipeline, key, seq);
   if (orderKey === null) return;
+  const newest = read.of('SELECT version FROM newest WHERE run_seq = ?').get(seq);
+  if (newest === undefined) return;
+  const version = textOf(sealer, newest['version'] as Stored, `newest/${seq}`);
   read
-    .of('UPDATE OR IGNORE newest SET order_key = ? WHERE run_seq = ?')
-    .run(names.stored('order', orderKey), seq);
+    .of('UPDATE OR IGNORE newest SET order_key = ?, version = ? WHERE run_seq = ?')
+    .run(
+      names.stored('order', orderKey),
+      version === undefined
+        ? (newest['version'] as Stored)
+        : codec.seal(version, `newest/${seq}`, sealer.systemKey()),
+      seq,
+    );
   read.of('DELETE FROM newest WHERE run_seq = ? AND order_key = ?').run(seq, orderKey);
 }
 
-/** `''` where there is no salt; `undefined` where it cannot be read. */
-function textOf(
-  { codec }: Sealer,
-  salt: string | Uint8Array | null,
-  place: `runs/${number}/salt`,
-): string | undefined {
-  if (salt === null) return '';
+/** `''` where there is none; `undefined` where it cannot be read. */
+function textOf({ codec }: Sealer, stored: Stored, place: Place): string | undefined {
+  if (stored === null) return '';
   try {
-    return codec.open(salt, place);
+    return codec.open(stored, place);
   } catch (error) {
     if (error instanceof UnreadableValue) return undefined;
     throw error;

@@ -46,10 +46,10 @@ export function withPlacesHidden(
   return hidden;
 }
 
-/** As `strandName` writes it; a digest has a `~`, which is written otherwise there. */
-const ITEM = /\b([A-Za-z_][A-Za-z0-9_]*)\[([A-Za-z0-9_:;%-]+)\]/g;
-/** The place of an item in its list, which is no data. */
-const INDEX = /^\d{1,3}$/;
+/** A place with the key of an item, as `strandName` writes it; a digest has a `~`, which is written otherwise there. */
+export const ITEM = /\b([A-Za-z_][A-Za-z0-9_]*)\[([A-Za-z0-9_:;%-]+)\]/g;
+/** The place of an item in its list, which is no data. A key that looks like one cannot be told from it here, and stays. */
+export const INDEX = /^\d{1,3}$/;
 const HIDDEN = /\[(~[A-Za-z0-9_-]{22})\]/g;
 
 /** Hidden already, it stays as it is. */

@@ -240,6 +240,8 @@ export const sealings: Readonly<Partial<Record<WriteName, Sealing>>> = {
   },
   putClaimedRun: { by: 'newRun', values: [{ at: 11, place: ([seq]) => `runs/${seq}/salt` }] },
   putEndedRun: { by: 'newRun', values: [{ at: 11, place: ([seq]) => `runs/${seq}/salt` }] },
+  // Not by the run's own: what is older is told from it when the run's data is gone, too.
+  putNewest: { by: 'system', values: [{ at: 2, place: ([, , , run]) => `newest/${run}` }] },
   putJournal: { by: 'run', values: [{ at: 3, place: ([run, key]) => `journal/${run}/${key}` }] },
   cancelChild: { by: 'run', values: [{ at: 2, place: ([run]) => `journal/${run}/#cancel` }] },
   takeBackChild: { by: 'run', values: [{ at: 2, place: ([run]) => `journal/${run}/#takenBack` }] },

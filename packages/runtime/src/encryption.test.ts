@@ -1,5 +1,5 @@
 import { createSecretKey, randomBytes } from 'node:crypto';
-import { cpSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, rmSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import type { Json } from '@tenon/model';
 import fc from 'fast-check';
@@ -7,8 +7,9 @@ import { afterEach, expect, test } from 'vitest';
 import { DataKeys, type EncryptionOptions, keyFolder, wrappedBy } from './embedded/data-keys.ts';
 import { openLedger } from './embedded/open-ledger.ts';
 import { type Place, UnreadableValue, ValueCodec } from './embedded/value-codec.ts';
-import { type Bench, openBench, refused, testKey } from './testing/bench.ts';
+import { type Bench, openBench, refused } from './testing/bench.ts';
 import { call, planFor, step, undoable } from './testing/plan.ts';
+import { bytesUnder, problemsOf } from './testing/stored-file.ts';
 
 const CANARY = 'CANARY-mila@customers.example';
 const DAY_MS = 86_400_000;
@@ -25,14 +26,7 @@ function secretOf(id: string): Uint8Array {
   return Buffer.alloc(32, id);
 }
 
-/** Everything that lies under the name of the database, its keys aside. */
-function bytes(file = bench.file): string {
-  return ['', '-wal', '-shm', '.mark', '.checkpoints']
-    .map((suffix) => file + suffix)
-    .filter(existsSync)
-    .map((path) => readFileSync(path, 'latin1'))
-    .join('\n');
-}
+const bytes = (file = bench.file): string => bytesUnder(file);
 
 /** Changes the file as nobody should, while no process has it open. */
 function meddle(sql: string): void {
@@ -74,15 +68,6 @@ async function approve(runId: string): Promise<void> {
   await bench.runtime.idle();
 }
 
-function problems(encryption = bench.encryption): readonly string[] {
-  const ledger = openLedger(bench.file, encryption);
-  const lines = readFileSync(`${bench.file}.checkpoints`, 'utf8').split('\n');
-  const { findings } = ledger.verify({ checkpoints: [{ name: 'c', lines }], keys: [testKey.publicKey] });
-  const all = [...findings.map(({ message }) => message), ...ledger.check()];
-  ledger.close();
-  return all;
-}
-
 test('what is stored is in no file in clear, and runs go on with it over restarts and crashes', async () => {
   await open(keys('k1'));
   bench.target.script = { create: [{ result: { id: 'x', mail: CANARY } }] };
@@ -102,7 +87,7 @@ test('what is stored is in no file in clear, and runs go on with it over restart
   expect(bytes()).not.toContain('CANARY');
   await bench.runtime.stop();
   expect(bytes()).not.toContain('CANARY');
-  expect(problems()).toEqual([]);
+  expect(problemsOf(bench)).toEqual([]);
 });
 
 test('without its key the file is refused before anything is taken in, and its ledger still verifies', async () => {
@@ -116,7 +101,7 @@ test('without its key the file is refused before anything is taken in, and its l
   await expect(bench.restart()).rejects.toMatchObject({ code: 'RUNTIME_KEY_MISSING' });
   delete bench.encryption;
   await expect(bench.restart()).rejects.toMatchObject({ code: 'RUNTIME_KEY_MISSING' });
-  expect(problems(undefined)).toEqual([expect.stringMatching(/^STORED_VALUE_LOCKED: \d+ values/)]);
+  expect(problemsOf(bench)).toEqual([expect.stringMatching(/^STORED_VALUE_LOCKED: \d+ values/)]);
   const ledger = openLedger(bench.file);
   expect(ledger.run(ledger.runs()[0]!.runId)).toMatchObject({ state: 'waiting', input: null });
   ledger.close();
@@ -160,7 +145,7 @@ test('a file from before is encrypted while runs go on, and a restart goes on wi
   await approve(waiting);
   expect(bench.state(waiting)).toBe('succeeded');
   await bench.runtime.stop();
-  expect(problems()).toEqual([]);
+  expect(problemsOf(bench)).toEqual([]);
 });
 
 test('erasure destroys keys: a backup from before cannot be read, and a run of it is parked, not broken', async () => {
@@ -231,7 +216,7 @@ test.each([
         : `CAST(substr(value, 1, 30) || x'00' || substr(value, 32) AS BLOB)`;
     meddle(`UPDATE journal SET value = ${changed} WHERE run_seq = ${at(damaged)} AND key = 'one#1';
     UPDATE journal SET value = (SELECT value FROM journal WHERE run_seq = ${at(sound)} AND key = 'one#1') WHERE run_seq = ${at(swapped)} AND key = 'one#1'`);
-    expect(problems()).toEqual([
+    expect(problemsOf(bench)).toEqual([
       expect.stringContaining('STORED_VALUE_DAMAGED: journal of run no. 1, one#1'),
       expect.stringContaining('STORED_VALUE_DAMAGED: journal of run no. 2, one#1'),
     ]);
@@ -271,4 +256,38 @@ test('whatever was sealed comes back from its own place, with its own key, and f
       expect(() => codec.open(broken, here)).toThrow(UnreadableValue);
     }),
   );
+});
+
+test('a damaged switch is named as it is called, and nothing starts without it', async () => {
+  await open(keys('k1'));
+  await bench.runtime.setSwitch({ kind: 'pause', pipeline: 'orders', onlyKeys: [] }, 'ana', 'a test');
+  const { id } = bench.runtime.switches()[0]!;
+  expect(id).toContain('/');
+  await bench.runtime.stop();
+  meddle(`UPDATE switches SET value = x'01'`);
+  const message = expect.stringMatching(`^switches ${id}: the stored value is not`);
+  await expect(bench.restart()).rejects.toMatchObject({ code: 'STORED_VALUE_DAMAGED', message });
+  expect(problemsOf(bench)).toEqual([expect.stringContaining(`switches ${id}: `)]);
+});
+
+test('a damaged version is named by the check', async () => {
+  bench = await openBench(
+    planFor({
+      identity: {
+        key: { expression: 'event.id' },
+        orderBy: { expression: 'event.id' },
+        version: 'event.n',
+        retainMs: DAY_MS,
+      },
+      steps: [call('put', 'acme.put')],
+    }),
+  );
+  bench.checkpoints = {};
+  bench.encryption = keys('k1');
+  await bench.restart();
+  await order('a', { n: 1 });
+  await bench.runtime.stop();
+  expect(problemsOf(bench)).toEqual([]);
+  meddle("UPDATE newest SET version = x'01'");
+  expect(problemsOf(bench)).toEqual([expect.stringMatching(/^STORED_VALUE_DAMAGED: newest 1: /)]);
 });

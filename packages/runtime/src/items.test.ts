@@ -1,4 +1,3 @@
-import { existsSync, readFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { EncryptionOptions } from './embedded/data-keys.ts';
@@ -6,8 +5,10 @@ import { Names } from './embedded/names.ts';
 import { openLedger } from './embedded/open-ledger.ts';
 import { hiddenPlace, hidings, withPlacesHidden } from './embedded/places.ts';
 import { writes } from './embedded/statements.ts';
-import { type Bench, openBenchWith, refused, testKey } from './testing/bench.ts';
+import { type Bench, openBenchWith, refused } from './testing/bench.ts';
 import { call, childPlan, literal, planFor, run, step, undoable } from './testing/plan.ts';
+import { bytesUnder, problemsOf } from './testing/stored-file.ts';
+import { until } from './testing/until.ts';
 
 const DAY_MS = 86_400_000;
 const CANARY = 'CANARY-item';
@@ -43,23 +44,7 @@ const plan = planFor({
   ],
 });
 
-/** Everything that lies under the name of the database, its keys aside. */
-function bytes(): string {
-  return ['', '-wal', '-shm', '.mark', '.checkpoints']
-    .map((suffix) => bench.file + suffix)
-    .filter(existsSync)
-    .map((path) => readFileSync(path, 'latin1'))
-    .join('\n');
-}
-
-function problems(): readonly string[] {
-  const ledger = openLedger(bench.file, bench.encryption);
-  const lines = readFileSync(`${bench.file}.checkpoints`, 'utf8').split('\n');
-  const { findings } = ledger.verify({ checkpoints: [{ name: 'c', lines }], keys: [testKey.publicKey] });
-  const all = [...findings.map(({ message }) => message), ...ledger.check()];
-  ledger.close();
-  return all;
-}
+const bytes = (): string => bytesUnder(bench.file);
 
 const sku = (name: string): string => `${CANARY}-${name}`;
 /** As the place of an item is written. */
@@ -71,13 +56,6 @@ async function open(encrypted: boolean): Promise<void> {
 
 async function order(id: string, ...names: readonly string[]): Promise<string> {
   return bench.order({ id, lines: names.map((name) => ({ sku: sku(name) })) });
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  for (let turn = 0; !condition(); turn++) {
-    if (turn > 10_000) throw new Error('it never came to that');
-    await new Promise((resolve) => setImmediate(resolve));
-  }
 }
 
 const waitsAt = (runId: string, stepId: string): boolean =>
@@ -160,7 +138,7 @@ describe('items of lists in an encrypted file', () => {
       look();
       await bench.runtime.stop();
       look();
-      expect(problems()).toEqual([]);
+      expect(problemsOf(bench)).toEqual([]);
       if (encrypted) continue;
       expect(bytes().includes(CANARY)).toBe(true);
       await bench.close();
@@ -311,7 +289,7 @@ describe('items of lists in an encrypted file', () => {
     expect(bench.runtime.run(ended)!.steps.map(({ id }) => id)).toContain(`${item('many-2')}.book`);
     await bench.runtime.stop();
     expect(bytes().includes(CANARY)).toBe(false);
-    expect(problems()).toEqual([]);
+    expect(problemsOf(bench)).toEqual([]);
   });
 
   test('of an older file: a child that began meanwhile tells its parent, over a crash', async () => {

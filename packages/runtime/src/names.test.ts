@@ -1,12 +1,17 @@
-import { cpSync, existsSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, rmSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import type { Json } from '@tenon/model';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type EncryptionOptions, keyFolder } from './embedded/data-keys.ts';
+import { nameLanes, proveNames } from './embedded/name-older.ts';
 import { openLedger } from './embedded/open-ledger.ts';
+import { markEncrypted } from './embedded/seal-older.ts';
+import { Sealer } from './embedded/sealer.ts';
 import type { AcceptResult } from './runtime.ts';
-import { type Bench, openBench, openBenchWith, refused, testKey } from './testing/bench.ts';
+import { type Bench, openBench, openBenchWith, refused } from './testing/bench.ts';
 import { call, planFor, step, undoable } from './testing/plan.ts';
+import { bytesUnder, problemsOf } from './testing/stored-file.ts';
+import { until } from './testing/until.ts';
 
 const DAY_MS = 86_400_000;
 const DIGEST = /^~[A-Za-z0-9_-]{22}$/;
@@ -18,14 +23,7 @@ function keys(...ids: readonly string[]): EncryptionOptions {
   return { keys: Object.fromEntries(ids.map((id) => [id, Buffer.alloc(32, id)])), current: ids[0]! };
 }
 
-/** Everything that lies under the name of a database, its keys aside. */
-function bytes(file = bench.file): string {
-  return ['', '-wal', '-shm', '.mark', '.checkpoints']
-    .map((suffix) => file + suffix)
-    .filter(existsSync)
-    .map((path) => readFileSync(path, 'latin1'))
-    .join('\n');
-}
+const bytes = (file = bench.file): string => bytesUnder(file);
 
 /** A run waits for a person between two effects; runs of one customer keep their order. */
 const plan = planFor({
@@ -34,7 +32,7 @@ const plan = planFor({
     // Not a value of the payload, so that nothing is found by that.
     key: { expression: "event.id + '.'" },
     orderBy: { expression: "event.who + '.'" },
-    version: 'event.n',
+    version: "event.n + '.'",
     retainMs: 400 * DAY_MS,
   },
   steps: [
@@ -67,7 +65,12 @@ function send(
   const { of = name, n = 1, delivery = `${++deliveries}`, ...rest } = more;
   return bench.runtime.accept({
     event: 'shop.ordered',
-    payload: { id: `CANARY-key-${name}`, who: `CANARY-order-${of}`, n, ...rest },
+    payload: {
+      id: `CANARY-key-${name}`,
+      who: `CANARY-order-${of}`,
+      n: `CANARY-version-${String(n).padStart(4, '0')}.`,
+      ...rest,
+    },
     deliveryId: `CANARY-delivery-${delivery}`,
     source: 'shop',
   });
@@ -77,13 +80,6 @@ async function order(...given: Parameters<typeof send>): Promise<string> {
   const result = await send(...given);
   if (!result.ok) throw new Error(result.failure.message);
   return result.runs[0]!.runId;
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  for (let turn = 0; !condition(); turn++) {
-    if (turn > 10_000) throw new Error('it never came to that');
-    await new Promise((resolve) => setImmediate(resolve));
-  }
 }
 
 function stateOf(runId: string, state: string): () => boolean {
@@ -99,15 +95,6 @@ const ids = (runs: readonly { readonly runId: string }[]) => runs.map(({ runId }
 
 /** Keys of the effects that the target was asked for. */
 const effectKeys = () => bench.target.calls.map(({ operation, key }) => `${operation} ${key}`);
-
-function problems(): readonly string[] {
-  const ledger = openLedger(bench.file, bench.encryption);
-  const lines = readFileSync(`${bench.file}.checkpoints`, 'utf8').split('\n');
-  const { findings } = ledger.verify({ checkpoints: [{ name: 'c', lines }], keys: [testKey.publicKey] });
-  const all = [...findings.map(({ message }) => message), ...ledger.check()];
-  ledger.close();
-  return all;
-}
 
 /** Of the only run. */
 function storedSalt(): unknown {
@@ -191,7 +178,7 @@ describe('names in an encrypted file', () => {
     expect(bytes(`${bench.file}.backup`).includes('CANARY')).toBe(false);
     await bench.runtime.stop();
     expect(bytes().includes('CANARY')).toBe(false);
-    expect(problems()).toEqual([]);
+    expect(problemsOf(bench)).toEqual([]);
   });
 
   test('make the same effects as in a file that is not', async () => {
@@ -255,6 +242,14 @@ describe('names in an encrypted file', () => {
     rmSync(keyFolder(bench.file), { recursive: true });
     cpSync(keyFolder(other.file), keyFolder(bench.file), { recursive: true });
     await expect(bench.restart()).rejects.toMatchObject({ code: 'RUNTIME_KEY_WRONG' });
+    // Nor does who reads it hear that nothing is there.
+    const reader = openLedger(bench.file, keys('k1'));
+    expect(reader.runs()).toMatchObject([{ key: expect.stringMatching(DIGEST) }]);
+    expect(() => reader.runs({ key: id('a') })).toThrow(
+      expect.objectContaining({ code: 'RUNTIME_KEY_WRONG' }),
+    );
+    expect(() => reader.trace({ key: id('a') })).toThrow(/those of another/);
+    reader.close();
     await other.close();
   });
 });
@@ -332,8 +327,9 @@ describe('a file whose names were in clear', () => {
     for (const text of [bytes(), bytes(`${bench.file}.backup`)]) {
       expect(text.includes('CANARY-key')).toBe(false);
       expect(text.includes('CANARY-order')).toBe(false);
+      expect(text.includes('CANARY-version')).toBe(false);
     }
-    expect(problems()).toEqual([]);
+    expect(problemsOf(bench)).toEqual([]);
 
     bench.encryption = keys('k2', 'k1');
     await bench.restart();
@@ -383,7 +379,8 @@ describe('a file whose names were in clear', () => {
     const rest = bytes();
     expect(rest.includes('CANARY-key')).toBe(false);
     expect(rest.includes('CANARY-order')).toBe(false);
-    expect(problems()).toEqual([]);
+    expect(rest.includes('CANARY-version')).toBe(false);
+    expect(problemsOf(bench)).toEqual([]);
   });
 
   test('a key that was let go, and taken again meanwhile, stands for the later run', async () => {
@@ -432,6 +429,35 @@ describe('a file whose names were in clear', () => {
       expect(ids(bench.runtime.runs({ key: id('a') }))).toEqual([named]);
     },
   );
+
+  test('ended children of runs that may have to undo them are named a slice at a time', async () => {
+    await open();
+    await order('a');
+    await bench.runtime.idle();
+    await bench.runtime.stop();
+    const db = new DatabaseSync(bench.file);
+    const columns = db
+      .prepare('PRAGMA table_info(runs)')
+      .all()
+      .map(({ name }) => String(name))
+      .filter((name) => !['seq', 'run_id', 'state', 'due_at', 'claimed'].includes(name))
+      .join(', ');
+    db.exec(`WITH RECURSIVE n (n) AS (SELECT 2 UNION ALL SELECT n + 1 FROM n WHERE n < 1501)
+      INSERT INTO runs (seq, run_id, state, ${columns}) SELECT n, 'child-' || n, 'succeeded', ${columns} FROM n JOIN runs ON seq = 1`);
+    db.exec(`INSERT INTO children (run_seq, parent_seq, parent_key, parent_step, root_seq, hops, deadline_ms)
+      SELECT seq, 1, seq, 'sub', 1, 1, 1000 FROM runs WHERE seq > 1`);
+    const sealer = new Sealer(bench.file, db, keys('k1'));
+    // As a start makes it.
+    sealer.systemKey();
+    markEncrypted(db);
+    proveNames(db, bench.file, sealer.names);
+    const inClear = () =>
+      Number(db.prepare(`SELECT count(*) AS n FROM runs WHERE substr(order_key, 1, 1) <> '~'`).get()!['n']);
+    const left = [inClear()];
+    while (nameLanes(db, sealer) > 0) if (inClear() !== left.at(-1)) left.push(inClear());
+    db.close();
+    expect(left).toEqual([1501, 1500, 500, 0]);
+  });
 
   test('switches alone are taken over as well', async () => {
     await open();

@@ -4,6 +4,7 @@ import { openLedger } from './embedded/open-ledger.ts';
 import { openRuntime } from './embedded/open-runtime.ts';
 import { type Bench, openBench, refused, unavailable } from './testing/bench.ts';
 import { call, planFor, step, undoable } from './testing/plan.ts';
+import { until } from './testing/until.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -499,11 +500,3 @@ describe('the file', () => {
     expect(bench.target.count('create')).toBe(60);
   });
 });
-
-async function until(condition: () => boolean): Promise<void> {
-  for (const endAt = performance.now() + 10_000; performance.now() < endAt; ) {
-    if (condition()) return;
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  throw new Error('it did not come to pass');
-}

@@ -4,6 +4,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import type { SwitchRequest } from './switches.ts';
 import { type Bench, openBench, refused, unavailable } from './testing/bench.ts';
 import { call, childPlan, literal, planFor, probe, run, step, undoable } from './testing/plan.ts';
+import { until } from './testing/until.ts';
 
 let bench: Bench;
 afterEach(() => bench.close());
@@ -649,7 +650,3 @@ test('a closed connection holds its calls until it opens, without an attempt or 
   expect(bench.target.calls[0]?.atMs).toBe(opensAtMs);
   expect(bench.runtime.run(runId)?.steps[0]?.attempts).toBe(1);
 });
-
-async function until(isSo: () => boolean): Promise<void> {
-  while (!isSo()) await new Promise((resolve) => setImmediate(resolve));
-}

@@ -6,7 +6,8 @@ export function judgeWaits(history: History): readonly string[] {
   const { witness } = history;
   if (witness.isTimeUneven) return [];
   const moments = momentsOf(history);
-  return history.orders.flatMap(({ runId, key }) => {
+  return history.orders.flatMap((run) => {
+    const { runId, key } = run;
     const paidAtMs = witness.paidAtMs.get(key);
     if (paidAtMs === undefined) return [];
     const trace = history.trace(runId);
@@ -20,8 +21,11 @@ export function judgeWaits(history: History): readonly string[] {
     // Expired before, and resumed after: it came in between, and there is no moment to measure from.
     const isFirstWait = began !== undefined && expired === undefined;
     if (noticed === undefined || !isFirstWait) return [];
+    // Resumed, it takes its turn among those of its order key first.
+    const resumedAt = resumedAtMs(trace, noticed);
+    if (resumedAt > 0 && history.planOf(run).identity.orderBy !== undefined) return [];
     const since = moments.filter((at) => at <= noticed.at);
-    const lateMs = noticed.at - Math.max(paidAtMs, began.at, resumedAtMs(trace, noticed), ...since);
+    const lateMs = noticed.at - Math.max(paidAtMs, began.at, resumedAt, ...since);
     return lateMs > 0 ? [`${key} noticed its payment ${lateMs} ms late`] : [];
   });
 }

@@ -153,6 +153,21 @@ describe('wait', () => {
     expect(bench.state(runId)).toBe('succeeded');
   });
 
+  test('for an event that is on its way to the disk as the run looks, woken by another one', async () => {
+    bench = await openBench(planFor({ steps: [waitForPayment('fail')] }));
+    const runId = await bench.order({ id: 'a' });
+    await bench.runtime.idle();
+    const turns = async (count: number): Promise<void> => {
+      for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve));
+    };
+    bench.onBatch = () => turns(10);
+    const other = pay('b');
+    await turns(5);
+    await Promise.all([other, pay('a')]);
+    await bench.runtime.idle();
+    expect(bench.state(runId)).toBe('succeeded');
+  });
+
   test('for an event that came before the step did, but after the run began', async () => {
     bench = await openBench(planFor({ steps: [call('slow', 'acme.get'), waitForPayment('fail')] }));
     bench.target.script = { get: [{ fail: unavailable }] };

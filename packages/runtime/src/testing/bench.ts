@@ -302,6 +302,8 @@ export interface Bench {
   readonly entries: LedgerEntry[];
   file: string;
   onEntry?: (entry: LedgerEntry) => void;
+  /** A batch is on its way to the disk, for as long. */
+  onBatch?: () => Promise<void>;
   /** A batch is on the disk, and nobody has heard of it. */
   onCommit?: () => void;
   /** The file is about to be tended to. */
@@ -435,7 +437,12 @@ export async function openBenchWith(start: BenchStart, plans: readonly Plan[]): 
           // Killed at this moment: what is on the disk is not announced.
           return isDead() ? nothing : result;
         },
-        { file: path, logPages: start.logPages, onTend: (chore) => bench.onTend?.(chore) },
+        {
+          file: path,
+          logPages: start.logPages,
+          onBatch: () => bench.onBatch?.(),
+          onTend: (chore) => bench.onTend?.(chore),
+        },
       ),
     );
   };
@@ -525,10 +532,12 @@ function breakable(
   {
     file,
     logPages,
+    onBatch,
     onTend,
   }: {
     readonly file: string;
     readonly logPages: number | undefined;
+    onBatch(): Promise<void> | undefined;
     onTend(chore: Chore): Promise<void> | undefined;
   },
 ): Committer {
@@ -536,6 +545,8 @@ function breakable(
   return {
     batchesMax: committer.batchesMax,
     apply: async (groups) => {
+      const onItsWay = onBatch();
+      if (onItsWay !== undefined) await onItsWay;
       if (!isTuned) committer.pragma(`wal_autocheckpoint = ${logPages}`);
       isTuned = true;
       if (isBroken()) throw new Error('disk I/O error');

@@ -41,7 +41,7 @@ import {
   type TenonServer,
 } from '@tenon/server';
 import { loadConnectorModule } from './connector-module.ts';
-import { DataKeyError, encryptionOptions } from './data-keys.ts';
+import { DataKeyError, encryptionOptions, lockedWords } from './data-keys.ts';
 import { pipelinesCalling } from './grants.ts';
 import {
   askHealth,
@@ -286,7 +286,7 @@ async function encryptionOf(
   try {
     return await encryptionOptions(config.engine.encryption, root, secrets);
   } catch (error) {
-    throw error instanceof DataKeyError ? new ComposeError(error.message) : error;
+    throw error instanceof DataKeyError ? new ComposeError(lockedWords(error)) : error;
   }
 }
 

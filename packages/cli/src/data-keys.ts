@@ -9,8 +9,21 @@ import { findRoot, readServerConfig } from './root.ts';
 
 const KEY_BYTES = 32;
 
-/** A key that cannot be one, said in a sentence that does not hold it. */
-export class DataKeyError extends Error {}
+/** A key that cannot be read or cannot be one, said in a sentence that does not hold it. */
+export class DataKeyError extends Error {
+  readonly code = 'RUNTIME_KEY_MISSING';
+}
+
+/** Why the keys are not at hand that encrypted values are read with. */
+export interface KeyRefusal {
+  readonly code: string;
+  readonly message: string;
+}
+
+export interface ReadersKeys {
+  readonly encryption?: EncryptionOptions;
+  readonly refusal?: KeyRefusal;
+}
 
 /** The keys that the configuration names, the current one first. */
 export async function encryptionOptions(
@@ -27,9 +40,10 @@ export async function encryptionOptions(
       throw new DataKeyError(
         `engine.encryption.keys: two keys are called ${id}; a name stands for one key, for ever`,
       );
-    const secret = await secrets.resolve(key, {
-      connection: 'engine',
-      use: `encryption of stored data by ${id}`,
+    const use = { connection: 'engine', use: `encryption of stored data by ${id}` };
+    const secret = await secrets.resolve(key, use).catch((error: unknown) => {
+      if (!(error instanceof SecretUnavailableError)) throw error;
+      throw new DataKeyError(`the key ${id} of engine.encryption.keys cannot be read: ${error.message}`);
     });
     keys[id] = keyBytes(secret.reveal(), id, secret.reference);
   }
@@ -45,17 +59,27 @@ export async function encryptionOptions(
  * not encrypted. The folder of keys is the workspace's, for no copy has one.
  */
 export async function readersEncryption(io: Io): Promise<EncryptionOptions | undefined> {
+  return (await readersKeys(io)).encryption;
+}
+
+/** As `readersEncryption`, and why there are none. */
+export async function readersKeys(io: Io): Promise<ReadersKeys> {
   const root = await findRoot(io.cwd);
   const { encryption, engineFile } = await readServerConfig(root);
-  if (encryption === undefined || root === undefined || engineFile === undefined) return undefined;
+  if (encryption === undefined || root === undefined || engineFile === undefined) return {};
   const secrets = secretStore({ env: io.env, root, readFile: (path) => readFile(path, 'utf8') });
   try {
     const options = await encryptionOptions(encryption, root, secrets);
-    return { ...options, folder: keyFolder(engineFile, options) };
+    return { encryption: { ...options, folder: keyFolder(engineFile, options) } };
   } catch (error) {
-    if (error instanceof DataKeyError || error instanceof SecretUnavailableError) return undefined;
+    if (error instanceof DataKeyError) return { refusal: { code: error.code, message: error.message } };
     throw error;
   }
+}
+
+/** What an operator is told when encrypted values cannot be read. No backup helps against it: it has the same keys. */
+export function lockedWords({ code, message }: KeyRefusal): string {
+  return `${code}: ${message}; see \`tenon explain ${code}\``;
 }
 
 function keyBytes(text: string, id: string, reference: string): Uint8Array {

@@ -73,7 +73,13 @@ export function unsetWords(unset: readonly UnsetVariable[]): string {
     ['VARIABLE', 'NEEDED', 'FOR'],
     unset.map(({ name, places, isNeeded }) => [name, isNeeded ? 'to start' : 'when used', places.join(', ')]),
   );
+  const isKeyless = unset.some(({ places }) =>
+    places.some((place) => place.startsWith('engine.encryption.keys')),
+  );
+  const locked = isKeyless
+    ? 'RUNTIME_KEY_MISSING: a key that stored data is encrypted with is among them; see `tenon explain RUNTIME_KEY_MISSING`\n'
+    : '';
   return isStopped
-    ? `not started: ${what}\n${listed}\nset them and start again; to try it without the real systems, \`tenon sandbox\` says what to set\n`
+    ? `not started: ${what}\n${listed}\n${locked}set them and start again; to try it without the real systems, \`tenon sandbox\` says what to set\n`
     : `${what}: what uses them fails until it is started again with them\n${listed}\n`;
 }

@@ -1,11 +1,17 @@
 import { existsSync } from 'node:fs';
-import { type EncryptionOptions, openLedger } from '@tenon/runtime';
+import { openLedger } from '@tenon/runtime';
+import type { KeyRefusal, ReadersKeys } from './data-keys.ts';
 import { exit } from './exit.ts';
 import { type OperationsClient, OperationsError } from './operations-client.ts';
 
 type Ledger = ReturnType<typeof openLedger>;
 type Query = Readonly<Record<string, string | undefined>>;
-type Read = (ledger: Ledger, query: Query, id: string | undefined) => Record<string, unknown> | undefined;
+type Read = (
+  ledger: Ledger,
+  query: Query,
+  id: string | undefined,
+  refusal: KeyRefusal | undefined,
+) => Record<string, unknown> | undefined;
 
 /**
  * What the operations API would answer, by collection, read from the database file itself: the process may be down when
@@ -47,7 +53,14 @@ const READS: ReadonlyMap<string, Read> = new Map<string, Read>([
     }),
   ],
   ['secrets', (ledger) => ({ users: ledger.secretUsers() })],
-  ['protection', (ledger) => asRecord(ledger.protection())],
+  [
+    'protection',
+    (ledger, _query, _id, refusal) => {
+      const problem = refusal ?? ledger.keyProblem();
+      const keyProblem = problem && { code: problem.code, message: problem.message };
+      return { ...ledger.protection(), ...(keyProblem && { keyProblem }) };
+    },
+  ],
   ['replays', (ledger, _query, id) => asRecord(ledger.replayStatus(id ?? ''))],
 ]);
 
@@ -56,11 +69,11 @@ function readLedger(
   read: Read,
   query: Query,
   id: string | undefined,
-  encryption: EncryptionOptions | undefined,
+  { encryption, refusal }: ReadersKeys,
 ): ReturnType<Read> {
   const ledger = openLedger(file, encryption);
   try {
-    return read(ledger, query, id === undefined ? undefined : decodeURIComponent(id));
+    return read(ledger, query, id === undefined ? undefined : decodeURIComponent(id), refusal);
   } finally {
     ledger.close();
   }
@@ -87,7 +100,7 @@ export function withLedgerFile(
   client: OperationsClient,
   file: string,
   say: (text: string) => void,
-  keys: () => Promise<EncryptionOptions | undefined> = async () => undefined,
+  keys: () => Promise<ReadersKeys> = async () => ({}),
 ): OperationsClient {
   return {
     post: client.post,
@@ -99,8 +112,8 @@ export function withLedgerFile(
         const [, , collection, id] = path.split('/');
         const read = READS.get(collection ?? '');
         if (!read) throw error;
-        const encryption = await keys();
-        const found = readable(() => readLedger(file, read, query, id, encryption));
+        const own = await keys();
+        const found = readable(() => readLedger(file, read, query, id, own));
         if (!found) throw new OperationsError('there is no such run or plan in the database', exit.failed);
         say(`no Tenon answers; read from ${file}\n`);
         return found;

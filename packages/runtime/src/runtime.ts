@@ -169,6 +169,8 @@ export interface LedgerReader
   > {
   /** What is wrong with the file: damaged pages, gaps in the ledger, runs without their event. Empty when sound. */
   check(): readonly string[];
+  /** Why encrypted values cannot be read with the keys that were given: `RUNTIME_KEY_MISSING`, `RUNTIME_KEY_WRONG`, `STORED_VALUE_LOCKED`. */
+  keyProblem(): { readonly code: string; readonly message: string } | undefined;
   /** Is every entry as it was written? Reads all of them; see `LedgerReport`. */
   verify(options: VerifyOptions): LedgerReport;
   /** Rows of the ledger in order, each with all that its leaf is made of; proofs for a tree size. */

@@ -1,8 +1,8 @@
 import { copyFileSync, existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { backupTo, type EncryptionOptions, openLedger, RuntimeError } from '@tenon/runtime';
+import { backupTo, openLedger, RuntimeError } from '@tenon/runtime';
 import { type Args, type CommandSpec, UsageError } from '../command.ts';
-import { readersEncryption } from '../data-keys.ts';
+import { lockedWords, type ReadersKeys, readersKeys } from '../data-keys.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { plural } from '../render/index.ts';
@@ -25,7 +25,7 @@ export const backupCommand: CommandSpec = {
     const to = resolve(io.cwd, args.positionals[0]!);
     try {
       if (!args.flag('check')) await copy(await sourceOf(args, io), to);
-      return check(to, io, await readersEncryption(io));
+      return check(to, io, await readersKeys(io));
     } catch (error) {
       if (!(error instanceof RuntimeError)) throw error;
       io.err(`${error.code}: ${error.message}\n`);
@@ -52,17 +52,25 @@ async function copy(from: string, to: string): Promise<void> {
   if (existsSync(`${from}.checkpoints`)) copyFileSync(`${from}.checkpoints`, `${to}.checkpoints`);
 }
 
-function check(file: string, io: Io, encryption: EncryptionOptions | undefined): ExitCode {
+/** Neither sound nor not: most of it was not looked at. */
+const LOCKED = 'nothing is damaged that can be read without its keys; check it again with them';
+
+function check(file: string, io: Io, { encryption, refusal }: ReadersKeys): ExitCode {
   if (!existsSync(file)) throw new UsageError(`there is no file ${file}`);
   const ledger = openLedger(file, encryption);
   try {
-    const problems = ledger.check();
-    for (const problem of problems) io.out(`✗ ${problem}\n`);
+    const found = ledger.check();
+    const locked = found.find((problem) => problem.startsWith('STORED_VALUE_LOCKED'));
+    const problems = found.filter((problem) => problem !== locked);
+    for (const problem of found) io.out(`✗ ${problem}\n`);
+    const keyless = locked === undefined ? undefined : (refusal ?? ledger.keyProblem());
+    if (keyless !== undefined) io.out(`✗ ${lockedWords(keyless)}\n`);
+    const verdict = problems.length > 0 ? 'not sound' : locked === undefined ? 'sound' : LOCKED;
     const { entries, rows } = ledger.verify({ checkpoints: [], keys: [] });
     io.out(
-      `${problems.length === 0 ? '✓' : '✗'} ${file}: ${problems.length === 0 ? 'sound' : 'not sound'}, ${plural(entries, 'entries')} in ${plural(rows, 'rows')} of the ledger\n`,
+      `${found.length === 0 ? '✓' : '✗'} ${file}: ${verdict}, ${plural(entries, 'entries')} in ${plural(rows, 'rows')} of the ledger\n`,
     );
-    return problems.length === 0 ? exit.clean : exit.findings;
+    return found.length === 0 ? exit.clean : exit.findings;
   } finally {
     ledger.close();
   }

@@ -1,6 +1,7 @@
 import { formatDuration } from '@tenon/model';
 import type { Protection } from '@tenon/runtime';
 import type { CommandSpec } from '../command.ts';
+import { type KeyRefusal, lockedWords } from '../data-keys.ts';
 import { exit } from '../exit.ts';
 import { plural } from '../render/index.ts';
 import { needReason, reason, remote, withClient } from './operate.ts';
@@ -11,10 +12,15 @@ export const dataCommands: readonly CommandSpec[] = [
     name: 'data',
     summary: 'How stored data is protected: encryption, keys, what is still to be done, how long it is kept',
     options: remote,
-    run: withClient(async (client, _args, show) => {
-      // The shape that contracts/operations promises.
-      const protection = (await client.get('/v1/protection')) as unknown as Protection;
-      return show(protection, () => protectionWords(protection));
+    run: withClient(async (client, _args, show, io) => {
+      // The shape that contracts/operations promises; of a file that no process has open, also what keeps it shut.
+      const protection = (await client.get('/v1/protection')) as unknown as Protection & {
+        readonly keyProblem?: KeyRefusal;
+      };
+      const code = show(protection, () => protectionWords(protection));
+      if (protection.keyProblem === undefined) return code;
+      io.err(`${lockedWords(protection.keyProblem)}\n`);
+      return exit.findings;
     }),
   },
   {

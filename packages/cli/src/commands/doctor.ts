@@ -2,9 +2,9 @@ import { existsSync } from 'node:fs';
 import { access, constants, mkdir } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { type EncryptionOptions, openLedger, type Protection } from '@tenon/runtime';
+import { openLedger, type Protection } from '@tenon/runtime';
 import type { CommandSpec } from '../command.ts';
-import { readersEncryption } from '../data-keys.ts';
+import { type KeyRefusal, type ReadersKeys, readersKeys } from '../data-keys.ts';
 import { namedVariables, unsetVariables } from '../environment.ts';
 import { exit } from '../exit.ts';
 import type { Io } from '../io.ts';
@@ -33,7 +33,7 @@ export const doctorCommand: CommandSpec = {
           fix: 'run `tenon check`',
         },
         await storage(session),
-        ...database(session, await readersEncryption(io)),
+        ...database(session, await readersKeys(io)),
         await port(session, io),
         ...variableVerdicts(session, io),
       );
@@ -79,24 +79,46 @@ async function storage({ root, workspace }: Session): Promise<Verdict> {
 }
 
 /** A database that is there is looked through: pages, payloads, plans, and the ledger against its tree. */
-function database({ root, workspace }: Session, encryption: EncryptionOptions | undefined): Verdict[] {
+function database({ root, workspace }: Session, { encryption, refusal }: ReadersKeys): Verdict[] {
   const file = join(root, workspace.config.engine.file);
-  if (!existsSync(file)) return [];
+  if (!existsSync(file)) return refusal === undefined ? [] : [lockedVerdict(refusal)];
   const fix =
     'see `tenon explain RUNTIME_FILE_UNREADABLE`; put a backup back that `tenon backup --check` finds sound';
   try {
     const ledger = openLedger(file, encryption);
-    const problems = ledger.check();
+    const found = ledger.check();
     const protection = ledger.protection();
+    const own = ledger.keyProblem();
     ledger.close();
-    const first = problems[0] === undefined ? 'sound' : problems.slice(0, 3).join('; ');
+    // That values are locked is no damage, and no backup mends it.
+    const locked = found.find((problem) => problem.startsWith('STORED_VALUE_LOCKED'));
+    const problems = found.filter((problem) => problem !== locked);
+    const sound = locked === undefined ? 'sound' : 'sound as far as it can be read without its keys';
+    const first = problems[0] === undefined ? sound : problems.slice(0, 3).join('; ');
+    const keyless = refusal ?? own ?? lockedBy(locked);
     return [
       { ok: problems.length === 0, what: `database ${workspace.config.engine.file}: ${first}`, fix },
-      protectionVerdict(protection),
+      keyless === undefined ? protectionVerdict(protection) : lockedVerdict(keyless, locked),
     ];
   } catch (error) {
     return [{ ok: false, what: error instanceof Error ? error.message : String(error), fix }];
   }
+}
+
+/** A file of data keys is gone from among the others. */
+function lockedBy(locked: string | undefined): KeyRefusal | undefined {
+  return locked === undefined
+    ? undefined
+    : { code: 'STORED_VALUE_LOCKED', message: locked.slice('STORED_VALUE_LOCKED: '.length) };
+}
+
+function lockedVerdict({ code, message }: KeyRefusal, locked?: string): Verdict {
+  const hasBoth = locked !== undefined && code !== 'STORED_VALUE_LOCKED';
+  return {
+    ok: false,
+    what: `stored data cannot be read: ${code}: ${message}${hasBoth ? `\n    ${locked}` : ''}`,
+    fix: `see \`tenon explain ${code}\`${hasBoth ? ' and `tenon explain STORED_VALUE_LOCKED`' : ''}; the key is what is missing, not the data`,
+  };
 }
 
 /** That data lies in clear is a choice, so no fault; that some of an encrypted file still does, or an old key is needed, is. */

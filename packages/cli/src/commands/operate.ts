@@ -10,7 +10,7 @@ import {
   runStates,
 } from '@tenon/runtime';
 import { type Args, type CommandSpec, type OptionSpec, UsageError } from '../command.ts';
-import { readersEncryption } from '../data-keys.ts';
+import { readersKeys } from '../data-keys.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { withLedgerFile } from '../ledger-client.ts';
@@ -266,7 +266,7 @@ export function withClient(
             remote,
             file,
             (text) => io.err(text),
-            () => readersEncryption(io),
+            () => readersKeys(io),
           );
     const show: Show = (value, human) => {
       if (args.text('format') === 'json') io.out(`${JSON.stringify(value, null, 2)}\n`);

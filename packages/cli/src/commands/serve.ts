@@ -8,6 +8,7 @@ import { unsetVariables, unsetWords } from '../environment.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { findRoot } from '../root.ts';
+import { allRules } from '../rules.ts';
 import { exitCodeOf, formatOption, openSession, printReport, type Session } from '../session.ts';
 import { DevLines } from './dev-lines.ts';
 
@@ -144,9 +145,17 @@ async function start(
     });
   } catch (error) {
     if (!isExpected(error)) throw error;
-    io.err(`${error.message}\n`);
+    io.err(`${failureWords(error)}\n`);
     return { exitCode: exit.failed };
   }
+}
+
+/** With its code and where that is explained, for a code that can be. */
+function failureWords(error: Error): string {
+  const code = 'code' in error ? String(error.code) : '';
+  return Object.hasOwn(allRules, code)
+    ? `${code}: ${error.message}\nsee \`tenon explain ${code}\``
+    : error.message;
 }
 
 function soundOf(session: Opened): Session | undefined {

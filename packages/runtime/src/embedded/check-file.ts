@@ -7,7 +7,8 @@ import { type Place, UnreadableValue, type ValueCodec } from './value-codec.ts';
 
 /** Looks through the whole file; may take minutes on a large one. Reads only. */
 export function checkFile(db: DatabaseSync, codec: ValueCodec): readonly string[] {
-  return [
+  // A page that cannot be read stops several of them with one sentence.
+  const problems = [
     ...checks.flatMap(({ sql, say }) =>
       readable(() =>
         db
@@ -22,6 +23,7 @@ export function checkFile(db: DatabaseSync, codec: ValueCodec): readonly string[
     ...readable(() => changedPlans(db)),
     ...readable(() => verifyLedger(db, { checkpoints: [], keys: [] }).findings.map(({ message }) => message)),
   ];
+  return [...new Set(problems)];
 }
 
 /** All that goes through the codec, with its place. */

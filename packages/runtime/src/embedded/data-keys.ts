@@ -216,37 +216,51 @@ export function proveKeys(
   isEncrypted: boolean,
   encryption: EncryptionOptions | undefined,
 ): void {
+  const problem = keyProblem(file, isEncrypted, encryption);
+  if (problem !== undefined) throw problem;
+  if (encryption === undefined) return;
+  const folder = keyFolder(file, encryption);
+  const blocks = listBlocks(folder);
+  for (const twice of Map.groupBy(blocks, ({ number }) => number).values())
+    if (twice.some(({ kek }) => kek === encryption.current))
+      for (const { number, kek } of twice)
+        if (kek !== encryption.current) unlinkSync(join(folder, blockName(number, kek)));
+  if (blocks.length === 0 && listGone(folder).length === 0) new DataKeys(file, encryption).allocate();
+}
+
+/** Why what is stored cannot be read with these keys; nothing where it can. Reads only. */
+export function keyProblem(
+  file: string,
+  isEncrypted: boolean,
+  encryption: EncryptionOptions | undefined,
+): RuntimeError | undefined {
   const folder = keyFolder(file, encryption);
   const blocks = listBlocks(folder);
   const missing = (message: string): RuntimeError => new RuntimeError('RUNTIME_KEY_MISSING', message);
-  if (encryption === undefined) {
-    if (!isEncrypted && blocks.length === 0) return;
-    throw missing(`${file} is encrypted, and no key is configured (engine.encryption)`);
-  }
+  if (encryption === undefined)
+    return isEncrypted || blocks.length > 0
+      ? missing(`${file} is encrypted, and no key is configured (engine.encryption)`)
+      : undefined;
   const known = new Set([...blocks.map(({ number }) => number), ...listGone(folder)]);
   if (isEncrypted && (known.size === 0 || known.size <= highest(folder)))
-    throw missing(
+    return missing(
       `${file} is encrypted, and key files of ${folder} are missing: ${known.size} of ${Math.max(1, highest(folder) + 1)} are there`,
     );
   for (const [kek, of] of Map.groupBy(blocks, ({ kek }) => kek)) {
     const key = encryption.keys[kek];
     if (key === undefined)
-      throw missing(
+      return missing(
         `${of.length} key files of ${folder} are wrapped by ${kek}, which is not configured (engine.encryption.keys)`,
       );
     const { number } = of.at(-1)!;
     const sealed = readOrNothing(join(folder, blockName(number, kek)));
     if (sealed !== undefined && unwrapped(sealed, wrappingKey(key), number, kek) === undefined)
-      throw new RuntimeError(
+      return new RuntimeError(
         'RUNTIME_KEY_WRONG',
         `the key that is configured as ${kek} does not open ${join(folder, blockName(number, kek))}, which was wrapped by ${kek}`,
       );
   }
-  for (const twice of Map.groupBy(blocks, ({ number }) => number).values())
-    if (twice.some(({ kek }) => kek === encryption.current))
-      for (const { number, kek } of twice)
-        if (kek !== encryption.current) unlinkSync(join(folder, blockName(number, kek)));
-  if (known.size === 0) new DataKeys(file, encryption).allocate();
+  return undefined;
 }
 
 interface Block {

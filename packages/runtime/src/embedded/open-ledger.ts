@@ -1,12 +1,14 @@
 import { exportLedger } from '../ledger/export-ledger.ts';
 import { verifyLedger } from '../ledger/verify-ledger.ts';
 import type { LedgerReader } from '../runtime.ts';
+import { RuntimeError } from '../runtime-error.ts';
 import { checkFile } from './check-file.ts';
-import { DataKeys, type EncryptionOptions } from './data-keys.ts';
+import { DataKeys, type EncryptionOptions, keyProblem } from './data-keys.ts';
 import { openReader } from './database.ts';
-import { readersNames } from './names.ts';
+import { type Names, readersNames } from './names.ts';
 import { protectionOf } from './protection.ts';
 import { Queries } from './queries.ts';
+import { isMarkedEncrypted } from './seal-older.ts';
 import { secretUsers } from './secret-book.ts';
 import { Statements } from './statements.ts';
 import { StoredRows } from './stored-rows.ts';
@@ -21,7 +23,10 @@ export function openLedger(file: string, encryption?: EncryptionOptions): Ledger
   const read = new Statements(db);
   const keys = encryption && new DataKeys(file, encryption);
   const codec = new ValueCodec(keys);
-  const queries = new Queries(read, new StoredRows(read, codec, readersNames(read, keys)));
+  const names = readersNames(read, keys);
+  const queries = new Queries(read, new StoredRows(read, codec, names));
+  const locked = (): RuntimeError | undefined =>
+    keyProblem(file, isMarkedEncrypted(read), encryption) ?? (keys && problemOfNames(names));
   return {
     runs: (filter) => queries.runs(filter),
     run: (runId) => queries.run(runId),
@@ -36,9 +41,22 @@ export function openLedger(file: string, encryption?: EncryptionOptions): Ledger
     switches: () => queries.switches(),
     secretUsers: () => secretUsers(read),
     protection: () => protectionOf(file, read, encryption),
-    check: () => checkFile(db, codec),
+    // With keys that are not the file's, each sealed value would look damaged.
+    check: () => checkFile(db, locked() === undefined ? codec : new ValueCodec(undefined)),
+    keyProblem: locked,
     verify: (options) => verifyLedger(db, options),
     exporting: () => exportLedger(db),
     close: () => db.close(),
   };
+}
+
+/** Key files of another database open well, and open nothing of this one. */
+function problemOfNames(names: Names): RuntimeError | undefined {
+  try {
+    names.proof();
+    return undefined;
+  } catch (error) {
+    if (error instanceof RuntimeError) return error;
+    throw error;
+  }
 }

@@ -1,0 +1,119 @@
+import { copyFile, cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { systemClock, systemRandom } from '@tenon/model';
+import { openRuntime } from '@tenon/runtime';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { backupCommand } from './commands/backup.ts';
+import { dataCommands } from './commands/data.ts';
+import { doctorCommand } from './commands/doctor.ts';
+import { serveCommand } from './commands/serve.ts';
+import { exit } from './exit.ts';
+import { type CommandRun, runCommand } from './testing/run-command.ts';
+
+const KEY = Buffer.alloc(32, 'right').toString('base64');
+const OTHER = Buffer.alloc(32, 'wrong').toString('base64');
+const COMMANDS = [serveCommand, doctorCommand, backupCommand, ...dataCommands];
+
+let folder: string;
+let file: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tenon-keys-'));
+  await cp(join(import.meta.dirname, '../templates/init'), folder, { recursive: true });
+  file = join(folder, '.tenon', 'tenon.db');
+  await mkdir(join(folder, '.tenon'), { recursive: true });
+  await configure('env:DATA_KEY');
+  const runtime = await openRuntime({
+    file,
+    clock: systemClock,
+    random: systemRandom,
+    transport: () => {
+      throw new Error('nothing is called');
+    },
+    encryption: { keys: { k1: Buffer.from(KEY, 'base64') }, current: 'k1' },
+  });
+  await runtime.accept({
+    event: 'shop.orderPaid',
+    payload: { orderId: 'o-1' },
+    deliveryId: 'd-1',
+    source: 'test',
+    cursor: { name: 'orders', value: '17' },
+  });
+  await runtime.stop();
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+async function configure(key: string): Promise<void> {
+  const path = join(folder, 'tenon.config.yaml');
+  const config = await readFile(path, 'utf8');
+  const engine = `engine: { type: embedded, file: .tenon/tenon.db, encryption: { keys: [{ id: k1, key: '${key}' }] } }`;
+  await writeFile(path, config.replace(/^engine: .*$/m, engine));
+}
+
+function run(key: string | undefined, ...argv: string[]): Promise<CommandRun> {
+  const env = {
+    SHOP_URL: 'http://127.0.0.1:1',
+    SHOP_KEY: 'a key',
+    SHOP_WEBHOOK_SECRET: 'a secret',
+    ...(key !== undefined && { DATA_KEY: key }),
+  };
+  return runCommand(COMMANDS, argv, { cwd: folder, env });
+}
+
+describe.each([
+  ['missing', undefined, 'RUNTIME_KEY_MISSING', 'the key k1 of engine.encryption.keys cannot be read'],
+  ['no key', 'short', 'RUNTIME_KEY_MISSING', 'is no key of 32 bytes'],
+  ['wrong', OTHER, 'RUNTIME_KEY_WRONG', 'the key that is configured as k1 does not open'],
+] as const)('with a key that is %s', (_what, key, code, sentence) => {
+  it('doctor names the key and where that is explained, and sees no damage', async () => {
+    const { out, code: ended } = await run(key, 'doctor');
+    expect(ended).toBe(exit.findings);
+    expect(out).toContain('✓ database .tenon/tenon.db: sound as far as it can be read without its keys');
+    expect(out).toContain(`✗ stored data cannot be read: ${code}: `);
+    expect(out.split(sentence), out).toHaveLength(2);
+    expect(out.split('values are encrypted')).toHaveLength(2);
+    expect(out).toContain(`fix  see \`tenon explain ${code}\` and \`tenon explain STORED_VALUE_LOCKED\``);
+    expect(out).not.toMatch(/backup|✓ stored data/);
+  });
+
+  it('a backup is called neither sound nor damaged', async () => {
+    const backup = join(folder, 'copy.db');
+    await copyFile(file, backup);
+    const { out, code: ended } = await run(key, 'backup', '--check', backup);
+    expect(ended).toBe(exit.findings);
+    expect(out).toContain(`✗ ${code}: `);
+    expect(out).toContain(`see \`tenon explain ${code}\``);
+    expect(out).toContain('nothing is damaged that can be read without its keys');
+    expect(out).not.toContain('sound');
+  });
+
+  it('data ends with a finding', async () => {
+    const { err, code: ended } = await run(key, 'data');
+    expect(ended).toBe(exit.findings);
+    expect(err).toContain(`${code}: `);
+    expect(err).toContain(`see \`tenon explain ${code}\``);
+  });
+
+  it('serve does not start, by code', async () => {
+    const { err, code: ended } = await run(key, 'serve', '--port', '0');
+    expect(ended).toBe(exit.failed);
+    expect(err.split(`${code}: `), err).toHaveLength(2);
+    expect(err).toContain(`see \`tenon explain ${code}\``);
+  });
+});
+
+it('a key in a file that is not there is named by serve as well', async () => {
+  await configure('file:./absent');
+  const { err } = await run(KEY, 'serve', '--port', '0');
+  expect(err).toContain('RUNTIME_KEY_MISSING: the key k1 of engine.encryption.keys cannot be read');
+});
+
+it('with its key all is well', async () => {
+  const doctor = await run(KEY, 'doctor');
+  expect(doctor.out).toContain('✓ database .tenon/tenon.db: sound\n');
+  expect(doctor.out).toContain('✓ stored data is encrypted, by k1');
+  const backup = join(folder, 'copy.db');
+  await copyFile(file, backup);
+  expect(await run(KEY, 'backup', '--check', backup)).toMatchObject({ code: exit.clean });
+  expect(await run(KEY, 'data')).toMatchObject({ code: exit.clean });
+});

@@ -125,6 +125,36 @@ components:
 `;
 
 describe('add connector --from', () => {
+  it.each([
+    [
+      'OpenAPI with webhooks alone',
+      "openapi: 3.1.0\ninfo: { title: Shop, version: 1.0.0 }\nservers: [{ url: 'https://api.shop.example' }]\npaths: {}\nwebhooks:\n  orderPaid: { post: { operationId: orderPaid, requestBody: { content: { application/json: { schema: { type: object } } } }, responses: { '200': { description: Taken. } } } }\n",
+    ],
+    [
+      'AsyncAPI with one send',
+      'asyncapi: 3.0.0\ninfo: { title: Shop, version: 1.0.0 }\nchannels: { paid: { address: paid, messages: { orderPaid: { payload: { type: object } } } } }\noperations: { tell: { action: send, channel: { $ref: "#/channels/paid" } } }\n',
+    ],
+  ])('leaves out of %s what is about operations', async (_what, document) => {
+    await writeFile(join(folder, 'shop.yaml'), document);
+    await writeFile(
+      join(folder, 'owners.yaml'),
+      'apiVersion: tenon/v1\nkind: Owners\nteams: [{ name: sales }, { name: platform }]\n',
+    );
+    const { said } = await add('connector', '--from', 'shop.yaml', '--owner', 'sales');
+    expect(said).not.toMatch(/manifest-value-invalid|to review/);
+    const text = await readFile(join(folder, 'connectors/shop/connector.yaml'), 'utf8');
+    expect(Object.keys(parse(text))).toEqual([
+      'apiVersion',
+      'kind',
+      'metadata',
+      'contract',
+      'auth',
+      'defaults',
+    ]);
+    expect(text).not.toMatch(/review|credential|sandbox/);
+    expect(await readFile(join(folder, 'connectors/shop/README.md'), 'utf8')).not.toContain('| operation |');
+  });
+
   it('adds contract, manifest, README and connection, and says what it guessed', async () => {
     await writeFile(join(folder, 'shop.yaml'), DOCUMENT);
     await writeFile(

@@ -192,7 +192,7 @@ async function addConnector(args: Args, io: Io): Promise<ExitCode> {
   await writeFile(join(root, CONFIG_FILE), connected);
   const listed = guesses.map((guess) => `  ${guess}\n`).join('');
   io.err(
-    `added connector ${name}${connected === config ? `; \`connections\` of ${CONFIG_FILE} is left as it is` : ` and its connection in ${CONFIG_FILE}`}\n${guesses.length} guesses to review, marked in connectors/${name}/connector.yaml:\n${listed}next: tenon test connector ${name}, then tenon add pipeline\n`,
+    `added connector ${name}${connected === config ? `; \`connections\` of ${CONFIG_FILE} is left as it is` : ` and its connection in ${CONFIG_FILE}`}\n${guesses.length === 0 ? '' : `${plural(guesses.length, 'guesses')} to review, marked in connectors/${name}/connector.yaml:\n${listed}`}next: tenon test connector ${name}, then tenon add pipeline\n`,
   );
   return checkAgain(root, args, io);
 }

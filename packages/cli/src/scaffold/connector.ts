@@ -18,6 +18,8 @@ export interface ScaffoldedConnector {
  */
 export function scaffoldConnector(contract: Contract, name: string, owner: string): ScaffoldedConnector {
   const operations = [...contract.operations.values()];
+  const hasOperations = operations.length > 0;
+  const hasHttp = operations.some(({ kind }) => kind === 'http');
   const hasScopes = knowsScopes(contract);
   const guesses: string[] = [];
   const scopes = { read: new Set<string>(), write: new Set<string>() };
@@ -43,23 +45,25 @@ export function scaffoldConnector(contract: Contract, name: string, owner: strin
     metadata: { name, version: '0.1.0', owner },
     contract: contract.name,
     auth: [...contract.securitySchemes.values()].flatMap(authEntry),
-    identities: identities(scopes),
+    ...(scopes.read.size + scopes.write.size > 0 && { identities: identities(scopes) }),
     defaults: {
       timeout: '10s',
       ...(isLimited && { rateLimit: { quota: 10, window: '1s', headers: ['RateLimit', 'Retry-After'] } }),
     },
-    operations: Object.fromEntries(
-      entries.map(([id, { review: _review, scopes: own, ...entry }]) => [
-        id,
-        { ...entry, ...(own.length > 0 && { scopes: own }) },
-      ]),
-    ),
-    ...(operations.some(({ kind }) => kind === 'http') && {
+    ...(hasOperations && {
+      operations: Object.fromEntries(
+        entries.map(([id, { review: _review, scopes: own, ...entry }]) => [
+          id,
+          { ...entry, ...(own.length > 0 && { scopes: own }) },
+        ]),
+      ),
+    }),
+    ...(hasHttp && {
       health: health ? { operation: health.id } : false,
       sandbox: false,
     }),
   };
-  if (!hasScopes)
+  if (!hasScopes && hasOperations)
     guesses.push(
       `identities: the contract names no scopes; \`${name}.read\` and \`${name}.write\` stand for a credential each`,
     );
@@ -67,14 +71,17 @@ export function scaffoldConnector(contract: Contract, name: string, owner: strin
     guesses.push(
       'defaults.rateLimit: the contract knows a limit and does not say which; 10 calls a second is a careful start',
     );
-  if (!health && operations.some(({ kind }) => kind === 'http'))
+  if (!health && hasHttp)
     guesses.push('health: no read without input was found; name one, and `with` what it needs');
-  guesses.push('sandbox: where can it be tried? `{ server: https://…, synthetic: true }`, or leave `false`');
+  if (hasHttp)
+    guesses.push(
+      'sandbox: where can it be tried? `{ server: https://…, synthetic: true }`, or leave `false`',
+    );
   const document = new Document(JSON.parse(JSON.stringify(manifest)));
   document.commentBefore =
-    ' yaml-language-server: $schema=../../generated/schema/connector.schema.json\n Made from the contract. Go through what is marked `review`; then `tenon test connector ' +
-    name +
-    '`.';
+    ' yaml-language-server: $schema=../../generated/schema/connector.schema.json\n Made from the contract. ' +
+    (guesses.length > 0 ? 'Go through what is marked `review`; then ' : 'Next: ') +
+    `\`tenon test connector ${name}\`.`;
   for (const guess of guesses) mark(document, guess);
   return {
     manifest: document.toString({ lineWidth: 110 }),
@@ -123,7 +130,11 @@ function readmeOf(
     return `| \`${id}\` | ${entry.effect} | ${entry.scopes.map((scope) => `\`${scope}\``).join(' ') || 'none'} | ${repeat} | ${back} |`;
   });
   const events = [...contract.events.keys()].map((event) => `\`${event}\``);
-  return `# ${name}\n\nSpeaks \`contracts/${contract.name}\` (${contract.title} ${contract.version}).\n\n| operation | effect | scope | a repeat | way back |\n|---|---|---|---|---|\n${rows.join('\n')}\n${events.length > 0 ? `\nEvents of the contract: ${events.join(', ')}. Add those that arrive to \`webhooks\`, and what they are signed with to \`webhookSecrets\` of the connection.\n` : ''}`;
+  const table =
+    rows.length === 0
+      ? ''
+      : `\n| operation | effect | scope | a repeat | way back |\n|---|---|---|---|---|\n${rows.join('\n')}\n`;
+  return `# ${name}\n\nSpeaks \`contracts/${contract.name}\` (${contract.title} ${contract.version}).\n${table}${events.length > 0 ? `\nEvents of the contract: ${events.join(', ')}. Add those that arrive to \`webhooks\`, and what they are signed with to \`webhookSecrets\` of the connection.\n` : ''}`;
 }
 
 const REPEATS: Readonly<Record<string, string>> = {

@@ -87,6 +87,21 @@ test('nothing of a subject is left in any file; others, the ledger and the promi
   expect(bytes()).not.toContain('CANARY');
 });
 
+test('a run that was erased before is found by its key, and nothing of it goes again', async () => {
+  const { ended, other } = await livedThrough();
+  const entries = () => bench.runtime.trace({ runId: other }).length;
+  expect((await bench.runtime.erase('b', 'ana', 'request 17', true)).runs).toMatchObject([{ runId: other }]);
+  const erased = entries();
+  expect(await bench.runtime.erase('b', 'ana', 'request 17', false)).toMatchObject({
+    runs: [],
+    kept: [],
+    events: 0,
+  });
+  expect((await bench.runtime.erase('b', 'ana', 'request 17', true)).runs).toEqual([]);
+  expect(entries()).toBe(erased);
+  expect((await bench.runtime.erase('a', 'ana', 'request 17', false)).runs).toMatchObject([{ runId: ended }]);
+});
+
 test('a digest in the ledger cannot be found by trying values', async () => {
   bench = await openBench(plan);
   const digests = new Set<unknown>();

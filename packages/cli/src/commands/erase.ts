@@ -39,7 +39,7 @@ export const eraseCommand: CommandSpec = {
             run.state,
             report.applied ? 'erased' : 'would go',
           ]),
-          ...report.kept.map((run) => [run.runId, run.pipeline, run.state, 'kept: has not ended']),
+          ...report.kept.map((run) => [run.runId, run.pipeline, run.state, keptBecause(run.state)]),
         ],
       ),
     );
@@ -50,6 +50,15 @@ export const eraseCommand: CommandSpec = {
         `${plural(report.unreadable, 'stored values')} could not be read and may hold the subject; tenon doctor names them\n`,
       );
     if (report.applied) return report.kept.length + report.unreadable > 0 ? exit.partlyDone : exit.clean;
-    return report.runs.length + report.events + report.differences > 0 ? exit.changesPending : exit.clean;
+    if (report.runs.length + report.events + report.differences > 0) return exit.changesPending;
+    // What --apply would end with: nothing goes, and not because nothing is there.
+    return report.kept.length + report.unreadable > 0 ? exit.partlyDone : exit.clean;
   }),
 };
+
+function keptBecause(state: string): string {
+  if (state === 'failed') return 'kept: may be resumed; resume or cancel it first';
+  return ENDED.has(state) ? 'kept: a run above it has not ended' : 'kept: has not ended';
+}
+
+const ENDED: ReadonlySet<string> = new Set(['succeeded', 'compensated', 'cancelled']);

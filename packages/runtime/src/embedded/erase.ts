@@ -4,7 +4,7 @@ import type { EmbeddedEngine } from './engine.ts';
 import type { Noted } from './ledger-rows.ts';
 import { carried } from './places.ts';
 import type { RunRow } from './run-row.ts';
-import { FINAL_STATES, type Write } from './statements.ts';
+import { FINAL, FINAL_STATES, type Write } from './statements.ts';
 import type { StoredRun } from './stored-rows.ts';
 import { type Place, UnreadableValue } from './value-codec.ts';
 
@@ -34,7 +34,8 @@ export async function erase(
   const search: Search = { engine, subject, unreadable: new Set() };
   const holding = await eventsHolding(search);
   const runs = await runsOf(search, holding);
-  const ended = runs.filter((run) => isSettled(engine, run));
+  const settled = runs.filter((run) => isSettled(engine, run));
+  const ended = settled.filter((run) => holdsData(engine, run));
   const events = [...holding].filter((seq) => !hasRun(engine, seq));
   const differences = await differencesHolding(search);
   if (apply) {
@@ -67,7 +68,7 @@ export async function erase(
     applied: apply,
     runs: ended.map(({ run_id: runId, pipeline, state }) => ({ runId, pipeline, state })),
     kept: runs
-      .filter((run) => !ended.includes(run))
+      .filter((run) => !settled.includes(run))
       .map(({ run_id: runId, pipeline, state }) => ({ runId, pipeline, state })),
     events: events.length,
     differences: differences.length,
@@ -100,6 +101,18 @@ function isSettled(engine: EmbeddedEngine, { seq, state }: RunRow): boolean {
     .get(seq);
   return above === undefined || FINAL_STATES.has(String(above['state']));
 }
+
+/** A run that was erased, or whose time was over, is still found by its key. Of an event that another run still needs, nothing goes. */
+function holdsData(engine: EmbeddedEngine, { seq }: RunRow): boolean {
+  return engine.read.of(HOLDS_DATA).get(seq) !== undefined;
+}
+
+/** Whether what `eraseRuns` writes would change anything. */
+const HOLDS_DATA = `SELECT 1 FROM runs WHERE seq = ?1 AND (salt IS NOT NULL OR data_key IS NOT NULL
+  OR failure IS NOT NULL OR intake_failure IS NOT NULL
+  OR EXISTS (SELECT 1 FROM journal WHERE run_seq = ?1) OR EXISTS (SELECT 1 FROM openings WHERE run_seq = ?1)
+  OR (EXISTS (SELECT 1 FROM events WHERE events.seq = runs.event_seq AND events.payload <> 'null')
+    AND NOT EXISTS (SELECT 1 FROM runs AS other WHERE other.event_seq = runs.event_seq AND other.state NOT IN (${FINAL}))))`;
 
 async function eraseRuns(
   engine: EmbeddedEngine,

@@ -1,0 +1,39 @@
+import { tmpdir } from 'node:os';
+import { afterEach, expect, it, vi } from 'vitest';
+import { exit } from '../exit.ts';
+import { runAgainst } from '../testing/fake-server.ts';
+import { eraseCommand } from './erase.ts';
+
+afterEach(() => vi.unstubAllGlobals());
+
+const NOTHING = { applied: false, runs: [], kept: [], events: 0, differences: 0, unreadable: 0 };
+const run = (state: string) => ({ runId: 'r-1', pipeline: 'orders', state });
+
+it.each([
+  ['nothing is left', NOTHING, exit.clean, '0 runs'],
+  ['a run would go', { ...NOTHING, runs: [run('succeeded')] }, exit.changesPending, 'would go'],
+  [
+    'a run would go and another is kept',
+    { ...NOTHING, runs: [run('succeeded')], kept: [run('waiting')] },
+    exit.changesPending,
+    'kept: has not ended',
+  ],
+  [
+    'a failed run is kept',
+    { ...NOTHING, kept: [run('failed')] },
+    exit.partlyDone,
+    'resume or cancel it first',
+  ],
+  [
+    'a run is kept for the one above it',
+    { ...NOTHING, kept: [run('succeeded')] },
+    exit.partlyDone,
+    'a run above it has not ended',
+  ],
+  ['a value cannot be read', { ...NOTHING, unreadable: 1 }, exit.partlyDone, 'may hold the subject'],
+] as const)('a dry run where %s', async (_what, report, code, said) => {
+  const argv = ['erase', '--subject', 'a', '--reason', 'request 17', '--url', 'http://127.0.0.1:1'];
+  const ended = await runAgainst(report, [eraseCommand], argv, { cwd: tmpdir() });
+  expect(ended.code).toBe(code);
+  expect(ended.text).toContain(said);
+});

@@ -26,6 +26,7 @@ export { type Declassification, declassificationsOf, renderDeclassifications } f
 export { type GraphEdge, type GraphNode, graphOf, type WorkspaceGraph } from './graph/graph.ts';
 export { type GraphFormat, graphFormats } from './graph/render-graph.ts';
 export type { QuotasConfig } from './load/config.ts';
+export { OWNERS_FILE, readOwners } from './load/owners.ts';
 export { type PolicySpec, readPolicies } from './load/policies.ts';
 export type { SecretsConfig, VaultConfig } from './load/secrets-config.ts';
 export { memoryWorkspaceFiles, nodeWorkspaceFiles, type WorkspaceFiles } from './load/workspace-files.ts';

@@ -49,6 +49,22 @@ describe('add contract', () => {
     expect((await addContract('--from', 'from.yaml', '--owner', 'sales')).said).not.toContain('nobody');
   });
 
+  it('says at once that a team is none of owners.yaml, and writes nothing', async () => {
+    await writeFile(join(folder, 'shop.yaml'), DOCUMENT);
+    await writeFile(
+      join(folder, 'owners.yaml'),
+      'apiVersion: tenon/v1\nkind: Owners\nteams: [{ name: sales }, { name: platform }]\n',
+    );
+    for (const what of ['contract', 'connector']) {
+      const { code, said } = await add(what, '--from', 'shop.yaml', '--owner', 'sale');
+      expect(code).toBe(exit.usage);
+      expect(said).toContain(
+        'owners.yaml has no team `sale`; did you mean `sales`? There are: sales, platform',
+      );
+    }
+    expect((await add('contract', '--from', 'shop.yaml', '--owner', 'sales')).code).toBe(exit.clean);
+  });
+
   it('says where a document is that was named from outside of the folder of --in', async () => {
     await mkdir(join(folder, 'inner'));
     await writeFile(join(folder, 'inner', 'tenon.config.yaml'), CONFIG);

@@ -16,10 +16,21 @@ import { scaffoldPipeline } from '../scaffold/pipeline.ts';
 import { formatOption, openSession } from '../session.ts';
 import { splitAtDot } from '../split-at-dot.ts';
 import { addReconciliation } from './add-reconciliation.ts';
-import { checkAgain, grantNeeds, needName, needRoot, ownersFor, report, writeNew } from './adding.ts';
+import {
+  checkAgain,
+  grantNeeds,
+  needName,
+  needRoot,
+  needTeam,
+  ownersFor,
+  report,
+  writeNew,
+} from './adding.ts';
 import { updateContract } from './update-contract.ts';
 
-const owner = { owner: { type: 'string', value: '<team>', help: 'team that answers for it' } } as const;
+const owner = {
+  owner: { type: 'string', value: '<team>', help: 'team of owners.yaml that answers for it' },
+} as const;
 const backup = {
   backup: {
     type: 'string',
@@ -46,7 +57,7 @@ export const addCommands: readonly CommandSpec[] = [
       },
     },
     examples: [
-      'tenon add contract billing --from ./billing.openapi.yaml --owner team-billing',
+      'tenon add contract billing --from ./billing.openapi.yaml --owner platform',
       'tenon add contract billing --from ./billing-2.openapi.yaml --update',
     ],
     run: async (args, io) => {
@@ -74,7 +85,7 @@ export const addCommands: readonly CommandSpec[] = [
       contract: { type: 'string', value: '<name>', help: 'default: the connector’s own name' },
     },
     examples: [
-      'tenon add connector billing --from ./billing.openapi.yaml --owner team-billing',
+      'tenon add connector billing --from ./billing.openapi.yaml --owner platform',
       'tenon add connector billing',
     ],
     run: addConnector,
@@ -139,6 +150,7 @@ async function addContract(args: Args, io: Io): Promise<ExitCode> {
       '--owner is for a contract that is new; `steward` in contract.yaml names who answers for it',
     );
   const root = await needRoot(io);
+  await needTeam(args, root);
   const source = await readSource(from, io);
   if ('diagnostic' in source) return report([source.diagnostic], root, args, io);
 
@@ -170,6 +182,7 @@ async function addContract(args: Args, io: Io): Promise<ExitCode> {
 async function addConnector(args: Args, io: Io): Promise<ExitCode> {
   const name = needName(args);
   const root = await needRoot(io);
+  await needTeam(args, root);
   if (args.text('from') !== undefined) {
     if (args.text('contract') !== undefined)
       throw new UsageError('--from adds a contract of the connector’s own name; leave --contract out');

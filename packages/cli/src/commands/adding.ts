@@ -1,7 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { type Diagnostic, hasErrors } from '@tenon/model';
-import { VACANT, type Workspace } from '@tenon/pipeline';
+import { type Diagnostic, didYouMean, hasErrors } from '@tenon/model';
+import { OWNERS_FILE, readOwners, VACANT, type Workspace } from '@tenon/pipeline';
 import { cliDiagnostic } from '../cli-rules.ts';
 import { type Args, UsageError } from '../command.ts';
 import { type ExitCode, exit } from '../exit.ts';
@@ -76,6 +76,19 @@ export async function needRoot(io: Io): Promise<string> {
   if (root === undefined)
     throw new UsageError('there is no tenon.config.yaml here or above; run `tenon init` first');
   return root;
+}
+
+/** A team that nobody knows is said before anything is written. Without `owners.yaml` any name will do. */
+export async function needTeam(args: Args, root: string): Promise<void> {
+  const owner = args.text('owner');
+  const text = await readFile(join(root, OWNERS_FILE), 'utf8').catch(() => undefined);
+  if (owner === undefined || text === undefined) return;
+  const { isReadable, teams } = readOwners(text);
+  if (!isReadable || teams.has(owner)) return;
+  const near = didYouMean(owner, teams);
+  throw new UsageError(
+    `--owner: owners.yaml has no team \`${owner}\`${near === undefined ? '' : `; did you mean \`${near}\`?`} There are: ${[...teams].join(', ') || 'none'}. Name one of them, or add the team to owners.yaml; nothing was written (\`tenon explain unknown-team\`)`,
+  );
 }
 
 /** Who answers for something new, and who stands in: as asked for, else the first of those named whom `owners.yaml` knows, else its

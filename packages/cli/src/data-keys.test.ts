@@ -108,6 +108,16 @@ it('a key in a file that is not there is named by serve as well', async () => {
   expect(err).toContain('RUNTIME_KEY_MISSING: the key k1 of engine.encryption.keys cannot be read');
 });
 
+it('a key that a secret manager keeps is not called missing or wrong', async () => {
+  await configure('vault:secret/data/tenon#key');
+  const { out } = await run(KEY, 'doctor');
+  expect(out).toContain('✗ stored data cannot be read: STORED_VALUE_LOCKED: the key k1 ');
+  expect(out).toContain('is kept by a secret manager, which `tenon serve` alone asks');
+  expect(out).not.toMatch(/RUNTIME_KEY|put a backup/);
+  await rm(file);
+  expect((await run(KEY, 'doctor')).out).not.toContain('STORED_VALUE_LOCKED');
+});
+
 it('with its key all is well', async () => {
   const doctor = await run(KEY, 'doctor');
   expect(doctor.out).toContain('✓ database .tenon/tenon.db: sound\n');

@@ -67,6 +67,15 @@ export async function readersKeys(io: Io): Promise<ReadersKeys> {
   const root = await findRoot(io.cwd);
   const { encryption, engineFile } = await readServerConfig(root);
   if (encryption === undefined || root === undefined || engineFile === undefined) return {};
+  // Whether that key is there is not known here: nothing is called wrong.
+  const managed = encryption.keys.find(({ key }) => !/^(?:env|file):/.test(key));
+  if (managed !== undefined)
+    return {
+      refusal: {
+        code: 'STORED_VALUE_LOCKED',
+        message: `the key ${managed.id} of engine.encryption.keys (${managed.key}) is kept by a secret manager, which \`tenon serve\` alone asks: ask it while it runs`,
+      },
+    };
   const secrets = secretStore({ env: io.env, root, readFile: (path) => readFile(path, 'utf8') });
   try {
     const options = await encryptionOptions(encryption, root, secrets);

@@ -81,7 +81,8 @@ async function storage({ root, workspace }: Session): Promise<Verdict> {
 /** A database that is there is looked through: pages, payloads, plans, and the ledger against its tree. */
 function database({ root, workspace }: Session, { encryption, refusal }: ReadersKeys): Verdict[] {
   const file = join(root, workspace.config.engine.file);
-  if (!existsSync(file)) return refusal === undefined ? [] : [lockedVerdict(refusal)];
+  const isUnknown = refusal?.code === 'STORED_VALUE_LOCKED';
+  if (!existsSync(file)) return refusal === undefined || isUnknown ? [] : [lockedVerdict(refusal)];
   const fix =
     'see `tenon explain RUNTIME_FILE_UNREADABLE`; put a backup back that `tenon backup --check` finds sound';
   try {
@@ -95,7 +96,7 @@ function database({ root, workspace }: Session, { encryption, refusal }: Readers
     const problems = found.filter((problem) => problem !== locked);
     const sound = locked === undefined ? 'sound' : 'sound as far as it can be read without its keys';
     const first = problems[0] === undefined ? sound : problems.slice(0, 3).join('; ');
-    const keyless = refusal ?? own ?? lockedBy(locked);
+    const keyless = isUnknown && locked === undefined ? undefined : (refusal ?? own ?? lockedBy(locked));
     return [
       { ok: problems.length === 0, what: `database ${workspace.config.engine.file}: ${first}`, fix },
       keyless === undefined ? protectionVerdict(protection) : lockedVerdict(keyless, locked),
@@ -117,7 +118,7 @@ function lockedVerdict({ code, message }: KeyRefusal, locked?: string): Verdict 
   return {
     ok: false,
     what: `stored data cannot be read: ${code}: ${message}${hasBoth ? `\n    ${locked}` : ''}`,
-    fix: `see \`tenon explain ${code}\`${hasBoth ? ' and `tenon explain STORED_VALUE_LOCKED`' : ''}; the key is what is missing, not the data`,
+    fix: `see \`tenon explain ${code}\`${hasBoth ? ' and `tenon explain STORED_VALUE_LOCKED`' : ''}; the database is not at fault`,
   };
 }
 

@@ -56,6 +56,7 @@ describe('the key of a scaffolded pipeline', () => {
   });
 
   it('goes by the order that the connector declares, and says it to the runtime', () => {
+    // The order is all of a webhook that a key is made from.
     const webhooks = { orderUpdated: { order: '/seq' } } as unknown as ConnectorManifest['webhooks'];
     expect(identityOf('orderUpdated', 'orderId seq updatedAt', { webhooks }).identity).toEqual({
       key: '${ event.orderId }:${ event.seq }',

@@ -540,8 +540,8 @@ export class Admission {
 
   /** The run that a business key stands for, while the key is kept. */
   #runByKey(draft: Draft, now: number): RunRow | undefined {
-    // Rows of `runs` have the shape of `StoredRun`.
     const forms = this.#forms('key', draft.key);
+    // Rows of `runs` have the shape of `StoredRun`.
     const row = this.#engine.read
       .of(
         `SELECT r.*, k.expires_at AS expires_at FROM keys k JOIN runs r ON r.seq = k.run_seq WHERE k.pipeline = ? AND k.key${isOneOf(forms)}

@@ -93,3 +93,19 @@ test('what is due by a clock that was set forward is begun within a minute', asy
   await settled();
   expect(begun).toEqual([7]);
 });
+
+test('work that throws before it has begun is over, and rejects', async () => {
+  const dispatcher = new Dispatcher({
+    clock: manualClock(),
+    activeMax: 1,
+    due: () => [],
+    nextDue: () => Number.POSITIVE_INFINITY,
+    carry: async () => [],
+    unreadable: () => {},
+  });
+  const work = dispatcher.busy(() => {
+    throw new Error('disk I/O error');
+  });
+  await expect(work).rejects.toThrow('disk I/O error');
+  await dispatcher.idle();
+});

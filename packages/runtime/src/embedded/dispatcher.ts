@@ -123,7 +123,13 @@ export class Dispatcher {
       this.#busyCount--;
       this.#wakeIdle();
     };
-    const done = work();
+    let done: Promise<T>;
+    try {
+      done = work();
+    } catch (error) {
+      // It would count as busy for ever.
+      done = Promise.reject(error);
+    }
     done.then(isOver, isOver);
     return done;
   }

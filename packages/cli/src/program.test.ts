@@ -50,13 +50,13 @@ it('is what `init` ends with, from where the shell is', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'tenon-init-'));
   await mkdir(join(folder, 'in here'));
   const made = await runCommand([initCommand], ['init', 'shop'], { cwd: folder });
-  expect(made.err).toContain('\nnext: cd shop && tenon ci\n');
+  expect(made.err).toContain('\nnext:\n  cd shop\n  tenon ci\n');
   const inside = await runCommand([initCommand], ['--in', 'in here', 'init'], { cwd: folder });
-  expect(inside.err).toContain("\nnext: cd 'in here' && tenon ci\n");
+  expect(inside.err).toContain("\nnext:\n  cd 'in here'\n  tenon ci\n");
   const [cwd, beside] = [join(folder, 'in here'), `${folder}-beside`];
   const far = await runCommand([initCommand], ['init', beside], { cwd });
   const ways = [relative(cwd, beside), beside].toSorted((a, b) => a.length - b.length);
-  expect(far.err, 'the shorter way').toContain(`\nnext: cd ${ways[0]} && tenon ci\n`);
+  expect(far.err, 'the shorter way').toContain(`\nnext:\n  cd ${ways[0]}\n  tenon ci\n`);
   await rm(beside, { recursive: true });
   await rm(folder, { recursive: true });
 });

@@ -7,7 +7,7 @@ import { CONFIG_FILE } from '../root.ts';
 import { type LeftOut, type ListedSide, scaffoldReconciliation } from '../scaffold/reconciliation.ts';
 import { openSession } from '../session.ts';
 import { splitAtDot } from '../split-at-dot.ts';
-import { checkAgain, grantNeeds, needName, ownersFor, report, writeNew } from './adding.ts';
+import { checkAdded, grantNeeds, needName, needTeams, ownersFor, report, writeNew } from './adding.ts';
 
 export async function addReconciliation(args: Args, io: Io): Promise<ExitCode> {
   const name = needName(args);
@@ -19,6 +19,7 @@ export async function addReconciliation(args: Args, io: Io): Promise<ExitCode> {
   const session = await openSession(io);
   if (!('workspace' in session)) return report(session.diagnostics, session.root, args, io);
   const { workspace, root } = session;
+  await needTeams(args, root);
   const [source, target] = [sideOf(from, workspace), sideOf(to, workspace)];
   const { owner, backup } = ownersFor(args, workspace, [target.manifest.owner, source.manifest.owner]);
   const file = `pipelines/${name}.reconciliation.yaml`;
@@ -36,7 +37,7 @@ export async function addReconciliation(args: Args, io: Io): Promise<ExitCode> {
   io.err(
     `added ${file}, and what it reads to \`grants\` in ${CONFIG_FILE}\n${notCompared(leftOut)}next: give what is marked TODO, and \`schedule\` if it is to begin by itself; then tenon check\n`,
   );
-  return checkAgain(root, args, io);
+  return checkAdded(session.diagnostics, root, args, io);
 }
 
 /** Of a field that both have, each with its reason: that it is not compared would else show only when it differs. */

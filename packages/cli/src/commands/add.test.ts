@@ -1,4 +1,4 @@
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -63,6 +63,31 @@ describe('add contract', () => {
       );
     }
     expect((await add('contract', '--from', 'shop.yaml', '--owner', 'sales')).code).toBe(exit.clean);
+  });
+
+  it('says so of a pipeline and of who stands in, too', async () => {
+    await cp(join(import.meta.dirname, '../../templates/init'), folder, { recursive: true, force: true });
+    const pipeline = ['add', 'pipeline', 'again', '--on', 'shop.orderPaid', '--call', 'shop.getOrder'];
+    const reconciliation = [
+      'add',
+      'reconciliation',
+      'again',
+      '--source',
+      'shop.getOrder',
+      '--target',
+      'shop.getOrder',
+    ];
+    const config = await readFile(join(folder, 'tenon.config.yaml'), 'utf8');
+    for (const argv of [pipeline, reconciliation])
+      for (const option of ['owner', 'backup']) {
+        const { code, said } = await runIn(...argv, `--${option}`, 'platfrom');
+        expect(code).toBe(exit.usage);
+        expect(said).toContain(
+          `--${option}: owners.yaml has no team \`platfrom\`; did you mean \`platform\`?`,
+        );
+      }
+    expect(await readFile(join(folder, 'tenon.config.yaml'), 'utf8')).toBe(config);
+    expect(await readdir(join(folder, 'pipelines'))).toEqual(['order-paid.pipeline.yaml']);
   });
 
   it('says where a document is that was named from outside of the folder of --in', async () => {
@@ -158,6 +183,7 @@ describe('add connector --from', () => {
     );
     const { said } = await add('connector', '--from', 'shop.yaml', '--owner', 'sales');
     expect(said).not.toMatch(/manifest-value-invalid|to review/);
+    expect(said).toContain('the contract tells of 1 event: orderPaid\n');
     const text = await readFile(join(folder, 'connectors/shop/connector.yaml'), 'utf8');
     expect(Object.keys(parse(text))).toEqual([
       'apiVersion',
@@ -382,6 +408,24 @@ describe('add pipeline', () => {
       ...['add', 'pipeline', 'order-parts', '--on', 'shop.orderPaid', '--call', 'parts.createOrder'],
     );
     expect(said).toMatch(/^2 errors in 2 pipelines, 3 steps, 2 contracts, 2 connectors, /m);
+  });
+
+  it('reports what it wrote, and only counts what others have', async () => {
+    const path = join(folder, 'pipelines/order-paid.pipeline.yaml');
+    await writeFile(path, (await readFile(path, 'utf8')).replace('shop.getOrder', 'shop.getOrders'));
+    expect((await runIn('check')).code).toBe(exit.findings);
+    const { code, out, err } = await runIn(
+      ...['add', 'pipeline', 'look', '--on', 'shop.orderPaid', '--call', 'shop.getStatus'],
+    );
+    expect(out).not.toContain('getOrders');
+    expect(err).toMatch(/`tenon check` has [1-9]\d* other findings? that were there before\n$/);
+    expect(code, 'an error of another file is not of this').toBe(exit.clean);
+    const marked = await runIn(
+      ...['add', 'pipeline', 'parts', '--on', 'shop.orderPaid', '--call', 'parts.createOrder'],
+    );
+    expect(marked.code).toBe(exit.findings);
+    expect(marked.out.match(/^error \S+/gm)).toEqual(['error placeholder-left', 'error placeholder-left']);
+    expect((await runIn('add', 'connector', 'more', '--contract', 'parts')).code).toBe(exit.clean);
   });
 
   it('leaves a key that nothing tells to its author, in one finding', async () => {

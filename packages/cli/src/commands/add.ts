@@ -17,11 +17,11 @@ import { formatOption, openSession } from '../session.ts';
 import { splitAtDot } from '../split-at-dot.ts';
 import { addReconciliation } from './add-reconciliation.ts';
 import {
-  checkAgain,
+  checkAdded,
   grantNeeds,
   needName,
   needRoot,
-  needTeam,
+  needTeams,
   ownersFor,
   report,
   writeNew,
@@ -141,7 +141,11 @@ export const addCommands: readonly CommandSpec[] = [
   },
 ];
 
-async function addContract(args: Args, io: Io): Promise<ExitCode> {
+async function addContract(
+  args: Args,
+  io: Io,
+  { isReported }: { readonly isReported: boolean } = { isReported: true },
+): Promise<ExitCode> {
   const name = needName(args);
   const from = args.text('from');
   if (from === undefined) throw new UsageError('give --from: the document to add');
@@ -150,7 +154,7 @@ async function addContract(args: Args, io: Io): Promise<ExitCode> {
       '--owner is for a contract that is new; `steward` in contract.yaml names who answers for it',
     );
   const root = await needRoot(io);
-  await needTeam(args, root);
+  await needTeams(args, root);
   const source = await readSource(from, io);
   if ('diagnostic' in source) return report([source.diagnostic], root, args, io);
 
@@ -169,7 +173,8 @@ async function addContract(args: Args, io: Io): Promise<ExitCode> {
     { name, document, policy: join('contracts', name, 'contract.yaml') },
     nodeFileReader(root),
   );
-  await report(loaded.diagnostics, root, args, io);
+  // What comes after it reports them with its own, but not after what stops here.
+  if (isReported || hasErrors(loaded.diagnostics)) await report(loaded.diagnostics, root, args, io);
   if (loaded.value) {
     const { operations, events } = loaded.value;
     io.err(
@@ -182,11 +187,13 @@ async function addContract(args: Args, io: Io): Promise<ExitCode> {
 async function addConnector(args: Args, io: Io): Promise<ExitCode> {
   const name = needName(args);
   const root = await needRoot(io);
-  await needTeam(args, root);
+  await needTeams(args, root);
+  if (args.text('from') !== undefined && args.text('contract') !== undefined)
+    throw new UsageError('--from adds a contract of the connector’s own name; leave --contract out');
+  const before = await openSession(io);
+  if (!('workspace' in before)) return report(before.diagnostics, root, args, io);
   if (args.text('from') !== undefined) {
-    if (args.text('contract') !== undefined)
-      throw new UsageError('--from adds a contract of the connector’s own name; leave --contract out');
-    const added = await addContract(args, io);
+    const added = await addContract(args, io, { isReported: false });
     if (added !== exit.clean) return added;
   }
   const contract = await needContract(args.text('contract') ?? name, io);
@@ -205,10 +212,36 @@ async function addConnector(args: Args, io: Io): Promise<ExitCode> {
   await writeFile(join(root, CONFIG_FILE), connected);
   const listed = guesses.map((guess) => `  ${guess}\n`).join('');
   io.err(
-    `added connector ${name}${connected === config ? `; \`connections\` of ${CONFIG_FILE} is left as it is` : ` and its connection in ${CONFIG_FILE}`}\n${guesses.length === 0 ? '' : `${plural(guesses.length, 'guesses')} to review, marked in connectors/${name}/connector.yaml:\n${listed}`}next: tenon test connector ${name}, then tenon add pipeline\n`,
+    `added connector ${name}${connected === config ? `; \`connections\` of ${CONFIG_FILE} is left as it is` : ` and its connection in ${CONFIG_FILE}`}\n${guesses.length === 0 ? '' : `${plural(guesses.length, 'guesses')} to review, marked in connectors/${name}/connector.yaml:\n${listed}`}next:\n${afterConnector(name, contract)}`,
   );
-  return checkAgain(root, args, io);
+  return checkAdded(before.diagnostics, root, args, io);
 }
+
+/** What is to be done, in the order in which it builds on what is before: a pipeline's key is made from what is said of its event. */
+function afterConnector(name: string, { name: contract, format, events }: Contract): string {
+  const ids = [...events.keys()];
+  const named = ids.slice(0, EVENTS_NAMED_MAX).join(', ');
+  const more = ids.length > EVENTS_NAMED_MAX ? ` and ${ids.length - EVENTS_NAMED_MAX} more` : '';
+  const manifest = `connectors/${name}/connector.yaml`;
+  const places =
+    format === 'asyncapi'
+      ? [`    give each that is to start something under \`sources\` of ${manifest}`]
+      : [
+          `    give each that is to start something under \`webhooks\` of ${manifest}, with \`webhookSecrets\` of the`,
+          '    connection, or under `sources` where a listing is to be polled for it',
+        ];
+  return [
+    ...(ids.length === 0
+      ? []
+      : [`  the contract tells of ${plural(ids.length, 'events')}: ${named}${more}`, ...places]),
+    `  tenon test connector ${name}`,
+    `  tenon add pipeline <name> --on ${ids.length === 0 ? '<contract.event>' : `${contract}.${ids[0]}`}`,
+    '',
+  ].join('\n');
+}
+
+/** A vendor's document may have hundreds. */
+const EVENTS_NAMED_MAX = 6;
 
 async function addPipeline(args: Args, io: Io): Promise<ExitCode> {
   const name = needName(args);
@@ -217,6 +250,7 @@ async function addPipeline(args: Args, io: Io): Promise<ExitCode> {
   const session = await openSession(io);
   if (!('workspace' in session)) return report(session.diagnostics, session.root, args, io);
   const { workspace, root } = session;
+  await needTeams(args, root);
   const [contractName, eventName] = splitAtDot(on);
   const contract = workspace.contracts.get(contractName);
   const event = contract?.events.get(eventName);
@@ -246,9 +280,9 @@ async function addPipeline(args: Args, io: Io): Promise<ExitCode> {
   if (!Array.isArray(written)) return report([written], root, args, io);
   await grantNeeds(name, root, io);
   io.err(
-    `added pipelines/${name}.pipeline.yaml, and what it calls to \`grants\` in ${CONFIG_FILE}\nnext: give what is marked TODO, tenon check, tenon generate; after a change of what it calls, tenon grants --write\n`,
+    `added pipelines/${name}.pipeline.yaml, and what it calls to \`grants\` in ${CONFIG_FILE}\nnext:\n${text.includes('TODO: ') ? '  give what is marked TODO\n' : ''}  tenon check, and after a change of what it calls tenon grants --write\n  tenon generate\n`,
   );
-  return checkAgain(root, args, io);
+  return checkAdded(session.diagnostics, root, args, io);
 }
 
 /** A contract may come from a file or from loopback; nothing is fetched from anywhere else. */

@@ -6,7 +6,7 @@ import { cliDiagnostic } from '../cli-rules.ts';
 import { type Args, UsageError } from '../command.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
-import type { Report } from '../render/index.ts';
+import { plural, type Report } from '../render/index.ts';
 import { CONFIG_FILE, exists, findRoot } from '../root.ts';
 import { openSession, printReport } from '../session.ts';
 
@@ -57,11 +57,26 @@ export async function report(
   return hasErrors(diagnostics) ? exit.findings : exit.clean;
 }
 
-export async function checkAgain(root: string, args: Args, io: Io): Promise<ExitCode> {
+/** What the workspace finds now and did not before: of what was added, or because of it. What was found before is only counted. */
+export async function checkAdded(
+  before: readonly Diagnostic[],
+  root: string,
+  args: Args,
+  io: Io,
+): Promise<ExitCode> {
   const session = await openSession({ ...io, cwd: root });
-  return 'workspace' in session
-    ? report(session.diagnostics, root, args, io, session.check.checked)
-    : report(session.diagnostics, root, args, io);
+  const known = new Set(before.map(({ fingerprint }) => fingerprint));
+  const fresh = session.diagnostics.filter(({ fingerprint }) => !known.has(fingerprint));
+  const code = await report(
+    fresh,
+    root,
+    args,
+    io,
+    ...('workspace' in session ? [session.check.checked] : []),
+  );
+  const others = session.diagnostics.length - fresh.length;
+  if (others > 0) io.err(`\`tenon check\` has ${plural(others, 'other findings')} that were there before\n`);
+  return code;
 }
 
 export function needName(args: Args): string {
@@ -79,15 +94,18 @@ export async function needRoot(io: Io): Promise<string> {
 }
 
 /** A team that nobody knows is said before anything is written. Without `owners.yaml` any name will do. */
-export async function needTeam(args: Args, root: string): Promise<void> {
-  const owner = args.text('owner');
+export async function needTeams(args: Args, root: string): Promise<void> {
   const text = await readFile(join(root, OWNERS_FILE), 'utf8').catch(() => undefined);
-  if (owner === undefined || text === undefined) return;
+  if (text === undefined) return;
   const { isReadable, teams } = readOwners(text);
-  if (!isReadable || teams.has(owner)) return;
-  const near = didYouMean(owner, teams);
+  if (isReadable) for (const option of ['owner', 'backup']) needTeam(option, args.text(option), teams);
+}
+
+function needTeam(option: string, named: string | undefined, teams: ReadonlySet<string>): void {
+  if (named === undefined || teams.has(named)) return;
+  const near = didYouMean(named, teams);
   throw new UsageError(
-    `--owner: owners.yaml has no team \`${owner}\`${near === undefined ? '' : `; did you mean \`${near}\`?`} There are: ${[...teams].join(', ') || 'none'}. Name one of them, or add the team to owners.yaml; nothing was written (\`tenon explain unknown-team\`)`,
+    `--${option}: owners.yaml has no team \`${named}\`${near === undefined ? '' : `; did you mean \`${near}\`?`} There are: ${[...teams].join(', ') || 'none'}. Name one of them, or add the team to owners.yaml; nothing was written (\`tenon explain unknown-team\`)`,
   );
 }
 

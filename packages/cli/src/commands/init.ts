@@ -53,9 +53,9 @@ export const initCommand: CommandSpec = {
     }
     const generated = await generateInto(session);
     const way = relative(io.startedIn ?? io.cwd, target);
-    const there = way === '' ? '' : `cd ${quoted(way.length < target.length ? way : target)} && `;
+    const there = way === '' ? '' : `  cd ${quoted(way.length < target.length ? way : target)}\n`;
     io.err(
-      `made a workspace in ${target}: ${files.length - kept.size} files, ${generated.written} generated\nnext: ${there}${io.program ?? 'tenon'} ci\n`,
+      `made a workspace in ${target}: ${files.length - kept.size} files, ${generated.written} generated\nnext:\n${there}  ${io.program ?? 'tenon'} ci\n`,
     );
     return exit.clean;
   },

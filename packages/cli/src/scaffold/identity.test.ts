@@ -35,6 +35,9 @@ describe('the key of a scaffolded pipeline', () => {
     ['ORDER_PAID', 'ORDER_ID', '${ event.ORDER_ID }'],
     ['customerCreated', 'id name', '${ event.id }'],
     ['commentCreated', 'commentId postId', '${ event.commentId }'],
+    ['refundIssued', 'orderId refundId', '${ event.refundId }'],
+    ['credit_note.issued', 'credit_note_id invoice_id number', '${ event.credit_note_id }'],
+    ['orderPlaced', 'id customerId', '${ event.id }'],
   ])('is what the event is about, where it happens to that once: %s', (event, fields, key) => {
     expect(identityOf(event, fields).identity).toEqual({ key, retain: '30d' });
   });
@@ -100,6 +103,15 @@ describe('the key of a scaffolded pipeline', () => {
     ['orderShipped', 'orderId trackingNumber', {}, 'again, with another `trackingNumber`'],
     ['orderShipped', 'orderId', { shipment: { properties: { id: {} } } }, 'again, with another `shipment`'],
     ['orderLineShipped', 'orderId orderLineId', {}, 'again, with another `orderId`'],
+    ['couponIssued', 'couponId customerId', {}, 'again, with another `customerId`'],
+    ['refundIssued', 'orderId paymentId', {}, 'nothing in the contract says which field'],
+    [
+      'orderRefundIssued',
+      'orderId refundId',
+      {},
+      'its name does not say one thing that happens to each `orderId`',
+    ],
+    ['refundPaid', 'refundId orderId', {}, 'again, with another `orderId`'],
     [
       'orderShipped',
       'orderId lines',

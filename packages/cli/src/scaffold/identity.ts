@@ -49,13 +49,13 @@ export function scaffoldIdentity({ contract, event, manifests }: IdentityFacts):
   const about = aboutOf(event.id, shape.fields, definitions);
   if (about === undefined)
     return left(has, 'nothing in the contract says which field names what this event is about');
-  const { entity, verb, others } = about;
+  const { entity, thing, verb, others } = about;
   if (verb === undefined)
     return left(
       has,
       `its name does not say one thing that happens to each \`${entity}\`, so one key may be of several events`,
     );
-  if (others.length > 0 && !OF_ITSELF.has(verb)) {
+  if (others.length > 0 && !OF_ITSELF.has(verb) && !isMadeBy(verb, thing)) {
     const listed = others.map((field) => `\`${field}\``).join(', ');
     return left(has, `this may happen to one \`${entity}\` again, with another ${listed}`);
   }
@@ -156,9 +156,24 @@ const ONCE = new Set([
 /** What happens to the thing itself, whatever else the event names. */
 const OF_ITSELF = new Set(['created', 'updated', 'changed', 'modified']);
 
+/**
+ * Deeds and papers that begin with this, and are of what the event names beside them: a refund is issued once, whatever it is for. Not
+ * of every thing: a coupon, a card or a book is issued to one customer after another.
+ */
+const MADE_BY: Readonly<Record<string, ReadonlySet<string>>> = {
+  issued: new Set(['refund', 'invoice', 'creditnote', 'receipt', 'payout']),
+  placed: new Set(['order', 'bid']),
+};
+
+function isMadeBy(verb: string, thing: string): boolean {
+  return ownOf(MADE_BY, verb)?.has(thing) ?? false;
+}
+
 interface About {
   /** The field that names the thing. */
   readonly entity: string;
+  /** The thing, in the words of the event's name. */
+  readonly thing: string;
   /** What happens to it; absent where the event's name is not just the thing and that. */
   readonly verb: string | undefined;
   /** Fields that name something else, of which one thing may have several: the shipments of an order. */
@@ -177,9 +192,11 @@ function aboutOf(event: string, fields: Fields, definitions: Contract['definitio
   const entity =
     named?.field ?? (isIdentifier(ownOf(fields, 'id'), definitions) && !isIdOfEvent ? 'id' : undefined);
   if (entity === undefined) return undefined;
-  const rest = words.slice(named?.length ?? 1).filter((word) => !STATES.has(word));
+  const length = named?.length ?? 1;
+  const rest = words.slice(length).filter((word) => !STATES.has(word));
   return {
     entity,
+    thing: words.slice(0, length).join(''),
     verb: rest.length === 1 ? rest[0] : undefined,
     others: Object.keys(fields).filter((field) => {
       if (field === entity || DELIVERY.test(field) || (field === 'id' && isIdOfEvent)) return false;

@@ -24,6 +24,7 @@ import {
   planSources,
   type Workspace,
   type WorkspaceCheck,
+  type WorkspaceConnection,
 } from '@tenon/pipeline';
 import {
   type EncryptionOptions,
@@ -316,11 +317,12 @@ function resolveConnections(workspace: Workspace, io: Io): ConnectionConfig[] {
 }
 
 function resolveConnection(
-  connection: ConnectionConfig,
+  connection: WorkspaceConnection,
   io: Pick<Io, 'env'>,
 ): ConnectionConfig | { readonly missing: string } {
-  if (!connection.baseUrl.startsWith('env:')) return connection;
-  const name = connection.baseUrl.slice('env:'.length);
+  const { baseUrl: given = '' } = connection;
+  if (!given.startsWith('env:')) return { ...connection, baseUrl: given };
+  const name = given.slice('env:'.length);
   const baseUrl = io.env[name];
   return baseUrl ? { ...connection, baseUrl } : { missing: name };
 }

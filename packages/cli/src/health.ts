@@ -30,7 +30,7 @@ export function healthCalls(
   return connections.flatMap((connection): HealthCall[] => {
     const manifest = workspace.connectors.get(connection.connector);
     const contract = manifest && workspace.contracts.get(manifest.contract);
-    if (!manifest?.health || !contract) return [];
+    if (!manifest?.health || !contract || connection.baseUrl === '') return [];
     const operation = planOperation(contract, manifest, manifest.health.operation);
     if (!operation) return [];
     const { scopes, egress } = operation;
@@ -44,11 +44,12 @@ export function withoutHealth(
   workspace: Workspace,
   connections: readonly ConnectionConfig[],
 ): readonly Health[] {
-  return connections.flatMap(({ name, connector }): Health[] => {
+  return connections.flatMap(({ name, connector, baseUrl }): Health[] => {
     const manifest = workspace.connectors.get(connector);
-    if (!manifest || manifest.health) return [];
-    const skipped =
-      manifest.health === false
+    if (!manifest || (manifest.health && baseUrl !== '')) return [];
+    const skipped = manifest.health
+      ? 'it has no `baseUrl`: nothing is called over it'
+      : manifest.health === false
         ? 'its connector says that there is no health call'
         : 'its connector declares no health call';
     return [{ connection: name, ok: true, tookMs: 0, skipped }];

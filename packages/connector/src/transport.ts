@@ -22,6 +22,7 @@ import type { WebhookScheme } from './webhook/schemes.ts';
 export interface ConnectionConfig {
   readonly name: string;
   readonly connector: string;
+  /** Empty where the workspace gives none, because nothing is called over it: a call is refused. */
   readonly baseUrl: string;
   /** By auth scheme id; fields by scheme type: `value` (apiKey), `token` (bearer), `username` and `password` (basic), see `credentialFields` for oauth2. */
   readonly credentials: Readonly<Record<string, Readonly<Record<string, SecretReference>>>>;

@@ -986,6 +986,14 @@ export const ruleCases = {
     on: 'shop',
     silent: config('baseUrl: env:SHOP_URL', 'baseUrl: https://api.shop.example'),
   },
+  'base-url-missing': {
+    fires: config('    baseUrl: env:SHOP_URL\n', ''),
+    on: 'shop',
+    silent: {
+      [CONFIG]: (text) =>
+        `${text}  told: { connector: shop, credentials: { key: { token: env:SHOP_KEY } }, webhookSecrets: [env:TOLD_SECRET] }\n`,
+    },
+  },
   'credential-missing': {
     fires: config('{ token: env:SHOP_KEY }', '{}'),
     on: 'key',

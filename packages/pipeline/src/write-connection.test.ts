@@ -16,6 +16,16 @@ const BLOCK = `  shop:
         token: env:SHOP_TOKEN`;
 
 describe('writeConnection', () => {
+  it('leaves the address out where nothing is called', () => {
+    const told = { connector: 'told', credentials: {} };
+    expect(writeConnection('connections:\n', 'told', told)).toBe(
+      'connections:\n  told:\n    connector: told\n    credentials: {}\n',
+    );
+    expect(writeConnection('connections: { a: { connector: a } }\n', 'told', told)).toBe(
+      'connections: { a: { connector: a }, told: { connector: told, credentials: {} } }\n',
+    );
+  });
+
   it.each([
     [
       'behind the others, before what follows them',

@@ -4,7 +4,8 @@ import { columnOf, type Edit, edited, endOf, lineEnd, plain, startOf } from './y
 /** What a new connection begins with. */
 export interface NewConnection {
   readonly connector: string;
-  readonly baseUrl: string;
+  /** Absent where nothing is called over it. */
+  readonly baseUrl?: string;
   /** References by credential and member. */
   readonly credentials: Readonly<Record<string, Readonly<Record<string, string>>>>;
 }
@@ -71,7 +72,7 @@ function block(name: string, connection: NewConnection, indent: number, step: nu
   const credentials = Object.entries(connection.credentials);
   add(0, `${plain(name)}:`);
   add(1, `connector: ${plain(connection.connector)}`);
-  add(1, `baseUrl: ${plain(connection.baseUrl)}`);
+  if (connection.baseUrl !== undefined) add(1, `baseUrl: ${plain(connection.baseUrl)}`);
   add(1, credentials.length === 0 ? 'credentials: {}' : 'credentials:');
   for (const [id, members] of credentials) {
     add(2, `${plain(id)}:`);
@@ -89,7 +90,8 @@ function flow({ connector, baseUrl, credentials }: NewConnection): string {
     return `${plain(id)}: { ${pairs.join(', ')} }`;
   });
   const known = ways.length === 0 ? '{}' : `{ ${ways.join(', ')} }`;
-  return `{ connector: ${plain(connector)}, baseUrl: ${plain(baseUrl)}, credentials: ${known} }`;
+  const address = baseUrl === undefined ? '' : `baseUrl: ${plain(baseUrl)}, `;
+  return `{ connector: ${plain(connector)}, ${address}credentials: ${known} }`;
 }
 
 function pairOf({ items }: YAMLMap, name: string): Pair | undefined {

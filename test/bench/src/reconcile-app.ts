@@ -72,7 +72,7 @@ const runtime = await openRuntime({
   random: systemRandom,
   transport: () =>
     httpTransport({
-      connection,
+      connection: { ...connection, baseUrl },
       clock: systemClock,
       random: systemRandom,
       secrets: { resolve: () => Promise.reject(new Error('there is none')) },

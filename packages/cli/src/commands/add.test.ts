@@ -194,6 +194,8 @@ describe('add connector --from', () => {
       'defaults',
     ]);
     expect(text).not.toMatch(/review|credential|sandbox/);
+    const { connections } = parse(await readFile(join(folder, 'tenon.config.yaml'), 'utf8'));
+    expect('baseUrl' in connections.shop, 'webhooks come in').toBe(document.startsWith('asyncapi'));
     expect(await readFile(join(folder, 'connectors/shop/README.md'), 'utf8')).not.toContain('| operation |');
   });
 

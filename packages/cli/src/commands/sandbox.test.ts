@@ -1,12 +1,13 @@
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { systemClock, systemRandom } from '@tenon/model';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { runCommandLine } from '../command.ts';
 import { exit } from '../exit.ts';
+import { runCommand } from '../testing/run-command.ts';
 import { sandboxCommands } from './sandbox.ts';
 
 let folder: string;
@@ -82,5 +83,29 @@ describe('deliver', () => {
       await writeFile(join(folder, file), text.replace('  orderPaid:', '  order.paid:'));
     }
     expect(await deliver('shop.order.paid')).toMatchObject({ orderId: expect.any(String) });
+  });
+});
+
+describe('sandbox', () => {
+  it('starts none for a connection that only takes webhooks in, and says what sends them', async () => {
+    const [contract, connector, config] = [
+      'contracts/told/openapi.yaml',
+      'connectors/told/connector.yaml',
+      'tenon.config.yaml',
+    ].map((file) => join(folder, file));
+    for (const file of [contract!, connector!]) await mkdir(dirname(file));
+    await writeFile(
+      contract!,
+      'openapi: 3.1.0\ninfo: { title: Told, version: 1.0.0 }\npaths: {}\nwebhooks: { said: { post: { requestBody: { content: { application/json: { schema: { type: object } } } }, responses: { "202": { description: Taken. } } } } }\n',
+    );
+    await writeFile(
+      connector!,
+      'apiVersion: tenon/v1\nkind: Connector\nmetadata: { name: told, version: 1.0.0, owner: platform }\ncontract: told\nauth: []\nwebhooks: { said: { verify: standard-webhooks, tolerance: 5m } }\n',
+    );
+    await appendFile(config!, '  told: { connector: told, webhookSecrets: [env:TOLD_SECRET] }\n');
+    const { code, out, err } = await runCommand(sandboxCommands, ['sandbox', 'told'], { cwd: folder });
+    expect(err).toBe('told: has nothing to call; `tenon deliver` sends its events\n');
+    expect(out).toContain('export TOLD_SECRET=');
+    expect(code).toBe(exit.clean);
   });
 });

@@ -65,6 +65,10 @@ async function runSandboxes(session: Session, args: Args, io: Io): Promise<ExitC
         `there is no connection ${name}; there are: ${Object.keys(workspace.config.connections).join(', ')}`,
       );
     }
+    if (connection.baseUrl === undefined && contract.operations.size === 0) {
+      io.err(`${name}: has nothing to call; \`tenon deliver\` sends its events\n`);
+      continue;
+    }
     const options = { ...(port !== undefined && { port }), clock: io.clock };
     const sandbox = isMail(contract)
       ? await startMailSandbox({ ...options, controlPort: 0 })
@@ -73,13 +77,14 @@ async function runSandboxes(session: Session, args: Args, io: Io): Promise<ExitC
     const control = 'controlUrl' in sandbox ? sandbox.controlUrl : sandbox.url;
     io.err(`${name}: faults at ${control}/_sandbox/faults\n`);
     if (port !== undefined) port += 1;
-    const variable = connection.baseUrl.startsWith('env:')
+    const variable = connection.baseUrl?.startsWith('env:')
       ? connection.baseUrl.slice('env:'.length)
       : undefined;
     io.out(variable ? `export ${variable}=${sandbox.url}\n` : `# ${name}: ${sandbox.url}\n`);
   }
   for (const name of secretNames(session, wanted))
     io.out(`export ${name}=sandbox-${name.toLowerCase().replaceAll('_', '-')}\n`);
+  if (running.length === 0) return exit.clean;
   io.err(`${plural(running.length, 'sandboxes')}; Ctrl-C stops\n`);
   await io.interrupted();
   await Promise.all(running.map((sandbox) => sandbox.close()));

@@ -210,7 +210,7 @@ function targetOf(
   };
   return {
     url: url.replace(/\/$/, ''),
-    connection: connection ?? bare,
+    connection: { ...bare, ...connection },
     secrets: openSecrets(session.workspace.config.secrets, session.root, io).store,
     mayChange: wantsEffects,
   };

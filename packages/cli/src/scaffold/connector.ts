@@ -44,7 +44,11 @@ export function scaffoldConnector(contract: Contract, name: string, owner: strin
     kind: 'Connector',
     metadata: { name, version: '0.1.0', owner },
     contract: contract.name,
-    auth: [...contract.securitySchemes.values()].flatMap(authEntry),
+    // What only tells of events is not logged in to.
+    auth:
+      hasOperations || contract.format === 'asyncapi'
+        ? [...contract.securitySchemes.values()].flatMap(authEntry)
+        : [],
     ...(scopes.read.size + scopes.write.size > 0 && { identities: identities(scopes) }),
     defaults: {
       timeout: '10s',
@@ -346,8 +350,10 @@ const CREDENTIALS: Readonly<Record<string, readonly string[]>> = {
  */
 export function addConnection(config: string, contract: Contract, name: string): string {
   const prefix = name.toUpperCase().replaceAll('-', '_');
+  // Webhooks come in: nothing is called, and nothing is logged in to.
+  const isCalled = contract.operations.size > 0 || contract.format === 'asyncapi';
   // One way to authenticate is enough, and the first is the one that the contract prefers.
-  const schemes = [...contract.securitySchemes.values()].flatMap(authEntry).slice(0, 1) as {
+  const schemes = (isCalled ? [...contract.securitySchemes.values()] : []).flatMap(authEntry).slice(0, 1) as {
     id: string;
     type: string;
   }[];
@@ -357,7 +363,7 @@ export function addConnection(config: string, contract: Contract, name: string):
       Object.fromEntries((CREDENTIALS[type] ?? []).map((field) => [field, `env:${prefix}_${snake(field)}`])),
     ]),
   );
-  const connection = { connector: name, baseUrl: `env:${prefix}_URL`, credentials };
+  const connection = { connector: name, ...(isCalled && { baseUrl: `env:${prefix}_URL` }), credentials };
   return writeConnection(config, name, connection) ?? config;
 }
 

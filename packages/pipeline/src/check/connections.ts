@@ -60,6 +60,8 @@ function checkQuota(
 }
 
 function checkBaseUrl({ name, baseUrl }: WorkspaceConnection, places: ConnectionPlaces): Diagnostic[] {
+  // That one is missing is found where it is needed: of a connection over which something is called.
+  if (baseUrl === undefined || !places.baseUrl) return [];
   if (/^env:[A-Za-z_][A-Za-z0-9_]*$/.test(baseUrl) || URL.canParse(baseUrl)) return [];
   const message = `\`${baseUrl}\` is neither a URL nor \`env:NAME\``;
   return [diagnostic('base-url-invalid', { message, at: places.baseUrl, subject: name })];

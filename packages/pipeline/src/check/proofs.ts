@@ -1,5 +1,6 @@
 import { compareText, type Diagnostic } from '@tenon/model';
 import type { Workspace } from '../workspace.ts';
+import { checkAddresses } from './addresses.ts';
 import { checkBasedOn } from './based-on.ts';
 import { checkBranches } from './branches.ts';
 import { checkEffects } from './effects.ts';
@@ -78,5 +79,6 @@ export function workspaceProofs(
     ...checkLoops(sorted),
     ...checkRuns(sorted),
     ...checkPrivilege(sorted, workspace, isSound),
+    ...checkAddresses(sorted, workspace),
   ];
 }

@@ -66,7 +66,9 @@ export interface Operator {
 }
 
 /** A connection, and who may use it for what. */
-export interface WorkspaceConnection extends ConnectionConfig {
+export interface WorkspaceConnection extends Omit<ConnectionConfig, 'baseUrl'> {
+  /** URL, or `env:NAME`; absent where nothing is called over it. */
+  readonly baseUrl?: string;
   /** The manifest's identity whose scopes the credentials hold. */
   readonly identity?: string;
   /** Its quota is counted together with that of other processes. */
@@ -89,7 +91,7 @@ export interface WorkspaceConnection extends ConnectionConfig {
 export interface ConnectionPlaces {
   readonly name: Location;
   readonly connector: Location;
-  readonly baseUrl: Location;
+  readonly baseUrl?: Location;
   readonly identity?: Location;
   readonly quota?: Location;
   readonly owners?: readonly Located<string>[];
@@ -138,7 +140,7 @@ export function readConfig(text: string): LoadedConfig {
     const name = String(key.value);
     const connector = read.text(child(value, 'connector'));
     const baseUrl = read.text(child(value, 'baseUrl'));
-    if (!connector || !baseUrl) continue;
+    if (!connector) continue;
     const identity = read.text(child(value, 'identity'));
     const owners = texts(child(value, 'owners'));
     const sources = texts(child(value, 'sources'));
@@ -147,7 +149,7 @@ export function readConfig(text: string): LoadedConfig {
     connections[name] = {
       name,
       connector: connector.value,
-      baseUrl: baseUrl.value,
+      ...given('baseUrl', baseUrl?.value),
       credentials: credentials(child(value, 'credentials')),
       webhookSecrets: texts(webhookSecrets)?.flatMap(({ value: one }) => reference(one)) ?? [],
       ...given('maintenance', maintenance(child(value, 'maintenance'))),
@@ -172,7 +174,7 @@ export function readConfig(text: string): LoadedConfig {
     places.set(name, {
       name: document.at(key),
       connector: connector.at,
-      baseUrl: baseUrl.at,
+      ...given('baseUrl', baseUrl?.at),
       ...given('identity', identity?.at),
       ...given('quota', quotaAt(child(value, 'quota'))),
       ...given('owners', owners),

@@ -49,6 +49,16 @@ export const workspaceRules = {
       good: 'baseUrl: https://api.billing.example',
     },
   },
+  'base-url-missing': {
+    severity: 'error',
+    title: 'a connection that is called has no address',
+    why: 'Each call over it would fail. Only a connection that takes webhooks in, or starts pipelines by the clock, needs none.',
+    fix: 'give `baseUrl`: a URL, or `env:NAME`',
+    example: {
+      bad: 'shop: { connector: shop }   # and a pipeline calls shop.getOrder',
+      good: 'shop: { connector: shop, baseUrl: env:SHOP_URL }',
+    },
+  },
   'credential-missing': {
     severity: 'error',
     title: 'a credential is missing',

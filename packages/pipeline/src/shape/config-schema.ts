@@ -74,9 +74,11 @@ export const configSchema: SchemaObject = {
       type: 'object',
       description: 'Connectors configured for one account each, by name.',
       propertyNames: { pattern: '^[A-Za-z][A-Za-z0-9_-]*$' },
-      additionalProperties: object('One connection.', ['connector', 'baseUrl'], {
+      additionalProperties: object('One connection.', ['connector'], {
         connector: text('Name of the connector.'),
-        baseUrl: text('URL of the account, or `env:NAME`, read when the process starts.'),
+        baseUrl: text(
+          'URL of the account, or `env:NAME`, read when the process starts. Not needed where nothing is called over it: webhooks come in without.',
+        ),
         credentials: {
           type: 'object',
           description: 'By id of the auth scheme in `connector.yaml`.',

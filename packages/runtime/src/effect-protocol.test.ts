@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { type Bench, failure, openBench, refused, unavailable } from './testing/bench.ts';
-import { call, planFor, probe, retry, undoable } from './testing/plan.ts';
+import { call, literal, planFor, probe, retry, undoable } from './testing/plan.ts';
 
 let bench: Bench;
 afterEach(() => bench.close());
@@ -129,6 +129,112 @@ describe('a lost answer', () => {
     await bench.pass(120_000);
     expect(bench.state(runId)).toBe('inDoubt');
     expect(bench.target.count('shortKey')).toBe(1);
+  });
+});
+
+describe('a probe that its connection does not take', () => {
+  const open = failure('transient', 'CONNECTION_BREAKER_OPEN', 'notSent', { retryAfterMs: 15_000 });
+  const MINUTE = 60_000;
+
+  /** An answer is lost, and the connection takes nothing afterwards. */
+  const lose = async (operation: string, parts: Parameters<typeof undoable>[2] = {}): Promise<string> => {
+    bench = await openBench(
+      planFor({
+        steps: [call('invoice', `acme.${operation}`, { probe, ...parts }), call('next', 'acme.put')],
+      }),
+    );
+    bench.target.script = { [operation]: [{ loseAnswer: true }] };
+    bench.target.decide = ({ operation: { effect } }) =>
+      bench.target.calls.length > 1 || effect === 'read' ? { postpone: open } : undefined;
+    return bench.order({ id: 'a' });
+  };
+  const heal = (): void => {
+    delete bench.target.decide;
+  };
+
+  test('waits, which is no try of it, and says so; then the effect is adopted', async () => {
+    const runId = await lose('createBlind');
+    // Longer than the tries of the step allow, by time and by number.
+    await bench.pass(5 * MINUTE);
+    expect(bench.target.count('find')).toBeGreaterThan(retry.attempts);
+    expect(bench.runtime.run(runId)).toMatchObject({
+      state: 'waiting',
+      steps: [
+        { state: 'waiting', attempts: 1, failure: { delivery: 'lost' }, waitsFor: { code: open.code } },
+      ],
+    });
+    expect(bench.runtime.inDoubt()).toEqual([]);
+    await bench.crash();
+    heal();
+    bench.target.script = { find: [{ fail: unavailable }, { fail: unavailable }, { fail: unavailable }] };
+    await bench.pass(MINUTE);
+    expect(bench.state(runId)).toBe('succeeded');
+    expect(bench.target.count('createBlind')).toBe(1);
+    expect(bench.runtime.run(runId)!.steps[0]).not.toHaveProperty('waitsFor');
+  });
+
+  test('waits past the deadline of its step, and past a cancellation: what may have been sent is settled first', async () => {
+    const runId = await lose('createBlind', { deadlineMs: MINUTE });
+    await bench.pass(5 * MINUTE);
+    await bench.runtime.cancel(runId, 'ana', 'no longer wanted');
+    await bench.pass(MINUTE);
+    expect(bench.state(runId)).toBe('waiting');
+    heal();
+    await bench.pass(MINUTE);
+    expect(bench.target.count('find')).toBeGreaterThan(20);
+    expect(bench.runtime.trace({ runId })).toContainEqual(
+      expect.objectContaining({ kind: 'stepDone', step: 'invoice' }),
+    );
+    expect(bench.target.count('put')).toBe(0);
+  });
+
+  test('waits for as long as the deadline of its pipeline is: then it is in doubt, with an owner', async () => {
+    const runId = await lose('createBlind');
+    await bench.pass(9 * MINUTE);
+    expect(bench.state(runId)).toBe('waiting');
+    await bench.pass(4 * MINUTE);
+    expect(bench.runtime.inDoubt()).toMatchObject([
+      { runId, owner: 'sales', evidence: { delivery: 'lost', probe: { code: open.code } } },
+    ]);
+    await bench.runtime.settle(runId, 'invoice', 'confirm', 'ana', 'it is there', { id: 'x' });
+    await bench.runtime.idle();
+    expect(bench.runtime.run(runId)!.steps[0]).not.toHaveProperty('waitsFor');
+  });
+
+  test('does not count the time in which a switch holds it', async () => {
+    const runId = await lose('createBlind');
+    await bench.pass(MINUTE);
+    const kill = { kind: 'kill', scope: { connection: 'acme' }, sparesCompensation: false } as const;
+    await bench.runtime.setSwitch(kill, 'ana', 'a test');
+    await bench.pass(60 * MINUTE);
+    await bench.runtime.liftSwitch('kill/connection/acme', 'ana', 'over');
+    await bench.pass(7 * MINUTE);
+    expect(bench.state(runId)).toBe('waiting');
+    heal();
+    await bench.pass(MINUTE);
+    expect(bench.state(runId)).toBe('succeeded');
+  });
+
+  test('waits for an undoing as well, and the undone step says for what', async () => {
+    const undoing = undoable('invoice');
+    const { compensate } = undoing;
+    const blind = { ...compensate!, operation: 'acme.createBlind', with: literal({ id: 'x' }), probe };
+    bench = await openBench(
+      planFor({ steps: [{ ...undoing, compensate: blind }, call('next', 'acme.put')] }),
+    );
+    bench.target.script = { put: [{ fail: refused }], createBlind: [{ loseAnswer: true }] };
+    bench.target.decide = ({ operation: { operation } }) =>
+      operation === 'find' ? { postpone: open } : undefined;
+    const runId = await bench.order({ id: 'a' });
+    await bench.pass(5 * MINUTE);
+    expect(bench.runtime.run(runId)).toMatchObject({
+      state: 'compensating',
+      steps: [{ id: 'invoice', waitsFor: { code: open.code } }, { id: 'next' }],
+    });
+    heal();
+    await bench.pass(MINUTE);
+    expect(bench.state(runId)).toBe('compensated');
+    expect(bench.target.count('createBlind')).toBe(1);
   });
 });
 

@@ -8,6 +8,7 @@ import {
   type RunDetail,
   type RunSummary,
   runStates,
+  type StepRecord,
 } from '@tenon/runtime';
 import { type Args, type CommandSpec, type OptionSpec, UsageError } from '../command.ts';
 import { readersKeys } from '../data-keys.ts';
@@ -364,10 +365,15 @@ function runWords(run: RunDetail): string {
       step.state,
       String(step.attempts),
       step.idempotencyKey ?? '',
-      step.failure ? `${step.failure.class}: ${step.failure.message}` : '',
+      failureOf(step),
     ]),
   );
   return `${lines.join('\n')}\n\n${steps}`;
+}
+
+function failureOf({ failure, waitsFor }: StepRecord): string {
+  const words = failure ? [`${failure.class}: ${failure.message}`] : [];
+  return [...words, ...(waitsFor ? [`waits: ${waitsFor.message}`] : [])].join('; ');
 }
 
 function entryWords(entry: LedgerEntry): string {

@@ -63,6 +63,8 @@ export interface StepRecord {
   readonly runId?: string;
   readonly result?: Json;
   readonly failure?: Failure;
+  /** What its connection said as it last took no call (an open breaker, a spent quota): until it does, nothing is sent and nothing asked. */
+  readonly waitsFor?: Failure;
 }
 
 /** One append-only fact. `at` in epoch ms; `details` is redacted by contract class before it is stored. */

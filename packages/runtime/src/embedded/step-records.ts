@@ -3,7 +3,7 @@ import type { Plan, PlanStep, RunStep } from '@tenon/pipeline';
 import type { ChildEnd } from '../engine.ts';
 import { placeOfVersion } from '../interpreter/call-step.ts';
 import { idempotencyKey } from '../interpreter/effect.ts';
-import type { StepRecord } from '../runtime.ts';
+import type { RunState, StepRecord } from '../runtime.ts';
 import { redacted } from './redact.ts';
 import type { JournalRow, RunRow } from './run-row.ts';
 
@@ -95,7 +95,7 @@ function recordOf(
   // What was never sent was no attempt.
   const made = outcomes.filter(({ outcome }) => !NEVER_SENT.has(outcome));
   const last = made.at(-1);
-  if (outcomes.length === 0 && !begun) return undefined;
+  if (outcomes.length === 0 && !begun && !values.has(`${id}#1^1`)) return undefined;
   const operation = plan.operations[step.operation];
   const settled = settledBy(id, outcomes.length, values);
   const result = last?.outcome === 'succeeded' ? last.value : settled;
@@ -110,8 +110,45 @@ function recordOf(
     }),
     ...(isDone && { result: redacted(result, plan.redact[`steps.${step.id}`] ?? []) }),
     ...(!isDone && last?.failure !== undefined && { failure: last.failure }),
+    ...waitsFor(run, isDone ? compensations(values, place) : [id], values),
   };
 }
+
+/** What the connection said, where the newest of what was done to one of these effects is that it took no call. */
+function waitsFor(
+  run: RunRow,
+  ids: readonly string[],
+  values: ReadonlyMap<string, string>,
+): { readonly waitsFor?: Failure } {
+  if (!AT_WORK.has(run.state)) return {};
+  for (const id of ids) {
+    const attempts = newest(`${id}#`, values);
+    const looks = newest(`${id}#${attempts.count + 1}^`, values);
+    const probes = newest(`${id}#${attempts.count}?`, values);
+    const { outcome, found, failure } = looks.value ?? probes.value ?? attempts.value ?? {};
+    if ((outcome ?? found) === 'postponed' && failure !== undefined) return { waitsFor: failure };
+  }
+  return {};
+}
+
+interface CallValue {
+  readonly outcome?: string;
+  readonly found?: string;
+  readonly failure?: Failure;
+}
+
+/** How many rows there are of a name and a number, from 1 on, and the last of them. */
+function newest(
+  name: string,
+  values: ReadonlyMap<string, string>,
+): { readonly count: number; readonly value?: CallValue } {
+  let count = 0;
+  while (values.has(`${name}${count + 1}`)) count++;
+  const value = values.get(`${name}${count}`);
+  return { count, ...(value !== undefined && { value: JSON.parse(value) }) };
+}
+
+const AT_WORK: ReadonlySet<RunState> = new Set<RunState>(['running', 'waiting', 'compensating']);
 
 const NEVER_SENT: ReadonlySet<string> = new Set(['held', 'postponed', 'stopped'] satisfies NeverSent[]);
 

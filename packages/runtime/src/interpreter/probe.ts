@@ -42,7 +42,7 @@ interface Asking {
   readonly mark: '?' | '^';
   /** What is asked about. */
   readonly attempt: { readonly failure?: Failure };
-  /** Nothing was sent yet: what ends the step ends this too, and waiting for the connection is no asking. */
+  /** Nothing was sent yet: what ends the step ends this too. */
   readonly isForward: boolean;
   asked: number;
   startedAtMs?: number;
@@ -87,14 +87,10 @@ async function askUntilAnswered(tries: Tries, plan: ProbePlan, asking: Asking): 
   }
 }
 
-function recordOf(
-  tries: Tries,
-  { n, mark, attempt, isForward, asked }: Asking,
-  answer: Answer,
-  startedAtMs: number,
-): Recorded<JsonObject> {
+function recordOf(tries: Tries, asking: Asking, answer: Answer, startedAtMs: number): Recorded<JsonObject> {
   const { ctx, effect } = tries;
-  if (answer.found === 'postponed' && isForward) {
+  const { n, mark, attempt, asked } = asking;
+  if (answer.found === 'postponed' && mayWait(tries, asking)) {
     const nextAtMs = postponedUntil(ctx, answer.failure);
     const facts = [probeFact(effect, n, { ...answer, nextAtMs }, mark)];
     return { value: { found: 'postponed', failure: plain(answer.failure), nextAtMs }, facts };
@@ -120,6 +116,18 @@ function recordOf(
   return nextAtMs === undefined
     ? { value: { found: 'unclear', failure, startedAtMs }, facts }
     : { value: { found: 'later', failure, nextAtMs, startedAtMs }, facts };
+}
+
+/**
+ * May it wait for its connection, without that being a try? Before anything was sent, deadlines end such a wait. One of what may have
+ * been sent is ended by nothing, so it lasts as long as its pipeline's deadline at most, from the step's first attempt on: then
+ * tries are counted, and a person is asked. The look of an undoing that was never sent is no better off than its attempts.
+ */
+function mayWait({ ctx, loaded, unclear, budgetClockMs }: Tries, { mark, isForward }: Asking): boolean {
+  if (isForward) return true;
+  const isOfSent = mark === '?' || unclear;
+  if (!isOfSent || budgetClockMs === undefined) return false;
+  return ctx.now() - ctx.deadlineAt() - budgetClockMs < loaded.plan.limits.deadlineMs;
 }
 
 async function askProbe(tries: Tries, plan: ProbePlan, { n, isForward }: Asking): Promise<Answer> {

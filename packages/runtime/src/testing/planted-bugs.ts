@@ -602,8 +602,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     'a look that is put off counts as one',
     probing,
-    "if (answer.found === 'postponed' && isForward) {",
-    "if (answer.found === 'postponed' && isForward && 1 > 2) {",
+    "if (answer.found === 'postponed' && mayWait(tries, asking)) {",
+    "if (answer.found === 'postponed' && 1 > 2) {",
   ),
   bug(
     'looks before a write go on after its deadline',

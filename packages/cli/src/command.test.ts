@@ -18,7 +18,9 @@ const commands: CommandSpec[] = [
       return exit.clean;
     },
   },
+  { name: 'runs show', summary: 'One of them', positionals: ['<run>'], run: async () => exit.clean },
   { name: 'explain', summary: 'Explain', positionals: ['<code>'], run: async () => exit.clean },
+  { name: 'explain all', summary: 'Explain everything', run: async () => exit.clean },
 ];
 
 async function run(...argv: string[]): Promise<{ code: number; out: string; err: string }> {
@@ -58,7 +60,7 @@ describe('the command line', () => {
 
   it.each([
     [['explian'], 'did you mean "explain"?'],
-    [['runs'], 'tenon runs needs one of: ls'],
+    [['runs'], 'tenon runs needs one of: ls, show\nrun `tenon runs --help`'],
     [['runs', 'ls', '--stat', 'x'], 'has no option --stat; did you mean --state?'],
     [['runs', 'ls', '--state', 'lost'], '--state must be one of failed, waiting; got lost'],
     [['explain'], 'needs <code>'],
@@ -74,6 +76,22 @@ describe('the command line', () => {
   it('--in runs a command as if in another folder', async () => {
     expect(await run('--in', 'tmp', 'runs', 'ls')).toMatchObject({ code: 0 });
     expect(await run('--in')).toMatchObject({ code: exit.usage });
+  });
+
+  it.each([[['runs', '--help']], [['runs', '-h']], [['help', 'runs']]])(
+    '%j lists what a group has, a line each',
+    async (argv) => {
+      const { code, out, err } = await run(...argv);
+      expect({ code, err }).toEqual({ code: exit.clean, err: '' });
+      expect(out).toContain('Usage: tenon runs <command> [options]\n');
+      expect(out).toContain('  runs ls          List\n  runs show <run>  One of them\n');
+      expect(out).not.toContain('explain');
+    },
+  );
+
+  it('names in the help of a command those of two words that begin with it', async () => {
+    expect((await run('explain', '--help')).out).toContain('See also:\n  explain all  Explain everything\n');
+    expect((await run('runs', 'ls', '--help')).out).not.toContain('See also');
   });
 
   it('prints help to stdout and exits clean', async () => {

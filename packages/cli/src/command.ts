@@ -130,16 +130,28 @@ export async function runCommandLine(
     return runCommandLine(commands, argv.slice(2), { ...io, cwd, startedIn: io.startedIn ?? io.cwd });
   }
   if (argv.length === 0 || argv[0] === 'help' || argv[0] === '--help' || argv[0] === '-h') {
-    const named = findCommand(commands, argv.slice(1));
-    io.out(named ? commandHelp(named.command) : overview(commands));
+    const asked = argv.slice(1);
+    const named = findCommand(commands, asked);
+    const group = groupOf(commands, asked[0]);
+    io.out(
+      named
+        ? commandHelp(named.command, commands)
+        : group.length > 0
+          ? groupHelp(asked[0]!, group)
+          : overview(commands),
+    );
     return exit.clean;
   }
   const found = findCommand(commands, argv);
   if (!found) {
-    const group = commands.filter((command) => command.name.startsWith(`${argv[0]} `));
+    const group = groupOf(commands, argv[0]);
     if (group.length > 0) {
+      if (asksForHelp(argv.slice(1))) {
+        io.out(groupHelp(argv[0]!, group));
+        return exit.clean;
+      }
       io.err(
-        `tenon ${argv[0]} needs one of: ${group.map((command) => command.name.split(' ')[1]).join(', ')}\n`,
+        `tenon ${argv[0]} needs one of: ${group.map((command) => command.name.split(' ')[1]).join(', ')}\nrun \`tenon ${argv[0]} --help\` for what each does\n`,
       );
       return exit.usage;
     }
@@ -152,8 +164,8 @@ export async function runCommandLine(
     );
     return exit.usage;
   }
-  if (found.rest.includes('--help') || found.rest.includes('-h')) {
-    io.out(commandHelp(found.command));
+  if (asksForHelp(found.rest)) {
+    io.out(commandHelp(found.command, commands));
     return exit.clean;
   }
   try {
@@ -165,13 +177,34 @@ export async function runCommandLine(
   }
 }
 
+/** The commands of two words that begin with this one. */
+function groupOf(commands: readonly CommandSpec[], word: string | undefined): readonly CommandSpec[] {
+  return commands.filter((command) => command.name.startsWith(`${word} `));
+}
+
+function asksForHelp(rest: readonly string[]): boolean {
+  return rest.includes('--help') || rest.includes('-h');
+}
+
+/** A line each, with what it takes. */
+function listed(commands: readonly CommandSpec[]): string {
+  const calls = commands.map(({ name, positionals = [] }) => [name, ...positionals].join(' '));
+  const width = Math.max(...calls.map((call) => call.length)) + 2;
+  return commands.map(({ summary }, index) => `  ${calls[index]!.padEnd(width)}${summary}`).join('\n');
+}
+
+function groupHelp(word: string, group: readonly CommandSpec[]): string {
+  return `Usage: tenon ${word} <command> [options]\n\n${listed(group)}\n\n\`tenon <command> --help\` says what each takes.\n`;
+}
+
 function overview(commands: readonly CommandSpec[]): string {
   const width = Math.max(...commands.map((command) => command.name.length)) + 2;
   const lines = commands.map((command) => `  ${command.name.padEnd(width)}${command.summary}`);
-  return `tenon: integration as code\n\nUsage: tenon [--in <folder>] <command> [options]\n\n--in goes to that folder first: every other path is relative to it.\n\n${lines.join('\n')}\n\nExit codes: 0 clean, 1 tool failed, 2 usage, 3 findings, 4 not authorised, 5 changes pending, 6 partly done\n`;
+  return `tenon: integration as code\n\nUsage: tenon [--in <folder>] <command> [options]\n\n--in goes to that folder first: every other path is relative to it.\n\n${lines.join('\n')}\n\n\`tenon <command> --help\` says what each takes.\n\nExit codes: 0 clean, 1 tool failed, 2 usage, 3 findings, 4 not authorised, 5 changes pending, 6 partly done\n`;
 }
 
-function commandHelp(command: CommandSpec): string {
+function commandHelp(command: CommandSpec, commands: readonly CommandSpec[]): string {
+  const beside = groupOf(commands, command.name);
   const options = Object.entries(command.options ?? {});
   const flags = options.map(([name, spec]) => {
     const short = spec.short ? `-${spec.short}, ` : '';
@@ -188,6 +221,7 @@ function commandHelp(command: CommandSpec): string {
     flags.length > 0 &&
       `Options:\n${flags.map(({ flag, help }) => `  ${flag.padEnd(width)}${help}`).join('\n')}`,
     command.examples && `Examples:\n${command.examples.map((line) => `  ${line}`).join('\n')}`,
+    beside.length > 0 && `See also:\n${listed(beside)}`,
   ];
   return `${parts.filter(Boolean).join('\n\n')}\n`;
 }

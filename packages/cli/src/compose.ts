@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import {
@@ -28,6 +29,7 @@ import {
 } from '@tenon/pipeline';
 import {
   type EncryptionOptions,
+  keyFolder,
   type LedgerEntry,
   openRuntime,
   type Runtime,
@@ -42,7 +44,7 @@ import {
   type TenonServer,
 } from '@tenon/server';
 import { loadConnectorModule } from './connector-module.ts';
-import { DataKeyError, encryptionOptions, lockedWords } from './data-keys.ts';
+import { DataKeyError, encryptingWords, encryptionOptions, lockedWords } from './data-keys.ts';
 import { pipelinesCalling } from './grants.ts';
 import {
   askHealth,
@@ -148,6 +150,7 @@ async function startWith(options: ComposeOptions, opened: AsyncDisposableStack):
       ? resolve(root, workspace.config.engine.file)
       : resolve(io.cwd, options.engineFile);
   const encryption = await encryptionOf(workspace, root, secrets);
+  const isFirstEncrypted = encryption !== undefined && !existsSync(keyFolder(file, encryption));
   const runtime = await openRuntime({
     file,
     secretUses,
@@ -168,6 +171,8 @@ async function startWith(options: ComposeOptions, opened: AsyncDisposableStack):
     onProblem: (message) => log({ code: 'RUNTIME_WAL_STUCK', message }),
     ...(options.onEntry && { onEntry: options.onEntry }),
   });
+  // Not before it is so: a start that is refused has encrypted nothing.
+  if (isFirstEncrypted) log({ kind: 'encrypting', message: encryptingWords(encryption, file) });
   let consumers: readonly Consumer[] = [];
   const closeAll = async (): Promise<void> => {
     watching.abort();

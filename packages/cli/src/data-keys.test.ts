@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import { systemClock, systemRandom } from '@tenon/model';
 import { openRuntime } from '@tenon/runtime';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type CommandSpec, runCommandLine } from './command.ts';
 import { backupCommand } from './commands/backup.ts';
 import { dataCommands } from './commands/data.ts';
 import { doctorCommand } from './commands/doctor.ts';
-import { serveCommand } from './commands/serve.ts';
+import { devCommand, serveCommand } from './commands/serve.ts';
 import { exit } from './exit.ts';
 import { type CommandRun, runCommand } from './testing/run-command.ts';
 
@@ -116,6 +117,41 @@ it('a key that a secret manager keeps is not called missing or wrong', async () 
   expect(out).not.toMatch(/RUNTIME_KEY|put a backup/);
   await rm(file);
   expect((await run(KEY, 'doctor')).out).not.toContain('STORED_VALUE_LOCKED');
+});
+
+it('is said at the start that begins it, once: it cannot be taken back', async () => {
+  const started = async (command: CommandSpec): Promise<string> => {
+    let said = '';
+    const hear = (text: string): void => {
+      said += text;
+    };
+    const env = {
+      SHOP_URL: 'http://127.0.0.1:1',
+      SHOP_KEY: 'a key',
+      SHOP_WEBHOOK_SECRET: 'a secret',
+      DATA_KEY: KEY,
+    };
+    const code = await runCommandLine([command], [command.name, '--port', '0'], {
+      out: hear,
+      err: hear,
+      cwd: folder,
+      env,
+      color: false,
+      clock: systemClock,
+      random: systemRandom,
+      interrupted: () => Promise.resolve(),
+    });
+    expect(code, said).toBe(exit.clean);
+    return said;
+  };
+  const once = 'stored data is encrypted from now on, and so is what was there before: by the key k1 ';
+  for (const command of [devCommand, serveCommand]) {
+    await rm(join(folder, '.tenon'), { recursive: true });
+    const first = await started(command);
+    expect(first).toContain(once);
+    expect(first).not.toContain(KEY);
+    expect(await started(command)).not.toContain(once);
+  }
 });
 
 it('with its key all is well', async () => {

@@ -86,6 +86,11 @@ export async function readersKeys(io: Io): Promise<ReadersKeys> {
   }
 }
 
+/** What is said once, at the start that begins it: it cannot be taken back, and the keys are from now on as needed as the file. */
+export function encryptingWords({ current, ...rest }: EncryptionOptions, file: string): string {
+  return `stored data is encrypted from now on, and so is what was there before: by the key ${current} of engine.encryption, with data keys in ${keyFolder(file, { current, ...rest })}. There is no way back, and without both nothing of it can be read: keep them, apart from backups of the file`;
+}
+
 /** What an operator is told when encrypted values cannot be read. No backup helps against it: it has the same keys. */
 export function lockedWords({ code, message }: KeyRefusal): string {
   return `${code}: ${message}; see \`tenon explain ${code}\``;

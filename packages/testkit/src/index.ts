@@ -7,7 +7,7 @@ export {
   conformanceChecks,
   runConformance,
 } from './conformance/conformance.ts';
-export { loadSubject, type SubjectSource } from './conformance/load-subject.ts';
+export { FIXTURES_FILE, loadSubject, readFixtures, type SubjectSource } from './conformance/load-subject.ts';
 export { type Fixtures, NO_FIXTURES, type Previous, type Subject } from './conformance/subject.ts';
 export { versionProblem } from './conformance/version-step.ts';
 export { type ConnectorPlans, connectorPlans } from './connector-plans.ts';
@@ -19,7 +19,7 @@ export {
   type ReceivedMail,
   startMailSandbox,
 } from './mail/mail-sandbox.ts';
-export { TOKEN_OPERATION } from './sandbox/engine.ts';
+export { SandboxDataError, TOKEN_OPERATION } from './sandbox/engine.ts';
 export type {
   Fault,
   FaultHandle,
@@ -27,6 +27,7 @@ export type {
   Faults,
 } from './sandbox/faults.ts';
 export type { AppliedEffect, SeenRequest } from './sandbox/journal.ts';
+export { type Rows, readRows, untakenMember, untakenWords } from './sandbox/rows.ts';
 export { type SampledRequest, type SampleRequestOptions, sampleRequest } from './sandbox/sample-request.ts';
 export { type Sandbox, type SandboxOptions, startSandbox } from './sandbox/sandbox.ts';
 export type { OAuthOptions } from './sandbox/security.ts';

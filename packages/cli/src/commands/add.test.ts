@@ -420,7 +420,7 @@ describe('add pipeline', () => {
       ...['add', 'pipeline', 'look', '--on', 'shop.orderPaid', '--call', 'shop.getStatus'],
     );
     expect(out).not.toContain('getOrders');
-    expect(err).toMatch(/`tenon check` has [1-9]\d* other findings? that were there before\n$/);
+    expect(err).toMatch(/`tenon check` also has [1-9]\d* findings? from before\n$/);
     expect(code, 'an error of another file is not of this').toBe(exit.clean);
     const marked = await runIn(
       ...['add', 'pipeline', 'parts', '--on', 'shop.orderPaid', '--call', 'parts.createOrder'],

@@ -75,7 +75,7 @@ export async function checkAdded(
     ...('workspace' in session ? [session.check.checked] : []),
   );
   const others = session.diagnostics.length - fresh.length;
-  if (others > 0) io.err(`\`tenon check\` has ${plural(others, 'other findings')} that were there before\n`);
+  if (others > 0) io.err(`\`tenon check\` also has ${plural(others, 'findings')} from before\n`);
   return code;
 }
 

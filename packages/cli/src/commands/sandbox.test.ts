@@ -87,6 +87,65 @@ describe('deliver', () => {
 });
 
 describe('sandbox', () => {
+  /** Starts, asks for all orders, and ends. */
+  async function ordersOf(...options: string[]): Promise<{ code: number; err: string; ids: unknown }> {
+    const heard = { out: '', err: '' };
+    let ids: unknown;
+    const code = await runCommandLine(sandboxCommands, ['sandbox', ...options], {
+      out: (text) => {
+        heard.out += text;
+      },
+      err: (text) => {
+        heard.err += text;
+      },
+      cwd: folder,
+      env: {},
+      color: false,
+      clock: systemClock,
+      random: systemRandom,
+      interrupted: async () => {
+        const url = /^export SHOP_URL=(.*)$/m.exec(heard.out)?.[1];
+        // What the sandbox holds is rows by resource.
+        const state = (await (await fetch(`${url}/_sandbox/state`)).json()) as Record<
+          string,
+          { id: string }[]
+        >;
+        ids = state['orders']?.map(({ id }) => id);
+      },
+    });
+    return { code, err: heard.err, ids };
+  }
+
+  it('begins with the rows of a file, else with those of the fixtures', async () => {
+    await mkdir(join(folder, 'connectors/shop/fixtures'));
+    await writeFile(
+      join(folder, 'connectors/shop/fixtures/conformance.yaml'),
+      'data: { orders: [{ id: ord_7 }] }\n',
+    );
+    expect(await ordersOf()).toMatchObject({ code: exit.clean, ids: ['ord_7'] });
+    await writeFile(join(folder, 'rows.yaml'), 'shop:\n  orders: [{ id: ord_8 }, { id: ord_9 }]\n');
+    const { err, ids } = await ordersOf('--rows', 'rows.yaml');
+    expect(ids).toEqual(['ord_8', 'ord_9']);
+    expect(err).toMatch(/^shop: faults at .*; 2 rows to begin with, more by POST to .*\/_sandbox\/rows$/m);
+  });
+
+  it.each([
+    ['shop: { order: [] }', 'shop has no resource "order"; it has'],
+    ['shopp: { orders: [] }', '--rows: no sandbox of a connection shopp is asked for; of these: shop'],
+    ['shop: { orders: { id: a } }', '--rows: shop: `orders` is no list of rows'],
+    [
+      'shop: { orders: [{ id: a }, { id: b, status: gone }] }',
+      '`orders`: row 2: the contract has no such `status`',
+    ],
+    ['shop: [', '--rows: '],
+    ['- a', 'expected rows by connection and resource'],
+  ])('says what is wrong with %s', async (rows, says) => {
+    await writeFile(join(folder, 'rows.yaml'), `${rows}\n`);
+    const { code, err } = await ordersOf('--rows', 'rows.yaml');
+    expect(code).toBe(exit.usage);
+    expect(err).toContain(says);
+  });
+
   it('starts none for a connection that only takes webhooks in, and says what sends them', async () => {
     const [contract, connector, config] = [
       'contracts/told/openapi.yaml',

@@ -1,9 +1,23 @@
 import { readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Contract } from '@tenon/contract';
-import { didYouMean, type Json, Secret, seededRandom } from '@tenon/model';
+import { didYouMean, isObject, type Json, Secret, seededRandom } from '@tenon/model';
 import { definitionName, isSchemaObject, type JsonSchema, sample, validatorFor } from '@tenon/schema';
-import { deliver, startMailSandbox, startSandbox } from '@tenon/testkit';
+import {
+  deliver,
+  FIXTURES_FILE,
+  type Rows,
+  readFixtures,
+  readRows,
+  type Sandbox,
+  SandboxDataError,
+  type SandboxOptions,
+  startMailSandbox,
+  startSandbox,
+  untakenMember,
+  untakenWords,
+} from '@tenon/testkit';
+import { parseDocument } from 'yaml';
 import { type Args, type CommandSpec, UsageError } from '../command.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
@@ -25,8 +39,17 @@ export const sandboxCommands: readonly CommandSpec[] = [
         help: 'of the first sandbox; the others follow. Default: free ones',
       },
       seed: { type: 'string', value: '<n>', help: 'same seed, same data; default 1' },
+      rows: {
+        type: 'string',
+        value: '<file>',
+        help: 'YAML or JSON: what there is to begin with, by connection and resource. Default: `data` of fixtures/conformance.yaml beside the manifest',
+      },
     },
-    examples: ['tenon sandbox > sandbox.env', 'tenon sandbox billing --port 4800'],
+    examples: [
+      'tenon sandbox > sandbox.env',
+      'tenon sandbox billing --port 4800',
+      'tenon sandbox --rows rows.yaml > sandbox.env',
+    ],
     run: async (args, io) => withSession(args, io, (session) => runSandboxes(session, args, io)),
   },
   {
@@ -54,8 +77,10 @@ async function runSandboxes(session: Session, args: Args, io: Io): Promise<ExitC
   const { workspace } = session;
   const wanted = args.positionals.length > 0 ? args.positionals : Object.keys(workspace.config.connections);
   const seed = wholeNumber(args, 'seed') ?? 1;
+  const rows = await rowsGiven(args, wanted, io);
   let port = wholeNumber(args, 'port');
-  const running: { close(): Promise<void> }[] = [];
+  await using running = new AsyncDisposableStack();
+  let count = 0;
   for (const name of wanted) {
     const connection = workspace.config.connections[name];
     const manifest = connection && workspace.connectors.get(connection.connector);
@@ -72,10 +97,18 @@ async function runSandboxes(session: Session, args: Args, io: Io): Promise<ExitC
     const options = { ...(port !== undefined && { port }), clock: io.clock };
     const sandbox = isMail(contract)
       ? await startMailSandbox({ ...options, controlPort: 0 })
-      : await startSandbox({ contract, manifest, seed, imagine: true, ...options });
-    running.push(sandbox);
+      : await startWith(rows.get(name) ?? (await fixtureRows(connection.connector, session)), {
+          ...{ contract, manifest, seed, imagine: true },
+          ...options,
+        });
+    running.defer(() => sandbox.close());
+    count += 1;
     const control = 'controlUrl' in sandbox ? sandbox.controlUrl : sandbox.url;
-    io.err(`${name}: faults at ${control}/_sandbox/faults\n`);
+    const held =
+      'state' in sandbox
+        ? `; ${plural(Object.values(sandbox.state()).flat().length, 'rows')} to begin with, more by POST to ${control}/_sandbox/rows`
+        : '';
+    io.err(`${name}: faults at ${control}/_sandbox/faults${held}\n`);
     if (port !== undefined) port += 1;
     const variable = connection.baseUrl?.startsWith('env:')
       ? connection.baseUrl.slice('env:'.length)
@@ -84,11 +117,68 @@ async function runSandboxes(session: Session, args: Args, io: Io): Promise<ExitC
   }
   for (const name of secretNames(session, wanted))
     io.out(`export ${name}=sandbox-${name.toLowerCase().replaceAll('_', '-')}\n`);
-  if (running.length === 0) return exit.clean;
-  io.err(`${plural(running.length, 'sandboxes')}; Ctrl-C stops\n`);
+  if (count === 0) return exit.clean;
+  io.err(`${plural(count, 'sandboxes')}; Ctrl-C stops\n`);
   await io.interrupted();
-  await Promise.all(running.map((sandbox) => sandbox.close()));
   return exit.clean;
+}
+
+async function startWith(data: Rows, options: SandboxOptions): Promise<Sandbox> {
+  try {
+    const sandbox = await startSandbox({ ...options, data });
+    const problem = untaken(data, sandbox.state());
+    if (problem === undefined) return sandbox;
+    await sandbox.close();
+    throw new UsageError(`sandbox data of ${options.contract.name}: ${problem}`);
+  } catch (error) {
+    throw error instanceof SandboxDataError ? new UsageError(error.message) : error;
+  }
+}
+
+/** Rows stand in the order in which they were given. */
+function untaken(data: Rows, made: Rows): string | undefined {
+  for (const [resource, rows] of Object.entries(data))
+    for (const [index, row] of rows.entries()) {
+      const member = untakenMember(row, made[resource]?.[index] ?? {});
+      if (member !== undefined) return untakenWords(resource, index + 1, member);
+    }
+  return undefined;
+}
+
+/** What `--rows` names, by connection. */
+async function rowsGiven(args: Args, wanted: readonly string[], io: Io): Promise<ReadonlyMap<string, Rows>> {
+  const named = args.text('rows');
+  if (named === undefined) return new Map();
+  const file = resolve(io.cwd, named);
+  const text = await readFile(file, 'utf8').catch(() => undefined);
+  if (text === undefined) throw new UsageError(`--rows: there is no readable file ${file}`);
+  const document = parseDocument(text);
+  const [problem] = document.errors;
+  if (problem) throw new UsageError(`--rows: ${file}: ${problem.message}`);
+  // As JSON: YAML has values that no answer could hold.
+  const given: unknown = JSON.parse(JSON.stringify(document.toJS() ?? null));
+  if (!isObject(given)) throw new UsageError(`--rows: ${file}: expected rows by connection and resource`);
+  return new Map(
+    Object.entries(given).map(([connection, value]) => {
+      if (!wanted.includes(connection))
+        throw new UsageError(
+          `--rows: no sandbox of a connection ${connection} is asked for; of these: ${wanted.join(', ')}`,
+        );
+      const rows = readRows(value);
+      if (typeof rows === 'string') throw new UsageError(`--rows: ${connection}: ${rows}`);
+      return [connection, rows];
+    }),
+  );
+}
+
+/** What the connector's own checks begin with is a good beginning to try it by, too. */
+async function fixtureRows(connector: string, { root, workspace }: Session): Promise<Rows> {
+  const file = `${workspace.connectorFolders.get(connector)}/${FIXTURES_FILE}`;
+  const fixtures = readFixtures(file, await readFile(join(root, file), 'utf8').catch(() => undefined));
+  if (typeof fixtures === 'string') throw new UsageError(fixtures);
+  const rows = readRows(fixtures.data);
+  if (typeof rows === 'string') throw new UsageError(`${file}: data: ${rows}`);
+  return rows;
 }
 
 function isMail(contract: Contract): boolean {

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sleep, systemClock } from '@tenon/model';
@@ -12,7 +12,16 @@ describe('what `tenon dev` reloads at', () => {
     ['data/tenon.db', false],
     ['data/tenon.db-wal', false],
     ['data/tenon.db.lock', false],
-    ['data/tenon.dbx', true],
+    ['data/tenon.dbx.ts', true],
+    ['data/tenon.db.ts', false],
+    ['tenon.config.yaml', true],
+    ['connectors/shop/src/index.ts', true],
+    ['connectors/shop/fixtures/note.txt', true],
+    ['pipelines/policies/rules.yaml', true],
+    ['dev.log', false],
+    ['runs.json', false],
+    ['contracts/shop/sedX3sOCi', false],
+    ['pipelines/sedAb12Cd', false],
     ['.tenon/operator.token', false],
     ['generated/shop/types.d.ts', false],
     ['pipelines/.a.pipeline.yaml.swp', false],
@@ -26,6 +35,18 @@ describe('what `tenon dev` reloads at', () => {
 });
 
 describe('the changes that `tenon dev` waits for', () => {
+  it('are named by what is there, not by what it was written through', async () => {
+    const root = await mkdtemp(join(tmpdir(), 'tenon-dev-'));
+    const watching = new AbortController();
+    const changes = changesOf(root, { clock: systemClock }, watching.signal);
+    const next = changes.next((file) => isWatched(file, undefined));
+    await writeFile(join(root, 'draft.ts'), '');
+    await rename(join(root, 'draft.ts'), join(root, 'owners.yaml'));
+    expect(await next).toBe('owners.yaml');
+    watching.abort();
+    await rm(root, { recursive: true });
+  });
+
   it('hold those that came before it asked, and not what is its own', async () => {
     const root = await mkdtemp(join(tmpdir(), 'tenon-dev-'));
     const watching = new AbortController();

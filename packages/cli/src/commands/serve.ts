@@ -1,5 +1,5 @@
-import { watch } from 'node:fs';
-import { relative, resolve } from 'node:path';
+import { existsSync, watch } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
 import { hasErrors, sleep } from '@tenon/model';
 import type { LedgerEntry } from '@tenon/runtime';
 import { type Args, type CommandSpec, UsageError } from '../command.ts';
@@ -59,6 +59,7 @@ export const devCommand: CommandSpec = {
     const show = (entry: LedgerEntry): void => lines.show(entry);
     const log = (line: Readonly<Record<string, unknown>>): void => {
       if (typeof line['code'] === 'string') io.err(`${line['code']}: ${String(line['message'])}\n`);
+      else if (line['kind'] === 'encrypting') io.err(`${String(line['message'])}\n`);
     };
     const stop = io.interrupted().then(() => 'stop' as const);
     let running: RunningTenon | undefined;
@@ -194,14 +195,18 @@ export function changesOf(
   });
   return {
     async next(isWanted) {
-      const changed = await new Promise<string>((found) => {
+      const changed: string[] = [];
+      await new Promise<void>((found) => {
         told = (file) => {
-          if (isWanted(file)) found(file);
+          if (!isWanted(file)) return;
+          changed.push(file);
+          found();
         };
         for (const file of seen) told(file);
       });
       await sleep(io.clock, SETTLE_MS, signal);
-      return changed;
+      // What an editor wrote it through is gone by now; where nothing is there, it was removed.
+      return changed.find((file) => existsSync(join(root, file))) ?? changed[0]!;
     },
   };
 }
@@ -225,8 +230,21 @@ export function isWatched(file: string, database: string | undefined): boolean {
   const isDatabase =
     database !== undefined &&
     (file === database || file.startsWith(`${database}-`) || file.startsWith(`${database}.`));
-  return !isDatabase && !UNWATCHED.test(file);
+  return !isDatabase && !UNWATCHED.test(file) && READ.some((kind) => kind.test(file));
 }
+
+/**
+ * What a check or a start reads, by kind and place. A log that is written into the folder is none of it, nor is a file under a name
+ * that only an editor or `sed -i` gives for a moment.
+ */
+const READ = [
+  /^(tenon\.config|owners)\.yaml$/,
+  /^package\.json$/,
+  /^contracts\/.+\.[A-Za-z]+$/,
+  /^(connectors|pipelines)\/.+\.(ya?ml|json|txt)$/,
+  // Of connectors, and what they import.
+  /\.[cm]?[jt]s$/,
+];
 
 /** What `tenon` writes itself, what no check reads, and what editors put beside a file while they write it. */
 const UNWATCHED =

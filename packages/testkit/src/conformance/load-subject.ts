@@ -54,7 +54,7 @@ export async function loadSubject(source: SubjectSource): Promise<Subject | stri
 const PARTS = Object.keys(NO_FIXTURES);
 
 /** The fixtures of a file, empty where there is none; a text saying what is wrong with them. */
-function readFixtures(file: string, text: string | undefined): Fixtures | string {
+export function readFixtures(file: string, text: string | undefined): Fixtures | string {
   if (text === undefined) return NO_FIXTURES;
   const parsed = parseDocument(file, text);
   if (parsed.value === undefined || hasErrors(parsed.diagnostics))

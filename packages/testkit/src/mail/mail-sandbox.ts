@@ -131,6 +131,10 @@ class MailEngine implements Controlled {
     return this.faults.add({ ...rule, operation: stageOf(rule.fault) });
   }
 
+  addRows(): string {
+    return 'a mail sandbox has no rows: it keeps what is sent';
+  }
+
   addFault(rule: unknown): { readonly id: string } | string {
     const parsed = parseMailFaultRule(rule);
     return typeof parsed === 'string' ? parsed : this.add(parsed);

@@ -8,6 +8,8 @@ export interface Controlled {
   readonly faults: { list(): readonly unknown[]; remove(id: string): boolean; clear(): void };
   /** Adds a rule that came as JSON; the text says what is wrong with it. */
   addFault(rule: unknown): { readonly id: string } | string;
+  /** Adds rows that came as JSON, by resource; the text says what is wrong with them, and then none is added. */
+  addRows(rows: unknown): { readonly added: number } | string;
   state(): unknown;
   effects(): readonly AppliedEffect[];
   requests(): readonly unknown[];
@@ -32,7 +34,7 @@ export function isControlPath(pathname: string): boolean {
 
 /**
  * The controls over HTTP, for a sandbox in another process: `GET state|effects|requests|faults`, `POST faults` (a
- * rule), `DELETE faults` and `faults/{id}`, `POST reset`, `POST revoke-tokens`.
+ * rule), `POST rows` (by resource), `DELETE faults` and `faults/{id}`, `POST reset`, `POST revoke-tokens`.
  */
 export function control(request: ControlRequest, target: Controlled): void {
   const { status, body } = decide(request, target);
@@ -74,6 +76,10 @@ const CONTROLS: Readonly<
     return typeof added === 'string'
       ? { status: 400, body: { error: added } }
       : { status: 201, body: { id: added.id } };
+  },
+  'post rows': (target, { text }) => {
+    const added = target.addRows(parsed(text));
+    return typeof added === 'string' ? { status: 400, body: { error: added } } : { status: 201, body: added };
   },
   'delete faults': (target) => {
     target.faults.clear();

@@ -22,6 +22,7 @@ import { perform } from './perform.ts';
 import { precondition } from './preconditions.ts';
 import { type Collection, deriveRoles } from './resources.ts';
 import { type Route, router } from './routes.ts';
+import { type Rows, readRows, untakenMember, untakenWords } from './rows.ts';
 import type { SandboxOptions } from './sandbox.ts';
 import { Gatekeeper } from './security.ts';
 import { Store } from './store.ts';
@@ -93,6 +94,21 @@ export class Engine implements Controlled {
   addFault(rule: unknown): { readonly id: string } | string {
     const parsed = parseFaultRule(rule);
     return typeof parsed === 'string' ? parsed : this.faults.add(parsed);
+  }
+
+  addRows(rows: unknown): { readonly added: number } | string {
+    const read = readRows(rows);
+    if (typeof read === 'string') return read;
+    const unknown = Object.keys(read).find((name) => this.#collectionCalled(name) === undefined);
+    if (unknown !== undefined) return this.#noResource(unknown);
+    const made = this.#insert(read);
+    for (const { name, index, given, row } of made) {
+      const member = untakenMember(given, row.value);
+      if (member === undefined) continue;
+      for (const one of made) this.#world.store.remove(one.collection, one.row);
+      return untakenWords(name, index + 1, member);
+    }
+    return { added: made.length };
   }
 
   revokeTokens(): void {
@@ -297,18 +313,35 @@ export class Engine implements Controlled {
   }
 
   #fill(): void {
-    for (const [name, rows] of Object.entries(this.#options.data ?? {})) {
-      const collection = [...this.#collections.values()].find((candidate) => candidate.name === name);
-      if (collection === undefined) {
-        const known = [...this.#collections.values()].map((candidate) => candidate.name).sort();
-        throw new Error(
-          `sandbox data: ${this.#options.contract.name} has no resource "${name}"; it has ${known.join(', ')}`,
-        );
-      }
-      for (const row of rows) insert({ collection, scope: [] }, [], row, this.#world, 'lean');
-    }
+    const { data = {} } = this.#options;
+    const unknown = Object.keys(data).find((name) => this.#collectionCalled(name) === undefined);
+    if (unknown !== undefined) throw new SandboxDataError(`sandbox data: ${this.#noResource(unknown)}`);
+    this.#insert(data);
+  }
+
+  /** Of resources that there are. */
+  #insert(data: Rows) {
+    return Object.entries(data).flatMap(([name, rows]) => {
+      const collection = this.#collectionCalled(name)!;
+      return rows.map((given, index) => {
+        const row = insert({ collection, scope: [] }, [], given, this.#world, 'lean');
+        return { name, index, given, collection, row };
+      });
+    });
+  }
+
+  #collectionCalled(name: string): Collection | undefined {
+    return [...this.#collections.values()].find((candidate) => candidate.name === name);
+  }
+
+  #noResource(name: string): string {
+    const known = [...this.#collections.values()].map((candidate) => candidate.name).sort();
+    return `${this.#options.contract.name} has no resource "${name}"; it has ${known.join(', ')}`;
   }
 }
+
+/** Rows to begin with that the contract has no place for. */
+export class SandboxDataError extends Error {}
 
 const TOO_LARGE: Refusal = {
   status: 413,

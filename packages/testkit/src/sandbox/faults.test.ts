@@ -206,6 +206,33 @@ describe('control over HTTP', () => {
     expect(refused.json.error).toMatch(message);
   });
 
+  it('takes rows in while it runs, or says what is wrong with them and takes none', async () => {
+    const { sandbox, ask } = await openShop(finished, { data: { customers: [{ id: 'a' }] } });
+    const added = await ask('POST', '/_sandbox/rows', {
+      customers: [{ id: 'b', email: 'b@example.com', address: { city: 'Ulm' } }],
+    });
+    expect(added).toMatchObject({ status: 201, json: { added: 1 } });
+    expect((await ask('GET', '/customers/b')).json).toMatchObject({ id: 'b', email: 'b@example.com' });
+    expect(sandbox.effects(), 'nobody called for it').toEqual([]);
+    for (const [rows, says] of [
+      [{ customers: [{ id: 'c' }], custommers: [] }, 'no resource "custommers"; it has basic, customers'],
+      [{ customers: [{ id: 'c' }, 'd'] }, '`customers`: row 2 is no object'],
+      [{ customers: { id: 'c' } }, '`customers` is no list of rows'],
+      [
+        { customers: [{ id: 'c' }, { id: 'd', active: 'yes' }] },
+        '`customers`: row 2: the contract has no such `active`',
+      ],
+      ['nonsense', 'expected an object: lists of rows, by resource'],
+    ] as const) {
+      const refused = await ask('POST', '/_sandbox/rows', rows);
+      expect(refused.status).toBe(400);
+      expect(refused.json.error).toContain(says);
+    }
+    expect(sandbox.state()['customers']).toHaveLength(2);
+    await ask('POST', '/_sandbox/reset');
+    expect(sandbox.state()['customers']).toHaveLength(1);
+  });
+
   it('is not reached under a foreign host name', async () => {
     const { sandbox } = await openShop(finished);
     const { status } = await read(`${sandbox.url}/_sandbox/state`, { host: 'evil.example' });

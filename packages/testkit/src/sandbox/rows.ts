@@ -1,0 +1,45 @@
+import { isObject, type Json, type JsonObject } from '@tenon/model';
+
+/** Rows by resource. */
+export type Rows = Readonly<Record<string, readonly JsonObject[]>>;
+
+/** Rows as they come from a file or over HTTP: `{ invoices: [{ id: inv_1 }] }`; a text says what is wrong with them. */
+export function readRows(value: unknown): Rows | string {
+  if (!isObject(value)) return 'expected an object: lists of rows, by resource';
+  for (const [name, rows] of Object.entries(value)) {
+    if (!Array.isArray(rows)) return `\`${name}\` is no list of rows`;
+    const strange = rows.findIndex((row) => !isObject(row));
+    if (strange !== -1) return `\`${name}\`: row ${strange + 1} is no object`;
+  }
+  // Looked at just above; what came as JSON or YAML holds nothing else.
+  return value as Rows;
+}
+
+/**
+ * What of a row that was given is not in the row that was made of it: a member that the contract lacks, or a value that does not fit. A
+ * sandbox shows only what its contract allows, and would show something else in its place.
+ */
+export function untakenMember(given: JsonObject, made: JsonObject): string | undefined {
+  return Object.keys(given).find((name) => !isWithin(given[name]!, made[name]));
+}
+
+/** What is given may be more in what is made: objects inside are filled in as well. */
+function isWithin(given: Json, made: Json | undefined): boolean {
+  if (Array.isArray(given))
+    return (
+      Array.isArray(made) &&
+      made.length === given.length &&
+      given.every((item, index) => isWithin(item, made[index]))
+    );
+  if (!isObject(given)) return given === made;
+  return (
+    isObject(made) &&
+    // Both are JSON, so each member is.
+    Object.keys(given).every((name) => isWithin(given[name] as Json, made[name] as Json | undefined))
+  );
+}
+
+/** The sentence for it; rows count from 1. */
+export function untakenWords(resource: string, row: number, member: string): string {
+  return `\`${resource}\`: row ${row}: the contract has no such \`${member}\``;
+}

@@ -5,6 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
 import { openDatabase } from './database.ts';
 import { migrate } from './schema.ts';
+import { writes } from './statements.ts';
 
 test('a journal in the order of its keys is taken over in theirs, and nothing of it is left in the pages that it leaves', () => {
   const folder = mkdtempSync(join(tmpdir(), 'tenon-schema-'));
@@ -55,6 +56,40 @@ test('a refused move takes the transaction back, in a file of an earlier version
   });
   move.run('succeeded');
   expect(() => move.run('compensating')).toThrow('RUN_TRANSITION_ILLEGAL');
+  database.close();
+  rmSync(folder, { recursive: true });
+});
+
+test('what a process had taken is found without the compensations that wait, in a file of an earlier version too', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tenon-schema-'));
+  const file = join(folder, 'runtime.db');
+  const older = new DatabaseSync(file);
+  older.exec('PRAGMA page_size = 16384; PRAGMA journal_mode = WAL');
+  migrate(older, file, 16);
+  const put =
+    older.prepare(`INSERT INTO runs (seq, run_id, pipeline, version, plan_hash, key, event_seq, correlation_id, traceparent, owner, state, accepted_at, updated_at, claimed, due_at)
+    VALUES (?1, ?1, 'orders', 1, 'h', ?1, 1, 'c', 't', 'sales', ?2, 1, 1, ?3, ?4)`);
+  older.exec('BEGIN');
+  // For a child, for a moment; held by a switch since a crash.
+  for (let seq = 1; seq <= 500; seq++) put.run(seq, 'compensating', 0, seq % 2 === 0 ? null : 9e12);
+  put.run(501, 'compensating', 2, null);
+  put.run(502, 'compensating', 1, null);
+  put.run(503, 'running', 1, null);
+  put.run(504, 'waiting', 2, 9e12);
+  older.exec('COMMIT');
+  older.close();
+
+  const database = openDatabase(file);
+  const plan = database.prepare(`EXPLAIN QUERY PLAN ${writes.reclaim}`).all();
+  const reads = plan.map(({ detail }) => String(detail)).filter((detail) => /\bruns\b/.test(detail));
+  expect(reads).toEqual([
+    'SEARCH runs USING INTEGER PRIMARY KEY (rowid=?)',
+    'SEARCH runs USING INDEX runs_open (state=?)',
+    expect.stringMatching(/^SCAN runs USING (COVERING )?INDEX runs_undoing$/),
+  ]);
+  database.prepare(writes.reclaim).run();
+  const due = database.prepare('SELECT seq, claimed FROM runs WHERE due_at = 0 ORDER BY seq').all();
+  expect(due).toEqual([501, 502, 503].map((seq) => expect.objectContaining({ seq, claimed: 2 })));
   database.close();
   rmSync(folder, { recursive: true });
 });

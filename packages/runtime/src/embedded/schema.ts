@@ -194,6 +194,10 @@ DROP INDEX runs_claimed;
 DROP INDEX runs_correlation;
 CREATE INDEX runs_correlation ON runs (correlation_id, seq) WHERE correlation_id <> run_id;
 `,
+  `
+-- Compensations that a process has taken: the next start finds them without those that wait. Runs that are not undone are never in it.
+CREATE INDEX runs_undoing ON runs (seq) WHERE state = 'compensating' AND claimed > 0;
+`,
 ];
 
 /** Brings a file to this version's schema (or, for tests, to an earlier one); refuses one that a newer version wrote. */

@@ -159,8 +159,13 @@ export const writes = {
     WHERE seq = ?1 AND due_at IS NULL AND state NOT IN ('succeeded', 'compensated', 'failed', 'cancelled')`,
   /** As a crash leaves a run, but in this process: values seq, now. */
   setAside: 'UPDATE runs SET due_at = ?2, claimed = 2 WHERE seq = ?1',
-  /** Only runs in these states are claimed for work. One that waits, and had been cut short before, stays marked so. */
-  reclaim: `UPDATE runs SET due_at = 0, claimed = 2 WHERE claimed > 0 AND state IN ('running', 'compensating') AND state <> 'succeeded'`,
+  /**
+   * Only runs in these states are claimed for work. One that waits, and had been cut short before, stays marked so. Compensations have an
+   * index of those that are claimed, since any number of them may wait, for a time or for a child.
+   */
+  reclaim: `UPDATE runs SET due_at = 0, claimed = 2 WHERE seq IN (
+    SELECT seq FROM runs INDEXED BY runs_open WHERE state = 'running' AND state <> 'succeeded' AND claimed > 0
+    UNION ALL SELECT seq FROM runs INDEXED BY runs_undoing WHERE state = 'compensating' AND claimed > 0)`,
   /** Let go of what ended long ago: values first run (not included), last run, and those of `EXPIRED`. The ledger stays. */
   purgeJournal: `DELETE FROM journal WHERE run_seq > ?1 AND run_seq <= ?2
     AND run_seq IN (SELECT seq FROM runs WHERE seq > ?1 AND seq <= ?2 AND ${EXPIRED})`,

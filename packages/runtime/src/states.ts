@@ -27,6 +27,14 @@ export const terminalStates: ReadonlySet<RunState> = new Set([
   'cancelled',
 ]);
 
+/** Nothing follows them, save that a child may be taken back. `failed` may still be resumed. */
+export const finalStates: ReadonlySet<string> = new Set<RunState>(['succeeded', 'compensated', 'cancelled']);
+
+/** As SQL lists them. */
+export function listed(states: Iterable<string>): string {
+  return [...states].map((state) => `'${state}'`).join(', ');
+}
+
 export function mayMove(from: RunState, to: RunState): boolean {
   return (transitions[from] as readonly RunState[]).includes(to);
 }

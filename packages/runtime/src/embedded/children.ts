@@ -2,6 +2,7 @@ import type { Failure, Json, JsonObject } from '@tenon/model';
 import type { Cancellation, ChildEnd, ChildStart, ChildWord } from '../engine.ts';
 import { failureDetails } from '../interpreter/effect-facts.ts';
 import { spanOf } from '../interpreter/trace-context.ts';
+import { finalStates } from '../states.ts';
 import { CommitRefused } from './commit-queue.ts';
 import type { EmbeddedEngine } from './engine.ts';
 import { storedEvent } from './event-value.ts';
@@ -11,7 +12,7 @@ import { resumeWrites } from './operations.ts';
 import { firstRowOf, hidesItems } from './places.ts';
 import type { EmbeddedRun } from './run-context.ts';
 import type { RunRow } from './run-row.ts';
-import { FINAL_STATES, type Write } from './statements.ts';
+import type { Write } from './statements.ts';
 import type { StoredRun } from './stored-rows.ts';
 import { UnreadableValue } from './value-codec.ts';
 
@@ -62,7 +63,7 @@ export function linkOf(engine: EmbeddedEngine, seq: number): ChildLink | undefin
     rootSeq: Number(row['root_seq']),
     hops: Number(row['hops']),
     deadlineMs: Number(row['deadline_ms']),
-    isVain: FINAL_STATES.has(String(row['state'])),
+    isVain: finalStates.has(String(row['state'])),
     told: Number(row['told']),
   };
 }

@@ -1,5 +1,6 @@
 import type { SwitchBoard } from '../switches.ts';
 import type { Names } from './names.ts';
+import { TERMINAL } from './statements.ts';
 import type { StoredRows } from './stored-rows.ts';
 
 /**
@@ -60,7 +61,7 @@ function chosen(columns: string, begun: string, compare: '<=' | '>' = '<='): str
   const due = `pipeline = ?1 AND due_at IS NOT NULL AND due_at ${compare} ?2${begun}`;
   const keys = 'IN (SELECT value FROM json_each(?4))';
   return `SELECT ${columns} FROM runs WHERE key ${keys} AND ${due}
-    UNION SELECT ${columns} FROM runs WHERE order_key ${keys} AND order_key IS NOT NULL AND state NOT IN ('succeeded', 'compensated', 'failed', 'cancelled') AND ${due}`;
+    UNION SELECT ${columns} FROM runs WHERE order_key ${keys} AND order_key IS NOT NULL AND state NOT IN (${TERMINAL}) AND ${due}`;
 }
 
 /** Each may be a business key or an order key. */

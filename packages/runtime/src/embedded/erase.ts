@@ -1,10 +1,11 @@
 import type { Json } from '@tenon/model';
 import type { ErasureReport } from '../runtime.ts';
+import { finalStates } from '../states.ts';
 import type { EmbeddedEngine } from './engine.ts';
 import type { Noted } from './ledger-rows.ts';
 import { carried } from './places.ts';
 import type { RunRow } from './run-row.ts';
-import { FINAL, FINAL_STATES, type Write } from './statements.ts';
+import { FINAL, type Write } from './statements.ts';
 import type { StoredRun } from './stored-rows.ts';
 import { type Place, UnreadableValue } from './value-codec.ts';
 
@@ -95,11 +96,11 @@ async function differencesHolding(search: Search): Promise<readonly string[]> {
 
 /** A run that a run above it may still have to undo needs its data, as one that has not ended does. */
 function isSettled(engine: EmbeddedEngine, { seq, state }: RunRow): boolean {
-  if (!FINAL_STATES.has(state)) return false;
+  if (!finalStates.has(state)) return false;
   const above = engine.read
     .of('SELECT root.state FROM children JOIN runs AS root ON root.seq = root_seq WHERE run_seq = ?')
     .get(seq);
-  return above === undefined || FINAL_STATES.has(String(above['state']));
+  return above === undefined || finalStates.has(String(above['state']));
 }
 
 /** A run that was erased, or whose time was over, is still found by its key. Of an event that another run still needs, nothing goes. */

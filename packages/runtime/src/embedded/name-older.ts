@@ -1,9 +1,10 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { RuntimeError } from '../runtime-error.ts';
+import { finalStates } from '../states.ts';
 import { isDigest, keepNames, type Names, type NamesProgress, storedNames, withNames } from './names.ts';
 import { placeOpenings } from './place-older.ts';
 import type { Sealer } from './sealer.ts';
-import { FINAL, FINAL_STATES, Statements } from './statements.ts';
+import { FINAL, Statements } from './statements.ts';
 import { type Place, UnreadableValue } from './value-codec.ts';
 
 /** Rows looked at in one transaction: short, so that intake does not wait for it. */
@@ -135,7 +136,7 @@ function nameRun(read: Statements, sealer: Sealer, row: Row): void {
   // One that was let go after it had been named has no names left that would say so.
   if (text === undefined || salt === null ? isDigest(key) : text.includes('[')) return;
   // Of a run that was let go nothing is kept that its names could be read from. What is damaged is left as it is.
-  const isLetGo = salt === null && FINAL_STATES.has(String(row['state']));
+  const isLetGo = salt === null && finalStates.has(String(row['state']));
   if (text !== undefined && !isLetGo)
     salt = codec.seal(
       withNames(text, { key, orderKey, delivery: String(row['delivery_id']) }),

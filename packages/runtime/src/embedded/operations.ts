@@ -6,6 +6,7 @@ import type { Decision } from '../interpreter/steps.ts';
 import { allSteps } from '../loaded-plan.ts';
 import type { RuntimeCode } from '../rules.ts';
 import type { ActionResult, Runtime } from '../runtime.ts';
+import { finalStates } from '../states.ts';
 import { CommitRefused } from './commit-queue.ts';
 import type { EmbeddedEngine } from './engine.ts';
 import type { Queries } from './queries.ts';
@@ -63,8 +64,7 @@ export function operations(engine: EmbeddedEngine, queries: Queries): Operations
     cancel: (runId, actor, reason) =>
       act(engine, queries, runId, async (run) => {
         if (run.state === 'inDoubt') return refused('RUN_IN_DOUBT', 'settle the effect in doubt first');
-        if (['succeeded', 'compensated', 'cancelled'].includes(run.state))
-          return refused('RUN_ENDED', `the run has ${run.state}`);
+        if (finalStates.has(run.state)) return refused('RUN_ENDED', `the run has ${run.state}`);
         const isUndone = queries.openingsOf(run.seq).some(({ step }) => step.startsWith('compensate:'));
         if (run.state === 'compensating' || (run.state === 'waiting' && isUndone))
           return refused('RUN_COMPENSATING', 'the run is being undone already');

@@ -8,7 +8,7 @@ import type { Noted } from './ledger-rows.ts';
 import { isOneOf } from './names.ts';
 import { cancelWrites } from './operations.ts';
 import type { RunRow } from './run-row.ts';
-import type { Write } from './statements.ts';
+import { FINAL, type Write } from './statements.ts';
 import type { StoredRows, StoredRun } from './stored-rows.ts';
 
 /** Events looked at before others get their turn. */
@@ -296,7 +296,7 @@ function heldEvent(engine: EmbeddedEngine, seq: number): Held | undefined {
       `SELECT r.*, e.event, e.source, e.delivery_id, e.traceparent AS event_traceparent, r.state = 'failed' AND EXISTS
         (SELECT 1 FROM openings o WHERE o.run_seq = r.seq AND o.kind = 'deadLetter' AND o.letter_queue = 'quarantine') AS is_parked
       FROM runs r JOIN events e ON e.seq = r.event_seq
-      WHERE r.event_seq = ? AND r.intake_failure IS NOT NULL AND r.state NOT IN ('succeeded', 'compensated', 'cancelled')
+      WHERE r.event_seq = ? AND r.intake_failure IS NOT NULL AND r.state NOT IN (${FINAL})
       ORDER BY r.seq`,
     )
     .all(seq);

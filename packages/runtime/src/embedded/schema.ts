@@ -1,9 +1,9 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { RuntimeError } from '../runtime-error.ts';
-import { runStates, terminalStates, transitions } from '../states.ts';
+import { listed, runStates, terminalStates, transitions } from '../states.ts';
 
-const TERMINAL = [...terminalStates].map((state) => `'${state}'`).join(', ');
-const STATES = runStates.map((state) => `'${state}'`).join(', ');
+const TERMINAL = listed(terminalStates);
+const STATES = listed(runStates);
 
 /** One entry per version, never edited once released; `user_version` counts those that a file has been through. */
 const migrations: readonly string[] = [

@@ -1,13 +1,14 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { finalStates, listed, terminalStates } from '../states.ts';
 import type { Place } from './value-codec.ts';
 
 export type SqlValue = null | number | string;
 /** As it is bound: what was sealed may be bytes. */
 export type BoundValue = SqlValue | Uint8Array;
 
-/** States that nothing follows, and as SQL lists them. */
-export const FINAL_STATES: ReadonlySet<string> = new Set(['succeeded', 'compensated', 'cancelled']);
-export const FINAL = `'succeeded', 'compensated', 'cancelled'`;
+/** As SQL lists them: of `finalStates` and `terminalStates`. */
+export const FINAL: string = listed(finalStates);
+export const TERMINAL: string = listed(terminalStates);
 
 /** Ended, and of no run that may still have to undo it. */
 const SETTLED = `state IN (${FINAL}) AND NOT EXISTS (SELECT 1 FROM children JOIN runs AS root ON root.seq = children.root_seq
@@ -59,7 +60,7 @@ export const writes = {
   /** Values: seq, id, pipeline, version, plan, key, order key, event, correlation, traceparent, owner, now, intake failure. */
   putRun: `INSERT INTO runs (seq, run_id, pipeline, version, plan_hash, key, order_key, event_seq, correlation_id, traceparent, owner, state, accepted_at, updated_at, intake_failure, salt, data_key, behind, due_at)
     SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 'accepted', ?12, ?12, ?13, ?14, ?15, taken, CASE taken WHEN 1 THEN NULL ELSE ?12 END
-    FROM (SELECT ?7 IS NOT NULL AND EXISTS (SELECT 1 FROM runs WHERE pipeline = ?3 AND order_key = ?7 AND order_key IS NOT NULL AND state NOT IN ('succeeded', 'compensated', 'failed', 'cancelled')) AS taken)`,
+    FROM (SELECT ?7 IS NOT NULL AND EXISTS (SELECT 1 FROM runs WHERE pipeline = ?3 AND order_key = ?7 AND order_key IS NOT NULL AND state NOT IN (${TERMINAL})) AS taken)`,
   /** A run that begins at once: values as `putRun`, without an order key and without an intake failure. */
   putClaimedRun: `INSERT INTO runs (seq, run_id, pipeline, version, plan_hash, key, event_seq, correlation_id, traceparent, owner, state, accepted_at, updated_at, clock_from, claimed, salt, data_key)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'running', ?11, ?11, ?11, 1, ?12, ?13)`,
@@ -146,17 +147,17 @@ export const writes = {
   /** `OR ROLLBACK`, wherever a state is set: see the triggers in the schema. */
   end: 'UPDATE OR ROLLBACK runs SET state = ?2, updated_at = ?3, due_at = NULL, claimed = 0, step = ?4, failure = ?5 WHERE seq = ?1',
   /** Lets the next run of an order key begin: values pipeline, order key, now. */
-  admitNext: `UPDATE runs SET due_at = ?3, behind = 0 WHERE behind = 1 AND seq = (SELECT min(seq) FROM runs WHERE pipeline = ?1 AND order_key = ?2 AND order_key IS NOT NULL AND state NOT IN ('succeeded', 'compensated', 'failed', 'cancelled'))`,
+  admitNext: `UPDATE runs SET due_at = ?3, behind = 0 WHERE behind = 1 AND seq = (SELECT min(seq) FROM runs WHERE pipeline = ?1 AND order_key = ?2 AND order_key IS NOT NULL AND state NOT IN (${TERMINAL}))`,
   wake: 'UPDATE runs SET due_at = ?2 WHERE seq = ?1 AND claimed <> 1',
   /** A person resumed it: values seq, state, now. The deadline begins anew, once it has its turn in the order of its key. */
   resume: `UPDATE OR ROLLBACK runs SET state = ?2, updated_at = ?3, clock_from = ?3, paused_since = CASE taken WHEN 1 THEN ?3 END, claimed = 0, failure = NULL,
     behind = taken, due_at = CASE taken WHEN 1 THEN NULL ELSE ?3 END
     FROM (SELECT EXISTS (SELECT 1 FROM runs AS other JOIN runs AS self ON self.seq = ?1 WHERE other.pipeline = self.pipeline AND other.order_key = self.order_key
-      AND other.order_key IS NOT NULL AND other.seq <> ?1 AND other.state NOT IN ('succeeded', 'compensated', 'failed', 'cancelled')) AS taken)
+      AND other.order_key IS NOT NULL AND other.seq <> ?1 AND other.state NOT IN (${TERMINAL})) AS taken)
     WHERE seq = ?1`,
   /** Lets go of a run that nothing would move: values seq, now. A claim without a holder counts as cut short. */
   unstick: `UPDATE runs SET due_at = ?2, claimed = CASE claimed WHEN 0 THEN 0 ELSE 2 END, behind = 0, held = NULL
-    WHERE seq = ?1 AND due_at IS NULL AND state NOT IN ('succeeded', 'compensated', 'failed', 'cancelled')`,
+    WHERE seq = ?1 AND due_at IS NULL AND state NOT IN (${TERMINAL})`,
   /** As a crash leaves a run, but in this process: values seq, now. */
   setAside: 'UPDATE runs SET due_at = ?2, claimed = 2 WHERE seq = ?1',
   /**

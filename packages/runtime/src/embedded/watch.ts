@@ -2,6 +2,7 @@ import type { Clock, JsonObject } from '@tenon/model';
 import type { EmbeddedEngine } from './engine.ts';
 import { deadLettersByClass } from './flow.ts';
 import type { RunRow } from './run-row.ts';
+import { TERMINAL } from './statements.ts';
 import type { StoredRun } from './stored-rows.ts';
 
 /** Unfinished runs of a state looked at in one round. */
@@ -81,7 +82,7 @@ export function keepWatch(engine: EmbeddedEngine, clock: Clock): { stop(): void 
     if (row.behind === 1) {
       const before = engine.read
         .of(
-          `SELECT 1 FROM runs WHERE pipeline = ? AND order_key = ? AND order_key IS NOT NULL AND seq < ? AND state NOT IN ('succeeded', 'compensated', 'failed', 'cancelled') LIMIT 1`,
+          `SELECT 1 FROM runs WHERE pipeline = ? AND order_key = ? AND order_key IS NOT NULL AND seq < ? AND state NOT IN (${TERMINAL}) LIMIT 1`,
         )
         .get(row.pipeline, row.stored_order_key, row.seq);
       return before === undefined ? 'behind a run that is no more' : undefined;

@@ -44,7 +44,7 @@ import {
   type TenonServer,
 } from '@tenon/server';
 import { loadConnectorModule } from './connector-module.ts';
-import { DataKeyError, encryptingWords, encryptionOptions, lockedWords } from './data-keys.ts';
+import { DataKeyError, encryptingWords, encryptionOptions, lockedWords, openKeyFiles } from './data-keys.ts';
 import { pipelinesCalling } from './grants.ts';
 import {
   askHealth,
@@ -150,6 +150,8 @@ async function startWith(options: ComposeOptions, opened: AsyncDisposableStack):
       ? resolve(root, workspace.config.engine.file)
       : resolve(io.cwd, options.engineFile);
   const encryption = await encryptionOf(workspace, root, secrets);
+  for (const { what, fix } of await openKeyFiles(workspace.config, root))
+    log({ kind: 'keyFileOpen', message: `${what}: ${fix}` });
   const isFirstEncrypted = encryption !== undefined && !existsSync(keyFolder(file, encryption));
   const runtime = await openRuntime({
     file,

@@ -1,4 +1,4 @@
-import { copyFile, cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock, systemRandom } from '@tenon/model';
@@ -8,13 +8,14 @@ import { type CommandSpec, runCommandLine } from './command.ts';
 import { backupCommand } from './commands/backup.ts';
 import { dataCommands } from './commands/data.ts';
 import { doctorCommand } from './commands/doctor.ts';
+import { operateCommands } from './commands/operate.ts';
 import { devCommand, serveCommand } from './commands/serve.ts';
 import { exit } from './exit.ts';
 import { type CommandRun, runCommand } from './testing/run-command.ts';
 
 const KEY = Buffer.alloc(32, 'right').toString('base64');
 const OTHER = Buffer.alloc(32, 'wrong').toString('base64');
-const COMMANDS = [serveCommand, doctorCommand, backupCommand, ...dataCommands];
+const COMMANDS = [serveCommand, doctorCommand, backupCommand, ...dataCommands, ...operateCommands];
 
 let folder: string;
 let file: string;
@@ -112,8 +113,19 @@ it('a key in a file that is not there is named by serve as well', async () => {
 it('a key that a secret manager keeps is not called missing or wrong', async () => {
   await configure('vault:secret/data/tenon#key');
   const { out } = await run(KEY, 'doctor');
-  expect(out).toContain('✗ stored data cannot be read: STORED_VALUE_LOCKED: the key k1 ');
+  expect(out).toContain('✓ stored data is encrypted, and was not looked at: the key k1 ');
   expect(out).toContain('is kept by a secret manager, which `tenon serve` alone asks');
+  const data = await run(KEY, 'data');
+  expect(data.code, 'how it is protected was said').toBe(exit.clean);
+  expect(data.err.split('is kept by a secret manager')).toHaveLength(2);
+  const backup = join(folder, 'copy.db');
+  await copyFile(file, backup);
+  const checked = await run(KEY, 'backup', '--check', backup);
+  expect(checked.code, 'what can be looked at is sound').toBe(exit.partlyDone);
+  expect(checked.out).toContain('nothing is damaged that can be read without its keys');
+  const shown = await run(KEY, 'runs', 'ls');
+  expect(shown.code).toBe(exit.clean);
+  expect(shown.err).toContain('what is encrypted there is not shown: STORED_VALUE_LOCKED: the key k1 ');
   expect(out).not.toMatch(/RUNTIME_KEY|put a backup/);
   await rm(file);
   expect((await run(KEY, 'doctor')).out).not.toContain('STORED_VALUE_LOCKED');
@@ -151,6 +163,21 @@ it('is said at the start that begins it, once: it cannot be taken back', async (
     expect(first).toContain(once);
     expect(first).not.toContain(KEY);
     expect(await started(command)).not.toContain(once);
+  }
+});
+
+it('a file of a key that anybody may read is named, with what to do', async () => {
+  const key = join(folder, 'data key');
+  await writeFile(key, KEY);
+  await chmod(key, 0o644);
+  await configure(`file:${key}`);
+  const open = await run(KEY, 'doctor');
+  expect(open.out).toContain(
+    `✗ the key k1 of engine.encryption.keys lies in ${key}, which anybody on this machine may read (mode 0644)\n    fix  chmod 600 '${key}'`,
+  );
+  for (const mode of [0o600, 0o640]) {
+    await chmod(key, mode);
+    expect((await run(KEY, 'doctor')).out).not.toContain('anybody');
   }
 });
 

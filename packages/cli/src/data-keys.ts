@@ -1,10 +1,11 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { SecretUnavailableError, secretStore } from '@tenon/connector';
 import type { SecretStore } from '@tenon/model';
-import type { EncryptionConfig } from '@tenon/pipeline';
+import type { EncryptionConfig, WorkspaceConfig } from '@tenon/pipeline';
 import { type EncryptionOptions, keyFolder } from '@tenon/runtime';
 import type { Io } from './io.ts';
+import { quoted } from './program.ts';
 import { findRoot, readServerConfig } from './root.ts';
 
 const KEY_BYTES = 32;
@@ -72,7 +73,7 @@ export async function readersKeys(io: Io): Promise<ReadersKeys> {
   if (managed !== undefined)
     return {
       refusal: {
-        code: 'STORED_VALUE_LOCKED',
+        code: MANAGED,
         message: `the key ${managed.id} of engine.encryption.keys (${managed.key}) is kept by a secret manager, which \`tenon serve\` alone asks: ask it while it runs`,
       },
     };
@@ -85,6 +86,46 @@ export async function readersKeys(io: Io): Promise<ReadersKeys> {
     throw error;
   }
 }
+
+/** Is a manager asked for the key, so that a reader does not know whether it is right? */
+export function isManaged(refusal: KeyRefusal | undefined): boolean {
+  return refusal?.code === MANAGED;
+}
+
+const MANAGED = 'STORED_VALUE_LOCKED';
+
+/**
+ * Files of keys that anybody on this machine may read, with what to do. No start is refused for it: where a platform mounts secrets,
+ * their mode may not be the operator's to choose.
+ */
+export async function openKeyFiles(
+  { engine, ledger }: Pick<WorkspaceConfig, 'engine' | 'ledger'>,
+  root: string,
+): Promise<readonly { readonly what: string; readonly fix: string }[]> {
+  const named = [
+    ...(engine.encryption?.keys ?? []).map(({ id, key }) => ({
+      key,
+      place: `the key ${id} of engine.encryption.keys`,
+    })),
+    ...(ledger.key === undefined ? [] : [{ key: ledger.key, place: 'ledger.key' }]),
+  ].filter(({ key }) => key.startsWith('file:'));
+  const found = await Promise.all(
+    named.map(async ({ key, place }) => {
+      const file = resolve(root, key.slice('file:'.length));
+      // One that is not there is said elsewhere.
+      const mode = await stat(file).then(
+        (stats) => stats.mode,
+        () => 0,
+      );
+      const what = `${place} lies in ${file}, which anybody on this machine may read (mode ${(mode & 0o777).toString(8).padStart(4, '0')})`;
+      return (mode & OTHERS) === 0 ? [] : [{ what, fix: `chmod 600 ${quoted(file)}` }];
+    }),
+  );
+  // Modes of Windows say nothing of who may read.
+  return process.platform === 'win32' ? [] : found.flat();
+}
+
+const OTHERS = 0o007;
 
 /** What is said once, at the start that begins it: it cannot be taken back, and the keys are from now on as needed as the file. */
 export function encryptingWords({ current, ...rest }: EncryptionOptions, file: string): string {

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { openLedger } from '@tenon/runtime';
-import type { KeyRefusal, ReadersKeys } from './data-keys.ts';
+import { type KeyRefusal, lockedWords, type ReadersKeys } from './data-keys.ts';
 import { exit } from './exit.ts';
 import { type OperationsClient, OperationsError } from './operations-client.ts';
 
@@ -116,6 +116,9 @@ export function withLedgerFile(
         const found = readable(() => readLedger(file, read, query, id, own));
         if (!found) throw new OperationsError('there is no such run or plan in the database', exit.failed);
         say(`no Tenon answers; read from ${file}\n`);
+        // Of what stands there encrypted nothing is in the answer, which would else look like all there is.
+        if (own.refusal !== undefined && collection !== 'protection')
+          say(`what is encrypted there is not shown: ${lockedWords(own.refusal)}\n`);
         return found;
       }
     },

@@ -2,7 +2,7 @@ import { copyFileSync, existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { backupTo, openLedger, RuntimeError } from '@tenon/runtime';
 import { type Args, type CommandSpec, UsageError } from '../command.ts';
-import { lockedWords, type ReadersKeys, readersKeys } from '../data-keys.ts';
+import { isManaged, lockedWords, type ReadersKeys, readersKeys } from '../data-keys.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { plural } from '../render/index.ts';
@@ -70,7 +70,8 @@ function check(file: string, io: Io, { encryption, refusal }: ReadersKeys): Exit
     io.out(
       `${found.length === 0 ? '✓' : '✗'} ${file}: ${verdict}, ${plural(entries, 'entries')} in ${plural(rows, 'rows')} of the ledger\n`,
     );
-    return found.length === 0 ? exit.clean : exit.findings;
+    if (found.length === 0) return exit.clean;
+    return problems.length === 0 && isManaged(refusal) ? exit.partlyDone : exit.findings;
   } finally {
     ledger.close();
   }

@@ -1,7 +1,7 @@
 import { formatDuration } from '@tenon/model';
 import type { Protection } from '@tenon/runtime';
 import type { CommandSpec } from '../command.ts';
-import { type KeyRefusal, lockedWords } from '../data-keys.ts';
+import { isManaged, type KeyRefusal, lockedWords } from '../data-keys.ts';
 import { exit } from '../exit.ts';
 import { plural } from '../render/index.ts';
 import { needReason, reason, remote, withClient } from './operate.ts';
@@ -20,7 +20,8 @@ export const dataCommands: readonly CommandSpec[] = [
       const code = show(protection, () => protectionWords(protection));
       if (protection.keyProblem === undefined) return code;
       io.err(`${lockedWords(protection.keyProblem)}\n`);
-      return exit.findings;
+      // How it is protected was said; that a manager keeps the key, so that nothing was opened by it, is no fault.
+      return isManaged(protection.keyProblem) ? code : exit.findings;
     }),
   },
   {

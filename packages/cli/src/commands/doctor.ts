@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { openLedger, type Protection } from '@tenon/runtime';
 import type { CommandSpec } from '../command.ts';
-import { type KeyRefusal, type ReadersKeys, readersKeys } from '../data-keys.ts';
+import { isManaged, type KeyRefusal, openKeyFiles, type ReadersKeys, readersKeys } from '../data-keys.ts';
 import { namedVariables, unsetVariables } from '../environment.ts';
 import { exit } from '../exit.ts';
 import type { Io } from '../io.ts';
@@ -34,6 +34,10 @@ export const doctorCommand: CommandSpec = {
         },
         await storage(session),
         ...database(session, await readersKeys(io)),
+        ...(await openKeyFiles(session.workspace.config, session.root)).map((open) => ({
+          ok: false,
+          ...open,
+        })),
         await port(session, io),
         ...variableVerdicts(session, io),
       );
@@ -81,7 +85,7 @@ async function storage({ root, workspace }: Session): Promise<Verdict> {
 /** A database that is there is looked through: pages, payloads, plans, and the ledger against its tree. */
 function database({ root, workspace }: Session, { encryption, refusal }: ReadersKeys): Verdict[] {
   const file = join(root, workspace.config.engine.file);
-  const isUnknown = refusal?.code === 'STORED_VALUE_LOCKED';
+  const isUnknown = isManaged(refusal);
   if (!existsSync(file)) return refusal === undefined || isUnknown ? [] : [lockedVerdict(refusal)];
   const fix =
     'see `tenon explain RUNTIME_FILE_UNREADABLE`; put a backup back that `tenon backup --check` finds sound';
@@ -99,7 +103,11 @@ function database({ root, workspace }: Session, { encryption, refusal }: Readers
     const keyless = isUnknown && locked === undefined ? undefined : (refusal ?? own ?? lockedBy(locked));
     return [
       { ok: problems.length === 0, what: `database ${workspace.config.engine.file}: ${first}`, fix },
-      keyless === undefined ? protectionVerdict(protection) : lockedVerdict(keyless, locked),
+      keyless === undefined
+        ? protectionVerdict(protection)
+        : isUnknown
+          ? { ok: true, what: `stored data is encrypted, and was not looked at: ${keyless.message}` }
+          : lockedVerdict(keyless, locked),
     ];
   } catch (error) {
     return [{ ok: false, what: error instanceof Error ? error.message : String(error), fix }];

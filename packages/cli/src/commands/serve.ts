@@ -46,6 +46,9 @@ export const serveCommand: CommandSpec = {
   },
 };
 
+/** Kinds of log lines without a code that a person should see. */
+const TOLD: ReadonlySet<string> = new Set(['encrypting', 'keyFileOpen']);
+
 /** Edits come in bursts: an editor writes a file in several steps. */
 const SETTLE_MS = 200;
 
@@ -59,7 +62,7 @@ export const devCommand: CommandSpec = {
     const show = (entry: LedgerEntry): void => lines.show(entry);
     const log = (line: Readonly<Record<string, unknown>>): void => {
       if (typeof line['code'] === 'string') io.err(`${line['code']}: ${String(line['message'])}\n`);
-      else if (line['kind'] === 'encrypting') io.err(`${String(line['message'])}\n`);
+      else if (TOLD.has(String(line['kind']))) io.err(`${String(line['message'])}\n`);
     };
     const stop = io.interrupted().then(() => 'stop' as const);
     let running: RunningTenon | undefined;

@@ -67,7 +67,13 @@ test('nothing of a subject is left in any file; others, the ledger and the promi
   const report = await bench.runtime.erase(SUBJECT, 'ana', 'request 17', true);
   expect(report.runs).toHaveLength(2);
   expect(bytes()).not.toContain('CANARY');
-  expect(bench.runtime.run(ended)).toMatchObject({ state: 'succeeded', input: null, steps: [] });
+  expect(bench.runtime.run(ended)).toMatchObject({
+    state: 'succeeded',
+    input: null,
+    steps: [],
+    erased: { atMs: bench.clock.now(), actor: 'ana' },
+  });
+  expect(bench.runtime.run(other)).not.toHaveProperty('erased');
   expect(bench.runtime.run(other)).toMatchObject({ input: { note: 'somebody else' } });
   expect(bench.runtime.trace({ runId: ended })).toHaveLength(entries + 1);
   expect(bench.runtime.trace({ system: true }).at(-1)).toMatchObject({
@@ -75,9 +81,10 @@ test('nothing of a subject is left in any file; others, the ledger and the promi
     details: { actor: 'ana', reason: 'request 17', runs: 2, events: 1 },
   });
   // The same business event again is known, and sends nothing.
-  await bench.order({ id: 'a', note: 'again' }, 'another delivery');
+  await bench.order({ id: 'a', note: `again of ${SUBJECT}` }, 'another delivery');
   await bench.runtime.idle();
   expect(bench.target.calls).toHaveLength(calls);
+  expect(bytes(), 'what was erased does not come back with a repeat').not.toContain('CANARY');
   await bench.runtime.stop();
   const ledger = openLedger(bench.file);
   const lines = readFileSync(`${bench.file}.checkpoints`, 'utf8').split('\n');
@@ -100,6 +107,29 @@ test('a run that was erased before is found by its key, and nothing of it goes a
   expect((await bench.runtime.erase('b', 'ana', 'request 17', true)).runs).toEqual([]);
   expect(entries()).toBe(erased);
   expect((await bench.runtime.erase('a', 'ana', 'request 17', false)).runs).toMatchObject([{ runId: ended }]);
+});
+
+test('of a repeat nothing is stored but that it came, unless a run may wait for such an event', async () => {
+  bench = await openBench(plan);
+  await bench.order({ id: 'a' });
+  await bench.runtime.idle();
+  await bench.order({ id: 'a', note: SUBJECT }, 'again');
+  await bench.runtime.idle();
+  expect(bytes()).not.toContain('CANARY');
+  expect(bench.runtime.trace({ key: 'a' }).filter(({ kind }) => kind === 'duplicate')).toHaveLength(1);
+  const waiting = planFor({
+    pipeline: 'waits',
+    trigger: { event: 'shop.shipped' },
+    steps: [
+      step('wait', 'ordered', {
+        for: { event: 'shop.ordered', match: 'signal.id == event.id', withinMs: 60_000, onExpiry: 'fail' },
+      }),
+    ],
+  });
+  await bench.runtime.activate(waiting);
+  await bench.order({ id: 'a', note: SUBJECT }, 'and again');
+  await bench.runtime.idle();
+  expect(bytes()).toContain('CANARY');
 });
 
 test('a digest in the ledger cannot be found by trying values', async () => {

@@ -353,6 +353,10 @@ function runWords(run: RunDetail): string {
     lines.push(`run by     ${run.parent.runId} (${run.parent.pipeline}, step ${run.parent.step})`);
   for (const child of run.children ?? [])
     lines.push(`runs       ${child.runId} (${child.pipeline}, step ${child.step}): ${child.state}`);
+  if (run.erased)
+    lines.push(
+      `erased     ${time(run.erased.atMs)} by ${run.erased.actor}: payload, results and failures are gone; tenon runs trace says why`,
+    );
   if (run.heldBy) lines.push(`held by    ${run.heldBy.join(', ')}`);
   if (run.failure)
     lines.push(

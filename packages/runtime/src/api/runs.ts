@@ -42,6 +42,8 @@ export interface RunDetail extends RunSummary {
   /** Of the event that started it, where the pipeline reads them. */
   readonly headers?: Json;
   readonly steps: readonly StepRecord[];
+  /** Its data were let go on request: when, and by whom. Why stands in the ledger. */
+  readonly erased?: { readonly atMs: number; readonly actor: string };
   /** The run that started it as a child. */
   readonly parent?: { readonly runId: string; readonly pipeline: string; readonly step: string };
   /** Runs that it started as its children. */

@@ -73,6 +73,8 @@ export class Admission {
    * the event itself.
    */
   readonly #awaited: Set<string>;
+  /** By event: whether a step of the plans there were speaks of it. Plans are added and never go. */
+  readonly #awaitedByPlans = new Map<string, { readonly plans: number; readonly isAwaited: boolean }>();
   #nextEvent: number;
   #nextRun: number;
   #bytesWaiting = 0;
@@ -248,6 +250,7 @@ export class Admission {
     const { event, text, drafts, also, alsoNoted } = arrival;
     const now = this.#engine.now();
     const isKnown = !isNews && this.#isDelivered(event);
+    const earlierRuns = drafts.map((draft) => (isNews ? undefined : this.#runByKey(draft, now)));
     const writes: Write[] = [...also];
     const noted: Noted[] = [...alsoNoted];
     const runs: AcceptedRun[] = [];
@@ -256,16 +259,21 @@ export class Admission {
     if (!isKnown) {
       this.#nextEvent++;
       const { source, deliveryId, traceparent } = event;
-      writes.push([
-        'putEvent',
+      const values = [
         eventSeq,
         source,
         this.#engine.rows.names.stored('delivery', deliveryId),
         event.event,
         now,
         traceparent ?? null,
-        text,
-      ]);
+      ] as const;
+      // What its run was erased of must not come back with the next delivery.
+      const isTold = earlierRuns.length > 0 && earlierRuns.every((run) => run !== undefined);
+      writes.push(
+        isTold && !this.#mayBeAwaited(event.event)
+          ? ['putKnownEvent', ...values]
+          : ['putEvent', ...values, text],
+      );
     }
     // Without a trace it is the id of the first run.
     let correlationId = event.correlationId ?? traceIdOf(event.traceparent);
@@ -274,8 +282,8 @@ export class Admission {
     const flaggedOff: string[] = [];
     const older: string[] = [];
     try {
-      for (const draft of drafts) {
-        const earlier = isNews ? undefined : this.#runByKey(draft, now);
+      for (const [index, draft] of drafts.entries()) {
+        const earlier = earlierRuns[index];
         if (earlier !== undefined) {
           const { source, deliveryId } = event;
           const details = { source, deliveryId, state: earlier.state, sameDelivery: isKnown };
@@ -526,6 +534,20 @@ export class Admission {
     return found?.['n'] === 0;
   }
 
+  /**
+   * May some run wait for such an event, now or later? Then it may be the one that is waited for, whatever it is to others. Any plan that was
+   * ever activated counts: a run may be of an older one. A plan that emits such an event is taken for one that waits.
+   */
+  #mayBeAwaited(event: string): boolean {
+    if (this.#awaited.has(event)) return true;
+    const plans = this.#engine.number('SELECT count(*) AS n FROM plans');
+    const known = this.#awaitedByPlans.get(event);
+    if (known?.plans === plans) return known.isAwaited;
+    const isAwaited = this.#engine.read.of(NAMED_BY_STEP).get(event)?.['n'] === 1;
+    this.#awaitedByPlans.set(event, { plans, isAwaited });
+    return isAwaited;
+  }
+
   #isDelivered({ source, deliveryId }: Pick<NewEvent, 'source' | 'deliveryId'>): boolean {
     const forms = this.#forms('delivery', deliveryId);
     const sql = `SELECT seq FROM events WHERE source = ? AND delivery_id${isOneOf(forms)}`;
@@ -565,6 +587,8 @@ export class Admission {
   }
 }
 
+const NAMED_BY_STEP = `SELECT EXISTS (SELECT 1 FROM plans, json_tree(plans.plan, '$.steps') AS part
+  WHERE part.key = 'event' AND part.value = ?) AS n`;
 const NEWS = `SELECT EXISTS (SELECT 1 FROM events WHERE source = ? AND delivery_id = ?)
   OR EXISTS (SELECT 1 FROM keys WHERE pipeline = ? AND key = ?) AS n`;
 const NEWS_OF_TWO_FORMS = `SELECT EXISTS (SELECT 1 FROM events WHERE source = ? AND delivery_id IN (?, ?))

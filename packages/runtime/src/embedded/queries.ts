@@ -100,11 +100,33 @@ export class Queries {
       input: redacted(input, inputPointers(plan, row)),
       ...(headers !== undefined && { headers: redactedHeaders(headers, plan, row) }),
       steps: stepRecords(plan, row, journal),
+      ...this.#erasureOf(row),
       ...this.#family(row),
       ...(row.failure !== null && {
         failure: JSON.parse(row.failure) as Failure & { readonly step: string },
       }),
     };
+  }
+
+  /** Of a run whose data is gone: who let it go, and when. Retention does so without an entry. */
+  #erasureOf({
+    seq,
+    salt,
+    run_id: runId,
+    pipeline,
+    correlation_id: correlationId,
+  }: RunRow): Pick<RunDetail, 'erased'> {
+    if (salt !== null) return {};
+    const [row] = this.#rows<{ seq: number; facts: string }>(
+      `SELECT seq, facts FROM ledger WHERE run_seq = ? AND facts LIKE '%"kind":"erased"%' ORDER BY seq DESC LIMIT 1`,
+      seq,
+    );
+    const entry =
+      row &&
+      entriesOf({ seq, runId, pipeline, correlationId }, row.seq, row.facts).findLast(
+        ({ kind }) => kind === 'erased',
+      );
+    return entry ? { erased: { atMs: entry.at, actor: String(entry.details['actor']) } } : {};
   }
 
   #family({ seq }: RunRow): Pick<RunDetail, 'parent' | 'children'> {

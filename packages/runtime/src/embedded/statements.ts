@@ -54,6 +54,8 @@ export const writes = {
   retirePipeline: 'DELETE FROM pipelines WHERE pipeline = ?',
   putEvent:
     'INSERT INTO events (seq, source, delivery_id, event, received_at, traceparent, payload, data_key) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)',
+  /** One whose payload nobody needs: of its business key there is a run already. */
+  putKnownEvent: `INSERT INTO events (seq, source, delivery_id, event, received_at, traceparent, payload) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'null')`,
   /** Wakes every run that waits for such an event; each looks for itself whether it matches. */
   wakeWaiting:
     'UPDATE runs SET due_at = ?1 WHERE seq IN (SELECT run_seq FROM openings WHERE event = ?2) AND claimed <> 1',

@@ -1,7 +1,7 @@
 import { canonicalJson } from '@tenon/model';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { planHash } from './plan-hash.ts';
-import { CONFIG, CONTRACT, PIPELINE, swap, testWorkspace } from './test-workspace.ts';
+import { CONFIG, CONTRACT, PIPELINE, swap, swaps, testWorkspace } from './test-workspace.ts';
 
 async function plan(edits: Parameters<typeof testWorkspace>[0] = {}) {
   const { check, diagnostics } = await testWorkspace(edits);
@@ -110,4 +110,45 @@ test("the idempotency header is the transport's, not an input", async () => {
 test('a plan is frozen', async () => {
   const { steps } = await plan();
   expect(Object.isFrozen(steps)).toBe(true);
+});
+
+describe('a check that is resumed makes again', () => {
+  const status = "steps.order.status == 'open'";
+  /** Steps between the read and the check, and the check's condition. */
+  const madeAgain = async (between: string, condition = status): Promise<readonly string[] | undefined> => {
+    const { steps } = await plan({
+      [PIPELINE]: swaps(['  - id: sound\n', `${between}  - id: sound\n`], [status, condition]),
+    });
+    const sound = steps.find(({ id }) => id === 'sound');
+    return sound?.kind === 'check' ? sound.again : undefined;
+  };
+  const state = "  - id: state\n    set: { is: '${ steps.order.status }' }\n";
+  const asked = (total: string): string =>
+    `  - id: asked\n    approve: { by: finance, within: 4h, onExpiry: reject, show: { total: '\${ ${total} }' } }\n`;
+  const found = "  - id: found\n    call: shop.findParcels\n    with: { reference: '${ steps.order.id }' }\n";
+
+  test.each([
+    ['the read that it looks at', '', status, ['order']],
+    ['what was set of it', state, "steps.state.is == 'open'", ['order', 'state']],
+    ['what was set of it and looked at by others', state, status, ['order', 'state']],
+    ['a read by what was read', found, 'size(steps.found.items) > 0', ['order', 'found']],
+    ['no other read', found.replace('steps.order.id', 'event.orderId'), status, ['order']],
+    ['what nobody was shown', asked('event.total'), status, ['order']],
+    ['nothing that a person was shown', asked('steps.order.status'), status, undefined],
+    [
+      'nothing that a branch went by',
+      `  - id: way\n    choose:\n      - when: \${ ${status} }\n        steps: [{ id: mark, set: { is: open } }]\n`,
+      status,
+      undefined,
+    ],
+    [
+      'nothing once something was done',
+      "  - id: early\n    call: shop.createCharge\n    with: { body: { order: '${ event.orderId }', amount: '${ event.total }', currency: EUR } }\n    compensate: { call: shop.refundCharge, with: { chargeId: '${ steps.early.id }' } }\n",
+      status,
+      undefined,
+    ],
+    ['nothing where it looks at no read', '', 'event.total > 0', undefined],
+  ])('%s', async (_, between, condition, ids) => {
+    expect(await madeAgain(between, condition)).toEqual(ids);
+  });
 });

@@ -6,6 +6,7 @@ import { betweenReadAndWrite } from './check/based-on.ts';
 import type { ResolvedCall, ResolvedEvent } from './check/catalog.ts';
 import { classedMembers } from './check/classed-members.ts';
 import { classPointers } from './check/classes.ts';
+import { madeAgain } from './check/made-again.ts';
 import type { PipelineModel } from './check/model.ts';
 import { inputSource, resultSource } from './check/payloads.ts';
 import { retryPlan } from './check/retry.ts';
@@ -175,7 +176,14 @@ export function compilePipeline(
       case 'check': {
         const that = checkPlan(step.that);
         if (!that || !step.otherwise) return undefined;
-        return { ...common, kind: 'check', that, otherwise: step.otherwise };
+        const again = madeAgain(model, list, step);
+        return {
+          ...common,
+          kind: 'check',
+          that,
+          otherwise: step.otherwise,
+          ...(again.length > 0 && { again }),
+        };
       }
       case 'choose': {
         const branches = step.branches.map((branch) => {

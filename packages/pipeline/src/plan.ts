@@ -201,6 +201,11 @@ export interface CheckStep extends StepCommon {
   readonly kind: 'check';
   readonly that: readonly { readonly condition: string; readonly message: string }[];
   readonly otherwise: 'quarantine' | 'fail';
+  /**
+   * Ids of the reads that it looks at, and of what was read, set or checked of them, in order: made again when the run is resumed
+   * at it. Absent where something was done since, or went by them.
+   */
+  readonly again?: readonly string[];
 }
 
 export interface ChooseStep extends StepCommon {

@@ -417,7 +417,7 @@ export const runtimeRules = {
     severity: 'error',
     title: 'the data did not pass a check',
     why: 'Bad data is held before any effect, rather than half written.',
-    fix: 'Correct the data at its source and resume or cancel the run; the message is the check’s own.',
+    fix: 'Correct the data at its source and resume the run: what the check looks at is read anew, unless something was done by it since. Else cancel it; the message is the check’s own.',
   },
   ITEMS_NOT_A_LIST: {
     severity: 'error',

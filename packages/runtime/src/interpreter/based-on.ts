@@ -2,13 +2,12 @@ import type { Failure, Json, JsonObject } from '@tenon/model';
 import { changedPointers } from '@tenon/model';
 import type { BasisPlan, CallStep } from '@tenon/pipeline';
 import type { Recorded } from '../engine.ts';
-import { callStep, type Reading } from './call-step.ts';
+import { callStep } from './call-step.ts';
 import { versionText } from './effect-facts.ts';
 import { type Progress, scopeOf } from './interpret.ts';
 import { interruptionEnd } from './interruption.ts';
-import { type StepEnd, stepKinds } from './steps.ts';
-
-type Failed = Extract<StepEnd, { as: 'failed' }>;
+import { type Failed, madeAgain, readAgain } from './made-again.ts';
+import type { StepEnd } from './steps.ts';
 
 /**
  * A write that carries the version which its values were read from (C50). A conflict proves that it did not happen: then
@@ -74,52 +73,16 @@ async function makeAgain(
   const interruption = await ctx.sleepUntil(atMs, progress.place + step.id, place);
   if (interruption !== undefined)
     return { as: 'failed', attempts: from - 1, ...interruptionEnd(interruption) };
-  const read = await readAgain(progress, basis);
+  const read = await readAgain(progress, basis.read);
   if (read.as !== 'done') return { ...read, attempts: from - 1 };
   for (const id of basis.again) {
-    const made = await redo(progress, id);
+    const made = await madeAgain(progress, id);
     if (made !== undefined) return { ...made, attempts: from - 1 };
   }
   if (step.when === undefined) return undefined;
   const when = progress.loaded.condition(step.when, scopeOf(progress));
   if (!when.ok) return { as: 'failed', failure: when.failure, attempts: from - 1 };
   return when.value ? undefined : { as: 'skipped' };
-}
-
-async function readAgain(
-  progress: Progress,
-  basis: BasisPlan,
-): Promise<Failed | Extract<StepEnd, { as: 'done' }>> {
-  const read = progress.loaded.steps.get(basis.read);
-  if (read?.kind !== 'call') throw new Error(`the plan's step ${basis.read} reads nothing`);
-  const { attempts }: Reading = progress.readings[read.id] ?? { attempts: 0 };
-  const end = await callStep(progress, read, attempts + 1);
-  if (end.as === 'failed') {
-    progress.readings[read.id] = { attempts: end.attempts };
-    const { idempotencyKey: _none, ...failed } = end;
-    return failed;
-  }
-  if (end.as !== 'done') throw new Error(`a read ends as ${end.as}`);
-  if (end.value !== undefined) progress.steps[read.id] = end.value;
-  return end;
-}
-
-/** A `set` or `check` between the read and the write, as it would be now; nothing of it is journaled. */
-async function redo(progress: Progress, id: string): Promise<Failed | undefined> {
-  const step = progress.loaded.steps.get(id);
-  if (step === undefined) throw new Error(`the plan holds no step ${id}`);
-  if (step.when !== undefined) {
-    const when = progress.loaded.condition(step.when, scopeOf(progress));
-    if (!when.ok) return { as: 'failed', failure: when.failure, attempts: 0 };
-    if (!when.value) {
-      delete progress.steps[id];
-      return undefined;
-    }
-  }
-  const end = await stepKinds[step.kind](progress, step, 0, 1);
-  if (end.as === 'failed') return end;
-  if (end.as === 'done' && end.value !== undefined) progress.steps[id] = end.value;
-  return undefined;
 }
 
 /** Reads once more, for what its owner is told: which version stands now, and where it differs from the last one tried. */
@@ -130,7 +93,7 @@ async function givenUp(
   tried: readonly JsonObject[],
 ): Promise<Failed> {
   const before = progress.steps[basis.read] ?? null;
-  const read = await readAgain(progress, basis);
+  const read = await readAgain(progress, basis.read);
   const now = progress.readings[basis.read]?.version;
   const after: Json = progress.steps[basis.read] ?? null;
   return {

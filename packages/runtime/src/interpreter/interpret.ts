@@ -112,7 +112,9 @@ export function scopeOf(progress: Progress): Scope {
 export async function runSteps(progress: Progress, steps: readonly PlanStep[]): Promise<Stop | undefined> {
   for (const step of steps) {
     const stop = await carryOut(progress, step.id, (round, from) => {
-      if (step.when !== undefined) {
+      // What its condition looks at may have been mended as well: it asks for it itself, once that is read.
+      const isMadeAgain = from > 1 && step.kind === 'check' && step.again !== undefined;
+      if (step.when !== undefined && !isMadeAgain) {
         const when = progress.loaded.condition(step.when, scopeOf(progress));
         if (!when.ok) return { as: 'failed', failure: when.failure, attempts: from };
         if (!when.value) return { as: 'skipped' };

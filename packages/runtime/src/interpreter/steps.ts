@@ -15,6 +15,7 @@ import { runStep } from './child.ts';
 import { forEachStep } from './for-each.ts';
 import { type Progress, runSteps, type Stop, scopeOf } from './interpret.ts';
 import { interruptionEnd } from './interruption.ts';
+import { madeAgain } from './made-again.ts';
 import { parallelStep } from './strands.ts';
 
 /** How a step ended. `attempts` counts from 1 over all rounds. */
@@ -210,7 +211,21 @@ async function setStep(progress: Progress, step: SetStep, round: number): Promis
   return { as: 'done', value: value.value };
 }
 
-async function checkStep(progress: Progress, step: CheckStep, round: number): Promise<StepEnd> {
+/**
+ * Resumed after it had judged (`from`), it judges anew what is read now: whoever resumed it may have mended that, and nothing was done
+ * since by what was read first, or the plan would not name it.
+ */
+async function checkStep(progress: Progress, step: CheckStep, round: number, from: number): Promise<StepEnd> {
+  if (from > 1 && step.again !== undefined) {
+    for (const id of step.again) {
+      const failed = await madeAgain(progress, id);
+      if (failed !== undefined) return { ...failed, attempts: round + 1 };
+    }
+    const when =
+      step.when === undefined ? undefined : progress.loaded.condition(step.when, scopeOf(progress));
+    if (when?.ok === false) return { as: 'failed', failure: when.failure, attempts: round + 1 };
+    if (when?.value === false) return { as: 'skipped' };
+  }
   for (const { condition, message } of step.that) {
     const held = progress.loaded.condition(condition, scopeOf(progress));
     if (held.ok && held.value) continue;

@@ -14,6 +14,7 @@ const attempt = 'interpreter/attempt.ts';
 const probing = 'interpreter/probe.ts';
 const settling = 'interpreter/settle.ts';
 const judge = 'interpreter/judge.ts';
+const again = 'interpreter/made-again.ts';
 const engine = 'embedded/engine.ts';
 const admission = 'embedded/admission.ts';
 const calls = 'embedded/calls.ts';
@@ -151,8 +152,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   ),
   bug(
     'what was read first is written with the version read again',
-    'interpreter/based-on.ts',
-    'if (end.value !== undefined) progress.steps[read.id] = end.value;',
+    again,
+    'if (end.value !== undefined) progress.steps[id] = end.value;',
     '',
   ),
   bug(

@@ -1,7 +1,9 @@
 import { DatabaseSync } from 'node:sqlite';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { Names } from './embedded/names.ts';
 import { openLedger } from './embedded/open-ledger.ts';
 import { openRuntime } from './embedded/open-runtime.ts';
+import type { IncomingEvent } from './runtime.ts';
 import { type Bench, openBench, refused, unavailable } from './testing/bench.ts';
 import { call, planFor, step, undoable } from './testing/plan.ts';
 import { until } from './testing/until.ts';
@@ -212,6 +214,33 @@ describe('limits', () => {
 });
 
 describe('intake', () => {
+  test.each([
+    [{ deliveryId: 7 }, 'deliveryId of an event must be a text, and is of type number'],
+    [{ deliveryId: { id: 'd' } }, 'deliveryId of an event must be a text, and is of type object'],
+    [{ deliveryId: undefined }, 'deliveryId of an event must be a text, and is absent'],
+    [{ deliveryId: '' }, 'deliveryId of an event must be a text, and is empty'],
+    [{ source: ['shop'] }, 'source of an event must be a text, and is a list'],
+    [{ event: null }, 'event of an event must be a text, and is absent'],
+    [{ traceparent: 1 }, 'traceparent of an event must be a text, and is of type number'],
+    [{ cursor: { name: '', value: 'x' } }, 'cursor.name of an event must be a text, and is empty'],
+    [{ cursor: { name: 'c', value: 7 } }, 'cursor.value of an event must be a text, and is of type number'],
+  ])('refuses %j with a code, and goes on', async (wrong, message) => {
+    bench = await openBench(planFor({ steps: [call('get', 'acme.get')] }));
+    const event = { event: 'shop.ordered', payload: { id: 'a' }, deliveryId: 'd', source: 'shop' };
+    // What an embedder without types may give.
+    const given = { ...event, ...wrong } as IncomingEvent;
+    expect(await bench.runtime.accept(given)).toEqual({
+      ok: false,
+      failure: { class: 'validation', code: 'EVENT_NAME_INVALID', message, delivery: 'notSent' },
+    });
+    expect(bench.runtime.runs()).toEqual([]);
+    const cursor = { name: 'c', value: '' };
+    expect(await bench.runtime.accept({ ...event, cursor })).toMatchObject({
+      ok: true,
+      duplicateDelivery: false,
+    });
+  });
+
   test('refuses a payload that violates its contract, naming the field, and stores nothing', async () => {
     bench = await openBench(planFor({ steps: [call('get', 'acme.get')] }));
     const result = await bench.runtime.accept({
@@ -339,13 +368,18 @@ describe('intake', () => {
 
   test('that cannot be looked up does not take those with it that come beside it', async () => {
     bench = await openBench(planFor({ steps: [] }));
-    // What no caller of ours sends, but a file that cannot be read for a moment looks the same from here.
-    const strange = { event: 'shop.ordered', payload: { id: 'b' }, source: 'shop', deliveryId: {} as string };
+    // As a file that cannot be read for a moment looks from here.
+    const { stored } = Names.prototype;
+    const look = vi.spyOn(Names.prototype, 'stored').mockImplementation(function (this: Names, kind, name) {
+      if (kind === 'delivery' && name === 'unreadable') throw new Error('the disk says nothing');
+      return stored.call(this, kind, name);
+    });
     const answers = await Promise.allSettled([
       bench.order({ id: 'a' }),
-      bench.runtime.accept(strange),
+      bench.order({ id: 'b' }, 'unreadable'),
       bench.order({ id: 'c' }),
     ]);
+    look.mockRestore();
     expect(answers.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
     expect(bench.runtime.flow().intake).toMatchObject({ writesWaiting: 0, bytesWaiting: 0 });
   });

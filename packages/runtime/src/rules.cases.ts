@@ -450,6 +450,10 @@ export const runtimeCases = {
     fires: async (open) => order(await open(headed), { id: '7' }),
     silent: async (open) => order(await open(headed), { id: '7' }, { tenant: 'a' }),
   },
+  EVENT_NAME_INVALID: {
+    fires: async (open) => order(await open(keyed), { id: '7' }, undefined, ''),
+    silent: async (open) => order(await open(keyed), { id: '7' }, undefined, 'd7'),
+  },
   EVENT_PAYLOAD_INVALID: {
     fires: async (open) => order(await open(keyed), { id: 7 }),
     silent: async (open) => order(await open(keyed), { id: '7' }),
@@ -656,8 +660,8 @@ async function order(
   bench: Bench,
   payload: Json = { id: 'a' },
   headers: JsonObject = {},
+  deliveryId: string = `d${bench.entries.length}`,
 ): Promise<readonly string[]> {
-  const deliveryId = `d${bench.entries.length}`;
   const event = { event: 'shop.ordered', payload, headers, deliveryId, source: 'shop' };
   const result = await bench.runtime.accept(event);
   return result.ok ? [] : [result.failure.code];

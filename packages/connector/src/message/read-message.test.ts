@@ -58,6 +58,9 @@ describe('a message', () => {
     expect(read('header:X-Event-Id', { 'x-event-id': 'e9' })).toMatchObject({ deliveryId: 'e9' });
     expect(read('/event/id')).toMatchObject({ deliveryId: '42' });
     expect(read('/nowhere')).not.toHaveProperty('deliveryId');
+    // An empty one would be that of all such messages.
+    expect(read('header:X-Event-Id', { 'x-event-id': '' })).not.toHaveProperty('deliveryId');
+    expect(readMessage(plan(), message({}, { id: '' }))).not.toHaveProperty('deliveryId');
   });
 
   it('has its order key where the manifest says; what has none keeps its order among its like', () => {

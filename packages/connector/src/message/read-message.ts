@@ -111,10 +111,10 @@ function eventOf(plan: SourcePlan, message: IncomingMessage, body: Body): Source
   return plan.events.find(({ type }) => type === undefined || valueAt(type.at, message, body) === type.is);
 }
 
+/** An empty one is none: all that have it would be taken for one delivery. */
 function deliveryIdOf(event: SourceEvent, message: IncomingMessage, body: Body): string | undefined {
-  if (event.id === 'message')
-    return body.cloudEvent === undefined ? message.id : cloudEventIdentity(body.cloudEvent);
-  return valueAt(event.id, message, body);
+  if (event.id !== 'message') return textOf(valueAt(event.id, message, body));
+  return body.cloudEvent === undefined ? textOf(message.id) : cloudEventIdentity(body.cloudEvent);
 }
 
 function orderKeyOf(event: SourceEvent, body: Body): string | undefined {

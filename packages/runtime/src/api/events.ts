@@ -7,7 +7,7 @@ export interface IncomingEvent {
   readonly payload: Json;
   /** Of the message, as far as its contract declares them; kept only where a pipeline that it starts reads them. */
   readonly headers?: JsonObject;
-  /** The delivery's own id (webhook id): the same delivery twice is recorded once (inbox, C78). */
+  /** The delivery's own id (webhook id), never empty: the same delivery twice is recorded once (inbox, C78). */
   readonly deliveryId: string;
   readonly source: string;
   readonly traceparent?: string;
@@ -42,7 +42,7 @@ export type AcceptResult =
       /** Pipelines that left the event out, since they had taken a newer one of its entity. It is stored, and in the ledger. */
       readonly older?: readonly string[];
     }
-  /** Nothing was stored: the payload violates its contract, or the runtime is full or stopping. */
+  /** Nothing was stored: the payload violates its contract, the event has no names, or the runtime is full or stopping. */
   | { readonly ok: false; readonly failure: Failure };
 
 export interface RecheckFilter {

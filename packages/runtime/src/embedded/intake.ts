@@ -27,6 +27,42 @@ export type Drafts =
   | { readonly ok: true; readonly drafts: readonly Draft[]; readonly quarantined?: Failure }
   | { readonly ok: false; readonly failure: Failure };
 
+/**
+ * What an event is known by must be texts: an embedder's types say so, and nothing holds it to them when it runs. A number would be kept
+ * in another form than it was given, and an empty delivery id would make each event of a source a repetition of the first.
+ */
+export function wronglyNamed({
+  event,
+  source,
+  deliveryId,
+  traceparent,
+  cursor,
+}: IncomingEvent): Failure | undefined {
+  const needed = Object.entries({ event, source, deliveryId, ...(cursor && { 'cursor.name': cursor.name }) });
+  const found =
+    needed.find(([, value]) => !isText(value) || value === '') ??
+    Object.entries({ traceparent: traceparent ?? '', 'cursor.value': cursor?.value ?? '' }).find(
+      ([, value]) => !isText(value),
+    );
+  if (found === undefined) return undefined;
+  const [name, value] = found;
+  return {
+    class: 'validation',
+    code: 'EVENT_NAME_INVALID',
+    message: `${name} of an event must be a text${value === '' ? ', and is empty' : `, and is ${kindOf(value)}`}`,
+    delivery: 'notSent',
+  };
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === 'string';
+}
+
+function kindOf(value: unknown): string {
+  if (value === undefined || value === null) return 'absent';
+  return Array.isArray(value) ? 'a list' : `of type ${typeof value}`;
+}
+
 /** Which runs an event starts; pure. Refused whole when its payload violates its contract (C2). */
 export function draftsFor(
   event: string,

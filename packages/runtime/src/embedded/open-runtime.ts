@@ -12,7 +12,7 @@ import { openDatabase, openReader } from './database.ts';
 import { EmbeddedEngine } from './engine.ts';
 import { erase } from './erase.ts';
 import { storedEvent } from './event-value.ts';
-import { draftFor, draftsFor } from './intake.ts';
+import { draftFor, draftsFor, wronglyNamed } from './intake.ts';
 import { lockFile } from './lock.ts';
 import { namesLeft, proveNames } from './name-older.ts';
 import { namesOf } from './names.ts';
@@ -145,6 +145,8 @@ export async function openRuntimeWith(
     accept: async (event): Promise<AcceptResult> => {
       const full = engine.refusal();
       if (full !== undefined) return refuse(full);
+      const misnamed = wronglyNamed(event);
+      if (misnamed !== undefined) return { ok: false, failure: misnamed };
       const found = draftsFor(
         event.event,
         event.payload,

@@ -406,6 +406,24 @@ describe('parallel', () => {
     expect(inputs('remove')).toEqual([{ id: 'createBlind-2' }, { id: 'create-1' }]);
   });
 
+  test('one that had ended with a wait does not wait again, though the clock was set back before the other was resumed', async () => {
+    const pause = (id: string, durationMs: number) => step('wait', id, { for: { durationMs } });
+    bench = await openBench(
+      planFor({
+        onFailure: 'hold',
+        steps: [both([pause('short', 3_000)], [pause('long', 5_000), undoable('made', 'acme.create')])],
+      }),
+    );
+    bench.target.script = { create: [{ fail: refused }] };
+    const runId = await bench.order({ id: 'a' });
+    await bench.pass(10_000);
+    expect(bench.state(runId)).toBe('failed');
+    bench.clock.jump(-9_000);
+    await bench.runtime.resume(runId, 'ana', 'try again');
+    await bench.runtime.idle();
+    expect(bench.state(runId)).toBe('succeeded');
+  });
+
   test('waits of two branches end each by its own event', async () => {
     const wait = (id: string, by: string) =>
       step('wait', id, {

@@ -153,7 +153,12 @@ async function waitStep(progress: Progress, step: WaitStep, round: number): Prom
   if (isTime) {
     const until = 'durationMs' in target ? begun + target.durationMs : dateOf(progress, target.until);
     if (typeof until !== 'number') return { as: 'failed', failure: until, attempts: round + 1 };
-    const interruption = await ctx.sleepUntil(until, place, `${name}z`, 'deadlinePaused');
+    const { rounds } = progress;
+    // Of a branch that ended in an earlier round the wait is over, whatever a clock that was set back says.
+    const isPast = rounds !== undefined && round < rounds.last;
+    const interruption = isPast
+      ? ctx.interruption(`${name}z`, true)
+      : await ctx.sleepUntil(until, place, `${name}z`, 'deadlinePaused');
     if (interruption !== undefined)
       return { as: 'failed', attempts: round + 1, ...interruptionEnd(interruption) };
     ctx.note({ kind: 'stepDone', step: place, details: {} });

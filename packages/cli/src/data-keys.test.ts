@@ -1,5 +1,4 @@
-import { chmod, copyFile, cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemClock, systemRandom } from '@tenon/model';
 import { openRuntime } from '@tenon/runtime';
@@ -11,6 +10,7 @@ import { doctorCommand } from './commands/doctor.ts';
 import { operateCommands } from './commands/operate.ts';
 import { devCommand, serveCommand } from './commands/serve.ts';
 import { exit } from './exit.ts';
+import { initFolder } from './testing/init-folder.ts';
 import { type CommandRun, runCommand } from './testing/run-command.ts';
 
 const KEY = Buffer.alloc(32, 'right').toString('base64');
@@ -20,8 +20,7 @@ const COMMANDS = [serveCommand, doctorCommand, backupCommand, ...dataCommands, .
 let folder: string;
 let file: string;
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'tenon-keys-'));
-  await cp(join(import.meta.dirname, '../templates/init'), folder, { recursive: true });
+  folder = await initFolder('keys');
   file = join(folder, '.tenon', 'tenon.db');
   await mkdir(join(folder, '.tenon'), { recursive: true });
   await configure('env:DATA_KEY');

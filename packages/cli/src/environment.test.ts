@@ -1,12 +1,11 @@
-import { cp, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
 import type { WorkspaceConfig } from '@tenon/pipeline';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { doctorCommand } from './commands/doctor.ts';
 import { serveCommand } from './commands/serve.ts';
 import { unsetVariables, unsetWords } from './environment.ts';
 import { exit } from './exit.ts';
+import { initFolder } from './testing/init-folder.ts';
 import { runCommand } from './testing/run-command.ts';
 
 /** As far as variables are named in it. */
@@ -72,8 +71,7 @@ describe('the environment variables of a configuration', () => {
 describe('a workspace whose variables are not set', () => {
   let folder: string;
   beforeEach(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'tenon-environment-'));
-    await cp(join(import.meta.dirname, '../templates/init'), folder, { recursive: true });
+    folder = await initFolder('environment');
   });
   afterEach(() => rm(folder, { recursive: true }));
 

@@ -1,14 +1,12 @@
-import { cp, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
 import { checkWorkspace, loadWorkspace } from '@tenon/pipeline';
 import { describe, expect, it } from 'vitest';
 import { pipelinesCalling } from './grants.ts';
+import { initFolder } from './testing/init-folder.ts';
 
 describe('who calls an operation', () => {
   it('is told by pipeline, ways back included', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'tenon-calling-'));
-    await cp(join(import.meta.dirname, '../templates/init'), folder, { recursive: true });
+    const folder = await initFolder('calling');
     const { value } = await loadWorkspace(folder);
     const check = checkWorkspace(value!);
     const of = (operation: string): readonly string[] => pipelinesCalling(check, 'shop', operation);

@@ -8,6 +8,7 @@ import { DataKeys, type EncryptionOptions, keyFolder, wrappedBy } from './embedd
 import { openLedger } from './embedded/open-ledger.ts';
 import { type Place, UnreadableValue, ValueCodec } from './embedded/value-codec.ts';
 import { type Bench, openBench, refused } from './testing/bench.ts';
+import { keyNamed, keysNamed } from './testing/keys.ts';
 import { call, planFor, step, undoable } from './testing/plan.ts';
 import { bytesUnder, problemsOf } from './testing/stored-file.ts';
 
@@ -16,15 +17,6 @@ const DAY_MS = 86_400_000;
 
 let bench: Bench;
 afterEach(() => bench.close());
-
-function keys(...ids: readonly string[]): EncryptionOptions {
-  return { keys: Object.fromEntries(ids.map((id) => [id, secretOf(id)])), current: ids[0]! };
-}
-
-/** Always the same for an id, as a secret that is kept elsewhere is. */
-function secretOf(id: string): Uint8Array {
-  return Buffer.alloc(32, id);
-}
 
 const bytes = (file = bench.file): string => bytesUnder(file);
 
@@ -69,7 +61,7 @@ async function approve(runId: string): Promise<void> {
 }
 
 test('what is stored is in no file in clear, and runs go on with it over restarts and crashes', async () => {
-  await open(keys('k1'));
+  await open(keysNamed('k1'));
   bench.target.script = { create: [{ result: { id: 'x', mail: CANARY } }] };
   const runId = await order('a');
   expect(bench.runtime.approvals()).toMatchObject([{ show: CANARY }]);
@@ -91,13 +83,13 @@ test('what is stored is in no file in clear, and runs go on with it over restart
 });
 
 test('without its key the file is refused before anything is taken in, and its ledger still verifies', async () => {
-  await open(keys('k1'));
+  await open(keysNamed('k1'));
   await order('a');
   await bench.runtime.stop();
-  const { keys: _, ...others } = keys('k1');
+  const { keys: _, ...others } = keysNamed('k1');
   bench.encryption = { ...others, keys: { k1: randomBytes(32) } };
   await expect(bench.restart()).rejects.toMatchObject({ code: 'RUNTIME_KEY_WRONG' });
-  bench.encryption = keys('k2');
+  bench.encryption = keysNamed('k2');
   await expect(bench.restart()).rejects.toMatchObject({ code: 'RUNTIME_KEY_MISSING' });
   delete bench.encryption;
   await expect(bench.restart()).rejects.toMatchObject({ code: 'RUNTIME_KEY_MISSING' });
@@ -105,21 +97,21 @@ test('without its key the file is refused before anything is taken in, and its l
   const ledger = openLedger(bench.file);
   expect(ledger.run(ledger.runs()[0]!.runId)).toMatchObject({ state: 'waiting', input: null });
   ledger.close();
-  bench.encryption = keys('k1');
+  bench.encryption = keysNamed('k1');
   rmSync(keyFolder(bench.file), { recursive: true });
   await expect(bench.restart()).rejects.toMatchObject({ code: 'RUNTIME_KEY_MISSING' });
 });
 
 test('keys are wrapped anew while runs go on, and the old one is not needed any more', async () => {
-  await open(keys('k1'));
+  await open(keysNamed('k1'));
   const runId = await order('a');
-  bench.encryption = keys('k2', 'k1');
+  bench.encryption = keysNamed('k2', 'k1');
   await bench.restart();
   const later = await order('b');
   expect(wrappedBy(keyFolder(bench.file))).toEqual({ k1: 2, k2: 1 });
   await bench.runtime.rewrapKeys('ana', 'yearly');
   expect(wrappedBy(keyFolder(bench.file))).toEqual({ k2: 3 });
-  bench.encryption = keys('k2');
+  bench.encryption = keysNamed('k2');
   await bench.restart();
   await approve(runId);
   await approve(later);
@@ -135,7 +127,7 @@ test('a file from before is encrypted while runs go on, and a restart goes on wi
   await approve(ended);
   const waiting = await order('b');
   expect(bytes()).toContain('CANARY');
-  bench.encryption = keys('k1');
+  bench.encryption = keysNamed('k1');
   await bench.crash();
   await bench.runtime.idle();
   await bench.runtime.stop();
@@ -149,7 +141,7 @@ test('a file from before is encrypted while runs go on, and a restart goes on wi
 });
 
 test('erasure destroys keys: a backup from before cannot be read, and a run of it is parked, not broken', async () => {
-  await open(keys('k1'));
+  await open(keysNamed('k1'));
   const erased = await order('a');
   const other = await order('b', { note: 'somebody else' });
   await bench.runtime.backup(`${bench.file}.backup`);
@@ -175,7 +167,7 @@ test('erasure destroys keys: a backup from before cannot be read, and a run of i
 });
 
 test('retention destroys keys, and a key file with none left gives way', async () => {
-  await open(keys('k1'));
+  await open(keysNamed('k1'));
   const runId = await order('a');
   await approve(runId);
   await bench.pass(32 * DAY_MS);
@@ -189,7 +181,7 @@ test('retention destroys keys, and a key file with none left gives way', async (
   expect(db.prepare('SELECT * FROM shreds').all()).toEqual([]);
   db.close();
   const folder = keyFolder(bench.file);
-  const store = new DataKeys(bench.file, keys('k1'));
+  const store = new DataKeys(bench.file, keysNamed('k1'));
   store.shred(Array.from({ length: 1024 }, (_, id) => 1024 + id));
   expect(readdirSync(folder)).toEqual(['00000000.k1.keys', '00000001.gone']);
   expect(store.get(1025)).toBe('destroyed');
@@ -199,7 +191,7 @@ test('retention destroys keys, and a key file with none left gives way', async (
 
 test.each([
   ['in clear', undefined],
-  ['encrypted', keys('k1')],
+  ['encrypted', keysNamed('k1')],
 ])(
   'a damaged value parks its run with a code, row and owner, and the others go on: %s',
   async (_, encryption) => {
@@ -238,7 +230,7 @@ test.each([
 );
 
 test('whatever was sealed comes back from its own place, with its own key, and from no other', () => {
-  const secretKey = createSecretKey(secretOf('data'));
+  const secretKey = createSecretKey(keyNamed('data'));
   const place = fc.string().map((key): Place => `journal/1/${key}`);
   fc.assert(
     fc.property(fc.json(), place, place, fc.boolean(), fc.nat(), (text, here, there, isEncrypted, at) => {
@@ -259,7 +251,7 @@ test('whatever was sealed comes back from its own place, with its own key, and f
 });
 
 test('a damaged switch is named as it is called, and nothing starts without it', async () => {
-  await open(keys('k1'));
+  await open(keysNamed('k1'));
   await bench.runtime.setSwitch({ kind: 'pause', pipeline: 'orders', onlyKeys: [] }, 'ana', 'a test');
   const { id } = bench.runtime.switches()[0]!;
   expect(id).toContain('/');
@@ -283,7 +275,7 @@ test('a damaged version is named by the check', async () => {
     }),
   );
   bench.checkpoints = {};
-  bench.encryption = keys('k1');
+  bench.encryption = keysNamed('k1');
   await bench.restart();
   await order('a', { n: 1 });
   await bench.runtime.stop();

@@ -1,18 +1,19 @@
 import { DatabaseSync } from 'node:sqlite';
+import type { PlanStep } from '@tenon/pipeline';
 import { afterEach, describe, expect, test } from 'vitest';
-import type { EncryptionOptions } from './embedded/data-keys.ts';
 import { Names } from './embedded/names.ts';
 import { openLedger } from './embedded/open-ledger.ts';
 import { hiddenPlace, hidings, withPlacesHidden } from './embedded/places.ts';
 import { writes } from './embedded/statements.ts';
 import { type Bench, openBenchWith, refused } from './testing/bench.ts';
+import { keysNamed } from './testing/keys.ts';
 import { call, childPlan, literal, planFor, run, step, undoable } from './testing/plan.ts';
 import { bytesUnder, problemsOf } from './testing/stored-file.ts';
 import { until } from './testing/until.ts';
 
 const DAY_MS = 86_400_000;
 const CANARY = 'CANARY-item';
-const encryption: EncryptionOptions = { keys: { k1: Buffer.alloc(32, 'k1') }, current: 'k1' };
+const encryption = keysNamed('k1');
 
 let bench: Bench;
 afterEach(() => bench.close());
@@ -26,23 +27,31 @@ const plan = planFor({
   limits: { concurrency: 50, deadlineMs: 5 * DAY_MS },
   identity: { key: { expression: 'event.id' }, retainMs: DAY_MS },
   steps: [
-    step('forEach', 'lines', {
-      in: 'event.lines',
-      as: 'line',
-      // No value of the payload, and no text of the plan.
-      key: { expression: "line.sku + '.'" },
-      max: 500,
-      concurrency: 3,
-      onItemFailure: 'stop',
-      steps: [
+    lines(
+      [
         undoable('book', 'acme.create', { with: input }),
         step('approve', 'yes', approval),
         run('sub', child, input),
         call('put', 'acme.put', { with: input }),
       ],
-    }),
+      3,
+    ),
   ],
 });
+
+/** These steps for each line of the order. */
+function lines(steps: readonly PlanStep[], concurrency = 1): PlanStep {
+  return step('forEach', 'lines', {
+    in: 'event.lines',
+    as: 'line',
+    // No value of the payload, and no text of the plan.
+    key: { expression: "line.sku + '.'" },
+    max: 500,
+    concurrency,
+    onItemFailure: 'stop',
+    steps,
+  });
+}
 
 const bytes = (): string => bytesUnder(bench.file);
 
@@ -175,18 +184,7 @@ describe('items of lists in an encrypted file', () => {
   test('that cannot be undone are parked, resumed and listed by their names', async () => {
     const undoing = planFor({
       onFailure: 'compensate',
-      steps: [
-        step('forEach', 'lines', {
-          in: 'event.lines',
-          as: 'line',
-          key: { expression: "line.sku + '.'" },
-          max: 5,
-          concurrency: 1,
-          onItemFailure: 'stop',
-          steps: [undoable('book', 'acme.create', { with: input })],
-        }),
-        call('put', 'acme.put'),
-      ],
+      steps: [lines([undoable('book', 'acme.create', { with: input })]), call('put', 'acme.put')],
     });
     bench = await openBenchWith({ checkpoints: {}, encryption }, [undoing]);
     bench.target.script = { put: [{ fail: refused }], remove: [{ fail: refused }] };
@@ -240,17 +238,7 @@ describe('items of lists in an encrypted file', () => {
         pipeline: 'pausing',
         trigger: { event: 'shop.paid' },
         limits: { concurrency: 50, deadlineMs: 5 * DAY_MS },
-        steps: [
-          step('forEach', 'lines', {
-            in: 'event.lines',
-            as: 'line',
-            key: { expression: "line.sku + '.'" },
-            max: 5,
-            concurrency: 1,
-            onItemFailure: 'stop',
-            steps: [step('wait', 'pause', { for: { durationMs: DAY_MS } })],
-          }),
-        ],
+        steps: [lines([step('wait', 'pause', { for: { durationMs: DAY_MS } })])],
       }),
     );
     await bench.runtime.accept({

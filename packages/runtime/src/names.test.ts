@@ -9,6 +9,7 @@ import { markEncrypted } from './embedded/seal-older.ts';
 import { Sealer } from './embedded/sealer.ts';
 import type { AcceptResult } from './runtime.ts';
 import { type Bench, openBench, openBenchWith, refused } from './testing/bench.ts';
+import { keysNamed } from './testing/keys.ts';
 import { call, planFor, step, undoable } from './testing/plan.ts';
 import { bytesUnder, problemsOf } from './testing/stored-file.ts';
 import { until } from './testing/until.ts';
@@ -18,10 +19,6 @@ const DIGEST = /^~[A-Za-z0-9_-]{22}$/;
 
 let bench: Bench;
 afterEach(() => bench.close());
-
-function keys(...ids: readonly string[]): EncryptionOptions {
-  return { keys: Object.fromEntries(ids.map((id) => [id, Buffer.alloc(32, id)])), current: ids[0]! };
-}
 
 const bytes = (file = bench.file): string => bytesUnder(file);
 
@@ -116,7 +113,7 @@ function holdTakeover(): () => void {
 
 describe('names in an encrypted file', () => {
   test('stand in no file in clear, and all that goes by them goes on', async () => {
-    await open(keys('k1'));
+    await open(keysNamed('k1'));
     const first = await order('a', { of: 'mila', delivery: 'first' });
     const second = await order('b', { of: 'mila', n: 2 });
     await bench.runtime.idle();
@@ -183,7 +180,7 @@ describe('names in an encrypted file', () => {
 
   test('make the same effects as in a file that is not', async () => {
     const made: string[][] = [];
-    for (const encryption of [undefined, keys('k1')]) {
+    for (const encryption of [undefined, keysNamed('k1')]) {
       await open(encryption);
       const runId = await order('a');
       await bench.restart();
@@ -197,11 +194,11 @@ describe('names in an encrypted file', () => {
   });
 
   test('are shown to who reads the file with its keys; without, nothing is said to be absent', async () => {
-    await open(keys('k1'));
+    await open(keysNamed('k1'));
     const runId = await order('a');
     await bench.runtime.idle();
     await bench.runtime.stop();
-    const withKeys = openLedger(bench.file, keys('k1'));
+    const withKeys = openLedger(bench.file, keysNamed('k1'));
     expect(withKeys.runs({ key: id('a') })).toMatchObject([{ runId, key: id('a') }]);
     withKeys.close();
     const without = openLedger(bench.file);
@@ -212,7 +209,7 @@ describe('names in an encrypted file', () => {
   });
 
   test('go with the data: the run is found by who knows its key, which is told to nobody', async () => {
-    await open(keys('k1'));
+    await open(keysNamed('k1'));
     const runId = await order('a', { delivery: 'first' });
     await approve(runId);
     await bench.runtime.idle();
@@ -228,22 +225,22 @@ describe('names in an encrypted file', () => {
     expect(await send('a')).toMatchObject({ runs: [{ runId, started: false }] });
     expect(await send('z', { delivery: 'first' })).toMatchObject({ duplicateDelivery: true });
     await bench.runtime.idle();
-    const backup = openLedger(`${bench.file}.backup`, { ...keys('k1'), folder: keyFolder(bench.file) });
+    const backup = openLedger(`${bench.file}.backup`, { ...keysNamed('k1'), folder: keyFolder(bench.file) });
     expect(backup.runs()).toMatchObject([{ runId, key: erased!.key }]);
     backup.close();
   });
 
   test('of a file with the key files of another are refused', async () => {
-    await open(keys('k1'));
+    await open(keysNamed('k1'));
     const other = bench;
-    await open(keys('k1'));
+    await open(keysNamed('k1'));
     await order('a');
     await bench.runtime.stop();
     rmSync(keyFolder(bench.file), { recursive: true });
     cpSync(keyFolder(other.file), keyFolder(bench.file), { recursive: true });
     await expect(bench.restart()).rejects.toMatchObject({ code: 'RUNTIME_KEY_WRONG' });
     // Nor does who reads it hear that nothing is there.
-    const reader = openLedger(bench.file, keys('k1'));
+    const reader = openLedger(bench.file, keysNamed('k1'));
     expect(reader.runs()).toMatchObject([{ key: expect.stringMatching(DIGEST) }]);
     expect(() => reader.runs({ key: id('a') })).toThrow(
       expect.objectContaining({ code: 'RUNTIME_KEY_WRONG' }),
@@ -273,7 +270,7 @@ describe('a file whose names were in clear', () => {
     await approve(ended);
     await bench.runtime.idle();
     expect(bytes()).toContain('CANARY-key');
-    bench.encryption = keys('k1');
+    bench.encryption = keysNamed('k1');
     const letGo = holdTakeover();
     await bench.crash();
 
@@ -331,10 +328,10 @@ describe('a file whose names were in clear', () => {
     }
     expect(problemsOf(bench)).toEqual([]);
 
-    bench.encryption = keys('k2', 'k1');
+    bench.encryption = keysNamed('k2', 'k1');
     await bench.restart();
     await bench.runtime.rewrapKeys('ana', 'yearly');
-    bench.encryption = keys('k2');
+    bench.encryption = keysNamed('k2');
     await bench.restart();
     await known();
     await bench.runtime.stop();
@@ -354,7 +351,7 @@ describe('a file whose names were in clear', () => {
     for (const name of names)
       await order(name, { of: `${Number(name) % 40}`, n: Number(name), delivery: name });
     await bench.runtime.idle();
-    bench.encryption = keys('k1');
+    bench.encryption = keysNamed('k1');
     for (const slices of [1, 5, 4, 3]) {
       let left = slices;
       const never = new Promise<never>(() => {});
@@ -391,7 +388,7 @@ describe('a file whose names were in clear', () => {
     bench = await openBench(brief);
     const earlier = await order('a');
     await bench.pass(2_000);
-    bench.encryption = keys('k1');
+    bench.encryption = keysNamed('k1');
     const letGo = holdTakeover();
     await bench.crash();
     const later = await order('a');
@@ -412,7 +409,7 @@ describe('a file whose names were in clear', () => {
       await open();
       const named = await order('a', { n: 2 });
       await bench.runtime.idle();
-      bench.encryption = keys('k1');
+      bench.encryption = keysNamed('k1');
       const letGo = holdTakeover();
       await bench.crash();
       await approve(named);
@@ -446,7 +443,7 @@ describe('a file whose names were in clear', () => {
       INSERT INTO runs (seq, run_id, state, ${columns}) SELECT n, 'child-' || n, 'succeeded', ${columns} FROM n JOIN runs ON seq = 1`);
     db.exec(`INSERT INTO children (run_seq, parent_seq, parent_key, parent_step, root_seq, hops, deadline_ms)
       SELECT seq, 1, seq, 'sub', 1, 1, 1000 FROM runs WHERE seq > 1`);
-    const sealer = new Sealer(bench.file, db, keys('k1'));
+    const sealer = new Sealer(bench.file, db, keysNamed('k1'));
     // As a start makes it.
     sealer.systemKey();
     markEncrypted(db);
@@ -466,7 +463,7 @@ describe('a file whose names were in clear', () => {
       'ana',
       'a test',
     );
-    bench.encryption = keys('k1');
+    bench.encryption = keysNamed('k1');
     await bench.crash();
     await bench.runtime.idle();
     expect(bench.runtime.switches()).toMatchObject([{ onlyKeys: [id('a')] }]);

@@ -10,6 +10,7 @@ import { verifyExport } from './ledger/verify-ledger.ts';
 import type { RuntimeCode, runtimeRules } from './rules.ts';
 import { RuntimeError } from './runtime-error.ts';
 import { type Bench, outdated, refused, unavailable } from './testing/bench.ts';
+import { keyNamed, keysNamed } from './testing/keys.ts';
 import { amend, call, childPlan, planFor, run, step, undoable } from './testing/plan.ts';
 import { listing, reconciled, reconciliationFor } from './testing/reconciliation.ts';
 import {
@@ -174,7 +175,7 @@ export const runtimeCases = {
     silent: async (open) => startedWith(open, KEYS),
   },
   RUNTIME_KEY_WRONG: {
-    fires: async (open) => startedWith(open, { ...KEYS, keys: { k1: Buffer.alloc(32, 'another') } }),
+    fires: async (open) => startedWith(open, { ...KEYS, keys: { k1: keyNamed('another') } }),
     silent: async (open) => startedWith(open, KEYS),
   },
   KEYS_NOT_CONFIGURED: {
@@ -811,7 +812,7 @@ async function abroad(open: Parameters<Scenario>[0], region: string): Promise<re
   return [bench.runtime.run(runId)?.failure?.code ?? ''];
 }
 
-const KEYS: EncryptionOptions = { keys: { k1: Buffer.alloc(32, 'k1') }, current: 'k1' };
+const KEYS = keysNamed('k1');
 
 /** An encrypted file is opened again with these keys. */
 async function startedWith(

@@ -1,17 +1,16 @@
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { exit } from '../exit.ts';
+import { initFolder } from '../testing/init-folder.ts';
 import { runCommand } from '../testing/run-command.ts';
 import { addCommands } from './add.ts';
 import { checkCommand } from './check.ts';
 
 let folder: string;
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'tenon-agree-'));
-  await cp(join(import.meta.dirname, '../../templates/init'), folder, { recursive: true, force: true });
+  folder = await initFolder('agree');
   await writeFile(join(folder, 'books.yaml'), books);
   await writeFile(join(folder, 'desk.yaml'), desk);
   for (const name of ['books', 'desk'])

@@ -1,18 +1,17 @@
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isObject, systemClock } from '@tenon/model';
 import { checkWorkspace, loadWorkspace } from '@tenon/pipeline';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { exit } from '../exit.ts';
+import { initFolder } from '../testing/init-folder.ts';
 import { runCommand } from '../testing/run-command.ts';
 import { grantsCommand } from './grants.ts';
 
 let folder: string;
 let now = Date.parse('2026-11-28T09:00:00Z');
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'tenon-grants-'));
-  await cp(join(import.meta.dirname, '../../templates/init'), folder, { recursive: true });
+  folder = await initFolder('grants');
   now = Date.parse('2026-11-28T09:00:00Z');
 });
 afterEach(() => rm(folder, { recursive: true }));

@@ -1,17 +1,15 @@
-import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { systemClock, systemRandom } from '@tenon/model';
 import { describe, expect, it } from 'vitest';
 import { runCommandLine } from '../command.ts';
+import { initFolder } from '../testing/init-folder.ts';
 import { healthCommand } from './health.ts';
 
 describe('tenon health', () => {
   it('asks the health call and nothing else, and says which connection does not answer', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'tenon-health-'));
-    await cp(join(import.meta.dirname, '../../templates/init'), folder, { recursive: true });
+    const folder = await initFolder('health');
     const asked: string[] = [];
     let status = 200;
     const shop = createServer((request, response) => {

@@ -1,12 +1,12 @@
-import { appendFile, cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { systemClock, systemRandom } from '@tenon/model';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { runCommandLine } from '../command.ts';
 import { exit } from '../exit.ts';
+import { initFolder } from '../testing/init-folder.ts';
 import { runCommand } from '../testing/run-command.ts';
 import { sandboxCommands } from './sandbox.ts';
 
@@ -14,8 +14,7 @@ let folder: string;
 let server: Server;
 let bodies: unknown[];
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'tenon-deliver-'));
-  await cp(join(import.meta.dirname, '../../templates/init'), folder, { recursive: true, force: true });
+  folder = await initFolder('deliver');
   bodies = [];
   server = createServer((request, response) => {
     let text = '';

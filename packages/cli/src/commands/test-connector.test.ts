@@ -1,18 +1,16 @@
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { loadContract, nodeFileReader } from '@tenon/contract';
 import { startSandbox } from '@tenon/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { exit } from '../exit.ts';
+import { initFolder } from '../testing/init-folder.ts';
 import { runCommand } from '../testing/run-command.ts';
 import { testConnectorCommand } from './test-connector.ts';
 
-const template = join(import.meta.dirname, '../../templates/init');
 let folder: string;
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'tenon-test-connector-'));
-  await cp(template, folder, { recursive: true });
+  folder = await initFolder('test-connector');
 });
 afterEach(() => rm(folder, { recursive: true }));
 

@@ -4,6 +4,7 @@ import type { RunSummary } from '../../runtime.ts';
 import { RuntimeError } from '../../runtime-error.ts';
 import { type Bench, openBenchWith } from '../bench.ts';
 import { emptyFile } from '../empty-file.ts';
+import { keysNamed } from '../keys.ts';
 import { childrenOf } from './children.ts';
 import { Coverage, type Happening } from './coverage.ts';
 import { History, type Witness } from './history.ts';
@@ -52,7 +53,7 @@ export async function simulate(
   const bench = await openBenchWith(start, [SHIPPING, ...first]);
   if (seed % ENCRYPTED_EVERY === 0) {
     // From the second start on: at once, or in the midst, so that what was stored until then is taken over while runs go on.
-    bench.encryption = { keys: { k1: Buffer.alloc(32, 'k1') }, current: 'k1' };
+    bench.encryption = keysNamed('k1');
     if (seed % (2 * ENCRYPTED_EVERY) === 0) await bench.restart();
   }
   const hand = new SwitchHand(bench, seededRandom(seed + 1_000_000), coverage);

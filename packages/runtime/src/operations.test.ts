@@ -30,6 +30,49 @@ describe('cancel', () => {
     expect(await bench.runtime.cancel(runId, 'ana', 'again')).toMatchObject({ ok: false, code: 'RUN_ENDED' });
   });
 
+  test.each(['active', 'woken'] as const)(
+    'of a run whose end is on its way to the disk is told that it has ended, and leaves it at rest (%s)',
+    async (how) => {
+      const steps =
+        how === 'active'
+          ? [call('one', 'acme.create')]
+          : [step('wait', 'w', { for: { durationMs: 60_000 } }), call('one', 'acme.put')];
+      bench = await openBench(planFor({ steps }));
+      const told: Promise<unknown>[] = [];
+      // What is answered is on its way: the run has not ended in the file, and will have when the word gets there.
+      bench.target.onCall = (when) => {
+        if (when !== 'after') return;
+        bench.onBatch = async () => {
+          delete bench.onBatch;
+          told.push(bench.runtime.cancel(runId, 'ana', 'mistake'));
+        };
+      };
+      const runId = await bench.order({ id: 'a' });
+      await bench.pass(60_000);
+      expect(await Promise.all(told)).toMatchObject([{ ok: false, code: 'RUN_ENDED' }]);
+      expect(bench.state(runId)).toBe('succeeded');
+      await bench.runtime.idle();
+      expect(bench.runtime.trace({ runId }).filter(({ kind }) => kind === 'operator')).toEqual([]);
+    },
+  );
+
+  test('that an earlier version let reach a run that had ended does not keep it due for ever', async () => {
+    bench = await openBench(planFor({ steps: [call('one', 'acme.create')] }));
+    const runId = await bench.order({ id: 'a' });
+    await bench.runtime.idle();
+    await bench.runtime.stop();
+    const db = new DatabaseSync(bench.file);
+    db.exec('UPDATE runs SET due_at = 1');
+    db.close();
+    await bench.restart();
+    await bench.runtime.idle();
+    expect(bench.state(runId)).toBe('succeeded');
+    expect(bench.runtime.deadLetters()).toEqual([]);
+    const read = new DatabaseSync(bench.file, { readOnly: true });
+    expect(read.prepare('SELECT due_at FROM runs').get()).toEqual({ due_at: null });
+    read.close();
+  });
+
   test('lets an attempt under way end first', async () => {
     bench = await openBench(planFor({ steps: [undoable('one'), undoable('two')] }));
     const { promise: wait, resolve } = Promise.withResolvers<void>();

@@ -3,6 +3,7 @@ import { type ChildEnd, type Fact, Suspension } from '../engine.ts';
 import { interpret } from '../interpreter/interpret.ts';
 import type { Caller } from '../interpreter/tries.ts';
 import type { RunState } from '../runtime.ts';
+import { finalStates } from '../states.ts';
 import { type ChildLink, canBeTold, linkOf, wordWrites } from './children.ts';
 import { CommitFailed, type PendingGroup } from './commit-queue.ts';
 import type { EmbeddedEngine } from './engine.ts';
@@ -44,6 +45,11 @@ export class Activations {
       return [];
     }
     if (row.state === 'accepted') this.#engine.counts.addBacklog(row.pipeline, -1);
+    if (isOver(row, memory[1])) {
+      // A version that let a word reach a run that had ended left it due; it would be tried again for ever.
+      if (!this.#engine.isBroken) await this.#engine.commit([['rest', seq]]).catch(() => {});
+      return [];
+    }
     const due = await this.activate(row, ...memory);
     // A pause caught it before it had begun: it waits for its turn again.
     if (row.state === 'accepted' && !this.#engine.board.isQuiet && !this.#engine.isBroken) {
@@ -170,6 +176,12 @@ export class Activations {
       // Not to be read, or refused as well: the run stays claimed, and the next start of the process tries it again.
     }
   }
+}
+
+/** It has ended, and no run above it undoes it. */
+function isOver({ state }: RunRow, journal: readonly JournalRow[]): boolean {
+  if (state === 'succeeded') return !journal.some(({ key }) => key === '#takenBack');
+  return finalStates.has(state);
 }
 
 async function isStored(birth: PendingGroup | undefined): Promise<boolean> {

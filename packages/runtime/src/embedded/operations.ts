@@ -198,9 +198,12 @@ async function write(
   try {
     await engine.commit(writes, [engine.noted(run, facts)]);
   } catch (error) {
-    if (error instanceof CommitRefused && refusalCode !== undefined)
-      return refused(refusalCode, 'someone else was faster');
-    throw error;
+    if (!(error instanceof CommitRefused) || refusalCode === undefined) throw error;
+    // It ended while this was on its way.
+    const state = String(engine.read.of('SELECT state FROM runs WHERE seq = ?').get(run.seq)?.['state']);
+    return finalStates.has(state)
+      ? refused('RUN_ENDED', `the run has ${state}`)
+      : refused(refusalCode, 'someone else was faster');
   }
   engine.dispatcher.touch(run.pipeline, engine.now());
   return { ok: true };

@@ -150,7 +150,14 @@ export const writes = {
   end: 'UPDATE OR ROLLBACK runs SET state = ?2, updated_at = ?3, due_at = NULL, claimed = 0, step = ?4, failure = ?5 WHERE seq = ?1',
   /** Lets the next run of an order key begin: values pipeline, order key, now. */
   admitNext: `UPDATE runs SET due_at = ?3, behind = 0 WHERE behind = 1 AND seq = (SELECT min(seq) FROM runs WHERE pipeline = ?1 AND order_key = ?2 AND order_key IS NOT NULL AND state NOT IN (${TERMINAL}))`,
-  wake: 'UPDATE runs SET due_at = ?2 WHERE seq = ?1 AND claimed <> 1',
+  /**
+   * A person has said something to a run: values seq, now. Refused by the trigger where it has ended in a write before this one:
+   * whoever said so is told, and what has ended is never due.
+   */
+  wake: `UPDATE OR ROLLBACK runs SET due_at = ?2, state = CASE WHEN state IN (${FINAL}) THEN 'accepted' ELSE state END WHERE seq = ?1 AND claimed <> 1`,
+  /** Of a run that has ended, and is not to be undone with another one. */
+  rest: `UPDATE runs SET due_at = NULL WHERE seq = ?1 AND state IN (${FINAL})
+    AND NOT (state = 'succeeded' AND EXISTS (SELECT 1 FROM journal WHERE run_seq = ?1 AND key = '#takenBack'))`,
   /** A person resumed it: values seq, state, now. The deadline begins anew, once it has its turn in the order of its key. */
   resume: `UPDATE OR ROLLBACK runs SET state = ?2, updated_at = ?3, clock_from = ?3, paused_since = CASE taken WHEN 1 THEN ?3 END, claimed = 0, failure = NULL,
     behind = taken, due_at = CASE taken WHEN 1 THEN NULL ELSE ?3 END

@@ -4,11 +4,12 @@ import { expect, test } from 'vitest';
 import { plantedBugs } from './testing/planted-bugs.ts';
 import { type Happening, happenings } from './testing/simulation/coverage.ts';
 import { simulate } from './testing/simulation/simulate.ts';
+import { slownessOf } from './testing/simulation/slowness.ts';
 
 const SEEDS = 200;
 
 test(`${SEEDS} random histories with faults, kills and operators keep every promise`, {
-  timeout: 240_000,
+  timeout: 600_000,
 }, async () => {
   const states = new Map<string, number>();
   const seen = new Map<string, number>();
@@ -25,8 +26,12 @@ test(`${SEEDS} random histories with faults, kills and operators keep every prom
     expect(states.get(state), state).toBeGreaterThan(0);
 });
 
-test('a seed is the same history each time', async () => {
-  const [first, second] = [await simulate(12), await simulate(12)];
+test.each([
+  ['are written at once', 10],
+  ['take time', 12],
+])('a seed is the same history each time, where batches %s', async (_, seed) => {
+  expect(slownessOf(seed) === undefined).toBe(seed === 10);
+  const [first, second] = [await simulate(seed), await simulate(seed)];
   expect(second).toEqual(first);
   expect(first.runs.length).toBeGreaterThan(0);
 });

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { CommitFailed, CommitQueue, CommitRefused, type Committer } from './commit-queue.ts';
+import { CommitFailed, CommitQueue, CommitRefused, type Committer, type Pace } from './commit-queue.ts';
 
 /** A committer whose batches end when the test says so. */
-function slowCommitter(batchesMax = 1, gather?: () => void) {
+function slowCommitter(batchesMax = 1, gather?: () => void, pace?: Pace) {
   const batches: {
     readonly size: number;
     end(refused?: readonly (string | undefined)[]): void;
@@ -10,6 +10,7 @@ function slowCommitter(batchesMax = 1, gather?: () => void) {
   }[] = [];
   const committer: Committer = {
     batchesMax,
+    ...(pace && { pace }),
     apply: (groups) =>
       new Promise((resolve, reject) =>
         batches.push({
@@ -61,6 +62,23 @@ test('the next batch is on its way while runs of the one before are carried on',
   }
   await queue.settled();
   expect(batches.reduce((sum, { size }) => sum + size, 0)).toBe(400);
+});
+
+test('a committer with a pace of its own gets as small batches as it says, and its groups are told as many at a time', async () => {
+  const { queue, batches } = slowCommitter(2, undefined, { groupsMin: 1, toldAtOnce: 1 });
+  const told: number[] = [];
+  const some = [0, 1].map((n) => queue.commit([]).then(() => told.push(n)));
+  await turns(2);
+  const more = [2, 3].map((n) => queue.commit([]).then(() => told.push(n)));
+  await turns(2);
+  expect(batches.map(({ size }) => size)).toEqual([2, 2]);
+  batches[0]!.end();
+  await turn();
+  expect(told).toEqual([0]);
+  await Promise.all(some);
+  batches[1]!.end();
+  await Promise.all(more);
+  expect(told).toEqual([0, 1, 2, 3]);
 });
 
 test('a committer that takes one batch at a time has one on its way, and all are told in the order in which they were handed in', async () => {

@@ -8,6 +8,8 @@ import { joinedEnds, type Write } from './statements.ts';
 export interface Committer {
   /** How many batches may be on their way to it: the next one then begins where the one before has ended. */
   readonly batchesMax: number;
+  /** How the queue goes about it, where not as usual: a simulation has tens of groups where a server has thousands. */
+  readonly pace?: Pace;
   /** Rejects when the disk fails; then nothing of the batch is stored, and nothing of any after it. */
   apply(groups: readonly Group[]): Promise<BatchResult>;
   /** The ledger's tree over all that is stored. */
@@ -17,6 +19,13 @@ export interface Committer {
   /** Does a slice of a chore on the file; gives how much of it is left. */
   tend(chore: Chore): Promise<number>;
   close(): Promise<void>;
+}
+
+export interface Pace {
+  /** Fewest groups that are worth a transaction while more are about to come. */
+  readonly groupsMin: number;
+  /** Groups that are told at a time what became of them. */
+  readonly toldAtOnce: number;
 }
 
 /** The data was refused: a broken invariant, or someone was faster. */
@@ -104,12 +113,10 @@ export type Seal = (noted: readonly Noted[]) => {
 /** Most groups in one transaction: bounds how long the first of them waits. */
 const BATCH_GROUPS_MAX = 512;
 /**
- * Fewest that are worth a transaction while more are about to come. With 64 in flight, 16 gave a tenth more runs a second than
- * 64, since the committer then stores one half of them while this thread carries on the other; 8 gave fewer (an fsync for each few).
+ * With 64 in flight, 16 gave a tenth more runs a second than 64, since the committer then stores one half of them while this
+ * thread carries on the other; 8 gave fewer (an fsync for each few).
  */
-const BATCH_GROUPS_MIN = 16;
-/** Told at a time. */
-const TOLD_AT_ONCE = 32;
+const PACE: Pace = { groupsMin: 16, toldAtOnce: 32 };
 
 /**
  * Group commit: while batches are on their way to the disk, the next one gathers. Groups reach the disk in the order in
@@ -117,6 +124,7 @@ const TOLD_AT_ONCE = 32;
  */
 export class CommitQueue {
   readonly #committer: Committer;
+  readonly #pace: Pace;
   readonly #seal: Seal;
   readonly #onDurable: (entries: readonly LedgerEntry[]) => void;
   readonly #onFailure: (error: Error) => void;
@@ -140,6 +148,7 @@ export class CommitQueue {
   ) {
     this.#gather = gather;
     this.#committer = committer;
+    this.#pace = committer.pace ?? PACE;
     this.#seal = seal;
     this.#onDurable = onDurable;
     this.#onFailure = onFailure;
@@ -224,7 +233,7 @@ export class CommitQueue {
     if (!this.#isFailed && this.#isWorthABatch()) this.#apply();
     if (this.#stored.length === 0) return;
     // What is stored is stored, whatever failed after it.
-    this.#tell(this.#isFailed ? this.#stored.length : TOLD_AT_ONCE);
+    this.#tell(this.#isFailed ? this.#stored.length : this.#pace.toldAtOnce);
     // Lets what was waiting for these groups run, so that its writes join the next batch.
     this.#schedule();
   }
@@ -233,8 +242,8 @@ export class CommitQueue {
     const gathered = this.#waiting.length;
     if (gathered === 0 || this.#away.length >= this.#committer.batchesMax) return false;
     const [first] = this.#away;
-    if (first !== undefined) return gathered >= Math.max(BATCH_GROUPS_MIN, first);
-    return this.#stored.length === 0 || gathered >= BATCH_GROUPS_MIN;
+    if (first !== undefined) return gathered >= Math.max(this.#pace.groupsMin, first);
+    return this.#stored.length === 0 || gathered >= this.#pace.groupsMin;
   }
 
   /** Puts one batch on disk. */

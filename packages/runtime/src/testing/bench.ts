@@ -13,6 +13,7 @@ import type { CheckpointOptions } from '../ledger/checkpoint-keeper.ts';
 import type { LedgerEntry, RunState, Runtime, RuntimeLimits, RuntimeOptions } from '../runtime.ts';
 import type { SecretAudit } from '../secret-audit.ts';
 import { memoryFolder } from './empty-file.ts';
+import { type Slowness, slowCommitter, type UnderWay } from './slow-committer.ts';
 import { type FileState, fileStateOf, type TornWrite } from './torn-write.ts';
 
 /** A clock that stands still until told otherwise. */
@@ -304,6 +305,10 @@ export interface Bench {
   onEntry?: (entry: LedgerEntry) => void;
   /** A batch is on its way to the disk, for as long. */
   onBatch?: () => Promise<void>;
+  /** Batches that were handed over and not answered, first the one whose turn it is: where they take turns of the loop. */
+  readonly underWay: readonly UnderWay[];
+  /** A turn of the loop in which batches are under way. */
+  onUnderWay?: () => void;
   /** A batch is on the disk, and nobody has heard of it. */
   onCommit?: () => void;
   /** The file is about to be tended to. */
@@ -361,6 +366,8 @@ export interface BenchStart extends Pick<Bench, 'checkpoints' | 'encryption'> {
   readonly begun?: Buffer;
   /** Pages in the log from which on it is moved into the file. */
   readonly logPages?: number;
+  /** A batch takes turns of the loop; otherwise it is written at once. */
+  readonly slowness?: Slowness | undefined;
 }
 
 /** As `openBench`, with what its first start is to know. */
@@ -422,8 +429,10 @@ export async function openBenchWith(start: BenchStart, plans: readonly Plan[]): 
         bench.onEntry?.(entry);
       },
     };
-    return openRuntimeWith(options, (path) =>
-      breakable(
+    const underWay: UnderWay[] = [];
+    bench.underWay = underWay;
+    return openRuntimeWith(options, (path) => {
+      const committer = breakable(
         inlineCommitter(path, bench.encryption),
         () => isDiskBroken,
         {
@@ -443,11 +452,17 @@ export async function openBenchWith(start: BenchStart, plans: readonly Plan[]): 
           onBatch: () => bench.onBatch?.(),
           onTend: (chore) => bench.onTend?.(chore),
         },
-      ),
-    );
+      );
+      if (start.slowness === undefined) return committer;
+      return slowCommitter(committer, start.slowness, underWay, {
+        isDead,
+        onTurn: () => bench.onUnderWay?.(),
+      });
+    });
   };
 
-  const bench: Bench = {
+  const bench: Bench & { underWay: readonly UnderWay[] } = {
+    underWay: [],
     clock,
     target,
     entries,
@@ -516,7 +531,7 @@ export async function openBenchWith(start: BenchStart, plans: readonly Plan[]): 
     },
     abandon: () => rmSync(folder, { recursive: true, force: true }),
   };
-  const { begun, logPages: _, ...known } = start;
+  const { begun, logPages: _, slowness: __, ...known } = start;
   if (begun !== undefined) writeFileSync(bench.file, begun);
   Object.assign(bench, known);
   bench.runtime = await open(bench.file);
@@ -542,6 +557,8 @@ function breakable(
   },
 ): Committer {
   let isTuned = logPages === undefined;
+  /** A batch may have been handed over before the one before it failed; the writer itself knows of its own failures alone. */
+  let hasFailed = false;
   return {
     batchesMax: committer.batchesMax,
     apply: async (groups) => {
@@ -549,7 +566,7 @@ function breakable(
       if (onItsWay !== undefined) await onItsWay;
       if (!isTuned) committer.pragma(`wal_autocheckpoint = ${logPages}`);
       isTuned = true;
-      if (isBroken()) throw new Error('disk I/O error');
+      if (isBroken() || hasFailed) throw new Error('disk I/O error');
       const fault = next.get();
       if (fault === undefined) return committed(await committer.apply(groups));
       if (fault.when === 'full') return applyFull(groups, fault);
@@ -561,6 +578,7 @@ function breakable(
       fault.onFailed(isOneCommit ? before : undefined);
       // A process that has died hears of nothing.
       if (fault.when === 'torn') return new Promise(() => {});
+      hasFailed = true;
       throw new Error('disk I/O error');
     },
     head: () => committer.head(),

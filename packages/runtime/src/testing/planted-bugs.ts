@@ -354,6 +354,24 @@ export const plantedBugs: readonly PlantedBug[] = [
     "['closeOpening', run.seq, opening.key],",
   ),
   bug(
+    'a run is looked for before the word to it is on the disk',
+    operations,
+    'await engine.commit(writes, [engine.noted(run, facts)]);',
+    'const written = engine.commit(writes, [engine.noted(run, facts)]);\n    engine.dispatcher.touch(run.pipeline, engine.now());\n    await written;\n    return { ok: true };',
+  ),
+  bug(
+    'names of an event are free as soon as it is handed over',
+    admission,
+    'if (!isKnown)\n      group.atLast(() => (this',
+    'if (!isKnown)\n      group.atLast(() => (arrival.names.forEach((name) => this.#reserved.delete(name)), this',
+  ),
+  bug(
+    'a run that was taken, and is not marked so in the file yet, is taken once more',
+    dispatcher,
+    'const fresh = found.filter((seq) => !lane.active.has(seq));',
+    'const fresh = found;',
+  ),
+  bug(
     'a resumed run has no turn',
     statements,
     'CASE taken WHEN 1 THEN NULL ELSE ?3 END\n    FROM',
@@ -513,6 +531,12 @@ export const plantedBugs: readonly PlantedBug[] = [
     keeping,
     'await this.#release(tagOf(before));\n    this.#engine.dispatcher.touchAll(this.#engine.now());',
     'this.#engine.dispatcher.touchAll(this.#engine.now());',
+  ),
+  bug(
+    'what a switch held is let go before the switch is off the disk',
+    keeping,
+    "await this.#engine.commit(\n      [['dropSwitch', id], ...this.#unpaused(before)],\n      [this.#engine.system({ kind: 'switch', details })],\n    );\n    await this.#release(tagOf(before));",
+    "await this.#release(tagOf(before));\n    await this.#engine.commit(\n      [['dropSwitch', id], ...this.#unpaused(before)],\n      [this.#engine.system({ kind: 'switch', details })],\n    );",
   ),
   bug(
     'compensation goes out under a kill',

@@ -28,6 +28,14 @@ export const happenings = [
   'torn WAL',
   'torn page',
   'dropped fsync',
+  'write fails with another one handed over',
+  // While a batch is being written.
+  'event while a wait is being written',
+  'event while a batch is being written',
+  'switch while a batch is being written',
+  'said while a batch is being written',
+  'crash with a batch under way',
+  'crash with two batches under way',
   // The process.
   'crash at an entry',
   'crash between a commit and its announcement',

@@ -1,7 +1,8 @@
 import type { PlanStep } from '@tenon/pipeline';
 import type { RunSummary } from '../../runtime.ts';
+import { terminalStates } from '../../states.ts';
 import { judgeFamilies } from './children.ts';
-import type { History } from './history.ts';
+import { accountOf, type History } from './history.ts';
 import { judgeAccounts } from './judge-accounts.ts';
 import { judgeDeadlines } from './judge-deadlines.ts';
 import { judgeEntries } from './judge-ledger.ts';
@@ -79,7 +80,21 @@ function judgeOwners(history: History): readonly string[] {
       // Undone, and then its data was let go, its dead letter with it: nothing is left to do.
       .filter(({ runId, state }) => state !== 'compensated' || !history.isErased(runId))
       .filter(({ runId, state }) => !isOwned(history, runId, state, owned))
+      .filter((run) => !isBehindOwned(history, run, owned))
       .map(({ key, state }) => `run of ${key} is ${state} without an owner`)
+  );
+}
+
+/** Resumed, it waits for its turn behind one of its order key that somebody is to look at. */
+function isBehindOwned(history: History, run: RunSummary, owned: ReadonlySet<string>): boolean {
+  if (run.pipeline !== 'orders' || run.state === 'failed') return false;
+  if (history.planOf(run).identity.orderBy === undefined) return false;
+  return history.orders.some(
+    ({ runId, key, state }) =>
+      runId !== run.runId &&
+      accountOf(key) === accountOf(run.key) &&
+      !terminalStates.has(state) &&
+      isOwned(history, runId, state, owned),
   );
 }
 

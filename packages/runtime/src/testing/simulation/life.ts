@@ -9,6 +9,8 @@ import { pick } from './plans.ts';
 const CRASHES_MAX = 6;
 /** Entries and calls between two rests at most: what does more goes round. The busiest sound seeds have some hundreds. */
 const MOVES_MAX = 5_000;
+/** Batches between two rests at most: what goes round may be refused each time, and leave no entry. */
+const BATCHES_MAX = 5_000;
 
 /** Turns of the loop without an entry or a call, after which only time can move what hangs. */
 const QUIET_TURNS = 20;
@@ -56,6 +58,7 @@ export class Life {
   #restarting: Promise<void> | undefined;
   /** Since it last was at rest. */
   #moves = 0;
+  #batches = 0;
   readonly #endless = Promise.withResolvers<never>();
 
   constructor(bench: Bench, random: Random, coverage: Coverage) {
@@ -114,13 +117,20 @@ export class Life {
       this.#endless.reject(new Endless(`${MOVES_MAX} entries and calls, and it does not come to rest`));
   }
 
-  rested(): void {
-    this.#moves = 0;
+  /** A batch was put on the disk, or refused. */
+  stored(): void {
+    if (++this.#batches > BATCHES_MAX)
+      this.#endless.reject(new Endless(`${BATCHES_MAX} batches, and it does not come to rest`));
   }
 
-  maybeCrash(rate: number, at: Happening): void {
+  rested(): void {
+    this.#moves = 0;
+    this.#batches = 0;
+  }
+
+  maybeCrash(rate: number, at?: Happening): void {
     if (this.#crashing !== undefined || this.crashes >= CRASHES_MAX || this.#random.next() >= rate) return;
-    this.#coverage.saw(at);
+    if (at !== undefined) this.#coverage.saw(at);
     this.crash();
   }
 
@@ -128,6 +138,8 @@ export class Life {
     this.isDiskBroken = false;
     if (torn === undefined && this.#random.next() < LOST_TAIL_RATE) this.#loseTail();
     this.crashes++;
+    if (this.#bench.underWay.length > 1) this.#coverage.saw('crash with two batches under way');
+    else if (this.#bench.underWay.length > 0) this.#coverage.saw('crash with a batch under way');
     const crashed = this.#crashed;
     this.#crashed = Promise.withResolvers<void>();
     const opening = this.#bench.crash(torn);
@@ -151,6 +163,7 @@ export class Life {
     const life = this.crashes;
     const how = this.crashes < CRASHES_MAX ? pick(this.#random, DISK_FAULTS) : 'after';
     this.#bench.failNextWrite(how, (before) => {
+      if (this.#bench.underWay.length > 1) this.#coverage.saw('write fails with another one handed over');
       if (how === 'torn') this.crash(before && new TornWrite(before, this.#random));
       else {
         if (life === this.crashes) this.isDiskBroken = true;
@@ -202,7 +215,8 @@ export class Life {
       for (let quiet = 0, moves = this.#moves; quiet < QUIET_TURNS && !isOver; quiet++) {
         if (this.#bench.target.hanging.size === 0) await Promise.race([over, this.#hung.promise]);
         else await new Promise((resolve) => setImmediate(resolve));
-        if (moves !== this.#moves || this.#bench.target.hanging.size === 0) quiet = -1;
+        const isMoving = moves !== this.#moves || this.#bench.underWay.length > 0;
+        if (isMoving || this.#bench.target.hanging.size === 0) quiet = -1;
         moves = this.#moves;
       }
     };

@@ -9,6 +9,8 @@ import { personOf } from './sender.ts';
 
 /** Dead letters resumed in one simulation at most, so that it ends. */
 const RESUMES_MAX = 12;
+/** More of them, while batches are under way: those above are for what is left when all is at rest. */
+const RESUMES_MEANWHILE_MAX = 4;
 /** How long an approval lies that nobody sees to: longer than any has. */
 const LAZY_MS = 90_000;
 /** One in so many words is given by two people at one moment. */
@@ -25,6 +27,7 @@ export class Operator {
   /** Sees to everything at once. */
   isPrompt = false;
   #resumes = 0;
+  #resumesMeanwhile = 0;
   /** When somebody sees to an approval, by run, step and time that it has. */
   readonly #backAtMs = new Map<string, number>();
 
@@ -35,8 +38,13 @@ export class Operator {
     this.#coverage = coverage;
   }
 
+  /** As `act`, early, while batches are under way. */
+  async actMeanwhile(): Promise<void> {
+    await this.act(true, () => this.#resumesMeanwhile++ < RESUMES_MEANWHILE_MAX);
+  }
+
   /** Does something; `false` when there is nothing left to do. `early`: also cancels what still runs. */
-  async act(early: boolean): Promise<boolean> {
+  async act(early: boolean, mayResume = (): boolean => this.#resumes++ < RESUMES_MAX): Promise<boolean> {
     while (this.#life.crashing !== undefined) await this.#life.crashing;
     const { runtime, target } = this.#bench;
     const doubt = runtime.inDoubt()[0];
@@ -64,7 +72,7 @@ export class Operator {
       );
     }
     const letter = runtime.deadLetters().find(({ settled }) => settled !== 'compensated');
-    if (letter !== undefined && this.#resumes++ < RESUMES_MAX)
+    if (letter !== undefined && mayResume())
       return this.#said('run resumed', () => runtime.resume(letter.runId, 'ana', 'try again'));
     if (!early) return false;
     const running = runtime.runs({ state: 'waiting' })[0];
@@ -72,15 +80,19 @@ export class Operator {
     return this.#said('run cancelled', () => runtime.cancel(running.runId, 'ana', 'no longer wanted'));
   }
 
-  /** Lets the data of the person behind an order go: where no run needs it any more, no byte of it is left. */
-  async erase(id: string): Promise<void> {
+  /**
+   * Lets the data of the person behind an order go: where no run needs it any more, and the order is not sent once more
+   * meanwhile, no byte of it is left.
+   */
+  async erase(id: string, sendings: () => number | undefined): Promise<void> {
     while (this.#life.crashing !== undefined) await this.#life.crashing;
     const { file, runtime } = this.#bench;
     const life = this.#life.crashes;
+    const sent = sendings();
     const report = await this.#heard(runtime.erase(personOf(id), 'ana', 'asked for it', true));
     if (report === undefined || life !== this.#life.crashes) return;
     this.#coverage.saw('subject erased');
-    if (report.kept.length > 0) return;
+    if (report.kept.length > 0 || sent === undefined || sent !== sendings()) return;
     for (const suffix of ['', '-wal'])
       if (existsSync(file + suffix) && readFileSync(file + suffix).includes(personOf(id)))
         this.violations.push(`the ${personOf(id)} was erased, and is found in the file${suffix}`);
@@ -107,6 +119,7 @@ export class Operator {
   /** Sometimes two people say it at one moment: one of them is told that somebody was faster. */
   async #said(what: Happening, action: () => Promise<ActionResult>): Promise<true> {
     this.#coverage.saw(what);
+    if (this.#bench.underWay.length > 0) this.#coverage.saw('said while a batch is being written');
     const isTwice = this.#random.next() < TWICE_RATE;
     const said = [this.#heard(action()), ...(isTwice ? [this.#heard(action())] : [])];
     const answers = await Promise.all(said);
@@ -118,10 +131,13 @@ export class Operator {
 
   /** What it says, or `undefined` when it is killed or its disk fails. */
   async #heard<T>(action: Promise<T>): Promise<T | undefined> {
+    const life = this.#life.crashes;
     try {
       return await this.#life.heard(action);
     } catch (error) {
-      if (!(error instanceof CommitFailed && this.#life.isDiskBroken)) throw error;
+      // Somebody else may have heard of the disk first, and have started the process anew.
+      const isDiskBroken = this.#life.isDiskBroken || life !== this.#life.crashes;
+      if (!(error instanceof CommitFailed && isDiskBroken)) throw error;
       return undefined;
     }
   }

@@ -86,19 +86,21 @@ const CROWDED = ['acme.put', 'acme.create', 'acme.createBlind', 'acme.createBlin
 
 const identity = { key: { expression: 'event.id' }, retainMs: 86_400_000 };
 
-const themed: Readonly<Partial<Record<Theme, (random: Random) => Plan>>> = {
-  // One strand waits while the other is still at work, or the run's own does.
-  waits: (random) =>
+const themed: Readonly<Partial<Record<Theme, (random: Random, isSlow: boolean) => Plan>>> = {
+  // One strand waits while the other is still at work, or the run's own does; where batches take time, after something else, so that
+  // what it waits for may be on its way as it comes to it.
+  waits: (random, isSlow) =>
     planFor({
       steps: [
-        random.next() < 0.7
+        ...(isSlow ? ['sa', 'sb'].map((id) => call(id, 'acme.put')) : []),
+        random.next() < (isSlow ? 0.3 : 0.7)
           ? step('parallel', 's0', {
               branches: [
                 { name: 'left', steps: [forPayment('s0l')] },
                 { name: 'right', steps: ['s0r', 's0t', 's0u'].map((id) => call(id, 'acme.put')) },
               ],
             })
-          : pick(random, [forPayment, consent(random)])('s0'),
+          : pick(random, isSlow ? [forPayment] : [forPayment, consent(random)])('s0'),
         call('s1', 'acme.put'),
       ],
       onFailure: 'hold',
@@ -260,10 +262,10 @@ const themed: Readonly<Partial<Record<Theme, (random: Random) => Plan>>> = {
   },
 };
 
-/** A plan of any kind, or of the theme's. */
-export function randomPlan(random: Random, theme: Theme): Plan {
+/** A plan of any kind, or of the theme's. `isSlow`: batches take time. */
+export function randomPlan(random: Random, theme: Theme, isSlow: boolean): Plan {
   const ofTheme = themed[theme];
-  if (ofTheme !== undefined) return ofTheme(random);
+  if (ofTheme !== undefined) return ofTheme(random, isSlow);
   const count = 1 + Math.floor(random.next() * 5);
   const steps = Array.from({ length: count }, (_, i) => randomStep(random, `s${i}`, 0));
   return planFor({
@@ -282,8 +284,13 @@ export function randomPlan(random: Random, theme: Theme): Plan {
 }
 
 /** Another plan of the same pipeline, as its next version: it tells orders apart as the first does. */
-export function nextVersion(random: Random, theme: Theme, { version, identity }: Plan): Plan {
-  const { hash: _, ...plan } = randomPlan(random, theme);
+export function nextVersion(
+  random: Random,
+  theme: Theme,
+  isSlow: boolean,
+  { version, identity }: Plan,
+): Plan {
+  const { hash: _, ...plan } = randomPlan(random, theme, isSlow);
   return planFor({ ...plan, version: version + 1, identity });
 }
 

@@ -12,6 +12,7 @@ import { judge } from './judge.ts';
 import { judgeLedger } from './judge-ledger.ts';
 import { Endless } from './life.ts';
 import { nextVersion, randomPlan, SHIPPING, themeOf } from './plans.ts';
+import { slownessOf } from './slowness.ts';
 import { SwitchHand } from './switch-hand.ts';
 import { World } from './world.ts';
 
@@ -44,12 +45,14 @@ export async function simulate(
 ): Promise<Simulation> {
   const random = seededRandom(seed);
   const theme = themeOf(seed);
-  const plan = randomPlan(random, theme);
+  const slowness = slownessOf(seed);
+  const isSlow = slowness !== undefined;
+  const plan = randomPlan(random, theme, isSlow);
   const first = [...childrenOf(plan), plan];
-  const next = nextVersion(seededRandom(seed + 2_000_000), theme, plan);
+  const next = nextVersion(seededRandom(seed + 2_000_000), theme, isSlow, plan);
   const versions = [first, [...childrenOf(next), next]];
   const coverage = new Coverage();
-  const start = { begun: emptyFile(), logPages: LOG_PAGES, checkpoints: { everyRows: 20 } };
+  const start = { begun: emptyFile(), logPages: LOG_PAGES, checkpoints: { everyRows: 20 }, slowness };
   const bench = await openBenchWith(start, [SHIPPING, ...first]);
   if (seed % ENCRYPTED_EVERY === 0) {
     // From the second start on: at once, or in the midst, so that what was stored until then is taken over while runs go on.
@@ -57,7 +60,7 @@ export async function simulate(
     if (seed % (2 * ENCRYPTED_EVERY) === 0) await bench.restart();
   }
   const hand = new SwitchHand(bench, seededRandom(seed + 1_000_000), coverage);
-  const world = new World(bench, random, { hand, theme, coverage, versions });
+  const world = new World(bench, random, { hand, theme, coverage, versions, meanwhile: slowness?.random });
   const seen = (violations: readonly string[], runs: readonly RunSummary[]): Simulation => ({
     seed,
     violations,

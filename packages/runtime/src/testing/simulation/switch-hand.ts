@@ -73,6 +73,20 @@ export class SwitchHand {
     this.#now(this.#rate / 10);
   }
 
+  /** A run that waits for its child to be undone waits for the person who mends that, and a replay of it with it. */
+  waitsForPerson(): boolean {
+    const runs = this.#bench.runtime.runs({ limit: 1_000 });
+    return (
+      runs.some(({ state }) => state === 'compensating') &&
+      runs.some(({ state, step }) => state === 'failed' && step?.startsWith('compensate:') === true)
+    );
+  }
+
+  /** At this moment, where the hand switches at all. */
+  switchNow(): void {
+    if (this.#rate > 0) this.#now(1);
+  }
+
   /** A process has come up after a crash: sometimes what it took over is paused just as it goes on with it. */
   onUp(): void {
     if (this.#random.next() >= this.#rate / 2) return;
@@ -100,11 +114,7 @@ export class SwitchHand {
     // An encrypted file says them as digests.
     const hidden = [...said].filter((deliveryId) => String(deliveryId).startsWith('~')).length;
     const unsaid = [...flaggedOff].filter((deliveryId) => !said.has(deliveryId)).slice(hidden);
-    const runs = runtime.runs({ limit: 1_000 });
-    // A run that waits for its child to be undone waits for the person who mends that.
-    const waitsForPerson =
-      runs.some(({ state }) => state === 'compensating') &&
-      runs.some(({ state, step }) => state === 'failed' && step?.startsWith('compensate:') === true);
+    const waitsForPerson = this.waitsForPerson();
     const unended = [...this.#replays].filter((token) => {
       if (waitsForPerson) return false;
       const { waiting = 0, sent = 0 } = runtime.replayStatus(token)?.runs ?? { waiting: 1 };
@@ -138,6 +148,7 @@ export class SwitchHand {
     for (const [id, held] of this.#inForce) if (held.kind === request.kind) this.#inForce.delete(id);
     if (request.kind === 'pause') this.#pausedAtCall = undefined;
     this.#coverage.saw(HAPPENINGS[request.kind]);
+    if (this.#bench.underWay.length > 0) this.#coverage.saw('switch while a batch is being written');
     this.sets++;
     const { number, over } = this.life();
     const setting = runtime.setSwitch(request, 'ana', 'a drill');

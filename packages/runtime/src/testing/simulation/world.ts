@@ -7,6 +7,7 @@ import type { Coverage } from './coverage.ts';
 import { BUSYNESS, FAULTS, LOST_ANSWERS, OLD, OPEN, REFUSALS, SLOWNESS, STALLS } from './faults.ts';
 import type { Witness } from './history.ts';
 import { Life } from './life.ts';
+import { Meanwhile } from './meanwhile.ts';
 import { Operator } from './operator.ts';
 import { ACCOUNTS, pick, type Theme } from './plans.ts';
 import { Sender } from './sender.ts';
@@ -16,6 +17,8 @@ import { Weather } from './weather.ts';
 const ROUNDS_MAX = 400;
 /** At the end; the lane of replays looks ten times a second while something is in it. */
 const LAST_ROUNDS_MAX = 6_000;
+/** As many looks of that lane are longer than anything that comes by itself. */
+const QUIET_ROUNDS_MAX = 700;
 /** Longer than any wait, backoff or deadline of the plans. */
 const SOON_MS = 700_000;
 /** What goes wrong there, where it is not anything. */
@@ -52,6 +55,8 @@ export class World {
   readonly #random: Random;
   readonly #hand: SwitchHand;
   readonly #theme: Theme;
+  /** Batches take time. */
+  readonly #isSlow: boolean;
   readonly #sender: Sender;
   readonly #operator: Operator;
   readonly #weather: Weather;
@@ -59,6 +64,8 @@ export class World {
   /** Versions of a pipeline, each with the plans that it runs, in the order in which they are deployed. */
   readonly #versions: readonly (readonly Plan[])[];
   #deployed = 0;
+  /** Orders that were sent. */
+  #sent = 0;
   /** The connection takes nothing until then. */
   #openUntilMs = 0;
   readonly #hasStalls: boolean;
@@ -80,17 +87,21 @@ export class World {
       theme,
       coverage,
       versions,
+      meanwhile,
     }: {
       readonly hand: SwitchHand;
       readonly theme: Theme;
       readonly coverage: Coverage;
       readonly versions: readonly (readonly Plan[])[];
+      /** Where batches take time: what comes meanwhile is drawn from it. */
+      readonly meanwhile: Random | undefined;
     },
   ) {
     this.#bench = bench;
     this.#random = random;
     this.#hand = hand;
     this.#theme = theme;
+    this.#isSlow = meanwhile !== undefined;
     this.#coverage = coverage;
     this.#versions = versions;
     this.life = new Life(bench, random, coverage);
@@ -129,19 +140,50 @@ export class World {
       this.life.maybeCrash(isWorst ? WORST_CRASH_RATE : crashRate, 'crash at a call');
     };
     this.life.onUp = () => hand.onUp();
-    bench.onCommit = () => this.life.maybeCrash(crashRate / 3, 'crash between a commit and its announcement');
+    bench.onCommit = () => {
+      this.life.stored();
+      this.life.maybeCrash(crashRate / 3, 'crash between a commit and its announcement');
+    };
     bench.onEntry = (entry) => {
       this.life.move();
       if (entry.details['action'] === 'resume') this.#resumed.add(entry.runId);
       if (entry.kind === 'accepted') this.#orders.set(entry.runId, this.#orderOf(entry));
-      // The worst moments for its event: the run is coming to its wait, or the wait is written, and it has not gone to sleep.
+      // The worst moments for its event: the run is coming to its wait, or the wait is written, and it has not gone to sleep. Where
+      // batches take time, those before are elsewhere: see `Meanwhile`.
       const order = this.#orders.get(entry.runId);
-      const rate = entry.kind === 'waiting' ? 0.5 : entry.kind === 'state' ? 0.2 : 0;
+      const rate = entry.kind === 'waiting' ? 0.5 : entry.kind === 'state' && !this.#isSlow ? 0.2 : 0;
       if (theme === 'waits' && order !== undefined && random.next() < rate)
         this.#paying.push(this.#sender.pay(order));
       if (diskRate > 0 && random.next() < diskRate) this.life.failDisk();
       this.life.maybeCrash(crashRate / 3, 'crash at an entry');
       hand.onEntry();
+    };
+    if (meanwhile !== undefined) this.#doMeanwhile(meanwhile, crashRate / 6);
+  }
+
+  #doMeanwhile(random: Random, crashRate: number): void {
+    const begun = (work: Promise<unknown>): void => {
+      const done = work.then(() => {});
+      // Heard when all is to come to rest.
+      done.catch(() => {});
+      this.#paying.push(done);
+    };
+    const any = (): string => `o${Math.floor(random.next() * this.#sent)}`;
+    const doings = {
+      pay: (runId = '') => this.#sender.pay(this.#orders.get(runId) ?? this.#unpaid(random)),
+      order: () =>
+        this.#sender.order(any(), random.next() < 0.3 ? Math.floor(random.next() * ROUNDS_MAX) : undefined),
+      say: () => this.#operator.actMeanwhile(),
+      switch: () => this.#hand.switchNow(),
+      maybeCrash: () => this.life.maybeCrash(crashRate),
+    };
+    const meanwhile = new Meanwhile(this.#bench, random, this.life, {
+      doings,
+      isAboutWaits: this.#theme === 'waits',
+      begun,
+    });
+    this.#bench.onUnderWay = () => {
+      if (this.#sent > 0) meanwhile.turn();
     };
   }
 
@@ -183,10 +225,13 @@ export class World {
       this.#theme === 'crowd' || random.next() < (this.#theme === 'writes' ? 0.7 : 0.3) ? 4 : 1;
     // Sometimes others come when these are on their way, or have ended.
     const isSpread = this.#theme !== 'crowd' && random.next() < 0.4;
-    let sent = isSpread ? 1 + Math.floor(random.next() * events) : events;
-    const any = (): string => `o${Math.floor(random.next() * sent)}`;
-    for (let first = 0; first < sent; first += together) {
-      const ids = Array.from({ length: Math.min(together, sent - first) }, (_, index) => `o${first + index}`);
+    this.#sent = isSpread ? 1 + Math.floor(random.next() * events) : events;
+    const any = (): string => `o${Math.floor(random.next() * this.#sent)}`;
+    for (let first = 0; first < this.#sent; first += together) {
+      const ids = Array.from(
+        { length: Math.min(together, this.#sent - first) },
+        (_, index) => `o${first + index}`,
+      );
       await Promise.all(ids.map((id) => this.#sender.order(id)));
       // Sometimes the payment comes while the run is on its way.
       if (this.#theme !== 'waits' && random.next() < 0.4) this.#paying.push(this.#sender.pay(`o${first}`));
@@ -196,14 +241,14 @@ export class World {
       await this.#hand.rest();
       await this.#settled();
       if (random.next() < 0.1) await this.#operator.act(true);
-      if (random.next() < (this.#theme === 'waits' ? 0.6 : 0.15)) {
+      if (random.next() < (this.#theme !== 'waits' ? 0.15 : this.#isSlow ? 0.3 : 0.6)) {
         this.#coverage.saw('late payment');
-        await this.#sender.pay(this.#theme === 'waits' ? this.#unpaid(sent) : any());
+        await this.#sender.pay(this.#theme === 'waits' ? this.#unpaid(random) : any());
       }
       if (random.next() < 0.05) await this.#sender.order(any(), random.next() < 0.3 ? undefined : round);
-      if (sent < events && random.next() < 0.4) await this.#sender.order(`o${sent++}`);
+      if (this.#sent < events && random.next() < 0.4) await this.#sender.order(`o${this.#sent++}`);
       if (random.next() < 0.04) await this.#deploy();
-      if (random.next() < 0.04) await this.#operator.erase(any());
+      if (random.next() < 0.04) await this.#erase(any());
       if (this.#weather.blow()) this.life.maybeCrash(CRASH_AT_SET_RATE, 'crash when the clock was set');
       if (random.next() < (this.#theme === 'waits' ? 0.3 : 0.03)) {
         await this.life.restart();
@@ -212,9 +257,13 @@ export class World {
         if (this.#theme === 'waits') await this.#sender.pay(any());
       }
       await this.#settled();
-      if (!this.#passTime() && !(await this.#operator.act(false)) && sent >= events) break;
+      if (!this.#passTime() && !(await this.#operator.act(false)) && this.#sent >= events) break;
     }
     await this.#comeToAnEnd();
+  }
+
+  #erase(id: string): Promise<void> {
+    return this.#operator.erase(id, () => this.#sender.sendingsOf(id));
   }
 
   /** From here on everything works: what can end must end. */
@@ -223,15 +272,21 @@ export class World {
     delete target.decide;
     target.onCall = () => this.life.move();
     this.#bench.onEntry = () => this.life.move();
-    delete this.#bench.onCommit;
+    this.#bench.onCommit = () => this.life.stored();
+    delete this.#bench.onUnderWay;
     while (this.life.crashing !== undefined) await this.life.crashing;
     this.#bench.healDisk();
     await this.#settled();
     this.#weather.clear();
     await this.#hand.liftAll();
     this.#operator.isPrompt = true;
-    for (let round = 0; round < LAST_ROUNDS_MAX; round++) {
+    let told = 0;
+    for (let round = 0, quiet = 0; round < LAST_ROUNDS_MAX; round++, quiet++) {
       await this.#settled();
+      if (told !== this.#bench.entries.length) quiet = 0;
+      told = this.#bench.entries.length;
+      // Only the lane of replays still looks, and for what nobody will do.
+      if (quiet > QUIET_ROUNDS_MAX && this.#hand.waitsForPerson()) return;
       // A dispatcher that looks once a minute for what is due tomorrow must not keep people from their work.
       if (round % 20 === 19) {
         await this.#operator.act(false);
@@ -242,10 +297,10 @@ export class World {
   }
 
   /** Of the orders that were sent, one that is not paid, if there is one. */
-  #unpaid(sent: number): string {
-    const ids = Array.from({ length: sent }, (_, index) => `o${index}`);
+  #unpaid(random: Random): string {
+    const ids = Array.from({ length: this.#sent }, (_, index) => `o${index}`);
     const unpaid = ids.filter((id) => !this.#sender.paidAtMs.has(id));
-    return pick(this.#random, unpaid.length > 0 ? unpaid : ids);
+    return pick(random, unpaid.length > 0 ? unpaid : ids);
   }
 
   /** A breaker that has opened stays so for a while, more often than for one call alone. */

@@ -203,7 +203,7 @@ export interface CheckStep extends StepCommon {
   readonly otherwise: 'quarantine' | 'fail';
   /**
    * Ids of the reads that it looks at, and of what was read, set or checked of them, in order: made again when the run is resumed
-   * at it. Absent where something was done since, or went by them.
+   * at it. Absent where something was done since, here or beside it, or went by them.
    */
   readonly again?: readonly string[];
 }

@@ -423,7 +423,7 @@ export const runtimeRules = {
     severity: 'error',
     title: 'the data did not pass a check',
     why: 'Bad data is held before any effect, rather than half written.',
-    fix: 'Correct the data at its source and resume the run: what the check looks at is read anew, unless something was done by it since. Else cancel it; the message is the check’s own.',
+    fix: 'Correct the data at its source and resume the run: the reads that the check looks at are made again first. Not so where it looks at none, or where, since the first of them, something was done (here or beside it) or a person, a branch or a list went by what was read: then cancel it, and have its event sent again under a new business key. The message is the check’s own.',
   },
   ITEMS_NOT_A_LIST: {
     severity: 'error',

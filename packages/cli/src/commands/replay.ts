@@ -149,7 +149,7 @@ export const replayCommands: readonly CommandSpec[] = [
       io.err('resumed\n');
       if (failure?.code === 'CHECK_NOT_MET')
         io.err(
-          `it had failed at the check ${failure.step}, and goes on with what it had read before: where that alone is looked at, it fails again. Then \`tenon runs cancel ${runId}\` undoes what it did, and its event is to be sent again under a new business key\n`,
+          `it had failed at the check ${failure.step}, which is judged anew: its reads are made again first, unless something was done or went by them since. Where it fails again, \`tenon runs cancel ${runId}\` undoes what it did, and its event is to be sent again under a new business key\n`,
         );
       return exit.clean;
     }),

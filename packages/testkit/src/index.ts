@@ -19,7 +19,7 @@ export {
   type ReceivedMail,
   startMailSandbox,
 } from './mail/mail-sandbox.ts';
-export { SandboxDataError, TOKEN_OPERATION } from './sandbox/engine.ts';
+export { TOKEN_OPERATION } from './sandbox/engine.ts';
 export type {
   Fault,
   FaultHandle,
@@ -27,7 +27,7 @@ export type {
   Faults,
 } from './sandbox/faults.ts';
 export type { AppliedEffect, SeenRequest } from './sandbox/journal.ts';
-export { type Rows, readRows, untakenMember, untakenWords } from './sandbox/rows.ts';
+export { type Rows, readRows } from './sandbox/rows.ts';
 export { type SampledRequest, type SampleRequestOptions, sampleRequest } from './sandbox/sample-request.ts';
 export { type Sandbox, type SandboxOptions, startSandbox } from './sandbox/sandbox.ts';
 export type { OAuthOptions } from './sandbox/security.ts';

@@ -131,10 +131,14 @@ describe('sandbox', () => {
   it.each([
     ['shop: { order: [] }', 'shop has no resource "order"; it has'],
     ['shopp: { orders: [] }', '--rows: no sandbox of a connection shopp is asked for; of these: shop'],
-    ['shop: { orders: { id: a } }', '--rows: shop: `orders` is no list of rows'],
+    ['shop: { orders: { id: a } }', 'rows.yaml: shop: `orders` is no list of rows'],
     [
       'shop: { orders: [{ id: a }, { id: b, status: gone }] }',
-      '`orders`: row 2: the contract has no such `status`',
+      'rows.yaml: shop: `orders`: row 2: the contract has no such `status`\ncorrect it, or start without --rows',
+    ],
+    [
+      'shop: { orders: [{ id: a, status: paid }, { id: a }, { id: b, status: open }] }',
+      'rows.yaml: shop: `orders`: row 2: there is one already with the `id` a\ncorrect it',
     ],
     ['shop: [', '--rows: '],
     ['- a', 'expected rows by connection and resource'],
@@ -143,6 +147,29 @@ describe('sandbox', () => {
     const { code, err } = await ordersOf('--rows', 'rows.yaml');
     expect(code).toBe(exit.usage);
     expect(err).toContain(says);
+  });
+
+  it('leaves out what does not fit in the fixtures, and says where it stands', async () => {
+    const fixtures = 'connectors/shop/fixtures/conformance.yaml';
+    await mkdir(join(folder, 'connectors/shop/fixtures'));
+    for (const [text, ids, says] of [
+      [
+        'data: { orders: [{ id: a, status: gone }, { id: b }], order: [] }',
+        ['b'],
+        `${fixtures}: data: \`orders\`: row 1: the contract has no such \`status\`; left out: correct it, or give --rows\n${fixtures}: data: shop has no resource "order"`,
+      ],
+      [
+        'data: { orders: { id: a } }',
+        undefined,
+        `${fixtures}: data: \`orders\` is no list of rows; no rows to begin with: correct it, or give --rows\n`,
+      ],
+      ['rows: {}', undefined, `${fixtures}: \`rows\` is none of `],
+    ] as const) {
+      await writeFile(join(folder, fixtures), `${text}\n`);
+      const ended = await ordersOf();
+      expect(ended).toMatchObject({ code: exit.clean, ids });
+      expect(ended.err).toContain(says);
+    }
   });
 
   it('starts none for a connection that only takes webhooks in, and says what sends them', async () => {

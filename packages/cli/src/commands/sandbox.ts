@@ -10,12 +10,9 @@ import {
   readFixtures,
   readRows,
   type Sandbox,
-  SandboxDataError,
   type SandboxOptions,
   startMailSandbox,
   startSandbox,
-  untakenMember,
-  untakenWords,
 } from '@tenon/testkit';
 import { parseDocument } from 'yaml';
 import { type Args, type CommandSpec, UsageError } from '../command.ts';
@@ -97,10 +94,11 @@ async function runSandboxes(session: Session, args: Args, io: Io): Promise<ExitC
     const options = { ...(port !== undefined && { port }), clock: io.clock };
     const sandbox = isMail(contract)
       ? await startMailSandbox({ ...options, controlPort: 0 })
-      : await startWith(rows.get(name) ?? (await fixtureRows(connection.connector, session)), {
-          ...{ contract, manifest, seed, imagine: true },
-          ...options,
-        });
+      : await startWith(
+          rows.get(name) ?? (await fixtureRows(connection.connector, session, io)),
+          { contract, manifest, seed, imagine: true, ...options },
+          io,
+        );
     running.defer(() => sandbox.close());
     count += 1;
     const control = 'controlUrl' in sandbox ? sandbox.controlUrl : sandbox.url;
@@ -123,30 +121,36 @@ async function runSandboxes(session: Session, args: Args, io: Io): Promise<ExitC
   return exit.clean;
 }
 
-async function startWith(data: Rows, options: SandboxOptions): Promise<Sandbox> {
-  try {
-    const sandbox = await startSandbox({ ...options, data });
-    const problem = untaken(data, sandbox.state());
-    if (problem === undefined) return sandbox;
-    await sandbox.close();
-    throw new UsageError(`sandbox data of ${options.contract.name}: ${problem}`);
-  } catch (error) {
-    throw error instanceof SandboxDataError ? new UsageError(error.message) : error;
-  }
+/** What a sandbox begins with. */
+interface Beginning {
+  readonly rows: Rows;
+  /** For what is said of a row. */
+  readonly place: string;
+  /** Was it asked for? Fixtures are for the checks of a connector: what does not fit in them stops nobody here. */
+  readonly isGiven: boolean;
 }
 
-/** Rows stand in the order in which they were given. */
-function untaken(data: Rows, made: Rows): string | undefined {
-  for (const [resource, rows] of Object.entries(data))
-    for (const [index, row] of rows.entries()) {
-      const member = untakenMember(row, made[resource]?.[index] ?? {});
-      if (member !== undefined) return untakenWords(resource, index + 1, member);
-    }
-  return undefined;
+async function startWith(beginning: Beginning, options: SandboxOptions, io: Io): Promise<Sandbox> {
+  const { rows, place, isGiven } = beginning;
+  const untaken: string[] = [];
+  const sandbox = await startSandbox({ ...options, data: rows, onUntaken: (words) => untaken.push(words) });
+  const lines = untaken.map((words) => `${place}: ${words}`);
+  if (isGiven && lines.length > 0) {
+    await sandbox.close();
+    throw new UsageError(`${lines.join('\n')}\ncorrect it, or start without --rows`);
+  }
+  for (const line of lines) io.err(`${line}; left out: ${MEND}\n`);
+  return sandbox;
 }
+
+const MEND = 'correct it, or give --rows';
 
 /** What `--rows` names, by connection. */
-async function rowsGiven(args: Args, wanted: readonly string[], io: Io): Promise<ReadonlyMap<string, Rows>> {
+async function rowsGiven(
+  args: Args,
+  wanted: readonly string[],
+  io: Io,
+): Promise<ReadonlyMap<string, Beginning>> {
   const named = args.text('rows');
   if (named === undefined) return new Map();
   const file = resolve(io.cwd, named);
@@ -165,20 +169,22 @@ async function rowsGiven(args: Args, wanted: readonly string[], io: Io): Promise
           `--rows: no sandbox of a connection ${connection} is asked for; of these: ${wanted.join(', ')}`,
         );
       const rows = readRows(value);
-      if (typeof rows === 'string') throw new UsageError(`--rows: ${connection}: ${rows}`);
-      return [connection, rows];
+      const place = `--rows: ${file}: ${connection}`;
+      if (typeof rows === 'string') throw new UsageError(`${place}: ${rows}`);
+      return [connection, { rows, place, isGiven: true }];
     }),
   );
 }
 
 /** What the connector's own checks begin with is a good beginning to try it by, too. */
-async function fixtureRows(connector: string, { root, workspace }: Session): Promise<Rows> {
+async function fixtureRows(connector: string, { root, workspace }: Session, io: Io): Promise<Beginning> {
   const file = `${workspace.connectorFolders.get(connector)}/${FIXTURES_FILE}`;
   const fixtures = readFixtures(file, await readFile(join(root, file), 'utf8').catch(() => undefined));
-  if (typeof fixtures === 'string') throw new UsageError(fixtures);
-  const rows = readRows(fixtures.data);
-  if (typeof rows === 'string') throw new UsageError(`${file}: data: ${rows}`);
-  return rows;
+  const place = `${file}: data`;
+  const rows = typeof fixtures === 'string' ? fixtures : readRows(fixtures.data);
+  if (typeof rows !== 'string') return { rows, place, isGiven: false };
+  io.err(`${typeof fixtures === 'string' ? '' : `${place}: `}${rows}; no rows to begin with: ${MEND}\n`);
+  return { rows: {}, place, isGiven: false };
 }
 
 function isMail(contract: Contract): boolean {

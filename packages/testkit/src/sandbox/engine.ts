@@ -22,10 +22,11 @@ import { perform } from './perform.ts';
 import { precondition } from './preconditions.ts';
 import { type Collection, deriveRoles } from './resources.ts';
 import { type Route, router } from './routes.ts';
-import { type Rows, readRows, untakenMember, untakenWords } from './rows.ts';
+import { type Rows, readRows, untakenMember } from './rows.ts';
 import type { SandboxOptions } from './sandbox.ts';
 import { Gatekeeper } from './security.ts';
-import { Store } from './store.ts';
+import { own } from './shape.ts';
+import { type Row, Store } from './store.ts';
 import { plainHeaders, readBytes, send } from './wire.ts';
 import type { ValidRequest, World } from './world.ts';
 
@@ -99,16 +100,11 @@ export class Engine implements Controlled {
   addRows(rows: unknown): { readonly added: number } | string {
     const read = readRows(rows);
     if (typeof read === 'string') return read;
-    const unknown = Object.keys(read).find((name) => this.#collectionCalled(name) === undefined);
-    if (unknown !== undefined) return this.#noResource(unknown);
-    const made = this.#insert(read);
-    for (const { name, index, given, row } of made) {
-      const member = untakenMember(given, row.value);
-      if (member === undefined) continue;
-      for (const one of made) this.#world.store.remove(one.collection, one.row);
-      return untakenWords(name, index + 1, member);
-    }
-    return { added: made.length };
+    const undo = this.#world.store.mark();
+    const [refused] = this.#takeAll(read);
+    if (refused === undefined) return { added: Object.values(read).flat().length };
+    undo();
+    return refused;
   }
 
   revokeTokens(): void {
@@ -313,21 +309,46 @@ export class Engine implements Controlled {
   }
 
   #fill(): void {
-    const { data = {} } = this.#options;
+    const { data = {}, onUntaken } = this.#options;
+    if (onUntaken !== undefined) {
+      for (const words of this.#takeAll(data)) onUntaken(words);
+      return;
+    }
     const unknown = Object.keys(data).find((name) => this.#collectionCalled(name) === undefined);
-    if (unknown !== undefined) throw new SandboxDataError(`sandbox data: ${this.#noResource(unknown)}`);
-    this.#insert(data);
+    if (unknown !== undefined) throw new Error(`sandbox data: ${this.#noResource(unknown)}`);
+    for (const [name, rows] of Object.entries(data))
+      for (const given of rows) this.#insert(this.#collectionCalled(name)!, given);
   }
 
-  /** Of resources that there are. */
-  #insert(data: Rows) {
-    return Object.entries(data).flatMap(([name, rows]) => {
-      const collection = this.#collectionCalled(name)!;
-      return rows.map((given, index) => {
-        const row = insert({ collection, scope: [] }, [], given, this.#world, 'lean');
-        return { name, index, given, collection, row };
-      });
-    });
+  /** Takes in what can be taken whole, and says in turn why each of the others is left out. */
+  *#takeAll(data: Rows): Generator<string, void> {
+    for (const [name, rows] of Object.entries(data)) {
+      const collection = this.#collectionCalled(name);
+      if (collection === undefined) yield this.#noResource(name);
+      else
+        for (const [index, given] of rows.entries()) {
+          const refused = this.#take(collection, given);
+          if (refused !== undefined) yield `\`${name}\`: row ${index + 1}: ${refused}`;
+        }
+    }
+  }
+
+  /** A text says why it is not taken; then every row is as it was. */
+  #take(collection: Collection, given: JsonObject): string | undefined {
+    const { store } = this.#world;
+    const { idProperty } = collection;
+    const id = idProperty === undefined ? undefined : own(given, idProperty);
+    if (id !== undefined && store.find(collection, [], String(id)) !== undefined)
+      return `there is one already with the \`${idProperty}\` ${String(id)}`;
+    const undo = store.mark();
+    const member = untakenMember(given, this.#insert(collection, given).value);
+    if (member === undefined) return undefined;
+    undo();
+    return `the contract has no such \`${member}\``;
+  }
+
+  #insert(collection: Collection, given: JsonObject): Row {
+    return insert({ collection, scope: [] }, [], given, this.#world, 'lean');
   }
 
   #collectionCalled(name: string): Collection | undefined {
@@ -339,9 +360,6 @@ export class Engine implements Controlled {
     return `${this.#options.contract.name} has no resource "${name}"; it has ${known.join(', ')}`;
   }
 }
-
-/** Rows to begin with that the contract has no place for. */
-export class SandboxDataError extends Error {}
 
 const TOO_LARGE: Refusal = {
   status: 413,

@@ -208,6 +208,7 @@ describe('control over HTTP', () => {
 
   it('takes rows in while it runs, or says what is wrong with them and takes none', async () => {
     const { sandbox, ask } = await openShop(finished, { data: { customers: [{ id: 'a' }] } });
+    const [first] = sandbox.state()['customers']!;
     const added = await ask('POST', '/_sandbox/rows', {
       customers: [{ id: 'b', email: 'b@example.com', address: { city: 'Ulm' } }],
     });
@@ -222,15 +223,26 @@ describe('control over HTTP', () => {
         { customers: [{ id: 'c' }, { id: 'd', active: 'yes' }] },
         '`customers`: row 2: the contract has no such `active`',
       ],
+      [
+        { customers: [{ id: 'c' }, { id: 'a', email: 'new@example.com' }] },
+        '`customers`: row 2: there is one already with the `id` a',
+      ],
+      [{ customers: [{ id: 'c' }, { id: 'c' }] }, '`customers`: row 2: there is one already with the `id` c'],
       ['nonsense', 'expected an object: lists of rows, by resource'],
     ] as const) {
       const refused = await ask('POST', '/_sandbox/rows', rows);
       expect(refused.status).toBe(400);
       expect(refused.json.error).toContain(says);
     }
-    expect(sandbox.state()['customers']).toHaveLength(2);
+    expect(sandbox.state()['customers']).toEqual([first, expect.objectContaining({ id: 'b' })]);
     await ask('POST', '/_sandbox/reset');
     expect(sandbox.state()['customers']).toHaveLength(1);
+  });
+
+  it('makes no id that a row was given', async () => {
+    const { sandbox, ask } = await openShop(finished, { data: { customers: [{ id: 'customer_2' }] } });
+    await ask('POST', '/_sandbox/rows', { customers: [{ email: 'b@example.com' }] });
+    expect(sandbox.state()['customers']?.map(({ id }) => id)).toEqual(['customer_2', 'customer_3']);
   });
 
   it('is not reached under a foreign host name', async () => {

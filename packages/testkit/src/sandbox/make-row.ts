@@ -21,7 +21,7 @@ export function insert(
     idGiven ?? (collection.idProperty === undefined ? undefined : own(given, collection.idProperty));
   const idValue =
     chosen === undefined || chosen === null || typeof chosen === 'object'
-      ? newIdValue(collection, serial, world)
+      ? newIdValue(collection, scope, serial, world)
       : idFor(collection, chosen, world);
   const complete = {
     ...parentFacts(role, scope),
@@ -51,8 +51,20 @@ export function shaped(
   return isJsonObject(value) ? value : given;
 }
 
+/** One that no row has yet: a row may have been given an id that looks made. */
+function newIdValue(collection: Collection, scope: readonly string[], serial: number, world: World): Json {
+  // Each number makes another id, so one of them is free; a schema that allows but a few may have none left.
+  const { store } = world;
+  let value = idOfSerial(collection, serial, world);
+  for (let left = store.list(collection, scope).length; left > 0; left -= 1) {
+    if (store.find(collection, scope, String(value)) === undefined) break;
+    value = idOfSerial(collection, store.nextSerial(collection), world);
+  }
+  return value;
+}
+
 /** A readable id where the schema allows one (`invoice_3`, 3), else one sampled from it. */
-function newIdValue(collection: Collection, serial: number, world: World): Json {
+function idOfSerial(collection: Collection, serial: number, world: World): Json {
   const schema = idSchema(collection, world);
   const name = `${singular(collection.name.split('.').at(-1)!).toLowerCase()}_${serial}`;
   if (schema === undefined) return name;

@@ -38,8 +38,3 @@ function isWithin(given: Json, made: Json | undefined): boolean {
     Object.keys(given).every((name) => isWithin(given[name] as Json, made[name] as Json | undefined))
   );
 }
-
-/** The sentence for it; rows count from 1. */
-export function untakenWords(resource: string, row: number, member: string): string {
-  return `\`${resource}\`: row ${row}: the contract has no such \`${member}\``;
-}

@@ -44,6 +44,14 @@ export class Store {
     held.rows = held.rows.filter((other) => other !== row);
   }
 
+  /** What puts the rows back as they are now; numbers given out since are not given again. */
+  mark(): () => void {
+    const kept = new Map([...this.#collections].map(([key, { rows }]) => [key, rows]));
+    return () => {
+      for (const [key, held] of this.#collections) held.rows = kept.get(key) ?? [];
+    };
+  }
+
   /** Values by collection name, as plain data. Collections never touched are left out. */
   snapshot(): Record<string, readonly JsonObject[]> {
     const held = [...this.#collections.values()].sort((a, b) =>

@@ -172,12 +172,42 @@ it('a file of a key that anybody may read is named, with what to do', async () =
   await configure(`file:${key}`);
   const open = await run(KEY, 'doctor');
   expect(open.out).toContain(
-    `✗ the key k1 of engine.encryption.keys lies in ${key}, which anybody on this machine may read (mode 0644)\n    fix  chmod 600 '${key}'`,
+    `! the key k1 of engine.encryption.keys lies in ${key}, which anybody on this machine may read (mode 0644)\n    fix  chmod 600 '${key}'`,
   );
   for (const mode of [0o600, 0o640]) {
     await chmod(key, mode);
-    expect((await run(KEY, 'doctor')).out).not.toContain('anybody');
+    const { out, code } = await run(KEY, 'doctor');
+    expect(out).not.toContain('anybody');
+    expect(open.code, 'it ends as it does with another mode').toBe(code);
   }
+});
+
+it('dev starts again when a key changes that a start takes from the workspace', async () => {
+  const key = join(folder, 'keys', 'data.key');
+  await mkdir(join(folder, 'keys'));
+  await writeFile(key, KEY, { mode: 0o600 });
+  await configure('file:keys/data.key');
+  let said = '';
+  let interrupt = (): void => {};
+  const interrupted = new Promise<void>((resolve) => {
+    interrupt = resolve;
+  });
+  const code = await runCommandLine([devCommand], ['dev', '--port', '0'], {
+    out: () => {},
+    err: (text) => {
+      said += text;
+      if (text.startsWith('serving on') && !said.includes('changed')) void writeFile(key, `${KEY}\n`);
+      else if (text.startsWith('serving on')) interrupt();
+    },
+    cwd: folder,
+    env: { SHOP_URL: 'http://127.0.0.1:1', SHOP_KEY: 'a key', SHOP_WEBHOOK_SECRET: 'a secret' },
+    color: false,
+    clock: systemClock,
+    random: systemRandom,
+    interrupted: () => interrupted,
+  });
+  expect(said).toContain('keys/data.key changed\n');
+  expect(code).toBe(exit.clean);
 });
 
 it('with its key all is well', async () => {

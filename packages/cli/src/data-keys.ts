@@ -128,8 +128,8 @@ export async function openKeyFiles(
 const OTHERS = 0o007;
 
 /** What is said once, at the start that begins it: it cannot be taken back, and the keys are from now on as needed as the file. */
-export function encryptingWords({ current, ...rest }: EncryptionOptions, file: string): string {
-  return `stored data is encrypted from now on, and so is what was there before: by the key ${current} of engine.encryption, with data keys in ${keyFolder(file, { current, ...rest })}. There is no way back, and without both nothing of it can be read: keep them, apart from backups of the file`;
+export function encryptingWords(encryption: EncryptionOptions, file: string): string {
+  return `stored data is encrypted from now on, and so is what was there before: by the key ${encryption.current} of engine.encryption, with data keys in ${keyFolder(file, encryption)}. There is no way back, and without both nothing of it can be read: keep them, apart from backups of the file`;
 }
 
 /** What an operator is told when encrypted values cannot be read. No backup helps against it: it has the same keys. */

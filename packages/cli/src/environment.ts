@@ -55,6 +55,13 @@ export function namedVariables(
   });
 }
 
+/** Paths of the files that a start takes a key, a token or a password from, once; any other `file:` is read anew at each use. */
+export function filesOfStart(config: WorkspaceConfig): readonly string[] {
+  return textsOf(config, '').flatMap(({ text, place }) =>
+    NEEDED.test(place) && text.startsWith('file:') ? [text.slice('file:'.length)] : [],
+  );
+}
+
 function textsOf(
   value: unknown,
   place: string,

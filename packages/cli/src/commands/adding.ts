@@ -65,8 +65,7 @@ export async function checkAdded(
   io: Io,
 ): Promise<ExitCode> {
   const session = await openSession({ ...io, cwd: root });
-  const known = new Set(before.map(({ fingerprint }) => fingerprint));
-  const fresh = session.diagnostics.filter(({ fingerprint }) => !known.has(fingerprint));
+  const fresh = freshOf(before, session.diagnostics);
   const code = await report(
     fresh,
     root,
@@ -77,6 +76,20 @@ export async function checkAdded(
   const others = session.diagnostics.length - fresh.length;
   if (others > 0) io.err(`\`tenon check\` also has ${plural(others, 'findings')} from before\n`);
   return code;
+}
+
+/** Two findings of one subject have one fingerprint: as many as there were count as those from before. */
+export function freshOf(before: readonly Diagnostic[], now: readonly Diagnostic[]): readonly Diagnostic[] {
+  const known = Map.groupBy(before, ({ fingerprint }) => fingerprint);
+  const fresh = [...Map.groupBy(now, ({ fingerprint }) => fingerprint)].flatMap(([fingerprint, found]) => {
+    const old = known.get(fingerprint) ?? [];
+    const messages = new Set(old.map(({ message }) => message));
+    // What was said before, in the same words, counts first.
+    return found
+      .sort((a, b) => Number(messages.has(b.message)) - Number(messages.has(a.message)))
+      .slice(old.length);
+  });
+  return now.filter((one) => fresh.includes(one));
 }
 
 export function needName(args: Args): string {

@@ -13,7 +13,13 @@ import { plural } from '../render/index.ts';
 import { readServerConfig } from '../root.ts';
 import { openSession, type Session } from '../session.ts';
 
-type Verdict = { readonly ok: boolean; readonly what: string; readonly fix?: string };
+type Verdict = {
+  readonly ok: boolean;
+  /** Not ok, and yet nothing to fail for: it may not be in the operator's hands. */
+  readonly isWarning?: true;
+  readonly what: string;
+  readonly fix?: string;
+};
 
 const NODE_MAJOR_MIN = 24;
 
@@ -36,6 +42,7 @@ export const doctorCommand: CommandSpec = {
         ...database(session, await readersKeys(io)),
         ...(await openKeyFiles(session.workspace.config, session.root)).map((open) => ({
           ok: false,
+          isWarning: true as const,
           ...open,
         })),
         await port(session, io),
@@ -48,9 +55,9 @@ export const doctorCommand: CommandSpec = {
         fix: session.diagnostics[0]?.fix ?? 'run `tenon check`',
       });
     }
-    for (const { ok, what, fix } of verdicts)
-      io.out(`${ok ? '✓' : '✗'} ${what}${ok || !fix ? '' : `\n    fix  ${fix}`}\n`);
-    return verdicts.every(({ ok }) => ok) ? exit.clean : exit.findings;
+    for (const { ok, isWarning, what, fix } of verdicts)
+      io.out(`${ok ? '✓' : isWarning ? '!' : '✗'} ${what}${ok || !fix ? '' : `\n    fix  ${fix}`}\n`);
+    return verdicts.every(({ ok, isWarning }) => ok || isWarning) ? exit.clean : exit.findings;
   },
 };
 

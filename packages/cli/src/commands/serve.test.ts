@@ -23,6 +23,9 @@ describe('what `tenon dev` reloads at', () => {
     ['contracts/shop/sedX3sOCi', false],
     ['pipelines/sedAb12Cd', false],
     ['.tenon/operator.token', false],
+    ['data/ledger.key', true],
+    ['.tenon/data-key', true],
+    ['data/other.key', false],
     ['generated/shop/types.d.ts', false],
     ['pipelines/.a.pipeline.yaml.swp', false],
     ['pipelines/a.pipeline.yaml~', false],
@@ -30,7 +33,8 @@ describe('what `tenon dev` reloads at', () => {
     ['pipelines/.#a.pipeline.yaml', false],
     ['pipelines/a.pipeline.yaml.tmp.81', false],
   ])('%s: %s', (file, reloads) => {
-    expect(isWatched(file, 'data/tenon.db')).toBe(reloads);
+    const taken = new Set(['data/ledger.key', '.tenon/data-key']);
+    expect(isWatched(file, { database: 'data/tenon.db', taken })).toBe(reloads);
   });
 });
 
@@ -39,7 +43,7 @@ describe('the changes that `tenon dev` waits for', () => {
     const root = await mkdtemp(join(tmpdir(), 'tenon-dev-'));
     const watching = new AbortController();
     const changes = changesOf(root, { clock: systemClock }, watching.signal);
-    const next = changes.next((file) => isWatched(file, undefined));
+    const next = changes.next((file) => isWatched(file, { taken: new Set() }));
     await writeFile(join(root, 'draft.ts'), '');
     await rename(join(root, 'draft.ts'), join(root, 'owners.yaml'));
     expect(await next).toBe('owners.yaml');
@@ -55,7 +59,9 @@ describe('the changes that `tenon dev` waits for', () => {
     await writeFile(join(root, 'owners.yaml'), '');
     // Long enough for the system to tell.
     await sleep(systemClock, 300);
-    expect(await changes.next((file) => isWatched(file, 'tenon.db'))).toBe('owners.yaml');
+    expect(await changes.next((file) => isWatched(file, { database: 'tenon.db', taken: new Set() }))).toBe(
+      'owners.yaml',
+    );
     watching.abort();
     await rm(root, { recursive: true });
   });

@@ -4,7 +4,7 @@ import { hasErrors, sleep } from '@tenon/model';
 import type { LedgerEntry } from '@tenon/runtime';
 import { type Args, type CommandSpec, UsageError } from '../command.ts';
 import { ComposeError, missingAddresses, type RunningTenon, startTenon } from '../compose.ts';
-import { unsetVariables, unsetWords } from '../environment.ts';
+import { filesOfStart, unsetVariables, unsetWords } from '../environment.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { findRoot } from '../root.ts';
@@ -66,7 +66,7 @@ export const devCommand: CommandSpec = {
     };
     const stop = io.interrupted().then(() => 'stop' as const);
     let running: RunningTenon | undefined;
-    let database: string | undefined;
+    let own: OwnFiles = { taken: new Set() };
     for (;;) {
       const watching = new AbortController();
       // From before the workspace is read: an edit made while it starts is in neither what was read nor seen later.
@@ -92,8 +92,8 @@ export const devCommand: CommandSpec = {
       else if (session.root !== undefined)
         io.err('not running: mend the above; watching for changes, Ctrl-C stops\n');
       if (!changes) return exit.usage;
-      database = databaseOf(session, args, io) ?? database;
-      const next = await Promise.race([stop, changes.next((file) => isWatched(file, database))]);
+      own = ownFiles(session, args, io) ?? own;
+      const next = await Promise.race([stop, changes.next((file) => isWatched(file, own))]);
       watching.abort();
       if (next === 'stop') {
         await running?.close();
@@ -217,27 +217,37 @@ export function changesOf(
 /** A start writes its own files, by the dozen at most; an edit among thousands of others is one of a checkout. */
 const SEEN_MAX = 10_000;
 
-/** The database that a session runs on, relative to its root: each run writes it, which is no edit. */
-function databaseOf(session: Opened, args: Args, io: Io): string | undefined {
+/** What the configuration of a session names, relative to its root. */
+interface OwnFiles {
+  /** Each run writes it, which is no edit. */
+  readonly database?: string;
+  /** Of keys and tokens that a start takes. */
+  readonly taken: ReadonlySet<string>;
+}
+
+function ownFiles(session: Opened, args: Args, io: Io): OwnFiles | undefined {
   if (!('workspace' in session)) return undefined;
   const named = args.text('engine-file');
   const file =
     named === undefined
       ? resolve(session.root, session.workspace.config.engine.file)
       : resolve(io.cwd, named);
-  return relative(session.root, file);
+  const { root } = session;
+  const taken = filesOfStart(session.workspace.config).map((path) => relative(root, resolve(root, path)));
+  return { database: relative(root, file), taken: new Set(taken) };
 }
 
-/** May a change of this file, relative to the root, change what a check says? The database has files beside it. */
-export function isWatched(file: string, database: string | undefined): boolean {
+/** May a change of this file, relative to the root, change what a check says or a start takes? The database has files beside it. */
+export function isWatched(file: string, { database, taken }: OwnFiles): boolean {
   const isDatabase =
     database !== undefined &&
     (file === database || file.startsWith(`${database}-`) || file.startsWith(`${database}.`));
+  if (taken.has(file)) return true;
   return !isDatabase && !UNWATCHED.test(file) && READ.some((kind) => kind.test(file));
 }
 
 /**
- * What a check or a start reads, by kind and place. A log that is written into the folder is none of it, nor is a file under a name
+ * What a check or a start reads by kind and place, whatever the configuration names besides. A log that is written into the folder is none of it, nor is a file under a name
  * that only an editor or `sed -i` gives for a moment.
  */
 const READ = [

@@ -6,8 +6,9 @@ export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
   test: {
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    // No test is about how long it takes: these end what hangs, on a machine that does much else beside it.
+    testTimeout: 240_000,
+    hookTimeout: 240_000,
     include: ['packages/*/src/**/*.test.ts', 'connectors/*/src/**/*.test.ts', 'test/*/**/*.test.ts'],
     exclude: ['**/node_modules/**', '**/dist/**', '**/fixtures/**', '**/.tenon/**'],
   },

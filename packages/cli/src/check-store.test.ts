@@ -52,7 +52,7 @@ it('what is kept is a help and never an answer that cannot be relied on', async 
     expect(await tenon('check')).toEqual(afresh);
     expect(await readFile(kept(), 'utf8')).toBe(whole);
   }
-}, 120_000);
+});
 
 it('two at once leave a whole file, and nothing else', async () => {
   const runs = await Promise.all([tenon('check'), tenon('check'), tenon('check')]);
@@ -61,4 +61,4 @@ it('two at once leave a whole file, and nothing else', async () => {
   expect(await readdir(join(folder, '.tenon/cache'))).toEqual(
     expect.not.arrayContaining([expect.stringMatching(/^check\./)]),
   );
-}, 120_000);
+});

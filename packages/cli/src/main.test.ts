@@ -47,13 +47,13 @@ describe('a reader that goes away', () => {
     const ended = once(serving, 'exit');
     await fetch(`${url}/hooks/nobody/nothing`, { method: 'POST' });
     expect(await ended).toEqual([exit.failed, null]);
-  }, 60_000);
+  });
 
   it('is no failure of a command that only prints', async () => {
     const printing = tenon('explain');
     printing.stdout.destroy();
     expect(await once(printing, 'exit')).toEqual([exit.clean, null]);
-  }, 60_000);
+  });
 });
 
 describe('a workspace that cannot be written', () => {
@@ -69,7 +69,7 @@ describe('a workspace that cannot be written', () => {
     expect((await once(generating, 'close'))[0]).toBe(exit.failed);
     expect(said).toContain(join(folder, 'generated'));
     expect(said).not.toContain('tenon itself failed');
-  }, 60_000);
+  });
 });
 
 describe('a supervisor', () => {
@@ -97,7 +97,7 @@ describe('a supervisor', () => {
     serving.kill('SIGTERM');
     expect(await ended).toEqual([exit.clean, null]);
     expect(logged).toContain('"kind":"stopping"');
-  }, 60_000);
+  });
 });
 
 describe('a start that fails', () => {
@@ -108,5 +108,5 @@ describe('a start that fails', () => {
     await mkdir(join(folder, 'x.db'));
     const serving = tenon('serve', '--port', '0', '--engine-file', join(folder, 'x.db'));
     expect((await once(serving, 'exit'))[0]).toBe(exit.failed);
-  }, 20_000);
+  });
 });

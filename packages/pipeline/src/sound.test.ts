@@ -38,7 +38,7 @@ test('what passes the check makes no type error over data that fits the contract
     expect(dry.problems).toEqual([]);
   }
   expect(evaluated).toBeGreaterThan(RUNS * 20);
-}, 60_000);
+});
 
 /** A list whose items may lack things, what comes of it, and two branches. */
 const BLOCKS = `  - id: lines

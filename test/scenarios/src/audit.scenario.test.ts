@@ -25,7 +25,7 @@ describe('the ledger of a real tenon serve', () => {
       );
     }
     await world.tenon.stop();
-  }, 60_000);
+  });
   afterAll(() => world.close());
 
   it('is sound when it was stopped, and every row is signed', async () => {

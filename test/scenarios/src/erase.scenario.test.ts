@@ -19,7 +19,7 @@ describe('a mail address that its contract calls personal', () => {
     );
     await world.deliverUpgrade({ account: ACCOUNT });
     runId = (await ended).runId!;
-  }, 60_000);
+  });
   afterAll(() => world.close());
 
   const ask = (...argv: string[]): ReturnType<typeof tenon> =>

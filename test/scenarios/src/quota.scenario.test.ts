@@ -96,7 +96,7 @@ describe.skipIf(missing !== undefined)('a quota that two processes share', () =>
       processes.push(tenon);
       await tenon.start();
     }
-  }, 120_000);
+  });
   afterAll(async () => {
     await Promise.all(processes.map((tenon) => tenon.stop()));
     await hop[Symbol.asyncDispose]();
@@ -172,5 +172,5 @@ describe.skipIf(missing !== undefined)('a quota that two processes share', () =>
       `Redis back: ${again.asked.length} calls in ${again.windows - 1} windows: ${again.by('p0')} and ${again.by('p1')}\n`,
     );
     expect(again.asked.length).toBeLessThanOrEqual(QUOTA * again.windows);
-  }, 120_000);
+  });
 });

@@ -545,5 +545,5 @@ describe('from disk to disk', () => {
       `512 MiB, memory grown by: received ${received.grownMiB} MiB, gzip ${receivedGzip.grownMiB} MiB, sent ${sent.grownMiB} MiB\n`,
     );
     expect(Math.max(received.grownMiB, receivedGzip.grownMiB, sent.grownMiB)).toBeLessThan(160);
-  }, 120_000);
+  });
 });

@@ -162,5 +162,5 @@ describe.skipIf(kcat === undefined)(`a client of others (${kcat ?? 'skipped: no 
     expect(server.left('orders', 'readers')).toBe(0);
     await run([...produce, '-z', 'gzip'], 'k4:4\nk5:5\nk6:6\n');
     expect((await run(group, '')).trim().split('\n').sort()).toEqual(['k4=4;a=b', 'k5=5;a=b', 'k6=6;a=b']);
-  }, 60_000);
+  });
 });

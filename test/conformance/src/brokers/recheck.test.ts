@@ -179,5 +179,5 @@ describe.skipIf(missing !== undefined)('messages in quarantine', () => {
       await model.close();
       await rm(folder, { recursive: true, force: true });
     }
-  }, 60_000);
+  });
 });

@@ -26,7 +26,7 @@ beforeEach(async () => {
     root,
   );
   await served.start();
-}, 60_000);
+});
 afterEach(async () => {
   await served.kill();
   await world[Symbol.asyncDispose]();

@@ -262,6 +262,10 @@ describe('intake', () => {
     [{ deliveryId: { id: 'd' } }, 'deliveryId of an event must be a text, and is of type object'],
     [{ deliveryId: undefined }, 'deliveryId of an event must be a text, and is absent'],
     [{ deliveryId: '' }, 'deliveryId of an event must be a text, and is empty'],
+    [
+      { deliveryId: 'd\ud83d' },
+      'deliveryId of an event must be a text, and is cut in the middle of a character',
+    ],
     [{ source: ['shop'] }, 'source of an event must be a text, and is a list'],
     [{ event: null }, 'event of an event must be a text, and is absent'],
     [{ traceparent: 1 }, 'traceparent of an event must be a text, and is of type number'],

@@ -80,4 +80,4 @@ test("a week's events replayed, and delivered once more, have no effect that the
     await server.close();
     rmSync(folder, { recursive: true, force: true });
   }
-}, 60_000);
+});

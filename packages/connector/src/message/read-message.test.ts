@@ -61,6 +61,8 @@ describe('a message', () => {
     // An empty one would be that of all such messages.
     expect(read('header:X-Event-Id', { 'x-event-id': '' })).not.toHaveProperty('deliveryId');
     expect(readMessage(plan(), message({}, { id: '' }))).not.toHaveProperty('deliveryId');
+    // Neither would one that is cut in the middle of a character be one of its own.
+    expect(readMessage(plan(), message({}, { id: 'm\ud83d' }))).not.toHaveProperty('deliveryId');
   });
 
   it('has its order key where the manifest says; what has none keeps its order among its like', () => {

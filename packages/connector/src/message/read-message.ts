@@ -132,7 +132,7 @@ function valueAt(place: string, message: IncomingMessage, body: Body): string | 
 
 function textOf(value: unknown): string | undefined {
   if (typeof value === 'number') return String(value);
-  return typeof value === 'string' && value !== '' ? value : undefined;
+  return typeof value === 'string' && value !== '' && value.isWellFormed() ? value : undefined;
 }
 
 function unknownType(plan: SourcePlan): Failure {

@@ -11,6 +11,7 @@ import { CommitRefused } from './commit-queue.ts';
 import type { EmbeddedEngine } from './engine.ts';
 import { type EventParts, storedEvent } from './event-value.ts';
 import { type Draft, draftsFor } from './intake.ts';
+import { KnownNames, nameNumber } from './known-names.ts';
 import type { Noted } from './ledger-rows.ts';
 import { isOneOf, type NameKind, withNames } from './names.ts';
 import type { RunRow } from './run-row.ts';
@@ -38,8 +39,11 @@ interface Arrival {
   readonly event: NewEvent;
   /** Its payload, as JSON. */
   readonly text: string;
-  /** What no two may be storing under at a time. */
-  readonly names: readonly string[];
+  /**
+   * What no two may be storing under at a time: the delivery, then each draft's key, then entities. As numbers: of two names with one
+   * number the second just waits.
+   */
+  readonly names: readonly number[];
   readonly drafts: readonly Draft[];
   readonly also: readonly Write[];
   readonly alsoNoted: readonly Noted[];
@@ -63,7 +67,8 @@ const VERSION_SHOWN_MAX = 100;
 export class Admission {
   readonly #engine: EmbeddedEngine;
   /** Keys and deliveries whose first event is on its way to the disk, with who waits for that. */
-  readonly #reserved = new Map<string, (() => void)[]>();
+  readonly #reserved = new Map<number, (() => void)[]>();
+  readonly known: KnownNames;
   #arrived: Arrival[] = [];
   /** Arrived, or waiting for their names. */
   #arriving = 0;
@@ -81,6 +86,7 @@ export class Admission {
 
   constructor(engine: EmbeddedEngine) {
     this.#engine = engine;
+    this.known = new KnownNames(engine);
     this.#nextEvent = engine.number('SELECT coalesce(max(seq), 0) AS n FROM events') + 1;
     this.#nextRun = engine.number('SELECT coalesce(max(seq), 0) AS n FROM runs') + 1;
     // From one name to the next by the index: a million runs may wait for one of them.
@@ -119,23 +125,21 @@ export class Admission {
     also: readonly Write[] = [],
     alsoNoted: readonly Noted[] = [],
   ): Promise<Admitted> {
-    const names = [
-      `delivery\0${event.source}\0${event.deliveryId}`,
-      ...drafts.map((draft) => `key\0${draft.loaded.plan.pipeline}\0${draft.key}`),
-      // Which of two events of one entity is the newer one is decided one after the other.
-      ...drafts.flatMap(({ version, loaded, orderKey }) =>
-        version === undefined ? [] : `entity\0${loaded.plan.pipeline}\0${orderKey}`,
-      ),
-    ];
+    const { names: form } = this.#engine.rows;
+    const names = [nameNumber('delivery', event.source, form.stored('delivery', event.deliveryId))];
+    for (const { loaded, key } of drafts)
+      names.push(nameNumber('key', loaded.plan.pipeline, form.stored('key', key)));
+    // Which of two events of one entity is the newer one is decided one after the other.
+    for (const { version, loaded, orderKey } of drafts)
+      if (version !== undefined && orderKey !== undefined)
+        names.push(nameNumber('entity', loaded.plan.pipeline, orderKey));
     const text = JSON.stringify(event.payload);
-    return this.#engine.dispatcher.busy(
-      () =>
-        new Promise((admitted, refused) => {
-          this.#bytesWaiting += text.length;
-          this.#arriving++;
-          this.#enter({ event, text, names, drafts, also, alsoNoted, waiters: [], admitted, refused });
-        }),
-    );
+    return new Promise((admitted, refused) => {
+      this.#engine.dispatcher.begin();
+      this.#bytesWaiting += text.length;
+      this.#arriving++;
+      this.#enter({ event, text, names, drafts, also, alsoNoted, waiters: [], admitted, refused });
+    });
   }
 
   /** Waits until nobody else is storing under one of its names; then it is stored with all that came in the same turn. */
@@ -155,32 +159,35 @@ export class Admission {
     return this.#arriving;
   }
 
-  /**
-   * Hands over all that came in this turn of the loop. Whether it is new is looked up in one read of the file: each commit of the
-   * other thread empties what this connection had cached, so that the first look takes several times as long as the next.
-   */
+  /** Hands over all that came in this turn of the loop. */
   storeArrived(): void {
     if (this.#arrived.length === 0) return;
     const arrived = this.#arrived;
     this.#arrived = [];
-    const news = this.#newsAmong(arrived);
-    for (const [index, arrival] of arrived.entries()) {
+    const unsure = new Set(arrived.filter((arrival) => !this.#isSurelyNew(arrival)));
+    const news = this.#newsAmong(unsure);
+    for (const arrival of arrived) {
       this.#arriving--;
       try {
-        this.#store(arrival, news?.[index] ?? this.#isNews(arrival.event, arrival.drafts));
+        this.#store(arrival, !unsure.has(arrival) || (news.get(arrival) ?? this.#isNews(arrival)));
       } catch (error) {
         this.#isOver(arrival, error);
+        this.#engine.dispatcher.end();
       }
     }
   }
 
-  /** `undefined` where one cannot be looked up: then each is by itself, so that the others do not suffer. */
-  #newsAmong(arrived: readonly Arrival[]): readonly boolean[] | undefined {
-    const look = (): readonly boolean[] => arrived.map(({ event, drafts }) => this.#isNews(event, drafts));
+  /**
+   * Looked up in one read of the file: each commit of the other thread empties what this connection had cached, so that the first
+   * look takes several times as long as the next. Empty where one cannot be looked up: then each is by itself, so that the others
+   * do not suffer.
+   */
+  #newsAmong(arrivals: ReadonlySet<Arrival>): ReadonlyMap<Arrival, boolean> {
+    const look = () => new Map([...arrivals].map((arrival) => [arrival, this.#isNews(arrival)]));
     try {
-      return arrived.length === 1 ? undefined : this.#engine.read.together(look);
+      return arrivals.size < 2 ? new Map() : this.#engine.read.together(look);
     } catch {
-      return undefined;
+      return new Map();
     }
   }
 
@@ -247,7 +254,7 @@ export class Admission {
   }
 
   #store(arrival: Arrival, isNews: boolean): void {
-    const { event, text, drafts, also, alsoNoted } = arrival;
+    const { event, text, names, drafts, also, alsoNoted } = arrival;
     const now = this.#engine.now();
     const isKnown = !isNews && this.#isDelivered(event);
     const earlierRuns = drafts.map((draft) => (isNews ? undefined : this.#runByKey(draft, now)));
@@ -257,6 +264,7 @@ export class Admission {
     const claimed: { readonly run: RunRow; readonly link?: ChildLink }[] = [];
     const eventSeq = this.#nextEvent;
     if (!isKnown) {
+      for (let at = 0; at <= drafts.length; at++) this.known.add(names[at]!);
       this.#nextEvent++;
       const { source, deliveryId, traceparent } = event;
       const values = [
@@ -346,22 +354,27 @@ export class Admission {
         run.seq,
         this.#engine.activations.activate(run, event.payload, [], [], group, link),
       );
-    group.onEnd((error) => {
-      this.#isOver(arrival, error);
-      if (error !== undefined) {
-        // Refused: they are no runs.
-        for (const pipeline of queued) this.#engine.counts.addBacklog(pipeline, -1);
-        return;
-      }
+    const tell = (): void => {
       for (const pipeline of queued) this.#engine.dispatcher.touch(pipeline, now);
       if (!isKnown && this.#awaited.has(event.event)) this.#engine.dispatcher.touchAll(now);
-      arrival.admitted({
-        ok: true,
-        duplicateDelivery: isKnown,
-        runs,
-        ...(flaggedOff.length > 0 && { flaggedOff }),
-        ...(older.length > 0 && { older }),
-      });
+      const admitted: Admitted = { ok: true, duplicateDelivery: isKnown, runs };
+      const isPlain = flaggedOff.length === 0 && older.length === 0;
+      arrival.admitted(
+        isPlain
+          ? admitted
+          : {
+              ...admitted,
+              ...(flaggedOff.length > 0 && { flaggedOff }),
+              ...(older.length > 0 && { older }),
+            },
+      );
+    };
+    group.onEnd((error) => {
+      this.#isOver(arrival, error);
+      if (error === undefined) tell();
+      // Refused: they are no runs.
+      else for (const pipeline of queued) this.#engine.counts.addBacklog(pipeline, -1);
+      this.#engine.dispatcher.end();
     });
   }
 
@@ -516,21 +529,23 @@ export class Admission {
     return row;
   }
 
-  /**
-   * Is an event for one pipeline new in both ways, delivery and business key? Nearly all are: one look at the file then
-   * stands for two. Looking is dear, since each commit of the other thread empties what this connection had cached.
-   */
-  #isNews({ source, deliveryId }: NewEvent, [draft, ...others]: readonly Draft[]): boolean {
+  /** Are the delivery and all business keys of an event surely new? Nearly all are. */
+  #isSurelyNew({ names, drafts }: Arrival): boolean {
+    for (let at = 0; at <= drafts.length; at++) if (this.known.mayHold(names[at]!)) return false;
+    return true;
+  }
+
+  /** The same by the file, of an event for one pipeline: one look then stands for two. */
+  #isNews({ event: { source, deliveryId }, drafts: [draft, ...others] }: Arrival): boolean {
     if (draft === undefined || others.length > 0) return false;
-    const { names } = this.#engine.rows;
-    const { pipeline } = draft.loaded.plan;
-    const found = names.isMixed
-      ? this.#engine.read
-          .of(NEWS_OF_TWO_FORMS)
-          .get(source, ...this.#forms('delivery', deliveryId), pipeline, ...this.#forms('key', draft.key))
-      : this.#engine.read
-          .of(NEWS)
-          .get(source, names.stored('delivery', deliveryId), pipeline, names.stored('key', draft.key));
+    const found = this.#engine.read
+      .of(this.#engine.rows.names.isMixed ? NEWS_OF_TWO_FORMS : NEWS)
+      .get(
+        source,
+        ...this.#forms('delivery', deliveryId),
+        draft.loaded.plan.pipeline,
+        ...this.#forms('key', draft.key),
+      );
     return found?.['n'] === 0;
   }
 
@@ -578,7 +593,7 @@ export class Admission {
   }
 
   /** Who waits for one of the names, if somebody is storing under it. */
-  #taken(names: readonly string[]): (() => void)[] | undefined {
+  #taken(names: readonly number[]): (() => void)[] | undefined {
     for (const name of names) {
       const waiters = this.#reserved.get(name);
       if (waiters !== undefined) return waiters;

@@ -118,11 +118,7 @@ export class Dispatcher {
 
   /** Counts as not idle while `work` is under way. */
   busy<T>(work: () => Promise<T>): Promise<T> {
-    this.#busyCount++;
-    const isOver = (): void => {
-      this.#busyCount--;
-      this.#wakeIdle();
-    };
+    this.begin();
     let done: Promise<T>;
     try {
       done = work();
@@ -130,8 +126,19 @@ export class Dispatcher {
       // It would count as busy for ever.
       done = Promise.reject(error);
     }
+    const isOver = (): void => this.end();
     done.then(isOver, isOver);
     return done;
+  }
+
+  /** As `busy`, for work that is not one promise; each is followed by one `end`. */
+  begin(): void {
+    this.#busyCount++;
+  }
+
+  end(): void {
+    this.#busyCount--;
+    this.#wakeIdle();
   }
 
   /** Resolves when nothing can move without an event or the passing of time. */

@@ -150,6 +150,7 @@ export class EmbeddedEngine implements RunHost {
     for (const { plan } of this.#active.values())
       this.#dispatcher.setLimit(plan.pipeline, plan.limits.concurrency, plan.tier);
     await this.#queue.commit([['reclaim']]);
+    this.admission.known.begin();
     // Not waited for: there may be a million.
     void this.#dispatcher
       .busy(async () => {
@@ -165,6 +166,7 @@ export class EmbeddedEngine implements RunHost {
 
   async stop(boundMs: number, last: () => Promise<void> | undefined): Promise<void> {
     this.isStopping = true;
+    this.admission.known.stop();
     this.now();
     this.#dispatcher.stop();
     await this.#dispatcher.settled(boundMs);

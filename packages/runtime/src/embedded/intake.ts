@@ -38,28 +38,32 @@ export function wronglyNamed({
   traceparent,
   cursor,
 }: IncomingEvent): Failure | undefined {
+  const isPlain = traceparent === undefined && cursor === undefined;
+  if (isPlain && isName(event) && isName(source) && isName(deliveryId)) return undefined;
   const needed = Object.entries({ event, source, deliveryId, ...(cursor && { 'cursor.name': cursor.name }) });
   const found =
-    needed.find(([, value]) => !isText(value) || value === '') ??
+    needed.find(([, value]) => !isName(value)) ??
     Object.entries({ traceparent: traceparent ?? '', 'cursor.value': cursor?.value ?? '' }).find(
-      ([, value]) => !isText(value),
+      ([, value]) => typeof value !== 'string',
     );
   if (found === undefined) return undefined;
   const [name, value] = found;
   return {
     class: 'validation',
     code: 'EVENT_NAME_INVALID',
-    message: `${name} of an event must be a text${value === '' ? ', and is empty' : `, and is ${kindOf(value)}`}`,
+    message: `${name} of an event must be a text, and is ${kindOf(value)}`,
     delivery: 'notSent',
   };
 }
 
-function isText(value: unknown): boolean {
-  return typeof value === 'string';
+/** What is cut in the middle of a character is stored without that half, and would be one name with others. */
+function isName(value: unknown): boolean {
+  return typeof value === 'string' && value !== '' && value.isWellFormed();
 }
 
 function kindOf(value: unknown): string {
   if (value === undefined || value === null) return 'absent';
+  if (typeof value === 'string') return value === '' ? 'empty' : 'cut in the middle of a character';
   return Array.isArray(value) ? 'a list' : `of type ${typeof value}`;
 }
 
@@ -138,10 +142,13 @@ export function draftFor(
     : { loaded, key: text, orderKey, failure: VERSION_INVALID };
 }
 
-/** A key is a text; a number or a whole object gets its canonical one. Nothing is no key. */
+/**
+ * A key is a text; a number, a whole object, or a text that is cut in the middle of a character (which no file holds) gets its canonical
+ * one. Nothing is no key.
+ */
 export function keyText(value: Json): string | undefined {
   if (value === null || value === '') return undefined;
-  return typeof value === 'string' ? value : canonicalJson(value);
+  return typeof value === 'string' && value.isWellFormed() ? value : canonicalJson(value);
 }
 
 const VERSION_INVALID: Failure = {

@@ -59,7 +59,7 @@ export async function joinStrands<T>(
   let broken: unknown;
   let change = Promise.withResolvers<void>();
   const changed = (): void => change.resolve();
-  run.watchers.add(changed);
+  const unwatch = run.watch(changed);
   try {
     for (;;) {
       change = Promise.withResolvers<void>();
@@ -73,7 +73,7 @@ export async function joinStrands<T>(
       cancelTimer?.();
     }
   } finally {
-    run.watchers.delete(changed);
+    unwatch();
   }
   if (broken !== undefined) throw broken;
   const waiting = slots.filter(({ state }) => state === 'waiting');

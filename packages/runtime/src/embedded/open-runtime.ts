@@ -1,10 +1,10 @@
-import type { Failure, JsonObject } from '@tenon/model';
+import type { Failure, Json, JsonObject } from '@tenon/model';
 import { CheckpointKeeper } from '../ledger/checkpoint-keeper.ts';
 import { StoredTree } from '../ledger/tiles.ts';
+import type { LoadedPlan } from '../loaded-plan.ts';
 import { Reconciliations } from '../reconcile/reconciliations.ts';
 import { Repairs } from '../reconcile/repairs.ts';
-import type { AcceptResult, Runtime, RuntimeOptions } from '../runtime.ts';
-import type { Admission } from './admission.ts';
+import type { AcceptResult, IncomingEvent, Runtime, RuntimeOptions } from '../runtime.ts';
 import { backupTo } from './backup.ts';
 import { CommitFailed, type Committer } from './commit-queue.ts';
 import { DataKeys, proveKeys } from './data-keys.ts';
@@ -129,7 +129,15 @@ export async function openRuntimeWith(
     const event = { event: `manual:${pipeline}`, payload, deliveryId, source: `manual:${actor}` };
     const drafts = draft === undefined ? [] : [draft];
     const crowded = engine.refusalFor(drafts);
-    return crowded === undefined ? admit(engine, event, drafts) : refuse(crowded);
+    if (crowded !== undefined) return refuse(crowded);
+    return engine.admission.admit(event, drafts).catch((error: unknown) => refusalAfter(engine, error));
+  };
+  /** Of headers that nobody reads, nothing is kept. */
+  const toStore = ({ event, payload, headers }: IncomingEvent): Json => {
+    const isRead = ({ plan }: LoadedPlan): boolean => plan.events[event]?.headers !== undefined;
+    return headers !== undefined && [...engine.activePlans.values()].some(isRead)
+      ? storedEvent({ payload, headers })
+      : storedEvent({ payload });
   };
   const reconciliations = new Reconciliations(engine, options);
   engine.reconciliations = reconciliations;
@@ -161,15 +169,12 @@ export async function openRuntimeWith(
       if (crowded !== undefined) return refuse(crowded);
       const { cursor } = event;
       const also: Write[] = cursor ? [['putCursor', cursor.name, cursor.value, engine.now()]] : [];
-      // Of what nobody reads, nothing is kept.
-      const isRead = [...engine.activePlans.values()].some(
-        ({ plan }) => plan.events[event.event]?.headers !== undefined,
-      );
-      const { payload, headers } = event;
-      const stored = storedEvent({ payload, ...(isRead && headers !== undefined && { headers }) });
-      const admitted = await admit(engine, { ...event, payload: stored }, drafts, also);
-      if (!admitted.ok) return admitted;
-      return quarantined === undefined ? admitted : { ...admitted, quarantined };
+      try {
+        const admitted = await engine.admission.admit({ ...event, payload: toStore(event) }, drafts, also);
+        return quarantined === undefined ? admitted : { ...admitted, quarantined };
+      } catch (error) {
+        return refusalAfter(engine, error);
+      }
     },
     cursor: (name) => {
       const row = engine.read.of('SELECT value FROM cursors WHERE name = ?').get(name);
@@ -244,15 +249,8 @@ export async function openRuntimeWith(
 }
 
 /** A disk that fails refuses the event, like any other after it: the sender is told to come again. */
-async function admit(
-  engine: EmbeddedEngine,
-  ...event: Parameters<Admission['admit']>
-): Promise<AcceptResult> {
-  try {
-    return await engine.admission.admit(...event);
-  } catch (error) {
-    const failure = error instanceof CommitFailed ? engine.refusal() : undefined;
-    if (failure === undefined) throw error;
-    return { ok: false, failure };
-  }
+function refusalAfter(engine: EmbeddedEngine, error: unknown): AcceptResult {
+  const failure = error instanceof CommitFailed ? engine.refusal() : undefined;
+  if (failure === undefined) throw error;
+  return { ok: false, failure };
 }

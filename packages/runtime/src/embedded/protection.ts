@@ -55,6 +55,7 @@ export function encryptInBackground(engine: EmbeddedEngine): void {
       if (!hasOlder) return;
       await engine.tend('sealOlder');
       engine.rows.names.isMixed = namesLeft(engine.read) > 0;
+      if (!engine.isStopping) engine.admission.known.begin();
       // What was there in clear stands in the write-ahead log until that is emptied.
       if (!engine.isStopping) await engine.scrub();
     })

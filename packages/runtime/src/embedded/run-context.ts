@@ -88,14 +88,14 @@ export class EmbeddedRun {
   readonly journal: Map<string, Remembered>;
   readonly root: Strand;
   /** Told when a value came for a strand that waits while others work. */
-  readonly watchers = new Set<() => void>();
+  #watchers: Set<() => void> | undefined;
   readonly #deadlineMs: number;
   /** Where it is a child. */
   readonly link: ChildLink | undefined;
   /** Its own, and those of the runs above it: killing one of them holds it. */
   readonly pipelines: readonly string[];
   #word: ChildEnd | undefined;
-  readonly #openings: Map<string, OpeningRow>;
+  #openings: Map<string, OpeningRow> | undefined;
   readonly #wasInterrupted: boolean;
   #memories: Map<string, StrandMemory> | undefined;
   readonly #rootMemory: StrandMemory;
@@ -136,7 +136,7 @@ export class EmbeddedRun {
     this.journal = new Map(
       journal.map(({ key, at, value }) => [key, { at, value: JSON.parse(value) as Json }]),
     );
-    this.#openings = new Map(openings.map((opening) => [opening.key, opening]));
+    if (openings.length > 0) this.#openings = new Map(openings.map((opening) => [opening.key, opening]));
     this.#hasWaited = openings.length > 0;
     this.#hasStops = journal.some(({ key }) => key.startsWith('#stop/'));
     this.state = row.state;
@@ -213,26 +213,37 @@ export class EmbeddedRun {
     });
   }
 
+  /** Calls `changed` when something may have come that a strand waits for; what it returns ends that. */
+  watch(changed: () => void): () => void {
+    this.#watchers ??= new Set();
+    this.#watchers.add(changed);
+    return () => void this.#watchers?.delete(changed);
+  }
+
+  wakeStrands(): void {
+    if (this.#watchers !== undefined) for (const wake of this.#watchers) wake();
+  }
+
   /** Tells an active run that it was cancelled; the journal row is the caller's. */
   cancel(cancellation: Cancellation): void {
     this.journal.set('#cancel', { at: this.host.now(), value: { ...cancellation } });
-    for (const wake of this.watchers) wake();
+    this.wakeStrands();
   }
 
   /** Tells an active run of a value that one of its strands waits for; the journal row is the caller's. */
   learn(key: string, value: Json): void {
-    const isAwaited = this.#memories !== undefined && this.#openings.has(key) && !this.journal.has(key);
+    const isAwaited = this.#memories !== undefined && this.hasOpening(key) && !this.journal.has(key);
     if (!isAwaited) return;
     this.journal.set(key, { at: this.host.now(), value });
-    this.#openings.delete(key);
+    this.forgetOpening(key);
     count(this.#memory(strandOf(key)), this.host.now());
-    for (const wake of this.watchers) wake();
+    this.wakeStrands();
   }
 
   /** A child has told how it ended; the journal row is the child's. */
   hearFrom(key: string, end: JsonObject): void {
     this.journal.set(key, { at: this.host.now(), value: end });
-    for (const wake of this.watchers) wake();
+    this.wakeStrands();
   }
 
   /** What this run has worked, by the clock of its deadline. */
@@ -275,29 +286,16 @@ export class EmbeddedRun {
   async finish(end: RunEnd): Promise<void> {
     this.goLive();
     const { seq, pipeline, stored_order_key: orderKey } = this.row;
-    const step = typeof end.failure?.['step'] === 'string' ? end.failure['step'] : null;
-    this.write(
-      [
-        ...(this.#hasWaited ? [['closeWaits', seq] satisfies Write] : []),
-        ...(end.openings ?? []).map((opening) => this.openingWrite('', opening)),
-        [
-          'end',
-          seq,
-          end.state,
-          this.host.now(),
-          step,
-          end.failure === undefined ? null : JSON.stringify(end.failure),
-        ],
-        ...this.#admitNext(pipeline, orderKey),
-        ...this.tellWrites({
-          state: end.state,
-          effects: 0,
-          ...end.told,
-          ...(end.failure !== undefined && { failure: end.failure }),
-        }),
-      ],
-      this.root.takeNotes(end.facts),
-    );
+    const { failure, openings = [] } = end;
+    const step = typeof failure?.['step'] === 'string' ? failure['step'] : null;
+    const writes: Write[] = this.#hasWaited ? [['closeWaits', seq]] : [];
+    for (const opening of openings) writes.push(this.openingWrite('', opening));
+    const shown = failure === undefined ? null : JSON.stringify(failure);
+    writes.push(['end', seq, end.state, this.host.now(), step, shown]);
+    writes.push(...this.#admitNext(pipeline, orderKey));
+    const told = { effects: 0, ...end.told, ...(failure !== undefined && { failure }) };
+    writes.push(...this.tellWrites({ state: end.state, ...told }));
+    this.write(writes, this.root.takeNotes(end.facts));
     await this.durable();
     this.#passOn();
   }
@@ -473,20 +471,20 @@ export class EmbeddedRun {
   }
 
   hasOpening(key: string): boolean {
-    return this.#openings.has(key);
+    return this.#openings?.has(key) ?? false;
   }
 
   scannedTo(key: string): number | undefined {
-    return this.#openings.get(key)?.scanned_to ?? undefined;
+    return this.#openings?.get(key)?.scanned_to ?? undefined;
   }
 
   /** Its row is closed by the writes of whoever says so. */
   forgetOpening(key: string): void {
-    this.#openings.delete(key);
+    this.#openings?.delete(key);
   }
 
   closeLater(key: string): void {
-    if (this.#openings.delete(key)) this.write([['closeOpening', this.row.seq, key]], []);
+    if (this.#openings?.delete(key)) this.write([['closeOpening', this.row.seq, key]], []);
   }
 
   openingWrite(prefix: string, opening: Opening, expiresAtMs?: number): Write {
@@ -526,6 +524,7 @@ export class EmbeddedRun {
 
   /** A strand may come back to it within this activation. */
   #keepOpening(row: OpeningRow): Write {
+    this.#openings ??= new Map();
     this.#openings.set(row.key, row);
     this.#hasWaited = true;
     return [

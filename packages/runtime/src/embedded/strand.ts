@@ -79,7 +79,7 @@ export class Strand implements RunContext {
   readonly #bounds: StepBound[];
   #notes: Fact[] = [];
   /** By place of a hold, how often this execution was stopped there: what comes by it again is a round later. */
-  readonly #stopsAtHolds = new Map<string, number>();
+  #stopsAtHolds: Map<string, number> | undefined;
   /** Of a strand of a fork that has suspended; empty when it only steps aside for a process that stops. */
   waits: readonly Wait[] = [];
 
@@ -203,10 +203,7 @@ export class Strand implements RunContext {
   }
 
   interruption(place: string, isPast = false): Interruption | undefined {
-    // Stored by `#interruption`, as there.
-    if (isPast)
-      return this.#run.journal.get(`#stop/${this.#prefix}${place}`)?.value as unknown as Interruption;
-    return this.#interruption(place, true, true);
+    return isPast ? this.#stopAt(place) : this.#interruption(place, true, true);
   }
 
   async sleepUntil(
@@ -463,17 +460,15 @@ export class Strand implements RunContext {
   }
 
   #interruption(place: string, countsDown: boolean, maySuspend: boolean): Interruption | undefined {
-    const key = `#stop/${this.#prefix}${place}`;
-    const known = this.#run.journal.get(key);
-    // Stored below, by this function alone.
-    if (known !== undefined) return known.value as unknown as Interruption;
+    const known = this.#run.hasStops ? this.#stopAt(place) : undefined;
+    if (known !== undefined) return known;
     if (this.#isReplaying) return undefined;
     if (maySuspend && (this.#run.host.isStopping || this.#run.host.isPaused(this.#run.row)))
       this.#stepAside();
     // The process before may have sent what comes next: it must come to an outcome first, or it would count as unsent.
     if (this.#memory.isInterrupted) return undefined;
     const found = this.#run.phase === 'running' ? this.#whyStop(countsDown) : undefined;
-    if (found !== undefined) this.#run.recordStop(key, found);
+    if (found !== undefined) this.#run.recordStop(`#stop/${this.#prefix}${place}`, found);
     return found;
   }
 
@@ -482,13 +477,13 @@ export class Strand implements RunContext {
   }
 
   #stopAt(place: string): Interruption | undefined {
-    // Stored by `#interruption`, as there.
+    // Stored by `#interruption` alone.
     return this.#run.journal.get(`#stop/${this.#prefix}${place}`)?.value as unknown as Interruption;
   }
 
   /** What was stopped as it was held has used up no number, so a round later it comes by the same place: that stop is not for it. */
   #inItsRound(call: HeldCall, place: string): HeldCall {
-    const times = this.#stopsAtHolds.get(place) ?? 0;
+    const times = this.#stopsAtHolds?.get(place) ?? 0;
     const own = times === 0 ? place : `${place}/${times}`;
     const isJoined = this.#group?.unbegun !== undefined;
     if (times > 0 && isJoined && !this.#isBehind && this.#stopAt(own) === undefined) {
@@ -496,7 +491,10 @@ export class Strand implements RunContext {
       if (this.#run.state === 'compensating') return call;
       this.#run.recordStop(`#stop/${this.#prefix}${own}`, this.#stopAt(place)!);
     }
-    if (this.#stopAt(own) !== undefined) this.#stopsAtHolds.set(place, times + 1);
+    if (this.#stopAt(own) !== undefined) {
+      this.#stopsAtHolds ??= new Map();
+      this.#stopsAtHolds.set(place, times + 1);
+    }
     return { ...call, place: own };
   }
 

@@ -63,7 +63,7 @@ export class SwitchKeeper {
   /** Makes what one setting of a switch held due, in slices, oldest first. */
   async #release(tag: string): Promise<void> {
     // Strands that wait while others of their run work.
-    for (const run of this.#engine.activations.runs.values()) for (const wake of run.watchers) wake();
+    for (const run of this.#engine.activations.runs.values()) run.wakeStrands();
     for (let after = 0; ; ) {
       const last = this.#engine.read
         .of(

@@ -178,8 +178,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     'two events of one entity are looked at side by side',
     'embedded/admission.ts',
-    'version === undefined ? [] : `entity',
-    'version !== 99 ? [] : `entity',
+    'if (version !== undefined && orderKey !== undefined)\n        names.push',
+    'if (version === 99 && orderKey !== undefined)\n        names.push',
   ),
   bug(
     'what is old is taken for fresh',
@@ -310,8 +310,20 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     'a stop is not found again',
     strand,
-    'const known = this.#run.journal.get(key);\n    // Stored below',
-    'const known = undefined as { value: unknown } | undefined;\n    // Stored below',
+    'const known = this.#run.hasStops ? this.#stopAt(place) : undefined;',
+    'const known = undefined as Interruption | undefined;',
+  ),
+  bug(
+    'what an earlier process has taken is new',
+    'embedded/known-names.ts',
+    'if (this.#engine.lastEventSeq() === 0)',
+    'if (this.#engine.lastEventSeq() >= 0)',
+  ),
+  bug(
+    'a key that was taken is new when it comes again',
+    admission,
+    'for (let at = 0; at <= drafts.length; at++) this.known.add(names[at]!);',
+    '',
   ),
   bug('an emitted event starts nothing', admission, 'drafts.drafts,\n      also,', '[],\n      also,'),
   bug(
@@ -493,7 +505,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     'strands stop without a word on record',
     strand,
-    'if (found !== undefined) this.#run.recordStop(key, found);',
+    'if (found !== undefined) this.#run.recordStop(`#stop/${this.#prefix}${place}`, found);',
     '',
   ),
   bug(

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { type Bench, openBench, unavailable } from './testing/bench.ts';
+import { type Bench, failure, openBench, unavailable } from './testing/bench.ts';
 import { call, literal, planFor, retry, step } from './testing/plan.ts';
 
 let bench: Bench;
@@ -131,6 +131,39 @@ describe('a run that a check has parked', () => {
     await resume(runId);
     expect(bench.state(runId)).toBe('succeeded');
     expect(bench.target.count('get')).toBe(1);
+  });
+
+  test('says for what a read waits that is made again, and waits no longer than the read may', async () => {
+    const brief = call('order', 'acme.get', { deadlineMs: 30_000 });
+    bench = await openBench(planFor({ onFailure: 'hold', steps: [brief, half, check(), write] }));
+    amounts(8);
+    const runId = await bench.order({ id: 'a' });
+    await bench.pass(1_000);
+    const open = failure('transient', 'CONNECTION_BREAKER_OPEN', 'notSent', { retryAfterMs: 5_000 });
+    bench.target.decide = () => ({ postpone: open });
+    await bench.runtime.resume(runId, 'ana', 'mended');
+    await bench.pass(10_000);
+    expect(bench.runtime.run(runId)).toMatchObject({
+      state: 'waiting',
+      steps: [{ id: 'order', result: { amount: 8 }, waitsFor: { code: open.code } }],
+    });
+    await bench.crash();
+    await bench.pass(21_000);
+    expect(bench.runtime.run(runId)!.failure).toMatchObject({
+      code: 'STEP_DEADLINE_EXCEEDED',
+      step: 'enough',
+      message: 'order did not end within its own deadline',
+    });
+    expect(bench.runtime.run(runId)!.steps[0]).not.toHaveProperty('waitsFor');
+    // Anew in each round.
+    delete bench.target.decide;
+    amounts(12, 40);
+    await resume(runId);
+    expect(bench.runtime.run(runId)!.failure).toMatchObject({ code: 'CHECK_NOT_MET' });
+    await bench.crash();
+    await resume(runId);
+    expect(bench.state(runId)).toBe('succeeded');
+    expect(bench.runtime.run(runId)!.steps[0]).not.toHaveProperty('waitsFor');
   });
 
   test('does so in the item of a list that it has stopped, and in no other', async () => {

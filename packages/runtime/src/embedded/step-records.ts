@@ -110,7 +110,8 @@ function recordOf(
     }),
     ...(isDone && { result: redacted(result, plan.redact[`steps.${step.id}`] ?? []) }),
     ...(!isDone && last?.failure !== undefined && { failure: last.failure }),
-    ...waitsFor(run, isDone ? compensations(values, place) : [id], values),
+    // A read that is done may be made again; an effect, undone.
+    ...waitsFor(run, isDone && operation?.effect !== 'read' ? compensations(values, place) : [id], values),
   };
 }
 

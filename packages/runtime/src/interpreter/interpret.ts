@@ -121,7 +121,9 @@ export async function runSteps(progress: Progress, steps: readonly PlanStep[]): 
       }
       return step.deadlineMs === undefined
         ? stepKinds[step.kind](progress, step, round, from)
-        : withinDeadline(progress, step, step.deadlineMs, round, from);
+        : withinDeadline(progress, step.id, step.deadlineMs, String(round), () =>
+            stepKinds[step.kind](progress, step, round, from),
+          );
     });
     if (stop !== undefined) return stop;
   }
@@ -132,20 +134,19 @@ export async function runSteps(progress: Progress, steps: readonly PlanStep[]): 
  * One round of a step under its own deadline. That is kept as what is left of the run's when it is over, so that it stands
  * still where that does, and a later process finds it as it was.
  */
-async function withinDeadline(
-  progress: Progress,
-  step: PlanStep,
+export async function withinDeadline(
+  { ctx }: Progress,
+  id: string,
   deadlineMs: number,
-  round: number,
-  from: number,
+  round: string,
+  execute: () => Promise<StepEnd>,
 ): Promise<StepEnd> {
-  const { ctx } = progress;
-  const leftMs = await ctx.step(`${step.id}/deadline/${round}`, () => ({
+  const leftMs = await ctx.step(`${id}/deadline/${round}`, () => ({
     value: ctx.deadlineAt() - ctx.now() - deadlineMs,
   }));
-  const release = ctx.bound({ step: step.id, leftMs });
+  const release = ctx.bound({ step: id, leftMs });
   try {
-    return await stepKinds[step.kind](progress, step, round, from);
+    return await execute();
   } finally {
     release();
   }

@@ -1,11 +1,14 @@
 import { callStep, type Reading } from './call-step.ts';
-import { type Progress, scopeOf } from './interpret.ts';
+import { type Progress, scopeOf, withinDeadline } from './interpret.ts';
 import { type StepEnd, stepKinds } from './steps.ts';
 
 export type Failed = Extract<StepEnd, { as: 'failed' }>;
 
-/** A step that came before, as it would be now: a read is made once more, a `set` or `check` of it computed; nothing else is ever named. */
-export async function madeAgain(progress: Progress, id: string): Promise<Failed | undefined> {
+/**
+ * A step that came before, as it would be now: a read is made once more, a `set` or `check` of it computed; nothing else is ever named.
+ * `round` of the check that asks for it: then a read has its own deadline. For a write that is based on it, the write's is enough.
+ */
+export async function madeAgain(progress: Progress, id: string, round?: string): Promise<Failed | undefined> {
   const step = progress.loaded.steps.get(id);
   if (step === undefined) throw new Error(`the plan holds no step ${id}`);
   if (step.when !== undefined) {
@@ -16,8 +19,10 @@ export async function madeAgain(progress: Progress, id: string): Promise<Failed 
       return undefined;
     }
   }
-  const end =
-    step.kind === 'call' ? await readAgain(progress, id) : await stepKinds[step.kind](progress, step, 0, 1);
+  const make = (): Promise<StepEnd> =>
+    step.kind === 'call' ? readAgain(progress, id) : stepKinds[step.kind](progress, step, 0, 1);
+  const isBound = round !== undefined && step.deadlineMs !== undefined;
+  const end = await (isBound ? withinDeadline(progress, id, step.deadlineMs, round, make) : make());
   if (end.as === 'failed') return end;
   if (end.as === 'done' && end.value !== undefined) progress.steps[id] = end.value;
   return undefined;

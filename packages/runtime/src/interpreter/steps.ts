@@ -223,7 +223,7 @@ async function setStep(progress: Progress, step: SetStep, round: number): Promis
 async function checkStep(progress: Progress, step: CheckStep, round: number, from: number): Promise<StepEnd> {
   if (from > 1 && step.again !== undefined) {
     for (const id of step.again) {
-      const failed = await madeAgain(progress, id);
+      const failed = await madeAgain(progress, id, `${step.id}/${round}`);
       if (failed !== undefined) return { ...failed, attempts: round + 1 };
     }
     const when =

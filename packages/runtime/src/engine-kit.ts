@@ -8,4 +8,5 @@ export { interpret } from './interpreter/interpret.ts';
 export { traceIdOf, traceparentFor } from './interpreter/trace-context.ts';
 export type { Caller } from './interpreter/tries.ts';
 export { type LoadedPlan, loadPlan } from './loaded-plan.ts';
+export { type InnermostBound, StepBounds } from './step-bounds.ts';
 export { idOfTag, SwitchBoard, switchId, tagOf } from './switches.ts';

@@ -113,6 +113,9 @@ export interface RunContext {
    */
   bound(bound: StepBound): () => void;
 
+  /** A person has resumed the run at a step within: what `bound` has set here begins anew, as the run's own deadline has. */
+  boundsAnew(): void;
+
   /** When the run, or the step that bounds what is done, must have ended (epoch ms). Time spent waiting for people, events and dates does not count. */
   deadlineAt(): number;
 
@@ -320,6 +323,8 @@ export interface StepBound {
   /** Id of the step whose deadline it is. */
   readonly step: string;
   readonly leftMs: number;
+  /** Of which `leftMs` was made. */
+  readonly deadlineMs: number;
 }
 
 export type Interruption =

@@ -1,3 +1,4 @@
+import type { PlanStep } from '@tenon/pipeline';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type Bench, failure, openBench, outdated, refused, unavailable } from './testing/bench.ts';
 import { amend, call, childPlan, planFor, probe, retry, run, step } from './testing/plan.ts';
@@ -135,6 +136,43 @@ describe('the deadline of a step', () => {
 });
 
 describe('the deadline of a block', () => {
+  /** Worked for half a minute before it came to a block with a deadline of four seconds, and resumed at a step in it. */
+  async function resumedIn(block: (inner: PlanStep) => PlanStep): Promise<string> {
+    const first = call('first', 'acme.put', { retry: patient });
+    bench = await openBench(planFor({ onFailure: 'hold', steps: [first, block(get('read'))] }));
+    bench.target.script = {
+      put: Array.from({ length: 30 }, () => ({ fail: unavailable })),
+      get: [{ fail: refused }],
+    };
+    const id = await bench.order({ id: 'a' });
+    await bench.pass(60 * SECOND);
+    expect(failureOf(id)).toMatchObject({ code: refused.code });
+    busy(bench, 'get');
+    await bench.runtime.resume(id, 'ana', 'once more');
+    // In the process after a crash as well.
+    await bench.pass(2 * SECOND);
+    await bench.crash();
+    await bench.pass(60 * SECOND);
+    return id;
+  }
+  const branch = (inner: PlanStep) =>
+    step('choose', 'block', { branches: [{ steps: [inner] }], deadlineMs: 4 * SECOND });
+
+  test.each([
+    ['of the run', branch],
+    [
+      'of a branch',
+      (inner: PlanStep) => step('parallel', 'both', { branches: [{ name: 'left', steps: [branch(inner)] }] }),
+    ],
+  ])(
+    'begins anew when a person resumes at a step %s in it, and not with what was worked before',
+    async (_, block) => {
+      const id = await resumedIn(block);
+      expect(failureOf(id)).toMatchObject({ code: 'STEP_DEADLINE_EXCEEDED' });
+      expect(bench.target.count('get')).toBe(1 + 4);
+    },
+  );
+
   test('that ends while a write is to be based on a new read leaves a run that can be resumed', async () => {
     const block = step('choose', 'block', { branches: [{ steps: amend('w') }], deadlineMs: 1_200 });
     bench = await openBench(planFor({ onFailure: 'hold', steps: [block] }));

@@ -1,4 +1,5 @@
-import { type Fact, type Fork, type StepBound, type StrandPlan, Suspension } from '../engine.ts';
+import { type Fact, type Fork, type StrandPlan, Suspension } from '../engine.ts';
+import type { InnermostBound } from '../step-bounds.ts';
 import type { EmbeddedRun } from './run-context.ts';
 import { Strand, type StrandMemory, type Wait } from './strand.ts';
 
@@ -13,8 +14,8 @@ export interface Group {
   stoppedBy?: string;
   /** Of the strand that forked. */
   readonly outer?: Group;
-  /** Deadlines of the steps that it was forked in. */
-  readonly bounds: readonly StepBound[];
+  /** Of the steps that it was forked in. */
+  readonly bound: InnermostBound;
 }
 
 export interface Joined<T> {

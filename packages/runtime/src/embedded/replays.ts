@@ -30,6 +30,12 @@ const NOTED_PER_TICK_MAX = 200;
 /** A pipeline whose own runs wait that long gets nothing from the lane. */
 const LIVE_LAG_MAX_MS = 1_000;
 
+/** How a replay that was applied lets its runs out. */
+type Lane = NonNullable<ReplayStatus['applied']> & {
+  /** When the next run may be sent. */
+  nextAtMs?: number;
+};
+
 /** Resumes a run, together with what is to be stored only if it is resumed. */
 type Resume = (run: RunRow, actor: string, reason: string, also: Also) => Promise<ActionResult>;
 
@@ -48,8 +54,8 @@ export class Replays {
   readonly #clock: RuntimeOptions['clock'];
   /** Sent, and not seen to have ended: sequence → token. */
   readonly #sent = new Map<number, { readonly token: string; readonly pipeline: string }>();
-  /** By token: when the next run may be sent. */
-  readonly #nextAtMs = new Map<string, number>();
+  /** By token, of those with runs that wait. */
+  readonly #lanes = new Map<string, Lane>();
   #cancel: (() => void) | undefined;
   #isTicking = false;
   #isStopped = false;
@@ -181,8 +187,10 @@ export class Replays {
     this.#isTicking = true;
     try {
       await this.#settleSent();
-      for (const { token } of this.#rows(`SELECT DISTINCT token FROM replay_runs WHERE state = 'waiting'`))
-        await this.#letOut(String(token));
+      const waiting = this.#rows(`SELECT DISTINCT token FROM replay_runs WHERE state = 'waiting'`);
+      const tokens = new Set(waiting.map(({ token }) => String(token)));
+      for (const token of this.#lanes.keys()) if (!tokens.has(token)) this.#lanes.delete(token);
+      for (const token of tokens) await this.#letOut(token);
     } finally {
       this.#isTicking = false;
     }
@@ -200,11 +208,11 @@ export class Replays {
   }
 
   async #letOut(token: string): Promise<void> {
-    const start = this.#started(token);
-    if (start === undefined) return;
-    const { actor, reason, perSecond } = start;
+    const lane = this.#laneOf(token);
+    if (lane === undefined) return;
+    const { actor, reason, perSecond } = lane;
     const now = this.#engine.now();
-    let nextAtMs = Math.max(now, this.#nextAtMs.get(token) ?? now + 1_000 / perSecond);
+    let nextAtMs = Math.max(now, lane.nextAtMs ?? now + 1_000 / perSecond);
     const effects = effectsReader(this.#queries);
     const waiting = this.#rows(
       `SELECT r.run_id, r.pipeline, r.state FROM replay_runs p JOIN runs r ON r.seq = p.run_seq WHERE p.token = ? AND p.state = 'waiting' ORDER BY p.run_seq LIMIT ?`,
@@ -240,7 +248,7 @@ export class Replays {
       nextAtMs += 1_000 / perSecond;
       this.#sent.set(run.seq, { token, pipeline: run.pipeline });
     }
-    this.#nextAtMs.set(token, nextAtMs);
+    lane.nextAtMs = nextAtMs;
   }
 
   /** Live traffic first: a quarter of the places at most, none while the pipeline's own runs wait or it stands still. */
@@ -257,10 +265,15 @@ export class Replays {
     return this.status(token);
   }
 
-  #started(
-    token: string,
-  ): { readonly actor: string; readonly reason: string; readonly perSecond: number } | undefined {
-    return this.status(token)?.applied;
+  /** Read once: what a start says never changes. */
+  #laneOf(token: string): Lane | undefined {
+    const known = this.#lanes.get(token);
+    if (known !== undefined) return known;
+    const start = this.status(token)?.applied;
+    if (start === undefined) return undefined;
+    const lane = { ...start };
+    this.#lanes.set(token, lane);
+    return lane;
   }
 
   #counts(token: string): Readonly<Record<string, number>> {

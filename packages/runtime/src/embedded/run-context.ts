@@ -89,7 +89,7 @@ export class EmbeddedRun {
   readonly root: Strand;
   /** Told when a value came for a strand that waits while others work. */
   #watchers: Set<() => void> | undefined;
-  readonly #deadlineMs: number;
+  readonly deadlineMs: number;
   /** Where it is a child. */
   readonly link: ChildLink | undefined;
   /** Its own, and those of the runs above it: killing one of them holds it. */
@@ -132,7 +132,7 @@ export class EmbeddedRun {
     this.link = link;
     this.pipelines = [row.pipeline, ...(link?.above ?? [])];
     this.host = host;
-    this.#deadlineMs = link === undefined ? deadlineMs : Math.min(deadlineMs, link.deadlineMs);
+    this.deadlineMs = link === undefined ? deadlineMs : Math.min(deadlineMs, link.deadlineMs);
     this.journal = new Map(
       journal.map(({ key, at, value }) => [key, { at, value: JSON.parse(value) as Json }]),
     );
@@ -197,7 +197,7 @@ export class EmbeddedRun {
   }
 
   deadlineAt(): number {
-    return this.#clockFrom + this.#deadlineMs;
+    return this.#clockFrom + this.deadlineMs;
   }
 
   readonly #hear = (error: Error | undefined): void => {

@@ -20,6 +20,7 @@ import {
   Suspension,
 } from '../engine.ts';
 import type { RunState } from '../runtime.ts';
+import { StepBounds } from '../step-bounds.ts';
 import { idOfTag } from '../switches.ts';
 import { failureValue, wordKey } from './children.ts';
 import { CommitRefused } from './commit-queue.ts';
@@ -37,9 +38,6 @@ export interface StrandMemory {
   /** A process before may have begun what the strand is about to do. */
   isInterrupted: boolean;
 }
-
-/** A step's deadline that is not before the run's. */
-const NO_BOUND: StepBound = { step: '', leftMs: 0 };
 
 /** What a strand waits for. */
 export interface Wait {
@@ -75,8 +73,7 @@ export class Strand implements RunContext {
   readonly #group: Group | undefined;
   readonly #memory: StrandMemory;
   #recalled = 0;
-  /** Deadlines of the steps that it is in, the innermost last: each as what is left of the run's when it is over. */
-  readonly #bounds: StepBound[];
+  readonly #bounds: StepBounds;
   #notes: Fact[] = [];
   /** By place of a hold, how often this execution was stopped there: what comes by it again is a round later. */
   #stopsAtHolds: Map<string, number> | undefined;
@@ -89,7 +86,7 @@ export class Strand implements RunContext {
     this.#prefix = prefix;
     this.#memory = memory;
     this.#group = group;
-    this.#bounds = [...(group?.bounds ?? [])];
+    this.#bounds = new StepBounds(group?.bound);
   }
 
   now(): number {
@@ -101,14 +98,15 @@ export class Strand implements RunContext {
   }
 
   deadlineAt(): number {
-    return this.#run.deadlineAt() - (this.#bounds.at(-1)?.leftMs ?? 0);
+    return this.#run.deadlineAt() - this.#bounds.innermost.leftMs;
   }
 
-  bound({ step, leftMs }: StepBound): () => void {
-    const outer = this.#bounds.at(-1) ?? NO_BOUND;
-    // The one that ends first counts.
-    this.#bounds.push(leftMs <= 0 ? outer : { step, leftMs: outer.leftMs + leftMs });
-    return () => void this.#bounds.pop();
+  bound(bound: StepBound): () => void {
+    return this.#bounds.enter(bound);
+  }
+
+  boundsAnew(): void {
+    this.#bounds.beginAnew(this.#run.deadlineMs);
   }
 
   interrupted(): boolean {
@@ -418,7 +416,7 @@ export class Strand implements RunContext {
       // Written below, by this function alone.
       ...(isJoined && { unbegun: new Set((joined as { readonly unbegun: readonly string[] }).unbegun) }),
       ...(this.#group !== undefined && { outer: this.#group }),
-      bounds: [...this.#bounds],
+      bound: this.#bounds.innermost,
     };
     const { ends, notes, waits, isAside } = await joinStrands(this.#run, this.#prefix, fork, group);
     if (waits.length > 0) return this.#suspendAll(waits);
@@ -501,9 +499,8 @@ export class Strand implements RunContext {
   #whyStop(countsDown: boolean): Interruption | undefined {
     const found = this.#run.whyStop(countsDown);
     if (found !== undefined) return found;
-    const bound = this.#bounds.at(-1);
-    if (countsDown && bound !== undefined && bound.leftMs > 0 && this.now() >= this.deadlineAt())
-      return { kind: 'deadline', step: bound.step };
+    const { step, leftMs } = this.#bounds.innermost;
+    if (countsDown && leftMs > 0 && this.now() >= this.deadlineAt()) return { kind: 'deadline', step };
     for (let group = this.#group; group !== undefined; group = group.outer)
       if (group.stoppedBy !== undefined) return { kind: 'stopped', by: group.stoppedBy };
     return undefined;

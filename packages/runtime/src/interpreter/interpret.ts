@@ -144,7 +144,7 @@ export async function withinDeadline(
   const leftMs = await ctx.step(`${id}/deadline/${round}`, () => ({
     value: ctx.deadlineAt() - ctx.now() - deadlineMs,
   }));
-  const release = ctx.bound({ step: id, leftMs });
+  const release = ctx.bound({ step: id, leftMs, deadlineMs });
   try {
     return await execute();
   } finally {
@@ -200,12 +200,14 @@ async function carryOut(progress: Progress, id: string, execute: Execute): Promi
       }
       rounds.now = round + 1;
       ctx.passedEnd();
+      ctx.boundsAnew();
       from = Math.max(from, end.attempts + 1);
       continue;
     }
     if (!isHeld(progress, stop)) return stop;
     const cancelled = await hold(progress, stop, round);
     if (cancelled !== undefined) return { ...stop, cancelled };
+    ctx.boundsAnew();
     from = Math.max(from, end.attempts + 1);
   }
 }

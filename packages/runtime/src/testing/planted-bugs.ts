@@ -676,8 +676,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     'a strand does not know of the deadlines around it',
     strand,
-    'this.#bounds = [...(group?.bounds ?? [])];',
-    'this.#bounds = [];',
+    'this.#bounds = new StepBounds(group?.bound);',
+    'this.#bounds = new StepBounds();',
   ),
   bug(
     'a leaf is left out of the tree',

@@ -1,4 +1,10 @@
-import { type Fact, type Fork, type StepBound, type StrandPlan, Suspension } from '@tenon/runtime/engine';
+import {
+  type Fact,
+  type Fork,
+  type InnermostBound,
+  type StrandPlan,
+  Suspension,
+} from '@tenon/runtime/engine';
 import type { Left, MemoryRun } from './memory-run.ts';
 import { MemoryStrand } from './memory-strand.ts';
 
@@ -11,7 +17,7 @@ export interface Group {
   /** Of the strand that forked. */
   readonly outer?: Group;
   /** Deadlines of the steps that it was forked in. */
-  readonly bounds: readonly StepBound[];
+  readonly bound: InnermostBound;
 }
 
 interface Slot<T> {

@@ -48,7 +48,7 @@ export class MemoryRun {
   /** Told when something came for a strand that waits while others work. */
   readonly watchers = new Set<() => void>();
   phase: 'running' | 'compensating' = 'running';
-  readonly #deadlineMs: number;
+  readonly deadlineMs: number;
   readonly #wasInterrupted: boolean;
   readonly #memories = new Map<string, StrandMemory>();
   #isClaimed = false;
@@ -64,7 +64,7 @@ export class MemoryRun {
   ) {
     this.engine = engine;
     this.stored = structuredClone(stored);
-    this.#deadlineMs = deadlineMs;
+    this.deadlineMs = deadlineMs;
     this.#wasInterrupted = stored.isTaken;
     this.memoryOf('').isInterrupted = stored.isTaken;
     for (const [key, { atMs }] of stored.journal) if (!key.startsWith('#')) this.counted(key, atMs);
@@ -101,7 +101,7 @@ export class MemoryRun {
 
   deadlineAt(): number {
     // Set by the constructor.
-    return this.stored.clockFrom! + this.#deadlineMs;
+    return this.stored.clockFrom! + this.deadlineMs;
   }
 
   durable(): Promise<void> {

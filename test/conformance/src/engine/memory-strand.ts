@@ -18,6 +18,7 @@ import {
   type Signal,
   type SignalWait,
   type StepBound,
+  StepBounds,
   Suspension,
 } from '@tenon/runtime/engine';
 import { type Group, joinStrands } from './memory-join.ts';
@@ -44,8 +45,7 @@ export class MemoryStrand implements RunContext {
   readonly #prefix: string;
   readonly #memory: StrandMemory;
   readonly #group: Group | undefined;
-  /** Deadlines of the steps that it is in, the innermost last. */
-  readonly #bounds: StepBound[];
+  readonly #bounds: StepBounds;
   #recalled = 0;
   /** By place of a hold, how often this execution was stopped there: what comes by it again is a round later. */
   readonly #stopsAtHolds = new Map<string, number>();
@@ -59,7 +59,7 @@ export class MemoryStrand implements RunContext {
     this.#prefix = prefix;
     this.#memory = memory;
     this.#group = group;
-    this.#bounds = [...(group?.bounds ?? [])];
+    this.#bounds = new StepBounds(group?.bound);
   }
 
   now(): number {
@@ -71,13 +71,15 @@ export class MemoryStrand implements RunContext {
   }
 
   deadlineAt(): number {
-    return this.#run.deadlineAt() - (this.#bounds.at(-1)?.leftMs ?? 0);
+    return this.#run.deadlineAt() - this.#bounds.innermost.leftMs;
   }
 
-  bound({ step, leftMs }: StepBound): () => void {
-    const outer = this.#bounds.at(-1) ?? { step: '', leftMs: 0 };
-    this.#bounds.push(leftMs <= 0 ? outer : { step, leftMs: outer.leftMs + leftMs });
-    return () => void this.#bounds.pop();
+  bound(bound: StepBound): () => void {
+    return this.#bounds.enter(bound);
+  }
+
+  boundsAnew(): void {
+    this.#bounds.beginAnew(this.#run.deadlineMs);
   }
 
   interrupted(): boolean {
@@ -354,7 +356,7 @@ export class MemoryStrand implements RunContext {
     const group: Group = {
       ...(joined !== undefined && { unbegun: new Set(joined.unbegun) }),
       ...(this.#group !== undefined && { outer: this.#group }),
-      bounds: [...this.#bounds],
+      bound: this.#bounds.innermost,
     };
     const { ends, notes, waits, isAside } = await joinStrands(this.#run, this.#prefix, fork, group);
     if (waits.length > 0) return this.#leaveAll(waits);
@@ -419,7 +421,7 @@ export class MemoryStrand implements RunContext {
   }
 
   #lateStep(countsDown: boolean): Interruption | undefined {
-    const { step, leftMs } = this.#bounds.at(-1) ?? { step: '', leftMs: 0 };
+    const { step, leftMs } = this.#bounds.innermost;
     return countsDown && leftMs > 0 && this.now() >= this.deadlineAt()
       ? { kind: 'deadline', step }
       : undefined;

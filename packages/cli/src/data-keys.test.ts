@@ -48,7 +48,9 @@ async function configure(key: string): Promise<void> {
   const path = join(folder, 'tenon.config.yaml');
   const config = await readFile(path, 'utf8');
   const engine = `engine: { type: embedded, file: .tenon/tenon.db, encryption: { keys: [{ id: k1, key: '${key}' }] } }`;
-  await writeFile(path, config.replace(/^engine: .*$/m, engine));
+  // Nobody listens there: on the port that is standard, another workspace's Tenon may answer.
+  const server = config.includes('\nserver:') ? '' : '\nserver: { port: 1 }\n';
+  await writeFile(path, config.replace(/^engine: .*$/m, engine) + server);
 }
 
 function run(key: string | undefined, ...argv: string[]): Promise<CommandRun> {

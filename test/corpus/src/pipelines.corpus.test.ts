@@ -149,6 +149,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'yaml-too-large': 'a file of two million characters has no place in a corpus',
   'quota-store-unconfigured': 'about tenon.config.yaml',
   'shared-quota-without-limit': 'about tenon.config.yaml',
+  'base-url-missing': 'about tenon.config.yaml',
   'unknown-identity': 'about tenon.config.yaml',
   'unknown-source': 'about tenon.config.yaml',
   'duplicate-pipeline': 'about two files',

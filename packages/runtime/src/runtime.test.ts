@@ -78,6 +78,19 @@ describe('a run', () => {
     expect(bench.target.count('create')).toBe(1);
   });
 
+  test('that a listing gives again and again leaves one entry for each of its deliveries', async () => {
+    bench = await openBench(planFor({ steps: [undoable('invoice')] }));
+    const runId = await bench.order({ id: 'a' }, 'd1');
+    await bench.runtime.idle();
+    for (const deliveryId of ['d1', 'd2', 'd1', 'd2', 'd1']) {
+      const payload = { id: 'a' };
+      const listed = { event: 'shop.ordered', payload, deliveryId, source: 'shop', isListed: true };
+      expect(await bench.runtime.accept(listed)).toMatchObject({ runs: [{ runId, started: false }] });
+    }
+    const told = bench.runtime.trace({ runId }).filter(({ kind }) => kind === 'duplicate');
+    expect(told.map(({ details }) => details['deliveryId'])).toEqual(['d2']);
+  });
+
   test('is retried within its budget, then goes on', async () => {
     bench = await openBench(planFor({ steps: [undoable('invoice')] }));
     bench.target.script = { create: [{ fail: unavailable }, { fail: unavailable }] };

@@ -134,6 +134,7 @@ export function consume(options: ConsumerOptions): Consumer {
       deliveryId: read.deliveryId ?? ownId(),
       source: name,
       ...(traceparent !== undefined && { traceparent }),
+      ...(plan.poll !== undefined && { isListed: true }),
       ...(message.cursor !== undefined && { cursor: { name, value: message.cursor } }),
       invalid: read.as === 'invalid' ? read.failure : policy(),
     };

@@ -1,4 +1,4 @@
-import { readHeaders, verifyWebhook } from '@tenon/connector';
+import { readHeaders, SecretUnavailableError, verifyWebhook } from '@tenon/connector';
 import type { Json } from '@tenon/model';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { acceptedRun } from './accepted-run.ts';
@@ -16,6 +16,19 @@ const WEBHOOK_UNKNOWN: Problem = {
   title: 'No such webhook',
   detail: 'no connection of that name takes that event; the connector manifest lists its webhooks',
 };
+
+/** Where its secret lies is the operator's to know, not the sender's. */
+function unchecked(code: string): Problem {
+  return {
+    status: 503,
+    code,
+    title: 'Nothing was accepted; send it again',
+    detail: 'what the signature is checked with is not at hand; the log of the server says what to do',
+    retryAfterMs: UNCHECKED_RETRY_MS,
+  };
+}
+
+const UNCHECKED_RETRY_MS = 60_000;
 
 /**
  * `POST /hooks/{connection}/{event}`: signature and age over the raw bytes, then the runtime's `accept`, and only when
@@ -53,7 +66,15 @@ export function addIntake(app: FastifyInstance, options: ServerOptions): void {
         body: request.body instanceof Uint8Array ? request.body : new Uint8Array(),
         receivedAtMs: options.clock.now(),
       };
-      const verdict = verifyWebhook(webhook, await connection.secrets(), delivery, {
+      const secrets = await connection.secrets().catch((error: unknown) => {
+        if (error instanceof SecretUnavailableError) return error;
+        throw error;
+      });
+      if (secrets instanceof SecretUnavailableError) {
+        options.log({ code: secrets.code, message: secrets.message, connection: name, event });
+        return sendProblem(reply, unchecked(secrets.code));
+      }
+      const verdict = verifyWebhook(webhook, secrets, delivery, {
         ...(connection.webhookSchemes && { own: connection.webhookSchemes }),
       });
       if (!verdict.ok) {

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
-import { signWebhook, type WebhookManifest } from '@tenon/connector';
+import { SecretUnavailableError, signWebhook, type WebhookManifest } from '@tenon/connector';
 import { parseDocument } from '@tenon/document';
 import { isObject, Secret, systemClock } from '@tenon/model';
 import type { AcceptResult, FlowReport, IncomingEvent, Runtime, Switch } from '@tenon/runtime';
@@ -67,6 +67,23 @@ function deliver(url: string, body: string, signedBody: string = body): Promise<
 }
 
 describe('webhook intake', () => {
+  it('asks to be tried again where its secret is not at hand, and tells the operator alone which one', async () => {
+    const webhooks = { upgraded: webhook };
+    const missing = (): Promise<never> =>
+      Promise.reject(new SecretUnavailableError('SECRET_ENV_UNSET', 'env:CRM_SECRET', 'set CRM_SECRET'));
+    const url = await start(
+      {},
+      { connections: new Map([['crm', { contract: 'crm', webhooks, secrets: missing }]]) },
+    );
+    const response = await deliver(url, '{}');
+    expect([response.status, response.headers.get('retry-after')]).toEqual([503, '60']);
+    const said = await response.text();
+    expect(said).toContain('SECRET_ENV_UNSET');
+    expect(said).not.toContain('CRM_SECRET');
+    expect(logged).toMatchObject([{ code: 'SECRET_ENV_UNSET', connection: 'crm', event: 'upgraded' }]);
+    expect(logged[0]!.message).toContain('set CRM_SECRET');
+  });
+
   it('answers 202 only when accept has resolved, and tells no business key', async () => {
     let finish: (result: AcceptResult) => void = () => {};
     const seen: IncomingEvent[] = [];

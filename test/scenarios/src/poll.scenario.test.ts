@@ -52,6 +52,9 @@ it('a listing that is polled loses and doubles nothing, with SIGKILL in the midd
     expect(changes.cursors).toEqual([...changes.cursors].sort());
     const ledger = openLedger(join(folder, 'tenon.db'));
     expect(ledger.runs({ limit: 1_000 }).filter(({ state }) => state !== 'succeeded')).toEqual([]);
+    // What a killed process had taken was listed again: known, and no news.
+    const told = ledger.runs({ limit: 1_000 }).flatMap(({ runId }) => ledger.trace({ runId }));
+    expect(told.filter(({ details }) => details['sameDelivery'] === true)).toEqual([]);
     expect(ledger.check()).toEqual([]);
     ledger.close();
   } finally {

@@ -118,7 +118,7 @@ function needTeam(option: string, named: string | undefined, teams: ReadonlySet<
   if (named === undefined || teams.has(named)) return;
   const near = didYouMean(named, teams);
   throw new UsageError(
-    `--${option}: owners.yaml has no team \`${named}\`${near === undefined ? '' : `; did you mean \`${near}\`?`} There are: ${[...teams].join(', ') || 'none'}. Name one of them, or add the team to owners.yaml; nothing was written (\`tenon explain unknown-team\`)`,
+    `--${option}: owners.yaml has no team \`${named}\`${near === undefined ? '.' : `; did you mean \`${near}\`?`} There are: ${[...teams].join(', ') || 'none'}. Name one of them, or add the team to owners.yaml; nothing was written (\`tenon explain unknown-team\`)`,
   );
 }
 

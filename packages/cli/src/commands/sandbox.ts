@@ -39,7 +39,7 @@ export const sandboxCommands: readonly CommandSpec[] = [
       rows: {
         type: 'string',
         value: '<file>',
-        help: 'YAML or JSON: what there is to begin with, by connection and resource. Default: `data` of fixtures/conformance.yaml beside the manifest',
+        help: 'YAML or JSON: what there is to begin with, by connection and resource; of such a connection nothing else is found. Default: `data` of fixtures/conformance.yaml beside the manifest, and what is asked for and not there is made up',
       },
     },
     examples: [
@@ -92,11 +92,13 @@ async function runSandboxes(session: Session, args: Args, io: Io): Promise<ExitC
       continue;
     }
     const options = { ...(port !== undefined && { port }), clock: io.clock };
+    const given = rows.get(name);
     const sandbox = isMail(contract)
       ? await startMailSandbox({ ...options, controlPort: 0 })
       : await startWith(
-          rows.get(name) ?? (await fixtureRows(connection.connector, session, io)),
-          { contract, manifest, seed, imagine: true, ...options },
+          given ?? (await fixtureRows(connection.connector, session, io)),
+          // Whoever says which rows there are wants a 404 for the others.
+          { contract, manifest, seed, imagine: given === undefined, ...options },
           io,
         );
     running.defer(() => sandbox.close());

@@ -17,6 +17,8 @@ export interface IncomingEvent {
    * quarantine, with its owner, for each pipeline that it would have started. A `Failure`: it is known to be such.
    */
   readonly invalid?: 'refuse' | 'quarantine' | Failure;
+  /** Read from a listing that is asked for again and again: that a delivery is known is no news, and leaves no entry. */
+  readonly isListed?: boolean;
   /** How far the source has come with this event: stored with it, in one transaction (C76). Read with `cursor`. */
   readonly cursor?: { readonly name: string; readonly value: string };
 }

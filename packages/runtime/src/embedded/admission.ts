@@ -24,6 +24,7 @@ export interface NewEvent {
   readonly payload: Json;
   readonly deliveryId: string;
   readonly source: string;
+  readonly isListed?: boolean;
   readonly traceparent?: string | undefined;
   /** Of the run that emitted it. */
   readonly correlationId?: string;
@@ -295,7 +296,8 @@ export class Admission {
         if (earlier !== undefined) {
           const { source, deliveryId } = event;
           const details = { source, deliveryId, state: earlier.state, sameDelivery: isKnown };
-          noted.push(this.#engine.noted(earlier, [{ kind: 'duplicate', details }]));
+          if (!isKnown || event.isListed !== true)
+            noted.push(this.#engine.noted(earlier, [{ kind: 'duplicate', details }]));
           runs.push({
             runId: earlier.run_id,
             pipeline: earlier.pipeline,

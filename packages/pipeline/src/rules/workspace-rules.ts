@@ -93,7 +93,7 @@ export const workspaceRules = {
     severity: 'error',
     title: 'the manifest takes in an event that its contract lacks',
     why: 'Its deliveries could not be understood.',
-    fix: 'correct the name, or update the contract',
+    fix: 'correct the name, or update the contract; what is fetched from a listing has its event in an overlay (docs/connectors.md)',
     example: {
       bad: 'webhooks: { invoicePayed: { verify: … } }',
       good: 'webhooks: { invoicePaid: { verify: … } }',

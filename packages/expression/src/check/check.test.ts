@@ -178,6 +178,29 @@ describe('one guard, one issue', () => {
     );
   });
 
+  it('reports a name that nothing has where a wrong one before it leaves no case, and nothing else there', () => {
+    expect(
+      codes("event.pln == 'pro' && (event.coupn == 'x' || event.coupon == nope(evnt)) || event.totl > 3"),
+    ).toEqual([
+      'unknown-field pln',
+      'unknown-field coupn',
+      'unknown-function nope',
+      'unknown-name evnt',
+      'unknown-field totl',
+    ]);
+    expect(codes("event.method.type == 'crd' && event.method.last4 == 'x'")).toEqual([
+      "value-outside-enum 'crd'",
+    ]);
+    const after = assume(parseExpression("event.pln == 'pro'").ast, environment);
+    expect(codes('event.coupon + event.coupn', after)).toEqual(['unknown-field coupn']);
+  });
+
+  it('says nothing of the parts of a policy that what it is given does not reach', () => {
+    const policies = { last: { parameters: ['m'], expression: "m.type == 'card' ? m.last4 : m.iban" } };
+    const within = { ...environment, policies };
+    expect(codes("event.method.type == 'card' ? policy.last(event.method) : ''", within)).toEqual([]);
+  });
+
   it('says nothing about what nothing is known of', () => {
     const any: Environment = { variables: { event: typeOf(true) } };
     expect(codes('event.a.b[0].c + event.d && event.e == 1 || size(event.f) > event.g', any)).toEqual([]);

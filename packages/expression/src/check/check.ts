@@ -18,7 +18,7 @@ import {
 import { checkArithmetic, checkComparison, checkEquality } from './check-binary.ts';
 import { absentInHas, checkCall } from './check-call.ts';
 import { checkIdentifier, checkIndex, checkMember, isReported } from './check-path.ts';
-import { type Environment, type Scope, scopeOf } from './environment.ts';
+import { type Environment, NO_FACTS, type Scope, scopeOf } from './environment.ts';
 import { type ExpressionIssue, Issues } from './issues.ts';
 import { constantOf, narrow } from './narrow.ts';
 
@@ -78,6 +78,14 @@ function isText(type: Type): boolean {
   return ['string', 'number', 'boolean', 'timestamp', 'duration'].includes(type.kind);
 }
 
+/** Issues that no condition could mend. */
+const NAMES: ReadonlySet<ExpressionIssue['code']> = new Set([
+  'unknown-field',
+  'unknown-function',
+  'unknown-name',
+  'unknown-policy',
+]);
+
 /** Bodies of policies that are followed for one expression, at most. */
 const POLICY_CHECKS_MAX = 200;
 
@@ -132,10 +140,25 @@ export class Checker {
 
   /** The type of a node; `isTolerant`: as the path of `has` or `default`, where anything may be absent or null. */
   visit(node: Expr, scope: Scope, isTolerant = false): Type {
-    // Never evaluated: it adds nothing to what the whole can be.
-    const type = scope.facts.isImpossible ? NEVER : this.#visitKind(node, scope, isTolerant);
+    const type = scope.facts.isImpossible
+      ? this.#unreachable(node, scope)
+      : this.#visitKind(node, scope, isTolerant);
     this.onVisit?.(node, type, scope);
     return type;
+  }
+
+  /**
+   * Never evaluated: it adds nothing to what the whole can be, and what conditions leave of its types says nothing. A name that
+   * nothing has is wrong all the same, and often a name just like it is why the place cannot be reached. The body of a policy
+   * is left alone: which part of it is reached goes by what each caller gives.
+   */
+  #unreachable(node: Expr, scope: Scope): Type {
+    if (this.#policies.length > 0) return NEVER;
+    const found = new Issues();
+    const open: Scope = { ...scope, facts: NO_FACTS, work: { left: 0 } };
+    this.with(found, () => this.#visitKind(node, open, false));
+    for (const issue of found.found) if (NAMES.has(issue.code)) this.issues.take(issue);
+    return NEVER;
   }
 
   #visitKind(node: Expr, scope: Scope, isTolerant: boolean): Type {

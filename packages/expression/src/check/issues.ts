@@ -23,10 +23,8 @@ export class Issues {
     message: string,
     extra: { readonly fix?: string | undefined; readonly replacement?: string | undefined } = {},
   ): void {
-    if (this.#muted > 0) return;
     const { start, end } = span;
-    if (this.found.some((other) => other.code === code && other.start === start && other.end === end)) return;
-    this.found.push({
+    this.take({
       code,
       start,
       end,
@@ -34,6 +32,14 @@ export class Issues {
       ...(extra.fix !== undefined && { fix: extra.fix }),
       ...(extra.replacement !== undefined && { replacement: { start, end, text: extra.replacement } }),
     });
+  }
+
+  /** Adds an issue that was found elsewhere. */
+  take(issue: ExpressionIssue): void {
+    if (this.#muted > 0) return;
+    const { code, start, end } = issue;
+    if (this.found.some((other) => other.code === code && other.start === start && other.end === end)) return;
+    this.found.push(issue);
   }
 
   /** Replaces the advice of an issue by one that takes more of the text in. */

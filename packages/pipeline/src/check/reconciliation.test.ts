@@ -91,6 +91,23 @@ describe('a reconciliation without findings', () => {
   });
 });
 
+test('wrong fields of a reconciliation are told at once, each at its place, and what they leave open is not', async () => {
+  const { diagnostics, workspace } = await testWorkspace(
+    reconciled(
+      ["record.id != ''", "record.stat != 'void' && record.kind == 'a' && record.knd == 'b'"],
+      ["target: '${ size(record.reference) }'", "target: '${ size(record.ref) }'"],
+    ),
+  );
+  const lines = workspace.pipelineFiles.get(RECONCILIATION)!.split('\n');
+  const told = diagnostics.map(({ code, file, range }) => {
+    const { line, column } = range!.start;
+    return `${file} ${code} ${lines[line - 1]!.slice(column - 1, range!.end.column - 1)}`;
+  });
+  expect(told).toEqual(
+    ['stat', 'kind', 'knd', 'ref'].map((name) => `${RECONCILIATION} unknown-field ${name}`),
+  );
+});
+
 test('the example of the docs is the one that this workspace carries out', () => {
   const root = join(import.meta.dirname, '../../../..');
   const page = readFileSync(join(root, 'docs/reconcile.md'), 'utf8');

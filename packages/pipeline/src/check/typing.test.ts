@@ -54,6 +54,14 @@ test.each([
     [[WHERE, 'where: ${ event.totl > 0 && event.curency == "EUR" }']],
     ['unknown-field: totl', 'unknown-field: curency'],
   ],
+  [
+    'wrong fields after a comparison with one, there and in the steps',
+    [
+      [WHERE, "where: ${ event.stat == 'open' && event.curency == 'EUR' }"],
+      [TO, "to: '${ event.customer.nmae }'"],
+    ],
+    ['unknown-field: stat', 'unknown-field: curency', 'unknown-field: nmae'],
+  ],
 ] as const)('%s', async (_, pairs, expected) => {
   expect(await findings(...pairs)).toEqual(expected);
 });

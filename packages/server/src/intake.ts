@@ -1,7 +1,7 @@
 import { readHeaders, SecretUnavailableError, verifyWebhook } from '@tenon/connector';
 import type { Json } from '@tenon/model';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { acceptedRun } from './accepted-run.ts';
+import { acceptAnswer } from './accept-answer.ts';
 import { acceptProblem, type Problem, refuseUnread, sendProblem } from './problem.ts';
 import type { ServerOptions } from './server.ts';
 
@@ -97,11 +97,7 @@ export function addIntake(app: FastifyInstance, options: ServerOptions): void {
         ...(typeof traceparent === 'string' && { traceparent }),
       });
       if (!accepted.ok) return refuse(acceptProblem(accepted.failure));
-      return reply.code(202).send({
-        duplicateDelivery: accepted.duplicateDelivery,
-        runs: accepted.runs.map((run) => acceptedRun(run, options.runtime, 'sender')),
-        ...(accepted.older && { older: accepted.older }),
-      });
+      return reply.code(202).send(acceptAnswer(accepted, options.runtime, 'sender'));
     },
   );
 }

@@ -2,7 +2,7 @@ import { isDeeperThan, isObject, JSON_LEVELS_MAX, type Json, type JsonObject } f
 import { type RunFilter, type RunState, runStates } from '@tenon/runtime';
 import { compileValidator, type JsonSchema } from '@tenon/schema';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { acceptedRun } from './accepted-run.ts';
+import { acceptAnswer } from './accept-answer.ts';
 import { controlRoutes } from './control.ts';
 import { eraseRoute } from './erase.ts';
 import { authenticate, type Operator, roleGrants } from './operators.ts';
@@ -44,14 +44,7 @@ export const routes: readonly Route[] = [
     handle: async ({ runtime, actor, params, body }) => {
       const result = await runtime.trigger(params['pipeline']!, body['input'] as JsonObject, actor.name);
       if (!result.ok) return { problem: acceptProblem(result.failure) };
-      return {
-        status: 202,
-        body: {
-          duplicateDelivery: result.duplicateDelivery,
-          runs: result.runs.map((run) => acceptedRun(run, runtime, 'operator')),
-          ...(result.older && { older: result.older }),
-        },
-      };
+      return { status: 202, body: acceptAnswer(result, runtime, 'operator') };
     },
   },
   { operationId: 'listRuns', method: 'GET', path: '/v1/runs', permission: 'read', handle: listRuns },

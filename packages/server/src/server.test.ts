@@ -53,9 +53,9 @@ async function start(runtime: Partial<Runtime>, more: Partial<ServerOptions> = {
   return server.url;
 }
 
-function deliver(url: string, body: string, signedBody: string = body): Promise<Response> {
+function deliver(url: string, body: string, signedBody: string = body, id = 'msg_1'): Promise<Response> {
   const headers = signWebhook(webhook, secret, {
-    id: 'msg_1',
+    id,
     body: new TextEncoder().encode(signedBody),
     sentAtMs: systemClock.now(),
   });
@@ -144,6 +144,7 @@ describe('webhook intake', () => {
           started: false,
           state: 'failed',
           duplicate: {
+            by: 'delivery',
             acceptedAtMs: 1,
             updatedAtMs: 2,
             isEnded: true,
@@ -182,7 +183,24 @@ describe('webhook intake', () => {
       expect(again).toMatchObject({
         duplicateDelivery: true,
         runs: [
-          { runId: first.runs[0]?.runId, started: false, state: 'succeeded', duplicate: { isEnded: true } },
+          {
+            runId: first.runs[0]?.runId,
+            started: false,
+            state: 'succeeded',
+            duplicate: { by: 'delivery', isEnded: true },
+          },
+        ],
+      });
+      const other = await (await deliver(url, '{"id":"a"}', '{"id":"a"}', 'msg_2')).json();
+      expect(other, 'another delivery of the same business key').toMatchObject({
+        duplicateDelivery: false,
+        runs: [
+          {
+            runId: first.runs[0]?.runId,
+            started: false,
+            state: 'succeeded',
+            duplicate: { by: 'businessKey', isEnded: true },
+          },
         ],
       });
       expect(bench.target.count('create')).toBe(1);

@@ -13,9 +13,13 @@ import { sandboxCommands } from './sandbox.ts';
 let folder: string;
 let server: Server;
 let bodies: unknown[];
+let answer: string;
+let heard: { out: string; err: string };
 beforeEach(async () => {
   folder = await initFolder('deliver');
   bodies = [];
+  answer = '{}';
+  heard = { out: '', err: '' };
   server = createServer((request, response) => {
     let text = '';
     request.on('data', (part) => {
@@ -23,7 +27,7 @@ beforeEach(async () => {
     });
     request.on('end', () => {
       bodies.push(JSON.parse(text));
-      response.writeHead(202).end('{}');
+      response.writeHead(202).end(answer);
     });
   });
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
@@ -39,8 +43,12 @@ async function deliver(event = 'shop.orderPaid'): Promise<unknown> {
     sandboxCommands,
     ['deliver', event, '--url', `http://127.0.0.1:${port}`],
     {
-      out: () => {},
-      err: () => {},
+      out: (text) => {
+        heard.out += text;
+      },
+      err: (text) => {
+        heard.err += text;
+      },
       cwd: folder,
       env: { SHOP_WEBHOOK_SECRET: `whsec_${Buffer.from('a secret of some length').toString('base64')}` },
       color: false,
@@ -74,6 +82,16 @@ describe('deliver', () => {
 
   it('makes one up where nobody wrote any, from the examples of its members', async () => {
     expect(await deliver()).toEqual({ id: 'evt_1', orderId: 'ord_1', occurredAt: '2026-11-02T10:15:00Z' });
+  });
+
+  it('says in words what came of it, and leaves the answer to whoever reads that', async () => {
+    const run = { runId: 'r1', pipeline: 'order-paid', started: false, state: 'succeeded' };
+    answer = JSON.stringify({ duplicateDelivery: false, runs: [run] });
+    await deliver();
+    expect(heard).toEqual({
+      err: '202\norder-paid: a duplicate: nothing started. It has run r1, which succeeded\n',
+      out: `${answer}\n`,
+    });
   });
 
   it('goes to an event whose id has dots', async () => {

@@ -22,6 +22,7 @@ import { plural } from '../render/index.ts';
 import { readServerConfig } from '../root.ts';
 import { exitCodeOf, openSession, printReport, type Session } from '../session.ts';
 import { splitAtDot } from '../split-at-dot.ts';
+import { deliveredWords } from './delivered-words.ts';
 
 /** Sandboxes of a workspace's systems, and signed test deliveries: what `tenon dev` needs to be tried without a vendor. */
 export const sandboxCommands: readonly CommandSpec[] = [
@@ -251,6 +252,7 @@ async function deliverOne(session: Session, args: Args, io: Io): Promise<ExitCod
       },
     );
     io.err(`${answer!.status}\n`);
+    for (const line of deliveredWords(answer!.body)) io.err(`${line}\n`);
     io.out(`${answer!.body}\n`);
     return answer!.status < 300 ? exit.clean : exit.failed;
   } catch {

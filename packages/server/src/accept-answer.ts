@@ -1,24 +1,46 @@
 import type { Json } from '@tenon/model';
-import type { AcceptedRun, RunDetail, Runtime } from '@tenon/runtime';
+import type { AcceptedRun, AcceptResult, RunDetail, Runtime } from '@tenon/runtime';
 
 /** Who is answered: the sender of an event is told how its runs stand, an operator also what they gave. */
 export type Audience = 'sender' | 'operator';
+
+/** What whoever sent an event, or began a run, is answered. */
+export function acceptAnswer(
+  { duplicateDelivery, runs, older }: Extract<AcceptResult, { ok: true }>,
+  runtime: Pick<Runtime, 'run'>,
+  audience: Audience,
+): object {
+  const by = duplicateDelivery ? 'delivery' : 'businessKey';
+  return {
+    duplicateDelivery,
+    runs: runs.map((run) => acceptedRun(run, by, runtime, audience)),
+    ...(older && { older }),
+  };
+}
+
+/** How it was known that a run is there already. */
+type KnownBy = 'delivery' | 'businessKey';
 
 /**
  * A run as whoever started it is answered: no business key, which may be personal. A duplicate is answered with what
  * became of the first, from what is stored: nothing is called for it (C42). Of a dead run it says how it goes on.
  */
-export function acceptedRun(run: AcceptedRun, runtime: Pick<Runtime, 'run'>, audience: Audience): object {
-  const { runId, pipeline, started, state } = run;
+function acceptedRun(
+  { runId, pipeline, started, state }: AcceptedRun,
+  by: KnownBy,
+  runtime: Pick<Runtime, 'run'>,
+  audience: Audience,
+): object {
   const answer = { runId, pipeline, started, state };
   const first = started ? undefined : runtime.run(runId);
-  return first === undefined ? answer : { ...answer, duplicate: duplicateOf(first, audience) };
+  return first === undefined ? answer : { ...answer, duplicate: duplicateOf(first, by, audience) };
 }
 
-function duplicateOf(first: RunDetail, audience: Audience): object {
+function duplicateOf(first: RunDetail, by: KnownBy, audience: Audience): object {
   const { runId, state, acceptedAtMs, updatedAtMs, failure } = first;
   const next = nextOf(runId, state);
   return {
+    by,
     acceptedAtMs,
     updatedAtMs,
     isEnded: ENDED.has(state),

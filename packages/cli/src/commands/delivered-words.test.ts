@@ -1,0 +1,49 @@
+import { describe, expect, it } from 'vitest';
+import { deliveredWords } from './delivered-words.ts';
+
+const run = { runId: 'r1', pipeline: 'order-paid', started: false, state: 'succeeded' };
+const first = { acceptedAtMs: Date.parse('2026-11-29T09:00:00Z'), updatedAtMs: 0, isEnded: true };
+const words = (answer: object): readonly string[] => deliveredWords(JSON.stringify(answer));
+
+describe('what came of a delivery', () => {
+  it('is a run for each pipeline that took it', () => {
+    const runs = ['order-paid', 'tell-support'].map((pipeline) => ({ ...run, pipeline, started: true }));
+    expect(words({ duplicateDelivery: false, runs })).toEqual([
+      'order-paid: run r1 started',
+      'tell-support: run r1 started',
+    ]);
+  });
+
+  it('is called a duplicate where another delivery of its business key came before, with the run and how that ended', () => {
+    const duplicate = { ...first, by: 'businessKey' };
+    expect(words({ duplicateDelivery: false, runs: [{ ...run, duplicate }] })).toEqual([
+      'order-paid: a duplicate: nothing started. Its business key is known from run r1 of 2026-11-29 09:00:00, which succeeded',
+    ]);
+  });
+
+  it('of a failed first run has its failure and how that goes on', () => {
+    const failure = { class: 'validation', code: 'CHECK_NOT_MET' };
+    const next = { what: 'a person resumes that run', command: 'tenon dead-letters resume r1' };
+    const duplicate = { ...first, by: 'delivery', failure, next };
+    expect(words({ duplicateDelivery: true, runs: [{ ...run, state: 'failed', duplicate }] })).toEqual([
+      'order-paid: a duplicate: nothing started. This delivery came before, and has run r1 of 2026-11-29 09:00:00, which failed (validation, CHECK_NOT_MET)\n  a person resumes that run: `tenon dead-letters resume r1`',
+    ]);
+  });
+
+  it('is told where no run is there to show', () => {
+    expect(words({ duplicateDelivery: false, runs: [], older: ['prices'] })).toEqual([
+      'prices: nothing started, a newer version of what the event is about came before',
+    ]);
+    expect(words({ duplicateDelivery: true, runs: [] })).toEqual([
+      'a duplicate: this delivery came before, and started no run',
+    ]);
+    expect(words({ duplicateDelivery: false, runs: [] })).toEqual(['stored; it started no run']);
+  });
+
+  it.each(['', '{}', '[]', 'null', '<html>', '{"title":"Delivery refused","status":401}'])(
+    'is not told of an answer that is not ours: %s',
+    (body) => {
+      expect(deliveredWords(body)).toEqual([]);
+    },
+  );
+});

@@ -1,0 +1,78 @@
+import { isObject } from '@tenon/model';
+import type { RunState } from '@tenon/runtime';
+import { time } from './operate.ts';
+
+/** What came of a delivery, a line for each pipeline, from the answer that its sender got; none where that is another's. */
+export function deliveredWords(body: string): readonly string[] {
+  const answer = answerOf(body);
+  if (answer === undefined) return [];
+  const { duplicateDelivery, runs, older = [] } = answer;
+  const lines = [
+    ...runs.map((run) => `${run.pipeline}: ${runWords(run)}`),
+    ...older.map(
+      (pipeline) => `${pipeline}: nothing started, a newer version of what the event is about came before`,
+    ),
+  ];
+  if (lines.length > 0) return lines;
+  return [
+    duplicateDelivery
+      ? 'a duplicate: this delivery came before, and started no run'
+      : 'stored; it started no run',
+  ];
+}
+
+/** The part of the answer that is told; all of it is in contracts/operations. */
+interface Accepted {
+  readonly duplicateDelivery: boolean;
+  readonly runs: readonly AcceptedRun[];
+  readonly older?: readonly string[];
+}
+
+interface AcceptedRun {
+  readonly runId: string;
+  readonly pipeline: string;
+  readonly started: boolean;
+  readonly state: RunState;
+  readonly duplicate?: {
+    readonly by: 'delivery' | 'businessKey';
+    readonly acceptedAtMs: number;
+    readonly failure?: { readonly class: string; readonly code: string };
+    readonly next?: { readonly what: string; readonly command?: string };
+  };
+}
+
+function answerOf(body: string): Accepted | undefined {
+  try {
+    const answer: unknown = JSON.parse(body);
+    // Told by its first two members: the rest is as contracts/operations promises.
+    return isObject(answer) && 'duplicateDelivery' in answer && Array.isArray(answer['runs'])
+      ? (answer as unknown as Accepted)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function runWords({ runId, started, state, duplicate }: AcceptedRun): string {
+  if (started) return `run ${runId} started`;
+  const ended = STATE_WORDS[state];
+  if (duplicate === undefined) return `a duplicate: nothing started. It has run ${runId}, which ${ended}`;
+  const { by, acceptedAtMs, failure, next } = duplicate;
+  const known = by === 'delivery' ? 'This delivery came before, and has' : 'Its business key is known from';
+  const cause = failure === undefined ? '' : ` (${failure.class}, ${failure.code})`;
+  const command = next?.command === undefined ? '' : `: \`${next.command}\``;
+  const more = next === undefined ? '' : `\n  ${next.what}${command}`;
+  return `a duplicate: nothing started. ${known} run ${runId} of ${time(acceptedAtMs)}, which ${ended}${cause}${more}`;
+}
+
+const STATE_WORDS: Readonly<Record<RunState, string>> = {
+  accepted: 'has not begun yet',
+  running: 'is running',
+  waiting: 'is waiting',
+  inDoubt: 'is in doubt',
+  compensating: 'is being undone',
+  succeeded: 'succeeded',
+  compensated: 'failed and was undone',
+  failed: 'failed',
+  cancelled: 'was cancelled',
+};

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { runAgainst } from '../testing/fake-server.ts';
+import { type AnswerTo, runAgainst } from '../testing/fake-server.ts';
 import { operateCommands } from './operate.ts';
 import { reconcileCommands } from './reconcile.ts';
 import { replayCommands } from './replay.ts';
@@ -18,7 +18,7 @@ afterEach(async () => {
 });
 
 const commands = [...operateCommands, ...replayCommands, ...reconcileCommands];
-const tenon = (line: string, answer: object = {}) =>
+const tenon = (line: string, answer: object | AnswerTo = {}) =>
   runAgainst(answer, commands, line.split(' '), { cwd: root });
 
 const report = {
@@ -121,20 +121,65 @@ describe('dead letters', () => {
     ]);
   });
 
-  it.each([
-    ['CHECK_NOT_MET', true],
-    ['HTTP_RESPONSE_STATUS', false],
-  ])(
-    'of one run are resumed at once; failed with %s, it is told what to do instead: %s',
-    async (code, isTold) => {
-      const failure = { step: 'seats', class: 'validation', code, message: 'too many seats' };
-      const { sent, text } = await tenon('dead-letters resume r1 --reason why', { failure });
-      expect(sent).toEqual(['GET /v1/runs/r1', 'POST /v1/runs/r1/resume {"reason":"why"}']);
-      expect(text).toContain('resumed');
-      expect(text.includes('it had failed at the check seats')).toBe(isTold);
-      expect(text.includes('tenon runs cancel r1')).toBe(isTold);
-    },
-  );
+  describe('of one run are resumed at once, and it is said', () => {
+    const failed = (code: string, step = 'seats') => ({
+      runId: 'r1',
+      state: 'failed',
+      failure: { step, class: 'validation', code, message: 'too many seats' },
+    });
+    /** The run as it is read each time: before it is resumed, and at each look after it. */
+    const resumed = (...read: object[]) =>
+      tenon('dead-letters resume r1 --reason why', (before) =>
+        before === 1 ? {} : (read[Math.min(before === 0 ? 0 : before - 1, read.length - 1)] ?? {}),
+      );
+
+    it('that it failed again, with the failure', async () => {
+      const { sent, text, code } = await resumed(failed('HTTP_RESPONSE_STATUS'));
+      expect(sent).toEqual([
+        'GET /v1/runs/r1',
+        'POST /v1/runs/r1/resume {"reason":"why"}',
+        'GET /v1/runs/r1',
+      ]);
+      expect(text).toBe(
+        'resumed; it failed again at seats: validation, too many seats (HTTP_RESPONSE_STATUS)\n',
+      );
+      expect(code).toBe(0);
+    });
+
+    it('what a check that failed again needs', async () => {
+      const { text } = await resumed(failed('CHECK_NOT_MET'));
+      expect(text).toContain('failed again at seats');
+      expect(text).toContain('tenon runs cancel r1');
+    });
+
+    it('where else it failed', async () => {
+      const { text } = await resumed(failed('CHECK_NOT_MET'), failed('HTTP_RESPONSE_STATUS', 'ticket'));
+      expect(text).toContain('it failed at ticket');
+      expect(text).not.toContain('again');
+    });
+
+    it.each([
+      [{ state: 'succeeded' }, 'it has succeeded'],
+      [{ state: 'waiting', step: 'pause' }, 'it is waiting at pause'],
+      [{ state: 'inDoubt', step: 'ticket' }, 'it is in doubt at ticket: `tenon in-doubt`'],
+      [{ state: 'accepted', heldBy: ['pause/orders'] }, 'it is held by pause/orders'],
+    ])('how it stands once it has come so far: %j', async (end, says) => {
+      const running = { runId: 'r1', state: 'running' };
+      const { sent, text } = await resumed(failed('CHECK_NOT_MET'), running, running, {
+        runId: 'r1',
+        ...end,
+      });
+      expect(text).toContain(`resumed; ${says}`);
+      expect(text).not.toContain('check');
+      expect(sent).toHaveLength(5);
+    });
+
+    it('how to see it, where it is long under way', async () => {
+      const { sent, text } = await resumed(failed('CHECK_NOT_MET'), { runId: 'r1', state: 'running' });
+      expect(text).toContain('resumed; it is under way: `tenon runs show r1` says how it stands\na check is');
+      expect(sent.length).toBeLessThan(20);
+    });
+  });
 
   it('are grouped by cause, with a count', async () => {
     const failure = { class: 'validation', code: 'X', message: 'field refused', delivery: 'answered' };

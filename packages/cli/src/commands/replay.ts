@@ -1,5 +1,12 @@
-import { formatDuration } from '@tenon/model';
-import type { DeadLetter, DeadLetterGroup, ReplayReport, ReplayStatus, RunDetail } from '@tenon/runtime';
+import { formatDuration, sleep } from '@tenon/model';
+import type {
+  DeadLetter,
+  DeadLetterGroup,
+  ReplayReport,
+  ReplayStatus,
+  RunDetail,
+  RunState,
+} from '@tenon/runtime';
 import { type Args, type CommandSpec, type OptionSpec, UsageError } from '../command.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
@@ -144,13 +151,10 @@ export const replayCommands: readonly CommandSpec[] = [
       const why = needReason(args);
       const path = `/v1/runs/${encodeURIComponent(runId!)}`;
       // The shape that contracts/operations promises.
-      const { failure } = (await client.get(path)) as unknown as RunDetail;
+      const read = async () => (await client.get(path)) as unknown as RunDetail;
+      const before = await read();
       await client.post(`${path}/resume`, { reason: why });
-      io.err('resumed\n');
-      if (failure?.code === 'CHECK_NOT_MET')
-        io.err(
-          `it had failed at the check ${failure.step}, which is judged anew: its reads are made again first, unless something was done or went by them since. Where it fails again, \`tenon runs cancel ${runId}\` undoes what it did, and its event is to be sent again under a new business key\n`,
-        );
+      io.err(`${resumedWords(before, await lookedAt(read, io))}\n`);
       return exit.clean;
     }),
   },
@@ -224,6 +228,57 @@ export const replayCommands: readonly CommandSpec[] = [
     }),
   },
 ];
+
+/** How long a resumed run is looked at: what fails again mostly does so at once, and whoever resumed it is still there. */
+const LOOKED_AT_MS = 3_000;
+const LOOK_MS = 200;
+const UNDER_WAY: ReadonlySet<RunState> = new Set<RunState>(['accepted', 'running', 'compensating']);
+
+/** The run as it is once it does not go on by itself, or after a while. */
+async function lookedAt(read: () => Promise<RunDetail>, { clock }: Io): Promise<RunDetail> {
+  const untilMs = clock.steady() + LOOKED_AT_MS;
+  for (;;) {
+    const run = await read();
+    const isHeld = run.heldBy !== undefined && run.heldBy.length > 0;
+    if (!UNDER_WAY.has(run.state) || isHeld || clock.steady() >= untilMs) return run;
+    await sleep(clock, LOOK_MS);
+  }
+}
+
+function resumedWords(before: RunDetail, run: RunDetail): string {
+  const { runId, state, failure, step, heldBy = [] } = run;
+  const more = `\`tenon runs show ${runId}\``;
+  const at = step === undefined ? '' : ` at ${step}`;
+  const advice = (failure ?? before.failure)?.code === 'CHECK_NOT_MET' ? `\n${checkWords(runId)}` : '';
+  if (heldBy.length > 0) return `resumed; it is held by ${heldBy.join(', ')}`;
+  switch (state) {
+    case 'succeeded':
+      return 'resumed; it has succeeded';
+    case 'compensated':
+    case 'cancelled':
+      return `resumed; it is ${state}: ${more}`;
+    case 'failed':
+      return `resumed; it failed${failure?.step === before.failure?.step ? ' again' : ''}${causeOf(run)}${advice}`;
+    case 'inDoubt':
+      return `resumed; it is in doubt${at}: \`tenon in-doubt\``;
+    case 'waiting':
+      return `resumed; it is waiting${at}: ${more}`;
+    case 'accepted':
+    case 'running':
+    case 'compensating':
+      return `resumed; it is under way${at}: ${more} says how it stands${advice}`;
+  }
+}
+
+function causeOf({ failure }: RunDetail): string {
+  return failure === undefined
+    ? ''
+    : ` at ${failure.step}: ${failure.class}, ${failure.message} (${failure.code})`;
+}
+
+function checkWords(runId: string): string {
+  return `a check is judged anew when its run is resumed: its reads are made again first, unless something was done or went by them since. Mend the record and resume it again; where it fails still, \`tenon runs cancel ${runId}\` undoes what it did, and its event is to be sent again under a new business key`;
+}
 
 async function dryRun(
   client: OperationsClient,

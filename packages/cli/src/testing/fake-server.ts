@@ -1,4 +1,4 @@
-import type { Json } from '@tenon/model';
+import type { Json, SteadyClock } from '@tenon/model';
 import { vi } from 'vitest';
 import type { CommandSpec } from '../command.ts';
 import { runCommand } from './run-command.ts';
@@ -11,12 +11,15 @@ export interface AnsweredRun {
   readonly sent: readonly string[];
 }
 
+/** Given how many requests came before, and the one that is answered. */
+export type AnswerTo = (before: number, request: string) => object;
+
 /**
- * Runs a command line against a running Tenon that gives the same answer to everything. It takes the place of `fetch`, so
- * a test ends with `vi.unstubAllGlobals()`.
+ * Runs a command line against a running Tenon that gives the same answer to everything, or what it is told to. It takes the place of
+ * `fetch`, so a test ends with `vi.unstubAllGlobals()`. Whoever waits has waited at once.
  */
 export async function runAgainst(
-  answer: object | Json,
+  answer: object | Json | AnswerTo,
   commands: readonly CommandSpec[],
   argv: readonly string[],
   { cwd, nowMs = 0 }: { readonly cwd: string; readonly nowMs?: number },
@@ -24,9 +27,18 @@ export async function runAgainst(
   const sent: string[] = [];
   vi.stubGlobal('fetch', async (url: URL, init: RequestInit) => {
     sent.push(`${init.method} ${url.pathname}${url.search} ${init.body ?? ''}`.trim());
-    return Response.json(answer);
+    return Response.json(typeof answer === 'function' ? answer(sent.length - 1, sent.at(-1)!) : answer);
   });
-  const clock = { now: () => nowMs, steady: () => nowMs, setTimer: () => () => {} };
+  let waitedMs = 0;
+  const clock: SteadyClock = {
+    now: () => nowMs + waitedMs,
+    steady: () => nowMs + waitedMs,
+    setTimer: (delayMs, fire) => {
+      waitedMs += delayMs;
+      queueMicrotask(fire);
+      return () => {};
+    },
+  };
   const { code, said } = await runCommand(commands, argv, { cwd, clock });
   return { code, text: said, sent };
 }

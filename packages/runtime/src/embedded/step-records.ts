@@ -7,13 +7,35 @@ import type { RunState, StepRecord } from '../runtime.ts';
 import { redacted } from './redact.ts';
 import type { JournalRow, RunRow } from './run-row.ts';
 
-/** What became of each step, read from the run's journal; a step that left nothing there is left out. */
+/**
+ * What became of each step, read from the run's journal; a step that left nothing there is left out, but for the one that the run
+ * failed at: a check only judges, and a request that could not be made was not sent.
+ */
 export function stepRecords(plan: Plan, run: RunRow, journal: readonly JournalRow[]): readonly StepRecord[] {
   const values = new Map(journal.map(({ key, value }) => [key, value]));
-  return placedSteps(plan.steps, [...values.keys()]).flatMap((placed) => {
+  // Written where the run was parked or ended.
+  const stopped: (Failure & { readonly step: string }) | undefined =
+    run.failure === null ? undefined : JSON.parse(run.failure);
+  return placedSteps(plan.steps, [...values.keys()]).flatMap((placed): readonly StepRecord[] => {
     const record = recordOf(plan, run, placed, values);
-    return record === undefined ? [] : [record];
+    if (stopped?.step !== placed.place) return record === undefined ? [] : [record];
+    return [failedRecord(placed, record, stopped, values)];
   });
+}
+
+/** Of the step that the run failed at. What was sent says more of a call than why the run did not go on. */
+function failedRecord(
+  { step, place }: PlacedStep,
+  record: StepRecord | undefined,
+  { step: _, ...failure }: Failure & { readonly step: string },
+  values: ReadonlyMap<string, string>,
+): StepRecord {
+  const isSent = step.kind === 'call' || step.kind === 'run';
+  if (isSent && record !== undefined) return record;
+  let rounds = 1;
+  // A round more for each time that it was resumed here.
+  while (values.has(`${place}/resume/${rounds - 1}`)) rounds++;
+  return { id: place, attempts: isSent ? 0 : rounds, ...record, state: 'failed', failure };
 }
 
 /** A step where it was carried out: those of a list's items are there once for each item that was begun. */
@@ -79,13 +101,12 @@ function recordOf(
   values: ReadonlyMap<string, string>,
 ): StepRecord | undefined {
   const isHere = run.step === place;
-  if (step.kind === 'forEach' || step.kind === 'parallel') return blockRecord(run, place, id, values);
+  if (step.kind === 'forEach' || step.kind === 'parallel') return blockRecord(place, id, values);
   if (step.kind === 'run') return childRecord(plan, step, place, id, values);
   if (step.kind !== 'call') {
     const last = [...values.keys()].filter((key) => key === id || key.startsWith(`${id}#`));
     if (last.length === 0) return undefined;
-    const isWaiting = isHere && (run.state === 'waiting' || run.state === 'failed');
-    const state = !isWaiting ? 'succeeded' : run.state === 'failed' ? 'failed' : 'waiting';
+    const state = isHere && run.state === 'waiting' ? 'waiting' : 'succeeded';
     return { id: place, state, attempts: last.filter((key) => /#\d+$/.test(key)).length || 1 };
   }
 
@@ -217,20 +238,11 @@ function compensations(values: ReadonlyMap<string, string>, place: string): read
 }
 
 /** A block has come to an end once its strands were joined; `attempts` counts how often. */
-function blockRecord(
-  run: RunRow,
-  place: string,
-  id: string,
-  values: ReadonlyMap<string, string>,
-): StepRecord | undefined {
+function blockRecord(place: string, id: string, values: ReadonlyMap<string, string>): StepRecord | undefined {
   let joined = 0;
   while (values.has(`${id}/joined/${joined}`)) joined++;
   if (!values.has(`${id}/joined/0!`)) return undefined;
-  const isFailed = run.step === place && run.state === 'failed';
-  const isUndone = run.state === 'compensated' || run.state === 'cancelled' || run.state === 'compensating';
-  const failedHere = isUndone && run.failure !== null && JSON.parse(run.failure).step === place;
-  const state = isFailed || failedHere ? 'failed' : joined > 0 ? 'succeeded' : 'running';
-  return { id: place, state, attempts: Math.max(1, joined) };
+  return { id: place, state: joined > 0 ? 'succeeded' : 'running', attempts: Math.max(1, joined) };
 }
 
 /** The result that a probe found or a person confirmed for attempt `n`. */

@@ -1,0 +1,98 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { type Bench, openBench, refused } from '../testing/bench.ts';
+import { call, planFor, step, undoable } from '../testing/plan.ts';
+
+let bench: Bench;
+afterEach(() => bench.close());
+
+const stepsOf = (runId: string) => bench.runtime.run(runId)!.steps;
+
+describe('of the steps of a run, the one that it failed at is among them with its failure:', () => {
+  test('a check, with how often it has judged', async () => {
+    const look = step('check', 'look', {
+      that: [{ condition: 'steps.order.amount > 10', message: 'too little' }],
+      otherwise: 'quarantine',
+      again: ['order'],
+    });
+    bench = await openBench(
+      planFor({ onFailure: 'hold', steps: [call('order', 'acme.get'), look, call('put', 'acme.put')] }),
+    );
+    bench.target.script = { get: [8, 9, 12].map((amount) => ({ result: { id: 'r1', amount } })) };
+    const runId = await bench.order({ id: 'a' });
+    await bench.runtime.idle();
+    const failure = {
+      class: 'validation',
+      code: 'CHECK_NOT_MET',
+      message: 'too little',
+      delivery: 'notSent',
+    };
+    expect(stepsOf(runId)).toMatchObject([{ id: 'order', state: 'succeeded' }, { id: 'look' }]);
+    expect(stepsOf(runId)[1]).toEqual({ id: 'look', state: 'failed', attempts: 1, failure });
+    await bench.runtime.resume(runId, 'ana', 'mended over there');
+    await bench.runtime.idle();
+    expect(stepsOf(runId)[1]).toEqual({ id: 'look', state: 'failed', attempts: 2, failure });
+    await bench.runtime.resume(runId, 'ana', 'mended over there');
+    await bench.runtime.idle();
+    expect(stepsOf(runId).map(({ id, state }) => [id, state])).toEqual([
+      ['order', 'succeeded'],
+      ['put', 'succeeded'],
+    ]);
+  });
+
+  test('a call whose request could not be made, of which nothing was sent', async () => {
+    const pay = call('pay', 'acme.create', { with: { object: { id: { expression: 'event.none' } } } });
+    bench = await openBench(planFor({ steps: [undoable('one'), pay] }));
+    const runId = await bench.order({ id: 'a' });
+    await bench.runtime.idle();
+    const [one, other] = stepsOf(runId);
+    expect(one).toMatchObject({ id: 'one', state: 'compensated' });
+    expect(other).toMatchObject({
+      id: 'pay',
+      state: 'failed',
+      attempts: 0,
+      failure: { class: 'validation' },
+    });
+    expect(other).not.toHaveProperty('idempotencyKey');
+  });
+
+  test('an approval that was turned down, also once all before it is undone', async () => {
+    const consent = step('approve', 'consent', {
+      by: 'finance',
+      withinMs: 3_600_000,
+      onExpiry: 'reject',
+      show: { object: {} },
+    });
+    bench = await openBench(planFor({ steps: [undoable('hold'), consent] }));
+    const runId = await bench.order({ id: 'a' });
+    await bench.runtime.idle();
+    expect(stepsOf(runId)[1]).toMatchObject({ id: 'consent', state: 'waiting' });
+    await bench.runtime.decide(runId, 'consent', 'reject', 'ana', 'too much');
+    await bench.runtime.idle();
+    expect(stepsOf(runId)).toMatchObject([
+      { id: 'hold', state: 'compensated' },
+      { id: 'consent', state: 'failed', failure: { code: 'APPROVAL_REJECTED' } },
+    ]);
+  });
+
+  test('a list, which names the step of the item that failed', async () => {
+    const lines = step('forEach', 'lines', {
+      in: 'event.lines',
+      as: 'line',
+      key: { expression: 'line' },
+      max: 50,
+      concurrency: 1,
+      onItemFailure: 'stop',
+      steps: [undoable('book')],
+      result: { expression: 'steps.book.id' },
+    });
+    bench = await openBench(planFor({ onFailure: 'hold', steps: [lines] }));
+    bench.target.script = { create: [undefined, { fail: refused }] };
+    const runId = await bench.order({ id: 'a', lines: ['x', 'y'] });
+    await bench.runtime.idle();
+    expect(stepsOf(runId)).toMatchObject([
+      { id: 'lines', state: 'failed', failure: { message: expect.stringContaining('lines[y].book') } },
+      { id: 'lines[x].book', state: 'succeeded' },
+      { id: 'lines[y].book', state: 'failed' },
+    ]);
+  });
+});

@@ -31,6 +31,7 @@ export { type Rows, readRows } from './sandbox/rows.ts';
 export { type SampledRequest, type SampleRequestOptions, sampleRequest } from './sandbox/sample-request.ts';
 export { type Sandbox, type SandboxOptions, startSandbox } from './sandbox/sandbox.ts';
 export type { OAuthOptions } from './sandbox/security.ts';
+export { UNSAID_FIX, type Unsaid } from './sandbox/unsaid.ts';
 export { type Delivered, type DeliverOptions, deliver } from './scenario/deliver.ts';
 export {
   type ActualState,

@@ -454,6 +454,16 @@ export const brokenConnectors: readonly BrokenConnector[] = [
     ),
   },
   {
+    caughtBy: 708,
+    breaks: 'undoes by an operation of which its contract does not say what it does',
+    edits: contract(swap('      x-tenon-sandbox: { set: { status: cancelled } }\n', '')),
+  },
+  {
+    caughtBy: 708,
+    breaks: 'undoes without any change to what was done',
+    edits: contract(swap('{ set: { status: cancelled } }', '{ set: { status: open } }')),
+  },
+  {
     caughtBy: 709,
     breaks: 'undoes twice what was done once',
     edits: manifest(

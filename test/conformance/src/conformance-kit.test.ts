@@ -36,6 +36,25 @@ describe('the conformance kit', { timeout: TIMEOUT_MS }, () => {
     expect(brokenConnectors.length).toBeGreaterThanOrEqual(30);
   });
 
+  it('does not take a repeat that changes nothing here, for its contract does not tell what, for a harmless one', async () => {
+    const says = async (from: string, to: string) => {
+      const edits = { 'contracts/parts/openapi.yaml': (text: string) => text.replace(from, to) };
+      const { outcomes } = await judge(root, 'parts', { edits, only: [703, 708, 709] });
+      return outcomes.map(({ check, result, says: said }) => `${check.number} ${result}: ${said}`);
+    };
+    const told = '{ set: { status: cancelled } }';
+    expect(await says(told, '{ key: Some-Header }')).toEqual([
+      expect.stringMatching(/^703 passed: 4 effects; not looked at: cancelOrder: the contract does not say/),
+      '708 failed: 1 compensations',
+      expect.stringMatching(/^709 notApplicable: cancelOrder: the contract does not say/),
+    ]);
+    expect(await says(told, '{ set: {} }'), 'told that there is nothing to see of it').toEqual([
+      '703 passed: 5 effects',
+      '708 passed: 1 compensations',
+      '709 passed: 1 compensations',
+    ]);
+  });
+
   it('takes a signature scheme of a connector’s own that is sound', async () => {
     const scheme = ownScheme({ key: (secret) => secret, covers: 'time and body' });
     const report = await judge(root, 'parts', {

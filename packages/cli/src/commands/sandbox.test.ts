@@ -190,6 +190,20 @@ describe('sandbox', () => {
     }
   });
 
+  it('says at the start of which operations it does not know the effect, where that could be told, and how', async () => {
+    expect((await ordersOf()).err).not.toContain('x-tenon-sandbox');
+    const path = join(folder, 'contracts/shop/openapi.yaml');
+    const text = await readFile(path, 'utf8');
+    const told = '      x-tenon-sandbox:\n        set: { status: cancelled }\n';
+    expect(text).toContain(told);
+    await writeFile(path, text.replace(told, ''));
+    const { code, err } = await ordersOf();
+    expect(code).toBe(exit.clean);
+    expect(err).toMatch(
+      /^contracts\/shop\/openapi\.yaml:\d+:\d+: shop\.cancelShipment: the contract does not say .*changes nothing.*\n.*`\{ set: \{ … \} \}`.*\n1 sandbox;/m,
+    );
+  });
+
   it('starts none for a connection that only takes webhooks in, and says what sends them', async () => {
     const [contract, connector, config] = [
       'contracts/told/openapi.yaml',

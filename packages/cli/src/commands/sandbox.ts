@@ -13,6 +13,7 @@ import {
   type SandboxOptions,
   startMailSandbox,
   startSandbox,
+  UNSAID_FIX,
 } from '@tenon/testkit';
 import { parseDocument } from 'yaml';
 import { type Args, type CommandSpec, UsageError } from '../command.ts';
@@ -79,6 +80,7 @@ async function runSandboxes(session: Session, args: Args, io: Io): Promise<ExitC
   let port = wholeNumber(args, 'port');
   await using running = new AsyncDisposableStack();
   let count = 0;
+  let isUnsaid = false;
   for (const name of wanted) {
     const connection = workspace.config.connections[name];
     const manifest = connection && workspace.connectors.get(connection.connector);
@@ -110,6 +112,11 @@ async function runSandboxes(session: Session, args: Args, io: Io): Promise<ExitC
         ? `; ${plural(Object.values(sandbox.state()).flat().length, 'rows')} to begin with, more by POST to ${control}/_sandbox/rows`
         : '';
     io.err(`${name}: faults at ${control}/_sandbox/faults${held}\n`);
+    if ('unsaid' in sandbox)
+      for (const { operation, words } of sandbox.unsaid) {
+        io.err(`${placeOf(operation, contract)}: ${name}.${operation}: ${words}\n`);
+        isUnsaid = true;
+      }
     if (port !== undefined) port += 1;
     const variable = connection.baseUrl?.startsWith('env:')
       ? connection.baseUrl.slice('env:'.length)
@@ -119,6 +126,7 @@ async function runSandboxes(session: Session, args: Args, io: Io): Promise<ExitC
   for (const name of secretNames(session, wanted))
     io.out(`export ${name}=sandbox-${name.toLowerCase().replaceAll('_', '-')}\n`);
   if (count === 0) return exit.clean;
+  if (isUnsaid) io.err(`an operation whose effect the contract does not tell: ${UNSAID_FIX}\n`);
   io.err(`${plural(count, 'sandboxes')}; Ctrl-C stops\n`);
   await io.interrupted();
   return exit.clean;
@@ -188,6 +196,11 @@ async function fixtureRows(connector: string, { root, workspace }: Session, io: 
   if (typeof rows !== 'string') return { rows, place, isGiven: false };
   io.err(`${typeof fixtures === 'string' ? '' : `${place}: `}${rows}; no rows to begin with: ${MEND}\n`);
   return { rows: {}, place, isGiven: false };
+}
+
+function placeOf(operation: string, contract: Contract): string {
+  const at = contract.locate(contract.operations.get(operation)!);
+  return at === undefined ? contract.name : `${at.file}:${at.range.start.line}:${at.range.start.column}`;
 }
 
 function isMail(contract: Contract): boolean {

@@ -30,6 +30,7 @@ export interface Check {
 /** Collects what is wrong over several things looked at, each named once. */
 export class Tally {
   readonly problems: string[] = [];
+  readonly #left: string[] = [];
   #looked = 0;
 
   look(): void {
@@ -46,9 +47,17 @@ export class Tally {
     if (!isTrue) this.problems.push(text);
   }
 
+  /** One thing that could not be looked at, and why: it is said beside those that were. */
+  leave(text: string): void {
+    this.#left.push(text);
+  }
+
   /** `things` in the plural: `3 operations`. */
   verdict(things: string, skip?: string): Verdict {
-    if (this.#looked === 0 && this.problems.length === 0) return { skip: skip ?? `there are no ${things}` };
-    return { looked: `${this.#looked} ${things}`, problems: this.problems };
+    const left = this.#left.join('; ');
+    if (this.#looked === 0 && this.problems.length === 0)
+      return { skip: left || (skip ?? `there are no ${things}`) };
+    const looked = `${this.#looked} ${things}`;
+    return { looked: left === '' ? looked : `${looked}; not looked at: ${left}`, problems: this.problems };
   }
 }

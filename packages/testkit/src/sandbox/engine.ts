@@ -27,6 +27,7 @@ import type { SandboxOptions } from './sandbox.ts';
 import { Gatekeeper } from './security.ts';
 import { own } from './shape.ts';
 import { type Row, Store } from './store.ts';
+import { type Unsaid, unsaid } from './unsaid.ts';
 import { plainHeaders, readBytes, send } from './wire.ts';
 import type { ValidRequest, World } from './world.ts';
 
@@ -90,6 +91,17 @@ export class Engine implements Controlled {
 
   requests(): readonly SeenRequest[] {
     return this.journal.requests();
+  }
+
+  unsaid(): readonly Unsaid[] {
+    const { contract, manifest } = this.#options;
+    return [...contract.operations.values()].flatMap((operation) => {
+      const declared = own(manifest?.operations, operation.id);
+      const role = this.#roles.get(operation.id);
+      if (operation.kind !== 'http' || role === undefined || (manifest && !declared)) return [];
+      const words = unsaid(operation, role, declared?.effect);
+      return words === undefined ? [] : [{ operation: operation.id, words }];
+    });
   }
 
   addFault(rule: unknown): { readonly id: string } | string {

@@ -183,6 +183,12 @@ function changesARow({ extensions }: HttpOperation): boolean {
   return isObject(hints) && (isObject(hints['set']) || isObject(hints['requires']));
 }
 
+/** Of `/x/{id}/y`: is `y` what is done to an `x` (`cancel`), and not things that belong to it (`notes`)? */
+function isVerb({ operation, key }: PathShape): boolean {
+  const last = key.split('/').at(-1) ?? '';
+  return changesARow(operation) || singular(last) === last;
+}
+
 function kindOf(shape: PathShape, { itemKeys, reads, lists, creations }: Known): RoleKind {
   const { method } = shape.operation;
   const { does } = placementOf(shape.operation);
@@ -190,9 +196,11 @@ function kindOf(shape: PathShape, { itemKeys, reads, lists, creations }: Known):
   if (shape.item !== undefined) return ITEM_KINDS[method] ?? 'call';
   const isList = lists.has(shape.key);
   if (method === 'get' || method === 'head') return isList ? 'list' : 'readSingleton';
+  // Rows that are only listed, or only made, are rows as well: what is done to one is not a thing of its own.
   const isAction =
     shape.parentKey !== undefined &&
-    (itemKeys.has(shape.parentKey) || (changesARow(shape.operation) && creations.has(shape.parentKey)));
+    (itemKeys.has(shape.parentKey) ||
+      (isVerb(shape) && (lists.has(shape.parentKey) || creations.has(shape.parentKey))));
   const isSingleton = reads.has(shape.key) && !isList && !itemKeys.has(shape.key);
   if (method === 'delete' && isList) return 'clear';
   if (method === 'post' && (isList || itemKeys.has(shape.key))) return 'create';
@@ -213,10 +221,10 @@ function makeCollections(
   const names = uniqueNames(keys);
   const made = new Map<string, Collection>();
   for (const key of keys) {
-    const own = shapes
-      .map((shape, index) => ({ ...shape, kind: kinds[index]! }))
-      .filter((shape) => shape.key === key);
-    const param = own.find((shape) => shape.item !== undefined)?.item;
+    const all = shapes.map((shape, index) => ({ ...shape, kind: kinds[index]! }));
+    const own = all.filter((shape) => shape.key === key);
+    const action = all.find((shape) => shape.kind === 'action' && shape.parentKey === key);
+    const param = own.find((shape) => shape.item !== undefined)?.item ?? action?.scope.at(-1);
     const found = rowPlace(own, names.get(key)!, param, side);
     made.set(key, { key, name: names.get(key)!, parents: parentsOf(key, itemKeys), ...found });
   }

@@ -1,4 +1,4 @@
-import { loadContractText } from '@tenon/contract';
+import { type Contract, loadContractText } from '@tenon/contract';
 import { describe, expect, onTestFinished as finished, it } from 'vitest';
 import { openShop } from './open-shop.testing.ts';
 
@@ -70,54 +70,38 @@ describe('resources', () => {
   });
 
   it('knows the row that an action is about by its creation alone, whatever a new row begins with', async () => {
-    const answer = {
-      description: 'It',
-      content: { 'application/json': { schema: { $ref: '#/components/schemas/Trip' } } },
-    };
-    const id = { name: 'tripId', in: 'path', required: true, schema: { type: 'string' } };
-    const { value: contract } = await loadContractText(
-      'trips',
-      'trips.json',
-      JSON.stringify({
-        openapi: '3.1.0',
-        info: { title: 'Trips', version: '1.0.0' },
-        paths: {
-          '/trips': {
-            post: {
-              operationId: 'createTrip',
-              responses: { '201': answer },
-              'x-tenon-sandbox': { set: { status: 'planned' } },
-            },
-          },
-          '/trips/{tripId}/cancel': {
-            parameters: [id],
-            post: {
-              operationId: 'cancelTrip',
-              responses: { '200': answer },
-              'x-tenon-sandbox': { set: { status: 'cancelled' } },
-            },
-          },
-        },
-        components: {
-          schemas: {
-            Trip: {
-              type: 'object',
-              required: ['id', 'status'],
-              properties: {
-                id: { type: 'string', readOnly: true },
-                status: { enum: ['planned', 'gone', 'cancelled'] },
-              },
-            },
-          },
-        },
-      }),
-    );
-    const { sandbox, ask } = await openShop(finished, { contract: contract! });
+    const set = (status: string) => ({ 'x-tenon-sandbox': { set: { status } } });
+    const contract = await tripsContract({ creation: set('planned'), action: set('cancelled') });
+    const { sandbox, ask } = await openShop(finished, { contract });
     const { json: trip } = await ask('POST', '/trips');
     expect(trip.status).toBe('planned');
     for (const _time of [1, 2])
-      expect((await ask('POST', `/trips/${trip.id}/cancel`)).json).toEqual({ ...trip, status: 'cancelled' });
+      expect((await ask('POST', `/trips/${trip.code}/cancel`)).json).toEqual({
+        ...trip,
+        status: 'cancelled',
+      });
     expect(sandbox.state()).toEqual({ trips: [{ ...trip, status: 'cancelled' }] });
+    expect(sandbox.unsaid).toEqual([]);
+  });
+
+  it('makes no row of an action that its contract does not tell, changes nothing of the one it names, and says so', async () => {
+    const { sandbox, ask } = await openShop(finished, { contract: await tripsContract({}) });
+    const { json: trip } = await ask('POST', '/trips');
+    expect((await ask('POST', `/trips/${trip.code}/cancel`)).json).toEqual(trip);
+    expect((await ask('POST', '/trips/nobody/cancel')).status).toBe(404);
+    expect(sandbox.state()).toEqual({ trips: [trip] });
+    expect(sandbox.effects()).toMatchObject([
+      { operation: 'createTrip', resource: 'trips', id: trip.code },
+      { operation: 'cancelTrip', resource: 'trips', id: trip.code },
+    ]);
+    expect(sandbox.unsaid).toEqual([
+      {
+        operation: 'cancelTrip',
+        words: expect.stringMatching(/does not say what it does to a `trip` .*changes nothing/),
+      },
+    ]);
+    await ask('POST', `/trips/${trip.code}/stops`);
+    expect(sandbox.state(), 'things that belong to one are things').toMatchObject({ stops: [{}] });
   });
 
   it('carries out an action as its hint says, and refuses it in the wrong state', async () => {
@@ -382,3 +366,50 @@ describe('determinism', () => {
     expect(await play(3)).not.toBe(await play(4));
   });
 });
+
+/** Trips that can be made, and nothing shows again: what is done to one is known by its creation. */
+async function tripsContract({
+  creation = {},
+  action = {},
+}: {
+  readonly creation?: object;
+  readonly action?: object;
+}): Promise<Contract> {
+  const answer = {
+    description: 'It',
+    content: { 'application/json': { schema: { $ref: '#/components/schemas/Trip' } } },
+  };
+  const parameters = [{ name: 'code', in: 'path', required: true, schema: { type: 'string' } }];
+  const { value } = await loadContractText(
+    'trips',
+    'trips.json',
+    JSON.stringify({
+      openapi: '3.1.0',
+      info: { title: 'Trips', version: '1.0.0' },
+      paths: {
+        '/trips': { post: { operationId: 'createTrip', responses: { '201': answer }, ...creation } },
+        '/trips/{code}/cancel': {
+          parameters,
+          post: { operationId: 'cancelTrip', responses: { '200': answer }, ...action },
+        },
+        '/trips/{code}/stops': {
+          parameters,
+          post: { operationId: 'addStop', responses: { '204': { description: 'Added' } } },
+        },
+      },
+      components: {
+        schemas: {
+          Trip: {
+            type: 'object',
+            required: ['code', 'status'],
+            properties: {
+              code: { type: 'string', readOnly: true },
+              status: { enum: ['planned', 'gone', 'cancelled'] },
+            },
+          },
+        },
+      },
+    }),
+  );
+  return value!;
+}

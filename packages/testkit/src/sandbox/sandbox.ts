@@ -7,6 +7,7 @@ import { Engine } from './engine.ts';
 import type { Faults } from './faults.ts';
 import type { AppliedEffect, SeenRequest } from './journal.ts';
 import type { OAuthOptions } from './security.ts';
+import type { Unsaid } from './unsaid.ts';
 import { send } from './wire.ts';
 
 export interface SandboxOptions {
@@ -39,6 +40,8 @@ export interface Sandbox {
   readonly url: string;
   readonly contract: Contract;
   readonly faults: Faults;
+  /** Operations (of the manifest, where there is one) whose effect the contract does not tell: they are answered, and change nothing that they name. */
+  readonly unsaid: readonly Unsaid[];
   /** Rows by resource name (`invoices`), in order of creation. */
   state(): Readonly<Record<string, readonly JsonObject[]>>;
   /** Every change that was applied, in order. */
@@ -80,6 +83,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     url: `http://${HOST}:${port}`,
     contract: options.contract,
     faults: engine.faults,
+    unsaid: engine.unsaid(),
     state: () => engine.state(),
     effects: () => engine.effects(),
     requests: () => engine.requests(),

@@ -1,4 +1,5 @@
 import { atPointer, canonicalJson, isObject, type Json, type JsonObject, toPointer } from '@tenon/model';
+import { changesNothing, UNSAID_FIX, unsaid } from '../../sandbox/unsaid.ts';
 import { type Bench, type BenchOperation, isHttp, itemPlace, keyOf, versionKey, withAt } from '../bench.ts';
 import { type Check, Tally } from '../check.ts';
 import { exampleInput } from '../example-input.ts';
@@ -11,7 +12,7 @@ export const effectChecks: readonly Check[] = [
     name: 'reads-have-no-effect',
     title: 'what is declared a read changes nothing',
     why: 'Reads are repeated at will, after every crash and lost answer; one with an effect doubles it.',
-    fix: 'Declare the effect that it has. For a read over POST, the contract says so with `x-tenon-sandbox: { lists: … }`.',
+    fix: 'Declare the effect that it has. For a read over POST, the contract says so with `x-tenon-sandbox: { resource: …, does: list }`.',
     needs: 'sandbox',
     run: async (bench) => {
       const tally = new Tally();
@@ -78,6 +79,11 @@ export const effectChecks: readonly Check[] = [
       const tally = new Tally();
       for (const operation of bench.effects.filter(isHttp)) {
         if (!['natural', 'upsert'].includes(operation.declared.idempotency.mode)) continue;
+        const untold = untoldOf(operation);
+        if (untold !== undefined) {
+          tally.leave(untold);
+          continue;
+        }
         bench.again();
         const input = await bench.prepared(operation);
         const first = await bench.call(operation, input);
@@ -209,7 +215,7 @@ export const effectChecks: readonly Check[] = [
     name: 'compensation-reverses',
     title: 'a compensation acts on the thing that the effect made',
     why: 'A way back that leads elsewhere leaves the effect standing and changes something else.',
-    fix: 'Name the operation that undoes this one. Where its input cannot be told from the contract, give it in `fixtures/conformance.yaml` under `compensations`.',
+    fix: `Name the operation that undoes this one. Where the contract does not say what that one does, ${UNSAID_FIX}. Where its input cannot be told from the contract, give it in \`fixtures/conformance.yaml\` under \`compensations\`.`,
     needs: 'sandbox',
     skip: withoutCompensations,
     run: async (bench) => {
@@ -221,10 +227,15 @@ export const effectChecks: readonly Check[] = [
           tally.expect(false, `${operation.name}: ${done.problem}`);
           continue;
         }
+        const before = facts(bench);
         const first = await bench.call(undo, done.input, { idempotencyKey: 'undo' });
         tally.expect(first.ok, `${undo.name}, undoing ${operation.name}: ${says(first)}`);
-        if (first.ok && bench.applied(undo.name).length === 0)
-          tally.problem(`${undo.name}: it undoes nothing`);
+        if (!first.ok) continue;
+        const untold = untoldOf(undo);
+        if (bench.applied(undo.name).length === 0) tally.problem(`${undo.name}: it undoes nothing`);
+        else if (untold !== undefined) tally.problem(`${untold}, and what ${operation.name} did stands`);
+        else if (facts(bench) === before && !changesNothing(undo.operation))
+          tally.problem(`${undo.name}: after it, what ${operation.name} did stands as it was`);
       }
       return tally.verdict('compensations');
     },
@@ -240,6 +251,11 @@ export const effectChecks: readonly Check[] = [
     run: async (bench) => {
       const tally = new Tally();
       for (const { operation, undo } of compensated(bench)) {
+        const untold = untoldOf(undo);
+        if (untold !== undefined) {
+          tally.leave(untold);
+          continue;
+        }
         bench.again();
         const done = await undone(bench, operation, undo);
         if ('problem' in done) continue;
@@ -326,6 +342,13 @@ function withoutProbes({ manifest }: Bench['subject']): string | undefined {
 function withoutCompensations({ manifest }: Bench['subject']): string | undefined {
   const hasOne = Object.values(manifest.operations).some(({ compensation }) => compensation !== undefined);
   return hasOne ? undefined : 'no effect declares a compensation';
+}
+
+/** Of an effect that the sandbox does not have, for its contract does not tell it: a repeat of nothing proves nothing. */
+function untoldOf({ name, operation, role, declared }: BenchOperation): string | undefined {
+  if (operation.kind !== 'http' || role === undefined) return undefined;
+  const words = unsaid(operation, role, declared.effect);
+  return words === undefined ? undefined : `${name}: ${words}`;
 }
 
 function probed(bench: Bench): BenchOperation[] {

@@ -290,13 +290,13 @@ export const runtimeRules = {
   EVENT_HEADERS_INVALID: {
     severity: 'error',
     title: 'the headers of an event are not what their contract says',
-    why: 'A pipeline reads them, so one that is absent or of another kind would break it later (C2).',
+    why: 'A pipeline reads them, so one that is absent or of another kind would break it later.',
     fix: 'See who sends it and what: mend the sender, or the headers in the contract and what reads them.',
   },
   EVENT_NAME_INVALID: {
     severity: 'error',
     title: 'an event was given without a text to know it by',
-    why: 'Its delivery id tells a repetition from another event (C78): kept in another form than it was given, or empty, one would be taken for the other.',
+    why: 'Its delivery id tells a repetition from another event: kept in another form than it was given, or empty, one would be taken for the other.',
     fix: 'Give `accept` the name of the event, its source and the delivery id of its sender as texts that are not empty.',
   },
   EVENT_PAYLOAD_INVALID: {

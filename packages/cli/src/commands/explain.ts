@@ -39,15 +39,6 @@ export const explainCommand: CommandSpec = {
       );
       return exit.clean;
     }
-    if (/^C\d+$/.test(code)) {
-      const serving = Object.entries(allRules).filter(([, { why }]) => new RegExp(`\\b${code}\\b`).test(why));
-      if (serving.length > 0) {
-        const width = Math.max(...serving.map(([name]) => name.length)) + 2;
-        const lines = serving.map(([name, { title }]) => `${name.padEnd(width)}${title}`);
-        io.out(`findings about capability ${code}:\n\n${lines.join('\n')}\n`);
-        return exit.clean;
-      }
-    }
     const near = didYouMean(code, [...Object.keys(allRules), ...Object.keys(failureClasses)]);
     io.err(`no finding is called "${code}"${near ? `; did you mean "${near}"?` : ''}\n`);
     return exit.usage;

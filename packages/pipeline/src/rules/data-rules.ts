@@ -22,7 +22,7 @@ export const dataRules = {
   'policy-example-fails': {
     severity: 'error',
     title: 'a policy that does not say what its example expects',
-    why: 'Either the rule or the example is wrong (C22).',
+    why: 'Either the rule or the example is wrong.',
     fix: 'mend the one that is wrong',
     example: {
       bad: 'condition: ${ order.total > 100 }\ntests: [{ given: { order: { total: 100 } }, expect: true }]',
@@ -32,7 +32,7 @@ export const dataRules = {
   'policy-written-twice': {
     severity: 'warning',
     title: 'the same rule written twice',
-    why: 'Two copies of a rule drift apart (C37).',
+    why: 'Two copies of a rule drift apart.',
     fix: 'keep one and call it',
     example: {
       bad: "isLarge: { parameters: [o], condition: '${ o.total > 9 }' }\nisBig: { parameters: [o], condition: '${ o.total > 9 }' }",

@@ -5,7 +5,7 @@ export const namesRules = {
   'unknown-contract': {
     severity: 'error',
     title: 'a contract that is not in the workspace',
-    why: 'A step or trigger may only speak of what a checked-in contract defines (C1).',
+    why: 'A step or trigger may only speak of what a checked-in contract defines.',
     fix: 'add the contract with `tenon add contract`, or correct the name',
     example: { bad: 'event: crn.accountCreated', good: 'event: crm.accountCreated' },
   },
@@ -29,21 +29,21 @@ export const namesRules = {
   'unknown-operation': {
     severity: 'error',
     title: 'an operation that the contract does not define',
-    why: 'The call would fail each time (C1).',
+    why: 'The call would fail each time.',
     fix: 'correct the name, or update the contract',
     example: { bad: 'call: billing.makeInvoice', good: 'call: billing.createInvoice' },
   },
   'unknown-event': {
     severity: 'error',
     title: 'an event that the contract does not define',
-    why: 'It would never come (C1, C4).',
+    why: 'It would never come.',
     fix: 'correct the name, or update the contract',
     example: { bad: 'event: crm.accountMade', good: 'event: crm.accountCreated' },
   },
   'unknown-pipeline': {
     severity: 'error',
     title: 'a pipeline that is not in the workspace',
-    why: 'A step can only run what is checked with it (C1).',
+    why: 'A step can only run what is checked with it.',
     fix: 'correct the name, or add the pipeline',
     example: { bad: 'run: { pipeline: send-invoce, … }', good: 'run: { pipeline: send-invoice, … }' },
   },
@@ -80,7 +80,7 @@ export const namesRules = {
   'unknown-team': {
     severity: 'error',
     title: 'an owner or steward that is no team of owners.yaml',
-    why: 'A page to a team that does not exist reaches nobody (C144). Contracts and connectors have one too: who takes what a broken one does to others.',
+    why: 'A page to a team that does not exist reaches nobody. Contracts and connectors have one too: who takes what a broken one does to others.',
     fix: 'correct the name, or add the team to owners.yaml; in place of `unowned`, which `tenon add` writes without `--owner`, name a team',
     example: {
       bad: 'owner: { team: revenu-operations, … }   # and in contract.yaml: `steward: unowned`',
@@ -150,7 +150,7 @@ export const namesRules = {
   'event-without-schema': {
     severity: 'error',
     title: 'an event without a schema',
-    why: 'A bad payload could not be told from a good one (C2, C4).',
+    why: 'A bad payload could not be told from a good one.',
     fix: 'add the schema to the contract, or by an overlay',
     example: {
       bad: 'webhooks: { orderPlaced: { post: { responses: … } } }',
@@ -160,7 +160,7 @@ export const namesRules = {
   'event-without-version': {
     severity: 'error',
     title: 'an event without a version',
-    why: 'A change could not be told from the present form (C4).',
+    why: 'A change could not be told from the present form.',
     fix: 'set `info.version` in the contract',
     example: {
       bad: "info: { title: Shop, version: '' }",
@@ -170,7 +170,7 @@ export const namesRules = {
   'webhook-unverified': {
     severity: 'error',
     title: 'a webhook whose deliveries nobody verifies',
-    why: 'Anybody could start the pipeline (C75).',
+    why: 'Anybody could start the pipeline.',
     fix: 'declare the webhook in the connector',
     example: {
       bad: 'webhooks: {}',
@@ -180,7 +180,7 @@ export const namesRules = {
   'webhook-without-secret': {
     severity: 'error',
     title: 'a connection that cannot verify what is delivered to it',
-    why: 'Without the secret that deliveries are signed with, each is refused, and the pipeline never starts (C75).',
+    why: 'Without the secret that deliveries are signed with, each is refused, and the pipeline never starts.',
     fix: 'add the secret to `webhookSecrets` of the connection, as a reference',
     example: {
       bad: 'shop: { connector: shop, baseUrl: env:SHOP_URL }   # whose orderPlaced starts a pipeline',
@@ -190,7 +190,7 @@ export const namesRules = {
   'event-without-source': {
     severity: 'error',
     title: 'an event of a channel that nobody takes in',
-    why: 'The pipeline would never start, and nothing would say so (C74).',
+    why: 'The pipeline would never start, and nothing would say so.',
     fix: 'declare the source in the connector',
     example: {
       bad: 'sources: {}   # and a trigger on stock.itemSold',

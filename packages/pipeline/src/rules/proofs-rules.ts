@@ -5,7 +5,7 @@ export const proofsRules = {
   'effect-can-repeat': {
     severity: 'error',
     title: 'this effect can happen twice',
-    why: 'A lost answer after the call leaves its outcome unknown; without a key or a probe nobody can tell whether to send again (C41).',
+    why: 'A lost answer after the call leaves its outcome unknown; without a key or a probe nobody can tell whether to send again.',
     fix: 'declare `probe` or an idempotency mode in the connector, or set `retry: none`',
     example: {
       bad: 'call: ticketing.createTicket   # idempotency: none, no probe',
@@ -15,7 +15,7 @@ export const proofsRules = {
   'compensation-can-repeat': {
     severity: 'error',
     title: 'this compensation can happen twice',
-    why: 'Undoing is an effect like any other: twice undone may be wrong again (C68).',
+    why: 'Undoing is an effect like any other: twice undone may be wrong again.',
     fix: 'say in the connector that a repeat is harmless (`idempotency: { mode: natural }` where undoing twice is undoing once, or a key), give it a `probe`, or set `retry: none` on it',
     example: {
       bad: 'compensate: { call: billing.credit, with: … }   # idempotency: none, tried again',
@@ -25,14 +25,14 @@ export const proofsRules = {
   'retry-cannot-help': {
     severity: 'error',
     title: 'a failure class is retried that a repeat cannot mend',
-    why: 'Validation, auth and contract failures come again each time; retrying them only makes noise and load (C53).',
+    why: 'Validation, auth and contract failures come again each time; retrying them only makes noise and load.',
     fix: 'remove the class from `on`',
     example: { bad: 'on: [transient, validation]', good: 'on: [transient]' },
   },
   'retry-budget-too-short': {
     severity: 'error',
     title: 'a retry budget shorter than one attempt',
-    why: 'The budget is spent before a second attempt can start, so the step is never retried (C55).',
+    why: 'The budget is spent before a second attempt can start, so the step is never retried.',
     fix: 'raise `within`, or set `retry: none`',
     example: {
       bad: 'retry: { attempts: 5, within: 5s }   # one attempt may take 10s',
@@ -42,14 +42,14 @@ export const proofsRules = {
   'identity-key-constant': {
     severity: 'error',
     title: 'a key that does not depend on the event',
-    why: 'Every event would count as a repeat of the first (C40).',
+    why: 'Every event would count as a repeat of the first.',
     fix: 'make the key of fields that name the business event',
     example: { bad: 'key: upgrade', good: 'key: ${ event.accountId }:${ event.version }' },
   },
   'key-retention-too-short': {
     severity: 'error',
     title: 'keys are forgotten before the last repeat',
-    why: 'A repeat that comes after the key is forgotten is a second effect (C47).',
+    why: 'A repeat that comes after the key is forgotten is a second effect.',
     fix: 'keep keys at least as long as a repeat may come',
     example: {
       bad: 'identity: { key: …, retain: 1h }   # deadline 15m, recover 4h',
@@ -59,7 +59,7 @@ export const proofsRules = {
   'deadline-too-short': {
     severity: 'error',
     title: 'the steps may take longer than the deadline',
-    why: 'The deadline would end runs that are still within their retry budgets (C57).',
+    why: 'The deadline would end runs that are still within their retry budgets.',
     fix: 'raise `limits.deadline`, or lower retries',
     example: {
       bad: 'limits: { deadline: 1m }   # the calls can take 2m2s',
@@ -79,7 +79,7 @@ export const proofsRules = {
   'step-deadline-without-effect': {
     severity: 'error',
     title: 'a deadline of a step that the run never comes to',
-    why: 'The run ends first, so the step’s deadline says something that never happens (C57).',
+    why: 'The run ends first, so the step’s deadline says something that never happens.',
     fix: 'make it shorter than `limits.deadline`, or take it away',
     example: {
       bad: 'limits: { deadline: 10m }\nsteps: [{ id: a, deadline: 15m, call: shop.getOrder }]',
@@ -99,7 +99,7 @@ export const proofsRules = {
   'effect-without-way-back': {
     severity: 'error',
     title: 'an effect that nothing undoes',
-    why: 'When a later step fails, the other system keeps a half-done change (C70).',
+    why: 'When a later step fails, the other system keeps a half-done change.',
     fix: 'add `compensate`, or `irreversible` with an owned forward fix',
     example: {
       bad: '- { id: invoice, call: billing.createInvoice, with: … }',
@@ -119,7 +119,7 @@ export const proofsRules = {
   'compensation-reads': {
     severity: 'error',
     title: 'a compensation that only reads',
-    why: 'It undoes nothing (C67).',
+    why: 'It undoes nothing.',
     fix: 'call an operation that undoes the effect',
     example: {
       bad: 'compensate: { call: billing.getInvoice, with: … }',
@@ -129,7 +129,7 @@ export const proofsRules = {
   'compensation-deletes': {
     severity: 'error',
     title: 'a compensation that deletes',
-    why: 'What was done must stay readable: making good is not deleting (C68).',
+    why: 'What was done must stay readable: making good is not deleting.',
     fix: 'use an operation that voids, cancels or closes; where the target keeps the record, declare `effect: update` for it; where to delete is right, say why on the line above: `# tenon: allow compensation-deletes because <reason>`',
     example: {
       bad: 'compensate: { call: billing.deleteInvoice, with: … }',
@@ -139,7 +139,7 @@ export const proofsRules = {
   'field-has-two-writers': {
     severity: 'error',
     title: 'two pipelines write the same field',
-    why: 'Whichever comes last wins, and neither knows: the field has no owner (C30).',
+    why: 'Whichever comes last wins, and neither knows: the field has no owner.',
     fix: 'let one pipeline write it, or give each a field of its own',
     example: {
       bad: '# two pipelines\ncall: crm.updateAccount\nwith: { id: …, body: { plan: … } }',
@@ -149,7 +149,7 @@ export const proofsRules = {
   'field-has-two-masters': {
     severity: 'error',
     title: "a system's own field is overwritten with another system's",
-    why: 'Both systems are the record of this field; the next change on either side undoes the other (C30).',
+    why: 'Both systems are the record of this field; the next change on either side undoes the other.',
     fix: 'write it to a field kept as a copy, or decide which system is the record in contract.yaml',
     example: {
       bad: "call: crm.updateAccount   # crm is the record of `plan`\nwith: { id: …, body: { plan: '${ steps.subscription.plan }' } }",
@@ -159,7 +159,7 @@ export const proofsRules = {
   'trigger-cycle': {
     severity: 'error',
     title: 'pipelines that start each other in a circle',
-    why: 'One event would run for ever (C31, C32).',
+    why: 'One event would run for ever.',
     fix: 'break the circle: give one trigger a `where` over a different event, or leave out an emit or a run',
     example: {
       bad: '# a: on shop.orderPlaced, emits news.shipped\n# b: on news.shipped, emits shop.orderPlaced',
@@ -169,7 +169,7 @@ export const proofsRules = {
   'wait-cycle': {
     severity: 'error',
     title: 'waits that wait for each other in a circle',
-    why: 'None of them would ever end by its event (C62).',
+    why: 'None of them would ever end by its event.',
     fix: 'emit before waiting in one of them',
     example: {
       bad: '# a: waits for news.b, then emits news.a\n# b: waits for news.a, then emits news.b',
@@ -179,7 +179,7 @@ export const proofsRules = {
   'connection-shared-across-owners': {
     severity: 'error',
     title: 'a connection serves pipelines of different owners',
-    why: "One team's mistake spends the other's quota and access, and the audit cannot tell them apart (C87).",
+    why: "One team's mistake spends the other's quota and access, and the audit cannot tell them apart.",
     fix: 'give each owner a connection of its own, or list both under `owners` of the connection',
     example: {
       bad: '# pipelines of sales and of finance\ncall: billing.getInvoice',
@@ -189,7 +189,7 @@ export const proofsRules = {
   'grant-missing': {
     severity: 'error',
     title: 'a pipeline needs more of a connection than it is granted',
-    why: 'Nothing is allowed unless it is granted, by pipeline, operation, scope and host: the call would be refused at run time (C88).',
+    why: 'Nothing is allowed unless it is granted, by pipeline, operation, scope and host: the call would be refused at run time.',
     fix: 'grant it (`tenon grants --write` writes what the pipelines need), or do not call it',
     example: {
       bad: 'grants: { invoice-sent: { operations: [getInvoice] } }   # and a step of invoice-sent calls billing.createInvoice',
@@ -199,7 +199,7 @@ export const proofsRules = {
   'grant-unused': {
     severity: 'error',
     title: 'something is granted to a pipeline that does not need it',
-    why: 'What is not granted cannot be misused (C88).',
+    why: 'What is not granted cannot be misused.',
     fix: 'remove it from `grants` (`tenon grants --write` writes what the pipelines need)',
     example: {
       bad: 'grants: { invoice-sent: { operations: [getInvoice, voidInvoice] } }   # it voids nothing',
@@ -209,7 +209,7 @@ export const proofsRules = {
   'identity-lacks-scope': {
     severity: 'error',
     title: 'an identity lacks a scope that a call needs',
-    why: 'Every such call would be refused (C88).',
+    why: 'Every such call would be refused.',
     fix: 'use a connection whose identity holds the scope',
     example: {
       bad: 'billing: { connector: billing, identity: reader }   # and a step creates',
@@ -219,7 +219,7 @@ export const proofsRules = {
   'scope-unused': {
     severity: 'error',
     title: 'an identity holds a scope that nothing needs',
-    why: 'What is not held cannot be misused (C88).',
+    why: 'What is not held cannot be misused.',
     fix: 'take the scope from the identity, or use a narrower identity',
     example: {
       bad: 'identities: { writer: [invoices.write, customers.write] }   # no customer is written',
@@ -229,7 +229,7 @@ export const proofsRules = {
   'read-and-write-together': {
     severity: 'error',
     title: 'one identity both reads and writes',
-    why: 'A leaked reader should not be able to change anything (C88).',
+    why: 'A leaked reader should not be able to change anything.',
     fix: 'make two connections, one with an identity for each',
     example: {
       bad: 'billing: { connector: billing, identity: all }',
@@ -239,7 +239,7 @@ export const proofsRules = {
   'data-not-cleared': {
     severity: 'error',
     title: 'classed data reaches a place that is not cleared for it',
-    why: 'The receiver neither redacts nor deletes what it does not know to be classed (C98, C99).',
+    why: 'The receiver neither redacts nor deletes what it does not know to be classed.',
     fix: 'class the receiving field, send another value, or declassify it with a reason',
     example: {
       bad: 'body: Call ${ event.email }',
@@ -249,7 +249,7 @@ export const proofsRules = {
   'data-leaves-region': {
     severity: 'error',
     title: 'personal data leaves its region',
-    why: 'Residency is promised to the people it is about (C99).',
+    why: 'Residency is promised to the people it is about.',
     fix: 'send it to a system of the same region, or leave it out',
     example: {
       bad: "with: { body: { email: '${ event.email }' } }   # from eu to us",
@@ -259,14 +259,14 @@ export const proofsRules = {
   'classed-data-in-key': {
     severity: 'error',
     title: 'classed data becomes part of a key',
-    why: 'Keys are stored, indexed, logged and shown (C98).',
+    why: 'Keys are stored, indexed, logged and shown.',
     fix: 'use an id instead',
     example: { bad: 'key: ${ event.email }', good: 'key: ${ event.accountId }' },
   },
   'classed-data-in-metric': {
     severity: 'error',
     title: 'classed data becomes a metric',
-    why: 'Metrics leave the system and are kept for long (C98).',
+    why: 'Metrics leave the system and are kept for long.',
     fix: 'measure something else',
     example: {
       bad: "metrics: { customers: { value: '${ event.birthYear }' } }",
@@ -276,7 +276,7 @@ export const proofsRules = {
   'item-key-missing': {
     severity: 'error',
     title: 'effects for each item of a list, and no key that tells the items apart',
-    why: 'Idempotency keys are made from it: without one, a retry of a list whose order has changed would do the effects of one item under the key of another (C40).',
+    why: 'Idempotency keys are made from it: without one, a retry of a list whose order has changed would do the effects of one item under the key of another.',
     fix: 'add `key`: text over the item that no other item of the list has',
     example: {
       bad: 'forEach: { in: "${ event.lines }", max: 50, steps: [...] }',
@@ -300,7 +300,7 @@ export const proofsRules = {
   'choose-without-default': {
     severity: 'error',
     title: 'a choice over an enum without a default',
-    why: 'Enums grow; a value that is not named here would pass in silence (C8).',
+    why: 'Enums grow; a value that is not named here would pass in silence.',
     fix: 'add a last branch without `when`',
     example: {
       bad: 'choose:\n  - { when: "${ event.plan == \'pro\' }", steps: … }\n  - { when: "${ event.plan == \'team\' }", steps: … }',
@@ -330,7 +330,7 @@ export const proofsRules = {
   'pipeline-too-complex': {
     severity: 'warning',
     title: 'a pipeline that has grown past what one person can follow',
-    why: 'Whoever is called at night has to understand it before mending it (C26).',
+    why: 'Whoever is called at night has to understand it before mending it.',
     fix: 'split it: emit an event, and let a second pipeline carry on',
     example: {
       bad: '# 60 steps over 11 connections',
@@ -350,7 +350,7 @@ export const proofsRules = {
   'operation-deprecated': {
     severity: 'warning',
     title: 'a pipeline uses what will end',
-    why: 'On the day it ends every run fails, and whoever announced it told you today (C89).',
+    why: 'On the day it ends every run fails, and whoever announced it told you today.',
     fix: "move to what the contract's description names instead, before the date",
     example: {
       bad: '- { id: list, call: crm.listAccountsV1 }   # deprecated: true, x-sunset: 2027-03-31',
@@ -360,7 +360,7 @@ export const proofsRules = {
   'page-scraped': {
     severity: 'error',
     title: 'data is read out of a page',
-    why: 'A page made for people changes whenever its designer likes, with no contract and no notice (C92).',
+    why: 'A page made for people changes whenever its designer likes, with no contract and no notice.',
     fix: 'use an interface that answers with data, or make the pipeline tier `low`',
     example: {
       bad: '- { id: page, call: shop.getOrderPage }   # answers text/html',
@@ -370,7 +370,7 @@ export const proofsRules = {
   'compensation-too-late': {
     severity: 'error',
     title: 'an effect may have to be undone after that is possible',
-    why: 'The target undoes only for so long, and the run may wait longer than that (C67).',
+    why: 'The target undoes only for so long, and the run may wait longer than that.',
     fix: 'shorten the waits after the effect, or make the effect after them',
     example: {
       bad: '- { id: invoice, call: billing.createInvoice }   # can be voided for 1d\n- { id: paid, wait: { event: …, within: 7d, … } }',
@@ -390,7 +390,7 @@ export const proofsRules = {
   'update-can-be-lost': {
     severity: 'error',
     title: 'values are written back without the version that they were read with',
-    why: 'Somebody may have changed the object in between; the write would undo that, and nobody would know (C50).',
+    why: 'Somebody may have changed the object in between; the write would undo that, and nobody would know.',
     fix: 'say which read the write is based on: `basedOn: { read: <step> }`',
     example: {
       bad: "- { id: account, call: crm.getAccount, … }\n- { id: raised, call: crm.updateAccount, with: { body: { seats: '${ steps.account.seats + 1 }' } } }",
@@ -400,7 +400,7 @@ export const proofsRules = {
   'based-on-wrong': {
     severity: 'error',
     title: 'a write is based on something that gives it no version',
-    why: 'A version that is not sent protects nothing, and one that is not read cannot be sent (C50).',
+    why: 'A version that is not sent protects nothing, and one that is not read cannot be sent.',
     fix: 'name a read of the same object before it in the same list, whose connector declares the same `concurrency`',
     example: {
       bad: 'basedOn: { read: total }       # a `set`',
@@ -410,7 +410,7 @@ export const proofsRules = {
   'based-on-outdated': {
     severity: 'error',
     title: 'a step between the read and the write goes by the first version',
-    why: 'After a conflict the read is made again and the write goes by the new version; what was decided or done in between was not (C50).',
+    why: 'After a conflict the read is made again and the write goes by the new version; what was decided or done in between was not.',
     fix: 'move the step before the read or after the write; `set` and `check` may stand between',
     example: {
       bad: '- { id: account, call: crm.getAccount, … }\n- { id: approval, approve: { show: ${ steps.account.seats }, … } }\n- { id: raised, basedOn: { read: account }, … }',
@@ -420,7 +420,7 @@ export const proofsRules = {
   'compensation-overwrites': {
     severity: 'warning',
     title: 'a compensation puts back what was read before, without looking',
-    why: 'Between the effect and its undoing somebody may have changed the object; putting the old values back would undo that too (C71).',
+    why: 'Between the effect and its undoing somebody may have changed the object; putting the old values back would undo that too.',
     fix: 'give the compensation a `guard`: where the object is not as the step left it, its owner decides',
     example: {
       bad: "compensate: { call: crm.updateAccount, with: { body: { tier: '${ steps.before.tier }' } } }",
@@ -440,7 +440,7 @@ export const proofsRules = {
   'older-event-unguarded': {
     severity: 'warning',
     title: 'an older event that comes late would be carried out',
-    why: 'Deliveries overtake each other and are repeated hours later; what an old event says is no longer so (C46).',
+    why: 'Deliveries overtake each other and are repeated hours later; what an old event says is no longer so.',
     fix: 'give the version of the event under `identity.version`: events older than one already taken are left out and counted',
     example: {
       bad: 'identity: { key: …, orderBy: ${ event.accountId } }',
@@ -460,7 +460,7 @@ export const proofsRules = {
   'fresh-not-a-read': {
     severity: 'error',
     title: 'a call that changes something is asked to be fresh',
-    why: 'Only what is read can be too old; a write that answers an old state has happened all the same (C38).',
+    why: 'Only what is read can be too old; a write that answers an old state has happened all the same.',
     fix: 'declare `fresh` on the read, or base the write on a version with `basedOn`',
     example: {
       bad: "- { id: invoice, call: billing.createInvoice, fresh: { maxAge: 5m, at: '${ result.updatedAt }' } }",
@@ -480,7 +480,7 @@ export const proofsRules = {
   'tier-too-low': {
     severity: 'error',
     title: 'a tier lower than what the pipeline does',
-    why: 'A pipeline that moves money or changes access may not call itself low, nor one that runs such a pipeline (C152).',
+    why: 'A pipeline that moves money or changes access may not call itself low, nor one that runs such a pipeline.',
     fix: 'raise the tier',
     example: {
       bad: 'tier: low   # and a step calls billing.createInvoice, whose amount is classed financial',
@@ -490,7 +490,7 @@ export const proofsRules = {
   'success-undeclared': {
     severity: 'error',
     title: 'nobody says what complete means',
-    why: 'Without it a run that ended is taken for one that succeeded (C27).',
+    why: 'Without it a run that ended is taken for one that succeeded.',
     fix: 'add `success: ${ … }`',
     example: {
       bad: 'tier: high\n# no success',
@@ -500,7 +500,7 @@ export const proofsRules = {
   'slo-missing': {
     severity: 'error',
     title: 'no promise to users',
-    why: 'At the high tier somebody must be paged when the promise breaks, so there must be one (C136).',
+    why: 'At the high tier somebody must be paged when the promise breaks, so there must be one.',
     fix: 'add `slo: { objective: 0.99, within: 5m }`',
     example: {
       bad: 'tier: high\n# no slo',
@@ -510,7 +510,7 @@ export const proofsRules = {
   'roles-missing': {
     severity: 'error',
     title: 'nobody is named who leads an incident or empties the queues',
-    why: 'At the high tier a failure at night must find, by name, the team that leads and the team that looks through what is held (C144, C152).',
+    why: 'At the high tier a failure at night must find, by name, the team that leads and the team that looks through what is held.',
     fix: 'name the teams under `owner.roles`; the owning team may be one of them',
     example: {
       bad: 'owner: { team: sales, backup: platform, … }\ntier: high',
@@ -520,7 +520,7 @@ export const proofsRules = {
   'review-missing': {
     severity: 'error',
     title: 'nobody else looks at the pipeline',
-    why: 'At the high tier what its authors cannot see must come before other eyes, again and again (C152).',
+    why: 'At the high tier what its authors cannot see must come before other eyes, again and again.',
     fix: 'add `review: { by: …, every: 180d }`, by a team that does not own it',
     example: {
       bad: 'tier: high\n# no review',
@@ -530,7 +530,7 @@ export const proofsRules = {
   'review-by-owner': {
     severity: 'error',
     title: 'the owner reviews its own pipeline',
-    why: 'Whoever wrote it does not see what is missing (C152).',
+    why: 'Whoever wrote it does not see what is missing.',
     fix: 'name another team',
     example: {
       bad: 'owner: { team: sales, … }\nreview: { by: sales, every: 180d }',
@@ -540,7 +540,7 @@ export const proofsRules = {
   'drills-missing': {
     severity: 'error',
     title: 'the failure paths are never rehearsed',
-    why: 'At the high tier the way back must have been walked before it is needed: `tenon simulate` shows that it is there, a drill that people know it (C152).',
+    why: 'At the high tier the way back must have been walked before it is needed: `tenon simulate` shows that it is there, a drill that people know it.',
     fix: 'add `drills: { every: 90d }`',
     example: {
       bad: 'tier: high\n# no drills',
@@ -550,7 +550,7 @@ export const proofsRules = {
   'control-out-of-bounds': {
     severity: 'error',
     title: 'a review or drill too rare to count, or too frequent to be true',
-    why: 'At the high tier a review is due within 366 days and a drill within 180: later the people have changed; less than a day apart nobody does it (C152).',
+    why: 'At the high tier a review is due within 366 days and a drill within 180: later the people have changed; less than a day apart nobody does it.',
     fix: 'choose a time that will be kept, within the bounds',
     example: {
       bad: 'tier: high\ndrills: { every: 365d }',
@@ -560,7 +560,7 @@ export const proofsRules = {
   'approval-missing': {
     severity: 'error',
     title: 'a high-impact effect without approval',
-    why: 'At the high tier a person looks before money moves or something happens for good (C105).',
+    why: 'At the high tier a person looks before money moves or something happens for good.',
     fix: 'add an `approve` step before it, with `when` where a rule decides',
     example: {
       bad: 'tier: high\nsteps:\n  - { id: refund, call: billing.refund, irreversible: … }',

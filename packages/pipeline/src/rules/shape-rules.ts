@@ -22,7 +22,7 @@ export const shapeRules = {
   'missing-key': {
     severity: 'error',
     title: 'a required part is missing',
-    why: 'Owner, retries, limits and the way back are part of what a pipeline is (C18).',
+    why: 'Owner, retries, limits and the way back are part of what a pipeline is.',
     fix: 'add the missing part',
     example: {
       bad: 'owner: { team: sales }',

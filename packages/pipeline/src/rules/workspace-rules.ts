@@ -5,7 +5,7 @@ export const workspaceRules = {
   'secret-literal': {
     severity: 'error',
     title: 'a secret written out',
-    why: 'Whoever reads the repository has the secret, for ever (C93).',
+    why: 'Whoever reads the repository has the secret, for ever.',
     fix: 'write a reference, such as `env:NAME`, `file:path` or `vault:mount/path#field`, and rotate the secret',
     example: { bad: 'token: sk_live_...', good: 'token: env:BILLING_KEY' },
   },
@@ -112,7 +112,7 @@ export const workspaceRules = {
   'manifest-scope-unknown': {
     severity: 'error',
     title: 'a scope that the contract does not know',
-    why: 'No token could carry it (C88).',
+    why: 'No token could carry it.',
     fix: 'correct the name',
     example: {
       bad: 'createInvoice: { scopes: [invoice.write] }',
@@ -122,7 +122,7 @@ export const workspaceRules = {
   'manifest-scope-missing': {
     severity: 'error',
     title: 'a scope that the contract requires is not declared',
-    why: 'The call would be refused, and grants would be reckoned too small (C88).',
+    why: 'The call would be refused, and grants would be reckoned too small.',
     fix: 'add the scope',
     example: {
       bad: 'createInvoice: { effect: create, scopes: [] }',
@@ -152,7 +152,7 @@ export const workspaceRules = {
   'manifest-order-unknown': {
     severity: 'error',
     title: 'events are ordered by a field that they lack',
-    why: 'A late event could not be told from a new one (C46).',
+    why: 'A late event could not be told from a new one.',
     fix: 'correct the pointer',
     example: {
       bad: 'webhooks: { invoicePaid: { order: /verion } }',
@@ -202,7 +202,7 @@ export const workspaceRules = {
   'manifest-health-input-invalid': {
     severity: 'error',
     title: 'a health call that its operation would refuse',
-    why: 'Whoever asks for health knows nothing to ask about: the call would fail while the system is well (C91).',
+    why: 'Whoever asks for health knows nothing to ask about: the call would fail while the system is well.',
     fix: 'give what it needs in `with`, take a read without input, or say `health: false`',
     example: {
       bad: 'health: { operation: getProject }',

@@ -1,5 +1,6 @@
 import { atPointer, type Failure, type Json, type JsonObject, sleep } from '@tenon/model';
 import { pages } from './pages.ts';
+import { cursorText, isAfter } from './poll-cursor.ts';
 import type { Source, SourceContext } from './source.ts';
 import { sourceLoop, UnderWay } from './source-loop.ts';
 
@@ -45,7 +46,7 @@ export function pollSource(context: SourceContext): Source {
     for await (const page of pages(context.transport, request)) {
       if (!page.ok) throw new ListingFailed(page.failure);
       for (const item of page.items) {
-        const cursor = textOf(atPointer(item, poll.cursor.from));
+        const cursor = cursorText(atPointer(item, poll.cursor.from));
         // The furthest is kept back: it carries the cursor, once all others are stored.
         const isFurthest = cursor !== undefined && (last === undefined || isAfter(cursor, last.cursor));
         const now = isFurthest ? last?.item : item;
@@ -90,20 +91,9 @@ function overlapped(from: string, { cursor, operation }: NonNullable<SourceConte
   return cursor.overlapMs === 0 || Number.isNaN(at) ? from : new Date(at - cursor.overlapMs).toISOString();
 }
 
-function isAfter(a: string, b: string): boolean {
-  const [x, y] = [place(a), place(b)];
-  return x !== undefined && y !== undefined ? x > y : a > b;
-}
-
-/** A number, or a time as one; anything else goes by its letters. */
-function place(text: string): number | undefined {
-  const number = /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : Date.parse(text);
-  return Number.isNaN(number) ? undefined : number;
-}
-
 function incoming(key: string, from: string, item: Json, cursor: string | undefined) {
-  const id = textOf(atPointer(item, key));
-  const at = textOf(atPointer(item, from));
+  const id = cursorText(atPointer(item, key));
+  const at = cursorText(atPointer(item, from));
   return {
     body: Buffer.from(JSON.stringify(item)),
     contentType: 'application/json',
@@ -113,9 +103,4 @@ function incoming(key: string, from: string, item: Json, cursor: string | undefi
     ...(id !== undefined && { id: `${id}@${at ?? ''}` }),
     ...(cursor !== undefined && { cursor }),
   };
-}
-
-function textOf(value: unknown): string | undefined {
-  if (typeof value === 'number') return String(value);
-  return typeof value === 'string' && value !== '' ? value : undefined;
 }

@@ -154,7 +154,7 @@ async function makeTarget(subject: Subject, target: ConformanceTarget | undefine
   // from is the manifest's to say.
   const sandbox: Sandbox = await startSandbox({
     contract,
-    manifest: { ...manifest, operations: {} },
+    manifest: { ...manifest, operations: {}, sources: {} },
     imagine: true,
     data: fixtures.data,
     oauth: {},

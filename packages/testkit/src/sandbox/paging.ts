@@ -8,6 +8,8 @@ export interface PageRequest {
   readonly operation: HttpOperation;
   readonly parameters: Readonly<Record<string, Json>>;
   readonly manifest?: PaginationManifest;
+  /** Query parameters that select: whatever their names, they do not page. */
+  readonly selecting?: readonly string[];
   /** The collection the request is about, as it would be written again: path and query. */
   readonly url: URL;
 }
@@ -59,14 +61,18 @@ export function pageOf(rows: readonly Row[], request: PageRequest): Page | undef
 }
 
 /** The query parameters that page, so that they are not taken for filters. */
-export function pagingNames({ operation, manifest }: Pick<PageRequest, 'operation' | 'manifest'>): {
+export function pagingNames({
+  operation,
+  manifest,
+  selecting = [],
+}: Pick<PageRequest, 'operation' | 'manifest' | 'selecting'>): {
   limit?: string;
   page?: string;
   offset?: string;
   cursor?: string;
 } {
   const query = operation.parameters
-    .filter((parameter) => parameter.in === 'query')
+    .filter((parameter) => parameter.in === 'query' && !selecting.includes(parameter.name))
     .map((parameter) => parameter.name);
   const found: Record<string, string> = {};
   for (const [role, words] of Object.entries(WORDS)) {

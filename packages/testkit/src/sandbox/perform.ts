@@ -1,4 +1,4 @@
-import type { PaginationManifest } from '@tenon/connector';
+import { cursorText, isAfter, type PaginationManifest, type PollManifest } from '@tenon/connector';
 import type { HttpOperation } from '@tenon/contract';
 import {
   atPointer,
@@ -132,7 +132,8 @@ function list(request: ValidRequest, scope: readonly string[], world: World): Pe
   const place = listPlace(operation, side);
   if (place === undefined) return { ok: true, answer: plain(request, {}, world) };
   const manifest = pagingOf(operation, world);
-  const paging = { operation, parameters, url, ...(manifest !== undefined && { manifest }) };
+  const selecting = pollCursors(operation, world).map((cursor) => cursor.in);
+  const paging = { operation, parameters, url, selecting, ...(manifest !== undefined && { manifest }) };
   const rows = world.store.list(role.collection, scope).filter((row) => matchesFilters(row, request, world));
   const page = pageOf(rows, paging);
   if (page === undefined) return refused(400, 'invalid_cursor', 'the cursor names no row of this list');
@@ -269,15 +270,44 @@ function pagingOf(operation: HttpOperation, world: World): PaginationManifest | 
   return hintsOf(operation).page ?? world.manifest?.operations[operation.id]?.pagination;
 }
 
-/** Query parameters that name properties select by equality; several values select any of them. */
+/**
+ * By which parameters sources of the manifest ask this listing for what is new, and where in a row that stands. Not the one that it
+ * pages by, nor one of which the contract says what it selects.
+ */
+function pollCursors(operation: HttpOperation, world: World): readonly PollManifest['cursor'][] {
+  const pagination = pagingOf(operation, world);
+  const selecting = Object.values(hintsOf(operation).where ?? {}).map((pointer) => fromPointer(pointer)[0]);
+  return Object.values(world.manifest?.sources ?? {}).flatMap(({ poll }) =>
+    poll?.operation !== operation.id ||
+    selecting.includes(poll.cursor.in) ||
+    (pagination !== undefined && pagination.type !== 'link' && pagination.in === poll.cursor.in)
+      ? []
+      : [poll.cursor],
+  );
+}
+
+/** From the cursor on, itself among it, as most listings do: a source knows what it has had. A row without one is never left out. */
+function isSince(row: Row, cursor: PollManifest['cursor'], parameters: ValidRequest['parameters']): boolean {
+  const asked = cursorText(parameters[cursor.in]);
+  const stands = cursorText(atPointer(row.value, cursor.from));
+  return asked === undefined || stands === undefined || !isAfter(asked, stands);
+}
+
+/** Query parameters that name properties select by equality; several values select any of them. Those of a poll go on from theirs. */
 function matchesFilters(
   row: Row,
   { operation, parameters, role, body }: ValidRequest,
   world: World,
 ): boolean {
   const manifest = pagingOf(operation, world);
+  const cursors = pollCursors(operation, world);
+  // Two sources that ask by one parameter may go by different values of a row: any of them lets it in.
+  const isAsked = ({ in: name }: PollManifest['cursor']) =>
+    cursors.some((cursor) => cursor.in === name && isSince(row, cursor, parameters));
+  if (!cursors.every(isAsked)) return false;
+  const selecting = cursors.map((cursor) => cursor.in);
   const paging: (string | undefined)[] = Object.values(
-    pagingNames({ operation, ...(manifest !== undefined && { manifest }) }),
+    pagingNames({ operation, selecting, ...(manifest !== undefined && { manifest }) }),
   );
   const declared =
     role.collection.row === undefined
@@ -290,7 +320,7 @@ function matchesFilters(
       return wanted === undefined || same(atPointer(row.value, inRow), wanted);
     });
   return operation.parameters
-    .filter((parameter) => parameter.in === 'query' && !paging.includes(parameter.name))
+    .filter(({ in: place, name }) => place === 'query' && !paging.includes(name) && !selecting.includes(name))
     .every((parameter) => {
       const wanted = parameters[parameter.name];
       const name = Object.keys(declared).find(

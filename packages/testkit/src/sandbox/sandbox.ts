@@ -12,7 +12,7 @@ import { send } from './wire.ts';
 
 export interface SandboxOptions {
   readonly contract: Contract;
-  /** Says more than the contract: idempotency headers, pagination, entity tags, the token URL. */
+  /** Says more than the contract: idempotency headers, pagination, entity tags, what a poll goes by, the token URL. */
   readonly manifest?: ConnectorManifest;
   /** Same seed, same requests, same clock: same bytes. Default 1. */
   readonly seed?: number;

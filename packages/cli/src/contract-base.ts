@@ -103,7 +103,7 @@ export function loadUnder(
   });
 }
 
-/** A contract of the workspace as it would be with some of its files changed. */
+/** A contract of the workspace as it would be with some of its files changed, or there at all. */
 export function loadChanged(
   name: string,
   document: string,
@@ -111,15 +111,22 @@ export function loadChanged(
   changed: ReadonlyMap<string, string>,
 ): Promise<Checked<Contract>> {
   const files = nodeFileReader(root);
-  return loadContract(sourceOf(name, document, root, ''), {
+  return loadContract(sourceOf(name, document, root, '', changed), {
     read: async (file) => changed.get(file) ?? files.read(file),
   });
 }
 
-function sourceOf(name: string, document: string, root: string, prefix: string): ContractSource {
+function sourceOf(
+  name: string,
+  document: string,
+  root: string,
+  prefix: string,
+  changed: ReadonlyMap<string, string> = new Map(),
+): ContractSource {
   const folder = posix.dirname(document);
+  const isThere = (path: string): boolean => changed.has(path) || existsSync(join(root, path));
   const beside = (file: string): string | undefined =>
-    existsSync(join(root, folder, file)) ? `${prefix}${folder}/${file}` : undefined;
+    isThere(`${folder}/${file}`) ? `${prefix}${folder}/${file}` : undefined;
   const [policy, overlay] = [beside('contract.yaml'), beside('overlay.yaml')];
   return { name, document: `${prefix}${document}`, ...(policy && { policy }), ...(overlay && { overlay }) };
 }

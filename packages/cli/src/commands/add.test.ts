@@ -35,6 +35,15 @@ describe('add contract', () => {
     },
   );
 
+  it('writes nothing of a document that is no contract, and shows where', async () => {
+    await writeFile(join(folder, 'from.yaml'), 'openapi: 3.1.0\ninfo: [\n');
+    const { code, said } = await addContract('--from', 'from.yaml');
+    expect(code).toBe(exit.findings);
+    expect(said).toMatch(/contracts\/shop\/openapi\.yaml:\d+:\d+\n *\d+│/);
+    expect(said).toContain('nothing was written\n');
+    expect(await readdir(folder)).toEqual(['from.yaml', 'tenon.config.yaml']);
+  });
+
   it('says where nobody was named to answer for it, and `check` refuses that', async () => {
     await writeFile(
       join(folder, 'from.yaml'),
@@ -244,6 +253,33 @@ describe('add connector --from', () => {
     expect(code).toBe(exit.findings);
     expect(said).toContain('contract-source-unreadable');
     await expect(readFile(join(folder, 'connectors/shop/connector.yaml'))).rejects.toThrow();
+  });
+
+  it('writes nothing at all where something is in the way', async () => {
+    const listing = async () => (await readdir(folder, { recursive: true })).toSorted();
+    const refused = async (): Promise<string> => {
+      const there = await listing();
+      const { code, said } = await add('connector', '--from', 'shop.yaml');
+      expect(code, said).toBe(exit.findings);
+      expect(await listing()).toEqual(there);
+      expect(await readFile(join(folder, 'tenon.config.yaml'), 'utf8')).toBe(CONFIG);
+      return said;
+    };
+    await writeFile(join(folder, 'shop.yaml'), '- no contract\n');
+    expect(await refused()).toContain('nothing was written');
+    const broken = DOCUMENT.replaceAll('#/components/schemas/Order', '#/components/schemas/Odrer');
+    await writeFile(join(folder, 'shop.yaml'), broken);
+    expect(await refused()).toMatch(/contracts\/shop\/openapi\.yaml:\d+:\d+\n *\d+│/);
+    expect(await refused()).toContain(
+      'nothing was written; mend the document, or let `tenon add contract shop',
+    );
+    await writeFile(join(folder, 'shop.yaml'), DOCUMENT);
+    await mkdir(join(folder, 'connectors/shop'), { recursive: true });
+    await writeFile(join(folder, 'connectors/shop/README.md'), 'ours\n');
+    expect(await refused()).toContain('connectors/shop/README.md exists already');
+    await rm(join(folder, 'connectors'), { recursive: true });
+    expect((await addContract('--from', 'shop.yaml')).code).toBe(exit.clean);
+    expect(await refused()).toContain('leave `--from` out');
   });
 });
 

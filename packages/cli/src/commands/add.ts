@@ -1,11 +1,12 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import type { ConnectorManifest } from '@tenon/connector';
-import { type Contract, loadContract, nodeFileReader } from '@tenon/contract';
-import { type Diagnostic, hasErrors } from '@tenon/model';
+import type { Contract } from '@tenon/contract';
+import { type Checked, type Diagnostic, hasErrors } from '@tenon/model';
 import { VACANT } from '@tenon/pipeline';
 import { cliDiagnostic } from '../cli-rules.ts';
 import { type Args, type CommandSpec, UsageError } from '../command.ts';
+import { loadChanged } from '../contract-base.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { plural } from '../render/index.ts';
@@ -13,12 +14,13 @@ import { CONFIG_FILE, exists } from '../root.ts';
 import { addConnection, scaffoldConnector } from '../scaffold/connector.ts';
 import { aboutDocument, contractPolicy, provenanceOf } from '../scaffold/contract.ts';
 import { scaffoldPipeline } from '../scaffold/pipeline.ts';
-import { formatOption, openSession } from '../session.ts';
+import { exitCodeOf, formatOption, openSession, printReport, type Session } from '../session.ts';
 import { splitAtDot } from '../split-at-dot.ts';
 import { addReconciliation } from './add-reconciliation.ts';
 import {
   checkAdded,
   grantNeeds,
+  type NewFile,
   needName,
   needRoot,
   needTeams,
@@ -141,11 +143,7 @@ export const addCommands: readonly CommandSpec[] = [
   },
 ];
 
-async function addContract(
-  args: Args,
-  io: Io,
-  { isReported }: { readonly isReported: boolean } = { isReported: true },
-): Promise<ExitCode> {
+async function addContract(args: Args, io: Io): Promise<ExitCode> {
   const name = needName(args);
   const from = args.text('from');
   if (from === undefined) throw new UsageError('give --from: the document to add');
@@ -159,57 +157,112 @@ async function addContract(
   if ('diagnostic' in source) return report([source.diagnostic], root, args, io);
 
   if (args.flag('update')) return updateContract({ name, from, text: source.text, root }, args, io);
-  const { file, version } = aboutDocument(from, source.text);
-  const document = join('contracts', name, file);
-  const provenance = provenanceOf({ source: from, version, text: source.text, at: io.clock.now() });
-  const policy = contractPolicy(args.text('owner') ?? VACANT.owner, provenance);
-  const written = await writeNew(root, [
-    { path: document, text: source.text },
-    { path: join('contracts', name, 'contract.yaml'), text: policy },
-  ]);
-  if (!Array.isArray(written)) return report([written], root, args, io);
-
-  const loaded = await loadContract(
-    { name, document, policy: join('contracts', name, 'contract.yaml') },
-    nodeFileReader(root),
+  const added = await newContract({ name, from, text: source.text, root }, args, io);
+  const { files, loaded } = added;
+  if (loaded.value === undefined) return refuseContract(added, root, args, io);
+  const written = await writeNew(
+    root,
+    files,
+    'give `--update` if this is the next version of that contract, or take another name',
   );
-  // What comes after it reports them with its own, but not after what stops here.
-  if (isReported || hasErrors(loaded.diagnostics)) await report(loaded.diagnostics, root, args, io);
-  if (loaded.value) {
-    const { operations, events } = loaded.value;
-    io.err(
-      `added contract ${name}: ${plural(operations.size, 'operations')}, ${plural(events.size, 'events')}\n`,
-    );
-  }
+  if (!Array.isArray(written)) return report([written], root, args, io);
+  await report(loaded.diagnostics, root, args, io);
+  io.err(contractWords(loaded.value));
   return hasErrors(loaded.diagnostics) ? exit.findings : exit.clean;
 }
 
+/** A contract as it would be once its files are written. */
+interface NewContract {
+  readonly files: readonly NewFile[];
+  readonly loaded: Checked<Contract>;
+}
+
+async function newContract(
+  {
+    name,
+    from,
+    text,
+    root,
+  }: { readonly name: string; readonly from: string; readonly text: string; readonly root: string },
+  args: Args,
+  io: Io,
+): Promise<NewContract> {
+  const { file, version } = aboutDocument(from, text);
+  const document = `contracts/${name}/${file}`;
+  const provenance = provenanceOf({ source: from, version, text, at: io.clock.now() });
+  const policy = contractPolicy(args.text('owner') ?? VACANT.owner, provenance);
+  const files = [
+    { path: document, text },
+    { path: `contracts/${name}/contract.yaml`, text: policy },
+  ];
+  return { files, loaded: await loadChanged(name, document, root, textsOf(files)) };
+}
+
+const textsOf = (files: readonly NewFile[]): ReadonlyMap<string, string> =>
+  new Map(files.map(({ path, text }) => [path, text]));
+
+async function refuseContract(
+  { files, loaded: { diagnostics } }: NewContract,
+  root: string,
+  args: Args,
+  io: Io,
+  more = '',
+): Promise<ExitCode> {
+  await printReport({ diagnostics, checked: {} }, root, args, io, textsOf(files));
+  io.err(`nothing was written${more}\n`);
+  return exitCodeOf(diagnostics);
+}
+
+function contractWords({ name, operations, events }: Contract): string {
+  return `added contract ${name}: ${plural(operations.size, 'operations')}, ${plural(events.size, 'events')}\n`;
+}
+
+/** Whatever stands in the way is found before the first file is written: the contract alone would be in the way of the next try. */
 async function addConnector(args: Args, io: Io): Promise<ExitCode> {
   const name = needName(args);
   const root = await needRoot(io);
   await needTeams(args, root);
-  if (args.text('from') !== undefined && args.text('contract') !== undefined)
+  const from = args.text('from');
+  if (from !== undefined && args.text('contract') !== undefined)
     throw new UsageError('--from adds a contract of the connector’s own name; leave --contract out');
   const before = await openSession(io);
   if (!('workspace' in before)) return report(before.diagnostics, root, args, io);
-  if (args.text('from') !== undefined) {
-    const added = await addContract(args, io, { isReported: false });
-    if (added !== exit.clean) return added;
+  let added: NewContract | undefined;
+  if (from !== undefined) {
+    const source = await readSource(from, io);
+    if ('diagnostic' in source) return report([source.diagnostic], root, args, io);
+    added = await newContract({ name, from, text: source.text, root }, args, io);
+    const { value, diagnostics } = added.loaded;
+    if (value === undefined) return refuseContract(added, root, args, io);
+    if (hasErrors(diagnostics))
+      return refuseContract(
+        added,
+        root,
+        args,
+        io,
+        `; mend the document, or let \`tenon add contract ${name} --from ${from}\` take it as it is, to be mended by an overlay`,
+      );
   }
-  const contract = await needContract(args.text('contract') ?? name, io);
+  const contract = added?.loaded.value ?? needContract(args.text('contract') ?? name, before.workspace);
   const { manifest, readme, guesses } = scaffoldConnector(
     contract,
     name,
     args.text('owner') ?? contract.policy?.steward ?? VACANT.owner,
   );
-  const written = await writeNew(root, [
-    { path: join('connectors', name, 'connector.yaml'), text: manifest },
-    { path: join('connectors', name, 'README.md'), text: readme },
-  ]);
-  if (!Array.isArray(written)) return report([written], root, args, io);
   const config = await readFile(join(root, CONFIG_FILE), 'utf8');
   const connected = addConnection(config, contract, name);
+  const written = await writeNew(
+    root,
+    [
+      ...(added?.files ?? []),
+      { path: `connectors/${name}/connector.yaml`, text: manifest },
+      { path: `connectors/${name}/README.md`, text: readme },
+    ],
+    'leave `--from` out to make the connector from the contract that is there, or take another name',
+  );
+  if (!Array.isArray(written)) return report([written], root, args, io);
   await writeFile(join(root, CONFIG_FILE), connected);
+  if (added !== undefined) io.err(contractWords(contract));
   const listed = guesses.map((guess) => `  ${guess}\n`).join('');
   io.err(
     `added connector ${name}${connected === config ? `; \`connections\` of ${CONFIG_FILE} is left as it is` : ` and its connection in ${CONFIG_FILE}`}\n${guesses.length === 0 ? '' : `${plural(guesses.length, 'guesses')} to review, marked in connectors/${name}/connector.yaml:\n${listed}`}next:\n${afterConnector(name, contract)}`,
@@ -316,10 +369,9 @@ async function readSource(
 
 const FETCH_TIMEOUT_MS = 30_000;
 
-async function needContract(name: string, io: Io): Promise<Contract> {
-  const session = await openSession(io);
-  const contract = 'workspace' in session ? session.workspace.contracts.get(name) : undefined;
-  if (!contract)
+function needContract(name: string, { contracts }: Session['workspace']): Contract {
+  const contract = contracts.get(name);
+  if (contract === undefined)
     throw new UsageError(
       `the workspace has no contract ${name}; run \`tenon add contract ${name} --from …\` first`,
     );

@@ -25,18 +25,23 @@ export async function grantNeeds(pipeline: string, root: string, io: Io): Promis
   await writeFile(path, writeGrants(await readFile(path, 'utf8'), new Map(grants)));
 }
 
-/** Writes files that are not there yet; when one is, none is written. */
+export interface NewFile {
+  /** In the workspace. */
+  readonly path: string;
+  readonly text: string;
+}
+
+/** Writes files that are not there yet; when one is, none is written. `ofContract`: what to do where it is one of a contract. */
 export async function writeNew(
   root: string,
-  files: readonly { readonly path: string; readonly text: string }[],
+  files: readonly NewFile[],
+  ofContract?: string,
 ): Promise<string[] | Diagnostic> {
   for (const { path } of files) {
     if (await exists(join(root, path)))
       return cliDiagnostic('workspace-file-exists', {
         message: `${path} exists already`,
-        ...(path.startsWith('contracts') && {
-          fix: 'give `--update` if this is the next version of that contract, or take another name',
-        }),
+        ...(path.startsWith('contracts') && ofContract !== undefined && { fix: ofContract }),
       });
   }
   for (const { path, text } of files) {

@@ -105,7 +105,9 @@ describe('deliver', () => {
 
 describe('sandbox', () => {
   /** Starts, asks for all orders, and ends. */
-  async function ordersOf(...options: string[]): Promise<{ code: number; err: string; ids: unknown }> {
+  async function ordersOf(
+    ...options: string[]
+  ): Promise<{ code: number; out: string; err: string; ids: unknown }> {
     const heard = { out: '', err: '' };
     let ids: unknown;
     const code = await runCommandLine(sandboxCommands, ['sandbox', ...options], {
@@ -130,7 +132,7 @@ describe('sandbox', () => {
         ids = state['orders']?.map(({ id }) => id);
       },
     });
-    return { code, err: heard.err, ids };
+    return { code, ...heard, ids };
   }
 
   it('begins with the rows of a file, else with those of the fixtures', async () => {
@@ -152,19 +154,36 @@ describe('sandbox', () => {
     ['shop: { orders: { id: a } }', 'rows.yaml: shop: `orders` is no list of rows'],
     [
       'shop: { orders: [{ id: a }, { id: b, status: gone }] }',
-      'rows.yaml: shop: `orders`: row 2: the contract has no such `status`\ncorrect it, or start without --rows',
+      'rows.yaml: shop: `orders`: row 2: `status` must be one of "open", "paid", "shipped"\ncorrect it, or start without --rows',
     ],
     [
       'shop: { orders: [{ id: a, status: paid }, { id: a }, { id: b, status: open }] }',
       'rows.yaml: shop: `orders`: row 2: there is one already with the `id` a\ncorrect it',
     ],
+    [
+      'shop: { orders: [{ id: a, statuss: paid }] }',
+      'rows.yaml: shop: `orders`: row 1: the contract has no such `statuss`; did you mean `status`?\ncorrect it',
+    ],
     ['shop: [', '--rows: '],
     ['- a', 'expected rows by connection and resource'],
   ])('says what is wrong with %s', async (rows, says) => {
     await writeFile(join(folder, 'rows.yaml'), `${rows}\n`);
-    const { code, err } = await ordersOf('--rows', 'rows.yaml');
+    const { code, out, err } = await ordersOf('--rows', 'rows.yaml');
     expect(code).toBe(exit.usage);
     expect(err).toContain(says);
+    expect(out).toBe('');
+  });
+
+  it('prints no address of a sandbox where another does not start', async () => {
+    const second =
+      '  second: { connector: shop, baseUrl: env:SECOND_URL, credentials: { key: { token: env:SHOP_KEY } } }\n';
+    await appendFile(join(folder, 'tenon.config.yaml'), second);
+    await writeFile(join(folder, 'rows.yaml'), 'second: { orders: [{ id: a, status: gone }] }\n');
+    expect(await ordersOf('--rows', 'rows.yaml')).toMatchObject({
+      code: exit.usage,
+      out: '',
+      err: expect.stringMatching(/^[^\n]*--rows: .*second: `orders`: row 1: `status` must be one of/),
+    });
   });
 
   it('leaves out what does not fit in the fixtures, and says where it stands', async () => {
@@ -174,7 +193,7 @@ describe('sandbox', () => {
       [
         'data: { orders: [{ id: a, status: gone }, { id: b }], order: [] }',
         ['b'],
-        `${fixtures}: data: \`orders\`: row 1: the contract has no such \`status\`; left out: correct it, or give --rows\n${fixtures}: data: shop has no resource "order"`,
+        `${fixtures}: data: \`orders\`: row 1: \`status\` must be one of "open", "paid", "shipped"; left out: correct it, or give --rows\n${fixtures}: data: shop has no resource "order"`,
       ],
       [
         'data: { orders: { id: a } }',

@@ -79,7 +79,9 @@ async function runSandboxes(session: Session, args: Args, io: Io): Promise<ExitC
   const rows = await rowsGiven(args, wanted, io);
   let port = wholeNumber(args, 'port');
   await using running = new AsyncDisposableStack();
-  let count = 0;
+  // Printed once all of them run: a shell that has read some addresses would call what has ended.
+  const exports: string[] = [];
+  const listed: string[] = [];
   let isUnsaid = false;
   for (const name of wanted) {
     const connection = workspace.config.connections[name];
@@ -91,7 +93,7 @@ async function runSandboxes(session: Session, args: Args, io: Io): Promise<ExitC
       );
     }
     if (connection.baseUrl === undefined && contract.operations.size === 0) {
-      io.err(`${name}: has nothing to call; \`tenon deliver\` sends its events\n`);
+      listed.push(`${name}: has nothing to call; \`tenon deliver\` sends its events\n`);
       continue;
     }
     const options = { ...(port !== undefined && { port }), clock: io.clock };
@@ -105,29 +107,30 @@ async function runSandboxes(session: Session, args: Args, io: Io): Promise<ExitC
           io,
         );
     running.defer(() => sandbox.close());
-    count += 1;
     const control = 'controlUrl' in sandbox ? sandbox.controlUrl : sandbox.url;
     const held =
       'state' in sandbox
         ? `; ${plural(Object.values(sandbox.state()).flat().length, 'rows')} to begin with, more by POST to ${control}/_sandbox/rows`
         : '';
-    io.err(`${name}: faults at ${control}/_sandbox/faults${held}\n`);
+    listed.push(`${name}: faults at ${control}/_sandbox/faults${held}\n`);
     if ('unsaid' in sandbox)
       for (const { operation, words } of sandbox.unsaid) {
-        io.err(`${placeOf(operation, contract)}: ${name}.${operation}: ${words}\n`);
+        listed.push(`${placeOf(operation, contract)}: ${name}.${operation}: ${words}\n`);
         isUnsaid = true;
       }
     if (port !== undefined) port += 1;
     const variable = connection.baseUrl?.startsWith('env:')
       ? connection.baseUrl.slice('env:'.length)
       : undefined;
-    io.out(variable ? `export ${variable}=${sandbox.url}\n` : `# ${name}: ${sandbox.url}\n`);
+    exports.push(variable ? `export ${variable}=${sandbox.url}\n` : `# ${name}: ${sandbox.url}\n`);
   }
+  for (const line of listed) io.err(line);
+  for (const line of exports) io.out(line);
   for (const name of secretNames(session, wanted))
     io.out(`export ${name}=sandbox-${name.toLowerCase().replaceAll('_', '-')}\n`);
-  if (count === 0) return exit.clean;
+  if (exports.length === 0) return exit.clean;
   if (isUnsaid) io.err(`an operation whose effect the contract does not tell: ${UNSAID_FIX}\n`);
-  io.err(`${plural(count, 'sandboxes')}; Ctrl-C stops\n`);
+  io.err(`${plural(exports.length, 'sandboxes')}; Ctrl-C stops\n`);
   await io.interrupted();
   return exit.clean;
 }

@@ -22,7 +22,7 @@ import { perform } from './perform.ts';
 import { precondition } from './preconditions.ts';
 import { type Collection, deriveRoles } from './resources.ts';
 import { type Route, router } from './routes.ts';
-import { type Rows, readRows, untakenMember } from './rows.ts';
+import { type Rows, readRows, untaken } from './rows.ts';
 import type { SandboxOptions } from './sandbox.ts';
 import { Gatekeeper } from './security.ts';
 import { own } from './shape.ts';
@@ -353,10 +353,10 @@ export class Engine implements Controlled {
     if (id !== undefined && store.find(collection, [], String(id)) !== undefined)
       return `there is one already with the \`${idProperty}\` ${String(id)}`;
     const undo = store.mark();
-    const member = untakenMember(given, this.#insert(collection, given).value);
-    if (member === undefined) return undefined;
-    undo();
-    return `the contract has no such \`${member}\``;
+    const made = this.#insert(collection, given).value;
+    const refused = untaken(given, made, collection.row ?? true, this.#world.schemas.response);
+    if (refused !== undefined) undo();
+    return refused;
   }
 
   #insert(collection: Collection, given: JsonObject): Row {

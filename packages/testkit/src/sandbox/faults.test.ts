@@ -221,7 +221,19 @@ describe('control over HTTP', () => {
       [{ customers: { id: 'c' } }, '`customers` is no list of rows'],
       [
         { customers: [{ id: 'c' }, { id: 'd', active: 'yes' }] },
-        '`customers`: row 2: the contract has no such `active`',
+        '`customers`: row 2: `active` must be true or false',
+      ],
+      [
+        { customers: [{ address: { city: 'Ulm', zip: 89_073 } }] },
+        '`customers`: row 1: `address/zip` must be a string',
+      ],
+      [
+        { customers: [{ emial: 'c@example.com' }] },
+        '`customers`: row 1: the contract has no such `emial`; did you mean `email`?',
+      ],
+      [
+        { customers: [{ password: 'secret' }] },
+        '`customers`: row 1: `password` is only ever sent: no answer shows it',
       ],
       [
         { customers: [{ id: 'c' }, { id: 'a', email: 'new@example.com' }] },

@@ -1,4 +1,7 @@
-import { isObject, type Json, type JsonObject } from '@tenon/model';
+import { didYouMean, isObject, type Json, type JsonObject } from '@tenon/model';
+import { isSchemaObject, type JsonSchema, schemaOfProperty } from '@tenon/schema';
+import type { SchemaSide } from './contract-schemas.ts';
+import { own } from './shape.ts';
 
 /** Rows by resource. */
 export type Rows = Readonly<Record<string, readonly JsonObject[]>>;
@@ -16,11 +19,28 @@ export function readRows(value: unknown): Rows | string {
 }
 
 /**
- * What of a row that was given is not in the row that was made of it: a member that the contract lacks, or a value that does not fit. A
- * sandbox shows only what its contract allows, and would show something else in its place.
+ * Why a row that was given cannot stand as it is in the one that was made of it: a member that the contract lacks, or a value that does
+ * not fit. A sandbox shows only what its contract allows, and would show something else in its place. No value is in the words.
  */
-export function untakenMember(given: JsonObject, made: JsonObject): string | undefined {
-  return Object.keys(given).find((name) => !isWithin(given[name]!, made[name]));
+export function untaken(
+  given: JsonObject,
+  made: JsonObject,
+  schema: JsonSchema,
+  side: SchemaSide,
+): string | undefined {
+  const member = Object.keys(given).find((name) => !isWithin(given[name]!, made[name]));
+  if (member === undefined) return undefined;
+  const { properties = {}, ...flat } = side.flat(schema);
+  const property = schemaOfProperty({ ...flat, properties }, member);
+  if (own(properties, member) === undefined && !isSchemaObject(property)) {
+    const near = didYouMean(member, Object.keys(properties));
+    return `the contract has no such \`${member}\`${near === undefined ? '' : `; did you mean \`${near}\`?`}`;
+  }
+  if (side.flat(property).writeOnly === true) return `\`${member}\` is only ever sent: no answer shows it`;
+  const [issue] = side.issues(property, given[member]);
+  return issue === undefined
+    ? `\`${member}\` does not fit what else is in the row`
+    : `\`${member}${issue.pointer}\` ${issue.message}`;
 }
 
 /** What is given may be more in what is made: objects inside are filled in as well. */

@@ -195,11 +195,13 @@ it('dev starts again when a key changes that a start takes from the workspace', 
     interrupt = resolve;
   });
   const code = await runCommandLine([devCommand], ['dev', '--port', '0'], {
-    out: () => {},
+    out: (text) => {
+      said += text;
+    },
     err: (text) => {
       said += text;
-      if (text.startsWith('serving on') && !said.includes('changed')) void writeFile(key, `${KEY}\n`);
-      else if (text.startsWith('serving on')) interrupt();
+      if (text.includes(' serving on ') && !said.includes('changed')) void writeFile(key, `${KEY}\n`);
+      else if (text.includes(' serving on ')) interrupt();
     },
     cwd: folder,
     env: { SHOP_URL: 'http://127.0.0.1:1', SHOP_KEY: 'a key', SHOP_WEBHOOK_SECRET: 'a secret' },
@@ -208,7 +210,13 @@ it('dev starts again when a key changes that a start takes from the workspace', 
     random: systemRandom,
     interrupted: () => interrupted,
   });
-  expect(said).toContain('keys/data.key changed\n');
+  expect(said).toContain(' keys/data.key changed\n');
+  const lines = said.trimEnd().split('\n');
+  expect(
+    lines.filter((line) => !/^\d\d:\d\d:\d\d\.\d{3} \S/.test(line)),
+    'each line of dev has its time',
+  ).toEqual([]);
+  expect(said, 'of the ledger, too').toContain(' activated ');
   expect(code).toBe(exit.clean);
 });
 

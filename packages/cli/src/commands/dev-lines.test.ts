@@ -2,13 +2,13 @@ import type { JsonObject } from '@tenon/model';
 import type { LedgerEntry } from '@tenon/runtime';
 import { manualClock } from '@tenon/runtime/testing';
 import { describe, expect, it } from 'vitest';
-import { DevLines } from './dev-lines.ts';
+import { DevLines, timedLine } from './dev-lines.ts';
 
 function open() {
   const clock = manualClock(Date.parse('2026-11-29T09:00:00Z'));
   const told: string[] = [];
   const lines = new DevLines((text) => told.push(text), clock);
-  const show = (kind: LedgerEntry['kind'], details: JsonObject): void =>
+  const show = (kind: LedgerEntry['kind'], details: JsonObject, of: Partial<LedgerEntry> = {}): void =>
     lines.show({
       sequence: 1,
       at: clock.now(),
@@ -17,6 +17,7 @@ function open() {
       correlationId: 'c',
       kind,
       details,
+      ...of,
     });
   return { clock, told, lines, show };
 }
@@ -43,6 +44,17 @@ describe('the lines of tenon dev', () => {
     show('secretUse', use('env:KEY'));
     clock.advance(10_000);
     expect(told.at(-1)).toContain('env:KEY by shop 1 time');
+  });
+
+  it('have one form: of a run, of no run, and of what dev itself tells', () => {
+    const { clock, told, show } = open();
+    show('state', { to: 'failed' }, { step: 'look' });
+    show('activated', { pipeline: 'p' }, { runId: '', pipeline: '' });
+    expect([...told, timedLine('p.yaml changed', clock)]).toEqual([
+      '09:00:00.000 r1 p state look {"to":"failed"}\n',
+      '09:00:00.000 activated {"pipeline":"p"}\n',
+      '09:00:00.000 p.yaml changed\n',
+    ]);
   });
 
   it('say at once that a secret was not found', () => {

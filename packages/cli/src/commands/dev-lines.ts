@@ -44,8 +44,13 @@ export class DevLines {
     if (this.#uses.size === 0) return;
     const told = [...this.#uses].map(([name, count]) => `${name} ${plural(count, 'times')}`);
     this.#uses.clear();
-    this.#out(`${timeOf(this.#clock.now())} secrets used: ${told.join(', ')}\n`);
+    this.#out(timedLine(`secrets used: ${told.join(', ')}`, this.#clock));
   }
+}
+
+/** A line of `tenon dev` itself, as those of the ledger are: among them one looks for when. */
+export function timedLine(text: string, clock: Clock): string {
+  return `${timeOf(clock.now())} ${text}\n`;
 }
 
 /** `undefined` for an entry of another shape, as of a later version: it is shown as it is. */
@@ -60,7 +65,9 @@ function entryLine(entry: LedgerEntry): string {
   const told = Object.keys(entry.details).length > 0 ? ` ${JSON.stringify(entry.details)}` : '';
   // The whole of it is in the ledger: `tenon runs trace`.
   const details = told.length > DETAILS_SHOWN ? `${told.slice(0, DETAILS_SHOWN)}…` : told;
-  return `${timeOf(entry.at)} ${entry.runId} ${entry.pipeline} ${entry.kind}${step}${attempt}${details}`;
+  // One of no run, such as that a pipeline was taken, has neither.
+  const of = [entry.runId, entry.pipeline].filter((name) => name !== '').map((name) => `${name} `);
+  return `${timeOf(entry.at)} ${of.join('')}${entry.kind}${step}${attempt}${details}`;
 }
 
 function timeOf(atMs: number): string {

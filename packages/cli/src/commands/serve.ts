@@ -10,7 +10,7 @@ import type { Io } from '../io.ts';
 import { findRoot } from '../root.ts';
 import { allRules } from '../rules.ts';
 import { exitCodeOf, formatOption, openSession, printReport, type Session } from '../session.ts';
-import { DevLines } from './dev-lines.ts';
+import { DevLines, timedLine } from './dev-lines.ts';
 
 const options = {
   ...formatOption,
@@ -32,9 +32,11 @@ export const serveCommand: CommandSpec = {
     const log = (line: Readonly<Record<string, unknown>>): void =>
       io.out(`${JSON.stringify({ at: new Date(io.clock.now()).toISOString(), ...line })}\n`);
     const session = await openSession(io);
-    const started = await start(session, args, io, log, (entry) =>
-      log({ ...entry, at: new Date(entry.at).toISOString() }),
-    );
+    const started = await start(session, args, io, {
+      log,
+      onEntry: (entry) => log({ ...entry, at: new Date(entry.at).toISOString() }),
+      say: (text) => io.err(`${text}\n`),
+    });
     if (!('url' in started)) return started.exitCode;
     // Listened for first: a supervisor that reads the next line may send a signal before this goes on.
     const interrupted = io.interrupted();
@@ -59,10 +61,11 @@ export const devCommand: CommandSpec = {
   options,
   run: async (args, io) => {
     const lines = new DevLines((text) => io.out(text), io.clock);
+    const say: Say = (text) => io.err(timedLine(text, io.clock));
     const show = (entry: LedgerEntry): void => lines.show(entry);
     const log = (line: Readonly<Record<string, unknown>>): void => {
-      if (typeof line['code'] === 'string') io.err(`${line['code']}: ${String(line['message'])}\n`);
-      else if (TOLD.has(String(line['kind']))) io.err(`${String(line['message'])}\n`);
+      if (typeof line['code'] === 'string') say(`${line['code']}: ${String(line['message'])}`);
+      else if (TOLD.has(String(line['kind']))) say(String(line['message']));
     };
     const stop = io.interrupted().then(() => 'stop' as const);
     let running: RunningTenon | undefined;
@@ -81,16 +84,18 @@ export const devCommand: CommandSpec = {
         running = undefined;
       }
       const started =
-        missing.length > 0 ? addressesMissing(missing, io) : await start(session, args, io, log, show);
+        missing.length > 0
+          ? addressesMissing(missing, say)
+          : await start(session, args, io, { log, onEntry: show, say });
       if ('url' in started) {
         running = started;
-        io.err(`serving on ${running.url}; watching for changes, Ctrl-C stops\n`);
+        say(`serving on ${running.url}; watching for changes, Ctrl-C stops`);
       } else if (running)
-        io.err(
-          `still serving what was there before the edit, on ${running.url}: mend the above; watching for changes, Ctrl-C stops\n`,
+        say(
+          `still serving what was there before the edit, on ${running.url}: mend the above; watching for changes, Ctrl-C stops`,
         );
       else if (session.root !== undefined)
-        io.err('not running: mend the above; watching for changes, Ctrl-C stops\n');
+        say('not running: mend the above; watching for changes, Ctrl-C stops');
       if (!changes) return exit.usage;
       own = ownFiles(session, args, io) ?? own;
       const next = await Promise.race([stop, changes.next((file) => isWatched(file, own))]);
@@ -100,18 +105,21 @@ export const devCommand: CommandSpec = {
         lines.flush();
         return exit.clean;
       }
-      io.err(`${next} changed\n`);
+      say(`${next} changed`);
     }
   },
 };
 
 /** A process keeps the environment that it began with. */
-function addressesMissing(names: readonly string[], io: Io): { readonly exitCode: ExitCode } {
-  io.err(
-    `not set: ${names.join(', ')}. Start \`tenon sandbox\` again, read its variables, and start \`tenon dev\` again\n`,
+function addressesMissing(names: readonly string[], say: Say): { readonly exitCode: ExitCode } {
+  say(
+    `not set: ${names.join(', ')}. Start \`tenon sandbox\` again, read its variables, and start \`tenon dev\` again`,
   );
   return { exitCode: exit.failed };
 }
+
+/** Tells a line of its own, as the lines around it are. */
+type Say = (text: string) => void;
 
 type Opened = Awaited<ReturnType<typeof openSession>>;
 
@@ -119,8 +127,15 @@ async function start(
   session: Opened,
   args: Args,
   io: Io,
-  log: (line: Readonly<Record<string, unknown>>) => void,
-  onEntry: (entry: LedgerEntry) => void,
+  {
+    log,
+    onEntry,
+    say,
+  }: {
+    readonly log: (line: Readonly<Record<string, unknown>>) => void;
+    readonly onEntry: (entry: LedgerEntry) => void;
+    readonly say: Say;
+  },
 ): Promise<RunningTenon | { readonly exitCode: ExitCode }> {
   const port = parsePort(args.text('port'));
   const engineFile = args.text('engine-file');
@@ -149,7 +164,7 @@ async function start(
     });
   } catch (error) {
     if (!isExpected(error)) throw error;
-    io.err(`${failureWords(error)}\n`);
+    say(failureWords(error));
     return { exitCode: exit.failed };
   }
 }

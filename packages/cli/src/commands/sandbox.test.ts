@@ -145,7 +145,9 @@ describe('sandbox', () => {
     await writeFile(join(folder, 'rows.yaml'), 'shop:\n  orders: [{ id: ord_8 }, { id: ord_9 }]\n');
     const { err, ids } = await ordersOf('--rows', 'rows.yaml');
     expect(ids).toEqual(['ord_8', 'ord_9']);
-    expect(err).toMatch(/^shop: faults at .*; 2 rows to begin with, more by POST to .*\/_sandbox\/rows$/m);
+    expect(err).toMatch(
+      /^shop: faults at .*; 2 rows to begin with, more by POST to .*\/_sandbox\/rows, changes by PATCH$/m,
+    );
   });
 
   it.each([

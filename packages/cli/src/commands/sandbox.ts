@@ -110,7 +110,7 @@ async function runSandboxes(session: Session, args: Args, io: Io): Promise<ExitC
     const control = 'controlUrl' in sandbox ? sandbox.controlUrl : sandbox.url;
     const held =
       'state' in sandbox
-        ? `; ${plural(Object.values(sandbox.state()).flat().length, 'rows')} to begin with, more by POST to ${control}/_sandbox/rows`
+        ? `; ${plural(Object.values(sandbox.state()).flat().length, 'rows')} to begin with, more by POST to ${control}/_sandbox/rows, changes by PATCH`
         : '';
     listed.push(`${name}: faults at ${control}/_sandbox/faults${held}\n`);
     if ('unsaid' in sandbox)

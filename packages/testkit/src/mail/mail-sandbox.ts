@@ -56,6 +56,7 @@ export interface MailSandbox {
 }
 
 const HOST = '127.0.0.1';
+const NO_ROWS = 'a mail sandbox has no rows: it keeps what is sent';
 
 /** Starts an SMTP server that keeps what it is sent. Rejects when the port is taken. */
 export async function startMailSandbox(options: MailSandboxOptions = {}): Promise<MailSandbox> {
@@ -132,7 +133,11 @@ class MailEngine implements Controlled {
   }
 
   addRows(): string {
-    return 'a mail sandbox has no rows: it keeps what is sent';
+    return NO_ROWS;
+  }
+
+  changeRows(): string {
+    return NO_ROWS;
   }
 
   addFault(rule: unknown): { readonly id: string } | string {

@@ -10,6 +10,8 @@ export interface Controlled {
   addFault(rule: unknown): { readonly id: string } | string;
   /** Adds rows that came as JSON, by resource; the text says what is wrong with them, and then none is added. */
   addRows(rows: unknown): { readonly added: number } | string;
+  /** Changes rows that are there, told by their ids; the text says what is wrong with them, and then none is changed. */
+  changeRows(rows: unknown): { readonly changed: number } | string;
   state(): unknown;
   effects(): readonly AppliedEffect[];
   requests(): readonly unknown[];
@@ -34,7 +36,8 @@ export function isControlPath(pathname: string): boolean {
 
 /**
  * The controls over HTTP, for a sandbox in another process: `GET state|effects|requests|faults`, `POST faults` (a
- * rule), `POST rows` (by resource), `DELETE faults` and `faults/{id}`, `POST reset`, `POST revoke-tokens`.
+ * rule), `POST rows` (more, by resource), `PATCH rows` (changes), `DELETE faults` and `faults/{id}`, `POST reset`, `POST
+ * revoke-tokens`.
  */
 export function control(request: ControlRequest, target: Controlled): void {
   const { status, body } = decide(request, target);
@@ -80,6 +83,12 @@ const CONTROLS: Readonly<
   'post rows': (target, { text }) => {
     const added = target.addRows(parsed(text));
     return typeof added === 'string' ? { status: 400, body: { error: added } } : { status: 201, body: added };
+  },
+  'patch rows': (target, { text }) => {
+    const changed = target.changeRows(parsed(text));
+    return typeof changed === 'string'
+      ? { status: 400, body: { error: changed } }
+      : { status: 200, body: changed };
   },
   'delete faults': (target) => {
     target.faults.clear();

@@ -16,9 +16,9 @@ import { type Controlled, control, isControlPath } from './control.ts';
 import { composes, type Fault, FaultBook, parseFaultRule } from './faults.ts';
 import { KeyedAnswers, keyHeaderOf } from './idempotency.ts';
 import { type AppliedEffect, Journal, type SeenRequest } from './journal.ts';
-import { insert } from './make-row.ts';
+import { CHANGE_STAMPS, insert, merge, replaceRow, stamps } from './make-row.ts';
 import { pathFits, readParameters } from './parameters.ts';
-import { perform } from './perform.ts';
+import { nextVersion, perform } from './perform.ts';
 import { precondition } from './preconditions.ts';
 import { type Collection, deriveRoles } from './resources.ts';
 import { type Route, router } from './routes.ts';
@@ -110,13 +110,13 @@ export class Engine implements Controlled {
   }
 
   addRows(rows: unknown): { readonly added: number } | string {
-    const read = readRows(rows);
-    if (typeof read === 'string') return read;
-    const undo = this.#world.store.mark();
-    const [refused] = this.#takeAll(read);
-    if (refused === undefined) return { added: Object.values(read).flat().length };
-    undo();
-    return refused;
+    const added = this.#allOrNone(rows, (collection, given) => this.#take(collection, given));
+    return typeof added === 'string' ? added : { added };
+  }
+
+  changeRows(rows: unknown): { readonly changed: number } | string {
+    const changed = this.#allOrNone(rows, (collection, given) => this.#change(collection, given));
+    return typeof changed === 'string' ? changed : { changed };
   }
 
   revokeTokens(): void {
@@ -323,7 +323,8 @@ export class Engine implements Controlled {
   #fill(): void {
     const { data = {}, onUntaken } = this.#options;
     if (onUntaken !== undefined) {
-      for (const words of this.#takeAll(data)) onUntaken(words);
+      const take = this.#each(data, (collection, given) => this.#take(collection, given));
+      for (const words of take) onUntaken(words);
       return;
     }
     const unknown = Object.keys(data).find((name) => this.#collectionCalled(name) === undefined);
@@ -332,14 +333,25 @@ export class Engine implements Controlled {
       for (const given of rows) this.#insert(this.#collectionCalled(name)!, given);
   }
 
-  /** Takes in what can be taken whole, and says in turn why each of the others is left out. */
-  *#takeAll(data: Rows): Generator<string, void> {
+  /** Does it with each row, or says why not and leaves all as it was; otherwise how many they were. */
+  #allOrNone(rows: unknown, act: OnRow): number | string {
+    const read = readRows(rows);
+    if (typeof read === 'string') return read;
+    const undo = this.#world.store.mark();
+    const [refused] = this.#each(read, act);
+    if (refused === undefined) return Object.values(read).flat().length;
+    undo();
+    return refused;
+  }
+
+  /** Does it with each row, and says in turn of which it could not be done, and why. */
+  *#each(data: Rows, act: OnRow): Generator<string, void> {
     for (const [name, rows] of Object.entries(data)) {
       const collection = this.#collectionCalled(name);
       if (collection === undefined) yield this.#noResource(name);
       else
         for (const [index, given] of rows.entries()) {
-          const refused = this.#take(collection, given);
+          const refused = act(collection, given);
           if (refused !== undefined) yield `\`${name}\`: row ${index + 1}: ${refused}`;
         }
     }
@@ -359,6 +371,32 @@ export class Engine implements Controlled {
     return refused;
   }
 
+  /** As a call would: times of change and versions go on, unless they are given. A text says why not; what is done is then to be undone. */
+  #change(collection: Collection, given: JsonObject): string | undefined {
+    const { idProperty, name } = collection;
+    if (idProperty === undefined) return `rows of \`${name}\` have no id to tell them by`;
+    const id = own(given, idProperty);
+    if (id === undefined) return `\`${idProperty}\` is needed: it tells which row is meant`;
+    const rows = this.#world.store.list(collection, []).filter((row) => row.id === String(id));
+    const [row] = rows;
+    if (row === undefined) return `there is none with the \`${idProperty}\` ${String(id)}`;
+    if (rows.length > 1)
+      return `${rows.length} have the \`${idProperty}\` ${String(id)}, each under another parent`;
+    const versions = [...this.#options.contract.operations.values()].map((operation) =>
+      operation.kind === 'http' && this.#roles.get(operation.id)?.collection.key === collection.key
+        ? nextVersion(operation, row, this.#world)
+        : {},
+    );
+    const patch: JsonObject = Object.assign(
+      stamps(collection, this.#world, CHANGE_STAMPS),
+      ...versions,
+      given,
+    );
+    const same: JsonObject = { [idProperty]: row.value[idProperty] ?? row.id };
+    const { value } = replaceRow(collection, row, { ...merge(row.value, patch), ...same }, this.#world);
+    return untaken({ ...given, ...same }, value, collection.row ?? true, this.#world.schemas.response);
+  }
+
   #insert(collection: Collection, given: JsonObject): Row {
     return insert({ collection, scope: [] }, [], given, this.#world, 'lean');
   }
@@ -372,6 +410,9 @@ export class Engine implements Controlled {
     return `${this.#options.contract.name} has no resource "${name}"; it has ${known.join(', ')}`;
   }
 }
+
+/** What is done with one row that was given; a text says why it could not be. */
+type OnRow = (collection: Collection, given: JsonObject) => string | undefined;
 
 const TOO_LARGE: Refusal = {
   status: 413,

@@ -1,4 +1,6 @@
 import { request } from 'node:http';
+import { loadManifest } from '@tenon/connector';
+import { loadContractText } from '@tenon/contract';
 import { describe, expect, onTestFinished as finished, it } from 'vitest';
 import { TOKEN_OPERATION } from './engine.ts';
 import type { Fault, FaultRule } from './faults.ts';
@@ -249,6 +251,92 @@ describe('control over HTTP', () => {
     expect(sandbox.state()['customers']).toEqual([first, expect.objectContaining({ id: 'b' })]);
     await ask('POST', '/_sandbox/reset');
     expect(sandbox.state()['customers']).toHaveLength(1);
+  });
+
+  it('changes rows that are there while it runs, or says what is wrong and changes none', async () => {
+    const old = { createdAt: '2020-01-01T00:00:00Z', tier: 'free', address: { city: 'Ulm' } };
+    const { sandbox, ask } = await openShop(finished, {
+      data: { customers: [{ id: 'a', ...old }, { id: 'b' }], orders: [{ number: 7, status: 'open' }] },
+    });
+    const tag = (await ask('GET', '/customers/a')).headers.get('etag');
+    const rows = {
+      customers: [{ id: 'a', tier: 'team', address: { zip: '89073' } }],
+      orders: [{ number: '7', status: 'paid' }],
+    };
+    expect(await ask('PATCH', '/_sandbox/rows', rows)).toMatchObject({ status: 200, json: { changed: 2 } });
+    const changed = await ask('GET', '/customers/a');
+    expect(changed.json).toMatchObject({
+      id: 'a',
+      ...old,
+      tier: 'team',
+      address: { city: 'Ulm', zip: '89073' },
+    });
+    expect(changed.headers.get('etag')).not.toBe(tag);
+    expect((await ask('GET', '/orders/7')).json.order).toMatchObject({ number: 7, status: 'paid' });
+    expect(sandbox.effects(), 'nobody called for it').toEqual([]);
+    const before = sandbox.state();
+    const good = { id: 'a', tier: 'business' };
+    for (const [wrong, says] of [
+      [{ customers: [good, { id: 'c' }] }, '`customers`: row 2: there is none with the `id` c'],
+      [{ customers: [good, { tier: 'team' }] }, '`customers`: row 2: `id` is needed: it tells which row'],
+      [{ customers: [good, { id: 'b', tier: 'gold' }] }, '`customers`: row 2: `tier` must be one of "free"'],
+      [
+        { customers: [good], settings: [{ locale: 'de' }] },
+        '`settings`: row 1: rows of `settings` have no id',
+      ],
+      [{ customers: good }, '`customers` is no list of rows'],
+    ] as const) {
+      const refused = await ask('PATCH', '/_sandbox/rows', wrong);
+      expect(refused.status).toBe(400);
+      expect(refused.json.error).toContain(says);
+    }
+    expect(sandbox.state()).toEqual(before);
+  });
+
+  it('lets times of change and versions go on with a change of a row, as with a call', async () => {
+    const { value: contract } = await loadContractText(
+      'desk',
+      'desk.yaml',
+      `openapi: 3.1.0
+info: { title: Desk, version: 1.0.0 }
+paths:
+  /tickets/{id}:
+    parameters: [{ name: id, in: path, required: true, schema: { type: string } }]
+    get:
+      operationId: getTicket
+      responses: { '200': { description: It, content: { application/json: { schema: { $ref: '#/components/schemas/Ticket' } } } } }
+    put:
+      operationId: putTicket
+      requestBody: { content: { application/json: { schema: { $ref: '#/components/schemas/Ticket' } } } }
+      responses: { '204': { description: Put } }
+components:
+  schemas:
+    Ticket:
+      type: object
+      properties: { id: { type: string }, updatedAt: { type: string, format: date-time }, version: { type: integer } }
+`,
+    );
+    const { value } = loadManifest(
+      'connector.yaml',
+      `apiVersion: tenon/v1
+kind: Connector
+metadata: { name: desk, version: 1.0.0, owner: team }
+contract: desk
+operations:
+  putTicket: { effect: update, idempotency: { mode: natural }, concurrency: { field: /version } }
+`,
+    );
+    const row = { id: 't', updatedAt: '2026-01-01T00:00:00Z', version: 3 };
+    const { sandbox, ask } = await openShop(finished, {
+      contract: contract!,
+      manifest: value!.manifest,
+      data: { tickets: [row] },
+    });
+    await ask('PATCH', '/_sandbox/rows', { tickets: [{ id: 't' }] });
+    const next = { id: 't', updatedAt: '2026-06-01T12:00:00.000Z', version: 4 };
+    expect(sandbox.state()).toEqual({ tickets: [next] });
+    await ask('PATCH', '/_sandbox/rows', { tickets: [{ ...row, version: 9 }] });
+    expect(sandbox.state(), 'what is given stands').toEqual({ tickets: [{ ...row, version: 9 }] });
   });
 
   it('makes no id that a row was given', async () => {

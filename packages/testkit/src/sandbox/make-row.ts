@@ -25,7 +25,7 @@ export function insert(
       : idFor(collection, chosen, world);
   const complete = {
     ...parentFacts(role, scope),
-    ...stamps(collection, world, ['created', 'updated', 'modified']),
+    ...stamps(collection, world, ['created', ...CHANGE_STAMPS]),
     ...given,
     ...(collection.idProperty !== undefined && { [collection.idProperty]: idValue }),
   };
@@ -34,6 +34,27 @@ export function insert(
   const row = { id: String(kept ?? idValue), scope, value, version: 1 };
   world.store.put(collection, row);
   return row;
+}
+
+/** Puts a row in the place of what it was, as its next version: what `value` holds, as far as the contract lets it. */
+export function replaceRow(collection: Collection, row: Row, value: JsonObject, world: World): Row {
+  const next = {
+    ...row,
+    value: shaped({ collection }, value, world, [row.id, 'changed'], 'lean'),
+    version: row.version + 1,
+  };
+  world.store.put(collection, next);
+  return next;
+}
+
+/** JSON Merge Patch (RFC 7396), except that null stays a value: contracts say where null may stand. */
+export function merge(value: JsonObject, patch: JsonObject): JsonObject {
+  const merged: Record<string, Json> = { ...value };
+  for (const [name, next] of Object.entries(patch)) {
+    const before = own(merged, name);
+    merged[name] = isJsonObject(before) && isJsonObject(next) ? merge(before, next) : next;
+  }
+  return merged;
 }
 
 /** The row that a collection's schema makes of some facts. */
@@ -100,6 +121,9 @@ export function parentFacts(role: Pick<Role, 'scope'>, scope: readonly string[])
     role.scope.flatMap((name, index) => (scope[index] === undefined ? [] : [[name, scope[index]]])),
   );
 }
+
+/** Names of times that go on with each change. */
+export const CHANGE_STAMPS: readonly string[] = ['updated', 'modified'];
 
 /** Times of day for `createdAt` and its like. */
 export function stamps(collection: Collection, world: World, words: readonly string[]): JsonObject {

@@ -10,7 +10,7 @@ import {
   toPointer,
 } from '@tenon/model';
 import { type Answer, type Refusal, success, successSchema } from './answer.ts';
-import { insert, parentFacts, shaped, stamps } from './make-row.ts';
+import { CHANGE_STAMPS, insert, merge, parentFacts, replaceRow, shaped, stamps } from './make-row.ts';
 import { plainName, singular } from './names.ts';
 import { pageOf, pagingNames, withPage } from './paging.ts';
 import { type Collection, itemPlace, itemWithin, listPlace, type RoleKind } from './resources.ts';
@@ -227,28 +227,13 @@ function change(request: ValidRequest, row: Row, world: World, given: JsonObject
   const { idProperty } = role.collection;
   const fixed = idProperty === undefined ? {} : { [idProperty]: row.value[idProperty] ?? row.id };
   const merged = {
-    ...merge(row.value, { ...given, ...stamps(role.collection, world, ['updated', 'modified']) }),
+    ...merge(row.value, { ...given, ...stamps(role.collection, world, CHANGE_STAMPS) }),
     ...hints.set,
     ...fixed,
-    ...nextVersion(request, row, world),
+    ...nextVersion(operation, row, world),
   };
-  const next = {
-    ...row,
-    value: shaped(role, merged, world, [row.id, 'changed'], 'lean'),
-    version: row.version + 1,
-  };
-  world.store.put(role.collection, next);
+  const next = replaceRow(role.collection, row, merged, world);
   return { ok: true, answer: about(request, next, world), effect: effectOn(request, next) };
-}
-
-/** JSON Merge Patch (RFC 7396), except that null stays a value: contracts say where null may stand. */
-function merge(value: JsonObject, patch: JsonObject): JsonObject {
-  const merged: Record<string, Json> = { ...value };
-  for (const [name, next] of Object.entries(patch)) {
-    const before = own(merged, name);
-    merged[name] = isJsonObject(before) && isJsonObject(next) ? merge(before, next) : next;
-  }
-  return merged;
 }
 
 function singleton(request: ValidRequest, scope: readonly string[], world: World): Row {
@@ -398,16 +383,16 @@ export function tagged({ operation }: Pick<ValidRequest, 'operation'>, world: Wo
 }
 
 /** Where the body of a write carries its version, by the manifest. */
-export function versionField({ operation }: ValidRequest, world: World): string | undefined {
-  const declared = world.manifest?.operations[operation.id];
+export function versionField({ id }: HttpOperation, world: World): string | undefined {
+  const declared = world.manifest?.operations[id];
   return declared?.effect !== 'read' && typeof declared?.concurrency === 'object'
     ? declared.concurrency.field
     : undefined;
 }
 
 /** A version in a member of the row's own goes up with each write; what it is a version of decides no more than that. */
-function nextVersion(request: ValidRequest, row: Row, world: World): JsonObject {
-  const [name, ...deeper] = fromPointer(versionField(request, world) ?? '');
+export function nextVersion(operation: HttpOperation, row: Row, world: World): JsonObject {
+  const [name, ...deeper] = fromPointer(versionField(operation, world) ?? '');
   const version = name === undefined || deeper.length > 0 ? undefined : row.value[name];
   return name !== undefined && typeof version === 'number' ? { [name]: version + 1 } : {};
 }

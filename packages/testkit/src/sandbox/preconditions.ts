@@ -36,7 +36,7 @@ export function precondition(
 
 /** A write whose body names another version than the row has. */
 function outdatedField(request: ValidRequest, world: World): Refusal | undefined {
-  const field = versionField(request, world);
+  const field = versionField(request.operation, world);
   const { role, path, body } = request;
   if (field === undefined) return undefined;
   const scope = role.scope.map((name) => path[name] ?? '');

@@ -170,8 +170,17 @@ test('retention destroys keys, and a key file with none left gives way', async (
   await open(keysNamed('k1'));
   const runId = await order('a');
   await approve(runId);
+  const withoutKeys = () => {
+    const ledger = openLedger(bench.file);
+    const run = ledger.run(runId);
+    ledger.close();
+    return run;
+  };
+  expect(withoutKeys(), 'it only cannot be read').toMatchObject({ input: null });
+  expect(withoutKeys()).not.toHaveProperty('isPastRetention');
   await bench.pass(32 * DAY_MS);
   expect(bench.runtime.run(runId)).toMatchObject({ state: 'succeeded', input: null, steps: [] });
+  expect(withoutKeys()).toHaveProperty('isPastRetention', true);
   await bench.runtime.stop();
   const db = new DatabaseSync(bench.file);
   expect(db.prepare('SELECT data_key FROM runs UNION ALL SELECT data_key FROM events').all()).toEqual([

@@ -73,6 +73,7 @@ test('nothing of a subject is left in any file; others, the ledger and the promi
     steps: [],
     erased: { atMs: bench.clock.now(), actor: 'ana' },
   });
+  expect(bench.runtime.run(ended), 'that was not retention').not.toHaveProperty('isPastRetention');
   expect(bench.runtime.run(other)).not.toHaveProperty('erased');
   expect(bench.runtime.run(other)).toMatchObject({ input: { note: 'somebody else' } });
   expect(bench.runtime.trace({ runId: ended })).toHaveLength(entries + 1);

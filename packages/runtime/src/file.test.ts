@@ -2,7 +2,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterEach, expect, test } from 'vitest';
 import { openLedger } from './embedded/open-ledger.ts';
 import { type Bench, openBench, refused } from './testing/bench.ts';
-import { call, planFor, undoable } from './testing/plan.ts';
+import { call, planFor, step, undoable } from './testing/plan.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -17,11 +17,18 @@ test('payloads of ended runs go after their time; runs, ledger and open runs sta
   const parked = await bench.order({ id: 'b', note: 'personal' });
   await bench.pass(29 * DAY_MS);
   expect(bench.runtime.run(ended)?.input).toEqual({ id: 'a', note: 'personal' });
+  expect(bench.runtime.run(ended)).not.toHaveProperty('isPastRetention');
   const entries = bench.runtime.trace({ runId: ended }).length;
   await bench.pass(2 * DAY_MS);
-  expect(bench.runtime.run(ended)).toMatchObject({ state: 'succeeded', input: null, steps: [] });
+  expect(bench.runtime.run(ended), 'it is said why nothing is there').toMatchObject({
+    state: 'succeeded',
+    input: null,
+    steps: [],
+    isPastRetention: true,
+  });
   expect(bench.runtime.trace({ runId: ended })).toHaveLength(entries);
   expect(bench.runtime.run(parked)).toMatchObject({ state: 'failed', input: { id: 'b' } });
+  expect(bench.runtime.run(parked)).not.toHaveProperty('isPastRetention');
   await bench.runtime.resume(parked, 'ana', 'late');
   await bench.runtime.idle();
   expect(bench.state(parked)).toBe('succeeded');
@@ -54,6 +61,32 @@ test('a class of data that its contract keeps for a shorter time takes the runâ€
   await bench.pass(3 * DAY_MS);
   expect(bench.runtime.run(short)).toMatchObject({ input: null, steps: [] });
   expect(bench.runtime.run(long)).toMatchObject({ input: { order: 'b' } });
+});
+
+test('a run is past its retention though another run of its event keeps the payload', async () => {
+  const others = planFor({ pipeline: 'others', onFailure: 'hold', steps: [call('put', 'acme.put')] });
+  bench = await openBench(planFor({ steps: [undoable('one')] }), others);
+  bench.target.script = { put: [{ fail: refused }] };
+  await bench.order({ id: 'a' });
+  await bench.runtime.idle();
+  const [ended] = bench.runtime.runs({ pipeline: 'orders' });
+  const [parked] = bench.runtime.runs({ pipeline: 'others' });
+  await bench.pass(32 * DAY_MS);
+  expect(bench.runtime.run(ended!.runId)).toMatchObject({
+    input: { id: 'a' },
+    steps: [],
+    isPastRetention: true,
+  });
+  expect(bench.runtime.run(parked!.runId)).not.toHaveProperty('isPastRetention');
+});
+
+test('a run that sent nothing is not past its retention before its time', async () => {
+  const that = [{ condition: "event.id == 'a'", message: 'another' }];
+  bench = await openBench(planFor({ steps: [step('check', 'look', { that, otherwise: 'fail' })] }));
+  const runId = await bench.order({ id: 'a' });
+  await bench.pass(DAY_MS);
+  expect(bench.runtime.run(runId)).toMatchObject({ state: 'succeeded', steps: [] });
+  expect(bench.runtime.run(runId)).not.toHaveProperty('isPastRetention');
 });
 
 test('an event that nothing wanted is not kept for ever', async () => {

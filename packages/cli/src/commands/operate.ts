@@ -357,6 +357,10 @@ function runWords(run: RunDetail): string {
     lines.push(
       `erased     ${time(run.erased.atMs)} by ${run.erased.actor}: payload, results and failures are gone; tenon runs trace says why`,
     );
+  if (run.isPastRetention)
+    lines.push(
+      `let go     payload, results and failures are no longer kept (retention; it ended ${time(run.updatedAtMs)}): \`tenon data\` says for how long they are`,
+    );
   if (run.heldBy) lines.push(`held by    ${run.heldBy.join(', ')}`);
   if (run.failure)
     lines.push(

@@ -44,6 +44,8 @@ export interface RunDetail extends RunSummary {
   readonly steps: readonly StepRecord[];
   /** Its data were let go on request: when, and by whom. Why stands in the ledger. */
   readonly erased?: { readonly atMs: number; readonly actor: string };
+  /** Its data were let go some time after it had ended, as its contracts say (`Protection.retention`). */
+  readonly isPastRetention?: true;
   /** The run that started it as a child. */
   readonly parent?: { readonly runId: string; readonly pipeline: string; readonly step: string };
   /** Runs that it started as its children. */

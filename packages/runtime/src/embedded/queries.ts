@@ -15,6 +15,7 @@ import type {
   RunState,
   RunSummary,
 } from '../runtime.ts';
+import { finalStates } from '../states.ts';
 import { idOfTag, type Switch } from '../switches.ts';
 import { eventParts } from './event-value.ts';
 import { entriesOf } from './ledger-rows.ts';
@@ -100,7 +101,7 @@ export class Queries {
       input: redacted(input, inputPointers(plan, row)),
       ...(headers !== undefined && { headers: redactedHeaders(headers, plan, row) }),
       steps: stepRecords(plan, row, journal),
-      ...this.#erasureOf(row),
+      ...this.#lettingGoOf(row),
       ...this.#family(row),
       ...(row.failure !== null && {
         failure: JSON.parse(row.failure) as Failure & { readonly step: string },
@@ -108,15 +109,19 @@ export class Queries {
     };
   }
 
-  /** Of a run whose data is gone: who let it go, and when. Retention does so without an entry. */
+  /** Of a run whose data is gone: who let it go, and when; or that retention did, which leaves no entry. */
+  #lettingGoOf(row: RunRow): Pick<RunDetail, 'erased' | 'isPastRetention'> {
+    const erased = row.salt === null ? this.#erasureOf(row) : undefined;
+    if (erased !== undefined) return { erased };
+    return this.#isPastRetention(row) ? { isPastRetention: true } : {};
+  }
+
   #erasureOf({
     seq,
-    salt,
     run_id: runId,
     pipeline,
     correlation_id: correlationId,
-  }: RunRow): Pick<RunDetail, 'erased'> {
-    if (salt !== null) return {};
+  }: RunRow): RunDetail['erased'] | undefined {
     const [row] = this.#rows<{ seq: number; facts: string }>(
       `SELECT seq, facts FROM ledger WHERE run_seq = ? AND facts LIKE '%"kind":"erased"%' ORDER BY seq DESC LIMIT 1`,
       seq,
@@ -126,7 +131,21 @@ export class Queries {
       entriesOf({ seq, runId, pipeline, correlationId }, row.seq, row.facts).findLast(
         ({ kind }) => kind === 'erased',
       );
-    return entry ? { erased: { atMs: entry.at, actor: String(entry.details['actor']) } } : {};
+    return entry && { atMs: entry.at, actor: String(entry.details['actor']) };
+  }
+
+  /**
+   * Its journal is gone, and with it the payload, unless another run of the event still needs that, or the salt, unless somebody still
+   * owes work on it. Looked up as it lies in the file: what cannot be read for want of a key is there all the same.
+   */
+  #isPastRetention({ seq, state }: RunRow): boolean {
+    if (!finalStates.has(state)) return false;
+    const found = this.#rows(
+      `SELECT 1 FROM runs r JOIN events e ON e.seq = r.event_seq WHERE r.seq = ? AND (e.payload = 'null' OR r.salt IS NULL)
+       AND NOT EXISTS (SELECT 1 FROM journal WHERE run_seq = r.seq)`,
+      seq,
+    );
+    return found.length > 0;
   }
 
   #family({ seq }: RunRow): Pick<RunDetail, 'parent' | 'children'> {

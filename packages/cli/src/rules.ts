@@ -7,6 +7,7 @@ import { evaluationErrors, expressionRules } from '@tenon/expression';
 import type { DiagnosticRules } from '@tenon/model';
 import { pipelineRules } from '@tenon/pipeline';
 import { runtimeRules } from '@tenon/runtime';
+import { testkitRules } from '@tenon/testkit/rules';
 import { cliRules } from './cli-rules.ts';
 
 /** Every diagnostic code of every package, for `explain`, the docs and SARIF. */
@@ -21,5 +22,6 @@ export const allRules: DiagnosticRules = {
   ...codegenRules,
   ...diffRules,
   ...runtimeRules,
+  ...testkitRules,
   ...cliRules,
 };

@@ -7,7 +7,8 @@ export {
   conformanceChecks,
   runConformance,
 } from './conformance/conformance.ts';
-export { FIXTURES_FILE, loadSubject, readFixtures, type SubjectSource } from './conformance/load-subject.ts';
+export { loadSubject, type SubjectSource } from './conformance/load-subject.ts';
+export { FIXTURES_FILE, type FixtureNames, readFixtures } from './conformance/read-fixtures.ts';
 export { type Fixtures, NO_FIXTURES, type Previous, type Subject } from './conformance/subject.ts';
 export { versionProblem } from './conformance/version-step.ts';
 export { type ConnectorPlans, connectorPlans } from './connector-plans.ts';

@@ -31,6 +31,7 @@ export async function judge(
     ...(previous && { previous }),
   });
   if (typeof subject === 'string') throw new Error(subject);
+  if ('refused' in subject) throw new Error(subject.refused.map(({ message }) => message).join('; '));
   return runConformance(subject, { ...(options.only && { only: options.only }) });
 }
 

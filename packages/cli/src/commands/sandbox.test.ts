@@ -200,9 +200,9 @@ describe('sandbox', () => {
       [
         'data: { orders: { id: a } }',
         undefined,
-        `${fixtures}: data: \`orders\` is no list of rows; no rows to begin with: correct it, or give --rows\n`,
+        `${fixtures}:1:17: \`data.orders\`: expected a list, found an object\n${fixtures}: no rows to begin with: correct it, or give --rows\n`,
       ],
-      ['rows: {}', undefined, `${fixtures}: \`rows\` is none of `],
+      ['rows: {}', undefined, `${fixtures}:1:1: there is no \`rows\` here`],
     ] as const) {
       await writeFile(join(folder, fixtures), `${text}\n`);
       const ended = await ordersOf();

@@ -193,12 +193,14 @@ async function rowsGiven(
 /** What the connector's own checks begin with is a good beginning to try it by, too. */
 async function fixtureRows(connector: string, { root, workspace }: Session, io: Io): Promise<Beginning> {
   const file = `${workspace.connectorFolders.get(connector)}/${FIXTURES_FILE}`;
-  const fixtures = readFixtures(file, await readFile(join(root, file), 'utf8').catch(() => undefined));
-  const place = `${file}: data`;
-  const rows = typeof fixtures === 'string' ? fixtures : readRows(fixtures.data);
-  if (typeof rows !== 'string') return { rows, place, isGiven: false };
-  io.err(`${typeof fixtures === 'string' ? '' : `${place}: `}${rows}; no rows to begin with: ${MEND}\n`);
-  return { rows: {}, place, isGiven: false };
+  const { value, diagnostics } = readFixtures(
+    file,
+    await readFile(join(root, file), 'utf8').catch(() => undefined),
+  );
+  for (const { range, message } of value ? [] : diagnostics)
+    io.err(`${file}:${range?.start.line}:${range?.start.column}: ${message}\n`);
+  if (!value) io.err(`${file}: no rows to begin with: ${MEND}\n`);
+  return { rows: value?.data ?? {}, place: `${file}: data`, isGiven: false };
 }
 
 function placeOf(operation: string, contract: Contract): string {

@@ -1,4 +1,4 @@
-import { cp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { loadContract, nodeFileReader } from '@tenon/contract';
 import { startSandbox } from '@tenon/testkit';
@@ -41,6 +41,24 @@ describe('test connector', () => {
     const { code, out } = await run('shop', '--only', '106');
     expect(code).toBe(exit.findings);
     expect(out).toMatch(/✗ 106 .*\n {6}no `health` is declared\n {4}why {2}.*\n {4}fix {2}/);
+  });
+
+  it('runs no check with fixtures that cannot be used, and shows where', async () => {
+    const fixtures = 'connectors/shop/fixtures/conformance.yaml';
+    await mkdir(join(folder, 'connectors/shop/fixtures'));
+    await writeFile(join(folder, fixtures), 'data:\n  orders: { id: a }\n');
+    const { code, out } = await run('shop');
+    expect(code).toBe(exit.findings);
+    expect(out).toMatch(
+      /^error fixtures-value-invalid {2}`data\.orders`: expected a list, found an object\n.*conformance\.yaml:2:11\n/,
+    );
+    expect(out).not.toContain('101');
+    await writeFile(join(folder, fixtures), 'data:\n  order: [{ id: a }]\n');
+    expect((await run('shop', '--format', 'json')).out).toMatch(
+      /"fixtures-name-unknown".*did you mean `orders`/s,
+    );
+    await writeFile(join(folder, fixtures), 'data:\n  orders: [{ id: a }]\n');
+    expect((await run('shop', '--only', '101')).code).toBe(exit.clean);
   });
 
   it('gives the same as JSON and as JUnit', async () => {

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ConnectionConfig, ConnectorManifest } from '@tenon/connector';
+import type { Diagnostic } from '@tenon/model';
 import {
   type CheckOutcome,
   type ConformanceReport,
@@ -9,6 +10,7 @@ import {
   loadSubject,
   type Previous,
   runConformance,
+  type Subject,
 } from '@tenon/testkit';
 import { type Args, type CommandSpec, UsageError } from '../command.ts';
 import { loadConnectorModule } from '../connector-module.ts';
@@ -89,7 +91,8 @@ async function testConnectors(session: Session, args: Args, io: Io): Promise<Exi
   const only = onlyOf(args);
   const format = (args.text('format') ?? 'human') as ConformanceFormat;
   const before = await previousVersions(session, args, io);
-  const reports: ConformanceReport[] = [];
+  const judged: { readonly subject: Subject; readonly target: ConformanceTarget | undefined }[] = [];
+  const refused: Diagnostic[] = [];
   for (const name of names) {
     const manifest = workspace.connectors.get(name)!;
     const target = targetOf(manifest, session, args, io);
@@ -108,7 +111,22 @@ async function testConnectors(session: Session, args: Args, io: Io): Promise<Exi
       ...(previous && { previous }),
     });
     if (typeof subject === 'string') throw new UsageError(subject);
-    if (format === 'human') io.out(`${name} ${manifest.version}\n`);
+    if ('refused' in subject) refused.push(...subject.refused);
+    else judged.push({ subject, target });
+  }
+  if (refused.length > 0) {
+    await printReport(
+      { diagnostics: refused, checked: { connectors: names.length } },
+      session.root,
+      args,
+      io,
+    );
+    return exitCodeOf(refused);
+  }
+  const reports: ConformanceReport[] = [];
+  for (const { subject, target } of judged) {
+    const { name, version } = subject.manifest;
+    if (format === 'human') io.out(`${name} ${version}\n`);
     const onCheck = (outcome: CheckOutcome): void => {
       if (format === 'human') io.out(renderOutcome(outcome, io.color));
     };

@@ -1,11 +1,11 @@
-import type { ConnectorModule } from '@tenon/connector';
-import { parseDocument } from '@tenon/document';
-import { type Diagnostic, hasErrors, isObject } from '@tenon/model';
+import type { ConnectorManifest, ConnectorModule } from '@tenon/connector';
+import type { Contract } from '@tenon/contract';
+import type { Diagnostic } from '@tenon/model';
 import type { Workspace } from '@tenon/pipeline';
-import { type Fixtures, NO_FIXTURES, type Previous, type Subject } from './subject.ts';
-
-/** Where the kit looks for what cannot be made up, beside the manifest. */
-export const FIXTURES_FILE = 'fixtures/conformance.yaml';
+import { contractSchemas } from '../sandbox/contract-schemas.ts';
+import { deriveRoles } from '../sandbox/resources.ts';
+import { FIXTURES_FILE, type FixtureNames, readFixtures } from './read-fixtures.ts';
+import type { Previous, Subject } from './subject.ts';
 
 export interface SubjectSource {
   readonly workspace: Workspace;
@@ -18,8 +18,10 @@ export interface SubjectSource {
   read(path: string): Promise<string | undefined>;
 }
 
-/** A connector of a workspace as the kit judges it; a text where there is none to judge. */
-export async function loadSubject(source: SubjectSource): Promise<Subject | string> {
+/** A connector of a workspace as the kit judges it; a text where there is none to judge, findings where its fixtures cannot be used. */
+export async function loadSubject(
+  source: SubjectSource,
+): Promise<Subject | string | { readonly refused: readonly Diagnostic[] }> {
   const { workspace, name } = source;
   const manifest = workspace.connectors.get(name);
   const folder = workspace.connectorFolders.get(name);
@@ -30,11 +32,9 @@ export async function loadSubject(source: SubjectSource): Promise<Subject | stri
   const contract = workspace.contracts.get(manifest.contract);
   if (contract === undefined)
     return `connector ${name} speaks contract ${manifest.contract}, which cannot be read`;
-  const fixtures = readFixtures(
-    `${folder}/${FIXTURES_FILE}`,
-    await source.read(`${folder}/${FIXTURES_FILE}`),
-  );
-  if (typeof fixtures === 'string') return fixtures;
+  const file = `${folder}/${FIXTURES_FILE}`;
+  const fixtures = readFixtures(file, await source.read(file), namesOf(manifest, contract));
+  if (fixtures.value === undefined) return { refused: fixtures.diagnostics };
   const readme = await source.read(`${folder}/README.md`);
   return {
     manifest,
@@ -45,26 +45,21 @@ export async function loadSubject(source: SubjectSource): Promise<Subject | stri
         file !== undefined &&
         (file.startsWith(`${folder}/`) || file.startsWith(`contracts/${manifest.contract}/`)),
     ),
-    fixtures,
+    fixtures: fixtures.value,
     ...(readme !== undefined && { readme }),
     ...(source.previous && { previous: source.previous }),
   };
 }
 
-const PARTS = Object.keys(NO_FIXTURES);
-
-/** The fixtures of a file, empty where there is none; a text saying what is wrong with them. */
-export function readFixtures(file: string, text: string | undefined): Fixtures | string {
-  if (text === undefined) return NO_FIXTURES;
-  const parsed = parseDocument(file, text);
-  if (parsed.value === undefined || hasErrors(parsed.diagnostics))
-    return `${file}: ${parsed.diagnostics[0]?.message ?? 'cannot be read'}`;
-  const { value } = parsed.value;
-  if (!isObject(value)) return `${file}: expected an object with ${PARTS.join(', ')}`;
-  const strange = Object.keys(value).find((key) => !PARTS.includes(key));
-  if (strange !== undefined) return `${file}: \`${strange}\` is none of ${PARTS.join(', ')}`;
-  const wrong = PARTS.find((key) => value[key] !== undefined && !isObject(value[key]));
-  if (wrong !== undefined) return `${file}: \`${wrong}\` must be an object`;
-  // Each part is an object of JSON; what is in it is held against the contract where it is used.
-  return { ...NO_FIXTURES, ...(value as unknown as Partial<Fixtures>) };
+/** Names that the fixtures may use: operations as the manifest has them, and what the contract gives for the rest. */
+function namesOf(manifest: ConnectorManifest, contract: Contract): FixtureNames {
+  const operations = Object.keys(manifest.operations);
+  const roles = deriveRoles(contract, contractSchemas(contract).response);
+  return {
+    inputs: operations,
+    data: [...new Set([...roles.values()].map(({ collection }) => collection.name))].sort(),
+    failures: ['defaults', ...operations],
+    events: [...contract.events.keys()],
+    compensations: operations,
+  };
 }

@@ -1,0 +1,13 @@
+import type { testkitRules } from './rules.ts';
+
+/** For every code, fixtures of a connector with the operation `createOrder` and the resource `orders` that fire it, and some that do not. */
+export const testkitCases = {
+  'fixtures-value-invalid': {
+    fires: 'data: { orders: { id: ord_1 } }',
+    silent: 'data: { orders: [{ id: ord_1 }] }',
+  },
+  'fixtures-name-unknown': {
+    fires: 'inputs: { creatOrder: { body: {} } }',
+    silent: 'inputs: { createOrder: { body: {} } }',
+  },
+} as const satisfies Record<keyof typeof testkitRules, { readonly fires: string; readonly silent: string }>;

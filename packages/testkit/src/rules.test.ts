@@ -1,0 +1,45 @@
+import { expect, it } from 'vitest';
+import { readFixtures } from './conformance/read-fixtures.ts';
+import { testkitCases } from './rules.cases.ts';
+
+const names = {
+  inputs: ['createOrder'],
+  data: ['orders'],
+  failures: ['defaults', 'createOrder'],
+  events: ['orderPaid'],
+  compensations: ['createOrder'],
+};
+const found = (text: string) => readFixtures('conformance.yaml', text, names).diagnostics;
+
+it.each(Object.entries(testkitCases))(
+  '%s fires where it should, and is silent where it should be',
+  (code, { fires, silent }) => {
+    expect(found(fires)).toMatchObject([{ code, file: 'conformance.yaml', range: { start: { line: 1 } } }]);
+    expect(found(silent)).toEqual([]);
+  },
+);
+
+it.each([
+  ['data: { orders: { id: a } }', '1:17 `data.orders`: expected a list, found an object'],
+  ['data:\n  orders:\n    - id: a\n    - b', '4:7 `data.orders.1`: expected an object, found `b`'],
+  ['failures: { createOrder: { code: x } }', '1:26 `failures.createOrder`: expected a list, found an object'],
+  [
+    'compensations: { createOrder: { id: 7 } }',
+    '1:37 `compensations.createOrder.id`: expected a text, found the number 7',
+  ],
+  ['inputs: []', '1:9 `inputs`: expected an object, found a list'],
+  ['rows: {}', '1:1 there is no `rows` here'],
+  ['- a', '1:1 expected an object, found a list'],
+  ['data: { order: [] }', '1:9 `data`: there is no resource `order`'],
+  ['events: { orderPayed: {} }', '1:11 `events`: there is no event `orderPayed`'],
+  ['data: [', '1:8 '],
+])('says of %s what was expected, and where', (text, says) => {
+  const [first] = found(text);
+  expect(`${first?.range?.start.line}:${first?.range?.start.column} ${first?.message}`).toContain(says);
+  expect(first?.code).not.toBe('');
+});
+
+it('takes every part as it may be, and no file for no fixtures', () => {
+  expect(found('data: { orders: [] }\nevents: { orderPaid: 7 }\nfailures: { defaults: [{}] }')).toEqual([]);
+  expect(readFixtures('conformance.yaml', undefined, names)).toMatchObject({ value: { data: {} } });
+});

@@ -1,0 +1,21 @@
+import { type DiagnosticMaker, type DiagnosticRules, diagnosticMaker } from '@tenon/model';
+
+/** What can be wrong with `fixtures/conformance.yaml` of a connector. */
+export const testkitRules = {
+  'fixtures-value-invalid': {
+    severity: 'error',
+    title: 'the fixtures of a connector hold another kind of value than is expected there',
+    why: 'The checks would go on without it, and be about something else than was meant.',
+    fix: 'Give `inputs`, `events` and `compensations` an object by name, `data` a list of rows by resource, `failures` a list of bodies by operation.',
+    example: { bad: 'data: { orders: { id: ord_1 } }', good: 'data: { orders: [{ id: ord_1 }] }' },
+  },
+  'fixtures-name-unknown': {
+    severity: 'error',
+    title: 'the fixtures of a connector name what it does not have',
+    why: 'What stands under a misspelt name is used nowhere, and nobody notices.',
+    fix: 'Name an operation of the manifest, an event of the contract, a resource of its paths.',
+    example: { bad: 'data: { order: [{ id: ord_1 }] }', good: 'data: { orders: [{ id: ord_1 }] }' },
+  },
+} as const satisfies DiagnosticRules;
+
+export const testkitDiagnostic: DiagnosticMaker<keyof typeof testkitRules> = diagnosticMaker(testkitRules);

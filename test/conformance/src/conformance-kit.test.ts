@@ -55,6 +55,46 @@ describe('the conformance kit', { timeout: TIMEOUT_MS }, () => {
     ]);
   });
 
+  it('says of a listing what was expected of which pagination, what came, and how it ended', async () => {
+    const wrong = async (from: string, to: string) => {
+      const manifest = { 'connectors/parts/connector.yaml': (text: string) => text.replace(from, to) };
+      const { outcomes } = await judge(root, 'parts', { edits: manifest, only: [602] });
+      return outcomes[0]!.problems;
+    };
+    const expected = (pagination: string, came: string) =>
+      `listOrders, by \`pagination: { ${pagination} }\`: expected all 7 rows that the sandbox holds; ${came}`;
+    expect(await wrong('out: /next', 'out: /first')).toEqual([
+      expected(
+        'type: cursor, in: after, out: /first, items: /items',
+        '2 came, on 1 page: the last answer has nothing at `out: /first`, where the next cursor is looked for; it has `/items`, `/next`',
+      ),
+    ]);
+    expect(await wrong('items: /items }', 'items: /orders }')).toEqual([
+      expected(
+        'type: cursor, in: after, out: /next, items: /orders',
+        '0 came, on 0 pages: an answer has no list at `items: /orders`; it has `/items`, `/next`',
+      ),
+    ]);
+    expect(await wrong('type: cursor, in: after, out: /next', 'type: after, in: after, id: /number')).toEqual(
+      [
+        expected(
+          'type: after, in: after, id: /number, items: /items',
+          '2 came, on 1 page: the last row has nothing at `id: /number`, where its id is looked for; it has `/id`, `/externalId`, `/customer`, `/pieces`, `/status`',
+        ),
+      ],
+    );
+    const { outcomes } = await judge(root, 'parts', {
+      edits: {
+        'contracts/parts/openapi.yaml': (text) => text.replace('{ set: { status: open } }', '{ does: call }'),
+      },
+      only: [602, 603, 604],
+    });
+    for (const { result, says } of outcomes)
+      expect(`${result}: ${says}`).toBe(
+        'notApplicable: listOrders: it needs more than 2 rows of `orders`, and no operation of the manifest makes any; give them under `data: { orders: [ … ] }` in `fixtures/conformance.yaml`',
+      );
+  });
+
   it('takes a signature scheme of a connector’s own that is sound', async () => {
     const scheme = ownScheme({ key: (secret) => secret, covers: 'time and body' });
     const report = await judge(root, 'parts', {

@@ -151,11 +151,23 @@ const ENVELOPES = [
 ];
 const ENVELOPE_DEPTH_MAX = 3;
 
+/** What an answer may be. */
+export interface AnswerShape {
+  readonly fits: (body: Json) => boolean;
+  /** Its members as the contract has them; absent where it names none. */
+  readonly members?: readonly string[];
+}
+
 /**
  * Writes into a list answer what it says about its page. A wrong `next` would make a client read for ever, so where
  * there is none it is taken out, set to null or emptied, whichever the schema allows.
  */
-export function withPage(body: Json, page: Page, request: PageRequest, fits: (body: Json) => boolean): Json {
+export function withPage(
+  body: Json,
+  page: Page,
+  request: PageRequest,
+  { fits, members: declared }: AnswerShape,
+): Json {
   let result = body;
   const out = request.manifest?.type === 'cursor' ? request.manifest.out : undefined;
   const next =
@@ -167,7 +179,8 @@ export function withPage(body: Json, page: Page, request: PageRequest, fits: (bo
   if (out !== undefined) put(out, next);
   else for (const pointer of members(body, NEXT_WORDS)) put(pointer, next);
   if (out === undefined && page.cursor !== undefined && isObject(body))
-    for (const name of declaredNext(request)) if (!Object.hasOwn(body, name)) put(toPointer([name]), next);
+    for (const name of namesOfNext(request, declared))
+      if (!Object.hasOwn(body, name)) put(toPointer([name]), next);
   const more =
     request.manifest !== undefined && 'more' in request.manifest ? request.manifest.more : undefined;
   for (const pointer of more === undefined ? members(result, MORE_WORDS) : [more])
@@ -182,10 +195,16 @@ function nextUrl(page: Page, { url, ...request }: PageRequest): string {
   return next.href;
 }
 
-/** Names for a next cursor that the answer may hold and does not: tried one by one, the schema decides. */
-function declaredNext({ operation }: PageRequest): string[] {
-  const isCursored = pagingNames({ operation }).cursor !== undefined;
-  return isCursored ? ['next_cursor', 'nextCursor', 'next', 'next_page_token', 'nextPageToken'] : [];
+const NEXT_NAMES = ['next_cursor', 'nextCursor', 'next', 'next_page_token', 'nextPageToken'];
+
+/** Names for a next cursor that the answer may hold and does not: those that the contract has, any where it names no member. */
+function namesOfNext(
+  { operation, selecting = [] }: PageRequest,
+  declared: readonly string[] | undefined,
+): readonly string[] {
+  const isCursored = pagingNames({ operation, selecting }).cursor !== undefined;
+  if (!isCursored) return [];
+  return declared === undefined ? NEXT_NAMES : NEXT_NAMES.filter((name) => declared.includes(name));
 }
 
 /** Pointers of members so named, at the top and in the envelopes that APIs put around them. */

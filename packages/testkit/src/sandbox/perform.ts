@@ -146,7 +146,9 @@ function list(request: ValidRequest, scope: readonly string[], world: World): Pe
   const answer = success(operation, role.kind, wrap(tokens, items), side, world.seed, scope);
   const schema = successSchema(operation, answer.status, side);
   const fits = (body: Json) => schema === undefined || side.issues(schema, body).length === 0;
-  const body = answer.body === undefined ? undefined : withPage(answer.body, page, paging, fits);
+  const properties = schema === undefined ? undefined : side.flat(schema).properties;
+  const shown = { fits, ...(properties !== undefined && { members: Object.keys(properties) }) };
+  const body = answer.body === undefined ? undefined : withPage(answer.body, page, paging, shown);
   const headers = { ...answer.headers, ...(page.link !== undefined && { link: page.link }) };
   return { ok: true, answer: { ...answer, headers, ...(body !== undefined && { body }) } };
 }

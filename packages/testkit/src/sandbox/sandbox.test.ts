@@ -149,6 +149,8 @@ describe('resources', () => {
       const { json } = await ask('GET', path);
       seen.push(...json.data.map(({ id }: { id: string }) => id));
       expect(json.hasMore).toBe(json.nextCursor !== undefined);
+      const next = json.hasMore ? ['nextCursor'] : [];
+      expect(Object.keys(json), 'no name that the contract lacks').toEqual(['data', 'hasMore', ...next]);
       if (json.nextCursor === undefined) break;
       path = `/customers?cursor=${json.nextCursor}`;
     }

@@ -1,9 +1,10 @@
-import { pages } from '@tenon/connector';
-import { canonicalJson, isObject, type JsonObject } from '@tenon/model';
+import { type Page, type PaginationManifest, pages } from '@tenon/connector';
+import { atPointer, canonicalJson, isObject, type Json, type JsonObject, toPointer } from '@tenon/model';
 import { pagingNames } from '../../sandbox/paging.ts';
 import { type Bench, type BenchOperation, isHttp, keyOf } from '../bench.ts';
 import { type Check, Tally, type Verdict } from '../check.ts';
 import { exampleInput, inputValidator } from '../example-input.ts';
+import { says } from '../says.ts';
 
 const PAGE_SIZE = 2;
 const ROWS = 7;
@@ -39,29 +40,33 @@ export const pagingChecks: readonly Check[] = [
     name: 'paging-complete',
     title: 'a listing gives every row once',
     why: 'A gap is a row that is never looked at; a row twice is an effect twice.',
-    fix: 'See that `in`, `out`, `items`, `start` and `limit` are those of the system. Where it pages otherwise than its contract shows, say so there: `x-tenon-sandbox: { page: … }`.',
+    fix: 'Correct the member of `pagination` that the finding names, in the operation’s entry of `connector.yaml`: `items` is where the rows stand in an answer, `out` where the next cursor does, `in` the parameter that takes it (`start`, `limit` and `id` likewise). Where these are right and the contract’s names do not show how the system pages, say it in the contract: `x-tenon-sandbox: { page: … }`, in the same words.',
     needs: 'sandbox',
     run: async (bench) =>
-      forListings(bench, async (operation, tally) => {
-        const wanted = await fill(bench, operation);
-        if (wanted === undefined) return;
+      forListings(bench, async (operation, tally, rows) => {
+        const { where, pagination } = operation;
         const found: string[] = [];
+        let count = 0;
+        let last: Page | undefined;
         for await (const page of pages(bench.transport(), request(bench, operation), {
           pagesMax: PAGES_MAX,
         })) {
-          if (!page.ok) {
-            tally.problem(`${operation.name}: ${page.failure.code}`);
-            break;
-          }
+          last = page;
+          if (!page.ok) break;
+          count += 1;
           found.push(...page.items.map((item) => canonicalJson(item)));
         }
-        const distinct = new Set(found);
-        tally.expect(
-          distinct.size === found.length,
-          `${operation.name}: ${found.length - distinct.size} rows came twice`,
+        const distinct = new Set(found).size;
+        tally.look();
+        if (distinct < found.length)
+          tally.problem(
+            `${where}: expected each row once; ${found.length - distinct} of ${found.length} had come before, so ${mover(pagination)} does not lead to the page after`,
+          );
+        if (distinct === rows && last?.ok !== false) return;
+        const ended = await endOf(bench, operation, last);
+        tally.problem(
+          `${where}: expected all ${rows} rows that the sandbox holds; ${distinct} came, on ${count === 1 ? '1 page' : `${count} pages`}: ${ended}`,
         );
-        if (distinct.size !== wanted)
-          tally.problem(`${operation.name}: ${distinct.size} of ${wanted} rows came`);
       }),
   },
   {
@@ -69,13 +74,15 @@ export const pagingChecks: readonly Check[] = [
     name: 'paging-ends',
     title: 'a listing ends, even where the other side gives the same page for ever',
     why: 'A listing without end holds its run, and the quota of everyone, until somebody kills it.',
-    fix: 'Take the next position from the answer only, and do not make one up.',
+    fix: 'In the connector’s own code (`src/index.ts`), hand on what an answer says of the next page as it stands there, and make none up where it says nothing. The listing itself ends where a page or a position comes again.',
     needs: 'sandbox',
     run: async (bench) =>
       forListings(bench, async (operation, tally) => {
-        if ((await fill(bench, operation)) === undefined) return;
         const first = await bench.call(operation, request(bench, operation).input);
-        if (!first.ok) return;
+        if (!first.ok) {
+          tally.leave(`${operation.name}: its first page failed (602 says why)`);
+          return;
+        }
         const headers =
           first.headers['link'] === undefined ? {} : { headers: { link: first.headers['link'] } };
         bench.sandbox.faults.add({
@@ -89,7 +96,7 @@ export const pagingChecks: readonly Check[] = [
           count += 1;
         tally.expect(
           count < PAGES_MAX,
-          `${operation.name}: after ${count} times the same page it still went on`,
+          `${operation.where}: the sandbox answered each call with the same first page, and the listing was expected to end at the second; after ${count} calls it still asked for the next, so the connector’s transport gave it a next page that no answer named`,
         );
       }),
   },
@@ -98,11 +105,10 @@ export const pagingChecks: readonly Check[] = [
     name: 'paging-failure-surfaces',
     title: 'a listing that fails on a later page says so',
     why: 'A listing that ends quietly at a failure looks whole.',
-    fix: 'Give the failure; the pages before it stand.',
+    fix: 'In the connector’s own code (`src/index.ts`), give a call that was refused as a failure (`{ ok: false, failure }`), never as an answer with no rows. The pages before it stand.',
     needs: 'sandbox',
     run: async (bench) =>
       forListings(bench, async (operation, tally) => {
-        if ((await fill(bench, operation)) === undefined) return;
         bench.sandbox.faults.add({
           fault: { kind: 'status', status: 503 },
           operation: operation.name,
@@ -117,7 +123,11 @@ export const pagingChecks: readonly Check[] = [
           count += 1;
         }
         if (count > 1 || failed)
-          tally.expect(failed, `${operation.name}: its second page failed, and it ended as if whole`);
+          tally.expect(
+            failed,
+            `${operation.where}: the sandbox answered the call for the second page with 503, and the listing was expected to end with that failure; it ended after ${count} pages as if they were all`,
+          );
+        else tally.leave(`${operation.name}: no second page was asked for (602 says why)`);
       }),
   },
 ];
@@ -130,27 +140,91 @@ function listings(bench: Bench): HttpBenchOperation[] {
   return bench.reads.filter(isHttp).filter(({ role }) => role?.kind === 'list');
 }
 
+/** A listing whose pages are looked at, and how the manifest says that it pages. */
+type PagedOperation = HttpBenchOperation & {
+  readonly pagination: PaginationManifest;
+  /** For findings: the operation, and what of the manifest leads through its pages. */
+  readonly where: string;
+};
+
 async function forListings(
   bench: Bench,
-  look: (operation: HttpBenchOperation, tally: Tally) => Promise<void>,
+  look: (operation: PagedOperation, tally: Tally, rows: number) => Promise<void>,
 ): Promise<Verdict> {
   const tally = new Tally();
-  for (const operation of bench.reads
-    .filter(isHttp)
-    .filter(({ declared }) => declared.pagination !== undefined)) {
+  for (const operation of bench.reads.filter(isHttp)) {
+    const { pagination } = operation.declared;
+    if (pagination === undefined) continue;
     bench.again();
-    await look(operation, tally);
+    const rows = await fill(bench, operation);
+    const where = `${operation.name}, by \`pagination: ${written(pagination)}\``;
+    if (typeof rows === 'number') await look({ ...operation, pagination, where }, tally, rows);
+    else tally.leave(`${operation.name}: ${rows}`);
   }
-  return tally.verdict('listings', 'no listing with a declared pagination, and rows to fill it with');
+  return tally.verdict('listings', 'no read of the manifest declares `pagination`');
 }
 
-/** More rows than fit on one page, made by the connector's own creation; how many the listing must show. */
-async function fill(bench: Bench, operation: HttpBenchOperation): Promise<number | undefined> {
+/** As it may stand in a manifest. */
+function written(pagination: PaginationManifest): string {
+  const members = Object.entries(pagination).filter(([, value]) => value !== '');
+  return `{ ${members.map(([name, value]) => `${name}: ${value}`).join(', ')} }`;
+}
+
+/** What of a pagination asks for the page after. */
+function mover(pagination: PaginationManifest): string {
+  return pagination.type === 'link' ? 'the `Link` header' : `\`in: ${pagination.in}\``;
+}
+
+/** How a listing came to its end: what was looked for in the answer or said by it, and what else stood there. */
+async function endOf(bench: Bench, operation: PagedOperation, last: Page | undefined): Promise<string> {
+  const { pagination } = operation;
+  if (last === undefined) return 'there was no page';
+  if (!last.ok) {
+    switch (last.failure.code) {
+      case 'PAGES_ITEMS_ABSENT': {
+        const answer = await bench.call(operation, request(bench, operation).input);
+        return `an answer has no list at ${pagination.items === '' ? 'its top, where `items` is not given' : `\`items: ${pagination.items}\``}${answer.ok ? membersOf(answer.body) : ''}`;
+      }
+      case 'PAGES_REPEAT':
+        return `the same page or position came again, so ${mover(pagination)} does not lead to the page after`;
+      case 'PAGES_TOO_MANY':
+        return 'it went on after that, to pages without new rows';
+      default:
+        return `then a call failed: ${says(last)}`;
+    }
+  }
+  if ('more' in pagination && atPointer(last.body, pagination.more ?? '') === false)
+    return `the last answer says at \`more: ${pagination.more}\` that there are no others`;
+  switch (pagination.type) {
+    case 'cursor':
+      return atPointer(last.body, pagination.out) === undefined
+        ? `the last answer has nothing at \`out: ${pagination.out}\`, where the next cursor is looked for${membersOf(last.body)}`
+        : `the last answer says at \`out: ${pagination.out}\` that there are no others`;
+    case 'after':
+      return `the last row has nothing at \`id: ${pagination.id}\`, where its id is looked for${membersOf(last.items.at(-1) ?? null)}`;
+    case 'page':
+    case 'offset':
+      return 'the last page had no more rows';
+    case 'link':
+      return 'the last answer has no `Link` header with `rel="next"`';
+  }
+}
+
+function membersOf(value: Json): string {
+  if (!isObject(value)) return '';
+  const names = Object.keys(value);
+  return names.length === 0
+    ? '; it is empty'
+    : `; it has ${names.map((name) => `\`${toPointer([name])}\``).join(', ')}`;
+}
+
+/** More rows than fit on one page, made by the connector's own creation; how many the listing must show, or why there are too few. */
+async function fill(bench: Bench, operation: HttpBenchOperation): Promise<number | string> {
   const creation = bench.effects.find(
     ({ role }) => role?.kind === 'create' && role.collection.key === operation.role?.collection.key,
   );
   const name = operation.role?.collection.name;
-  if (name === undefined) return undefined;
+  if (name === undefined) return 'the contract does not tell of what it is a listing';
   const rows = (): number => bench.sandbox.state()[name]?.length ?? 0;
   const count = sized(bench, operation) === undefined ? ROWS_UNSIZED : ROWS;
   if (creation)
@@ -162,7 +236,11 @@ async function fill(bench: Bench, operation: HttpBenchOperation): Promise<number
         { idempotencyKey: `row-${n}` },
       );
     }
-  return rows() > PAGE_SIZE ? rows() : undefined;
+  if (rows() > PAGE_SIZE) return rows();
+  const made = creation
+    ? `by ${creation.name} there are ${rows()}`
+    : `no operation of the manifest makes any`;
+  return `it needs more than ${PAGE_SIZE} rows of \`${name}\`, and ${made}; give them under \`data: { ${name}: [ … ] }\` in \`fixtures/conformance.yaml\``;
 }
 
 /** Rows are made under the parents that the listing will name, and with what it cannot be asked without. */

@@ -176,6 +176,15 @@ describe('sandbox', () => {
     expect(out).toBe('');
   });
 
+  it('says which port is taken', async () => {
+    const { port } = server.address() as AddressInfo;
+    expect(await ordersOf('--port', String(port))).toMatchObject({
+      code: exit.usage,
+      out: '',
+      err: expect.stringContaining(`--port: ${port}, for shop, is taken`),
+    });
+  });
+
   it('prints no address of a sandbox where another does not start', async () => {
     const second =
       '  second: { connector: shop, baseUrl: env:SECOND_URL, credentials: { key: { token: env:SHOP_KEY } } }\n';

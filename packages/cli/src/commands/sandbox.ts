@@ -98,14 +98,18 @@ async function runSandboxes(session: Session, args: Args, io: Io): Promise<ExitC
     }
     const options = { ...(port !== undefined && { port }), clock: io.clock };
     const given = rows.get(name);
-    const sandbox = isMail(contract)
-      ? await startMailSandbox({ ...options, controlPort: 0 })
-      : await startWith(
+    const starting = isMail(contract)
+      ? startMailSandbox({ ...options, controlPort: 0 })
+      : startWith(
           given ?? (await fixtureRows(connection.connector, session, io)),
           // Whoever says which rows there are wants a 404 for the others.
           { contract, manifest, seed, imagine: given === undefined, ...options },
           io,
         );
+    const sandbox = await starting.catch((error: unknown) => {
+      if (!isObject(error) || error['code'] !== 'EADDRINUSE') throw error;
+      throw new UsageError(`--port: ${port}, for ${name}, is taken; give another, or none for free ones`);
+    });
     running.defer(() => sandbox.close());
     const control = 'controlUrl' in sandbox ? sandbox.controlUrl : sandbox.url;
     const held =

@@ -1,3 +1,4 @@
+import { DatabaseSync } from 'node:sqlite';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type Bench, failure, openBench, refused, unavailable } from './testing/bench.ts';
 import { call, literal, planFor, probe, step, undoable } from './testing/plan.ts';
@@ -252,6 +253,77 @@ describe('forEach', () => {
     await bench.runtime.idle();
     expect(bench.state(runId)).toBe('succeeded');
     expect(inputs('create')).toEqual([{ id: 'x' }, { id: 'y' }, { id: 'y' }, { id: 'z' }]);
+  });
+
+  describe('one in another, which was stopped before it came there when the run was first resumed', () => {
+    /** Of `b` the put fails when resumed, before `a` comes to its list, whose one item had failed before. */
+    const resumedTwice = async (): Promise<string> => {
+      const isOf = (sku: string) => ({ when: `line.sku == '${sku}'` });
+      const pause = step('wait', 'pause', { for: { durationMs: 3_000 } });
+      const making = [call('make', 'acme.create'), pause];
+      const inner = forEach({ as: 'part', key: { expression: 'part' }, steps: making });
+      const within = { ...inner, id: 'inner', in: 'event.parts', result: { literal: 0 }, ...isOf('a') };
+      const steps = [call('put', 'acme.put', isOf('b')), within];
+      bench = await openBench(
+        planFor({
+          onFailure: 'hold',
+          steps: [forEach({ concurrency: 1, result: { literal: 0 }, steps })],
+        }),
+      );
+      bench.target.script = {
+        put: [{ fail: unavailable }, { fail: refused }],
+        create: [{ fail: refused }],
+      };
+      const runId = await bench.order({ id: 'a', lines: lines('b', 'a'), parts: ['x'] });
+      await bench.runtime.idle();
+      await resumed(runId, 'failed');
+      expect([bench.target.count('put'), bench.target.count('create')], 'stopped before it').toEqual([2, 1]);
+      return runId;
+    };
+    const resumed = async (runId: string, state: string): Promise<void> => {
+      await bench.runtime.resume(runId, 'ana', 'try again');
+      await bench.runtime.idle();
+      expect(bench.state(runId)).toBe(state);
+    };
+
+    test('tries what had failed once when it is resumed again', async () => {
+      const runId = await resumedTwice();
+      bench.target.script = { create: [{ fail: refused }] };
+      await resumed(runId, 'failed');
+      expect(bench.target.count('create')).toBe(2);
+      await bench.crash();
+      await resumed(runId, 'waiting');
+      await bench.pass(3_000);
+      expect([bench.state(runId), bench.target.count('create')]).toEqual(['succeeded', 3]);
+    });
+
+    test('passes over no pause', async () => {
+      const runId = await resumedTwice();
+      await resumed(runId, 'waiting');
+      await bench.pass(2_999);
+      expect(bench.state(runId)).toBe('waiting');
+      await bench.pass(1);
+      expect(bench.state(runId)).toBe('succeeded');
+    });
+
+    test('goes on as an earlier version began it, once for each time it was resumed', async () => {
+      const runId = await resumedTwice();
+      bench.target.script = { create: [{ never: 'before' }] };
+      await bench.runtime.resume(runId, 'ana', 'try again');
+      while (bench.target.count('create') < 2) await new Promise((resolve) => setImmediate(resolve));
+      const file = new DatabaseSync(bench.file);
+      const row = "UPDATE journal SET value = 'null' WHERE key = 'lines[a]|inner/joined/2!'";
+      expect(file.prepare(row).run().changes).toBe(1);
+      file.close();
+      bench.target.script = { create: [{ fail: refused }, { fail: refused }] };
+      await bench.crash();
+      await bench.pass(1_000);
+      expect([bench.state(runId), bench.target.count('create')]).toEqual(['failed', 4]);
+      await bench.crash();
+      await resumed(runId, 'waiting');
+      await bench.pass(3_000);
+      expect([bench.state(runId), bench.target.count('create')]).toEqual(['succeeded', 5]);
+    });
   });
 
   test('an item in doubt does not keep the others from going on', async () => {

@@ -406,8 +406,6 @@ export class Strand implements RunContext {
   }
 
   async fork<T>(fork: Fork<T>): Promise<readonly (T | undefined)[]> {
-    // That it has forked is on record before any strand begins: what stops the run stops it in them, not before them.
-    await this.step(`${fork.key}!`, () => ({ value: null }));
     const joined = this.#recall(fork.key);
     const isJoined = joined !== undefined;
     // What a process before may have begun here, it began in one of the strands.

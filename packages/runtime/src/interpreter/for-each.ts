@@ -6,7 +6,7 @@ import { undoAll } from './compensate.ts';
 import { type Confirmed, forwardFact, type Progress, runSteps, type Stop, scopeOf } from './interpret.ts';
 import { fix, irreversibleFixes } from './openings.ts';
 import type { StepEnd } from './steps.ts';
-import { blockFailed, firstStop, type StrandEnd, strandProgress, takeOver } from './strands.ts';
+import { beginBlock, blockFailed, firstStop, type StrandEnd, strandProgress, takeOver } from './strands.ts';
 
 interface Item {
   readonly key: string;
@@ -39,13 +39,14 @@ export async function forEachStep(progress: Progress, step: ForEachStep, round: 
   }
 
   const good = items.filter((item) => item.bad === undefined);
+  const { key, rounds } = await beginBlock(progress, step.id, round);
   const ends = await ctx.fork<StrandEnd>({
-    key: `${step.id}/joined/${round}`,
+    key,
     isRepeat: round > 0,
     concurrency: step.concurrency,
     strands: good.map((item) => ({
       name: strandName(step, item),
-      run: async (own) => carryOutItem(progress, step, item, round, own),
+      run: async (own) => carryOutItem(progress, step, item, rounds, own),
     })),
     stops: ({ stop }) =>
       stop !== undefined && (step.onItemFailure === 'stop' || stop.givenUp || stop.cancelled !== undefined),
@@ -106,12 +107,12 @@ async function carryOutItem(
   progress: Progress,
   step: ForEachStep,
   item: Item,
-  round: number,
+  rounds: readonly number[],
   ctx: Progress['ctx'],
 ): Promise<StrandEnd> {
   const name = progress.place + strandName(step, item);
   const names = { ...progress.names, [step.as]: item.value };
-  const own = await strandProgress(progress, ctx, { place: `${name}.`, round, names });
+  const own = await strandProgress(progress, ctx, { place: `${name}.`, rounds, names });
   const stop = await runSteps(own, step.steps);
   if (stop !== undefined) return { name, progress: own, stop };
   if (step.result === undefined) return { name, progress: own };

@@ -28,8 +28,10 @@ export interface Progress {
   readonly place: string;
   /** What expressions see besides: the item of each list that the step is inside of. */
   readonly names?: Readonly<Record<string, Json>>;
-  /** In a strand: the round that it is in, and the last that it may begin. See `carryOut`. */
-  readonly rounds?: { now: number; readonly last: number };
+  /** Rounds in which blocks have begun, by step id. See `beginBlock`. */
+  readonly begun: Record<string, readonly number[]>;
+  /** In a strand: the round that it is in, and all of its block since the one that it was begun in. See `carryOut`. */
+  readonly rounds?: { now: number; readonly all: readonly number[] };
   /** The last step that ended well. */
   lastStep?: string;
 }
@@ -74,6 +76,7 @@ export async function interpret(ctx: RunContext, loaded: LoadedPlan, call: Calle
     steps: Object.create(null),
     readings: {},
     confirmed: [],
+    begun: Object.create(null),
     place: '',
   };
   const { steps, success, output } = loaded.plan;
@@ -157,14 +160,15 @@ type Execute = (round: number, from: number) => StepEnd | Promise<StepEnd>;
 /**
  * One step, in rounds: the first, and one more for each time that a person resumed the run at it. `from` is the number
  * of the round's first attempt. Within a strand a failure ends the strand, and the step that holds it is resumed: then
- * the strand begins its next round where it failed.
+ * the strand begins its next round where it failed. That is the next in which its block was begun: in those between, what
+ * the block is in was stopped before it came there, so this strand was not to go on either.
  */
 async function carryOut(progress: Progress, id: string, execute: Execute): Promise<Stop | undefined> {
   const { ctx, rounds } = progress;
   let from = 1;
-  for (let round = rounds?.now ?? 0; ; round++) {
-    const isPast = rounds !== undefined && round < rounds.last;
-    const interruption = ctx.interruption(`${id}/${round}`, isPast);
+  let round = rounds?.now ?? 0;
+  for (;;) {
+    const interruption = ctx.interruption(`${id}/${round}`, isPast(progress, round));
     const end: StepEnd =
       interruption === undefined
         ? await execute(round, from)
@@ -190,7 +194,8 @@ async function carryOut(progress: Progress, id: string, execute: Execute): Promi
       quarantine: end.quarantine ?? false,
     };
     if (rounds !== undefined) {
-      if (stop.cancelled !== undefined || stop.givenUp || rounds.now >= rounds.last) {
+      const next = rounds.all.find((one) => one > rounds.now);
+      if (stop.cancelled !== undefined || stop.givenUp || next === undefined) {
         ctx.note({
           kind: 'branch',
           step: stop.step,
@@ -198,7 +203,8 @@ async function carryOut(progress: Progress, id: string, execute: Execute): Promi
         });
         return stop;
       }
-      rounds.now = round + 1;
+      rounds.now = next;
+      round = next;
       ctx.passedEnd();
       ctx.boundsAnew();
       from = Math.max(from, end.attempts + 1);
@@ -209,7 +215,13 @@ async function carryOut(progress: Progress, id: string, execute: Execute): Promi
     if (cancelled !== undefined) return { ...stop, cancelled };
     ctx.boundsAnew();
     from = Math.max(from, end.attempts + 1);
+    round++;
   }
+}
+
+/** Has the strand ended in this round before? Then it is asked for what it did in it. */
+export function isPast({ rounds }: Progress, round: number): boolean {
+  return rounds !== undefined && round !== rounds.all.at(-1);
 }
 
 /** Does the run stay where it failed, so that it can be resumed there? Where nothing is to be undone, always. */

@@ -13,7 +13,7 @@ import { writeBasedOn } from './based-on.ts';
 import { callStep } from './call-step.ts';
 import { runStep } from './child.ts';
 import { forEachStep } from './for-each.ts';
-import { type Progress, runSteps, type Stop, scopeOf } from './interpret.ts';
+import { isPast, type Progress, runSteps, type Stop, scopeOf } from './interpret.ts';
 import { interruptionEnd } from './interruption.ts';
 import { madeAgain } from './made-again.ts';
 import { parallelStep } from './strands.ts';
@@ -153,10 +153,8 @@ async function waitStep(progress: Progress, step: WaitStep, round: number): Prom
   if (isTime) {
     const until = 'durationMs' in target ? begun + target.durationMs : dateOf(progress, target.until);
     if (typeof until !== 'number') return { as: 'failed', failure: until, attempts: round + 1 };
-    const { rounds } = progress;
     // Of a branch that ended in an earlier round the wait is over, whatever a clock that was set back says.
-    const isPast = rounds !== undefined && round < rounds.last;
-    const interruption = isPast
+    const interruption = isPast(progress, round)
       ? ctx.interruption(`${name}z`, true)
       : await ctx.sleepUntil(until, place, `${name}z`, 'deadlinePaused');
     if (interruption !== undefined)

@@ -20,14 +20,15 @@ export interface StrandEnd {
  */
 export async function parallelStep(progress: Progress, step: ParallelStep, round: number): Promise<StepEnd> {
   const { ctx, place } = progress;
+  const { key, rounds } = await beginBlock(progress, step.id, round);
   const ends = await ctx.fork<StrandEnd>({
-    key: `${step.id}/joined/${round}`,
+    key,
     isRepeat: round > 0,
     concurrency: step.branches.length,
     strands: step.branches.map(({ name, steps }) => ({
       name: `${step.id}.${name}`,
       run: async (own) => {
-        const inside = await strandProgress(progress, own, { place, round });
+        const inside = await strandProgress(progress, own, { place, rounds });
         const stop = await runSteps(inside, steps);
         return { name: `${place}${step.id}.${name}`, progress: inside, ...(stop && { stop }) };
       },
@@ -46,14 +47,37 @@ export async function parallelStep(progress: Progress, step: ParallelStep, round
   return { as: 'done' };
 }
 
+/**
+ * Begins a block in one of its rounds, with those that it was begun in until then. That it has begun is on record before any
+ * strand is: what stops the run stops it in them, not before them. What the block is in may have been stopped before it came
+ * here, so that there are fewer than it has counted.
+ */
+export async function beginBlock(
+  { ctx, begun }: Progress,
+  id: string,
+  round: number,
+): Promise<{ readonly key: string; readonly rounds: readonly number[] }> {
+  const key = `${id}/joined/${round}`;
+  const before = begun[id] ?? [];
+  const known = await ctx.step(`${key}!`, () => ({ value: [...before, round] }));
+  // What an earlier version has begun says nothing, and its strands took up each round in between.
+  const rounds = Array.isArray(known) ? known : [...before, ...allUpTo(round, before.at(-1))];
+  begun[id] = rounds;
+  return { key, rounds };
+}
+
+function allUpTo(round: number, after = round - 1): readonly number[] {
+  return Array.from({ length: round - after }, (_, index) => after + 1 + index);
+}
+
 /** The progress of a strand: it knows what its fork's strand knows, and keeps what it does to itself. */
 export async function strandProgress(
   outer: Progress,
   ctx: RunContext,
-  of: { readonly place: string; readonly round: number; readonly names?: Progress['names'] },
+  of: { readonly place: string; readonly rounds: readonly number[]; readonly names?: Progress['names'] },
 ): Promise<Progress> {
   // The strand's first row: from here on it has begun, whatever becomes of this process.
-  const since = await ctx.step('@', () => ({ value: of.round }));
+  const since = await ctx.step('@', () => ({ value: of.rounds.at(-1)! }));
   const names = of.names ?? outer.names;
   return {
     ctx,
@@ -62,8 +86,9 @@ export async function strandProgress(
     steps: Object.assign(Object.create(null), outer.steps),
     readings: {},
     confirmed: [],
+    begun: Object.create(null),
     place: of.place,
-    rounds: { now: since, last: of.round },
+    rounds: { now: since, all: of.rounds.filter((round) => round >= since) },
     ...(names !== undefined && { names }),
   };
 }

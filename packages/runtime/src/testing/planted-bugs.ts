@@ -407,7 +407,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     'this.#run.openingWrite(this.#prefix, wait.opening, wait.expiresAtMs),',
     '',
   ),
-  bug('items share their keys', lists, 'place: `${name}.`, round', "place: '', round"),
+  bug('items share their keys', lists, 'place: `${name}.`, rounds', "place: '', rounds"),
   bug('two items of one key are both carried out', lists, 'if (earlier !== undefined)', 'if (1 > 2)'),
   bug('a bad item is carried out', lists, 'items.filter((item) => item.bad === undefined)', 'items'),
   bug(
@@ -455,9 +455,9 @@ export const plantedBugs: readonly PlantedBug[] = [
   ),
   bug(
     'a fork leaves no trace before it is joined',
-    strand,
-    'await this.step(`${fork.key}!`, () => ({ value: null }));',
-    '',
+    strands,
+    'await ctx.step(`${key}!`, () => ({ value: [...before, round] }));',
+    '[...before, round];',
   ),
   bug(
     'a strand asks for what another did',

@@ -347,8 +347,6 @@ export class MemoryStrand implements RunContext {
   }
 
   async fork<T>(fork: Fork<T>): Promise<readonly (T | undefined)[]> {
-    // That it has forked is on record before any strand begins.
-    await this.step(`${fork.key}!`, () => ({ value: null }));
     // Written below, by this function alone.
     const joined = this.#recall(fork.key) as { readonly unbegun: readonly string[] } | undefined;
     // What a process before may have begun here, it began in one of the strands.

@@ -13,9 +13,9 @@ export const connectorFailures = {
   },
   CONNECTION_CALL_HELD: {
     severity: 'info',
-    title: 'a switch holds the call; nothing was sent',
-    why: 'A person stopped the pipeline or the connection while the call was on its way out.',
-    fix: 'Nothing: the run waits, and sends it when the switch is lifted (`tenon switches`).',
+    title: 'a switch or a closed window holds the call; nothing was sent',
+    why: 'A person stopped the pipeline or the connection, or its maintenance began, while the call was on its way out.',
+    fix: 'Nothing: the run waits, and sends it when the switch is lifted (`tenon switches`), or the window is over (`tenon flow`).',
   },
   HTTP_REQUEST_INVALID: {
     severity: 'error',

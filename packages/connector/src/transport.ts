@@ -48,7 +48,7 @@ export interface CallRequest {
   readonly isRetry?: boolean;
   /**
    * Asked last, after any waiting and right before bytes go out: `true` gives the call up unsent (`calledOff`). This is
-   * how a kill switch reaches a call that stands in a line.
+   * how a kill switch, or a window that closes, reaches a call that stands in a line.
    */
   readonly isCalledOff?: () => boolean;
   /** In place of `input.body`: a body of bytes that is streamed. HTTP only. */
@@ -87,7 +87,7 @@ export const calledOff: CallResult = {
   failure: {
     class: 'transient',
     code: 'CONNECTION_CALL_HELD',
-    message: 'a switch holds this call; nothing was sent',
+    message: 'a switch or a closed window holds this call; nothing was sent',
     delivery: 'notSent',
   },
 };

@@ -58,12 +58,14 @@ export class Calls {
   ): Promise<CallResult | 'held'> {
     const { board } = this.#engine;
     const isCalledOff = (): boolean => {
+      // It may have closed since the run looked: while a look before a write was answered, or while the call stood in a line.
+      if (this.#engine.closedUntil(connection) !== undefined) return true;
       if (board.isQuiet) return false;
       const pipelines = run?.pipelines ?? [request.origin.pipeline];
       const isPaused = run !== undefined && this.#engine.isPaused(run.row);
       return isPaused || board.isHeld(pipelines, connection, request.purpose);
     };
-    // Nothing is awaited between here and the transport: a switch that is set is kept from this moment on.
+    // Nothing is awaited between here and the transport: a switch that is set, or a window, is kept from this moment on.
     if (isCalledOff()) return Promise.resolve('held');
     const abroad = this.#abroad(connection, request);
     if (abroad !== undefined) return Promise.resolve({ ok: false, failure: abroad });

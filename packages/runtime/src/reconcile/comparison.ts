@@ -30,7 +30,7 @@ export interface UnderWay {
 }
 
 export interface ComparisonParts extends Pick<RuntimeOptions, 'clock' | 'random'> {
-  readonly engine: Pick<EmbeddedEngine, 'call' | 'closedUntil' | 'now'>;
+  readonly engine: Pick<EmbeddedEngine, 'call' | 'now'>;
   readonly staging: Staging;
   /** The runtime is stopping: what comes out is then not whole, and not to be reported. */
   readonly stopped: AbortSignal;
@@ -40,7 +40,7 @@ export interface ComparisonParts extends Pick<RuntimeOptions, 'clock' | 'random'
 
 /**
  * Reads both systems and holds them against each other, part by part. Looks twice where the plan says so: what has gone by
- * the second look was on its way. Only reads are made, each through the same guards, switches and grants as a run's.
+ * the second look was on its way. Only reads are made, each through the same guards, switches, windows and grants as a run's.
  */
 export class Comparison {
   readonly #plan: ReconciliationPlan;
@@ -105,7 +105,7 @@ export class Comparison {
 
   async #readSide(side: Side, loaded: LoadedSide, window: JsonObject): Promise<void> {
     const plan = this.#plan;
-    const { clock, random, staging } = this.#parts;
+    const { clock, engine, random, staging } = this.#parts;
     const { id, read } = this.#underWay;
     const { signal } = this.#underWay.abort;
     const records = readRecords({
@@ -115,7 +115,7 @@ export class Comparison {
       random,
       signal,
       call: (connection, request) =>
-        this.#call(connection, {
+        engine.call(connection, {
           ...request,
           traceparent: traceparentFor(id),
           correlationId: id,
@@ -136,15 +136,6 @@ export class Comparison {
       }
     }
     if (batch.length > 0) await staging.add(batch);
-  }
-
-  /** A maintenance window holds it as a switch does. */
-  async #call(
-    ...[connection, request]: Parameters<EmbeddedEngine['call']>
-  ): ReturnType<EmbeddedEngine['call']> {
-    return this.#parts.engine.closedUntil(connection) === undefined
-      ? this.#parts.engine.call(connection, request)
-      : 'held';
   }
 
   async #hold(atMs: number, look: Look): Promise<void> {

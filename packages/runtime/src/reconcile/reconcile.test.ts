@@ -13,6 +13,7 @@ import {
   sideOf,
   type TestRecord,
 } from '../testing/reconciliation.ts';
+import { until } from '../testing/until.ts';
 
 let bench: Bench;
 afterEach(() => bench?.close());
@@ -315,6 +316,31 @@ describe('a comparison that does not go through', () => {
     await bench.runtime.liftSwitch('kill/connection/books', 'ana', 'over');
     bench.clock.advance(5_000);
     expect(await ended(bench, begun.ok ? begun.report : '')).toMatchObject({ differences: 5 });
+  });
+
+  test('reads nothing in a closed window, though it closes between two pages, and goes on when that is over', async () => {
+    bench = await openBench();
+    let opensAtMs: number | undefined;
+    bench.closedUntil = () => (bench.clock.now() < (opensAtMs ?? 0) ? opensAtMs : undefined);
+    listing(bench, {
+      listOrders: () => SHOP,
+      listInvoices: () => {
+        opensAtMs ??= bench.clock.now() + 60_000;
+        return BOOKS;
+      },
+    });
+    await bench.runtime.activateReconciliations([reconciliationFor()]);
+    const begun = await bench.runtime.reconcile('invoices-agree', 'ana', 'a test', false);
+    await until(() => bench.target.count('listInvoices') === 1);
+    const atClosing = bench.target.calls.length;
+    for (let passedMs = 0; passedMs < 50_000; passedMs += 5_000) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      bench.clock.advance(5_000);
+    }
+    expect(bench.target.calls).toHaveLength(atClosing);
+    bench.clock.advance(10_000);
+    expect(await ended(bench, begun.ok ? begun.report : '')).toMatchObject({ differences: 5 });
+    expect(bench.target.count('listInvoices')).toBe(3);
   });
 
   test('is made again under the same report after a crash, and lists nothing twice', async () => {

@@ -614,9 +614,9 @@ export const plantedBugs: readonly PlantedBug[] = [
   ),
   bug(
     'a closed window is not kept',
-    strand,
-    'return untilMs === undefined ? undefined : this.#putBy',
-    'return untilMs !== 0 ? undefined : this.#putBy',
+    engine,
+    'if (connection === undefined || this.#options.closedUntil === undefined) return undefined;',
+    'if (connection === undefined || 1 < 2 || this.#options.closedUntil === undefined) return undefined;',
   ),
   bug(
     'a call that never answers is waited for for ever',

@@ -38,6 +38,12 @@ export interface RunContext {
   /** Within a strand that goes on where it had ended in an earlier round: what it noted up to there was stored with its end. */
   passedEnd(): void;
 
+  /**
+   * The strand has failed of itself at this place: executed again it comes here, and no other that was stopped for its sake stops it
+   * before. Needed where a failure leaves no record, such as a check's.
+   */
+  failed(place: string): void;
+
   /** Phase the run shows while it moves on. Default `running`. */
   enter(phase: 'running' | 'compensating'): void;
 

@@ -496,6 +496,94 @@ describe('parallel', () => {
     expect(bench.state(runId)).toBe('succeeded');
   });
 
+  test.each([
+    [
+      'a check',
+      step('check', 'fails', {
+        that: [{ condition: 'event.amount > 0', message: 'none' }],
+        otherwise: 'fail',
+      }),
+    ],
+    ['an expression', step('set', 'fails', { value: { expression: 'event.nothing.there' } })],
+  ])(
+    'one that failed of %s stays the cause when the run is carried out again, though it stopped another',
+    async (_, fails) => {
+      const put = (id: string) => call(id, 'acme.put');
+      // They leave no record, and take so long that another has been carried out again when this one fails.
+      const idle = Array.from({ length: 10 }, (_, i) => step('set', `idle${i}`, { value: { literal: i } }));
+      bench = await openBench(
+        planFor({
+          onFailure: 'hold',
+          steps: [
+            step('parallel', 'three', {
+              branches: [
+                { name: 'stopped', steps: [put('first'), put('second')] },
+                { name: 'busy', steps: [call('slow', 'acme.create'), put('paused')] },
+                { name: 'fails', steps: [...idle, fails] },
+              ],
+            }),
+          ],
+        }),
+      );
+      const turns = async () => {
+        for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+      };
+      const first = Promise.withResolvers<void>();
+      // While it is under way the others are not joined.
+      const slow = Promise.withResolvers<void>();
+      bench.target.script = { put: [{ wait: first.promise }], create: [{ wait: slow.promise }] };
+      const runId = await bench.order({ id: 'a', amount: 0 });
+      await turns();
+      first.resolve();
+      await turns();
+      expect(inputs('put'), 'the second was stopped').toEqual([{ id: 'first' }]);
+      const paused = await bench.runtime.setSwitch(
+        { kind: 'pause', pipeline: 'orders', onlyKeys: [] },
+        'ana',
+        'a look',
+      );
+      slow.resolve();
+      await bench.runtime.idle();
+      expect(bench.state(runId), 'it stands aside').toBe('running');
+      await bench.runtime.liftSwitch(paused.ok ? paused.switch.id : '', 'ana', 'looked');
+      await bench.pass(1_000);
+      expect(bench.runtime.deadLetters()).toMatchObject([{ runId, step: 'three' }]);
+      expect(bench.runtime.run(runId)!.failure!.message).toContain('; fails: ');
+    },
+  );
+
+  test('a round in which the run never came to its branches lets none of them go on', async () => {
+    const never = step('check', 'never', {
+      that: [{ condition: 'false', message: 'no' }],
+      otherwise: 'fail',
+    });
+    bench = await openBench(
+      planFor({
+        onFailure: 'hold',
+        limits: { concurrency: 1, deadlineMs: 60_000 },
+        steps: [
+          both([step('wait', 'rest', { for: { durationMs: 3_000 } }), call('after', 'acme.put')], [never]),
+        ],
+      }),
+    );
+    const runId = await bench.order({ id: 'a' });
+    await bench.pass(100);
+    expect(bench.runtime.run(runId)!.failure, 'before the wait is over').toMatchObject({
+      code: 'CHECK_NOT_MET',
+    });
+    bench.onEntry = ({ details }) => {
+      if (details['action'] === 'resume') bench.clock.jump(90_000);
+    };
+    await bench.runtime.resume(runId, 'ana', 'try again');
+    await bench.runtime.idle();
+    expect(bench.runtime.run(runId)!.failure).toMatchObject({ code: 'RUN_DEADLINE_EXCEEDED' });
+    delete bench.onEntry;
+    await bench.runtime.resume(runId, 'ana', 'try again');
+    await bench.runtime.idle();
+    expect(bench.runtime.run(runId)!.failure).toMatchObject({ code: 'CHECK_NOT_MET' });
+    expect(bench.target.count('put'), 'the wait was not over').toBe(0);
+  });
+
   test('waits of two branches end each by its own event', async () => {
     const wait = (id: string, by: string) =>
       step('wait', id, {

@@ -19,7 +19,7 @@ import { type EventParts, eventParts } from './event-value.ts';
 import type { Noted } from './ledger-rows.ts';
 import type { JournalRow, OpeningRow, RunRow } from './run-row.ts';
 import type { Write } from './statements.ts';
-import { Strand, type StrandMemory, type Wait } from './strand.ts';
+import { FAILED, Strand, type StrandMemory, type Wait } from './strand.ts';
 
 /** What a run needs of the engine that carries it. */
 export interface RunHost {
@@ -168,6 +168,7 @@ export class EmbeddedRun {
       recorded: 0,
       lastRecordAt: this.#acceptedAt,
       isInterrupted: this.#wasInterrupted,
+      failures: 0,
     };
     for (const { key, at } of journal)
       if (!key.startsWith('#') && !key.includes('|')) count(this.#rootMemory, at);
@@ -179,7 +180,8 @@ export class EmbeddedRun {
     if (this.#memories === undefined) {
       this.#memories = new Map();
       for (const [key, { at }] of this.journal)
-        if (!key.startsWith('#') && key.includes('|')) {
+        if (key.startsWith(FAILED)) this.#memory(strandOf(key.slice(FAILED.length))).failures++;
+        else if (!key.startsWith('#') && key.includes('|')) {
           const memory = this.#memory(strandOf(key));
           count(memory, at);
           memory.isInterrupted = this.#wasInterrupted;
@@ -191,7 +193,12 @@ export class EmbeddedRun {
   #memory(prefix: string): StrandMemory {
     const known = this.#memories?.get(prefix);
     if (known !== undefined) return known;
-    const made: StrandMemory = { recorded: 0, lastRecordAt: this.#acceptedAt, isInterrupted: false };
+    const made: StrandMemory = {
+      recorded: 0,
+      lastRecordAt: this.#acceptedAt,
+      isInterrupted: false,
+      failures: 0,
+    };
     this.#memories?.set(prefix, made);
     return made;
   }
@@ -320,10 +327,15 @@ export class EmbeddedRun {
 
   recordStop(key: string, found: Interruption): void {
     this.#hasStops = true;
+    this.recordOwn(key, { ...found });
+  }
+
+  /** A row of the engine's own: it counts as nothing that a strand did. */
+  recordOwn(key: string, value: Json): void {
     this.goLive();
     const now = this.host.now();
-    this.write([['putJournal', this.row.seq, key, now, JSON.stringify(found)]], []);
-    this.journal.set(key, { at: now, value: { ...found } });
+    this.write([['putJournal', this.row.seq, key, now, JSON.stringify(value)]], []);
+    this.journal.set(key, { at: now, value });
   }
 
   /** The process stops, or the pipeline is paused: the run stays due, and goes on from here. */

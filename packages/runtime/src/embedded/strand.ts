@@ -37,6 +37,8 @@ export interface StrandMemory {
   lastRecordAt: number;
   /** A process before may have begun what the strand is about to do. */
   isInterrupted: boolean;
+  /** Places at which it has failed of itself. */
+  failures: number;
 }
 
 /** What a strand waits for. */
@@ -59,6 +61,9 @@ export interface Wait {
   readonly isReload?: boolean;
 }
 
+/** Begins the keys of rows that say where a strand has failed of itself. */
+export const FAILED = '#failed/';
+
 /**
  * One line of doing within a run: the run's own (with an empty prefix), or one of a fork. It asks for what it did in
  * order, so that counting its rows tells where it is: replaying (it asks for what it did before) → live (it does new
@@ -75,6 +80,8 @@ export class Strand implements RunContext {
   #recalled = 0;
   readonly #bounds: StepBounds;
   #notes: Fact[] = [];
+  /** Those of its memory's that this execution has come to. */
+  #failures = 0;
   /** By place of a hold, how often this execution was stopped there: what comes by it again is a round later. */
   #stopsAtHolds: Map<string, number> | undefined;
   /** Of a strand of a fork that has suspended; empty when it only steps aside for a process that stops. */
@@ -137,6 +144,16 @@ export class Strand implements RunContext {
     if (this.#recall(key) !== undefined || this.#isReplaying) return;
     this.#run.goLive();
     this.#record(key, null, [], []);
+  }
+
+  failed(place: string): void {
+    const key = `${FAILED}${this.#prefix}${place}`;
+    if (this.#run.journal.has(key)) this.#failures++;
+    else if (!this.#isReplaying) {
+      this.#run.recordOwn(key, null);
+      this.#memory.failures++;
+      this.#failures++;
+    }
   }
 
   passedEnd(): void {
@@ -499,6 +516,8 @@ export class Strand implements RunContext {
     if (found !== undefined) return found;
     const { step, leftMs } = this.#bounds.innermost;
     if (countsDown && leftMs > 0 && this.now() >= this.deadlineAt()) return { kind: 'deadline', step };
+    // What it is stopped by may itself have been stopped for what this one is about to fail of again.
+    if (this.#failures < this.#memory.failures) return undefined;
     for (let group = this.#group; group !== undefined; group = group.outer)
       if (group.stoppedBy !== undefined) return { kind: 'stopped', by: group.stoppedBy };
     return undefined;

@@ -118,6 +118,7 @@ async function carryOutItem(
   if (step.result === undefined) return { name, progress: own };
   const result = own.loaded.template(step.result, scopeOf(own));
   if (result.ok) return { name, progress: own, result: result.value };
+  ctx.failed(`/result/${rounds.at(-1)}`);
   const failed: Stop = {
     step: name,
     failure: result.failure,

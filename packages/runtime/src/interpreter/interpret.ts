@@ -194,6 +194,7 @@ async function carryOut(progress: Progress, id: string, execute: Execute): Promi
       quarantine: end.quarantine ?? false,
     };
     if (rounds !== undefined) {
+      ctx.failed(`${id}/${round}`);
       const next = rounds.all.find((one) => one > rounds.now);
       if (stop.cancelled !== undefined || stop.givenUp || next === undefined) {
         ctx.note({

@@ -304,7 +304,25 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     'an early stop is not journaled',
     context,
-    "this.write([['putJournal', this.row.seq, key, now, JSON.stringify(found)]], []);",
+    "this.write([['putJournal', this.row.seq, key, now, JSON.stringify(value)]], []);",
+    '',
+  ),
+  bug(
+    'what failed of itself is stopped by what it had stopped, when it is carried out again',
+    strand,
+    'if (this.#failures < this.#memory.failures) return undefined;',
+    '',
+  ),
+  bug(
+    'what a check has let go on by is read again',
+    'interpreter/steps.ts',
+    'if (from > 1 && step.again !== undefined) {',
+    'if (step.again !== undefined) {',
+  ),
+  bug(
+    'what is read again is not what is gone by',
+    again,
+    "  if (end.as === 'done' && end.value !== undefined) progress.steps[id] = end.value;",
     '',
   ),
   bug(

@@ -11,7 +11,7 @@ import {
 } from '@tenon/runtime/engine';
 import type { MemoryEngine } from './memory-engine.ts';
 import { move, type StoredEvent, type StoredRun } from './memory-storage.ts';
-import { MemoryStrand, type StrandMemory } from './memory-strand.ts';
+import { FAILED, MemoryStrand, type StrandMemory } from './memory-strand.ts';
 
 /** What a strand waits for: in which state, until when, and what ends it earlier. */
 export interface Left {
@@ -67,7 +67,9 @@ export class MemoryRun {
     this.deadlineMs = deadlineMs;
     this.#wasInterrupted = stored.isTaken;
     this.memoryOf('').isInterrupted = stored.isTaken;
-    for (const [key, { atMs }] of stored.journal) if (!key.startsWith('#')) this.counted(key, atMs);
+    for (const [key, { atMs }] of stored.journal)
+      if (key.startsWith(FAILED)) this.memoryOf(strandOf(key.slice(FAILED.length))).failures++;
+      else if (!key.startsWith('#')) this.counted(key, atMs);
     const now = engine.now();
     const { clockFrom, pausedSince } = stored;
     this.stored.clockFrom =
@@ -94,7 +96,7 @@ export class MemoryRun {
   memoryOf(prefix: string): StrandMemory {
     const known = this.#memories.get(prefix);
     if (known !== undefined) return known;
-    const made = { recorded: 0, lastRecordAt: this.stored.acceptedAtMs, isInterrupted: false };
+    const made = { recorded: 0, lastRecordAt: this.stored.acceptedAtMs, isInterrupted: false, failures: 0 };
     this.#memories.set(prefix, made);
     return made;
   }
@@ -271,11 +273,15 @@ export class MemoryRun {
 
   /** A row of a strand is there: one of an earlier activation, which a crash may have ended, or of this one. */
   counted(key: string, atMs: number, isEarlier = true): void {
-    const memory = this.memoryOf(key.slice(0, key.lastIndexOf('|') + 1));
+    const memory = this.memoryOf(strandOf(key));
     memory.recorded++;
     memory.lastRecordAt = Math.max(memory.lastRecordAt, atMs);
     if (isEarlier) memory.isInterrupted = this.#wasInterrupted;
   }
+}
+
+function strandOf(key: string): string {
+  return key.slice(0, key.lastIndexOf('|') + 1);
 }
 
 const CHILD_END = /\/child#\d+=$/;

@@ -32,9 +32,14 @@ export interface StrandMemory {
   lastRecordAt: number;
   /** A process before may have begun what it is about to do. */
   isInterrupted: boolean;
+  /** Places at which it has failed of itself. */
+  failures: number;
 }
 
 type StoredOpening = Opening & { readonly expiresAtMs?: number; readonly scannedTo?: number };
+
+/** Begins the keys of rows that say where a strand has failed of itself. */
+export const FAILED = '#failed/';
 
 /** One line of doing within a run: the run's own (with an empty prefix), or one of a fork. */
 export class MemoryStrand implements RunContext {
@@ -47,6 +52,8 @@ export class MemoryStrand implements RunContext {
   readonly #group: Group | undefined;
   readonly #bounds: StepBounds;
   #recalled = 0;
+  /** Those of its memory's that this execution has come to. */
+  #failures = 0;
   /** By place of a hold, how often this execution was stopped there: what comes by it again is a round later. */
   readonly #stopsAtHolds = new Map<string, number>();
   /** Keys that were asked for or recorded: each counts once. */
@@ -111,6 +118,16 @@ export class MemoryStrand implements RunContext {
     if (this.#recall(key) !== undefined || this.#isReplaying) return;
     this.#run.goLive();
     this.#record(key, null, [], () => {});
+  }
+
+  failed(place: string): void {
+    const key = `${FAILED}${this.#prefix}${place}`;
+    if (this.#run.stored.journal.has(key)) this.#failures++;
+    else if (!this.#isReplaying) {
+      this.#recordOwn(key, null);
+      this.#memory.failures++;
+      this.#failures++;
+    }
   }
 
   passedEnd(): void {
@@ -410,12 +427,15 @@ export class MemoryStrand implements RunContext {
     if (this.#memory.isInterrupted || this.#run.phase !== 'running') return undefined;
     const found = this.#run.whyStop(countsDown) ?? this.#lateStep(countsDown) ?? this.#stoppedByOther();
     if (found === undefined) return undefined;
+    this.#recordOwn(`#stop/${this.#prefix}${place}`, { ...found });
+    return found;
+  }
+
+  #recordOwn(key: string, value: Json): void {
     this.#run.goLive();
-    const entry = { atMs: this.now(), value: { ...found } };
-    const key = `#stop/${this.#prefix}${place}`;
+    const entry = { atMs: this.now(), value };
     this.#run.stored.journal.set(key, entry);
     this.#run.write((run) => run.journal.set(key, entry), []);
-    return found;
   }
 
   #lateStep(countsDown: boolean): Interruption | undefined {
@@ -426,6 +446,8 @@ export class MemoryStrand implements RunContext {
   }
 
   #stoppedByOther(): Interruption | undefined {
+    // What it is stopped by may itself have been stopped for what this one is about to fail of again.
+    if (this.#failures < this.#memory.failures) return undefined;
     for (let group = this.#group; group !== undefined; group = group.outer)
       if (group.stoppedBy !== undefined) return { kind: 'stopped', by: group.stoppedBy };
     return undefined;

@@ -502,6 +502,32 @@ function suite(storage: () => EngineStorage): void {
       expect(world.state(runId)).toBe('succeeded');
     });
 
+    test('what failed of itself is the cause after a kill as well, though it had stopped another', async () => {
+      const none = step('check', 'none', {
+        that: [{ condition: 'false', message: 'none' }],
+        otherwise: 'fail',
+      });
+      const branches = [
+        { name: 'stopped', steps: [call('first', 'acme.put'), call('second', 'acme.put')] },
+        { name: 'busy', steps: [call('slow', 'acme.put')] },
+        { name: 'fails', steps: [none] },
+      ];
+      await open({ onFailure: 'hold', steps: [step('parallel', 'both', { branches })] });
+      // It never answers, and keeps the others from being joined.
+      world.target.script = { put: [undefined, { never: 'before' }] };
+      const runId = await world.order({ id: 'a' });
+      while (world.target.count('put') < 2) await new Promise((resolve) => setImmediate(resolve));
+      for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+      world.kill();
+      await world.settle();
+      expect(world.target.count('put'), 'the second was stopped').toBe(3);
+      const trace = world.engine.trace({ runId });
+      expect(trace.findLast(({ kind }) => kind === 'state')?.details).toMatchObject({
+        to: 'failed',
+        code: 'CHECK_NOT_MET',
+      });
+    });
+
     test('a list that was stopped goes on at the failed item once it is resumed, also after a kill', async () => {
       await open({ onFailure: 'hold', steps: [list({ concurrency: 1 })] });
       world.target.script = { put: [undefined, { fail: refused }] };

@@ -24,7 +24,7 @@ export function judgeRun(history: History, run: RunSummary): readonly string[] {
       ];
     }),
     ...judgeUndoing(run, history.trace(run.runId), all),
-    ...judgeOnce(run, history.trace(run.runId)),
+    ...judgeOnce(run, history.trace(run.runId), all),
     ...judgePutOff(run, history.trace(run.runId)),
     ...judgeCause(run, history.trace(run.runId)),
   ];
@@ -137,11 +137,19 @@ function judgeUndoing(
 }
 
 /** What is done is done once, and a run that has succeeded does nothing more but to be undone. */
-function judgeOnce({ key }: RunSummary, trace: readonly LedgerEntry[]): readonly string[] {
+function judgeOnce(
+  { key }: RunSummary,
+  trace: readonly LedgerEntry[],
+  all: readonly PlanStep[],
+): readonly string[] {
   const ended = trace.find(({ kind, details }) => kind === 'state' && details['to'] === 'succeeded');
+  // What a check looks at: see `judgeRereads`.
+  const madeAgain = new Set(all.flatMap((each) => (each.kind === 'check' ? (each.again ?? []) : [])));
   // What a write is based on is read again where somebody else has written.
-  const done = trace.flatMap(({ kind, step, details }) =>
-    kind === 'stepDone' && details['operation'] !== 'acme.getAccount' ? (step ?? []) : [],
+  const done = trace.flatMap(({ kind, step = '', details }) =>
+    kind === 'stepDone' && details['operation'] !== 'acme.getAccount' && !madeAgain.has(stepOf(step))
+      ? step
+      : [],
   );
   const twice = done.filter((step, index) => done.indexOf(step) !== index);
   const after = trace.filter(

@@ -7,8 +7,9 @@ import { randomRun } from './children.ts';
  * What a seed is about. Half are about anything; the others look closely at what random plans come to too seldom: waits whose
  * event comes at the worst moment, lists that were stopped, resumed and gone through once more, lists that go on without
  * what failed, runs of others that are undone with them, writes of what others write too, more runs at one moment than there are
- * places, steps that are tried for longer than they may, any plan in a night in which the clocks are changed, and keys that are
- * forgotten soon under clocks that are set back.
+ * places, steps that are tried for longer than they may, checks of what was read and reads that are made again when a person has put
+ * right what they found, any plan in a night in which the clocks are changed, and keys that are forgotten soon under clocks that are set
+ * back.
  */
 export type Theme =
   | 'any'
@@ -20,7 +21,8 @@ export type Theme =
   | 'families'
   | 'writes'
   | 'crowd'
-  | 'deadlines';
+  | 'deadlines'
+  | 'rechecked';
 
 export function themeOf(seed: number): Theme {
   return THEMES[seed % 16] ?? 'any';
@@ -33,6 +35,7 @@ const THEMES: Readonly<Record<number, Theme>> = {
   6: 'resumed',
   7: 'families',
   9: 'writes',
+  10: 'rechecked',
   11: 'waits',
   13: 'crowd',
   14: 'deadlines',
@@ -46,6 +49,9 @@ export const ACCOUNTS = ['shared', 'other'] as const;
 const DEADLINES_MS = [2_000, 5_000, 15_000] as const;
 /** How many of the steps have one. */
 const BOUNDED_RATE = 0.1;
+
+/** What a read must give for the run to go on: as a rule it does. */
+export const ENOUGH = 10;
 
 /** How long a step waits for the payment. */
 const WAIT_MS = 20_000;
@@ -80,6 +86,34 @@ const halfOfThem = (id: string): PlanStep =>
     that: [{ condition: 'event.version < 2', message: 'of the other half' }],
     otherwise: 'fail',
   });
+
+/**
+ * Reads, goes by what it read where that is enough, and says what it went by: what the planner makes of such steps. Resumed at the
+ * check, the read is made once more.
+ */
+const rechecked = (random: Random, id: string): PlanStep[] => {
+  const [read, seen, known] = [`${id}r`, `${id}s`, `${id}k`];
+  const isKnown = step('check', known, {
+    that: [{ condition: `steps.${read}.amount > 0`, message: 'nothing there' }],
+    otherwise: 'fail',
+  });
+  const hasKnown = random.next() < 0.3;
+  const again = [read, ...(hasKnown ? [known] : []), seen];
+  return [
+    call(read, 'acme.get', random.next() < 0.3 ? { deadlineMs: pick(random, DEADLINES_MS) } : {}),
+    ...(hasKnown ? [isKnown] : []),
+    step('set', seen, { value: { expression: `steps.${read}.amount` } }),
+    step('check', `${id}c`, {
+      that: [{ condition: `steps.${seen} >= ${ENOUGH}`, message: 'too little' }],
+      otherwise: pick(random, ['fail', 'quarantine'] as const),
+      again,
+      ...(random.next() < 0.3 && { when: `steps.${seen} < 1000` }),
+    }),
+    undoable(`${id}w`, pick(random, ['acme.put', 'acme.create', 'acme.createBlind'] as const), {
+      with: { object: { id: { expression: 'event.id' }, seen: { expression: `steps.${seen}` } } },
+    }),
+  ];
+};
 
 /** Of each kind: what is harmless to repeat, what has a key, what has none, and what changes nothing. */
 const CROWDED = ['acme.put', 'acme.create', 'acme.createBlind', 'acme.createBlind', 'acme.get'] as const;
@@ -216,6 +250,45 @@ const themed: Readonly<Partial<Record<Theme, (random: Random, isSlow: boolean) =
       identity,
     });
   },
+  // Of what was read, once and again; in a list one item at a time, since what others do meanwhile could change what is read.
+  rechecked: (random) =>
+    planFor({
+      steps: [
+        ...(random.next() < 0.4 ? [call('s0', 'acme.put')] : []),
+        ...pick(random, [
+          () => rechecked(random, 's1'),
+          () => [
+            step('forEach', 's1', {
+              in: 'event.lines',
+              as: 'line0',
+              key: { expression: 'line0.sku' },
+              max: 10,
+              concurrency: 1,
+              onItemFailure: 'stop',
+              steps: rechecked(random, 's1i'),
+            }),
+          ],
+          () => [step('choose', 's1', { branches: [{ steps: rechecked(random, 's1b') }] })],
+          // What fails of itself leaves no record, and stops the others, each of which may have come to anything.
+          () => [
+            step('parallel', 's1', {
+              branches: [
+                { name: 'left', steps: [call('s1l', 'acme.put'), call('s1m', 'acme.put')] },
+                {
+                  name: 'middle',
+                  steps: [step('wait', 's1n', { for: { durationMs: 3_000 } }), call('s1o', 'acme.put')],
+                },
+                { name: 'right', steps: [call('s1p', 'acme.put'), halfOfThem('s1q')] },
+              ],
+            }),
+          ],
+        ])(),
+        ...(random.next() < 0.5 ? rechecked(random, 's2') : [shipped('s2')]),
+      ],
+      onFailure: pick(random, ['hold', 'hold', 'forward', 'compensate'] as const),
+      limits: { concurrency: 2, deadlineMs: pick(random, [20_000, 600_000]) },
+      identity,
+    }),
   // What is written is undone, while others write; newer and older events of one entity come together.
   writes: (random) => {
     const account = pick(random, ACCOUNTS);

@@ -9,7 +9,7 @@ import type { Witness } from './history.ts';
 import { Life } from './life.ts';
 import { Meanwhile } from './meanwhile.ts';
 import { Operator } from './operator.ts';
-import { ACCOUNTS, pick, type Theme } from './plans.ts';
+import { ACCOUNTS, ENOUGH, pick, type Theme } from './plans.ts';
 import { Sender } from './sender.ts';
 import type { SwitchHand } from './switch-hand.ts';
 import { Weather } from './weather.ts';
@@ -40,6 +40,8 @@ const MORE_FAULTS: Readonly<Partial<Record<Theme, number>>> = {
 };
 /** How often somebody else writes an account just before a run does. */
 const OTHERS_RATE = 0.2;
+/** How often a check finds too little in what was read, until somebody puts it right. */
+const TOO_LITTLE_RATE = 0.5;
 /** How often a process dies at the worst moment that there is. */
 const WORST_CRASH_RATE = 0.5;
 /** How long a breaker is open: longer than all attempts of a call. */
@@ -66,6 +68,8 @@ export class World {
   #deployed = 0;
   /** Orders that were sent. */
   #sent = 0;
+  /** Answers that were as they are to be. */
+  #reads = 0;
   /** The connection takes nothing until then. */
   #openUntilMs = 0;
   readonly #hasStalls: boolean;
@@ -123,10 +127,17 @@ export class World {
       if (fault !== undefined) coverage.saw(fault.is);
       if (fault === OPEN && !this.#isOpen()) this.#stayOpen(others);
       if (fault?.is === 'asked to wait (429)') this.#askedToWait(request);
-      const isOld = request.operation.operation === 'get' && others.next() < OTHERS_RATE;
-      if (fault !== undefined || !isOld) return fault?.does;
-      coverage.saw('answer of a stale replica');
-      return { result: OLD };
+      const isGet = request.operation.operation === 'get';
+      const isOld = isGet && others.next() < (theme === 'rechecked' ? TOO_LITTLE_RATE : OTHERS_RATE);
+      if (fault !== undefined) return fault.does;
+      if (isOld) {
+        coverage.saw('answer of a stale replica');
+        return { result: OLD };
+      }
+      // Another each time, so that what is written tells which was gone by.
+      return isGet && theme === 'rechecked'
+        ? { result: { id: 'r1', amount: ENOUGH + ++this.#reads } }
+        : undefined;
     };
     bench.target.onCall = (when, request) => {
       this.life.move();

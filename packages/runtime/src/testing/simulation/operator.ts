@@ -47,7 +47,7 @@ export class Operator {
   async act(early: boolean, mayResume = (): boolean => this.#resumes++ < RESUMES_MAX): Promise<boolean> {
     while (this.#life.crashing !== undefined) await this.#life.crashing;
     const { runtime, target } = this.#bench;
-    const doubt = runtime.inDoubt()[0];
+    const doubt = inOrder(runtime.inDoubt(), ({ stepId }) => stepId)[0];
     if (doubt !== undefined) {
       // A truthful person: looks into the other system first.
       const effect = target.effects.get(doubt.idempotencyKey)?.[0];
@@ -62,7 +62,8 @@ export class Operator {
         runtime.settle(runId, stepId, verdict, 'ana', 'looked', effect),
       );
     }
-    const approval = runtime.approvals().find((each) => this.#isTaken(each));
+    const approvals = inOrder(runtime.approvals(), ({ stepId }) => stepId);
+    const approval = approvals.find((each) => this.#isTaken(each));
     if (approval !== undefined) {
       // What somebody has changed since stays: so nothing of theirs may ever be gone.
       const isUndoing = approval.stepId.startsWith('compensate:');
@@ -71,7 +72,8 @@ export class Operator {
         runtime.decide(approval.runId, approval.stepId, decision, 'ana', 'because'),
       );
     }
-    const letter = runtime.deadLetters().find(({ settled }) => settled !== 'compensated');
+    const letters = inOrder(runtime.deadLetters(), ({ step }) => step);
+    const letter = letters.find(({ settled }) => settled !== 'compensated');
     if (letter !== undefined && mayResume())
       return this.#said('run resumed', () => runtime.resume(letter.runId, 'ana', 'try again'));
     if (!early) return false;
@@ -141,4 +143,15 @@ export class Operator {
       return undefined;
     }
   }
+}
+
+/** An encrypted file lists what is open in one run by digests of its places, which are others in each file: a seed must not go by them. */
+function inOrder<T extends { readonly runId: string }>(
+  open: readonly T[],
+  placeOf: (one: T) => string,
+): readonly T[] {
+  const runs = [...new Set(open.map(({ runId }) => runId))];
+  return open.toSorted(
+    (a, b) => runs.indexOf(a.runId) - runs.indexOf(b.runId) || (placeOf(a) < placeOf(b) ? -1 : 1),
+  );
 }

@@ -295,6 +295,8 @@ describe('forEach', () => {
       await resumed(runId, 'waiting');
       await bench.pass(3_000);
       expect([bench.state(runId), bench.target.count('create')]).toEqual(['succeeded', 3]);
+      const inner = bench.runtime.run(runId)!.steps.find(({ id }) => id === 'lines[a].inner');
+      expect(inner, 'of the four rounds it did not come to the second').toMatchObject({ attempts: 3 });
     });
 
     test('passes over no pause', async () => {

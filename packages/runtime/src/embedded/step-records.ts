@@ -237,11 +237,11 @@ function compensations(values: ReadonlyMap<string, string>, place: string): read
   );
 }
 
-/** A block has come to an end once its strands were joined; `attempts` counts how often. */
+/** A block has come to an end once its strands were joined; `attempts` counts how often. It may not have begun in some of its rounds. */
 function blockRecord(place: string, id: string, values: ReadonlyMap<string, string>): StepRecord | undefined {
-  let joined = 0;
-  while (values.has(`${id}/joined/${joined}`)) joined++;
-  if (!values.has(`${id}/joined/0!`)) return undefined;
+  const rounds = [...values.keys()].filter((key) => key.startsWith(`${id}/joined/`));
+  if (rounds.length === 0) return undefined;
+  const joined = rounds.filter((key) => !key.endsWith('!')).length;
   return { id: place, state: joined > 0 ? 'succeeded' : 'running', attempts: Math.max(1, joined) };
 }
 

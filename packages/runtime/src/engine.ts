@@ -39,8 +39,8 @@ export interface RunContext {
   passedEnd(): void;
 
   /**
-   * The strand has failed of itself at this place: executed again it comes here, and no other that was stopped for its sake stops it
-   * before. Needed where a failure leaves no record, such as a check's.
+   * The strand has failed of itself at this place: executed again it comes here, and on the way nothing is waited for and only a
+   * cancellation stops it, not another that was stopped for its sake. Needed where a failure leaves no record, such as a check's.
    */
   failed(place: string): void;
 

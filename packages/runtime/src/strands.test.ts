@@ -554,6 +554,86 @@ describe('parallel', () => {
     },
   );
 
+  describe('one that failed of a check, when another has to come to an outcome first', () => {
+    const rest = (id: string) => step('wait', id, { for: { durationMs: 3_000 } });
+    const checked = (again: readonly string[], before: Parameters<typeof planFor>[0]['steps'] = []) => [
+      call('read', 'acme.get'),
+      step('set', 'amount', { value: { expression: 'steps.read.amount' } }),
+      ...before,
+      step('check', 'enough', {
+        that: [{ condition: 'steps.amount >= 10', message: 'too little' }],
+        otherwise: 'fail',
+        again,
+      }),
+    ];
+    const begin = async (...branches: [Parameters<typeof both>[0], Parameters<typeof both>[1]]) => {
+      bench = await openBench(
+        planFor({
+          onFailure: 'hold',
+          limits: { concurrency: 1, deadlineMs: 60_000 },
+          steps: [both(...branches)],
+        }),
+      );
+      bench.target.script = {
+        get: [{ result: { id: 'r', amount: 1 } }],
+        createBlind: [{ loseAnswer: true }],
+        put: [{ fail: refused }],
+      };
+      return bench.order({ id: 'a', amount: 0 });
+    };
+
+    test('does not wait again when the clock was set back, and is not asked again and again', async () => {
+      const runId = await begin(checked([], [rest('rest')]), [
+        call('slow', 'acme.createBlind'),
+        call('second', 'acme.put'),
+      ]);
+      await bench.pass(4_000);
+      expect(bench.state(runId)).toBe('inDoubt');
+      bench.clock.jump(-2_000);
+      await bench.runtime.settle(runId, 'slow', 'confirm', 'ana', 'it is there', { id: 'x' });
+      await bench.runtime.idle();
+      expect(bench.runtime.run(runId)!.failure).toMatchObject({ code: 'CHECK_NOT_MET' });
+    });
+
+    test('is stopped by the other in a later round, though the deadline was over meanwhile', async () => {
+      const left = [...checked(['read', 'amount']), rest('later'), call('after', 'acme.create')];
+      const runId = await begin(left, [
+        call('slow', 'acme.createBlind', { probe }),
+        call('second', 'acme.put'),
+      ]);
+      await bench.runtime.idle();
+      bench.clock.jump(90_000);
+      await bench.pass(1_000);
+      expect(bench.runtime.run(runId)!.failure, 'what it was parked for before').toMatchObject({
+        code: 'CHECK_NOT_MET',
+      });
+      bench.target.script = { put: [{ fail: refused }] };
+      await bench.runtime.resume(runId, 'ana', 'try again');
+      await bench.pass(10_000);
+      expect(bench.runtime.run(runId)!.failure).toMatchObject({ status: 422 });
+      expect(bench.target.count('create')).toBe(0);
+    });
+
+    test('is stopped by the other where a later version does not let it fail', async () => {
+      const that = [{ condition: 'event.amount > 0', message: 'none' }];
+      const left = [
+        step('check', 'some', { that, otherwise: 'fail' }),
+        call('after', 'acme.create'),
+        rest('later'),
+        call('last', 'acme.create'),
+      ];
+      const runId = await begin(left, [call('slow', 'acme.createBlind'), call('second', 'acme.put')]);
+      await bench.runtime.idle();
+      const file = new DatabaseSync(bench.file);
+      expect(file.prepare(`UPDATE events SET payload = '{"id":"a","amount":1}'`).run().changes).toBe(1);
+      file.close();
+      await bench.runtime.settle(runId, 'slow', 'confirm', 'ana', 'it is there', { id: 'x' });
+      await bench.runtime.idle();
+      expect(bench.runtime.run(runId)!.failure).toMatchObject({ status: 422 });
+      expect(inputs('create'), 'it had begun to wait').toEqual([{ id: 'after' }]);
+    });
+  });
+
   test('a round in which the run never came to its branches lets none of them go on', async () => {
     const never = step('check', 'never', {
       that: [{ condition: 'false', message: 'no' }],

@@ -19,7 +19,7 @@ import { type EventParts, eventParts } from './event-value.ts';
 import type { Noted } from './ledger-rows.ts';
 import type { JournalRow, OpeningRow, RunRow } from './run-row.ts';
 import type { Write } from './statements.ts';
-import { FAILED, Strand, type StrandMemory, type Wait } from './strand.ts';
+import { FAILED, failedAt, Strand, type StrandMemory, type Wait } from './strand.ts';
 
 /** What a run needs of the engine that carries it. */
 export interface RunHost {
@@ -169,6 +169,7 @@ export class EmbeddedRun {
       lastRecordAt: this.#acceptedAt,
       isInterrupted: this.#wasInterrupted,
       failures: 0,
+      failedAfter: 0,
     };
     for (const { key, at } of journal)
       if (!key.startsWith('#') && !key.includes('|')) count(this.#rootMemory, at);
@@ -179,8 +180,9 @@ export class EmbeddedRun {
   memoryOf(prefix: string): StrandMemory {
     if (this.#memories === undefined) {
       this.#memories = new Map();
-      for (const [key, { at }] of this.journal)
-        if (key.startsWith(FAILED)) this.#memory(strandOf(key.slice(FAILED.length))).failures++;
+      // Written by `failed` of a strand, with a number.
+      for (const [key, { at, value }] of this.journal)
+        if (key.startsWith(FAILED)) failedAt(this.#memory(strandOf(key.slice(FAILED.length))), Number(value));
         else if (!key.startsWith('#') && key.includes('|')) {
           const memory = this.#memory(strandOf(key));
           count(memory, at);
@@ -198,6 +200,7 @@ export class EmbeddedRun {
       lastRecordAt: this.#acceptedAt,
       isInterrupted: false,
       failures: 0,
+      failedAfter: 0,
     };
     this.#memories?.set(prefix, made);
     return made;

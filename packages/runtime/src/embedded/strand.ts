@@ -39,6 +39,8 @@ export interface StrandMemory {
   isInterrupted: boolean;
   /** Places at which it has failed of itself. */
   failures: number;
+  /** How many rows it had asked for when it came to the last of them. */
+  failedAfter: number;
 }
 
 /** What a strand waits for. */
@@ -63,6 +65,12 @@ export interface Wait {
 
 /** Begins the keys of rows that say where a strand has failed of itself. */
 export const FAILED = '#failed/';
+
+/** A strand has failed of itself once it had asked for so many rows. */
+export function failedAt(memory: StrandMemory, rows: number): void {
+  memory.failures++;
+  memory.failedAfter = Math.max(memory.failedAfter, rows);
+}
 
 /**
  * One line of doing within a run: the run's own (with an empty prefix), or one of a fork. It asks for what it did in
@@ -150,8 +158,8 @@ export class Strand implements RunContext {
     const key = `${FAILED}${this.#prefix}${place}`;
     if (this.#run.journal.has(key)) this.#failures++;
     else if (!this.#isReplaying) {
-      this.#run.recordOwn(key, null);
-      this.#memory.failures++;
+      this.#run.recordOwn(key, this.#recalled);
+      failedAt(this.#memory, this.#recalled);
       this.#failures++;
     }
   }
@@ -218,7 +226,7 @@ export class Strand implements RunContext {
   }
 
   interruption(place: string, isPast = false): Interruption | undefined {
-    return isPast ? this.#stopAt(place) : this.#interruption(place, true, true);
+    return isPast ? this.#stopAt(place) : this.#interruption(place, true, true, this.#isToFail);
   }
 
   async sleepUntil(
@@ -227,13 +235,18 @@ export class Strand implements RunContext {
     place?: string,
     clock?: 'deadlinePaused',
   ): Promise<Interruption | undefined> {
+    // What it is to fail of came after the wait.
+    const isToFail = this.#isToFail;
     const countsDown = clock === undefined && this.#run.phase === 'running';
     // A wait that is over leaves no record, so a strand that has ended comes by it again when others of its fork go on: it
     // must not be stopped there by what came later. What follows has a place of its own.
     const isOver = clock !== undefined && this.now() >= atMs && !this.#isStoppedAt(place);
     const interruption =
-      place === undefined || isOver ? undefined : this.#interruption(place, countsDown, this.now() >= atMs);
-    if (interruption !== undefined || this.#isReplaying || this.now() >= atMs) return interruption;
+      place === undefined || isOver
+        ? undefined
+        : this.#interruption(place, countsDown, this.now() >= atMs, isToFail);
+    if (interruption !== undefined || this.#isReplaying || isToFail || this.now() >= atMs)
+      return interruption;
     // It may have been over before, and what comes next begun: the clock was set back since. Then that is not forgotten.
     const { isInterrupted: wasInterrupted, lastRecordAt } = this.#memory;
     const isInterrupted = wasInterrupted && this.#run.host.isSetBackSince(lastRecordAt);
@@ -453,6 +466,15 @@ export class Strand implements RunContext {
     return this.#recalled < this.#memory.recorded;
   }
 
+  /**
+   * It has failed of itself after what it has asked for, and comes there again with nothing on record in between. That is as past as what
+   * is on record: nothing is waited for, and only a person's word stops it, not what was itself stopped for the sake of this strand.
+   */
+  get #isToFail(): boolean {
+    const { failures, failedAfter } = this.#memory;
+    return this.#failures < failures && this.#recalled <= failedAfter;
+  }
+
   #recall(key: string): Json | undefined {
     const known = this.#run.journal.get(this.#prefix + key);
     if (known === undefined) return undefined;
@@ -472,7 +494,12 @@ export class Strand implements RunContext {
     return signal.expired === true ? { as: 'expired' } : { as: 'value', value: signal.value ?? null };
   }
 
-  #interruption(place: string, countsDown: boolean, maySuspend: boolean): Interruption | undefined {
+  #interruption(
+    place: string,
+    countsDown: boolean,
+    maySuspend: boolean,
+    isToFail = false,
+  ): Interruption | undefined {
     const known = this.#run.hasStops ? this.#stopAt(place) : undefined;
     if (known !== undefined) return known;
     if (this.#isReplaying) return undefined;
@@ -480,7 +507,7 @@ export class Strand implements RunContext {
       this.#stepAside();
     // The process before may have sent what comes next: it must come to an outcome first, or it would count as unsent.
     if (this.#memory.isInterrupted) return undefined;
-    const found = this.#run.phase === 'running' ? this.#whyStop(countsDown) : undefined;
+    const found = this.#run.phase === 'running' ? this.#whyStop(countsDown, isToFail) : undefined;
     if (found !== undefined) this.#run.recordStop(`#stop/${this.#prefix}${place}`, found);
     return found;
   }
@@ -511,13 +538,11 @@ export class Strand implements RunContext {
     return { ...call, place: own };
   }
 
-  #whyStop(countsDown: boolean): Interruption | undefined {
-    const found = this.#run.whyStop(countsDown);
-    if (found !== undefined) return found;
+  #whyStop(countsDown: boolean, isToFail: boolean): Interruption | undefined {
+    const found = this.#run.whyStop(countsDown && !isToFail);
+    if (found !== undefined || isToFail) return found;
     const { step, leftMs } = this.#bounds.innermost;
     if (countsDown && leftMs > 0 && this.now() >= this.deadlineAt()) return { kind: 'deadline', step };
-    // What it is stopped by may itself have been stopped for what this one is about to fail of again.
-    if (this.#failures < this.#memory.failures) return undefined;
     for (let group = this.#group; group !== undefined; group = group.outer)
       if (group.stoppedBy !== undefined) return { kind: 'stopped', by: group.stoppedBy };
     return undefined;

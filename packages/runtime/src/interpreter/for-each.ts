@@ -118,7 +118,8 @@ async function carryOutItem(
   if (step.result === undefined) return { name, progress: own };
   const result = own.loaded.template(step.result, scopeOf(own));
   if (result.ok) return { name, progress: own, result: result.value };
-  ctx.failed(`/result/${rounds.at(-1)}`);
+  // In each round again: it is made of what is on record.
+  ctx.failed('/result');
   const failed: Stop = {
     step: name,
     failure: result.failure,

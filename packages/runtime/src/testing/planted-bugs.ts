@@ -310,8 +310,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     'what failed of itself is stopped by what it had stopped, when it is carried out again',
     strand,
-    'if (this.#failures < this.#memory.failures) return undefined;',
-    '',
+    'return this.#failures < failures && this.#recalled <= failedAfter;',
+    'return this.#failures < failures && this.#recalled < 0;',
   ),
   bug(
     'what a check has let go on by is read again',

@@ -11,7 +11,7 @@ import {
 } from '@tenon/runtime/engine';
 import type { MemoryEngine } from './memory-engine.ts';
 import { move, type StoredEvent, type StoredRun } from './memory-storage.ts';
-import { FAILED, MemoryStrand, type StrandMemory } from './memory-strand.ts';
+import { FAILED, failedAt, MemoryStrand, type StrandMemory } from './memory-strand.ts';
 
 /** What a strand waits for: in which state, until when, and what ends it earlier. */
 export interface Left {
@@ -67,8 +67,9 @@ export class MemoryRun {
     this.deadlineMs = deadlineMs;
     this.#wasInterrupted = stored.isTaken;
     this.memoryOf('').isInterrupted = stored.isTaken;
-    for (const [key, { atMs }] of stored.journal)
-      if (key.startsWith(FAILED)) this.memoryOf(strandOf(key.slice(FAILED.length))).failures++;
+    // Written by `failed` of a strand, with a number.
+    for (const [key, { atMs, value }] of stored.journal)
+      if (key.startsWith(FAILED)) failedAt(this.memoryOf(strandOf(key.slice(FAILED.length))), Number(value));
       else if (!key.startsWith('#')) this.counted(key, atMs);
     const now = engine.now();
     const { clockFrom, pausedSince } = stored;
@@ -96,7 +97,13 @@ export class MemoryRun {
   memoryOf(prefix: string): StrandMemory {
     const known = this.#memories.get(prefix);
     if (known !== undefined) return known;
-    const made = { recorded: 0, lastRecordAt: this.stored.acceptedAtMs, isInterrupted: false, failures: 0 };
+    const made: StrandMemory = {
+      recorded: 0,
+      lastRecordAt: this.stored.acceptedAtMs,
+      isInterrupted: false,
+      failures: 0,
+      failedAfter: 0,
+    };
     this.#memories.set(prefix, made);
     return made;
   }

@@ -34,12 +34,20 @@ export interface StrandMemory {
   isInterrupted: boolean;
   /** Places at which it has failed of itself. */
   failures: number;
+  /** How many rows it had asked for when it came to the last of them. */
+  failedAfter: number;
 }
 
 type StoredOpening = Opening & { readonly expiresAtMs?: number; readonly scannedTo?: number };
 
 /** Begins the keys of rows that say where a strand has failed of itself. */
 export const FAILED = '#failed/';
+
+/** A strand has failed of itself once it had asked for so many rows. */
+export function failedAt(memory: StrandMemory, rows: number): void {
+  memory.failures++;
+  memory.failedAfter = Math.max(memory.failedAfter, rows);
+}
 
 /** One line of doing within a run: the run's own (with an empty prefix), or one of a fork. */
 export class MemoryStrand implements RunContext {
@@ -124,8 +132,8 @@ export class MemoryStrand implements RunContext {
     const key = `${FAILED}${this.#prefix}${place}`;
     if (this.#run.stored.journal.has(key)) this.#failures++;
     else if (!this.#isReplaying) {
-      this.#recordOwn(key, null);
-      this.#memory.failures++;
+      this.#recordOwn(key, this.#recalled);
+      failedAt(this.#memory, this.#recalled);
       this.#failures++;
     }
   }
@@ -179,7 +187,7 @@ export class MemoryStrand implements RunContext {
   }
 
   interruption(place: string, isPast = false): Interruption | undefined {
-    return isPast ? this.#stopAt(place) : this.#interruption(place, true, true);
+    return isPast ? this.#stopAt(place) : this.#interruption(place, true, true, this.#isToFail);
   }
 
   async sleepUntil(
@@ -189,13 +197,18 @@ export class MemoryStrand implements RunContext {
     clock?: 'deadlinePaused',
   ): Promise<Interruption | undefined> {
     const { phase } = this.#run;
+    // What it is to fail of came after the wait.
+    const isToFail = this.#isToFail;
     const countsDown = clock === undefined && phase === 'running';
     // A wait that is over is not stopped by what came later: see the embedded engine.
     const isOver =
       clock !== undefined && this.now() >= atMs && place !== undefined && this.#stopAt(place) === undefined;
     const interruption =
-      place === undefined || isOver ? undefined : this.#interruption(place, countsDown, this.now() >= atMs);
-    if (interruption !== undefined || this.#isReplaying || this.now() >= atMs) return interruption;
+      place === undefined || isOver
+        ? undefined
+        : this.#interruption(place, countsDown, this.now() >= atMs, isToFail);
+    if (interruption !== undefined || this.#isReplaying || isToFail || this.now() >= atMs)
+      return interruption;
     return this.#leave({
       state: phase === 'compensating' ? 'compensating' : 'waiting',
       step,
@@ -388,6 +401,12 @@ export class MemoryStrand implements RunContext {
     return this.#recalled < this.#memory.recorded || this.#group?.unbegun !== undefined;
   }
 
+  /** It has failed of itself after what it has asked for: that is as past as what is on record. */
+  get #isToFail(): boolean {
+    const { failures, failedAfter } = this.#memory;
+    return this.#failures < failures && this.#recalled <= failedAfter;
+  }
+
   #recall(key: string): Json | undefined {
     const known = this.#run.stored.journal.get(this.#prefix + key);
     if (known === undefined) return undefined;
@@ -419,13 +438,20 @@ export class MemoryStrand implements RunContext {
     return this.#run.stored.journal.get(`#stop/${this.#prefix}${place}`)?.value as unknown as Interruption;
   }
 
-  #interruption(place: string, countsDown: boolean, mayStepAside: boolean): Interruption | undefined {
+  #interruption(
+    place: string,
+    countsDown: boolean,
+    mayStepAside: boolean,
+    isToFail = false,
+  ): Interruption | undefined {
     const known = this.#stopAt(place);
     if (known !== undefined) return known;
     if (this.#isReplaying) return undefined;
     if (mayStepAside && this.#run.engine.isPaused(this.#run.stored)) this.#stepAside();
     if (this.#memory.isInterrupted || this.#run.phase !== 'running') return undefined;
-    const found = this.#run.whyStop(countsDown) ?? this.#lateStep(countsDown) ?? this.#stoppedByOther();
+    const found = isToFail
+      ? this.#run.whyStop(false)
+      : (this.#run.whyStop(countsDown) ?? this.#lateStep(countsDown) ?? this.#stoppedByOther());
     if (found === undefined) return undefined;
     this.#recordOwn(`#stop/${this.#prefix}${place}`, { ...found });
     return found;
@@ -446,8 +472,6 @@ export class MemoryStrand implements RunContext {
   }
 
   #stoppedByOther(): Interruption | undefined {
-    // What it is stopped by may itself have been stopped for what this one is about to fail of again.
-    if (this.#failures < this.#memory.failures) return undefined;
     for (let group = this.#group; group !== undefined; group = group.outer)
       if (group.stoppedBy !== undefined) return { kind: 'stopped', by: group.stoppedBy };
     return undefined;

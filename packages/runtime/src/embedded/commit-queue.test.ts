@@ -64,6 +64,23 @@ test('the next batch is on its way while runs of the one before are carried on',
   expect(batches.reduce((sum, { size }) => sum + size, 0)).toBe(400);
 });
 
+test('who waits until all is settled is told, and takes no turn of the loop until then', async () => {
+  const { queue, batches } = slowCommitter();
+  void queue.commit([]);
+  await turns(2);
+  let isSettled = false;
+  const settled = queue.settled().then(() => {
+    isSettled = true;
+  });
+  await turns(2);
+  // A process that was killed in a simulation is one whose batch is never answered.
+  expect(process.getActiveResourcesInfo()).not.toContain('Immediate');
+  expect(isSettled).toBe(false);
+  batches[0]!.end();
+  await settled;
+  expect(queue.isIdle).toBe(true);
+});
+
 test('a committer with a pace of its own gets as small batches as it says, and its groups are told as many at a time', async () => {
   const { queue, batches } = slowCommitter(2, undefined, { groupsMin: 1, toldAtOnce: 1 });
   const told: number[] = [];

@@ -135,6 +135,8 @@ export class CommitQueue {
   readonly #away: number[] = [];
   /** Hands in what came in this turn of the loop; called in every turn in which something is to be gathered or handed over. */
   readonly #gather: () => void;
+  /** Told when all is settled. */
+  readonly #unsettled: (() => void)[] = [];
   #isToGather = false;
   #isScheduled = false;
   #isFailed = false;
@@ -198,8 +200,14 @@ export class CommitQueue {
     return this.#committer.tend(chore);
   }
 
+  /** Resolves when nothing is on its way and nothing waits. Told, not asked for in each turn: a queue that never settles costs nothing. */
   async settled(): Promise<void> {
-    while (!this.isIdle) await new Promise((resolve) => setImmediate(resolve));
+    while (!this.isIdle) await new Promise<void>((resolve) => this.#unsettled.push(resolve));
+  }
+
+  #tellSettled(): void {
+    if (this.#unsettled.length === 0 || !this.isIdle) return;
+    for (const tell of this.#unsettled.splice(0)) tell();
   }
 
   async close(): Promise<void> {
@@ -221,6 +229,7 @@ export class CommitQueue {
       this.#pump();
       // It came in between.
       if (this.#isToGather) this.#schedule();
+      this.#tellSettled();
     });
   }
 
@@ -255,11 +264,13 @@ export class CommitQueue {
         this.#away.shift();
         for (const [index, group] of batch.entries()) this.#stored.push({ group, refused: results[index] });
         this.#pump();
+        this.#tellSettled();
       },
       (error: unknown) => {
         this.#away.shift();
         this.#fail(batch, error);
         this.#pump();
+        this.#tellSettled();
       },
     );
   }

@@ -195,13 +195,15 @@ export class Life {
 
   /** As `work`, with time passing where nothing else can end it: calls that hang hold up a stop for a while. */
   async #pushed(work: Promise<void>): Promise<void> {
+    const life = this.crashes;
     let isOver = false;
     const over = work.finally(() => {
       isOver = true;
     });
-    while (!isOver) {
+    // What is killed meanwhile is never over.
+    while (!isOver && life === this.crashes) {
       await this.#orStalled(over);
-      if (!isOver) this.#bench.clock.advance(PUSH_MS);
+      if (!isOver && life === this.crashes) this.#bench.clock.advance(PUSH_MS);
     }
   }
 

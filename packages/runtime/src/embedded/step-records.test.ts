@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { type Bench, openBench, refused } from '../testing/bench.ts';
-import { call, planFor, step, undoable } from '../testing/plan.ts';
+import { call, childPlan, literal, planFor, run, step, undoable } from '../testing/plan.ts';
 
 let bench: Bench;
 afterEach(() => bench.close());
@@ -94,5 +94,42 @@ describe('of the steps of a run, the one that it failed at is among them with it
       { id: 'lines[x].book', state: 'succeeded' },
       { id: 'lines[y].book', state: 'failed' },
     ]);
+  });
+});
+
+describe('a run that a branch has started is there with how it ended,', () => {
+  const consent = step('approve', 'consent', {
+    by: 'finance',
+    withinMs: 3_600_000,
+    onExpiry: 'reject',
+    show: literal(null),
+  });
+  const asking = childPlan({ steps: [undoable('booked'), consent] });
+  /** The put is refused once, and the run resumed. */
+  const begun = async (...branches: (readonly Parameters<typeof planFor>[0]['steps'][number][])[]) => {
+    const named = branches.map((steps, index) => ({ name: `b${index}`, steps }));
+    const plan = planFor({ onFailure: 'hold', steps: [step('parallel', 'both', { branches: named })] });
+    bench = await openBench(asking, plan);
+    bench.target.script = { put: [{ fail: refused }] };
+    const runId = await bench.order({ id: 'a' });
+    await bench.runtime.idle();
+    await bench.runtime.resume(runId, 'ana', 'mended over there');
+    await bench.runtime.idle();
+    const { runId: child } = bench.runtime.runs({ pipeline: 'child' })[0]!;
+    expect(stepsOf(runId).find(({ id }) => id === 'sub')).toMatchObject({ state: 'waiting', runId: child });
+    await bench.runtime.decide(child, 'consent', 'approve', 'ana', 'fine');
+    await bench.runtime.idle();
+    expect(bench.state(runId)).toBe('succeeded');
+    return stepsOf(runId).find(({ id }) => id === 'sub');
+  };
+
+  test('though it was started only when the run was resumed', async () => {
+    const sub = await begun([call('put', 'acme.put'), run('sub', asking)], [undoable('other')]);
+    expect(sub).toMatchObject({ state: 'succeeded', attempts: 1 });
+  });
+
+  test('though the wait for it was stopped for another branch', async () => {
+    const sub = await begun([run('sub', asking)], [undoable('other'), call('put', 'acme.put')]);
+    expect(sub).toMatchObject({ state: 'succeeded', attempts: 1 });
   });
 });

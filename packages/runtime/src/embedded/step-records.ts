@@ -192,17 +192,19 @@ function childRecord(
   let runId: string | undefined;
   let failure: Failure | undefined;
   let end: ChildEnd | undefined;
-  let rounds = 0;
-  for (; values.has(`${id}/child#${rounds}`) || values.has(`${id}/child#${rounds}!`); rounds++) {
+  let told = 0;
+  for (const round of roundsOf(`${id}/child#`, values)) {
+    const start = values.get(`${id}/child#${round}`);
     const started: { readonly runId?: string; readonly failure?: Failure } | null = JSON.parse(
-      values.get(`${id}/child#${rounds}`) ?? 'null',
+      start ?? 'null',
     );
     runId ??= started?.runId;
     failure = started?.failure;
-    const heard = values.get(`${id}/child#${rounds}=`);
+    if (start !== undefined || values.has(`${id}/child#${round}!`)) told++;
+    const heard = values.get(`${id}/child#${round}=`);
     end = heard === undefined ? undefined : JSON.parse(heard).value;
   }
-  if (rounds === 0) return undefined;
+  if (told === 0) return undefined;
   // Undone in one go or, as long as it ended otherwise, in several.
   const undone = [...values].some(
     ([key, value]) => UNDONE.test(key) && key.includes(`compensate:${place}/`) && isGone(JSON.parse(value)),
@@ -213,7 +215,7 @@ function childRecord(
   return {
     id: place,
     state: undone ? 'compensated' : isDone ? 'succeeded' : cause === undefined ? 'waiting' : 'failed',
-    attempts: rounds,
+    attempts: told,
     ...(runId !== undefined && { runId }),
     ...(isDone &&
       end?.output !== undefined && {
@@ -221,6 +223,17 @@ function childRecord(
       }),
     ...(cause !== undefined && { failure: cause }),
   };
+}
+
+/**
+ * Rounds of which something is on record, in order. In a strand the first may be a later one, and some be left out; and in one that
+ * goes on waiting for what an earlier one has begun, nothing but the end is.
+ */
+function roundsOf(name: string, values: ReadonlyMap<string, string>): readonly number[] {
+  const found = [...values.keys()].flatMap((key) =>
+    key.startsWith(name) ? Number.parseInt(key.slice(name.length), 10) : [],
+  );
+  return [...new Set(found)].toSorted((a, b) => a - b);
 }
 
 const UNDONE = /\/child#\d+=$/;

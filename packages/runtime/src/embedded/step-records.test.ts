@@ -133,3 +133,69 @@ describe('a run that a branch has started is there with how it ended,', () => {
     expect(sub).toMatchObject({ state: 'succeeded', attempts: 1 });
   });
 });
+
+describe('of branches that wait beside each other', () => {
+  const asked = (id: string, onExpiry: 'reject' | 'approve' | 'escalate') =>
+    step('approve', id, { by: 'finance', withinMs: 3_600_000, onExpiry, show: literal(null) });
+  const paid = (id: string, onExpiry: 'continue' | 'fail') =>
+    step('wait', id, {
+      for: { event: 'shop.paid', match: 'signal.id == event.id', withinMs: 60_000, onExpiry },
+    });
+  const started = async (...waits: Parameters<typeof planFor>[0]['steps']): Promise<string> => {
+    const branches = waits.map((one, index) => ({ name: `b${index}`, steps: [one] }));
+    bench = await openBench(planFor({ onFailure: 'hold', steps: [step('parallel', 'all', { branches })] }));
+    const runId = await bench.order({ id: 'a' });
+    await bench.runtime.idle();
+    return runId;
+  };
+  const states = (runId: string) =>
+    Object.fromEntries(stepsOf(runId).flatMap(({ id, state }) => (id === 'all' ? [] : [[id, state]])));
+
+  test('each is waiting until its own answer is there', async () => {
+    const runId = await started(
+      asked('left', 'approve'),
+      asked('right', 'escalate'),
+      paid('paid', 'continue'),
+    );
+    expect(states(runId)).toEqual({ left: 'waiting', right: 'waiting', paid: 'waiting' });
+    await bench.pass(60_000);
+    expect(states(runId)).toEqual({ left: 'waiting', right: 'waiting', paid: 'succeeded' });
+    await bench.pass(3_600_000);
+    expect(states(runId), 'the other is escalated').toEqual({
+      left: 'succeeded',
+      right: 'waiting',
+      paid: 'succeeded',
+    });
+    await bench.runtime.decide(runId, 'right', 'approve', 'ana', 'fine');
+    await bench.runtime.idle();
+    expect(states(runId)).toEqual({ left: 'succeeded', right: 'succeeded', paid: 'succeeded' });
+  });
+
+  test('each that was stopped has failed, as what it was stopped for', async () => {
+    const runId = await started(
+      asked('left', 'reject'),
+      asked('right', 'escalate'),
+      paid('paid', 'continue'),
+    );
+    await bench.runtime.decide(runId, 'left', 'reject', 'ana', 'too much');
+    await bench.runtime.idle();
+    expect(states(runId)).toEqual({ left: 'failed', right: 'failed', paid: 'failed' });
+  });
+
+  test('each that came to nothing in time has failed', async () => {
+    const runId = await started(asked('left', 'escalate'), paid('paid', 'fail'));
+    await bench.pass(60_000);
+    expect(states(runId)).toEqual({ left: 'failed', paid: 'failed' });
+    await bench.runtime.resume(runId, 'ana', 'again');
+    await bench.runtime.idle();
+    expect(states(runId)).toEqual({ left: 'waiting', paid: 'waiting' });
+    await bench.runtime.accept({
+      event: 'shop.paid',
+      source: 'shop',
+      deliveryId: 'p1',
+      payload: { id: 'a' },
+    });
+    await bench.pass(7_200_000);
+    expect(states(runId)).toEqual({ left: 'failed', paid: 'succeeded' });
+  });
+});

@@ -3,6 +3,7 @@ import type { Plan, PlanStep, RunStep } from '@tenon/pipeline';
 import type { ChildEnd } from '../engine.ts';
 import { placeOfVersion } from '../interpreter/call-step.ts';
 import { idempotencyKey } from '../interpreter/effect.ts';
+import type { Decision } from '../interpreter/steps.ts';
 import type { RunState, StepRecord } from '../runtime.ts';
 import { redacted } from './redact.ts';
 import type { JournalRow, RunRow } from './run-row.ts';
@@ -106,7 +107,8 @@ function recordOf(
   if (step.kind !== 'call') {
     const last = [...values.keys()].filter((key) => key === id || key.startsWith(`${id}#`));
     if (last.length === 0) return undefined;
-    const state = isHere && run.state === 'waiting' ? 'waiting' : 'succeeded';
+    const isWaiting = isHere && run.state === 'waiting';
+    const state = answerState(step, id, values) ?? (isWaiting ? 'waiting' : 'succeeded');
     return { id: place, state, attempts: last.filter((key) => /#\d+$/.test(key)).length || 1 };
   }
 
@@ -134,6 +136,35 @@ function recordOf(
     // A read that is done may be made again; an effect, undone.
     ...waitsFor(run, isDone && operation?.effect !== 'read' ? compensations(values, place) : [id], values),
   };
+}
+
+/**
+ * By what was answered to the last asking for it: several may wait beside each other, and the run is only at one of them.
+ * Nothing for a time, of whose end nothing is on record.
+ */
+function answerState(
+  step: PlanStep,
+  id: string,
+  values: ReadonlyMap<string, string>,
+): StepRecord['state'] | undefined {
+  const event = step.kind === 'wait' && 'event' in step.for ? step.for : undefined;
+  const asked = step.kind === 'approve' ? step : event;
+  if (asked === undefined) return undefined;
+  const name = `${id}#${roundsOf(`${id}#`, values).at(-1)}`;
+  const isEscalated = values.has(`${name}+`) || values.has(`#stop/${name}+`);
+  const key = isEscalated ? `${name}+` : name;
+  // Whatever came later, it was told to stop first.
+  if (values.has(`#stop/${key}`)) return 'failed';
+  const answer: { readonly expired?: true; readonly value?: Json } = JSON.parse(values.get(key) ?? '{}');
+  if (answer.expired === true) {
+    if (asked.onExpiry === 'escalate') return isEscalated ? 'failed' : 'waiting';
+    return asked.onExpiry === 'approve' || asked.onExpiry === 'continue' ? 'succeeded' : 'failed';
+  }
+  if (answer.value === undefined) return 'waiting';
+  if (event !== undefined) return 'succeeded';
+  // The operations API wrote it.
+  const { decision } = answer.value as unknown as Decision;
+  return decision === 'approve' ? 'succeeded' : 'failed';
 }
 
 /** What the connection said, where the newest of what was done to one of these effects is that it took no call. */

@@ -170,14 +170,14 @@ export interface Fork<T> {
   /** Under which the joining of all strands is recorded. */
   readonly key: string;
   readonly concurrency: number;
-  /** The same strands were joined before, and go on now: what they noted then is on record. */
-  readonly isRepeat: boolean;
   readonly strands: readonly StrandPlan<T>[];
   /**
    * Does this end stop the others? Those at work are told at their next `interruption`, so that each comes to an end
    * that is recorded; those that have not begun never do.
    */
   stops(end: T): boolean;
+  /** Had it ended so when the same strands were joined before? Then what it noted is on record. */
+  isPast(end: T): boolean;
   /** Facts of the joining. */
   joined(ends: readonly (T | undefined)[]): readonly Fact[];
 }

@@ -666,6 +666,49 @@ describe('parallel', () => {
     expect(bench.target.count('put'), 'the wait was not over').toBe(0);
   });
 
+  describe('what was decided in them is in the ledger once,', () => {
+    const toldOf = (runId: string, id: string) =>
+      bench.runtime.trace({ runId }).flatMap(({ kind, step: at }) => (at === id ? [kind] : []));
+    const seen = step('set', 'seen', { value: literal(1) });
+
+    test('also of a block that was first begun when the run was resumed, and cut short', async () => {
+      const inner = step('parallel', 'inner', {
+        branches: [
+          { name: 'one', steps: [seen] },
+          { name: 'two', steps: [call('slow', 'acme.create')] },
+        ],
+      });
+      bench = await openBench(
+        planFor({ onFailure: 'hold', steps: [both([call('put', 'acme.put'), inner], [undoable('other')])] }),
+      );
+      bench.target.script = { put: [{ fail: refused }] };
+      const runId = await bench.order({ id: 'a' });
+      await bench.runtime.idle();
+      bench.target.script = { create: [{ never: 'before' }] };
+      const before = bench.target.count('create');
+      await bench.runtime.resume(runId, 'ana', 'try again');
+      while (bench.target.count('create') === before) await new Promise((resolve) => setImmediate(resolve));
+      await bench.crash();
+      await bench.pass(60_000);
+      expect(bench.state(runId)).toBe('succeeded');
+      expect(toldOf(runId, 'seen')).toEqual(['stepDone']);
+    });
+
+    test('also that one has failed again of what leaves no record', async () => {
+      const never = step('check', 'never', {
+        that: [{ condition: 'false', message: 'no' }],
+        otherwise: 'fail',
+      });
+      bench = await openBench(planFor({ onFailure: 'hold', steps: [both([seen], [never])] }));
+      const runId = await bench.order({ id: 'a' });
+      await bench.runtime.idle();
+      await bench.runtime.resume(runId, 'ana', 'try again');
+      await bench.runtime.idle();
+      expect(toldOf(runId, 'seen')).toEqual(['stepDone']);
+      expect(toldOf(runId, 'never')).toEqual(['branch', 'branch']);
+    });
+  });
+
   test('waits of two branches end each by its own event', async () => {
     const wait = (id: string, by: string) =>
       step('wait', id, {

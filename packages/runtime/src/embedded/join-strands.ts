@@ -96,8 +96,7 @@ export async function joinStrands<T>(
         // Asked again for what it did before it was joined: what was cut short came after that.
         if (group.unbegun === undefined) slot.memory.isInterrupted = false;
         slot.end = end;
-        const isAsBefore = fork.isRepeat && slot.memory.recorded === slot.before;
-        slot.notes = isAsBefore ? [] : strand.takeNotes([]);
+        slot.notes = fork.isPast(end) ? [] : strand.takeNotes([]);
         if (group.stoppedBy === undefined && fork.stops(end)) group.stoppedBy = slot.plan.name;
         active--;
         changed();

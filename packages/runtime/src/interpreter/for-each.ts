@@ -6,7 +6,15 @@ import { undoAll } from './compensate.ts';
 import { type Confirmed, forwardFact, type Progress, runSteps, type Stop, scopeOf } from './interpret.ts';
 import { fix, irreversibleFixes } from './openings.ts';
 import type { StepEnd } from './steps.ts';
-import { beginBlock, blockFailed, firstStop, type StrandEnd, strandProgress, takeOver } from './strands.ts';
+import {
+  beginBlock,
+  blockFailed,
+  firstStop,
+  hasEndedBefore,
+  type StrandEnd,
+  strandProgress,
+  takeOver,
+} from './strands.ts';
 
 interface Item {
   readonly key: string;
@@ -42,7 +50,6 @@ export async function forEachStep(progress: Progress, step: ForEachStep, round: 
   const { key, rounds } = await beginBlock(progress, step.id, round);
   const ends = await ctx.fork<StrandEnd>({
     key,
-    isRepeat: round > 0,
     concurrency: step.concurrency,
     strands: good.map((item) => ({
       name: strandName(step, item),
@@ -50,6 +57,7 @@ export async function forEachStep(progress: Progress, step: ForEachStep, round: 
     })),
     stops: ({ stop }) =>
       stop !== undefined && (step.onItemFailure === 'stop' || stop.givenUp || stop.cancelled !== undefined),
+    isPast: hasEndedBefore,
     joined: (all) => joinedFacts(place + step.id, step, all, bad.length),
   });
   takeOver(progress, ends);

@@ -1,7 +1,7 @@
 import type { Json } from '@tenon/model';
 import type { ParallelStep } from '@tenon/pipeline';
 import type { RunContext } from '../engine.ts';
-import { type Confirmed, type Progress, runSteps, type Stop } from './interpret.ts';
+import { type Confirmed, isPast, type Progress, runSteps, type Stop } from './interpret.ts';
 import { interruptionEnd, STOPPED } from './interruption.ts';
 import type { StepEnd } from './steps.ts';
 
@@ -23,7 +23,6 @@ export async function parallelStep(progress: Progress, step: ParallelStep, round
   const { key, rounds } = await beginBlock(progress, step.id, round);
   const ends = await ctx.fork<StrandEnd>({
     key,
-    isRepeat: round > 0,
     concurrency: step.branches.length,
     strands: step.branches.map(({ name, steps }) => ({
       name: `${step.id}.${name}`,
@@ -34,6 +33,7 @@ export async function parallelStep(progress: Progress, step: ParallelStep, round
       },
     })),
     stops: (end) => end.stop !== undefined,
+    isPast: hasEndedBefore,
     joined: (all) => {
       const isDone = all.every((end) => end !== undefined && end.stop === undefined);
       const details = { branches: step.branches.map(({ name }) => name) };
@@ -64,6 +64,11 @@ export async function beginBlock(
   const rounds = Array.isArray(known) ? known : [...before, ...allUpTo(round, before.at(-1))];
   begun[id] = rounds;
   return { key, rounds };
+}
+
+/** In an earlier round than the block is in: it came to its end again, and did nothing. */
+export function hasEndedBefore({ progress }: StrandEnd): boolean {
+  return progress.rounds !== undefined && isPast(progress, progress.rounds.now);
 }
 
 function allUpTo(round: number, after = round - 1): readonly number[] {

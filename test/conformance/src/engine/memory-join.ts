@@ -88,8 +88,7 @@ export async function joinStrands<T>(
           // Asked again for what it did before it was joined: what was cut short came after that.
           if (group.unbegun === undefined) memory.isInterrupted = false;
           slot.end = end;
-          const isAsBefore = fork.isRepeat && memory.recorded === slot.before;
-          slot.notes = isAsBefore ? [] : strand.takeNotes([]);
+          slot.notes = fork.isPast(end) ? [] : strand.takeNotes([]);
           if (fork.stops(end)) group.stoppedBy ??= slot.plan.name;
         },
         (error: unknown) => {

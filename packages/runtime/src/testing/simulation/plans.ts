@@ -87,6 +87,10 @@ const halfOfThem = (id: string): PlanStep =>
     otherwise: 'fail',
   });
 
+/** Steps that take a while, and leave no record. */
+const idle = (id: string): PlanStep[] =>
+  Array.from({ length: 6 }, (_, i) => step('set', `${id}${i}`, { value: { literal: i } }));
+
 /**
  * Reads, goes by what it read where that is enough, and says what it went by: what the planner makes of such steps. Resumed at the
  * check, the read is made once more.
@@ -273,12 +277,19 @@ const themed: Readonly<Partial<Record<Theme, (random: Random, isSlow: boolean) =
           () => [
             step('parallel', 's1', {
               branches: [
-                { name: 'left', steps: [call('s1l', 'acme.put'), call('s1m', 'acme.put')] },
+                { name: 'left', steps: ['s1l', 's1m', 's1t', 's1u'].map((id) => call(id, 'acme.put')) },
                 {
                   name: 'middle',
-                  steps: [step('wait', 's1n', { for: { durationMs: 3_000 } }), call('s1o', 'acme.put')],
+                  steps: [
+                    // In doubt it is waited for, when the others have come to their ends.
+                    random.next() < 0.7
+                      ? undoable('s1n', 'acme.createBlind')
+                      : step('wait', 's1n', { for: { durationMs: 3_000 } }),
+                    call('s1o', 'acme.put'),
+                  ],
                 },
-                { name: 'right', steps: [call('s1p', 'acme.put'), halfOfThem('s1q')] },
+                // Executed again, the left has come to its end before this one has.
+                { name: 'right', steps: [call('s1p', 'acme.put'), ...idle('s1i'), halfOfThem('s1q')] },
               ],
             }),
           ],

@@ -174,6 +174,15 @@ describe('dead letters', () => {
       expect(sent).toHaveLength(5);
     });
 
+    it('that it is, where it cannot be looked at', async () => {
+      const { text, code } = await tenon('dead-letters resume r1 --reason why', (before) => {
+        if (before === 2) throw new Error('the line is down');
+        return before === 0 ? failed('CHECK_NOT_MET') : {};
+      });
+      expect(text).toMatch(/^resumed; how it stands could not be read: no Tenon answers/);
+      expect(code).toBe(0);
+    });
+
     it('how to see it, where it is long under way', async () => {
       const { sent, text } = await resumed(failed('CHECK_NOT_MET'), { runId: 'r1', state: 'running' });
       expect(text).toContain('resumed; it is under way: `tenon runs show r1` says how it stands\na check is');

@@ -10,7 +10,7 @@ import type {
 import { type Args, type CommandSpec, type OptionSpec, UsageError } from '../command.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
-import type { OperationsClient } from '../operations-client.ts';
+import { type OperationsClient, OperationsError } from '../operations-client.ts';
 import { plural } from '../render/index.ts';
 import { renderTable } from '../table.ts';
 import {
@@ -154,7 +154,7 @@ export const replayCommands: readonly CommandSpec[] = [
       const read = async () => (await client.get(path)) as unknown as RunDetail;
       const before = await read();
       await client.post(`${path}/resume`, { reason: why });
-      io.err(`${resumedWords(before, await lookedAt(read, io))}\n`);
+      io.err(`${await lookedAtWords(before, read, io)}\n`);
       return exit.clean;
     }),
   },
@@ -233,6 +233,16 @@ export const replayCommands: readonly CommandSpec[] = [
 const LOOKED_AT_MS = 3_000;
 const LOOK_MS = 200;
 const UNDER_WAY: ReadonlySet<RunState> = new Set<RunState>(['accepted', 'running', 'compensating']);
+
+/** It is resumed, whatever becomes of looking at it. */
+async function lookedAtWords(before: RunDetail, read: () => Promise<RunDetail>, io: Io): Promise<string> {
+  try {
+    return resumedWords(before, await lookedAt(read, io));
+  } catch (error) {
+    if (!(error instanceof OperationsError)) throw error;
+    return `resumed; how it stands could not be read: ${error.message}`;
+  }
+}
 
 /** The run as it is once it does not go on by itself, or after a while. */
 async function lookedAt(read: () => Promise<RunDetail>, { clock }: Io): Promise<RunDetail> {

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { type Bench, openBench, refused } from '../testing/bench.ts';
+import { type Bench, failure, openBench, refused } from '../testing/bench.ts';
 import { call, childPlan, literal, planFor, run, step, undoable } from '../testing/plan.ts';
 
 let bench: Bench;
@@ -53,6 +53,31 @@ describe('of the steps of a run, the one that it failed at is among them with it
       failure: { class: 'validation' },
     });
     expect(other).not.toHaveProperty('idempotencyKey');
+  });
+
+  test('a call that its connection never took, until the deadline', async () => {
+    const limits = { concurrency: 1, deadlineMs: 5_000 };
+    bench = await openBench(planFor({ onFailure: 'hold', limits, steps: [call('put', 'acme.put')] }));
+    const postpone = failure('transient', 'CONNECTION_BREAKER_OPEN', 'notSent', { retryAfterMs: 60_000 });
+    bench.target.decide = () => ({ postpone });
+    const runId = await bench.order({ id: 'a' });
+    await bench.pass(6_000);
+    expect(stepsOf(runId)).toMatchObject([
+      { id: 'put', state: 'failed', attempts: 0, failure: { code: 'RUN_DEADLINE_EXCEEDED' } },
+    ]);
+  });
+
+  test('a call that was given up though it had happened, as it stands', async () => {
+    bench = await openBench(planFor({ onFailure: 'hold', steps: [call('put', 'acme.createBlind')] }));
+    const lost = failure('timeout', 'HTTP_RESPONSE_TIMEOUT', 'lost');
+    bench.target.decide = () => ({ loseAnswer: lost });
+    const runId = await bench.order({ id: 'a' });
+    await bench.runtime.idle();
+    await bench.runtime.settle(runId, 'put', 'compensate', 'ana', 'it is there', { id: 'x' });
+    await bench.runtime.idle();
+    const [put] = stepsOf(runId);
+    expect(put).toMatchObject({ state: 'succeeded', result: { id: 'x' } });
+    expect(put).not.toHaveProperty('failure');
   });
 
   test('an approval that was turned down, also once all before it is undone', async () => {

@@ -24,7 +24,7 @@ export function stepRecords(plan: Plan, run: RunRow, journal: readonly JournalRo
   });
 }
 
-/** Of the step that the run failed at. What was sent says more of a call than why the run did not go on. */
+/** Of the step that the run failed at. What came of what was sent says more than why the run did not go on. */
 function failedRecord(
   { step, place }: PlacedStep,
   record: StepRecord | undefined,
@@ -32,12 +32,16 @@ function failedRecord(
   values: ReadonlyMap<string, string>,
 ): StepRecord {
   const isSent = step.kind === 'call' || step.kind === 'run';
-  if (isSent && record !== undefined) return record;
+  if (isSent && record !== undefined && (record.failure !== undefined || KNOWN.has(record.state)))
+    return record;
   let rounds = 1;
   // A round more for each time that it was resumed here.
   while (values.has(`${place}/resume/${rounds - 1}`)) rounds++;
   return { id: place, attempts: isSent ? 0 : rounds, ...record, state: 'failed', failure };
 }
+
+/** What came of it is known, or is to be found out. */
+const KNOWN: ReadonlySet<StepRecord['state']> = new Set(['succeeded', 'compensated', 'inDoubt']);
 
 /** A step where it was carried out: those of a list's items are there once for each item that was begun. */
 export interface PlacedStep {

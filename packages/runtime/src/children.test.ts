@@ -233,6 +233,19 @@ describe('a run that runs another pipeline', () => {
       expect(bench.state(runId)).toBe('succeeded');
     });
 
+    test('is not counted by a run that was resumed after it: its clock began anew', async () => {
+      bench = await openBench(slow, after(12_000));
+      bench.target.script = { put: [busyMs(10_000)], get: [{ fail: refused }, busyMs(5_000)] };
+      const runId = await order();
+      await bench.pass(1_000);
+      expect([bench.state(runId), childState()], 'the child works on').toEqual(['failed', 'waiting']);
+      await bench.pass(60_000);
+      expect(childState()).toBe('succeeded');
+      await bench.runtime.resume(runId, 'ana', 'try again');
+      await bench.pass(6_000);
+      expect(bench.state(runId)).toBe('succeeded');
+    });
+
     test('counts once over a restart and a crash', async () => {
       bench = await openBench(slow, after(21_000));
       bench.target.script = script(10_000);

@@ -262,19 +262,25 @@ export class EmbeddedRun {
   }
 
   /**
-   * What a child worked counts as worked by this run, each moment once: since its start, or since the last end of a child
-   * was counted, and less what this run has counted itself meanwhile. When exactly each of them worked is not kept: where they
-   * may have worked beside each other, they did.
+   * What a child worked counts as worked by this run, each moment once: since its start, since the last end of a child was counted, or
+   * since a person has resumed this run, whose clock began anew then; and less what this run has counted itself meanwhile. When exactly each
+   * of them worked is not kept: where they may have worked beside each other, they did.
    */
   chargeWrites(startKey: string, { workedMs }: ChildEnd): Write[] {
     let since = this.journal.get(startKey);
-    for (const [key, row] of this.journal)
-      if (CHILD_END.test(key) && (since === undefined || row.at > since.at)) since = row;
+    let isResumed = false;
+    for (const [key, row] of this.journal) {
+      const isResume = RESUMED.test(key);
+      if ((isResume || CHILD_END.test(key)) && (since === undefined || row.at >= since.at)) {
+        since = row;
+        isResumed = isResume;
+      }
+    }
     if (since === undefined) return [];
     const ownMs = this.workedMs();
     // Written with the starts and ends of children; not by versions that counted both.
-    const { workedMs: thenMs = ownMs } = since.value as { readonly workedMs?: number };
-    // Less than then: a person has resumed it, and its clock began anew.
+    const { workedMs: saidMs = ownMs } = since.value as { readonly workedMs?: number };
+    const thenMs = isResumed ? 0 : saidMs;
     const countedMs = thenMs > ownMs ? ownMs : ownMs - thenMs;
     const chargedMs = Math.max(0, Math.min(workedMs, this.host.passed() - since.at) - countedMs);
     this.#clockFrom -= chargedMs;
@@ -570,6 +576,8 @@ function letterColumns({ kind, detail }: Opening): Pick<OpeningRow, 'letter_queu
 
 /** Journal keys of the ends of children, in any strand. */
 const CHILD_END = /\/child#\d+=$/;
+/** A person's word to go on at a step. */
+const RESUMED = /\/resume\/\d+$/;
 
 /** In which of its strands' states a run is shown: what needs a person most comes first. */
 const STATES_BY_CONCERN = ['inDoubt', 'failed', 'waiting', 'compensating', 'running'] as const;

@@ -149,10 +149,18 @@ export class MemoryRun {
   /** What a child worked counts as worked by this run, each moment once, its own time included. */
   charge(startKey: string, { workedMs }: ChildEnd): void {
     let since = this.stored.journal.get(startKey)!;
-    for (const [key, row] of this.stored.journal)
-      if (CHILD_END.test(key) && row.atMs > since.atMs) since = row;
+    let isResumed = false;
+    for (const [key, row] of this.stored.journal) {
+      // A person's word to go on at a step: the run's clock began anew then.
+      const isResume = /\/resume\/\d+$/.test(key);
+      if ((isResume || CHILD_END.test(key)) && row.atMs >= since.atMs) {
+        since = row;
+        isResumed = isResume;
+      }
+    }
     // Written with the starts and ends of children.
-    const { workedMs: thenMs } = since.value as { readonly workedMs: number };
+    const { workedMs: saidMs } = since.value as { readonly workedMs: number };
+    const thenMs = isResumed ? 0 : saidMs;
     const ownMs = this.workedMs();
     const countedMs = thenMs > ownMs ? ownMs : ownMs - thenMs;
     const passedMs = this.engine.now() - since.atMs;

@@ -94,6 +94,16 @@ describe('errors', () => {
     expect(parseExpression(source).errors[0]).toMatchObject({ message, start, end });
   });
 
+  it('names `default` where another language has `??`', () => {
+    const [first, ...others] = parseExpression("event.orderId ?? 'x'").errors;
+    expect(first).toMatchObject({
+      message: 'expected a value, found `?`',
+      fix: 'write `default(path, value)` for `??`: the value where the field is absent or null',
+    });
+    expect(others).toEqual([]);
+    expect(parseExpression("a ? ? 'x'").errors[0]).not.toHaveProperty('fix');
+  });
+
   it('reports several errors of one expression, each once', () => {
     const { errors } = parseExpression('event.items.map(i, i.) + * 2 == event.');
     expect(errors.map((error) => error.start)).toEqual([20, 25, 37]);

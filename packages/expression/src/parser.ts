@@ -430,7 +430,7 @@ class Parser {
     const previous = this.#tokens[this.#index - 1];
     const at = token.type === 'end' && previous ? spanOf(previous) : spanOf(token);
     const message = `expected a value, found ${describe(token)}`;
-    this.#error(at, message, token.type === 'end' ? 'finish the expression' : missingHint(token));
+    this.#error(at, message, token.type === 'end' ? 'finish the expression' : missingHint(token, previous));
     const isOperator = token.type === 'punctuation' && PRECEDENCE.has(token.text);
     const isClosing = token.type === 'punctuation' && (CLOSERS.has(token.text) || ',:?'.includes(token.text));
     // An operator stays, so that its right side is still parsed; anything else that starts no value is skipped.
@@ -505,7 +505,9 @@ function extraHint(token: Token): string | undefined {
   return undefined;
 }
 
-function missingHint(token: Token): string | undefined {
+function missingHint(token: Token, previous: Token | undefined): string | undefined {
+  if (token.text === '?' && previous?.text === '?' && previous.end === token.start)
+    return 'write `default(path, value)` for `??`: the value where the field is absent or null';
   if (token.type === 'quoted') return 'a quoted name may only follow a dot';
   if (token.text === '.') return 'start with a name: event.id';
   return undefined;

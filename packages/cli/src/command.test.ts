@@ -19,6 +19,7 @@ const commands: CommandSpec[] = [
     },
   },
   { name: 'runs show', summary: 'One of them', positionals: ['<run>'], run: async () => exit.clean },
+  { name: 'letters', summary: 'List', isList: true, run: async () => exit.clean },
   { name: 'explain', summary: 'Explain', positionals: ['<code>'], run: async () => exit.clean },
   { name: 'explain all', summary: 'Explain everything', run: async () => exit.clean },
 ];
@@ -47,6 +48,14 @@ describe('the command line', () => {
     expect(await run('runs', 'ls', '--state', 'failed', '--verbose')).toMatchObject({ code: 0, err: '' });
     expect(calls.at(-1)!.text('state')).toBe('failed');
     expect(calls.at(-1)!.flag('verbose')).toBe(true);
+  });
+
+  it('tells whoever gives a list a word for listing that it lists without', async () => {
+    expect((await run('letters', 'ls')).err).toMatch(
+      /^`tenon letters` does not take "ls": `tenon letters` alone lists\n/,
+    );
+    expect((await run('letters', 'all')).err).toMatch(/^`tenon letters` does not take "all"\n/);
+    expect((await run('explain', 'X', 'ls')).err).toMatch(/^`tenon explain` does not take "ls"\n/);
   });
 
   it('refuses a folder that is not there instead of looking above it', async () => {

@@ -22,6 +22,8 @@ export interface CommandSpec {
   /** Names of the positional arguments: `<run>` needed, `[dir]` not. */
   readonly positionals?: readonly string[];
   readonly options?: Readonly<Record<string, OptionSpec>>;
+  /** It lists by itself, where others have a word for that (`runs ls`). */
+  readonly isList?: true;
   /** Lines of the help text's "Examples". */
   readonly examples?: readonly string[];
   readonly run: (args: Args, io: Io) => Promise<ExitCode>;
@@ -93,9 +95,13 @@ function checkPositionals(command: CommandSpec, given: readonly string[]): void 
   }
   const isOpen = names.at(-1)?.includes('...') ?? false;
   if (!isOpen && given.length > names.length) {
-    throw new UsageError(`\`tenon ${command.name}\` does not take "${given[names.length]}"`);
+    const word = given[names.length]!;
+    const hint = command.isList && LIST_WORDS.has(word) ? `: \`tenon ${command.name}\` alone lists` : '';
+    throw new UsageError(`\`tenon ${command.name}\` does not take "${word}"${hint}`);
   }
 }
+
+const LIST_WORDS: ReadonlySet<string> = new Set(['ls', 'list']);
 
 /** Finds the command that `argv` starts with; the longest name wins. */
 export function findCommand(

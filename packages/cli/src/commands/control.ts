@@ -96,6 +96,7 @@ export const controlCommands: readonly CommandSpec[] = [
   {
     name: 'switches',
     summary: 'What is killed, paused or behind a flag, by whom and why',
+    isList: true,
     options: remote,
     run: withClient(async (client, _args, show, io) => {
       const { switches } = (await client.get('/v1/switches')) as { switches: Switch[] };

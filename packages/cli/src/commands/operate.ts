@@ -131,6 +131,7 @@ export const operateCommands: readonly CommandSpec[] = [
   {
     name: 'in-doubt',
     summary: 'Effects whose outcome is not known',
+    isList: true,
     options: remote,
     run: withClient(async (client, _args, show, io) => {
       const { inDoubt } = (await client.get('/v1/in-doubt')) as { inDoubt: InDoubtEntry[] };
@@ -189,6 +190,7 @@ export const operateCommands: readonly CommandSpec[] = [
   {
     name: 'fixes',
     summary: 'Work that people owe: what could not be undone, and what a list went on without',
+    isList: true,
     options: remote,
     run: withClient(async (client, _args, show, io) => {
       const { forwardFixes } = (await client.get('/v1/forward-fixes')) as { forwardFixes: ForwardFix[] };
@@ -227,6 +229,7 @@ export const operateCommands: readonly CommandSpec[] = [
   {
     name: 'approvals',
     summary: 'Runs that wait for a decision',
+    isList: true,
     options: remote,
     run: withClient(async (client, _args, show, io) => {
       const { approvals } = (await client.get('/v1/approvals')) as { approvals: PendingApproval[] };

@@ -31,6 +31,7 @@ export const quarantineCommands: readonly CommandSpec[] = [
   {
     name: 'quarantine',
     summary: 'What is held in quarantine, each with its cause and owner',
+    isList: true,
     options: { ...remote, pipeline: filters['pipeline']! },
     run: withClient(async (client, args, show) => {
       // The shape that contracts/operations promises.

@@ -43,6 +43,7 @@ export const replayCommands: readonly CommandSpec[] = [
   {
     name: 'dead-letters',
     summary: 'Parked runs, each with its cause and owner',
+    isList: true,
     options: {
       ...remote,
       ...letters,

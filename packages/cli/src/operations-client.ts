@@ -16,11 +16,14 @@ export class OperationsError extends Error {
   readonly exitCode: ExitCode;
   /** No process answered at all. */
   readonly isUnreachable: boolean;
+  /** Of the problem that it answered with. */
+  readonly code: string | undefined;
 
-  constructor(message: string, exitCode: ExitCode, isUnreachable: boolean = false) {
+  constructor(message: string, exitCode: ExitCode, isUnreachable: boolean = false, code?: string) {
     super(message);
     this.exitCode = exitCode;
     this.isUnreachable = isUnreachable;
+    this.code = code;
   }
 }
 
@@ -68,6 +71,8 @@ export async function operationsClient(target: ClientTarget, io: Io): Promise<Op
     throw new OperationsError(
       problem['code'] ? `${words} (${problem['code']})` : words,
       response.status === 401 || response.status === 403 ? exit.notAuthorised : exit.failed,
+      false,
+      typeof problem['code'] === 'string' ? problem['code'] : undefined,
     );
   };
   return {

@@ -1,5 +1,5 @@
 import type { JsonObject } from '@tenon/model';
-import type { ActionResult, Runtime } from '@tenon/runtime';
+import type { ActionResult, Runtime, RuntimeCode } from '@tenon/runtime';
 import type { JsonSchema } from '@tenon/schema';
 import type { Operator, Permission } from './operators.ts';
 import type { Problem } from './problem.ts';
@@ -32,5 +32,13 @@ export const reason: JsonSchema = { type: 'string', minLength: 1, maxLength: 100
 
 export function acted(result: ActionResult): Answer {
   if (result.ok) return 'done';
-  return { problem: { status: 409, code: result.code, title: 'Not possible now', detail: result.message } };
+  const title = FOR_GOOD.has(result.code) ? 'Not possible any more' : 'Not possible now';
+  return { problem: { status: 409, code: result.code, title, detail: result.message } };
 }
+
+/** What stays refused, however long one waits. */
+const FOR_GOOD: ReadonlySet<string> = new Set([
+  'RUN_ENDED',
+  'RUN_COMPENSATED',
+  'RUN_CANCELLED_ALREADY',
+] satisfies RuntimeCode[]);

@@ -412,6 +412,20 @@ describe('operations', () => {
     ]);
   });
 
+  it('does not say of what is never possible again that it is not now', async () => {
+    const url = await start({
+      cancel: async (runId) => ({
+        ok: false,
+        code: runId === 'r1' ? 'RUN_ENDED' : 'RUN_IN_DOUBT',
+        message: 'no',
+      }),
+    });
+    const cancelled = async (runId: string) =>
+      (await call(url, 'ada-token', `/v1/runs/${runId}/cancel`, { reason: 'mistake' })).json();
+    expect(await cancelled('r1')).toMatchObject({ title: 'Not possible any more' });
+    expect(await cancelled('r2')).toMatchObject({ title: 'Not possible now' });
+  });
+
   it('shows no stack when a handler fails', async () => {
     const url = await start({
       runs: () => {

@@ -19,6 +19,7 @@ import { type OperationsClient, OperationsError, operationsClient } from '../ope
 import { findRoot, readServerConfig } from '../root.ts';
 import { renderTable } from '../table.ts';
 import { asItHappened } from '../trace-order.ts';
+import { tellRun } from './tell-run.ts';
 
 export const remote: Readonly<Record<string, OptionSpec>> = {
   url: { type: 'string', value: '<url>', help: 'the Tenon to speak to; default: the one of this workspace' },
@@ -120,13 +121,9 @@ export const operateCommands: readonly CommandSpec[] = [
     summary: 'Stop a run and undo what it did',
     positionals: ['<run>'],
     options: { ...remote, ...reason },
-    run: withClient(async (client, args, _show, io) => {
-      await client.post(`/v1/runs/${encodeURIComponent(args.positionals[0]!)}/cancel`, {
-        reason: needReason(args),
-      });
-      io.err('cancelled\n');
-      return exit.clean;
-    }),
+    run: withClient((client, args, _show, io) =>
+      tellRun('cancel', args.positionals[0]!, needReason(args), client, args, io),
+    ),
   },
   {
     name: 'in-doubt',

@@ -1,16 +1,9 @@
-import { formatDuration, sleep } from '@tenon/model';
-import type {
-  DeadLetter,
-  DeadLetterGroup,
-  ReplayReport,
-  ReplayStatus,
-  RunDetail,
-  RunState,
-} from '@tenon/runtime';
+import { formatDuration } from '@tenon/model';
+import type { DeadLetter, DeadLetterGroup, ReplayReport, ReplayStatus } from '@tenon/runtime';
 import { type Args, type CommandSpec, type OptionSpec, UsageError } from '../command.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
-import { type OperationsClient, OperationsError } from '../operations-client.ts';
+import type { OperationsClient } from '../operations-client.ts';
 import { plural } from '../render/index.ts';
 import { renderTable } from '../table.ts';
 import {
@@ -25,6 +18,7 @@ import {
   time,
   withClient,
 } from './operate.ts';
+import { tellRun } from './tell-run.ts';
 
 const letters: Readonly<Record<string, OptionSpec>> = {
   pipeline: filters['pipeline']!,
@@ -149,14 +143,7 @@ export const replayCommands: readonly CommandSpec[] = [
       if ((runId !== undefined) === isMany)
         throw new UsageError('name a run, or those of --group, --pipeline, --queue or --class');
       if (isMany) return dryRun(client, args, show, io, { ...filter, state: 'failed' });
-      const why = needReason(args);
-      const path = `/v1/runs/${encodeURIComponent(runId!)}`;
-      // The shape that contracts/operations promises.
-      const read = async () => (await client.get(path)) as unknown as RunDetail;
-      const before = await read();
-      await client.post(`${path}/resume`, { reason: why });
-      io.err(`${await lookedAtWords(before, read, io)}\n`);
-      return exit.clean;
+      return tellRun('resume', runId!, needReason(args), client, args, io);
     }),
   },
   {
@@ -229,67 +216,6 @@ export const replayCommands: readonly CommandSpec[] = [
     }),
   },
 ];
-
-/** How long a resumed run is looked at: what fails again mostly does so at once, and whoever resumed it is still there. */
-const LOOKED_AT_MS = 3_000;
-const LOOK_MS = 200;
-const UNDER_WAY: ReadonlySet<RunState> = new Set<RunState>(['accepted', 'running', 'compensating']);
-
-/** It is resumed, whatever becomes of looking at it. */
-async function lookedAtWords(before: RunDetail, read: () => Promise<RunDetail>, io: Io): Promise<string> {
-  try {
-    return resumedWords(before, await lookedAt(read, io));
-  } catch (error) {
-    if (!(error instanceof OperationsError)) throw error;
-    return `resumed; how it stands could not be read: ${error.message}`;
-  }
-}
-
-/** The run as it is once it does not go on by itself, or after a while. */
-async function lookedAt(read: () => Promise<RunDetail>, { clock }: Io): Promise<RunDetail> {
-  const untilMs = clock.steady() + LOOKED_AT_MS;
-  for (;;) {
-    const run = await read();
-    const isHeld = run.heldBy !== undefined && run.heldBy.length > 0;
-    if (!UNDER_WAY.has(run.state) || isHeld || clock.steady() >= untilMs) return run;
-    await sleep(clock, LOOK_MS);
-  }
-}
-
-function resumedWords(before: RunDetail, run: RunDetail): string {
-  const { runId, state, failure, step, heldBy = [] } = run;
-  const more = `\`tenon runs show ${runId}\``;
-  const at = step === undefined ? '' : ` at ${step}`;
-  const advice = (failure ?? before.failure)?.code === 'CHECK_NOT_MET' ? `\n${checkWords(runId)}` : '';
-  if (heldBy.length > 0) return `resumed; it is held by ${heldBy.join(', ')}`;
-  switch (state) {
-    case 'succeeded':
-      return 'resumed; it has succeeded';
-    case 'compensated':
-    case 'cancelled':
-      return `resumed; it is ${state}: ${more}`;
-    case 'failed':
-      return `resumed; it failed${failure?.step === before.failure?.step ? ' again' : ''}${causeOf(run)}${advice}`;
-    case 'inDoubt':
-      return `resumed; it is in doubt${at}: \`tenon in-doubt\``;
-    case 'waiting':
-      return `resumed; it is waiting${at}: ${more}`;
-    case 'accepted':
-    case 'running':
-    case 'compensating':
-      return `resumed; it is under way${at}: ${more} says how it stands${advice}`;
-  }
-}
-
-function causeOf({ failure }: RunDetail): string {
-  return failure === undefined
-    ? ''
-    : ` at ${failure.step}: ${failure.class}, ${failure.message} (${failure.code})`;
-}
-
-function checkWords(runId: string): string {
-  return `a check is judged anew when its run is resumed: its reads are made again first, unless something was done or went by them since. Mend the record and resume it again; where it fails still, \`tenon runs cancel ${runId}\` undoes what it did, and its event is to be sent again under a new business key`;
-}
 
 async function dryRun(
   client: OperationsClient,

@@ -7,11 +7,12 @@ export interface AnsweredRun {
   readonly code: number;
   /** Of both streams. */
   readonly text: string;
+  readonly out: string;
   /** Every request: method, path with query, body. */
   readonly sent: readonly string[];
 }
 
-/** Given how many requests came before, and the one that is answered. */
+/** Given how many requests came before, and the one that is answered: with the JSON to answer, or a whole response. */
 export type AnswerTo = (before: number, request: string) => object;
 
 /**
@@ -27,7 +28,8 @@ export async function runAgainst(
   const sent: string[] = [];
   vi.stubGlobal('fetch', async (url: URL, init: RequestInit) => {
     sent.push(`${init.method} ${url.pathname}${url.search} ${init.body ?? ''}`.trim());
-    return Response.json(typeof answer === 'function' ? answer(sent.length - 1, sent.at(-1)!) : answer);
+    const given = typeof answer === 'function' ? answer(sent.length - 1, sent.at(-1)!) : answer;
+    return given instanceof Response ? given : Response.json(given);
   });
   let waitedMs = 0;
   const clock: SteadyClock = {
@@ -39,6 +41,6 @@ export async function runAgainst(
       return () => {};
     },
   };
-  const { code, said } = await runCommand(commands, argv, { cwd, clock });
-  return { code, text: said, sent };
+  const { code, said, out } = await runCommand(commands, argv, { cwd, clock });
+  return { code, text: said, out, sent };
 }

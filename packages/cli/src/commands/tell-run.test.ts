@@ -1,0 +1,129 @@
+import { tmpdir } from 'node:os';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { runAgainst } from '../testing/fake-server.ts';
+import { operateCommands } from './operate.ts';
+import { replayCommands } from './replay.ts';
+
+afterEach(() => vi.unstubAllGlobals());
+
+/** The run as it is read each time: before it is told, and at each look after it. */
+const told = (line: string, read: readonly object[], answer: object = {}) =>
+  runAgainst(
+    (before) => {
+      if (before === 1) return answer;
+      const look = Math.min(before === 0 ? 0 : before - 1, read.length - 1);
+      return { runId: 'r1', steps: [], ...read[look] };
+    },
+    [...operateCommands, ...replayCommands],
+    [...line.split(' '), 'r1', '--reason', 'why', '--url', 'http://127.0.0.1:1'],
+    { cwd: tmpdir() },
+  );
+const refused = (code: string) =>
+  Response.json({ title: 'Not possible any more', detail: 'no', code }, { status: 409 });
+
+const running = { state: 'running' };
+const undoing = { state: 'compensating', step: 'compensate:seats' };
+const parked = {
+  state: 'failed',
+  step: 'compensate:seats',
+  failure: {
+    step: 'compensate:seats',
+    class: 'validation',
+    code: 'HTTP_RESPONSE_STATUS',
+    message: 'the other system answered 400',
+  },
+};
+const failedBefore = { state: 'failed', failure: { ...parked.failure, step: 'pay' } };
+const ended = { state: 'cancelled', steps: [{ id: 'seats', state: 'compensated', attempts: 1 }] };
+
+describe('of a run that is cancelled it is said', () => {
+  it('that its undoing failed, with the cause and what to do', async () => {
+    const { text, sent, code } = await told('runs cancel', [running, undoing, parked]);
+    expect(text).toBe(
+      'cancelled, but the undoing failed at compensate:seats: validation, the other system answered 400 (HTTP_RESPONSE_STATUS); mend it, then `tenon dead-letters resume r1 --reason …`\n',
+    );
+    expect(sent).toEqual([
+      'GET /v1/runs/r1',
+      'POST /v1/runs/r1/cancel {"reason":"why"}',
+      'GET /v1/runs/r1',
+      'GET /v1/runs/r1',
+    ]);
+    expect(code).toBe(6);
+  });
+
+  it.each([
+    ['that it is undone', ended, 'cancelled and undone: 1 step, see `tenon runs show r1`'],
+    ['that nothing was', { state: 'cancelled' }, 'cancelled; it had done nothing that can be undone'],
+    [
+      'that it is under way',
+      undoing,
+      'cancelled; it is being undone at compensate:seats: `tenon runs show r1`',
+    ],
+    ['that it is in doubt', { state: 'inDoubt', step: 'pay' }, 'cancelled; it is in doubt at pay'],
+    [
+      'where it waits',
+      { state: 'waiting', step: 'compensate:seats' },
+      'cancelled; its undoing waits at compensate:seats',
+    ],
+    ['what holds it', { state: 'accepted', heldBy: ['pause/p'] }, 'cancelled; it is held by pause/p'],
+    [
+      'that it came too late',
+      { state: 'succeeded' },
+      'cancelled, but too late: the run has ended: succeeded',
+    ],
+  ])('%s', async (_name, end, says) => {
+    const { text, code } = await told('runs cancel', [running, end]);
+    expect(text).toContain(says);
+    expect(code).toBe(0);
+  });
+
+  it('nothing of where it was parked or waited before, which it leaves a moment later', async () => {
+    expect((await told('runs cancel', [failedBefore, failedBefore, ended])).text).toContain('undone: 1 step');
+    const waiting = { state: 'waiting', step: 'pause' };
+    expect((await told('runs cancel', [waiting, waiting, ended])).text).toContain('undone: 1 step');
+    expect((await told('runs cancel', [waiting])).text).toContain('cancelled; its undoing has not begun');
+  });
+});
+
+describe('cancelled again, it is said', () => {
+  it('that it is already, and what its undoing needs', async () => {
+    const { text, code } = await told('runs cancel', [parked], refused('RUN_CANCELLED_ALREADY'));
+    expect(text).toMatch(
+      /^cancelled already, but the undoing failed at compensate:seats: .*; mend it, then `tenon dead-letters resume r1/,
+    );
+    expect(code).toBe(1);
+  });
+
+  it('that it is being undone', async () => {
+    const { text } = await told('runs cancel', [undoing], refused('RUN_COMPENSATING'));
+    expect(text).toContain('it is being undone already: `tenon runs show r1` says how it stands');
+  });
+
+  it('how it has ended', async () => {
+    const { text } = await told('runs cancel', [ended], refused('RUN_ENDED'));
+    expect(text).toBe('the run has ended: cancelled (RUN_ENDED)\n');
+  });
+
+  it('in the words of the server, what else keeps it', async () => {
+    const { text } = await told('runs cancel', [running], refused('RUN_IN_DOUBT'));
+    expect(text).toBe('Not possible any more: no (RUN_IN_DOUBT)\n');
+  });
+});
+
+describe('for programs, how it stands is on stdout', () => {
+  it.each(['runs cancel', 'dead-letters resume'])('%s', async (command) => {
+    const { out } = await told(`${command} --format json`, [parked]);
+    expect(JSON.parse(out)).toEqual({
+      runId: 'r1',
+      state: 'failed',
+      step: 'compensate:seats',
+      failureCode: 'HTTP_RESPONSE_STATUS',
+    });
+    expect((await told(command, [parked])).out).toBe('');
+  });
+
+  it('also where it was cancelled already', async () => {
+    const { out } = await told('runs cancel --format json', [ended], refused('RUN_ENDED'));
+    expect(JSON.parse(out)).toEqual({ runId: 'r1', state: 'cancelled' });
+  });
+});

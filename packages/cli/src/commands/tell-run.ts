@@ -1,0 +1,213 @@
+import { sleep } from '@tenon/model';
+import type { RunDetail, RunState } from '@tenon/runtime';
+import type { Args } from '../command.ts';
+import { type ExitCode, exit } from '../exit.ts';
+import type { Io } from '../io.ts';
+import { type OperationsClient, OperationsError } from '../operations-client.ts';
+import { plural } from '../render/index.ts';
+
+/** How long a run is looked at that was told something: what fails mostly does so at once, and whoever told it is still there. */
+const LOOKED_AT_MS = 3_000;
+const LOOK_MS = 200;
+
+/**
+ * Gives a run a person's word, looks at it for some seconds, and says how it stands: on stderr in words, with `--format json` on stdout
+ * too, for programs.
+ */
+export async function tellRun(
+  word: Word,
+  runId: string,
+  why: string,
+  client: OperationsClient,
+  args: Args,
+  io: Io,
+): Promise<ExitCode> {
+  const { verb, done, isUnderWay, words, code, refused } = WORDS[word];
+  const path = `/v1/runs/${encodeURIComponent(runId)}`;
+  // The shape that contracts/operations promises.
+  const read = async () => (await client.get(path)) as unknown as RunDetail;
+  const say = (text: string, run: Pick<RunDetail, 'runId'> & Partial<RunDetail>): void => {
+    io.err(`${text}\n`);
+    if (args.text('format') === 'json') io.out(`${JSON.stringify(standing(run), null, 2)}\n`);
+  };
+  const before = await read();
+  try {
+    await client.post(`${path}/${verb}`, { reason: why });
+  } catch (error) {
+    const wordsOf = error instanceof OperationsError ? refused[error.code ?? ''] : undefined;
+    if (wordsOf === undefined) throw error;
+    const run = await read();
+    say(wordsOf(run), run);
+    return exit.failed;
+  }
+  let run: RunDetail;
+  try {
+    run = await lookedAt(read, isUnderWay, io);
+  } catch (error) {
+    if (!(error instanceof OperationsError)) throw error;
+    // It was told, whatever becomes of looking at it.
+    say(`${done}; how it stands could not be read: ${error.message}`, { runId });
+    return exit.clean;
+  }
+  say(words(run, before), run);
+  return code(run);
+}
+
+type Word = 'resume' | 'cancel';
+
+interface WordSpec {
+  readonly verb: string;
+  readonly done: string;
+  /** Does it go on by itself, so that another look may show more? */
+  readonly isUnderWay: (run: RunDetail) => boolean;
+  readonly words: (run: RunDetail, before: RunDetail) => string;
+  readonly code: (run: RunDetail) => ExitCode;
+  /** What is said instead of the server's own words, by its code. */
+  readonly refused: Readonly<Record<string, (run: RunDetail) => string>>;
+}
+
+const UNDER_WAY: ReadonlySet<RunState> = new Set<RunState>(['accepted', 'running', 'compensating']);
+
+const WORDS: Readonly<Record<Word, WordSpec>> = {
+  resume: {
+    verb: 'resume',
+    done: 'resumed',
+    isUnderWay: ({ state }) => UNDER_WAY.has(state),
+    words: resumedWords,
+    code: () => exit.clean,
+    refused: {},
+  },
+  cancel: {
+    verb: 'cancel',
+    done: 'cancelled',
+    // A run that waits or is parked heeds it a moment later.
+    isUnderWay: (run) => UNDER_WAY.has(run.state) || isYetToHeed(run),
+    words: (run) => cancelledWords('cancelled', run),
+    code: (run) => (run.state === 'failed' && isAtUndoing(run) ? exit.partlyDone : exit.clean),
+    refused: {
+      RUN_CANCELLED_ALREADY: (run) => cancelledWords('cancelled already', run),
+      RUN_COMPENSATING: ({ runId }) =>
+        `it is being undone already: ${showCommand(runId)} says how it stands (RUN_COMPENSATING)`,
+      RUN_ENDED: ({ state }) => `the run has ended: ${state} (RUN_ENDED)`,
+    },
+  },
+};
+
+/** What a program needs to know of a run: nothing but its id where it could not be looked at. */
+function standing(run: Pick<RunDetail, 'runId'> & Partial<RunDetail>): object {
+  const { runId, state, failure } = run;
+  const step = stepOf(run);
+  return {
+    runId,
+    ...(state !== undefined && { state }),
+    ...(step !== undefined && { step }),
+    ...(failure !== undefined && { failureCode: failure.code }),
+  };
+}
+
+/** The run as it is once it does not go on by itself, or after a while. */
+async function lookedAt(
+  read: () => Promise<RunDetail>,
+  isUnderWay: WordSpec['isUnderWay'],
+  { clock }: Io,
+): Promise<RunDetail> {
+  const untilMs = clock.steady() + LOOKED_AT_MS;
+  for (;;) {
+    const run = await read();
+    const isHeld = run.heldBy !== undefined && run.heldBy.length > 0;
+    if (!isUnderWay(run) || isHeld || clock.steady() >= untilMs) return run;
+    await sleep(clock, LOOK_MS);
+  }
+}
+
+function resumedWords(run: RunDetail, before: RunDetail): string {
+  const { runId, state, failure, heldBy = [] } = run;
+  const more = showCommand(runId);
+  const at = placeOf(run);
+  const advice = (failure ?? before.failure)?.code === 'CHECK_NOT_MET' ? `\n${checkWords(runId)}` : '';
+  if (heldBy.length > 0) return `resumed; it is held by ${heldBy.join(', ')}`;
+  switch (state) {
+    case 'succeeded':
+      return 'resumed; it has succeeded';
+    case 'compensated':
+    case 'cancelled':
+      return `resumed; it is ${state}: ${more}`;
+    case 'failed':
+      return `resumed; it failed${failure?.step === before.failure?.step ? ' again' : ''}${causeOf(run)}${advice}`;
+    case 'inDoubt':
+      return `resumed; it is in doubt${at}: \`tenon in-doubt\``;
+    case 'waiting':
+      return `resumed; it is waiting${at}: ${more}`;
+    case 'accepted':
+    case 'running':
+    case 'compensating':
+      return `resumed; it is under way${at}: ${more} says how it stands${advice}`;
+  }
+}
+
+function checkWords(runId: string): string {
+  return `a check is judged anew when its run is resumed: its reads are made again first, unless something was done or went by them since. Mend the record and resume it again; where it fails still, \`tenon runs cancel ${runId}\` undoes what it did, and its event is to be sent again under a new business key`;
+}
+
+/** How far the undoing is of a run that is cancelled, and what it needs to come to its end. */
+function cancelledWords(done: string, run: RunDetail): string {
+  const { runId, state, steps, heldBy = [] } = run;
+  const more = `${showCommand(runId)} says how it stands`;
+  if (state === 'failed' && isAtUndoing(run))
+    return `${done}, but the undoing failed${causeOf(run)}; mend it, then ${resumeCommand(runId)}`;
+  if (heldBy.length > 0) return `${done}; it is held by ${heldBy.join(', ')}`;
+  switch (state) {
+    case 'cancelled': {
+      const undone = steps.filter((step) => step.state === 'compensated').length;
+      return undone === 0
+        ? `${done}; it had done nothing that can be undone`
+        : `${done} and undone: ${plural(undone, 'steps')}, see ${showCommand(runId)}`;
+    }
+    case 'succeeded':
+    case 'compensated':
+      return `${done}, but too late: the run has ended: ${state}`;
+    case 'inDoubt':
+      return `${done}; it is in doubt${placeOf(run)}, and goes on being undone once that is settled: \`tenon in-doubt\``;
+    case 'waiting':
+      return `${done}; its undoing${isAtUndoing(run) ? ` waits${placeOf(run)}` : ' has not begun'}: ${more}`;
+    case 'failed':
+    case 'accepted':
+    case 'running':
+      return `${done}; its undoing has not begun: ${more}`;
+    case 'compensating':
+      return `${done}; it is being undone${placeOf(run)}: ${more}`;
+  }
+}
+
+/** It still is where it was when it was cancelled. */
+function isYetToHeed(run: RunDetail): boolean {
+  return (run.state === 'waiting' || run.state === 'failed') && !isAtUndoing(run);
+}
+
+/** Is it at a compensation? */
+function isAtUndoing(run: RunDetail): boolean {
+  return stepOf(run)?.startsWith('compensate:') ?? false;
+}
+
+/** Where it is, and where it failed once it has: the failure says that. */
+function stepOf({ state, step, failure }: Partial<RunDetail>): string | undefined {
+  return state === 'failed' ? (failure?.step ?? step) : step;
+}
+
+function resumeCommand(runId: string): string {
+  return `\`tenon dead-letters resume ${runId} --reason …\``;
+}
+
+function showCommand(runId: string): string {
+  return `\`tenon runs show ${runId}\``;
+}
+
+function placeOf({ step }: RunDetail): string {
+  return step === undefined ? '' : ` at ${step}`;
+}
+
+function causeOf({ failure }: RunDetail): string {
+  return failure === undefined
+    ? ''
+    : ` at ${failure.step}: ${failure.class}, ${failure.message} (${failure.code})`;
+}

@@ -38,6 +38,46 @@ describe('runs show', () => {
   it('has the step that failed, with its failure', async () => {
     const failure = { class: 'validation', code: 'CHECK_NOT_MET', message: 'too few items' };
     const steps = [{ id: 'look', state: 'failed', attempts: 1, failure }];
-    expect(await show({ state: 'failed', steps })).toMatch(/^look +failed +1 +validation: too few items$/m);
+    expect(await show({ state: 'compensated', steps })).toMatch(
+      /^look +failed +1 +validation: too few items$/m,
+    );
+  });
+
+  describe('of a run that failed', () => {
+    const failed = (step: string, letters: readonly object[]) =>
+      runAgainst(
+        (_before, request) =>
+          request.includes('/v1/dead-letters')
+            ? { deadLetters: letters }
+            : { ...run, state: 'failed', failure: { step, class: 'validation', code: 'X', message: 'no' } },
+        operateCommands,
+        ['runs', 'show', 'r1', '--url', 'http://127.0.0.1:1'],
+        { cwd: tmpdir() },
+      );
+    const letters = [
+      { runId: 'r0', queue: 'retry' },
+      { runId: 'r1', queue: 'repair' },
+    ];
+
+    it('says in which queue it is parked, and how it goes on or ends', async () => {
+      const { text, sent } = await failed('pay', letters);
+      expect(text).toContain(
+        'state      failed, parked in the queue repair: `tenon dead-letters resume r1 --reason …` once its cause is mended, or `tenon runs cancel r1 --reason …`\n',
+      );
+      expect(sent.at(-1)).toBe('GET /v1/dead-letters?pipeline=orders&failureClass=validation');
+    });
+
+    it('says so of its undoing, which can only go on', async () => {
+      const { text } = await failed('compensate:pay', letters);
+      expect(text).toContain(
+        'state      failed, its undoing is parked in the queue repair: `tenon dead-letters',
+      );
+      expect(text).not.toContain('runs cancel');
+    });
+
+    it('does not call it parked where it is not among the dead letters', async () => {
+      const { text } = await failed('pay', []);
+      expect(text).toContain('state      failed: `tenon dead-letters` lists the runs that are parked\n');
+    });
   });
 });

@@ -1,6 +1,7 @@
 import { formatDuration, isObject } from '@tenon/model';
 import type { Plan } from '@tenon/pipeline';
 import {
+  type DeadLetter,
   type ForwardFix,
   type InDoubtEntry,
   type LedgerEntry,
@@ -19,7 +20,7 @@ import { type OperationsClient, OperationsError, operationsClient } from '../ope
 import { findRoot, readServerConfig } from '../root.ts';
 import { renderTable } from '../table.ts';
 import { asItHappened } from '../trace-order.ts';
-import { tellRun } from './tell-run.ts';
+import { isAtUndoing, resumeCommand, tellRun } from './tell-run.ts';
 
 export const remote: Readonly<Record<string, OptionSpec>> = {
   url: { type: 'string', value: '<url>', help: 'the Tenon to speak to; default: the one of this workspace' },
@@ -85,7 +86,10 @@ export const operateCommands: readonly CommandSpec[] = [
       const run = (await client.get(
         `/v1/runs/${encodeURIComponent(args.positionals[0]!)}`,
       )) as unknown as RunDetail;
-      if (!args.flag('source')) return show(run, () => runWords(run));
+      if (!args.flag('source')) {
+        const parked = run.state === 'failed' ? await letterOf(run, client) : undefined;
+        return show(run, () => runWords(run, parked));
+      }
       // As above: the answer of getPlan.
       const plan = (await client.get(`/v1/plans/${encodeURIComponent(run.planHash)}`)) as unknown as Plan;
       io.out(plan.source.text);
@@ -338,13 +342,35 @@ export function time(atMs: number): string {
   return new Date(atMs).toISOString().replace('T', ' ').slice(0, 19);
 }
 
-function runWords(run: RunDetail): string {
+/** The dead letter of a run that failed, if it is among those that are listed. */
+async function letterOf(
+  { runId, pipeline, failure }: RunDetail,
+  client: OperationsClient,
+): Promise<DeadLetter | undefined> {
+  // The shape that contracts/operations promises.
+  const { deadLetters } = (await client.get('/v1/dead-letters', {
+    pipeline,
+    failureClass: failure?.class,
+  })) as { deadLetters: DeadLetter[] };
+  return deadLetters.find((letter) => letter.runId === runId);
+}
+
+function stateWords(run: RunDetail, parked: DeadLetter | undefined): string {
+  if (run.state !== 'failed') return run.state;
+  if (parked === undefined) return 'failed: `tenon dead-letters` lists the runs that are parked';
+  const resume = `${resumeCommand(run.runId)} once its cause is mended`;
+  return isAtUndoing(run)
+    ? `failed, its undoing is parked in the queue ${parked.queue}: ${resume}`
+    : `failed, parked in the queue ${parked.queue}: ${resume}, or \`tenon runs cancel ${run.runId} --reason …\``;
+}
+
+function runWords(run: RunDetail, parked: DeadLetter | undefined): string {
   const lines = [
     `run        ${run.runId}`,
     `pipeline   ${run.pipeline} version ${run.version}, plan ${run.planHash}`,
     `contracts  ${run.contracts.map((contract) => `${contract.name} ${contract.version} ${contract.digest.slice(0, 19)}`).join(', ')}`,
     `key        ${run.key}`,
-    `state      ${run.state}`,
+    `state      ${stateWords(run, parked)}`,
     `owner      ${run.owner}`,
     `accepted   ${time(run.acceptedAtMs)}`,
     `correlates ${run.correlationId}`,

@@ -185,7 +185,7 @@ function isYetToHeed(run: RunDetail): boolean {
 }
 
 /** Is it at a compensation? */
-function isAtUndoing(run: RunDetail): boolean {
+export function isAtUndoing(run: RunDetail): boolean {
   return stepOf(run)?.startsWith('compensate:') ?? false;
 }
 
@@ -194,7 +194,7 @@ function stepOf({ state, step, failure }: Partial<RunDetail>): string | undefine
   return state === 'failed' ? (failure?.step ?? step) : step;
 }
 
-function resumeCommand(runId: string): string {
+export function resumeCommand(runId: string): string {
   return `\`tenon dead-letters resume ${runId} --reason …\``;
 }
 

@@ -229,7 +229,11 @@ describe('a probe that its connection does not take', () => {
     await bench.pass(5 * MINUTE);
     expect(bench.runtime.run(runId)).toMatchObject({
       state: 'compensating',
-      steps: [{ id: 'invoice', waitsFor: { code: open.code } }, { id: 'next' }],
+      steps: [
+        { id: 'invoice', waitsFor: { code: open.code } },
+        { id: 'compensate:invoice', state: 'running', attempts: 1 },
+        { id: 'next' },
+      ],
     });
     heal();
     await bench.pass(MINUTE);

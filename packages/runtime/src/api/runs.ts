@@ -59,6 +59,7 @@ export interface RunDetail extends RunSummary {
 }
 
 export interface StepRecord {
+  /** Of the undoing of an effect, as long as it has begun and not ended well: `compensate:` and the id of the effect's step. */
   readonly id: string;
   readonly state: 'succeeded' | 'skipped' | 'failed' | 'running' | 'waiting' | 'inDoubt' | 'compensated';
   readonly attempts: number;

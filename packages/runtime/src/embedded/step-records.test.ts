@@ -5,6 +5,9 @@ import { call, childPlan, literal, planFor, run, step, undoable } from '../testi
 let bench: Bench;
 afterEach(() => bench.close());
 
+/** When the bench's clock begins. */
+const BEGUN_MS = 1_700_000_000_000;
+
 const stepsOf = (runId: string) => bench.runtime.run(runId)!.steps;
 
 describe('of the steps of a run, the one that it failed at is among them with its failure:', () => {
@@ -222,5 +225,151 @@ describe('of branches that wait beside each other', () => {
     });
     await bench.pass(7_200_000);
     expect(states(runId)).toEqual({ left: 'failed', paid: 'succeeded' });
+  });
+});
+
+describe('a wait for a time, of whose end nothing is on record,', () => {
+  const pause = (id: string, minutes = 10) => step('wait', id, { for: { durationMs: minutes * 60_000 } });
+  const later = (id: string) => step('wait', id, { for: { until: String(BEGUN_MS + 600_000) } });
+  const branches = (...lists: Parameters<typeof planFor>[0]['steps'][]) =>
+    step('parallel', 'all', { branches: lists.map((steps, index) => ({ name: `b${index}`, steps })) });
+  const started = async (...steps: Parameters<typeof planFor>[0]['steps']): Promise<string> => {
+    const limits = { concurrency: 5, deadlineMs: 3_600_000 };
+    bench = await openBench(planFor({ limits, steps }));
+    const runId = await bench.order({ id: 'a' });
+    await bench.runtime.idle();
+    return runId;
+  };
+  const states = (runId: string) =>
+    Object.fromEntries(stepsOf(runId).flatMap(({ id, state }) => (id === 'all' ? [] : [[id, state]])));
+
+  test.each([
+    ['duration', pause],
+    ['moment', later],
+  ])('is waiting, and has succeeded once the run went on past it: %s', async (_, wait) => {
+    const set = step('set', 'plain', { value: literal(1) });
+    const runId = await started(wait('first'), set, pause('second', 20));
+    expect(states(runId)).toEqual({ first: 'waiting' });
+    await bench.pass(600_000);
+    expect(states(runId)).toEqual({ first: 'succeeded', second: 'waiting' });
+    await bench.pass(1_200_000);
+    expect(bench.state(runId)).toBe('succeeded');
+    expect(states(runId)).toEqual({ first: 'succeeded', second: 'succeeded' });
+  });
+
+  test('is waiting in each of several branches until its own time has come', async () => {
+    const runId = await started(
+      branches([pause('one', 5), undoable('after')], [pause('two')], [later('three'), undoable('more')]),
+      undoable('last'),
+    );
+    expect(states(runId)).toEqual({ one: 'waiting', two: 'waiting', three: 'waiting' });
+    await bench.pass(300_000);
+    expect(states(runId)).toEqual({
+      one: 'succeeded',
+      after: 'succeeded',
+      two: 'waiting',
+      three: 'waiting',
+    });
+    await bench.pass(300_000);
+    expect(states(runId)).toMatchObject({ two: 'succeeded', three: 'succeeded', last: 'succeeded' });
+  });
+
+  test('has failed where the run was cancelled in it, before all is undone and after', async () => {
+    const runId = await started(undoable('booked'), pause('pause'), call('put', 'acme.put'));
+    bench.target.script = { remove: [{ fail: refused }] };
+    await bench.pass(5_000);
+    await bench.runtime.cancel(runId, 'ana', 'no longer wanted');
+    await bench.runtime.idle();
+    expect(bench.state(runId)).toBe('failed');
+    const stopped = { id: 'pause', state: 'failed', attempts: 1, failure: { code: 'RUN_CANCELLED' } };
+    expect(stepsOf(runId)).toMatchObject([{ id: 'booked' }, { id: 'compensate:booked' }, stopped]);
+    await bench.runtime.resume(runId, 'ana', 'mended over there');
+    await bench.runtime.idle();
+    expect(bench.state(runId)).toBe('cancelled');
+    expect(stepsOf(runId)).toMatchObject([{ id: 'booked', state: 'compensated' }, stopped]);
+  });
+
+  test('has failed where another branch did, and is waiting again once the run is resumed', async () => {
+    const limits = { concurrency: 5, deadlineMs: 3_600_000 };
+    const both = branches([pause('pause'), undoable('after')], [pause('short', 1), call('put', 'acme.put')]);
+    bench = await openBench(planFor({ onFailure: 'hold', limits, steps: [both] }));
+    bench.target.script = { put: [{ fail: refused }] };
+    const runId = await bench.order({ id: 'a' });
+    await bench.pass(60_000);
+    expect(bench.state(runId)).toBe('failed');
+    expect(states(runId)).toEqual({ pause: 'failed', short: 'succeeded', put: 'failed' });
+    await bench.runtime.resume(runId, 'ana', 'mended over there');
+    await bench.runtime.idle();
+    expect(states(runId)).toEqual({ pause: 'waiting', short: 'succeeded', put: 'succeeded' });
+  });
+});
+
+describe('an undoing that has not ended well is there beside the effect', () => {
+  const failing = step('check', 'never', {
+    that: [{ condition: 'false', message: 'no' }],
+    otherwise: 'fail',
+  });
+
+  test('with its failure, until it is done', async () => {
+    bench = await openBench(planFor({ steps: [undoable('booked'), failing] }));
+    bench.target.script = { remove: [{ fail: refused }, { fail: refused }] };
+    const runId = await bench.order({ id: 'a' });
+    await bench.runtime.idle();
+    const undoing = (attempts: number) => ({
+      id: 'compensate:booked',
+      state: 'failed',
+      attempts,
+      idempotencyKey: expect.any(String),
+      failure: expect.objectContaining({ code: refused.code }),
+    });
+    expect(stepsOf(runId)[0]).toMatchObject({ id: 'booked', state: 'succeeded' });
+    expect(stepsOf(runId)[1]).toEqual(undoing(1));
+    expect(stepsOf(runId)[1]?.idempotencyKey).toBe(bench.runtime.deadLetters()[0]?.idempotencyKey);
+    await bench.runtime.resume(runId, 'ana', 'mended over there');
+    await bench.runtime.idle();
+    expect(stepsOf(runId)[1]).toEqual(undoing(2));
+    await bench.runtime.resume(runId, 'ana', 'mended over there');
+    await bench.runtime.idle();
+    expect(bench.state(runId)).toBe('compensated');
+    expect(stepsOf(runId).map(({ id, state }) => [id, state])).toEqual([
+      ['booked', 'compensated'],
+      ['never', 'failed'],
+    ]);
+  });
+
+  test('but what was to be deleted and is gone is undone', async () => {
+    bench = await openBench(planFor({ steps: [undoable('booked'), failing] }));
+    const gone = failure('notFound', 'HTTP_RESPONSE_STATUS', 'answered', { status: 404 });
+    bench.target.script = { remove: [{ fail: gone }] };
+    const runId = await bench.order({ id: 'a' });
+    await bench.runtime.idle();
+    expect(bench.state(runId)).toBe('compensated');
+    expect(stepsOf(runId).map(({ id, state }) => [id, state])).toEqual([
+      ['booked', 'compensated'],
+      ['never', 'failed'],
+    ]);
+  });
+
+  test('also of an item of a list', async () => {
+    const lines = step('forEach', 'lines', {
+      in: 'event.lines',
+      as: 'line',
+      key: { expression: 'line' },
+      max: 50,
+      concurrency: 1,
+      onItemFailure: 'collect',
+      steps: [undoable('book'), { ...failing, when: `line == 'y'` }],
+    });
+    bench = await openBench(planFor({ steps: [lines] }));
+    bench.target.script = { remove: [{ fail: refused }] };
+    const runId = await bench.order({ id: 'a', lines: ['x', 'y'] });
+    await bench.runtime.idle();
+    expect(bench.state(runId)).toBe('failed');
+    expect(stepsOf(runId)).toMatchObject([
+      { id: 'lines' },
+      { id: 'lines[x].book', state: 'succeeded' },
+      { id: 'lines[y].book', state: 'succeeded' },
+      { id: 'compensate:lines[y].book', state: 'failed', attempts: 1, failure: { code: refused.code } },
+    ]);
   });
 });

@@ -1,39 +1,51 @@
 import type { Failure, Json, JsonObject } from '@tenon/model';
-import type { Plan, PlanStep, RunStep } from '@tenon/pipeline';
-import type { ChildEnd } from '../engine.ts';
+import type { CallStep, Plan, PlanStep, RunStep, WaitStep } from '@tenon/pipeline';
+import type { ChildEnd, Interruption } from '../engine.ts';
 import { placeOfVersion } from '../interpreter/call-step.ts';
 import { idempotencyKey } from '../interpreter/effect.ts';
+import { interruptionEnd } from '../interpreter/interruption.ts';
 import type { Decision } from '../interpreter/steps.ts';
 import type { RunState, StepRecord } from '../runtime.ts';
+import { finalStates } from '../states.ts';
 import { redacted } from './redact.ts';
 import type { JournalRow, RunRow } from './run-row.ts';
+import { FAILED } from './strand.ts';
 
 /**
  * What became of each step, read from the run's journal; a step that left nothing there is left out, but for the one that the run
- * failed at: a check only judges, and a request that could not be made was not sent.
+ * failed at: a check only judges, and a request that could not be made was not sent. The undoing of an effect that has begun, or
+ * waits for a person, and has not ended well is there beside it.
  */
 export function stepRecords(plan: Plan, run: RunRow, journal: readonly JournalRow[]): readonly StepRecord[] {
   const values = new Map(journal.map(({ key, value }) => [key, value]));
   // Written where the run was parked or ended.
-  const stopped: (Failure & { readonly step: string }) | undefined =
-    run.failure === null ? undefined : JSON.parse(run.failure);
-  return placedSteps(plan.steps, [...values.keys()]).flatMap((placed): readonly StepRecord[] => {
-    const record = recordOf(plan, run, placed, values);
-    if (stopped?.step !== placed.place) return record === undefined ? [] : [record];
-    return [failedRecord(placed, record, stopped, values)];
+  const stopped: Stopped | undefined = run.failure === null ? undefined : JSON.parse(run.failure);
+  const all = placedSteps(plan.steps, [...values.keys()]);
+  return all.flatMap((placed, index): readonly StepRecord[] => {
+    const record = timeRecord(run, all, index, stopped, values) ?? recordOf(plan, run, placed, values);
+    const own = stopped?.step === placed.place ? failedRecord(placed, record, stopped, values) : record;
+    const undoing = undoingRecord(plan, run, placed, stopped, values);
+    return [...(own === undefined ? [] : [own]), ...(undoing === undefined ? [] : [undoing])];
   });
+}
+
+type Stopped = Failure & { readonly step: string };
+
+function withoutStep({ step: _, ...failure }: Stopped): Failure {
+  return failure;
 }
 
 /** Of the step that the run failed at. What came of what was sent says more than why the run did not go on. */
 function failedRecord(
   { step, place }: PlacedStep,
   record: StepRecord | undefined,
-  { step: _, ...failure }: Failure & { readonly step: string },
+  stopped: Stopped,
   values: ReadonlyMap<string, string>,
 ): StepRecord {
   const isSent = step.kind === 'call' || step.kind === 'run';
   if (isSent && record !== undefined && (record.failure !== undefined || KNOWN.has(record.state)))
     return record;
+  const failure = withoutStep(stopped);
   let rounds = 1;
   // A round more for each time that it was resumed here.
   while (values.has(`${place}/resume/${rounds - 1}`)) rounds++;
@@ -116,24 +128,22 @@ function recordOf(
     return { id: place, state, attempts: last.filter((key) => /#\d+$/.test(key)).length || 1 };
   }
 
-  const outcomes: AttemptValue[] = [];
-  for (let n = 1; values.has(`${id}#${n}`); n++) outcomes.push(JSON.parse(values.get(`${id}#${n}`)!));
-  const begun = values.has(`${id}#${outcomes.length + 1}!`);
-  // What was never sent was no attempt.
-  const made = outcomes.filter(({ outcome }) => !NEVER_SENT.has(outcome));
-  const last = made.at(-1);
-  if (outcomes.length === 0 && !begun && !values.has(`${id}#1^1`)) return undefined;
+  const { count, last, begun, attempts } = attemptsOf(id, values);
+  if (count === 0 && !begun && !values.has(`${id}#1^1`)) return undefined;
   const operation = plan.operations[step.operation];
-  const settled = settledBy(id, outcomes.length, values);
+  const settled = settledBy(id, count, values);
   const result = last?.outcome === 'succeeded' ? last.value : settled;
   const isDone = result !== undefined;
-  const isUndone = isDone && compensations(values, place).some((key) => isSucceeded(values, key));
   return {
     id: place,
-    state: isUndone ? 'compensated' : isDone ? 'succeeded' : stateOf(run, isHere, last, begun),
-    attempts: made.length + (begun ? 1 : 0),
+    state: !isDone
+      ? stateOf(run, isHere, last, begun, AT_STEPS)
+      : isUndone(plan, step, place, values)
+        ? 'compensated'
+        : 'succeeded',
+    attempts,
     ...(operation?.effect !== 'read' && {
-      idempotencyKey: idempotencyKey(run.pipeline, run.key, keyPlace(id, place, outcomes.length + 1, values)),
+      idempotencyKey: idempotencyKey(run.pipeline, run.key, keyPlace(id, place, count + 1, values)),
     }),
     ...(isDone && { result: redacted(result, plan.redact[`steps.${step.id}`] ?? []) }),
     ...(!isDone && last?.failure !== undefined && { failure: last.failure }),
@@ -142,10 +152,135 @@ function recordOf(
   };
 }
 
+interface Attempts {
+  /** Rows, with those of what was never sent, which was no attempt. */
+  readonly count: number;
+  readonly attempts: number;
+  /** What came of the last that was made. */
+  readonly last: AttemptValue | undefined;
+  readonly begun: boolean;
+}
+
+function attemptsOf(id: string, values: ReadonlyMap<string, string>): Attempts {
+  const outcomes: AttemptValue[] = [];
+  for (let n = 1; values.has(`${id}#${n}`); n++) outcomes.push(JSON.parse(values.get(`${id}#${n}`)!));
+  const begun = values.has(`${id}#${outcomes.length + 1}!`);
+  const made = outcomes.filter(({ outcome }) => !NEVER_SENT.has(outcome));
+  return { count: outcomes.length, attempts: made.length + (begun ? 1 : 0), last: made.at(-1), begun };
+}
+
 /**
- * By what was answered to the last asking for it: several may wait beside each other, and the run is only at one of them.
- * Nothing for a time, of whose end nothing is on record.
+ * Of a wait for a time, which leaves no record when it is over: it is, once what comes after it has left one, the run went on or
+ * came to an end past it, or its time had passed when the run was last written. What stopped it is on record.
  */
+function timeRecord(
+  run: RunRow,
+  all: readonly PlacedStep[],
+  index: number,
+  stopped: Stopped | undefined,
+  values: ReadonlyMap<string, string>,
+): StepRecord | undefined {
+  const { step, place, key: id } = all[index]!;
+  if (step.kind !== 'wait' || 'event' in step.for) return undefined;
+  const round = roundsOf(`${id}#`, values).at(-1);
+  if (round === undefined) return undefined;
+  const record = { id: place, attempts: 1 };
+  const stop = values.get(`#stop/${id}#${round}z`);
+  // Stored by the strand's `#interruption`.
+  if (stop !== undefined)
+    return { ...record, state: 'failed', failure: interruptionEnd(JSON.parse(stop) as Interruption).failure };
+  if (values.has(`${FAILED}${id}/${round - 1}`)) return { ...record, state: 'failed' };
+  const isOver =
+    isTimeOver(step, values.get(`${id}#${round}@`), run.updated_at) ||
+    isListOver(run, id, values) ||
+    hasGoneOn(all, index, stopped, values);
+  return { ...record, state: isOver ? 'succeeded' : 'waiting' };
+}
+
+/** As far as that can be told: until when an expression says is not on record. */
+function isTimeOver({ for: target }: WaitStep, begun: string | undefined, sinceMs: number): boolean {
+  return 'durationMs' in target && begun !== undefined && Number(begun) + target.durationMs <= sinceMs;
+}
+
+/** Has the list of steps that it is in come to its end, or any that this list is inside of? */
+function isListOver(run: RunRow, id: string, values: ReadonlyMap<string, string>): boolean {
+  if (finalStates.has(run.state) || values.has('/compensating')) return true;
+  const lists = id.split('|').slice(0, -1);
+  if (lists.length === 0) return run.state === 'failed';
+  return lists.some((_, depth) => {
+    const list = lists.slice(0, depth + 1).join('|');
+    const block = list.slice(0, Math.max(0, list.lastIndexOf('|') + 1)) + lists[depth]!.split(/[.[]/, 1)[0];
+    const last = roundsOf(`${block}/joined/`, values).at(-1);
+    return last !== undefined && values.has(`${block}/joined/${last}`);
+  });
+}
+
+/** Has a step after it in the same list begun, failed or been stopped? */
+function hasGoneOn(
+  all: readonly PlacedStep[],
+  index: number,
+  stopped: Stopped | undefined,
+  values: ReadonlyMap<string, string>,
+): boolean {
+  const list = listOf(all[index]!.key);
+  const later = all.slice(index + 1).filter(({ key }) => listOf(key) === list);
+  if (later.some(({ place }) => place === stopped?.step)) return true;
+  const names = new Set(later.map(({ key }) => key));
+  return [...values.keys()].some((key) => {
+    const own = key.startsWith(STOP)
+      ? key.slice(STOP.length)
+      : key.startsWith(FAILED)
+        ? key.slice(FAILED.length)
+        : key;
+    return own.startsWith(list) && names.has(list + /^[^#/=.[|]*/.exec(own.slice(list.length))![0]);
+  });
+}
+
+const STOP = '#stop/';
+
+function listOf(key: string): string {
+  return key.slice(0, key.lastIndexOf('|') + 1);
+}
+
+/** Of the undoing of an effect; nothing once it has ended well, which the effect says itself, or before anything came of it. */
+function undoingRecord(
+  plan: Plan,
+  run: RunRow,
+  { step, place }: PlacedStep,
+  stopped: Stopped | undefined,
+  values: ReadonlyMap<string, string>,
+): StepRecord | undefined {
+  if (step.kind !== 'call' || step.compensate === undefined) return undefined;
+  const id = `compensate:${place}`;
+  if (isUndone(plan, step, place, values)) return undefined;
+  const { attempts, last, begun } = attemptsOf(compensations(values, place).at(-1) ?? id, values);
+  const isHere = run.step === id;
+  const stop = stopped?.step === id ? withoutStep(stopped) : undefined;
+  if (attempts === 0 && stop === undefined && !(isHere && run.state === 'waiting')) return undefined;
+  const failure = stop ?? last?.failure;
+  // With a version that was looked at the key is that version's.
+  const isVersioned =
+    step.compensate.guard !== undefined && plan.operations[step.compensate.operation]?.concurrency === 'etag';
+  return {
+    id,
+    state: stop !== undefined ? 'failed' : stateOf(run, isHere, last, begun, AT_UNDOING),
+    attempts,
+    ...(!isVersioned && { idempotencyKey: idempotencyKey(run.pipeline, run.key, id) }),
+    ...(failure !== undefined && { failure }),
+  };
+}
+
+/** Deleting what is not there (any more) is what was wanted. */
+function isUndone(plan: Plan, step: CallStep, place: string, values: ReadonlyMap<string, string>): boolean {
+  const operation = step.compensate && plan.operations[step.compensate.operation];
+  return compensations(values, place).some(
+    (key) =>
+      isSucceeded(values, key) ||
+      (operation?.effect === 'delete' && attemptsOf(key, values).last?.failure?.class === 'notFound'),
+  );
+}
+
+/** By what was answered to the last asking for it: several may wait beside each other, and the run is only at one of them. */
 function answerState(
   step: PlanStep,
   id: string,
@@ -320,10 +455,15 @@ function stateOf(
   isHere: boolean,
   last: AttemptValue | undefined,
   begun: boolean,
+  atIt: ReadonlySet<RunState>,
 ): StepRecord['state'] {
   if (isHere && run.state === 'inDoubt') return 'inDoubt';
   if (begun) return 'running';
   if (last?.outcome === 'failed') return 'failed';
   if (isHere && run.state === 'waiting') return 'waiting';
-  return run.state === 'running' ? 'running' : last?.outcome === 'unknown' ? 'inDoubt' : 'failed';
+  return atIt.has(run.state) ? 'running' : last?.outcome === 'unknown' ? 'inDoubt' : 'failed';
 }
+
+/** States in which a run is at its steps; and at undoing them, which is done for failed items of a list while it goes on. */
+const AT_STEPS: ReadonlySet<RunState> = new Set<RunState>(['running']);
+const AT_UNDOING: ReadonlySet<RunState> = new Set<RunState>(['running', 'compensating']);

@@ -15,6 +15,8 @@ export function judgeRun(history: History, run: RunSummary): readonly string[] {
   const removed = removedBy(bench, run);
   return [
     ...history.detail(run.runId).steps.flatMap((record) => {
+      // An undoing is judged by what the trace says of it.
+      if (record.id.startsWith('compensate:')) return [];
       const planned = all.find(({ id }) => id === stepOf(record.id));
       const isGivenUp = given.some((item) => record.id.startsWith(`${item}.`));
       if (planned?.kind !== 'call') return [];

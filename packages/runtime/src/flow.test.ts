@@ -274,6 +274,19 @@ describe('the watch', () => {
     expect(system('alarm').map(({ details }) => details['crossed'])).toEqual([['depth'], ['depth', 'age']]);
   });
 
+  test('raises none for those of compensated runs, of which nobody can do anything, nor counts them', async () => {
+    await open(
+      { ...watch, deadLettersAlarm: 1 },
+      planFor({ steps: [undoable('one'), call('put', 'acme.put')] }),
+    );
+    bench.target.script = { put: [{ fail: refused }] };
+    const runId = await bench.order({ id: 'a' });
+    await bench.pass(120_000);
+    expect(bench.runtime.deadLetters()).toMatchObject([{ runId, settled: 'compensated' }]);
+    expect(bench.runtime.flow().deadLetters).toEqual([]);
+    expect(system('alarm')).toEqual([]);
+  });
+
   test('names the team for triage in that alarm, where the pipeline has given it to one', async () => {
     const { owner } = planFor({ steps: [] });
     await open(

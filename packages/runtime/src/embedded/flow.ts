@@ -140,6 +140,7 @@ function runsByState(read: Statements): FlowReport['runs'] {
   );
 }
 
+/** Those of compensated runs only tell of them: nobody can do anything about one. */
 export function deadLettersByClass(read: Statements): FlowReport['deadLetters'] {
   return read
     .of(

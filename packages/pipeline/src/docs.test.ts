@@ -1,0 +1,25 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { CONTRACT, PIPELINE, swap, testWorkspace } from './test-workspace.ts';
+
+const root = join(import.meta.dirname, '../../..');
+
+test('the waits and the check that the guide shows are what a pipeline takes', async () => {
+  const guide = readFileSync(join(root, 'docs/pipelines.md'), 'utf8');
+  const [, steps = ''] = /### Waiting and checking\n\n```yaml\n([\s\S]*?)```/.exec(guide) ?? [];
+  const shown = `steps:\n${steps.replaceAll(/^/gm, '  ').trimEnd()}\n`;
+  const required = 'required: [id, orderId, total, currency, customer, version';
+  const dated = `${required}, placedAt]\n      properties:\n        placedAt: { type: string, format: date-time }\n`;
+  const { check, diagnostics } = await testWorkspace({
+    [CONTRACT]: swap(`${required}]\n      properties:\n`, dated),
+    [PIPELINE]: swap('steps:\n', shown),
+  });
+  expect(diagnostics.map(({ code, message }) => `${code} ${message}`)).toEqual([]);
+  expect(check.plans.get('order-placed')?.steps.slice(0, 4)).toMatchObject([
+    { kind: 'wait', for: { durationMs: 600_000 } },
+    { kind: 'wait', for: { until: expect.any(String) } },
+    { kind: 'wait', for: { event: 'shop.orderPaid', withinMs: 86_400_000, onExpiry: 'fail' } },
+    { kind: 'check', otherwise: 'fail' },
+  ]);
+});

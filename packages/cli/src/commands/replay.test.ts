@@ -126,6 +126,7 @@ describe('dead letters', () => {
       runId: 'r1',
       state: 'failed',
       failure: { step, class: 'validation', code, message: 'too many seats' },
+      steps: [],
     });
     /** The run as it is read each time: before it is resumed, and at each look after it. */
     const resumed = (...read: object[]) =>
@@ -149,6 +150,17 @@ describe('dead letters', () => {
     it('what a check that failed again needs', async () => {
       const { text } = await resumed(failed('CHECK_NOT_MET'));
       expect(text).toContain('failed again at seats');
+      expect(text).toContain('tenon runs cancel r1');
+    });
+
+    it.each([
+      [['account'], true],
+      [[], false],
+    ])('to mend the record only where a check reads it again: %j', async (again, isToBeMended) => {
+      const steps = [{ id: 'seats', state: 'failed', attempts: 1, again }];
+      const { text } = await resumed({ ...failed('CHECK_NOT_MET'), steps });
+      expect(text.includes('Mend the record')).toBe(isToBeMended);
+      expect(text.includes('so it fails again')).toBe(!isToBeMended);
       expect(text).toContain('tenon runs cancel r1');
     });
 

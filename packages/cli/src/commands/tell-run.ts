@@ -124,7 +124,8 @@ function resumedWords(run: RunDetail, before: RunDetail): string {
   const { runId, state, failure, heldBy = [] } = run;
   const more = showCommand(runId);
   const at = placeOf(run);
-  const advice = (failure ?? before.failure)?.code === 'CHECK_NOT_MET' ? `\n${checkWords(runId)}` : '';
+  const told = failure === undefined ? before : run;
+  const advice = told.failure?.code === 'CHECK_NOT_MET' ? `\n${checkWords(told)}` : '';
   if (heldBy.length > 0) return `resumed; it is held by ${heldBy.join(', ')}`;
   switch (state) {
     case 'succeeded':
@@ -145,8 +146,13 @@ function resumedWords(run: RunDetail, before: RunDetail): string {
   }
 }
 
-function checkWords(runId: string): string {
-  return `a check is judged anew when its run is resumed: its reads are made again first, unless something was done or went by them since. Mend the record and resume it again; where it fails still, \`tenon runs cancel ${runId}\` undoes what it did, and its event is to be sent again under a new business key`;
+function checkWords({ runId, failure, steps }: RunDetail): string {
+  const cancel = `\`tenon runs cancel ${runId}\` undoes what it did, and its event is to be sent again under a new business key`;
+  // Not known of a check inside a block, nor by earlier servers.
+  const again = steps.find(({ id }) => id === failure?.step)?.again;
+  if (again?.length === 0)
+    return `nothing that this check looks at is read again, however often the run is resumed, so it fails again: ${cancel}`;
+  return `a check is judged anew when its run is resumed: its reads are made again first, unless something was done or went by them since. Mend the record and resume it again; where it fails still, ${cancel}`;
 }
 
 /** How far the undoing is of a run that is cancelled, and what it needs to come to its end. */

@@ -68,6 +68,8 @@ export interface StepRecord {
   readonly runId?: string;
   readonly result?: Json;
   readonly failure?: Failure;
+  /** Of a check that the run failed at: the reads that are made again when it is resumed there. Where there are none, it fails again. */
+  readonly again?: readonly string[];
   /** What its connection said as it last took no call (an open breaker, a spent quota): until it does, nothing is sent and nothing asked. */
   readonly waitsFor?: Failure;
 }

@@ -30,16 +30,31 @@ describe('of the steps of a run, the one that it failed at is among them with it
       delivery: 'notSent',
     };
     expect(stepsOf(runId)).toMatchObject([{ id: 'order', state: 'succeeded' }, { id: 'look' }]);
-    expect(stepsOf(runId)[1]).toEqual({ id: 'look', state: 'failed', attempts: 1, failure });
+    const again = ['order'];
+    expect(stepsOf(runId)[1]).toEqual({ id: 'look', state: 'failed', attempts: 1, failure, again });
     await bench.runtime.resume(runId, 'ana', 'mended over there');
     await bench.runtime.idle();
-    expect(stepsOf(runId)[1]).toEqual({ id: 'look', state: 'failed', attempts: 2, failure });
+    expect(stepsOf(runId)[1]).toEqual({ id: 'look', state: 'failed', attempts: 2, failure, again });
     await bench.runtime.resume(runId, 'ana', 'mended over there');
     await bench.runtime.idle();
     expect(stepsOf(runId).map(({ id, state }) => [id, state])).toEqual([
       ['order', 'succeeded'],
       ['put', 'succeeded'],
     ]);
+  });
+
+  test('a check that nothing is read again for, as one that fails again', async () => {
+    const look = step('check', 'look', {
+      that: [{ condition: 'steps.order.amount > 10', message: 'too little' }],
+      otherwise: 'fail',
+    });
+    const steps = [call('order', 'acme.get'), call('put', 'acme.put'), look];
+    bench = await openBench(planFor({ onFailure: 'hold', steps }));
+    bench.target.script = { get: [{ result: { id: 'r1', amount: 8 } }] };
+    const runId = await bench.order({ id: 'a' });
+    await bench.runtime.idle();
+    expect(stepsOf(runId)[2]).toMatchObject({ id: 'look', state: 'failed', again: [] });
+    expect(stepsOf(runId)[1]).not.toHaveProperty('again');
   });
 
   test('a call whose request could not be made, of which nothing was sent', async () => {

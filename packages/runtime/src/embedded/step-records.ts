@@ -49,7 +49,8 @@ function failedRecord(
   let rounds = 1;
   // A round more for each time that it was resumed here.
   while (values.has(`${place}/resume/${rounds - 1}`)) rounds++;
-  return { id: place, attempts: isSent ? 0 : rounds, ...record, state: 'failed', failure };
+  const again = step.kind === 'check' && { again: step.again ?? [] };
+  return { id: place, attempts: isSent ? 0 : rounds, ...record, state: 'failed', failure, ...again };
 }
 
 /** What came of it is known, or is to be found out. */

@@ -27,7 +27,28 @@ describe('cancel', () => {
     await bench.pass(60_000);
     expect(bench.state(runId)).toBe('cancelled');
     expect(bench.target.calls.map(({ operation }) => operation)).toEqual(['create', 'remove']);
-    expect(await bench.runtime.cancel(runId, 'ana', 'again')).toMatchObject({ ok: false, code: 'RUN_ENDED' });
+    expect(await bench.runtime.cancel(runId, 'ana', 'again')).toMatchObject({
+      ok: false,
+      code: 'RUN_ENDED',
+      message: 'the run has ended: cancelled',
+    });
+  });
+
+  test('said twice of a run whose undoing is stuck, says that it was cancelled before', async () => {
+    bench = await openBench(
+      planFor({ steps: [undoable('one'), step('wait', 'w', { for: { durationMs: 60_000 } })] }),
+    );
+    bench.target.script = { remove: [{ fail: refused }] };
+    const runId = await bench.order({ id: 'a' });
+    await bench.runtime.idle();
+    await bench.runtime.cancel(runId, 'ana', 'ordered by mistake');
+    await bench.runtime.idle();
+    expect(bench.state(runId)).toBe('failed');
+    expect(await bench.runtime.cancel(runId, 'ana', 'again')).toMatchObject({
+      ok: false,
+      code: 'RUN_CANCELLED_ALREADY',
+      message: 'the run was cancelled before',
+    });
   });
 
   test.each(['active', 'woken'] as const)(

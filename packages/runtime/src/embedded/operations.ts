@@ -64,7 +64,7 @@ export function operations(engine: EmbeddedEngine, queries: Queries): Operations
     cancel: (runId, actor, reason) =>
       act(engine, queries, runId, async (run) => {
         if (run.state === 'inDoubt') return refused('RUN_IN_DOUBT', 'settle the effect in doubt first');
-        if (finalStates.has(run.state)) return refused('RUN_ENDED', `the run has ${run.state}`);
+        if (finalStates.has(run.state)) return refused('RUN_ENDED', `the run has ended: ${run.state}`);
         const isUndone = queries.openingsOf(run.seq).some(({ step }) => step.startsWith('compensate:'));
         if (run.state === 'compensating' || (run.state === 'waiting' && isUndone))
           return refused('RUN_COMPENSATING', 'the run is being undone already');
@@ -202,8 +202,13 @@ async function write(
     // It ended while this was on its way.
     const state = String(engine.read.of('SELECT state FROM runs WHERE seq = ?').get(run.seq)?.['state']);
     return finalStates.has(state)
-      ? refused('RUN_ENDED', `the run has ${state}`)
-      : refused(refusalCode, 'someone else was faster');
+      ? refused('RUN_ENDED', `the run has ended: ${state}`)
+      : refused(
+          refusalCode,
+          refusalCode === 'RUN_CANCELLED_ALREADY'
+            ? 'the run was cancelled before'
+            : 'someone else was faster',
+        );
   }
   engine.dispatcher.touch(run.pipeline, engine.now());
   return { ok: true };

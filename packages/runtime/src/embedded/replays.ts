@@ -323,10 +323,7 @@ function effectsReader(queries: Queries): (run: RunRow) => Effects {
       return { effectsSkipped: [], effectsToSend: [], goesOn: false, refused: `${run.state}: ${why}` };
     const plan = queries.planOf(run);
     const journal = queries.journalOf(run.seq);
-    const begun = placedSteps(
-      plan.steps,
-      journal.map(({ key }) => key),
-    );
+    const begun = placedSteps(plan.steps, journal);
     // Which items a list has that were not begun, only the run itself can tell: their effects go by the step's name.
     const isBegun = new Set(begun.map(({ step }) => step.id));
     const unbegun = allSteps(plan.steps).filter(({ id }) => !isBegun.has(id));

@@ -17,14 +17,17 @@ import { FAILED } from './strand.ts';
  * waits for a person, and has not ended well is there beside it.
  */
 export function stepRecords(plan: Plan, run: RunRow, journal: readonly JournalRow[]): readonly StepRecord[] {
-  const values = new Map(journal.map(({ key, value }) => [key, value]));
+  const rows = new StepRows(journal);
   // Written where the run was parked or ended.
   const stopped: Stopped | undefined = run.failure === null ? undefined : JSON.parse(run.failure);
-  const all = placedSteps(plan.steps, [...values.keys()]);
+  const all = stepsAt(plan.steps, rows);
+  const lists = Map.groupBy(all.keys(), (index) => listOf(all[index]!.key));
   return all.flatMap((placed, index): readonly StepRecord[] => {
-    const record = timeRecord(run, all, index, stopped, values) ?? recordOf(plan, run, placed, values);
-    const own = stopped?.step === placed.place ? failedRecord(placed, record, stopped, values) : record;
-    const undoing = undoingRecord(plan, run, placed, stopped, values);
+    const later = (): readonly PlacedStep[] =>
+      lists.get(listOf(placed.key))!.flatMap((one) => (one > index ? all[one]! : []));
+    const record = timeRecord(run, placed, later, stopped, rows) ?? recordOf(plan, run, placed, rows);
+    const own = stopped?.step === placed.place ? failedRecord(placed, record, stopped, rows) : record;
+    const undoing = undoingRecord(plan, run, placed, stopped, rows);
     return [...(own === undefined ? [] : [own]), ...(undoing === undefined ? [] : [undoing])];
   });
 }
@@ -40,7 +43,7 @@ function failedRecord(
   { step, place }: PlacedStep,
   record: StepRecord | undefined,
   stopped: Stopped,
-  values: ReadonlyMap<string, string>,
+  rows: StepRows,
 ): StepRecord {
   const isSent = step.kind === 'call' || step.kind === 'run';
   if (isSent && record !== undefined && (record.failure !== undefined || KNOWN.has(record.state)))
@@ -48,7 +51,7 @@ function failedRecord(
   const failure = withoutStep(stopped);
   let rounds = 1;
   // A round more for each time that it was resumed here.
-  while (values.has(`${place}/resume/${rounds - 1}`)) rounds++;
+  while (rows.has(`${place}/resume/${rounds - 1}`)) rounds++;
   const again = step.kind === 'check' && { again: step.again ?? [] };
   return { id: place, attempts: isSent ? 0 : rounds, ...record, state: 'failed', failure, ...again };
 }
@@ -65,37 +68,33 @@ export interface PlacedStep {
   readonly key: string;
 }
 
+/** All steps of a run where they were carried out, or would be. */
 export function placedSteps(
   steps: readonly PlanStep[],
-  journalKeys: readonly string[],
-  place = '',
-  prefix = '',
+  journal: readonly JournalRow[],
 ): readonly PlacedStep[] {
+  return stepsAt(steps, new StepRows(journal));
+}
+
+function stepsAt(steps: readonly PlanStep[], rows: StepRows, place = '', prefix = ''): readonly PlacedStep[] {
   return steps.flatMap((step): readonly PlacedStep[] => {
     const own: PlacedStep = { step, place: place + step.id, key: prefix + step.id };
     switch (step.kind) {
       case 'choose':
-        return [
-          own,
-          ...step.branches.flatMap((branch) => placedSteps(branch.steps, journalKeys, place, prefix)),
-        ];
+        return [own, ...step.branches.flatMap((branch) => stepsAt(branch.steps, rows, place, prefix))];
       case 'parallel':
         return [
           own,
           ...step.branches.flatMap((branch) =>
-            placedSteps(branch.steps, journalKeys, place, `${own.key}.${branch.name}|`),
+            stepsAt(branch.steps, rows, place, `${own.key}.${branch.name}|`),
           ),
         ];
       case 'forEach': {
-        const start = `${own.key}[`;
-        const items = journalKeys.flatMap((key) =>
-          key.startsWith(start) ? [key.slice(prefix.length, key.indexOf('|', prefix.length))] : [],
-        );
         return [
           own,
-          ...[...new Set(items)].flatMap((item) =>
-            placedSteps(step.steps, journalKeys, `${place}${item}.`, `${prefix}${item}|`),
-          ),
+          ...rows
+            .itemsOf(own.key)
+            .flatMap((item) => stepsAt(step.steps, rows, `${place}${item}.`, `${prefix}${item}|`)),
         ];
       }
       default:
@@ -116,40 +115,40 @@ function recordOf(
   plan: Plan,
   run: RunRow,
   { step, place, key: id }: PlacedStep,
-  values: ReadonlyMap<string, string>,
+  rows: StepRows,
 ): StepRecord | undefined {
   const isHere = run.step === place;
-  if (step.kind === 'forEach' || step.kind === 'parallel') return blockRecord(place, id, values);
-  if (step.kind === 'run') return childRecord(plan, step, place, id, values);
+  if (step.kind === 'forEach' || step.kind === 'parallel') return blockRecord(place, id, rows);
+  if (step.kind === 'run') return childRecord(plan, step, place, id, rows);
   if (step.kind !== 'call') {
-    const last = [...values.keys()].filter((key) => key === id || key.startsWith(`${id}#`));
+    const last = rows.inList(listOf(id)).filter((key) => key === id || key.startsWith(`${id}#`));
     if (last.length === 0) return undefined;
     const isWaiting = isHere && run.state === 'waiting';
-    const state = answerState(step, id, values) ?? (isWaiting ? 'waiting' : 'succeeded');
+    const state = answerState(step, id, rows) ?? (isWaiting ? 'waiting' : 'succeeded');
     return { id: place, state, attempts: last.filter((key) => /#\d+$/.test(key)).length || 1 };
   }
 
-  const { count, last, begun, attempts } = attemptsOf(id, values);
-  if (count === 0 && !begun && !values.has(`${id}#1^1`)) return undefined;
+  const { count, last, begun, attempts } = attemptsOf(id, rows);
+  if (count === 0 && !begun && !rows.has(`${id}#1^1`)) return undefined;
   const operation = plan.operations[step.operation];
-  const settled = settledBy(id, count, values);
+  const settled = settledBy(id, count, rows);
   const result = last?.outcome === 'succeeded' ? last.value : settled;
   const isDone = result !== undefined;
   return {
     id: place,
     state: !isDone
       ? stateOf(run, isHere, last, begun, AT_STEPS)
-      : isUndone(plan, step, place, values)
+      : isUndone(plan, step, place, rows)
         ? 'compensated'
         : 'succeeded',
     attempts,
     ...(operation?.effect !== 'read' && {
-      idempotencyKey: idempotencyKey(run.pipeline, run.key, keyPlace(id, place, count + 1, values)),
+      idempotencyKey: idempotencyKey(run.pipeline, run.key, keyPlace(id, place, count + 1, rows)),
     }),
     ...(isDone && { result: redacted(result, plan.redact[`steps.${step.id}`] ?? []) }),
     ...(!isDone && last?.failure !== undefined && { failure: last.failure }),
     // A read that is done may be made again; an effect, undone.
-    ...waitsFor(run, isDone && operation?.effect !== 'read' ? compensations(values, place) : [id], values),
+    ...waitsFor(run, isDone && operation?.effect !== 'read' ? compensations(rows, place) : [id], rows),
   };
 }
 
@@ -162,10 +161,10 @@ interface Attempts {
   readonly begun: boolean;
 }
 
-function attemptsOf(id: string, values: ReadonlyMap<string, string>): Attempts {
+function attemptsOf(id: string, rows: StepRows): Attempts {
   const outcomes: AttemptValue[] = [];
-  for (let n = 1; values.has(`${id}#${n}`); n++) outcomes.push(JSON.parse(values.get(`${id}#${n}`)!));
-  const begun = values.has(`${id}#${outcomes.length + 1}!`);
+  for (let n = 1; rows.has(`${id}#${n}`); n++) outcomes.push(JSON.parse(rows.get(`${id}#${n}`)!));
+  const begun = rows.has(`${id}#${outcomes.length + 1}!`);
   const made = outcomes.filter(({ outcome }) => !NEVER_SENT.has(outcome));
   return { count: outcomes.length, attempts: made.length + (begun ? 1 : 0), last: made.at(-1), begun };
 }
@@ -176,25 +175,24 @@ function attemptsOf(id: string, values: ReadonlyMap<string, string>): Attempts {
  */
 function timeRecord(
   run: RunRow,
-  all: readonly PlacedStep[],
-  index: number,
+  { step, place, key: id }: PlacedStep,
+  later: () => readonly PlacedStep[],
   stopped: Stopped | undefined,
-  values: ReadonlyMap<string, string>,
+  rows: StepRows,
 ): StepRecord | undefined {
-  const { step, place, key: id } = all[index]!;
   if (step.kind !== 'wait' || 'event' in step.for) return undefined;
-  const round = roundsOf(`${id}#`, values).at(-1);
+  const round = roundsOf(`${id}#`, rows).at(-1);
   if (round === undefined) return undefined;
   const record = { id: place, attempts: 1 };
-  const stop = values.get(`#stop/${id}#${round}z`);
+  const stop = rows.get(`#stop/${id}#${round}z`);
   // Stored by the strand's `#interruption`.
   if (stop !== undefined)
     return { ...record, state: 'failed', failure: interruptionEnd(JSON.parse(stop) as Interruption).failure };
-  if (values.has(`${FAILED}${id}/${round - 1}`)) return { ...record, state: 'failed' };
+  if (rows.has(`${FAILED}${id}/${round - 1}`)) return { ...record, state: 'failed' };
   const isOver =
-    isTimeOver(step, values.get(`${id}#${round}@`), run.updated_at) ||
-    isListOver(run, id, values) ||
-    hasGoneOn(all, index, stopped, values);
+    isTimeOver(step, rows.get(`${id}#${round}@`), run.updated_at) ||
+    isListOver(run, id, rows) ||
+    hasGoneOn(listOf(id), later(), stopped, rows);
   return { ...record, state: isOver ? 'succeeded' : 'waiting' };
 }
 
@@ -204,43 +202,102 @@ function isTimeOver({ for: target }: WaitStep, begun: string | undefined, sinceM
 }
 
 /** Has the list of steps that it is in come to its end, or any that this list is inside of? */
-function isListOver(run: RunRow, id: string, values: ReadonlyMap<string, string>): boolean {
-  if (finalStates.has(run.state) || values.has('/compensating')) return true;
+function isListOver(run: RunRow, id: string, rows: StepRows): boolean {
+  if (finalStates.has(run.state) || rows.has('/compensating')) return true;
   const lists = id.split('|').slice(0, -1);
   if (lists.length === 0) return run.state === 'failed';
   return lists.some((_, depth) => {
     const list = lists.slice(0, depth + 1).join('|');
     const block = list.slice(0, Math.max(0, list.lastIndexOf('|') + 1)) + lists[depth]!.split(/[.[]/, 1)[0];
-    const last = roundsOf(`${block}/joined/`, values).at(-1);
-    return last !== undefined && values.has(`${block}/joined/${last}`);
+    const last = roundsOf(`${block}/joined/`, rows).at(-1);
+    return last !== undefined && rows.has(`${block}/joined/${last}`);
   });
 }
 
-/** Has a step after it in the same list begun, failed or been stopped? */
+/** Has one of the later steps of a list begun, failed or been stopped? */
 function hasGoneOn(
-  all: readonly PlacedStep[],
-  index: number,
+  list: string,
+  later: readonly PlacedStep[],
   stopped: Stopped | undefined,
-  values: ReadonlyMap<string, string>,
+  rows: StepRows,
 ): boolean {
-  const list = listOf(all[index]!.key);
-  const later = all.slice(index + 1).filter(({ key }) => listOf(key) === list);
   if (later.some(({ place }) => place === stopped?.step)) return true;
   const names = new Set(later.map(({ key }) => key));
-  return [...values.keys()].some((key) => {
-    const own = key.startsWith(STOP)
-      ? key.slice(STOP.length)
-      : key.startsWith(FAILED)
-        ? key.slice(FAILED.length)
-        : key;
-    return own.startsWith(list) && names.has(list + /^[^#/=.[|]*/.exec(own.slice(list.length))![0]);
-  });
+  return rows
+    .inList(list)
+    .some((key) => names.has(list + /^[^#/=.[|]*/.exec(placeOf(key).slice(list.length))![0]));
 }
 
 const STOP = '#stop/';
 
+/** Without what the engine puts in front of its own. */
+function placeOf(key: string): string {
+  if (key.startsWith(STOP)) return key.slice(STOP.length);
+  return key.startsWith(FAILED) ? key.slice(FAILED.length) : key;
+}
+
+/** The strand whose steps the key is of: what all of its keys begin with. */
 function listOf(key: string): string {
   return key.slice(0, key.lastIndexOf('|') + 1);
+}
+
+const COMPENSATE = 'compensate:';
+
+/**
+ * A run's journal as its steps ask for it: of a list with thousands of items no step looks through the rows of all others, since an operator's
+ * question is answered by the thread that the runs are on.
+ */
+class StepRows {
+  readonly #values: ReadonlyMap<string, string>;
+  readonly #lists: ReadonlyMap<string, readonly string[]>;
+  /** By what they undo. */
+  readonly #undoings: ReadonlyMap<string, readonly string[]>;
+  /** By block: the names of those that were begun, in the order of their first rows. */
+  readonly #items = new Map<string, Set<string>>();
+
+  constructor(journal: readonly JournalRow[]) {
+    this.#values = new Map(journal.map(({ key, value }) => [key, value]));
+    this.#lists = Map.groupBy(this.#values.keys(), (key) => listOf(placeOf(key)));
+    this.#undoings = Map.groupBy(this.#values.keys(), (key) => {
+      const at = key.lastIndexOf(COMPENSATE);
+      return at < 0
+        ? ''
+        : (/^(.*?)(?:#\d+!?|\/child#\d+=)$/.exec(key.slice(at + COMPENSATE.length))?.[1] ?? '');
+    });
+    for (const list of new Set([...this.#values.keys()].map(listOf))) this.#addItem(list.slice(0, -1));
+  }
+
+  /** `lines[7]` to `lines`; what it is inside of was begun before it. */
+  #addItem(strand: string): void {
+    const start = strand.lastIndexOf('|') + 1;
+    const bracket = strand.indexOf('[', start);
+    if (bracket < 0) return;
+    const block = strand.slice(0, bracket);
+    const items = this.#items.get(block) ?? new Set();
+    this.#items.set(block, items.add(strand.slice(start)));
+  }
+
+  has(key: string): boolean {
+    return this.#values.has(key);
+  }
+
+  get(key: string): string | undefined {
+    return this.#values.get(key);
+  }
+
+  /** Keys of the rows of a strand, the engine's own among them. */
+  inList(list: string): readonly string[] {
+    return this.#lists.get(list) ?? [];
+  }
+
+  /** Keys of what was done to undo a step: tries of a call, or ends of a child. */
+  undoingsOf(place: string): readonly string[] {
+    return this.#undoings.get(place) ?? [];
+  }
+
+  itemsOf(block: string): readonly string[] {
+    return [...(this.#items.get(block) ?? [])];
+  }
 }
 
 /** Of the undoing of an effect; nothing once it has ended well, which the effect says itself, or before anything came of it. */
@@ -249,12 +306,12 @@ function undoingRecord(
   run: RunRow,
   { step, place }: PlacedStep,
   stopped: Stopped | undefined,
-  values: ReadonlyMap<string, string>,
+  rows: StepRows,
 ): StepRecord | undefined {
   if (step.kind !== 'call' || step.compensate === undefined) return undefined;
   const id = `compensate:${place}`;
-  if (isUndone(plan, step, place, values)) return undefined;
-  const { attempts, last, begun } = attemptsOf(compensations(values, place).at(-1) ?? id, values);
+  if (isUndone(plan, step, place, rows)) return undefined;
+  const { attempts, last, begun } = attemptsOf(compensations(rows, place).at(-1) ?? id, rows);
   const isHere = run.step === id;
   const stop = stopped?.step === id ? withoutStep(stopped) : undefined;
   if (attempts === 0 && stop === undefined && !(isHere && run.state === 'waiting')) return undefined;
@@ -272,30 +329,26 @@ function undoingRecord(
 }
 
 /** Deleting what is not there (any more) is what was wanted. */
-function isUndone(plan: Plan, step: CallStep, place: string, values: ReadonlyMap<string, string>): boolean {
+function isUndone(plan: Plan, step: CallStep, place: string, rows: StepRows): boolean {
   const operation = step.compensate && plan.operations[step.compensate.operation];
-  return compensations(values, place).some(
+  return compensations(rows, place).some(
     (key) =>
-      isSucceeded(values, key) ||
-      (operation?.effect === 'delete' && attemptsOf(key, values).last?.failure?.class === 'notFound'),
+      isSucceeded(rows, key) ||
+      (operation?.effect === 'delete' && attemptsOf(key, rows).last?.failure?.class === 'notFound'),
   );
 }
 
 /** By what was answered to the last asking for it: several may wait beside each other, and the run is only at one of them. */
-function answerState(
-  step: PlanStep,
-  id: string,
-  values: ReadonlyMap<string, string>,
-): StepRecord['state'] | undefined {
+function answerState(step: PlanStep, id: string, rows: StepRows): StepRecord['state'] | undefined {
   const event = step.kind === 'wait' && 'event' in step.for ? step.for : undefined;
   const asked = step.kind === 'approve' ? step : event;
   if (asked === undefined) return undefined;
-  const name = `${id}#${roundsOf(`${id}#`, values).at(-1)}`;
-  const isEscalated = values.has(`${name}+`) || values.has(`#stop/${name}+`);
+  const name = `${id}#${roundsOf(`${id}#`, rows).at(-1)}`;
+  const isEscalated = rows.has(`${name}+`) || rows.has(`#stop/${name}+`);
   const key = isEscalated ? `${name}+` : name;
   // Whatever came later, it was told to stop first.
-  if (values.has(`#stop/${key}`)) return 'failed';
-  const answer: { readonly expired?: true; readonly value?: Json } = JSON.parse(values.get(key) ?? '{}');
+  if (rows.has(`#stop/${key}`)) return 'failed';
+  const answer: { readonly expired?: true; readonly value?: Json } = JSON.parse(rows.get(key) ?? '{}');
   if (answer.expired === true) {
     if (asked.onExpiry === 'escalate') return isEscalated ? 'failed' : 'waiting';
     return asked.onExpiry === 'approve' || asked.onExpiry === 'continue' ? 'succeeded' : 'failed';
@@ -308,16 +361,12 @@ function answerState(
 }
 
 /** What the connection said, where the newest of what was done to one of these effects is that it took no call. */
-function waitsFor(
-  run: RunRow,
-  ids: readonly string[],
-  values: ReadonlyMap<string, string>,
-): { readonly waitsFor?: Failure } {
+function waitsFor(run: RunRow, ids: readonly string[], rows: StepRows): { readonly waitsFor?: Failure } {
   if (!AT_WORK.has(run.state)) return {};
   for (const id of ids) {
-    const attempts = newest(`${id}#`, values);
-    const looks = newest(`${id}#${attempts.count + 1}^`, values);
-    const probes = newest(`${id}#${attempts.count}?`, values);
+    const attempts = newest(`${id}#`, rows);
+    const looks = newest(`${id}#${attempts.count + 1}^`, rows);
+    const probes = newest(`${id}#${attempts.count}?`, rows);
     const { outcome, found, failure } = looks.value ?? probes.value ?? attempts.value ?? {};
     if ((outcome ?? found) === 'postponed' && failure !== undefined) return { waitsFor: failure };
   }
@@ -331,13 +380,10 @@ interface CallValue {
 }
 
 /** How many rows there are of a name and a number, from 1 on, and the last of them. */
-function newest(
-  name: string,
-  values: ReadonlyMap<string, string>,
-): { readonly count: number; readonly value?: CallValue } {
+function newest(name: string, rows: StepRows): { readonly count: number; readonly value?: CallValue } {
   let count = 0;
-  while (values.has(`${name}${count + 1}`)) count++;
-  const value = values.get(`${name}${count}`);
+  while (rows.has(`${name}${count + 1}`)) count++;
+  const value = rows.get(`${name}${count}`);
   return { count, ...(value !== undefined && { value: JSON.parse(value) }) };
 }
 
@@ -346,9 +392,9 @@ const AT_WORK: ReadonlySet<RunState> = new Set<RunState>(['running', 'waiting', 
 const NEVER_SENT: ReadonlySet<string> = new Set(['held', 'postponed', 'stopped'] satisfies NeverSent[]);
 
 /** Where the step is based on a version, its key is that of the last version it went by. */
-function keyPlace(id: string, place: string, last: number, values: ReadonlyMap<string, string>): string {
+function keyPlace(id: string, place: string, last: number, rows: StepRows): string {
   let from = 1;
-  for (let n = 2; n <= last; n++) if (values.has(`${id}#${n}%`)) from = n;
+  for (let n = 2; n <= last; n++) if (rows.has(`${id}#${n}%`)) from = n;
   return placeOfVersion(place, from);
 }
 
@@ -358,28 +404,26 @@ function childRecord(
   step: RunStep,
   place: string,
   id: string,
-  values: ReadonlyMap<string, string>,
+  rows: StepRows,
 ): StepRecord | undefined {
   let runId: string | undefined;
   let failure: Failure | undefined;
   let end: ChildEnd | undefined;
   let told = 0;
-  for (const round of roundsOf(`${id}/child#`, values)) {
-    const start = values.get(`${id}/child#${round}`);
+  for (const round of roundsOf(`${id}/child#`, rows)) {
+    const start = rows.get(`${id}/child#${round}`);
     const started: { readonly runId?: string; readonly failure?: Failure } | null = JSON.parse(
       start ?? 'null',
     );
     runId ??= started?.runId;
     failure = started?.failure;
-    if (start !== undefined || values.has(`${id}/child#${round}!`)) told++;
-    const heard = values.get(`${id}/child#${round}=`);
+    if (start !== undefined || rows.has(`${id}/child#${round}!`)) told++;
+    const heard = rows.get(`${id}/child#${round}=`);
     end = heard === undefined ? undefined : JSON.parse(heard).value;
   }
   if (told === 0) return undefined;
   // Undone in one go or, as long as it ended otherwise, in several.
-  const undone = [...values].some(
-    ([key, value]) => UNDONE.test(key) && key.includes(`compensate:${place}/`) && isGone(JSON.parse(value)),
-  );
+  const undone = rows.undoingsOf(place).some((key) => UNDONE.test(key) && isGone(JSON.parse(rows.get(key)!)));
   // As the child's interpreter made it.
   const cause = (end?.failure as unknown as Failure | undefined) ?? failure;
   const isDone = end?.state === 'succeeded';
@@ -400,10 +444,10 @@ function childRecord(
  * Rounds of which something is on record, in order. In a strand the first may be a later one, and some be left out; and in one that
  * goes on waiting for what an earlier one has begun, nothing but the end is.
  */
-function roundsOf(name: string, values: ReadonlyMap<string, string>): readonly number[] {
-  const found = [...values.keys()].flatMap((key) =>
-    key.startsWith(name) ? Number.parseInt(key.slice(name.length), 10) : [],
-  );
+function roundsOf(name: string, rows: StepRows): readonly number[] {
+  const found = rows
+    .inList(listOf(name))
+    .flatMap((key) => (key.startsWith(name) ? Number.parseInt(key.slice(name.length), 10) : []));
   return [...new Set(found)].toSorted((a, b) => a - b);
 }
 
@@ -414,28 +458,27 @@ function isGone({ value }: { readonly value?: ChildEnd }): boolean {
 }
 
 /** Journal keys of the undoing of a step: the run's, or that of a list which undid what its failed items had done. */
-function compensations(values: ReadonlyMap<string, string>, place: string): readonly string[] {
-  const name = `compensate:${place}`;
-  return [...values.keys()].flatMap((key) =>
-    key.endsWith(`${name}#1`) || key.endsWith(`${name}#1!`) ? [key.slice(0, key.lastIndexOf('#'))] : [],
-  );
+function compensations(rows: StepRows, place: string): readonly string[] {
+  return rows
+    .undoingsOf(place)
+    .flatMap((key) => (/#1!?$/.test(key) ? [key.slice(0, key.lastIndexOf('#'))] : []));
 }
 
 /** A block has come to an end once its strands were joined; `attempts` counts how often. It may not have begun in some of its rounds. */
-function blockRecord(place: string, id: string, values: ReadonlyMap<string, string>): StepRecord | undefined {
-  const rounds = [...values.keys()].filter((key) => key.startsWith(`${id}/joined/`));
+function blockRecord(place: string, id: string, rows: StepRows): StepRecord | undefined {
+  const rounds = rows.inList(listOf(id)).filter((key) => key.startsWith(`${id}/joined/`));
   if (rounds.length === 0) return undefined;
   const joined = rounds.filter((key) => !key.endsWith('!')).length;
   return { id: place, state: joined > 0 ? 'succeeded' : 'running', attempts: Math.max(1, joined) };
 }
 
 /** The result that a probe found or a person confirmed for attempt `n`. */
-function settledBy(id: string, n: number, values: ReadonlyMap<string, string>): Json | undefined {
-  for (let k = 1; values.has(`${id}#${n}?${k}`); k++) {
-    const probed: JsonObject = JSON.parse(values.get(`${id}#${n}?${k}`)!);
+function settledBy(id: string, n: number, rows: StepRows): Json | undefined {
+  for (let k = 1; rows.has(`${id}#${n}?${k}`); k++) {
+    const probed: JsonObject = JSON.parse(rows.get(`${id}#${n}?${k}`)!);
     if (probed['found'] === 'yes') return probed['value'];
   }
-  const verdict = values.get(`${id}#${n}~`);
+  const verdict = rows.get(`${id}#${n}~`);
   if (verdict === undefined) return undefined;
   const { value }: { readonly value: JsonObject } = JSON.parse(verdict);
   // Given up, with a result: it happened, and is among what is undone.
@@ -443,10 +486,10 @@ function settledBy(id: string, n: number, values: ReadonlyMap<string, string>): 
   return value['verdict'] === 'confirm' ? (value['result'] ?? null) : undefined;
 }
 
-function isSucceeded(values: ReadonlyMap<string, string>, id: string): boolean {
-  for (let n = 1; values.has(`${id}#${n}`); n++) {
-    const { outcome }: AttemptValue = JSON.parse(values.get(`${id}#${n}`)!);
-    if (outcome === 'succeeded' || settledBy(id, n, values) !== undefined) return true;
+function isSucceeded(rows: StepRows, id: string): boolean {
+  for (let n = 1; rows.has(`${id}#${n}`); n++) {
+    const { outcome }: AttemptValue = JSON.parse(rows.get(`${id}#${n}`)!);
+    if (outcome === 'succeeded' || settledBy(id, n, rows) !== undefined) return true;
   }
   return false;
 }

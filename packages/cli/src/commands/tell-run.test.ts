@@ -36,6 +36,25 @@ const parked = {
 const failedBefore = { state: 'failed', failure: { ...parked.failure, step: 'pay' } };
 const ended = { state: 'cancelled', steps: [{ id: 'seats', state: 'compensated', attempts: 1 }] };
 
+it.each([
+  ['runs cancel', {}, 'cancelled; how it stands could not be read: '],
+  ['dead-letters resume', {}, 'resumed; how it stands could not be read: '],
+  ['runs cancel', refused('RUN_ENDED'), 'Not possible any more: no'],
+])(
+  '%s gives the word though the run cannot be read, and says what came of it',
+  async (line, answer, says) => {
+    const broken = () => Response.json({ title: 'It broke', detail: 'damaged' }, { status: 500 });
+    const { text, sent } = await runAgainst(
+      (before) => (before === 1 ? answer : broken()),
+      [...operateCommands, ...replayCommands],
+      [...line.split(' '), 'r1', '--reason', 'why', '--url', 'http://127.0.0.1:1'],
+      { cwd: tmpdir() },
+    );
+    expect(sent[1]).toMatch(/^POST /);
+    expect(text).toContain(says);
+  },
+);
+
 describe('of a run that is cancelled it is said', () => {
   it('that its undoing failed, with the cause and what to do', async () => {
     const { text, sent, code } = await told('runs cancel', [running, undoing, parked]);

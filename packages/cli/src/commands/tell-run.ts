@@ -30,13 +30,14 @@ export async function tellRun(
     io.err(`${text}\n`);
     if (args.text('format') === 'json') io.out(`${JSON.stringify(standing(run), null, 2)}\n`);
   };
-  const before = await read();
+  // Whatever is wrong with reading it, the word is given.
+  const before = await read().catch(unreadable);
   try {
     await client.post(`${path}/${verb}`, { reason: why });
   } catch (error) {
     const wordsOf = error instanceof OperationsError ? refused[error.code ?? ''] : undefined;
-    if (wordsOf === undefined) throw error;
-    const run = await read();
+    const run = wordsOf && (await read().catch(unreadable));
+    if (wordsOf === undefined || run === undefined) throw error;
     say(wordsOf(run), run);
     return exit.failed;
   }
@@ -53,6 +54,10 @@ export async function tellRun(
   return code(run);
 }
 
+function unreadable(error: unknown): undefined {
+  if (!(error instanceof OperationsError)) throw error;
+}
+
 type Word = 'resume' | 'cancel';
 
 interface WordSpec {
@@ -60,7 +65,8 @@ interface WordSpec {
   readonly done: string;
   /** Does it go on by itself, so that another look may show more? */
   readonly isUnderWay: (run: RunDetail) => boolean;
-  readonly words: (run: RunDetail, before: RunDetail) => string;
+  /** `before`: as it was when it was told, where that could be read. */
+  readonly words: (run: RunDetail, before: RunDetail | undefined) => string;
   readonly code: (run: RunDetail) => ExitCode;
   /** What is said instead of the server's own words, by its code. */
   readonly refused: Readonly<Record<string, (run: RunDetail) => string>>;
@@ -120,12 +126,12 @@ async function lookedAt(
   }
 }
 
-function resumedWords(run: RunDetail, before: RunDetail): string {
+function resumedWords(run: RunDetail, before: RunDetail | undefined): string {
   const { runId, state, failure, heldBy = [] } = run;
   const more = showCommand(runId);
   const at = placeOf(run);
   const told = failure === undefined ? before : run;
-  const advice = told.failure?.code === 'CHECK_NOT_MET' ? `\n${checkWords(told)}` : '';
+  const advice = told?.failure?.code === 'CHECK_NOT_MET' ? `\n${checkWords(told)}` : '';
   if (heldBy.length > 0) return `resumed; it is held by ${heldBy.join(', ')}`;
   switch (state) {
     case 'succeeded':
@@ -134,7 +140,7 @@ function resumedWords(run: RunDetail, before: RunDetail): string {
     case 'cancelled':
       return `resumed; it is ${state}: ${more}`;
     case 'failed':
-      return `resumed; it failed${failure?.step === before.failure?.step ? ' again' : ''}${causeOf(run)}${advice}`;
+      return `resumed; it failed${failure?.step === before?.failure?.step ? ' again' : ''}${causeOf(run)}${advice}`;
     case 'inDoubt':
       return `resumed; it is in doubt${at}: \`tenon in-doubt\``;
     case 'waiting':

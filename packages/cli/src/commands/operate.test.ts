@@ -44,11 +44,13 @@ describe('runs show', () => {
   });
 
   describe('of a run that failed', () => {
-    const failed = (step: string, letters: readonly object[]) =>
+    const failed = (step: string, letters: readonly object[] | Response) =>
       runAgainst(
         (_before, request) =>
           request.includes('/v1/dead-letters')
-            ? { deadLetters: letters }
+            ? letters instanceof Response
+              ? letters
+              : { deadLetters: letters }
             : { ...run, state: 'failed', failure: { step, class: 'validation', code: 'X', message: 'no' } },
         operateCommands,
         ['runs', 'show', 'r1', '--url', 'http://127.0.0.1:1'],
@@ -73,6 +75,12 @@ describe('runs show', () => {
         'state      failed, its undoing is parked in the queue repair: `tenon dead-letters',
       );
       expect(text).not.toContain('runs cancel');
+    });
+
+    it('shows it though the dead letters cannot be read', async () => {
+      const forbidden = Response.json({ title: 'Not allowed', detail: 'no' }, { status: 403 });
+      const { text } = await failed('pay', forbidden);
+      expect(text).toContain('state      failed: `tenon dead-letters` lists');
     });
 
     it('does not call it parked where it is not among the dead letters', async () => {

@@ -20,7 +20,7 @@ import { type OperationsClient, OperationsError, operationsClient } from '../ope
 import { findRoot, readServerConfig } from '../root.ts';
 import { renderTable } from '../table.ts';
 import { asItHappened } from '../trace-order.ts';
-import { isAtUndoing, resumeCommand, tellRun } from './tell-run.ts';
+import { isAtUndoing, resumeCommand, tellRun, unreadable } from './tell-run.ts';
 
 export const remote: Readonly<Record<string, OptionSpec>> = {
   url: { type: 'string', value: '<url>', help: 'the Tenon to speak to; default: the one of this workspace' },
@@ -87,7 +87,7 @@ export const operateCommands: readonly CommandSpec[] = [
         `/v1/runs/${encodeURIComponent(args.positionals[0]!)}`,
       )) as unknown as RunDetail;
       if (!args.flag('source')) {
-        const parked = run.state === 'failed' ? await letterOf(run, client) : undefined;
+        const parked = run.state === 'failed' ? await letterOf(run, client).catch(unreadable) : undefined;
         return show(run, () => runWords(run, parked));
       }
       // As above: the answer of getPlan.

@@ -54,7 +54,8 @@ export async function tellRun(
   return code(run);
 }
 
-function unreadable(error: unknown): undefined {
+/** What is said of a run does without it. */
+export function unreadable(error: unknown): undefined {
   if (!(error instanceof OperationsError)) throw error;
 }
 

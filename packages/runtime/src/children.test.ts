@@ -1,3 +1,4 @@
+import { DatabaseSync } from 'node:sqlite';
 import type { Plan } from '@tenon/pipeline';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { RunState } from './runtime.ts';
@@ -160,6 +161,100 @@ describe('a run that runs another pipeline', () => {
     await bench.runtime.idle();
     expect(bench.state(runId)).toBe('succeeded');
     expect(bench.target.count('put')).toBe(2);
+  });
+
+  describe('resumed, it waits for what comes of that, and not for what its child was parked with before', () => {
+    const beside = (held: Plan, onFailure: Plan['onFailure'] = 'hold'): Plan => {
+      const branches = [
+        { name: 'left', steps: [run('sub', held)] },
+        { name: 'right', steps: [call('own', 'acme.find')] },
+      ];
+      return planFor({ onFailure, steps: [step('parallel', 'both', { branches })] });
+    };
+    const slow = (retryAfterMs: number): Behaviour => ({ fail: { ...unavailable, retryAfterMs } });
+    const states = () => [bench.runtime.runs({ pipeline: 'orders' })[0]?.state, childState()];
+
+    test('where it was parked while its parent was', async () => {
+      const held = childPlan({ onFailure: 'hold', steps: [undoable('booked'), failing] });
+      bench = await openBench(held, beside(held));
+      bench.target.script = { find: [{ fail: refused }], put: [slow(10_000), { fail: refused }] };
+      const runId = await order();
+      expect(states(), 'the child works on').toEqual(['failed', 'waiting']);
+      await bench.pass(11_000);
+      expect(states()).toEqual(['failed', 'failed']);
+      await bench.runtime.resume(runId, 'ana', 'mended');
+      await bench.runtime.idle();
+      expect(states()).toEqual(['succeeded', 'succeeded']);
+    });
+
+    test('where a person has resumed both', async () => {
+      const held = childPlan({ onFailure: 'hold', steps: [undoable('booked'), failing] });
+      bench = await openBench(held, planFor({ onFailure: 'hold', steps: [run('sub', held)] }));
+      bench.target.script = { put: [{ fail: refused }, { fail: refused }, slow(10_000)] };
+      const runId = await order();
+      for (let again = 0; again < 2; again++) {
+        await bench.runtime.resume(child().runId, 'ana', 'mended');
+        await bench.runtime.idle();
+      }
+      expect(states(), 'the child is at work').toEqual(['failed', 'waiting']);
+      await bench.runtime.resume(runId, 'ana', 'mended');
+      await bench.runtime.idle();
+      expect(states()).toEqual(['waiting', 'waiting']);
+      await bench.crash();
+      await bench.pass(11_000);
+      expect(states()).toEqual(['succeeded', 'succeeded']);
+      expect(bench.target.count('create')).toBe(1);
+    });
+
+    test.each([
+      [
+        'said nothing to a child that it had not heard of',
+        "DELETE FROM journal WHERE key = 'both.left|sub/child#1!'",
+        "UPDATE journal SET value = '3' WHERE key = '#failed/both.left|sub/1'",
+      ],
+      [
+        'did not say what it was parked with before',
+        "UPDATE journal SET value = 'null' WHERE key = 'both.left|sub/child#1!'",
+      ],
+    ])('from the next word on, where an earlier version %s', async (_, ...statements) => {
+      const held = childPlan({ onFailure: 'hold', steps: [undoable('booked'), failing] });
+      bench = await openBench(held, beside(held));
+      const script = { put: [slow(10_000), { fail: refused }, { fail: refused }, { fail: refused }] };
+      bench.target.script = { find: [{ fail: refused }], ...script };
+      const runId = await order();
+      await bench.pass(11_000);
+      await bench.runtime.resume(runId, 'ana', 'mended');
+      await bench.runtime.idle();
+      await bench.runtime.resume(child().runId, 'ana', 'mended');
+      await bench.runtime.idle();
+      const file = new DatabaseSync(bench.file);
+      for (const statement of statements) expect(file.prepare(statement).run().changes).toBe(1);
+      file.close();
+      await bench.crash();
+      expect(states()).toEqual(['failed', 'failed']);
+      await bench.runtime.resume(runId, 'ana', 'mended');
+      await bench.runtime.idle();
+      expect(states()).toEqual(['succeeded', 'succeeded']);
+      expect(bench.target.count('create')).toBe(1);
+    });
+
+    test('and it may have done something since, whatever it had done before', async () => {
+      const steps = [call('looked', 'acme.get'), undoable('booked'), failing];
+      const held = childPlan({ onFailure: 'hold', steps });
+      bench = await openBench(held, beside(held, 'compensate'));
+      bench.target.script = {
+        get: [{ fail: refused }],
+        find: [slow(10_000), { fail: unavailable }, { fail: refused }],
+        put: [slow(60_000)],
+      };
+      const runId = await order();
+      await bench.pass(11_000);
+      expect(states(), 'nothing is to be undone').toEqual(['failed', 'failed']);
+      await bench.runtime.resume(runId, 'ana', 'mended');
+      await bench.pass(5_000);
+      expect(states()).toEqual(['compensated', 'cancelled']);
+      expect(bench.target.count('remove')).toBe(1);
+    });
   });
 
   test('a parked child goes with its parent when that is undone', async () => {

@@ -99,8 +99,11 @@ export interface RunContext {
    */
   childEnd(key: string, wait: ChildWait): Promise<Signal>;
 
-  /** Tells a child to go on where it failed, or to undo what it did, whatever it is at. The record goes with the word. */
-  tellChild(key: string, word: ChildWord): Promise<void>;
+  /**
+   * Tells a child to go on where it failed, or to undo what it did, whatever it is at. The record goes with the word. Gives how often the
+   * child had been parked by then, which is the `nth` of the end that comes of this word; not on the way to what earlier versions recorded.
+   */
+  tellChild(key: string, word: ChildWord): Promise<number | undefined>;
 
   /** Who takes this run back after it had succeeded, as its parent is undone. */
   takenBack(): Cancellation | undefined;

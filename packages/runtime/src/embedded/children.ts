@@ -192,18 +192,28 @@ export async function startChild(
   return { failure: keyTaken(loaded.plan.pipeline, earlier) };
 }
 
-/** Stores a word to a child together with `record`, in whatever state it is; what the word does not fit, it leaves. */
+/** Record of a word to a child. */
+export interface Told extends JsonObject {
+  /** How often the child had been parked by then. */
+  readonly parked: number;
+}
+
+/** Stores a word to a child together with its record, in whatever state it is; what the word does not fit, it leaves. */
 export async function tellChild(
   engine: EmbeddedEngine,
   parent: EmbeddedRun,
   word: ChildWord & Bounded,
-  record: Write,
+  recorded: (told: Told) => Write,
   noted: Noted,
-): Promise<void> {
-  // Rows of `runs`. A child is never removed while a run above it has not ended.
+): Promise<Told> {
+  // Rows of `runs`, with what is kept of children. A child is never removed while a run above it has not ended. Read in
+  // one statement: a state and a number of words that belong together.
   const stored = engine.read
-    .of('SELECT * FROM runs WHERE run_id = ?')
-    .get(word.runId) as unknown as StoredRun;
+    .of('SELECT r.*, c.told FROM runs r JOIN children c ON c.run_seq = r.seq WHERE r.run_id = ?')
+    .get(word.runId) as unknown as StoredRun & { readonly told: number };
+  // The word of an end for good is the last one, and the only one that is not of being parked.
+  const told: Told = { parked: Number(stored.told) - (finalStates.has(stored.state) ? 1 : 0) };
+  const record = recorded(told);
   // Opened: its salt keys what its entries call things.
   const child = engine.rows.shownRun(stored);
   const by: Cancellation = { actor: `run:${parent.row.run_id}`, reason: word.reason };
@@ -226,6 +236,7 @@ export async function tellChild(
     engine.cancelActive(child.seq, by);
   }
   engine.dispatcher.touch(child.pipeline, now);
+  return told;
 }
 
 async function resumeChild(

@@ -12,7 +12,7 @@ import { Admission } from './admission.ts';
 import type { Chore } from './apply-batch.ts';
 import { Calls } from './calls.ts';
 import { textDigest } from './check-file.ts';
-import { type ChildLink, passOn, startChild, tellChild } from './children.ts';
+import { type ChildLink, passOn, startChild, type Told, tellChild } from './children.ts';
 import { CommitQueue, type Committer, type PendingGroup } from './commit-queue.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { dueRuns, nextDue } from './due-runs.ts';
@@ -486,7 +486,7 @@ export class EmbeddedEngine implements RunHost {
     return startChild(this, run, ...how);
   }
 
-  tellChild(run: EmbeddedRun, ...what: ChildTelling): Promise<void> {
+  tellChild(run: EmbeddedRun, ...what: ChildTelling): Promise<Told> {
     return tellChild(this, run, ...what);
   }
 

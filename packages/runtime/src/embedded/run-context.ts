@@ -12,7 +12,7 @@ import {
   Suspension,
 } from '../engine.ts';
 import type { RunState } from '../runtime.ts';
-import { type ChildLink, wordWrites } from './children.ts';
+import { type ChildLink, type Told, wordWrites } from './children.ts';
 import type { PendingGroup } from './commit-queue.ts';
 import type { ChildStarting, ChildTelling } from './engine.ts';
 import { type EventParts, eventParts } from './event-value.ts';
@@ -61,7 +61,7 @@ export interface RunHost {
     run: EmbeddedRun,
     ...how: ChildStarting
   ): Promise<{ readonly recorded: Json } | { readonly failure: Failure }>;
-  tellChild(run: EmbeddedRun, ...what: ChildTelling): Promise<void>;
+  tellChild(run: EmbeddedRun, ...what: ChildTelling): Promise<Told>;
   /** What a child has told is on disk: an active parent hears of it. */
   passOn(link: ChildLink, end: ChildEnd): void;
 }

@@ -417,17 +417,25 @@ export class Strand implements RunContext {
     return { as: 'value', value };
   }
 
-  async tellChild(key: string, word: ChildWord): Promise<void> {
-    if (this.#recall(key) !== undefined) return;
+  async tellChild(key: string, word: ChildWord): Promise<number | undefined> {
+    const known = this.#recall(key);
+    // Written below, by this function alone; by earlier versions as `null`, and only to a child that was heard of.
+    if (known !== undefined) return (known as { readonly parked: number } | null)?.parked;
+    if (this.#isReplaying) return undefined;
     this.#run.goLive();
     await this.durable();
     const { host, row } = this.#run;
     const { runId, step, say } = word;
     const details = { tells: runId, say, reason: word.reason };
     const noted = host.noted(row, this.takeNotes([{ kind: 'operator', step, details }]));
-    const record: Write = ['putJournal', row.seq, this.#prefix + key, this.passed(), 'null'];
-    await host.tellChild(this.#run, { ...word, deadlineAtMs: this.deadlineAt() }, record, noted);
-    this.#remember(key, null);
+    const told = await host.tellChild(
+      this.#run,
+      { ...word, deadlineAtMs: this.deadlineAt() },
+      (record) => ['putJournal', row.seq, this.#prefix + key, this.passed(), JSON.stringify(record)],
+      noted,
+    );
+    this.#remember(key, told);
+    return told.parked;
   }
 
   takenBack(): Cancellation | undefined {

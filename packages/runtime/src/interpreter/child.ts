@@ -17,14 +17,14 @@ export interface StartedChild {
   readonly child: string;
   /** Within a strand: place of what is known of it last, in the order of the run's records. */
   nth?: number;
-  /** How often it was heard of, and what came last; nothing while it is under way. */
+  /** How many of its ends are behind it, and the last that was heard of; nothing while it is under way. */
   ends: number;
   last?: ChildEnd;
 }
 
 /**
  * Runs another pipeline and waits for its end. Journal of step `s` in round r: `s/child#r` the start, `s/child#r!` the
- * word to go on, `s/child#r=` its end. It is started once; in a later round a child that is parked is resumed.
+ * word to go on, `s/child#r=` its end. It is started once; in a later round it is told to go on, which a child hears that is parked.
  */
 export async function runStep(progress: Progress, step: RunStep, round: number): Promise<StepEnd> {
   const { ctx } = progress;
@@ -37,15 +37,8 @@ export async function runStep(progress: Progress, step: RunStep, round: number):
     if ('as' in begun) return { ...begun, attempts };
     child = begun;
     progress.confirmed.push(child);
-  } else if (child.last?.state === 'failed')
-    await ctx.tellChild(`${name}!`, {
-      child: child.child,
-      runId: child.runId,
-      step: place,
-      say: 'resume',
-      reason: `${place} of its parent was resumed`,
-    });
-  else if (child.last !== undefined) return { as: 'failed', failure: failureOf(child, step), attempts };
+  } else if (child.last === undefined || child.last.state === 'failed') await resume(child, ctx, `${name}!`);
+  else return { as: 'failed', failure: failureOf(child, step), attempts };
 
   const signal = await hear(child, progress, `${name}=`, false);
   if (signal.as === 'interrupted') return { as: 'failed', attempts, ...interruptionEnd(signal.interruption) };
@@ -78,6 +71,16 @@ async function start(
     return { as: 'failed', failure: started.failure as unknown as Failure, attempts: 1 };
   const { runId, child, nth } = started;
   return { step, place, progress, runId, child, ends: 0, ...(nth !== undefined && { nth }) };
+}
+
+/** What a child was parked with before, whether that was heard or not, is no answer to this. */
+async function resume(child: StartedChild, ctx: Progress['ctx'], key: string): Promise<void> {
+  const { child: named, runId, place } = child;
+  const reason = `${place} of its parent was resumed`;
+  const parked = await ctx.tellChild(key, { child: named, runId, step: place, say: 'resume', reason });
+  if (parked === undefined) return;
+  child.ends = parked;
+  delete child.last;
 }
 
 /** Waits for the next end of a child, and takes it in. */

@@ -230,6 +230,12 @@ export class MemoryEngine implements Engine {
       parent.dueAtMs = this.now();
   }
 
+  /** How often a child was parked: all of its words but that of an end for good, which is the last. */
+  parkedSoFar({ runId }: ChildWord): number {
+    const { state, parent } = this.#disk.runs.find((each) => each.runId === runId)!;
+    return (parent?.told ?? 0) - (['succeeded', 'compensated', 'cancelled'].includes(state) ? 1 : 0);
+  }
+
   /** Within a parent's change. */
   tellChild(by: StoredRun, { runId, say, reason }: ChildWord): void {
     const child = this.#disk.runs.find((each) => each.runId === runId)!;

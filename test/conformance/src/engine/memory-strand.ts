@@ -364,11 +364,15 @@ export class MemoryStrand implements RunContext {
     return { as: 'value', value };
   }
 
-  async tellChild(key: string, word: ChildWord): Promise<void> {
-    if (this.#recall(key) !== undefined) return;
+  async tellChild(key: string, word: ChildWord): Promise<number | undefined> {
+    const known = this.#recall(key);
+    // Written below, by this function alone.
+    if (known !== undefined) return (known as { readonly parked: number }).parked;
     this.#run.goLive();
-    this.#record(key, null, [], (run) => this.#run.engine.tellChild(run, word));
+    const parked = this.#run.engine.parkedSoFar(word);
+    this.#record(key, { parked }, [], (run) => this.#run.engine.tellChild(run, word));
     await this.durable();
+    return parked;
   }
 
   takenBack(): Cancellation | undefined {

@@ -238,6 +238,34 @@ describe('a run that runs another pipeline', () => {
       expect(bench.target.count('create')).toBe(1);
     });
 
+    test('where an earlier version said nothing in a round that is over, nothing is said in it later', async () => {
+      const held = childPlan({ onFailure: 'hold', steps: [undoable('booked'), failing] });
+      const branches = [
+        { name: 'left', steps: [{ ...run('sub', held), deadlineMs: 500_000 }] },
+        { name: 'blind', steps: [undoable('made', 'acme.createBlind')] },
+        { name: 'right', steps: [call('own', 'acme.find')] },
+      ];
+      const both = step('parallel', 'both', { branches });
+      bench = await openBench(held, planFor({ onFailure: 'hold', steps: [both] }));
+      bench.target.script = {
+        createBlind: [{ fail: refused }, { loseAnswer: true }],
+        find: [{ fail: refused }, { fail: unavailable }, { fail: refused }],
+        put: [slow(30_000), { fail: refused }],
+      };
+      const runId = await order();
+      await bench.runtime.resume(runId, 'ana', 'mended');
+      await bench.pass(5_000);
+      expect(states(), 'the branch of the child has ended').toEqual(['inDoubt', 'waiting']);
+      const file = new DatabaseSync(bench.file);
+      file.exec("DELETE FROM journal WHERE key = 'both.left|sub/child#1!'");
+      file.exec("UPDATE journal SET value = '4' WHERE key = '#failed/both.left|sub/1'");
+      file.close();
+      await bench.crash();
+      await bench.pass(60_000);
+      expect(states()).toEqual(['inDoubt', 'failed']);
+      expect(bench.target.count('put'), 'nobody has resumed the child').toBe(2);
+    });
+
     test('and it may have done something since, whatever it had done before', async () => {
       const steps = [call('looked', 'acme.get'), undoable('booked'), failing];
       const held = childPlan({ onFailure: 'hold', steps });

@@ -442,7 +442,7 @@ function childRecord(
 
 /**
  * Rounds of which something is on record, in order. In a strand the first may be a later one, and some be left out; and in one that
- * goes on waiting for what an earlier one has begun, nothing but the end is.
+ * goes on waiting for what an earlier one has begun, earlier versions recorded nothing but the end.
  */
 function roundsOf(name: string, rows: StepRows): readonly number[] {
   const found = rows

@@ -421,7 +421,8 @@ export class Strand implements RunContext {
     const known = this.#recall(key);
     // Written below, by this function alone; by earlier versions as `null`, and only to a child that was heard of.
     if (known !== undefined) return (known as { readonly parked: number } | null)?.parked;
-    if (this.#isReplaying) return undefined;
+    // In a round that is over (its strand has failed after it) an earlier version said nothing, and nothing is said now.
+    if (this.#isReplaying || this.#isToFail) return undefined;
     this.#run.goLive();
     await this.durable();
     const { host, row } = this.#run;

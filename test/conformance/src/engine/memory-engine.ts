@@ -230,15 +230,11 @@ export class MemoryEngine implements Engine {
       parent.dueAtMs = this.now();
   }
 
-  /** How often a child was parked: all of its words but that of an end for good, which is the last. */
-  parkedSoFar({ runId }: ChildWord): number {
-    const { state, parent } = this.#disk.runs.find((each) => each.runId === runId)!;
-    return (parent?.told ?? 0) - (['succeeded', 'compensated', 'cancelled'].includes(state) ? 1 : 0);
-  }
-
-  /** Within a parent's change. */
-  tellChild(by: StoredRun, { runId, say, reason }: ChildWord): void {
+  /** Within a parent's change. Gives how often the child was parked: all of its words but that of an end for good, which is the last. */
+  tellChild(by: StoredRun, { runId, say, reason }: ChildWord): number {
     const child = this.#disk.runs.find((each) => each.runId === runId)!;
+    const isOver = ['succeeded', 'compensated', 'cancelled'].includes(child.state);
+    const parked = (child.parent?.told ?? 0) - (isOver ? 1 : 0);
     const letter = [...child.openings.values()].find(({ kind }) => kind === 'deadLetter');
     const isParked = child.state === 'failed' && letter?.step.startsWith('compensate:') === false;
     const now = this.now();
@@ -251,9 +247,10 @@ export class MemoryEngine implements Engine {
     else if (say === 'undo' && !['compensating', 'compensated', 'cancelled'].includes(child.state)) {
       if (!child.journal.has('#cancel')) child.journal.set('#cancel', { atMs: now, value: cancellation });
       this.#active.get(child.seq)?.learn('#cancel', cancellation);
-    } else return;
+    } else return parked;
     if (!child.isTaken) child.dueAtMs = now;
     this.tell(child, [{ kind: 'operator', details: { action: say, ...cancellation } }]);
+    return parked;
   }
 
   decide: Engine['decide'] = (runId, stepId, decision, actor, reason) =>

@@ -369,10 +369,13 @@ export class MemoryStrand implements RunContext {
     // Written below, by this function alone.
     if (known !== undefined) return (known as { readonly parked: number }).parked;
     this.#run.goLive();
-    const parked = this.#run.engine.parkedSoFar(word);
-    this.#record(key, { parked }, [], (run) => this.#run.engine.tellChild(run, word));
+    const told = { parked: 0 };
+    this.#record(key, told, [], (run) => {
+      // As the child stands when the word is stored, not before.
+      told.parked = this.#run.engine.tellChild(run, word);
+    });
     await this.durable();
-    return parked;
+    return told.parked;
   }
 
   takenBack(): Cancellation | undefined {

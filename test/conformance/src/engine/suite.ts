@@ -24,6 +24,7 @@ const both = (left: readonly PlanStep[], right: readonly PlanStep[]) =>
     ],
   });
 const refused = failure('validation', 'HTTP_RESPONSE_STATUS', 'answered', { status: 422 });
+const busy = failure('transient', 'HTTP_RESPONSE_STATUS', 'answered', { status: 503, retryAfterMs: 10_000 });
 
 /** What every adapter of the engine port must pass, whatever it keeps its runs in. */
 export function engineConformance(name: string, storage: () => EngineStorage): void {
@@ -355,6 +356,31 @@ function suite(storage: () => EngineStorage): void {
       expect(states()).toEqual(['child cancelled', 'orders cancelled']);
       const undone = world.target.calls.filter(({ operation }) => operation === 'remove');
       expect(undone.map(({ input }) => input)).toEqual([{ id: 'create-2' }, { id: 'create-1' }]);
+    });
+
+    test('whenever the process is killed, a resumed run waits for what comes of it, not for what its child was parked with before', async () => {
+      const held = childPlan({ onFailure: 'hold', steps: [undoable('booked'), call('last', 'acme.put')] });
+      const beside = both([run('sub', held)], [call('own', 'acme.find')]);
+      const parked = planFor({ onFailure: 'hold', steps: [beside] });
+      let moments = 1;
+      for (let killAt = 0; killAt <= moments; killAt++) {
+        if (killAt > 0) await world.close();
+        world = await World.with(storage(), held, parked);
+        world.target.script = { find: [{ fail: refused }], put: [{ fail: busy }, { fail: refused }] };
+        const runId = await world.order({ id: 'a' });
+        await world.pass(1_000);
+        expect(states(), 'the child works on').toEqual(['child waiting', 'orders failed']);
+        await world.pass(20_000);
+        expect(states()).toEqual(['child failed', 'orders failed']);
+        const before = world.seen;
+        if (killAt > 0) world.killAt = before + killAt;
+        expect(await world.engine.resume(runId, 'ana', 'mended')).toEqual({ ok: true });
+        await world.pass(60_000);
+        if (killAt === 0) moments = world.seen - before;
+        expect(states(), `moment ${killAt}`).toEqual(['child succeeded', 'orders succeeded']);
+        expect(world.target.doubled, `moment ${killAt}`).toEqual([]);
+      }
+      expect(moments).toBeGreaterThan(8);
     });
 
     for (const end of ['succeeded', 'compensated'] as const)

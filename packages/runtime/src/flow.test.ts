@@ -274,6 +274,49 @@ describe('the watch', () => {
     expect(system('alarm').map(({ details }) => details['crossed'])).toEqual([['depth'], ['depth', 'age']]);
   });
 
+  test('raises an alarm with the owner when effects in doubt are too many or too old, once', async () => {
+    await open(
+      { ...watch, deadLettersAlarm: 2 },
+      planFor({ onFailure: 'hold', steps: [call('one', 'acme.createBlind')] }),
+    );
+    bench.target.script = { createBlind: [{ loseAnswer: true }, { loseAnswer: true }] };
+    await bench.order({ id: 'a' });
+    await bench.pass(20_000);
+    expect(system('alarm')).toEqual([]);
+    await bench.order({ id: 'b' });
+    await bench.pass(30_000);
+    expect(system('alarm')).toMatchObject([
+      {
+        details: {
+          alarm: 'inDoubt',
+          pipeline: 'orders',
+          crossed: ['depth'],
+          depth: 2,
+          owner: 'sales',
+          backup: 'platform',
+          escalation: 'pager:sales',
+        },
+      },
+    ]);
+    expect(bench.runtime.flow().inDoubt).toMatchObject([{ pipeline: 'orders', count: 2 }]);
+    await bench.pass(60_000);
+    expect(system('alarm').map(({ details }) => details['crossed'])).toEqual([['depth'], ['depth', 'age']]);
+  });
+
+  test('raises none for an effect in doubt that somebody has settled', async () => {
+    await open(
+      { ...watch, deadLettersAlarm: 1 },
+      planFor({ onFailure: 'hold', steps: [call('one', 'acme.createBlind')] }),
+    );
+    bench.target.script = { createBlind: [{ loseAnswer: true }] };
+    const runId = await bench.order({ id: 'a' });
+    await bench.runtime.idle();
+    await bench.runtime.settle(runId, 'one', 'redo', 'ana', 'it is not there');
+    await bench.pass(120_000);
+    expect(bench.state(runId)).toBe('succeeded');
+    expect(system('alarm')).toEqual([]);
+  });
+
   test('raises none for those of compensated runs, of which nobody can do anything, nor counts them', async () => {
     await open(
       { ...watch, deadLettersAlarm: 1 },

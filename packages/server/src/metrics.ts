@@ -104,6 +104,19 @@ const metrics: readonly Metric[] = [
     samples: ({ counts }) => [[counts.older]],
   },
   {
+    name: 'tenon_effects_in_doubt',
+    type: 'gauge',
+    help: 'Effects whose outcome is not known',
+    samples: ({ inDoubt }) => inDoubt.map(({ pipeline, count }) => [count, { pipeline }]),
+  },
+  {
+    name: 'tenon_effects_in_doubt_oldest_seconds',
+    type: 'gauge',
+    help: 'Age of the oldest effect whose outcome is not known',
+    samples: ({ atMs, inDoubt }) =>
+      inDoubt.map(({ pipeline, oldestMs }) => [Math.max(0, atMs - oldestMs) / 1_000, { pipeline }]),
+  },
+  {
     name: 'tenon_dead_letters',
     type: 'gauge',
     help: 'Parked runs by failure class',

@@ -527,6 +527,7 @@ describe('operations', () => {
       ],
       runs: { waiting: 7 },
       counts: { accepted: 9, ended: { succeeded: 8 }, retries: 6, held: 1, older: 4 },
+      inDoubt: [{ pipeline: 'p', count: 1, oldestMs: 45_000 }],
       deadLetters: [{ pipeline: 'p', queue: 'repair', class: 'validation', count: 2, oldestMs: 30_000 }],
     };
     const url = await start({ flow: () => flow });
@@ -543,6 +544,8 @@ describe('operations', () => {
       'tenon_runs_ended_total{state="cancelled"} 0',
       'tenon_retries_total 6',
       'tenon_events_older_total 4',
+      'tenon_effects_in_doubt{pipeline="p"} 1',
+      'tenon_effects_in_doubt_oldest_seconds{pipeline="p"} 15',
       'tenon_dead_letters{pipeline="p",queue="repair",class="validation"} 2',
       'tenon_dead_letters_oldest_seconds{pipeline="p",queue="repair",class="validation"} 30',
       'tenon_connection_breaker{connection="acme",state="open"} 1',

@@ -214,7 +214,7 @@ interface SourceSeen {
 }
 
 function flowWords(
-  { intake, pipelines, connections, reconciliations, runs, deadLetters }: FlowReport,
+  { intake, pipelines, connections, reconciliations, runs, inDoubt, deadLetters }: FlowReport,
   sources: readonly SourceSeen[],
   nowMs: number,
 ): string {
@@ -282,6 +282,18 @@ function flowWords(
               each.lastEndedAtMs === undefined ? '' : formatDuration(Math.max(0, nowMs - each.lastEndedAtMs)),
               each.differences === undefined ? '' : String(each.differences),
               each.isAboveAlarm ? 'YES' : '',
+            ]),
+          ),
+        ]
+      : []),
+    ...(inDoubt.length > 0
+      ? [
+          renderTable(
+            ['IN DOUBT OF', 'COUNT', 'OLDEST'],
+            inDoubt.map((each) => [
+              each.pipeline,
+              String(each.count),
+              formatDuration(Math.max(0, nowMs - each.oldestMs)),
             ]),
           ),
         ]

@@ -30,6 +30,12 @@ export interface FlowReport {
     /** Events left out, because a newer one of their entity had been taken. */
     readonly older: number;
   };
+  /** Effects whose outcome is not known. */
+  readonly inDoubt: readonly {
+    readonly pipeline: string;
+    readonly count: number;
+    readonly oldestMs: number;
+  }[];
   readonly deadLetters: readonly {
     readonly pipeline: string;
     readonly queue: DeadLetter['queue'];

@@ -53,7 +53,10 @@ export interface RuntimeLimits {
   readonly queueBytesMax: number;
   /** Free bytes of the disk below which intake refuses: what runs under way still write must fit. Default 256 MiB. */
   readonly diskFreeBytesMin: number;
-  /** Dead letters of one pipeline and queue that raise an alarm; so does one older than its owner's time to respond. Default 20. */
+  /**
+   * Dead letters of one pipeline and queue that raise an alarm, and effects of one pipeline in doubt; so does one older than its owner's
+   * time to respond. Default 20.
+   */
   readonly deadLettersAlarm: number;
   /** How often it looks for stuck runs and crossed thresholds. Default 10 s. */
   readonly watchEveryMs: number;

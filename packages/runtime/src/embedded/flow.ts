@@ -36,6 +36,7 @@ export class FlowCounts {
     | {
         readonly atMs: number;
         readonly runs: FlowReport['runs'];
+        readonly inDoubt: FlowReport['inDoubt'];
         readonly deadLetters: FlowReport['deadLetters'];
       }
     | undefined;
@@ -115,15 +116,20 @@ export class FlowCounts {
     };
   }
 
-  stored(read: Statements, nowMs: number): Pick<FlowReport, 'runs' | 'deadLetters'> {
+  stored(read: Statements, nowMs: number): Pick<FlowReport, 'runs' | 'inDoubt' | 'deadLetters'> {
     if (
       this.#stored === undefined ||
       nowMs - this.#stored.atMs >= COUNTS_GOOD_FOR_MS ||
       nowMs < this.#stored.atMs
     )
-      this.#stored = { atMs: nowMs, runs: runsByState(read), deadLetters: deadLettersByClass(read) };
-    const { runs, deadLetters } = this.#stored;
-    return { runs, deadLetters };
+      this.#stored = {
+        atMs: nowMs,
+        runs: runsByState(read),
+        inDoubt: doubtsByPipeline(read),
+        deadLetters: deadLettersByClass(read),
+      };
+    const { runs, inDoubt, deadLetters } = this.#stored;
+    return { runs, inDoubt, deadLetters };
   }
 }
 
@@ -138,6 +144,21 @@ function runsByState(read: Statements): FlowReport['runs'] {
       return [state, Number(row?.['n'] ?? 0)];
     }),
   );
+}
+
+/** A run may have several: of items of a list, for one. */
+export function doubtsByPipeline(read: Statements): FlowReport['inDoubt'] {
+  return read
+    .of(
+      `SELECT r.pipeline, count(*) AS n, min(o.since) AS oldest
+       FROM openings o JOIN runs r ON r.seq = o.run_seq WHERE o.kind = 'doubt' GROUP BY 1 ORDER BY 1`,
+    )
+    .all()
+    .map((row) => ({
+      pipeline: String(row['pipeline']),
+      count: Number(row['n']),
+      oldestMs: Number(row['oldest']),
+    }));
 }
 
 /** Those of compensated runs only tell of them: nobody can do anything about one. */

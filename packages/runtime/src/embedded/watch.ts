@@ -1,6 +1,6 @@
 import type { Clock, JsonObject } from '@tenon/model';
 import type { EmbeddedEngine } from './engine.ts';
-import { deadLettersByClass } from './flow.ts';
+import { deadLettersByClass, doubtsByPipeline } from './flow.ts';
 import type { RunRow } from './run-row.ts';
 import { TERMINAL } from './statements.ts';
 import type { StoredRun } from './stored-rows.ts';
@@ -16,7 +16,7 @@ const UNFINISHED = ['accepted', 'running', 'waiting', 'compensating'] as const;
 /**
  * Looks, every few seconds, for what nobody else would notice: a run that nothing will ever move (a claim without a
  * holder, a wait for nothing, a place behind nobody), which is reported and let go (C62); a run at work far past its
- * deadline; dead letters that are too many or too old for their owner (C65); flags that have expired (C110).
+ * deadline; dead letters and effects in doubt that are too many or too old for their owner (C65); flags that have expired (C110).
  */
 export function keepWatch(engine: EmbeddedEngine, clock: Clock): { stop(): void } {
   const cursors = new Map<string, number>();
@@ -106,33 +106,14 @@ export function keepWatch(engine: EmbeddedEngine, clock: Clock): { stop(): void 
       deadLettersByClass(engine.read),
       ({ pipeline, queue }) => `${pipeline} ${queue}`,
     );
-    for (const [name, group] of letters) {
+    for (const group of letters.values()) {
       const { pipeline, queue } = group[0]!;
-      const owner = engine.activePlans.get(pipeline)?.plan.owner;
-      if (owner === undefined) continue;
       const depth = group.reduce((sum, { count }) => sum + count, 0);
-      const ageMs = now - Math.min(...group.map(({ oldestMs }) => oldestMs));
-      const crossed = [
-        ...(depth >= engine.limits.deadLettersAlarm ? ['depth'] : []),
-        ...(ageMs >= owner.respondMs ? ['age'] : []),
-      ];
-      if (crossed.length === 0) continue;
-      const { team, backup, escalation, roles } = owner;
-      await raise(`letters ${name} ${crossed.join()}`, now, {
-        alarm: 'deadLetters',
-        pipeline,
-        queue,
-        crossed,
-        depth,
-        depthMax: engine.limits.deadLettersAlarm,
-        ageMs,
-        ageMaxMs: owner.respondMs,
-        owner: team,
-        ...(roles?.triage !== undefined && { triage: roles.triage }),
-        backup,
-        escalation,
-      });
+      const oldestMs = Math.min(...group.map((each) => each.oldestMs));
+      await raiseForOwner({ alarm: 'deadLetters', pipeline, queue }, depth, oldestMs, now);
     }
+    for (const { pipeline, count, oldestMs } of doubtsByPipeline(engine.read))
+      await raiseForOwner({ alarm: 'inDoubt', pipeline }, count, oldestMs, now);
     for (const flag of engine.board.expired(now)) {
       const { id, pipeline, actor, expiresAtMs, revision } = flag;
       const owner = engine.activePlans.get(pipeline)?.plan.owner.team ?? actor;
@@ -145,6 +126,34 @@ export function keepWatch(engine: EmbeddedEngine, clock: Clock): { stop(): void 
         owner,
       });
     }
+  }
+
+  /** Of what waits for the owner of a pipeline, where there is too much of it or the oldest waits for too long. */
+  async function raiseForOwner(
+    what: { readonly alarm: string; readonly pipeline: string; readonly queue?: string },
+    depth: number,
+    oldestMs: number,
+    now: number,
+  ): Promise<void> {
+    const owner = engine.activePlans.get(what.pipeline)?.plan.owner;
+    if (owner === undefined) return;
+    const depthMax = engine.limits.deadLettersAlarm;
+    const ageMs = now - oldestMs;
+    const crossed = [...(depth >= depthMax ? ['depth'] : []), ...(ageMs >= owner.respondMs ? ['age'] : [])];
+    if (crossed.length === 0) return;
+    const { team, backup, escalation, roles } = owner;
+    await raise(`${Object.values(what).join(' ')} ${crossed.join()}`, now, {
+      ...what,
+      crossed,
+      depth,
+      depthMax,
+      ageMs,
+      ageMaxMs: owner.respondMs,
+      owner: team,
+      ...(roles?.triage !== undefined && { triage: roles.triage }),
+      backup,
+      escalation,
+    });
   }
 
   async function raise(name: string, now: number, details: JsonObject): Promise<void> {

@@ -24,8 +24,6 @@ const failing = call('last', 'acme.put');
 
 const child = () => bench.runtime.runs({ pipeline: 'child' })[0]!;
 const childState = (): RunState | undefined => bench.runtime.runs({ pipeline: 'child' })[0]?.state;
-const sent = (operation: string) =>
-  bench.target.calls.filter((one) => one.operation === operation).map(({ input }) => input);
 async function order(): Promise<string> {
   const runId = await bench.order({ id: 'a', amount: 5 });
   await bench.runtime.idle();
@@ -40,7 +38,7 @@ describe('a run that runs another pipeline', () => {
     bench = await openBench(booking, planFor({ steps: [run('sub', booking), told] }));
     const runId = await order();
     expect(bench.state(runId)).toBe('succeeded');
-    expect(sent('put')).toEqual([{ made: 'create-1' }]);
+    expect(bench.target.inputs('put')).toEqual([{ made: 'create-1' }]);
     const detail = bench.runtime.run(runId)!;
     expect(child()).toMatchObject({ state: 'succeeded', correlationId: detail.correlationId, key: 'a' });
     expect(detail.children).toEqual([
@@ -101,7 +99,11 @@ describe('a run that runs another pipeline', () => {
     bench.target.script = { put: [{ fail: refused }] };
     const runId = await order();
     expect([bench.state(runId), childState()]).toEqual(['compensated', 'compensated']);
-    expect(sent('remove')).toEqual([{ id: 'create-3' }, { id: 'create-2' }, { id: 'create-1' }]);
+    expect(bench.target.inputs('remove')).toEqual([
+      { id: 'create-3' },
+      { id: 'create-2' },
+      { id: 'create-1' },
+    ]);
     expect(bench.runtime.run(runId)!.steps[1]).toMatchObject({ id: 'sub', state: 'compensated' });
     // The parent's owner has the dead letter; nobody else need be told.
     expect(bench.runtime.deadLetters().map((letter) => letter.runId)).toEqual([runId]);
@@ -123,7 +125,7 @@ describe('a run that runs another pipeline', () => {
     await bench.runtime.cancel(runId, 'ana', 'no longer wanted');
     await bench.runtime.idle();
     expect([bench.state(runId), childState()]).toEqual(['cancelled', 'cancelled']);
-    expect(sent('remove')).toEqual([{ id: 'create-2' }, { id: 'create-1' }]);
+    expect(bench.target.inputs('remove')).toEqual([{ id: 'create-2' }, { id: 'create-1' }]);
   });
 
   test('a child that a person cancels fails its parent', async () => {
@@ -291,7 +293,7 @@ describe('a run that runs another pipeline', () => {
     bench.target.script = { put: [{ fail: refused }] };
     const runId = await order();
     expect([bench.state(runId), childState()]).toEqual(['compensated', 'cancelled']);
-    expect(sent('remove')).toEqual([{ id: 'create-2' }, { id: 'create-1' }]);
+    expect(bench.target.inputs('remove')).toEqual([{ id: 'create-2' }, { id: 'create-1' }]);
     expect(bench.runtime.deadLetters().map((letter) => letter.runId)).toEqual([runId]);
   });
 
@@ -307,7 +309,7 @@ describe('a run that runs another pipeline', () => {
     await bench.runtime.settle(child().runId, 'booked', 'confirm', 'ana', 'it is there', { id: 'x' });
     await bench.runtime.idle();
     expect([bench.state(runId), childState()]).toEqual(['cancelled', 'compensated']);
-    expect(sent('remove')).toEqual([{ id: 'x' }, { id: 'create-1' }]);
+    expect(bench.target.inputs('remove')).toEqual([{ id: 'x' }, { id: 'create-1' }]);
   });
 
   test('a child has no more time than is left to its parent, and what it worked counts', async () => {
@@ -425,7 +427,7 @@ describe('a run that runs another pipeline', () => {
     const runId = await order();
     expect(bench.state(runId)).toBe('compensated');
     expect(bench.runtime.runs().map(({ state }) => state)).toEqual(Array(3).fill('compensated'));
-    expect(sent('remove')).toEqual([{ id: 'create-2' }, { id: 'create-1' }]);
+    expect(bench.target.inputs('remove')).toEqual([{ id: 'create-2' }, { id: 'create-1' }]);
   });
 
   test('what a run above may have to undo is kept, and erased only with it', async () => {

@@ -182,6 +182,11 @@ export class FakeTarget {
     return this.calls.filter((call) => call.operation === operation).length;
   }
 
+  /** What was sent to an operation, in order. */
+  inputs(operation: string): readonly Json[] {
+    return this.calls.flatMap((call) => (call.operation === operation ? [call.input] : []));
+  }
+
   /** Keys with more than one effect. */
   get doubled(): string[] {
     return [...this.effects].filter(([, effects]) => effects.length > 1).map(([key]) => key);

@@ -217,3 +217,34 @@ export function run(
     ...(output && { result: output.schema }),
   });
 }
+
+/** Lines of an order, for `list`. */
+export const ofSkus = (...skus: string[]) => skus.map((sku) => ({ sku, quantity: 1 }));
+
+/** What a step within such a list sends. */
+export const sku: ValueTemplate = { object: { id: { expression: 'line.sku' } } };
+
+/** Books each line of the order, two at a time, unless told otherwise. */
+export function list(parts: Partial<Extract<PlanStep, { kind: 'forEach' }>> = {}): PlanStep {
+  return step('forEach', 'lines', {
+    in: 'event.lines',
+    as: 'line',
+    key: { expression: 'line.sku' },
+    max: 50,
+    concurrency: 2,
+    onItemFailure: 'stop',
+    steps: [undoable('book', 'acme.create', { with: sku })],
+    result: { expression: 'steps.book.id' },
+    ...parts,
+  });
+}
+
+/** Two branches. */
+export function both(left: Plan['steps'], right: Plan['steps']): PlanStep {
+  return step('parallel', 'both', {
+    branches: [
+      { name: 'left', steps: left },
+      { name: 'right', steps: right },
+    ],
+  });
+}

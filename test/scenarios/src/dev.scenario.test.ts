@@ -13,7 +13,7 @@ beforeEach(() => {
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
 describe('tenon dev', () => {
-  it('goes on serving the version before while an edit is faulty, and takes the mended one', {
+  it('goes on serving the version before while an edit is faulty, takes the mended one, and says of what it warns', {
     timeout: 120_000,
   }, async () => {
     await tenon(root, ['init']);
@@ -49,6 +49,12 @@ describe('tenon dev', () => {
     writeFileSync(pipeline, sound);
     const [, after] = await heard(/serving on (http:\S+?);/);
     expect((await fetch(`${after}/v1/health`)).status).toBe(200);
+
+    said = '';
+    const unused = "  - id: again\n    call: shop.getOrder\n    with: { orderId: '${ event.orderId }' }\n";
+    writeFileSync(pipeline, sound.replace('  - id: shipment', `${unused}  - id: shipment`));
+    await heard(/serving on (http:\S+?);/);
+    expect(said).toContain('step-unused');
     interrupt();
     expect(await ended).toBe(0);
 

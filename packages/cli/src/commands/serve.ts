@@ -70,6 +70,7 @@ export const devCommand: CommandSpec = {
     const stop = io.interrupted().then(() => 'stop' as const);
     let running: RunningTenon | undefined;
     let own: OwnFiles = { taken: new Set() };
+    let warned = '';
     for (;;) {
       const watching = new AbortController();
       // From before the workspace is read: an edit made while it starts is in neither what was read nor seen later.
@@ -78,6 +79,9 @@ export const devCommand: CommandSpec = {
       const session = await openSession(io);
       // What serves goes on while an edit is half done: webhooks come in all the same.
       const sound = soundOf(session);
+      const warnings = sound ? await warningsOf(sound, args, io) : warned;
+      if (warnings !== warned && warnings !== '') io.err(warnings);
+      warned = warnings;
       const missing = sound && running ? missingAddresses(sound.workspace, io) : [];
       if (sound && missing.length === 0) {
         await running?.close();
@@ -109,6 +113,19 @@ export const devCommand: CommandSpec = {
     }
   },
 };
+
+/** The report of what stops nothing; empty where there is nothing. */
+async function warningsOf({ diagnostics, root, check }: Session, args: Args, io: Io): Promise<string> {
+  let text = '';
+  if (diagnostics.length > 0)
+    await printReport({ diagnostics, checked: { ...check.checked } }, root, args, {
+      ...io,
+      out: (part) => {
+        text += part;
+      },
+    });
+  return text;
+}
 
 /** A process keeps the environment that it began with. */
 function addressesMissing(names: readonly string[], say: Say): { readonly exitCode: ExitCode } {

@@ -153,7 +153,7 @@ export const runtimeRules = {
     severity: 'error',
     title: 'the disk refused a write, and the runtime has stopped',
     why: 'What is not on disk may not be acknowledged. Everything acknowledged before is on disk.',
-    fix: 'Free or repair the disk, then restart the process: it goes on from what is stored.',
+    fix: 'Free or repair the disk, then restart the process: it goes on from what is stored. Then look whether what was answered with this code is there, a switch above all, and ask again where it is not.',
   },
   RUNTIME_STOPPING: {
     severity: 'warning',

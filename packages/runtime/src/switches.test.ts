@@ -635,6 +635,61 @@ test('each change is an entry with its actor and reason, and is listed until it 
   ]);
 });
 
+describe('a switch that the disk refuses', () => {
+  const shown = () => [
+    bench.runtime.switches().map(({ id }) => id),
+    bench.runtime.flow().pipelines.flatMap(({ switches }) => switches),
+  ];
+  const diskFailed = expect.objectContaining({ code: 'RUNTIME_DISK_FAILED' });
+  const healed = async () => {
+    bench.healDisk();
+    await bench.restart();
+  };
+
+  test('is not shown as in force, as a restart would not find it', async () => {
+    bench = await openBench(planFor({ steps: [undoable('one')] }));
+    bench.failDisk();
+    await expect(set(everything)).rejects.toEqual(diskFailed);
+    // The runtime has stopped by now: it refuses the next as well.
+    await expect(set({ kind: 'pause', pipeline: 'orders', onlyKeys: [] })).rejects.toEqual(diskFailed);
+    expect(shown()).toEqual([[], []]);
+    expect(bench.runtime.flow().intake.refusal?.code).toBe('RUNTIME_DISK_FAILED');
+    await healed();
+    expect(shown()).toEqual([[], []]);
+    const runId = await bench.order({ id: 'a' });
+    await bench.runtime.idle();
+    expect(bench.state(runId)).toBe('succeeded');
+  });
+
+  test('leaves the one that it was to replace, and one that was to be lifted, also over a restart', async () => {
+    bench = await openBench(planFor({ steps: [undoable('one')] }));
+    const paused = await set({ kind: 'pause', pipeline: 'orders', onlyKeys: ['a'] });
+    const killed = await set(everything);
+    bench.failDisk();
+    const asked = [
+      set({ kind: 'pause', pipeline: 'orders', onlyKeys: [] }),
+      set({ kind: 'pause', pipeline: 'orders', onlyKeys: ['b'] }),
+      bench.runtime.liftSwitch(killed.id, 'ben', 'all well'),
+    ];
+    for (const one of asked) await expect(one).rejects.toEqual(diskFailed);
+    expect(bench.runtime.switches().toSorted((a, b) => (a.id < b.id ? -1 : 1))).toEqual([killed, paused]);
+    await healed();
+    expect(bench.runtime.switches()).toEqual([killed, paused]);
+    await bench.order({ id: 'a' });
+    await bench.runtime.idle();
+    expect(bench.target.calls).toEqual([]);
+  });
+
+  test('is shown where it is on the disk all the same, and so is found', async () => {
+    bench = await openBench(planFor({ steps: [] }));
+    bench.failNextWrite('after', () => {});
+    await expect(set(everything)).rejects.toEqual(diskFailed);
+    expect(shown()).toEqual([['kill/everything'], ['kill/everything']]);
+    await healed();
+    expect(shown()).toEqual([['kill/everything'], ['kill/everything']]);
+  });
+});
+
 describe('a closed window', () => {
   const closedFrom = (fromMs: number, forMs: number): void => {
     const { clock } = bench;

@@ -1,4 +1,5 @@
 import type { Failure } from '@tenon/model';
+import { type RuntimeError, runtimeRules } from '@tenon/runtime';
 import type { FastifyReply } from 'fastify';
 
 /** An RFC 9457 problem. `code` is stable; `detail` says what was expected and what to do, and holds no payload value. */
@@ -61,4 +62,15 @@ export function acceptProblem(failure: Failure): Problem {
         retryAfterMs: failure.retryAfterMs ?? RETRY_AFTER_MS,
       };
   }
+}
+
+/** What the runtime could not do, whichever operation asked for it, in the words of its table of codes. */
+export function runtimeProblem({ code, message }: RuntimeError): Problem {
+  const { title, fix } = runtimeRules[code];
+  return {
+    status: code === 'RUNTIME_DISK_FAILED' ? 503 : 500,
+    code,
+    title: `${title[0]!.toUpperCase()}${title.slice(1)}`,
+    detail: `${message}. ${fix}`,
+  };
 }

@@ -6,7 +6,7 @@ import { SecretUnavailableError, signWebhook, type WebhookManifest } from '@teno
 import { parseDocument } from '@tenon/document';
 import { isObject, Secret, systemClock } from '@tenon/model';
 import type { AcceptResult, FlowReport, IncomingEvent, Runtime, Switch } from '@tenon/runtime';
-import { call, openBench, planFor } from '@tenon/runtime/testing';
+import { call as callStep, failure, openBench, planFor } from '@tenon/runtime/testing';
 import { afterEach, describe, expect, it } from 'vitest';
 import { routes } from './operations.ts';
 import type { Operator } from './operators.ts';
@@ -162,7 +162,7 @@ describe('webhook intake', () => {
 
   it('carries a business event out once, and answers its repeats from what is stored', async () => {
     const plan = planFor({
-      steps: [call('one', 'acme.create')],
+      steps: [callStep('one', 'acme.create')],
       trigger: { event: 'crm.upgraded' },
       events: {
         'crm.upgraded': {
@@ -436,6 +436,45 @@ describe('operations', () => {
     expect(response.status).toBe(500);
     expect(await response.text()).not.toContain('/secret/path');
     expect(logged).toMatchObject([{ code: 'HTTP_HANDLER_FAILED' }]);
+  });
+
+  it('names the disk, and what to do, when it refuses what an operator asks', async () => {
+    const bench = await openBench(planFor({ onFailure: 'hold', steps: [callStep('one', 'acme.create')] }));
+    try {
+      bench.target.script = { create: [{ fail: failure('validation', 'HTTP_RESPONSE_STATUS') }] };
+      const runId = await bench.order({ id: 'a' });
+      await bench.runtime.idle();
+      expect(bench.state(runId)).toBe('failed');
+      const reason = 'a drill';
+      const dry = await bench.runtime.planReplay({ state: 'failed' }, 'ada', reason);
+      const url = await start(bench.runtime);
+      bench.failDisk();
+      for (const [path, body] of [
+        ['/v1/switches', { switch: { kind: 'kill', scope: { everything: true } } }],
+        [`/v1/runs/${runId}/resume`, {}],
+        [`/v1/runs/${runId}/cancel`, {}],
+        ['/v1/replays', { filter: { state: 'failed' } }],
+        [`/v1/replays/${dry.ok && dry.report.token}/apply`, {}],
+        ['/v1/quarantine/recheck', { apply: true }],
+        ['/v1/erasures', { subject: 'a', apply: true }],
+      ] as const) {
+        const response = await call(url, 'ada-token', path, { ...body, reason });
+        expect([path, response.status, await response.json()]).toMatchObject([
+          path,
+          503,
+          {
+            code: 'RUNTIME_DISK_FAILED',
+            title: 'The disk refused a write, and the runtime has stopped',
+            detail: expect.stringContaining('Free or repair the disk, then restart the process'),
+          },
+        ]);
+      }
+      expect(new Set(logged.map(({ code }) => code))).toEqual(new Set(['RUNTIME_DISK_FAILED']));
+      expect(await (await call(url, 'vera-token', '/v1/switches')).json()).toEqual({ switches: [] });
+      expect(bench.state(runId)).toBe('failed');
+    } finally {
+      await bench.close();
+    }
   });
 
   it('sets and lifts a switch in the name of the token, with its defaults', async () => {

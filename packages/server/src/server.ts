@@ -1,12 +1,12 @@
 import type { OwnSchemes, WebhookManifest } from '@tenon/connector';
 import type { Clock, Secret } from '@tenon/model';
-import type { Runtime } from '@tenon/runtime';
+import { type Runtime, RuntimeError } from '@tenon/runtime';
 import Fastify, { type FastifyInstance } from 'fastify';
 import type { ConsumerStatus } from './consumer.ts';
 import { addIntake } from './intake.ts';
 import { addOperations } from './operations.ts';
 import type { Operator } from './operators.ts';
-import { type Problem, refuseUnread, sendProblem } from './problem.ts';
+import { type Problem, refuseUnread, runtimeProblem, sendProblem } from './problem.ts';
 
 /** A connection that webhooks may come in for. */
 export interface IntakeConnection {
@@ -96,6 +96,10 @@ export async function startServer(options: ServerOptions): Promise<TenonServer> 
         title: 'Bad request',
         detail: error.message,
       });
+    }
+    if (error instanceof RuntimeError) {
+      options.log({ code: error.code, message: error.message });
+      return sendProblem(reply, runtimeProblem(error));
     }
     options.log({ code: 'HTTP_HANDLER_FAILED', message: error.message });
     return sendProblem(reply, {

@@ -1,5 +1,6 @@
 import type { TreeHead } from '../ledger/checkpoint.ts';
 import type { LedgerEntry } from '../runtime.ts';
+import { RuntimeError } from '../runtime-error.ts';
 import type { BatchResult, Chore, Group } from './apply-batch.ts';
 import type { Noted } from './ledger-rows.ts';
 import { joinedEnds, type Write } from './statements.ts';
@@ -31,8 +32,12 @@ export interface Pace {
 /** The data was refused: a broken invariant, or someone was faster. */
 export class CommitRefused extends Error {}
 
-/** The disk failed; nothing of the group is stored. */
-export class CommitFailed extends Error {}
+/** The disk failed: nothing of the group counts as stored, and nothing more is until a restart. */
+export class CommitFailed extends RuntimeError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('RUNTIME_DISK_FAILED', message, options);
+  }
+}
 
 /**
  * What is to be stored together or not at all. Gathering, until a batch takes it; then on its way, then durable or

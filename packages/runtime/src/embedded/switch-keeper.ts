@@ -1,5 +1,6 @@
 import type { Fact } from '../engine.ts';
 import { idOfTag, type Switch, type SwitchRequest, switchDetails, switchId, tagOf } from '../switches.ts';
+import { CommitFailed } from './commit-queue.ts';
 import type { EmbeddedEngine } from './engine.ts';
 import type { Write } from './statements.ts';
 import type { StoredRows } from './stored-rows.ts';
@@ -7,7 +8,10 @@ import type { StoredRows } from './stored-rows.ts';
 /** Held runs let go in one write: short, so that intake does not wait for it. */
 const RELEASE_SLICE = 2_000;
 
-/** Sets and lifts switches: in memory first (in force), then on disk (acknowledged). */
+/**
+ * Sets and lifts switches: in memory first (in force), then on disk (acknowledged). Where the disk refuses it, memory is as
+ * the disk again: what a restart would not find is not shown as in force.
+ */
 export class SwitchKeeper {
   readonly #engine: EmbeddedEngine;
 
@@ -30,11 +34,13 @@ export class SwitchKeeper {
     const made: Switch = { ...request, id, actor, reason, sinceMs: now, revision: this.#engine.newId() };
     const fact: Fact = { kind: 'switch', details: { action: 'set', ...switchDetails(made) } };
     this.#engine.board.set(made);
-    await this.#engine.commit(
+    await this.#store(
+      id,
+      before,
       [['putSwitch', id, tagOf(made), JSON.stringify(made)], ...this.#unpaused(before)],
-      [this.#engine.system(fact)],
+      fact,
     );
-    if (before !== undefined) await this.#release(tagOf(before));
+    if (before !== undefined) await this.#releaseStored(before);
     this.#engine.dispatcher.touchAll(now);
     return made;
   }
@@ -43,21 +49,47 @@ export class SwitchKeeper {
   async lift(id: string, actor: string, reason: string): Promise<Switch | undefined> {
     const before = this.#engine.board.get(id);
     if (before === undefined) return undefined;
-    const details = { action: 'lift', id, actor, reason, heldMs: this.#engine.now() - before.sinceMs };
+    const heldMs = this.#engine.now() - before.sinceMs;
+    const fact: Fact = { kind: 'switch', details: { action: 'lift', id, actor, reason, heldMs } };
     this.#engine.board.delete(id);
-    await this.#engine.commit(
-      [['dropSwitch', id], ...this.#unpaused(before)],
-      [this.#engine.system({ kind: 'switch', details })],
-    );
-    await this.#release(tagOf(before));
+    await this.#store(id, before, [['dropSwitch', id], ...this.#unpaused(before)], fact);
+    await this.#releaseStored(before);
     this.#engine.dispatcher.touchAll(this.#engine.now());
     return before;
+  }
+
+  /** Where it fails, what is on disk is in force, whatever others asked meanwhile: the disk takes nothing more. */
+  async #store(id: string, before: Switch | undefined, writes: readonly Write[], fact: Fact): Promise<void> {
+    try {
+      await this.#engine.commit(writes, [this.#engine.system(fact)]);
+    } catch (error) {
+      const kept = this.#storedOr(id, before);
+      if (kept === undefined) this.#engine.board.delete(id);
+      else this.#engine.board.set(kept);
+      throw error;
+    }
+  }
+
+  /** A disk that cannot be read either tells nothing: then it is as it was. */
+  #storedOr(id: string, before: Switch | undefined): Switch | undefined {
+    try {
+      return storedSwitches(this.#engine.rows).find((one) => one.id === id);
+    } catch {
+      return before;
+    }
   }
 
   #unpaused(before: Switch | undefined): Write[] {
     return before?.kind === 'pause'
       ? [['forgetPause', before.pipeline, this.#engine.now(), before.sinceMs]]
       : [];
+  }
+
+  /** The change is on disk and so has been made, whatever fails now: the next start lets go of what is left. */
+  async #releaseStored(before: Switch): Promise<void> {
+    await this.#release(tagOf(before)).catch((error: unknown) => {
+      if (!(error instanceof CommitFailed)) throw error;
+    });
   }
 
   /** Makes what one setting of a switch held due, in slices, oldest first. */

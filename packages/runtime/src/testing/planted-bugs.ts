@@ -559,14 +559,14 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     'a lifted switch lets nothing go',
     keeping,
-    'await this.#release(tagOf(before));\n    this.#engine.dispatcher.touchAll(this.#engine.now());',
+    'await this.#releaseStored(before);\n    this.#engine.dispatcher.touchAll(this.#engine.now());',
     'this.#engine.dispatcher.touchAll(this.#engine.now());',
   ),
   bug(
     'what a switch held is let go before the switch is off the disk',
     keeping,
-    "await this.#engine.commit(\n      [['dropSwitch', id], ...this.#unpaused(before)],\n      [this.#engine.system({ kind: 'switch', details })],\n    );\n    await this.#release(tagOf(before));",
-    "await this.#release(tagOf(before));\n    await this.#engine.commit(\n      [['dropSwitch', id], ...this.#unpaused(before)],\n      [this.#engine.system({ kind: 'switch', details })],\n    );",
+    "await this.#store(id, before, [['dropSwitch', id], ...this.#unpaused(before)], fact);\n    await this.#releaseStored(before);",
+    "await this.#releaseStored(before);\n    await this.#store(id, before, [['dropSwitch', id], ...this.#unpaused(before)], fact);",
   ),
   bug(
     'compensation goes out under a kill',

@@ -126,46 +126,57 @@ describe('a guarded undoing', () => {
     expect(bench.target.count('remove')).toBe(1);
   });
 
-  test('carries the version that it looked at, and looks again when that is outdated', async () => {
-    bench = await openBench(
-      planFor({
-        steps: [
-          call('one', 'acme.setAccount', {
-            with: literal({ id: 'shared', members: ['ours'] }),
-            compensate: {
-              operation: 'acme.setAccount',
-              connection: 'acme',
-              with: literal({ id: 'shared', members: [] }),
-              retry,
-              guard: {
-                operation: 'acme.getAccount',
+  test.each([
+    ['approve', [], 'compensated'],
+    ['reject', ['ours', 'theirs'], 'succeeded'],
+  ] as const)(
+    'carries the version that it looked at, and looks again when that is outdated: %s',
+    async (decision, members, state) => {
+      bench = await openBench(
+        planFor({
+          steps: [
+            call('one', 'acme.setAccount', {
+              with: literal({ id: 'shared', members: ['ours'] }),
+              compensate: {
+                operation: 'acme.setAccount',
                 connection: 'acme',
-                with: literal({ id: 'shared' }),
+                with: literal({ id: 'shared', members: [] }),
                 retry,
-                unchanged: "current.members == ['ours']",
+                guard: {
+                  operation: 'acme.getAccount',
+                  connection: 'acme',
+                  with: literal({ id: 'shared' }),
+                  retry,
+                  unchanged: "current.members == ['ours']",
+                },
               },
-            },
-          }),
-          call('two', 'acme.put'),
-        ],
-      }),
-    );
-    bench.target.script = { put: [{ fail: refused }] };
-    bench.target.onCall = (when, { operation, ifMatch }) => {
-      // Between the look and the undoing somebody else writes.
-      if (when === 'before' && operation.operation === 'setAccount' && ifMatch === '"v2"')
-        bench.target.touch('shared', 'theirs');
-    };
-    const runId = await bench.order({ id: 'a' });
-    await bench.pass(1_000);
-    expect(bench.state(runId)).toBe('waiting');
-    expect(bench.target.account('shared').members).toEqual(['ours', 'theirs']);
-    expect(bench.runtime.approvals()).toMatchObject([{ show: { version: '"v3"' } }]);
-    await bench.runtime.decide(runId, 'compensate:one', 'approve', 'ana', 'all of it goes');
-    await bench.pass(1_000);
-    expect(bench.state(runId)).toBe('compensated');
-    expect(bench.target.account('shared').members).toEqual([]);
-  });
+            }),
+            call('two', 'acme.put'),
+          ],
+        }),
+      );
+      bench.target.script = { put: [{ fail: refused }] };
+      bench.target.onCall = (when, { operation, ifMatch }) => {
+        // Between the look and the undoing somebody else writes.
+        if (when === 'before' && operation.operation === 'setAccount' && ifMatch === '"v2"')
+          bench.target.touch('shared', 'theirs');
+      };
+      const runId = await bench.order({ id: 'a' });
+      await bench.pass(1_000);
+      expect(bench.state(runId)).toBe('waiting');
+      expect(bench.target.account('shared').members).toEqual(['ours', 'theirs']);
+      expect(bench.runtime.approvals()).toMatchObject([{ show: { version: '"v3"' } }]);
+      await bench.runtime.decide(runId, 'compensate:one', decision, 'ana', 'all of it goes, or stays');
+      await bench.pass(1_000);
+      expect(bench.state(runId)).toBe('compensated');
+      expect(bench.target.account('shared').members).toEqual(members);
+      const steps = bench.runtime.run(runId)!.steps.map((one) => [one.id, one.state]);
+      expect(steps, 'nothing is left to be undone').toEqual([
+        ['one', state],
+        ['two', 'failed'],
+      ]);
+    },
+  );
 
   test('waits for the word of the team that must confirm', async () => {
     const runId = await undoing({ amount: 10 }, { confirm: 'finance' });

@@ -591,6 +591,13 @@ export const runtimeCases = {
       }),
     silent: (open) => acted(open, pause, cancel),
   },
+  RUN_NOT_AT_UNDOING: {
+    fires: (open) => acted(open, held, undone, refuse),
+    silent: (open) =>
+      acted(open, planFor({ steps: [undoable('one'), call('put', 'acme.put')] }), undone, (bench) => {
+        bench.target.script = { put: [{ fail: refused }], remove: [{ fail: refused }] };
+      }),
+  },
   RUN_COMPENSATED: {
     fires: (open) =>
       acted(open, planFor({ steps: [undoable('one'), call('put', 'acme.put')] }), resume, refuse),
@@ -630,6 +637,7 @@ type Action = (
 ) => Promise<{ readonly ok: true } | { readonly ok: false; readonly code: string }>;
 
 const cancel: Action = (bench, run) => bench.runtime.cancel(run, 'ana', 'x');
+const undone: Action = (bench, run) => bench.runtime.markUndone(run, 'compensate:one', 'ana', 'x');
 const resume: Action = (bench, run) => bench.runtime.resume(run, 'ana', 'x');
 
 function refuse(bench: Bench): void {

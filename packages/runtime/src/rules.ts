@@ -531,7 +531,13 @@ export const runtimeRules = {
     severity: 'info',
     title: 'the run is being undone already',
     why: 'Cancelling would do the same.',
-    fix: 'Nothing.',
+    fix: 'Nothing. Where its undoing is parked (`tenon runs show`), mend the cause and resume it, or undo the step by hand and say so with `tenon runs undone`.',
+  },
+  RUN_NOT_AT_UNDOING: {
+    severity: 'error',
+    title: 'the run is not parked at undoing this step',
+    why: 'Only what the runtime has tried to undo, and could not, is taken as undone by hand.',
+    fix: 'See `tenon runs show` for where the run is parked: `compensate:<step>` names the step.',
   },
   RUN_COMPENSATED: {
     severity: 'error',

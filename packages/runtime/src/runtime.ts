@@ -93,6 +93,11 @@ export interface Runtime {
 
   /** Resumes at the failed step; finished steps are not repeated (C66). */
   resume(runId: string, actor: string, reason: string): Promise<ActionResult>;
+  /**
+   * Says that a person has undone by hand what the run is parked at undoing (`stepId`: `compensate:<place of the step>`, as its dead letter
+   * has it): it is not tried again, and what is left is undone. `RUN_NOT_AT_UNDOING` where the run is not parked there.
+   */
+  markUndone(runId: string, stepId: string, actor: string, reason: string): Promise<ActionResult>;
   cancel(runId: string, actor: string, reason: string): Promise<ActionResult>;
   /**
    * Freezes the runs that a filter names, and says for each what a replay would skip and send: same keys, so what

@@ -68,6 +68,22 @@ export const routes: readonly Route[] = [
       acted(await runtime.resume(params['runId']!, actor.name, String(body['reason']))),
   },
   {
+    operationId: 'markUndone',
+    method: 'POST',
+    path: '/v1/runs/:runId/undone',
+    permission: 'operate',
+    body: {
+      type: 'object',
+      required: ['step', 'reason'],
+      properties: { step: { type: 'string', minLength: 1 }, reason },
+      additionalProperties: false,
+    },
+    handle: async ({ runtime, actor, params, body }) =>
+      acted(
+        await runtime.markUndone(params['runId']!, String(body['step']), actor.name, String(body['reason'])),
+      ),
+  },
+  {
     operationId: 'cancelRun',
     method: 'POST',
     path: '/v1/runs/:runId/cancel',

@@ -69,10 +69,10 @@ describe('runs show', () => {
       expect(sent.at(-1)).toBe('GET /v1/dead-letters?pipeline=orders&failureClass=validation');
     });
 
-    it('says so of its undoing, which can only go on', async () => {
+    it('says so of its undoing, which can only go on or be done by hand', async () => {
       const { text } = await failed('compensate:pay', letters);
       expect(text).toContain(
-        'state      failed, its undoing is parked in the queue repair: `tenon dead-letters',
+        'state      failed, its undoing is parked in the queue repair: mend it, then `tenon dead-letters resume r1 --reason …`; or undo it by hand, then `tenon runs undone r1 pay --reason …`\n',
       );
       expect(text).not.toContain('runs cancel');
     });

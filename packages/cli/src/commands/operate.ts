@@ -20,7 +20,7 @@ import { type OperationsClient, OperationsError, operationsClient } from '../ope
 import { findRoot, readServerConfig } from '../root.ts';
 import { renderTable } from '../table.ts';
 import { asItHappened } from '../trace-order.ts';
-import { isAtUndoing, resumeCommand, tellRun, unreadable } from './tell-run.ts';
+import { isAtUndoing, resumeCommand, tellRun, undoingAdvice, unreadable } from './tell-run.ts';
 
 export const remote: Readonly<Record<string, OptionSpec>> = {
   url: { type: 'string', value: '<url>', help: 'the Tenon to speak to; default: the one of this workspace' },
@@ -128,6 +128,18 @@ export const operateCommands: readonly CommandSpec[] = [
     run: withClient((client, args, _show, io) =>
       tellRun('cancel', args.positionals[0]!, needReason(args), client, args, io),
     ),
+  },
+  {
+    name: 'runs undone',
+    summary: 'Say that what a run is parked at undoing was undone by hand: what is left is undone',
+    positionals: ['<run>', '<step>'],
+    options: { ...remote, ...reason },
+    examples: ['tenon runs undone 01j… reserve --reason "released by the warehouse, ticket 4711"'],
+    run: withClient((client, args, _show, io) => {
+      const [runId, place] = args.positionals;
+      const step = place!.startsWith('compensate:') ? place! : `compensate:${place}`;
+      return tellRun('undone', runId!, needReason(args), client, args, io, { step });
+    }),
   },
   {
     name: 'in-doubt',
@@ -360,7 +372,7 @@ function stateWords(run: RunDetail, parked: DeadLetter | undefined): string {
   if (parked === undefined) return 'failed: `tenon dead-letters` lists the runs that are parked';
   const resume = `${resumeCommand(run.runId)} once its cause is mended`;
   return isAtUndoing(run)
-    ? `failed, its undoing is parked in the queue ${parked.queue}: ${resume}`
+    ? `failed, its undoing is parked in the queue ${parked.queue}: ${undoingAdvice(run)}`
     : `failed, parked in the queue ${parked.queue}: ${resume}, or \`tenon runs cancel ${run.runId} --reason …\``;
 }
 

@@ -59,7 +59,7 @@ describe('of a run that is cancelled it is said', () => {
   it('that its undoing failed, with the cause and what to do', async () => {
     const { text, sent, code } = await told('runs cancel', [running, undoing, parked]);
     expect(text).toBe(
-      'cancelled, but the undoing failed at compensate:seats: validation, the other system answered 400 (HTTP_RESPONSE_STATUS); mend it, then `tenon dead-letters resume r1 --reason …`\n',
+      'cancelled, but the undoing failed at compensate:seats: validation, the other system answered 400 (HTTP_RESPONSE_STATUS); mend it, then `tenon dead-letters resume r1 --reason …`; or undo it by hand, then `tenon runs undone r1 seats --reason …`\n',
     );
     expect(sent).toEqual([
       'GET /v1/runs/r1',
@@ -118,6 +118,14 @@ describe('cancelled again, it is said', () => {
     expect(text).toContain('it is being undone already: `tenon runs show r1` says how it stands');
   });
 
+  it('that its undoing is parked, and how it comes to an end', async () => {
+    const { text, code } = await told('runs cancel', [parked], refused('RUN_COMPENSATING'));
+    expect(text).toMatch(
+      /^it is being undone already, and that is parked at compensate:seats: .*: mend it, then .*; or undo it by hand, then `tenon runs undone r1 seats --reason …` \(RUN_COMPENSATING\)\n$/,
+    );
+    expect(code).toBe(1);
+  });
+
   it('how it has ended', async () => {
     const { text } = await told('runs cancel', [ended], refused('RUN_ENDED'));
     expect(text).toBe('the run has ended: cancelled (RUN_ENDED)\n');
@@ -144,5 +152,37 @@ describe('for programs, how it stands is on stdout', () => {
   it('also where it was cancelled already', async () => {
     const { out } = await told('runs cancel --format json', [ended], refused('RUN_ENDED'));
     expect(JSON.parse(out)).toEqual({ runId: 'r1', state: 'cancelled' });
+  });
+});
+
+describe('of a step that was undone by hand it is said', () => {
+  const said = (place: string, read: readonly object[], answer: object = {}) =>
+    runAgainst(
+      (before) => (before === 1 ? answer : { runId: 'r1', steps: [], ...read[before === 0 ? 0 : 1] }),
+      operateCommands,
+      ['runs', 'undone', 'r1', place, '--reason', 'why', '--url', 'http://127.0.0.1:1'],
+      { cwd: tmpdir() },
+    );
+
+  it.each([
+    ['that the run has ended', { state: 'compensated' }, 'it is compensated: `tenon runs show r1`'],
+    [
+      'where the next undoing failed',
+      { ...parked, failure: { ...parked.failure, step: 'compensate:car' } },
+      'it failed at compensate:car: validation',
+    ],
+  ])('%s', async (_name, end, says) => {
+    const { text, sent, code } = await said('seats', [parked, end]);
+    expect(text).toContain(`taken as undone by hand; ${says}`);
+    expect(sent[1]).toBe('POST /v1/runs/r1/undone {"step":"compensate:seats","reason":"why"}');
+    expect(code).toBe(0);
+  });
+
+  it('that the run is not parked there', async () => {
+    const { text, code } = await said('compensate:pay', [parked, parked], refused('RUN_NOT_AT_UNDOING'));
+    expect(text).toMatch(
+      /^the run is not parked at undoing that step: it is failed at compensate:seats: .*\(RUN_NOT_AT_UNDOING\)\n$/,
+    );
+    expect(code).toBe(1);
   });
 });

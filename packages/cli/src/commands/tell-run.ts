@@ -21,6 +21,8 @@ export async function tellRun(
   client: OperationsClient,
   args: Args,
   io: Io,
+  /** What is sent beside the reason. */
+  more: { readonly step?: string } = {},
 ): Promise<ExitCode> {
   const { verb, done, isUnderWay, words, code, refused } = WORDS[word];
   const path = `/v1/runs/${encodeURIComponent(runId)}`;
@@ -33,7 +35,7 @@ export async function tellRun(
   // Whatever is wrong with reading it, the word is given.
   const before = await read().catch(unreadable);
   try {
-    await client.post(`${path}/${verb}`, { reason: why });
+    await client.post(`${path}/${verb}`, { ...more, reason: why });
   } catch (error) {
     const wordsOf = error instanceof OperationsError ? refused[error.code ?? ''] : undefined;
     const run = wordsOf && (await read().catch(unreadable));
@@ -59,7 +61,7 @@ export function unreadable(error: unknown): undefined {
   if (!(error instanceof OperationsError)) throw error;
 }
 
-type Word = 'resume' | 'cancel';
+type Word = 'resume' | 'undone' | 'cancel';
 
 interface WordSpec {
   readonly verb: string;
@@ -80,9 +82,20 @@ const WORDS: Readonly<Record<Word, WordSpec>> = {
     verb: 'resume',
     done: 'resumed',
     isUnderWay: ({ state }) => UNDER_WAY.has(state),
-    words: resumedWords,
+    words: (run, before) => resumedWords('resumed', run, before),
     code: () => exit.clean,
     refused: {},
+  },
+  undone: {
+    verb: 'undone',
+    done: 'taken as undone by hand',
+    isUnderWay: ({ state }) => UNDER_WAY.has(state),
+    words: (run, before) => resumedWords('taken as undone by hand', run, before),
+    code: () => exit.clean,
+    refused: {
+      RUN_NOT_AT_UNDOING: (run) =>
+        `the run is not parked at undoing that step: it is ${run.state}${causeOf(run)} (RUN_NOT_AT_UNDOING)`,
+    },
   },
   cancel: {
     verb: 'cancel',
@@ -93,8 +106,10 @@ const WORDS: Readonly<Record<Word, WordSpec>> = {
     code: (run) => (run.state === 'failed' && isAtUndoing(run) ? exit.partlyDone : exit.clean),
     refused: {
       RUN_CANCELLED_ALREADY: (run) => cancelledWords('cancelled already', run),
-      RUN_COMPENSATING: ({ runId }) =>
-        `it is being undone already: ${showCommand(runId)} says how it stands (RUN_COMPENSATING)`,
+      RUN_COMPENSATING: (run) =>
+        run.state === 'failed' && isAtUndoing(run)
+          ? `it is being undone already, and that is parked${causeOf(run)}: ${undoingAdvice(run)} (RUN_COMPENSATING)`
+          : `it is being undone already: ${showCommand(run.runId)} says how it stands (RUN_COMPENSATING)`,
       RUN_ENDED: ({ state }) => `the run has ended: ${state} (RUN_ENDED)`,
     },
   },
@@ -127,29 +142,29 @@ async function lookedAt(
   }
 }
 
-function resumedWords(run: RunDetail, before: RunDetail | undefined): string {
+function resumedWords(done: string, run: RunDetail, before: RunDetail | undefined): string {
   const { runId, state, failure, heldBy = [] } = run;
   const more = showCommand(runId);
   const at = placeOf(run);
   const told = failure === undefined ? before : run;
   const advice = told?.failure?.code === 'CHECK_NOT_MET' ? `\n${checkWords(told)}` : '';
-  if (heldBy.length > 0) return `resumed; it is held by ${heldBy.join(', ')}`;
+  if (heldBy.length > 0) return `${done}; it is held by ${heldBy.join(', ')}`;
   switch (state) {
     case 'succeeded':
-      return 'resumed; it has succeeded';
+      return `${done}; it has succeeded`;
     case 'compensated':
     case 'cancelled':
-      return `resumed; it is ${state}: ${more}`;
+      return `${done}; it is ${state}: ${more}`;
     case 'failed':
-      return `resumed; it failed${failure?.step === before?.failure?.step ? ' again' : ''}${causeOf(run)}${advice}`;
+      return `${done}; it failed${failure?.step === before?.failure?.step ? ' again' : ''}${causeOf(run)}${advice}`;
     case 'inDoubt':
-      return `resumed; it is in doubt${at}: \`tenon in-doubt\``;
+      return `${done}; it is in doubt${at}: \`tenon in-doubt\``;
     case 'waiting':
-      return `resumed; it is waiting${at}: ${more}`;
+      return `${done}; it is waiting${at}: ${more}`;
     case 'accepted':
     case 'running':
     case 'compensating':
-      return `resumed; it is under way${at}: ${more} says how it stands${advice}`;
+      return `${done}; it is under way${at}: ${more} says how it stands${advice}`;
   }
 }
 
@@ -167,7 +182,7 @@ function cancelledWords(done: string, run: RunDetail): string {
   const { runId, state, steps, heldBy = [] } = run;
   const more = `${showCommand(runId)} says how it stands`;
   if (state === 'failed' && isAtUndoing(run))
-    return `${done}, but the undoing failed${causeOf(run)}; mend it, then ${resumeCommand(runId)}`;
+    return `${done}, but the undoing failed${causeOf(run)}; ${undoingAdvice(run)}`;
   if (heldBy.length > 0) return `${done}; it is held by ${heldBy.join(', ')}`;
   switch (state) {
     case 'cancelled': {
@@ -209,6 +224,13 @@ function stepOf({ state, step, failure }: Partial<RunDetail>): string | undefine
 
 export function resumeCommand(runId: string): string {
   return `\`tenon dead-letters resume ${runId} --reason …\``;
+}
+
+/** What a run needs whose undoing is parked. */
+export function undoingAdvice(run: RunDetail): string {
+  const place = stepOf(run)?.slice('compensate:'.length) ?? '<step>';
+  const step = /^[\w.-]+$/.test(place) ? place : `'${place}'`;
+  return `mend it, then ${resumeCommand(run.runId)}; or undo it by hand, then \`tenon runs undone ${run.runId} ${step} --reason …\``;
 }
 
 function showCommand(runId: string): string {

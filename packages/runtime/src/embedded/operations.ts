@@ -13,7 +13,7 @@ import type { Queries } from './queries.ts';
 import type { OpeningRow, RunRow } from './run-row.ts';
 import type { Write } from './statements.ts';
 
-type Operations = Pick<Runtime, 'decide' | 'settle' | 'closeFix' | 'resume' | 'cancel'>;
+type Operations = Pick<Runtime, 'decide' | 'settle' | 'closeFix' | 'resume' | 'markUndone' | 'cancel'>;
 
 /** What people do to runs. Each is one write: the value that the run waits for, the entry that says who and why. */
 export function operations(engine: EmbeddedEngine, queries: Queries): Operations {
@@ -61,12 +61,25 @@ export function operations(engine: EmbeddedEngine, queries: Queries): Operations
     resume: (runId, actor, reason) =>
       act(engine, queries, runId, (run) => resume(engine, queries, run, actor, reason)),
 
+    markUndone: (runId, stepId, actor, reason) =>
+      act(engine, queries, runId, (run) => {
+        const opening = openingOf(queries, run, 'deadLetter', stepId);
+        if (run.state !== 'failed' || opening === undefined || !isOfUndoing(opening))
+          return Promise.resolve(
+            refused('RUN_NOT_AT_UNDOING', `the run is not parked at ${stepId}: it is ${run.state}`),
+          );
+        const { writes, facts } = resumeWrites(run, opening, actor, reason, engine.now(), 'undone');
+        return write(engine, run, writes, facts, 'RUN_RESUMED_ALREADY');
+      }),
+
     cancel: (runId, actor, reason) =>
       act(engine, queries, runId, async (run) => {
         if (run.state === 'inDoubt') return refused('RUN_IN_DOUBT', 'settle the effect in doubt first');
         if (finalStates.has(run.state)) return refused('RUN_ENDED', `the run has ended: ${run.state}`);
-        const isUndone = queries.openingsOf(run.seq).some(({ step }) => step.startsWith('compensate:'));
-        if (run.state === 'compensating' || (run.state === 'waiting' && isUndone))
+        const undoing = queries.openingsOf(run.seq).filter(isOfUndoing);
+        const isParked = run.state === 'failed' && undoing.some((one) => phaseOf(one) === 'compensating');
+        if (isParked && isCancelled(engine, run)) return refused('RUN_CANCELLED_ALREADY', CANCELLED);
+        if (run.state === 'compensating' || isParked || (run.state === 'waiting' && undoing.length > 0))
           return refused('RUN_COMPENSATING', 'the run is being undone already');
         const now = engine.now();
         const done = await write(
@@ -80,6 +93,12 @@ export function operations(engine: EmbeddedEngine, queries: Queries): Operations
         return done;
       }),
   };
+}
+
+const CANCELLED = 'the run was cancelled before';
+
+function isCancelled(engine: EmbeddedEngine, { seq }: RunRow): boolean {
+  return engine.read.of("SELECT 1 FROM journal WHERE run_seq = ? AND key = '#cancel'").get(seq) !== undefined;
 }
 
 /** What ends a run by a person's word: stored once, as the word can be given once. */
@@ -139,10 +158,11 @@ export function resumeWrites(
   actor: string,
   reason: string,
   now: number,
+  verdict: 'resume' | 'undone' = 'resume',
 ): Also {
   const { key, step } = opening;
   const state = phaseOf(opening);
-  const value = { value: { verdict: 'resume', actor, reason } };
+  const value = { value: { verdict, actor, reason } };
   return {
     writes: [
       ['putJournal', seq, key, now, JSON.stringify(value)],
@@ -150,15 +170,19 @@ export function resumeWrites(
       ['resume', seq, state, now],
     ],
     facts: [
-      { kind: 'operator', step, details: { action: 'resume', actor, reason } },
+      { kind: 'operator', step, details: { action: verdict, actor, reason } },
       { kind: 'state', step, details: { from: 'failed', to: state } },
     ],
   };
 }
 
+function isOfUndoing({ step }: OpeningRow): boolean {
+  return step.startsWith('compensate:');
+}
+
 /** A compensation that is resumed goes on undoing; where only some items were undone, the run goes on after it. */
 function phaseOf(opening: OpeningRow): 'running' | 'compensating' {
-  if (!opening.step.startsWith('compensate:')) return 'running';
+  if (!isOfUndoing(opening)) return 'running';
   const { phase }: JsonObject = JSON.parse(opening.detail);
   return phase === 'running' ? 'running' : 'compensating';
 }
@@ -203,12 +227,7 @@ async function write(
     const state = String(engine.read.of('SELECT state FROM runs WHERE seq = ?').get(run.seq)?.['state']);
     return finalStates.has(state)
       ? refused('RUN_ENDED', `the run has ended: ${state}`)
-      : refused(
-          refusalCode,
-          refusalCode === 'RUN_CANCELLED_ALREADY'
-            ? 'the run was cancelled before'
-            : 'someone else was faster',
-        );
+      : refused(refusalCode, refusalCode === 'RUN_CANCELLED_ALREADY' ? CANCELLED : 'someone else was faster');
   }
   engine.dispatcher.touch(run.pipeline, engine.now());
   return { ok: true };

@@ -260,9 +260,7 @@ class StepRows {
     this.#lists = Map.groupBy(this.#values.keys(), (key) => listOf(placeOf(key)));
     this.#undoings = Map.groupBy(this.#values.keys(), (key) => {
       const at = key.lastIndexOf(COMPENSATE);
-      return at < 0
-        ? ''
-        : (/^(.*?)(?:#\d+!?|\/child#\d+=)$/.exec(key.slice(at + COMPENSATE.length))?.[1] ?? '');
+      return at < 0 ? '' : (UNDOING.exec(key.slice(at + COMPENSATE.length))?.[1] ?? '');
     });
     for (const list of new Set([...this.#values.keys()].map(listOf))) this.#addItem(list.slice(0, -1));
   }
@@ -290,7 +288,7 @@ class StepRows {
     return this.#lists.get(list) ?? [];
   }
 
-  /** Keys of what was done to undo a step: tries of a call, or ends of a child. */
+  /** Keys of what was done to undo a step: tries of a call, ends of a child, and what people said of it. */
   undoingsOf(place: string): readonly string[] {
     return this.#undoings.get(place) ?? [];
   }
@@ -300,7 +298,12 @@ class StepRows {
   }
 }
 
-/** Of the undoing of an effect; nothing once it has ended well, which the effect says itself, or before anything came of it. */
+const UNDOING = /^(.*?)(?:#\d+!?|\/child#\d+=|\/resume\/\d+|\/confirm#\d+~|\/guard\/\d+#\d+~)$/;
+
+/**
+ * Of the undoing of an effect; nothing once it has ended well, which the effect says itself, where a person left the effect as it is, or before
+ * anything came of it.
+ */
 function undoingRecord(
   plan: Plan,
   run: RunRow,
@@ -310,7 +313,8 @@ function undoingRecord(
 ): StepRecord | undefined {
   if (step.kind !== 'call' || step.compensate === undefined) return undefined;
   const id = `compensate:${place}`;
-  if (isUndone(plan, step, place, rows)) return undefined;
+  if (isUndone(plan, step, place, rows) || isSaid(rows, place, ({ decision }) => decision === 'reject'))
+    return undefined;
   const { attempts, last, begun } = attemptsOf(compensations(rows, place).at(-1) ?? id, rows);
   const isHere = run.step === id;
   const stop = stopped?.step === id ? withoutStep(stopped) : undefined;
@@ -331,12 +335,25 @@ function undoingRecord(
 /** Deleting what is not there (any more) is what was wanted. */
 function isUndone(plan: Plan, step: CallStep, place: string, rows: StepRows): boolean {
   const operation = step.compensate && plan.operations[step.compensate.operation];
+  if (isSaid(rows, place, ({ verdict }) => verdict === 'undone')) return true;
   return compensations(rows, place).some(
     (key) =>
       isSucceeded(rows, key) ||
       (operation?.effect === 'delete' && attemptsOf(key, rows).last?.failure?.class === 'notFound'),
   );
 }
+
+/** Has a person said this of the undoing: that they did it themselves, or that the effect is to stay? */
+function isSaid(rows: StepRows, place: string, isIt: (said: JsonObject) => boolean): boolean {
+  return rows.undoingsOf(place).some((key) => {
+    if (!SAID.test(key)) return false;
+    // The operations API wrote it, or nothing came.
+    const { value }: { readonly value?: JsonObject } = JSON.parse(rows.get(key)!);
+    return value !== undefined && isIt(value);
+  });
+}
+
+const SAID = /(?:\/resume\/\d+|~)$/;
 
 /** By what was answered to the last asking for it: several may wait beside each other, and the run is only at one of them. */
 function answerState(step: PlanStep, id: string, rows: StepRows): StepRecord['state'] | undefined {

@@ -126,8 +126,14 @@ async function undo(
     from = ended.attempts + 1;
     const isOutdated =
       consent.as === 'undo' && consent.version !== undefined && ended.failure.class === 'conflict';
-    if (isOutdated && ended.givenUp === undefined) conflicts++;
-    else await park(progress, id, ended, round++, phase);
+    if (isOutdated && ended.givenUp === undefined) {
+      conflicts++;
+      continue;
+    }
+    const { verdict, actor, reason } = await park(progress, id, ended, round++, phase);
+    if (verdict !== 'undone') continue;
+    ctx.note({ kind: 'compensation', step: id, details: { byHand: true, actor, reason } });
+    return;
   }
 }
 
@@ -167,13 +173,20 @@ async function sendUndoing(
 }
 
 /** A compensation that cannot finish stays with its owner until resumed (a new budget, the same key). */
+/** What a person says of an undoing that is parked: to try it again, or that they did it themselves. */
+interface UndoingWord {
+  readonly verdict: 'resume' | 'undone';
+  readonly actor: string;
+  readonly reason: string;
+}
+
 async function park(
   progress: Progress,
   id: string,
   ended: Extract<EffectEnd, { ok: false }>,
   round: number,
   phase: Phase,
-): Promise<void> {
+): Promise<UndoingWord> {
   const { ctx } = progress;
   const key = `${id}/resume/${round}`;
   const stop: Stop = {
@@ -185,7 +198,7 @@ async function park(
     quarantine: false,
   };
   const opening = deadLetter(progress, stop, 'held', key);
-  await ctx.signal(key, {
+  const signal = await ctx.signal(key, {
     state: 'failed',
     opening: { ...opening, detail: { ...opening.detail, queue: 'repair', phase } },
     isUnstoppable: true,
@@ -195,6 +208,9 @@ async function park(
     ],
   });
   ctx.enter(phase);
+  if (signal.as !== 'value') throw new Error(`an undoing that is parked was ended: ${signal.as}`);
+  // Written by the operations API.
+  return signal.value as unknown as UndoingWord;
 }
 
 function whyNot(step: CallStep): string {

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
-import { access, constants, mkdir } from 'node:fs/promises';
+import { access, constants, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { join } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { openLedger, type Protection } from '@tenon/runtime';
 import type { CommandSpec } from '../command.ts';
 import { isManaged, type KeyRefusal, openKeyFiles, type ReadersKeys, readersKeys } from '../data-keys.ts';
@@ -75,23 +75,26 @@ async function sqlite(): Promise<Verdict> {
 }
 
 async function storage({ root, workspace }: Session): Promise<Verdict> {
-  const folder = join(root, workspace.config.engine.file, '..');
-  const ok = await mkdir(folder, { recursive: true })
-    .then(() => access(folder, constants.W_OK))
+  const { file } = workspace.config.engine;
+  // What is not there yet is made by the first start, in the nearest folder that is: nothing is made here.
+  let folder = dirname(resolve(root, file));
+  while (!existsSync(folder) && folder !== dirname(folder)) folder = dirname(folder);
+  const ok = await access(folder, constants.W_OK)
+    .then(() => stat(folder))
     .then(
-      () => true,
+      (found) => found.isDirectory(),
       () => false,
     );
   return {
     ok,
-    what: `storage ${workspace.config.engine.file}`,
+    what: `storage ${file}`,
     fix: 'make its folder writable, or change engine.file',
   };
 }
 
 /** A database that is there is looked through: pages, payloads, plans, and the ledger against its tree. */
 function database({ root, workspace }: Session, { encryption, refusal }: ReadersKeys): Verdict[] {
-  const file = join(root, workspace.config.engine.file);
+  const file = resolve(root, workspace.config.engine.file);
   const isUnknown = isManaged(refusal);
   if (!existsSync(file)) return refusal === undefined || isUnknown ? [] : [lockedVerdict(refusal)];
   const fix =

@@ -1,5 +1,5 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { isObject, systemClock } from '@tenon/model';
 import { checkWorkspace, loadWorkspace } from '@tenon/pipeline';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -145,10 +145,16 @@ describe('grants', () => {
     expect(kept.match(/by: "(ada|grace)"/g)).toHaveLength(2);
   });
 
-  it('names credentials in files that have not changed for long', async () => {
-    await writeFile(join(folder, 'shop.key'), 'k');
-    await edit('tenon.config.yaml', 'env:SHOP_KEY', 'file:shop.key');
+  it.each([
+    ['in the workspace', (file: string) => basename(file)],
+    ['by their whole path', (file: string) => file],
+  ])('names credentials in files that have not changed for long: %s', async (_, named) => {
+    const file = join(folder, 'shop.key');
+    await writeFile(file, 'k');
+    await edit('tenon.config.yaml', 'env:SHOP_KEY', `file:${named(file)}`);
     now = Date.now() + 120 * 86_400_000;
-    expect((await run()).out).toMatch(/old credential: file:shop\.key of shop, unchanged for 1(19|20) days/);
+    expect((await run()).out).toMatch(
+      new RegExp(`old credential: file:${named(file)} of shop, unchanged for 1(19|20) days`),
+    );
   });
 });

@@ -1,5 +1,5 @@
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import type { Grant, Grants } from '@tenon/connector';
 import { compareText, isObject, parseDuration } from '@tenon/model';
 import { parse } from 'yaml';
@@ -224,7 +224,7 @@ async function oldCredentials(
   for (const { connection, credentials } of table.connections)
     for (const reference of credentials) {
       if (!reference.startsWith('file:')) continue;
-      const file = await stat(join(root, reference.slice('file:'.length))).catch(() => undefined);
+      const file = await stat(resolve(root, reference.slice('file:'.length))).catch(() => undefined);
       if (file && now - file.mtimeMs > ageMs)
         found.push({ connection, reference, days: Math.floor((now - file.mtimeMs) / DAY_MS) });
     }

@@ -65,6 +65,7 @@ export {
   secretStore,
 } from './secrets/secret-store.ts';
 export { type VaultLogin, type VaultOptions, vaultManager } from './secrets/vault-manager.ts';
+export { sendsKey } from './sends-key.ts';
 export { checkShape, type ShapeIssue } from './shape.ts';
 export * from './source.ts';
 export { aborted, connectionProblem, pauseMs, sourceLoop, UnderWay, watchLag } from './source-loop.ts';

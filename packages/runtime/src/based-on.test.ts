@@ -1,3 +1,4 @@
+import type { OperationPlan } from '@tenon/connector';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type Bench, failure, openBench, outdated, refused } from './testing/bench.ts';
 import { amend, planFor, step, undoable } from './testing/plan.ts';
@@ -20,7 +21,13 @@ function interfere(times: number): void {
 
 describe('a write that is based on a read', () => {
   test('is made again of the version read again when somebody was faster: no update is lost', async () => {
-    bench = await openBench(planFor({ steps: amend('grow') }));
+    const { operations } = planFor({ steps: [] });
+    const setAccount: OperationPlan = {
+      ...operations['acme.setAccount']!,
+      idempotency: { mode: 'header', name: 'Idempotency-Key' },
+    };
+    const steps = amend('grow');
+    bench = await openBench(planFor({ steps, operations: { ...operations, 'acme.setAccount': setAccount } }));
     interfere(2);
     const runId = await bench.order({ id: 'mine' });
     await bench.pass(60_000);

@@ -132,6 +132,35 @@ describe('a lost answer', () => {
   });
 });
 
+describe('an idempotency key is told of an effect', () => {
+  const keyTold = async (operation: string) => {
+    bench = await openBench(
+      planFor({ steps: [call('mail', operation, { retry: { ...retry, attempts: 1 } })] }),
+    );
+    bench.target.script = { [operation.slice('acme.'.length)]: [{ loseAnswer: true }] };
+    const runId = await bench.order({ id: 'order-7' });
+    await bench.runtime.idle();
+    const [doubt] = bench.runtime.inDoubt();
+    expect(doubt).toMatchObject({ runId, key: 'order-7', stepId: 'mail' });
+    const details = bench.runtime
+      .trace({ runId })
+      .filter(({ kind }) => kind === 'intent' || kind === 'inDoubt')
+      .map((entry) => entry.details['idempotencyKey']);
+    return [doubt?.idempotencyKey, bench.runtime.run(runId)!.steps[0]?.idempotencyKey, ...details];
+  };
+
+  test('whose operation sends it', async () => {
+    const told = await keyTold('acme.create');
+    const sent = bench.target.calls[0]!.key;
+    // The ledger has a digest of it.
+    expect(told).toEqual([sent, sent, expect.any(String), expect.any(String)]);
+  });
+
+  test('and not where none is sent, by which nobody could look for it', async () => {
+    expect(await keyTold('acme.createBlind')).toEqual([undefined, undefined, undefined, undefined]);
+  });
+});
+
 describe('a probe that its connection does not take', () => {
   const open = failure('transient', 'CONNECTION_BREAKER_OPEN', 'notSent', { retryAfterMs: 15_000 });
   const MINUTE = 60_000;

@@ -89,3 +89,16 @@ describe('runs show', () => {
     });
   });
 });
+
+it('in-doubt names the business key, and the key sent where one was', async () => {
+  const doubt = { runId: 'r1', pipeline: 'orders', key: 'order-7', owner: 'sales', sinceMs: 0, evidence: {} };
+  const inDoubt = [
+    { ...doubt, stepId: 'pay', operation: 'bank.pay', idempotencyKey: 'tenon-1' },
+    { ...doubt, stepId: 'mail', operation: 'mail.send' },
+  ];
+  const argv = ['in-doubt', '--url', 'http://127.0.0.1:1'];
+  const { text } = await runAgainst({ inDoubt }, operateCommands, argv, { cwd: tmpdir() });
+  expect(text).toMatch(/^RUN +PIPELINE +KEY +STEP +OPERATION +KEY SENT /m);
+  expect(text).toMatch(/^r1 +orders +order-7 +pay +bank\.pay +tenon-1 /m);
+  expect(text).toMatch(/^r1 +orders +order-7 +mail +mail\.send +none /m);
+});

@@ -150,13 +150,14 @@ export const operateCommands: readonly CommandSpec[] = [
       const { inDoubt } = (await client.get('/v1/in-doubt')) as { inDoubt: InDoubtEntry[] };
       return show(inDoubt, () =>
         renderTable(
-          ['RUN', 'PIPELINE', 'STEP', 'OPERATION', 'KEY SENT', 'FOR', 'OWNER'],
+          ['RUN', 'PIPELINE', 'KEY', 'STEP', 'OPERATION', 'KEY SENT', 'FOR', 'OWNER'],
           inDoubt.map((entry) => [
             entry.runId,
             entry.pipeline,
+            entry.key,
             entry.stepId,
             entry.operation,
-            entry.idempotencyKey,
+            entry.idempotencyKey ?? 'none',
             formatDuration(io.clock.now() - entry.sinceMs),
             entry.owner,
           ]),

@@ -13,9 +13,11 @@ export interface PendingApproval {
 export interface InDoubtEntry {
   readonly runId: string;
   readonly pipeline: string;
+  readonly key: string;
   readonly stepId: string;
   readonly operation: string;
-  readonly idempotencyKey: string;
+  /** Absent where the call carried none. */
+  readonly idempotencyKey?: string;
   readonly sinceMs: number;
   readonly owner: string;
   readonly evidence: JsonObject;

@@ -63,6 +63,7 @@ export interface StepRecord {
   readonly id: string;
   readonly state: 'succeeded' | 'skipped' | 'failed' | 'running' | 'waiting' | 'inDoubt' | 'compensated';
   readonly attempts: number;
+  /** Absent where its calls carry none. */
   readonly idempotencyKey?: string;
   /** Of a step that runs another pipeline: the child. */
   readonly runId?: string;

@@ -247,9 +247,10 @@ export class Queries {
     return this.#opened('doubt').map(({ opening, run, detail }) => ({
       runId: run.run_id,
       pipeline: run.pipeline,
+      key: run.key,
       stepId: opening.step,
       operation: String(detail['operation']),
-      idempotencyKey: String(detail['idempotencyKey']),
+      ...(typeof detail['idempotencyKey'] === 'string' && { idempotencyKey: detail['idempotencyKey'] }),
       sinceMs: opening.since,
       owner: opening.owner,
       // Put there by the interpreter, as an object.

@@ -1,3 +1,4 @@
+import { sendsKey } from '@tenon/connector';
 import type { Failure, Json, JsonObject } from '@tenon/model';
 import type { CallStep, Plan, PlanStep, RunStep, WaitStep } from '@tenon/pipeline';
 import type { ChildEnd, Interruption } from '../engine.ts';
@@ -134,6 +135,7 @@ function recordOf(
   const settled = settledBy(id, count, rows);
   const result = last?.outcome === 'succeeded' ? last.value : settled;
   const isDone = result !== undefined;
+  const isKeySent = operation !== undefined && operation.effect !== 'read' && sendsKey(operation);
   return {
     id: place,
     state: !isDone
@@ -142,7 +144,7 @@ function recordOf(
         ? 'compensated'
         : 'succeeded',
     attempts,
-    ...(operation?.effect !== 'read' && {
+    ...(isKeySent && {
       idempotencyKey: idempotencyKey(run.pipeline, run.key, keyPlace(id, place, count + 1, rows)),
     }),
     ...(isDone && { result: redacted(result, plan.redact[`steps.${step.id}`] ?? []) }),
@@ -317,17 +319,18 @@ function undoingRecord(
     return undefined;
   const { attempts, last, begun } = attemptsOf(compensations(rows, place).at(-1) ?? id, rows);
   const isHere = run.step === id;
+  const operation = plan.operations[step.compensate.operation];
   const stop = stopped?.step === id ? withoutStep(stopped) : undefined;
   if (attempts === 0 && stop === undefined && !(isHere && run.state === 'waiting')) return undefined;
   const failure = stop ?? last?.failure;
   // With a version that was looked at the key is that version's.
-  const isVersioned =
-    step.compensate.guard !== undefined && plan.operations[step.compensate.operation]?.concurrency === 'etag';
+  const isVersioned = step.compensate.guard !== undefined && operation?.concurrency === 'etag';
+  const isKeySent = operation !== undefined && sendsKey(operation);
   return {
     id,
     state: stop !== undefined ? 'failed' : stateOf(run, isHere, last, begun, AT_UNDOING),
     attempts,
-    ...(!isVersioned && { idempotencyKey: idempotencyKey(run.pipeline, run.key, id) }),
+    ...(isKeySent && !isVersioned && { idempotencyKey: idempotencyKey(run.pipeline, run.key, id) }),
     ...(failure !== undefined && { failure }),
   };
 }

@@ -1,4 +1,4 @@
-import type { OperationPlan } from '@tenon/connector';
+import { type OperationPlan, sendsKey } from '@tenon/connector';
 import type { JsonObject } from '@tenon/model';
 import type { CallStep } from '@tenon/pipeline';
 import { idempotencyKey, perform } from './effect.ts';
@@ -65,7 +65,8 @@ export async function callStep(
     as: 'failed',
     failure: end.failure,
     attempts: end.attempts,
-    ...(!isRead && { idempotencyKey: idempotencyKey(ctx.run.pipeline, ctx.run.key, keyPlace) }),
+    ...(!isRead &&
+      sendsKey(operation) && { idempotencyKey: idempotencyKey(ctx.run.pipeline, ctx.run.key, keyPlace) }),
     ...(end.cancelled !== undefined && { cancelled: end.cancelled }),
     givenUp: end.givenUp !== undefined,
   };

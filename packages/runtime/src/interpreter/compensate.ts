@@ -1,3 +1,4 @@
+import { sendsKey } from '@tenon/connector';
 import type { Failure, JsonObject } from '@tenon/model';
 import type { CallStep, CompensationPlan } from '@tenon/pipeline';
 import type { Fact, RunEnd } from '../engine.ts';
@@ -98,6 +99,7 @@ async function undo(
   const { ctx, loaded } = progress;
   const id = `compensate:${effect.place}`;
   const operation = loaded.plan.operations[plan.operation];
+  const isKeySent = operation !== undefined && sendsKey(operation);
   const leave = ({ decision }: Extract<Consent, { as: 'leave' }>): void => {
     const { actor, reason } = decision;
     ctx.note({ kind: 'compensation', step: id, details: { left: true, actor, reason } });
@@ -130,7 +132,7 @@ async function undo(
       conflicts++;
       continue;
     }
-    const { verdict, actor, reason } = await park(progress, id, ended, round++, phase);
+    const { verdict, actor, reason } = await park(progress, id, ended, round++, phase, isKeySent);
     if (verdict !== 'undone') continue;
     ctx.note({ kind: 'compensation', step: id, details: { byHand: true, actor, reason } });
     return;
@@ -186,6 +188,7 @@ async function park(
   ended: Extract<EffectEnd, { ok: false }>,
   round: number,
   phase: Phase,
+  isKeySent: boolean,
 ): Promise<UndoingWord> {
   const { ctx } = progress;
   const key = `${id}/resume/${round}`;
@@ -193,7 +196,7 @@ async function park(
     step: id,
     failure: ended.failure,
     attempts: ended.attempts,
-    idempotencyKey: idempotencyKey(ctx.run.pipeline, ctx.run.key, id),
+    ...(isKeySent && { idempotencyKey: idempotencyKey(ctx.run.pipeline, ctx.run.key, id) }),
     givenUp: false,
     quarantine: false,
   };

@@ -1,3 +1,4 @@
+import { sendsKey } from '@tenon/connector';
 import type { Failure, JsonObject } from '@tenon/model';
 import type { Fact } from '../engine.ts';
 import { saltedDigest } from './salted-digest.ts';
@@ -15,7 +16,7 @@ export function intentFact(tries: Tries, n: number): Fact {
       connection: effect.connection,
       effect: effect.operation.effect,
       idempotency: effect.operation.idempotency.mode,
-      idempotencyKey: key,
+      ...(sendsKey(effect.operation) && { idempotencyKey: key }),
       request: saltedDigest(ctx.run.salt, effect.input),
       ...(effect.version !== undefined && { version: versionText(effect.version) }),
     },

@@ -1,3 +1,4 @@
+import { sendsKey } from '@tenon/connector';
 import type { Failure, Json, JsonObject } from '@tenon/model';
 import { doneFact, failureDetails, versionText } from './effect-facts.ts';
 import { probe } from './probe.ts';
@@ -44,7 +45,12 @@ export async function settle(
 async function askPerson(tries: Tries, n: number, evidence: JsonObject): Promise<Settled> {
   const { ctx, effect, key } = tries;
   const name = `${effect.id}#${n}~`;
-  const detail = { operation: effect.operation.name, idempotencyKey: key, attempt: n, evidence };
+  const detail = {
+    operation: effect.operation.name,
+    ...(sendsKey(effect.operation) && { idempotencyKey: key }),
+    attempt: n,
+    evidence,
+  };
   const signal = await ctx.signal(name, {
     state: 'inDoubt',
     opening: { kind: 'doubt', key: name, step: effect.place, owner: effect.owner, detail },

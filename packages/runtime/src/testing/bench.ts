@@ -80,6 +80,8 @@ export class FakeTarget {
   readonly accounts = new Map<string, Account>();
   /** What `setChecked` has set, by id: what `getState` reads. */
   readonly states = new Map<string, Json>();
+  /** Under which key each step had its last effect asked for, by run and place: a call that sends none is told its key all the same. */
+  readonly keys = new Map<string, string>();
   /** How often each step wrote an account, by run and place. */
   readonly amended = new Map<string, number>();
   /** Told when a call comes in, and when its effect has happened but not been answered. */
@@ -105,6 +107,7 @@ export class FakeTarget {
     // It arrives now, whatever the clock does while it is handled.
     const atMs = this.#clock?.steady() ?? 0;
     this.calls.push({ operation: operation.operation, key, input, request, atMs });
+    if (key !== undefined) this.keys.set(placeOf(request.origin?.runId, request.origin?.step), key);
     this.onCall?.('before', request);
     const honoured =
       operation.idempotency.mode === 'header' &&
@@ -178,6 +181,11 @@ export class FakeTarget {
 
   async close(): Promise<void> {}
 
+  /** What came of the effect that a step of a run last asked for. */
+  effectOf(runId: string, step: string): Json | undefined {
+    return this.effects.get(this.keys.get(placeOf(runId, step)) ?? '')?.[0];
+  }
+
   count(operation: string): number {
     return this.calls.filter((call) => call.operation === operation).length;
   }
@@ -232,7 +240,7 @@ export class FakeTarget {
     if (origin?.step?.startsWith('compensate:')) account.undone++;
     // The plans of these tests give a list there.
     account.members = input['members'] as readonly Json[];
-    const place = `${origin?.runId} ${origin?.step}`;
+    const place = placeOf(origin?.runId, origin?.step);
     this.amended.set(place, (this.amended.get(place) ?? 0) + 1);
   }
 }
@@ -242,6 +250,10 @@ interface Account {
   /** Writes that undid another. */
   undone: number;
   members: readonly Json[];
+}
+
+function placeOf(runId: string | undefined, step: string | undefined): string {
+  return `${runId} ${step}`;
 }
 
 function idOf(input: Json): string {

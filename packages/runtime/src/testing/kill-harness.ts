@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Random, seededRandom } from '@tenon/model';
 import { openLedger } from '../embedded/open-ledger.ts';
+import { idempotencyKey } from '../interpreter/effect.ts';
 import type { LedgerReader, RunState } from '../runtime.ts';
 import { type CountingServer, countingServer } from './counting-server.ts';
 
@@ -147,10 +148,10 @@ function judge(
     const isOwned = state === 'succeeded' || parked.has(runId) || isBehindDoubt(ledger, runId, state);
     if (!isOwned) found.lost.push(`${pipeline} ${key} is ${state} without an owner`);
     const run = ledger.run(runId)!;
-    for (const { id, state: stepState, idempotencyKey } of run.steps) {
-      if (idempotencyKey === undefined || id === 'shipped') continue;
-      const operation = OPERATIONS[id.slice(id.lastIndexOf('.') + 1)]!;
-      const name = `${operation} ${idempotencyKey}`;
+    for (const { id, state: stepState } of run.steps) {
+      const operation = OPERATIONS[id.slice(id.lastIndexOf('.') + 1)];
+      if (operation === undefined) continue;
+      const name = `${operation} ${idempotencyKey(pipeline, key, id)}`;
       const isThere = server.effects.has(name);
       const isUndone = server.removed.has(name);
       const should = { succeeded: [true, false], compensated: [true, true], failed: [false, false] }[

@@ -1,5 +1,5 @@
 import type { Json } from '@tenon/model';
-import type { CallStep, PlanStep } from '@tenon/pipeline';
+import type { CallStep, Plan, PlanStep } from '@tenon/pipeline';
 import { STOPPED } from '../../interpreter/interruption.ts';
 import type { LedgerEntry, RunSummary, StepRecord } from '../../runtime.ts';
 import type { Bench } from '../bench.ts';
@@ -22,7 +22,7 @@ export function judgeRun(history: History, run: RunSummary): readonly string[] {
       if (planned?.kind !== 'call') return [];
       return [
         ...judgeFreshness(run, record, planned),
-        ...judgeEffect(bench, run, record, planned, { isGivenUp, removed, onFailure: plan.onFailure }),
+        ...judgeEffect(bench, run, record, planned, { isGivenUp, removed, plan }),
       ];
     }),
     ...judgeUndoing(run, history.trace(run.runId), all),
@@ -55,7 +55,7 @@ interface Undone {
   /** Of an item that a list has given up. */
   readonly isGivenUp: boolean;
   readonly removed: ReadonlySet<string>;
-  readonly onFailure: string;
+  readonly plan: Plan;
 }
 
 /** What a step's record says of its effect, against the effect. */
@@ -64,10 +64,10 @@ function judgeEffect(
   run: RunSummary,
   record: StepRecord,
   planned: CallStep,
-  { isGivenUp, removed, onFailure }: Undone,
+  { isGivenUp, removed, plan }: Undone,
 ): readonly string[] {
   const { key, state } = run;
-  if (record.idempotencyKey === undefined) return [];
+  if (record.state === 'skipped' || plan.operations[planned.operation]?.effect === 'read') return [];
   if (planned.operation === 'acme.setChecked') {
     const wanted = `${key}/${planned.id}`;
     // What the simulated target keeps is what it was sent.
@@ -75,7 +75,7 @@ function judgeEffect(
     return record.state === 'succeeded' && !isSet ? [`${key} ${record.id} is not as it was to be set`] : [];
   }
   const violations: string[] = [];
-  const made = target.effects.get(record.idempotencyKey)?.[0] as { id: string } | undefined;
+  const made = target.effectOf(run.runId, record.id) as { id: string } | undefined;
   const isRemoved = made !== undefined && removed.has(made.id);
   if ((record.state === 'succeeded' || record.state === 'compensated') && made === undefined)
     violations.push(`${key} ${record.id} is ${record.state}, but nothing happened`);
@@ -88,7 +88,7 @@ function judgeEffect(
   const isToBeUndone =
     state === 'compensated' ||
     state === 'cancelled' ||
-    (state === 'succeeded' && isGivenUp && onFailure === 'compensate');
+    (state === 'succeeded' && isGivenUp && plan.onFailure === 'compensate');
   if (isToBeUndone && planned.compensate !== undefined && made !== undefined && !isRemoved)
     violations.push(`${key} is ${state}, but ${record.id} was not undone`);
   if (state === 'succeeded' && isRemoved && !isGivenUp)

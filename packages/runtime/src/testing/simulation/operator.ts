@@ -50,9 +50,9 @@ export class Operator {
     const doubt = inOrder(runtime.inDoubt(), ({ stepId }) => stepId)[0];
     if (doubt !== undefined) {
       // A truthful person: looks into the other system first.
-      const effect = target.effects.get(doubt.idempotencyKey)?.[0];
-      const gaveUp = this.#random.next() < 0.3;
       const { runId, stepId } = doubt;
+      const effect = target.effectOf(runId, stepId);
+      const gaveUp = this.#random.next() < 0.3;
       if (effect === undefined)
         return this.#said('doubt settled', () =>
           runtime.settle(runId, stepId, gaveUp ? 'compensate' : 'redo', 'ana', 'looked'),

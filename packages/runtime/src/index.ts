@@ -1,5 +1,6 @@
 export { backupTo } from './embedded/backup.ts';
 export { type EncryptionOptions, keyFolder, wrappedBy } from './embedded/data-keys.ts';
+export { diskRefusal } from './embedded/disk-space.ts';
 export { openLedger } from './embedded/open-ledger.ts';
 export { openRuntime } from './embedded/open-runtime.ts';
 export type * from './engine.ts';

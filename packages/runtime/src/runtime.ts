@@ -21,8 +21,10 @@ import type {
 } from './api/reconciliations.ts';
 import type { ReplayFilter, ReplayOptions, ReplayResult, ReplayStatus } from './api/replays.ts';
 import type { LedgerEntry, RunDetail, RunFilter, RunSummary } from './api/runs.ts';
+import type { CheckpointPublicKey } from './ledger/checkpoint.ts';
 import type { LedgerExport } from './ledger/export-ledger.ts';
 import type { LedgerReport, VerifyOptions } from './ledger/verify-ledger.ts';
+import type { RuntimeCode } from './rules.ts';
 import type { SecretUser } from './secret-audit.ts';
 import type { Switch, SwitchRequest } from './switches.ts';
 
@@ -176,6 +178,14 @@ export interface LedgerReader
   check(): readonly string[];
   /** Why encrypted values cannot be read with the keys that were given: `RUNTIME_KEY_MISSING`, `RUNTIME_KEY_WRONG`, `STORED_VALUE_LOCKED`. */
   keyProblem(): { readonly code: string; readonly message: string } | undefined;
+  /**
+   * Why no process would start on the file as it stands: entries are gone (`RUNTIME_LEDGER_BEHIND`) or are not those (`RUNTIME_LEDGER_ALTERED`)
+   * that the process before had stored, or that its last checkpoint counts which one of the keys signed.
+   */
+  startRefusal(checkpoints: {
+    readonly file: string;
+    readonly keys: readonly CheckpointPublicKey[];
+  }): { readonly code: RuntimeCode; readonly message: string } | undefined;
   /** Is every entry as it was written? Reads all of them; see `LedgerReport`. */
   verify(options: VerifyOptions): LedgerReport;
   /** Rows of the ledger in order, each with all that its leaf is made of; proofs for a tree size. */

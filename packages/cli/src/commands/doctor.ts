@@ -2,12 +2,21 @@ import { existsSync } from 'node:fs';
 import { access, constants, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { dirname, resolve } from 'node:path';
-import { openLedger, type Protection } from '@tenon/runtime';
+import { isObject } from '@tenon/model';
+import {
+  diskRefusal,
+  type FlowReport,
+  openLedger,
+  type Protection,
+  type RuntimeCode,
+  runtimeRules,
+} from '@tenon/runtime';
 import type { CommandSpec } from '../command.ts';
 import { isManaged, type KeyRefusal, openKeyFiles, type ReadersKeys, readersKeys } from '../data-keys.ts';
 import { namedVariables, unsetVariables } from '../environment.ts';
 import { exit } from '../exit.ts';
 import type { Io } from '../io.ts';
+import { checkpointsFile, publicKeys } from '../ledger-key.ts';
 import { operationsClient } from '../operations-client.ts';
 import { plural } from '../render/index.ts';
 import { readServerConfig } from '../root.ts';
@@ -38,8 +47,8 @@ export const doctorCommand: CommandSpec = {
           what: `workspace ${session.root}: ${plural(errors, 'errors')}`,
           fix: 'run `tenon check`',
         },
-        await storage(session),
-        ...database(session, await readersKeys(io)),
+        ...(await storage(session)),
+        ...(await database(session, await readersKeys(io))),
         ...(await openKeyFiles(session.workspace.config, session.root)).map((open) => ({
           ok: false,
           isWarning: true as const,
@@ -74,7 +83,7 @@ async function sqlite(): Promise<Verdict> {
   return { ok: found, what: 'SQLite of Node', fix: 'use a Node that was built with SQLite' };
 }
 
-async function storage({ root, workspace }: Session): Promise<Verdict> {
+async function storage({ root, workspace }: Session): Promise<Verdict[]> {
   const { file } = workspace.config.engine;
   // What is not there yet is made by the first start, in the nearest folder that is: nothing is made here.
   let folder = dirname(resolve(root, file));
@@ -85,18 +94,39 @@ async function storage({ root, workspace }: Session): Promise<Verdict> {
       (found) => found.isDirectory(),
       () => false,
     );
-  return {
-    ok,
-    what: `storage ${file}`,
-    fix: 'make its folder writable, or change engine.file',
-  };
+  const what = `storage ${file}`;
+  const refusal = diskRefusal(folder);
+  return [
+    { ok, what, fix: 'make its folder writable, or change engine.file' },
+    ...(refusal === undefined
+      ? []
+      : [{ ok: false, what: `${what}: no event is taken: ${coded(refusal)}`, fix: fixOf(refusal.code) }]),
+  ];
+}
+
+function coded({ code, message }: { readonly code: string; readonly message: string }): string {
+  return `${code}: ${message}`;
+}
+
+function fixOf(code: string): string {
+  const explained = `see \`tenon explain ${code}\``;
+  return isRuntimeCode(code) ? `${explained}: ${runtimeRules[code].fix}` : explained;
+}
+
+function isRuntimeCode(code: string): code is RuntimeCode {
+  return Object.hasOwn(runtimeRules, code);
 }
 
 /** A database that is there is looked through: pages, payloads, plans, and the ledger against its tree. */
-function database({ root, workspace }: Session, { encryption, refusal }: ReadersKeys): Verdict[] {
+async function database(
+  { root, workspace }: Session,
+  { encryption, refusal }: ReadersKeys,
+): Promise<Verdict[]> {
   const file = resolve(root, workspace.config.engine.file);
   const isUnknown = isManaged(refusal);
   if (!existsSync(file)) return refusal === undefined || isUnknown ? [] : [lockedVerdict(refusal)];
+  const { checkpoints } = workspace.config.ledger;
+  const signed = { file: checkpointsFile(checkpoints, root, file), keys: await publicKeys([], root) };
   const fix =
     'see `tenon explain RUNTIME_FILE_UNREADABLE`; put a backup back that `tenon backup --check` finds sound';
   try {
@@ -104,15 +134,26 @@ function database({ root, workspace }: Session, { encryption, refusal }: Readers
     const found = ledger.check();
     const protection = ledger.protection();
     const own = ledger.keyProblem();
-    ledger.close();
     // That values are locked is no damage, and no backup mends it.
     const locked = found.find((problem) => problem.startsWith('STORED_VALUE_LOCKED'));
     const problems = found.filter((problem) => problem !== locked);
+    // How far a damaged ledger is, is no question.
+    const behind = problems.length === 0 ? ledger.startRefusal(signed) : undefined;
+    ledger.close();
     const sound = locked === undefined ? 'sound' : 'sound as far as it can be read without its keys';
     const first = problems[0] === undefined ? sound : problems.slice(0, 3).join('; ');
     const keyless = isUnknown && locked === undefined ? undefined : (refusal ?? own ?? lockedBy(locked));
     return [
       { ok: problems.length === 0, what: `database ${workspace.config.engine.file}: ${first}`, fix },
+      ...(behind === undefined
+        ? []
+        : [
+            {
+              ok: false,
+              what: `database ${workspace.config.engine.file}: \`tenon serve\` would not start on it: ${coded(behind)}`,
+              fix: fixOf(behind.code),
+            },
+          ]),
       keyless === undefined
         ? protectionVerdict(protection)
         : isUnknown
@@ -170,8 +211,14 @@ async function port({ root, workspace }: Session, io: Io): Promise<Verdict> {
     probe.once('error', () => resolve(false));
     probe.listen({ host, port: number }, () => probe.close(() => resolve(true)));
   });
-  if (!free && (await isServedHere(root, io)))
-    return { ok: true, what: `port ${host}:${number}: the Tenon of this workspace serves there` };
+  const intake = free ? undefined : await intakeHere(root, io);
+  if (intake !== undefined) {
+    const what = `port ${host}:${number}: the Tenon of this workspace serves there`;
+    const { refusal } = intake;
+    return refusal === undefined
+      ? { ok: true, what }
+      : { ok: false, what: `${what}, and takes no event: ${coded(refusal)}`, fix: fixOf(refusal.code) };
+  }
   return {
     ok: free,
     what: `port ${host}:${number} is free`,
@@ -180,12 +227,13 @@ async function port({ root, workspace }: Session, io: Io): Promise<Verdict> {
 }
 
 /** The token in the workspace's folder is known to its own Tenon alone; one in the environment may be for any. */
-async function isServedHere(root: string, io: Io): Promise<boolean> {
+async function intakeHere(root: string, io: Io): Promise<FlowReport['intake'] | undefined> {
   const { url } = await readServerConfig(root);
   const client = await operationsClient({ root, url }, { ...io, env: {} });
-  return client.get('/v1/switches').then(
-    (answer) => Array.isArray(answer['switches']),
-    () => false,
+  return client.get('/v1/flow').then(
+    // The shape that contracts/operations promises.
+    ({ intake }) => (isObject(intake) ? (intake as unknown as FlowReport['intake']) : undefined),
+    () => undefined,
   );
 }
 

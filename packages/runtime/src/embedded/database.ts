@@ -33,12 +33,18 @@ export function openDatabase(file: string, isSetBack: boolean = false): Database
   }
 }
 
-/** A database that is behind its mark has lost commits that were acknowledged: no crash does that, a cut WAL does. */
 function refuseBehind(db: DatabaseSync, file: string): void {
+  const behind = behindMark(db, file);
+  if (behind !== undefined) throw behind;
+}
+
+/** A database that is behind its mark has lost commits that were acknowledged: no crash does that, a cut WAL does. */
+export function behindMark(db: DatabaseSync, file: string): RuntimeError | undefined {
+  // First, for whoever looks beside the process that writes: then the database can only be further.
   const mark = readHighWaterMark(file);
   const stored = db.prepare('SELECT size, last_seq FROM ledger_open').get();
-  if (mark === undefined || Number(stored?.['size'] ?? 0) >= mark.size) return;
-  throw new RuntimeError(
+  if (mark === undefined || Number(stored?.['size'] ?? 0) >= mark.size) return undefined;
+  return new RuntimeError(
     'RUNTIME_LEDGER_BEHIND',
     `${file} holds ${stored?.['size'] ?? 0} rows of the ledger, up to entry ${stored?.['last_seq'] ?? 0}; the process before had stored ${mark.size}, up to entry ${mark.lastSequence}. Was ${file}-wal cut or removed, or an older copy put in place?`,
   );

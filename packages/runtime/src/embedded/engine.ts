@@ -14,9 +14,10 @@ import { Calls } from './calls.ts';
 import { textDigest } from './check-file.ts';
 import { type ChildLink, passOn, startChild, type Told, tellChild } from './children.ts';
 import { CommitQueue, type Committer, type PendingGroup } from './commit-queue.ts';
+import { DISK_FREE_BYTES_MIN, DiskSpace, refusalWith } from './disk-space.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { dueRuns, nextDue } from './due-runs.ts';
-import { DiskSpace, FlowCounts } from './flow.ts';
+import { FlowCounts } from './flow.ts';
 import type { Draft } from './intake.ts';
 import { forLedger, systemForLedger } from './ledger-names.ts';
 import { type LedgerSubject, LedgerWriter, type Noted, type TimedFact } from './ledger-rows.ts';
@@ -35,7 +36,7 @@ const LIMITS: RuntimeLimits = {
   pipelineBacklogMax: 500_000,
   queueMax: 10_000,
   queueBytesMax: 64 * 1024 * 1024,
-  diskFreeBytesMin: 256 * 1024 * 1024,
+  diskFreeBytesMin: DISK_FREE_BYTES_MIN,
   deadLettersAlarm: 20,
   watchEveryMs: 10_000,
   replayRunsMax: 10_000,
@@ -404,10 +405,7 @@ export class EmbeddedEngine implements RunHost {
       return refuse('RUNTIME_DISK_BUSY', `${this.writesWaiting} writes wait for the disk`, 1_000);
     if (this.admission.bytesWaiting >= this.limits.queueBytesMax)
       return refuse('RUNTIME_DISK_BUSY', `${this.admission.bytesWaiting} bytes wait for the disk`, 1_000);
-    const free = this.#disk.freeBytes(this.now());
-    if (free < this.limits.diskFreeBytesMin)
-      return refuse('RUNTIME_DISK_LOW', `${free} bytes are free on the disk of the runtime file`, 30_000);
-    return undefined;
+    return refusalWith(this.#disk.freeBytes(this.now()), this.limits.diskFreeBytesMin);
   }
 
   /** Why an event for these pipelines cannot be taken at present: each has its part of the backlog (C60). */

@@ -1,8 +1,6 @@
-import { statfsSync } from 'node:fs';
-import { dirname } from 'node:path';
 import type { GuardState, Transport } from '@tenon/connector';
 import type { Failure } from '@tenon/model';
-import type { ConnectionFlow, FlowReport, LedgerEntry, RunState, RuntimeOptions } from '../runtime.ts';
+import type { ConnectionFlow, FlowReport, LedgerEntry, RunState } from '../runtime.ts';
 import { terminalStates } from '../states.ts';
 import type { Statements } from './statements.ts';
 
@@ -10,7 +8,6 @@ import type { Statements } from './statements.ts';
 const COUNTED_MAX = 100_000;
 /** How long a count is good for. */
 const COUNTS_GOOD_FOR_MS = 5_000;
-const DISK_LOOKED_AT_EVERY_MS = 1_000;
 const OPEN_STATES: readonly RunState[] = [
   'accepted',
   'running',
@@ -177,35 +174,6 @@ export function deadLettersByClass(read: Statements): FlowReport['deadLetters'] 
       count: Number(row['n']),
       oldestMs: Number(row['oldest']),
     }));
-}
-
-/** Free bytes of the disk, looked at once a second at most. */
-export class DiskSpace {
-  readonly #options: RuntimeOptions;
-  #free = Number.POSITIVE_INFINITY;
-  #lookedAtMs = Number.NEGATIVE_INFINITY;
-
-  constructor(options: RuntimeOptions) {
-    this.#options = options;
-  }
-
-  freeBytes(nowMs: number): number {
-    if (Math.abs(nowMs - this.#lookedAtMs) >= DISK_LOOKED_AT_EVERY_MS) {
-      this.#lookedAtMs = nowMs;
-      this.#free = this.#options.diskFreeBytes?.() ?? freeBytesOf(this.#options.file);
-    }
-    return this.#free;
-  }
-}
-
-function freeBytesOf(file: string): number {
-  try {
-    const { bavail, bsize } = statfsSync(dirname(file));
-    return bavail * bsize;
-  } catch {
-    // A file system that does not tell: the write itself will.
-    return Number.POSITIVE_INFINITY;
-  }
 }
 
 export function connectionFlow(

@@ -1,10 +1,12 @@
+import { checkpointRefusal } from '../ledger/checkpoint-keeper.ts';
 import { exportLedger } from '../ledger/export-ledger.ts';
+import { StoredTree } from '../ledger/tiles.ts';
 import { verifyLedger } from '../ledger/verify-ledger.ts';
 import type { LedgerReader } from '../runtime.ts';
 import { RuntimeError } from '../runtime-error.ts';
 import { checkFile } from './check-file.ts';
 import { DataKeys, type EncryptionOptions, keyProblem } from './data-keys.ts';
-import { openReader } from './database.ts';
+import { behindMark, openReader } from './database.ts';
 import { type Names, readersNames } from './names.ts';
 import { protectionOf } from './protection.ts';
 import { Queries } from './queries.ts';
@@ -44,6 +46,8 @@ export function openLedger(file: string, encryption?: EncryptionOptions): Ledger
     // With keys that are not the file's, each sealed value would look damaged.
     check: () => checkFile(db, locked() === undefined ? codec : new ValueCodec(undefined)),
     keyProblem: locked,
+    startRefusal: (checkpoints) =>
+      behindMark(db, file) ?? checkpointRefusal(checkpoints, () => new StoredTree(db)),
     verify: (options) => verifyLedger(db, options),
     exporting: () => exportLedger(db),
     close: () => db.close(),

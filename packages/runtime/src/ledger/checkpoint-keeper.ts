@@ -14,6 +14,7 @@ import type { Clock } from '@tenon/model';
 import { RuntimeError } from '../runtime-error.ts';
 import {
   type CheckpointKey,
+  type CheckpointPublicKey,
   checkpointDigest,
   isSigned,
   parseCheckpoints,
@@ -66,12 +67,13 @@ export class CheckpointKeeper {
     this.#options = options;
     this.#clock = clock;
     this.#head = head;
-    const earlier = lastCheckpoints(options);
+    cutHalfWritten(options.file);
+    const earlier = lastCheckpoints(options.file, [options.key.publicKey]);
     // From the end: a signature takes 0.1 ms to verify, and mostly the last one is all that is asked for.
     this.#last = earlier.next().value;
     if (this.#last !== undefined && !isPrefix(this.#last, stored)) {
       const why = options.setBack;
-      if (why === undefined) throw this.#refusal(this.#last, stored);
+      if (why === undefined) throw refusal(options.file, this.#last, stored);
       this.#setBack = { size: lastPrefix(earlier, stored), why };
     }
     // What an earlier process stored and could not sign any more.
@@ -153,20 +155,33 @@ export class CheckpointKeeper {
       onProblem(`the witness did not take the ledger's checkpoint: ${messageOf(error)}`);
     }
   }
+}
 
-  #refusal(last: SignedCheckpoint, { head }: StoredTree): RuntimeError {
-    const at = new Date(last.atMs).toISOString();
-    const { file } = this.#options;
-    return head.size < last.size
-      ? new RuntimeError(
-          'RUNTIME_LEDGER_BEHIND',
-          `the ledger holds ${head.size} rows; its checkpoint of ${at} in ${file} counts ${last.size}, up to entry ${last.lastSequence}`,
-        )
-      : new RuntimeError(
-          'RUNTIME_LEDGER_ALTERED',
-          `the first ${last.size} rows of the ledger are not those that were signed at ${at} (${file})`,
-        );
-  }
+/**
+ * Why no process would start on a ledger that is so far, or `undefined`: it is compared with its last checkpoint that one of the keys signed.
+ * For whoever only looks, also beside the process that writes: the file is read first, then the ledger.
+ */
+export function checkpointRefusal(
+  { file, keys }: { readonly file: string; readonly keys: readonly CheckpointPublicKey[] },
+  ledger: () => StoredTree,
+): RuntimeError | undefined {
+  const last = lastCheckpoints(file, keys).next().value;
+  if (last === undefined) return undefined;
+  const stored = ledger();
+  return isPrefix(last, stored) ? undefined : refusal(file, last, stored);
+}
+
+function refusal(file: string, last: SignedCheckpoint, { head }: StoredTree): RuntimeError {
+  const at = new Date(last.atMs).toISOString();
+  return head.size < last.size
+    ? new RuntimeError(
+        'RUNTIME_LEDGER_BEHIND',
+        `the ledger holds ${head.size} rows; its checkpoint of ${at} in ${file} counts ${last.size}, up to entry ${last.lastSequence}`,
+      )
+    : new RuntimeError(
+        'RUNTIME_LEDGER_ALTERED',
+        `the first ${last.size} rows of the ledger are not those that were signed at ${at} (${file})`,
+      );
 }
 
 /** Does the stored tree begin with the one that was signed? */
@@ -183,31 +198,40 @@ function lastPrefix(earlier: Iterable<SignedCheckpoint>, stored: StoredTree): nu
 /** Read from the end of the file: years of checkpoints must not hold up a start. */
 const TAIL_BYTES = 65_536;
 
-/** The checkpoints that this key signed, the last one first; what a crash left half written behind them is cut off. */
-function* lastCheckpoints({ file, key }: CheckpointOptions): Generator<SignedCheckpoint, undefined> {
-  if (!existsSync(file)) return;
+/** The checkpoints that these keys signed, the last one first. */
+function* lastCheckpoints(
+  file: string,
+  keys: readonly CheckpointPublicKey[],
+): Generator<SignedCheckpoint, undefined> {
+  const { bytes, end } = tailOf(file);
+  const notes = parseCheckpoints(bytes.subarray(0, end).toString('utf8').split('\n'));
+  for (const note of [...notes].reverse())
+    if (note.ok && isSigned(note.checkpoint, keys)) yield note.checkpoint;
+}
+
+/** What a crash left half written behind the last one. */
+function cutHalfWritten(file: string): void {
+  const { bytes, end, from } = tailOf(file);
+  if (bytes.subarray(end).toString('utf8').trim() !== '') truncate(file, from + end);
+}
+
+interface Tail {
+  readonly bytes: Buffer;
+  /** Where they stand in the file. */
+  readonly from: number;
+  /** Of the last whole note among them. */
+  readonly end: number;
+}
+
+function tailOf(file: string): Tail {
+  if (!existsSync(file)) return { bytes: Buffer.alloc(0), from: 0, end: 0 };
   const { size } = statSync(file);
   const from = Math.max(0, size - TAIL_BYTES);
   const bytes = readRange(file, from, size - from);
   // A signature's line is the end of a note; the dash is three bytes.
   const signature = bytes.lastIndexOf('\n— ');
-  const end = signature === -1 ? -1 : bytes.indexOf('\n', signature + 1);
-  if (
-    bytes
-      .subarray(end + 1)
-      .toString('utf8')
-      .trim() !== '' &&
-    from + end + 1 < size
-  )
-    truncate(file, from + end + 1);
-  const notes = parseCheckpoints(
-    bytes
-      .subarray(0, end + 1)
-      .toString('utf8')
-      .split('\n'),
-  );
-  for (const note of [...notes].reverse())
-    if (note.ok && isSigned(note.checkpoint, [key.publicKey])) yield note.checkpoint;
+  const end = signature === -1 ? 0 : bytes.indexOf('\n', signature + 1) + 1;
+  return { bytes, from, end };
 }
 
 function readRange(file: string, from: number, length: number): Buffer {

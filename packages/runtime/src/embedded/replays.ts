@@ -9,12 +9,12 @@ import type {
   ReplayStatus,
   RuntimeOptions,
 } from '../runtime.ts';
-import { terminalStates } from '../states.ts';
 import { CommitRefused } from './commit-queue.ts';
 import type { EmbeddedEngine } from './engine.ts';
 import type { Also } from './operations.ts';
 import type { Queries } from './queries.ts';
 import type { RunRow } from './run-row.ts';
+import { SentRuns } from './sent-runs.ts';
 import type { Write } from './statements.ts';
 import { placedSteps, stepRecords } from './step-records.ts';
 
@@ -45,15 +45,16 @@ type Resume = (run: RunRow, actor: string, reason: string, also: Also) => Promis
  * or done at once where nothing is to be sent, or refused. All of it is on disk: a restart goes on with what waits.
  *
  * The lane lets out so many a second, has at most a quarter of a pipeline's places, and gives way while the pipeline's
- * own runs wait. What it lets out are the same runs with the same keys, so nothing that happened happens again.
+ * own runs are kept waiting. A run that waits has no place (`sent-runs.ts`); where many go on at one moment they go as any run of the
+ * pipeline does, and no other is let out until they are fewer. What it lets out are the same runs with the same keys, so nothing that
+ * happened happens again.
  */
 export class Replays {
   readonly #engine: EmbeddedEngine;
   readonly #queries: Queries;
   readonly #resume: Resume;
   readonly #clock: RuntimeOptions['clock'];
-  /** Sent, and not seen to have ended: sequence → token. */
-  readonly #sent = new Map<number, { readonly token: string; readonly pipeline: string }>();
+  readonly #sent: SentRuns;
   /** By token, of those with runs that wait. */
   readonly #lanes = new Map<string, Lane>();
   #cancel: (() => void) | undefined;
@@ -65,10 +66,12 @@ export class Replays {
     this.#queries = queries;
     this.#resume = resume;
     this.#clock = clock;
+    this.#sent = new SentRuns(engine);
     for (const row of this.#rows(
       `SELECT p.token, p.run_seq, r.pipeline FROM replay_runs p JOIN runs r ON r.seq = p.run_seq WHERE p.state = 'sent'`,
     ))
-      this.#sent.set(Number(row['run_seq']), {
+      this.#sent.add({
+        seq: Number(row['run_seq']),
         token: String(row['token']),
         pipeline: String(row['pipeline']),
       });
@@ -197,13 +200,8 @@ export class Replays {
   }
 
   async #settleSent(): Promise<void> {
-    const writes: Write[] = [];
-    for (const [seq, { token }] of this.#sent) {
-      const state = this.#rows('SELECT state FROM runs WHERE seq = ?', seq)[0]?.['state'];
-      if (state !== 'inDoubt' && !terminalStates.has(state as RunRow['state'])) continue;
-      this.#sent.delete(seq);
-      writes.push(['setReplayRun', token, seq, 'done']);
-    }
+    const ended = this.#sent.ended();
+    const writes = ended.map(({ seq, token }): Write => ['setReplayRun', token, seq, 'done']);
     if (writes.length > 0) await this.#engine.commit(writes, []);
   }
 
@@ -246,19 +244,18 @@ export class Replays {
         continue;
       }
       nextAtMs += 1_000 / perSecond;
-      this.#sent.set(run.seq, { token, pipeline: run.pipeline });
+      this.#sent.add({ seq: run.seq, token, pipeline: run.pipeline });
     }
     lane.nextAtMs = nextAtMs;
   }
 
-  /** Live traffic first: a quarter of the places at most, none while the pipeline's own runs wait or it stands still. */
+  /** Live traffic first: a quarter of the places at most, none while the pipeline's own runs are kept waiting or it stands still. */
   #hasRoom(pipeline: string): boolean {
     const { board } = this.#engine;
     if (board.isKilled(pipeline) || board.pauseOf(pipeline) !== undefined) return false;
     if (this.#engine.lagMs(pipeline) > LIVE_LAG_MAX_MS) return false;
     const limit = this.#engine.activePlans.get(pipeline)?.plan.limits.concurrency ?? 1;
-    const used = [...this.#sent.values()].filter((one) => one.pipeline === pipeline).length;
-    return used < Math.max(1, Math.floor(limit / 4));
+    return this.#sent.placesOf(pipeline, limit) < Math.max(1, Math.floor(limit / 4));
   }
 
   #asked(token: string): { readonly atMs: number } | undefined {

@@ -1,0 +1,143 @@
+import type { JsonObject } from '@tenon/model';
+import type { Plan, PlanStep } from '@tenon/pipeline';
+import { afterEach, describe, expect, test } from 'vitest';
+import { type Bench, openBench, refused, unavailable } from './testing/bench.ts';
+import { call, childPlan, literal, planFor, run, step } from './testing/plan.ts';
+
+let bench: Bench;
+afterEach(() => bench.close());
+
+const DAY_MS = 86_400_000;
+const paid = step('wait', 'paid', {
+  for: { event: 'shop.paid', match: 'true', withinMs: 7 * DAY_MS, onExpiry: 'fail' },
+});
+const consent = step('approve', 'consent', {
+  by: 'finance',
+  withinMs: 7 * DAY_MS,
+  onExpiry: 'reject',
+  show: literal(null),
+});
+const later = step('wait', 'later', { for: { durationMs: 7 * DAY_MS } });
+
+/** One place for the lane, of four. */
+const ofFour = (steps: readonly PlanStep[], more: Partial<Plan> = {}): Plan =>
+  planFor({ onFailure: 'hold', limits: { concurrency: 4, deadlineMs: 60 * DAY_MS }, steps, ...more });
+
+/** Runs that fail at `put`, in the lane of a replay since. */
+async function replayed(ids: readonly string[], more: (id: string) => JsonObject = () => ({})) {
+  bench.target.script = { ...bench.target.script, put: Array(ids.length).fill({ fail: refused }) };
+  const runIds: string[] = [];
+  for (const id of ids) {
+    runIds.push(await bench.order({ id, ...more(id) }));
+    await bench.runtime.idle();
+  }
+  const dry = await bench.runtime.planReplay({ state: 'failed', pipeline: 'orders' }, 'ana', 'mended');
+  if (!dry.ok) throw new Error(dry.message);
+  const { token } = dry.report;
+  expect(await bench.runtime.applyReplay(token, 'ana', 'looked at it')).toEqual({ ok: true });
+  return { runIds, token };
+}
+
+/** As `pass`, while calls of the target are not answered. */
+async function passHanging(ms: number): Promise<void> {
+  for (let passed = 0; passed < ms; passed += 100) {
+    bench.clock.advance(100);
+    for (let turn = 0; turn < 20; turn++) await new Promise((next) => setImmediate(next));
+  }
+}
+
+describe('a replayed run that waits takes no place of the lane', () => {
+  test.each([
+    ['an event', paid],
+    ['a person', consent],
+    ['a date', later],
+  ])('for %s', async (_name, wait) => {
+    bench = await openBench(ofFour([call('put', 'acme.put'), wait]));
+    const { runIds, token } = await replayed(['a', 'b', 'c']);
+    await bench.pass(3_000);
+    expect(runIds.map(bench.state)).toEqual(['waiting', 'waiting', 'waiting']);
+    expect(bench.runtime.replayStatus(token)?.runs).toEqual({ sent: 3 });
+  });
+
+  test('nor does one whose child waits, but one whose child is at work does', async () => {
+    const child = childPlan({ steps: [call('set', 'acme.create'), consent] });
+    bench = await openBench(child, ofFour([call('put', 'acme.put'), run('sub', child)]));
+    const { promise: wait, resolve } = Promise.withResolvers<void>();
+    bench.target.script = { create: [{ wait, result: {} }] };
+    const { runIds } = await replayed(['a', 'b', 'c']);
+    await passHanging(3_000);
+    expect(runIds.map(bench.state)).toEqual(['waiting', 'failed', 'failed']);
+    resolve();
+    await passHanging(3_000);
+    expect(runIds.map(bench.state)).toEqual(['waiting', 'waiting', 'waiting']);
+  });
+
+  test('nor does one that waits for its turn behind a run that waits', async () => {
+    bench = await openBench(
+      ofFour([call('put', 'acme.put'), consent], {
+        identity: { key: { expression: 'event.id' }, orderBy: { expression: 'event.of' }, retainMs: DAY_MS },
+      }),
+    );
+    const { runIds } = await replayed(['a', 'b', 'c'], (id) => ({ of: id === 'c' ? 'other' : 'same' }));
+    await bench.pass(3_000);
+    expect(runIds.map(bench.state)).toEqual(['waiting', 'running', 'waiting']);
+  });
+
+  test('as after a restart', async () => {
+    bench = await openBench(ofFour([call('put', 'acme.put'), consent]));
+    const { runIds } = await replayed(['a', 'b', 'c']);
+    await bench.pass(350);
+    expect(runIds.map(bench.state)).toContain('failed');
+    await bench.restart();
+    await bench.pass(3_000);
+    expect(runIds.map(bench.state)).toEqual(['waiting', 'waiting', 'waiting']);
+  });
+});
+
+describe('a replayed run takes a place of the lane', () => {
+  test('while it pauses between attempts', async () => {
+    bench = await openBench(ofFour([call('put', 'acme.put'), call('set', 'acme.create')]));
+    bench.target.script = { create: Array(4).fill({ fail: unavailable }) };
+    const { runIds } = await replayed(['a', 'b', 'c']);
+    await bench.pass(5_000);
+    expect(runIds.map(bench.state)).toEqual(['waiting', 'failed', 'failed']);
+    await bench.pass(20_000);
+    expect(runIds.map(bench.state)).toEqual(['failed', 'succeeded', 'succeeded']);
+  });
+
+  test('once it goes on: while as many are at work as there are places, no other is let out', async () => {
+    bench = await openBench(ofFour([call('put', 'acme.put'), paid, call('set', 'acme.create')]));
+    const { runIds, token } = await replayed(['a', 'b', 'c']);
+    await bench.pass(350);
+    expect(runIds.map(bench.state)).toEqual(['waiting', 'waiting', 'failed']);
+    const { promise: wait, resolve } = Promise.withResolvers<void>();
+    bench.target.script = {
+      create: [
+        { wait, result: {} },
+        { wait, result: {} },
+      ],
+    };
+    await bench.runtime.accept({ event: 'shop.paid', payload: {}, source: 'shop', deliveryId: 'p' });
+    await passHanging(3_000);
+    expect(runIds.map(bench.state)).toEqual(['running', 'running', 'failed']);
+    resolve();
+    await bench.pass(3_000);
+    expect(runIds.map(bench.state)).toEqual(['succeeded', 'succeeded', 'succeeded']);
+    expect(bench.runtime.replayStatus(token)?.runs).toEqual({ done: 3 });
+  });
+
+  test('at once when it goes on, however many others wait', async () => {
+    bench = await openBench(ofFour([call('put', 'acme.put'), consent, call('set', 'acme.create')]));
+    const { runIds } = await replayed(Array.from({ length: 130 }, (_, i) => `o${i}`));
+    await bench.pass(12_050);
+    const letOut = () => runIds.filter((runId) => bench.state(runId) !== 'failed').length;
+    const before = letOut();
+    expect(before).toBeGreaterThan(100);
+    const { promise: wait, resolve } = Promise.withResolvers<void>();
+    bench.target.script = { create: [{ wait, result: {} }] };
+    await bench.runtime.decide(runIds[90]!, 'consent', 'approve', 'ben', 'fine');
+    await passHanging(500);
+    expect(letOut()).toBe(before);
+    resolve();
+  });
+});

@@ -1,3 +1,4 @@
+import type { Json } from '@tenon/model';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type Bench, openBench, refused, unavailable } from './testing/bench.ts';
 import { call, planFor, step, undoable } from './testing/plan.ts';
@@ -76,6 +77,79 @@ describe('a run', () => {
       runs: [{ runId: first, started: false }],
     });
     expect(bench.target.count('create')).toBe(1);
+  });
+
+  describe('that comes under a name that is known', () => {
+    const send = (payload: Json, deliveryId: string) =>
+      bench.runtime.accept({ event: 'shop.ordered', payload, deliveryId, source: 'shop' });
+    const told = (query: Parameters<typeof bench.runtime.trace>[0]) =>
+      bench.runtime.trace(query).filter(({ kind }) => kind === 'duplicate');
+
+    test('is answered with the run of the first delivery, and that it says something else', async () => {
+      bench = await openBench(planFor({ steps: [undoable('invoice')] }));
+      const first = await bench.order({ id: 'a' }, 'd1');
+      const result = await send({ id: 'b' }, 'd1');
+      expect(result).toMatchObject({
+        duplicateDelivery: true,
+        payloadDiffers: true,
+        runs: [{ runId: first, key: 'a', started: false }],
+      });
+      const [entry, ...others] = told({ runId: first });
+      expect(others).toEqual([]);
+      expect(entry?.details).toMatchObject({ sameDelivery: true, payloadDiffers: true });
+      const [accepted] = bench.runtime.trace({ runId: first });
+      expect(entry?.details['payload']).toMatch(/^salted-sha256:/);
+      expect(entry?.details['payload']).not.toBe(accepted?.details['payload']);
+    });
+
+    test('is not answered with a run that another delivery has of what it says now', async () => {
+      bench = await openBench(planFor({ steps: [undoable('invoice')] }));
+      const first = await bench.order({ id: 'a' }, 'd1');
+      await bench.order({ id: 'b' }, 'd2');
+      expect(await send({ id: 'b' }, 'd1')).toMatchObject({ runs: [{ runId: first }] });
+    });
+
+    test('and started nothing at first, says so, and that it says something else', async () => {
+      const trigger = { event: 'shop.ordered', where: 'event.id != "none"' };
+      bench = await openBench(planFor({ trigger, steps: [undoable('invoice')] }));
+      await send({ id: 'none' }, 'd1');
+      expect(await send({ id: 'b' }, 'd1')).toEqual({
+        ok: true,
+        duplicateDelivery: true,
+        payloadDiffers: true,
+        runs: [],
+      });
+      expect(told({ system: true })).toMatchObject([
+        { details: { event: 'shop.ordered', source: 'shop', sameDelivery: true, payloadDiffers: true } },
+      ]);
+    });
+
+    test('is told apart from the first of its business key by its payload, whatever the order of its members', async () => {
+      bench = await openBench(planFor({ steps: [undoable('invoice')] }));
+      const runId = await bench.order({ id: 'a', n: 1 }, 'd1');
+      const same = await send({ n: 1, id: 'a' }, 'd2');
+      expect(same).toMatchObject({ runs: [{ runId, started: false }] });
+      expect(same).not.toHaveProperty('runs.0.payloadDiffers');
+      const other = await send({ id: 'a', n: 2 }, 'd3');
+      expect(other).toMatchObject({ duplicateDelivery: false, runs: [{ runId, payloadDiffers: true }] });
+      expect(told({ runId }).map(({ details }) => details['payloadDiffers'])).toEqual([undefined, true]);
+    });
+
+    test('is not compared with what is no longer kept', async () => {
+      bench = await openBench(planFor({ steps: [undoable('invoice')] }));
+      const runId = await bench.order({ id: 'a' }, 'd1');
+      await bench.runtime.idle();
+      await bench.runtime.erase('a', 'ana', 'request 17', true);
+      for (const [id, delivery] of [
+        ['b', 'd1'],
+        ['a', 'd3'],
+      ] as const) {
+        const result = await send({ id, n: 2 }, delivery);
+        expect(result).toMatchObject({ runs: [{ runId, started: false }] });
+        expect(JSON.stringify(result)).not.toContain('payloadDiffers');
+      }
+      expect(told({ runId }).map(({ details }) => details['payloadDiffers'])).toEqual([undefined, undefined]);
+    });
   });
 
   test('that a listing gives again and again leaves one entry for each of its deliveries', async () => {

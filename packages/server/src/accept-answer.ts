@@ -6,13 +6,14 @@ export type Audience = 'sender' | 'operator';
 
 /** What whoever sent an event, or began a run, is answered. */
 export function acceptAnswer(
-  { duplicateDelivery, runs, older }: Extract<AcceptResult, { ok: true }>,
+  { duplicateDelivery, payloadDiffers, runs, older }: Extract<AcceptResult, { ok: true }>,
   runtime: Pick<Runtime, 'run'>,
   audience: Audience,
 ): object {
   const by = duplicateDelivery ? 'delivery' : 'businessKey';
   return {
     duplicateDelivery,
+    ...(payloadDiffers && { payloadDiffers }),
     runs: runs.map((run) => acceptedRun(run, by, runtime, audience)),
     ...(older && { older }),
   };
@@ -26,14 +27,16 @@ type KnownBy = 'delivery' | 'businessKey';
  * became of the first, from what is stored: nothing is called for it (C42). Of a dead run it says how it goes on.
  */
 function acceptedRun(
-  { runId, pipeline, started, state }: AcceptedRun,
+  { runId, pipeline, started, state, payloadDiffers }: AcceptedRun,
   by: KnownBy,
   runtime: Pick<Runtime, 'run'>,
   audience: Audience,
 ): object {
   const answer = { runId, pipeline, started, state };
   const first = started ? undefined : runtime.run(runId);
-  return first === undefined ? answer : { ...answer, duplicate: duplicateOf(first, by, audience) };
+  if (first === undefined) return answer;
+  const duplicate = duplicateOf(first, by, audience);
+  return { ...answer, duplicate: { ...duplicate, ...(payloadDiffers && { payloadDiffers }) } };
 }
 
 function duplicateOf(first: RunDetail, by: KnownBy, audience: Audience): object {

@@ -203,6 +203,17 @@ describe('webhook intake', () => {
           },
         ],
       });
+      const mixedUp = await (await deliver(url, '{"id":"b"}')).json();
+      expect(mixedUp, 'another event under the first delivery id').toMatchObject({
+        duplicateDelivery: true,
+        payloadDiffers: true,
+        runs: [{ runId: first.runs[0]?.runId, started: false, duplicate: { by: 'delivery' } }],
+      });
+      const changed = await (await deliver(url, '{"id":"a","n":2}', '{"id":"a","n":2}', 'msg_3')).json();
+      expect(changed, 'another payload of the same business key').toMatchObject({
+        duplicateDelivery: false,
+        runs: [{ duplicate: { by: 'businessKey', payloadDiffers: true } }],
+      });
       expect(bench.target.count('create')).toBe(1);
     } finally {
       await bench.close();

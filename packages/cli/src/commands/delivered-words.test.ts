@@ -30,6 +30,25 @@ describe('what came of a delivery', () => {
     ]);
   });
 
+  it('says that it is something else than came under its name before', () => {
+    const of = { ...run, duplicate: { ...first, by: 'delivery' } };
+    const notTaken =
+      'its payload is another one than at first: what it says now was not taken, and is to be sent under a delivery id of its own';
+    const repeated = { duplicateDelivery: true, payloadDiffers: true };
+    expect(words({ ...repeated, runs: [of] })).toEqual([
+      'order-paid: a duplicate: nothing started. This delivery came before, and has run r1 of 2026-11-29 09:00:00, which succeeded',
+      notTaken,
+    ]);
+    expect(words({ ...repeated, runs: [] })).toEqual([
+      'a duplicate: this delivery came before, and started no run',
+      notTaken,
+    ]);
+    const byKey = { ...run, duplicate: { ...first, by: 'businessKey', payloadDiffers: true } };
+    expect(words({ duplicateDelivery: false, runs: [byKey] })).toEqual([
+      'order-paid: a duplicate: nothing started. Its business key is known from run r1 of 2026-11-29 09:00:00, which succeeded\n  its payload is another one than that of the first: what it says now started nothing',
+    ]);
+  });
+
   it('is told where no run is there to show', () => {
     expect(words({ duplicateDelivery: false, runs: [], older: ['prices'] })).toEqual([
       'prices: nothing started, a newer version of what the event is about came before',

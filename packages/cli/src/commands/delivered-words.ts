@@ -6,24 +6,28 @@ import { time } from './operate.ts';
 export function deliveredWords(body: string): readonly string[] {
   const answer = answerOf(body);
   if (answer === undefined) return [];
-  const { duplicateDelivery, runs, older = [] } = answer;
+  const { duplicateDelivery, payloadDiffers = false, runs, older = [] } = answer;
+  const other = payloadDiffers ? [OTHER_DELIVERY] : [];
   const lines = [
     ...runs.map((run) => `${run.pipeline}: ${runWords(run)}`),
     ...older.map(
       (pipeline) => `${pipeline}: nothing started, a newer version of what the event is about came before`,
     ),
   ];
-  if (lines.length > 0) return lines;
-  return [
-    duplicateDelivery
-      ? 'a duplicate: this delivery came before, and started no run'
-      : 'stored; it started no run',
-  ];
+  if (lines.length > 0) return [...lines, ...other];
+  return duplicateDelivery
+    ? ['a duplicate: this delivery came before, and started no run', ...other]
+    : ['stored; it started no run'];
 }
+
+const OTHER_DELIVERY =
+  'its payload is another one than at first: what it says now was not taken, and is to be sent under a delivery id of its own';
+const OTHER_EVENT = '\n  its payload is another one than that of the first: what it says now started nothing';
 
 /** The part of the answer that is told; all of it is in contracts/operations. */
 interface Accepted {
   readonly duplicateDelivery: boolean;
+  readonly payloadDiffers?: boolean;
   readonly runs: readonly AcceptedRun[];
   readonly older?: readonly string[];
 }
@@ -36,6 +40,7 @@ interface AcceptedRun {
   readonly duplicate?: {
     readonly by: 'delivery' | 'businessKey';
     readonly acceptedAtMs: number;
+    readonly payloadDiffers?: boolean;
     readonly failure?: { readonly class: string; readonly code: string };
     readonly next?: { readonly what: string; readonly command?: string };
   };
@@ -57,12 +62,12 @@ function runWords({ runId, started, state, duplicate }: AcceptedRun): string {
   if (started) return `run ${runId} started`;
   const ended = STATE_WORDS[state];
   if (duplicate === undefined) return `a duplicate: nothing started. It has run ${runId}, which ${ended}`;
-  const { by, acceptedAtMs, failure, next } = duplicate;
+  const { by, acceptedAtMs, payloadDiffers = false, failure, next } = duplicate;
   const known = by === 'delivery' ? 'This delivery came before, and has' : 'Its business key is known from';
   const cause = failure === undefined ? '' : ` (${failure.class}, ${failure.code})`;
   const command = next?.command === undefined ? '' : `: \`${next.command}\``;
   const more = next === undefined ? '' : `\n  ${next.what}${command}`;
-  return `a duplicate: nothing started. ${known} run ${runId} of ${time(acceptedAtMs)}, which ${ended}${cause}${more}`;
+  return `a duplicate: nothing started. ${known} run ${runId} of ${time(acceptedAtMs)}, which ${ended}${cause}${payloadDiffers ? OTHER_EVENT : ''}${more}`;
 }
 
 const STATE_WORDS: Readonly<Record<RunState, string>> = {

@@ -30,12 +30,17 @@ export interface AcceptedRun {
   /** `false` when the business key was known already: `runId` is then the first run, `state` its state. */
   readonly started: boolean;
   readonly state: RunState;
+  /** Its business key is known from another delivery, whose payload was another one, as far as that is still kept. */
+  readonly payloadDiffers?: boolean;
 }
 
 export type AcceptResult =
   | {
       readonly ok: true;
+      /** `runs` are then those of the first one, whatever it says now. */
       readonly duplicateDelivery: boolean;
+      /** The same delivery came with another payload before, as far as that is still kept: what it says now was not taken. */
+      readonly payloadDiffers?: boolean;
       readonly runs: readonly AcceptedRun[];
       /** Why the event, stored, is held in quarantine (see `IncomingEvent.invalid`). */
       readonly quarantined?: Failure;

@@ -238,7 +238,8 @@ export class Admission {
   ): Promise<Admitted> {
     const { headers: _headers, ...rest } = event;
     // What is known starts nothing, and `also` would end what was there instead.
-    if (this.#isDelivered(event)) throw new CommitRefused('the event was taken in under this name before');
+    if (this.#firstDelivery(event) !== undefined)
+      throw new CommitRefused('the event was taken in under this name before');
     return this.admit({ ...rest, payload: storedEvent(event) }, drafts, also, noted);
   }
 
@@ -257,8 +258,20 @@ export class Admission {
   #store(arrival: Arrival, isNews: boolean): void {
     const { event, text, names, drafts, also, alsoNoted } = arrival;
     const now = this.#engine.now();
-    const isKnown = !isNews && this.#isDelivered(event);
-    const earlierRuns = drafts.map((draft) => (isNews ? undefined : this.#runByKey(draft, now)));
+    const firstSeq = isNews ? undefined : this.#firstDelivery(event);
+    const isKnown = firstSeq !== undefined;
+    /** What a listing gives again is no news. */
+    const isToTell = isKnown && event.isListed !== true;
+    /** The id of a delivery that came before, with something else in it. */
+    const isOther = isToTell && this.#engine.rows.isOtherPayload(firstSeq, text);
+    const runsOfFirst = isToTell ? this.#runsOf(firstSeq) : [];
+    const earlierRuns = drafts.map((draft) => {
+      if (isNews) return undefined;
+      const { pipeline } = draft.loaded.plan;
+      const ofFirst = runsOfFirst.find((run) => run.pipeline === pipeline);
+      // The key of something else says nothing of the first.
+      return ofFirst ?? (isOther ? undefined : this.#runByKey(draft, now));
+    });
     const writes: Write[] = [...also];
     const noted: Noted[] = [...alsoNoted];
     const runs: AcceptedRun[] = [];
@@ -290,21 +303,33 @@ export class Admission {
     const queued: string[] = [];
     const flaggedOff: string[] = [];
     const older: string[] = [];
+    const repeats = (run: RunRow, key: string): void => {
+      const { source, deliveryId } = event;
+      const { run_id: runId, pipeline, state, salt } = run;
+      const payloadDiffers = isKnown ? isOther : this.#engine.rows.isOtherPayload(run.event_seq, text);
+      const details = {
+        source,
+        deliveryId,
+        state,
+        sameDelivery: isKnown,
+        ...(payloadDiffers && { payloadDiffers }),
+        ...(payloadDiffers && salt !== null && { payload: saltedDigest(salt, event.payload) }),
+      };
+      if (!isKnown || isToTell) noted.push(this.#engine.noted(run, [{ kind: 'duplicate', details }]));
+      runs.push({
+        runId,
+        pipeline,
+        key,
+        started: false,
+        state,
+        ...(payloadDiffers && !isKnown && { payloadDiffers }),
+      });
+    };
     try {
       for (const [index, draft] of drafts.entries()) {
         const earlier = earlierRuns[index];
         if (earlier !== undefined) {
-          const { source, deliveryId } = event;
-          const details = { source, deliveryId, state: earlier.state, sameDelivery: isKnown };
-          if (!isKnown || event.isListed !== true)
-            noted.push(this.#engine.noted(earlier, [{ kind: 'duplicate', details }]));
-          runs.push({
-            runId: earlier.run_id,
-            pipeline: earlier.pipeline,
-            key: draft.key,
-            started: false,
-            state: earlier.state,
-          });
+          repeats(earlier, runsOfFirst.includes(earlier) ? earlier.key : draft.key);
         } else if (!isKnown) {
           // A child is part of a run that was taken already.
           const flag = draft.child === undefined ? this.#flagAgainst(event, draft) : undefined;
@@ -341,6 +366,9 @@ export class Admission {
           });
         }
       }
+      // Of what it says now, they might not have been started.
+      for (const run of runsOfFirst) if (!earlierRuns.includes(run)) repeats(run, run.key);
+      if (isOther && runs.length === 0) noted.push(this.#engine.system(otherUnderOneId(event)));
     } catch (error) {
       // Nobody will follow them: a place kept for nothing is missing until a restart.
       for (const { run } of claimed) this.#engine.dispatcher.leave(run.pipeline, run.seq);
@@ -359,7 +387,12 @@ export class Admission {
     const tell = (): void => {
       for (const pipeline of queued) this.#engine.dispatcher.touch(pipeline, now);
       if (!isKnown && this.#awaited.has(event.event)) this.#engine.dispatcher.touchAll(now);
-      const admitted: Admitted = { ok: true, duplicateDelivery: isKnown, runs };
+      const admitted: Admitted = {
+        ok: true,
+        duplicateDelivery: isKnown,
+        ...(isOther && { payloadDiffers: true }),
+        runs,
+      };
       const isPlain = flaggedOff.length === 0 && older.length === 0;
       arrival.admitted(
         isPlain
@@ -565,10 +598,21 @@ export class Admission {
     return isAwaited;
   }
 
-  #isDelivered({ source, deliveryId }: Pick<NewEvent, 'source' | 'deliveryId'>): boolean {
+  /** The event that came under this name before. */
+  #firstDelivery({ source, deliveryId }: Pick<NewEvent, 'source' | 'deliveryId'>): number | undefined {
     const forms = this.#forms('delivery', deliveryId);
     const sql = `SELECT seq FROM events WHERE source = ? AND delivery_id${isOneOf(forms)}`;
-    return this.#engine.read.of(sql).get(source, ...forms) !== undefined;
+    const row = this.#engine.read.of(sql).get(source, ...forms);
+    return row && Number(row['seq']);
+  }
+
+  /** Those that an event has started. */
+  #runsOf(eventSeq: number): readonly RunRow[] {
+    // Rows of `runs` have the shape of `StoredRun`.
+    return this.#engine.read
+      .of('SELECT * FROM runs WHERE event_seq = ? ORDER BY seq')
+      .all(eventSeq)
+      .map((row) => this.#engine.rows.shownRun(row as unknown as StoredRun));
   }
 
   /** How a name may stand in the file. */
@@ -602,6 +646,14 @@ export class Admission {
     }
     return undefined;
   }
+}
+
+/** Of a delivery that started nothing as it came first, so that there is no run to say it of. */
+function otherUnderOneId({ event, source, deliveryId }: NewEvent): Fact {
+  return {
+    kind: 'duplicate',
+    details: { event, source, deliveryId, sameDelivery: true, payloadDiffers: true },
+  };
 }
 
 const NAMED_BY_STEP = `SELECT EXISTS (SELECT 1 FROM plans, json_tree(plans.plan, '$.steps') AS part

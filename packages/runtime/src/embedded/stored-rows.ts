@@ -1,5 +1,6 @@
-import type { Json } from '@tenon/model';
+import { canonicalJson, type Json } from '@tenon/model';
 import { RuntimeError } from '../runtime-error.ts';
+import { eventParts } from './event-value.ts';
 import { type Names, saltAndNames } from './names.ts';
 import { carried, digestsIn, firstRowOf, hiddenPlace, hidesItems, itemsOf, shownPlace } from './places.ts';
 import type { JournalRow, OpeningRow, RunRow } from './run-row.ts';
@@ -120,6 +121,14 @@ export class StoredRows {
 
   shownPayload(eventSeq: number): Json {
     return this.codec.jsonOrNull(this.#payload(eventSeq), `events/${eventSeq}`);
+  }
+
+  /** Has the event another payload than the event in `text`? Of one that is gone, or cannot be read, it is not said. */
+  isOtherPayload(eventSeq: number, text: string): boolean {
+    const stored = this.#shown(this.#payload(eventSeq), `events/${eventSeq}`);
+    if (stored === null || stored === 'null' || stored === text) return false;
+    const payloadOf = (event: string): string => canonicalJson(eventParts(JSON.parse(event)).payload);
+    return payloadOf(stored) !== payloadOf(text);
   }
 
   journal(seq: number): readonly JournalRow[] {

@@ -359,8 +359,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     'a duplicate is told that its run has just been accepted',
     admission,
-    'started: false,\n            state: earlier.state,',
-    "started: false,\n            state: 'accepted',",
+    'started: false,\n        state,',
+    "started: false,\n        state: 'accepted',",
   ),
   bug('an event wakes nobody', admission, "[['wakeWaiting', now, event.event]] : []", '[] : []'),
   bug('a wait is not known to exist', context, 'this.host.awaits(wait.event);', ''),

@@ -1,7 +1,8 @@
+import { readFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, expect, test } from 'vitest';
 import { openLedger } from './embedded/open-ledger.ts';
-import { type Bench, openBench, refused } from './testing/bench.ts';
+import { type Bench, openBench, refused, testKey } from './testing/bench.ts';
 import { call, planFor, step, undoable } from './testing/plan.ts';
 
 const DAY_MS = 86_400_000;
@@ -115,6 +116,23 @@ test('a backup taken while runs go on is sound and complete', async () => {
   const ledger = openLedger(`${bench.file}.backup`);
   expect(ledger.runs()).toHaveLength(20);
   expect(ledger.check()).toEqual([]);
+  ledger.close();
+});
+
+test('a backup holds no checkpoint of what came after it', async () => {
+  bench = await openBench(planFor({ steps: [] }));
+  bench.checkpoints = { everyRows: 1 };
+  await bench.restart();
+  await bench.order({ id: 'a' });
+  await bench.runtime.idle();
+  const copying = bench.runtime.backup(`${bench.file}.backup`);
+  for (let n = 0; n < 20; n++) await bench.order({ id: `b${n}` });
+  await bench.runtime.idle();
+  await copying;
+  const ledger = openLedger(`${bench.file}.backup`);
+  const lines = readFileSync(`${bench.file}.backup.checkpoints`, 'utf8').split('\n');
+  const { findings } = ledger.verify({ checkpoints: [{ name: 'own', lines }], keys: [testKey.publicKey] });
+  expect(findings).toEqual([]);
   ledger.close();
 });
 

@@ -256,6 +256,10 @@ export const runtimeCases = {
     },
     silent: (open) => ordered(open, keyed),
   },
+  RUNTIME_BACKUP_FAILED: {
+    fires: async (open) => backedUp(await open(), '.absent/copy'),
+    silent: async (open) => backedUp(await open(), '.copy'),
+  },
   RUNTIME_STOPPING: {
     fires: async (open) => {
       const bench = await open(keyed);
@@ -928,6 +932,10 @@ async function applied(
 
 function refusalOf(result: { readonly ok: true } | { readonly ok: false; readonly code: string }): string[] {
   return result.ok ? [] : [result.code];
+}
+
+function backedUp({ file, runtime }: Bench, to: string): Promise<readonly string[]> {
+  return codeOf(() => runtime.backup(`${file}${to}`));
 }
 
 async function codeOf(action: () => Promise<void>): Promise<readonly string[]> {

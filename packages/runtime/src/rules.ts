@@ -155,6 +155,12 @@ export const runtimeRules = {
     why: 'What is not on disk may not be acknowledged. Everything acknowledged before is on disk.',
     fix: 'Free or repair the disk, then restart the process: it goes on from what is stored. Then look whether what was answered with this code is there, a switch above all, and ask again where it is not.',
   },
+  RUNTIME_BACKUP_FAILED: {
+    severity: 'error',
+    title: 'the copy of the database could not be made',
+    why: 'A copy that is not whole could not be put back, so nothing of it is left. The database itself is as it was.',
+    fix: 'Free space on the disk of the copy, mend what the message names, or name another place; then ask for it again.',
+  },
   RUNTIME_STOPPING: {
     severity: 'warning',
     title: 'the runtime is stopping and takes no new event',

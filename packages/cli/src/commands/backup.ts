@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { backupTo, openLedger, RuntimeError } from '@tenon/runtime';
 import { type Args, type CommandSpec, UsageError } from '../command.ts';
@@ -28,7 +28,7 @@ export const backupCommand: CommandSpec = {
       return check(to, io, await readersKeys(io));
     } catch (error) {
       if (!(error instanceof RuntimeError)) throw error;
-      io.err(`${error.code}: ${error.message}\n`);
+      io.err(`${error.code}: ${error.message}\nsee \`tenon explain ${error.code}\`\n`);
       return exit.failed;
     }
   },
@@ -48,8 +48,6 @@ async function copy(from: string, to: string): Promise<void> {
   if (!existsSync(dirname(to))) throw new UsageError(`there is no folder ${dirname(to)}`);
   if (!existsSync(from)) throw new UsageError(`there is no database ${from}`);
   await backupTo(from, to);
-  // For a look at the copy alone. What they are worth rests on the ones kept elsewhere.
-  if (existsSync(`${from}.checkpoints`)) copyFileSync(`${from}.checkpoints`, `${to}.checkpoints`);
 }
 
 /** Neither sound nor not: most of it was not looked at. */

@@ -1,5 +1,7 @@
-import { closeSync, fsyncSync, openSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { closeSync, copyFileSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs';
 import { backup, DatabaseSync } from 'node:sqlite';
+import { RuntimeError } from '../runtime-error.ts';
 import { openReader } from './database.ts';
 
 /** More pages than any file has. */
@@ -7,17 +9,33 @@ const ALL_PAGES = 2 ** 31 - 1;
 
 /**
  * A consistent copy of a database in use, by this process or another. In one step over a connection of its own: copied
- * in several, it would begin anew after each commit, and under load never end. The step runs on another thread.
+ * in several, it would begin anew after each commit, and under load never end. The step runs on another thread. It has
+ * its name once it is whole; of one that fails (`RUNTIME_BACKUP_FAILED`) nothing is left.
  */
 export async function backupTo(from: string, to: string): Promise<void> {
   const reader = openReader(from);
+  const draft = `${to}.${randomUUID()}.part`;
   try {
-    await backup(reader, to, { rate: ALL_PAGES });
+    // For a look at the copy alone: what they are worth rests on the ones kept elsewhere. First, so that none counts what the copy has not.
+    if (existsSync(`${from}.checkpoints`)) copyFileSync(`${from}.checkpoints`, `${draft}.checkpoints`);
+    await backup(reader, draft, { rate: ALL_PAGES });
+    settle(draft);
+    sync(draft);
+    if (existsSync(`${draft}.checkpoints`)) renameSync(`${draft}.checkpoints`, `${to}.checkpoints`);
+    renameSync(draft, to);
+  } catch (cause) {
+    throw new RuntimeError('RUNTIME_BACKUP_FAILED', `${to} could not be written: ${messageOf(cause)}`, {
+      cause,
+    });
   } finally {
     reader.close();
+    for (const suffix of ['', '-journal', '-wal', '-shm', '.checkpoints'])
+      rmSync(`${draft}${suffix}`, { force: true });
   }
-  settle(to);
-  const handle = openSync(to, 'r+');
+}
+
+function sync(file: string): void {
+  const handle = openSync(file, 'r+');
   try {
     fsyncSync(handle);
   } finally {
@@ -33,4 +51,8 @@ function settle(file: string): void {
   } finally {
     db.close();
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import type { ReplayFilter, ReplayReport } from './runtime.ts';
 import { type Bench, failure, openBench, refused, unavailable } from './testing/bench.ts';
-import { call, planFor, step, undoable } from './testing/plan.ts';
+import { call, childPlan, planFor, run, step, undoable } from './testing/plan.ts';
 
 let bench: Bench;
 afterEach(() => bench.close());
@@ -56,6 +56,63 @@ describe('a dry run', () => {
     expect(await apply(token)).toEqual({ ok: true });
     await bench.pass(1_000);
     expect(bench.runtime.trace({ runId })).toHaveLength(before);
+  });
+
+  describe('of a run that runs others', () => {
+    const inner = childPlan({
+      pipeline: 'inner',
+      steps: [call('deep', 'acme.create'), call('seen', 'acme.get')],
+    });
+    const middle = childPlan({
+      pipeline: 'middle',
+      onFailure: 'hold',
+      steps: [call('set', 'acme.setChecked'), run('below', inner)],
+    });
+    const above = planFor({ onFailure: 'hold', steps: [call('put', 'acme.put'), run('sub', middle)] });
+    const effects = async () => {
+      const { runs } = await dryRun({ pipeline: 'orders' });
+      return runs.map(({ effectsSkipped, effectsToSend }) => [effectsSkipped, effectsToSend]);
+    };
+
+    test('names what those will send that are yet to be started, at any depth, as it is sent then', async () => {
+      bench = await openBench(inner, middle, above);
+      bench.target.script = { put: [{ fail: refused }], setChecked: [{ fail: refused }] };
+      const runId = await bench.order({ id: 'a' });
+      await bench.runtime.idle();
+      expect(await effects()).toEqual([[[], ['put', 'sub › set', 'sub › below › deep']]]);
+      await bench.runtime.resume(runId, 'ana', 'mended');
+      await bench.runtime.idle();
+      expect(await effects()).toEqual([[['put'], ['sub › set', 'sub › below › deep']]]);
+      const before = bench.target.calls.length;
+      const { token } = await dryRun({ pipeline: 'orders' });
+      await apply(token);
+      await bench.pass(5_000);
+      expect(bench.state(runId)).toBe('succeeded');
+      expect(bench.target.calls.slice(before).map(({ operation }) => operation)).toEqual([
+        'setChecked',
+        'create',
+        'get',
+      ]);
+      expect(await effects()).toEqual([[['put', 'sub › set', 'sub › below › deep'], []]]);
+    });
+
+    test('names those of an item of a list that is begun by the item', async () => {
+      const lines = step('forEach', 'lines', {
+        in: 'event.lines',
+        as: 'line',
+        key: { expression: 'line' },
+        max: 10,
+        concurrency: 1,
+        onItemFailure: 'stop',
+        steps: [call('put', 'acme.put'), run('sub', inner)],
+        result: { literal: null },
+      });
+      bench = await openBench(inner, planFor({ onFailure: 'hold', steps: [lines] }));
+      bench.target.script = { put: [{ fail: refused }] };
+      await bench.order({ id: 'a', lines: ['x'] });
+      await bench.runtime.idle();
+      expect(await effects()).toEqual([[[], ['lines[x].put', 'lines[x].sub › deep']]]);
+    });
   });
 
   test.each<[string, ReplayFilter, string[]]>([

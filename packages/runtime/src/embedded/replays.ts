@@ -1,10 +1,8 @@
 import type { JsonObject } from '@tenon/model';
-import { allSteps } from '../loaded-plan.ts';
 import type {
   ActionResult,
   ReplayFilter,
   ReplayOptions,
-  ReplayReport,
   ReplayResult,
   ReplayStatus,
   RuntimeOptions,
@@ -13,10 +11,10 @@ import { CommitRefused } from './commit-queue.ts';
 import type { EmbeddedEngine } from './engine.ts';
 import type { Also } from './operations.ts';
 import type { Queries } from './queries.ts';
+import { type Effects, effectsReader } from './replay-effects.ts';
 import type { RunRow } from './run-row.ts';
 import { SentRuns } from './sent-runs.ts';
 import type { Write } from './statements.ts';
-import { placedSteps, stepRecords } from './step-records.ts';
 
 /** Runs looked at before others get their turn. */
 const LOOKED_AT_ONCE = 50;
@@ -294,65 +292,5 @@ export class Replays {
 
   #rows(sql: string, ...values: (string | number)[]): Record<string, unknown>[] {
     return this.#engine.read.of(sql).all(...values);
-  }
-}
-
-/** States in which a replay can do nothing, each with the reason. */
-const notReplayable: Readonly<Partial<Record<RunRow['state'], string>>> = {
-  compensated: 'its effects were undone; only a new business event can do them again',
-  cancelled: 'a person ended it; only a new business event can do its work',
-  compensating: 'it is being undone',
-  accepted: 'its turn has not come; it goes on by itself',
-  running: 'it is under way and goes on by itself',
-  waiting: 'it is under way and goes on by itself',
-  inDoubt: 'an effect is in doubt; settle it (`tenon in-doubt`), and it goes on',
-};
-
-type Effects = Pick<ReplayReport['runs'][number], 'effectsSkipped' | 'effectsToSend' | 'goesOn' | 'refused'>;
-
-/** Effects that a replay leaves alone, and those that it may send. */
-function effectsReader(queries: Queries): (run: RunRow) => Effects {
-  return effectsOf;
-
-  function effectsOf(run: RunRow): Effects {
-    const why = notReplayable[run.state];
-    if (why !== undefined)
-      return { effectsSkipped: [], effectsToSend: [], goesOn: false, refused: `${run.state}: ${why}` };
-    const plan = queries.planOf(run);
-    const journal = queries.journalOf(run.seq);
-    const begun = placedSteps(plan.steps, journal);
-    // Which items a list has that were not begun, only the run itself can tell: their effects go by the step's name.
-    const isBegun = new Set(begun.map(({ step }) => step.id));
-    const unbegun = allSteps(plan.steps).filter(({ id }) => !isBegun.has(id));
-    const effects = [...begun, ...unbegun.map((step) => ({ step, place: step.id }))]
-      .filter(({ step }) => step.kind === 'call' && plan.operations[step.operation]?.effect !== 'read')
-      .map(({ place }) => place);
-    const done = new Set(
-      stepRecords(plan, run, journal)
-        .filter(({ state }) => state === 'succeeded' || state === 'compensated')
-        .map(({ id }) => id),
-    );
-    const canSend = run.state === 'failed';
-    const children = childEffects(run, canSend);
-    return {
-      effectsSkipped: [...effects.filter((place) => done.has(place)), ...children.effectsSkipped],
-      effectsToSend: [
-        ...(canSend ? effects.filter((place) => !done.has(place)) : []),
-        ...children.effectsToSend,
-      ],
-      goesOn: canSend,
-    };
-  }
-
-  /** Of the runs that it started: those that are parked go on with it, named by the step that runs them. */
-  function childEffects(run: RunRow, canSend: boolean): Omit<Effects, 'goesOn' | 'refused'> {
-    const all = queries
-      .childrenOf(run.seq)
-      .map((child) => ({ step: child.parent_step, ...effectsOf(child) }));
-    const named = (step: string, places: readonly string[]) => places.map((place) => `${step} › ${place}`);
-    return {
-      effectsSkipped: all.flatMap(({ step, effectsSkipped }) => named(step, effectsSkipped)),
-      effectsToSend: canSend ? all.flatMap(({ step, effectsToSend }) => named(step, effectsToSend)) : [],
-    };
   }
 }

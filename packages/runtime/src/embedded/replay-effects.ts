@@ -1,0 +1,95 @@
+import type { Plan, PlanStep } from '@tenon/pipeline';
+import { allSteps } from '../loaded-plan.ts';
+import type { ReplayReport } from '../runtime.ts';
+import type { Queries } from './queries.ts';
+import type { RunRow } from './run-row.ts';
+import { placedSteps, stepRecords } from './step-records.ts';
+
+export type Effects = Pick<
+  ReplayReport['runs'][number],
+  'effectsSkipped' | 'effectsToSend' | 'goesOn' | 'refused'
+>;
+
+/** States in which a replay can do nothing, each with the reason. */
+const notReplayable: Readonly<Partial<Record<RunRow['state'], string>>> = {
+  compensated: 'its effects were undone; only a new business event can do them again',
+  cancelled: 'a person ended it; only a new business event can do its work',
+  compensating: 'it is being undone',
+  accepted: 'its turn has not come; it goes on by itself',
+  running: 'it is under way and goes on by itself',
+  waiting: 'it is under way and goes on by itself',
+  inDoubt: 'an effect is in doubt; settle it (`tenon in-doubt`), and it goes on',
+};
+
+/** Effects that a replay leaves alone, and those that it may send. */
+export function effectsReader(queries: Queries): (run: RunRow) => Effects {
+  /** By its plan's hash: what a run sends that is begun. */
+  const ofPlans = new Map<string, readonly string[]>();
+  return effectsOf;
+
+  function effectsOf(run: RunRow): Effects {
+    const why = notReplayable[run.state];
+    if (why !== undefined)
+      return { effectsSkipped: [], effectsToSend: [], goesOn: false, refused: `${run.state}: ${why}` };
+    const plan = queries.planOf(run);
+    const journal = queries.journalOf(run.seq);
+    const begun = placedSteps(plan.steps, journal);
+    // Which items a list has that were not begun, only the run itself can tell: their effects go by the step's name.
+    const isBegun = new Set(begun.map(({ step }) => step.id));
+    const unbegun = allSteps(plan.steps).filter(({ id }) => !isBegun.has(id));
+    const steps = [...begun, ...unbegun.map((step) => ({ step, place: step.id }))];
+    const done = new Set(
+      stepRecords(plan, run, journal)
+        .filter(({ state }) => state === 'succeeded' || state === 'compensated')
+        .map(({ id }) => id),
+    );
+    const canSend = run.state === 'failed';
+    const children = queries
+      .childrenOf(run.seq)
+      .map((child) => ({ step: child.parent_step, ...effectsOf(child) }));
+    const started = new Set(children.map(({ step }) => step));
+    return {
+      effectsSkipped: [
+        ...steps.flatMap(({ step, place }) => (isEffect(plan, step) && done.has(place) ? [place] : [])),
+        ...children.flatMap(({ step, effectsSkipped }) => named(step, effectsSkipped)),
+      ],
+      effectsToSend: canSend
+        ? [
+            ...steps.flatMap(({ step, place }) => {
+              if (done.has(place) || started.has(place)) return [];
+              return effectsAt(plan, step, place);
+            }),
+            // Of the runs that it started: those that are parked go on with it.
+            ...children.flatMap(({ step, effectsToSend }) => named(step, effectsToSend)),
+          ]
+        : [],
+      goesOn: canSend,
+    };
+  }
+
+  /** What a step sends that is yet to be taken: of one that runs another pipeline, all that the plan sends which it names. */
+  function effectsAt(plan: Plan, step: PlanStep, place: string): readonly string[] {
+    if (step.kind === 'run') return named(place, effectsOfPlan(step.plan));
+    return isEffect(plan, step) ? [place] : [];
+  }
+
+  function effectsOfPlan(hash: string): readonly string[] {
+    const known = ofPlans.get(hash);
+    if (known !== undefined) return known;
+    const plan = queries.plan(hash);
+    // One that is not here is not begun either.
+    const effects =
+      plan === undefined ? [] : allSteps(plan.steps).flatMap((step) => effectsAt(plan, step, step.id));
+    ofPlans.set(hash, effects);
+    return effects;
+  }
+}
+
+function isEffect({ operations }: Plan, step: PlanStep): boolean {
+  return step.kind === 'call' && operations[step.operation]?.effect !== 'read';
+}
+
+/** Effects of a child, by the step that runs it. */
+function named(step: string, places: readonly string[]): readonly string[] {
+  return places.map((place) => `${step} › ${place}`);
+}

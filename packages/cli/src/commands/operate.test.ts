@@ -43,6 +43,38 @@ describe('runs show', () => {
     );
   });
 
+  describe('of a step that waits', () => {
+    const atMs = Date.parse('2026-10-02T09:00:00Z');
+    const at = '2026-10-02 09:00:00';
+
+    it.each([
+      [
+        'for an approval: whose, until when, and how it is given',
+        { for: 'approval', by: 'finance', expiresAtMs: atMs },
+        `waits for finance to approve until ${at}: \`tenon approvals approve r1 'lines[7].go' --reason …\`, or reject`,
+      ],
+      [
+        'for an event: which, and until when',
+        { for: 'event', event: 'shop.paid', expiresAtMs: atMs },
+        `waits for the event shop.paid until ${at}`,
+      ],
+      ['for a time: until when', { for: 'time', untilMs: atMs }, `waits until ${at}`],
+      ['for a time that is not on record: that it does', { for: 'time' }, 'waits for a time'],
+      ['for a run: which', { for: 'run', runId: 'c1', pipeline: 'billing' }, 'waits for run c1 (billing)'],
+    ])('%s', async (_name, awaits, says) => {
+      const steps = [{ id: 'lines[7].go', state: 'waiting', attempts: 1, awaits }];
+      const shown = await show({ state: 'waiting', steps });
+      expect(shown.split('\n').at(-2)).toBe(`lines[7].go  waiting  1                          ${says}`);
+    });
+
+    it('in doubt: how it is settled', async () => {
+      const steps = [{ id: 'pay', state: 'inDoubt', attempts: 1 }];
+      expect(await show({ state: 'inDoubt', steps })).toContain(
+        '`tenon in-doubt settle r1 pay --verdict … --reason …` says what became of it',
+      );
+    });
+  });
+
   describe('of a run that failed', () => {
     const failed = (step: string, letters: readonly object[] | Response) =>
       runAgainst(

@@ -1,6 +1,7 @@
 import { formatDuration, isObject } from '@tenon/model';
 import type { Plan } from '@tenon/pipeline';
 import {
+  type Awaited,
   type DeadLetter,
   type ForwardFix,
   type InDoubtEntry,
@@ -20,7 +21,7 @@ import { type OperationsClient, OperationsError, operationsClient } from '../ope
 import { findRoot, readServerConfig } from '../root.ts';
 import { renderTable } from '../table.ts';
 import { asItHappened } from '../trace-order.ts';
-import { isAtUndoing, resumeCommand, tellRun, undoingAdvice, unreadable } from './tell-run.ts';
+import { isAtUndoing, quoted, resumeCommand, tellRun, undoingAdvice, unreadable } from './tell-run.ts';
 
 export const remote: Readonly<Record<string, OptionSpec>> = {
   url: { type: 'string', value: '<url>', help: 'the Tenon to speak to; default: the one of this workspace' },
@@ -412,15 +413,41 @@ function runWords(run: RunDetail, parked: DeadLetter | undefined): string {
       step.state,
       String(step.attempts),
       step.idempotencyKey ?? '',
-      failureOf(step),
+      stepWords(step, run),
     ]),
   );
   return `${lines.join('\n')}\n\n${steps}`;
 }
 
-function failureOf({ failure, waitsFor }: StepRecord): string {
-  const words = failure ? [`${failure.class}: ${failure.message}`] : [];
-  return [...words, ...(waitsFor ? [`waits: ${waitsFor.message}`] : [])].join('; ');
+/** Why a step failed, or what it waits for and how it goes on. */
+function stepWords({ id, state, failure, waitsFor, awaits }: StepRecord, { runId }: RunDetail): string {
+  const words: string[] = [];
+  if (failure) words.push(`${failure.class}: ${failure.message}`);
+  if (waitsFor) words.push(`waits: ${waitsFor.message}`);
+  if (awaits) words.push(awaitedWords(awaits, `${runId} ${quoted(id)}`));
+  if (state === 'inDoubt')
+    words.push(
+      `\`tenon in-doubt settle ${runId} ${quoted(id)} --verdict … --reason …\` says what became of it`,
+    );
+  return words.join('; ');
+}
+
+/** `place`: the run and the step, as commands name them. */
+function awaitedWords(awaits: Awaited, place: string): string {
+  switch (awaits.for) {
+    case 'approval':
+      return `waits for ${awaits.by} to approve${until(awaits.expiresAtMs)}: \`tenon approvals approve ${place} --reason …\`, or reject`;
+    case 'event':
+      return `waits for the event ${awaits.event}${until(awaits.expiresAtMs)}`;
+    case 'time':
+      return awaits.untilMs === undefined ? 'waits for a time' : `waits${until(awaits.untilMs)}`;
+    case 'run':
+      return `waits for run ${awaits.runId} (${awaits.pipeline})`;
+  }
+}
+
+function until(atMs: number | undefined): string {
+  return atMs === undefined ? '' : ` until ${time(atMs)}`;
 }
 
 function entryWords(entry: LedgerEntry): string {

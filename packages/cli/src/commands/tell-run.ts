@@ -229,8 +229,12 @@ export function resumeCommand(runId: string): string {
 /** What a run needs whose undoing is parked. */
 export function undoingAdvice(run: RunDetail): string {
   const place = stepOf(run)?.slice('compensate:'.length) ?? '<step>';
-  const step = /^[\w.-]+$/.test(place) ? place : `'${place}'`;
-  return `mend it, then ${resumeCommand(run.runId)}; or undo it by hand, then \`tenon runs undone ${run.runId} ${step} --reason …\``;
+  return `mend it, then ${resumeCommand(run.runId)}; or undo it by hand, then \`tenon runs undone ${run.runId} ${quoted(place)} --reason …\``;
+}
+
+/** A place as a shell takes it. */
+export function quoted(place: string): string {
+  return /^[\w.:-]+$/.test(place) ? place : `'${place}'`;
 }
 
 function showCommand(runId: string): string {

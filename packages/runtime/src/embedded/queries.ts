@@ -17,6 +17,7 @@ import type {
 } from '../runtime.ts';
 import { finalStates } from '../states.ts';
 import { idOfTag, type Switch } from '../switches.ts';
+import { withAwaited } from './awaited.ts';
 import { eventParts } from './event-value.ts';
 import { entriesOf } from './ledger-rows.ts';
 import { isOneOf } from './names.ts';
@@ -100,7 +101,7 @@ export class Queries {
       contracts: plan.contracts,
       input: redacted(input, inputPointers(plan, row)),
       ...(headers !== undefined && { headers: redactedHeaders(headers, plan, row) }),
-      steps: stepRecords(plan, row, journal),
+      steps: withAwaited(stepRecords(plan, row, journal), this.openingsOf(row.seq)),
       ...this.#lettingGoOf(row),
       ...this.#family(row),
       ...(row.failure !== null && {

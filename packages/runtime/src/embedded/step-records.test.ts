@@ -388,3 +388,96 @@ describe('an undoing that has not ended well is there beside the effect', () => 
     ]);
   });
 });
+
+describe('a step that waits says for what, and until when,', () => {
+  const consent = step('approve', 'consent', {
+    by: 'finance',
+    withinMs: 3_600_000,
+    onExpiry: 'escalate',
+    show: literal(null),
+  });
+  const paid = step('wait', 'paid', {
+    for: { event: 'shop.paid', match: 'signal.id == event.id', withinMs: 60_000, onExpiry: 'fail' },
+  });
+  const awaited = (runId: string) =>
+    Object.fromEntries(
+      stepsOf(runId).flatMap(({ id, awaits }) => (awaits === undefined ? [] : [[id, awaits]])),
+    );
+  const started = async (...steps: Parameters<typeof planFor>[0]['steps']): Promise<string> => {
+    const limits = { concurrency: 5, deadlineMs: 36_000_000 };
+    bench = await openBench(planFor({ limits, steps }));
+    const runId = await bench.order({ id: 'a' });
+    await bench.runtime.idle();
+    return runId;
+  };
+
+  test('an approval, also once it is escalated, and no longer once it is given', async () => {
+    const runId = await started(consent);
+    const ask = (by: string, hours: number) => ({
+      consent: { for: 'approval', by, expiresAtMs: BEGUN_MS + hours * 3_600_000 },
+    });
+    expect(awaited(runId)).toEqual(ask('finance', 1));
+    await bench.pass(3_600_000);
+    expect(awaited(runId)).toEqual(ask('platform', 2));
+    await bench.runtime.decide(runId, 'consent', 'approve', 'ana', 'fine');
+    await bench.runtime.idle();
+    expect(awaited(runId)).toEqual({});
+  });
+
+  test('an event', async () => {
+    expect(awaited(await started(paid))).toEqual({
+      paid: { for: 'event', event: 'shop.paid', expiresAtMs: BEGUN_MS + 60_000 },
+    });
+  });
+
+  test('a time, where it is on record', async () => {
+    const until = { for: { until: String(BEGUN_MS + 600_000) } };
+    expect(awaited(await started(step('wait', 'later', until)))).toEqual({
+      later: { for: 'time', untilMs: BEGUN_MS + 600_000 },
+    });
+    await bench.close();
+    const branches = [
+      [step('wait', 'pause', { for: { durationMs: 300_000 } })],
+      [step('wait', 'later', until)],
+      [consent],
+    ].map((steps, index) => ({ name: `b${index}`, steps }));
+    expect(awaited(await started(step('parallel', 'all', { branches })))).toEqual({
+      pause: { for: 'time', untilMs: BEGUN_MS + 300_000 },
+      later: { for: 'time' },
+      consent: { for: 'approval', by: 'finance', expiresAtMs: BEGUN_MS + 3_600_000 },
+    });
+  });
+
+  test('the next try of a call', async () => {
+    bench = await openBench(planFor({ steps: [call('put', 'acme.put')] }));
+    bench.target.script = { put: [{ fail: failure('transient', 'HTTP_RESPONSE_STATUS', 'answered') }] };
+    const runId = await bench.order({ id: 'a' });
+    await bench.runtime.idle();
+    expect(awaited(runId)).toEqual({ put: { for: 'time', untilMs: BEGUN_MS + 1_000 } });
+    await bench.pass(1_000);
+    expect(awaited(runId)).toEqual({});
+  });
+
+  test('a run', async () => {
+    const asking = childPlan({ steps: [consent] });
+    bench = await openBench(asking, planFor({ steps: [run('sub', asking)] }));
+    const runId = await bench.order({ id: 'a' });
+    await bench.runtime.idle();
+    const { runId: child } = bench.runtime.runs({ pipeline: 'child' })[0]!;
+    expect(awaited(runId)).toEqual({ sub: { for: 'run', runId: child, pipeline: 'child' } });
+  });
+
+  test('a word on an undoing', async () => {
+    const confirm = { ...undoable('booked').compensate!, confirm: 'finance' };
+    const booked = { ...undoable('booked'), compensate: confirm };
+    const never = { that: [{ condition: 'false', message: 'no' }], otherwise: 'fail' } as const;
+    const runId = await started(booked, step('check', 'never', never));
+    expect(stepsOf(runId)).toContainEqual(
+      expect.objectContaining({
+        id: 'compensate:booked',
+        state: 'waiting',
+        awaits: { for: 'approval', by: 'finance', expiresAtMs: BEGUN_MS + 3_600_000 },
+      }),
+    );
+  });
+});

@@ -136,19 +136,22 @@ function recordOf(
   const result = last?.outcome === 'succeeded' ? last.value : settled;
   const isDone = result !== undefined;
   const isKeySent = operation !== undefined && operation.effect !== 'read' && sendsKey(operation);
+  const state = isDone
+    ? isUndone(plan, step, place, rows)
+      ? 'compensated'
+      : 'succeeded'
+    : stateOf(run, isHere, last, begun, AT_STEPS);
+  const untilMs = state === 'waiting' ? dueAt(run, id) : undefined;
   return {
     id: place,
-    state: !isDone
-      ? stateOf(run, isHere, last, begun, AT_STEPS)
-      : isUndone(plan, step, place, rows)
-        ? 'compensated'
-        : 'succeeded',
+    state,
     attempts,
     ...(isKeySent && {
       idempotencyKey: idempotencyKey(run.pipeline, run.key, keyPlace(id, place, count + 1, rows)),
     }),
     ...(isDone && { result: redacted(result, plan.redact[`steps.${step.id}`] ?? []) }),
     ...(!isDone && last?.failure !== undefined && { failure: last.failure }),
+    ...(untilMs !== undefined && { awaits: { for: 'time', untilMs } }),
     // A read that is done may be made again; an effect, undone.
     ...waitsFor(run, isDone && operation?.effect !== 'read' ? compensations(rows, place) : [id], rows),
   };
@@ -195,7 +198,26 @@ function timeRecord(
     isTimeOver(step, rows.get(`${id}#${round}@`), run.updated_at) ||
     isListOver(run, id, rows) ||
     hasGoneOn(listOf(id), later(), stopped, rows);
-  return { ...record, state: isOver ? 'succeeded' : 'waiting' };
+  if (isOver) return { ...record, state: 'succeeded' };
+  const untilMs = timeUntil(run, step, id, round, rows);
+  return { ...record, state: 'waiting', awaits: { for: 'time', ...(untilMs !== undefined && { untilMs }) } };
+}
+
+function timeUntil(
+  run: RunRow,
+  { for: target }: WaitStep,
+  id: string,
+  round: number,
+  rows: StepRows,
+): number | undefined {
+  const begun = rows.get(`${id}#${round}@`);
+  if ('durationMs' in target && begun !== undefined) return Number(begun) + target.durationMs;
+  return dueAt(run, id);
+}
+
+/** When a run that waits is due; of one with several strands, its row says when the first of them is, and not which. */
+function dueAt(run: RunRow, id: string): number | undefined {
+  return run.state === 'waiting' && !id.includes('|') ? (run.due_at ?? undefined) : undefined;
 }
 
 /** As far as that can be told: until when an expression says is not on record. */

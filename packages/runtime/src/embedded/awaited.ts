@@ -1,0 +1,46 @@
+import type { JsonObject } from '@tenon/model';
+import type { Awaited, StepRecord } from '../runtime.ts';
+import type { OpeningRow } from './run-row.ts';
+
+/** Steps that wait, with what is open of them: what only time takes on has nothing open, and says itself until when. */
+export function withAwaited(
+  steps: readonly StepRecord[],
+  openings: readonly OpeningRow[],
+): readonly StepRecord[] {
+  if (openings.length === 0) return steps;
+  const places = awaitedAt(openings);
+  return steps.map((step) => {
+    const awaits = step.state === 'waiting' ? places.get(step.id) : undefined;
+    return awaits === undefined ? step : { ...step, awaits };
+  });
+}
+
+function awaitedAt(openings: readonly OpeningRow[]): ReadonlyMap<string, Awaited> {
+  return new Map(
+    openings.flatMap((opening): (readonly [string, Awaited])[] => {
+      const awaited = awaitedOf(opening);
+      return awaited === undefined ? [] : [[opening.step, awaited]];
+    }),
+  );
+}
+
+function awaitedOf({ kind, owner, event, expires_at: expiresAt, detail }: OpeningRow): Awaited | undefined {
+  const expires = expiresAt === null ? {} : { expiresAtMs: expiresAt };
+  switch (kind) {
+    case 'approval':
+      return { for: 'approval', by: owner, ...expires };
+    case 'event':
+      return event === null ? undefined : { for: 'event', event, ...expires };
+    case 'child': {
+      // Put there by the interpreter's `hear`; empty where it cannot be read.
+      const { runId, pipeline }: JsonObject = JSON.parse(detail);
+      return typeof runId === 'string' && typeof pipeline === 'string'
+        ? { for: 'run', runId, pipeline }
+        : undefined;
+    }
+    case 'doubt':
+    case 'deadLetter':
+    case 'forwardFix':
+      return undefined;
+  }
+}

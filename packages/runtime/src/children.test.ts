@@ -114,9 +114,25 @@ describe('a run that runs another pipeline', () => {
     bench.target.script = { put: [{ fail: refused }], remove: [{ fail: refused }] };
     const runId = await order();
     expect([bench.state(runId), childState()]).toEqual(['compensating', 'failed']);
-    await bench.runtime.resume(child().runId, 'ana', 'mended');
+    const { runId: waitedFor } = child();
+    expect(bench.runtime.run(runId)!.steps).toMatchObject([
+      { id: 'sub', state: 'succeeded' },
+      {
+        id: 'compensate:sub',
+        state: 'waiting',
+        attempts: 1,
+        runId: waitedFor,
+        awaits: { for: 'run', runId: waitedFor, pipeline: 'child' },
+      },
+      { id: 'last', state: 'failed' },
+    ]);
+    await bench.runtime.resume(waitedFor, 'ana', 'mended');
     await bench.runtime.idle();
     expect([bench.state(runId), childState()]).toEqual(['compensated', 'compensated']);
+    expect(bench.runtime.run(runId)!.steps.map(({ id, state }) => [id, state])).toEqual([
+      ['sub', 'compensated'],
+      ['last', 'failed'],
+    ]);
   });
 
   test('a cancellation is passed on, and both are undone', async () => {

@@ -43,6 +43,27 @@ describe('runs show', () => {
     );
   });
 
+  it('names the child whose undoing is parked, where its own waits for that', async () => {
+    const failure = { step: 'compensate:pay', class: 'validation', code: 'X', message: 'no' };
+    const { text } = await runAgainst(
+      (_before, request) =>
+        request.endsWith('/c1')
+          ? { ...run, runId: 'c1', pipeline: 'billing', state: 'failed', failure }
+          : {
+              ...run,
+              state: 'compensating',
+              children: [{ runId: 'c1', pipeline: 'billing', step: 'bill', state: 'failed' }],
+              steps: [{ id: 'compensate:bill', state: 'waiting', attempts: 1, runId: 'c1' }],
+            },
+      operateCommands,
+      ['runs', 'show', 'r1', '--url', 'http://127.0.0.1:1'],
+      { cwd: tmpdir() },
+    );
+    expect(text).toContain(
+      'state      compensating: its undoing waits for run c1 (billing), whose undoing failed at compensate:pay: validation, no (X); mend it, then `tenon dead-letters resume c1 --reason …`; or undo it by hand, then `tenon runs undone c1 pay --reason …`\n',
+    );
+  });
+
   describe('of a step that waits', () => {
     const atMs = Date.parse('2026-10-02T09:00:00Z');
     const at = '2026-10-02 09:00:00';

@@ -21,7 +21,16 @@ import { type OperationsClient, OperationsError, operationsClient } from '../ope
 import { findRoot, readServerConfig } from '../root.ts';
 import { renderTable } from '../table.ts';
 import { asItHappened } from '../trace-order.ts';
-import { isAtUndoing, quoted, resumeCommand, tellRun, undoingAdvice, unreadable } from './tell-run.ts';
+import { keepingRun, keepingWords } from './keeping-run.ts';
+import {
+  cancelCommand,
+  isAtUndoing,
+  quoted,
+  resumeCommand,
+  settleCommand,
+  undoingAdvice,
+} from './run-words.ts';
+import { readRun, tellRun, unreadable } from './tell-run.ts';
 
 export const remote: Readonly<Record<string, OptionSpec>> = {
   url: { type: 'string', value: '<url>', help: 'the Tenon to speak to; default: the one of this workspace' },
@@ -83,15 +92,13 @@ export const operateCommands: readonly CommandSpec[] = [
       source: { type: 'boolean', help: 'the pipeline’s text as it was when the run began' },
     },
     run: withClient(async (client, args, show, io) => {
-      // The shape that contracts/operations promises; a test of the server holds its routes to that contract.
-      const run = (await client.get(
-        `/v1/runs/${encodeURIComponent(args.positionals[0]!)}`,
-      )) as unknown as RunDetail;
+      const run = await readRun(client, args.positionals[0]!);
       if (!args.flag('source')) {
         const parked = run.state === 'failed' ? await letterOf(run, client).catch(unreadable) : undefined;
-        return show(run, () => runWords(run, parked));
+        const keeping = await keepingRun(run, (below) => readRun(client, below)).catch(unreadable);
+        return show(run, () => runWords(run, parked, keeping));
       }
-      // As above: the answer of getPlan.
+      // The answer of getPlan, as contracts/operations promises it.
       const plan = (await client.get(`/v1/plans/${encodeURIComponent(run.planHash)}`)) as unknown as Plan;
       io.out(plan.source.text);
       return exit.clean;
@@ -369,22 +376,23 @@ async function letterOf(
   return deadLetters.find((letter) => letter.runId === runId);
 }
 
-function stateWords(run: RunDetail, parked: DeadLetter | undefined): string {
-  if (run.state !== 'failed') return run.state;
+function stateWords(run: RunDetail, parked: DeadLetter | undefined, keeping: RunDetail | undefined): string {
+  if (run.state !== 'failed')
+    return keeping === undefined ? run.state : `${run.state}: its undoing waits for ${keepingWords(keeping)}`;
   if (parked === undefined) return 'failed: `tenon dead-letters` lists the runs that are parked';
   const resume = `${resumeCommand(run.runId)} once its cause is mended`;
   return isAtUndoing(run)
     ? `failed, its undoing is parked in the queue ${parked.queue}: ${undoingAdvice(run)}`
-    : `failed, parked in the queue ${parked.queue}: ${resume}, or \`tenon runs cancel ${run.runId} --reason …\``;
+    : `failed, parked in the queue ${parked.queue}: ${resume}, or ${cancelCommand(run.runId)}`;
 }
 
-function runWords(run: RunDetail, parked: DeadLetter | undefined): string {
+function runWords(run: RunDetail, parked: DeadLetter | undefined, keeping: RunDetail | undefined): string {
   const lines = [
     `run        ${run.runId}`,
     `pipeline   ${run.pipeline} version ${run.version}, plan ${run.planHash}`,
     `contracts  ${run.contracts.map((contract) => `${contract.name} ${contract.version} ${contract.digest.slice(0, 19)}`).join(', ')}`,
     `key        ${run.key}`,
-    `state      ${stateWords(run, parked)}`,
+    `state      ${stateWords(run, parked, keeping)}`,
     `owner      ${run.owner}`,
     `accepted   ${time(run.acceptedAtMs)}`,
     `correlates ${run.correlationId}`,
@@ -425,10 +433,7 @@ function stepWords({ id, state, failure, waitsFor, awaits }: StepRecord, { runId
   if (failure) words.push(`${failure.class}: ${failure.message}`);
   if (waitsFor) words.push(`waits: ${waitsFor.message}`);
   if (awaits) words.push(awaitedWords(awaits, `${runId} ${quoted(id)}`));
-  if (state === 'inDoubt')
-    words.push(
-      `\`tenon in-doubt settle ${runId} ${quoted(id)} --verdict … --reason …\` says what became of it`,
-    );
+  if (state === 'inDoubt') words.push(`${settleCommand(runId, id)} says what became of it`);
   return words.join('; ');
 }
 

@@ -186,3 +186,75 @@ describe('of a step that was undone by hand it is said', () => {
     expect(code).toBe(1);
   });
 });
+
+describe('of a run that waits for the undoing of its child it is said', () => {
+  const child = (runId: string, step: string, state: string) => ({ runId, pipeline: 'billing', step, state });
+  const at = (runId: string, below: object, more: object = {}) => ({
+    runId,
+    pipeline: 'billing',
+    state: 'compensating',
+    step: 'compensate:bill',
+    steps: [],
+    children: [child('other', 'first', 'succeeded'), below],
+    ...more,
+  });
+  /** Every run as it stands, whenever it is read. */
+  const said = (line: string, runs: readonly { readonly runId: string }[], answer: object = {}) =>
+    runAgainst(
+      (_before, request) =>
+        request.startsWith('POST')
+          ? answer
+          : (runs.find(({ runId }) => request === `GET /v1/runs/${runId}`) ??
+            Response.json({ title: 'No such run' }, { status: 404 })),
+      [...operateCommands, ...replayCommands],
+      [...line.split(' '), '--reason', 'why', '--url', 'http://127.0.0.1:1'],
+      { cwd: tmpdir() },
+    );
+  const stuck = { runId: 'c1', pipeline: 'billing', steps: [], ...parked };
+  const whose =
+    'run c1 (billing), whose undoing failed at compensate:seats: validation, the other system answered 400 (HTTP_RESPONSE_STATUS); mend it, then `tenon dead-letters resume c1 --reason …`; or undo it by hand, then `tenon runs undone c1 seats --reason …`';
+
+  it('which one is parked, and what that needs', async () => {
+    const { text, code } = await said('runs cancel r1', [at('r1', child('c1', 'bill', 'failed')), stuck]);
+    expect(text).toBe(`cancelled; its undoing waits at compensate:bill for ${whose}\n`);
+    expect(code).toBe(6);
+  });
+
+  it('also of a child of its child', async () => {
+    const runs = [
+      at('r1', child('m1', 'bill', 'compensating')),
+      at('m1', child('c1', 'bill', 'failed')),
+      stuck,
+    ];
+    expect((await said('runs cancel r1', runs)).text).toContain(`for ${whose}`);
+    expect((await said('runs cancel r1', runs, refused('RUN_COMPENSATING'))).text).toBe(
+      `it is being undone already, and waits at compensate:bill for ${whose} (RUN_COMPENSATING)\n`,
+    );
+    expect((await said('dead-letters resume r1', runs)).text).toContain(`for ${whose}`);
+  });
+
+  it.each([
+    [
+      'that it is in doubt, and how that is settled',
+      { state: 'inDoubt', step: 'pay' },
+      'which is in doubt at pay: `tenon in-doubt settle c1 pay --verdict … --reason …`\n',
+    ],
+    [
+      'where it waits for a word',
+      { state: 'waiting', step: 'compensate:seats' },
+      'which waits at compensate:seats: `tenon runs show c1`\n',
+    ],
+  ])('%s', async (_name, more, says) => {
+    const runs = [at('r1', child('c1', 'bill', more.state)), { ...stuck, failure: undefined, ...more }];
+    expect((await said('runs cancel r1', runs)).text).toContain(`for run c1 (billing), ${says}`);
+  });
+
+  it('nothing of a child that has not heeded its word yet, or that cannot be read', async () => {
+    const run = at('r1', child('c1', 'bill', 'failed'));
+    const yet = { ...stuck, failure: { ...parked.failure, step: 'pay' }, step: 'pay' };
+    const underWay =
+      'cancelled; it is being undone at compensate:bill: `tenon runs show r1` says how it stands\n';
+    expect(await said('runs cancel r1', [run, yet])).toMatchObject({ text: underWay, code: 0 });
+    expect(await said('runs cancel r1', [run])).toMatchObject({ text: underWay, code: 0 });
+  });
+});

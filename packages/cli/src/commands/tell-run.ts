@@ -5,6 +5,8 @@ import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { type OperationsClient, OperationsError } from '../operations-client.ts';
 import { plural } from '../render/index.ts';
+import { keepingRun, keepingWords } from './keeping-run.ts';
+import { causeOf, isAtUndoing, placeOf, showCommand, stepOf, undoingAdvice } from './run-words.ts';
 
 /** How long a run is looked at that was told something: what fails mostly does so at once, and whoever told it is still there. */
 const LOOKED_AT_MS = 3_000;
@@ -25,9 +27,8 @@ export async function tellRun(
   more: { readonly step?: string } = {},
 ): Promise<ExitCode> {
   const { verb, done, isUnderWay, words, code, refused } = WORDS[word];
-  const path = `/v1/runs/${encodeURIComponent(runId)}`;
-  // The shape that contracts/operations promises.
-  const read = async () => (await client.get(path)) as unknown as RunDetail;
+  const read = () => readRun(client, runId);
+  const keptBy = (run: RunDetail) => keepingRun(run, (below) => readRun(client, below)).catch(unreadable);
   const say = (text: string, run: Pick<RunDetail, 'runId'> & Partial<RunDetail>): void => {
     io.err(`${text}\n`);
     if (args.text('format') === 'json') io.out(`${JSON.stringify(standing(run), null, 2)}\n`);
@@ -35,12 +36,12 @@ export async function tellRun(
   // Whatever is wrong with reading it, the word is given.
   const before = await read().catch(unreadable);
   try {
-    await client.post(`${path}/${verb}`, { ...more, reason: why });
+    await client.post(`${runPath(runId)}/${verb}`, { ...more, reason: why });
   } catch (error) {
     const wordsOf = error instanceof OperationsError ? refused[error.code ?? ''] : undefined;
     const run = wordsOf && (await read().catch(unreadable));
     if (wordsOf === undefined || run === undefined) throw error;
-    say(wordsOf(run), run);
+    say(wordsOf(run, await keptBy(run)), run);
     return exit.failed;
   }
   let run: RunDetail;
@@ -52,8 +53,18 @@ export async function tellRun(
     say(`${done}; how it stands could not be read: ${error.message}`, { runId });
     return exit.clean;
   }
-  say(words(run, before), run);
-  return code(run);
+  const keeping = await keptBy(run);
+  say(words(run, before, keeping), run);
+  return code(run, keeping);
+}
+
+export async function readRun(client: OperationsClient, runId: string): Promise<RunDetail> {
+  // The shape that contracts/operations promises; a test of the server holds its routes to that contract.
+  return (await client.get(runPath(runId))) as unknown as RunDetail;
+}
+
+function runPath(runId: string): string {
+  return `/v1/runs/${encodeURIComponent(runId)}`;
 }
 
 /** What is said of a run does without it. */
@@ -68,11 +79,11 @@ interface WordSpec {
   readonly done: string;
   /** Does it go on by itself, so that another look may show more? */
   readonly isUnderWay: (run: RunDetail) => boolean;
-  /** `before`: as it was when it was told, where that could be read. */
-  readonly words: (run: RunDetail, before: RunDetail | undefined) => string;
-  readonly code: (run: RunDetail) => ExitCode;
+  /** `before`: as it was when it was told, where that could be read. `keeping`: the run below that keeps its undoing. */
+  readonly words: (run: RunDetail, before: RunDetail | undefined, keeping: RunDetail | undefined) => string;
+  readonly code: (run: RunDetail, keeping: RunDetail | undefined) => ExitCode;
   /** What is said instead of the server's own words, by its code. */
-  readonly refused: Readonly<Record<string, (run: RunDetail) => string>>;
+  readonly refused: Readonly<Record<string, (run: RunDetail, keeping: RunDetail | undefined) => string>>;
 }
 
 const UNDER_WAY: ReadonlySet<RunState> = new Set<RunState>(['accepted', 'running', 'compensating']);
@@ -82,7 +93,7 @@ const WORDS: Readonly<Record<Word, WordSpec>> = {
     verb: 'resume',
     done: 'resumed',
     isUnderWay: ({ state }) => UNDER_WAY.has(state),
-    words: (run, before) => resumedWords('resumed', run, before),
+    words: (run, before, keeping) => resumedWords('resumed', run, before, keeping),
     code: () => exit.clean,
     refused: {},
   },
@@ -90,7 +101,7 @@ const WORDS: Readonly<Record<Word, WordSpec>> = {
     verb: 'undone',
     done: 'taken as undone by hand',
     isUnderWay: ({ state }) => UNDER_WAY.has(state),
-    words: (run, before) => resumedWords('taken as undone by hand', run, before),
+    words: (run, before, keeping) => resumedWords('taken as undone by hand', run, before, keeping),
     code: () => exit.clean,
     refused: {
       RUN_NOT_AT_UNDOING: (run) =>
@@ -102,18 +113,24 @@ const WORDS: Readonly<Record<Word, WordSpec>> = {
     done: 'cancelled',
     // A run that waits or is parked heeds it a moment later.
     isUnderWay: (run) => UNDER_WAY.has(run.state) || isYetToHeed(run),
-    words: (run) => cancelledWords('cancelled', run),
-    code: (run) => (run.state === 'failed' && isAtUndoing(run) ? exit.partlyDone : exit.clean),
+    words: (run, _before, keeping) => cancelledWords('cancelled', run, keeping),
+    code: (run, keeping) =>
+      keeping !== undefined || (run.state === 'failed' && isAtUndoing(run)) ? exit.partlyDone : exit.clean,
     refused: {
-      RUN_CANCELLED_ALREADY: (run) => cancelledWords('cancelled already', run),
-      RUN_COMPENSATING: (run) =>
-        run.state === 'failed' && isAtUndoing(run)
-          ? `it is being undone already, and that is parked${causeOf(run)}: ${undoingAdvice(run)} (RUN_COMPENSATING)`
-          : `it is being undone already: ${showCommand(run.runId)} says how it stands (RUN_COMPENSATING)`,
+      RUN_CANCELLED_ALREADY: (run, keeping) => cancelledWords('cancelled already', run, keeping),
+      RUN_COMPENSATING: (run, keeping) => `${undoingAlready(run, keeping)} (RUN_COMPENSATING)`,
       RUN_ENDED: ({ state }) => `the run has ended: ${state} (RUN_ENDED)`,
     },
   },
 };
+
+function undoingAlready(run: RunDetail, keeping: RunDetail | undefined): string {
+  if (run.state === 'failed' && isAtUndoing(run))
+    return `it is being undone already, and that is parked${causeOf(run)}: ${undoingAdvice(run)}`;
+  if (keeping !== undefined)
+    return `it is being undone already, and waits${placeOf(run)} for ${keepingWords(keeping)}`;
+  return `it is being undone already: ${showCommand(run.runId)} says how it stands`;
+}
 
 /** What a program needs to know of a run: nothing but its id where it could not be looked at. */
 function standing(run: Pick<RunDetail, 'runId'> & Partial<RunDetail>): object {
@@ -142,13 +159,19 @@ async function lookedAt(
   }
 }
 
-function resumedWords(done: string, run: RunDetail, before: RunDetail | undefined): string {
+function resumedWords(
+  done: string,
+  run: RunDetail,
+  before: RunDetail | undefined,
+  keeping: RunDetail | undefined,
+): string {
   const { runId, state, failure, heldBy = [] } = run;
   const more = showCommand(runId);
   const at = placeOf(run);
   const told = failure === undefined ? before : run;
   const advice = told?.failure?.code === 'CHECK_NOT_MET' ? `\n${checkWords(told)}` : '';
   if (heldBy.length > 0) return `${done}; it is held by ${heldBy.join(', ')}`;
+  if (keeping !== undefined) return `${done}; its undoing waits${at} for ${keepingWords(keeping)}`;
   switch (state) {
     case 'succeeded':
       return `${done}; it has succeeded`;
@@ -178,12 +201,13 @@ function checkWords({ runId, failure, steps }: RunDetail): string {
 }
 
 /** How far the undoing is of a run that is cancelled, and what it needs to come to its end. */
-function cancelledWords(done: string, run: RunDetail): string {
+function cancelledWords(done: string, run: RunDetail, keeping: RunDetail | undefined): string {
   const { runId, state, steps, heldBy = [] } = run;
   const more = `${showCommand(runId)} says how it stands`;
   if (state === 'failed' && isAtUndoing(run))
     return `${done}, but the undoing failed${causeOf(run)}; ${undoingAdvice(run)}`;
   if (heldBy.length > 0) return `${done}; it is held by ${heldBy.join(', ')}`;
+  if (keeping !== undefined) return `${done}; its undoing waits${placeOf(run)} for ${keepingWords(keeping)}`;
   switch (state) {
     case 'cancelled': {
       const undone = steps.filter((step) => step.state === 'compensated').length;
@@ -210,43 +234,4 @@ function cancelledWords(done: string, run: RunDetail): string {
 /** It still is where it was when it was cancelled. */
 function isYetToHeed(run: RunDetail): boolean {
   return (run.state === 'waiting' || run.state === 'failed') && !isAtUndoing(run);
-}
-
-/** Is it at a compensation? */
-export function isAtUndoing(run: RunDetail): boolean {
-  return stepOf(run)?.startsWith('compensate:') ?? false;
-}
-
-/** Where it is, and where it failed once it has: the failure says that. */
-function stepOf({ state, step, failure }: Partial<RunDetail>): string | undefined {
-  return state === 'failed' ? (failure?.step ?? step) : step;
-}
-
-export function resumeCommand(runId: string): string {
-  return `\`tenon dead-letters resume ${runId} --reason …\``;
-}
-
-/** What a run needs whose undoing is parked. */
-export function undoingAdvice(run: RunDetail): string {
-  const place = stepOf(run)?.slice('compensate:'.length) ?? '<step>';
-  return `mend it, then ${resumeCommand(run.runId)}; or undo it by hand, then \`tenon runs undone ${run.runId} ${quoted(place)} --reason …\``;
-}
-
-/** A place as a shell takes it. */
-export function quoted(place: string): string {
-  return /^[\w.:-]+$/.test(place) ? place : `'${place}'`;
-}
-
-function showCommand(runId: string): string {
-  return `\`tenon runs show ${runId}\``;
-}
-
-function placeOf({ step }: RunDetail): string {
-  return step === undefined ? '' : ` at ${step}`;
-}
-
-function causeOf({ failure }: RunDetail): string {
-  return failure === undefined
-    ? ''
-    : ` at ${failure.step}: ${failure.class}, ${failure.message} (${failure.code})`;
 }

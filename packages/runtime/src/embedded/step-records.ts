@@ -28,7 +28,10 @@ export function stepRecords(plan: Plan, run: RunRow, journal: readonly JournalRo
       lists.get(listOf(placed.key))!.flatMap((one) => (one > index ? all[one]! : []));
     const record = timeRecord(run, placed, later, stopped, rows) ?? recordOf(plan, run, placed, rows);
     const own = stopped?.step === placed.place ? failedRecord(placed, record, stopped, rows) : record;
-    const undoing = undoingRecord(plan, run, placed, stopped, rows);
+    const undoing =
+      placed.step.kind === 'run'
+        ? childUndoing(placed.place, record?.runId, rows)
+        : undoingRecord(plan, run, placed, stopped, rows);
     return [...(own === undefined ? [] : [own]), ...(undoing === undefined ? [] : [undoing])];
   });
 }
@@ -322,7 +325,7 @@ class StepRows {
   }
 }
 
-const UNDOING = /^(.*?)(?:#\d+!?|\/child#\d+=|\/resume\/\d+|\/confirm#\d+~|\/guard\/\d+#\d+~)$/;
+const UNDOING = /^(.*?)(?:#\d+!?|\/child#\d+[!=]|\/resume\/\d+|\/confirm#\d+~|\/guard\/\d+#\d+~)$/;
 
 /**
  * Of the undoing of an effect; nothing once it has ended well, which the effect says itself, where a person left the effect as it is, or before
@@ -355,6 +358,28 @@ function undoingRecord(
     ...(isKeySent && !isVersioned && { idempotencyKey: idempotencyKey(run.pipeline, run.key, id) }),
     ...(failure !== undefined && { failure }),
   };
+}
+
+/**
+ * Of the undoing of a child: from the first word to it until it has ended undone, which its step says. Where that is parked or waits for a
+ * person is the child's to say.
+ */
+function childUndoing(place: string, runId: string | undefined, rows: StepRows): StepRecord | undefined {
+  const told = rows.undoingsOf(place).filter((key) => TOLD.test(key));
+  if (told.length === 0 || isChildUndone(place, rows)) return undefined;
+  return {
+    id: COMPENSATE + place,
+    state: 'waiting',
+    attempts: told.length,
+    ...(runId !== undefined && { runId }),
+  };
+}
+
+const TOLD = /\/child#\d+!$/;
+
+/** Undone in one go or, as long as it ended otherwise, in several. */
+function isChildUndone(place: string, rows: StepRows): boolean {
+  return rows.undoingsOf(place).some((key) => UNDONE.test(key) && isGone(JSON.parse(rows.get(key)!)));
 }
 
 /** Deleting what is not there (any more) is what was wanted. */
@@ -464,14 +489,18 @@ function childRecord(
     end = heard === undefined ? undefined : JSON.parse(heard).value;
   }
   if (told === 0) return undefined;
-  // Undone in one go or, as long as it ended otherwise, in several.
-  const undone = rows.undoingsOf(place).some((key) => UNDONE.test(key) && isGone(JSON.parse(rows.get(key)!)));
   // As the child's interpreter made it.
   const cause = (end?.failure as unknown as Failure | undefined) ?? failure;
   const isDone = end?.state === 'succeeded';
   return {
     id: place,
-    state: undone ? 'compensated' : isDone ? 'succeeded' : cause === undefined ? 'waiting' : 'failed',
+    state: isChildUndone(place, rows)
+      ? 'compensated'
+      : isDone
+        ? 'succeeded'
+        : cause === undefined
+          ? 'waiting'
+          : 'failed',
     attempts: told,
     ...(runId !== undefined && { runId }),
     ...(isDone &&

@@ -1,0 +1,48 @@
+import type { RunDetail } from '@tenon/runtime';
+
+/** Is it at a compensation? */
+export function isAtUndoing(run: RunDetail): boolean {
+  return stepOf(run)?.startsWith('compensate:') ?? false;
+}
+
+/** Where it is, and where it failed once it has: the failure says that. */
+export function stepOf({ state, step, failure }: Partial<RunDetail>): string | undefined {
+  return state === 'failed' ? (failure?.step ?? step) : step;
+}
+
+export function placeOf({ step }: RunDetail): string {
+  return step === undefined ? '' : ` at ${step}`;
+}
+
+export function causeOf({ failure }: RunDetail): string {
+  return failure === undefined
+    ? ''
+    : ` at ${failure.step}: ${failure.class}, ${failure.message} (${failure.code})`;
+}
+
+/** What a run needs whose undoing is parked. */
+export function undoingAdvice(run: RunDetail): string {
+  const place = stepOf(run)?.slice('compensate:'.length) ?? '<step>';
+  return `mend it, then ${resumeCommand(run.runId)}; or undo it by hand, then \`tenon runs undone ${run.runId} ${quoted(place)} --reason …\``;
+}
+
+export function showCommand(runId: string): string {
+  return `\`tenon runs show ${runId}\``;
+}
+
+export function resumeCommand(runId: string): string {
+  return `\`tenon dead-letters resume ${runId} --reason …\``;
+}
+
+export function cancelCommand(runId: string): string {
+  return `\`tenon runs cancel ${runId} --reason …\``;
+}
+
+export function settleCommand(runId: string, place: string): string {
+  return `\`tenon in-doubt settle ${runId} ${quoted(place)} --verdict … --reason …\``;
+}
+
+/** A place as a shell takes it. */
+export function quoted(place: string): string {
+  return /^[\w.:-]+$/.test(place) ? place : `'${place}'`;
+}

@@ -153,6 +153,26 @@ describe('a run that runs another pipeline', () => {
     expect(bench.runtime.run(runId)!.failure).toMatchObject({ code: 'RUN_CHILD_CANCELLED' });
   });
 
+  test('parked with a child that is cancelled since, it can only fail there again, and be cancelled', async () => {
+    const held = childPlan({ onFailure: 'hold', steps: [undoable('booked'), failing] });
+    bench = await openBench(held, planFor({ onFailure: 'hold', steps: [run('sub', held)] }));
+    bench.target.script = { put: [{ fail: refused }] };
+    const runId = await order();
+    await bench.runtime.cancel(child().runId, 'ana', 'no longer wanted');
+    await bench.runtime.idle();
+    for (let again = 0; again < 2; again++) {
+      await bench.runtime.resume(runId, 'ana', 'mended');
+      await bench.runtime.idle();
+      const { state, failure, children } = bench.runtime.run(runId)!;
+      expect(state).toBe('failed');
+      expect(failure).toMatchObject({ step: 'sub', code: 'RUN_CHILD_CANCELLED' });
+      expect(children).toMatchObject([{ step: 'sub', state: 'cancelled' }]);
+    }
+    await bench.runtime.cancel(runId, 'ana', 'no longer wanted');
+    await bench.runtime.idle();
+    expect(bench.state(runId)).toBe('cancelled');
+  });
+
   test('resumed, it resumes the child that is parked: what was done is not done again', async () => {
     const held = childPlan({ onFailure: 'hold', steps: [undoable('booked'), failing] });
     bench = await openBench(held, planFor({ onFailure: 'hold', steps: [run('sub', held)] }));

@@ -465,13 +465,13 @@ export const runtimeRules = {
     severity: 'error',
     title: 'a pipeline that the run started did not succeed',
     why: 'The step has the failure class of what stopped its child, so the pipeline’s own rules hold: it is undone, parked or gone on with like after any other failure.',
-    fix: 'Look at the run that is named. A parked child goes on when this run is resumed; one that was undone needs a new event.',
+    fix: 'Look at the run that is named. A parked child goes on when this run is resumed. Where it was undone, this run can only fail at the step again: where it is parked there, cancel it with `tenon runs cancel`, and have its event sent again under a new business key.',
   },
   RUN_CHILD_CANCELLED: {
     severity: 'error',
     title: 'somebody cancelled a run that this one had started',
     why: 'What it would have given is not there, so this run cannot go on as planned.',
-    fix: 'See `tenon runs trace` of the run that is named for who cancelled it and why.',
+    fix: 'See `tenon runs trace` of the run that is named for who cancelled it and why. Where this run is parked at the step, it fails there however often it is resumed: cancel it with `tenon runs cancel`, and have its event sent again under a new business key.',
   },
   RUN_CHILD_KEY_TAKEN: {
     severity: 'error',

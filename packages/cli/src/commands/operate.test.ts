@@ -130,6 +130,47 @@ describe('runs show', () => {
       expect(text).not.toContain('runs cancel');
     });
 
+    describe('at a step whose child is gone', () => {
+      const child = { runId: 'c1', pipeline: 'billing', step: 'bill', state: 'cancelled' };
+      const parkedAt = async (failure: object, children: readonly object[]) => {
+        const { text } = await runAgainst(
+          (_before, request) =>
+            request.includes('/v1/dead-letters')
+              ? { deadLetters: letters }
+              : { ...run, state: 'failed', failure: { class: 'permanent', ...failure }, children },
+          operateCommands,
+          ['runs', 'show', 'r1', '--url', 'http://127.0.0.1:1'],
+          { cwd: tmpdir() },
+        );
+        return text.split('\n').find((line) => line.startsWith('state'));
+      };
+      const failedThere = { step: 'bill', code: 'RUN_CHILD_FAILED', message: 'run c1 of billing failed' };
+      const says = (state: string) =>
+        `state      failed, parked in the queue repair: it can only fail there again, however often it is resumed, as its child c1 (billing) is ${state}: \`tenon runs cancel r1 --reason …\` undoes what it did, and its event is to be sent again under a new business key`;
+
+      it('says that it can only fail again, and what is to be done', async () => {
+        expect(await parkedAt(failedThere, [child])).toBe(says('cancelled'));
+        expect(await parkedAt(failedThere, [{ ...child, state: 'compensated' }])).toBe(says('compensated'));
+      });
+
+      it('also of an item of a list', async () => {
+        const inList = {
+          ...failedThere,
+          step: 'lines',
+          message: '1 of 2 items failed; lines[7].bill: run c1 of billing failed',
+        };
+        expect(await parkedAt(inList, [{ ...child, step: 'lines[7].bill' }])).toBe(says('cancelled'));
+      });
+
+      it('does not where the child can go on, or where another step failed', async () => {
+        expect(await parkedAt(failedThere, [{ ...child, state: 'failed' }])).toContain(
+          'once its cause is mended',
+        );
+        const other = { step: 'pay', code: 'X', message: 'no' };
+        expect(await parkedAt(other, [child])).toContain('once its cause is mended');
+      });
+    });
+
     it('shows it though the dead letters cannot be read', async () => {
       const forbidden = Response.json({ title: 'Not allowed', detail: 'no' }, { status: 403 });
       const { text } = await failed('pay', forbidden);

@@ -25,6 +25,7 @@ import { keepingRun, keepingWords } from './keeping-run.ts';
 import {
   cancelCommand,
   isAtUndoing,
+  lostChildWords,
   quoted,
   resumeCommand,
   settleCommand,
@@ -380,6 +381,8 @@ function stateWords(run: RunDetail, parked: DeadLetter | undefined, keeping: Run
   if (run.state !== 'failed')
     return keeping === undefined ? run.state : `${run.state}: its undoing waits for ${keepingWords(keeping)}`;
   if (parked === undefined) return 'failed: `tenon dead-letters` lists the runs that are parked';
+  const lost = lostChildWords(run);
+  if (lost !== undefined) return `failed, parked in the queue ${parked.queue}: ${lost}`;
   const resume = `${resumeCommand(run.runId)} once its cause is mended`;
   return isAtUndoing(run)
     ? `failed, its undoing is parked in the queue ${parked.queue}: ${undoingAdvice(run)}`

@@ -187,6 +187,20 @@ describe('of a step that was undone by hand it is said', () => {
   });
 });
 
+it('says of a resumed run that failed again for its child, which is cancelled, that it can only do so', async () => {
+  const failure = {
+    step: 'bill',
+    class: 'permanent',
+    code: 'RUN_CHILD_CANCELLED',
+    message: 'run c1 cancelled',
+  };
+  const children = [{ runId: 'c1', pipeline: 'billing', step: 'bill', state: 'cancelled' }];
+  const { text } = await told('dead-letters resume', [{ state: 'failed', failure, children }]);
+  expect(text).toBe(
+    'resumed; it failed again at bill: permanent, run c1 cancelled (RUN_CHILD_CANCELLED)\nit can only fail there again, however often it is resumed, as its child c1 (billing) is cancelled: `tenon runs cancel r1 --reason …` undoes what it did, and its event is to be sent again under a new business key\n',
+  );
+});
+
 describe('of a run that waits for the undoing of its child it is said', () => {
   const child = (runId: string, step: string, state: string) => ({ runId, pipeline: 'billing', step, state });
   const at = (runId: string, below: object, more: object = {}) => ({

@@ -6,7 +6,15 @@ import type { Io } from '../io.ts';
 import { type OperationsClient, OperationsError } from '../operations-client.ts';
 import { plural } from '../render/index.ts';
 import { keepingRun, keepingWords } from './keeping-run.ts';
-import { causeOf, isAtUndoing, placeOf, showCommand, stepOf, undoingAdvice } from './run-words.ts';
+import {
+  causeOf,
+  isAtUndoing,
+  lostChildWords,
+  placeOf,
+  showCommand,
+  stepOf,
+  undoingAdvice,
+} from './run-words.ts';
 
 /** How long a run is looked at that was told something: what fails mostly does so at once, and whoever told it is still there. */
 const LOOKED_AT_MS = 3_000;
@@ -169,7 +177,9 @@ function resumedWords(
   const more = showCommand(runId);
   const at = placeOf(run);
   const told = failure === undefined ? before : run;
-  const advice = told?.failure?.code === 'CHECK_NOT_MET' ? `\n${checkWords(told)}` : '';
+  const lost = lostChildWords(run);
+  const advice =
+    lost !== undefined ? `\n${lost}` : told?.failure?.code === 'CHECK_NOT_MET' ? `\n${checkWords(told)}` : '';
   if (heldBy.length > 0) return `${done}; it is held by ${heldBy.join(', ')}`;
   if (keeping !== undefined) return `${done}; its undoing waits${at} for ${keepingWords(keeping)}`;
   switch (state) {

@@ -410,6 +410,38 @@ describe('pause', () => {
     expect(bench.state(id)).toBe('compensated');
   });
 
+  test('is said of the runs that stand still for it, as is a kill of those that have not begun', async () => {
+    const slow = planFor({
+      limits: { concurrency: 1, deadlineMs: 60_000 },
+      steps: [undoable('one'), undoable('two')],
+    });
+    bench = await openBench(slow);
+    const answered = Promise.withResolvers<void>();
+    bench.target.script = { create: [{ wait: answered.promise }] };
+    const begun = await bench.order({ id: 'a' });
+    await until(() => bench.target.calls.length === 1);
+    const heldBy = (runId: string) => {
+      const listed = bench.runtime.runs({ pipeline: 'orders' }).find((one) => one.runId === runId);
+      expect(bench.runtime.run(runId)?.heldBy).toEqual(listed?.heldBy);
+      return listed?.heldBy;
+    };
+    const later = await bench.order({ id: 'b' });
+    const chosen = await bench.order({ id: 'c' });
+    expect([begun, later, chosen].map(heldBy)).toEqual([undefined, undefined, undefined]);
+    await set({ ...paused, onlyKeys: ['c'] });
+    expect(heldBy(begun), 'at work').toBeUndefined();
+    answered.resolve();
+    await bench.runtime.idle();
+    expect([begun, later, chosen].map(heldBy)).toEqual([['pause/orders'], ['pause/orders'], undefined]);
+    await set(orders);
+    await bench.crash();
+    expect([begun, later].map(heldBy)).toEqual([['pause/orders'], ['kill/pipeline/orders', 'pause/orders']]);
+    await lift('pause/orders');
+    await lift('kill/pipeline/orders');
+    await bench.runtime.idle();
+    expect([begun, later, chosen].map(heldBy)).toEqual([undefined, undefined, undefined]);
+  });
+
   test('holds a write whose look before it was under way, and looks anew when it goes on', async () => {
     const probe = {
       operation: 'acme.get',

@@ -142,9 +142,15 @@ export class SwitchBoard {
   /** May no run of the pipeline be begun? Those begun go on to their next effect, and wait there. */
   isKilled(pipeline: string): boolean {
     if (this.isQuiet) return false;
-    return this.#kills.some(
-      ({ scope }) => 'everything' in scope || ('pipeline' in scope && scope.pipeline === pipeline),
-    );
+    return this.#kills.some(({ scope }) => isOfPipeline(scope, pipeline));
+  }
+
+  /** Ids of the switches that keep a run from being taken: a pause, and for one that is to begin the kills of its pipeline. */
+  keepersOf(pipeline: string, key: string, orderKey: string | null, isNew: boolean): readonly string[] {
+    if (this.isQuiet) return NONE;
+    const kills = this.#kills.filter(({ scope }) => isNew && isOfPipeline(scope, pipeline));
+    const pause = this.isPaused(pipeline, key, orderKey) ? [this.pauseOf(pipeline)!] : [];
+    return [...kills, ...pause].map(({ id }) => id);
   }
 
   /** Does a new run of the pipeline wait on disk, rather than begin? */
@@ -190,6 +196,10 @@ export class SwitchBoard {
 }
 
 const NONE: readonly string[] = [];
+
+function isOfPipeline(scope: KillScope, pipeline: string): boolean {
+  return 'everything' in scope || ('pipeline' in scope && scope.pipeline === pipeline);
+}
 
 /**
  * | | effect, emit, read | compensation | probe |

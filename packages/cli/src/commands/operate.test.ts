@@ -25,7 +25,22 @@ const show = async (more: object): Promise<string> => {
   return (await runAgainst({ ...run, ...more }, operateCommands, argv, { cwd: tmpdir() })).text;
 };
 
+it('runs ls names the switches that hold a run, and the run that goes before it', async () => {
+  const runs = [{ ...run, state: 'accepted', heldBy: ['pause/orders'], behind: 'r0' }, run];
+  const argv = ['runs', 'ls', '--url', 'http://127.0.0.1:1'];
+  const { text } = await runAgainst({ runs }, operateCommands, argv, { cwd: tmpdir() });
+  const [header, , held, free] = text.split('\n');
+  const at = header!.indexOf('HELD BY');
+  expect([held, free].map((line) => line!.slice(at))).toEqual(['pause/orders, run r0 before it', '']);
+});
+
 describe('runs show', () => {
+  it('says of a run that stands still what keeps it', async () => {
+    const shown = await show({ state: 'accepted', heldBy: ['pause/orders'], behind: 'r0' });
+    expect(shown).toContain('held by    pause/orders\n');
+    expect(shown).toContain('behind     r0: it has the same order key, and goes before this run\n');
+  });
+
   it('says of a run without data why it has none', async () => {
     expect(await show({ isPastRetention: true })).toContain(
       'let go     payload, results and failures are no longer kept (retention; it ended 2026-10-01 09:05:00): `tenon data` says for how long they are\n',

@@ -78,7 +78,7 @@ export const operateCommands: readonly CommandSpec[] = [
             run.step ?? '',
             time(run.acceptedAtMs),
             run.owner,
-            run.heldBy?.join(', ') ?? '',
+            keptFromGoing(run).join(', '),
           ]),
         ),
       );
@@ -389,6 +389,11 @@ function stateWords(run: RunDetail, parked: DeadLetter | undefined, keeping: Run
     : `failed, parked in the queue ${parked.queue}: ${resume}, or ${cancelCommand(run.runId)}`;
 }
 
+/** Switches, and the run that goes before it by its order key. */
+function keptFromGoing({ heldBy = [], behind }: RunSummary): readonly string[] {
+  return behind === undefined ? heldBy : [...heldBy, `run ${behind} before it`];
+}
+
 function runWords(run: RunDetail, parked: DeadLetter | undefined, keeping: RunDetail | undefined): string {
   const lines = [
     `run        ${run.runId}`,
@@ -413,6 +418,7 @@ function runWords(run: RunDetail, parked: DeadLetter | undefined, keeping: RunDe
       `let go     payload, results and failures are no longer kept (retention; it ended ${time(run.updatedAtMs)}): \`tenon data\` says for how long they are`,
     );
   if (run.heldBy) lines.push(`held by    ${run.heldBy.join(', ')}`);
+  if (run.behind) lines.push(`behind     ${run.behind}: it has the same order key, and goes before this run`);
   if (run.failure)
     lines.push(
       `failed at  ${run.failure.step}: ${run.failure.class}, ${run.failure.message} (${run.failure.code})`,

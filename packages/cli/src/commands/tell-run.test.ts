@@ -187,6 +187,12 @@ describe('of a step that was undone by hand it is said', () => {
   });
 });
 
+it('says of a resumed run that another goes before it by its order key', async () => {
+  expect((await told('dead-letters resume', [{ state: 'running', behind: 'r2' }])).text).toBe(
+    'resumed; it goes on once run r2 lets it, which has the same order key: `tenon runs show r2`\n',
+  );
+});
+
 it('says of a resumed run that failed again for its child, which is cancelled, that it can only do so', async () => {
   const failure = {
     step: 'bill',

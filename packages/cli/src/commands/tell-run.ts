@@ -173,7 +173,7 @@ function resumedWords(
   before: RunDetail | undefined,
   keeping: RunDetail | undefined,
 ): string {
-  const { runId, state, failure, heldBy = [] } = run;
+  const { runId, state, failure, heldBy = [], behind } = run;
   const more = showCommand(runId);
   const at = placeOf(run);
   const told = failure === undefined ? before : run;
@@ -181,6 +181,8 @@ function resumedWords(
   const advice =
     lost !== undefined ? `\n${lost}` : told?.failure?.code === 'CHECK_NOT_MET' ? `\n${checkWords(told)}` : '';
   if (heldBy.length > 0) return `${done}; it is held by ${heldBy.join(', ')}`;
+  if (behind !== undefined)
+    return `${done}; it goes on once run ${behind} lets it, which has the same order key: ${showCommand(behind)}`;
   if (keeping !== undefined) return `${done}; its undoing waits${at} for ${keepingWords(keeping)}`;
   switch (state) {
     case 'succeeded':

@@ -32,8 +32,10 @@ export interface RunSummary {
   readonly updatedAtMs: number;
   readonly owner: string;
   readonly correlationId: string;
-  /** Ids of the switches that hold it; `maintenance/<connection>` in a maintenance window. */
+  /** Ids of the switches that hold it, or keep it from being taken; `maintenance/<connection>` in a maintenance window. */
   readonly heldBy?: readonly string[];
+  /** The run of the same order key that goes before it, while it waits for its turn. */
+  readonly behind?: string;
 }
 
 export interface RunDetail extends RunSummary {

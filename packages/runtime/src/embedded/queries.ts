@@ -23,6 +23,7 @@ import { entriesOf } from './ledger-rows.ts';
 import { isOneOf } from './names.ts';
 import { redacted } from './redact.ts';
 import type { JournalRow, OpeningRow, RunRow } from './run-row.ts';
+import { Standing } from './standing.ts';
 import type { Statements } from './statements.ts';
 import { stepRecords } from './step-records.ts';
 import type { StoredRows, StoredRun } from './stored-rows.ts';
@@ -77,11 +78,15 @@ export class Queries {
     if (filter.state !== undefined && filter.state !== 'succeeded') conditions.push(`state <> 'succeeded'`);
     const where = conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : '';
     const limit = Math.min(filter.limit ?? LIMIT_DEFAULT, LIMIT_MAX);
+    const standing = new Standing(this.#stored);
     return this.#rows<StoredRun>(
       `SELECT * FROM runs ${where} ORDER BY seq DESC LIMIT ?`,
       ...values,
       limit,
-    ).map((row) => summaryOf(this.#stored.named(row)));
+    ).map((row) => {
+      const named = this.#stored.named(row);
+      return { ...summaryOf(named), ...standing.of(named, row.order_key) };
+    });
   }
 
   #isRare(state: RunState | undefined): boolean {
@@ -98,6 +103,7 @@ export class Queries {
     const { payload: input, headers } = eventParts(this.#stored.shownPayload(row.event_seq));
     return {
       ...summaryOf(row),
+      ...new Standing(this.#stored).of(row, row.stored_order_key),
       contracts: plan.contracts,
       input: redacted(input, inputPointers(plan, row)),
       ...(headers !== undefined && { headers: redactedHeaders(headers, plan, row) }),

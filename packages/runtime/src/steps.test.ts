@@ -284,6 +284,38 @@ describe('failure', () => {
     expect(bench.runtime.deadLetters()).toMatchObject([{ settled: 'forward', step: 'put' }]);
   });
 
+  test('forward: what is owed of the failed step is nobody’s any more once the run is undone', async () => {
+    const because = 'a sent mail stays sent';
+    const forward = { task: 'send the correction', owner: 'support', withinMs: 1 };
+    const mail = call('mail', 'acme.send', { irreversible: { because, forward } });
+    const consent = step('approve', 'consent', {
+      by: 'finance',
+      withinMs: 3_600_000,
+      onExpiry: 'reject',
+      show: literal(null),
+    });
+    const steps = [mail, call('put', 'acme.put'), consent];
+    bench = await openBench(planFor({ onFailure: 'forward', steps }));
+    bench.target.script = { put: [{ fail: refused }] };
+    const owed = () => bench.runtime.forwardFixes().map(({ runId, stepId }) => [runId, stepId]);
+    const parked = await bench.order({ id: 'a' });
+    await bench.runtime.idle();
+    expect(owed()).toEqual([
+      [parked, 'mail'],
+      [parked, 'put'],
+    ]);
+    const waiting = await bench.order({ id: 'b' });
+    await bench.runtime.idle();
+    for (const runId of [parked, waiting]) await bench.runtime.cancel(runId, 'ana', 'no longer wanted');
+    await bench.runtime.idle();
+    await bench.crash();
+    expect([parked, waiting].map(bench.state)).toEqual(['cancelled', 'cancelled']);
+    expect(owed()).toEqual([
+      [parked, 'mail'],
+      [waiting, 'mail'],
+    ]);
+  });
+
   test('compensate: opens the forward fix of an irreversible step on the way back', async () => {
     const mail = call('mail', 'acme.send', {
       irreversible: {

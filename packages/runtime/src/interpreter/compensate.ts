@@ -16,7 +16,7 @@ import {
   type Stop,
   scopeOf,
 } from './interpret.ts';
-import { deadLetter, forwardFixes } from './openings.ts';
+import { deadLetter, irreversibleFixes } from './openings.ts';
 import type { Version } from './tries.ts';
 
 /**
@@ -26,7 +26,8 @@ import type { Version } from './tries.ts';
 export async function compensate(progress: Progress, stop: Stop): Promise<RunEnd> {
   const { ctx } = progress;
   ctx.enter('compensating');
-  const fixes = forwardFixes(progress, stop);
+  // The failed step is nobody's work any more: a run that is undone is not gone on with.
+  const fixes = irreversibleFixes(progress.confirmed, ctx.now());
   await ctx.step('/compensating', () => ({
     value: null,
     facts: [

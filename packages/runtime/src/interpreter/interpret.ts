@@ -260,8 +260,7 @@ async function hold(progress: Progress, stop: Stop, round: number): Promise<Canc
 async function openForwardFixes(progress: Progress, stop: Stop, key: string): Promise<void> {
   const openings = forwardFixes(progress, stop);
   const facts = openings.map(forwardFact);
-  if (openings.length > 0)
-    await progress.ctx.step(`${key}/forward`, () => ({ value: null, facts, openings }));
+  await progress.ctx.step(`${key}/forward`, () => ({ value: null, facts, openings }));
 }
 
 export function forwardFact(opening: Opening): Fact {

@@ -38,20 +38,18 @@ function queueOf(stop: Stop): DeadLetter['queue'] {
 
 const RETRYABLE: ReadonlySet<FailureClass> = new Set(['timeout', 'transient', 'rateLimited', 'stale']);
 
-/** Owned work for what cannot be undone: each irreversible effect done so far, and (going forward) the failed step. */
+/** Owned work of a run that is parked going forward: what was declared of each irreversible effect done so far, and the failed step. */
 export function forwardFixes(progress: Progress, stop: Stop): readonly Opening[] {
   const now = progress.ctx.now();
-  const { owner, onFailure } = progress.loaded.plan;
-  const openings = [...irreversibleFixes(progress.confirmed, now)];
-  if (onFailure === 'forward')
-    openings.push(
-      fix(stop.step, owner.team, {
-        task: `complete the step ${stop.step}, then resume the run`,
-        because: stop.failure.message,
-        dueAtMs: now + owner.recoverMs,
-      }),
-    );
-  return openings;
+  const { owner } = progress.loaded.plan;
+  return [
+    ...irreversibleFixes(progress.confirmed, now),
+    fix(stop.step, owner.team, {
+      task: `complete the step ${stop.step}, then resume the run`,
+      because: stop.failure.message,
+      dueAtMs: now + owner.recoverMs,
+    }),
+  ];
 }
 
 /** What was declared to be done where an effect that cannot be undone is not wanted any more. */

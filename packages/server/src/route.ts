@@ -32,9 +32,22 @@ export const reason: JsonSchema = { type: 'string', minLength: 1, maxLength: 100
 
 export function acted(result: ActionResult): Answer {
   if (result.ok) return 'done';
-  const title = FOR_GOOD.has(result.code) ? 'Not possible any more' : 'Not possible now';
-  return { problem: { status: 409, code: result.code, title, detail: result.message } };
+  const { code, message: detail } = result;
+  return { problem: { status: 409, code, title: titleOf(code), detail } };
 }
+
+function titleOf(code: string): string {
+  if (ABSENT.has(code)) return 'Not found';
+  return FOR_GOOD.has(code) ? 'Not possible any more' : 'Not possible now';
+}
+
+/** What is named is not there. */
+const ABSENT: ReadonlySet<string> = new Set([
+  'RUN_NOT_FOUND',
+  'REPLAY_UNKNOWN',
+  'REPAIR_UNKNOWN',
+  'RECONCILIATION_UNKNOWN',
+] satisfies RuntimeCode[]);
 
 /** What stays refused, however long one waits. */
 const FOR_GOOD: ReadonlySet<string> = new Set([

@@ -423,18 +423,16 @@ describe('operations', () => {
     ]);
   });
 
-  it('does not say of what is never possible again that it is not now', async () => {
+  it('says that something is not possible now of what may be later alone', async () => {
+    const codes: Record<string, string> = { r1: 'RUN_ENDED', r2: 'RUN_IN_DOUBT', r3: 'RUN_NOT_FOUND' };
     const url = await start({
-      cancel: async (runId) => ({
-        ok: false,
-        code: runId === 'r1' ? 'RUN_ENDED' : 'RUN_IN_DOUBT',
-        message: 'no',
-      }),
+      cancel: async (runId) => ({ ok: false, code: codes[runId]!, message: 'no' }),
     });
     const cancelled = async (runId: string) =>
       (await call(url, 'ada-token', `/v1/runs/${runId}/cancel`, { reason: 'mistake' })).json();
     expect(await cancelled('r1')).toMatchObject({ title: 'Not possible any more' });
     expect(await cancelled('r2')).toMatchObject({ title: 'Not possible now' });
+    expect(await cancelled('r3')).toMatchObject({ title: 'Not found' });
   });
 
   it('shows no stack when a handler fails', async () => {

@@ -22,7 +22,25 @@ it.each([
     'a failed run is kept',
     { ...NOTHING, kept: [run('failed')] },
     exit.partlyDone,
-    'resume or cancel it first',
+    'resume or cancel it first: `tenon dead-letters resume r-1 --reason …` or `tenon runs cancel r-1 --reason …`',
+  ],
+  [
+    'a run that waits is kept',
+    { ...NOTHING, kept: [run('waiting')] },
+    exit.partlyDone,
+    'kept: has not ended; let it end, or `tenon runs cancel r-1 --reason …`',
+  ],
+  [
+    'a run in doubt, which cannot be cancelled, is kept',
+    { ...NOTHING, kept: [run('inDoubt')] },
+    exit.partlyDone,
+    'kept: has not ended, and is in doubt: `tenon in-doubt`',
+  ],
+  [
+    'a run that is being undone, which cannot be cancelled, is kept',
+    { ...NOTHING, kept: [run('compensating')] },
+    exit.partlyDone,
+    'kept: has not ended, and is being undone: `tenon runs show r-1`',
   ],
   [
     'a run is kept for the one above it',

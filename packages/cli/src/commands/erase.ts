@@ -4,6 +4,7 @@ import { exit } from '../exit.ts';
 import { plural } from '../render/index.ts';
 import { renderTable } from '../table.ts';
 import { needReason, reason, remote, withClient } from './operate.ts';
+import { cancelCommand, resumeCommand, showCommand } from './run-words.ts';
 
 export const eraseCommand: CommandSpec = {
   name: 'erase',
@@ -39,7 +40,7 @@ export const eraseCommand: CommandSpec = {
             run.state,
             report.applied ? 'erased' : 'would go',
           ]),
-          ...report.kept.map((run) => [run.runId, run.pipeline, run.state, keptBecause(run.state)]),
+          ...report.kept.map((run) => [run.runId, run.pipeline, run.state, keptBecause(run)]),
         ],
       ),
     );
@@ -56,9 +57,21 @@ export const eraseCommand: CommandSpec = {
   }),
 };
 
-function keptBecause(state: string): string {
-  if (state === 'failed') return 'kept: may be resumed; resume or cancel it first';
-  return ENDED.has(state) ? 'kept: a run above it has not ended' : 'kept: has not ended';
+function keptBecause({ runId, state }: ErasureReport['kept'][number]): string {
+  switch (state) {
+    case 'succeeded':
+    case 'compensated':
+    case 'cancelled':
+      return 'kept: a run above it has not ended';
+    case 'failed':
+      return `kept: may be resumed; resume or cancel it first: ${resumeCommand(runId)} or ${cancelCommand(runId)}`;
+    case 'inDoubt':
+      return 'kept: has not ended, and is in doubt: `tenon in-doubt`';
+    case 'compensating':
+      return `kept: has not ended, and is being undone: ${showCommand(runId)}`;
+    case 'accepted':
+    case 'running':
+    case 'waiting':
+      return `kept: has not ended; let it end, or ${cancelCommand(runId)}`;
+  }
 }
-
-const ENDED: ReadonlySet<string> = new Set(['succeeded', 'compensated', 'cancelled']);

@@ -136,6 +136,7 @@ export class CheckpointKeeper {
           },
           key,
         );
+        cutHalfWritten(file);
         append(file, note);
         this.#last = onlyNote(note);
         this.#setBack = undefined;
@@ -209,7 +210,7 @@ function* lastCheckpoints(
     if (note.ok && isSigned(note.checkpoint, keys)) yield note.checkpoint;
 }
 
-/** What a crash left half written behind the last one. */
+/** What a crash, or a disk that was full for a while, left half written behind the last one. */
 function cutHalfWritten(file: string): void {
   const { bytes, end, from } = tailOf(file);
   if (bytes.subarray(end).toString('utf8').trim() !== '') truncate(file, from + end);
@@ -228,9 +229,11 @@ function tailOf(file: string): Tail {
   const { size } = statSync(file);
   const from = Math.max(0, size - TAIL_BYTES);
   const bytes = readRange(file, from, size - from);
+  // Whole lines: a signature that was cut short ends nothing.
+  const lines = bytes.subarray(0, bytes.lastIndexOf('\n') + 1);
   // A signature's line is the end of a note; the dash is three bytes.
-  const signature = bytes.lastIndexOf('\n— ');
-  const end = signature === -1 ? 0 : bytes.indexOf('\n', signature + 1) + 1;
+  const signature = lines.lastIndexOf('\n— ');
+  const end = signature === -1 ? 0 : lines.indexOf('\n', signature + 1) + 1;
   return { bytes, from, end };
 }
 

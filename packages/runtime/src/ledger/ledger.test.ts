@@ -142,12 +142,17 @@ describe('checkpoints', () => {
     expect(taken).toHaveLength(1);
   });
 
-  test('that a crash left half written are cut off, and the chain goes on', async () => {
+  test.each([
+    ['in its text', 'test.example/ledger\n99\nAAAA', true],
+    ['in its signature', 'test.example/ledger\n99\nAAAA\n\n— test.example/ledger AAAA', true],
+    ['while the process goes on', 'test.example/ledger\n99\nAAAA\n\n— test.example/ledger AAAA', false],
+  ])('that were left half written are cut off, and the chain goes on: %s', async (_, half, isRestarted) => {
     await openSigning();
     await bench.order({ id: 'a' });
     await bench.runtime.stop();
-    appendFileSync(checkpointFile(bench), 'test.example/ledger\n99\nAAAA');
-    await bench.restart();
+    if (!isRestarted) await bench.restart();
+    appendFileSync(checkpointFile(bench), half);
+    if (isRestarted) await bench.restart();
     await bench.order({ id: 'b' });
     await bench.runtime.stop();
     const reader = openLedger(bench.file);

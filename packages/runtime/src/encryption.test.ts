@@ -218,8 +218,8 @@ test.each([
     meddle(`UPDATE journal SET value = ${changed} WHERE run_seq = ${at(damaged)} AND key = 'one#1';
     UPDATE journal SET value = (SELECT value FROM journal WHERE run_seq = ${at(sound)} AND key = 'one#1') WHERE run_seq = ${at(swapped)} AND key = 'one#1'`);
     expect(problemsOf(bench)).toEqual([
-      expect.stringContaining('STORED_VALUE_DAMAGED: journal of run no. 1, one#1'),
-      expect.stringContaining('STORED_VALUE_DAMAGED: journal of run no. 2, one#1'),
+      expect.stringContaining(`STORED_VALUE_DAMAGED: journal of run ${damaged}, one#1`),
+      expect.stringContaining(`STORED_VALUE_DAMAGED: journal of run ${swapped}, one#1`),
     ]);
     await bench.restart();
     for (const runId of [damaged, swapped, sound]) await approve(runId);
@@ -231,7 +231,7 @@ test.each([
       owner: 'sales',
       failure: {
         code: 'STORED_VALUE_DAMAGED',
-        message: expect.stringContaining('journal of run no. 1, one#1'),
+        message: expect.stringContaining(`journal of run ${damaged}, one#1`),
       },
     });
     expect(bench.target.doubled).toEqual([]);
@@ -286,9 +286,25 @@ test('a damaged version is named by the check', async () => {
   bench.checkpoints = {};
   bench.encryption = keysNamed('k1');
   await bench.restart();
-  await order('a', { n: 1 });
+  const runId = await order('a', { n: 1 });
   await bench.runtime.stop();
   expect(problemsOf(bench)).toEqual([]);
   meddle("UPDATE newest SET version = x'01'");
-  expect(problemsOf(bench)).toEqual([expect.stringMatching(/^STORED_VALUE_DAMAGED: newest 1: /)]);
+  expect(problemsOf(bench)).toEqual([
+    expect.stringContaining(`STORED_VALUE_DAMAGED: newest of run ${runId}: `),
+  ]);
+  meddle(`UPDATE events SET payload = x'01'; UPDATE runs SET failure = x'01'`);
+  expect(problemsOf(bench)).toEqual([
+    expect.stringContaining(`event of run ${runId}: `),
+    expect.stringContaining(`failure of run ${runId}: `),
+    expect.stringContaining(`newest of run ${runId}: `),
+  ]);
+  // What no run is found for.
+  meddle('DELETE FROM runs');
+  expect(problemsOf(bench)).toEqual(
+    expect.arrayContaining([
+      expect.stringContaining('event no. 1: '),
+      expect.stringContaining('newest of run no. 1: '),
+    ]),
+  );
 });

@@ -102,7 +102,9 @@ export function birthWrites(link: ChildLink, child: RunRow, atMs: number, value:
  */
 export function wordWrites(link: ChildLink, childSeq: number, now: number, end: ChildEnd): Write[] {
   if (!canBeTold(link))
-    throw new UnreadableValue('STORED_VALUE_DAMAGED', `journal/${link.parentSeq}/${firstRowOf(link.key)}`);
+    throw new UnreadableValue('STORED_VALUE_DAMAGED', `journal/${link.parentSeq}/${firstRowOf(link.key)}`, {
+      ofRun: () => link.parentRunId,
+    });
   const nth = link.told++;
   return [
     ['putJournal', link.parentSeq, wordKey(link.key, nth), now, JSON.stringify(end)],

@@ -10,6 +10,7 @@ import { behindMark, openReader } from './database.ts';
 import { type Names, readersNames } from './names.ts';
 import { protectionOf } from './protection.ts';
 import { Queries } from './queries.ts';
+import { runIds } from './run-ids.ts';
 import { isMarkedEncrypted } from './seal-older.ts';
 import { secretUsers } from './secret-book.ts';
 import { Statements } from './statements.ts';
@@ -24,7 +25,7 @@ export function openLedger(file: string, encryption?: EncryptionOptions): Ledger
   const db = openReader(file);
   const read = new Statements(db);
   const keys = encryption && new DataKeys(file, encryption);
-  const codec = new ValueCodec(keys);
+  const codec = new ValueCodec(keys, runIds(read));
   const names = readersNames(read, keys);
   const queries = new Queries(read, new StoredRows(read, codec, names));
   const locked = (): RuntimeError | undefined =>

@@ -23,6 +23,7 @@ import { Queries } from './queries.ts';
 import { recheck } from './recheck.ts';
 import { Replays } from './replays.ts';
 import { keepRetention } from './retention.ts';
+import { runIds } from './run-ids.ts';
 import { isMarkedEncrypted, markEncrypted, olderLeft } from './seal-older.ts';
 import { secretUsers } from './secret-book.ts';
 import { Statements, type Write } from './statements.ts';
@@ -70,7 +71,7 @@ export async function openRuntimeWith(
       markPlaces(new Statements(db));
     }
     const reader = openReader(options.file);
-    const codec = new ValueCodec(keys);
+    const codec = new ValueCodec(keys, runIds(new Statements(reader)));
     engine = new EmbeddedEngine(options, reader, committer, (rows) => keeper?.stored(rows), codec, names);
     // Asked first, so that the tree of a file from before there was one is complete.
     const { checkpoints } = options;

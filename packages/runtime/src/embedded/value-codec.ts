@@ -4,6 +4,7 @@ import type { Json } from '@tenon/model';
 import { hex32 } from '../hex32.ts';
 import { RuntimeError } from '../runtime-error.ts';
 import type { DataKeys } from './data-keys.ts';
+import type { RunIds } from './run-ids.ts';
 
 /** Where a value lies: its table, and what names its row. Bound into it, so that a value is good in its row only. */
 export type Place = `${
@@ -25,8 +26,8 @@ export type Place = `${
 export class UnreadableValue extends RuntimeError {
   readonly place: Place;
 
-  constructor(code: 'STORED_VALUE_DAMAGED' | 'STORED_VALUE_ERASED' | 'STORED_VALUE_LOCKED', place: Place) {
-    super(code, `${shown(place)}: ${SAID[code]}`);
+  constructor(code: keyof typeof SAID, place: Place, ids?: Partial<RunIds>) {
+    super(code, `${shown(place, ids)}: ${SAID[code]}`);
     this.place = place;
   }
 }
@@ -53,12 +54,14 @@ const CHECKED_AT = 9;
  */
 export class ValueCodec {
   readonly #keys: Pick<DataKeys, 'get' | 'forget'> | undefined;
+  readonly #ids: RunIds | undefined;
   readonly #nonces = Buffer.alloc(NONCE_BYTES * 1024);
   #nonceAt = this.#nonces.length;
 
-  /** Without keys what is encrypted stays closed, and what is stored is only checked. */
-  constructor(keys: Pick<DataKeys, 'get' | 'forget'> | undefined) {
+  /** Without keys what is encrypted stays closed, and what is stored is only checked. `ids`: for what is said of a value. */
+  constructor(keys: Pick<DataKeys, 'get' | 'forget'> | undefined, ids?: RunIds) {
     this.#keys = keys;
+    this.#ids = ids;
   }
 
   /** `key`: number and data key; without, the text gets a checksum. */
@@ -88,16 +91,16 @@ export class ValueCodec {
       if (!stored.startsWith(CHECKED)) return stored;
       const text = stored.slice(CHECKED_AT);
       if (stored.slice(1, CHECKED_AT) !== checksum(text, place))
-        throw new UnreadableValue('STORED_VALUE_DAMAGED', place);
+        throw this.#unreadable('STORED_VALUE_DAMAGED', place);
       return text;
     }
     if (!(stored instanceof Uint8Array) || stored.length < TEXT_AT + TAG_BYTES || stored[0] !== FORMAT)
-      throw new UnreadableValue('STORED_VALUE_DAMAGED', place);
-    if (this.#keys === undefined) throw new UnreadableValue('STORED_VALUE_LOCKED', place);
+      throw this.#unreadable('STORED_VALUE_DAMAGED', place);
+    if (this.#keys === undefined) throw this.#unreadable('STORED_VALUE_LOCKED', place);
     const bytes = Buffer.from(stored.buffer, stored.byteOffset, stored.length);
     const key = this.#keys.get(bytes.readUIntBE(1, 6));
-    if (key === 'destroyed') throw new UnreadableValue('STORED_VALUE_ERASED', place);
-    if (key === 'absent') throw new UnreadableValue('STORED_VALUE_LOCKED', place);
+    if (key === 'destroyed') throw this.#unreadable('STORED_VALUE_ERASED', place);
+    if (key === 'absent') throw this.#unreadable('STORED_VALUE_LOCKED', place);
     const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(NONCE_AT, TEXT_AT), {
       authTagLength: TAG_BYTES,
     });
@@ -106,7 +109,7 @@ export class ValueCodec {
     try {
       return decipher.update(bytes.subarray(TEXT_AT, -TAG_BYTES), undefined, 'utf8') + decipher.final('utf8');
     } catch {
-      throw new UnreadableValue('STORED_VALUE_DAMAGED', place);
+      throw this.#unreadable('STORED_VALUE_DAMAGED', place);
     }
   }
 
@@ -122,7 +125,7 @@ export class ValueCodec {
     try {
       return JSON.parse(text);
     } catch {
-      throw new UnreadableValue('STORED_VALUE_DAMAGED', place);
+      throw this.#unreadable('STORED_VALUE_DAMAGED', place);
     }
   }
 
@@ -139,6 +142,10 @@ export class ValueCodec {
   /** Keys were destroyed elsewhere. */
   forget(): void {
     this.#keys?.forget();
+  }
+
+  #unreadable(code: keyof typeof SAID, place: Place): UnreadableValue {
+    return new UnreadableValue(code, place, this.#ids);
   }
 
   /** Twelve random bytes; asking the system for each would cost as much as the encryption. */
@@ -161,12 +168,27 @@ function checksum(text: string, place: Place): string {
   return hex32(crc32(text, crc32(place)));
 }
 
-/** Keys of items may name somebody; a place ends in messages. */
-function shown(place: Place): string {
+/** As people are told it: by the id of the run, and without the keys of items, which may name somebody. */
+function shown(place: Place, ids: Partial<RunIds> = {}): string {
   const slash = place.indexOf('/');
   const [table, row] = [place.slice(0, slash), place.slice(slash + 1)];
-  // What names another row may have slashes of its own.
-  if (table !== 'journal' && table !== 'openings') return `${table} ${row}`;
   const end = row.indexOf('/');
-  return `${table} of run no. ${row.slice(0, end)}, ${row.slice(end + 1).replaceAll(/\[[^\]]*\]/g, '[]')}`;
+  // What names another row may have slashes of its own.
+  const [seq, rest] = end < 0 ? [Number(row), ''] : [Number(row.slice(0, end)), row.slice(end + 1)];
+  const run = (): string => ids.ofRun?.(seq) ?? `no. ${seq}`;
+  switch (table) {
+    case 'journal':
+    case 'openings':
+      return `${table} of run ${run()}, ${rest.replaceAll(/\[[^\]]*\]/g, '[]')}`;
+    case 'runs':
+      return `${rest} of run ${run()}`;
+    case 'newest':
+      return `newest of run ${run()}`;
+    case 'events': {
+      const runId = ids.ofEvent?.(seq);
+      return runId === undefined ? `event no. ${seq}` : `event of run ${runId}`;
+    }
+    default:
+      return `${table} ${row}`;
+  }
 }

@@ -88,6 +88,24 @@ describe('a lost answer', () => {
     expect(bench.state(runId)).toBe('failed');
   });
 
+  test.each([
+    ['is adopted where the probe finds it', { loseAnswer: true }, 'succeeded', undefined],
+    ['has failed where it does not', { fail: lost }, 'failed', { status: 422 }],
+  ] as const)('what a target refuses to repeat is asked about: it %s', async (_, first, state, why) => {
+    bench = await openBench(
+      planFor({ onFailure: 'hold', steps: [call('invoice', 'acme.create', { probe })] }),
+    );
+    // It judges a request before it looks the key up.
+    bench.target.script = { create: [first, { fail: refused }] };
+    const runId = await bench.order({ id: 'a' });
+    await bench.pass(10_000);
+    expect([bench.target.count('create'), bench.target.count('find')]).toEqual([2, 1]);
+    const run = bench.runtime.run(runId)!;
+    expect(run.state).toBe(state);
+    if (why === undefined) expect(run.steps[0]).toMatchObject({ state, result: { id: 'create-1' } });
+    else expect(run.failure).toMatchObject(why);
+  });
+
   test('a conflict after a lost answer settles nothing: the first request may still be worked on', async () => {
     bench = await openBench(planFor({ steps: [call('invoice', 'acme.create')] }));
     const busy = {

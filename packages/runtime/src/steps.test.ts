@@ -332,6 +332,26 @@ describe('failure', () => {
     expect(bench.runtime.trace({ runId }).filter(({ kind }) => kind === 'forwardFix')).toHaveLength(1);
   });
 
+  test('opens it for one in doubt too that a person gives up: it may have happened', async () => {
+    const mail = call('mail', 'acme.send', {
+      irreversible: {
+        because: 'a sent mail stays sent',
+        forward: { task: 'send the correction', owner: 'support', withinMs: 1 },
+      },
+    });
+    bench = await openBench(planFor({ steps: [undoable('one'), mail] }));
+    bench.target.script = { send: [{ loseAnswer: true }] };
+    const runId = await bench.order({ id: 'a' });
+    await bench.runtime.idle();
+    await bench.runtime.settle(runId, 'mail', 'compensate', 'ana', 'not wanted any more');
+    await bench.crash();
+    await bench.runtime.idle();
+    expect([bench.state(runId), bench.target.count('remove')]).toEqual(['compensated', 1]);
+    expect(bench.runtime.forwardFixes()).toMatchObject([
+      { stepId: 'mail', task: 'send the correction', owner: 'support' },
+    ]);
+  });
+
   test('hold: the run resumes at the failed step, and repeats nothing', async () => {
     bench = await openBench(
       planFor({ onFailure: 'hold', steps: [undoable('one'), call('put', 'acme.put'), undoable('two')] }),

@@ -57,10 +57,11 @@ export async function callStep(
     else confirm(progress, step, operation, end.nth);
     return { as: 'done', value: end.value };
   }
-  if (end.givenUp?.happened !== undefined) {
-    progress.steps[step.id] = end.givenUp.happened;
-    confirm(progress, step, operation, end.givenUp.nth);
-  }
+  const { happened, nth } = end.givenUp ?? {};
+  if (happened !== undefined) progress.steps[step.id] = happened;
+  // Whether it happened or not, what cannot be undone is owed what was declared for that.
+  const isOwed = end.givenUp !== undefined && step.irreversible !== undefined;
+  if (happened !== undefined || isOwed) confirm(progress, step, operation, nth);
   return {
     as: 'failed',
     failure: end.failure,

@@ -71,6 +71,10 @@ describe('the judgement of a failed attempt', () => {
     const isGuarded = mode === 'none' || mode === 'checkFirst';
     return isRead(attempt) || !isGuarded || !isLost(attempt) || judge(attempt).outcome === 'unknown';
   });
+  holds('lets nothing but its probe settle an earlier attempt that may have had its effect', (attempt) => {
+    const mayHave = attempt.unclearBefore && !isRead(attempt);
+    return !mayHave || !attempt.hasProbe || judge(attempt).outcome !== 'failed';
+  });
   holds(
     'leaves a read never in doubt',
     (attempt) => !isRead(attempt) || judge(attempt).outcome !== 'unknown',

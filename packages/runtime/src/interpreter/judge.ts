@@ -37,7 +37,8 @@ export function judge(attempt: FailedAttempt): Judgement {
   if (failure.class === 'duplicate' && hasProbe && !isRead) return { outcome: 'unknown' };
 
   const unclear =
-    !isRead && (fate === 'unclear' || (attempt.unclearBefore && !settlesEarlier(failure, idempotency)));
+    !isRead &&
+    (fate === 'unclear' || (attempt.unclearBefore && !settlesEarlier(failure, idempotency, hasProbe)));
   const nextAtMs = nextAttemptAt(attempt);
   const arrivesAtMs = (nextAtMs ?? 0) + attempt.timeoutMs;
   const harmless = isRead || repeatIsHarmless(idempotency, arrivesAtMs - attempt.firstSentAtMs);
@@ -95,10 +96,11 @@ const UNSURE: ReadonlySet<FailureClass> = new Set(['transient', 'timeout', 'unkn
 
 /**
  * Does this answer also settle earlier, unclear attempts? With a key that the target honours, a refusal of the same
- * key proves that none of them happened; without one it says nothing of them.
+ * key proves that none of them happened; without one it says nothing of them. Where a probe can tell it is asked instead: a target
+ * may judge a request before it looks its key up, and refuse the repeat of what it has done.
  */
-function settlesEarlier(failure: Failure, idempotency: Idempotency): boolean {
-  if (idempotency.mode !== 'header' || failure.delivery !== 'answered') return false;
+function settlesEarlier(failure: Failure, idempotency: Idempotency, hasProbe: boolean): boolean {
+  if (hasProbe || idempotency.mode !== 'header' || failure.delivery !== 'answered') return false;
   return SETTLING.has(failure.class);
 }
 

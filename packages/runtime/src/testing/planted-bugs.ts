@@ -220,8 +220,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     'a doubtful effect that happened is not undone',
     'interpreter/call-step.ts',
-    'if (end.givenUp?.happened !== undefined) {',
-    'if (1 > 2) {',
+    'if (happened !== undefined || isOwed) confirm(progress, step, operation, nth);',
+    '',
   ),
   bug('compensation goes forward', undoing, 'effects.toReversed()', 'effects'),
   bug(

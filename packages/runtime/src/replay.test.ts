@@ -45,6 +45,32 @@ describe('a dry run', () => {
     expect(bench.target.calls).toHaveLength(before);
   });
 
+  test.each([
+    ['a step of its own', run],
+    [
+      'a branch',
+      (id: string, plan: Parameters<typeof run>[1]) =>
+        step('parallel', 'both', { branches: [{ name: 'left', steps: [run(id, plan)] }] }),
+    ],
+  ])('refuses what can only fail again, as the child of %s is cancelled since', async (_, sub) => {
+    const child = childPlan({ onFailure: 'hold', steps: [undoable('one'), call('put', 'acme.put')] });
+    bench = await openBench(child, planFor({ onFailure: 'hold', steps: [sub('sub', child)] }));
+    bench.target.script = { put: [{ fail: refused }] };
+    const runId = await bench.order({ id: 'a' });
+    await bench.runtime.idle();
+    expect((await dryRun({ runId })).runs).toMatchObject([{ effectsToSend: ['sub › put'], goesOn: true }]);
+    const { runId: below } = bench.runtime.runs({ pipeline: 'child' })[0]!;
+    await bench.runtime.cancel(below, 'ana', 'no longer wanted');
+    await bench.runtime.idle();
+    expect((await dryRun({ runId })).runs).toMatchObject([
+      {
+        effectsToSend: [],
+        goesOn: false,
+        refused: `failed: it can only fail at sub again, as the run ${below} is cancelled; cancel it, and have its event sent again under a new business key`,
+      },
+    ]);
+  });
+
   test('refuses what was undone, with the reason', async () => {
     bench = await openBench(planFor({ steps: [undoable('one'), call('put', 'acme.put')] }));
     bench.target.script = { put: [{ fail: refused }] };

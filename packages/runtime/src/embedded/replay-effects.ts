@@ -31,6 +31,9 @@ export function effectsReader(queries: Queries): (run: RunRow) => Effects {
     const why = notReplayable[run.state];
     if (why !== undefined)
       return { effectsSkipped: [], effectsToSend: [], goesOn: false, refused: `${run.state}: ${why}` };
+    const lost = lostChildOf(run, queries);
+    if (lost !== undefined)
+      return { effectsSkipped: [], effectsToSend: [], goesOn: false, refused: `${run.state}: ${lost}` };
     const plan = queries.planOf(run);
     const journal = queries.journalOf(run.seq);
     const begun = placedSteps(plan.steps, journal);
@@ -83,6 +86,19 @@ export function effectsReader(queries: Queries): (run: RunRow) => Effects {
     ofPlans.set(hash, effects);
     return effects;
   }
+}
+
+/** Why a run that is parked at a step with a child can only fail there again: what that was to give is gone. */
+function lostChildOf(run: RunRow, queries: Queries): string | undefined {
+  if (run.state !== 'failed') return undefined;
+  const lost = queries.childrenOf(run.seq).find(
+    ({ state, run_id: runId, parent_step: step }) =>
+      // A list or a branch names in its failure the run that it failed for.
+      (state === 'cancelled' || state === 'compensated') &&
+      (step === run.step || run.failure?.includes(runId)),
+  );
+  if (lost === undefined) return undefined;
+  return `it can only fail at ${lost.parent_step} again, as the run ${lost.run_id} is ${lost.state}; cancel it, and have its event sent again under a new business key`;
 }
 
 function isEffect({ operations }: Plan, step: PlanStep): boolean {

@@ -19,7 +19,7 @@ const options = {
   'accept-set-back': {
     type: 'string',
     value: '<reason>',
-    help: 'start although the ledger is not what its last checkpoint says (a restored backup); the reason is signed',
+    help: 'start although the ledger is behind what was stored, or not what its last checkpoint says (a restored backup); the reason is signed',
   },
 } as const;
 

@@ -8,7 +8,7 @@ import type { AcceptResult, IncomingEvent, Runtime, RuntimeOptions } from '../ru
 import { backupTo } from './backup.ts';
 import { CommitFailed, type Committer } from './commit-queue.ts';
 import { DataKeys, proveKeys } from './data-keys.ts';
-import { openDatabase, openReader } from './database.ts';
+import { behindMark, openDatabase, openReader } from './database.ts';
 import { EmbeddedEngine } from './engine.ts';
 import { erase } from './erase.ts';
 import { storedEvent } from './event-value.ts';
@@ -61,7 +61,9 @@ export async function openRuntimeWith(
   let engine!: EmbeddedEngine;
   let keeper: CheckpointKeeper | undefined;
   try {
-    const db = openDatabase(options.file, options.checkpoints?.setBack !== undefined);
+    const isSetBack = options.checkpoints?.setBack !== undefined;
+    const db = openDatabase(options.file, isSetBack);
+    const isBehindMark = isSetBack && behindMark(db, options.file) !== undefined;
     proveKeys(options.file, isMarkedEncrypted(new Statements(db)), options.encryption);
     const keys = options.encryption && new DataKeys(options.file, options.encryption);
     const names = namesOf(keys);
@@ -77,7 +79,13 @@ export async function openRuntimeWith(
     const { checkpoints } = options;
     if (checkpoints !== undefined) {
       await engine.head();
-      keeper = new CheckpointKeeper(checkpoints, options.clock, new StoredTree(reader), () => engine.head());
+      keeper = new CheckpointKeeper(
+        checkpoints,
+        options.clock,
+        new StoredTree(reader),
+        () => engine.head(),
+        isBehindMark,
+      );
       await keeper.ready();
     }
     if (keys !== undefined && olderLeft(engine.read) > 0) {

@@ -61,9 +61,15 @@ export class CheckpointKeeper {
 
   /**
    * Compares the file with its last checkpoint first. Throws `RUNTIME_LEDGER_BEHIND` when entries that it counts are
-   * gone, `RUNTIME_LEDGER_ALTERED` when they are not the same.
+   * gone, `RUNTIME_LEDGER_ALTERED` when they are not the same. `isBehindMark`: rows are gone that no checkpoint counted yet.
    */
-  constructor(options: CheckpointOptions, clock: Clock, stored: StoredTree, head: () => Promise<TreeHead>) {
+  constructor(
+    options: CheckpointOptions,
+    clock: Clock,
+    stored: StoredTree,
+    head: () => Promise<TreeHead>,
+    isBehindMark: boolean = false,
+  ) {
     this.#options = options;
     this.#clock = clock;
     this.#head = head;
@@ -71,11 +77,11 @@ export class CheckpointKeeper {
     const earlier = lastCheckpoints(options.file, [options.key.publicKey]);
     // From the end: a signature takes 0.1 ms to verify, and mostly the last one is all that is asked for.
     this.#last = earlier.next().value;
+    const why = options.setBack;
     if (this.#last !== undefined && !isPrefix(this.#last, stored)) {
-      const why = options.setBack;
       if (why === undefined) throw refusal(options.file, this.#last, stored);
       this.#setBack = { size: lastPrefix(earlier, stored), why };
-    }
+    } else if (isBehindMark && why !== undefined) this.#setBack = { size: this.#last?.size ?? 0, why };
     // What an earlier process stored and could not sign any more.
     if (stored.head.size > (this.#last?.size ?? 0)) this.stored(1);
   }

@@ -165,27 +165,35 @@ describe('checkpoints', () => {
     expect({ findings, checkpoints }).toEqual({ findings: [], checkpoints: 2 });
   });
 
-  test('keep an older copy of the file from being started, unless someone signs for it', async () => {
-    await openSigning();
-    await bench.order({ id: 'a' });
-    await bench.runtime.stop();
-    copyFileSync(bench.file, `${bench.file}.old`);
-    await bench.restart();
-    await bench.order({ id: 'b' });
-    await bench.runtime.stop();
-    copyFileSync(`${bench.file}.old`, bench.file);
-    await expect(bench.restart()).rejects.toMatchObject({ code: 'RUNTIME_LEDGER_BEHIND' });
-    bench.checkpoints = { setBack: 'ana: restored last night’s backup' };
-    await bench.restart();
-    await bench.order({ id: 'c' });
-    await bench.runtime.stop();
-    const reader = openLedger(bench.file);
-    const lines = readFileSync(checkpointFile(bench), 'utf8').split('\n');
-    const report = reader.verify({ checkpoints: [{ name: 'c', lines }], keys: [testKey.publicKey] });
-    reader.close();
-    expect(report.findings).toEqual([]);
-    expect(report.setBacks.map(({ why }) => why)).toEqual(['ana: restored last night’s backup']);
-  });
+  test.each([
+    ['by its checkpoints', () => rmSync(`${bench.file}.mark`)],
+    ['by its mark, before anything of it was signed', () => rmSync(checkpointFile(bench))],
+    ['by both', () => {}],
+  ])(
+    'keep an older copy of the file from being started, unless someone signs for it: %s',
+    async (_, left) => {
+      await openSigning();
+      await bench.order({ id: 'a' });
+      await bench.runtime.stop();
+      copyFileSync(bench.file, `${bench.file}.old`);
+      await bench.restart();
+      await bench.order({ id: 'b' });
+      await bench.runtime.stop();
+      copyFileSync(`${bench.file}.old`, bench.file);
+      left();
+      await expect(bench.restart()).rejects.toMatchObject({ code: 'RUNTIME_LEDGER_BEHIND' });
+      bench.checkpoints = { setBack: 'ana: restored last night’s backup' };
+      await bench.restart();
+      await bench.order({ id: 'c' });
+      await bench.runtime.stop();
+      const reader = openLedger(bench.file);
+      const lines = readFileSync(checkpointFile(bench), 'utf8').split('\n');
+      const report = reader.verify({ checkpoints: [{ name: 'c', lines }], keys: [testKey.publicKey] });
+      reader.close();
+      expect(report.findings).toEqual([]);
+      expect(report.setBacks.map(({ why }) => why)).toEqual(['ana: restored last night’s backup']);
+    },
+  );
 
   test('that cannot be written are said, and made up for', async () => {
     // A file is no folder.

@@ -1,6 +1,12 @@
 import type { Json, JsonObject } from '@tenon/model';
 import type { Plan, ReconciliationPlan } from '@tenon/pipeline';
-import type { AcceptResult, IncomingEvent, RecheckFilter, RecheckReport } from './api/events.ts';
+import type {
+  AcceptResult,
+  EventHearers,
+  IncomingEvent,
+  RecheckFilter,
+  RecheckReport,
+} from './api/events.ts';
 import type { FlowReport } from './api/flow.ts';
 import type {
   DeadLetter,
@@ -47,6 +53,8 @@ export interface Runtime {
   activePipelines(): readonly string[];
   /** Resolves when the event is on disk: only then may it be acknowledged. */
   accept(event: IncomingEvent): Promise<AcceptResult>;
+  /** Who hears an event: asked of one that has started nothing, for words about it. */
+  hearers(event: string): EventHearers;
   /** How far a source has come: the last `cursor` stored under the name. */
   cursor(name: string): string | undefined;
   /** Starts a pipeline whose trigger is `manual`. */

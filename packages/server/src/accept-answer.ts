@@ -4,9 +4,26 @@ import type { AcceptedRun, AcceptResult, RunDetail, Runtime } from '@tenon/runti
 /** Who is answered: the sender of an event is told how its runs stand, an operator also what they gave. */
 export type Audience = 'sender' | 'operator';
 
+type Accepted = Extract<AcceptResult, { ok: true }>;
+
+/** What the sender of an event is answered: where it has started nothing, also why, as far as that is known at once. */
+export function deliveryAnswer(
+  accepted: Accepted,
+  event: string,
+  runtime: Pick<Runtime, 'run' | 'hearers'>,
+): object {
+  const answer = acceptAnswer(accepted, runtime, 'sender');
+  const { duplicateDelivery, runs, flaggedOff = [], older = [] } = accepted;
+  if (duplicateDelivery || runs.length > 0) return answer;
+  const { starts, waits, isAwaited } = runtime.hearers(event);
+  // What is left of them was left out by its condition: nothing else keeps a run from being started.
+  const leftOut = starts.filter((pipeline) => !flaggedOff.includes(pipeline) && !older.includes(pipeline));
+  return { ...answer, unstarted: { leftOut, waits, isAwaited } };
+}
+
 /** What whoever sent an event, or began a run, is answered. */
 export function acceptAnswer(
-  { duplicateDelivery, payloadDiffers, runs, older }: Extract<AcceptResult, { ok: true }>,
+  { duplicateDelivery, payloadDiffers, runs, flaggedOff, older }: Accepted,
   runtime: Pick<Runtime, 'run'>,
   audience: Audience,
 ): object {
@@ -15,6 +32,7 @@ export function acceptAnswer(
     duplicateDelivery,
     ...(payloadDiffers && { payloadDiffers }),
     runs: runs.map((run) => acceptedRun(run, by, runtime, audience)),
+    ...(flaggedOff && { flaggedOff }),
     ...(older && { older }),
   };
 }

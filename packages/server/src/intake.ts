@@ -1,7 +1,7 @@
 import { readHeaders, SecretUnavailableError, verifyWebhook } from '@tenon/connector';
 import type { Json } from '@tenon/model';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { acceptAnswer } from './accept-answer.ts';
+import { deliveryAnswer } from './accept-answer.ts';
 import { acceptProblem, type Problem, refuseUnread, sendProblem } from './problem.ts';
 import type { ServerOptions } from './server.ts';
 
@@ -87,8 +87,9 @@ export function addIntake(app: FastifyInstance, options: ServerOptions): void {
       }
       const traceparent = request.headers['traceparent'];
       const declared = connection.eventHeaders?.[event];
+      const eventName = `${connection.contract}.${event}`;
       const accepted = await options.runtime.accept({
-        event: `${connection.contract}.${event}`,
+        event: eventName,
         // verifyWebhook parsed these bytes as JSON.
         payload: verdict.payload as Json,
         ...(declared && { headers: readHeaders(declared, delivery.headers) }),
@@ -97,7 +98,7 @@ export function addIntake(app: FastifyInstance, options: ServerOptions): void {
         ...(typeof traceparent === 'string' && { traceparent }),
       });
       if (!accepted.ok) return refuse(acceptProblem(accepted.failure));
-      return reply.code(202).send(acceptAnswer(accepted, options.runtime, 'sender'));
+      return reply.code(202).send(deliveryAnswer(accepted, eventName, options.runtime));
     },
   );
 }

@@ -6,7 +6,7 @@ import { SecretUnavailableError, signWebhook, type WebhookManifest } from '@teno
 import { parseDocument } from '@tenon/document';
 import { isObject, Secret, systemClock } from '@tenon/model';
 import type { AcceptResult, FlowReport, IncomingEvent, Runtime, Switch } from '@tenon/runtime';
-import { call as callStep, failure, openBench, planFor } from '@tenon/runtime/testing';
+import { call as callStep, failure, openBench, planFor, step as planStep } from '@tenon/runtime/testing';
 import { afterEach, describe, expect, it } from 'vitest';
 import { routes } from './operations.ts';
 import type { Operator } from './operators.ts';
@@ -220,6 +220,72 @@ describe('webhook intake', () => {
     }
   });
 
+  it('says of an event that starts nothing who hears such events', async () => {
+    const heard = {
+      'crm.upgraded': {
+        contract: { name: 'crm', version: '1.0.0', digest: 'sha256:0' },
+        event: 'upgraded',
+        payload: { type: 'object' },
+      },
+    };
+    const gold = planFor({
+      pipeline: 'gold',
+      trigger: { event: 'crm.upgraded', where: 'event.id == "gold"' },
+      events: heard,
+      steps: [callStep('one', 'acme.create')],
+    });
+    const waiting = planFor({
+      pipeline: 'waiting',
+      trigger: { event: 'shop.ordered' },
+      events: { ...planFor({ steps: [] }).events, ...heard },
+      steps: [
+        planStep('wait', 'upgrade', {
+          for: {
+            event: 'crm.upgraded',
+            match: 'signal.id == event.id',
+            withinMs: 60_000,
+            onExpiry: 'continue',
+          },
+        }),
+      ],
+    });
+    const bench = await openBench(gold, waiting);
+    let delivery = 0;
+    const send = async (url: string, id: string): Promise<unknown> => {
+      const body = JSON.stringify({ id });
+      return (await deliver(url, body, body, `m${++delivery}`)).json();
+    };
+    try {
+      const url = await start(bench.runtime);
+      const unheard = { duplicateDelivery: false, runs: [] };
+      expect(await send(url, 'tin')).toEqual({
+        ...unheard,
+        unstarted: { leftOut: ['gold'], waits: ['waiting'], isAwaited: false },
+      });
+      const runId = await bench.order({ id: 'tin' });
+      await bench.runtime.idle();
+      expect(await send(url, 'tin')).toEqual({
+        ...unheard,
+        unstarted: { leftOut: ['gold'], waits: ['waiting'], isAwaited: true },
+      });
+      await bench.runtime.idle();
+      expect(bench.state(runId)).toBe('succeeded');
+      expect(await send(url, 'tin'), 'once its run has ended').toMatchObject({
+        unstarted: { isAwaited: false },
+      });
+      const flag = { kind: 'flag', pipeline: 'gold', keys: [], events: [], share: 0 } as const;
+      await bench.runtime.setSwitch({ ...flag, expiresAtMs: bench.clock.now() + 60_000 }, 'ana', 'a test');
+      expect(await send(url, 'gold')).toMatchObject({ flaggedOff: ['gold'], unstarted: { leftOut: [] } });
+      await bench.runtime.liftSwitch('flag/gold', 'ana', 'done');
+      const started = await send(url, 'gold');
+      expect(started).toMatchObject({ runs: [{ started: true }] });
+      expect(started).not.toHaveProperty('unstarted');
+      expect(bench.runtime.hearers('crm.other')).toEqual({ starts: [], waits: [], isAwaited: false });
+    } finally {
+      await bench.close();
+    }
+  });
+
   it('refuses an altered body before it reaches the runtime, and logs the refusal without the payload', async () => {
     const url = await start({});
     const response = await deliver(url, '{"plan":"enterprise"}', '{"plan":"team"}');
@@ -256,7 +322,7 @@ describe('webhook intake', () => {
           await new Promise<void>((resolve) => {
             finish = resolve;
           });
-          return { ok: true, duplicateDelivery: false, runs: [] };
+          return { ok: true, duplicateDelivery: false, runs: [run] };
         },
       },
       { intakeInFlightMax: 1 },

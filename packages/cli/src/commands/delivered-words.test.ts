@@ -59,6 +59,43 @@ describe('what came of a delivery', () => {
     expect(words({ duplicateDelivery: false, runs: [] })).toEqual(['stored; it started no run']);
   });
 
+  it.each([
+    ['nobody listens to', {}, {}, ['stored; it started no run: no pipeline listens to it']],
+    [
+      'a condition leaves out',
+      {},
+      { leftOut: ['a', 'b'] },
+      [
+        'a: nothing started, its condition (`where`) leaves the event out',
+        'b: nothing started, its condition (`where`) leaves the event out',
+      ],
+    ],
+    [
+      'a flag keeps away',
+      { flaggedOff: ['a'] },
+      {},
+      ['a: nothing started, a feature flag keeps the event from it'],
+    ],
+    [
+      'no run waits for any more, or yet',
+      {},
+      { waits: ['a'] },
+      ['stored; it started no run. a can wait for such an event, and no run does now'],
+    ],
+    [
+      'some run waits for',
+      { older: ['b'] },
+      { waits: ['a'], isAwaited: true },
+      [
+        'b: nothing started, a newer version of what the event is about came before',
+        'stored; some run waits for such an event, and goes on if this is the one',
+      ],
+    ],
+  ])('that %s says so', (_, more, hearers, said) => {
+    const unstarted = { leftOut: [], waits: [], isAwaited: false, ...hearers };
+    expect(words({ duplicateDelivery: false, runs: [], ...more, unstarted })).toEqual(said);
+  });
+
   it.each(['', '{}', '[]', 'null', '<html>', '{"title":"Delivery refused","status":401}'])(
     'is not told of an answer that is not ours: %s',
     (body) => {

@@ -6,18 +6,31 @@ import { time } from './operate.ts';
 export function deliveredWords(body: string): readonly string[] {
   const answer = answerOf(body);
   if (answer === undefined) return [];
-  const { duplicateDelivery, payloadDiffers = false, runs, older = [] } = answer;
+  const { duplicateDelivery, payloadDiffers = false, runs, flaggedOff = [], older = [], unstarted } = answer;
   const other = payloadDiffers ? [OTHER_DELIVERY] : [];
   const lines = [
     ...runs.map((run) => `${run.pipeline}: ${runWords(run)}`),
+    ...flaggedOff.map((pipeline) => `${pipeline}: nothing started, a feature flag keeps the event from it`),
+    ...(unstarted?.leftOut ?? []).map(
+      (pipeline) => `${pipeline}: nothing started, its condition (\`where\`) leaves the event out`,
+    ),
     ...older.map(
       (pipeline) => `${pipeline}: nothing started, a newer version of what the event is about came before`,
     ),
   ];
+  if (unstarted !== undefined) return [...lines, ...waitWords(unstarted, lines.length > 0)];
   if (lines.length > 0) return [...lines, ...other];
   return duplicateDelivery
     ? ['a duplicate: this delivery came before, and started no run', ...other]
     : ['stored; it started no run'];
+}
+
+/** Of an event that started nothing. Whether it is the one that a run waits for is seen by that run, after the answer. */
+function waitWords({ waits, isAwaited }: Unstarted, isTold: boolean): readonly string[] {
+  if (isAwaited) return ['stored; some run waits for such an event, and goes on if this is the one'];
+  if (waits.length > 0)
+    return [`stored; it started no run. ${waits.join(', ')} can wait for such an event, and no run does now`];
+  return isTold ? [] : ['stored; it started no run: no pipeline listens to it'];
 }
 
 const OTHER_DELIVERY =
@@ -29,7 +42,15 @@ interface Accepted {
   readonly duplicateDelivery: boolean;
   readonly payloadDiffers?: boolean;
   readonly runs: readonly AcceptedRun[];
+  readonly flaggedOff?: readonly string[];
   readonly older?: readonly string[];
+  readonly unstarted?: Unstarted;
+}
+
+interface Unstarted {
+  readonly leftOut: readonly string[];
+  readonly waits: readonly string[];
+  readonly isAwaited: boolean;
 }
 
 interface AcceptedRun {

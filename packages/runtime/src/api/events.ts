@@ -52,6 +52,16 @@ export type AcceptResult =
   /** Nothing was stored: the payload violates its contract, the event has no names, or the runtime is full or stopping. */
   | { readonly ok: false; readonly failure: Failure };
 
+/** Who hears events of a name as things stand. */
+export interface EventHearers {
+  /** Pipelines in force that one starts, where their condition holds. */
+  readonly starts: readonly string[];
+  /** Pipelines in force with a step that waits for one. */
+  readonly waits: readonly string[];
+  /** Some run waits for one now, whether it is of a plan in force or of an earlier one. */
+  readonly isAwaited: boolean;
+}
+
 export interface RecheckFilter {
   /** Events of which this pipeline has a run in quarantine. */
   readonly pipeline?: string;

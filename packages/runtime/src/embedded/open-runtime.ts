@@ -1,4 +1,5 @@
 import type { Failure, Json, JsonObject } from '@tenon/model';
+import type { PlanStep } from '@tenon/pipeline';
 import { CheckpointKeeper } from '../ledger/checkpoint-keeper.ts';
 import { StoredTree } from '../ledger/tiles.ts';
 import type { LoadedPlan } from '../loaded-plan.ts';
@@ -185,6 +186,18 @@ export async function openRuntimeWith(
         return refusalAfter(engine, error);
       }
     },
+    hearers: (event) => {
+      const active = [...engine.activePlans.values()];
+      const named = (found: readonly LoadedPlan[]): readonly string[] =>
+        found.map(({ plan }) => plan.pipeline);
+      return {
+        starts: named(
+          active.filter(({ plan: { trigger } }) => 'event' in trigger && trigger.event === event),
+        ),
+        waits: named(active.filter(({ steps }) => [...steps.values()].some((step) => waitsFor(step, event)))),
+        isAwaited: engine.read.of('SELECT 1 FROM openings WHERE event = ? LIMIT 1').get(event) !== undefined,
+      };
+    },
     cursor: (name) => {
       const row = engine.read.of('SELECT value FROM cursors WHERE name = ?').get(name);
       return row === undefined ? undefined : engine.rows.codec.open(row['value'], `cursors/${name}`);
@@ -262,4 +275,8 @@ function refusalAfter(engine: EmbeddedEngine, error: unknown): AcceptResult {
   const failure = error instanceof CommitFailed ? engine.refusal() : undefined;
   if (failure === undefined) throw error;
   return { ok: false, failure };
+}
+
+function waitsFor(step: PlanStep, event: string): boolean {
+  return step.kind === 'wait' && 'event' in step.for && step.for.event === event;
 }

@@ -141,6 +141,39 @@ describe('a dry run', () => {
     });
   });
 
+  describe('says of what was let go that its effects are not known any more', () => {
+    const child = childPlan({ steps: [call('set', 'acme.create')] });
+    const above = planFor({
+      steps: [call('put', 'acme.put'), run('sub', child, { object: { id: { literal: 'x' } } })],
+    });
+    const known = async () => {
+      const { runs } = await dryRun({ pipeline: 'orders' });
+      return runs.map(({ effectsSkipped, effectsUnknown }) => [effectsSkipped, effectsUnknown]);
+    };
+
+    test.each([
+      ['the run', 'a', [['sub › set'], [{ because: 'erased' }]]],
+      ['a run that it started', 'x', [['put'], [{ step: 'sub', because: 'erased' }]]],
+    ])('%s was erased', async (_name, subject, says) => {
+      bench = await openBench(child, above);
+      await bench.order({ id: 'a' });
+      await bench.runtime.idle();
+      expect(await known()).toEqual([[['put', 'sub › set'], undefined]]);
+      expect((await bench.runtime.erase(subject, 'ana', 'asked', true)).runs).toHaveLength(1);
+      expect(await known()).toEqual([says]);
+    });
+
+    test('both are past their retention', async () => {
+      bench = await openBench(child, above);
+      await bench.order({ id: 'a' });
+      await bench.runtime.idle();
+      await bench.pass(400 * 86_400_000);
+      expect(await known()).toEqual([
+        [[], [{ because: 'pastRetention' }, { step: 'sub', because: 'pastRetention' }]],
+      ]);
+    });
+  });
+
   test.each<[string, ReplayFilter, string[]]>([
     ['event', { event: 'shop.ordered' }, ['a', 'b', 'c']],
     ['another event', { event: 'shop.paid' }, []],

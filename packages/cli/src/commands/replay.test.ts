@@ -53,6 +53,21 @@ describe('a replay', () => {
     expect((await tenon('replay --run r1 --reason why', { ...report, runs })).code).toBe(5);
   });
 
+  it('says of what was erased or let go that its effects are not known any more', async () => {
+    const runs = [
+      {
+        ...report.runs[0]!,
+        effectsToSend: [],
+        goesOn: false,
+        effectsUnknown: [{ because: 'erased' }, { step: 'sub', because: 'pastRetention' }],
+      },
+    ];
+    const { text } = await tenon('replay --run r1 --reason why', { ...report, runs });
+    expect(text).toContain(
+      ' one, not known any more (erased), sub › not known any more (past its retention)  –',
+    );
+  });
+
   it.each([
     ['nothing fits', [], 'nothing to do (no run fits)'],
     ['all is refused', [report.runs[1]], 'nothing to do (1 run, refused 1)'],

@@ -235,7 +235,7 @@ async function dryRun(
       report.runs.map((run) => [
         run.runId,
         run.key,
-        run.effectsSkipped.join(', ') || '–',
+        [...run.effectsSkipped, ...unknownWords(run)].join(', ') || '–',
         run.effectsToSend.join(', ') || '–',
         run.refused ?? '',
       ]),
@@ -253,6 +253,14 @@ async function dryRun(
     `dry run: ${goOn} of ${plural(report.runs.length, 'runs')} would go on, refused ${refused}; tenon replay apply ${report.token} --reason … does exactly this, until ${time(report.expiresAtMs)}\n`,
   );
   return exit.changesPending;
+}
+
+/** Effects whose names are gone with the data of their run; it has ended, so they are skipped, whatever they were. */
+function unknownWords({ effectsUnknown = [] }: ReplayReport['runs'][number]): readonly string[] {
+  return effectsUnknown.map(
+    ({ step, because }) =>
+      `${step === undefined ? '' : `${step} › `}not known any more (${because === 'erased' ? 'erased' : 'past its retention'})`,
+  );
 }
 
 function parseLimit(text: string | undefined): string | undefined {

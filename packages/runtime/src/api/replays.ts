@@ -40,12 +40,21 @@ export interface ReplayReport {
     readonly key: string;
     readonly effectsSkipped: readonly string[];
     readonly effectsToSend: readonly string[];
+    /** Whose effects nobody knows any more, so that neither list names them; absent where all are known. */
+    readonly effectsUnknown?: readonly UnknownEffects[];
     /** It is resumed, though there may be reads and checks alone to do; otherwise it has ended well, and that is noted. */
     readonly goesOn: boolean;
     /** Why a replay can do nothing for this run; both lists are then empty. */
     readonly refused?: string;
   }[];
 }
+
+/** Effects of a run whose data are gone; it has ended, so a replay sends none of them. A type: it goes into the ledger as JSON. */
+export type UnknownEffects = {
+  /** The step that ran it, of a child; the run itself has none. */
+  readonly step?: string;
+  readonly because: 'erased' | 'pastRetention';
+};
 
 export interface ReplayStatus {
   readonly token: string;

@@ -108,7 +108,7 @@ export class Queries {
       input: redacted(input, inputPointers(plan, row)),
       ...(headers !== undefined && { headers: redactedHeaders(headers, plan, row) }),
       steps: withAwaited(stepRecords(plan, row, journal), this.openingsOf(row.seq)),
-      ...this.#lettingGoOf(row),
+      ...this.lettingGoOf(row),
       ...this.#family(row),
       ...(row.failure !== null && {
         failure: JSON.parse(row.failure) as Failure & { readonly step: string },
@@ -117,7 +117,7 @@ export class Queries {
   }
 
   /** Of a run whose data is gone: who let it go, and when; or that retention did, which leaves no entry. */
-  #lettingGoOf(row: RunRow): Pick<RunDetail, 'erased' | 'isPastRetention'> {
+  lettingGoOf(row: RunRow): Pick<RunDetail, 'erased' | 'isPastRetention'> {
     const erased = row.salt === null ? this.#erasureOf(row) : undefined;
     if (erased !== undefined) return { erased };
     return this.#isPastRetention(row) ? { isPastRetention: true } : {};

@@ -1,13 +1,13 @@
 import type { Plan, PlanStep } from '@tenon/pipeline';
 import { allSteps } from '../loaded-plan.ts';
-import type { ReplayReport } from '../runtime.ts';
+import type { ReplayReport, UnknownEffects } from '../runtime.ts';
 import type { Queries } from './queries.ts';
 import type { RunRow } from './run-row.ts';
 import { placedSteps, stepRecords } from './step-records.ts';
 
 export type Effects = Pick<
   ReplayReport['runs'][number],
-  'effectsSkipped' | 'effectsToSend' | 'goesOn' | 'refused'
+  'effectsSkipped' | 'effectsToSend' | 'effectsUnknown' | 'goesOn' | 'refused'
 >;
 
 /** States in which a replay can do nothing, each with the reason. */
@@ -50,6 +50,15 @@ export function effectsReader(queries: Queries): (run: RunRow) => Effects {
     const children = queries
       .childrenOf(run.seq)
       .map((child) => ({ step: child.parent_step, ...effectsOf(child) }));
+    const unknown: readonly UnknownEffects[] = [
+      ...unknownOf(queries.lettingGoOf(run)),
+      ...children.flatMap(({ step, effectsUnknown = [] }) =>
+        effectsUnknown.map(({ step: below, because }) => ({
+          step: below === undefined ? step : nameBelow(step, below),
+          because,
+        })),
+      ),
+    ];
     const started = new Set(children.map(({ step }) => step));
     return {
       effectsSkipped: [
@@ -66,6 +75,7 @@ export function effectsReader(queries: Queries): (run: RunRow) => Effects {
             ...children.flatMap(({ step, effectsToSend }) => named(step, effectsToSend)),
           ]
         : [],
+      ...(unknown.length > 0 && { effectsUnknown: unknown }),
       goesOn: canSend,
     };
   }
@@ -101,11 +111,23 @@ function lostChildOf(run: RunRow, queries: Queries): string | undefined {
   return `it can only fail at ${lost.parent_step} again, as the run ${lost.run_id} is ${lost.state}; cancel it, and have its event sent again under a new business key`;
 }
 
+function unknownOf({
+  erased,
+  isPastRetention,
+}: ReturnType<Queries['lettingGoOf']>): readonly UnknownEffects[] {
+  if (erased !== undefined) return [{ because: 'erased' }];
+  return isPastRetention ? [{ because: 'pastRetention' }] : [];
+}
+
 function isEffect({ operations }: Plan, step: PlanStep): boolean {
   return step.kind === 'call' && operations[step.operation]?.effect !== 'read';
 }
 
 /** Effects of a child, by the step that runs it. */
 function named(step: string, places: readonly string[]): readonly string[] {
-  return places.map((place) => `${step} › ${place}`);
+  return places.map((place) => nameBelow(step, place));
+}
+
+function nameBelow(step: string, place: string): string {
+  return `${step} › ${place}`;
 }

@@ -223,9 +223,9 @@ export class Replays {
       if (run === undefined || run.state !== state) continue;
       const sends = run.state === 'failed';
       // Judged anew: it may have been resumed, cancelled or have ended since the dry run.
-      const { effectsSkipped, effectsToSend, refused } = effects(run);
+      const { goesOn: _, refused, ...listed } = effects(run);
       const also = (state: 'refused' | 'sent' | 'done', why?: string): Also => {
-        const shown = { effectsSkipped, effectsToSend, ...(why !== undefined && { refused: why }) };
+        const shown = { ...listed, ...(why !== undefined && { refused: why }) };
         const details = { action: 'replay', token, actor, reason, ...shown };
         return { writes: [['setReplayRun', token, run.seq, state]], facts: [{ kind: 'replay', details }] };
       };

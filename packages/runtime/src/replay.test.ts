@@ -247,6 +247,46 @@ describe('applied', () => {
     expect(ofNoRun).toMatchObject([{ kind: 'replay', details: { token, actor: 'ben', runs: 2 } }]);
   });
 
+  test('it is told how its runs stand now, whatever has become of them, those first that failed again', async () => {
+    bench = await openBench(
+      planFor({
+        onFailure: 'hold',
+        steps: [call('put', 'acme.put'), step('wait', 'later', { for: { durationMs: 60_000 } })],
+      }),
+    );
+    bench.target.script = { put: Array(4).fill({ fail: refused }) };
+    const runIds: string[] = [];
+    for (const id of ['a', 'b', 'c', 'd']) {
+      runIds.push(await bench.order({ id }));
+      await bench.runtime.idle();
+    }
+    const [first, second, third, last] = runIds;
+    const { token } = await dryRun({ state: 'failed' });
+    expect(bench.runtime.replayStatus(token)).toMatchObject({
+      standing: { planned: 4 },
+      listed: runIds.map((runId) => ({ runId, stands: 'planned', state: 'failed' })),
+    });
+    await bench.runtime.cancel(last!, 'ana', 'not wanted');
+    bench.target.script = { put: [undefined, { fail: refused }, undefined] };
+    await apply(token);
+    await bench.pass(5_000);
+    expect(bench.runtime.replayStatus(token)).toMatchObject({
+      standing: { waiting: 2, failedAgain: 1, refused: 1 },
+      listed: [
+        { runId: second, pipeline: 'orders', stands: 'failedAgain', state: 'failed' },
+        { runId: last, stands: 'refused', state: 'cancelled' },
+        { runId: first, stands: 'waiting', state: 'waiting' },
+        { runId: third, stands: 'waiting', state: 'waiting' },
+      ],
+    });
+    await bench.runtime.resume(second!, 'ana', 'mended');
+    await bench.pass(120_000);
+    expect(bench.runtime.replayStatus(token)).toMatchObject({
+      runs: { done: 3, refused: 1 },
+      standing: { succeeded: 3, refused: 1 },
+    });
+  });
+
   test('it keeps its rate, and goes on after a crash', async () => {
     bench = await openBench(planFor({ onFailure: 'hold', steps: [call('put', 'acme.put')] }));
     bench.target.script = { put: Array(6).fill({ fail: refused }) };

@@ -99,9 +99,19 @@ describe('a replay', () => {
       applied: { actor: 'ben', reason: 'looked', atMs: 0, perSecond: 10 },
       runs: { done: 2, waiting: 3 },
     };
-    const { text } = await tenon('replay status t1', status);
-    expect(text).toContain('by ben: looked (10 a second)');
-    expect(text).toContain('2 done, 3 waiting');
+    const earlier = await tenon('replay status t1', status);
+    expect(earlier.text).toContain('by ben: looked (10 a second)');
+    expect(earlier.text).toContain('runs      2 done, 3 waiting\n');
+    const standing = { toBeSent: 3, failedAgain: 1, succeeded: 1 };
+    const listed = [
+      { runId: 'r1', pipeline: 'p', stands: 'failedAgain', state: 'failed' },
+      { runId: 'r2', pipeline: 'p', stands: 'toBeSent', state: 'failed' },
+    ];
+    const { text } = await tenon('replay status t1', { ...status, standing, listed });
+    expect(text).toContain('runs      1 succeeded, 1 failed again, 3 not let out yet\n');
+    expect(text).toMatch(
+      /^r1 +p +failed again\nr2 +p +not let out yet\nand 3 more; --format json names 2\n$/m,
+    );
   });
 
   it.each([

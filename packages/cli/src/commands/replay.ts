@@ -1,5 +1,5 @@
 import { formatDuration } from '@tenon/model';
-import type { DeadLetter, DeadLetterGroup, ReplayReport, ReplayStatus } from '@tenon/runtime';
+import type { DeadLetter, DeadLetterGroup, ReplayReport, ReplayStanding, ReplayStatus } from '@tenon/runtime';
 import { type Args, type CommandSpec, type OptionSpec, UsageError } from '../command.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
@@ -211,7 +211,7 @@ export const replayCommands: readonly CommandSpec[] = [
       // The shape that contracts/operations promises.
       const status = (await client.get(
         `/v1/replays/${encodeURIComponent(args.positionals[0]!)}`,
-      )) as unknown as ReplayStatus;
+      )) as unknown as KnownStatus;
       return show(status, () => statusWords(status));
     }),
   },
@@ -271,9 +271,21 @@ function parseLimit(text: string | undefined): string | undefined {
   return String(limit);
 }
 
-function statusWords(status: ReplayStatus): string {
-  const { applied } = status;
-  const counts = Object.entries(status.runs).map(([state, count]) => `${count} ${state}`);
+/** Earlier servers do not say how runs stand now. */
+type KnownStatus = Omit<ReplayStatus, 'standing' | 'listed'> & Partial<ReplayStatus>;
+
+function statusWords(status: KnownStatus): string {
+  const { applied, standing, listed = [] } = status;
+  const counts =
+    standing === undefined
+      ? Object.entries(status.runs).map(([state, count]) => `${count} ${state}`)
+      : Object.entries(STANDING).flatMap(([name, words]) => {
+          // Its keys are those of the table.
+          const count = standing[name as ReplayStanding];
+          return count === undefined ? [] : [`${count} ${words}`];
+        });
+  const shown = listed.slice(0, SHOWN_MAX);
+  const all = Object.values(status.runs).reduce((sum, count) => sum + count, 0);
   return [
     `dry run   ${time(status.atMs)} by ${status.actor}: ${status.reason}`,
     applied === undefined
@@ -281,5 +293,34 @@ function statusWords(status: ReplayStatus): string {
       : `applied   ${time(applied.atMs)} by ${applied.actor}: ${applied.reason} (${applied.perSecond} a second)`,
     `filter    ${JSON.stringify(status.filter)}`,
     `runs      ${counts.join(', ') || 'none'}`,
+    ...(shown.length === 0
+      ? []
+      : [
+          '',
+          renderTable(
+            ['RUN', 'PIPELINE', 'STANDS'],
+            shown.map(({ runId, pipeline, stands }) => [runId, pipeline, STANDING[stands]]),
+          ),
+        ]),
+    ...(all > shown.length && shown.length > 0
+      ? [`and ${all - shown.length} more; --format json names ${listed.length}`]
+      : []),
   ].join('\n');
 }
+
+/** Runs that are shown of a replay. */
+const SHOWN_MAX = 50;
+
+/** What is said of runs that stand so, in the order in which they are counted. */
+const STANDING: Readonly<Record<ReplayStanding, string>> = {
+  succeeded: 'succeeded',
+  failedAgain: 'failed again',
+  inDoubt: 'in doubt',
+  compensated: 'undone',
+  cancelled: 'cancelled',
+  waiting: 'waiting',
+  atWork: 'at work',
+  toBeSent: 'not let out yet',
+  planned: 'planned',
+  refused: 'refused',
+};

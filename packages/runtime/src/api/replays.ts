@@ -68,6 +68,31 @@ export interface ReplayStatus {
     readonly atMs: number;
     readonly perSecond: number;
   };
-  /** Runs by what became of them. */
+  /** Runs by what the replay did with them; what came of that since is in `standing`. */
   readonly runs: Readonly<Partial<Record<'planned' | 'waiting' | 'sent' | 'done' | 'refused', number>>>;
+  /** Runs by how they stand now. */
+  readonly standing: Readonly<Partial<Record<ReplayStanding, number>>>;
+  /** Runs with how they stand now, those that somebody has to look at before the others: 1000 at most. */
+  readonly listed: readonly {
+    readonly runId: string;
+    readonly pipeline: string;
+    readonly stands: ReplayStanding;
+    readonly state: RunState;
+  }[];
 }
+
+/**
+ * `planned`: not applied yet. `toBeSent`: its turn has not come. `refused`: nothing could be done for it. The others were let out, or had
+ * ended well before: `failedAgain` is parked once more.
+ */
+export type ReplayStanding =
+  | 'planned'
+  | 'toBeSent'
+  | 'refused'
+  | 'atWork'
+  | 'waiting'
+  | 'failedAgain'
+  | 'inDoubt'
+  | 'succeeded'
+  | 'compensated'
+  | 'cancelled';

@@ -22,6 +22,7 @@ import { eventParts } from './event-value.ts';
 import { entriesOf } from './ledger-rows.ts';
 import { isOneOf } from './names.ts';
 import { redacted } from './redact.ts';
+import { type ReplayedRow, standingOf } from './replay-standing.ts';
 import type { JournalRow, OpeningRow, RunRow } from './run-row.ts';
 import { Standing } from './standing.ts';
 import type { Statements } from './statements.ts';
@@ -348,17 +349,18 @@ export class Queries {
     const asked = this.#replayValue('replays', token);
     if (asked === undefined) return undefined;
     const applied = this.#replayValue('replay_starts', token);
-    const counts = this.#rows<{ state: string; n: number }>(
-      'SELECT state, count(*) AS n FROM replay_runs WHERE token = ? GROUP BY state',
+    const runs = this.#rows<ReplayedRow>(
+      `SELECT r.run_id, r.pipeline, r.state, p.state AS became FROM replay_runs p JOIN runs r ON r.seq = p.run_seq
+       WHERE p.token = ? ORDER BY p.run_seq`,
       token,
     );
     return {
       token,
       // Written by `Replays.plan` and `Replays.apply`, as these are.
-      ...(asked as unknown as Omit<ReplayStatus, 'token' | 'runs' | 'applied'>),
+      ...(asked as unknown as Pick<ReplayStatus, 'filter' | 'actor' | 'reason' | 'atMs'>),
       // As above: `Replays.apply` wrote it.
       ...(applied !== undefined && { applied: applied as unknown as NonNullable<ReplayStatus['applied']> }),
-      runs: Object.fromEntries(counts.map(({ state, n }) => [state, n])),
+      ...standingOf(runs),
     };
   }
 

@@ -34,6 +34,32 @@ it('runs ls names the switches that hold a run, and the run that goes before it'
   expect([held, free].map((line) => line!.slice(at))).toEqual(['pause/orders, run r0 before it', '']);
 });
 
+describe('runs trace', () => {
+  const unknown = Response.json({ title: 'No such run', code: 'HTTP_RESOURCE_UNKNOWN' }, { status: 404 });
+  const trace = (...argv: string[]) =>
+    runAgainst(
+      (_, request) => (request.startsWith('GET /v1/trace') ? { entries: [] } : unknown.clone()),
+      operateCommands,
+      ['runs', ...argv, '--url', 'http://127.0.0.1:1'],
+      { cwd: tmpdir() },
+    );
+
+  it('of an unknown run says what runs show says of it', async () => {
+    const { text, code } = await trace('trace', 'r9');
+    expect([text, code]).toEqual(['No such run (HTTP_RESOURCE_UNKNOWN)\n', 1]);
+    const shown = await trace('show', 'r9');
+    expect([text, code]).toEqual([shown.text, shown.code]);
+  });
+
+  it.each(['--key=k', '--correlation=c', '--system'])(
+    'with %s is none where there is nothing',
+    async (of) => {
+      const { text, code } = await trace('trace', of);
+      expect([text, code]).toEqual(['none\n', 0]);
+    },
+  );
+});
+
 describe('runs show', () => {
   it('says of a run that stands still what keeps it', async () => {
     const shown = await show({ state: 'accepted', heldBy: ['pause/orders'], behind: 'r0' });

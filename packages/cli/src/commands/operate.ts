@@ -126,6 +126,8 @@ export const operateCommands: readonly CommandSpec[] = [
       const { entries } = (await client.get('/v1/trace', { runId, key, correlationId, system })) as {
         entries: LedgerEntry[];
       };
+      // A run has entries from its beginning on: of one that is not there it is said as `runs show` says it.
+      if (entries.length === 0 && runId !== undefined && system === undefined) await readRun(client, runId);
       return show(entries, () => asItHappened(entries).map(entryWords).join('\n'));
     }),
   },

@@ -57,6 +57,23 @@ test('a dry run says what would go, and lets nothing go', async () => {
   expect(bytes()).toContain(SUBJECT);
 });
 
+test('what cannot be brought to its end is said; what is erased stays so, and the rest is done when it is asked for again', async () => {
+  const { ended } = await livedThrough();
+  bench.onTend = (chore) => (chore === 'shred' ? Promise.reject(new Error('no space left')) : undefined);
+  await expect(bench.runtime.erase(SUBJECT, 'ana', 'request 17', true)).rejects.toMatchObject({
+    code: 'RUNTIME_CHORE_UNFINISHED',
+    message: 'data keys are still to be destroyed: no space left',
+  });
+  expect(bench.runtime.run(ended)?.input).toBeNull();
+  expect(bytes()).toContain('CANARY-4111');
+  delete bench.onTend;
+  const parked = bench.runtime.runs({ state: 'failed' })[0]!.runId;
+  await bench.runtime.cancel(parked, 'ana', 'to be erased');
+  await bench.runtime.idle();
+  await bench.runtime.erase(SUBJECT, 'ana', 'request 17', true);
+  expect(bytes()).not.toContain('CANARY');
+});
+
 test('nothing of a subject is left in any file; others, the ledger and the promise not to repeat stay', async () => {
   const { ended, other, parked } = await livedThrough();
   await bench.runtime.cancel(parked, 'ana', 'to be erased');

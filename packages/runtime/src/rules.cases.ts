@@ -256,6 +256,10 @@ export const runtimeCases = {
     },
     silent: (open) => ordered(open, keyed),
   },
+  RUNTIME_CHORE_UNFINISHED: {
+    fires: async (open) => erased(await open(), () => Promise.reject(new Error('no space left'))),
+    silent: async (open) => erased(await open(), () => undefined),
+  },
   RUNTIME_BACKUP_FAILED: {
     fires: async (open) => backedUp(await open(), '.absent/copy'),
     silent: async (open) => backedUp(await open(), '.copy'),
@@ -932,6 +936,11 @@ async function applied(
 
 function refusalOf(result: { readonly ok: true } | { readonly ok: false; readonly code: string }): string[] {
   return result.ok ? [] : [result.code];
+}
+
+function erased(bench: Bench, onTend: NonNullable<Bench['onTend']>): Promise<readonly string[]> {
+  bench.onTend = onTend;
+  return codeOf(async () => void (await bench.runtime.erase('somebody', 'ana', 'asked for it', true)));
 }
 
 function backedUp({ file, runtime }: Bench, to: string): Promise<readonly string[]> {

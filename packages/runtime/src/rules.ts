@@ -155,6 +155,12 @@ export const runtimeRules = {
     why: 'What is not on disk may not be acknowledged. Everything acknowledged before is on disk.',
     fix: 'Free or repair the disk, then restart the process: it goes on from what is stored. Then look whether what was answered with this code is there, a switch above all, and ask again where it is not.',
   },
+  RUNTIME_CHORE_UNFINISHED: {
+    severity: 'error',
+    title: 'work on the file itself did not come to its end',
+    why: 'What was erased still stands in the write-ahead log, or a key that is to go or to be wrapped anew is still there. What was stored stands, and no run is touched.',
+    fix: 'Mend what the message names (a full disk, a folder that cannot be written, a reader that has been at the file for long), then ask for the same again: it goes on from where it was.',
+  },
   RUNTIME_BACKUP_FAILED: {
     severity: 'error',
     title: 'the copy of the database could not be made',

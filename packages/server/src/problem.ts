@@ -67,10 +67,12 @@ export function acceptProblem(failure: Failure): Problem {
 /** What the runtime could not do, whichever operation asked for it, in the words of its table of codes. */
 export function runtimeProblem({ code, message }: RuntimeError): Problem {
   const { title, fix } = runtimeRules[code];
+  const isDisk = code === 'RUNTIME_DISK_FAILED';
   return {
-    status: code === 'RUNTIME_DISK_FAILED' ? 503 : 500,
+    status: isDisk ? 503 : 500,
     code,
     title: `${title[0]!.toUpperCase()}${title.slice(1)}`,
-    detail: `${message}. ${fix}`,
+    // Of the disk the title says all that the message does.
+    detail: isDisk ? fix : `${message}. ${fix}`,
   };
 }

@@ -540,13 +540,32 @@ describe('operations', () => {
           {
             code: 'RUNTIME_DISK_FAILED',
             title: 'The disk refused a write, and the runtime has stopped',
-            detail: expect.stringContaining('Free or repair the disk, then restart the process'),
+            detail: expect.stringMatching(/^Free or repair the disk, then restart the process/),
           },
         ]);
       }
       expect(new Set(logged.map(({ code }) => code))).toEqual(new Set(['RUNTIME_DISK_FAILED']));
       expect(await (await call(url, 'vera-token', '/v1/switches')).json()).toEqual({ switches: [] });
       expect(bench.state(runId)).toBe('failed');
+    } finally {
+      await bench.close();
+    }
+  });
+
+  it('does not say of an erasure that was cut short that nothing was done', async () => {
+    const bench = await openBench(planFor({ steps: [] }));
+    try {
+      bench.onTend = () => Promise.reject(new Error('no space left'));
+      const url = await start(bench.runtime);
+      const asked = { subject: 'a', apply: true, reason: 'asked for it' };
+      const response = await call(url, 'ada-token', '/v1/erasures', asked);
+      expect([response.status, await response.json()]).toMatchObject([
+        500,
+        {
+          code: 'RUNTIME_CHORE_UNFINISHED',
+          detail: expect.stringMatching(/^data keys are still to be destroyed: no space left\. Mend what/),
+        },
+      ]);
     } finally {
       await bench.close();
     }

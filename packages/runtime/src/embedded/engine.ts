@@ -6,6 +6,7 @@ import type { Caller } from '../interpreter/tries.ts';
 import type { TreeHead } from '../ledger/checkpoint.ts';
 import { type LoadedPlan, loadPlan } from '../loaded-plan.ts';
 import type { FlowReport, LedgerEntry, RuntimeLimits, RuntimeOptions } from '../runtime.ts';
+import { RuntimeError } from '../runtime-error.ts';
 import { idOfTag, SwitchBoard, tagOf } from '../switches.ts';
 import { Activations } from './activations.ts';
 import { Admission } from './admission.ts';
@@ -183,18 +184,18 @@ export class EmbeddedEngine implements RunHost {
     await this.#queue.close();
   }
 
-  /** Does a chore on the file to its end, a slice at a time. */
+  /** Does a chore on the file to its end, a slice at a time; rejects with `RUNTIME_CHORE_UNFINISHED`. */
   async tend(chore: Chore): Promise<void> {
     for (let left = 1; left > 0 && !this.isStopping && this.#failure === undefined; ) {
-      left = await this.#queue.tend(chore);
+      left = await this.#queue.tend(chore).catch((cause: unknown) => unfinished(chore, cause));
       if (chore === 'shred') this.rows.codec.forget();
       await new Promise((resolve) => setImmediate(resolve));
     }
   }
 
-  /** Leaves nothing of what was erased in the write-ahead log. */
+  /** Leaves nothing of what was erased in the write-ahead log; rejects with `RUNTIME_CHORE_UNFINISHED`. */
   scrub(): Promise<void> {
-    return this.#queue.scrub();
+    return this.#queue.scrub().catch((cause: unknown) => unfinished('scrub', cause));
   }
 
   /** The ledger's tree over all that is stored. */
@@ -530,4 +531,18 @@ type Tail<T> = T extends [EmbeddedEngine, EmbeddedRun, ...infer Rest] ? Rest : n
 
 function isTimed(fact: Fact): fact is TimedFact {
   return fact.atMs !== undefined;
+}
+
+const CHORES: Readonly<Record<Chore | 'scrub', string>> = {
+  shred: 'data keys are still to be destroyed',
+  rewrap: 'data keys are still to be wrapped anew',
+  nameLanes: 'order keys are still to be hidden',
+  sealOlder: 'data from before encryption is still to be encrypted',
+  emptyWal: 'the write-ahead log is still to be moved into the file',
+  scrub: 'the write-ahead log is still to be emptied',
+};
+
+function unfinished(chore: Chore | 'scrub', cause: unknown): never {
+  const because = cause instanceof Error ? cause.message : String(cause);
+  throw new RuntimeError('RUNTIME_CHORE_UNFINISHED', `${CHORES[chore]}: ${because}`, { cause });
 }

@@ -132,6 +132,20 @@ describe('cancel', () => {
   });
 });
 
+describe('resume', () => {
+  test('of a run in doubt is refused, with what settles it', async () => {
+    bench = await openBench(planFor({ steps: [call('one', 'acme.createBlind')] }));
+    bench.target.script = { createBlind: [{ loseAnswer: true }] };
+    const runId = await bench.order({ id: 'a' });
+    await bench.runtime.idle();
+    expect(await bench.runtime.resume(runId, 'ana', 'x')).toMatchObject({
+      code: 'RUN_NOT_RESUMABLE',
+      message:
+        'the run is in doubt at one, not failed: it goes on once that is settled (`tenon in-doubt settle`)',
+    });
+  });
+});
+
 describe('settle', () => {
   test('refuses to confirm without the result that later steps read, and leaves the doubt open', async () => {
     const base = planFor({ steps: [] }).operations;

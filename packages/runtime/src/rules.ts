@@ -561,7 +561,7 @@ export const runtimeRules = {
     severity: 'error',
     title: 'the run is not parked as failed',
     why: 'Only a failed run has a step at which it can go on.',
-    fix: 'See `tenon dead-letters` for those that are.',
+    fix: 'See `tenon dead-letters` for those that are. One that is in doubt goes on once somebody has said what became of its effect: `tenon in-doubt settle <run> <step> --verdict … --reason …`; `tenon in-doubt` names the step.',
   },
   RUN_NOT_FOUND: {
     severity: 'error',

@@ -207,6 +207,68 @@ it('says of a resumed run that failed again for its child, which is cancelled, t
   );
 });
 
+describe('of a run that is not parked, resumed, it is said', () => {
+  const resumed = (run: object) => told('dead-letters resume', [run], refused('RUN_NOT_RESUMABLE'));
+
+  it('that an effect of it is in doubt, and how that is settled', async () => {
+    const { text, code } = await resumed({ state: 'inDoubt', step: 'lines[a b].pay' });
+    expect(text).toBe(
+      "the run is in doubt, not failed: say what became of its effect, and it goes on: `tenon in-doubt settle r1 'lines[a b].pay' --verdict … --reason …` (RUN_NOT_RESUMABLE)\n",
+    );
+    expect(code).toBe(1);
+  });
+
+  it.each([
+    [{ state: 'succeeded' }, 'the run has succeeded (RUN_NOT_RESUMABLE)\n'],
+    [{ state: 'waiting' }, 'the run is waiting: `tenon runs show r1` says how it stands'],
+  ])('how it stands: %j', async (run, says) => {
+    expect((await resumed(run)).text).toContain(says);
+  });
+});
+
+describe('of a child that is resumed by itself', () => {
+  const parent = { runId: 'p1', pipeline: 'orders', step: 'sub' };
+  const failed = { ...parked.failure, step: 'sub' };
+  const atSub = { runId: 'p1', pipeline: 'orders', steps: [], state: 'failed', failure: failed };
+  const said = async (child: object, above: object, answer: object = {}): Promise<string> => {
+    const { text } = await runAgainst(
+      (_before, request) => {
+        if (request.startsWith('POST')) return answer;
+        return request === 'GET /v1/runs/p1' ? above : { runId: 'r1', steps: [], parent, ...child };
+      },
+      replayCommands,
+      ['dead-letters', 'resume', 'r1', '--reason', 'why', '--url', 'http://127.0.0.1:1'],
+      { cwd: tmpdir() },
+    );
+    return text;
+  };
+  const stillParked =
+    'its parent, run p1 (orders), is still parked at sub: `tenon dead-letters resume p1 --reason …` goes on with what comes of this one\n';
+
+  it.each(['succeeded', 'waiting', 'running', 'inDoubt'])(
+    'it is said that its parent is still parked, and how that goes on: %s',
+    async (state) => {
+      expect(await said({ state, step: 'pay' }, atSub)).toMatch(/^resumed; it .*\n/);
+      expect((await said({ state, step: 'pay' }, atSub)).split('\n').slice(1).join('\n')).toBe(stillParked);
+    },
+  );
+
+  it('so it is where there was nothing to resume', async () => {
+    expect(await said({ state: 'succeeded' }, atSub, refused('RUN_NOT_RESUMABLE'))).toBe(
+      `the run has succeeded (RUN_NOT_RESUMABLE)\n${stillParked}`,
+    );
+  });
+
+  it.each([
+    ['its parent waits for it', { state: 'succeeded' }, { ...atSub, state: 'waiting', failure: undefined }],
+    ['its parent is parked at undoing', { state: 'succeeded' }, { ...atSub, failure: parked.failure }],
+    ['it failed again', { state: 'failed', failure: parked.failure }, atSub],
+    ['its parent cannot be read', { state: 'succeeded' }, Response.json({ title: 'No' }, { status: 500 })],
+  ])('nothing is said of its parent where %s', async (_name, child, above) => {
+    expect(await said(child, above)).not.toContain('its parent');
+  });
+});
+
 describe('of a run that waits for the undoing of its child it is said', () => {
   const child = (runId: string, step: string, state: string) => ({ runId, pipeline: 'billing', step, state });
   const at = (runId: string, below: object, more: object = {}) => ({

@@ -11,6 +11,8 @@ import {
   isAtUndoing,
   lostChildWords,
   placeOf,
+  resumeCommand,
+  settleCommand,
   showCommand,
   stepOf,
   undoingAdvice,
@@ -37,6 +39,8 @@ export async function tellRun(
   const { verb, done, isUnderWay, words, code, refused } = WORDS[word];
   const read = () => readRun(client, runId);
   const keptBy = (run: RunDetail) => keepingRun(run, (below) => readRun(client, below)).catch(unreadable);
+  const aboveOf = async ({ parent }: RunDetail): Promise<RunDetail | undefined> =>
+    word === 'resume' && parent !== undefined ? readRun(client, parent.runId).catch(unreadable) : undefined;
   const say = (text: string, run: Pick<RunDetail, 'runId'> & Partial<RunDetail>): void => {
     io.err(`${text}\n`);
     if (args.text('format') === 'json') io.out(`${JSON.stringify(standing(run), null, 2)}\n`);
@@ -49,7 +53,7 @@ export async function tellRun(
     const wordsOf = error instanceof OperationsError ? refused[error.code ?? ''] : undefined;
     const run = wordsOf && (await read().catch(unreadable));
     if (wordsOf === undefined || run === undefined) throw error;
-    say(wordsOf(run, await keptBy(run)), run);
+    say(wordsOf(run, await keptBy(run), await aboveOf(run)), run);
     return exit.failed;
   }
   let run: RunDetail;
@@ -62,7 +66,7 @@ export async function tellRun(
     return exit.clean;
   }
   const keeping = await keptBy(run);
-  say(words(run, before, keeping), run);
+  say(words(run, before, keeping, await aboveOf(run)), run);
   return code(run, keeping);
 }
 
@@ -87,11 +91,21 @@ interface WordSpec {
   readonly done: string;
   /** Does it go on by itself, so that another look may show more? */
   readonly isUnderWay: (run: RunDetail) => boolean;
-  /** `before`: as it was when it was told, where that could be read. `keeping`: the run below that keeps its undoing. */
-  readonly words: (run: RunDetail, before: RunDetail | undefined, keeping: RunDetail | undefined) => string;
+  /**
+   * `before`: as it was when it was told, where that could be read. `keeping`: the run below that keeps its undoing. `above`: the run
+   * that started it.
+   */
+  readonly words: (
+    run: RunDetail,
+    before: RunDetail | undefined,
+    keeping: RunDetail | undefined,
+    above: RunDetail | undefined,
+  ) => string;
   readonly code: (run: RunDetail, keeping: RunDetail | undefined) => ExitCode;
   /** What is said instead of the server's own words, by its code. */
-  readonly refused: Readonly<Record<string, (run: RunDetail, keeping: RunDetail | undefined) => string>>;
+  readonly refused: Readonly<
+    Record<string, (run: RunDetail, keeping: RunDetail | undefined, above: RunDetail | undefined) => string>
+  >;
 }
 
 const UNDER_WAY: ReadonlySet<RunState> = new Set<RunState>(['accepted', 'running', 'compensating']);
@@ -101,9 +115,13 @@ const WORDS: Readonly<Record<Word, WordSpec>> = {
     verb: 'resume',
     done: 'resumed',
     isUnderWay: ({ state }) => UNDER_WAY.has(state),
-    words: (run, before, keeping) => resumedWords('resumed', run, before, keeping),
+    words: (run, before, keeping, above) =>
+      resumedWords('resumed', run, before, keeping) + parkedAboveWords(run, above),
     code: () => exit.clean,
-    refused: {},
+    refused: {
+      RUN_NOT_RESUMABLE: (run, _keeping, above) =>
+        `${notResumableWords(run)} (RUN_NOT_RESUMABLE)${parkedAboveWords(run, above)}`,
+    },
   },
   undone: {
     verb: 'undone',
@@ -202,6 +220,32 @@ function resumedWords(
       return `${done}; it is under way${at}: ${more} says how it stands${advice}`;
   }
 }
+
+function notResumableWords({ runId, state, step }: RunDetail): string {
+  switch (state) {
+    case 'inDoubt':
+      return `the run is in doubt, not failed: say what became of its effect, and it goes on: ${settleCommand(runId, step ?? '<step>')}`;
+    case 'succeeded':
+      return 'the run has succeeded';
+    default:
+      return `the run is ${state}: ${showCommand(runId)} says how it stands`;
+  }
+}
+
+/** A child that a person has resumed by itself does not take its parent along. */
+function parkedAboveWords({ state }: RunDetail, above: RunDetail | undefined): string {
+  if (above === undefined || above.state !== 'failed' || isAtUndoing(above) || !GIVES.has(state)) return '';
+  return `\nits parent, run ${above.runId} (${above.pipeline}), is still parked at ${stepOf(above)}: ${resumeCommand(above.runId)} goes on with what comes of this one`;
+}
+
+/** States in which a parent that is resumed has something from its child, or waits for it. */
+const GIVES: ReadonlySet<RunState> = new Set<RunState>([
+  'accepted',
+  'running',
+  'waiting',
+  'inDoubt',
+  'succeeded',
+]);
 
 function checkWords({ runId, failure, steps }: RunDetail): string {
   const cancel = `\`tenon runs cancel ${runId}\` undoes what it did, and its event is to be sent again under a new business key`;

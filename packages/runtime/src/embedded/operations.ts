@@ -145,10 +145,15 @@ export async function resume(
   if (run.state === 'compensated')
     return refused('RUN_COMPENSATED', 'its effects are undone: only a new event can do them again');
   const opening = openingOf(queries, run, 'deadLetter');
-  if (run.state !== 'failed' || opening === undefined)
-    return refused('RUN_NOT_RESUMABLE', `the run is ${run.state}, not failed`);
+  if (run.state !== 'failed' || opening === undefined) return refused('RUN_NOT_RESUMABLE', notFailed(run));
   const { writes, facts } = resumeWrites(run, opening, actor, reason, engine.now());
   return write(engine, run, [...writes, ...also.writes], [...also.facts, ...facts], 'RUN_RESUMED_ALREADY');
+}
+
+function notFailed({ state, step }: RunRow): string {
+  return state === 'inDoubt'
+    ? `the run is in doubt at ${step}, not failed: it goes on once that is settled (\`tenon in-doubt settle\`)`
+    : `the run is ${state}, not failed`;
 }
 
 /** What resumes a parked run: stored once, as the value that it waits for can be given once. */

@@ -68,8 +68,8 @@ export const runtimeRules = {
   RUNTIME_LEDGER_ALTERED: {
     severity: 'error',
     title: 'the ledger is not the one that was signed',
-    why: 'Someone changed entries after a checkpoint was signed over them, or the file belongs to another ledger.',
-    fix: 'See `tenon audit verify` for where, keep a copy of the file, and put a backup back. Or start once with `--accept-set-back "<reason>"`.',
+    why: 'Someone changed entries after a checkpoint was signed over them or put in rows, or the file belongs to another ledger.',
+    fix: 'See `tenon audit verify` for where, keep a copy of the file, and put a backup back. Or, where it is its checkpoints that it does not fit, start once with `--accept-set-back "<reason>"`; with rows that Tenon did not write it does not start.',
   },
   LEDGER_ROW_EDITED: {
     severity: 'error',

@@ -195,6 +195,17 @@ describe('checkpoints', () => {
     },
   );
 
+  test('are no ground to start on rows that Tenon did not write, whoever signs for it', async () => {
+    await openSigning();
+    await bench.order({ id: 'a' });
+    await bench.runtime.stop();
+    const db = new DatabaseSync(bench.file);
+    db.exec(`INSERT INTO ledger VALUES (99, 1, 1, '[]')`);
+    db.close();
+    bench.checkpoints = { setBack: 'ana: it will do' };
+    await expect(bench.restart()).rejects.toMatchObject({ code: 'RUNTIME_LEDGER_ALTERED' });
+  });
+
   test('that cannot be written are said, and made up for', async () => {
     // A file is no folder.
     await openSigning({ file: `${import.meta.filename}/checkpoints`, everyMs: 1_000 });

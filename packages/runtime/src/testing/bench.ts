@@ -182,6 +182,9 @@ export class FakeTarget {
   async close(): Promise<void> {}
 
   /** What came of the effect that a step of a run last asked for. */
+  /** Ids of what a person has removed. */
+  readonly removedByHand = new Set<string>();
+
   effectOf(runId: string, step: string): Json | undefined {
     return this.effects.get(this.keys.get(placeOf(runId, step)) ?? '')?.[0];
   }

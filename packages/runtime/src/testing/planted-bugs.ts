@@ -223,6 +223,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     'if (happened !== undefined || isOwed) confirm(progress, step, operation, nth);',
     '',
   ),
+  bug('what a person has undone is tried again', undoing, "if (verdict !== 'undone') continue;", 'continue;'),
   bug('compensation goes forward', undoing, 'effects.toReversed()', 'effects'),
   bug(
     'compensation stops after one',

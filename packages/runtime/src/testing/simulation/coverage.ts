@@ -64,6 +64,7 @@ export const happenings = [
   'approval expired',
   'doubt settled',
   'run resumed',
+  'undone by hand',
   'run cancelled',
   'said by two at one moment',
   'subject erased',

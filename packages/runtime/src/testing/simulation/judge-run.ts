@@ -32,17 +32,18 @@ export function judgeRun(history: History, run: RunSummary): readonly string[] {
   ];
 }
 
-/** Ids of what a run has removed. */
+/** Ids of what a run has removed, or a person by hand. */
 function removedBy({ target }: Bench, run: RunSummary): ReadonlySet<string> {
-  return new Set(
-    target.calls
+  return new Set([
+    ...target.removedByHand,
+    ...target.calls
       .filter(
         ({ operation, request, key }) =>
           operation === 'remove' && request.correlationId === run.correlationId && target.effects.has(key!),
       )
       // What the plans of a simulation remove has an id.
       .map(({ input }) => (input as { readonly id: string }).id),
-  );
+  ]);
 }
 
 function judgeFreshness(run: RunSummary, record: StepRecord, planned: CallStep): readonly string[] {
@@ -133,6 +134,12 @@ function judgeUndoing(
   for (const { kind, step, sequence } of trace)
     if (begun !== undefined && sequence > begun.sequence && (kind === 'intent' || kind === 'outcome'))
       if (!step!.startsWith('compensate:')) violations.push(`${run.key}: ${step} goes on while it is undone`);
+  for (const { step, details, sequence } of trace)
+    if (
+      details['action'] === 'undone' &&
+      trace.some((one) => one.sequence > sequence && one.kind === 'intent' && one.step === step)
+    )
+      violations.push(`${run.key}: ${step} is tried again, though a person has done it`);
   if (new Set(undone).size !== undone.length)
     violations.push(`${run.key}: undone twice: ${undone.join(', ')}`);
   return violations;

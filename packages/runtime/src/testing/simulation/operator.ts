@@ -1,9 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import type { Random } from '@tenon/model';
 import { CommitFailed } from '../../embedded/commit-queue.ts';
-import type { ActionResult, PendingApproval } from '../../runtime.ts';
+import type { ActionResult, DeadLetter, PendingApproval } from '../../runtime.ts';
 import type { Bench } from '../bench.ts';
 import type { Coverage, Happening } from './coverage.ts';
+import { flatten, stepOf } from './history.ts';
 import type { Life } from './life.ts';
 import { personOf } from './sender.ts';
 
@@ -13,6 +14,7 @@ const RESUMES_MAX = 12;
 const RESUMES_MEANWHILE_MAX = 4;
 /** How long an approval lies that nobody sees to: longer than any has. */
 const LAZY_MS = 90_000;
+const UNDOING = 'compensate:';
 /** One in so many words is given by two people at one moment. */
 const TWICE_RATE = 0.2;
 
@@ -66,7 +68,7 @@ export class Operator {
     const approval = approvals.find((each) => this.#isTaken(each));
     if (approval !== undefined) {
       // What somebody has changed since stays: so nothing of theirs may ever be gone.
-      const isUndoing = approval.stepId.startsWith('compensate:');
+      const isUndoing = approval.stepId.startsWith(UNDOING);
       const decision = !isUndoing && this.#random.next() < 0.7 ? 'approve' : 'reject';
       return this.#said('approval given', () =>
         runtime.decide(approval.runId, approval.stepId, decision, 'ana', 'because'),
@@ -74,12 +76,30 @@ export class Operator {
     }
     const letters = inOrder(runtime.deadLetters(), ({ step }) => step);
     const letter = letters.find(({ settled }) => settled !== 'compensated');
-    if (letter !== undefined && mayResume())
-      return this.#said('run resumed', () => runtime.resume(letter.runId, 'ana', 'try again'));
+    if (letter !== undefined && mayResume()) {
+      const { runId, step } = letter;
+      return this.#undoes(letter)
+        ? this.#said('undone by hand', () => runtime.markUndone(runId, step, 'ana', 'removed it'))
+        : this.#said('run resumed', () => runtime.resume(runId, 'ana', 'try again'));
+    }
     if (!early) return false;
     const running = runtime.runs({ state: 'waiting' })[0];
     if (running === undefined || this.#random.next() < 0.5) return false;
     return this.#said('run cancelled', () => runtime.cancel(running.runId, 'ana', 'no longer wanted'));
+  }
+
+  /** Removes what half of all undoings that are parked were to remove: those whose key ends so, for no chance is drawn for it. */
+  #undoes({ runId, step, idempotencyKey }: DeadLetter): boolean {
+    if (!step.startsWith(UNDOING) || !/[02468ace]$/.test(idempotencyKey ?? '')) return false;
+    const { runtime, target } = this.#bench;
+    const place = step.slice(UNDOING.length);
+    const plan = runtime.plan(runtime.run(runId)!.planHash)!;
+    const planned = flatten(plan.steps).find(({ id }) => id === stepOf(place));
+    if (planned?.kind !== 'call' || planned.compensate?.operation !== 'acme.remove') return false;
+    // What the plans of a simulation make has an id.
+    const made = target.effectOf(runId, place) as { readonly id: string };
+    target.removedByHand.add(made.id);
+    return true;
   }
 
   /**
@@ -110,7 +130,7 @@ export class Operator {
 
   /** Some approvals are seen to at once, some are left to lie until it is too late. What is to be undone has no time. */
   #isTaken({ runId, stepId, expiresAtMs }: PendingApproval): boolean {
-    if (this.isPrompt || stepId.startsWith('compensate:')) return true;
+    if (this.isPrompt || stepId.startsWith(UNDOING)) return true;
     const id = `${runId} ${stepId} ${expiresAtMs}`;
     const now = this.#bench.clock.now();
     const backAtMs = this.#backAtMs.get(id) ?? (this.#random.next() < 0.5 ? now : now + LAZY_MS);

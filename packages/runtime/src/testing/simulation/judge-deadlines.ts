@@ -76,6 +76,8 @@ function tooEarly(
   moments: readonly number[],
 ): readonly string[] {
   if (entry.details['code'] !== 'STEP_DEADLINE_EXCEEDED') return [];
+  // What a cancelled run was parked with before, whoever resumed it in the same moment.
+  if (entry.kind === 'compensation' && entry.details['because'] === 'cancelled') return [];
   const resumed = trace.findLast(
     ({ details, sequence }) => details['action'] === 'resume' && sequence < entry.sequence,
   );

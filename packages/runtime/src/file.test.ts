@@ -81,6 +81,18 @@ test('a run is past its retention though another run of its event keeps the payl
   expect(bench.runtime.run(parked!.runId)).not.toHaveProperty('isPastRetention');
 });
 
+test('payloads go after their time of a process that never lives for an hour, too', async () => {
+  bench = await openBench(planFor({ steps: [undoable('one')] }));
+  const ended = await bench.order({ id: 'a', note: 'personal' });
+  await bench.runtime.idle();
+  bench.clock.jump(31 * DAY_MS);
+  for (let life = 0; life < 2; life++) {
+    await bench.restart();
+    await bench.pass(10 * 60_000);
+  }
+  expect(bench.runtime.run(ended)).toMatchObject({ input: null, isPastRetention: true });
+});
+
 test('a run that sent nothing is not past its retention before its time', async () => {
   const that = [{ condition: "event.id == 'a'", message: 'another' }];
   bench = await openBench(planFor({ steps: [step('check', 'look', { that, otherwise: 'fail' })] }));

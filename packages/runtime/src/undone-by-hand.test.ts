@@ -71,6 +71,14 @@ describe('what a run is parked at undoing, undone by hand,', () => {
     expect(bench.state(runId)).toBe('compensated');
   });
 
+  test('or resumed: a dry run names what goes on being undone, and nothing that the run would have done', async () => {
+    const runId = await parked();
+    expect(await bench.runtime.planReplay({ runId }, 'ana', 'mended')).toMatchObject({
+      ok: true,
+      report: { runs: [{ runId, goesOn: true, effectsToSend: ['compensate:one', 'compensate:two'] }] },
+    });
+  });
+
   test('is said of one item of a list that goes on without those that failed', async () => {
     const sku = { object: { id: { expression: 'line.sku' } } };
     const lines = step('forEach', 'lines', {

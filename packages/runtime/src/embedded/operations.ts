@@ -181,12 +181,12 @@ export function resumeWrites(
   };
 }
 
-function isOfUndoing({ step }: OpeningRow): boolean {
+export function isOfUndoing({ step }: OpeningRow): boolean {
   return step.startsWith('compensate:');
 }
 
 /** A compensation that is resumed goes on undoing; where only some items were undone, the run goes on after it. */
-function phaseOf(opening: OpeningRow): 'running' | 'compensating' {
+export function phaseOf(opening: OpeningRow): 'running' | 'compensating' {
   if (!isOfUndoing(opening)) return 'running';
   const { phase }: JsonObject = JSON.parse(opening.detail);
   return phase === 'running' ? 'running' : 'compensating';

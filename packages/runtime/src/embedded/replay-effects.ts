@@ -1,6 +1,7 @@
 import type { Plan, PlanStep } from '@tenon/pipeline';
 import { allSteps } from '../loaded-plan.ts';
 import type { ReplayReport, UnknownEffects } from '../runtime.ts';
+import { isOfUndoing, phaseOf } from './operations.ts';
 import type { Queries } from './queries.ts';
 import type { RunRow } from './run-row.ts';
 import { placedSteps, stepRecords } from './step-records.ts';
@@ -41,12 +42,11 @@ export function effectsReader(queries: Queries): (run: RunRow) => Effects {
     const isBegun = new Set(begun.map(({ step }) => step.id));
     const unbegun = allSteps(plan.steps).filter(({ id }) => !isBegun.has(id));
     const steps = [...begun, ...unbegun.map((step) => ({ step, place: step.id }))];
-    const done = new Set(
-      stepRecords(plan, run, journal)
-        .filter(({ state }) => state === 'succeeded' || state === 'compensated')
-        .map(({ id }) => id),
-    );
+    const states = new Map(stepRecords(plan, run, journal).map(({ id, state }) => [id, state]));
+    const isDone = (place: string): boolean =>
+      states.get(place) === 'succeeded' || states.get(place) === 'compensated';
     const canSend = run.state === 'failed';
+    const isUndone = canSend && isParkedAtUndoing(run, queries);
     const children = queries
       .childrenOf(run.seq)
       .map((child) => ({ step: child.parent_step, ...effectsOf(child) }));
@@ -62,13 +62,15 @@ export function effectsReader(queries: Queries): (run: RunRow) => Effects {
     const started = new Set(children.map(({ step }) => step));
     return {
       effectsSkipped: [
-        ...steps.flatMap(({ step, place }) => (isEffect(plan, step) && done.has(place) ? [place] : [])),
+        ...steps.flatMap(({ step, place }) => (isEffect(plan, step) && isDone(place) ? [place] : [])),
         ...children.flatMap(({ step, effectsSkipped }) => named(step, effectsSkipped)),
       ],
       effectsToSend: canSend
         ? [
             ...steps.flatMap(({ step, place }) => {
-              if (done.has(place) || started.has(place)) return [];
+              if (isUndone)
+                return canBeUndone(step) && states.get(place) === 'succeeded' ? [`compensate:${place}`] : [];
+              if (isDone(place) || started.has(place)) return [];
               return effectsAt(plan, step, place);
             }),
             // Of the runs that it started: those that are parked go on with it.
@@ -96,6 +98,20 @@ export function effectsReader(queries: Queries): (run: RunRow) => Effects {
     ofPlans.set(hash, effects);
     return effects;
   }
+}
+
+/** It goes on undoing what it did, and does nothing else. Not of a list that undoes its failed items alone: the run goes on after it. */
+function isParkedAtUndoing(run: RunRow, queries: Queries): boolean {
+  return queries
+    .openingsOf(run.seq)
+    .some(
+      (opening) =>
+        opening.kind === 'deadLetter' && isOfUndoing(opening) && phaseOf(opening) === 'compensating',
+    );
+}
+
+function canBeUndone(step: PlanStep): boolean {
+  return step.kind === 'call' && step.compensate !== undefined;
 }
 
 /** Why a run that is parked at a step with a child can only fail there again: what that was to give is gone. */

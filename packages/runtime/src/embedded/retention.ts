@@ -9,6 +9,8 @@ const SLICE = 200;
 const SLICE_EVERY_MS = 1_000;
 /** Pause after all have been looked at. */
 const ROUND_EVERY_MS = 3_600_000;
+/** From a start to its first round: a process that lives for less than an hour lets data go as well. */
+const FIRST_ROUND_MS = 300_000;
 
 /**
  * Lets payloads, results and expired keys of ended runs go, and events that nothing wanted, a slice at a time, from the
@@ -20,7 +22,7 @@ export function keepRetention(engine: EmbeddedEngine, options: RuntimeOptions): 
   const keepMs = options.keepPayloadsMs ?? KEEP_PAYLOADS_MS;
   let afterRun = 0;
   let afterEvent = 0;
-  let cancel = options.clock.setTimer(ROUND_EVERY_MS, slice);
+  let cancel = options.clock.setTimer(FIRST_ROUND_MS, slice);
   return { stop: () => cancel() };
 
   function slice(): void {

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, expect, test } from 'vitest';
 import { openLedger } from './embedded/open-ledger.ts';
@@ -129,6 +129,31 @@ test('a backup taken while runs go on is sound and complete', async () => {
   expect(ledger.runs()).toHaveLength(20);
   expect(ledger.check()).toEqual([]);
   ledger.close();
+});
+
+test('a backup is read without what is left of an earlier file of its name', async () => {
+  bench = await openBench(planFor({ steps: [undoable('one')] }));
+  await bench.order({ id: 'a' });
+  await bench.runtime.idle();
+  const copy = `${bench.file}.backup`;
+  for (const suffix of ['', '-wal']) copyFileSync(`${bench.file}${suffix}`, `${copy}${suffix}`);
+  rmSync(copy);
+  await bench.order({ id: 'b' });
+  await bench.runtime.idle();
+  await bench.runtime.backup(copy);
+  const ledger = openLedger(copy);
+  expect(ledger.runs().map(({ key }) => key)).toEqual(['b', 'a']);
+  ledger.close();
+});
+
+test('a backup is not put in the place of the database itself, whatever that is called', async () => {
+  bench = await openBench(planFor({ steps: [undoable('one')] }));
+  await bench.order({ id: 'a' });
+  const before = statSync(bench.file).ino;
+  symlinkSync(bench.file, `${bench.file}.link`);
+  for (const to of [bench.file, `${bench.file}.link`])
+    await expect(bench.runtime.backup(to)).rejects.toThrow('is the database itself');
+  expect(statSync(bench.file).ino).toBe(before);
 });
 
 test('a backup holds no checkpoint of what came after it', async () => {

@@ -1,5 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { closeSync, copyFileSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs';
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  fsyncSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { backup, DatabaseSync } from 'node:sqlite';
 import { RuntimeError } from '../runtime-error.ts';
 import { openReader } from './database.ts';
@@ -13,6 +22,12 @@ const ALL_PAGES = 2 ** 31 - 1;
  * its name once it is whole; of one that fails (`RUNTIME_BACKUP_FAILED`) nothing is left.
  */
 export async function backupTo(from: string, to: string): Promise<void> {
+  // Put in the place of the database, it would take from under its process the file that it writes to.
+  if (isOneFile(from, to))
+    throw new RuntimeError(
+      'RUNTIME_BACKUP_FAILED',
+      `${to} is the database itself, not a place for a copy of it`,
+    );
   const reader = openReader(from);
   const draft = `${to}.${randomUUID()}.part`;
   try {
@@ -21,7 +36,12 @@ export async function backupTo(from: string, to: string): Promise<void> {
     await backup(reader, draft, { rate: ALL_PAGES });
     settle(draft);
     sync(draft);
-    if (existsSync(`${draft}.checkpoints`)) renameSync(`${draft}.checkpoints`, `${to}.checkpoints`);
+    // What is left of another file of this name would be read as the newest part of this one.
+    for (const suffix of ['-journal', '-wal', '-shm']) rmSync(`${to}${suffix}`, { force: true });
+    if (existsSync(`${draft}.checkpoints`)) {
+      sync(`${draft}.checkpoints`);
+      renameSync(`${draft}.checkpoints`, `${to}.checkpoints`);
+    }
     renameSync(draft, to);
   } catch (cause) {
     throw new RuntimeError('RUNTIME_BACKUP_FAILED', `${to} could not be written: ${messageOf(cause)}`, {
@@ -32,6 +52,11 @@ export async function backupTo(from: string, to: string): Promise<void> {
     for (const suffix of ['', '-journal', '-wal', '-shm', '.checkpoints'])
       rmSync(`${draft}${suffix}`, { force: true });
   }
+}
+
+function isOneFile(one: string, other: string): boolean {
+  const [a, b] = [one, other].map((file) => statSync(file, { bigint: true, throwIfNoEntry: false }));
+  return a !== undefined && b !== undefined && a.ino === b.ino && a.dev === b.dev;
 }
 
 function sync(file: string): void {

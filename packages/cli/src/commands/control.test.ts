@@ -103,3 +103,32 @@ describe('switching from the command line', () => {
     expect(text).toMatch(/1m +ada +drill/);
   });
 });
+
+describe('flow', () => {
+  const flow = {
+    intake: { backlog: 0, writesWaiting: 0, bytesWaiting: 0, refused: {} },
+    pipelines: [],
+    connections: [],
+    reconciliations: [],
+    runs: {},
+    deadLetters: [],
+  };
+  const shown = (more: object) =>
+    runAgainst(
+      (_, request) => (request.startsWith('GET /v1/flow') ? { ...flow, ...more } : { sources: [] }),
+      controlCommands,
+      ['flow', '--url', 'http://127.0.0.1:1'],
+      { cwd: root, nowMs: NOW },
+    );
+
+  it('tells how many effects are in doubt, and since when', async () => {
+    const { text } = await shown({ inDoubt: [{ pipeline: 'orders', count: 2, oldestMs: NOW - 60_000 }] });
+    expect(text).toMatch(/^IN DOUBT OF +COUNT +OLDEST\n.*\norders +2 +1m$/m);
+  });
+
+  it('goes without it where an earlier server does not say it', async () => {
+    const { text, code } = await shown({});
+    expect(text).not.toContain('IN DOUBT OF');
+    expect(code).toBe(0);
+  });
+});

@@ -21,7 +21,7 @@ export const controlCommands: readonly CommandSpec[] = [
     options: remote,
     run: withClient(async (client, _args, show, io) => {
       // The shape that contracts/operations promises.
-      const flow = (await client.get('/v1/flow')) as unknown as FlowReport;
+      const flow = (await client.get('/v1/flow')) as unknown as KnownFlow;
       // As above; an operator's token gets the sources too.
       const { sources } = (await client.get('/v1/health')) as unknown as {
         readonly sources: readonly SourceSeen[];
@@ -213,8 +213,11 @@ interface SourceSeen {
   readonly problem?: string;
 }
 
+/** Earlier servers do not say what is in doubt. */
+type KnownFlow = Omit<FlowReport, 'inDoubt'> & Partial<FlowReport>;
+
 function flowWords(
-  { intake, pipelines, connections, reconciliations, runs, inDoubt, deadLetters }: FlowReport,
+  { intake, pipelines, connections, reconciliations, runs, inDoubt = [], deadLetters }: KnownFlow,
   sources: readonly SourceSeen[],
   nowMs: number,
 ): string {

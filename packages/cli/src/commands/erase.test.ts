@@ -19,10 +19,10 @@ it.each([
     'kept: has not ended',
   ],
   [
-    'a failed run is kept',
+    'a failed run is kept, which cannot be cancelled where it is parked at undoing',
     { ...NOTHING, kept: [run('failed')] },
     exit.partlyDone,
-    'resume or cancel it first: `tenon dead-letters resume r-1 --reason …` or `tenon runs cancel r-1 --reason …`',
+    'kept: may be resumed; end it first, as `tenon runs show r-1` says',
   ],
   [
     'a run that waits is kept',

@@ -4,7 +4,7 @@ import { exit } from '../exit.ts';
 import { plural } from '../render/index.ts';
 import { renderTable } from '../table.ts';
 import { needReason, reason, remote, withClient } from './operate.ts';
-import { cancelCommand, resumeCommand, showCommand } from './run-words.ts';
+import { cancelCommand, showCommand } from './run-words.ts';
 
 export const eraseCommand: CommandSpec = {
   name: 'erase',
@@ -64,7 +64,8 @@ function keptBecause({ runId, state }: ErasureReport['kept'][number]): string {
     case 'cancelled':
       return 'kept: a run above it has not ended';
     case 'failed':
-      return `kept: may be resumed; resume or cancel it first: ${resumeCommand(runId)} or ${cancelCommand(runId)}`;
+      // One that is parked at undoing cannot be cancelled, one that has lost its child not be resumed with success: what is known here does not tell.
+      return `kept: may be resumed; end it first, as ${showCommand(runId)} says`;
     case 'inDoubt':
       return 'kept: has not ended, and is in doubt: `tenon in-doubt`';
     case 'compensating':

@@ -237,3 +237,18 @@ it('in-doubt names the business key, and the key sent where one was', async () =
   expect(text).toMatch(/^r1 +orders +order-7 +pay +bank\.pay +tenon-1 /m);
   expect(text).toMatch(/^r1 +orders +order-7 +mail +mail\.send +none /m);
 });
+
+it('in-doubt goes without the business key where an earlier server does not say it', async () => {
+  const doubt = {
+    runId: 'r1',
+    pipeline: 'orders',
+    stepId: 'pay',
+    operation: 'bank.pay',
+    owner: 'sales',
+    sinceMs: 0,
+  };
+  const argv = ['in-doubt', '--url', 'http://127.0.0.1:1'];
+  const { text, code } = await runAgainst({ inDoubt: [doubt] }, operateCommands, argv, { cwd: tmpdir() });
+  expect(text).toMatch(/^r1 +orders +pay /m);
+  expect(code).toBe(0);
+});

@@ -158,14 +158,17 @@ export const operateCommands: readonly CommandSpec[] = [
     isList: true,
     options: remote,
     run: withClient(async (client, _args, show, io) => {
-      const { inDoubt } = (await client.get('/v1/in-doubt')) as { inDoubt: InDoubtEntry[] };
+      const { inDoubt } = (await client.get('/v1/in-doubt')) as {
+        inDoubt: (Omit<InDoubtEntry, 'key'> & Partial<InDoubtEntry>)[];
+      };
       return show(inDoubt, () =>
         renderTable(
           ['RUN', 'PIPELINE', 'KEY', 'STEP', 'OPERATION', 'KEY SENT', 'FOR', 'OWNER'],
           inDoubt.map((entry) => [
             entry.runId,
             entry.pipeline,
-            entry.key,
+            // Earlier servers do not say it.
+            entry.key ?? '',
             entry.stepId,
             entry.operation,
             entry.idempotencyKey ?? 'none',
@@ -426,7 +429,7 @@ function runWords(run: RunDetail, parked: DeadLetter | undefined, keeping: RunDe
       `failed at  ${run.failure.step}: ${run.failure.class}, ${run.failure.message} (${run.failure.code})`,
     );
   const steps = renderTable(
-    ['STEP', 'STATE', 'ATTEMPTS', 'IDEMPOTENCY KEY', 'FAILURE'],
+    ['STEP', 'STATE', 'ATTEMPTS', 'IDEMPOTENCY KEY', 'FAILED OR WAITS'],
     run.steps.map((step) => [
       step.id,
       step.state,

@@ -242,6 +242,6 @@ describe('dead letters', () => {
       newestMs: 0,
     };
     const { text } = await tenon('dead-letters groups --queue repair', { groups: [group] });
-    expect(text).toMatch(/3f9c1a +12 +10 +p +repair +put +validation +field refused +.* +sales/);
+    expect(text).toMatch(/3f9c1a +12 +10 +p +repair +put +validation +.* +sales +field refused$/m);
   });
 });

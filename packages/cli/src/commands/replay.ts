@@ -60,11 +60,12 @@ export const replayCommands: readonly CommandSpec[] = [
             'KEY',
             'STEP',
             'CLASS',
-            'CAUSE',
             'ATTEMPTS',
             'SETTLED',
             'OWNER',
             'GROUP',
+            // A sentence: what is beside it keeps its column where a line wraps.
+            'CAUSE',
           ],
           deadLetters.map((letter) => [
             letter.runId,
@@ -73,11 +74,11 @@ export const replayCommands: readonly CommandSpec[] = [
             letter.key,
             letter.step,
             letter.failure.class,
-            letter.failure.message,
             String(letter.attempts),
             letter.settled,
             letter.owner,
             letter.fingerprint,
+            letter.failure.message,
           ]),
         ),
       );
@@ -102,9 +103,9 @@ export const replayCommands: readonly CommandSpec[] = [
             'QUEUE',
             'STEP',
             'CLASS',
-            'NEWEST CAUSE',
             'OLDEST',
             'OWNER',
+            'NEWEST CAUSE',
           ],
           groups.map((group) => [
             group.fingerprint,
@@ -114,9 +115,9 @@ export const replayCommands: readonly CommandSpec[] = [
             group.queue,
             group.step,
             group.failure.class,
-            group.failure.message,
             formatDuration(Math.max(0, io.clock.now() - group.oldestMs)),
             group.owner,
+            group.failure.message,
           ]),
         ),
       );

@@ -132,8 +132,17 @@ describe('cancelled again, it is said', () => {
   });
 
   it('in the words of the server, what else keeps it', async () => {
-    const { text } = await told('runs cancel', [running], refused('RUN_IN_DOUBT'));
-    expect(text).toBe('Not possible any more: no (RUN_IN_DOUBT)\n');
+    const { text } = await told('runs cancel', [running], refused('RUN_KEPT'));
+    expect(text).toBe('Not possible any more: no (RUN_KEPT)\n');
+  });
+
+  it('that an effect of it is in doubt, and what settles it', async () => {
+    const doubtful = { state: 'inDoubt', step: 'lines[a b].pay' };
+    const { text, code } = await told('runs cancel', [doubtful], refused('RUN_IN_DOUBT'));
+    expect(text).toBe(
+      "the run is in doubt: say first what became of its effect: `tenon in-doubt settle r1 'lines[a b].pay' --verdict … --reason …` (RUN_IN_DOUBT)\n",
+    );
+    expect(code).toBe(1);
   });
 });
 
@@ -181,7 +190,7 @@ describe('of a step that was undone by hand it is said', () => {
   it('that the run is not parked there', async () => {
     const { text, code } = await said('compensate:pay', [parked, parked], refused('RUN_NOT_AT_UNDOING'));
     expect(text).toMatch(
-      /^the run is not parked at undoing that step: it is failed at compensate:seats: .*\(RUN_NOT_AT_UNDOING\)\n$/,
+      /^the run is not parked at undoing that step: it failed at compensate:seats: .*\(RUN_NOT_AT_UNDOING\)\n$/,
     );
     expect(code).toBe(1);
   });

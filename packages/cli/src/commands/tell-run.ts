@@ -131,7 +131,7 @@ const WORDS: Readonly<Record<Word, WordSpec>> = {
     code: () => exit.clean,
     refused: {
       RUN_NOT_AT_UNDOING: (run) =>
-        `the run is not parked at undoing that step: it is ${run.state}${causeOf(run)} (RUN_NOT_AT_UNDOING)`,
+        `the run is not parked at undoing that step: it ${run.state === 'failed' ? `failed${causeOf(run)}` : `is ${run.state}`} (RUN_NOT_AT_UNDOING)`,
     },
   },
   cancel: {
@@ -146,6 +146,8 @@ const WORDS: Readonly<Record<Word, WordSpec>> = {
       RUN_CANCELLED_ALREADY: (run, keeping) => cancelledWords('cancelled already', run, keeping),
       RUN_COMPENSATING: (run, keeping) => `${undoingAlready(run, keeping)} (RUN_COMPENSATING)`,
       RUN_ENDED: ({ state }) => `the run has ended: ${state} (RUN_ENDED)`,
+      RUN_IN_DOUBT: ({ runId, step }) =>
+        `the run is in doubt: say first what became of its effect: ${settleCommand(runId, step ?? '<step>')} (RUN_IN_DOUBT)`,
     },
   },
 };

@@ -108,8 +108,8 @@ const STANDING = `WITH RECURSIVE awaited (seq) AS (
     SELECT ?1
     UNION SELECT child.seq FROM awaited JOIN children ON children.parent_seq = awaited.seq JOIN runs AS child ON child.seq = children.run_seq
       WHERE child.state NOT IN (${TERMINAL})
-    UNION SELECT first.seq FROM awaited JOIN runs AS own ON own.seq = awaited.seq AND own.behind = 1
-      JOIN runs AS first ON first.pipeline = own.pipeline AND first.order_key = own.order_key
-      WHERE first.behind = 0 AND first.order_key IS NOT NULL AND first.state NOT IN (${TERMINAL})
+    UNION SELECT (SELECT seq FROM runs AS first WHERE first.pipeline = own.pipeline AND first.order_key = own.order_key AND first.order_key IS NOT NULL
+        AND first.state NOT IN (${TERMINAL}) AND first.behind = 0 ORDER BY first.seq LIMIT 1)
+      FROM awaited JOIN runs AS own ON own.seq = awaited.seq AND own.behind = 1
   )
   SELECT state, EXISTS (SELECT 1 FROM awaited JOIN runs USING (seq) WHERE ${AT_WORK}) AS isAtWork FROM runs WHERE seq = ?1`;

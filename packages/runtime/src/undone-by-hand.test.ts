@@ -1,3 +1,4 @@
+import { DatabaseSync } from 'node:sqlite';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type Bench, openBench, refused } from './testing/bench.ts';
 import { call, childPlan, planFor, run, step, undoable } from './testing/plan.ts';
@@ -56,6 +57,27 @@ describe('what a run is parked at undoing, undone by hand,', () => {
     await bench.runtime.idle();
     expect(await undone(runId, 'two')).toMatchObject({ code: 'RUN_NOT_AT_UNDOING' });
     expect(bench.target.count('remove')).toBe(3);
+  });
+
+  test('is not taken of a run that was stopped there by damage: it would be tried again all the same', async () => {
+    const runId = await parked();
+    const put = (sql: string) => {
+      const db = new DatabaseSync(bench.file);
+      db.exec(sql);
+      db.close();
+    };
+    put(`UPDATE journal SET value = '!' || value WHERE key = 'one#1'`);
+    await bench.crash();
+    await bench.runtime.resume(runId, 'ana', 'mended');
+    await bench.runtime.idle();
+    expect(bench.runtime.deadLetters()).toMatchObject([
+      { step: 'compensate:two', failure: { code: 'STORED_VALUE_DAMAGED' } },
+    ]);
+    expect(await undone(runId, 'two')).toMatchObject({ ok: false, code: 'RUN_NOT_AT_UNDOING' });
+    put(`UPDATE journal SET value = substr(value, 2) WHERE key = 'one#1'`);
+    await bench.runtime.resume(runId, 'ana', 'put back');
+    await bench.runtime.idle();
+    expect(bench.state(runId)).toBe('compensated');
   });
 
   test('ends a run that would be parked for ever; to cancel it changes nothing, and says so', async () => {

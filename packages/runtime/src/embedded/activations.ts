@@ -151,7 +151,7 @@ export class Activations {
           [
             'putOpening',
             row.seq,
-            `#broken/${now}`,
+            `${BROKEN}${now}`,
             'deadLetter',
             step,
             row.owner,
@@ -177,6 +177,9 @@ export class Activations {
     }
   }
 }
+
+/** Begins the keys of what parks a run that an error stopped: it waits for no value, and what was said of it is read by nobody. */
+export const BROKEN = '#broken/';
 
 /** It has ended, and no run above it undoes it. */
 function isOver({ state }: RunRow, journal: readonly JournalRow[]): boolean {

@@ -7,6 +7,7 @@ import { allSteps } from '../loaded-plan.ts';
 import type { RuntimeCode } from '../rules.ts';
 import type { ActionResult, Runtime } from '../runtime.ts';
 import { finalStates } from '../states.ts';
+import { BROKEN } from './activations.ts';
 import { CommitRefused } from './commit-queue.ts';
 import type { EmbeddedEngine } from './engine.ts';
 import type { Queries } from './queries.ts';
@@ -68,6 +69,8 @@ export function operations(engine: EmbeddedEngine, queries: Queries): Operations
           return Promise.resolve(
             refused('RUN_NOT_AT_UNDOING', `the run is not parked at ${stepId}: it is ${run.state}`),
           );
+        if (opening.key.startsWith(BROKEN))
+          return Promise.resolve(refused('RUN_NOT_AT_UNDOING', stoppedAt(stepId)));
         const { writes, facts } = resumeWrites(run, opening, actor, reason, engine.now(), 'undone');
         return write(engine, run, writes, facts, 'RUN_RESUMED_ALREADY');
       }),
@@ -93,6 +96,10 @@ export function operations(engine: EmbeddedEngine, queries: Queries): Operations
         return done;
       }),
   };
+}
+
+function stoppedAt(stepId: string): string {
+  return `what stopped the run at ${stepId} is no answer of the target: mend that and resume the run, which is parked there where it cannot be undone`;
 }
 
 const CANCELLED = 'the run was cancelled before';

@@ -54,4 +54,6 @@ const FOR_GOOD: ReadonlySet<string> = new Set([
   'RUN_ENDED',
   'RUN_COMPENSATED',
   'RUN_CANCELLED_ALREADY',
+  'REPLAY_APPLIED_ALREADY',
+  'REPLAY_EXPIRED',
 ] satisfies RuntimeCode[]);

@@ -493,7 +493,12 @@ describe('operations', () => {
     const codes: Record<string, string> = { r1: 'RUN_ENDED', r2: 'RUN_IN_DOUBT', r3: 'RUN_NOT_FOUND' };
     const url = await start({
       cancel: async (runId) => ({ ok: false, code: codes[runId]!, message: 'no' }),
+      applyReplay: async (token) => ({ ok: false, code: token, message: 'no' }),
     });
+    const applied = async (token: string) =>
+      (await call(url, 'ada-token', `/v1/replays/${token}/apply`, { reason: 'again' })).json();
+    expect(await applied('REPLAY_APPLIED_ALREADY')).toMatchObject({ title: 'Not possible any more' });
+    expect(await applied('REPLAY_EXPIRED')).toMatchObject({ title: 'Not possible any more' });
     const cancelled = async (runId: string) =>
       (await call(url, 'ada-token', `/v1/runs/${runId}/cancel`, { reason: 'mistake' })).json();
     expect(await cancelled('r1')).toMatchObject({ title: 'Not possible any more' });

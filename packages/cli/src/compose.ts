@@ -73,6 +73,8 @@ export interface ComposeOptions {
   readonly engineFile?: string;
   /** A person's word for a ledger that is behind its checkpoints: a restored backup. */
   readonly setBack?: string;
+  /** Why it starts with everything killed. */
+  readonly killed?: string;
   readonly onEntry?: (entry: LedgerEntry) => void;
   readonly log: (line: Readonly<Record<string, unknown>>) => void;
 }
@@ -161,6 +163,7 @@ async function startWith(options: ComposeOptions, opened: AsyncDisposableStack):
       ...(await checkpointOptions(workspace.config.ledger, root, file, secrets, io.env, log)),
       ...(options.setBack !== undefined && { setBack: options.setBack }),
     },
+    ...(options.killed !== undefined && { killed: { actor: 'serve', reason: options.killed } }),
     clock: io.clock,
     random: io.random,
     transport: (name) => {

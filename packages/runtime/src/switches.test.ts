@@ -39,6 +39,28 @@ test('the flow says which switches hold what goes over a connection', async () =
   expect(shown()).toEqual([['acme', 'kill/everything']]);
 });
 
+test('a start with everything killed lets nothing go out, of a run that was at work when the process died either', async () => {
+  bench = await openBench(planFor({ steps: [undoable('one'), call('two', 'acme.put')] }));
+  bench.target.script = { create: [{ never: 'before' }] };
+  const id = await bench.order({ id: 'a' });
+  await until(() => bench.target.calls.length === 1);
+  bench.killed = { actor: 'serve', reason: 'looking first' };
+  await bench.crash();
+  delete bench.killed;
+  const later = await bench.order({ id: 'b' });
+  await bench.pass(60_000);
+  expect(bench.target.calls).toHaveLength(1);
+  expect(bench.runtime.switches()).toMatchObject([
+    { id: 'kill/everything', actor: 'serve', reason: 'looking first' },
+  ]);
+  await bench.restart();
+  await bench.pass(60_000);
+  expect(bench.target.calls, 'as any switch it is kept').toHaveLength(1);
+  await lift('kill/everything');
+  await bench.pass(60_000);
+  expect([bench.state(id), bench.state(later)]).toEqual(['succeeded', 'succeeded']);
+});
+
 test.each([
   ['the pipeline that runs it', 'orders'],
   ['the one between', 'child'],

@@ -23,11 +23,20 @@ const options = {
   },
 } as const;
 
+const serveOptions = {
+  ...options,
+  killed: {
+    type: 'string',
+    value: '<reason>',
+    help: 'start with everything killed: events are taken, and nothing goes out until `tenon kill lift --all`',
+  },
+} as const;
+
 /** `serve` logs one JSON object a line on stdout: what a log collector takes. */
 export const serveCommand: CommandSpec = {
   name: 'serve',
   summary: 'Run the pipelines: webhook intake, runtime and operations API',
-  options,
+  options: serveOptions,
   run: async (args, io) => {
     const log = (line: Readonly<Record<string, unknown>>): void =>
       io.out(`${JSON.stringify({ at: new Date(io.clock.now()).toISOString(), ...line })}\n`);
@@ -36,6 +45,7 @@ export const serveCommand: CommandSpec = {
       log,
       onEntry: (entry) => log({ ...entry, at: new Date(entry.at).toISOString() }),
       say: (text) => io.err(`${text}\n`),
+      killed: args.text('killed'),
     });
     if (!('url' in started)) return started.exitCode;
     // Listened for first: a supervisor that reads the next line may send a signal before this goes on.
@@ -148,15 +158,18 @@ async function start(
     log,
     onEntry,
     say,
+    killed,
   }: {
     readonly log: (line: Readonly<Record<string, unknown>>) => void;
     readonly onEntry: (entry: LedgerEntry) => void;
     readonly say: Say;
+    readonly killed?: string | undefined;
   },
 ): Promise<RunningTenon | { readonly exitCode: ExitCode }> {
   const port = parsePort(args.text('port'));
   const engineFile = args.text('engine-file');
   const setBack = args.text('accept-set-back');
+  if (killed === '') throw new UsageError('--killed takes a reason: it is kept in the ledger');
   const sound = soundOf(session);
   if (!sound) {
     const checked = 'workspace' in session ? { ...session.check.checked } : {};
@@ -178,6 +191,7 @@ async function start(
       ...(port !== undefined && { port }),
       ...(engineFile !== undefined && { engineFile }),
       ...(setBack !== undefined && { setBack }),
+      ...(killed !== undefined && { killed }),
     });
   } catch (error) {
     if (!isExpected(error)) throw error;

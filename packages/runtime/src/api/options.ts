@@ -33,6 +33,8 @@ export interface RuntimeOptions {
   readonly secretUses?: SecretAudit;
   /** Signed checkpoints of the ledger, kept outside of the file. Without them only the file itself speaks for itself. */
   readonly checkpoints?: CheckpointOptions;
+  /** Begins with everything killed, before any run goes on: a switch as any other, by this actor and for this reason. */
+  readonly killed?: { readonly actor: string; readonly reason: string };
   /** Told of what needs an operator and stops nothing yet: one sentence. Must not throw. */
   readonly onProblem?: (message: string) => void;
   /** Told of every ledger entry after it is durable (logs, demo story, console). Must not throw. */

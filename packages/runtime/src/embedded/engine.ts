@@ -152,6 +152,13 @@ export class EmbeddedEngine implements RunHost {
     for (const { plan } of this.#active.values())
       this.#dispatcher.setLimit(plan.pipeline, plan.limits.concurrency, plan.tier);
     await this.#queue.commit([['reclaim']]);
+    const { killed } = this.#options;
+    if (killed !== undefined)
+      await this.switches.set(
+        { kind: 'kill', scope: { everything: true }, sparesCompensation: false },
+        killed.actor,
+        killed.reason,
+      );
     this.admission.known.begin();
     // Not waited for: there may be a million.
     void this.#dispatcher

@@ -343,6 +343,8 @@ export interface Bench {
   regionOf?: (connection: string) => string | undefined;
   /** Of the next start. */
   limits?: Partial<RuntimeLimits>;
+  /** Of the next start. */
+  killed?: RuntimeOptions['killed'];
   /** Of the next start: signs checkpoints into a file beside the database. */
   checkpoints?: Partial<CheckpointOptions>;
   /** Of the next start: what is stored is encrypted. */
@@ -417,6 +419,7 @@ export async function openBenchWith(start: BenchStart, plans: readonly Plan[]): 
       random,
       // A simulation goes from one thing that happens to the next: what comes round for ever is not one of them.
       limits: { watchEveryMs: 3_600_000, ...bench.limits },
+      ...(bench.killed !== undefined && { killed: bench.killed }),
       ...(bench.checkpoints !== undefined && {
         checkpoints: {
           key: testKey,

@@ -58,7 +58,8 @@ describe('a dry run', () => {
     bench.target.script = { put: [{ fail: refused }] };
     const runId = await bench.order({ id: 'a' });
     await bench.runtime.idle();
-    expect((await dryRun({ runId })).runs).toMatchObject([{ effectsToSend: ['sub › put'], goesOn: true }]);
+    const earlier = await dryRun({ runId });
+    expect(earlier.runs).toMatchObject([{ effectsToSend: ['sub › put'], goesOn: true }]);
     const { runId: below } = bench.runtime.runs({ pipeline: 'child' })[0]!;
     await bench.runtime.cancel(below, 'ana', 'no longer wanted');
     await bench.runtime.idle();
@@ -69,6 +70,11 @@ describe('a dry run', () => {
         refused: `failed: it can only fail at sub again, as the run ${below} is cancelled; cancel it, and have its event sent again under a new business key`,
       },
     ]);
+    await apply(earlier.token);
+    await bench.pass(1_000);
+    expect(bench.runtime.replayStatus(earlier.token)?.runs, 'so is one that was looked at before').toEqual({
+      refused: 1,
+    });
   });
 
   test('refuses what was undone, with the reason', async () => {

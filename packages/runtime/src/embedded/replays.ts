@@ -231,7 +231,7 @@ export class Replays {
       };
       const note = ({ writes, facts }: Also): Promise<void> =>
         this.#engine.commit(writes, [this.#engine.noted(run, facts)]);
-      if (!sends) {
+      if (refused !== undefined || !sends) {
         await note(refused === undefined ? also('done') : also('refused', refused));
         continue;
       }

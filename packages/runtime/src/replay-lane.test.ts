@@ -94,6 +94,19 @@ describe('a replayed run that waits takes no place of the lane', () => {
   });
 });
 
+test('a run that fails again and is let out by a later replay has ended for the earlier one', async () => {
+  bench = await openBench(ofFour([call('put', 'acme.put'), consent]));
+  const { runIds, token } = await replayed(Array.from({ length: 120 }, (_, i) => `o${i}`));
+  await bench.pass(13_000);
+  // More than are looked at in one tick, and the one that goes again is not among them.
+  for (const runId of runIds) await bench.runtime.decide(runId, 'consent', 'reject', 'ben', 'not yet');
+  const again = await bench.runtime.planReplay({ runIds: [runIds[80]!] }, 'ana', 'once more');
+  if (!again.ok) throw new Error(again.message);
+  await bench.runtime.applyReplay(again.report.token, 'ana', 'looked at it', { perSecond: 1_000 });
+  await bench.pass(5_000);
+  expect(bench.runtime.replayStatus(token)?.runs).toEqual({ done: 120 });
+});
+
 describe('a replayed run takes a place of the lane', () => {
   test('while it pauses between attempts', async () => {
     bench = await openBench(ofFour([call('put', 'acme.put'), call('set', 'acme.create')]));

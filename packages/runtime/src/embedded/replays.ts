@@ -224,10 +224,15 @@ export class Replays {
       const sends = run.state === 'failed';
       // Judged anew: it may have been resumed, cancelled or have ended since the dry run.
       const { goesOn: _, refused, ...listed } = effects(run);
+      const earlier = this.#sent.tokenOf(run.seq);
       const also = (state: 'refused' | 'sent' | 'done', why?: string): Also => {
         const shown = { ...listed, ...(why !== undefined && { refused: why }) };
         const details = { action: 'replay', token, actor, reason, ...shown };
-        return { writes: [['setReplayRun', token, run.seq, state]], facts: [{ kind: 'replay', details }] };
+        // For an earlier replay that let it out it is over, as it has failed again since.
+        const writes: Write[] =
+          earlier === undefined || state !== 'sent' ? [] : [['setReplayRun', earlier, run.seq, 'done']];
+        writes.push(['setReplayRun', token, run.seq, state]);
+        return { writes, facts: [{ kind: 'replay', details }] };
       };
       const note = ({ writes, facts }: Also): Promise<void> =>
         this.#engine.commit(writes, [this.#engine.noted(run, facts)]);

@@ -34,7 +34,13 @@ export class SentRuns {
     return this.#atWork.size + this.#waiting.size;
   }
 
+  /** Of the replay that let it out, as long as it is not seen to have ended. */
+  tokenOf(seq: number): string | undefined {
+    return (this.#atWork.get(seq) ?? this.#waiting.get(seq))?.token;
+  }
+
   add(run: SentRun): void {
+    this.#waiting.delete(run.seq);
     this.#atWork.set(run.seq, run);
   }
 

@@ -20,6 +20,7 @@ export {
   type VerifyOptions,
   verifyExport,
 } from './ledger/verify-ledger.ts';
+export { lostChild } from './lost-child.ts';
 export { type RuntimeCode, runtimeRules } from './rules.ts';
 export type * from './runtime.ts';
 export { RuntimeError } from './runtime-error.ts';

@@ -1,5 +1,5 @@
 import type { Json } from '@tenon/model';
-import type { AcceptedRun, AcceptResult, RunDetail, Runtime } from '@tenon/runtime';
+import { type AcceptedRun, type AcceptResult, lostChild, type RunDetail, type Runtime } from '@tenon/runtime';
 
 /** Who is answered: the sender of an event is told how its runs stand, an operator also what they gave. */
 export type Audience = 'sender' | 'operator';
@@ -58,8 +58,8 @@ function acceptedRun(
 }
 
 function duplicateOf(first: RunDetail, by: KnownBy, audience: Audience): object {
-  const { runId, state, acceptedAtMs, updatedAtMs, failure } = first;
-  const next = nextOf(runId, state);
+  const { state, acceptedAtMs, updatedAtMs, failure } = first;
+  const next = nextOf(first);
   return {
     by,
     acceptedAtMs,
@@ -85,14 +85,23 @@ function resultsOf({ steps }: RunDetail): Readonly<Record<string, Json>> {
 }
 
 /** How a run that a repeat does not move goes on, if it can. */
-function nextOf(runId: string, state: RunDetail['state']): object | undefined {
+function nextOf(first: RunDetail): object | undefined {
+  const { runId, state } = first;
   switch (state) {
-    case 'failed':
+    case 'failed': {
+      const lost = lostChild(first);
+      if (lost !== undefined)
+        return {
+          what: `the first run is parked and can only fail again, as a run that it started is ${lost.state}; a person cancels it, and only an event with another business key starts a new one`,
+          path: `/v1/runs/${runId}/cancel`,
+          command: `tenon runs cancel ${runId} --reason <why>`,
+        };
       return {
         what: 'the first run is parked; the event is not carried out again, a person resumes that run',
         path: `/v1/runs/${runId}/resume`,
         command: `tenon dead-letters resume ${runId} --reason <why>`,
       };
+    }
     case 'inDoubt':
       return {
         what: 'an effect of the first run is in doubt; a person says what became of it',

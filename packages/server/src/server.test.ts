@@ -160,6 +160,33 @@ describe('webhook intake', () => {
     });
   });
 
+  it('says of a dead run that has lost its child that only another event can do its work', async () => {
+    const dead = { ...run, started: false, state: 'failed' } as const;
+    const url = await start({
+      accept: async () => ({ ok: true, duplicateDelivery: true, runs: [dead] }),
+      run: () =>
+        ({
+          ...dead,
+          failure: { class: 'permanent', code: 'RUN_CHILD_CANCELLED', message: 'no', step: 'sub' },
+          steps: [],
+          children: [{ runId: 'r2', pipeline: 'child', step: 'sub', state: 'cancelled' }],
+          // A whole run is more than the answer looks at.
+        }) as unknown as ReturnType<Runtime['run']>,
+    });
+    expect(await (await deliver(url, '{"plan":"team"}')).json()).toMatchObject({
+      runs: [
+        {
+          duplicate: {
+            next: {
+              what: expect.stringContaining('only an event with another business key'),
+              command: expect.stringContaining(`runs cancel ${dead.runId}`),
+            },
+          },
+        },
+      ],
+    });
+  });
+
   it('carries a business event out once, and answers its repeats from what is stored', async () => {
     const plan = planFor({
       steps: [callStep('one', 'acme.create')],

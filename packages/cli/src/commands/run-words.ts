@@ -1,4 +1,4 @@
-import type { RunDetail } from '@tenon/runtime';
+import { lostChild, type RunDetail } from '@tenon/runtime';
 
 /** Is it at a compensation? */
 export function isAtUndoing(run: RunDetail): boolean {
@@ -26,20 +26,11 @@ export function undoingAdvice(run: RunDetail): string {
   return `mend it, then ${resumeCommand(run.runId)}; or undo it by hand, then \`tenon runs undone ${run.runId} ${quoted(place)} --reason …\``;
 }
 
-/**
- * Why a run that is parked at a step with a child can only fail there again, however often it is resumed: what the child was to give is
- * gone. A block says in its failure which run that is.
- */
+/** Why a run that is parked at a step with a child can only fail there again. */
 export function lostChildWords(run: RunDetail): string | undefined {
-  const { runId, state, failure, children = [] } = run;
-  if (state !== 'failed' || failure === undefined || isAtUndoing(run)) return undefined;
-  const lost = children.find(
-    (child) =>
-      (child.state === 'cancelled' || child.state === 'compensated') &&
-      (child.step === failure.step || failure.message.includes(child.runId)),
-  );
+  const lost = lostChild(run);
   if (lost === undefined) return undefined;
-  return `it can only fail there again, however often it is resumed, as its child ${lost.runId} (${lost.pipeline}) is ${lost.state}: ${cancelCommand(runId)} undoes what it did, and its event is to be sent again under a new business key`;
+  return `it can only fail there again, however often it is resumed, as its child ${lost.runId} (${lost.pipeline}) is ${lost.state}: ${cancelCommand(run.runId)} undoes what it did, and its event is to be sent again under a new business key`;
 }
 
 export function showCommand(runId: string): string {

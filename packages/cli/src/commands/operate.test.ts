@@ -135,6 +135,14 @@ describe('runs show', () => {
         '`tenon in-doubt settle r1 pay --verdict … --reason …` says what became of it',
       );
     });
+
+    it.each(['compensating', 'compensated', 'cancelled'])(
+      'no command where the run was given up, and is %s',
+      async (state) => {
+        const steps = [{ id: 'pay', state: 'inDoubt', attempts: 1 }];
+        expect(await show({ state, steps })).not.toContain('in-doubt settle');
+      },
+    );
   });
 
   describe('of a run that failed', () => {

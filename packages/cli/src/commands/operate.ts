@@ -442,13 +442,29 @@ function runWords(run: RunDetail, parked: DeadLetter | undefined, keeping: RunDe
 }
 
 /** Why a step failed, or what it waits for and how it goes on. */
-function stepWords({ id, state, failure, waitsFor, awaits }: StepRecord, { runId }: RunDetail): string {
+function stepWords({ id, state, failure, waitsFor, awaits }: StepRecord, run: RunDetail): string {
+  const { runId } = run;
   const words: string[] = [];
   if (failure) words.push(`${failure.class}: ${failure.message}`);
   if (waitsFor) words.push(`waits: ${waitsFor.message}`);
   if (awaits) words.push(awaitedWords(awaits, `${runId} ${quoted(id)}`));
-  if (state === 'inDoubt') words.push(`${settleCommand(runId, id)} says what became of it`);
+  if (state === 'inDoubt' && !isGivenUp(id, run))
+    words.push(`${settleCommand(runId, id)} says what became of it`);
   return words.join('; ');
+}
+
+/** In doubt for good: somebody has settled it by giving the run up, so there is nothing to settle. */
+function isGivenUp(id: string, { state }: RunDetail): boolean {
+  switch (state) {
+    case 'succeeded':
+    case 'compensated':
+    case 'cancelled':
+      return true;
+    case 'compensating':
+      return !id.startsWith('compensate:');
+    default:
+      return false;
+  }
 }
 
 /** `place`: the run and the step, as commands name them. */

@@ -322,6 +322,9 @@ describe('of a run that waits for the undoing of its child it is said', () => {
       `it is being undone already, and waits at compensate:bill for ${whose} (RUN_COMPENSATING)\n`,
     );
     expect((await said('dead-letters resume r1', runs)).text).toContain(`for ${whose}`);
+    expect((await said('runs undone r1 bill', runs, refused('RUN_NOT_AT_UNDOING'))).text).toBe(
+      `the run is not parked at undoing that step: it waits at compensate:bill for ${whose} (RUN_NOT_AT_UNDOING)\n`,
+    );
   });
 
   it.each([

@@ -130,8 +130,8 @@ const WORDS: Readonly<Record<Word, WordSpec>> = {
     words: (run, before, keeping) => resumedWords('taken as undone by hand', run, before, keeping),
     code: () => exit.clean,
     refused: {
-      RUN_NOT_AT_UNDOING: (run) =>
-        `the run is not parked at undoing that step: it ${run.state === 'failed' ? `failed${causeOf(run)}` : `is ${run.state}`} (RUN_NOT_AT_UNDOING)`,
+      RUN_NOT_AT_UNDOING: (run, keeping) =>
+        `the run is not parked at undoing that step: it ${notThereWords(run, keeping)} (RUN_NOT_AT_UNDOING)`,
     },
   },
   cancel: {
@@ -151,6 +151,11 @@ const WORDS: Readonly<Record<Word, WordSpec>> = {
     },
   },
 };
+
+function notThereWords(run: RunDetail, keeping: RunDetail | undefined): string {
+  if (run.state === 'failed') return `failed${causeOf(run)}`;
+  return keeping === undefined ? `is ${run.state}` : `waits${placeOf(run)} for ${keepingWords(keeping)}`;
+}
 
 function undoingAlready(run: RunDetail, keeping: RunDetail | undefined): string {
   if (run.state === 'failed' && isAtUndoing(run))

@@ -28,6 +28,15 @@ const NOTED_PER_TICK_MAX = 200;
 /** A pipeline whose own runs wait that long gets nothing from the lane. */
 const LIVE_LAG_MAX_MS = 1_000;
 
+/** Runs of replays that are done stay for ever: looked for as the partial index has it, or each tick would read them all. */
+const OPEN = "state IN ('waiting', 'sent')";
+/** What is read without naming a replay. */
+export const openReplays = {
+  isOneWaiting: `SELECT 1 FROM replay_runs WHERE ${OPEN} AND state = 'waiting' LIMIT 1`,
+  tokens: `SELECT DISTINCT token FROM replay_runs WHERE ${OPEN} AND state = 'waiting'`,
+  sent: `SELECT p.token, p.run_seq, r.pipeline FROM replay_runs p JOIN runs r ON r.seq = p.run_seq WHERE p.${OPEN} AND p.state = 'sent'`,
+} as const;
+
 /** How a replay that was applied lets its runs out. */
 type Lane = NonNullable<ReplayStatus['applied']> & {
   /** When the next run may be sent. */
@@ -65,9 +74,7 @@ export class Replays {
     this.#resume = resume;
     this.#clock = clock;
     this.#sent = new SentRuns(engine);
-    for (const row of this.#rows(
-      `SELECT p.token, p.run_seq, r.pipeline FROM replay_runs p JOIN runs r ON r.seq = p.run_seq WHERE p.state = 'sent'`,
-    ))
+    for (const row of this.#rows(openReplays.sent))
       this.#sent.add({
         seq: Number(row['run_seq']),
         token: String(row['token']),
@@ -169,9 +176,7 @@ export class Replays {
 
   #schedule(): void {
     if (this.#isStopped || this.#cancel !== undefined) return;
-    const isOpen =
-      this.#sent.size > 0 ||
-      this.#rows(`SELECT 1 FROM replay_runs WHERE state = 'waiting' LIMIT 1`).length > 0;
+    const isOpen = this.#sent.size > 0 || this.#rows(openReplays.isOneWaiting).length > 0;
     if (!isOpen) return;
     this.#cancel = this.#clock.setTimer(TICK_MS, () => {
       this.#cancel = undefined;
@@ -188,7 +193,7 @@ export class Replays {
     this.#isTicking = true;
     try {
       await this.#settleSent();
-      const waiting = this.#rows(`SELECT DISTINCT token FROM replay_runs WHERE state = 'waiting'`);
+      const waiting = this.#rows(openReplays.tokens);
       const tokens = new Set(waiting.map(({ token }) => String(token)));
       for (const token of this.#lanes.keys()) if (!tokens.has(token)) this.#lanes.delete(token);
       for (const token of tokens) await this.#letOut(token);

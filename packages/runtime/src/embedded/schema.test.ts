@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
 import { openDatabase } from './database.ts';
+import { openReplays } from './replays.ts';
 import { migrate } from './schema.ts';
 import { writes } from './statements.ts';
 
@@ -92,4 +93,18 @@ test('what a process had taken is found without the compensations that wait, in 
   expect(due).toEqual([501, 502, 503].map((seq) => expect.objectContaining({ seq, claimed: 2 })));
   database.close();
   rmSync(folder, { recursive: true });
+});
+
+test('runs of replays that are open are found without those of replays that are done', () => {
+  const database = new DatabaseSync(':memory:');
+  migrate(database, ':memory:');
+  const plans = Object.values(openReplays).map((sql) => database.prepare(`EXPLAIN QUERY PLAN ${sql}`).all());
+  expect(plans.map(([first]) => first)).toEqual(
+    Array(3).fill(
+      expect.objectContaining({
+        detail: expect.stringMatching(/^SEARCH (p|replay_runs) USING COVERING INDEX replay_runs_open/),
+      }),
+    ),
+  );
+  database.close();
 });

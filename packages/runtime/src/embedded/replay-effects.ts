@@ -1,5 +1,6 @@
 import type { Plan, PlanStep } from '@tenon/pipeline';
 import { allSteps } from '../loaded-plan.ts';
+import { lostChild } from '../lost-child.ts';
 import type { ReplayReport, UnknownEffects } from '../runtime.ts';
 import { isOfUndoing, phaseOf } from './operations.ts';
 import type { Queries } from './queries.ts';
@@ -115,16 +116,16 @@ function canBeUndone(step: PlanStep): boolean {
 }
 
 /** Why a run that is parked at a step with a child can only fail there again: what that was to give is gone. */
-function lostChildOf(run: RunRow, queries: Queries): string | undefined {
-  if (run.state !== 'failed') return undefined;
-  const lost = queries.childrenOf(run.seq).find(
-    ({ state, run_id: runId, parent_step: step }) =>
-      // A list or a branch names in its failure the run that it failed for.
-      (state === 'cancelled' || state === 'compensated') &&
-      (step === run.step || run.failure?.includes(runId)),
-  );
+function lostChildOf({ seq, state, failure }: RunRow, queries: Queries): string | undefined {
+  // Written where the run was parked.
+  const stopped: { readonly step: string; readonly message: string } | null = JSON.parse(failure ?? 'null');
+  if (stopped === null) return undefined;
+  const children = queries
+    .childrenOf(seq)
+    .map((child) => ({ runId: child.run_id, step: child.parent_step, state: child.state }));
+  const lost = lostChild({ state, failure: stopped, children });
   if (lost === undefined) return undefined;
-  return `it can only fail at ${lost.parent_step} again, as the run ${lost.run_id} is ${lost.state}; cancel it, and have its event sent again under a new business key`;
+  return `it can only fail at ${lost.step} again, as the run ${lost.runId} is ${lost.state}; cancel it, and have its event sent again under a new business key`;
 }
 
 function unknownOf({

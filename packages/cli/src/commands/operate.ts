@@ -1,7 +1,6 @@
 import { formatDuration, isObject } from '@tenon/model';
 import type { Plan } from '@tenon/pipeline';
 import {
-  type Awaited,
   type DeadLetter,
   type ForwardFix,
   type InDoubtEntry,
@@ -11,6 +10,7 @@ import {
   type RunSummary,
   runStates,
   type StepRecord,
+  type StepWait,
 } from '@tenon/runtime';
 import { type Args, type CommandSpec, type OptionSpec, UsageError } from '../command.ts';
 import { readersKeys } from '../data-keys.ts';
@@ -468,7 +468,7 @@ function isGivenUp(id: string, { state }: RunDetail): boolean {
 }
 
 /** `place`: the run and the step, as commands name them. */
-function awaitedWords(awaits: Awaited, place: string): string {
+function awaitedWords(awaits: StepWait, place: string): string {
   switch (awaits.for) {
     case 'approval':
       return `waits for ${awaits.by} to approve${until(awaits.expiresAtMs)}: \`tenon approvals approve ${place} --reason …\`, or reject`;

@@ -76,11 +76,11 @@ export interface StepRecord {
   /** What its connection said as it last took no call (an open breaker, a spent quota): until it does, nothing is sent and nothing asked. */
   readonly waitsFor?: Failure;
   /** What it waits for, as long as it does. */
-  readonly awaits?: Awaited;
+  readonly awaits?: StepWait;
 }
 
 /** What ends a wait. An approval is asked of the next person when it expires, or ends as its step says; so does the wait for an event. */
-export type Awaited =
+export type StepWait =
   | { readonly for: 'approval'; readonly by: string; readonly expiresAtMs?: number }
   | { readonly for: 'event'; readonly event: string; readonly expiresAtMs?: number }
   /** `untilMs` is left out where it is not on record: what an expression gives, in one of several branches. */

@@ -1,5 +1,5 @@
 import type { JsonObject } from '@tenon/model';
-import type { Awaited, StepRecord } from '../runtime.ts';
+import type { StepRecord, StepWait } from '../runtime.ts';
 import type { OpeningRow } from './run-row.ts';
 
 /** Steps that wait, with what is open of them: what only time takes on has nothing open, and says itself until when. */
@@ -15,16 +15,16 @@ export function withAwaited(
   });
 }
 
-function awaitedAt(openings: readonly OpeningRow[]): ReadonlyMap<string, Awaited> {
+function awaitedAt(openings: readonly OpeningRow[]): ReadonlyMap<string, StepWait> {
   return new Map(
-    openings.flatMap((opening): (readonly [string, Awaited])[] => {
+    openings.flatMap((opening): (readonly [string, StepWait])[] => {
       const awaited = awaitedOf(opening);
       return awaited === undefined ? [] : [[opening.step, awaited]];
     }),
   );
 }
 
-function awaitedOf({ kind, owner, event, expires_at: expiresAt, detail }: OpeningRow): Awaited | undefined {
+function awaitedOf({ kind, owner, event, expires_at: expiresAt, detail }: OpeningRow): StepWait | undefined {
   const expires = expiresAt === null ? {} : { expiresAtMs: expiresAt };
   switch (kind) {
     case 'approval':

@@ -213,7 +213,7 @@ export async function tellChild(
   const stored = engine.read
     .of('SELECT r.*, c.told FROM runs r JOIN children c ON c.run_seq = r.seq WHERE r.run_id = ?')
     .get(word.runId) as unknown as StoredRun & { readonly told: number };
-  // The word of an end for good is the last one, and the only one that is not of being parked.
+  // All are of being parked but that of an end for good, which is the last. Not so of a child that was taken back: nobody resumes that one.
   const told: Told = { parked: Number(stored.told) - (finalStates.has(stored.state) ? 1 : 0) };
   const record = recorded(told);
   // Opened: its salt keys what its entries call things.

@@ -1,17 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import {
-  closeSync,
-  copyFileSync,
-  existsSync,
-  fsyncSync,
-  openSync,
-  renameSync,
-  rmSync,
-  statSync,
-} from 'node:fs';
+import { copyFileSync, existsSync, renameSync, rmSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { backup, DatabaseSync } from 'node:sqlite';
 import { RuntimeError } from '../runtime-error.ts';
 import { openReader } from './database.ts';
+import { syncFile, syncFolder } from './disk-sync.ts';
 
 /** More pages than any file has. */
 const ALL_PAGES = 2 ** 31 - 1;
@@ -35,14 +28,9 @@ export async function backupTo(from: string, to: string): Promise<void> {
     if (existsSync(`${from}.checkpoints`)) copyFileSync(`${from}.checkpoints`, `${draft}.checkpoints`);
     await backup(reader, draft, { rate: ALL_PAGES });
     settle(draft);
-    sync(draft);
-    // What is left of another file of this name would be read as the newest part of this one.
-    for (const suffix of ['-journal', '-wal', '-shm']) rmSync(`${to}${suffix}`, { force: true });
-    if (existsSync(`${draft}.checkpoints`)) {
-      sync(`${draft}.checkpoints`);
-      renameSync(`${draft}.checkpoints`, `${to}.checkpoints`);
-    }
-    renameSync(draft, to);
+    syncFile(draft);
+    if (existsSync(`${draft}.checkpoints`)) syncFile(`${draft}.checkpoints`);
+    putInPlace(draft, to);
   } catch (cause) {
     throw new RuntimeError('RUNTIME_BACKUP_FAILED', `${to} could not be written: ${messageOf(cause)}`, {
       cause,
@@ -54,18 +42,26 @@ export async function backupTo(from: string, to: string): Promise<void> {
   }
 }
 
+/**
+ * Whoever dies in between, or loses power, leaves the older copy of that name or this one, whole, and never one beside the checkpoints of
+ * the other, by which it would count as cut short or altered. So there are none for a moment; they prove nothing of a copy that it does not.
+ */
+function putInPlace(draft: string, to: string): void {
+  const folder = dirname(to);
+  // What is left of another file of this name would be read as the newest part of this one.
+  for (const suffix of ['-journal', '-wal', '-shm', '.checkpoints'])
+    rmSync(`${to}${suffix}`, { force: true });
+  syncFolder(folder);
+  renameSync(draft, to);
+  syncFolder(folder);
+  if (!existsSync(`${draft}.checkpoints`)) return;
+  renameSync(`${draft}.checkpoints`, `${to}.checkpoints`);
+  syncFolder(folder);
+}
+
 function isOneFile(one: string, other: string): boolean {
   const [a, b] = [one, other].map((file) => statSync(file, { bigint: true, throwIfNoEntry: false }));
   return a !== undefined && b !== undefined && a.ino === b.ino && a.dev === b.dev;
-}
-
-function sync(file: string): void {
-  const handle = openSync(file, 'r+');
-  try {
-    fsyncSync(handle);
-  } finally {
-    closeSync(handle);
-  }
 }
 
 /** One file, whole by itself: a copy in WAL mode would get files beside it from whoever looks at it. */

@@ -20,6 +20,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { RuntimeError } from '../runtime-error.ts';
+import { syncFolder } from './disk-sync.ts';
 
 /** Keys that wrap data keys, by id: all of them open what they wrapped, `current` wraps what is new. */
 export interface EncryptionOptions {
@@ -345,15 +346,6 @@ function readOrNothing(path: string): Buffer | undefined {
 function wipe(handle: number, bytes: number): void {
   try {
     writeSync(handle, Buffer.alloc(bytes), 0, bytes, 0);
-    fsyncSync(handle);
-  } finally {
-    closeSync(handle);
-  }
-}
-
-function syncFolder(folder: string): void {
-  const handle = openSync(folder, 'r');
-  try {
     fsyncSync(handle);
   } finally {
     closeSync(handle);

@@ -1,9 +1,10 @@
-import { formatDuration, parseDuration } from '@tenon/model';
+import { parseDuration } from '@tenon/model';
 import type { FlowReport, Switch, SwitchRequest } from '@tenon/runtime';
 import { type Args, type CommandSpec, type OptionSpec, UsageError } from '../command.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
 import type { OperationsClient } from '../operations-client.ts';
+import { roughDuration } from '../rough-duration.ts';
 import { renderTable } from '../table.ts';
 import { needReason, parseTime, reason, remote, time, withClient } from './operate.ts';
 
@@ -107,7 +108,7 @@ export const controlCommands: readonly CommandSpec[] = [
           switches.map((each) => [
             each.id,
             switchWords(each, now),
-            formatDuration(Math.max(0, now - each.sinceMs)),
+            roughDuration(now - each.sinceMs),
             each.actor,
             each.reason,
           ]),
@@ -235,7 +236,7 @@ function flowWords(
         each.pipeline,
         each.tier,
         String(each.backlog),
-        formatDuration(Math.round(each.lagMs)),
+        roughDuration(each.lagMs),
         `${each.active}/${each.concurrency}`,
         each.switches.join(', '),
       ]),
@@ -266,7 +267,7 @@ function flowWords(
                 each.breaker,
                 String(each.inFlight),
                 String(each.waiting),
-                untilMs > nowMs ? formatDuration(Math.round(untilMs - nowMs)) : '',
+                untilMs > nowMs ? roughDuration(untilMs - nowMs) : '',
                 each.switches.join(', '),
               ];
             }),
@@ -282,7 +283,7 @@ function flowWords(
               each.isComparing
                 ? `comparing, ${each.read?.source ?? 0} and ${each.read?.target ?? 0} read`
                 : (each.lastState ?? 'never compared'),
-              each.lastEndedAtMs === undefined ? '' : formatDuration(Math.max(0, nowMs - each.lastEndedAtMs)),
+              each.lastEndedAtMs === undefined ? '' : roughDuration(nowMs - each.lastEndedAtMs),
               each.differences === undefined ? '' : String(each.differences),
               each.isAboveAlarm ? 'YES' : '',
             ]),
@@ -293,11 +294,7 @@ function flowWords(
       ? [
           renderTable(
             ['IN DOUBT OF', 'COUNT', 'OLDEST'],
-            inDoubt.map((each) => [
-              each.pipeline,
-              String(each.count),
-              formatDuration(Math.max(0, nowMs - each.oldestMs)),
-            ]),
+            inDoubt.map((each) => [each.pipeline, String(each.count), roughDuration(nowMs - each.oldestMs)]),
           ),
         ]
       : []),
@@ -310,7 +307,7 @@ function flowWords(
               each.queue,
               each.class,
               String(each.count),
-              formatDuration(Math.max(0, nowMs - each.oldestMs)),
+              roughDuration(nowMs - each.oldestMs),
             ]),
           ),
         ]

@@ -260,3 +260,17 @@ it('in-doubt goes without the business key where an earlier server does not say 
   expect(text).toMatch(/^r1 +orders +pay /m);
   expect(code).toBe(0);
 });
+
+it('lists say how long something lasts in two units at most, and JSON the moment itself', async () => {
+  const sinceMs = Date.parse('2026-11-28T09:54:36.766Z');
+  const doubt = { runId: 'r1', pipeline: 'orders', key: 'a', stepId: 'pay', operation: 'bank.pay', sinceMs };
+  const listed = (...argv: string[]) =>
+    runAgainst(
+      { inDoubt: [{ ...doubt, owner: 'sales' }] },
+      operateCommands,
+      ['in-doubt', '--url', 'http://127.0.0.1:1', ...argv],
+      { cwd: tmpdir(), nowMs: Date.parse('2026-11-28T12:00:00Z') },
+    );
+  expect((await listed()).text).toMatch(/ none +2h 5m +sales$/m);
+  expect((await listed('--format', 'json')).text).toContain(`"sinceMs": ${sinceMs}`);
+});

@@ -1,4 +1,4 @@
-import { formatDuration, isObject } from '@tenon/model';
+import { isObject } from '@tenon/model';
 import type { Plan } from '@tenon/pipeline';
 import {
   type DeadLetter,
@@ -19,6 +19,7 @@ import type { Io } from '../io.ts';
 import { withLedgerFile } from '../ledger-client.ts';
 import { type OperationsClient, OperationsError, operationsClient } from '../operations-client.ts';
 import { findRoot, readServerConfig } from '../root.ts';
+import { roughDuration } from '../rough-duration.ts';
 import { renderTable } from '../table.ts';
 import { asItHappened } from '../trace-order.ts';
 import { keepingRun, keepingWords } from './keeping-run.ts';
@@ -172,7 +173,7 @@ export const operateCommands: readonly CommandSpec[] = [
             entry.stepId,
             entry.operation,
             entry.idempotencyKey ?? 'none',
-            formatDuration(io.clock.now() - entry.sinceMs),
+            roughDuration(io.clock.now() - entry.sinceMs),
             entry.owner,
           ]),
         ),
@@ -269,7 +270,7 @@ export const operateCommands: readonly CommandSpec[] = [
             approval.pipeline,
             approval.stepId,
             approval.by,
-            formatDuration(approval.expiresAtMs - io.clock.now()),
+            roughDuration(approval.expiresAtMs - io.clock.now()),
             JSON.stringify(approval.show),
           ]),
         ),
@@ -495,5 +496,5 @@ function entryWords(entry: LedgerEntry): string {
 }
 
 function dueIn(restMs: number): string {
-  return restMs < 0 ? `overdue by ${formatDuration(-restMs)}` : formatDuration(restMs);
+  return restMs < 0 ? `overdue by ${roughDuration(-restMs)}` : roughDuration(restMs);
 }

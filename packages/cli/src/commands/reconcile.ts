@@ -1,4 +1,4 @@
-import { formatDuration, type Json, sleep } from '@tenon/model';
+import { type Json, sleep } from '@tenon/model';
 import type {
   ReconciliationReport,
   ReconciliationState,
@@ -10,6 +10,7 @@ import type { Args, CommandSpec, OptionSpec } from '../command.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import type { OperationsClient } from '../operations-client.ts';
 import { plural } from '../render/index.ts';
+import { roughDuration } from '../rough-duration.ts';
 import { renderTable } from '../table.ts';
 import { needReason, perSecondOf, rate, reason, remote, time, withClient } from './operate.ts';
 
@@ -228,7 +229,7 @@ function reportWords(report: ReconciliationReport, differences: readonly Reporte
   return [
     `report   ${report.id} of ${report.reconciliation}, version ${report.version}${report.isDryRun ? ' (dry run)' : ''}`,
     `asked    ${time(report.begunAtMs)} by ${report.actor}: ${report.reason}`,
-    `state    ${report.state}${report.endedAtMs === undefined ? '' : ` after ${formatDuration(report.endedAtMs - report.begunAtMs)}`}${report.resumed === undefined ? '' : `, begun again ${plural(report.resumed, 'times')}`}`,
+    `state    ${report.state}${report.endedAtMs === undefined ? '' : ` after ${roughDuration(report.endedAtMs - report.begunAtMs)}`}${report.resumed === undefined ? '' : `, begun again ${plural(report.resumed, 'times')}`}`,
     ...(failure ? [`cause    ${failure.message} (${failure.code})`] : []),
     ...(report.state === 'complete'
       ? [

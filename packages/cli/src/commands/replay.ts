@@ -1,10 +1,10 @@
-import { formatDuration } from '@tenon/model';
 import type { DeadLetter, DeadLetterGroup, ReplayReport, ReplayStanding, ReplayStatus } from '@tenon/runtime';
 import { type Args, type CommandSpec, type OptionSpec, UsageError } from '../command.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
 import type { OperationsClient } from '../operations-client.ts';
 import { plural } from '../render/index.ts';
+import { roughDuration } from '../rough-duration.ts';
 import { renderTable } from '../table.ts';
 import {
   filters,
@@ -115,7 +115,7 @@ export const replayCommands: readonly CommandSpec[] = [
             group.queue,
             group.step,
             group.failure.class,
-            formatDuration(Math.max(0, io.clock.now() - group.oldestMs)),
+            roughDuration(io.clock.now() - group.oldestMs),
             group.owner,
             group.failure.message,
           ]),

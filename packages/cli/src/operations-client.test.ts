@@ -69,3 +69,47 @@ describe('a refusal', () => {
     ).rejects.toMatchObject({ message: words });
   });
 });
+
+describe('where nothing answers, it is said', () => {
+  const url = 'http://127.0.0.1:4700';
+  const said = async (error: Error, act: 'get' | 'post'): Promise<string> => {
+    vi.stubGlobal('fetch', async () => {
+      throw error;
+    });
+    const client = await operationsClient({ root, url, saidBy: '--url' }, quietIo());
+    const asked = act === 'get' ? client.get('/v1/runs') : client.post('/v1/switches', {});
+    return asked.then(
+      () => '',
+      (failure: Error) => failure.message,
+    );
+  };
+  const refused = new TypeError('fetch failed', {
+    cause: Object.assign(new Error('no'), { code: 'ECONNREFUSED' }),
+  });
+  const reset = new TypeError('fetch failed', {
+    cause: Object.assign(new Error('no'), { code: 'ECONNRESET' }),
+  });
+  const late = new DOMException('too late', 'TimeoutError');
+
+  it('what was tried, who named it, and what to do', async () => {
+    expect(await said(refused, 'get')).toBe(
+      `no Tenon answers at ${url} (--url): ECONNREFUSED; start it with \`tenon serve\`, or name another with --url`,
+    );
+  });
+
+  it('of a change that was not sent, that there is none', async () => {
+    expect(await said(refused, 'post')).toBe(
+      `no Tenon answers at ${url} (--url): ECONNREFUSED; nothing was changed; start it with \`tenon serve\`, or name another with --url`,
+    );
+  });
+
+  it.each([
+    ['did not answer within 30 s', late],
+    ['broke off (ECONNRESET)', reset],
+  ])('of a change that may have been made, so: it %s', async (why, error) => {
+    expect(await said(error, 'post')).toBe(
+      `the Tenon at ${url} (--url) ${why}: whether it did what was asked is not known; look before you ask again`,
+    );
+    expect(await said(error, 'get')).toContain('no Tenon answers');
+  });
+});

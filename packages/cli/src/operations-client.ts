@@ -36,6 +36,8 @@ export interface OperationsClient {
 export interface ClientTarget {
   readonly root: string;
   readonly url: string;
+  /** Who says that address: an option, a variable, a file. */
+  readonly saidBy?: string;
 }
 
 /** The token comes from `TENON_TOKEN`, else, for an address of this machine, from the file that a local `tenon serve` leaves for its own workspace. */
@@ -54,12 +56,8 @@ export async function operationsClient(target: ClientTarget, io: Io): Promise<Op
         redirect: 'error',
         signal: AbortSignal.timeout(CALL_TIMEOUT_MS),
       });
-    } catch {
-      throw new OperationsError(
-        `no Tenon answers at ${target.url}; start it with \`tenon serve\`, or name another with --url`,
-        exit.failed,
-        true,
-      );
+    } catch (error) {
+      throw new OperationsError(unansweredWords(error, method, target), exit.failed, true);
     }
     if (response.status === 204) return {};
     const answer: unknown = await response.json().catch(() => undefined);
@@ -83,6 +81,39 @@ export async function operationsClient(target: ClientTarget, io: Io): Promise<Op
     },
     post: (path, body) => call('POST', path, body),
   };
+}
+
+/** One sentence: what is wrong, what was tried, what to do. A change that was sent and not answered may have been made. */
+function unansweredWords(error: unknown, method: string, { url, saidBy }: ClientTarget): string {
+  const code = codeOf(error);
+  const isLate = error instanceof Error && error.name === 'TimeoutError';
+  const place = saidBy === undefined ? url : `${url} (${saidBy})`;
+  if (method !== 'GET' && (isLate || (code !== undefined && !NOT_SENT.has(code)))) {
+    const why = isLate ? `did not answer within ${CALL_TIMEOUT_MS / 1_000} s` : `broke off (${code})`;
+    return `the Tenon at ${place} ${why}: whether it did what was asked is not known; look before you ask again`;
+  }
+  const why = isLate ? `, after ${CALL_TIMEOUT_MS / 1_000} s` : code === undefined ? '' : `: ${code}`;
+  const what = method === 'GET' ? '' : 'nothing was changed; ';
+  return `no Tenon answers at ${place}${why}; ${what}start it with \`tenon serve\`, or name another with --url`;
+}
+
+/** With these nothing has gone out. */
+const NOT_SENT: ReadonlySet<string> = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'EADDRNOTAVAIL',
+  'ERR_INVALID_URL',
+  'UND_ERR_CONNECT_TIMEOUT',
+]);
+
+/** `fetch` hides it in its cause. */
+function codeOf(error: unknown): string | undefined {
+  for (const one of [error, error instanceof Error ? error.cause : undefined])
+    if (isObject(one) && typeof one['code'] === 'string') return one['code'];
+  return undefined;
 }
 
 /** The workspace's own token is for the Tenon beside it: whoever is named with `--url` elsewhere does not get it. */

@@ -21,6 +21,8 @@ export async function findRoot(from: string): Promise<string | undefined> {
 /** Where the workspace's own Tenon listens and keeps its database, read without loading the rest of the workspace. */
 export async function readServerConfig(root: string | undefined): Promise<{
   readonly url: string;
+  /** Which file says so, or that none does. */
+  readonly saidBy: string;
   readonly engineFile?: string;
   readonly checkpointsFile?: string;
   readonly encryption?: EncryptionConfig;
@@ -31,10 +33,11 @@ export async function readServerConfig(root: string | undefined): Promise<{
   const port = atPointer(value, '/server/port');
   const file = atPointer(value, '/engine/file');
   const url = `http://${urlHost(typeof host === 'string' ? host : DEFAULT_HOST)}:${typeof port === 'number' ? port : DEFAULT_PORT}`;
-  if (root === undefined) return { url };
+  if (root === undefined) return { url, saidBy: `the default: no ${CONFIG_FILE} here or above` };
   const checkpoints = atPointer(value, '/ledger/checkpoints/file');
   return {
     url,
+    saidBy: CONFIG_FILE,
     engineFile: resolve(root, typeof file === 'string' ? file : DEFAULT_ENGINE_FILE),
     ...(typeof checkpoints === 'string' && { checkpointsFile: resolve(root, checkpoints) }),
     ...encryptionOf(value),

@@ -137,7 +137,7 @@ export const operateCommands: readonly CommandSpec[] = [
     summary: 'Stop a run and undo what it did',
     positionals: ['<run>'],
     options: { ...remote, ...reason },
-    run: withClient((client, args, _show, io) =>
+    run: withRunning((client, args, _show, io) =>
       tellRun('cancel', args.positionals[0]!, needReason(args), client, args, io),
     ),
   },
@@ -147,7 +147,7 @@ export const operateCommands: readonly CommandSpec[] = [
     positionals: ['<run>', '<step>'],
     options: { ...remote, ...reason },
     examples: ['tenon runs undone 01j… reserve --reason "released by the warehouse, ticket 4711"'],
-    run: withClient((client, args, _show, io) => {
+    run: withRunning((client, args, _show, io) => {
       const [runId, place] = args.positionals;
       const step = place!.startsWith('compensate:') ? place! : `compensate:${place}`;
       return tellRun('undone', runId!, needReason(args), client, args, io, { step });
@@ -283,38 +283,48 @@ export const operateCommands: readonly CommandSpec[] = [
 
 export type Show = (value: unknown, human: () => string) => ExitCode;
 
-export function withClient(
-  act: (client: OperationsClient, args: Args, show: Show, io: Io) => Promise<ExitCode>,
-): CommandSpec['run'] {
-  return async (args, io) => {
-    const root = await findRoot(io.cwd);
-    const own = await readServerConfig(root);
-    const named = args.text('url') ?? io.env['TENON_URL'];
-    const remote = await operationsClient({ root: root ?? io.cwd, url: named ?? own.url }, io);
-    const file = named === undefined ? own.engineFile : undefined;
-    const client =
-      file === undefined
-        ? remote
-        : withLedgerFile(
-            remote,
-            file,
-            (text) => io.err(text),
-            () => readersKeys(io),
-          );
-    const show: Show = (value, human) => {
-      if (args.text('format') === 'json') io.out(`${JSON.stringify(value, null, 2)}\n`);
-      else if (Array.isArray(value) && value.length === 0) io.err('none\n');
-      else io.out(`${human()}\n`);
-      return exit.clean;
-    };
-    try {
-      return await act(client, args, show, io);
-    } catch (error) {
-      if (!(error instanceof OperationsError)) throw error;
-      io.err(`${error.message}\n`);
-      return error.exitCode;
-    }
+type Act = (client: OperationsClient, args: Args, show: Show, io: Io) => Promise<ExitCode>;
+
+/** Of what a running Tenon is asked, or its database where none answers. */
+export function withClient(act: Act): CommandSpec['run'] {
+  return (args, io) => acted(act, args, io, true);
+}
+
+/** Of what only a running Tenon can do: where none answers that is all there is to say, and what its database holds does not help. */
+export function withRunning(act: Act): CommandSpec['run'] {
+  return (args, io) => acted(act, args, io, false);
+}
+
+async function acted(act: Act, args: Args, io: Io, readsFile: boolean): Promise<ExitCode> {
+  const root = await findRoot(io.cwd);
+  const own = await readServerConfig(root);
+  const named = args.text('url') ?? io.env['TENON_URL'];
+  const saidBy = args.text('url') !== undefined ? '--url' : named !== undefined ? 'TENON_URL' : own.saidBy;
+  const target = { root: root ?? io.cwd, url: named ?? own.url, saidBy };
+  const remote = await operationsClient(target, io);
+  const file = named === undefined && readsFile ? own.engineFile : undefined;
+  const client =
+    file === undefined
+      ? remote
+      : withLedgerFile(
+          remote,
+          file,
+          (text) => io.err(text),
+          () => readersKeys(io),
+        );
+  const show: Show = (value, human) => {
+    if (args.text('format') === 'json') io.out(`${JSON.stringify(value, null, 2)}\n`);
+    else if (Array.isArray(value) && value.length === 0) io.err('none\n');
+    else io.out(`${human()}\n`);
+    return exit.clean;
   };
+  try {
+    return await act(client, args, show, io);
+  } catch (error) {
+    if (!(error instanceof OperationsError)) throw error;
+    io.err(`${error.message}\n`);
+    return error.exitCode;
+  }
 }
 
 function decision(verb: 'approve' | 'reject'): CommandSpec {

@@ -17,6 +17,7 @@ import {
   type Show,
   time,
   withClient,
+  withRunning,
 } from './operate.ts';
 import { tellRun } from './tell-run.ts';
 
@@ -132,7 +133,7 @@ export const replayCommands: readonly CommandSpec[] = [
       'tenon dead-letters resume 01j… --reason "address corrected"',
       'tenon dead-letters resume --group 3f9c1a --reason "their outage is over"',
     ],
-    run: withClient(async (client, args, show, io) => {
+    run: withRunning(async (client, args, show, io) => {
       const runId = args.positionals[0];
       const filter = {
         pipeline: args.text('pipeline'),

@@ -1,6 +1,12 @@
+import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { join } from 'node:path';
+import { systemClock, systemRandom } from '@tenon/model';
+import { checkWorkspace, loadWorkspace } from '@tenon/pipeline';
+import { openRuntime } from '@tenon/runtime';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { runAgainst } from '../testing/fake-server.ts';
+import { initFolder } from '../testing/init-folder.ts';
 import { operateCommands } from './operate.ts';
 import { replayCommands } from './replay.ts';
 
@@ -54,6 +60,53 @@ it.each([
     expect(text).toContain(says);
   },
 );
+
+describe('where no Tenon runs, one thing is said: what was tried, and what to do', () => {
+  let root: string;
+  let runId: string;
+  beforeAll(async () => {
+    root = await initFolder('tell');
+    const { value } = await loadWorkspace(root);
+    const runtime = await openRuntime({
+      file: join(root, '.tenon', 'tenon.db'),
+      clock: systemClock,
+      random: systemRandom,
+      transport: () => {
+        throw new Error('nothing is called');
+      },
+    });
+    for (const plan of checkWorkspace(value!).plans.values()) await runtime.activate(plan);
+    const everything = { kind: 'kill', scope: { everything: true }, sparesCompensation: false } as const;
+    await runtime.setSwitch(everything, 'ana', 'a drill');
+    const payload = { id: 'e-1', orderId: 'o-1', occurredAt: '2026-11-02T10:15:00Z' };
+    const event = { event: 'shop.orderPaid', payload, deliveryId: 'd-1', source: 'test' };
+    await runtime.accept(event);
+    runId = runtime.runs({ pipeline: 'order-paid' })[0]!.runId;
+    await runtime.stop();
+  });
+  afterAll(() => rm(root, { recursive: true }));
+
+  it.each([
+    ['runs', 'cancel', 'RUN'],
+    ['runs', 'undone', 'RUN', 'shipment'],
+    ['dead-letters', 'resume', 'RUN'],
+    ['dead-letters', 'resume', '--group', '3f9c1a'],
+  ])('%s %s %s %s', async (...line) => {
+    const { text, code } = await runAgainst(
+      () => {
+        const cause = Object.assign(new Error('refused'), { code: 'ECONNREFUSED' });
+        throw new TypeError('fetch failed', { cause });
+      },
+      [...operateCommands, ...replayCommands],
+      [...line.map((word) => (word === 'RUN' ? runId : word)), '--reason', 'why'],
+      { cwd: root },
+    );
+    expect(text).toBe(
+      'no Tenon answers at http://127.0.0.1:4700 (tenon.config.yaml): ECONNREFUSED; nothing was changed; start it with `tenon serve`, or name another with --url\n',
+    );
+    expect(code).toBe(1);
+  });
+});
 
 describe('of a run that is cancelled it is said', () => {
   it('that its undoing failed, with the cause and what to do', async () => {

@@ -154,3 +154,93 @@ describe('a replayed run takes a place of the lane', () => {
     resolve();
   });
 });
+
+describe('a pipeline that stands still holds back no other of the same replay', () => {
+  /** Of `orders` come first, and the lane reads some five hundred at once. */
+  const BEHIND = 600;
+  const other = planFor({
+    onFailure: 'hold',
+    pipeline: 'payments',
+    trigger: { event: 'shop.paid' },
+    steps: [call('create', 'acme.create')],
+  });
+
+  async function failed(event: string, ids: readonly string[]): Promise<readonly string[]> {
+    const runIds: string[] = [];
+    for (const id of ids) {
+      const accepted = await bench.runtime.accept({
+        event,
+        payload: { id },
+        source: 'shop',
+        deliveryId: `${event}/${id}`,
+      });
+      if (!accepted.ok) throw new Error(accepted.failure.message);
+      runIds.push(accepted.runs[0]!.runId);
+    }
+    await bench.runtime.idle();
+    return runIds;
+  }
+
+  async function applied(perSecond: number): Promise<string> {
+    const dry = await bench.runtime.planReplay({ state: 'failed' }, 'ana', 'mended');
+    if (!dry.ok) throw new Error(dry.message);
+    const { token } = dry.report;
+    expect(await bench.runtime.applyReplay(token, 'ana', 'looked at it', { perSecond })).toEqual({
+      ok: true,
+    });
+    return token;
+  }
+
+  test('be it paused, with ever so many runs before the others', async () => {
+    bench = await openBench(ofFour([call('put', 'acme.put')]), other);
+    bench.target.script = {
+      put: Array(BEHIND).fill({ fail: refused }),
+      create: [{ fail: refused }, { fail: refused }],
+    };
+    const orders = await failed(
+      'shop.ordered',
+      Array.from({ length: BEHIND }, (_, i) => `o${i}`),
+    );
+    const payments = await failed('shop.paid', ['p1', 'p2']);
+    await bench.runtime.setSwitch({ kind: 'pause', pipeline: 'orders', onlyKeys: [] }, 'ana', 'look');
+    const token = await applied(1_000);
+    await bench.pass(1_000);
+    expect(payments.map(bench.state)).toEqual(['succeeded', 'succeeded']);
+    expect(bench.runtime.replayStatus(token)?.runs).toEqual({ waiting: BEHIND, done: 2 });
+    await bench.restart();
+    await bench.runtime.liftSwitch('pause/orders', 'ana', 'seen');
+    await bench.pass(70_000);
+    expect(new Set(orders.map(bench.state))).toEqual(new Set(['succeeded']));
+    // In the order in which they came, as those of one order key must be.
+    const sent = bench.target.calls.filter(({ operation }) => operation === 'put').slice(BEHIND);
+    expect(sent.map(({ request }) => request.origin?.runId)).toEqual(orders);
+  });
+
+  test('or full', async () => {
+    bench = await openBench(ofFour([call('put', 'acme.put')]), other);
+    bench.target.script = { put: [{ fail: refused }, { fail: refused }], create: [{ fail: refused }] };
+    const orders = await failed('shop.ordered', ['o1', 'o2']);
+    const payments = await failed('shop.paid', ['p']);
+    await applied(10);
+    const { promise: wait, resolve } = Promise.withResolvers<void>();
+    bench.target.script = { put: [{ wait }] };
+    await passHanging(2_000);
+    expect([...orders, ...payments].map(bench.state)).toEqual(['running', 'failed', 'succeeded']);
+    resolve();
+    await bench.pass(2_000);
+    expect(orders.map(bench.state)).toEqual(['succeeded', 'succeeded']);
+  });
+
+  test('and they take turns, as long as all have room', async () => {
+    bench = await openBench(planFor({ onFailure: 'hold', steps: [call('put', 'acme.put')] }), other);
+    bench.target.script = {
+      put: Array(5).fill({ fail: refused }),
+      create: [{ fail: refused }, { fail: refused }],
+    };
+    await failed('shop.ordered', ['o1', 'o2', 'o3', 'o4', 'o5']);
+    const payments = await failed('shop.paid', ['p1', 'p2']);
+    await applied(10);
+    await bench.pass(600);
+    expect(payments.map(bench.state)).toEqual(['succeeded', 'succeeded']);
+  });
+});

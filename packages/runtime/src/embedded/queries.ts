@@ -364,6 +364,12 @@ export class Queries {
     };
   }
 
+  /** How a replay that was applied lets its runs out. */
+  replayStart(token: string): NonNullable<ReplayStatus['applied']> {
+    // As above.
+    return this.#replayValue('replay_starts', token) as unknown as NonNullable<ReplayStatus['applied']>;
+  }
+
   #replayValue(table: 'replays' | 'replay_starts', token: string): Json | undefined {
     const row = this.#rows<{ value: unknown }>(`SELECT value FROM ${table} WHERE token = ?`, token)[0];
     return row && this.#stored.codec.json(row.value, `${table}/${token}`);

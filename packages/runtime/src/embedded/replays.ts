@@ -12,6 +12,7 @@ import type { EmbeddedEngine } from './engine.ts';
 import type { Also } from './operations.ts';
 import type { Queries } from './queries.ts';
 import { type Effects, effectsReader } from './replay-effects.ts';
+import { ReplayLane } from './replay-lane.ts';
 import type { RunRow } from './run-row.ts';
 import { SentRuns } from './sent-runs.ts';
 import type { Write } from './statements.ts';
@@ -25,23 +26,21 @@ const PER_SECOND_DEFAULT = 10;
 const TICK_MS = 100;
 /** Runs that are only noted, having nothing to send, in one tick. */
 const NOTED_PER_TICK_MAX = 200;
+/** Pipelines of one replay that are looked at in one tick; the others have their turn in the next. */
+const PIPELINES_PER_TICK_MAX = 32;
 /** A pipeline whose own runs wait that long gets nothing from the lane. */
 const LIVE_LAG_MAX_MS = 1_000;
 
 /** Runs of replays that are done stay for ever: looked for as the partial index has it, or each tick would read them all. */
 const OPEN = "state IN ('waiting', 'sent')";
-/** What is read without naming a replay. */
+const WAITING = `SELECT min(token) FROM replay_runs WHERE ${OPEN} AND state = 'waiting'`;
+/** What is read without naming a replay, at the start. */
 export const openReplays = {
-  isOneWaiting: `SELECT 1 FROM replay_runs WHERE ${OPEN} AND state = 'waiting' LIMIT 1`,
-  tokens: `SELECT DISTINCT token FROM replay_runs WHERE ${OPEN} AND state = 'waiting'`,
+  /** One step of the index for each of them, however many runs they have. */
+  tokens: `WITH RECURSIVE open (token) AS (${WAITING} UNION ALL SELECT (${WAITING} AND token > open.token) FROM open WHERE token IS NOT NULL)
+    SELECT token FROM open WHERE token IS NOT NULL`,
   sent: `SELECT p.token, p.run_seq, r.pipeline FROM replay_runs p JOIN runs r ON r.seq = p.run_seq WHERE p.${OPEN} AND p.state = 'sent'`,
 } as const;
-
-/** How a replay that was applied lets its runs out. */
-type Lane = NonNullable<ReplayStatus['applied']> & {
-  /** When the next run may be sent. */
-  nextAtMs?: number;
-};
 
 /** Resumes a run, together with what is to be stored only if it is resumed. */
 type Resume = (run: RunRow, actor: string, reason: string, also: Also) => Promise<ActionResult>;
@@ -52,9 +51,9 @@ type Resume = (run: RunRow, actor: string, reason: string, also: Also) => Promis
  * or done at once where nothing is to be sent, or refused. All of it is on disk: a restart goes on with what waits.
  *
  * The lane lets out so many a second, has at most a quarter of a pipeline's places, and gives way while the pipeline's
- * own runs are kept waiting. A run that waits has no place (`sent-runs.ts`); where many go on at one moment they go as any run of the
- * pipeline does, and no other is let out until they are fewer. What it lets out are the same runs with the same keys, so nothing that
- * happened happens again.
+ * own runs are kept waiting. A pipeline that has no room holds back its own runs alone (`replay-lane.ts`). A run that waits has no place
+ * (`sent-runs.ts`); where many go on at one moment they go as any run of the pipeline does, and no other of it is let out until they are
+ * fewer. What it lets out are the same runs with the same keys, so nothing that happened happens again.
  */
 export class Replays {
   readonly #engine: EmbeddedEngine;
@@ -62,8 +61,9 @@ export class Replays {
   readonly #resume: Resume;
   readonly #clock: RuntimeOptions['clock'];
   readonly #sent: SentRuns;
-  /** By token, of those with runs that wait. */
-  readonly #lanes = new Map<string, Lane>();
+  /** Tokens of those with runs that wait, and what is known of them. */
+  readonly #open: Set<string>;
+  readonly #lanes = new Map<string, ReplayLane>();
   #cancel: (() => void) | undefined;
   #isTicking = false;
   #isStopped = false;
@@ -74,6 +74,7 @@ export class Replays {
     this.#resume = resume;
     this.#clock = clock;
     this.#sent = new SentRuns(engine);
+    this.#open = new Set(this.#rows(openReplays.tokens).map(({ token }) => String(token)));
     for (const row of this.#rows(openReplays.sent))
       this.#sent.add({
         seq: Number(row['run_seq']),
@@ -166,6 +167,7 @@ export class Replays {
       if (!(error instanceof CommitRefused)) throw error;
       return { ok: false, code: 'REPLAY_APPLIED_ALREADY', message: 'this dry run was applied before' };
     }
+    this.#open.add(token);
     this.#schedule();
     return { ok: true };
   }
@@ -176,8 +178,7 @@ export class Replays {
 
   #schedule(): void {
     if (this.#isStopped || this.#cancel !== undefined) return;
-    const isOpen = this.#sent.size > 0 || this.#rows(openReplays.isOneWaiting).length > 0;
-    if (!isOpen) return;
+    if (this.#sent.size === 0 && this.#open.size === 0) return;
     this.#cancel = this.#clock.setTimer(TICK_MS, () => {
       this.#cancel = undefined;
       void this.#engine.dispatcher.busy(async () => {
@@ -193,10 +194,7 @@ export class Replays {
     this.#isTicking = true;
     try {
       await this.#settleSent();
-      const waiting = this.#rows(openReplays.tokens);
-      const tokens = new Set(waiting.map(({ token }) => String(token)));
-      for (const token of this.#lanes.keys()) if (!tokens.has(token)) this.#lanes.delete(token);
-      for (const token of tokens) await this.#letOut(token);
+      for (const token of this.#open) await this.#letOut(this.#laneOf(token));
     } finally {
       this.#isTicking = false;
     }
@@ -208,53 +206,70 @@ export class Replays {
     if (writes.length > 0) await this.#engine.commit(writes, []);
   }
 
-  async #letOut(token: string): Promise<void> {
-    const lane = this.#laneOf(token);
-    if (lane === undefined) return;
-    const { actor, reason, perSecond } = lane;
+  async #letOut(lane: ReplayLane): Promise<void> {
     const now = this.#engine.now();
-    let nextAtMs = Math.max(now, lane.nextAtMs ?? now + 1_000 / perSecond);
+    lane.nextAtMs = Math.max(now, lane.nextAtMs);
+    lane.read((sql, ...values) => this.#rows(sql, ...values));
     const effects = effectsReader(this.#queries);
-    const waiting = this.#rows(
-      `SELECT r.run_id, r.pipeline, r.state FROM replay_runs p JOIN runs r ON r.seq = p.run_seq WHERE p.token = ? AND p.state = 'waiting' ORDER BY p.run_seq LIMIT ?`,
-      token,
-      NOTED_PER_TICK_MAX,
-    );
-    for (const { run_id: runId, pipeline, state } of waiting) {
-      // Mostly the first of them must wait: whole rows are read of those alone that go.
-      if (state === 'failed' && (nextAtMs >= now + TICK_MS || !this.#hasRoom(String(pipeline)))) break;
-      const run = this.#queries.rowOf(String(runId));
-      // Moved on meanwhile: the next look judges it anew.
-      if (run === undefined || run.state !== state) continue;
-      const sends = run.state === 'failed';
-      // Judged anew: it may have been resumed, cancelled or have ended since the dry run.
-      const { goesOn: _, refused, ...listed } = effects(run);
-      const earlier = this.#sent.tokenOf(run.seq);
-      const also = (state: 'refused' | 'sent' | 'done', why?: string): Also => {
-        const shown = { ...listed, ...(why !== undefined && { refused: why }) };
-        const details = { action: 'replay', token, actor, reason, ...shown };
-        // For an earlier replay that let it out it is over, as it has failed again since.
-        const writes: Write[] =
-          earlier === undefined || state !== 'sent' ? [] : [['setReplayRun', earlier, run.seq, 'done']];
-        writes.push(['setReplayRun', token, run.seq, state]);
-        return { writes, facts: [{ kind: 'replay', details }] };
-      };
-      const note = ({ writes, facts }: Also): Promise<void> =>
-        this.#engine.commit(writes, [this.#engine.noted(run, facts)]);
-      if (refused !== undefined || !sends) {
-        await note(refused === undefined ? also('done') : also('refused', refused));
-        continue;
+    let left = NOTED_PER_TICK_MAX;
+    for (let turns = Math.min(lane.pipelines, PIPELINES_PER_TICK_MAX); turns > 0; turns--) {
+      const pipeline = lane.next;
+      if (pipeline === undefined) break;
+      let isOverRate = false;
+      let sent = 0;
+      for (let seq = lane.firstOf(pipeline); seq !== undefined; seq = lane.firstOf(pipeline)) {
+        if (left === 0) return;
+        const [row] = this.#rows('SELECT run_id, state FROM runs WHERE seq = ?', seq);
+        if (row?.['state'] === 'failed') {
+          isOverRate = lane.nextAtMs >= now + TICK_MS;
+          // Mostly the first of them must wait: whole rows are read of those alone that go.
+          if (isOverRate || !this.#hasRoom(pipeline)) break;
+        }
+        const run = this.#queries.rowOf(String(row?.['run_id']));
+        if (run !== undefined && (await this.#letGo(lane, run, effects(run)))) {
+          lane.nextAtMs += 1_000 / lane.start.perSecond;
+          sent++;
+        }
+        lane.dropFirstOf(pipeline);
+        left--;
       }
-      // One write: a run that counts as sent, and was not resumed when the process died, would never be.
-      const resumed = await this.#resume(run, actor, reason, also('sent'));
-      if (!resumed.ok) {
-        await note(also('refused', resumed.message));
-        continue;
-      }
-      nextAtMs += 1_000 / perSecond;
-      this.#sent.add({ seq: run.seq, token, pipeline: run.pipeline });
+      // Whose turn found the rate used up has had none.
+      if (!isOverRate || sent > 0) lane.toTheEnd(pipeline);
+      if (isOverRate) return;
     }
-    lane.nextAtMs = nextAtMs;
+    if (!lane.isEmpty) return;
+    this.#open.delete(lane.token);
+    this.#lanes.delete(lane.token);
+  }
+
+  /** Judged anew: it may have been resumed, cancelled or have ended since the dry run. Was it sent? */
+  async #letGo(
+    { token, start: { actor, reason } }: ReplayLane,
+    run: RunRow,
+    found: Effects,
+  ): Promise<boolean> {
+    const { goesOn, refused, ...listed } = found;
+    const earlier = this.#sent.tokenOf(run.seq);
+    const also = (state: 'refused' | 'sent' | 'done', why?: string): Also => {
+      const shown = { ...listed, ...(why !== undefined && { refused: why }) };
+      const details = { action: 'replay', token, actor, reason, ...shown };
+      // For an earlier replay that let it out it is over, as it has failed again since.
+      const writes: Write[] =
+        earlier === undefined || state !== 'sent' ? [] : [['setReplayRun', earlier, run.seq, 'done']];
+      writes.push(['setReplayRun', token, run.seq, state]);
+      return { writes, facts: [{ kind: 'replay', details }] };
+    };
+    const note = async ({ writes, facts }: Also): Promise<false> => {
+      await this.#engine.commit(writes, [this.#engine.noted(run, facts)]);
+      return false;
+    };
+    if (refused !== undefined) return note(also('refused', refused));
+    if (!goesOn) return note(also('done'));
+    // One write: a run that counts as sent, and was not resumed when the process died, would never be.
+    const resumed = await this.#resume(run, actor, reason, also('sent'));
+    if (!resumed.ok) return note(also('refused', resumed.message));
+    this.#sent.add({ seq: run.seq, token, pipeline: run.pipeline });
+    return true;
   }
 
   /** Live traffic first: a quarter of the places at most, none while the pipeline's own runs are kept waiting or it stands still. */
@@ -271,12 +286,10 @@ export class Replays {
   }
 
   /** Read once: what a start says never changes. */
-  #laneOf(token: string): Lane | undefined {
+  #laneOf(token: string): ReplayLane {
     const known = this.#lanes.get(token);
     if (known !== undefined) return known;
-    const start = this.status(token)?.applied;
-    if (start === undefined) return undefined;
-    const lane = { ...start };
+    const lane = new ReplayLane(token, this.#queries.replayStart(token), this.#engine.now());
     this.#lanes.set(token, lane);
     return lane;
   }

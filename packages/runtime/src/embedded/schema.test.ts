@@ -98,13 +98,19 @@ test('what a process had taken is found without the compensations that wait, in 
 test('runs of replays that are open are found without those of replays that are done', () => {
   const database = new DatabaseSync(':memory:');
   migrate(database, ':memory:');
-  const plans = Object.values(openReplays).map((sql) => database.prepare(`EXPLAIN QUERY PLAN ${sql}`).all());
-  expect(plans.map(([first]) => first)).toEqual(
-    Array(3).fill(
-      expect.objectContaining({
-        detail: expect.stringMatching(/^SEARCH (p|replay_runs) USING COVERING INDEX replay_runs_open/),
-      }),
-    ),
+  const reads = Object.values(openReplays).map((sql) =>
+    database
+      .prepare(`EXPLAIN QUERY PLAN ${sql}`)
+      .all()
+      .map(({ detail }) => String(detail))
+      .filter((detail) => /\b(p|replay_runs)\b/.test(detail)),
   );
+  expect(reads).toEqual([
+    [
+      'SEARCH replay_runs USING COVERING INDEX replay_runs_open (state=?)',
+      'SEARCH replay_runs USING COVERING INDEX replay_runs_open (state=? AND token>?)',
+    ],
+    ['SEARCH p USING COVERING INDEX replay_runs_open (state=?)'],
+  ]);
   database.close();
 });

@@ -1,5 +1,6 @@
+import { DatabaseSync } from 'node:sqlite';
 import { afterEach, describe, expect, test } from 'vitest';
-import type { AcceptResult } from './runtime.ts';
+import type { AcceptResult, RecheckFilter } from './runtime.ts';
 import { type Bench, openBench } from './testing/bench.ts';
 import { call, planFor } from './testing/plan.ts';
 
@@ -89,5 +90,81 @@ describe('an event that is older than one of its entity that was taken', () => {
     await accept(3);
     await bench.pass(2 * 3_600_000);
     expect(await accept(2)).toMatchObject({ runs: [{ started: true }] });
+  });
+});
+
+describe('an event of an entity whose newest version is damaged in the file', () => {
+  const damage = (): void => {
+    const db = new DatabaseSync(bench.file);
+    db.exec(`UPDATE newest SET version = '~00000000"3"' WHERE run_seq = 1`);
+    db.close();
+  };
+  const recheck = async (filter: RecheckFilter) =>
+    (await bench.runtime.recheck(filter, 'ana', 'looked at it over there')).events;
+
+  test('is held whole with its owner and the row, so that nothing is lost and nothing newer overwritten', async () => {
+    bench = await openBench(plan);
+    await accept(3);
+    await bench.runtime.idle();
+    damage();
+    for (const version of [2, 4])
+      expect(await accept(version)).toMatchObject({ ok: true, runs: [{ started: true }] });
+    expect(await accept(1, 'b'), 'others go on').toMatchObject({ ok: true });
+    await bench.runtime.idle();
+    expect(written()).toEqual([3, 1]);
+    const newest = expect.stringMatching(/^newest of run \S+: the stored value is not/);
+    const failure = { code: 'STORED_VALUE_DAMAGED', message: newest };
+    expect(bench.runtime.deadLetters()).toMatchObject([
+      { queue: 'quarantine', owner: plan.owner.team, failure },
+      { queue: 'quarantine', owner: plan.owner.team, failure },
+    ]);
+    expect(await accept(3), 'what is known is a duplicate as ever').toMatchObject({
+      runs: [{ started: false }],
+    });
+    await bench.restart();
+    expect(await recheck({ apply: true })).toMatchObject([
+      { outcome: 'overtaken', failure },
+      { outcome: 'behind' },
+    ]);
+  });
+
+  test('goes on when a person says so, in order, and from then on its version is known again', async () => {
+    bench = await openBench(plan);
+    await accept(3);
+    await bench.runtime.idle();
+    damage();
+    await accept(5);
+    await accept(4);
+    await bench.runtime.idle();
+    expect(await recheck({ overtaken: true })).toMatchObject([
+      { outcome: 'passes', became: [{ as: 'started' }] },
+      { outcome: 'passes', became: [{ as: 'started' }] },
+    ]);
+    expect(await recheck({ overtaken: true, apply: true })).toMatchObject([
+      { outcome: 'released', became: [{ as: 'started' }] },
+      { outcome: 'released', became: [{ as: 'older' }] },
+    ]);
+    await bench.runtime.idle();
+    expect(written()).toEqual([3, 5]);
+    expect(bench.runtime.deadLetters()).toEqual([]);
+    expect(await accept(4, 'a')).toMatchObject({ runs: [], older: ['orders'] });
+    expect(await accept(6)).toMatchObject({ runs: [{ started: true }] });
+    await bench.runtime.idle();
+    expect(written()).toEqual([3, 5, 6]);
+  });
+
+  test('is left alone when a person ends it as too old', async () => {
+    bench = await openBench(plan);
+    await accept(3);
+    await bench.runtime.idle();
+    damage();
+    await accept(2);
+    await bench.runtime.idle();
+    const [letter] = bench.runtime.deadLetters();
+    await bench.runtime.cancel(letter!.runId, 'ana', 'version 3 is there');
+    await bench.runtime.idle();
+    expect(bench.runtime.deadLetters()).toEqual([]);
+    expect(await recheck({ overtaken: true, apply: true })).toEqual([]);
+    expect(written()).toEqual([3]);
   });
 });

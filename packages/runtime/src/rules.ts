@@ -44,8 +44,8 @@ export const runtimeRules = {
   STORED_VALUE_DAMAGED: {
     severity: 'error',
     title: 'a stored value is not the one that was written there',
-    why: 'Its checksum, or its seal, does not fit it or its row: the disk damaged it, or someone edited the file or moved values between rows. Its run is parked, for it would go on with something else than what happened.',
-    fix: 'Find the value in a backup (`tenon backup --check` says whether it is sound) or in the other system; cancel the run where it cannot be mended. Where a start ends with it, the row is that of a switch, which would hold work back: put the last sound backup back.',
+    why: 'Its checksum, or its seal, does not fit it or its row: the disk damaged it, or someone edited the file or moved values between rows. Its run is parked, for it would go on with something else than what happened. Where it is the newest version of an entity (`newest`), events of that entity are held in quarantine: nobody can tell which of them come too late.',
+    fix: 'Find the value in a backup (`tenon backup --check` says whether it is sound) or in the other system; cancel the run where it cannot be mended. Of events that are held for a `newest`: see in the other system which version is there, cancel the runs of those that are older, then `tenon quarantine recheck --overtaken` releases the others. Where a start ends with it, the row is that of a switch, which would hold work back: put the last sound backup back.',
   },
   STORED_VALUE_ERASED: {
     severity: 'error',

@@ -56,7 +56,7 @@ describe('a re-check of the quarantine', () => {
   it('says why where there is nothing to look at', async () => {
     const none = { ...report(false), events: [] };
     const { text, code } = await tenon([...RECHECK, '--event', 'shop.paid'], none);
-    expect(text).toContain('nothing of shop.paid is held at its way in. Held is only what `sources` bring');
+    expect(text).toContain('nothing of shop.paid is held at its way in. Held is what `sources` bring');
     expect(text).toContain('answered 422');
     expect(text).not.toContain('0 of 0');
     expect(code).toBe(0);

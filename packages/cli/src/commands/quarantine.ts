@@ -12,7 +12,7 @@ const SAID: Readonly<Record<RecheckedEvent['outcome'], string>> = {
   fails: 'does not fit now either',
   behind: 'an earlier one of its key stays',
   moving: 'a run of it is not parked yet: once its pipeline goes on, try again',
-  overtaken: 'a later one of its key was taken',
+  overtaken: 'a later one of its key was taken, or nobody can tell',
   unreadable: 'was never read: have it sent again',
   unheard: 'no pipeline listens to it any more',
   gone: 'its data is no longer kept',
@@ -66,7 +66,7 @@ export const quarantineCommands: readonly CommandSpec[] = [
       through: { type: 'string', value: '<n>', help: 'with --apply: no later ones than the dry run showed' },
       overtaken: {
         type: 'boolean',
-        help: 'release also what a later event of the same order key has overtaken',
+        help: 'release also what a later event of the same order key has overtaken, or may have',
       },
     },
     examples: [
@@ -109,7 +109,7 @@ export const quarantineCommands: readonly CommandSpec[] = [
         const which = [pipeline, event].filter((one) => one !== undefined).join(' and ') || 'any pipeline';
         const until = through === undefined ? '' : ` up to ${through}`;
         io.err(
-          `nothing of ${which} is held at its way in${until}. Held is only what \`sources\` bring: a webhook that does not fit is answered 422 and not kept. What a \`check\` step has put into quarantine is a run: \`tenon dead-letters --queue quarantine\`\n`,
+          `nothing of ${which} is held at its way in${until}. Held is what \`sources\` bring and does not fit (a webhook that does not is answered 422 and not kept), and what comes while the newest version of its entity is damaged. What a \`check\` step has put into quarantine is a run: \`tenon dead-letters --queue quarantine\`\n`,
         );
         return exit.clean;
       }

@@ -10,13 +10,14 @@ import type { ChildLink } from './children.ts';
 import { CommitRefused } from './commit-queue.ts';
 import type { EmbeddedEngine } from './engine.ts';
 import { type EventParts, storedEvent } from './event-value.ts';
-import { type Draft, draftsFor } from './intake.ts';
+import { type Draft, draftsFor, heldKey, unreadFailure } from './intake.ts';
 import { KnownNames, nameNumber } from './known-names.ts';
 import type { Noted } from './ledger-rows.ts';
 import { isOneOf, type NameKind, withNames } from './names.ts';
 import type { RunRow } from './run-row.ts';
 import type { Write } from './statements.ts';
 import type { StoredRun } from './stored-rows.ts';
+import { UnreadableValue } from './value-codec.ts';
 
 export interface NewEvent {
   readonly event: string;
@@ -251,8 +252,16 @@ export class Admission {
       const earlier = this.#runByKey(draft, now);
       if (earlier !== undefined) return { pipeline, as: 'known', runId: earlier.run_id };
       if (this.#flagAgainst(event, draft) !== undefined) return { pipeline, as: 'flaggedOff' };
-      return { pipeline, as: this.#lateAgainst(event, draft) === undefined ? 'started' : 'older' };
+      const late = this.#lateAgainst(event, draft);
+      return { pipeline, as: late === undefined || late instanceof UnreadableValue ? 'started' : 'older' };
     });
+  }
+
+  /** Why nobody can tell whether a newer event of the entity was taken. */
+  unreadNewest({ loaded, orderKey, version, child }: Draft): UnreadableValue | undefined {
+    if (version === undefined || orderKey === undefined || child !== undefined) return undefined;
+    const newest = this.#newestOf(loaded.plan.pipeline, orderKey);
+    return newest instanceof UnreadableValue ? newest : undefined;
   }
 
   #store(arrival: Arrival, isNews: boolean): void {
@@ -339,12 +348,13 @@ export class Admission {
             continue;
           }
           const late = this.#lateAgainst(event, draft);
-          if (late !== undefined) {
+          if (late !== undefined && !(late instanceof UnreadableValue)) {
             older.push(draft.loaded.plan.pipeline);
             noted.push(this.#engine.system(late));
             continue;
           }
-          const run = this.#draftRun(event, draft, eventSeq, correlationId, now, writes, noted);
+          const taken = late === undefined ? draft : this.#held(event, draft, late);
+          const run = this.#draftRun(event, taken, eventSeq, correlationId, now, writes, noted);
           correlationId ??= run.correlation_id;
           const link = draft.child?.link;
           const born = draft.child?.born(run);
@@ -360,7 +370,7 @@ export class Admission {
           runs.push({
             runId: run.run_id,
             pipeline: run.pipeline,
-            key: draft.key,
+            key: taken.key,
             started: true,
             state: 'accepted',
           });
@@ -413,15 +423,19 @@ export class Admission {
     });
   }
 
-  /** The event is older than one of its entity that was taken before: what it says is no longer so (C46). */
+  /**
+   * The event is older than one of its entity that was taken before: what it says is no longer so (C46). Or nobody can tell: the newest
+   * version cannot be read.
+   */
   #lateAgainst(
     event: Omit<NewEvent, 'payload'>,
-    { loaded, orderKey, version, child }: Draft,
-  ): Fact | undefined {
+    { loaded, orderKey, version, child, maySucceedUnread }: Draft,
+  ): Fact | UnreadableValue | undefined {
     const { pipeline } = loaded.plan;
     // A run that another one started is waited for: it is carried out, whatever has come since.
     if (version === undefined || orderKey === undefined || child !== undefined) return undefined;
     const newest = this.#newestOf(pipeline, orderKey);
+    if (newest instanceof UnreadableValue) return maySucceedUnread === true ? undefined : newest;
     if (newest === undefined || !isOlder(version, newest)) return undefined;
     const { source, deliveryId } = event;
     return {
@@ -437,7 +451,14 @@ export class Admission {
     };
   }
 
-  #newestOf(pipeline: string, orderKey: string): EntityVersion | undefined {
+  /** Kept whole, and begun by no one: neither is it lost, nor does it overwrite what may be newer. */
+  #held({ deliveryId }: NewEvent, { loaded }: Draft, unread: UnreadableValue): Draft {
+    const key = heldKey(deliveryId);
+    this.known.add(nameNumber('key', loaded.plan.pipeline, this.#engine.rows.names.stored('key', key)));
+    return { loaded, key, failure: unreadFailure(unread) };
+  }
+
+  #newestOf(pipeline: string, orderKey: string): EntityVersion | UnreadableValue | undefined {
     const forms = this.#forms('order', orderKey);
     // Of two forms the later run's is the newer one.
     const row = this.#engine.read
@@ -445,11 +466,17 @@ export class Admission {
         `SELECT version, run_seq FROM newest WHERE pipeline = ? AND order_key${isOneOf(forms)} ORDER BY run_seq DESC LIMIT 1`,
       )
       .get(pipeline, ...forms);
-    // Written by `#draftRun`, as the JSON of a version.
-    return (
-      row &&
-      (this.#engine.rows.codec.json(row['version'], `newest/${Number(row['run_seq'])}`) as EntityVersion)
-    );
+    if (row === undefined) return undefined;
+    try {
+      // Written by `#draftRun`, as the JSON of a version.
+      return this.#engine.rows.codec.json(
+        row['version'],
+        `newest/${Number(row['run_seq'])}`,
+      ) as EntityVersion;
+    } catch (error) {
+      if (error instanceof UnreadableValue) return error;
+      throw error;
+    }
   }
 
   #flagAgainst(event: Omit<NewEvent, 'payload'>, { loaded, key, orderKey }: Draft): Fact | undefined {

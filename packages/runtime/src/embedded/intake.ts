@@ -6,6 +6,7 @@ import type { ChildLink } from './children.ts';
 import type { Noted } from './ledger-rows.ts';
 import type { RunRow } from './run-row.ts';
 import type { Write } from './statements.ts';
+import type { UnreadableValue } from './value-codec.ts';
 
 /** A run to be started by an event: which plan, under which business key, in which order. */
 export interface Draft {
@@ -14,6 +15,8 @@ export interface Draft {
   readonly orderKey?: string;
   /** Of the entity that the order key names: an event of an older one than was taken already is left out. */
   readonly version?: EntityVersion;
+  /** A person said that it may be taken though the newest version that was taken cannot be read: nobody can tell any more. */
+  readonly maySucceedUnread?: boolean;
   /** The event concerns the pipeline, but its condition, key or order could not be computed. */
   readonly failure?: Failure;
   /** A run starts it as its child; `born` says what is written with it. */
@@ -101,12 +104,22 @@ function quarantined(
   const listening = [...plans.values()].filter(({ plan }) => Object.hasOwn(plan.events, event));
   const started = listening.filter(({ plan }) => 'event' in plan.trigger && plan.trigger.event === event);
   if (listening.length === 0) return { ok: false, failure };
-  const key = `delivery:${deliveryId}`;
+  const key = heldKey(deliveryId);
   return {
     ok: true,
     drafts: (started.length > 0 ? started : listening).map((loaded) => ({ loaded, key, failure })),
     quarantined: failure,
   };
+}
+
+/** Of a run that only says that its event is held. */
+export function heldKey(deliveryId: string): string {
+  return `delivery:${deliveryId}`;
+}
+
+/** Why an event is held whose entity's newest version cannot be read. */
+export function unreadFailure({ code, message }: UnreadableValue): Failure {
+  return { class: 'permanent', code, message, delivery: 'notSent' };
 }
 
 /** The run of one pipeline, or `undefined` when its condition leaves the event out. */
@@ -119,7 +132,7 @@ export function draftFor(
   const { identity } = loaded.plan;
   // The delivery itself is no business key: only plans that are made for publishing go by it.
   const scope = { ...given, delivery: deliveryId };
-  const broken = (failure: Failure): Draft => ({ loaded, key: `delivery:${deliveryId}`, failure });
+  const broken = (failure: Failure): Draft => ({ loaded, key: heldKey(deliveryId), failure });
   if (where !== undefined) {
     const wanted = loaded.condition(where, scope);
     if (!wanted.ok) return broken(wanted.failure);

@@ -3,7 +3,7 @@ import type { AcceptResult, RecheckedEvent, RecheckFilter, RecheckReport, Releas
 import { CommitRefused } from './commit-queue.ts';
 import type { EmbeddedEngine } from './engine.ts';
 import { type EventParts, eventParts } from './event-value.ts';
-import { type Draft, draftsFor, keyText } from './intake.ts';
+import { type Draft, draftsFor, keyText, unreadFailure } from './intake.ts';
 import type { Noted } from './ledger-rows.ts';
 import { isOneOf } from './names.ts';
 import { cancelWrites } from './operations.ts';
@@ -166,8 +166,12 @@ function judge(
   if (broken?.failure !== undefined) return stays('fails', broken.failure);
   if (keys.some((name) => blocked.has(name))) return stays('behind');
   if (!mayBeOvertaken && drafts.some((draft) => isOvertaken(engine, held, draft))) return stays('overtaken');
-  const became = engine.admission.foreseen(asReleased(held), drafts);
-  return { outcome: 'passes', parts, drafts, keys, became };
+  // It may have been overtaken, and the file does not say any more: a person says that it does not matter.
+  const unread = drafts.flatMap((draft) => engine.admission.unreadNewest(draft) ?? [])[0];
+  if (!mayBeOvertaken && unread !== undefined) return stays('overtaken', unreadFailure(unread));
+  const taken = drafts.map((draft) => ({ ...draft, maySucceedUnread: mayBeOvertaken }));
+  const became = engine.admission.foreseen(asReleased(held), taken);
+  return { outcome: 'passes', parts, drafts: taken, keys, became };
 }
 
 /**

@@ -275,7 +275,8 @@ export function letterDetails(opening: Opening): JsonObject {
 function stopAtIntake(progress: Progress, intakeFailure: Json): Promise<Stop | undefined> {
   // Written by intake, which puts a failure there.
   const failure = intakeFailure as unknown as Failure;
-  const quarantine = failure.class === 'contract';
+  // Nothing is wrong with the second kind but that nobody can tell yet whether it comes too late.
+  const quarantine = failure.class === 'contract' || failure.code.startsWith('STORED_VALUE_');
   return carryOut(progress, 'trigger', () => ({ as: 'failed', failure, attempts: 1, quarantine }));
 }
 

@@ -222,8 +222,16 @@ describe('names in an encrypted file', () => {
     const [erased] = bench.runtime.runs();
     expect(erased!.key).toMatch(DIGEST);
     for (const key of [id('a'), erased!.key]) expect(ids(bench.runtime.runs({ key }))).toEqual([runId]);
-    expect(await send('a')).toMatchObject({ runs: [{ runId, started: false }] });
-    expect(await send('z', { delivery: 'first' })).toMatchObject({ duplicateDelivery: true });
+    expect(await send('a')).toMatchObject({ runs: [{ runId, started: false, key: id('a') }] });
+    expect(await send('a', { delivery: 'first' })).toMatchObject({
+      duplicateDelivery: true,
+      runs: [{ runId, key: id('a') }],
+    });
+    const other = await send('z', { delivery: 'first' });
+    expect(other).toMatchObject({ duplicateDelivery: true, runs: [{ runId }] });
+    expect(JSON.stringify(other), 'neither the key of the first nor its digest is told').not.toContain(
+      '"key"',
+    );
     await bench.runtime.idle();
     const backup = openLedger(`${bench.file}.backup`, { ...keysNamed('k1'), folder: keyFolder(bench.file) });
     expect(backup.runs()).toMatchObject([{ runId, key: erased!.key }]);

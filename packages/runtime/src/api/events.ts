@@ -26,7 +26,8 @@ export interface IncomingEvent {
 export interface AcceptedRun {
   readonly runId: string;
   readonly pipeline: string;
-  readonly key: string;
+  /** Absent of an earlier run whose data is gone from an encrypted file, where it had another key than the one that came now. */
+  readonly key?: string;
   /** `false` when the business key was known already: `runId` is then the first run, `state` its state. */
   readonly started: boolean;
   readonly state: RunState;

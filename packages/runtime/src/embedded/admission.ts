@@ -13,7 +13,7 @@ import { type EventParts, storedEvent } from './event-value.ts';
 import { type Draft, draftsFor, heldKey, unreadFailure } from './intake.ts';
 import { KnownNames, nameNumber } from './known-names.ts';
 import type { Noted } from './ledger-rows.ts';
-import { isOneOf, type NameKind, withNames } from './names.ts';
+import { isDigest, isOneOf, type NameKind, withNames } from './names.ts';
 import type { RunRow } from './run-row.ts';
 import type { Write } from './statements.ts';
 import type { StoredRun } from './stored-rows.ts';
@@ -312,7 +312,7 @@ export class Admission {
     const queued: string[] = [];
     const flaggedOff: string[] = [];
     const older: string[] = [];
-    const repeats = (run: RunRow, key: string): void => {
+    const repeats = (run: RunRow, key: string | undefined): void => {
       const { source, deliveryId } = event;
       const { run_id: runId, pipeline, state, salt } = run;
       const payloadDiffers = isKnown ? isOther : this.#engine.rows.isOtherPayload(run.event_seq, text);
@@ -328,7 +328,7 @@ export class Admission {
       runs.push({
         runId,
         pipeline,
-        key,
+        ...(key !== undefined && { key }),
         started: false,
         state,
         ...(payloadDiffers && !isKnown && { payloadDiffers }),
@@ -338,7 +338,7 @@ export class Admission {
       for (const [index, draft] of drafts.entries()) {
         const earlier = earlierRuns[index];
         if (earlier !== undefined) {
-          repeats(earlier, runsOfFirst.includes(earlier) ? earlier.key : draft.key);
+          repeats(earlier, runsOfFirst.includes(earlier) ? this.#keyOf(earlier, draft.key) : draft.key);
         } else if (!isKnown) {
           // A child is part of a run that was taken already.
           const flag = draft.child === undefined ? this.#flagAgainst(event, draft) : undefined;
@@ -377,7 +377,7 @@ export class Admission {
         }
       }
       // Of what it says now, they might not have been started.
-      for (const run of runsOfFirst) if (!earlierRuns.includes(run)) repeats(run, run.key);
+      for (const run of runsOfFirst) if (!earlierRuns.includes(run)) repeats(run, this.#keyOf(run));
       if (isOther && runs.length === 0) noted.push(this.#engine.system(otherUnderOneId(event)));
     } catch (error) {
       // Nobody will follow them: a place kept for nothing is missing until a restart.
@@ -421,6 +421,14 @@ export class Admission {
       else for (const pipeline of queued) this.#engine.counts.addBacklog(pipeline, -1);
       this.#engine.dispatcher.end();
     });
+  }
+
+  /** What the run is called. Where only a digest of that is left, no name is told but the one that came just now. */
+  #keyOf({ key, delivery }: RunRow, came?: string): string | undefined {
+    const { names } = this.#engine.rows;
+    const isHidden = delivery === undefined && names.isHidden && isDigest(key);
+    if (!isHidden) return key;
+    return came !== undefined && names.stored('key', came) === key ? came : undefined;
   }
 
   /**

@@ -481,7 +481,7 @@ async function accept(
     };
   const result = await runtime.accept(incoming);
   if (result.ok && !result.duplicateDelivery && result.quarantined === undefined)
-    accepted.push(...result.runs.filter(({ started }) => started).map(({ key }) => key));
+    accepted.push(...result.runs.flatMap(({ started, key }) => (started && key !== undefined ? [key] : [])));
   await after?.();
   return result;
 }

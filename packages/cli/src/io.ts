@@ -14,6 +14,8 @@ export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Colour on standard output and error; off for `NO_COLOR`, pipes and CI logs. */
   readonly color: boolean;
+  /** Columns of the terminal that is standard output; absent where that is none. */
+  readonly width?: number;
   readonly clock: SteadyClock;
   readonly random: Random;
   /** The standard streams themselves, for a protocol over them; absent where there are none. */

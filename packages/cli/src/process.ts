@@ -17,6 +17,8 @@ const io: Io = {
   },
   env: process.env,
   color: wantsColor(),
+  // A terminal that does not know its size says 0.
+  ...(process.stdout.isTTY && process.stdout.columns > 0 && { width: process.stdout.columns }),
   clock: systemClock,
   random: systemRandom,
   streams: { input: process.stdin, output: process.stdout },

@@ -1,5 +1,5 @@
-import { expect, it } from 'vitest';
-import { renderTable } from './table.ts';
+import { describe, expect, it } from 'vitest';
+import { type Column, renderTable } from './table.ts';
 
 it('a table hands no control character of its cells to the terminal, and keeps one line a row', () => {
   const text = renderTable(['KEY', 'STATE'], [['a\u001b[2J\nb', 'failed']]);
@@ -11,4 +11,80 @@ it('the line below the titles ends with them where the last column has sentences
   const [, rule, row] = renderTable(['KEY', 'WHY'], [['a', 'because '.repeat(30)]]).split('\n');
   expect(rule).toBe(`───  ${'─'.repeat(40)}`);
   expect(row).toBe(`a    ${'because '.repeat(30)}`);
+});
+
+describe('in a terminal', () => {
+  const columns: readonly (string | Column)[] = [
+    'RUN',
+    { title: 'PIPELINE', shortens: true },
+    { title: 'OWNER', drop: 2 },
+    { title: 'VERSION', drop: 1 },
+    'STEP',
+    { title: 'CAUSE', below: true },
+  ];
+  const row = ['01m8px7x8n6zj3rmwzwb6raqv2', 'subscription-upgraded-in-europe', 'sales', '3', 'pay'];
+  const rows = [
+    [...row, 'the other system answered 400, `tenon runs show 01m8px7x8n6zj3rmwzwb6raqv2`'],
+    [...row, ''],
+  ];
+
+  it('a table that fits is the one that a pipe is given', () => {
+    expect(renderTable(columns, rows, 200)).toBe(renderTable(columns, rows));
+  });
+
+  it('a sentence leaves its row before anything is lost', () => {
+    expect(renderTable(columns, rows, 100).split('\n')).toEqual([
+      'RUN                         PIPELINE                         OWNER  VERSION  STEP',
+      '  └ CAUSE',
+      '──────────────────────────  ───────────────────────────────  ─────  ───────  ────',
+      '01m8px7x8n6zj3rmwzwb6raqv2  subscription-upgraded-in-europe  sales  3        pay',
+      '  └ the other system answered 400, `tenon runs show 01m8px7x8n6zj3rmwzwb6raqv2`',
+      '01m8px7x8n6zj3rmwzwb6raqv2  subscription-upgraded-in-europe  sales  3        pay',
+    ]);
+  });
+
+  it('a name gives up its middle before a column is left out', () => {
+    const text = renderTable(columns, rows, 72);
+    expect(text).toContain('01m8px7x8n6zj3rmwzwb6raqv2  subscriptio…-in-europe  sales  3        pay');
+    expect(text).not.toContain('not shown');
+  });
+
+  it('the least important column is left out first, and that is said', () => {
+    const text = renderTable(columns, rows, 60);
+    expect(text.split('\n')[0]).toMatch(/^RUN +PIPELINE +STEP$/);
+    expect(text.split('\n').at(-1)).toBe('not shown: VERSION, OWNER; --wide shows all');
+    expect(renderTable(columns, rows, 68)).toMatch(/not shown: VERSION; --wide shows all$/);
+  });
+
+  it.each([60, 68, 72, 80, 100, 120])(
+    'of %d columns no line of the table is wider, and ids are whole',
+    (width) => {
+      const lines = renderTable(columns, rows, width).split('\n');
+      for (const line of lines.filter((one) => !one.startsWith('  └')))
+        expect(line.length).toBeLessThanOrEqual(width);
+      expect(lines.filter((line) => line.startsWith(row[0]!))).toHaveLength(2);
+    },
+  );
+
+  it('what cannot be narrower is left to wrap', () => {
+    expect(renderTable(columns, rows, 20)).toContain(`${row[0]}  subsc…rope  pay`);
+  });
+
+  it('an empty column that may be left out is, without a word', () => {
+    const empty = [[...row.slice(0, 2), '', '3', 'pay', '']];
+    const text = renderTable(columns, empty, 70);
+    expect(text.split('\n')[0]).toMatch(/^RUN +PIPELINE +VERSION +STEP$/);
+    expect(text).not.toContain('not shown');
+  });
+
+  it('several sentences are told apart', () => {
+    const two: readonly (string | Column)[] = [
+      'RUN',
+      { title: 'TASK', below: true },
+      { title: 'BECAUSE', below: true },
+    ];
+    expect(
+      renderTable(two, [['r1', 'send the correction', 'a sent mail stays sent']], 30).split('\n'),
+    ).toEqual(['RUN', '───', 'r1', '  └ task: send the correction', '  └ because: a sent mail stays sent']);
+  });
 });

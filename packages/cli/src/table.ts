@@ -1,20 +1,133 @@
 import { printable } from './printable.ts';
 
-const LAST_RULE_MAX = 40;
+/**
+ * A column, and what it may give up where a terminal is too narrow for the table. One that says nothing of that is kept whole, as ids are
+ * and whatever a command is to be given.
+ */
+export interface Column {
+  readonly title: string;
+  /** A name that a person knows by its ends. */
+  readonly shortens?: true;
+  /** It may be left out: those of the lowest number first. */
+  readonly drop?: number;
+  /** A sentence, last in its row: it goes on a line of its own, which is not cut, so that a command in it can be copied. */
+  readonly below?: true;
+}
 
-/** Columns for a terminal; numbers of characters, not bytes. The last column is not padded. */
-export function renderTable(header: readonly string[], given: readonly (readonly string[])[]): string {
-  const rows = given.map((row) => row.map((cell) => printable(cell).replaceAll(/\s/g, ' ')));
-  const widths = header.map((title, column) =>
-    Math.max(title.length, ...rows.map((row) => (row[column] ?? '').length)),
+/** The least that is left of a name while there is something to leave out, and after that. */
+const SHORTENED_TO = [20, 10] as const;
+const LAST_RULE_MAX = 40;
+const GAP = 2;
+
+/**
+ * Columns for a terminal; numbers of characters, not bytes. The last column is not padded. Without a `width` (into a pipe, or asked for
+ * with `--wide`) nothing is left out.
+ */
+export function renderTable(
+  header: readonly (string | Column)[],
+  given: readonly (readonly string[])[],
+  width?: number,
+): string {
+  const columns = header.map((column, index) =>
+    columnOf(typeof column === 'string' ? { title: column } : column, given, index),
   );
-  const line = (cells: readonly string[]): string =>
-    cells
-      .map((cell, column) => (column === cells.length - 1 ? cell : cell.padEnd(widths[column]!)))
-      .join('  ');
+  const { beside, below, left } = fitted(columns, width);
+  const line = (cellOf: (column: Sized) => string): string =>
+    beside
+      .map((column, nth) =>
+        nth === beside.length - 1 ? cellOf(column) : cellOf(column).padEnd(column.width),
+      )
+      .join(' '.repeat(GAP));
+  const under = (row: number): readonly string[] =>
+    below.flatMap(({ title, cells }) => {
+      const label = below.length > 1 ? `${title.toLowerCase()}: ` : '';
+      return cells[row] === '' ? [] : [`  └ ${label}${cells[row]}`];
+    });
   // Sentences are longer than a terminal is wide: they wrap, and a line below the titles that does so too parts nothing.
-  const rules = widths.map((width, column) =>
-    Math.min(width, column === widths.length - 1 ? LAST_RULE_MAX : width),
-  );
-  return [line(header), line(rules.map((width) => '─'.repeat(width))), ...rows.map(line)].join('\n');
+  const ruleOf = (column: Sized): string =>
+    '─'.repeat(column === beside.at(-1) ? Math.min(column.width, LAST_RULE_MAX) : column.width);
+  return [
+    line(({ title }) => title),
+    ...(below.length === 1 ? [`  └ ${below[0]!.title}`] : []),
+    line(ruleOf),
+    ...given.flatMap((_, row) => [
+      line(({ cells, width: most }) => shortened(cells[row]!, most)),
+      ...under(row),
+    ]),
+    ...(left.length > 0 ? [`not shown: ${left.join(', ')}; --wide shows all`] : []),
+  ].join('\n');
+}
+
+interface Sized extends Column {
+  readonly cells: readonly string[];
+  readonly width: number;
+}
+
+function columnOf(column: Column, rows: readonly (readonly string[])[], index: number): Sized {
+  const cells = rows.map((row) => printable(row[index] ?? '').replaceAll(/\s/g, ' '));
+  return { ...column, cells, width: Math.max(column.title.length, ...cells.map(({ length }) => length)) };
+}
+
+interface Fitted {
+  readonly beside: readonly Sized[];
+  readonly below: readonly Sized[];
+  /** Titles of what is left out. */
+  readonly left: readonly string[];
+}
+
+/** Sentences leave the row first, then columns that are empty, then names are shortened and the least important left out. What is wider still wraps. */
+function fitted(columns: readonly Sized[], width: number | undefined): Fitted {
+  if (width === undefined || widthOf(columns) <= width) return { beside: columns, below: [], left: [] };
+  const isEmpty = ({ cells }: Sized): boolean => cells.every((cell) => cell === '');
+  const below = columns.filter((column) => column.below && !isEmpty(column));
+  const rest = columns.filter((column) => !column.below);
+  const full =
+    widthOf(rest) <= width ? rest : rest.filter((column) => column.drop === undefined || !isEmpty(column));
+  const byDrop = full.filter(({ drop }) => drop !== undefined).toSorted((a, b) => a.drop! - b.drop!);
+  for (let dropped = 0; dropped <= byDrop.length; dropped++) {
+    const gone = byDrop.slice(0, dropped);
+    const beside = narrowed(
+      full.filter((column) => !gone.includes(column)),
+      width,
+      SHORTENED_TO[0],
+    );
+    if (widthOf(beside) <= width) return { beside, below, left: titlesOf(gone) };
+  }
+  const kept = full.filter(({ drop }) => drop === undefined);
+  return { beside: narrowed(kept, width, SHORTENED_TO[1]), below, left: titlesOf(byDrop) };
+}
+
+function titlesOf(columns: readonly Sized[]): readonly string[] {
+  return columns.map(({ title }) => title);
+}
+
+function widthOf(columns: readonly Sized[]): number {
+  return columns.reduce((sum, column) => sum + column.width, GAP * Math.max(0, columns.length - 1));
+}
+
+/** The widest name gives way first, as far as is needed and none below `least`. */
+function narrowed(columns: readonly Sized[], width: number, least: number): readonly Sized[] {
+  const widths = columns.map((column) => column.width);
+  let over = widthOf(columns) - width;
+  while (over > 0) {
+    let widest = -1;
+    for (const [index, { shortens, title }] of columns.entries())
+      if (
+        shortens &&
+        widths[index]! > Math.max(least, title.length) &&
+        widths[index]! > (widths[widest] ?? 0)
+      )
+        widest = index;
+    if (widest < 0) break;
+    widths[widest]!--;
+    over--;
+  }
+  return columns.map((column, index) => ({ ...column, width: widths[index]! }));
+}
+
+/** Its middle goes: what tells one name from the next is at either end. */
+function shortened(text: string, most: number): string {
+  if (text.length <= most) return text;
+  const ends = most - 1;
+  return `${text.slice(0, Math.ceil(ends / 2))}…${text.slice(text.length - Math.floor(ends / 2))}`;
 }

@@ -6,7 +6,7 @@ import type { Io } from '../io.ts';
 import type { OperationsClient } from '../operations-client.ts';
 import { roughDuration } from '../rough-duration.ts';
 import { renderTable } from '../table.ts';
-import { needReason, parseTime, reason, remote, time, withClient } from './operate.ts';
+import { listing, needReason, parseTime, reason, remote, time, withClient } from './operate.ts';
 
 const target: Readonly<Record<string, OptionSpec>> = {
   all: { type: 'boolean', help: 'everything' },
@@ -19,7 +19,7 @@ export const controlCommands: readonly CommandSpec[] = [
   {
     name: 'flow',
     summary: 'How work flows: depth, lag, dead letters, breakers, and what holds it up',
-    options: remote,
+    options: listing,
     run: withClient(async (client, _args, show, io) => {
       // The shape that contracts/operations promises.
       const flow = (await client.get('/v1/flow')) as unknown as KnownFlow;
@@ -27,7 +27,7 @@ export const controlCommands: readonly CommandSpec[] = [
       const { sources } = (await client.get('/v1/health')) as unknown as {
         readonly sources: readonly SourceSeen[];
       };
-      return show({ ...flow, sources }, () => flowWords(flow, sources, io.clock.now()));
+      return show({ ...flow, sources }, (width) => flowWords(flow, sources, io.clock.now(), width));
     }),
   },
   {
@@ -98,13 +98,13 @@ export const controlCommands: readonly CommandSpec[] = [
     name: 'switches',
     summary: 'What is killed, paused or behind a flag, by whom and why',
     isList: true,
-    options: remote,
+    options: listing,
     run: withClient(async (client, _args, show, io) => {
       const { switches } = (await client.get('/v1/switches')) as { switches: Switch[] };
       const now = io.clock.now();
-      return show(switches, () =>
+      return show(switches, (width) =>
         renderTable(
-          ['SWITCH', 'WHAT', 'FOR', 'BY', 'REASON'],
+          ['SWITCH', 'WHAT', 'FOR', { title: 'BY', drop: 1 }, { title: 'REASON', below: true }],
           switches.map((each) => [
             each.id,
             switchWords(each, now),
@@ -112,6 +112,7 @@ export const controlCommands: readonly CommandSpec[] = [
             each.actor,
             each.reason,
           ]),
+          width,
         ),
       );
     }),
@@ -221,6 +222,7 @@ function flowWords(
   { intake, pipelines, connections, reconciliations, runs, inDoubt = [], deadLetters }: KnownFlow,
   sources: readonly SourceSeen[],
   nowMs: number,
+  width: number | undefined,
 ): string {
   const intakeWords =
     intake.refusal === undefined
@@ -231,7 +233,14 @@ function flowWords(
     `intake  ${intakeWords}; ${intake.backlog} runs and ${intake.writesWaiting} writes wait`,
     `runs    ${open.join(', ') || 'none open'}`,
     renderTable(
-      ['PIPELINE', 'TIER', 'DEPTH', 'LAG', 'ACTIVE', 'SWITCHES'],
+      [
+        { title: 'PIPELINE', shortens: true },
+        { title: 'TIER', drop: 1 },
+        'DEPTH',
+        'LAG',
+        'ACTIVE',
+        { title: 'SWITCHES', below: true },
+      ],
       pipelines.map((each) => [
         each.pipeline,
         each.tier,
@@ -240,11 +249,12 @@ function flowWords(
         `${each.active}/${each.concurrency}`,
         each.switches.join(', '),
       ]),
+      width,
     ),
     ...(sources.length > 0
       ? [
           renderTable(
-            ['SOURCE', 'STATE', 'IN FLIGHT', 'LAG', 'PROBLEM'],
+            ['SOURCE', 'STATE', 'IN FLIGHT', 'LAG', { title: 'PROBLEM', below: true }],
             sources.map((each) => [
               `${each.connection}/${each.from}`,
               each.state,
@@ -253,13 +263,14 @@ function flowWords(
               each.lag === undefined ? '?' : String(each.lag),
               each.problem ?? '',
             ]),
+            width,
           ),
         ]
       : []),
     ...(connections.length > 0
       ? [
           renderTable(
-            ['CONNECTION', 'BREAKER', 'IN FLIGHT', 'WAITING', 'HELD FOR', 'SWITCHES'],
+            ['CONNECTION', 'BREAKER', 'IN FLIGHT', 'WAITING', 'HELD FOR', { title: 'SWITCHES', below: true }],
             connections.map((each) => {
               const untilMs = Math.max(each.heldUntilMs ?? 0, each.closedUntilMs ?? 0);
               return [
@@ -271,13 +282,14 @@ function flowWords(
                 each.switches.join(', '),
               ];
             }),
+            width,
           ),
         ]
       : []),
     ...(reconciliations.length > 0
       ? [
           renderTable(
-            ['RECONCILIATION', 'STATE', 'LAST', 'DIFFERENCES', 'ALARM'],
+            [{ title: 'RECONCILIATION', shortens: true }, 'STATE', 'LAST', 'DIFFERENCES', 'ALARM'],
             reconciliations.map((each) => [
               each.reconciliation,
               each.isComparing
@@ -287,13 +299,14 @@ function flowWords(
               each.differences === undefined ? '' : String(each.differences),
               each.isAboveAlarm ? 'YES' : '',
             ]),
+            width,
           ),
         ]
       : []),
     ...(inDoubt.length > 0
       ? [
           renderTable(
-            ['IN DOUBT OF', 'COUNT', 'OLDEST'],
+            [{ title: 'IN DOUBT OF', shortens: true }, 'COUNT', 'OLDEST'],
             inDoubt.map((each) => [each.pipeline, String(each.count), roughDuration(nowMs - each.oldestMs)]),
           ),
         ]
@@ -301,7 +314,7 @@ function flowWords(
     ...(deadLetters.length > 0
       ? [
           renderTable(
-            ['DEAD LETTERS OF', 'QUEUE', 'CLASS', 'COUNT', 'OLDEST'],
+            [{ title: 'DEAD LETTERS OF', shortens: true }, 'QUEUE', 'CLASS', 'COUNT', 'OLDEST'],
             deadLetters.map((each) => [
               each.pipeline,
               each.queue,
@@ -309,6 +322,7 @@ function flowWords(
               String(each.count),
               roughDuration(nowMs - each.oldestMs),
             ]),
+            width,
           ),
         ]
       : []),

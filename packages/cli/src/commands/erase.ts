@@ -3,14 +3,14 @@ import { type CommandSpec, UsageError } from '../command.ts';
 import { exit } from '../exit.ts';
 import { plural } from '../render/index.ts';
 import { renderTable } from '../table.ts';
-import { needReason, reason, remote, withClient } from './operate.ts';
+import { listing, needReason, reason, withClient } from './operate.ts';
 import { cancelCommand, showCommand } from './run-words.ts';
 
 export const eraseCommand: CommandSpec = {
   name: 'erase',
   summary: 'Let all data of a person or business go; a dry run unless --apply',
   options: {
-    ...remote,
+    ...listing,
     ...reason,
     subject: {
       type: 'string',
@@ -30,9 +30,9 @@ export const eraseCommand: CommandSpec = {
       reason: needReason(args),
       apply: args.flag('apply'),
     })) as unknown as ErasureReport;
-    show(report, () =>
+    show(report, (width) =>
       renderTable(
-        ['RUN', 'PIPELINE', 'STATE', 'DATA'],
+        ['RUN', { title: 'PIPELINE', shortens: true }, 'STATE', { title: 'DATA', below: true }],
         [
           ...report.runs.map((run) => [
             run.runId,
@@ -42,6 +42,7 @@ export const eraseCommand: CommandSpec = {
           ]),
           ...report.kept.map((run) => [run.runId, run.pipeline, run.state, keptBecause(run)]),
         ],
+        width,
       ),
     );
     const counts = `${plural(report.runs.length, 'runs')}, ${plural(report.events, 'events')} beside them and ${plural(report.differences, 'differences')} in reports`;

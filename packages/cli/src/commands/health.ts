@@ -4,12 +4,16 @@ import { exit } from '../exit.ts';
 import type { Health } from '../health.ts';
 import { openSession, printReport } from '../session.ts';
 import { renderTable } from '../table.ts';
+import { listing, tableWidth } from './operate.ts';
 
 /** What CI and a scheduler ask: exit code 3 when a connection does not answer. */
 export const healthCommand: CommandSpec = {
   name: 'health',
   summary: 'Does every connection answer its health call, which changes nothing?',
-  options: { format: { type: 'string', value: '<format>', help: 'output', choices: ['human', 'json'] } },
+  options: {
+    format: { type: 'string', value: '<format>', help: 'output', choices: ['human', 'json'] },
+    wide: listing['wide']!,
+  },
   run: async (args, io) => {
     const session = await openSession(io);
     if (!('workspace' in session)) {
@@ -19,7 +23,9 @@ export const healthCommand: CommandSpec = {
     try {
       const health = await lookAtHealth({ ...session, io });
       io.out(
-        args.text('format') === 'json' ? `${JSON.stringify({ health }, null, 2)}\n` : healthWords(health),
+        args.text('format') === 'json'
+          ? `${JSON.stringify({ health }, null, 2)}\n`
+          : healthWords(health, tableWidth(args, io)),
       );
       return health.every(({ ok }) => ok) ? exit.clean : exit.findings;
     } catch (error) {
@@ -30,10 +36,10 @@ export const healthCommand: CommandSpec = {
   },
 };
 
-function healthWords(health: readonly Health[]): string {
+function healthWords(health: readonly Health[], width: number | undefined): string {
   if (health.length === 0) return 'there is no connection\n';
   return `${renderTable(
-    ['CONNECTION', 'CALL', 'ANSWER', 'TOOK', 'WHY'],
+    ['CONNECTION', 'CALL', 'ANSWER', { title: 'TOOK', drop: 1 }, { title: 'WHY', below: true }],
     health.map(({ connection, operation, ok, tookMs, failure, skipped }) => [
       connection,
       operation ?? '',
@@ -41,5 +47,6 @@ function healthWords(health: readonly Health[]): string {
       skipped ? '' : `${tookMs} ms`,
       failure ? `${failure.class} ${failure.code}: ${failure.message}` : (skipped ?? ''),
     ]),
+    width,
   )}\n`;
 }

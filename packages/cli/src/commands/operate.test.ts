@@ -274,3 +274,45 @@ it('lists say how long something lasts in two units at most, and JSON the moment
   expect((await listed()).text).toMatch(/ none +2h 5m +sales$/m);
   expect((await listed('--format', 'json')).text).toContain(`"sinceMs": ${sinceMs}`);
 });
+
+describe('in a terminal', () => {
+  const runs = ['succeeded', 'compensating'].map((state, nth) => ({
+    ...run,
+    runId: `01m8px7x8n6zj3rmwzwb6raq${nth}2`,
+    pipeline: 'subscription-upgraded-in-europe',
+    key: 'customer-eu-0000004711-2026-11',
+    owner: 'revenue-operations',
+    step: 'compensate:shipment',
+    state,
+  }));
+  const doubt = { ...runs[0], stepId: 'compensate:shipment', operation: 'billing.createInvoice', sinceMs: 0 };
+  const answer = { runs, inDoubt: [{ ...doubt, idempotencyKey: `tenon-${'7f3a'.repeat(16)}` }] };
+  const listed = (line: string, width?: number) =>
+    runAgainst(answer, operateCommands, [...line.split(' '), '--url', 'http://127.0.0.1:1'], {
+      cwd: tmpdir(),
+      ...(width !== undefined && { width }),
+    });
+  const widthOf = (text: string): number => Math.max(...text.split('\n').map((line) => line.length));
+
+  it.each(['runs ls', 'in-doubt'])(
+    '%s fits it, with ids and steps whole, and says what it leaves out',
+    async (line) => {
+      const piped = (await listed(line)).text;
+      expect(widthOf(piped)).toBeGreaterThan(140);
+      for (const width of [100, 120]) {
+        const { text } = await listed(line, width);
+        expect(widthOf(text)).toBeLessThanOrEqual(width);
+        expect(text).toContain(runs[0]!.runId);
+        expect(text).toContain('compensate:shipment');
+        expect(text).toMatch(/^not shown: .*OWNER.*; --wide shows all$/m);
+      }
+      expect((await listed(`${line} --wide`, 80)).text).toBe(piped);
+    },
+  );
+
+  it('JSON is what it is into a pipe', async () => {
+    expect((await listed('runs ls --format json', 80)).text).toBe(
+      (await listed('runs ls --format json')).text,
+    );
+  });
+});

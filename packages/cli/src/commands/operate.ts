@@ -38,6 +38,11 @@ export const remote: Readonly<Record<string, OptionSpec>> = {
   url: { type: 'string', value: '<url>', help: 'the Tenon to speak to; default: the one of this workspace' },
   format: { type: 'string', value: '<format>', help: 'output', choices: ['human', 'json'] },
 };
+/** Of what is printed as a table. */
+export const listing: Readonly<Record<string, OptionSpec>> = {
+  ...remote,
+  wide: { type: 'boolean', help: 'every column whole, however narrow the terminal is; so it is into a pipe' },
+};
 export const reason: Readonly<Record<string, OptionSpec>> = {
   reason: { type: 'string', value: '<text>', help: 'why; kept in the ledger' },
 };
@@ -56,7 +61,7 @@ export const operateCommands: readonly CommandSpec[] = [
     name: 'runs ls',
     summary: 'List runs, the newest first',
     options: {
-      ...remote,
+      ...listing,
       ...filters,
       limit: { type: 'string', value: '<n>', help: 'at most so many; default 50' },
     },
@@ -67,9 +72,19 @@ export const operateCommands: readonly CommandSpec[] = [
         state: args.text('state'),
         limit: args.text('limit'),
       })) as { runs: RunSummary[] };
-      return show(runs, () =>
+      return show(runs, (width) =>
         renderTable(
-          ['RUN', 'PIPELINE', 'VERSION', 'KEY', 'STATE', 'STEP', 'ACCEPTED', 'OWNER', 'HELD BY'],
+          [
+            'RUN',
+            { title: 'PIPELINE', shortens: true },
+            { title: 'VERSION', drop: 1 },
+            { title: 'KEY', shortens: true },
+            'STATE',
+            'STEP',
+            { title: 'ACCEPTED', drop: 3 },
+            { title: 'OWNER', drop: 2 },
+            { title: 'HELD BY', below: true },
+          ],
           runs.map((run) => [
             run.runId,
             run.pipeline,
@@ -81,6 +96,7 @@ export const operateCommands: readonly CommandSpec[] = [
             run.owner,
             keptFromGoing(run).join(', '),
           ]),
+          width,
         ),
       );
     }),
@@ -90,7 +106,7 @@ export const operateCommands: readonly CommandSpec[] = [
     summary: 'One run with its steps',
     positionals: ['<run>'],
     options: {
-      ...remote,
+      ...listing,
       source: { type: 'boolean', help: 'the pipeline’s text as it was when the run began' },
     },
     run: withClient(async (client, args, show, io) => {
@@ -98,7 +114,7 @@ export const operateCommands: readonly CommandSpec[] = [
       if (!args.flag('source')) {
         const parked = run.state === 'failed' ? await letterOf(run, client).catch(unreadable) : undefined;
         const keeping = await keepingRun(run, (below) => readRun(client, below)).catch(unreadable);
-        return show(run, () => runWords(run, parked, keeping));
+        return show(run, (width) => runWords(run, parked, keeping, width));
       }
       // The answer of getPlan, as contracts/operations promises it.
       const plan = (await client.get(`/v1/plans/${encodeURIComponent(run.planHash)}`)) as unknown as Plan;
@@ -157,14 +173,23 @@ export const operateCommands: readonly CommandSpec[] = [
     name: 'in-doubt',
     summary: 'Effects whose outcome is not known',
     isList: true,
-    options: remote,
+    options: listing,
     run: withClient(async (client, _args, show, io) => {
       const { inDoubt } = (await client.get('/v1/in-doubt')) as {
         inDoubt: (Omit<InDoubtEntry, 'key'> & Partial<InDoubtEntry>)[];
       };
-      return show(inDoubt, () =>
+      return show(inDoubt, (width) =>
         renderTable(
-          ['RUN', 'PIPELINE', 'KEY', 'STEP', 'OPERATION', 'KEY SENT', 'FOR', 'OWNER'],
+          [
+            'RUN',
+            { title: 'PIPELINE', shortens: true },
+            { title: 'KEY', shortens: true },
+            'STEP',
+            { title: 'OPERATION', drop: 3 },
+            { title: 'KEY SENT', drop: 2 },
+            'FOR',
+            { title: 'OWNER', drop: 1 },
+          ],
           inDoubt.map((entry) => [
             entry.runId,
             entry.pipeline,
@@ -176,6 +201,7 @@ export const operateCommands: readonly CommandSpec[] = [
             roughDuration(io.clock.now() - entry.sinceMs),
             entry.owner,
           ]),
+          width,
         ),
       );
     }),
@@ -220,22 +246,32 @@ export const operateCommands: readonly CommandSpec[] = [
     name: 'fixes',
     summary: 'Work that people owe: what could not be undone, and what a list went on without',
     isList: true,
-    options: remote,
+    options: listing,
     run: withClient(async (client, _args, show, io) => {
       const { forwardFixes } = (await client.get('/v1/forward-fixes')) as { forwardFixes: ForwardFix[] };
-      return show(forwardFixes, () =>
+      return show(forwardFixes, (width) =>
         renderTable(
-          ['RUN', 'PIPELINE', 'KEY', 'STEP', 'TASK', 'BECAUSE', 'DUE IN', 'OWNER'],
+          [
+            'RUN',
+            { title: 'PIPELINE', shortens: true },
+            { title: 'KEY', shortens: true },
+            'STEP',
+            'DUE IN',
+            { title: 'OWNER', drop: 1 },
+            { title: 'TASK', below: true },
+            { title: 'BECAUSE', below: true },
+          ],
           forwardFixes.map((fix) => [
             fix.runId,
             fix.pipeline,
             fix.key,
             fix.stepId,
-            fix.task,
-            fix.because,
             dueIn(fix.dueAtMs - io.clock.now()),
             fix.owner,
+            fix.task,
+            fix.because,
           ]),
+          width,
         ),
       );
     }),
@@ -259,12 +295,19 @@ export const operateCommands: readonly CommandSpec[] = [
     name: 'approvals',
     summary: 'Runs that wait for a decision',
     isList: true,
-    options: remote,
+    options: listing,
     run: withClient(async (client, _args, show, io) => {
       const { approvals } = (await client.get('/v1/approvals')) as { approvals: PendingApproval[] };
-      return show(approvals, () =>
+      return show(approvals, (width) =>
         renderTable(
-          ['RUN', 'PIPELINE', 'STEP', 'BY', 'EXPIRES IN', 'SHOWN'],
+          [
+            'RUN',
+            { title: 'PIPELINE', shortens: true },
+            'STEP',
+            'BY',
+            'EXPIRES IN',
+            { title: 'SHOWN', below: true },
+          ],
           approvals.map((approval) => [
             approval.runId,
             approval.pipeline,
@@ -273,6 +316,7 @@ export const operateCommands: readonly CommandSpec[] = [
             roughDuration(approval.expiresAtMs - io.clock.now()),
             JSON.stringify(approval.show),
           ]),
+          width,
         ),
       );
     }),
@@ -281,7 +325,12 @@ export const operateCommands: readonly CommandSpec[] = [
   decision('reject'),
 ];
 
-export type Show = (value: unknown, human: () => string) => ExitCode;
+/** `human` is told how wide the terminal is, where it is one that a table is to fit. */
+export type Show = (value: unknown, human: (width: number | undefined) => string) => ExitCode;
+
+export function tableWidth(args: Args, { width }: Io): number | undefined {
+  return args.flag('wide') ? undefined : width;
+}
 
 type Act = (client: OperationsClient, args: Args, show: Show, io: Io) => Promise<ExitCode>;
 
@@ -315,7 +364,7 @@ async function acted(act: Act, args: Args, io: Io, readsFile: boolean): Promise<
   const show: Show = (value, human) => {
     if (args.text('format') === 'json') io.out(`${JSON.stringify(value, null, 2)}\n`);
     else if (Array.isArray(value) && value.length === 0) io.err('none\n');
-    else io.out(`${human()}\n`);
+    else io.out(`${human(tableWidth(args, io))}\n`);
     return exit.clean;
   };
   try {
@@ -410,7 +459,12 @@ function keptFromGoing({ heldBy = [], behind }: RunSummary): readonly string[] {
   return behind === undefined ? heldBy : [...heldBy, `run ${behind} before it`];
 }
 
-function runWords(run: RunDetail, parked: DeadLetter | undefined, keeping: RunDetail | undefined): string {
+function runWords(
+  run: RunDetail,
+  parked: DeadLetter | undefined,
+  keeping: RunDetail | undefined,
+  width: number | undefined,
+): string {
   const lines = [
     `run        ${run.runId}`,
     `pipeline   ${run.pipeline} version ${run.version}, plan ${run.planHash}`,
@@ -440,7 +494,13 @@ function runWords(run: RunDetail, parked: DeadLetter | undefined, keeping: RunDe
       `failed at  ${run.failure.step}: ${run.failure.class}, ${run.failure.message} (${run.failure.code})`,
     );
   const steps = renderTable(
-    ['STEP', 'STATE', 'ATTEMPTS', 'IDEMPOTENCY KEY', 'FAILED OR WAITS'],
+    [
+      'STEP',
+      'STATE',
+      { title: 'ATTEMPTS', drop: 2 },
+      { title: 'IDEMPOTENCY KEY', drop: 1 },
+      { title: 'FAILED OR WAITS', below: true },
+    ],
     run.steps.map((step) => [
       step.id,
       step.state,
@@ -448,6 +508,7 @@ function runWords(run: RunDetail, parked: DeadLetter | undefined, keeping: RunDe
       step.idempotencyKey ?? '',
       stepWords(step, run),
     ]),
+    width,
   );
   return `${lines.join('\n')}\n\n${steps}`;
 }

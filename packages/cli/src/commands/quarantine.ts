@@ -3,7 +3,7 @@ import { type CommandSpec, UsageError } from '../command.ts';
 import { exit } from '../exit.ts';
 import { plural } from '../render/index.ts';
 import { renderTable } from '../table.ts';
-import { filters, needReason, reason, remote, withClient } from './operate.ts';
+import { filters, listing, needReason, reason, withClient } from './operate.ts';
 
 /** What each outcome means for a person. */
 const SAID: Readonly<Record<RecheckedEvent['outcome'], string>> = {
@@ -32,24 +32,32 @@ export const quarantineCommands: readonly CommandSpec[] = [
     name: 'quarantine',
     summary: 'What is held in quarantine, each with its cause and owner',
     isList: true,
-    options: { ...remote, pipeline: filters['pipeline']! },
+    options: { ...listing, pipeline: filters['pipeline']! },
     run: withClient(async (client, args, show) => {
       // The shape that contracts/operations promises.
       const { deadLetters } = (await client.get('/v1/dead-letters', {
         pipeline: args.text('pipeline'),
         queue: 'quarantine',
       })) as { deadLetters: DeadLetter[] };
-      return show(deadLetters, () =>
+      return show(deadLetters, (width) =>
         renderTable(
-          ['RUN', 'PIPELINE', 'KEY', 'CAUSE', 'POINTER', 'OWNER'],
+          [
+            'RUN',
+            { title: 'PIPELINE', shortens: true },
+            { title: 'KEY', shortens: true },
+            { title: 'POINTER', drop: 2 },
+            { title: 'OWNER', drop: 1 },
+            { title: 'CAUSE', below: true },
+          ],
           deadLetters.map((letter) => [
             letter.runId,
             letter.pipeline,
             letter.key,
-            letter.failure.message,
             letter.failure.pointer ?? '',
             letter.owner,
+            letter.failure.message,
           ]),
+          width,
         ),
       );
     }),
@@ -58,7 +66,7 @@ export const quarantineCommands: readonly CommandSpec[] = [
     name: 'quarantine recheck',
     summary: 'Hold quarantined events against the contracts in force now; a dry run unless --apply',
     options: {
-      ...remote,
+      ...listing,
       ...reason,
       pipeline: filters['pipeline']!,
       event: { type: 'string', value: '<contract.event>', help: 'events of this name' },
@@ -93,9 +101,15 @@ export const quarantineCommands: readonly CommandSpec[] = [
       });
       // The shape that contracts/operations promises.
       const report = answer as unknown as RecheckReport;
-      show(report, () =>
+      show(report, (width) =>
         renderTable(
-          ['EVENT', 'DELIVERY', 'PIPELINES', 'OUTCOME', 'CAUSE'],
+          [
+            'EVENT',
+            'DELIVERY',
+            { title: 'PIPELINES', shortens: true },
+            { title: 'OUTCOME', below: true },
+            { title: 'CAUSE', below: true },
+          ],
           report.events.map((one) => [
             one.event,
             one.deliveryId,
@@ -103,6 +117,7 @@ export const quarantineCommands: readonly CommandSpec[] = [
             outcomeWords(one),
             one.failure?.message ?? '',
           ]),
+          width,
         ),
       );
       if (report.events.length === 0) {

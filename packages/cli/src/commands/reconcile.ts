@@ -8,11 +8,23 @@ import type {
 } from '@tenon/runtime';
 import type { Args, CommandSpec, OptionSpec } from '../command.ts';
 import { type ExitCode, exit } from '../exit.ts';
+import type { Io } from '../io.ts';
 import type { OperationsClient } from '../operations-client.ts';
 import { plural } from '../render/index.ts';
 import { roughDuration } from '../rough-duration.ts';
 import { renderTable } from '../table.ts';
-import { needReason, perSecondOf, rate, reason, remote, time, withClient } from './operate.ts';
+import {
+  listing,
+  needReason,
+  perSecondOf,
+  rate,
+  reason,
+  remote,
+  type Show,
+  tableWidth,
+  time,
+  withClient,
+} from './operate.ts';
 
 /** How often a report under way is looked at. */
 const LOOK_MS = 300;
@@ -21,7 +33,7 @@ const PAGE = 1_000;
 const SHOWN = 50;
 
 const output: Readonly<Record<string, OptionSpec>> = {
-  ...remote,
+  ...listing,
   json: { type: 'boolean', help: 'the same as --format json' },
 };
 
@@ -55,7 +67,7 @@ export const reconcileCommands: readonly CommandSpec[] = [
         await sleep(io.clock, LOOK_MS);
         seen = await reportOf(client, report);
       }
-      return showReport(client, args, io.out, io.err, seen);
+      return showReport(client, args, io, seen);
     }),
   },
   {
@@ -66,9 +78,18 @@ export const reconcileCommands: readonly CommandSpec[] = [
       const { reconciliations } = (await client.get('/v1/reconciliations')) as {
         reconciliations: ReconciliationState[];
       };
-      return shown(args, io.out, io.err, reconciliations, () =>
+      return shown(args, io, reconciliations, (width) =>
         renderTable(
-          ['RECONCILIATION', 'SOURCE', 'TARGET', 'SCHEDULE', 'NEXT', 'LAST', 'DIFFERENCES', 'OWNER'],
+          [
+            'RECONCILIATION',
+            { title: 'SOURCE', drop: 2 },
+            { title: 'TARGET', drop: 3 },
+            { title: 'SCHEDULE', drop: 4 },
+            { title: 'NEXT', drop: 5 },
+            'LAST',
+            'DIFFERENCES',
+            { title: 'OWNER', drop: 1 },
+          ],
           reconciliations.map((one) => [
             one.name,
             one.source,
@@ -79,6 +100,7 @@ export const reconcileCommands: readonly CommandSpec[] = [
             one.last?.state === 'complete' ? String(one.last.differences) : '',
             one.owner,
           ]),
+          width,
         ),
       );
     }),
@@ -93,9 +115,18 @@ export const reconcileCommands: readonly CommandSpec[] = [
         reconciliation: args.positionals[0],
         limit: args.text('limit'),
       })) as { reports: ReconciliationReport[] };
-      return shown(args, io.out, io.err, reports, () =>
+      return shown(args, io, reports, (width) =>
         renderTable(
-          ['REPORT', 'RECONCILIATION', 'BEGUN', 'STATE', 'DIFFERENCES', 'RECORDS', 'BY', 'REASON'],
+          [
+            'REPORT',
+            { title: 'RECONCILIATION', shortens: true },
+            { title: 'BEGUN', drop: 3 },
+            'STATE',
+            'DIFFERENCES',
+            { title: 'RECORDS', drop: 2 },
+            { title: 'BY', drop: 1 },
+            { title: 'REASON', below: true },
+          ],
           reports.map((one) => [
             one.id,
             one.reconciliation,
@@ -106,6 +137,7 @@ export const reconcileCommands: readonly CommandSpec[] = [
             one.actor,
             one.reason,
           ]),
+          width,
         ),
       );
     }),
@@ -117,7 +149,7 @@ export const reconcileCommands: readonly CommandSpec[] = [
     options: output,
     run: withClient(async (client, args, _show, io) => {
       const report = await reportOf(client, args.positionals[0]!);
-      await showReport(client, args, io.out, io.err, report);
+      await showReport(client, args, io, report);
       return exit.clean;
     }),
   },
@@ -132,9 +164,17 @@ export const reconcileCommands: readonly CommandSpec[] = [
       });
       // The shape that contracts/operations promises.
       const dry = answer as unknown as RepairReport;
-      shown(args, io.out, io.err, dry, () =>
+      shown(args, io, dry, (width) =>
         renderTable(
-          ['NO', 'KIND', 'KEY', 'RUN', 'SENDS', 'STARTS', 'NOTHING, BECAUSE'],
+          [
+            'NO',
+            'KIND',
+            { title: 'KEY', shortens: true },
+            'RUN',
+            { title: 'SENDS', below: true },
+            { title: 'STARTS', below: true },
+            { title: 'NOTHING, BECAUSE', below: true },
+          ],
           dry.items.flatMap(({ number, kind, key, runs, starts, refused }) => {
             const head = [String(number), kind, key ?? '–'];
             if (runs.length === 0) return [[...head, '', '', starts ?? '', refused ?? '']];
@@ -146,6 +186,7 @@ export const reconcileCommands: readonly CommandSpec[] = [
               refused ?? run.refused ?? '',
             ]);
           }),
+          width,
         ),
       );
       const mended = dry.items.filter(({ refused }) => refused === undefined).length;
@@ -184,12 +225,10 @@ export const reconcileCommands: readonly CommandSpec[] = [
       const answer = await client.get(`/v1/repairs/${encodeURIComponent(args.positionals[0]!)}`);
       // The shape that contracts/operations promises.
       const status = answer as unknown as RepairStatus;
-      return shown(args, io.out, io.err, status, () => statusWords(status));
+      return shown(args, io, status, () => statusWords(status));
     }),
   },
 ];
-
-type Write = (text: string) => void;
 
 async function reportOf(client: OperationsClient, id: string): Promise<ReconciliationReport> {
   // The shape that contracts/operations promises.
@@ -199,8 +238,7 @@ async function reportOf(client: OperationsClient, id: string): Promise<Reconcili
 async function showReport(
   client: OperationsClient,
   args: Args,
-  out: Write,
-  err: Write,
+  io: Io,
   report: ReconciliationReport,
 ): Promise<ExitCode> {
   const differences: ReportedDifference[] = [];
@@ -216,14 +254,18 @@ async function showReport(
     if (page.length === 0) break;
     differences.push(...page);
   }
-  shown(args, out, err, { ...report, listedDifferences: differences }, () =>
-    reportWords(report, differences),
+  shown(args, io, { ...report, listedDifferences: differences }, (width) =>
+    reportWords(report, differences, width),
   );
   if (report.state === 'failed') return exit.failed;
   return report.differences > 0 || report.totals.some(({ differs }) => differs) ? exit.findings : exit.clean;
 }
 
-function reportWords(report: ReconciliationReport, differences: readonly ReportedDifference[]): string {
+function reportWords(
+  report: ReconciliationReport,
+  differences: readonly ReportedDifference[],
+  width: number | undefined,
+): string {
   const { records, unsettled, failure, totals } = report;
   const more = report.differences - differences.length;
   return [
@@ -244,7 +286,7 @@ function reportWords(report: ReconciliationReport, differences: readonly Reporte
     ...(differences.length > 0
       ? [
           renderTable(
-            ['NO', 'KIND', 'KEY', 'SOURCE', 'TARGET', 'DIFFERS'],
+            ['NO', 'KIND', 'KEY', 'SOURCE', 'TARGET', { title: 'DIFFERS', below: true }],
             differences.map(({ number, kind, key, ids, records: many, fields }) => [
               String(number),
               kind,
@@ -259,6 +301,7 @@ function reportWords(report: ReconciliationReport, differences: readonly Reporte
                 )
                 .join(', '),
             ]),
+            width,
           ),
         ]
       : []),
@@ -302,9 +345,9 @@ function isJson(args: Args): boolean {
   return args.flag('json') || args.text('format') === 'json';
 }
 
-function shown(args: Args, out: Write, err: Write, value: object, human: () => string): ExitCode {
-  if (isJson(args)) out(`${JSON.stringify(value, null, 2)}\n`);
-  else if (Array.isArray(value) && value.length === 0) err('none\n');
-  else out(`${human()}\n`);
+function shown(args: Args, io: Io, value: object, human: Parameters<Show>[1]): ExitCode {
+  if (isJson(args)) io.out(`${JSON.stringify(value, null, 2)}\n`);
+  else if (Array.isArray(value) && value.length === 0) io.err('none\n');
+  else io.out(`${human(tableWidth(args, io))}\n`);
   return exit.clean;
 }

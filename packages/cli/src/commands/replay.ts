@@ -8,6 +8,7 @@ import { roughDuration } from '../rough-duration.ts';
 import { renderTable } from '../table.ts';
 import {
   filters,
+  listing,
   needReason,
   parseTime,
   perSecondOf,
@@ -40,7 +41,7 @@ export const replayCommands: readonly CommandSpec[] = [
     summary: 'Parked runs, each with its cause and owner',
     isList: true,
     options: {
-      ...remote,
+      ...listing,
       ...letters,
       limit: { type: 'string', value: '<n>', help: 'at most so many, the oldest first; default 1000' },
     },
@@ -52,21 +53,20 @@ export const replayCommands: readonly CommandSpec[] = [
         failureClass: args.text('class'),
         fingerprint: args.text('group'),
       })) as { deadLetters: DeadLetter[] };
-      return show(deadLetters, () =>
+      return show(deadLetters, (width) =>
         renderTable(
           [
             'RUN',
-            'PIPELINE',
-            'QUEUE',
-            'KEY',
+            { title: 'PIPELINE', shortens: true },
+            { title: 'QUEUE', drop: 5 },
+            { title: 'KEY', shortens: true },
             'STEP',
-            'CLASS',
-            'ATTEMPTS',
+            { title: 'CLASS', drop: 3 },
+            { title: 'ATTEMPTS', drop: 1 },
             'SETTLED',
-            'OWNER',
-            'GROUP',
-            // A sentence: what is beside it keeps its column where a line wraps.
-            'CAUSE',
+            { title: 'OWNER', drop: 2 },
+            { title: 'GROUP', drop: 4 },
+            { title: 'CAUSE', below: true },
           ],
           deadLetters.map((letter) => [
             letter.runId,
@@ -81,6 +81,7 @@ export const replayCommands: readonly CommandSpec[] = [
             letter.fingerprint,
             letter.failure.message,
           ]),
+          width,
         ),
       );
     }),
@@ -88,25 +89,25 @@ export const replayCommands: readonly CommandSpec[] = [
   {
     name: 'dead-letters groups',
     summary: 'Dead letters of one cause together, the largest group first',
-    options: { ...remote, pipeline: letters['pipeline']!, queue: letters['queue']! },
+    options: { ...listing, pipeline: letters['pipeline']!, queue: letters['queue']! },
     run: withClient(async (client, args, show, io) => {
       const { groups } = (await client.get('/v1/dead-letter-groups', {
         pipeline: args.text('pipeline'),
         queue: args.text('queue'),
       })) as { groups: DeadLetterGroup[] };
-      return show(groups, () =>
+      return show(groups, (width) =>
         renderTable(
           [
             'GROUP',
             'COUNT',
             'RESUMABLE',
-            'PIPELINE',
-            'QUEUE',
+            { title: 'PIPELINE', shortens: true },
+            { title: 'QUEUE', drop: 3 },
             'STEP',
-            'CLASS',
+            { title: 'CLASS', drop: 2 },
             'OLDEST',
-            'OWNER',
-            'NEWEST CAUSE',
+            { title: 'OWNER', drop: 1 },
+            { title: 'NEWEST CAUSE', below: true },
           ],
           groups.map((group) => [
             group.fingerprint,
@@ -120,6 +121,7 @@ export const replayCommands: readonly CommandSpec[] = [
             group.owner,
             group.failure.message,
           ]),
+          width,
         ),
       );
     }),
@@ -128,7 +130,7 @@ export const replayCommands: readonly CommandSpec[] = [
     name: 'dead-letters resume',
     summary: 'Go on at the failed step; finished steps are not repeated. Several: a dry run with a token',
     positionals: ['[run]'],
-    options: { ...remote, ...reason, ...letters },
+    options: { ...listing, ...reason, ...letters },
     examples: [
       'tenon dead-letters resume 01j… --reason "address corrected"',
       'tenon dead-letters resume --group 3f9c1a --reason "their outage is over"',
@@ -152,7 +154,7 @@ export const replayCommands: readonly CommandSpec[] = [
     name: 'replay',
     summary: 'What running again what a filter names would do, with the same keys: a dry run with a token',
     options: {
-      ...remote,
+      ...listing,
       ...reason,
       ...filters,
       run: { type: 'string', value: '<run>', help: 'this run' },
@@ -208,13 +210,13 @@ export const replayCommands: readonly CommandSpec[] = [
     name: 'replay status',
     summary: 'Who asked for a replay, who applied it, and how far it is',
     positionals: ['<token>'],
-    options: remote,
+    options: listing,
     run: withClient(async (client, args, show) => {
       // The shape that contracts/operations promises.
       const status = (await client.get(
         `/v1/replays/${encodeURIComponent(args.positionals[0]!)}`,
       )) as unknown as KnownStatus;
-      return show(status, () => statusWords(status));
+      return show(status, (width) => statusWords(status, width));
     }),
   },
 ];
@@ -231,9 +233,15 @@ async function dryRun(
     filter,
     reason: needReason(args),
   })) as unknown as ReplayReport;
-  show(report, () =>
+  show(report, (width) =>
     renderTable(
-      ['RUN', 'KEY', 'EFFECTS SKIPPED', 'EFFECTS TO SEND', 'REFUSED'],
+      [
+        'RUN',
+        { title: 'KEY', shortens: true },
+        { title: 'EFFECTS SKIPPED', below: true },
+        { title: 'EFFECTS TO SEND', below: true },
+        { title: 'REFUSED', below: true },
+      ],
       report.runs.map((run) => [
         run.runId,
         run.key,
@@ -241,6 +249,7 @@ async function dryRun(
         run.effectsToSend.join(', ') || '–',
         run.refused ?? '',
       ]),
+      width,
     ),
   );
   const refused = report.runs.filter((run) => run.refused !== undefined).length;
@@ -276,7 +285,7 @@ function parseLimit(text: string | undefined): string | undefined {
 /** Earlier servers do not say how runs stand now. */
 type KnownStatus = Omit<ReplayStatus, 'standing' | 'listed'> & Partial<ReplayStatus>;
 
-function statusWords(status: KnownStatus): string {
+function statusWords(status: KnownStatus, width: number | undefined): string {
   const { applied, standing, listed = [] } = status;
   const counts =
     standing === undefined
@@ -300,8 +309,9 @@ function statusWords(status: KnownStatus): string {
       : [
           '',
           renderTable(
-            ['RUN', 'PIPELINE', 'STANDS'],
+            ['RUN', { title: 'PIPELINE', shortens: true }, 'STANDS'],
             shown.map(({ runId, pipeline, stands }) => [runId, pipeline, STANDING[stands]]),
+            width,
           ),
         ]),
     ...(all > shown.length && shown.length > 0

@@ -1,14 +1,14 @@
 import type { SecretUser } from '@tenon/runtime';
 import type { CommandSpec } from '../command.ts';
 import { renderTable } from '../table.ts';
-import { filters, remote, time, withClient } from './operate.ts';
+import { filters, listing, time, withClient } from './operate.ts';
 
 /** References to secrets and what used them; a secret itself is nowhere. */
 export const secretsCommand: CommandSpec = {
   name: 'secrets',
   summary: 'Which secret was used by what pipeline and step, for what, and when; never a value',
   options: {
-    ...remote,
+    ...listing,
     pipeline: filters['pipeline']!,
     unexpected: {
       type: 'boolean',
@@ -24,9 +24,19 @@ export const secretsCommand: CommandSpec = {
         (pipeline === undefined || user.pipeline === pipeline) &&
         (!args.flag('unexpected') || user.isUnexpected),
     );
-    return show(chosen, () =>
+    return show(chosen, (width) =>
       renderTable(
-        ['SECRET', 'CONNECTION', 'FOR', 'PIPELINE', 'STEP', 'USES', 'FAILED', 'LAST', ''],
+        [
+          'SECRET',
+          'CONNECTION',
+          { title: 'FOR', drop: 3 },
+          { title: 'PIPELINE', shortens: true },
+          { title: 'STEP', shortens: true },
+          { title: 'USES', drop: 2 },
+          { title: 'FAILED', drop: 1 },
+          { title: 'LAST', drop: 4 },
+          { title: '', drop: 5 },
+        ],
         chosen.map((user) => [
           user.reference,
           user.connection,
@@ -38,6 +48,7 @@ export const secretsCommand: CommandSpec = {
           time(user.lastAtMs),
           user.isUnexpected ? 'UNEXPECTED' : '',
         ]),
+        width,
       ),
     );
   }),

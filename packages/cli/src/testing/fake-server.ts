@@ -23,7 +23,7 @@ export async function runAgainst(
   answer: object | Json | AnswerTo,
   commands: readonly CommandSpec[],
   argv: readonly string[],
-  { cwd, nowMs = 0 }: { readonly cwd: string; readonly nowMs?: number },
+  { cwd, nowMs = 0, width }: { readonly cwd: string; readonly nowMs?: number; readonly width?: number },
 ): Promise<AnsweredRun> {
   const sent: string[] = [];
   vi.stubGlobal('fetch', async (url: URL, init: RequestInit) => {
@@ -41,6 +41,10 @@ export async function runAgainst(
       return () => {};
     },
   };
-  const { code, said, out } = await runCommand(commands, argv, { cwd, clock });
+  const { code, said, out } = await runCommand(commands, argv, {
+    cwd,
+    clock,
+    ...(width !== undefined && { width }),
+  });
   return { code, text: said, out, sent };
 }

@@ -10,7 +10,8 @@ const commands: CommandSpec[] = [
     name: 'runs ls',
     summary: 'List',
     options: {
-      state: { type: 'string', help: 'in this state', choices: ['failed', 'waiting'] },
+      state: { type: 'string', value: '<state>', help: 'in this state', choices: ['failed', 'waiting'] },
+      format: { type: 'string', help: 'output', choices: ['human', 'json'] },
       verbose: { type: 'boolean', help: 'more' },
     },
     run: async (args) => {
@@ -20,6 +21,7 @@ const commands: CommandSpec[] = [
   },
   { name: 'runs show', summary: 'One of them', positionals: ['<run>'], run: async () => exit.clean },
   { name: 'letters', summary: 'List', isList: true, run: async () => exit.clean },
+  { name: 'letters resume', summary: 'Go on', positionals: ['[run]'], run: async () => exit.clean },
   { name: 'explain', summary: 'Explain', positionals: ['<code>'], run: async () => exit.clean },
   { name: 'explain all', summary: 'Explain everything', run: async () => exit.clean },
 ];
@@ -70,8 +72,28 @@ describe('the command line', () => {
   it.each([
     [['explian'], 'did you mean "explain"?'],
     [['runs'], 'tenon runs needs one of: ls, show\nrun `tenon runs --help`'],
+    [['runs', 'lst'], '`tenon runs` has no command "lst"; did you mean `tenon runs ls`?\n'],
+    [['runs', 'frobnicate'], '`tenon runs` has no command "frobnicate"; one of: ls, show\n'],
+    [
+      ['letters', 'resum', 'r1'],
+      '`tenon letters` does not take "resum"; did you mean `tenon letters resume`?',
+    ],
+    [['--inn', '/', 'runs', 'ls'], 'tenon has no option --inn; did you mean "--in"?'],
     [['runs', 'ls', '--stat', 'x'], 'has no option --stat; did you mean --state?'],
-    [['runs', 'ls', '--state', 'lost'], '--state must be one of failed, waiting; got lost'],
+    [['runs', 'ls', '-x'], 'has no option -x\n'],
+    [['runs', 'ls', '--json'], 'has no option --json; did you mean --format json?'],
+    [['runs', 'ls', '--state', 'lost'], '--state must be one of failed, waiting; got lost\n'],
+    [['runs', 'ls', '--state', 'faild'], '; got faild; did you mean failed?\n'],
+    [['runs', 'ls', '--state'], '--state needs a value: --state <state>\n'],
+    [
+      ['runs', 'ls', '--state', '--verbose'],
+      '--state needs a value, and what follows is an option; a value that begins with a dash is given as --state=-…\n',
+    ],
+    [['runs', 'ls', '--verbose=1'], '--verbose takes no value\n'],
+    [
+      ['runs', 'show'],
+      '`tenon runs show` needs <run>\nusage: tenon runs show <run>; with --help: what each is\n',
+    ],
     [['explain'], 'needs <code>'],
     [['explain', 'a', 'b'], 'does not take "b"'],
   ])('%j is a usage error that says what to do', async (argv, said) => {
@@ -80,6 +102,7 @@ describe('the command line', () => {
     expect(result.out).toBe('');
     expect(result.err).toContain(said);
     expect(result.err).not.toContain('    at ');
+    expect(result.err.trimEnd().split('\n')).toHaveLength(2);
   });
 
   it('--in runs a command as if in another folder', async () => {
@@ -103,9 +126,15 @@ describe('the command line', () => {
     expect((await run('runs', 'ls', '--help')).out).not.toContain('See also');
   });
 
+  it.each(['--version', 'version'])('%s says which Tenon it is', async (word) => {
+    const { code, out, err } = await run(word);
+    expect({ code, err }).toEqual({ code: exit.clean, err: '' });
+    expect(out).toMatch(/^\d+\.\d+\.\d+\S*\n$/);
+  });
+
   it('prints help to stdout and exits clean', async () => {
     expect((await run()).out).toContain('runs ls');
-    expect((await run('runs', 'ls', '--help')).out).toContain('--state <text>');
+    expect((await run('runs', 'ls', '--help')).out).toContain('--state <state>');
     expect((await run('help', 'explain')).out).toContain('Usage: tenon explain <code>');
   });
 });

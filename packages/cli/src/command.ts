@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { didYouMean } from '@tenon/model';
 import { type ExitCode, exit } from './exit.ts';
 import type { Io } from './io.ts';
+import { toolVersion } from './version.ts';
 
 export interface OptionSpec {
   readonly type: 'string' | 'boolean';
@@ -40,7 +41,11 @@ export interface Args {
 export class UsageError extends Error {}
 
 /** Parses what follows the command's name against its table; throws `UsageError` with a suggestion. */
-export function parseCommandArgs(command: CommandSpec, argv: readonly string[]): Args {
+export function parseCommandArgs(
+  command: CommandSpec,
+  argv: readonly string[],
+  beside: readonly string[] = [],
+): Args {
   const options = command.options ?? {};
   let parsed: ReturnType<typeof parseArgs>;
   try {
@@ -61,10 +66,12 @@ export function parseCommandArgs(command: CommandSpec, argv: readonly string[]):
   for (const [name, spec] of Object.entries(options)) {
     const value = parsed.values[name];
     if (spec.choices && typeof value === 'string' && !spec.choices.includes(value)) {
-      throw new UsageError(`--${name} must be one of ${spec.choices.join(', ')}; got ${value}`);
+      const near = didYouMean(value, spec.choices);
+      const meant = near === undefined ? '' : `; did you mean ${near}?`;
+      throw new UsageError(`--${name} must be one of ${spec.choices.join(', ')}; got ${value}${meant}`);
     }
   }
-  checkPositionals(command, parsed.positionals);
+  checkPositionals(command, parsed.positionals, beside);
   return {
     positionals: parsed.positionals,
     text: (option) => {
@@ -80,14 +87,34 @@ export function parseCommandArgs(command: CommandSpec, argv: readonly string[]):
 }
 
 function explainParseError(error: unknown, command: CommandSpec): string {
+  const { options = {}, name } = command;
   const message = error instanceof Error ? error.message : String(error);
-  const unknown = /Unknown option '--?([^'=]+)/.exec(message)?.[1];
-  if (unknown === undefined) return message.split('. ')[0]!;
-  const near = didYouMean(unknown, Object.keys(command.options ?? {}));
-  return `\`tenon ${command.name}\` has no option --${unknown}${near ? `; did you mean --${near}?` : ''}`;
+  const unknown = /Unknown option '(--?[^'=]+)/.exec(message)?.[1];
+  if (unknown !== undefined) {
+    const isJson = unknown === '--json' && options['format']?.choices?.includes('json');
+    const near = isJson ? 'format json' : didYouMean(unknown.replace(/^--?/, ''), Object.keys(options));
+    return `\`tenon ${name}\` has no option ${unknown}${near ? `; did you mean --${near}?` : ''}`;
+  }
+  // Of a short name too, which Node says in front of the long one.
+  const [, option = '', what] =
+    /^Option '(?:-\w, )?--([\w-]+)[^']*' (argument missing|argument is ambiguous|does not take)/.exec(
+      message,
+    ) ?? [];
+  const value = options[option]?.value ?? '<text>';
+  switch (what) {
+    case 'argument missing':
+      return `--${option} needs a value: --${option} ${value}`;
+    case 'argument is ambiguous':
+      return `--${option} needs a value, and what follows is an option; a value that begins with a dash is given as --${option}=-…`;
+    case 'does not take':
+      return `--${option} takes no value`;
+    default:
+      return message.split('. ')[0]!;
+  }
 }
 
-function checkPositionals(command: CommandSpec, given: readonly string[]): void {
+/** `beside`: second words of the commands that begin with this one. */
+function checkPositionals(command: CommandSpec, given: readonly string[], beside: readonly string[]): void {
   const names = command.positionals ?? [];
   const needed = names.filter((name) => name.startsWith('<'));
   if (given.length < needed.length) {
@@ -96,10 +123,19 @@ function checkPositionals(command: CommandSpec, given: readonly string[]): void 
   const isOpen = names.at(-1)?.includes('...') ?? false;
   if (!isOpen && given.length > names.length) {
     const word = given[names.length]!;
-    const hint = command.isList && LIST_WORDS.has(word) ? `: \`tenon ${command.name}\` alone lists` : '';
+    const near = didYouMean(word, beside);
+    const hint =
+      command.isList && LIST_WORDS.has(word)
+        ? `: \`tenon ${command.name}\` alone lists`
+        : near === undefined
+          ? ''
+          : `; did you mean \`tenon ${command.name} ${near}\`?`;
     throw new UsageError(`\`tenon ${command.name}\` does not take "${word}"${hint}`);
   }
 }
+
+/** Of `tenon` itself, before a command. */
+const OWN_OPTIONS: readonly string[] = ['--in', '--help', '--version'];
 
 const LIST_WORDS: ReadonlySet<string> = new Set(['ls', 'list']);
 
@@ -135,6 +171,10 @@ export async function runCommandLine(
     }
     return runCommandLine(commands, argv.slice(2), { ...io, cwd, startedIn: io.startedIn ?? io.cwd });
   }
+  if (argv[0] === '--version' || argv[0] === 'version') {
+    io.out(`${toolVersion}\n`);
+    return exit.clean;
+  }
   if (argv.length === 0 || argv[0] === 'help' || argv[0] === '--help' || argv[0] === '-h') {
     const asked = argv.slice(1);
     const named = findCommand(commands, asked);
@@ -156,17 +196,24 @@ export async function runCommandLine(
         io.out(groupHelp(argv[0]!, group));
         return exit.clean;
       }
-      io.err(
-        `tenon ${argv[0]} needs one of: ${group.map((command) => command.name.split(' ')[1]).join(', ')}\nrun \`tenon ${argv[0]} --help\` for what each does\n`,
-      );
+      const words = secondWords(group);
+      const given = argv[1] === undefined || argv[1].startsWith('-') ? undefined : argv[1];
+      const near = given === undefined ? undefined : didYouMean(given, words);
+      const said =
+        given === undefined
+          ? `tenon ${argv[0]} needs one of: ${words.join(', ')}`
+          : `\`tenon ${argv[0]}\` has no command "${given}"; ${near === undefined ? `one of: ${words.join(', ')}` : `did you mean \`tenon ${argv[0]} ${near}\`?`}`;
+      io.err(`${said}\nrun \`tenon ${argv[0]} --help\` for what each does\n`);
       return exit.usage;
     }
+    const isOption = argv[0]!.startsWith('-');
     const near = didYouMean(
       argv[0]!,
-      commands.map((command) => command.name.split(' ')[0]!),
+      isOption ? OWN_OPTIONS : commands.map((command) => command.name.split(' ')[0]!),
     );
+    const what = isOption ? `option ${argv[0]}` : `command "${argv[0]}"`;
     io.err(
-      `tenon has no command "${argv[0]}"${near ? `; did you mean "${near}"?` : ''}\nrun \`tenon help\` for the list\n`,
+      `tenon has no ${what}${near ? `; did you mean "${near}"?` : ''}\nrun \`tenon help\` for the list\n`,
     );
     return exit.usage;
   }
@@ -175,10 +222,11 @@ export async function runCommandLine(
     return exit.clean;
   }
   try {
-    return await found.command.run(parseCommandArgs(found.command, found.rest), io);
+    const beside = secondWords(groupOf(commands, found.command.name));
+    return await found.command.run(parseCommandArgs(found.command, found.rest, beside), io);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    io.err(`${error.message}\nrun \`tenon ${found.command.name} --help\`\n`);
+    io.err(`${error.message}\nusage: ${usageOf(found.command)}; with --help: what each is\n`);
     return exit.usage;
   }
 }
@@ -186,6 +234,15 @@ export async function runCommandLine(
 /** The commands of two words that begin with this one. */
 function groupOf(commands: readonly CommandSpec[], word: string | undefined): readonly CommandSpec[] {
   return commands.filter((command) => command.name.startsWith(`${word} `));
+}
+
+function secondWords(group: readonly CommandSpec[]): readonly string[] {
+  return group.map(({ name }) => name.split(' ')[1]!);
+}
+
+function usageOf({ name, positionals = [], options = {} }: CommandSpec): string {
+  const rest = Object.keys(options).length > 0 ? ['[options]'] : [];
+  return ['tenon', name, ...positionals, ...rest].join(' ');
 }
 
 function asksForHelp(rest: readonly string[]): boolean {
@@ -206,7 +263,7 @@ function groupHelp(word: string, group: readonly CommandSpec[]): string {
 function overview(commands: readonly CommandSpec[]): string {
   const width = Math.max(...commands.map((command) => command.name.length)) + 2;
   const lines = commands.map((command) => `  ${command.name.padEnd(width)}${command.summary}`);
-  return `tenon: integration as code\n\nUsage: tenon [--in <folder>] <command> [options]\n\n--in goes to that folder first: every other path is relative to it.\n\n${lines.join('\n')}\n\n\`tenon <command> --help\` says what each takes.\n\nExit codes: 0 clean, 1 tool failed, 2 usage, 3 findings, 4 not authorised, 5 changes pending, 6 partly done\n`;
+  return `tenon: integration as code\n\nUsage: tenon [--in <folder>] <command> [options]\n\n--in goes to that folder first: every other path is relative to it. --version says which Tenon this is.\n\n${lines.join('\n')}\n\n\`tenon <command> --help\` says what each takes.\n\nExit codes: 0 clean, 1 tool failed, 2 usage, 3 findings, 4 not authorised, 5 changes pending, 6 partly done\n`;
 }
 
 function commandHelp(command: CommandSpec, commands: readonly CommandSpec[]): string {
@@ -223,7 +280,7 @@ function commandHelp(command: CommandSpec, commands: readonly CommandSpec[]): st
   const width = Math.max(0, ...flags.map(({ flag }) => flag.length)) + 2;
   const parts = [
     command.summary,
-    `Usage: tenon ${[command.name, ...(command.positionals ?? [])].join(' ')}${options.length > 0 ? ' [options]' : ''}`,
+    `Usage: ${usageOf(command)}`,
     flags.length > 0 &&
       `Options:\n${flags.map(({ flag, help }) => `  ${flag.padEnd(width)}${help}`).join('\n')}`,
     command.examples && `Examples:\n${command.examples.map((line) => `  ${line}`).join('\n')}`,

@@ -70,7 +70,7 @@ export const operateCommands: readonly CommandSpec[] = [
         pipeline: args.text('pipeline'),
         key: args.text('key'),
         state: args.text('state'),
-        limit: args.text('limit'),
+        limit: parseLimit(args.text('limit')),
       })) as { runs: RunSummary[] };
       return show(runs, (width) =>
         renderTable(
@@ -416,6 +416,15 @@ function parseJson(text: string, option: string): unknown {
   } catch {
     throw new UsageError(`${option} is not JSON`);
   }
+}
+
+/** As the API takes it: said here, a mistake is one of the call. */
+export function parseLimit(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined;
+  const limit = Number(text);
+  if (!Number.isInteger(limit) || limit < 1 || limit > 1_000)
+    throw new UsageError('--limit is a whole number from 1 to 1000');
+  return String(limit);
 }
 
 export function parseTime(text: string | undefined, option: string): number | undefined {

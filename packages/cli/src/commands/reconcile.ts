@@ -16,6 +16,7 @@ import { renderTable } from '../table.ts';
 import {
   listing,
   needReason,
+  parseLimit,
   perSecondOf,
   rate,
   reason,
@@ -113,7 +114,7 @@ export const reconcileCommands: readonly CommandSpec[] = [
     run: withClient(async (client, args, _show, io) => {
       const { reports } = (await client.get('/v1/reports', {
         reconciliation: args.positionals[0],
-        limit: args.text('limit'),
+        limit: parseLimit(args.text('limit')),
       })) as { reports: ReconciliationReport[] };
       return shown(args, io, reports, (width) =>
         renderTable(

@@ -10,6 +10,7 @@ import {
   filters,
   listing,
   needReason,
+  parseLimit,
   parseTime,
   perSecondOf,
   rate,
@@ -272,14 +273,6 @@ function unknownWords({ effectsUnknown = [] }: ReplayReport['runs'][number]): re
     ({ step, because }) =>
       `${step === undefined ? '' : `${step} › `}not known any more (${because === 'erased' ? 'erased' : 'past its retention'})`,
   );
-}
-
-function parseLimit(text: string | undefined): string | undefined {
-  if (text === undefined) return undefined;
-  const limit = Number(text);
-  if (!Number.isInteger(limit) || limit < 1 || limit > 1_000)
-    throw new UsageError('--limit is a whole number from 1 to 1000');
-  return String(limit);
 }
 
 /** Earlier servers do not say how runs stand now. */

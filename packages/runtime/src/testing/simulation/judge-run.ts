@@ -187,10 +187,22 @@ const FORWARD: ReadonlySet<string> = new Set([
 
 /** A call that its connection does not take yet is no attempt: it uses up no budget, so no step fails of it. */
 function judgePutOff({ key }: RunSummary, trace: readonly LedgerEntry[]): readonly string[] {
-  return trace
-    .filter(({ step, details }) => details['code'] === OPEN_CODE && !/^(compensate|guard):/.test(step ?? ''))
-    .filter(({ details }) => details['outcome'] === 'failed' || details['to'] === 'failed')
-    .map(({ step }) => `${key}: ${step} failed of a connection that it was to wait for`);
+  const forward = trace.filter(({ step }) => step !== undefined && !/^(compensate|guard):/.test(step));
+  return forward.flatMap((entry, at) => {
+    const { step, details } = entry;
+    if (details['code'] !== OPEN_CODE) return [];
+    if (details['outcome'] === 'failed' || details['to'] === 'failed')
+      return [`${key}: ${step} failed of a connection that it was to wait for`];
+    // Of what may have been sent tries are counted, once it has waited for long.
+    if (details['outcome'] !== 'retryable' || mayBeSent(forward.slice(0, at), step!)) return [];
+    return [`${key}: ${step} used up a try on a connection that it was to wait for`];
+  });
+}
+
+/** Was an attempt begun of which the trace does not say that nothing left? */
+function mayBeSent(trace: readonly LedgerEntry[], place: string): boolean {
+  const own = trace.filter(({ step, kind }) => step === place && (kind === 'intent' || kind === 'outcome'));
+  return own.some(({ kind }, at) => kind === 'intent' && own[at + 1]?.details['delivery'] !== 'notSent');
 }
 
 /** What was stopped for the sake of another is no cause: a run that fails of nothing else is stopped so again at each resuming. */

@@ -1,4 +1,6 @@
-import { chmod, copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, chmod, copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { systemClock, systemRandom } from '@tenon/model';
 import { openRuntime } from '@tenon/runtime';
@@ -111,25 +113,83 @@ it('a key in a file that is not there is named by serve as well', async () => {
   expect(err).toContain('RUNTIME_KEY_MISSING: the key k1 of engine.encryption.keys cannot be read');
 });
 
-it('a key that a secret manager keeps is not called missing or wrong', async () => {
-  await configure('vault:secret/data/tenon#key');
-  const { out } = await run(KEY, 'doctor');
-  expect(out).toContain('✓ stored data is encrypted, and was not looked at: the key k1 ');
-  expect(out).toContain('is kept by a secret manager, which `tenon serve` alone asks');
-  const data = await run(KEY, 'data');
-  expect(data.code, 'how it is protected was said').toBe(exit.clean);
-  expect(data.err.split('is kept by a secret manager')).toHaveLength(2);
-  const backup = join(folder, 'copy.db');
-  await copyFile(file, backup);
-  const checked = await run(KEY, 'backup', '--check', backup);
-  expect(checked.code, 'what can be looked at is sound').toBe(exit.partlyDone);
-  expect(checked.out).toContain('nothing is damaged that can be read without its keys');
-  const shown = await run(KEY, 'runs', 'ls');
-  expect(shown.code).toBe(exit.clean);
-  expect(shown.err).toContain('what is encrypted there is not shown: STORED_VALUE_LOCKED: the key k1 ');
-  expect(out).not.toMatch(/RUNTIME_KEY|put a backup/);
-  await rm(file);
-  expect((await run(KEY, 'doctor')).out).not.toContain('STORED_VALUE_LOCKED');
+describe('a key that a secret manager keeps', () => {
+  const VAULT_KEY = 'vault:secret/tenon#key';
+  const ENV = { VAULT_TOKEN: 'root-token' };
+
+  /** Knows one token, and one secret at `secret/tenon`. */
+  async function vault(key: string | undefined): Promise<Server> {
+    const server = createServer(({ url, headers }, response) => {
+      const isKnown = headers['x-vault-token'] === ENV.VAULT_TOKEN;
+      const isLogin = url === '/v1/auth/token/lookup-self';
+      const data = isLogin ? { ttl: 0 } : { data: { key } };
+      const isThere = isLogin || (url === '/v1/secret/data/tenon' && key !== undefined);
+      response.writeHead(isKnown ? (isThere ? 200 : 404) : 403).end(JSON.stringify({ data }));
+    });
+    await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+    return server;
+  }
+
+  let server: Server;
+  async function keptIn(key: string | undefined): Promise<void> {
+    server = await vault(key);
+    // A TCP server's address is an object once it listens.
+    const { port } = server.address() as AddressInfo;
+    await configure(VAULT_KEY);
+    await appendFile(
+      join(folder, 'tenon.config.yaml'),
+      `\nsecrets: { vault: { address: 'http://127.0.0.1:${port}', token: env:VAULT_TOKEN } }\n`,
+    );
+  }
+  afterEach(async () => {
+    server.closeAllConnections();
+    await new Promise((closed) => server.close(closed));
+  });
+  const read = (...argv: string[]): Promise<CommandRun> =>
+    runCommand(COMMANDS, argv, { cwd: folder, env: ENV });
+
+  it('is asked for as by serve, so that a file is read while nothing serves', async () => {
+    await keptIn(KEY);
+    const { err } = await read('runs', 'ls');
+    expect(err).toContain('read from ');
+    expect(err).not.toContain('is not shown');
+    const backup = join(folder, 'copy.db');
+    await copyFile(file, backup);
+    expect(await read('backup', '--check', backup)).toMatchObject({ code: exit.clean });
+    expect((await read('doctor')).out).toContain('✓ stored data is encrypted, by k1');
+    expect(await read('data')).toMatchObject({ code: exit.clean });
+  });
+
+  it('and is not there is missing, by code', async () => {
+    await keptIn(undefined);
+    const { out, code } = await read('doctor');
+    expect(code).toBe(exit.findings);
+    expect(out).toContain('✗ stored data cannot be read: RUNTIME_KEY_MISSING: the key k1 ');
+    expect((await read('runs', 'ls')).err).toContain('RUNTIME_KEY_MISSING: the key k1 ');
+  });
+
+  it('is not called missing or wrong where the manager cannot be asked', async () => {
+    await keptIn(KEY);
+    const unasked = (...argv: string[]): Promise<CommandRun> => run(undefined, ...argv);
+    const { out } = await unasked('doctor');
+    expect(out).toContain('✓ stored data is encrypted, and was not looked at: the key k1 ');
+    expect(out).toContain('set VAULT_TOKEN in the environment');
+    expect(out).toContain('run this where that could');
+    const data = await unasked('data');
+    expect(data.code, 'how it is protected was said').toBe(exit.clean);
+    expect(data.err.split('its secret manager is asked')).toHaveLength(2);
+    const backup = join(folder, 'copy.db');
+    await copyFile(file, backup);
+    const checked = await unasked('backup', '--check', backup);
+    expect(checked.code, 'what can be looked at is sound').toBe(exit.partlyDone);
+    expect(checked.out).toContain('nothing is damaged that can be read without its keys');
+    const shown = await unasked('runs', 'ls');
+    expect(shown.code).toBe(exit.clean);
+    expect(shown.err).toContain('what is encrypted there is not shown: STORED_VALUE_LOCKED: the key k1 ');
+    expect(out).not.toMatch(/RUNTIME_KEY|put a backup/);
+    await rm(file);
+    expect((await unasked('doctor')).out).not.toContain('STORED_VALUE_LOCKED');
+  });
 });
 
 it('is said at the start that begins it, once: it cannot be taken back', async () => {

@@ -1,18 +1,26 @@
 import { readFile, stat } from 'node:fs/promises';
-import { resolve } from 'node:path';
-import { SecretUnavailableError, secretStore } from '@tenon/connector';
+import { join, resolve } from 'node:path';
+import { SecretUnavailableError } from '@tenon/connector';
 import type { SecretStore } from '@tenon/model';
-import type { EncryptionConfig, WorkspaceConfig } from '@tenon/pipeline';
+import { type EncryptionConfig, readConfig, type SecretsConfig, type WorkspaceConfig } from '@tenon/pipeline';
 import { type EncryptionOptions, keyFolder } from '@tenon/runtime';
 import type { Io } from './io.ts';
 import { quoted } from './program.ts';
-import { findRoot, readServerConfig } from './root.ts';
+import { CONFIG_FILE, findRoot, readServerConfig } from './root.ts';
+import { openSecrets } from './secret-managers.ts';
 
 const KEY_BYTES = 32;
 
 /** A key that cannot be read or cannot be one, said in a sentence that does not hold it. */
 export class DataKeyError extends Error {
   readonly code = 'RUNTIME_KEY_MISSING';
+  /** A secret manager keeps the key, and could not be asked: whether it has it is not known. */
+  readonly isUnasked: boolean;
+
+  constructor(message: string, isUnasked: boolean = false) {
+    super(message);
+    this.isUnasked = isUnasked;
+  }
 }
 
 /** Why the keys are not at hand that encrypted values are read with. */
@@ -44,7 +52,10 @@ export async function encryptionOptions(
     const use = { connection: 'engine', use: `encryption of stored data by ${id}` };
     const secret = await secrets.resolve(key, use).catch((error: unknown) => {
       if (!(error instanceof SecretUnavailableError)) throw error;
-      throw new DataKeyError(`the key ${id} of engine.encryption.keys cannot be read: ${error.message}`);
+      throw new DataKeyError(
+        `the key ${id} of engine.encryption.keys cannot be read: ${error.message}`,
+        isManager(key) && !ABSENT.has(error.code),
+      );
     });
     keys[id] = keyBytes(secret.reveal(), id, secret.reference);
   }
@@ -68,26 +79,41 @@ export async function readersKeys(io: Io): Promise<ReadersKeys> {
   const root = await findRoot(io.cwd);
   const { encryption, engineFile } = await readServerConfig(root);
   if (encryption === undefined || root === undefined || engineFile === undefined) return {};
-  // Whether that key is there is not known here: nothing is called wrong.
-  const managed = encryption.keys.find(({ key }) => !/^(?:env|file):/.test(key));
-  if (managed !== undefined)
-    return {
-      refusal: {
-        code: MANAGED,
-        message: `the key ${managed.id} of engine.encryption.keys (${managed.key}) is kept by a secret manager, which \`tenon serve\` alone asks: ask it while it runs`,
-      },
-    };
-  const secrets = secretStore({ env: io.env, root, readFile: (path) => readFile(path, 'utf8') });
+  const secrets = openSecrets(await managersOf(root, encryption), root, io);
   try {
-    const options = await encryptionOptions(encryption, root, secrets);
+    const options = await encryptionOptions(encryption, root, secrets.store);
     return { encryption: { ...options, folder: keyFolder(engineFile, options) } };
   } catch (error) {
-    if (error instanceof DataKeyError) return { refusal: { code: error.code, message: error.message } };
-    throw error;
+    if (!(error instanceof DataKeyError)) throw error;
+    const { code, message, isUnasked } = error;
+    // Whether that key is there is not known here: nothing is called wrong.
+    return {
+      refusal: isUnasked
+        ? {
+            code: MANAGED,
+            message: `${message}; its secret manager is asked as \`tenon serve\` asks it, so run this where that could, or ask \`tenon serve\` while it runs`,
+          }
+        : { code, message },
+    };
+  } finally {
+    await secrets.close();
   }
 }
 
-/** Is a manager asked for the key, so that a reader does not know whether it is right? */
+/** How the managers are asked; read only where a key is kept by one of them. */
+async function managersOf(root: string, { keys }: EncryptionConfig): Promise<SecretsConfig> {
+  if (!keys.some(({ key }) => isManager(key))) return {};
+  return readConfig(await readFile(join(root, CONFIG_FILE), 'utf8')).config.secrets;
+}
+
+function isManager(key: string): boolean {
+  return !/^(?:env|file):/.test(key);
+}
+
+/** What a manager says that was asked, and has no such key. */
+const ABSENT: ReadonlySet<string> = new Set(['SECRET_NOT_FOUND', 'SECRET_EMPTY']);
+
+/** Could the manager that keeps the key not be asked, so that a reader does not know whether it is right? */
 export function isManaged(refusal: KeyRefusal | undefined): boolean {
   return refusal?.code === MANAGED;
 }

@@ -25,7 +25,7 @@ export {
 export { type Declassification, declassificationsOf, renderDeclassifications } from './graph/declassified.ts';
 export { type GraphEdge, type GraphNode, graphOf, type WorkspaceGraph } from './graph/graph.ts';
 export { type GraphFormat, graphFormats } from './graph/render-graph.ts';
-export type { QuotasConfig } from './load/config.ts';
+export { type QuotasConfig, readConfig } from './load/config.ts';
 export { OWNERS_FILE, readOwners } from './load/owners.ts';
 export { type PolicySpec, readPolicies } from './load/policies.ts';
 export type { SecretsConfig, VaultConfig } from './load/secrets-config.ts';

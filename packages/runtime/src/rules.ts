@@ -57,7 +57,7 @@ export const runtimeRules = {
     severity: 'error',
     title: 'stored data is encrypted, and its key is not at hand',
     why: 'The key files beside the database, or the key that opens them, were not given. The ledger can be read and verified without. Nothing is found by a business key or a delivery id, which stand there as digests.',
-    fix: 'Run the command in the workspace whose `tenon.config.yaml` names the keys, with the folder `<database>.keys` beside the database.',
+    fix: 'Run the command in the workspace whose `tenon.config.yaml` names the keys, with the folder `<database>.keys` beside the database. A key that a secret manager keeps is asked for as `tenon serve` asks: with its login (`secrets` of `tenon.config.yaml`), from where the manager is reached.',
   },
   RUNTIME_LEDGER_BEHIND: {
     severity: 'error',

@@ -14,6 +14,10 @@ const start: Start = {
   isFile: () => false,
 };
 const has = (path: string) => (asked: string) => asked === path;
+const PNPM: Partial<Start> = {
+  script: '/w/node_modules/.pnpm/tenon@0.1.0_ajv@8.17.1_undici@7.0.0/node_modules/tenon/bin/tenon.js',
+  isFile: has('/w/node_modules/.bin/tenon'),
+};
 
 it.each<[string, Partial<Start>, string]>([
   ['installed for all', { isFile: has('/bin/tenon') }, 'tenon'],
@@ -21,7 +25,45 @@ it.each<[string, Partial<Start>, string]>([
   [
     'by pnpm',
     { env: { PATH: '/x', npm_command: 'exec', npm_config_user_agent: 'pnpm/12.0.0 node' } },
-    'pnpm exec tenon',
+    'pnpm tenon',
+  ],
+  [
+    'by pnpm, as its own command',
+    {
+      ...PNPM,
+      env: { PATH: '/w/node_modules/.bin', npm_command: 'run-script', npm_config_user_agent: 'pnpm/12.0.0' },
+    },
+    'pnpm tenon',
+  ],
+  ['by what pnpm has put into the workspace', PNPM, '/w/node_modules/.bin/tenon'],
+  [
+    'by pnpm, without being installed',
+    { env: { PATH: '/x', npm_command: 'dlx', npm_config_user_agent: 'pnpm/12.0.0' } },
+    'pnpm dlx tenon',
+  ],
+  [
+    'by yarn 1',
+    {
+      script: '/w/node_modules/.bin/tenon',
+      env: { PATH: '/x', npm_lifecycle_event: 'tenon', npm_config_user_agent: 'yarn/1.22.22 npm/?' },
+    },
+    'yarn tenon',
+  ],
+  [
+    'by yarn 4',
+    {
+      script: '/c/tenon.zip/node_modules/tenon/bin/tenon.js',
+      env: { PATH: '/x', npm_config_user_agent: 'yarn/4.18.1 npm/?' },
+    },
+    'yarn tenon',
+  ],
+  [
+    'by a script of a package of npm',
+    {
+      script: '/w/node_modules/.bin/tenon',
+      env: { PATH: '/w/node_modules/.bin', npm_lifecycle_event: 'make', npm_config_user_agent: 'npm/11.0.0' },
+    },
+    'npx tenon',
   ],
   [
     'by a script of a package, whose PATH ends with it',
@@ -29,7 +71,7 @@ it.each<[string, Partial<Start>, string]>([
       env: { PATH: '/w/node_modules/.bin:/usr/bin', npm_lifecycle_event: 'make' },
       isFile: has('/w/node_modules/.bin/tenon'),
     },
-    'node /w/node_modules/tenon/bin/tenon.js',
+    'npx tenon',
   ],
   ['by its place in the workspace', { script: '/w/node_modules/.bin/tenon' }, '/w/node_modules/.bin/tenon'],
   ['by a path', {}, 'node /w/node_modules/tenon/bin/tenon.js'],
@@ -57,6 +99,8 @@ it('is what `init` ends with, from where the shell is', async () => {
   const far = await runCommand([initCommand], ['init', beside], { cwd });
   const ways = [relative(cwd, beside), beside].toSorted((a, b) => a.length - b.length);
   expect(far.err, 'the shorter way').toContain(`\nnext:\n  cd ${ways[0]}\n  tenon ci\n`);
+  const yarn = await runCommand([initCommand], ['init', 'by yarn'], { cwd: folder, program: 'yarn tenon' });
+  expect(yarn.err).toContain("\nnext:\n  yarn tenon --in 'by yarn' ci\n");
   await rm(beside, { recursive: true });
   await rm(folder, { recursive: true });
 });

@@ -53,9 +53,17 @@ export const initCommand: CommandSpec = {
     }
     const generated = await generateInto(session);
     const way = relative(io.startedIn ?? io.cwd, target);
-    const there = way === '' ? '' : `  cd ${quoted(way.length < target.length ? way : target)}\n`;
+    const program = io.program ?? 'tenon';
+    const there = quoted(way.length < target.length ? way : target);
+    // Yarn 1 goes back to the folder of the package, wherever it is started below it.
+    const next =
+      way === ''
+        ? `${program} ci`
+        : program === 'yarn tenon'
+          ? `${program} --in ${there} ci`
+          : `cd ${there}\n  ${program} ci`;
     io.err(
-      `made a workspace in ${target}: ${files.length - kept.size} files, ${generated.written} generated\nnext:\n${there}  ${io.program ?? 'tenon'} ci\n`,
+      `made a workspace in ${target}: ${files.length - kept.size} files, ${generated.written} generated\nnext:\n  ${next}\n`,
     );
     return exit.clean;
   },

@@ -15,7 +15,7 @@ export interface CommandRun {
 export async function runCommand(
   commands: readonly CommandSpec[],
   argv: readonly string[],
-  { cwd, ...given }: Pick<Io, 'cwd'> & Partial<Pick<Io, 'env' | 'clock' | 'width'>>,
+  { cwd, ...given }: Pick<Io, 'cwd'> & Partial<Pick<Io, 'env' | 'clock' | 'width' | 'program'>>,
 ): Promise<CommandRun> {
   const heard = { out: '', err: '', said: '' };
   const hear = (stream: 'out' | 'err') => (text: string) => {

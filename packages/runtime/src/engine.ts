@@ -156,6 +156,7 @@ export type Engine = Pick<
   | 'decide'
   | 'settle'
   | 'resume'
+  | 'markDone'
   | 'cancel'
   | 'runs'
   | 'run'

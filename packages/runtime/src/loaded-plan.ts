@@ -128,6 +128,11 @@ export function allSteps(steps: readonly PlanStep[]): readonly PlanStep[] {
   return steps.flatMap((step) => [step, ...innerSteps(step).flatMap(allSteps)]);
 }
 
+/** The id of the step that was carried out at a place: `book` of `lines[7].book`. */
+export function stepIdOf(place: string): string {
+  return place.slice(place.lastIndexOf('].') + 1).replace(/^\./, '');
+}
+
 function evaluated(result: ReturnType<CompiledExpression['evaluate']>): Evaluated {
   if (result.ok) return result;
   const { code, message } = result.error;

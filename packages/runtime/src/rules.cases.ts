@@ -39,6 +39,13 @@ const answering = planFor({
   },
   steps: blind.steps,
 });
+const putting = planFor({
+  operations: {
+    ...blind.operations,
+    'acme.put': { ...blind.operations['acme.put']!, result: { type: 'object' } },
+  },
+  steps: [call('put', 'acme.put')],
+});
 const keyed = planFor({ steps: [undoable('one')] });
 const headed = planFor({
   steps: [undoable('one')],
@@ -599,6 +606,20 @@ export const runtimeCases = {
       }),
     silent: (open) => acted(open, pause, cancel),
   },
+  RUN_NOT_AT_EFFECT: {
+    fires: (open) => acted(open, planFor({ steps: [call('put', 'acme.put')] }), done),
+    silent: (open) => acted(open, planFor({ steps: [call('put', 'acme.put')] }), done, refuse),
+  },
+  DONE_RESULT_INVALID: {
+    fires: (open) => acted(open, putting, done, refuse),
+    silent: (open) =>
+      acted(
+        open,
+        putting,
+        (bench, run) => bench.runtime.markDone(run, 'put', 'ana', 'x', { id: 'i7' }),
+        refuse,
+      ),
+  },
   RUN_NOT_AT_UNDOING: {
     fires: (open) => acted(open, held, undone, refuse),
     silent: (open) =>
@@ -645,6 +666,7 @@ type Action = (
 ) => Promise<{ readonly ok: true } | { readonly ok: false; readonly code: string }>;
 
 const cancel: Action = (bench, run) => bench.runtime.cancel(run, 'ana', 'x');
+const done: Action = (bench, run) => bench.runtime.markDone(run, 'put', 'ana', 'x');
 const undone: Action = (bench, run) => bench.runtime.markUndone(run, 'compensate:one', 'ana', 'x');
 const resume: Action = (bench, run) => bench.runtime.resume(run, 'ana', 'x');
 

@@ -545,6 +545,18 @@ export const runtimeRules = {
     why: 'Cancelling would do the same.',
     fix: 'Nothing. Where its undoing is parked (`tenon runs show`), mend the cause and resume it, or undo the step by hand and say so with `tenon runs undone`.',
   },
+  RUN_NOT_AT_EFFECT: {
+    severity: 'error',
+    title: 'the run is not parked at this effect',
+    why: 'Only an effect that the run has failed at is taken as done by hand: what is under way, or was never come to, would be sent besides.',
+    fix: 'See `tenon runs show` for where the run is parked. An undoing is done by hand with `tenon runs undone`; what a run below is parked at is said of that run; a check or a read is mended and resumed.',
+  },
+  DONE_RESULT_INVALID: {
+    severity: 'error',
+    title: 'the result given for what was done by hand is not one that its operation gives',
+    why: 'Later steps, and the undoing of it, read the result as the contract declares it.',
+    fix: 'Give with `--result` (or `--result-file`) what the operation would have answered, as the other system shows it. Nothing was recorded; the run stays parked.',
+  },
   RUN_NOT_AT_UNDOING: {
     severity: 'error',
     title: 'the run is not parked at undoing this step',

@@ -104,6 +104,18 @@ export interface Runtime {
   /** Resumes at the failed step; finished steps are not repeated (C66). */
   resume(runId: string, actor: string, reason: string): Promise<ActionResult>;
   /**
+   * Says that a person did by hand the effect that the run is parked at, in a branch or an item too (`stepId`: its place), with what came of
+   * it: it is not sent, counts as confirmed, and the run goes on. What has failed beside it stays failed. `RUN_NOT_AT_EFFECT` where the run is
+   * not parked there, `DONE_RESULT_INVALID` where the result is none that its operation gives.
+   */
+  markDone(
+    runId: string,
+    stepId: string,
+    actor: string,
+    reason: string,
+    result?: Json,
+  ): Promise<ActionResult>;
+  /**
    * Says that a person has undone by hand what the run is parked at undoing (`stepId`: `compensate:<place of the step>`, as its dead letter
    * has it): it is not tried again, and what is left is undone. `RUN_NOT_AT_UNDOING` where the run is not parked there.
    */

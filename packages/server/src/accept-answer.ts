@@ -96,8 +96,10 @@ function nextOf(first: RunDetail): object | undefined {
           path: `/v1/runs/${runId}/cancel`,
           command: `tenon runs cancel ${runId} --reason <why>`,
         };
+      // Not at which step: an item's name may be of somebody.
+      const byHand = first.canBeDone && `, or does by hand what it is parked at (tenon runs done ${runId})`;
       return {
-        what: 'the first run is parked; the event is not carried out again, a person resumes that run',
+        what: `the first run is parked; the event is not carried out again, a person resumes that run${byHand ?? ''}`,
         path: `/v1/runs/${runId}/resume`,
         command: `tenon dead-letters resume ${runId} --reason <why>`,
       };

@@ -104,6 +104,12 @@ const metrics: readonly Metric[] = [
     samples: ({ counts }) => [[counts.older]],
   },
   {
+    name: 'tenon_overrides_total',
+    type: 'counter',
+    help: 'Outcomes that people gave: done or undone by hand, or a verdict on an effect in doubt',
+    samples: ({ counts }) => Object.entries(counts.overrides).map(([outcome, n]) => [n, { outcome }]),
+  },
+  {
     name: 'tenon_effects_in_doubt',
     type: 'gauge',
     help: 'Effects whose outcome is not known',

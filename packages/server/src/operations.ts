@@ -68,6 +68,28 @@ export const routes: readonly Route[] = [
       acted(await runtime.resume(params['runId']!, actor.name, String(body['reason']))),
   },
   {
+    operationId: 'markDone',
+    method: 'POST',
+    path: '/v1/runs/:runId/done',
+    permission: 'operate',
+    body: {
+      type: 'object',
+      required: ['step', 'reason'],
+      properties: { step: { type: 'string', minLength: 1 }, reason, result: true },
+      additionalProperties: false,
+    },
+    handle: async ({ runtime, actor, params, body }) =>
+      acted(
+        await runtime.markDone(
+          params['runId']!,
+          String(body['step']),
+          actor.name,
+          String(body['reason']),
+          body['result'],
+        ),
+      ),
+  },
+  {
     operationId: 'markUndone',
     method: 'POST',
     path: '/v1/runs/:runId/undone',

@@ -126,6 +126,7 @@ describe('webhook intake', () => {
           acceptedAtMs: 1,
           updatedAtMs: 2,
           failure,
+          canBeDone: ['lines[private@example.com].pay'],
           steps: [{ id: 'order', state: 'succeeded', attempts: 1, result: { name: 'private@example.com' } }],
           // A whole run is more than the answer looks at.
         }) as unknown as ReturnType<Runtime['run']>,
@@ -150,7 +151,7 @@ describe('webhook intake', () => {
             isEnded: true,
             failure: { class: 'validation', code: 'HTTP_RESPONSE_STATUS' },
             next: {
-              what: expect.stringContaining('resumes'),
+              what: expect.stringMatching(/resumes.*or does by hand .*\(tenon runs done r1\)$/),
               path: `/v1/runs/${dead.runId}/resume`,
               command: expect.stringContaining(`dead-letters resume ${dead.runId}`),
             },
@@ -663,6 +664,7 @@ describe('operations', () => {
   });
 
   it('shows the flow to Prometheus, for whoever may read', async () => {
+    const overrides = { done: 2, undone: 1, confirm: 0, redo: 0, compensate: 0 };
     const flow: FlowReport = {
       atMs: 60_000,
       intake: { backlog: 3, writesWaiting: 2, bytesWaiting: 10, refused: { RUNTIME_BACKLOG_FULL: 4 } },
@@ -691,7 +693,7 @@ describe('operations', () => {
         },
       ],
       runs: { waiting: 7 },
-      counts: { accepted: 9, ended: { succeeded: 8 }, retries: 6, held: 1, older: 4 },
+      counts: { accepted: 9, ended: { succeeded: 8 }, retries: 6, held: 1, older: 4, overrides },
       inDoubt: [{ pipeline: 'p', count: 1, oldestMs: 45_000 }],
       deadLetters: [{ pipeline: 'p', queue: 'repair', class: 'validation', count: 2, oldestMs: 30_000 }],
     };
@@ -709,6 +711,8 @@ describe('operations', () => {
       'tenon_runs_ended_total{state="cancelled"} 0',
       'tenon_retries_total 6',
       'tenon_events_older_total 4',
+      'tenon_overrides_total{outcome="done"} 2',
+      'tenon_overrides_total{outcome="redo"} 0',
       'tenon_effects_in_doubt{pipeline="p"} 1',
       'tenon_effects_in_doubt_oldest_seconds{pipeline="p"} 15',
       'tenon_dead_letters{pipeline="p",queue="repair",class="validation"} 2',

@@ -84,6 +84,14 @@ describe('runs show', () => {
     );
   });
 
+  it('says who did by hand what the run could not', async () => {
+    const byHand = { actor: 'ana', reason: 'booked at their desk', atMs: Date.parse('2026-10-02T09:00:00Z') };
+    const shown = await show({ steps: [{ id: 'book', state: 'succeeded', attempts: 1, byHand }] });
+    expect(shown).toMatch(
+      /^book +succeeded +1 +done by hand by ana at 2026-10-02 09:00:00: booked at their desk$/m,
+    );
+  });
+
   it('names the child whose undoing is parked, where its own waits for that', async () => {
     const failure = { step: 'compensate:pay', class: 'validation', code: 'X', message: 'no' };
     const { text } = await runAgainst(
@@ -146,14 +154,19 @@ describe('runs show', () => {
   });
 
   describe('of a run that failed', () => {
-    const failed = (step: string, letters: readonly object[] | Response) =>
+    const failed = (step: string, letters: readonly object[] | Response, more: object = {}) =>
       runAgainst(
         (_before, request) =>
           request.includes('/v1/dead-letters')
             ? letters instanceof Response
               ? letters
               : { deadLetters: letters }
-            : { ...run, state: 'failed', failure: { step, class: 'validation', code: 'X', message: 'no' } },
+            : {
+                ...run,
+                state: 'failed',
+                failure: { step, class: 'validation', code: 'X', message: 'no' },
+                ...more,
+              },
         operateCommands,
         ['runs', 'show', 'r1', '--url', 'http://127.0.0.1:1'],
         { cwd: tmpdir() },
@@ -169,6 +182,16 @@ describe('runs show', () => {
         'state      failed, parked in the queue repair: `tenon dead-letters resume r1 --reason …` once its cause is mended, or `tenon runs cancel r1 --reason …`\n',
       );
       expect(sent.at(-1)).toBe('GET /v1/dead-letters?pipeline=orders&failureClass=validation');
+    });
+
+    it.each([
+      [['lines[y].book'], "`tenon runs done r1 'lines[y].book' --result '<json>' --reason …`"],
+      [['l1', 'r1'], "`tenon runs done r1 <step> --result '<json>' --reason …` for each of l1, r1"],
+    ])('says of effects that they can be done by hand: %j', async (canBeDone, command) => {
+      const { text } = await failed('lines', letters, { canBeDone });
+      expect(text).toContain(
+        `once its cause is mended, or do it by hand in the other system, then ${command}, or \`tenon runs cancel r1 --reason …\`\n`,
+      );
     });
 
     it('says so of its undoing, which can only go on or be done by hand', async () => {

@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { isObject } from '@tenon/model';
 import type { Plan } from '@tenon/pipeline';
 import {
@@ -25,6 +27,7 @@ import { asItHappened } from '../trace-order.ts';
 import { keepingRun, keepingWords } from './keeping-run.ts';
 import {
   cancelCommand,
+  doneAdvice,
   isAtUndoing,
   lostChildWords,
   quoted,
@@ -156,6 +159,31 @@ export const operateCommands: readonly CommandSpec[] = [
     run: withRunning((client, args, _show, io) =>
       tellRun('cancel', args.positionals[0]!, needReason(args), client, args, io),
     ),
+  },
+  {
+    name: 'runs done',
+    summary: 'Say that the effect that a run is parked at was done by hand: the run goes on with its result',
+    positionals: ['<run>', '<step>'],
+    options: {
+      ...remote,
+      ...reason,
+      result: {
+        type: 'string',
+        value: '<json>',
+        help: 'what the operation would have answered; required where it gives something',
+      },
+      'result-file': { type: 'string', value: '<file>', help: 'the same, from a file' },
+    },
+    examples: [
+      'tenon runs done 01j… \'lines[A-7].book\' --result \'{"id":"B-7"}\' --reason "booked at their desk, ticket 4711"',
+    ],
+    run: withClient(async (client, args, _show, io) => {
+      const [runId, step] = args.positionals;
+      const why = needReason(args);
+      const result = await givenResult(args, io);
+      const more = { step: step!, ...(result !== undefined && { result }) };
+      return tellRun('done', runId!, why, client, args, io, more);
+    }),
   },
   {
     name: 'runs undone',
@@ -410,6 +438,19 @@ export function perSecondOf(args: Args): { readonly perSecond?: number } {
   return { perSecond };
 }
 
+/** What `--result` or `--result-file` gives; nothing where neither is given. */
+async function givenResult(args: Args, io: Io): Promise<unknown> {
+  const text = args.text('result');
+  const file = args.text('result-file');
+  if (text !== undefined && file !== undefined)
+    throw new UsageError('give --result or --result-file, not both');
+  if (text !== undefined) return parseJson(text, '--result');
+  if (file === undefined) return undefined;
+  const read = await readFile(resolve(io.cwd, file), 'utf8').catch(() => undefined);
+  if (read === undefined) throw new UsageError(`--result-file: there is no file ${file} to be read`);
+  return parseJson(read, '--result-file');
+}
+
 function parseJson(text: string, option: string): unknown {
   try {
     return JSON.parse(text);
@@ -460,7 +501,7 @@ function stateWords(run: RunDetail, parked: DeadLetter | undefined, keeping: Run
   const resume = `${resumeCommand(run.runId)} once its cause is mended`;
   return isAtUndoing(run)
     ? `failed, its undoing is parked in the queue ${parked.queue}: ${undoingAdvice(run)}`
-    : `failed, parked in the queue ${parked.queue}: ${resume}, or ${cancelCommand(run.runId)}`;
+    : `failed, parked in the queue ${parked.queue}: ${[resume, doneAdvice(run), cancelCommand(run.runId)].filter(Boolean).join(', or ')}`;
 }
 
 /** Switches, and the run that goes before it by its order key. */
@@ -522,10 +563,11 @@ function runWords(
   return `${lines.join('\n')}\n\n${steps}`;
 }
 
-/** Why a step failed, or what it waits for and how it goes on. */
-function stepWords({ id, state, failure, waitsFor, awaits }: StepRecord, run: RunDetail): string {
+/** Who did it in place of the run, why it failed, or what it waits for and how it goes on. */
+function stepWords({ id, state, byHand, failure, waitsFor, awaits }: StepRecord, run: RunDetail): string {
   const { runId } = run;
   const words: string[] = [];
+  if (byHand) words.push(`done by hand by ${byHand.actor} at ${time(byHand.atMs)}: ${byHand.reason}`);
   if (failure) words.push(`${failure.class}: ${failure.message}`);
   if (waitsFor) words.push(`waits: ${waitsFor.message}`);
   if (awaits) words.push(awaitedWords(awaits, `${runId} ${quoted(id)}`));

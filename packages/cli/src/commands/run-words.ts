@@ -26,6 +26,14 @@ export function undoingAdvice(run: RunDetail): string {
   return `mend it, then ${resumeCommand(run.runId)}; or undo it by hand, then \`tenon runs undone ${run.runId} ${quoted(place)} --reason …\``;
 }
 
+/** How a run that is parked at an effect goes on without sending it; nothing where it is parked at none. */
+export function doneAdvice({ runId, canBeDone = [] }: RunDetail): string | undefined {
+  const [first] = canBeDone;
+  if (first === undefined) return undefined;
+  const command = `\`tenon runs done ${runId} ${canBeDone.length === 1 ? quoted(first) : '<step>'} --result '<json>' --reason …\``;
+  return `do it by hand in the other system, then ${command}${canBeDone.length === 1 ? '' : ` for each of ${canBeDone.join(', ')}`}`;
+}
+
 /** Why a run that is parked at a step with a child can only fail there again. */
 export function lostChildWords(run: RunDetail): string | undefined {
   const lost = lostChild(run);

@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock, systemRandom } from '@tenon/model';
@@ -246,6 +246,69 @@ describe('of a step that was undone by hand it is said', () => {
       /^the run is not parked at undoing that step: it failed at compensate:seats: .*\(RUN_NOT_AT_UNDOING\)\n$/,
     );
     expect(code).toBe(1);
+  });
+});
+
+describe('of an effect that was done by hand it is said', () => {
+  const atItem = {
+    state: 'failed',
+    failure: { ...parked.failure, step: 'lines' },
+    canBeDone: ['lines[y].book'],
+  };
+  const said = (words: readonly string[], read: readonly object[], answer: object = {}) =>
+    runAgainst(
+      (before) => (before === 1 ? answer : { runId: 'r1', steps: [], ...read[before === 0 ? 0 : 1] }),
+      operateCommands,
+      ['runs', 'done', 'r1', 'lines[y].book', '--reason', 'why', '--url', 'http://127.0.0.1:1', ...words],
+      { cwd: tmpdir() },
+    );
+
+  it('how the run stands, and its result is sent', async () => {
+    const { text, sent, code } = await said(['--result', '{"id":"B-7"}'], [atItem, { state: 'succeeded' }]);
+    expect(text).toBe('taken as done by hand; it has succeeded\n');
+    expect(sent[1]).toBe(
+      'POST /v1/runs/r1/done {"step":"lines[y].book","result":{"id":"B-7"},"reason":"why"}',
+    );
+    expect(code).toBe(0);
+  });
+
+  it('where it failed next, and that this too can be done by hand', async () => {
+    const { text, sent } = await said([], [atItem, { ...atItem, canBeDone: ['lines[z].book'] }]);
+    expect(text).toContain('taken as done by hand; it failed again at lines: validation');
+    expect(text).toContain(
+      "do it by hand in the other system, then `tenon runs done r1 'lines[z].book' --result '<json>' --reason …`\n",
+    );
+    expect(sent[1]).toBe('POST /v1/runs/r1/done {"step":"lines[y].book","reason":"why"}');
+  });
+
+  it('that a doubt is settled instead, and in the words of the server what else it is not taken for', async () => {
+    const doubtful = { state: 'inDoubt', step: 'pay' };
+    expect((await said([], [doubtful, doubtful], refused('RUN_IN_DOUBT'))).text).toBe(
+      'the run is in doubt, not parked: say what became of its effect: `tenon in-doubt settle r1 pay --verdict … --reason …` (RUN_IN_DOUBT)\n',
+    );
+    const { text, code } = await said([], [atItem, atItem], refused('RUN_NOT_AT_EFFECT'));
+    expect(text).toContain('Not possible any more: no');
+    expect(code).toBe(1);
+  });
+
+  it('what came of a result in a file, and what is wrong with one', async () => {
+    const cwd = await mkdtemp(join(tmpdir(), 'tenon-done-'));
+    await writeFile(join(cwd, 'booked.json'), '{"id":"B-9"}');
+    const given = (words: readonly string[]) =>
+      runAgainst(
+        () => ({ runId: 'r1', state: 'succeeded', steps: [] }),
+        operateCommands,
+        ['runs', 'done', 'r1', 'book', '--reason', 'why', '--url', 'http://127.0.0.1:1', ...words],
+        { cwd },
+      );
+    const { sent } = await given(['--result-file', 'booked.json']);
+    expect(sent[1]).toBe('POST /v1/runs/r1/done {"step":"book","result":{"id":"B-9"},"reason":"why"}');
+    for (const [words, says] of [
+      [['--result-file', 'absent.json'], 'there is no file absent.json'],
+      [['--result-file', 'booked.json', '--result', '1'], 'not both'],
+      [['--result', '{'], '--result is not JSON'],
+    ] as const)
+      expect((await given(words)).text).toContain(says);
   });
 });
 

@@ -8,6 +8,7 @@ import { plural } from '../render/index.ts';
 import { keepingRun, keepingWords } from './keeping-run.ts';
 import {
   causeOf,
+  doneAdvice,
   isAtUndoing,
   lostChildWords,
   placeOf,
@@ -34,13 +35,15 @@ export async function tellRun(
   args: Args,
   io: Io,
   /** What is sent beside the reason. */
-  more: { readonly step?: string } = {},
+  more: { readonly step?: string; readonly result?: unknown } = {},
 ): Promise<ExitCode> {
   const { verb, done, isUnderWay, words, code, refused } = WORDS[word];
   const read = () => readRun(client, runId);
   const keptBy = (run: RunDetail) => keepingRun(run, (below) => readRun(client, below)).catch(unreadable);
   const aboveOf = async ({ parent }: RunDetail): Promise<RunDetail | undefined> =>
-    word === 'resume' && parent !== undefined ? readRun(client, parent.runId).catch(unreadable) : undefined;
+    TAKES_NO_PARENT.has(word) && parent !== undefined
+      ? readRun(client, parent.runId).catch(unreadable)
+      : undefined;
   const say = (text: string, run: Pick<RunDetail, 'runId'> & Partial<RunDetail>): void => {
     io.err(`${text}\n`);
     if (args.text('format') === 'json') io.out(`${JSON.stringify(standing(run), null, 2)}\n`);
@@ -84,7 +87,10 @@ export function unreadable(error: unknown): undefined {
   if (!(error instanceof OperationsError)) throw error;
 }
 
-type Word = 'resume' | 'undone' | 'cancel';
+type Word = 'resume' | 'done' | 'undone' | 'cancel';
+
+/** A child that goes on by such a word does not take its parent along. */
+const TAKES_NO_PARENT: ReadonlySet<Word> = new Set(['resume', 'done']);
 
 interface WordSpec {
   readonly verb: string;
@@ -121,6 +127,18 @@ const WORDS: Readonly<Record<Word, WordSpec>> = {
     refused: {
       RUN_NOT_RESUMABLE: (run, _keeping, above) =>
         `${notResumableWords(run)} (RUN_NOT_RESUMABLE)${parkedAboveWords(run, above)}`,
+    },
+  },
+  done: {
+    verb: 'done',
+    done: 'taken as done by hand',
+    isUnderWay: ({ state }) => UNDER_WAY.has(state),
+    words: (run, before, keeping, above) =>
+      resumedWords('taken as done by hand', run, before, keeping) + parkedAboveWords(run, above),
+    code: () => exit.clean,
+    refused: {
+      RUN_IN_DOUBT: ({ runId, step }) =>
+        `the run is in doubt, not parked: say what became of its effect: ${settleCommand(runId, step ?? '<step>')} (RUN_IN_DOUBT)`,
     },
   },
   undone: {
@@ -216,7 +234,7 @@ function resumedWords(
     case 'cancelled':
       return `${done}; it is ${state}: ${more}`;
     case 'failed':
-      return `${done}; it failed${failure?.step === before?.failure?.step ? ' again' : ''}${causeOf(run)}${advice}`;
+      return `${done}; it failed${failure?.step === before?.failure?.step ? ' again' : ''}${causeOf(run)}${advice}${byHand(run)}`;
     case 'inDoubt':
       return `${done}; it is in doubt${at}: \`tenon in-doubt\``;
     case 'waiting':
@@ -226,6 +244,11 @@ function resumedWords(
     case 'compensating':
       return `${done}; it is under way${at}: ${more} says how it stands${advice}`;
   }
+}
+
+function byHand(run: RunDetail): string {
+  const advice = doneAdvice(run);
+  return advice === undefined ? '' : `\nwhere it will never be taken: ${advice}`;
 }
 
 function notResumableWords({ runId, state, step }: RunDetail): string {

@@ -4,6 +4,9 @@ import type { DeadLetter } from './open-work.ts';
 import type { ReconciliationFlow } from './reconciliations.ts';
 import type { RunState } from './runs.ts';
 
+/** Done or undone by hand, or what became of an effect in doubt. */
+export type Override = 'done' | 'undone' | 'confirm' | 'redo' | 'compensate';
+
 export interface FlowReport {
   readonly atMs: number;
   readonly intake: {
@@ -29,6 +32,8 @@ export interface FlowReport {
     readonly held: number;
     /** Events left out, because a newer one of their entity had been taken. */
     readonly older: number;
+    /** Outcomes that people gave in place of the runtime's own. */
+    readonly overrides: Readonly<Record<Override, number>>;
   };
   /** Effects whose outcome is not known. */
   readonly inDoubt: readonly {

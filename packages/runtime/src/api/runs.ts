@@ -58,6 +58,8 @@ export interface RunDetail extends RunSummary {
     readonly state: RunState;
   }[];
   readonly failure?: Failure & { readonly step: string };
+  /** Places of the effects that it is parked at, each of which a person may do by hand and say so (`markDone`). */
+  readonly canBeDone?: readonly string[];
 }
 
 export interface StepRecord {
@@ -70,6 +72,8 @@ export interface StepRecord {
   /** Of a step that runs another pipeline: the child. */
   readonly runId?: string;
   readonly result?: Json;
+  /** Of an effect that a person did, where the run could not: it is taken for confirmed. */
+  readonly byHand?: { readonly actor: string; readonly reason: string; readonly atMs: number };
   readonly failure?: Failure;
   /** Of a check that the run failed at: the reads that are made again when it is resumed there. Where there are none, it fails again. */
   readonly again?: readonly string[];

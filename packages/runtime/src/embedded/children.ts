@@ -252,7 +252,7 @@ async function resumeChild(
   const now = engine.now();
   const letter = engine.rows.openings(child.seq).find(({ kind }) => kind === 'deadLetter');
   if (child.state === 'failed' && letter !== undefined && !letter.step.startsWith('compensate:')) {
-    const { writes, facts } = resumeWrites(child, letter, actor, reason, now);
+    const { writes, facts } = resumeWrites(child, letter, { verdict: 'resume', actor, reason }, now);
     const left = Math.max(1, deadlineAtMs - now);
     try {
       await engine.commit(

@@ -1,6 +1,6 @@
 import type { GuardState, Transport } from '@tenon/connector';
-import type { Failure } from '@tenon/model';
-import type { ConnectionFlow, FlowReport, LedgerEntry, RunState } from '../runtime.ts';
+import type { Failure, Json } from '@tenon/model';
+import type { ConnectionFlow, FlowReport, LedgerEntry, Override, RunState } from '../runtime.ts';
 import { terminalStates } from '../states.ts';
 import type { Statements } from './statements.ts';
 
@@ -29,6 +29,8 @@ export class FlowCounts {
   #retries = 0;
   #held = 0;
   #older = 0;
+  // Each from the first report on: a series that begins at 1 has no increase.
+  readonly #overrides: Record<Override, number> = { done: 0, undone: 0, confirm: 0, redo: 0, compensate: 0 };
   #stored:
     | {
         readonly atMs: number;
@@ -88,6 +90,11 @@ export class FlowCounts {
       case 'held':
         this.#held++;
         break;
+      case 'operator': {
+        const said = details['action'] === 'settle' ? details['verdict'] : details['action'];
+        if (isOverride(said, this.#overrides)) this.#overrides[said]++;
+        break;
+      }
       case 'state': {
         const to = details['to'] as RunState;
         if (terminalStates.has(to)) this.#ended[to] = (this.#ended[to] ?? 0) + 1;
@@ -110,6 +117,7 @@ export class FlowCounts {
       retries: this.#retries,
       held: this.#held,
       older: this.#older,
+      overrides: { ...this.#overrides },
     };
   }
 
@@ -128,6 +136,10 @@ export class FlowCounts {
     const { runs, inDoubt, deadLetters } = this.#stored;
     return { runs, inDoubt, deadLetters };
   }
+}
+
+function isOverride(said: Json | undefined, known: Readonly<Record<Override, number>>): said is Override {
+  return typeof said === 'string' && Object.hasOwn(known, said);
 }
 
 function runsByState(read: Statements): FlowReport['runs'] {

@@ -1,20 +1,26 @@
 import type { Json, JsonObject } from '@tenon/model';
 import { compileValidator } from '@tenon/schema';
 import type { Fact } from '../engine.ts';
+import type { DoneWord } from '../interpreter/by-hand.ts';
+import { saltedDigest } from '../interpreter/salted-digest.ts';
 import type { Verdict } from '../interpreter/settle.ts';
 import type { Decision } from '../interpreter/steps.ts';
-import { allSteps } from '../loaded-plan.ts';
+import { allSteps, stepIdOf } from '../loaded-plan.ts';
 import type { RuntimeCode } from '../rules.ts';
 import type { ActionResult, Runtime } from '../runtime.ts';
 import { finalStates } from '../states.ts';
 import { BROKEN } from './activations.ts';
 import { CommitRefused } from './commit-queue.ts';
 import type { EmbeddedEngine } from './engine.ts';
+import { parkedEffect } from './parked-effects.ts';
 import type { Queries } from './queries.ts';
 import type { OpeningRow, RunRow } from './run-row.ts';
 import type { Write } from './statements.ts';
 
-type Operations = Pick<Runtime, 'decide' | 'settle' | 'closeFix' | 'resume' | 'markUndone' | 'cancel'>;
+type Operations = Pick<
+  Runtime,
+  'decide' | 'settle' | 'closeFix' | 'resume' | 'markDone' | 'markUndone' | 'cancel'
+>;
 
 /** What people do to runs. Each is one write: the value that the run waits for, the entry that says who and why. */
 export function operations(engine: EmbeddedEngine, queries: Queries): Operations {
@@ -62,6 +68,19 @@ export function operations(engine: EmbeddedEngine, queries: Queries): Operations
     resume: (runId, actor, reason) =>
       act(engine, queries, runId, (run) => resume(engine, queries, run, actor, reason)),
 
+    markDone: (runId, stepId, actor, reason, result) =>
+      act(engine, queries, runId, async (run) => {
+        if (run.state === 'inDoubt') return refused('RUN_IN_DOUBT', atDoubt(run));
+        const found = parkedEffect(queries, run, stepId);
+        if ('why' in found) return refused('RUN_NOT_AT_EFFECT', found.why);
+        const misfit = resultMisfit(queries, run, stepId, result ?? null);
+        if (misfit !== undefined) return refused('DONE_RESULT_INVALID', misfit);
+        const more = { step: stepId, ...(result !== undefined && { result }) };
+        const word: DoneWord = { verdict: 'done', actor, reason, ...more };
+        const { writes, facts } = resumeWrites(run, found.letter, word, engine.now());
+        return write(engine, run, writes, facts, 'RUN_RESUMED_ALREADY');
+      }),
+
     markUndone: (runId, stepId, actor, reason) =>
       act(engine, queries, runId, (run) => {
         const opening = openingOf(queries, run, 'deadLetter', stepId);
@@ -71,7 +90,8 @@ export function operations(engine: EmbeddedEngine, queries: Queries): Operations
           );
         if (opening.key.startsWith(BROKEN))
           return Promise.resolve(refused('RUN_NOT_AT_UNDOING', stoppedAt(stepId)));
-        const { writes, facts } = resumeWrites(run, opening, actor, reason, engine.now(), 'undone');
+        const word = { verdict: 'undone', actor, reason } as const;
+        const { writes, facts } = resumeWrites(run, opening, word, engine.now());
         return write(engine, run, writes, facts, 'RUN_RESUMED_ALREADY');
       }),
 
@@ -102,6 +122,10 @@ function stoppedAt(stepId: string): string {
   return `what stopped the run at ${stepId} is no answer of the target: mend that and resume the run, which is parked there where it cannot be undone`;
 }
 
+function atDoubt({ run_id: runId, step }: RunRow): string {
+  return `the run is in doubt at ${step}: say what became of that first (\`tenon in-doubt settle ${runId} ${step} --verdict … --reason …\`); \`confirm\` says that it happened`;
+}
+
 const CANCELLED = 'the run was cancelled before';
 
 function isCancelled(engine: EmbeddedEngine, { seq }: RunRow): boolean {
@@ -130,11 +154,6 @@ function resultMisfit(queries: Queries, run: RunRow, stepId: string, result: Jso
   return `${first.pointer || 'the result'} of ${stepId} ${first.message}; give what ${operation.name} answered with --result`;
 }
 
-/** The id of the step that was carried out at a place: `book` of `lines[7].book`. */
-function stepIdOf(place: string): string {
-  return place.slice(place.lastIndexOf('].') + 1).replace(/^\./, '');
-}
-
 /** What is stored together with an operation, or not at all. */
 export interface Also {
   readonly writes: readonly Write[];
@@ -153,7 +172,8 @@ export async function resume(
     return refused('RUN_COMPENSATED', 'its effects are undone: only a new event can do them again');
   const opening = openingOf(queries, run, 'deadLetter');
   if (run.state !== 'failed' || opening === undefined) return refused('RUN_NOT_RESUMABLE', notFailed(run));
-  const { writes, facts } = resumeWrites(run, opening, actor, reason, engine.now());
+  const word = { verdict: 'resume', actor, reason } as const;
+  const { writes, facts } = resumeWrites(run, opening, word, engine.now());
   return write(engine, run, [...writes, ...also.writes], [...also.facts, ...facts], 'RUN_RESUMED_ALREADY');
 }
 
@@ -163,26 +183,35 @@ function notFailed({ state, step }: RunRow): string {
     : `the run is ${state}, not failed`;
 }
 
-/** What resumes a parked run: stored once, as the value that it waits for can be given once. */
+/** A person's word on a run that is parked, as it is journaled. */
+type ParkedWord =
+  | { readonly verdict: 'resume' | 'undone'; readonly actor: string; readonly reason: string }
+  | DoneWord;
+
+/** What lets a parked run go on: stored once, as the value that it waits for can be given once. */
 export function resumeWrites(
-  { seq }: RunRow,
+  { seq, salt }: RunRow,
   opening: OpeningRow,
-  actor: string,
-  reason: string,
+  word: ParkedWord,
   now: number,
-  verdict: 'resume' | 'undone' = 'resume',
 ): Also {
   const { key, step } = opening;
+  const { verdict, actor, reason } = word;
   const state = phaseOf(opening);
-  const value = { value: { verdict, actor, reason } };
+  const isDone = verdict === 'done';
+  const result = isDone && { result: saltedDigest(salt, word.result ?? null) };
   return {
     writes: [
-      ['putJournal', seq, key, now, JSON.stringify(value)],
+      ['putJournal', seq, key, now, JSON.stringify({ value: word })],
       ['closeSteps', seq, step],
       ['resume', seq, state, now],
     ],
     facts: [
-      { kind: 'operator', step, details: { action: verdict, actor, reason } },
+      {
+        kind: 'operator',
+        step: isDone ? word.step : step,
+        details: { action: verdict, actor, reason, ...result },
+      },
       { kind: 'state', step, details: { from: 'failed', to: state } },
     ],
   };

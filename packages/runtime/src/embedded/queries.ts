@@ -21,6 +21,7 @@ import { withAwaited } from './awaited.ts';
 import { eventParts } from './event-value.ts';
 import { entriesOf } from './ledger-rows.ts';
 import { isOneOf } from './names.ts';
+import { parkedEffects } from './parked-effects.ts';
 import { redacted } from './redact.ts';
 import { type ReplayedRow, standingOf } from './replay-standing.ts';
 import type { JournalRow, OpeningRow, RunRow } from './run-row.ts';
@@ -101,6 +102,8 @@ export class Queries {
     if (row === undefined) return undefined;
     const plan = this.planOf(row);
     const journal = this.#stored.shownJournal(row.seq);
+    const openings = this.openingsOf(row.seq);
+    const canBeDone = parkedEffects(plan, row, openings, journal);
     const { payload: input, headers } = eventParts(this.#stored.shownPayload(row.event_seq));
     return {
       ...summaryOf(row),
@@ -108,12 +111,13 @@ export class Queries {
       contracts: plan.contracts,
       input: redacted(input, inputPointers(plan, row)),
       ...(headers !== undefined && { headers: redactedHeaders(headers, plan, row) }),
-      steps: withAwaited(stepRecords(plan, row, journal), this.openingsOf(row.seq)),
+      steps: withAwaited(stepRecords(plan, row, journal), openings),
       ...this.lettingGoOf(row),
       ...this.#family(row),
       ...(row.failure !== null && {
         failure: JSON.parse(row.failure) as Failure & { readonly step: string },
       }),
+      ...(canBeDone.length > 0 && { canBeDone }),
     };
   }
 

@@ -2,6 +2,7 @@ import { sendsKey } from '@tenon/connector';
 import type { Failure, Json, JsonObject } from '@tenon/model';
 import type { CallStep, Plan, PlanStep, RunStep, WaitStep } from '@tenon/pipeline';
 import type { ChildEnd, Interruption } from '../engine.ts';
+import { BY_HAND, type DoneByHand } from '../interpreter/by-hand.ts';
 import { placeOfVersion } from '../interpreter/call-step.ts';
 import { idempotencyKey } from '../interpreter/effect.ts';
 import { interruptionEnd } from '../interpreter/interruption.ts';
@@ -133,11 +134,12 @@ function recordOf(
   }
 
   const { count, last, begun, attempts } = attemptsOf(id, rows);
-  if (count === 0 && !begun && !rows.has(`${id}#1^1`)) return undefined;
+  const byHand = doneByHandAt(id, rows);
+  if (count === 0 && !begun && !rows.has(`${id}#1^1`) && byHand === undefined) return undefined;
   const operation = plan.operations[step.operation];
   const settled = settledBy(id, count, rows);
-  const result = last?.outcome === 'succeeded' ? last.value : settled;
-  const isDone = result !== undefined;
+  const result = byHand?.result ?? (last?.outcome === 'succeeded' ? last.value : settled);
+  const isDone = result !== undefined || byHand !== undefined;
   const isKeySent = operation !== undefined && operation.effect !== 'read' && sendsKey(operation);
   const state = isDone
     ? isUndone(plan, step, place, rows)
@@ -152,12 +154,21 @@ function recordOf(
     ...(isKeySent && {
       idempotencyKey: idempotencyKey(run.pipeline, run.key, keyPlace(id, place, count + 1, rows)),
     }),
-    ...(isDone && { result: redacted(result, plan.redact[`steps.${step.id}`] ?? []) }),
+    ...(result !== undefined && { result: redacted(result, plan.redact[`steps.${step.id}`] ?? []) }),
+    ...(byHand !== undefined && {
+      byHand: { actor: byHand.actor, reason: byHand.reason, atMs: byHand.atMs },
+    }),
     ...(!isDone && last?.failure !== undefined && { failure: last.failure }),
     ...(untilMs !== undefined && { awaits: { for: 'time', untilMs } }),
     // A read that is done may be made again; an effect, undone.
     ...waitsFor(run, isDone && operation?.effect !== 'read' ? compensations(rows, place) : [id], rows),
   };
+}
+
+/** Of an effect that a person did: who, and with what result. */
+function doneByHandAt(id: string, rows: StepRows): DoneByHand | undefined {
+  const row = rows.get(id + BY_HAND);
+  return row === undefined ? undefined : JSON.parse(row);
 }
 
 interface Attempts {

@@ -81,7 +81,8 @@ export function placeOfVersion(place: string, from: number): string {
   return from === 1 ? place : `${place}~${from}`;
 }
 
-function confirm(
+/** The effect is known to have happened: from here on it is one to be undone. */
+export function confirm(
   progress: Progress,
   step: CallStep,
   operation: OperationPlan,

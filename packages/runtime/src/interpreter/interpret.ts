@@ -4,11 +4,12 @@ import type { Failure, Json, JsonObject } from '@tenon/model';
 import type { CallStep, PlanStep } from '@tenon/pipeline';
 import type { Cancellation, Fact, Opening, RunContext, RunEnd } from '../engine.ts';
 import type { LoadedPlan } from '../loaded-plan.ts';
+import { type DoneWord, doneByHand, isOnTheWay } from './by-hand.ts';
 import type { Reading } from './call-step.ts';
 import { effectsOf, outputOf, type StartedChild, takeBack } from './child.ts';
 import { compensate } from './compensate.ts';
 import { failureDetails } from './effect-facts.ts';
-import { interruptionEnd } from './interruption.ts';
+import { interruptionEnd, STOPPED } from './interruption.ts';
 import { deadLetter, forwardFixes } from './openings.ts';
 import { type StepEnd, stepKinds } from './steps.ts';
 import type { Caller } from './tries.ts';
@@ -30,6 +31,11 @@ export interface Progress {
   readonly names?: Readonly<Record<string, Json>>;
   /** Rounds in which blocks have begun, by step id. See `beginBlock`. */
   readonly begun: Record<string, readonly number[]>;
+  /**
+   * Words of people who did a step by hand that is inside of the block at which the run was parked, by the round that the block was begun
+   * in for it. See `carryOut`.
+   */
+  readonly byHand: Map<number, DoneWord>;
   /** In a strand: the round that it is in, and all of its block since the one that it was begun in. See `carryOut`. */
   readonly rounds?: { now: number; readonly all: readonly number[] };
   /** The last step that ended well. */
@@ -62,6 +68,8 @@ export interface Stop {
   /** A person said: give it up. */
   readonly givenUp: boolean;
   readonly quarantine: boolean;
+  /** It failed before, and was not carried out again: what was done by hand beside it has come in meanwhile. */
+  readonly isKept?: true;
 }
 
 /**
@@ -77,6 +85,7 @@ export async function interpret(ctx: RunContext, loaded: LoadedPlan, call: Calle
     readings: {},
     confirmed: [],
     begun: Object.create(null),
+    byHand: new Map(),
     place: '',
   };
   const { steps, success, output } = loaded.plan;
@@ -114,7 +123,7 @@ export function scopeOf(progress: Progress): Scope {
 /** Carries out steps in order; `undefined` when all of them ended well. */
 export async function runSteps(progress: Progress, steps: readonly PlanStep[]): Promise<Stop | undefined> {
   for (const step of steps) {
-    const stop = await carryOut(progress, step.id, (round, from) => {
+    const execute: Execute = (round, from) => {
       // What its condition looks at may have been mended as well: it asks for it itself, once that is read.
       const isMadeAgain = from > 1 && step.kind === 'check' && step.again !== undefined;
       if (step.when !== undefined && !isMadeAgain) {
@@ -127,7 +136,8 @@ export async function runSteps(progress: Progress, steps: readonly PlanStep[]): 
         : withinDeadline(progress, step.id, step.deadlineMs, String(round), () =>
             stepKinds[step.kind](progress, step, round, from),
           );
-    });
+    };
+    const stop = await carryOut(progress, step.id, execute, step);
     if (stop !== undefined) return stop;
   }
   return undefined;
@@ -162,39 +172,39 @@ type Execute = (round: number, from: number) => StepEnd | Promise<StepEnd>;
  * of the round's first attempt. Within a strand a failure ends the strand, and the step that holds it is resumed: then
  * the strand begins its next round where it failed. That is the next in which its block was begun: in those between, what
  * the block is in was stopped before it came there, so this strand was not to go on either.
+ *
+ * A person may say instead that they did the step by hand. Where it is inside of the block that the run was parked at, the block is begun
+ * for that alone: the strand of the step takes it as done before it looks whether it is to stop, so that no word is lost to a
+ * cancellation that came with it; and what has failed beside it stays failed, as nobody said that it is to be tried again.
  */
-async function carryOut(progress: Progress, id: string, execute: Execute): Promise<Stop | undefined> {
-  const { ctx, rounds } = progress;
+async function carryOut(
+  progress: Progress,
+  id: string,
+  execute: Execute,
+  step?: PlanStep,
+): Promise<Stop | undefined> {
+  const { ctx, rounds, byHand } = progress;
+  // Those of the block before say nothing to this one.
+  if (rounds === undefined) byHand.clear();
   let from = 1;
   let round = rounds?.now ?? 0;
+  let own: Failed | undefined;
   for (;;) {
-    const interruption = ctx.interruption(`${id}/${round}`, isPast(progress, round));
-    const end: StepEnd =
-      interruption === undefined
-        ? await execute(round, from)
-        : { as: 'failed', attempts: 0, ...interruptionEnd(interruption) };
+    const word = byHand.get(round);
+    const isForIt = word !== undefined && step !== undefined && isOnTheWay(progress, step, word);
+    const end = await executed(progress, id, execute, { round, from, isForIt, own: word && own });
     if (end.as === 'stopped') return end.stop;
     if (end.as === 'skipped') {
       ctx.note({ kind: 'branch', step: progress.place + id, details: { skipped: true } });
       return undefined;
     }
-    if (end.as === 'done') {
-      if (end.value !== undefined) progress.steps[id] = end.value;
-      progress.lastStep = progress.place + id;
-      return undefined;
-    }
-    const stop: Stop = {
-      step: progress.place + id,
-      failure: end.failure,
-      attempts: end.attempts,
-      ...(end.idempotencyKey !== undefined && { idempotencyKey: end.idempotencyKey }),
-      ...(end.context !== undefined && { context: end.context }),
-      ...(end.cancelled !== undefined && { cancelled: end.cancelled }),
-      givenUp: end.givenUp ?? false,
-      quarantine: end.quarantine ?? false,
-    };
+    if (end.as === 'done') return ended(progress, id, end.value);
+    const stop = stopOf(progress, id, end);
+    from = Math.max(from, end.attempts + 1);
     if (rounds !== undefined) {
       ctx.failed(`${id}/${round}`);
+      // What it was stopped at for the sake of another is no failure of its own.
+      if (end.failure.code !== STOPPED) own = end;
       const next = rounds.all.find((one) => one > rounds.now);
       if (stop.cancelled !== undefined || stop.givenUp || next === undefined) {
         ctx.note({
@@ -208,16 +218,65 @@ async function carryOut(progress: Progress, id: string, execute: Execute): Promi
       round = next;
       ctx.passedEnd();
       ctx.boundsAnew();
-      from = Math.max(from, end.attempts + 1);
-      continue;
+      const said = byHand.get(next);
+      if (said?.step !== stop.step || step?.kind !== 'call') continue;
+      return ended(progress, id, (await doneByHand(progress, step, said, from - 1)).value);
     }
-    if (!isHeld(progress, stop)) return stop;
-    const cancelled = await hold(progress, stop, round);
-    if (cancelled !== undefined) return { ...stop, cancelled };
+    if (!isHeld(progress, stop) && stop.isKept === undefined) return stop;
+    const held = await hold(progress, stop, round);
+    if (held.as === 'cancelled') return { ...stop, cancelled: held.cancelled };
     ctx.boundsAnew();
-    from = Math.max(from, end.attempts + 1);
+    if (held.as === 'done' && held.word.step === stop.step && step?.kind === 'call')
+      return ended(progress, id, (await doneByHand(progress, step, held.word, from - 1)).value);
     round++;
+    if (held.as === 'done') byHand.set(round, held.word);
   }
+}
+
+type Failed = Extract<StepEnd, { as: 'failed' }>;
+
+interface Round {
+  readonly round: number;
+  readonly from: number;
+  /** It was begun since what was done by hand is on this way: nothing stops it before it comes there. */
+  readonly isForIt: boolean;
+  /** How it failed before, in a round that was begun for what a person did by hand. */
+  readonly own: Failed | undefined;
+}
+
+function executed(
+  progress: Progress,
+  id: string,
+  execute: Execute,
+  { round, from, isForIt, own }: Round,
+): StepEnd | Promise<StepEnd> {
+  if (own !== undefined && !isForIt) return { ...own, isKept: true };
+  const interruption = isForIt
+    ? undefined
+    : progress.ctx.interruption(`${id}/${round}`, isPast(progress, round));
+  if (interruption === undefined) return execute(round, from);
+  return { as: 'failed', attempts: 0, ...interruptionEnd(interruption) };
+}
+
+/** The step has ended well. */
+function ended(progress: Progress, id: string, value: Json | undefined): undefined {
+  if (value !== undefined) progress.steps[id] = value;
+  progress.lastStep = progress.place + id;
+  return undefined;
+}
+
+function stopOf(progress: Progress, id: string, end: Failed): Stop {
+  return {
+    step: progress.place + id,
+    failure: end.failure,
+    attempts: end.attempts,
+    ...(end.idempotencyKey !== undefined && { idempotencyKey: end.idempotencyKey }),
+    ...(end.context !== undefined && { context: end.context }),
+    ...(end.cancelled !== undefined && { cancelled: end.cancelled }),
+    givenUp: end.givenUp ?? false,
+    quarantine: end.quarantine ?? false,
+    ...(end.isKept && { isKept: true }),
+  };
 }
 
 /** Has the strand ended in this round before? Then it is asked for what it did in it. */
@@ -231,8 +290,14 @@ function isHeld(progress: Progress, stop: Stop): boolean {
   return progress.loaded.plan.onFailure !== 'compensate' || effectsOf(progress) === 0;
 }
 
-/** Parks the run as failed until a person resumes it (`undefined`) or cancels it. */
-async function hold(progress: Progress, stop: Stop, round: number): Promise<Cancellation | undefined> {
+/** What a person said of a run that is parked: to go on, that they did what it is parked at, or that it is to be undone. */
+type Held =
+  | { readonly as: 'resumed' }
+  | { readonly as: 'done'; readonly word: DoneWord }
+  | { readonly as: 'cancelled'; readonly cancelled: Cancellation };
+
+/** Parks the run as failed until a person says how it goes on. */
+async function hold(progress: Progress, stop: Stop, round: number): Promise<Held> {
   const { ctx, loaded } = progress;
   const forward = loaded.plan.onFailure === 'forward';
   const key = `${stop.step}/resume/${round}`;
@@ -249,11 +314,14 @@ async function hold(progress: Progress, stop: Stop, round: number): Promise<Canc
       { kind: 'deadLetter', step: stop.step, details: letterDetails(opening) },
     ],
   });
-  if (signal.as !== 'interrupted') return undefined;
-  const { interruption } = signal;
-  return interruption.kind === 'cancelled'
-    ? { actor: interruption.actor, reason: interruption.reason }
-    : undefined;
+  if (signal.as === 'value') {
+    // The operations API writes it.
+    const word = signal.value as unknown as DoneWord | { readonly verdict: 'resume' };
+    return word.verdict === 'done' ? { as: 'done', word } : { as: 'resumed' };
+  }
+  if (signal.as !== 'interrupted' || signal.interruption.kind !== 'cancelled') return { as: 'resumed' };
+  const { actor, reason } = signal.interruption;
+  return { as: 'cancelled', cancelled: { actor, reason } };
 }
 
 /** What cannot be undone becomes a named person's work (C69); so does the failed step itself. */

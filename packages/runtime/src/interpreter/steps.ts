@@ -34,6 +34,8 @@ export type StepEnd =
       readonly cancelled?: Cancellation;
       readonly givenUp?: boolean;
       readonly quarantine?: boolean;
+      /** As of a `Stop`. */
+      readonly isKept?: true;
     };
 
 type StepKind = (progress: Progress, step: PlanStep, round: number, from: number) => Promise<StepEnd>;

@@ -92,6 +92,7 @@ export async function strandProgress(
     readings: {},
     confirmed: [],
     begun: Object.create(null),
+    byHand: outer.byHand,
     place: of.place,
     rounds: { now: since, all: of.rounds.filter((round) => round >= since) },
     ...(names !== undefined && { names }),
@@ -150,5 +151,6 @@ export function blockFailed(
     givenUp,
     quarantine,
     ...(cancelled !== undefined && { cancelled }),
+    ...(causes.length > 0 && causes.every((end) => end?.stop?.isKept) && { isKept: true }),
   };
 }

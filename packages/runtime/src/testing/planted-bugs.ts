@@ -223,6 +223,30 @@ export const plantedBugs: readonly PlantedBug[] = [
     'if (happened !== undefined || isOwed) confirm(progress, step, operation, nth);',
     '',
   ),
+  bug(
+    'what a person has done is sent again',
+    interpreting,
+    "return word.verdict === 'done' ? { as: 'done', word } : { as: 'resumed' };",
+    "return word.verdict !== 'done' ? { as: 'resumed' } : JSON.parse('{\"as\":\"resumed\"}');",
+  ),
+  bug(
+    'what a person has done in a branch or an item is sent again',
+    interpreting,
+    "if (said?.step !== stop.step || step?.kind !== 'call') continue;",
+    "if (said?.step !== stop.step || step?.kind !== 'call' || from > 0) continue;",
+  ),
+  bug(
+    'what a person has done in a block that is cancelled is forgotten',
+    interpreting,
+    'const interruption = isForIt\n    ? undefined',
+    'const interruption = isForIt && progress.place.length < 0\n    ? undefined',
+  ),
+  bug(
+    'what a person has done is not undone',
+    'interpreter/by-hand.ts',
+    "confirm(progress, step, operation, typeof nth === 'number' ? nth : undefined);",
+    "if (typeof nth === 'string') confirm(progress, step, operation, undefined);",
+  ),
   bug('what a person has undone is tried again', undoing, "if (verdict !== 'undone') continue;", 'continue;'),
   bug('compensation goes forward', undoing, 'effects.toReversed()', 'effects'),
   bug(

@@ -276,6 +276,17 @@ export class MemoryEngine implements Engine {
       details: { action: 'resume', actor, reason },
     });
 
+  /** Whoever says so is believed as to where the run is parked, and what came of it. */
+  markDone: Engine['markDone'] = (runId, step, actor, reason, result) =>
+    this.#signal(
+      runId,
+      'deadLetter',
+      undefined,
+      { verdict: 'done', actor, reason, step, ...(result !== undefined && { result }) },
+      'RUN_NOT_AT_EFFECT',
+      { kind: 'operator', step, details: { action: 'done', actor, reason } },
+    );
+
   cancel: Engine['cancel'] = (runId, actor, reason) =>
     this.#act(runId, (run) => {
       if (run.state === 'inDoubt') return refused('RUN_IN_DOUBT');

@@ -217,6 +217,27 @@ function suite(storage: () => EngineStorage): void {
       expect(world.state(runId)).toBe('succeeded');
       expect(world.target.count('create')).toBe(1);
     });
+
+    test('a parked effect that a person did goes on with their result, and is undone with the others', async () => {
+      await open({
+        onFailure: 'hold',
+        steps: [undoable('one'), undoable('two', 'acme.createBlind'), call('put', 'acme.put')],
+      });
+      world.target.script = { createBlind: [{ fail: refused }], put: [{ fail: refused }] };
+      const runId = await world.order({ id: 'a' });
+      await world.settle();
+      expect(await world.engine.markDone(runId, 'two', 'ana', 'made it there', { id: 'B-7' })).toEqual({
+        ok: true,
+      });
+      world.kill();
+      await world.settle();
+      expect(world.engine.run(runId)).toMatchObject({ state: 'failed', failure: { step: 'put' } });
+      expect(world.target.count('createBlind')).toBe(1);
+      await world.engine.cancel(runId, 'ana', 'no longer wanted');
+      await world.settle();
+      expect(world.state(runId)).toBe('cancelled');
+      expect(world.target.inputs('remove')).toEqual([{ id: 'B-7' }, { id: 'create-1' }]);
+    });
   });
 
   describe('event', () => {
@@ -568,6 +589,29 @@ function suite(storage: () => EngineStorage): void {
       expect(world.state(runId)).toBe('succeeded');
       expect(world.target.count('create')).toBe(3);
       expect(world.target.doubled).toEqual([]);
+    });
+
+    test('an item that a person did is done, and the list goes on, also where the run is cancelled with it', async () => {
+      await open({ onFailure: 'hold', steps: [list({ concurrency: 1 })] });
+      for (const isCancelled of [false, true]) {
+        world.target.script = { put: [undefined, { fail: refused }] };
+        const runId = await world.order({ ...order, id: String(isCancelled) });
+        await world.settle();
+        const { failure } = world.engine.run(runId)!;
+        const place = /lines\[\w+\]\.\w+/.exec(failure!.message)![0];
+        const before = world.target.count('put');
+        const said = world.engine.markDone(runId, place, 'ana', 'made it there', {});
+        if (isCancelled) await world.engine.cancel(runId, 'ben', 'no longer wanted');
+        expect(await said).toEqual({ ok: true });
+        world.kill();
+        await world.settle();
+        expect(world.state(runId)).toBe(isCancelled ? 'cancelled' : 'succeeded');
+        expect(world.target.count('put') - before).toBe(isCancelled ? 0 : 1);
+        const trace = world.engine.trace({ runId });
+        // By what the ledger says of it: an engine may name items otherwise there.
+        const done = trace.filter(({ details }) => details['byHand'] === true);
+        expect(done).toMatchObject([{ kind: 'stepDone', details: { actor: 'ana' } }]);
+      }
     });
 
     test('what failed items did is undone while the run goes on without them', async () => {

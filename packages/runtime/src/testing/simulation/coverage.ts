@@ -64,6 +64,8 @@ export const happenings = [
   'approval expired',
   'doubt settled',
   'run resumed',
+  'done by hand',
+  'done by hand in a strand',
   'undone by hand',
   'run cancelled',
   'said by two at one moment',

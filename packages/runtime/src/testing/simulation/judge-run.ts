@@ -76,7 +76,11 @@ function judgeEffect(
     return record.state === 'succeeded' && !isSet ? [`${key} ${record.id} is not as it was to be set`] : [];
   }
   const violations: string[] = [];
-  const made = target.effectOf(run.runId, record.id) as { id: string } | undefined;
+  const sent = target.effectOf(run.runId, record.id) as { id: string } | undefined;
+  if (record.byHand !== undefined && sent !== undefined)
+    violations.push(`${key} ${record.id} happened, and was done by hand besides`);
+  // What a person says they made they have made: once they were told that it was taken.
+  const made = record.byHand === undefined ? sent : (record.result as { readonly id: string });
   const isRemoved = made !== undefined && removed.has(made.id);
   if ((record.state === 'succeeded' || record.state === 'compensated') && made === undefined)
     violations.push(`${key} ${record.id} is ${record.state}, but nothing happened`);
@@ -140,10 +144,18 @@ function judgeUndoing(
       trace.some((one) => one.sequence > sequence && one.kind === 'intent' && one.step === step)
     )
       violations.push(`${run.key}: ${step} is tried again, though a person has done it`);
+  for (const { step, details, sequence } of trace)
+    if (
+      details['action'] === 'done' &&
+      trace.some((one) => one.sequence > sequence && SENDING.has(one.kind) && one.step === step)
+    )
+      violations.push(`${run.key}: ${step} is sent, though a person has done it`);
   if (new Set(undone).size !== undone.length)
     violations.push(`${run.key}: undone twice: ${undone.join(', ')}`);
   return violations;
 }
+
+const SENDING: ReadonlySet<string> = new Set(['intent', 'attempt', 'outcome']);
 
 /** What is done is done once, and a run that has succeeded does nothing more but to be undone. */
 function judgeOnce(

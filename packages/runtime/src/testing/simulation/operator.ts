@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import type { Random } from '@tenon/model';
+import { type Random, sha256 } from '@tenon/model';
 import { CommitFailed } from '../../embedded/commit-queue.ts';
 import type { ActionResult, DeadLetter, PendingApproval } from '../../runtime.ts';
 import type { Bench } from '../bench.ts';
@@ -18,6 +18,15 @@ const UNDOING = 'compensate:';
 /** One in so many words is given by two people at one moment. */
 const TWICE_RATE = 0.2;
 
+/** What a person can do in the other system by hand: an effect that is one object more. */
+const BY_HAND: ReadonlySet<string> = new Set([
+  'acme.create',
+  'acme.createBlind',
+  'acme.createChecked',
+  'acme.shortKey',
+  'acme.put',
+]);
+
 /** The person who settles, decides, resumes and cancels, by what the other system's records say. */
 export class Operator {
   readonly #bench: Bench;
@@ -30,6 +39,8 @@ export class Operator {
   isPrompt = false;
   #resumes = 0;
   #resumesMeanwhile = 0;
+  /** What was said to be done by hand, by run and place: once, since it may come too late, and what is left is to be resumed. */
+  readonly #saidDone = new Set<string>();
   /** When somebody sees to an approval, by run, step and time that it has. */
   readonly #backAtMs = new Map<string, number>();
 
@@ -78,6 +89,14 @@ export class Operator {
     const letter = letters.find(({ settled }) => settled !== 'compensated');
     if (letter !== undefined && mayResume()) {
       const { runId, step } = letter;
+      const place = this.#doneByHand(letter);
+      if (place !== undefined) {
+        if (place !== step) this.#coverage.saw('done by hand in a strand');
+        const result = { id: `by-hand-${sha256(`${runId} ${place}`).slice(7, 19)}` };
+        return this.#said('done by hand', () =>
+          runtime.markDone(runId, place, 'ana', 'made it there', result),
+        );
+      }
       return this.#undoes(letter)
         ? this.#said('undone by hand', () => runtime.markUndone(runId, step, 'ana', 'removed it'))
         : this.#said('run resumed', () => runtime.resume(runId, 'ana', 'try again'));
@@ -86,6 +105,22 @@ export class Operator {
     const running = runtime.runs({ state: 'waiting' })[0];
     if (running === undefined || this.#random.next() < 0.5) return false;
     return this.#said('run cancelled', () => runtime.cancel(running.runId, 'ana', 'no longer wanted'));
+  }
+
+  /** Of what a run is parked at, the effect that is done by hand: of all a third, by their names, for no chance is drawn for it. */
+  #doneByHand({ runId, step }: DeadLetter): string | undefined {
+    if (step.startsWith(UNDOING)) return undefined;
+    const { runtime } = this.#bench;
+    const { key, planHash, canBeDone = [] } = runtime.run(runId)!;
+    const all = flatten(runtime.plan(planHash)!.steps);
+    const place = canBeDone.find((each) => {
+      const planned = all.find(({ id }) => id === stepOf(each));
+      if (planned?.kind !== 'call' || !BY_HAND.has(planned.operation)) return false;
+      const said = `${runId} ${each}`;
+      return !this.#saidDone.has(said) && /[0-5]$/.test(sha256(`${key} ${each}`));
+    });
+    if (place !== undefined) this.#saidDone.add(`${runId} ${place}`);
+    return place;
   }
 
   /** Removes what half of all undoings that are parked were to remove: those whose key ends so, for no chance is drawn for it. */

@@ -1,0 +1,111 @@
+import type { Plan, PlanStep } from '@tenon/pipeline';
+import { BROKEN } from './activations.ts';
+import { isOfUndoing } from './operations.ts';
+import type { Queries } from './queries.ts';
+import type { JournalRow, OpeningRow, RunRow } from './run-row.ts';
+import { type PlacedStep, placedSteps, stepRecords } from './step-records.ts';
+import { FAILED } from './strand.ts';
+
+/** The letter of a run that is parked at an effect, or why it is not parked at that one: in words, with what is to be done. */
+export function parkedEffect(
+  queries: Queries,
+  run: RunRow,
+  place: string,
+): { readonly letter: OpeningRow } | { readonly why: string } {
+  const { run_id: runId, state, seq } = run;
+  const letters = queries.openingsOf(seq).filter(({ kind }) => kind === 'deadLetter');
+  const [letter] = letters;
+  if (state !== 'failed' || letter === undefined)
+    return { why: `the run is not parked at ${place}: it is ${state}` };
+  const undoing = letters.find(isOfUndoing);
+  if (undoing !== undefined)
+    return {
+      why: `the run is parked at ${undoing.step}, an undoing: resume it (\`tenon dead-letters resume ${runId}\`), or undo that by hand and say so with \`tenon runs undone\``,
+    };
+  if (letter.key.startsWith(BROKEN))
+    return {
+      why: `what stopped the run at ${letter.step} is no answer of the target: mend that and resume the run (\`tenon dead-letters resume ${runId}\`)`,
+    };
+  const plan = queries.planOf(run);
+  const journal = queries.journalOf(seq);
+  const placed = placedSteps(plan.steps, journal);
+  const found = placed.find((one) => one.place === place);
+  if (found?.step.kind === 'run') {
+    const child = queries.childrenOf(seq).find(({ parent_step: step }) => step === place);
+    if (child !== undefined)
+      return {
+        why: `${place} runs another pipeline: say it of run ${child.run_id} (${child.pipeline}) at the step that it is parked at, then resume this one`,
+      };
+  }
+  if (found !== undefined && !isEffect(plan, found.step))
+    return {
+      why: `${place} has no effect that could be done by hand (${found.step.kind === 'call' ? 'it reads' : `a ${found.step.kind}`}): mend what it fails of and resume the run, or cancel it`,
+    };
+  if (found !== undefined && parkedAt(plan, run, letter, journal, placed).includes(found)) return { letter };
+  const at = parkedEffects(plan, run, [letter], journal);
+  const where = at.length === 0 ? letter.step : at.join(', ');
+  return { why: `the run is not parked at ${place}, but at ${where} (\`tenon runs show ${runId}\`)` };
+}
+
+/** Places of the effects that a run is parked at, each of which a person may do by hand. */
+export function parkedEffects(
+  plan: Plan,
+  run: RunRow,
+  openings: readonly OpeningRow[],
+  journal: readonly JournalRow[],
+): readonly string[] {
+  const letter = openings.find(({ kind }) => kind === 'deadLetter');
+  if (run.state !== 'failed' || letter === undefined) return [];
+  if (openings.some(isOfUndoing) || letter.key.startsWith(BROKEN)) return [];
+  return parkedAt(plan, run, letter, journal, placedSteps(plan.steps, journal)).map(({ place }) => place);
+}
+
+/** The step of the letter; of a block, those that its strands have ended at. */
+function parkedAt(
+  plan: Plan,
+  run: RunRow,
+  letter: OpeningRow,
+  journal: readonly JournalRow[],
+  placed: readonly PlacedStep[],
+): readonly PlacedStep[] {
+  const effects = placed.filter(({ step }) => isEffect(plan, step));
+  const own = effects.find(({ key }) => key === letter.step);
+  if (own !== undefined) return [own];
+  const ends = strandEnds(journal);
+  if (ends.size === 0) return [];
+  const states = new Map(stepRecords(plan, run, journal).map(({ id, state }) => [id, state]));
+  return effects.filter(({ key, place }) => {
+    const state = states.get(place);
+    return (state === undefined || state === 'failed') && isEnd(key, letter.step, ends);
+  });
+}
+
+/** By strand, the step that it has ended at in the last of its rounds. */
+function strandEnds(journal: readonly JournalRow[]): ReadonlyMap<string, string> {
+  const ends = new Map<string, { readonly id: string; readonly round: number }>();
+  for (const { key } of journal) {
+    if (!key.startsWith(FAILED)) continue;
+    const at = key.lastIndexOf('|') + 1;
+    const strand = key.slice(FAILED.length, at);
+    const slash = key.lastIndexOf('/');
+    const end = { id: key.slice(at, slash), round: Number(key.slice(slash + 1)) };
+    const before = ends.get(strand);
+    if (before === undefined || end.round >= before.round) ends.set(strand, end);
+  }
+  return new Map([...ends].map(([strand, { id }]) => [strand, id]));
+}
+
+/** Has its strand ended at it, and each around it at the block that it is in, up to the one of the letter? */
+function isEnd(key: string, block: string, ends: ReadonlyMap<string, string>): boolean {
+  const parts = key.split('|');
+  // A branch is named `block.branch`, an item `block[key]`.
+  const ids = parts.map((part) => part.split(/[.[]/, 1)[0]);
+  return parts.every((_, depth) =>
+    depth === 0 ? ids[0] === block : ends.get(`${parts.slice(0, depth).join('|')}|`) === ids[depth],
+  );
+}
+
+function isEffect({ operations }: Plan, step: PlanStep): boolean {
+  const effect = step.kind === 'call' ? operations[step.operation]?.effect : undefined;
+  return effect !== undefined && effect !== 'read';
+}

@@ -1,3 +1,4 @@
+import type { PlanStep } from '@tenon/pipeline';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { ReplayFilter, ReplayReport } from './runtime.ts';
 import { type Bench, failure, openBench, refused, unavailable } from './testing/bench.ts';
@@ -144,6 +145,74 @@ describe('a dry run', () => {
       await bench.order({ id: 'a', lines: ['x'] });
       await bench.runtime.idle();
       expect(await effects()).toEqual([[[], ['lines[x].put', 'lines[x].sub › deep']]]);
+    });
+  });
+
+  describe('names what is sent of items of a list that were not begun', () => {
+    const list = (id: string, steps: readonly PlanStep[], of = 'event.lines') =>
+      step('forEach', id, {
+        in: of,
+        as: id,
+        key: { expression: `string(${id})` },
+        max: 200,
+        concurrency: 1,
+        onItemFailure: 'stop',
+        steps,
+        result: { literal: null },
+      });
+    const effects = async () => {
+      const { runs } = await dryRun({ pipeline: 'orders' });
+      return runs.map(({ effectsSkipped, effectsToSend }) => [effectsSkipped, effectsToSend]);
+    };
+
+    test('beside those that were', async () => {
+      bench = await openBench(
+        planFor({ onFailure: 'hold', steps: [list('line', [call('put', 'acme.put')])] }),
+      );
+      bench.target.script = { put: [undefined, { fail: refused }] };
+      await bench.order({ id: 'a', lines: ['w', 'x', 'y', 'z'] });
+      await bench.runtime.idle();
+      expect(await effects()).toEqual([[['line[w].put'], ['line[x].put', 'line[y].put', 'line[z].put']]]);
+      const { token } = await dryRun({ pipeline: 'orders' });
+      await apply(token);
+      await bench.pass(5_000);
+      expect(await effects()).toEqual([[['line[w].put', 'line[x].put', 'line[y].put', 'line[z].put'], []]]);
+    });
+
+    test('and of a list in them, by the step, as nobody knows its items', async () => {
+      const inner = list('part', [call('put', 'acme.put')], 'event.parts');
+      bench = await openBench(
+        planFor({ onFailure: 'hold', steps: [list('line', [call('set', 'acme.create'), inner])] }),
+      );
+      bench.target.script = { put: [{ fail: refused }] };
+      await bench.order({ id: 'a', lines: ['x', 'y'], parts: ['p', 'q'] });
+      await bench.runtime.idle();
+      expect(await effects()).toEqual([
+        [['line[x].set'], ['line[x].part[p].put', 'line[x].part[q].put', 'line[y].set', 'line[y].put']],
+      ]);
+    });
+
+    test('or too many, once for all of them by the step', async () => {
+      bench = await openBench(
+        planFor({ onFailure: 'hold', steps: [list('line', [call('put', 'acme.put')])] }),
+      );
+      bench.target.script = { put: [{ fail: refused }] };
+      await bench.order({ id: 'a', lines: Array.from({ length: 150 }, (_, i) => i) });
+      await bench.runtime.idle();
+      expect(await effects()).toEqual([[[], ['line[0].put', 'put']]]);
+    });
+
+    test('and none of a list without items', async () => {
+      bench = await openBench(
+        planFor({
+          onFailure: 'hold',
+          steps: [list('line', [call('put', 'acme.put')]), call('set', 'acme.create')],
+        }),
+      );
+      bench.target.script = { create: [{ fail: refused }] };
+      await bench.order({ id: 'a', lines: [] });
+      await bench.runtime.idle();
+      expect(await effects()).toEqual([[[], ['set']]]);
     });
   });
 

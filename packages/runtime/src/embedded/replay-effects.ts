@@ -38,11 +38,7 @@ export function effectsReader(queries: Queries): (run: RunRow) => Effects {
       return { effectsSkipped: [], effectsToSend: [], goesOn: false, refused: `${run.state}: ${lost}` };
     const plan = queries.planOf(run);
     const journal = queries.journalOf(run.seq);
-    const begun = placedSteps(plan.steps, journal);
-    // Which items a list has that were not begun, only the run itself can tell: their effects go by the step's name.
-    const isBegun = new Set(begun.map(({ step }) => step.id));
-    const unbegun = allSteps(plan.steps).filter(({ id }) => !isBegun.has(id));
-    const steps = [...begun, ...unbegun.map((step) => ({ step, place: step.id }))];
+    const steps = placedSteps(plan.steps, journal);
     const states = new Map(stepRecords(plan, run, journal).map(({ id, state }) => [id, state]));
     const isDone = (place: string): boolean =>
       states.get(place) === 'succeeded' || states.get(place) === 'compensated';

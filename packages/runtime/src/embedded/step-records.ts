@@ -73,33 +73,64 @@ export interface PlacedStep {
   readonly key: string;
 }
 
-/** All steps of a run where they were carried out, or would be. */
+/** Items of one list that are named, of those that were not begun. */
+const UNBEGUN_NAMED_MAX = 100;
+
+/**
+ * All steps of a run where they were carried out, or would be. Of a list those of items that were not begun are there too, as its last
+ * joining names them; of too many, or while nobody knows which there will be, once for all of them, by the name of the step.
+ */
 export function placedSteps(
   steps: readonly PlanStep[],
   journal: readonly JournalRow[],
 ): readonly PlacedStep[] {
-  return stepsAt(steps, new StepRows(journal));
+  const rows = new StepRows(journal);
+  return stepsAt(steps, rows, (block) => {
+    const items = rows.itemsOf(block);
+    const unbegun = rows.unbegunOf(block);
+    return unbegun === undefined || unbegun.length > UNBEGUN_NAMED_MAX
+      ? [...items, UNNAMED]
+      : [...new Set([...items, ...unbegun])];
+  });
 }
 
-function stepsAt(steps: readonly PlanStep[], rows: StepRows, place = '', prefix = ''): readonly PlacedStep[] {
+/** Stands for all items of a list that have no name yet. */
+const UNNAMED = '';
+
+function stepsAt(
+  steps: readonly PlanStep[],
+  rows: StepRows,
+  itemsOf: (block: string) => readonly string[] = (block) => rows.itemsOf(block),
+  place = '',
+  prefix = '',
+): readonly PlacedStep[] {
   return steps.flatMap((step): readonly PlacedStep[] => {
     const own: PlacedStep = { step, place: place + step.id, key: prefix + step.id };
     switch (step.kind) {
       case 'choose':
-        return [own, ...step.branches.flatMap((branch) => stepsAt(branch.steps, rows, place, prefix))];
+        return [
+          own,
+          ...step.branches.flatMap((branch) => stepsAt(branch.steps, rows, itemsOf, place, prefix)),
+        ];
       case 'parallel':
         return [
           own,
           ...step.branches.flatMap((branch) =>
-            stepsAt(branch.steps, rows, place, `${own.key}.${branch.name}|`),
+            stepsAt(branch.steps, rows, itemsOf, place, `${own.key}.${branch.name}|`),
           ),
         ];
       case 'forEach': {
         return [
           own,
-          ...rows
-            .itemsOf(own.key)
-            .flatMap((item) => stepsAt(step.steps, rows, `${place}${item}.`, `${prefix}${item}|`)),
+          ...itemsOf(own.key).flatMap((item) =>
+            stepsAt(
+              step.steps,
+              rows,
+              itemsOf,
+              item === UNNAMED ? place : `${place}${item}.`,
+              `${prefix}${item}|`,
+            ),
+          ),
         ];
       }
       default:
@@ -333,6 +364,19 @@ class StepRows {
 
   itemsOf(block: string): readonly string[] {
     return [...(this.#items.get(block) ?? [])];
+  }
+
+  /** Those that had not begun when all others had ended; absent before that. */
+  unbegunOf(block: string): readonly string[] | undefined {
+    const key = `${block}/joined/`;
+    const last = Math.max(
+      ...this.inList(listOf(block)).flatMap((row) =>
+        row.startsWith(key) ? Number.parseInt(row.slice(key.length), 10) : [],
+      ),
+    );
+    const joined = this.#values.get(`${key}${last}`);
+    // Written by `Strand.fork`.
+    return joined === undefined ? undefined : (JSON.parse(joined) as { unbegun: readonly string[] }).unbegun;
   }
 }
 

@@ -26,6 +26,7 @@ import {
   time,
   withClient,
 } from './operate.ts';
+import { countsOf, type KnownRuns, listedLines } from './replayed-runs.ts';
 
 /** How often a report under way is looked at. */
 const LOOK_MS = 300;
@@ -225,8 +226,8 @@ export const reconcileCommands: readonly CommandSpec[] = [
     run: withClient(async (client, args, _show, io) => {
       const answer = await client.get(`/v1/repairs/${encodeURIComponent(args.positionals[0]!)}`);
       // The shape that contracts/operations promises.
-      const status = answer as unknown as RepairStatus;
-      return shown(args, io, status, () => statusWords(status));
+      const status = answer as unknown as KnownStatus;
+      return shown(args, io, status, (width) => statusWords(status, width));
     }),
   },
 ];
@@ -327,18 +328,20 @@ function valueWords(value: Json): string {
   return value === null ? 'nothing' : JSON.stringify(value);
 }
 
-function statusWords(status: RepairStatus): string {
+type KnownStatus = Omit<RepairStatus, keyof KnownRuns> & KnownRuns;
+
+function statusWords(status: KnownStatus, width: number | undefined): string {
   const { applied, startsRefused: refused } = status;
-  const counts = Object.entries(status.runs).map(([state, count]) => `${count} ${state}`);
   return [
     `dry run   ${time(status.atMs)} by ${status.actor}: ${status.reason} (report ${status.report})`,
     applied === undefined
       ? 'applied   not yet'
       : `applied   ${time(applied.atMs)} by ${applied.actor}: ${applied.reason} (${applied.perSecond} a second)`,
-    `runs      ${counts.join(', ') || 'none'}`,
+    `runs      ${countsOf(status)}`,
     `starts    ${status.starts}${refused.length > 0 ? `, ${refused.length} of them refused` : ''}`,
     ...refused.slice(0, SHOWN).map(({ number, because }) => `          no ${number}: ${because}`),
     `done      ${status.isDone ? 'yes' : 'no'}`,
+    ...listedLines(status, width),
   ].join('\n');
 }
 

@@ -114,6 +114,25 @@ describe('a replay', () => {
     );
   });
 
+  it('and so does the status of a repair', async () => {
+    const status = {
+      token: 'k1',
+      report: 'j1',
+      actor: 'ana',
+      reason: 'mended',
+      atMs: 0,
+      starts: 0,
+      startsRefused: [],
+    };
+    const earlier = await tenon('reconcile status k1', { ...status, runs: { done: 1 }, isDone: true });
+    expect(earlier.text).toContain('runs      1 done\n');
+    const listed = [{ runId: 'r1', pipeline: 'p', stands: 'failedAgain', state: 'failed' }];
+    const now = { ...status, runs: { done: 1 }, isDone: true, standing: { failedAgain: 1 }, listed };
+    const { text } = await tenon('reconcile status k1', now);
+    expect(text).toContain('runs      1 failed again\n');
+    expect(text).toMatch(/^r1 +p +failed again$/m);
+  });
+
   it.each([
     ['replay --reason why', 'say what to replay'],
     ['replay --pipeline p', 'give --reason'],

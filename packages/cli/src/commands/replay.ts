@@ -1,4 +1,4 @@
-import type { DeadLetter, DeadLetterGroup, ReplayReport, ReplayStanding, ReplayStatus } from '@tenon/runtime';
+import type { DeadLetter, DeadLetterGroup, ReplayReport, ReplayStatus } from '@tenon/runtime';
 import { type Args, type CommandSpec, type OptionSpec, UsageError } from '../command.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
@@ -21,6 +21,7 @@ import {
   withClient,
   withRunning,
 } from './operate.ts';
+import { countsOf, type KnownRuns, listedLines } from './replayed-runs.ts';
 import { tellRun } from './tell-run.ts';
 
 const letters: Readonly<Record<string, OptionSpec>> = {
@@ -275,57 +276,17 @@ function unknownWords({ effectsUnknown = [] }: ReplayReport['runs'][number]): re
   );
 }
 
-/** Earlier servers do not say how runs stand now. */
-type KnownStatus = Omit<ReplayStatus, 'standing' | 'listed'> & Partial<ReplayStatus>;
+type KnownStatus = Omit<ReplayStatus, keyof KnownRuns> & KnownRuns;
 
 function statusWords(status: KnownStatus, width: number | undefined): string {
-  const { applied, standing, listed = [] } = status;
-  const counts =
-    standing === undefined
-      ? Object.entries(status.runs).map(([state, count]) => `${count} ${state}`)
-      : Object.entries(STANDING).flatMap(([name, words]) => {
-          // Its keys are those of the table.
-          const count = standing[name as ReplayStanding];
-          return count === undefined ? [] : [`${count} ${words}`];
-        });
-  const shown = listed.slice(0, SHOWN_MAX);
-  const all = Object.values(status.runs).reduce((sum, count) => sum + count, 0);
+  const { applied } = status;
   return [
     `dry run   ${time(status.atMs)} by ${status.actor}: ${status.reason}`,
     applied === undefined
       ? 'applied   not yet'
       : `applied   ${time(applied.atMs)} by ${applied.actor}: ${applied.reason} (${applied.perSecond} a second)`,
     `filter    ${JSON.stringify(status.filter)}`,
-    `runs      ${counts.join(', ') || 'none'}`,
-    ...(shown.length === 0
-      ? []
-      : [
-          '',
-          renderTable(
-            ['RUN', { title: 'PIPELINE', shortens: true }, 'STANDS'],
-            shown.map(({ runId, pipeline, stands }) => [runId, pipeline, STANDING[stands]]),
-            width,
-          ),
-        ]),
-    ...(all > shown.length && shown.length > 0
-      ? [`and ${all - shown.length} more; --format json names ${listed.length}`]
-      : []),
+    `runs      ${countsOf(status)}`,
+    ...listedLines(status, width),
   ].join('\n');
 }
-
-/** Runs that are shown of a replay. */
-const SHOWN_MAX = 50;
-
-/** What is said of runs that stand so, in the order in which they are counted. */
-const STANDING: Readonly<Record<ReplayStanding, string>> = {
-  succeeded: 'succeeded',
-  failedAgain: 'failed again',
-  inDoubt: 'in doubt',
-  compensated: 'undone',
-  cancelled: 'cancelled',
-  waiting: 'waiting',
-  atWork: 'at work',
-  toBeSent: 'not let out yet',
-  planned: 'planned',
-  refused: 'refused',
-};

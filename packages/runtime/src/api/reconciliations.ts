@@ -106,12 +106,15 @@ export interface RepairStatus {
   readonly reason: string;
   readonly atMs: number;
   readonly applied?: ReplayStatus['applied'];
-  /** Replayed runs by what became of them. */
+  /** Replayed runs by what the repair did with them, and how they stand now. */
   readonly runs: ReplayStatus['runs'];
+  readonly standing: ReplayStatus['standing'];
+  readonly listed: ReplayStatus['listed'];
   /** Pipelines to be started. */
   readonly starts: number;
   /** Those of them that could not be, by the number of their difference; known once it is done. */
   readonly startsRefused: readonly { readonly number: number; readonly because: string }[];
+  /** All has gone out, and none of it is under way; whether it ended well, `standing` says. */
   readonly isDone: boolean;
 }
 

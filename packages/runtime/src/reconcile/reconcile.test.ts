@@ -460,12 +460,36 @@ describe('a repair', () => {
     expect(await bench.runtime.applyRepair(token, 'ben', 'looked through', {})).toEqual({ ok: true });
     await bench.pass(5_000);
     expect(bench.state(bad)).toBe('succeeded');
-    expect(bench.runtime.repairStatus(token)).toMatchObject({ runs: { done: 1 }, isDone: true });
+    expect(bench.runtime.repairStatus(token)).toMatchObject({
+      runs: { done: 1 },
+      standing: { succeeded: 1 },
+      isDone: true,
+    });
     expect(await bench.runtime.applyRepair(token, 'ben', 'again', {})).toMatchObject({
       code: 'REPLAY_APPLIED_ALREADY',
     });
     expect(differencesOf((await reconciled(bench)).id)).toEqual([['missing', 'Z']]);
     expect(bench.target.doubled).toEqual([]);
+  });
+
+  test('says of a run that was replayed and failed again that it did', async () => {
+    bench = await openBench(orders);
+    bench.target.script = { put: [{ fail: refused }, { fail: refused }] };
+    const bad = await bench.order({ id: 'A' });
+    await bench.pass(1_000);
+    listing(bench, { listOrders: () => [{ key: 'A' }], listInvoices: () => [] });
+    await bench.runtime.activateReconciliations([plan]);
+    const report = await reconciled(bench);
+    const dry = await bench.runtime.planRepair(report.id, 'ana', 'the number was mended');
+    const token = dry.ok ? dry.report.token : '';
+    await bench.runtime.applyRepair(token, 'ben', 'looked through', {});
+    await bench.pass(5_000);
+    expect(bench.runtime.repairStatus(token)).toMatchObject({
+      runs: { done: 1 },
+      standing: { failedAgain: 1 },
+      listed: [{ runId: bad, stands: 'failedAgain', state: 'failed' }],
+      isDone: true,
+    });
   });
 
   test('leaves what a key has twice to a person', async () => {

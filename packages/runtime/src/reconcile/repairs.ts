@@ -243,6 +243,8 @@ export class Repairs {
       atMs,
       ...(applied && { applied }),
       runs: replayed?.runs ?? {},
+      standing: replayed?.standing ?? {},
+      listed: replayed?.listed ?? [],
       starts: starts.length,
       startsRefused,
       isDone:

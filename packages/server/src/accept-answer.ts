@@ -96,6 +96,12 @@ function nextOf(first: RunDetail): object | undefined {
           path: `/v1/runs/${runId}/cancel`,
           command: `tenon runs cancel ${runId} --reason <why>`,
         };
+      if (first.failure?.step.startsWith('compensate:'))
+        return {
+          what: `the first run is parked at undoing what it did; the event is not carried out again, a person resumes the undoing, or undoes by hand what it is parked at (tenon runs undone ${runId})`,
+          path: `/v1/runs/${runId}/resume`,
+          command: `tenon dead-letters resume ${runId} --reason <why>`,
+        };
       // Not at which step: an item's name may be of somebody.
       const byHand = first.canBeDone && `, or does by hand what it is parked at (tenon runs done ${runId})`;
       return {

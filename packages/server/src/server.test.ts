@@ -188,6 +188,39 @@ describe('webhook intake', () => {
     });
   });
 
+  it('says of a run that is parked at undoing that it is undone, not carried on', async () => {
+    const dead = { ...run, started: false, state: 'failed' } as const;
+    const url = await start({
+      accept: async () => ({ ok: true, duplicateDelivery: true, runs: [dead] }),
+      run: () =>
+        ({
+          ...dead,
+          failure: {
+            class: 'permanent',
+            code: 'HTTP_RESPONSE_STATUS',
+            message: 'no',
+            step: 'compensate:pay',
+          },
+          steps: [],
+          // A whole run is more than the answer looks at.
+        }) as unknown as ReturnType<Runtime['run']>,
+    });
+    expect(await (await deliver(url, '{"plan":"team"}')).json()).toMatchObject({
+      runs: [
+        {
+          duplicate: {
+            next: {
+              what: expect.stringMatching(
+                /parked at undoing .* by hand what it is parked at \(tenon runs undone /,
+              ),
+              command: expect.stringContaining(`dead-letters resume ${dead.runId}`),
+            },
+          },
+        },
+      ],
+    });
+  });
+
   it('carries a business event out once, and answers its repeats from what is stored', async () => {
     const plan = planFor({
       steps: [callStep('one', 'acme.create')],

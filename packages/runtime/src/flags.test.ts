@@ -1,0 +1,84 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import type { SwitchRequest } from './switches.ts';
+import { type Bench, openBench } from './testing/bench.ts';
+import { planFor } from './testing/plan.ts';
+import { liftSwitch, setSwitch } from './testing/switching.ts';
+
+let bench: Bench;
+afterEach(() => bench.close());
+
+const set = (request: SwitchRequest) => setSwitch(bench, request);
+const lift = (id: string) => liftSwitch(bench, id);
+
+describe('a flag', () => {
+  const flag = {
+    kind: 'flag',
+    pipeline: 'orders',
+    keys: ['vip'],
+    events: [],
+    share: 0,
+    expiresAtMs: 1_700_000_060_000,
+  } as const;
+
+  test('lets a pipeline take chosen keys alone; what it does not take is kept and said', async () => {
+    bench = await openBench(planFor({ steps: [] }));
+    await set(flag);
+    await bench.order({ id: 'vip' });
+    const other = await bench.runtime.accept({
+      event: 'shop.ordered',
+      payload: { id: 'x' },
+      deliveryId: 'dx',
+      source: 'shop',
+    });
+    expect(other).toMatchObject({ ok: true, runs: [], flaggedOff: ['orders'] });
+    await bench.restart();
+    expect(
+      await bench.runtime.accept({
+        event: 'shop.ordered',
+        payload: { id: 'y' },
+        deliveryId: 'dy',
+        source: 'shop',
+      }),
+    ).toMatchObject({ flaggedOff: ['orders'] });
+    expect(bench.runtime.runs().map(({ key }) => key)).toEqual(['vip']);
+    expect(bench.runtime.trace({ system: true }).filter(({ kind }) => kind === 'flaggedOff')).toMatchObject([
+      { details: { pipeline: 'orders', deliveryId: 'dx', flag: 'flag/orders' } },
+      { details: { deliveryId: 'dy' } },
+    ]);
+    await lift('flag/orders');
+    expect(await bench.order({ id: 'z' })).toBeDefined();
+  });
+
+  test('by event name is on for all of them', async () => {
+    bench = await openBench(planFor({ steps: [] }));
+    await set({ ...flag, keys: [], events: ['shop.ordered'] });
+    expect(await bench.order({ id: 'x' })).toBeDefined();
+  });
+
+  test('by share takes about that share, always the same keys, and a larger share keeps them', async () => {
+    bench = await openBench(planFor({ steps: [] }));
+    const taken = async (share: number, prefix: string): Promise<string[]> => {
+      await set({ ...flag, keys: [], share });
+      const before = bench.runtime.runs({ limit: 1_000 }).length;
+      for (let i = 0; i < 120; i++)
+        await bench.runtime.accept({
+          event: 'shop.ordered',
+          payload: { id: `k${i}` },
+          deliveryId: `${prefix}${i}`,
+          source: 'shop',
+        });
+      return bench.runtime
+        .runs({ limit: 1_000 })
+        .slice(0, bench.runtime.runs({ limit: 1_000 }).length - before)
+        .map(({ key }) => key);
+    };
+    const some = await taken(0.25, 'a');
+    expect(some.length).toBeGreaterThan(12);
+    expect(some.length).toBeLessThan(50);
+    // Known keys start nothing anew: what the larger share adds is new.
+    const more = await taken(0.5, 'b');
+    expect(more.filter((key) => some.includes(key))).toEqual([]);
+    expect(await taken(0.5, 'c')).toEqual([]);
+    expect(some.length + more.length).toBeLessThan(85);
+  });
+});

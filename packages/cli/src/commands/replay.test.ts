@@ -208,6 +208,15 @@ describe('dead letters', () => {
       expect(text).toContain('tenon runs cancel r1');
     });
 
+    it.each([
+      [[['account'], []], 'nothing that the check lines[2].enough looks at is read again'],
+      [[['account'], ['account']], 'Mend the record'],
+    ])('the same of checks in a block that it failed at: %j', async (agains, says) => {
+      const steps = agains.map((again, nth) => ({ id: `lines[${nth + 1}].enough`, state: 'failed', again }));
+      const { text } = await resumed({ ...failed('CHECK_NOT_MET', 'lines'), steps });
+      expect(text).toContain(says);
+    });
+
     it('where else it failed', async () => {
       const { text } = await resumed(failed('CHECK_NOT_MET'), failed('HTTP_RESPONSE_STATUS', 'ticket'));
       expect(text).toContain('it failed at ticket');

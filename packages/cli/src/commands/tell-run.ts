@@ -279,10 +279,15 @@ const GIVES: ReadonlySet<RunState> = new Set<RunState>([
 
 function checkWords({ runId, failure, steps }: RunDetail): string {
   const cancel = `\`tenon runs cancel ${runId}\` undoes what it did, and its event is to be sent again under a new business key`;
-  // Not known of a check inside a block, nor by earlier servers.
-  const again = steps.find(({ id }) => id === failure?.step)?.again;
-  if (again?.length === 0)
-    return `nothing that this check looks at is read again, however often the run is resumed, so it fails again: ${cancel}`;
+  // Where it failed at a block, of each check in it that did not hold. Earlier servers do not say it.
+  const own = steps.filter(
+    ({ id, state, again }) => again !== undefined && (id === failure?.step || state === 'failed'),
+  );
+  const idle = own.find(({ again }) => again?.length === 0);
+  if (idle !== undefined) {
+    const which = idle.id === failure?.step ? 'this check' : `the check ${idle.id}`;
+    return `nothing that ${which} looks at is read again, however often the run is resumed, so it fails again: ${cancel}`;
+  }
   return `a check is judged anew when its run is resumed: its reads are made again first, unless something was done or went by them since. Mend the record and resume it again; where it fails still, ${cancel}`;
 }
 

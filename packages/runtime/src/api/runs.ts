@@ -75,7 +75,10 @@ export interface StepRecord {
   /** Of an effect that a person did, where the run could not: it is taken for confirmed. */
   readonly byHand?: { readonly actor: string; readonly reason: string; readonly atMs: number };
   readonly failure?: Failure;
-  /** Of a check that the run failed at: the reads that are made again when it is resumed there. Where there are none, it fails again. */
+  /**
+   * Of a check that the run failed at, in a branch or an item of a list too: the reads that are made again when it is resumed there. Where
+   * there are none, it fails again.
+   */
   readonly again?: readonly string[];
   /** What its connection said as it last took no call (an open breaker, a spent quota): until it does, nothing is sent and nothing asked. */
   readonly waitsFor?: Failure;

@@ -1,6 +1,17 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { type Bench, failure, openBench, refused } from '../testing/bench.ts';
-import { call, childPlan, literal, planFor, run, step, undoable } from '../testing/plan.ts';
+import {
+  both,
+  call,
+  childPlan,
+  list,
+  literal,
+  ofSkus,
+  planFor,
+  run,
+  step,
+  undoable,
+} from '../testing/plan.ts';
 
 let bench: Bench;
 afterEach(() => bench.close());
@@ -137,6 +148,73 @@ describe('of the steps of a run, the one that it failed at is among them with it
       { id: 'lines[x].book', state: 'succeeded' },
       { id: 'lines[y].book', state: 'failed' },
     ]);
+  });
+});
+
+describe('of a run that failed at a block, a check in it is there with what is read again for it:', () => {
+  const look = (id: string, again?: readonly string[]) =>
+    step('check', id, {
+      that: [{ condition: 'steps.order.amount > 10', message: 'too little' }],
+      otherwise: 'fail',
+      ...(again !== undefined && { again }),
+    });
+  const checks = (runId: string) => stepsOf(runId).filter(({ again }) => again !== undefined);
+  const amounts = (...all: number[]) => all.map((amount) => ({ result: { id: 'r1', amount } }));
+
+  test('of an item, as long as it does not hold', async () => {
+    const steps = [call('order', 'acme.get'), look('look', ['order']), undoable('book')];
+    bench = await openBench(planFor({ onFailure: 'hold', steps: [list({ concurrency: 1, steps })] }));
+    bench.target.script = { get: amounts(12, 8, 9, 13), create: [undefined, { fail: refused }] };
+    const runId = await bench.order({ id: 'a', lines: ofSkus('x', 'y') });
+    await bench.runtime.idle();
+    const failed = {
+      id: 'lines[y].look',
+      state: 'failed',
+      failure: { class: 'validation', code: 'CHECK_NOT_MET', message: 'too little', delivery: 'notSent' },
+      again: ['order'],
+    };
+    expect(checks(runId)).toEqual([{ ...failed, attempts: 1 }]);
+    await bench.runtime.resume(runId, 'ana', 'mended over there');
+    await bench.runtime.idle();
+    expect(checks(runId)).toEqual([{ ...failed, attempts: 2 }]);
+    await bench.runtime.resume(runId, 'ana', 'mended over there');
+    await bench.runtime.idle();
+    expect(bench.runtime.run(runId)!.failure?.message).toContain('lines[y].book');
+    expect(checks(runId)).toEqual([]);
+  });
+
+  test('of a branch, and not of one that was stopped for it', async () => {
+    const left = [call('order', 'acme.get'), look('look')];
+    const right = [call('slow', 'acme.put'), look('other', ['order'])];
+    bench = await openBench(planFor({ onFailure: 'hold', steps: [both(left, right)] }));
+    const slow = Promise.withResolvers<void>();
+    bench.target.script = { get: amounts(8), put: [{ wait: slow.promise }] };
+    const runId = await bench.order({ id: 'a' });
+    const isRead = () =>
+      bench.runtime.trace({ runId }).some(({ kind, step }) => kind === 'stepDone' && step === 'order');
+    await expect.poll(isRead).toBe(true);
+    slow.resolve();
+    await bench.runtime.idle();
+    expect(bench.runtime.run(runId)!.failure?.step).toBe('both');
+    expect(checks(runId)).toMatchObject([{ id: 'look', attempts: 1, again: [] }]);
+  });
+
+  test('of a list that looks at its items first, nothing', async () => {
+    const that = [{ condition: 'line.quantity > 1', message: 'too few' }];
+    const lines = list({ check: { that, otherwise: 'quarantine' } });
+    bench = await openBench(planFor({ onFailure: 'hold', steps: [lines] }));
+    const runId = await bench.order({ id: 'a', lines: ofSkus('x') });
+    await bench.runtime.idle();
+    expect(checks(runId)).toMatchObject([{ id: 'lines', state: 'failed', again: [] }]);
+  });
+
+  test('none where another step of it failed', async () => {
+    bench = await openBench(planFor({ onFailure: 'hold', steps: [list()] }));
+    bench.target.script = { create: [{ fail: refused }] };
+    const runId = await bench.order({ id: 'a', lines: ofSkus('x') });
+    await bench.runtime.idle();
+    expect(bench.runtime.run(runId)!.failure?.step).toBe('lines');
+    expect(checks(runId)).toEqual([]);
   });
 });
 

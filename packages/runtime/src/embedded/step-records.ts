@@ -28,7 +28,10 @@ export function stepRecords(plan: Plan, run: RunRow, journal: readonly JournalRo
     const later = (): readonly PlacedStep[] =>
       lists.get(listOf(placed.key))!.flatMap((one) => (one > index ? all[one]! : []));
     const record = timeRecord(run, placed, later, stopped, rows) ?? recordOf(plan, run, placed, rows);
-    const own = stopped?.step === placed.place ? failedRecord(placed, record, stopped, rows) : record;
+    const own =
+      stopped?.step === placed.place
+        ? failedRecord(placed, record, stopped, rows)
+        : (record ?? failedCheckInside(placed, stopped, rows));
     const undoing =
       placed.step.kind === 'run'
         ? childUndoing(placed.place, record?.runId, rows)
@@ -57,8 +60,44 @@ function failedRecord(
   let rounds = 1;
   // A round more for each time that it was resumed here.
   while (rows.has(`${place}/resume/${rounds - 1}`)) rounds++;
-  const again = step.kind === 'check' && { again: step.again ?? [] };
+  // What a list looks at before its items was made of what is on record, and so is all that it looks at again.
+  const isOfList =
+    step.kind === 'forEach' && stopped.code === 'CHECK_NOT_MET' && OF_LIST.test(stopped.message);
+  const again = step.kind === 'check' ? { again: step.again ?? [] } : isOfList && { again: [] };
   return { id: place, attempts: isSent ? 0 : rounds, ...record, state: 'failed', failure, ...again };
+}
+
+/** As a list says it of its own check, and not of a step of its items. */
+const OF_LIST = /^\d+ of \d+ items: /;
+
+/** A check that failed in a branch or an item, for which the run failed at the block: what is read again for it, as of one outside. */
+function failedCheckInside(
+  { step, place, key }: PlacedStep,
+  stopped: Stopped | undefined,
+  rows: StepRows,
+): StepRecord | undefined {
+  if (step.kind !== 'check' || stopped === undefined) return undefined;
+  const [outermost] = key.split(BEHIND_BLOCK, 1);
+  if (listOf(key) === '' || outermost !== stopped.step) return undefined;
+  const judged = roundsOf(`${FAILED}${key}/`, rows).filter((round) => !rows.has(`${STOP}${key}/${round}`));
+  // One that failed in an earlier round holds now, or was not come to.
+  if (judged.length === 0 || judged.at(-1) !== roundsOf(`${blockOf(key)}/joined/`, rows).at(-1))
+    return undefined;
+  const again = step.again ?? [];
+  const cause = stopped.message.split(`; ${place}: `)[1];
+  const { class: failureClass, code, delivery } = stopped;
+  const failure = cause === undefined ? undefined : { class: failureClass, code, message: cause, delivery };
+  return { id: place, state: 'failed', attempts: judged.length, ...(failure && { failure }), again };
+}
+
+/** Behind the id of a block its strands are named: `lines[7]`, `both.left`. */
+const BEHIND_BLOCK = /[.[]/;
+
+/** The block that the strand is one of whose step it is. */
+function blockOf(key: string): string {
+  const strand = listOf(key).slice(0, -1);
+  const start = strand.lastIndexOf('|') + 1;
+  return strand.slice(0, start) + strand.slice(start).split(BEHIND_BLOCK, 1)[0];
 }
 
 /** What came of it is known, or is to be found out. */
@@ -572,7 +611,7 @@ function childRecord(
  */
 function roundsOf(name: string, rows: StepRows): readonly number[] {
   const found = rows
-    .inList(listOf(name))
+    .inList(listOf(placeOf(name)))
     .flatMap((key) => (key.startsWith(name) ? Number.parseInt(key.slice(name.length), 10) : []));
   return [...new Set(found)].toSorted((a, b) => a - b);
 }

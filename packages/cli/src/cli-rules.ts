@@ -38,6 +38,12 @@ export const cliRules = {
     why: 'A workspace takes a patch without looking; a change that breaks it must not come as one.',
     fix: 'raise `metadata.version` as far as the change asks for',
   },
+  'pipeline-version-not-raised': {
+    severity: 'warning',
+    title: 'A pipeline says something else under the version it had',
+    why: 'Runs keep to the plan that they began with, whatever its number: what is under way goes on as before, and only new runs take the change. `tenon runs ls` and `runs show` then say one version for both, and who looks for what a fix did finds no difference but the hash of the plan.',
+    fix: 'raise `metadata.version`: a whole number, one more than it was. Only layout, comments and the description may change without',
+  },
   'contract-drift': {
     severity: 'error',
     title: 'A real provider no longer keeps its contract',

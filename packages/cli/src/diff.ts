@@ -16,6 +16,7 @@ import { cliDiagnostic } from './cli-rules.ts';
 import { checkConnectorVersions } from './connector-versions.ts';
 import { loadBase, loadFile, loadFileOfRef, type ReadTexts, readText } from './contract-base.ts';
 import type { Io } from './io.ts';
+import { checkPipelineVersions } from './pipeline-versions.ts';
 import type { Session } from './session.ts';
 
 /** One contract, compared: its report with waivers applied, and what the report was made from. */
@@ -57,6 +58,7 @@ export async function diffWorkspace(session: Session, against: string, io: Io): 
   }
   diagnostics.push(
     ...(await checkConnectorVersions(base, session, (path) => readFile(join(session.root, path), 'utf8'))),
+    ...(await checkPipelineVersions(base, session)),
   );
   return result(comparisons, diagnostics, texts);
 }

@@ -27,6 +27,17 @@ const before = (version: string): Record<string, string> => {
   };
 };
 
+/** The workspace's pipeline before it had a deadline of that length. */
+const pipelineBefore = (version: number): Record<string, string> => {
+  const file = 'pipelines/order-paid.pipeline.yaml';
+  const text = readFileSync(join(import.meta.dirname, '../templates/init', file), 'utf8');
+  return {
+    [`../before/${file}`]: text
+      .replace('deadline: 15m', 'deadline: 20m')
+      .replace('version: 1', `version: ${version}`),
+  };
+};
+
 export const cliCases = {
   'workspace-not-found': { fires: { init: false, run: ['check'] }, silent: { run: ['check'] } },
   'workspace-file-exists': {
@@ -54,6 +65,10 @@ export const cliCases = {
   'connector-version-too-low': {
     fires: { files: before('1.0.0'), run: ['diff', '--against', '../before'] },
     silent: { files: before('0.9.0'), run: ['diff', '--against', '../before'] },
+  },
+  'pipeline-version-not-raised': {
+    fires: { files: pipelineBefore(1), run: ['diff', '--against', '../before'] },
+    silent: { files: pipelineBefore(0), run: ['diff', '--against', '../before'] },
   },
   'contract-drift': {
     fires: {

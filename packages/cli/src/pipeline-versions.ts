@@ -1,0 +1,51 @@
+import { parseDocument } from '@tenon/document';
+import { atPointer, canonicalJson, type Diagnostic, isObject, type Location } from '@tenon/model';
+import { cliDiagnostic } from './cli-rules.ts';
+import type { ContractBase } from './contract-base.ts';
+import type { Session } from './session.ts';
+
+/**
+ * Pipelines and reconciliations that say something else than in the base under a version that is not higher. What they say counts, not
+ * their plans: what a contract, a connector or a policy brings into a plan has a version, or a reader, of its own.
+ */
+export async function checkPipelineVersions(
+  base: ContractBase,
+  session: Session,
+): Promise<readonly Diagnostic[]> {
+  const found: Diagnostic[] = [];
+  for (const [file, text] of session.workspace.pipelineFiles) {
+    const earlier = await base.read(file);
+    if (earlier === undefined || earlier === text) continue;
+    const [before, after] = [saidBy(file, earlier), saidBy(file, text)];
+    if (before === undefined || after === undefined || before.said === after.said) continue;
+    if (after.name !== before.name || after.version > before.version) continue;
+    const is = after.version === before.version ? 'is still' : `was ${before.version} and is`;
+    found.push(
+      cliDiagnostic('pipeline-version-not-raised', {
+        message: `\`${after.name}\` says something else than in ${base.name}, and its version ${is} ${after.version}`,
+        at: after.versionAt,
+        subject: after.name,
+      }),
+    );
+  }
+  return found;
+}
+
+interface Said {
+  readonly name: string;
+  readonly version: number;
+  readonly versionAt: Location;
+  /** All but the version and the description, whatever its layout. */
+  readonly said: string;
+}
+
+/** `undefined` of what cannot be read, which is told elsewhere. */
+function saidBy(file: string, text: string): Said | undefined {
+  const document = parseDocument(file, text).value;
+  const value = document?.value;
+  const [name, version] = [atPointer(value, '/metadata/name'), atPointer(value, '/metadata/version')];
+  if (document === undefined || !isObject(value) || typeof name !== 'string' || typeof version !== 'number')
+    return undefined;
+  const { metadata: _, ...rest } = value;
+  return { name, version, versionAt: document.locate('/metadata/version'), said: canonicalJson(rest) };
+}

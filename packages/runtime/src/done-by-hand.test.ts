@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { type Bench, openBench, refused } from './testing/bench.ts';
+import { type Bench, openBench, openBenchWith, refused } from './testing/bench.ts';
+import { keysNamed } from './testing/keys.ts';
 import { both, call, childPlan, list, ofSkus, planFor, run, sku, step, undoable } from './testing/plan.ts';
 
 let bench: Bench;
@@ -240,13 +241,13 @@ describe('of an item or a branch', () => {
   const lines = ofSkus('x', 'y', 'z');
   const book = undoable('book', 'acme.createBlind', { with: sku });
 
-  test('it is said by its place: the others go on', async () => {
-    bench = await openBench(
-      planFor({
-        onFailure: 'hold',
-        steps: [list({ concurrency: 1, steps: [book] }), call('put', 'acme.put')],
-      }),
-    );
+  test.each([
+    ['in clear', undefined],
+    ['encrypted', keysNamed('k1')],
+  ])('it is said by its place: the others go on (%s)', async (_name, encryption) => {
+    const steps = [list({ concurrency: 1, steps: [book] }), call('put', 'acme.put')];
+    const plan = planFor({ onFailure: 'hold', steps });
+    bench = await openBenchWith({ checkpoints: {}, ...(encryption && { encryption }) }, [plan]);
     bench.target.script = { createBlind: [undefined, { fail: refused }] };
     const runId = await bench.order({ id: 'a', lines });
     await bench.runtime.idle();

@@ -529,9 +529,9 @@ export const runtimeRules = {
   },
   RUN_IN_DOUBT: {
     severity: 'error',
-    title: 'the run cannot be cancelled while an effect is in doubt',
+    title: 'the run can be neither cancelled nor taken as done by hand while an effect is in doubt',
     why: 'Only confirmed effects are undone; whether this one happened must be known first.',
-    fix: 'Settle it with `tenon in-doubt settle`.',
+    fix: 'Settle it with `tenon in-doubt settle`: `confirm` says that it happened, whoever did it.',
   },
   RUN_ENDED: {
     severity: 'error',
@@ -589,9 +589,9 @@ export const runtimeRules = {
   },
   RUN_RESUMED_ALREADY: {
     severity: 'info',
-    title: 'someone else resumed the run at the same moment',
-    why: 'A run is resumed once for each time that it failed.',
-    fix: 'Nothing.',
+    title: 'someone else resumed the run, or said that its step was done by hand, at the same moment',
+    why: 'Only one word is taken for each time that a run failed.',
+    fix: 'Nothing, where you resumed it as well. Where you had done the step by hand and it was resumed, it is sent again: see `tenon runs show`, and take back one of both in the other system.',
   },
   DECISION_MADE_ALREADY: {
     severity: 'info',

@@ -177,7 +177,7 @@ export const operateCommands: readonly CommandSpec[] = [
     examples: [
       'tenon runs done 01j… \'lines[A-7].book\' --result \'{"id":"B-7"}\' --reason "booked at their desk, ticket 4711"',
     ],
-    run: withClient(async (client, args, _show, io) => {
+    run: withRunning(async (client, args, _show, io) => {
       const [runId, step] = args.positionals;
       const why = needReason(args);
       const result = await givenResult(args, io);

@@ -88,6 +88,7 @@ describe('where no Tenon runs, one thing is said: what was tried, and what to do
 
   it.each([
     ['runs', 'cancel', 'RUN'],
+    ['runs', 'done', 'RUN', 'shipment'],
     ['runs', 'undone', 'RUN', 'shipment'],
     ['dead-letters', 'resume', 'RUN'],
     ['dead-letters', 'resume', '--group', '3f9c1a'],

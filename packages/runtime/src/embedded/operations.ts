@@ -128,6 +128,12 @@ function atDoubt({ run_id: runId, step }: RunRow): string {
 
 const CANCELLED = 'the run was cancelled before';
 
+const refusalWords: Readonly<Partial<Record<RuntimeCode, string>>> = {
+  RUN_CANCELLED_ALREADY: CANCELLED,
+  RUN_RESUMED_ALREADY:
+    'someone else was faster: `tenon runs show` says by what word it goes on; resumed, it sends again what it was parked at',
+};
+
 function isCancelled(engine: EmbeddedEngine, { seq }: RunRow): boolean {
   return engine.read.of("SELECT 1 FROM journal WHERE run_seq = ? AND key = '#cancel'").get(seq) !== undefined;
 }
@@ -268,7 +274,7 @@ async function write(
     const state = String(engine.read.of('SELECT state FROM runs WHERE seq = ?').get(run.seq)?.['state']);
     return finalStates.has(state)
       ? refused('RUN_ENDED', `the run has ended: ${state}`)
-      : refused(refusalCode, refusalCode === 'RUN_CANCELLED_ALREADY' ? CANCELLED : 'someone else was faster');
+      : refused(refusalCode, refusalWords[refusalCode] ?? 'someone else was faster');
   }
   engine.dispatcher.touch(run.pipeline, engine.now());
   return { ok: true };

@@ -45,7 +45,7 @@ export function forwardFixes(progress: Progress, stop: Stop): readonly Opening[]
   return [
     ...irreversibleFixes(progress.confirmed, now),
     fix(stop.step, owner.team, {
-      task: `complete the step ${stop.step}, then resume the run`,
+      task: `complete the step ${stop.step}: mend what it failed of and resume the run, or do by hand what it was to do and say so (tenon runs done)`,
       because: stop.failure.message,
       dueAtMs: now + owner.recoverMs,
     }),

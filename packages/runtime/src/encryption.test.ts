@@ -82,6 +82,27 @@ test('what is stored is in no file in clear, and runs go on with it over restart
   expect(problemsOf(bench)).toEqual([]);
 });
 
+test('the reason that a person gives, and who it was, stand in clear in entries of the ledger alone', async () => {
+  await open(keysNamed('k1'));
+  const [actor, reason] = ['ACTOR-ana', 'REASON asked for by Bo'];
+  const { runtime } = bench;
+  bench.target.script = { put: [{ fail: refused }] };
+  const parked = await order('a');
+  await runtime.decide(parked, 'yes', 'approve', actor, reason);
+  await runtime.idle();
+  await runtime.resume(parked, actor, reason);
+  await runtime.idle();
+  await runtime.cancel(await order('b'), actor, reason);
+  await runtime.setSwitch({ kind: 'pause', pipeline: 'orders', onlyKeys: [] }, actor, reason);
+  const planned = await runtime.planReplay({ pipeline: 'orders', state: 'failed' }, actor, reason);
+  if (!planned.ok) throw new Error(planned.message);
+  expect(await runtime.applyReplay(planned.report.token, actor, reason)).toMatchObject({ ok: true });
+  await runtime.idle();
+  await runtime.stop();
+  expect(tablesWith(actor)).toEqual(['ledger']);
+  expect(tablesWith('REASON')).toEqual(['ledger']);
+});
+
 test('without its key the file is refused before anything is taken in, and its ledger still verifies', async () => {
   await open(keysNamed('k1'));
   await order('a');
@@ -308,3 +329,25 @@ test('a damaged version is named by the check', async () => {
     ]),
   );
 });
+
+/** Tables of the file in which the text stands. */
+function tablesWith(text: string): readonly string[] {
+  const db = new DatabaseSync(bench.file, { readOnly: true });
+  const tables = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name").all();
+  const found = tables
+    .map(({ name }) => String(name))
+    .filter((name) =>
+      db
+        .prepare(`SELECT * FROM ${name}`)
+        .all()
+        .some((row) =>
+          Object.values(row).some((value) =>
+            (value instanceof Uint8Array ? Buffer.from(value).toString('latin1') : String(value)).includes(
+              text,
+            ),
+          ),
+        ),
+    );
+  db.close();
+  return found;
+}

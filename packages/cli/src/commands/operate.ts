@@ -47,7 +47,11 @@ export const listing: Readonly<Record<string, OptionSpec>> = {
   wide: { type: 'boolean', help: 'every column whole, however narrow the terminal is; so it is into a pipe' },
 };
 export const reason: Readonly<Record<string, OptionSpec>> = {
-  reason: { type: 'string', value: '<text>', help: 'why; kept in the ledger' },
+  reason: {
+    type: 'string',
+    value: '<text>',
+    help: 'why; stays in the ledger for ever, in clear: name a ticket rather than a person',
+  },
 };
 export const rate: Readonly<Record<string, OptionSpec>> = {
   rate: { type: 'string', value: '<n>', help: 'runs a second at most; default 10' },

@@ -1,10 +1,14 @@
 import type { testkitRules } from './rules.ts';
 
-/** For every code, fixtures of a connector with the operation `createOrder` and the resource `orders` that fire it, and some that do not. */
+/** For every code, fixtures of a connector with the operation `createOrder` and the resource `orders` (`id`, `total`) that fire it, and some that do not. */
 export const testkitCases = {
   'fixtures-value-invalid': {
     fires: 'data: { orders: { id: ord_1 } }',
     silent: 'data: { orders: [{ id: ord_1 }] }',
+  },
+  'fixtures-row-unfit': {
+    fires: 'data: { orders: [{ id: ord_1, totl: 995 }] }',
+    silent: 'data: { orders: [{ id: ord_1, total: 995 }] }',
   },
   'fixtures-name-unknown': {
     fires: 'inputs: { creatOrder: { body: {} } }',

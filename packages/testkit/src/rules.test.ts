@@ -1,6 +1,8 @@
+import { loadContractText } from '@tenon/contract';
 import { expect, it } from 'vitest';
 import { readFixtures } from './conformance/read-fixtures.ts';
 import { testkitCases } from './rules.cases.ts';
+import { untakenOf } from './sandbox/engine.ts';
 
 const names = {
   inputs: ['createOrder'],
@@ -9,7 +11,24 @@ const names = {
   events: ['orderPaid'],
   compensations: ['createOrder'],
 };
-const found = (text: string) => readFixtures('conformance.yaml', text, names).diagnostics;
+const ORDER =
+  '{ type: object, required: [id], properties: { id: { type: string }, total: { type: integer } } }';
+const ANSWER = `responses: { '200': { description: It., content: { application/json: { schema: ${ORDER} } } } }`;
+const { value: contract } = await loadContractText(
+  'shop',
+  'shop.yaml',
+  `openapi: 3.1.0
+info: { title: Shop, version: 1.0.0 }
+paths:
+  /orders: { post: { operationId: createOrder, ${ANSWER} } }
+  /orders/{id}: { get: { operationId: getOrder, parameters: [{ name: id, in: path, required: true, schema: { type: string } }], ${ANSWER} } }
+`,
+);
+const found = (text: string) =>
+  readFixtures('conformance.yaml', text, {
+    names,
+    untaken: (data) => untakenOf({ contract: contract! }, data),
+  }).diagnostics;
 
 it.each(Object.entries(testkitCases))(
   '%s fires where it should, and is silent where it should be',
@@ -32,6 +51,12 @@ it.each([
   ['- a', '1:1 expected an object, found a list'],
   ['data: { order: [] }', '1:9 `data`: there is no resource `order`'],
   ['events: { orderPayed: {} }', '1:11 `events`: there is no event `orderPayed`'],
+  [
+    'data:\n  orders:\n    - id: a\n      totl: 7',
+    '4:13 `data`: `orders`: row 1: the contract has no such `totl`; did you mean `total`?',
+  ],
+  ['data:\n  orders:\n    - id: a\n    - { id: b, total: much }', '4:23 `data`: `orders`: row 2: `total`'],
+  ['data:\n  orders:\n    - id: a\n    - id: a', '4:7 `data`: `orders`: row 2: there is one already'],
   ['data: [', '1:8 '],
 ])('says of %s what was expected, and where', (text, says) => {
   const [first] = found(text);
@@ -41,5 +66,5 @@ it.each([
 
 it('takes every part as it may be, and no file for no fixtures', () => {
   expect(found('data: { orders: [] }\nevents: { orderPaid: 7 }\nfailures: { defaults: [{}] }')).toEqual([]);
-  expect(readFixtures('conformance.yaml', undefined, names)).toMatchObject({ value: { data: {} } });
+  expect(readFixtures('conformance.yaml', undefined)).toMatchObject({ value: { data: {} } });
 });

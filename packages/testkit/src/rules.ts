@@ -9,6 +9,16 @@ export const testkitRules = {
     fix: 'Give `inputs`, `events` and `compensations` an object by name, `data` a list of rows by resource, `failures` a list of bodies by operation.',
     example: { bad: 'data: { orders: { id: ord_1 } }', good: 'data: { orders: [{ id: ord_1 }] }' },
   },
+  'fixtures-row-unfit': {
+    severity: 'error',
+    title: 'a row of the fixtures is not what the contract allows',
+    why: 'The sandbox shows only what its contract allows, so it would leave out what does not fit, and the checks would be about another row than was meant.',
+    fix: 'Give the row members and values that the contract’s answer has, each id once; or mend the contract by an overlay where the system truly answers so.',
+    example: {
+      bad: 'data: { orders: [{ id: ord_1, totl: 995 }] }',
+      good: 'data: { orders: [{ id: ord_1, total: 995 }] }',
+    },
+  },
   'fixtures-name-unknown': {
     severity: 'error',
     title: 'the fixtures of a connector name what it does not have',

@@ -1,4 +1,4 @@
-import { appendFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
@@ -176,6 +176,23 @@ describe('sandbox', () => {
     expect(out).toBe('');
   });
 
+  it('refuses rows for a mail server, which has none', async () => {
+    for (const part of ['contracts', 'connectors'])
+      await cp(join(import.meta.dirname, '../../../..', part, 'mail'), join(folder, part, 'mail'), {
+        recursive: true,
+      });
+    await appendFile(
+      join(folder, 'tenon.config.yaml'),
+      '  mail: { connector: mail, baseUrl: env:MAIL_URL, credentials: { login: { username: env:MAIL_USER, password: env:MAIL_PASSWORD } } }\n',
+    );
+    await writeFile(join(folder, 'rows.yaml'), 'mail: { messages: [{ id: a }] }\n');
+    const { code, out, err } = await ordersOf('--rows', 'rows.yaml');
+    expect(err).toContain(
+      'rows.yaml: mail: expected a connection whose system keeps rows; a mail server keeps what is sent to it, and begins with none: take it out',
+    );
+    expect([code, out]).toEqual([exit.usage, '']);
+  });
+
   it('says which port is taken', async () => {
     const { port } = server.address() as AddressInfo;
     expect(await ordersOf('--port', String(port))).toMatchObject({
@@ -254,5 +271,11 @@ describe('sandbox', () => {
     expect(err).toBe('told: has nothing to call; `tenon deliver` sends its events\n');
     expect(out).toContain('export TOLD_SECRET=');
     expect(code).toBe(exit.clean);
+    await writeFile(join(folder, 'rows.yaml'), 'told: { said: [] }\n');
+    const given = await runCommand(sandboxCommands, ['sandbox', 'told', '--rows', 'rows.yaml'], {
+      cwd: folder,
+    });
+    expect(given.code).toBe(exit.usage);
+    expect(given.err).toContain('rows.yaml: told: it has nothing to call, so no rows; take it out');
   });
 });

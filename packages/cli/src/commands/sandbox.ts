@@ -92,12 +92,18 @@ async function runSandboxes(session: Session, args: Args, io: Io): Promise<ExitC
         `there is no connection ${name}; there are: ${Object.keys(workspace.config.connections).join(', ')}`,
       );
     }
+    const given = rows.get(name);
     if (connection.baseUrl === undefined && contract.operations.size === 0) {
+      if (given !== undefined)
+        throw new UsageError(`${given.place}: it has nothing to call, so no rows; take it out`);
       listed.push(`${name}: has nothing to call; \`tenon deliver\` sends its events\n`);
       continue;
     }
     const options = { ...(port !== undefined && { port }), clock: io.clock };
-    const given = rows.get(name);
+    if (given !== undefined && isMail(contract))
+      throw new UsageError(
+        `${given.place}: expected a connection whose system keeps rows; a mail server keeps what is sent to it, and begins with none: take it out`,
+      );
     const starting = isMail(contract)
       ? startMailSandbox({ ...options, controlPort: 0 })
       : startWith(

@@ -57,6 +57,12 @@ describe('test connector', () => {
     expect((await run('shop', '--format', 'json')).out).toMatch(
       /"fixtures-name-unknown".*did you mean `orders`/s,
     );
+    await writeFile(join(folder, fixtures), 'data:\n  orders:\n    - { id: a, statuss: paid }\n');
+    const unfit = await run('shop');
+    expect(unfit.code).toBe(exit.findings);
+    expect(unfit.out).toMatch(
+      /^error fixtures-row-unfit {2}`data`: `orders`: row 1: the contract has no such `statuss`; did you mean `status`\?\n.*conformance\.yaml:3:25\n/,
+    );
     await writeFile(join(folder, fixtures), 'data:\n  orders: [{ id: a }]\n');
     expect((await run('shop', '--only', '101')).code).toBe(exit.clean);
   });

@@ -15,7 +15,7 @@ import { limitChecks } from './checks/limits.ts';
 import { pagingChecks } from './checks/paging.ts';
 import { proofOfOriginChecks } from './checks/proofs-of-origin.ts';
 import { webhookChecks } from './checks/webhooks.ts';
-import type { Subject } from './subject.ts';
+import { followingContract, type Subject } from './subject.ts';
 
 /** Every check, in order of its number. */
 export const conformanceChecks: readonly Check[] = [
@@ -150,11 +150,9 @@ async function makeTarget(subject: Subject, target: ConformanceTarget | undefine
     const scheme = contract.servers[0]?.protocol ?? 'tcp';
     return { url: `${scheme}://127.0.0.1:9`, roles };
   }
-  // The sandbox follows the contract alone, so that a manifest that says otherwise is found out; only where tokens come
-  // from is the manifest's to say.
   const sandbox: Sandbox = await startSandbox({
     contract,
-    manifest: { ...manifest, operations: {}, sources: {} },
+    manifest: followingContract(manifest),
     imagine: true,
     data: fixtures.data,
     oauth: {},

@@ -3,9 +3,10 @@ import type { Contract } from '@tenon/contract';
 import type { Diagnostic } from '@tenon/model';
 import type { Workspace } from '@tenon/pipeline';
 import { contractSchemas } from '../sandbox/contract-schemas.ts';
+import { untakenOf } from '../sandbox/engine.ts';
 import { deriveRoles } from '../sandbox/resources.ts';
 import { FIXTURES_FILE, type FixtureNames, readFixtures } from './read-fixtures.ts';
-import type { Previous, Subject } from './subject.ts';
+import { followingContract, type Previous, type Subject } from './subject.ts';
 
 export interface SubjectSource {
   readonly workspace: Workspace;
@@ -33,7 +34,10 @@ export async function loadSubject(
   if (contract === undefined)
     return `connector ${name} speaks contract ${manifest.contract}, which cannot be read`;
   const file = `${folder}/${FIXTURES_FILE}`;
-  const fixtures = readFixtures(file, await source.read(file), namesOf(manifest, contract));
+  const fixtures = readFixtures(file, await source.read(file), {
+    names: namesOf(manifest, contract),
+    untaken: (data) => untakenOf({ contract, manifest: followingContract(manifest) }, data),
+  });
   if (fixtures.value === undefined) return { refused: fixtures.diagnostics };
   const readme = await source.read(`${folder}/README.md`);
   return {

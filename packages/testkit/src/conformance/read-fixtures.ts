@@ -3,6 +3,7 @@ import { type PositionedDocument, parseDocument } from '@tenon/document';
 import { type Checked, type Diagnostic, didYouMean, fromPointer, hasErrors, toPointer } from '@tenon/model';
 import type { SchemaObject } from '@tenon/schema';
 import { testkitDiagnostic } from '../rules.ts';
+import type { Untaken } from '../sandbox/engine.ts';
 import { type Fixtures, NO_FIXTURES } from './subject.ts';
 
 /** Where the kit looks for what cannot be made up, beside the manifest. */
@@ -11,11 +12,19 @@ export const FIXTURES_FILE = 'fixtures/conformance.yaml';
 /** The names that each part of the fixtures may use. */
 export type FixtureNames = Readonly<Record<keyof Fixtures, readonly string[]>>;
 
-/** The fixtures of a file, empty where there is none. `names`, where given, are those that there are. */
+/** What the fixtures of a connector are held to. */
+export interface FixtureJudge {
+  /** Those that there are. */
+  readonly names: FixtureNames;
+  /** Rows of `data` that do not fit the contract. */
+  untaken(data: Fixtures['data']): readonly Untaken[];
+}
+
+/** The fixtures of a file, empty where there is none. Without a `judge` only their shape is looked at. */
 export function readFixtures(
   file: string,
   text: string | undefined,
-  names?: FixtureNames,
+  judge?: FixtureJudge,
 ): Checked<Fixtures> {
   if (text === undefined) return { value: NO_FIXTURES, diagnostics: [] };
   const parsed = parseDocument(file, text);
@@ -25,7 +34,19 @@ export function readFixtures(
   if (shape.length > 0) return { diagnostics: [...parsed.diagnostics, ...shape] };
   // The shape check above has established exactly this type.
   const fixtures: Fixtures = { ...NO_FIXTURES, ...(document.value as Partial<Fixtures>) };
-  const diagnostics = [...parsed.diagnostics, ...(names ? nameDiagnostics(document, fixtures, names) : [])];
+  const misnamed = judge ? nameDiagnostics(document, fixtures, judge.names) : [];
+  const unfit = judge && misnamed.length === 0 ? judge.untaken(fixtures.data) : [];
+  const diagnostics = [
+    ...parsed.diagnostics,
+    ...misnamed,
+    ...unfit.map(({ words, path }) =>
+      testkitDiagnostic('fixtures-row-unfit', {
+        message: `\`data\`: ${words}`,
+        at: document.locate(toPointer(['data', ...path.map(String)])),
+        subject: words,
+      }),
+    ),
+  ];
   return hasErrors(diagnostics) ? { diagnostics } : { value: fixtures, diagnostics };
 }
 

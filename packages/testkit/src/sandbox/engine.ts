@@ -22,7 +22,7 @@ import { nextVersion, perform } from './perform.ts';
 import { precondition } from './preconditions.ts';
 import { type Collection, deriveRoles } from './resources.ts';
 import { type Route, router } from './routes.ts';
-import { type Rows, readRows, untaken } from './rows.ts';
+import { type Rows, readRows, type Unfit, untaken } from './rows.ts';
 import type { SandboxOptions } from './sandbox.ts';
 import { Gatekeeper } from './security.ts';
 import { own } from './shape.ts';
@@ -324,7 +324,7 @@ export class Engine implements Controlled {
     const { data = {}, onUntaken } = this.#options;
     if (onUntaken !== undefined) {
       const take = this.#each(data, (collection, given) => this.#take(collection, given));
-      for (const words of take) onUntaken(words);
+      for (const { words, path } of take) onUntaken(words, path);
       return;
     }
     const unknown = Object.keys(data).find((name) => this.#collectionCalled(name) === undefined);
@@ -341,24 +341,29 @@ export class Engine implements Controlled {
     const [refused] = this.#each(read, act);
     if (refused === undefined) return Object.values(read).flat().length;
     undo();
-    return refused;
+    return refused.words;
   }
 
   /** Does it with each row, and says in turn of which it could not be done, and why. */
-  *#each(data: Rows, act: OnRow): Generator<string, void> {
+  *#each(data: Rows, act: OnRow): Generator<Untaken, void> {
     for (const [name, rows] of Object.entries(data)) {
       const collection = this.#collectionCalled(name);
-      if (collection === undefined) yield this.#noResource(name);
+      if (collection === undefined) yield { words: this.#noResource(name), path: [name] };
       else
         for (const [index, given] of rows.entries()) {
           const refused = act(collection, given);
-          if (refused !== undefined) yield `\`${name}\`: row ${index + 1}: ${refused}`;
+          if (refused === undefined) continue;
+          const { words, member } = typeof refused === 'string' ? { words: refused } : refused;
+          yield {
+            words: `\`${name}\`: row ${index + 1}: ${words}`,
+            path: [name, index, ...(member === undefined ? [] : [member])],
+          };
         }
     }
   }
 
   /** A text says why it is not taken; then every row is as it was. */
-  #take(collection: Collection, given: JsonObject): string | undefined {
+  #take(collection: Collection, given: JsonObject): string | Unfit | undefined {
     const { store } = this.#world;
     const { idProperty } = collection;
     const id = idProperty === undefined ? undefined : own(given, idProperty);
@@ -372,7 +377,7 @@ export class Engine implements Controlled {
   }
 
   /** As a call would: times of change and versions go on, unless they are given. A text says why not; what is done is then to be undone. */
-  #change(collection: Collection, given: JsonObject): string | undefined {
+  #change(collection: Collection, given: JsonObject): string | Unfit | undefined {
     const { idProperty, name } = collection;
     if (idProperty === undefined) return `rows of \`${name}\` have no id to tell them by`;
     const id = own(given, idProperty);
@@ -412,7 +417,23 @@ export class Engine implements Controlled {
 }
 
 /** What is done with one row that was given; a text says why it could not be. */
-type OnRow = (collection: Collection, given: JsonObject) => string | undefined;
+type OnRow = (collection: Collection, given: JsonObject) => string | Unfit | undefined;
+
+/** What could not be taken of rows, and the way to it: resource, number of the row from 0, member, as far as it is one of these. */
+export interface Untaken {
+  readonly words: string;
+  readonly path: readonly (string | number)[];
+}
+
+/** Rows that a sandbox of the contract would not show as they are given. */
+export function untakenOf(
+  options: Pick<SandboxOptions, 'contract' | 'manifest'>,
+  data: Rows,
+): readonly Untaken[] {
+  const found: Untaken[] = [];
+  new Engine({ ...options, data, onUntaken: (words, path) => found.push({ words, path }) }).stop();
+  return found;
+}
 
 const TOO_LARGE: Refusal = {
   status: 413,

@@ -6,6 +6,12 @@ import { own } from './shape.ts';
 /** Rows by resource. */
 export type Rows = Readonly<Record<string, readonly JsonObject[]>>;
 
+/** Why a row cannot stand as it was given, and in which member. */
+export interface Unfit {
+  readonly words: string;
+  readonly member: string;
+}
+
 /** Rows as they come from a file or over HTTP: `{ invoices: [{ id: inv_1 }] }`; a text says what is wrong with them. */
 export function readRows(value: unknown): Rows | string {
   if (!isObject(value)) return 'expected an object: lists of rows, by resource';
@@ -27,9 +33,13 @@ export function untaken(
   made: JsonObject,
   schema: JsonSchema,
   side: SchemaSide,
-): string | undefined {
+): Unfit | undefined {
   const member = Object.keys(given).find((name) => !isWithin(given[name]!, made[name]));
   if (member === undefined) return undefined;
+  return { member, words: wordsOf(member, given[member]!, schema, side) };
+}
+
+function wordsOf(member: string, value: Json, schema: JsonSchema, side: SchemaSide): string {
   const { properties = {}, ...flat } = side.flat(schema);
   const property = schemaOfProperty({ ...flat, properties }, member);
   if (own(properties, member) === undefined && !isSchemaObject(property)) {
@@ -37,7 +47,7 @@ export function untaken(
     return `the contract has no such \`${member}\`${near === undefined ? '' : `; did you mean \`${near}\`?`}`;
   }
   if (side.flat(property).writeOnly === true) return `\`${member}\` is only ever sent: no answer shows it`;
-  const [issue] = side.issues(property, given[member]);
+  const [issue] = side.issues(property, value);
   return issue === undefined
     ? `\`${member}\` does not fit what else is in the row`
     : `\`${member}${issue.pointer}\` ${issue.message}`;

@@ -24,7 +24,7 @@ export interface SandboxOptions {
    * Given: a row of `data` is taken whole or left out, and each that is left out is said here, at the start and at each reset. Default:
    * what of a row does not fit is left out without a word, and a resource that the contract lacks is an error.
    */
-  readonly onUntaken?: (words: string) => void;
+  readonly onUntaken?: (words: string, path: readonly (string | number)[]) => void;
   readonly clock?: Clock;
   /** Things asked for by id exist, made up on the spot. Default false: 404. */
   readonly imagine?: boolean;

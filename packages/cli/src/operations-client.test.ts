@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { systemClock, systemRandom } from '@tenon/model';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Io } from './io.ts';
-import { operationsClient, TOKEN_FILE } from './operations-client.ts';
+import { type OperationsError, operationsClient, TOKEN_FILE } from './operations-client.ts';
 
 let root: string;
 beforeEach(async () => {
@@ -67,6 +67,24 @@ describe('a refusal', () => {
     await expect(
       (await operationsClient({ root, url: 'http://127.0.0.1:4700' }, quietIo())).get('/v1/runs/x'),
     ).rejects.toMatchObject({ message: words });
+  });
+});
+
+describe('who is not known is told', () => {
+  it.each([
+    ['http://127.0.0.1:4700', { TENON_TOKEN: 'old' }, 'TENON_TOKEN is not the token of an operator there'],
+    ['https://tenon.example', {}, 'TENON_TOKEN is not set'],
+    ['http://127.0.0.1:4700', {}, 'operator.token is not one of an operator there'],
+  ])('at %s with %j: %s', async (url, env, says) => {
+    const problem = { title: 'Who are you?', detail: 'send a header', code: 'ACCESS_TOKEN_MISSING' };
+    vi.stubGlobal('fetch', async () => Response.json(problem, { status: 401 }));
+    const asked = (await operationsClient({ root, url }, quietIo(env))).get('/v1/runs');
+    const failure = await asked.catch((error: OperationsError) => error);
+    expect(failure).toMatchObject({ exitCode: 4 });
+    expect((failure as OperationsError).message).toMatch(
+      /^the Tenon at \S+ does not know who asks: TENON_TOKEN .*\(ACCESS_TOKEN_MISSING\)$/,
+    );
+    expect((failure as OperationsError).message).toContain(says);
   });
 });
 

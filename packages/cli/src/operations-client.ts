@@ -63,9 +63,10 @@ export async function operationsClient(target: ClientTarget, io: Io): Promise<Op
     const answer: unknown = await response.json().catch(() => undefined);
     if (response.ok) return isObject(answer) ? answer : {};
     const problem = isObject(answer) ? answer : {};
-    const words = [problem['title'] ?? `HTTP ${response.status}`, problem['detail']]
-      .filter(Boolean)
-      .join(': ');
+    const words =
+      problem['code'] === 'ACCESS_TOKEN_MISSING'
+        ? unknownWords(token, target, io)
+        : [problem['title'] ?? `HTTP ${response.status}`, problem['detail']].filter(Boolean).join(': ');
     throw new OperationsError(
       problem['code'] ? `${words} (${problem['code']})` : words,
       response.status === 401 || response.status === 403 ? exit.notAuthorised : exit.failed,
@@ -81,6 +82,17 @@ export async function operationsClient(target: ClientTarget, io: Io): Promise<Op
     },
     post: (path, body) => call('POST', path, body),
   };
+}
+
+/** The server's words are for programs that send headers; whoever calls here has set a variable, or not. */
+function unknownWords(token: string, { url, root }: ClientTarget, { env }: Io): string {
+  const what =
+    env['TENON_TOKEN'] !== undefined
+      ? 'TENON_TOKEN is not the token of an operator there'
+      : token === ''
+        ? 'TENON_TOKEN is not set'
+        : `TENON_TOKEN is not set, and the token in ${join(root, TOKEN_FILE)} is not one of an operator there`;
+  return `the Tenon at ${url} does not know who asks: ${what}`;
 }
 
 /** One sentence: what is wrong, what was tried, what to do. A change that was sent and not answered may have been made. */

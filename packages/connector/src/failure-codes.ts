@@ -129,7 +129,7 @@ export const connectorFailures = {
     severity: 'error',
     title: 'the other side refused, or is in trouble',
     why: 'The status was mapped to a class by the connector’s failure rules or the built-in table.',
-    fix: 'See the status and class. A class of `unknown` means that no rule maps it: add one to the manifest.',
+    fix: 'The message has the status. Where the run is parked, mend the cause (over there, or what the request was made of), then `tenon dead-letters resume <run> --reason …`; where it is in doubt, look over there and settle it (`tenon in-doubt`). A class of `unknown` means that no rule maps the status: add one to the manifest.',
   },
   HTTP_REDIRECT_REFUSED: {
     severity: 'error',
@@ -141,13 +141,13 @@ export const connectorFailures = {
     severity: 'error',
     title: 'the answer violates its contract at the field named',
     why: 'The service has changed, or the contract never was true. The request was carried out; its result cannot be relied on.',
-    fix: 'Compare the contract with the vendor’s current one (`tenon diff`), update it, then resume the run.',
+    fix: 'A write is in doubt (`tenon in-doubt`): look into the other system and settle it, nearly always with `confirm`. A read is parked: where the service has mended its answer, resume the run. Where the contract is wrong, compare it with the vendor’s current one (`tenon diff`), update it and deploy: new runs go by it. One that began before keeps to its plan: cancel it, and have its event sent again under a new business key.',
   },
   HTTP_RESPONSE_MALFORMED: {
     severity: 'error',
     title: 'the answer cannot be read as what the contract says it is',
     why: 'Its body is not JSON, not UTF-8, of another media type or of an unknown encoding. The request was carried out.',
-    fix: 'See what stands between you and the service: a proxy’s error page looks like this.',
+    fix: 'See what stands between you and the service: a proxy’s error page looks like this. Then settle a write (`tenon in-doubt`), and resume a run that a read has parked (`tenon dead-letters`).',
   },
   HTTP_RESPONSE_TOO_LARGE: {
     severity: 'error',
@@ -165,7 +165,7 @@ export const connectorFailures = {
     severity: 'error',
     title: 'the token endpoint refuses the client; nothing was sent',
     why: 'The client id or secret is wrong, revoked, or may not ask for these scopes, or what answers is no token endpoint.',
-    fix: 'Rotate the client’s secret, or grant it the scopes that the operation needs.',
+    fix: 'Rotate the client’s secret, or grant it the scopes that the operation needs. Then resume what is parked: `tenon dead-letters --class auth` lists it.',
   },
   AUTH_TOKEN_UNAVAILABLE: {
     severity: 'error',
@@ -267,7 +267,7 @@ export const connectorFailures = {
     severity: 'error',
     title: 'the connection’s breaker is open; nothing was sent',
     why: 'Too large a share of its calls failed; it is left alone for a while, then probed.',
-    fix: 'Nothing: the run waits and goes on. See why the service is in trouble.',
+    fix: 'Nothing: the run waits and goes on. `tenon health` says whether the service answers, `tenon flow` how long it is left alone (HELD FOR).',
   },
   CONNECTION_QUOTA_SPENT: {
     severity: 'error',

@@ -21,7 +21,7 @@ export const runtimeRules = {
     severity: 'error',
     title: 'the runtime file cannot be opened or read',
     why: 'Without it no event can be kept, so none may be acknowledged.',
-    fix: 'Check path, permissions and free space; restore a backup when the file is damaged.',
+    fix: '`tenon doctor` says what is wrong with it. Check path, permissions and free space; where the file is damaged, put the last sound backup back, as `docs/operate.md` tells (Putting a backup back).',
   },
   RUNTIME_KEY_MISSING: {
     severity: 'error',
@@ -351,7 +351,7 @@ export const runtimeRules = {
     severity: 'warning',
     title: 'the process ended between the intent and the outcome of an attempt',
     why: 'The call may or may not have been sent, so its effect is unknown until a probe or a person settles it.',
-    fix: 'Nothing, where the operation has a probe. Else look into the other system and settle the doubt.',
+    fix: 'Nothing, where the operation has a probe. Else look into the other system and settle the doubt: `tenon in-doubt` names the step, `tenon in-doubt settle <run> <step> --verdict … --reason …` says what is true.',
   },
   EFFECT_KEY_EXPIRED: {
     severity: 'warning',
@@ -387,13 +387,13 @@ export const runtimeRules = {
     severity: 'error',
     title: 'a run did not end within its deadline',
     why: 'Work that late may do harm; time spent waiting for people, events and dates does not count.',
-    fix: 'Look at the retries in its trace; raise `limits.deadline` when the time is truly needed, then resume.',
+    fix: 'See in `tenon runs trace <run>` what took the time. Once that is over, `tenon dead-letters resume <run> --reason …`: the run has its whole deadline anew. A longer `limits.deadline` counts for runs that begin after it is deployed.',
   },
   STEP_DEADLINE_EXCEEDED: {
     severity: 'error',
     title: 'a step did not end within its own deadline',
     why: 'Its attempts and pauses were ended, so that those who wait for the run hear of it in time; what was sent and not answered was settled first.',
-    fix: 'Look at its attempts in the trace; raise its `deadline` when the time is truly needed, then resume: it gets its time anew.',
+    fix: 'See in `tenon runs trace <run>` what took the time. Once that is over, `tenon dead-letters resume <run> --reason …`: the step has its whole time anew. A longer `deadline` counts for runs that begin after it is deployed.',
   },
   RUN_CANCELLED: {
     severity: 'info',
@@ -531,7 +531,7 @@ export const runtimeRules = {
     severity: 'error',
     title: 'the run can be neither cancelled nor taken as done by hand while an effect is in doubt',
     why: 'Only confirmed effects are undone; whether this one happened must be known first.',
-    fix: 'Settle it with `tenon in-doubt settle`: `confirm` says that it happened, whoever did it.',
+    fix: '`tenon in-doubt` names the step. Look into the other system, then `tenon in-doubt settle <run> <step> --verdict … --reason …`: `confirm` says that it happened, whoever did it, `redo` that it did not; then the run goes on, and can be cancelled. `compensate` gives it up and undoes the rest.',
   },
   RUN_ENDED: {
     severity: 'error',
@@ -585,7 +585,7 @@ export const runtimeRules = {
     severity: 'info',
     title: 'the run was cancelled before',
     why: 'A cancellation is recorded once.',
-    fix: 'Nothing.',
+    fix: 'Nothing: `tenon runs show <run>` says how far it is undone, and what it needs where that is parked.',
   },
   RUN_RESUMED_ALREADY: {
     severity: 'info',

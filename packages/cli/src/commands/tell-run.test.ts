@@ -132,7 +132,7 @@ describe('of a run that is cancelled it is said', () => {
       undoing,
       'cancelled; it is being undone at compensate:seats: `tenon runs show r1`',
     ],
-    ['that it is in doubt', { state: 'inDoubt', step: 'pay' }, 'cancelled; it is in doubt at pay'],
+    ['that it is in doubt', { state: 'inDoubt', step: 'pay' }, 'cancelled; it is in doubt at pay', 6],
     [
       'where it waits',
       { state: 'waiting', step: 'compensate:seats' },
@@ -144,10 +144,10 @@ describe('of a run that is cancelled it is said', () => {
       { state: 'succeeded' },
       'cancelled, but too late: the run has ended: succeeded',
     ],
-  ])('%s', async (_name, end, says) => {
+  ])('%s', async (_name, end, says, exits = 0) => {
     const { text, code } = await told('runs cancel', [running, end]);
     expect(text).toContain(says);
-    expect(code).toBe(0);
+    expect(code).toBe(exits);
   });
 
   it('nothing of where it was parked or waited before, which it leaves a moment later', async () => {
@@ -228,17 +228,18 @@ describe('of a step that was undone by hand it is said', () => {
     );
 
   it.each([
-    ['that the run has ended', { state: 'compensated' }, 'it is compensated: `tenon runs show r1`'],
+    ['that the run has ended', { state: 'compensated' }, 'it is compensated: `tenon runs show r1`', 0],
     [
       'where the next undoing failed',
       { ...parked, failure: { ...parked.failure, step: 'compensate:car' } },
       'it failed at compensate:car: validation',
+      6,
     ],
-  ])('%s', async (_name, end, says) => {
+  ])('%s', async (_name, end, says, exits) => {
     const { text, sent, code } = await said('seats', [parked, end]);
     expect(text).toContain(`taken as undone by hand; ${says}`);
     expect(sent[1]).toBe('POST /v1/runs/r1/undone {"step":"compensate:seats","reason":"why"}');
-    expect(code).toBe(0);
+    expect(code).toBe(exits);
   });
 
   it('that the run is not parked there', async () => {
@@ -274,7 +275,8 @@ describe('of an effect that was done by hand it is said', () => {
   });
 
   it('where it failed next, and that this too can be done by hand', async () => {
-    const { text, sent } = await said([], [atItem, { ...atItem, canBeDone: ['lines[z].book'] }]);
+    const { text, sent, code } = await said([], [atItem, { ...atItem, canBeDone: ['lines[z].book'] }]);
+    expect(code).toBe(6);
     expect(text).toContain('taken as done by hand; it failed again at lines: validation');
     expect(text).toContain(
       "do it by hand in the other system, then `tenon runs done r1 'lines[z].book' --result '<json>' --reason …`\n",
@@ -311,6 +313,18 @@ describe('of an effect that was done by hand it is said', () => {
     ] as const)
       expect((await given(words)).text).toContain(says);
   });
+});
+
+it.each([
+  ['0 where it has succeeded', { state: 'succeeded' }, 0],
+  ['0 where it waits', { state: 'waiting', step: 'pause' }, 0],
+  ['0 while it is under way', running, 0],
+  ['6 where it is parked again', failedBefore, 6],
+  ['6 where its undoing is', parked, 6],
+  ['6 where it is in doubt', { state: 'inDoubt', step: 'pay' }, 6],
+])('a run that is resumed ends the command with %s, in words and as JSON', async (_name, end, exits) => {
+  for (const command of ['dead-letters resume', 'dead-letters resume --format json'])
+    expect((await told(command, [failedBefore, end])).code).toBe(exits);
 });
 
 it('says of a resumed run that another goes before it by its order key', async () => {

@@ -123,7 +123,7 @@ const WORDS: Readonly<Record<Word, WordSpec>> = {
     isUnderWay: ({ state }) => UNDER_WAY.has(state),
     words: (run, before, keeping, above) =>
       resumedWords('resumed', run, before, keeping) + parkedAboveWords(run, above),
-    code: () => exit.clean,
+    code: parkedCode,
     refused: {
       RUN_NOT_RESUMABLE: (run, _keeping, above) =>
         `${notResumableWords(run)} (RUN_NOT_RESUMABLE)${parkedAboveWords(run, above)}`,
@@ -135,7 +135,7 @@ const WORDS: Readonly<Record<Word, WordSpec>> = {
     isUnderWay: ({ state }) => UNDER_WAY.has(state),
     words: (run, before, keeping, above) =>
       resumedWords('taken as done by hand', run, before, keeping) + parkedAboveWords(run, above),
-    code: () => exit.clean,
+    code: parkedCode,
     refused: {
       RUN_IN_DOUBT: ({ runId, step }) =>
         `the run is in doubt, not parked: say what became of its effect: ${settleCommand(runId, step ?? '<step>')} (RUN_IN_DOUBT)`,
@@ -146,7 +146,7 @@ const WORDS: Readonly<Record<Word, WordSpec>> = {
     done: 'taken as undone by hand',
     isUnderWay: ({ state }) => UNDER_WAY.has(state),
     words: (run, before, keeping) => resumedWords('taken as undone by hand', run, before, keeping),
-    code: () => exit.clean,
+    code: parkedCode,
     refused: {
       RUN_NOT_AT_UNDOING: (run, keeping) =>
         `the run is not parked at undoing that step: it ${notThereWords(run, keeping)} (RUN_NOT_AT_UNDOING)`,
@@ -158,8 +158,8 @@ const WORDS: Readonly<Record<Word, WordSpec>> = {
     // A run that waits or is parked heeds it a moment later.
     isUnderWay: (run) => UNDER_WAY.has(run.state) || isYetToHeed(run),
     words: (run, _before, keeping) => cancelledWords('cancelled', run, keeping),
-    code: (run, keeping) =>
-      keeping !== undefined || (run.state === 'failed' && isAtUndoing(run)) ? exit.partlyDone : exit.clean,
+    // Parked at a step, it has not heeded it yet.
+    code: (run, keeping) => (isYetToHeed(run) ? exit.clean : parkedCode(run, keeping)),
     refused: {
       RUN_CANCELLED_ALREADY: (run, keeping) => cancelledWords('cancelled already', run, keeping),
       RUN_COMPENSATING: (run, keeping) => `${undoingAlready(run, keeping)} (RUN_COMPENSATING)`,
@@ -169,6 +169,11 @@ const WORDS: Readonly<Record<Word, WordSpec>> = {
     },
   },
 };
+
+/** It was told, and somebody has to look at it once more: it is parked or in doubt, or the run below is that keeps its undoing. */
+function parkedCode({ state }: RunDetail, keeping: RunDetail | undefined): ExitCode {
+  return keeping !== undefined || state === 'failed' || state === 'inDoubt' ? exit.partlyDone : exit.clean;
+}
 
 function notThereWords(run: RunDetail, keeping: RunDetail | undefined): string {
   if (run.state === 'failed') return `failed${causeOf(run)}`;

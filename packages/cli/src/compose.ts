@@ -173,7 +173,7 @@ async function startWith(options: ComposeOptions, opened: AsyncDisposableStack):
     },
     regionOf: (name) => workspace.config.connections[name]?.region,
     closedUntil: (name) => windows.get(name)?.(io.clock.now()),
-    onProblem: (message) => log({ code: 'RUNTIME_WAL_STUCK', message }),
+    onProblem: (message, code) => log({ code, message }),
     ...(options.onEntry && { onEntry: options.onEntry }),
   });
   // Not before it is so: a start that is refused has encrypted nothing.

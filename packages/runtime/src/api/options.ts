@@ -35,8 +35,11 @@ export interface RuntimeOptions {
   readonly checkpoints?: CheckpointOptions;
   /** Begins with everything killed, before any run goes on: a switch as any other, by this actor and for this reason. */
   readonly killed?: { readonly actor: string; readonly reason: string };
-  /** Told of what needs an operator and stops nothing yet: one sentence. Must not throw. */
-  readonly onProblem?: (message: string) => void;
+  /** Told of what needs an operator and stops nothing yet: one sentence, and what it is about. Must not throw. */
+  readonly onProblem?: (
+    message: string,
+    code: 'RUNTIME_WAL_STUCK' | 'RUNTIME_RUNS_UNREADABLE' | 'RUNTIME_REPLAY_STUCK',
+  ) => void;
   /** Told of every ledger entry after it is durable (logs, demo story, console). Must not throw. */
   readonly onEntry?: (entry: LedgerEntry) => void;
 }

@@ -142,6 +142,7 @@ export class EmbeddedEngine implements RunHost {
       unreadable: (pipeline, cause) =>
         options.onProblem?.(
           `runs of ${pipeline} cannot be read and are tried again: ${cause instanceof Error ? cause.message : cause}`,
+          'RUNTIME_RUNS_UNREADABLE',
         ),
     });
   }

@@ -45,7 +45,8 @@ export function openRuntime(options: RuntimeOptions): Promise<Runtime> {
   return openRuntimeWith(options, (file) =>
     workerCommitter(
       file,
-      (message) => options.onProblem?.(`the WAL of ${file} cannot be moved into it: ${message}`),
+      (message) =>
+        options.onProblem?.(`the WAL of ${file} cannot be moved into it: ${message}`, 'RUNTIME_WAL_STUCK'),
       options.encryption,
     ),
   );
@@ -106,7 +107,7 @@ export async function openRuntimeWith(
     engine,
     queries,
     (run, actor, reason, also) => resume(engine, queries, run, actor, reason, also),
-    options.clock,
+    options,
   );
   if (options.encryption !== undefined) encryptInBackground(engine);
   const refuse = (failure: Failure): AcceptResult => {

@@ -7,7 +7,7 @@ import type {
   ReplayStatus,
   RuntimeOptions,
 } from '../runtime.ts';
-import { CommitRefused } from './commit-queue.ts';
+import { CommitFailed, CommitRefused } from './commit-queue.ts';
 import type { EmbeddedEngine } from './engine.ts';
 import type { Also } from './operations.ts';
 import type { Queries } from './queries.ts';
@@ -28,6 +28,8 @@ const TICK_MS = 100;
 const NOTED_PER_TICK_MAX = 200;
 /** Pipelines of one replay that are looked at in one tick; the others have their turn in the next. */
 const PIPELINES_PER_TICK_MAX = 32;
+/** How long what could not be read, or is otherwise broken, is left alone. */
+const PUT_OFF_MS = 5_000;
 /** A pipeline whose own runs wait that long gets nothing from the lane. */
 const LIVE_LAG_MAX_MS = 1_000;
 
@@ -41,6 +43,14 @@ export const openReplays = {
     SELECT token FROM open WHERE token IS NOT NULL`,
   sent: `SELECT p.token, p.run_seq, r.pipeline FROM replay_runs p JOIN runs r ON r.seq = p.run_seq WHERE p.${OPEN} AND p.state = 'sent'`,
 } as const;
+
+/** One look at what waits. */
+interface Turn {
+  readonly now: number;
+  readonly effects: (run: RunRow) => Effects;
+  /** Runs that may still be let out or noted in it. */
+  left: number;
+}
 
 /** Resumes a run, together with what is to be stored only if it is resumed. */
 type Resume = (run: RunRow, actor: string, reason: string, also: Also) => Promise<ActionResult>;
@@ -60,19 +70,28 @@ export class Replays {
   readonly #queries: Queries;
   readonly #resume: Resume;
   readonly #clock: RuntimeOptions['clock'];
+  readonly #onProblem: RuntimeOptions['onProblem'];
   readonly #sent: SentRuns;
   /** Tokens of those with runs that wait, and what is known of them. */
   readonly #open: Set<string>;
   readonly #lanes = new Map<string, ReplayLane>();
+  /** Pipelines whose next run could not be looked at, and until when they are left alone. */
+  readonly #putOff = new Map<string, number>();
   #cancel: (() => void) | undefined;
   #isTicking = false;
   #isStopped = false;
 
-  constructor(engine: EmbeddedEngine, queries: Queries, resume: Resume, clock: RuntimeOptions['clock']) {
+  constructor(
+    engine: EmbeddedEngine,
+    queries: Queries,
+    resume: Resume,
+    { clock, onProblem }: Pick<RuntimeOptions, 'clock' | 'onProblem'>,
+  ) {
     this.#engine = engine;
     this.#queries = queries;
     this.#resume = resume;
     this.#clock = clock;
+    this.#onProblem = onProblem;
     this.#sent = new SentRuns(engine);
     this.#open = new Set(this.#rows(openReplays.tokens).map(({ token }) => String(token)));
     for (const row of this.#rows(openReplays.sent))
@@ -176,15 +195,18 @@ export class Replays {
     return this.#queries.replay(token);
   }
 
-  #schedule(): void {
+  #schedule(inMs = TICK_MS): void {
     if (this.#isStopped || this.#cancel !== undefined) return;
     if (this.#sent.size === 0 && this.#open.size === 0) return;
-    this.#cancel = this.#clock.setTimer(TICK_MS, () => {
+    this.#cancel = this.#clock.setTimer(inMs, () => {
       this.#cancel = undefined;
       void this.#engine.dispatcher.busy(async () => {
-        // A disk that fails stops the runtime elsewhere, and says so there.
-        await this.#tick().catch(() => {});
-        this.#schedule();
+        let nextMs = TICK_MS;
+        await this.#tick().catch((error: unknown) => {
+          this.#say(error, 'replays');
+          nextMs = PUT_OFF_MS;
+        });
+        this.#schedule(nextMs);
       });
     });
   }
@@ -210,36 +232,53 @@ export class Replays {
     const now = this.#engine.now();
     lane.nextAtMs = Math.max(now, lane.nextAtMs);
     lane.read((sql, ...values) => this.#rows(sql, ...values));
-    const effects = effectsReader(this.#queries);
-    let left = NOTED_PER_TICK_MAX;
+    const turn: Turn = { now, effects: effectsReader(this.#queries), left: NOTED_PER_TICK_MAX };
     for (let turns = Math.min(lane.pipelines, PIPELINES_PER_TICK_MAX); turns > 0; turns--) {
       const pipeline = lane.next;
       if (pipeline === undefined) break;
-      let isOverRate = false;
-      let sent = 0;
-      for (let seq = lane.firstOf(pipeline); seq !== undefined; seq = lane.firstOf(pipeline)) {
-        if (left === 0) return;
-        const [row] = this.#rows('SELECT run_id, state FROM runs WHERE seq = ?', seq);
-        if (row?.['state'] === 'failed') {
-          isOverRate = lane.nextAtMs >= now + TICK_MS;
-          // Mostly the first of them must wait: whole rows are read of those alone that go.
-          if (isOverRate || !this.#hasRoom(pipeline)) break;
-        }
-        const run = this.#queries.rowOf(String(row?.['run_id']));
-        if (run !== undefined && (await this.#letGo(lane, run, effects(run)))) {
-          lane.nextAtMs += 1_000 / lane.start.perSecond;
-          sent++;
-        }
-        lane.dropFirstOf(pipeline);
-        left--;
-      }
+      const { left } = turn;
+      const isOver = await this.#letOutOf(lane, pipeline, turn);
       // Whose turn found the rate used up has had none.
-      if (!isOverRate || sent > 0) lane.toTheEnd(pipeline);
-      if (isOverRate) return;
+      if (!isOver || turn.left < left) lane.toTheEnd(pipeline);
+      if (isOver) return;
     }
     if (!lane.isEmpty) return;
     this.#open.delete(lane.token);
     this.#lanes.delete(lane.token);
+  }
+
+  /** Of one pipeline, as many as have room. Is the replay to let out no more in this tick? */
+  async #letOutOf(lane: ReplayLane, pipeline: string, turn: Turn): Promise<boolean> {
+    if (turn.now < (this.#putOff.get(pipeline) ?? 0)) return false;
+    this.#putOff.delete(pipeline);
+    try {
+      for (let seq = lane.firstOf(pipeline); seq !== undefined; seq = lane.firstOf(pipeline)) {
+        if (turn.left === 0) return true;
+        const [row] = this.#rows('SELECT run_id, state FROM runs WHERE seq = ?', seq);
+        if (row?.['state'] === 'failed') {
+          if (lane.nextAtMs >= turn.now + TICK_MS) return true;
+          // Mostly the first of them must wait: whole rows are read of those alone that go.
+          if (!this.#hasRoom(pipeline)) return false;
+        }
+        const run = this.#queries.rowOf(String(row?.['run_id']));
+        if (run !== undefined && (await this.#letGo(lane, run, turn.effects(run))))
+          lane.nextAtMs += 1_000 / lane.start.perSecond;
+        lane.dropFirstOf(pipeline);
+        turn.left--;
+      }
+    } catch (error) {
+      // The others need not stand still for it.
+      this.#say(error, `runs of ${pipeline} that are to be replayed`);
+      this.#putOff.set(pipeline, turn.now + PUT_OFF_MS);
+    }
+    return false;
+  }
+
+  /** Nothing is written by a disk that fails, or by a process that stops; a start goes on. What else goes wrong nobody would hear of. */
+  #say(error: unknown, what: string): void {
+    if (error instanceof CommitFailed || this.#isStopped || this.#engine.isStopping) return;
+    const cause = error instanceof Error ? error.message : String(error);
+    this.#onProblem?.(`${what} do not go on and are tried again: ${cause}`, 'RUNTIME_REPLAY_STUCK');
   }
 
   /** Judged anew: it may have been resumed, cancelled or have ended since the dry run. Was it sent? */

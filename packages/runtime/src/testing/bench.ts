@@ -351,7 +351,7 @@ export interface Bench {
   encryption?: EncryptionOptions;
   /** Of the next start: told of secrets that calls use. */
   secretUses?: SecretAudit;
-  /** What the runtime said of checkpoints that it could not keep. */
+  /** What the runtime said needs an operator, of checkpoints that it could not keep too. */
   readonly problems: string[];
   runtime: Runtime;
   /** Sends `shop.ordered` and returns the run's id. */
@@ -430,6 +430,7 @@ export async function openBenchWith(start: BenchStart, plans: readonly Plan[]): 
       }),
       ...(bench.secretUses !== undefined && { secretUses: bench.secretUses }),
       ...(bench.encryption !== undefined && { encryption: bench.encryption }),
+      onProblem: (message, code) => bench.problems.push(`${code}: ${message}`),
       regionOf: (connection) => bench.regionOf?.(connection),
       closedUntil: (connection) => bench.closedUntil?.(connection),
       diskFreeBytes: () => bench.diskFreeBytes?.() ?? 2 ** 40,

@@ -144,8 +144,15 @@ describe('runs show', () => {
       );
     });
 
+    it('given up in doubt: that nobody knows, and no command', async () => {
+      const steps = [{ id: 'pay', state: 'givenUp', attempts: 1 }];
+      const shown = await show({ state: 'compensated', steps });
+      expect(shown).toContain('whether it happened is not known, and nothing undoes it');
+      expect(shown).not.toContain('in-doubt settle');
+    });
+
     it.each(['compensating', 'compensated', 'cancelled'])(
-      'no command where the run was given up, and is %s',
+      'no command where the run was given up, and is %s, as earlier servers say it',
       async (state) => {
         const steps = [{ id: 'pay', state: 'inDoubt', attempts: 1 }];
         expect(await show({ state, steps })).not.toContain('in-doubt settle');

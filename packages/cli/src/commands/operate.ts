@@ -577,10 +577,11 @@ function stepWords({ id, state, byHand, failure, waitsFor, awaits }: StepRecord,
   if (awaits) words.push(awaitedWords(awaits, `${runId} ${quoted(id)}`));
   if (state === 'inDoubt' && !isGivenUp(id, run))
     words.push(`${settleCommand(runId, id)} says what became of it`);
+  if (state === 'givenUp') words.push('whether it happened is not known, and nothing undoes it');
   return words.join('; ');
 }
 
-/** In doubt for good: somebody has settled it by giving the run up, so there is nothing to settle. */
+/** As earlier servers show what was given up: in doubt for good, with nothing to settle. */
 function isGivenUp(id: string, { state }: RunDetail): boolean {
   switch (state) {
     case 'succeeded':

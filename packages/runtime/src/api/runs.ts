@@ -65,7 +65,16 @@ export interface RunDetail extends RunSummary {
 export interface StepRecord {
   /** Of the undoing of an effect, as long as it has begun and not ended well: `compensate:` and the id of the effect's step. */
   readonly id: string;
-  readonly state: 'succeeded' | 'skipped' | 'failed' | 'running' | 'waiting' | 'inDoubt' | 'compensated';
+  /** `givenUp`: it was in doubt, and somebody gave the run up: whether the effect happened is not known, and nothing undoes it. */
+  readonly state:
+    | 'succeeded'
+    | 'skipped'
+    | 'failed'
+    | 'running'
+    | 'waiting'
+    | 'inDoubt'
+    | 'givenUp'
+    | 'compensated';
   readonly attempts: number;
   /** Absent where its calls carry none. */
   readonly idempotencyKey?: string;

@@ -96,6 +96,22 @@ describe('of the steps of a run, the one that it failed at is among them with it
     ]);
   });
 
+  test('a call that was given up in doubt, as that, also once the rest is undone', async () => {
+    bench = await openBench(planFor({ steps: [undoable('one'), call('put', 'acme.createBlind')] }));
+    const lost = failure('timeout', 'HTTP_RESPONSE_TIMEOUT', 'lost');
+    bench.target.script = { createBlind: [{ loseAnswer: lost }] };
+    const runId = await bench.order({ id: 'a' });
+    await bench.runtime.idle();
+    expect(stepsOf(runId)[1]).toMatchObject({ id: 'put', state: 'inDoubt' });
+    await bench.runtime.settle(runId, 'put', 'compensate', 'ana', 'nobody can tell');
+    await bench.runtime.idle();
+    expect(bench.state(runId)).toBe('compensated');
+    expect(stepsOf(runId)).toMatchObject([
+      { id: 'one', state: 'compensated' },
+      { id: 'put', state: 'givenUp', failure: { code: 'HTTP_RESPONSE_TIMEOUT' } },
+    ]);
+  });
+
   test('a call that was given up though it had happened, as it stands', async () => {
     bench = await openBench(planFor({ onFailure: 'hold', steps: [call('put', 'acme.createBlind')] }));
     const lost = failure('timeout', 'HTTP_RESPONSE_TIMEOUT', 'lost');

@@ -101,7 +101,7 @@ function blockOf(key: string): string {
 }
 
 /** What came of it is known, or is to be found out. */
-const KNOWN: ReadonlySet<StepRecord['state']> = new Set(['succeeded', 'compensated', 'inDoubt']);
+const KNOWN: ReadonlySet<StepRecord['state']> = new Set(['succeeded', 'compensated', 'inDoubt', 'givenUp']);
 
 /** A step where it was carried out: those of a list's items are there once for each item that was begun. */
 export interface PlacedStep {
@@ -215,7 +215,9 @@ function recordOf(
     ? isUndone(plan, step, place, rows)
       ? 'compensated'
       : 'succeeded'
-    : stateOf(run, isHere, last, begun, AT_STEPS);
+    : isGivenUp(id, count, rows)
+      ? 'givenUp'
+      : stateOf(run, isHere, last, begun, AT_STEPS);
   const untilMs = state === 'waiting' ? dueAt(run, id) : undefined;
   return {
     id: place,
@@ -649,6 +651,12 @@ function settledBy(id: string, n: number, rows: StepRows): Json | undefined {
   // Given up, with a result: it happened, and is among what is undone.
   if (value['verdict'] === 'compensate') return value['result'];
   return value['verdict'] === 'confirm' ? (value['result'] ?? null) : undefined;
+}
+
+/** A person has given the run up in whose attempt `n` nobody knows what became of the effect: that stays so. */
+function isGivenUp(id: string, n: number, rows: StepRows): boolean {
+  const { value }: { readonly value?: JsonObject } = JSON.parse(rows.get(`${id}#${n}~`) ?? '{}');
+  return value?.['verdict'] === 'compensate' && value['result'] === undefined;
 }
 
 function isSucceeded(rows: StepRows, id: string): boolean {

@@ -113,6 +113,47 @@ describe('runs show', () => {
     );
   });
 
+  describe('says why a run is undone', () => {
+    const failure = { class: 'validation', code: 'X', message: 'no' };
+    it.each([
+      [
+        'the step that failed',
+        { state: 'compensating', undoing: { because: 'failure', step: 'pay', failure } },
+        'undone as  pay failed: validation, no (X)\n',
+      ],
+      [
+        'who cancelled it',
+        {
+          state: 'compensating',
+          undoing: { because: 'cancelled', step: 'pay', failure, actor: 'ana', reason: 'wrong' },
+        },
+        'undone as  ana cancelled it: wrong\n',
+      ],
+      [
+        'that its parent is',
+        {
+          state: 'compensating',
+          undoing: { because: 'parent', actor: 'orders', reason: 'its parent is undone' },
+        },
+        'undone as  the run that started it is undone: its parent is undone (orders)\n',
+      ],
+    ])('%s', async (_name, detail, says) => {
+      expect(await show({ ...detail, steps: [] })).toContain(says);
+    });
+
+    it('once, where it is what the run failed at', async () => {
+      const undoing = { because: 'failure', step: 'pay', failure };
+      const shown = await show({
+        state: 'compensated',
+        failure: { ...failure, step: 'pay' },
+        undoing,
+        steps: [],
+      });
+      expect(shown).toContain('failed at  pay: validation, no (X)\n');
+      expect(shown).not.toContain('undone as');
+    });
+  });
+
   describe('of a step that waits', () => {
     const atMs = Date.parse('2026-10-02T09:00:00Z');
     const at = '2026-10-02 09:00:00';

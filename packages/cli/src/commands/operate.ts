@@ -547,6 +547,8 @@ function runWords(
     lines.push(
       `failed at  ${run.failure.step}: ${run.failure.class}, ${run.failure.message} (${run.failure.code})`,
     );
+  const cause = undoingWords(run);
+  if (cause !== undefined) lines.push(`undone as  ${cause}`);
   const steps = renderTable(
     [
       'STEP',
@@ -565,6 +567,21 @@ function runWords(
     width,
   );
   return `${lines.join('\n')}\n\n${steps}`;
+}
+
+/** Why a run is undone, where what it failed at does not say that. */
+function undoingWords({ undoing, failure: shown }: RunDetail): string | undefined {
+  if (undoing === undefined) return undefined;
+  const { because, step, failure, actor, reason } = undoing;
+  switch (because) {
+    case 'failure':
+      if (shown !== undefined && shown.step === step) return undefined;
+      return `${step} failed: ${failure?.class}, ${failure?.message} (${failure?.code})`;
+    case 'cancelled':
+      return `${actor} cancelled it: ${reason}`;
+    case 'parent':
+      return `the run that started it is undone: ${reason} (${actor})`;
+  }
 }
 
 /** Who did it in place of the run, why it failed, or what it waits for and how it goes on. */

@@ -60,6 +60,17 @@ export interface RunDetail extends RunSummary {
   readonly failure?: Failure & { readonly step: string };
   /** Places of the effects that it is parked at, each of which a person may do by hand and say so (`markDone`). */
   readonly canBeDone?: readonly string[];
+  /** Why what it did is undone, from when that begins on; an earlier version kept it in the ledger alone. */
+  readonly undoing?: {
+    /** `parent`: it had succeeded, and the run that started it is undone. */
+    readonly because: 'failure' | 'cancelled' | 'parent';
+    /** Where it failed, or was when it was cancelled. */
+    readonly step?: string;
+    readonly failure?: Failure;
+    /** Who cancelled it, or the one above it, and why. */
+    readonly actor?: string;
+    readonly reason?: string;
+  };
 }
 
 export interface StepRecord {

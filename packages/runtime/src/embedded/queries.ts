@@ -118,6 +118,7 @@ export class Queries {
         failure: JSON.parse(row.failure) as Failure & { readonly step: string },
       }),
       ...(canBeDone.length > 0 && { canBeDone }),
+      ...undoingOf(journal),
     };
   }
 
@@ -571,4 +572,11 @@ function summaryOf(row: StoredRun | RunRow): RunSummary {
     correlationId: row.correlation_id,
     ...(row.held !== null && { heldBy: (JSON.parse(row.held) as string[]).map(idOfTag) }),
   };
+}
+
+/** Written where its undoing began: see `compensate` and `takeBack`. */
+function undoingOf(journal: readonly JournalRow[]): Pick<RunDetail, 'undoing'> {
+  const row = journal.find(({ key }) => key === '/compensating');
+  const undoing: RunDetail['undoing'] | null = JSON.parse(row?.value ?? 'null');
+  return undoing == null ? {} : { undoing };
 }

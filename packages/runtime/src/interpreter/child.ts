@@ -165,7 +165,7 @@ export async function takeBack(progress: Progress, { actor, reason }: Cancellati
     reason,
   };
   await ctx.step('/compensating', () => ({
-    value: null,
+    value: { because: 'parent', actor, reason },
     facts: [{ kind: 'compensation', details }, ...fixes.map(forwardFact)],
     openings: fixes,
   }));

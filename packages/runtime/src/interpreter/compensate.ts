@@ -28,17 +28,23 @@ export async function compensate(progress: Progress, stop: Stop): Promise<RunEnd
   ctx.enter('compensating');
   // The failed step is nobody's work any more: a run that is undone is not gone on with.
   const fixes = irreversibleFixes(progress.confirmed, ctx.now());
+  const because = stop.cancelled === undefined ? 'failure' : 'cancelled';
+  const person = stop.cancelled !== undefined && {
+    actor: stop.cancelled.actor,
+    reason: stop.cancelled.reason,
+  };
+  const failure = failureDetails(stop.failure);
   await ctx.step('/compensating', () => ({
-    value: null,
+    value: { because, step: stop.step, failure, ...person },
     facts: [
       {
         kind: 'compensation',
         step: stop.step,
         details: {
-          because: stop.cancelled === undefined ? 'failure' : 'cancelled',
+          because,
           effects: progress.confirmed.map(({ place }) => place),
-          ...failureDetails(stop.failure),
-          ...(stop.cancelled !== undefined && { actor: stop.cancelled.actor, reason: stop.cancelled.reason }),
+          ...failure,
+          ...person,
         },
       },
       ...fixes.map(forwardFact),

@@ -1,6 +1,7 @@
 import type { Failure, Json, JsonObject } from '@tenon/model';
 import type { PlanStep } from '@tenon/pipeline';
-import { CheckpointKeeper } from '../ledger/checkpoint-keeper.ts';
+import type { SetBack } from '../ledger/checkpoint.ts';
+import { CheckpointKeeper, type KeptSetBack } from '../ledger/checkpoint-keeper.ts';
 import { StoredTree } from '../ledger/tiles.ts';
 import type { LoadedPlan } from '../loaded-plan.ts';
 import { Reconciliations } from '../reconcile/reconciliations.ts';
@@ -87,6 +88,7 @@ export async function openRuntimeWith(
         new StoredTree(reader),
         () => engine.head(),
         isBehindMark,
+        keptSetBack(engine),
       );
       await keeper.ready();
     }
@@ -280,4 +282,16 @@ function refusalAfter(engine: EmbeddedEngine, error: unknown): AcceptResult {
 
 function waitsFor(step: PlanStep, event: string): boolean {
   return step.kind === 'wait' && 'event' in step.for && step.for.event === event;
+}
+
+const SET_BACK = 'ledgerSetBack';
+
+function keptSetBack(engine: EmbeddedEngine): KeptSetBack {
+  const row = engine.read.of('SELECT value FROM settings WHERE name = ?').get(SET_BACK);
+  // Written below.
+  const kept: SetBack | null = JSON.parse(String(row?.['value'] ?? 'null'));
+  return {
+    earlier: kept ?? undefined,
+    keep: (setBack) => engine.commit([['putSetting', SET_BACK, JSON.stringify(setBack ?? null)]]),
+  };
 }

@@ -43,6 +43,14 @@ export interface CheckpointOptions {
   readonly onProblem: (message: string) => void;
 }
 
+/** Where a set-back that somebody accepted stands until it is signed: in the file itself, so it makes nothing startable. */
+export interface KeptSetBack {
+  /** Accepted in an earlier process, which could not sign it. */
+  readonly earlier: SetBack | undefined;
+  /** Resolves once it is on disk; `undefined`: it is signed. */
+  keep(setBack: SetBack | undefined): Promise<void>;
+}
+
 const EVERY_MS = 60_000;
 const EVERY_ROWS = 10_000;
 
@@ -53,6 +61,8 @@ export class CheckpointKeeper {
   readonly #head: () => Promise<TreeHead>;
   #last: SignedCheckpoint | undefined;
   #setBack: SetBack | undefined;
+  readonly #kept: KeptSetBack | undefined;
+  #isKept: boolean;
   #rows = 0;
   #isUnpublished = false;
   #cancelTimer: (() => void) | undefined;
@@ -69,8 +79,11 @@ export class CheckpointKeeper {
     stored: StoredTree,
     head: () => Promise<TreeHead>,
     isBehindMark: boolean = false,
+    kept?: KeptSetBack,
   ) {
     this.#options = options;
+    this.#kept = kept;
+    this.#isKept = kept?.earlier !== undefined;
     this.#clock = clock;
     this.#head = head;
     cutHalfWritten(options.file);
@@ -82,13 +95,18 @@ export class CheckpointKeeper {
       if (why === undefined) throw refusal(options.file, this.#last, stored);
       this.#setBack = { size: lastPrefix(earlier, stored), why };
     } else if (isBehindMark && why !== undefined) this.#setBack = { size: this.#last?.size ?? 0, why };
+    this.#setBack = both(kept?.earlier, this.#setBack);
     // What an earlier process stored and could not sign any more.
     if (stored.head.size > (this.#last?.size ?? 0)) this.stored(1);
   }
 
-  /** A ledger that was set back says so before it grows. */
+  /** A ledger that was set back says so before it grows: signed, or kept for who can sign it. Rejects when neither can be. */
   async ready(): Promise<void> {
-    if (this.#setBack !== undefined) await this.#sign();
+    if (this.#setBack === undefined) return;
+    await this.#sign();
+    if (this.#setBack === undefined) return;
+    await this.#kept?.keep(this.#setBack);
+    this.#isKept = true;
   }
 
   /** So many rows of the ledger are on disk now. */
@@ -153,6 +171,11 @@ export class CheckpointKeeper {
       onProblem(`no checkpoint of the ledger could be kept in ${file}: ${messageOf(error)}`);
       return;
     }
+    if (this.#isKept && this.#setBack === undefined) {
+      this.#isKept = false;
+      // A disk that fails stops the runtime, and says so there; the next process signs it once more.
+      await this.#kept?.keep(undefined).catch(() => {});
+    }
     if (!this.#isUnpublished || publish === undefined || this.#last === undefined) return;
     try {
       const { text, signatures } = this.#last;
@@ -189,6 +212,12 @@ function refusal(file: string, last: SignedCheckpoint, { head }: StoredTree): Ru
         'RUNTIME_LEDGER_ALTERED',
         `the first ${last.size} rows of the ledger are not those that were signed at ${at} (${file})`,
       );
+}
+
+/** What was accepted twice, as one: whoever did so is named. */
+function both(earlier: SetBack | undefined, now: SetBack | undefined): SetBack | undefined {
+  if (earlier === undefined || now === undefined) return earlier ?? now;
+  return { size: Math.min(earlier.size, now.size), why: `${earlier.why}; ${now.why}` };
 }
 
 /** Does the stored tree begin with the one that was signed? */

@@ -12,7 +12,7 @@ import {
   tamperings,
   verifyTampered,
 } from '../testing/tamper.ts';
-import { isSigned, parseCheckpoints, parseVerifier, verifierText } from './checkpoint.ts';
+import { type CheckpointKey, isSigned, parseCheckpoints, parseVerifier, verifierText } from './checkpoint.ts';
 import { isConsistent, isIncluded, leafHash } from './merkle.ts';
 
 describe('a ledger that was tampered with', () => {
@@ -192,6 +192,49 @@ describe('checkpoints', () => {
       reader.close();
       expect(report.findings).toEqual([]);
       expect(report.setBacks.map(({ why }) => why)).toEqual(['ana: restored last night’s backup']);
+    },
+  );
+
+  /** Reads what is signed, and signs nothing itself: of a disk that takes no checkpoint. */
+  const cannotSign: CheckpointKey = {
+    ...testKey,
+    get privateKey(): never {
+      throw new Error('no space left');
+    },
+  };
+
+  test.each([
+    ['by its mark', () => rmSync(checkpointFile(bench)), false, 'ana: the backup of last night'],
+    ['by its checkpoints', () => {}, true, 'ana: the backup of last night; ben: as ana said'],
+  ])(
+    'name who accepted an older copy, though the process died before it could sign that: %s',
+    async (_, left, isAskedAgain, why) => {
+      await openSigning();
+      await bench.order({ id: 'a' });
+      await bench.runtime.stop();
+      copyFileSync(bench.file, `${bench.file}.old`);
+      await bench.restart();
+      await bench.order({ id: 'b' });
+      await bench.runtime.stop();
+      copyFileSync(`${bench.file}.old`, bench.file);
+      left();
+      bench.checkpoints = { setBack: 'ana: the backup of last night', key: cannotSign };
+      await bench.restart();
+      await bench.order({ id: 'c' });
+      await bench.runtime.idle();
+      expect(bench.problems).toEqual([expect.stringMatching(/no checkpoint of the ledger could be kept/)]);
+      bench.checkpoints = isAskedAgain ? { setBack: 'ben: as ana said' } : {};
+      await bench.crash();
+      bench.checkpoints = {};
+      await bench.order({ id: 'd' });
+      await bench.restart();
+      await bench.runtime.stop();
+      const reader = openLedger(bench.file);
+      const lines = readFileSync(checkpointFile(bench), 'utf8').split('\n');
+      const report = reader.verify({ checkpoints: [{ name: 'c', lines }], keys: [testKey.publicKey] });
+      reader.close();
+      expect(report.findings).toEqual([]);
+      expect(report.setBacks.map((one) => one.why)).toEqual([why]);
     },
   );
 

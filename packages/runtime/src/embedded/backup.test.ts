@@ -101,6 +101,20 @@ test('the folder of a copy is synced after each of its names, before the next is
   ]);
 });
 
+test.each([
+  ['EINVAL', 'is made where a folder cannot be synced, as on some mounts'],
+  ['EIO', 'fails where the disk does'],
+])('a copy whose folder answers %s to a sync %s', async (code) => {
+  const copy = await olderCopy();
+  disk.before = (what) => {
+    if (what === 'sync folder') throw Object.assign(new Error(`${code}: fsync`), { code });
+  };
+  const copying = bench.runtime.backup(copy);
+  if (code === 'EIO') return expect(copying).rejects.toMatchObject({ code: 'RUNTIME_BACKUP_FAILED' });
+  await copying;
+  expect(read(copy)).toEqual({ runs: 6, problems: [], isSigned: true });
+});
+
 test('a copy is not left beside the checkpoints of an older one of another database', async () => {
   const copy = await olderCopy();
   const other = await openBench(planFor({ steps: [] }));

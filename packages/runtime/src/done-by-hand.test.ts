@@ -351,6 +351,46 @@ describe('of an item or a branch', () => {
     expect([bench.state(runId), bench.target.count('createBlind')]).toEqual(['succeeded', 3]);
   });
 
+  test('it is not taken of an item that a list has gone on without', async () => {
+    const inner = list({ concurrency: 1, steps: [book], onItemFailure: 'collect' });
+    const steps = [both([inner, undoable('after')], [call('right', 'acme.put')])];
+    bench = await openBench(planFor({ onFailure: 'hold', steps }));
+    bench.target.script = { createBlind: [undefined, { fail: refused }], create: [{ fail: refused }] };
+    const runId = await bench.order({ id: 'a', lines });
+    await bench.runtime.idle();
+    expect([at(), bench.runtime.run(runId)!.canBeDone]).toEqual([['both'], ['after']]);
+    expect(await done(runId, 'lines[y].book')).toMatchObject({
+      code: 'RUN_NOT_AT_EFFECT',
+      message: expect.stringContaining('but at after'),
+    });
+    expect(await done(runId, 'after')).toEqual({ ok: true });
+    await bench.runtime.idle();
+    expect([bench.state(runId), bench.target.count('createBlind')]).toEqual(['succeeded', 3]);
+  });
+
+  test('what was stopped for its sake goes on, and can be done by hand before', async () => {
+    let answer = (): void => {};
+    const wait = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    const right = [call('r1', 'acme.put'), undoable('r2', 'acme.createBlind')];
+    bench = await openBench(planFor({ onFailure: 'hold', steps: [both([undoable('l1')], right)] }));
+    bench.target.script = { create: [{ fail: refused }], put: [{ wait }] };
+    const runId = await bench.order({ id: 'a' });
+    while (bench.target.count('put') + bench.target.count('create') < 2)
+      await new Promise((resolve) => setImmediate(resolve));
+    await new Promise((resolve) => setImmediate(resolve));
+    answer();
+    await bench.runtime.idle();
+    expect([at(), bench.runtime.run(runId)!.canBeDone]).toEqual([['both'], ['l1', 'r2']]);
+    expect(await done(runId, 'r2')).toEqual({ ok: true });
+    await bench.runtime.idle();
+    expect([bench.state(runId), bench.target.count('create')]).toEqual(['failed', 1]);
+    expect(await done(runId, 'l1', { id: 'B-8' })).toEqual({ ok: true });
+    await bench.runtime.idle();
+    expect([bench.state(runId), bench.target.count('createBlind')]).toEqual(['succeeded', 0]);
+  });
+
   test('it is said in a list inside of a branch, and cancelled with all of it', async () => {
     const inner = list({ concurrency: 1, steps: [book] });
     bench = await openBench(planFor({ onFailure: 'hold', steps: [both([inner], [undoable('right')])] }));

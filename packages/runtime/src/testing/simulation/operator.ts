@@ -128,11 +128,13 @@ export class Operator {
     if (!step.startsWith(UNDOING) || !/[02468ace]$/.test(idempotencyKey ?? '')) return false;
     const { runtime, target } = this.#bench;
     const place = step.slice(UNDOING.length);
-    const plan = runtime.plan(runtime.run(runId)!.planHash)!;
-    const planned = flatten(plan.steps).find(({ id }) => id === stepOf(place));
+    const { planHash, steps } = runtime.run(runId)!;
+    const planned = flatten(runtime.plan(planHash)!.steps).find(({ id }) => id === stepOf(place));
     if (planned?.kind !== 'call' || planned.compensate?.operation !== 'acme.remove') return false;
-    // What the plans of a simulation make has an id.
-    const made = target.effectOf(runId, place) as { readonly id: string };
+    const record = steps.find(({ id }) => id === place);
+    const isByHand = record?.byHand !== undefined;
+    // What the plans of a simulation make, and what a person makes in place of a run, has an id.
+    const made = (isByHand ? record.result : target.effectOf(runId, place)) as { readonly id: string };
     target.removedByHand.add(made.id);
     return true;
   }

@@ -743,6 +743,18 @@ export const plantedBugs: readonly PlantedBug[] = [
     'sign(null, Buffer.from(checkpoint.origin), key.privateKey)',
   ),
   bug(
+    'a switch that the disk refused stays in force',
+    keeping,
+    'if (kept === undefined) this.#engine.board.delete(id);',
+    'if (kept === undefined) void kept;',
+  ),
+  bug(
+    'a switch that the disk would not lift is not in force',
+    keeping,
+    'else this.#engine.board.set(kept);',
+    '',
+  ),
+  bug(
     'checkpoints do not name the one before',
     keeper,
     'previous: checkpointDigest(this.#last.text)',

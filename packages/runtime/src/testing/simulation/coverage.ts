@@ -59,6 +59,7 @@ export const happenings = [
   'kill switch',
   'pause',
   'feature flag',
+  'switch that the disk refused',
   'replay',
   'approval given',
   'approval expired',

@@ -1,6 +1,7 @@
+import { DatabaseSync } from 'node:sqlite';
 import type { CallRequest } from '@tenon/connector';
 import type { Random } from '@tenon/model';
-import { type Switch, type SwitchRequest, switchId } from '../../switches.ts';
+import { type Switch, type SwitchRequest, switchId, tagOf } from '../../switches.ts';
 import type { Bench } from '../bench.ts';
 import type { Coverage } from './coverage.ts';
 
@@ -21,6 +22,8 @@ export class SwitchHand {
   #isResting = false;
   #isPausedAtFirstCall = false;
   sets = 0;
+  /** Settings and liftings that are on their way. */
+  #asked = 0;
   /** Tokens of replays whose beginning was acknowledged. */
   readonly #replays = new Set<string>();
   /** Counts the kills: what a dead process says late is not heard. */
@@ -151,7 +154,7 @@ export class SwitchHand {
     if (this.#bench.underWay.length > 0) this.#coverage.saw('switch while a batch is being written');
     this.sets++;
     const { number, over } = this.life();
-    const setting = runtime.setSwitch(request, 'ana', 'a drill');
+    const setting = this.#judged(runtime.setSwitch(request, 'ana', 'a drill'));
     // In force at once; only that it outlives the process waits for the disk.
     const id = switchId(request);
     this.#inForce.set(id, { ...request, id, actor: 'ana', reason: 'a drill', sinceMs: 0, revision: '' });
@@ -163,7 +166,35 @@ export class SwitchHand {
     const { runtime } = this.#bench;
     this.#inForce.delete(id);
     if (id === 'pause/orders') this.#pausedAtCall = undefined;
-    await heard(runtime.liftSwitch(id, 'ana', 'the drill is over'), this.life().over);
+    await heard(this.#judged(runtime.liftSwitch(id, 'ana', 'the drill is over')), this.life().over);
+  }
+
+  /** Where the disk refuses a change, what is in force is what is on the disk, once nothing else is on its way. */
+  async #judged<T>(change: Promise<T>): Promise<T> {
+    const { number } = this.life();
+    this.#asked++;
+    try {
+      return await change;
+    } catch (error) {
+      // A process that was killed shows nothing to anybody.
+      if (number === this.life().number && this.life().up === undefined && this.#asked === 1) this.#compare();
+      throw error;
+    } finally {
+      this.#asked--;
+    }
+  }
+
+  #compare(): void {
+    this.#coverage.saw('switch that the disk refused');
+    const inForce = this.#bench.runtime.switches().map(tagOf).toSorted();
+    const db = new DatabaseSync(this.#bench.file, { readOnly: true });
+    const onDisk = db.prepare('SELECT tag FROM switches ORDER BY tag').all();
+    db.close();
+    const stored = onDisk.map(({ tag }) => String(tag)).toSorted();
+    if (inForce.join() !== stored.join())
+      this.violations.push(
+        `the disk refused a switch, and [${inForce}] are in force where [${stored}] are on the disk`,
+      );
   }
 
   /** All that failed is replayed, or all there is. */

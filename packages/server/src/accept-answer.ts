@@ -103,9 +103,9 @@ function nextOf(first: RunDetail): object | undefined {
           command: `tenon dead-letters resume ${runId} --reason <why>`,
         };
       // Not at which step: an item's name may be of somebody.
-      const byHand = first.canBeDone && `, or does by hand what it is parked at (tenon runs done ${runId})`;
+      const byHand = first.canBeDone && `does by hand what it is parked at (tenon runs done ${runId}), or `;
       return {
-        what: `the first run is parked; the event is not carried out again, a person resumes that run${byHand ?? ''}`,
+        what: `the first run is parked; the event is not carried out again, a person ${byHand ?? ''}resumes that run`,
         path: `/v1/runs/${runId}/resume`,
         command: `tenon dead-letters resume ${runId} --reason <why>`,
       };

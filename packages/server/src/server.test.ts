@@ -151,7 +151,9 @@ describe('webhook intake', () => {
             isEnded: true,
             failure: { class: 'validation', code: 'HTTP_RESPONSE_STATUS' },
             next: {
-              what: expect.stringMatching(/resumes.*or does by hand .*\(tenon runs done r1\)$/),
+              what: expect.stringMatching(
+                /a person does by hand .* \(tenon runs done r1\), or resumes that run$/,
+              ),
               path: `/v1/runs/${dead.runId}/resume`,
               command: expect.stringContaining(`dead-letters resume ${dead.runId}`),
             },

@@ -99,7 +99,7 @@ describe('switching from the command line', () => {
     });
     expect(text).toContain('no new effects, undoing goes on');
     expect(text).toContain('only k');
-    expect(text).toContain('on for crm.upgraded, 10% of its keys, EXPIRED 2026-11-28 11:59');
+    expect(text).toContain('on for crm.upgraded, 10% of its keys, EXPIRED 2026-11-28 11:59Z');
     expect(text).toMatch(/1m +ada +drill/);
   });
 });

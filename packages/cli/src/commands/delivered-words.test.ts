@@ -17,7 +17,7 @@ describe('what came of a delivery', () => {
   it('is called a duplicate where another delivery of its business key came before, with the run and how that ended', () => {
     const duplicate = { ...first, by: 'businessKey' };
     expect(words({ duplicateDelivery: false, runs: [{ ...run, duplicate }] })).toEqual([
-      'order-paid: a duplicate: nothing started. Its business key is known from run r1 of 2026-11-29 09:00:00, which succeeded',
+      'order-paid: a duplicate: nothing started. Its business key is known from run r1 of 2026-11-29 09:00:00Z, which succeeded',
     ]);
   });
 
@@ -26,7 +26,7 @@ describe('what came of a delivery', () => {
     const next = { what: 'a person resumes that run', command: 'tenon dead-letters resume r1' };
     const duplicate = { ...first, by: 'delivery', failure, next };
     expect(words({ duplicateDelivery: true, runs: [{ ...run, state: 'failed', duplicate }] })).toEqual([
-      'order-paid: a duplicate: nothing started. This delivery came before, and has run r1 of 2026-11-29 09:00:00, which failed (validation, CHECK_NOT_MET)\n  a person resumes that run: `tenon dead-letters resume r1`',
+      'order-paid: a duplicate: nothing started. This delivery came before, and has run r1 of 2026-11-29 09:00:00Z, which failed (validation, CHECK_NOT_MET)\n  a person resumes that run: `tenon dead-letters resume r1`',
     ]);
   });
 
@@ -36,7 +36,7 @@ describe('what came of a delivery', () => {
       'its payload is another one than at first: what it says now was not taken, and is to be sent under a delivery id of its own';
     const repeated = { duplicateDelivery: true, payloadDiffers: true };
     expect(words({ ...repeated, runs: [of] })).toEqual([
-      'order-paid: a duplicate: nothing started. This delivery came before, and has run r1 of 2026-11-29 09:00:00, which succeeded',
+      'order-paid: a duplicate: nothing started. This delivery came before, and has run r1 of 2026-11-29 09:00:00Z, which succeeded',
       notTaken,
     ]);
     expect(words({ ...repeated, runs: [] })).toEqual([
@@ -45,7 +45,7 @@ describe('what came of a delivery', () => {
     ]);
     const byKey = { ...run, duplicate: { ...first, by: 'businessKey', payloadDiffers: true } };
     expect(words({ duplicateDelivery: false, runs: [byKey] })).toEqual([
-      'order-paid: a duplicate: nothing started. Its business key is known from run r1 of 2026-11-29 09:00:00, which succeeded\n  its payload is another one than that of the first: what it says now started nothing',
+      'order-paid: a duplicate: nothing started. Its business key is known from run r1 of 2026-11-29 09:00:00Z, which succeeded\n  its payload is another one than that of the first: what it says now started nothing',
     ]);
   });
 

@@ -1,7 +1,7 @@
 import { tmpdir } from 'node:os';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { runAgainst } from '../testing/fake-server.ts';
-import { operateCommands } from './operate.ts';
+import { operateCommands, parseTime } from './operate.ts';
 
 afterEach(() => vi.unstubAllGlobals());
 
@@ -69,10 +69,10 @@ describe('runs show', () => {
 
   it('says of a run without data why it has none', async () => {
     expect(await show({ isPastRetention: true })).toContain(
-      'let go     payload, results and failures are no longer kept (retention; it ended 2026-10-01 09:05:00): `tenon data` says for how long they are\n',
+      'let go     payload, results and failures are no longer kept (retention; it ended 2026-10-01 09:05:00Z): `tenon data` says for how long they are\n',
     );
     const erased = { atMs: Date.parse('2026-10-02T09:00:00Z'), actor: 'ana' };
-    expect(await show({ erased })).toContain('erased     2026-10-02 09:00:00 by ana');
+    expect(await show({ erased })).toContain('erased     2026-10-02 09:00:00Z by ana');
     expect(await show({ input: { id: 'a' } })).not.toMatch(/let go|erased/);
   });
 
@@ -88,7 +88,7 @@ describe('runs show', () => {
     const byHand = { actor: 'ana', reason: 'booked at their desk', atMs: Date.parse('2026-10-02T09:00:00Z') };
     const shown = await show({ steps: [{ id: 'book', state: 'succeeded', attempts: 1, byHand }] });
     expect(shown).toMatch(
-      /^book +succeeded +1 +done by hand by ana at 2026-10-02 09:00:00: booked at their desk$/m,
+      /^book +succeeded +1 +done by hand by ana at 2026-10-02 09:00:00Z: booked at their desk$/m,
     );
   });
 
@@ -156,7 +156,7 @@ describe('runs show', () => {
 
   describe('of a step that waits', () => {
     const atMs = Date.parse('2026-10-02T09:00:00Z');
-    const at = '2026-10-02 09:00:00';
+    const at = '2026-10-02 09:00:00Z';
 
     it.each([
       [
@@ -386,4 +386,32 @@ describe('in a terminal', () => {
       (await listed('runs ls --format json')).text,
     );
   });
+});
+
+describe('a time', () => {
+  it('is said in UTC, and says so', async () => {
+    const { text } = await runAgainst(
+      { runs: [run] },
+      operateCommands,
+      ['runs', 'ls', '--url', 'http://127.0.0.1:1'],
+      {
+        cwd: tmpdir(),
+      },
+    );
+    expect(text).toContain(' 2026-10-01 09:00:00Z ');
+  });
+
+  it.each([
+    ['2026-10-01T09:00:00Z', Date.parse('2026-10-01T09:00:00Z')],
+    ['2026-10-01 09:00:00Z', Date.parse('2026-10-01T09:00:00Z')],
+    ['2026-10-01T09:00+02:00', Date.parse('2026-10-01T07:00:00Z')],
+    ['2026-10-01', Date.parse('2026-10-01T00:00:00Z')],
+  ])('%s is taken as it says', (text, at) => expect(parseTime(text, '--from')).toBe(at));
+
+  it.each([
+    ['2026-10-01T09:00:00', '--from says no zone: 2026-10-01T09:00:00Z is UTC'],
+    ['14', '--from is no time such as'],
+    ['yesterday', '--from is no time such as'],
+    ['2026-13-01', '--from is no time such as'],
+  ])('%s is none, and that is said', (text, says) => expect(() => parseTime(text, '--from')).toThrow(says));
 });

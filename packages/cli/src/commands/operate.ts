@@ -35,7 +35,7 @@ import {
   settleCommand,
   undoingAdvice,
 } from './run-words.ts';
-import { readRun, tellRun, unreadable } from './tell-run.ts';
+import { readRun, sayHowItStands, tellRun, unreadable } from './tell-run.ts';
 
 export const remote: Readonly<Record<string, OptionSpec>> = {
   url: { type: 'string', value: '<url>', help: 'the Tenon to speak to; default: the one of this workspace' },
@@ -270,7 +270,7 @@ export const operateCommands: readonly CommandSpec[] = [
         reason: needReason(args),
         ...(result !== undefined && { result: parseJson(result, '--result') }),
       });
-      io.err(`settled: ${verdict}\n`);
+      await sayHowItStands(`settled: ${verdict}`, runId!, stepId!, client, io);
       return exit.clean;
     }),
   },
@@ -420,7 +420,8 @@ function decision(verb: 'approve' | 'reject'): CommandSpec {
         decision: verb,
         reason: needReason(args),
       });
-      io.err(`${verb === 'approve' ? 'approved' : 'rejected'}\n`);
+      const done = verb === 'approve' ? 'approved' : 'rejected';
+      await sayHowItStands(done, runId!, stepId!, client, io);
       return exit.clean;
     }),
   };

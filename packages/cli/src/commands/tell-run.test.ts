@@ -90,6 +90,7 @@ describe('where no Tenon runs, one thing is said: what was tried, and what to do
     ['runs', 'cancel', 'RUN'],
     ['runs', 'done', 'RUN', 'shipment'],
     ['runs', 'undone', 'RUN', 'shipment'],
+    ['runs', 'done', 'RUN', 'shipment'],
     ['dead-letters', 'resume', 'RUN'],
     ['dead-letters', 'resume', '--group', '3f9c1a'],
   ])('%s %s %s %s', async (...line) => {
@@ -106,6 +107,49 @@ describe('where no Tenon runs, one thing is said: what was tried, and what to do
       'no Tenon answers at http://127.0.0.1:4700 (tenon.config.yaml): ECONNREFUSED; nothing was changed; start it with `tenon serve`, or name another with --url\n',
     );
     expect(code).toBe(1);
+  });
+});
+
+describe('of a step that a person has said something of, it is said how its run stands', () => {
+  const said = (line: string, looks: readonly object[]) =>
+    runAgainst(
+      (before, request) =>
+        request.startsWith('POST')
+          ? {}
+          : { runId: 'r1', steps: [], ...looks[Math.min(before - 1, looks.length - 1)] },
+      operateCommands,
+      [...line.split(' '), '--reason', 'why', '--url', 'http://127.0.0.1:1'],
+      { cwd: tmpdir() },
+    );
+  const cause = { class: 'permission', code: 'APPROVAL_REJECTED', message: 'rejected by ana' };
+
+  it.each([
+    ['approvals approve r1 go', 'approved', { state: 'waiting', step: 'go' }],
+    ['approvals reject r1 go', 'rejected', { state: 'waiting', step: 'go' }],
+    ['in-doubt settle r1 go --verdict redo', 'settled: redo', { state: 'inDoubt', step: 'go' }],
+  ])('after %s', async (line, done, at) => {
+    const running = { state: 'running' };
+    const ended = await said(line, [at, running, { state: 'succeeded' }]);
+    expect([ended.text, ended.code]).toEqual([`${done}; it has succeeded\n`, 0]);
+    const on = await said(line, [at, { state: 'waiting', step: 'pause' }]);
+    expect(on.text).toBe(`${done}; it is waiting at pause: \`tenon runs show r1\`\n`);
+    const failed = await said(line, [at, { state: 'failed', failure: { ...cause, step: 'go' } }]);
+    expect(failed.text).toContain(
+      `${done}; it failed at go: permission, rejected by ana (APPROVAL_REJECTED)`,
+    );
+    const deaf = await said(line, [at]);
+    expect(deaf.text).toBe(`${done}; it has not gone on yet: \`tenon runs show r1\`\n`);
+  });
+
+  it('also where that cannot be read: it was said', async () => {
+    const broken = () => Response.json({ title: 'It broke' }, { status: 500 });
+    const { text, code } = await runAgainst(
+      (_before, request) => (request.startsWith('POST') ? {} : broken()),
+      operateCommands,
+      ['approvals', 'approve', 'r1', 'go', '--reason', 'why', '--url', 'http://127.0.0.1:1'],
+      { cwd: tmpdir() },
+    );
+    expect([text, code]).toEqual(['approved; how it stands could not be read: It broke\n', 0]);
   });
 });
 

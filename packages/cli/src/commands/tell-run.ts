@@ -73,6 +73,33 @@ export async function tellRun(
   return code(run, keeping);
 }
 
+/**
+ * After a person has said something of a step, looks at the run for some seconds, and says how it stands. It was said, whatever becomes of
+ * looking at it.
+ */
+export async function sayHowItStands(
+  done: string,
+  runId: string,
+  stepId: string,
+  client: OperationsClient,
+  io: Io,
+): Promise<void> {
+  const read = () => readRun(client, runId);
+  // It still is where it was when that was said.
+  const isYetToHear = ({ state, step }: RunDetail): boolean =>
+    (state === 'waiting' || state === 'inDoubt') && step === stepId;
+  try {
+    const run = await lookedAt(read, (seen) => UNDER_WAY.has(seen.state) || isYetToHear(seen), io);
+    const keeping = await keepingRun(run, (below) => readRun(client, below)).catch(unreadable);
+    io.err(
+      `${isYetToHear(run) ? `${done}; it has not gone on yet: ${showCommand(runId)}` : resumedWords(done, run, undefined, keeping)}\n`,
+    );
+  } catch (error) {
+    if (!(error instanceof OperationsError)) throw error;
+    io.err(`${done}; how it stands could not be read: ${error.message}\n`);
+  }
+}
+
 export async function readRun(client: OperationsClient, runId: string): Promise<RunDetail> {
   // The shape that contracts/operations promises; a test of the server holds its routes to that contract.
   return (await client.get(runPath(runId))) as unknown as RunDetail;

@@ -34,6 +34,31 @@ it('runs ls names the switches that hold a run, and the run that goes before it'
   expect([held, free].map((line) => line!.slice(at))).toEqual(['pause/orders, run r0 before it', '']);
 });
 
+describe('a list that may be cut off', () => {
+  const listed = async (count: number, ...argv: string[]) => {
+    const runs = Array.from({ length: count }, (_, nth) => ({ ...run, runId: `r${nth}` }));
+    const { text, out } = await runAgainst(
+      { runs },
+      operateCommands,
+      ['runs', 'ls', ...argv, '--url', 'http://127.0.0.1:1'],
+      { cwd: tmpdir() },
+    );
+    return { said: text.slice(out.length), out };
+  };
+
+  it('says so beside it, and how to see more', async () => {
+    const says = 'the newest 50; there may be more: filters narrow it down, --limit shows more, up to 1000\n';
+    expect((await listed(50)).said).toBe(says);
+    expect((await listed(49)).said).toBe('');
+    expect((await listed(3, '--limit', '3')).said).toMatch(/^the newest 3; /);
+    expect((await listed(1_000, '--limit', '1000')).said).not.toContain('--limit');
+  });
+
+  it('as data is the list alone', async () => {
+    expect(JSON.parse((await listed(50, '--format', 'json')).out)).toHaveLength(50);
+  });
+});
+
 describe('runs trace', () => {
   const unknown = Response.json({ title: 'No such run', code: 'HTTP_RESOURCE_UNKNOWN' }, { status: 404 });
   const trace = (...argv: string[]) =>

@@ -72,14 +72,14 @@ export const operateCommands: readonly CommandSpec[] = [
       ...filters,
       limit: { type: 'string', value: '<n>', help: 'at most so many; default 50' },
     },
-    run: withClient(async (client, args, show) => {
+    run: withClient(async (client, args, show, io) => {
       const { runs } = (await client.get('/v1/runs', {
         pipeline: args.text('pipeline'),
         key: args.text('key'),
         state: args.text('state'),
         limit: parseLimit(args.text('limit')),
       })) as { runs: RunSummary[] };
-      return show(runs, (width) =>
+      const code = show(runs, (width) =>
         renderTable(
           [
             'RUN',
@@ -106,6 +106,8 @@ export const operateCommands: readonly CommandSpec[] = [
           width,
         ),
       );
+      sayIfCut(runs, RUNS_LISTED, 'the newest', args, io);
+      return code;
     }),
   },
   {
@@ -360,6 +362,23 @@ export const operateCommands: readonly CommandSpec[] = [
 /** `human` is told how wide the terminal is, where it is one that a table is to fit. */
 export type Show = (value: unknown, human: (width: number | undefined) => string) => ExitCode;
 
+/** What the API lists where no `--limit` is given. */
+const RUNS_LISTED = 50;
+
+/** A list that is as long as it may be looks like all there is: beside it, it is said that there may be more. */
+export function sayIfCut(
+  listed: readonly unknown[],
+  listedMax: number,
+  which: 'the newest' | 'the oldest',
+  args: Args,
+  io: Io,
+): void {
+  const limit = Number(args.text('limit') ?? listedMax);
+  if (listed.length < limit) return;
+  const more = limit < LIMIT_MAX ? `, --limit shows more, up to ${LIMIT_MAX}` : '';
+  io.err(`${which} ${listed.length}; there may be more: filters narrow it down${more}\n`);
+}
+
 export function tableWidth(args: Args, { width }: Io): number | undefined {
   return args.flag('wide') ? undefined : width;
 }
@@ -464,12 +483,14 @@ function parseJson(text: string, option: string): unknown {
   }
 }
 
+const LIMIT_MAX = 1_000;
+
 /** As the API takes it: said here, a mistake is one of the call. */
 export function parseLimit(text: string | undefined): string | undefined {
   if (text === undefined) return undefined;
   const limit = Number(text);
-  if (!Number.isInteger(limit) || limit < 1 || limit > 1_000)
-    throw new UsageError('--limit is a whole number from 1 to 1000');
+  if (!Number.isInteger(limit) || limit < 1 || limit > LIMIT_MAX)
+    throw new UsageError(`--limit is a whole number from 1 to ${LIMIT_MAX}`);
   return String(limit);
 }
 

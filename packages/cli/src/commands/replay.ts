@@ -17,6 +17,7 @@ import {
   reason,
   remote,
   type Show,
+  sayIfCut,
   time,
   withClient,
   withRunning,
@@ -47,7 +48,7 @@ export const replayCommands: readonly CommandSpec[] = [
       ...letters,
       limit: { type: 'string', value: '<n>', help: 'at most so many, the oldest first; default 1000' },
     },
-    run: withClient(async (client, args, show) => {
+    run: withClient(async (client, args, show, io) => {
       const { deadLetters } = (await client.get('/v1/dead-letters', {
         limit: parseLimit(args.text('limit')),
         pipeline: args.text('pipeline'),
@@ -55,7 +56,7 @@ export const replayCommands: readonly CommandSpec[] = [
         failureClass: args.text('class'),
         fingerprint: args.text('group'),
       })) as { deadLetters: DeadLetter[] };
-      return show(deadLetters, (width) =>
+      const code = show(deadLetters, (width) =>
         renderTable(
           [
             'RUN',
@@ -86,6 +87,8 @@ export const replayCommands: readonly CommandSpec[] = [
           width,
         ),
       );
+      sayIfCut(deadLetters, LETTERS_LISTED, 'the oldest', args, io);
+      return code;
     }),
   },
   {
@@ -222,6 +225,9 @@ export const replayCommands: readonly CommandSpec[] = [
     }),
   },
 ];
+
+/** What the API lists where no `--limit` is given. */
+const LETTERS_LISTED = 1_000;
 
 async function dryRun(
   client: OperationsClient,

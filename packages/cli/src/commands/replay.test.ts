@@ -188,7 +188,7 @@ describe('dead letters', () => {
       expect(text).toBe(
         'resumed; it failed again at seats: validation, too many seats (HTTP_RESPONSE_STATUS)\n',
       );
-      expect(code).toBe(0);
+      expect(code).toBe(6);
     });
 
     it('what a check that failed again needs', async () => {

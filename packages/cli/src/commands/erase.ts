@@ -31,19 +31,21 @@ export const eraseCommand: CommandSpec = {
       apply: args.flag('apply'),
     })) as unknown as ErasureReport;
     show(report, (width) =>
-      renderTable(
-        ['RUN', { title: 'PIPELINE', shortens: true }, 'STATE', { title: 'DATA', below: true }],
-        [
-          ...report.runs.map((run) => [
-            run.runId,
-            run.pipeline,
-            run.state,
-            report.applied ? 'erased' : 'would go',
-          ]),
-          ...report.kept.map((run) => [run.runId, run.pipeline, run.state, keptBecause(run)]),
-        ],
-        width,
-      ),
+      report.runs.length + report.kept.length === 0
+        ? ''
+        : renderTable(
+            ['RUN', { title: 'PIPELINE', shortens: true }, 'STATE', { title: 'DATA', below: true }],
+            [
+              ...report.runs.map((run) => [
+                run.runId,
+                run.pipeline,
+                run.state,
+                report.applied ? 'erased' : 'would go',
+              ]),
+              ...report.kept.map((run) => [run.runId, run.pipeline, run.state, keptBecause(run)]),
+            ],
+            width,
+          ),
     );
     const counts = `${plural(report.runs.length, 'runs')}, ${plural(report.events, 'events')} beside them and ${plural(report.differences, 'differences')} in reports`;
     io.err(report.applied ? `erased: ${counts}\n` : `dry run: ${counts}; --apply erases\n`);

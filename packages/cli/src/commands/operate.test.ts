@@ -2,6 +2,8 @@ import { tmpdir } from 'node:os';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { runAgainst } from '../testing/fake-server.ts';
 import { operateCommands, parseTime } from './operate.ts';
+import { quarantineCommands } from './quarantine.ts';
+import { replayCommands } from './replay.ts';
 
 afterEach(() => vi.unstubAllGlobals());
 
@@ -56,6 +58,44 @@ describe('a list that may be cut off', () => {
 
   it('as data is the list alone', async () => {
     expect(JSON.parse((await listed(50, '--format', 'json')).out)).toHaveLength(50);
+  });
+});
+
+describe('nothing of a pipeline', () => {
+  const listed = async (pipeline: string, line: string) => {
+    const { text } = await runAgainst(
+      (_, request) =>
+        request.startsWith('GET /v1/health')
+          ? { pipelines: [{ name: 'order-paid' }] }
+          : { runs: [], deadLetters: [] },
+      [...operateCommands, ...replayCommands, ...quarantineCommands],
+      [...line.split(' '), '--pipeline', pipeline, '--url', 'http://127.0.0.1:1'],
+      { cwd: tmpdir() },
+    );
+    return text;
+  };
+
+  it.each(['runs ls', 'dead-letters', 'quarantine'])(
+    'that there is not is said to be that: %s',
+    async (line) => {
+      expect(await listed('order-pad', line)).toBe(
+        'none\nno pipeline is called order-pad; did you mean order-paid?\n',
+      );
+      expect(await listed('order-paid', line)).toBe('none\n');
+    },
+  );
+});
+
+describe('a dry run that names nothing', () => {
+  it.each([
+    ['replay --key none', { token: 't', runs: [], expiresAtMs: 0 }],
+    ['quarantine recheck', { through: 0, events: [] }],
+  ])('prints no titles: %s', async (line, answer) => {
+    const argv = [...line.split(' '), '--reason', 'why', '--url', 'http://127.0.0.1:1'];
+    const { out, code } = await runAgainst(answer, [...replayCommands, ...quarantineCommands], argv, {
+      cwd: tmpdir(),
+    });
+    expect([out, code]).toEqual(['', 0]);
   });
 });
 

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { isObject } from '@tenon/model';
+import { didYouMean, isObject } from '@tenon/model';
 import type { Plan } from '@tenon/pipeline';
 import {
   type DeadLetter,
@@ -107,6 +107,7 @@ export const operateCommands: readonly CommandSpec[] = [
         ),
       );
       sayIfCut(runs, RUNS_LISTED, 'the newest', args, io);
+      await sayIfUnknown(runs, client, args, io);
       return code;
     }),
   },
@@ -379,6 +380,32 @@ export function sayIfCut(
   io.err(`${which} ${listed.length}; there may be more: filters narrow it down${more}\n`);
 }
 
+/** A dry run that names nothing has no table: titles above nothing look like something that was cut off. */
+function printed(text: string, io: Io): void {
+  if (text !== '') io.out(`${text}\n`);
+}
+
+/** Nothing of a pipeline that there is not is no news: a name that is misspelt would look like one that is well. */
+export async function sayIfUnknown(
+  listed: readonly unknown[],
+  client: OperationsClient,
+  args: Args,
+  io: Io,
+): Promise<void> {
+  const asked = args.text('pipeline');
+  if (asked === undefined || listed.length > 0) return;
+  // A database does not know which are in force, and an earlier server may not say it.
+  const health = await client.get('/v1/health').catch(unreadable);
+  const pipelines = health?.['pipelines'];
+  if (!Array.isArray(pipelines)) return;
+  const names = pipelines.flatMap((one) =>
+    isObject(one) && typeof one['name'] === 'string' ? [one['name']] : [],
+  );
+  if (names.includes(asked)) return;
+  const near = didYouMean(asked, names);
+  io.err(`no pipeline is called ${asked}${near === undefined ? '' : `; did you mean ${near}?`}\n`);
+}
+
 export function tableWidth(args: Args, { width }: Io): number | undefined {
   return args.flag('wide') ? undefined : width;
 }
@@ -415,7 +442,7 @@ async function acted(act: Act, args: Args, io: Io, readsFile: boolean): Promise<
   const show: Show = (value, human) => {
     if (args.text('format') === 'json') io.out(`${JSON.stringify(value, null, 2)}\n`);
     else if (Array.isArray(value) && value.length === 0) io.err('none\n');
-    else io.out(`${human(tableWidth(args, io))}\n`);
+    else printed(human(tableWidth(args, io)), io);
     return exit.clean;
   };
   try {

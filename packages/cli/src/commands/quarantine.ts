@@ -3,7 +3,7 @@ import { type CommandSpec, UsageError } from '../command.ts';
 import { exit } from '../exit.ts';
 import { plural } from '../render/index.ts';
 import { renderTable } from '../table.ts';
-import { filters, listing, needReason, reason, withClient } from './operate.ts';
+import { filters, listing, needReason, reason, sayIfUnknown, withClient } from './operate.ts';
 
 /** What each outcome means for a person. */
 const SAID: Readonly<Record<RecheckedEvent['outcome'], string>> = {
@@ -33,13 +33,13 @@ export const quarantineCommands: readonly CommandSpec[] = [
     summary: 'What is held in quarantine, each with its cause and owner',
     isList: true,
     options: { ...listing, pipeline: filters['pipeline']! },
-    run: withClient(async (client, args, show) => {
+    run: withClient(async (client, args, show, io) => {
       // The shape that contracts/operations promises.
       const { deadLetters } = (await client.get('/v1/dead-letters', {
         pipeline: args.text('pipeline'),
         queue: 'quarantine',
       })) as { deadLetters: DeadLetter[] };
-      return show(deadLetters, (width) =>
+      const code = show(deadLetters, (width) =>
         renderTable(
           [
             'RUN',
@@ -60,6 +60,8 @@ export const quarantineCommands: readonly CommandSpec[] = [
           width,
         ),
       );
+      await sayIfUnknown(deadLetters, client, args, io);
+      return code;
     }),
   },
   {
@@ -102,23 +104,25 @@ export const quarantineCommands: readonly CommandSpec[] = [
       // The shape that contracts/operations promises.
       const report = answer as unknown as RecheckReport;
       show(report, (width) =>
-        renderTable(
-          [
-            'EVENT',
-            'DELIVERY',
-            { title: 'PIPELINES', shortens: true },
-            { title: 'OUTCOME', below: true },
-            { title: 'CAUSE', below: true },
-          ],
-          report.events.map((one) => [
-            one.event,
-            one.deliveryId,
-            one.runs.map((run) => run.pipeline).join(', '),
-            outcomeWords(one),
-            one.failure?.message ?? '',
-          ]),
-          width,
-        ),
+        report.events.length === 0
+          ? ''
+          : renderTable(
+              [
+                'EVENT',
+                'DELIVERY',
+                { title: 'PIPELINES', shortens: true },
+                { title: 'OUTCOME', below: true },
+                { title: 'CAUSE', below: true },
+              ],
+              report.events.map((one) => [
+                one.event,
+                one.deliveryId,
+                one.runs.map((run) => run.pipeline).join(', '),
+                outcomeWords(one),
+                one.failure?.message ?? '',
+              ]),
+              width,
+            ),
       );
       if (report.events.length === 0) {
         const which = [pipeline, event].filter((one) => one !== undefined).join(' and ') || 'any pipeline';

@@ -18,6 +18,7 @@ import {
   remote,
   type Show,
   sayIfCut,
+  sayIfUnknown,
   time,
   withClient,
   withRunning,
@@ -88,6 +89,7 @@ export const replayCommands: readonly CommandSpec[] = [
         ),
       );
       sayIfCut(deadLetters, LETTERS_LISTED, 'the oldest', args, io);
+      await sayIfUnknown(deadLetters, client, args, io);
       return code;
     }),
   },
@@ -242,23 +244,25 @@ async function dryRun(
     reason: needReason(args),
   })) as unknown as ReplayReport;
   show(report, (width) =>
-    renderTable(
-      [
-        'RUN',
-        { title: 'KEY', shortens: true },
-        { title: 'EFFECTS SKIPPED', below: true },
-        { title: 'EFFECTS TO SEND', below: true },
-        { title: 'REFUSED', below: true },
-      ],
-      report.runs.map((run) => [
-        run.runId,
-        run.key,
-        [...run.effectsSkipped, ...unknownWords(run)].join(', ') || '–',
-        run.effectsToSend.join(', ') || '–',
-        run.refused ?? '',
-      ]),
-      width,
-    ),
+    report.runs.length === 0
+      ? ''
+      : renderTable(
+          [
+            'RUN',
+            { title: 'KEY', shortens: true },
+            { title: 'EFFECTS SKIPPED', below: true },
+            { title: 'EFFECTS TO SEND', below: true },
+            { title: 'REFUSED', below: true },
+          ],
+          report.runs.map((run) => [
+            run.runId,
+            run.key,
+            [...run.effectsSkipped, ...unknownWords(run)].join(', ') || '–',
+            run.effectsToSend.join(', ') || '–',
+            run.refused ?? '',
+          ]),
+          width,
+        ),
   );
   const refused = report.runs.filter((run) => run.refused !== undefined).length;
   const goOn = report.runs.filter((run) => run.goesOn).length;

@@ -14,7 +14,7 @@ const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 /** A call to a running Tenon that did not succeed, as the sentence to print and the code to exit with. */
 export class OperationsError extends Error {
   readonly exitCode: ExitCode;
-  /** No process answered at all. */
+  /** No process answered, and none was told to change anything. */
   readonly isUnreachable: boolean;
   /** Of the problem that it answered with. */
   readonly code: string | undefined;
@@ -57,7 +57,7 @@ export async function operationsClient(target: ClientTarget, io: Io): Promise<Op
         signal: AbortSignal.timeout(CALL_TIMEOUT_MS),
       });
     } catch (error) {
-      throw new OperationsError(unansweredWords(error, method, target), exit.failed, true);
+      throw unanswered(error, method, target);
     }
     if (response.status === 204) return {};
     const answer: unknown = await response.json().catch(() => undefined);
@@ -96,17 +96,19 @@ function unknownWords(token: string, { url, root }: ClientTarget, { env }: Io): 
 }
 
 /** One sentence: what is wrong, what was tried, what to do. A change that was sent and not answered may have been made. */
-function unansweredWords(error: unknown, method: string, { url, saidBy }: ClientTarget): string {
+function unanswered(error: unknown, method: string, { url, saidBy }: ClientTarget): OperationsError {
   const code = codeOf(error);
   const isLate = error instanceof Error && error.name === 'TimeoutError';
   const place = saidBy === undefined ? url : `${url} (${saidBy})`;
   if (method !== 'GET' && (isLate || (code !== undefined && !NOT_SENT.has(code)))) {
     const why = isLate ? `did not answer within ${CALL_TIMEOUT_MS / 1_000} s` : `broke off (${code})`;
-    return `the Tenon at ${place} ${why}: whether it did what was asked is not known; look before you ask again`;
+    const message = `the Tenon at ${place} ${why}: whether it did what was asked is not known; look before you ask again`;
+    return new OperationsError(message, exit.failed);
   }
   const why = isLate ? `, after ${CALL_TIMEOUT_MS / 1_000} s` : code === undefined ? '' : `: ${code}`;
   const what = method === 'GET' ? '' : 'nothing was changed; ';
-  return `no Tenon answers at ${place}${why}; ${what}start it with \`tenon serve\`, or name another with --url`;
+  const message = `no Tenon answers at ${place}${why}; ${what}start it with \`tenon serve\`, or name another with --url`;
+  return new OperationsError(message, exit.failed, true);
 }
 
 /** With these nothing has gone out. */

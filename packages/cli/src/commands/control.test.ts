@@ -73,6 +73,22 @@ describe('switching from the command line', () => {
     expect([sent, code]).toEqual([[], 2]);
   });
 
+  it('says of a kill where no Tenon runs that nothing goes out, and how one starts that is killed', async () => {
+    const nobody = (code: string) => () => {
+      throw new TypeError('fetch failed', { cause: Object.assign(new Error('no'), { code }) });
+    };
+    const run = (code: string, line: string) =>
+      runAgainst(nobody(code), controlCommands, [...line.split(' '), '--reason', 'why'], { cwd: root });
+    const { text, code } = await run('ECONNREFUSED', 'kill --all');
+    expect(text).toContain('nothing was changed; ');
+    expect(text).toMatch(
+      /; where none runs, nothing goes out; `tenon serve --killed "<reason>"` starts with everything killed\n$/,
+    );
+    expect(code).toBe(1);
+    expect((await run('ECONNREFUSED', 'pause orders')).text).not.toContain('--killed');
+    expect((await run('ECONNRESET', 'kill --all')).text).not.toContain('nothing goes out');
+  });
+
   it('lists who switched what, since when and why, and which flag has expired', async () => {
     const common = { actor: 'ada', reason: 'drill', sinceMs: NOW - 60_000, revision: 'r' };
     const { text } = await tenon('switches', {

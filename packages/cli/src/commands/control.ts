@@ -3,7 +3,7 @@ import type { FlowReport, Switch, SwitchRequest } from '@tenon/runtime';
 import { type Args, type CommandSpec, type OptionSpec, UsageError } from '../command.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
-import type { OperationsClient } from '../operations-client.ts';
+import { type OperationsClient, OperationsError } from '../operations-client.ts';
 import { roughDuration } from '../rough-duration.ts';
 import { renderTable } from '../table.ts';
 import { listing, needReason, parseTime, reason, remote, time, withClient } from './operate.ts';
@@ -44,11 +44,9 @@ export const controlCommands: readonly CommandSpec[] = [
       'tenon kill --connection billing --reason "their key leaked"',
     ],
     run: withClient(async (client, args, _show, io) => {
-      const made = await set(client, args, {
-        kind: 'kill',
-        scope: scopeOf(args),
-        sparesCompensation: args.flag('spare-compensation'),
-      });
+      const scope = scopeOf(args);
+      const sparesCompensation = args.flag('spare-compensation');
+      const made = await set(client, args, { kind: 'kill', scope, sparesCompensation }).catch(notRunning);
       io.err(`${made.id} is in force; events are still taken, runs wait where they are\n`);
       return exit.clean;
     }),
@@ -165,6 +163,14 @@ export const controlCommands: readonly CommandSpec[] = [
     run: withClient((client, args, _show, io) => lift(client, args, io, args.positionals[0]!)),
   },
 ];
+
+/** Whoever kills wants that nothing goes out, and is not to start what they want stopped. */
+function notRunning(error: unknown): never {
+  if (!(error instanceof OperationsError && error.isUnreachable)) throw error;
+  const more =
+    'where none runs, nothing goes out; `tenon serve --killed "<reason>"` starts with everything killed';
+  throw new OperationsError(`${error.message}; ${more}`, error.exitCode, true);
+}
 
 async function set(client: OperationsClient, args: Args, request: SwitchRequest): Promise<Switch> {
   // The shape that contracts/operations promises.

@@ -479,3 +479,41 @@ describe('a run that runs another pipeline', () => {
     expect(bench.target.count('remove')).toBe(1);
   });
 });
+
+describe('a child whose park comes before the word of its parent goes on by that word', () => {
+  const turns = async (count: number) => {
+    for (let turn = 0; turn < count; turn++) await new Promise((next) => setImmediate(next));
+  };
+  /** Of a batch on its way to the disk. */
+  const WRITING = 10;
+
+  test('also where it is on its way to the disk as the parent looks', async () => {
+    const orders = new Set<string>();
+    // So many turns lie between the word to the parent and the answer that the child fails by.
+    for (let between = 0; between <= 3 * WRITING; between++) {
+      const put = childPlan({ onFailure: 'hold', steps: [call('put', 'acme.put')] });
+      bench = await openBench(put, planFor({ onFailure: 'hold', steps: [run('sub', put)] }));
+      const { promise: wait, resolve } = Promise.withResolvers<void>();
+      bench.target.script = { put: [{ fail: refused }, { wait, loseAnswer: refused }] };
+      const parent = await order();
+      await bench.runtime.resume(child().runId, 'ana', 'by itself');
+      while (bench.target.count('put') < 2) await turns(1);
+      bench.onBatch = () => turns(WRITING);
+      const resumed = bench.runtime.resume(parent, 'ben', 'all of it');
+      await turns(between);
+      resolve();
+      await resumed;
+      await bench.runtime.idle();
+      const told = bench.entries.findIndex(({ details }) => details['say'] === 'resume');
+      const parked = bench.entries.findLastIndex(
+        ({ kind, runId }) => kind === 'deadLetter' && runId === child().runId,
+      );
+      orders.add(parked < told ? 'parked first' : 'told first');
+      if (parked < told)
+        expect([between, childState(), bench.state(parent)]).toEqual([between, 'succeeded', 'succeeded']);
+      await bench.close();
+    }
+    expect(orders).toEqual(new Set(['told first', 'parked first']));
+    bench = await openBench();
+  });
+});

@@ -200,7 +200,13 @@ export interface Told extends JsonObject {
   readonly parked: number;
 }
 
-/** Stores a word to a child together with its record, in whatever state it is; what the word does not fit, it leaves. */
+/** How often a word is said anew because the child was parked, or has ended, while it was on its way. */
+const SAID_ANEW_MAX = 8;
+
+/**
+ * Stores a word to a child together with its record, in whatever state it is; what the word does not fit, it leaves. What the child said
+ * before it counts as that, by the order of the file: what is on its way to it when the child is looked at is seen in another look.
+ */
 export async function tellChild(
   engine: EmbeddedEngine,
   parent: EmbeddedRun,
@@ -208,11 +214,40 @@ export async function tellChild(
   recorded: (told: Told) => Write,
   noted: Noted,
 ): Promise<Told> {
-  // Rows of `runs`, with what is kept of children. A child is never removed while a run above it has not ended. Read in
-  // one statement: a state and a number of words that belong together.
-  const stored = engine.read
+  for (let anew = 0; ; anew++) {
+    const heard = childNow(engine, word.runId);
+    const unless: Write[] =
+      word.say === 'resume' && anew < SAID_ANEW_MAX ? [['stillTold', heard.seq, heard.told]] : [];
+    try {
+      return await say(engine, parent, word, heard, unless, recorded, noted);
+    } catch (error) {
+      if (!(error instanceof CommitRefused) || childNow(engine, word.runId).told === heard.told) throw error;
+    }
+  }
+}
+
+/**
+ * A row of `runs`, with what is kept of children. A child is never removed while a run above it has not ended. Read in one statement: a
+ * state and a number of words that belong together.
+ */
+type ChildNow = StoredRun & { readonly told: number };
+
+function childNow(engine: EmbeddedEngine, runId: string): ChildNow {
+  return engine.read
     .of('SELECT r.*, c.told FROM runs r JOIN children c ON c.run_seq = r.seq WHERE r.run_id = ?')
-    .get(word.runId) as unknown as StoredRun & { readonly told: number };
+    .get(runId) as unknown as ChildNow;
+}
+
+async function say(
+  engine: EmbeddedEngine,
+  parent: EmbeddedRun,
+  word: ChildWord & Bounded,
+  stored: ChildNow,
+  /** Refuses it where the child is not as it was seen. */
+  unless: readonly Write[],
+  recorded: (told: Told) => Write,
+  noted: Noted,
+): Promise<Told> {
   // All are of being parked but that of an end for good, which is the last. Not so of a child that was taken back: nobody resumes that one.
   const told: Told = { parked: Number(stored.told) - (finalStates.has(stored.state) ? 1 : 0) };
   const record = recorded(told);
@@ -220,7 +255,7 @@ export async function tellChild(
   const child = engine.rows.shownRun(stored);
   const by: Cancellation = { actor: `run:${parent.row.run_id}`, reason: word.reason };
   const now = engine.now();
-  if (word.say === 'resume') await resumeChild(engine, word, child, by, record, noted);
+  if (word.say === 'resume') await resumeChild(engine, word, child, by, [...unless, record], noted);
   else {
     const text = JSON.stringify(by);
     const fact = { kind: 'operator', details: { action: 'undo', ...by } } as const;
@@ -246,7 +281,7 @@ async function resumeChild(
   { deadlineAtMs }: Bounded,
   child: RunRow,
   { actor, reason }: Cancellation,
-  record: Write,
+  record: readonly Write[],
   noted: Noted,
 ): Promise<void> {
   const now = engine.now();
@@ -256,7 +291,7 @@ async function resumeChild(
     const left = Math.max(1, deadlineAtMs - now);
     try {
       await engine.commit(
-        [record, ...writes, ['boundChild', child.seq, left]],
+        [...record, ...writes, ['boundChild', child.seq, left]],
         [noted, engine.noted(child, facts)],
       );
       return;
@@ -265,7 +300,7 @@ async function resumeChild(
       if (!(error instanceof CommitRefused)) throw error;
     }
   }
-  await engine.commit([record], [noted]);
+  await engine.commit(record, [noted]);
 }
 
 /** Tells an active parent what is on disk; one that is not active finds it there. */

@@ -33,6 +33,8 @@ export const writes = {
   countWord: 'UPDATE children SET told = ?2 WHERE run_seq = ?1',
   /** A run that has ended is told in vain. */
   wakeParent: `UPDATE runs SET due_at = ?2 WHERE seq = ?1 AND claimed <> 1 AND state NOT IN (${FINAL})`,
+  /** Refused where the child was parked or has ended since: values child, words that it had left by then. */
+  stillTold: 'UPDATE OR ROLLBACK children SET told = CASE told WHEN ?2 THEN told END WHERE run_seq = ?1',
   boundChild: 'UPDATE children SET deadline_ms = ?2 WHERE run_seq = ?1',
   /** What a child worked counts as its parent's: values parent, ms. */
   charge: 'UPDATE runs SET clock_from = clock_from - ?2 WHERE seq = ?1',

@@ -150,11 +150,19 @@ function judgeUndoing(
       trace.some((one) => one.sequence > sequence && SENDING.has(one.kind) && one.step === step)
     )
       violations.push(`${run.key}: ${step} is sent, though a person has done it`);
+  for (const { step, details, sequence } of trace)
+    if (
+      details['action'] === 'done' &&
+      ENDED.has(run.state) &&
+      !trace.some((one) => one.sequence > sequence && one.details['byHand'] === true && one.step === step)
+    )
+      violations.push(`${run.key}: a person has done ${step} and said so, and that is forgotten`);
   if (new Set(undone).size !== undone.length)
     violations.push(`${run.key}: undone twice: ${undone.join(', ')}`);
   return violations;
 }
 
+const ENDED: ReadonlySet<string> = new Set(['succeeded', 'compensated', 'cancelled']);
 const SENDING: ReadonlySet<string> = new Set(['intent', 'attempt', 'outcome']);
 
 /** What is done is done once, and a run that has succeeded does nothing more but to be undone. */

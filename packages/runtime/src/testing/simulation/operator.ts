@@ -93,9 +93,16 @@ export class Operator {
       if (place !== undefined) {
         if (place !== step) this.#coverage.saw('done by hand in a strand');
         const result = { id: `by-hand-${sha256(`${runId} ${place}`).slice(7, 19)}` };
-        return this.#said('done by hand', () =>
+        const said = this.#said('done by hand', () =>
           runtime.markDone(runId, place, 'ana', 'made it there', result),
         );
+        // Somebody else wants the run no more: what was made is to be removed with the rest.
+        if (!isCancelledBeside(result.id)) return said;
+        await Promise.all([
+          said,
+          this.#said('run cancelled', () => runtime.cancel(runId, 'ben', 'no longer wanted')),
+        ]);
+        return true;
       }
       return this.#undoes(letter)
         ? this.#said('undone by hand', () => runtime.markUndone(runId, step, 'ana', 'removed it'))
@@ -200,6 +207,11 @@ export class Operator {
       return undefined;
     }
   }
+}
+
+/** In a quarter of all: no chance is drawn for it. */
+function isCancelledBeside(id: string): boolean {
+  return /[0-3]$/.test(id);
 }
 
 /** An encrypted file lists what is open in one run by digests of its places, which are others in each file: a seed must not go by them. */

@@ -128,10 +128,38 @@ describe('an effect that a run is parked at, done by hand,', () => {
     expect(bench.target.count('createBlind')).toBe(1);
   });
 
+  test('is refused where a cancellation was faster that the run may have heeded by now: nothing would undo it', async () => {
+    // Turns that go by: before the cancellation is written, before it is answered, and before what comes after it is written.
+    const turns = [1, 0, 20];
+    const slowness = { pace: { groupsMin: 1, toldAtOnce: 1 }, turns: () => (isSlow && turns.shift()) || 0 };
+    let isSlow = false;
+    bench = await openBenchWith({ slowness }, [
+      planFor({ steps: [undoable('one'), undoable('two', 'acme.createBlind')], onFailure: 'hold' }),
+    ]);
+    bench.target.script = { createBlind: [{ fail: refused }] };
+    const runId = await bench.order({ id: 'a' });
+    await bench.runtime.idle();
+    isSlow = true;
+    const cancelled = bench.runtime.cancel(runId, 'ben', 'away with it');
+    await new Promise((resolve) => setImmediate(resolve));
+    const answer = await done(runId, 'two');
+    expect([await cancelled, answer]).toMatchObject([
+      { ok: true },
+      { ok: false, code: 'RUN_CANCELLED_ALREADY' },
+    ]);
+    expect(answer.ok ? '' : answer.message).toContain('take that back in the other system');
+    await bench.runtime.idle();
+    expect([bench.state(runId), removed()]).toEqual(['cancelled', ['create-1']]);
+    expect(bench.runtime.flow().counts.overrides.done).toBe(0);
+  });
+
   test('is refused once the run is cancelled', async () => {
     const runId = await parked();
     await bench.runtime.cancel(runId, 'ben', 'away with it');
-    expect(await done(runId, 'two')).toMatchObject({ ok: false, code: 'RUN_NOT_AT_EFFECT' });
+    expect(await done(runId, 'two')).toMatchObject({
+      code: 'RUN_NOT_AT_EFFECT',
+      message: 'the run is not parked at two: it was cancelled before',
+    });
     await bench.runtime.idle();
     expect([bench.state(runId), removed()]).toEqual(['cancelled', ['create-1']]);
   });

@@ -584,8 +584,8 @@ export const runtimeRules = {
   RUN_CANCELLED_ALREADY: {
     severity: 'info',
     title: 'the run was cancelled before',
-    why: 'A cancellation is recorded once.',
-    fix: 'Nothing: `tenon runs show <run>` says how far it is undone, and what it needs where that is parked.',
+    why: 'A cancellation is recorded once, and what is said of a step after it changes nothing: it is not among what is undone.',
+    fix: 'Nothing: `tenon runs show <run>` says how far it is undone, and what it needs where that is parked. A step that you had done by hand is taken back in the other system.',
   },
   RUN_RESUMED_ALREADY: {
     severity: 'info',

@@ -78,7 +78,12 @@ export function operations(engine: EmbeddedEngine, queries: Queries): Operations
         const more = { step: stepId, ...(result !== undefined && { result }) };
         const word: DoneWord = { verdict: 'done', actor, reason, ...more };
         const { writes, facts } = resumeWrites(run, found.letter, word, engine.now());
-        return write(engine, run, writes, facts, 'RUN_RESUMED_ALREADY');
+        // A cancellation that is on its way to the disk, or was just told to the run, has been heeded without what was done.
+        const guarded: Write[] = [['unlessCancelled', run.seq], ...writes];
+        const told = await write(engine, run, guarded, facts, 'RUN_RESUMED_ALREADY');
+        return !told.ok && told.code === 'RUN_RESUMED_ALREADY' && isCancelled(engine, run)
+          ? refused('RUN_CANCELLED_ALREADY', doneTooLate)
+          : told;
       }),
 
     markUndone: (runId, stepId, actor, reason) =>
@@ -127,6 +132,7 @@ function atDoubt({ run_id: runId, step }: RunRow): string {
 }
 
 const CANCELLED = 'the run was cancelled before';
+const doneTooLate = `${CANCELLED}, and what was done by hand is not undone with it: take that back in the other system`;
 
 const refusalWords: Readonly<Partial<Record<RuntimeCode, string>>> = {
   RUN_CANCELLED_ALREADY: CANCELLED,

@@ -16,7 +16,10 @@ export function parkedEffect(
   const letters = queries.openingsOf(seq).filter(({ kind }) => kind === 'deadLetter');
   const [letter] = letters;
   if (state !== 'failed' || letter === undefined)
-    return { why: `the run is not parked at ${place}: it is ${state}` };
+    // A cancellation closes the letter before the run heeds it.
+    return {
+      why: `the run is not parked at ${place}: it ${state === 'failed' ? 'was cancelled before' : `is ${state}`}`,
+    };
   const undoing = letters.find(isOfUndoing);
   if (undoing !== undefined)
     return {

@@ -76,6 +76,9 @@ export const writes = {
   putNewest:
     'INSERT INTO newest (pipeline, order_key, version, run_seq, expires_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT (pipeline, order_key) DO UPDATE SET version = excluded.version, run_seq = excluded.run_seq, expires_at = excluded.expires_at',
   putJournal: 'INSERT INTO journal (run_seq, key, at, value) VALUES (?, ?, ?, ?)',
+  /** Refused where the run was cancelled: its row is there twice then. */
+  unlessCancelled:
+    "INSERT INTO journal (run_seq, key, at, value) SELECT run_seq, key, at, value FROM journal WHERE run_seq = ? AND key = '#cancel'",
   putOpening: `INSERT INTO openings (run_seq, key, kind, step, owner, since, expires_at, event, scanned_to, detail, letter_queue, letter_class) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (run_seq, key) DO UPDATE SET scanned_to = excluded.scanned_to`,
   closeOpening: 'DELETE FROM openings WHERE run_seq = ? AND key = ?',

@@ -154,7 +154,7 @@ export async function openRuntimeWith(
   };
   const reconciliations = new Reconciliations(engine, options);
   engine.reconciliations = reconciliations;
-  const repairs = new Repairs(engine, reconciliations.reports, replays, trigger, options.clock);
+  const repairs = new Repairs(engine, reconciliations.reports, replays, trigger, options);
   const retention = keepRetention(engine, options);
   const watch = keepWatch(engine, options.clock);
   let stopped: Promise<void> | undefined;

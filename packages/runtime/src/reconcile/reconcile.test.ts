@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import type { CallOrigin } from '@tenon/model';
 import { afterEach, describe, expect, test } from 'vitest';
 import { SecretAudit } from '../secret-audit.ts';
@@ -662,7 +663,54 @@ describe('starts of a repair', () => {
       isDone: true,
     });
   });
+
+  test('go out without those whose record is damaged, which are named', async () => {
+    bench = await openBench(manual);
+    const token = await applied(['A', 'B']);
+    await bench.runtime.applyRepair(token, 'ana', 'looked through', { perSecond: 1 });
+    await meddled(`UPDATE differences SET value = 'x' || value WHERE id LIKE '%2'`);
+    await bench.runtime.activateReconciliations([starting]);
+    for (let seconds = 0; seconds < 4; seconds++) await bench.pass(1_000);
+    // Which of them is the second goes by digests.
+    expect(started()).toHaveLength(1);
+    expect(bench.runtime.repairStatus(token)).toMatchObject({
+      startsRefused: [{ number: 2, because: expect.stringContaining('or is damaged') }],
+      isDone: true,
+    });
+    expect(bench.problems).toEqual([]);
+  });
+
+  test('are tried again, and it is said, where something stops them that nobody has reckoned with', async () => {
+    bench = await openBench(manual);
+    const token = await applied(['A', 'B']);
+    await bench.runtime.applyRepair(token, 'ana', 'looked through', { perSecond: 1 });
+    await meddled('ALTER TABLE differences RENAME TO elsewhere');
+    await bench.runtime.activateReconciliations([starting]);
+    await bench.pass(6_000);
+    expect(bench.problems).toEqual(
+      Array(2).fill(
+        expect.stringMatching(
+          /^RUNTIME_REPLAY_STUCK: the repair \S+ does not go on and is tried again: no such table/,
+        ),
+      ),
+    );
+    expect(bench.runtime.repairStatus(token)).toMatchObject({ isDone: false });
+    await meddled('ALTER TABLE elsewhere RENAME TO differences');
+    await bench.runtime.activateReconciliations([starting]);
+    for (let seconds = 0; seconds < 4; seconds++) await bench.pass(1_000);
+    expect(started()).toEqual(['A', 'B']);
+    expect(bench.runtime.repairStatus(token)).toMatchObject({ startsRefused: [], isDone: true });
+  });
 });
+
+/** Somebody changes the file while no process is up. */
+async function meddled(sql: string): Promise<void> {
+  await bench.runtime.stop();
+  const db = new DatabaseSync(bench.file);
+  db.exec(sql);
+  db.close();
+  await bench.restart();
+}
 
 const KEYS = { current: 'k1', keys: { k1: Buffer.alloc(32, 7) } };
 

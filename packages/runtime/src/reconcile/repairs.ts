@@ -1,7 +1,7 @@
 import { compileTemplate, type ValueTemplate } from '@tenon/expression';
 import { type Failure, isObject, type Json, type JsonObject, sleep } from '@tenon/model';
 import type { ReconciliationPlan } from '@tenon/pipeline';
-import { CommitRefused } from '../embedded/commit-queue.ts';
+import { CommitFailed, CommitRefused } from '../embedded/commit-queue.ts';
 import type { EmbeddedEngine } from '../embedded/engine.ts';
 import { heldKeys } from '../embedded/recheck.ts';
 import type { Replays } from '../embedded/replays.ts';
@@ -24,6 +24,8 @@ const PER_SECOND_DEFAULT = 10;
 /** Refusals that pass by themselves, and how long to wait where they do not say. */
 const PASSING: ReadonlySet<Failure['class']> = new Set(['transient', 'rateLimited']);
 const PASSING_MS = 5_000;
+/** How long one that something stopped of which nobody knew is left alone. */
+const STUCK_MS = 5_000;
 /** Runs looked at before others get their turn. */
 const LOOKED_AT_ONCE = 2_000;
 const READ_AT_ONCE = 500;
@@ -78,6 +80,7 @@ export class Repairs {
   readonly #replays: Replays;
   readonly #start: Start;
   readonly #clock: RuntimeOptions['clock'];
+  readonly #onProblem: RuntimeOptions['onProblem'];
   readonly #stopped = new AbortController();
   readonly #working = new Set<Promise<void>>();
 
@@ -86,13 +89,14 @@ export class Repairs {
     reports: Reports,
     replays: Replays,
     start: Start,
-    clock: RuntimeOptions['clock'],
+    { clock, onProblem }: Pick<RuntimeOptions, 'clock' | 'onProblem'>,
   ) {
     this.#engine = engine;
     this.#reports = reports;
     this.#replays = replays;
     this.#start = start;
     this.#clock = clock;
+    this.#onProblem = onProblem;
   }
 
   /** Goes on with what an earlier process had begun. */
@@ -256,11 +260,28 @@ export class Repairs {
   }
 
   #letOut(token: string, stored: StoredRepair, applied: NonNullable<StoredRepair['applied']>): void {
-    const work = this.#go(token, stored, applied)
-      // A disk that fails stops the runtime elsewhere; what is left goes on after the next start.
-      .catch(() => {})
-      .finally(() => this.#working.delete(work));
+    const work = this.#goOn(token, stored, applied).finally(() => this.#working.delete(work));
     this.#working.add(work);
+  }
+
+  async #goOn(
+    token: string,
+    stored: StoredRepair,
+    applied: NonNullable<StoredRepair['applied']>,
+  ): Promise<void> {
+    while (!this.#stopped.signal.aborted)
+      try {
+        return await this.#go(token, stored, applied);
+      } catch (error) {
+        // Nothing is written by a disk that fails, or by a process that stops; a start goes on.
+        if (error instanceof CommitFailed || this.#engine.isStopping) return;
+        const cause = error instanceof Error ? error.message : String(error);
+        this.#onProblem?.(
+          `the repair ${token} does not go on and is tried again: ${cause}`,
+          'RUNTIME_REPLAY_STUCK',
+        );
+        await sleep(this.#clock, STUCK_MS, this.#stopped.signal);
+      }
   }
 
   async #go(
@@ -390,7 +411,10 @@ export class Repairs {
 
 type Refusal = Pick<Failure, 'class' | 'message' | 'retryAfterMs'>;
 
-const GONE: Refusal = { class: 'notFound', message: 'its record is no longer kept' };
+const GONE: Refusal = {
+  class: 'notFound',
+  message: 'its record is no longer kept, or is damaged: `tenon doctor` says which',
+};
 
 function entityReader(entity: ValueTemplate, { policies }: ReconciliationPlan): (key: string) => string {
   const { evaluate } = compileTemplate(entity, { policies });

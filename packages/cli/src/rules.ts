@@ -6,7 +6,7 @@ import { documentRules } from '@tenon/document';
 import { evaluationErrors, expressionRules } from '@tenon/expression';
 import type { DiagnosticRules } from '@tenon/model';
 import { pipelineRules } from '@tenon/pipeline';
-import { runtimeRules } from '@tenon/runtime';
+import { problemRules, runtimeRules } from '@tenon/runtime';
 import { serverRules } from '@tenon/server/rules';
 import { testkitRules } from '@tenon/testkit/rules';
 import { cliRules } from './cli-rules.ts';
@@ -23,6 +23,7 @@ export const allRules: DiagnosticRules = {
   ...codegenRules,
   ...diffRules,
   ...runtimeRules,
+  ...problemRules,
   ...serverRules,
   ...testkitRules,
   ...cliRules,

@@ -21,6 +21,7 @@ export {
   verifyExport,
 } from './ledger/verify-ledger.ts';
 export { lostChild } from './lost-child.ts';
+export { type ProblemCode, problemRules } from './problem-rules.ts';
 export { type RuntimeCode, runtimeRules } from './rules.ts';
 export type * from './runtime.ts';
 export { RuntimeError } from './runtime-error.ts';

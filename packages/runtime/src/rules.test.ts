@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
+import { problemRules } from './problem-rules.ts';
 import { closeCases, runtimeCases } from './rules.cases.ts';
 import { runtimeRules } from './rules.ts';
 import { type Bench, openBench } from './testing/bench.ts';
@@ -43,5 +44,7 @@ test('no other code is given', () => {
     'REPAIR_APPLIED',
     'TERMINAL_STATES',
   ];
-  expect(new Set(given.filter((code) => !others.includes(code)))).toEqual(new Set(Object.keys(runtimeRules)));
+  expect(new Set(given.filter((code) => !others.includes(code)))).toEqual(
+    new Set(Object.keys({ ...runtimeRules, ...problemRules })),
+  );
 });

@@ -2,6 +2,7 @@ import type { Transport } from '@tenon/connector';
 import type { Random, SteadyClock } from '@tenon/model';
 import type { EncryptionOptions } from '../embedded/data-keys.ts';
 import type { CheckpointOptions } from '../ledger/checkpoint-keeper.ts';
+import type { ProblemCode } from '../problem-rules.ts';
 import type { SecretAudit } from '../secret-audit.ts';
 import type { LedgerEntry } from './runs.ts';
 
@@ -36,10 +37,7 @@ export interface RuntimeOptions {
   /** Begins with everything killed, before any run goes on: a switch as any other, by this actor and for this reason. */
   readonly killed?: { readonly actor: string; readonly reason: string };
   /** Told of what needs an operator and stops nothing yet: one sentence, and what it is about. Must not throw. */
-  readonly onProblem?: (
-    message: string,
-    code: 'RUNTIME_WAL_STUCK' | 'RUNTIME_RUNS_UNREADABLE' | 'RUNTIME_REPLAY_STUCK',
-  ) => void;
+  readonly onProblem?: (message: string, code: ProblemCode) => void;
   /** Told of every ledger entry after it is durable (logs, demo story, console). Must not throw. */
   readonly onEntry?: (entry: LedgerEntry) => void;
 }

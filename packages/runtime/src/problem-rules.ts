@@ -1,0 +1,28 @@
+import type { DiagnosticRules } from '@tenon/model';
+
+/**
+ * Codes of what is told to `onProblem` and logged: it needs an operator, and nothing that was acknowledged is lost by it. No run and no
+ * answer carries them.
+ */
+export const problemRules = {
+  RUNTIME_WAL_STUCK: {
+    severity: 'warning',
+    title: 'the write-ahead log cannot be copied into the database',
+    why: 'What was committed is on the disk, in `<database>-wal`, and is read from there. Until it can be copied that file grows with each commit. It is tried again twenty times a second, and said anew where the cause is another.',
+    fix: 'See the cause in the message: mostly the disk is full or fails, or another process keeps the file open for writing (a copy tool, an SQLite shell). Make room or end that process; no restart is needed. Do not delete `<database>-wal`: it holds acknowledged commits.',
+  },
+  RUNTIME_RUNS_UNREADABLE: {
+    severity: 'warning',
+    title: 'runs of a pipeline cannot be read from the database',
+    why: 'SQLite refused the read: the disk fails, or the file is damaged or was changed by somebody else. No run of that pipeline begins or goes on meanwhile; all stay due. It is tried again every five seconds.',
+    fix: 'See the cause in the message and `tenon doctor`. Where it stays: stop Tenon, look at the disk, and where the file is damaged put the last sound backup back (`tenon backup --check` says which are).',
+  },
+  RUNTIME_REPLAY_STUCK: {
+    severity: 'warning',
+    title: 'runs that are to be replayed could not be looked at',
+    why: 'Of one of them something is not as it must be: mostly its plan cannot be read any more. Runs of that pipeline behind it wait, since they go in order; replays of other pipelines go on. It is tried again every five seconds.',
+    fix: 'See the cause in the message and `tenon doctor`. Where the file is damaged, put the last sound backup back (`tenon backup --check` says which are); where nothing is, it is a fault of Tenon’s own: report the message. `tenon replay status <token>` says what is yet to be sent.',
+  },
+} as const satisfies DiagnosticRules;
+
+export type ProblemCode = keyof typeof problemRules;

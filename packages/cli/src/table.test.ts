@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { displayWidth } from './display-width.ts';
 import { type Column, renderTable } from './table.ts';
 
 it('a table hands no control character of its cells to the terminal, and keeps one line a row', () => {
@@ -12,6 +13,32 @@ it('the line below the titles ends with them where the last column has sentences
   expect(rule).toBe(`───  ${'─'.repeat(40)}`);
   expect(row).toBe(`a    ${'because '.repeat(30)}`);
 });
+
+it.each([
+  ['東京都港区', 10],
+  ['😀😀', 4],
+  ['Zoe\u0301', 3],
+  ['👩‍👩‍👧', 2],
+  ['한국어', 6],
+  ['Zoë', 3],
+  ['plain', 5],
+])('a column begins below its title, whatever stands before it: %s', (name, width) => {
+  const [header, , row] = renderTable(['KEY', 'STATE'], [[name, 'failed']]).split('\n');
+  expect(header).toBe(`${'KEY'.padEnd(Math.max(3, width))}  STATE`);
+  expect(row).toBe(`${name}${' '.repeat(Math.max(0, 3 - width))}  failed`);
+});
+
+it.each(['😀', '東', 'e\u0301', '👩‍👩‍👧', 'x'])(
+  'a name of %s that gives up its middle fits, and has no half of a sign',
+  (sign) => {
+    for (const width of [20, 21, 30]) {
+      const columns = [{ title: 'KEY', shortens: true }, 'STATE'] as const;
+      const [, , row] = renderTable(columns, [[sign.repeat(40), 'failed']], width).split('\n');
+      expect(displayWidth(row!)).toBeLessThanOrEqual(width);
+      expect(row!.replaceAll(sign, '')).toMatch(/^… +failed$/);
+    }
+  },
+);
 
 describe('in a terminal', () => {
   const columns: readonly (string | Column)[] = [

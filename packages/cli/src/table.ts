@@ -1,3 +1,4 @@
+import { displayWidth, shortened } from './display-width.ts';
 import { printable } from './printable.ts';
 
 /**
@@ -20,7 +21,7 @@ const LAST_RULE_MAX = 40;
 const GAP = 2;
 
 /**
- * Columns for a terminal; numbers of characters, not bytes. The last column is not padded. Without a `width` (into a pipe, or asked for
+ * Columns for a terminal, by the width that their texts have there. The last column is not padded. Without a `width` (into a pipe, or asked for
  * with `--wide`) nothing is left out.
  */
 export function renderTable(
@@ -35,7 +36,7 @@ export function renderTable(
   const line = (cellOf: (column: Sized) => string): string =>
     beside
       .map((column, nth) =>
-        nth === beside.length - 1 ? cellOf(column) : cellOf(column).padEnd(column.width),
+        nth === beside.length - 1 ? cellOf(column) : padded(cellOf(column), column.width),
       )
       .join(' '.repeat(GAP));
   const under = (row: number): readonly string[] =>
@@ -65,7 +66,11 @@ interface Sized extends Column {
 
 function columnOf(column: Column, rows: readonly (readonly string[])[], index: number): Sized {
   const cells = rows.map((row) => printable(row[index] ?? '').replaceAll(/\s/g, ' '));
-  return { ...column, cells, width: Math.max(column.title.length, ...cells.map(({ length }) => length)) };
+  return { ...column, cells, width: Math.max(column.title.length, ...cells.map(displayWidth)) };
+}
+
+function padded(text: string, width: number): string {
+  return text + ' '.repeat(Math.max(0, width - displayWidth(text)));
 }
 
 interface Fitted {
@@ -123,11 +128,4 @@ function narrowed(columns: readonly Sized[], width: number, least: number): read
     over--;
   }
   return columns.map((column, index) => ({ ...column, width: widths[index]! }));
-}
-
-/** Its middle goes: what tells one name from the next is at either end. */
-function shortened(text: string, most: number): string {
-  if (text.length <= most) return text;
-  const ends = most - 1;
-  return `${text.slice(0, Math.ceil(ends / 2))}…${text.slice(text.length - Math.floor(ends / 2))}`;
 }

@@ -129,13 +129,26 @@ describe('flow', () => {
     runs: {},
     deadLetters: [],
   };
-  const shown = (more: object) =>
+  const shown = (more: object, width?: number) =>
     runAgainst(
       (_, request) => (request.startsWith('GET /v1/flow') ? { ...flow, ...more } : { sources: [] }),
       controlCommands,
       ['flow', '--url', 'http://127.0.0.1:1'],
-      { cwd: root, nowMs: NOW },
+      { cwd: root, nowMs: NOW, ...(width !== undefined && { width }) },
     );
+
+  it('fits the terminal, each of its tables', async () => {
+    const pipeline = 'subscription-upgraded-in-europe-and-elsewhere';
+    const { text } = await shown(
+      {
+        pipelines: [{ pipeline, tier: 'low', backlog: 0, lagMs: 0, active: 0, concurrency: 1, switches: [] }],
+        inDoubt: [{ pipeline, count: 2, oldestMs: NOW }],
+        deadLetters: [{ pipeline, queue: 'repair', class: 'auth', count: 1, oldestMs: NOW }],
+      },
+      56,
+    );
+    expect(Math.max(...text.split('\n').map(({ length }) => length))).toBeLessThanOrEqual(56);
+  });
 
   it('tells how many effects are in doubt, and since when', async () => {
     const { text } = await shown({ inDoubt: [{ pipeline: 'orders', count: 2, oldestMs: NOW - 60_000 }] });

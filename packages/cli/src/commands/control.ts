@@ -314,6 +314,7 @@ function flowWords(
           renderTable(
             [{ title: 'IN DOUBT OF', shortens: true }, 'COUNT', 'OLDEST'],
             inDoubt.map((each) => [each.pipeline, String(each.count), roughDuration(nowMs - each.oldestMs)]),
+            width,
           ),
         ]
       : []),

@@ -3,9 +3,13 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { runAgainst } from '../testing/fake-server.ts';
 import { operateCommands, parseTime } from './operate.ts';
 import { quarantineCommands } from './quarantine.ts';
+import { reconcileCommands } from './reconcile.ts';
 import { replayCommands } from './replay.ts';
+import { secretsCommand } from './secrets.ts';
 
 afterEach(() => vi.unstubAllGlobals());
+
+const HERE = ['--url', 'http://127.0.0.1:1'];
 
 const run = {
   runId: 'r1',
@@ -56,6 +60,25 @@ describe('a list that may be cut off', () => {
     expect((await listed(1_000, '--limit', '1000')).said).not.toContain('--limit');
   });
 
+  it.each([
+    ['quarantine', 1_000, /^the oldest 1000; there may be more: filters narrow it down$/m],
+    ['reconcile reports', 50, /^the newest 50; .* --limit shows more, up to 1000$/m],
+  ])('so it is of %s', async (line, most, says) => {
+    const failure = { class: 'contract', code: 'X', message: 'no' };
+    const said = async (count: number) => {
+      const all = Array.from({ length: count }, () => ({ ...run, failure, begunAtMs: 0, records: {} }));
+      const { text } = await runAgainst(
+        { deadLetters: all, reports: all },
+        [...quarantineCommands, ...reconcileCommands],
+        [...line.split(' '), '--url', 'http://127.0.0.1:1'],
+        { cwd: tmpdir() },
+      );
+      return text;
+    };
+    expect(await said(most)).toMatch(says);
+    expect(await said(most - 1)).not.toContain('there may be more');
+  });
+
   it('as data is the list alone', async () => {
     expect(JSON.parse((await listed(50, '--format', 'json')).out)).toHaveLength(50);
   });
@@ -90,11 +113,11 @@ describe('a dry run that names nothing', () => {
   it.each([
     ['replay --key none', { token: 't', runs: [], expiresAtMs: 0 }],
     ['quarantine recheck', { through: 0, events: [] }],
+    ['reconcile repair rep1', { token: 't', items: [], expiresAtMs: 0 }],
   ])('prints no titles: %s', async (line, answer) => {
     const argv = [...line.split(' '), '--reason', 'why', '--url', 'http://127.0.0.1:1'];
-    const { out, code } = await runAgainst(answer, [...replayCommands, ...quarantineCommands], argv, {
-      cwd: tmpdir(),
-    });
+    const commands = [...replayCommands, ...quarantineCommands, ...reconcileCommands];
+    const { out, code } = await runAgainst(answer, commands, argv, { cwd: tmpdir() });
     expect([out, code]).toEqual(['', 0]);
   });
 });
@@ -424,7 +447,7 @@ describe('in a terminal', () => {
   const doubt = { ...runs[0], stepId: 'compensate:shipment', operation: 'billing.createInvoice', sinceMs: 0 };
   const answer = { runs, inDoubt: [{ ...doubt, idempotencyKey: `tenon-${'7f3a'.repeat(16)}` }] };
   const listed = (line: string, width?: number) =>
-    runAgainst(answer, operateCommands, [...line.split(' '), '--url', 'http://127.0.0.1:1'], {
+    runAgainst(answer, operateCommands, [...line.split(' '), ...HERE], {
       cwd: tmpdir(),
       ...(width !== undefined && { width }),
     });
@@ -445,6 +468,26 @@ describe('in a terminal', () => {
       expect((await listed(`${line} --wide`, 80)).text).toBe(piped);
     },
   );
+
+  it('a secret whose use nobody expects is marked, however much is left out', async () => {
+    const user = {
+      reference: 'env:BILLING_TOKEN_OF_ALL',
+      connection: 'billing',
+      use: 'header Authorization',
+      pipeline: 'orders',
+      step: 'pay',
+      uses: 3,
+      failed: 0,
+      lastAtMs: 0,
+      isUnexpected: true,
+    };
+    const { text } = await runAgainst({ users: [user] }, [secretsCommand], ['secrets', ...HERE], {
+      cwd: tmpdir(),
+      width: 60,
+    });
+    expect(text).toContain('\n  └ UNEXPECTED\n');
+    expect(text).toMatch(/^not shown: FAILED, USES, LAST; --wide shows all$/m);
+  });
 
   it('JSON is what it is into a pipe', async () => {
     expect((await listed('runs ls --format json', 80)).text).toBe(

@@ -406,6 +406,11 @@ export async function sayIfUnknown(
   io.err(`no pipeline is called ${asked}${near === undefined ? '' : `; did you mean ${near}?`}\n`);
 }
 
+/** Some commands take `--json` as well. */
+export function isJson(args: Args): boolean {
+  return args.flag('json') || args.text('format') === 'json';
+}
+
 export function tableWidth(args: Args, { width }: Io): number | undefined {
   return args.flag('wide') ? undefined : width;
 }
@@ -440,7 +445,7 @@ async function acted(act: Act, args: Args, io: Io, readsFile: boolean): Promise<
           () => readersKeys(io),
         );
   const show: Show = (value, human) => {
-    if (args.text('format') === 'json') io.out(`${JSON.stringify(value, null, 2)}\n`);
+    if (isJson(args)) io.out(`${JSON.stringify(value, null, 2)}\n`);
     else if (Array.isArray(value) && value.length === 0) io.err('none\n');
     else printed(human(tableWidth(args, io)), io);
     return exit.clean;

@@ -3,7 +3,8 @@ import { type CommandSpec, UsageError } from '../command.ts';
 import { exit } from '../exit.ts';
 import { plural } from '../render/index.ts';
 import { renderTable } from '../table.ts';
-import { filters, listing, needReason, reason, sayIfUnknown, withClient } from './operate.ts';
+import { filters, listing, needReason, reason, sayIfCut, sayIfUnknown, withClient } from './operate.ts';
+import { LETTERS_LISTED } from './replay.ts';
 
 /** What each outcome means for a person. */
 const SAID: Readonly<Record<RecheckedEvent['outcome'], string>> = {
@@ -60,6 +61,7 @@ export const quarantineCommands: readonly CommandSpec[] = [
           width,
         ),
       );
+      sayIfCut(deadLetters, LETTERS_LISTED, 'the oldest', args, io);
       await sayIfUnknown(deadLetters, client, args, io);
       return code;
     }),

@@ -8,12 +8,12 @@ import type {
 } from '@tenon/runtime';
 import type { Args, CommandSpec, OptionSpec } from '../command.ts';
 import { type ExitCode, exit } from '../exit.ts';
-import type { Io } from '../io.ts';
 import type { OperationsClient } from '../operations-client.ts';
 import { plural } from '../render/index.ts';
 import { roughDuration } from '../rough-duration.ts';
 import { renderTable } from '../table.ts';
 import {
+  isJson,
   listing,
   needReason,
   parseLimit,
@@ -22,7 +22,7 @@ import {
   reason,
   remote,
   type Show,
-  tableWidth,
+  sayIfCut,
   time,
   withClient,
 } from './operate.ts';
@@ -33,6 +33,8 @@ const LOOK_MS = 300;
 const PAGE = 1_000;
 /** Differences that people are shown; machines get all. */
 const SHOWN = 50;
+/** What the API lists where no `--limit` is given. */
+const REPORTS_LISTED = 50;
 
 const output: Readonly<Record<string, OptionSpec>> = {
   ...listing,
@@ -58,7 +60,7 @@ export const reconcileCommands: readonly CommandSpec[] = [
       'tenon reconcile repair 01j… --reason "their outage is over"',
       'tenon reconcile apply 01j… --reason "looked through the list"',
     ],
-    run: withClient(async (client, args, _show, io) => {
+    run: withClient(async (client, args, show, io) => {
       const name = args.positionals[0]!;
       const { report } = (await client.post(`/v1/reconciliations/${encodeURIComponent(name)}/reports`, {
         reason: needReason(args),
@@ -69,18 +71,18 @@ export const reconcileCommands: readonly CommandSpec[] = [
         await sleep(io.clock, LOOK_MS);
         seen = await reportOf(client, report);
       }
-      return showReport(client, args, io, seen);
+      return showReport(client, args, show, seen);
     }),
   },
   {
     name: 'reconcile list',
     summary: 'What is compared, when, and what came of it last',
     options: output,
-    run: withClient(async (client, args, _show, io) => {
+    run: withClient(async (client, _args, show) => {
       const { reconciliations } = (await client.get('/v1/reconciliations')) as {
         reconciliations: ReconciliationState[];
       };
-      return shown(args, io, reconciliations, (width) =>
+      return show(reconciliations, (width) =>
         renderTable(
           [
             'RECONCILIATION',
@@ -112,12 +114,12 @@ export const reconcileCommands: readonly CommandSpec[] = [
     summary: 'Reports, the newest first',
     positionals: ['[reconciliation]'],
     options: { ...output, limit: { type: 'string', value: '<n>', help: 'at most so many; default 50' } },
-    run: withClient(async (client, args, _show, io) => {
+    run: withClient(async (client, args, show, io) => {
       const { reports } = (await client.get('/v1/reports', {
         reconciliation: args.positionals[0],
         limit: parseLimit(args.text('limit')),
       })) as { reports: ReconciliationReport[] };
-      return shown(args, io, reports, (width) =>
+      const code = show(reports, (width) =>
         renderTable(
           [
             'REPORT',
@@ -142,6 +144,8 @@ export const reconcileCommands: readonly CommandSpec[] = [
           width,
         ),
       );
+      sayIfCut(reports, REPORTS_LISTED, 'the newest', args, io);
+      return code;
     }),
   },
   {
@@ -149,9 +153,9 @@ export const reconcileCommands: readonly CommandSpec[] = [
     summary: 'One report with what differs',
     positionals: ['<report>'],
     options: output,
-    run: withClient(async (client, args, _show, io) => {
+    run: withClient(async (client, args, show) => {
       const report = await reportOf(client, args.positionals[0]!);
-      await showReport(client, args, io, report);
+      await showReport(client, args, show, report);
       return exit.clean;
     }),
   },
@@ -160,36 +164,38 @@ export const reconcileCommands: readonly CommandSpec[] = [
     summary: 'What mending the differences of a report would do: a dry run with a token',
     positionals: ['<report>'],
     options: { ...output, ...reason },
-    run: withClient(async (client, args, _show, io) => {
+    run: withClient(async (client, args, show, io) => {
       const answer = await client.post(`/v1/reports/${encodeURIComponent(args.positionals[0]!)}/repairs`, {
         reason: needReason(args),
       });
       // The shape that contracts/operations promises.
       const dry = answer as unknown as RepairReport;
-      shown(args, io, dry, (width) =>
-        renderTable(
-          [
-            'NO',
-            'KIND',
-            { title: 'KEY', shortens: true },
-            'RUN',
-            { title: 'SENDS', below: true },
-            { title: 'STARTS', below: true },
-            { title: 'NOTHING, BECAUSE', below: true },
-          ],
-          dry.items.flatMap(({ number, kind, key, runs, starts, refused }) => {
-            const head = [String(number), kind, key ?? '–'];
-            if (runs.length === 0) return [[...head, '', '', starts ?? '', refused ?? '']];
-            return runs.map((run) => [
-              ...head,
-              `${run.pipeline} ${run.runId}`,
-              run.effectsToSend.join(', ') || '–',
-              '',
-              refused ?? run.refused ?? '',
-            ]);
-          }),
-          width,
-        ),
+      show(dry, (width) =>
+        dry.items.length === 0
+          ? ''
+          : renderTable(
+              [
+                'NO',
+                'KIND',
+                { title: 'KEY', shortens: true },
+                'RUN',
+                { title: 'SENDS', below: true },
+                { title: 'STARTS', below: true },
+                { title: 'NOTHING, BECAUSE', below: true },
+              ],
+              dry.items.flatMap(({ number, kind, key, runs, starts, refused }) => {
+                const head = [String(number), kind, key ?? '–'];
+                if (runs.length === 0) return [[...head, '', '', starts ?? '', refused ?? '']];
+                return runs.map((run) => [
+                  ...head,
+                  `${run.pipeline} ${run.runId}`,
+                  run.effectsToSend.join(', ') || '–',
+                  '',
+                  refused ?? run.refused ?? '',
+                ]);
+              }),
+              width,
+            ),
       );
       const mended = dry.items.filter(({ refused }) => refused === undefined).length;
       const found = `dry run: ${mended} of ${plural(dry.items.length, 'differences')} can be mended`;
@@ -223,11 +229,11 @@ export const reconcileCommands: readonly CommandSpec[] = [
     summary: 'Who asked for a repair, who applied it, and how far it is',
     positionals: ['<token>'],
     options: output,
-    run: withClient(async (client, args, _show, io) => {
+    run: withClient(async (client, args, show) => {
       const answer = await client.get(`/v1/repairs/${encodeURIComponent(args.positionals[0]!)}`);
       // The shape that contracts/operations promises.
       const status = answer as unknown as KnownStatus;
-      return shown(args, io, status, (width) => statusWords(status, width));
+      return show(status, (width) => statusWords(status, width));
     }),
   },
 ];
@@ -240,7 +246,7 @@ async function reportOf(client: OperationsClient, id: string): Promise<Reconcili
 async function showReport(
   client: OperationsClient,
   args: Args,
-  io: Io,
+  show: Show,
   report: ReconciliationReport,
 ): Promise<ExitCode> {
   const differences: ReportedDifference[] = [];
@@ -256,9 +262,7 @@ async function showReport(
     if (page.length === 0) break;
     differences.push(...page);
   }
-  shown(args, io, { ...report, listedDifferences: differences }, (width) =>
-    reportWords(report, differences, width),
-  );
+  show({ ...report, listedDifferences: differences }, (width) => reportWords(report, differences, width));
   if (report.state === 'failed') return exit.failed;
   return report.differences > 0 || report.totals.some(({ differs }) => differs) ? exit.findings : exit.clean;
 }
@@ -343,15 +347,4 @@ function statusWords(status: KnownStatus, width: number | undefined): string {
     `done      ${status.isDone ? 'yes' : 'no'}`,
     ...listedLines(status, width),
   ].join('\n');
-}
-
-function isJson(args: Args): boolean {
-  return args.flag('json') || args.text('format') === 'json';
-}
-
-function shown(args: Args, io: Io, value: object, human: Parameters<Show>[1]): ExitCode {
-  if (isJson(args)) io.out(`${JSON.stringify(value, null, 2)}\n`);
-  else if (Array.isArray(value) && value.length === 0) io.err('none\n');
-  else io.out(`${human(tableWidth(args, io))}\n`);
-  return exit.clean;
 }

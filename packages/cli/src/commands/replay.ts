@@ -229,7 +229,7 @@ export const replayCommands: readonly CommandSpec[] = [
 ];
 
 /** What the API lists where no `--limit` is given. */
-const LETTERS_LISTED = 1_000;
+export const LETTERS_LISTED = 1_000;
 
 async function dryRun(
   client: OperationsClient,

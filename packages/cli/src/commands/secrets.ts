@@ -35,7 +35,8 @@ export const secretsCommand: CommandSpec = {
           { title: 'USES', drop: 2 },
           { title: 'FAILED', drop: 1 },
           { title: 'LAST', drop: 4 },
-          { title: '', drop: 5 },
+          // Not to be left out: somebody has to look.
+          { title: 'NOTE', below: true },
         ],
         chosen.map((user) => [
           user.reference,

@@ -5,3 +5,8 @@
 export function printable(text: string): string {
   return text.replaceAll(/(?![\t\n\r])[\p{Cc}\p{Bidi_Control}]/gu, '\uFFFD');
 }
+
+/** The same of what is one of several: a line break in it would look like the next. */
+export function oneLine(text: string): string {
+  return printable(text).replaceAll(/\s/g, ' ');
+}

@@ -1,5 +1,5 @@
 import { displayWidth, shortened } from './display-width.ts';
-import { printable } from './printable.ts';
+import { oneLine } from './printable.ts';
 
 /**
  * A column, and what it may give up where a terminal is too narrow for the table. One that says nothing of that is kept whole, as ids are
@@ -65,7 +65,7 @@ interface Sized extends Column {
 }
 
 function columnOf(column: Column, rows: readonly (readonly string[])[], index: number): Sized {
-  const cells = rows.map((row) => printable(row[index] ?? '').replaceAll(/\s/g, ' '));
+  const cells = rows.map((row) => oneLine(row[index] ?? ''));
   return { ...column, cells, width: Math.max(column.title.length, ...cells.map(displayWidth)) };
 }
 

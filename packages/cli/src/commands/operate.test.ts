@@ -155,6 +155,17 @@ describe('runs show', () => {
     expect(shown).toContain('behind     r0: it has the same order key, and goes before this run\n');
   });
 
+  it('hands nothing to the terminal that an event brought along to steer it', async () => {
+    const shown = await show({
+      key: 'a\u001b[2J\rstate',
+      state: 'failed',
+      failure: { step: 'pay', class: 'validation', code: 'X', message: 'no\u001b[1A\nowner      nobody' },
+      deadLetters: [],
+    });
+    expect(shown).toContain('key        a\uFFFD[2J state\n');
+    expect(shown).toContain('failed at  pay: validation, no\uFFFD[1A owner      nobody (X)\n');
+  });
+
   it('says of a run without data why it has none', async () => {
     expect(await show({ isPastRetention: true })).toContain(
       'let go     payload, results and failures are no longer kept (retention; it ended 2026-10-01 09:05:00Z): `tenon data` says for how long they are\n',
@@ -322,12 +333,14 @@ describe('runs show', () => {
 
     it.each([
       [['lines[y].book'], "`tenon runs done r1 'lines[y].book' --result '<json>' --reason …`"],
+      [["lines[O'Neil; x].book"], "`tenon runs done r1 'lines[O'\\''Neil; x].book' --result"],
       [['l1', 'r1'], "`tenon runs done r1 <step> --result '<json>' --reason …` for each of l1, r1"],
     ])('says of effects that they can be done by hand: %j', async (canBeDone, command) => {
       const { text } = await failed('lines', letters, { canBeDone });
       expect(text).toContain(
-        `once its cause is mended, or do it by hand in the other system, then ${command}, or \`tenon runs cancel r1 --reason …\`\n`,
+        `once its cause is mended, or do it by hand in the other system, then ${command}`,
       );
+      expect(text).toContain(', or `tenon runs cancel r1 --reason …`\n');
     });
 
     it('says so of its undoing, which can only go on or be done by hand', async () => {

@@ -20,6 +20,8 @@ import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { withLedgerFile } from '../ledger-client.ts';
 import { type OperationsClient, OperationsError, operationsClient } from '../operations-client.ts';
+import { oneLine, printable } from '../printable.ts';
+import { quoted } from '../program.ts';
 import { findRoot, readServerConfig } from '../root.ts';
 import { roughDuration } from '../rough-duration.ts';
 import { renderTable } from '../table.ts';
@@ -30,7 +32,6 @@ import {
   doneAdvice,
   isAtUndoing,
   lostChildWords,
-  quoted,
   resumeCommand,
   settleCommand,
   undoingAdvice,
@@ -382,7 +383,7 @@ export function sayIfCut(
 
 /** A dry run that names nothing has no table: titles above nothing look like something that was cut off. */
 function printed(text: string, io: Io): void {
-  if (text !== '') io.out(`${text}\n`);
+  if (text !== '') io.out(`${printable(text)}\n`);
 }
 
 /** Nothing of a pipeline that there is not is no news: a name that is misspelt would look like one that is well. */
@@ -427,7 +428,9 @@ export function withRunning(act: Act): CommandSpec['run'] {
   return (args, io) => acted(act, args, io, false);
 }
 
-async function acted(act: Act, args: Args, io: Io, readsFile: boolean): Promise<ExitCode> {
+async function acted(act: Act, args: Args, given: Io, readsFile: boolean): Promise<ExitCode> {
+  // Names, keys and failures in what is said are not ours.
+  const io: Io = { ...given, err: (text) => given.err(printable(text)) };
   const root = await findRoot(io.cwd);
   const own = await readServerConfig(root);
   const named = args.text('url') ?? io.env['TENON_URL'];
@@ -627,7 +630,7 @@ function runWords(
     ]),
     width,
   );
-  return `${lines.join('\n')}\n\n${steps}`;
+  return `${lines.map(oneLine).join('\n')}\n\n${steps}`;
 }
 
 /** Why a run is undone, where what it failed at does not say that. */
@@ -697,7 +700,7 @@ function entryWords(entry: LedgerEntry): string {
     .join(' ');
   const step =
     entry.step === undefined ? '' : ` ${entry.step}${entry.attempt === undefined ? '' : `#${entry.attempt}`}`;
-  return `${new Date(entry.at).toISOString()}  ${entry.kind}${step}  ${details}`.trimEnd();
+  return oneLine(`${new Date(entry.at).toISOString()}  ${entry.kind}${step}  ${details}`).trimEnd();
 }
 
 function dueIn(restMs: number): string {

@@ -1,4 +1,6 @@
 import { lostChild, type RunDetail } from '@tenon/runtime';
+import { oneLine } from '../printable.ts';
+import { quoted } from '../program.ts';
 
 /** Is it at a compensation? */
 export function isAtUndoing(run: RunDetail): boolean {
@@ -11,13 +13,13 @@ export function stepOf({ state, step, failure }: Partial<RunDetail>): string | u
 }
 
 export function placeOf({ step }: RunDetail): string {
-  return step === undefined ? '' : ` at ${step}`;
+  return step === undefined ? '' : oneLine(` at ${step}`);
 }
 
 export function causeOf({ failure }: RunDetail): string {
   return failure === undefined
     ? ''
-    : ` at ${failure.step}: ${failure.class}, ${failure.message} (${failure.code})`;
+    : oneLine(` at ${failure.step}: ${failure.class}, ${failure.message} (${failure.code})`);
 }
 
 /** What a run needs whose undoing is parked. */
@@ -55,9 +57,4 @@ export function cancelCommand(runId: string): string {
 
 export function settleCommand(runId: string, place: string): string {
   return `\`tenon in-doubt settle ${runId} ${quoted(place)} --verdict … --reason …\``;
-}
-
-/** A place as a shell takes it. */
-export function quoted(place: string): string {
-  return /^[\w.:-]+$/.test(place) ? place : `'${place}'`;
 }

@@ -90,7 +90,6 @@ describe('where no Tenon runs, one thing is said: what was tried, and what to do
     ['runs', 'cancel', 'RUN'],
     ['runs', 'done', 'RUN', 'shipment'],
     ['runs', 'undone', 'RUN', 'shipment'],
-    ['runs', 'done', 'RUN', 'shipment'],
     ['dead-letters', 'resume', 'RUN'],
     ['dead-letters', 'resume', '--group', '3f9c1a'],
   ])('%s %s %s %s', async (...line) => {
@@ -139,6 +138,14 @@ describe('of a step that a person has said something of, it is said how its run 
     );
     const deaf = await said(line, [at]);
     expect(deaf.text).toBe(`${done}; it has not gone on yet: \`tenon runs show r1\`\n`);
+  });
+
+  it('and nothing that its failure would have the terminal do', async () => {
+    const failure = { ...cause, message: 'no\u001b[2K\napproved; it has succeeded', step: 'go' };
+    const { text } = await said('approvals approve r1 go', [{ state: 'failed', failure }]);
+    expect(text).toBe(
+      'approved; it failed at go: permission, no\uFFFD[2K approved; it has succeeded (APPROVAL_REJECTED)\n',
+    );
   });
 
   it('also where that cannot be read: it was said', async () => {

@@ -36,7 +36,7 @@ import {
   settleCommand,
   undoingAdvice,
 } from './run-words.ts';
-import { readRun, sayHowItStands, tellRun, unreadable } from './tell-run.ts';
+import { readRun, tellRun, tellStep, unreadable } from './tell-run.ts';
 
 export const remote: Readonly<Record<string, OptionSpec>> = {
   url: { type: 'string', value: '<url>', help: 'the Tenon to speak to; default: the one of this workspace' },
@@ -264,17 +264,19 @@ export const operateCommands: readonly CommandSpec[] = [
     examples: [
       'tenon in-doubt settle 01j… ticket --verdict confirm --result \'{"id":"T-7"}\' --reason "seen in the ticket list"',
     ],
-    run: withClient(async (client, args, _show, io) => {
-      const [runId, stepId] = args.positionals;
+    run: withRunning(async (client, args, _show, io) => {
       const verdict = args.text('verdict');
       if (verdict === undefined) throw new UsageError('give --verdict confirm, redo or compensate');
       const result = args.text('result');
-      await client.post(`/v1/in-doubt/${encodeURIComponent(runId!)}/${encodeURIComponent(stepId!)}`, {
+      const said = {
         verdict,
         reason: needReason(args),
         ...(result !== undefined && { result: parseJson(result, '--result') }),
-      });
-      await sayHowItStands(`settled: ${verdict}`, runId!, stepId!, client, io);
+      };
+      const place = placeGiven(args);
+      await tellStep(`settled: ${verdict}`, place, client, io, () =>
+        client.post(`/v1/in-doubt/${wayOf(place)}`, said),
+      );
       return exit.clean;
     }),
   },
@@ -318,11 +320,8 @@ export const operateCommands: readonly CommandSpec[] = [
     positionals: ['<run>', '<step>'],
     options: { ...remote, ...reason },
     examples: ['tenon fixes close 01j… \'lines[A-7]\' --reason "sent again with the right quantity"'],
-    run: withClient(async (client, args, _show, io) => {
-      const [runId, stepId] = args.positionals;
-      await client.post(`/v1/forward-fixes/${encodeURIComponent(runId!)}/${encodeURIComponent(stepId!)}`, {
-        reason: needReason(args),
-      });
+    run: withRunning(async (client, args, _show, io) => {
+      await client.post(`/v1/forward-fixes/${wayOf(placeGiven(args))}`, { reason: needReason(args) });
       io.err('closed\n');
       return exit.clean;
     }),
@@ -468,17 +467,28 @@ function decision(verb: 'approve' | 'reject'): CommandSpec {
     summary: verb === 'approve' ? 'Let a waiting run go on' : 'Turn a waiting run down',
     positionals: ['<run>', '<step>'],
     options: { ...remote, ...reason },
-    run: withClient(async (client, args, _show, io) => {
-      const [runId, stepId] = args.positionals;
-      await client.post(`/v1/approvals/${encodeURIComponent(runId!)}/${encodeURIComponent(stepId!)}`, {
-        decision: verb,
-        reason: needReason(args),
-      });
+    run: withRunning(async (client, args, _show, io) => {
+      const said = { decision: verb, reason: needReason(args) };
+      const place = placeGiven(args);
       const done = verb === 'approve' ? 'approved' : 'rejected';
-      await sayHowItStands(done, runId!, stepId!, client, io);
+      await tellStep(done, place, client, io, () => client.post(`/v1/approvals/${wayOf(place)}`, said));
       return exit.clean;
     }),
   };
+}
+
+interface StepPlace {
+  readonly runId: string;
+  readonly stepId: string;
+}
+
+/** Of a command whose positionals are `<run> <step>`. */
+function placeGiven({ positionals: [runId, stepId] }: Args): StepPlace {
+  return { runId: runId!, stepId: stepId! };
+}
+
+function wayOf({ runId, stepId }: StepPlace): string {
+  return `${encodeURIComponent(runId)}/${encodeURIComponent(stepId)}`;
 }
 
 export function needReason(args: Args): string {

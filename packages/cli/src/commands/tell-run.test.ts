@@ -90,9 +90,12 @@ describe('where no Tenon runs, one thing is said: what was tried, and what to do
     ['runs', 'cancel', 'RUN'],
     ['runs', 'done', 'RUN', 'shipment'],
     ['runs', 'undone', 'RUN', 'shipment'],
+    ['approvals', 'approve', 'RUN', 'shipment'],
+    ['in-doubt', 'settle', 'RUN', 'shipment', '--verdict', 'redo'],
+    ['fixes', 'close', 'RUN', 'shipment'],
     ['dead-letters', 'resume', 'RUN'],
     ['dead-letters', 'resume', '--group', '3f9c1a'],
-  ])('%s %s %s %s', async (...line) => {
+  ])('%s %s %s', async (...line) => {
     const { text, code } = await runAgainst(
       () => {
         const cause = Object.assign(new Error('refused'), { code: 'ECONNREFUSED' });
@@ -107,15 +110,37 @@ describe('where no Tenon runs, one thing is said: what was tried, and what to do
     );
     expect(code).toBe(1);
   });
+
+  it('so it is once where it goes away as soon as it has the word, which was given', async () => {
+    let isGone = false;
+    const { text, code } = await runAgainst(
+      (_before, request) => {
+        if (isGone) {
+          const cause = Object.assign(new Error('refused'), { code: 'ECONNREFUSED' });
+          throw new TypeError('fetch failed', { cause });
+        }
+        isGone = request.startsWith('POST');
+        return { runId, steps: [], state: 'waiting', step: 'shipment' };
+      },
+      operateCommands,
+      ['approvals', 'approve', runId, 'shipment', '--reason', 'why'],
+      { cwd: root },
+    );
+    expect(text).toBe(
+      'approved; how it stands could not be read: no Tenon answers at http://127.0.0.1:4700 (tenon.config.yaml): ECONNREFUSED; start it with `tenon serve`, or name another with --url\n',
+    );
+    expect(code).toBe(0);
+  });
 });
 
 describe('of a step that a person has said something of, it is said how its run stands', () => {
+  /** The first is how it was before. */
   const said = (line: string, looks: readonly object[]) =>
     runAgainst(
       (before, request) =>
         request.startsWith('POST')
           ? {}
-          : { runId: 'r1', steps: [], ...looks[Math.min(before - 1, looks.length - 1)] },
+          : { runId: 'r1', steps: [], ...looks[Math.min(Math.max(0, before - 1), looks.length - 1)] },
       operateCommands,
       [...line.split(' '), '--reason', 'why', '--url', 'http://127.0.0.1:1'],
       { cwd: tmpdir() },
@@ -138,6 +163,12 @@ describe('of a step that a person has said something of, it is said how its run 
     );
     const deaf = await said(line, [at]);
     expect(deaf.text).toBe(`${done}; it has not gone on yet: \`tenon runs show r1\`\n`);
+  });
+
+  it('that it was sent again, and is in doubt once more', async () => {
+    const at = { state: 'inDoubt', step: 'go', updatedAtMs: 1 };
+    const { text } = await said('in-doubt settle r1 go --verdict redo', [at, { ...at, updatedAtMs: 2 }]);
+    expect(text).toBe('settled: redo; it is in doubt at go: `tenon in-doubt`\n');
   });
 
   it('and nothing that its failure would have the terminal do', async () => {

@@ -74,20 +74,24 @@ export async function tellRun(
 }
 
 /**
- * After a person has said something of a step, looks at the run for some seconds, and says how it stands. It was said, whatever becomes of
- * looking at it.
+ * Says a person's word of a step, looks at its run for some seconds, and says how it stands. It was said, whatever becomes of looking at
+ * it.
  */
-export async function sayHowItStands(
+export async function tellStep(
   done: string,
-  runId: string,
-  stepId: string,
+  { runId, stepId }: { readonly runId: string; readonly stepId: string },
   client: OperationsClient,
   io: Io,
+  give: () => Promise<unknown>,
 ): Promise<void> {
   const read = () => readRun(client, runId);
-  // It still is where it was when that was said.
-  const isYetToHear = ({ state, step }: RunDetail): boolean =>
-    (state === 'waiting' || state === 'inDoubt') && step === stepId;
+  const before = await read().catch(unreadable);
+  await give();
+  // It still is where it was when that was said, and has not come there once more.
+  const isYetToHear = ({ state, step, updatedAtMs }: RunDetail): boolean =>
+    (state === 'waiting' || state === 'inDoubt') &&
+    step === stepId &&
+    (before === undefined || updatedAtMs === before.updatedAtMs);
   try {
     const run = await lookedAt(read, (seen) => UNDER_WAY.has(seen.state) || isYetToHear(seen), io);
     const keeping = await keepingRun(run, (below) => readRun(client, below)).catch(unreadable);

@@ -130,4 +130,49 @@ describe('where nothing answers, it is said', () => {
     );
     expect(await said(error, 'get')).toContain('no Tenon answers');
   });
+
+  it.each(['SELF_SIGNED_CERT_IN_CHAIN', 'CERT_HAS_EXPIRED', 'ERR_TLS_CERT_ALTNAME_INVALID'])(
+    'of a certificate that is not trusted, that nothing went out: %s',
+    async (code) => {
+      const error = new TypeError('fetch failed', { cause: Object.assign(new Error('no'), { code }) });
+      expect(await said(error, 'post')).toBe(
+        `who answers at ${url} (--url) is not trusted: ${code}; nothing was changed; NODE_EXTRA_CA_CERTS names the file of an authority of your own`,
+      );
+    },
+  );
+});
+
+describe('what is no answer of a Tenon', () => {
+  const said = async (response: Response, act: 'get' | 'post'): Promise<string> => {
+    vi.stubGlobal('fetch', async () => response.clone());
+    const client = await operationsClient({ root, url: 'http://tenon.example' }, quietIo());
+    const asked = act === 'get' ? client.get('/v1/runs') : client.post('/v1/switches', {});
+    return asked.then(
+      (answer) => JSON.stringify(answer),
+      (failure: Error) => failure.message,
+    );
+  };
+  const page = (status: number): Response => new Response('<html>', { status });
+
+  it.each([200, 502, 504])('is not taken for one: HTTP %s', async (status) => {
+    expect(await said(page(status), 'get')).toBe(
+      `what answers at http://tenon.example does not answer as a Tenon: HTTP ${status}; name another with --url`,
+    );
+    expect(await said(page(status), 'post')).toBe(
+      `the Tenon at http://tenon.example was not heard (HTTP ${status}): whether it did what was asked is not known; look before you ask again`,
+    );
+  });
+
+  it('but leads elsewhere is said to, and not followed', async () => {
+    const led = new Response(null, { status: 301, headers: { location: 'https://tenon.example/' } });
+    for (const act of ['get', 'post'] as const)
+      expect(await said(led, act)).toBe(
+        'what answers at http://tenon.example is no Tenon: it leads on to https://tenon.example/; give the address itself with --url',
+      );
+  });
+
+  it('a refusal is, whatever its status', async () => {
+    const broken = Response.json({ title: 'It broke', code: 'X' }, { status: 500 });
+    expect(await said(broken, 'post')).toBe('It broke (X)');
+  });
 });

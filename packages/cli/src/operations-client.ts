@@ -53,7 +53,8 @@ export async function operationsClient(target: ClientTarget, io: Io): Promise<Op
           ...(body && { 'content-type': 'application/json' }),
         },
         ...(body && { body: JSON.stringify(body) }),
-        redirect: 'error',
+        // Followed, it would take the token along.
+        redirect: 'manual',
         signal: AbortSignal.timeout(CALL_TIMEOUT_MS),
       });
     } catch (error) {
@@ -61,8 +62,10 @@ export async function operationsClient(target: ClientTarget, io: Io): Promise<Op
     }
     if (response.status === 204) return {};
     const answer: unknown = await response.json().catch(() => undefined);
-    if (response.ok) return isObject(answer) ? answer : {};
+    if (response.ok && isObject(answer)) return answer;
     const problem = isObject(answer) ? answer : {};
+    if (problem['title'] === undefined && (response.status < 400 || response.status >= 500))
+      throw otherThanTenon(response, method, target);
     const words =
       problem['code'] === 'ACCESS_TOKEN_MISSING'
         ? unknownWords(token, target, io)
@@ -95,21 +98,58 @@ function unknownWords(token: string, { url, root }: ClientTarget, { env }: Io): 
   return `the Tenon at ${url} does not know who asks: ${what}`;
 }
 
+/** No answer that a Tenon gives: something else answers there, or stands between and has lost what came back. */
+function otherThanTenon(
+  { status, headers }: Response,
+  method: string,
+  target: ClientTarget,
+): OperationsError {
+  const place = placeOf(target);
+  const way = headers.get('location');
+  if (status >= 300 && status < 400 && way !== null)
+    return new OperationsError(
+      `what answers at ${place} is no Tenon: it leads on to ${way}; give the address itself with --url`,
+      exit.failed,
+    );
+  return new OperationsError(
+    method === 'GET'
+      ? `what answers at ${place} does not answer as a Tenon: HTTP ${status}; name another with --url`
+      : `the Tenon at ${place} ${notKnown(`was not heard (HTTP ${status})`)}`,
+    exit.failed,
+  );
+}
+
+function placeOf({ url, saidBy }: ClientTarget): string {
+  return saidBy === undefined ? url : `${url} (${saidBy})`;
+}
+
+function notKnown(why: string): string {
+  return `${why}: whether it did what was asked is not known; look before you ask again`;
+}
+
 /** One sentence: what is wrong, what was tried, what to do. A change that was sent and not answered may have been made. */
-function unanswered(error: unknown, method: string, { url, saidBy }: ClientTarget): OperationsError {
+function unanswered(error: unknown, method: string, target: ClientTarget): OperationsError {
   const code = codeOf(error);
   const isLate = error instanceof Error && error.name === 'TimeoutError';
-  const place = saidBy === undefined ? url : `${url} (${saidBy})`;
+  const place = placeOf(target);
+  const what = method === 'GET' ? '' : 'nothing was changed; ';
+  if (code !== undefined && DISTRUST.test(code))
+    return new OperationsError(
+      `who answers at ${place} is not trusted: ${code}; ${what}NODE_EXTRA_CA_CERTS names the file of an authority of your own`,
+      exit.failed,
+    );
   if (method !== 'GET' && (isLate || (code !== undefined && !NOT_SENT.has(code)))) {
     const why = isLate ? `did not answer within ${CALL_TIMEOUT_MS / 1_000} s` : `broke off (${code})`;
-    const message = `the Tenon at ${place} ${why}: whether it did what was asked is not known; look before you ask again`;
-    return new OperationsError(message, exit.failed);
+    return new OperationsError(`the Tenon at ${place} ${notKnown(why)}`, exit.failed);
   }
   const why = isLate ? `, after ${CALL_TIMEOUT_MS / 1_000} s` : code === undefined ? '' : `: ${code}`;
-  const what = method === 'GET' ? '' : 'nothing was changed; ';
   const message = `no Tenon answers at ${place}${why}; ${what}start it with \`tenon serve\`, or name another with --url`;
   return new OperationsError(message, exit.failed, true);
 }
+
+/** Of its certificate, before anything has gone out. */
+const DISTRUST =
+  /^(?:CERT_|ERR_TLS_CERT_|SELF_SIGNED_CERT|DEPTH_ZERO_SELF_SIGNED|UNABLE_TO_(?:VERIFY|GET_ISSUER))/;
 
 /** With these nothing has gone out. */
 const NOT_SENT: ReadonlySet<string> = new Set([

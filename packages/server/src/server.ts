@@ -105,7 +105,9 @@ export async function startServer(options: ServerOptions): Promise<TenonServer> 
     return sendProblem(reply, {
       status: 500,
       code: 'HTTP_HANDLER_FAILED',
-      title: 'The server failed; nothing was accepted',
+      title: 'The server failed',
+      // A delivery was not acknowledged; of an operator's word nobody knows.
+      detail: 'what came of the request is not known; look before it is sent again',
     });
   });
   boundIntake(app, options.intakeInFlightMax ?? INTAKE_IN_FLIGHT_MAX);

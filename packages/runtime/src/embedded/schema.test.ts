@@ -114,3 +114,14 @@ test('runs of replays that are open are found without those of replays that are 
   ]);
   database.close();
 });
+
+test('a file is opened no more by a version that would send again what a person did by hand', () => {
+  const database = new DatabaseSync(':memory:');
+  // As the last such version leaves it.
+  migrate(database, ':memory:', 17);
+  expect(database.prepare('PRAGMA user_version').get()).toMatchObject({ user_version: 17 });
+  migrate(database, ':memory:');
+  const { user_version: version } = database.prepare('PRAGMA user_version').get()!;
+  expect(version).toBeGreaterThan(17);
+  database.close();
+});

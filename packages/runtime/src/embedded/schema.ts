@@ -198,6 +198,10 @@ CREATE INDEX runs_correlation ON runs (correlation_id, seq) WHERE correlation_id
 -- Compensations that a process has taken: the next start finds them without those that wait. Runs that are not undone are never in it.
 CREATE INDEX runs_undoing ON runs (seq) WHERE state = 'compensating' AND claimed > 0;
 `,
+  `
+-- Nothing is changed, but an earlier version may not have the file: it would take a person's word that they did an effect by hand for one to go
+-- on with it, and send it.
+`,
 ];
 
 /** Brings a file to this version's schema (or, for tests, to an earlier one); refuses one that a newer version wrote. */

@@ -144,6 +144,27 @@ describe('resume', () => {
         'the run is in doubt at one, not failed: it goes on once that is settled (`tenon in-doubt settle`)',
     });
   });
+
+  test('of a run that was cancelled, and has not heeded it while its pipeline is paused, says so', async () => {
+    bench = await openBench(planFor({ onFailure: 'hold', steps: [call('one', 'acme.createBlind')] }));
+    bench.target.script = { createBlind: [{ fail: refused }] };
+    const runId = await bench.order({ id: 'a' });
+    await bench.runtime.idle();
+    await bench.runtime.setSwitch({ kind: 'pause', pipeline: 'orders', onlyKeys: [] }, 'ana', 'look');
+    await bench.runtime.cancel(runId, 'ana', 'no longer wanted');
+    await bench.runtime.idle();
+    expect(await bench.runtime.resume(runId, 'ben', 'again')).toMatchObject({
+      code: 'RUN_NOT_RESUMABLE',
+      message: 'the run was cancelled before',
+    });
+    expect(await bench.runtime.markDone(runId, 'one', 'ben', 'made it there', { id: 'B-7' })).toMatchObject({
+      code: 'RUN_NOT_AT_EFFECT',
+      message: 'the run is not parked at one: it was cancelled before',
+    });
+    await bench.runtime.liftSwitch('pause/orders', 'ana', 'seen');
+    await bench.runtime.idle();
+    expect([bench.state(runId), bench.target.count('createBlind')]).toEqual(['cancelled', 1]);
+  });
 });
 
 describe('settle', () => {

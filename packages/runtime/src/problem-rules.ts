@@ -19,9 +19,9 @@ export const problemRules = {
   },
   RUNTIME_REPLAY_STUCK: {
     severity: 'warning',
-    title: 'runs that are to be replayed could not be looked at',
-    why: 'Of one of them something is not as it must be: mostly its plan cannot be read any more. Runs of that pipeline behind it wait, since they go in order; replays of other pipelines go on. It is tried again every five seconds.',
-    fix: 'See the cause in the message and `tenon doctor`. Where the file is damaged, put the last sound backup back (`tenon backup --check` says which are); where nothing is, it is a fault of Tenon’s own: report the message. `tenon replay status <token>` says what is yet to be sent.',
+    title: 'runs that are to be replayed, or started by a repair, could not be looked at',
+    why: 'Of one of them something is not as it must be: mostly its plan cannot be read any more. Runs of that pipeline behind it wait, since they go in order; replays of other pipelines go on. A repair stands still as a whole. It is tried again every five seconds.',
+    fix: 'See the cause in the message and `tenon doctor`. Where the file is damaged, put the last sound backup back (`tenon backup --check` says which are); where nothing is, it is a fault of Tenon’s own: report the message. `tenon replay status <token>` and `tenon reconcile status <token>` say what is yet to be sent.',
   },
 } as const satisfies DiagnosticRules;
 

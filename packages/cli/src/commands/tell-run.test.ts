@@ -442,6 +442,7 @@ describe('of a run that is not parked, resumed, it is said', () => {
 
   it.each([
     [{ state: 'succeeded' }, 'the run has succeeded (RUN_NOT_RESUMABLE)\n'],
+    [{ state: 'failed' }, 'the run was cancelled before, and is undone as soon as it goes on'],
     [{ state: 'waiting' }, 'the run is waiting: `tenon runs show r1` says how it stands'],
   ])('how it stands: %j', async (run, says) => {
     expect((await resumed(run)).text).toContain(says);

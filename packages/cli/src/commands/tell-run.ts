@@ -293,6 +293,9 @@ function notResumableWords({ runId, state, step }: RunDetail): string {
       return `the run is in doubt, not failed: say what became of its effect, and it goes on: ${settleCommand(runId, step ?? '<step>')}`;
     case 'succeeded':
       return 'the run has succeeded';
+    case 'failed':
+      // Its letter is closed, and nothing else closes it without resuming the run.
+      return `the run was cancelled before, and is undone as soon as it goes on: ${showCommand(runId)} says how it stands`;
     default:
       return `the run is ${state}: ${showCommand(runId)} says how it stands`;
   }

@@ -190,9 +190,10 @@ export async function resume(
 }
 
 function notFailed({ state, step }: RunRow): string {
-  return state === 'inDoubt'
-    ? `the run is in doubt at ${step}, not failed: it goes on once that is settled (\`tenon in-doubt settle\`)`
-    : `the run is ${state}, not failed`;
+  if (state === 'inDoubt')
+    return `the run is in doubt at ${step}, not failed: it goes on once that is settled (\`tenon in-doubt settle\`)`;
+  // A cancellation closes the letter before the run heeds it, which it does not while its pipeline is paused.
+  return state === 'failed' ? CANCELLED : `the run is ${state}, not failed`;
 }
 
 /** A person's word on a run that is parked, as it is journaled. */

@@ -28,6 +28,8 @@ export interface ContractBase {
   readonly diagnostics: readonly Diagnostic[];
   /** Any other file as it stood there, by its path in the workspace. */
   read(path: string): Promise<string | undefined>;
+  /** Files right in a folder that may have stood there otherwise than here, by their paths in the workspace. */
+  changedIn(folder: string): Promise<readonly string[]>;
 }
 
 /** Texts read, by the name they go by in diagnostics: the base of a comparison is not where its file name says. */
@@ -147,7 +149,6 @@ async function rememberIfThere(
 }
 
 /** Reads below `root` only: a way out of it, by `..` or by a symbolic link, is not found. */
-
 async function readNamed(
   name: string,
   path: string,
@@ -181,17 +182,21 @@ export async function loadBase(
   if (found?.isDirectory()) {
     const shown = against.replaceAll('\\', '/').replace(/\/$/, '');
     const read = (file: string) => readNamed(`${shown}/${file}`, join(path, file), path, texts);
-    return { ...(await loadFolders(against, await folderFiles(path), read, `${shown}/`)), read };
+    const changedIn = async (folder: string) =>
+      (await readdir(join(path, folder)).catch(() => [])).map((file) => `${folder}/${file}`);
+    return { ...(await loadFolders(against, await folderFiles(path), read, `${shown}/`)), read, changedIn };
   }
   const git = await gitFiles(against, root);
   if (git) {
     const read = async (file: string) => remember(texts, `${against}:${file}`, await git.read(file));
-    return { ...(await loadFolders(against, git.files, read, `${against}:`)), read };
+    const { changedIn } = git;
+    return { ...(await loadFolders(against, git.files, read, `${against}:`)), read, changedIn };
   }
   return {
     name: against,
     contracts: new Map(),
     read: async () => undefined,
+    changedIn: async () => [],
     diagnostics: [
       cliDiagnostic('diff-base-unreadable', { message: `${against} is neither a folder nor a git ref here` }),
     ],
@@ -204,7 +209,7 @@ async function loadFolders(
   files: readonly string[],
   read: (file: string) => Promise<string | undefined>,
   prefix: string,
-): Promise<Omit<ContractBase, 'read'>> {
+): Promise<Omit<ContractBase, 'read' | 'changedIn'>> {
   const reader: FileReader = {
     read: async (file) => (file.startsWith(prefix) ? read(file.slice(prefix.length)) : undefined),
   };
@@ -252,7 +257,7 @@ async function gitFiles(
   ref: string,
   root: string,
   folder = 'contracts',
-): Promise<{ readonly files: string[]; read(file: string): Promise<string | undefined> } | undefined> {
+): Promise<({ readonly files: string[] } & Pick<ContractBase, 'read' | 'changedIn'>) | undefined> {
   // A ref never begins with a dash, and git must not take one for an option.
   if (ref.startsWith('-')) return undefined;
   const git = (...args: string[]) => run('git', args, { cwd: root, maxBuffer: DOCUMENT_BYTES_MAX });
@@ -266,7 +271,22 @@ async function gitFiles(
       const shown = await git('show', `${ref}:./${file}`).catch(() => undefined);
       return shown?.stdout;
     };
-    return { files, read };
+    // One process tells of all of them, where to read each takes one.
+    const changedIn = async (within: string) => {
+      const names = [
+        'diff',
+        '--name-only',
+        '--no-ext-diff',
+        '--no-renames',
+        '--relative',
+        '-z',
+        ref,
+        '--',
+        `${within}/`,
+      ];
+      return (await git(...names)).stdout.split('\0').filter((file) => posix.dirname(file) === within);
+    };
+    return { files, read, changedIn };
   } catch {
     return undefined;
   }

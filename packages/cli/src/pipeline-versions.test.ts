@@ -1,6 +1,7 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { cp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ciCommand } from './commands/ci.ts';
 import { diffCommand } from './commands/diff.ts';
 import { exit } from './exit.ts';
@@ -41,6 +42,41 @@ it('ci says so too', async () => {
 it('a version that went back is none that was raised', async () => {
   const before = text.replace('attempts: 5', 'attempts: 3').replace('version: 1', 'version: 4');
   expect((await against(before)).out).toContain('its version was 4 and is 1');
+});
+
+it('a reconciliation is told as well', async () => {
+  const file = 'pipelines/upgrades-agree.reconciliation.yaml';
+  await cp(join(import.meta.dirname, '../../..', file), join(folder, file));
+  const before = await readFile(join(folder, file), 'utf8');
+  await mkdir(join(folder, 'before/pipelines'), { recursive: true });
+  await writeFile(join(folder, 'before', file), before.replace('respond: 1h', 'respond: 2h'));
+  const { out } = await runCommand([diffCommand], ['diff', '--against', 'before'], { cwd: folder });
+  expect(out).toContain('warning pipeline-version-not-raised  `upgrades-agree` says something else');
+});
+
+describe.each(['folder', 'git ref'])('against a %s', (kind) => {
+  const MOVED = FILE.replace('order-paid', 'paid');
+  async function moved(change: (text: string) => string) {
+    if (kind === 'folder') await cp(join(folder, 'pipelines'), join(folder, 'before/pipelines'), COPY);
+    else for (const line of ['init -q', 'add .', 'commit -qm before']) git(...line.split(' '));
+    await rename(join(folder, FILE), join(folder, MOVED));
+    await writeFile(join(folder, MOVED), change(text));
+    const base = kind === 'folder' ? 'before' : 'HEAD';
+    return (await runCommand([diffCommand], ['diff', '--against', base], { cwd: folder })).out;
+  }
+  const COPY = { recursive: true };
+  const git = (...argv: string[]) =>
+    execFileSync('git', ['-c', 'user.name=t', '-c', 'user.email=t@example.com', ...argv], { cwd: folder });
+
+  it('a pipeline is the same in a file of another name', async () => {
+    const out = await moved((it) => it.replace('attempts: 5', 'attempts: 3'));
+    expect(out).toContain('warning pipeline-version-not-raised  `order-paid` says something else');
+    expect(out).toContain(`${MOVED}:6:12`);
+  });
+
+  it('and says the same there', async () => {
+    expect(await moved((it) => it)).not.toContain('pipeline-version-not-raised');
+  });
 });
 
 it.each([

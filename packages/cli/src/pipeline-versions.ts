@@ -1,5 +1,6 @@
 import { parseDocument } from '@tenon/document';
 import { atPointer, canonicalJson, type Diagnostic, isObject, type Location } from '@tenon/model';
+import { isPipelineFile } from '@tenon/pipeline';
 import { cliDiagnostic } from './cli-rules.ts';
 import type { ContractBase } from './contract-base.ts';
 import type { Session } from './session.ts';
@@ -12,13 +13,16 @@ export async function checkPipelineVersions(
   base: ContractBase,
   session: Session,
 ): Promise<readonly Diagnostic[]> {
+  const earlier = await saidByName(base);
+  const names = [...earlier.keys()];
   const found: Diagnostic[] = [];
   for (const [file, text] of session.workspace.pipelineFiles) {
-    const earlier = await base.read(file);
-    if (earlier === undefined || earlier === text) continue;
-    const [before, after] = [saidBy(file, earlier), saidBy(file, text)];
-    if (before === undefined || after === undefined || before.said === after.said) continue;
-    if (after.name !== before.name || after.version > before.version) continue;
+    // Not read where it can be none of them.
+    if (!names.some((name) => text.includes(name))) continue;
+    const after = saidBy(file, text);
+    const before = after && earlier.get(after.name);
+    if (after === undefined || before === undefined) continue;
+    if (before.said === after.said || after.version > before.version) continue;
     const is = after.version === before.version ? 'is still' : `was ${before.version} and is`;
     found.push(
       cliDiagnostic('pipeline-version-not-raised', {
@@ -29,6 +33,17 @@ export async function checkPipelineVersions(
     );
   }
   return found;
+}
+
+/** What the base says, by name, of what may be another: a pipeline is the same wherever its file lies. */
+async function saidByName(base: ContractBase): Promise<ReadonlyMap<string, Said>> {
+  const earlier = new Map<string, Said>();
+  for (const file of await base.changedIn('pipelines')) {
+    const text = isPipelineFile(file) ? await base.read(file) : undefined;
+    const said = text === undefined ? undefined : saidBy(file, text);
+    if (said !== undefined) earlier.set(said.name, said);
+  }
+  return earlier;
 }
 
 interface Said {

@@ -48,6 +48,7 @@ export type * from './usage.ts';
 export {
   type ConnectionPlaces,
   type EncryptionConfig,
+  isPipelineFile,
   isReconciliationFile,
   type LedgerConfig,
   loadWorkspace,

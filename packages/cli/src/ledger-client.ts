@@ -102,6 +102,13 @@ export function withLedgerFile(
   say: (text: string) => void,
   keys: () => Promise<ReadersKeys> = async () => ({}),
 ): OperationsClient {
+  // Some commands read more than once.
+  let known: Promise<ReadersKeys> | undefined;
+  const said = new Set<string>();
+  const sayOnce = (text: string): void => {
+    if (!said.has(text)) say(text);
+    said.add(text);
+  };
   return {
     post: client.post,
     get: async (path, query = {}) => {
@@ -112,13 +119,14 @@ export function withLedgerFile(
         const [, , collection, id] = path.split('/');
         const read = READS.get(collection ?? '');
         if (!read) throw error;
-        const own = await keys();
+        known ??= keys();
+        const own = await known;
         const found = readable(() => readLedger(file, read, query, id, own));
         if (!found) throw new OperationsError('there is no such run or plan in the database', exit.failed);
-        say(`no Tenon answers; read from ${file}\n`);
+        sayOnce(`no Tenon answers; read from ${file}\n`);
         // Of what stands there encrypted nothing is in the answer, which would else look like all there is.
         if (own.refusal !== undefined && collection !== 'protection')
-          say(`what is encrypted there is not shown: ${lockedWords(own.refusal)}\n`);
+          sayOnce(`what is encrypted there is not shown: ${lockedWords(own.refusal)}\n`);
         return found;
       }
     },

@@ -16,7 +16,7 @@ export class OperationsError extends Error {
   readonly exitCode: ExitCode;
   /** No process answered, and none was told to change anything. */
   readonly isUnreachable: boolean;
-  /** Of the problem that it answered with. */
+  /** Of the problem that it answered with, or of the connection that could not be made. */
   readonly code: string | undefined;
 
   constructor(message: string, exitCode: ExitCode, isUnreachable: boolean = false, code?: string) {
@@ -144,7 +144,7 @@ function unanswered(error: unknown, method: string, target: ClientTarget): Opera
   }
   const why = isLate ? `, after ${CALL_TIMEOUT_MS / 1_000} s` : code === undefined ? '' : `: ${code}`;
   const message = `no Tenon answers at ${place}${why}; ${what}start it with \`tenon serve\`, or name another with --url`;
-  return new OperationsError(message, exit.failed, true);
+  return new OperationsError(message, exit.failed, true, code);
 }
 
 /** Of its certificate, before anything has gone out. */

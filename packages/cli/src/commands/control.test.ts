@@ -87,6 +87,11 @@ describe('switching from the command line', () => {
     expect(code).toBe(1);
     expect((await run('ECONNREFUSED', 'pause orders')).text).not.toContain('--killed');
     expect((await run('ECONNRESET', 'kill --all')).text).not.toContain('nothing goes out');
+    for (const code of ['EHOSTUNREACH', 'ENOTFOUND', 'UND_ERR_CONNECT_TIMEOUT']) {
+      const { text } = await run(code, 'kill --all');
+      expect(text).toMatch(/; one that runs and is not reached from here goes on sending\n$/);
+      expect(text).not.toContain('nothing goes out');
+    }
   });
 
   it('lists who switched what, since when and why, and which flag has expired', async () => {

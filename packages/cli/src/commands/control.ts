@@ -167,8 +167,11 @@ export const controlCommands: readonly CommandSpec[] = [
 /** Whoever kills wants that nothing goes out, and is not to start what they want stopped. */
 function notRunning(error: unknown): never {
   if (!(error instanceof OperationsError && error.isUnreachable)) throw error;
+  // Of one that cannot be reached nobody knows: what it sends goes out by another way.
   const more =
-    'where none runs, nothing goes out; `tenon serve --killed "<reason>"` starts with everything killed';
+    error.code === 'ECONNREFUSED'
+      ? 'where none runs, nothing goes out; `tenon serve --killed "<reason>"` starts with everything killed'
+      : 'one that runs and is not reached from here goes on sending';
   throw new OperationsError(`${error.message}; ${more}`, error.exitCode, true);
 }
 

@@ -122,7 +122,7 @@ export function withLedgerFile(
         known ??= keys();
         const own = await known;
         const found = readable(() => readLedger(file, read, query, id, own));
-        if (!found) throw new OperationsError('there is no such run or plan in the database', exit.failed);
+        if (!found) throw absent(collection, id);
         sayOnce(`no Tenon answers; read from ${file}\n`);
         // Of what stands there encrypted nothing is in the answer, which would else look like all there is.
         if (own.refusal !== undefined && collection !== 'protection')
@@ -131,6 +131,23 @@ export function withLedgerFile(
       }
     },
   };
+}
+
+/** As the process says it. */
+function absent(collection: string | undefined, id: string | undefined): OperationsError {
+  return collection === 'replays'
+    ? new OperationsError(
+        `Not found: no dry run has given the token ${decodeURIComponent(id ?? '')} (REPLAY_UNKNOWN)`,
+        exit.failed,
+        false,
+        'REPLAY_UNKNOWN',
+      )
+    : new OperationsError(
+        'there is no such run or plan in the database',
+        exit.failed,
+        false,
+        'HTTP_RESOURCE_UNKNOWN',
+      );
 }
 
 /** A file that is damaged, or no database at all, is said as what it is. */

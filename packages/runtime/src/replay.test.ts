@@ -322,6 +322,27 @@ describe('applied', () => {
     expect(ofNoRun).toMatchObject([{ kind: 'replay', details: { token, actor: 'ben', runs: 2 } }]);
   });
 
+  test('it is applied once: whoever comes second is told who was first, when, and where to look', async () => {
+    bench = await openBench(held);
+    bench.target.script = { put: [{ fail: refused }] };
+    await bench.order({ id: 'a' });
+    await bench.runtime.idle();
+    const { token } = await dryRun({ state: 'failed' });
+    const both = await Promise.all([apply(token), bench.runtime.applyReplay(token, 'cleo', 'me too')]);
+    expect(both).toEqual([
+      { ok: true },
+      {
+        ok: false,
+        code: 'REPLAY_APPLIED_ALREADY',
+        message: expect.stringMatching(
+          new RegExp(
+            `^this dry run was applied by ben at \\d{4}-\\S+Z: looked at it \\(\`tenon replay status ${token}\` says how far it is\\)$`,
+          ),
+        ),
+      },
+    ]);
+  });
+
   test('it is told how its runs stand now, whatever has become of them, those first that failed again', async () => {
     bench = await openBench(
       planFor({

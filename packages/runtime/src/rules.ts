@@ -207,7 +207,7 @@ export const runtimeRules = {
     severity: 'error',
     title: 'no dry run has given this token',
     why: 'Only what a dry run showed can be applied.',
-    fix: 'Make a dry run, and apply it by the token that it prints.',
+    fix: 'Copy the token whole, as the dry run printed it, or make a new dry run (`tenon replay`).',
   },
   REPLAY_EXPIRED: {
     severity: 'error',
@@ -219,7 +219,7 @@ export const runtimeRules = {
     severity: 'info',
     title: 'the dry run was applied before',
     why: 'A frozen set is replayed once; what failed again is in the next dry run.',
-    fix: 'See `tenon replay status`; make a new dry run for what is left.',
+    fix: 'See `tenon replay status <token>`, of a repair `tenon reconcile status <token>`; make a new dry run for what is left.',
   },
   RECONCILIATION_UNKNOWN: {
     severity: 'error',
@@ -261,7 +261,7 @@ export const runtimeRules = {
     severity: 'error',
     title: 'no dry run of a repair has given this token',
     why: 'Only what a dry run showed can be applied.',
-    fix: 'Make a dry run (`tenon reconcile repair <report>`), and apply it by the token that it prints.',
+    fix: 'Copy the token whole, as the dry run printed it, or make a new dry run (`tenon reconcile repair <report>`).',
   },
   SWITCH_SUBJECT_UNKNOWN: {
     severity: 'error',

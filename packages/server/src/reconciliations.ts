@@ -1,6 +1,6 @@
 import type { JsonSchema } from '@tenon/schema';
 import type { Problem } from './problem.ts';
-import { acted, type Route, reason } from './route.ts';
+import { absent, acted, type Route, reason } from './route.ts';
 
 /** Reports and differences in one answer. */
 const LISTED = 50;
@@ -93,10 +93,11 @@ export const reconciliationRoutes: readonly Route[] = [
     path: '/v1/repairs/:token',
     permission: 'read',
     handle: ({ runtime, params }) => {
-      const status = runtime.repairStatus(params['token']!);
+      const token = params['token']!;
+      const status = runtime.repairStatus(token);
       return status
         ? { body: status }
-        : { problem: { status: 404, code: 'HTTP_RESOURCE_UNKNOWN', title: 'No such repair' } };
+        : absent('REPAIR_UNKNOWN', `no dry run of a repair has given the token ${token}`);
     },
   },
   {

@@ -1,6 +1,6 @@
 import { type DeadLetterFilter, type ReplayFilter, runStates } from '@tenon/runtime';
 import type { JsonSchema } from '@tenon/schema';
-import { type Answer, acted, type Route, reason } from './route.ts';
+import { type Answer, absent, acted, type Route, reason } from './route.ts';
 
 const text: JsonSchema = { type: 'string', minLength: 1, maxLength: 1_000 };
 /** Dead letters in one answer. */
@@ -69,10 +69,9 @@ export const replayRoutes: readonly Route[] = [
     path: '/v1/replays/:token',
     permission: 'read',
     handle: ({ runtime, params }) => {
-      const status = runtime.replayStatus(params['token']!);
-      return status
-        ? { body: status }
-        : { problem: { status: 404, code: 'HTTP_RESOURCE_UNKNOWN', title: 'No such replay' } };
+      const token = params['token']!;
+      const status = runtime.replayStatus(token);
+      return status ? { body: status } : absent('REPLAY_UNKNOWN', `no dry run has given the token ${token}`);
     },
   },
   {

@@ -36,6 +36,11 @@ export function acted(result: ActionResult): Answer {
   return { problem: { status: 409, code, title: titleOf(code), detail } };
 }
 
+/** What is asked for is not there, under the code that whoever would act on it is answered with. */
+export function absent(code: RuntimeCode, detail: string): Answer {
+  return { problem: { status: 404, code, title: titleOf(code), detail } };
+}
+
 function titleOf(code: string): string {
   if (ABSENT.has(code)) return 'Not found';
   return FOR_GOOD.has(code) ? 'Not possible any more' : 'Not possible now';

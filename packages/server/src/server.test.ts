@@ -569,6 +569,28 @@ describe('operations', () => {
     expect(await cancelled('r3')).toMatchObject({ title: 'Not found' });
   });
 
+  it('a token that no dry run has given is unknown by one code, looked at or applied', async () => {
+    const unknown = async (code: string) => ({ ok: false, code, message: 'no' }) as const;
+    const url = await start({
+      replayStatus: () => undefined,
+      repairStatus: () => undefined,
+      applyReplay: () => unknown('REPLAY_UNKNOWN'),
+      applyRepair: () => unknown('REPAIR_UNKNOWN'),
+    });
+    for (const [path, code] of [
+      ['/v1/replays/nope', 'REPLAY_UNKNOWN'],
+      ['/v1/repairs/nope', 'REPAIR_UNKNOWN'],
+    ] as const) {
+      const looked = await call(url, 'ada-token', path);
+      expect([looked.status, await looked.json()]).toMatchObject([
+        404,
+        { code, title: 'Not found', detail: expect.stringMatching(/has given the token nope$/) },
+      ]);
+      const applied = await call(url, 'ada-token', `${path}/apply`, { reason: 'again' });
+      expect(await applied.json()).toMatchObject({ code, title: 'Not found' });
+    }
+  });
+
   it('shows no stack when a handler fails', async () => {
     const url = await start({
       runs: () => {

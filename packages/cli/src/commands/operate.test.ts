@@ -84,31 +84,6 @@ describe('a list that may be cut off', () => {
   });
 });
 
-describe('nothing of a pipeline', () => {
-  const listed = async (pipeline: string, line: string) => {
-    const { text } = await runAgainst(
-      (_, request) =>
-        request.startsWith('GET /v1/health')
-          ? { pipelines: [{ name: 'order-paid' }] }
-          : { runs: [], deadLetters: [] },
-      [...operateCommands, ...replayCommands, ...quarantineCommands],
-      [...line.split(' '), '--pipeline', pipeline, '--url', 'http://127.0.0.1:1'],
-      { cwd: tmpdir() },
-    );
-    return text;
-  };
-
-  it.each(['runs ls', 'dead-letters', 'quarantine'])(
-    'that there is not is said to be that: %s',
-    async (line) => {
-      expect(await listed('order-pad', line)).toBe(
-        'none\nno pipeline is called order-pad; did you mean order-paid?\n',
-      );
-      expect(await listed('order-paid', line)).toBe('none\n');
-    },
-  );
-});
-
 describe('a dry run that names nothing', () => {
   it.each([
     ['replay --key none', { token: 't', runs: [], expiresAtMs: 0 }],

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { didYouMean, isObject } from '@tenon/model';
+import { isObject } from '@tenon/model';
 import type { Plan } from '@tenon/pipeline';
 import {
   type DeadLetter,
@@ -36,6 +36,7 @@ import {
   settleCommand,
   undoingAdvice,
 } from './run-words.ts';
+import { sayIfUnknown } from './say-if-unknown.ts';
 import { readRun, tellRun, tellStep, unreadable } from './tell-run.ts';
 
 export const remote: Readonly<Record<string, OptionSpec>> = {
@@ -383,27 +384,6 @@ export function sayIfCut(
 /** A dry run that names nothing has no table: titles above nothing look like something that was cut off. */
 function printed(text: string, io: Io): void {
   if (text !== '') io.out(`${printable(text)}\n`);
-}
-
-/** Nothing of a pipeline that there is not is no news: a name that is misspelt would look like one that is well. */
-export async function sayIfUnknown(
-  listed: readonly unknown[],
-  client: OperationsClient,
-  args: Args,
-  io: Io,
-): Promise<void> {
-  const asked = args.text('pipeline');
-  if (asked === undefined || listed.length > 0) return;
-  // A database does not know which are in force, and an earlier server may not say it.
-  const health = await client.get('/v1/health').catch(unreadable);
-  const pipelines = health?.['pipelines'];
-  if (!Array.isArray(pipelines)) return;
-  const names = pipelines.flatMap((one) =>
-    isObject(one) && typeof one['name'] === 'string' ? [one['name']] : [],
-  );
-  if (names.includes(asked)) return;
-  const near = didYouMean(asked, names);
-  io.err(`no pipeline is called ${asked}${near === undefined ? '' : `; did you mean ${near}?`}\n`);
 }
 
 /** Some commands take `--json` as well. */

@@ -3,8 +3,9 @@ import { type CommandSpec, UsageError } from '../command.ts';
 import { exit } from '../exit.ts';
 import { plural } from '../render/index.ts';
 import { renderTable } from '../table.ts';
-import { filters, listing, needReason, reason, sayIfCut, sayIfUnknown, withClient } from './operate.ts';
+import { filters, listing, needReason, reason, sayIfCut, withClient } from './operate.ts';
 import { LETTERS_LISTED } from './replay.ts';
+import { sayIfUnknown } from './say-if-unknown.ts';
 
 /** What each outcome means for a person. */
 const SAID: Readonly<Record<RecheckedEvent['outcome'], string>> = {
@@ -132,6 +133,7 @@ export const quarantineCommands: readonly CommandSpec[] = [
         io.err(
           `nothing of ${which} is held at its way in${until}. Held is what \`sources\` bring and does not fit (a webhook that does not is answered 422 and not kept), and what comes while the newest version of its entity is damaged. What a \`check\` step has put into quarantine is a run: \`tenon dead-letters --queue quarantine\`\n`,
         );
+        await sayIfUnknown(report.events, client, args, io);
         return exit.clean;
       }
       const count = (outcome: RecheckedEvent['outcome']) =>

@@ -27,6 +27,7 @@ import {
   withClient,
 } from './operate.ts';
 import { countsOf, type KnownRuns, listedLines } from './replayed-runs.ts';
+import { sayIfNotCompared } from './say-if-unknown.ts';
 
 /** How often a report under way is looked at. */
 const LOOK_MS = 300;
@@ -145,6 +146,7 @@ export const reconcileCommands: readonly CommandSpec[] = [
         ),
       );
       sayIfCut(reports, REPORTS_LISTED, 'the newest', args, io);
+      await sayIfNotCompared(reports, args.positionals[0], client, io);
       return code;
     }),
   },

@@ -156,9 +156,9 @@ describe('dead letters', () => {
     ]);
     const wrong = await tenon('dead-letters --limit many');
     expect([wrong.code, wrong.sent]).toEqual([2, []]);
-    expect((await tenon('dead-letters --group g', { deadLetters: [] })).sent).toEqual([
+    expect((await tenon('dead-letters --group g', { deadLetters: [] })).sent[0]).toBe(
       'GET /v1/dead-letters?fingerprint=g',
-    ]);
+    );
     const { sent } = await tenon('dead-letters resume --group g --reason why', report);
     expect(sent).toEqual([
       `POST /v1/replays ${JSON.stringify({ filter: { fingerprint: 'g', state: 'failed' }, reason: 'why' })}`,

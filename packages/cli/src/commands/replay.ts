@@ -1,3 +1,4 @@
+import { failureClasses } from '@tenon/model';
 import type { DeadLetter, DeadLetterGroup, ReplayReport, ReplayStatus } from '@tenon/runtime';
 import { type Args, type CommandSpec, type OptionSpec, UsageError } from '../command.ts';
 import { type ExitCode, exit } from '../exit.ts';
@@ -18,12 +19,12 @@ import {
   remote,
   type Show,
   sayIfCut,
-  sayIfUnknown,
   time,
   withClient,
   withRunning,
 } from './operate.ts';
 import { countsOf, type KnownRuns, listedLines } from './replayed-runs.ts';
+import { sayIfUnknown } from './say-if-unknown.ts';
 import { tellRun } from './tell-run.ts';
 
 const letters: Readonly<Record<string, OptionSpec>> = {
@@ -34,7 +35,12 @@ const letters: Readonly<Record<string, OptionSpec>> = {
     help: 'in this queue',
     choices: ['retry', 'repair', 'quarantine'],
   },
-  class: { type: 'string', value: '<class>', help: 'that failed with this class' },
+  class: {
+    type: 'string',
+    value: '<class>',
+    help: 'that failed with this class',
+    choices: Object.keys(failureClasses),
+  },
   group: { type: 'string', value: '<fingerprint>', help: 'of this group (`tenon dead-letters groups`)' },
 };
 
@@ -102,7 +108,7 @@ export const replayCommands: readonly CommandSpec[] = [
         pipeline: args.text('pipeline'),
         queue: args.text('queue'),
       })) as { groups: DeadLetterGroup[] };
-      return show(groups, (width) =>
+      const code = show(groups, (width) =>
         renderTable(
           [
             'GROUP',
@@ -131,6 +137,8 @@ export const replayCommands: readonly CommandSpec[] = [
           width,
         ),
       );
+      await sayIfUnknown(groups, client, args, io);
+      return code;
     }),
   },
   {
@@ -270,6 +278,7 @@ async function dryRun(
     const among =
       report.runs.length === 0 ? 'no run fits' : `${plural(report.runs.length, 'runs')}, refused ${refused}`;
     io.err(`dry run: nothing to do (${among})\n`);
+    await sayIfUnknown(report.runs, client, args, io);
     return exit.clean;
   }
   io.err(

@@ -184,7 +184,7 @@ export class Replays {
       );
     } catch (error) {
       if (!(error instanceof CommitRefused)) throw error;
-      return { ok: false, code: 'REPLAY_APPLIED_ALREADY', message: 'this dry run was applied before' };
+      return appliedAlready(this.#queries.replay(token)?.applied, `tenon replay status ${token}`);
     }
     this.#open.add(token);
     this.#schedule();
@@ -355,4 +355,20 @@ export class Replays {
   #rows(sql: string, ...values: (string | number)[]): Record<string, unknown>[] {
     return this.#engine.read.of(sql).all(...values);
   }
+}
+
+/** Two people at one token: the later one is told who was first. `look`: what says how far it is. */
+export function appliedAlready(
+  applied: ReplayStatus['applied'],
+  look: string,
+): ActionResult & { readonly ok: false } {
+  const by =
+    applied === undefined
+      ? 'before'
+      : `by ${applied.actor} at ${new Date(applied.atMs).toISOString()}: ${applied.reason}`;
+  return {
+    ok: false,
+    code: 'REPLAY_APPLIED_ALREADY',
+    message: `this dry run was applied ${by} (\`${look}\` says how far it is)`,
+  };
 }

@@ -466,8 +466,13 @@ describe('a repair', () => {
       standing: { succeeded: 1 },
       isDone: true,
     });
-    expect(await bench.runtime.applyRepair(token, 'ben', 'again', {})).toMatchObject({
+    expect(await bench.runtime.applyRepair(token, 'cleo', 'again', {})).toMatchObject({
       code: 'REPLAY_APPLIED_ALREADY',
+      message: expect.stringMatching(
+        new RegExp(
+          `^this dry run was applied by ben at \\S+Z: looked through \\(\`tenon reconcile status ${token}\``,
+        ),
+      ),
     });
     expect(differencesOf((await reconciled(bench)).id)).toEqual([['missing', 'Z']]);
     expect(bench.target.doubled).toEqual([]);

@@ -4,7 +4,7 @@ import type { ReconciliationPlan } from '@tenon/pipeline';
 import { CommitFailed, CommitRefused } from '../embedded/commit-queue.ts';
 import type { EmbeddedEngine } from '../embedded/engine.ts';
 import { heldKeys } from '../embedded/recheck.ts';
-import type { Replays } from '../embedded/replays.ts';
+import { appliedAlready, type Replays } from '../embedded/replays.ts';
 import type {
   AcceptResult,
   ActionResult,
@@ -226,7 +226,7 @@ export class Repairs {
       );
     } catch (error) {
       if (!(error instanceof CommitRefused)) throw error;
-      return { ok: false, code: 'REPLAY_APPLIED_ALREADY', message: 'this dry run was applied before' };
+      return appliedAlready(this.#storedOf(token)?.applied, `tenon reconcile status ${token}`);
     }
     if (stored.replay !== undefined) await this.#replays.apply(stored.replay, actor, reason, { perSecond });
     this.#letOut(token, stored, applied);

@@ -275,10 +275,9 @@ export const operateCommands: readonly CommandSpec[] = [
         ...(result !== undefined && { result: parseJson(result, '--result') }),
       };
       const place = placeGiven(args);
-      await tellStep(`settled: ${verdict}`, place, client, io, () =>
+      return tellStep(`settled: ${verdict}`, place, client, io, () =>
         client.post(`/v1/in-doubt/${wayOf(place)}`, said),
       );
-      return exit.clean;
     }),
   },
   {
@@ -451,8 +450,7 @@ function decision(verb: 'approve' | 'reject'): CommandSpec {
       const said = { decision: verb, reason: needReason(args) };
       const place = placeGiven(args);
       const done = verb === 'approve' ? 'approved' : 'rejected';
-      await tellStep(done, place, client, io, () => client.post(`/v1/approvals/${wayOf(place)}`, said));
-      return exit.clean;
+      return tellStep(done, place, client, io, () => client.post(`/v1/approvals/${wayOf(place)}`, said));
     }),
   };
 }

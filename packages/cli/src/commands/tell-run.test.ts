@@ -157,18 +157,25 @@ describe('of a step that a person has said something of, it is said how its run 
     expect([ended.text, ended.code]).toEqual([`${done}; it has succeeded\n`, 0]);
     const on = await said(line, [at, { state: 'waiting', step: 'pause' }]);
     expect(on.text).toBe(`${done}; it is waiting at pause: \`tenon runs show r1\`\n`);
+    expect(on.code).toBe(0);
+    const doubted = await said(line, [at, { state: 'inDoubt', step: 'pay' }]);
+    expect([doubted.text, doubted.code]).toEqual([`${done}; it is in doubt at pay: \`tenon in-doubt\`\n`, 6]);
     const failed = await said(line, [at, { state: 'failed', failure: { ...cause, step: 'go' } }]);
     expect(failed.text).toContain(
       `${done}; it failed at go: permission, rejected by ana (APPROVAL_REJECTED)`,
     );
+    expect(failed.code).toBe(6);
     const deaf = await said(line, [at]);
-    expect(deaf.text).toBe(`${done}; it has not gone on yet: \`tenon runs show r1\`\n`);
+    expect([deaf.text, deaf.code]).toEqual([`${done}; it has not gone on yet: \`tenon runs show r1\`\n`, 0]);
   });
 
   it('that it was sent again, and is in doubt once more', async () => {
     const at = { state: 'inDoubt', step: 'go', updatedAtMs: 1 };
-    const { text } = await said('in-doubt settle r1 go --verdict redo', [at, { ...at, updatedAtMs: 2 }]);
-    expect(text).toBe('settled: redo; it is in doubt at go: `tenon in-doubt`\n');
+    const { text, code } = await said('in-doubt settle r1 go --verdict redo', [
+      at,
+      { ...at, updatedAtMs: 2 },
+    ]);
+    expect([text, code]).toEqual(['settled: redo; it is in doubt at go: `tenon in-doubt`\n', 6]);
   });
 
   it('and nothing that its failure would have the terminal do', async () => {

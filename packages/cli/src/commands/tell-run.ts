@@ -83,7 +83,7 @@ export async function tellStep(
   client: OperationsClient,
   io: Io,
   give: () => Promise<unknown>,
-): Promise<void> {
+): Promise<ExitCode> {
   const read = () => readRun(client, runId);
   const before = await read().catch(unreadable);
   await give();
@@ -95,12 +95,15 @@ export async function tellStep(
   try {
     const run = await lookedAt(read, (seen) => UNDER_WAY.has(seen.state) || isYetToHear(seen), io);
     const keeping = await keepingRun(run, (below) => readRun(client, below)).catch(unreadable);
+    const isDeaf = isYetToHear(run);
     io.err(
-      `${isYetToHear(run) ? `${done}; it has not gone on yet: ${showCommand(runId)}` : resumedWords(done, run, undefined, keeping)}\n`,
+      `${isDeaf ? `${done}; it has not gone on yet: ${showCommand(runId)}` : resumedWords(done, run, undefined, keeping)}\n`,
     );
+    return isDeaf ? exit.clean : parkedCode(run, keeping);
   } catch (error) {
     if (!(error instanceof OperationsError)) throw error;
     io.err(`${done}; how it stands could not be read: ${error.message}\n`);
+    return exit.clean;
   }
 }
 

@@ -198,6 +198,54 @@ describe('settle', () => {
   });
 });
 
+describe('a verdict on an effect in doubt', () => {
+  async function inDoubt(): Promise<string> {
+    const base = planFor({ steps: [] }).operations;
+    const result = { type: 'object', required: ['id'], properties: { id: { type: 'string' } } } as const;
+    bench = await openBench(
+      planFor({
+        operations: { ...base, 'acme.createBlind': { ...base['acme.createBlind']!, result } },
+        steps: [undoable('one', 'acme.createBlind')],
+        onFailure: 'compensate',
+      }),
+    );
+    bench.target.script = { createBlind: [{ loseAnswer: true }] };
+    const runId = await bench.order({ id: 'a' });
+    await bench.runtime.idle();
+    expect(bench.runtime.inDoubt()).toHaveLength(1);
+    return runId;
+  }
+
+  test('that says both that it is to be sent again and what it gave is refused, and nothing is sent', async () => {
+    const runId = await inDoubt();
+    const before = bench.runtime.trace({ runId }).length;
+    expect(await bench.runtime.settle(runId, 'one', 'redo', 'ana', 'x', { id: 'i7' })).toMatchObject({
+      ok: false,
+      code: 'DOUBT_VERDICT_CONTRADICTED',
+      message: expect.stringContaining('`confirm` takes the result and sends nothing'),
+    });
+    await bench.runtime.idle();
+    expect(bench.target.count('createBlind')).toBe(1);
+    expect(bench.runtime.trace({ runId })).toHaveLength(before);
+    expect(await bench.runtime.settle(runId, 'one', 'redo', 'ana', 'x')).toEqual({ ok: true });
+    await bench.runtime.idle();
+    expect(bench.target.count('createBlind')).toBe(2);
+  });
+
+  test('that gives the run up takes only a result that the undoing can read', async () => {
+    const runId = await inDoubt();
+    expect(await bench.runtime.settle(runId, 'one', 'compensate', 'ana', 'x', { id: 7 })).toMatchObject({
+      ok: false,
+      code: 'DOUBT_RESULT_INVALID',
+    });
+    expect(await bench.runtime.settle(runId, 'one', 'compensate', 'ana', 'x', { id: 'i7' })).toEqual({
+      ok: true,
+    });
+    await bench.runtime.idle();
+    expect(bench.target.inputs('remove')).toEqual([{ id: 'i7' }]);
+  });
+});
+
 describe('order by key', () => {
   test('runs of a key go one at a time, in order; others beside them', async () => {
     bench = await openBench(

@@ -588,6 +588,17 @@ export const runtimeCases = {
         lose,
       ),
   },
+  DOUBT_VERDICT_CONTRADICTED: {
+    fires: (open) =>
+      acted(
+        open,
+        blind,
+        (bench, run) => bench.runtime.settle(run, 'one', 'redo', 'ana', 'x', { id: 'i7' }),
+        lose,
+      ),
+    silent: (open) =>
+      acted(open, blind, (bench, run) => bench.runtime.settle(run, 'one', 'redo', 'ana', 'x'), lose),
+  },
   RUN_IN_DOUBT: {
     fires: (open) => acted(open, blind, (bench, run) => bench.runtime.cancel(run, 'ana', 'x'), lose),
     silent: (open) => acted(open, pause, (bench, run) => bench.runtime.cancel(run, 'ana', 'x')),

@@ -523,9 +523,15 @@ export const runtimeRules = {
   },
   DOUBT_RESULT_INVALID: {
     severity: 'error',
-    title: 'the result given for a confirmed effect is not one that its operation gives',
+    title: 'the result given for an effect in doubt is not one that its operation gives',
     why: 'Later steps read the result as the contract declares it; without it the run would fail, or undo nothing.',
     fix: 'Give the result with `--result`, as the other system shows it. Nothing was recorded; the doubt stays open.',
+  },
+  DOUBT_VERDICT_CONTRADICTED: {
+    severity: 'error',
+    title: 'a result was given for an effect that is to be sent again',
+    why: '`redo` says that the effect did not happen, and a result that it did. Sent again on such a word, it may happen twice.',
+    fix: 'Look into the other system. Where it is there, `--verdict confirm` with its `--result`; where it is not, `--verdict redo` without one. Nothing was recorded and nothing sent; the doubt stays open.',
   },
   RUN_IN_DOUBT: {
     severity: 'error',

@@ -27,8 +27,8 @@ export interface Route {
   readonly handle: (call: Call) => Answer | Promise<Answer>;
 }
 
-/** Why somebody does something: it ends in the ledger. */
-export const reason: JsonSchema = { type: 'string', minLength: 1, maxLength: 1000 };
+/** Why somebody does something: it ends in the ledger, where a blank one would account for nothing. */
+export const reason: JsonSchema = { type: 'string', minLength: 1, maxLength: 1000, pattern: '\\S' };
 
 export function acted(result: ActionResult): Answer {
   if (result.ok) return 'done';

@@ -541,6 +541,22 @@ describe('operations', () => {
     expect(await response.json()).toMatchObject({ code: 'HTTP_BODY_INVALID', detail: '/reason is required' });
   });
 
+  it('refuses a blank reason, whatever is asked for', async () => {
+    const url = await start({});
+    const asked = [
+      ['/v1/approvals/r1/gate', { decision: 'approve' }],
+      ['/v1/runs/r1/done', { step: 'book' }],
+      ['/v1/switches/lift', { id: 'kill/everything' }],
+    ] as const;
+    for (const [path, body] of asked) {
+      const response = await call(url, 'ada-token', path, { ...body, reason: ' \n\t' });
+      expect([response.status, await response.json()]).toMatchObject([
+        400,
+        { code: 'HTTP_BODY_INVALID', pointer: '/reason' },
+      ]);
+    }
+  });
+
   it('answers an action that is not possible now with 409 and its code', async () => {
     const url = await start({
       resume: async () => ({ ok: false, code: 'RUN_STATE_TERMINAL', message: 'it has succeeded' }),

@@ -152,7 +152,8 @@ function asJson({ comparisons, diagnostics, checked }: DiffResult): object {
 async function accept(compared: DiffResult, args: Args, io: Io, root: string): Promise<ExitCode> {
   const fingerprint = args.text('accept')!;
   const reason = args.text('reason');
-  if (!reason) throw new UsageError('give --reason: it stands in waivers.yaml for the next reader');
+  if (reason === undefined || reason.trim() === '')
+    throw new UsageError('give --reason: it stands in waivers.yaml for the next reader');
   const hit = compared.comparisons.find(({ report }) =>
     [...report.findings, ...report.undecided].some((each) => each.fingerprint === fingerprint),
   );

@@ -97,6 +97,34 @@ describe('a dry run that names nothing', () => {
   });
 });
 
+describe('words of a person that contradict each other, or say nothing,', () => {
+  it.each([
+    [
+      'in-doubt settle r1 pay --verdict redo --result {} --reason why',
+      '--verdict redo says that it did not happen',
+    ],
+    ['runs trace r1 --key k', 'one of --key'],
+  ])('are refused before anything is sent: %s', async (line, says) => {
+    const { text, code, sent } = await runAgainst({}, operateCommands, [...line.split(' '), ...HERE], {
+      cwd: tmpdir(),
+    });
+    expect(text).toContain(says);
+    expect([sent, code]).toEqual([[], 2]);
+  });
+
+  it.each([
+    'runs done r1 book',
+    'runs cancel r1',
+    'in-doubt settle r1 pay --verdict redo',
+    'approvals approve r1 a',
+  ])('are refused before anything is sent: %s, with a blank reason', async (line) => {
+    const argv = [...line.split(' '), '--reason', ' \t', ...HERE];
+    const { text, code, sent } = await runAgainst({}, operateCommands, argv, { cwd: tmpdir() });
+    expect(text).toContain('give --reason');
+    expect([sent, code]).toEqual([[], 2]);
+  });
+});
+
 describe('runs trace', () => {
   const unknown = Response.json({ title: 'No such run', code: 'HTTP_RESOURCE_UNKNOWN' }, { status: 404 });
   const trace = (...argv: string[]) =>

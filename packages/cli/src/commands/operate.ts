@@ -149,9 +149,9 @@ export const operateCommands: readonly CommandSpec[] = [
       const key = args.text('key');
       const correlationId = args.text('correlation');
       const system = args.flag('system') ? 'true' : undefined;
-      if (runId === undefined && key === undefined && correlationId === undefined && system === undefined) {
-        throw new UsageError('name a run, or give --key, --correlation or --system');
-      }
+      const given = [runId, key, correlationId, system].filter((one) => one !== undefined);
+      if (given.length !== 1)
+        throw new UsageError('name a run, or give one of --key, --correlation and --system');
       const { entries } = (await client.get('/v1/trace', { runId, key, correlationId, system })) as {
         entries: LedgerEntry[];
       };
@@ -259,7 +259,7 @@ export const operateCommands: readonly CommandSpec[] = [
       result: {
         type: 'string',
         value: '<json>',
-        help: 'with confirm: the result that the lost answer would have carried; required where the operation gives one',
+        help: 'with confirm: the result that the lost answer would have carried, required where the operation gives one; with compensate: that of what is to be undone',
       },
     },
     examples: [
@@ -269,6 +269,10 @@ export const operateCommands: readonly CommandSpec[] = [
       const verdict = args.text('verdict');
       if (verdict === undefined) throw new UsageError('give --verdict confirm, redo or compensate');
       const result = args.text('result');
+      if (verdict === 'redo' && result !== undefined)
+        throw new UsageError(
+          '--verdict redo says that it did not happen, and --result that it did: confirm takes a result, redo sends it again without one',
+        );
       const said = {
         verdict,
         reason: needReason(args),
@@ -471,7 +475,8 @@ function wayOf({ runId, stepId }: StepPlace): string {
 
 export function needReason(args: Args): string {
   const text = args.text('reason');
-  if (!text) throw new UsageError('give --reason: it is kept in the ledger');
+  if (text === undefined || text.trim() === '')
+    throw new UsageError('give --reason, in words: it is kept in the ledger');
   return text;
 }
 

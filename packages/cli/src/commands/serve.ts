@@ -169,7 +169,9 @@ async function start(
   const port = parsePort(args.text('port'));
   const engineFile = args.text('engine-file');
   const setBack = args.text('accept-set-back');
-  if (killed === '') throw new UsageError('--killed takes a reason: it is kept in the ledger');
+  if (killed?.trim() === '') throw new UsageError('--killed takes a reason: it is kept in the ledger');
+  if (setBack?.trim() === '')
+    throw new UsageError('--accept-set-back takes a reason: it is kept in the ledger');
   const sound = soundOf(session);
   if (!sound) {
     const checked = 'workspace' in session ? { ...session.check.checked } : {};

@@ -41,7 +41,11 @@ export function operations(engine: EmbeddedEngine, queries: Queries): Operations
       act(engine, queries, runId, async (run) => {
         const opening = openingOf(queries, run, 'doubt', stepId);
         if (opening === undefined) return refused('DOUBT_NOT_OPEN', `${stepId} is not in doubt`);
-        const misfit = verdict === 'confirm' ? resultMisfit(queries, run, stepId, result ?? null) : undefined;
+        if (verdict === 'redo' && result !== undefined)
+          return refused('DOUBT_VERDICT_CONTRADICTED', twoWords(stepId));
+        // A result beside `compensate` says that it happened, and is what its undoing reads.
+        const isRead = verdict === 'confirm' || result !== undefined;
+        const misfit = isRead ? resultMisfit(queries, run, stepId, result ?? null) : undefined;
         if (misfit !== undefined) return refused('DOUBT_RESULT_INVALID', misfit);
         const value: Verdict = { verdict, actor, reason, ...(result !== undefined && { result }) };
         return signal(engine, run, opening, { ...value }, [
@@ -125,6 +129,10 @@ export function operations(engine: EmbeddedEngine, queries: Queries): Operations
 
 function stoppedAt(stepId: string): string {
   return `what stopped the run at ${stepId} is no answer of the target: mend that and resume the run, which is parked there where it cannot be undone`;
+}
+
+function twoWords(stepId: string): string {
+  return `\`redo\` says that ${stepId} did not happen, and a result that it did: \`confirm\` takes the result and sends nothing, \`redo\` without one sends it again`;
 }
 
 function atDoubt({ run_id: runId, step }: RunRow): string {

@@ -168,6 +168,16 @@ describe('a key that a secret manager keeps', () => {
     expect((await read('runs', 'ls')).err).toContain('RUNTIME_KEY_MISSING: the key k1 ');
   });
 
+  it('is missing where the configuration names no manager, wherever that is asked', async () => {
+    await keptIn(KEY);
+    const config = join(folder, 'tenon.config.yaml');
+    await writeFile(config, (await readFile(config, 'utf8')).replace(/\nsecrets: .*/, ''));
+    const { out, code } = await read('doctor');
+    expect(code).toBe(exit.findings);
+    expect(out).toContain('✗ stored data cannot be read: RUNTIME_KEY_MISSING: the key k1 ');
+    expect(out).toContain('tenon.config.yaml names no `secrets.vault`');
+  });
+
   it('is not called missing or wrong where the manager cannot be asked', async () => {
     await keptIn(KEY);
     const unasked = (...argv: string[]): Promise<CommandRun> => run(undefined, ...argv);

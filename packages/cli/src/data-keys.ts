@@ -110,8 +110,12 @@ function isManager(key: string): boolean {
   return !/^(?:env|file):/.test(key);
 }
 
-/** What a manager says that was asked, and has no such key. */
-const ABSENT: ReadonlySet<string> = new Set(['SECRET_NOT_FOUND', 'SECRET_EMPTY']);
+/** A manager was asked and has no such key, or no machine could ask it, as the configuration names none. */
+const ABSENT: ReadonlySet<string> = new Set([
+  'SECRET_NOT_FOUND',
+  'SECRET_EMPTY',
+  'SECRET_STORE_UNCONFIGURED',
+]);
 
 /** Could the manager that keeps the key not be asked, so that a reader does not know whether it is right? */
 export function isManaged(refusal: KeyRefusal | undefined): boolean {

@@ -39,7 +39,7 @@ export const serverRules = {
     severity: 'error',
     title: 'the body of the request is not what the route takes',
     why: 'The answer names the place (`pointer`) and what was expected. Nothing was changed.',
-    fix: 'Correct that place. From the command line it means that `tenon` here and the Tenon that was asked are of different versions: `tenon --version` on both.',
+    fix: 'Correct that place; a reason has up to 1000 characters. Where the command line sent what you never gave, `tenon` here and the Tenon that was asked are of different versions: `tenon --version` on both.',
   },
   HTTP_ROUTE_UNKNOWN: {
     severity: 'error',

@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock, systemRandom } from '@tenon/model';
 import { openRuntime } from '@tenon/runtime';
+import { planFor } from '@tenon/runtime/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { exit } from './exit.ts';
-import { withLedgerFile } from './ledger-client.ts';
+import { RUNS_LISTED, withLedgerFile } from './ledger-client.ts';
 import { OperationsError } from './operations-client.ts';
 
 let folder: string;
@@ -14,6 +15,17 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
+const nobody = async (): Promise<never> => {
+  throw new OperationsError('no Tenon answers', exit.failed, true);
+};
+const bare = {
+  clock: systemClock,
+  random: systemRandom,
+  transport: () => {
+    throw new Error('nothing is called');
+  },
+};
+
 describe('the database in place of the process', () => {
   it.each([
     ['no database', 'not a database '.repeat(500)],
@@ -21,9 +33,6 @@ describe('the database in place of the process', () => {
   ])('is said to be unreadable when the file is %s', async (_what, text) => {
     const file = join(folder, 'tenon.db');
     await writeFile(file, text);
-    const nobody = async (): Promise<never> => {
-      throw new OperationsError('no Tenon answers', exit.failed, true);
-    };
     const client = withLedgerFile({ get: nobody, post: nobody }, file, () => {});
     await expect(client.get('/v1/runs')).rejects.toThrow(OperationsError);
     await expect(client.get('/v1/runs')).rejects.toThrow(file);
@@ -31,13 +40,7 @@ describe('the database in place of the process', () => {
 
   it('is said once, and the keys to it are asked for once, however often a command reads', async () => {
     const file = join(folder, 'tenon.db');
-    const transport = () => {
-      throw new Error('nothing is called');
-    };
-    await (await openRuntime({ file, clock: systemClock, random: systemRandom, transport })).stop();
-    const nobody = async (): Promise<never> => {
-      throw new OperationsError('no Tenon answers', exit.failed, true);
-    };
+    await (await openRuntime({ ...bare, file })).stop();
     const said: string[] = [];
     let asked = 0;
     const refusal = { code: 'STORED_VALUE_LOCKED', message: 'the key k1 is away' };
@@ -58,12 +61,24 @@ describe('the database in place of the process', () => {
     ]);
   });
 
+  it('lists as many runs as the process does', async () => {
+    const file = join(folder, 'tenon.db');
+    const runtime = await openRuntime({ ...bare, file });
+    await runtime.activate(planFor({ steps: [] }));
+    const accepted = Array.from({ length: 60 }, (_, nth) => {
+      const payload = { id: `o-${nth}` };
+      return runtime.accept({ event: 'shop.ordered', payload, deliveryId: `d${nth}`, source: 'test' });
+    });
+    await Promise.all(accepted);
+    await runtime.stop();
+    const client = withLedgerFile({ get: nobody, post: nobody }, file, () => {});
+    expect((await client.get('/v1/runs'))['runs']).toHaveLength(RUNS_LISTED);
+    expect((await client.get('/v1/runs', { limit: '55' }))['runs']).toHaveLength(55);
+  });
+
   it('is not asked for what only a process knows', async () => {
     const file = join(folder, 'tenon.db');
     await writeFile(file, '');
-    const nobody = async (): Promise<never> => {
-      throw new OperationsError('no Tenon answers', exit.failed, true);
-    };
     const client = withLedgerFile({ get: nobody, post: nobody }, file, () => {});
     await expect(client.get('/v1/flow')).rejects.toThrow('no Tenon answers');
   });

@@ -79,6 +79,9 @@ function readLedger(
   }
 }
 
+/** What the API lists where no limit is given. */
+export const RUNS_LISTED = 50;
+
 type RunFilter = NonNullable<Parameters<Ledger['runs']>[0]>;
 
 function runFilter({ pipeline, state, key, limit }: Query): RunFilter {
@@ -87,7 +90,7 @@ function runFilter({ pipeline, state, key, limit }: Query): RunFilter {
     // A state that does not exist finds no run.
     ...(state !== undefined && { state: state as NonNullable<RunFilter['state']> }),
     ...(key !== undefined && { key }),
-    ...(limit !== undefined && { limit: Number(limit) }),
+    limit: Number(limit ?? RUNS_LISTED),
   };
 }
 

@@ -18,7 +18,7 @@ import { type Args, type CommandSpec, type OptionSpec, UsageError } from '../com
 import { readersKeys } from '../data-keys.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
-import { withLedgerFile } from '../ledger-client.ts';
+import { RUNS_LISTED, withLedgerFile } from '../ledger-client.ts';
 import { type OperationsClient, OperationsError, operationsClient } from '../operations-client.ts';
 import { oneLine, printable } from '../printable.ts';
 import { quoted } from '../program.ts';
@@ -366,9 +366,6 @@ export const operateCommands: readonly CommandSpec[] = [
 
 /** `human` is told how wide the terminal is, where it is one that a table is to fit. */
 export type Show = (value: unknown, human: (width: number | undefined) => string) => ExitCode;
-
-/** What the API lists where no `--limit` is given. */
-const RUNS_LISTED = 50;
 
 /** A list that is as long as it may be looks like all there is: beside it, it is said that there may be more. */
 export function sayIfCut(

@@ -31,7 +31,7 @@ export const secretsCommand: CommandSpec = {
           'CONNECTION',
           { title: 'FOR', drop: 3 },
           { title: 'PIPELINE', shortens: true },
-          { title: 'STEP', shortens: true },
+          'STEP',
           { title: 'USES', drop: 2 },
           { title: 'FAILED', drop: 1 },
           { title: 'LAST', drop: 4 },

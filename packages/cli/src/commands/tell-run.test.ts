@@ -232,6 +232,7 @@ describe('of a run that is cancelled it is said', () => {
       'that it came too late',
       { state: 'succeeded' },
       'cancelled, but too late: the run has ended: succeeded',
+      1,
     ],
   ])('%s', async (_name, end, says, exits = 0) => {
     const { text, code } = await told('runs cancel', [running, end]);

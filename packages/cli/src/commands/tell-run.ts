@@ -192,8 +192,12 @@ const WORDS: Readonly<Record<Word, WordSpec>> = {
     // A run that waits or is parked heeds it a moment later.
     isUnderWay: (run) => UNDER_WAY.has(run.state) || isYetToHeed(run),
     words: (run, _before, keeping) => cancelledWords('cancelled', run, keeping),
-    // Parked at a step, it has not heeded it yet.
-    code: (run, keeping) => (isYetToHeed(run) ? exit.clean : parkedCode(run, keeping)),
+    code: (run, keeping) => {
+      // Too late, it is as one that had ended when it was cancelled.
+      if (run.state === 'succeeded' || run.state === 'compensated') return exit.failed;
+      // Parked at a step, it has not heeded it yet.
+      return isYetToHeed(run) ? exit.clean : parkedCode(run, keeping);
+    },
     refused: {
       RUN_CANCELLED_ALREADY: (run, keeping) => cancelledWords('cancelled already', run, keeping),
       RUN_COMPENSATING: (run, keeping) => `${undoingAlready(run, keeping)} (RUN_COMPENSATING)`,

@@ -1,9 +1,10 @@
 import type { Plan, PlanStep } from '@tenon/pipeline';
+import type { Interruption } from '../engine.ts';
 import { BROKEN } from './activations.ts';
 import { isOfUndoing } from './operations.ts';
 import type { Queries } from './queries.ts';
 import type { JournalRow, OpeningRow, RunRow } from './run-row.ts';
-import { type PlacedStep, placedSteps, stepRecords } from './step-records.ts';
+import { type PlacedStep, placedSteps, STOP, stepRecords } from './step-records.ts';
 import { FAILED } from './strand.ts';
 
 /** The letter of a run that is parked at an effect, or why it is not parked at that one: in words, with what is to be done. */
@@ -77,10 +78,41 @@ function parkedAt(
   const ends = strandEnds(journal);
   if (ends.size === 0) return [];
   const states = new Map(stepRecords(plan, run, journal).map(({ id, state }) => [id, state]));
-  return effects.filter(({ key, place }) => {
-    const state = states.get(place);
-    return (state === undefined || state === 'failed') && isEnd(key, letter.step, ends);
+  const stops = stopped(journal);
+  return effects.filter((one) => {
+    const state = states.get(one.place);
+    if (state !== undefined && state !== 'failed') return false;
+    return isEnd(one.key, letter.step, ends) && hasFailedItself(one, journal, stops);
   });
+}
+
+/** Places at which strands were stopped for the sake of others. */
+function stopped(journal: readonly JournalRow[]): readonly string[] {
+  return journal.flatMap(({ key, value }) => {
+    if (!key.startsWith(STOP)) return [];
+    // Stored by a strand's `#interruption`.
+    return (JSON.parse(value) as Interruption).kind === 'stopped' ? [key.slice(STOP.length)] : [];
+  });
+}
+
+/**
+ * Did one of its ends come of itself? What was only ever stopped goes on as soon as the block does, by a word on another effect too: done by
+ * hand meanwhile, it would be sent besides. Of a write that is based on a read, which is read again before it, that cannot be told where the
+ * reading was stopped.
+ */
+function hasFailedItself(
+  { step, key }: PlacedStep,
+  journal: readonly JournalRow[],
+  stops: readonly string[],
+): boolean {
+  const stopsAt = (name: string): number =>
+    stops.filter((place) => place.startsWith(name) && /^[#/]/.test(place.slice(name.length))).length;
+  const basis = step.kind === 'call' ? step.basedOn : undefined;
+  const strand = key.slice(0, key.lastIndexOf('|') + 1);
+  if (basis !== undefined && [basis.read, ...basis.again].some((id) => stopsAt(strand + id) > 0))
+    return false;
+  const ends = journal.filter((row) => row.key.startsWith(`${FAILED}${key}/`)).length;
+  return ends > stopsAt(key);
 }
 
 /** By strand, the step that it has ended at in the last of its rounds. */

@@ -338,7 +338,8 @@ function hasGoneOn(
     .some((key) => names.has(list + /^[^#/=.[|]*/.exec(placeOf(key).slice(list.length))![0]));
 }
 
-const STOP = '#stop/';
+/** Begins the keys of rows that say where a strand was told to stop. */
+export const STOP = '#stop/';
 
 /** Without what the engine puts in front of its own. */
 function placeOf(key: string): string {

@@ -93,15 +93,14 @@ export class Operator {
       if (place !== undefined) {
         if (place !== step) this.#coverage.saw('done by hand in a strand');
         const result = { id: `by-hand-${sha256(`${runId} ${place}`).slice(7, 19)}` };
-        const said = this.#said('done by hand', () =>
-          runtime.markDone(runId, place, 'ana', 'made it there', result),
-        );
-        // Somebody else wants the run no more: what was made is to be removed with the rest.
-        if (!isCancelledBeside(result.id)) return said;
-        await Promise.all([
-          said,
-          this.#said('run cancelled', () => runtime.cancel(runId, 'ben', 'no longer wanted')),
-        ]);
+        const done = () =>
+          this.#said('done by hand', () => runtime.markDone(runId, place, 'ana', 'made it there', result));
+        // Somebody else wants the run no more. Said first, what was made is to be removed with the rest; said after that, it is refused.
+        if (!isCancelledBeside(result.id)) return done();
+        const cancelled = () =>
+          this.#said('run cancelled', () => runtime.cancel(runId, 'ben', 'no longer wanted'));
+        const isFirst = /[02]$/.test(result.id);
+        await Promise.all(isFirst ? [done(), cancelled()] : [cancelled(), this.#afterSome(done, result.id)]);
         return true;
       }
       return this.#undoes(letter)
@@ -112,6 +111,14 @@ export class Operator {
     const running = runtime.runs({ state: 'waiting' })[0];
     if (running === undefined || this.#random.next() < 0.5) return false;
     return this.#said('run cancelled', () => runtime.cancel(running.runId, 'ana', 'no longer wanted'));
+  }
+
+  /** While what was said before is on its way to the disk, or was told to the run: no chance is drawn for how long. */
+  async #afterSome(say: () => Promise<true>, id: string): Promise<true> {
+    const life = this.#life.crashes;
+    for (let turns = id.charCodeAt(10) % 8; turns > 0; turns--)
+      await new Promise((resolve) => setImmediate(resolve));
+    return life === this.#life.crashes ? say() : true;
   }
 
   /** Of what a run is parked at, the effect that is done by hand: of all a third, by their names, for no chance is drawn for it. */

@@ -1,3 +1,4 @@
+import { seededRandom } from '@tenon/model';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type Bench, openBench, openBenchWith, refused } from './testing/bench.ts';
 import { keysNamed } from './testing/keys.ts';
@@ -421,6 +422,27 @@ describe('of an item or a branch', () => {
     expect([bench.state(runId), bench.target.count('createBlind')]).toEqual(['succeeded', 1]);
   });
 
+  test('a list in which all that had failed is done, and which was stopped then, has not failed any more', async () => {
+    const inner = list({ steps: [book, undoable('after')], result: { expression: 'steps.after.id' } });
+    const left = [undoable('l1', 'acme.createBlind')];
+    bench = await openBench(planFor({ onFailure: 'hold', steps: [both(left, [inner])] }));
+    bench.target.script = { createBlind: [{ fail: refused }, { fail: refused }] };
+    const runId = await bench.order({ id: 'a', lines: ofSkus('x') });
+    await bench.runtime.idle();
+    expect(bench.runtime.run(runId)!.canBeDone).toEqual(['l1', 'lines[x].book']);
+    await done(runId, 'lines[x].book');
+    await bench.runtime.idle();
+    // Stopped before `after`, for the sake of what is yet to be done.
+    expect([bench.state(runId), bench.runtime.run(runId)!.canBeDone]).toEqual(['failed', ['l1']]);
+    await done(runId, 'l1', { id: 'B-8' });
+    await bench.runtime.idle();
+    expect([bench.state(runId), bench.target.count('createBlind'), bench.target.count('create')]).toEqual([
+      'succeeded',
+      2,
+      1,
+    ]);
+  });
+
   test('it is said in a list inside of a branch, and cancelled with all of it', async () => {
     const inner = list({ concurrency: 1, steps: [book] });
     bench = await openBench(planFor({ onFailure: 'hold', steps: [both([inner], [undoable('right')])] }));
@@ -435,3 +457,52 @@ describe('of an item or a branch', () => {
     expect(removed().toSorted()).toEqual(['B-7', 'create-1', 'createBlind-2']);
   });
 });
+
+test.each([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])(
+  'who does all that can be done and says it one by one finds none of it sent, and the run ends (%d)',
+  async (seed) => {
+    const random = seededRandom(seed);
+    const upTo = (most: number): number => Math.floor(random.next() * most);
+    const turns = async (count: number) => {
+      for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve));
+    };
+    const blind = (id: string) => undoable(id, 'acme.createBlind');
+    const after = undoable('after', 'acme.createBlind', { with: sku });
+    const items = {
+      concurrency: 1 + upTo(3),
+      steps: [undoable('book', 'acme.createBlind', { with: sku }), after],
+    };
+    const inner = list({ ...items, result: { expression: 'steps.after.id' } });
+    const steps = [both([blind('l1'), blind('l2')], [inner, blind('r1')]), blind('last')];
+    bench = await openBench(planFor({ onFailure: 'hold', steps }));
+    const answers = () => {
+      // As many as there may be calls, at random moments.
+      bench.target.script = {
+        createBlind: Array.from({ length: 20 }, () => ({
+          wait: turns(upTo(12)),
+          ...(random.next() < 0.45 && { fail: refused }),
+        })),
+      };
+    };
+    answers();
+    const runId = await bench.order({ id: 'a', lines: ofSkus('x', 'y', 'z') });
+    await bench.runtime.idle();
+    const isDone = new Set<string>();
+    while (bench.state(runId) === 'failed') {
+      const places = bench.runtime.run(runId)!.canBeDone!;
+      for (const place of places) isDone.add(place);
+      const before = bench.target.calls.length;
+      if (random.next() < 0.3) await bench.crash();
+      answers();
+      const place = places[upTo(places.length)]!;
+      expect(await done(runId, place, { id: place })).toEqual({ ok: true });
+      await bench.runtime.idle();
+      expect(
+        sent()
+          .slice(before)
+          .filter((step) => step !== undefined && isDone.has(step)),
+      ).toEqual([]);
+    }
+    expect(bench.state(runId)).toBe('succeeded');
+  },
+);

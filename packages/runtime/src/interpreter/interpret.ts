@@ -203,8 +203,9 @@ async function carryOut(
     from = Math.max(from, end.attempts + 1);
     if (rounds !== undefined) {
       ctx.failed(`${id}/${round}`);
-      // What it was stopped at for the sake of another is no failure of its own.
+      // What it was stopped at for the sake of another is no failure of its own. A block that has come so far has not failed any more.
       if (end.failure.code !== STOPPED) own = end;
+      else if (isBlock(step) && end.attempts > 0) own = undefined;
       const next = rounds.all.find((one) => one > rounds.now);
       if (stop.cancelled !== undefined || stop.givenUp || next === undefined) {
         ctx.note({
@@ -256,6 +257,11 @@ function executed(
     : progress.ctx.interruption(`${id}/${round}`, isPast(progress, round));
   if (interruption === undefined) return execute(round, from);
   return { as: 'failed', attempts: 0, ...interruptionEnd(interruption) };
+}
+
+/** Of strands, each of which knows by itself how it failed. */
+function isBlock(step: PlanStep | undefined): boolean {
+  return step?.kind === 'forEach' || step?.kind === 'parallel';
 }
 
 /** The step has ended well. */

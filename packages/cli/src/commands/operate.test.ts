@@ -125,6 +125,19 @@ describe('words of a person that contradict each other, or say nothing,', () => 
   });
 });
 
+it('runs show says of a step what people said of it, by whom, when and why', async () => {
+  const word = { actor: 'ada', reason: 'ticket 7', atMs: Date.parse('2026-10-01T09:04:00Z') };
+  const steps = [
+    { id: 'pay', state: 'succeeded', attempts: 1, said: [{ word: 'confirm', ...word }] },
+    { id: 'ask', state: 'succeeded', attempts: 1, said: [{ word: 'approve', ...word }] },
+    { id: 'book', state: 'compensated', attempts: 1, said: [{ word: 'undone', isOfUndoing: true, ...word }] },
+  ];
+  const shown = await show({ steps });
+  expect(shown).toContain('said to have happened by ada at 2026-10-01 09:04:00Z: ticket 7');
+  expect(shown).toContain('approved by ada at 2026-10-01 09:04:00Z: ticket 7');
+  expect(shown).toContain('undone by hand by ada at 2026-10-01 09:04:00Z: ticket 7');
+});
+
 describe('runs trace', () => {
   const unknown = Response.json({ title: 'No such run', code: 'HTTP_RESOURCE_UNKNOWN' }, { status: 404 });
   const trace = (...argv: string[]) =>

@@ -8,6 +8,7 @@ import {
   type InDoubtEntry,
   type LedgerEntry,
   type PendingApproval,
+  type PersonsWord,
   type RunDetail,
   type RunSummary,
   runStates,
@@ -639,10 +640,14 @@ function undoingWords({ undoing, failure: shown }: RunDetail): string | undefine
 }
 
 /** Who did it in place of the run, why it failed, or what it waits for and how it goes on. */
-function stepWords({ id, state, byHand, failure, waitsFor, awaits }: StepRecord, run: RunDetail): string {
+function stepWords(
+  { id, state, byHand, said = [], failure, waitsFor, awaits }: StepRecord,
+  run: RunDetail,
+): string {
   const { runId } = run;
   const words: string[] = [];
   if (byHand) words.push(`done by hand by ${byHand.actor} at ${time(byHand.atMs)}: ${byHand.reason}`);
+  words.push(...said.map(saidWords));
   if (failure) words.push(`${failure.class}: ${failure.message}`);
   if (waitsFor) words.push(`waits: ${waitsFor.message}`);
   if (awaits) words.push(awaitedWords(awaits, `${runId} ${quoted(id)}`));
@@ -651,6 +656,24 @@ function stepWords({ id, state, byHand, failure, waitsFor, awaits }: StepRecord,
   if (state === 'givenUp') words.push('whether it happened is not known, and nothing undoes it');
   return words.join('; ');
 }
+
+function saidWords({ word, isOfUndoing, actor, reason, atMs }: PersonsWord): string {
+  const said = SAID[word][isOfUndoing ? 'ofUndoing' : 'own'];
+  return `${said} by ${actor} at ${time(atMs)}: ${reason}`;
+}
+
+/** What a person said of a step, and the same of its undoing. */
+const SAID: Readonly<Record<PersonsWord['word'], { readonly own: string; readonly ofUndoing: string }>> = {
+  confirm: { own: 'said to have happened', ofUndoing: 'said to be undone' },
+  redo: {
+    own: 'said not to have happened, and sent again,',
+    ofUndoing: 'said not to be undone, and tried again,',
+  },
+  compensate: { own: 'given up', ofUndoing: 'its undoing given up' },
+  approve: { own: 'approved', ofUndoing: 'its undoing approved' },
+  reject: { own: 'rejected', ofUndoing: 'its undoing rejected' },
+  undone: { own: 'undone by hand', ofUndoing: 'undone by hand' },
+};
 
 /** As earlier servers show what was given up: in doubt for good, with nothing to settle. */
 function isGivenUp(id: string, { state }: RunDetail): boolean {

@@ -94,6 +94,8 @@ export interface StepRecord {
   readonly result?: Json;
   /** Of an effect that a person did, where the run could not: it is taken for confirmed. */
   readonly byHand?: { readonly actor: string; readonly reason: string; readonly atMs: number };
+  /** What people said of it, and of its undoing as long as that has no record of its own, the oldest first. What they did is `byHand`. */
+  readonly said?: readonly PersonsWord[];
   readonly failure?: Failure;
   /**
    * Of a check that the run failed at, in a branch or an item of a list too: the reads that are made again when it is resumed there. Where
@@ -104,6 +106,16 @@ export interface StepRecord {
   readonly waitsFor?: Failure;
   /** What it waits for, as long as it does. */
   readonly awaits?: StepWait;
+}
+
+/** What somebody said of a step: a verdict on an effect in doubt, a decision on an approval, or that it was undone by hand. */
+export interface PersonsWord {
+  readonly word: 'confirm' | 'redo' | 'compensate' | 'approve' | 'reject' | 'undone';
+  /** Of its undoing: whether that is wanted, what became of it, or that a person did it. */
+  readonly isOfUndoing?: true;
+  readonly actor: string;
+  readonly reason: string;
+  readonly atMs: number;
 }
 
 /** What ends a wait. An approval is asked of the next person when it expires, or ends as its step says; so does the wait for an event. */

@@ -125,6 +125,30 @@ describe('of the steps of a run, the one that it failed at is among them with it
     expect(put).not.toHaveProperty('failure');
   });
 
+  test('a list whose items were given up, from then on', async () => {
+    bench = await openBench(
+      planFor({
+        steps: [
+          undoable('one'),
+          list({ steps: [call('book', 'acme.createBlind')], result: { literal: null } }),
+        ],
+      }),
+    );
+    const lost = failure('timeout', 'HTTP_RESPONSE_TIMEOUT', 'lost');
+    bench.target.script = { createBlind: [{ loseAnswer: lost }], remove: [{ fail: refused }] };
+    const runId = await bench.order({ id: 'a', lines: [{ sku: 'x' }] });
+    await bench.runtime.idle();
+    const lines = () => stepsOf(runId).find(({ id }) => id === 'lines');
+    expect(lines()?.state).not.toBe('failed');
+    await bench.runtime.settle(runId, 'lines[x].book', 'compensate', 'ana', 'nobody can tell');
+    await bench.runtime.idle();
+    expect([bench.state(runId), lines()]).toMatchObject(['failed', { state: 'failed' }]);
+    expect(bench.runtime.deadLetters().map(({ step: at }) => at)).toEqual(['compensate:one']);
+    await bench.runtime.resume(runId, 'ana', 'it answers now');
+    await bench.runtime.idle();
+    expect([bench.state(runId), lines()]).toMatchObject(['compensated', { state: 'failed' }]);
+  });
+
   test('an approval that was turned down, also once all before it is undone', async () => {
     const consent = step('approve', 'consent', {
       by: 'finance',
@@ -573,5 +597,62 @@ describe('a step that waits says for what, and until when,', () => {
         awaits: { for: 'approval', by: 'finance', expiresAtMs: BEGUN_MS + 3_600_000 },
       }),
     );
+  });
+});
+
+describe('what a person said of a step stands at it, with who said it, when and why:', () => {
+  const lost = failure('timeout', 'HTTP_RESPONSE_TIMEOUT', 'lost');
+  const saidOf = (runId: string, id: string) => stepsOf(runId).find((one) => one.id === id)?.said;
+
+  test('each verdict on an effect in doubt', async () => {
+    bench = await openBench(planFor({ steps: [call('put', 'acme.createBlind')] }));
+    bench.target.script = { createBlind: [{ loseAnswer: lost }, { loseAnswer: lost }] };
+    const runId = await bench.order({ id: 'a' });
+    await bench.runtime.idle();
+    expect(stepsOf(runId)[0]).not.toHaveProperty('said');
+    const firstMs = bench.clock.now();
+    await bench.runtime.settle(runId, 'put', 'redo', 'ben', 'not in their list');
+    await bench.runtime.idle();
+    await bench.pass(60_000);
+    await bench.runtime.settle(runId, 'put', 'confirm', 'ana', 'now it is', { id: 'x' });
+    await bench.runtime.idle();
+    await bench.crash();
+    expect(stepsOf(runId)[0]).toMatchObject({ state: 'succeeded' });
+    expect(saidOf(runId, 'put')).toEqual([
+      { word: 'redo', actor: 'ben', reason: 'not in their list', atMs: firstMs },
+      { word: 'confirm', actor: 'ana', reason: 'now it is', atMs: firstMs + 60_000 },
+    ]);
+  });
+
+  test('a decision on an approval', async () => {
+    const consent = step('approve', 'consent', {
+      by: 'finance',
+      withinMs: 3_600_000,
+      onExpiry: 'reject',
+      show: { object: {} },
+    });
+    bench = await openBench(planFor({ steps: [consent, call('put', 'acme.put')] }));
+    const runId = await bench.order({ id: 'a' });
+    await bench.runtime.idle();
+    await bench.runtime.decide(runId, 'consent', 'approve', 'ana', 'as agreed');
+    await bench.runtime.idle();
+    const atMs = bench.clock.now();
+    expect(saidOf(runId, 'consent')).toEqual([{ word: 'approve', actor: 'ana', reason: 'as agreed', atMs }]);
+    expect(saidOf(runId, 'put')).toBeUndefined();
+  });
+
+  test('that an effect was undone by hand, and what was said of its undoing before', async () => {
+    const failing = call('last', 'acme.put');
+    bench = await openBench(planFor({ steps: [undoable('one'), failing] }));
+    bench.target.script = { put: [{ fail: refused }], remove: [{ fail: refused }] };
+    const runId = await bench.order({ id: 'a' });
+    await bench.runtime.idle();
+    expect(saidOf(runId, 'one')).toBeUndefined();
+    await bench.runtime.markUndone(runId, 'compensate:one', 'ana', 'refunded at the counter');
+    await bench.runtime.idle();
+    const [one] = stepsOf(runId);
+    expect(one).toMatchObject({ state: 'compensated' });
+    const word = { actor: 'ana', reason: 'refunded at the counter', atMs: bench.clock.now() };
+    expect(one!.said).toEqual([{ word: 'undone', isOfUndoing: true, ...word }]);
   });
 });

@@ -7,7 +7,7 @@ import { placeOfVersion } from '../interpreter/call-step.ts';
 import { idempotencyKey } from '../interpreter/effect.ts';
 import { interruptionEnd } from '../interpreter/interruption.ts';
 import type { Decision } from '../interpreter/steps.ts';
-import type { RunState, StepRecord } from '../runtime.ts';
+import type { PersonsWord, RunState, StepRecord } from '../runtime.ts';
 import { finalStates } from '../states.ts';
 import { redacted } from './redact.ts';
 import type { JournalRow, RunRow } from './run-row.ts';
@@ -36,9 +36,57 @@ export function stepRecords(plan: Plan, run: RunRow, journal: readonly JournalRo
       placed.step.kind === 'run'
         ? childUndoing(placed.place, record?.runId, rows)
         : undoingRecord(plan, run, placed, stopped, rows);
-    return [...(own === undefined ? [] : [own]), ...(undoing === undefined ? [] : [undoing])];
+    const words = wordsOn(placed, rows);
+    const ofUndoing = wordsOnUndoing(placed, rows);
+    return undoing === undefined
+      ? own === undefined
+        ? []
+        : [withWords(own, [...words, ...ofUndoing])]
+      : [...(own === undefined ? [] : [withWords(own, words)]), withWords(undoing, ofUndoing)];
   });
 }
+
+function withWords(record: StepRecord, said: readonly PersonsWord[]): StepRecord {
+  return said.length === 0 ? record : { ...record, said: said.toSorted((a, b) => a.atMs - b.atMs) };
+}
+
+/** Verdicts on the attempts of a call, and what was decided on an approval. */
+function wordsOn({ step, key: id }: PlacedStep, rows: StepRows): readonly PersonsWord[] {
+  if (step.kind !== 'call' && step.kind !== 'approve') return [];
+  const ends = step.kind === 'call' ? VERDICT : DECISION;
+  return rows
+    .inList(listOf(id))
+    .flatMap((key) => (key.startsWith(`${id}#`) && ends.test(key.slice(id.length)) ? wordAt(key, rows) : []));
+}
+
+const VERDICT = /^#\d+~$/;
+/** That of whoever stands in, too. */
+const DECISION = /^#\d+\+?$/;
+
+function wordsOnUndoing({ step, place }: PlacedStep, rows: StepRows): readonly PersonsWord[] {
+  if (step.kind !== 'call') return [];
+  return rows
+    .undoingsOf(place)
+    .flatMap((key) => (SAID.test(key) ? wordAt(key, rows) : []))
+    .map((word) => ({ ...word, isOfUndoing: true }));
+}
+
+/** Nothing where nobody said anything: it expired, or was ended; nor of a word to try again. */
+function wordAt(key: string, rows: StepRows): readonly PersonsWord[] {
+  const { value }: { readonly value?: JsonObject | null } = JSON.parse(rows.get(key)!);
+  const word = WORDS.find((one) => one === (value?.['verdict'] ?? value?.['decision']));
+  if (word === undefined) return [];
+  return [{ word, actor: String(value?.['actor']), reason: String(value?.['reason']), atMs: rows.atOf(key) }];
+}
+
+const WORDS: readonly PersonsWord['word'][] = [
+  'confirm',
+  'redo',
+  'compensate',
+  'approve',
+  'reject',
+  'undone',
+];
 
 type Stopped = Failure & { readonly step: string };
 
@@ -360,6 +408,7 @@ const COMPENSATE = 'compensate:';
  */
 class StepRows {
   readonly #values: ReadonlyMap<string, string>;
+  readonly #times: ReadonlyMap<string, number>;
   readonly #lists: ReadonlyMap<string, readonly string[]>;
   /** By what they undo. */
   readonly #undoings: ReadonlyMap<string, readonly string[]>;
@@ -368,6 +417,7 @@ class StepRows {
 
   constructor(journal: readonly JournalRow[]) {
     this.#values = new Map(journal.map(({ key, value }) => [key, value]));
+    this.#times = new Map(journal.map(({ key, at }) => [key, at]));
     this.#lists = Map.groupBy(this.#values.keys(), (key) => listOf(placeOf(key)));
     this.#undoings = Map.groupBy(this.#values.keys(), (key) => {
       const at = key.lastIndexOf(COMPENSATE);
@@ -392,6 +442,10 @@ class StepRows {
 
   get(key: string): string | undefined {
     return this.#values.get(key);
+  }
+
+  atOf(key: string): number {
+    return this.#times.get(key) ?? 0;
   }
 
   /** Keys of the rows of a strand, the engine's own among them. */
@@ -422,7 +476,7 @@ class StepRows {
   }
 }
 
-const UNDOING = /^(.*?)(?:#\d+!?|\/child#\d+[!=]|\/resume\/\d+|\/confirm#\d+~|\/guard\/\d+#\d+~)$/;
+const UNDOING = /^(.*?)(?:#\d+[!~]?|\/child#\d+[!=]|\/resume\/\d+|\/confirm#\d+~|\/guard\/\d+#\d+~)$/;
 
 /**
  * Of the undoing of an effect; nothing once it has ended well, which the effect says itself, where a person left the effect as it is, or before
@@ -636,8 +690,18 @@ function compensations(rows: StepRows, place: string): readonly string[] {
 function blockRecord(place: string, id: string, rows: StepRows): StepRecord | undefined {
   const rounds = rows.inList(listOf(id)).filter((key) => key.startsWith(`${id}/joined/`));
   if (rounds.length === 0) return undefined;
-  const joined = rounds.filter((key) => !key.endsWith('!')).length;
-  return { id: place, state: joined > 0 ? 'succeeded' : 'running', attempts: Math.max(1, joined) };
+  const joined = rounds.filter((key) => !key.endsWith('!'));
+  const attempts = Math.max(1, joined.length);
+  if (joined.length === 0) return { id: place, state: 'running', attempts };
+  const last = Math.max(...joined.map((key) => Number(key.slice(`${id}/joined/`.length))));
+  const isFailed = rows.has(`${FAILED}${id}/${last}`) || undoneAt(rows) === place;
+  return { id: place, state: isFailed ? 'failed' : 'succeeded', attempts };
+}
+
+/** The step for which the run is undone: it failed, or the run was stopped in it. */
+function undoneAt(rows: StepRows): string | undefined {
+  const { step }: { readonly step?: string } = JSON.parse(rows.get('/compensating') ?? 'null') ?? {};
+  return step;
 }
 
 /** The result that a probe found or a person confirmed for attempt `n`. */

@@ -24,22 +24,51 @@ it.each<[string, Partial<Start>, string]>([
   ['by npx', { env: { PATH: '/x', npm_command: 'exec' }, isFile: has('/x/tenon') }, 'npx tenon'],
   [
     'by pnpm',
-    { env: { PATH: '/x', npm_command: 'exec', npm_config_user_agent: 'pnpm/12.0.0 node' } },
+    {
+      env: { PATH: '/x', npm_command: 'exec', npm_config_user_agent: 'pnpm/12.0.0 node' },
+      isFile: has('/x/pnpm'),
+    },
     'pnpm tenon',
+  ],
+  [
+    'by a pnpm that npx has fetched',
+    {
+      ...PNPM,
+      env: {
+        PATH: '/w/node_modules/.bin:/home/.npm/_npx/1/node_modules/.bin:/usr/bin',
+        npm_command: 'run-script',
+        npm_config_user_agent: 'pnpm/12.3.1 npm/? node',
+      },
+      isFile: has('/home/.npm/_npx/1/node_modules/.bin/pnpm'),
+    },
+    'npx --yes pnpm@12 tenon',
   ],
   [
     'by pnpm, as its own command',
     {
       ...PNPM,
-      env: { PATH: '/w/node_modules/.bin', npm_command: 'run-script', npm_config_user_agent: 'pnpm/12.0.0' },
+      env: {
+        PATH: '/w/node_modules/.bin:/usr/bin',
+        npm_command: 'run-script',
+        npm_config_user_agent: 'pnpm/12.0.0',
+      },
+      isFile: has('/usr/bin/pnpm'),
     },
     'pnpm tenon',
   ],
   ['by what pnpm has put into the workspace', PNPM, '/w/node_modules/.bin/tenon'],
   [
     'by pnpm, without being installed',
-    { env: { PATH: '/x', npm_command: 'dlx', npm_config_user_agent: 'pnpm/12.0.0' } },
+    {
+      env: { PATH: '/x', npm_command: 'dlx', npm_config_user_agent: 'pnpm/12.0.0' },
+      isFile: has('/x/pnpm'),
+    },
     'pnpm dlx tenon',
+  ],
+  [
+    'by a pnpm that npx has fetched, without being installed',
+    { env: { PATH: '/x', npm_command: 'dlx', npm_config_user_agent: 'pnpm/12.0.0' } },
+    'npx --yes pnpm@12 dlx tenon',
   ],
   [
     'by yarn 1',
@@ -99,8 +128,12 @@ it('is what `init` ends with, from where the shell is', async () => {
   const far = await runCommand([initCommand], ['init', beside], { cwd });
   const ways = [relative(cwd, beside), beside].toSorted((a, b) => a.length - b.length);
   expect(far.err, 'the shorter way').toContain(`\nnext:\n  cd ${ways[0]}\n  tenon ci\n`);
-  const yarn = await runCommand([initCommand], ['init', 'by yarn'], { cwd: folder, program: 'yarn tenon' });
-  expect(yarn.err).toContain("\nnext:\n  yarn tenon --in 'by yarn' ci\n");
+  // The new folder is no package in which they would find it.
+  for (const program of ['yarn tenon', 'pnpm tenon', 'npx tenon', 'npx --yes pnpm@12 tenon']) {
+    const way = `by ${program}`;
+    const managed = await runCommand([initCommand], ['init', way], { cwd: folder, program });
+    expect(managed.err).toContain(`\nnext:\n  ${program} --in '${way}' ci\n`);
+  }
   await rm(beside, { recursive: true });
   await rm(folder, { recursive: true });
 });

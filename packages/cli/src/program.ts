@@ -16,12 +16,17 @@ export interface Start {
  */
 export function programOf({ execPath, execArgv, script, env, isFile }: Start): string {
   const manager = managerOf(env);
-  if (env['npm_command'] === 'dlx') return 'pnpm dlx tenon';
-  if (manager === 'pnpm' || manager === 'yarn') return `${manager} tenon`;
+  const folders = (env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== '');
+  // A package manager that npx has fetched stays on the PATH for as long as it runs.
+  const ofShell = folders.filter((folder) => !folder.endsWith(BIN));
+  const pnpm = (): string =>
+    ofShell.some((folder) => isFile(join(folder, 'pnpm'))) ? 'pnpm' : `npx --yes ${pnpmOf(env)}`;
+  if (env['npm_command'] === 'dlx') return `${pnpm()} dlx tenon`;
+  if (manager === 'pnpm') return `${pnpm()} tenon`;
+  if (manager === 'yarn') return 'yarn tenon';
   if (env['npm_command'] === 'exec' || env['npm_lifecycle_event'] === 'npx') return 'npx tenon';
   const isManaged = manager !== undefined || env['npm_lifecycle_event'] !== undefined;
-  const folders = (env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== '');
-  const lasting = isManaged ? folders.filter((folder) => !folder.endsWith(BIN)) : folders;
+  const lasting = isManaged ? ofShell : folders;
   if (lasting.some((folder) => isFile(join(folder, 'tenon')))) return 'tenon';
   if (script.endsWith(join(BIN, 'tenon'))) return isManaged ? 'npx tenon' : quoted(script);
   // pnpm starts the file itself, deep in its store of packages; what it is meant to be started by is short, and stays.
@@ -35,6 +40,17 @@ export function programOf({ execPath, execArgv, script, env, isFile }: Start): s
 /** Of a script of a package, too: its folder has the package manager's commands. */
 function managerOf(env: Start['env']): string | undefined {
   return env['npm_config_user_agent']?.match(/^[^/]+/)?.[0];
+}
+
+/** Of the version that runs, as a registry names it. */
+function pnpmOf(env: Start['env']): string {
+  const major = env['npm_config_user_agent']?.match(/^pnpm\/(\d+)/)?.[1];
+  return major === undefined ? 'pnpm' : `pnpm@${major}`;
+}
+
+/** Is that a command of a package, which is found from its folder alone? */
+export function isOfPackage(program: string): boolean {
+  return /^(npx|pnpm|yarn) /.test(program);
 }
 
 const BIN = join('node_modules', '.bin');

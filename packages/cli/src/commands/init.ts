@@ -5,7 +5,7 @@ import { cliDiagnostic } from '../cli-rules.ts';
 import type { CommandSpec } from '../command.ts';
 import { exit } from '../exit.ts';
 import { generateInto } from '../generate.ts';
-import { quoted } from '../program.ts';
+import { isOfPackage, quoted } from '../program.ts';
 import { exists } from '../root.ts';
 import { formatOption, openSession, printReport } from '../session.ts';
 
@@ -55,11 +55,11 @@ export const initCommand: CommandSpec = {
     const way = relative(io.startedIn ?? io.cwd, target);
     const program = io.program ?? 'tenon';
     const there = quoted(way.length < target.length ? way : target);
-    // Yarn 1 goes back to the folder of the package, wherever it is started below it.
+    // The new folder is no package, or one without Tenon: what runs it is found from where it was found now.
     const next =
       way === ''
         ? `${program} ci`
-        : program === 'yarn tenon'
+        : isOfPackage(program)
           ? `${program} --in ${there} ci`
           : `cd ${there}\n  ${program} ci`;
     io.err(

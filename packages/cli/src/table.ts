@@ -11,7 +11,7 @@ export interface Column {
   readonly shortens?: true;
   /** It may be left out: those of the lowest number first. */
   readonly drop?: number;
-  /** A sentence, last in its row: it goes on a line of its own, which is not cut, so that a command in it can be copied. */
+  /** A sentence, or what is looked up elsewhere: it goes on a line of its own, which is not cut, so that what is in it can be copied. */
   readonly below?: true;
 }
 

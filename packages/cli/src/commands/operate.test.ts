@@ -199,9 +199,33 @@ describe('runs show', () => {
     );
   });
 
+  it('says of what holds a run who set it, and the command that lifts it', async () => {
+    const set = { id: 'kill/connection/depot', actor: 'ana', reason: 'their key leaked', sinceMs: 0 };
+    const { text } = await runAgainst(
+      (_before, request) =>
+        request.endsWith('/v1/switches')
+          ? { switches: [set] }
+          : { ...run, state: 'accepted', heldBy: [set.id, 'maintenance/depot', 'pause/orders'] },
+      operateCommands,
+      ['runs', 'show', 'r1', ...HERE],
+      { cwd: tmpdir(), nowMs: 300_000 },
+    );
+    expect(text).toContain(
+      [
+        'held by    kill/connection/depot, set 5m ago by ana: their key leaked; `tenon switches lift kill/connection/depot --reason …` lifts it',
+        'held by    maintenance/depot, a window that ends by itself',
+        // Lifted since, or not said.
+        'held by    pause/orders',
+        'steps      none has begun\n',
+      ].join('\n'),
+    );
+    expect(text).not.toContain('STEP');
+  });
+
   it('says who did by hand what the run could not', async () => {
     const byHand = { actor: 'ana', reason: 'booked at their desk', atMs: Date.parse('2026-10-02T09:00:00Z') };
     const shown = await show({ steps: [{ id: 'book', state: 'succeeded', attempts: 1, byHand }] });
+    expect(shown).toMatch(/^STEP +STATE +ATTEMPTS +IDEMPOTENCY KEY +WHY$/m);
     expect(shown).toMatch(
       /^book +succeeded +1 +done by hand by ana at 2026-10-02 09:00:00Z: booked at their desk$/m,
     );
@@ -482,21 +506,27 @@ describe('in a terminal', () => {
     });
   const widthOf = (text: string): number => Math.max(...text.split('\n').map((line) => line.length));
 
-  it.each(['runs ls', 'in-doubt'])(
-    '%s fits it, with ids and steps whole, and says what it leaves out',
-    async (line) => {
-      const piped = (await listed(line)).text;
-      expect(widthOf(piped)).toBeGreaterThan(140);
-      for (const width of [100, 120]) {
-        const { text } = await listed(line, width);
-        expect(widthOf(text)).toBeLessThanOrEqual(width);
-        expect(text).toContain(runs[0]!.runId);
-        expect(text).toContain('compensate:shipment');
-        expect(text).toMatch(/^not shown: .*OWNER.*; --wide shows all$/m);
-      }
-      expect((await listed(`${line} --wide`, 80)).text).toBe(piped);
-    },
-  );
+  it.each([
+    ['runs ls', [100, 120]],
+    ['in-doubt', [90, 100]],
+  ])('%s fits it, with ids and steps whole, and says what it leaves out', async (line, widths) => {
+    const piped = (await listed(line)).text;
+    expect(widthOf(piped)).toBeGreaterThan(140);
+    for (const width of widths) {
+      const { text } = await listed(line, width);
+      expect(widthOf(text)).toBeLessThanOrEqual(width);
+      expect(text).toContain(runs[0]!.runId);
+      expect(text).toContain('compensate:shipment');
+      expect(text).toMatch(/^not shown: .*OWNER.*; --wide shows all$/m);
+    }
+    expect((await listed(`${line} --wide`, 80)).text).toBe(piped);
+  });
+
+  it.each([80, 100])('of %d columns in-doubt has what is looked up in the other system', async (width) => {
+    const lines = (await listed('in-doubt', width)).text.split('\n');
+    expect(lines).toContain('  └ operation: billing.createInvoice');
+    expect(lines).toContain(`  └ key sent: ${answer.inDoubt[0]!.idempotencyKey}`);
+  });
 
   it('a secret whose use nobody expects is marked, however much is left out', async () => {
     const user = {

@@ -27,6 +27,7 @@ import { findRoot, readServerConfig } from '../root.ts';
 import { roughDuration } from '../rough-duration.ts';
 import { renderTable } from '../table.ts';
 import { asItHappened } from '../trace-order.ts';
+import { heldWords } from './held-words.ts';
 import { keepingRun, keepingWords } from './keeping-run.ts';
 import {
   cancelCommand,
@@ -127,7 +128,8 @@ export const operateCommands: readonly CommandSpec[] = [
       if (!args.flag('source')) {
         const parked = run.state === 'failed' ? await letterOf(run, client).catch(unreadable) : undefined;
         const keeping = await keepingRun(run, (below) => readRun(client, below)).catch(unreadable);
-        return show(run, (width) => runWords(run, parked, keeping, width));
+        const held = await heldWords(run, client, io.clock.now());
+        return show(run, (width) => runWords(run, parked, keeping, held, width));
       }
       // The answer of getPlan, as contracts/operations promises it.
       const plan = (await client.get(`/v1/plans/${encodeURIComponent(run.planHash)}`)) as unknown as Plan;
@@ -223,8 +225,9 @@ export const operateCommands: readonly CommandSpec[] = [
             { title: 'PIPELINE', shortens: true },
             { title: 'KEY', shortens: true },
             'STEP',
-            { title: 'OPERATION', drop: 3 },
-            { title: 'KEY SENT', drop: 2 },
+            // What is looked up in the other system.
+            { title: 'OPERATION', below: true },
+            { title: 'KEY SENT', below: true },
             'FOR',
             { title: 'OWNER', drop: 1 },
           ],
@@ -572,6 +575,7 @@ function runWords(
   run: RunDetail,
   parked: DeadLetter | undefined,
   keeping: RunDetail | undefined,
+  held: readonly string[],
   width: number | undefined,
 ): string {
   const lines = [
@@ -596,7 +600,7 @@ function runWords(
     lines.push(
       `let go     payload, results and failures are no longer kept (retention; it ended ${time(run.updatedAtMs)}): \`tenon data\` says for how long they are`,
     );
-  if (run.heldBy) lines.push(`held by    ${run.heldBy.join(', ')}`);
+  for (const words of held) lines.push(`held by    ${words}`);
   if (run.behind) lines.push(`behind     ${run.behind}: it has the same order key, and goes before this run`);
   if (run.failure)
     lines.push(
@@ -604,13 +608,14 @@ function runWords(
     );
   const cause = undoingWords(run);
   if (cause !== undefined) lines.push(`undone as  ${cause}`);
+  if (run.steps.length === 0) return `${[...lines, 'steps      none has begun'].map(oneLine).join('\n')}`;
   const steps = renderTable(
     [
       'STEP',
       'STATE',
       { title: 'ATTEMPTS', drop: 2 },
       { title: 'IDEMPOTENCY KEY', drop: 1 },
-      { title: 'FAILED OR WAITS', below: true },
+      { title: 'WHY', below: true },
     ],
     run.steps.map((step) => [
       step.id,

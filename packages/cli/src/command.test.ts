@@ -64,13 +64,16 @@ describe('the command line', () => {
     expect(await run('--in', '/no/such/folder', 'runs', 'ls')).toEqual({
       code: exit.usage,
       out: '',
-      err: '--in: there is no folder /no/such/folder\n',
+      err: '--in: there is no folder /no/such/folder\nusage: tenon [--in <folder>] <command> [options]\n',
     });
     expect((await run('--in', '/', 'runs', 'ls')).code).toBe(exit.clean);
   });
 
   it.each([
     [['explian'], 'did you mean "explain"?'],
+    [['help', 'explian'], 'did you mean "explain"?'],
+    [['help', 'runs', 'lst'], 'did you mean `tenon runs ls`?'],
+    [['--in'], '--in needs a folder\nusage: tenon [--in <folder>] <command>'],
     [['runs'], 'tenon runs needs one of: ls, show\nrun `tenon runs --help`'],
     [['runs', 'lst'], '`tenon runs` has no command "lst"; did you mean `tenon runs ls`?\n'],
     [['runs', 'frobnicate'], '`tenon runs` has no command "frobnicate"; one of: ls, show\n'],
@@ -136,5 +139,7 @@ describe('the command line', () => {
     expect((await run()).out).toContain('runs ls');
     expect((await run('runs', 'ls', '--help')).out).toContain('--state <state>');
     expect((await run('help', 'explain')).out).toContain('Usage: tenon explain <code>');
+    expect((await run('help', 'runs')).out).toContain('Usage: tenon runs <command>');
+    expect((await run('--help', '--verbose')).out).toContain('runs ls');
   });
 });

@@ -137,6 +137,8 @@ function checkPositionals(command: CommandSpec, given: readonly string[], beside
 /** Of `tenon` itself, before a command. */
 const OWN_OPTIONS: readonly string[] = ['--in', '--help', '--version'];
 
+const IN_USAGE = 'usage: tenon [--in <folder>] <command> [options]\n';
+
 const LIST_WORDS: ReadonlySet<string> = new Set(['ls', 'list']);
 
 /** Finds the command that `argv` starts with; the longest name wins. */
@@ -160,13 +162,13 @@ export async function runCommandLine(
 ): Promise<ExitCode> {
   if (argv[0] === '--in') {
     if (argv[1] === undefined) {
-      io.err('--in needs a folder\n');
+      io.err(`--in needs a folder\n${IN_USAGE}`);
       return exit.usage;
     }
     const cwd = resolve(io.cwd, argv[1]);
     // A mistyped folder inside a workspace would be looked for upwards, and the command carried out in the wrong one.
     if (!statSync(cwd, { throwIfNoEntry: false })?.isDirectory()) {
-      io.err(`--in: there is no folder ${argv[1]}\n`);
+      io.err(`--in: there is no folder ${argv[1]}\n${IN_USAGE}`);
       return exit.usage;
     }
     return runCommandLine(commands, argv.slice(2), { ...io, cwd, startedIn: io.startedIn ?? io.cwd });
@@ -179,6 +181,10 @@ export async function runCommandLine(
     const asked = argv.slice(1);
     const named = findCommand(commands, asked);
     const group = groupOf(commands, asked[0]);
+    // What there is not is said as where it is called.
+    const unknown = asked[group.length > 0 ? 1 : 0];
+    if (!named && unknown !== undefined && !unknown.startsWith('-'))
+      return runCommandLine(commands, asked, io);
     io.out(
       named
         ? commandHelp(named.command, commands)

@@ -189,6 +189,8 @@ describe('runs show', () => {
     const erased = { atMs: Date.parse('2026-10-02T09:00:00Z'), actor: 'ana' };
     expect(await show({ erased })).toContain('erased     2026-10-02 09:00:00Z by ana');
     expect(await show({ input: { id: 'a' } })).not.toMatch(/let go|erased/);
+    for (const more of [{ isPastRetention: true }, { erased }, {}])
+      expect(await show({ ...more, steps: [] }), 'it had some').not.toContain('none has begun');
   });
 
   it('has the step that failed, with its failure', async () => {

@@ -608,7 +608,9 @@ function runWords(
     );
   const cause = undoingWords(run);
   if (cause !== undefined) lines.push(`undone as  ${cause}`);
-  if (run.steps.length === 0) return `${[...lines, 'steps      none has begun'].map(oneLine).join('\n')}`;
+  // Of others that show none they are gone, or cannot be read.
+  if (run.steps.length === 0 && run.state === 'accepted') lines.push('steps      none has begun');
+  if (run.steps.length === 0) return lines.map(oneLine).join('\n');
   const steps = renderTable(
     [
       'STEP',

@@ -66,7 +66,10 @@ describe('switching from the command line', () => {
     ['switches flag orders --share 10% --reason why', 'give --until'],
     ['switches flag orders --share 10 --until 1d --reason why', 'a percentage such as 10%'],
     ['switches flag orders --share 101% --until 1d --reason why', 'a percentage such as 10%'],
-    ['switches flag orders --until soon --reason why', '--until is no time'],
+    [
+      'switches flag orders --until soon --reason why',
+      '--until is no time such as 2026-11-21T09:00:00Z, and no duration such as 14d',
+    ],
   ])('%s is refused before anything is sent', async (line, says) => {
     const { sent, text, code } = await tenon(line);
     expect(text).toContain(says);

@@ -349,5 +349,7 @@ function parseShare(text: string | undefined): number {
 function parseUntil(text: string | undefined, io: Io): number {
   if (text === undefined) throw new UsageError('give --until: a flag without an end is forgotten');
   const duration = parseDuration(text);
-  return duration === undefined ? parseTime(text, '--until')! : io.clock.now() + duration;
+  return duration === undefined
+    ? parseTime(text, '--until', ', and no duration such as 14d or 12h')!
+    : io.clock.now() + duration;
 }

@@ -150,7 +150,10 @@ describe('runs trace', () => {
 
   it('of an unknown run says what runs show says of it', async () => {
     const { text, code } = await trace('trace', 'r9');
-    expect([text, code]).toEqual(['No such run (HTTP_RESOURCE_UNKNOWN)\n', 1]);
+    expect([text, code]).toEqual([
+      'No such run (HTTP_RESOURCE_UNKNOWN); a run is named by its id: `tenon runs ls --key r9` lists those of a business key\n',
+      1,
+    ]);
     const shown = await trace('show', 'r9');
     expect([text, code]).toEqual([shown.text, shown.code]);
   });
@@ -583,4 +586,51 @@ describe('a time', () => {
     ['yesterday', '--from is no time such as'],
     ['2026-13-01', '--from is no time such as'],
   ])('%s is none, and that is said', (text, says) => expect(() => parseTime(text, '--from')).toThrow(says));
+});
+
+describe('what is given as a result', () => {
+  it.each([
+    ['{id:"B-7"}', 'at 1:2: expected a key in double quotes, found "id"; Put the key in double quotes.'],
+    ['{"id":\n "B-7",}', 'at 2:8: '],
+    ['B-7', 'at 1:1: '],
+    ['{"id":', 'at 1:7: '],
+  ])('and is not JSON, is refused with where and why: %j', async (result, says) => {
+    for (const line of [
+      ['runs', 'done', 'r1', 'book'],
+      ['in-doubt', 'settle', 'r1', 'book', '--verdict', 'confirm'],
+    ]) {
+      const argv = [...line, '--result', result, '--reason', 'why', ...HERE];
+      const { text, code, sent } = await runAgainst({}, operateCommands, argv, { cwd: tmpdir() });
+      expect(text).toContain(`--result is not JSON ${says}`);
+      expect([code, sent]).toEqual([2, []]);
+    }
+  });
+});
+
+describe('of a run that there is not', () => {
+  const told = async (asked: string, ...line: string[]) => {
+    const problem = { title: 'Not found', detail: `there is no run ${asked}`, code: 'RUN_NOT_FOUND' };
+    const { text } = await runAgainst(
+      (_before, request) =>
+        Response.json(
+          request.startsWith('POST') ? problem : { title: 'No such run', code: 'HTTP_RESOURCE_UNKNOWN' },
+          { status: 404 },
+        ),
+      [...operateCommands, ...replayCommands],
+      [...line, ...HERE],
+      { cwd: tmpdir() },
+    );
+    return text;
+  };
+  const says = "; a run is named by its id: `tenon runs ls --key 'order 7'` lists those of a business key\n";
+
+  it.each([
+    ['runs', 'show'],
+    ['runs', 'cancel', '--reason', 'why'],
+    ['dead-letters', 'resume', '--reason', 'why'],
+  ])('but a business key it is said how its runs are found: %s %s', async (...line) => {
+    expect(await told('order 7', ...line, 'order 7')).toContain(says);
+    const id = '01m8px7x8n6zj3rmwzwb6raqv2';
+    expect(await told(id, ...line, id)).not.toContain('business key');
+  });
 });

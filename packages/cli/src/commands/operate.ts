@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { parseDocument } from '@tenon/document';
 import { isObject } from '@tenon/model';
 import type { Plan } from '@tenon/pipeline';
 import {
@@ -440,10 +441,19 @@ async function acted(act: Act, args: Args, given: Io, readsFile: boolean): Promi
     return await act(client, args, show, io);
   } catch (error) {
     if (!(error instanceof OperationsError)) throw error;
-    io.err(`${error.message}\n`);
+    io.err(`${error.message}${noRunWords(error, args.positionals[0])}\n`);
     return error.exitCode;
   }
 }
+
+/** What a person at a desk knows of a run is its business key. */
+function noRunWords({ code }: OperationsError, asked: string | undefined): string {
+  if (code !== 'RUN_NOT_FOUND' || asked === undefined || RUN_ID.test(asked)) return '';
+  return `; a run is named by its id: \`tenon runs ls --key ${quoted(asked)}\` lists those of a business key`;
+}
+
+/** As `newId` makes them. */
+const RUN_ID = /^[0-9a-z]{26}$/;
 
 function decision(verb: 'approve' | 'reject'): CommandSpec {
   return {
@@ -508,7 +518,13 @@ function parseJson(text: string, option: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw new UsageError(`${option} is not JSON`);
+    if (text.trim() === '') throw new UsageError(`${option} is empty, which is not JSON`);
+    // Why, and where, is looked for only where something is wrong.
+    const [fault] = parseDocument(option, text, { format: 'json' }).diagnostics;
+    const at = fault?.range?.start;
+    const where = at === undefined ? '' : ` at ${at.line}:${at.column}`;
+    const why = fault === undefined ? '' : `: ${[fault.message, fault.fix].filter(Boolean).join('; ')}`;
+    throw new UsageError(`${option} is not JSON${where}${why}`);
   }
 }
 
@@ -523,14 +539,19 @@ export function parseLimit(text: string | undefined): string | undefined {
   return String(limit);
 }
 
-export function parseTime(text: string | undefined, option: string): number | undefined {
+export function parseTime(
+  text: string | undefined,
+  option: string,
+  /** What else it may be, in words. */
+  orElse: string = '',
+): number | undefined {
   if (text === undefined) return undefined;
   const at = Date.parse(text.replace(' ', 'T'));
   // What else `Date.parse` takes is guessed at: `14` is a day in 2001, and a time without a zone one of this machine.
   const [isTime, clock, zone] =
     /^\d{4}-\d{2}-\d{2}(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)(Z|[+-]\d{2}:\d{2})?)?$/i.exec(text) ?? [];
   if (isTime === undefined || Number.isNaN(at))
-    throw new UsageError(`${option} is no time such as 2026-11-21T09:00:00Z`);
+    throw new UsageError(`${option} is no time such as 2026-11-21T09:00:00Z${orElse}`);
   if (clock !== undefined && zone === undefined)
     throw new UsageError(`${option} says no zone: ${text}Z is UTC, and another is written ${text}+01:00`);
   return at;

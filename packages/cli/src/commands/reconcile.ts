@@ -1,4 +1,4 @@
-import { type Json, sleep } from '@tenon/model';
+import { compareText, type Json, sleep } from '@tenon/model';
 import type {
   ReconciliationReport,
   ReconciliationState,
@@ -28,6 +28,7 @@ import {
 } from './operate.ts';
 import { countsOf, type KnownRuns, listedLines } from './replayed-runs.ts';
 import { sayIfNotCompared } from './say-if-unknown.ts';
+import { unreadable } from './tell-run.ts';
 
 /** How often a report under way is looked at. */
 const LOOK_MS = 300;
@@ -185,7 +186,7 @@ export const reconcileCommands: readonly CommandSpec[] = [
                 { title: 'STARTS', below: true },
                 { title: 'NOTHING, BECAUSE', below: true },
               ],
-              dry.items.flatMap(({ number, kind, key, runs, starts, refused }) => {
+              byKey(dry.items).flatMap(({ number, kind, key, runs, starts, refused }) => {
                 const head = [String(number), kind, key ?? '–'];
                 if (runs.length === 0) return [[...head, '', '', starts ?? '', refused ?? '']];
                 return runs.map((run) => [
@@ -252,7 +253,8 @@ async function showReport(
   report: ReconciliationReport,
 ): Promise<ExitCode> {
   const differences: ReportedDifference[] = [];
-  const wanted = isJson(args) ? report.listed : Math.min(report.listed, SHOWN);
+  // People are shown those of the first keys, which are the same each time.
+  const wanted = isJson(args) ? report.listed : Math.min(report.listed, PAGE);
   while (differences.length < wanted) {
     const { differences: page } = (await client.get(
       `/v1/reports/${encodeURIComponent(report.id)}/differences`,
@@ -264,18 +266,44 @@ async function showReport(
     if (page.length === 0) break;
     differences.push(...page);
   }
-  show({ ...report, listedDifferences: differences }, (width) => reportWords(report, differences, width));
+  const sides = isJson(args) ? undefined : await sidesOf(client, report.reconciliation).catch(unreadable);
+  show({ ...report, listedDifferences: differences }, (width) =>
+    reportWords(report, byKey(differences).slice(0, SHOWN), sides, width),
+  );
   if (report.state === 'failed') return exit.failed;
   return report.differences > 0 || report.totals.some(({ differs }) => differs) ? exit.findings : exit.clean;
+}
+
+/** What is read of both systems, by its operation. */
+type Sides = Pick<ReconciliationState, 'source' | 'target'>;
+
+async function sidesOf(client: OperationsClient, name: string): Promise<Sides | undefined> {
+  // The shape that contracts/operations promises.
+  const { reconciliations = [] } = (await client.get('/v1/reconciliations')) as {
+    reconciliations?: readonly ReconciliationState[];
+  };
+  return reconciliations.find((one) => one.name === name);
+}
+
+/** Their numbers are those in which they were found, which is another order each time. */
+function byKey<T extends { readonly key: string | null; readonly number: number }>(
+  rows: readonly T[],
+): readonly T[] {
+  const isNull = ({ key }: T): number => Number(key === null);
+  return rows.toSorted(
+    (a, b) => isNull(a) - isNull(b) || compareText(a.key ?? '', b.key ?? '') || a.number - b.number,
+  );
 }
 
 function reportWords(
   report: ReconciliationReport,
   differences: readonly ReportedDifference[],
+  sides: Sides | undefined,
   width: number | undefined,
 ): string {
   const { records, unsettled, failure, totals } = report;
   const more = report.differences - differences.length;
+  const [ofSource, ofTarget] = sides === undefined ? ['', ''] : [` (${sides.source})`, ` (${sides.target})`];
   return [
     `report   ${report.id} of ${report.reconciliation}, version ${report.version}${report.isDryRun ? ' (dry run)' : ''}`,
     `asked    ${time(report.begunAtMs)} by ${report.actor}: ${report.reason}`,
@@ -283,7 +311,7 @@ function reportWords(
     ...(failure ? [`cause    ${failure.message} (${failure.code})`] : []),
     ...(report.state === 'complete'
       ? [
-          `records  ${records.source} in the source, ${records.target} in the target${unsettled > 0 ? `; ${plural(unsettled, 'keys')} left out: not settled` : ''}`,
+          `records  ${records.source} in the source${ofSource}, ${records.target} in the target${ofTarget}${unsettled > 0 ? `; ${plural(unsettled, 'keys')} left out: not settled` : ''}`,
           ...totals.map(
             ({ name, differs, source, target }) =>
               `total    ${name}: ${source === undefined ? '' : `${source} in the source, ${target} in the target, `}${differs ? 'DIFFERS' : 'agrees'}`,
@@ -294,7 +322,14 @@ function reportWords(
     ...(differences.length > 0
       ? [
           renderTable(
-            ['NO', 'KIND', 'KEY', 'SOURCE', 'TARGET', { title: 'DIFFERS', below: true }],
+            [
+              'NO',
+              'KIND',
+              'KEY',
+              `SOURCE${ofSource}`,
+              `TARGET${ofTarget}`,
+              { title: 'DIFFERS', below: true },
+            ],
             differences.map(({ number, kind, key, ids, records: many, fields }) => [
               String(number),
               kind,

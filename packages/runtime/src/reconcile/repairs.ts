@@ -144,7 +144,7 @@ export class Repairs {
       const quarantined = key === null || runs.length > 0 ? undefined : inQuarantine.get(key);
       const isAbsent = runs.length === 0 && quarantined === undefined;
       const start = isAbsent && kind === 'missing' ? startOf(plan, difference) : undefined;
-      return { number, kind, key: shownKey(key), runs, start, quarantined };
+      return { number, kind, key: shownKey(key), runs, start, quarantined, difference };
     });
     const runIds = [...new Set(chosen.flatMap(({ runs }) => runs.map(({ runId }) => runId)))];
     const replayed = runIds.length === 0 ? undefined : await this.#replays.plan({ runIds }, actor, reason);
@@ -176,7 +176,7 @@ export class Repairs {
         reportId,
         reconciliation: report.reconciliation,
         expiresAtMs: now + GOOD_FOR_MS,
-        items: chosen.map(({ number, kind, key, runs, start, quarantined }) => ({
+        items: chosen.map(({ number, kind, key, runs, start, quarantined, difference }) => ({
           number,
           kind,
           key,
@@ -184,7 +184,7 @@ export class Repairs {
             runs.map(({ runId }) => byRun.get(runId)).filter((run) => run !== undefined),
             start?.pipeline,
             plan,
-            kind,
+            difference,
             quarantined,
           ),
         })),
@@ -438,11 +438,13 @@ function outcomeOf(
   runs: readonly ReplayReport['runs'][number][],
   start: string | undefined,
   plan: ReconciliationPlan,
-  kind: Difference['kind'],
+  { kind, records }: Difference,
   quarantined: QuarantinedRun | undefined,
 ): Omit<RepairItem, 'number' | 'kind' | 'key'> {
+  const sides = (['source', 'target'] as const).filter((side) => kind !== 'duplicate' || records[side] > 1);
+  const there = [...new Set(sides.map((side) => plan.sides[side].connection))].join(' or ');
   if (kind === 'duplicate')
-    return { runs: [], refused: 'which of them is right is a person’s to decide: mend it there' };
+    return { runs: [], refused: `which of them is right is a person’s to decide: mend it in ${there}` };
   if (start !== undefined) return { runs: [], starts: start };
   const listed = runs.map(({ runId, pipeline, effectsToSend, refused }) => ({
     runId,
@@ -465,6 +467,6 @@ function outcomeOf(
     runs: listed,
     refused: open
       ? 'none of its runs can be replayed'
-      : 'all effects of its runs have happened; who changed it since did so elsewhere: mend it there, or send a new event',
+      : `all effects of its runs have happened; who changed it since did not do so here: mend it in ${there}, or send a new event`,
   };
 }

@@ -1,0 +1,74 @@
+import { tmpdir } from 'node:os';
+import { afterEach, expect, it, vi } from 'vitest';
+import { runAgainst } from '../testing/fake-server.ts';
+import { reconcileCommands } from './reconcile.ts';
+
+afterEach(() => vi.unstubAllGlobals());
+
+const report = {
+  id: 'j1',
+  reconciliation: 'invoices-agree',
+  version: 1,
+  state: 'complete',
+  isDryRun: false,
+  begunAtMs: 0,
+  actor: 'ana',
+  reason: 'month end',
+  counts: { missing: 4 },
+  differences: 4,
+  listed: 4,
+  unsettled: 0,
+  records: { source: 9, target: 5 },
+  totals: [],
+};
+/** As they were found, in one comparison and in the next. */
+const FOUND = [
+  ['h4', 'a2', null, 'k1'],
+  [null, 'k1', 'h4', 'a2'],
+];
+const ORDER = ['a2', 'h4', 'k1', '–'];
+const run = (line: string, keys: readonly (string | null)[]) => {
+  const listed = keys.map((key, nth) => ({
+    number: nth + 1,
+    kind: 'missing',
+    key,
+    ids: { source: [], target: [] },
+    records: { source: 1, target: 0 },
+    fields: [],
+  }));
+  const items = listed.map(({ number, kind, key }) => ({ number, kind, key, runs: [], refused: 'no' }));
+  return runAgainst(
+    (_, request) => {
+      if (request.includes('/differences')) return { differences: listed };
+      if (request.includes('/repairs')) return { token: 't1', items, expiresAtMs: 0 };
+      if (request.includes('/v1/reconciliations'))
+        return {
+          reconciliations: [{ name: 'invoices-agree', source: 'crm.listInvoices', target: 'billing.list' }],
+        };
+      return report;
+    },
+    reconcileCommands,
+    [...line.split(' '), '--url', 'http://127.0.0.1:1'],
+    { cwd: tmpdir() },
+  );
+};
+const keysOf = (text: string) => [...text.matchAll(/^\d+ +missing +(\S+)/gm)].map(([, key]) => key);
+
+it.each(['reconcile show j1', 'reconcile repair j1 --reason w'])(
+  'what differs comes in one order each time, by its key: %s',
+  async (line) => {
+    for (const keys of FOUND) expect(keysOf((await run(line, keys)).text)).toEqual(ORDER);
+  },
+);
+
+it('a report names the two systems', async () => {
+  const { text } = await run('reconcile show j1', FOUND[0]!);
+  expect(text).toMatch(/^NO +KIND +KEY +SOURCE \(crm\.listInvoices\) +TARGET \(billing\.list\)/m);
+  expect(text).toContain('records  9 in the source (crm.listInvoices), 5 in the target (billing.list)\n');
+});
+
+it('as data they come by their numbers', async () => {
+  const { out } = await run('reconcile show j1 --json', FOUND[0]!);
+  const { listedDifferences } = JSON.parse(out) as { listedDifferences: { number: number }[] };
+  expect(listedDifferences.map(({ number }) => number)).toEqual([1, 2, 3, 4]);
+});

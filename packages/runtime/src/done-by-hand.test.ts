@@ -198,6 +198,23 @@ describe('what was done by hand is refused', () => {
     expect(await why(runId, 'nothing')).toContain('not parked at nothing, but at two');
   });
 
+  test('of a step without an effect, which is to be mended only where the run is parked there', async () => {
+    const check = step('check', 'large', {
+      that: [{ condition: 'event.amount > 4', message: 'too small' }],
+      otherwise: 'fail',
+    });
+    bench = await openBench(planFor({ onFailure: 'hold', steps: [check, undoable('two')] }));
+    bench.target.script = { create: [{ fail: refused }] };
+    const later = await bench.order({ id: 'a', amount: 5 });
+    const there = await bench.order({ id: 'b', amount: 1 });
+    await bench.runtime.idle();
+    const none = 'large has no effect that could be done by hand (its kind is check)';
+    expect(await why(later, 'large')).toBe(
+      `${none}, and the run is parked elsewhere, at two (\`tenon runs show ${later}\`)`,
+    );
+    expect(await why(there, 'large')).toBe(`${none}: mend what it fails of and resume the run, or cancel it`);
+  });
+
   test('at an undoing, with what is said of one', async () => {
     bench = await openBench(planFor({ steps: [undoable('one'), call('put', 'acme.put')] }));
     bench.target.script = { put: [{ fail: refused }], remove: [{ fail: refused }] };
@@ -236,7 +253,7 @@ describe('what was done by hand is refused', () => {
     bench = await openBench(planFor({ steps: [step('check', 'c', { that: [isThere], otherwise: 'fail' })] }));
     const runId = await bench.order({ id: 'a' });
     await bench.runtime.idle();
-    expect(await why(runId, 'c')).toContain('a check');
+    expect(await why(runId, 'c')).toContain('its kind is check');
     await bench.close();
     bench = await openBench(planFor({ steps: [call('read', 'acme.get')] }));
     bench.target.script = { get: [{ fail: refused }] };

@@ -41,13 +41,18 @@ export function parkedEffect(
         why: `${place} runs another pipeline: say it of run ${child.run_id} (${child.pipeline}) at the step that it is parked at, then resume this one`,
       };
   }
-  if (found !== undefined && !isEffect(plan, found.step))
-    return {
-      why: `${place} has no effect that could be done by hand (${found.step.kind === 'call' ? 'it reads' : `a ${found.step.kind}`}): mend what it fails of and resume the run, or cancel it`,
-    };
-  if (found !== undefined && parkedAt(plan, run, letter, journal, placed).includes(found)) return { letter };
   const at = parkedEffects(plan, run, [letter], journal);
   const where = at.length === 0 ? letter.step : at.join(', ');
+  if (found !== undefined && !isEffect(plan, found.step)) {
+    const none = `${place} has no effect that could be done by hand (${found.step.kind === 'call' ? 'it reads' : `its kind is ${found.step.kind}`})`;
+    const isHere = found.key === letter.step || isEnd(found.key, letter.step, strandEnds(journal));
+    return {
+      why: isHere
+        ? `${none}: mend what it fails of and resume the run, or cancel it`
+        : `${none}, and the run is parked elsewhere, at ${where} (\`tenon runs show ${runId}\`)`,
+    };
+  }
+  if (found !== undefined && parkedAt(plan, run, letter, journal, placed).includes(found)) return { letter };
   return { why: `the run is not parked at ${place}, but at ${where} (\`tenon runs show ${runId}\`)` };
 }
 

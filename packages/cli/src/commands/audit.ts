@@ -8,6 +8,7 @@ import { type ExitCode, exit } from '../exit.ts';
 import { fileLines } from '../file-lines.ts';
 import type { Io } from '../io.ts';
 import { PUBLIC_KEY_FILE, publicKeys } from '../ledger-key.ts';
+import { quoted } from '../program.ts';
 import { plural } from '../render/index.ts';
 import { findRoot, readServerConfig } from '../root.ts';
 
@@ -134,9 +135,16 @@ async function exportAll(args: Args, io: Io): Promise<ExitCode> {
   const checkpoints = await checkpointSources(args, io, true);
   const out = args.text('out');
   return reading(args, io, async (ledger) => {
-    const lines = exportLines(ledger.exporting(), checkpoints);
-    if (out === undefined) for (const line of lines) io.out(line);
-    else await pipeline(lines, createWriteStream(resolve(io.cwd, out)));
+    const exported = ledger.exporting();
+    const lines = exportLines(exported, checkpoints);
+    if (out === undefined) {
+      for (const line of lines) io.out(line);
+      return exit.clean;
+    }
+    await pipeline(lines, createWriteStream(resolve(io.cwd, out)));
+    io.err(
+      `exported ${plural(exported.head.size, 'rows')} to ${out}; \`tenon audit verify --export ${quoted(out)}\` checks it\n`,
+    );
     return exit.clean;
   });
 }
@@ -206,6 +214,7 @@ async function reading(
   const named = args.text('file');
   const path = named === undefined ? own.engineFile : resolve(io.cwd, named);
   if (path === undefined) throw new UsageError('there is no workspace here: name a database with --file');
+  if (named !== undefined && !existsSync(path)) throw new UsageError(`there is no file ${named}`);
   let ledger: LedgerReader;
   try {
     ledger = openLedger(path);

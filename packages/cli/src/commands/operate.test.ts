@@ -325,7 +325,7 @@ describe('runs show', () => {
     it('in doubt: how it is settled', async () => {
       const steps = [{ id: 'pay', state: 'inDoubt', attempts: 1 }];
       expect(await show({ state: 'inDoubt', steps })).toContain(
-        '`tenon in-doubt settle r1 pay --verdict … --reason …` says what became of it',
+        "`tenon in-doubt settle r1 pay --verdict … --reason …` says what became of it: confirm (with --result '<json>' where it gives something), redo or compensate\n",
       );
     });
 

@@ -680,7 +680,9 @@ function stepWords(
   if (waitsFor) words.push(`waits: ${waitsFor.message}`);
   if (awaits) words.push(awaitedWords(awaits, `${runId} ${quoted(id)}`));
   if (state === 'inDoubt' && !isGivenUp(id, run))
-    words.push(`${settleCommand(runId, id)} says what became of it`);
+    words.push(
+      `${settleCommand(runId, id)} says what became of it: confirm (with --result '<json>' where it gives something), redo or compensate`,
+    );
   if (state === 'givenUp') words.push('whether it happened is not known, and nothing undoes it');
   return words.join('; ');
 }

@@ -367,7 +367,12 @@ describe('of an effect that was done by hand it is said', () => {
   it('where it failed next, and that this too can be done by hand', async () => {
     const { text, sent, code } = await said([], [atItem, { ...atItem, canBeDone: ['lines[z].book'] }]);
     expect(code).toBe(6);
-    expect(text).toContain('taken as done by hand; it failed again at lines: validation');
+    // Which was never tried before.
+    expect(text).toContain('taken as done by hand; it failed at lines: validation');
+    const both = { ...atItem, canBeDone: ['lines[y].book', 'lines[z].book'] };
+    expect((await said([], [both, { ...atItem, canBeDone: ['lines[z].book'] }])).text).toContain(
+      'it failed again at lines: validation',
+    );
     expect(text).toContain(
       "do it by hand in the other system, then `tenon runs done r1 'lines[z].book' --result '<json>' --reason …`\n",
     );

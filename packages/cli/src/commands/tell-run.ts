@@ -283,7 +283,7 @@ function resumedWords(
     case 'cancelled':
       return `${done}; it is ${state}: ${more}`;
     case 'failed':
-      return `${done}; it failed${failure?.step === before?.failure?.step ? ' again' : ''}${causeOf(run)}${advice}${byHand(run)}`;
+      return `${done}; it failed${isAgain(run, before) ? ' again' : ''}${causeOf(run)}${advice}${byHand(run)}`;
     case 'inDoubt':
       return `${done}; it is in doubt${at}: \`tenon in-doubt\``;
     case 'waiting':
@@ -293,6 +293,14 @@ function resumedWords(
     case 'compensating':
       return `${done}; it is under way${at}: ${more} says how it stands${advice}`;
   }
+}
+
+/** At the same place, and of a block at an effect that it was parked at before. */
+function isAgain(run: RunDetail, before: RunDetail | undefined): boolean {
+  if (run.failure?.step !== before?.failure?.step) return false;
+  const { canBeDone: earlier = [] } = before ?? {};
+  const { canBeDone: now = [] } = run;
+  return earlier.length === 0 || now.length === 0 || now.some((place) => earlier.includes(place));
 }
 
 function byHand(run: RunDetail): string {

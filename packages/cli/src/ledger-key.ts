@@ -54,7 +54,7 @@ export async function checkpointOptions(
     ...(everyMs !== undefined && { everyMs }),
     ...(everyRows !== undefined && { everyRows }),
     ...(url !== undefined && { publish: (note: string) => publish(url, note) }),
-    onProblem: (message) => log({ code: 'LEDGER_CHECKPOINT_FAILED', message }),
+    onProblem: (message, code) => log({ code, message }),
   };
 }
 

@@ -23,6 +23,12 @@ export const problemRules = {
     why: 'Of one of them something is not as it must be: mostly its plan cannot be read any more. Runs of that pipeline behind it wait, since they go in order; replays of other pipelines go on. A repair stands still as a whole. It is tried again every five seconds.',
     fix: 'See the cause in the message and `tenon doctor`. Where the file is damaged, put the last sound backup back (`tenon backup --check` says which are); where nothing is, it is a fault of Tenon’s own: report the message. `tenon replay status <token>` and `tenon reconcile status <token>` say what is yet to be sent.',
   },
+  LEDGER_CHECKPOINT_FAILED: {
+    severity: 'warning',
+    title: 'a checkpoint of the ledger could not be kept, or its witness did not take it',
+    why: 'Entries are written all the same, and runs go on. Until one is kept outside of the database, what was entered since the last could be cut off, or rewritten by whoever can write the database, and `tenon audit verify` would not tell.',
+    fix: 'See the cause in the message: the folder of `ledger.checkpoints.file` is full, gone or cannot be written, or the witness does not answer. Mend that; no restart is needed: the next one is over all entries, and one that a witness did not take is sent again.',
+  },
 } as const satisfies DiagnosticRules;
 
 export type ProblemCode = keyof typeof problemRules;

@@ -26,6 +26,8 @@ import {
 import { isSameHash } from './merkle.ts';
 import type { StoredTree } from './tiles.ts';
 
+const FAILED = 'LEDGER_CHECKPOINT_FAILED';
+
 /** How the ledger's state is signed and put where whoever changes the file cannot reach it. */
 export interface CheckpointOptions {
   readonly key: CheckpointKey;
@@ -40,7 +42,7 @@ export interface CheckpointOptions {
   /** The file is behind its checkpoints, and a person says that this is right (a restored backup), and why. */
   readonly setBack?: string;
   /** Told of a checkpoint that could not be kept; must not throw. */
-  readonly onProblem: (message: string) => void;
+  readonly onProblem: (message: string, code: typeof FAILED) => void;
 }
 
 /** Where a set-back that somebody accepted stands until it is signed: in the file itself, so it makes nothing startable. */
@@ -168,7 +170,7 @@ export class CheckpointKeeper {
       }
     } catch (error) {
       this.#rows++;
-      onProblem(`no checkpoint of the ledger could be kept in ${file}: ${messageOf(error)}`);
+      onProblem(`no checkpoint of the ledger could be kept in ${file}: ${messageOf(error)}`, FAILED);
       return;
     }
     if (this.#isKept && this.#setBack === undefined) {
@@ -182,7 +184,7 @@ export class CheckpointKeeper {
       await publish(`${text}\n${signatures.map(signatureLine).join('')}`);
       this.#isUnpublished = false;
     } catch (error) {
-      onProblem(`the witness did not take the ledger's checkpoint: ${messageOf(error)}`);
+      onProblem(`the witness did not take the ledger's checkpoint: ${messageOf(error)}`, FAILED);
     }
   }
 }

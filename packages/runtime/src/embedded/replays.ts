@@ -108,8 +108,13 @@ export class Replays {
     this.#cancel?.();
   }
 
-  /** Freezes what the filter names now, and says what a replay would do to each. */
-  async plan(filter: ReplayFilter, actor: string, reason: string): Promise<ReplayResult> {
+  /** Freezes what the filter names now, and of that `takes`, and says what a replay would do to each that is named. */
+  async plan(
+    filter: ReplayFilter,
+    actor: string,
+    reason: string,
+    takes: (run: Effects) => boolean = () => true,
+  ): Promise<ReplayResult> {
     const chosen = this.#choose(filter);
     const { replayRunsMax } = this.#engine.limits;
     if (chosen.length > replayRunsMax)
@@ -132,14 +137,16 @@ export class Replays {
       [
         ['dropReplayRuns', now - GOOD_FOR_MS],
         ['putReplay', token, now, JSON.stringify(asked)],
-        ...runs.map(
-          ({ run, refused }): Write => [
-            'putReplayRun',
-            token,
-            run.seq,
-            refused === undefined ? 'planned' : 'refused',
-          ],
-        ),
+        ...runs
+          .filter(takes)
+          .map(
+            ({ run, refused }): Write => [
+              'putReplayRun',
+              token,
+              run.seq,
+              refused === undefined ? 'planned' : 'refused',
+            ],
+          ),
       ],
       [],
     );

@@ -422,6 +422,32 @@ describe('a repair', () => {
   const orders = planFor({ onFailure: 'hold', steps: [call('put', 'acme.put')] });
   const plan = reconciliationFor({ repair: [{ pipeline: 'orders', entity: { expression: 'key' } }] });
 
+  test('counts no run that had nothing left to do, as its dry run said', async () => {
+    bench = await openBench(orders);
+    bench.target.script = { put: [{ fail: refused }, undefined] };
+    const bad = await bench.order({ id: 'A' });
+    const well = await bench.order({ id: 'B' });
+    await bench.pass(1_000);
+    listing(bench, { listOrders: () => [{ key: 'A' }, { key: 'B' }], listInvoices: () => [] });
+    await bench.runtime.activateReconciliations([plan]);
+    const report = await reconciled(bench);
+    const dry = await bench.runtime.planRepair(report.id, 'ana', 'the number was mended');
+    const items = dry.ok ? dry.report.items : [];
+    expect(items.find(({ key }) => key === 'B')).toMatchObject({
+      runs: [{ runId: well, effectsToSend: [] }],
+      refused: expect.stringContaining('all effects of its runs have happened'),
+    });
+    const token = dry.ok ? dry.report.token : '';
+    await bench.runtime.applyRepair(token, 'ben', 'looked through', {});
+    await bench.pass(5_000);
+    expect(bench.runtime.repairStatus(token)).toMatchObject({
+      runs: { done: 1 },
+      standing: { succeeded: 1 },
+      listed: [{ runId: bad }],
+      isDone: true,
+    });
+  });
+
   test('replays what the pipeline holds of it, with the same keys, and then nothing differs', async () => {
     bench = await openBench(orders);
     const books = new Map<string, TestRecord>();

@@ -147,7 +147,8 @@ export class Repairs {
       return { number, kind, key: shownKey(key), runs, start, quarantined, difference };
     });
     const runIds = [...new Set(chosen.flatMap(({ runs }) => runs.map(({ runId }) => runId)))];
-    const replayed = runIds.length === 0 ? undefined : await this.#replays.plan({ runIds }, actor, reason);
+    const replayed =
+      runIds.length === 0 ? undefined : await this.#replays.plan({ runIds }, actor, reason, hasWork);
     if (replayed && !replayed.ok) return replayed;
     const byRun = new Map((replayed?.report.runs ?? []).map((run) => [run.runId, run]));
     const now = this.#engine.now();
@@ -431,6 +432,16 @@ function startOf(
 ): { readonly pipeline: string; readonly repair: number } | undefined {
   const repair = plan.repair.findIndex((one, index) => one.start !== undefined && isObject(starts[index]));
   return repair < 0 ? undefined : { pipeline: plan.repair[repair]!.pipeline, repair };
+}
+
+/** One with nothing left to do is no part of what is mended: its status would count it as well. */
+function hasWork({
+  effectsToSend,
+  effectsUnknown = [],
+  goesOn,
+  refused,
+}: Pick<ReplayReport['runs'][number], 'effectsToSend' | 'effectsUnknown' | 'goesOn' | 'refused'>): boolean {
+  return effectsToSend.length > 0 || effectsUnknown.length > 0 || goesOn || refused !== undefined;
 }
 
 /** What becomes of one difference, in words where nothing can. */

@@ -227,6 +227,23 @@ describe('runs show', () => {
     expect(text).not.toContain('STEP');
   });
 
+  it('shows what the step gave whose undoing is parked, as that is what is undone by hand', async () => {
+    const failure = { step: 'compensate:lines[y].book', class: 'validation', code: 'X', message: 'no' };
+    const parked = (result: unknown, at = failure) =>
+      show({
+        state: 'failed',
+        failure: at,
+        steps: [{ id: 'lines[y].book', state: 'succeeded', attempts: 1, result }],
+        deadLetters: [],
+      });
+    expect(await parked({ id: 'B-7' })).toContain('\nto undo    lines[y].book gave {"id":"B-7"}\n');
+    expect(await parked({ note: 'x'.repeat(500) })).toMatch(
+      /^to undo {4}.{0,440}… \(--format json has it whole\)$/m,
+    );
+    expect(await parked(null)).not.toContain('to undo');
+    expect(await parked({ id: 'B-7' }, { ...failure, step: 'pay' })).not.toContain('to undo');
+  });
+
   it('says who did by hand what the run could not', async () => {
     const byHand = { actor: 'ana', reason: 'booked at their desk', atMs: Date.parse('2026-10-02T09:00:00Z') };
     const shown = await show({ steps: [{ id: 'book', state: 'succeeded', attempts: 1, byHand }] });

@@ -37,6 +37,7 @@ import {
   lostChildWords,
   resumeCommand,
   settleCommand,
+  stepOf,
   undoingAdvice,
 } from './run-words.ts';
 import { sayIfUnknown } from './say-if-unknown.ts';
@@ -627,6 +628,8 @@ function runWords(
     lines.push(
       `failed at  ${run.failure.step}: ${run.failure.class}, ${run.failure.message} (${run.failure.code})`,
     );
+  const made = madeWords(run);
+  if (made !== undefined) lines.push(`to undo    ${made}`);
   const cause = undoingWords(run);
   if (cause !== undefined) lines.push(`undone as  ${cause}`);
   // Of others that show none they are gone, or cannot be read.
@@ -650,6 +653,19 @@ function runWords(
     width,
   );
   return `${lines.map(oneLine).join('\n')}\n\n${steps}`;
+}
+
+/** So much of a result is shown. */
+const MADE_MAX = 400;
+
+/** What whoever undoes by hand looks for in the other system: what the step gave whose undoing is parked. */
+function madeWords(run: RunDetail): string | undefined {
+  if (run.state !== 'failed' || !isAtUndoing(run)) return undefined;
+  const place = stepOf(run)?.slice('compensate:'.length);
+  const result = run.steps.find(({ id }) => id === place)?.result;
+  if (result === undefined || result === null) return undefined;
+  const text = JSON.stringify(result);
+  return `${place} gave ${text.length > MADE_MAX ? `${text.slice(0, MADE_MAX)}… (--format json has it whole)` : text}`;
 }
 
 /** Why a run is undone, where what it failed at does not say that. */

@@ -19,8 +19,18 @@ export class OperationsError extends Error {
   /** Of the problem that it answered with, or of the connection that could not be made. */
   readonly code: string | undefined;
 
-  constructor(message: string, exitCode: ExitCode, isUnreachable: boolean = false, code?: string) {
+  /** What a person has said before, where this one comes too late. */
+  readonly before: string | undefined;
+
+  constructor(
+    message: string,
+    exitCode: ExitCode,
+    isUnreachable: boolean = false,
+    code?: string,
+    before?: string,
+  ) {
     super(message);
+    this.before = before;
     this.exitCode = exitCode;
     this.isUnreachable = isUnreachable;
     this.code = code;
@@ -75,6 +85,7 @@ export async function operationsClient(target: ClientTarget, io: Io): Promise<Op
       response.status === 401 || response.status === 403 ? exit.notAuthorised : exit.failed,
       false,
       typeof problem['code'] === 'string' ? problem['code'] : undefined,
+      typeof problem['before'] === 'string' ? problem['before'] : undefined,
     );
   };
   return {

@@ -214,9 +214,16 @@ export interface LedgerReader
 }
 
 export type SwitchResult =
-  | { readonly ok: true; readonly switch: Switch }
+  /** `replaced`: the earlier one for the same thing, which is in force no more. */
+  | { readonly ok: true; readonly switch: Switch; readonly replaced?: Switch }
   | { readonly ok: false; readonly code: string; readonly message: string };
 
 export type ActionResult =
   | { readonly ok: true }
-  | { readonly ok: false; readonly code: string; readonly message: string };
+  | {
+      readonly ok: false;
+      readonly code: string;
+      readonly message: string;
+      /** Of whoever comes too late: what was said before, by whom, when and why. It stands in the message, too. */
+      readonly before?: string;
+    };

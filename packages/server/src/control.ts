@@ -99,7 +99,7 @@ export const controlRoutes: readonly Route[] = [
       const asked = body['switch'] as JsonObject & SwitchRequest;
       const request = { ...defaults[asked.kind], ...asked };
       const made = await runtime.setSwitch(request, actor.name, String(body['reason']));
-      if (made.ok) return { body: made.switch };
+      if (made.ok) return { body: { ...made.switch, ...(made.replaced && { replaced: made.replaced }) } };
       return {
         problem: { status: 404, code: made.code, title: 'Nothing of that name', detail: made.message },
       };

@@ -9,6 +9,8 @@ export interface Problem {
   readonly title: string;
   readonly detail?: string;
   readonly pointer?: string;
+  /** What a person has said before whoever asked. */
+  readonly before?: string;
   readonly retryAfterMs?: number;
 }
 

@@ -32,8 +32,10 @@ export const reason: JsonSchema = { type: 'string', minLength: 1, maxLength: 100
 
 export function acted(result: ActionResult): Answer {
   if (result.ok) return 'done';
-  const { code, message: detail } = result;
-  return { problem: { status: 409, code, title: titleOf(code), detail } };
+  const { code, message: detail, before } = result;
+  return {
+    problem: { status: 409, code, title: titleOf(code), detail, ...(before !== undefined && { before }) },
+  };
 }
 
 /** What is asked for is not there, under the code that whoever would act on it is answered with. */

@@ -169,3 +169,28 @@ describe('flow', () => {
     expect(code).toBe(0);
   });
 });
+
+it('a switch that replaces another says whose that was and why, and what is otherwise now', async () => {
+  const before = {
+    id: 'kill/everything',
+    kind: 'kill',
+    actor: 'ana',
+    reason: 'invoices doubled',
+    sinceMs: 0,
+  };
+  const scope = { everything: true };
+  const replaced = { ...before, scope, sparesCompensation: true };
+  const made = { ...before, scope, sparesCompensation: false, replaced };
+  const { text } = await runAgainst(
+    made,
+    controlCommands,
+    ['kill', '--all', '--reason', 'x', '--url', 'http://127.0.0.1:1'],
+    {
+      cwd: root,
+      nowMs: 3_600_000,
+    },
+  );
+  expect(text).toContain(
+    'it replaces what ana set 1h ago: invoices doubled; undoing, which went on, is held too',
+  );
+});

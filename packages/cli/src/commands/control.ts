@@ -47,7 +47,9 @@ export const controlCommands: readonly CommandSpec[] = [
       const scope = scopeOf(args);
       const sparesCompensation = args.flag('spare-compensation');
       const made = await set(client, args, { kind: 'kill', scope, sparesCompensation }).catch(notRunning);
-      io.err(`${made.id} is in force; events are still taken, runs wait where they are\n`);
+      io.err(
+        `${made.id} is in force; events are still taken, runs wait where they are${replacedWords(made, io)}\n`,
+      );
       return exit.clean;
     }),
   },
@@ -79,9 +81,9 @@ export const controlCommands: readonly CommandSpec[] = [
     run: withClient(async (client, args, _show, io) => {
       const onlyKeys = args.texts('only');
       const pipeline = args.positionals[0]!;
-      await set(client, args, { kind: 'pause', pipeline, onlyKeys });
+      const made = await set(client, args, { kind: 'pause', pipeline, onlyKeys });
       const rest = onlyKeys.length === 0 ? 'stands still' : `goes on for ${onlyKeys.join(', ')} alone`;
-      io.err(`${pipeline} ${rest}; events are still taken\n`);
+      io.err(`${pipeline} ${rest}; events are still taken${replacedWords(made, io)}\n`);
       return exit.clean;
     }),
   },
@@ -151,7 +153,9 @@ export const controlCommands: readonly CommandSpec[] = [
         share: parseShare(args.text('share')),
         expiresAtMs: parseUntil(args.text('until'), io),
       });
-      io.err(`${made.id} is in force: ${pipeline} is ${switchWords(made, io.clock.now())}\n`);
+      io.err(
+        `${made.id} is in force: ${pipeline} is ${switchWords(made, io.clock.now())}${replacedWords(made, io)}\n`,
+      );
       return exit.clean;
     }),
   },
@@ -175,12 +179,33 @@ function notRunning(error: unknown): never {
   throw new OperationsError(`${error.message}; ${more}`, error.exitCode, true);
 }
 
-async function set(client: OperationsClient, args: Args, request: SwitchRequest): Promise<Switch> {
+/** Earlier servers do not say what it has replaced. */
+type Made = Switch & { readonly replaced?: Switch };
+
+/** Of the one before: whose it was and why, and what is otherwise now. */
+function replacedWords({ replaced, ...made }: Made, { clock }: Io): string {
+  if (replaced === undefined) return '';
+  const now = clock.now();
+  const [was, is] = [switchWords(replaced, now), switchWords(made as Switch, now)];
+  const change =
+    made.kind === 'kill' &&
+    replaced.kind === 'kill' &&
+    made.sparesCompensation !== replaced.sparesCompensation
+      ? made.sparesCompensation
+        ? '; undoing, which was held, goes on'
+        : '; undoing, which went on, is held too'
+      : was === is
+        ? ''
+        : `; it was: ${was}`;
+  return `\nit replaces what ${replaced.actor} set ${roughDuration(now - replaced.sinceMs)} ago: ${replaced.reason}${change}`;
+}
+
+async function set(client: OperationsClient, args: Args, request: SwitchRequest): Promise<Made> {
   // The shape that contracts/operations promises.
   return (await client.post('/v1/switches', {
     switch: request,
     reason: needReason(args),
-  })) as unknown as Switch;
+  })) as unknown as Made;
 }
 
 async function lift(client: OperationsClient, args: Args, io: Io, id: string): Promise<ExitCode> {

@@ -405,6 +405,11 @@ describe('runs show', () => {
       expect(text).toContain(', or `tenon runs cancel r1 --reason …`\n');
     });
 
+    it('asks for no result where the operation answers nothing', async () => {
+      const { text } = await failed('lines', letters, { canBeDone: ['a'], doneGivesNothing: ['a'] });
+      expect(text).toContain('`tenon runs done r1 a --reason …`');
+    });
+
     it('says so of its undoing, which can only go on or be done by hand', async () => {
       const { text } = await failed('compensate:pay', letters);
       expect(text).toContain(

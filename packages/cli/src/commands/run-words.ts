@@ -29,10 +29,11 @@ export function undoingAdvice(run: RunDetail): string {
 }
 
 /** How a run that is parked at an effect goes on without sending it; nothing where it is parked at none. */
-export function doneAdvice({ runId, canBeDone = [] }: RunDetail): string | undefined {
+export function doneAdvice({ runId, canBeDone = [], doneGivesNothing = [] }: RunDetail): string | undefined {
   const [first] = canBeDone;
   if (first === undefined) return undefined;
-  const command = `\`tenon runs done ${runId} ${canBeDone.length === 1 ? quoted(first) : '<step>'} --result '<json>' --reason …\``;
+  const result = canBeDone.every((place) => doneGivesNothing.includes(place)) ? '' : " --result '<json>'";
+  const command = `\`tenon runs done ${runId} ${canBeDone.length === 1 ? quoted(first) : '<step>'}${result} --reason …\``;
   return `do it by hand in the other system, then ${command}${canBeDone.length === 1 ? '' : ` for each of ${canBeDone.join(', ')}`}`;
 }
 

@@ -341,6 +341,13 @@ describe('of a step that was undone by hand it is said', () => {
   });
 });
 
+it('who comes too late is told what was said before, where the words are the command’s own, too', async () => {
+  const before = 'ben resumed it at 2026-10-01T09:04:00Z: mended';
+  const answer = Response.json({ title: 'No', code: 'RUN_NOT_RESUMABLE', before }, { status: 409 });
+  const { text, code } = await told('dead-letters resume', [{ state: 'succeeded' }], answer);
+  expect([text, code]).toEqual([`the run has succeeded (RUN_NOT_RESUMABLE)\nbefore you, ${before}\n`, 1]);
+});
+
 describe('of an effect that was done by hand it is said', () => {
   const atItem = {
     state: 'failed',

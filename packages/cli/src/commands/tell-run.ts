@@ -53,10 +53,12 @@ export async function tellRun(
   try {
     await client.post(`${runPath(runId)}/${verb}`, { ...more, reason: why });
   } catch (error) {
-    const wordsOf = error instanceof OperationsError ? refused[error.code ?? ''] : undefined;
+    if (!(error instanceof OperationsError)) throw error;
+    const wordsOf = refused[error.code ?? ''];
     const run = wordsOf && (await read().catch(unreadable));
     if (wordsOf === undefined || run === undefined) throw error;
-    say(wordsOf(run, await keptBy(run), await aboveOf(run)), run);
+    const before = error.before === undefined ? '' : `\nbefore you, ${error.before}`;
+    say(wordsOf(run, await keptBy(run), await aboveOf(run)) + before, run);
     return exit.failed;
   }
   let run: RunDetail;

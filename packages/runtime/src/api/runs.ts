@@ -60,6 +60,8 @@ export interface RunDetail extends RunSummary {
   readonly failure?: Failure & { readonly step: string };
   /** Places of the effects that it is parked at, each of which a person may do by hand and say so (`markDone`). */
   readonly canBeDone?: readonly string[];
+  /** Those of them whose operation answers nothing: no result is given of them. */
+  readonly doneGivesNothing?: readonly string[];
   /** Why what it did is undone, from when that begins on; an earlier version kept it in the ledger alone. */
   readonly undoing?: {
     /** `parent`: it had succeeded, and the run that started it is undone. */

@@ -29,7 +29,7 @@ import { runIds } from './run-ids.ts';
 import { isMarkedEncrypted, markEncrypted, olderLeft } from './seal-older.ts';
 import { secretUsers } from './secret-book.ts';
 import { Statements, type Write } from './statements.ts';
-import { unknownSubject } from './switch-subjects.ts';
+import { notSwitched, unknownSubject } from './switch-subjects.ts';
 import { ValueCodec } from './value-codec.ts';
 import { keepWatch } from './watch.ts';
 import { workerCommitter } from './worker-committer.ts';
@@ -239,15 +239,15 @@ export async function openRuntimeWith(
     setSwitch: async (request, actor, reason) => {
       const unknown = unknownSubject(engine, request);
       if (unknown !== undefined) return { ok: false, code: 'SWITCH_SUBJECT_UNKNOWN', message: unknown };
-      return {
-        ok: true,
-        switch: await engine.dispatcher.busy(() => engine.switches.set(request, actor, reason)),
-      };
+      const [made, replaced] = await engine.dispatcher.busy(() =>
+        engine.switches.set(request, actor, reason),
+      );
+      return { ok: true, switch: made, ...(replaced !== undefined && { replaced }) };
     },
     liftSwitch: async (id, actor, reason) => {
       const lifted = await engine.dispatcher.busy(() => engine.switches.lift(id, actor, reason));
       return lifted === undefined
-        ? { ok: false, code: 'SWITCH_NOT_SET', message: `nothing is switched under ${id}` }
+        ? { ok: false, code: 'SWITCH_NOT_SET', message: notSwitched(engine, id) }
         : { ok: true };
     },
     recheck: (filter, actor, reason) => engine.dispatcher.busy(() => recheck(engine, filter, actor, reason)),

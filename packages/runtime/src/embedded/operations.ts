@@ -28,19 +28,22 @@ export function operations(engine: EmbeddedEngine, queries: Queries): Operations
     decide: (runId, stepId, decision, actor, reason) =>
       act(engine, queries, runId, async (run) => {
         const opening = openingOf(queries, run, 'approval', stepId);
-        if (opening === undefined) return refused('APPROVAL_NOT_PENDING', `${stepId} waits for no approval`);
+        if (opening === undefined)
+          return tooLate(queries, run, stepId, 'APPROVAL_NOT_PENDING', noApproval(queries, run, stepId));
         if (opening.expires_at !== null && opening.expires_at <= engine.now())
           return refused('APPROVAL_EXPIRED', 'the time to decide is over');
         const value: Decision = { decision, actor, reason };
-        return signal(engine, run, opening, { ...value }, [
+        const told = await signal(engine, run, opening, { ...value }, [
           { kind: 'approval', step: stepId, details: { decision, actor, reason } },
         ]);
+        return withBefore(queries, run, stepId, told);
       }),
 
     settle: (runId, stepId, verdict, actor, reason, result) =>
       act(engine, queries, runId, async (run) => {
         const opening = openingOf(queries, run, 'doubt', stepId);
-        if (opening === undefined) return refused('DOUBT_NOT_OPEN', `${stepId} is not in doubt`);
+        if (opening === undefined)
+          return tooLate(queries, run, stepId, 'DOUBT_NOT_OPEN', noDoubt(queries, run, stepId));
         if (verdict === 'redo' && result !== undefined)
           return refused('DOUBT_VERDICT_CONTRADICTED', twoWords(stepId));
         // A result beside `compensate` says that it happened, and is what its undoing reads.
@@ -48,13 +51,14 @@ export function operations(engine: EmbeddedEngine, queries: Queries): Operations
         const misfit = isRead ? resultMisfit(queries, run, stepId, result ?? null) : undefined;
         if (misfit !== undefined) return refused('DOUBT_RESULT_INVALID', misfit);
         const value: Verdict = { verdict, actor, reason, ...(result !== undefined && { result }) };
-        return signal(engine, run, opening, { ...value }, [
+        const told = await signal(engine, run, opening, { ...value }, [
           {
             kind: 'operator',
             step: stepId,
             details: { action: 'settle', verdict, actor, reason, hasResult: result !== undefined },
           },
         ]);
+        return withBefore(queries, run, stepId, told);
       }),
 
     closeFix: (runId, stepId, actor, reason) =>
@@ -76,7 +80,7 @@ export function operations(engine: EmbeddedEngine, queries: Queries): Operations
       act(engine, queries, runId, async (run) => {
         if (run.state === 'inDoubt') return refused('RUN_IN_DOUBT', atDoubt(run));
         const found = parkedEffect(queries, run, stepId);
-        if ('why' in found) return refused('RUN_NOT_AT_EFFECT', found.why);
+        if ('why' in found) return tooLate(queries, run, stepId, 'RUN_NOT_AT_EFFECT', found.why);
         const misfit = resultMisfit(queries, run, stepId, result ?? null);
         if (misfit !== undefined) return refused('DONE_RESULT_INVALID', misfit);
         const more = { step: stepId, ...(result !== undefined && { result }) };
@@ -87,21 +91,25 @@ export function operations(engine: EmbeddedEngine, queries: Queries): Operations
         const told = await write(engine, run, guarded, facts, 'RUN_RESUMED_ALREADY');
         return !told.ok && told.code === 'RUN_RESUMED_ALREADY' && isCancelled(engine, run)
           ? refused('RUN_CANCELLED_ALREADY', doneTooLate)
-          : told;
+          : withBefore(queries, run, stepId, told);
       }),
 
     markUndone: (runId, stepId, actor, reason) =>
-      act(engine, queries, runId, (run) => {
+      act(engine, queries, runId, async (run) => {
         const opening = openingOf(queries, run, 'deadLetter', stepId);
-        if (run.state !== 'failed' || opening === undefined || !isOfUndoing(opening))
-          return Promise.resolve(
-            refused('RUN_NOT_AT_UNDOING', `the run is not parked at ${stepId}: it is ${run.state}`),
-          );
-        if (opening.key.startsWith(BROKEN))
-          return Promise.resolve(refused('RUN_NOT_AT_UNDOING', stoppedAt(stepId)));
+        if (run.state !== 'failed' || opening === undefined || !isOfUndoing(opening)) {
+          const why = `the run is not parked at ${stepId}: it is ${run.state}`;
+          return tooLate(queries, run, stepId, 'RUN_NOT_AT_UNDOING', why);
+        }
+        if (opening.key.startsWith(BROKEN)) return refused('RUN_NOT_AT_UNDOING', stoppedAt(stepId));
         const word = { verdict: 'undone', actor, reason } as const;
         const { writes, facts } = resumeWrites(run, opening, word, engine.now());
-        return write(engine, run, writes, facts, 'RUN_RESUMED_ALREADY');
+        return withBefore(
+          queries,
+          run,
+          stepId,
+          await write(engine, run, writes, facts, 'RUN_RESUMED_ALREADY'),
+        );
       }),
 
     cancel: (runId, actor, reason) =>
@@ -125,6 +133,59 @@ export function operations(engine: EmbeddedEngine, queries: Queries): Operations
         return done;
       }),
   };
+}
+
+/** What whoever comes too late is told besides: what a person said before, by whom, when and why. */
+function tooLate(
+  queries: Queries,
+  run: RunRow,
+  stepId: string | undefined,
+  code: RuntimeCode,
+  why: string,
+): ActionResult {
+  const before = queries.lastWord(run, stepId);
+  return before === undefined
+    ? refused(code, why)
+    : { ok: false, code, message: `${why}; ${before}`, before };
+}
+
+/** The same of a word that another was faster with. */
+function withBefore(
+  queries: Queries,
+  run: RunRow,
+  stepId: string | undefined,
+  told: ActionResult,
+): ActionResult {
+  if (told.ok || !OVERTAKEN.has(told.code)) return told;
+  const before = queries.lastWord(run, stepId);
+  return before === undefined ? told : { ...told, message: `${told.message}; ${before}`, before };
+}
+
+const OVERTAKEN: ReadonlySet<string> = new Set([
+  'RUN_RESUMED_ALREADY',
+  'DECISION_MADE_ALREADY',
+] satisfies RuntimeCode[]);
+
+function noApproval(queries: Queries, run: RunRow, stepId: string): string {
+  const open = stepsOpen(queries, run, 'approval');
+  return `${stepId} waits for no approval${open === '' ? `: the run is ${run.state}` : `, but ${open}`}`;
+}
+
+/** What is in doubt there, and how that is settled. */
+function noDoubt(queries: Queries, run: RunRow, stepId: string): string {
+  const open = stepsOpen(queries, run, 'doubt');
+  return open === ''
+    ? `${stepId} is not in doubt, and nothing of the run is: it is ${run.state}`
+    : `${stepId} is not in doubt, but ${open}: \`tenon in-doubt settle ${run.run_id} '<step>' --verdict … --reason …\``;
+}
+
+/** Steps named at most of those that wait for a person. */
+const OPEN_NAMED_MAX = 5;
+
+function stepsOpen(queries: Queries, run: RunRow, kind: OpeningRow['kind']): string {
+  const steps = queries.openingsOf(run.seq).flatMap((one) => (one.kind === kind ? one.step : []));
+  const more = steps.length - OPEN_NAMED_MAX;
+  return `${steps.slice(0, OPEN_NAMED_MAX).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }
 
 function stoppedAt(stepId: string): string {
@@ -191,10 +252,18 @@ export async function resume(
   if (run.state === 'compensated')
     return refused('RUN_COMPENSATED', 'its effects are undone: only a new event can do them again');
   const opening = openingOf(queries, run, 'deadLetter');
-  if (run.state !== 'failed' || opening === undefined) return refused('RUN_NOT_RESUMABLE', notFailed(run));
+  if (run.state !== 'failed' || opening === undefined)
+    return tooLate(queries, run, undefined, 'RUN_NOT_RESUMABLE', notFailed(run));
   const word = { verdict: 'resume', actor, reason } as const;
   const { writes, facts } = resumeWrites(run, opening, word, engine.now());
-  return write(engine, run, [...writes, ...also.writes], [...also.facts, ...facts], 'RUN_RESUMED_ALREADY');
+  const told = await write(
+    engine,
+    run,
+    [...writes, ...also.writes],
+    [...also.facts, ...facts],
+    'RUN_RESUMED_ALREADY',
+  );
+  return withBefore(queries, run, undefined, told);
 }
 
 function notFailed({ state, step }: RunRow): string {

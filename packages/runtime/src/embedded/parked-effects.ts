@@ -41,6 +41,14 @@ export function parkedEffect(
         why: `${place} runs another pipeline: say it of run ${child.run_id} (${child.pipeline}) at the step that it is parked at, then resume this one`,
       };
   }
+  const inside =
+    found === undefined || !BLOCKS.has(found.step.kind)
+      ? []
+      : parkedEffects(plan, run, [letter], journal).filter((one) => isInside(found, one, placed));
+  if (inside.length > 0)
+    return {
+      why: `${place} is a ${found!.step.kind}; what can be done by hand is inside of it: ${inside.join(', ')} (\`tenon runs done ${runId} '${inside[0]}' --reason …\`)`,
+    };
   const at = parkedEffects(plan, run, [letter], journal);
   const where = at.length === 0 ? letter.step : at.join(', ');
   if (found !== undefined && !isEffect(plan, found.step)) {
@@ -54,6 +62,13 @@ export function parkedEffect(
   }
   if (found !== undefined && parkedAt(plan, run, letter, journal, placed).includes(found)) return { letter };
   return { why: `the run is not parked at ${place}, but at ${where} (\`tenon runs show ${runId}\`)` };
+}
+
+const BLOCKS: ReadonlySet<PlanStep['kind']> = new Set<PlanStep['kind']>(['forEach', 'parallel']);
+
+function isInside(block: PlacedStep, place: string, placed: readonly PlacedStep[]): boolean {
+  const key = placed.find((one) => one.place === place)?.key ?? '';
+  return key.startsWith(`${block.key}[`) || key.startsWith(`${block.key}.`);
 }
 
 /** Places of the effects that a run is parked at, each of which a person may do by hand. */

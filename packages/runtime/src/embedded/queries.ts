@@ -1,5 +1,6 @@
 import { type Failure, type Json, type JsonObject, sha256 } from '@tenon/model';
 import type { Plan } from '@tenon/pipeline';
+import { allSteps, stepIdOf } from '../loaded-plan.ts';
 import type {
   DeadLetter,
   DeadLetterFilter,
@@ -104,6 +105,7 @@ export class Queries {
     const journal = this.#stored.shownJournal(row.seq);
     const openings = this.openingsOf(row.seq);
     const canBeDone = parkedEffects(plan, row, openings, journal);
+    const giveNothing = canBeDone.filter((place) => givesNothing(plan, place));
     const { payload: input, headers } = eventParts(this.#stored.shownPayload(row.event_seq));
     return {
       ...summaryOf(row),
@@ -118,6 +120,7 @@ export class Queries {
         failure: JSON.parse(row.failure) as Failure & { readonly step: string },
       }),
       ...(canBeDone.length > 0 && { canBeDone }),
+      ...(giveNothing.length > 0 && { doneGivesNothing: giveNothing }),
       ...undoingOf(journal),
     };
   }
@@ -145,6 +148,40 @@ export class Queries {
         ({ kind }) => kind === 'erased',
       );
     return entry && { atMs: entry.at, actor: String(entry.details['actor']) };
+  }
+
+  /** What a person said last of the run, in words; of a step, where one is named of which somebody said something. */
+  lastWord(run: RunRow, stepId?: string): string | undefined {
+    const at = stepId?.replace(/^compensate:/, '');
+    const records = at === undefined ? [] : stepRecords(this.planOf(run), run, this.journalOf(run.seq));
+    const words = records.flatMap(({ id, said = [], byHand }) =>
+      id !== at && id !== `compensate:${at}`
+        ? []
+        : [...said, ...(byHand ? [{ ...byHand, word: 'done' }] : [])],
+    );
+    const last = words.toSorted((a, b) => a.atMs - b.atMs).at(-1) ?? this.#wordOnRun(run);
+    return (
+      last &&
+      `${last.actor} ${WORDS[last.word] ?? `said ${last.word}`} at ${clock(last.atMs)}: ${last.reason}`
+    );
+  }
+
+  #wordOnRun({ seq, run_id: runId, pipeline, correlation_id: correlationId }: RunRow) {
+    return this.#rows<{ seq: number; facts: string }>(
+      `SELECT seq, facts FROM ledger WHERE run_seq = ? AND (facts LIKE '%"kind":"operator"%' OR facts LIKE '%"kind":"approval"%')
+       ORDER BY seq DESC LIMIT 5`,
+      seq,
+    )
+      .flatMap((row) => entriesOf({ seq, runId, pipeline, correlationId }, row.seq, row.facts).toReversed())
+      .flatMap(({ kind, at, details }) => {
+        if (kind !== 'operator' && kind !== 'approval') return [];
+        const { action, verdict, decision, actor, reason } = details;
+        const word = verdict ?? decision ?? action;
+        return typeof word !== 'string' || actor === undefined
+          ? []
+          : [{ word, actor: String(actor), reason: String(reason), atMs: at }];
+      })
+      .at(0);
   }
 
   /**
@@ -575,6 +612,31 @@ function summaryOf(row: StoredRun | RunRow): RunSummary {
 }
 
 /** Written where its undoing began: see `compensate` and `takeBack`. */
+/** Does the operation of the step answer nothing, as one with 204 alone? */
+function givesNothing(plan: Plan, place: string): boolean {
+  const step = allSteps(plan.steps).find(({ id }) => id === stepIdOf(place));
+  const result = step?.kind === 'call' ? plan.operations[step.operation]?.result : undefined;
+  return typeof result === 'object' && result.type === 'null';
+}
+
+/** What somebody did, by their word. */
+const WORDS: Readonly<Record<string, string>> = {
+  approve: 'approved it',
+  reject: 'rejected it',
+  confirm: 'said that it happened (confirm)',
+  redo: 'said that it did not happen, and had it sent again (redo)',
+  compensate: 'gave it up (compensate)',
+  done: 'said that it was done by hand',
+  undone: 'said that it was undone by hand',
+  resume: 'resumed it',
+  cancel: 'cancelled it',
+  closeFix: 'said that the work owed is done',
+};
+
+function clock(atMs: number): string {
+  return `${new Date(atMs).toISOString().slice(0, 19)}Z`;
+}
+
 function undoingOf(journal: readonly JournalRow[]): Pick<RunDetail, 'undoing'> {
   const row = journal.find(({ key }) => key === '/compensating');
   const undoing: RunDetail['undoing'] | null = JSON.parse(row?.value ?? 'null');

@@ -26,8 +26,12 @@ export class SwitchKeeper {
     for (const tag of this.#heldBy()) if (!known.has(tag)) await this.#release(tag);
   }
 
-  /** In force at once, acknowledged when it is on disk. What it replaces holds nothing any more. */
-  async set(request: SwitchRequest, actor: string, reason: string): Promise<Switch> {
+  /** In force at once, acknowledged when it is on disk. What it replaces, which is given too, holds nothing any more. */
+  async set(
+    request: SwitchRequest,
+    actor: string,
+    reason: string,
+  ): Promise<readonly [made: Switch, replaced: Switch | undefined]> {
     const id = switchId(request);
     const before = this.#engine.board.get(id);
     const now = this.#engine.now();
@@ -42,7 +46,7 @@ export class SwitchKeeper {
     );
     if (before !== undefined) await this.#releaseStored(before);
     this.#engine.dispatcher.touchAll(now);
-    return made;
+    return [made, before];
   }
 
   /** `undefined` when there is no such switch. */

@@ -65,3 +65,23 @@ function connectionsOf(plans: readonly Plan[]): Set<string> {
     ),
   );
 }
+
+/** Switches named at most of those in force. */
+const NAMED_MAX = 10;
+
+/** Why an id names no switch, with what is in force instead, and what may have been meant. */
+export function notSwitched(engine: EmbeddedEngine, id: string): string {
+  const ids = engine.board.all.map((one) => one.id).toSorted();
+  const [kind, name = ''] = id.split('/');
+  const isUnknown =
+    (kind === 'pause' || kind === 'flag') && !ids.includes(id) && unknownPipeline(engine, name);
+  const near = id === 'kill/all' ? 'kill/everything' : didYouMean(id, ids);
+  const meant = near !== undefined && ids.includes(near) ? `; did you mean ${near}?` : '';
+  const more = ids.length > NAMED_MAX ? ` and ${ids.length - NAMED_MAX} more` : '';
+  const force = ids.slice(0, NAMED_MAX).join(', ') + more;
+  return `nothing is switched under ${id}; ${ids.length === 0 ? 'nothing is in force' : `in force: ${force}`}${meant}${isUnknown ? `; ${isUnknown}` : ''}`;
+}
+
+function unknownPipeline(engine: EmbeddedEngine, pipeline: string): string | undefined {
+  return unknownSubject(engine, { kind: 'pause', pipeline, onlyKeys: [] });
+}

@@ -65,6 +65,15 @@ describe('who comes too late is told what was said before, by whom, when and why
     });
   });
 
+  test('nothing of another step than the one that is named', async () => {
+    bench = await openBench(planFor({ steps: [consent] }));
+    const runId = await bench.order({ id: 'a' });
+    await bench.runtime.idle();
+    await bench.runtime.decide(runId, 'consent', 'approve', 'ana', 'as agreed');
+    await bench.runtime.idle();
+    expect(await bench.runtime.decide(runId, 'other', 'reject', 'ben', 'x')).not.toHaveProperty('before');
+  });
+
   test('nothing, where nobody said anything', async () => {
     bench = await openBench(planFor({ steps: [call('one', 'acme.put')] }));
     const runId = await bench.order({ id: 'a' });

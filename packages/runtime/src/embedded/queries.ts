@@ -159,14 +159,16 @@ export class Queries {
         ? []
         : [...said, ...(byHand ? [{ ...byHand, word: 'done' }] : [])],
     );
-    const last = words.toSorted((a, b) => a.atMs - b.atMs).at(-1) ?? this.#wordOnRun(run);
+    const last =
+      words.toSorted((a, b) => a.atMs - b.atMs).at(-1) ?? this.#wordOnRun(run, stepId === undefined);
     return (
       last &&
       `${last.actor} ${WORDS[last.word] ?? `said ${last.word}`} at ${clock(last.atMs)}: ${last.reason}`
     );
   }
 
-  #wordOnRun({ seq, run_id: runId, pipeline, correlation_id: correlationId }: RunRow) {
+  /** Unless it is `ofAnyStep`, of the run as a whole alone: what was said of another step is no answer to who names this one. */
+  #wordOnRun({ seq, run_id: runId, pipeline, correlation_id: correlationId }: RunRow, ofAnyStep: boolean) {
     return this.#rows<{ seq: number; facts: string }>(
       `SELECT seq, facts FROM ledger WHERE run_seq = ? AND (facts LIKE '%"kind":"operator"%' OR facts LIKE '%"kind":"approval"%')
        ORDER BY seq DESC LIMIT 5`,
@@ -177,7 +179,8 @@ export class Queries {
         if (kind !== 'operator' && kind !== 'approval') return [];
         const { action, verdict, decision, actor, reason } = details;
         const word = verdict ?? decision ?? action;
-        return typeof word !== 'string' || actor === undefined
+        const isOfRun = word === 'resume' || word === 'cancel';
+        return typeof word !== 'string' || actor === undefined || !(ofAnyStep || isOfRun)
           ? []
           : [{ word, actor: String(actor), reason: String(reason), atMs: at }];
       })

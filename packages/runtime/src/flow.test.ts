@@ -159,7 +159,15 @@ describe('flow', () => {
       },
     ]);
     expect(flow.runs).toMatchObject({ accepted: 1, waiting: 1, failed: 1 });
-    expect(flow.counts).toEqual({ accepted: 3, ended: { failed: 1 }, retries: 1, held: 0, older: 0 });
+    const overrides = { done: 0, undone: 0, confirm: 0, redo: 0, compensate: 0 };
+    expect(flow.counts).toEqual({
+      accepted: 3,
+      ended: { failed: 1 },
+      retries: 1,
+      held: 0,
+      older: 0,
+      overrides,
+    });
     expect(flow.deadLetters).toMatchObject([
       { pipeline: 'orders', queue: 'repair', class: 'validation', count: 1 },
     ]);

@@ -232,7 +232,9 @@ describe('what was done by hand is refused', () => {
     await bench.runtime.idle();
     const answer = await done(runId, 'one');
     expect(answer).toMatchObject({ ok: false, code: 'RUN_IN_DOUBT' });
-    expect(answer.ok ? '' : answer.message).toContain(`tenon in-doubt settle ${runId} one`);
+    expect(answer.ok ? '' : answer.message).toContain(
+      `the run is in doubt at one: say what became of that first (\`tenon in-doubt settle ${runId} '<step>' `,
+    );
   });
 
   test('at a step with a child, naming the run to say it of; said there, the run above takes what came of it', async () => {

@@ -233,9 +233,12 @@ export async function tellChild(
 type ChildNow = StoredRun & { readonly told: number };
 
 function childNow(engine: EmbeddedEngine, runId: string): ChildNow {
-  return engine.read
-    .of('SELECT r.*, c.told FROM runs r JOIN children c ON c.run_seq = r.seq WHERE r.run_id = ?')
-    .get(runId) as unknown as ChildNow;
+  return (
+    engine.read
+      .of('SELECT r.*, c.told FROM runs r JOIN children c ON c.run_seq = r.seq WHERE r.run_id = ?')
+      // Rows of `runs` have the shape of `StoredRun`, and a child's is kept while its parent speaks to it.
+      .get(runId) as unknown as ChildNow
+  );
 }
 
 async function say(

@@ -196,8 +196,9 @@ function twoWords(stepId: string): string {
   return `\`redo\` says that ${stepId} did not happen, and a result that it did: \`confirm\` takes the result and sends nothing, \`redo\` without one sends it again`;
 }
 
+/** The step is named apart from the command: an item's key comes from outside, and may end the quotes of whoever copies it. */
 function atDoubt({ run_id: runId, step }: RunRow): string {
-  return `the run is in doubt at ${step}: say what became of that first (\`tenon in-doubt settle ${runId} ${step} --verdict … --reason …\`); \`confirm\` says that it happened`;
+  return `the run is in doubt at ${step}: say what became of that first (\`tenon in-doubt settle ${runId} '<step>' --verdict … --reason …\`); \`confirm\` says that it happened`;
 }
 
 const CANCELLED = 'the run was cancelled before';

@@ -96,3 +96,36 @@ export async function ended(bench: Bench, id: string): Promise<ReconciliationRep
   }
   throw new Error(`report ${id} has not ended`);
 }
+
+/** Two systems that differ in one way of each kind. */
+export function listBoth(bench: Bench): void {
+  listing(bench, { listOrders: () => SHOP, listInvoices: () => BOOKS });
+}
+
+export const SHOP: readonly TestRecord[] = [
+  { id: 's1', key: 'A', total: 10 },
+  { id: 's2', key: 'B', total: 20 },
+  { id: 's3', key: 'C', total: 30 },
+  { id: 's4', key: 'D', total: 40 },
+];
+export const BOOKS: readonly TestRecord[] = [
+  { id: 'b1', key: 'A', total: 10 },
+  { id: 'b2', key: 'B', total: 21 },
+  { id: 'b4', key: 'D', total: 40 },
+  { id: 'b5', key: 'D', total: 40 },
+  { id: 'b6', key: 'E', total: 50 },
+  { id: 'b7', key: null, total: 1 },
+];
+
+/** Kind, key and fields of each, by key. */
+export function differencesOf(bench: Bench, id: string): readonly (readonly unknown[])[] {
+  return bench.runtime
+    .reportedDifferences(id, 0, 100)
+    .map(({ kind, key, fields }) => [kind, key, ...fields])
+    .toSorted(([, a], [, b]) => String(a).localeCompare(String(b)));
+}
+
+/** Which alarms there were, in order. */
+export function alarmsOf({ entries }: Bench): readonly unknown[] {
+  return entries.filter(({ kind }) => kind === 'alarm').map(({ details }) => details['alarm']);
+}

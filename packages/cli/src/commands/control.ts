@@ -6,7 +6,9 @@ import type { Io } from '../io.ts';
 import { type OperationsClient, OperationsError } from '../operations-client.ts';
 import { roughDuration } from '../rough-duration.ts';
 import { renderTable } from '../table.ts';
-import { listing, needReason, parseTime, reason, remote, time, withClient } from './operate.ts';
+import { parseTime, time } from '../utc-time.ts';
+import { listing, needReason, reason, remote } from './operator-options.ts';
+import { withClient } from './with-client.ts';
 
 const target: Readonly<Record<string, OptionSpec>> = {
   all: { type: 'boolean', help: 'everything' },

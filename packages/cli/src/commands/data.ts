@@ -4,7 +4,8 @@ import type { CommandSpec } from '../command.ts';
 import { isManaged, type KeyRefusal, lockedWords } from '../data-keys.ts';
 import { exit } from '../exit.ts';
 import { plural } from '../render/index.ts';
-import { needReason, reason, remote, withClient } from './operate.ts';
+import { needReason, reason, remote } from './operator-options.ts';
+import { withClient } from './with-client.ts';
 
 /** How what is stored is protected. */
 export const dataCommands: readonly CommandSpec[] = [

@@ -3,8 +3,9 @@ import { type CommandSpec, UsageError } from '../command.ts';
 import { exit } from '../exit.ts';
 import { plural } from '../render/index.ts';
 import { renderTable } from '../table.ts';
-import { listing, needReason, reason, withClient } from './operate.ts';
+import { listing, needReason, reason } from './operator-options.ts';
 import { cancelCommand, showCommand } from './run-words.ts';
+import { withClient } from './with-client.ts';
 
 export const eraseCommand: CommandSpec = {
   name: 'erase',

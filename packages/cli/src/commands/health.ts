@@ -4,7 +4,8 @@ import { exit } from '../exit.ts';
 import type { Health } from '../health.ts';
 import { openSession, printReport } from '../session.ts';
 import { renderTable } from '../table.ts';
-import { listing, tableWidth } from './operate.ts';
+import { listing } from './operator-options.ts';
+import { tableWidth } from './with-client.ts';
 
 /** What CI and a scheduler ask: exit code 3 when a connection does not answer. */
 export const healthCommand: CommandSpec = {

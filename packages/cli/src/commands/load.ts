@@ -30,7 +30,7 @@ const loaders: Readonly<Record<string, () => Promise<readonly CommandSpec[]>>> =
 };
 
 const controlling = ['flow', 'kill', 'pause', 'resume', 'switches'];
-const operating = ['runs', 'in-doubt', 'approvals'];
+const operating = ['runs', 'in-doubt', 'fixes', 'approvals'];
 const replaying = ['dead-letters', 'replay'];
 
 /** The commands that a command line may mean: those of its first word, or all of them for help and for what is unknown. */

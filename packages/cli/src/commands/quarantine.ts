@@ -3,9 +3,11 @@ import { type CommandSpec, UsageError } from '../command.ts';
 import { exit } from '../exit.ts';
 import { plural } from '../render/index.ts';
 import { renderTable } from '../table.ts';
-import { filters, listing, needReason, reason, sayIfCut, withClient } from './operate.ts';
+import { filters, listing, needReason, reason } from './operator-options.ts';
 import { LETTERS_LISTED } from './replay.ts';
+import { sayIfCut } from './say-if-cut.ts';
 import { sayIfUnknown } from './say-if-unknown.ts';
+import { withClient } from './with-client.ts';
 
 /** What each outcome means for a person. */
 const SAID: Readonly<Record<RecheckedEvent['outcome'], string>> = {

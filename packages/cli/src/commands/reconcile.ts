@@ -12,23 +12,13 @@ import type { OperationsClient } from '../operations-client.ts';
 import { plural } from '../render/index.ts';
 import { roughDuration } from '../rough-duration.ts';
 import { renderTable } from '../table.ts';
-import {
-  isJson,
-  listing,
-  needReason,
-  parseLimit,
-  perSecondOf,
-  rate,
-  reason,
-  remote,
-  type Show,
-  sayIfCut,
-  time,
-  withClient,
-} from './operate.ts';
+import { time } from '../utc-time.ts';
+import { listing, needReason, parseLimit, perSecondOf, rate, reason, remote } from './operator-options.ts';
 import { countsOf, type KnownRuns, listedLines } from './replayed-runs.ts';
+import { sayIfCut } from './say-if-cut.ts';
 import { sayIfNotCompared } from './say-if-unknown.ts';
 import { unreadable } from './tell-run.ts';
+import { isJson, type Show, withClient } from './with-client.ts';
 
 /** How often a report under way is looked at. */
 const LOOK_MS = 300;

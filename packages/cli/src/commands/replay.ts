@@ -7,25 +7,22 @@ import type { OperationsClient } from '../operations-client.ts';
 import { plural } from '../render/index.ts';
 import { roughDuration } from '../rough-duration.ts';
 import { renderTable } from '../table.ts';
+import { parseTime, time } from '../utc-time.ts';
 import {
   filters,
   listing,
   needReason,
   parseLimit,
-  parseTime,
   perSecondOf,
   rate,
   reason,
   remote,
-  type Show,
-  sayIfCut,
-  time,
-  withClient,
-  withRunning,
-} from './operate.ts';
+} from './operator-options.ts';
 import { countsOf, type KnownRuns, listedLines } from './replayed-runs.ts';
+import { sayIfCut } from './say-if-cut.ts';
 import { sayIfUnknown } from './say-if-unknown.ts';
 import { tellRun } from './tell-run.ts';
+import { type Show, withClient, withRunning } from './with-client.ts';
 
 const letters: Readonly<Record<string, OptionSpec>> = {
   pipeline: filters['pipeline']!,

@@ -1,7 +1,9 @@
 import type { SecretUser } from '@tenon/runtime';
 import type { CommandSpec } from '../command.ts';
 import { renderTable } from '../table.ts';
-import { filters, listing, time, withClient } from './operate.ts';
+import { time } from '../utc-time.ts';
+import { filters, listing } from './operator-options.ts';
+import { withClient } from './with-client.ts';
 
 /** References to secrets and what used them; a secret itself is nowhere. */
 export const secretsCommand: CommandSpec = {

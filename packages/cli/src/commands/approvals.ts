@@ -1,0 +1,59 @@
+import type { PendingApproval } from '@tenon/runtime';
+import type { CommandSpec } from '../command.ts';
+import { roughDuration } from '../rough-duration.ts';
+import { renderTable } from '../table.ts';
+import { listing, needReason, reason, remote } from './operator-options.ts';
+import { placeGiven, wayOf } from './step-place.ts';
+import { tellStep } from './tell-run.ts';
+import { withClient, withRunning } from './with-client.ts';
+
+/** Decisions that runs wait for. */
+export const approvalsCommands: readonly CommandSpec[] = [
+  {
+    name: 'approvals',
+    summary: 'Runs that wait for a decision',
+    isList: true,
+    options: listing,
+    run: withClient(async (client, _args, show, io) => {
+      const { approvals } = (await client.get('/v1/approvals')) as { approvals: PendingApproval[] };
+      return show(approvals, (width) =>
+        renderTable(
+          [
+            'RUN',
+            { title: 'PIPELINE', shortens: true },
+            'STEP',
+            'BY',
+            'EXPIRES IN',
+            { title: 'SHOWN', below: true },
+          ],
+          approvals.map((approval) => [
+            approval.runId,
+            approval.pipeline,
+            approval.stepId,
+            approval.by,
+            roughDuration(approval.expiresAtMs - io.clock.now()),
+            JSON.stringify(approval.show),
+          ]),
+          width,
+        ),
+      );
+    }),
+  },
+  decision('approve'),
+  decision('reject'),
+];
+
+function decision(verb: 'approve' | 'reject'): CommandSpec {
+  return {
+    name: `approvals ${verb}`,
+    summary: verb === 'approve' ? 'Let a waiting run go on' : 'Turn a waiting run down',
+    positionals: ['<run>', '<step>'],
+    options: { ...remote, ...reason },
+    run: withRunning(async (client, args, _show, io) => {
+      const said = { decision: verb, reason: needReason(args) };
+      const place = placeGiven(args);
+      const done = verb === 'approve' ? 'approved' : 'rejected';
+      return tellStep(done, place, client, io, () => client.post(`/v1/approvals/${wayOf(place)}`, said));
+    }),
+  };
+}

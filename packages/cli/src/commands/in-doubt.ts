@@ -1,0 +1,89 @@
+import type { InDoubtEntry } from '@tenon/runtime';
+import { type CommandSpec, UsageError } from '../command.ts';
+import { roughDuration } from '../rough-duration.ts';
+import { renderTable } from '../table.ts';
+import { givenResult } from './given-result.ts';
+import { listing, needReason, reason, remote } from './operator-options.ts';
+import { placeGiven, wayOf } from './step-place.ts';
+import { tellStep } from './tell-run.ts';
+import { withClient, withRunning } from './with-client.ts';
+
+/** Effects whose answer was lost, and what a person says became of one. */
+export const inDoubtCommands: readonly CommandSpec[] = [
+  {
+    name: 'in-doubt',
+    summary: 'Effects whose outcome is not known',
+    isList: true,
+    options: listing,
+    run: withClient(async (client, _args, show, io) => {
+      const { inDoubt } = (await client.get('/v1/in-doubt')) as {
+        inDoubt: (Omit<InDoubtEntry, 'key'> & Partial<InDoubtEntry>)[];
+      };
+      return show(inDoubt, (width) =>
+        renderTable(
+          [
+            'RUN',
+            { title: 'PIPELINE', shortens: true },
+            { title: 'KEY', shortens: true },
+            'STEP',
+            // What is looked up in the other system.
+            { title: 'OPERATION', below: true },
+            { title: 'KEY SENT', below: true },
+            'FOR',
+            { title: 'OWNER', drop: 1 },
+          ],
+          inDoubt.map((entry) => [
+            entry.runId,
+            entry.pipeline,
+            // Earlier servers do not say it.
+            entry.key ?? '',
+            entry.stepId,
+            entry.operation,
+            entry.idempotencyKey ?? 'none',
+            roughDuration(io.clock.now() - entry.sinceMs),
+            entry.owner,
+          ]),
+          width,
+        ),
+      );
+    }),
+  },
+  {
+    name: 'in-doubt settle',
+    summary: 'Say what became of an effect in doubt',
+    positionals: ['<run>', '<step>'],
+    options: {
+      ...remote,
+      ...reason,
+      verdict: {
+        type: 'string',
+        value: '<verdict>',
+        help: 'what is true, or to be done',
+        choices: ['confirm', 'redo', 'compensate'],
+      },
+      result: {
+        type: 'string',
+        value: '<json>',
+        help: 'with confirm: the result that the lost answer would have carried, required where the operation gives one; with compensate: that of what is to be undone',
+      },
+    },
+    examples: [
+      'tenon in-doubt settle 01j… ticket --verdict confirm --result \'{"id":"T-7"}\' --reason "seen in the ticket list"',
+    ],
+    run: withRunning(async (client, args, _show, io) => {
+      const verdict = args.text('verdict');
+      if (verdict === undefined) throw new UsageError('give --verdict confirm, redo or compensate');
+      if (verdict === 'redo' && args.text('result') !== undefined)
+        throw new UsageError(
+          '--verdict redo says that it did not happen, and --result that it did: confirm takes a result, redo sends it again without one',
+        );
+      const why = needReason(args);
+      const result = await givenResult(args, io);
+      const said = { verdict, reason: why, ...(result !== undefined && { result }) };
+      const place = placeGiven(args);
+      return tellStep(`settled: ${verdict}`, place, client, io, () =>
+        client.post(`/v1/in-doubt/${wayOf(place)}`, said),
+      );
+    }),
+  },
+];

@@ -1,0 +1,55 @@
+import { runStates } from '@tenon/runtime';
+import { type Args, type OptionSpec, UsageError } from '../command.ts';
+
+export const remote: Readonly<Record<string, OptionSpec>> = {
+  url: { type: 'string', value: '<url>', help: 'the Tenon to speak to; default: the one of this workspace' },
+  format: { type: 'string', value: '<format>', help: 'output', choices: ['human', 'json'] },
+};
+/** Of what is printed as a table. */
+export const listing: Readonly<Record<string, OptionSpec>> = {
+  ...remote,
+  wide: { type: 'boolean', help: 'every column whole, however narrow the terminal is; so it is into a pipe' },
+};
+export const reason: Readonly<Record<string, OptionSpec>> = {
+  reason: {
+    type: 'string',
+    value: '<text>',
+    help: 'why; stays in the ledger for ever, in clear: name a ticket rather than a person',
+  },
+};
+export const rate: Readonly<Record<string, OptionSpec>> = {
+  rate: { type: 'string', value: '<n>', help: 'runs a second at most; default 10' },
+};
+export const filters: Readonly<Record<string, OptionSpec>> = {
+  pipeline: { type: 'string', value: '<name>', help: 'of this pipeline' },
+  key: { type: 'string', value: '<key>', help: 'with this business key' },
+  state: { type: 'string', value: '<state>', help: 'in this state', choices: runStates },
+};
+
+export function needReason(args: Args): string {
+  const text = args.text('reason');
+  if (text === undefined || text.trim() === '')
+    throw new UsageError('give --reason, in words: it is kept in the ledger');
+  return text;
+}
+
+/** `--rate` as the API takes it: nothing where it is not given. */
+export function perSecondOf(args: Args): { readonly perSecond?: number } {
+  const text = args.text('rate');
+  if (text === undefined) return {};
+  const perSecond = Number(text);
+  if (!(perSecond > 0 && perSecond <= 1_000))
+    throw new UsageError('--rate is a number of runs a second, up to 1000');
+  return { perSecond };
+}
+
+/** As the API takes it: said here, a mistake is one of the call. */
+export function parseLimit(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined;
+  const limit = Number(text);
+  if (!Number.isInteger(limit) || limit < 1 || limit > LIMIT_MAX)
+    throw new UsageError(`--limit is a whole number from 1 to ${LIMIT_MAX}`);
+  return String(limit);
+}
+
+export const LIMIT_MAX = 1_000;

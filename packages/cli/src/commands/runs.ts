@@ -1,0 +1,192 @@
+import { isObject } from '@tenon/model';
+import type { Plan } from '@tenon/pipeline';
+import type { DeadLetter, LedgerEntry, RunDetail, RunSummary } from '@tenon/runtime';
+import { type CommandSpec, UsageError } from '../command.ts';
+import { exit } from '../exit.ts';
+import { RUNS_LISTED } from '../ledger-client.ts';
+import type { OperationsClient } from '../operations-client.ts';
+import { oneLine } from '../printable.ts';
+import { renderTable } from '../table.ts';
+import { asItHappened } from '../trace-order.ts';
+import { time } from '../utc-time.ts';
+import { givenResult } from './given-result.ts';
+import { heldWords } from './held-words.ts';
+import { keepingRun } from './keeping-run.ts';
+import { filters, listing, needReason, parseLimit, reason, remote } from './operator-options.ts';
+import { runPage } from './run-page.ts';
+import { sayIfCut } from './say-if-cut.ts';
+import { sayIfUnknown } from './say-if-unknown.ts';
+import { readRun, tellRun, unreadable } from './tell-run.ts';
+import { withClient, withRunning } from './with-client.ts';
+
+/** What runs there are, how each stands, and a person's word on one. */
+export const runsCommands: readonly CommandSpec[] = [
+  {
+    name: 'runs ls',
+    summary: 'List runs, the newest first',
+    options: {
+      ...listing,
+      ...filters,
+      limit: { type: 'string', value: '<n>', help: 'at most so many; default 50' },
+    },
+    run: withClient(async (client, args, show, io) => {
+      const { runs } = (await client.get('/v1/runs', {
+        pipeline: args.text('pipeline'),
+        key: args.text('key'),
+        state: args.text('state'),
+        limit: parseLimit(args.text('limit')),
+      })) as { runs: RunSummary[] };
+      const code = show(runs, (width) =>
+        renderTable(
+          [
+            'RUN',
+            { title: 'PIPELINE', shortens: true },
+            { title: 'VERSION', drop: 1 },
+            { title: 'KEY', shortens: true },
+            'STATE',
+            'STEP',
+            { title: 'ACCEPTED', drop: 3 },
+            { title: 'OWNER', drop: 2 },
+            { title: 'HELD BY', below: true },
+          ],
+          runs.map((run) => [
+            run.runId,
+            run.pipeline,
+            String(run.version),
+            run.key,
+            run.state,
+            run.step ?? '',
+            time(run.acceptedAtMs),
+            run.owner,
+            keptFromGoing(run).join(', '),
+          ]),
+          width,
+        ),
+      );
+      sayIfCut(runs, RUNS_LISTED, 'the newest', args, io);
+      await sayIfUnknown(runs, client, args, io);
+      return code;
+    }),
+  },
+  {
+    name: 'runs show',
+    summary: 'One run with its steps',
+    positionals: ['<run>'],
+    options: {
+      ...listing,
+      source: { type: 'boolean', help: 'the pipeline’s text as it was when the run began' },
+    },
+    run: withClient(async (client, args, show, io) => {
+      const run = await readRun(client, args.positionals[0]!);
+      if (!args.flag('source')) {
+        const parked = run.state === 'failed' ? await letterOf(run, client).catch(unreadable) : undefined;
+        const keeping = await keepingRun(run, (below) => readRun(client, below)).catch(unreadable);
+        const held = await heldWords(run, client, io.clock.now());
+        return show(run, (width) => runPage(run, parked, keeping, held, width));
+      }
+      // The answer of getPlan, as contracts/operations promises it.
+      const plan = (await client.get(`/v1/plans/${encodeURIComponent(run.planHash)}`)) as unknown as Plan;
+      io.out(plan.source.text);
+      return exit.clean;
+    }),
+  },
+  {
+    name: 'runs trace',
+    summary: 'Everything the ledger holds on a run, or on a business key, in order',
+    positionals: ['[run]'],
+    options: {
+      ...remote,
+      key: filters['key']!,
+      correlation: { type: 'string', value: '<id>', help: 'with this correlation id' },
+      system: { type: 'boolean', help: 'entries of no run: switches, alarms, events that started none' },
+    },
+    run: withClient(async (client, args, show) => {
+      const runId = args.positionals[0];
+      const key = args.text('key');
+      const correlationId = args.text('correlation');
+      const system = args.flag('system') ? 'true' : undefined;
+      const given = [runId, key, correlationId, system].filter((one) => one !== undefined);
+      if (given.length !== 1)
+        throw new UsageError('name a run, or give one of --key, --correlation and --system');
+      const { entries } = (await client.get('/v1/trace', { runId, key, correlationId, system })) as {
+        entries: LedgerEntry[];
+      };
+      // A run has entries from its beginning on: of one that is not there it is said as `runs show` says it.
+      if (entries.length === 0 && runId !== undefined && system === undefined) await readRun(client, runId);
+      return show(entries, () => asItHappened(entries).map(entryWords).join('\n'));
+    }),
+  },
+  {
+    name: 'runs cancel',
+    summary: 'Stop a run and undo what it did',
+    positionals: ['<run>'],
+    options: { ...remote, ...reason },
+    run: withRunning((client, args, _show, io) =>
+      tellRun('cancel', args.positionals[0]!, needReason(args), client, args, io),
+    ),
+  },
+  {
+    name: 'runs done',
+    summary: 'Say that the effect that a run is parked at was done by hand: the run goes on with its result',
+    positionals: ['<run>', '<step>'],
+    options: {
+      ...remote,
+      ...reason,
+      result: {
+        type: 'string',
+        value: '<json>',
+        help: 'what the operation would have answered; required where it gives something',
+      },
+      'result-file': { type: 'string', value: '<file>', help: 'the same, from a file' },
+    },
+    examples: [
+      'tenon runs done 01j… \'lines[A-7].book\' --result \'{"id":"B-7"}\' --reason "booked at their desk, ticket 4711"',
+    ],
+    run: withRunning(async (client, args, _show, io) => {
+      const [runId, step] = args.positionals;
+      const why = needReason(args);
+      const result = await givenResult(args, io);
+      const more = { step: step!, ...(result !== undefined && { result }) };
+      return tellRun('done', runId!, why, client, args, io, more);
+    }),
+  },
+  {
+    name: 'runs undone',
+    summary: 'Say that what a run is parked at undoing was undone by hand: what is left is undone',
+    positionals: ['<run>', '<step>'],
+    options: { ...remote, ...reason },
+    examples: ['tenon runs undone 01j… reserve --reason "released by the warehouse, ticket 4711"'],
+    run: withRunning((client, args, _show, io) => {
+      const [runId, place] = args.positionals;
+      const step = place!.startsWith('compensate:') ? place! : `compensate:${place}`;
+      return tellRun('undone', runId!, needReason(args), client, args, io, { step });
+    }),
+  },
+];
+
+/** The dead letter of a run that failed, if it is among those that are listed. */
+async function letterOf(
+  { runId, pipeline, failure }: RunDetail,
+  client: OperationsClient,
+): Promise<DeadLetter | undefined> {
+  // The shape that contracts/operations promises.
+  const { deadLetters } = (await client.get('/v1/dead-letters', {
+    pipeline,
+    failureClass: failure?.class,
+  })) as { deadLetters: DeadLetter[] };
+  return deadLetters.find((letter) => letter.runId === runId);
+}
+
+/** Switches, and the run that goes before it by its order key. */
+function keptFromGoing({ heldBy = [], behind }: RunSummary): readonly string[] {
+  return behind === undefined ? heldBy : [...heldBy, `run ${behind} before it`];
+}
+
+function entryWords(entry: LedgerEntry): string {
+  const details = Object.entries(isObject(entry.details) ? entry.details : {})
+    .map(([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
+    .join(' ');
+  const step =
+    entry.step === undefined ? '' : ` ${entry.step}${entry.attempt === undefined ? '' : `#${entry.attempt}`}`;
+  return oneLine(`${new Date(entry.at).toISOString()}  ${entry.kind}${step}  ${details}`).trimEnd();
+}

@@ -183,6 +183,10 @@ test('erasure destroys keys: a backup from before cannot be read, and a run of i
     { runId: erased, queue: 'repair', failure: { code: 'STORED_VALUE_ERASED' } },
   ]);
   expect(await bench.runtime.cancel(erased, 'ana', 'its data is gone')).toMatchObject({ ok: true });
+  expect(bench.runtime.run(erased)).toMatchObject({
+    state: 'cancelled',
+    failure: { code: 'RUN_CANCELLED_NOT_UNDONE' },
+  });
   await approve(other);
   expect(bench.runtime.run(other)).toMatchObject({ state: 'succeeded', input: { note: 'somebody else' } });
 });

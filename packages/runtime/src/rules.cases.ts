@@ -533,6 +533,14 @@ export const runtimeCases = {
     fires: (open) => acted(open, pause, (bench, run) => bench.runtime.cancel(run, 'ana', 'why not')),
     silent: (open) => ordered(open, pause),
   },
+  RUN_CANCELLED_NOT_UNDONE: {
+    fires: (open) =>
+      acted(open, pause, (bench, run) => {
+        edit(bench, `UPDATE journal SET value = '~00000000{}'`);
+        return cancel(bench, run);
+      }),
+    silent: (open) => acted(open, pause, cancel),
+  },
   RUN_SUCCESS_NOT_MET: {
     fires: (open) => ordered(open, planFor({ steps: [], success: 'event.id == "z"' })),
     silent: (open) => ordered(open, planFor({ steps: [], success: 'event.id == "a"' })),
@@ -894,13 +902,18 @@ async function meddled(
 ): Promise<readonly string[]> {
   const bench = await waitingRun(open, encryption);
   await bench.runtime.stop();
-  const db = new DatabaseSync(bench.file);
-  db.exec(sql);
-  db.close();
+  edit(bench, sql);
   also(bench);
   await bench.restart();
   await bench.pass(1_000);
   return bench.runtime.deadLetters().map(({ failure }) => failure.code);
+}
+
+/** Changes the file as nobody should. */
+function edit({ file }: Bench, sql: string): void {
+  const db = new DatabaseSync(file);
+  db.exec(sql);
+  db.close();
 }
 
 async function withKeys(

@@ -45,19 +45,19 @@ export const runtimeRules = {
     severity: 'error',
     title: 'a stored value is not the one that was written there',
     why: 'Its checksum, or its seal, does not fit it or its row: the disk damaged it, or someone edited the file or moved values between rows. Its run is parked, for it would go on with something else than what happened. Where it is the newest version of an entity (`newest`), events of that entity are held in quarantine: nobody can tell which of them come too late.',
-    fix: 'Find the value in a backup (`tenon backup --check` says whether it is sound) or in the other system; cancel the run where it cannot be mended. Of events that are held for a `newest`: see in the other system which version is there, cancel the runs of those that are older, then `tenon quarantine recheck --overtaken` releases the others. Where a start ends with it, the row is that of a switch, which would hold work back: put the last sound backup back.',
+    fix: 'Find the value in a backup (`tenon backup --check` says whether it is sound) or in the other system. Where it cannot be mended, `tenon runs cancel` ends the run as it stands: nothing is undone, and what may be left is owed by its owner (`tenon fixes`). Of events that are held for a `newest`: see in the other system which version is there, cancel the runs of those that are older, then `tenon quarantine recheck --overtaken` releases the others. Where a start ends with it, the row is that of a switch, which would hold work back: put the last sound backup back.',
   },
   STORED_VALUE_ERASED: {
     severity: 'error',
     title: 'the data of the run was erased',
     why: 'The key of its data was destroyed, on somebody’s demand or at the end of retention. A copy of the file from before, put back, holds the run, and nobody can read it.',
-    fix: 'Nothing mends it, and nothing should: cancel the run.',
+    fix: 'Nothing mends it, and nothing should: `tenon runs cancel` ends the run as it stands. Nothing is undone, and what may be left is owed by its owner (`tenon fixes`).',
   },
   STORED_VALUE_LOCKED: {
     severity: 'error',
     title: 'stored data is encrypted, and its key is not at hand',
     why: 'The key files beside the database, or the key that opens them, were not given. The ledger can be read and verified without. Nothing is found by a business key or a delivery id, which stand there as digests.',
-    fix: 'Run the command in the workspace whose `tenon.config.yaml` names the keys, with the folder `<database>.keys` beside the database. A key that a secret manager keeps is asked for as `tenon serve` asks: with its login (`secrets` of `tenon.config.yaml`), from where the manager is reached.',
+    fix: 'Run the command in the workspace whose `tenon.config.yaml` names the keys, with the folder `<database>.keys` beside the database. A key that a secret manager keeps is asked for as `tenon serve` asks: with its login (`secrets` of `tenon.config.yaml`), from where the manager is reached. A run that is parked with it, or cannot be cancelled for it: put the folder `<database>.keys` back, then resume or cancel it.',
   },
   RUNTIME_LEDGER_BEHIND: {
     severity: 'error',
@@ -400,6 +400,12 @@ export const runtimeRules = {
     title: 'a person cancelled the run',
     why: 'Its confirmed effects were undone; reason and actor are in the ledger.',
     fix: 'Nothing; send a new event when the work is wanted after all.',
+  },
+  RUN_CANCELLED_NOT_UNDONE: {
+    severity: 'warning',
+    title: 'a person cancelled a run of which nobody can read what it did',
+    why: 'Only its stored values say what there is to undo, and one of them is damaged or erased. So it has ended as it stood: what it did is still there, and runs that it started go on.',
+    fix: 'Its owner has the work that is left (`tenon fixes`): `tenon runs trace <run>` names what it sent. Take back in the other systems what is not wanted, cancel the runs that it started, then `tenon fixes close`.',
   },
   RUN_SUCCESS_NOT_MET: {
     severity: 'error',

@@ -227,6 +227,16 @@ describe('of a run that is cancelled it is said', () => {
       { state: 'waiting', step: 'compensate:seats' },
       'cancelled; its undoing waits at compensate:seats',
     ],
+    [
+      'that nobody can read what was to be undone',
+      {
+        state: 'cancelled',
+        owner: 'sales',
+        failure: { step: 'pay', code: 'RUN_CANCELLED_NOT_UNDONE', message: 'pay#1: not what was written' },
+      },
+      'cancelled, but nothing of it is undone: pay#1: not what was written\nwhat it did may still be there, and is owed by sales: `tenon fixes`',
+      6,
+    ],
     ['what holds it', { state: 'accepted', heldBy: ['pause/p'] }, 'cancelled; it is held by pause/p'],
     [
       'that it came too late',

@@ -1,5 +1,5 @@
 import { sleep } from '@tenon/model';
-import type { RunDetail, RunState } from '@tenon/runtime';
+import type { RunDetail, RunState, RuntimeCode } from '@tenon/runtime';
 import type { Args } from '../command.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
@@ -203,6 +203,7 @@ const WORDS: Readonly<Record<Word, WordSpec>> = {
     code: (run, keeping) => {
       // Too late, it is as one that had ended when it was cancelled.
       if (run.state === 'succeeded' || run.state === 'compensated') return exit.failed;
+      if (isLeftAsItStood(run)) return exit.partlyDone;
       // Parked at a step, it has not heeded it yet.
       return isYetToHeed(run) ? exit.clean : parkedCode(run, keeping);
     },
@@ -363,6 +364,8 @@ function cancelledWords(done: string, run: RunDetail, keeping: RunDetail | undef
   if (keeping !== undefined) return `${done}; its undoing waits${placeOf(run)} for ${keepingWords(keeping)}`;
   switch (state) {
     case 'cancelled': {
+      if (isLeftAsItStood(run))
+        return `${done}, but nothing of it is undone: ${run.failure?.message}\nwhat it did may still be there, and is owed by ${run.owner}: \`tenon fixes\``;
       const undone = steps.filter((step) => step.state === 'compensated').length;
       return undone === 0
         ? `${done}; it had done nothing that can be undone`
@@ -382,6 +385,11 @@ function cancelledWords(done: string, run: RunDetail, keeping: RunDetail | undef
     case 'compensating':
       return `${done}; it is being undone${placeOf(run)}: ${more}`;
   }
+}
+
+/** It has ended, and nobody can read what there was to undo. */
+function isLeftAsItStood({ failure }: RunDetail): boolean {
+  return failure?.code === ('RUN_CANCELLED_NOT_UNDONE' satisfies RuntimeCode);
 }
 
 /** It still is where it was when it was cancelled. */

@@ -1,6 +1,6 @@
 import type { Json, JsonObject } from '@tenon/model';
 import { compileValidator } from '@tenon/schema';
-import type { Fact } from '../engine.ts';
+import type { Cancellation, Fact } from '../engine.ts';
 import type { DoneWord } from '../interpreter/by-hand.ts';
 import { saltedDigest } from '../interpreter/salted-digest.ts';
 import type { Verdict } from '../interpreter/settle.ts';
@@ -10,12 +10,14 @@ import type { RuntimeCode } from '../rules.ts';
 import type { ActionResult, Runtime } from '../runtime.ts';
 import { finalStates } from '../states.ts';
 import { BROKEN } from './activations.ts';
+import { endUnread, unreadOf } from './cancel-unread.ts';
 import { CommitRefused } from './commit-queue.ts';
 import type { EmbeddedEngine } from './engine.ts';
 import { parkedEffect } from './parked-effects.ts';
 import type { Queries } from './queries.ts';
 import type { OpeningRow, RunRow } from './run-row.ts';
 import type { Write } from './statements.ts';
+import type { UnreadableValue } from './value-codec.ts';
 
 type Operations = Pick<
   Runtime,
@@ -116,6 +118,10 @@ export function operations(engine: EmbeddedEngine, queries: Queries): Operations
       act(engine, queries, runId, async (run) => {
         if (run.state === 'inDoubt') return refused('RUN_IN_DOUBT', 'settle the effect in doubt first');
         if (finalStates.has(run.state)) return refused('RUN_ENDED', `the run has ended: ${run.state}`);
+        // What is at work was read when it began.
+        const unread = engine.activeRun(run.seq) === undefined ? unreadOf(engine, run) : undefined;
+        if (unread !== undefined && run.state !== 'compensating')
+          return cancelUnread(engine, queries, run, unread, { actor, reason });
         const undoing = queries.openingsOf(run.seq).filter(isOfUndoing);
         const isParked = run.state === 'failed' && undoing.some((one) => phaseOf(one) === 'compensating');
         if (isParked && isCancelled(engine, run)) return refused('RUN_CANCELLED_ALREADY', CANCELLED);
@@ -133,6 +139,23 @@ export function operations(engine: EmbeddedEngine, queries: Queries): Operations
         return done;
       }),
   };
+}
+
+async function cancelUnread(
+  engine: EmbeddedEngine,
+  queries: Queries,
+  run: RunRow,
+  unread: UnreadableValue,
+  by: Cancellation,
+): Promise<ActionResult> {
+  // Read again once its key is back, it can be undone.
+  if (unread.code === 'STORED_VALUE_LOCKED') return refused('STORED_VALUE_LOCKED', unread.message);
+  const { writes, facts, told } = endUnread(engine, queries, run, unread, by);
+  const done = await write(engine, run, writes, facts, 'RUN_RESUMED_ALREADY');
+  if (!done.ok) return done;
+  if (run.state === 'accepted') engine.counts.addBacklog(run.pipeline, -1);
+  told();
+  return done;
 }
 
 /** What whoever comes too late is told besides: what a person said before, by whom, when and why. */

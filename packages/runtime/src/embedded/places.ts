@@ -19,6 +19,7 @@ export const hidings: Readonly<Partial<Record<WriteName, Hiding>>> = {
   putOpening: { run: 0, places: [1, 3], carries: 9 },
   closeOpening: { run: 0, places: [1] },
   closeSteps: { run: 0, places: [1] },
+  closeForEnd: { run: 0, places: [1] },
   suspend: { run: 0, places: [4, 7, 8] },
   suspendMany: { run: 0, places: [4, 7] },
   suspendForEvent: { run: 0, places: [3] },

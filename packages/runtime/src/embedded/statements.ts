@@ -84,6 +84,8 @@ export const writes = {
   closeOpening: 'DELETE FROM openings WHERE run_seq = ? AND key = ?',
   closeWaits: `DELETE FROM openings WHERE run_seq = ? AND kind IN ('approval', 'event', 'child')`,
   closeSteps: `DELETE FROM openings WHERE run_seq = ? AND step = ? AND kind IN ('deadLetter', 'forwardFix')`,
+  /** Of a run that ends where it stands: what was owed for other steps still is. */
+  closeForEnd: `DELETE FROM openings WHERE run_seq = ?1 AND (kind <> 'forwardFix' OR step = ?2)`,
   /** Takes a run on: values seq, state, now. The clock of its deadline goes on where a wait had stopped it. */
   claim: `UPDATE OR ROLLBACK runs SET state = ?2, claimed = 1, due_at = NULL, updated_at = ?3, behind = 0,
     clock_from = coalesce(clock_from + coalesce(?3 - paused_since, 0), ?3), paused_since = NULL, failure = NULL, held = NULL WHERE seq = ?1`,

@@ -1,0 +1,145 @@
+import { DatabaseSync } from 'node:sqlite';
+import type { Plan } from '@tenon/pipeline';
+import { afterEach, expect, test } from 'vitest';
+import { type Bench, openBench } from './testing/bench.ts';
+import { keysNamed } from './testing/keys.ts';
+import { call, childPlan, literal, planFor, run, step, undoable } from './testing/plan.ts';
+
+let bench: Bench;
+afterEach(() => bench.close());
+
+const consent = step('approve', 'yes', {
+  by: 'finance',
+  withinMs: 3_600_000,
+  onExpiry: 'reject',
+  show: literal(null),
+});
+const asking = planFor({ steps: [undoable('one'), consent] });
+
+async function asked(...plans: Plan[]): Promise<string> {
+  bench = await openBench(...plans);
+  const runId = await bench.order({ id: 'a' });
+  await bench.runtime.idle();
+  return runId;
+}
+
+/** One value of a run's journal is another than was written there. */
+function damage(runId: string, key = 'one#1'): void {
+  meddle(
+    `UPDATE journal SET value = '~00000000{}' WHERE key = '${key}' AND run_seq = (SELECT seq FROM runs WHERE run_id = '${runId}')`,
+  );
+}
+
+function meddle(sql: string): void {
+  const db = new DatabaseSync(bench.file);
+  db.exec(sql);
+  db.close();
+}
+
+async function cancel(runId: string) {
+  const told = await bench.runtime.cancel(runId, 'ana', 'cannot be mended');
+  await bench.runtime.idle();
+  return told;
+}
+
+test('a run that is parked because it cannot be read ends when it is cancelled, and its owner has the work that is left', async () => {
+  const runId = await asked(asking);
+  damage(runId);
+  await bench.runtime.decide(runId, 'yes', 'approve', 'ana', 'fine');
+  await bench.runtime.idle();
+  expect(bench.runtime.run(runId)).toMatchObject({
+    state: 'failed',
+    failure: { code: 'STORED_VALUE_DAMAGED' },
+  });
+  expect(await cancel(runId)).toEqual({ ok: true });
+  expect(bench.runtime.run(runId)).toMatchObject({
+    state: 'cancelled',
+    failure: { code: 'RUN_CANCELLED_NOT_UNDONE', message: expect.stringContaining('one#1') },
+  });
+  expect(bench.target.count('remove')).toBe(0);
+  expect(bench.runtime.deadLetters()).toEqual([]);
+  const [owed, ...others] = bench.runtime.forwardFixes();
+  expect(owed).toMatchObject({
+    runId,
+    owner: 'sales',
+    task: expect.stringContaining(`tenon runs trace ${runId}`),
+  });
+  expect(others).toEqual([]);
+  const said = bench.runtime.trace({ runId }).filter(({ kind }) => kind === 'operator');
+  expect(said).toMatchObject([{ details: { action: 'cancel', actor: 'ana', reason: 'cannot be mended' } }]);
+  expect(await cancel(runId)).toMatchObject({ ok: false, code: 'RUN_ENDED' });
+  expect(await bench.runtime.closeFix(runId, owed!.stepId, 'ana', 'taken back')).toEqual({ ok: true });
+  expect(bench.runtime.forwardFixes()).toEqual([]);
+  await bench.restart();
+  await bench.pass(1_000);
+  expect(bench.state(runId)).toBe('cancelled');
+});
+
+test('one that has not found out yet that it cannot be read ends as well, with nothing left to decide', async () => {
+  const runId = await asked(asking);
+  damage(runId);
+  expect(await cancel(runId)).toEqual({ ok: true });
+  expect(bench.runtime.run(runId)).toMatchObject({
+    state: 'cancelled',
+    failure: { code: 'RUN_CANCELLED_NOT_UNDONE' },
+  });
+  expect(bench.runtime.approvals()).toEqual([]);
+  expect(bench.runtime.forwardFixes()).toHaveLength(1);
+});
+
+test('one that can be read is undone', async () => {
+  const runId = await asked(asking);
+  expect(await cancel(runId)).toEqual({ ok: true });
+  expect(bench.runtime.run(runId)).toMatchObject({ state: 'cancelled', failure: { code: 'RUN_CANCELLED' } });
+  expect(bench.target.count('remove')).toBe(1);
+  expect(bench.runtime.forwardFixes()).toEqual([]);
+});
+
+test('one whose event cannot be read is counted as waiting no longer, and lets the next of its order key go', async () => {
+  const plan = planFor({
+    identity: { key: { expression: 'event.id' }, orderBy: { expression: "'all'" }, retainMs: 86_400_000 },
+    steps: [call('put', 'acme.put')],
+  });
+  bench = await openBench(plan);
+  await bench.runtime.setSwitch({ kind: 'pause', pipeline: 'orders', onlyKeys: [] }, 'ana', 'a look');
+  const runId = await bench.order({ id: 'a' });
+  const next = await bench.order({ id: 'b' });
+  meddle(`UPDATE events SET payload = '{' WHERE delivery_id = 'd1'`);
+  expect(await cancel(runId)).toEqual({ ok: true });
+  expect(bench.runtime.flow().intake.backlog).toBe(1);
+  await bench.runtime.liftSwitch('pause/orders', 'ana', 'looked');
+  await bench.pass(10);
+  expect([bench.state(runId), bench.state(next)]).toEqual(['cancelled', 'succeeded']);
+  expect(bench.runtime.flow().intake.backlog).toBe(0);
+});
+
+test('whoever ran it as a child hears that it is gone, and what it had started is named', async () => {
+  const grandchild = childPlan({ pipeline: 'grandchild', steps: [undoable('one')] });
+  const child = childPlan({ steps: [run('below', grandchild), consent] });
+  const runId = await asked(grandchild, child, planFor({ steps: [run('sub', child)] }));
+  const below = bench.runtime.runs({ pipeline: 'grandchild' })[0]!.runId;
+  const lost = bench.runtime.runs({ pipeline: 'child' })[0]!.runId;
+  damage(lost, 'below/child#0');
+  expect(await cancel(lost)).toEqual({ ok: true });
+  expect(bench.runtime.run(runId)).toMatchObject({ failure: { code: 'RUN_CHILD_CANCELLED' } });
+  expect(bench.state(below)).toBe('succeeded');
+  expect(bench.runtime.forwardFixes()).toMatchObject([{ runId: lost, task: expect.stringContaining(below) }]);
+});
+
+test('one whose key is only not at hand is not cancelled: once it is back, it can be undone', async () => {
+  bench = await openBench(asking);
+  bench.encryption = keysNamed('k1');
+  await bench.restart();
+  const runId = await bench.order({ id: 'a' });
+  await bench.runtime.idle();
+  const sealed = `key = 'one#1' AND run_seq = (SELECT seq FROM runs WHERE run_id = '${runId}')`;
+  // Behind the format stands the number of the data key.
+  meddle(`CREATE TABLE kept AS SELECT value FROM journal WHERE ${sealed};
+    UPDATE journal SET value = CAST(x'01' || x'0000000fffff' || substr(value, 8) AS BLOB) WHERE ${sealed}`);
+  expect(await cancel(runId)).toMatchObject({ ok: false, code: 'STORED_VALUE_LOCKED' });
+  expect(bench.state(runId)).toBe('waiting');
+  meddle(`UPDATE journal SET value = (SELECT value FROM kept) WHERE ${sealed}; DROP TABLE kept`);
+  expect(await cancel(runId)).toEqual({ ok: true });
+  expect(bench.state(runId)).toBe('cancelled');
+  expect(bench.target.count('remove')).toBe(1);
+});

@@ -4,7 +4,8 @@ import { roughDuration } from './rough-duration.ts';
 it.each([
   [-5, '0s'],
   [0, '0s'],
-  [999, '0s'],
+  [1, '<1s'],
+  [999, '<1s'],
   [1_000, '1s'],
   [83_234, '1m 23s'],
   [60_000, '1m'],

@@ -158,6 +158,21 @@ describe('flow', () => {
     expect(Math.max(...text.split('\n').map(({ length }) => length))).toBeLessThanOrEqual(56);
   });
 
+  it('tells a lag of less than a second from none', async () => {
+    const lagging = (pipeline: string, lagMs: number) => ({
+      pipeline,
+      tier: 'low',
+      backlog: 0,
+      lagMs,
+      active: 0,
+      concurrency: 1,
+      switches: [],
+    });
+    const { text } = await shown({ pipelines: [lagging('late', 400), lagging('idle', 0)] });
+    expect(text).toMatch(/^late +low +0 +<1s /m);
+    expect(text).toMatch(/^idle +low +0 +0s /m);
+  });
+
   it('tells how many effects are in doubt, and since when', async () => {
     const { text } = await shown({ inDoubt: [{ pipeline: 'orders', count: 2, oldestMs: NOW - 60_000 }] });
     expect(text).toMatch(/^IN DOUBT OF +COUNT +OLDEST\n.*\norders +2 +1m$/m);

@@ -8,6 +8,19 @@ import type { RunRow } from './run-row.ts';
 import type { Write } from './statements.ts';
 import type { UnreadableValue } from './value-codec.ts';
 
+/** An event on its way in. */
+export interface NewEvent {
+  readonly event: string;
+  /** As it is stored: see `storedEvent`. */
+  readonly payload: Json;
+  readonly deliveryId: string;
+  readonly source: string;
+  readonly isListed?: boolean;
+  readonly traceparent?: string | undefined;
+  /** Of the run that emitted it. */
+  readonly correlationId?: string;
+}
+
 /** A run to be started by an event: which plan, under which business key, in which order. */
 export interface Draft {
   readonly loaded: LoadedPlan;

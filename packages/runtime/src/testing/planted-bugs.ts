@@ -17,6 +17,7 @@ const judge = 'interpreter/judge.ts';
 const again = 'interpreter/made-again.ts';
 const engine = 'embedded/engine.ts';
 const admission = 'embedded/admission.ts';
+const inbox = 'embedded/inbox-reads.ts';
 const calls = 'embedded/calls.ts';
 const keeping = 'embedded/switch-keeper.ts';
 const opening = 'embedded/open-runtime.ts';
@@ -171,7 +172,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug('an undoing carries no version', undoing, '...(isVersioned && {', '...(1 > 2 && {'),
   bug(
     'an older event is taken after a newer one',
-    'embedded/admission.ts',
+    'embedded/not-started.ts',
     '!isOlder(version, newest)',
     '2 > 1',
   ),
@@ -315,8 +316,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   ),
   bug(
     'a run with an order key begins at once',
-    admission,
-    'orderKey === undefined &&\n      failure',
+    'embedded/draft-run.ts',
+    'orderKey === undefined &&\n    failure',
     'failure',
   ),
   bug('what a run wrote counts as on disk at once', context, 'else this.#group.onEnd(tell);', 'else tell();'),
@@ -384,12 +385,12 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     'a duplicate is told that its run has just been accepted',
     admission,
-    'started: false,\n        state,',
-    "started: false,\n        state: 'accepted',",
+    'started: false,\n      state,',
+    "started: false,\n      state: 'accepted',",
   ),
   bug('an event wakes nobody', admission, "[['wakeWaiting', now, event.event]] : []", '[] : []'),
   bug('a wait is not known to exist', context, 'this.host.awaits(wait.event);', ''),
-  bug('waits of an earlier process are not known', admission, "String(row['event'])", "String(row['none'])"),
+  bug('waits of an earlier process are not known', inbox, "String(row['event'])", "String(row['none'])"),
   bug(
     'an event that comes while the wait is written is missed',
     statements,
@@ -559,7 +560,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   ),
   bug(
     'a name from before the file was encrypted is looked for as a digest alone',
-    admission,
+    inbox,
     'return names.isMixed ? names.forms(kind, name) : [names.stored(kind, name)];',
     'return [names.stored(kind, name)];',
   ),

@@ -87,6 +87,27 @@ it.each<[string, Partial<Start>, string]>([
     'yarn tenon',
   ],
   [
+    'by yarn 4, without being installed',
+    {
+      script: '/d/xfs-07e8dd2b/dlx-13581/.yarn/cache/tenon.zip/node_modules/tenon/bin/tenon.js',
+      env: {
+        PATH: '/x',
+        // As npx says of a yarn that it has fetched.
+        npm_command: 'exec',
+        npm_config_user_agent: 'yarn/4.18.1 npm/?',
+        PROJECT_CWD: '/d/xfs-07e8dd2b/dlx-13581',
+      },
+    },
+    'yarn dlx tenon',
+  ],
+  [
+    'by yarn 4, in a project whose folder is called so',
+    {
+      env: { PATH: '/x', npm_config_user_agent: 'yarn/4.18.1 npm/?', PROJECT_CWD: '/w/dlx' },
+    },
+    'yarn tenon',
+  ],
+  [
     'by a script of a package of npm',
     {
       script: '/w/node_modules/.bin/tenon',
@@ -129,7 +150,13 @@ it('is what `init` ends with, from where the shell is', async () => {
   const ways = [relative(cwd, beside), beside].toSorted((a, b) => a.length - b.length);
   expect(far.err, 'the shorter way').toContain(`\nnext:\n  cd ${ways[0]}\n  tenon ci\n`);
   // The new folder is no package in which they would find it.
-  for (const program of ['yarn tenon', 'pnpm tenon', 'npx tenon', 'npx --yes pnpm@12 tenon']) {
+  for (const program of [
+    'yarn tenon',
+    'yarn dlx tenon',
+    'pnpm tenon',
+    'npx tenon',
+    'npx --yes pnpm@12 tenon',
+  ]) {
     const way = `by ${program}`;
     const managed = await runCommand([initCommand], ['init', way], { cwd: folder, program });
     expect(managed.err).toContain(`\nnext:\n  ${program} --in '${way}' ci\n`);

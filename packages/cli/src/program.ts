@@ -23,7 +23,7 @@ export function programOf({ execPath, execArgv, script, env, isFile }: Start): s
     ofShell.some((folder) => isFile(join(folder, 'pnpm'))) ? 'pnpm' : `npx --yes ${pnpmOf(env)}`;
   if (env['npm_command'] === 'dlx') return `${pnpm()} dlx tenon`;
   if (manager === 'pnpm') return `${pnpm()} tenon`;
-  if (manager === 'yarn') return 'yarn tenon';
+  if (manager === 'yarn') return isYarnDlx(env) ? 'yarn dlx tenon' : 'yarn tenon';
   if (env['npm_command'] === 'exec' || env['npm_lifecycle_event'] === 'npx') return 'npx tenon';
   const isManaged = manager !== undefined || env['npm_lifecycle_event'] !== undefined;
   const lasting = isManaged ? ofShell : folders;
@@ -35,6 +35,11 @@ export function programOf({ execPath, execArgv, script, env, isFile }: Start): s
     return isManaged ? 'npx tenon' : quoted(join(own, BIN, 'tenon'));
   const node = lasting.some((folder) => join(folder, basename(execPath)) === execPath) ? 'node' : execPath;
   return [node, ...execArgv, script].map(quoted).join(' ');
+}
+
+/** Yarn says it by nothing but the project that it makes for it. */
+function isYarnDlx(env: Start['env']): boolean {
+  return /[\\/]dlx-\d+$/.test(env['PROJECT_CWD'] ?? '');
 }
 
 /** Of a script of a package, too: its folder has the package manager's commands. */

@@ -114,4 +114,41 @@ describe('in a terminal', () => {
       renderTable(two, [['r1', 'send the correction', 'a sent mail stays sent']], 30).split('\n'),
     ).toEqual(['RUN', '───', 'r1', '  └ task: send the correction', '  └ because: a sent mail stays sent']);
   });
+
+  it('what may leave the row and is not to be lost stands below it, together', () => {
+    const owned: readonly (string | Column)[] = [
+      'RUN',
+      { title: 'QUEUE', drop: 3, below: true },
+      'STEP',
+      { title: 'ATTEMPTS', drop: 1 },
+      { title: 'OWNER', drop: 2, below: true },
+      { title: 'CAUSE', below: true },
+    ];
+    const cells = [['r1', 'repair', 'pay', '3', 'revenue-operations', 'their answer was 400']];
+    expect(renderTable(owned, cells, 51).split('\n')[0]).toBe('RUN  QUEUE   STEP  ATTEMPTS  OWNER');
+    expect(renderTable(owned, cells, 40).split('\n')).toEqual([
+      'RUN  QUEUE   STEP  OWNER',
+      '  └ CAUSE',
+      '───  ──────  ────  ──────────────────',
+      'r1   repair  pay   revenue-operations',
+      '  └ their answer was 400',
+      'not shown: ATTEMPTS; --wide shows all',
+    ]);
+    expect(renderTable(owned, cells, 20).split('\n')).toEqual([
+      'RUN  QUEUE   STEP',
+      '───  ──────  ────',
+      'r1   repair  pay',
+      '  └ owner: revenue-operations',
+      '  └ cause: their answer was 400',
+      'not shown: ATTEMPTS; --wide shows all',
+    ]);
+    expect(renderTable(owned, cells, 12).split('\n')).toEqual([
+      'RUN  STEP',
+      '───  ────',
+      'r1   pay',
+      '  └ queue: repair, owner: revenue-operations',
+      '  └ cause: their answer was 400',
+      'not shown: ATTEMPTS; --wide shows all',
+    ]);
+  });
 });

@@ -11,7 +11,10 @@ export interface Column {
   readonly shortens?: true;
   /** It may be left out: those of the lowest number first. */
   readonly drop?: number;
-  /** A sentence, or what is looked up elsewhere: it goes on a line of its own, which is not cut, so that what is in it can be copied. */
+  /**
+   * A sentence, or what is looked up elsewhere: it goes on a line of its own, which is not cut, so that what is in it can be copied. With
+   * `drop`: it stays in the row while it fits, and is not lost then, but stands below with others of its kind.
+   */
   readonly below?: true;
 }
 
@@ -32,24 +35,27 @@ export function renderTable(
   const columns = header.map((column, index) =>
     columnOf(typeof column === 'string' ? { title: column } : column, given, index),
   );
-  const { beside, below, left } = fitted(columns, width);
+  const { beside, moved, below, left } = fitted(columns, width);
+  const areNamed = below.length + moved.length > 1;
   const line = (cellOf: (column: Sized) => string): string =>
     beside
       .map((column, nth) =>
         nth === beside.length - 1 ? cellOf(column) : padded(cellOf(column), column.width),
       )
       .join(' '.repeat(GAP));
+  const named = ({ title, cells }: Sized, row: number): readonly string[] =>
+    cells[row] === '' ? [] : [`${areNamed ? `${title.toLowerCase()}: ` : ''}${cells[row]}`];
   const under = (row: number): readonly string[] =>
-    below.flatMap(({ title, cells }) => {
-      const label = below.length > 1 ? `${title.toLowerCase()}: ` : '';
-      return cells[row] === '' ? [] : [`  └ ${label}${cells[row]}`];
-    });
+    [
+      moved.flatMap((column) => named(column, row)).join(', '),
+      ...below.flatMap((column) => named(column, row)),
+    ].flatMap((text) => (text === '' ? [] : [`  └ ${text}`]));
   // Sentences are longer than a terminal is wide: they wrap, and a line below the titles that does so too parts nothing.
   const ruleOf = (column: Sized): string =>
     '─'.repeat(column === beside.at(-1) ? Math.min(column.width, LAST_RULE_MAX) : column.width);
   return [
     line(({ title }) => title),
-    ...(below.length === 1 ? [`  └ ${below[0]!.title}`] : []),
+    ...(areNamed ? [] : [...moved, ...below].map(({ title }) => `  └ ${title}`)),
     line(ruleOf),
     ...given.flatMap((_, row) => [
       line(({ cells, width: most }) => shortened(cells[row]!, most)),
@@ -75,6 +81,8 @@ function padded(text: string, width: number): string {
 
 interface Fitted {
   readonly beside: readonly Sized[];
+  /** What did not fit into the row and is not to be lost. */
+  readonly moved: readonly Sized[];
   readonly below: readonly Sized[];
   /** Titles of what is left out. */
   readonly left: readonly string[];
@@ -82,10 +90,17 @@ interface Fitted {
 
 /** Sentences leave the row first, then columns that are empty, then names are shortened and the least important left out. What is wider still wraps. */
 function fitted(columns: readonly Sized[], width: number | undefined): Fitted {
-  if (width === undefined || widthOf(columns) <= width) return { beside: columns, below: [], left: [] };
+  if (width === undefined || widthOf(columns) <= width)
+    return { beside: columns, moved: [], below: [], left: [] };
   const isEmpty = ({ cells }: Sized): boolean => cells.every((cell) => cell === '');
-  const below = columns.filter((column) => column.below && !isEmpty(column));
-  const rest = columns.filter((column) => !column.below);
+  const isSentence = ({ below, drop }: Sized): boolean => below === true && drop === undefined;
+  const below = columns.filter((column) => isSentence(column) && !isEmpty(column));
+  const rest = columns.filter((column) => !isSentence(column));
+  const parted = (gone: readonly Sized[]): Pick<Fitted, 'moved' | 'below' | 'left'> => ({
+    moved: rest.filter((column) => column.below && gone.includes(column)),
+    below,
+    left: gone.filter((column) => !column.below).map(({ title }) => title),
+  });
   const full =
     widthOf(rest) <= width ? rest : rest.filter((column) => column.drop === undefined || !isEmpty(column));
   const byDrop = full.filter(({ drop }) => drop !== undefined).toSorted((a, b) => a.drop! - b.drop!);
@@ -96,14 +111,10 @@ function fitted(columns: readonly Sized[], width: number | undefined): Fitted {
       width,
       SHORTENED_TO[0],
     );
-    if (widthOf(beside) <= width) return { beside, below, left: titlesOf(gone) };
+    if (widthOf(beside) <= width) return { beside, ...parted(gone) };
   }
   const kept = full.filter(({ drop }) => drop === undefined);
-  return { beside: narrowed(kept, width, SHORTENED_TO[1]), below, left: titlesOf(byDrop) };
-}
-
-function titlesOf(columns: readonly Sized[]): readonly string[] {
-  return columns.map(({ title }) => title);
+  return { beside: narrowed(kept, width, SHORTENED_TO[1]), ...parted(byDrop) };
 }
 
 function widthOf(columns: readonly Sized[]): number {

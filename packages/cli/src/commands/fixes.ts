@@ -24,7 +24,7 @@ export const fixesCommands: readonly CommandSpec[] = [
             { title: 'KEY', shortens: true },
             'STEP',
             'DUE IN',
-            { title: 'OWNER', drop: 1 },
+            { title: 'OWNER', drop: 1, below: true },
             { title: 'TASK', below: true },
             { title: 'BECAUSE', below: true },
           ],

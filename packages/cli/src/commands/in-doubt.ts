@@ -30,7 +30,7 @@ export const inDoubtCommands: readonly CommandSpec[] = [
             { title: 'OPERATION', below: true },
             { title: 'KEY SENT', below: true },
             'FOR',
-            { title: 'OWNER', drop: 1 },
+            { title: 'OWNER', drop: 1, below: true },
           ],
           inDoubt.map((entry) => [
             entry.runId,

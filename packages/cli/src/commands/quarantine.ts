@@ -50,7 +50,7 @@ export const quarantineCommands: readonly CommandSpec[] = [
             { title: 'PIPELINE', shortens: true },
             { title: 'KEY', shortens: true },
             { title: 'POINTER', drop: 2 },
-            { title: 'OWNER', drop: 1 },
+            { title: 'OWNER', drop: 1, below: true },
             { title: 'CAUSE', below: true },
           ],
           deadLetters.map((letter) => [

@@ -28,7 +28,7 @@ export interface ContractBase {
   readonly diagnostics: readonly Diagnostic[];
   /** Any other file as it stood there, by its path in the workspace. */
   read(path: string): Promise<string | undefined>;
-  /** Files right in a folder that may have stood there otherwise than here, by their paths in the workspace. */
+  /** Files in a folder and below that may have stood there otherwise than here, by their paths in the workspace. */
   changedIn(folder: string): Promise<readonly string[]>;
 }
 
@@ -182,9 +182,12 @@ export async function loadBase(
   if (found?.isDirectory()) {
     const shown = against.replaceAll('\\', '/').replace(/\/$/, '');
     const read = (file: string) => readNamed(`${shown}/${file}`, join(path, file), path, texts);
-    const changedIn = async (folder: string) =>
-      (await readdir(join(path, folder)).catch(() => [])).map((file) => `${folder}/${file}`);
-    return { ...(await loadFolders(against, await folderFiles(path), read, `${shown}/`)), read, changedIn };
+    const changedIn = (folder: string) => filesBelow(path, folder);
+    return {
+      ...(await loadFolders(against, await filesBelow(path, 'contracts'), read, `${shown}/`)),
+      read,
+      changedIn,
+    };
   }
   const git = await gitFiles(against, root);
   if (git) {
@@ -242,10 +245,8 @@ async function loadFolders(
   return { name, contracts, diagnostics: unreadable };
 }
 
-async function folderFiles(root: string): Promise<string[]> {
-  const entries = await readdir(join(root, 'contracts'), { recursive: true, withFileTypes: true }).catch(
-    () => [],
-  );
+async function filesBelow(root: string, folder: string): Promise<string[]> {
+  const entries = await readdir(join(root, folder), { recursive: true, withFileTypes: true }).catch(() => []);
   return entries
     .filter((entry) => entry.isFile())
     .map((entry) => relative(root, join(entry.parentPath, entry.name)).replaceAll('\\', '/'))
@@ -284,7 +285,7 @@ async function gitFiles(
         '--',
         `${within}/`,
       ];
-      return (await git(...names)).stdout.split('\0').filter((file) => posix.dirname(file) === within);
+      return (await git(...names)).stdout.split('\0').filter(Boolean);
     };
     return { files, read, changedIn };
   } catch {

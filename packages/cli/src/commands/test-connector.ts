@@ -14,7 +14,7 @@ import {
 } from '@tenon/testkit';
 import { type Args, type CommandSpec, UsageError } from '../command.ts';
 import { loadConnectorModule } from '../connector-module.ts';
-import { previousConnector } from '../connector-versions.ts';
+import { previousConnectors } from '../connector-versions.ts';
 import { loadBase } from '../contract-base.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
@@ -179,7 +179,7 @@ async function previousVersions(
         throw new UsageError(`${against} is neither a folder with contracts nor a git ref here`);
       continue;
     }
-    return (name) => previousConnector(base, session, name);
+    return previousConnectors(base, session);
   }
   return async () => undefined;
 }

@@ -35,14 +35,14 @@ export const cliRules = {
   'connector-version-too-low': {
     severity: 'error',
     title: 'A version number hides what has changed',
-    why: 'A workspace takes a patch without looking; a change that breaks it must not come as one.',
+    why: 'A workspace takes a patch without looking; a change that breaks it must not come as one. A connector is known by `metadata.name`: in a folder of another name it is the same.',
     fix: 'raise `metadata.version` as far as the change asks for',
   },
   'pipeline-version-not-raised': {
     severity: 'warning',
     title: 'A pipeline says something else under the version it had',
-    why: 'Runs keep to the plan that they began with, whatever its number: what is under way goes on as before, and only new runs take the change. `tenon runs ls` and `runs show` then say one version for both, and who looks for what a fix did finds no difference but the hash of the plan.',
-    fix: 'raise `metadata.version`: a whole number, one more than it was. Only layout, comments and the description may change without',
+    why: 'Runs keep to the plan that they began with, whatever its number: what is under way goes on as before, and only new runs take the change. `tenon runs ls` and `runs show` then say one version for both, and who looks for what a fix did finds no difference but the hash of the plan. All that its own file says counts, its owner too: a run that is parked goes to the owner of the plan that it began with. What it takes from elsewhere asks for none, though the plan pins that as well: a contract and a connector have versions of their own, which `version-not-raised` and `connector-version-too-low` hold to what changed, and `tenon runs show` names each contract of a run with its version and digest. A policy or a child pipeline that changed is told by the hash of the plan alone.',
+    fix: 'raise `metadata.version`: a whole number, one more than it was. In its own file only layout, comments and the description may change without',
   },
   'contract-drift': {
     severity: 'error',

@@ -44,6 +44,21 @@ it('a version that went back is none that was raised', async () => {
   expect((await against(before)).out).toContain('its version was 4 and is 1');
 });
 
+it('another owner asks for one: runs are parked with that of their plan', async () => {
+  expect((await against(text.replace('respond: 30m', 'respond: 45m'))).out).toContain(
+    'pipeline-version-not-raised',
+  );
+});
+
+it('a contract that it is pinned to asks for none: it has a version of its own', async () => {
+  const contract = 'contracts/shop/openapi.yaml';
+  const before = await readFile(join(folder, contract), 'utf8');
+  await mkdir(join(folder, 'before/contracts/shop'), { recursive: true });
+  await writeFile(join(folder, 'before', contract), before.replace('  version: 1.', '  version: 0.'));
+  const { out } = await against(text);
+  expect(out).not.toContain('pipeline-version-not-raised');
+});
+
 it('a reconciliation is told as well', async () => {
   const file = 'pipelines/upgrades-agree.reconciliation.yaml';
   await cp(join(import.meta.dirname, '../../..', file), join(folder, file));

@@ -7,7 +7,8 @@ import type { Session } from './session.ts';
 
 /**
  * Pipelines and reconciliations that say something else than in the base under a version that is not higher. What they say counts, not
- * their plans: what a contract, a connector or a policy brings into a plan has a version, or a reader, of its own.
+ * their plans: a contract and a connector that come into a plan have versions of their own, and a policy that a hundred pipelines ask has its
+ * own readers. The owner is part of what they say, as runs are parked with that of their plan.
  */
 export async function checkPipelineVersions(
   base: ContractBase,

@@ -1,5 +1,5 @@
 import { tmpdir } from 'node:os';
-import { afterEach, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { runAgainst } from '../testing/fake-server.ts';
 import { reconcileCommands } from './reconcile.ts';
 
@@ -27,7 +27,7 @@ const FOUND = [
   [null, 'k1', 'h4', 'a2'],
 ];
 const ORDER = ['a2', 'h4', 'k1', '–'];
-const run = (line: string, keys: readonly (string | null)[]) => {
+const run = (line: string, keys: readonly (string | null)[], reports: readonly object[] = [report]) => {
   const listed = keys.map((key, nth) => ({
     number: nth + 1,
     kind: 'missing',
@@ -40,6 +40,7 @@ const run = (line: string, keys: readonly (string | null)[]) => {
   return runAgainst(
     (_, request) => {
       if (request.includes('/differences')) return { differences: listed };
+      if (request.includes('/v1/reports?')) return { reports };
       if (request.includes('/repairs')) return { token: 't1', items, expiresAtMs: 0 };
       if (request.includes('/v1/reconciliations'))
         return {
@@ -71,4 +72,28 @@ it('as data they come by their numbers', async () => {
   const { out } = await run('reconcile show j1 --json', FOUND[0]!);
   const { listedDifferences } = JSON.parse(out) as { listedDifferences: { number: number }[] };
   expect(listedDifferences.map(({ number }) => number)).toEqual([1, 2, 3, 4]);
+});
+
+describe.each(['reconcile show j1', 'reconcile repair j1 --reason w'])('%s', (line) => {
+  const newer = { ...report, id: 'j2', begunAtMs: Date.parse('2026-10-01T03:00:00Z') };
+
+  it('says that the report is not the newest, where it is not', async () => {
+    const { text, out, sent } = await run(line, FOUND[0]!, [newer, report]);
+    expect(text).toContain(
+      'report j1 is not the newest: j2 was begun 2026-10-01 03:00:00Z. What differs may',
+    );
+    expect(out, 'data is the report alone').not.toContain('j2');
+    // It is the one that was named, all the same.
+    expect(sent.filter((one) => one.startsWith('POST'))).toEqual(
+      line.includes('repair') ? ['POST /v1/reports/j1/repairs {"reason":"w"}'] : [],
+    );
+  });
+
+  it.each([
+    ['none is newer', [report]],
+    ['a newer one is still being made', [{ ...newer, state: 'comparing' }, report]],
+    ['a newer one has failed', [{ ...newer, state: 'failed' }, report]],
+  ])('does not where %s', async (_what, reports) => {
+    expect((await run(line, FOUND[0]!, reports)).text).not.toContain('not the newest');
+  });
 });

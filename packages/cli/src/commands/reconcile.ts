@@ -16,6 +16,7 @@ import { time } from '../utc-time.ts';
 import { listing, needReason, parseLimit, perSecondOf, rate, reason, remote } from './operator-options.ts';
 import { countsOf, type KnownRuns, listedLines } from './replayed-runs.ts';
 import { sayIfCut } from './say-if-cut.ts';
+import { sayIfStale } from './say-if-stale.ts';
 import { sayIfNotCompared } from './say-if-unknown.ts';
 import { unreadable } from './tell-run.ts';
 import { isJson, type Show, withClient } from './with-client.ts';
@@ -146,9 +147,10 @@ export const reconcileCommands: readonly CommandSpec[] = [
     summary: 'One report with what differs',
     positionals: ['<report>'],
     options: output,
-    run: withClient(async (client, args, show) => {
+    run: withClient(async (client, args, show, io) => {
       const report = await reportOf(client, args.positionals[0]!);
       await showReport(client, args, show, report);
+      await sayIfStale(report, client, io);
       return exit.clean;
     }),
   },
@@ -190,6 +192,8 @@ export const reconcileCommands: readonly CommandSpec[] = [
               width,
             ),
       );
+      const report = await reportOf(client, args.positionals[0]!).catch(unreadable);
+      if (report !== undefined) await sayIfStale(report, client, io);
       const mended = dry.items.filter(({ refused }) => refused === undefined).length;
       const found = `dry run: ${mended} of ${plural(dry.items.length, 'differences')} can be mended`;
       if (mended === 0) {

@@ -24,6 +24,18 @@ it('runs show says of a step what people said of it, by whom, when and why', asy
   expect(shown).toContain('undone by hand by ada at 2026-10-01 09:04:00Z: ticket 7');
 });
 
+it('runs show says with what result a person settled an effect, and nothing of one that the other system gave', async () => {
+  const word = { actor: 'ada', reason: 'ticket 7', atMs: 0 };
+  const pay = { id: 'pay', state: 'succeeded', attempts: 1, result: { id: 'P-1' } };
+  const settled = await show({ steps: [{ ...pay, said: [{ word: 'confirm', ...word }] }] });
+  expect(settled).toContain('ticket 7; with the result {"id":"P-1"}');
+  expect(await show({ steps: [pay] })).not.toContain('P-1');
+  const long = { id: 'P'.repeat(500) };
+  expect(await show({ steps: [{ ...pay, result: long, byHand: word }] })).toContain(
+    '… (--format json has it whole)',
+  );
+});
+
 describe('runs show', () => {
   it('says of a run that stands still what keeps it', async () => {
     const shown = await show({ state: 'accepted', heldBy: ['pause/orders'], behind: 'r0' });

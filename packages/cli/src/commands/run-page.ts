@@ -12,7 +12,7 @@ import {
   stepOf,
   undoingAdvice,
 } from './run-words.ts';
-import { stepWords } from './step-words.ts';
+import { resultWords, stepWords } from './step-words.ts';
 
 /** All that a person is shown of one run. */
 export function runPage(
@@ -89,17 +89,13 @@ function stateWords(run: RunDetail, parked: DeadLetter | undefined, keeping: Run
     : `failed, parked in the queue ${parked.queue}: ${[resume, doneAdvice(run), cancelCommand(run.runId)].filter(Boolean).join(', or ')}`;
 }
 
-/** So much of a result is shown. */
-const MADE_MAX = 400;
-
 /** What whoever undoes by hand looks for in the other system: what the step gave whose undoing is parked. */
 function madeWords(run: RunDetail): string | undefined {
   if (run.state !== 'failed' || !isAtUndoing(run)) return undefined;
   const place = stepOf(run)?.slice('compensate:'.length);
   const result = run.steps.find(({ id }) => id === place)?.result;
   if (result === undefined || result === null) return undefined;
-  const text = JSON.stringify(result);
-  return `${place} gave ${text.length > MADE_MAX ? `${text.slice(0, MADE_MAX)}… (--format json has it whole)` : text}`;
+  return `${place} gave ${resultWords(result)}`;
 }
 
 /** Why a run is undone, where what it failed at does not say that. */

@@ -28,18 +28,20 @@ function wordsOf(line: string): readonly string[] {
 
 /** Runs what docs/operate.md shows in a block, against a run that is parked at the effect it names. */
 test.each([
-  ['of a step', 'done 01j… book', [book]],
-  ['of an item', "done 01j… 'lines[A-7].book'", [each]],
-] satisfies readonly (readonly [string, string, readonly PlanStep[]])[])(
+  ['of a step', 'done 01j… book', false, [book]],
+  ['of an item', "done 01j… 'lines[A-7].book'", true, [each]],
+] satisfies readonly (readonly [string, string, boolean, readonly PlanStep[]])[])(
   'what docs/operate.md shows of an effect done by hand lets the run go on: %s',
-  async (_name, shown, steps) => {
+  async (_name, shown, isWithGuest, steps) => {
     const docs = await readFile(join(import.meta.dirname, '../../../../docs/operate.md'), 'utf8');
     const line = docs.split('\n').find((one) => one.startsWith(`tenon runs ${shown}`))!;
     const cwd = await mkdtemp(join(tmpdir(), 'tenon-done-'));
     await mkdir(join(cwd, '.tenon'));
     await writeFile(join(cwd, TOKEN_FILE), 'ada-token', { mode: 0o600 });
-    await writeFile(join(cwd, 'booked.json'), '{"id":"B-7"}');
-    const bench = await openBench(planFor({ onFailure: 'hold', steps }));
+    await writeFile(join(cwd, 'booked.json'), JSON.stringify({ id: 'B-7', guest: 'mila' }));
+    const bench = await openBench(
+      planFor({ onFailure: 'hold', steps, redact: { 'steps.book': ['/guest'] } }),
+    );
     const server = await startServer({
       runtime: bench.runtime,
       clock: systemClock,
@@ -63,7 +65,12 @@ test.each([
       const { said, code } = await run(argv);
       expect([said, code]).toEqual(['taken as done by hand; it has succeeded\n', 0]);
       expect(bench.target.count('create')).toBe(1);
-      expect((await run(['runs', 'show', runId])).said).toMatch(/done by hand by ada at .*: booked at their/);
+      const page = (await run(['runs', 'show', runId])).said;
+      expect(page).toMatch(/done by hand by ada at .*: booked at their.*; with the result \{"id":"B-7"/);
+      const read = await run(['runs', 'show', runId, '--format', 'json']);
+      const record = JSON.parse(read.said).steps.find((one: { byHand?: object }) => one.byHand !== undefined);
+      expect(record.result).toEqual(isWithGuest ? { id: 'B-7', guest: '[redacted]' } : { id: 'B-7' });
+      expect(page + read.said).not.toContain('mila');
     } finally {
       await server.close();
       await bench.close();

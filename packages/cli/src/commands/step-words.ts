@@ -1,3 +1,4 @@
+import type { Json } from '@tenon/model';
 import type { PersonsWord, RunDetail, StepRecord, StepWait } from '@tenon/runtime';
 import { quoted } from '../program.ts';
 import { time } from '../utc-time.ts';
@@ -5,13 +6,18 @@ import { settleCommand } from './run-words.ts';
 
 /** Who did it in place of the run, why it failed, or what it waits for and how it goes on. */
 export function stepWords(
-  { id, state, byHand, said = [], failure, waitsFor, awaits }: StepRecord,
+  { id, state, result, byHand, said = [], failure, waitsFor, awaits }: StepRecord,
   run: RunDetail,
 ): string {
   const { runId } = run;
   const words: string[] = [];
   if (byHand) words.push(`done by hand by ${byHand.actor} at ${time(byHand.atMs)}: ${byHand.reason}`);
   words.push(...said.map(saidWords));
+  // What people gave, the run goes by; it can be looked at nowhere else.
+  const isGiven =
+    byHand !== undefined || said.some(({ word, isOfUndoing }) => GIVES.has(word) && !isOfUndoing);
+  if (isGiven && result !== undefined && result !== null)
+    words.push(`with the result ${resultWords(result)}`);
   if (failure) words.push(`${failure.class}: ${failure.message}`);
   if (waitsFor) words.push(`waits: ${waitsFor.message}`);
   if (awaits) words.push(awaitedWords(awaits, `${runId} ${quoted(id)}`));
@@ -21,6 +27,18 @@ export function stepWords(
     );
   if (state === 'givenUp') words.push('whether it happened is not known, and nothing undoes it');
   return words.join('; ');
+}
+
+/** Verdicts that a result may be given with. */
+const GIVES: ReadonlySet<PersonsWord['word']> = new Set(['confirm', 'compensate'] as const);
+
+/** So much of a result is shown. */
+const RESULT_MAX = 400;
+
+/** A result as a page of words holds it. */
+export function resultWords(result: Json): string {
+  const text = JSON.stringify(result);
+  return text.length > RESULT_MAX ? `${text.slice(0, RESULT_MAX)}… (--format json has it whole)` : text;
 }
 
 function saidWords({ word, isOfUndoing, actor, reason, atMs }: PersonsWord): string {

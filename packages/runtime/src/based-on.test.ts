@@ -1,7 +1,7 @@
 import type { OperationPlan } from '@tenon/connector';
 import { afterEach, describe, expect, test } from 'vitest';
-import { type Bench, failure, openBench, outdated, refused } from './testing/bench.ts';
-import { amend, planFor, step, undoable } from './testing/plan.ts';
+import { type Bench, failure, openBench, outdated, refused, unavailable } from './testing/bench.ts';
+import { amend, both, call, planFor, step, undoable } from './testing/plan.ts';
 
 let bench: Bench;
 afterEach(() => bench.close());
@@ -155,6 +155,36 @@ describe('a write that is based on a read', () => {
     await bench.pass(60_000);
     expect(bench.state(runId)).toBe('succeeded');
     expect(members()).toEqual(['theirs', 'theirs', 'theirs', 'mine']);
+  });
+
+  test('that was left out when its block was resumed is not among what can be done by hand: what was said of it would be lost', async () => {
+    const when = 'size(steps.growr.members) < 1';
+    const grow = amend('grow', 'shared', { when, basedOn: { read: 'growr', again: [], attempts: 1 } });
+    bench = await openBench(planFor({ onFailure: 'hold', steps: [both(grow, [call('put', 'acme.put')])] }));
+    bench.target.script = { put: [{ fail: unavailable }, { fail: refused }] };
+    interfere(1);
+    const runId = await bench.order({ id: 'mine' });
+    await bench.runtime.idle();
+    expect(bench.runtime.run(runId)!.canBeDone).toEqual(['grow']);
+    await bench.runtime.resume(runId, 'ana', 'again');
+    await bench.runtime.idle();
+    expect(bench.state(runId)).toBe('failed');
+    const { canBeDone, steps } = bench.runtime.run(runId)!;
+    expect(canBeDone).toEqual(['put']);
+    expect(steps.find(({ id }) => id === 'grow')).toMatchObject({ state: 'skipped', attempts: 1 });
+    const done = (step: string) => bench.runtime.markDone(runId, step, 'ana', 'by hand', {});
+    expect(await done('grow')).toMatchObject({ ok: false, code: 'RUN_NOT_AT_EFFECT' });
+    await bench.crash();
+    expect(await done('put')).toEqual({ ok: true });
+    await bench.runtime.idle();
+    expect([bench.state(runId), writes()]).toMatchObject(['succeeded', [{}]]);
+    const words = bench.runtime
+      .trace({ runId })
+      .filter(({ step: at, kind }) => at === 'grow' && kind === 'branch');
+    expect(
+      words.filter(({ details }) => details['skipped']),
+      'told once',
+    ).toHaveLength(1);
   });
 
   test('that may have happened is never made again of another version', async () => {

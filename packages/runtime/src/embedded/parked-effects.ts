@@ -1,5 +1,6 @@
 import type { Plan, PlanStep } from '@tenon/pipeline';
 import type { Interruption } from '../engine.ts';
+import { PASSED } from '../interpreter/interpret.ts';
 import { BROKEN } from './activations.ts';
 import { isOfUndoing } from './operations.ts';
 import type { Queries } from './queries.ts';
@@ -135,19 +136,42 @@ function hasFailedItself(
   return ends > stopsAt(key);
 }
 
-/** By strand, the step that it has ended at in the last of its rounds. */
+/** By strand, the step that it has ended at in the last of its rounds; none where it left that out, and came to its end. */
 function strandEnds(journal: readonly JournalRow[]): ReadonlyMap<string, string> {
-  const ends = new Map<string, { readonly id: string; readonly round: number }>();
+  const ends = new Map<string, StrandRow>();
   for (const { key } of journal) {
-    if (!key.startsWith(FAILED)) continue;
-    const at = key.lastIndexOf('|') + 1;
-    const strand = key.slice(FAILED.length, at);
-    const slash = key.lastIndexOf('/');
-    const end = { id: key.slice(at, slash), round: Number(key.slice(slash + 1)) };
-    const before = ends.get(strand);
-    if (before === undefined || end.round >= before.round) ends.set(strand, end);
+    const row = strandRow(key);
+    if (row === undefined) continue;
+    const before = ends.get(row.strand);
+    // What it has failed at in the same round comes after what it left out.
+    const isLater =
+      before === undefined ||
+      row.round > before.round ||
+      (row.round === before.round && row.failedAt !== undefined);
+    if (isLater) ends.set(row.strand, row);
   }
-  return new Map([...ends].map(([strand, { id }]) => [strand, id]));
+  return new Map(
+    [...ends].flatMap(([strand, { failedAt }]): [string, string][] =>
+      failedAt === undefined ? [] : [[strand, failedAt]],
+    ),
+  );
+}
+
+interface StrandRow {
+  readonly strand: string;
+  readonly round: number;
+  /** Absent where it left out a step that it had failed at. */
+  readonly failedAt?: string;
+}
+
+function strandRow(key: string): StrandRow | undefined {
+  const isFailure = key.startsWith(FAILED);
+  if (!isFailure && !key.includes(PASSED)) return undefined;
+  const at = key.lastIndexOf('|') + 1;
+  const slash = key.lastIndexOf('/');
+  const strand = key.slice(isFailure ? FAILED.length : 0, at);
+  const round = Number(key.slice(slash + 1));
+  return isFailure ? { strand, round, failedAt: key.slice(at, slash) } : { strand, round };
 }
 
 /** Has its strand ended at it, and each around it at the block that it is in, up to the one of the letter? */

@@ -5,6 +5,7 @@ import type { ChildEnd, Interruption } from '../engine.ts';
 import { BY_HAND, type DoneByHand } from '../interpreter/by-hand.ts';
 import { placeOfVersion } from '../interpreter/call-step.ts';
 import { idempotencyKey } from '../interpreter/effect.ts';
+import { PASSED } from '../interpreter/interpret.ts';
 import { interruptionEnd } from '../interpreter/interruption.ts';
 import type { Decision } from '../interpreter/steps.ts';
 import type { PersonsWord, RunState, StepRecord } from '../runtime.ts';
@@ -265,7 +266,9 @@ function recordOf(
       : 'succeeded'
     : isGivenUp(id, count, rows)
       ? 'givenUp'
-      : stateOf(run, isHere, last, begun, AT_STEPS);
+      : roundsOf(id + PASSED, rows).length > 0
+        ? 'skipped'
+        : stateOf(run, isHere, last, begun, AT_STEPS);
   const untilMs = state === 'waiting' ? dueAt(run, id) : undefined;
   return {
     id: place,

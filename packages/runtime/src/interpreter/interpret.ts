@@ -187,7 +187,8 @@ async function carryOut(
   // Those of the block before say nothing to this one.
   if (rounds === undefined) byHand.clear();
   let from = 1;
-  let round = rounds?.now ?? 0;
+  const first = rounds?.now ?? 0;
+  let round = first;
   let own: Failed | undefined;
   for (;;) {
     const word = byHand.get(round);
@@ -196,6 +197,7 @@ async function carryOut(
     if (end.as === 'stopped') return end.stop;
     if (end.as === 'skipped') {
       ctx.note({ kind: 'branch', step: progress.place + id, details: { skipped: true } });
+      if (round > first) ctx.mark(`${id}${PASSED}${round}`);
       return undefined;
     }
     if (end.as === 'done') return ended(progress, id, end.value);
@@ -233,6 +235,12 @@ async function carryOut(
     if (held.as === 'done') byHand.set(round, held.word);
   }
 }
+
+/**
+ * Stands between the id of a step and the round in which it was left out, where it had failed before: nothing else may come that says
+ * that the run, or the strand, is not there any more.
+ */
+export const PASSED = '/passed/';
 
 type Failed = Extract<StepEnd, { as: 'failed' }>;
 

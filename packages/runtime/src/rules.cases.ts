@@ -572,6 +572,10 @@ export const runtimeCases = {
     fires: (open) => ordered(open, check('event.id == "z"')),
     silent: (open) => ordered(open, check('event.id == "a"')),
   },
+  REASON_BLANK: {
+    fires: async (open) => cancelled(await open(pause), ' '),
+    silent: async (open) => cancelled(await open(pause), 'not wanted'),
+  },
   APPROVAL_NOT_PENDING: {
     fires: (open) =>
       acted(open, keyed, (bench, run) => bench.runtime.decide(run, 'yes', 'approve', 'ana', 'x')),
@@ -688,6 +692,14 @@ const cancel: Action = (bench, run) => bench.runtime.cancel(run, 'ana', 'x');
 const done: Action = (bench, run) => bench.runtime.markDone(run, 'put', 'ana', 'x');
 const undone: Action = (bench, run) => bench.runtime.markUndone(run, 'compensate:one', 'ana', 'x');
 const resume: Action = (bench, run) => bench.runtime.resume(run, 'ana', 'x');
+
+async function cancelled(bench: Bench, reason: string): Promise<readonly string[]> {
+  const runId = await bench.order({ id: 'a' });
+  return bench.runtime.cancel(runId, 'ana', reason).then(
+    () => [],
+    (error: RuntimeError) => [error.code],
+  );
+}
 
 function refuse(bench: Bench): void {
   bench.target.script = { put: [{ fail: refused }] };

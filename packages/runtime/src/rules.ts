@@ -509,6 +509,12 @@ export const runtimeRules = {
     why: 'A run carries out exactly the plan that its own was checked against, and this one was never activated here.',
     fix: 'Serve the whole workspace, so that the pipelines that are run are activated with those that run them.',
   },
+  REASON_BLANK: {
+    severity: 'error',
+    title: 'a person’s word was given no reason',
+    why: 'What people do to runs, switches and data is in the ledger for ever, with who did it and why: a blank reason accounts for nothing.',
+    fix: 'Say why, in words. Nothing was done.',
+  },
   APPROVAL_NOT_PENDING: {
     severity: 'error',
     title: 'the step does not wait for an approval',

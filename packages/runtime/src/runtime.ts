@@ -43,7 +43,10 @@ export type * from './api/reconciliations.ts';
 export type * from './api/replays.ts';
 export type * from './api/runs.ts';
 
-/** The embedded runtime: everything that an operator, a server or a test can ask of it. */
+/**
+ * The embedded runtime: everything that an operator, a server or a test can ask of it. What a person says has an actor and a reason, which
+ * stand in the ledger: a blank reason is thrown back as `REASON_BLANK`, and nothing done.
+ */
 export interface Runtime {
   /** Makes a plan the active version of its pipeline; runs already begun finish on theirs. */
   activate(plan: Plan): Promise<void>;

@@ -1,5 +1,6 @@
 import type { Failure, Json, JsonObject } from '@tenon/model';
 import type { PlanStep } from '@tenon/pipeline';
+import { refuseBlankStart, withReasons } from '../given-reasons.ts';
 import type { SetBack } from '../ledger/checkpoint.ts';
 import { CheckpointKeeper, type KeptSetBack } from '../ledger/checkpoint-keeper.ts';
 import { StoredTree } from '../ledger/tiles.ts';
@@ -40,7 +41,8 @@ const STOP_BOUND_MS = 10_000;
 /**
  * Opens the embedded runtime on a file and takes over what an earlier process left in it. Throws `RuntimeError`:
  * `RUNTIME_FILE_IN_USE`, `RUNTIME_FILE_NEWER`, `RUNTIME_FILE_UNREADABLE`, `RUNTIME_LEDGER_BEHIND`,
- * `RUNTIME_LEDGER_ALTERED`, `RUNTIME_KEY_MISSING`, `RUNTIME_KEY_WRONG`, `STORED_VALUE_DAMAGED` (a switch: what it holds back is not known).
+ * `RUNTIME_LEDGER_ALTERED`, `RUNTIME_KEY_MISSING`, `RUNTIME_KEY_WRONG`, `STORED_VALUE_DAMAGED` (a switch: what it holds back is not known),
+ * `REASON_BLANK`.
  */
 export function openRuntime(options: RuntimeOptions): Promise<Runtime> {
   return openRuntimeWith(options, (file) =>
@@ -58,6 +60,7 @@ export async function openRuntimeWith(
   options: RuntimeOptions,
   makeCommitter: (file: string) => Committer,
 ): Promise<Runtime> {
+  refuseBlankStart(options);
   const lock = lockFile(options.file);
   // First of all: its thread starts while the file is opened.
   const committer = makeCommitter(options.file);
@@ -159,7 +162,7 @@ export async function openRuntimeWith(
   const watch = keepWatch(engine, options.clock);
   let stopped: Promise<void> | undefined;
 
-  return {
+  return withReasons({
     activate: (plan) => engine.activate(plan),
     retire: (pipeline) => engine.retire(pipeline),
     activePipelines: () => [...engine.activePlans.keys()],
@@ -270,7 +273,7 @@ export async function openRuntimeWith(
         .finally(() => lock.release());
       return stopped;
     },
-  };
+  });
 }
 
 /** A disk that fails refuses the event, like any other after it: the sender is told to come again. */

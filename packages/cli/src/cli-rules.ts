@@ -32,6 +32,12 @@ export const cliRules = {
     why: 'The tests hold what pipelines read and write against the contract; a provider that fails them breaks a run.',
     fix: 'run `tenon test` for the whole account; mend the provider, or the contract if it says more than is true',
   },
+  'connector-code-broken': {
+    severity: 'error',
+    title: 'The code of a connector cannot be loaded',
+    why: 'Its hooks are called with every request, so without them nothing of the connector is run.',
+    fix: 'mend the code: it is to export `defineConnector({ … })` by default, and to do nothing else while it is loaded',
+  },
   'connector-version-too-low': {
     severity: 'error',
     title: 'A version number hides what has changed',

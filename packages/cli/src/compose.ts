@@ -43,6 +43,7 @@ import {
   startServer,
   type TenonServer,
 } from '@tenon/server';
+import { ConnectorCodeError } from './connector-code-error.ts';
 import { loadConnectorModule } from './connector-module.ts';
 import { DataKeyError, encryptingWords, encryptionOptions, lockedWords, openKeyFiles } from './data-keys.ts';
 import { pipelinesCalling } from './grants.ts';
@@ -354,7 +355,11 @@ async function loadModules(
   const modules = new Map<string, ConnectorModule>();
   for (const name of new Set(connections.map(({ connector }) => connector))) {
     const folder = workspace.connectorFolders.get(name);
-    if (folder !== undefined) modules.set(name, await loadConnectorModule(join(root, folder)));
+    if (folder === undefined) continue;
+    const module = await loadConnectorModule(root, folder).catch((error: unknown) => {
+      throw error instanceof ConnectorCodeError ? new ComposeError(error.words) : error;
+    });
+    modules.set(name, module);
   }
   return modules;
 }

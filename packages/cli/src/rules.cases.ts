@@ -51,6 +51,18 @@ export const cliCases = {
       run: ['add', 'contract', 'pets', '--from', 'pets.yaml', '--owner', 'platform'],
     },
   },
+  'connector-code-broken': {
+    fires: {
+      files: { 'connectors/shop/src/index.ts': "throw new Error('boom');\n" },
+      run: ['test', 'connector', 'shop'],
+    },
+    silent: {
+      files: {
+        'connectors/shop/src/index.ts': 'export default { connectorApi: 1 };\n',
+      },
+      run: ['test', 'connector', 'shop', '--only', '101'],
+    },
+  },
   'contract-removed': {
     fires: {
       files: { '../before/contracts/pets/openapi.yaml': petContract },

@@ -13,6 +13,7 @@ import {
   type Subject,
 } from '@tenon/testkit';
 import { type Args, type CommandSpec, UsageError } from '../command.ts';
+import { ConnectorCodeError } from '../connector-code-error.ts';
 import { loadConnectorModule } from '../connector-module.ts';
 import { previousConnectors } from '../connector-versions.ts';
 import { loadBase } from '../contract-base.ts';
@@ -80,6 +81,11 @@ export const testConnectorCommand: CommandSpec = {
   },
 };
 
+function codeError(error: unknown): ConnectorCodeError {
+  if (error instanceof ConnectorCodeError) return error;
+  throw error;
+}
+
 async function testConnectors(session: Session, args: Args, io: Io): Promise<ExitCode> {
   const { workspace } = session;
   const names = args.positionals.length > 0 ? args.positionals : [...workspace.connectors.keys()].sort();
@@ -102,11 +108,16 @@ async function testConnectors(session: Session, args: Args, io: Io): Promise<Exi
     }
     const folder = workspace.connectorFolders.get(name)!;
     const previous = await before(name);
+    const module = await loadConnectorModule(session.root, folder, { anyApi: true }).catch(codeError);
+    if (module instanceof ConnectorCodeError) {
+      refused.push(module.diagnostic);
+      continue;
+    }
     const subject = await loadSubject({
       workspace,
       diagnostics: session.diagnostics,
       name,
-      module: await loadConnectorModule(join(session.root, folder), { anyApi: true }),
+      module,
       read: (path) => readFile(join(session.root, path), 'utf8').catch(() => undefined),
       ...(previous && { previous }),
     });

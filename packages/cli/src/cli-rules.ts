@@ -1,7 +1,9 @@
 import { type DiagnosticMaker, type DiagnosticRules, diagnosticMaker } from '@tenon/model';
+import { usageRules } from './usage-rules.ts';
 
 /** Diagnostics of the command line itself. */
 export const cliRules = {
+  ...usageRules,
   'workspace-not-found': {
     severity: 'error',
     title: 'No workspace here',

@@ -54,51 +54,61 @@ describe('the command line', () => {
 
   it('tells whoever gives a list a word for listing that it lists without', async () => {
     expect((await run('letters', 'ls')).err).toMatch(
-      /^`tenon letters` does not take "ls": `tenon letters` alone lists\n/,
+      /^`tenon letters` does not take "ls": `tenon letters` alone lists \(argument-unexpected\)\n/,
     );
-    expect((await run('letters', 'all')).err).toMatch(/^`tenon letters` does not take "all"\n/);
-    expect((await run('explain', 'X', 'ls')).err).toMatch(/^`tenon explain` does not take "ls"\n/);
+    expect((await run('letters', 'all')).err).toMatch(
+      /^`tenon letters` does not take "all" \(argument-unexpected\)\n/,
+    );
+    expect((await run('explain', 'X', 'ls')).err).toMatch(
+      /^`tenon explain` does not take "ls" \(argument-unexpected\)\n/,
+    );
   });
 
   it('refuses a folder that is not there instead of looking above it', async () => {
     expect(await run('--in', '/no/such/folder', 'runs', 'ls')).toEqual({
       code: exit.usage,
       out: '',
-      err: '--in: there is no folder /no/such/folder\nusage: tenon [--in <folder>] <command> [options]\n',
+      err: '--in: there is no folder /no/such/folder (argument-unknown)\nusage: tenon [--in <folder>] <command> [options]\n',
     });
     expect((await run('--in', '/', 'runs', 'ls')).code).toBe(exit.clean);
   });
 
   it.each([
-    [['explian'], 'did you mean "explain"?'],
+    [['explian'], 'did you mean "explain"? (command-unknown)\n'],
     [['help', 'explian'], 'did you mean "explain"?'],
     [['help', 'runs', 'lst'], 'did you mean `tenon runs ls`?'],
-    [['--in'], '--in needs a folder\nusage: tenon [--in <folder>] <command>'],
-    [['runs'], 'tenon runs needs one of: ls, show\nrun `tenon runs --help`'],
-    [['runs', 'lst'], '`tenon runs` has no command "lst"; did you mean `tenon runs ls`?\n'],
-    [['runs', 'frobnicate'], '`tenon runs` has no command "frobnicate"; one of: ls, show\n'],
+    [['--in'], '--in needs a folder (argument-missing)\nusage: tenon [--in <folder>] <command>'],
+    [['runs'], 'tenon runs needs one of: ls, show (argument-missing)\nrun `tenon runs --help`'],
+    [['runs', 'lst'], '`tenon runs` has no command "lst"; did you mean `tenon runs ls`? (command-unknown)\n'],
+    [
+      ['runs', 'frobnicate'],
+      '`tenon runs` has no command "frobnicate"; one of: ls, show (command-unknown)\n',
+    ],
     [
       ['letters', 'resum', 'r1'],
       '`tenon letters` does not take "resum"; did you mean `tenon letters resume`?',
     ],
-    [['--inn', '/', 'runs', 'ls'], 'tenon has no option --inn; did you mean "--in"?'],
-    [['runs', 'ls', '--stat', 'x'], 'has no option --stat; did you mean --state?'],
-    [['runs', 'ls', '-x'], 'has no option -x\n'],
+    [['--inn', '/', 'runs', 'ls'], 'tenon has no option --inn; did you mean "--in"? (option-unknown)\n'],
+    [['runs', 'ls', '--stat', 'x'], 'has no option --stat; did you mean --state? (option-unknown)\n'],
+    [['runs', 'ls', '-x'], 'has no option -x (option-unknown)\n'],
     [['runs', 'ls', '--json'], 'has no option --json; did you mean --format json?'],
-    [['runs', 'ls', '--state', 'lost'], '--state must be one of failed, waiting; got lost\n'],
-    [['runs', 'ls', '--state', 'faild'], '; got faild; did you mean failed?\n'],
-    [['runs', 'ls', '--state'], '--state needs a value: --state <state>\n'],
+    [
+      ['runs', 'ls', '--state', 'lost'],
+      '--state must be one of failed, waiting; got lost (argument-invalid)\n',
+    ],
+    [['runs', 'ls', '--state', 'faild'], '; got faild; did you mean failed? (argument-invalid)\n'],
+    [['runs', 'ls', '--state'], '--state needs a value: --state <state> (argument-missing)\n'],
     [
       ['runs', 'ls', '--state', '--verbose'],
-      '--state needs a value, and what follows is an option; a value that begins with a dash is given as --state=-…\n',
+      '--state needs a value, and what follows is an option; a value that begins with a dash is given as --state=-… (argument-missing)\n',
     ],
-    [['runs', 'ls', '--verbose=1'], '--verbose takes no value\n'],
+    [['runs', 'ls', '--verbose=1'], '--verbose takes no value (argument-invalid)\n'],
     [
       ['runs', 'show'],
-      '`tenon runs show` needs <run>\nusage: tenon runs show <run>; with --help: what each is\n',
+      '`tenon runs show` needs <run> (argument-missing)\nusage: tenon runs show <run>; with --help: what each is\n',
     ],
     [['explain'], 'needs <code>'],
-    [['explain', 'a', 'b'], 'does not take "b"'],
+    [['explain', 'a', 'b'], 'does not take "b" (argument-unexpected)\n'],
   ])('%j is a usage error that says what to do', async (argv, said) => {
     const result = await run(...argv);
     expect(result.code).toBe(exit.usage);

@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { didYouMean } from '@tenon/model';
 import { type ExitCode, exit } from './exit.ts';
 import type { Io } from './io.ts';
+import type { UsageCode } from './usage-rules.ts';
 import { toolVersion } from './version.ts';
 
 export interface OptionSpec {
@@ -38,7 +39,19 @@ export interface Args {
 }
 
 /** A mistake in how the command was called: exit code 2, with the sentence and no stack. */
-export class UsageError extends Error {}
+export class UsageError extends Error {
+  readonly code: UsageCode;
+
+  constructor(code: UsageCode, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** As it is said: its code last, where that of an answer of a Tenon stands too. */
+function usageWords(code: UsageCode, message: string): string {
+  return `${message} (${code})\n`;
+}
 
 /** Parses what follows the command's name against its table; throws `UsageError` with a suggestion. */
 export function parseCommandArgs(
@@ -61,14 +74,17 @@ export function parseCommandArgs(
       ),
     });
   } catch (error) {
-    throw new UsageError(explainParseError(error, command));
+    throw usageErrorOf(error, command);
   }
   for (const [name, spec] of Object.entries(options)) {
     const value = parsed.values[name];
     if (spec.choices && typeof value === 'string' && !spec.choices.includes(value)) {
       const near = didYouMean(value, spec.choices);
       const meant = near === undefined ? '' : `; did you mean ${near}?`;
-      throw new UsageError(`--${name} must be one of ${spec.choices.join(', ')}; got ${value}${meant}`);
+      throw new UsageError(
+        'argument-invalid',
+        `--${name} must be one of ${spec.choices.join(', ')}; got ${value}${meant}`,
+      );
     }
   }
   checkPositionals(command, parsed.positionals, beside);
@@ -86,14 +102,17 @@ export function parseCommandArgs(
   };
 }
 
-function explainParseError(error: unknown, command: CommandSpec): string {
+function usageErrorOf(error: unknown, command: CommandSpec): UsageError {
   const { options = {}, name } = command;
   const message = error instanceof Error ? error.message : String(error);
   const unknown = /Unknown option '(--?[^'=]+)/.exec(message)?.[1];
   if (unknown !== undefined) {
     const isJson = unknown === '--json' && options['format']?.choices?.includes('json');
     const near = isJson ? 'format json' : didYouMean(unknown.replace(/^--?/, ''), Object.keys(options));
-    return `\`tenon ${name}\` has no option ${unknown}${near ? `; did you mean --${near}?` : ''}`;
+    return new UsageError(
+      'option-unknown',
+      `\`tenon ${name}\` has no option ${unknown}${near ? `; did you mean --${near}?` : ''}`,
+    );
   }
   // Of a short name too, which Node says in front of the long one.
   const [, option = '', what] =
@@ -103,13 +122,16 @@ function explainParseError(error: unknown, command: CommandSpec): string {
   const value = options[option]?.value ?? '<text>';
   switch (what) {
     case 'argument missing':
-      return `--${option} needs a value: --${option} ${value}`;
+      return new UsageError('argument-missing', `--${option} needs a value: --${option} ${value}`);
     case 'argument is ambiguous':
-      return `--${option} needs a value, and what follows is an option; a value that begins with a dash is given as --${option}=-…`;
+      return new UsageError(
+        'argument-missing',
+        `--${option} needs a value, and what follows is an option; a value that begins with a dash is given as --${option}=-…`,
+      );
     case 'does not take':
-      return `--${option} takes no value`;
+      return new UsageError('argument-invalid', `--${option} takes no value`);
     default:
-      return message.split('. ')[0]!;
+      return new UsageError('argument-invalid', message.split('. ')[0]!);
   }
 }
 
@@ -118,7 +140,7 @@ function checkPositionals(command: CommandSpec, given: readonly string[], beside
   const names = command.positionals ?? [];
   const needed = names.filter((name) => name.startsWith('<'));
   if (given.length < needed.length) {
-    throw new UsageError(`\`tenon ${command.name}\` needs ${names[given.length]}`);
+    throw new UsageError('argument-missing', `\`tenon ${command.name}\` needs ${names[given.length]}`);
   }
   const isOpen = names.at(-1)?.includes('...') ?? false;
   if (!isOpen && given.length > names.length) {
@@ -130,7 +152,7 @@ function checkPositionals(command: CommandSpec, given: readonly string[], beside
         : near === undefined
           ? ''
           : `; did you mean \`tenon ${command.name} ${near}\`?`;
-    throw new UsageError(`\`tenon ${command.name}\` does not take "${word}"${hint}`);
+    throw new UsageError('argument-unexpected', `\`tenon ${command.name}\` does not take "${word}"${hint}`);
   }
 }
 
@@ -162,13 +184,13 @@ export async function runCommandLine(
 ): Promise<ExitCode> {
   if (argv[0] === '--in') {
     if (argv[1] === undefined) {
-      io.err(`--in needs a folder\n${IN_USAGE}`);
+      io.err(`${usageWords('argument-missing', '--in needs a folder')}${IN_USAGE}`);
       return exit.usage;
     }
     const cwd = resolve(io.cwd, argv[1]);
     // A mistyped folder inside a workspace would be looked for upwards, and the command carried out in the wrong one.
     if (!statSync(cwd, { throwIfNoEntry: false })?.isDirectory()) {
-      io.err(`--in: there is no folder ${argv[1]}\n${IN_USAGE}`);
+      io.err(`${usageWords('argument-unknown', `--in: there is no folder ${argv[1]}`)}${IN_USAGE}`);
       return exit.usage;
     }
     return runCommandLine(commands, argv.slice(2), { ...io, cwd, startedIn: io.startedIn ?? io.cwd });
@@ -209,7 +231,8 @@ export async function runCommandLine(
         given === undefined
           ? `tenon ${argv[0]} needs one of: ${words.join(', ')}`
           : `\`tenon ${argv[0]}\` has no command "${given}"; ${near === undefined ? `one of: ${words.join(', ')}` : `did you mean \`tenon ${argv[0]} ${near}\`?`}`;
-      io.err(`${said}\nrun \`tenon ${argv[0]} --help\` for what each does\n`);
+      const code = given === undefined ? 'argument-missing' : 'command-unknown';
+      io.err(`${usageWords(code, said)}run \`tenon ${argv[0]} --help\` for what each does\n`);
       return exit.usage;
     }
     const isOption = argv[0]!.startsWith('-');
@@ -219,7 +242,7 @@ export async function runCommandLine(
     );
     const what = isOption ? `option ${argv[0]}` : `command "${argv[0]}"`;
     io.err(
-      `tenon has no ${what}${near ? `; did you mean "${near}"?` : ''}\nrun \`tenon help\` for the list\n`,
+      `${usageWords(isOption ? 'option-unknown' : 'command-unknown', `tenon has no ${what}${near ? `; did you mean "${near}"?` : ''}`)}run \`tenon help\` for the list\n`,
     );
     return exit.usage;
   }
@@ -232,7 +255,9 @@ export async function runCommandLine(
     return await found.command.run(parseCommandArgs(found.command, found.rest, beside), io);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    io.err(`${error.message}\nusage: ${usageOf(found.command)}; with --help: what each is\n`);
+    io.err(
+      `${usageWords(error.code, error.message)}usage: ${usageOf(found.command)}; with --help: what each is\n`,
+    );
     return exit.usage;
   }
 }

@@ -38,7 +38,36 @@ const pipelineBefore = (version: number): Record<string, string> => {
   };
 };
 
+const nowhere = ['--url', 'http://127.0.0.1:9'];
+
 export const cliCases = {
+  'command-unknown': { fires: { run: ['runz'] }, silent: { run: ['version'] } },
+  'option-unknown': {
+    fires: { run: ['check', '--fromat', 'json'] },
+    silent: { run: ['check', '--format', 'json'] },
+  },
+  'argument-missing': {
+    fires: { run: ['runs', 'show', ...nowhere] },
+    silent: { run: ['runs', 'show', 'r1', ...nowhere] },
+  },
+  'argument-invalid': {
+    fires: { run: ['runs', 'ls', '--limit', '0', ...nowhere] },
+    silent: { run: ['runs', 'ls', '--limit', '1', ...nowhere] },
+  },
+  'argument-unexpected': { fires: { run: ['check', 'shop'] }, silent: { run: ['check'] } },
+  'arguments-contradict': {
+    fires: { run: ['runs', 'trace', 'r1', '--key', 'k', ...nowhere] },
+    silent: { run: ['runs', 'trace', '--key', 'k', ...nowhere] },
+  },
+  'argument-unknown': {
+    fires: { run: ['explain', 'no-such-rule'] },
+    silent: { run: ['explain', 'effect-can-repeat'] },
+  },
+  'rows-unfit': {
+    fires: { files: { 'rows.yaml': 'shop: 7\n' }, run: ['sandbox', '--rows', 'rows.yaml'] },
+    // Of a connection that there is not, so that none is left running.
+    silent: { files: { 'rows.yaml': '{}\n' }, run: ['sandbox', 'depot', '--rows', 'rows.yaml'] },
+  },
   'workspace-not-found': { fires: { init: false, run: ['check'] }, silent: { run: ['check'] } },
   'workspace-file-exists': {
     fires: { run: ['init'] },

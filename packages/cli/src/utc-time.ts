@@ -17,8 +17,11 @@ export function parseTime(
   const [isTime, clock, zone] =
     /^\d{4}-\d{2}-\d{2}(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)(Z|[+-]\d{2}:\d{2})?)?$/i.exec(text) ?? [];
   if (isTime === undefined || Number.isNaN(at))
-    throw new UsageError(`${option} is no time such as 2026-11-21T09:00:00Z${orElse}`);
+    throw new UsageError('argument-invalid', `${option} is no time such as 2026-11-21T09:00:00Z${orElse}`);
   if (clock !== undefined && zone === undefined)
-    throw new UsageError(`${option} says no zone: ${text}Z is UTC, and another is written ${text}+01:00`);
+    throw new UsageError(
+      'argument-invalid',
+      `${option} says no zone: ${text}Z is UTC, and another is written ${text}+01:00`,
+    );
   return at;
 }

@@ -14,6 +14,7 @@ export async function addReconciliation(args: Args, io: Io): Promise<ExitCode> {
   const [from, to] = [args.text('source'), args.text('target')];
   if (from === undefined || to === undefined)
     throw new UsageError(
+      'argument-missing',
       'give --source and --target: what lists the records of each, such as shop.listOrders',
     );
   const session = await openSession(io);
@@ -56,10 +57,11 @@ function sideOf(read: string, workspace: Workspace): ListedSide {
   if (!manifest || !contract || !operation) {
     const known = Object.keys(workspace.config.connections).join(', ') || 'none';
     throw new UsageError(
+      'argument-unknown',
       `no connection of the workspace has the operation ${read}; there are the connections: ${known}`,
     );
   }
   if (manifest.operations[operation.id]?.effect !== 'read')
-    throw new UsageError(`${read} is not declared to read; a reconciliation only reads`);
+    throw new UsageError('argument-invalid', `${read} is not declared to read; a reconciliation only reads`);
   return { read, operation, manifest, contract };
 }

@@ -146,9 +146,10 @@ export const addCommands: readonly CommandSpec[] = [
 async function addContract(args: Args, io: Io): Promise<ExitCode> {
   const name = needName(args);
   const from = args.text('from');
-  if (from === undefined) throw new UsageError('give --from: the document to add');
+  if (from === undefined) throw new UsageError('argument-missing', 'give --from: the document to add');
   if (args.flag('update') && args.text('owner') !== undefined)
     throw new UsageError(
+      'arguments-contradict',
       '--owner is for a contract that is new; `steward` in contract.yaml names who answers for it',
     );
   const root = await needRoot(io);
@@ -224,7 +225,10 @@ async function addConnector(args: Args, io: Io): Promise<ExitCode> {
   await needTeams(args, root);
   const from = args.text('from');
   if (from !== undefined && args.text('contract') !== undefined)
-    throw new UsageError('--from adds a contract of the connector’s own name; leave --contract out');
+    throw new UsageError(
+      'arguments-contradict',
+      '--from adds a contract of the connector’s own name; leave --contract out',
+    );
   const before = await openSession(io);
   if (!('workspace' in before)) return report(before.diagnostics, root, args, io);
   let added: NewContract | undefined;
@@ -299,7 +303,8 @@ const EVENTS_NAMED_MAX = 6;
 async function addPipeline(args: Args, io: Io): Promise<ExitCode> {
   const name = needName(args);
   const on = args.text('on');
-  if (on === undefined) throw new UsageError('give --on: the event that starts it, such as shop.orderPaid');
+  if (on === undefined)
+    throw new UsageError('argument-missing', 'give --on: the event that starts it, such as shop.orderPaid');
   const session = await openSession(io);
   if (!('workspace' in session)) return report(session.diagnostics, session.root, args, io);
   const { workspace, root } = session;
@@ -312,6 +317,7 @@ async function addPipeline(args: Args, io: Io): Promise<ExitCode> {
       [...each.events.keys()].map((id) => `${each.name}.${id}`),
     );
     throw new UsageError(
+      'argument-unknown',
       `no contract of the workspace has the event ${on}; there are: ${known.join(', ') || 'none'}`,
     );
   }
@@ -320,7 +326,7 @@ async function addPipeline(args: Args, io: Io): Promise<ExitCode> {
     const manifest = workspace.connectors.get(connector);
     const operation = manifest && workspace.contracts.get(manifest.contract)?.operations.get(operationName);
     if (!manifest || !operation)
-      throw new UsageError(`no connector of the workspace has the operation ${call}`);
+      throw new UsageError('argument-unknown', `no connector of the workspace has the operation ${call}`);
     return { call, operation, manifest };
   });
   const { owner, backup } = ownersFor(args, workspace, [calls[0]?.manifest.owner, contract.policy?.steward]);
@@ -373,6 +379,7 @@ function needContract(name: string, { contracts }: Session['workspace']): Contra
   const contract = contracts.get(name);
   if (contract === undefined)
     throw new UsageError(
+      'argument-unknown',
       `the workspace has no contract ${name}; run \`tenon add contract ${name} --from …\` first`,
     );
   return contract;

@@ -100,14 +100,20 @@ export function freshOf(before: readonly Diagnostic[], now: readonly Diagnostic[
 export function needName(args: Args): string {
   const name = args.positionals[0]!;
   if (!/^[a-z][a-z0-9-]*$/.test(name))
-    throw new UsageError(`"${name}" cannot be a name; use lower-case letters, digits and dashes`);
+    throw new UsageError(
+      'argument-invalid',
+      `"${name}" cannot be a name; use lower-case letters, digits and dashes`,
+    );
   return name;
 }
 
 export async function needRoot(io: Io): Promise<string> {
   const root = await findRoot(io.cwd);
   if (root === undefined)
-    throw new UsageError('there is no tenon.config.yaml here or above; run `tenon init` first');
+    throw new UsageError(
+      'workspace-not-found',
+      'there is no tenon.config.yaml here or above; run `tenon init` first',
+    );
   return root;
 }
 
@@ -123,6 +129,7 @@ function needTeam(option: string, named: string | undefined, teams: ReadonlySet<
   if (named === undefined || teams.has(named)) return;
   const near = didYouMean(named, teams);
   throw new UsageError(
+    'argument-unknown',
     `--${option}: owners.yaml has no team \`${named}\`${near === undefined ? '.' : `; did you mean \`${near}\`?`} There are: ${[...teams].join(', ') || 'none'}. Name one of them, or add the team to owners.yaml; nothing was written (\`tenon explain unknown-team\`)`,
   );
 }

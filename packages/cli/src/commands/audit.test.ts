@@ -40,7 +40,7 @@ it.each([['verify'], ['export'], ['prove', '1']])(
   'a database that is not there is a mistake of the call: audit %s',
   async (...words) => {
     const { code, err } = await audit(...words, '--file', 'nope.db');
-    expect(err).toContain('there is no file nope.db\n');
+    expect(err).toContain('there is no file nope.db (argument-unknown)\n');
     expect(code).toBe(2);
   },
 );

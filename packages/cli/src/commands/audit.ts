@@ -86,13 +86,16 @@ async function verify(args: Args, io: Io): Promise<ExitCode> {
   const root = (await findRoot(io.cwd)) ?? io.cwd;
   const keys = await publicKeys(args.texts('public-key'), root);
   if (args.texts('public-key').length > 0 && keys.length === 0)
-    throw new UsageError('--public-key is neither a key of the form name+id+base64 nor a file of such keys');
+    throw new UsageError(
+      'argument-invalid',
+      '--public-key is neither a key of the form name+id+base64 nor a file of such keys',
+    );
   const exported = args.text('export');
   const source = await checkpointSources(args, io, exported === undefined);
   const checkpoints = source.map(({ name, path }) => ({ name, lines: fileLines(path) }));
   if (exported !== undefined) {
     const path = resolve(io.cwd, exported);
-    if (!existsSync(path)) throw new UsageError(`there is no ${exported}`);
+    if (!existsSync(path)) throw new UsageError('argument-unknown', `there is no ${exported}`);
     return tell(verifyExport(fileLines(path), { checkpoints, keys }), source.length, args, io);
   }
   return reading(args, io, (ledger) => tell(ledger.verify({ checkpoints, keys }), source.length, args, io));
@@ -177,7 +180,7 @@ async function prove(args: Args, io: Io): Promise<ExitCode> {
   const since = wholeNumber(args.text('since'), '--since');
   const sequence = wholeNumber(args.positionals[0], 'the number of the entry');
   if ((sequence === undefined) === (since === undefined))
-    throw new UsageError('give the number of an entry, or --since');
+    throw new UsageError('argument-missing', 'give the number of an entry, or --since');
   return reading(args, io, (ledger) => {
     const exported = ledger.exporting();
     const until = size ?? exported.head.size;
@@ -201,7 +204,8 @@ async function prove(args: Args, io: Io): Promise<ExitCode> {
 function wholeNumber(text: string | undefined, what: string): number | undefined {
   if (text === undefined) return undefined;
   const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 0) throw new UsageError(`${what} is no whole number`);
+  if (!Number.isSafeInteger(value) || value < 0)
+    throw new UsageError('argument-invalid', `${what} is no whole number`);
   return value;
 }
 
@@ -213,8 +217,10 @@ async function reading(
   const own = await readServerConfig(await findRoot(io.cwd));
   const named = args.text('file');
   const path = named === undefined ? own.engineFile : resolve(io.cwd, named);
-  if (path === undefined) throw new UsageError('there is no workspace here: name a database with --file');
-  if (named !== undefined && !existsSync(path)) throw new UsageError(`there is no file ${named}`);
+  if (path === undefined)
+    throw new UsageError('argument-missing', 'there is no workspace here: name a database with --file');
+  if (named !== undefined && !existsSync(path))
+    throw new UsageError('argument-unknown', `there is no file ${named}`);
   let ledger: LedgerReader;
   try {
     ledger = openLedger(path);
@@ -237,7 +243,8 @@ async function checkpointSources(
   isOwn: boolean,
 ): Promise<readonly { readonly name: string; readonly path: string }[]> {
   const named = args.texts('checkpoints').map((name) => ({ name, path: resolve(io.cwd, name) }));
-  for (const { name, path } of named) if (!existsSync(path)) throw new UsageError(`there is no ${name}`);
+  for (const { name, path } of named)
+    if (!existsSync(path)) throw new UsageError('argument-unknown', `there is no ${name}`);
   if (named.length > 0 || !isOwn) return named;
   const own = await readServerConfig(await findRoot(io.cwd));
   const engine = args.text('file') === undefined ? own.engineFile : resolve(io.cwd, args.text('file')!);

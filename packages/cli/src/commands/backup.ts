@@ -38,15 +38,17 @@ async function sourceOf(args: Args, io: Io): Promise<string> {
   const named = args.text('file');
   const own = await readServerConfig(await findRoot(io.cwd));
   const from = named === undefined ? own.engineFile : resolve(io.cwd, named);
-  if (from === undefined) throw new UsageError('there is no workspace here: name a database with --file');
+  if (from === undefined)
+    throw new UsageError('argument-missing', 'there is no workspace here: name a database with --file');
   return from;
 }
 
 async function copy(from: string, to: string): Promise<void> {
-  if (existsSync(to)) throw new UsageError(`${to} exists already; a backup overwrites nothing`);
+  if (existsSync(to))
+    throw new UsageError('argument-invalid', `${to} exists already; a backup overwrites nothing`);
   // Not made: where a disk is not mounted, the copy would end up beside the original.
-  if (!existsSync(dirname(to))) throw new UsageError(`there is no folder ${dirname(to)}`);
-  if (!existsSync(from)) throw new UsageError(`there is no database ${from}`);
+  if (!existsSync(dirname(to))) throw new UsageError('argument-unknown', `there is no folder ${dirname(to)}`);
+  if (!existsSync(from)) throw new UsageError('argument-unknown', `there is no database ${from}`);
   await backupTo(from, to);
 }
 
@@ -54,7 +56,7 @@ async function copy(from: string, to: string): Promise<void> {
 const LOCKED = 'nothing is damaged that can be read without its keys; check it again with them';
 
 function check(file: string, io: Io, { encryption, refusal }: ReadersKeys): ExitCode {
-  if (!existsSync(file)) throw new UsageError(`there is no file ${file}`);
+  if (!existsSync(file)) throw new UsageError('argument-unknown', `there is no file ${file}`);
   const ledger = openLedger(file, encryption);
   try {
     const found = ledger.check();

@@ -11,7 +11,8 @@ export function completionCommand(commands: () => readonly CommandSpec[]): Comma
     examples: ['source <(tenon completion bash)'],
     run: async (args, io) => {
       const shell = args.positionals[0]!;
-      if (shell !== 'bash' && shell !== 'zsh') throw new UsageError('completion is for bash or zsh');
+      if (shell !== 'bash' && shell !== 'zsh')
+        throw new UsageError('argument-invalid', 'completion is for bash or zsh');
       const script = bashScript(commands());
       io.out(shell === 'zsh' ? `autoload -U +X bashcompinit && bashcompinit\n${script}` : script);
       return exit.clean;

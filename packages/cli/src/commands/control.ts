@@ -220,7 +220,11 @@ function scopeOf(args: Args): Extract<SwitchRequest, { kind: 'kill' }>['scope'] 
   const pipeline = args.text('pipeline');
   const connection = args.text('connection');
   const given = [args.flag('all'), pipeline !== undefined, connection !== undefined].filter(Boolean);
-  if (given.length !== 1) throw new UsageError('give one of --all, --pipeline and --connection');
+  if (given.length !== 1)
+    throw new UsageError(
+      given.length === 0 ? 'argument-missing' : 'arguments-contradict',
+      'give one of --all, --pipeline and --connection',
+    );
   if (pipeline !== undefined) return { pipeline };
   return connection !== undefined ? { connection } : { everything: true };
 }
@@ -369,12 +373,14 @@ function flowWords(
 function parseShare(text: string | undefined): number {
   if (text === undefined) return 0;
   const percent = Number(/^(\d+(?:\.\d+)?)%$/.exec(text)?.[1]);
-  if (!(percent >= 0 && percent <= 100)) throw new UsageError('--share is a percentage such as 10%');
+  if (!(percent >= 0 && percent <= 100))
+    throw new UsageError('argument-invalid', '--share is a percentage such as 10%');
   return percent / 100;
 }
 
 function parseUntil(text: string | undefined, io: Io): number {
-  if (text === undefined) throw new UsageError('give --until: a flag without an end is forgotten');
+  if (text === undefined)
+    throw new UsageError('argument-missing', 'give --until: a flag without an end is forgotten');
   const duration = parseDuration(text);
   return duration === undefined
     ? parseTime(text, '--until', ', and no duration such as 14d or 12h')!

@@ -97,10 +97,14 @@ async function compareContracts(
   const [first, second] = args.positionals;
   if (against === undefined) {
     if (first === undefined || second === undefined)
-      throw new UsageError('name two documents, or --against what the workspace is compared with');
+      throw new UsageError(
+        'argument-missing',
+        'name two documents, or --against what the workspace is compared with',
+      );
     return diffFiles(first, second, session, io);
   }
-  if (second !== undefined) throw new UsageError('--against compares with one thing only');
+  if (second !== undefined)
+    throw new UsageError('arguments-contradict', '--against compares with one thing only');
   if (first !== undefined) return diffFiles(against, first, session, io);
   if (session) return diffWorkspace(session, against, io);
   const failed = await openSession(io);
@@ -153,20 +157,22 @@ async function accept(compared: DiffResult, args: Args, io: Io, root: string): P
   const fingerprint = args.text('accept')!;
   const reason = args.text('reason');
   if (reason === undefined || reason.trim() === '')
-    throw new UsageError('give --reason: it stands in waivers.yaml for the next reader');
+    throw new UsageError('argument-missing', 'give --reason: it stands in waivers.yaml for the next reader');
   const hit = compared.comparisons.find(({ report }) =>
     [...report.findings, ...report.undecided].some((each) => each.fingerprint === fingerprint),
   );
-  if (!hit) {
-    io.err(`no finding has the fingerprint ${fingerprint}; \`--format json\` lists them\n`);
-    return exit.usage;
-  }
+  if (!hit)
+    throw new UsageError(
+      'argument-unknown',
+      `no finding has the fingerprint ${fingerprint}; \`--format json\` lists them`,
+    );
   const expires =
     args.text('expires') ?? new Date(io.clock.now() + WAIVER_DAYS * DAY_MS).toISOString().slice(0, 10);
   if (!/^\d{4}-\d{2}-\d{2}$/.test(expires) || Number.isNaN(Date.parse(expires)))
-    throw new UsageError('--expires is a date such as 2027-03-31');
+    throw new UsageError('argument-invalid', '--expires is a date such as 2027-03-31');
   const owner = args.text('owner') ?? hit.revision.policy?.steward ?? hit.base.policy?.steward;
-  if (owner === undefined) throw new UsageError('give --owner: the contract names no steward');
+  if (owner === undefined)
+    throw new UsageError('argument-missing', 'give --owner: the contract names no steward');
   const path = resolve(root, hit.waiversFile);
   const before = await readFile(path, 'utf8').catch(() => undefined);
   await writeFile(path, acceptFinding(before, { fingerprint, reason, owner, expires }));
@@ -198,10 +204,14 @@ function testFiles({ report }: Comparison): (readonly [string, string])[] {
 
 async function compareSchemas(args: Args, io: Io): Promise<ExitCode> {
   const [base, revision] = args.positionals;
-  if (base === undefined || revision === undefined) throw new UsageError('--schema compares two files');
+  if (base === undefined || revision === undefined)
+    throw new UsageError('argument-missing', '--schema compares two files');
   for (const option of ['against', 'accept', 'tests'])
     if (args.text(option) !== undefined)
-      throw new UsageError(`--${option} is about contracts; --schema compares two bare schemas`);
+      throw new UsageError(
+        'arguments-contradict',
+        `--${option} is about contracts; --schema compares two bare schemas`,
+      );
   const texts = new Map<string, string>();
   const [old, now] = await Promise.all([base, revision].map((path) => readSchema(path, texts, io)));
   const direction = (args.text('direction') ?? 'both') as SchemaDirection;
@@ -227,12 +237,16 @@ async function compareSchemas(args: Args, io: Io): Promise<ExitCode> {
 
 async function readSchema(path: string, texts: Map<string, string>, io: Io): Promise<SchemaDocument> {
   const text = await readText(resolve(io.cwd, path)).catch(() => undefined);
-  if (text === undefined) throw new UsageError(`there is no readable file ${path}`);
+  if (text === undefined) throw new UsageError('argument-unknown', `there is no readable file ${path}`);
   const parsed = parseDocument(path, text);
-  if (!parsed.value) throw new UsageError(`${path}: ${parsed.diagnostics[0]?.message ?? 'cannot be read'}`);
+  if (!parsed.value)
+    throw new UsageError(
+      'argument-invalid',
+      `${path}: ${parsed.diagnostics[0]?.message ?? 'cannot be read'}`,
+    );
   const { value } = parsed.value;
   if (typeof value !== 'boolean' && !isObject(value))
-    throw new UsageError(`${path}: a schema is an object, true or false`);
+    throw new UsageError('argument-invalid', `${path}: a schema is an object, true or false`);
   texts.set(path, text);
   return parsed.value;
 }

@@ -23,7 +23,7 @@ export const eraseCommand: CommandSpec = {
   examples: ['tenon erase --subject ap-17@customers.example --reason "request 17" --apply'],
   run: withClient(async (client, args, show, io) => {
     const subject = args.text('subject');
-    if (!subject) throw new UsageError('give --subject: whose data is to go');
+    if (!subject) throw new UsageError('argument-missing', 'give --subject: whose data is to go');
     // The answer of eraseSubject, as contracts/operations promises it.
     // The shape that contracts/operations promises.
     const report = (await client.post('/v1/erasures', {

@@ -1,5 +1,5 @@
 import { didYouMean, failureClasses } from '@tenon/model';
-import type { CommandSpec } from '../command.ts';
+import { type CommandSpec, UsageError } from '../command.ts';
 import { exit } from '../exit.ts';
 import { painter } from '../render/index.ts';
 import { allRules } from '../rules.ts';
@@ -40,8 +40,10 @@ export const explainCommand: CommandSpec = {
       return exit.clean;
     }
     const near = didYouMean(code, [...Object.keys(allRules), ...Object.keys(failureClasses)]);
-    io.err(`no finding is called "${code}"${near ? `; did you mean "${near}"?` : ''}\n`);
-    return exit.usage;
+    throw new UsageError(
+      'argument-unknown',
+      `no finding is called "${code}"${near ? `; did you mean "${near}"?` : ''}`,
+    );
   },
 };
 

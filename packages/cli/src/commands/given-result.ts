@@ -9,11 +9,12 @@ export async function givenResult(args: Args, io: Io): Promise<unknown> {
   const text = args.text('result');
   const file = args.text('result-file');
   if (text !== undefined && file !== undefined)
-    throw new UsageError('give --result or --result-file, not both');
+    throw new UsageError('arguments-contradict', 'give --result or --result-file, not both');
   if (text !== undefined) return parseJson(text, '--result');
   if (file === undefined) return undefined;
   const read = await readFile(resolve(io.cwd, file), 'utf8').catch(() => undefined);
-  if (read === undefined) throw new UsageError(`--result-file: there is no file ${file} to be read`);
+  if (read === undefined)
+    throw new UsageError('argument-unknown', `--result-file: there is no file ${file} to be read`);
   return parseJson(read, '--result-file');
 }
 
@@ -21,12 +22,12 @@ function parseJson(text: string, option: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    if (text.trim() === '') throw new UsageError(`${option} is empty, which is not JSON`);
+    if (text.trim() === '') throw new UsageError('argument-invalid', `${option} is empty, which is not JSON`);
     // Why, and where, is looked for only where something is wrong.
     const [fault] = parseDocument(option, text, { format: 'json' }).diagnostics;
     const at = fault?.range?.start;
     const where = at === undefined ? '' : ` at ${at.line}:${at.column}`;
     const why = fault === undefined ? '' : `: ${[fault.message, fault.fix].filter(Boolean).join('; ')}`;
-    throw new UsageError(`${option} is not JSON${where}${why}`);
+    throw new UsageError('argument-invalid', `${option} is not JSON${where}${why}`);
   }
 }

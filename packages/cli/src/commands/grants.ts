@@ -56,7 +56,10 @@ export const grantsCommand: CommandSpec = {
 async function grants(session: Session, args: Args, io: Io): Promise<ExitCode> {
   const ageMs = parseDuration(args.text('max-age') ?? AGE_DEFAULT);
   if (ageMs === undefined)
-    throw new UsageError(`--max-age is a duration, such as 90d; got ${args.text('max-age')}`);
+    throw new UsageError(
+      'argument-invalid',
+      `--max-age is a duration, such as 90d; got ${args.text('max-age')}`,
+    );
   const table = grantsOf(session.workspace, session.check);
   if (args.flag('write')) {
     await write(session, table, io);

@@ -72,9 +72,11 @@ export const inDoubtCommands: readonly CommandSpec[] = [
     ],
     run: withRunning(async (client, args, _show, io) => {
       const verdict = args.text('verdict');
-      if (verdict === undefined) throw new UsageError('give --verdict confirm, redo or compensate');
+      if (verdict === undefined)
+        throw new UsageError('argument-missing', 'give --verdict confirm, redo or compensate');
       if (verdict === 'redo' && args.text('result') !== undefined)
         throw new UsageError(
+          'arguments-contradict',
           '--verdict redo says that it did not happen, and --result that it did: confirm takes a result, redo sends it again without one',
         );
       const why = needReason(args);

@@ -12,7 +12,10 @@ export const languageServerCommand: CommandSpec = {
   },
   run: async (_args, io) => {
     if (!io.streams)
-      throw new UsageError('the language server speaks over standard input and output; there are none here');
+      throw new UsageError(
+        'argument-missing',
+        'the language server speaks over standard input and output; there are none here',
+      );
     const { startLanguageServer } = await import('@tenon/language-server');
     await startLanguageServer(io.streams.input, io.streams.output, io.clock);
     return exit.clean;

@@ -29,7 +29,7 @@ export const filters: Readonly<Record<string, OptionSpec>> = {
 export function needReason(args: Args): string {
   const text = args.text('reason');
   if (text === undefined || text.trim() === '')
-    throw new UsageError('give --reason, in words: it is kept in the ledger');
+    throw new UsageError('argument-missing', 'give --reason, in words: it is kept in the ledger');
   return text;
 }
 
@@ -39,7 +39,7 @@ export function perSecondOf(args: Args): { readonly perSecond?: number } {
   if (text === undefined) return {};
   const perSecond = Number(text);
   if (!(perSecond > 0 && perSecond <= 1_000))
-    throw new UsageError('--rate is a number of runs a second, up to 1000');
+    throw new UsageError('argument-invalid', '--rate is a number of runs a second, up to 1000');
   return { perSecond };
 }
 
@@ -48,7 +48,7 @@ export function parseLimit(text: string | undefined): string | undefined {
   if (text === undefined) return undefined;
   const limit = Number(text);
   if (!Number.isInteger(limit) || limit < 1 || limit > LIMIT_MAX)
-    throw new UsageError(`--limit is a whole number from 1 to ${LIMIT_MAX}`);
+    throw new UsageError('argument-invalid', `--limit is a whole number from 1 to ${LIMIT_MAX}`);
   return String(limit);
 }
 

@@ -92,10 +92,13 @@ export const quarantineCommands: readonly CommandSpec[] = [
       const text = args.text('through');
       const through = text === undefined ? undefined : Number(text);
       if (through !== undefined && !(Number.isSafeInteger(through) && through >= 0))
-        throw new UsageError('--through is the number that the dry run ended with');
+        throw new UsageError('argument-invalid', '--through is the number that the dry run ended with');
       const apply = args.flag('apply');
       if (apply && through === undefined)
-        throw new UsageError('--apply needs --through: make a dry run, look at it, and give its number');
+        throw new UsageError(
+          'argument-missing',
+          '--apply needs --through: make a dry run, look at it, and give its number',
+        );
       const pipeline = args.text('pipeline');
       const event = args.text('event');
       const answer = await client.post('/v1/quarantine/recheck', {

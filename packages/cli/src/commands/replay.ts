@@ -157,7 +157,10 @@ export const replayCommands: readonly CommandSpec[] = [
       };
       const isMany = Object.values(filter).some((value) => value !== undefined);
       if ((runId !== undefined) === isMany)
-        throw new UsageError('name a run, or those of --group, --pipeline, --queue or --class');
+        throw new UsageError(
+          runId === undefined ? 'argument-missing' : 'arguments-contradict',
+          'name a run, or those of --group, --pipeline, --queue or --class',
+        );
       if (isMany) return dryRun(client, args, show, io, { ...filter, state: 'failed' });
       return tellRun('resume', runId!, needReason(args), client, args, io);
     }),
@@ -198,6 +201,7 @@ export const replayCommands: readonly CommandSpec[] = [
       };
       if (Object.values(filter).every((value) => value === undefined))
         throw new UsageError(
+          'argument-missing',
           'say what to replay: --run, --key, --event, --delivery, --pipeline, --state, --from, --to, --group, --queue, --class',
         );
       return dryRun(client, args, show, io, filter);

@@ -107,7 +107,10 @@ export const runsCommands: readonly CommandSpec[] = [
       const system = args.flag('system') ? 'true' : undefined;
       const given = [runId, key, correlationId, system].filter((one) => one !== undefined);
       if (given.length !== 1)
-        throw new UsageError('name a run, or give one of --key, --correlation and --system');
+        throw new UsageError(
+          given.length === 0 ? 'argument-missing' : 'arguments-contradict',
+          'name a run, or give one of --key, --correlation and --system',
+        );
       const { entries } = (await client.get('/v1/trace', { runId, key, correlationId, system })) as {
         entries: LedgerEntry[];
       };

@@ -89,19 +89,21 @@ async function runSandboxes(session: Session, args: Args, io: Io): Promise<ExitC
     const contract = manifest && workspace.contracts.get(manifest.contract);
     if (!connection || !manifest || !contract) {
       throw new UsageError(
+        'argument-unknown',
         `there is no connection ${name}; there are: ${Object.keys(workspace.config.connections).join(', ')}`,
       );
     }
     const given = rows.get(name);
     if (connection.baseUrl === undefined && contract.operations.size === 0) {
       if (given !== undefined)
-        throw new UsageError(`${given.place}: it has nothing to call, so no rows; take it out`);
+        throw new UsageError('rows-unfit', `${given.place}: it has nothing to call, so no rows; take it out`);
       listed.push(`${name}: has nothing to call; \`tenon deliver\` sends its events\n`);
       continue;
     }
     const options = { ...(port !== undefined && { port }), clock: io.clock };
     if (given !== undefined && isMail(contract))
       throw new UsageError(
+        'rows-unfit',
         `${given.place}: expected a connection whose system keeps rows; a mail server keeps what is sent to it, and begins with none: take it out`,
       );
     const starting = isMail(contract)
@@ -114,7 +116,10 @@ async function runSandboxes(session: Session, args: Args, io: Io): Promise<ExitC
         );
     const sandbox = await starting.catch((error: unknown) => {
       if (!isObject(error) || error['code'] !== 'EADDRINUSE') throw error;
-      throw new UsageError(`--port: ${port}, for ${name}, is taken; give another, or none for free ones`);
+      throw new UsageError(
+        'argument-invalid',
+        `--port: ${port}, for ${name}, is taken; give another, or none for free ones`,
+      );
     });
     running.defer(() => sandbox.close());
     const control = 'controlUrl' in sandbox ? sandbox.controlUrl : sandbox.url;
@@ -161,7 +166,7 @@ async function startWith(beginning: Beginning, options: SandboxOptions, io: Io):
   const lines = untaken.map((words) => `${place}: ${words}`);
   if (isGiven && lines.length > 0) {
     await sandbox.close();
-    throw new UsageError(`${lines.join('\n')}\ncorrect it, or start without --rows`);
+    throw new UsageError('rows-unfit', `${lines.join('\n')}\ncorrect it, or start without --rows`);
   }
   for (const line of lines) io.err(`${line}; left out: ${MEND}\n`);
   return sandbox;
@@ -179,22 +184,25 @@ async function rowsGiven(
   if (named === undefined) return new Map();
   const file = resolve(io.cwd, named);
   const text = await readFile(file, 'utf8').catch(() => undefined);
-  if (text === undefined) throw new UsageError(`--rows: there is no readable file ${file}`);
+  if (text === undefined)
+    throw new UsageError('argument-unknown', `--rows: there is no readable file ${file}`);
   const document = parseDocument(text);
   const [problem] = document.errors;
-  if (problem) throw new UsageError(`--rows: ${file}: ${problem.message}`);
+  if (problem) throw new UsageError('rows-unfit', `--rows: ${file}: ${problem.message}`);
   // As JSON: YAML has values that no answer could hold.
   const given: unknown = JSON.parse(JSON.stringify(document.toJS() ?? null));
-  if (!isObject(given)) throw new UsageError(`--rows: ${file}: expected rows by connection and resource`);
+  if (!isObject(given))
+    throw new UsageError('rows-unfit', `--rows: ${file}: expected rows by connection and resource`);
   return new Map(
     Object.entries(given).map(([connection, value]) => {
       if (!wanted.includes(connection))
         throw new UsageError(
+          'rows-unfit',
           `--rows: no sandbox of a connection ${connection} is asked for; of these: ${wanted.join(', ')}`,
         );
       const rows = readRows(value);
       const place = `--rows: ${file}: ${connection}`;
-      if (typeof rows === 'string') throw new UsageError(`${place}: ${rows}`);
+      if (typeof rows === 'string') throw new UsageError('rows-unfit', `${place}: ${rows}`);
       return [connection, { rows, place, isGiven: true }];
     }),
   );
@@ -254,11 +262,12 @@ async function deliverOne(session: Session, args: Args, io: Io): Promise<ExitCod
   const contract = manifest && workspace.contracts.get(manifest.contract);
   const event = contract?.events.get(eventName);
   if (!connection || !webhook || !contract || !event)
-    throw new UsageError(noWebhook(args.positionals[0]!, workspace));
+    throw new UsageError('argument-unknown', noWebhook(args.positionals[0]!, workspace));
   const [reference] = connection.webhookSecrets;
   const value = reference?.startsWith('env:') ? io.env[reference.slice('env:'.length)] : undefined;
   if (!reference || !value)
     throw new UsageError(
+      'argument-missing',
       `set ${reference?.slice('env:'.length) ?? 'webhookSecrets of the connection'}: deliveries are signed with it`,
     );
 
@@ -300,7 +309,8 @@ function examplePayload(example: unknown, schema: JsonSchema, contract: Contract
     definitions: contract.definitions,
     examples: 1,
   });
-  if (made === undefined) throw new UsageError('the contract allows no example to be made; give --payload');
+  if (made === undefined)
+    throw new UsageError('argument-missing', 'the contract allows no example to be made; give --payload');
   return made;
 }
 
@@ -322,14 +332,14 @@ async function readPayload(file: string, io: Io): Promise<Json> {
   try {
     return JSON.parse(await readFile(resolve(io.cwd, file), 'utf8')) as Json;
   } catch {
-    throw new UsageError(`${resolve(io.cwd, file)} is no readable JSON file`);
+    throw new UsageError('argument-invalid', `${resolve(io.cwd, file)} is no readable JSON file`);
   }
 }
 
 function wholeNumber(args: Args, option: string): number | undefined {
   const text = args.text(option);
   if (text === undefined) return undefined;
-  if (!/^\d{1,9}$/.test(text)) throw new UsageError(`--${option} is a whole number`);
+  if (!/^\d{1,9}$/.test(text)) throw new UsageError('argument-invalid', `--${option} is a whole number`);
   return Number(text);
 }
 

@@ -93,7 +93,9 @@ it.each(['dead-letters', 'replay --reason w', 'dead-letters resume --reason w'])
   'a class that no failure has is one mistake of the call: %s',
   async (line) => {
     const { text, sent, code } = await asked(`${line} --class permanant`);
-    expect(text).toMatch(/^.*--class must be one of timeout, .*; got permanant; did you mean permanent\?$/m);
+    expect(text).toMatch(
+      /^.*--class must be one of timeout, .*; got permanant; did you mean permanent\? \(argument-invalid\)$/m,
+    );
     expect([sent, code]).toEqual([[], 2]);
   },
 );

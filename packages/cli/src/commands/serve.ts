@@ -169,9 +169,10 @@ async function start(
   const port = parsePort(args.text('port'));
   const engineFile = args.text('engine-file');
   const setBack = args.text('accept-set-back');
-  if (killed?.trim() === '') throw new UsageError('--killed takes a reason: it is kept in the ledger');
+  if (killed?.trim() === '')
+    throw new UsageError('argument-missing', '--killed takes a reason: it is kept in the ledger');
   if (setBack?.trim() === '')
-    throw new UsageError('--accept-set-back takes a reason: it is kept in the ledger');
+    throw new UsageError('argument-missing', '--accept-set-back takes a reason: it is kept in the ledger');
   const sound = soundOf(session);
   if (!sound) {
     const checked = 'workspace' in session ? { ...session.check.checked } : {};
@@ -224,7 +225,7 @@ function parsePort(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const port = Number(text);
   if (!Number.isInteger(port) || port < 0 || port > 65_535)
-    throw new UsageError('--port is a number from 0 to 65535');
+    throw new UsageError('argument-invalid', '--port is a number from 0 to 65535');
   return port;
 }
 

@@ -92,6 +92,7 @@ async function testConnectors(session: Session, args: Args, io: Io): Promise<Exi
   const strange = names.find((name) => !workspace.connectors.has(name));
   if (strange !== undefined)
     throw new UsageError(
+      'argument-unknown',
       `there is no connector ${strange}; there are: ${[...workspace.connectors.keys()].join(', ') || 'none'}`,
     );
   const only = onlyOf(args);
@@ -121,7 +122,7 @@ async function testConnectors(session: Session, args: Args, io: Io): Promise<Exi
       read: (path) => readFile(join(session.root, path), 'utf8').catch(() => undefined),
       ...(previous && { previous }),
     });
-    if (typeof subject === 'string') throw new UsageError(subject);
+    if (typeof subject === 'string') throw new UsageError('argument-unknown', subject);
     if ('refused' in subject) refused.push(...subject.refused);
     else judged.push({ subject, target });
   }
@@ -168,7 +169,10 @@ function onlyOf(args: Args): number[] | undefined {
   return given.map((text) => {
     const check = conformanceChecks.find(({ number, name }) => String(number) === text || name === text);
     if (check === undefined)
-      throw new UsageError(`there is no check ${text}; \`tenon test connector --list\` shows them`);
+      throw new UsageError(
+        'argument-unknown',
+        `there is no check ${text}; \`tenon test connector --list\` shows them`,
+      );
     return check.number;
   });
 }
@@ -187,7 +191,10 @@ async function previousVersions(
     const base = await loadBase(against, session.root, io.cwd, new Map());
     if (base.contracts.size === 0) {
       if (named !== undefined)
-        throw new UsageError(`${against} is neither a folder with contracts nor a git ref here`);
+        throw new UsageError(
+          'argument-unknown',
+          `${against} is neither a folder with contracts nor a git ref here`,
+        );
       continue;
     }
     return previousConnectors(base, session);
@@ -207,7 +214,7 @@ function targetOf(
 ): ConformanceTarget | { readonly refused: string } | undefined {
   const url = args.text('target');
   if (url === undefined) return undefined;
-  if (!URL.canParse(url)) throw new UsageError(`--target is no URL: ${url}`);
+  if (!URL.canParse(url)) throw new UsageError('argument-invalid', `--target is no URL: ${url}`);
   const { host, hostname } = new URL(url);
   const isHere = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(hostname);
   const declared = manifest.sandbox || undefined;
@@ -228,6 +235,7 @@ function targetOf(
   const connection = wanted === undefined ? connections[0] : connections.find(({ name }) => name === wanted);
   if (wanted !== undefined && connection === undefined)
     throw new UsageError(
+      'argument-unknown',
       `connector ${manifest.name} has no connection ${wanted}; it has: ${connections.map(({ name }) => name).join(', ') || 'none'}`,
     );
   const bare: ConnectionConfig = {

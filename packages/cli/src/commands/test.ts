@@ -43,6 +43,7 @@ export const testCommand: CommandSpec = {
     const [contract] = args.positionals;
     if (contract !== undefined && !session.workspace.contracts.has(contract)) {
       throw new UsageError(
+        'argument-unknown',
         `there is no contract ${contract}; there are: ${[...session.workspace.contracts.keys()].join(', ')}`,
       );
     }
@@ -86,11 +87,11 @@ function providerOf(args: Args): ContractTestOptions['provider'] {
   const url = args.text(option);
   if (url === undefined) return undefined;
   if (args.positionals.length === 0)
-    throw new UsageError(`name the contract that --${option} is held against`);
-  if (!URL.canParse(url)) throw new UsageError(`--${option} is no URL: ${url}`);
+    throw new UsageError('argument-missing', `name the contract that --${option} is held against`);
+  if (!URL.canParse(url)) throw new UsageError('argument-invalid', `--${option} is no URL: ${url}`);
   const headers = args.texts('header').map((header) => {
     const colon = header.indexOf(':');
-    if (colon < 1) throw new UsageError('--header is "name: value"');
+    if (colon < 1) throw new UsageError('argument-invalid', '--header is "name: value"');
     return [header.slice(0, colon).trim(), header.slice(colon + 1).trim()] as const;
   });
   return { url, headers: Object.fromEntries(headers) };

@@ -34,11 +34,13 @@ export async function updateContract(
   const old = present?.files[0];
   if (!('workspace' in session) || present === undefined || old === undefined)
     throw new UsageError(
+      'argument-unknown',
       `the workspace has no contract ${name} that can be read; without --update one is added`,
     );
   const { format, file, version } = aboutDocument(from, text);
   if (format !== present.format)
     throw new UsageError(
+      'argument-invalid',
       `contract ${name} is ${present.format}, and ${from} is ${format}: add it under another name`,
     );
   const folder = `contracts/${name}`;

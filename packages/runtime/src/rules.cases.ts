@@ -271,6 +271,18 @@ export const runtimeCases = {
     fires: async (open) => backedUp(await open(), '.absent/copy'),
     silent: async (open) => backedUp(await open(), '.copy'),
   },
+  RUNTIME_BACKUP_UNDER_WAY: {
+    fires: async (open) => {
+      const bench = await open();
+      void backedUp(bench, '.copy');
+      return backedUp(bench, '.copy');
+    },
+    silent: async (open) => {
+      const bench = await open();
+      void backedUp(bench, '.other');
+      return backedUp(bench, '.copy');
+    },
+  },
   RUNTIME_STOPPING: {
     fires: async (open) => {
       const bench = await open(keyed);

@@ -167,6 +167,12 @@ export const runtimeRules = {
     why: 'A copy that is not whole could not be put back, so nothing of it is left. The database itself is as it was.',
     fix: 'Free space on the disk of the copy, mend what the message names, or name another place; then ask for it again.',
   },
+  RUNTIME_BACKUP_UNDER_WAY: {
+    severity: 'error',
+    title: 'another copy of a database is being written to that name',
+    why: 'Two at one moment would put the one beside the checkpoints of the other, by which it would count as cut short. The other goes on.',
+    fix: 'Wait until it is there, or give this one a name of its own, with the time in it.',
+  },
   RUNTIME_STOPPING: {
     severity: 'warning',
     title: 'the runtime is stopping and takes no new event',

@@ -98,6 +98,7 @@ test('the folder of a copy is synced after each of its names, before the next is
     'sync folder',
     'name .checkpoints',
     'sync folder',
+    'remove .lock',
   ]);
 });
 

@@ -24,7 +24,7 @@ const PAGES_MAX = 10_000;
  * before, or the same page twice in a row (it ignores the parameter): that listing would never end.
  */
 export async function* pages(
-  transport: Transport,
+  transport: Pick<Transport, 'call'>,
   request: CallRequest,
   options: PagesOptions = {},
 ): AsyncGenerator<Page> {

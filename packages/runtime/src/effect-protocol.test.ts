@@ -1,12 +1,17 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { type Bench, failure, openBench, refused, unavailable } from './testing/bench.ts';
-import { call, literal, planFor, probe, retry, undoable } from './testing/plan.ts';
+import { type Behaviour, type Bench, failure, openBench, refused, unavailable } from './testing/bench.ts';
+import { call, literal, planFor, probe, probeOfList, retry, undoable } from './testing/plan.ts';
 
 let bench: Bench;
 afterEach(() => bench.close());
 
 const lost = failure('timeout', 'HTTP_RESPONSE_TIMEOUT', 'lost');
 const badGateway = failure('transient', 'HTTP_RESPONSE_STATUS', 'answered', { status: 502 });
+
+/** A call that the script says nothing of works. */
+const working = (behaviour: object): Behaviour | undefined =>
+  // Those with a word are behaviours as they are.
+  Object.keys(behaviour).length === 0 ? undefined : (behaviour as Behaviour);
 
 describe('a lost answer', () => {
   test('is sent again with the same key where the target honours it', async () => {
@@ -176,6 +181,59 @@ describe('an idempotency key is told of an effect', () => {
 
   test('and not where none is sent, by which nobody could look for it', async () => {
     expect(await keyTold('acme.createBlind')).toEqual([undefined, undefined, undefined, undefined]);
+  });
+});
+
+describe('a probe that looks through a listing in pages', () => {
+  const blind = (id: string) => call(id, 'acme.createBlind', { probe: probeOfList });
+
+  const six = ['a', 'b', 'c', 'd', 'e', 'last'];
+
+  test('finds the effect on a page behind the first, and sends nothing again', async () => {
+    bench = await openBench(planFor({ steps: six.map(blind) }));
+    bench.target.script = { createBlind: [{}, {}, {}, {}, {}, { loseAnswer: true }].map(working) };
+    const runId = await bench.order({ id: 'a' });
+    await bench.pass(10_000);
+    expect(bench.state(runId)).toBe('succeeded');
+    expect(bench.target.inputs('list')).toEqual([{}, { cursor: 4 }]);
+    expect(bench.target.count('createBlind')).toBe(6);
+    expect(bench.target.doubled).toEqual([]);
+    expect(bench.runtime.run(runId)!.steps.at(-1)).toMatchObject({ result: { id: 'createBlind-6' } });
+  });
+
+  test('proves absence by its last page alone', async () => {
+    bench = await openBench(planFor({ steps: six.map(blind) }));
+    bench.target.script = { createBlind: [{}, {}, {}, {}, {}, { fail: lost }].map(working) };
+    const runId = await bench.order({ id: 'a' });
+    await bench.pass(10_000);
+    expect(bench.state(runId)).toBe('succeeded');
+    expect(bench.target.inputs('list')).toEqual([{}, { cursor: 4 }]);
+    expect(bench.target.count('createBlind')).toBe(7);
+    expect(bench.target.doubled).toEqual([]);
+  });
+
+  test('has proven nothing where a page cannot be had', async () => {
+    bench = await openBench(planFor({ steps: six.map(blind) }));
+    bench.target.script = {
+      createBlind: [{}, {}, {}, {}, {}, { loseAnswer: true }].map(working),
+      list: Array.from({ length: 3 }, () => [undefined, { fail: refused }]).flat(),
+    };
+    const runId = await bench.order({ id: 'a' });
+    await bench.pass(3_600_000);
+    expect(bench.state(runId)).toBe('inDoubt');
+    expect(bench.target.count('createBlind')).toBe(6);
+  });
+
+  test('has proven nothing where the other system hands out one page for ever', async () => {
+    bench = await openBench(planFor({ steps: [blind('only')] }));
+    bench.target.script = {
+      createBlind: [{ loseAnswer: true }],
+      list: Array.from({ length: 9 }, () => ({ result: { made: [{ key: 'other' }], next: 1 } })),
+    };
+    const runId = await bench.order({ id: 'a' });
+    await bench.pass(3_600_000);
+    expect(bench.runtime.inDoubt()).toMatchObject([{ runId, evidence: { probe: { code: 'PAGES_REPEAT' } } }]);
+    expect(bench.target.count('createBlind')).toBe(1);
   });
 });
 

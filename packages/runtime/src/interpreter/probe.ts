@@ -1,4 +1,4 @@
-import type { CallResult } from '@tenon/connector';
+import { type CallRequest, type CallResult, calledOff, pages } from '@tenon/connector';
 import { type Failure, type Json, type JsonObject, unmetPointers } from '@tenon/model';
 import type { ProbePlan } from '@tenon/pipeline';
 import type { Interruption, Recorded } from '../engine.ts';
@@ -137,27 +137,47 @@ async function askProbe(tries: Tries, plan: ProbePlan, { n, isForward }: Asking)
   const scope = { request: effect.input, key };
   const input = loaded.template(plan.with, scope);
   if (!input.ok) return { found: 'unclear', failure: input.failure };
-  const result = await tries.call(effect.connection, {
+  const asking = { correlationId: ctx.run.correlationId, purpose: 'probe' as const, origin: originOf(tries) };
+  let page = 0;
+  let last: CallResult | 'held' = 'held';
+  const asked = {
+    call: async (request: CallRequest): Promise<CallResult> => {
+      const span = page++ === 0 ? '?' : `?/${page}`;
+      const traceparent = spanOf(ctx.run.traceparent, `${effect.place}#${n}${span}`);
+      last = await tries.call(effect.connection, { ...request, ...asking, traceparent });
+      return last === 'held' ? calledOff : last;
+    },
+  };
+  const listing = {
     operation,
     // A probe's `with` is an object by the plan's schema.
     input: input.value as JsonObject,
     ...(isForward && { deadlineAt: ctx.deadlineAt() }),
-    traceparent: spanOf(ctx.run.traceparent, `${effect.place}#${n}?`),
-    correlationId: ctx.run.correlationId,
-    purpose: 'probe',
-    origin: originOf(tries),
-  });
-  if (result === 'held') return { found: 'held' };
+  };
+  // Absence is proven by the last page alone: what is not on the first one would be sent again.
+  for await (const answer of pages(asked, listing, { pagesMax: PAGES_MAX })) {
+    if (!answer.ok) return unanswered(last, answer.failure, page);
+    const found = loaded.expression(plan.found, { ...scope, body: answer.body });
+    if (!found.ok) return { found: 'unclear', failure: found.failure };
+    if (found.value === null) continue;
+    const differs = plan.compares
+      ? unmetPointers(effect.input['body'] ?? null, found.value, POINTERS_MAX)
+      : [];
+    return differs.length > 0 ? { found: 'no', differs } : { found: 'yes', value: found.value };
+  }
+  return { found: 'no' };
+}
+
+/** Pages of a listing that a probe looks through; where there are more, it has proven nothing. */
+const PAGES_MAX = 100;
+
+/** What a probe knows by an answer that is none, and by a listing that cannot be gone on with. */
+function unanswered(last: CallResult | 'held', failure: Failure, page: number): Answer {
+  if (last === 'held') return { found: 'held' };
   // Asked for one thing and told that it is not there: that is an answer.
-  if (!result.ok && result.failure.class === 'notFound') return { found: 'no' };
-  if (!result.ok && 'postponed' in result && result.postponed)
-    return { found: 'postponed', failure: result.failure };
-  if (!result.ok) return { found: 'unclear', failure: result.failure };
-  const found = loaded.expression(plan.found, { ...scope, body: result.body });
-  if (!found.ok) return { found: 'unclear', failure: found.failure };
-  if (found.value === null) return { found: 'no' };
-  const differs = plan.compares ? unmetPointers(effect.input['body'] ?? null, found.value, POINTERS_MAX) : [];
-  return differs.length > 0 ? { found: 'no', differs } : { found: 'yes', value: found.value };
+  if (!last.ok && failure.class === 'notFound' && page === 1) return { found: 'no' };
+  if (!last.ok && 'postponed' in last && last.postponed) return { found: 'postponed', failure };
+  return { found: 'unclear', failure };
 }
 
 /** What a look before sending came to, where nothing is to be sent. */

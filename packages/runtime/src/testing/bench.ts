@@ -219,6 +219,7 @@ export class FakeTarget {
       const wanted = String((input as { key?: Json }).key);
       return { found: this.effects.get(wanted)?.[0] ?? null };
     }
+    if (operation.operation === 'list') return result ?? this.#page(Number(input['cursor'] ?? 0));
     if (operation.operation === 'getAccount') return { members: this.account(idOf(input)).members };
     if (operation.operation === 'getState') return this.states.get(idOf(input)) ?? { value: null };
     if (operation.effect === 'read') return result ?? { id: 'r1', amount: 10 };
@@ -230,6 +231,13 @@ export class FakeTarget {
     if (operation.operation === 'setAccount') this.#amend(input, origin);
     if (operation.operation === 'setChecked') this.states.set(idOf(input), input['body'] ?? null);
     return made;
+  }
+
+  /** Some of all that was made, and where the next ones begin. */
+  #page(from: number): Json {
+    const all = [...this.effects].flatMap(([key, effects]) => effects.map((thing) => ({ key, thing })));
+    const next = from + PAGE < all.length ? from + PAGE : null;
+    return { made: all.slice(from, from + PAGE), next };
   }
 
   #isOutdated({ operation, input, ifMatch }: CallRequest): boolean {
@@ -247,6 +255,9 @@ export class FakeTarget {
     this.amended.set(place, (this.amended.get(place) ?? 0) + 1);
   }
 }
+
+/** Things on a page of `list`. */
+const PAGE = 4;
 
 interface Account {
   version: number;

@@ -128,6 +128,14 @@ export const probe = {
   settleMs: 1_000,
 };
 
+/** Looks for the effect in the list of all that was made, which comes in pages. */
+export const probeOfList = {
+  operation: 'acme.list',
+  with: { object: {} } satisfies ValueTemplate,
+  found: 'body.made.exists(one, one.key == key) ? body.made.filter(one, one.key == key)[0].thing : null',
+  settleMs: 1_000,
+};
+
 export function literal(value: Json): ValueTemplate {
   return { literal: value };
 }
@@ -171,6 +179,12 @@ const header = { mode: 'header', name: 'Idempotency-Key' } as const;
 const operations: Record<string, OperationPlan> = {
   'acme.get': operation('get', 'read', { mode: 'natural' }),
   'acme.find': operation('find', 'read', { mode: 'natural' }),
+  'acme.list': operation(
+    'list',
+    'read',
+    { mode: 'natural' },
+    { pagination: { type: 'cursor', in: 'cursor', out: '/next', items: '/made' } },
+  ),
   'acme.create': operation('create', 'create', header),
   'acme.shortKey': operation('shortKey', 'create', { ...header, retentionMs: 10_000 }),
   'acme.createBlind': operation('createBlind', 'create', { mode: 'none' }),

@@ -191,20 +191,26 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     'the probe never finds anything',
     probing,
-    "if (found.value === null) return { found: 'no' };",
-    "if (found.value !== 0) return { found: 'no' };",
+    'if (found.value === null) continue;',
+    'if (found.value !== 0) continue;',
   ),
   bug(
     'the probe always finds something',
     probing,
-    "if (found.value === null) return { found: 'no' };",
+    'if (found.value === null) continue;',
     "if (found.value === null) return { found: 'yes', value: { id: 'x' } };",
+  ),
+  bug(
+    'the first page of a listing proves absence',
+    probing,
+    'if (found.value === null) continue;',
+    "if (found.value === null) return { found: 'no' };",
   ),
   bug(
     'a failed probe proves absence',
     probing,
-    "if (!result.ok) return { found: 'unclear', failure: result.failure };",
-    "if (!result.ok) return { found: 'no' };",
+    "  return { found: 'unclear', failure };\n}",
+    "  return { found: 'no' };\n}",
   ),
   bug(
     'a redo is taken for a confirmation',

@@ -11,6 +11,7 @@ import {
   type OperationDefaults,
   type OperationManifest,
   type OperationPlan,
+  pages,
   type TokenVault,
   type Transport,
   type TransportContext,
@@ -299,11 +300,18 @@ export class Bench {
     const input = Object.fromEntries(
       Object.entries(probe.with).map(([name, value]) => [name, evaluated(value, { request, key })]),
     );
-    const result = await this.call(read, input);
-    if (!result.ok) return result.failure.class === 'notFound' ? null : undefined;
-    const found = compileExpression(probe.found).evaluate({ body: result.body, request, key });
-    if (!found.ok || found.value === null || !probe.compares) return found.ok ? found.value : undefined;
-    return unmetPointers(request['body'] ?? null, found.value, 1).length === 0 ? found.value : null;
+    const expression = compileExpression(probe.found);
+    // As the runtime does: absence is proven by the last page alone.
+    const asked = { call: (page: CallRequest) => this.call(read, page.input) };
+    for await (const page of pages(asked, { operation: read.plan, input })) {
+      if (!page.ok) return page.failure.class === 'notFound' ? null : undefined;
+      const found = expression.evaluate({ body: page.body, request, key });
+      if (!found.ok) return undefined;
+      if (found.value === null) continue;
+      const unmet = probe.compares ? unmetPointers(request['body'] ?? null, found.value, 1) : [];
+      return unmet.length === 0 ? found.value : null;
+    }
+    return null;
   }
 
   /** Requests for operations of the contract, without those for tokens. */

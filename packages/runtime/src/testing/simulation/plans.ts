@@ -1,6 +1,17 @@
 import type { Random } from '@tenon/model';
 import type { Plan, PlanStep } from '@tenon/pipeline';
-import { amend, call, planFor, probe, retry, setChecked, step, unamend, undoable } from '../plan.ts';
+import {
+  amend,
+  call,
+  planFor,
+  probe,
+  probeOfList,
+  retry,
+  setChecked,
+  step,
+  unamend,
+  undoable,
+} from '../plan.ts';
 import { randomRun } from './children.ts';
 
 /**
@@ -227,7 +238,7 @@ const themed: Readonly<Partial<Record<Theme, (random: Random, isSlow: boolean) =
         call(id, 'acme.get'),
         call(id, 'acme.put'),
         call(id, 'acme.create'),
-        call(id, 'acme.createChecked', { probe }),
+        call(id, 'acme.createChecked', { probe: probeOfList }),
         setChecked(id),
       ]),
       retry: { ...retry, attempts: 20, backoff: { initialMs: 1_000, factor: 1, maxMs: 1_000 } },
@@ -323,7 +334,7 @@ const themed: Readonly<Partial<Record<Theme, (random: Random, isSlow: boolean) =
     const inner = (id: string) => (name: string) =>
       pick(random, [
         () => undoable(`${id}${name}`),
-        () => undoable(`${id}${name}`, 'acme.createBlind', { probe }),
+        () => undoable(`${id}${name}`, 'acme.createBlind', { probe: probeOfList }),
         () => step('wait', `${id}${name}`, { for: { durationMs: 3_000 } }),
       ])();
     return planFor({

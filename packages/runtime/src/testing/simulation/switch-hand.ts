@@ -252,6 +252,6 @@ function forbids(
 ): boolean {
   if (isUndoing && sparesCompensation) return false;
   if ('connection' in scope) return scope.connection === 'acme';
-  if (operation === 'find' || operation === 'getState') return false;
+  if (operation === 'find' || operation === 'list' || operation === 'getState') return false;
   return 'everything' in scope || scope.pipeline === pipeline;
 }

@@ -237,7 +237,11 @@ describe('of a run that is cancelled it is said', () => {
       'cancelled, but nothing of it is undone: pay#1: not what was written\nwhat it did may still be there, and is owed by sales: `tenon fixes`',
       6,
     ],
-    ['what holds it', { state: 'accepted', heldBy: ['pause/p'] }, 'cancelled; it is held by pause/p'],
+    [
+      'what holds it',
+      { state: 'accepted', heldBy: ['pause/p'] },
+      'cancelled; it is held by pause/p, and is undone once that lets it',
+    ],
     [
       'that it came too late',
       { state: 'succeeded' },
@@ -437,6 +441,57 @@ it.each([
 ])('a run that is resumed ends the command with %s, in words and as JSON', async (_name, end, exits) => {
   for (const command of ['dead-letters resume', 'dead-letters resume --format json'])
     expect((await told(command, [failedBefore, end])).code).toBe(exits);
+});
+
+describe('a run that a switch holds when it is told something', () => {
+  const held = { state: 'compensating', step: 'compensate:seats', heldBy: ['kill/everything'] };
+  it.each([
+    ['runs cancel', held, 'cancelled; it is held by kill/everything, and is undone once that lets it\n'],
+    [
+      'dead-letters resume',
+      { ...running, heldBy: ['pause/p', 'kill/everything'] },
+      'resumed; it is held by pause/p, kill/everything, and goes on once they let it\n',
+    ],
+  ])('needs no other word, so that the command ends with 0: %s', async (command, end, says) => {
+    const { text, code } = await told(command, [failedBefore, end]);
+    expect([text, code]).toEqual([says, 0]);
+    const asData = await told(`${command} --format json`, [failedBefore, end]);
+    expect(JSON.parse(asData.out)).toMatchObject({ state: end.state, heldBy: end.heldBy });
+    expect(asData.code).toBe(0);
+  });
+
+  it.each([
+    'runs done r1 seats',
+    'runs undone r1 seats',
+    'approvals approve r1 go',
+    'in-doubt settle r1 pay --verdict redo',
+  ])('so it is of %s', async (line) => {
+    const { text, code } = await runAgainst(
+      (before) => (before === 1 ? {} : { runId: 'r1', steps: [], ...(before === 0 ? failedBefore : held) }),
+      operateCommands,
+      [...line.split(' '), '--reason', 'why', '--url', 'http://127.0.0.1:1'],
+      { cwd: tmpdir() },
+    );
+    expect(text).toMatch(/; it is held by kill\/everything, and goes on once that lets it\n$/);
+    expect(code).toBe(0);
+  });
+
+  it('ends with 6 where the run below that keeps its undoing needs one', async () => {
+    const child = { runId: 'c1', pipeline: 'billing', step: 'seats', state: 'failed' };
+    const { text, code } = await runAgainst(
+      (_before, request) => {
+        if (request.startsWith('POST')) return {};
+        return request.endsWith('/c1')
+          ? { runId: 'c1', pipeline: 'billing', steps: [], ...parked }
+          : { runId: 'r1', steps: [], children: [child], ...held };
+      },
+      operateCommands,
+      ['runs', 'cancel', 'r1', '--reason', 'why', '--url', 'http://127.0.0.1:1'],
+      { cwd: tmpdir() },
+    );
+    expect(text).toMatch(/^cancelled; its undoing waits at compensate:seats for run c1 \(billing\), whose/);
+    expect(code).toBe(6);
+  });
 });
 
 it('says of a resumed run that another goes before it by its order key', async () => {

@@ -217,7 +217,10 @@ const WORDS: Readonly<Record<Word, WordSpec>> = {
   },
 };
 
-/** It was told, and somebody has to look at it once more: it is parked or in doubt, or the run below is that keeps its undoing. */
+/**
+ * It was told, and somebody has to look at it once more: it is parked or in doubt, or the run below is that keeps its undoing. What a
+ * switch holds is none of these: whoever lifts that has to say nothing of the run.
+ */
 function parkedCode({ state }: RunDetail, keeping: RunDetail | undefined): ExitCode {
   return keeping !== undefined || state === 'failed' || state === 'inDoubt' ? exit.partlyDone : exit.clean;
 }
@@ -237,12 +240,13 @@ function undoingAlready(run: RunDetail, keeping: RunDetail | undefined): string 
 
 /** What a program needs to know of a run: nothing but its id where it could not be looked at. */
 function standing(run: Pick<RunDetail, 'runId'> & Partial<RunDetail>): object {
-  const { runId, state, failure } = run;
+  const { runId, state, failure, heldBy } = run;
   const step = stepOf(run);
   return {
     runId,
     ...(state !== undefined && { state }),
     ...(step !== undefined && { step }),
+    ...(heldBy !== undefined && { heldBy }),
     ...(failure !== undefined && { failureCode: failure.code }),
   };
 }
@@ -275,10 +279,10 @@ function resumedWords(
   const lost = lostChildWords(run);
   const advice =
     lost !== undefined ? `\n${lost}` : told?.failure?.code === 'CHECK_NOT_MET' ? `\n${checkWords(told)}` : '';
-  if (heldBy.length > 0) return `${done}; it is held by ${heldBy.join(', ')}`;
+  if (keeping !== undefined) return `${done}; its undoing waits${at} for ${keepingWords(keeping)}`;
+  if (heldBy.length > 0) return `${done}; ${heldAndThen(heldBy, 'goes on')}`;
   if (behind !== undefined)
     return `${done}; it goes on once run ${behind} lets it, which has the same order key: ${showCommand(behind)}`;
-  if (keeping !== undefined) return `${done}; its undoing waits${at} for ${keepingWords(keeping)}`;
   switch (state) {
     case 'succeeded':
       return `${done}; it has succeeded`;
@@ -360,8 +364,8 @@ function cancelledWords(done: string, run: RunDetail, keeping: RunDetail | undef
   const more = `${showCommand(runId)} says how it stands`;
   if (state === 'failed' && isAtUndoing(run))
     return `${done}, but the undoing failed${causeOf(run)}; ${undoingAdvice(run)}`;
-  if (heldBy.length > 0) return `${done}; it is held by ${heldBy.join(', ')}`;
   if (keeping !== undefined) return `${done}; its undoing waits${placeOf(run)} for ${keepingWords(keeping)}`;
+  if (heldBy.length > 0) return `${done}; ${heldAndThen(heldBy, 'is undone')}`;
   switch (state) {
     case 'cancelled': {
       if (isLeftAsItStood(run))
@@ -390,6 +394,11 @@ function cancelledWords(done: string, run: RunDetail, keeping: RunDetail | undef
 /** It has ended, and nobody can read what there was to undo. */
 function isLeftAsItStood({ failure }: RunDetail): boolean {
   return failure?.code === ('RUN_CANCELLED_NOT_UNDONE' satisfies RuntimeCode);
+}
+
+/** It needs no other word: what a switch or a window holds goes on by itself, in order. */
+function heldAndThen(heldBy: readonly string[], then: string): string {
+  return `it is held by ${heldBy.join(', ')}, and ${then} once ${heldBy.length === 1 ? 'that lets' : 'they let'} it`;
 }
 
 /** It still is where it was when it was cancelled. */

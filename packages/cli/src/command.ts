@@ -4,6 +4,9 @@ import { parseArgs } from 'node:util';
 import { didYouMean } from '@tenon/model';
 import { type ExitCode, exit } from './exit.ts';
 import type { Io } from './io.ts';
+import { answeredAsJson, type Ended } from './json-answer.ts';
+import { OperationsError } from './operations-client.ts';
+import { printable } from './printable.ts';
 import type { UsageCode } from './usage-rules.ts';
 import { toolVersion } from './version.ts';
 
@@ -26,6 +29,8 @@ export interface CommandSpec {
   readonly options?: Readonly<Record<string, OptionSpec>>;
   /** It lists by itself, where others have a word for that (`runs ls`). */
   readonly isList?: true;
+  /** It runs until it is stopped: what it prints is a log, and what `--format` is of goes to stderr. */
+  readonly isLog?: true;
   /** Lines of the help text's "Examples". */
   readonly examples?: readonly string[];
   readonly run: (args: Args, io: Io) => Promise<ExitCode>;
@@ -250,16 +255,43 @@ export async function runCommandLine(
     io.out(commandHelp(found.command, commands));
     return exit.clean;
   }
+  const { command, rest } = found;
+  const beside = secondWords(groupOf(commands, command.name));
+  const run = (told: Io): Promise<Ended> => called(command, rest, beside, told);
+  return asksForJson(command, rest) ? answeredAsJson(io, run) : (await run(io)).exitCode;
+}
+
+/** What is a mistake of the call, or was refused by whom it asked, is said and no failure of the tool. */
+async function called(
+  command: CommandSpec,
+  argv: readonly string[],
+  beside: readonly string[],
+  io: Io,
+): Promise<Ended> {
   try {
-    const beside = secondWords(groupOf(commands, found.command.name));
-    return await found.command.run(parseCommandArgs(found.command, found.rest, beside), io);
+    return { exitCode: await command.run(parseCommandArgs(command, argv, beside), io) };
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    io.err(
-      `${usageWords(error.code, error.message)}usage: ${usageOf(found.command)}; with --help: what each is\n`,
-    );
-    return exit.usage;
+    if (error instanceof UsageError) {
+      const { code, message } = error;
+      io.err(`${usageWords(code, message)}usage: ${usageOf(command)}; with --help: what each is\n`);
+      return { exitCode: exit.usage, error };
+    }
+    if (!(error instanceof OperationsError)) throw error;
+    // What is refused may name what others have called so.
+    const message = printable(error.message);
+    io.err(`${message}\n`);
+    return { exitCode: error.exitCode, error: { code: error.code, message } };
   }
+}
+
+/** Also of a call that cannot be read otherwise. */
+function asksForJson({ options = {}, isLog }: CommandSpec, argv: readonly string[]): boolean {
+  if (isLog || !options['format']?.choices?.includes('json')) return false;
+  return (
+    argv.includes('--format=json') ||
+    argv.some((word, nth) => word === '--format' && argv[nth + 1] === 'json') ||
+    (options['json'] !== undefined && argv.includes('--json'))
+  );
 }
 
 /** The commands of two words that begin with this one. */

@@ -41,6 +41,11 @@ export function workspaceNotFound(): Diagnostic {
   return cliDiagnostic('workspace-not-found', { message: 'there is no tenon.config.yaml here or above' });
 }
 
+/** A machine is given a report where nothing was found, too. */
+export function isForPeople(args: Args): boolean {
+  return (args.text('format') ?? 'human') === 'human';
+}
+
 /** Prints a report: data to stdout in a machine's format, to stdout for people too, so that it can be piped to a pager. */
 export async function printReport(
   report: Report,

@@ -8,7 +8,7 @@ import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { plural, type Report } from '../render/index.ts';
 import { CONFIG_FILE, exists, findRoot } from '../root.ts';
-import { openSession, printReport } from '../session.ts';
+import { isForPeople, openSession, printReport } from '../session.ts';
 
 /** What is new may do what it was asked to do; what others are granted is left as it is. */
 export async function grantNeeds(pipeline: string, root: string, io: Io): Promise<void> {
@@ -58,7 +58,8 @@ export async function report(
   io: Io,
   checked: Report['checked'] = { files: new Set(diagnostics.map(({ file }) => file)).size },
 ): Promise<ExitCode> {
-  if (diagnostics.length > 0) await printReport({ diagnostics, checked }, root, args, io);
+  if (diagnostics.length > 0 || !isForPeople(args))
+    await printReport({ diagnostics, checked }, root, args, io);
   return hasErrors(diagnostics) ? exit.findings : exit.clean;
 }
 

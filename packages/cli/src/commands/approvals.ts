@@ -53,7 +53,9 @@ function decision(verb: 'approve' | 'reject'): CommandSpec {
       const said = { decision: verb, reason: needReason(args) };
       const place = placeGiven(args);
       const done = verb === 'approve' ? 'approved' : 'rejected';
-      return tellStep(done, place, client, io, () => client.post(`/v1/approvals/${wayOf(place)}`, said));
+      return tellStep(done, place, client, args, io, () =>
+        client.post(`/v1/approvals/${wayOf(place)}`, said),
+      );
     }),
   };
 }

@@ -8,7 +8,7 @@ import { roughDuration } from '../rough-duration.ts';
 import { renderTable } from '../table.ts';
 import { parseTime, time } from '../utc-time.ts';
 import { listing, needReason, reason, remote } from './operator-options.ts';
-import { withClient } from './with-client.ts';
+import { sayDone, withClient } from './with-client.ts';
 
 const target: Readonly<Record<string, OptionSpec>> = {
   all: { type: 'boolean', help: 'everything' },
@@ -49,8 +49,11 @@ export const controlCommands: readonly CommandSpec[] = [
       const scope = scopeOf(args);
       const sparesCompensation = args.flag('spare-compensation');
       const made = await set(client, args, { kind: 'kill', scope, sparesCompensation }).catch(notRunning);
-      io.err(
-        `${made.id} is in force; events are still taken, runs wait where they are${replacedWords(made, io)}\n`,
+      sayDone(
+        made,
+        `${made.id} is in force; events are still taken, runs wait where they are${replacedWords(made, io)}`,
+        args,
+        io,
       );
       return exit.clean;
     }),
@@ -85,7 +88,7 @@ export const controlCommands: readonly CommandSpec[] = [
       const pipeline = args.positionals[0]!;
       const made = await set(client, args, { kind: 'pause', pipeline, onlyKeys });
       const rest = onlyKeys.length === 0 ? 'stands still' : `goes on for ${onlyKeys.join(', ')} alone`;
-      io.err(`${pipeline} ${rest}; events are still taken${replacedWords(made, io)}\n`);
+      sayDone(made, `${pipeline} ${rest}; events are still taken${replacedWords(made, io)}`, args, io);
       return exit.clean;
     }),
   },
@@ -155,8 +158,11 @@ export const controlCommands: readonly CommandSpec[] = [
         share: parseShare(args.text('share')),
         expiresAtMs: parseUntil(args.text('until'), io),
       });
-      io.err(
-        `${made.id} is in force: ${pipeline} is ${switchWords(made, io.clock.now())}${replacedWords(made, io)}\n`,
+      sayDone(
+        made,
+        `${made.id} is in force: ${pipeline} is ${switchWords(made, io.clock.now())}${replacedWords(made, io)}`,
+        args,
+        io,
       );
       return exit.clean;
     }),
@@ -178,7 +184,7 @@ function notRunning(error: unknown): never {
     error.code === 'ECONNREFUSED'
       ? 'where none runs, nothing goes out; `tenon serve --killed "<reason>"` starts with everything killed'
       : 'one that runs and is not reached from here goes on sending';
-  throw new OperationsError(`${error.message}; ${more}`, error.exitCode, true);
+  throw new OperationsError(`${error.message}; ${more}`, error.exitCode, true, error.code);
 }
 
 /** Earlier servers do not say what it has replaced. */
@@ -212,7 +218,7 @@ async function set(client: OperationsClient, args: Args, request: SwitchRequest)
 
 async function lift(client: OperationsClient, args: Args, io: Io, id: string): Promise<ExitCode> {
   await client.post('/v1/switches/lift', { id, reason: needReason(args) });
-  io.err(`${id} is lifted\n`);
+  sayDone({ id, lifted: true }, `${id} is lifted`, args, io);
   return exit.clean;
 }
 

@@ -5,7 +5,7 @@ import { isManaged, type KeyRefusal, lockedWords } from '../data-keys.ts';
 import { exit } from '../exit.ts';
 import { plural } from '../render/index.ts';
 import { needReason, reason, remote } from './operator-options.ts';
-import { withClient } from './with-client.ts';
+import { sayDone, withClient } from './with-client.ts';
 
 /** How what is stored is protected. */
 export const dataCommands: readonly CommandSpec[] = [
@@ -33,7 +33,8 @@ export const dataCommands: readonly CommandSpec[] = [
     examples: ['tenon data rewrap --reason "yearly rotation"'],
     run: withClient(async (client, args, _show, io) => {
       const { files, current } = await client.post('/v1/protection/rewrap', { reason: needReason(args) });
-      io.err(`${plural(Number(files), 'files of data keys')} wrapped by ${String(current)}\n`);
+      const words = `${plural(Number(files), 'files of data keys')} wrapped by ${String(current)}`;
+      sayDone({ files, current }, words, args, io);
       return exit.clean;
     }),
   },

@@ -18,6 +18,7 @@ import { readText } from '../contract-base.ts';
 import { type Comparison, type DiffResult, diffFiles, diffWorkspace } from '../diff.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
+import { asDocument } from '../json-answer.ts';
 import { findRoot } from '../root.ts';
 import { exitCodeOf, formatOption, openSession, printReport, type Session } from '../session.ts';
 
@@ -177,6 +178,8 @@ async function accept(compared: DiffResult, args: Args, io: Io, root: string): P
   const before = await readFile(path, 'utf8').catch(() => undefined);
   await writeFile(path, acceptFinding(before, { fingerprint, reason, owner, expires }));
   io.err(`accepted until ${expires} by ${owner}, in ${hit.waiversFile}\n`);
+  if (args.text('format') === 'json')
+    io.out(asDocument({ fingerprint, reason, owner, expires, file: hit.waiversFile }));
   return exit.clean;
 }
 

@@ -5,7 +5,7 @@ import { roughDuration } from '../rough-duration.ts';
 import { renderTable } from '../table.ts';
 import { listing, needReason, reason, remote } from './operator-options.ts';
 import { placeGiven, wayOf } from './step-place.ts';
-import { withClient, withRunning } from './with-client.ts';
+import { sayDone, withClient, withRunning } from './with-client.ts';
 
 /** Work that runs leave to people. */
 export const fixesCommands: readonly CommandSpec[] = [
@@ -50,8 +50,9 @@ export const fixesCommands: readonly CommandSpec[] = [
     options: { ...remote, ...reason },
     examples: ['tenon fixes close 01j… \'lines[A-7]\' --reason "sent again with the right quantity"'],
     run: withRunning(async (client, args, _show, io) => {
-      await client.post(`/v1/forward-fixes/${wayOf(placeGiven(args))}`, { reason: needReason(args) });
-      io.err('closed\n');
+      const place = placeGiven(args);
+      await client.post(`/v1/forward-fixes/${wayOf(place)}`, { reason: needReason(args) });
+      sayDone({ ...place, closed: true }, 'closed', args, io);
       return exit.clean;
     }),
   },

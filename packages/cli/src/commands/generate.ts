@@ -4,7 +4,7 @@ import { exit } from '../exit.ts';
 import { generateInto, isFresh, rememberFresh } from '../generate.ts';
 import { plural } from '../render/index.ts';
 import { findRoot } from '../root.ts';
-import { exitCodeOf, formatOption, openSession, printReport } from '../session.ts';
+import { exitCodeOf, formatOption, isForPeople, openSession, printReport } from '../session.ts';
 
 export const generateCommand: CommandSpec = {
   name: 'generate',
@@ -15,7 +15,7 @@ export const generateCommand: CommandSpec = {
   },
   run: async (args, io) => {
     const root = await findRoot(io.cwd);
-    if (root !== undefined && (args.text('format') ?? 'human') === 'human' && (await isFresh(root))) {
+    if (root !== undefined && isForPeople(args) && (await isFresh(root))) {
       io.err('generated files are up to date\n');
       return exit.clean;
     }
@@ -44,6 +44,17 @@ export const generateCommand: CommandSpec = {
     io.err(
       `${plural(session.workspace.contracts.size, 'contracts')}: ${plan.created.length} created, ${plan.changed.length} changed, ${plan.removed.length} removed, ${plan.unchanged.length} unchanged\n`,
     );
+    if (!isForPeople(args)) {
+      const { created, changed, removed, unchanged } = plan;
+      const checked = {
+        contracts: session.workspace.contracts.size,
+        created: created.length,
+        changed: changed.length,
+        removed: removed.length,
+        unchanged: unchanged.length,
+      };
+      await printReport({ diagnostics: [], checked }, session.root, args, io);
+    }
     await rememberFresh(session.root);
     return exit.clean;
   },

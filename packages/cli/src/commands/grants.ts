@@ -7,6 +7,7 @@ import { type Args, type CommandSpec, UsageError } from '../command.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import { type ConnectionGrants, type GrantsTable, grantsDigest, grantsOf } from '../grants.ts';
 import type { Io } from '../io.ts';
+import { asDocument } from '../json-answer.ts';
 import { CONFIG_FILE } from '../root.ts';
 import { exitCodeOf, openSession, printReport, type Session } from '../session.ts';
 
@@ -62,7 +63,8 @@ async function grants(session: Session, args: Args, io: Io): Promise<ExitCode> {
     );
   const table = grantsOf(session.workspace, session.check);
   if (args.flag('write')) {
-    await write(session, table, io);
+    const changes = await write(session, table, io);
+    if (args.text('format') === 'json') io.out(asDocument({ file: CONFIG_FILE, changes }));
     return exit.clean;
   }
   const digest = grantsDigest(table);
@@ -116,7 +118,7 @@ function linesOf({ used, missing, unused, effects }: ConnectionGrants, pipeline:
 const GRANT_KINDS = ['operations', 'scopes', 'hosts'] as const;
 
 /** Puts what pipelines need in the place of what is granted; says what that changes, for whoever reviews it. */
-async function write(session: Session, table: GrantsTable, io: Io): Promise<void> {
+async function write(session: Session, table: GrantsTable, io: Io): Promise<readonly string[]> {
   const { root, diagnostics } = session;
   const unread = unreadPipelines(session, table);
   const path = join(root, CONFIG_FILE);
@@ -125,7 +127,7 @@ async function write(session: Session, table: GrantsTable, io: Io): Promise<void
   const after = writeGrants(before, wanted(session, table, unread));
   if (after === before) {
     io.err(`${CONFIG_FILE} grants exactly what is used\n`);
-    return;
+    return [];
   }
   await writeFile(path, after);
   const changes = table.connections.flatMap(({ connection, missing, unused }) => [
@@ -140,6 +142,7 @@ async function write(session: Session, table: GrantsTable, io: Io): Promise<void
     io.err(
       `have errors, granted as far as they can be read, and nothing taken away: ${[...new Set(faulty)].join(', ')}\n`,
     );
+  return changes;
 }
 
 /** What is to be granted: what is needed, and what is granted to pipelines of which nobody can tell what they need. */

@@ -83,7 +83,7 @@ export const inDoubtCommands: readonly CommandSpec[] = [
       const result = await givenResult(args, io);
       const said = { verdict, reason: why, ...(result !== undefined && { result }) };
       const place = placeGiven(args);
-      return tellStep(`settled: ${verdict}`, place, client, io, () =>
+      return tellStep(`settled: ${verdict}`, place, client, args, io, () =>
         client.post(`/v1/in-doubt/${wayOf(place)}`, said),
       );
     }),

@@ -7,7 +7,7 @@ import { exit } from '../exit.ts';
 import { generateInto } from '../generate.ts';
 import { isOfPackage, quoted } from '../program.ts';
 import { exists } from '../root.ts';
-import { formatOption, openSession, printReport } from '../session.ts';
+import { formatOption, isForPeople, openSession, printReport } from '../session.ts';
 
 const templates = fileURLToPath(new URL('../../templates/init', import.meta.url));
 /** Names that a package or a git checkout would lose or obey under their own name. */
@@ -65,6 +65,10 @@ export const initCommand: CommandSpec = {
     io.err(
       `made a workspace in ${target}: ${files.length - kept.size} files, ${generated.written} generated\nnext:\n  ${next}\n`,
     );
+    if (!isForPeople(args)) {
+      const checked = { files: files.length - kept.size, generated: generated.written };
+      await printReport({ diagnostics: [], checked }, target, args, io);
+    }
     return exit.clean;
   },
 };

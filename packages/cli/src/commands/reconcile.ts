@@ -19,7 +19,7 @@ import { sayIfCut } from './say-if-cut.ts';
 import { sayIfStale } from './say-if-stale.ts';
 import { sayIfNotCompared } from './say-if-unknown.ts';
 import { unreadable } from './tell-run.ts';
-import { isJson, type Show, withClient } from './with-client.ts';
+import { isJson, type Show, sayDone, withClient } from './with-client.ts';
 
 /** How often a report under way is looked at. */
 const LOOK_MS = 300;
@@ -217,7 +217,8 @@ export const reconcileCommands: readonly CommandSpec[] = [
         reason: needReason(args),
         ...perSecondOf(args),
       });
-      io.err(`begun; tenon reconcile status ${token} says how far it is\n`);
+      const words = `begun; tenon reconcile status ${token} says how far it is`;
+      sayDone({ token, begun: true }, words, args, io);
       return exit.clean;
     }),
   },

@@ -22,7 +22,7 @@ import { countsOf, type KnownRuns, listedLines } from './replayed-runs.ts';
 import { sayIfCut } from './say-if-cut.ts';
 import { sayIfUnknown } from './say-if-unknown.ts';
 import { tellRun } from './tell-run.ts';
-import { type Show, withClient, withRunning } from './with-client.ts';
+import { type Show, sayDone, withClient, withRunning } from './with-client.ts';
 
 const letters: Readonly<Record<string, OptionSpec>> = {
   pipeline: filters['pipeline']!,
@@ -218,7 +218,8 @@ export const replayCommands: readonly CommandSpec[] = [
         reason: needReason(args),
         ...perSecondOf(args),
       });
-      io.err(`begun; tenon replay status ${token} says how far it is\n`);
+      const words = `begun; tenon replay status ${token} says how far it is`;
+      sayDone({ token, begun: true }, words, args, io);
       return exit.clean;
     }),
   },

@@ -17,7 +17,7 @@ import { runPage } from './run-page.ts';
 import { sayIfCut } from './say-if-cut.ts';
 import { sayIfUnknown } from './say-if-unknown.ts';
 import { readRun, tellRun, unreadable } from './tell-run.ts';
-import { withClient, withRunning } from './with-client.ts';
+import { isJson, withClient, withRunning } from './with-client.ts';
 
 /** What runs there are, how each stands, and a person's word on one. */
 export const runsCommands: readonly CommandSpec[] = [
@@ -86,6 +86,7 @@ export const runsCommands: readonly CommandSpec[] = [
       }
       // The answer of getPlan, as contracts/operations promises it.
       const plan = (await client.get(`/v1/plans/${encodeURIComponent(run.planHash)}`)) as unknown as Plan;
+      if (isJson(args)) return show(plan.source, () => '');
       io.out(plan.source.text);
       return exit.clean;
     }),

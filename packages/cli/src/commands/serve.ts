@@ -36,6 +36,7 @@ const serveOptions = {
 export const serveCommand: CommandSpec = {
   name: 'serve',
   summary: 'Run the pipelines: webhook intake, runtime and operations API',
+  isLog: true,
   options: serveOptions,
   run: async (args, io) => {
     const log = (line: Readonly<Record<string, unknown>>): void =>
@@ -68,6 +69,7 @@ const SETTLE_MS = 200;
 export const devCommand: CommandSpec = {
   name: 'dev',
   summary: 'Run the pipelines here, and check and reload at every change',
+  isLog: true,
   options,
   run: async (args, io) => {
     const lines = new DevLines((text) => io.out(text), io.clock);

@@ -18,6 +18,7 @@ import {
   stepOf,
   undoingAdvice,
 } from './run-words.ts';
+import { sayDone } from './with-client.ts';
 
 /** How long a run is looked at that was told something: what fails mostly does so at once, and whoever told it is still there. */
 const LOOKED_AT_MS = 3_000;
@@ -45,8 +46,7 @@ export async function tellRun(
       ? readRun(client, parent.runId).catch(unreadable)
       : undefined;
   const say = (text: string, run: Pick<RunDetail, 'runId'> & Partial<RunDetail>): void => {
-    io.err(`${text}\n`);
-    if (args.text('format') === 'json') io.out(`${JSON.stringify(standing(run), null, 2)}\n`);
+    sayDone(standing(run), text, args, io);
   };
   // Whatever is wrong with reading it, the word is given.
   const before = await read().catch(unreadable);
@@ -83,6 +83,7 @@ export async function tellStep(
   done: string,
   { runId, stepId }: { readonly runId: string; readonly stepId: string },
   client: OperationsClient,
+  args: Args,
   io: Io,
   give: () => Promise<unknown>,
 ): Promise<ExitCode> {
@@ -98,13 +99,16 @@ export async function tellStep(
     const run = await lookedAt(read, (seen) => UNDER_WAY.has(seen.state) || isYetToHear(seen), io);
     const keeping = await keepingRun(run, (below) => readRun(client, below)).catch(unreadable);
     const isDeaf = isYetToHear(run);
-    io.err(
-      `${isDeaf ? `${done}; it has not gone on yet: ${showCommand(runId)}` : resumedWords(done, run, undefined, keeping)}\n`,
+    sayDone(
+      standing(run),
+      `${isDeaf ? `${done}; it has not gone on yet: ${showCommand(runId)}` : resumedWords(done, run, undefined, keeping)}`,
+      args,
+      io,
     );
     return isDeaf ? exit.clean : parkedCode(run, keeping);
   } catch (error) {
     if (!(error instanceof OperationsError)) throw error;
-    io.err(`${done}; how it stands could not be read: ${error.message}\n`);
+    sayDone({ runId }, `${done}; how it stands could not be read: ${error.message}`, args, io);
     return exit.clean;
   }
 }

@@ -19,6 +19,7 @@ import { previousConnectors } from '../connector-versions.ts';
 import { loadBase } from '../contract-base.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
+import { asDocument } from '../json-answer.ts';
 import {
   type ConformanceFormat,
   conformanceFormats,
@@ -69,7 +70,9 @@ export const testConnectorCommand: CommandSpec = {
   ],
   run: async (args, io) => {
     if (args.flag('list')) {
-      for (const { number, name, title } of conformanceChecks) io.out(`${number}  ${name}: ${title}\n`);
+      const all = conformanceChecks.map(({ number, name, title }) => ({ number, name, title }));
+      if (args.text('format') === 'json') io.out(asDocument(all));
+      else for (const { number, name, title } of all) io.out(`${number}  ${name}: ${title}\n`);
       return exit.clean;
     }
     const session = await openSession(io);

@@ -1,10 +1,11 @@
+import type { Diagnostic } from '@tenon/model';
 import { cliDiagnostic } from '../cli-rules.ts';
 import { type Args, type CommandSpec, UsageError } from '../command.ts';
 import { type ContractTestOptions, type ContractTestResult, runContractTests } from '../contract-tests.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { plural } from '../render/index.ts';
-import { exitCodeOf, formatOption, openSession, printReport } from '../session.ts';
+import { exitCodeOf, formatOption, isForPeople, openSession, printReport } from '../session.ts';
 
 export const testCommand: CommandSpec = {
   name: 'test',
@@ -53,6 +54,12 @@ export const testCommand: CommandSpec = {
       ...(provider && { provider }),
     });
     if (args.text('against') !== undefined) return reportDrift(session.root, contract!, result, args, io);
+    if (!isForPeople(args)) {
+      const diagnostics = result.failures.map((message) =>
+        cliDiagnostic('contract-test-failed', { message }),
+      );
+      return reportTests(diagnostics, session.root, result, args, io);
+    }
     for (const failure of result.failures) io.out(`✗ ${failure}\n`);
     io.out(`${plural(result.passed, 'contract tests')} passed, ${result.failed} failed\n`);
     return result.failed > 0 ? exit.findings : exit.clean;
@@ -73,12 +80,17 @@ async function reportDrift(
       subject: `${contract} ${failure}`,
     }),
   );
-  await printReport(
-    { diagnostics, checked: { 'contract tests': result.passed + result.failed } },
-    root,
-    args,
-    io,
-  );
+  return reportTests(diagnostics, root, result, args, io);
+}
+
+async function reportTests(
+  diagnostics: readonly Diagnostic[],
+  root: string,
+  { passed, failed }: ContractTestResult,
+  args: Args,
+  io: Io,
+): Promise<ExitCode> {
+  await printReport({ diagnostics, checked: { 'contract tests': passed + failed } }, root, args, io);
   return exitCodeOf(diagnostics);
 }
 

@@ -10,6 +10,7 @@ import type { Io } from '../io.ts';
 import { exists } from '../root.ts';
 import { aboutDocument, provenanceOf, tellsOfAnother, withProvenance } from '../scaffold/contract.ts';
 import { exitCodeOf, openSession, printReport } from '../session.ts';
+import { report } from './adding.ts';
 import { printDiff } from './diff.ts';
 
 /** Before the names of files as they were: their places are not in the files that are there afterwards. */
@@ -56,7 +57,7 @@ export async function updateContract(
       ? `; ${policy} told of another one, and was mended\nnext: tenon diff --against HEAD shows what changes, if it was not shown yet`
       : '';
     io.err(`contract ${name} is this document already${mended}\n`);
-    return exit.clean;
+    return report([], root, args, io);
   }
   if (document !== old && (await exists(join(root, document)))) {
     const message = `${document} exists beside ${old}`;

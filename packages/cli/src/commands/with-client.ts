@@ -2,6 +2,7 @@ import type { Args, CommandSpec } from '../command.ts';
 import { readersKeys } from '../data-keys.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
+import { asDocument } from '../json-answer.ts';
 import { withLedgerFile } from '../ledger-client.ts';
 import { type OperationsClient, OperationsError, operationsClient } from '../operations-client.ts';
 import { printable } from '../printable.ts';
@@ -43,7 +44,7 @@ async function acted(act: Act, args: Args, given: Io, readsFile: boolean): Promi
           () => readersKeys(io),
         );
   const show: Show = (value, human) => {
-    if (isJson(args)) io.out(`${JSON.stringify(value, null, 2)}\n`);
+    if (isJson(args)) io.out(asDocument(value));
     else if (Array.isArray(value) && value.length === 0) io.err('none\n');
     else printed(human(tableWidth(args, io)), io);
     return exit.clean;
@@ -52,14 +53,21 @@ async function acted(act: Act, args: Args, given: Io, readsFile: boolean): Promi
     return await act(client, args, show, io);
   } catch (error) {
     if (!(error instanceof OperationsError)) throw error;
-    io.err(`${error.message}${noRunWords(error, args.positionals[0])}\n`);
-    return error.exitCode;
+    const { message, exitCode, isUnreachable, code, before } = error;
+    const more = noRunWords(error, args.positionals[0]);
+    throw new OperationsError(message + more, exitCode, isUnreachable, code, before);
   }
 }
 
 /** A dry run that names nothing has no table: titles above nothing look like something that was cut off. */
 function printed(text: string, io: Io): void {
   if (text !== '') io.out(`${printable(text)}\n`);
+}
+
+/** What was done: in words on stderr, for programs on stdout too. */
+export function sayDone(done: object, words: string, args: Args, io: Io): void {
+  io.err(`${words}\n`);
+  if (isJson(args)) io.out(asDocument(done));
 }
 
 /** Some commands take `--json` as well. */

@@ -8,8 +8,8 @@ export const problemRules = {
   RUNTIME_WAL_STUCK: {
     severity: 'warning',
     title: 'the write-ahead log cannot be copied into the database',
-    why: 'What was committed is on the disk, in `<database>-wal`, and is read from there. Until it can be copied that file grows with each commit. It is tried again twenty times a second, and said anew where the cause is another.',
-    fix: 'See the cause in the message: mostly the disk is full or fails, or another process keeps the file open for writing (a copy tool, an SQLite shell). Make room or end that process; no restart is needed. Do not delete `<database>-wal`: it holds acknowledged commits.',
+    why: 'What was committed is on the disk, in `<database>-wal`, and is read from there. Until it can be copied, and nobody reads in it any more, that file grows with each commit. It is tried again for as long as it stays so, and said anew where the cause is another.',
+    fix: 'See the cause in the message: the disk is full or fails, another process keeps the file open for writing, or a reader stays in it (an SQLite shell with a transaction open, a copy tool, a large backup that is still at work). Make room, or end that process; no restart is needed. Do not delete `<database>-wal`: it holds acknowledged commits.',
   },
   RUNTIME_RUNS_UNREADABLE: {
     severity: 'warning',

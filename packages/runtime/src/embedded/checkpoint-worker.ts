@@ -19,7 +19,7 @@ const keeper = new WalKeeper((mode) => {
   opened ??= open();
   return checkpointOf(opened, mode);
 }, systemClock);
-let problem = '';
+let problem: string | undefined;
 
 let cancel = systemClock.setTimer(LOOK_EVERY_MS, lookAgain);
 
@@ -29,15 +29,18 @@ function lookAgain(): void {
   if (walBytes() > 0) look();
 }
 
+/** What is in the WAL stays there and is on disk; it is tried again. Said once. */
 function look(): void {
+  const message = looked();
+  if (message !== undefined && message !== problem) port.postMessage({ problem: message });
+  problem = message;
+}
+
+function looked(): string | undefined {
   try {
-    keeper.look(() => port.postMessage({ nearlyDone: true }));
-    problem = '';
+    return keeper.look(() => port.postMessage({ nearlyDone: true }));
   } catch (error) {
-    // What is in the WAL stays there and is on disk; it is tried again. Said once.
-    const message = error instanceof Error ? error.message : String(error);
-    if (message !== problem) port.postMessage({ problem: message });
-    problem = message;
+    return error instanceof Error ? error.message : String(error);
   }
 }
 

@@ -61,21 +61,26 @@ const BOUND_BYTES = 40 << 20;
 /** A keeper over a WAL of so many pages, what it did, and how often it asked. */
 function looked(): {
   wal: WalPages;
+  isFree: boolean;
   nowMs: number;
   readonly done: string[];
   look(): readonly string[];
 } {
   const checkpoint: Checkpoint = (mode) => {
     if (mode !== 'NOOP') bench.done.push(mode);
+    if (mode === 'TRUNCATE' && bench.isFree) bench.wal = { all: 0, left: 0 };
     return bench.wal;
   };
   const keeper = new WalKeeper(checkpoint, { now: () => bench.nowMs });
   const bench = {
     wal: { all: 0, left: 0 },
+    /** Nobody is in the way of a TRUNCATE. */
+    isFree: false,
     nowMs: 0,
     done: [] as string[],
     look: () => {
-      keeper.look(() => bench.done.push('ask'));
+      const told = keeper.look(() => bench.done.push('ask'));
+      if (told !== undefined) bench.done.push(`told: ${told}`);
       return bench.done.splice(0);
     },
   };
@@ -109,12 +114,17 @@ test('too much for the writer is copied first, and left to it all the same once 
   expect(bench.look()).toEqual([...copied, 'ask']);
 });
 
-test('a reader that stays has the writer stand aside, and not again for five seconds', () => {
+test('a reader that stays has the writer stand aside, and not again for five seconds, and is told at each look until it is gone', () => {
   const bench = looked();
+  const told = expect.stringMatching(/^told: a reader stays in it/);
   bench.wal = { all: 8_192, left: 0 };
-  expect(bench.look()).toEqual(['TRUNCATE']);
+  expect(bench.look()).toEqual(['TRUNCATE', told]);
   bench.nowMs = 4_999;
-  expect(bench.look()).toEqual([]);
+  expect(bench.look()).toEqual([told]);
   bench.nowMs = 5_000;
+  expect(bench.look()).toEqual(['TRUNCATE', told]);
+  bench.nowMs = 10_000;
+  bench.isFree = true;
   expect(bench.look()).toEqual(['TRUNCATE']);
+  expect(bench.look()).toEqual([]);
 });

@@ -25,12 +25,14 @@ const PAGES_TOO_MANY = 4 * PAGES_MAX;
 /** Until that is tried again. */
 const PATIENCE_MS = 5_000;
 
+const HELD = 'a reader stays in it, so it cannot begin anew, and grows with each commit';
+
 /**
  * Moves what is in the WAL into the file, a look at a time. It copies without holding anybody up (PASSIVE), again and again until little is
  * left, and then has the writer copy the rest between two commits: the next commit begins the WAL anew. It never asks for the writer's
  * lock while all goes well: SQLite waits for a lock in naps of up to 15 ms, and a commit that had to wait for a WAL to begin anew took 34 ms,
  * of which the lock was held for half. States: small → worth copying → to begin anew, asked of the writer once until more has come → too
- * large, as a reader stays: the writer stands aside. Nothing survives a restart, and nothing needs to.
+ * large, as a reader stays: the writer stands aside, and whoever looks is told. Nothing survives a restart, and nothing needs to.
  */
 export class WalKeeper {
   readonly #checkpoint: Checkpoint;
@@ -45,10 +47,13 @@ export class WalKeeper {
     this.#clock = clock;
   }
 
-  /** `ask`: so little is left that the writer can copy it between two commits. Throws what a checkpoint throws. */
-  look(ask: () => void): void {
+  /**
+   * `ask`: so little is left that the writer can copy it between two commits. Gives what keeps the WAL from beginning anew, the same at each
+   * look until that is over. Throws what a checkpoint throws.
+   */
+  look(ask: () => void): string | undefined {
     let wal = this.#checkpoint('NOOP');
-    if (wal.left < PAGES_WORTH && wal.all < PAGES_MAX) return;
+    if (wal.left < PAGES_WORTH && wal.all < PAGES_MAX) return undefined;
     for (let i = 0; i < ROUNDS_MAX && wal.left > PAGES_LEFT; i++) {
       // It tells of what was there when it began; more has come in meanwhile.
       this.#checkpoint('PASSIVE');
@@ -60,9 +65,11 @@ export class WalKeeper {
       this.#askedAt = wal.all;
       ask();
     }
-    if (wal.all >= PAGES_TOO_MANY && this.#clock.now() >= this.#patientUntilMs) {
+    if (wal.all < PAGES_TOO_MANY) return undefined;
+    if (this.#clock.now() >= this.#patientUntilMs) {
       const isEmptied = this.#checkpoint('TRUNCATE').all === 0;
       this.#patientUntilMs = isEmptied ? 0 : this.#clock.now() + PATIENCE_MS;
     }
+    return this.#patientUntilMs === 0 ? undefined : HELD;
   }
 }

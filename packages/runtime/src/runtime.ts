@@ -58,6 +58,8 @@ export interface Runtime {
   accept(event: IncomingEvent): Promise<AcceptResult>;
   /** Who hears an event: asked of one that has started nothing, for words about it. */
   hearers(event: string): EventHearers;
+  /** Events that pipelines in force start with or wait for, and those that are stored: what a filter by another name finds nothing of. */
+  eventNames(): readonly string[];
   /** How far a source has come: the last `cursor` stored under the name. */
   cursor(name: string): string | undefined;
   /** Starts a pipeline whose trigger is `manual`. */

@@ -47,6 +47,13 @@ export const routes: readonly Route[] = [
       return { status: 202, body: acceptAnswer(result, runtime, 'operator') };
     },
   },
+  {
+    operationId: 'listEvents',
+    method: 'GET',
+    path: '/v1/events',
+    permission: 'read',
+    handle: ({ runtime }) => ({ body: { events: runtime.eventNames().map((name) => ({ name })) } }),
+  },
   { operationId: 'listRuns', method: 'GET', path: '/v1/runs', permission: 'read', handle: listRuns },
   {
     operationId: 'getRun',

@@ -16,6 +16,8 @@ const answers = (request: string, groups: readonly object[]): object => {
   switch (path) {
     case '/v1/health':
       return { pipelines: [{ name: 'order-paid' }, { name: 'refunds' }] };
+    case '/v1/events':
+      return { events: [{ name: 'shop.ordered' }, { name: 'shop.paid' }] };
     case '/v1/dead-letter-groups':
       return { groups: request.includes('pipeline=') ? [] : groups };
     case '/v1/reconciliations':
@@ -51,6 +53,19 @@ describe('nothing of a pipeline', () => {
     expect((await asked(`${line} --pipeline order-paid`)).said).toBe('');
   });
 });
+
+it.each(['quarantine recheck --reason w', 'replay --reason w'])(
+  'nothing of an event that no pipeline hears and that never came is said to be that: %s',
+  async (line) => {
+    expect((await asked(`${line} --event shop.orderd`)).said).toBe(
+      'no pipeline hears an event shop.orderd, and none came; did you mean shop.ordered?\n',
+    );
+    expect((await asked(`${line} --event nope`)).said).toBe(
+      'no pipeline hears an event nope, and none came; there are shop.ordered, shop.paid\n',
+    );
+    expect((await asked(`${line} --event shop.paid`)).said).toBe('');
+  },
+);
 
 describe('nothing of a group', () => {
   it.each(['dead-letters', 'replay --reason w', 'dead-letters resume --reason w'])(

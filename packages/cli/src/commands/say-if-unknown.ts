@@ -24,6 +24,12 @@ const PIPELINES: Named = {
   name: 'name',
   none: (asked) => `no pipeline is called ${asked}`,
 };
+const EVENTS: Named = {
+  path: '/v1/events',
+  list: 'events',
+  name: 'name',
+  none: (asked) => `no pipeline hears an event ${asked}, and none came`,
+};
 const GROUPS: Named = {
   path: '/v1/dead-letter-groups',
   list: 'groups',
@@ -48,6 +54,7 @@ export async function sayIfUnknown(
 ): Promise<void> {
   if (listed.length > 0) return;
   await sayOf(PIPELINES, args.text('pipeline'), client, io);
+  await sayOf(EVENTS, args.text('event'), client, io);
   await sayOf(GROUPS, args.text('group'), client, io);
   const runId = args.text('run');
   if (runId === undefined) return;

@@ -1,5 +1,4 @@
 import type { Failure, Json, JsonObject } from '@tenon/model';
-import type { PlanStep } from '@tenon/pipeline';
 import { refuseBlankStart, withReasons } from '../given-reasons.ts';
 import type { SetBack } from '../ledger/checkpoint.ts';
 import { CheckpointKeeper, type KeptSetBack } from '../ledger/checkpoint-keeper.ts';
@@ -14,6 +13,7 @@ import { DataKeys, proveKeys } from './data-keys.ts';
 import { behindMark, openDatabase, openReader } from './database.ts';
 import { EmbeddedEngine } from './engine.ts';
 import { erase } from './erase.ts';
+import { awaitedBy, eventNames } from './event-names.ts';
 import { storedEvent } from './event-value.ts';
 import { draftFor, draftsFor, wronglyNamed } from './intake.ts';
 import { lockFile } from './lock.ts';
@@ -200,10 +200,13 @@ export async function openRuntimeWith(
         starts: named(
           active.filter(({ plan: { trigger } }) => 'event' in trigger && trigger.event === event),
         ),
-        waits: named(active.filter(({ steps }) => [...steps.values()].some((step) => waitsFor(step, event)))),
+        waits: named(
+          active.filter(({ steps }) => [...steps.values()].some((step) => awaitedBy(step) === event)),
+        ),
         isAwaited: engine.read.of('SELECT 1 FROM openings WHERE event = ? LIMIT 1').get(event) !== undefined,
       };
     },
+    eventNames: () => eventNames(engine.activePlans.values(), engine.read),
     cursor: (name) => {
       const row = engine.read.of('SELECT value FROM cursors WHERE name = ?').get(name);
       return row === undefined ? undefined : engine.rows.codec.open(row['value'], `cursors/${name}`);
@@ -281,10 +284,6 @@ function refusalAfter(engine: EmbeddedEngine, error: unknown): AcceptResult {
   const failure = error instanceof CommitFailed ? engine.refusal() : undefined;
   if (failure === undefined) throw error;
   return { ok: false, failure };
-}
-
-function waitsFor(step: PlanStep, event: string): boolean {
-  return step.kind === 'wait' && 'event' in step.for && step.for.event === event;
 }
 
 const SET_BACK = 'ledgerSetBack';

@@ -1,7 +1,8 @@
 import { DatabaseSync } from 'node:sqlite';
+import type { Failure } from '@tenon/model';
 import type { Plan } from '@tenon/pipeline';
 import { afterEach, expect, test } from 'vitest';
-import { type Bench, openBench } from './testing/bench.ts';
+import { type Bench, openBench, refused } from './testing/bench.ts';
 import { keysNamed } from './testing/keys.ts';
 import { call, childPlan, literal, planFor, run, step, undoable } from './testing/plan.ts';
 
@@ -16,8 +17,9 @@ const consent = step('approve', 'yes', {
 });
 const asking = planFor({ steps: [undoable('one'), consent] });
 
-async function asked(...plans: Plan[]): Promise<string> {
-  bench = await openBench(...plans);
+async function asked(plan: Plan, put: readonly Failure[] = [], ...below: Plan[]): Promise<string> {
+  bench = await openBench(...below, plan);
+  bench.target.script = { put: put.map((fail) => ({ fail })) };
   const runId = await bench.order({ id: 'a' });
   await bench.runtime.idle();
   return runId;
@@ -87,6 +89,35 @@ test('one that has not found out yet that it cannot be read ends as well, with n
   expect(bench.runtime.forwardFixes()).toHaveLength(1);
 });
 
+test('a replay refuses it, and names no effect of which nobody knows whether it was sent', async () => {
+  const runId = await asked(
+    planFor({ onFailure: 'hold', steps: [undoable('one'), call('put', 'acme.put')] }),
+    [refused],
+  );
+  const look = async () => {
+    const planned = await bench.runtime.planReplay({ runId }, 'ana', 'mended');
+    return planned.ok ? planned.report : undefined;
+  };
+  const sound = await look();
+  expect(sound?.runs).toMatchObject([{ effectsSkipped: ['one'], effectsToSend: ['put'], goesOn: true }]);
+  damage(runId);
+  expect((await look())?.runs).toMatchObject([
+    {
+      effectsSkipped: [],
+      effectsToSend: [],
+      goesOn: false,
+      refused: expect.stringMatching(
+        /^failed: it cannot be read, .*STORED_VALUE_DAMAGED: journal of run .*, one#1/,
+      ),
+    },
+  ]);
+  // Damaged since the dry run.
+  await bench.runtime.applyReplay(sound!.token, 'ana', 'looked at it');
+  await bench.pass(1_000);
+  expect(bench.runtime.replayStatus(sound!.token)?.runs).toEqual({ refused: 1 });
+  expect(bench.target.count('put')).toBe(1);
+});
+
 test('one that can be read is undone', async () => {
   const runId = await asked(asking);
   expect(await cancel(runId)).toEqual({ ok: true });
@@ -116,7 +147,7 @@ test('one whose event cannot be read is counted as waiting no longer, and lets t
 test('whoever ran it as a child hears that it is gone, and what it had started is named', async () => {
   const grandchild = childPlan({ pipeline: 'grandchild', steps: [undoable('one')] });
   const child = childPlan({ steps: [run('below', grandchild), consent] });
-  const runId = await asked(grandchild, child, planFor({ steps: [run('sub', child)] }));
+  const runId = await asked(planFor({ steps: [run('sub', child)] }), [], grandchild, child);
   const below = bench.runtime.runs({ pipeline: 'grandchild' })[0]!.runId;
   const lost = bench.runtime.runs({ pipeline: 'child' })[0]!.runId;
   damage(lost, 'below/child#0');

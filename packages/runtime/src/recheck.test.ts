@@ -1,3 +1,4 @@
+import { DatabaseSync } from 'node:sqlite';
 import type { Json } from '@tenon/model';
 import type { Plan } from '@tenon/pipeline';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -44,6 +45,27 @@ const recheck = (filter: RecheckFilter = {}) => bench.runtime.recheck(filter, 'a
 const outcomes = async (filter: RecheckFilter = {}) =>
   (await recheck(filter)).events.map(({ deliveryId, outcome }) => `${deliveryId} ${outcome}`);
 const written = () => bench.target.calls.map(({ input }) => (input as { id: string }).id);
+
+test('one that is damaged is said to be unreadable, and keeps no other in quarantine', async () => {
+  bench = await openBench(plan('integer'));
+  for (const id of ['1', '2', '3', '4']) await accept(id, 'ten', id);
+  await bench.runtime.idle();
+  await bench.runtime.activate(plan('string'));
+  const db = new DatabaseSync(bench.file);
+  db.exec(`UPDATE events SET payload = '{' WHERE delivery_id = 'd-2';
+    UPDATE runs SET intake_failure = '~00000000{}' WHERE event_seq = (SELECT seq FROM events WHERE delivery_id = 'd-3')`);
+  db.close();
+  const { events } = await recheck({ apply: true });
+  expect(events.map(({ deliveryId, outcome }) => `${deliveryId} ${outcome}`)).toEqual([
+    'd-1 released',
+    'd-2 unreadable',
+    'd-3 unreadable',
+    'd-4 released',
+  ]);
+  expect(events[1]).toMatchObject({ failure: { code: 'STORED_VALUE_DAMAGED' } });
+  await bench.runtime.idle();
+  expect(written()).toEqual(['1', '4']);
+});
 
 describe('events in quarantine, once their contract was mended', () => {
   test('are released in the order in which they came: a dry run first, then exactly those', async () => {

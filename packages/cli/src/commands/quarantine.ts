@@ -17,7 +17,7 @@ const SAID: Readonly<Record<RecheckedEvent['outcome'], string>> = {
   behind: 'an earlier one of its key stays',
   moving: 'a run of it is not parked yet: once its pipeline goes on, try again',
   overtaken: 'a later one of its key was taken, or nobody can tell',
-  unreadable: 'was never read: have it sent again',
+  unreadable: 'was never read, or cannot be read any more: have it sent again',
   unheard: 'no pipeline listens to it any more',
   gone: 'its data is no longer kept',
   changed: 'somebody else was faster',

@@ -84,7 +84,7 @@ export interface RecheckedEvent {
   /**
    * `passes`: it would be released. `fails`: it does not fit now either. `behind`: an earlier one of its key stays.
    * `moving`: a run of it is not parked yet, so that it could not be released for all of its pipelines.
-   * `overtaken`: a later one of its key was taken or, with `failure`, nobody can tell. `unreadable`: it was never read, so it is to be sent again. `unheard`: no
+   * `overtaken`: a later one of its key was taken or, with `failure`, nobody can tell. `unreadable`: it was never read, or is damaged (`failure` says which), so it is to be sent again. `unheard`: no
    * pipeline listens any more. `gone`: its data is no longer kept. `changed`: somebody else was faster.
    */
   readonly outcome:

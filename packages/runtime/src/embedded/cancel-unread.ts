@@ -8,28 +8,7 @@ import type { EmbeddedEngine } from './engine.ts';
 import type { Also } from './operations.ts';
 import type { Queries } from './queries.ts';
 import type { RunRow } from './run-row.ts';
-import type { StoredRun } from './stored-rows.ts';
-import { UnreadableValue } from './value-codec.ts';
-
-/** Why a run cannot be executed again: the first of its stored values that cannot be read. */
-export function unreadOf(
-  engine: EmbeddedEngine,
-  { seq, event_seq: event }: RunRow,
-): UnreadableValue | undefined {
-  const { rows } = engine;
-  // Rows of `runs` have the shape of `StoredRun`.
-  const stored = engine.read.of('SELECT * FROM runs WHERE seq = ?').get(seq) as unknown as StoredRun;
-  try {
-    rows.run(stored);
-    rows.payload(event);
-    rows.journal(seq);
-    rows.openings(seq);
-    return undefined;
-  } catch (error) {
-    if (error instanceof UnreadableValue) return error;
-    throw error;
-  }
-}
+import type { UnreadableValue } from './value-codec.ts';
 
 /**
  * Ends a run that cannot be executed again. It cannot be undone either, as only its journal says what there is to undo: so what may be

@@ -10,7 +10,7 @@ import type { RuntimeCode } from '../rules.ts';
 import type { ActionResult, Runtime } from '../runtime.ts';
 import { finalStates } from '../states.ts';
 import { BROKEN } from './activations.ts';
-import { endUnread, unreadOf } from './cancel-unread.ts';
+import { endUnread } from './cancel-unread.ts';
 import { CommitRefused } from './commit-queue.ts';
 import type { EmbeddedEngine } from './engine.ts';
 import { parkedEffect } from './parked-effects.ts';
@@ -119,7 +119,7 @@ export function operations(engine: EmbeddedEngine, queries: Queries): Operations
         if (run.state === 'inDoubt') return refused('RUN_IN_DOUBT', 'settle the effect in doubt first');
         if (finalStates.has(run.state)) return refused('RUN_ENDED', `the run has ended: ${run.state}`);
         // What is at work was read when it began.
-        const unread = engine.activeRun(run.seq) === undefined ? unreadOf(engine, run) : undefined;
+        const unread = engine.activeRun(run.seq) === undefined ? queries.unreadOf(run) : undefined;
         if (unread !== undefined && run.state !== 'compensating')
           return cancelUnread(engine, queries, run, unread, { actor, reason });
         const undoing = queries.openingsOf(run.seq).filter(isOfUndoing);

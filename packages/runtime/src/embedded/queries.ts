@@ -31,6 +31,7 @@ import type { Statements } from './statements.ts';
 import { stepRecords } from './step-records.ts';
 import type { StoredRows, StoredRun } from './stored-rows.ts';
 import { storedSwitches } from './switch-keeper.ts';
+import type { UnreadableValue } from './value-codec.ts';
 
 /** Rows given at most when a filter says nothing; and ever. */
 const LIMIT_DEFAULT = 100;
@@ -485,6 +486,11 @@ export class Queries {
   rowOf(runId: string): RunRow | undefined {
     const stored = this.#rows<StoredRun>('SELECT * FROM runs WHERE run_id = ?', runId)[0];
     return stored && this.#stored.shownRun(stored);
+  }
+
+  /** Why a run cannot be executed again. */
+  unreadOf(run: RunRow): UnreadableValue | undefined {
+    return this.#stored.unreadOf(run);
   }
 
   openingsOf(runSeq: number): readonly OpeningRow[] {

@@ -26,6 +26,8 @@ interface Held {
   readonly runs: readonly RunRow[];
   /** A run of it is not parked yet: its pipeline stands still, or a person has just ended or resumed it. */
   readonly isMoving: boolean;
+  /** Something of it is damaged, or its key is not at hand: `failure` says what. */
+  readonly isUnread: boolean;
   readonly failure: Failure;
 }
 
@@ -60,7 +62,7 @@ export async function recheck(
     if (one === undefined) continue;
     if (!isWanted(one, filter)) {
       // It stays, so what comes after it stays too.
-      for (const name of orderKeys(engine, one, eventParts(engine.rows.payload(seq)))) blocked.add(name);
+      for (const name of orderKeys(engine, one, partsOf(engine, one))) blocked.add(name);
       continue;
     }
     if (events.length === replayRunsMax) {
@@ -109,7 +111,7 @@ export async function heldKeys(
     const held = heldEvent(engine, seq);
     const run = held?.runs.find((one) => one.pipeline === pipeline);
     if (held === undefined || run === undefined) continue;
-    const { payload, headers = {} } = eventParts(engine.rows.payload(seq));
+    const { payload, headers = {} } = partsOf(engine, held);
     const keys = [orderBy, key].flatMap((template) => {
       if (template === undefined) return [];
       const result = loaded.template(template, { event: payload, headers, delivery: held.deliveryId });
@@ -135,7 +137,7 @@ function judge(
   blocked: ReadonlySet<string>,
   mayBeOvertaken: boolean,
 ): Judged {
-  const parts = eventParts(engine.rows.payload(held.seq));
+  const parts = partsOf(engine, held);
   const keys = orderKeys(engine, held, parts);
   const stays = (outcome: RecheckedEvent['outcome'], failure?: Failure): Judged => ({
     outcome,
@@ -145,7 +147,7 @@ function judge(
     ...(failure && { failure }),
   });
   if (held.isMoving) return stays('moving');
-  if (UNREADABLE.test(held.failure.code)) return stays('unreadable', held.failure);
+  if (held.isUnread || UNREADABLE.test(held.failure.code)) return stays('unreadable', held.failure);
   const isGone = engine.read.of(`SELECT 1 FROM events WHERE seq = ? AND payload = 'null'`).get(held.seq);
   if (isGone !== undefined) return stays('gone');
   const isHeard = [...engine.activePlans.values()].some(({ plan }) => Object.hasOwn(plan.events, held.event));
@@ -307,9 +309,13 @@ function heldEvent(engine: EmbeddedEngine, seq: number): Held | undefined {
   const parked = rows.filter((row) => row['is_parked'] === 1);
   const [first] = parked;
   if (first === undefined) return undefined;
-  const runs = parked.map(({ event, source, delivery_id, event_traceparent, is_parked, ...stored }) =>
+  const { rows: stored } = engine;
+  const unread = parked.flatMap(
+    (row) => stored.unreadOf({ seq: Number(row['seq']), event_seq: seq }) ?? [],
+  )[0];
+  const runs = parked.map(({ event, source, delivery_id, event_traceparent, is_parked, ...columns }) =>
     // The columns of `runs`, as SQLite gives them.
-    engine.rows.run(stored as unknown as StoredRun),
+    stored.shownRun(columns as unknown as StoredRun),
   );
   const traceparent = first['event_traceparent'];
   return {
@@ -319,10 +325,16 @@ function heldEvent(engine: EmbeddedEngine, seq: number): Held | undefined {
     deliveryId: runs[0]!.delivery ?? String(first['delivery_id']),
     traceparent: traceparent === null ? null : String(traceparent),
     // Written by intake, which puts a failure there.
-    failure: JSON.parse(runs[0]!.intake_failure!) as Failure,
+    failure: unread === undefined ? (JSON.parse(runs[0]!.intake_failure!) as Failure) : unreadFailure(unread),
+    isUnread: unread !== undefined,
     isMoving: parked.length < rows.length,
     runs,
   };
+}
+
+/** Nothing of one that cannot be read: its keys are not known either. */
+function partsOf(engine: EmbeddedEngine, held: Held): EventParts {
+  return held.isUnread ? { payload: null } : eventParts(engine.rows.payload(held.seq));
 }
 
 function isWanted({ event, runs }: Held, filter: RecheckFilter): boolean {

@@ -30,12 +30,9 @@ export function effectsReader(queries: Queries): (run: RunRow) => Effects {
   return effectsOf;
 
   function effectsOf(run: RunRow): Effects {
-    const why = notReplayable[run.state];
+    const why = notReplayable[run.state] ?? unreadWords(run, queries) ?? lostChildOf(run, queries);
     if (why !== undefined)
       return { effectsSkipped: [], effectsToSend: [], goesOn: false, refused: `${run.state}: ${why}` };
-    const lost = lostChildOf(run, queries);
-    if (lost !== undefined)
-      return { effectsSkipped: [], effectsToSend: [], goesOn: false, refused: `${run.state}: ${lost}` };
     const plan = queries.planOf(run);
     const journal = queries.journalOf(run.seq);
     const steps = placedSteps(plan.steps, journal);
@@ -109,6 +106,13 @@ function isParkedAtUndoing(run: RunRow, queries: Queries): boolean {
 
 function canBeUndone(step: PlanStep): boolean {
   return step.kind === 'call' && step.compensate !== undefined;
+}
+
+/** Resumed, it is parked again before anything is sent; and what it has done, nobody can tell. */
+function unreadWords(run: RunRow, queries: Queries): string | undefined {
+  if (run.state !== 'failed') return undefined;
+  const unread = queries.unreadOf(run);
+  return unread && `it cannot be read, so it cannot go on (${unread.code}: ${unread.message})`;
 }
 
 /** Why a run that is parked at a step with a child can only fail there again: what that was to give is gone. */

@@ -156,6 +156,22 @@ export class StoredRows {
     );
   }
 
+  /** Why a run cannot be executed again: the first of its stored values that cannot be read. */
+  unreadOf({ seq, event_seq: event }: Pick<RunRow, 'seq' | 'event_seq'>): UnreadableValue | undefined {
+    // Rows of `runs` have the shape of `StoredRun`.
+    const stored = this.read.of('SELECT * FROM runs WHERE seq = ?').get(seq) as unknown as StoredRun;
+    try {
+      this.run(stored);
+      this.payload(event);
+      this.journal(seq);
+      this.openings(seq);
+      return undefined;
+    } catch (error) {
+      if (error instanceof UnreadableValue) return error;
+      throw error;
+    }
+  }
+
   shownOpenings(seq: number): readonly OpeningRow[] {
     return this.#openings(seq).map((row) => this.shownOpening(row));
   }

@@ -20,6 +20,7 @@ import { finalStates } from '../states.ts';
 import { idOfTag, type Switch } from '../switches.ts';
 import { withAwaited } from './awaited.ts';
 import { eventParts } from './event-value.ts';
+import { unreadFailure } from './intake.ts';
 import { entriesOf } from './ledger-rows.ts';
 import { isOneOf } from './names.ts';
 import { parkedEffects } from './parked-effects.ts';
@@ -46,6 +47,8 @@ interface Opened {
   readonly opening: OpeningRow;
   readonly run: StoredRun & { readonly delivery_id: string; readonly delivery?: string | undefined };
   readonly detail: JsonObject;
+  /** Why `detail` is empty. */
+  readonly unread: UnreadableValue | undefined;
 }
 
 /** What an operator may ask, answered from the file: by the process that runs it, or by any other that may read it. */
@@ -298,31 +301,31 @@ export class Queries {
   }
 
   inDoubt(): readonly InDoubtEntry[] {
-    return this.#opened('doubt').map(({ opening, run, detail }) => ({
+    return this.#opened('doubt').map(({ opening, run, detail, unread }) => ({
       runId: run.run_id,
       pipeline: run.pipeline,
       key: run.key,
       stepId: opening.step,
-      operation: String(detail['operation']),
+      operation: unread === undefined ? String(detail['operation']) : 'cannot be read',
       ...(typeof detail['idempotencyKey'] === 'string' && { idempotencyKey: detail['idempotencyKey'] }),
       sinceMs: opening.since,
       owner: opening.owner,
       // Put there by the interpreter, as an object.
-      evidence: detail['evidence'] as JsonObject,
+      evidence: unread === undefined ? (detail['evidence'] as JsonObject) : { ...unreadFailure(unread) },
     }));
   }
 
   forwardFixes(): readonly ForwardFix[] {
-    return this.#opened('forwardFix').map(({ opening, run, detail }) => ({
+    return this.#opened('forwardFix').map(({ opening, run, detail, unread }) => ({
       runId: run.run_id,
       pipeline: run.pipeline,
       key: run.key,
       stepId: opening.step,
-      task: String(detail['task']),
-      because: String(detail['because']),
+      task: unread === undefined ? String(detail['task']) : 'find out what is owed: it cannot be read',
+      because: unread === undefined ? String(detail['because']) : unread.message,
       owner: opening.owner,
       sinceMs: opening.since,
-      dueAtMs: Number(detail['dueAtMs']),
+      dueAtMs: unread === undefined ? Number(detail['dueAtMs']) : opening.since,
     }));
   }
 
@@ -358,12 +361,10 @@ export class Queries {
 
   /** Those that a filter names, oldest first, read as they are asked for. */
   *#deadLetters(filter: DeadLetterFilter): Generator<DeadLetter, void> {
-    for (const { opening, run, detail } of this.#openings('deadLetter')) {
+    for (const { opening, run, detail, unread } of this.#openings('deadLetter')) {
       // The interpreter's `deadLetter` puts these members there.
-      const letter = detail as unknown as Pick<
-        DeadLetter,
-        'queue' | 'settled' | 'failure' | 'attempts' | 'lastCheckpoint' | 'idempotencyKey' | 'context'
-      >;
+      const letter =
+        unread === undefined ? (detail as unknown as LetterDetail) : unreadLetter(opening, unread);
       const fingerprint = fingerprintOf(run.pipeline, opening.step, letter.failure);
       if (filter.pipeline !== undefined && filter.pipeline !== run.pipeline) continue;
       if (filter.queue !== undefined && filter.queue !== letter.queue) continue;
@@ -524,7 +525,12 @@ export class Queries {
         )[0];
         if (run === undefined) continue;
         const shown = this.#stored.shownOpening(opening);
-        yield { opening: shown, run: this.#stored.named(run), detail: JSON.parse(shown.detail) };
+        yield {
+          opening: shown,
+          run: this.#stored.named(run),
+          detail: JSON.parse(shown.detail),
+          unread: this.#stored.unreadOpening(opening),
+        };
       }
       if (rows.length < OPENINGS_SLICE) return;
     }
@@ -534,6 +540,22 @@ export class Queries {
     // The shape is the statement's, stated by the caller beside it.
     return this.#read.of(sql).all(...values) as Row[];
   }
+}
+
+type LetterDetail = Pick<
+  DeadLetter,
+  'queue' | 'settled' | 'failure' | 'attempts' | 'lastCheckpoint' | 'idempotencyKey' | 'context'
+>;
+
+/** One whose detail cannot be read is listed all the same, or it would hide all others: by what stands beside it. */
+function unreadLetter({ letter_queue: queue }: OpeningRow, unread: UnreadableValue): LetterDetail {
+  return {
+    // Written as one of these.
+    queue: (queue ?? 'repair') as LetterDetail['queue'],
+    settled: 'held',
+    failure: unreadFailure(unread),
+    attempts: 0,
+  };
 }
 
 function first<T>(count: number, items: Iterable<T>): T[] {

@@ -176,6 +176,17 @@ export class StoredRows {
     return this.#openings(seq).map((row) => this.shownOpening(row));
   }
 
+  /** Why what is open cannot be shown. */
+  unreadOpening({ run_seq: seq, key, detail }: OpeningRow): UnreadableValue | undefined {
+    try {
+      this.codec.openJson(detail, `openings/${seq}/${key}`);
+      return undefined;
+    } catch (error) {
+      if (error instanceof UnreadableValue) return error;
+      throw error;
+    }
+  }
+
   shownOpening(row: OpeningRow): OpeningRow {
     return openingRow(row, this.#shown(row.detail, `openings/${row.run_seq}/${row.key}`) ?? '{}');
   }

@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { didYouMean } from '@tenon/model';
-import { type ExitCode, exit } from './exit.ts';
+import { type ExitCode, exit, exitCodeWords } from './exit.ts';
 import type { Io } from './io.ts';
 import { answeredAsJson, type Ended } from './json-answer.ts';
 import { OperationsError } from './operations-client.ts';
@@ -326,7 +326,7 @@ function groupHelp(word: string, group: readonly CommandSpec[]): string {
 function overview(commands: readonly CommandSpec[]): string {
   const width = Math.max(...commands.map((command) => command.name.length)) + 2;
   const lines = commands.map((command) => `  ${command.name.padEnd(width)}${command.summary}`);
-  return `tenon: integration as code\n\nUsage: tenon [--in <folder>] <command> [options]\n\n--in goes to that folder first: every other path is relative to it. --version says which Tenon this is.\n\n${lines.join('\n')}\n\n\`tenon <command> --help\` says what each takes.\n\nExit codes: 0 clean, 1 tool failed, 2 usage, 3 findings, 4 not authorised, 5 changes pending, 6 partly done\n`;
+  return `tenon: integration as code\n\nUsage: tenon [--in <folder>] <command> [options]\n\n--in goes to that folder first: every other path is relative to it. --version says which Tenon this is.\n\n${lines.join('\n')}\n\n\`tenon <command> --help\` says what each takes.\n\nExit codes: ${exitCodeWords()}\n`;
 }
 
 function commandHelp(command: CommandSpec, commands: readonly CommandSpec[]): string {

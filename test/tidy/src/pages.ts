@@ -1,5 +1,5 @@
 import { conformanceChecks } from '@tenon/testkit';
-import { allRules, type CommandSpec, commands } from 'tenon';
+import { allRules, type CommandSpec, commands, exit, exitMeanings } from 'tenon';
 
 /** Pages of `docs/` that are made from tables of the code: path → text. `pnpm docs:write` writes them. */
 export function generatedPages(): Readonly<Record<string, string>> {
@@ -52,7 +52,13 @@ function commandsPage(): string {
     ];
     return parts.filter(Boolean).join('\n\n');
   });
-  return `# Commands\n\n${STAMP}\n\nData goes to stdout, the rest to stderr. Exit codes: 0 clean, 1 tool failed, 2 usage, 3 findings, 4 not authorised,\n5 changes pending, 6 partly done. A dry run ends with 5 where something would be done, and with 0 where nothing would.\n\n\`tenon --in <folder> <command> …\` goes to that folder first, as \`git -C\` does: every other path, \`--from\` included, is\nrelative to it.\n\n${entries.join('\n\n')}\n`;
+  return `# Commands\n\n${STAMP}\n\nData goes to stdout, the rest to stderr. With \`--format json\` there is one JSON document on stdout, in success and in failure.\n\n| exit code | |\n|---|---|\n${exitCodeRows()}\n\n\`tenon --in <folder> <command> …\` goes to that folder first, as \`git -C\` does: every other path, \`--from\` included, is\nrelative to it.\n\n${entries.join('\n\n')}\n`;
+}
+
+function exitCodeRows(): string {
+  return Object.entries(exitMeanings)
+    .map(([key, { name, meaning }]) => `| ${exit[key as keyof typeof exit]} ${name} | ${meaning} |`)
+    .join('\n');
 }
 
 function optionTable(command: CommandSpec): string | undefined {

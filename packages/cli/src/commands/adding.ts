@@ -1,14 +1,14 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { type Diagnostic, didYouMean, hasErrors } from '@tenon/model';
+import { type Diagnostic, didYouMean } from '@tenon/model';
 import { OWNERS_FILE, readOwners, VACANT, type Workspace } from '@tenon/pipeline';
 import { cliDiagnostic } from '../cli-rules.ts';
 import { type Args, UsageError } from '../command.ts';
-import { type ExitCode, exit } from '../exit.ts';
+import type { ExitCode } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { plural, type Report } from '../render/index.ts';
 import { CONFIG_FILE, exists, findRoot } from '../root.ts';
-import { isForPeople, openSession, printReport } from '../session.ts';
+import { exitCodeOf, isForPeople, openSession, printReport } from '../session.ts';
 
 /** What is new may do what it was asked to do; what others are granted is left as it is. */
 export async function grantNeeds(pipeline: string, root: string, io: Io): Promise<void> {
@@ -60,7 +60,7 @@ export async function report(
 ): Promise<ExitCode> {
   if (diagnostics.length > 0 || !isForPeople(args))
     await printReport({ diagnostics, checked }, root, args, io);
-  return hasErrors(diagnostics) ? exit.findings : exit.clean;
+  return exitCodeOf(diagnostics);
 }
 
 /** What the workspace finds now and did not before: of what was added, or because of it. What was found before is only counted. */

@@ -2,7 +2,8 @@ import type { CommandSpec } from '../command.ts';
 import { ComposeError, lookAtHealth } from '../compose.ts';
 import { exit } from '../exit.ts';
 import type { Health } from '../health.ts';
-import { openSession, printReport } from '../session.ts';
+import { CONFIG_FILE } from '../root.ts';
+import { exitCodeOf, openSession, printReport } from '../session.ts';
 import { renderTable } from '../table.ts';
 import { listing } from './operator-options.ts';
 import { tableWidth } from './with-client.ts';
@@ -19,7 +20,15 @@ export const healthCommand: CommandSpec = {
     const session = await openSession(io);
     if (!('workspace' in session)) {
       await printReport({ diagnostics: session.diagnostics, checked: {} }, session.root, args, io);
-      return exit.usage;
+      return exitCodeOf(session.diagnostics);
+    }
+    // Of a configuration that cannot be read there is no connection to ask, which would look like all is well.
+    const faults = session.diagnostics.filter(
+      ({ file, severity }) => file === CONFIG_FILE && severity === 'error',
+    );
+    if (faults.length > 0) {
+      await printReport({ diagnostics: faults, checked: {} }, session.root, args, io);
+      return exitCodeOf(faults);
     }
     try {
       const health = await lookAtHealth({ ...session, io });

@@ -3,11 +3,9 @@ import { join, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type ConnectorModule, connectorApiProblem } from '@tenon/connector';
 import { isObject } from '@tenon/model';
+import { CONNECTOR_ENTRIES } from '@tenon/pipeline';
 import { isNotFound, noConnector, notLoaded } from './connector-code-error.ts';
 import { exists } from './root.ts';
-
-/** Where a connector's own code may stand, in the order looked for. */
-const ENTRIES = ['src/index.ts', 'dist/index.js', 'index.js'];
 
 /**
  * Loads the code of a connector; TypeScript needs no build. `folder` is relative to the workspace's `root`. A folder without code gives an
@@ -19,7 +17,7 @@ export async function loadConnectorModule(
   /** `anyApi`: also one that this Tenon does not support, to be told so by a check. */
   options: { readonly anyApi?: boolean } = {},
 ): Promise<ConnectorModule> {
-  for (const entry of ENTRIES) {
+  for (const entry of CONNECTOR_ENTRIES) {
     const file = join(folder, entry).split(sep).join('/');
     const path = join(root, file);
     if (!(await exists(path))) continue;

@@ -46,6 +46,7 @@ export { allSteps, type PipelineSpec, type StepSpec } from './spec/pipeline-spec
 export type { SpecExpression } from './spec/template.ts';
 export type * from './usage.ts';
 export {
+  CONNECTOR_ENTRIES,
   type ConnectionPlaces,
   type EncryptionConfig,
   isPipelineFile,

@@ -1009,6 +1009,14 @@ export const ruleCases = {
     on: 'getOrdr',
     silent: none,
   },
+  'manifest-code-missing': {
+    fires: connector('orderPaid: { verify: standard-webhooks,', 'orderPaid: { verify: own-partner,'),
+    on: 'own-partner',
+    silent: {
+      ...connector('orderPaid: { verify: standard-webhooks,', 'orderPaid: { verify: own-partner,'),
+      'connectors/shop/src/index.ts': 'export default {};\n',
+    },
+  },
   'manifest-event-not-in-contract': {
     fires: connector('  orderPaid: {', '  orderPayed: {'),
     on: 'orderPayed',

@@ -38,6 +38,8 @@ export interface Workspace {
   readonly connectorDocuments: ReadonlyMap<string, PositionedDocument>;
   /** Folder of each connector, relative to the root: its code and fixtures are below. */
   readonly connectorFolders: ReadonlyMap<string, string>;
+  /** Those with code of their own (`CONNECTOR_ENTRIES`). */
+  readonly codedConnectors: ReadonlySet<string>;
   /** Text of each `*.pipeline.yaml` and `*.reconciliation.yaml`, by path relative to the root, sorted. */
   readonly pipelineFiles: ReadonlyMap<string, string>;
   readonly policyFiles: ReadonlyMap<string, string>;
@@ -100,6 +102,7 @@ export async function loadWorkspaceFiles(
     connectors: connectors.manifests,
     connectorDocuments: connectors.documents,
     connectorFolders: connectors.folders,
+    codedConnectors: connectors.coded,
     unreadable: new Set([...contracts.unreadable, ...connectors.unreadable]),
     pipelineFiles,
     policyFiles,
@@ -180,6 +183,7 @@ async function loadConnectors(files: WorkspaceFiles): Promise<{
   readonly manifests: ReadonlyMap<string, ConnectorManifest>;
   readonly documents: ReadonlyMap<string, PositionedDocument>;
   readonly folders: ReadonlyMap<string, string>;
+  readonly coded: ReadonlySet<string>;
   readonly unreadable: readonly string[];
   readonly diagnostics: readonly Diagnostic[];
 }> {
@@ -188,6 +192,7 @@ async function loadConnectors(files: WorkspaceFiles): Promise<{
   const manifests = new Map<string, ConnectorManifest>();
   const documents = new Map<string, PositionedDocument>();
   const folders = new Map<string, string>();
+  const coded = new Set<string>();
   const unreadable: string[] = [];
   const found: Diagnostic[] = [];
   for (const folder of [...local, ...installed]) {
@@ -216,8 +221,20 @@ async function loadConnectors(files: WorkspaceFiles): Promise<{
     manifests.set(name, value.manifest);
     documents.set(name, value.document);
     folders.set(name, folder);
+    if (await hasCode(files, folder)) coded.add(name);
   }
-  return { manifests, documents, folders, unreadable, diagnostics: found };
+  return { manifests, documents, folders, coded, unreadable, diagnostics: found };
+}
+
+/** Where a connector's own code may stand below its folder, in the order looked for. */
+export const CONNECTOR_ENTRIES: readonly string[] = ['src/index.ts', 'dist/index.js', 'index.js'];
+
+async function hasCode(files: WorkspaceFiles, folder: string): Promise<boolean> {
+  for (const entry of CONNECTOR_ENTRIES) {
+    const [name, ...above] = `${folder}/${entry}`.split('/').reverse();
+    if ((await files.files(above.reverse().join('/'))).includes(name!)) return true;
+  }
+  return false;
 }
 
 /** Packages that the workspace's own `package.json` depends on; a file that is no JSON is npm's to complain about. */

@@ -1,5 +1,5 @@
 import { appendFile, cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import { systemClock, systemRandom } from '@tenon/model';
@@ -13,6 +13,7 @@ import { sandboxCommands } from './sandbox.ts';
 let folder: string;
 let server: Server;
 let bodies: unknown[];
+let headers: IncomingHttpHeaders;
 let answer: string;
 let heard: { out: string; err: string };
 beforeEach(async () => {
@@ -27,6 +28,7 @@ beforeEach(async () => {
     });
     request.on('end', () => {
       bodies.push(JSON.parse(text));
+      ({ headers } = request);
       response.writeHead(202).end(answer);
     });
   });
@@ -92,6 +94,22 @@ describe('deliver', () => {
       err: '202\norder-paid: a duplicate: nothing started. It has run r1, which succeeded\n',
       out: `${answer}\n`,
     });
+  });
+
+  it('signs in the way of the connector’s own code, where the manifest says so', async () => {
+    const manifest = join(folder, 'connectors/shop/connector.yaml');
+    const text = await readFile(manifest, 'utf8');
+    expect(text).toContain('verify: standard-webhooks');
+    await writeFile(manifest, text.replace('verify: standard-webhooks', 'verify: own-shop'));
+    await mkdir(join(folder, 'connectors/shop/src'));
+    const code = join(folder, 'connectors/shop/src/index.ts');
+    const sign = "() => ({ 'x-shop-signature': 'made by our own code' })";
+    await writeFile(
+      code,
+      `export default { connectorApi: 1, webhookSchemes: { 'own-shop': { parsers: {}, sign: ${sign} } } };\n`,
+    );
+    await deliver();
+    expect(headers).toMatchObject({ 'x-shop-signature': 'made by our own code' });
   });
 
   it('goes to an event whose id has dots', async () => {

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import type { OwnSchemes } from '@tenon/connector';
 import type { Contract } from '@tenon/contract';
 import { didYouMean, isObject, type Json, Secret, seededRandom } from '@tenon/model';
 import { definitionName, isSchemaObject, type JsonSchema, sample, validatorFor } from '@tenon/schema';
@@ -17,6 +18,8 @@ import {
 } from '@tenon/testkit';
 import { parseDocument } from 'yaml';
 import { type Args, type CommandSpec, UsageError } from '../command.ts';
+import { ConnectorCodeError } from '../connector-code-error.ts';
+import { loadConnectorModule } from '../connector-module.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { plural } from '../render/index.ts';
@@ -271,6 +274,11 @@ async function deliverOne(session: Session, args: Args, io: Io): Promise<ExitCod
       `set ${reference?.slice('env:'.length) ?? 'webhookSecrets of the connection'}: deliveries are signed with it`,
     );
 
+  const own = await ownSchemes(session, connection.connector);
+  if (own instanceof ConnectorCodeError) {
+    io.err(`${own.words}\n`);
+    return exit.failed;
+  }
   const file = args.text('payload');
   const payload =
     file === undefined
@@ -286,6 +294,7 @@ async function deliverOne(session: Session, args: Args, io: Io): Promise<ExitCod
       {
         id: args.text('id') ?? `test_${io.clock.now()}`,
         clock: io.clock,
+        ...(own && { own }),
       },
     );
     io.err(`${answer!.status}\n`);
@@ -295,6 +304,19 @@ async function deliverOne(session: Session, args: Args, io: Io): Promise<ExitCod
   } catch {
     io.err(`no Tenon answers at ${base}; start it with \`tenon dev\`\n`);
     return exit.failed;
+  }
+}
+
+/** Signatures in a form of the sender's own are made by the connector's code. */
+async function ownSchemes(
+  { workspace, root }: Session,
+  connector: string,
+): Promise<OwnSchemes | ConnectorCodeError | undefined> {
+  try {
+    return (await loadConnectorModule(root, workspace.connectorFolders.get(connector)!)).webhookSchemes;
+  } catch (error) {
+    if (error instanceof ConnectorCodeError) return error;
+    throw error;
   }
 }
 

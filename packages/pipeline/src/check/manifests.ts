@@ -21,7 +21,8 @@ export function checkManifests(workspace: Workspace): Diagnostic[] {
     const document = workspace.connectorDocuments.get(manifest.name);
     if (!document) return [];
     const contract = workspace.contracts.get(manifest.contract);
-    if (contract) return checkManifest(manifest, contract, document);
+    const code = workspace.codedConnectors.has(manifest.name) ? [] : checkNeedsNoCode(manifest, document);
+    if (contract) return [...code, ...checkManifest(manifest, contract, document)];
     return diagnostic('unknown-contract', {
       message: `there is no contract \`${manifest.contract}\``,
       at: document.locate('/contract'),
@@ -29,6 +30,23 @@ export function checkManifests(workspace: Workspace): Diagnostic[] {
       ...near(manifest.contract, workspace.contracts.keys()),
     });
   });
+}
+
+/** What only code can give, where there is none: nothing of it could be called, and no delivery believed. */
+function checkNeedsNoCode(manifest: ConnectorManifest, document: PositionedDocument): Diagnostic[] {
+  const needed = [
+    ...(manifest.transport === 'http' ? [] : [{ at: ['transport'], what: manifest.transport }]),
+    ...Object.entries(manifest.webhooks).flatMap(([name, { verify }]) =>
+      verify.startsWith('own-') ? [{ at: ['webhooks', name, 'verify'], what: verify }] : [],
+    ),
+  ];
+  return needed.map(({ at, what }) =>
+    diagnostic('manifest-code-missing', {
+      message: `\`${what}\` is given by the connector's own code, and there is none`,
+      at: document.locate(toPointer(at)),
+      subject: `${manifest.name} ${what}`,
+    }),
+  );
 }
 
 function checkManifest(

@@ -89,6 +89,16 @@ export const workspaceRules = {
       good: 'operations: { createInvoice: { effect: create } }',
     },
   },
+  'manifest-code-missing': {
+    severity: 'error',
+    title: 'the manifest names what only code can give, and the connector has none',
+    why: 'A transport other than `http` and a signature scheme of its own (`own-…`) are hooks of the connector; without them nothing is sent, and every delivery is refused.',
+    fix: 'write `src/index.ts` beside the manifest (docs/connectors.md, section 6), or correct the name',
+    example: {
+      bad: 'webhooks: { orderPaid: { verify: own-partner, … } }   # and no src/index.ts',
+      good: 'webhooks: { orderPaid: { verify: standard-webhooks, … } }',
+    },
+  },
   'manifest-event-not-in-contract': {
     severity: 'error',
     title: 'the manifest takes in an event that its contract lacks',

@@ -1,4 +1,4 @@
-import { signWebhook, type WebhookManifest } from '@tenon/connector';
+import { type OwnSchemes, signWebhook, type WebhookManifest } from '@tenon/connector';
 import { type Clock, type Json, type Secret, systemClock } from '@tenon/model';
 
 export interface DeliverOptions {
@@ -9,6 +9,8 @@ export interface DeliverOptions {
   readonly clock?: Clock;
   /** Sent beside the signature's headers: an event's type, a trace. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** Signature schemes of the connector's own code. */
+  readonly own?: OwnSchemes;
 }
 
 export interface Delivered {
@@ -28,7 +30,7 @@ export async function deliver(
   const answers: Delivered[] = [];
   for (let time = 0; time < (options.times ?? 1); time++) {
     const sentAtMs = (options.clock ?? systemClock).now();
-    const signature = signWebhook(manifest, secret, { id: options.id, body, sentAtMs });
+    const signature = signWebhook(manifest, secret, { id: options.id, body, sentAtMs }, options.own);
     const response = await fetch(url, {
       method: 'POST',
       headers: { 'content-type': 'application/json', ...options.headers, ...signature },

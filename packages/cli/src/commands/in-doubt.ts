@@ -2,7 +2,7 @@ import type { InDoubtEntry } from '@tenon/runtime';
 import { type CommandSpec, UsageError } from '../command.ts';
 import { roughDuration } from '../rough-duration.ts';
 import { renderTable } from '../table.ts';
-import { givenResult } from './given-result.ts';
+import { givenJson } from './given-json.ts';
 import { listing, needReason, reason, remote } from './operator-options.ts';
 import { placeGiven, wayOf } from './step-place.ts';
 import { tellStep } from './tell-run.ts';
@@ -80,7 +80,7 @@ export const inDoubtCommands: readonly CommandSpec[] = [
           '--verdict redo says that it did not happen, and --result that it did: confirm takes a result, redo sends it again without one',
         );
       const why = needReason(args);
-      const result = await givenResult(args, io);
+      const result = await givenJson('result', args, io);
       const said = { verdict, reason: why, ...(result !== undefined && { result }) };
       const place = placeGiven(args);
       return tellStep(`settled: ${verdict}`, place, client, args, io, () =>

@@ -9,7 +9,8 @@ import { oneLine } from '../printable.ts';
 import { renderTable } from '../table.ts';
 import { asItHappened } from '../trace-order.ts';
 import { time } from '../utc-time.ts';
-import { givenResult } from './given-result.ts';
+import { deliveredWords } from './delivered-words.ts';
+import { givenJson } from './given-json.ts';
 import { heldWords } from './held-words.ts';
 import { keepingRun } from './keeping-run.ts';
 import { filters, listing, needReason, parseLimit, reason, remote } from './operator-options.ts';
@@ -17,7 +18,7 @@ import { runPage } from './run-page.ts';
 import { sayIfCut } from './say-if-cut.ts';
 import { sayIfUnknown } from './say-if-unknown.ts';
 import { readRun, tellRun, unreadable } from './tell-run.ts';
-import { isJson, withClient, withRunning } from './with-client.ts';
+import { isJson, sayDone, withClient, withRunning } from './with-client.ts';
 
 /** What runs there are, how each stands, and a person's word on one. */
 export const runsCommands: readonly CommandSpec[] = [
@@ -121,6 +122,24 @@ export const runsCommands: readonly CommandSpec[] = [
     }),
   },
   {
+    name: 'runs start',
+    summary: 'Start a pipeline whose trigger is manual',
+    positionals: ['<pipeline>'],
+    options: {
+      ...remote,
+      input: { type: 'string', value: '<json>', help: 'what the trigger’s `input` asks for; default: {}' },
+      'input-file': { type: 'string', value: '<file>', help: 'the same, from a file' },
+    },
+    examples: ['tenon runs start count-stock --input \'{"warehouse":"north"}\''],
+    run: withRunning(async (client, args, _show, io) => {
+      const input = (await givenJson('input', args, io)) ?? {};
+      const pipeline = encodeURIComponent(args.positionals[0]!);
+      const answer = await client.post(`/v1/pipelines/${pipeline}/runs`, { input });
+      sayDone(answer, deliveredWords(JSON.stringify(answer)).join('\n'), args, io);
+      return exit.clean;
+    }),
+  },
+  {
     name: 'runs cancel',
     summary: 'Stop a run and undo what it did',
     positionals: ['<run>'],
@@ -149,7 +168,7 @@ export const runsCommands: readonly CommandSpec[] = [
     run: withRunning(async (client, args, _show, io) => {
       const [runId, step] = args.positionals;
       const why = needReason(args);
-      const result = await givenResult(args, io);
+      const result = await givenJson('result', args, io);
       const more = { step: step!, ...(result !== undefined && { result }) };
       return tellRun('done', runId!, why, client, args, io, more);
     }),

@@ -4,18 +4,18 @@ import { parseDocument } from '@tenon/document';
 import { type Args, UsageError } from '../command.ts';
 import type { Io } from '../io.ts';
 
-/** What `--result` or `--result-file` gives; nothing where neither is given. */
-export async function givenResult(args: Args, io: Io): Promise<unknown> {
-  const text = args.text('result');
-  const file = args.text('result-file');
+/** What `--<option>` or `--<option>-file` gives as JSON; nothing where neither is given. */
+export async function givenJson(option: 'result' | 'input', args: Args, io: Io): Promise<unknown> {
+  const text = args.text(option);
+  const file = args.text(`${option}-file`);
   if (text !== undefined && file !== undefined)
-    throw new UsageError('arguments-contradict', 'give --result or --result-file, not both');
-  if (text !== undefined) return parseJson(text, '--result');
+    throw new UsageError('arguments-contradict', `give --${option} or --${option}-file, not both`);
+  if (text !== undefined) return parseJson(text, `--${option}`);
   if (file === undefined) return undefined;
   const read = await readFile(resolve(io.cwd, file), 'utf8').catch(() => undefined);
   if (read === undefined)
-    throw new UsageError('argument-unknown', `--result-file: there is no file ${file} to be read`);
-  return parseJson(read, '--result-file');
+    throw new UsageError('argument-unknown', `--${option}-file: there is no file ${file} to be read`);
+  return parseJson(read, `--${option}-file`);
 }
 
 function parseJson(text: string, option: string): unknown {

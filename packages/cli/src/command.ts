@@ -2,10 +2,10 @@ import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { didYouMean } from '@tenon/model';
+import { CommandError } from './command-error.ts';
 import { type ExitCode, exit, exitCodeWords } from './exit.ts';
 import type { Io } from './io.ts';
 import { answeredAsJson, type Ended } from './json-answer.ts';
-import { OperationsError } from './operations-client.ts';
 import { printable } from './printable.ts';
 import type { UsageCode } from './usage-rules.ts';
 import { toolVersion } from './version.ts';
@@ -276,7 +276,7 @@ async function called(
       io.err(`${usageWords(code, message)}usage: ${usageOf(command)}; with --help: what each is\n`);
       return { exitCode: exit.usage, error };
     }
-    if (!(error instanceof OperationsError)) throw error;
+    if (!(error instanceof CommandError)) throw error;
     // What is refused may name what others have called so.
     const message = printable(error.message);
     io.err(`${message}\n`);

@@ -200,6 +200,13 @@ describe.each(Object.entries(ASKED))('%s', (name, { line, answers = {} }) => {
   });
 });
 
+it('a database that cannot be opened is said by its code', async () => {
+  const argv = words('audit verify', '--file empty');
+  const { out, err, code } = await runCommand(commands, argv, { cwd: folder });
+  const said = { code: 'RUNTIME_FILE_UNREADABLE', message: err.trim() };
+  expect([JSON.parse(out), code]).toEqual([{ exitCode: 1, error: said }, exit.failed]);
+});
+
 describe.each(Object.entries(WORKSPACE))(
   '%s',
   (name, { line, code: expected = exit.clean, fails = line }) => {

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isObject } from '@tenon/model';
+import { CommandError } from './command-error.ts';
 import { type ExitCode, exit } from './exit.ts';
 import type { Io } from './io.ts';
 
@@ -11,14 +12,10 @@ const CALL_TIMEOUT_MS = 30_000;
 /** Hosts that a token in a file may be sent to. */
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
-/** A call to a running Tenon that did not succeed, as the sentence to print and the code to exit with. */
-export class OperationsError extends Error {
-  readonly exitCode: ExitCode;
+/** A call to a running Tenon that did not succeed. Its code is that of the problem that it answered with, or of the connection that could not be made. */
+export class OperationsError extends CommandError {
   /** No process answered, and none was told to change anything. */
   readonly isUnreachable: boolean;
-  /** Of the problem that it answered with, or of the connection that could not be made. */
-  readonly code: string | undefined;
-
   /** What a person has said before, where this one comes too late. */
   readonly before: string | undefined;
 
@@ -29,11 +26,9 @@ export class OperationsError extends Error {
     code?: string,
     before?: string,
   ) {
-    super(message);
+    super(message, exitCode, code);
     this.before = before;
-    this.exitCode = exitCode;
     this.isUnreachable = isUnreachable;
-    this.code = code;
   }
 }
 

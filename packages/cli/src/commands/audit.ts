@@ -4,6 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import type { LedgerExport, LedgerReader, LedgerReport } from '@tenon/runtime';
 import { openLedger, RuntimeError, runtimeRules, verifyExport } from '@tenon/runtime';
 import { type Args, type CommandSpec, type OptionSpec, UsageError } from '../command.ts';
+import { CommandError } from '../command-error.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import { fileLines } from '../file-lines.ts';
 import type { Io } from '../io.ts';
@@ -226,8 +227,7 @@ async function reading(
     ledger = openLedger(path);
   } catch (error) {
     if (!(error instanceof RuntimeError)) throw error;
-    io.err(`${error.code}: ${error.message}\n`);
-    return exit.failed;
+    throw new CommandError(`${error.code}: ${error.message}`, exit.failed, error.code);
   }
   try {
     return await read(ledger);

@@ -3,9 +3,11 @@ import type { Interruption } from '../engine.ts';
 import { PASSED } from '../interpreter/interpret.ts';
 import { BROKEN } from './activations.ts';
 import { isOfUndoing } from './operations.ts';
+import { type PlacedStep, placedSteps } from './placed-steps.ts';
 import type { Queries } from './queries.ts';
 import type { JournalRow, OpeningRow, RunRow } from './run-row.ts';
-import { type PlacedStep, placedSteps, STOP, stepRecords } from './step-records.ts';
+import { stepRecords } from './step-records.ts';
+import { STOP } from './step-rows.ts';
 import { FAILED } from './strand.ts';
 
 /** The letter of a run that is parked at an effect, or why it is not parked at that one: in words, with what is to be done. */

@@ -3,9 +3,10 @@ import { allSteps } from '../loaded-plan.ts';
 import { lostChild } from '../lost-child.ts';
 import type { ReplayReport, UnknownEffects } from '../runtime.ts';
 import { isOfUndoing, phaseOf } from './operations.ts';
+import { placedSteps } from './placed-steps.ts';
 import type { Queries } from './queries.ts';
 import type { RunRow } from './run-row.ts';
-import { placedSteps, stepRecords } from './step-records.ts';
+import { stepRecords } from './step-records.ts';
 
 export type Effects = Pick<
   ReplayReport['runs'][number],

@@ -1,6 +1,6 @@
 import type { Plan, PlanStep } from '@tenon/pipeline';
 import type { Interruption } from '../engine.ts';
-import { PASSED } from '../interpreter/interpret.ts';
+import { PASSED } from '../interpreter/carry-out.ts';
 import { BROKEN } from './activations.ts';
 import { isOfUndoing } from './operations.ts';
 import { type PlacedStep, placedSteps } from './placed-steps.ts';

@@ -11,9 +11,10 @@ import type {
 import type { Cancellation, Fact } from '../engine.ts';
 import { writeBasedOn } from './based-on.ts';
 import { callStep } from './call-step.ts';
+import { isPast } from './carry-out.ts';
 import { runStep } from './child.ts';
 import { forEachStep } from './for-each.ts';
-import { isPast, type Progress, runSteps, type Stop, scopeOf } from './interpret.ts';
+import { type Progress, runSteps, type Stop, scopeOf } from './interpret.ts';
 import { interruptionEnd } from './interruption.ts';
 import { madeAgain } from './made-again.ts';
 import { parallelStep } from './strands.ts';

@@ -1,7 +1,8 @@
 import type { Json } from '@tenon/model';
 import type { ParallelStep } from '@tenon/pipeline';
 import type { RunContext } from '../engine.ts';
-import { type Confirmed, isPast, type Progress, runSteps, type Stop } from './interpret.ts';
+import { isPast } from './carry-out.ts';
+import { type Confirmed, type Progress, runSteps, type Stop } from './interpret.ts';
 import { interruptionEnd, STOPPED } from './interruption.ts';
 import type { StepEnd } from './steps.ts';
 

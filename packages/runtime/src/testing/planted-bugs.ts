@@ -36,6 +36,7 @@ const passing = 'embedded/passed-time.ts';
 const keeper = 'ledger/checkpoint-keeper.ts';
 const undoing = 'interpreter/compensate.ts';
 const interpreting = 'interpreter/interpret.ts';
+const carrying = 'interpreter/carry-out.ts';
 const switches = 'switches.ts';
 
 export const plantedBugs: readonly PlantedBug[] = [
@@ -232,19 +233,19 @@ export const plantedBugs: readonly PlantedBug[] = [
   ),
   bug(
     'what a person has done is sent again',
-    interpreting,
+    carrying,
     "return word.verdict === 'done' ? { as: 'done', word } : { as: 'resumed' };",
     "return word.verdict !== 'done' ? { as: 'resumed' } : JSON.parse('{\"as\":\"resumed\"}');",
   ),
   bug(
     'what a person has done in a branch or an item is sent again',
-    interpreting,
-    "if (said?.step !== stop.step || step?.kind !== 'call') continue;",
-    "if (said?.step !== stop.step || step?.kind !== 'call' || from > 0) continue;",
+    carrying,
+    "if (said?.step === stop.step && step?.kind === 'call')",
+    "if (said?.step === stop.step && step?.kind === 'call' && rounds === undefined)",
   ),
   bug(
     'what a person has done in a block that is cancelled is forgotten',
-    interpreting,
+    carrying,
     'const interruption = isForIt\n    ? undefined',
     'const interruption = isForIt && progress.place.length < 0\n    ? undefined',
   ),

@@ -5,24 +5,19 @@ import { dirname, join, resolve } from 'node:path';
 import {
   type ConnectionConfig,
   type ConnectorManifest,
-  type ConnectorModule,
   fileTokenVault,
   guardedTransport,
   httpTransport,
   type OnSecretUse,
-  pollSource,
   type QuotaSharing,
   type QuotaStore,
-  type SourcePlan,
   type Transport,
   type TransportContext,
-  webhookScheme,
 } from '@tenon/connector';
-import { isObject, Secret, type SecretStore } from '@tenon/model';
+import { Secret, type SecretStore } from '@tenon/model';
 import {
   headersRead,
   planPublications,
-  planSources,
   type Workspace,
   type WorkspaceCheck,
   type WorkspaceConnection,
@@ -43,8 +38,8 @@ import {
   startServer,
   type TenonServer,
 } from '@tenon/server';
-import { ConnectorCodeError } from './connector-code-error.ts';
-import { loadConnectorModule } from './connector-module.ts';
+import { ComposeError } from './compose-error.ts';
+import { type ConnectorCode, loadModules, ownTransport, sourceMaker } from './connector-code.ts';
 import { DataKeyError, encryptingWords, encryptionOptions, lockedWords, openKeyFiles } from './data-keys.ts';
 import { pipelinesCalling } from './grants.ts';
 import {
@@ -62,11 +57,14 @@ import { MaintenanceError, maintenanceOf } from './maintenance.ts';
 import { TOKEN_FILE } from './operations-client.ts';
 import { type OpenQuotaStore, openQuotaStore, QuotaStoreError } from './quota-store.ts';
 import { openSecrets } from './secret-managers.ts';
+import { sourcePlansOf } from './source-plans.ts';
 
 export interface ComposeOptions {
   readonly root: string;
   readonly workspace: Workspace;
   readonly check: WorkspaceCheck;
+  /** Of its connectors. */
+  readonly code: ConnectorCode;
   readonly io: Io;
   /** Overrides the port of the configuration; 0 takes a free one. */
   readonly port?: number;
@@ -87,9 +85,6 @@ export interface RunningTenon {
   close(): Promise<void>;
 }
 
-/** A configuration that cannot be run as it stands, said in one sentence. */
-export class ComposeError extends Error {}
-
 /** Puts a checked workspace to work: secrets, transports, runtime with its plans, server. */
 export async function startTenon(options: ComposeOptions): Promise<RunningTenon> {
   const opened = new AsyncDisposableStack();
@@ -104,7 +99,7 @@ export async function startTenon(options: ComposeOptions): Promise<RunningTenon>
 
 /** `opened`: what is to be closed after the runtime, or when the start fails. */
 async function startWith(options: ComposeOptions, opened: AsyncDisposableStack): Promise<RunningTenon> {
-  const { root, workspace, check, io, log } = options;
+  const { root, workspace, check, code, io, log } = options;
   // What is held is used at every call: the log tells of the reads, the ledger of both.
   const secretUses = new SecretAudit();
   const onSecretUse: OnSecretUse = (use) => {
@@ -120,14 +115,13 @@ async function startWith(options: ComposeOptions, opened: AsyncDisposableStack):
   );
   opened.defer(closeSecrets);
   const connections = resolveConnections(workspace, io);
-  const modules = await loadModules(workspace, connections, root);
   const health = healthCalls(workspace, connections);
   const quotas = await quotaStoreOf(workspace, secrets, io);
   if (quotas) opened.use(quotas);
   const askedBy = makeTransports(
     options,
     connectionsOf(health),
-    modules,
+    code,
     { secrets, onSecretUse },
     root,
     io,
@@ -138,7 +132,7 @@ async function startWith(options: ComposeOptions, opened: AsyncDisposableStack):
   const transports = makeTransports(
     options,
     connections,
-    modules,
+    code,
     { secrets, onSecretUse },
     root,
     io,
@@ -201,13 +195,13 @@ async function startWith(options: ComposeOptions, opened: AsyncDisposableStack):
       clock: io.clock,
       host: workspace.config.server.host,
       port: options.port ?? workspace.config.server.port,
-      connections: intakeConnections(workspace, connections, modules, secrets),
+      connections: intakeConnections(workspace, connections, code, secrets),
       operators,
       pipelines: plans.map((plan) => ({ name: plan.pipeline, version: plan.version, planHash: plan.hash })),
       consumers: () => consumers.map((consumer) => consumer.status()),
       log: (event) => log({ ...event }),
     });
-    consumers = await startConsumers(options, connections, secrets, runtime, modules, transports);
+    consumers = await startConsumers(options, connections, secrets, runtime, transports);
     watchHealth(health, askedBy, io.clock, watching.signal, (one) => log({ kind: 'health', ...one })).catch(
       (error: unknown) => log({ kind: 'health', ok: false, message: String(error) }),
     );
@@ -346,28 +340,10 @@ export function missingAddresses(workspace: Workspace, io: Pick<Io, 'env'>): rea
   });
 }
 
-/** The code of every connector in use, by connector; without code, an empty module. */
-async function loadModules(
-  workspace: Workspace,
-  connections: readonly ConnectionConfig[],
-  root: string,
-): Promise<Map<string, ConnectorModule>> {
-  const modules = new Map<string, ConnectorModule>();
-  for (const name of new Set(connections.map(({ connector }) => connector))) {
-    const folder = workspace.connectorFolders.get(name);
-    if (folder === undefined) continue;
-    const module = await loadConnectorModule(root, folder).catch((error: unknown) => {
-      throw error instanceof ConnectorCodeError ? new ComposeError(error.words) : error;
-    });
-    modules.set(name, module);
-  }
-  return modules;
-}
-
 function makeTransports(
   { workspace, check }: Pick<ComposeOptions, 'workspace' | 'check'>,
   connections: readonly ConnectionConfig[],
-  modules: ReadonlyMap<string, ConnectorModule>,
+  modules: ConnectorCode,
   secrets: Pick<TransportContext, 'secrets' | 'onSecretUse'>,
   root: string,
   io: Io,
@@ -399,47 +375,45 @@ function makeTransports(
             ...notice,
           }),
       });
-    const { transport: kind } = manifest;
-    if (kind === 'http') {
+    if (manifest.transport === 'http') {
       transports.set(connection.name, guarded(httpTransport(context, { classify: module.classify })));
       continue;
     }
-    const make = module.transports?.[kind];
-    if (!make) {
-      // A connector may only take events in.
-      if (Object.keys(manifest.operations).length === 0) continue;
-      throw new ComposeError(
-        `connector ${connection.connector} says transport: ${kind}, and its code exports no such transport`,
-      );
-    }
-    transports.set(connection.name, guarded(make(context)));
+    const make = ownTransport(manifest, module);
+    if (make) transports.set(connection.name, guarded(madeBy(make, context, manifest)));
   }
   return transports;
 }
 
+function madeBy(
+  make: (context: TransportContext) => Transport,
+  context: TransportContext,
+  { name, transport }: ConnectorManifest,
+): Transport {
+  try {
+    return make(context);
+  } catch (error) {
+    throw new ComposeError(
+      `the code of connector ${name} cannot make its transport ${transport}: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  }
+}
+
 /** One consumer for each place from which an event comes that some plan listens to, over each connection that takes it. */
 async function startConsumers(
-  { workspace, check, io, log }: ComposeOptions,
+  { workspace, check, code, io, log }: ComposeOptions,
   connections: readonly ConnectionConfig[],
   secrets: SecretStore,
   runtime: Runtime,
-  modules: ReadonlyMap<string, ConnectorModule>,
   transports: ReadonlyMap<string, Transport>,
 ): Promise<readonly Consumer[]> {
-  const heard = heardEvents(check);
   const starts = connections.map(async (connection): Promise<readonly (() => Consumer)[]> => {
     const manifest = workspace.connectors.get(connection.connector);
-    const contract = manifest && workspace.contracts.get(manifest.contract);
-    const { sources } = workspace.config.connections[connection.name] ?? {};
-    const plans = contract ? planSources(contract, manifest, heard, sources) : [];
-    if (!manifest || plans.length === 0) return [];
-    const own = modules.get(connection.connector)?.sources?.[manifest.transport];
-    const make = (plan: SourcePlan) => (plan.poll ? pollSource : own);
-    if (plans.some((plan) => make(plan) === undefined)) {
-      throw new ComposeError(
-        `connector ${manifest.name} has \`sources\` over ${manifest.transport}, and its code exports no such source`,
-      );
-    }
+    const module = code.get(connection.connector);
+    const { sources = undefined } = workspace.config.connections[connection.name] ?? {};
+    const plans = sourcePlansOf({ ...connection, ...(sources && { sources }) }, workspace, check);
+    if (!manifest || !module || plans.length === 0) return [];
+    const make = sourceMaker(manifest, module, plans);
     const transport = transports.get(connection.name);
     const context = {
       connection,
@@ -456,8 +430,7 @@ async function startConsumers(
           runtime,
           clock: io.clock,
           random: io.random,
-          // Looked at above: each plan has one.
-          source: (given) => make(plan)!({ ...context, ...given }),
+          source: (given) => make(plan)({ ...context, ...given }),
           log: (event) => log({ kind: 'source', ...event }),
         }),
     );
@@ -466,28 +439,10 @@ async function startConsumers(
   return (await Promise.all(starts)).flat().map((start) => start());
 }
 
-/** Names of the events that start a run, or that a step waits for, however deep it stands. */
-function heardEvents(check: WorkspaceCheck): ReadonlySet<string> {
-  const heard = new Set<string>();
-  for (const plan of check.plans.values()) {
-    if ('event' in plan.trigger) heard.add(plan.trigger.event);
-    for (const event of Object.keys(plan.events)) if (isWaitedFor(event, plan.steps)) heard.add(event);
-  }
-  return heard;
-}
-
-/** Steps stand in each other in more ways than one: a plan is JSON, so it is searched as such. */
-function isWaitedFor(event: string, part: unknown): boolean {
-  if (Array.isArray(part)) return part.some((item) => isWaitedFor(event, item));
-  if (!isObject(part)) return false;
-  if (part['kind'] === 'wait' && isObject(part['for'])) return part['for']['event'] === event;
-  return Object.values(part).some((item) => isWaitedFor(event, item));
-}
-
 function intakeConnections(
   workspace: Workspace,
   connections: readonly ConnectionConfig[],
-  modules: ReadonlyMap<string, ConnectorModule>,
+  modules: ConnectorCode,
   secrets: SecretStore,
 ): Map<string, IntakeConnection> {
   const intake = new Map<string, IntakeConnection>();
@@ -495,11 +450,6 @@ function intakeConnections(
     const manifest = workspace.connectors.get(connection.connector);
     if (!manifest || Object.keys(manifest.webhooks).length === 0) continue;
     const own = modules.get(connection.connector)?.webhookSchemes;
-    for (const [event, { verify }] of Object.entries(manifest.webhooks))
-      if (webhookScheme(verify, own) === undefined)
-        throw new ComposeError(
-          `connector ${manifest.name} verifies ${event} by ${verify}, and its code exports no such scheme`,
-        );
     intake.set(connection.name, {
       contract: manifest.contract,
       webhooks: manifest.webhooks,

@@ -33,8 +33,13 @@ export function noConnector(
   return new ConnectorCodeError(cliDiagnostic('connector-code-broken', { message, at, fix }));
 }
 
+/** By `import`, or by `require`, which is how tsx loads what is in no package that says it is a module. */
 export function isNotFound(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND';
+  return (
+    error instanceof Error &&
+    'code' in error &&
+    (error.code === 'ERR_MODULE_NOT_FOUND' || error.code === 'MODULE_NOT_FOUND')
+  );
 }
 
 /** What went wrong as the code of a connector was loaded, where in the workspace it did. */

@@ -11,6 +11,7 @@ import { expect, it } from 'vitest';
 import { runCommandLine } from './command.ts';
 import { commands } from './commands/index.ts';
 import { type RunningTenon, startTenon } from './compose.ts';
+import { loadConnectorCode } from './connector-code.ts';
 import { readersEncryption } from './data-keys.ts';
 import type { Io } from './io.ts';
 import { openSession } from './session.ts';
@@ -311,6 +312,7 @@ async function withWorld(
   ).toEqual([]);
   const tenon = await startTenon({
     ...session,
+    code: await loadConnectorCode(session),
     io,
     port: 0,
     onEntry: (entry) => said.push(JSON.stringify(entry)),

@@ -1,5 +1,6 @@
 import type { CommandSpec } from '../command.ts';
-import { ComposeError, lookAtHealth } from '../compose.ts';
+import { lookAtHealth } from '../compose.ts';
+import { ComposeError } from '../compose-error.ts';
 import { exit } from '../exit.ts';
 import type { Health } from '../health.ts';
 import { CONFIG_FILE } from '../root.ts';

@@ -3,7 +3,9 @@ import { join, relative, resolve } from 'node:path';
 import { hasErrors, sleep } from '@tenon/model';
 import type { LedgerEntry } from '@tenon/runtime';
 import { type Args, type CommandSpec, UsageError } from '../command.ts';
-import { ComposeError, missingAddresses, type RunningTenon, startTenon } from '../compose.ts';
+import { type ComposeOptions, missingAddresses, type RunningTenon, startTenon } from '../compose.ts';
+import { ComposeError } from '../compose-error.ts';
+import { type ConnectorCode, loadConnectorCode } from '../connector-code.ts';
 import { filesOfStart, unsetVariables, unsetWords } from '../environment.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
@@ -42,13 +44,12 @@ export const serveCommand: CommandSpec = {
     const log = (line: Readonly<Record<string, unknown>>): void =>
       io.out(`${JSON.stringify({ at: new Date(io.clock.now()).toISOString(), ...line })}\n`);
     const session = await openSession(io);
-    const started = await start(session, args, io, {
-      log,
-      onEntry: (entry) => log({ ...entry, at: new Date(entry.at).toISOString() }),
-      say: (text) => io.err(`${text}\n`),
-      killed: args.text('killed'),
-    });
-    if (!('url' in started)) return started.exitCode;
+    const say: Say = (text) => io.err(`${text}\n`);
+    const onEntry = (entry: LedgerEntry): void => log({ ...entry, at: new Date(entry.at).toISOString() });
+    const ready = await prepared(session, args, io, { say });
+    if ('exitCode' in ready) return ready.exitCode;
+    const started = await start(ready, args, io, { log, onEntry, say });
+    if ('exitCode' in started) return started.exitCode;
     // Listened for first: a supervisor that reads the next line may send a signal before this goes on.
     const interrupted = io.interrupted();
     log({ kind: 'serving', url: started.url });
@@ -81,6 +82,8 @@ export const devCommand: CommandSpec = {
     };
     const stop = io.interrupted().then(() => 'stop' as const);
     let running: RunningTenon | undefined;
+    /** What was last served: it is gone back to where what comes after cannot be started. */
+    let served: Ready | undefined;
     let own: OwnFiles = { taken: new Set() };
     let warned = '';
     for (;;) {
@@ -95,18 +98,25 @@ export const devCommand: CommandSpec = {
       if (warnings !== warned && warnings !== '') io.err(warnings);
       warned = warnings;
       const missing = sound && running ? missingAddresses(sound.workspace, io) : [];
-      if (sound && missing.length === 0) {
-        await running?.close();
-        running = undefined;
-      }
-      const started =
+      const ready =
         missing.length > 0
           ? addressesMissing(missing, say)
-          : await start(session, args, io, { log, onEntry: show, say });
-      if ('url' in started) {
-        running = started;
-        say(`serving on ${running.url}; watching for changes, Ctrl-C stops`);
-      } else if (running)
+          : await prepared(session, args, io, { say, anew: true });
+      let isNew = false;
+      if (!('exitCode' in ready)) {
+        await running?.close();
+        running = undefined;
+        for (const one of [ready, served]) {
+          const started = one && (await start(one, args, io, { log, onEntry: show, say }));
+          if (started === undefined || 'exitCode' in started) continue;
+          running = started;
+          served = one;
+          isNew = one === ready;
+          break;
+        }
+      }
+      if (running && isNew) say(`serving on ${running.url}; watching for changes, Ctrl-C stops`);
+      else if (running)
         say(
           `still serving what was there before the edit, on ${running.url}: mend the above; watching for changes, Ctrl-C stops`,
         );
@@ -140,7 +150,7 @@ async function warningsOf({ diagnostics, root, check }: Session, args: Args, io:
 }
 
 /** A process keeps the environment that it began with. */
-function addressesMissing(names: readonly string[], say: Say): { readonly exitCode: ExitCode } {
+function addressesMissing(names: readonly string[], say: Say): Failed {
   say(
     `not set: ${names.join(', ')}. Start \`tenon sandbox\` again, read its variables, and start \`tenon dev\` again`,
   );
@@ -152,29 +162,21 @@ type Say = (text: string) => void;
 
 type Opened = Awaited<ReturnType<typeof openSession>>;
 
-async function start(
+/** A sound workspace and the code of its connectors: all that is known to be right before anything is opened. */
+interface Ready {
+  readonly session: Session;
+  readonly code: ConnectorCode;
+}
+
+type Failed = { readonly exitCode: ExitCode };
+
+async function prepared(
   session: Opened,
   args: Args,
   io: Io,
-  {
-    log,
-    onEntry,
-    say,
-    killed,
-  }: {
-    readonly log: (line: Readonly<Record<string, unknown>>) => void;
-    readonly onEntry: (entry: LedgerEntry) => void;
-    readonly say: Say;
-    readonly killed?: string | undefined;
-  },
-): Promise<RunningTenon | { readonly exitCode: ExitCode }> {
-  const port = parsePort(args.text('port'));
-  const engineFile = args.text('engine-file');
-  const setBack = args.text('accept-set-back');
-  if (killed?.trim() === '')
-    throw new UsageError('argument-missing', '--killed takes a reason: it is kept in the ledger');
-  if (setBack?.trim() === '')
-    throw new UsageError('argument-missing', '--accept-set-back takes a reason: it is kept in the ledger');
+  { say, anew = false }: { readonly say: Say; readonly anew?: boolean },
+): Promise<Ready | Failed> {
+  startOptions(args);
   const sound = soundOf(session);
   if (!sound) {
     const checked = 'workspace' in session ? { ...session.check.checked } : {};
@@ -187,17 +189,47 @@ async function start(
   const unset = unsetVariables(sound.workspace.config, io);
   if (unset.length > 0) io.err(unsetWords(unset));
   if (unset.some(({ isNeeded }) => isNeeded)) return { exitCode: exit.failed };
+  return expecting(say, async () => ({ session: sound, code: await loadConnectorCode(sound, { anew }) }));
+}
+
+function start(
+  { session, code }: Ready,
+  args: Args,
+  io: Io,
+  {
+    log,
+    onEntry,
+    say,
+  }: {
+    readonly log: (line: Readonly<Record<string, unknown>>) => void;
+    readonly onEntry: (entry: LedgerEntry) => void;
+    readonly say: Say;
+  },
+): Promise<RunningTenon | Failed> {
+  return expecting(say, () => startTenon({ ...session, ...startOptions(args), code, io, log, onEntry }));
+}
+
+function startOptions(args: Args): Pick<ComposeOptions, 'port' | 'engineFile' | 'setBack' | 'killed'> {
+  const port = parsePort(args.text('port'));
+  const engineFile = args.text('engine-file');
+  const setBack = args.text('accept-set-back');
+  const killed = args.text('killed');
+  if (killed?.trim() === '')
+    throw new UsageError('argument-missing', '--killed takes a reason: it is kept in the ledger');
+  if (setBack?.trim() === '')
+    throw new UsageError('argument-missing', '--accept-set-back takes a reason: it is kept in the ledger');
+  return {
+    ...(port !== undefined && { port }),
+    ...(engineFile !== undefined && { engineFile }),
+    ...(setBack !== undefined && { setBack }),
+    ...(killed !== undefined && { killed }),
+  };
+}
+
+/** Says a failure that is the workspace's or the machine's; ours is thrown. */
+async function expecting<T>(say: Say, work: () => Promise<T>): Promise<T | Failed> {
   try {
-    return await startTenon({
-      ...sound,
-      io,
-      log,
-      onEntry,
-      ...(port !== undefined && { port }),
-      ...(engineFile !== undefined && { engineFile }),
-      ...(setBack !== undefined && { setBack }),
-      ...(killed !== undefined && { killed }),
-    });
+    return await work();
   } catch (error) {
     if (!isExpected(error)) throw error;
     say(failureWords(error));

@@ -1,0 +1,98 @@
+import {
+  type ConnectionConfig,
+  type ConnectorManifest,
+  type ConnectorModule,
+  pollSource,
+  type Source,
+  type SourceContext,
+  type SourcePlan,
+  type Transport,
+  type TransportContext,
+  webhookScheme,
+} from '@tenon/connector';
+import type { Workspace, WorkspaceCheck } from '@tenon/pipeline';
+import { ComposeError } from './compose-error.ts';
+import { ConnectorCodeError } from './connector-code-error.ts';
+import { loadConnectorModule, nextEdition } from './connector-module.ts';
+import { sourcePlansOf } from './source-plans.ts';
+
+/** The code of every connector in use, by connector; without code, an empty module. */
+export type ConnectorCode = ReadonlyMap<string, ConnectorModule>;
+
+/**
+ * Loads it, and holds it to export all that its manifest names: before anything is opened, so that what serves until
+ * then can go on where it does not. `anew`: as it stands now, with all that it imports, whatever was loaded before.
+ */
+export async function loadConnectorCode(
+  { root, workspace, check }: { root: string; workspace: Workspace; check: WorkspaceCheck },
+  options: { readonly anew?: boolean } = {},
+): Promise<ConnectorCode> {
+  const connections = Object.values(workspace.config.connections);
+  const code = await loadModules(workspace, connections, root, options.anew ? nextEdition(root) : undefined);
+  for (const connection of connections) {
+    const manifest = workspace.connectors.get(connection.connector);
+    const module = code.get(connection.connector);
+    if (!manifest || !module) continue;
+    ownTransport(manifest, module);
+    sourceMaker(manifest, module, sourcePlansOf(connection, workspace, check));
+    requireSchemes(manifest, module);
+  }
+  return code;
+}
+
+export async function loadModules(
+  workspace: Workspace,
+  connections: readonly Pick<ConnectionConfig, 'connector'>[],
+  root: string,
+  edition?: number,
+): Promise<Map<string, ConnectorModule>> {
+  const modules = new Map<string, ConnectorModule>();
+  for (const name of new Set(connections.map(({ connector }) => connector))) {
+    const folder = workspace.connectorFolders.get(name);
+    if (folder === undefined) continue;
+    const module = await loadConnectorModule(root, folder, {
+      ...(edition !== undefined && { edition }),
+    }).catch((error: unknown) => {
+      throw error instanceof ConnectorCodeError ? new ComposeError(error.words) : error;
+    });
+    modules.set(name, module);
+  }
+  return modules;
+}
+
+/** What makes the transport of its own that the manifest names; absent over HTTP, and where it only takes events in. */
+export function ownTransport(
+  { name, transport: kind, operations }: ConnectorManifest,
+  module: ConnectorModule,
+): ((context: TransportContext) => Transport) | undefined {
+  if (kind === 'http') return undefined;
+  const make = module.transports?.[kind];
+  if (make === undefined && Object.keys(operations).length > 0)
+    throw new ComposeError(
+      `connector ${name} says transport: ${kind}, and its code exports no such transport`,
+    );
+  return make;
+}
+
+/** What makes the source of each of these plans. */
+export function sourceMaker(
+  { name, transport }: ConnectorManifest,
+  module: ConnectorModule,
+  plans: readonly SourcePlan[],
+): (plan: SourcePlan) => (context: SourceContext) => Source {
+  const own = module.sources?.[transport];
+  if (own === undefined && plans.some(({ poll }) => poll === undefined))
+    throw new ComposeError(
+      `connector ${name} has \`sources\` over ${transport}, and its code exports no such source`,
+    );
+  // Held above: whatever is not polled has one of its own.
+  return ({ poll }) => (poll ? pollSource : own!);
+}
+
+function requireSchemes({ name, webhooks }: ConnectorManifest, module: ConnectorModule): void {
+  for (const [event, { verify }] of Object.entries(webhooks))
+    if (webhookScheme(verify, module.webhookSchemes) === undefined)
+      throw new ComposeError(
+        `connector ${name} verifies ${event} by ${verify}, and its code exports no such scheme`,
+      );
+}

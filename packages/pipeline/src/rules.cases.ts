@@ -129,6 +129,17 @@ const scrapes = (tier: string): Edits => ({
   ).replace('tier: medium', `tier: ${tier}`),
 });
 
+/** A pipeline that calls a listing that pages. */
+const lists = (given: string, condition = 'size(steps.all.items) > 0'): Edits => ({
+  [CONTRACT]: swap(
+    '        - { name: cursor, in: query,',
+    '        - { name: limit, in: query, schema: { type: integer } }\n        - { name: cursor, in: query,',
+  ),
+  [SECOND]: secondPipeline(
+    `  - { id: all, call: shop.findParcels, ${given} }\n  - { id: known, check: { that: [{ condition: '\${ ${condition} }', message: there is none }], otherwise: fail } }`,
+  ),
+});
+
 /** A pipeline that reads a document of bytes. */
 const downloads = (stream: string): Edits => ({
   [CONTRACT]: swap(
@@ -765,6 +776,11 @@ export const ruleCases = {
       'operationId: printLabel\n',
       "operationId: printLabel\n      deprecated: true\n      x-sunset: '2030-01-31'\n",
     ),
+  },
+  'listing-read-in-part': {
+    fires: lists("with: { reference: '${ event.orderId }' }"),
+    on: 'shop.findParcels',
+    silent: lists("with: { reference: '${ event.orderId }', limit: 1 }"),
   },
   'page-scraped': {
     fires: scrapes('medium'),

@@ -7,6 +7,7 @@ import { checkEffects } from './effects.ts';
 import { checkEvents } from './events.ts';
 import type { PipelineFacts } from './facts.ts';
 import { checkLeaks } from './leaks.ts';
+import { checkListings } from './listings.ts';
 import { checkLists } from './lists.ts';
 import { checkLoops } from './loops.ts';
 import { type Checked, checkMasters, checkWriters } from './masters.ts';
@@ -38,6 +39,7 @@ export function pipelineProofs(checked: Checked): {
     ...checkEffects(model),
     ...checkBasedOn(model),
     ...checkLists(model),
+    ...checkListings(checked),
     ...checkTime(model),
     ...checkWayBack(model),
     ...checkTier(model),

@@ -317,6 +317,16 @@ export const proofsRules = {
       good: '- { id: account, call: crm.getAccount, with: { id: "${ event.id }" } }\n- { id: told, call: mail.send, with: { to: "${ steps.account.email }" } }',
     },
   },
+  'listing-read-in-part': {
+    severity: 'warning',
+    title: 'a step reads the first page of a listing',
+    why: 'A call is one request, so what stands on later pages is not there for the pipeline, and it goes on as if that were all. Polls, reconciliations and probes follow the pages; a step does not.',
+    fix: 'say how many are wanted by the parameter that limits the page, pass the page’s position, or hold in a `check` that there is no further page; what must see every item is a reconciliation or a poll',
+    example: {
+      bad: "- { id: found, call: shop.findParcels, with: { reference: '${ event.orderId }' } }",
+      good: "- { id: found, call: shop.findParcels, with: { reference: '${ event.orderId }' } }\n- id: whole\n  check: { that: [{ condition: '${ steps.found.next == null }', message: there are more parcels than one page holds }], otherwise: quarantine }",
+    },
+  },
   'branch-unreachable': {
     severity: 'error',
     title: 'a branch after one that always holds',

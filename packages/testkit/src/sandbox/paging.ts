@@ -1,4 +1,4 @@
-import type { PaginationManifest } from '@tenon/connector';
+import { PAGING_ROLES, type PaginationManifest, pagingRole } from '@tenon/connector';
 import type { HttpOperation } from '@tenon/contract';
 import { atPointer, fromPointer, isObject, type Json, type JsonObject, toPointer } from '@tenon/model';
 import { plainName } from './names.ts';
@@ -26,14 +26,6 @@ export interface Page {
 
 const SIZE_DEFAULT = 25;
 const SIZE_MAX = 1_000;
-
-/** Parameter names that APIs use for paging, where no manifest says more. */
-const WORDS = {
-  limit: ['limit', 'perpage', 'pagesize', 'size', 'count', 'maxresults', 'first', 'top'],
-  page: ['page', 'pagenumber', 'pageno', 'pageindex'],
-  offset: ['offset', 'start', 'startat', 'skip', 'startindex'],
-  cursor: ['cursor', 'after', 'startingafter', 'pagetoken', 'nexttoken', 'continue', 'marker', 'nextcursor'],
-} as const;
 
 /** Cuts one page out of the rows; `undefined` when the cursor names no row. */
 export function pageOf(rows: readonly Row[], request: PageRequest): Page | undefined {
@@ -75,8 +67,8 @@ export function pagingNames({
     .filter((parameter) => parameter.in === 'query' && !selecting.includes(parameter.name))
     .map((parameter) => parameter.name);
   const found: Record<string, string> = {};
-  for (const [role, words] of Object.entries(WORDS)) {
-    const name = query.find((candidate) => (words as readonly string[]).includes(plainName(candidate)));
+  for (const role of PAGING_ROLES) {
+    const name = query.find((candidate) => pagingRole(candidate) === role);
     if (name !== undefined) found[role] = name;
   }
   // `link` follows URLs as they come, whichever way they page.

@@ -174,7 +174,9 @@ async function startWith(options: ComposeOptions, opened: AsyncDisposableStack):
   // Not before it is so: a start that is refused has encrypted nothing.
   if (isFirstEncrypted) log({ kind: 'encrypting', message: encryptingWords(encryption, file) });
   let consumers: readonly Consumer[] = [];
+  let server: TenonServer | undefined;
   const closeAll = async (): Promise<void> => {
+    await server?.close();
     watching.abort();
     await Promise.all([...askedBy.values()].map((transport) => transport.close()));
     await Promise.all(consumers.map((consumer) => consumer.stop()));
@@ -190,7 +192,7 @@ async function startWith(options: ComposeOptions, opened: AsyncDisposableStack):
     for (const name of gone) await runtime.retire(name);
     for (const plan of plans) await runtime.activate(plan);
     await runtime.activateReconciliations([...check.reconciliations.values()]);
-    const server = await startServer({
+    const started = await startServer({
       runtime,
       clock: io.clock,
       host: workspace.config.server.host,
@@ -201,18 +203,16 @@ async function startWith(options: ComposeOptions, opened: AsyncDisposableStack):
       consumers: () => consumers.map((consumer) => consumer.status()),
       log: (event) => log({ ...event }),
     });
+    server = started;
     consumers = await startConsumers(options, connections, secrets, runtime, transports);
     watchHealth(health, askedBy, io.clock, watching.signal, (one) => log({ kind: 'health', ...one })).catch(
       (error: unknown) => log({ kind: 'health', ok: false, message: String(error) }),
     );
     return {
-      url: server.url,
+      url: started.url,
       runtime,
-      server,
-      close: async () => {
-        await server.close();
-        await closeAll();
-      },
+      server: started,
+      close: closeAll,
     };
   } catch (error) {
     await closeAll();

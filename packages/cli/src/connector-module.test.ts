@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { exit } from './exit.ts';
@@ -14,11 +15,17 @@ afterEach(() => rm(folder, { recursive: true }));
 
 /** In a process of its own: how modules are found is a matter of the process. */
 function tenon(...argv: string[]): { readonly code: number | null; readonly said: string } {
-  const env = { PATH: process.env['PATH'], SHOP_URL: 'http://127.0.0.1:9', SHOP_KEY: 'k', NO_COLOR: '1' };
+  const env = {
+    PATH: process.env['PATH'],
+    SHOP_URL: 'http://127.0.0.1:9',
+    SHOP_KEY: 'k',
+    SHOP_WEBHOOK_SECRET: 's',
+    NO_COLOR: '1',
+  };
   const run = spawnSync(
     process.execPath,
     ['--conditions=source', join(import.meta.dirname, 'main.ts'), '--in', folder, ...argv],
-    { env, encoding: 'utf8' },
+    { env, encoding: 'utf8', timeout: 20_000 },
   );
   return { code: run.status, said: run.stdout + run.stderr };
 }
@@ -72,5 +79,30 @@ export default { ...defineConnector({}), api: 7 + Mode.fast };
       'connectors/shop/src/index.ts:2:7: this code cannot be loaded: boom\nsee `tenon explain connector-code-broken`\n',
     );
     expect(ended).toBe(exit.failed);
+  });
+
+  it('that gives no source for what a pipeline listens to ends the start, and leaves nothing behind', async () => {
+    const root = join(import.meta.dirname, '../../..');
+    await cp(join(root, 'contracts/clock'), join(folder, 'contracts/clock'), { recursive: true });
+    await mkdir(join(folder, 'connectors/clock/src'), { recursive: true });
+    await cp(join(root, 'connectors/clock/connector.yaml'), join(folder, 'connectors/clock/connector.yaml'));
+    await writeFile(join(folder, 'connectors/clock/src/index.ts'), 'export default { connectorApi: 1 };\n');
+    const pipeline = join(folder, 'pipelines/order-paid.pipeline.yaml');
+    const text = await readFile(pipeline, 'utf8');
+    // The order of the morning is always the same: what counts is that it is listened to.
+    await writeFile(
+      pipeline,
+      text.replace('shop.orderPaid', 'clock.workdayMorning').replaceAll('event.orderId', 'event.at'),
+    );
+    const config = join(folder, 'tenon.config.yaml');
+    const settings = await readFile(config, 'utf8');
+    await writeFile(
+      config,
+      settings.replace('connections:\n', 'connections:\n  clock: { connector: clock }\n'),
+    );
+    const { code: ended, said } = tenon('serve', '--port', '0');
+    expect(said).toContain('clock has `sources` over clock, and its code exports no such source');
+    expect(ended).toBe(exit.failed);
+    expect(existsSync(join(folder, '.tenon/tenon.db'))).toBe(false);
   });
 });

@@ -1,5 +1,5 @@
 import { access, readFile } from 'node:fs/promises';
-import { dirname, join, parse, resolve } from 'node:path';
+import { dirname, join, parse, relative, resolve, sep } from 'node:path';
 import { parseDocument } from '@tenon/document';
 import { atPointer, isObject, isSecretReference } from '@tenon/model';
 import type { EncryptionConfig } from '@tenon/pipeline';
@@ -15,6 +15,18 @@ export async function findRoot(from: string): Promise<string | undefined> {
   for (let folder = from; ; folder = dirname(folder)) {
     if (await exists(join(folder, CONFIG_FILE))) return folder;
     if (folder === parse(folder).root) return undefined;
+  }
+}
+
+/** Path of a workspace in the repository that it is part of, with `/` at its end; empty at the repository's root, and where there is none. */
+export async function pathInRepository(root: string): Promise<string> {
+  for (let folder = root; ; folder = dirname(folder)) {
+    // A file in work trees and submodules.
+    if (await exists(join(folder, '.git'))) {
+      const path = relative(folder, root).split(sep).join('/');
+      return path === '' ? '' : `${path}/`;
+    }
+    if (folder === parse(folder).root) return '';
   }
 }
 

@@ -8,7 +8,7 @@ import type { Args, OptionSpec } from './command.ts';
 import { type ExitCode, exit } from './exit.ts';
 import type { Io } from './io.ts';
 import { type Format, formats, type Report, render } from './render/index.ts';
-import { findRoot } from './root.ts';
+import { findRoot, pathInRepository } from './root.ts';
 import { toolVersion } from './version.ts';
 
 export const formatOption: Readonly<Record<string, OptionSpec>> = {
@@ -55,10 +55,11 @@ export async function printReport(
   texts: ReadonlyMap<string, string> = new Map(),
 ): Promise<void> {
   const format = (args.text('format') ?? 'human') as Format;
+  const prefix = root === undefined || !OF_REPOSITORY.has(format) ? '' : await pathInRepository(root);
   // Once each: many findings may be about one document of megabytes.
   const read = new Map<string, string | undefined>(texts);
   io.out(
-    render(format, report, {
+    render(format, placedBelow(prefix, report), {
       color: io.color,
       // Only SARIF carries the rules; all of them together mean loading every package.
       rules: format === 'sarif' ? (await import('./rules.ts')).allRules : {},
@@ -69,6 +70,17 @@ export async function printReport(
       },
     }),
   );
+}
+
+/** Read by what knows files by their place in the repository, where a workspace may be a folder among others. */
+const OF_REPOSITORY: ReadonlySet<Format> = new Set(['github', 'sarif']);
+
+function placedBelow(prefix: string, report: Report): Report {
+  if (prefix === '') return report;
+  const diagnostics = report.diagnostics.map((one) =>
+    one.file === undefined ? one : { ...one, file: prefix + one.file },
+  );
+  return { ...report, diagnostics };
 }
 
 function textOf(path: string): string | undefined {

@@ -58,6 +58,12 @@ export const cliRules = {
     why: 'The tests passed against the contract’s own picture of the system; the system itself answers otherwise now, so pipelines that read it will fail or misread.',
     fix: 'see what changed (`tenon test <contract> --provider <url>` prints the whole account); update the contract and let `tenon diff` say whom it hits, or report it to the vendor',
   },
+  'provider-unreachable': {
+    severity: 'error',
+    title: 'A system that is to be held against a contract does not answer',
+    why: 'It was asked once and gave no answer of any kind, so nothing is known of how it keeps its contract; no test was counted. `tenon test` ends with 1, and not with 3 as for a finding about the system.',
+    fix: 'see that it is up, and that address, port and certificate are right; then run it again',
+  },
   'diff-base-unreadable': {
     severity: 'error',
     title: 'What to compare with cannot be read',

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Io } from './io.ts';
+import type { Provider } from './provider.ts';
 
 export interface ContractTestResult {
   readonly passed: number;
@@ -12,8 +13,8 @@ export interface ContractTestResult {
 export interface ContractTestOptions {
   /** Only the tests of this contract. */
   readonly contract?: string;
-  /** A provider to hold against the contract instead of its sandbox, with headers to send it. */
-  readonly provider?: { readonly url: string; readonly headers: Readonly<Record<string, string>> };
+  /** To hold against the contract instead of its sandbox. */
+  readonly provider?: Provider;
 }
 
 const OUTPUT_CHARACTERS_KEPT = 200_000;

@@ -7,6 +7,7 @@ export interface CliCase {
   readonly init?: false;
   /** Files written after `init`, by path; `../before/…` stands beside the workspace. */
   readonly files?: Readonly<Record<string, string>>;
+  /** `<provider>` is the address of a system that answers everything with 204. */
   readonly run: readonly string[];
 }
 
@@ -114,12 +115,16 @@ export const cliCases = {
   'contract-drift': {
     fires: {
       files: { 'contracts/pets/openapi.yaml': petContract, 'generated/pets/own.test.ts': failingTest },
-      run: ['test', 'pets', '--against', 'http://127.0.0.1:9'],
+      run: ['test', 'pets', '--against', '<provider>'],
     },
     silent: {
       files: { 'contracts/pets/openapi.yaml': petContract },
-      run: ['test', 'pets', '--against', 'http://127.0.0.1:9'],
+      run: ['test', 'pets', '--against', '<provider>'],
     },
+  },
+  'provider-unreachable': {
+    fires: { run: ['test', 'shop', '--provider', 'http://127.0.0.1:9'] },
+    silent: { run: ['test', 'shop', '--provider', '<provider>'] },
   },
   'diff-base-unreadable': {
     fires: { run: ['diff', '--against', 'no-such-ref'] },

@@ -1,15 +1,21 @@
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { systemClock, systemRandom } from '@tenon/model';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runCommandLine } from './command.ts';
 import { commands } from './commands/index.ts';
 import type { Io } from './io.ts';
 import { type CliCase, cliCases } from './rules.cases.ts';
 
 const scratch: string[] = [];
+const provider = createServer((_request, response) => response.writeHead(204).end());
+beforeAll(() => once(provider.listen(0, '127.0.0.1'), 'listening'));
 afterAll(() => {
+  provider.close();
   for (const path of scratch) rmSync(path, { recursive: true, force: true });
 });
 
@@ -39,7 +45,12 @@ async function said({ init, files = {}, run }: CliCase): Promise<string> {
     writeFileSync(join(root, path), content);
   }
   text = '';
-  await runCommandLine(commands, run, io);
+  const { port } = provider.address() as AddressInfo;
+  await runCommandLine(
+    commands,
+    run.map((word) => word.replace('<provider>', `http://127.0.0.1:${port}`)),
+    io,
+  );
   return text;
 }
 

@@ -1,9 +1,10 @@
 import type { Diagnostic } from '@tenon/model';
 import { cliDiagnostic } from '../cli-rules.ts';
 import { type Args, type CommandSpec, UsageError } from '../command.ts';
-import { type ContractTestOptions, type ContractTestResult, runContractTests } from '../contract-tests.ts';
+import { type ContractTestResult, runContractTests } from '../contract-tests.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
+import { type Provider, unreachable } from '../provider.ts';
 import { plural } from '../render/index.ts';
 import { exitCodeOf, formatOption, isForPeople, openSession, printReport } from '../session.ts';
 
@@ -49,10 +50,15 @@ export const testCommand: CommandSpec = {
       );
     }
     const provider = providerOf(args);
+    const before = provider && (await unreachable(provider));
+    if (before !== undefined) return reportUnreachable(provider!.url, before, session.root, args, io);
     const result = await runContractTests(session.root, io, {
       ...(contract && { contract }),
       ...(provider && { provider }),
     });
+    // One that went away in the middle has changed nothing either.
+    const after = provider && result.failed > 0 ? await unreachable(provider) : undefined;
+    if (after !== undefined) return reportUnreachable(provider!.url, after, session.root, args, io);
     if (args.text('against') !== undefined) return reportDrift(session.root, contract!, result, args, io);
     if (!isForPeople(args)) {
       const diagnostics = result.failures.map((message) =>
@@ -83,6 +89,20 @@ async function reportDrift(
   return reportTests(diagnostics, root, result, args, io);
 }
 
+/** About a system that does not answer nothing is known: it has kept its contract as far as anybody can tell. */
+async function reportUnreachable(
+  url: string,
+  why: string,
+  root: string,
+  args: Args,
+  io: Io,
+): Promise<ExitCode> {
+  const message = `${url} cannot be reached: ${why}`;
+  const diagnostics = [cliDiagnostic('provider-unreachable', { message, subject: url })];
+  await printReport({ diagnostics, checked: {} }, root, args, io);
+  return exit.failed;
+}
+
 async function reportTests(
   diagnostics: readonly Diagnostic[],
   root: string,
@@ -94,7 +114,7 @@ async function reportTests(
   return exitCodeOf(diagnostics);
 }
 
-function providerOf(args: Args): ContractTestOptions['provider'] {
+function providerOf(args: Args): Provider | undefined {
   const option = args.text('against') === undefined ? 'provider' : 'against';
   const url = args.text(option);
   if (url === undefined) return undefined;

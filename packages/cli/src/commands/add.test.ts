@@ -248,6 +248,23 @@ describe('add connector --from', () => {
     expect(await readFile(join(folder, 'tenon.config.yaml'), 'utf8')).toContain('token: env:SHOP_TOKEN');
   });
 
+  it('declares the host that tokens come from, so that its own check passes', async () => {
+    const flows =
+      "{ clientCredentials: { tokenUrl: 'https://login.shop.example/token', scopes: { orders: o } } }";
+    await writeFile(
+      join(folder, 'shop.yaml'),
+      DOCUMENT.replace('{ type: http, scheme: bearer }', `{ type: oauth2, flows: ${flows} }`),
+    );
+    await writeFile(
+      join(folder, 'owners.yaml'),
+      'apiVersion: tenon/v1\nkind: Owners\nteams: [{ name: sales }]\n',
+    );
+    const { code, said } = await add('connector', '--from', 'shop.yaml', '--owner', 'sales');
+    expect(code, said).toBe(exit.clean);
+    const manifest = parse(await readFile(join(folder, 'connectors/shop/connector.yaml'), 'utf8'));
+    expect(manifest).toMatchObject({ egress: ['login.shop.example'] });
+  });
+
   it('adds nothing where the document cannot be read', async () => {
     const { code, said } = await add('connector', '--from', 'nowhere.yaml');
     expect(code).toBe(exit.findings);

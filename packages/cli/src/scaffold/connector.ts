@@ -39,16 +39,19 @@ export function scaffoldConnector(contract: Contract, name: string, owner: strin
       operation.method === 'get' &&
       !operation.parameters.some(({ required }) => required),
   );
+  // What only tells of events is not logged in to.
+  const auth =
+    hasOperations || contract.format === 'asyncapi'
+      ? [...contract.securitySchemes.values()].flatMap(authEntry)
+      : [];
+  const tokenHosts = new Set(auth.flatMap(({ tokenUrl }) => hostOf(tokenUrl)));
   const manifest = {
     apiVersion: 'tenon/v1',
     kind: 'Connector',
     metadata: { name, version: '0.1.0', owner },
     contract: contract.name,
-    // What only tells of events is not logged in to.
-    auth:
-      hasOperations || contract.format === 'asyncapi'
-        ? [...contract.securitySchemes.values()].flatMap(authEntry)
-        : [],
+    auth,
+    ...(tokenHosts.size > 0 && { egress: [...tokenHosts] }),
     ...(scopes.read.size + scopes.write.size > 0 && { identities: identities(scopes) }),
     defaults: {
       timeout: '10s',
@@ -325,7 +328,18 @@ function identities(scopes: {
   };
 }
 
-function authEntry(scheme: SecurityScheme): object[] {
+interface AuthEntry {
+  readonly id: string;
+  readonly type: string;
+  readonly tokenUrl?: string;
+}
+
+/** Where tokens come from is called beside the system itself. */
+function hostOf(tokenUrl: string | undefined): readonly string[] {
+  return tokenUrl !== undefined && URL.canParse(tokenUrl) ? [new URL(tokenUrl).host] : [];
+}
+
+function authEntry(scheme: SecurityScheme): readonly (AuthEntry & Readonly<Record<string, unknown>>)[] {
   if (scheme.type === 'apiKey' && scheme.name)
     return [{ id: scheme.id, type: 'apiKey', in: scheme.in, name: scheme.name }];
   if (scheme.type === 'http' && scheme.scheme === 'basic') return [{ id: scheme.id, type: 'basic' }];

@@ -607,6 +607,14 @@ export const ruleCases = {
     fires: pipeline(PARCEL_BACK, `${PARCEL_BACK}\n    irreversible: ${FORWARD}`),
     silent: none,
   },
+  'probe-cannot-ask': {
+    fires: {
+      [CONTRACT]: swap('required: [reference, to]', 'required: [to]'),
+      ...pipeline("with: { body: { reference: '${ event.orderId }', to:", 'with: { body: { to:'),
+    },
+    on: 'shop.createParcel',
+    silent: { [CONTRACT]: swap('required: [reference, to]', 'required: [to]') },
+  },
   'compensation-reads': {
     fires: pipeline(
       CHARGE_BACK,

@@ -14,6 +14,7 @@ import { type Checked, checkMasters, checkWriters } from './masters.ts';
 import { checkOwners } from './owners.ts';
 import type { Interfaces } from './pipeline-interface.ts';
 import { checkPrivilege } from './privilege.ts';
+import { checkProbeInputs } from './probe-inputs.ts';
 import { checkReconciliation } from './reconciliation.ts';
 import { checkRuns } from './runs.ts';
 import { checkSize } from './size.ts';
@@ -37,6 +38,7 @@ export function pipelineProofs(checked: Checked): {
     ...checkTargets(model),
     ...checkEvents(model),
     ...checkEffects(model),
+    ...checkProbeInputs(model),
     ...checkBasedOn(model),
     ...checkLists(model),
     ...checkListings(checked),

@@ -12,6 +12,16 @@ export const proofsRules = {
       good: 'call: ticketing.createTicket\nretry: none',
     },
   },
+  'probe-cannot-ask': {
+    severity: 'error',
+    title: 'the probe asks by what the step does not send',
+    why: 'It could never tell whether the effect is there, so each lost answer would end in doubt and wait for a person.',
+    fix: 'send what the probe asks by, with a value that tells this effect from all others',
+    example: {
+      bad: "call: billing.createInvoice   # probe: { operation: listInvoices, by: externalId }\nwith: { body: { amount: '${ event.total }' } }",
+      good: "call: billing.createInvoice\nwith: { body: { amount: '${ event.total }', externalId: '${ event.orderId }' } }",
+    },
+  },
   'compensation-can-repeat': {
     severity: 'error',
     title: 'this compensation can happen twice',

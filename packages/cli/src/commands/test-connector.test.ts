@@ -67,6 +67,26 @@ describe('test connector', () => {
     expect((await run('shop', '--only', '101')).code).toBe(exit.clean);
   });
 
+  it('shows what is wrong with a manifest, or a contract, that cannot be read, instead of saying that there is none', async () => {
+    await edit((text) => text.replace('effect: create', 'effect: creat'));
+    for (const names of [['shop'], []]) {
+      const { code, said } = await run(...names);
+      expect(said).toMatch(/^error manifest-value-invalid .*\n.*connectors\/shop\/connector\.yaml:\d+:\d+\n/);
+      expect(said).not.toMatch(/there is no connector|Usage/);
+      expect(code).toBe(exit.findings);
+    }
+    const other = await run('depot');
+    expect(other.said).toContain(
+      'there is no connector depot; there are: none; connectors/shop/connector.yaml cannot be read',
+    );
+    expect(other.code).toBe(exit.usage);
+    await edit((text) => text.replace('effect: creat\n', 'effect: create\n'));
+    await writeFile(join(folder, 'contracts/shop/openapi.yaml'), 'openapi: 3.1.0\npaths: {\n');
+    const { code, said } = await run('shop');
+    expect(said).toMatch(/^error .*\n.*contracts\/shop\/openapi\.yaml:\d+:\d+\n/);
+    expect(code).toBe(exit.findings);
+  });
+
   it('gives the same as JSON and as JUnit', async () => {
     await edit((text) => text.replace(/^health:.*$/m, ''));
     const json = await run('shop', '--only', '106', '--only', 'readme-tells-all', '--format', 'json');

@@ -91,13 +91,12 @@ function codeError(error: unknown): ConnectorCodeError {
 
 async function testConnectors(session: Session, args: Args, io: Io): Promise<ExitCode> {
   const { workspace } = session;
-  const names = args.positionals.length > 0 ? args.positionals : [...workspace.connectors.keys()].sort();
+  const given = args.positionals;
+  const names = given.length > 0 ? given : [...workspace.connectors.keys()].sort();
+  const unread = unreadOf(session, given);
+  if (unread.length > 0) return reportRefused(unread, names.length, session.root, args, io);
   const strange = names.find((name) => !workspace.connectors.has(name));
-  if (strange !== undefined)
-    throw new UsageError(
-      'argument-unknown',
-      `there is no connector ${strange}; there are: ${[...workspace.connectors.keys()].join(', ') || 'none'}`,
-    );
+  if (strange !== undefined) throw new UsageError('argument-unknown', noSuch(strange, session));
   const only = onlyOf(args);
   const format = (args.text('format') ?? 'human') as ConformanceFormat;
   const before = await previousVersions(session, args, io);
@@ -129,15 +128,7 @@ async function testConnectors(session: Session, args: Args, io: Io): Promise<Exi
     if ('refused' in subject) refused.push(...subject.refused);
     else judged.push({ subject, target });
   }
-  if (refused.length > 0) {
-    await printReport(
-      { diagnostics: refused, checked: { connectors: names.length } },
-      session.root,
-      args,
-      io,
-    );
-    return exitCodeOf(refused);
-  }
+  if (refused.length > 0) return reportRefused(refused, names.length, session.root, args, io);
   const reports: ConformanceReport[] = [];
   for (const { subject, target } of judged) {
     const { name, version } = subject.manifest;
@@ -157,6 +148,45 @@ async function testConnectors(session: Session, args: Args, io: Io): Promise<Exi
   }
   io.out(renderConformance(format, reports));
   return exitOf(reports);
+}
+
+/** What is wrong with the files of connectors that no check can be run of: of those named, or of all. */
+function unreadOf({ workspace, diagnostics }: Session, given: readonly string[]): readonly Diagnostic[] {
+  const isMeant = (name: string): boolean => given.length === 0 || given.includes(name);
+  const contracts = [...workspace.connectors.values()].flatMap(({ name, contract }) =>
+    isMeant(name) && !workspace.contracts.has(contract) ? [`contracts/${contract}/`] : [],
+  );
+  return diagnostics.filter((one) => {
+    if (one.severity !== 'error' || one.file === undefined) return false;
+    const unread = unreadManifest(one.file, workspace);
+    return unread === undefined ? contracts.some((folder) => one.file!.startsWith(folder)) : isMeant(unread);
+  });
+}
+
+/** Of a manifest that was not taken: what its folder is called, since nobody knows what it calls itself. */
+function unreadManifest(file: string, { connectorFolders }: Session['workspace']): string | undefined {
+  const [, folder, name] =
+    /^((?:connectors|node_modules)\/(?:.+\/)?([^/]+))\/connector\.yaml$/.exec(file) ?? [];
+  return folder === undefined || [...connectorFolders.values()].includes(folder) ? undefined : name;
+}
+
+function noSuch(name: string, { workspace, diagnostics }: Session): string {
+  const files = diagnostics.flatMap(({ file }) =>
+    file !== undefined && unreadManifest(file, workspace) !== undefined ? [file] : [],
+  );
+  const unread = files.length === 0 ? '' : `; ${[...new Set(files)].join(', ')} cannot be read`;
+  return `there is no connector ${name}; there are: ${[...workspace.connectors.keys()].join(', ') || 'none'}${unread}`;
+}
+
+async function reportRefused(
+  diagnostics: readonly Diagnostic[],
+  connectors: number,
+  root: string,
+  args: Args,
+  io: Io,
+): Promise<ExitCode> {
+  await printReport({ diagnostics, checked: { connectors } }, root, args, io);
+  return exitCodeOf(diagnostics);
 }
 
 /** Findings before anything else; a check that could not be carried out leaves the rest standing. */

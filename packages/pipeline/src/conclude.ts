@@ -1,7 +1,7 @@
 import { compareDiagnostics, type Diagnostic, fingerprintOf, hasErrors } from '@tenon/model';
 import type { PipelineFacts } from './check/facts.ts';
 import { workspaceProofs } from './check/proofs.ts';
-import { suppressionsOf } from './check/suppressions.ts';
+import { isIncomplete, suppressionsOf } from './check/suppressions.ts';
 import type { FileFindings } from './check-memory.ts';
 import { diagnostic } from './rules.ts';
 import type { Located } from './spec/pipeline-spec.ts';
@@ -61,7 +61,10 @@ export function conclude(
   const isSound = workspace.unreadable.size === 0 && unsound.size === 0 && !hasErrors(base);
   const across = allowed.kept(workspaceProofs(facts, workspace, isSound));
   for (const one of across) if (one.severity === 'error' && one.file !== undefined) unsound.add(one.file);
-  found.push(...across, ...allowed.problems());
+  const isWhole =
+    workspace.unreadable.size === 0 &&
+    ![base, ...[...files.values()].map(({ diagnostics }) => diagnostics)].some(isIncomplete);
+  found.push(...across, ...allowed.problems(isWhole));
   return {
     diagnostics: distinct(found.filter((one) => !isEcho(one, workspace)).sort(compareDiagnostics)),
     unsound,

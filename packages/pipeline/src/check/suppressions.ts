@@ -14,8 +14,11 @@ import { diagnostic } from '../rules.ts';
 export interface Suppressions {
   /** Those that are not allowed here; the allowed ones are remembered as used. */
   kept(found: readonly Diagnostic[]): readonly Diagnostic[];
-  /** After all checks: what is wrong with the suppressions themselves. */
-  problems(): readonly Diagnostic[];
+  /**
+   * After all checks: what is wrong with the suppressions themselves. `isWhole`: every check was made. Where something
+   * could not be read, what a suppression is about may only not have been looked for, so none is called stale.
+   */
+  problems(isWhole: boolean): readonly Diagnostic[];
 }
 
 const COMMENT = /(^|\s)#\s*tenon:\s*allow\b[ \t]*([^\s]*)[ \t]*(?:because[ \t]+(.*\S))?/;
@@ -50,7 +53,7 @@ export function suppressionsOf(texts: ReadonlyMap<string, string>): Suppressions
         if (match) match.isUsed = true;
         return !match;
       }),
-    problems: () => all.flatMap((one) => problemOf(one) ?? []),
+    problems: (isWhole) => all.flatMap((one) => problemOf(one, isWhole) ?? []),
   };
 }
 
@@ -78,7 +81,12 @@ function target(lines: readonly string[], index: number, at: number): number {
   return next + 1;
 }
 
-function problemOf({ code, reason, at, isUsed }: Suppression): Diagnostic | undefined {
+/** Is something wrong that keeps other checks from being made? A proof that fails keeps none. */
+export function isIncomplete(found: readonly Diagnostic[]): boolean {
+  return found.some(({ severity, code }) => severity === 'error' && !Object.hasOwn(proofsRules, code));
+}
+
+function problemOf({ code, reason, at, isUsed }: Suppression, isWhole: boolean): Diagnostic | undefined {
   const subject = `${code} ${at.range.start.line}`;
   if (!ALLOWED.has(code)) {
     return diagnostic('suppression-not-possible', {
@@ -92,7 +100,7 @@ function problemOf({ code, reason, at, isUsed }: Suppression): Diagnostic | unde
     const message = `\`${code}\` is allowed without a reason`;
     return diagnostic('suppression-without-reason', { message, at, subject });
   }
-  if (isUsed) return undefined;
+  if (isUsed || !isWhole) return undefined;
   const message = `nothing here is found to be \`${code}\` any more`;
   return diagnostic('suppression-stale', { message, at, subject });
 }

@@ -16,7 +16,7 @@ export const suppressionRules = {
     severity: 'error',
     title: 'a finding is allowed that is not found any more',
     why: 'It would hide the next one.',
-    fix: 'remove the comment',
+    fix: 'remove the comment; it is told only where every check could be made',
     example: {
       bad: '# tenon: allow slo-cannot-hold because it is fast\nslo: { objective: 0.99, within: 1h }',
       good: 'slo: { objective: 0.99, within: 1h }',

@@ -171,6 +171,20 @@ describe('the victims of a change', () => {
     expect(blockingOf(report)).toEqual({ findings: [], undecided: 0 });
   });
 
+  it('are none where of a list only the number of its items is read', async () => {
+    const report = await noteRemoved([{ ...usage('/lines'), itemsUnread: true }]);
+    expect(report.findings[0]).toMatchObject({ severity: 'risky', impact: 'unused', usage: [] });
+    const whole = await noteRemoved([usage('/lines')]);
+    expect(whole.findings[0]).toMatchObject({ severity: 'breaking', impact: 'used' });
+    const { lines: _, ...properties } = order.properties;
+    const gone = diffContracts(
+      await contract({ Order: order, Line: line }),
+      await contract({ Order: { ...order, required: ['id'], properties }, Line: line }),
+      { now: NOW, usage: [{ ...usage('/lines'), itemsUnread: true }] },
+    );
+    expect(gone.findings.find(({ rule }) => rule === 'property-removed')).toMatchObject({ impact: 'used' });
+  });
+
   it('include who sends an object that lacks what is now required', async () => {
     const report = diffContracts(
       await contract({ Order: order, Line: line }),

@@ -19,6 +19,8 @@ export interface ContractUsage {
   readonly place?: string;
   /** Written by the call that undoes the step's: what the one sends, the other may leave out. */
   readonly isUndoing?: true;
+  /** Of a list, only how many items it has is read; what is read of the items is a usage of its own. */
+  readonly itemsUnread?: true;
   readonly expression: string;
   readonly at: Location;
   readonly comparedWith?: null | boolean | number | string;

@@ -82,4 +82,6 @@ export interface Reference {
   readonly span: Span;
   /** Literal that the value is compared with, where it is: for enum checks and consumer contracts. */
   readonly comparedWith?: null | boolean | number | string;
+  /** Only the list itself is read: how many items it has. What is read of the items is listed beside it. */
+  readonly itemsUnread?: true;
 }

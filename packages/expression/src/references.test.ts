@@ -7,7 +7,7 @@ function paths(source: string): string[] {
     const path = reference.path.map((segment) => `.${segment.optional ? '?' : ''}${segment.name}`).join('');
     const compared =
       reference.comparedWith === undefined ? '' : ` = ${JSON.stringify(reference.comparedWith)}`;
-    return `${reference.root}${path}${compared}`;
+    return `${reference.root}${path}${reference.itemsUnread ? '#' : ''}${compared}`;
   });
 }
 
@@ -17,10 +17,22 @@ describe('references', () => {
     ["event['a-b'].c", ['event.a-b.c']],
     ['event.items[0].id', ['event.items.*.id']],
     ['event.items[event.n].id', ['event.items.*.id', 'event.n']],
-    ['event.items.map(i, i.id)', ['event.items', 'event.items.*.id']],
-    ['event.items.filter(i, i.ok).map(j, j.id)', ['event.items', 'event.items.*.ok', 'event.items.*.id']],
-    ['event.items.filter(i, i.ok)[0].id', ['event.items.*.id', 'event.items', 'event.items.*.ok']],
-    ['event.a.map(x, event.b.map(x, x.c))', ['event.a', 'event.b', 'event.b.*.c']],
+    ['event.items.map(i, i.id)', ['event.items#', 'event.items.*.id']],
+    ['event.items.map(i, i)', ['event.items#', 'event.items.*']],
+    ['event.items.exists(i, i.id == 5)', ['event.items#', 'event.items.*.id = 5']],
+    ['event.items.filter(i, i.ok)', ['event.items', 'event.items.*.ok']],
+    ['event.items.filter(i, i.ok).size()', ['event.items#', 'event.items.*.ok']],
+    ['event.items.filter(i, i.ok).map(j, j.id)', ['event.items#', 'event.items.*.ok', 'event.items.*.id']],
+    ['event.items.filter(i, i.ok)[0].id', ['event.items.*.id', 'event.items#', 'event.items.*.ok']],
+    ['event.items.filter(i, i.ok)[0]', ['event.items.*', 'event.items#', 'event.items.*.ok']],
+    ['event.items.map(i, i.tags.size())', ['event.items#', 'event.items.*.tags#']],
+    ['event.a.map(x, event.b.map(x, x.c))', ['event.a#', 'event.b#', 'event.b.*.c']],
+    ['size(event.items) > 0', ['event.items#']],
+    ['event.items.size() > 0', ['event.items#']],
+    ['size(default(event.items, event.others))', ['event.?items#', 'event.others']],
+    ['default(event.items, []).map(i, i.id)', ['event.?items']],
+    ['(event.a + event.b).size()', ['event.a', 'event.b']],
+    ['(event.a + event.b).map(x, x.id)', ['event.a', 'event.b']],
     ['[1].map(x, x.y)', []],
     ['has(event.a.b)', ['event.?a.?b']],
     ['default(event.a.b, event.c)', ['event.?a.?b', 'event.c']],

@@ -90,26 +90,29 @@ export function children(node: Expr): readonly Expr[] {
   }
 }
 
-function visit(node: Expr, bindings: Bindings, found: Reference[]): void {
+/** `itemsUnread`: whoever asks takes of a list that it is there and how long, or notes for itself what it takes of the items. */
+function visit(node: Expr, bindings: Bindings, found: Reference[], itemsUnread = false): void {
   const chain = node.kind === 'call' ? undefined : chainOf(node, bindings);
   if (chain !== undefined) {
-    found.push(chain);
+    found.push(itemsUnread ? { ...chain, itemsUnread } : chain);
     visitIndexes(node, bindings, found);
     return;
   }
   if (node.kind === 'identifier') return;
   if (node.kind === 'call') {
-    visitCall(node, bindings, found);
+    visitCall(node, bindings, found, itemsUnread);
     return;
   }
   if (node.kind === 'binary' && visitComparison(node, bindings, found)) return;
   for (const child of children(node)) visit(child, bindings, found);
 }
 
-function visitCall(call: Call, bindings: Bindings, found: Reference[]): void {
+function visitCall(call: Call, bindings: Bindings, found: Reference[], itemsUnread = false): void {
   const macro = bindingMacro(call);
   if (macro) {
-    visit(macro.range, bindings, found);
+    // What `filter` gives are items, so they are read as its own value is; of a computed list nothing is noted later.
+    const isListed = macro.overItems && chainOf(macro.range, bindings) !== undefined;
+    visit(macro.range, bindings, found, isListed && (macro.name !== 'filter' || itemsUnread));
     const inner = bound(macro, bindings);
     if (macro.filter) visit(macro.filter, inner, found);
     visit(macro.body, inner, found);
@@ -118,12 +121,14 @@ function visitCall(call: Call, bindings: Bindings, found: Reference[]): void {
   const [path, ...rest] = call.args;
   const chain = call.target === undefined && path ? chainOf(path, bindings) : undefined;
   if (chain && (call.name === 'has' || call.name === 'default')) {
-    found.push({ ...chain, path: chain.path.map((segment) => ({ ...segment, optional: true })) });
+    const segments = chain.path.map((segment) => ({ ...segment, optional: true }));
+    found.push({ ...chain, path: segments, ...(itemsUnread && { itemsUnread }) });
     visitIndexes(path!, bindings, found);
     for (const arg of rest) visit(arg, bindings, found);
     return;
   }
-  for (const child of children(call)) visit(child, bindings, found);
+  const isSize = call.name === 'size' && namespaceOf(call) === undefined;
+  for (const child of children(call)) visit(child, bindings, found, isSize);
 }
 
 /** `field == 'literal'`, either way round, and `field in ['a', 'b']`. */
@@ -151,7 +156,7 @@ function visitIndexes(node: Expr, bindings: Bindings, found: Reference[]): void 
   else if (node.kind === 'index') {
     visitIndexes(node.object, bindings, found);
     if (node.index.kind !== 'literal') visit(node.index, bindings, found);
-  } else if (node.kind === 'call') visitCall(node, bindings, found);
+  } else if (node.kind === 'call') visitCall(node, bindings, found, true);
 }
 
 function bound(macro: BindingMacro, bindings: Bindings): Bindings {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { PIPELINE, swap, testFiles, testWorkspace } from './test-workspace.ts';
+import { PIPELINE, swap, swaps, testFiles, testWorkspace } from './test-workspace.ts';
 
 const line = async (step: string) => {
   const { check } = await testWorkspace();
@@ -67,4 +67,23 @@ test('what undoes a step is told apart from what it does', async () => {
     ['/body/currency', undefined],
     ['/chargeId', true],
   ]);
+});
+
+test('of a list whose length or some fields are read, the items are not read as a whole', async () => {
+  const ofLines = async (...edits: (readonly [string, string])[]) => {
+    const { check } = await testWorkspace({ [PIPELINE]: swaps(...edits) });
+    return check.usage
+      .filter(({ path, access }) => access === 'read' && path.startsWith('/lines'))
+      .map(({ path, itemsUnread }) => (itemsUnread ? `${path}#` : path));
+  };
+  const sound = (condition: string) => ofLines(["steps.order.status == 'open'", condition]);
+  expect(await sound('steps.order.lines.size() > 0')).toEqual(['/lines#']);
+  expect(await sound("steps.order.lines.exists(one, one.sku == 'a')")).toEqual(['/lines#', '/lines/*/sku']);
+  expect(await sound('steps.order.lines == []')).toEqual(['/lines']);
+  expect(
+    await ofLines([
+      '  - id: approval\n',
+      "  - { id: each, forEach: { in: '${ steps.order.lines }', as: line, max: 5, steps: [{ id: put, set: { is: '${ line.sku }' } }] } }\n  - id: approval\n",
+    ]),
+  ).toEqual(['/lines#', '/lines/*/sku']);
 });

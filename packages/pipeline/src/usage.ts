@@ -19,6 +19,8 @@ export interface UsageEntry {
   readonly place?: string;
   /** Written by the call that undoes the step's: what the one sends, the other may leave out. */
   readonly isUndoing?: true;
+  /** Of a list, only how many items it has is read; what is read of the items stands beside it. */
+  readonly itemsUnread?: true;
   /** The expression (or literal) as written. */
   readonly expression: string;
   readonly at: Location;

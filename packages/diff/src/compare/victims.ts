@@ -44,15 +44,15 @@ export class SchemaVictims {
     seen.add(key);
     const place = tokens.length === 0 ? WHOLE : placeOf(usage, tokens.length);
     for (const change of pair.changes) {
-      const isOnPath = change.tail.every((token, i) => i >= tokens.length || sameToken(token, tokens[i]!));
+      const isOnPath = reaches(usage, tokens, change.tail);
       const isSending = HITS_SENDERS.has(change.rule) && usage.access === 'write';
       if (isOnPath || isSending) this.hit(change, usage, place);
       if (isSending && change.tail.length > 0 && change.tail.every((token, i) => token === tokens[i]))
         this.giving.set(change, (this.giving.get(change) ?? new Set()).add(place));
     }
     for (const edge of pair.below) {
-      const isOnPath = edge.tokens.every((token, i) => i >= tokens.length || sameToken(token, tokens[i]!));
-      if (isOnPath) this.walk(edge.pair, tokens.slice(edge.tokens.length), usage, seen);
+      if (reaches(usage, tokens, edge.tokens))
+        this.walk(edge.pair, tokens.slice(edge.tokens.length), usage, seen);
     }
   }
 
@@ -61,6 +61,16 @@ export class SchemaVictims {
     known.set(usage, (known.get(usage) ?? new Set()).add(place));
     this.hits.set(change, known);
   }
+}
+
+/** Does what is used lead to, or hold, what is at `below`? Of a list whose items are not read, no item. */
+function reaches(
+  { itemsUnread }: ContractUsage,
+  tokens: readonly string[],
+  below: readonly string[],
+): boolean {
+  if (itemsUnread && below[tokens.length] === '*') return false;
+  return below.every((token, i) => i >= tokens.length || sameToken(token, tokens[i]!));
 }
 
 /** Of a value passed on whole nobody knows what it lacks: nothing lifts it. */

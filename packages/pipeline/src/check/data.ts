@@ -316,8 +316,13 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
   /** Checks what is done with each item, as with any one of them; gives the type of the outcomes. */
   function visitList(step: ForEachSpec, outer: Scope, here: Here): Type {
     const id = step.id.value;
+    const before = usage.length;
     if (step.in) typed(step.in, id, outer, LIST, 'a list');
     const item = step.records ? recordOf(step, step.records, outer) : itemOf(step, outer);
+    // What is done with an item is noted where it is done.
+    const list = item.source?.path && toPointer(item.source.path.slice(0, -1));
+    for (let index = before; index < usage.length; index++)
+      if (usage[index]!.path === list) usage[index] = { ...usage[index]!, itemsUnread: true };
     const inside: Here = { ...here, items: [...here.items, item] };
     const each = scope(inside, id);
     environments.set(step, each.environment);
@@ -540,6 +545,7 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
         expression: read.expression,
         at: read.at,
         ...(read.comparedWith !== undefined && { comparedWith: read.comparedWith }),
+        ...(read.itemsUnread && { itemsUnread: true as const }),
         owner: ownerOf(model),
       });
   }

@@ -28,6 +28,7 @@ export interface Read {
   readonly at: Location;
   readonly expression: string;
   readonly comparedWith?: null | boolean | number | string;
+  readonly itemsUnread?: true;
 }
 
 export interface ExpressionCheck {
@@ -164,7 +165,7 @@ function readsOf(
     const rule = argument && policies.get(argument.policy);
     const parameter = rule?.parameters[argument?.index ?? -1];
     if (rule && parameter !== undefined) throughPolicy(rule, parameter, payload, path, at, 0);
-    else note(payload, path, at, reference.comparedWith);
+    else note(payload, path, at, reference);
   }
   return found;
 
@@ -172,7 +173,7 @@ function readsOf(
     source: UsageTarget,
     path: readonly string[],
     at: Location,
-    comparedWith: Reference['comparedWith'],
+    { comparedWith, itemsUnread }: Pick<Reference, 'comparedWith' | 'itemsUnread'>,
   ) {
     found.push({
       source,
@@ -180,6 +181,7 @@ function readsOf(
       at,
       expression: expression.source,
       ...(comparedWith !== undefined && { comparedWith }),
+      ...(itemsUnread && { itemsUnread }),
     });
   }
 
@@ -193,7 +195,8 @@ function readsOf(
     depth: number,
   ): void {
     const inner = policyArguments(rule.condition.ast);
-    for (const { root, path: below, span, comparedWith } of references(rule.condition.ast)) {
+    for (const reference of references(rule.condition.ast)) {
+      const { root, path: below, span } = reference;
       if (root !== parameter) continue;
       const here = [...path, ...below.map(({ name }) => name)];
       const onward = inner.find(({ start, end }) => start === span.start && end === span.end);
@@ -201,7 +204,7 @@ function readsOf(
       const passedOn = target?.parameters[onward?.index ?? -1];
       if (target && passedOn !== undefined && depth < POLICY_DEPTH_MAX)
         throughPolicy(target, passedOn, source, here, at, depth + 1);
-      else note(source, here, at, comparedWith);
+      else note(source, here, at, reference);
     }
   }
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { CONTRACT, PIPELINE, swap, testWorkspace } from './test-workspace.ts';
+import { CHILD, CONTRACT, childPipeline, PIPELINE, swap, testWorkspace } from './test-workspace.ts';
 
 const root = join(import.meta.dirname, '../../..');
 
@@ -22,4 +22,19 @@ test('the waits and the check that the guide shows are what a pipeline takes', a
     { kind: 'wait', for: { event: 'shop.orderPaid', withinMs: 86_400_000, onExpiry: 'fail' } },
     { kind: 'check', otherwise: 'fail' },
   ]);
+});
+
+test('the step that follows a failure is what a pipeline takes', async () => {
+  const guide = readFileSync(join(root, 'docs/pipelines.md'), 'utf8');
+  const [, steps = ''] =
+    /### A step that follows a failure\n[\s\S]*?```yaml\n([\s\S]*?)```/.exec(guide) ?? [];
+  const shown = `${steps.replaceAll(/^/gm, '  ').trimEnd()}\n`;
+  const { check, diagnostics } = await testWorkspace({
+    [PIPELINE]: swap('  - id: paid\n', `${shown}  - id: paid\n`),
+    [CHILD]: childPipeline,
+  });
+  expect(diagnostics.map(({ code, message }) => `${code} ${message}`)).toEqual([]);
+  expect(check.plans.get('order-placed')?.steps).toContainEqual(
+    expect.objectContaining({ kind: 'forEach', onItemFailure: 'collect' }),
+  );
 });

@@ -291,7 +291,7 @@ export const runtimeRules = {
     severity: 'error',
     title: 'an internal error stopped a run',
     why: 'A run whose state cannot be trusted is parked rather than carried on; others are not touched.',
-    fix: 'Report it with the trace of the run; cancel the run, or settle its effects by hand.',
+    fix: 'Report it with the trace of the run. Cancelled, it undoes what it did; where that breaks as well it stays parked, for a version that mends it or for a person who undoes it by hand.',
   },
   TRANSPORT_CALL_THREW: {
     severity: 'error',

@@ -25,8 +25,14 @@ export const cliRules = {
   'contract-removed': {
     severity: 'warning',
     title: 'A contract is no longer in the workspace',
-    why: 'Pipelines that used it do not pass `tenon check`; others, outside this workspace, may still rely on it.',
+    why: 'Pipelines that use it do not pass `tenon check`, and make this an error; others, outside this workspace, may still rely on it.',
     fix: 'bring it back, or make sure that nobody needs it',
+  },
+  'contract-not-compared': {
+    severity: 'error',
+    title: 'A contract could not be compared, as it cannot be read any more',
+    why: 'What has become of it nobody can tell, so nobody can say that it breaks none.',
+    fix: '`tenon check` says what is wrong with it',
   },
   'contract-test-failed': {
     severity: 'error',

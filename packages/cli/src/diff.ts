@@ -5,13 +5,13 @@ import type { Contract } from '@tenon/contract';
 import {
   applyWaivers,
   blockingOf,
-  type ContractUsage,
   type DiffReport,
   diffContracts,
   loadWaivers,
   toDiagnostics,
 } from '@tenon/diff';
 import { type Checked, type Diagnostic, hasErrors } from '@tenon/model';
+import type { UsageBetween } from '@tenon/pipeline';
 import { cliDiagnostic } from './cli-rules.ts';
 import { checkConnectorVersions } from './connector-versions.ts';
 import { loadBase, loadFile, loadFileOfRef, type ReadTexts, readText } from './contract-base.ts';
@@ -43,18 +43,18 @@ export async function diffWorkspace(session: Session, against: string, io: Io): 
   const base = await loadBase(against, session.root, io.cwd, texts);
   const comparisons: Comparison[] = [];
   const diagnostics: Diagnostic[] = [...base.diagnostics];
+  const used = await usedBetween(session, base.contracts, session.workspace.contracts);
   for (const [name, revision] of session.workspace.contracts) {
     const before = base.contracts.get(name);
     if (!before) continue;
     const waiversFile = `contracts/${name}/waivers.yaml`;
-    const compared = await compare(before, revision, session.check.usage, waiversFile, session.root, io);
+    const compared = await compare(before, revision, used, waiversFile, session.root, io);
     comparisons.push(compared.comparison);
     diagnostics.push(...compared.diagnostics);
   }
   for (const [name, removed] of base.contracts) {
     if (session.workspace.contracts.has(name)) continue;
-    const message = `contract ${name} ${removed.version} was removed`;
-    diagnostics.push(cliDiagnostic('contract-removed', { message, subject: name }));
+    diagnostics.push(withoutRevision(removed, session, used));
   }
   diagnostics.push(
     ...(await checkConnectorVersions(base, session, (path) => readFile(join(session.root, path), 'utf8'))),
@@ -82,8 +82,9 @@ export async function diffFiles(
   const unreadable = [base, revision].flatMap(({ value, diagnostics }) => (value ? [] : diagnostics));
   if (!base.value || !revision.value) return result([], unreadable, texts);
   const waiversFile = join(revisionPath, '..', 'waivers.yaml');
-  const usage = owned === undefined ? undefined : session?.check.usage;
-  const compared = await compare(base.value, revision.value, usage, waiversFile, io.cwd, io);
+  const [was, is] = [base.value, revision.value].map((contract) => new Map([[name, contract]]));
+  const used = owned === undefined || !session ? undefined : await usedBetween(session, was!, is!);
+  const compared = await compare(base.value, revision.value, used, waiversFile, io.cwd, io);
   return result([compared.comparison], compared.diagnostics, texts);
 }
 
@@ -96,7 +97,9 @@ export async function diffContract(
   io: Io,
 ): Promise<DiffResult> {
   const waiversFile = `contracts/${revision.name}/waivers.yaml`;
-  const compared = await compare(base, revision, session.check.usage, waiversFile, session.root, io);
+  const [was, is] = [base, revision].map((contract) => new Map([[contract.name, contract]]));
+  const used = await usedBetween(session, was!, is!);
+  const compared = await compare(base, revision, used, waiversFile, session.root, io);
   return result([compared.comparison], compared.diagnostics, texts);
 }
 
@@ -128,13 +131,16 @@ const BESIDE = ['contract.yaml', 'overlay.yaml'];
 async function compare(
   base: Contract,
   revision: Contract,
-  usage: readonly ContractUsage[] | undefined,
+  used: UsageBetween | undefined,
   waiversFile: string,
   root: string,
   io: Io,
 ): Promise<{ readonly comparison: Comparison; readonly diagnostics: readonly Diagnostic[] }> {
   const now = io.clock.now();
-  const whole = diffContracts(base, revision, { now, ...(usage && { usage }) });
+  const whole = diffContracts(base, revision, {
+    now,
+    ...(used && { usage: used.before, usageAfter: used.after }),
+  });
   const path = resolve(root, waiversFile);
   if (!existsSync(path))
     return { comparison: { report: whole, base, revision, waiversFile }, diagnostics: toDiagnostics(whole) };
@@ -145,6 +151,46 @@ async function compare(
     comparison: { report, base, revision, waiversFile },
     diagnostics: [...waivers.diagnostics, ...(applied?.diagnostics ?? []), ...toDiagnostics(report)],
   };
+}
+
+/** What pipelines use of contracts as they were and as they are to be; both are looked at only where they differ. */
+async function usedBetween(
+  { workspace, check }: Session,
+  before: ReadonlyMap<string, Contract>,
+  after: ReadonlyMap<string, Contract>,
+): Promise<UsageBetween> {
+  const isSame = [...before].every(([name, { digest }]) => after.get(name)?.digest === digest);
+  if (isSame && check.notUnderstood.size === 0)
+    return { before: [...check.usage, ...check.implied], after: [] };
+  const { usageBetween } = await import('@tenon/pipeline');
+  return usageBetween(workspace, before, after);
+}
+
+/** A contract of the base that is not here to be compared: gone, or not to be read. */
+function withoutRevision(
+  { name, version }: Contract,
+  session: Session,
+  { before }: UsageBetween,
+): Diagnostic {
+  const isUnreadable = session.diagnostics.some(
+    ({ severity, file }) => severity === 'error' && file?.startsWith(`contracts/${name}/`),
+  );
+  if (isUnreadable) {
+    const message = `contract ${name} cannot be read as it is now, so it was not compared with ${version}`;
+    return cliDiagnostic('contract-not-compared', { message, subject: name });
+  }
+  const used = before.filter(({ contract }) => contract === name);
+  const pipelines = [...new Set(used.map(({ pipeline }) => pipeline))];
+  const by = pipelines.length === 0 ? '' : `, and is in use by ${pipelines.join(', ')}`;
+  return cliDiagnostic('contract-removed', {
+    message: `contract ${name} ${version} was removed${by}`,
+    subject: name,
+    ...(pipelines.length > 0 && {
+      severity: 'error' as const,
+      owner: [...new Set(used.map(({ owner }) => owner))].join(', '),
+      related: used.map(({ at, pipeline, step }) => ({ ...at, message: `${pipeline}, step ${step}` })),
+    }),
+  });
 }
 
 function result(

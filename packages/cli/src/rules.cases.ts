@@ -100,6 +100,13 @@ export const cliCases = {
     },
     silent: { run: ['diff', '--against', '.'] },
   },
+  'contract-not-compared': {
+    fires: {
+      files: { ...before('1.0.0'), 'contracts/shop/openapi.yaml': 'openapi: [' },
+      run: ['diff', '--against', '../before'],
+    },
+    silent: { files: before('0.9.0'), run: ['diff', '--against', '../before'] },
+  },
   'contract-test-failed': {
     fires: { files: { 'generated/shop/logs/own.test.ts': failingTest }, run: ['ci'] },
     silent: { run: ['ci'] },

@@ -4,6 +4,7 @@ import { compareContracts } from './compare/contracts.ts';
 import { checkDates, isVersionRaised } from './compare/lifecycle.ts';
 import type { DirectChange, Position, Sink } from './compare/positions.ts';
 import { type LocalChange, type Pair, SchemaDiffer } from './compare/schemas.ts';
+import { usageNamedByBase } from './compare/usage-by-base.ts';
 import { callOf, directVictims, SchemaVictims } from './compare/victims.ts';
 import { writtenAs } from './compare/wire.ts';
 import { isRefused, liftWitness, refusalOf } from './compare/witness.ts';
@@ -20,8 +21,10 @@ import type { ContractUsage } from './usage.ts';
 import { subjectOf, victimOf } from './usage.ts';
 
 export interface DiffOptions {
-  /** What the workspace's pipelines read and write. Left out: nobody looked, and every impact is `unknown`. */
+  /** What the workspace's pipelines read and write, named as the base names it. Left out: nobody looked, and every impact is `unknown`. */
   readonly usage?: readonly ContractUsage[];
+  /** The same as they read and write the revision, for those that were changed along with it: named as it names things. */
+  readonly usageAfter?: readonly ContractUsage[];
   /** Milliseconds since 1970, for sunset dates. Left out: dates are not checked. */
   readonly now?: number;
 }
@@ -78,6 +81,7 @@ class ReportBuilder {
   private readonly differ: SchemaDiffer;
   private readonly reached = new Map<LocalChange, Reach>();
   private readonly order: ReadonlyMap<string, number>;
+  private readonly ofBase: readonly ContractUsage[] | undefined;
   private lifts = 0;
 
   constructor(base: Contract, revision: Contract, collected: Collected, options: DiffOptions) {
@@ -86,6 +90,7 @@ class ReportBuilder {
     this.collected = collected;
     this.options = options;
     this.differ = new SchemaDiffer(base, revision, options.now);
+    this.ofBase = options.usage?.filter(({ contract }) => contract === base.name);
     const names = [
       ...base.operations.keys(),
       ...base.events.keys(),
@@ -96,7 +101,7 @@ class ReportBuilder {
   }
 
   report(): DiffReport {
-    const usage = this.options.usage?.filter((each) => each.contract === this.base.name);
+    const usage = usageNamedByBase(this.base, this.revision, this.options);
     const victims = usage && new SchemaVictims(usage);
     for (const position of this.collected.positions) {
       const pair = this.differ.compareRoot(position.direction, position.base, position.revision);
@@ -235,9 +240,13 @@ class ReportBuilder {
 
   private directFinding(change: DirectChange, usage: readonly ContractUsage[] | undefined): Finding {
     const rule = changeRules[change.rule];
-    const hits = usage && directVictims(change, usage);
+    // Who says the new name already is not hit by the change of it.
+    const asked = change.rule === 'operation-id-changed' ? this.ofBase : usage;
+    const hits = asked && directVictims(change, asked);
     const severity = change.severity ?? rule.severity;
-    const isLost = LOSES_DATA.has(change.rule) && severity === 'risky' && (hits?.length ?? 0) > 0;
+    const isLost =
+      ((LOSES_DATA.has(change.rule) && severity === 'risky') || LOSES_NAME.has(change.rule)) &&
+      (hits?.length ?? 0) > 0;
     return {
       rule: change.rule,
       severity: isLost ? 'breaking' : severity,
@@ -374,6 +383,9 @@ const LOSES_DATA: ReadonlySet<RuleId> = new Set([
   'parameter-removed',
   'response-header-removed',
 ]);
+
+/** Rules whose change breaks no message, but those who say the name. */
+const LOSES_NAME: ReadonlySet<RuleId> = new Set(['operation-id-changed']);
 
 function asUndecided(finding: Finding): Omit<Undecided, 'keyword'> {
   const { direction, operation, operations, pointer, at, locations, message, fingerprint } = finding;

@@ -21,6 +21,8 @@ export interface ContractUsage {
   readonly isUndoing?: true;
   /** Of a list, only how many items it has is read; what is read of the items is a usage of its own. */
   readonly itemsUnread?: true;
+  /** It is what is used, and nothing that is in it. */
+  readonly isNaming?: true;
   readonly expression: string;
   readonly at: Location;
   readonly comparedWith?: null | boolean | number | string;

@@ -71,6 +71,8 @@ export interface CheckedFile extends ReadFile {
     readonly data: DataCheck;
     readonly classed: ReadonlyMap<string, readonly string[]>;
   };
+  /** Is every name and every expression in it one that can be read, so that its usage is all that it uses? */
+  readonly isUnderstood: boolean;
 }
 
 /** What the check of a pipeline file comes to: plain JSON, so that it can be kept on disk from one check to the next. */
@@ -159,6 +161,7 @@ export function checkFile(
   const { text, document, spec, diagnostics } = read;
   const checked = spec && checkSpec(spec, base, interfaces);
   const found = [...secretDiagnostics(file, text), ...diagnostics, ...(checked?.diagnostics ?? [])];
+  const isUnderstood = checked !== undefined && !hasErrors([...diagnostics, ...checked.understanding]);
   if (checked && !spec?.reconciliation && !hasErrors(found)) found.push(...checkUnused(checked.model));
   const result: CheckedFile = {
     text,
@@ -170,6 +173,7 @@ export function checkFile(
       ...(checked && { pipeline: checked.pipeline }),
     },
     ...(checked && { checked: { model: checked.model, data: checked.data, classed: checked.classed } }),
+    isUnderstood,
   };
   memory?.files.set(file, result);
   return result;
@@ -223,11 +227,13 @@ function checkSpec(spec: PipelineSpec, base: CheckBase, interfaces: Interfaces) 
       interfaces,
     ),
   };
+  const understanding = [...diagnostics, ...data.diagnostics];
   return {
     model,
     data,
     pipeline,
-    diagnostics: [...diagnostics, ...data.diagnostics, ...proofs.diagnostics],
+    understanding,
+    diagnostics: [...understanding, ...proofs.diagnostics],
     classed: proofs.classed,
   };
 }

@@ -1,5 +1,6 @@
 import type { Grants } from '@tenon/connector';
 import { compareText } from '@tenon/model';
+import { impliedUsage } from './check/implied-usage.ts';
 import { asGrants, neededGrants } from './check/needed-grants.ts';
 import {
   baseOf,
@@ -29,6 +30,10 @@ export interface WorkspaceCheck extends Conclusion {
   /** Those of the reconciliations without errors, by name. */
   readonly reconciliations: ReadonlyMap<string, ReconciliationPlan>;
   readonly usage: readonly UsageEntry[];
+  /** What they use besides, without an expression or a request that says so. */
+  readonly implied: readonly UsageEntry[];
+  /** Files of pipelines that use more than `usage` tells, as something in them cannot be read. */
+  readonly notUnderstood: ReadonlySet<string>;
   /** What the pipelines do over each connection: the grants that fit them exactly. */
   readonly needed: ReadonlyMap<string, Grants>;
 }
@@ -79,6 +84,8 @@ export function checkWorkspace(
       ]),
     ),
     usage: checked.flatMap(({ data }) => data.usage),
+    implied: checked.flatMap(({ model }) => impliedUsage(model)),
+    notUnderstood: new Set([...files].flatMap(([file, { isUnderstood }]) => (isUnderstood ? [] : file))),
   };
 }
 

@@ -21,6 +21,8 @@ export interface UsageEntry {
   readonly isUndoing?: true;
   /** Of a list, only how many items it has is read; what is read of the items stands beside it. */
   readonly itemsUnread?: true;
+  /** It is what is used, and nothing that is in it. */
+  readonly isNaming?: true;
   /** The expression (or literal) as written. */
   readonly expression: string;
   readonly at: Location;

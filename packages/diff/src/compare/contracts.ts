@@ -82,7 +82,7 @@ interface Matched {
 }
 
 /** By address first (the names of path parameters do not matter), then by id: a move. */
-function matchOperations(base: Contract, revision: Contract): Matched {
+export function matchOperations(base: Contract, revision: Contract): Matched {
   const removed = new Set(base.operations.values());
   const added = new Set(revision.operations.values());
   const pairs: [Operation, Operation][] = [];

@@ -20,7 +20,8 @@ export class SchemaVictims {
 
   look(position: Position, pair: Pair): void {
     for (const usage of this.usage) {
-      if (usage.target.kind !== position.target || subjectOf(usage) !== position.operation) continue;
+      if (usage.isNaming || usage.target.kind !== position.target || subjectOf(usage) !== position.operation)
+        continue;
       if (usage.target.kind === 'event' && usage.target.part !== position.part) continue;
       const tokens = fromPointer(usage.path);
       const shared = Math.min(tokens.length, position.prefix.length);
@@ -98,7 +99,7 @@ export function directVictims(
     // Who reads an answer further down does not make the call; a call that leaves it out is here by itself.
     if (each.target.kind === 'response' && pipelines.has(each.pipeline)) return false;
     if (!change.usedAs) return true;
-    if (each.target.kind !== change.usedAs.target) return false;
+    if (each.isNaming || each.target.kind !== change.usedAs.target) return false;
     const tokens = fromPointer(each.path);
     return change.usedAs.path.every((token, i) => i >= tokens.length || tokens[i] === token);
   });

@@ -1,6 +1,6 @@
 import type { testkitRules } from './rules.ts';
 
-/** For every code, fixtures of a connector with the operation `createOrder` and the resource `orders` (`id`, `total`) that fire it, and some that do not. */
+/** For every code, fixtures of a connector with the operation `createOrder` (`total`), the event `orderPaid` (`id`) and the resource `orders` (`id`, `total`) that fire it, and some that do not. */
 export const testkitCases = {
   'fixtures-value-invalid': {
     fires: 'data: { orders: { id: ord_1 } }',
@@ -9,6 +9,10 @@ export const testkitCases = {
   'fixtures-row-unfit': {
     fires: 'data: { orders: [{ id: ord_1, totl: 995 }] }',
     silent: 'data: { orders: [{ id: ord_1, total: 995 }] }',
+  },
+  'fixtures-value-unfit': {
+    fires: 'inputs: { createOrder: { body: { total: much } } }',
+    silent: 'inputs: { createOrder: { body: { total: 995 } } }',
   },
   'fixtures-name-unknown': {
     fires: 'inputs: { creatOrder: { body: {} } }',

@@ -1,6 +1,8 @@
+import { loadManifest } from '@tenon/connector';
 import { loadContractText } from '@tenon/contract';
 import { expect, it } from 'vitest';
 import { readFixtures } from './conformance/read-fixtures.ts';
+import { unfitValues } from './conformance/unfit-values.ts';
 import { testkitCases } from './rules.cases.ts';
 import { untakenOf } from './sandbox/engine.ts';
 
@@ -11,6 +13,13 @@ const names = {
   events: ['orderPaid'],
   compensations: ['createOrder'],
 };
+const MANIFEST = `apiVersion: tenon/v1
+kind: Connector
+metadata: { name: shop, version: 1.0.0, owner: fulfilment }
+contract: shop
+auth: []
+operations: { createOrder: { effect: create, idempotency: { mode: none } } }
+`;
 const ORDER =
   '{ type: object, required: [id], properties: { id: { type: string }, total: { type: integer } } }';
 const ANSWER = `responses: { '200': { description: It., content: { application/json: { schema: ${ORDER} } } } }`;
@@ -20,14 +29,18 @@ const { value: contract } = await loadContractText(
   `openapi: 3.1.0
 info: { title: Shop, version: 1.0.0 }
 paths:
-  /orders: { post: { operationId: createOrder, ${ANSWER} } }
+  /orders: { post: { operationId: createOrder, requestBody: { content: { application/json: { schema: { type: object, properties: { total: { type: integer } } } } } }, ${ANSWER} } }
   /orders/{id}: { get: { operationId: getOrder, parameters: [{ name: id, in: path, required: true, schema: { type: string } }], ${ANSWER} } }
+webhooks:
+  orderPaid: { post: { operationId: orderPaid, requestBody: { content: { application/json: { schema: { type: object, required: [id] } } } }, responses: { '202': { description: Taken. } } } }
 `,
 );
+const { manifest } = loadManifest('connector.yaml', MANIFEST).value!;
 const found = (text: string) =>
   readFixtures('conformance.yaml', text, {
     names,
     untaken: (data) => untakenOf({ contract: contract! }, data),
+    unfit: (fixtures) => unfitValues(fixtures, contract!, manifest),
   }).diagnostics;
 
 it.each(Object.entries(testkitCases))(
@@ -57,6 +70,11 @@ it.each([
   ],
   ['data:\n  orders:\n    - id: a\n    - { id: b, total: much }', '4:23 `data`: `orders`: row 2: `total`'],
   ['data:\n  orders:\n    - id: a\n    - id: a', '4:7 `data`: `orders`: row 2: there is one already'],
+  [
+    'inputs:\n  createOrder:\n    body:\n      total: much',
+    '4:14 `inputs`: `createOrder`: `/body/total` must be an integer',
+  ],
+  ['events:\n  orderPaid: { at: now }', '2:14 `events`: `orderPaid`: `/id` is required'],
   ['data: [', '1:8 '],
 ])('says of %s what was expected, and where', (text, says) => {
   const [first] = found(text);
@@ -65,6 +83,8 @@ it.each([
 });
 
 it('takes every part as it may be, and no file for no fixtures', () => {
-  expect(found('data: { orders: [] }\nevents: { orderPaid: 7 }\nfailures: { defaults: [{}] }')).toEqual([]);
+  expect(
+    found('data: { orders: [] }\nevents: { orderPaid: { id: 7 } }\nfailures: { defaults: [{}] }'),
+  ).toEqual([]);
   expect(readFixtures('conformance.yaml', undefined)).toMatchObject({ value: { data: {} } });
 });

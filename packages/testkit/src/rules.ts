@@ -19,6 +19,16 @@ export const testkitRules = {
       good: 'data: { orders: [{ id: ord_1, total: 995 }] }',
     },
   },
+  'fixtures-value-unfit': {
+    severity: 'error',
+    title: 'an input or an event of the fixtures is not what the contract allows',
+    why: 'A call with it would be refused before it is sent, and a webhook with it held, so every check that uses it would fail for that and tell nothing of the connector.',
+    fix: 'Give the value that the contract asks for at the place named; or mend the contract by an overlay where the system truly takes, or sends, another.',
+    example: {
+      bad: 'inputs: { createOrder: { body: { total: much } } }',
+      good: 'inputs: { createOrder: { body: { total: 995 } } }',
+    },
+  },
   'fixtures-name-unknown': {
     severity: 'error',
     title: 'the fixtures of a connector name what it does not have',

@@ -7,6 +7,7 @@ import { untakenOf } from '../sandbox/engine.ts';
 import { deriveRoles } from '../sandbox/resources.ts';
 import { FIXTURES_FILE, type FixtureNames, readFixtures } from './read-fixtures.ts';
 import { followingContract, type Previous, type Subject } from './subject.ts';
+import { unfitValues } from './unfit-values.ts';
 
 export interface SubjectSource {
   readonly workspace: Workspace;
@@ -37,6 +38,7 @@ export async function loadSubject(
   const fixtures = readFixtures(file, await source.read(file), {
     names: namesOf(manifest, contract),
     untaken: (data) => untakenOf({ contract, manifest: followingContract(manifest) }, data),
+    unfit: (fixtures) => unfitValues(fixtures, contract, manifest),
   });
   if (fixtures.value === undefined) return { refused: fixtures.diagnostics };
   const readme = await source.read(`${folder}/README.md`);

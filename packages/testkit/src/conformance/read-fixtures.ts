@@ -5,6 +5,7 @@ import type { SchemaObject } from '@tenon/schema';
 import { testkitDiagnostic } from '../rules.ts';
 import type { Untaken } from '../sandbox/engine.ts';
 import { type Fixtures, NO_FIXTURES } from './subject.ts';
+import type { UnfitValue } from './unfit-values.ts';
 
 /** Where the kit looks for what cannot be made up, beside the manifest. */
 export const FIXTURES_FILE = 'fixtures/conformance.yaml';
@@ -18,6 +19,8 @@ export interface FixtureJudge {
   readonly names: FixtureNames;
   /** Rows of `data` that do not fit the contract. */
   untaken(data: Fixtures['data']): readonly Untaken[];
+  /** Inputs and events that do not. */
+  unfit(fixtures: Fixtures): readonly UnfitValue[];
 }
 
 /** The fixtures of a file, empty where there is none. Without a `judge` only their shape is looked at. */
@@ -35,11 +38,20 @@ export function readFixtures(
   // The shape check above has established exactly this type.
   const fixtures: Fixtures = { ...NO_FIXTURES, ...(document.value as Partial<Fixtures>) };
   const misnamed = judge ? nameDiagnostics(document, fixtures, judge.names) : [];
-  const unfit = judge && misnamed.length === 0 ? judge.untaken(fixtures.data) : [];
+  const isNamed = judge && misnamed.length === 0;
+  const untaken = isNamed ? judge.untaken(fixtures.data) : [];
+  const unfit = isNamed ? judge.unfit(fixtures) : [];
   const diagnostics = [
     ...parsed.diagnostics,
     ...misnamed,
-    ...unfit.map(({ words, path }) =>
+    ...unfit.map(({ words, pointer }) =>
+      testkitDiagnostic('fixtures-value-unfit', {
+        message: words,
+        at: document.locate(pointer),
+        subject: words,
+      }),
+    ),
+    ...untaken.map(({ words, path }) =>
       testkitDiagnostic('fixtures-row-unfit', {
         message: `\`data\`: ${words}`,
         at: document.locate(toPointer(['data', ...path.map(String)])),

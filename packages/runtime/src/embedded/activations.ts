@@ -119,7 +119,11 @@ export class Activations {
     await this.#parkBroken(row, error);
   }
 
-  /** A broken invariant (of ours, or of a connector's code): the run is parked with its owner, the others go on. */
+  /**
+   * A broken invariant (of ours, or of a connector's code): the run is parked with its owner, the others go on. The run above hears of it
+   * once: one that undoes its child says so again whenever that ends otherwise, and both would go on for ever. It waits for the owner instead,
+   * as it does for an undoing that cannot finish.
+   */
   async #parkBroken(row: RunRow, error: unknown): Promise<void> {
     const now = this.#engine.now();
     const failure = {
@@ -138,12 +142,21 @@ export class Activations {
     const end: ChildEnd = { state: 'failed', effects: 1, failure, workedMs: 0 };
     const step = row.step ?? 'run';
     try {
-      const read = this.#engine.read.of('SELECT state FROM runs WHERE seq = ?').get(row.seq);
+      const read = this.#engine.read
+        .of(
+          "SELECT state, EXISTS (SELECT 1 FROM journal WHERE run_seq = runs.seq AND key = '#takenBack') AS back FROM runs WHERE seq = ?",
+        )
+        .get(row.seq);
       // Held to the states of `RunState` by the table.
       const state = String(read?.['state']) as RunState;
-      const phase = state === 'inDoubt' || state === 'accepted' ? 'running' : state;
+      const isTakenBack = state === 'succeeded' && read?.['back'] === 1;
+      if (finalStates.has(state) && !isTakenBack) {
+        await this.#engine.commit([['rest', row.seq]]);
+        return;
+      }
+      const phase = isTakenBack ? 'compensating' : (PHASES[state] ?? state);
       // Where its own row is damaged, the run above finds that when it goes on.
-      const found = linkOf(this.#engine, row.seq);
+      const found = HEARD.has(state) ? linkOf(this.#engine, row.seq) : undefined;
       const link = found !== undefined && canBeTold(found) ? found : undefined;
       await this.#engine.commit(
         [
@@ -177,6 +190,12 @@ export class Activations {
     }
   }
 }
+
+/** In which a run can be parked from there. */
+const PHASES: Readonly<Partial<Record<RunState, RunState>>> = { inDoubt: 'running', accepted: 'running' };
+
+/** Being parked in one of these is news to the run above: it has not heard of a failure, and does not wait for an undoing. */
+const HEARD: ReadonlySet<RunState> = new Set<RunState>(['accepted', 'running', 'waiting', 'inDoubt']);
 
 /** Begins the keys of what parks a run that an error stopped: it waits for no value, and what was said of it is read by nobody. */
 export const BROKEN = '#broken/';

@@ -1,6 +1,8 @@
 import { sendsKey } from '@tenon/connector';
+import type { Failure } from '@tenon/model';
 import type { CallStep, Plan } from '@tenon/pipeline';
 import type { ChildEnd } from '../engine.ts';
+import { isNotUndone } from '../interpreter/child.ts';
 import { idempotencyKey } from '../interpreter/effect.ts';
 import type { StepRecord } from '../runtime.ts';
 import { AT_UNDOING, attemptsOf, isSucceeded, stateOf } from './call-attempts.ts';
@@ -53,11 +55,14 @@ export function childUndoing(
 ): StepRecord | undefined {
   const told = rows.undoingsOf(place).filter((key) => TOLD.test(key));
   if (told.length === 0 || isChildUndone(place, rows)) return undefined;
+  // As the engine made it: a failure with its step.
+  const left = endsOf(place, rows).find(isLeft)?.failure as unknown as Failure | undefined;
   return {
     id: COMPENSATE + place,
-    state: 'waiting',
+    state: left === undefined ? 'waiting' : 'failed',
     attempts: told.length,
     ...(runId !== undefined && { runId }),
+    ...(left !== undefined && { failure: left }),
   };
 }
 
@@ -65,7 +70,16 @@ const TOLD = /\/child#\d+!$/;
 
 /** Undone in one go or, as long as it ended otherwise, in several. */
 export function isChildUndone(place: string, rows: StepRows): boolean {
-  return rows.undoingsOf(place).some((key) => UNDONE.test(key) && isGone(JSON.parse(rows.get(key)!)));
+  return endsOf(place, rows).some((end) => isGone(end) && !isLeft(end));
+}
+
+/** Of a child, since its parent is undone. */
+function endsOf(place: string, rows: StepRows): readonly ChildEnd[] {
+  return rows.undoingsOf(place).flatMap((key) => {
+    if (!UNDONE.test(key)) return [];
+    const { value }: { readonly value?: ChildEnd } = JSON.parse(rows.get(key)!);
+    return value ?? [];
+  });
 }
 
 /** Deleting what is not there (any more) is what was wanted. */
@@ -81,6 +95,11 @@ export function isUndone(plan: Plan, step: CallStep, place: string, rows: StepRo
 
 const UNDONE = /\/child#\d+=$/;
 
-function isGone({ value }: { readonly value?: ChildEnd }): boolean {
-  return value?.state === 'compensated' || value?.state === 'cancelled';
+function isGone({ state }: ChildEnd): boolean {
+  return state === 'compensated' || state === 'cancelled';
+}
+
+/** It has ended as it stood, with nothing of it undone. */
+function isLeft({ failure }: ChildEnd): boolean {
+  return isNotUndone(failure);
 }

@@ -104,7 +104,17 @@ async function hear(child: StartedChild, { ctx }: Progress, key: string, isUndon
         ? ([{ kind: 'stepDone', step: place, details: { runs: step.pipeline, runId } }] as const)
         : []),
       ...(isUndone && isGone(state)
-        ? ([{ kind: 'compensation', step: opening.step, details: { runs: step.pipeline, runId } }] as const)
+        ? ([
+            {
+              kind: 'compensation',
+              step: opening.step,
+              details: {
+                runs: step.pipeline,
+                runId,
+                ...(isNotUndone(failure) && { skipped: true, because: 'nobody can read what the run did' }),
+              },
+            },
+          ] as const)
         : []),
     ],
     ...(isUndone && { isUnstoppable: true }),
@@ -194,6 +204,11 @@ function childAt(progress: Progress, place: string): StartedChild | undefined {
 
 function isGone(state: ChildEnd['state'] | undefined): boolean {
   return state === 'compensated' || state === 'cancelled';
+}
+
+/** It was cancelled as it stood: its own owner has what is left of it. */
+export function isNotUndone(failure: ChildEnd['failure']): boolean {
+  return failure?.['code'] === 'RUN_CANCELLED_NOT_UNDONE';
 }
 
 /** The parent's failure has the class of its child's, so that its own rules hold. */

@@ -45,7 +45,8 @@ describe('the provider', () => {
     const provider = await startProvider();
     try {
       const { status, mediaType, body } = await exchange(provider.url, interaction, provider.headers);
-      expect({ status, body }).toMatchObject({ status: interaction.response.status });
+      const asked = `${interaction.request.method} ${interaction.request.path}`;
+      expect({ status, body }, asked).toMatchObject({ status: interaction.response.status });
       const { media } = interaction.response;
       if (media) expect(mediaType, 'content-type').toMatch(new RegExp(media.pattern));
       expectValid(`${interaction.call}Result`, body);

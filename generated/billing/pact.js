@@ -102,7 +102,9 @@ export async function verifyProvider(baseUrl, { headers = {}, states = {} } = {}
       Object.assign(request.headers, headers);
       next();
     },
-  }).verifyProvider();
+  })
+    .verifyProvider()
+    .catch(inWords);
 }
 
 /** Holds a sender of events to the recorded pacts: `produce` makes an event by its id. */
@@ -113,7 +115,28 @@ export async function verifyEvents(produce) {
     pactUrls: [pactFiles.events],
     logLevel: LOG_LEVEL,
     messageProviders: Object.fromEntries(messages.map(({ event, description }) => [description, () => produce(event)])),
-  }).verify();
+  })
+    .verify()
+    .catch(inWords);
+}
+
+const MISMATCHES_SHOWN = 5;
+
+/** Pact rejects with all that it has done, in JSON: what a person needs of it is a line for each interaction that differs. */
+function inWords(error) {
+  let report;
+  try {
+    report = JSON.parse(error.message);
+  } catch {
+    throw error;
+  }
+  const lines = (report.errors ?? []).map(({ interaction, mismatch }) => {
+    const found = (mismatch?.mismatches ?? []).map((one) => (one.path ? `${one.path}: ${one.mismatch}` : one.mismatch));
+    const more = found.length > MISMATCHES_SHOWN ? [`and ${found.length - MISMATCHES_SHOWN} more`] : [];
+    const words = [...found.slice(0, MISMATCHES_SHOWN), ...more].join('; ') || (mismatch?.message ?? 'no answer that can be compared');
+    return `    ${String(interaction).split(' - ').at(-1)}: ${words}`;
+  });
+  throw lines.length > 0 ? new Error(`these differ:\n${lines.join('\n')}`) : error;
 }
 
 /** The provider of TENON_PROVIDER_URL, or else a sandbox of the contract in which everything asked for exists. */

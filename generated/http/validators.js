@@ -2,7 +2,7 @@
 import runtime1 from "ajv/dist/runtime/ucs2length.js";
 
 export const createInput = validate0;
-const schema0 = {"type":"object","properties":{"collection":{"type":"string","minLength":1},"body":{"type":"object"}},"required":["collection","body"],"additionalProperties":false,"$id":"tenon:0"};
+const schema0 = {"type":"object","properties":{"collection":{"type":"string","minLength":1,"examples":["things"]},"body":{"type":"object"}},"required":["collection","body"],"additionalProperties":false,"$id":"tenon:0"};
 const func0 = (runtime1.default ?? runtime1);
 
 function validate0(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
@@ -212,7 +212,7 @@ return errors === 0;
 validate1.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
 export const getInput = validate6;
-const schema4 = {"type":"object","properties":{"collection":{"type":"string","minLength":1},"id":{"type":"string","minLength":1}},"required":["collection","id"],"additionalProperties":false,"$id":"tenon:2"};
+const schema4 = {"type":"object","properties":{"collection":{"type":"string","minLength":1,"examples":["things"]},"id":{"type":"string","minLength":1}},"required":["collection","id"],"additionalProperties":false,"$id":"tenon:2"};
 
 function validate6(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="tenon:2" */;
@@ -388,7 +388,7 @@ return errors === 0;
 validate7.evaluated = {"props":{"id":true},"dynamicProps":false,"dynamicItems":false};
 
 export const listInput = validate10;
-const schema7 = {"type":"object","properties":{"collection":{"type":"string","minLength":1},"query":{"type":"object","additionalProperties":{"type":"string"}}},"required":["collection"],"additionalProperties":false,"$id":"tenon:4"};
+const schema7 = {"type":"object","properties":{"collection":{"type":"string","minLength":1,"examples":["things"]},"query":{"type":"object","additionalProperties":{"type":"string"}}},"required":["collection"],"additionalProperties":false,"$id":"tenon:4"};
 
 function validate10(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="tenon:4" */;
@@ -675,7 +675,7 @@ return errors === 0;
 validate15.evaluated = {"props":{"id":true},"dynamicProps":false,"dynamicItems":false};
 
 export const removeInput = validate18;
-const schema13 = {"type":"object","properties":{"collection":{"type":"string","minLength":1},"id":{"type":"string","minLength":1}},"required":["collection","id"],"additionalProperties":false,"$id":"tenon:8"};
+const schema13 = {"type":"object","properties":{"collection":{"type":"string","minLength":1,"examples":["things"]},"id":{"type":"string","minLength":1}},"required":["collection","id"],"additionalProperties":false,"$id":"tenon:8"};
 
 function validate18(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="tenon:8" */;
@@ -895,7 +895,7 @@ return errors === 0;
 validate19.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
 export const replaceInput = validate22;
-const schema16 = {"type":"object","properties":{"collection":{"type":"string","minLength":1},"id":{"type":"string","minLength":1},"body":{"type":"object"}},"required":["collection","id","body"],"additionalProperties":false,"$id":"tenon:10"};
+const schema16 = {"type":"object","properties":{"collection":{"type":"string","minLength":1,"examples":["things"]},"id":{"type":"string","minLength":1},"body":{"type":"object"}},"required":["collection","id","body"],"additionalProperties":false,"$id":"tenon:10"};
 
 function validate22(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="tenon:10" */;

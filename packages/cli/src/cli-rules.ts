@@ -62,7 +62,7 @@ export const cliRules = {
     severity: 'error',
     title: 'A real provider no longer keeps its contract',
     why: 'The tests passed against the contract’s own picture of the system; the system itself answers otherwise now, so pipelines that read it will fail or misread.',
-    fix: 'see what changed (`tenon test <contract> --provider <url>` prints the whole account); update the contract and let `tenon diff` say whom it hits, or report it to the vendor',
+    fix: 'see what changed (`tenon test <contract> --provider <url>` prints the whole account); update the contract and let `tenon diff` say whom it hits, or report it to the vendor. Where it only does not have what a test asked for (404), give an id that it has: under `inputs` in the connector’s `fixtures/conformance.yaml`, or as `example` of the parameter; then `tenon generate`',
   },
   'provider-unreachable': {
     severity: 'error',

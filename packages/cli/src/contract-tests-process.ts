@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { stripVTControlCharacters } from 'node:util';
 import type { ContractTestOptions, ContractTestResult } from './contract-tests.ts';
 
 /** Longest time one generated test may take; a provider that hangs is a failure. */
@@ -58,7 +59,7 @@ async function runContractTests(root: string, options: ContractTestOptions): Pro
       if (result.state !== 'failed') continue;
       failed += 1;
       said.push(
-        `${module.relativeModuleId}: ${test.fullName}: ${result.errors.map((error) => error.message).join('; ')}`,
+        `${module.relativeModuleId}: ${test.fullName}: ${stripVTControlCharacters(result.errors.map((error) => error.message).join('; '))}`,
       );
     }
   }

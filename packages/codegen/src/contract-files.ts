@@ -1,6 +1,6 @@
 import type { ConnectorManifest } from '@tenon/connector';
 import type { Contract } from '@tenon/contract';
-import { compareText } from '@tenon/model';
+import { compareText, type JsonObject } from '@tenon/model';
 import type { UsageEntry } from '@tenon/pipeline';
 import { adapterFiles } from './adapter/adapter.ts';
 import { bareManifest } from './bare-manifest.ts';
@@ -18,6 +18,8 @@ export interface ContractInput {
   readonly manifest?: ConnectorManifest;
   /** What pipelines read and write; entries of other contracts are passed over. */
   readonly usage?: readonly UsageEntry[];
+  /** By operation, inputs that name what a real system has: for its contract tests. */
+  readonly inputs?: Readonly<Record<string, JsonObject>>;
 }
 
 /** All files of `generated/<contract>/`, sorted by path, with the join of contract and manifest handed in. */
@@ -29,7 +31,7 @@ export async function contractFiles(
   const folder = `generated/${contract.name}`;
   const surface = surfaceOf(contract, input.manifest ?? bareManifest(contract), planner);
   const usage = (input.usage ?? []).filter((entry) => entry.contract === contract.name);
-  const tests = contractTestFiles(surface, usage, folder);
+  const tests = contractTestFiles(surface, { usage, inputs: input.inputs ?? {} }, folder);
   const types = contract.format === 'openapi' ? await openapiTypes(surface) : await messageTypes(surface);
   const files = [
     { path: `${folder}/types.d.ts`, text: `${headerLine(contract)}\n\n${types}` },

@@ -1,5 +1,5 @@
 import { connectorSchema } from '@tenon/connector';
-import { compareText } from '@tenon/model';
+import { compareText, type JsonObject } from '@tenon/model';
 import {
   configSchema,
   pipelineSchema,
@@ -42,7 +42,8 @@ export async function generateWorkspace(
   for (const [name, contract] of [...workspace.contracts].sort(([a], [b]) => compareText(a, b))) {
     const folder = `generated/${name}`;
     const manifest = manifests.get(name);
-    const input = inputDigest(contract, manifest, check.usage);
+    const inputs = exampleInputs(workspace, name);
+    const input = inputDigest(contract, manifest, check.usage, inputs);
     const stamp = readStamp(existing.get(`${folder}/${STAMP_FILE}`));
     if (stamp?.input === input && isIntact(stamp, folder, existing)) {
       skipped.push(name);
@@ -51,11 +52,26 @@ export async function generateWorkspace(
       continue;
     }
     const { generateContract } = await import('./generate-contract.ts');
-    const made = await generateContract({ contract, ...(manifest && { manifest }), usage: check.usage });
+    const made = await generateContract({
+      contract,
+      ...(manifest && { manifest }),
+      usage: check.usage,
+      inputs,
+    });
     files.push(...made, stampFile(contract, input, made, folder));
     generated.push(name);
   }
   return { files: files.sort((a, b) => compareText(a.path, b.path)), kept, generated, skipped };
+}
+
+/** Of all connectors that speak the contract; where two give one for the same operation, the last by name. */
+function exampleInputs(
+  { connectors, exampleInputs: given }: Workspace,
+  contract: string,
+): Readonly<Record<string, JsonObject>> {
+  const speaking = [...connectors.values()].filter((manifest) => manifest.contract === contract);
+  const names = speaking.map(({ name }) => name).sort(compareText);
+  return Object.assign({}, ...names.map((name) => given.get(name)));
 }
 
 function schemaFiles(): GeneratedFile[] {

@@ -1,6 +1,6 @@
 import type { ConnectorManifest } from '@tenon/connector';
 import type { Contract } from '@tenon/contract';
-import { digestOf, isObject, sha256 } from '@tenon/model';
+import { digestOf, isObject, type JsonObject, sha256 } from '@tenon/model';
 import type { UsageEntry } from '@tenon/pipeline';
 import { GENERATOR, type GeneratedFile } from './generated-file.ts';
 
@@ -19,11 +19,12 @@ export interface Stamp {
 
 export const STAMP_FILE = 'stamp.json';
 
-/** Digest of contract, connector, what pipelines use of it, and the generator itself. */
+/** Digest of contract, connector, what pipelines use of it, example inputs, and the generator itself. */
 export function inputDigest(
   contract: Contract,
   manifest: ConnectorManifest | undefined,
   usage: readonly UsageEntry[],
+  inputs: Readonly<Record<string, JsonObject>> = {},
 ): string {
   return digestOf({
     generator: GENERATOR,
@@ -34,6 +35,7 @@ export function inputDigest(
       steward: contract.policy?.steward,
     },
     manifest,
+    inputs,
     // Only what generation reads of it: an expression moved to another line, or written another way, changes nothing.
     usage: usage
       .filter((entry) => entry.contract === contract.name)

@@ -79,6 +79,8 @@ function* checks(
   }
   for (const event of built.events.values()) yield* messageChecks(event.message, ['response'], seen);
   for (const schema of Object.values(definitions)) yield* schemaChecks(schema, seen);
+  for (const operation of built.operations.values())
+    for (const { schema } of operation.parameters) yield* schemaChecks(schema, seen);
 }
 
 function* contentChecks(

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { derivedOperationId } from './derived-id.ts';
 import type { HttpOperation } from './ir.ts';
 import { contractOf, openapi } from './load.testing.ts';
+import { loadContractText } from './load.ts';
 
 const DOCUMENT = openapi(`
 servers: [{ url: https://api.example }]
@@ -74,6 +75,32 @@ describe('an OpenAPI document', () => {
     expect(ok.headers).toMatchObject([{ name: 'ETag', required: true }]);
     expect(ok.content).toEqual([
       { type: 'application/json', schema: { $ref: '#/$defs/User' }, examples: { one: { id: 'a' } } },
+    ]);
+  });
+
+  it('takes the examples of a parameter for those of its schema', async () => {
+    const parameters = [
+      '{ name: id, in: path, required: true, example: prc_1, schema: { type: string, example: no } }',
+      '{ name: of, in: query, examples: { one: { value: a }, two: { value: b } }, schema: { $ref: "#/components/schemas/Id" } }',
+      '{ name: by, in: query, content: { application/json: { example: [1], schema: { type: array } } } }',
+      '{ name: bad, in: query, example: 7, schema: { type: string } }',
+    ];
+    const { value, diagnostics } = await loadContractText(
+      'a',
+      'a.yaml',
+      openapi(
+        `paths: { '/u/{id}': { get: { operationId: get, responses: { '200': { description: a } }, parameters: [${parameters.join(', ')}] } } }\ncomponents: { schemas: { Id: { type: string } } }`,
+      ),
+    );
+    const get = value!.operations.get('get') as HttpOperation;
+    expect(get.parameters.map(({ schema }) => schema)).toEqual([
+      { type: 'string', examples: ['prc_1'] },
+      { $ref: '#/$defs/Id', examples: ['a', 'b'] },
+      { type: 'array', examples: [[1]] },
+      { type: 'string', examples: [7] },
+    ]);
+    expect(diagnostics.map(({ code, range }) => `${code} ${range?.start.line}`)).toEqual([
+      'contract-example-invalid 3',
     ]);
   });
 

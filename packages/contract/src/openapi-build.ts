@@ -1,3 +1,4 @@
+import type { Json } from '@tenon/model';
 import type { JsonSchema } from '@tenon/schema';
 import {
   type BuildContext,
@@ -205,9 +206,20 @@ class OpenApiBuilder {
       style,
       explode: typeof explode === 'boolean' ? explode : style === 'form' || style === 'cookie',
       allowReserved: part.flag('allowReserved'),
-      schema: this.#schema(content ? content[1].get('schema') : part.get('schema')),
+      schema: this.#withExamples(content ? content[1] : part),
       ...(content && { mediaType: content[0] }),
     } satisfies Parameter);
+  }
+
+  /** The schema of a parameter, or of its content; examples beside it stand in place of its own (OpenAPI 3.1 §4.8.12). */
+  #withExamples(holder: Part): JsonSchema {
+    const schemaPart = holder.get('schema');
+    const schema = this.#schema(schemaPart);
+    // Whatever a document holds is JSON.
+    const own = Object.values(this.#examples(holder)) as Json[];
+    if (own.length === 0 || schema === false) return schema;
+    const examples = from(this.#context, holder.get('examples') ?? holder.get('example') ?? holder, own);
+    return from(this.#context, schemaPart ?? holder, { ...(schema === true ? {} : schema), examples });
   }
 
   #body(reference: Part): RequestBody | undefined {

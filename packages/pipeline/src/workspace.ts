@@ -6,8 +6,8 @@ import {
   type LoadOptions,
   loadContract,
 } from '@tenon/contract';
-import type { PositionedDocument } from '@tenon/document';
-import { type Checked, compareDiagnostics, type Diagnostic, isObject } from '@tenon/model';
+import { type PositionedDocument, parseDocument } from '@tenon/document';
+import { type Checked, compareDiagnostics, type Diagnostic, isObject, type JsonObject } from '@tenon/model';
 import { secretDiagnostics } from './check/secrets.ts';
 import { CONFIG_FILE, type ConnectionPlaces, readConfig, type WorkspaceConfig } from './load/config.ts';
 import { OWNERS_FILE, readOwners } from './load/owners.ts';
@@ -38,6 +38,8 @@ export interface Workspace {
   readonly connectorDocuments: ReadonlyMap<string, PositionedDocument>;
   /** Folder of each connector, relative to the root: its code and fixtures are below. */
   readonly connectorFolders: ReadonlyMap<string, string>;
+  /** By connector, inputs of its operations that its author gives as examples (`fixtures/conformance.yaml`), as they are written. */
+  readonly exampleInputs: ReadonlyMap<string, Readonly<Record<string, JsonObject>>>;
   /** Those with code of their own (`CONNECTOR_ENTRIES`). */
   readonly codedConnectors: ReadonlySet<string>;
   /** Text of each `*.pipeline.yaml` and `*.reconciliation.yaml`, by path relative to the root, sorted. */
@@ -102,6 +104,7 @@ export async function loadWorkspaceFiles(
     connectors: connectors.manifests,
     connectorDocuments: connectors.documents,
     connectorFolders: connectors.folders,
+    exampleInputs: connectors.inputs,
     codedConnectors: connectors.coded,
     unreadable: new Set([...contracts.unreadable, ...connectors.unreadable]),
     pipelineFiles,
@@ -183,6 +186,7 @@ async function loadConnectors(files: WorkspaceFiles): Promise<{
   readonly manifests: ReadonlyMap<string, ConnectorManifest>;
   readonly documents: ReadonlyMap<string, PositionedDocument>;
   readonly folders: ReadonlyMap<string, string>;
+  readonly inputs: Workspace['exampleInputs'];
   readonly coded: ReadonlySet<string>;
   readonly unreadable: readonly string[];
   readonly diagnostics: readonly Diagnostic[];
@@ -192,6 +196,7 @@ async function loadConnectors(files: WorkspaceFiles): Promise<{
   const manifests = new Map<string, ConnectorManifest>();
   const documents = new Map<string, PositionedDocument>();
   const folders = new Map<string, string>();
+  const inputs = new Map<string, Readonly<Record<string, JsonObject>>>();
   const coded = new Set<string>();
   const unreadable: string[] = [];
   const found: Diagnostic[] = [];
@@ -221,9 +226,27 @@ async function loadConnectors(files: WorkspaceFiles): Promise<{
     manifests.set(name, value.manifest);
     documents.set(name, value.document);
     folders.set(name, folder);
+    const given = await inputsOf(files, folder);
+    if (given) inputs.set(name, given);
     if (await hasCode(files, folder)) coded.add(name);
   }
-  return { manifests, documents, folders, coded, unreadable, diagnostics: found };
+  return { manifests, documents, folders, inputs, coded, unreadable, diagnostics: found };
+}
+
+/** What is no object there is passed over: that it should be one, the conformance kit says. */
+async function inputsOf(
+  files: WorkspaceFiles,
+  folder: string,
+): Promise<Readonly<Record<string, JsonObject>> | undefined> {
+  const file = `${folder}/fixtures/conformance.yaml`;
+  const text = await files.read(file);
+  const document = text === undefined ? undefined : parseDocument(file, text).value?.value;
+  const inputs = isObject(document) ? document['inputs'] : undefined;
+  if (!isObject(inputs)) return undefined;
+  return Object.fromEntries(
+    // A document holds nothing but JSON.
+    Object.entries(inputs).filter((entry): entry is [string, JsonObject] => isObject(entry[1])),
+  );
 }
 
 /** Where a connector's own code may stand below its folder, in the order looked for. */

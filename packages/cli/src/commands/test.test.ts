@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { join } from 'node:path';
@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { exit } from '../exit.ts';
 import { initFolder } from '../testing/init-folder.ts';
 import { runCommand } from '../testing/run-command.ts';
+import { generateCommand } from './generate.ts';
 import { testCommand } from './test.ts';
 
 let folder: string;
@@ -67,6 +68,70 @@ test('asks', async () => {
     expect(said).toContain('provider-unreachable');
     expect(said).not.toContain('contract-drift');
     expect(code).toBe(exit.failed);
+  });
+});
+
+describe('a provider that keeps its contract', { timeout: 60_000 }, () => {
+  const shipment = { id: 'shp_real', orderId: 'ord_real', status: 'preparing' };
+  const order = {
+    id: 'ord_real',
+    email: 'ada@shop.example',
+    items: [{ sku: 'mug', quantity: 1 }],
+    status: 'paid',
+  };
+  const answers: Readonly<Record<string, readonly [number, object]>> = {
+    'GET /v1/orders/ord_real': [200, order],
+    'POST /v1/shipments': [201, shipment],
+    'POST /v1/shipments/shp_real/cancel': [200, { ...shipment, status: 'cancelled' }],
+  };
+  /** As a real one does: what it does not have is not found. */
+  const real = (order: Readonly<Record<string, readonly [number, object]>> = answers) =>
+    serving((request, response) => {
+      const [status, body] = order[`${request.method} ${request.url}`] ?? [
+        404,
+        { title: 'Not found', status: 404 },
+      ];
+      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+    });
+
+  it('passes with the ids that its author gives: as inputs of the fixtures, or as examples of the parameters', async () => {
+    await mkdir(join(folder, 'connectors/shop/fixtures'));
+    await writeFile(
+      join(folder, 'connectors/shop/fixtures/conformance.yaml'),
+      'inputs:\n  getOrder: { orderId: ord_real }\n',
+    );
+    const document = join(folder, 'contracts/shop/openapi.yaml');
+    const text = await readFile(document, 'utf8');
+    await writeFile(
+      document,
+      text.replace('name: shipmentId\n', 'name: shipmentId\n        example: shp_real\n'),
+    );
+    expect(await runCommand([generateCommand], ['generate'], { cwd: folder })).toMatchObject({
+      code: exit.clean,
+    });
+    const server = await real();
+    const { code, said } = await run('shop', '--against', server.url);
+    server.close();
+    expect(said).toMatch(/^0 findings in 10 contract tests$/m);
+    expect(code).toBe(exit.clean);
+  });
+
+  it('is said to differ in few lines, and to be asked for what it may not have', async () => {
+    await runCommand([generateCommand], ['generate'], { cwd: folder });
+    const server = await real();
+    const { code, out, err } = await run('shop', '--against', server.url);
+    const told = await run('shop', '--provider', server.url);
+    server.close();
+    expect(out).toContain(
+      'the provider > keeps the pacts: these differ:\n    cancelShipment as called by order-paid: expected 200 but was 404\n',
+    );
+    expect(out).toContain('GET /orders/example-orderId: expected { status: 404');
+    expect(out).toContain('fixtures/conformance.yaml');
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: it is what must not be there
+    expect(out + err + told.said).not.toMatch(/\u001b|DeprecationWarning|interactionResults/);
+    expect(err).toBe('');
+    expect(told.err).toContain('has status code 200 (FAILED)');
+    expect([code, told.code]).toEqual([exit.findings, exit.findings]);
   });
 });
 

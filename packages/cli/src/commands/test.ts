@@ -55,6 +55,8 @@ export const testCommand: CommandSpec = {
     const result = await runContractTests(session.root, io, {
       ...(contract && { contract }),
       ...(provider && { provider }),
+      // Findings say it themselves.
+      hasAccount: args.text('against') === undefined && isForPeople(args),
     });
     // One that went away in the middle has changed nothing either.
     const after = provider && result.failed > 0 ? await unreachable(provider) : undefined;

@@ -1,18 +1,17 @@
 import type { Contract } from '@tenon/contract';
-import type { UsageEntry } from '@tenon/pipeline';
 import { type GeneratedFile, headerLine } from '../generated-file.ts';
 import { literal } from '../source-text.ts';
 import type { Surface } from '../surface.ts';
-import { interactionsOf, type Uncovered } from './interactions.ts';
+import { type InteractionSource, interactionsOf, type Uncovered } from './interactions.ts';
 import { contractTest, INTERACTIONS_DTS, PACT_DTS, PACT_JS } from './templates.ts';
 
 /** Contract tests of both sides, from what pipelines use; none where they use nothing that a pact can say. */
 export function contractTestFiles(
   surface: Surface,
-  usage: readonly UsageEntry[],
+  from: InteractionSource,
   folder: string,
 ): GeneratedFile[] {
-  const { interactions, messages, uncovered } = interactionsOf(surface, usage);
+  const { interactions, messages, uncovered } = interactionsOf(surface, from);
   if (interactions.length + messages.length === 0) return [];
   const { contract } = surface;
   const header = headerLine(contract);

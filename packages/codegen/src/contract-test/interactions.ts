@@ -64,8 +64,14 @@ export interface Interactions {
   readonly uncovered: readonly Uncovered[];
 }
 
+export interface InteractionSource {
+  readonly usage: readonly UsageEntry[];
+  /** By operation, an input that its author gives: ids of what a real system has, which nobody can make up. */
+  readonly inputs: Readonly<Record<string, JsonObject>>;
+}
+
 /** Consumer contracts from what pipelines really write and read: no field that none reads is asked of the provider. */
-export function interactionsOf(surface: Surface, usage: readonly UsageEntry[]): Interactions {
+export function interactionsOf(surface: Surface, { usage, inputs }: InteractionSource): Interactions {
   const interactions: Interaction[] = [];
   const uncovered: Uncovered[] = [];
   for (const entry of surface.operations) {
@@ -73,8 +79,9 @@ export function interactionsOf(surface: Surface, usage: readonly UsageEntry[]): 
       ({ target }) => target.kind !== 'event' && target.operation === entry.operation.id,
     );
     if (used.length === 0) continue;
-    const made = interactionOf(surface, entry, used);
-    if (typeof made === 'string') uncovered.push({ operation: entry.operation.id, reason: made });
+    const { id } = entry.operation;
+    const made = interactionOf(surface, entry, used, Object.hasOwn(inputs, id) ? inputs[id] : undefined);
+    if (typeof made === 'string') uncovered.push({ operation: id, reason: made });
     else interactions.push(made);
   }
   const messages = surface.events.flatMap((entry) => {
@@ -91,11 +98,12 @@ function interactionOf(
   surface: Surface,
   entry: SurfaceOperation,
   usage: readonly UsageEntry[],
+  given: JsonObject | undefined,
 ): Interaction | string {
   const { operation, plan } = entry;
   if (plan.http === undefined) return 'it is sent over a channel, not over HTTP';
   const written = usage.filter(({ target }) => target.kind === 'request').map(({ path }) => path);
-  const input = inputExample(entry, written, surface.definitions);
+  const input = inputExample(entry, given, written, surface.definitions);
   if (input === undefined) return 'no example of its input could be made';
   const request = requestOf(plan, input);
   if (typeof request === 'string') return request;
@@ -164,15 +172,17 @@ function consumersOf(usage: readonly UsageEntry[]): string {
   return [...new Set(usage.map(({ pipeline }) => pipeline))].sort(compareText).join(', ');
 }
 
-/** All that is required, and all that a pipeline writes. */
+/** What is given, and beside it all that is required, and all that a pipeline writes. */
 function inputExample(
   entry: SurfaceOperation,
+  given: JsonObject | undefined,
   written: readonly string[],
   definitions: Definitions,
 ): JsonObject | undefined {
-  const input: Record<string, Json> = {};
+  const input: Record<string, Json> = { ...given };
   const schema = isSchemaObject(entry.input) ? entry.input : {};
   for (const name of schema.required ?? []) {
+    if (Object.hasOwn(input, name)) continue;
     const value = exampleOf(name, schema.properties?.[name] ?? true, definitions);
     if (value === undefined) return undefined;
     input[name] = value;

@@ -156,7 +156,9 @@ export async function verifyProvider(baseUrl, { headers = {}, states = {} } = {}
       Object.assign(request.headers, headers);
       next();
     },
-  }).verifyProvider();
+  })
+    .verifyProvider()
+    .catch(inWords);
 }
 
 /** Holds a sender of events to the recorded pacts: \`produce\` makes an event by its id. */
@@ -167,7 +169,28 @@ export async function verifyEvents(produce) {
     pactUrls: [pactFiles.events],
     logLevel: LOG_LEVEL,
     messageProviders: Object.fromEntries(messages.map(({ event, description }) => [description, () => produce(event)])),
-  }).verify();
+  })
+    .verify()
+    .catch(inWords);
+}
+
+const MISMATCHES_SHOWN = 5;
+
+/** Pact rejects with all that it has done, in JSON: what a person needs of it is a line for each interaction that differs. */
+function inWords(error) {
+  let report;
+  try {
+    report = JSON.parse(error.message);
+  } catch {
+    throw error;
+  }
+  const lines = (report.errors ?? []).map(({ interaction, mismatch }) => {
+    const found = (mismatch?.mismatches ?? []).map((one) => (one.path ? \`\${one.path}: \${one.mismatch}\` : one.mismatch));
+    const more = found.length > MISMATCHES_SHOWN ? [\`and \${found.length - MISMATCHES_SHOWN} more\`] : [];
+    const words = [...found.slice(0, MISMATCHES_SHOWN), ...more].join('; ') || (mismatch?.message ?? 'no answer that can be compared');
+    return \`    \${String(interaction).split(' - ').at(-1)}: \${words}\`;
+  });
+  throw lines.length > 0 ? new Error(\`these differ:\\n\${lines.join('\\n')}\`) : error;
 }
 
 /** The provider of TENON_PROVIDER_URL, or else a sandbox of the contract in which everything asked for exists. */
@@ -358,7 +381,8 @@ describe('the provider', () => {
     const provider = await startProvider();
     try {
       const { status, mediaType, body } = await exchange(provider.url, interaction, provider.headers);
-      expect({ status, body }).toMatchObject({ status: interaction.response.status });
+      const asked = \`\${interaction.request.method} \${interaction.request.path}\`;
+      expect({ status, body }, asked).toMatchObject({ status: interaction.response.status });
       const { media } = interaction.response;
       if (media) expect(mediaType, 'content-type').toMatch(new RegExp(media.pattern));
       expectValid(\`\${interaction.call}Result\`, body);

@@ -129,6 +129,16 @@ const scrapes = (tier: string): Edits => ({
   ).replace('tier: medium', `tier: ${tier}`),
 });
 
+/** The contract looks for a key in `X-Api-Key`; the connector sends one in a header of this name. */
+const keyed = (name: string): Edits => ({
+  [CONTRACT]: swap(
+    'key: { type: http, scheme: bearer }',
+    'key: { type: apiKey, in: header, name: X-Api-Key }',
+  ),
+  [CONNECTOR]: swap('{ id: key, type: bearer }', `{ id: key, type: apiKey, in: header, name: ${name} }`),
+  [CONFIG]: swap('key: { token: env:SHOP_KEY }', 'key: { value: env:SHOP_KEY }'),
+});
+
 /** A pipeline that calls a listing that pages. */
 const lists = (given: string, condition = 'size(steps.all.items) > 0'): Edits => ({
   [CONTRACT]: swap(
@@ -1095,6 +1105,22 @@ export const ruleCases = {
       'orderPaid: { verify: standard-webhooks,',
       'orderPaid: { verify: standard-webhooks, order: /orderId,',
     ),
+  },
+  'manifest-event-field-unknown': {
+    fires: connector(
+      'orderPaid: { verify: standard-webhooks, tolerance: 5m, id: webhook-id',
+      'orderPaid: { verify: standard-webhooks, tolerance: 5m, id: /orderid',
+    ),
+    on: '/orderid',
+    silent: connector(
+      'orderPaid: { verify: standard-webhooks, tolerance: 5m, id: webhook-id',
+      'orderPaid: { verify: standard-webhooks, tolerance: 5m, id: /orderId',
+    ),
+  },
+  'manifest-auth-unlike-contract': {
+    fires: keyed('X-Api-Kee'),
+    on: 'X-Api-Kee',
+    silent: keyed('x-api-key'),
   },
   'manifest-source-ambiguous': {
     fires: TWO_NEWS('{}'),

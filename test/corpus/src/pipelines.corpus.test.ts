@@ -180,5 +180,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'manifest-health-input-invalid': 'about connectors',
   'manifest-probe-input-unknown': 'about connectors',
   'manifest-poll-unknown': 'about connectors',
+  'manifest-event-field-unknown': 'about connectors',
+  'manifest-auth-unlike-contract': 'about connectors',
   'manifest-event-goes-round': 'about connectors',
 };

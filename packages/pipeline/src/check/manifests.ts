@@ -6,12 +6,15 @@ import {
 } from '@tenon/connector';
 import type { Contract, HttpOperation, Operation } from '@tenon/contract';
 import type { PositionedDocument } from '@tenon/document';
-import { type Diagnostic, didYouMean, toPointer } from '@tenon/model';
+import { type Diagnostic, toPointer } from '@tenon/model';
 import { isSchemaObject, validatorFor } from '@tenon/schema';
 import { bundled, planOperation } from '../plan-operation.ts';
 import { placeOfSource } from '../plan-source.ts';
 import { diagnostic } from '../rules.ts';
 import type { Workspace } from '../workspace.ts';
+import { checkManifestAuth } from './manifest-auth.ts';
+import { checkManifestEvents } from './manifest-events.ts';
+import { near } from './near.ts';
 import { probeAnswerProblem } from './probe-answers.ts';
 import { fieldOf, firstGap, placeOf } from './schema-path.ts';
 
@@ -79,48 +82,13 @@ function checkManifest(
   return [
     ...operations,
     ...events,
-    ...checkOrders(manifest, contract, document),
+    ...checkManifestAuth(manifest, contract, document),
+    ...checkManifestEvents(manifest, contract, document),
     ...checkSharedPlaces(manifest, contract, document),
     ...checkPolls(manifest, contract, document),
     ...checkRounds(manifest, document),
     ...checkHealth(manifest, contract, document),
   ];
-}
-
-/** `order` leads to something in the event: without it, events of one entity could not be told apart in time (C46). */
-function checkOrders(
-  manifest: ConnectorManifest,
-  contract: Contract,
-  document: PositionedDocument,
-): Diagnostic[] {
-  const named = [
-    ...Object.entries(manifest.webhooks).map(([name, { order }]) => ({
-      member: 'webhooks',
-      name,
-      key: 'order',
-      order,
-    })),
-    ...Object.entries(manifest.sources).map(([name, { orderBy }]) => ({
-      member: 'sources',
-      name,
-      key: 'orderBy',
-      order: orderBy,
-    })),
-  ];
-  return named.flatMap(({ member, name, key, order }) => {
-    const event = contract.events.get(name);
-    const gap =
-      event && order !== undefined
-        ? firstGap(placeOf(bundled(contract, event.message.payload, 'response')), order)
-        : undefined;
-    if (!gap) return [];
-    return diagnostic('manifest-order-unknown', {
-      message: `event \`${name}\` has no \`${order}\``,
-      at: document.locate(toPointer([member, name, key])),
-      subject: `${manifest.name} ${name}`,
-      ...near(gap.name, gap.candidates),
-    });
-  });
 }
 
 /** One consumer takes all messages of a place: it must be able to tell them apart, and has one set of settings. */
@@ -168,7 +136,6 @@ function checkRounds(manifest: ConnectorManifest, document: PositionedDocument):
     );
 }
 
-/** The cursor goes into a parameter of the listing, and comes, like the id, out of each item. */
 /** Whoever asks for health has nothing to give but what stands here (C91). */
 function checkHealth(
   manifest: ConnectorManifest,
@@ -191,6 +158,7 @@ function checkHealth(
   );
 }
 
+/** The cursor goes into a parameter of the listing, and comes, like the id, out of each item. */
 function checkPolls(
   manifest: ConnectorManifest,
   contract: Contract,
@@ -407,11 +375,6 @@ function hasBytes(operation: Operation): boolean {
   if (operation.kind !== 'http') return false;
   const answers = operation.responses.filter(({ status }) => /^(?:2|default$)/i.test(status));
   return [operation.body, ...answers].some((body) => body?.content.some(({ type }) => isStreamable(type)));
-}
-
-function near(name: string, candidates: Iterable<string>): { fix?: string } {
-  const meant = didYouMean(name, candidates);
-  return meant === undefined ? {} : { fix: `did you mean \`${meant}\`?` };
 }
 
 function whatItTakes(operation: string, names: readonly string[]): string {

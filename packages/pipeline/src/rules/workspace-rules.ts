@@ -169,6 +169,26 @@ export const workspaceRules = {
       good: 'webhooks: { invoicePaid: { order: /version } }',
     },
   },
+  'manifest-event-field-unknown': {
+    severity: 'error',
+    title: 'the id or type of an event is looked for where it has none',
+    why: 'A delivery without an id is refused, and one whose type cannot be told is taken for none: not one would come in.',
+    fix: 'correct the pointer, or add the field to the contract or its overlay',
+    example: {
+      bad: 'webhooks: { invoicePaid: { verify: standard-webhooks, id: /idd } }',
+      good: 'webhooks: { invoicePaid: { verify: standard-webhooks, id: /id } }',
+    },
+  },
+  'manifest-auth-unlike-contract': {
+    severity: 'error',
+    title: 'the credential goes where the contract does not look for it',
+    why: 'Every call would come without proof of who makes it, and be refused.',
+    fix: 'correct `auth`; where the vendor takes what its document does not say, add the security scheme in an overlay',
+    example: {
+      bad: 'auth: [{ id: key, type: apiKey, in: header, name: X-Api-Kee }]   # contract: X-Api-Key',
+      good: 'auth: [{ id: key, type: apiKey, in: header, name: X-Api-Key }]',
+    },
+  },
   'manifest-source-ambiguous': {
     severity: 'error',
     title: 'events from one place cannot be told apart, or are taken in differently',

@@ -15,6 +15,8 @@ export interface Contract {
   /** `info.title` and `info.version` of the document. */
   readonly title: string;
   readonly version: string;
+  /** Where `info.version` is written; absent where it is not. */
+  readonly versionAt?: Location | undefined;
   /** SHA-256 over the documents as read (after the overlay), canonical: formatting does not change it. */
   readonly digest: string;
   readonly servers: readonly Server[];

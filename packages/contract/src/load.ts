@@ -119,6 +119,10 @@ function build(
     formatVersion: format.version,
     title: info?.text('title') ?? source.name,
     version: versionOf(info),
+    get versionAt() {
+      const written = info?.get('version');
+      return written && sources.locate(written.place);
+    },
     // Canonical JSON of 13 MB takes longer than all the rest; most loads never ask for it.
     get digest() {
       digest ??= digestOf(documents.map((file) => sources.root(file)?.value));

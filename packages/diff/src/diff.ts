@@ -316,7 +316,9 @@ class ReportBuilder {
       before === after
         ? `callers break, and the version is still ${after}`
         : `callers break, and the step from ${before} to ${after} says that they do not`;
-    return { ...finding, message };
+    const locations = { base: this.base.versionAt, revision: this.revision.versionAt };
+    const at = { base: placeOf(locations.base), revision: placeOf(locations.revision) };
+    return { ...finding, at, locations, message };
   }
 
   private touched(operations: ReadonlySet<string>): Pick<Finding, 'operation' | 'operations'> {

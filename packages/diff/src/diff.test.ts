@@ -412,6 +412,37 @@ describe('the report', () => {
     expect(diagnostic!.related.map(({ file }) => file)).toEqual(['orders.json', 'pipelines/a.pipeline.yaml']);
   });
 
+  it.each([
+    [
+      'request',
+      { type: 'string', maxLength: 40 },
+      { type: 'string' },
+      'max-length-widened',
+      'by the version before',
+    ],
+    ['response', { enum: ['a', 'b'] }, { enum: ['a'] }, 'enum-value-removed', 'by this version'],
+  ])('does not call refused what is harmless in a %s', async (direction, before, after, rule, words) => {
+    const holding = (schema: unknown) => {
+      const body = { content: { 'application/json': { schema } } };
+      const post = {
+        operationId: 'send',
+        ...(direction === 'request' && { requestBody: { required: true, ...body } }),
+        responses: { 200: { description: 'ok', ...(direction === 'response' && body) } },
+      };
+      return contract({}, { paths: { '/things': { post } } });
+    };
+    const report = diffContracts(await holding(before), await holding(after), { now: NOW });
+    const [found, ...more] = toDiagnostics(report);
+    expect(more).toEqual([]);
+    expect(found).toMatchObject({ code: rule, severity: 'info' });
+    expect(found!.why).toContain(words);
+    expect(found!.why).not.toMatch(/refused|witness/);
+    expect(found!.fix).toMatch(/^(Nothing to do|Regenerate)/);
+    // The other way round it does harm, and the witness is shown.
+    const [harm] = toDiagnostics(diffContracts(await holding(after), await holding(before), { now: NOW }));
+    expect(harm!.why).toMatch(/accepts and the .* refuses|does not know it/);
+  });
+
   it('says the same on every run', async () => {
     const [first, second] = [await noteRemoved(), await noteRemoved()];
     expect(JSON.stringify(toJson(first))).toBe(JSON.stringify(toJson(second)));
@@ -569,7 +600,10 @@ describe('a version that hides a break', () => {
   ])('is told as what it says: %s', async (version, says) => {
     const before = await versioned('1.0.0', { a: { type: 'string' } });
     const { findings } = diffContracts(before, await versioned(version, { a: { type: 'integer' } }));
-    expect(findings.find(({ rule }) => rule === 'version-not-raised')?.message).toBe(says);
+    const found = findings.find(({ rule }) => rule === 'version-not-raised');
+    expect(found?.message).toBe(says);
+    // `{"openapi":"3.1.0","info":{"title":"a","version":` is 49 characters.
+    expect(found).toMatchObject({ at: { revision: { file: 'a.json', line: 1, column: 50 } } });
   });
 });
 

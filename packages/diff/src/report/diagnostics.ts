@@ -1,7 +1,8 @@
 import type { Diagnostic, RelatedLocation } from '@tenon/model';
 import type { DiffReport, Finding, Undecided } from '../finding.ts';
 import { isBlocking } from '../policy.ts';
-import { changeRules, diagnosticSeverity } from '../rules/registry.ts';
+import { adviceOf } from '../rules/advice.ts';
+import { diagnosticSeverity } from '../rules/registry.ts';
 import { diffOwnRules } from '../rules.ts';
 import { shortJson } from './text.ts';
 
@@ -17,7 +18,7 @@ export function toDiagnostics(report: DiffReport, isContract = true): readonly D
 }
 
 function ofFinding(finding: Finding, blocks: readonly string[] | undefined, isContract: boolean): Diagnostic {
-  const rule = changeRules[finding.rule];
+  const { why, fix } = adviceOf(finding);
   const isError = isBlocking(finding, blocks);
   const severity = diagnosticSeverity(finding.severity);
   const owners = [...new Set(finding.usage.map((victim) => victim.owner))];
@@ -27,8 +28,8 @@ function ofFinding(finding: Finding, blocks: readonly string[] | undefined, isCo
     message: finding.waiver ? `${sentence(finding)} (accepted: ${finding.waiver.reason})` : sentence(finding),
     ...placeOf(finding),
     related: [...relatedOf(finding), ...victimsOf(finding)],
-    why: [rule.why, witnessText(finding)].filter((text) => text !== undefined).join(' '),
-    fix: isError && isContract ? `${rule.fix} ${howToAccept(finding)}` : rule.fix,
+    why: [why, witnessText(finding)].filter((text) => text !== undefined).join(' '),
+    fix: isError && isContract ? `${fix} ${howToAccept(finding)}` : fix,
     ...(owners.length > 0 && { owner: owners.join(', ') }),
     fingerprint: finding.fingerprint,
   };

@@ -1,7 +1,7 @@
 import type { Contract } from '@tenon/contract';
 import type { DiffReport, Finding } from '../finding.ts';
 import { blockingOf, isBlocking } from '../policy.ts';
-import { changeRules } from '../rules/registry.ts';
+import { adviceOf } from '../rules/advice.ts';
 import { exampleOf } from './example.ts';
 
 /** Findings shown in full, and listed, at most: a comment that nobody reads to its end helps nobody. */
@@ -66,7 +66,7 @@ function counted(count: number, noun: string): string {
 }
 
 function section(finding: Finding, base: Contract | undefined): string[] {
-  const rule = changeRules[finding.rule];
+  const { why, fix } = adviceOf(finding);
   const lines = [
     `### ${finding.severity}: \`${finding.rule}\``,
     '',
@@ -101,7 +101,7 @@ function section(finding: Finding, base: Contract | undefined): string[] {
       '```',
     );
   }
-  lines.push('', `${rule.why} ${rule.fix}`);
+  lines.push('', `${why} ${fix}`);
   return lines;
 }
 

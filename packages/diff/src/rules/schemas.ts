@@ -1,7 +1,7 @@
 import { type ChangeRule, type ChangeRules, NEW_VERSION } from './rule.ts';
 
 const BREAKS =
-  'A value that the sender sends by its version of the contract is refused by the other version; the witness is one.';
+  'A value that the sender sends by its version of the contract is refused by the other version. Where that cannot be, the change is told as harmless.';
 
 export const propertyRules = {
   'property-removed': {

@@ -180,6 +180,8 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'manifest-health-input-invalid': 'about connectors',
   'manifest-probe-input-unknown': 'about connectors',
   'manifest-poll-unknown': 'about connectors',
+  'manifest-code-missing': 'about connectors',
+  'probe-cannot-ask': 'the contracts here require what a probe asks by',
   'manifest-event-field-unknown': 'about connectors',
   'manifest-auth-unlike-contract': 'about connectors',
   'manifest-event-goes-round': 'about connectors',

@@ -1,5 +1,5 @@
 import { codegenRules } from '@tenon/codegen';
-import { connectorFailures, connectorRules } from '@tenon/connector';
+import { connectorFailures, connectorRules, webhookRules } from '@tenon/connector';
 import { contractRules } from '@tenon/contract';
 import { diffRules } from '@tenon/diff';
 import { documentRules } from '@tenon/document';
@@ -17,6 +17,7 @@ export const allRules: DiagnosticRules = {
   ...contractRules,
   ...connectorRules,
   ...connectorFailures,
+  ...webhookRules,
   ...expressionRules,
   ...evaluationErrors,
   ...pipelineRules,

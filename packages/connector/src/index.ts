@@ -85,4 +85,5 @@ export {
   webhookScheme,
   webhookType,
 } from './webhook/webhook.ts';
+export { webhookRules } from './webhook/webhook-rules.ts';
 export { isZone } from './zone.ts';

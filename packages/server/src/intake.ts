@@ -40,9 +40,14 @@ export function addIntake(app: FastifyInstance, options: ServerOptions): void {
     const webhook = found && Object.hasOwn(found.webhooks, event) ? found.webhooks[event] : undefined;
     return found && webhook ? { connection: found, webhook } : undefined;
   };
-  const log = ({ connection, event }: Params, problem: Problem): Problem => {
-    options.log({ code: problem.code, message: problem.detail ?? problem.title, connection, event });
+  const log = (params: Params, problem: Problem): Problem => {
+    tell(params, problem.code, problem.detail ?? problem.title);
     return problem;
+  };
+  const tell = ({ connection, event }: Params, code: string, message: string): void => {
+    // Both are whatever somebody called: encoded, they cannot write into a terminal.
+    const address = `/hooks/${encodeURIComponent(connection)}/${encodeURIComponent(event)}`;
+    options.log({ code, message: `${address}: ${message}`, connection, event });
   };
 
   app.post<{ Params: Params }>(
@@ -71,7 +76,7 @@ export function addIntake(app: FastifyInstance, options: ServerOptions): void {
         throw error;
       });
       if (secrets instanceof SecretUnavailableError) {
-        options.log({ code: secrets.code, message: secrets.message, connection: name, event });
+        tell(request.params, secrets.code, secrets.message);
         return sendProblem(reply, unchecked(secrets.code));
       }
       const verdict = verifyWebhook(webhook, secrets, delivery, {

@@ -2,6 +2,7 @@ import { atPointer, type Secret } from '@tenon/model';
 import type { WebhookManifest } from '../manifest.ts';
 import { binaryCloudEvent, STRUCTURED_TYPE, structuredCloudEvent } from '../message/cloud-event.ts';
 import { type Headers, schemes, type WebhookScheme } from './schemes.ts';
+import type { webhookRules } from './webhook-rules.ts';
 
 export interface WebhookDelivery {
   /** Lower-case names. */
@@ -43,7 +44,7 @@ export const webhookRefusals = {
   WEBHOOK_TIMESTAMP_AHEAD: { status: 401, message: 'the delivery’s timestamp lies ahead of our clock' },
   WEBHOOK_BODY_MALFORMED: { status: 400, message: 'the body cannot be parsed' },
   WEBHOOK_ID_MISSING: { status: 400, message: 'the delivery carries no id' },
-} as const satisfies Record<string, { status: 400 | 401 | 413 | 415; message: string }>;
+} as const satisfies Record<keyof typeof webhookRules, { status: 400 | 401 | 413 | 415; message: string }>;
 
 export type WebhookRefusal = keyof typeof webhookRefusals;
 

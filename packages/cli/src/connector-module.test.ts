@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { exit } from './exit.ts';
 import { initFolder } from './testing/init-folder.ts';
@@ -42,6 +42,13 @@ describe('code of a connector, in a workspace that has installed nothing', () =>
 import { isObject } from '@tenon/model';
 export default defineConnector({ classify: ({ body }) => (isObject(body) ? undefined : 'transient') });
 `);
+    expect(check()).toMatchObject({ code: exit.clean });
+  });
+
+  it('may be that of a connector that comes with Tenon, handed on', async () => {
+    const theirs = join(import.meta.dirname, '../../../connectors/nats/src/index.ts');
+    const own = join(folder, 'connectors/shop/src');
+    await code(`export { default } from '${relative(own, theirs)}';\n`);
     expect(check()).toMatchObject({ code: exit.clean });
   });
 

@@ -1043,6 +1043,19 @@ export const ruleCases = {
     on: 'getOrdr',
     silent: none,
   },
+  'manifest-transport-unfit': {
+    fires: {
+      ...heard,
+      [NEWS_CONNECTOR]: newsConnector('sources: { orderShipped: {} }').replace('transport: bus\n', ''),
+      [CONFIG]: newsConnection,
+    },
+    on: 'orderShipped',
+    silent: {
+      ...heard,
+      [NEWS_CONNECTOR]: newsConnector('sources: { orderShipped: {} }'),
+      [CONFIG]: newsConnection,
+    },
+  },
   'manifest-code-missing': {
     fires: connector('orderPaid: { verify: standard-webhooks,', 'orderPaid: { verify: own-partner,'),
     on: 'own-partner',

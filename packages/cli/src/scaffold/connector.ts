@@ -22,6 +22,11 @@ export function scaffoldConnector(contract: Contract, name: string, owner: strin
   const hasHttp = operations.some(({ kind }) => kind === 'http');
   const hasScopes = knowsScopes(contract);
   const guesses: string[] = [];
+  const hasMessages = operations.some(({ kind }) => kind === 'message');
+  if (hasMessages)
+    guesses.push(
+      'transport: the code that speaks to the broker gives it; docs/connectors.md says how one that comes with Tenon is taken',
+    );
   const scopes = { read: new Set<string>(), write: new Set<string>() };
   const entries = operations.map((operation) => {
     const entry = operationEntry(operation, contract, hasScopes ? undefined : name);
@@ -50,6 +55,7 @@ export function scaffoldConnector(contract: Contract, name: string, owner: strin
     kind: 'Connector',
     metadata: { name, version: '0.1.0', owner },
     contract: contract.name,
+    ...(hasMessages && { transport: 'bus' }),
     auth,
     ...(tokenHosts.size > 0 && { egress: [...tokenHosts] }),
     ...(scopes.read.size + scopes.write.size > 0 && { identities: identities(scopes) }),

@@ -260,9 +260,15 @@ describe('the fate of a message', () => {
     });
   });
 
+  it('when the contract promises no reply: whatever the broker acknowledges with, it has happened', async () => {
+    const { transport } = open(async () => ({ offset: 1 }));
+    expect(await transport.call(request)).toMatchObject({ ok: true, body: null });
+  });
+
   it('when the answer is not what the contract says: it has happened', async () => {
     const { transport } = open(async () => ({ offset: 1 }));
-    expect(await transport.call(request)).toMatchObject({
+    const result = { type: 'object', required: ['sequence'] } as const;
+    expect(await transport.call({ ...request, operation: { ...request.operation, result } })).toMatchObject({
       failure: { code: 'MESSAGE_ANSWER_INVALID', class: 'contract', delivery: 'answered', status: 200 },
     });
   });

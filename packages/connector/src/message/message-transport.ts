@@ -316,7 +316,9 @@ function addressOf(binding: MessageBinding, input: JsonObject, allowed: RegExp):
   return isGood ? address : undefined;
 }
 
-function answered(operation: OperationPlan, answer: Json): CallResult {
+function answered(operation: OperationPlan, given: Json): CallResult {
+  // A contract without a reply promises nothing of what the broker acknowledges with: a place in a log, a number.
+  const answer = saysNothing(operation.result) ? null : given;
   const issue = validatorOf(operation.result)(answer)[0];
   if (issue === undefined) return { ok: true, status: 200, body: answer, headers: {} };
   return failed({
@@ -327,6 +329,10 @@ function answered(operation: OperationPlan, answer: Json): CallResult {
     status: 200,
     pointer: issue.pointer,
   });
+}
+
+function saysNothing(result: JsonSchema): boolean {
+  return typeof result === 'object' && result.type === 'null';
 }
 
 const validators = new WeakMap<object, Validator>();

@@ -88,6 +88,31 @@ function checkManifest(
     ...checkPolls(manifest, contract, document),
     ...checkRounds(manifest, document),
     ...checkHealth(manifest, contract, document),
+    ...checkTransport(manifest, contract, document),
+  ];
+}
+
+/** Messages are no requests: what would send or take them in is code for their broker. */
+function checkTransport(
+  manifest: ConnectorManifest,
+  contract: Contract,
+  document: PositionedDocument,
+): Diagnostic[] {
+  if (manifest.transport !== 'http') return [];
+  const sent = Object.keys(manifest.operations).find(
+    (name) => contract.operations.get(name)?.kind === 'message',
+  );
+  const taken = Object.entries(manifest.sources).find(
+    ([name, { poll }]) => poll === undefined && contract.events.has(name),
+  )?.[0];
+  const [member, name] = sent === undefined ? (['sources', taken] as const) : (['operations', sent] as const);
+  if (name === undefined) return [];
+  return [
+    diagnostic('manifest-transport-unfit', {
+      message: `\`${name}\` is a message, and the transport is \`http\``,
+      at: document.locateKey(toPointer([member, name])),
+      subject: manifest.name,
+    }),
   ];
 }
 

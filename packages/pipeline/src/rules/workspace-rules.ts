@@ -89,6 +89,16 @@ export const workspaceRules = {
       good: 'operations: { createInvoice: { effect: create } }',
     },
   },
+  'manifest-transport-unfit': {
+    severity: 'error',
+    title: 'messages over HTTP',
+    why: 'A message of an AsyncAPI contract goes over its broker; `http` (which is meant where no `transport` is named) can neither send it nor take it in.',
+    fix: 'name the `transport` that the code of the connector gives: docs/connectors.md says how a broker that Tenon speaks already is taken',
+    example: {
+      bad: 'contract: orders   # AsyncAPI, and no `transport`',
+      good: 'contract: orders\ntransport: bus     # from src/index.ts',
+    },
+  },
   'manifest-code-missing': {
     severity: 'error',
     title: 'the manifest names what only code can give, and the connector has none',

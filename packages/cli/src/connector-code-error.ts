@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { ModuleProblem } from '@tenon/connector';
 import { textRange } from '@tenon/document';
 import type { Diagnostic, Location } from '@tenon/model';
 import { cliDiagnostic } from './cli-rules.ts';
@@ -30,6 +31,13 @@ export function noConnector(
   file: string,
 ): ConnectorCodeError {
   const at = lineOf(root, file, 1, 1);
+  return new ConnectorCodeError(cliDiagnostic('connector-code-broken', { message, at, fix }));
+}
+
+/** It was loaded, and what it exports under a name is not what belongs there. */
+export function wrongHook({ message, name }: ModuleProblem, root: string, file: string): ConnectorCodeError {
+  const at = wordIn(root, file, name);
+  const fix = `export \`defineConnector({ … })\`, which an editor holds to its types; a scheme is \`{ parsers, read, matches, sign }\``;
   return new ConnectorCodeError(cliDiagnostic('connector-code-broken', { message, at, fix }));
 }
 

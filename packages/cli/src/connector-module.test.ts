@@ -68,6 +68,31 @@ export default { ...defineConnector({}), api: 7 + Mode.fast };
     ['needs a file that is not there', "\nimport './gone.ts';\n", '2:11', 'connectors/shop/src/gone.ts'],
     ['takes what is not given', "import { no } from './other.ts';\n", '1:10', "named 'no'"],
     ['exports nothing', 'export const x = 1;\n', '1:1', 'there is no default export'],
+    [
+      'exports a scheme that is none',
+      "export default {\n  webhookSchemes: { 'own-x': {} },\n};\n",
+      '2:22',
+      '`webhookSchemes`: `own-x` is no signature scheme: it has no function `read`, `matches`, `sign`',
+    ],
+    [
+      'exports a scheme that parses nothing',
+      "const f = () => {};\nexport default { webhookSchemes: { 'own-x': { read: f, matches: f, sign: f } } };\n",
+      '2:37',
+      '`own-x` is no signature scheme: its `parsers` are no functions',
+    ],
+    [
+      'exports a transport that is none',
+      'export default { transports: { own: 7 } };\n',
+      '1:32',
+      '`own` is no function',
+    ],
+    ['exports sources that are none', 'export default { sources: [] };\n', '1:18', '`sources` is no object'],
+    [
+      'exports a hook that is none',
+      "export default { classify: 'transient' };\n",
+      '1:18',
+      '`classify` is no function',
+    ],
   ])('that %s is told with its place', async (_, text, place, message) => {
     await code('export const yes = 1;\n', 'other.ts');
     await code(text);

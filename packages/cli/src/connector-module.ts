@@ -1,10 +1,10 @@
 import { createRequire, type ResolveHookSync, registerHooks } from 'node:module';
 import { join, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { type ConnectorModule, connectorApiProblem } from '@tenon/connector';
+import { type ConnectorModule, connectorApiProblem, moduleProblem } from '@tenon/connector';
 import { isObject } from '@tenon/model';
 import { CONNECTOR_ENTRIES } from '@tenon/pipeline';
-import { isNotFound, noConnector, notLoaded } from './connector-code-error.ts';
+import { isNotFound, noConnector, notLoaded, wrongHook } from './connector-code-error.ts';
 import { exists } from './root.ts';
 
 /**
@@ -31,8 +31,11 @@ export async function loadConnectorModule(
     const module = defaultOf(namespace);
     if (!isObject(module))
       throw noConnector('there is no default export', 'export default defineConnector({ … })', root, file);
-    const problem = options.anyApi ? undefined : connectorApiProblem(module);
-    if (problem !== undefined) throw noConnector(problem, undefined, root, file);
+    const problem = connectorApiProblem(module);
+    if (problem !== undefined && !options.anyApi) throw noConnector(problem, undefined, root, file);
+    // Of another version the hooks may be others.
+    const misshapen = problem === undefined ? moduleProblem(module) : undefined;
+    if (misshapen) throw wrongHook(misshapen, root, file);
     return module as ConnectorModule;
   }
   return {};

@@ -39,6 +39,7 @@ export {
   type Publishing,
 } from './message/message-transport.ts';
 export { type ReadMessage, readMessage } from './message/read-message.ts';
+export { type ModuleProblem, moduleProblem } from './module-shape.ts';
 export type * from './operation-plan.ts';
 export { type Page, type PagesOptions, pages } from './pages.ts';
 export { PAGING_ROLES, type PagingRole, pagingRole } from './paging-words.ts';

@@ -48,6 +48,21 @@ describe('loadManifest', () => {
     ]);
   });
 
+  it('takes what an answer means as a fixed text, and nothing that would be filled in from the answer', () => {
+    const rule = (says: string) =>
+      loadManifest(
+        'connector.yaml',
+        withMembers(
+          `defaults: { failures: [{ status: 422, class: validation, says: ${JSON.stringify(says)} }] }`,
+        ),
+      );
+    expect(rule('bad_parcel: too large').value?.manifest.defaults.failures).toEqual([
+      { status: '422', class: 'validation', says: 'bad_parcel: too large' },
+    ]);
+    for (const says of ['${ body.message }', 'see ${ body.message }', 'a\nb', 'x'.repeat(201)])
+      expect(rule(says).diagnostics.map(({ code }) => code)).toEqual(['manifest-value-invalid']);
+  });
+
   it('gives each webhook the delivery id of its scheme', () => {
     const { value } = loadManifest(
       'connector.yaml',

@@ -242,6 +242,10 @@ export const connectorSchema: SchemaObject = {
             description: 'CEL-JSON over `status`, `headers` and `body`, in `${ }`.',
           },
           class: { enum: Object.keys(failureClasses) },
+          says: text(
+            'What it means, for whoever finds the failure: `bad_parcel: the carrier does not take it`. A fixed text, without `${ }`: an answer may hold somebody’s data.',
+            '^(?![\\s\\S]*\\$\\{)[^\\u0000-\\u001f\\u007f]{1,200}$',
+          ),
           action: {
             enum: ['refreshOnce'],
             description: 'Refresh the credential and send once more; for class `auth` only.',

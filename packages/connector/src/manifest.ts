@@ -133,6 +133,8 @@ export interface FailureRule {
   /** CEL-JSON over `status`, `headers` (lower-case names) and `body`, without `${ }`. */
   readonly when?: string;
   readonly class: FailureClass;
+  /** What the operator is told of such an answer; a text of the author's own, for nothing of an answer is ever told. */
+  readonly says?: string;
   readonly action?: 'refreshOnce';
 }
 

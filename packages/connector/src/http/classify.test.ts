@@ -24,6 +24,35 @@ describe('a rule that asks for a renewed credential', () => {
   });
 });
 
+describe('what a rule says of an answer', () => {
+  const plan = operationPlan({
+    failures: [
+      {
+        status: '422',
+        when: "body.code == 'bad_parcel'",
+        class: 'validation',
+        says: 'bad_parcel: the carrier does not take it',
+      },
+      { status: '504', class: 'transient', says: 'their queue is full' },
+    ],
+  });
+  const said = (status: number, body: Record<string, string>) =>
+    classify(plan, { status, headers: {}, body }, systemClock)?.failure.message;
+
+  it('is told beside the status, and nothing of the answer itself', () => {
+    expect(said(422, { code: 'bad_parcel', message: 'ada@shop.example lives too far away' })).toBe(
+      `${plan.name} answered 422: bad_parcel: the carrier does not take it`,
+    );
+    expect(said(422, { code: 'other', message: 'ada@shop.example' })).toBe(`${plan.name} answered 422`);
+  });
+
+  it('does not take the place of what is said of an effect that may have happened', () => {
+    expect(said(504, {})).toBe(
+      `${plan.name} answered 504: their queue is full; the gateway got no answer in time; the effect is unknown`,
+    );
+  });
+});
+
 describe('a redirect', () => {
   it('to the result of what was done leaves the effect unknown (RFC 9110 §15.4.4)', () => {
     expect(classify(operationPlan(), answer(303), systemClock)?.failure).toMatchObject({

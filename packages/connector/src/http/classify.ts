@@ -38,13 +38,14 @@ export function classify(
   const failureClass = rule?.class ?? meaning.class;
   const delivery = meaning.delivery ?? 'answered';
   // Sent once more only where nobody was let in: anything else may have taken effect.
+  const says = [rule?.says, meaning.says].filter((text) => text !== undefined).join('; ');
   const mayRepeat = failureClass === 'auth' && delivery === 'answered';
   const action = mayRepeat ? (rule ?? meaning).action : undefined;
   return {
     failure: {
       class: failureClass,
       code: meaning.code ?? 'HTTP_RESPONSE_STATUS',
-      message: `${operation.name} answered ${answer.status}${meaning.says === undefined ? '' : `: ${meaning.says}`}`,
+      message: `${operation.name} answered ${answer.status}${says === '' ? '' : `: ${says}`}`,
       delivery,
       status: answer.status,
       ...(wait !== undefined && { retryAfterMs: wait }),
@@ -54,7 +55,9 @@ export function classify(
 }
 
 /** What the connector's own code says, as if a rule had said it. */
-function ownRule(failureClass: FailureClass | undefined): Pick<FailureRule, 'class' | 'action'> | undefined {
+function ownRule(
+  failureClass: FailureClass | undefined,
+): Pick<FailureRule, 'class' | 'says' | 'action'> | undefined {
   return failureClass === undefined ? undefined : { class: failureClass };
 }
 

@@ -139,7 +139,8 @@ export const interactions = [
         "currency": "EUR",
         "description": "example-description",
         "subscription": "example-subscription"
-      }
+      },
+      "keyHeader": "Idempotency-Key"
     },
     "response": {
       "status": 201,

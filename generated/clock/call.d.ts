@@ -74,6 +74,8 @@ export interface Failure {
 export interface CallOptions {
   /** Sent as the operation's idempotency mode says; the same on every attempt. */
   readonly idempotencyKey?: string;
+  /** ETag of the version that a write is based on: sent as If-Match, so that it is refused when that is not current. */
+  readonly ifMatch?: string;
   /** Stop by then (epoch ms), whatever the operation's own timeout. */
   readonly deadlineAt?: number;
   readonly signal?: AbortSignal;

@@ -18,6 +18,10 @@ export interface Interaction {
     readonly body?: Json;
     /** A body that is not JSON, as the adapter writes it. */
     readonly bytes?: { readonly type: string; readonly base64: string };
+    /** The header of the idempotency key: every request has a key of its own. */
+    readonly keyHeader?: string;
+    /** The version that a write is based on, sent as If-Match. */
+    readonly ifMatch?: string;
   };
   readonly response: {
     readonly status: number;

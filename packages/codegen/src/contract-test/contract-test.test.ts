@@ -1,13 +1,15 @@
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
-import { createServer, type IncomingMessage } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import type { ConnectorManifest } from '@tenon/connector';
 import { planOperation, type UsageEntry } from '@tenon/pipeline';
 import type { JsonSchema } from '@tenon/schema';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { bareManifest } from '../bare-manifest.ts';
 import { contractFiles } from '../contract-files.ts';
 import { contractOf } from '../testing/contract-of.ts';
 import { type PackageFolder, packageFolder } from '../testing/package-folder.ts';
@@ -105,6 +107,87 @@ const contract = {
     ],
   }),
   files: ['contracts/shop/openapi.yaml'],
+};
+
+const header = (name: string, required: boolean, schema: JsonSchema = { type: 'string' }) =>
+  ({
+    name,
+    in: 'header',
+    required,
+    deprecated: false,
+    style: 'simple',
+    explode: false,
+    allowReserved: false,
+    schema,
+  }) as const;
+
+const answersOrder = [
+  {
+    status: '200',
+    headers: [],
+    content: [{ type: 'application/json', schema: { $ref: '#/$defs/Order' }, examples: {} }],
+  },
+];
+
+/** Operations with headers that are no part of their input. */
+const guarded = {
+  ...contractOf({
+    name: 'guarded',
+    definitions: contract.definitions,
+    operations: [
+      {
+        id: 'createOrder',
+        method: 'post',
+        path: '/orders',
+        parameters: [header('Idempotency-Key', true)],
+        responses: answersOrder,
+      },
+      {
+        id: 'payOrder',
+        method: 'post',
+        path: '/pay',
+        parameters: [header('If-Match', true)],
+        responses: answersOrder,
+      },
+      {
+        id: 'closeOrder',
+        method: 'post',
+        path: '/close',
+        parameters: [header('If-Match', true, { type: 'string', examples: ['"v7"'] })],
+        responses: answersOrder,
+      },
+      {
+        id: 'noteOrder',
+        method: 'post',
+        path: '/note',
+        parameters: [header('If-Match', false)],
+        responses: answersOrder,
+      },
+    ],
+  }),
+  files: ['contracts/guarded/openapi.yaml'],
+};
+
+const update = {
+  effect: 'update',
+  scopes: [],
+  idempotency: { mode: 'natural' },
+  concurrency: 'etag',
+  failures: [],
+} as const;
+const guardedManifest: ConnectorManifest = {
+  ...bareManifest(guarded),
+  operations: {
+    createOrder: {
+      effect: 'create',
+      scopes: [],
+      idempotency: { mode: 'header', name: 'Idempotency-Key' },
+      failures: [],
+    },
+    payOrder: update,
+    closeOrder: update,
+    noteOrder: update,
+  },
 };
 
 const at = {
@@ -272,5 +355,65 @@ describe('a generated contract test', () => {
     const { ok, output } = await run(body, status);
     expect(ok).toBe(false);
     expect(output).toMatch(told);
+  });
+});
+
+describe('a generated contract test of operations with headers beside their input', () => {
+  test('sends a key of its own with each request, and the version of a write that must have one', async () => {
+    const reads = Object.keys(guardedManifest.operations).map((operation) => ({
+      ...use('response', '/id', undefined, operation),
+      contract: 'guarded',
+    }));
+    const files = await contractFiles(planOperation, {
+      contract: guarded,
+      manifest: guardedManifest,
+      usage: reads,
+    });
+    await using generated = await packageFolder([...files, { path: 'vitest.config.mjs', text: CONFIG }]);
+    const seen: { readonly url: string | undefined; readonly headers: IncomingHttpHeaders }[] = [];
+    const keys = new Set<unknown>();
+    const needed: Readonly<Record<string, string>> = {
+      '/orders': 'idempotency-key',
+      '/pay': 'if-match',
+      '/close': 'if-match',
+    };
+    // Keeps its contract: without what is required, or with a key that was there before, nothing is done.
+    const server = createServer((request, response) => {
+      const { url, headers } = request;
+      seen.push({ url, headers });
+      const value = headers[needed[url ?? ''] ?? 'host'];
+      const isRefused = value === undefined || keys.has(value);
+      if (url === '/orders') keys.add(value);
+      response
+        .writeHead(isRefused ? 422 : 200, { 'content-type': 'application/json' })
+        .end(JSON.stringify(isRefused ? { title: 'refused' } : order));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => void server.close());
+    // Listening on TCP, so the address is one with a port.
+    const { port } = server.address() as AddressInfo;
+    const env = { ...process.env, TENON_PROVIDER_URL: `http://127.0.0.1:${port}`, NO_COLOR: '1' };
+    const twice = async () => promisify(execFile)(VITEST, ['run'], { cwd: generated.folder, env });
+    await twice();
+    const { stdout } = await twice();
+    expect(stdout).toMatch(/9 passed/);
+    const versions = (path: string) =>
+      new Set(seen.filter(({ url }) => url === path).map(({ headers }) => headers['if-match']));
+    expect([...versions('/pay')]).toEqual(['*']);
+    expect([...versions('/close')]).toEqual(['"v7"']);
+    expect([...versions('/note')]).toEqual([undefined]);
+    const pact = JSON.parse(
+      await readFile(join(generated.folder, 'generated/guarded/pacts/pipelines-guarded.json'), 'utf8'),
+    );
+    const asked = pact.interactions.map(({ request }: { request: { path: string; headers?: object } }) => [
+      request.path,
+      Object.keys(request.headers ?? {}),
+    ]);
+    expect(Object.fromEntries(asked)).toEqual({
+      '/orders': ['Idempotency-Key'],
+      '/pay': ['If-Match'],
+      '/close': ['If-Match'],
+      '/note': [],
+    });
   });
 });

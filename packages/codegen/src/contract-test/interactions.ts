@@ -30,6 +30,10 @@ export interface Interaction {
     readonly body?: Json;
     /** A body that is not JSON, as the adapter writes it. */
     readonly bytes?: { readonly type: string; readonly base64: string };
+    /** The header of the idempotency key: every request has a key of its own. */
+    readonly keyHeader?: string;
+    /** The version that a write is based on, sent as If-Match. */
+    readonly ifMatch?: string;
   };
   readonly response: {
     readonly status: number;
@@ -123,7 +127,7 @@ function interactionOf(
     description: `${operation.id} as called by ${consumersOf(usage)}`,
     state: `what ${operation.id} names exists`,
     input,
-    request,
+    request: { ...request, ...transportHeaders(entry, surface.definitions) },
     response: {
       status: /^\d{3}$/.test(result.status) ? Number(result.status) : 200,
       ...(body !== undefined && { body }),
@@ -240,6 +244,29 @@ function requestOf(plan: OperationPlan, input: JsonObject): HttpRequest | string
   }
   if (!/json/.test(type)) return `its body is sent as ${type}`;
   return { method: http.method, path, query, headers, body };
+}
+
+/** Headers that are no part of the input: the runtime has them sent, so a provider may rely on them. */
+function transportHeaders(
+  { operation, plan }: SurfaceOperation,
+  definitions: Definitions,
+): Pick<HttpRequest, 'keyHeader' | 'ifMatch'> {
+  const { idempotency, http } = plan;
+  const isInput = (name: string): boolean =>
+    http!.parameters.some((field) => field.in === 'header' && field.name.toLowerCase() === name);
+  const version = operation.parameters.find(
+    (parameter) => parameter.in === 'header' && parameter.name.toLowerCase() === 'if-match',
+  );
+  const isSent = version?.required === true && !isInput('if-match');
+  return {
+    ...(idempotency.mode === 'header' && { keyHeader: idempotency.name }),
+    ...(isSent && { ifMatch: String(exampleOf(version.name, orAnyVersion(version.schema), definitions)) }),
+  };
+}
+
+/** Nobody can make up a version; `*` is every one (RFC 9110 §13.1.1), unless the contract has an example or allows no such text. */
+function orAnyVersion(schema: JsonSchema): JsonSchema {
+  return { default: '*', ...(isSchemaObject(schema) ? schema : {}) };
 }
 
 function plainTexts(value: Json): string[] | undefined {

@@ -20,6 +20,10 @@ export interface Interaction {
     readonly body?: Json;
     /** A body that is not JSON, as the adapter writes it. */
     readonly bytes?: { readonly type: string; readonly base64: string };
+    /** The header of the idempotency key: every request has a key of its own. */
+    readonly keyHeader?: string;
+    /** The version that a write is based on, sent as If-Match. */
+    readonly ifMatch?: string;
   };
   readonly response: {
     readonly status: number;
@@ -53,6 +57,7 @@ export declare const messages: readonly Message[];
 `;
 
 export const PACT_JS = `
+import { randomUUID } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -109,7 +114,8 @@ function playMock(interaction) {
     .uponReceiving(description)
     .withRequest(request.method, request.path, (builder) => {
       if (Object.keys(request.query).length > 0) builder.query(request.query);
-      if (Object.keys(request.headers).length > 0) builder.headers(request.headers);
+      const headers = headersOf(request, MatchersV3.like('contract-test'));
+      if (Object.keys(headers).length > 0) builder.headers(headers);
       if (request.body !== undefined) builder.jsonBody(request.body);
     })
     .willRespondWith(response.status, (builder) => {
@@ -120,11 +126,17 @@ function playMock(interaction) {
     .executeTest((server) => callAdapter(server.url, interaction));
 }
 
+/** Of the input, and those that the runtime has sent beside it. */
+function headersOf({ headers, keyHeader, ifMatch }, key) {
+  return { ...headers, ...(keyHeader && { [keyHeader]: key }), ...(ifMatch && { 'If-Match': ifMatch }) };
+}
+
 async function callAdapter(url, interaction, headers = {}) {
   const transport = testTransport(url, headers);
+  const { ifMatch } = interaction.request;
   try {
     const client = Object.values(adapter)[0](transport);
-    return await client[interaction.call](interaction.input, { idempotencyKey: 'contract-test' });
+    return await client[interaction.call](interaction.input, { idempotencyKey: randomUUID(), ...(ifMatch && { ifMatch }) });
   } finally {
     await transport.close();
   }
@@ -146,6 +158,7 @@ export async function playMessage(message, read) {
 export async function verifyProvider(baseUrl, { headers = {}, states = {} } = {}) {
   if (interactions.every(({ request }) => request.bytes)) return;
   const prepared = Object.fromEntries(interactions.map(({ state }) => [state, states[state] ?? (async () => {})]));
+  const keyHeaders = new Set(interactions.flatMap(({ request }) => request.keyHeader?.toLowerCase() ?? []));
   await new Verifier({
     provider: contract,
     providerBaseUrl: baseUrl,
@@ -154,6 +167,8 @@ export async function verifyProvider(baseUrl, { headers = {}, states = {} } = {}
     stateHandlers: prepared,
     requestFilter: (request, _response, next) => {
       Object.assign(request.headers, headers);
+      // A key that was taken before stands for another effect: a provider refuses it, or gives the stored answer.
+      for (const name of keyHeaders) if (request.headers[name]) request.headers[name] = randomUUID();
       next();
     },
   })
@@ -221,7 +236,7 @@ export async function exchange(baseUrl, { request, response: promised }, headers
   const body = bytes ? Buffer.from(bytes.base64, 'base64') : JSON.stringify(request.body);
   const response = await fetch(url, {
     method: request.method,
-    headers: { accept: promised.media?.type ?? 'application/json', ...(type && { 'content-type': type }), ...request.headers, ...headers },
+    headers: { accept: promised.media?.type ?? 'application/json', ...(type && { 'content-type': type }), ...headersOf(request, randomUUID()), ...headers },
     ...(type && { body }),
   });
   const mediaType = (response.headers.get('content-type') ?? '').toLowerCase();

@@ -36,6 +36,11 @@ describe('reference connectors keep what the kit asks', { timeout: TIMEOUT_MS },
     expect(passed).toBeGreaterThanOrEqual(isHttp ? 30 : 8);
   });
 
+  it('is not asked to call anything, where it only takes events in', async () => {
+    const { outcomes } = await judge(root, 'clock');
+    expect(outcomes.flatMap(({ result, says }) => (result === 'error' ? [says] : []))).toEqual([]);
+  });
+
   it('are all that speak HTTP', async () => {
     const { connectors } = await ownWorkspace();
     const overHttp = [...connectors.values()]

@@ -81,6 +81,8 @@ describe('a replay', () => {
       const { text, code } = await tenon(`${line} --reason why`, { ...report, runs });
       expect(text).toContain(says);
       expect([text.includes('t1'), code]).toEqual([false, 0]);
+      const { out } = await tenon(`${line} --reason why --format json`, { ...report, runs });
+      expect(Object.keys(JSON.parse(out)), 'to a program too').not.toContain('token');
     }
   });
 

@@ -253,7 +253,10 @@ async function dryRun(
     filter,
     reason: needReason(args),
   })) as unknown as ReplayReport;
-  show(report, (width) =>
+  const goOn = report.runs.filter((run) => run.goesOn).length;
+  const { token: _token, expiresAtMs: _expiresAtMs, ...done } = report;
+  // Where there is nothing to do there is nothing to be applied.
+  show(goOn === 0 ? done : report, (width) =>
     report.runs.length === 0
       ? ''
       : renderTable(
@@ -275,7 +278,6 @@ async function dryRun(
         ),
   );
   const refused = report.runs.filter((run) => run.refused !== undefined).length;
-  const goOn = report.runs.filter((run) => run.goesOn).length;
   if (goOn === 0) {
     const among =
       report.runs.length === 0 ? 'no run fits' : `${plural(report.runs.length, 'runs')}, refused ${refused}`;

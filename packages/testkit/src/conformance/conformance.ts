@@ -131,6 +131,14 @@ function unmet(
   target: ConformanceTarget | undefined,
 ): string | undefined {
   if (needs === 'files') return undefined;
+  const { manifest, module } = bench.subject;
+  // Where nothing is called there need be no code to call it: a clock only tells the time.
+  if (
+    bench.operations.length === 0 &&
+    manifest.transport !== 'http' &&
+    module.transports?.[manifest.transport] === undefined
+  )
+    return 'it has no operations: nothing is called over it';
   if (target) {
     if (onTarget === undefined)
       return needs === 'peer' ? undefined : 'it needs faults that only the sandbox can make';

@@ -127,6 +127,68 @@ describe('what a pipeline names and the new contract lacks', () => {
   });
 });
 
+describe('what a connector sends and reads for a step', () => {
+  const byProbe = async (probe: string) => {
+    for (const file of [CONNECTOR, `before/${CONNECTOR}`])
+      await edit(
+        file,
+        ['retention: 24h }', `retention: 24h }\n    probe: ${probe}`],
+        ['health: { operation: getStatus }', 'health: false'],
+      );
+  };
+  const GET_STATUS = 'operationId: getStatus\n';
+  const TENANT = `${GET_STATUS}      parameters: [{ name: tenant, in: query, required: true, schema: { type: string } }]\n`;
+  const PROBE = `{ operation: getStatus, with: {}, found: '\${ body.open ? body : null }' }`;
+
+  it('is what its probe needs', async () => {
+    await byProbe(PROBE);
+    await edit(CONTRACT, [GET_STATUS, TENANT]);
+    const { code, of } = await diff();
+    expect(of('required-parameter-added')).toMatchObject(hitting('shipment'));
+    expect(code).toBe(exit.findings);
+  });
+
+  it('is not what its probe gives already', async () => {
+    await byProbe("{ operation: getStatus, with: { tenant: a }, found: '${ null }' }");
+    await edit(CONTRACT, [GET_STATUS, TENANT]);
+    expect((await diff()).of('required-parameter-added')).toMatchObject({ impact: 'unused' });
+  });
+
+  it('is what its probe reads, and the probe itself', async () => {
+    await byProbe(PROBE);
+    await edit(
+      CONTRACT,
+      ['required: [open]', 'required: []'],
+      ['open: { type: boolean }', 'shut: { type: boolean }'],
+    );
+    expect((await diff()).of('required-property-removed')).toMatchObject(hitting('shipment'));
+    await edit(CONTRACT, [path('/status'), '']);
+    expect((await diff()).of('operation-removed')).toMatchObject(hitting('shipment'));
+  });
+
+  it('is what asks for its health', async () => {
+    await edit(CONTRACT, [GET_STATUS, TENANT]);
+    expect((await diff()).of('required-parameter-added')).toMatchObject(hitting('order'));
+  });
+
+  it('is the header of its idempotency key', async () => {
+    await edit(CONTRACT, [/ {6}parameters:\n {8}- name: Idempotency-Key\n(?: {10}.*\n)+/, '']);
+    const { code, of } = await diff();
+    expect(of('parameter-removed')).toMatchObject({ severity: 'breaking', ...hitting('shipment') });
+    expect(code).toBe(exit.findings);
+  });
+
+  it('is what tells failures apart', async () => {
+    for (const file of [CONNECTOR, `before/${CONNECTOR}`])
+      await edit(file, [
+        'retention: 24h }',
+        `retention: 24h }\n    failures: [{ status: 422, when: "\${ body.detail == 'exists' }", class: duplicate }]`,
+      ]);
+    await edit(CONTRACT, [/ {8}detail: .*\n/, '']);
+    expect((await diff()).of('property-removed')).toMatchObject(hitting('shipment'));
+  });
+});
+
 describe('what cannot be understood', () => {
   it('is in use as far as a pipeline that cannot be read names it', async () => {
     await edit(CONTRACT, [path('/shipments'), '']);

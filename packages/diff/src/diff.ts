@@ -15,6 +15,7 @@ import {
   type Place,
   SEVERITIES,
   type Undecided,
+  type Victim,
 } from './finding.ts';
 import { changeRules, type RuleId } from './rules/registry.ts';
 import type { ContractUsage } from './usage.ts';
@@ -192,7 +193,7 @@ class ReportBuilder {
       witnessAt: witness?.at ?? null,
       acceptedBy: witness ? (position.direction === 'request' ? 'base' : 'revision') : null,
       ...(witness?.isWhole && { refusal: refusalOf(this.differ, position) }),
-      usage: (hits ?? []).map(victimOf),
+      usage: victimsOf(hits),
       impact: hits === undefined ? 'unknown' : hits.length > 0 ? 'used' : 'unused',
       fingerprint: this.fingerprint(rule, change.base, change.revision, change.tail.join('/')),
     };
@@ -258,7 +259,7 @@ class ReportBuilder {
       witness: undefined,
       witnessAt: null,
       acceptedBy: null,
-      usage: (hits ?? []).map(victimOf),
+      usage: victimsOf(hits),
       impact: hits === undefined ? 'unknown' : hits.length > 0 ? 'used' : 'unused',
       fingerprint: digestOf([
         change.rule,
@@ -422,6 +423,11 @@ function mergeDirections(findings: readonly Finding[]): Finding[] {
     });
   }
   return [...byPrint.values()];
+}
+
+/** Each place once, however much of a value it takes. */
+function victimsOf(hits: readonly ContractUsage[] = []): readonly Victim[] {
+  return uniqueBy(hits.map(victimOf), (victim) => JSON.stringify(victim));
 }
 
 function uniqueBy<T>(items: readonly T[], keyOf: (item: T) => string): T[] {

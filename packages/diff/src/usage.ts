@@ -21,6 +21,8 @@ export interface ContractUsage {
   readonly isUndoing?: true;
   /** Of a list, only how many items it has is read; what is read of the items is a usage of its own. */
   readonly itemsUnread?: true;
+  /** Of a call that the connector makes beside the step's, by its manifest or as a guard. */
+  readonly asked?: 'probe' | 'health' | 'poll' | 'guard';
   /** It is what is used, and nothing that is in it. */
   readonly isNaming?: true;
   readonly expression: string;

@@ -32,6 +32,11 @@ const pipelineSwaps = (...pairs: readonly (readonly [string, string])[]): Edits 
 });
 const connector = (from: string, to: string): Edits => ({ [CONNECTOR]: swap(from, to) });
 const contract = (from: string, to: string): Edits => ({ [CONTRACT]: swap(from, to) });
+/** The contract declares the header in which the key of a charge goes. */
+const KEYED = contract(
+  'operationId: createCharge',
+  'operationId: createCharge\n      parameters: [{ name: Idempotency-Key, in: header, schema: { type: string } }]',
+);
 const config = (from: string, to: string): Edits => ({ [CONFIG]: swap(from, to) });
 const grants = (operations: string): Edits =>
   config(
@@ -1165,6 +1170,21 @@ export const ruleCases = {
       'probe: { operation: findParcels, by: reference }',
       "probe: { operation: findParcels, with: { reference: '${ request.body.reference }' }, found: '${ size(body.items) > 0 ? body.items[0] : null }' }",
     ),
+  },
+  'manifest-probe-input-invalid': {
+    fires: connector(
+      'probe: { operation: findParcels, by: reference }',
+      "probe: { operation: getCharge, with: {}, found: '${ null }' }",
+    ),
+    silent: connector(
+      'probe: { operation: findParcels, by: reference }',
+      "probe: { operation: getCharge, with: { chargeId: '${ request.body.reference }' }, found: '${ null }' }",
+    ),
+  },
+  'manifest-key-header-unknown': {
+    fires: { ...KEYED, ...connector('name: Idempotency-Key', 'name: Idempotncy-Key') },
+    on: 'Idempotncy-Key',
+    silent: { ...KEYED, ...connector('name: Idempotency-Key', 'name: idempotency-key') },
   },
   'manifest-health-input-invalid': {
     fires: connector('health: { operation: findParcels }', 'health: { operation: getOrder }'),

@@ -115,9 +115,9 @@ function isGiving({ target, access, path }: ContractUsage, operation: string, ne
   );
 }
 
-/** A step is one call, and one more where it is undone. */
-export function callOf({ pipeline, step, isUndoing }: ContractUsage): string {
-  return JSON.stringify([pipeline, step, isUndoing === true]);
+/** A step is one call, one more where it is undone, and those that its connector makes beside either. */
+export function callOf({ pipeline, step, isUndoing, asked }: ContractUsage): string {
+  return JSON.stringify([pipeline, step, isUndoing === true, asked]);
 }
 
 function sameToken(a: string, b: string): boolean {

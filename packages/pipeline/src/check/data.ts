@@ -567,13 +567,14 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
     at: Location,
     place = path,
   ): void {
-    const entry = (written: string, where: Location): void => {
+    const entry = (written: string, where: Location, isNaming = false): void => {
       usage.push({
         pipeline: spec.name.value,
         step,
         ...target,
         access: 'write',
         path,
+        ...(isNaming && { isNaming }),
         ...(place !== path && { place }),
         expression: written,
         at: where,
@@ -582,7 +583,7 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
     };
     switch (one?.kind) {
       case undefined:
-        entry('', at);
+        entry('', at, true);
         return;
       case 'object':
         if (one.entries.length === 0) entry('{}', spec.document.at(one.node));

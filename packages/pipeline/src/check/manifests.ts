@@ -14,9 +14,10 @@ import { diagnostic } from '../rules.ts';
 import type { Workspace } from '../workspace.ts';
 import { checkManifestAuth } from './manifest-auth.ts';
 import { checkManifestEvents } from './manifest-events.ts';
+import { keyHeaderProblem } from './manifest-keys.ts';
+import { checkProbe } from './manifest-probes.ts';
 import { near } from './near.ts';
-import { probeAnswerProblem } from './probe-answers.ts';
-import { fieldOf, firstGap, placeOf } from './schema-path.ts';
+import { firstGap, placeOf } from './schema-path.ts';
 
 /** Does each `connector.yaml` agree with the contract it speaks? */
 export function checkManifests(workspace: Workspace): Diagnostic[] {
@@ -259,33 +260,20 @@ function checkOperation(
         }),
       );
     found.push(...checkPagination(manifest, contract, document, operation, declared));
+    const key = keyHeaderProblem(contract, operation, declared.idempotency);
+    if (key)
+      found.push(
+        diagnostic('manifest-key-header-unknown', {
+          message: key.message,
+          at: document.locate(toPointer([...here, 'idempotency', 'name'])),
+          subject,
+          ...(key.misspelt && { misspelt: key.misspelt }),
+        }),
+      );
   }
   found.push(...checkStream(manifest, document, operation, declared));
   found.push(...checkScopes(contract, document, operation, declared, subject));
-  const { probe } = declared;
-  const probed = probe && planOperation(contract, manifest, probe.operation);
-  if (probe && probed)
-    for (const name of Object.keys(probe.with)) {
-      const field = fieldOf(placeOf(probed.input), name);
-      if (field.place) continue;
-      found.push(
-        diagnostic('manifest-probe-input-unknown', {
-          message: `\`${probe.operation}\` takes no \`${name}\``,
-          at: document.locate(toPointer([...here, 'probe'])),
-          subject: `${subject} ${name}`,
-          fix: near(name, field.candidates).fix ?? whatItTakes(probe.operation, [...field.candidates]),
-        }),
-      );
-    }
-  const problem = probeAnswerProblem(contract, manifest, operation.id);
-  if (problem !== undefined)
-    found.push(
-      diagnostic('manifest-probe-answer-wrong', {
-        message: problem,
-        at: document.locate(toPointer([...here, 'probe', probe?.compares ? 'state' : 'found'])),
-        subject: `${subject} found`,
-      }),
-    );
+  if (declared.probe) found.push(...checkProbe(manifest, contract, document, operation.id, declared.probe));
   return found;
 }
 
@@ -400,9 +388,4 @@ function hasBytes(operation: Operation): boolean {
   if (operation.kind !== 'http') return false;
   const answers = operation.responses.filter(({ status }) => /^(?:2|default$)/i.test(status));
   return [operation.body, ...answers].some((body) => body?.content.some(({ type }) => isStreamable(type)));
-}
-
-function whatItTakes(operation: string, names: readonly string[]): string {
-  const takes = names.length === 0 ? 'nothing' : names.map((name) => `\`${name}\``).join(', ');
-  return `\`${operation}\` takes ${takes}; what it cannot be asked for is told apart in \`found\``;
 }

@@ -239,6 +239,26 @@ export const workspaceRules = {
       good: 'probe: { operation: findInvoice, by: externalId }',
     },
   },
+  'manifest-probe-input-invalid': {
+    severity: 'error',
+    title: 'a probe that its operation would refuse',
+    why: 'The probe is made when an answer was lost: it would be refused just then, and the effect would stay in doubt.',
+    fix: 'give what the operation needs in `with`, or probe by another read',
+    example: {
+      bad: "probe: { operation: getInvoice, with: {}, found: '${ body }' }",
+      good: "probe: { operation: getInvoice, with: { invoiceId: '${ request.invoiceId }' }, found: '${ body }' }",
+    },
+  },
+  'manifest-key-header-unknown': {
+    severity: 'error',
+    title: 'an idempotency key in a header that the operation does not take',
+    why: 'The contract declares the header, for this operation under another name or for other operations only. A key that nobody reads keeps no repeat from doubling an effect.',
+    fix: 'correct the name; where the service honours it all the same, say so in `overlay.yaml`; where it does not, take another `mode`',
+    example: {
+      bad: 'idempotency: { mode: header, name: Idempotncy-Key }',
+      good: 'idempotency: { mode: header, name: Idempotency-Key }',
+    },
+  },
   'manifest-health-input-invalid': {
     severity: 'error',
     title: 'a health call that its operation would refuse',

@@ -85,14 +85,18 @@ describe('a provider that keeps its contract', { timeout: 60_000 }, () => {
     'POST /v1/shipments/shp_real/cancel': [200, { ...shipment, status: 'cancelled' }],
   };
   /** As a real one does: what it does not have is not found. */
-  const real = (order: Readonly<Record<string, readonly [number, object]>> = answers) =>
-    serving((request, response) => {
-      const [status, body] = order[`${request.method} ${request.url}`] ?? [
+  const real = (there: Readonly<Record<string, readonly [number, object]>> = answers, once = '') => {
+    const done = new Set<string>();
+    return serving((request, response) => {
+      const asked = `${request.method} ${request.url}`;
+      const [status, body] = (done.has(asked) ? undefined : there[asked]) ?? [
         404,
         { title: 'Not found', status: 404 },
       ];
+      if (asked === once) done.add(asked);
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
     });
+  };
 
   it('passes with the ids that its author gives: as inputs of the fixtures, or as examples of the parameters', async () => {
     await mkdir(join(folder, 'connectors/shop/fixtures'));
@@ -110,6 +114,29 @@ describe('a provider that keeps its contract', { timeout: 60_000 }, () => {
       code: exit.clean,
     });
     const server = await real();
+    const { code, said } = await run('shop', '--against', server.url);
+    server.close();
+    expect(said).toMatch(/^0 findings in 10 contract tests$/m);
+    expect(code).toBe(exit.clean);
+  });
+
+  it('passes although it deletes a thing only once', async () => {
+    const document = join(folder, 'contracts/shop/openapi.yaml');
+    const text = await readFile(document, 'utf8');
+    await writeFile(
+      document,
+      text
+        .replace('name: shipmentId\n', 'name: shipmentId\n        example: shp_real\n')
+        .replace('name: orderId\n', 'name: orderId\n        example: ord_real\n')
+        .replace(
+          '    post:\n      operationId: cancelShipment',
+          '    delete:\n      operationId: cancelShipment',
+        ),
+    );
+    await runCommand([generateCommand], ['generate'], { cwd: folder });
+    const deleted = 'DELETE /v1/shipments/shp_real/cancel';
+    const left = { ...answers, [deleted]: [200, { ...shipment, status: 'cancelled' }] as const };
+    const server = await real(left, deleted);
     const { code, said } = await run('shop', '--against', server.url);
     server.close();
     expect(said).toMatch(/^0 findings in 10 contract tests$/m);

@@ -524,6 +524,61 @@ describe('another default of a parameter', () => {
     expect(await blocking([usage('/0/id')])).toEqual(['parameter-default-changed']);
     expect(await blocking([usage('/0/id'), usage('/limit', 'request')])).toEqual([]);
     expect(await blocking([])).toEqual([]);
+    const reading = { ...usage('/0/id'), step: 'later' };
+    expect(await blocking([usage('/limit', 'request'), reading]), 'who reads makes no call').toEqual([]);
+    const bare = { ...usage('', 'request'), isNaming: true as const };
+    expect(await blocking([bare]), 'a call with nothing').toEqual(['parameter-default-changed']);
+    expect(await blocking([usage('', 'request')]), 'nobody knows').toEqual(['parameter-default-changed']);
+  });
+});
+
+describe('another default of a member of a body', () => {
+  const withTerms = (fallback?: string) => ({
+    ...line,
+    properties: { ...line.properties, terms: { type: 'string', ...(fallback && { default: fallback }) } },
+  });
+  const found = async (used?: readonly ContractUsage[]) => {
+    const [base, revision] = [
+      await contract({ Order: order, Line: withTerms('net14') }),
+      await contract({ Order: order, Line: withTerms('net30') }),
+    ];
+    const report = diffContracts(base, revision, used && { usage: used });
+    expect(report.findings.map(({ rule }) => rule)).toEqual(['default-changed']);
+    return { blocks: blockingOf(report).findings.length > 0, usage: report.findings[0]!.usage.length };
+  };
+  const sent = (path: string) => usage(`/body${path}`, 'request');
+
+  it('blocks for who sends the object without it, and for nobody else', async () => {
+    expect(await found([sent('/lines/*/sku')])).toEqual({ blocks: true, usage: 1 });
+    expect(await found([sent('/lines/*/sku'), sent('/lines/*/terms')])).toEqual({ blocks: false, usage: 0 });
+    expect(await found([sent('/lines')]), 'nobody knows what is in it').toEqual({ blocks: true, usage: 1 });
+    expect(await found([sent('/id')]), 'the object is not sent').toEqual({ blocks: false, usage: 0 });
+    expect(await found([usage('/lines/*/terms')]), 'it is what was sent').toEqual({
+      blocks: false,
+      usage: 0,
+    });
+    expect(await found()).toEqual({ blocks: true, usage: 0 });
+  });
+});
+
+describe('a schema that is sent and answered', () => {
+  it('breaks for who reads what it loses, and not for who sends it', async () => {
+    const within = (maxLength: number) => ({
+      ...line,
+      properties: { ...line.properties, note: { type: 'string', maxLength } },
+    });
+    const [base, revision] = [
+      await contract({ Order: order, Line: within(200) }),
+      await contract({ Order: order, Line: within(300) }),
+    ];
+    const report = (used: ContractUsage) => diffContracts(base, revision, { usage: [used] });
+    const blocking = (used: ContractUsage) => blockingOf(report(used)).findings.map(({ rule }) => rule);
+    const sending = usage('/body/lines/*/note', 'request');
+    expect(report(sending).findings).toMatchObject([
+      { rule: 'max-length-widened', impact: 'unused', usage: [] },
+    ]);
+    expect(blocking(sending)).toEqual([]);
+    expect(blocking(usage('/lines/*/note'))).toEqual(['max-length-widened']);
   });
 });
 

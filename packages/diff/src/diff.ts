@@ -5,7 +5,7 @@ import { checkDates, isVersionRaised } from './compare/lifecycle.ts';
 import type { DirectChange, Position, Sink } from './compare/positions.ts';
 import { type LocalChange, type Pair, SchemaDiffer } from './compare/schemas.ts';
 import { usageNamedByBase } from './compare/usage-by-base.ts';
-import { callOf, directVictims, SchemaVictims } from './compare/victims.ts';
+import { callOf, directVictims, isSaying, SchemaVictims } from './compare/victims.ts';
 import { writtenAs } from './compare/wire.ts';
 import { isRefused, liftWitness, refusalOf } from './compare/witness.ts';
 import {
@@ -178,7 +178,7 @@ class ReportBuilder {
       ? victims?.usage.filter((each) => reach.operations.has(subjectOf(each)))
       : rule === change.rule
         ? victims?.of(change)
-        : this.omitting(change, reach, victims);
+        : this.omitting(reach, victims);
     const isLost = LOSES_DATA.has(change.rule) && severity === 'risky' && (hits?.length ?? 0) > 0;
     const where = toPointer([...path, ...change.tail]);
     return {
@@ -200,14 +200,17 @@ class ReportBuilder {
   }
 
   /** Who calls the operations that a parameter's default matters to, and does not say the parameter himself. */
-  private omitting(
-    change: LocalChange,
-    reach: Reach,
-    victims: SchemaVictims | undefined,
-  ): readonly ContractUsage[] | undefined {
+  private omitting(reach: Reach, victims: SchemaVictims | undefined): readonly ContractUsage[] | undefined {
     if (!victims) return undefined;
-    const saying = new Set(victims.of(change).map(callOf));
-    return victims.usage.filter((each) => reach.operations.has(subjectOf(each)) && !saying.has(callOf(each)));
+    const calls = victims.usage.filter((each) => reach.operations.has(subjectOf(each)));
+    const saying = calls.filter((each) => reach.ways.some(({ position }) => isSaying(each, position)));
+    const [said, pipelines] = [new Set(saying.map(callOf)), new Set(saying.map(({ pipeline }) => pipeline))];
+    return calls.filter(
+      (each) =>
+        !said.has(callOf(each)) &&
+        // Who reads an answer further down does not make the call; a call that leaves it out is here by itself.
+        (each.target.kind !== 'response' || !pipelines.has(each.pipeline)),
+    );
   }
 
   /** The whole message around a witness; `undefined` when it is proved that no message can be refused for it. */
@@ -413,7 +416,11 @@ function mergeDirections(findings: readonly Finding[]): Finding[] {
       order === 0 ? [...new Set([...known.operations, ...finding.operations])] : better.operations;
     const direction: FindingDirection =
       order !== 0 || known.direction === finding.direction ? better.direction : 'both';
-    const usage = uniqueBy([...known.usage, ...finding.usage], (each) => JSON.stringify(each));
+    // Who sends a value is not hit by what its way back loses, and the other way round.
+    const usage =
+      order === 0
+        ? uniqueBy([...known.usage, ...finding.usage], (each) => JSON.stringify(each))
+        : better.usage;
     byPrint.set(finding.fingerprint, {
       ...better,
       direction,

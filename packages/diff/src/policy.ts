@@ -29,6 +29,7 @@ export function blockingOf(report: DiffReport): {
 
 /** What another default means for those who rely on it: the call succeeds and does something else. */
 const SILENT_RULES: ReadonlySet<RuleId> = new Set([
+  'default-changed',
   'parameter-default-changed',
   'parameter-default-added',
   'parameter-default-removed',
@@ -51,6 +52,6 @@ const TIME_RULES: ReadonlySet<RuleId> = new Set([
 
 function isBlockingByDefault(finding: Finding): boolean {
   if (finding.severity === ('breaking' satisfies ChangeSeverity)) return finding.impact !== 'unused';
-  if (SILENT_RULES.has(finding.rule)) return finding.impact !== 'unused';
+  if (SILENT_RULES.has(finding.rule)) return finding.impact !== 'unused' && finding.direction !== 'response';
   return TIME_RULES.has(finding.rule) && finding.severity === 'policy';
 }

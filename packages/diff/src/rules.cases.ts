@@ -716,6 +716,23 @@ export const diffCases = {
       policy: policyFile,
     },
   },
+  'deprecation-without-replacement': {
+    fires: {
+      base: openapi({ parameters: [path] }),
+      revision: openapi({ parameters: [path], deprecated: true, 'x-sunset': '2027-01-01' }),
+      policy: policyFile,
+    },
+    silent: {
+      base: openapi({ parameters: [path] }),
+      revision: openapi({
+        parameters: [path],
+        deprecated: true,
+        'x-sunset': '2027-01-01',
+        'x-replacement': 'other',
+      }),
+      policy: policyFile,
+    },
+  },
   'deprecation-window-too-short': {
     fires: {
       base: openapi({ parameters: [path] }),

@@ -86,6 +86,7 @@ const WITHOUT_MIRROR: Readonly<Record<string, string>> = {
   'component-renamed': 'a change has no direction',
   'security-scheme-changed': 'a change has no direction',
   'deprecation-without-sunset': 'keeping an agreement is no finding',
+  'deprecation-without-replacement': 'keeping an agreement is no finding',
   'deprecation-window-too-short': 'keeping an agreement is no finding',
   'sunset-passed': 'keeping an agreement is no finding',
   'sunset-unreadable': 'keeping an agreement is no finding',

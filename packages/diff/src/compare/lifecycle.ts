@@ -18,12 +18,20 @@ export function compareLifecycle(
       message: `${before.id} is ${after.deprecated ? '' : 'no longer '}deprecated${after.deprecated && after.sunset !== undefined ? `, until ${after.sunset}` : ''}`,
     });
   const isNew = after.deprecated && !before.deprecated;
-  if (isNew && contracts.revision.policy && (after.sunset === undefined || !hasReplacement(after)))
-    sink.change({
-      ...both,
-      rule: 'deprecation-without-sunset',
-      message: `${before.id} is deprecated without ${after.sunset === undefined ? 'a sunset date' : 'a replacement'}`,
-    });
+  if (isNew && contracts.revision.policy) {
+    if (after.sunset === undefined)
+      sink.change({
+        ...both,
+        rule: 'deprecation-without-sunset',
+        message: `${before.id} is deprecated without a sunset date`,
+      });
+    else if (!hasReplacement(after))
+      sink.change({
+        ...both,
+        rule: 'deprecation-without-replacement',
+        message: `${before.id} is deprecated until ${after.sunset}, and nothing says what replaces it`,
+      });
+  }
   const stability = stabilityChange(before.extensions[STABILITY], after.extensions[STABILITY]);
   if (stability) sink.change({ ...both, ...stability, message: `${before.id}: ${stability.message}` });
   const sunset = sunsetChange(before, after);

@@ -6,6 +6,9 @@ import type { LocalChange, Pair } from './schemas.ts';
 /** Rules that hit whoever sends the object without it, because what is missing now is needed. */
 const HITS_SENDERS = new Set(['required-property-added', 'property-became-required']);
 
+/** Rules that hit whoever sends the object and leaves the value out. */
+const HITS_OMITTERS = new Set(['default-changed', 'default-added', 'default-removed']);
+
 /** Finds which usages pass through a changed place: by walking each used path down the compared schemas. */
 export class SchemaVictims {
   readonly usage: readonly ContractUsage[];
@@ -45,15 +48,25 @@ export class SchemaVictims {
     seen.add(key);
     const place = tokens.length === 0 ? WHOLE : placeOf(usage, tokens.length);
     for (const change of pair.changes) {
+      if (HITS_OMITTERS.has(change.rule)) continue;
       const isOnPath = reaches(usage, tokens, change.tail);
       const isSending = HITS_SENDERS.has(change.rule) && usage.access === 'write';
       if (isOnPath || isSending) this.hit(change, usage, place);
       if (isSending && change.tail.length > 0 && change.tail.every((token, i) => token === tokens[i]))
         this.giving.set(change, (this.giving.get(change) ?? new Set()).add(place));
     }
+    if (usage.access === 'write') this.omit(pair, tokens, usage, place);
     for (const edge of pair.below) {
       if (reaches(usage, tokens, edge.tokens))
         this.walk(edge.pair, tokens.slice(edge.tokens.length), usage, seen);
+    }
+  }
+
+  /** An object is sent: its members with another default are left out, unless they are sent too. */
+  private omit(pair: Pair, tokens: readonly string[], usage: ContractUsage, place: string): void {
+    for (const [name, change] of defaultsBelow(pair)) {
+      this.hit(change, usage, place);
+      if (tokens[0] === name) this.giving.set(change, (this.giving.get(change) ?? new Set()).add(place));
     }
   }
 
@@ -62,6 +75,24 @@ export class SchemaVictims {
     known.set(usage, (known.get(usage) ?? new Set()).add(place));
     this.hits.set(change, known);
   }
+}
+
+/** Members of an object of which another default is told. */
+function defaultsBelow(pair: Pair): readonly (readonly [string, LocalChange])[] {
+  return pair.below.flatMap(({ tokens, pair: member }) => {
+    const [name] = tokens;
+    if (name === undefined || name === '*' || tokens.length > 1) return [];
+    return changesAt(member).flatMap((change) =>
+      HITS_OMITTERS.has(change.rule) && change.tail.length === 0 ? [[name, change] as const] : [],
+    );
+  });
+}
+
+/** What is told of a value, also by the parts that its schema is put together from. */
+function changesAt(pair: Pair): readonly LocalChange[] {
+  const pairs = new Set([pair]);
+  for (const { below } of pairs) for (const one of below) if (one.tokens.length === 0) pairs.add(one.pair);
+  return [...pairs].flatMap(({ changes }) => changes);
 }
 
 /** Does what is used lead to, or hold, what is at `below`? Of a list whose items are not read, no item. */
@@ -103,6 +134,17 @@ export function directVictims(
     const tokens = fromPointer(each.path);
     return change.usedAs.path.every((token, i) => i >= tokens.length || tokens[i] === token);
   });
+}
+
+/** Does it send a value at a place, or something in it? Of a request that is passed on whole nobody knows. */
+export function isSaying({ target, access, path, isNaming }: ContractUsage, position: Position): boolean {
+  const tokens = fromPointer(path);
+  return (
+    access === 'write' &&
+    !isNaming &&
+    target.kind === position.target &&
+    position.prefix.every((token, i) => token === tokens[i])
+  );
 }
 
 /** Does it send what a request needs now? */

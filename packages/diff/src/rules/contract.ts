@@ -85,6 +85,13 @@ export const lifecycleRules = {
     why: 'Without a sunset date nobody can plan the move, and nobody will.',
     fix: 'Add `x-sunset` with a date, and `x-replacement` with the operation to use instead.',
   },
+  'deprecation-without-replacement': {
+    direction: 'none',
+    severity: 'policy',
+    title: 'A deprecation names no replacement',
+    why: 'Callers know when it ends, and not where to go. There may be no such place, so this blocks nothing by itself.',
+    fix: 'Add `x-replacement` with the operation to use instead, or say in the description that there is none.',
+  },
   'deprecation-window-too-short': {
     direction: 'none',
     severity: 'policy',

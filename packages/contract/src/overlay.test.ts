@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { HttpOperation } from './ir.ts';
 import { contractOf, openapi } from './load.testing.ts';
+import { loadContract } from './load.ts';
 
 const DOCUMENT = openapi(`paths:
   /users:
@@ -96,4 +97,24 @@ describe('an overlay', () => {
       { numRuns: 50 },
     );
   });
+});
+
+it('adds webhooks to a document of a version that has none, without a word', async () => {
+  const webhooks =
+    "webhooks: { paid: { post: { requestBody: { content: { application/json: { schema: { type: object } } } }, responses: { '202': { description: taken } } } } }";
+  const load = async (document: string, ...actions: string[]) => {
+    const files: Record<string, string> = { 'a.yaml': document, 'o.yaml': overlay(...actions) };
+    const { value, diagnostics } = await loadContract(
+      { name: 'case', document: 'a.yaml', ...(actions.length > 0 && { overlay: 'o.yaml' }) },
+      { read: async (file) => files[file] },
+    );
+    return { events: [...value!.events.keys()], codes: diagnostics.map(({ code }) => code) };
+  };
+  const old = DOCUMENT.replace('openapi: 3.1.0', 'openapi: 3.0.3');
+  const without = await load(old);
+  const withThem = await load(old, `{ target: $, update: { ${webhooks} } }`);
+  expect(withThem.events).toEqual(['paid']);
+  expect(withThem.codes).toEqual(without.codes);
+  // In the document itself the word stands: other tools read it.
+  expect((await load(`${old}${webhooks}\n`)).codes).toContain('contract-member-version');
 });

@@ -24,6 +24,7 @@ export async function applyOverlay(
     return;
   }
   new ShapeChecker({ shapes: overlayShapes, findings, sources, version: '1.0' }).check(overlay, 'overlay');
+  sources.noteOverlay(file);
   sources.replaceValue(document.file, unshared(document.value));
   for (const action of overlay.get('actions')?.items() ?? []) {
     const target = action.text('target');

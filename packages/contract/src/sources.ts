@@ -39,6 +39,8 @@ export class Sources {
   /** Values that an overlay changed, in the place of those that were read. */
   readonly #changed = new Map<string, unknown>();
 
+  readonly #overlays = new Set<string>();
+
   constructor(reader: FileReader) {
     this.#reader = reader;
   }
@@ -85,6 +87,15 @@ export class Sources {
 
   isUnreadable(file: string): boolean {
     return this.#unreadable.has(file);
+  }
+
+  /** From now on, what stands in this file was added to a document whose version somebody else chose. */
+  noteOverlay(file: string): void {
+    this.#overlays.add(file);
+  }
+
+  isOverlay(file: string): boolean {
+    return this.#overlays.has(file);
   }
 
   /** From now on the document has this value; done before anything is resolved in it. */

@@ -202,6 +202,12 @@ ${members}
 `;
 const newsConnection = (text: string): string =>
   `${text}  news: { connector: news, baseUrl: 'env:NEWS_URL' }\n`;
+/** News come by the clock. */
+const scheduled = (cron: string): Edits => ({
+  [NEWS_CONNECTOR]: newsConnector(
+    `sources: { orderShipped: { schedule: { cron: '${cron}', zone: Europe/Berlin } } }`,
+  ),
+});
 const TWO_NEWS = (settings: string): Edits => ({
   'contracts/news/asyncapi.yaml': swaps(
     [
@@ -1155,6 +1161,11 @@ export const ruleCases = {
     silent: {
       [NEWS_CONNECTOR]: newsConnector('publications: { orderShipped: { idempotency: { mode: none } } }'),
     },
+  },
+  'manifest-schedule-unreadable': {
+    fires: scheduled('0 25 * * *'),
+    on: "'0 25 * * *'",
+    silent: scheduled('0 5 * * *'),
   },
   'manifest-poll-unknown': {
     fires: POLL('/orderid'),

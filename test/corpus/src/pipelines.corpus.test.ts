@@ -183,6 +183,8 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'manifest-code-missing': 'about connectors',
   'probe-cannot-ask': 'the contracts here require what a probe asks by',
   'manifest-event-field-unknown': 'about connectors',
+  'manifest-schedule-unreadable': 'about connectors',
+  'manifest-transport-unfit': 'about connectors',
   'manifest-auth-unlike-contract': 'about connectors',
   'manifest-event-goes-round': 'about connectors',
 };

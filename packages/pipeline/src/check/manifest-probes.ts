@@ -7,6 +7,7 @@ import { planOperation } from '../plan-operation.ts';
 import { diagnostic } from '../rules.ts';
 import { near } from './near.ts';
 import { probeAnswerProblem } from './probe-answers.ts';
+import { shortForm, shortFormProblem } from './probe-short-form.ts';
 import { fieldOf, placeOf } from './schema-path.ts';
 
 /** Does the probe of an operation ask for what its own operation takes and needs, and answer with the effect? */
@@ -46,13 +47,18 @@ export function checkProbe(
           }),
         );
   }
-  const problem = probeAnswerProblem(contract, manifest, operation);
+  const by = shortForm(document, here);
+  const blind = by === undefined ? undefined : shortFormProblem(contract, manifest, operation, by);
+  const problem = blind?.message ?? probeAnswerProblem(contract, manifest, operation, by);
   if (problem !== undefined)
     found.push(
       diagnostic('manifest-probe-answer-wrong', {
         message: problem,
-        at: document.locate(toPointer([...here, probe.compares ? 'state' : 'found'])),
+        at: document.locate(
+          toPointer([...here, by !== undefined ? 'by' : probe.compares ? 'state' : 'found']),
+        ),
         subject: `${subject} found`,
+        fix: blind?.fix,
       }),
     );
   return found;

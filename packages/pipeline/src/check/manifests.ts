@@ -4,6 +4,7 @@ import {
   type OperationManifest,
   type SourceManifest,
 } from '@tenon/connector';
+import { cronProblem } from '@tenon/connector/schedule';
 import type { Contract, HttpOperation, Operation } from '@tenon/contract';
 import type { PositionedDocument } from '@tenon/document';
 import { type Diagnostic, toPointer } from '@tenon/model';
@@ -88,6 +89,7 @@ function checkManifest(
     ...checkSharedPlaces(manifest, contract, document),
     ...checkPolls(manifest, contract, document),
     ...checkRounds(manifest, document),
+    ...checkSchedules(manifest, document),
     ...checkHealth(manifest, contract, document),
     ...checkTransport(manifest, contract, document),
   ];
@@ -160,6 +162,19 @@ function checkRounds(manifest: ConnectorManifest, document: PositionedDocument):
         subject: `${manifest.name} ${name}`,
       }),
     );
+}
+
+/** A schedule that cannot be read would stop the source, and one that names no moment would never start a run. */
+function checkSchedules({ name, sources }: ConnectorManifest, document: PositionedDocument): Diagnostic[] {
+  return Object.entries(sources).flatMap(([event, { schedule }]) => {
+    const problem = schedule && cronProblem(schedule.cron);
+    if (!schedule || problem === undefined) return [];
+    return diagnostic('manifest-schedule-unreadable', {
+      message: `\`${schedule.cron}\` is no schedule: ${problem}`,
+      at: document.locate(toPointer(['sources', event, 'schedule', 'cron'])),
+      subject: `${name} ${event}`,
+    });
+  });
 }
 
 /** Whoever asks for health has nothing to give but what stands here (C91). */

@@ -21,6 +21,8 @@ export function probeAnswerProblem(
   contract: Contract,
   manifest: ConnectorManifest,
   operation: string,
+  /** The field of a probe in its short form, in which `found` is not written. */
+  by?: string,
 ): string | undefined {
   const probe = manifest.operations[operation]?.probe;
   const effect = probe && planOperation(contract, manifest, operation);
@@ -33,7 +35,7 @@ export function probeAnswerProblem(
     policies: {},
     conditional: [],
   });
-  const word = probe.compares ? 'state' : 'found';
+  const word = by !== undefined ? `by: ${by}` : probe.compares ? 'state' : 'found';
   const issue = checked.issues.find(
     ({ code }) => expressionRules[code].severity === 'error' && !UNKNOWABLE.has(code),
   );

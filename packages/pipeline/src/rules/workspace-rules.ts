@@ -219,6 +219,16 @@ export const workspaceRules = {
       good: 'publications: { itemSold: { idempotency: { mode: none } } }',
     },
   },
+  'manifest-schedule-unreadable': {
+    severity: 'error',
+    title: 'a schedule that names no moment',
+    why: 'No event would ever come of it, and nobody would notice that nothing is done.',
+    fix: 'write five fields (minute hour day month weekday), or six with seconds first',
+    example: {
+      bad: "sources: { nightFell: { schedule: { cron: '0 25 * * *', zone: Europe/Berlin } } }",
+      good: "sources: { nightFell: { schedule: { cron: '0 3 * * *', zone: Europe/Berlin } } }",
+    },
+  },
   'manifest-poll-unknown': {
     severity: 'error',
     title: 'a poll goes by a parameter or field that is not there',

@@ -1,3 +1,4 @@
+import { posix } from 'node:path';
 import { compareDiagnostics, type Diagnostic, fingerprintOf, hasErrors } from '@tenon/model';
 import type { PipelineFacts } from './check/facts.ts';
 import { workspaceProofs } from './check/proofs.ts';
@@ -61,12 +62,15 @@ export function conclude(
   const isSound = workspace.unreadable.size === 0 && unsound.size === 0 && !hasErrors(base);
   const across = allowed.kept(workspaceProofs(facts, workspace, isSound));
   for (const one of across) if (one.severity === 'error' && one.file !== undefined) unsound.add(one.file);
+  const unread = [...workspace.pipelineFiles].flatMap(([file, text]) =>
+    files.get(file)?.pipeline === undefined ? namesOf(file, text) : [],
+  );
   const isWhole =
     workspace.unreadable.size === 0 &&
     ![base, ...[...files.values()].map(({ diagnostics }) => diagnostics)].some(isIncomplete);
   found.push(...across, ...allowed.problems(isWhole));
   return {
-    diagnostics: distinct(found.filter((one) => !isEcho(one, workspace)).sort(compareDiagnostics)),
+    diagnostics: distinct(found.filter((one) => !isEcho(one, workspace, unread)).sort(compareDiagnostics)),
     unsound,
     facts,
     checked: {
@@ -89,10 +93,20 @@ function usedTwice(name: Located<string>, earlier: Located<string>): Diagnostic 
   });
 }
 
-/** Does it only say again that a contract or connector, which is there, cannot be read? */
-function isEcho({ code, file, fingerprint }: Diagnostic, { unreadable }: Workspace): boolean {
-  if (!ECHOES.has(code)) return false;
-  return [...unreadable].some((name) => fingerprintOf(code, file, name) === fingerprint);
+/** Does it only say again that a contract, connector or pipeline, which is there, cannot be read? */
+function isEcho(
+  { code, file, fingerprint }: Diagnostic,
+  { unreadable }: Workspace,
+  unread: readonly string[],
+): boolean {
+  const names = code === 'unknown-pipeline' ? unread : ECHOES.has(code) ? [...unreadable] : [];
+  return names.some((name) => fingerprintOf(code, file, name) === fingerprint);
+}
+
+/** What the pipelines may be called that are there and cannot be read: by their text as far as it goes, and by their file. */
+function namesOf(file: string, text: string): readonly string[] {
+  const written = /^metadata:[^#]*?\bname:\s*['"]?([^\s'",}#]+)/m.exec(text)?.[1];
+  return [...(written === undefined ? [] : [written]), posix.basename(file, '.pipeline.yaml')];
 }
 
 const ECHOES: ReadonlySet<string> = new Set(['unknown-contract', 'unknown-connector', 'unknown-connection']);

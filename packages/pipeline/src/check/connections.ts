@@ -12,7 +12,7 @@ export function checkConnections(workspace: Workspace): Diagnostic[] {
     if (!places) return [];
     const manifest = workspace.connectors.get(connection.connector);
     const found = [
-      ...checkBaseUrl(connection, places),
+      ...checkBaseUrl(connection, places, workspace),
       ...checkQuota(connection, places, workspace),
       ...(places.owners ?? []).flatMap((team) => checkTeam(team, workspace)),
     ];
@@ -59,12 +59,33 @@ function checkQuota(
   return found;
 }
 
-function checkBaseUrl({ name, baseUrl }: WorkspaceConnection, places: ConnectionPlaces): Diagnostic[] {
+function checkBaseUrl(
+  { name, baseUrl, connector }: WorkspaceConnection,
+  places: ConnectionPlaces,
+  { connectors }: Workspace,
+): Diagnostic[] {
   // That one is missing is found where it is needed: of a connection over which something is called.
   if (baseUrl === undefined || !places.baseUrl) return [];
-  if (/^env:[A-Za-z_][A-Za-z0-9_]*$/.test(baseUrl) || URL.canParse(baseUrl)) return [];
-  const message = `\`${baseUrl}\` is neither a URL nor \`env:NAME\``;
-  return [diagnostic('base-url-invalid', { message, at: places.baseUrl, subject: name })];
+  if (/^env:[A-Za-z_][A-Za-z0-9_]*$/.test(baseUrl)) return [];
+  const { protocol } = URL.parse(baseUrl) ?? {};
+  const isHttp = protocol === 'http:' || protocol === 'https:';
+  // The scheme of `localhost:4890` is `localhost`.
+  const isHostAlone = protocol !== undefined && /^[^/?#]+:\d+([/?#]|$)/.test(baseUrl);
+  const speaksHttp = connectors.get(connector)?.transport === 'http';
+  if (protocol !== undefined && !isHostAlone && (isHttp || !speaksHttp)) return [];
+  return [
+    diagnostic('base-url-invalid', {
+      message:
+        protocol === undefined || isHostAlone
+          ? `\`${baseUrl}\` is neither a URL nor \`env:NAME\``
+          : `\`${baseUrl}\` is no address of HTTP, which connector \`${connector}\` speaks`,
+      at: places.baseUrl,
+      subject: name,
+      ...(isHostAlone && {
+        fix: `write the scheme too: \`${speaksHttp ? 'http://' : '<scheme>://'}${baseUrl}\``,
+      }),
+    }),
+  ];
 }
 
 function checkAgainst(

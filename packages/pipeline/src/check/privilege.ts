@@ -31,8 +31,10 @@ export function checkPrivilege(
   });
 }
 
-function checkOwners(connection: WorkspaceConnection, uses: readonly Use[]): Diagnostic[] {
+function checkOwners(connection: WorkspaceConnection, all: readonly Use[]): Diagnostic[] {
   const listed = connection.owners;
+  // That a pipeline names no owner is said of the pipeline.
+  const uses = all.filter(({ owner }) => owner !== '');
   const [first] = uses;
   if (!first) return [];
   const firstOwner = first.owner;

@@ -137,3 +137,18 @@ function parentedText(text: string): string {
   const change = parented()[PIPELINE];
   return typeof change === 'function' ? change(text) : text;
 }
+
+test('a pipeline that is there and cannot be read is not unknown to those that run it', async () => {
+  const codes = async (child: string) => {
+    const { diagnostics } = await testWorkspace(parented(undefined, child));
+    return [...new Set(diagnostics.map(({ code }) => code))];
+  };
+  expect(await codes(childPipeline.replace('steps:', 'steps: ['))).toEqual(['yaml-syntax']);
+  // Its file has another name than it has itself.
+  const moved = await testWorkspace({
+    ...parented(undefined, null),
+    'pipelines/other.pipeline.yaml': childPipeline.replace('steps:', 'steps: ['),
+  });
+  expect(moved.diagnostics.map(({ code }) => code)).not.toContain('unknown-pipeline');
+  expect(await codes(childPipeline.replace('name: ship,', 'name: shipp,'))).toContain('unknown-pipeline');
+});

@@ -104,3 +104,16 @@ describe.each(['child has succeeded', 'child waits'] as const)(
     });
   },
 );
+
+test('a run is undone whose child stops with an internal error each time: that is parked, and both are at rest', async () => {
+  const child = childPlan({ steps: [undoable('one'), consent] });
+  bench = await openBench(child, planFor({ steps: [undoable('zero'), run('sub', child)] }));
+  const runId = await bench.order({ id: 'a' });
+  await bench.runtime.idle();
+  // As an earlier version stored values, without a checksum.
+  meddle(`UPDATE journal SET value = 'null' WHERE key = 'one#1'`);
+  await bench.runtime.cancel(runId, 'ana', 'not wanted');
+  await settled();
+  expect(bench.state(runId)).toBe('compensating');
+  expect(bench.runtime.deadLetters()).toMatchObject([{ failure: { code: 'RUN_INVARIANT_BROKEN' } }]);
+});

@@ -61,9 +61,10 @@ export interface RunContext {
   /**
    * Should the run stop here: past its deadline, or cancelled? Answers the same at the same place when executed again.
    * The one point at which an engine that shuts down may suspend a run that has something to do. `isPast`: the place was left
-   * behind in an earlier round, so only what stopped it then does, even where it left no record.
+   * behind in an earlier round, so only what stopped it then does, even where it left no record. `goesOn`: a run that is not to stop
+   * goes on at once, and is not suspended: what it has just seen would be old when it is up again.
    */
-  interruption(place: string, isPast?: boolean): Interruption | undefined;
+  interruption(place: string, isPast?: boolean, goesOn?: 'goesOn'): Interruption | undefined;
 
   /**
    * May such a call go out now? `undefined` when it may, at the cost of one read. Else the run is put by, durable and

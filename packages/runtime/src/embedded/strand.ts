@@ -225,8 +225,10 @@ export class Strand implements RunContext {
     return null;
   }
 
-  interruption(place: string, isPast = false): Interruption | undefined {
-    return isPast ? this.#stopAt(place) : this.#interruption(place, true, true, this.#isToFail);
+  interruption(place: string, isPast = false, goesOn?: 'goesOn'): Interruption | undefined {
+    return isPast
+      ? this.#stopAt(place)
+      : this.#interruption(place, true, goesOn === undefined, this.#isToFail);
   }
 
   async sleepUntil(

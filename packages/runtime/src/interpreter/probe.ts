@@ -18,8 +18,8 @@ type Probed =
 type Answer =
   | Exclude<Probed, { readonly found: 'no' }>
   | { readonly found: 'no'; readonly differs?: readonly string[] }
-  /** A switch caught it on its way out. */
-  | { readonly found: 'held' }
+  /** A switch caught it on its way out, or a window closed; `amid`: between two pages. */
+  | { readonly found: 'held'; readonly amid?: Failure }
   /** Its connection could not take it: nothing was asked. */
   | { readonly found: 'postponed'; readonly failure: Failure };
 
@@ -95,7 +95,7 @@ function recordOf(tries: Tries, asking: Asking, answer: Answer, startedAtMs: num
     const facts = [probeFact(effect, n, { ...answer, nextAtMs }, mark)];
     return { value: { found: 'postponed', failure: plain(answer.failure), nextAtMs }, facts };
   }
-  const told = answer.found === 'postponed' ? ({ ...answer, found: 'unclear' } as const) : answer;
+  const told = toldOf(tries, asking, answer);
   const facts = [probeFact(effect, n, told, mark)];
   if (told.found === 'yes' && mark === '?') facts.push(doneFact(effect, n));
   if (told.found === 'no') {
@@ -116,6 +116,20 @@ function recordOf(tries: Tries, asking: Asking, answer: Answer, startedAtMs: num
   return nextAtMs === undefined
     ? { value: { found: 'unclear', failure, startedAtMs }, facts }
     : { value: { found: 'later', failure, nextAtMs, startedAtMs }, facts };
+}
+
+/** Where it may wait no longer, it counts as a try: a window may never be open long enough for all pages. */
+function toldOf(
+  tries: Tries,
+  asking: Asking,
+  answer: Answer,
+): Exclude<Answer, { readonly found: 'postponed' }> {
+  if (answer.found === 'postponed') return { found: 'unclear', failure: answer.failure };
+  if (answer.found !== 'held') return answer;
+  const { amid } = answer;
+  return amid === undefined || mayWait(tries, asking)
+    ? { found: 'held' }
+    : { found: 'unclear', failure: amid };
 }
 
 /**
@@ -173,7 +187,7 @@ const PAGES_MAX = 100;
 
 /** What a probe knows by an answer that is none, and by a listing that cannot be gone on with. */
 function unanswered(last: CallResult | 'held', failure: Failure, page: number): Answer {
-  if (last === 'held') return { found: 'held' };
+  if (last === 'held') return { found: 'held', ...(page > 1 && { amid: failure }) };
   // Asked for one thing and told that it is not there: that is an answer.
   if (!last.ok && failure.class === 'notFound' && page === 1) return { found: 'no' };
   if (!last.ok && 'postponed' in last && last.postponed) return { found: 'postponed', failure };
@@ -196,7 +210,11 @@ export async function checkFirst(tries: Tries, n: number): Promise<Checked | Sto
   const asking: Asking = { n, mark: '^', attempt: {}, isForward, asked: 0 };
   const probed = await askUntilAnswered(tries, effect.probe, asking);
   if (probed.found === 'stopped') return probed;
-  if (probed.found === 'no') return undefined;
+  if (probed.found === 'no') {
+    // It may have lasted, and who stops the run knows that nothing was sent yet.
+    const interruption = isForward ? ctx.interruption(`${effect.id}#${n}^`, false, 'goesOn') : undefined;
+    return interruption && { found: 'stopped', interruption };
+  }
   if (probed.found === 'yes')
     return { startedAtMs, result: { ok: true, status: 200, body: probed.value, headers: {} } };
   return { startedAtMs, result: { ok: false, failure: { ...probed.failure, delivery: 'notSent' } } };

@@ -186,8 +186,10 @@ export class MemoryStrand implements RunContext {
     return this.#run.durable();
   }
 
-  interruption(place: string, isPast = false): Interruption | undefined {
-    return isPast ? this.#stopAt(place) : this.#interruption(place, true, true, this.#isToFail);
+  interruption(place: string, isPast = false, goesOn?: 'goesOn'): Interruption | undefined {
+    return isPast
+      ? this.#stopAt(place)
+      : this.#interruption(place, true, goesOn === undefined, this.#isToFail);
   }
 
   async sleepUntil(

@@ -113,6 +113,25 @@ async function lived(look: () => void): Promise<string> {
   return runId;
 }
 
+test('of many items in clear nothing is left once their file is encrypted, where rows were moved from page to page', async () => {
+  const many = planFor({
+    limits: { concurrency: 50, deadlineMs: 5 * DAY_MS },
+    steps: [lines([call('put', 'acme.put', { with: input }), call('again', 'acme.put', { with: input })], 7)],
+  });
+  bench = await openBenchWith({ checkpoints: {} }, [many]);
+  for (let at = 0; at < 60; at++) {
+    await order(`o${at}`, ...Array.from({ length: 20 }, (_, n) => `${(at * 7919 + n * 104_729) % 10_007}`));
+    if (at % 7 === 0) await bench.runtime.idle();
+  }
+  await bench.runtime.idle();
+  bench.encryption = encryption;
+  await bench.restart();
+  await until(() => bench.runtime.protection().olderLeft === 0);
+  await bench.runtime.idle();
+  expect(bytes().split(CANARY).length - 1).toBe(0);
+  expect(problemsOf(bench)).toEqual([]);
+});
+
 describe('items of lists in an encrypted file', () => {
   test('stand there as digests, and each run goes on by them as by their names', async () => {
     const seen: unknown[] = [];

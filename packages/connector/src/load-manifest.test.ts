@@ -96,6 +96,42 @@ describe('loadManifest', () => {
     expect(diagnostics).toMatchObject([{ code: 'manifest-value-invalid', fix: 'did you mean `apiKey`?' }]);
   });
 
+  it.each([
+    [
+      'operations: { get: { effect: read, timeout: 10 } }',
+      'manifest-duration-invalid',
+      '10 is no duration: it has no unit',
+      'write the unit too: `10s`, or `500ms`, `2m`, `1h30m`',
+    ],
+    [
+      'operations: { get: { effect: read, pagination: { type: cursor, in: cursor, out: next_cursor } } }',
+      'manifest-value-invalid',
+      'expected a JSON Pointer such as /data/next, found `next_cursor`',
+      'write `/next_cursor`',
+    ],
+    [
+      'operations: { get: { effect: read, pagination: { type: cursor, in: cursor, out: meta.next } } }',
+      'manifest-value-invalid',
+      'expected a JSON Pointer such as /data/next, found `meta.next`',
+      'write `/meta/next`',
+    ],
+    [
+      'webhooks: { a: { verify: stripes } }',
+      'manifest-value-invalid',
+      '`stripes` is none of `standard-webhooks`, `stripe`, `github`, `slack`. Signature scheme: one of those known here, or `own-…`, which the connector’s own code provides',
+      'did you mean `stripe`?',
+    ],
+    [
+      'webhooks: { a: { verify: hmac } }',
+      'manifest-value-invalid',
+      '`hmac` is none of `standard-webhooks`, `stripe`, `github`, `slack`. Signature scheme: one of those known here, or `own-…`, which the connector’s own code provides',
+      'Give it a value of the kind named.',
+    ],
+  ])('says what is expected, with an example: %s', (members, code, message, fix) => {
+    const { diagnostics } = loadManifest('connector.yaml', withMembers(members));
+    expect(diagnostics).toMatchObject([{ code, message, fix }]);
+  });
+
   it('never repeats a pasted secret in its message', () => {
     const secret = ['sk', 'live', 'abcdefghijklmnop123456'].join('_');
     const { diagnostics } = loadManifest('connector.yaml', withMembers(`egress: ["${secret}"]`));

@@ -4,6 +4,8 @@ import type { SchemaObject } from '@tenon/schema';
 /** A host name or address, with an optional port; no scheme, path, user or wildcard. */
 const HOST = '^(?:\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)(?::[0-9]{1,5})?$';
 
+const POINTER = 'a JSON Pointer such as /data/next';
+
 /**
  * JSON Schema of `connector.yaml`: what editors complete from and what `loadManifest` checks. `x-tenon-kind` names a
  * check that a pattern cannot say well: `duration`, `expression`, `host`, `secretFree`.
@@ -20,7 +22,11 @@ export const connectorSchema: SchemaObject = {
       metadata: closed(
         {
           name: name('Name in the workspace; steps call `name.operation`.'),
-          version: text('Semantic version of the connector.', '^\\d+\\.\\d+\\.\\d+(-[0-9A-Za-z.-]+)?$'),
+          version: text(
+            'Semantic version of the connector.',
+            '^\\d+\\.\\d+\\.\\d+(-[0-9A-Za-z.-]+)?$',
+            'three numbers such as 1.0.0',
+          ),
           owner: text('Team that answers for the connector.'),
         },
         ['name', 'version', 'owner'],
@@ -118,7 +124,11 @@ export const connectorSchema: SchemaObject = {
         oneOf: [
           closed(
             {
-              server: text('Base URL of the vendor’s sandbox.', '^https?://'),
+              server: text(
+                'Base URL of the vendor’s sandbox.',
+                '^https?://',
+                'a URL such as https://sandbox.billing.example',
+              ),
               synthetic: { type: 'boolean', description: 'Its data is made up: tests may write there.' },
             },
             ['server'],
@@ -299,6 +309,7 @@ export const connectorSchema: SchemaObject = {
                 field: text(
                   'JSON Pointer of the version, in the answer of the read and in the body of the write.',
                   '^/',
+                  POINTER,
                 ),
               },
               ['field'],
@@ -312,6 +323,7 @@ export const connectorSchema: SchemaObject = {
             max: text(
               'Bytes of one body that is streamed, either way: `512MiB`. Default 64MiB.',
               '^[0-9]{1,6}(B|KiB|MiB|GiB)$',
+              'a size such as 512MiB',
             ),
             stall: duration('Time without a byte while the other side is waited for. Default 30s.'),
           },
@@ -326,7 +338,11 @@ export const connectorSchema: SchemaObject = {
         closed(
           {
             mode: { const: 'header' },
-            name: text('Header that carries the key.', '^[A-Za-z0-9-]+$'),
+            name: text(
+              'Header that carries the key.',
+              '^[A-Za-z0-9-]+$',
+              'the name of a header such as Idempotency-Key',
+            ),
             retention: duration('How long the target remembers keys.'),
           },
           ['mode', 'name'],
@@ -352,7 +368,7 @@ export const connectorSchema: SchemaObject = {
           {
             type: { const: 'after' },
             in: text('Parameter that takes the id of the last item read.'),
-            id: text('Id of an item. A JSON Pointer into the item.', '^/'),
+            id: text('Id of an item. A JSON Pointer into the item.', '^/', POINTER),
             items: pointer('List.'),
             more: pointer('Whether there is more.'),
           },
@@ -420,6 +436,7 @@ export const connectorSchema: SchemaObject = {
         id: text(
           'Where the delivery’s own id stands: `message` (default: the broker’s), `header:<name>` or a JSON Pointer.',
           '^(message|header:[A-Za-z0-9_-]+|/.*)$',
+          '`message`, a header such as header:id, or a JSON Pointer such as /id',
         ),
         orderBy: pointer('Events with the same value there are stored in the order in which they came.'),
         type: closed(
@@ -427,6 +444,7 @@ export const connectorSchema: SchemaObject = {
             at: text(
               '`header:<name>`, `cloudevent:type` or a JSON Pointer.',
               '^(header:[A-Za-z0-9_-]+|cloudevent:type|/.*)$',
+              'a header such as header:type, `cloudevent:type`, or a JSON Pointer such as /type',
             ),
             is: text('The value there that means this event.'),
           },
@@ -455,6 +473,7 @@ export const connectorSchema: SchemaObject = {
             cron: text(
               'Five fields (minute hour day month weekday), or six with seconds first.',
               '^\\S+( +\\S+){4,5}$',
+              'five or six fields such as 0 3 * * *',
             ),
             zone: text('IANA name of the time zone: `Europe/Berlin`.'),
             missed: {
@@ -515,16 +534,27 @@ function map(values: SchemaObject, description: string, minProperties?: number):
   };
 }
 
-function text(description: string, pattern?: string): SchemaObject {
-  return { type: 'string', minLength: 1, description, ...(pattern !== undefined && { pattern }) };
+/** `says`: what the pattern wants, with an example, as it stands in an error. */
+function text(description: string, pattern?: string, says?: string): SchemaObject {
+  return {
+    type: 'string',
+    minLength: 1,
+    description,
+    ...(pattern !== undefined && { pattern }),
+    ...(says !== undefined && { patternErrorMessage: says }),
+  };
 }
 
 function name(description: string): SchemaObject {
-  return text(description, '^[A-Za-z][A-Za-z0-9_-]*$');
+  return text(
+    description,
+    '^[A-Za-z][A-Za-z0-9_-]*$',
+    'a name of letters, digits, "_" and "-" that begins with a letter',
+  );
 }
 
 function pointer(description: string): SchemaObject {
-  return text(`${description} A JSON Pointer into the body.`, '^/');
+  return text(`${description} A JSON Pointer into the body.`, '^/', POINTER);
 }
 
 function count(description: string): SchemaObject {

@@ -28,9 +28,16 @@ export function checkShape(schema: SchemaObject, value: unknown): readonly Shape
     if (Array.isArray(node.oneOf)) visitUnion(node.oneOf.filter(isSchemaObject), here, tokens);
     else if (Array.isArray(node.anyOf)) {
       if (!node.anyOf.some((branch) => isSchemaObject(branch) && checkShape(branch, here).length === 0))
-        invalid(tokens, `expected ${node.description ?? 'another value'}`);
+        visitNone(node, node.anyOf.filter(isSchemaObject), here, tokens);
     } else if (Array.isArray(node.enum) || node.const !== undefined) visitLiteral(node, here, tokens);
     else if (node.type === undefined) return;
+    else if (kind === 'duration' && typeof here === 'number')
+      add(
+        'duration',
+        tokens,
+        `${here} is no duration: it has no unit`,
+        `write the unit too: \`${here}s\`, or \`500ms\`, \`2m\`, \`1h30m\``,
+      );
     else if (!isOfType(here, String(node.type)))
       invalid(tokens, `expected ${article(String(node.type))}, found ${describe(here)}`);
     else if (typeof here === 'string') visitText(node, here, tokens, kind);
@@ -99,6 +106,27 @@ export function checkShape(schema: SchemaObject, value: unknown): readonly Shape
     else visitLiteral({ enum: literals }, here[key], [...tokens, key]);
   }
 
+  /** Nothing that may stand there fits: the values that are known are named, and the one that was meant. */
+  function visitNone(
+    node: SchemaObject,
+    branches: readonly SchemaObject[],
+    here: unknown,
+    tokens: readonly (string | number)[],
+  ): void {
+    const known = branches.flatMap(
+      (branch) => branch.enum ?? (branch.const === undefined ? [] : [branch.const]),
+    );
+    const meant = typeof here === 'string' ? didYouMean(here, known.map(String)) : undefined;
+    const wanted = node.description?.replace(/\.$/, '') ?? 'another value';
+    invalid(
+      tokens,
+      known.length > 0
+        ? `${describe(here)} is none of ${known.map(quote).join(', ')}. ${wanted}`
+        : `expected ${wanted}, found ${describe(here)}`,
+      meant === undefined ? undefined : `did you mean \`${meant}\`?`,
+    );
+  }
+
   function visitLiteral(node: SchemaObject, here: unknown, tokens: readonly (string | number)[]): void {
     const allowed = node.enum ?? [node.const ?? null];
     if (allowed.some((literal) => literal === here)) return;
@@ -118,8 +146,17 @@ export function checkShape(schema: SchemaObject, value: unknown): readonly Shape
     } else if (kind === 'host') {
       if (!matches(node, here)) add('host', tokens, `${describe(here)} is no host name`);
     } else if (here.length < (node.minLength ?? 0)) invalid(tokens, 'expected a text that is not empty');
-    else if (!matches(node, here))
-      invalid(tokens, `${describe(here)} does not have the form ${node.pattern}`, node.description);
+    else if (!matches(node, here)) {
+      const wanted = node['patternErrorMessage'];
+      const isPointer = node.pattern === '^/' && here === here.trim() && describe(here) !== 'a text';
+      invalid(
+        tokens,
+        typeof wanted === 'string'
+          ? `expected ${wanted}, found ${describe(here)}`
+          : `${describe(here)} does not have the form ${node.pattern}`,
+        isPointer ? `write \`/${here.replaceAll('.', '/')}\`` : node.description,
+      );
+    }
   }
 
   function visitNumber(node: SchemaObject, here: number, tokens: readonly (string | number)[]): void {

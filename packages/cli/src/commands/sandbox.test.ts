@@ -104,10 +104,8 @@ describe('deliver', () => {
     await mkdir(join(folder, 'connectors/shop/src'));
     const code = join(folder, 'connectors/shop/src/index.ts');
     const sign = "() => ({ 'x-shop-signature': 'made by our own code' })";
-    await writeFile(
-      code,
-      `export default { connectorApi: 1, webhookSchemes: { 'own-shop': { parsers: {}, sign: ${sign} } } };\n`,
-    );
+    const scheme = `{ parsers: { 'application/json': JSON.parse }, read: () => undefined, matches: () => false, sign: ${sign} }`;
+    await writeFile(code, `export default { connectorApi: 1, webhookSchemes: { 'own-shop': ${scheme} } };\n`);
     await deliver();
     expect(headers).toMatchObject({ 'x-shop-signature': 'made by our own code' });
   });

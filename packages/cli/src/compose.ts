@@ -11,6 +11,7 @@ import {
   type OnSecretUse,
   type QuotaSharing,
   type QuotaStore,
+  sandboxTransport,
   type Transport,
   type TransportContext,
 } from '@tenon/connector';
@@ -56,6 +57,7 @@ import { checkpointOptions } from './ledger-key.ts';
 import { MaintenanceError, maintenanceOf } from './maintenance.ts';
 import { TOKEN_FILE } from './operations-client.ts';
 import { type OpenQuotaStore, openQuotaStore, QuotaStoreError } from './quota-store.ts';
+import { isSandboxAddress } from './sandbox-addresses.ts';
 import { openSecrets } from './secret-managers.ts';
 import { sourcePlansOf } from './source-plans.ts';
 
@@ -357,9 +359,10 @@ function makeTransports(
     const module = modules.get(connection.connector);
     if (!manifest || !module) continue;
     const context = { connection, ...secrets, clock: io.clock, random: io.random, tokens };
+    const isSandbox = isSandboxAddress(connection.baseUrl, io);
     // Quota, breaker and calls in flight as the manifest declares them, whatever carries the calls.
     const guarded = (transport: Transport): Transport =>
-      guardedTransport(transport, manifest.defaults, {
+      guardedTransport(isSandbox ? sandboxTransport(transport) : transport, manifest.defaults, {
         clock: io.clock,
         connection: connection.name,
         grants: connection.grants ?? {},

@@ -1,3 +1,5 @@
+import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { conformanceChecks } from '@tenon/testkit';
 import { describe, expect, it } from 'vitest';
@@ -18,6 +20,33 @@ describe('the conformance kit', { timeout: TIMEOUT_MS }, () => {
     expect(failuresOf(report)).toEqual([]);
     expect(report.outcomes).toHaveLength(conformanceChecks.length);
     for (const { result, says } of report.outcomes) if (result === 'notApplicable') expect(says).not.toBe('');
+  });
+
+  it('asks the sandbox for tokens, and the vendor for nothing, where the token URL is a vendor’s own', async () => {
+    let connections = 0;
+    const vendor = createServer((socket) => {
+      connections += 1;
+      socket.destroy();
+    });
+    await new Promise<void>((listening) => vendor.listen(0, '127.0.0.1', listening));
+    // Listening on TCP, so the address is one with a port.
+    const host = `localhost:${(vendor.address() as AddressInfo).port}`;
+    const [contract, manifest] = ['contracts/parts/openapi.yaml', 'connectors/parts/connector.yaml'];
+    const edits = {
+      [contract]: (text: string) => text.replace('tokenUrl: /token', `tokenUrl: http://${host}/v2/token`),
+      [manifest]: (text: string) =>
+        text
+          .replace('tokenUrl: /token', `tokenUrl: 'http://${host}/v2/token'`)
+          .replace('identities:', `egress: ['${host}']\nidentities:`),
+    };
+    const report = await judge(root, 'parts', { edits });
+    vendor.close();
+    expect(failuresOf(report)).toEqual([]);
+    const passed = report.outcomes.flatMap(({ check, result }) =>
+      result === 'passed' ? [check.number] : [],
+    );
+    expect(passed).toEqual(expect.arrayContaining([108, 202, 401, 403, 702, 801, 803]));
+    expect(connections).toBe(0);
   });
 
   it.each(brokenConnectors)('$caughtBy finds, alone, a connector that $breaks', async (broken) => {

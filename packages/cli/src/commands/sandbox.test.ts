@@ -1,13 +1,17 @@
+import { execFile } from 'node:child_process';
 import { appendFile, cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { systemClock, systemRandom } from '@tenon/model';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { runCommandLine } from '../command.ts';
 import { exit } from '../exit.ts';
 import { initFolder } from '../testing/init-folder.ts';
 import { runCommand } from '../testing/run-command.ts';
+import { withTokensOf } from '../testing/with-tokens-of.ts';
+import { healthCommand } from './health.ts';
 import { sandboxCommands } from './sandbox.ts';
 
 let folder: string;
@@ -150,6 +154,52 @@ describe('sandbox', () => {
     });
     return { code, ...heard, ids };
   }
+
+  it('gives the tokens of what is sandboxed, whose own token server is then not asked', async () => {
+    let asked = 0;
+    const vendor = createServer((_request, response) => {
+      asked += 1;
+      response.writeHead(401).end('{}');
+    });
+    await new Promise<void>((listening) => vendor.listen(0, '127.0.0.1', listening));
+    // Listening on TCP, so the address is one with a port.
+    await withTokensOf(`localhost:${(vendor.address() as AddressInfo).port}`, folder);
+    let printed = '';
+    let healthy: unknown;
+    let elsewhere: unknown;
+    await runCommandLine(sandboxCommands, ['sandbox'], {
+      out: (text) => {
+        printed += text;
+      },
+      err: () => {},
+      cwd: folder,
+      env: {},
+      color: false,
+      clock: systemClock,
+      random: systemRandom,
+      interrupted: async () => {
+        await writeFile(join(folder, 'sandbox.env'), printed);
+        const look = async (more = ''): Promise<unknown> => {
+          const { stdout } = await promisify(execFile)('sh', ['-uc', `. ./sandbox.env; ${more} env`], {
+            cwd: folder,
+          });
+          const env = Object.fromEntries(stdout.split('\n').map((line) => line.split(/=(.*)/s).slice(0, 2)));
+          const { out } = await runCommand([healthCommand], ['health', '--format', 'json'], {
+            cwd: folder,
+            env,
+          });
+          return JSON.parse(out).health;
+        };
+        healthy = await look('. ./sandbox.env;');
+        expect(asked).toBe(0);
+        elsewhere = await look('export TENON_SANDBOXES=http://127.0.0.1:1;');
+      },
+    });
+    vendor.close();
+    expect(healthy).toMatchObject([{ connection: 'shop', ok: true }]);
+    expect(elsewhere, 'no sandbox of ours: as it is configured').toMatchObject([{ ok: false }]);
+    expect(asked).toBe(1);
+  });
 
   it('begins with the rows of a file, else with those of the fixtures', async () => {
     await mkdir(join(folder, 'connectors/shop/fixtures'));

@@ -24,6 +24,7 @@ import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { plural } from '../render/index.ts';
 import { readServerConfig } from '../root.ts';
+import { SANDBOXES_VARIABLE } from '../sandbox-addresses.ts';
 import { exitCodeOf, openSession, printReport, type Session } from '../session.ts';
 import { splitAtDot } from '../split-at-dot.ts';
 import { deliveredWords } from './delivered-words.ts';
@@ -84,6 +85,7 @@ async function runSandboxes(session: Session, args: Args, io: Io): Promise<ExitC
   await using running = new AsyncDisposableStack();
   // Printed once all of them run: a shell that has read some addresses would call what has ended.
   const exports: string[] = [];
+  const addresses: string[] = [];
   const listed: string[] = [];
   let isUnsaid = false;
   for (const name of wanted) {
@@ -140,10 +142,14 @@ async function runSandboxes(session: Session, args: Args, io: Io): Promise<ExitC
     const variable = connection.baseUrl?.startsWith('env:')
       ? connection.baseUrl.slice('env:'.length)
       : undefined;
+    if ('state' in sandbox) addresses.push(sandbox.url);
     exports.push(variable ? `export ${variable}=${sandbox.url}\n` : `# ${name}: ${sandbox.url}\n`);
   }
   for (const line of listed) io.err(line);
   for (const line of exports) io.out(line);
+  // Beside what is there: another `tenon sandbox` may have printed some as well.
+  if (addresses.length > 0)
+    io.out(`export ${SANDBOXES_VARIABLE}=${[`\${${SANDBOXES_VARIABLE}:-}`, ...addresses].join(',')}\n`);
   for (const name of secretNames(session, wanted))
     io.out(`export ${name}=sandbox-${name.toLowerCase().replaceAll('_', '-')}\n`);
   if (exports.length === 0) return exit.clean;

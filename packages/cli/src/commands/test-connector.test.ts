@@ -1,4 +1,6 @@
 import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { loadContract, nodeFileReader } from '@tenon/contract';
 import { startSandbox } from '@tenon/testkit';
@@ -6,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { exit } from '../exit.ts';
 import { initFolder } from '../testing/init-folder.ts';
 import { runCommand } from '../testing/run-command.ts';
+import { withTokensOf } from '../testing/with-tokens-of.ts';
 import { testConnectorCommand } from './test-connector.ts';
 
 let folder: string;
@@ -17,7 +20,7 @@ afterEach(() => rm(folder, { recursive: true }));
 const run = (...options: string[]) =>
   runCommand([testConnectorCommand], ['test', 'connector', ...options], {
     cwd: folder,
-    env: { SHOP_KEY: 'k' },
+    env: { SHOP_KEY: 'k', SHOP_ID: 'id' },
   });
 
 const MANIFEST = 'connectors/shop/connector.yaml';
@@ -131,6 +134,35 @@ describe('test connector', () => {
       expect(changing.code).toBe(exit.clean);
     } finally {
       await system.close();
+    }
+  });
+
+  it('asks a system on this machine for the tokens too, and gives no credential to the vendor', async () => {
+    let asked = 0;
+    const vendor = createServer((_request, response) => {
+      asked += 1;
+      response.writeHead(401).end('{}');
+    });
+    await new Promise<void>((listening) => vendor.listen(0, '127.0.0.1', listening));
+    // Listening on TCP, so the address is one with a port.
+    const host = `localhost:${(vendor.address() as AddressInfo).port}`;
+    await withTokensOf(host, folder);
+    const { value: contract } = await loadContract(
+      { name: 'shop', document: 'contracts/shop/openapi.yaml' },
+      nodeFileReader(folder),
+    );
+    const system = await startSandbox({
+      contract: contract!,
+      imagine: true,
+      oauth: { clients: { id: 'k' } },
+    });
+    try {
+      const { out } = await run('shop', '--target', system.url, '--only', '201');
+      expect(out).toMatch(/✓ 201 /);
+      expect(asked).toBe(0);
+    } finally {
+      await system.close();
+      vendor.close();
     }
   });
 

@@ -283,5 +283,6 @@ function targetOf(
     connection: { ...bare, ...connection },
     secrets: openSecrets(session.workspace.config.secrets, session.root, io).store,
     mayChange: wantsEffects,
+    isAlone: isHere,
   };
 }

@@ -8,6 +8,7 @@ import {
   type GuardOptions,
   guardedTransport,
   httpTransport,
+  inSandbox,
   type OperationDefaults,
   type OperationManifest,
   type OperationPlan,
@@ -53,6 +54,8 @@ export interface BenchTarget {
   /** The contract-true sandbox; absent for a real system. */
   readonly sandbox?: Sandbox;
   readonly roles: ReadonlyMap<string, Role>;
+  /** No host but that of `url` may be called, not even for tokens. */
+  readonly isAlone: boolean;
   /** A real connection's own credentials; the kit's canaries otherwise. */
   readonly connection?: ConnectionConfig;
   readonly secrets?: TransportContext['secrets'];
@@ -93,7 +96,7 @@ export class Bench {
     this.target = target;
     this.clock = ports.clock;
     this.random = ports.random;
-    this.operations = joined(subject, target.roles);
+    this.operations = joined(subject, target);
   }
 
   get reads(): readonly BenchOperation[] {
@@ -383,11 +386,12 @@ function withoutCertificates(schemes: readonly AuthScheme[]): readonly AuthSchem
   return schemes.filter(({ type }) => type !== 'mtls');
 }
 
-function joined(subject: Subject, roles: ReadonlyMap<string, Role>): BenchOperation[] {
+function joined(subject: Subject, { roles, isAlone }: BenchTarget): BenchOperation[] {
   const { contract, manifest } = subject;
   return Object.entries(manifest.operations).flatMap(([name, declared]) => {
     const operation = contract.operations.get(name);
-    const made = planOperation(contract, manifest, name);
+    const planned = planOperation(contract, manifest, name);
+    const made = planned && isAlone ? inSandbox(planned) : planned;
     // One object for all calls: validators are compiled once for each plan.
     const plan = made && {
       ...made,

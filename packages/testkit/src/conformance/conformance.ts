@@ -48,6 +48,8 @@ export interface ConformanceTarget {
   readonly secrets: TransportContext['secrets'];
   /** Effects may be made there: its data is made up. */
   readonly mayChange: boolean;
+  /** No other host may be called, whatever the manifest names: tokens come from there as well. */
+  readonly isAlone: boolean;
 }
 
 export interface CheckOutcome {
@@ -153,10 +155,13 @@ async function makeTarget(subject: Subject, target: ConformanceTarget | undefine
   const { contract, manifest, fixtures } = subject;
   const hasHttp = [...contract.operations.values()].some(({ kind }) => kind === 'http');
   const roles = hasHttp ? deriveRoles(contract, contractSchemas(contract).response) : new Map();
-  if (target) return { url: target.url, roles, connection: target.connection, secrets: target.secrets };
+  if (target) {
+    const { url, connection, secrets, isAlone } = target;
+    return { url, roles, connection, secrets, isAlone };
+  }
   if (!hasHttp) {
     const scheme = contract.servers[0]?.protocol ?? 'tcp';
-    return { url: `${scheme}://127.0.0.1:9`, roles };
+    return { url: `${scheme}://127.0.0.1:9`, roles, isAlone: true };
   }
   const sandbox: Sandbox = await startSandbox({
     contract,
@@ -165,5 +170,5 @@ async function makeTarget(subject: Subject, target: ConformanceTarget | undefine
     data: fixtures.data,
     oauth: {},
   });
-  return { url: sandbox.url, sandbox, roles };
+  return { url: sandbox.url, sandbox, roles, isAlone: true };
 }

@@ -191,3 +191,15 @@ test('the ledger cannot be changed by a statement, and a check finds what was cu
   expect(ledger.check()).toEqual([expect.stringMatching(/^a row is missing after entry \d+$/)]);
   ledger.close();
 });
+
+test.skipIf(process.platform === 'win32')(
+  'the database, its log and its backups are read by their owner alone',
+  async () => {
+    bench = await openBench(planFor({ steps: [call('one', 'acme.get')] }));
+    await bench.order({ id: 'a' });
+    await bench.runtime.idle();
+    await bench.runtime.backup(`${bench.file}.backup`);
+    for (const suffix of ['', '-wal', '.backup'])
+      expect((statSync(bench.file + suffix).mode & 0o777).toString(8), suffix).toBe('600');
+  },
+);

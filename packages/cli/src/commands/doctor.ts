@@ -221,7 +221,7 @@ async function port({ root, workspace }: Session, io: Io): Promise<Verdict> {
   }
   return {
     ok: free,
-    what: `port ${host}:${number} is free`,
+    what: free ? `port ${host}:${number} is free` : `port ${host}:${number} is taken by something else`,
     fix: 'stop what listens there, or change server.port',
   };
 }

@@ -6,6 +6,7 @@ import { RuntimeError } from '../runtime-error.ts';
 import { lockCopy } from './backup-lock.ts';
 import { openReader } from './database.ts';
 import { syncFile, syncFolder } from './disk-sync.ts';
+import { makeOwn } from './own-file.ts';
 
 /** More pages than any file has. */
 const ALL_PAGES = 2 ** 31 - 1;
@@ -31,6 +32,7 @@ export async function backupTo(from: string, to: string): Promise<void> {
     removeDrafts(to);
     // For a look at the copy alone: what they are worth rests on the ones kept elsewhere. First, so that none counts what the copy has not.
     if (existsSync(`${from}.checkpoints`)) copyFileSync(`${from}.checkpoints`, `${draft}.checkpoints`);
+    makeOwn(draft);
     await backup(reader, draft, { rate: ALL_PAGES });
     settle(draft);
     syncFile(draft);

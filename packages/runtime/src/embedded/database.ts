@@ -5,12 +5,14 @@ import { pathToFileURL } from 'node:url';
 import { rowsBehindTree } from '../ledger/tiles.ts';
 import { RuntimeError } from '../runtime-error.ts';
 import { readHighWaterMark } from './high-water.ts';
+import { makeOwn } from './own-file.ts';
 import { configure, migrate } from './schema.ts';
 
 /** Opens the file for writing, making or migrating it; the caller holds the lock. */
 export function openDatabase(file: string, isSetBack: boolean = false): DatabaseSync {
   mkdirSync(dirname(file), { recursive: true });
   try {
+    makeOwn(file);
     const db = new DatabaseSync(file);
     // Only a new file takes the page size; 4 KiB halve the throughput (DESIGN §9).
     db.exec('PRAGMA page_size = 16384; PRAGMA journal_mode = WAL');

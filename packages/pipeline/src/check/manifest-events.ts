@@ -1,10 +1,9 @@
 import type { ConnectorManifest } from '@tenon/connector';
 import type { Contract } from '@tenon/contract';
 import type { PositionedDocument } from '@tenon/document';
-import { type Diagnostic, toPointer } from '@tenon/model';
+import { type Diagnostic, didYouMean, fromPointer, toPointer } from '@tenon/model';
 import { bundled } from '../plan-operation.ts';
 import { diagnostic } from '../rules.ts';
-import { near } from './near.ts';
 import { firstGap, placeOf } from './schema-path.ts';
 
 /** A value of an event that the manifest goes by. */
@@ -35,9 +34,20 @@ export function checkManifestEvents(
       message: `event \`${event}\` has no \`${value}\``,
       at: document.locate(toPointer(at)),
       subject: `${manifest.name} ${event}${code === 'manifest-order-unknown' ? '' : ` ${at.slice(2).join(' ')}`}`,
-      ...near(gap.name, gap.candidates),
+      ...nearPointer(value, gap),
     });
   });
+}
+
+/** The pointer that was meant, where the member at fault is near to one that is there. */
+function nearPointer(
+  pointer: string,
+  { name, candidates }: { readonly name: string; readonly candidates: readonly string[] },
+): { fix?: string } {
+  const meant = didYouMean(name, candidates);
+  if (meant === undefined) return {};
+  const tokens = fromPointer(pointer);
+  return { fix: `did you mean \`${toPointer(tokens.with(tokens.indexOf(name), meant))}\`?` };
 }
 
 function namedIn({ webhooks, sources }: ConnectorManifest): readonly Named[] {

@@ -561,6 +561,27 @@ describe('another default of a member of a body', () => {
   });
 });
 
+describe('a value that is no longer taken', () => {
+  it('hits who can send it, and not who sends others only', async () => {
+    const priced = (...currencies: string[]) => ({
+      ...line,
+      properties: { ...line.properties, currency: { type: 'string', enum: currencies } },
+    });
+    const [base, revision] = [
+      await contract({ Order: order, Line: priced('EUR', 'USD', 'GBP') }),
+      await contract({ Order: order, Line: priced('EUR', 'USD') }),
+    ];
+    const blocking = (values?: readonly string[], path = '/body/lines/*/currency') => {
+      const one = { ...usage(path, 'request'), ...(values && { values }) };
+      return blockingOf(diffContracts(base, revision, { usage: [one] })).findings.map(({ rule }) => rule);
+    };
+    expect(blocking(['EUR', 'USD'])).toEqual([]);
+    expect(blocking(['EUR', 'GBP'])).toEqual(['enum-value-removed']);
+    expect(blocking()).toEqual(['enum-value-removed']);
+    expect(blocking(['EUR'], '/body/lines'), 'it is not the value itself').toEqual(['enum-value-removed']);
+  });
+});
+
 describe('a schema that is sent and answered', () => {
   it('breaks for who reads what it loses, and not for who sends it', async () => {
     const within = (maxLength: number) => ({

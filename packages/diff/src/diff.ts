@@ -103,7 +103,7 @@ class ReportBuilder {
 
   report(): DiffReport {
     const usage = usageNamedByBase(this.base, this.revision, this.options);
-    const victims = usage && new SchemaVictims(usage);
+    const victims = usage && new SchemaVictims(usage, (schema, value) => this.differ.takes(schema, value));
     for (const position of this.collected.positions) {
       const pair = this.differ.compareRoot(position.direction, position.base, position.revision);
       if (pair.changes.length + pair.below.length === 0) continue;

@@ -28,6 +28,8 @@ export interface ContractUsage {
   readonly expression: string;
   readonly at: Location;
   readonly comparedWith?: null | boolean | number | string;
+  /** Of what is written: all that it can be, where its type says so. */
+  readonly values?: readonly (null | boolean | number | string)[];
   readonly owner: string;
 }
 

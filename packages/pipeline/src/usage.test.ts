@@ -87,3 +87,16 @@ test('of a list whose length or some fields are read, the items are not read as 
     ]),
   ).toEqual(['/lines#', '/lines/*/sku']);
 });
+
+test('what is written keeps all that it can be, where its type says so', async () => {
+  const { check } = await testWorkspace({
+    [PIPELINE]: swap('currency: EUR', 'currency: ${ event.currency }'),
+  });
+  const written = (all: typeof check.usage) =>
+    all
+      .filter(({ step, access }) => step === 'charge' && access === 'write')
+      .map(({ path, values }) => [path, values]);
+  expect(written(check.usage)).toContainEqual(['/body/currency', ['EUR', 'USD']]);
+  expect(written(check.usage)).toContainEqual(['/body/amount', undefined]);
+  expect(written((await testWorkspace()).check.usage)).toContainEqual(['/body/currency', ['EUR']]);
+});

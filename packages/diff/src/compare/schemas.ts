@@ -106,6 +106,11 @@ export class SchemaDiffer {
     return made;
   }
 
+  /** Does a schema of the revision take a value in a request? `false` also where Ajv cannot say. */
+  takes(schema: JsonSchema, value: Json): boolean {
+    return this.comparison('request').check(1, this.directedSchema('request', 1, schema))(value) === true;
+  }
+
   directedSchema(direction: Direction, side: Side, schema: JsonSchema): JsonSchema {
     return this.directed[direction][side].of(schema);
   }

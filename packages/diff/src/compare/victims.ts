@@ -1,4 +1,5 @@
-import { fromPointer } from '@tenon/model';
+import { fromPointer, type Json } from '@tenon/model';
+import { isSchemaObject, type JsonSchema } from '@tenon/schema';
 import { type ContractUsage, subjectOf } from '../usage.ts';
 import type { DirectChange, Position } from './positions.ts';
 import type { LocalChange, Pair } from './schemas.ts';
@@ -9,16 +10,21 @@ const HITS_SENDERS = new Set(['required-property-added', 'property-became-requir
 /** Rules that hit whoever sends the object and leaves the value out. */
 const HITS_OMITTERS = new Set(['default-changed', 'default-added', 'default-removed']);
 
+/** Does a schema of the revision take a value in a request? */
+export type Takes = (schema: JsonSchema, value: Json) => boolean;
+
 /** Finds which usages pass through a changed place: by walking each used path down the compared schemas. */
 export class SchemaVictims {
   readonly usage: readonly ContractUsage[];
+  private readonly takes: Takes;
   /** By place: the object of the message, or `WHOLE` where what is used is not told member by member. */
   private readonly hits = new Map<LocalChange, Map<ContractUsage, Set<string>>>();
   /** Objects of messages in which a step sends what is needed now. */
   private readonly giving = new Map<LocalChange, Set<string>>();
 
-  constructor(usage: readonly ContractUsage[]) {
+  constructor(usage: readonly ContractUsage[], takes: Takes) {
     this.usage = usage;
+    this.takes = takes;
   }
 
   look(position: Position, pair: Pair): void {
@@ -29,7 +35,9 @@ export class SchemaVictims {
       const tokens = fromPointer(usage.path);
       const shared = Math.min(tokens.length, position.prefix.length);
       if (!position.prefix.slice(0, shared).every((token, i) => token === tokens[i])) continue;
-      this.walk(pair, tokens.slice(position.prefix.length), usage, new Set());
+      // Values are those of the place that is used, and of none in it.
+      const values = tokens.length < position.prefix.length ? undefined : usage.values;
+      this.walk(pair, tokens.slice(position.prefix.length), usage, new Set(), values);
     }
   }
 
@@ -42,14 +50,21 @@ export class SchemaVictims {
   }
 
   /** `tokens` empty: the whole value is used, and with it all below. */
-  private walk(pair: Pair, tokens: readonly string[], usage: ContractUsage, seen: Set<string>): void {
+  private walk(
+    pair: Pair,
+    tokens: readonly string[],
+    usage: ContractUsage,
+    seen: Set<string>,
+    values: ContractUsage['values'],
+  ): void {
     const key = `${identityOf(pair)}:${tokens.length}`;
     if (seen.has(key)) return;
     seen.add(key);
     const place = tokens.length === 0 ? WHOLE : placeOf(usage, tokens.length);
     for (const change of pair.changes) {
       if (HITS_OMITTERS.has(change.rule)) continue;
-      const isOnPath = reaches(usage, tokens, change.tail);
+      const isOnPath =
+        reaches(usage, tokens, change.tail) && !(tokens.length === 0 && this.fits(change, usage, values));
       const isSending = HITS_SENDERS.has(change.rule) && usage.access === 'write';
       if (isOnPath || isSending) this.hit(change, usage, place);
       if (isSending && change.tail.length > 0 && change.tail.every((token, i) => token === tokens[i]))
@@ -58,8 +73,25 @@ export class SchemaVictims {
     if (usage.access === 'write') this.omit(pair, tokens, usage, place);
     for (const edge of pair.below) {
       if (reaches(usage, tokens, edge.tokens))
-        this.walk(edge.pair, tokens.slice(edge.tokens.length), usage, seen);
+        this.walk(
+          edge.pair,
+          tokens.slice(edge.tokens.length),
+          usage,
+          seen,
+          edge.tokens.length > tokens.length ? undefined : values,
+        );
     }
+  }
+
+  /** Is what is refused now nothing that can be sent? */
+  private fits(
+    { witness, tail, revision }: LocalChange,
+    { target, access }: ContractUsage,
+    values: ContractUsage['values'],
+  ): boolean {
+    if (values === undefined || access !== 'write' || target.kind !== 'request') return false;
+    if (witness === undefined || tail.length > 0 || !isSchemaObject(revision)) return false;
+    return values.every((value) => this.takes(revision, value));
   }
 
   /** An object is sent: its members with another default are left out, unless they are sent too. */

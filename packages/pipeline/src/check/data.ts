@@ -41,6 +41,7 @@ import { checkRequest } from './request.ts';
 import { placeOf } from './schema-path.ts';
 import type { NamedSource, Scope, Unreadable, UsageTarget } from './scope.ts';
 import { typeOfSchema, typeOfTemplate } from './types.ts';
+import { valuesOf, valuesOfLiteral } from './values-of.ts';
 import { type Result, visibleSteps } from './visible-steps.ts';
 
 export interface DataCheck {
@@ -567,7 +568,14 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
     at: Location,
     place = path,
   ): void {
-    const entry = (written: string, where: Location, isNaming = false): void => {
+    const entry = (
+      written: string,
+      where: Location,
+      {
+        isNaming,
+        values,
+      }: { readonly isNaming?: true; readonly values?: UsageEntry['values'] | undefined } = {},
+    ): void => {
       usage.push({
         pipeline: spec.name.value,
         step,
@@ -575,6 +583,7 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
         access: 'write',
         path,
         ...(isNaming && { isNaming }),
+        ...(values && { values }),
         ...(place !== path && { place }),
         expression: written,
         at: where,
@@ -583,7 +592,7 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
     };
     switch (one?.kind) {
       case undefined:
-        entry('', at, true);
+        entry('', at, { isNaming: true });
         return;
       case 'object':
         if (one.entries.length === 0) entry('{}', spec.document.at(one.node));
@@ -599,13 +608,13 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
         }
         return;
       case 'expression':
-        entry(one.expression.source, one.expression.at);
+        entry(one.expression.source, one.expression.at, { values: valuesOf(typeOf(one.expression)) });
         return;
       case 'text':
         entry(String(one.node.value), spec.document.at(one.node));
         return;
       case 'literal':
-        entry(JSON.stringify(one.value), spec.document.at(one.node));
+        entry(JSON.stringify(one.value), spec.document.at(one.node), { values: valuesOfLiteral(one.value) });
     }
   }
 

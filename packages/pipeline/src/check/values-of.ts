@@ -1,0 +1,30 @@
+import { presentOf, type Type } from '@tenon/expression';
+import type { Json } from '@tenon/model';
+import type { UsageEntry } from '../usage.ts';
+
+/** All values that a type has, where they are few. */
+export function valuesOf(type: Type): UsageEntry['values'] {
+  const present = presentOf(type);
+  switch (present.kind) {
+    case 'null':
+      return [null];
+    case 'boolean':
+      return present.values ?? [true, false];
+    case 'string':
+    case 'number':
+      return present.values !== undefined && present.values.length <= VALUES_MAX ? present.values : undefined;
+    case 'union': {
+      const all = present.members.map(valuesOf);
+      return all.every((values) => values !== undefined) ? all.flat() : undefined;
+    }
+    default:
+      return undefined;
+  }
+}
+
+export function valuesOfLiteral(value: Json): UsageEntry['values'] {
+  return value === null || typeof value !== 'object' ? [value] : undefined;
+}
+
+/** More are no choice that somebody made. */
+const VALUES_MAX = 100;

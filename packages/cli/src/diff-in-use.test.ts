@@ -166,6 +166,18 @@ describe('what a connector sends and reads for a step', () => {
     expect((await diff()).of('operation-removed')).toMatchObject(hitting('shipment'));
   });
 
+  it('is what the pipeline reads of what its probe finds, and nothing else of it', async () => {
+    await byProbe(PROBE);
+    const open = 'open: { type: boolean }';
+    const members = (noteMax: number, statusMax: number) =>
+      `${open}\n        note: { type: string, maxLength: ${noteMax} }\n        status: { type: string, maxLength: ${statusMax} }`;
+    await edit(`before/${CONTRACT}`, [open, members(5, 5)]);
+    await edit(CONTRACT, [open, members(9, 5)]);
+    expect((await diff()).of('max-length-widened')).toMatchObject({ impact: 'unused', blocks: false });
+    await edit(CONTRACT, [members(9, 5), members(5, 9)]);
+    expect((await diff()).of('max-length-widened')).toMatchObject(hitting('shipment'));
+  });
+
   it('is what asks for its health', async () => {
     await edit(CONTRACT, [GET_STATUS, TENANT]);
     expect((await diff()).of('required-parameter-added')).toMatchObject(hitting('order'));

@@ -84,7 +84,7 @@ export function checkWorkspace(
       ]),
     ),
     usage: checked.flatMap(({ data }) => data.usage),
-    implied: checked.flatMap(({ model }) => impliedUsage(model)),
+    implied: checked.flatMap(({ model, data }) => impliedUsage(model, data.usage)),
     notUnderstood: new Set([...files].flatMap(([file, { isUnderstood }]) => (isUnderstood ? [] : file))),
   };
 }

@@ -11,13 +11,15 @@ import { readsOfText, type Use, writesOf } from './use-of-call.ts';
  * What a pipeline uses of contracts without an expression or a request that says so: the events that it listens to, and
  * what its connectors send and read by their manifests when it calls. A probe is as much part of a call as its body.
  */
-export function impliedUsage(model: PipelineModel): readonly UsageEntry[] {
-  return [...usedByCalls(model), ...usedByEvents(model)];
+export function impliedUsage(model: PipelineModel, said: readonly UsageEntry[]): readonly UsageEntry[] {
+  return [...usedByCalls(model, said), ...usedByEvents(model)];
 }
 
 /** Who makes a call, where that is written, and which of a step's calls it is. */
 interface Caller extends Pick<UsageEntry, 'step' | 'isUndoing' | 'asked'> {
   readonly model: PipelineModel;
+  /** What the pipeline says that it uses. */
+  readonly said: readonly UsageEntry[];
   readonly at: Location;
 }
 
@@ -26,11 +28,11 @@ interface Spoken {
   readonly contract: Contract;
 }
 
-function usedByCalls(model: PipelineModel): UsageEntry[] {
+function usedByCalls(model: PipelineModel, said: readonly UsageEntry[]): UsageEntry[] {
   const found: UsageEntry[] = [];
   const asked = new Set<ConnectorManifest>();
   for (const { step, call, compensation, guard } of model.calls.values()) {
-    const caller: Caller = { model, step: step.id.value, at: step.call.at };
+    const caller: Caller = { model, said, step: step.id.value, at: step.call.at };
     const { compensate } = step;
     found.push(...byManifest(call, call.plan.operation, caller));
     if (compensate && compensation)
@@ -115,10 +117,26 @@ function byManifest({ manifest, contract }: Spoken, operation: string, caller: C
   const found = uses.flatMap((use) => entries(contract, operation, [use], { ...caller, at: use.at }));
   const { probe } = declared;
   if (!probe || caller.asked) return found;
+  // What is found stands for the answer of the call: of it is read what the pipeline reads of that.
+  const onward = probe.compares
+    ? undefined
+    : caller.said.filter(
+        ({ contract: of, access, target, isNaming }) =>
+          !isNaming &&
+          of === contract.name &&
+          access === 'read' &&
+          target.kind === 'response' &&
+          target.operation === operation,
+      );
   const probing: Caller = { ...caller, asked: 'probe', at: place('probe') };
   return [
     ...found,
-    ...entries(contract, probe.operation, [...writesOf(probe.with), ...readsOfText(probe.found)], probing),
+    ...entries(
+      contract,
+      probe.operation,
+      [...writesOf(probe.with), ...readsOfText(probe.found, onward)],
+      probing,
+    ),
     ...byManifest({ manifest, contract }, probe.operation, probing),
   ];
 }
@@ -146,7 +164,7 @@ function usedByEvents(model: PipelineModel): UsageEntry[] {
     if (step.kind === 'wait' && step.event)
       heard.push({ step: step.id.value, named: step.event, contract, event: definition });
   return heard.flatMap(({ step, named, contract, event }) => {
-    const caller: Caller = { model, step, at: named.at };
+    const caller: Caller = { model, said: [], step, at: named.at };
     const speaking = [...model.catalog.workspace.connectors.values()].filter(
       (manifest) => manifest.contract === contract.name,
     );

@@ -1,4 +1,4 @@
-import { parseExpression, references } from '@tenon/expression';
+import { type Expr, parseExpression, references } from '@tenon/expression';
 import { isObject, toPointer } from '@tenon/model';
 import type { UsageEntry } from '../usage.ts';
 
@@ -23,18 +23,31 @@ export function writesOf(given: Readonly<Record<string, unknown>>): readonly Use
   return found;
 }
 
-/** What an expression of a manifest reads of an answer. */
-export function readsOfText(source: string): readonly Use[] {
-  return references(parseExpression(source).ast).flatMap(({ root, path, itemsUnread }): Use[] =>
-    root === 'body'
-      ? [
-          {
-            access: 'read',
-            path: toPointer(path.map(({ name }) => name)),
-            expression: source,
-            ...(itemsUnread && { itemsUnread }),
-          },
-        ]
-      : [],
-  );
+/**
+ * What an expression of a manifest reads of an answer. `onward`: what is read of the value that it gives; left out, all of it.
+ */
+export function readsOfText(
+  source: string,
+  onward?: readonly Pick<Use, 'path' | 'expression' | 'itemsUnread'>[],
+): readonly Use[] {
+  const { ast } = parseExpression(source);
+  const given = givenBy(ast);
+  return references(ast).flatMap(({ root, path, span, itemsUnread }): readonly Use[] => {
+    if (root !== 'body') return [];
+    const read = toPointer(path.map(({ name }) => name));
+    const isGiven = given.some(({ start, end }) => start === span.start && end === span.end);
+    if (isGiven && onward)
+      return onward.map(({ path: below, expression, itemsUnread: unread }) => ({
+        access: 'read',
+        path: read + below,
+        expression,
+        ...(unread && { itemsUnread: unread }),
+      }));
+    return [{ access: 'read', path: read, expression: source, ...(itemsUnread && { itemsUnread }) }];
+  });
+}
+
+/** The parts of an expression of which one is its value. */
+function givenBy(ast: Expr): readonly Expr[] {
+  return ast.kind === 'conditional' ? [...givenBy(ast.yes), ...givenBy(ast.no)] : [ast];
 }

@@ -10,10 +10,13 @@ import {
   type TransportContext,
   webhookScheme,
 } from '@tenon/connector';
+import type { Diagnostic, Location } from '@tenon/model';
 import type { Workspace, WorkspaceCheck } from '@tenon/pipeline';
+import { cliDiagnostic } from './cli-rules.ts';
 import { ComposeError } from './compose-error.ts';
 import { ConnectorCodeError } from './connector-code-error.ts';
 import { loadConnectorModule, nextEdition } from './connector-module.ts';
+import type { Session } from './session.ts';
 import { sourcePlansOf } from './source-plans.ts';
 
 /** The code of every connector in use, by connector; without code, an empty module. */
@@ -38,6 +41,37 @@ export async function loadConnectorCode(
     requireSchemes(manifest, module);
   }
   return code;
+}
+
+/** What is wrong with it, as findings: for who serves nothing. */
+export async function connectorCodeFindings({ root, workspace, check }: Session): Promise<Diagnostic[]> {
+  const found: Diagnostic[] = [];
+  const seen = new Set<string>();
+  for (const connection of Object.values(workspace.config.connections)) {
+    const { connector } = connection;
+    const manifest = workspace.connectors.get(connector);
+    const folder = workspace.connectorFolders.get(connector);
+    if (!manifest || folder === undefined) continue;
+    try {
+      const module = await loadConnectorModule(root, folder);
+      ownTransport(manifest, module);
+      sourceMaker(manifest, module, sourcePlansOf(connection, workspace, check));
+      requireSchemes(manifest, module);
+    } catch (error) {
+      const finding = findingOf(error, workspace.connectorDocuments.get(connector)?.locate('/metadata/name'));
+      // Of two connections of one connector it is one finding.
+      if (!seen.has(finding.fingerprint)) found.push(finding);
+      seen.add(finding.fingerprint);
+    }
+  }
+  return found;
+}
+
+function findingOf(error: unknown, at: Location | undefined): Diagnostic {
+  if (error instanceof ConnectorCodeError) return error.diagnostic;
+  if (error instanceof ComposeError)
+    return cliDiagnostic('connector-code-broken', { message: error.message, at });
+  throw error;
 }
 
 export async function loadModules(

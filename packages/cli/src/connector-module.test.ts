@@ -104,6 +104,25 @@ export default { ...defineConnector({}), api: 7 + Mode.fast };
     expect(ended).toBe(exit.findings);
   });
 
+  it('is held to what the manifest names by `tenon ci`, as a start would', async () => {
+    await code("import 'nowhere';\n");
+    const lost = tenon('ci');
+    expect(lost.said).toContain(
+      "connector-code-broken  this code cannot be loaded: Cannot find package 'nowhere'",
+    );
+    expect(lost.code).toBe(exit.findings);
+    await code('export default { connectorApi: 1 };\n');
+    const manifest = join(folder, 'connectors/shop/connector.yaml');
+    const text = await readFile(manifest, 'utf8');
+    await writeFile(manifest, text.replace('verify: standard-webhooks', 'verify: own-shop'));
+    tenon('generate');
+    const { said, code: ended } = tenon('ci');
+    expect(said).toContain(
+      'connector shop verifies orderPaid by own-shop, and its code exports no such scheme',
+    );
+    expect(ended).toBe(exit.findings);
+  });
+
   it('is told where it lies when it is to be served, too', async () => {
     await code('\nthrow new Error("boom");\n');
     const { code: ended, said } = tenon('health');

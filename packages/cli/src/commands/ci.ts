@@ -1,6 +1,7 @@
 import { compareDiagnostics, type Diagnostic, hasErrors } from '@tenon/model';
 import { cliDiagnostic } from '../cli-rules.ts';
 import type { CommandSpec } from '../command.ts';
+import { connectorCodeFindings } from '../connector-code.ts';
 import { runContractTests } from '../contract-tests.ts';
 import { diffWorkspace } from '../diff.ts';
 import { exit } from '../exit.ts';
@@ -10,7 +11,8 @@ import { exitCodeOf, formatOption, openSession, printReport } from '../session.t
 /** Everything that must hold before a change is merged, as one report and one exit code. */
 export const ciCommand: CommandSpec = {
   name: 'ci',
-  summary: 'What CI runs: check, generated files, contract tests, and no breaking contract change',
+  summary:
+    'What CI runs: check, generated files, connectors’ code, contract tests, and no breaking contract change',
   options: {
     ...formatOption,
     against: {
@@ -29,6 +31,8 @@ export const ciCommand: CommandSpec = {
     const { drift } = await generateInto(session, true);
     const against = args.text('against');
     const diff = against === undefined ? undefined : await diffWorkspace(session, against, io);
+    // What serve and dev would refuse to start with.
+    const code = hasErrors(session.diagnostics) ? [] : await connectorCodeFindings(session);
     // Tests of code that is not what it should be would only repeat that.
     const tests = hasErrors([...session.diagnostics, ...drift])
       ? undefined
@@ -36,9 +40,13 @@ export const ciCommand: CommandSpec = {
     const failures: Diagnostic[] = (tests?.failures ?? []).map((message) =>
       cliDiagnostic('contract-test-failed', { message }),
     );
-    const diagnostics = [...session.diagnostics, ...drift, ...(diff?.diagnostics ?? []), ...failures].sort(
-      compareDiagnostics,
-    );
+    const diagnostics = [
+      ...session.diagnostics,
+      ...drift,
+      ...code,
+      ...(diff?.diagnostics ?? []),
+      ...failures,
+    ].sort(compareDiagnostics);
     const checked = {
       ...session.check.checked,
       ...(diff && { 'compared operations': diff.checked['operations'] ?? 0 }),

@@ -12,7 +12,7 @@ import { readsOfText, type Use, writesOf } from './use-of-call.ts';
  * what its connectors send and read by their manifests when it calls. A probe is as much part of a call as its body.
  */
 export function impliedUsage(model: PipelineModel, said: readonly UsageEntry[]): readonly UsageEntry[] {
-  return [...usedByCalls(model, said), ...usedByEvents(model)];
+  return [...usedByCalls(model, said), ...usedByEvents(model), ...usedByPublications(model)];
 }
 
 /** Who makes a call, where that is written, and which of a step's calls it is. */
@@ -66,13 +66,15 @@ function byManifest({ manifest, contract }: Spoken, operation: string, caller: C
   const source = contract.operations.get(operation);
   if (!source) return [];
   const declared = declaredOperation(manifest, operation, source);
+  const { model } = caller;
   const place = (...tokens: string[]): Location =>
     placeIn(model, manifest, ['operations', operation, ...tokens]) ?? caller.at;
-  const { model } = caller;
   const uses: (Use & { readonly at: Location })[] = [];
   const header = (name: string, at: Location): void => {
     const known = source.parameters.find((one) => one.in === 'header' && isSameHeader(one.name, name));
-    uses.push({ access: 'write', path: toPointer([known?.name ?? name]), expression: name, at });
+    // Those of a message are given beside its body, not each by itself.
+    const within = source.kind === 'message' ? ['headers'] : [];
+    uses.push({ access: 'write', path: toPointer([...within, known?.name ?? name]), expression: name, at });
   };
   const read = (pointer: string, at: Location): void => {
     uses.push({ access: 'read', path: pointer, expression: pointer, at });
@@ -165,14 +167,40 @@ function usedByEvents(model: PipelineModel): UsageEntry[] {
       heard.push({ step: step.id.value, named: step.event, contract, event: definition });
   return heard.flatMap(({ step, named, contract, event }) => {
     const caller: Caller = { model, said: [], step, at: named.at };
-    const speaking = [...model.catalog.workspace.connectors.values()].filter(
-      (manifest) => manifest.contract === contract.name,
-    );
     return [
       ofEvent(contract, event.id, { path: '', expression: named.value, isNaming: true }, caller),
-      ...speaking.flatMap((manifest) => takenIn({ manifest, contract }, event.id, caller)),
+      ...speaking(model, contract).flatMap((manifest) => takenIn({ manifest, contract }, event.id, caller)),
     ];
   });
+}
+
+/** The header in which a message that is sent carries its key. */
+function usedByPublications(model: PipelineModel): UsageEntry[] {
+  return [...model.events].flatMap(([step, { contract, definition }]) =>
+    step.kind !== 'emit'
+      ? []
+      : speaking(model, contract).flatMap((manifest) => {
+          const publication = Object.hasOwn(manifest.publications, definition.id)
+            ? manifest.publications[definition.id]
+            : undefined;
+          if (publication?.idempotency.mode !== 'header') return [];
+          const { name } = publication.idempotency;
+          const tokens = ['publications', definition.id, 'idempotency', 'name'];
+          const at = placeIn(model, manifest, tokens) ?? step.emit.at;
+          const sent = ofEvent(
+            contract,
+            definition.id,
+            { path: toPointer([name]), expression: name },
+            { model, said: [], step: step.id.value, at },
+          );
+          const target = { kind: 'event', event: definition.id, part: 'headers' } as const;
+          return { ...sent, access: 'write', target };
+        }),
+  );
+}
+
+function speaking({ catalog }: PipelineModel, { name }: Contract): readonly ConnectorManifest[] {
+  return [...catalog.workspace.connectors.values()].filter(({ contract }) => contract === name);
 }
 
 /** What a connector reads of an event that it takes in, and the listing that it finds it in. */

@@ -9,7 +9,7 @@ const SEED = 7;
 
 /**
  * Input for one call: the fixture's, else the contract's own example with what is required beside it, else a sample. The
- * `n`-th differs from the others in every text of its body that the contract lets differ, so that two are two things.
+ * `n`-th differs from the others in every text, date and number of its body that the contract lets differ, so that two are two things.
  */
 export function exampleInput(subject: Subject, operation: BenchOperation, n: number): JsonObject {
   const fits = inputValidator(operation.plan);
@@ -65,7 +65,25 @@ export function inputValidator(plan: OperationPlan): Validator {
 }
 
 function varied(base: JsonObject, n: number, fits: Validator): JsonObject {
-  return withTexts(base, fits, (text) => `${text}-${n}`);
+  return withLeaves(base, fits, (leaf) => others(leaf, n));
+}
+
+/** What may stand in the place of a value, the likeliest first. */
+function others(leaf: Json, n: number): readonly Json[] {
+  if (typeof leaf === 'number') return [leaf + n, leaf - n];
+  if (typeof leaf !== 'string') return [];
+  const day = /^\d{4}-\d{2}-\d{2}/.exec(leaf)?.[0];
+  const later = day === undefined ? [] : [leaf.replace(day, dayAfter(day, n))];
+  // The last digits of an id in a form of its own.
+  const counted = leaf.replace(/\d(?=\D*$)/, (digit) => String((Number(digit) + n) % 10));
+  return [`${leaf}-${n}`, ...later, counted].filter((other) => other !== leaf);
+}
+
+function dayAfter(day: string, n: number): string {
+  const date = new Date(`${day}T00:00:00Z`);
+  if (Number.isNaN(date.getTime())) return day;
+  date.setUTCDate(date.getUTCDate() + n);
+  return date.toISOString().slice(0, 'YYYY-MM-DD'.length);
 }
 
 /**
@@ -73,23 +91,29 @@ function varied(base: JsonObject, n: number, fits: Validator): JsonObject {
  * stays as it was.
  */
 export function withTexts(input: JsonObject, fits: Validator, change: (text: string) => string): JsonObject {
+  return withLeaves(input, fits, (leaf) => (typeof leaf === 'string' ? [change(leaf)] : []));
+}
+
+function withLeaves(input: JsonObject, fits: Validator, change: (leaf: Json) => readonly Json[]): JsonObject {
   let result = input;
-  for (const { path, text } of texts(input['body'] ?? null, ['body'])) {
-    const next = put(result, path, change(text));
-    if (fits(next).length === 0) result = next;
+  for (const { path, leaf } of leaves(input['body'] ?? null, ['body'])) {
+    const next = change(leaf)
+      .map((other) => put(result, path, other))
+      .find((changed) => fits(changed).length === 0);
+    if (next !== undefined) result = next;
   }
   return result;
 }
 
-function* texts(
+function* leaves(
   value: Json,
   path: readonly (string | number)[],
-): Generator<{ readonly path: readonly (string | number)[]; readonly text: string }> {
-  if (typeof value === 'string') yield { path, text: value };
-  else if (Array.isArray(value))
-    for (const [index, item] of value.entries()) yield* texts(item, [...path, index]);
+): Generator<{ readonly path: readonly (string | number)[]; readonly leaf: Json }> {
+  if (Array.isArray(value))
+    for (const [index, item] of value.entries()) yield* leaves(item, [...path, index]);
   else if (isObject(value))
-    for (const [key, item] of Object.entries(value as JsonObject)) yield* texts(item, [...path, key]);
+    for (const [key, item] of Object.entries(value as JsonObject)) yield* leaves(item, [...path, key]);
+  else yield { path, leaf: value };
 }
 
 function put(value: JsonObject, path: readonly (string | number)[], next: Json): JsonObject {

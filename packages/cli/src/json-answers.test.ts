@@ -42,6 +42,10 @@ const ASKED: Readonly<Record<string, Line>> = {
   'runs ls': { line: '', answers: { '/v1/runs': { runs: [] } } },
   'runs show': { line: 'r1', answers: run },
   'runs trace': { line: '--key k', answers: { '/v1/trace': { entries: [] } } },
+  'runs start': {
+    line: 'orders',
+    answers: { '/v1/pipelines/orders/runs': { duplicateDelivery: false, runs: [] } },
+  },
   'runs cancel': { line: `r1 ${why}`, answers: { '/v1/runs/r1': { ...operatedRun, state: 'cancelled' } } },
   'runs done': { line: `r1 pay ${why}`, answers: run },
   'runs undone': { line: `r1 pay ${why}`, answers: run },

@@ -26,6 +26,7 @@ async function publications(exchange: string, orderBy: string) {
         join(root, 'contracts/rabbitmq/contract.yaml'),
         'utf8',
       ),
+      'connectors/rabbitmq/src/index.ts': 'export default {};\n',
       'connectors/rabbitmq/connector.yaml': `apiVersion: tenon/v1
 kind: Connector
 metadata: { name: rabbitmq, version: 1.0.0, owner: platform }

@@ -46,6 +46,7 @@ async function planned(queue: string, version: string) {
         join(root, 'contracts/rabbitmq/contract.yaml'),
         'utf8',
       ),
+      'connectors/rabbitmq/src/index.ts': 'export default {};\n',
       'connectors/rabbitmq/connector.yaml': `apiVersion: tenon/v1
 kind: Connector
 metadata: { name: rabbitmq, version: 1.0.0, owner: platform }

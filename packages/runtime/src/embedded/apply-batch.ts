@@ -87,7 +87,15 @@ export class BatchWriter {
    * larger one is left to its operator (docs/operate.md).
    */
   scrub(): void {
-    if (this.#bytes() <= REWRITTEN_BYTES_MAX) this.#db.exec('VACUUM');
+    try {
+      if (this.#bytes() <= REWRITTEN_BYTES_MAX) this.#db.exec('VACUUM');
+    } finally {
+      // Where the disk has no room for a second file, too: the log holds more of it than the pages do.
+      this.#truncateWal();
+    }
+  }
+
+  #truncateWal(): void {
     const row = this.#db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get();
     if (row?.['busy'] !== 0) throw new Error('a reader keeps the write-ahead log from being emptied');
   }

@@ -201,7 +201,7 @@ export class EmbeddedEngine implements RunHost {
     }
   }
 
-  /** Leaves nothing of what was erased in the write-ahead log; rejects with `RUNTIME_CHORE_UNFINISHED`. */
+  /** Leaves nothing of what was overwritten in the file and its write-ahead log; rejects with `RUNTIME_CHORE_UNFINISHED`. */
   scrub(): Promise<void> {
     return this.#queue.scrub().catch((cause: unknown) => unfinished('scrub', cause));
   }
@@ -547,7 +547,7 @@ const CHORES: Readonly<Record<Chore | 'scrub', string>> = {
   nameLanes: 'order keys are still to be hidden',
   sealOlder: 'data from before encryption is still to be encrypted',
   emptyWal: 'the write-ahead log is still to be moved into the file',
-  scrub: 'the write-ahead log is still to be emptied',
+  scrub: 'what was overwritten is still to be taken out of the file and its write-ahead log',
 };
 
 function unfinished(chore: Chore | 'scrub', cause: unknown): never {

@@ -61,22 +61,24 @@ export class InboxReads {
 
   /** Those that an event has started. */
   runsOf(eventSeq: number): readonly RunRow[] {
-    // Rows of `runs` have the shape of `StoredRun`.
-    return this.#engine.read
-      .of('SELECT * FROM runs WHERE event_seq = ? ORDER BY seq')
-      .all(eventSeq)
-      .map((row) => this.#engine.rows.shownRun(row as unknown as StoredRun));
+    return (
+      this.#engine.read
+        .of('SELECT * FROM runs WHERE event_seq = ? ORDER BY seq')
+        .all(eventSeq)
+        // Rows of `runs` have the shape of `StoredRun`.
+        .map((row) => this.#engine.rows.shownRun(row as unknown as StoredRun))
+    );
   }
 
   /** The run that a business key stands for, while the key is kept. */
   runByKey(draft: Draft, now: number): RunRow | undefined {
     const forms = this.#forms('key', draft.key);
-    // Rows of `runs` have the shape of `StoredRun`.
     const row = this.#engine.read
       .of(
         `SELECT r.*, k.expires_at AS expires_at FROM keys k JOIN runs r ON r.seq = k.run_seq WHERE k.pipeline = ? AND k.key${isOneOf(forms)}
          ORDER BY k.run_seq DESC LIMIT 1`,
       )
+      // Rows of `runs` have the shape of `StoredRun`.
       .get(draft.loaded.plan.pipeline, ...forms) as unknown as
       | (StoredRun & { readonly expires_at: number })
       | undefined;

@@ -362,8 +362,8 @@ export class Queries {
   /** Those that a filter names, oldest first, read as they are asked for. */
   *#deadLetters(filter: DeadLetterFilter): Generator<DeadLetter, void> {
     for (const { opening, run, detail, unread } of this.#openings('deadLetter')) {
-      // The interpreter's `deadLetter` puts these members there.
       const letter =
+        // The interpreter's `deadLetter` puts these members there.
         unread === undefined ? (detail as unknown as LetterDetail) : unreadLetter(opening, unread);
       const fingerprint = fingerprintOf(run.pipeline, opening.step, letter.failure);
       if (filter.pipeline !== undefined && filter.pipeline !== run.pipeline) continue;

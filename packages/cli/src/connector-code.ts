@@ -36,9 +36,7 @@ export async function loadConnectorCode(
     const manifest = workspace.connectors.get(connection.connector);
     const module = code.get(connection.connector);
     if (!manifest || !module) continue;
-    ownTransport(manifest, module);
-    sourceMaker(manifest, module, sourcePlansOf(connection, workspace, check));
-    requireSchemes(manifest, module);
+    requireHooks(manifest, module, sourcePlansOf(connection, workspace, check));
   }
   return code;
 }
@@ -54,9 +52,7 @@ export async function connectorCodeFindings({ root, workspace, check }: Session)
     if (!manifest || folder === undefined) continue;
     try {
       const module = await loadConnectorModule(root, folder);
-      ownTransport(manifest, module);
-      sourceMaker(manifest, module, sourcePlansOf(connection, workspace, check));
-      requireSchemes(manifest, module);
+      requireHooks(manifest, module, sourcePlansOf(connection, workspace, check));
     } catch (error) {
       const finding = findingOf(error, workspace.connectorDocuments.get(connector)?.locate('/metadata/name'));
       // Of two connections of one connector it is one finding.
@@ -121,6 +117,17 @@ export function sourceMaker(
     );
   // Held above: whatever is not polled has one of its own.
   return ({ poll }) => (poll ? pollSource : own!);
+}
+
+/** All that its manifest names, and pipelines listen to, its code is to give. */
+function requireHooks(
+  manifest: ConnectorManifest,
+  module: ConnectorModule,
+  plans: readonly SourcePlan[],
+): void {
+  ownTransport(manifest, module);
+  sourceMaker(manifest, module, plans);
+  requireSchemes(manifest, module);
 }
 
 function requireSchemes({ name, webhooks }: ConnectorManifest, module: ConnectorModule): void {

@@ -127,6 +127,33 @@ describe('what a pipeline names and the new contract lacks', () => {
   });
 });
 
+describe('what an operation asks of those that call it', () => {
+  const CREATE = 'operationId: createShipment\n';
+  it('is in use where it is more than before, and is not where it is less', async () => {
+    await edit(
+      CONTRACT,
+      [CREATE, `${CREATE}      security: [{ oauth: [shipments.write] }]\n`],
+      ['  securitySchemes:\n', '  securitySchemes:\n    oauth: { type: oauth2, flows: {} }\n'],
+    );
+    const { code, of } = await diff();
+    expect(of('security-tightened')).toMatchObject({ severity: 'breaking', ...hitting('shipment') });
+    expect(code).toBe(exit.findings);
+    await edit(CONTRACT, ['[{ oauth: [shipments.write] }]', '[]']);
+    expect((await diff()).of('security-loosened')).toMatchObject({ severity: 'policy', blocks: false });
+  });
+
+  it('is in use where its credentials are to be sent otherwise', async () => {
+    await edit(CONTRACT, [
+      'key: { type: http, scheme: bearer }',
+      'key: { type: apiKey, in: header, name: X-Key }',
+    ]);
+    expect((await diff()).of('security-scheme-changed')).toMatchObject({
+      severity: 'breaking',
+      ...hitting('order', 'shipment'),
+    });
+  });
+});
+
 describe('what a connector sends and reads for a step', () => {
   const byProbe = async (probe: string) => {
     for (const file of [CONNECTOR, `before/${CONNECTOR}`])

@@ -762,3 +762,105 @@ describe('an `allOf` around one part', () => {
     expect(findings.map(({ rule }) => rule)).toEqual(['became-deprecated']);
   });
 });
+
+describe('the credentials that an operation asks for', () => {
+  const oauth = {
+    type: 'oauth2',
+    flows: { clientCredentials: { tokenUrl: 'https://a.example', scopes: {} } },
+  };
+  const schemes = {
+    key: { type: 'apiKey', in: 'header', name: 'X-Key' },
+    bearer: { type: 'http', scheme: 'bearer' },
+    oauth,
+  };
+  const asking = (security?: readonly object[], securitySchemes: object = schemes) =>
+    contract(
+      {},
+      {
+        paths: {
+          '/orders': {
+            post: {
+              operationId: 'placeOrder',
+              ...(security && { security }),
+              responses: { 200: { description: 'ok' } },
+            },
+          },
+        },
+        components: { securitySchemes },
+      },
+    );
+  type Asked = Awaited<ReturnType<typeof asking>>;
+  const found = (base: Asked, revision: Asked, used?: readonly ContractUsage[]) => {
+    const report = diffContracts(base, revision, used && { usage: used });
+    const blocking = blockingOf(report).findings.map(({ rule, impact }) => [rule, impact]);
+    return { blocking, all: report.findings.map(({ rule, severity }) => [rule, severity]) };
+  };
+  const called = [usage('', 'request')];
+
+  it.each([
+    ['any at all', undefined, [{ oauth: [] }]],
+    ['others', [{ key: [] }], [{ bearer: [] }]],
+    ['more of them', [{ key: [] }], [{ key: [], bearer: [] }]],
+    ['one way less', [{ key: [] }, { bearer: [] }], [{ key: [] }]],
+    ['a scope more', [{ oauth: ['read'] }], [{ oauth: ['read', 'write'] }]],
+  ])('break who calls it where they are new: %s', async (_, before, after) => {
+    const [base, revision] = [await asking(before), await asking(after)];
+    expect(found(base, revision, called)).toEqual({
+      blocking: [['security-tightened', 'used']],
+      all: [['security-tightened', 'breaking']],
+    });
+    const other = [{ ...called[0]!, target: { kind: 'request', operation: 'fillCart' } as const }];
+    expect(found(base, revision, other)).toMatchObject({
+      blocking: [],
+      all: [['security-tightened', 'policy']],
+    });
+    expect(found(base, revision), 'nobody looked').toMatchObject({ blocking: [] });
+  });
+
+  it.each([
+    ['any at all', undefined, [{ oauth: [] }]],
+    ['more of them', [{ key: [] }], [{ key: [], bearer: [] }]],
+    ['one way less', [{ key: [] }, { bearer: [] }], [{ key: [] }]],
+    ['a scope more', [{ oauth: ['read'] }], [{ oauth: ['read', 'write'] }]],
+  ])('break nobody where they are asked for no more: %s', async (_, before, after) => {
+    expect(found(await asking(after), await asking(before), called)).toEqual({
+      blocking: [],
+      all: [['security-loosened', 'policy']],
+    });
+  });
+
+  it.each([
+    ['sent elsewhere', 'key', { type: 'apiKey', in: 'query', name: 'X-Key' }],
+    ['under another name', 'key', { type: 'apiKey', in: 'header', name: 'X-Token' }],
+    ['of another type', 'key', { type: 'http', scheme: 'basic' }],
+    ['by another scheme', 'bearer', { type: 'http', scheme: 'basic' }],
+  ])('break who calls what needs them where they are sent otherwise: %s', async (_, id, scheme) => {
+    const base = await asking([{ [id]: [] }]);
+    const revision = await asking([{ [id]: [] }], { ...schemes, [id]: scheme });
+    expect(found(base, revision, called)).toEqual({
+      blocking: [['security-scheme-changed', 'used']],
+      all: [['security-scheme-changed', 'breaking']],
+    });
+    const [open, openAfter] = [await asking([]), await asking([], { ...schemes, [id]: scheme })];
+    expect(found(open, openAfter, called), 'it needs none').toMatchObject({ blocking: [] });
+  });
+
+  it.each([
+    ['the scheme has another id', [{ key: [] }], [{ token: [] }], { token: schemes.key }],
+    [
+      'a header is written in other letters',
+      [{ key: [] }],
+      [{ key: [] }],
+      { key: { ...schemes.key, name: 'x-key' } },
+    ],
+    [
+      'tokens come from elsewhere too',
+      [{ oauth: [] }],
+      [{ oauth: [] }],
+      { oauth: { ...oauth, flows: { ...oauth.flows, implicit: {} } } },
+    ],
+  ])('stay enough where %s', async (_, before, after, more) => {
+    const [base, revision] = [await asking(before), await asking(after, { ...schemes, ...more })];
+    expect(found(base, revision, called)).toMatchObject({ blocking: [] });
+  });
+});

@@ -5,10 +5,11 @@ import { checkDates, isVersionRaised } from './compare/lifecycle.ts';
 import type { DirectChange, Position, Sink } from './compare/positions.ts';
 import { type LocalChange, type Pair, SchemaDiffer } from './compare/schemas.ts';
 import { usageNamedByBase } from './compare/usage-by-base.ts';
-import { callOf, directVictims, isSaying, SchemaVictims } from './compare/victims.ts';
+import { callOf, directVictims, isSaying, operationsOf, SchemaVictims } from './compare/victims.ts';
 import { writtenAs } from './compare/wire.ts';
 import { isRefused, liftWitness, refusalOf } from './compare/witness.ts';
 import {
+  type ChangeSeverity,
   type DiffReport,
   type Finding,
   type FindingDirection,
@@ -179,11 +180,10 @@ class ReportBuilder {
       : rule === change.rule
         ? victims?.of(change)
         : this.omitting(reach, victims);
-    const isLost = LOSES_DATA.has(change.rule) && severity === 'risky' && (hits?.length ?? 0) > 0;
     const where = toPointer([...path, ...change.tail]);
     return {
       rule,
-      severity: isLost ? 'breaking' : severity,
+      severity: severityFor(rule, severity, hits),
       direction: position.direction,
       ...this.touched(reach.operations),
       pointer: this.pointers(change.base, change.revision),
@@ -248,14 +248,11 @@ class ReportBuilder {
     const asked = change.rule === 'operation-id-changed' ? this.ofBase : usage;
     const hits = asked && directVictims(change, asked);
     const severity = change.severity ?? rule.severity;
-    const isLost =
-      ((LOSES_DATA.has(change.rule) && severity === 'risky') || LOSES_NAME.has(change.rule)) &&
-      (hits?.length ?? 0) > 0;
     return {
       rule: change.rule,
-      severity: isLost ? 'breaking' : severity,
+      severity: severityFor(change.rule, severity, hits),
       direction: change.direction,
-      ...this.touched(new Set(change.operation === undefined ? [] : [change.operation])),
+      ...this.touched(new Set(operationsOf(change))),
       pointer: this.pointers(change.base, change.revision),
       ...this.places(change.base, change.revision),
       message: change.message,
@@ -382,12 +379,25 @@ function placeOf(location: Location | undefined): Place | null {
   return { file: location.file, line: start.line, column: start.column };
 }
 
-/** Rules whose change takes data away without refusing a message: a break for those who use the data. */
-const LOSES_DATA: ReadonlySet<RuleId> = new Set([
+/** What is refused or lost only for those who use it: a break where somebody does. */
+function severityFor(
+  rule: RuleId,
+  severity: ChangeSeverity,
+  hits: readonly ContractUsage[] | undefined,
+): ChangeSeverity {
+  const isHarmless = severity === 'info' || severity === 'source';
+  const breaks = LOSES_NAME.has(rule) || (BREAKS_IN_USE.has(rule) && !isHarmless);
+  return breaks && hits !== undefined && hits.length > 0 ? 'breaking' : severity;
+}
+
+/** Rules whose change takes data away without refusing a message, or refuses it by what a contract says beside its schemas. */
+const BREAKS_IN_USE: ReadonlySet<RuleId> = new Set([
   'property-removed',
   'required-property-removed',
   'parameter-removed',
   'response-header-removed',
+  'security-tightened',
+  'security-scheme-changed',
 ]);
 
 /** Rules whose change breaks no message, but those who say the name. */

@@ -37,7 +37,7 @@ export function compareContracts(
     });
   compareEvents({ base, revision, now }, sink);
   compareServers(base, revision, sink);
-  compareSecuritySchemes(base, revision, sink);
+  compareSecuritySchemes({ base, revision, now }, pairs, sink);
 }
 
 /** Was it never promised to stay, or announced to be gone by now? */

@@ -29,6 +29,8 @@ export interface DirectChange {
   readonly severity?: ChangeSeverity;
   readonly direction: FindingDirection;
   readonly operation: string | undefined;
+  /** Of what several operations share: those that it changes something for. */
+  readonly operations?: readonly string[];
   readonly base: object | undefined;
   readonly revision: object | undefined;
   readonly message: string;

@@ -1,35 +1,35 @@
-import type { Contract, Operation, SecurityRequirement } from '@tenon/contract';
+import type { Operation, SecurityRequirement, SecurityScheme } from '@tenon/contract';
 import { canonicalJson } from '@tenon/model';
 import type { Contracts } from './contracts.ts';
 import type { Sink } from './positions.ts';
 
 /** Whoever could call before must be able to call now: each old alternative has to satisfy a new one. */
-export function compareSecurity(
-  before: Operation,
-  after: Operation,
-  _contracts: Contracts,
-  sink: Sink,
-): void {
+export function compareSecurity(before: Operation, after: Operation, contracts: Contracts, sink: Sink): void {
   if (canonicalJson(before.security) === canonicalJson(after.security)) return;
-  const [old, now] = [alternatives(before), alternatives(after)];
   const both = { operation: before.id, base: before, revision: after, direction: 'request' } as const;
-  const shut = old.filter((each) => !now.some((other) => satisfies(each, other)));
-  const opened = now.filter((each) => !old.some((other) => satisfies(each, other)));
+  const shut = notEnough(before, after, (held, needed) => isCounterpart(held, needed, contracts));
+  const opened = notEnough(after, before, (needed, held) => isCounterpart(held, needed, contracts));
   if (shut.length > 0)
     sink.change({
       ...both,
       rule: 'security-tightened',
-      message: `credentials ${textOf(shut)} are no longer enough; needed: ${textOf(now)}`,
+      message: `credentials ${textOf(shut)} are no longer enough; needed: ${textOf(alternatives(after))}`,
     });
   else if (opened.length > 0)
     sink.change({
       ...both,
       rule: 'security-loosened',
-      message: `${textOf(opened)} is enough now; needed before: ${textOf(old)}`,
+      message: `${textOf(opened)} is enough now; needed before: ${textOf(alternatives(before))}`,
     });
 }
 
-export function compareSecuritySchemes(base: Contract, revision: Contract, sink: Sink): void {
+/** A scheme is one finding, whatever number of operations asks for it: `pairs` are those that both versions have. */
+export function compareSecuritySchemes(
+  contracts: Contracts,
+  pairs: readonly (readonly [Operation, Operation])[],
+  sink: Sink,
+): void {
+  const { base, revision } = contracts;
   const change = { direction: 'request', operation: undefined } as const;
   for (const [id, before] of base.securitySchemes) {
     const after = revision.securitySchemes.get(id);
@@ -45,6 +45,7 @@ export function compareSecuritySchemes(base: Contract, revision: Contract, sink:
       sink.change({
         ...change,
         rule: 'security-scheme-changed',
+        operations: isSentAlike(before, after) ? [] : askingFor(id, pairs, contracts),
         base: before,
         revision: after,
         message: `security scheme \`${id}\` differs: ${differences(before, after).join(', ')}`,
@@ -66,12 +67,56 @@ function alternatives(operation: Operation): readonly SecurityRequirement[] {
   return operation.security.length === 0 ? [{}] : operation.security;
 }
 
+/** Ids of schemes, one of what is held and one of what is needed. */
+type Meets = (held: string, needed: string) => boolean;
+
+/** The alternatives of one operation with whose credentials the other cannot be called. */
+function notEnough(one: Operation, other: Operation, meets: Meets): readonly SecurityRequirement[] {
+  return alternatives(one).filter(
+    (held) => !alternatives(other).some((each) => satisfies(held, each, meets)),
+  );
+}
+
 /** Do the credentials for `held` do for `needed` too? */
-function satisfies(held: SecurityRequirement, needed: SecurityRequirement): boolean {
-  return Object.entries(needed).every(([scheme, scopes]) => {
-    const own = held[scheme];
-    return own !== undefined && scopes.every((scope) => own.includes(scope));
-  });
+function satisfies(held: SecurityRequirement, needed: SecurityRequirement, meets: Meets): boolean {
+  return Object.entries(needed).every(([scheme, scopes]) =>
+    Object.entries(held).some(
+      ([id, own]) => meets(id, scheme) && scopes.every((scope) => own.includes(scope)),
+    ),
+  );
+}
+
+/** Is it the same scheme, or one that only its id tells apart? What is different in a scheme is told of the scheme. */
+function isCounterpart(held: string, needed: string, { base, revision }: Contracts): boolean {
+  if (held === needed) return true;
+  const [before, after] = [base.securitySchemes.get(held), revision.securitySchemes.get(needed)];
+  return (
+    before !== undefined && after !== undefined && differences(before, { ...after, id: held }).length === 0
+  );
+}
+
+/** Operations that could be called with the credentials of a scheme as it was, and as it is now only with others. */
+function askingFor(
+  scheme: string,
+  pairs: readonly (readonly [Operation, Operation])[],
+  contracts: Contracts,
+): readonly string[] {
+  const same: Meets = (held, needed) => isCounterpart(held, needed, contracts);
+  const unchanged: Meets = (held, needed) => held !== scheme && same(held, needed);
+  return pairs.flatMap(([before, after]) =>
+    notEnough(before, after, unchanged).length > notEnough(before, after, same).length ? [before.id] : [],
+  );
+}
+
+/** Does a request carry the same in the same place? Where a token is fetched is no part of it. */
+function isSentAlike(before: SecurityScheme, after: SecurityScheme): boolean {
+  const sent = ({ type, scheme, in: place, name }: SecurityScheme) =>
+    canonicalJson(
+      [type, scheme?.toLowerCase(), place, place === 'header' ? name?.toLowerCase() : name].map(
+        (part) => part ?? null,
+      ),
+    );
+  return sent(before) === sent(after);
 }
 
 function textOf(list: readonly SecurityRequirement[]): string {

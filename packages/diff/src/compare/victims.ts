@@ -153,12 +153,13 @@ export function directVictims(
   change: DirectChange,
   usage: readonly ContractUsage[],
 ): readonly ContractUsage[] {
-  if (change.operation === undefined) return [];
-  const { operation, needed } = change;
-  const given = needed === undefined ? [] : usage.filter((each) => isGiving(each, operation, needed));
+  const { needed } = change;
+  const operations = new Set(operationsOf(change));
+  const made = usage.filter((each) => operations.has(subjectOf(each)));
+  const given = needed === undefined ? [] : made.filter((each) => isGiving(each, needed));
   const [calls, pipelines] = [new Set(given.map(callOf)), new Set(given.map(({ pipeline }) => pipeline))];
-  return usage.filter((each) => {
-    if (subjectOf(each) !== operation || calls.has(callOf(each))) return false;
+  return made.filter((each) => {
+    if (calls.has(callOf(each))) return false;
     // Who reads an answer further down does not make the call; a call that leaves it out is here by itself.
     if (each.target.kind === 'response' && pipelines.has(each.pipeline)) return false;
     if (!change.usedAs) return true;
@@ -166,6 +167,11 @@ export function directVictims(
     const tokens = fromPointer(each.path);
     return change.usedAs.path.every((token, i) => i >= tokens.length || tokens[i] === token);
   });
+}
+
+/** What a change outside of schemas is about: one operation, those that share what changed, or none. */
+export function operationsOf({ operation, operations }: DirectChange): readonly string[] {
+  return operations ?? (operation === undefined ? [] : [operation]);
 }
 
 /** Does it send a value at a place, or something in it? Of a request that is passed on whole nobody knows. */
@@ -180,13 +186,8 @@ export function isSaying({ target, access, path, isNaming }: ContractUsage, posi
 }
 
 /** Does it send what a request needs now? */
-function isGiving({ target, access, path }: ContractUsage, operation: string, needed: string): boolean {
-  return (
-    target.kind === 'request' &&
-    target.operation === operation &&
-    access === 'write' &&
-    fromPointer(path)[0] === needed
-  );
+function isGiving({ target, access, path }: ContractUsage, needed: string): boolean {
+  return target.kind === 'request' && access === 'write' && fromPointer(path)[0] === needed;
 }
 
 /** A step is one call, one more where it is undone, and those that its connector makes beside either. */

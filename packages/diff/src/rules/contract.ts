@@ -5,7 +5,7 @@ export const securityRules = {
     direction: 'request',
     severity: 'policy',
     title: 'An operation asks for credentials that it did not ask for',
-    why: 'Callers without them are refused, whatever they send.',
+    why: 'Callers without them are refused, whatever they send: a break for the pipelines that call it.',
     fix: 'Accept the old way as an alternative until callers have the new credentials.',
     mirror: 'security-loosened',
   },
@@ -21,7 +21,7 @@ export const securityRules = {
     direction: 'request',
     severity: 'policy',
     title: 'A security scheme works differently',
-    why: 'Credentials are sent another way, or fetched elsewhere.',
+    why: 'Credentials are sent another way, or fetched elsewhere. Where they are sent another way, it is a break for the pipelines that call what asks for them.',
     fix: 'Add a new scheme beside the old one.',
   },
   'security-scheme-removed': {

@@ -36,9 +36,9 @@ const BLOCK_KEYS = 1024;
 const KEY_BYTES = 32;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
-/** Blocks held opened, and keys of them made ready. */
+const NO_KEY = Buffer.alloc(KEY_BYTES);
+/** Blocks held opened. */
 const BLOCKS_MAX = 64;
-const READY_MAX = 4096;
 
 /** Encrypts what belongs to no event and no run: cursors, what guards remember, dry runs. Never destroyed. */
 export const SYSTEM_KEY = 0;
@@ -62,7 +62,6 @@ export class DataKeys {
   readonly #current: string;
   readonly #wrapping: ReadonlyMap<string, KeyObject>;
   readonly #blocks = new Map<number, Buffer>();
-  readonly #ready = new Map<number, KeyObject>();
   /** The next key that nobody has; a process begins with a block of its own. */
   #next = 0;
   #end = 0;
@@ -75,20 +74,14 @@ export class DataKeys {
     this.#wrapping = new Map(Object.entries(keys).map(([id, key]) => [id, wrappingKey(key)]));
   }
 
-  /** The key; `destroyed`, or `absent` where its file is. */
-  get(id: number): KeyObject | 'destroyed' | 'absent' {
-    const ready = this.#ready.get(id);
-    if (ready !== undefined) return ready;
+  /** The key, to be used at once and not kept: it turns to zeroes when it is destroyed. `destroyed`, or `absent` where its file is. */
+  get(id: number): Buffer | 'destroyed' | 'absent' {
     const number = Math.floor(id / BLOCK_KEYS);
     const block = this.#block(number);
     if (block === undefined) return existsSync(join(this.#folder, goneName(number))) ? 'destroyed' : 'absent';
     const at = (id % BLOCK_KEYS) * KEY_BYTES;
     const bytes = block.subarray(at, at + KEY_BYTES);
-    if (bytes.every((byte) => byte === 0)) return 'destroyed';
-    const key = createSecretKey(bytes);
-    this.#ready.set(id, key);
-    if (this.#ready.size > READY_MAX) this.#ready.delete(this.#ready.keys().next().value!);
-    return key;
+    return bytes.equals(NO_KEY) ? 'destroyed' : bytes;
   }
 
   /** The number of a key that nothing was encrypted with. On disk when it returns. */
@@ -110,10 +103,8 @@ export class DataKeys {
     for (const [number, members] of Map.groupBy(ids, (id) => Math.floor(id / BLOCK_KEYS))) {
       const block = this.#block(number);
       if (block === undefined) continue;
-      for (const id of members) {
-        this.#ready.delete(id);
+      for (const id of members)
         block.fill(0, (id % BLOCK_KEYS) * KEY_BYTES, (id % BLOCK_KEYS) * KEY_BYTES + KEY_BYTES);
-      }
       if (block.every((byte) => byte === 0)) this.#remove(number);
       else this.#store(number, block);
     }
@@ -129,7 +120,6 @@ export class DataKeys {
   /** What was destroyed by another holder of the folder must not live on in memory. */
   forget(): void {
     this.#blocks.clear();
-    this.#ready.clear();
   }
 
   #mustOpen(number: number): Buffer {

@@ -1,4 +1,3 @@
-import type { KeyObject } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import { DataKeys, type EncryptionOptions, SYSTEM_KEY } from './data-keys.ts';
 import { type Names, namesOf } from './names.ts';
@@ -14,7 +13,7 @@ const SLICE_BLOCKS = 8;
 
 interface DataKey {
   readonly id: number;
-  readonly key: KeyObject;
+  readonly key: Uint8Array;
 }
 
 /** Puts the data in writes into the form in which it lies in the file. Of the one writer; it alone gives out data keys. */
@@ -148,7 +147,7 @@ function keyOfSystem(keys: DataKeys): DataKey {
   return { id: SYSTEM_KEY, key: mustHave(keys, SYSTEM_KEY) };
 }
 
-function mustHave(keys: DataKeys, id: number): KeyObject {
+function mustHave(keys: DataKeys, id: number): Uint8Array {
   const key = keys.get(id);
   if (typeof key === 'string') throw new Error(`the data key ${id} was made and is ${key}`);
   return key;

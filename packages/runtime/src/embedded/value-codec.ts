@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, type KeyObject, randomFillSync } from 'node:crypto';
+import { createCipheriv, createDecipheriv, randomFillSync } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import type { Json } from '@tenon/model';
 import { hex32 } from '../hex32.ts';
@@ -68,7 +68,7 @@ export class ValueCodec {
   seal(
     text: string,
     place: Place,
-    key?: { readonly id: number; readonly key: KeyObject },
+    key?: { readonly id: number; readonly key: Uint8Array },
   ): string | Uint8Array {
     if (key === undefined) return `${CHECKED}${checksum(text, place)}${text}`;
     const nonce = this.#nonce();

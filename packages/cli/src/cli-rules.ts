@@ -49,7 +49,7 @@ export const cliRules = {
   'connector-version-too-low': {
     severity: 'error',
     title: 'A version number hides what has changed',
-    why: 'A workspace takes a patch without looking; a change that breaks it must not come as one. A connector is known by `metadata.name`: in a folder of another name it is the same.',
+    why: 'A workspace takes a patch without looking; a change that breaks it must not come as one. The number is read in every workspace that has the connector, so what breaks in the contract counts whomever it hits, and the message says so where none of them is here. A connector is known by `metadata.name`: in a folder of another name it is the same.',
     fix: 'raise `metadata.version` as far as the change asks for',
   },
   'pipeline-version-not-raised': {

@@ -67,3 +67,27 @@ describe.each(['folder', 'git ref'])('against a %s', (kind) => {
     expect((await tenon(...argv)).out).toMatch(/✗ 104 /);
   });
 });
+
+it('a contract whose break hits nobody here asks for as much, and that is said', async () => {
+  for (const name of ['contracts', 'connectors', 'pipelines'])
+    await cp(join(folder, name), join(folder, 'before', name), { recursive: true });
+  const contract = 'contracts/shop/openapi.yaml';
+  await edited(MANIFEST, (text) => text.replace('version: 1.0.0', 'version: 1.1.0'));
+  await edited(contract, (text) => text.replace('orderId: { type: string }', 'orderId: { type: integer }'));
+  const diff = () =>
+    runCommand([diffCommand], ['diff', '--against', 'before'], { cwd: folder, env: { SHOP_KEY: 'k' } });
+  const { out, code } = await diff();
+  expect(out).toContain(
+    'warning version-not-raised  callers break, none of them here, and the version is still 1.0.0',
+  );
+  expect(out).toContain('needs a major one: the contract breaks callers, none of them here: type-changed\n');
+  expect(code).toBe(exit.findings);
+  await edited(MANIFEST, (text) => text.replace('version: 1.1.0', 'version: 2.0.0'));
+  expect((await diff()).code).toBe(exit.clean);
+
+  const contractOf = 'contracts/shop/contract.yaml';
+  await edited(contractOf, (text) => text.replace(/provenance:\n(?: {2}.*\n)+/, ''));
+  const ours = await diff();
+  expect(ours.out).toContain('error version-not-raised  callers break, none of them here, ');
+  expect(ours.code).toBe(exit.findings);
+});

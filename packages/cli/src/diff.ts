@@ -57,7 +57,9 @@ export async function diffWorkspace(session: Session, against: string, io: Io): 
     diagnostics.push(withoutRevision(removed, session, used));
   }
   diagnostics.push(
-    ...(await checkConnectorVersions(base, session, (path) => readFile(join(session.root, path), 'utf8'))),
+    ...(await checkConnectorVersions(base, session, used, (path) =>
+      readFile(join(session.root, path), 'utf8'),
+    )),
     ...(await checkPipelineVersions(base, session)),
   );
   return result(comparisons, diagnostics, texts);

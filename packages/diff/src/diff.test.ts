@@ -648,7 +648,7 @@ describe('a parameter that is needed now', () => {
 
 describe('a version that hides a break', () => {
   const policy = 'steward: us\ncompatibility: backward\n';
-  const versioned = async (version: string, properties: object) => {
+  const versioned = async (version: string, properties: object, more = '') => {
     const text = JSON.stringify({
       openapi: '3.1.0',
       info: { title: 'a', version },
@@ -665,7 +665,7 @@ describe('a version that hides a break', () => {
     });
     const { value } = await loadContract(
       { name: 'a', document: 'a.json', policy: 'contract.yaml' },
-      { read: async (path) => (path === 'a.json' ? text : policy) },
+      { read: async (path) => (path === 'a.json' ? text : policy + more) },
     );
     return value!;
   };
@@ -680,6 +680,36 @@ describe('a version that hides a break', () => {
     expect(found?.message).toBe(says);
     // `{"openapi":"3.1.0","info":{"title":"a","version":` is 49 characters.
     expect(found).toMatchObject({ at: { revision: { file: 'a.json', line: 1, column: 50 } } });
+  });
+
+  it('counts whomever it hits, and of a document from elsewhere blocks only where somebody here is hit', async () => {
+    const found = async (provenance: string, used?: readonly ContractUsage[]) => {
+      const report = diffContracts(
+        await versioned('1.0.0', { a: { type: 'string' } }, provenance),
+        await versioned('1.0.0', { a: { type: 'integer' } }, provenance),
+        used && { usage: used },
+      );
+      const { message } = report.findings.find(({ rule }) => rule === 'version-not-raised')!;
+      return [message, ...blockingOf(report).findings.map(({ rule }) => rule)];
+    };
+    const reading = (path: string): ContractUsage => ({
+      ...usage(path),
+      contract: 'a',
+      target: { kind: 'response', operation: 'getA' },
+    });
+    const callers = 'callers break, and the version is still 1.0.0';
+    const none = 'callers break, none of them here, and the version is still 1.0.0';
+    const vendors = 'provenance: { source: https://a.example }\n';
+    for (const provenance of ['', vendors]) {
+      expect(await found(provenance)).toEqual([callers, 'type-changed', 'version-not-raised']);
+      expect(await found(provenance, [reading('/a')])).toEqual([
+        callers,
+        'type-changed',
+        'version-not-raised',
+      ]);
+    }
+    expect(await found('', [reading('/b')])).toEqual([none, 'version-not-raised']);
+    expect(await found(vendors, [reading('/b')])).toEqual([none]);
   });
 });
 

@@ -122,9 +122,9 @@ class ReportBuilder {
     for (const change of this.collected.changes) findings.push(this.directFinding(change, usage));
     findings.push(...this.renames());
     const merged = mergeDirections(findings);
-    const isBreaking = merged.some((finding) => finding.severity === 'breaking');
-    if (isBreaking && this.revision.policy && !isVersionRaised(this.base, this.revision))
-      merged.push(this.versionFinding());
+    const breaking = merged.filter((finding) => finding.severity === 'breaking');
+    if (breaking.length > 0 && this.revision.policy && !isVersionRaised(this.base, this.revision))
+      merged.push(this.versionFinding(breaking));
     return {
       contract: this.base.name,
       base: { version: this.base.version, digest: this.base.digest },
@@ -299,7 +299,8 @@ class ReportBuilder {
     return found;
   }
 
-  private versionFinding(): Finding {
+  /** Of a document of our own nobody knows who else reads its number; one that came from elsewhere has its number there. */
+  private versionFinding(breaking: readonly Finding[]): Finding {
     const [before, after] = [this.base.version, this.revision.version];
     const finding = this.directFinding(
       {
@@ -313,13 +314,18 @@ class ReportBuilder {
       },
       undefined,
     );
+    const isUsed = breaking.some((each) => each.impact === 'used');
+    const hitsNobody = breaking.every((each) => each.impact === 'unused');
+    const isOurs = this.revision.policy?.provenance === undefined;
+    const impact = isUsed ? 'used' : hitsNobody && !isOurs ? 'unused' : 'unknown';
+    const callers = hitsNobody ? 'callers break, none of them here,' : 'callers break,';
     const message =
       before === after
-        ? `callers break, and the version is still ${after}`
-        : `callers break, and the step from ${before} to ${after} says that they do not`;
+        ? `${callers} and the version is still ${after}`
+        : `${callers} and the step from ${before} to ${after} says that they do not`;
     const locations = { base: this.base.versionAt, revision: this.revision.versionAt };
     const at = { base: placeOf(locations.base), revision: placeOf(locations.revision) };
-    return { ...finding, at, locations, message };
+    return { ...finding, at, locations, message, impact };
   }
 
   private touched(operations: ReadonlySet<string>): Pick<Finding, 'operation' | 'operations'> {

@@ -5,7 +5,7 @@ import type { RuleId } from './rules/registry.ts';
  * What may block a change. In `contract.yaml` (`blocks: […]`) each entry is a severity (`breaking`, `risky`, `policy`,
  * `source`, `info`), a severity for those in use only (`breaking-used`, `risky-used`, …), or the name of a rule.
  * Left out: `breaking-used` (used, or not known to be unused), the agreements about time in `TIME_RULES`, and what
- * changes silently for callers (`SILENT_RULES`), unless it is known that there are none.
+ * is kept from callers (`SILENT_RULES`, a version that was not raised), unless it is known that there are none.
  */
 export function isBlocking(finding: Finding, blocks?: readonly string[]): boolean {
   if (finding.waiver) return false;
@@ -46,12 +46,12 @@ const TIME_RULES: ReadonlySet<RuleId> = new Set([
   'deprecation-window-too-short',
   'stability-decreased',
   'stability-unknown',
-  'version-not-raised',
   'known-value-removed',
 ]);
 
 function isBlockingByDefault(finding: Finding): boolean {
   if (finding.severity === ('breaking' satisfies ChangeSeverity)) return finding.impact !== 'unused';
   if (SILENT_RULES.has(finding.rule)) return finding.impact !== 'unused' && finding.direction !== 'response';
+  if (finding.rule === 'version-not-raised') return finding.impact !== 'unused';
   return TIME_RULES.has(finding.rule) && finding.severity === 'policy';
 }

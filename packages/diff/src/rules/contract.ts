@@ -170,7 +170,7 @@ export const lifecycleRules = {
     direction: 'none',
     severity: 'policy',
     title: 'The contract breaks and its version says it does not',
-    why: 'A consumer that pins a version gets another contract under the same number.',
+    why: 'A consumer that pins a version gets another contract under the same number. A break that no pipeline here is hit by counts too, and the message says so: who else reads the number is not known. Only of a document that came from elsewhere (`provenance` in contract.yaml) it blocks nothing then, as the number is not yours to raise.',
     fix: 'Raise the major version in `info.version`.',
   },
 } as const satisfies ChangeRules;

@@ -1,5 +1,5 @@
 import type { ConnectorManifest, OperationManifest } from '@tenon/connector';
-import { blockingOf, diffContracts } from '@tenon/diff';
+import { blockingOf, type DiffOptions, type DiffReport, diffContracts } from '@tenon/diff';
 import type { Previous, Subject } from './subject.ts';
 
 /** How far a version number must go: `major` where a caller may break, `minor` where something is new, `patch` otherwise. */
@@ -14,21 +14,25 @@ export interface Change {
 export function changesSince(
   { manifest, contract }: Pick<Subject, 'manifest' | 'contract'>,
   previous: Previous,
+  used: Pick<DiffOptions, 'usage' | 'usageAfter'> = {},
 ): Change[] {
-  const changes: Change[] = [];
-  if (contract.digest !== previous.contract.digest) {
-    const report = diffContracts(previous.contract, contract);
-    const { findings } = blockingOf(report);
-    changes.push(
-      findings.length > 0
-        ? {
-            step: 'major',
-            what: `the contract breaks callers: ${findings[0]!.rule} and ${findings.length - 1} more`,
-          }
-        : { step: report.findings.length > 0 ? 'minor' : 'patch', what: 'the contract has changed' },
-    );
-  }
-  return [...changes, ...manifestChanges(previous.manifest, manifest)];
+  const isSame = contract.digest === previous.contract.digest;
+  const ofContract = isSame ? [] : [contractChange(diffContracts(previous.contract, contract, used))];
+  return [...ofContract, ...manifestChanges(previous.manifest, manifest)];
+}
+
+/** The number is read in every workspace that has the connector: what breaks callers counts, whomever it hits here. */
+function contractChange(report: DiffReport): Change {
+  // That of the contract is its own, and breaks nobody.
+  const changes = report.findings.filter(({ rule }) => rule !== 'version-not-raised');
+  const ofAnybody = changes.map((finding) => ({ ...finding, impact: 'unknown' as const }));
+  const blocking = (findings: DiffReport['findings']) => blockingOf({ ...report, findings }).findings;
+  const [first, ...others] = blocking(ofAnybody);
+  if (first === undefined)
+    return { step: changes.length > 0 ? 'minor' : 'patch', what: 'the contract has changed' };
+  const whom = blocking(changes).length > 0 ? 'callers' : 'callers, none of them here';
+  const more = others.length > 0 ? ` and ${others.length} more` : '';
+  return { step: 'major', what: `the contract breaks ${whom}: ${first.rule}${more}` };
 }
 
 /** The step that the changes ask for. */
@@ -55,8 +59,9 @@ const STEPS: readonly Step[] = ['none', 'patch', 'minor', 'major'];
 export function versionProblem(
   subject: Pick<Subject, 'manifest' | 'contract'>,
   previous: Previous,
+  used?: Pick<DiffOptions, 'usage' | 'usageAfter'>,
 ): string | undefined {
-  const changes = changesSince(subject, previous);
+  const changes = changesSince(subject, previous, used);
   const needed = stepFor(changes);
   const taken = stepTaken(previous.manifest.version, subject.manifest.version);
   const versions = `${previous.manifest.version} → ${subject.manifest.version}`;

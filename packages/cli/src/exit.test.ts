@@ -107,6 +107,7 @@ const CASES: Readonly<Record<keyof typeof exit, Readonly<Record<string, () => Pr
           events: 0,
           differences: 0,
           unreadable: 0,
+          leavesTraces: false,
         },
         'erase',
         '--subject',

@@ -86,7 +86,9 @@ const ASKED: Readonly<Record<string, Line>> = {
   'switches lift': { line: `kill/everything ${why}` },
   erase: {
     line: `--subject a ${why}`,
-    answers: { '/v1/erasures': { runs: [], kept: [], events: 0, differences: 0, unreadable: 0 } },
+    answers: {
+      '/v1/erasures': { runs: [], kept: [], events: 0, differences: 0, unreadable: 0, leavesTraces: false },
+    },
   },
   data: { line: '' },
   'data rewrap': { line: why, answers: { '/v1/protection/rewrap': { files: 2, current: 'k1' } } },
@@ -105,6 +107,7 @@ const WORKSPACE: Readonly<Record<string, Line>> = {
   grants: { line: '' },
   // Nothing answers there.
   health: { line: '', code: exit.findings },
+  'data rewrite': { line: '--file tenon.db', fails: '--file nowhere.db' },
   'audit verify': { line: '--file tenon.db', fails: '--file nowhere.db' },
   // Last, as what they add is not finished.
   'add contract': { line: 'pets --from pets.yaml --owner platform' },

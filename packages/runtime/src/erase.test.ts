@@ -1,8 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { openLedger } from './embedded/open-ledger.ts';
-import { type Bench, openBench, refused, testKey } from './testing/bench.ts';
+import { writeFileAnew } from './embedded/written-anew.ts';
+import { type Bench, openBench, openBenchWith, refused, testKey } from './testing/bench.ts';
+import { keysNamed } from './testing/keys.ts';
 import { call, planFor, step, undoable } from './testing/plan.ts';
 
 const SUBJECT = 'CANARY-mila@customers.example';
@@ -148,6 +150,122 @@ test('of a repeat nothing is stored but that it came, unless a run may wait for 
   await bench.order({ id: 'a', note: SUBJECT }, 'and again');
   await bench.runtime.idle();
   expect(bytes()).toContain('CANARY');
+});
+
+test('a file that is too large to be written anew keeps traces until it is while stopped, and that is said', async () => {
+  bench = await openBench(plan);
+  bench.limits = { writtenAnewBytesMax: 0 };
+  await bench.restart();
+  const runId = await bench.order({ id: 'a', note: SUBJECT });
+  await bench.runtime.idle();
+  expect(await bench.runtime.erase(SUBJECT, 'ana', 'request 17', false)).toMatchObject({
+    leavesTraces: true,
+  });
+  expect(bench.runtime.protection()).not.toHaveProperty('tracesSinceMs');
+  expect(await bench.runtime.erase(SUBJECT, 'ana', 'request 17', true)).toMatchObject({
+    runs: [{ runId }],
+    leavesTraces: true,
+  });
+  const entry = bench.runtime.trace({ system: true }).at(-1);
+  expect(entry).toMatchObject({ kind: 'erased', details: { leavesTraces: true } });
+  const erasedAtMs = bench.clock.now();
+  expect(bench.runtime.protection()).toMatchObject({ tracesSinceMs: erasedAtMs });
+  expect(bench.runtime.protection()).not.toHaveProperty('writtenAnewAtMs');
+  expect(() => writeFileAnew(bench.file, 1)).toThrow('in use by another process');
+  await bench.runtime.stop();
+  writeFileAnew(bench.file, erasedAtMs + 5);
+  await bench.restart();
+  expect(bench.runtime.protection()).toMatchObject({ writtenAnewAtMs: erasedAtMs + 5 });
+  expect(bench.runtime.protection()).not.toHaveProperty('tracesSinceMs');
+  expect(bench.runtime.run(runId)).toMatchObject({ state: 'succeeded', input: null });
+});
+
+test('a file that is small is written anew at once, and nothing is said of traces', async () => {
+  bench = await openBench(plan);
+  await bench.order({ id: 'a', note: SUBJECT });
+  await bench.runtime.idle();
+  expect(await bench.runtime.erase(SUBJECT, 'ana', 'request 17', true)).toMatchObject({
+    leavesTraces: false,
+  });
+  expect(bench.runtime.trace({ system: true }).at(-1)?.details).not.toHaveProperty('leavesTraces');
+  expect(bench.runtime.protection()).toMatchObject({ writtenAnewAtMs: bench.clock.now() });
+});
+
+describe('in an encrypted file the keys go, and what they seal with them', () => {
+  const encryption = keysNamed('k1');
+  const lists = planFor({
+    steps: [
+      step('forEach', 'lines', {
+        in: 'event.lines',
+        as: 'line',
+        key: { expression: 'line.name' },
+        max: 5,
+        concurrency: 1,
+        onItemFailure: 'stop',
+        steps: [call('put', 'acme.put')],
+      }),
+    ],
+  });
+
+  /** When the file was written anew by an erasure, if it was. */
+  async function anewAt(): Promise<number | undefined> {
+    bench.clock.advance(1_000);
+    expect(await bench.runtime.erase(SUBJECT, 'ana', 'request 17', true)).toMatchObject({
+      runs: [{}],
+      leavesTraces: false,
+    });
+    return bench.runtime.protection().writtenAnewAtMs;
+  }
+
+  test('it was from its first row on: nothing is written anew, however large it is, and nothing is left', async () => {
+    bench = await openBenchWith({ encryption }, [plan]);
+    bench.limits = { writtenAnewBytesMax: 0 };
+    await bench.restart();
+    await bench.order({ id: SUBJECT, note: 'CANARY' });
+    await bench.runtime.idle();
+    expect(await anewAt()).toBeUndefined();
+    expect(bench.runtime.protection()).not.toHaveProperty('tracesSinceMs');
+    await bench.runtime.stop();
+    expect(bytes()).not.toContain('CANARY');
+  });
+
+  test('it was not when it began: it is written anew once, and not after that', async () => {
+    bench = await openBench(plan);
+    await bench.order({ id: 'a', note: 'CANARY' });
+    await bench.runtime.idle();
+    bench.encryption = encryption;
+    await bench.restart();
+    await bench.runtime.idle();
+    const taken = bench.runtime.protection().writtenAnewAtMs;
+    expect(taken, 'when all of it was encrypted').toBeDefined();
+    await bench.order({ id: SUBJECT });
+    await bench.runtime.idle();
+    expect(await anewAt()).toBe(taken);
+  });
+
+  test('it was taken over when it was too large: traces in clear may be left, and an erasure tells of them', async () => {
+    bench = await openBench(plan);
+    bench.limits = { writtenAnewBytesMax: 0 };
+    await bench.order({ id: SUBJECT });
+    await bench.runtime.idle();
+    bench.encryption = encryption;
+    await bench.restart();
+    await bench.runtime.idle();
+    expect(bench.runtime.protection()).toMatchObject({ olderLeft: 0, tracesSinceMs: bench.clock.now() });
+    expect(await bench.runtime.erase(SUBJECT, 'ana', 'request 17', true)).toMatchObject({
+      leavesTraces: true,
+    });
+  });
+
+  test.each([
+    ['a name', 'CANARY-ivo', false],
+    ['a number, which stands in clear', '117', true],
+  ] as const)('an item of a list was called by %s', async (_what, name, isAnew) => {
+    bench = await openBenchWith({ encryption }, [lists]);
+    await bench.order({ id: SUBJECT, lines: [{ name }] });
+    await bench.runtime.idle();
+    expect((await anewAt()) !== undefined).toBe(isAnew);
+  });
 });
 
 test('a digest in the ledger cannot be found by trying values', async () => {

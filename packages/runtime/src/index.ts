@@ -3,6 +3,7 @@ export { type EncryptionOptions, keyFolder, wrappedBy } from './embedded/data-ke
 export { diskRefusal } from './embedded/disk-space.ts';
 export { openLedger } from './embedded/open-ledger.ts';
 export { openRuntime } from './embedded/open-runtime.ts';
+export { writeFileAnew } from './embedded/written-anew.ts';
 export type * from './engine.ts';
 export {
   type CheckpointKey,

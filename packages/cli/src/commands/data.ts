@@ -4,7 +4,9 @@ import type { CommandSpec } from '../command.ts';
 import { isManaged, type KeyRefusal, lockedWords } from '../data-keys.ts';
 import { exit } from '../exit.ts';
 import { plural } from '../render/index.ts';
+import { time } from '../utc-time.ts';
 import { needReason, reason, remote } from './operator-options.ts';
+import { REWRITE_COMMAND, rewriteDataCommand } from './rewrite-data.ts';
 import { sayDone, withClient } from './with-client.ts';
 
 /** How what is stored is protected. */
@@ -38,6 +40,7 @@ export const dataCommands: readonly CommandSpec[] = [
       return exit.clean;
     }),
   },
+  rewriteDataCommand,
 ];
 
 function protectionWords(protection: Protection): string {
@@ -47,8 +50,20 @@ function protectionWords(protection: Protection): string {
   );
   return [
     encryptionWords(protection),
+    unusedWords(protection),
     ...(kept.length > 0 ? ['data of ended runs is kept', ...kept] : []),
   ].join('\n');
+}
+
+/** What was overwritten may stand in unused parts of the file until that is written anew. */
+function unusedWords({ writtenAnewAtMs, tracesSinceMs }: Protection): string {
+  const said =
+    writtenAnewAtMs === undefined
+      ? 'the file was never written anew'
+      : `the file was last written anew ${time(writtenAnewAtMs)}`;
+  return tracesSinceMs === undefined
+    ? `${said}; what was overwritten since may stand in unused parts of it`
+    : `${said}; since ${time(tracesSinceMs)} unused parts of it may hold what had to go: \`${REWRITE_COMMAND}\` while Tenon is stopped`;
 }
 
 function encryptionWords({ encrypted, current, keyFiles, olderLeft, shredsLeft }: Protection): string {

@@ -21,6 +21,8 @@ import { operationsClient } from '../operations-client.ts';
 import { plural } from '../render/index.ts';
 import { readServerConfig } from '../root.ts';
 import { openSession, type Session } from '../session.ts';
+import { time } from '../utc-time.ts';
+import { REWRITE_COMMAND } from './rewrite-data.ts';
 
 type Verdict = {
   readonly ok: boolean;
@@ -159,6 +161,7 @@ async function database(
         : isUnknown
           ? { ok: true, what: `stored data is encrypted, and was not looked at: ${keyless.message}` }
           : lockedVerdict(keyless, locked),
+      ...unusedVerdict(protection),
     ];
   } catch (error) {
     return [{ ok: false, what: error instanceof Error ? error.message : String(error), fix }];
@@ -202,6 +205,19 @@ function protectionVerdict({ encrypted, current, keyFiles, olderLeft }: Protecti
       fix: `run \`tenon data rewrap\`; then ${others.join(', ')} can be taken away`,
     };
   return { ok: true, what: `stored data is encrypted${current === undefined ? '' : `, by ${current}`}` };
+}
+
+/** Of what had to go; what is merely kept no longer may stand there too, which docs/operate.md says. */
+function unusedVerdict({ tracesSinceMs }: Protection): Verdict[] {
+  if (tracesSinceMs === undefined) return [];
+  return [
+    {
+      ok: false,
+      isWarning: true,
+      what: `unused parts of the database may hold what was erased or encrypted since ${time(tracesSinceMs)}: it was not written anew`,
+      fix: `stop Tenon and run \`${REWRITE_COMMAND}\``,
+    },
+  ];
 }
 
 async function port({ root, workspace }: Session, io: Io): Promise<Verdict> {

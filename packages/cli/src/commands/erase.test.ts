@@ -6,7 +6,15 @@ import { eraseCommand } from './erase.ts';
 
 afterEach(() => vi.unstubAllGlobals());
 
-const NOTHING = { applied: false, runs: [], kept: [], events: 0, differences: 0, unreadable: 0 };
+const NOTHING = {
+  applied: false,
+  runs: [],
+  kept: [],
+  events: 0,
+  differences: 0,
+  unreadable: 0,
+  leavesTraces: false,
+};
 const run = (state: string) => ({ runId: 'r-1', pipeline: 'orders', state });
 
 it.each([
@@ -48,10 +56,33 @@ it.each([
     exit.partlyDone,
     'a run above it has not ended',
   ],
+  [
+    'a run would go from a file that is not written anew',
+    { ...NOTHING, runs: [run('succeeded')], leavesTraces: true },
+    exit.changesPending,
+    'too large to be written anew while runs go on: unused parts of it may hold what has gone, until `tenon data rewrite`',
+  ],
   ['a value cannot be read', { ...NOTHING, unreadable: 1 }, exit.partlyDone, 'may hold the subject'],
 ] as const)('a dry run where %s', async (_what, report, code, said) => {
   const argv = ['erase', '--subject', 'a', '--reason', 'request 17', '--url', 'http://127.0.0.1:1'];
   const ended = await runAgainst(report, [eraseCommand], argv, { cwd: tmpdir() });
   expect(ended.code).toBe(code);
   expect(ended.text).toContain(said);
+});
+
+it('says that traces may be left where the file was not written anew, and is partly done', async () => {
+  const report = { ...NOTHING, applied: true, runs: [run('succeeded')], leavesTraces: true };
+  const argv = [
+    'erase',
+    '--subject',
+    'a',
+    '--reason',
+    'request 17',
+    '--apply',
+    '--url',
+    'http://127.0.0.1:1',
+  ];
+  const ended = await runAgainst(report, [eraseCommand], argv, { cwd: tmpdir() });
+  expect(ended.code).toBe(exit.partlyDone);
+  expect(ended.text).toContain('unused parts of it may hold what has gone, until `tenon data rewrite`');
 });

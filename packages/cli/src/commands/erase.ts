@@ -4,6 +4,7 @@ import { exit } from '../exit.ts';
 import { plural } from '../render/index.ts';
 import { renderTable } from '../table.ts';
 import { listing, needReason, reason } from './operator-options.ts';
+import { REWRITE_COMMAND } from './rewrite-data.ts';
 import { cancelCommand, showCommand } from './run-words.ts';
 import { withClient } from './with-client.ts';
 
@@ -54,10 +55,15 @@ export const eraseCommand: CommandSpec = {
       io.err(
         `${plural(report.unreadable, 'stored values')} could not be read and may hold the subject; tenon doctor names them\n`,
       );
-    if (report.applied) return report.kept.length + report.unreadable > 0 ? exit.partlyDone : exit.clean;
-    if (report.runs.length + report.events + report.differences > 0) return exit.changesPending;
-    // What --apply would end with: nothing goes, and not because nothing is there.
-    return report.kept.length + report.unreadable > 0 ? exit.partlyDone : exit.clean;
+    if (report.leavesTraces)
+      io.err(
+        `the file is too large to be written anew while runs go on: unused parts of it may hold what has gone, until \`${REWRITE_COMMAND}\` while Tenon is stopped\n`,
+      );
+    if (!report.applied && report.runs.length + report.events + report.differences > 0)
+      return exit.changesPending;
+    // Of a dry run, what --apply would end with: nothing goes, and not because nothing is there.
+    const isPart = report.kept.length + report.unreadable > 0 || report.leavesTraces;
+    return isPart ? exit.partlyDone : exit.clean;
   }),
 };
 

@@ -65,4 +65,9 @@ export interface RuntimeLimits {
   readonly watchEveryMs: number;
   /** Runs that one replay may touch. Default 10,000. */
   readonly replayRunsMax: number;
+  /**
+   * Bytes up to which the file is written anew while runs go on, after an erasure or when all of an older file is encrypted: nothing is stored
+   * meanwhile, some second for 100 MiB. Default 1 GiB.
+   */
+  readonly writtenAnewBytesMax: number;
 }

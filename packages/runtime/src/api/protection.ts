@@ -12,6 +12,11 @@ export interface ErasureReport {
   readonly differences: number;
   /** Stored values that are damaged or locked: whether they hold the subject is not known. */
   readonly unreadable: number;
+  /**
+   * The file is too large to be written anew while runs go on (`limits.writtenAnewBytesMax`): unused bytes of its pages may still hold what goes,
+   * until it is written anew while stopped (`writeFileAnew`).
+   */
+  readonly leavesTraces: boolean;
 }
 
 export interface Protection {
@@ -22,6 +27,10 @@ export interface Protection {
   readonly keyFiles: Readonly<Record<string, number>>;
   /** Events and runs from before the file was encrypted that still stand there in clear. */
   readonly olderLeft: number;
+  /** When the file was last written anew; what was overwritten since may stand in unused bytes of its pages. */
+  readonly writtenAnewAtMs?: number;
+  /** Since when they may hold what had to go: what was erased, or stood in clear before the file was encrypted. */
+  readonly tracesSinceMs?: number;
   /** Data keys that are being destroyed. */
   readonly shredsLeft: number;
   /** How long data of ended runs is kept, by pipeline; `because` of the class of a contract that says so. */

@@ -18,7 +18,12 @@ export type BatchResult = readonly (string | undefined)[];
 /** What the writer does for its file between batches, a slice at a time: see `Sealer`, `nameLanes`, `sealOlder` and the checkpoint thread. */
 export type Chore = 'shred' | 'rewrap' | 'nameLanes' | 'sealOlder' | 'emptyWal';
 
-const REWRITTEN_BYTES_MAX = 2 ** 30;
+/**
+ * How what was overwritten is taken out: `emptyLog` of the write-ahead log alone, `writeAnew` of unused bytes of pages as well. A row that
+ * grew was moved, and its first place lies there, which `secure_delete` does not overwrite. Nothing is stored meanwhile (298 MiB: 4 s on a
+ * busy machine).
+ */
+export type Scrub = 'writeAnew' | 'emptyLog';
 
 /** The one writer of a file: its connection, and the tree over the ledger that grows with each row. */
 export class BatchWriter {
@@ -81,29 +86,13 @@ export class BatchWriter {
     return this.#tree.head();
   }
 
-  /**
-   * Leaves nothing of what was overwritten. A row that grew was moved, and its first place lies in the unused bytes of its page, which
-   * `secure_delete` does not overwrite: so the file is written anew. In that time nothing is stored (298 MiB: 4 s on a busy machine), so a
-   * larger one is left to its operator (docs/operate.md).
-   */
-  scrub(): void {
+  scrub(how: Scrub): void {
     try {
-      if (this.#bytes() <= REWRITTEN_BYTES_MAX) this.#db.exec('VACUUM');
+      if (how === 'writeAnew') this.#db.exec('VACUUM');
     } finally {
       // Where the disk has no room for a second file, too: the log holds more of it than the pages do.
-      this.#truncateWal();
+      emptyLog(this.#db);
     }
-  }
-
-  #truncateWal(): void {
-    const row = this.#db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get();
-    if (row?.['busy'] !== 0) throw new Error('a reader keeps the write-ahead log from being emptied');
-  }
-
-  #bytes(): number {
-    const { page_count: pages } = this.#db.prepare('PRAGMA page_count').get()!;
-    const { page_size: size } = this.#db.prepare('PRAGMA page_size').get()!;
-    return Number(pages) * Number(size);
   }
 
   /** Does a slice of a chore; gives how much of it is left. */
@@ -162,6 +151,11 @@ export class BatchWriter {
       });
     }
   }
+}
+
+export function emptyLog(db: DatabaseSync): void {
+  const row = db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get();
+  if (row?.['busy'] !== 0) throw new Error('a reader keeps the write-ahead log from being emptied');
 }
 
 function inTransaction(db: DatabaseSync, body: () => void): void {

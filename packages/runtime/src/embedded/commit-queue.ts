@@ -1,7 +1,7 @@
 import type { TreeHead } from '../ledger/checkpoint.ts';
 import type { LedgerEntry } from '../runtime.ts';
 import { RuntimeError } from '../runtime-error.ts';
-import type { BatchResult, Chore, Group } from './apply-batch.ts';
+import type { BatchResult, Chore, Group, Scrub } from './apply-batch.ts';
 import type { Noted } from './ledger-rows.ts';
 import { joinedEnds, type Write } from './statements.ts';
 
@@ -15,8 +15,8 @@ export interface Committer {
   apply(groups: readonly Group[]): Promise<BatchResult>;
   /** The ledger's tree over all that is stored. */
   head(): Promise<TreeHead>;
-  /** Empties the write-ahead log, old pages and all; rejects when a reader is in the way for long. */
-  scrub(): Promise<void>;
+  /** Takes out what was overwritten; rejects when a reader is in the way for long. */
+  scrub(how: Scrub): Promise<void>;
   /** Does a slice of a chore on the file; gives how much of it is left. */
   tend(chore: Chore): Promise<number>;
   close(): Promise<void>;
@@ -197,8 +197,8 @@ export class CommitQueue {
     return this.#committer.head();
   }
 
-  scrub(): Promise<void> {
-    return this.#committer.scrub();
+  scrub(how: Scrub): Promise<void> {
+    return this.#committer.scrub(how);
   }
 
   tend(chore: Chore): Promise<number> {

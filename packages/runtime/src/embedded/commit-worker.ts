@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { BatchWriter, type Chore } from './apply-batch.ts';
+import { BatchWriter, type Chore, type Scrub } from './apply-batch.ts';
 import { type BatchMessage, decodeBatch } from './batch-message.ts';
 import type { EncryptionOptions } from './data-keys.ts';
 
@@ -12,7 +12,7 @@ const { file, encryption } = workerData as { readonly file: string; readonly enc
 let opened: BatchWriter | undefined;
 const writer = (): BatchWriter => (opened ??= new BatchWriter(file, 'elsewhere', encryption));
 
-port.on('message', (message: BatchMessage | Chore | 'head' | 'scrub' | 'close') => {
+port.on('message', (message: BatchMessage | Chore | 'head' | Scrub | 'close') => {
   if (message === 'close') {
     opened?.close();
     port.postMessage({ closed: true });
@@ -26,10 +26,10 @@ port.on('message', (message: BatchMessage | Chore | 'head' | 'scrub' | 'close') 
   }
 });
 
-function answer(message: BatchMessage | Chore | 'head' | 'scrub'): object {
+function answer(message: BatchMessage | Chore | 'head' | Scrub): object {
   if (message === 'head') return { head: writer().head() };
-  if (message === 'scrub') {
-    writer().scrub();
+  if (message === 'writeAnew' || message === 'emptyLog') {
+    writer().scrub(message);
     return { scrubbed: true };
   }
   if (typeof message === 'string') return { left: writer().tend(message) };

@@ -10,7 +10,7 @@ import { RuntimeError } from '../runtime-error.ts';
 import { idOfTag, SwitchBoard, tagOf } from '../switches.ts';
 import { Activations } from './activations.ts';
 import { Admission } from './admission.ts';
-import type { Chore } from './apply-batch.ts';
+import type { Chore, Scrub } from './apply-batch.ts';
 import { Calls } from './calls.ts';
 import { textDigest } from './check-file.ts';
 import { type ChildLink, passOn, startChild, type Told, tellChild } from './children.ts';
@@ -41,6 +41,7 @@ const LIMITS: RuntimeLimits = {
   deadLettersAlarm: 20,
   watchEveryMs: 10_000,
   replayRunsMax: 10_000,
+  writtenAnewBytesMax: 2 ** 30,
 };
 /** Plans kept compiled. */
 const PLANS_MAX = 256;
@@ -201,9 +202,9 @@ export class EmbeddedEngine implements RunHost {
     }
   }
 
-  /** Leaves nothing of what was overwritten in the file and its write-ahead log; rejects with `RUNTIME_CHORE_UNFINISHED`. */
-  scrub(): Promise<void> {
-    return this.#queue.scrub().catch((cause: unknown) => unfinished('scrub', cause));
+  /** Takes out what was overwritten; rejects with `RUNTIME_CHORE_UNFINISHED`. */
+  scrub(how: Scrub): Promise<void> {
+    return this.#queue.scrub(how).catch((cause: unknown) => unfinished('scrub', cause));
   }
 
   /** The ledger's tree over all that is stored. */

@@ -8,6 +8,7 @@ import type { RunRow } from './run-row.ts';
 import { FINAL, type Write } from './statements.ts';
 import type { StoredRun } from './stored-rows.ts';
 import { type Place, UnreadableValue } from './value-codec.ts';
+import { goesWithItsKeys, isTooLarge, leaveNothing, mayLeaveTraces } from './written-anew.ts';
 
 /** Runs erased in one write: short, so that intake does not wait for it. */
 const SLICE_RUNS = 50;
@@ -39,7 +40,10 @@ export async function erase(
   const ended = settled.filter((run) => holdsData(engine, run));
   const events = [...holding].filter((seq) => !hasRun(engine, seq));
   const differences = await differencesHolding(search);
+  const isToBeAnew = !goesWithItsKeys(engine, ended);
+  const leavesTraces = isToBeAnew && isTooLarge(engine);
   if (apply) {
+    if (isToBeAnew) await engine.commit([mayLeaveTraces(engine)]);
     for (let at = 0; at < ended.length; at += SLICE_RUNS)
       await eraseRuns(engine, ended.slice(at, at + SLICE_RUNS), actor, reason);
     // The subject itself is not said: an entry stays for ever.
@@ -50,6 +54,7 @@ export async function erase(
       runs: ended.length,
       events: events.length,
       differences: differences.length,
+      ...(leavesTraces && { leavesTraces }),
     };
     await engine.commit(
       [
@@ -63,7 +68,7 @@ export async function erase(
     );
     // The data keys as well: what backups and other copies hold of it cannot be read any more.
     await engine.tend('shred');
-    await engine.scrub();
+    await leaveNothing(engine, isToBeAnew && !leavesTraces ? 'writeAnew' : 'emptyLog');
   }
   return {
     applied: apply,
@@ -74,6 +79,7 @@ export async function erase(
     events: events.length,
     differences: differences.length,
     unreadable: search.unreadable.size,
+    leavesTraces,
   };
 }
 

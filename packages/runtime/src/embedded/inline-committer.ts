@@ -16,7 +16,7 @@ export function inlineCommitter(file: string, encryption?: EncryptionOptions): I
     batchesMax: 1,
     apply: async (groups) => writer().apply(groups),
     head: async () => writer().head(),
-    scrub: async () => writer().scrub(),
+    scrub: async (how) => writer().scrub(how),
     tend: async (chore) => writer().tend(chore),
     close: async () => opened?.close(),
     pragma: (setting) => writer().pragma(setting),

@@ -34,6 +34,7 @@ import { notSwitched, unknownSubject } from './switch-subjects.ts';
 import { ValueCodec } from './value-codec.ts';
 import { keepWatch } from './watch.ts';
 import { workerCommitter } from './worker-committer.ts';
+import { sealedFromTheFirst } from './written-anew.ts';
 
 /** How long `stop` waits for attempts under way; what is not back by then is settled at the next start. */
 const STOP_BOUND_MS = 10_000;
@@ -75,6 +76,7 @@ export async function openRuntimeWith(
     const names = namesOf(keys);
     if (keys !== undefined) {
       markEncrypted(db);
+      sealedFromTheFirst(db);
       proveNames(db, options.file, names);
       markPlaces(new Statements(db));
     }

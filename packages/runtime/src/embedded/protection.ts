@@ -5,6 +5,7 @@ import { namesLeft } from './name-older.ts';
 import { KEEP_PAYLOADS_MS, retentionOf } from './retention.ts';
 import { isMarkedEncrypted, olderLeft } from './seal-older.ts';
 import type { Statements } from './statements.ts';
+import { isTooLarge, leaveNothing, mayLeaveTraces, unusedBytes } from './written-anew.ts';
 
 export function protectionOf(
   file: string,
@@ -12,12 +13,15 @@ export function protectionOf(
   encryption: EncryptionOptions | undefined,
   keepPayloadsMs: number = KEEP_PAYLOADS_MS,
 ): Protection {
+  const { anewAtMs, tracesSinceMs } = unusedBytes(read);
   const shreds = read.of('SELECT count(*) AS n FROM shreds').get();
   return {
     encrypted: isMarkedEncrypted(read),
     ...(encryption !== undefined && { current: encryption.current }),
     keyFiles: wrappedBy(keyFolder(file, encryption)),
     olderLeft: olderLeft(read),
+    ...(anewAtMs !== undefined && { writtenAnewAtMs: anewAtMs }),
+    ...(tracesSinceMs !== undefined && { tracesSinceMs }),
     shredsLeft: Number(shreds?.['n'] ?? 0),
     retention: retentionOf(read, keepPayloadsMs),
   };
@@ -57,7 +61,9 @@ export function encryptInBackground(engine: EmbeddedEngine): void {
       engine.rows.names.isMixed = namesLeft(engine.read) > 0;
       if (!engine.isStopping) engine.admission.known.begin();
       // What was there in clear stands in the write-ahead log until that is emptied.
-      if (!engine.isStopping) await engine.scrub();
+      if (engine.isStopping) return;
+      await engine.commit([mayLeaveTraces(engine)]);
+      await leaveNothing(engine, isTooLarge(engine) ? 'emptyLog' : 'writeAnew');
     })
     // A disk that fails stops the runtime elsewhere; what is left is done after the next start.
     .catch(() => {});

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import type { TreeHead } from '../ledger/checkpoint.ts';
-import { type BatchResult, BatchWriter, type Chore } from './apply-batch.ts';
+import { type BatchResult, BatchWriter, type Chore, type Scrub } from './apply-batch.ts';
 import { type BatchMessage, encodeBatch } from './batch-message.ts';
 import { checkpointThread } from './checkpoint-thread.ts';
 import type { Committer } from './commit-queue.ts';
@@ -61,7 +61,7 @@ export function workerCommitter(
   worker.on('error', fail);
   worker.on('exit', () => fail(new Error('the commit thread has ended')));
 
-  const ask = (message: BatchMessage | Chore | 'head' | 'scrub'): Promise<Answer> =>
+  const ask = (message: BatchMessage | Chore | 'head' | Scrub): Promise<Answer> =>
     new Promise((resolve, reject) => {
       if (!isOpen) return reject(new Error('the commit thread has ended'));
       waiting.push({ resolve, reject });
@@ -98,10 +98,10 @@ export function workerCommitter(
       if (!('head' in answer)) throw new Error('the commit thread answered something else');
       return answer.head;
     },
-    scrub: async () => {
+    scrub: async (how) => {
       const writer = here();
-      if (writer === undefined) await ask('scrub');
-      else writer.scrub();
+      if (writer === undefined) await ask(how);
+      else writer.scrub(how);
     },
     tend: async (chore) => {
       const writer = here();

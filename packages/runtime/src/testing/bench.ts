@@ -617,7 +617,7 @@ function breakable(
       throw new Error('disk I/O error');
     },
     head: () => committer.head(),
-    scrub: () => committer.scrub(),
+    scrub: (how) => committer.scrub(how),
     tend: (chore) => onTend(chore)?.then(() => committer.tend(chore)) ?? committer.tend(chore),
     close: () => committer.close(),
   };

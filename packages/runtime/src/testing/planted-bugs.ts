@@ -655,7 +655,12 @@ export const plantedBugs: readonly PlantedBug[] = [
     'const loaded = this.#engine.plan(row.plan_hash);',
     'const loaded = this.#engine.activePlans.get(row.pipeline) ?? this.#engine.plan(row.plan_hash);',
   ),
-  bug('what is erased stays in the log', 'embedded/erase.ts', 'await engine.scrub();', ''),
+  bug(
+    'what is erased stays in the log',
+    'embedded/erase.ts',
+    "await leaveNothing(engine, isToBeAnew && !leavesTraces ? 'writeAnew' : 'emptyLog');",
+    '',
+  ),
   bug('an erased payload stays in the file', 'embedded/erase.ts', "['erasePayload', seq],\n", ''),
   bug(
     'a file that is behind its mark is gone on with',

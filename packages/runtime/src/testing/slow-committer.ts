@@ -75,7 +75,7 @@ export function slowCommitter(
       );
     },
     head: () => inOrder(() => committer.head()),
-    scrub: () => inOrder(() => committer.scrub()),
+    scrub: (how) => inOrder(() => committer.scrub(how)),
     tend: (chore) => inOrder(() => committer.tend(chore)),
     close: () => inOrder(() => committer.close()),
   };

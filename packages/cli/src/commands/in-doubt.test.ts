@@ -33,3 +33,43 @@ it('in-doubt goes without the business key where an earlier server does not say 
   expect(text).toMatch(/^r1 +orders +pay /m);
   expect(code).toBe(0);
 });
+
+it.each([
+  [
+    'a time limit, and nobody can be asked',
+    { attempt: 1, code: 'HTTP_RESPONSE_TIMEOUT', message: 'no answer within 10s' },
+    'no answer within 10s (HTTP_RESPONSE_TIMEOUT); there is no probe',
+  ],
+  [
+    'its probe could not tell',
+    {
+      attempt: 1,
+      code: 'HTTP_RESPONSE_STATUS',
+      message: 'answered 502',
+      probe: { code: 'HTTP_NOT_CONNECTED', message: 'refused' },
+    },
+    'answered 502 (HTTP_RESPONSE_STATUS); its probe could not tell: refused (HTTP_NOT_CONNECTED)',
+  ],
+  [
+    'its probe found something else where a version was written',
+    { attempt: 1, code: 'C', message: 'lost', probe: { found: 'no', differs: ['/a', '/b'] } },
+    'lost (C); its probe found a state that differs at /a, /b, which somebody else may have written since',
+  ],
+  [
+    'its probe found nothing where a version was written',
+    { attempt: 1, code: 'C', message: 'lost', probe: { found: 'no' } },
+    'lost (C); its probe did not find it, but somebody else may have written since',
+  ],
+  [
+    'what is stored cannot be read',
+    { code: 'STORED_VALUE_LOCKED', message: 'no key' },
+    'no key (STORED_VALUE_LOCKED)',
+  ],
+])('in-doubt says why within 80 columns: %s', async (_what, evidence, why) => {
+  const runId = '01j00000000000000000000000';
+  const doubt = { runId, pipeline: 'orders', key: 'order-7', owner: 'sales', sinceMs: 0, evidence };
+  const inDoubt = [{ ...doubt, stepId: 'pay', operation: 'bank.pay', idempotencyKey: 'tenon-1' }];
+  const argv = ['in-doubt', ...HERE];
+  const { text } = await runAgainst({ inDoubt }, operateCommands, argv, { cwd: tmpdir(), width: 80 });
+  expect(text.split('\n')).toContain(`  └ why: ${why}`);
+});

@@ -1,3 +1,4 @@
+import { isObject, type Json } from '@tenon/model';
 import type { InDoubtEntry } from '@tenon/runtime';
 import { type CommandSpec, UsageError } from '../command.ts';
 import { roughDuration } from '../rough-duration.ts';
@@ -29,6 +30,7 @@ export const inDoubtCommands: readonly CommandSpec[] = [
             // What is looked up in the other system.
             { title: 'OPERATION', below: true },
             { title: 'KEY SENT', below: true },
+            { title: 'WHY', below: true },
             'FOR',
             { title: 'OWNER', drop: 1, below: true },
           ],
@@ -40,6 +42,7 @@ export const inDoubtCommands: readonly CommandSpec[] = [
             entry.stepId,
             entry.operation,
             entry.idempotencyKey ?? 'none',
+            reasonOf(entry.evidence),
             roughDuration(io.clock.now() - entry.sinceMs),
             entry.owner,
           ]),
@@ -89,3 +92,24 @@ export const inDoubtCommands: readonly CommandSpec[] = [
     }),
   },
 ];
+
+/** What is known of the attempt and of its probe, as `evidence` has it; nothing where an earlier server does not say it. */
+function reasonOf(evidence: InDoubtEntry['evidence'] | undefined): string {
+  if (evidence?.['code'] === undefined) return '';
+  const said = failureWords(evidence);
+  // Of what cannot be read nothing is known but that.
+  return evidence['attempt'] === undefined ? said : `${said}; ${probeWords(evidence['probe'])}`;
+}
+
+function probeWords(probe: Json | undefined): string {
+  if (!isObject(probe)) return 'there is no probe';
+  if (probe['found'] !== 'no') return `its probe could not tell: ${failureWords(probe)}`;
+  const { differs } = probe;
+  return Array.isArray(differs)
+    ? `its probe found a state that differs at ${differs.join(', ')}, which somebody else may have written since`
+    : 'its probe did not find it, but somebody else may have written since';
+}
+
+function failureWords({ code, message }: Readonly<Record<string, Json>>): string {
+  return `${message} (${code})`;
+}

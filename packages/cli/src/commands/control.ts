@@ -288,7 +288,7 @@ function flowWords(
         { title: 'SWITCHES', below: true },
       ],
       pipelines.map((each) => [
-        each.pipeline,
+        each.isRetired ? `${each.pipeline} (retired)` : each.pipeline,
         each.tier,
         String(each.backlog),
         roughDuration(each.lagMs),

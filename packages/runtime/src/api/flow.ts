@@ -52,6 +52,8 @@ export interface FlowReport {
 
 export interface PipelineFlow {
   readonly pipeline: string;
+  /** Nothing starts it any more; it is shown for as long as runs of it wait or are at work. */
+  readonly isRetired?: true;
   readonly tier: Plan['tier'];
   readonly backlog: number;
   /** For how long the run that is due first has been due. */

@@ -16,6 +16,7 @@ test.each(['carry', 'due'] as const)(
     };
     const dispatcher = new Dispatcher({
       clock,
+      limitsOf: unasked,
       activeMax: 2,
       due: () => {
         if (part === 'due') read();
@@ -50,6 +51,7 @@ test('the first of many due runs do not wait for the last to be begun', async ()
   const seenAtFirst: number[] = [];
   const dispatcher = new Dispatcher({
     clock: manualClock(),
+    limitsOf: unasked,
     activeMax: 512,
     due: (_pipeline, _now, limit) => Array.from({ length: Math.min(300, limit) }, (_, seq) => seq),
     nextDue: () => Number.POSITIVE_INFINITY,
@@ -73,6 +75,7 @@ test('what is due by a clock that was set forward is begun within a minute', asy
   const begun: number[] = [];
   const dispatcher = new Dispatcher({
     clock,
+    limitsOf: unasked,
     activeMax: 2,
     due: (_pipeline, now) => (now >= dueAtMs && begun.length === 0 ? [7] : []),
     nextDue: (_pipeline, now) => (now < dueAtMs ? dueAtMs : Number.POSITIVE_INFINITY),
@@ -97,6 +100,7 @@ test('what is due by a clock that was set forward is begun within a minute', asy
 test('work that throws before it has begun is over, and rejects', async () => {
   const dispatcher = new Dispatcher({
     clock: manualClock(),
+    limitsOf: unasked,
     activeMax: 1,
     due: () => [],
     nextDue: () => Number.POSITIVE_INFINITY,
@@ -109,3 +113,7 @@ test('work that throws before it has begun is over, and rejects', async () => {
   await expect(work).rejects.toThrow('disk I/O error');
   await dispatcher.idle();
 });
+
+function unasked(): never {
+  throw new Error('each of them was given its limit');
+}

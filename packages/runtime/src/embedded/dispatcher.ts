@@ -4,6 +4,8 @@ import type { Plan } from '@tenon/pipeline';
 export interface DispatcherOptions {
   readonly clock: Clock;
   readonly activeMax: number;
+  /** Of a pipeline that nothing starts any more: what its plan said, asked when one of its runs is to go on. */
+  limitsOf(pipeline: string): Limits;
   /** Numbers of due runs of a pipeline, longest due first. */
   due(pipeline: string, nowMs: number, limit: number): readonly number[];
   /** When the next run of a pipeline after `nowMs` is due. */
@@ -15,11 +17,18 @@ export interface DispatcherOptions {
   /** Nothing is on its way to the disk. */
 }
 
+export interface Limits {
+  readonly concurrency: number;
+  readonly tier: Plan['tier'];
+}
+
 /** One pipeline's runs: how many may be active, and from when on there may be one to take. */
 interface Lane {
   readonly pipeline: string;
   limit: number;
   tier: Plan['tier'];
+  /** Nobody has said yet what it may have; until then it has what the least of pipelines has. */
+  isLimited: boolean;
   readonly active: Set<number>;
   nextDueAtMs: number;
 }
@@ -38,8 +47,8 @@ const UNREADABLE_PAUSE_MS = 5_000;
 /** Timers do not hear of a clock that is set forward: what is due by it is looked for this often at least. */
 const LOOK_EVERY_MS = 60_000;
 
-/** Until a pipeline's plan says otherwise. */
-const LANE_LIMIT = 20;
+/** Until a pipeline's plan is asked, or says otherwise. */
+const LANE_LIMIT = 1;
 
 /**
  * Decides which run is carried on next. It holds no queue: due runs stand in the database's index, and are taken from
@@ -64,13 +73,7 @@ export class Dispatcher {
   }
 
   setLimit(pipeline: string, limit: number, tier: Plan['tier']): void {
-    const lane = this.#lane(pipeline);
-    lane.limit = limit;
-    if (lane.tier !== tier) {
-      this.#activeOfTier[lane.tier] -= lane.active.size;
-      this.#activeOfTier[tier] += lane.active.size;
-      lane.tier = tier;
-    }
+    this.#limit(this.#lane(pipeline), limit, tier);
     this.touch(pipeline, this.#options.clock.now());
   }
 
@@ -79,7 +82,7 @@ export class Dispatcher {
    * waits before it. Who gets one hands in the activation with `follow`, or gives it back with `leave`.
    */
   enter(pipeline: string, seq: number): boolean {
-    const lane = this.#lane(pipeline);
+    const lane = this.#limited(pipeline);
     if (this.#isStopped || this.#roomFor(lane) <= 0 || lane.nextDueAtMs <= this.#options.clock.now())
       return false;
     this.#count(lane, seq);
@@ -91,8 +94,13 @@ export class Dispatcher {
     return pipeline === undefined ? this.#activeCount : (this.#lanes.get(pipeline)?.active.size ?? 0);
   }
 
+  /** Pipelines with a run at work. */
+  atWork(): readonly string[] {
+    return [...this.#lanes.values()].flatMap(({ pipeline, active }) => (active.size > 0 ? [pipeline] : []));
+  }
+
   limitOf(pipeline: string): number {
-    return this.#lane(pipeline).limit;
+    return this.#limited(pipeline).limit;
   }
 
   /** Gives the place of `seq` back when its activation ends. */
@@ -171,10 +179,28 @@ export class Dispatcher {
     let lane = this.#lanes.get(pipeline);
     if (lane === undefined) {
       const nextDueAtMs = Number.POSITIVE_INFINITY;
-      lane = { pipeline, limit: LANE_LIMIT, tier: 'low', active: new Set(), nextDueAtMs };
+      lane = { pipeline, limit: LANE_LIMIT, tier: 'low', isLimited: false, active: new Set(), nextDueAtMs };
       this.#lanes.set(pipeline, lane);
     }
     return lane;
+  }
+
+  #limited(pipeline: string): Lane {
+    const lane = this.#lane(pipeline);
+    if (!lane.isLimited) {
+      const { concurrency, tier } = this.#options.limitsOf(pipeline);
+      this.#limit(lane, concurrency, tier);
+    }
+    return lane;
+  }
+
+  #limit(lane: Lane, limit: number, tier: Plan['tier']): void {
+    lane.isLimited = true;
+    lane.limit = limit;
+    if (lane.tier === tier) return;
+    this.#activeOfTier[lane.tier] -= lane.active.size;
+    this.#activeOfTier[tier] += lane.active.size;
+    lane.tier = tier;
   }
 
   #schedule(atMs: number): void {
@@ -232,6 +258,8 @@ export class Dispatcher {
     // Runs taken but not yet marked as taken in the file are found again: ask for as many more.
     const limit = room + lane.active.size;
     const found = this.#options.due(lane.pipeline, now, limit);
+    // Not before there is a run: there may be many pipelines that have none any more, each with a plan to be read.
+    if (found.length > 0) this.#limited(lane.pipeline);
     const fresh = found.filter((seq) => !lane.active.has(seq));
     for (const seq of fresh.slice(0, room)) this.#begin(lane, seq);
     // Only when the index gave less than asked for, and all of it was taken, is there nothing more for now.

@@ -137,6 +137,10 @@ export class EmbeddedEngine implements RunHost {
     this.#dispatcher = new Dispatcher({
       clock: options.clock,
       activeMax: this.limits.activeMax,
+      limitsOf: (pipeline) => {
+        const { limits, tier } = this.lastPlan(pipeline);
+        return { concurrency: limits.concurrency, tier };
+      },
       due: (pipeline, now, limit) => dueRuns(this.rows, this.board, pipeline, now, limit),
       nextDue: (pipeline, now) => nextDue(this.rows, this.board, pipeline, now),
       carry: (seq) => this.activations.carry(seq),
@@ -343,6 +347,17 @@ export class EmbeddedEngine implements RunHost {
     return this.#plans.has(hash) || isStored() ? this.plan(hash) : undefined;
   }
 
+  /** The plan in force of a pipeline, or of one that was retired the last that was stored: its runs still have limits and an owner. */
+  lastPlan(pipeline: string): Plan {
+    const active = this.#active.get(pipeline);
+    if (active !== undefined) return active.plan;
+    const row = this.#read
+      .of('SELECT hash FROM plans WHERE pipeline = ? ORDER BY stored_at DESC LIMIT 1')
+      .get(pipeline);
+    if (row === undefined) throw new Error(`no plan of ${pipeline} is stored`);
+    return this.plan(String(row['hash'])).plan;
+  }
+
   async activate(plan: Plan): Promise<void> {
     const loaded = this.#keep(this.#plans.get(plan.hash) ?? loadPlan(plan));
     this.#dispatcher.setLimit(plan.pipeline, plan.limits.concurrency, plan.tier);
@@ -445,8 +460,9 @@ export class EmbeddedEngine implements RunHost {
         bytesWaiting: this.admission.bytesWaiting,
         refused: this.counts.refusals,
       },
-      pipelines: [...this.#active.values()].map(({ plan: { pipeline, tier, limits } }) => ({
+      pipelines: this.#shownPlans().map(({ pipeline, tier, limits }) => ({
         pipeline,
+        ...(!this.#active.has(pipeline) && { isRetired: true }),
         tier,
         backlog: this.counts.backlogOf(pipeline),
         lagMs: this.lagMs(pipeline),
@@ -465,6 +481,16 @@ export class EmbeddedEngine implements RunHost {
       counts: this.counts.counts,
       ...this.counts.stored(this.#read, now),
     };
+  }
+
+  /** Those in force, and of pipelines that were retired those that have something to do yet. */
+  #shownPlans(): readonly Plan[] {
+    const left = [...this.counts.backlogged(), ...this.#dispatcher.atWork()];
+    const retired = new Set(left.filter((pipeline) => !this.#active.has(pipeline)));
+    return [
+      ...[...this.#active.values()].map(({ plan }) => plan),
+      ...[...retired].map((pipeline) => this.lastPlan(pipeline)),
+    ];
   }
 
   /** Makes one call that is of no run: a read of a reconciliation. */

@@ -49,6 +49,12 @@ export class FlowCounts {
     return this.#backlogs.get(pipeline) ?? 0;
   }
 
+  /** Pipelines of which some wait. */
+  backlogged(): readonly string[] {
+    this.#count();
+    return [...this.#backlogs].flatMap(([pipeline, count]) => (count > 0 ? [pipeline] : []));
+  }
+
   /** Runs accepted whose turn has not come. */
   get backlog(): number {
     this.#count();

@@ -323,7 +323,7 @@ export class Replays {
     const { board } = this.#engine;
     if (board.isKilled(pipeline) || board.pauseOf(pipeline) !== undefined) return false;
     if (this.#engine.lagMs(pipeline) > LIVE_LAG_MAX_MS) return false;
-    const limit = this.#engine.activePlans.get(pipeline)?.plan.limits.concurrency ?? 1;
+    const limit = this.#engine.dispatcher.limitOf(pipeline);
     return this.#sent.placesOf(pipeline, limit) < Math.max(1, Math.floor(limit / 4));
   }
 

@@ -135,8 +135,8 @@ export function keepWatch(engine: EmbeddedEngine, clock: Clock): { stop(): void 
     oldestMs: number,
     now: number,
   ): Promise<void> {
-    const owner = engine.activePlans.get(what.pipeline)?.plan.owner;
-    if (owner === undefined) return;
+    // Of a pipeline that was retired as well: what it has left behind is still owed.
+    const { owner } = engine.lastPlan(what.pipeline);
     const depthMax = engine.limits.deadLettersAlarm;
     const ageMs = now - oldestMs;
     const crossed = [...(depth >= depthMax ? ['depth'] : []), ...(ageMs >= owner.respondMs ? ['age'] : [])];

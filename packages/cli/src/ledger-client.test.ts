@@ -76,6 +76,27 @@ describe('the database in place of the process', () => {
     expect((await client.get('/v1/runs', { limit: '55' }))['runs']).toHaveLength(55);
   });
 
+  it('finds the runs of one entity as the process does', async () => {
+    const file = join(folder, 'tenon.db');
+    const runtime = await openRuntime({ ...bare, file });
+    const identity = {
+      key: { expression: 'event.id' },
+      orderBy: { expression: 'event.of' },
+      retainMs: 1_000,
+    };
+    await runtime.activate(planFor({ identity, steps: [] }));
+    for (const of of ['acc-1', 'acc-2'])
+      await runtime.accept({
+        event: 'shop.ordered',
+        payload: { id: `o-${of}`, of },
+        deliveryId: of,
+        source: 'test',
+      });
+    await runtime.stop();
+    const client = withLedgerFile({ get: nobody, post: nobody }, file, () => {});
+    expect((await client.get('/v1/runs', { orderKey: 'acc-1' }))['runs']).toMatchObject([{ key: 'o-acc-1' }]);
+  });
+
   it('is not asked for what only a process knows', async () => {
     const file = join(folder, 'tenon.db');
     await writeFile(file, '');

@@ -84,12 +84,13 @@ export const RUNS_LISTED = 50;
 
 type RunFilter = NonNullable<Parameters<Ledger['runs']>[0]>;
 
-function runFilter({ pipeline, state, key, limit }: Query): RunFilter {
+function runFilter({ pipeline, state, key, orderKey, limit }: Query): RunFilter {
   return {
     ...(pipeline !== undefined && { pipeline }),
     // A state that does not exist finds no run.
     ...(state !== undefined && { state: state as NonNullable<RunFilter['state']> }),
     ...(key !== undefined && { key }),
+    ...(orderKey !== undefined && { orderKey }),
     limit: Number(limit ?? RUNS_LISTED),
   };
 }

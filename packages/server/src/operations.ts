@@ -282,7 +282,7 @@ export function addOperations(app: FastifyInstance, options: ServerOptions): voi
 }
 
 function listRuns({ runtime, query }: Call): Answer {
-  const { pipeline, state, key } = query;
+  const { pipeline, state, key, orderKey } = query;
   const limit = query['limit'] === undefined ? RUNS_LISTED : Number(query['limit']);
   if (!Number.isInteger(limit) || limit < 1 || limit > RUNS_LISTED_MAX) {
     return { problem: badQuery(`limit must be a whole number from 1 to ${RUNS_LISTED_MAX}`) };
@@ -296,6 +296,7 @@ function listRuns({ runtime, query }: Call): Answer {
     // One of the states, as just checked.
     ...(state !== undefined && { state: state as RunState }),
     ...(key !== undefined && { key }),
+    ...(orderKey !== undefined && { orderKey }),
   };
   return { body: { runs: runtime.runs(filter) } };
 }

@@ -41,6 +41,7 @@ export const replayRoutes: readonly Route[] = [
             runId: text,
             pipeline: text,
             key: text,
+            orderKey: text,
             fromMs: { type: 'integer' },
             toMs: { type: 'integer' },
             state: { enum: [...runStates] },

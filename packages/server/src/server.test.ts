@@ -474,6 +474,20 @@ describe('operations', () => {
     expect((await call(url, 'vera-token', '/v1/runs')).status).toBe(200);
   });
 
+  it('lists the runs that a query names, those of one entity too', async () => {
+    const asked: unknown[] = [];
+    const url = await start({
+      runs: (filter) => {
+        asked.push(filter);
+        return [];
+      },
+    });
+    expect((await call(url, 'vera-token', '/v1/runs?pipeline=p&key=k&orderKey=acc-1&limit=7')).status).toBe(
+      200,
+    );
+    expect(asked).toEqual([{ pipeline: 'p', key: 'k', orderKey: 'acc-1', limit: 7 }]);
+  });
+
   it('tells anybody that it is up, and only an operator what it runs and is connected to', async () => {
     const url = await start({}, { consumers: () => [] });
     expect(await (await fetch(`${url}/v1/health`)).json()).toEqual({ status: 'ok' });

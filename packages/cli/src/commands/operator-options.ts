@@ -23,6 +23,11 @@ export const rate: Readonly<Record<string, OptionSpec>> = {
 export const filters: Readonly<Record<string, OptionSpec>> = {
   pipeline: { type: 'string', value: '<name>', help: 'of this pipeline' },
   key: { type: 'string', value: '<key>', help: 'with this business key' },
+  'order-key': {
+    type: 'string',
+    value: '<key>',
+    help: 'with this order key (`identity.orderBy`): of one entity',
+  },
   state: { type: 'string', value: '<state>', help: 'in this state', choices: runStates },
 };
 

@@ -48,6 +48,13 @@ describe('a replay', () => {
     expect(code).toBe(5);
   });
 
+  it('is of the runs of one entity', async () => {
+    const { sent } = await tenon('replay --order-key acc-1 --reason why', report);
+    expect(sent).toEqual([
+      `POST /v1/replays ${JSON.stringify({ filter: { orderKey: 'acc-1' }, reason: 'why' })}`,
+    ]);
+  });
+
   it('has changes pending where a run would go on that has nothing to send', async () => {
     const runs = [{ ...report.runs[0]!, effectsToSend: [] }];
     expect((await tenon('replay --run r1 --reason why', { ...report, runs })).code).toBe(5);

@@ -190,6 +190,7 @@ export const replayCommands: readonly CommandSpec[] = [
         runId: args.text('run'),
         pipeline: args.text('pipeline'),
         key: args.text('key'),
+        orderKey: args.text('order-key'),
         state: args.text('state'),
         event: args.text('event'),
         deliveryId: args.text('delivery'),
@@ -202,7 +203,7 @@ export const replayCommands: readonly CommandSpec[] = [
       if (Object.values(filter).every((value) => value === undefined))
         throw new UsageError(
           'argument-missing',
-          'say what to replay: --run, --key, --event, --delivery, --pipeline, --state, --from, --to, --group, --queue, --class',
+          'say what to replay: --run, --key, --order-key, --event, --delivery, --pipeline, --state, --from, --to, --group, --queue, --class',
         );
       return dryRun(client, args, show, io, filter);
     }),

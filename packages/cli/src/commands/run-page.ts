@@ -27,6 +27,7 @@ export function runPage(
     `pipeline   ${run.pipeline} version ${run.version}, plan ${run.planHash}`,
     `contracts  ${run.contracts.map((contract) => `${contract.name} ${contract.version} ${contract.digest.slice(0, 19)}`).join(', ')}`,
     `key        ${run.key}`,
+    ...(run.orderKey === undefined ? [] : [`order key  ${run.orderKey}`]),
     `state      ${stateWords(run, parked, keeping)}`,
     `owner      ${run.owner}`,
     `accepted   ${time(run.acceptedAtMs)}`,

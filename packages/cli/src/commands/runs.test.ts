@@ -16,6 +16,27 @@ it('runs ls names the switches that hold a run, and the run that goes before it'
   expect([held, free].map((line) => line!.slice(at))).toEqual(['pause/orders, run r0 before it', '']);
 });
 
+it('runs ls asks for those of one entity, and runs show names it', async () => {
+  const { sent } = await runAgainst(
+    { runs: [] },
+    operateCommands,
+    ['runs', 'ls', '--order-key', 'acc-1', ...HERE],
+    {
+      cwd: tmpdir(),
+    },
+  );
+  expect(sent).toEqual(['GET /v1/runs?orderKey=acc-1']);
+  const { text } = await runAgainst(
+    { ...run, orderKey: 'acc-1' },
+    operateCommands,
+    ['runs', 'show', 'r1', ...HERE],
+    {
+      cwd: tmpdir(),
+    },
+  );
+  expect(text).toContain('order key  acc-1\n');
+});
+
 describe('runs trace', () => {
   const unknown = Response.json({ title: 'No such run', code: 'HTTP_RESOURCE_UNKNOWN' }, { status: 404 });
   const trace = (...argv: string[]) =>

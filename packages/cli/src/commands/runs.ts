@@ -34,6 +34,7 @@ export const runsCommands: readonly CommandSpec[] = [
       const { runs } = (await client.get('/v1/runs', {
         pipeline: args.text('pipeline'),
         key: args.text('key'),
+        orderKey: args.text('order-key'),
         state: args.text('state'),
         limit: parseLimit(args.text('limit')),
       })) as { runs: RunSummary[] };

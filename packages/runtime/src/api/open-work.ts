@@ -45,6 +45,8 @@ export interface DeadLetter {
   readonly pipeline: string;
   readonly queue: 'retry' | 'repair' | 'quarantine';
   readonly key: string;
+  /** The entity that the run is about, as `RunSummary` has it. */
+  readonly orderKey?: string;
   readonly eventId: string;
   readonly step: string;
   readonly failure: Failure;

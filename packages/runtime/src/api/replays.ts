@@ -5,6 +5,8 @@ export interface ReplayFilter {
   readonly runId?: string;
   readonly pipeline?: string;
   readonly key?: string;
+  /** Of the runs of one entity: see `RunSummary`. */
+  readonly orderKey?: string;
   readonly fromMs?: number;
   readonly toMs?: number;
   readonly state?: RunState;

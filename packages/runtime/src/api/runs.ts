@@ -17,6 +17,8 @@ export interface RunFilter {
   readonly pipeline?: string;
   readonly state?: RunState;
   readonly key?: string;
+  /** What the pipeline orders events by (`identity.orderBy`): the runs of one entity. */
+  readonly orderKey?: string;
   readonly limit?: number;
 }
 
@@ -26,6 +28,8 @@ export interface RunSummary {
   readonly version: number;
   readonly planHash: string;
   readonly key: string;
+  /** Of a pipeline that orders its events (`identity.orderBy`): the entity that it is about. */
+  readonly orderKey?: string;
   readonly state: RunState;
   readonly step?: string;
   readonly acceptedAtMs: number;

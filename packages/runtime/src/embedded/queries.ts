@@ -73,12 +73,16 @@ export class Queries {
     };
     // Of a pipeline with millions of runs the few in such a state are found by the state; SQLite, which counts nothing, would go by
     // the pipeline.
-    const isByState = filter.key === undefined && this.#isRare(filter.state);
+    const isByState = filter.key === undefined && filter.orderKey === undefined && this.#isRare(filter.state);
     add(isByState ? '+pipeline = ?' : 'pipeline = ?', filter.pipeline);
     add('state = ?', filter.state);
-    if (filter.key !== undefined) {
-      const forms = this.#stored.names.forms('key', filter.key);
-      conditions.push(`key${isOneOf(forms)}`);
+    for (const [kind, column, name] of [
+      ['key', 'key', filter.key],
+      ['order', 'order_key', filter.orderKey],
+    ] as const) {
+      if (name === undefined) continue;
+      const forms = this.#stored.names.forms(kind, name);
+      conditions.push(column + isOneOf(forms));
       values.push(...forms);
     }
     // Lets the partial index of unfinished runs be used.
@@ -376,6 +380,7 @@ export class Queries {
         pipeline: run.pipeline,
         queue: letter.queue,
         key: run.key,
+        ...(run.order_key !== null && { orderKey: run.order_key }),
         eventId: run.delivery ?? run.delivery_id,
         step: opening.step,
         failure: letter.failure,
@@ -432,6 +437,7 @@ export class Queries {
     );
     for (const [kind, column, name] of [
       ['key', 'r.key', filter.key],
+      ['order', 'r.order_key', filter.orderKey],
       ['delivery', 'e.delivery_id', filter.deliveryId],
     ] as const)
       if (name !== undefined) {
@@ -632,6 +638,7 @@ function summaryOf(row: StoredRun | RunRow): RunSummary {
     version: row.version,
     planHash: row.plan_hash,
     key: row.key,
+    ...(row.order_key !== null && { orderKey: row.order_key }),
     state: row.state,
     ...(row.step !== null && { step: row.step }),
     acceptedAtMs: row.accepted_at,

@@ -70,11 +70,17 @@ export const cliRules = {
     why: 'It was asked once and gave no answer of any kind, so nothing is known of how it keeps its contract; no test was counted. `tenon test` ends with 1, and not with 3 as for a finding about the system.',
     fix: 'see that it is up, and that address, port and certificate are right; then run it again',
   },
+  'diff-base-lacks-document': {
+    severity: 'warning',
+    title: 'What a document is to be compared with does not have it',
+    why: 'A document that is new breaks nobody, so this does not block. One that was moved or renamed was not held against what it was.',
+    fix: 'nothing, where it is new; where it had another name, name both: `tenon diff <old document> <new document>`',
+  },
   'diff-base-unreadable': {
     severity: 'error',
     title: 'What to compare with cannot be read',
-    why: '`tenon diff` compares two files, two folders, or the workspace with a git ref, a folder or a file.',
-    fix: 'name a file or folder that exists, or a ref that `git rev-parse` knows',
+    why: '`tenon diff` compares two documents, one document with itself in a git ref or a folder, or the contracts of a workspace with those of a git ref or a folder.',
+    fix: 'name a file or folder that exists, or a ref that `git rev-parse` knows; a shallow clone knows only what it fetched',
   },
 } as const satisfies DiagnosticRules;
 

@@ -76,6 +76,7 @@ export async function loadFileOfRef(
   const folder = posix.dirname(way);
   const git = await gitFiles(ref, cwd, folder);
   if (!git) return undefined;
+  if (!git.files.includes(way)) return { diagnostics: [baseLacks(ref, way)] };
   const as = (file: string): string => `${ref}:${posix.join(folder, file)}`;
   const beside = (file: string): string | undefined =>
     git.files.includes(posix.join(folder, file)) ? as(file) : undefined;
@@ -200,10 +201,21 @@ export async function loadBase(
     contracts: new Map(),
     read: async () => undefined,
     changedIn: async () => [],
-    diagnostics: [
-      cliDiagnostic('diff-base-unreadable', { message: `${against} is neither a folder nor a git ref here` }),
-    ],
+    diagnostics: [baseUnreadable(against)],
   };
+}
+
+export function baseLacks(against: string, document: string): Diagnostic {
+  return cliDiagnostic('diff-base-lacks-document', {
+    message: `${document} is not in ${against}: nothing was compared`,
+    subject: document,
+  });
+}
+
+export function baseUnreadable(against: string): Diagnostic {
+  return cliDiagnostic('diff-base-unreadable', {
+    message: `${against} is no file, no folder and no git ref here`,
+  });
 }
 
 /** `prefix` goes before every file name, so that a place in the base is not taken for one in the workspace. */

@@ -14,7 +14,15 @@ import { type Checked, type Diagnostic, hasErrors } from '@tenon/model';
 import type { UsageBetween } from '@tenon/pipeline';
 import { cliDiagnostic } from './cli-rules.ts';
 import { checkConnectorVersions } from './connector-versions.ts';
-import { loadBase, loadFile, loadFileOfRef, type ReadTexts, readText } from './contract-base.ts';
+import {
+  baseLacks,
+  baseUnreadable,
+  loadBase,
+  loadFile,
+  loadFileOfRef,
+  type ReadTexts,
+  readText,
+} from './contract-base.ts';
 import type { Io } from './io.ts';
 import { checkPipelineVersions } from './pipeline-versions.ts';
 import type { Session } from './session.ts';
@@ -114,10 +122,16 @@ async function loadAny(
   texts: ReadTexts,
 ): Promise<Checked<Contract>> {
   const found = await stat(resolve(io.cwd, base)).catch(() => undefined);
-  if (found?.isDirectory())
-    return loadFile(join(base, relative(io.cwd, resolve(io.cwd, revision))), name, io.cwd, texts);
-  const ofRef = found ? undefined : await loadFileOfRef(base, revision, name, io.cwd, texts);
-  return ofRef ?? loadFile(base, name, io.cwd, texts);
+  if (found?.isDirectory()) {
+    const path = join(base, relative(io.cwd, resolve(io.cwd, revision)));
+    return existsSync(resolve(io.cwd, path))
+      ? loadFile(path, name, io.cwd, texts)
+      : { diagnostics: [baseLacks(base, revision)] };
+  }
+  if (found) return loadFile(base, name, io.cwd, texts);
+  return (
+    (await loadFileOfRef(base, revision, name, io.cwd, texts)) ?? { diagnostics: [baseUnreadable(base)] }
+  );
 }
 
 /** Is the base the same text as a revision that needed no other file? Then it need not be loaded once more. */

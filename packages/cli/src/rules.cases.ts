@@ -133,6 +133,16 @@ export const cliCases = {
     fires: { run: ['test', 'shop', '--provider', 'http://127.0.0.1:9'] },
     silent: { run: ['test', 'shop', '--provider', '<provider>'] },
   },
+  'diff-base-lacks-document': {
+    fires: {
+      files: { 'contracts/pets/openapi.yaml': petContract, '../before/openapi.yaml': petContract },
+      run: ['diff', '--against', '../before', 'contracts/pets/openapi.yaml'],
+    },
+    silent: {
+      files: { 'contracts/pets/openapi.yaml': petContract },
+      run: ['diff', '--against', '.', 'contracts/pets/openapi.yaml'],
+    },
+  },
   'diff-base-unreadable': {
     fires: { run: ['diff', '--against', 'no-such-ref'] },
     silent: { run: ['diff', '--against', '.'] },

@@ -68,9 +68,12 @@ describe('two files', () => {
           witness: { amount: 0 },
           acceptedBy: 'base',
           usage: [],
+          contract: 'new',
         },
       ],
       undecided: [],
+      contracts: [{ contract: 'new', base: { version: '1.0.0' }, revision: { version: '1.0.0' } }],
+      diagnostics: [],
     });
   });
 
@@ -112,7 +115,16 @@ describe('two files', () => {
       expect(out).toContain('error minimum-narrowed');
       expect(out).toContain('as it was');
     }
-    expect((await diff(['--against', 'nowhere', 'api/openapi.yaml'])).out).toContain('contract-file-missing');
+    for (const argv of [
+      ['--against', 'nowhere', 'api/openapi.yaml'],
+      ['nowhere', 'api/openapi.yaml'],
+    ])
+      expect(await diff(argv)).toMatchObject({
+        code: exit.findings,
+        out: expect.stringMatching(
+          /^error diff-base-unreadable .*nowhere is no file, no folder and no git ref here/,
+        ),
+      });
   });
 
   it('write each witness as a contract test', async () => {

@@ -133,24 +133,18 @@ export async function printDiff(
   await printReport({ diagnostics, checked: compared.checked }, root, args, io, compared.texts);
 }
 
-/** One report as it is; of several contracts the same keys, joined, each finding naming its contract. */
+/** The findings of all contracts that were compared, each naming its contract. */
 function asJson({ comparisons, diagnostics, checked }: DiffResult): object {
   const reports = comparisons.map(({ report }) => toJson(report));
   const codes = new Set(
     comparisons.flatMap(({ report }) => report.findings.map(({ rule }) => rule as string)),
   );
-  const others = diagnostics.filter(({ code }) => !codes.has(code) && code !== 'schema-undecided');
-  if (reports.length === 1) return { ...reports[0], diagnostics: others };
-  const joined = (key: string): object[] =>
-    reports.flatMap((report) =>
-      (report[key] as object[]).map((each) => ({ contract: report['contract'], ...each })),
-    );
   return {
     checked,
-    findings: joined('findings'),
-    undecided: joined('undecided'),
+    findings: reports.flatMap(({ findings }) => findings),
+    undecided: reports.flatMap(({ undecided }) => undecided),
     contracts: reports.map(({ contract, base, revision }) => ({ contract, base, revision })),
-    diagnostics: others,
+    diagnostics: diagnostics.filter(({ code }) => !codes.has(code) && code !== 'schema-undecided'),
   };
 }
 

@@ -2,11 +2,21 @@ import type { DiffReport, Finding, Undecided } from '../finding.ts';
 import { isBlocking } from '../policy.ts';
 
 /** The report as `tenon diff --format json` prints it: the keys of the format in their order, then what else is known. */
-export function toJson(report: DiffReport): Readonly<Record<string, unknown>> {
+export function toJson(report: DiffReport): {
+  readonly checked: DiffReport['checked'];
+  readonly findings: readonly object[];
+  readonly undecided: readonly object[];
+  readonly contract: string;
+  readonly base: DiffReport['base'];
+  readonly revision: DiffReport['revision'];
+} {
   return {
     checked: report.checked,
-    findings: report.findings.map((finding) => findingJson(finding, report.blocks)),
-    undecided: report.undecided.map(undecidedJson),
+    findings: report.findings.map((finding) => ({
+      ...findingJson(finding, report.blocks),
+      contract: report.contract,
+    })),
+    undecided: report.undecided.map((each) => ({ ...undecidedJson(each), contract: report.contract })),
     contract: report.contract,
     base: report.base,
     revision: report.revision,

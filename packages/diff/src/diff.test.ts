@@ -532,6 +532,54 @@ describe('another default of a parameter', () => {
   });
 });
 
+describe('another default of what nobody can leave out', () => {
+  const posting = (parts: object) =>
+    contract(
+      {},
+      {
+        paths: {
+          '/orders': {
+            post: { operationId: 'placeOrder', responses: { 200: { description: 'ok' } }, ...parts },
+          },
+        },
+      },
+    );
+  const parameter = (required: boolean) => (schema: object) => ({
+    parameters: [{ name: 'limit', in: 'query', required, schema }],
+  });
+  const body = (bodySchema: object, required = true) => ({
+    requestBody: { required, content: { 'application/json': { schema: bodySchema } } },
+  });
+  const member = (required: readonly string[]) => (terms: object) =>
+    body({ type: 'object', required, properties: { terms } });
+  const blocking = async (at: (schema: object) => object) => {
+    const [base, revision] = [10, 20].map((value) => posting(at({ type: 'integer', default: value })));
+    return blockingOf(diffContracts(await base!, await revision!)).findings.map(({ rule }) => rule);
+  };
+
+  it.each([
+    ['a parameter', parameter(true), parameter(false), 'parameter-default-changed'],
+    ['a member', member(['terms']), member([]), 'default-changed'],
+    [
+      'a part of what is put together',
+      (terms: object) =>
+        body({
+          allOf: [{ type: 'object', required: ['terms'], properties: { terms } }, { minProperties: 1 }],
+        }),
+      (terms: object) => body({ allOf: [{ type: 'object', properties: { terms } }, { minProperties: 1 }] }),
+      'default-changed',
+    ],
+    ['a body', (all: object) => body(all), (all: object) => body(all, false), 'default-changed'],
+  ])('changes nothing: %s', async (_, required, optional, rule) => {
+    expect(await blocking(required)).toEqual([]);
+    expect(await blocking(optional)).toEqual([rule]);
+  });
+
+  it('changes nothing: an item', async () => {
+    expect(await blocking((items) => body({ type: 'array', items }))).toEqual([]);
+  });
+});
+
 describe('another default of a member of a body', () => {
   const withTerms = (fallback?: string) => ({
     ...line,

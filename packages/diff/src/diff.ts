@@ -5,7 +5,14 @@ import { checkDates, isVersionRaised } from './compare/lifecycle.ts';
 import type { DirectChange, Position, Sink } from './compare/positions.ts';
 import { type LocalChange, type Pair, SchemaDiffer } from './compare/schemas.ts';
 import { usageNamedByBase } from './compare/usage-by-base.ts';
-import { callOf, directVictims, isSaying, operationsOf, SchemaVictims } from './compare/victims.ts';
+import {
+  callOf,
+  directVictims,
+  HITS_OMITTERS,
+  isSaying,
+  operationsOf,
+  SchemaVictims,
+} from './compare/victims.ts';
 import { writtenAs } from './compare/wire.ts';
 import { isRefused, liftWitness, refusalOf } from './compare/witness.ts';
 import {
@@ -67,6 +74,8 @@ interface Reach {
   readonly operations: Set<string>;
   /** The first ways to it. */
   readonly ways: { readonly position: Position; readonly path: readonly string[] }[];
+  /** On one of all ways senders may leave the value out. */
+  canBeAbsent: boolean;
 }
 
 /** Ways to a change that are tried when its witness has to be grown to a whole message. */
@@ -144,27 +153,37 @@ class ReportBuilder {
 
   /** Notes for every change below a position that the position reaches it, and by which path. */
   private reach(position: Position, root: Pair): void {
-    const seen = new Set<Pair>([root]);
-    const queue: { readonly pair: Pair; readonly path: readonly string[] }[] = [{ pair: root, path: [] }];
+    // A place that is always sent on one way is looked at again where it can be left out on another.
+    const seen = { always: new Set<Pair>(), absent: new Set<Pair>() };
+    const queue: { readonly pair: Pair; readonly path: readonly string[]; readonly canBeAbsent: boolean }[] =
+      [];
+    const go = (pair: Pair, path: readonly string[], canBeAbsent: boolean): void => {
+      const known = canBeAbsent ? seen.absent : seen.always;
+      if (known.has(pair) || seen.absent.has(pair)) return;
+      known.add(pair);
+      queue.push({ pair, path, canBeAbsent });
+    };
+    go(root, [], position.canBeAbsent === true);
     for (let i = 0; i < queue.length; i++) {
-      const { pair, path } = queue[i]!;
-      for (const change of pair.changes) this.note(change, position, path);
-      for (const edge of pair.below) {
-        if (seen.has(edge.pair)) continue;
-        seen.add(edge.pair);
-        queue.push({ pair: edge.pair, path: [...path, ...edge.tokens] });
-      }
+      const { pair, path, canBeAbsent } = queue[i]!;
+      const isAgain = canBeAbsent && seen.always.has(pair);
+      for (const change of pair.changes) this.note(change, position, isAgain ? undefined : path, canBeAbsent);
+      for (const { pair: below, tokens, canBeAbsent: its } of pair.below)
+        go(below, [...path, ...tokens], tokens.length === 0 ? canBeAbsent : its === true);
     }
   }
 
-  private note(change: LocalChange, position: Position, path: readonly string[]): void {
-    const known = this.reached.get(change);
-    if (!known) {
-      this.reached.set(change, { operations: new Set([position.operation]), ways: [{ position, path }] });
-      return;
-    }
+  private note(
+    change: LocalChange,
+    position: Position,
+    path: readonly string[] | undefined,
+    canBeAbsent: boolean,
+  ): void {
+    const known = this.reached.get(change) ?? { operations: new Set(), ways: [], canBeAbsent: false };
+    this.reached.set(change, known);
     known.operations.add(position.operation);
-    if (known.ways.length < WAYS_MAX) known.ways.push({ position, path });
+    known.canBeAbsent ||= canBeAbsent;
+    if (path !== undefined && known.ways.length < WAYS_MAX) known.ways.push({ position, path });
   }
 
   private schemaFinding(change: LocalChange, reach: Reach, victims: SchemaVictims | undefined): Finding {
@@ -172,8 +191,13 @@ class ReportBuilder {
     // Harmful here, and yet no message that holds it is refused: what stands around it makes it harmless.
     const isCapped = change.witness !== undefined && witness === undefined;
     const rule = ruleAt(change.rule, reach);
-    const severity =
-      rule !== change.rule ? changeRules[rule].severity : isCapped ? change.severityCapped : change.severity;
+    const severity = isMoot(change, reach)
+      ? 'info'
+      : rule !== change.rule
+        ? changeRules[rule].severity
+        : isCapped
+          ? change.severityCapped
+          : change.severity;
     const { position, path } = witness?.way ?? reach.ways[0]!;
     const hits = reach.ways.some((way) => way.position.isAnswer)
       ? victims?.usage.filter((each) => reach.operations.has(subjectOf(each)))
@@ -365,11 +389,16 @@ class ReportBuilder {
   }
 }
 
+/** A default is for who leaves the value out, which nobody can. */
+function isMoot({ rule }: LocalChange, { canBeAbsent }: Reach): boolean {
+  return HITS_OMITTERS.has(rule) && !canBeAbsent;
+}
+
 /** The default of a parameter speaks about every call that leaves the parameter out: a rule of its own. */
 function ruleAt(rule: RuleId, reach: Reach): RuleId {
   const ofParameter = PARAMETER_DEFAULTS[rule];
   const isRoot = ({ position, path }: Reach['ways'][number]): boolean =>
-    position.isParameter === true && path.length === 0;
+    position.isParameter === true && position.canBeAbsent === true && path.length === 0;
   return ofParameter !== undefined && reach.ways.some(isRoot) ? ofParameter : rule;
 }
 

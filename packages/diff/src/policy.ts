@@ -51,7 +51,7 @@ const TIME_RULES: ReadonlySet<RuleId> = new Set([
 
 function isBlockingByDefault(finding: Finding): boolean {
   if (finding.severity === ('breaking' satisfies ChangeSeverity)) return finding.impact !== 'unused';
-  if (SILENT_RULES.has(finding.rule)) return finding.impact !== 'unused' && finding.direction !== 'response';
+  if (SILENT_RULES.has(finding.rule)) return finding.severity === 'risky' && finding.impact !== 'unused';
   if (finding.rule === 'version-not-raised') return finding.impact !== 'unused';
   return TIME_RULES.has(finding.rule) && finding.severity === 'policy';
 }

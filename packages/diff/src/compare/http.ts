@@ -57,6 +57,7 @@ function compareBody(before: HttpOperation, after: HttpOperation, contracts: Con
     label: 'the request body',
     prefix: ['body'],
     at: [before.body, after.body],
+    ...(!before.body.required && { canBeAbsent: true }),
   });
 }
 
@@ -223,6 +224,7 @@ interface ContentContext {
   readonly prefix: readonly string[];
   readonly at: readonly [object, object];
   readonly isAnswer?: true;
+  readonly canBeAbsent?: true;
 }
 
 function compareContent(
@@ -286,6 +288,7 @@ function compareContent(
       target: direction,
       prefix: context.prefix,
       ...(context.isAnswer && { isAnswer: true }),
+      ...(context.canBeAbsent && { canBeAbsent: true }),
     });
   }
 }

@@ -5,7 +5,7 @@ import { changeRules, type RuleId } from '../rules/registry.ts';
 import { FACETS, type Facet } from '../rules/schemas.ts';
 import type { Side } from '../schema/includes.ts';
 import { removalChange, stabilityChange, sunsetChange } from './lifecycle.ts';
-import type { Answer, Direction, LocalChange, Pair, SchemaDiffer } from './schemas.ts';
+import type { Answer, Below, Direction, LocalChange, Pair, SchemaDiffer } from './schemas.ts';
 import { alignUnion } from './unions.ts';
 import { type SchemaView, viewOf } from './view.ts';
 
@@ -88,8 +88,13 @@ export class PairReader {
     return [viewOf(this.base, definitions[0]!, others), viewOf(this.revision, definitions[1]!, others)];
   }
 
-  private descend(tokens: readonly string[], base: JsonSchema, revision: JsonSchema): void {
-    this.differ.descend(this.direction, this.pair, tokens, base, revision);
+  private descend(
+    tokens: readonly string[],
+    base: JsonSchema,
+    revision: JsonSchema,
+    more?: Pick<Below, 'canBeAbsent'>,
+  ): void {
+    this.differ.descend(this.direction, this.pair, tokens, base, revision, more);
   }
 
   private add(change: Omit<LocalChange, 'base' | 'revision' | 'tail'> & Partial<LocalChange>): void {
@@ -219,7 +224,8 @@ export class PairReader {
       const after = revision.properties.get(name);
       if (after === undefined) this.readRemoved(name, before, this.renamedTo(name, before));
       else {
-        this.descend([name], before, after);
+        const isSent = this.views[this.sendingSide].required.has(name);
+        this.descend([name], before, after, isSent ? {} : { canBeAbsent: true });
         this.readRequired(name, before, after);
       }
     }

@@ -131,6 +131,7 @@ function compareParameter(
     target: 'request',
     prefix: [before.name],
     isParameter: true,
+    ...(!before.required && { canBeAbsent: true }),
   });
 }
 

@@ -17,8 +17,9 @@ export interface Position {
   readonly prefix: readonly string[];
   /** Of an event: its headers rather than its payload. */
   readonly part?: 'headers';
-  /** The schema is a parameter's: who leaves it out gets its default. */
   readonly isParameter?: true;
+  /** Senders may leave it out as a whole, and get its default. */
+  readonly canBeAbsent?: true;
   /** The schema is of an answer to an event: whoever listens gives it, without saying so. */
   readonly isAnswer?: true;
 }

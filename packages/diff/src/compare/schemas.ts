@@ -31,7 +31,14 @@ export interface LocalChange {
 /** Two schemas held against each other: what changed here, and the places below. */
 export interface Pair {
   readonly changes: LocalChange[];
-  readonly below: { readonly tokens: readonly string[]; readonly pair: Pair }[];
+  readonly below: Below[];
+}
+
+export interface Below {
+  readonly tokens: readonly string[];
+  readonly pair: Pair;
+  /** Senders may leave it out. */
+  readonly canBeAbsent?: true;
 }
 
 const UNCHANGED: Pair = { changes: [], below: [] };
@@ -151,9 +158,10 @@ export class SchemaDiffer {
     tokens: readonly string[],
     base: JsonSchema,
     revision: JsonSchema,
+    more: Pick<Below, 'canBeAbsent'> = {},
   ): void {
     const pair = this.compare(direction, base, revision);
-    if (pair !== UNCHANGED) into.below.push({ tokens, pair });
+    if (pair !== UNCHANGED) into.below.push({ tokens, pair, ...more });
   }
 
   addWhole(

@@ -1,5 +1,6 @@
 import { fromPointer, type Json } from '@tenon/model';
 import { isSchemaObject, type JsonSchema } from '@tenon/schema';
+import type { RuleId } from '../rules/registry.ts';
 import { type ContractUsage, subjectOf } from '../usage.ts';
 import type { DirectChange, Position } from './positions.ts';
 import type { LocalChange, Pair } from './schemas.ts';
@@ -8,7 +9,11 @@ import type { LocalChange, Pair } from './schemas.ts';
 const HITS_SENDERS = new Set(['required-property-added', 'property-became-required']);
 
 /** Rules that hit whoever sends the object and leaves the value out. */
-const HITS_OMITTERS = new Set(['default-changed', 'default-added', 'default-removed']);
+export const HITS_OMITTERS: ReadonlySet<RuleId> = new Set([
+  'default-changed',
+  'default-added',
+  'default-removed',
+]);
 
 /** Does a schema of the revision take a value in a request? */
 export type Takes = (schema: JsonSchema, value: Json) => boolean;

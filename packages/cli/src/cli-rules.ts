@@ -76,6 +76,12 @@ export const cliRules = {
     why: 'A document that is new breaks nobody, so this does not block. One that was moved or renamed was not held against what it was.',
     fix: 'nothing, where it is new; where it had another name, name both: `tenon diff <old document> <new document>`',
   },
+  'target-refused': {
+    severity: 'error',
+    title: 'The kit does not call the system that `--target` names',
+    why: 'Checks send what nobody asked for, to see how it is answered. So they go to the sandbox that the manifest declares or to this machine, and change something there only where its data is made up. Nothing was called.',
+    fix: 'declare the vendor’s sandbox in the manifest (`sandbox: { server: …, synthetic: true }`), or leave `--target` out: a sandbox is made from the contract',
+  },
   'diff-base-unreadable': {
     severity: 'error',
     title: 'What to compare with cannot be read',

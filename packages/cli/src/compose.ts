@@ -40,7 +40,7 @@ import {
   type TenonServer,
 } from '@tenon/server';
 import { ComposeError } from './compose-error.ts';
-import { type ConnectorCode, loadModules, ownTransport, sourceMaker } from './connector-code.ts';
+import { brokenCode, type ConnectorCode, loadModules, ownTransport, sourceMaker } from './connector-code.ts';
 import { DataKeyError, encryptingWords, encryptionOptions, lockedWords, openKeyFiles } from './data-keys.ts';
 import { pipelinesCalling } from './grants.ts';
 import {
@@ -294,7 +294,7 @@ async function encryptionOf(
   try {
     return await encryptionOptions(config.engine.encryption, root, secrets);
   } catch (error) {
-    throw error instanceof DataKeyError ? new ComposeError(lockedWords(error)) : error;
+    throw error instanceof DataKeyError ? new ComposeError(lockedWords(error), error.code) : error;
   }
 }
 
@@ -396,7 +396,7 @@ function madeBy(
   try {
     return make(context);
   } catch (error) {
-    throw new ComposeError(
+    throw brokenCode(
       `the code of connector ${name} cannot make its transport ${transport}: ${error instanceof Error ? error.message : String(error)}`,
     );
   }

@@ -70,6 +70,10 @@ function findingOf(error: unknown, at: Location | undefined): Diagnostic {
   throw error;
 }
 
+export function brokenCode(message: string): ComposeError {
+  return new ComposeError(message, 'connector-code-broken');
+}
+
 export async function loadModules(
   workspace: Workspace,
   connections: readonly Pick<ConnectionConfig, 'connector'>[],
@@ -83,7 +87,7 @@ export async function loadModules(
     const module = await loadConnectorModule(root, folder, {
       ...(edition !== undefined && { edition }),
     }).catch((error: unknown) => {
-      throw error instanceof ConnectorCodeError ? new ComposeError(error.words) : error;
+      throw error instanceof ConnectorCodeError ? brokenCode(error.words) : error;
     });
     modules.set(name, module);
   }
@@ -98,9 +102,7 @@ export function ownTransport(
   if (kind === 'http') return undefined;
   const make = module.transports?.[kind];
   if (make === undefined && Object.keys(operations).length > 0)
-    throw new ComposeError(
-      `connector ${name} says transport: ${kind}, and its code exports no such transport`,
-    );
+    throw brokenCode(`connector ${name} says transport: ${kind}, and its code exports no such transport`);
   return make;
 }
 
@@ -112,7 +114,7 @@ export function sourceMaker(
 ): (plan: SourcePlan) => (context: SourceContext) => Source {
   const own = module.sources?.[transport];
   if (own === undefined && plans.some(({ poll }) => poll === undefined))
-    throw new ComposeError(
+    throw brokenCode(
       `connector ${name} has \`sources\` over ${transport}, and its code exports no such source`,
     );
   // Held above: whatever is not polled has one of its own.
@@ -133,7 +135,7 @@ function requireHooks(
 function requireSchemes({ name, webhooks }: ConnectorManifest, module: ConnectorModule): void {
   for (const [event, { verify }] of Object.entries(webhooks))
     if (webhookScheme(verify, module.webhookSchemes) === undefined)
-      throw new ComposeError(
+      throw brokenCode(
         `connector ${name} verifies ${event} by ${verify}, and its code exports no such scheme`,
       );
 }

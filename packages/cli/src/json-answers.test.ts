@@ -214,6 +214,27 @@ it('a database that cannot be opened is said by its code', async () => {
   expect([JSON.parse(out), code]).toEqual([{ exitCode: 1, error: said }, exit.failed]);
 });
 
+it('a connection that cannot be asked, as its code is broken, is said by the code of that', async () => {
+  const broken = await initFolder('json-broken');
+  await mkdir(join(broken, 'connectors/shop/src'));
+  await writeFile(join(broken, 'connectors/shop/src/index.ts'), 'throw new Error("no");\n');
+  const { out, err, code } = await runCommand(commands, words('health', ''), { cwd: broken, env });
+  const message = expect.stringContaining('this code cannot be loaded: no');
+  expect([JSON.parse(out), code]).toEqual([
+    { exitCode: 1, error: { code: 'connector-code-broken', message } },
+    exit.failed,
+  ]);
+  expect(err).toContain('see `tenon explain connector-code-broken`');
+  await rm(broken, { recursive: true });
+});
+
+it('a system that the kit is not to call is said by a code', async () => {
+  const argv = words('test connector', 'shop --target https://api.shop.example');
+  const { out, err, code } = await runCommand(commands, argv, { cwd: workspace(), env });
+  const error = { code: 'target-refused', message: err.trim() };
+  expect([JSON.parse(out), code]).toEqual([{ exitCode: 4, error }, exit.notAuthorised]);
+});
+
 describe.each(Object.entries(WORKSPACE))(
   '%s',
   (name, { line, code: expected = exit.clean, fails = line }) => {
@@ -229,8 +250,8 @@ describe.each(Object.entries(WORKSPACE))(
         env,
       });
       expect(code).not.toBe(exit.clean);
-      const answer = JSON.parse(out) as { error?: object; findings?: unknown[] };
-      expect(answer.findings ?? answer.error).toBeDefined();
+      const answer = JSON.parse(out) as { error?: { code?: string }; findings?: { code: string }[] };
+      expect(answer.findings?.[0]?.code ?? answer.error?.code).toMatch(/^[a-zA-Z-_]+$/);
     });
   },
 );

@@ -16,7 +16,7 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true }));
 
 const nobody = async (): Promise<never> => {
-  throw new OperationsError('no Tenon answers', exit.failed, true);
+  throw new OperationsError('no Tenon answers', exit.failed, 'ECONNREFUSED', true);
 };
 const bare = {
   clock: systemClock,

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { openLedger } from '@tenon/runtime';
+import { openLedger, RuntimeError } from '@tenon/runtime';
 import { type KeyRefusal, lockedWords, type ReadersKeys } from './data-keys.ts';
 import { exit } from './exit.ts';
 import { type OperationsClient, OperationsError } from './operations-client.ts';
@@ -143,13 +143,11 @@ function absent(collection: string | undefined, id: string | undefined): Operati
     ? new OperationsError(
         `Not found: no dry run has given the token ${decodeURIComponent(id ?? '')} (REPLAY_UNKNOWN)`,
         exit.failed,
-        false,
         'REPLAY_UNKNOWN',
       )
     : new OperationsError(
         'there is no such run or plan in the database',
         exit.failed,
-        false,
         'HTTP_RESOURCE_UNKNOWN',
       );
 }
@@ -159,6 +157,10 @@ function readable<T>(read: () => T): T {
   try {
     return read();
   } catch (error) {
-    throw new OperationsError(error instanceof Error ? error.message : String(error), exit.failed);
+    throw new OperationsError(
+      error instanceof Error ? error.message : String(error),
+      exit.failed,
+      error instanceof RuntimeError ? error.code : 'RUNTIME_FILE_UNREADABLE',
+    );
   }
 }

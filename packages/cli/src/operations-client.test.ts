@@ -142,6 +142,29 @@ describe('where nothing answers, it is said', () => {
   );
 });
 
+it.each([
+  ['HTTP_CALL_TIMEOUT', new DOMException('too late', 'TimeoutError')],
+  ['ECONNRESET', new TypeError('no', { cause: Object.assign(new Error('no'), { code: 'ECONNRESET' }) })],
+  [
+    'CERT_HAS_EXPIRED',
+    new TypeError('no', { cause: Object.assign(new Error('no'), { code: 'CERT_HAS_EXPIRED' }) }),
+  ],
+  ['HTTP_RESPONSE_STATUS', new Response('<html>', { status: 502 })],
+  ['HTTP_RESPONSE_STATUS', new Response('<html>', { status: 404 })],
+  [
+    'HTTP_REDIRECT_REFUSED',
+    new Response(null, { status: 301, headers: { location: 'https://tenon.example/' } }),
+  ],
+])('says %s to programs, whoever answers so', async (code, given) => {
+  vi.stubGlobal('fetch', async () => {
+    if (given instanceof Error) throw given;
+    return (given as Response).clone();
+  });
+  const client = await operationsClient({ root, url: 'http://tenon.example' }, quietIo());
+  for (const asked of [() => client.get('/v1/runs'), () => client.post('/v1/switches', {})])
+    await expect(asked()).rejects.toMatchObject({ code });
+});
+
 describe('what is no answer of a Tenon', () => {
   const said = async (response: Response, act: 'get' | 'post'): Promise<string> => {
     vi.stubGlobal('fetch', async () => response.clone());

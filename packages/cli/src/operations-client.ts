@@ -14,6 +14,7 @@ const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
 /** A call to a running Tenon that did not succeed. Its code is that of the problem that it answered with, or of the connection that could not be made. */
 export class OperationsError extends CommandError {
+  declare readonly code: string;
   /** No process answered, and none was told to change anything. */
   readonly isUnreachable: boolean;
   /** What a person has said before, where this one comes too late. */
@@ -22,8 +23,8 @@ export class OperationsError extends CommandError {
   constructor(
     message: string,
     exitCode: ExitCode,
+    code: string,
     isUnreachable: boolean = false,
-    code?: string,
     before?: string,
   ) {
     super(message, exitCode, code);
@@ -78,8 +79,8 @@ export async function operationsClient(target: ClientTarget, io: Io): Promise<Op
     throw new OperationsError(
       problem['code'] ? `${words} (${problem['code']})` : words,
       response.status === 401 || response.status === 403 ? exit.notAuthorised : exit.failed,
+      typeof problem['code'] === 'string' ? problem['code'] : 'HTTP_RESPONSE_STATUS',
       false,
-      typeof problem['code'] === 'string' ? problem['code'] : undefined,
       typeof problem['before'] === 'string' ? problem['before'] : undefined,
     );
   };
@@ -116,12 +117,14 @@ function otherThanTenon(
     return new OperationsError(
       `what answers at ${place} is no Tenon: it leads on to ${way}; give the address itself with --url`,
       exit.failed,
+      'HTTP_REDIRECT_REFUSED',
     );
   return new OperationsError(
     method === 'GET'
       ? `what answers at ${place} does not answer as a Tenon: HTTP ${status}; name another with --url`
       : `the Tenon at ${place} ${notKnown(`was not heard (HTTP ${status})`)}`,
     exit.failed,
+    'HTTP_RESPONSE_STATUS',
   );
 }
 
@@ -135,22 +138,24 @@ function notKnown(why: string): string {
 
 /** One sentence: what is wrong, what was tried, what to do. A change that was sent and not answered may have been made. */
 function unanswered(error: unknown, method: string, target: ClientTarget): OperationsError {
-  const code = codeOf(error);
   const isLate = error instanceof Error && error.name === 'TimeoutError';
+  const known = codeOf(error);
+  const code = isLate ? 'HTTP_CALL_TIMEOUT' : (known ?? 'HTTP_CONNECTION_FAILED');
   const place = placeOf(target);
   const what = method === 'GET' ? '' : 'nothing was changed; ';
-  if (code !== undefined && DISTRUST.test(code))
+  if (known !== undefined && DISTRUST.test(known))
     return new OperationsError(
-      `who answers at ${place} is not trusted: ${code}; ${what}NODE_EXTRA_CA_CERTS names the file of an authority of your own`,
+      `who answers at ${place} is not trusted: ${known}; ${what}NODE_EXTRA_CA_CERTS names the file of an authority of your own`,
       exit.failed,
+      known,
     );
-  if (method !== 'GET' && (isLate || (code !== undefined && !NOT_SENT.has(code)))) {
-    const why = isLate ? `did not answer within ${CALL_TIMEOUT_MS / 1_000} s` : `broke off (${code})`;
-    return new OperationsError(`the Tenon at ${place} ${notKnown(why)}`, exit.failed);
+  if (method !== 'GET' && (isLate || (known !== undefined && !NOT_SENT.has(known)))) {
+    const why = isLate ? `did not answer within ${CALL_TIMEOUT_MS / 1_000} s` : `broke off (${known})`;
+    return new OperationsError(`the Tenon at ${place} ${notKnown(why)}`, exit.failed, code);
   }
-  const why = isLate ? `, after ${CALL_TIMEOUT_MS / 1_000} s` : code === undefined ? '' : `: ${code}`;
+  const why = isLate ? `, after ${CALL_TIMEOUT_MS / 1_000} s` : known === undefined ? '' : `: ${known}`;
   const message = `no Tenon answers at ${place}${why}; ${what}start it with \`tenon serve\`, or name another with --url`;
-  return new OperationsError(message, exit.failed, true, code);
+  return new OperationsError(message, exit.failed, code, true);
 }
 
 /** Of its certificate, before anything has gone out. */

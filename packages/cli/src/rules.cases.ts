@@ -69,6 +69,10 @@ export const cliCases = {
     // Of a connection that there is not, so that none is left running.
     silent: { files: { 'rows.yaml': '{}\n' }, run: ['sandbox', 'depot', '--rows', 'rows.yaml'] },
   },
+  'target-refused': {
+    fires: { run: ['test', 'connector', 'shop', '--target', 'https://api.shop.example'] },
+    silent: { run: ['test', 'connector', 'shop', '--only', '101', '--target', '<provider>'] },
+  },
   'workspace-not-found': { fires: { init: false, run: ['check'] }, silent: { run: ['check'] } },
   'workspace-file-exists': {
     fires: { run: ['init'] },

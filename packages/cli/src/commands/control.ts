@@ -184,7 +184,7 @@ function notRunning(error: unknown): never {
     error.code === 'ECONNREFUSED'
       ? 'where none runs, nothing goes out; `tenon serve --killed "<reason>"` starts with everything killed'
       : 'one that runs and is not reached from here goes on sending';
-  throw new OperationsError(`${error.message}; ${more}`, error.exitCode, true, error.code);
+  throw new OperationsError(`${error.message}; ${more}`, error.exitCode, error.code, true);
 }
 
 /** Earlier servers do not say what it has replaced. */

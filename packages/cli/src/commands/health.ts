@@ -1,4 +1,5 @@
 import type { CommandSpec } from '../command.ts';
+import { CommandError } from '../command-error.ts';
 import { lookAtHealth } from '../compose.ts';
 import { ComposeError } from '../compose-error.ts';
 import { exit } from '../exit.ts';
@@ -41,8 +42,7 @@ export const healthCommand: CommandSpec = {
       return health.every(({ ok }) => ok) ? exit.clean : exit.findings;
     } catch (error) {
       if (!(error instanceof ComposeError)) throw error;
-      io.err(`${error.message}\n`);
-      return exit.failed;
+      throw new CommandError(error.message, exit.failed, error.code);
     }
   },
 };

@@ -239,6 +239,8 @@ async function expecting<T>(say: Say, work: () => Promise<T>): Promise<T | Faile
 
 /** With its code and where that is explained, for a code that can be. */
 function failureWords(error: Error): string {
+  // What it is about stands in its sentence.
+  if (error instanceof ComposeError) return error.message;
   const code = 'code' in error ? String(error.code) : '';
   return Object.hasOwn(allRules, code)
     ? `${code}: ${error.message}\nsee \`tenon explain ${code}\``

@@ -117,7 +117,7 @@ export async function readRun(client: OperationsClient, runId: string): Promise<
   const run = await client.get(runPath(runId)).catch((error: unknown) => {
     // What is told of a run that is not there says so by this code.
     if (error instanceof OperationsError && error.code === 'HTTP_RESOURCE_UNKNOWN')
-      throw new OperationsError(error.message, error.exitCode, false, 'RUN_NOT_FOUND');
+      throw new OperationsError(error.message, error.exitCode, 'RUN_NOT_FOUND');
     throw error;
   });
   // The shape that contracts/operations promises; a test of the server holds its routes to that contract.

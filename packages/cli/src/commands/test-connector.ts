@@ -13,6 +13,7 @@ import {
   type Subject,
 } from '@tenon/testkit';
 import { type Args, type CommandSpec, UsageError } from '../command.ts';
+import { CommandError } from '../command-error.ts';
 import { ConnectorCodeError } from '../connector-code-error.ts';
 import { loadConnectorModule } from '../connector-module.ts';
 import { previousConnectors } from '../connector-versions.ts';
@@ -105,10 +106,6 @@ async function testConnectors(session: Session, args: Args, io: Io): Promise<Exi
   for (const name of names) {
     const manifest = workspace.connectors.get(name)!;
     const target = targetOf(manifest, session, args, io);
-    if (target !== undefined && 'refused' in target) {
-      io.err(`${target.refused}\n`);
-      return exit.notAuthorised;
-    }
     const folder = workspace.connectorFolders.get(name)!;
     const previous = await before(name);
     const module = await loadConnectorModule(session.root, folder, { anyApi: true }).catch(codeError);
@@ -244,7 +241,7 @@ function targetOf(
   session: Session,
   args: Args,
   io: Io,
-): ConformanceTarget | { readonly refused: string } | undefined {
+): ConformanceTarget | undefined {
   const url = args.text('target');
   if (url === undefined) return undefined;
   if (!URL.canParse(url)) throw new UsageError('argument-invalid', `--target is no URL: ${url}`);
@@ -253,14 +250,14 @@ function targetOf(
   const declared = manifest.sandbox || undefined;
   const isDeclared = declared !== undefined && new URL(declared.server).host === host;
   if (!isHere && !isDeclared)
-    return {
-      refused: `${host} is not the sandbox that connector ${manifest.name} declares${declared ? ` (${new URL(declared.server).host})` : ''}: nothing was called`,
-    };
+    throw targetRefused(
+      `${host} is not the sandbox that connector ${manifest.name} declares${declared ? ` (${new URL(declared.server).host})` : ''}: nothing was called`,
+    );
   const wantsEffects = args.flag('allow-effects');
   if (wantsEffects && !isHere && declared?.synthetic !== true)
-    return {
-      refused: `effects at ${host} are refused: the manifest does not say that its data is made up (\`sandbox: { synthetic: true }\`)`,
-    };
+    throw targetRefused(
+      `effects at ${host} are refused: the manifest does not say that its data is made up (\`sandbox: { synthetic: true }\`)`,
+    );
   const connections = Object.values(session.workspace.config.connections).filter(
     ({ connector }) => connector === manifest.name,
   );
@@ -285,4 +282,8 @@ function targetOf(
     mayChange: wantsEffects,
     isAlone: isHere,
   };
+}
+
+function targetRefused(why: string): CommandError {
+  return new CommandError(`${why} (target-refused)`, exit.notAuthorised, 'target-refused');
 }

@@ -55,7 +55,7 @@ async function acted(act: Act, args: Args, given: Io, readsFile: boolean): Promi
     if (!(error instanceof OperationsError)) throw error;
     const { message, exitCode, isUnreachable, code, before } = error;
     const more = noRunWords(error, args.positionals[0]);
-    throw new OperationsError(message + more, exitCode, isUnreachable, code, before);
+    throw new OperationsError(message + more, exitCode, code, isUnreachable, before);
   }
 }
 

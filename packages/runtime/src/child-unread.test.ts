@@ -116,4 +116,9 @@ test('a run is undone whose child stops with an internal error each time: that i
   await settled();
   expect(bench.state(runId)).toBe('compensating');
   expect(bench.runtime.deadLetters()).toMatchObject([{ failure: { code: 'RUN_INVARIANT_BROKEN' } }]);
+  const below = bench.runtime.runs({ pipeline: 'child' })[0]!.runId;
+  expect(await bench.runtime.cancel(below, 'ana', 'cannot be mended')).toEqual({ ok: true });
+  await settled();
+  expect(bench.runtime.runs().map(({ state }) => state)).toEqual(['cancelled', 'cancelled']);
+  expect(bench.runtime.forwardFixes()).toMatchObject([{ runId: below, owner: 'sales' }]);
 });

@@ -110,6 +110,12 @@ export interface RunContext {
   takenBack(): Cancellation | undefined;
 
   /**
+   * Who has cancelled this run, asked where all its steps have ended. A run never succeeds whose cancellation was taken: one that comes
+   * between the answer and the end has the run carried out once more, to be undone.
+   */
+  cancelled(): Cancellation | undefined;
+
+  /**
    * Carries out strands beside each other, at most `concurrency` of them at work at a time, until all have ended; gives
    * their ends in order, `undefined` for one that never began. Each has a context of its own, whose keys no other sees.
    * One that has to wait lets the others go on; when all that are left wait, so does the run. What it records begins

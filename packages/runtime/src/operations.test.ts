@@ -5,7 +5,7 @@ import { openLedger } from './embedded/open-ledger.ts';
 import { openRuntime } from './embedded/open-runtime.ts';
 import type { IncomingEvent } from './runtime.ts';
 import { type Bench, openBench, refused, unavailable } from './testing/bench.ts';
-import { call, planFor, step, undoable } from './testing/plan.ts';
+import { call, childPlan, list, ofSkus, planFor, run, step, undoable } from './testing/plan.ts';
 import { until } from './testing/until.ts';
 
 const DAY_MS = 86_400_000;
@@ -76,6 +76,77 @@ describe('cancel', () => {
       expect(bench.runtime.trace({ runId }).filter(({ kind }) => kind === 'operator')).toEqual([]);
     },
   );
+
+  describe('of a run that is at its last call', () => {
+    test.each([
+      ['a step', [undoable('one'), undoable('two')]],
+      ['an item', [undoable('one'), list()]],
+    ])('undoes that too (%s)', async (_, steps) => {
+      bench = await openBench(planFor({ steps }));
+      const { promise: wait, resolve } = Promise.withResolvers<void>();
+      bench.target.script = { create: [undefined, { wait }] };
+      const runId = await bench.order({ id: 'a', lines: ofSkus('x') });
+      await until(() => bench.target.count('create') === 2);
+      expect(await bench.runtime.cancel(runId, 'ana', 'not wanted')).toEqual({ ok: true });
+      resolve();
+      await bench.runtime.idle();
+      expect(bench.runtime.run(runId)).toMatchObject({
+        state: 'cancelled',
+        undoing: { because: 'cancelled', actor: 'ana' },
+      });
+      expect(bench.target.inputs('remove')).toEqual([{ id: 'create-2' }, { id: 'create-1' }]);
+    });
+
+    test('holds over a crash', async () => {
+      bench = await openBench(planFor({ steps: [undoable('one')] }));
+      bench.target.script = { create: [{ never: 'after' }] };
+      const runId = await bench.order({ id: 'a' });
+      await until(() => bench.target.count('create') === 1);
+      await bench.runtime.cancel(runId, 'ana', 'not wanted');
+      bench.target.script = { remove: [{ never: 'after' }] };
+      await bench.crash();
+      await until(() => bench.target.count('remove') === 1);
+      await bench.crash();
+      await bench.runtime.idle();
+      expect(bench.state(runId)).toBe('cancelled');
+      expect(bench.target.effects.size).toBe(2);
+    });
+
+    test('is heeded where it is on its way to the disk as the run comes to its end', async () => {
+      bench = await openBench(planFor({ steps: [undoable('one')] }));
+      const { promise: wait, resolve } = Promise.withResolvers<void>();
+      bench.target.script = { create: [{ wait }] };
+      const runId = await bench.order({ id: 'a' });
+      await until(() => bench.target.count('create') === 1);
+      bench.onBatch = async () => {
+        delete bench.onBatch;
+        resolve();
+        for (let turn = 0; turn < 5; turn++) await new Promise((next) => setImmediate(next));
+      };
+      expect(await bench.runtime.cancel(runId, 'ana', 'not wanted')).toEqual({ ok: true });
+      await bench.runtime.idle();
+      expect(bench.state(runId)).toBe('cancelled');
+      expect(bench.target.count('remove')).toBe(1);
+    });
+
+    test('undoes a child, and its parent goes by that', async () => {
+      const child = childPlan({ steps: [undoable('one')] });
+      bench = await openBench(child, planFor({ onFailure: 'hold', steps: [run('sub', child)] }));
+      const { promise: wait, resolve } = Promise.withResolvers<void>();
+      bench.target.script = { create: [{ wait }] };
+      const runId = await bench.order({ id: 'a' });
+      await until(() => bench.target.count('create') === 1);
+      const [below] = bench.runtime.run(runId)!.children!;
+      expect(await bench.runtime.cancel(below!.runId, 'ana', 'not wanted')).toEqual({ ok: true });
+      resolve();
+      await bench.runtime.idle();
+      expect(bench.state(below!.runId)).toBe('cancelled');
+      expect(bench.runtime.run(runId)).toMatchObject({
+        state: 'failed',
+        failure: { code: 'RUN_CHILD_CANCELLED' },
+      });
+    });
+  });
 
   test('that an earlier version let reach a run that had ended does not keep it due for ever', async () => {
     bench = await openBench(planFor({ steps: [call('one', 'acme.create')] }));

@@ -291,7 +291,7 @@ export const runtimeRules = {
     severity: 'error',
     title: 'an internal error stopped a run',
     why: 'A run whose state cannot be trusted is parked rather than carried on; others are not touched.',
-    fix: 'Report it with the trace of the run. Cancelled, it undoes what it did; where that breaks as well it stays parked, for a version that mends it or for a person who undoes it by hand.',
+    fix: 'Report it with the trace of the run. Cancelled, it undoes what it did. Where that breaks as well it is parked again, for a version that mends it: resume it then. Cancelled once more it ends as it stands, and its owner has the work that is left (`RUN_CANCELLED_NOT_UNDONE`).',
   },
   TRANSPORT_CALL_THREW: {
     severity: 'error',
@@ -409,8 +409,8 @@ export const runtimeRules = {
   },
   RUN_CANCELLED_NOT_UNDONE: {
     severity: 'warning',
-    title: 'a person cancelled a run of which nobody can read what it did',
-    why: 'Only its stored values say what there is to undo, and one of them is damaged or erased. So it has ended as it stood: what it did is still there, and runs that it started go on.',
+    title: 'a person cancelled a run that cannot be undone',
+    why: 'Only its stored values say what there is to undo, and one of them is damaged or erased; or the run stops with an internal error whenever it is undone, and was cancelled once more. So it has ended as it stood: what it did and had not undone is still there, and runs that it started go on.',
     fix: 'Its owner has the work that is left (`tenon fixes`): `tenon runs trace <run>` names what it sent. Take back in the other systems what is not wanted, cancel the runs that it started, then `tenon fixes close`.',
   },
   RUN_SUCCESS_NOT_MET: {

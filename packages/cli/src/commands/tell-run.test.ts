@@ -234,7 +234,16 @@ describe('of a run that is cancelled it is said', () => {
         owner: 'sales',
         failure: { step: 'pay', code: 'RUN_CANCELLED_NOT_UNDONE', message: 'pay#1: not what was written' },
       },
-      'cancelled, but nothing of it is undone: pay#1: not what was written\nwhat it did may still be there, and is owed by sales: `tenon fixes`',
+      'cancelled, and it ended as it stood: pay#1: not what was written\nwhat it did may still be there, and is owed by sales: `tenon fixes`',
+      6,
+    ],
+    [
+      'that an internal error keeps it from being undone',
+      {
+        state: 'failed',
+        failure: { step: 'run', code: 'RUN_INVARIANT_BROKEN', message: 'TypeError: x' },
+      },
+      'cancelled once more, it ends as it stands',
       6,
     ],
     [

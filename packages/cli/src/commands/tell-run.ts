@@ -207,7 +207,7 @@ const WORDS: Readonly<Record<Word, WordSpec>> = {
     code: (run, keeping) => {
       // Too late, it is as one that had ended when it was cancelled.
       if (run.state === 'succeeded' || run.state === 'compensated') return exit.failed;
-      if (isLeftAsItStood(run)) return exit.partlyDone;
+      if (isLeftAsItStood(run) || isBroken(run)) return exit.partlyDone;
       // Parked at a step, it has not heeded it yet.
       return isYetToHeed(run) ? exit.clean : parkedCode(run, keeping);
     },
@@ -370,10 +370,12 @@ function cancelledWords(done: string, run: RunDetail, keeping: RunDetail | undef
     return `${done}, but the undoing failed${causeOf(run)}; ${undoingAdvice(run)}`;
   if (keeping !== undefined) return `${done}; its undoing waits${placeOf(run)} for ${keepingWords(keeping)}`;
   if (heldBy.length > 0) return `${done}; ${heldAndThen(heldBy, 'is undone')}`;
+  if (isBroken(run))
+    return `${done}, but an internal error stops the run${causeOf(run)}: a version that mends that undoes it once it is resumed (${resumeCommand(runId)}); cancelled once more, it ends as it stands`;
   switch (state) {
     case 'cancelled': {
       if (isLeftAsItStood(run))
-        return `${done}, but nothing of it is undone: ${run.failure?.message}\nwhat it did may still be there, and is owed by ${run.owner}: \`tenon fixes\``;
+        return `${done}, and it ended as it stood: ${run.failure?.message}\nwhat it did may still be there, and is owed by ${run.owner}: \`tenon fixes\``;
       const undone = steps.filter((step) => step.state === 'compensated').length;
       return undone === 0
         ? `${done}; it had done nothing that can be undone`
@@ -395,7 +397,7 @@ function cancelledWords(done: string, run: RunDetail, keeping: RunDetail | undef
   }
 }
 
-/** It has ended, and nobody can read what there was to undo. */
+/** It has ended, and could not be undone. */
 function isLeftAsItStood({ failure }: RunDetail): boolean {
   return failure?.code === ('RUN_CANCELLED_NOT_UNDONE' satisfies RuntimeCode);
 }
@@ -403,6 +405,11 @@ function isLeftAsItStood({ failure }: RunDetail): boolean {
 /** It needs no other word: what a switch or a window holds goes on by itself, in order. */
 function heldAndThen(heldBy: readonly string[], then: string): string {
   return `it is held by ${heldBy.join(', ')}, and ${then} once ${heldBy.length === 1 ? 'that lets' : 'they let'} it`;
+}
+
+/** An internal error has stopped it, before it could be undone or in that. */
+function isBroken({ state, failure }: RunDetail): boolean {
+  return state === 'failed' && failure?.code === ('RUN_INVARIANT_BROKEN' satisfies RuntimeCode);
 }
 
 /** It still is where it was when it was cancelled. */

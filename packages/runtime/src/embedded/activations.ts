@@ -114,6 +114,8 @@ export class Activations {
         return this.#afterThrow(row, run, cause);
       }
     }
+    // What it has written is on its way: it is parked from the state that it is in then. What was refused of that is the error, or behind it.
+    await run?.durable().catch(() => {});
     // The disk failed: nothing can be stored; what is stored is true, and a restart goes on from there.
     if (error instanceof CommitFailed || this.#engine.isBroken) return;
     await this.#parkBroken(row, error);
@@ -164,7 +166,7 @@ export class Activations {
           [
             'putOpening',
             row.seq,
-            `${BROKEN}${now}`,
+            `${BROKEN}${this.#engine.newId()}`,
             'deadLetter',
             step,
             row.owner,

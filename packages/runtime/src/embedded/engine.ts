@@ -5,7 +5,7 @@ import type { Cancellation, ChildEnd, Fact, HeldCall } from '../engine.ts';
 import type { Caller } from '../interpreter/tries.ts';
 import type { TreeHead } from '../ledger/checkpoint.ts';
 import { type LoadedPlan, loadPlan } from '../loaded-plan.ts';
-import type { FlowReport, LedgerEntry, RuntimeLimits, RuntimeOptions } from '../runtime.ts';
+import type { ActionResult, FlowReport, LedgerEntry, RuntimeLimits, RuntimeOptions } from '../runtime.ts';
 import { RuntimeError } from '../runtime-error.ts';
 import { idOfTag, SwitchBoard, tagOf } from '../switches.ts';
 import { Activations } from './activations.ts';
@@ -71,6 +71,8 @@ export class EmbeddedEngine implements RunHost {
   readonly #time: PassedTime;
   readonly activations: Activations;
   readonly switches: SwitchKeeper;
+  /** Words of people that cancel a run and are on their way to the disk, by its number. */
+  readonly #cancelling = new Map<number, number>();
   #failure: Error | undefined;
   isStopping = false;
   /** Put in once it is made: what it compares is part of the flow. */
@@ -526,6 +528,25 @@ export class EmbeddedEngine implements RunHost {
 
   passOn(link: ChildLink, end: ChildEnd): void {
     passOn(this, link, end);
+  }
+
+  /** Stores that a person cancels a run, by `word`. Until it is known whether that was taken, the run does not succeed. */
+  async cancel(seq: number, by: Cancellation, word: () => Promise<ActionResult>): Promise<ActionResult> {
+    const words = (this.#cancelling.get(seq) ?? 0) + 1;
+    this.#cancelling.set(seq, words);
+    try {
+      const told = await word();
+      if (told.ok) this.cancelActive(seq, by);
+      return told;
+    } finally {
+      const left = this.#cancelling.get(seq)! - 1;
+      if (left > 0) this.#cancelling.set(seq, left);
+      else this.#cancelling.delete(seq);
+    }
+  }
+
+  isBeingCancelled(seq: number): boolean {
+    return this.#cancelling.has(seq);
   }
 
   cancelActive(seq: number, cancellation: Cancellation): void {

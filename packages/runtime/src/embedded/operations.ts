@@ -1,4 +1,4 @@
-import type { Json, JsonObject } from '@tenon/model';
+import type { Failure, Json, JsonObject } from '@tenon/model';
 import { compileValidator } from '@tenon/schema';
 import type { Cancellation, Fact } from '../engine.ts';
 import type { DoneWord } from '../interpreter/by-hand.ts';
@@ -10,8 +10,8 @@ import type { RuntimeCode } from '../rules.ts';
 import type { ActionResult, Runtime } from '../runtime.ts';
 import { finalStates } from '../states.ts';
 import { BROKEN } from './activations.ts';
-import { endUnread } from './cancel-unread.ts';
 import { CommitRefused } from './commit-queue.ts';
+import { endAsItStands } from './end-as-it-stands.ts';
 import type { EmbeddedEngine } from './engine.ts';
 import { parkedEffect } from './parked-effects.ts';
 import type { Queries } from './queries.ts';
@@ -122,21 +122,21 @@ export function operations(engine: EmbeddedEngine, queries: Queries): Operations
         const unread = engine.activeRun(run.seq) === undefined ? queries.unreadOf(run) : undefined;
         if (unread !== undefined && run.state !== 'compensating')
           return cancelUnread(engine, queries, run, unread, { actor, reason });
-        const undoing = queries.openingsOf(run.seq).filter(isOfUndoing);
+        const openings = queries.openingsOf(run.seq);
+        const broken =
+          run.state === 'failed' ? openings.find(({ key }) => key.startsWith(BROKEN)) : undefined;
+        if (broken !== undefined && isToBeUndone(engine, run))
+          return cancelBroken(engine, queries, run, broken, { actor, reason });
+        const undoing = openings.filter(isOfUndoing);
         const isParked = run.state === 'failed' && undoing.some((one) => phaseOf(one) === 'compensating');
         if (isParked && isCancelled(engine, run)) return refused('RUN_CANCELLED_ALREADY', CANCELLED);
         if (run.state === 'compensating' || isParked || (run.state === 'waiting' && undoing.length > 0))
           return refused('RUN_COMPENSATING', 'the run is being undone already');
         const now = engine.now();
-        const done = await write(
-          engine,
-          run,
-          cancelWrites(run, actor, reason, now),
-          [{ kind: 'operator', details: { action: 'cancel', actor, reason } }],
-          'RUN_CANCELLED_ALREADY',
+        const facts: Fact[] = [{ kind: 'operator', details: { action: 'cancel', actor, reason } }];
+        return engine.cancel(run.seq, { actor, reason }, () =>
+          write(engine, run, cancelWrites(run, actor, reason, now), facts, 'RUN_CANCELLED_ALREADY'),
         );
-        if (done.ok) engine.cancelActive(run.seq, { actor, reason });
-        return done;
       }),
   };
 }
@@ -150,8 +150,34 @@ async function cancelUnread(
 ): Promise<ActionResult> {
   // Read again once its key is back, it can be undone.
   if (unread.code === 'STORED_VALUE_LOCKED') return refused('STORED_VALUE_LOCKED', unread.message);
-  const { writes, facts, told } = endUnread(engine, queries, run, unread, by);
-  const done = await write(engine, run, writes, facts, 'RUN_RESUMED_ALREADY');
+  return cancelAsItStands(engine, queries, run, `nobody can read what it did: ${unread.message}`, by);
+}
+
+/** It was to be undone, and what stopped it has stopped it in that: to say so once more cannot undo it, and it is not to be parked for ever. */
+function cancelBroken(
+  engine: EmbeddedEngine,
+  queries: Queries,
+  run: RunRow,
+  { key, detail }: OpeningRow,
+  by: Cancellation,
+): Promise<ActionResult> {
+  // As `parkBroken` has stored it.
+  const { failure } = JSON.parse(detail) as { readonly failure: Failure };
+  // The word that it waits for: who resumes it at this moment is told that somebody was faster, or told this one so.
+  const word: Write = ['putJournal', run.seq, key, engine.now(), JSON.stringify({ value: { ...by } })];
+  return cancelAsItStands(engine, queries, run, `it stops in that: ${failure.message}`, by, [word]);
+}
+
+async function cancelAsItStands(
+  engine: EmbeddedEngine,
+  queries: Queries,
+  run: RunRow,
+  why: string,
+  by: Cancellation,
+  first: readonly Write[] = [],
+): Promise<ActionResult> {
+  const { writes, facts, told } = endAsItStands(engine, queries, run, why, by);
+  const done = await write(engine, run, [...first, ...writes], facts, 'RUN_RESUMED_ALREADY');
   if (!done.ok) return done;
   if (run.state === 'accepted') engine.counts.addBacklog(run.pipeline, -1);
   told();
@@ -235,6 +261,13 @@ const refusalWords: Readonly<Partial<Record<RuntimeCode, string>>> = {
 
 function isCancelled(engine: EmbeddedEngine, { seq }: RunRow): boolean {
   return engine.read.of("SELECT 1 FROM journal WHERE run_seq = ? AND key = '#cancel'").get(seq) !== undefined;
+}
+
+/** Is being undone what stops it? Somebody has cancelled it, it has failed and is undone, or the run above it is. */
+function isToBeUndone(engine: EmbeddedEngine, { seq }: RunRow): boolean {
+  const sql =
+    "SELECT 1 FROM journal WHERE run_seq = ? AND key IN ('#cancel', '#takenBack', '/compensating') LIMIT 1";
+  return engine.read.of(sql).get(seq) !== undefined;
 }
 
 /** What ends a run by a person's word: stored once, as the word can be given once. */

@@ -51,6 +51,8 @@ export interface RunHost {
   lastEventSeq(): number;
   /** A run is about to wait for such events. */
   awaits(event: string): void;
+  /** Is a person's word that cancels the run on its way to the disk? */
+  isBeingCancelled(seq: number): boolean;
   emit(
     run: RunRow,
     event: { readonly deliveryId: string; readonly event: string } & EventParts,
@@ -302,6 +304,11 @@ export class EmbeddedRun {
   async finish(end: RunEnd): Promise<void> {
     this.goLive();
     const { seq, pipeline, stored_order_key: orderKey } = this.row;
+    // Stored first, it is taken: executed again, the run finds it.
+    if (end.state === 'succeeded' && (this.cancelled() !== undefined || this.host.isBeingCancelled(seq))) {
+      this.stepAside();
+      throw new Suspension();
+    }
     const { failure, openings = [] } = end;
     const step = typeof failure?.['step'] === 'string' ? failure['step'] : null;
     const writes: Write[] = this.#hasWaited ? [['closeWaits', seq]] : [];
@@ -323,10 +330,14 @@ export class EmbeddedRun {
   }
 
   whyStop(countsDown: boolean): Interruption | undefined {
-    const cancel = this.journal.get('#cancel');
-    // Stored by the operation that cancels.
-    if (cancel !== undefined) return { kind: 'cancelled', ...(cancel.value as unknown as Cancellation) };
+    const cancelled = this.cancelled();
+    if (cancelled !== undefined) return { kind: 'cancelled', ...cancelled };
     return countsDown && this.host.now() >= this.deadlineAt() ? { kind: 'deadline' } : undefined;
+  }
+
+  cancelled(): Cancellation | undefined {
+    // Stored by the operation that cancels.
+    return this.journal.get('#cancel')?.value as unknown as Cancellation | undefined;
   }
 
   /** May there be a place at which it was told to stop? */

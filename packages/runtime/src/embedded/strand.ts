@@ -446,6 +446,10 @@ export class Strand implements RunContext {
     return this.#run.journal.get('#takenBack')?.value as unknown as Cancellation | undefined;
   }
 
+  cancelled(): Cancellation | undefined {
+    return this.#run.cancelled();
+  }
+
   async fork<T>(fork: Fork<T>): Promise<readonly (T | undefined)[]> {
     const joined = this.#recall(fork.key);
     const isJoined = joined !== undefined;

@@ -111,7 +111,7 @@ async function hear(child: StartedChild, { ctx }: Progress, key: string, isUndon
               details: {
                 runs: step.pipeline,
                 runId,
-                ...(isNotUndone(failure) && { skipped: true, because: 'nobody can read what the run did' }),
+                ...(isNotUndone(failure) && { skipped: true, because: 'the run ended as it stood' }),
               },
             },
           ] as const)

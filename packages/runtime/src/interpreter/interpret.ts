@@ -9,6 +9,7 @@ import type { Reading } from './call-step.ts';
 import { carryOut, type Execute } from './carry-out.ts';
 import { effectsOf, outputOf, type StartedChild, takeBack } from './child.ts';
 import { compensate } from './compensate.ts';
+import { interruptionEnd } from './interruption.ts';
 import { type StepEnd, stepKinds } from './steps.ts';
 import type { Caller } from './tries.ts';
 
@@ -100,6 +101,8 @@ export async function interpret(ctx: RunContext, loaded: LoadedPlan, call: Calle
     const back = ctx.takenBack();
     if (back !== undefined) return takeBack(progress, back);
   }
+  const cancelled = ctx.cancelled();
+  if (cancelled !== undefined) return compensate(progress, stopAtEnd(cancelled));
   const { value } = outputOf(progress);
   return {
     state: 'succeeded',
@@ -178,6 +181,12 @@ function stopAtIntake(progress: Progress, intakeFailure: Json): Promise<Stop | u
   // Nothing is wrong with the second kind but that nobody can tell yet whether it comes too late.
   const quarantine = failure.class === 'contract' || failure.code.startsWith('STORED_VALUE_');
   return carryOut(progress, 'trigger', () => ({ as: 'failed', failure, attempts: 1, quarantine }));
+}
+
+/** It came while the last step was under way, and whoever said so was told that the run is cancelled. */
+function stopAtEnd(cancelled: Cancellation): Stop {
+  const end = interruptionEnd({ kind: 'cancelled', ...cancelled });
+  return { step: 'success', attempts: 0, givenUp: false, quarantine: false, ...end };
 }
 
 function checkSuccess(progress: Progress, success: string): Promise<Stop | undefined> {

@@ -276,6 +276,18 @@ export const plantedBugs: readonly PlantedBug[] = [
     'if (ended.ok || ended.attempts > 0) return;',
   ),
   bug(
+    'a cancellation during the last call is forgotten',
+    interpreting,
+    'if (cancelled !== undefined) return compensate(progress, stopAtEnd(cancelled));',
+    '',
+  ),
+  bug(
+    'a run ends while its cancellation is on its way',
+    context,
+    '(this.cancelled() !== undefined || this.host.isBeingCancelled(seq))',
+    'this.cancelled() !== undefined',
+  ),
+  bug(
     'a cancelled run keeps its effects',
     undoing,
     "await undoAll(progress, progress.confirmed, 'compensating');",

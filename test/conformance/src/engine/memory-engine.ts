@@ -290,7 +290,9 @@ export class MemoryEngine implements Engine {
   cancel: Engine['cancel'] = (runId, actor, reason) =>
     this.#act(runId, (run) => {
       if (run.state === 'inDoubt') return refused('RUN_IN_DOUBT');
-      if (['succeeded', 'compensated', 'cancelled'].includes(run.state)) return refused('RUN_ENDED');
+      const isEnding = this.#active.get(run.seq)?.isEnding === true;
+      if (isEnding || ['succeeded', 'compensated', 'cancelled'].includes(run.state))
+        return refused('RUN_ENDED');
       if (run.journal.has('#cancel')) return refused('RUN_CANCELLED_ALREADY');
       run.journal.set('#cancel', { atMs: this.now(), value: { actor, reason } });
       this.#active.get(run.seq)?.learn('#cancel', { actor, reason });

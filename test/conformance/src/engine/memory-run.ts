@@ -51,6 +51,8 @@ export class MemoryRun {
   readonly deadlineMs: number;
   readonly #wasInterrupted: boolean;
   readonly #memories = new Map<string, StrandMemory>();
+  /** Its end is on its way to be stored. */
+  isEnding = false;
   #isClaimed = false;
   #nth = 0;
   #pending: Promise<void> = Promise.resolve();
@@ -124,10 +126,14 @@ export class MemoryRun {
   }
 
   whyStop(countsDown: boolean): Interruption | undefined {
-    const cancel = this.stored.journal.get('#cancel');
-    // Stored by the engine's `cancel`.
-    if (cancel !== undefined) return { kind: 'cancelled', ...(cancel.value as unknown as Cancellation) };
+    const cancelled = this.cancelled();
+    if (cancelled !== undefined) return { kind: 'cancelled', ...cancelled };
     return countsDown && this.engine.now() >= this.deadlineAt() ? { kind: 'deadline' } : undefined;
+  }
+
+  cancelled(): Cancellation | undefined {
+    // Stored by the engine's `cancel`.
+    return this.stored.journal.get('#cancel')?.value as unknown as Cancellation | undefined;
   }
 
   /** Tells an active run of a row that somebody else has stored. */
@@ -258,6 +264,11 @@ export class MemoryRun {
 
   async finish(end: RunEnd): Promise<void> {
     this.goLive();
+    if (end.state === 'succeeded' && this.cancelled() !== undefined) {
+      this.stepAside();
+      throw new Suspension();
+    }
+    this.isEnding = true;
     this.write((run) => {
       for (const [key, { kind }] of run.openings)
         if (kind === 'approval' || kind === 'event' || kind === 'child') run.openings.delete(key);

@@ -385,6 +385,10 @@ export class MemoryStrand implements RunContext {
     return this.#run.stored.journal.get('#takenBack')?.value as unknown as Cancellation | undefined;
   }
 
+  cancelled(): Cancellation | undefined {
+    return this.#run.cancelled();
+  }
+
   async fork<T>(fork: Fork<T>): Promise<readonly (T | undefined)[]> {
     // Written below, by this function alone.
     const joined = this.#recall(fork.key) as { readonly unbegun: readonly string[] } | undefined;

@@ -343,6 +343,19 @@ function suite(storage: () => EngineStorage): void {
       const said = world.engine.trace({ runId }).find(({ kind }) => kind === 'operator');
       expect(said?.details).toMatchObject({ action: 'cancel', actor: 'ana', reason: 'ordered by mistake' });
     });
+
+    test('during the last call, that is undone too', async () => {
+      await open({ steps: [undoable('one')] });
+      const { promise: wait, resolve } = Promise.withResolvers<void>();
+      world.target.script = { create: [{ wait }] };
+      const runId = await world.order({ id: 'a' });
+      while (world.target.count('create') === 0) await new Promise((next) => setImmediate(next));
+      expect(await world.engine.cancel(runId, 'ana', 'ordered by mistake')).toEqual({ ok: true });
+      resolve();
+      await world.settle();
+      expect(world.state(runId)).toBe('cancelled');
+      expect(world.target.inputs('remove')).toEqual([{ id: 'create-1' }]);
+    });
   });
 
   describe('run another pipeline', () => {

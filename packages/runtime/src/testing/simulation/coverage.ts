@@ -69,6 +69,7 @@ export const happenings = [
   'done by hand in a strand',
   'undone by hand',
   'run cancelled',
+  'run cancelled while it is at work',
   'said by two at one moment',
   'subject erased',
 ] as const;

@@ -27,6 +27,7 @@ export function judgeRun(history: History, run: RunSummary): readonly string[] {
     }),
     ...judgeUndoing(run, history.trace(run.runId), all),
     ...judgeOnce(run, history.trace(run.runId), all),
+    ...judgeCancelled(run, history.trace(run.runId)),
     ...judgePutOff(run, history.trace(run.runId)),
     ...judgeCause(run, history.trace(run.runId)),
   ];
@@ -192,6 +193,15 @@ function judgeOnce(
     ...twice.map((step) => `${key}: ${step} was done twice`),
     ...after.map(({ kind, step }) => `${key} had succeeded, and goes on at ${step} (${kind})`),
   ];
+}
+
+/** Who cancels a run and is told that it is taken will not find it succeeded. */
+function judgeCancelled({ key }: RunSummary, trace: readonly LedgerEntry[]): readonly string[] {
+  const cancelled = trace.find(({ kind, details }) => kind === 'operator' && details['action'] === 'cancel');
+  const succeeded = trace.find(({ kind, details }) => kind === 'state' && details['to'] === 'succeeded');
+  const isInVain =
+    cancelled !== undefined && succeeded !== undefined && cancelled.sequence < succeeded.sequence;
+  return isInVain ? [`${key} was cancelled, and succeeded`] : [];
 }
 
 const FORWARD: ReadonlySet<string> = new Set([

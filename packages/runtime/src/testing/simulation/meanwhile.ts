@@ -4,7 +4,15 @@ import type { Bench } from '../bench.ts';
 import type { Life } from './life.ts';
 
 /** So often in a turn of the loop in which a batch is under way. */
-const RATES = { paid: 0.02, paidInTime: 0.2, ordered: 0.01, said: 0.02, switched: 0.02, switchedInTime: 0.1 };
+const RATES = {
+  paid: 0.02,
+  paidInTime: 0.2,
+  ordered: 0.01,
+  said: 0.02,
+  cancelled: 0.003,
+  switched: 0.02,
+  switchedInTime: 0.1,
+};
 /** In one simulation at most: each makes batches of its own. */
 const MEANWHILE_MAX = 40;
 
@@ -16,6 +24,8 @@ export interface Doings {
   pay(runId?: string): Promise<void>;
   order(): Promise<void>;
   say(): Promise<unknown>;
+  /** A run that is at work. */
+  cancel(): Promise<unknown>;
   switch(): void;
   maybeCrash(): void;
 }
@@ -63,6 +73,7 @@ export class Meanwhile {
     if (this.#isNow(RATES.paid)) this.#begun(this.#doings.pay());
     if (this.#isNow(RATES.ordered)) this.#begun(this.#doings.order());
     if (this.#isNow(RATES.said)) this.#begun(this.#doings.say());
+    if (this.#isNow(RATES.cancelled)) this.#begun(this.#doings.cancel());
     if (this.#isNow(isHeld ? RATES.switchedInTime : RATES.switched)) this.#doings.switch();
     this.#doings.maybeCrash();
   }

@@ -108,9 +108,21 @@ export class Operator {
         : this.#said('run resumed', () => runtime.resume(runId, 'ana', 'try again'));
     }
     if (!early) return false;
-    const running = runtime.runs({ state: 'waiting' })[0];
+    // At rest, a run that is running has a call that hangs.
+    const running = runtime.runs({ state: 'waiting' })[0] ?? runtime.runs({ state: 'running' })[0];
     if (running === undefined || this.#random.next() < 0.5) return false;
+    if (running.state === 'running') this.#coverage.saw('run cancelled while it is at work');
     return this.#said('run cancelled', () => runtime.cancel(running.runId, 'ana', 'no longer wanted'));
+  }
+
+  /** Somebody wants a run no more, whatever it is at. */
+  async cancelAtWork(): Promise<void> {
+    while (this.#life.crashing !== undefined) await this.#life.crashing;
+    const { runtime } = this.#bench;
+    const running = runtime.runs({ state: 'running' })[0];
+    if (running === undefined) return;
+    this.#coverage.saw('run cancelled while it is at work');
+    await this.#said('run cancelled', () => runtime.cancel(running.runId, 'ana', 'no longer wanted'));
   }
 
   /** While what was said before is on its way to the disk, or was told to the run: no chance is drawn for how long. */

@@ -17,6 +17,8 @@ export class SwitchHand {
   readonly #rate: number;
   /** Set, and not being lifted. */
   readonly #inForce = new Map<string, Switch>();
+  /** Of settings that are not answered yet, what was called under them: where the disk refuses one, it was off again before that was heard. */
+  readonly #unheard = new Map<string, string[]>();
   #pausedAtCall: number | undefined;
   #work: Promise<unknown> = Promise.resolve();
   #isResting = false;
@@ -47,7 +49,7 @@ export class SwitchHand {
     const pipeline = request.origin?.pipeline ?? 'orders';
     for (const held of this.#inForce.values())
       if (held.kind === 'kill' && forbids(held, name, pipeline, isUndoing))
-        this.violations.push(`${name} was called under ${held.id}`);
+        (this.#unheard.get(held.id) ?? this.violations).push(`${name} was called under ${held.id}`);
     if (this.#pausedAtCall !== undefined && pipeline === 'orders')
       this.violations.push(`${name} was called while the pipeline stood still`);
     if (this.#isPausedAtFirstCall) {
@@ -158,8 +160,12 @@ export class SwitchHand {
     // In force at once; only that it outlives the process waits for the disk.
     const id = switchId(request);
     this.#inForce.set(id, { ...request, id, actor: 'ana', reason: 'a drill', sinceMs: 0, revision: '' });
+    const called: string[] = [];
+    this.#unheard.set(id, called);
     const made = await heard(setting, over);
+    this.#unheard.delete(id);
     if (made === undefined || number !== this.life().number) this.#inForce.delete(id);
+    else this.violations.push(...called);
   }
 
   async #lift(id: string): Promise<void> {

@@ -185,6 +185,7 @@ export class World {
       order: () =>
         this.#sender.order(any(), random.next() < 0.3 ? Math.floor(random.next() * ROUNDS_MAX) : undefined),
       say: () => this.#operator.actMeanwhile(),
+      cancel: () => this.#operator.cancelAtWork(),
       switch: () => this.#hand.switchNow(),
       maybeCrash: () => this.life.maybeCrash(crashRate),
     };

@@ -8,24 +8,23 @@ import type { EmbeddedEngine } from './engine.ts';
 import type { Also } from './operations.ts';
 import type { Queries } from './queries.ts';
 import type { RunRow } from './run-row.ts';
-import type { UnreadableValue } from './value-codec.ts';
 
 /**
- * Ends a run that cannot be executed again. It cannot be undone either, as only its journal says what there is to undo: so what may be
+ * Ends a run that cannot be executed again, or stops with an internal error each time. So it cannot be undone either: what may be
  * left is its owner's work, and whoever ran it as a child is told that it is gone. With the answer it has ended; there is nothing in it
- * that could heed a word later.
+ * that could heed a word later. `why` completes "nothing more of the run was undone, as".
  */
-export function endUnread(
+export function endAsItStands(
   engine: EmbeddedEngine,
   queries: Queries,
   run: RunRow,
-  unread: UnreadableValue,
+  why: string,
   by: Cancellation,
 ): Also & { readonly told: () => void } {
   const now = engine.now();
   const step = run.step ?? 'run';
-  const failure = failureDetails(notUndone(unread));
-  const owed = workLeft(queries, run, unread, step, now);
+  const failure = failureDetails(notUndone(why));
+  const owed = workLeft(queries, run, why, step, now);
   const end: ChildEnd = { state: 'cancelled', effects: 1, failure: { ...failure, step }, workedMs: 0 };
   const found = linkOf(engine, run.seq);
   // Where its own row is damaged, the run above finds that when it goes on.
@@ -68,13 +67,7 @@ export function endUnread(
   };
 }
 
-function workLeft(
-  queries: Queries,
-  run: RunRow,
-  unread: UnreadableValue,
-  step: string,
-  now: number,
-): Opening {
+function workLeft(queries: Queries, run: RunRow, why: string, step: string, now: number): Opening {
   const { recoverMs } = queries.planOf(run).owner;
   const children = queries.childrenOf(run.seq).map(({ run_id: runId }) => runId);
   const below =
@@ -83,17 +76,17 @@ function workLeft(
       : `; the runs that it started were not told, and are cancelled each by itself: ${children.join(', ')}`;
   const detail: JsonObject = {
     task: `find out what the run has done and take back what is not wanted: \`tenon runs trace ${run.run_id}\` names what it sent${below}`,
-    because: `it was cancelled and nothing of it undone: ${unread.message}`,
+    because: `it was cancelled and nothing more of it was undone, as ${why}`,
     dueAtMs: now + recoverMs,
   };
   return fix(step, run.owner, detail);
 }
 
-function notUndone({ message }: UnreadableValue): Failure {
+function notUndone(why: string): Failure {
   return {
     class: 'permanent',
     code: 'RUN_CANCELLED_NOT_UNDONE',
-    message: `nothing of the run was undone, as nobody can read what it did: ${message}`,
+    message: `nothing more of the run was undone, as ${why}`,
     delivery: 'notSent',
   };
 }

@@ -114,6 +114,18 @@ async function late(bench: Bench, deadlineMs: number): Promise<readonly string[]
   return ['it did not end'];
 }
 
+/** A repair of one report that is applied after something else. */
+async function appliedAfter(
+  bench: Bench,
+  meanwhile: (bench: Bench) => Promise<unknown>,
+): Promise<readonly string[]> {
+  const { id } = await reconciled(bench);
+  const dry = await bench.runtime.planRepair(id, 'ana', 'mended');
+  await bench.pass(1_000);
+  await meanwhile(bench);
+  return refusalOf(await bench.runtime.applyRepair(dry.ok ? dry.report.token : '', 'ana', 'mended'));
+}
+
 async function repaired(bench: Bench): Promise<readonly string[]> {
   const { id } = await reconciled(bench);
   return refusalOf(await bench.runtime.planRepair(id, 'ana', 'mended'));
@@ -432,11 +444,12 @@ export const runtimeCases = {
   REPAIR_UNKNOWN: {
     fires: async (open) => refusalOf(await (await comparing(open)).runtime.applyRepair('x', 'ana', 'mended')),
     silent: async (open) => {
-      const bench = await comparing(open);
-      const { id } = await reconciled(bench);
-      const dry = await bench.runtime.planRepair(id, 'ana', 'mended');
-      return refusalOf(await bench.runtime.applyRepair(dry.ok ? dry.report.token : '', 'ana', 'mended'));
+      return appliedAfter(await comparing(open), async () => {});
     },
+  },
+  REPAIR_OUTDATED: {
+    fires: async (open) => appliedAfter(await comparing(open), reconciled),
+    silent: async (open) => appliedAfter(await comparing(open), async () => {}),
   },
   SWITCH_SUBJECT_UNKNOWN: {
     fires: async (open) => {

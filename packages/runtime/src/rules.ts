@@ -269,6 +269,12 @@ export const runtimeRules = {
     why: 'Only what a dry run showed can be applied.',
     fix: 'Copy the token whole, as the dry run printed it, or make a new dry run (`tenon reconcile repair <report>`).',
   },
+  REPAIR_OUTDATED: {
+    severity: 'error',
+    title: 'the two systems were compared again since the report that is to be mended',
+    why: 'What differed then may be mended by now, by hand or by an event that came late: done once more, it would be there twice. Numbers of differences are those of their report alone. Nothing was done.',
+    fix: 'Make a dry run over the newest report (`tenon reconcile repair <report>`). Where that cannot list it, since it reads another window, `tenon reconcile apply <token> --outdated` does what the dry run showed.',
+  },
   SWITCH_SUBJECT_UNKNOWN: {
     severity: 'error',
     title: 'there is no such pipeline or connection to switch',

@@ -21,6 +21,7 @@ import type {
   ReconciliationBegun,
   ReconciliationReport,
   ReconciliationState,
+  RepairOptions,
   RepairResult,
   RepairStatus,
   ReportedDifference,
@@ -148,7 +149,7 @@ export interface Runtime {
   /** Says what a repair of each difference would do: replays of the same runs with the same keys, and pipelines started. */
   planRepair(report: string, actor: string, reason: string): Promise<RepairResult>;
   /** Does exactly what the dry run with this token showed, once. */
-  applyRepair(token: string, actor: string, reason: string, options?: ReplayOptions): Promise<ActionResult>;
+  applyRepair(token: string, actor: string, reason: string, options?: RepairOptions): Promise<ActionResult>;
   repairStatus(token: string): RepairStatus | undefined;
 
   /** How work flows: depths, lags, and what holds it up. Cheap enough to be asked every few seconds. */

@@ -108,12 +108,15 @@ export const reconciliationRoutes: readonly Route[] = [
     body: {
       type: 'object',
       required: ['reason'],
-      properties: { reason, perSecond },
+      properties: { reason, perSecond, outdated: { type: 'boolean' } },
       additionalProperties: false,
     },
     handle: async ({ runtime, actor, params, body }) => {
       const rate = body['perSecond'];
-      const options = typeof rate === 'number' ? { perSecond: rate } : {};
+      const options = {
+        ...(typeof rate === 'number' && { perSecond: rate }),
+        isOutdatedToo: body['outdated'] === true,
+      };
       return acted(await runtime.applyRepair(params['token']!, actor.name, String(body['reason']), options));
     },
   },

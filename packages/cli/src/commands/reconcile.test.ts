@@ -97,3 +97,13 @@ describe.each(['reconcile show j1', 'reconcile repair j1 --reason w'])('%s', (li
     expect((await run(line, FOUND[0]!, reports)).text).not.toContain('not the newest');
   });
 });
+
+it('a repair of a report that is not the newest is applied where that is asked for, and the server decides', async () => {
+  for (const [line, asked] of [
+    ['reconcile apply t1 --reason w', '{"reason":"w"}'],
+    ['reconcile apply t1 --reason w --outdated', '{"reason":"w","outdated":true}'],
+  ] as const) {
+    const { sent, code } = await run(line, []);
+    expect([code, sent]).toEqual([0, [`POST /v1/repairs/t1/apply ${asked}`]]);
+  }
+});

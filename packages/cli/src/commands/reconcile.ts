@@ -210,12 +210,21 @@ export const reconcileCommands: readonly CommandSpec[] = [
     name: 'reconcile apply',
     summary: 'Do exactly what the dry run of a repair showed, once, beside live traffic',
     positionals: ['<token>'],
-    options: { ...remote, ...reason, ...rate },
+    options: {
+      ...remote,
+      ...reason,
+      ...rate,
+      outdated: {
+        type: 'boolean',
+        help: 'also where the two systems have been compared since: what differed may be mended by now, and would be there twice',
+      },
+    },
     run: withClient(async (client, args, _show, io) => {
       const token = args.positionals[0]!;
       await client.post(`/v1/repairs/${encodeURIComponent(token)}/apply`, {
         reason: needReason(args),
         ...perSecondOf(args),
+        ...(args.flag('outdated') && { outdated: true }),
       });
       const words = `begun; tenon reconcile status ${token} says how far it is`;
       sayDone({ token, begun: true }, words, args, io);

@@ -1,5 +1,5 @@
 import type { Failure, Json } from '@tenon/model';
-import type { ReplayStatus } from './replays.ts';
+import type { ReplayOptions, ReplayStatus } from './replays.ts';
 
 export type ReconciliationBegun =
   | { readonly ok: true; readonly report: string }
@@ -97,6 +97,11 @@ export interface RepairItem {
   readonly starts?: string;
   /** Why nothing is done. */
   readonly refused?: string;
+}
+
+export interface RepairOptions extends ReplayOptions {
+  /** Also where the two systems have been compared since, so that what differed may be mended by now. */
+  readonly isOutdatedToo?: boolean;
 }
 
 export interface RepairStatus {

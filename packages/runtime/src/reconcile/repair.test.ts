@@ -3,6 +3,7 @@ import { type Bench, openBench, refused } from '../testing/bench.ts';
 import { call, childPlan, planFor } from '../testing/plan.ts';
 import {
   differencesOf,
+  ended,
   listing,
   reconciled,
   reconciliationFor,
@@ -116,6 +117,54 @@ describe('a repair', () => {
       listed: [{ runId: bad, stands: 'failedAgain', state: 'failed' }],
       isDone: true,
     });
+  });
+
+  test('is not made where the systems were compared since, unless that is asked for: what differed may be mended by hand', async () => {
+    bench = await openBench(orders);
+    bench.target.script = { put: [{ fail: refused }, undefined] };
+    const bad = await bench.order({ id: 'A' });
+    await bench.pass(1_000);
+    listing(bench, { listOrders: () => [{ key: 'A' }], listInvoices: () => [] });
+    await bench.runtime.activateReconciliations([plan]);
+    const report = await reconciled(bench);
+    const dry = await bench.runtime.planRepair(report.id, 'ana', 'the number was mended');
+    const token = dry.ok ? dry.report.token : '';
+    await bench.pass(60_000);
+    const newer = await reconciled(bench);
+    expect(await bench.runtime.applyRepair(token, 'ben', 'looked through', {})).toMatchObject({
+      ok: false,
+      code: 'REPAIR_OUTDATED',
+      message: expect.stringMatching(
+        new RegExp(`^report ${report.id} is not the newest: ${newer.id} was begun \\S+Z`),
+      ),
+    });
+    expect(bench.state(bad)).toBe('failed');
+    expect(bench.runtime.repairStatus(token)).not.toHaveProperty('applied');
+    const asked = await bench.runtime.applyRepair(token, 'ben', 'it has another window', {
+      isOutdatedToo: true,
+    });
+    expect(asked).toEqual({ ok: true });
+    await bench.pass(5_000);
+    expect(bench.state(bad)).toBe('succeeded');
+    // What was done is said before what has come since.
+    expect(await bench.runtime.applyRepair(token, 'cleo', 'again', {})).toMatchObject({
+      code: 'REPLAY_APPLIED_ALREADY',
+    });
+  });
+
+  test('is made where only a comparison that failed, or one of other systems, came since', async () => {
+    bench = await openBench(orders);
+    listing(bench, { listOrders: () => [{ key: 'A' }], listInvoices: () => [] });
+    const others = reconciliationFor({ name: 'others' });
+    await bench.runtime.activateReconciliations([plan, others]);
+    const dry = await bench.runtime.planRepair((await reconciled(bench)).id, 'ana', 'why');
+    await bench.pass(60_000);
+    const other = await bench.runtime.reconcile('others', 'ana', 'a test', false);
+    expect(other.ok && (await ended(bench, other.report)).state).toBe('complete');
+    bench.target.script = { listOrders: [{ fail: refused }] };
+    expect(await reconciled(bench)).toMatchObject({ state: 'failed' });
+    const token = dry.ok ? dry.report.token : '';
+    expect(await bench.runtime.applyRepair(token, 'ben', 'why', {})).toEqual({ ok: true });
   });
 
   test('leaves what a key has twice to a person', async () => {

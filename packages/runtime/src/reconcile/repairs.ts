@@ -9,9 +9,9 @@ import type {
   AcceptResult,
   ActionResult,
   RepairItem,
+  RepairOptions,
   RepairResult,
   RepairStatus,
-  ReplayOptions,
   ReplayReport,
   RuntimeOptions,
 } from '../runtime.ts';
@@ -194,7 +194,7 @@ export class Repairs {
   }
 
   /** Does what the dry run showed, once, within a day. */
-  async apply(token: string, actor: string, reason: string, options: ReplayOptions): Promise<ActionResult> {
+  async apply(token: string, actor: string, reason: string, options: RepairOptions): Promise<ActionResult> {
     const stored = this.#storedOf(token);
     if (stored === undefined)
       return {
@@ -208,6 +208,15 @@ export class Repairs {
         ok: false,
         code: 'REPLAY_EXPIRED',
         message: 'the dry run is more than a day old; make a new one',
+      };
+    // What was done is said as that, whatever was compared since.
+    const newer =
+      stored.applied === undefined && !options.isOutdatedToo && this.#reports.newer(stored.report);
+    if (newer)
+      return {
+        ok: false,
+        code: 'REPAIR_OUTDATED',
+        message: `report ${stored.report} is not the newest: ${newer.id} was begun ${new Date(newer.begunAtMs).toISOString()}, and what differed may be mended since; nothing was done`,
       };
     const perSecond = options.perSecond ?? PER_SECOND_DEFAULT;
     const applied = { actor, reason, atMs: now, perSecond };

@@ -56,6 +56,17 @@ export class Reports {
     return row && this.#reportOf(row);
   }
 
+  /** The newest of the same systems that was begun later and is complete; a dry run has compared them as well. */
+  newer(id: string): { readonly id: string; readonly begunAtMs: number } | undefined {
+    const row = this.#engine.read
+      .of(
+        `SELECT later.id, later.begun_at FROM reports AS given JOIN reports AS later ON later.name = given.name
+        WHERE given.id = ? AND later.state = 'complete' AND later.begun_at > given.begun_at ORDER BY later.begun_at DESC LIMIT 1`,
+      )
+      .get(id);
+    return row && { id: String(row['id']), begunAtMs: Number(row['begun_at']) };
+  }
+
   /** Those that an earlier process, or this one, has begun and not ended. */
   unfinished(): readonly {
     readonly id: string;

@@ -259,6 +259,39 @@ describe('sandbox', () => {
     expect([code, out]).toEqual([exit.usage, '']);
   });
 
+  it('starts none for what is not asked over HTTP, says so, and gives it neither address nor credentials', async () => {
+    for (const part of ['contracts', 'connectors'])
+      for (const name of ['nats', 'clock'])
+        await cp(join(import.meta.dirname, '../../../..', part, name), join(folder, part, name), {
+          recursive: true,
+        });
+    await appendFile(
+      join(folder, 'tenon.config.yaml'),
+      `  stream: { connector: nats, baseUrl: env:STREAM_URL, credentials: { login: { username: env:STREAM_USER, password: env:STREAM_PASSWORD } } }
+  bus: { connector: nats, baseUrl: nats://bus.example:4222, credentials: { login: { username: env:STREAM_USER, password: env:STREAM_PASSWORD } } }
+  clock: { connector: clock, baseUrl: clock://here }
+`,
+    );
+    const { code, out, err } = await runCommand(sandboxCommands, ['sandbox', 'stream', 'bus', 'clock'], {
+      cwd: folder,
+    });
+    expect(err.split('\n')).toEqual([
+      'stream: no sandbox, for it is asked by jetstream, not over HTTP: set STREAM_URL to a server of your own (nats://…), and its credentials: STREAM_USER, STREAM_PASSWORD',
+      'bus: no sandbox, for it is asked by jetstream, not over HTTP: its baseUrl stands in tenon.config.yaml, and is called as it stands; its credentials: STREAM_USER, STREAM_PASSWORD',
+      'clock: no sandbox, for it is asked by clock, not over HTTP: its baseUrl stands in tenon.config.yaml, and is called as it stands',
+      '',
+    ]);
+    expect([code, out]).toEqual([exit.clean, '']);
+    await writeFile(join(folder, 'rows.yaml'), 'stream: { orders: [] }\n');
+    const given = await runCommand(sandboxCommands, ['sandbox', 'stream', '--rows', 'rows.yaml'], {
+      cwd: folder,
+    });
+    expect([given.code, given.err]).toEqual([
+      exit.usage,
+      expect.stringContaining('rows.yaml: stream: it has no sandbox, so no rows; take it out'),
+    ]);
+  });
+
   it('says which port is taken', async () => {
     const { port } = server.address() as AddressInfo;
     expect(await ordersOf('--port', String(port))).toMatchObject({

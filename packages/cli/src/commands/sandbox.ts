@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import type { OwnSchemes } from '@tenon/connector';
+import type { ConnectorManifest, OwnSchemes } from '@tenon/connector';
 import type { Contract } from '@tenon/contract';
 import { didYouMean, isObject, type Json, Secret, seededRandom } from '@tenon/model';
+import type { WorkspaceConnection } from '@tenon/pipeline';
 import { definitionName, isSchemaObject, type JsonSchema, sample, validatorFor } from '@tenon/schema';
 import {
   deliver,
@@ -87,6 +88,8 @@ async function runSandboxes(session: Session, args: Args, io: Io): Promise<ExitC
   const exports: string[] = [];
   const addresses: string[] = [];
   const listed: string[] = [];
+  /** Of a server of somebody else's: a credential made up is of no use there. */
+  const foreign = new Set<string>();
   let isUnsaid = false;
   for (const name of wanted) {
     const connection = workspace.config.connections[name];
@@ -99,10 +102,12 @@ async function runSandboxes(session: Session, args: Args, io: Io): Promise<ExitC
       );
     }
     const given = rows.get(name);
-    if (connection.baseUrl === undefined && contract.operations.size === 0) {
+    const unasked = unaskedWords(connection, manifest, contract);
+    if (unasked !== undefined) {
       if (given !== undefined)
-        throw new UsageError('rows-unfit', `${given.place}: it has nothing to call, so no rows; take it out`);
-      listed.push(`${name}: has nothing to call; \`tenon deliver\` sends its events\n`);
+        throw new UsageError('rows-unfit', `${given.place}: it ${unasked.why}, so no rows; take it out`);
+      listed.push(`${name}: ${unasked.words}\n`);
+      if (!unasked.isOurs) foreign.add(name);
       continue;
     }
     const options = { ...(port !== undefined && { port }), clock: io.clock };
@@ -139,9 +144,7 @@ async function runSandboxes(session: Session, args: Args, io: Io): Promise<ExitC
         isUnsaid = true;
       }
     if (port !== undefined) port += 1;
-    const variable = connection.baseUrl?.startsWith('env:')
-      ? connection.baseUrl.slice('env:'.length)
-      : undefined;
+    const variable = variableOf(connection.baseUrl);
     if ('state' in sandbox) addresses.push(sandbox.url);
     exports.push(variable ? `export ${variable}=${sandbox.url}\n` : `# ${name}: ${sandbox.url}\n`);
   }
@@ -150,7 +153,8 @@ async function runSandboxes(session: Session, args: Args, io: Io): Promise<ExitC
   // Beside what is there: another `tenon sandbox` may have printed some as well.
   if (addresses.length > 0)
     io.out(`export ${SANDBOXES_VARIABLE}=${[`\${${SANDBOXES_VARIABLE}:-}`, ...addresses].join(',')}\n`);
-  for (const name of secretNames(session, wanted))
+  const own = wanted.filter((name) => !foreign.has(name));
+  for (const name of secretNames(session, own))
     io.out(`export ${name}=sandbox-${name.toLowerCase().replaceAll('_', '-')}\n`);
   if (exports.length === 0) return exit.clean;
   if (isUnsaid) io.err(`an operation whose effect the contract does not tell: ${UNSAID_FIX}\n`);
@@ -239,17 +243,59 @@ function isMail(contract: Contract): boolean {
   return contract.servers.some((server) => /^smtps?$/.test(server.protocol));
 }
 
+interface Unasked {
+  /** For what follows from it. */
+  readonly why: string;
+  readonly words: string;
+  /** Nothing of anybody else's is called. */
+  readonly isOurs: boolean;
+}
+
+/** Why there is no sandbox of a connection: it has nothing to call, or its code calls by other means than a sandbox answers. */
+function unaskedWords(
+  connection: WorkspaceConnection,
+  { transport }: ConnectorManifest,
+  contract: Contract,
+): Unasked | undefined {
+  if (isMail(contract) || [...contract.operations.values()].some(({ kind }) => kind === 'http'))
+    return undefined;
+  if (transport === 'http') {
+    const why = 'has nothing to call';
+    return { why, words: `${why}; \`tenon deliver\` sends its events`, isOurs: true };
+  }
+  const variable = variableOf(connection.baseUrl);
+  const protocol = contract.servers[0]?.protocol;
+  const address =
+    variable === undefined
+      ? 'its baseUrl stands in tenon.config.yaml, and is called as it stands'
+      : `set ${variable} to a server of your own${protocol === undefined ? '' : ` (${protocol}://…)`}`;
+  const credentials = secretsOf(connection);
+  const also =
+    credentials.length === 0
+      ? ''
+      : `${variable === undefined ? '; its' : ', and its'} credentials: ${credentials.join(', ')}`;
+  return {
+    why: 'has no sandbox',
+    words: `no sandbox, for it is asked by ${transport}, not over HTTP: ${address}${also}`,
+    isOurs: false,
+  };
+}
+
+function variableOf(reference: string | undefined): string | undefined {
+  return reference?.startsWith('env:') ? reference.slice('env:'.length) : undefined;
+}
+
 /** Variables of the credentials: any value does in a sandbox, and a real one has no business there. */
 function secretNames({ workspace }: Session, wanted: readonly string[]): string[] {
-  const references = wanted.flatMap((name) => {
-    const connection = workspace.config.connections[name]!;
-    return [
-      ...connection.webhookSecrets,
-      ...Object.values(connection.credentials).flatMap((fields) => Object.values(fields)),
-    ];
-  });
-  const names = references.filter((reference) => reference.startsWith('env:'));
-  return [...new Set(names.map((reference) => reference.slice('env:'.length)))];
+  return [...new Set(wanted.flatMap((name) => secretsOf(workspace.config.connections[name]!)))];
+}
+
+function secretsOf({ webhookSecrets, credentials }: WorkspaceConnection): string[] {
+  const references = [
+    ...webhookSecrets,
+    ...Object.values(credentials).flatMap((fields) => Object.values(fields)),
+  ];
+  return references.flatMap((reference) => variableOf(reference) ?? []);
 }
 
 function noWebhook(given: string, { config, connectors }: Session['workspace']): string {

@@ -152,7 +152,7 @@ async function warningsOf({ diagnostics, root, check }: Session, args: Args, io:
 /** A process keeps the environment that it began with. */
 function addressesMissing(names: readonly string[], say: Say): Failed {
   say(
-    `not set: ${names.join(', ')}. Start \`tenon sandbox\` again, read its variables, and start \`tenon dev\` again`,
+    `not set: ${names.join(', ')}. Set it (\`tenon sandbox\`, started again, prints those of what it stands for), and start \`tenon dev\` again`,
   );
   return { exitCode: exit.failed };
 }

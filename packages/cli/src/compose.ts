@@ -170,7 +170,7 @@ async function startWith(options: ComposeOptions, opened: AsyncDisposableStack):
     },
     regionOf: (name) => workspace.config.connections[name]?.region,
     closedUntil: (name) => windows.get(name)?.(io.clock.now()),
-    onProblem: (message, code) => log({ code, message }),
+    onProblem: (message, code) => log({ kind: 'problem', code, message }),
     ...(options.onEntry && { onEntry: options.onEntry }),
   });
   // Not before it is so: a start that is refused has encrypted nothing.
@@ -203,7 +203,7 @@ async function startWith(options: ComposeOptions, opened: AsyncDisposableStack):
       operators,
       pipelines: plans.map((plan) => ({ name: plan.pipeline, version: plan.version, planHash: plan.hash })),
       consumers: () => consumers.map((consumer) => consumer.status()),
-      log: (event) => log({ ...event }),
+      log: (event) => log({ kind: 'request', ...event }),
     });
     server = started;
     consumers = await startConsumers(options, connections, secrets, runtime, transports);

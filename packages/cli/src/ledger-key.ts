@@ -54,7 +54,7 @@ export async function checkpointOptions(
     ...(everyMs !== undefined && { everyMs }),
     ...(everyRows !== undefined && { everyRows }),
     ...(url !== undefined && { publish: (note: string) => publish(url, note) }),
-    onProblem: (message, code) => log({ code, message }),
+    onProblem: (message, code) => log({ kind: 'problem', code, message }),
   };
 }
 

@@ -354,6 +354,79 @@ describe('the watch', () => {
     expect(system('alarm')).toMatchObject([{ details: { owner: 'sales', triage: 'support' } }]);
   });
 
+  test('keeps what it has told over a restart: an alarm is not given again for that', async () => {
+    await open(
+      { ...watch, deadLettersAlarm: 1 },
+      planFor({ onFailure: 'hold', steps: [call('put', 'acme.put')] }),
+    );
+    bench.target.script = { put: [{ fail: refused }] };
+    await bench.order({ id: 'a' });
+    await bench.pass(60_000);
+    expect(system('alarm')).toHaveLength(2);
+    await bench.restart();
+    expect(bench.runtime.flow().alarms).toMatchObject([{ alarm: 'deadLetters', crossed: ['depth', 'age'] }]);
+    await bench.pass(60_000);
+    expect(system('alarm')).toHaveLength(2);
+    await bench.pass(4 * 3_600_000);
+    expect(system('alarm')).toHaveLength(3);
+  });
+
+  test('says once when an alarm is over, and gives it anew when it is crossed again', async () => {
+    await open(
+      { ...watch, deadLettersAlarm: 1 },
+      planFor({ onFailure: 'hold', steps: [call('put', 'acme.put')] }),
+    );
+    bench.target.script = { put: [{ fail: refused }, undefined, { fail: refused }] };
+    const runId = await bench.order({ id: 'a' });
+    await bench.pass(20_000);
+    expect(bench.runtime.flow().alarms).toMatchObject([
+      {
+        alarm: 'deadLetters',
+        pipeline: 'orders',
+        queue: 'repair',
+        owner: 'sales',
+        escalation: 'pager:sales',
+        next: 'tenon dead-letters groups --pipeline orders --queue repair',
+      },
+    ]);
+    await bench.runtime.resume(runId, 'ana', 'mended');
+    await bench.runtime.idle();
+    // What goes over its bound and below it by turns is one alarm.
+    await bench.pass(30_000);
+    expect(system('alarmOver')).toEqual([]);
+    await bench.pass(60_000);
+    expect(system('alarmOver')).toMatchObject([
+      { details: { alarm: 'deadLetters', pipeline: 'orders', queue: 'repair', owner: 'sales' } },
+    ]);
+    expect(bench.runtime.flow().alarms).toEqual([]);
+    await bench.order({ id: 'b' });
+    await bench.pass(20_000);
+    expect(system('alarm')).toHaveLength(2);
+    expect(system('alarmOver')).toHaveLength(1);
+  });
+
+  test('raises an alarm while the disk has too little room for events, and says when it is over', async () => {
+    await open(watch, planFor({ steps: [] }));
+    bench.diskFreeBytes = () => 10_000_000;
+    await bench.pass(11_000);
+    expect(system('alarm')).toEqual([]);
+    await bench.pass(10_000);
+    expect(system('alarm')).toMatchObject([
+      {
+        details: {
+          alarm: 'intakeClosed',
+          code: 'RUNTIME_DISK_LOW',
+          message: expect.stringContaining('no event is taken'),
+          next: 'tenon doctor',
+        },
+      },
+    ]);
+    bench.diskFreeBytes = () => 2 ** 40;
+    await bench.pass(90_000);
+    expect(system('alarmOver')).toMatchObject([{ details: { alarm: 'intakeClosed' } }]);
+    expect(system('alarm')).toHaveLength(1);
+  });
+
   test('reports a flag that has expired, and leaves it in force', async () => {
     await open(watch, planFor({ steps: [undoable('one')] }));
     await bench.runtime.setSwitch(

@@ -1,4 +1,4 @@
-import type { Json, JsonObject } from '@tenon/model';
+import type { Failure, Json, JsonObject } from '@tenon/model';
 import type { Plan, ReconciliationPlan } from '@tenon/pipeline';
 import type {
   AcceptResult,
@@ -154,6 +154,8 @@ export interface Runtime {
 
   /** How work flows: depths, lags, and what holds it up. Cheap enough to be asked every few seconds. */
   flow(): FlowReport;
+  /** Why no event can be taken at present, or `undefined`. */
+  intakeRefusal(): Failure | undefined;
 
   /** What is switched now. */
   switches(): readonly Switch[];

@@ -15,6 +15,16 @@ const BREAKER_STATES = ['closed', 'halfOpen', 'open'] as const;
 /** What `/metrics` shows, each from the same report that `/v1/flow` gives. Counters count since the process began. */
 const metrics: readonly Metric[] = [
   {
+    name: 'tenon_alarm',
+    type: 'gauge',
+    help: '1 for each alarm that was given and is not over, with who is to look',
+    samples: ({ alarms }) =>
+      alarms.map(({ alarm, pipeline, queue, flag, code, owner, triage, backup, escalation }): Sample => {
+        const labels = { alarm, pipeline, queue, flag, code, owner, triage, backup, escalation };
+        return [1, Object.fromEntries(Object.entries(labels).filter(isKnown))];
+      }),
+  },
+  {
     name: 'tenon_intake_accepting',
     type: 'gauge',
     help: '1 while events are taken',
@@ -210,6 +220,10 @@ export function prometheusText(flow: FlowReport): string {
     ])
     .join('\n')
     .concat('\n');
+}
+
+function isKnown(label: [string, string | undefined]): label is [string, string] {
+  return label[1] !== undefined;
 }
 
 function labelText(labels: Labels): string {

@@ -245,6 +245,11 @@ export function addOperations(app: FastifyInstance, options: ServerOptions): voi
     if (!actor) return sendProblem(reply, notAuthenticated);
     return { status: 'ok', pipelines: options.pipelines, sources: options.consumers?.() ?? [] };
   });
+  // Senders are told the same, so it is nothing to hide from anybody.
+  app.get('/v1/ready', (_request, reply) => {
+    const refusal = options.runtime.intakeRefusal();
+    return refusal === undefined ? reply.send({ status: 'ok' }) : sendProblem(reply, acceptProblem(refusal));
+  });
   for (const route of routes) {
     const validate = route.body === undefined ? undefined : compileValidator(route.body);
     app.route({

@@ -4,7 +4,7 @@ import { request } from 'node:http';
 import { join } from 'node:path';
 import { SecretUnavailableError, signWebhook, type WebhookManifest } from '@tenon/connector';
 import { parseDocument } from '@tenon/document';
-import { isObject, Secret, systemClock } from '@tenon/model';
+import { type Failure, isObject, Secret, systemClock } from '@tenon/model';
 import type { AcceptResult, FlowReport, IncomingEvent, Runtime, Switch } from '@tenon/runtime';
 import { call as callStep, failure, openBench, planFor, step as planStep } from '@tenon/runtime/testing';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -756,6 +756,18 @@ describe('operations', () => {
     const overrides = { done: 2, undone: 1, confirm: 0, redo: 0, compensate: 0 };
     const flow: FlowReport = {
       atMs: 60_000,
+      alarms: [
+        {
+          alarm: 'deadLetters',
+          sinceMs: 40_000,
+          message: 'dead letters of p',
+          next: 'tenon dead-letters',
+          pipeline: 'p',
+          queue: 'repair',
+          owner: 'sales',
+          escalation: 'pager:sales',
+        },
+      ],
       intake: { backlog: 3, writesWaiting: 2, bytesWaiting: 10, refused: { RUNTIME_BACKLOG_FULL: 4 } },
       pipelines: [
         {
@@ -795,6 +807,7 @@ describe('operations', () => {
       '# TYPE tenon_queue_depth gauge',
       'tenon_queue_depth{pipeline="p\\"1",tier="high"} 3',
       'tenon_queue_lag_seconds{pipeline="p\\"1",tier="high"} 1.5',
+      'tenon_alarm{alarm="deadLetters",pipeline="p",queue="repair",owner="sales",escalation="pager:sales"} 1',
       'tenon_runs{state="waiting"} 7',
       'tenon_runs_ended_total{state="succeeded"} 8',
       'tenon_runs_ended_total{state="cancelled"} 0',
@@ -823,6 +836,24 @@ describe('operations', () => {
     }
   });
 
+  it('tells anybody whether events are taken, while the process is up all the same', async () => {
+    let refusal: Failure | undefined;
+    const url = await start({ intakeRefusal: () => refusal });
+    const ready = await fetch(`${url}/v1/ready`);
+    expect([ready.status, await ready.json()]).toEqual([200, { status: 'ok' }]);
+    refusal = {
+      class: 'transient',
+      code: 'RUNTIME_DISK_LOW',
+      message: '9 MiB are free',
+      delivery: 'notSent',
+      retryAfterMs: 30_000,
+    };
+    const closed = await fetch(`${url}/v1/ready`);
+    expect([closed.status, closed.headers.get('retry-after')]).toEqual([503, '30']);
+    expect(await closed.json()).toMatchObject({ code: 'RUNTIME_DISK_LOW', detail: '9 MiB are free' });
+    expect((await fetch(`${url}/v1/health`)).status).toBe(200);
+  });
+
   it('serves exactly the operations of contracts/operations', () => {
     const file = join(import.meta.dirname, '../../../contracts/operations/openapi.yaml');
     const document = parseDocument(file, readFileSync(file, 'utf8')).value?.value;
@@ -835,7 +866,11 @@ describe('operations', () => {
     const served = routes.map(
       (route) => `${route.method} ${route.path.replaceAll(/:(\w+)/g, '{$1}')} ${route.operationId}`,
     );
-    const edges = ['POST /hooks/{connection}/{event} receiveWebhook', 'GET /v1/health getHealth'];
+    const edges = [
+      'POST /hooks/{connection}/{event} receiveWebhook',
+      'GET /v1/health getHealth',
+      'GET /v1/ready getReadiness',
+    ];
     expect([...served, ...edges].sort()).toEqual(declared.sort());
   });
 });

@@ -145,6 +145,22 @@ describe('flow', () => {
       { cwd: root, nowMs: NOW, ...(width !== undefined && { width }) },
     );
 
+  it('begins with the alarms that stand: for how long, whose, and the command to begin with', async () => {
+    const alarm = {
+      alarm: 'deadLetters',
+      sinceMs: NOW - 3_600_000,
+      message: 'dead letters of orders in the queue repair: 40',
+      next: 'tenon dead-letters groups --pipeline orders --queue repair',
+      owner: 'sales',
+      escalation: 'pager:sales',
+    };
+    const { text } = await shown({ alarms: [alarm] });
+    expect(text).toMatch(
+      /deadLetters +1h +sales +pager:sales +dead letters of orders .*: 40 +tenon dead-letters groups/,
+    );
+    expect((await shown({ alarms: [] })).text).not.toContain('ALARM');
+  });
+
   it('fits the terminal, each of its tables', async () => {
     const pipeline = 'subscription-upgraded-in-europe-and-elsewhere';
     const { text } = await shown(

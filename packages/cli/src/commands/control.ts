@@ -51,7 +51,7 @@ export const controlCommands: readonly CommandSpec[] = [
       const made = await set(client, args, { kind: 'kill', scope, sparesCompensation }).catch(notRunning);
       sayDone(
         made,
-        `${made.id} is in force; events are still taken, runs wait where they are${replacedWords(made, io)}`,
+        `${made.id} is in force: runs wait where they are, and no event is kept out by it${replacedWords(made, io)}`,
         args,
         io,
       );
@@ -88,7 +88,7 @@ export const controlCommands: readonly CommandSpec[] = [
       const pipeline = args.positionals[0]!;
       const made = await set(client, args, { kind: 'pause', pipeline, onlyKeys });
       const rest = onlyKeys.length === 0 ? 'stands still' : `goes on for ${onlyKeys.join(', ')} alone`;
-      sayDone(made, `${pipeline} ${rest}; events are still taken${replacedWords(made, io)}`, args, io);
+      sayDone(made, `${pipeline} ${rest}; no event is kept out by it${replacedWords(made, io)}`, args, io);
       return exit.clean;
     }),
   },
@@ -261,11 +261,20 @@ interface SourceSeen {
   readonly problem?: string;
 }
 
-/** Earlier servers do not say what is in doubt. */
-type KnownFlow = Omit<FlowReport, 'inDoubt'> & Partial<FlowReport>;
+/** Earlier servers do not say what is in doubt, nor which alarms stand. */
+type KnownFlow = Omit<FlowReport, 'inDoubt' | 'alarms'> & Partial<FlowReport>;
 
 function flowWords(
-  { intake, pipelines, connections, reconciliations, runs, inDoubt = [], deadLetters }: KnownFlow,
+  {
+    alarms = [],
+    intake,
+    pipelines,
+    connections,
+    reconciliations,
+    runs,
+    inDoubt = [],
+    deadLetters,
+  }: KnownFlow,
   sources: readonly SourceSeen[],
   nowMs: number,
   width: number | undefined,
@@ -278,6 +287,29 @@ function flowWords(
   return [
     `intake  ${intakeWords}; ${intake.backlog} runs and ${intake.writesWaiting} writes wait`,
     `runs    ${open.join(', ') || 'none open'}`,
+    ...(alarms.length > 0
+      ? [
+          renderTable(
+            [
+              'ALARM',
+              'FOR',
+              { title: 'OWNER', shortens: true },
+              { title: 'ESCALATION', shortens: true },
+              { title: 'WHAT', below: true },
+              { title: 'NEXT', below: true },
+            ],
+            alarms.map((each) => [
+              each.alarm,
+              roughDuration(nowMs - each.sinceMs),
+              each.triage ?? each.owner ?? '',
+              each.escalation ?? '',
+              each.message,
+              each.next,
+            ]),
+            width,
+          ),
+        ]
+      : []),
     renderTable(
       [
         { title: 'PIPELINE', shortens: true },

@@ -7,8 +7,36 @@ import type { RunState } from './runs.ts';
 /** Done or undone by hand, or what became of an effect in doubt. */
 export type Override = 'done' | 'undone' | 'confirm' | 'redo' | 'compensate';
 
+/** What somebody is to be told of. A type, so that it can be the details of an entry. */
+export type Alarm = {
+  readonly alarm: 'deadLetters' | 'inDoubt' | 'flagExpired' | 'intakeClosed';
+  /** For whoever is woken by it. */
+  readonly message: string;
+  /** The command to begin with. */
+  readonly next: string;
+  readonly pipeline?: string;
+  readonly queue?: string;
+  readonly flag?: string;
+  readonly expiresAtMs?: number;
+  readonly setBy?: string;
+  /** Why no event is taken. */
+  readonly code?: string;
+  /** The bounds that it goes over, of those that count and of those that tell an age. */
+  readonly crossed?: readonly ('depth' | 'age')[];
+  readonly depth?: number;
+  readonly depthMax?: number;
+  readonly ageMs?: number;
+  readonly ageMaxMs?: number;
+  readonly owner?: string;
+  readonly triage?: string;
+  readonly backup?: string;
+  readonly escalation?: string;
+};
+
 export interface FlowReport {
   readonly atMs: number;
+  /** Alarms of the watch that were given and are not over. */
+  readonly alarms: readonly (Alarm & { readonly sinceMs: number })[];
   readonly intake: {
     /** Why no event is taken at present. */
     readonly refusal?: Failure;

@@ -170,6 +170,8 @@ export interface LedgerEntry {
     | 'stuck'
     /** A threshold was crossed; names who is to look. Of no run. */
     | 'alarm'
+    /** What an alarm told of is so no longer. Of no run. */
+    | 'alarmOver'
     | 'activated'
     | 'erased'
     /** Secrets that an attempt used, or that were used without a run since the last such entry. */

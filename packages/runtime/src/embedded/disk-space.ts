@@ -17,10 +17,15 @@ export function refusalWith(freeBytes: number, bytesMin: number): Failure | unde
   return {
     class: 'transient',
     code: 'RUNTIME_DISK_LOW',
-    message: `${freeBytes} bytes are free on the disk of the runtime file`,
+    message: `${mebibytes(freeBytes)} are free on the disk of the runtime file, and events are taken from ${mebibytes(bytesMin)} on`,
     delivery: 'notSent',
     retryAfterMs: 30_000,
   };
+}
+
+/** Rounded down, so that what is too little never reads as enough. */
+function mebibytes(bytes: number): string {
+  return `${Math.floor(bytes / 2 ** 20)} MiB`;
 }
 
 /** Free bytes of the disk, looked at once a second at most. */

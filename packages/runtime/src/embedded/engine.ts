@@ -21,11 +21,12 @@ import { dueRuns, nextDue } from './due-runs.ts';
 import { FlowCounts } from './flow.ts';
 import type { Draft } from './intake.ts';
 import { forLedger, systemForLedger } from './ledger-names.ts';
-import { type LedgerSubject, LedgerWriter, type Noted, type TimedFact } from './ledger-rows.ts';
+import { type LedgerSubject, LedgerWriter, type Noted, SYSTEM, type TimedFact } from './ledger-rows.ts';
 import type { Names } from './names.ts';
 import { PassedTime } from './passed-time.ts';
 import type { EmbeddedRun, RunHost } from './run-context.ts';
 import type { RunRow } from './run-row.ts';
+import { StandingAlarms } from './standing-alarms.ts';
 import { Statements, type Write } from './statements.ts';
 import { StoredRows } from './stored-rows.ts';
 import { SwitchKeeper } from './switch-keeper.ts';
@@ -45,9 +46,6 @@ const LIMITS: RuntimeLimits = {
 };
 /** Plans kept compiled. */
 const PLANS_MAX = 256;
-
-/** What is of no run in particular. */
-const SYSTEM: LedgerSubject = { seq: 0, runId: '', pipeline: '', correlationId: '' };
 
 /**
  * The embedded engine: events become runs, runs are activated when due, everything goes through one commit queue.
@@ -73,6 +71,7 @@ export class EmbeddedEngine implements RunHost {
   readonly switches: SwitchKeeper;
   /** Words of people that cancel a run and are on their way to the disk, by its number. */
   readonly #cancelling = new Map<number, number>();
+  readonly alarms: StandingAlarms = new StandingAlarms(this);
   #failure: Error | undefined;
   isStopping = false;
   /** Put in once it is made: what it compares is part of the flow. */
@@ -455,6 +454,7 @@ export class EmbeddedEngine implements RunHost {
     const refusal = this.refusal();
     return {
       atMs: now,
+      alarms: this.alarms.flow(),
       intake: {
         ...(refusal !== undefined && { refusal }),
         backlog: this.counts.backlog,

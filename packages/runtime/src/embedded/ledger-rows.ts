@@ -10,6 +10,9 @@ export interface LedgerSubject {
   readonly correlationId: string;
 }
 
+/** What entries of no run are about. */
+export const SYSTEM: LedgerSubject = { seq: 0, runId: '', pipeline: '', correlationId: '' };
+
 /** Facts of one subject, on their way to the ledger; each already says when it happened. */
 export interface Noted {
   readonly subject: LedgerSubject;

@@ -215,6 +215,7 @@ export async function openRuntimeWith(
     },
     trigger: (pipeline, input, actor) => trigger(pipeline, input, actor, engine.newId()),
     flow: () => engine.flow(),
+    intakeRefusal: () => engine.refusal(),
     runs: (filter) => queries.runs(filter),
     run: (runId) => queries.run(runId),
     plan: (hash) => queries.plan(hash),

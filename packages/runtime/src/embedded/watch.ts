@@ -1,4 +1,5 @@
-import type { Clock, JsonObject } from '@tenon/model';
+import type { Clock } from '@tenon/model';
+import type { Alarm } from '../api/flow.ts';
 import type { EmbeddedEngine } from './engine.ts';
 import { deadLettersByClass, doubtsByPipeline } from './flow.ts';
 import type { RunRow } from './run-row.ts';
@@ -9,21 +10,21 @@ import type { StoredRun } from './stored-rows.ts';
 const LOOKED_AT_MAX = 2_000;
 /** How far past its deadline a run at work is reported: its last call may still be on the wire. */
 const OVERDUE_MS = 60_000;
-/** An alarm that nobody has heeded is given again. */
-const AGAIN_AFTER_MS = 4 * 3_600_000;
 const UNFINISHED = ['accepted', 'running', 'waiting', 'compensating'] as const;
 
 /**
  * Looks, every few seconds, for what nobody else would notice: a run that nothing will ever move (a claim without a
  * holder, a wait for nothing, a place behind nobody), which is reported and let go (C62); a run at work far past its
- * deadline; dead letters and effects in doubt that are too many or too old for their owner (C65); flags that have expired (C110).
+ * deadline; dead letters and effects in doubt that are too many or too old for their owner (C65); flags that have expired (C110); that no
+ * event is taken.
  */
 export function keepWatch(engine: EmbeddedEngine, clock: Clock): { stop(): void } {
   const cursors = new Map<string, number>();
   /** Runs that looked stuck in the last round: only those that still do are let go. */
   let suspects = new Map<number, number>();
   const overdue = new Set<number>();
-  const alarms = new Map<string, number>();
+  /** No event was taken in the last round. */
+  let wasClosed = false;
   const { watchEveryMs } = engine.limits;
   let cancel = clock.setTimer(watchEveryMs, round);
   return { stop: () => cancel() };
@@ -102,64 +103,109 @@ export function keepWatch(engine: EmbeddedEngine, clock: Clock): { stop(): void 
   }
 
   async function raiseAlarms(now: number): Promise<void> {
+    await engine.alarms.tell(
+      [...deadLetterAlarms(now), ...doubtAlarms(now), ...flagAlarms(now), ...intakeAlarm()],
+      now,
+    );
+  }
+
+  function deadLetterAlarms(now: number): readonly Alarm[] {
     const letters = Map.groupBy(
       deadLettersByClass(engine.read),
       ({ pipeline, queue }) => `${pipeline} ${queue}`,
     );
-    for (const group of letters.values()) {
+    return [...letters.values()].flatMap((group) => {
       const { pipeline, queue } = group[0]!;
       const depth = group.reduce((sum, { count }) => sum + count, 0);
       const oldestMs = Math.min(...group.map((each) => each.oldestMs));
-      await raiseForOwner({ alarm: 'deadLetters', pipeline, queue }, depth, oldestMs, now);
-    }
-    for (const { pipeline, count, oldestMs } of doubtsByPipeline(engine.read))
-      await raiseForOwner({ alarm: 'inDoubt', pipeline }, count, oldestMs, now);
-    for (const flag of engine.board.expired(now)) {
-      const { id, pipeline, actor, expiresAtMs, revision } = flag;
-      const owner = engine.activePlans.get(pipeline)?.plan.owner.team ?? actor;
-      await raise(`flag ${revision}`, now, {
-        alarm: 'flagExpired',
-        flag: id,
-        pipeline,
-        expiresAtMs,
-        setBy: actor,
-        owner,
-      });
-    }
+      return alarmForOwner(
+        {
+          alarm: 'deadLetters',
+          message: `dead letters of ${pipeline} in the queue ${queue}: ${depth}, the oldest since ${moment(oldestMs)}`,
+          next: `tenon dead-letters groups --pipeline ${pipeline} --queue ${queue}`,
+          pipeline,
+          queue,
+        },
+        { depth, oldestMs, now },
+      );
+    });
+  }
+
+  function doubtAlarms(now: number): readonly Alarm[] {
+    return doubtsByPipeline(engine.read).flatMap(({ pipeline, count, oldestMs }) =>
+      alarmForOwner(
+        {
+          alarm: 'inDoubt',
+          message: `effects of ${pipeline} in doubt: ${count}, the oldest since ${moment(oldestMs)}`,
+          next: 'tenon in-doubt',
+          pipeline,
+        },
+        { depth: count, oldestMs, now },
+      ),
+    );
+  }
+
+  function flagAlarms(now: number): readonly Alarm[] {
+    return engine.board.expired(now).map(({ id, pipeline, actor, expiresAtMs }) => ({
+      alarm: 'flagExpired',
+      message: `${id} has expired at ${moment(expiresAtMs)} and stays in force until somebody lifts or renews it`,
+      next: 'tenon switches',
+      flag: id,
+      pipeline,
+      expiresAtMs,
+      setBy: actor,
+      owner: engine.activePlans.get(pipeline)?.plan.owner.team ?? actor,
+    }));
+  }
+
+  /** What lasts from one round to the next: a disk that is busy for a second is no alarm. */
+  function intakeAlarm(): readonly Alarm[] {
+    const refusal = engine.refusal();
+    const hasLasted = wasClosed;
+    wasClosed = refusal !== undefined;
+    if (refusal === undefined || !hasLasted) return [];
+    return [
+      {
+        alarm: 'intakeClosed',
+        message: `no event is taken, senders are answered 503: ${refusal.message}`,
+        next: 'tenon doctor',
+        code: refusal.code,
+      },
+    ];
   }
 
   /** Of what waits for the owner of a pipeline, where there is too much of it or the oldest waits for too long. */
-  async function raiseForOwner(
-    what: { readonly alarm: string; readonly pipeline: string; readonly queue?: string },
-    depth: number,
-    oldestMs: number,
-    now: number,
-  ): Promise<void> {
+  function alarmForOwner(
+    what: Pick<Alarm, 'alarm' | 'message' | 'next' | 'queue'> & { readonly pipeline: string },
+    { depth, oldestMs, now }: { readonly depth: number; readonly oldestMs: number; readonly now: number },
+  ): readonly Alarm[] {
     // Of a pipeline that was retired as well: what it has left behind is still owed.
     const { owner } = engine.lastPlan(what.pipeline);
     const depthMax = engine.limits.deadLettersAlarm;
     const ageMs = now - oldestMs;
-    const crossed = [...(depth >= depthMax ? ['depth'] : []), ...(ageMs >= owner.respondMs ? ['age'] : [])];
-    if (crossed.length === 0) return;
+    const crossed = [
+      ...(depth >= depthMax ? (['depth'] as const) : []),
+      ...(ageMs >= owner.respondMs ? (['age'] as const) : []),
+    ];
+    if (crossed.length === 0) return [];
     const { team, backup, escalation, roles } = owner;
-    await raise(`${Object.values(what).join(' ')} ${crossed.join()}`, now, {
-      ...what,
-      crossed,
-      depth,
-      depthMax,
-      ageMs,
-      ageMaxMs: owner.respondMs,
-      owner: team,
-      ...(roles?.triage !== undefined && { triage: roles.triage }),
-      backup,
-      escalation,
-    });
+    return [
+      {
+        ...what,
+        crossed,
+        depth,
+        depthMax,
+        ageMs,
+        ageMaxMs: owner.respondMs,
+        owner: team,
+        ...(roles?.triage !== undefined && { triage: roles.triage }),
+        backup,
+        escalation,
+      },
+    ];
   }
+}
 
-  async function raise(name: string, now: number, details: JsonObject): Promise<void> {
-    const last = alarms.get(name);
-    if (last !== undefined && now - last < AGAIN_AFTER_MS) return;
-    alarms.set(name, now);
-    await engine.commit([], [engine.system({ kind: 'alarm', details })]);
-  }
+function moment(ms: number): string {
+  return new Date(ms).toISOString();
 }

@@ -1,6 +1,7 @@
 export { backupTo } from './embedded/backup.ts';
 export { type EncryptionOptions, keyFolder, wrappedBy } from './embedded/data-keys.ts';
 export { diskRefusal } from './embedded/disk-space.ts';
+export { holderOf } from './embedded/lock.ts';
 export { openLedger } from './embedded/open-ledger.ts';
 export { openRuntime } from './embedded/open-runtime.ts';
 export { writeFileAnew } from './embedded/written-anew.ts';

@@ -114,7 +114,7 @@ it.runIf(process.platform === 'linux')(
     // A file system that has no free byte, and never will.
     await configure('/proc/tenon.db');
     const { out, code } = await doctor();
-    expect(out).toContain('✗ storage /proc/tenon.db: no event is taken: RUNTIME_DISK_LOW: 0 bytes');
+    expect(out).toContain('✗ storage /proc/tenon.db: no event is taken: RUNTIME_DISK_LOW: 0 MiB are free');
     expect(out).toContain('fix  see `tenon explain RUNTIME_DISK_LOW`: Free space on the disk');
     expect(code).toBe(exit.findings);
   },
@@ -135,6 +135,43 @@ it('a Tenon of this workspace that takes no event is no Tenon that is well', asy
     expect(out).toMatch(/✗ port .* serves there, and takes no event: RUNTIME_DISK_FAILED: the disk refused/);
     expect(out).toContain('fix  see `tenon explain RUNTIME_DISK_FAILED`: Free or repair the disk');
     expect(code).toBe(exit.findings);
+  } finally {
+    vi.unstubAllGlobals();
+    taken.close();
+  }
+});
+
+it('a Tenon that nobody may ask about its flow is told from something else that listens there', async () => {
+  const taken = createServer().listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  try {
+    // A server that listens has an address of this kind.
+    await configure('.tenon/tenon.db', (taken.address() as AddressInfo).port);
+    await grown(join(folder, '.tenon', 'tenon.db'));
+    const answers = (ready: () => Response) =>
+      vi.stubGlobal('fetch', async (url: URL) =>
+        url.pathname === '/v1/ready'
+          ? ready()
+          : Response.json({ title: 'Who are you?', code: 'ACCESS_TOKEN_MISSING' }, { status: 401 }),
+      );
+    answers(() => Response.json({ status: 'ok' }));
+    // Nobody has the database: it is the Tenon of another workspace.
+    expect((await doctor()).out).toMatch(/✗ port .* is taken by something else/);
+    await writeFile(join(folder, '.tenon', 'tenon.db.owner'), String(process.pid));
+    const { out } = await doctor();
+    expect(out).toContain(
+      `a Tenon serves there, and process ${process.pid} has the database of this workspace`,
+    );
+    expect(out).not.toContain('stop what listens there');
+    answers(() =>
+      Response.json(
+        { title: 'Not taken', code: 'RUNTIME_DISK_LOW', detail: '9 MiB are free' },
+        { status: 503 },
+      ),
+    );
+    expect((await doctor()).out).toMatch(/✗ port .*, and takes no event: RUNTIME_DISK_LOW: 9 MiB are free/);
+    answers(() => Response.json({ ok: true }));
+    expect((await doctor()).out).toMatch(/✗ port .* is taken by something else/);
   } finally {
     vi.unstubAllGlobals();
     taken.close();

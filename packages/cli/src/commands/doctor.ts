@@ -6,6 +6,7 @@ import { isObject } from '@tenon/model';
 import {
   diskRefusal,
   type FlowReport,
+  holderOf,
   openLedger,
   type Protection,
   type RuntimeCode,
@@ -17,7 +18,7 @@ import { namedVariables, unsetVariables } from '../environment.ts';
 import { exit } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { checkpointsFile, publicKeys } from '../ledger-key.ts';
-import { operationsClient } from '../operations-client.ts';
+import { type ClientTarget, operationsClient } from '../operations-client.ts';
 import { plural } from '../render/index.ts';
 import { readServerConfig } from '../root.ts';
 import { openSession, type Session } from '../session.ts';
@@ -33,6 +34,7 @@ type Verdict = {
 };
 
 const NODE_MAJOR_MIN = 24;
+const READINESS_TIMEOUT_MS = 5_000;
 
 /** Looks at what a run needs from the machine, and says what to do about each thing that is not so. */
 export const doctorCommand: CommandSpec = {
@@ -227,30 +229,55 @@ async function port({ root, workspace }: Session, io: Io): Promise<Verdict> {
     probe.once('error', () => resolve(false));
     probe.listen({ host, port: number }, () => probe.close(() => resolve(true)));
   });
-  const intake = free ? undefined : await intakeHere(root, io);
-  if (intake !== undefined) {
-    const what = `port ${host}:${number}: the Tenon of this workspace serves there`;
-    const { refusal } = intake;
-    return refusal === undefined
-      ? { ok: true, what }
-      : { ok: false, what: `${what}, and takes no event: ${coded(refusal)}`, fix: fixOf(refusal.code) };
-  }
-  return {
-    ok: free,
-    what: free ? `port ${host}:${number} is free` : `port ${host}:${number} is taken by something else`,
-    fix: 'stop what listens there, or change server.port',
-  };
+  if (free) return { ok: true, what: `port ${host}:${number} is free` };
+  const { url } = await readServerConfig(root);
+  const own = await intakeHere({ root, url }, io);
+  const intake = own ?? (await readiness(url));
+  const holder = holderOf(resolve(root, workspace.config.engine.file));
+  if (intake === undefined || (own === undefined && holder === undefined))
+    return {
+      ok: false,
+      what: `port ${host}:${number} is taken by something else`,
+      fix: 'stop what listens there, or change server.port',
+    };
+  const who =
+    own === undefined
+      ? `a Tenon serves there, and process ${holder} has the database of this workspace`
+      : 'the Tenon of this workspace serves there';
+  const what = `port ${host}:${number}: ${who}`;
+  const { refusal } = intake;
+  return refusal === undefined
+    ? { ok: true, what }
+    : { ok: false, what: `${what}, and takes no event: ${coded(refusal)}`, fix: fixOf(refusal.code) };
+}
+
+interface Intake {
+  readonly refusal?: { readonly code: string; readonly message: string };
 }
 
 /** The token in the workspace's folder is known to its own Tenon alone; one in the environment may be for any. */
-async function intakeHere(root: string, io: Io): Promise<FlowReport['intake'] | undefined> {
-  const { url } = await readServerConfig(root);
-  const client = await operationsClient({ root, url }, { ...io, env: {} });
+async function intakeHere(target: ClientTarget, io: Io): Promise<Intake | undefined> {
+  const client = await operationsClient(target, { ...io, env: {} });
   return client.get('/v1/flow').then(
     // The shape that contracts/operations promises.
     ({ intake }) => (isObject(intake) ? (intake as unknown as FlowReport['intake']) : undefined),
     () => undefined,
   );
+}
+
+/** What a Tenon tells anybody; `undefined` of anything else that answers. */
+async function readiness(url: string): Promise<Intake | undefined> {
+  const signal = AbortSignal.timeout(READINESS_TIMEOUT_MS);
+  const response = await fetch(new URL('/v1/ready', url), { redirect: 'manual', signal }).catch(
+    () => undefined,
+  );
+  const answer: unknown = await response?.json().catch(() => undefined);
+  if (!isObject(answer)) return undefined;
+  if (answer['status'] === 'ok') return {};
+  const { code, detail } = answer;
+  return typeof code === 'string' && isRuntimeCode(code)
+    ? { refusal: { code, message: String(detail) } }
+    : undefined;
 }
 
 /** Environment variables by the part that names them: whether they are set, never what they hold. */

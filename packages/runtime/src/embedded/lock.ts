@@ -25,7 +25,7 @@ export function lockFile(file: string): { release(): void } {
     );
   } catch (cause) {
     db.close();
-    throw new RuntimeError('RUNTIME_FILE_IN_USE', `${file} is in use by another process${ownerOf(file)}`, {
+    throw new RuntimeError('RUNTIME_FILE_IN_USE', `${file} is in use by another process${ownerWords(file)}`, {
       cause,
     });
   }
@@ -38,11 +38,29 @@ export function lockFile(file: string): { release(): void } {
   };
 }
 
-/** For the message only; the lock is what counts. */
-function ownerOf(file: string): string {
+/** The process that seems to have the file. For a message only, as its number may be another's by now; the lock is what counts. */
+export function holderOf(file: string): number | undefined {
+  const pid = Number(ownerOf(file));
+  if (!Number.isInteger(pid) || pid <= 0) return undefined;
   try {
-    return ` (process ${readFileSync(`${file}.owner`, 'utf8')})`;
-  } catch {
-    return '';
+    process.kill(pid, 0);
+    return pid;
+  } catch (error) {
+    // It is there, and another user's.
+    return error instanceof Error && 'code' in error && error.code === 'EPERM' ? pid : undefined;
   }
+}
+
+function ownerOf(file: string): string | undefined {
+  try {
+    return readFileSync(`${file}.owner`, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+/** For the message only. */
+function ownerWords(file: string): string {
+  const owner = ownerOf(file);
+  return owner === undefined ? '' : ` (process ${owner})`;
 }

@@ -76,6 +76,14 @@ const ASKED: Readonly<Record<string, Line>> = {
   'kill lift': { line: `--all ${why}` },
   pause: { line: `orders ${why}`, answers: { '/v1/switches': switched } },
   resume: { line: `orders ${why}` },
+  rollback: {
+    line: `orders ${why}`,
+    answers: { '/v1/switches': { ...switched, kind: 'rollback', version: 2 } },
+  },
+  scale: {
+    line: `orders --concurrency 5 ${why}`,
+    answers: { '/v1/switches': { ...switched, kind: 'scale', concurrency: 5 } },
+  },
   switches: { line: '', answers: { '/v1/switches': { switches: [] } } },
   'switches flag': {
     line: `orders --share 10% --until 1d ${why}`,

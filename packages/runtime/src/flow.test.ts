@@ -150,6 +150,7 @@ describe('flow', () => {
     expect(flow.pipelines).toEqual([
       {
         pipeline: 'orders',
+        version: 1,
         tier: 'high',
         backlog: 1,
         lagMs: 30_000,

@@ -35,6 +35,8 @@ export type {
   KillSwitch,
   PauseSwitch,
   Purpose,
+  RollbackSwitch,
+  ScaleSwitch,
   Switch,
   SwitchRequest,
 } from './switches.ts';

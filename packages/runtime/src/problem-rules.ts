@@ -17,6 +17,12 @@ export const problemRules = {
     why: 'SQLite refused the read: the disk fails, or the file is damaged or was changed by somebody else. No run of that pipeline begins or goes on meanwhile; all stay due. It is tried again every five seconds.',
     fix: 'See the cause in the message and `tenon doctor`. Where it stays: stop Tenon, look at the disk, and where the file is damaged put the last sound backup back (`tenon backup --check` says which are).',
   },
+  PIPELINE_ROLLED_BACK: {
+    severity: 'warning',
+    title: 'a pipeline was rolled back, and another version of it is deployed that is not in force',
+    why: 'Somebody went back to an earlier version (`tenon rollback`), which stays until it is lifted: neither a restart nor a deploy is to bring back what was wrong. It is said at each start.',
+    fix: 'Where the deployed version is right, `tenon switches lift rollback/<pipeline> --reason …` puts it in force. Runs that have begun go on with the version that they began with.',
+  },
   RUNTIME_REPLAY_STUCK: {
     severity: 'warning',
     title: 'runs that are to be replayed, or started by a repair, could not be looked at',

@@ -451,6 +451,17 @@ export const runtimeCases = {
     fires: async (open) => appliedAfter(await comparing(open), reconciled),
     silent: async (open) => appliedAfter(await comparing(open), async () => {}),
   },
+  ROLLBACK_IMPOSSIBLE: {
+    fires: async (open) => {
+      const { runtime } = await open(keyed);
+      return refusalOf(await runtime.setSwitch({ kind: 'rollback', pipeline: 'orders' }, 'ana', 'smoke'));
+    },
+    silent: async (open) => {
+      const { runtime } = await open(keyed);
+      await runtime.activate({ ...keyed, hash: 'sha256:next', version: keyed.version + 1 });
+      return refusalOf(await runtime.setSwitch({ kind: 'rollback', pipeline: 'orders' }, 'ana', 'smoke'));
+    },
+  },
   SWITCH_SUBJECT_UNKNOWN: {
     fires: async (open) => {
       const { runtime } = await open(keyed);

@@ -281,6 +281,12 @@ export const runtimeRules = {
     why: 'Whoever kills a misspelt name would believe that it stands still.',
     fix: 'Correct the name; nothing was switched.',
   },
+  ROLLBACK_IMPOSSIBLE: {
+    severity: 'error',
+    title: 'there is no such version of the pipeline to go back to',
+    why: 'What comes can only be started with a version that was in force here before, that starts with the same event, and that is not in force already.',
+    fix: 'See the message for the versions that there are, and name one: `tenon rollback <pipeline> --to <version>`. To put the newest in force again: `tenon switches lift rollback/<pipeline>`. Nothing was switched.',
+  },
   SWITCH_NOT_SET: {
     severity: 'error',
     title: 'there is no such switch to lift',

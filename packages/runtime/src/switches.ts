@@ -5,7 +5,7 @@ import { sha256 } from '@tenon/model';
  * What a person has switched. Stored with who did it and why; in force from the moment that it is in memory, which is
  * before the operator hears of it; found again at the next start.
  */
-export type Switch = KillSwitch | PauseSwitch | FlagSwitch;
+export type Switch = KillSwitch | PauseSwitch | FlagSwitch | RollbackSwitch | ScaleSwitch;
 
 interface SwitchRecord {
   readonly id: string;
@@ -51,11 +51,38 @@ export interface FlagSwitch extends SwitchRecord {
   readonly expiresAtMs: number;
 }
 
-/** What a person asks for; id, actor, reason and time are added. */
-export type SwitchRequest =
+/** What comes starts an earlier version of a pipeline than is deployed; runs that have begun go on with theirs. */
+export interface RollbackSwitch extends SwitchRecord {
+  readonly kind: 'rollback';
+  readonly pipeline: string;
+  readonly version: number;
+  readonly planHash: string;
+}
+
+/** A pipeline has other places than its plan says (`limits.concurrency`). */
+export interface ScaleSwitch extends SwitchRecord {
+  readonly kind: 'scale';
+  readonly pipeline: string;
+  readonly concurrency: number;
+}
+
+/** What keeps something back. */
+export type HoldingSetting =
   | Omit<KillSwitch, keyof SwitchRecord>
   | Omit<PauseSwitch, keyof SwitchRecord>
   | Omit<FlagSwitch, keyof SwitchRecord>;
+
+/** A switch as it is put in force; id, actor, reason and time are added. */
+export type SwitchSetting =
+  | HoldingSetting
+  | Omit<ScaleSwitch, keyof SwitchRecord>
+  | Omit<RollbackSwitch, keyof SwitchRecord>;
+
+/** What a person asks for. A rollback without a version is to the one before. */
+export type SwitchRequest =
+  | HoldingSetting
+  | Omit<ScaleSwitch, keyof SwitchRecord>
+  | { readonly kind: 'rollback'; readonly pipeline: string; readonly version?: number };
 
 /** What a call is for. A `probe` asks what became of an effect; `emit` publishes an event. */
 export type Purpose = 'effect' | 'read' | 'probe' | 'compensation' | 'emit';
@@ -68,9 +95,10 @@ export function switchId(request: SwitchRequest): string {
       if ('connection' in request.scope) return `kill/connection/${request.scope.connection}`;
       return 'kill/everything';
     case 'pause':
-      return `pause/${request.pipeline}`;
     case 'flag':
-      return `flag/${request.pipeline}`;
+    case 'rollback':
+    case 'scale':
+      return `${request.kind}/${request.pipeline}`;
   }
 }
 
@@ -162,6 +190,16 @@ export class SwitchBoard {
     if (this.isQuiet) return undefined;
     const found = this.#switches.get(`pause/${pipeline}`);
     return found?.kind === 'pause' ? found : undefined;
+  }
+
+  rollbackOf(pipeline: string): RollbackSwitch | undefined {
+    const found = this.#switches.get(`rollback/${pipeline}`);
+    return found?.kind === 'rollback' ? found : undefined;
+  }
+
+  scaleOf(pipeline: string): ScaleSwitch | undefined {
+    const found = this.#switches.get(`scale/${pipeline}`);
+    return found?.kind === 'scale' ? found : undefined;
   }
 
   /** Is a run with these keys to stand still? */

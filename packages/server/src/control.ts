@@ -39,12 +39,22 @@ const kinds: Readonly<
       expiresAtMs: { type: 'integer' },
     },
   },
+  rollback: {
+    required: ['pipeline'],
+    properties: { pipeline: name, version: { type: 'integer', minimum: 1 } },
+  },
+  scale: {
+    required: ['pipeline', 'concurrency'],
+    properties: { pipeline: name, concurrency: { type: 'integer', minimum: 1, maximum: 10_000 } },
+  },
 };
 
 const defaults: Readonly<Record<SwitchRequest['kind'], JsonObject>> = {
   kill: { sparesCompensation: false },
   pause: { onlyKeys: [] },
   flag: { keys: [], events: [], share: 0 },
+  rollback: {},
+  scale: {},
 };
 
 /** Operations by which people steer what flows. */
@@ -100,9 +110,9 @@ export const controlRoutes: readonly Route[] = [
       const request = { ...defaults[asked.kind], ...asked };
       const made = await runtime.setSwitch(request, actor.name, String(body['reason']));
       if (made.ok) return { body: { ...made.switch, ...(made.replaced && { replaced: made.replaced }) } };
-      return {
-        problem: { status: 404, code: made.code, title: 'Nothing of that name', detail: made.message },
-      };
+      const isUnknown = made.code === 'SWITCH_SUBJECT_UNKNOWN';
+      const [status, title] = isUnknown ? [404, 'Nothing of that name'] : [409, 'Not switched'];
+      return { problem: { status, code: made.code, title, detail: made.message } };
     },
   },
   {

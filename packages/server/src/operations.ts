@@ -243,7 +243,7 @@ export function addOperations(app: FastifyInstance, options: ServerOptions): voi
     if (authorization === undefined) return { status: 'ok' };
     const actor = authenticate(authorization, options.operators);
     if (!actor) return sendProblem(reply, notAuthenticated);
-    return { status: 'ok', pipelines: options.pipelines, sources: options.consumers?.() ?? [] };
+    return { status: 'ok', pipelines: inForce(options), sources: options.consumers?.() ?? [] };
   });
   // Senders are told the same, so it is nothing to hide from anybody.
   app.get('/v1/ready', (_request, reply) => {
@@ -284,6 +284,17 @@ export function addOperations(app: FastifyInstance, options: ServerOptions): voi
       },
     });
   }
+}
+
+/** Where somebody has gone back to an earlier version, that one. */
+function inForce({ pipelines, runtime }: ServerOptions): ServerOptions['pipelines'] {
+  const back = new Map(
+    runtime.switches().flatMap((one) => (one.kind === 'rollback' ? [[one.pipeline, one] as const] : [])),
+  );
+  return pipelines.map((deployed) => {
+    const { version, planHash } = back.get(deployed.name) ?? deployed;
+    return { ...deployed, version, planHash };
+  });
 }
 
 function listRuns({ runtime, query }: Call): Answer {

@@ -489,11 +489,54 @@ describe('operations', () => {
   });
 
   it('tells anybody that it is up, and only an operator what it runs and is connected to', async () => {
-    const url = await start({}, { consumers: () => [] });
+    const url = await start({ switches: () => [] }, { consumers: () => [] });
     expect(await (await fetch(`${url}/v1/health`)).json()).toEqual({ status: 'ok' });
     expect((await call(url, 'wrong', '/v1/health')).status).toBe(401);
     const known = await (await call(url, 'vera-token', '/v1/health')).json();
     expect(known).toMatchObject({ status: 'ok', pipelines: expect.any(Array), sources: [] });
+  });
+
+  it('tells of a pipeline that was rolled back which version is in force', async () => {
+    const back = {
+      id: 'rollback/p',
+      kind: 'rollback',
+      pipeline: 'p',
+      version: 7,
+      planHash: 'sha256:7',
+    } as const;
+    const said = { actor: 'ana', reason: 'why', sinceMs: 0, revision: 'r' };
+    const url = await start({ switches: () => [{ ...back, ...said }] });
+    expect(await (await call(url, 'vera-token', '/v1/health')).json()).toMatchObject({
+      pipelines: [{ name: 'p', version: 7, planHash: 'sha256:7' }],
+    });
+  });
+
+  it.each([
+    ['rollback', { kind: 'rollback', pipeline: 'p' }],
+    ['rollback to a version', { kind: 'rollback', pipeline: 'p', version: 2 }],
+    ['scale', { kind: 'scale', pipeline: 'p', concurrency: 40 }],
+  ])('sets a %s', async (_which, asked) => {
+    const seen: unknown[] = [];
+    const url = await start({
+      setSwitch: async (request) => {
+        seen.push(request);
+        return { ok: false, code: 'ROLLBACK_IMPOSSIBLE', message: 'p has no version 2; there are 1' };
+      },
+    });
+    const answer = await call(url, 'ada-token', '/v1/switches', { switch: asked, reason: 'why' });
+    expect(seen).toEqual([asked]);
+    expect([answer.status, await answer.json()]).toMatchObject([
+      409,
+      { code: 'ROLLBACK_IMPOSSIBLE', detail: 'p has no version 2; there are 1' },
+    ]);
+    for (const wrong of [
+      { ...asked, version: 0 },
+      { ...asked, concurrency: 0 },
+      { ...asked, pipeline: '' },
+    ])
+      expect((await call(url, 'ada-token', '/v1/switches', { switch: wrong, reason: 'why' })).status).toBe(
+        400,
+      );
   });
 
   it.each([
@@ -772,6 +815,7 @@ describe('operations', () => {
       pipelines: [
         {
           pipeline: 'p"1',
+          version: 1,
           tier: 'high',
           backlog: 3,
           lagMs: 1_500,

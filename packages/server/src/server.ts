@@ -28,7 +28,7 @@ export interface ServerOptions {
   readonly port: number;
   readonly connections: ReadonlyMap<string, IntakeConnection>;
   readonly operators: readonly Operator[];
-  /** Plans in force, for the health answer. */
+  /** Plans that are deployed, for the health answer. */
   readonly pipelines: readonly {
     readonly name: string;
     readonly version: number;

@@ -28,6 +28,9 @@ describe('switching from the command line', () => {
       { kind: 'kill', scope: { pipeline: 'orders' }, sparesCompensation: true },
     ],
     ['kill --connection acme', { kind: 'kill', scope: { connection: 'acme' }, sparesCompensation: false }],
+    ['rollback orders', { kind: 'rollback', pipeline: 'orders' }],
+    ['rollback orders --to 3', { kind: 'rollback', pipeline: 'orders', version: 3 }],
+    ['scale orders --concurrency 40', { kind: 'scale', pipeline: 'orders', concurrency: 40 }],
     ['pause orders', { kind: 'pause', pipeline: 'orders', onlyKeys: [] }],
     ['pause orders --only a --only b', { kind: 'pause', pipeline: 'orders', onlyKeys: ['a', 'b'] }],
     [
@@ -63,6 +66,9 @@ describe('switching from the command line', () => {
     ['kill --all', 'give --reason'],
     ['kill --reason why', 'give one of --all, --pipeline and --connection'],
     ['kill --all --pipeline orders --reason why', 'give one of'],
+    ['rollback orders --to two --reason why', '--to is the number of a version, such as 3'],
+    ['scale orders --reason why', 'give --concurrency'],
+    ['scale orders --concurrency 0 --reason why', '--concurrency is a number of runs'],
     ['switches flag orders --share 10% --reason why', 'give --until'],
     ['switches flag orders --share 10 --until 1d --reason why', 'a percentage such as 10%'],
     ['switches flag orders --share 101% --until 1d --reason why', 'a percentage such as 10%'],
@@ -74,6 +80,22 @@ describe('switching from the command line', () => {
     const { sent, text, code } = await tenon(line);
     expect(text).toContain(says);
     expect([sent, code]).toEqual([[], 2]);
+  });
+
+  it.each([
+    [
+      'rollback orders',
+      { kind: 'rollback', version: 2 },
+      'in force: what comes starts version 2; runs that have begun',
+    ],
+    [
+      'scale orders --concurrency 40',
+      { kind: 'scale', concurrency: 40 },
+      'orders has 40 places for runs at work',
+    ],
+  ])('%s says what is so now', async (line, made, says) => {
+    const { text } = await tenon(`${line} --reason why`, { ...made, id: 'some/switch', pipeline: 'orders' });
+    expect(text).toContain(says);
   });
 
   it('says of a kill where no Tenon runs that nothing goes out, and how one starts that is killed', async () => {

@@ -4,6 +4,7 @@ import { type Args, type CommandSpec, type OptionSpec, UsageError } from '../com
 import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { type OperationsClient, OperationsError } from '../operations-client.ts';
+import { plural } from '../render/index.ts';
 import { roughDuration } from '../rough-duration.ts';
 import { renderTable } from '../table.ts';
 import { parseTime, time } from '../utc-time.ts';
@@ -100,8 +101,76 @@ export const controlCommands: readonly CommandSpec[] = [
     run: withClient((client, args, _show, io) => lift(client, args, io, `pause/${args.positionals[0]}`)),
   },
   {
+    name: 'rollback',
+    summary: 'Start what comes with an earlier version of a pipeline; runs that have begun go on with theirs',
+    positionals: ['<pipeline>'],
+    options: {
+      ...remote,
+      ...reason,
+      to: { type: 'string', value: '<version>', help: 'default: the one that was in force before' },
+    },
+    examples: [
+      'tenon rollback order-paid --reason "version 7 sends wrong amounts"',
+      'tenon switches lift rollback/order-paid --reason "version 8 is right"',
+    ],
+    run: withClient(async (client, args, _show, io) => {
+      const pipeline = args.positionals[0]!;
+      const version = parseCount(
+        args.text('to'),
+        Number.MAX_SAFE_INTEGER,
+        '--to',
+        'the number of a version, such as 3',
+      );
+      const made = await set(client, args, {
+        kind: 'rollback',
+        pipeline,
+        ...(version !== undefined && { version }),
+      });
+      sayDone(
+        made,
+        `${made.id} is in force: ${switchWords(made, io.clock.now())}; runs that have begun go on with the version that they began with${replacedWords(made, io)}`,
+        args,
+        io,
+      );
+      return exit.clean;
+    }),
+  },
+  {
+    name: 'scale',
+    summary: 'Let more, or fewer, runs of a pipeline be at work at a time than its plan says',
+    positionals: ['<pipeline>'],
+    options: {
+      ...remote,
+      ...reason,
+      concurrency: { type: 'string', value: '<n>', help: 'runs at a time, in place of `limits.concurrency`' },
+    },
+    examples: ['tenon scale order-paid --concurrency 50 --reason "a backlog of a day"'],
+    run: withClient(async (client, args, _show, io) => {
+      const pipeline = args.positionals[0]!;
+      const concurrency = parseCount(
+        args.text('concurrency'),
+        CONCURRENCY_MAX,
+        '--concurrency',
+        `a number of runs from 1 to ${CONCURRENCY_MAX}`,
+      );
+      if (concurrency === undefined)
+        throw new UsageError(
+          'argument-missing',
+          'give --concurrency: how many runs may be at work at a time',
+        );
+      const made = await set(client, args, { kind: 'scale', pipeline, concurrency });
+      sayDone(
+        made,
+        `${made.id} is in force: ${pipeline} has ${switchWords(made, io.clock.now())}${replacedWords(made, io)}`,
+        args,
+        io,
+      );
+      return exit.clean;
+    }),
+  },
+  {
     name: 'switches',
-    summary: 'What is killed, paused or behind a flag, by whom and why',
+    summary: 'What is killed, paused, behind a flag, rolled back or scaled, by whom and why',
     isList: true,
     options: listing,
     run: withClient(async (client, _args, show, io) => {
@@ -176,6 +245,9 @@ export const controlCommands: readonly CommandSpec[] = [
   },
 ];
 
+/** As the API takes it. */
+const CONCURRENCY_MAX = 10_000;
+
 /** Whoever kills wants that nothing goes out, and is not to start what they want stopped. */
 function notRunning(error: unknown): never {
   if (!(error instanceof OperationsError && error.isUnreachable)) throw error;
@@ -248,6 +320,10 @@ function switchWords(each: Switch, nowMs: number): string {
       const expiry = each.expiresAtMs <= nowMs ? `EXPIRED ${until}` : `until ${until}`;
       return `on for ${parts.length === 0 ? 'nothing' : parts.join(', ')}, ${expiry}`;
     }
+    case 'rollback':
+      return `what comes starts version ${each.version}`;
+    case 'scale':
+      return `${plural(each.concurrency, 'places')} for runs at work`;
   }
 }
 
@@ -313,6 +389,7 @@ function flowWords(
     renderTable(
       [
         { title: 'PIPELINE', shortens: true },
+        { title: 'VERSION', drop: 2 },
         { title: 'TIER', drop: 1 },
         'DEPTH',
         'LAG',
@@ -321,6 +398,8 @@ function flowWords(
       ],
       pipelines.map((each) => [
         each.isRetired ? `${each.pipeline} (retired)` : each.pipeline,
+        // Earlier servers do not say it.
+        String(each.version ?? ''),
         each.tier,
         String(each.backlog),
         roughDuration(each.lagMs),
@@ -406,6 +485,14 @@ function flowWords(
         ]
       : []),
   ].join('\n\n');
+}
+
+function parseCount(text: string | undefined, max: number, option: string, what: string): number | undefined {
+  if (text === undefined) return undefined;
+  const count = Number(text);
+  if (!/^\d+$/.test(text) || count < 1 || count > max)
+    throw new UsageError('argument-invalid', `${option} is ${what}`);
+  return count;
 }
 
 function parseShare(text: string | undefined): number {

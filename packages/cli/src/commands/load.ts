@@ -29,7 +29,7 @@ const loaders: Readonly<Record<string, () => Promise<readonly CommandSpec[]>>> =
   quarantine: async () => (await import('./quarantine.ts')).quarantineCommands,
 };
 
-const controlling = ['flow', 'kill', 'pause', 'resume', 'switches'];
+const controlling = ['flow', 'kill', 'pause', 'resume', 'rollback', 'scale', 'switches'];
 const operating = ['runs', 'in-doubt', 'fixes', 'approvals'];
 const replaying = ['dead-letters', 'replay'];
 

@@ -80,6 +80,8 @@ export interface FlowReport {
 
 export interface PipelineFlow {
   readonly pipeline: string;
+  /** With which what comes is carried out: that of the workspace, unless somebody has gone back to another. */
+  readonly version: number;
   /** Nothing starts it any more; it is shown for as long as runs of it wait or are at work. */
   readonly isRetired?: true;
   readonly tier: Plan['tier'];

@@ -16,7 +16,7 @@ import { textDigest } from './check-file.ts';
 import { type ChildLink, passOn, startChild, type Told, tellChild } from './children.ts';
 import { CommitQueue, type Committer, type PendingGroup } from './commit-queue.ts';
 import { DISK_FREE_BYTES_MIN, DiskSpace, refusalWith } from './disk-space.ts';
-import { Dispatcher } from './dispatcher.ts';
+import { Dispatcher, type Limits } from './dispatcher.ts';
 import { dueRuns, nextDue } from './due-runs.ts';
 import { FlowCounts } from './flow.ts';
 import type { Draft } from './intake.ts';
@@ -60,6 +60,9 @@ export class EmbeddedEngine implements RunHost {
   readonly #queue: CommitQueue;
   readonly #dispatcher: Dispatcher;
   readonly #plans = new Map<string, LoadedPlan>();
+  /** What was activated last of each pipeline. */
+  readonly #deployed = new Map<string, LoadedPlan>();
+  /** The same, but for those that somebody has rolled back. */
   readonly #active = new Map<string, LoadedPlan>();
   readonly board = new SwitchBoard();
   readonly counts: FlowCounts;
@@ -133,15 +136,13 @@ export class EmbeddedEngine implements RunHost {
     this.activations = new Activations(this, (run) => this.#calls.callerFor(run));
     for (const row of this.#read.of('SELECT plan_hash FROM pipelines').all()) {
       const loaded = this.plan(String(row['plan_hash']));
-      this.#active.set(loaded.plan.pipeline, loaded);
+      this.#deployed.set(loaded.plan.pipeline, loaded);
+      this.#active.set(loaded.plan.pipeline, this.#inForce(loaded));
     }
     this.#dispatcher = new Dispatcher({
       clock: options.clock,
       activeMax: this.limits.activeMax,
-      limitsOf: (pipeline) => {
-        const { limits, tier } = this.lastPlan(pipeline);
-        return { concurrency: limits.concurrency, tier };
-      },
+      limitsOf: (pipeline) => this.#limitsOf(this.lastPlan(pipeline)),
       due: (pipeline, now, limit) => dueRuns(this.rows, this.board, pipeline, now, limit),
       nextDue: (pipeline, now) => nextDue(this.rows, this.board, pipeline, now),
       carry: (seq) => this.activations.carry(seq),
@@ -156,8 +157,7 @@ export class EmbeddedEngine implements RunHost {
   /** Takes over what an earlier process left, and begins. */
   async start(): Promise<void> {
     this.#time.begin();
-    for (const { plan } of this.#active.values())
-      this.#dispatcher.setLimit(plan.pipeline, plan.limits.concurrency, plan.tier);
+    for (const pipeline of this.#active.keys()) this.arrange(pipeline);
     await this.#queue.commit([['reclaim']]);
     const { killed } = this.#options;
     if (killed !== undefined)
@@ -348,6 +348,10 @@ export class EmbeddedEngine implements RunHost {
     return this.#plans.has(hash) || isStored() ? this.plan(hash) : undefined;
   }
 
+  deployedPlan(pipeline: string): Plan | undefined {
+    return this.#deployed.get(pipeline)?.plan;
+  }
+
   /** The plan in force of a pipeline, or of one that was retired the last that was stored: its runs still have limits and an owner. */
   lastPlan(pipeline: string): Plan {
     const active = this.#active.get(pipeline);
@@ -361,8 +365,18 @@ export class EmbeddedEngine implements RunHost {
 
   async activate(plan: Plan): Promise<void> {
     const loaded = this.#keep(this.#plans.get(plan.hash) ?? loadPlan(plan));
-    this.#dispatcher.setLimit(plan.pipeline, plan.limits.concurrency, plan.tier);
-    if (this.#active.get(plan.pipeline)?.plan.hash === plan.hash) return;
+    if (this.#deployed.get(plan.pipeline)?.plan.hash !== plan.hash) await this.#deploy(loaded);
+    this.arrange(plan.pipeline);
+    const back = this.board.rollbackOf(plan.pipeline);
+    if (back === undefined || back.planHash === plan.hash) return;
+    this.#options.onProblem?.(
+      `version ${plan.version} of ${plan.pipeline} is deployed and not in force: what comes starts version ${back.version}, to which ${back.actor} went back on ${new Date(back.sinceMs).toISOString()} (${back.reason}); \`tenon switches lift ${back.id} --reason …\` puts version ${plan.version} in force`,
+      'PIPELINE_ROLLED_BACK',
+    );
+  }
+
+  async #deploy(loaded: LoadedPlan): Promise<void> {
+    const { plan } = loaded;
     const text = JSON.stringify(plan);
     // In the ledger with the digest of its text: what a run was carried out by can be shown for ever (C5, C24).
     const details: JsonObject = {
@@ -379,7 +393,7 @@ export class EmbeddedEngine implements RunHost {
       ],
       [this.system({ kind: 'activated', details })],
     );
-    this.#active.set(plan.pipeline, loaded);
+    this.#deployed.set(plan.pipeline, loaded);
   }
 
   async retire(pipeline: string): Promise<void> {
@@ -387,7 +401,26 @@ export class EmbeddedEngine implements RunHost {
       [['retirePipeline', pipeline]],
       [this.system({ kind: 'retired', details: { pipeline } })],
     );
-    this.#active.delete(pipeline);
+    this.#deployed.delete(pipeline);
+    this.arrange(pipeline);
+  }
+
+  /** Something has changed that says with which plan a pipeline goes on, and on how many places. */
+  arrange(pipeline: string): void {
+    const deployed = this.#deployed.get(pipeline);
+    if (deployed === undefined) this.#active.delete(pipeline);
+    else this.#active.set(pipeline, this.#inForce(deployed));
+    const { concurrency, tier } = this.#limitsOf(this.lastPlan(pipeline));
+    this.#dispatcher.setLimit(pipeline, concurrency, tier);
+  }
+
+  #inForce(deployed: LoadedPlan): LoadedPlan {
+    const back = this.board.rollbackOf(deployed.plan.pipeline);
+    return back === undefined ? deployed : this.plan(back.planHash);
+  }
+
+  #limitsOf({ pipeline, limits, tier }: Plan): Limits {
+    return { concurrency: this.board.scaleOf(pipeline)?.concurrency ?? limits.concurrency, tier };
   }
 
   isPaused(row: RunRow): boolean {
@@ -462,22 +495,26 @@ export class EmbeddedEngine implements RunHost {
         bytesWaiting: this.admission.bytesWaiting,
         refused: this.counts.refusals,
       },
-      pipelines: this.#shownPlans().map(({ pipeline, tier, limits }) => ({
-        pipeline,
-        ...(!this.#active.has(pipeline) && { isRetired: true }),
-        tier,
-        backlog: this.counts.backlogOf(pipeline),
-        lagMs: this.lagMs(pipeline),
-        active: this.#dispatcher.activeOf(pipeline),
-        concurrency: limits.concurrency,
-        switches: this.board.all
-          .filter((one) =>
-            one.kind === 'kill'
-              ? 'everything' in one.scope || ('pipeline' in one.scope && one.scope.pipeline === pipeline)
-              : one.pipeline === pipeline,
-          )
-          .map(({ id }) => id),
-      })),
+      pipelines: this.#shownPlans().map((plan) => {
+        const { pipeline, version, tier } = plan;
+        return {
+          pipeline,
+          version,
+          ...(!this.#active.has(pipeline) && { isRetired: true }),
+          tier,
+          backlog: this.counts.backlogOf(pipeline),
+          lagMs: this.lagMs(pipeline),
+          active: this.#dispatcher.activeOf(pipeline),
+          concurrency: this.#limitsOf(plan).concurrency,
+          switches: this.board.all
+            .filter((one) =>
+              one.kind === 'kill'
+                ? 'everything' in one.scope || ('pipeline' in one.scope && one.scope.pipeline === pipeline)
+                : one.pipeline === pipeline,
+            )
+            .map(({ id }) => id),
+        };
+      }),
       connections: this.#calls.flow(),
       reconciliations: this.reconciliations?.flow() ?? [],
       counts: this.counts.counts,

@@ -26,6 +26,7 @@ import { Queries } from './queries.ts';
 import { recheck } from './recheck.ts';
 import { Replays } from './replays.ts';
 import { keepRetention } from './retention.ts';
+import { settingOf } from './rollback.ts';
 import { runIds } from './run-ids.ts';
 import { isMarkedEncrypted, markEncrypted, olderLeft } from './seal-older.ts';
 import { secretUsers } from './secret-book.ts';
@@ -248,8 +249,10 @@ export async function openRuntimeWith(
     setSwitch: async (request, actor, reason) => {
       const unknown = unknownSubject(engine, request);
       if (unknown !== undefined) return { ok: false, code: 'SWITCH_SUBJECT_UNKNOWN', message: unknown };
+      const found = settingOf(engine, request);
+      if ('impossible' in found) return { ok: false, code: 'ROLLBACK_IMPOSSIBLE', message: found.impossible };
       const [made, replaced] = await engine.dispatcher.busy(() =>
-        engine.switches.set(request, actor, reason),
+        engine.switches.set(found.setting, actor, reason),
       );
       return { ok: true, switch: made, ...(replaced !== undefined && { replaced }) };
     },

@@ -1,5 +1,5 @@
 import type { Fact } from '../engine.ts';
-import { idOfTag, type Switch, type SwitchRequest, switchDetails, switchId, tagOf } from '../switches.ts';
+import { idOfTag, type Switch, type SwitchSetting, switchDetails, switchId, tagOf } from '../switches.ts';
 import { CommitFailed } from './commit-queue.ts';
 import type { EmbeddedEngine } from './engine.ts';
 import type { Write } from './statements.ts';
@@ -28,18 +28,19 @@ export class SwitchKeeper {
 
   /** In force at once, acknowledged when it is on disk. What it replaces, which is given too, holds nothing any more. */
   async set(
-    request: SwitchRequest,
+    setting: SwitchSetting,
     actor: string,
     reason: string,
   ): Promise<readonly [made: Switch, replaced: Switch | undefined]> {
-    const id = switchId(request);
+    const id = switchId(setting);
     const before = this.#engine.board.get(id);
     const now = this.#engine.now();
-    const made: Switch = { ...request, id, actor, reason, sinceMs: now, revision: this.#engine.newId() };
+    const made: Switch = { ...setting, id, actor, reason, sinceMs: now, revision: this.#engine.newId() };
     const fact: Fact = { kind: 'switch', details: { action: 'set', ...switchDetails(made) } };
     this.#engine.board.set(made);
+    this.#arrange(made);
     await this.#store(
-      id,
+      made,
       before,
       [['putSwitch', id, tagOf(made), JSON.stringify(made)], ...this.#unpaused(before)],
       fact,
@@ -56,22 +57,35 @@ export class SwitchKeeper {
     const heldMs = this.#engine.now() - before.sinceMs;
     const fact: Fact = { kind: 'switch', details: { action: 'lift', id, actor, reason, heldMs } };
     this.#engine.board.delete(id);
-    await this.#store(id, before, [['dropSwitch', id], ...this.#unpaused(before)], fact);
+    this.#arrange(before);
+    await this.#store(before, before, [['dropSwitch', id], ...this.#unpaused(before)], fact);
     await this.#releaseStored(before);
     this.#engine.dispatcher.touchAll(this.#engine.now());
     return before;
   }
 
   /** Where it fails, what is on disk is in force, whatever others asked meanwhile: the disk takes nothing more. */
-  async #store(id: string, before: Switch | undefined, writes: readonly Write[], fact: Fact): Promise<void> {
+  async #store(
+    changed: Switch,
+    before: Switch | undefined,
+    writes: readonly Write[],
+    fact: Fact,
+  ): Promise<void> {
+    const { id } = changed;
     try {
       await this.#engine.commit(writes, [this.#engine.system(fact)]);
     } catch (error) {
       const kept = this.#storedOr(id, before);
       if (kept === undefined) this.#engine.board.delete(id);
       else this.#engine.board.set(kept);
+      this.#arrange(changed);
       throw error;
     }
+  }
+
+  /** What such a switch changes of a pipeline is changed with it; what others forbid is asked for each time. */
+  #arrange(changed: Switch): void {
+    if (changed.kind === 'rollback' || changed.kind === 'scale') this.#engine.arrange(changed.pipeline);
   }
 
   /** A disk that cannot be read either tells nothing: then it is as it was. */

@@ -66,6 +66,9 @@ function connectionsOf(plans: readonly Plan[]): Set<string> {
   );
 }
 
+/** Kinds of switches whose id goes on with the name of a pipeline. */
+const PIPELINE_KINDS: ReadonlySet<string | undefined> = new Set(['pause', 'flag', 'rollback', 'scale']);
+
 /** Switches named at most of those in force. */
 const NAMED_MAX = 10;
 
@@ -73,8 +76,7 @@ const NAMED_MAX = 10;
 export function notSwitched(engine: EmbeddedEngine, id: string): string {
   const ids = engine.board.all.map((one) => one.id).toSorted();
   const [kind, name = ''] = id.split('/');
-  const isUnknown =
-    (kind === 'pause' || kind === 'flag') && !ids.includes(id) && unknownPipeline(engine, name);
+  const isUnknown = PIPELINE_KINDS.has(kind) && !ids.includes(id) && unknownPipeline(engine, name);
   const near = id === 'kill/all' ? 'kill/everything' : didYouMean(id, ids);
   const meant = near !== undefined && ids.includes(near) ? `; did you mean ${near}?` : '';
   const more = ids.length > NAMED_MAX ? ` and ${ids.length - NAMED_MAX} more` : '';

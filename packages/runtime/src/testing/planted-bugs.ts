@@ -610,8 +610,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     'what a switch held is let go before the switch is off the disk',
     keeping,
-    "await this.#store(id, before, [['dropSwitch', id], ...this.#unpaused(before)], fact);\n    await this.#releaseStored(before);",
-    "await this.#releaseStored(before);\n    await this.#store(id, before, [['dropSwitch', id], ...this.#unpaused(before)], fact);",
+    "await this.#store(before, before, [['dropSwitch', id], ...this.#unpaused(before)], fact);\n    await this.#releaseStored(before);",
+    "await this.#releaseStored(before);\n    await this.#store(before, before, [['dropSwitch', id], ...this.#unpaused(before)], fact);",
   ),
   bug(
     'compensation goes out under a kill',

@@ -304,6 +304,10 @@ export class MemoryEngine implements Engine {
   switches: Engine['switches'] = () => this.#board.all;
 
   setSwitch: Engine['setSwitch'] = async (request, actor, reason) => {
+    if (request.kind === 'rollback' || request.kind === 'scale')
+      throw new Error(
+        `the suite asks for no ${request.kind}: it is of intake and dispatcher, which this engine has not`,
+      );
     const id = switchId(request);
     const revision = newId(this.#options.clock, this.#options.random);
     const change: Switch = { ...request, id, actor, reason, sinceMs: this.now(), revision };

@@ -1,7 +1,7 @@
 import { DatabaseSync } from 'node:sqlite';
 import type { CallRequest } from '@tenon/connector';
 import type { Random } from '@tenon/model';
-import { type Switch, type SwitchRequest, switchId, tagOf } from '../../switches.ts';
+import { type HoldingSetting, type Switch, switchId, tagOf } from '../../switches.ts';
 import type { Bench } from '../bench.ts';
 import type { Coverage } from './coverage.ts';
 
@@ -146,7 +146,7 @@ export class SwitchHand {
     return this.#set(this.#request());
   }
 
-  async #set(request: SwitchRequest): Promise<void> {
+  async #set(request: HoldingSetting): Promise<void> {
     while (this.life().up !== undefined) await this.life().up;
     const { runtime } = this.#bench;
     // Replaced: what the earlier one forbade may be allowed from now on.
@@ -218,10 +218,10 @@ export class SwitchHand {
     this.#replays.add(token);
   }
 
-  #request(): SwitchRequest {
+  #request(): HoldingSetting {
     const sparesCompensation = this.#random.next() < 0.3;
     const keys = ['o1', 'A0'].filter(() => this.#random.next() < 0.3);
-    const requests: readonly SwitchRequest[] = [
+    const requests: readonly HoldingSetting[] = [
       { kind: 'kill', scope: { everything: true }, sparesCompensation },
       { kind: 'kill', scope: { pipeline: 'orders' }, sparesCompensation },
       { kind: 'kill', scope: { connection: 'acme' }, sparesCompensation },

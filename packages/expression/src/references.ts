@@ -121,8 +121,7 @@ function visitCall(call: Call, bindings: Bindings, found: Reference[], itemsUnre
   const [path, ...rest] = call.args;
   const chain = call.target === undefined && path ? chainOf(path, bindings) : undefined;
   if (chain && (call.name === 'has' || call.name === 'default')) {
-    const segments = chain.path.map((segment) => ({ ...segment, optional: true }));
-    found.push({ ...chain, path: segments, ...(itemsUnread && { itemsUnread }) });
+    found.push({ ...optionalChain(chain), ...(itemsUnread && { itemsUnread }) });
     visitIndexes(path!, bindings, found);
     for (const arg of rest) visit(arg, bindings, found);
     return;
@@ -156,7 +155,11 @@ function visitIndexes(node: Expr, bindings: Bindings, found: Reference[]): void 
   else if (node.kind === 'index') {
     visitIndexes(node.object, bindings, found);
     if (node.index.kind !== 'literal') visit(node.index, bindings, found);
-  } else if (node.kind === 'call') visitCall(node, bindings, found, true);
+  } else if (node.kind === 'call') {
+    const field = fieldWithDefault(node);
+    if (field) visitIndexes(field, bindings, found);
+    else visitCall(node, bindings, found, true);
+  }
 }
 
 function bound(macro: BindingMacro, bindings: Bindings): Bindings {
@@ -191,11 +194,23 @@ function chainOf(node: Expr, bindings: Bindings): Chain | undefined {
   }
 }
 
-/** Calls that give back (part of) their target: the items of `filter` are items of its range. */
+/** Calls that give back (part of) what they are given: the items of `filter` are items of its range. */
 function chainOfCall(call: Call, bindings: Bindings): Chain | undefined {
   const macro = bindingMacro(call);
   if (macro?.name === 'filter') return chainOf(macro.range, bindings);
-  return undefined;
+  const field = fieldWithDefault(call);
+  const chain = field && chainOf(field, bindings);
+  return chain && { ...optionalChain(chain), span: { start: call.start, end: call.end } };
+}
+
+function optionalChain(chain: Chain): Chain {
+  return { ...chain, path: chain.path.map((segment) => ({ ...segment, optional: true })) };
+}
+
+/** The field of a `default(field, value)` whose other value is read from nowhere. */
+function fieldWithDefault({ name, target, args: [field, value] }: Call): Expr | undefined {
+  const isDefault = name === 'default' && target === undefined && value !== undefined;
+  return isDefault && references(value).length === 0 ? field : undefined;
 }
 
 function extend(chain: Chain, name: string, optional: boolean, node: Span, nameSpan: Span = node): Chain {

@@ -80,6 +80,16 @@ test('of a list whose length or some fields are read, the items are not read as 
   expect(await sound('steps.order.lines.size() > 0')).toEqual(['/lines#']);
   expect(await sound("steps.order.lines.exists(one, one.sku == 'a')")).toEqual(['/lines#', '/lines/*/sku']);
   expect(await sound('steps.order.lines == []')).toEqual(['/lines']);
+  expect(await sound("default(steps.order.lines, []).map(one, one.sku) == ['a']")).toEqual([
+    '/lines#',
+    '/lines/*/sku',
+  ]);
+  expect(
+    await ofLines([
+      '  - id: approval\n',
+      "  - { id: each, forEach: { in: '${ default(steps.order.lines, []) }', as: line, max: 5, steps: [{ id: put, set: { is: '${ line.sku }' } }] } }\n  - id: approval\n",
+    ]),
+  ).toEqual(['/lines#', '/lines/*/sku']);
   expect(
     await ofLines([
       '  - id: approval\n',

@@ -19,11 +19,11 @@ describe('a time', () => {
     ['2026-10-01T09:00:00Z', Date.parse('2026-10-01T09:00:00Z')],
     ['2026-10-01 09:00:00Z', Date.parse('2026-10-01T09:00:00Z')],
     ['2026-10-01T09:00+02:00', Date.parse('2026-10-01T07:00:00Z')],
-    ['2026-10-01', Date.parse('2026-10-01T00:00:00Z')],
   ])('%s is taken as it says', (text, at) => expect(parseTime(text, '--from')).toBe(at));
 
   it.each([
     ['2026-10-01T09:00:00', '--from says no zone: 2026-10-01T09:00:00Z is UTC'],
+    ['2026-10-01', '--from says no zone: 2026-10-01T00:00:00Z is UTC'],
     ['14', '--from is no time such as'],
     ['yesterday', '--from is no time such as'],
     ['2026-13-01', '--from is no time such as'],

@@ -13,15 +13,17 @@ export function parseTime(
 ): number | undefined {
   if (text === undefined) return undefined;
   const at = Date.parse(text.replace(' ', 'T'));
-  // What else `Date.parse` takes is guessed at: `14` is a day in 2001, and a time without a zone one of this machine.
-  const [isTime, clock, zone] =
-    /^\d{4}-\d{2}-\d{2}(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)(Z|[+-]\d{2}:\d{2})?)?$/i.exec(text) ?? [];
+  // What else `Date.parse` takes is guessed at: `14` is a day in 2001, and a time without a zone one of this machine, a day alone one in UTC.
+  const [isTime, day, clock, zone] =
+    /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)(Z|[+-]\d{2}:\d{2})?)?$/i.exec(text) ?? [];
   if (isTime === undefined || Number.isNaN(at))
     throw new UsageError('argument-invalid', `${option} is no time such as 2026-11-21T09:00:00Z${orElse}`);
-  if (clock !== undefined && zone === undefined)
+  if (zone === undefined) {
+    const moment = `${day}T${clock ?? '00:00:00'}`;
     throw new UsageError(
       'argument-invalid',
-      `${option} says no zone: ${text}Z is UTC, and another is written ${text}+01:00`,
+      `${option} says no zone: ${moment}Z is UTC, and another is written ${moment}+01:00`,
     );
+  }
   return at;
 }

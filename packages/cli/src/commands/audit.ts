@@ -12,6 +12,7 @@ import { PUBLIC_KEY_FILE, publicKeys } from '../ledger-key.ts';
 import { quoted } from '../program.ts';
 import { plural } from '../render/index.ts';
 import { findRoot, readServerConfig } from '../root.ts';
+import { outputFormat } from './operator-options.ts';
 
 const file: Readonly<Record<string, OptionSpec>> = {
   file: { type: 'string', value: '<file>', help: 'database to read; default: that of this workspace' },
@@ -40,7 +41,7 @@ export const auditCommands: readonly CommandSpec[] = [
       ...file,
       ...trust,
       export: { type: 'string', value: '<file>', help: 'an export to verify instead of a database' },
-      format: { type: 'string', value: '<format>', help: 'output', choices: ['human', 'json'] },
+      ...outputFormat,
     },
     examples: [
       'tenon audit verify --checkpoints /mnt/witness/tenon.checkpoints --public-key tenon.local/9f…+1a2b3c4d+AW…',

@@ -1,11 +1,13 @@
 import { spawnSync } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock, systemRandom } from '@tenon/model';
 import { openRuntime } from '@tenon/runtime';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { exit } from '../exit.ts';
+import { runCommand } from '../testing/run-command.ts';
+import { backupCommand } from './backup.ts';
 
 const MAIN = join(import.meta.dirname, '../main.ts');
 
@@ -46,4 +48,18 @@ it('onto a full disk fails with its cause, leaves nothing, and succeeds when the
   expect([later.status, later.stdout]).toEqual([exit.clean, expect.stringContaining(`✓ ${to}: sound`)]);
   expect(await readdir(copies)).toEqual(['copy.db']);
   expect(backup(from, to).stderr).toContain('overwrites nothing');
+
+  const looked = (file: string) =>
+    runCommand([backupCommand], ['backup', '--check', file, '--format', 'json'], { cwd: copies });
+  const sound = await looked('copy.db');
+  expect([JSON.parse(sound.out), sound.code]).toEqual([
+    { file: to, copied: false, verdict: 'sound', problems: [], entries: 0, rows: 0 },
+    exit.clean,
+  ]);
+  await writeFile(to, 'this is no database, '.repeat(1_000));
+  const damaged = await looked('copy.db');
+  expect([JSON.parse(damaged.out), damaged.code]).toMatchObject([
+    { exitCode: 1, error: { code: 'RUNTIME_FILE_UNREADABLE' } },
+    exit.failed,
+  ]);
 });

@@ -2,11 +2,15 @@ import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { backupTo, openLedger, RuntimeError } from '@tenon/runtime';
 import { type Args, type CommandSpec, UsageError } from '../command.ts';
+import { CommandError } from '../command-error.ts';
 import { isManaged, lockedWords, type ReadersKeys, readersKeys } from '../data-keys.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
+import { asDocument } from '../json-answer.ts';
 import { plural } from '../render/index.ts';
 import { findRoot, readServerConfig } from '../root.ts';
+import { outputFormat } from './operator-options.ts';
+import { isJson } from './with-client.ts';
 
 /** A backup that was never read is a hope: each is looked through before the command says that it is one. */
 export const backupCommand: CommandSpec = {
@@ -16,6 +20,7 @@ export const backupCommand: CommandSpec = {
   options: {
     file: { type: 'string', value: '<file>', help: 'database to copy; default: that of this workspace' },
     check: { type: 'boolean', help: 'copy nothing: say whether <file> could be put back' },
+    ...outputFormat,
   },
   examples: [
     'tenon backup /mnt/backup/tenon-2026-11-28.db',
@@ -25,11 +30,11 @@ export const backupCommand: CommandSpec = {
     const to = resolve(io.cwd, args.positionals[0]!);
     try {
       if (!args.flag('check')) await copy(await sourceOf(args, io), to);
-      return check(to, io, await readersKeys(io));
+      return check(to, args, io, await readersKeys(io));
     } catch (error) {
       if (!(error instanceof RuntimeError)) throw error;
-      io.err(`${error.code}: ${error.message}\nsee \`tenon explain ${error.code}\`\n`);
-      return exit.failed;
+      const { code, message } = error;
+      throw new CommandError(`${code}: ${message}\nsee \`tenon explain ${code}\``, exit.failed, code);
     }
   },
 };
@@ -52,24 +57,32 @@ async function copy(from: string, to: string): Promise<void> {
   await backupTo(from, to);
 }
 
-/** Neither sound nor not: most of it was not looked at. */
-const LOCKED = 'nothing is damaged that can be read without its keys; check it again with them';
+const VERDICTS = {
+  sound: 'sound',
+  notSound: 'not sound',
+  // Neither: most of it was not looked at.
+  locked: 'nothing is damaged that can be read without its keys; check it again with them',
+} as const;
 
-function check(file: string, io: Io, { encryption, refusal }: ReadersKeys): ExitCode {
+function check(file: string, args: Args, io: Io, { encryption, refusal }: ReadersKeys): ExitCode {
   if (!existsSync(file)) throw new UsageError('argument-unknown', `there is no file ${file}`);
   const ledger = openLedger(file, encryption);
   try {
     const found = ledger.check();
     const locked = found.find((problem) => problem.startsWith('STORED_VALUE_LOCKED'));
     const problems = found.filter((problem) => problem !== locked);
-    for (const problem of found) io.out(`✗ ${problem}\n`);
     const keyless = locked === undefined ? undefined : (refusal ?? ledger.keyProblem());
-    if (keyless !== undefined) io.out(`✗ ${lockedWords(keyless)}\n`);
-    const verdict = problems.length > 0 ? 'not sound' : locked === undefined ? 'sound' : LOCKED;
+    const said = keyless === undefined ? found : [...found, lockedWords(keyless)];
     const { entries, rows } = ledger.verify({ checkpoints: [], keys: [] });
-    io.out(
-      `${found.length === 0 ? '✓' : '✗'} ${file}: ${verdict}, ${plural(entries, 'entries')} in ${plural(rows, 'rows')} of the ledger\n`,
-    );
+    const verdict = problems.length > 0 ? 'notSound' : locked === undefined ? 'sound' : 'locked';
+    if (isJson(args))
+      io.out(asDocument({ file, copied: !args.flag('check'), verdict, problems: said, entries, rows }));
+    else {
+      for (const problem of said) io.out(`✗ ${problem}\n`);
+      io.out(
+        `${found.length === 0 ? '✓' : '✗'} ${file}: ${VERDICTS[verdict]}, ${plural(entries, 'entries')} in ${plural(rows, 'rows')} of the ledger\n`,
+      );
+    }
     if (found.length === 0) return exit.clean;
     return problems.length === 0 && isManaged(refusal) ? exit.partlyDone : exit.findings;
   } finally {

@@ -89,6 +89,24 @@ describe('a database outside the workspace', () => {
     const { out, code } = await doctor();
     expect(out).toContain(`✗ ${file} cannot be read`);
     expect(code).toBe(exit.findings);
+    const asJson = await runCommand([doctorCommand], ['doctor', '--format', 'json'], {
+      cwd: folder,
+      env: ENV,
+    });
+    expect([JSON.parse(asJson.out), asJson.code]).toMatchObject([
+      {
+        sound: false,
+        verdicts: expect.arrayContaining([
+          { verdict: 'ok', what: `Node ${process.versions.node}` },
+          {
+            verdict: 'failed',
+            what: expect.stringContaining(`${file} cannot be read`),
+            fix: expect.stringContaining('put a backup back'),
+          },
+        ]),
+      },
+      exit.findings,
+    ]);
   });
 
   it('that is not there yet is made by nobody who only looks', async () => {

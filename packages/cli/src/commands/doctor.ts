@@ -17,13 +17,16 @@ import { isManaged, type KeyRefusal, openKeyFiles, type ReadersKeys, readersKeys
 import { namedVariables, unsetVariables } from '../environment.ts';
 import { exit } from '../exit.ts';
 import type { Io } from '../io.ts';
+import { asDocument } from '../json-answer.ts';
 import { checkpointsFile, publicKeys } from '../ledger-key.ts';
 import { type ClientTarget, operationsClient } from '../operations-client.ts';
 import { plural } from '../render/index.ts';
 import { readServerConfig } from '../root.ts';
 import { openSession, type Session } from '../session.ts';
 import { time } from '../utc-time.ts';
+import { outputFormat } from './operator-options.ts';
 import { REWRITE_COMMAND } from './rewrite-data.ts';
+import { isJson } from './with-client.ts';
 
 type Verdict = {
   readonly ok: boolean;
@@ -31,6 +34,8 @@ type Verdict = {
   readonly isWarning?: true;
   readonly what: string;
   readonly fix?: string;
+  /** Where it has one that can be explained. */
+  readonly code?: string;
 };
 
 const NODE_MAJOR_MIN = 24;
@@ -40,7 +45,8 @@ const READINESS_TIMEOUT_MS = 5_000;
 export const doctorCommand: CommandSpec = {
   name: 'doctor',
   summary: 'Is everything there that a run needs?',
-  run: async (_args, io) => {
+  options: outputFormat,
+  run: async (args, io) => {
     const verdicts: Verdict[] = [nodeVersion(), await sqlite()];
     const session = await openSession(io);
     if ('workspace' in session) {
@@ -62,17 +68,33 @@ export const doctorCommand: CommandSpec = {
         ...variableVerdicts(session, io),
       );
     } else {
+      const [found] = session.diagnostics;
       verdicts.push({
         ok: false,
-        what: session.diagnostics[0]?.message ?? 'the workspace cannot be read',
-        fix: session.diagnostics[0]?.fix ?? 'run `tenon check`',
+        what: found?.message ?? 'the workspace cannot be read',
+        fix: found?.fix ?? 'run `tenon check`',
+        ...(found && { code: found.code }),
       });
     }
-    for (const { ok, isWarning, what, fix } of verdicts)
-      io.out(`${ok ? '✓' : isWarning ? '!' : '✗'} ${what}${ok || !fix ? '' : `\n    fix  ${fix}`}\n`);
-    return verdicts.every(({ ok, isWarning }) => ok || isWarning) ? exit.clean : exit.findings;
+    const isSound = verdicts.every(({ ok, isWarning }) => ok || isWarning);
+    if (isJson(args)) io.out(asDocument({ sound: isSound, verdicts: verdicts.map(told) }));
+    else
+      for (const { ok, isWarning, what, fix } of verdicts)
+        io.out(`${ok ? '✓' : isWarning ? '!' : '✗'} ${what}${ok || !fix ? '' : `\n    fix  ${fix}`}\n`);
+    return isSound ? exit.clean : exit.findings;
   },
 };
+
+/** As a program reads it: what to do is said where there is something to do. */
+function told({ ok, isWarning, what, fix, code }: Verdict): object {
+  if (ok) return { verdict: 'ok', what };
+  return {
+    verdict: isWarning ? 'warning' : 'failed',
+    what,
+    ...(fix !== undefined && { fix }),
+    ...(code !== undefined && { code }),
+  };
+}
 
 function nodeVersion(): Verdict {
   const ok = Number(process.versions.node.split('.')[0]) >= NODE_MAJOR_MIN;
@@ -104,7 +126,7 @@ async function storage({ root, workspace }: Session): Promise<Verdict[]> {
     { ok, what, fix: 'make its folder writable, or change engine.file' },
     ...(refusal === undefined
       ? []
-      : [{ ok: false, what: `${what}: no event is taken: ${coded(refusal)}`, fix: fixOf(refusal.code) }]),
+      : [{ ok: false, what: `${what}: no event is taken: ${coded(refusal)}`, ...explained(refusal) }]),
   ];
 }
 
@@ -112,9 +134,9 @@ function coded({ code, message }: { readonly code: string; readonly message: str
   return `${code}: ${message}`;
 }
 
-function fixOf(code: string): string {
-  const explained = `see \`tenon explain ${code}\``;
-  return isRuntimeCode(code) ? `${explained}: ${runtimeRules[code].fix}` : explained;
+function explained({ code }: { readonly code: string }): Pick<Verdict, 'code' | 'fix'> {
+  const explain = `see \`tenon explain ${code}\``;
+  return { code, fix: isRuntimeCode(code) ? `${explain}: ${runtimeRules[code].fix}` : explain };
 }
 
 function isRuntimeCode(code: string): code is RuntimeCode {
@@ -155,7 +177,7 @@ async function database(
             {
               ok: false,
               what: `database ${workspace.config.engine.file}: \`tenon serve\` would not start on it: ${coded(behind)}`,
-              fix: fixOf(behind.code),
+              ...explained(behind),
             },
           ]),
       keyless === undefined
@@ -182,6 +204,7 @@ function lockedVerdict({ code, message }: KeyRefusal, locked?: string): Verdict 
   return {
     ok: false,
     what: `stored data cannot be read: ${code}: ${message}${hasBoth ? `\n    ${locked}` : ''}`,
+    code,
     fix: `see \`tenon explain ${code}\`${hasBoth ? ' and `tenon explain STORED_VALUE_LOCKED`' : ''}; the database is not at fault`,
   };
 }
@@ -248,7 +271,7 @@ async function port({ root, workspace }: Session, io: Io): Promise<Verdict> {
   const { refusal } = intake;
   return refusal === undefined
     ? { ok: true, what }
-    : { ok: false, what: `${what}, and takes no event: ${coded(refusal)}`, fix: fixOf(refusal.code) };
+    : { ok: false, what: `${what}, and takes no event: ${coded(refusal)}`, ...explained(refusal) };
 }
 
 interface Intake {

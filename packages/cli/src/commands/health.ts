@@ -7,7 +7,7 @@ import type { Health } from '../health.ts';
 import { CONFIG_FILE } from '../root.ts';
 import { exitCodeOf, openSession, printReport } from '../session.ts';
 import { renderTable } from '../table.ts';
-import { listing } from './operator-options.ts';
+import { listing, outputFormat } from './operator-options.ts';
 import { tableWidth } from './with-client.ts';
 
 /** What CI and a scheduler ask: exit code 3 when a connection does not answer. */
@@ -15,7 +15,7 @@ export const healthCommand: CommandSpec = {
   name: 'health',
   summary: 'Does every connection answer its health call, which changes nothing?',
   options: {
-    format: { type: 'string', value: '<format>', help: 'output', choices: ['human', 'json'] },
+    ...outputFormat,
     wide: listing['wide']!,
   },
   run: async (args, io) => {

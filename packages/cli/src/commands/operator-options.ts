@@ -1,9 +1,13 @@
 import { runStates } from '@tenon/runtime';
 import { type Args, type OptionSpec, UsageError } from '../command.ts';
 
+/** Of what answers in words, or with one document. */
+export const outputFormat: Readonly<Record<string, OptionSpec>> = {
+  format: { type: 'string', value: '<format>', help: 'output', choices: ['human', 'json'] },
+};
 export const remote: Readonly<Record<string, OptionSpec>> = {
   url: { type: 'string', value: '<url>', help: 'the Tenon to speak to; default: the one of this workspace' },
-  format: { type: 'string', value: '<format>', help: 'output', choices: ['human', 'json'] },
+  ...outputFormat,
 };
 /** Of what is printed as a table. */
 export const listing: Readonly<Record<string, OptionSpec>> = {

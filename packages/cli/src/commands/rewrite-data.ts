@@ -5,6 +5,7 @@ import { type CommandSpec, UsageError } from '../command.ts';
 import { CommandError } from '../command-error.ts';
 import { exit } from '../exit.ts';
 import { findRoot, readServerConfig } from '../root.ts';
+import { outputFormat } from './operator-options.ts';
 import { sayDone } from './with-client.ts';
 
 export const REWRITE_COMMAND = 'tenon data rewrite';
@@ -20,7 +21,7 @@ export const rewriteDataCommand: CommandSpec = {
       value: '<file>',
       help: 'database to write anew; default: that of this workspace',
     },
-    format: { type: 'string', value: '<format>', help: 'output', choices: ['human', 'json'] },
+    ...outputFormat,
   },
   run: async (args, io) => {
     const named = args.text('file');

@@ -24,6 +24,7 @@ import {
   type WorkspaceConnection,
 } from '@tenon/pipeline';
 import {
+  type Deployment,
   type EncryptionOptions,
   keyFolder,
   type LedgerEntry,
@@ -42,6 +43,7 @@ import {
 import { ComposeError } from './compose-error.ts';
 import { brokenCode, type ConnectorCode, loadModules, ownTransport, sourceMaker } from './connector-code.ts';
 import { DataKeyError, encryptingWords, encryptionOptions, lockedWords, openKeyFiles } from './data-keys.ts';
+import { deploymentOf } from './deployment.ts';
 import { pipelinesCalling } from './grants.ts';
 import {
   askHealth,
@@ -74,6 +76,8 @@ export interface ComposeOptions {
   readonly engineFile?: string;
   /** A person's word for a ledger that is behind its checkpoints: a restored backup. */
   readonly setBack?: string;
+  /** Why what is new in it is put in force. */
+  readonly reason?: string;
   /** Why it starts with everything killed. */
   readonly killed?: string;
   readonly onEntry?: (entry: LedgerEntry) => void;
@@ -191,8 +195,13 @@ async function startWith(options: ComposeOptions, opened: AsyncDisposableStack):
     const names = new Set(plans.map(({ pipeline }) => pipeline));
     // What the workspace no longer has must not be started by the next event; runs already begun finish.
     const gone = runtime.activePipelines().filter((name) => !names.has(name));
-    for (const name of gone) await runtime.retire(name);
-    for (const plan of plans) await runtime.activate(plan);
+    let known: Promise<Deployment> | undefined;
+    const deployment = (): Promise<Deployment> => {
+      known ??= deploymentOf(root, options.reason);
+      return known;
+    };
+    for (const name of gone) await runtime.retire(name, deployment);
+    for (const plan of plans) await runtime.activate(plan, deployment);
     await runtime.activateReconciliations([...check.reconciliations.values()]);
     const started = await startServer({
       runtime,

@@ -27,7 +27,7 @@ import type {
   ReportedDifference,
 } from './api/reconciliations.ts';
 import type { ReplayFilter, ReplayOptions, ReplayResult, ReplayStatus } from './api/replays.ts';
-import type { LedgerEntry, RunDetail, RunFilter, RunSummary } from './api/runs.ts';
+import type { Deployment, LedgerEntry, RunDetail, RunFilter, RunSummary } from './api/runs.ts';
 import type { CheckpointPublicKey } from './ledger/checkpoint.ts';
 import type { LedgerExport } from './ledger/export-ledger.ts';
 import type { LedgerReport, VerifyOptions } from './ledger/verify-ledger.ts';
@@ -49,10 +49,13 @@ export type * from './api/runs.ts';
  * stand in the ledger: a blank reason is thrown back as `REASON_BLANK`, and nothing done.
  */
 export interface Runtime {
-  /** Makes a plan the active version of its pipeline; runs already begun finish on theirs. */
-  activate(plan: Plan): Promise<void>;
+  /**
+   * Makes a plan the active version of its pipeline; runs already begun finish on theirs. `deployment` is asked where it is another plan than
+   * before, and stands in the entry.
+   */
+  activate(plan: Plan, deployment?: () => Promise<Deployment>): Promise<void>;
   /** No event starts this pipeline any more; runs already begun finish. Active pipelines are remembered across restarts. */
-  retire(pipeline: string): Promise<void>;
+  retire(pipeline: string, deployment?: () => Promise<Deployment>): Promise<void>;
   /** Names of the pipelines that events start, those of an earlier process included. */
   activePipelines(): readonly string[];
   /** Resolves when the event is on disk: only then may it be acknowledged. */

@@ -27,6 +27,11 @@ const options = {
 
 const serveOptions = {
   ...options,
+  reason: {
+    type: 'string',
+    value: '<text>',
+    help: 'why pipelines that are new or changed are put in force; stays in the ledger for ever, beside the commit that is checked out',
+  },
   killed: {
     type: 'string',
     value: '<reason>',
@@ -209,11 +214,16 @@ function start(
   return expecting(say, () => startTenon({ ...session, ...startOptions(args), code, io, log, onEntry }));
 }
 
-function startOptions(args: Args): Pick<ComposeOptions, 'port' | 'engineFile' | 'setBack' | 'killed'> {
+function startOptions(
+  args: Args,
+): Pick<ComposeOptions, 'port' | 'engineFile' | 'setBack' | 'killed' | 'reason'> {
   const port = parsePort(args.text('port'));
   const engineFile = args.text('engine-file');
   const setBack = args.text('accept-set-back');
   const killed = args.text('killed');
+  const reason = args.text('reason');
+  if (reason?.trim() === '')
+    throw new UsageError('argument-missing', '--reason takes words: they are kept in the ledger');
   if (killed?.trim() === '')
     throw new UsageError('argument-missing', '--killed takes a reason: it is kept in the ledger');
   if (setBack?.trim() === '')
@@ -223,6 +233,7 @@ function startOptions(args: Args): Pick<ComposeOptions, 'port' | 'engineFile' | 
     ...(engineFile !== undefined && { engineFile }),
     ...(setBack !== undefined && { setBack }),
     ...(killed !== undefined && { killed }),
+    ...(reason !== undefined && { reason }),
   };
 }
 

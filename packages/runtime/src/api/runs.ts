@@ -132,6 +132,14 @@ export type StepWait =
   | { readonly for: 'time'; readonly untilMs?: number }
   | { readonly for: 'run'; readonly runId: string; readonly pipeline: string };
 
+/** Where what is put in force is from, and why it is: all that whoever starts it can tell. */
+export interface Deployment {
+  readonly commit?: string;
+  /** The files differ from those of the commit. */
+  readonly isChanged?: true;
+  readonly reason?: string;
+}
+
 /** One append-only fact. `at` in epoch ms; `details` is redacted by contract class before it is stored. */
 export interface LedgerEntry {
   readonly sequence: number;

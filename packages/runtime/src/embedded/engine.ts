@@ -5,7 +5,14 @@ import type { Cancellation, ChildEnd, Fact, HeldCall } from '../engine.ts';
 import type { Caller } from '../interpreter/tries.ts';
 import type { TreeHead } from '../ledger/checkpoint.ts';
 import { type LoadedPlan, loadPlan } from '../loaded-plan.ts';
-import type { ActionResult, FlowReport, LedgerEntry, RuntimeLimits, RuntimeOptions } from '../runtime.ts';
+import type {
+  ActionResult,
+  Deployment,
+  FlowReport,
+  LedgerEntry,
+  RuntimeLimits,
+  RuntimeOptions,
+} from '../runtime.ts';
 import { RuntimeError } from '../runtime-error.ts';
 import { idOfTag, SwitchBoard, tagOf } from '../switches.ts';
 import { Activations } from './activations.ts';
@@ -363,9 +370,10 @@ export class EmbeddedEngine implements RunHost {
     return this.plan(String(row['hash'])).plan;
   }
 
-  async activate(plan: Plan): Promise<void> {
+  async activate(plan: Plan, deployment?: () => Promise<Deployment>): Promise<void> {
     const loaded = this.#keep(this.#plans.get(plan.hash) ?? loadPlan(plan));
-    if (this.#deployed.get(plan.pipeline)?.plan.hash !== plan.hash) await this.#deploy(loaded);
+    if (this.#deployed.get(plan.pipeline)?.plan.hash !== plan.hash)
+      await this.#deploy(loaded, await deployment?.());
     this.arrange(plan.pipeline);
     const back = this.board.rollbackOf(plan.pipeline);
     if (back === undefined || back.planHash === plan.hash) return;
@@ -375,7 +383,7 @@ export class EmbeddedEngine implements RunHost {
     );
   }
 
-  async #deploy(loaded: LoadedPlan): Promise<void> {
+  async #deploy(loaded: LoadedPlan, from: Deployment | undefined): Promise<void> {
     const { plan } = loaded;
     const text = JSON.stringify(plan);
     // In the ledger with the digest of its text: what a run was carried out by can be shown for ever (C5, C24).
@@ -385,6 +393,7 @@ export class EmbeddedEngine implements RunHost {
       plan: plan.hash,
       text: textDigest(text),
       contracts: plan.contracts.map(({ name, version, digest }) => ({ name, version, digest })),
+      ...from,
     };
     await this.#queue.commit(
       [
@@ -396,10 +405,11 @@ export class EmbeddedEngine implements RunHost {
     this.#deployed.set(plan.pipeline, loaded);
   }
 
-  async retire(pipeline: string): Promise<void> {
+  async retire(pipeline: string, deployment?: () => Promise<Deployment>): Promise<void> {
+    const from = await deployment?.();
     await this.#queue.commit(
       [['retirePipeline', pipeline]],
-      [this.system({ kind: 'retired', details: { pipeline } })],
+      [this.system({ kind: 'retired', details: { pipeline, ...from } })],
     );
     this.#deployed.delete(pipeline);
     this.arrange(pipeline);

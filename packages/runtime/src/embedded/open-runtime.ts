@@ -166,8 +166,8 @@ export async function openRuntimeWith(
   let stopped: Promise<void> | undefined;
 
   return withReasons({
-    activate: (plan) => engine.activate(plan),
-    retire: (pipeline) => engine.retire(pipeline),
+    activate: (plan, deployment) => engine.activate(plan, deployment),
+    retire: (pipeline, deployment) => engine.retire(pipeline, deployment),
     activePipelines: () => [...engine.activePlans.keys()],
     accept: async (event): Promise<AcceptResult> => {
       const full = engine.refusal();

@@ -47,6 +47,16 @@ describe('backpressure', () => {
     expect(await accept('d')).toMatchObject({ ok: true });
   });
 
+  test('what is refused for what it is, is counted as what is refused for want of room', async () => {
+    await open({}, planFor({ steps: [] }));
+    const sent = { event: 'shop.ordered', payload: { id: 7 }, deliveryId: 'a', source: 'shop' };
+    expect(await bench.runtime.accept(sent)).toMatchObject({
+      ok: false,
+      failure: { code: 'EVENT_PAYLOAD_INVALID' },
+    });
+    expect(bench.runtime.flow().intake.refused).toEqual({ EVENT_PAYLOAD_INVALID: 1 });
+  });
+
   test('the bytes that wait for the disk are bounded', async () => {
     await open({ queueBytesMax: 1_000 }, planFor({ steps: [] }));
     const big = 'x'.repeat(2_000);

@@ -70,9 +70,9 @@ export const controlRoutes: readonly Route[] = [
     operationId: 'getMetrics',
     method: 'GET',
     path: '/metrics',
-    permission: 'read',
-    handle: ({ runtime }) => ({
-      text: prometheusText(runtime.flow()),
+    permission: 'measure',
+    handle: ({ runtime, deliveries }) => ({
+      text: prometheusText({ ...runtime.flow(), deliveries }),
       type: 'text/plain; version=0.0.4; charset=utf-8',
     }),
   },

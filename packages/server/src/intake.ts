@@ -2,6 +2,7 @@ import { readHeaders, SecretUnavailableError, verifyWebhook } from '@tenon/conne
 import type { Json } from '@tenon/model';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { deliveryAnswer } from './accept-answer.ts';
+import type { DeliveryCounts } from './delivery-counts.ts';
 import { acceptProblem, type Problem, refuseUnread, sendProblem } from './problem.ts';
 import type { ServerOptions } from './server.ts';
 
@@ -34,13 +35,16 @@ const UNCHECKED_RETRY_MS = 60_000;
  * `POST /hooks/{connection}/{event}`: signature and age over the raw bytes, then the runtime's `accept`, and only when
  * that has resolved, that is, when the event is on disk, 202.
  */
-export function addIntake(app: FastifyInstance, options: ServerOptions): void {
+export function addIntake(app: FastifyInstance, options: ServerOptions, deliveries: DeliveryCounts): void {
   const hook = (connection: string, event: string) => {
     const found = options.connections.get(connection);
     const webhook = found && Object.hasOwn(found.webhooks, event) ? found.webhooks[event] : undefined;
     return found && webhook ? { connection: found, webhook } : undefined;
   };
-  const log = (params: Params, problem: Problem): Problem => {
+  /** `by`: the runtime counts what it refuses itself. */
+  const refused = (params: Params, problem: Problem, by: 'server' | 'runtime' = 'server'): Problem => {
+    if (by === 'server') deliveries.refusedBefore(problem.code);
+    deliveries.settled(params.connection, params.event, 'refused');
     tell(params, problem.code, problem.detail ?? problem.title);
     return problem;
   };
@@ -57,12 +61,12 @@ export function addIntake(app: FastifyInstance, options: ServerOptions): void {
       onRequest: (request, reply, done) => {
         const { connection, event } = request.params;
         if (hook(connection, event) !== undefined) return done();
-        refuseUnread(reply, log(request.params, WEBHOOK_UNKNOWN));
+        refuseUnread(reply, refused(request.params, WEBHOOK_UNKNOWN));
       },
     },
     async (request, reply) => {
       const { connection: name, event } = request.params;
-      const refuse = (problem: Problem) => sendProblem(reply, log(request.params, problem));
+      const refuse = (problem: Problem) => sendProblem(reply, refused(request.params, problem));
       const found = hook(name, event);
       if (found === undefined) return refuse(WEBHOOK_UNKNOWN);
       const { connection, webhook } = found;
@@ -76,8 +80,9 @@ export function addIntake(app: FastifyInstance, options: ServerOptions): void {
         throw error;
       });
       if (secrets instanceof SecretUnavailableError) {
-        tell(request.params, secrets.code, secrets.message);
-        return sendProblem(reply, unchecked(secrets.code));
+        const { code, message } = secrets;
+        refused(request.params, { ...unchecked(code), detail: message });
+        return sendProblem(reply, unchecked(code));
       }
       const verdict = verifyWebhook(webhook, secrets, delivery, {
         ...(connection.webhookSchemes && { own: connection.webhookSchemes }),
@@ -102,7 +107,9 @@ export function addIntake(app: FastifyInstance, options: ServerOptions): void {
         source: name,
         ...(typeof traceparent === 'string' && { traceparent }),
       });
-      if (!accepted.ok) return refuse(acceptProblem(accepted.failure));
+      if (!accepted.ok)
+        return sendProblem(reply, refused(request.params, acceptProblem(accepted.failure), 'runtime'));
+      deliveries.settled(name, event, 'accepted');
       return reply.code(202).send(deliveryAnswer(accepted, eventName, options.runtime));
     },
   );

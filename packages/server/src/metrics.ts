@@ -1,4 +1,8 @@
 import { type FlowReport, terminalStates } from '@tenon/runtime';
+import type { DeliveryCounts } from './delivery-counts.ts';
+
+/** The report that `/v1/flow` gives, and what the server alone knows. */
+type Measured = FlowReport & { readonly deliveries: Pick<DeliveryCounts, 'webhooks' | 'refusedByCode'> };
 
 type Labels = Readonly<Record<string, string>>;
 type Sample = readonly [value: number, labels?: Labels];
@@ -7,12 +11,12 @@ interface Metric {
   readonly name: string;
   readonly type: 'gauge' | 'counter';
   readonly help: string;
-  readonly samples: (flow: FlowReport) => readonly Sample[];
+  readonly samples: (flow: Measured) => readonly Sample[];
 }
 
 const BREAKER_STATES = ['closed', 'halfOpen', 'open'] as const;
 
-/** What `/metrics` shows, each from the same report that `/v1/flow` gives. Counters count since the process began. */
+/** What `/metrics` shows. Counters count since the process began. */
 const metrics: readonly Metric[] = [
   {
     name: 'tenon_alarm',
@@ -45,8 +49,20 @@ const metrics: readonly Metric[] = [
   {
     name: 'tenon_intake_refused_total',
     type: 'counter',
-    help: 'Events refused with 429 or 503',
-    samples: ({ intake }) => Object.entries(intake.refused).map(([code, n]) => [n, { code }]),
+    help: 'Events and deliveries refused, by code',
+    // The codes of one are none of the other.
+    samples: ({ intake, deliveries }) =>
+      Object.entries({ ...intake.refused, ...deliveries.refusedByCode }).map(([code, n]) => [n, { code }]),
+  },
+  {
+    name: 'tenon_deliveries_total',
+    type: 'counter',
+    help: 'Deliveries to each webhook, accepted or refused',
+    samples: ({ deliveries }) =>
+      deliveries.webhooks.flatMap(({ connection, event, accepted, refused }): Sample[] => [
+        [accepted, { connection, event, outcome: 'accepted' }],
+        [refused, { connection, event, outcome: 'refused' }],
+      ]),
   },
   {
     name: 'tenon_queue_depth',
@@ -211,7 +227,7 @@ const metrics: readonly Metric[] = [
 ];
 
 /** In the Prometheus text format, version 0.0.4. */
-export function prometheusText(flow: FlowReport): string {
+export function prometheusText(flow: Measured): string {
   return metrics
     .flatMap(({ name, type, help, samples }) => [
       `# HELP ${name} ${help}`,

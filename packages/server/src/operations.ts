@@ -4,6 +4,7 @@ import { compileValidator, type JsonSchema } from '@tenon/schema';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { acceptAnswer } from './accept-answer.ts';
 import { controlRoutes } from './control.ts';
+import type { DeliveryCounts } from './delivery-counts.ts';
 import { eraseRoute } from './erase.ts';
 import { authenticate, type Operator, roleGrants } from './operators.ts';
 import { acceptProblem, type Problem, refuseUnread, sendProblem } from './problem.ts';
@@ -233,17 +234,24 @@ export const routes: readonly Route[] = [
   ...controlRoutes,
 ];
 
-export function addOperations(app: FastifyInstance, options: ServerOptions): void {
+export function addOperations(
+  app: FastifyInstance,
+  options: ServerOptions,
+  deliveries: DeliveryCounts,
+): void {
   /** Whoever has shown a token, from then on until the answer. */
   const actors = new WeakMap<FastifyRequest, Operator>();
 
   // Whether it is up is anybody's to ask; what it runs, and what it is connected to, is not.
   app.get('/v1/health', async (request, reply) => {
     const { authorization } = request.headers;
-    if (authorization === undefined) return { status: 'ok' };
+    const refusal = options.runtime.intakeRefusal();
+    const health = refusal === undefined ? { status: 'ok' } : { status: 'refusing', code: refusal.code };
+    if (authorization === undefined) return health;
     const actor = authenticate(authorization, options.operators);
     if (!actor) return sendProblem(reply, notAuthenticated);
-    return { status: 'ok', pipelines: inForce(options), sources: options.consumers?.() ?? [] };
+    if (!roleGrants[actor.role].includes('read')) return health;
+    return { ...health, pipelines: inForce(options), sources: options.consumers?.() ?? [] };
   });
   // Senders are told the same, so it is nothing to hide from anybody.
   app.get('/v1/ready', (_request, reply) => {
@@ -274,6 +282,7 @@ export function addOperations(app: FastifyInstance, options: ServerOptions): voi
         if ('problem' in body) return sendProblem(reply, body.problem as Problem);
         const answer = await route.handle({
           runtime: options.runtime,
+          deliveries,
           // Put there above: without it no handler is reached.
           actor: actors.get(request)!,
           params: request.params as Record<string, string>,

@@ -1,15 +1,16 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Secret } from '@tenon/model';
 
-/** `viewer` reads, `approver` also decides approvals, `operator` may do everything. */
-export type Role = 'viewer' | 'approver' | 'operator';
+/** `scraper` is given the metrics alone, `viewer` reads, `approver` also decides approvals, `operator` may do everything. */
+export type Role = 'scraper' | 'viewer' | 'approver' | 'operator';
 
-export type Permission = 'read' | 'decide' | 'operate';
+export type Permission = 'measure' | 'read' | 'decide' | 'operate';
 
 export const roleGrants: Readonly<Record<Role, readonly Permission[]>> = {
-  viewer: ['read'],
-  approver: ['read', 'decide'],
-  operator: ['read', 'decide', 'operate'],
+  scraper: ['measure'],
+  viewer: ['measure', 'read'],
+  approver: ['measure', 'read', 'decide'],
+  operator: ['measure', 'read', 'decide', 'operate'],
 };
 
 /** Someone who may speak to the operations API. The name is the actor of all that is done with the token. */

@@ -1,6 +1,6 @@
 import { signWebhook, type WebhookRefusal, webhookRules } from '@tenon/connector';
 import { Secret, systemClock } from '@tenon/model';
-import type { Runtime } from '@tenon/runtime';
+import type { FlowReport, Runtime } from '@tenon/runtime';
 import { afterEach, describe, expect, test } from 'vitest';
 import { startServer, type TenonServer } from './server.ts';
 
@@ -28,6 +28,26 @@ const cases: Record<Exclude<WebhookRefusal, 'WEBHOOK_BODY_TOO_LARGE'>, Case> = {
   WEBHOOK_ID_MISSING: { event: 'crm/nameless' },
 };
 
+const NO_FLOW: FlowReport = {
+  atMs: 0,
+  alarms: [],
+  intake: { backlog: 0, writesWaiting: 0, bytesWaiting: 0, refused: {} },
+  pipelines: [],
+  connections: [],
+  reconciliations: [],
+  runs: {},
+  counts: {
+    accepted: 0,
+    ended: {},
+    retries: 0,
+    held: 0,
+    older: 0,
+    overrides: { done: 0, undone: 0, confirm: 0, redo: 0, compensate: 0 },
+  },
+  inDoubt: [],
+  deadLetters: [],
+};
+
 let server: TenonServer | undefined;
 const logged: { readonly code: string; readonly message: string }[] = [];
 afterEach(async () => {
@@ -35,12 +55,7 @@ afterEach(async () => {
   logged.length = 0;
 });
 
-async function deliver({
-  event = 'crm/upgraded',
-  body = '{}',
-  agedMs = 0,
-  headers = {},
-}: Case): Promise<Response> {
+async function deliver(given: Case): Promise<Response> {
   const hooks = (secrets: readonly Secret[]) => ({
     contract: 'crm',
     webhooks: {
@@ -51,8 +66,8 @@ async function deliver({
     secrets: async () => secrets,
   });
   server = await startServer({
-    // None of these reaches it.
-    runtime: {} as Runtime,
+    // None of these reaches it; the metrics ask for its flow.
+    runtime: { flow: () => NO_FLOW } as Runtime,
     clock: systemClock,
     host: '127.0.0.1',
     port: 0,
@@ -60,13 +75,17 @@ async function deliver({
       ['crm', hooks([secret])],
       ['unset', hooks([])],
     ]),
-    operators: [],
+    operators: [{ name: 'prom', role: 'scraper', token: new Secret('env:PROM', 'prom') }],
     pipelines: [],
     log: ({ code, message }) => logged.push({ code, message: String(message) }),
   });
+  return send(given);
+}
+
+function send({ event = 'crm/upgraded', body = '{}', agedMs = 0, headers = {} }: Case): Promise<Response> {
   const bytes = Buffer.from(body);
   const sentAtMs = systemClock.now() - agedMs;
-  return fetch(`${server.url}/hooks/${event}`, {
+  return fetch(`${server!.url}/hooks/${event}`, {
     method: 'POST',
     headers: { ...signWebhook(webhook, secret, { id: 'msg_1', body: bytes, sentAtMs }), ...headers },
     body: bytes,
@@ -84,6 +103,39 @@ describe('a delivery that is refused', () => {
       expect(webhookRules).toHaveProperty(code);
     },
   );
+
+  test('is counted by its code, and as one of its webhook, whose line is there before', async () => {
+    await deliver({ event: 'crm/%1b%5B2Jpaid%0Aok' });
+    const metrics = async () => {
+      const answer = await fetch(`${server!.url}/metrics`, { headers: { authorization: 'Bearer prom' } });
+      return (await answer.text())
+        .split('\n')
+        .filter((line) => /^tenon_(intake_refused|deliveries)/.test(line));
+    };
+    const none = ['accepted', 'refused'].map(
+      (outcome) => `tenon_deliveries_total{connection="crm",event="upgraded",outcome="${outcome}"} 0`,
+    );
+    const before = await metrics();
+    expect(before).toEqual(expect.arrayContaining(none));
+    expect(before).toContain('tenon_intake_refused_total{code="WEBHOOK_EVENT_UNKNOWN"} 1');
+    expect(before.join()).not.toContain('paid');
+    const sent = await send({ headers: { 'webhook-signature': 'v1,AAAA' } });
+    expect(sent.status).toBe(401);
+    expect(await metrics()).toEqual(
+      expect.arrayContaining([
+        'tenon_deliveries_total{connection="crm",event="upgraded",outcome="refused"} 1',
+        'tenon_intake_refused_total{code="WEBHOOK_SIGNATURE_WRONG"} 1',
+        'tenon_intake_refused_total{code="WEBHOOK_EVENT_UNKNOWN"} 1',
+      ]),
+    );
+  });
+
+  test('before its body was read whole is logged and counted as well', async () => {
+    await deliver({ body: `"${'x'.repeat(2 ** 20)}"` });
+    expect(logged).toMatchObject([{ code: 'HTTP_REQUEST_REFUSED' }]);
+    const answer = await fetch(`${server!.url}/metrics`, { headers: { authorization: 'Bearer prom' } });
+    expect(await answer.text()).toContain('tenon_intake_refused_total{code="HTTP_REQUEST_REFUSED"} 1');
+  });
 
   test('because nobody takes it is too, with nothing that could write into a terminal', async () => {
     await deliver({ event: 'crm/%1b%5B2Jpaid%0Aok' });

@@ -14,7 +14,7 @@ export const serverRules = {
   ACCESS_ROLE_REFUSED: {
     severity: 'error',
     title: 'the operator’s role may not do that',
-    why: 'A `viewer` reads, an `approver` decides approvals too, an `operator` may do everything. Nothing was changed; the attempt is in the log.',
+    why: 'A `scraper` is given the metrics alone, a `viewer` reads, an `approver` decides approvals too, an `operator` may do everything. Nothing was changed; the attempt is in the log.',
     fix: 'Ask somebody whose role may, or use their token; a role is given under `server.operators` in `tenon.config.yaml`, and counts from the next start.',
   },
   HTTP_RESOURCE_UNKNOWN: {

@@ -18,6 +18,7 @@ const next = new Secret('env:HOOK_NEXT', `whsec_${Buffer.from('fedcba9876543210'
 const operators: readonly Operator[] = [
   { name: 'ada', role: 'operator', token: new Secret('env:ADA', 'ada-token') },
   { name: 'vera', role: 'viewer', token: new Secret('env:VERA', 'vera-token') },
+  { name: 'prom', role: 'scraper', token: new Secret('env:PROM', 'prom-token') },
 ];
 const run = {
   runId: 'r1',
@@ -38,7 +39,7 @@ afterEach(async () => {
 async function start(runtime: Partial<Runtime>, more: Partial<ServerOptions> = {}): Promise<string> {
   server = await startServer({
     // Each test hands in the members that its route calls.
-    runtime: runtime as Runtime,
+    runtime: { intakeRefusal: () => undefined, ...runtime } as Runtime,
     clock: systemClock,
     host: '127.0.0.1',
     port: 0,
@@ -491,6 +492,7 @@ describe('operations', () => {
   it('tells anybody that it is up, and only an operator what it runs and is connected to', async () => {
     const url = await start({ switches: () => [] }, { consumers: () => [] });
     expect(await (await fetch(`${url}/v1/health`)).json()).toEqual({ status: 'ok' });
+    expect(await (await call(url, 'prom-token', '/v1/health')).json()).toEqual({ status: 'ok' });
     expect((await call(url, 'wrong', '/v1/health')).status).toBe(401);
     const known = await (await call(url, 'vera-token', '/v1/health')).json();
     expect(known).toMatchObject({ status: 'ok', pipelines: expect.any(Array), sources: [] });
@@ -844,6 +846,7 @@ describe('operations', () => {
     };
     const url = await start({ flow: () => flow });
     expect((await fetch(`${url}/metrics`)).status).toBe(401);
+    expect((await call(url, 'prom-token', '/metrics')).status).toBe(200);
     const response = await fetch(`${url}/metrics`, { headers: { authorization: 'Bearer vera-token' } });
     expect(response.headers.get('content-type')).toContain('text/plain; version=0.0.4');
     const lines = (await response.text()).split('\n');
@@ -895,7 +898,22 @@ describe('operations', () => {
     const closed = await fetch(`${url}/v1/ready`);
     expect([closed.status, closed.headers.get('retry-after')]).toEqual([503, '30']);
     expect(await closed.json()).toMatchObject({ code: 'RUNTIME_DISK_LOW', detail: '9 MiB are free' });
-    expect((await fetch(`${url}/v1/health`)).status).toBe(200);
+    const health = await fetch(`${url}/v1/health`);
+    expect([health.status, await health.json()]).toEqual([
+      200,
+      { status: 'refusing', code: 'RUNTIME_DISK_LOW' },
+    ]);
+  });
+
+  it('lets a scraper have the metrics, and nothing else of what it serves', async () => {
+    const url = await start({});
+    for (const { method, path, operationId } of routes.filter((one) => one.path !== '/metrics')) {
+      const response = await fetch(url + path, {
+        method,
+        headers: { authorization: 'Bearer prom-token' },
+      });
+      expect([operationId, response.status]).toEqual([operationId, 403]);
+    }
   });
 
   it('serves exactly the operations of contracts/operations', () => {

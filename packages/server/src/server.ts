@@ -1,8 +1,9 @@
 import type { OwnSchemes, WebhookManifest } from '@tenon/connector';
 import type { Clock, Secret } from '@tenon/model';
 import { type Runtime, RuntimeError } from '@tenon/runtime';
-import Fastify, { type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import type { ConsumerStatus } from './consumer.ts';
+import { DeliveryCounts } from './delivery-counts.ts';
 import { addIntake } from './intake.ts';
 import { addOperations } from './operations.ts';
 import type { Operator } from './operators.ts';
@@ -80,6 +81,7 @@ export async function startServer(options: ServerOptions): Promise<TenonServer> 
       });
     },
   });
+  const deliveries = new DeliveryCounts(options.connections);
   readBodiesRaw(app);
   // Before any body is read; the handler stands for what has none.
   app.addHook('onRequest', (request, reply, done) => {
@@ -87,9 +89,17 @@ export async function startServer(options: ServerOptions): Promise<TenonServer> 
     refuseUnread(reply, routeUnknown(request.method));
   });
   app.setNotFoundHandler((request, reply) => sendProblem(reply, routeUnknown(request.method)));
-  app.setErrorHandler((error: Error & { statusCode?: number; code?: string }, _request, reply) => {
+  app.setErrorHandler((error: Error & { statusCode?: number; code?: string }, request, reply) => {
     const status = error.statusCode ?? 500;
     if (status < 500) {
+      // Too large, or broken off: no handler has seen it.
+      if (isDelivery(request)) {
+        deliveries.refusedBefore('HTTP_REQUEST_REFUSED');
+        options.log({
+          code: 'HTTP_REQUEST_REFUSED',
+          message: `${request.routeOptions.url}: ${error.message}`,
+        });
+      }
       return sendProblem(reply, {
         status,
         code: 'HTTP_REQUEST_REFUSED',
@@ -110,9 +120,9 @@ export async function startServer(options: ServerOptions): Promise<TenonServer> 
       detail: 'what came of the request is not known; look before it is sent again',
     });
   });
-  boundIntake(app, options.intakeInFlightMax ?? INTAKE_IN_FLIGHT_MAX);
-  addIntake(app, options);
-  addOperations(app, options);
+  boundIntake(app, options.intakeInFlightMax ?? INTAKE_IN_FLIGHT_MAX, deliveries);
+  addIntake(app, options, deliveries);
+  addOperations(app, options, deliveries);
   const url = await app.listen({ host: options.host, port: options.port });
   return { url, close: () => app.close() };
 }
@@ -130,12 +140,12 @@ function routeUnknown(method: string): Problem {
  * Beyond so many deliveries under way, each more is told to come again, before a byte of its body is read: what memory
  * they hold is bounded by this and by the largest body.
  */
-function boundIntake(app: FastifyInstance, max: number): void {
+function boundIntake(app: FastifyInstance, max: number, deliveries: DeliveryCounts): void {
   let inFlight = 0;
   app.addHook('onRequest', (request, reply, done) => {
-    // By its route: the address may be written in more than one way.
-    if (!request.routeOptions.url?.startsWith('/hooks/')) return done();
+    if (!isDelivery(request)) return done();
     if (inFlight >= max) {
+      deliveries.refusedBefore('INTAKE_BUSY');
       return void refuseUnread(reply, {
         status: 503,
         code: 'INTAKE_BUSY',
@@ -150,6 +160,11 @@ function boundIntake(app: FastifyInstance, max: number): void {
     });
     done();
   });
+}
+
+/** By its route: the address may be written in more than one way. */
+function isDelivery(request: FastifyRequest): boolean {
+  return request.routeOptions.url?.startsWith('/hooks/') ?? false;
 }
 
 /** Signatures are over bytes: no body is parsed before its handler asks for it. */

@@ -10,6 +10,7 @@ import { byOwnName } from '../by-own-name.ts';
 import { diagnostic } from '../rules.ts';
 import { checkShape } from '../shape/check-shape.ts';
 import { configSchema } from '../shape/config-schema.ts';
+import { OPERATOR_ROLES } from '../shape/operator-roles.ts';
 import { given, type Located, reader } from '../spec/pipeline-spec.ts';
 import { child, parseSpec, type SpecNode } from '../yaml/spec-document.ts';
 import { managedReferences, readSecretsConfig, type SecretsConfig } from './secrets-config.ts';
@@ -61,7 +62,7 @@ export interface LedgerConfig {
 
 export interface Operator {
   readonly name: string;
-  readonly role: 'viewer' | 'approver' | 'operator';
+  readonly role: (typeof OPERATOR_ROLES)[number];
   readonly token: SecretReference;
 }
 
@@ -309,7 +310,7 @@ export function readConfig(text: string): LoadedConfig {
   function operators(node: SpecNode | undefined): Operator[] {
     return (node?.kind === 'list' ? node.items : []).flatMap((item) => {
       const name = read.text(child(item, 'name'))?.value;
-      const role = read.oneOf(child(item, 'role'), ['viewer', 'approver', 'operator'])?.value;
+      const role = read.oneOf(child(item, 'role'), OPERATOR_ROLES)?.value;
       const [token] = reference(read.text(child(item, 'token'))?.value);
       return name !== undefined && role && token ? [{ name, role, token }] : [];
     });

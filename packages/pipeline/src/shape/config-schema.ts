@@ -1,4 +1,5 @@
 import type { SchemaObject } from '@tenon/schema';
+import { OPERATOR_ROLES } from './operator-roles.ts';
 import { duration, header, object, text } from './schema-parts.ts';
 import { secretReference, secretsSchema } from './secrets-schema.ts';
 
@@ -42,7 +43,11 @@ export const configSchema: SchemaObject = {
         description: 'Who may use the operations API. Default: one local operator, on loopback only.',
         items: object('One person or program.', ['name', 'role', 'token'], {
           name: text('Recorded with everything it does.'),
-          role: { enum: ['viewer', 'approver', 'operator'], description: 'What it may do.' },
+          role: {
+            enum: [...OPERATOR_ROLES],
+            description:
+              'What it may do: `scraper` is given `/metrics` alone, `viewer` reads, `approver` decides approvals too, `operator` may do everything.',
+          },
           token: secretReference('Its bearer token.'),
         }),
       },

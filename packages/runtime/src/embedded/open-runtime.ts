@@ -173,7 +173,7 @@ export async function openRuntimeWith(
       const full = engine.refusal();
       if (full !== undefined) return refuse(full);
       const misnamed = wronglyNamed(event);
-      if (misnamed !== undefined) return { ok: false, failure: misnamed };
+      if (misnamed !== undefined) return refuse(misnamed);
       const found = draftsFor(
         event.event,
         event.payload,
@@ -182,7 +182,7 @@ export async function openRuntimeWith(
         event.invalid,
         event.headers,
       );
-      if (!found.ok) return found;
+      if (!found.ok) return refuse(found.failure);
       const { drafts, quarantined } = found;
       const crowded = engine.refusalFor(drafts);
       if (crowded !== undefined) return refuse(crowded);
@@ -289,6 +289,7 @@ export async function openRuntimeWith(
 function refusalAfter(engine: EmbeddedEngine, error: unknown): AcceptResult {
   const failure = error instanceof CommitFailed ? engine.refusal() : undefined;
   if (failure === undefined) throw error;
+  engine.counts.refused(failure);
   return { ok: false, failure };
 }
 

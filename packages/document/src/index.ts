@@ -1,3 +1,4 @@
+export { type AllowComment, allowComments, ignoredAllowances } from './allow-comment.ts';
 export {
   type DocumentFormat,
   type LocatedScalar,

@@ -69,4 +69,15 @@ export const documentCases = {
     fires: { file: 'a.yaml', text: bomb.join('\n'), at: '8:44' },
     silent: { file: 'a.yaml', text: bomb.slice(0, 4).join('\n') },
   },
+  'document-allow-ignored': {
+    fires: {
+      file: 'a.yaml',
+      text: 'a: 1\nb: 2 # tenon: allow slo-cannot-hold because it is fast\n',
+      at: '2:6',
+    },
+    silent: {
+      file: 'a.yaml',
+      text: "a: |\n  write\n  # tenon: allow slo-cannot-hold because it is fast\nb: 'say # tenon: allow x'\n",
+    },
+  },
 } satisfies Record<keyof typeof documentRules, { fires: DocumentCase; silent: DocumentCase }>;

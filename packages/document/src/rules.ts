@@ -96,4 +96,14 @@ export const documentRules = {
     why: 'A few nested aliases can stand for billions of values and exhaust the reader.',
     fix: 'Write the values out, or use fewer aliases.',
   },
+  'document-allow-ignored': {
+    severity: 'warning',
+    title: 'A comment allows a finding in a file where none can be allowed',
+    why: 'Findings are allowed in pipelines and reconciliations, where they are found. In a contract, an overlay, a manifest, a policy and the configuration `# tenon: allow` has no effect, and whoever reads it believes that it has.',
+    fix: 'Remove the comment and mend what is found, or allow it in the pipeline that it is found in.',
+    example: {
+      bad: '# tenon: allow approval-missing because refunds are small\ncreateRefund: { effect: create }',
+      good: 'createRefund: { effect: create }',
+    },
+  },
 } as const satisfies DiagnosticRules;

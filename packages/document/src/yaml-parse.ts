@@ -1,5 +1,6 @@
 import type { Diagnostic } from '@tenon/model';
 import { constructFromEvents, EVENT_ID, type Event, parseEvents, SCALAR_STYLE, YAMLException } from 'js-yaml';
+import { ignoredAllowances } from './allow-comment.ts';
 import { finding, type Parsed, placeOf } from './parsed.ts';
 import type { documentRules } from './rules.ts';
 import { aliasCycle, expandedSizePast } from './yaml-alias.ts';
@@ -33,6 +34,7 @@ export function parseYaml(file: string, text: string): Parsed {
   const diagnostics = [
     ...manyDocuments(file, text, events, documents),
     ...scalarFindings(file, text, events),
+    ...ignoredAllowances(file, text, (offset) => isInScalar(text, events, offset)),
   ];
   return construct(file, text, events, diagnostics);
 }
@@ -228,6 +230,14 @@ function duplicateFindings(file: string, text: string, events: readonly Event[])
     },
   );
   return found;
+}
+
+function isInScalar(text: string, events: readonly Event[], offset: number): boolean {
+  return events.some((event) => {
+    if (event.type !== EVENT_ID.SCALAR || event.valueStart < 0) return false;
+    const [start, end] = scalarSpan(text, event);
+    return start <= offset && offset < end;
+  });
 }
 
 type ScalarEvent = Extract<Event, { type: typeof EVENT_ID.SCALAR }>;

@@ -6,7 +6,7 @@ import {
   type LoadOptions,
   loadContract,
 } from '@tenon/contract';
-import { type PositionedDocument, parseDocument } from '@tenon/document';
+import { ignoredAllowances, type PositionedDocument, parseDocument } from '@tenon/document';
 import { type Checked, compareDiagnostics, type Diagnostic, isObject, type JsonObject } from '@tenon/model';
 import { secretDiagnostics } from './check/secrets.ts';
 import { CONFIG_FILE, type ConnectionPlaces, readConfig, type WorkspaceConfig } from './load/config.ts';
@@ -94,6 +94,12 @@ export async function loadWorkspaceFiles(
       ...policyFiles,
       ...fixtures,
     ].flatMap(([file, text]) => secretDiagnostics(file, text)),
+    // Contracts and manifests say so when they are read.
+    ...[
+      [CONFIG_FILE, configText ?? ''] as const,
+      [OWNERS_FILE, ownersText ?? ''] as const,
+      ...policyFiles,
+    ].flatMap(([file, text]) => ignoredAllowances(file, text)),
   ];
   const workspace: Workspace = {
     root,

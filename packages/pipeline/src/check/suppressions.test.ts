@@ -5,6 +5,7 @@ import {
   CONTRACT,
   type Edits,
   PIPELINE,
+  POLICIES,
   secondPipeline,
   swap,
   swaps,
@@ -59,4 +60,15 @@ test('it is where only a proof fails', async () => {
     ]),
   });
   expect(diagnostics.map(({ code }) => code).toSorted()).toEqual(['retry-cannot-help', 'suppression-stale']);
+});
+
+test.each([
+  [CONTRACT, 'paths:'],
+  [CONNECTOR, 'operations:'],
+  [CONFIG, 'connections:'],
+  [POLICIES, 'policies:'],
+  ['owners.yaml', 'teams:'],
+])('one in %s has no effect and says so', async (file, before) => {
+  const { diagnostics } = await testWorkspace({ [file]: swap(before, `${ALLOW}\n${before}`) });
+  expect(diagnostics).toMatchObject([{ code: 'document-allow-ignored', severity: 'warning', file }]);
 });

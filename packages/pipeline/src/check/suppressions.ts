@@ -1,4 +1,4 @@
-import { textRange } from '@tenon/document';
+import { type AllowComment, allowComments, textRange } from '@tenon/document';
 import { expressionRules } from '@tenon/expression';
 import { type Diagnostic, didYouMean, type Location } from '@tenon/model';
 import { proofsRules } from '../rules/proofs-rules.ts';
@@ -21,8 +21,6 @@ export interface Suppressions {
   problems(isWhole: boolean): readonly Diagnostic[];
 }
 
-const COMMENT = /(^|\s)#\s*tenon:\s*allow\b[ \t]*([^\s]*)[ \t]*(?:because[ \t]+(.*\S))?/;
-
 const ALLOWED: ReadonlySet<string> = new Set([
   ...Object.keys(proofsRules),
   ...Object.entries(expressionRules).flatMap(([code, rule]) => (rule.severity === 'warning' ? [code] : [])),
@@ -38,7 +36,7 @@ interface Suppression {
 }
 
 export function suppressionsOf(texts: ReadonlyMap<string, string>): Suppressions {
-  const all = [...texts].flatMap(([file, text]) => (text.includes('tenon:') ? inFile(file, text) : []));
+  const all = [...texts].flatMap(([file, text]) => inFile(file, text));
   return {
     kept: (found) =>
       found.filter((one) => {
@@ -58,25 +56,19 @@ export function suppressionsOf(texts: ReadonlyMap<string, string>): Suppressions
 }
 
 function inFile(file: string, text: string): readonly Suppression[] {
-  const lines = text.split('\n');
-  let offset = 0;
-  return lines.flatMap((line, index): Suppression[] => {
-    const start = offset;
-    offset += line.length + 1;
-    const match = COMMENT.exec(line);
-    if (!match) return [];
-    const from = start + match.index + match[1]!.length;
-    const at = { file, range: textRange(text, from, start + line.trimEnd().length) };
-    return [
-      { code: match[2]!, reason: match[3], at, line: target(lines, index, match.index), isUsed: false },
-    ];
-  });
+  return allowComments(text).map((comment) => ({
+    code: comment.code,
+    reason: comment.reason,
+    at: { file, range: textRange(text, comment.start, comment.end) },
+    line: target(text.split('\n'), comment),
+    isUsed: false,
+  }));
 }
 
 /** A comment on a line of its own speaks of the next line that is no comment. */
-function target(lines: readonly string[], index: number, at: number): number {
-  if (lines[index]!.slice(0, at).trim() !== '') return index + 1;
-  let next = index + 1;
+function target(lines: readonly string[], { line, column }: AllowComment): number {
+  if (lines[line]!.slice(0, column).trim() !== '') return line + 1;
+  let next = line + 1;
   while (next < lines.length && /^\s*(#|$)/.test(lines[next]!)) next++;
   return next + 1;
 }

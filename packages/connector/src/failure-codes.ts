@@ -311,6 +311,12 @@ export const connectorFailures = {
     why: 'A listing is never cut silently.',
     fix: 'Narrow it by a filter, ask for larger pages, or raise `pagesMax`.',
   },
+  PAGES_MOVED: {
+    severity: 'warning',
+    title: 'a listing was changed each time that it was read, so nothing that it lacks is proven absent',
+    why: 'Its pages are counted: where something is removed while they are read, what stands behind it moves to a page that was read already. So a probe takes nothing for absent until one walk through all pages has had everything that the one before had.',
+    fix: 'Let the probe’s `with` narrow the read to one page (a filter by reference or date); where things are only ever added behind all others, say `stable: true` in the `pagination` of the manifest.',
+  },
   PAGES_ITEMS_ABSENT: {
     severity: 'error',
     title: 'a page has no list where the manifest says',

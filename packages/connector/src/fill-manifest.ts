@@ -95,6 +95,7 @@ interface OperationSource {
     readonly limit?: string;
     readonly id?: string;
     readonly more?: string;
+    readonly stable?: boolean;
   };
   readonly concurrency?: Concurrency;
   readonly message?: {
@@ -286,6 +287,11 @@ function probe(source: NonNullable<OperationSource['probe']>, manifest: Manifest
 }
 
 function pagination(source: NonNullable<OperationSource['pagination']>): PaginationManifest {
+  const { stable } = source;
+  return { ...paginationKind(source), ...(stable !== undefined && { stable }) };
+}
+
+function paginationKind(source: NonNullable<OperationSource['pagination']>): PaginationManifest {
   const items = source.items ?? '';
   const parameter = source.in ?? '';
   const more = source.more === undefined ? {} : { more: source.more };

@@ -41,7 +41,7 @@ export {
 export { type ReadMessage, readMessage } from './message/read-message.ts';
 export { type ModuleProblem, moduleProblem } from './module-shape.ts';
 export type * from './operation-plan.ts';
-export { type Page, type PagesOptions, pages } from './pages.ts';
+export { type Page, type PagesOptions, pages, pagesToTheEnd } from './pages.ts';
 export { PAGING_ROLES, type PagingRole, pagingRole } from './paging-words.ts';
 export { cursorText, isAfter } from './poll-cursor.ts';
 export { pollSource } from './poll-source.ts';

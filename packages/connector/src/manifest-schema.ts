@@ -5,6 +5,11 @@ import type { SchemaObject } from '@tenon/schema';
 const HOST = '^(?:\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)(?::[0-9]{1,5})?$';
 
 const POINTER = 'a JSON Pointer such as /data/next';
+const STABLE: SchemaObject = {
+  type: 'boolean',
+  description:
+    'Whether an item that is removed while pages are read leaves the others on the pages that they would have been on. Default: true for `cursor` and `after`, false for pages that are counted. Where it is false, a probe walks through the pages until two walks agree before it takes anything for absent.',
+};
 
 /**
  * JSON Schema of `connector.yaml`: what editors complete from and what `loadManifest` checks. `x-tenon-kind` names a
@@ -361,6 +366,7 @@ export const connectorSchema: SchemaObject = {
             out: pointer('Next cursor.'),
             items: pointer('List.'),
             more: pointer('Whether there is more, where the last page has a cursor too.'),
+            stable: STABLE,
           },
           ['type', 'in', 'out'],
         ),
@@ -371,6 +377,7 @@ export const connectorSchema: SchemaObject = {
             id: text('Id of an item. A JSON Pointer into the item.', '^/', POINTER),
             items: pointer('List.'),
             more: pointer('Whether there is more.'),
+            stable: STABLE,
           },
           ['type', 'in', 'id'],
         ),
@@ -380,6 +387,7 @@ export const connectorSchema: SchemaObject = {
             in: text('Parameter.'),
             items: pointer('List.'),
             start: { type: 'integer', minimum: 0 },
+            stable: STABLE,
           },
           ['type', 'in'],
         ),
@@ -389,10 +397,11 @@ export const connectorSchema: SchemaObject = {
             in: text('Parameter.'),
             items: pointer('List.'),
             limit: text('Parameter.'),
+            stable: STABLE,
           },
           ['type', 'in', 'limit'],
         ),
-        closed({ type: { const: 'link' }, items: pointer('List.') }, ['type']),
+        closed({ type: { const: 'link' }, items: pointer('List.'), stable: STABLE }, ['type']),
       ],
     },
     message: closed(

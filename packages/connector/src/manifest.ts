@@ -195,8 +195,13 @@ export interface ProbeManifest {
   readonly settleMs: number;
 }
 
-/** `out` and `items` are JSON Pointers into the body; `items` defaults to `''`, the body itself. */
-export type PaginationManifest =
+/**
+ * `out` and `items` are JSON Pointers into the body; `items` defaults to `''`, the body itself. `stable`: what is removed while pages are
+ * read moves nothing to a page that was read already. Default: true for `cursor` and `after`, false for pages that are counted.
+ */
+export type PaginationManifest = { readonly stable?: boolean } & PaginationKind;
+
+type PaginationKind =
   | {
       readonly type: 'cursor';
       readonly in: string;

@@ -2,7 +2,7 @@ import type { Json, JsonObject } from '@tenon/model';
 import { describe, expect, it } from 'vitest';
 import { faultServer, harness, json, operationPlan } from './http/fault-server.testing.ts';
 import type { PaginationManifest } from './manifest.ts';
-import { type Page, type PagesOptions, pages } from './pages.ts';
+import { type Page, type PagesOptions, pages, pagesToTheEnd } from './pages.ts';
 import type { CallResult, Transport } from './transport.ts';
 
 type Answer = (input: JsonObject) => { readonly body: Json; readonly headers?: Record<string, string> };
@@ -12,6 +12,7 @@ async function listing(
   answer: Answer,
   input: JsonObject = {},
   options: PagesOptions = {},
+  read: typeof pages = pages,
 ) {
   const inputs: JsonObject[] = [];
   const transport: Transport = {
@@ -22,7 +23,7 @@ async function listing(
     close: async () => {},
   };
   const operation = operationPlan(pagination === undefined ? {} : { pagination });
-  const found: Page[] = await all(pages(transport, { operation, input }, options));
+  const found: Page[] = await all(read(transport, { operation, input }, options));
   return { inputs, items: found.flatMap((page) => (page.ok ? page.items : [page.failure.code])) };
 }
 
@@ -142,5 +143,68 @@ describe('pages', () => {
       { ok: true, items: ['a'] },
       { ok: false, failure: { class: 'transient', status: 503 } },
     ]);
+  });
+});
+
+describe('a listing from whose end absence is concluded', () => {
+  const counted = { type: 'page', in: 'page', items: '', start: 1 } as const;
+
+  /** Two items a page; before the nth page that is asked for somebody does something to the list. */
+  async function walked(
+    pagination: PaginationManifest,
+    list: string[],
+    meanwhile: Record<number, () => void> = {},
+  ) {
+    let asked = 0;
+    const { items } = await listing(
+      pagination,
+      ({ page = 1 }) => {
+        meanwhile[++asked]?.();
+        const from = (Number(page) - 1) * 2;
+        const next = from + 2 < list.length ? Number(page) + 1 : null;
+        const body = list.slice(from, from + 2);
+        return { body: pagination.type === 'cursor' ? { items: body, next } : body };
+      },
+      {},
+      {},
+      pagesToTheEnd,
+    );
+    return { items: items.join(''), asked };
+  }
+
+  it('is walked through twice where its pages are counted, and nothing was removed', async () => {
+    expect(await walked(counted, [...'abc'])).toEqual({ items: 'abcabc', asked: 6 });
+  });
+
+  it('is walked through once where it is said to be stable, or has one page', async () => {
+    expect(await walked({ ...counted, stable: true }, [...'abc'])).toEqual({ items: 'abc', asked: 3 });
+    expect(await walked(counted, [])).toEqual({ items: '', asked: 1 });
+    const cursor = { type: 'cursor', in: 'page', out: '/next', items: '/items' } as const;
+    expect(await walked(cursor, [...'abc'])).toEqual({ items: 'abc', asked: 2 });
+    expect(await walked({ ...cursor, stable: false }, [...'abc'])).toEqual({ items: 'abcabc', asked: 4 });
+  });
+
+  it('shows what has moved to a page that was read', async () => {
+    const list = [...'abcd'];
+    const { items } = await walked(counted, list, { 2: () => list.shift() });
+    expect(items.slice(0, 3), 'c was not seen').toBe('abd');
+    expect(items.slice(3)).toBe('bcdbcd');
+  });
+
+  it('may have grown meanwhile', async () => {
+    const list = [...'abcd'];
+    expect((await walked(counted, list, { 4: () => list.push('e'), 5: () => list.unshift('z') })).asked).toBe(
+      7,
+    );
+  });
+
+  it('proves nothing where it is never at rest', async () => {
+    const list = [...'abcdefghijklmnopqrstuvwxyz'];
+    const { items } = await walked(
+      counted,
+      list,
+      Object.fromEntries(Array.from({ length: 99 }, (_, at) => [at, () => list.shift()])),
+    );
+    expect(items.endsWith('PAGES_MOVED')).toBe(true);
   });
 });

@@ -1,4 +1,12 @@
-import { atPointer, type Failure, type Json, type JsonObject } from '@tenon/model';
+import {
+  atPointer,
+  canonicalJson,
+  type Failure,
+  type FailureClass,
+  type Json,
+  type JsonObject,
+  sha256,
+} from '@tenon/model';
 import type { ConnectorFailureCode } from './failure-codes.ts';
 import { inputFromQuery } from './http/build-request.ts';
 import type { PaginationManifest } from './manifest.ts';
@@ -68,6 +76,44 @@ export async function* pages(
     positions.add(position);
     input = next;
   }
+}
+
+/** Walks through one listing at most, of which no two agree. */
+const WALKS_MAX = 5;
+
+/**
+ * As `pages`, for whoever takes the end of a listing for proof that something is not in it. Where pages may move under the reader, they are
+ * gone through again from the start until a walk has had all items that the one before had: then nothing was removed while that one was read,
+ * and what stood behind it did not move to a page that was behind the reader. Ends with `PAGES_MOVED` where no walk was so.
+ */
+export async function* pagesToTheEnd(
+  transport: Pick<Transport, 'call'>,
+  request: CallRequest,
+  options: PagesOptions = {},
+): AsyncGenerator<Page> {
+  const { pagination } = request.operation;
+  const mayMove = pagination !== undefined && !isStable(pagination);
+  let before: Set<string> | undefined;
+  for (let walk = 1; walk <= WALKS_MAX; walk++) {
+    const items = new Set<string>();
+    let count = 0;
+    for await (const page of pages(transport, request, options)) {
+      count++;
+      if (page.ok && mayMove) for (const item of page.items) items.add(sha256(canonicalJson(item)));
+      yield page;
+      if (!page.ok) return;
+    }
+    // A single answer is of one moment.
+    const isUndisturbed = before !== undefined && [...before].every((item) => items.has(item));
+    if (!mayMove || count === 1 || isUndisturbed) return;
+    before = items;
+  }
+  const what = 'was changed each time that it was read, so nothing is proven by what it lacks';
+  yield ended(request, 'PAGES_MOVED', what, 'transient');
+}
+
+function isStable({ type, stable }: PaginationManifest): boolean {
+  return stable ?? (type === 'cursor' || type === 'after');
 }
 
 interface Received {
@@ -140,9 +186,19 @@ function nextLinkQuery(header: string | undefined): URLSearchParams | undefined 
 }
 
 /** A listing that cannot be gone on with: what the service says of its pages does not hold. */
-function ended(request: CallRequest, code: ConnectorFailureCode, what: string): Page {
+function ended(
+  request: CallRequest,
+  code: ConnectorFailureCode,
+  what: string,
+  failureClass: FailureClass = 'contract',
+): Page {
   return {
     ok: false,
-    failure: { class: 'contract', code, message: `${request.operation.name} ${what}`, delivery: 'answered' },
+    failure: {
+      class: failureClass,
+      code,
+      message: `${request.operation.name} ${what}`,
+      delivery: 'answered',
+    },
   };
 }

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { type Behaviour, type Bench, failure, openBench, refused, unavailable } from './testing/bench.ts';
-import { call, literal, planFor, probe, probeOfList, retry, undoable } from './testing/plan.ts';
+import { call, literal, planFor, probe, probeOfList, probeOfPages, retry, undoable } from './testing/plan.ts';
 
 let bench: Bench;
 afterEach(() => bench.close());
@@ -233,6 +233,50 @@ describe('a probe that looks through a listing in pages', () => {
     const runId = await bench.order({ id: 'a' });
     await bench.pass(3_600_000);
     expect(bench.runtime.inDoubt()).toMatchObject([{ runId, evidence: { probe: { code: 'PAGES_REPEAT' } } }]);
+    expect(bench.target.count('createBlind')).toBe(1);
+  });
+});
+
+describe('a probe that looks through pages that are counted', () => {
+  const blind = call('only', 'acme.createBlind', { probe: probeOfPages });
+  const strangers = (count: number) =>
+    Array.from({ length: count }, (_, at) => ({ key: `theirs-${at}`, thing: null }));
+
+  /** An answer is lost, and something of others that stands on the first page is removed before each of these readings of the second. */
+  const lose = async (has: 'happened' | 'not happened', removedAt: readonly number[]): Promise<string> => {
+    bench = await openBench(planFor({ steps: [blind] }));
+    bench.target.strangers.push(...strangers(removedAt.length + 8));
+    bench.target.script = { createBlind: [has === 'happened' ? { loseAnswer: true } : { fail: lost }] };
+    let seconds = 0;
+    bench.target.onCall = (when, { operation, input }) => {
+      if (when === 'before' && operation.operation === 'browse' && input['page'] === 2)
+        if (removedAt.includes(++seconds)) bench.target.strangers.shift();
+    };
+    return bench.order({ id: 'a' });
+  };
+
+  test('walks through them again where one has moved to a page that was read, and sends nothing again', async () => {
+    const runId = await lose('happened', [1]);
+    await bench.pass(10_000);
+    expect(bench.state(runId)).toBe('succeeded');
+    expect(bench.target.count('createBlind')).toBe(1);
+  });
+
+  test('proves absence by a walk in which nothing was removed', async () => {
+    const runId = await lose('not happened', [1, 2]);
+    await bench.pass(10_000);
+    expect(bench.state(runId)).toBe('succeeded');
+    expect(bench.target.count('createBlind')).toBe(2);
+    expect(bench.target.doubled).toEqual([]);
+  });
+
+  test('has proven nothing where something is removed in each walk: a person is asked', async () => {
+    const runId = await lose(
+      'not happened',
+      Array.from({ length: 99 }, (_, at) => at),
+    );
+    await bench.pass(3_600_000);
+    expect(bench.runtime.inDoubt()).toMatchObject([{ runId, evidence: { probe: { code: 'PAGES_MOVED' } } }]);
     expect(bench.target.count('createBlind')).toBe(1);
   });
 });

@@ -1,4 +1,4 @@
-import { type CallRequest, type CallResult, calledOff, pages } from '@tenon/connector';
+import { type CallRequest, type CallResult, calledOff, pagesToTheEnd } from '@tenon/connector';
 import { type Failure, type Json, type JsonObject, unmetPointers } from '@tenon/model';
 import type { ProbePlan } from '@tenon/pipeline';
 import type { Interruption, Recorded } from '../engine.ts';
@@ -168,8 +168,8 @@ async function askProbe(tries: Tries, plan: ProbePlan, { n, isForward }: Asking)
     input: input.value as JsonObject,
     ...(isForward && { deadlineAt: ctx.deadlineAt() }),
   };
-  // Absence is proven by the last page alone: what is not on the first one would be sent again.
-  for await (const answer of pages(asked, listing, { pagesMax: PAGES_MAX })) {
+  // Absence is proven by the end of the listing alone: what is not on the first page would be sent again.
+  for await (const answer of pagesToTheEnd(asked, listing, { pagesMax: PAGES_MAX })) {
     if (!answer.ok) return unanswered(last, answer.failure, page);
     const found = loaded.expression(plan.found, { ...scope, body: answer.body });
     if (!found.ok) return { found: 'unclear', failure: found.failure };

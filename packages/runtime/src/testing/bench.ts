@@ -82,6 +82,8 @@ export class FakeTarget {
   readonly states = new Map<string, Json>();
   /** Under which key each step had its last effect asked for, by run and place: a call that sends none is told its key all the same. */
   readonly keys = new Map<string, string>();
+  /** Things of others, which stand before all of ours where `browse` lists them: in pages that are counted. */
+  readonly strangers: Json[] = [];
   /** How often each step wrote an account, by run and place. */
   readonly amended = new Map<string, number>();
   /** Told when a call comes in, and when its effect has happened but not been answered. */
@@ -220,6 +222,7 @@ export class FakeTarget {
       return { found: this.effects.get(wanted)?.[0] ?? null };
     }
     if (operation.operation === 'list') return result ?? this.#page(Number(input['cursor'] ?? 0));
+    if (operation.operation === 'browse') return result ?? this.#counted(Number(input['page'] ?? 1));
     if (operation.operation === 'getAccount') return { members: this.account(idOf(input)).members };
     if (operation.operation === 'getState') return this.states.get(idOf(input)) ?? { value: null };
     if (operation.effect === 'read') return result ?? { id: 'r1', amount: 10 };
@@ -235,9 +238,17 @@ export class FakeTarget {
 
   /** Some of all that was made, and where the next ones begin. */
   #page(from: number): Json {
-    const all = [...this.effects].flatMap(([key, effects]) => effects.map((thing) => ({ key, thing })));
+    const all = this.#made();
     const next = from + PAGE < all.length ? from + PAGE : null;
     return { made: all.slice(from, from + PAGE), next };
+  }
+
+  #counted(page: number): Json {
+    return { made: [...this.strangers, ...this.#made()].slice((page - 1) * PAGE, page * PAGE) };
+  }
+
+  #made(): readonly { readonly key: string; readonly thing: Json }[] {
+    return [...this.effects].flatMap(([key, effects]) => effects.map((thing) => ({ key, thing })));
   }
 
   #isOutdated({ operation, input, ifMatch }: CallRequest): boolean {

@@ -136,6 +136,9 @@ export const probeOfList = {
   settleMs: 1_000,
 };
 
+/** The same, in a list whose pages are counted, so that they move when something in front of it is removed. */
+export const probeOfPages = { ...probeOfList, operation: 'acme.browse' };
+
 export function literal(value: Json): ValueTemplate {
   return { literal: value };
 }
@@ -184,6 +187,12 @@ const operations: Record<string, OperationPlan> = {
     'read',
     { mode: 'natural' },
     { pagination: { type: 'cursor', in: 'cursor', out: '/next', items: '/made' } },
+  ),
+  'acme.browse': operation(
+    'browse',
+    'read',
+    { mode: 'natural' },
+    { pagination: { type: 'page', in: 'page', start: 1, items: '/made' } },
   ),
   'acme.create': operation('create', 'create', header),
   'acme.shortKey': operation('shortKey', 'create', { ...header, retentionMs: 10_000 }),

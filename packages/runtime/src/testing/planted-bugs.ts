@@ -208,6 +208,12 @@ export const plantedBugs: readonly PlantedBug[] = [
     "if (found.value === null) return { found: 'no' };",
   ),
   bug(
+    'the end of a listing that has moved proves absence',
+    probing,
+    'calledOff, pagesToTheEnd }',
+    'calledOff, pages as pagesToTheEnd }',
+  ),
+  bug(
     'a failed probe proves absence',
     probing,
     "  return { found: 'unclear', failure };\n}",

@@ -21,6 +21,7 @@ export const happenings = [
   'slow-loris',
   'answer of a stale replica',
   'write by somebody else',
+  'listing that moves under its reader',
   // The disk.
   'write fails before it is stored (EIO)',
   'write fails after it is stored (EIO)',

@@ -6,6 +6,7 @@ import {
   planFor,
   probe,
   probeOfList,
+  probeOfPages,
   retry,
   setChecked,
   step,
@@ -238,7 +239,7 @@ const themed: Readonly<Partial<Record<Theme, (random: Random, isSlow: boolean) =
         call(id, 'acme.get'),
         call(id, 'acme.put'),
         call(id, 'acme.create'),
-        call(id, 'acme.createChecked', { probe: probeOfList }),
+        call(id, 'acme.createChecked', { probe: pick(random, [probeOfList, probeOfPages]) }),
         setChecked(id),
       ]),
       retry: { ...retry, attempts: 20, backoff: { initialMs: 1_000, factor: 1, maxMs: 1_000 } },
@@ -318,7 +319,7 @@ const themed: Readonly<Partial<Record<Theme, (random: Random, isSlow: boolean) =
     return planFor({
       steps: [
         step('choose', 's0', { branches: [{ steps: amend('s0w', account, unamend('s0w', account)) }] }),
-        undoable('s1', 'acme.createBlind'),
+        undoable('s1', 'acme.createBlind', random.next() < 0.5 ? { probe: probeOfPages } : {}),
         halfOfThem('s2'),
       ],
       onFailure: 'compensate',
@@ -334,7 +335,8 @@ const themed: Readonly<Partial<Record<Theme, (random: Random, isSlow: boolean) =
     const inner = (id: string) => (name: string) =>
       pick(random, [
         () => undoable(`${id}${name}`),
-        () => undoable(`${id}${name}`, 'acme.createBlind', { probe: probeOfList }),
+        () =>
+          undoable(`${id}${name}`, 'acme.createBlind', { probe: pick(random, [probeOfList, probeOfPages]) }),
         () => step('wait', `${id}${name}`, { for: { durationMs: 3_000 } }),
       ])();
     return planFor({
@@ -395,9 +397,9 @@ function randomStep(random: Random, id: string, depth: number, items: readonly s
     () => call(id, 'acme.get'),
     () => undoable(id),
     () => undoable(id),
-    () => undoable(id, 'acme.createBlind', { probe }),
+    () => undoable(id, 'acme.createBlind', { probe: pick(random, [probe, probeOfPages]) }),
     () => undoable(id, 'acme.createBlind'),
-    () => undoable(id, 'acme.createChecked', { probe }),
+    () => undoable(id, 'acme.createChecked', { probe: pick(random, [probe, probeOfPages]) }),
     () => undoable(id, 'acme.shortKey'),
     () => call(id, 'acme.put'),
     () => call(id, 'acme.put'),

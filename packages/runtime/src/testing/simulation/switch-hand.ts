@@ -249,6 +249,8 @@ function heard<T>(answer: Promise<T>, over: Promise<void>): Promise<T | undefine
   return Promise.race([answer, over.then(() => undefined)]).catch(() => undefined);
 }
 
+const PROBES: ReadonlySet<string> = new Set(['find', 'list', 'browse', 'getState']);
+
 /** As the page on operating says; written anew here, so that a mistake in the runtime's own table shows. */
 function forbids(
   { scope, sparesCompensation }: Extract<Switch, { kind: 'kill' }>,
@@ -258,6 +260,6 @@ function forbids(
 ): boolean {
   if (isUndoing && sparesCompensation) return false;
   if ('connection' in scope) return scope.connection === 'acme';
-  if (operation === 'find' || operation === 'list' || operation === 'getState') return false;
+  if (PROBES.has(operation)) return false;
   return 'everything' in scope || scope.pipeline === pipeline;
 }

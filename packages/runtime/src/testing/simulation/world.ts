@@ -40,6 +40,12 @@ const MORE_FAULTS: Readonly<Partial<Record<Theme, number>>> = {
 };
 /** How often somebody else writes an account just before a run does. */
 const OTHERS_RATE = 0.2;
+/** Things of others, at most, that stand before ours in a listing whose pages are counted. */
+const STRANGERS_MAX = 12;
+/** How often some of them are removed between two pages, how many, and how often one more has come. */
+const REMOVED_RATE = 0.6;
+const REMOVED_MAX = 4;
+const CAME_RATE = 0.1;
 /** How often a check finds too little in what was read, until somebody puts it right. */
 const TOO_LITTLE_RATE = 0.5;
 /** How often a process dies at the worst moment that there is. */
@@ -68,6 +74,8 @@ export class World {
   #deployed = 0;
   /** Orders that were sent. */
   #sent = 0;
+  /** Things of others that there were. */
+  #strangers = 0;
   /** Answers that were as they are to be. */
   #reads = 0;
   /** The connection takes nothing until then. */
@@ -121,6 +129,8 @@ export class World {
     const crashRate = random.next() * (FEW_CRASHES.has(theme) ? 0.01 : 0.08);
     const diskRate = random.next() < 0.3 ? 0.02 : 0;
     const others = seededRandom(Math.floor(random.next() * 2 ** 32));
+    const { strangers } = bench.target;
+    for (let count = Math.floor(others.next() * (STRANGERS_MAX + 1)); count > 0; count--) this.#came();
     bench.target.decide = (request) => {
       this.#leftAlone(request);
       const fault = this.#isOpen() ? OPEN : random.next() < faultRate ? pick(random, faults) : undefined;
@@ -143,6 +153,17 @@ export class World {
       this.life.move();
       if (when === 'before' && request.operation.operation === 'setAccount' && others.next() < OTHERS_RATE)
         this.#touch(pick(others, ACCOUNTS));
+      if (
+        when === 'before' &&
+        request.operation.operation === 'browse' &&
+        Number(request.input['page']) > 1
+      ) {
+        if (strangers.length > 0 && others.next() < REMOVED_RATE) {
+          coverage.saw('listing that moves under its reader');
+          strangers.splice(0, 1 + Math.floor(others.next() * REMOVED_MAX));
+        }
+        if (others.next() < CAME_RATE) this.#came();
+      }
       if (when === 'before') hand.onCall(request);
       this.#caller = this.life.ups.length;
       const closed = when === 'before' ? this.#weather.violationOf(request.operation.operation) : undefined;
@@ -327,6 +348,11 @@ export class World {
   /** It has happened and is not on record, its key is forgotten soon, and the list that it is of is gone through once more. */
   #isWorstMoment({ operation, origin }: CallRequest): boolean {
     return operation.operation === 'shortKey' && this.#resumed.has(origin?.runId ?? '');
+  }
+
+  /** One more thing of others, before all that there are. */
+  #came(): void {
+    this.#bench.target.strangers.unshift({ key: `theirs-${this.#strangers++}`, thing: null });
   }
 
   #touch(account: string): void {

@@ -405,7 +405,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     'a known business key starts a run',
     admission,
     'if (earlier !== undefined) {',
-    'if (earlier !== undefined && isKnown) {',
+    'if (earlier !== undefined && before.isKnown) {',
   ),
   bug(
     'a duplicate is told that its run has just been accepted',

@@ -173,7 +173,9 @@ function looked({ outcomes }: Awaited<ReturnType<typeof judge>>, number: number)
 }
 
 /** Checks that no broken connector here fails alone, with the reason in the table's stead. */
-const UNBROKEN: readonly number[] = [];
+const UNBROKEN: readonly number[] = [
+  200, // Of a real system alone: `tenon test connector --target` is tested where it is made.
+];
 
 async function failuresOfBroken({
   caughtBy,

@@ -166,6 +166,32 @@ describe('test connector', () => {
     }
   });
 
+  it('says once that no token is to be had, and nothing of what could not be looked at', async () => {
+    await withTokensOf('tokens.shop.example', folder);
+    const { value: contract } = await loadContract(
+      { name: 'shop', document: 'contracts/shop/openapi.yaml' },
+      nodeFileReader(folder),
+    );
+    const system = await startSandbox({
+      contract: contract!,
+      imagine: true,
+      oauth: { clients: { another: 'k' } },
+    });
+    try {
+      const { code, out } = await run('shop', '--target', system.url);
+      expect(out).toMatch(/✗ 200 .*\n {6}getStatus: .*\(AUTH_/);
+      expect(out.match(/^✗/gm)).toHaveLength(1);
+      expect(out.match(/^ {4}fix {2}/gm)).toHaveLength(1);
+      expect(out).toMatch(/^! 201 .*\(no call can be proven there: see 200\)$/m);
+      expect(code).toBe(exit.findings);
+      const alone = await run('shop', '--target', system.url, '--only', '201');
+      expect(alone.out).toMatch(/^! 201 .*\(no call can be proven there: see 200\)$/m);
+      expect(alone.code).toBe(exit.partlyDone);
+    } finally {
+      await system.close();
+    }
+  });
+
   it('holds the version against the one before', async () => {
     const before = `${folder}-before`;
     await cp(folder, before, { recursive: true });

@@ -22,6 +22,7 @@ import { compileExpression, parseTemplate } from '@tenon/expression';
 import {
   atPointer,
   type Clock,
+  type Failure,
   fromPointer,
   isObject,
   type Json,
@@ -69,6 +70,11 @@ export interface TransportOptions extends Partial<Pick<GuardOptions, 'grants' | 
   readonly rateLimit?: OperationDefaults['rateLimit'];
 }
 
+export interface Unproven {
+  readonly operation: string;
+  readonly failure: Failure;
+}
+
 /** Marks every secret that the kit hands out, so that one found anywhere is known for what it is. */
 export const SECRET_CANARY = 'canary-secret';
 /** Longest a call of the kit may take before the kit itself gives up on it. */
@@ -86,6 +92,7 @@ export class Bench {
   #vault = new Map<string, string>();
   #main: Transport | undefined;
   #ready = new Map<string, JsonObject>();
+  #unproven: Promise<Unproven | undefined> | undefined;
 
   constructor(
     subject: Subject,
@@ -208,6 +215,21 @@ export class Bench {
       ...rest,
     };
     return this.#patiently((over ?? this.#main).call(request));
+  }
+
+  /** The failure of a read that never went out since no credential or token was to be had; asked for once in a run. */
+  unproven(): Promise<Unproven | undefined> {
+    this.#unproven ??= this.#prove();
+    return this.#unproven;
+  }
+
+  async #prove(): Promise<Unproven | undefined> {
+    const [read] = this.reads;
+    if (read === undefined) return undefined;
+    const result = await this.call(read, exampleInput(this.subject, read, 0));
+    if (result.ok || result.failure.delivery !== 'notSent' || !result.failure.code.startsWith('AUTH_'))
+      return undefined;
+    return { operation: read.name, failure: result.failure };
   }
 
   /**

@@ -6,7 +6,7 @@ import { type Sandbox, startSandbox } from '../sandbox/sandbox.ts';
 import { Bench, type BenchTarget } from './bench.ts';
 import type { Check, Verdict } from './check.ts';
 import { boundChecks } from './checks/bounds.ts';
-import { callChecks } from './checks/calls.ts';
+import { callChecks, PROVEN } from './checks/calls.ts';
 import { credentialChecks } from './checks/credentials.ts';
 import { effectChecks } from './checks/effects.ts';
 import { failureChecks } from './checks/failures.ts';
@@ -120,6 +120,8 @@ async function judged(
   if (skip !== undefined) return { skip };
   try {
     await bench.reset();
+    if (target && check.needs !== 'files' && check.number !== PROVEN && (await bench.unproven()))
+      return { error: `no call can be proven there: see ${PROVEN}` };
     return await check.run(bench);
   } catch (error) {
     return { error: error instanceof Error ? error.message : String(error) };

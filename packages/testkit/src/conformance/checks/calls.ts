@@ -5,9 +5,31 @@ import { type BenchOperation, isHttp, withoutVersion } from '../bench.ts';
 import { type Check, Tally } from '../check.ts';
 import { inputValidator } from '../example-input.ts';
 import { says } from '../says.ts';
+import { withoutAuth } from './credentials.ts';
+
+/** The check that says why no call can be proven, for all that cannot be carried out then. */
+export const PROVEN = 200;
 
 /** 2xx: one call, there and back. */
 export const callChecks: readonly Check[] = [
+  {
+    number: PROVEN,
+    name: 'calls-can-be-proven',
+    title: 'a call to a real system can be proven: its credentials are there, and a token is to be had',
+    why: 'Without that nothing can be asked, and no other check says anything of the connector.',
+    fix: 'See `tenon explain` of the code. Name a connection that has credentials for this system (`--connection`), set the variables that they name, and see that its token endpoint is that of this system.',
+    needs: 'sandbox',
+    onTarget: 'reads',
+    skip: withoutAuth,
+    run: async (bench) => {
+      if (bench.target.sandbox !== undefined)
+        return { skip: 'the sandbox takes the credentials that the kit makes up' };
+      const unproven = await bench.unproven();
+      if (unproven === undefined) return { looked: '1 operation', problems: [] };
+      const { operation, failure } = unproven;
+      return { looked: '1 operation', problems: [`${operation}: ${failure.message} (${failure.code})`] };
+    },
+  },
   {
     number: 201,
     name: 'operations-answer',

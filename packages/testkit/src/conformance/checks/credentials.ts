@@ -194,7 +194,7 @@ export const credentialChecks: readonly Check[] = [
   },
 ];
 
-function withoutAuth({ manifest }: Subject): string | undefined {
+export function withoutAuth({ manifest }: Subject): string | undefined {
   return manifest.auth.length === 0 ? 'it has no credentials' : undefined;
 }
 

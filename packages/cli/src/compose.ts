@@ -14,15 +14,10 @@ import {
   sandboxTransport,
   type Transport,
   type TransportContext,
+  withOwnTokens,
 } from '@tenon/connector';
 import { Secret, type SecretStore } from '@tenon/model';
-import {
-  headersRead,
-  planPublications,
-  type Workspace,
-  type WorkspaceCheck,
-  type WorkspaceConnection,
-} from '@tenon/pipeline';
+import { headersRead, planPublications, type Workspace, type WorkspaceCheck } from '@tenon/pipeline';
 import {
   type Deployment,
   type EncryptionOptions,
@@ -41,6 +36,7 @@ import {
   type TenonServer,
 } from '@tenon/server';
 import { ComposeError } from './compose-error.ts';
+import { resolveConnection, resolveConnections } from './connection-addresses.ts';
 import { brokenCode, type ConnectorCode, loadModules, ownTransport, sourceMaker } from './connector-code.ts';
 import { DataKeyError, encryptingWords, encryptionOptions, lockedWords, openKeyFiles } from './data-keys.ts';
 import { deploymentOf } from './deployment.ts';
@@ -269,7 +265,7 @@ export async function lookAtHealth(
   const connections = Object.values(workspace.config.connections).flatMap((connection) => {
     const resolved = resolveConnection(connection, io);
     if (!('missing' in resolved)) return [resolved];
-    const message = `set the environment variable ${resolved.missing} to its base URL`;
+    const message = `set the environment variable ${resolved.missing} to ${resolved.what}`;
     unanswered.push(notAsked(connection.name, 'CONNECTION_ADDRESS_UNSET', message));
     return [];
   });
@@ -320,37 +316,6 @@ function maintenanceWindows(workspace: Workspace): ReadonlyMap<string, ReturnTyp
   }
 }
 
-/** Base URLs may be `env:NAME`, so that one spec serves every environment. */
-function resolveConnections(workspace: Workspace, io: Io): ConnectionConfig[] {
-  return Object.values(workspace.config.connections).map((connection) => {
-    const resolved = resolveConnection(connection, io);
-    if ('missing' in resolved)
-      throw new ComposeError(
-        `connection ${connection.name}: set the environment variable ${resolved.missing} to its base URL, and start again`,
-      );
-    return resolved;
-  });
-}
-
-function resolveConnection(
-  connection: WorkspaceConnection,
-  io: Pick<Io, 'env'>,
-): ConnectionConfig | { readonly missing: string } {
-  const { baseUrl: given = '' } = connection;
-  if (!given.startsWith('env:')) return { ...connection, baseUrl: given };
-  const name = given.slice('env:'.length);
-  const baseUrl = io.env[name];
-  return baseUrl ? { ...connection, baseUrl } : { missing: name };
-}
-
-/** Environment variables that hold no address of a connection yet. */
-export function missingAddresses(workspace: Workspace, io: Pick<Io, 'env'>): readonly string[] {
-  return Object.values(workspace.config.connections).flatMap((connection) => {
-    const resolved = resolveConnection(connection, io);
-    return 'missing' in resolved ? [resolved.missing] : [];
-  });
-}
-
 function makeTransports(
   { workspace, check }: Pick<ComposeOptions, 'workspace' | 'check'>,
   connections: readonly ConnectionConfig[],
@@ -367,8 +332,15 @@ function makeTransports(
     const manifest = workspace.connectors.get(connection.connector);
     const module = modules.get(connection.connector);
     if (!manifest || !module) continue;
-    const context = { connection, ...secrets, clock: io.clock, random: io.random, tokens };
     const isSandbox = isSandboxAddress(connection.baseUrl, io);
+    const context = {
+      // A sandbox gives its tokens itself.
+      connection: isSandbox ? withOwnTokens(connection) : connection,
+      ...secrets,
+      clock: io.clock,
+      random: io.random,
+      tokens,
+    };
     // Quota, breaker and calls in flight as the manifest declares them, whatever carries the calls.
     const guarded = (transport: Transport): Transport =>
       guardedTransport(isSandbox ? sandboxTransport(transport) : transport, manifest.defaults, {

@@ -17,6 +17,7 @@ const CONFIG = {
   connections: {
     'shop.eu': {
       baseUrl: 'env:SHOP_URL',
+      tokenUrls: { key: 'env:SHOP_TOKENS' },
       credentials: { key: { token: 'env:SHOP_KEY' } },
       webhookSecrets: ['env:OLD', 'vault:a/b', 'env:NEW'],
     },
@@ -34,6 +35,7 @@ describe('the environment variables of a configuration', () => {
       ['VAULT', false, 'secrets.vault.address'],
       ['VAULT_TOKEN', false, 'secrets.vault.login.token'],
       ['SHOP_URL', true, 'connections.shop.eu.baseUrl'],
+      ['SHOP_TOKENS', true, 'connections.shop.eu.tokenUrls.key'],
       [
         'SHOP_KEY',
         false,

@@ -35,7 +35,7 @@ export function unsetVariables(config: WorkspaceConfig, { env }: Pick<Io, 'env'>
  * hears nothing is not the one that was asked for; the rest is read at its first use.
  */
 const NEEDED =
-  /^connections\..*\.baseUrl$|^engine\.encryption\.|^server\.operators\[|^ledger\.(?:key|checkpoints\.witness)$|^quotas\./;
+  /^connections\..*\.(?:baseUrl$|tokenUrls\.)|^engine\.encryption\.|^server\.operators\[|^ledger\.(?:key|checkpoints\.witness)$|^quotas\./;
 
 /** Where the managers are configured that something needed is kept in: with `engine.encryption.keys[0].key: vault:…`, `secrets.vault.`. */
 function managersNeeded(config: WorkspaceConfig): readonly string[] {

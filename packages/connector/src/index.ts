@@ -56,7 +56,7 @@ export {
 } from './resilience/guarded-transport.ts';
 export { type QuotaSharing, type QuotaStore, redisQuotaStore } from './resilience/shared-quota.ts';
 export { connectorRules } from './rules.ts';
-export { inSandbox, sandboxTransport } from './sandbox-transport.ts';
+export { inSandbox, sandboxTransport, withOwnTokens } from './sandbox-transport.ts';
 export { secretLooking, secretName } from './secret-literal.ts';
 export { awsManager, type CloudOptions, gcpManager } from './secrets/cloud-managers.ts';
 export {

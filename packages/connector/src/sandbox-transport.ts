@@ -1,6 +1,6 @@
 import type { AuthScheme } from './manifest.ts';
 import type { OperationPlan } from './operation-plan.ts';
-import type { Transport } from './transport.ts';
+import type { ConnectionConfig, Transport } from './transport.ts';
 
 /** A transport over which a sandbox is called: operations go out as `inSandbox` has them. */
 export function sandboxTransport(transport: Transport): Transport {
@@ -24,6 +24,11 @@ export function inSandbox(operation: OperationPlan): OperationPlan {
   const sandboxed = isSame ? operation : { ...operation, auth, egress: [] };
   made.set(operation, sandboxed);
   return sandboxed;
+}
+
+/** The connection as it is where a sandbox stands at its base URL: see `inSandbox`. */
+export function withOwnTokens({ tokenUrls: _tokenUrls, ...connection }: ConnectionConfig): ConnectionConfig {
+  return connection;
 }
 
 const made = new WeakMap<OperationPlan, OperationPlan>();

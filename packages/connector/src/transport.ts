@@ -26,6 +26,8 @@ export interface ConnectionConfig {
   readonly baseUrl: string;
   /** By auth scheme id; fields by scheme type: `value` (apiKey), `token` (bearer), `username` and `password` (basic), see `credentialFields` for oauth2. */
   readonly credentials: Readonly<Record<string, Readonly<Record<string, SecretReference>>>>;
+  /** By id of an oauth2 scheme: where its tokens come from in place of the manifest's `tokenUrl`. Only tokens are asked for there. */
+  readonly tokenUrls?: Readonly<Record<string, string>>;
   /** Secrets that webhooks of this connection are signed with; all are tried, so that one can be rotated. */
   readonly webhookSecrets: readonly SecretReference[];
   /** The manifest's identity whose scopes the credentials hold; absent: not said. */

@@ -98,6 +98,17 @@ const RESTORED = (guard = ''): string => `  - id: noted
 ${guard}`;
 const GUARD = (read: string): string =>
   `      guard: { read: ${read}, with: { orderId: '\${ event.orderId }' }, unchanged: "\${ default(current.note, '') == 'hello' }" }\n`;
+/** A connector whose tokens come from elsewhere for its one connection. */
+const tokenUrl = (url: string): Edits => ({
+  [CONNECTOR]: swap(
+    '{ id: key, type: bearer }',
+    '{ id: key, type: oauth2, flow: clientCredentials, tokenUrl: /token }',
+  ),
+  [CONFIG]: swaps(
+    ['key: { token: env:SHOP_KEY }', 'key: { clientId: env:SHOP_ID, clientSecret: env:SHOP_KEY }'],
+    ['    baseUrl:', `    tokenUrls: { key: ${url} }\n    baseUrl:`],
+  ),
+});
 const seats = (count: number): string =>
   Array.from({ length: count }, (_, index) => `  - { id: seat${index}, wait: { for: 1m } }`).join('\n');
 const READ =
@@ -1030,6 +1041,11 @@ export const ruleCases = {
     fires: config('baseUrl: env:SHOP_URL', 'baseUrl: shop'),
     on: 'shop',
     silent: config('baseUrl: env:SHOP_URL', 'baseUrl: https://api.shop.example'),
+  },
+  'token-url-invalid': {
+    fires: tokenUrl('login.example/token'),
+    on: 'login.example/token',
+    silent: tokenUrl('https://login.example/token'),
   },
   'base-url-missing': {
     fires: config('    baseUrl: env:SHOP_URL\n', ''),

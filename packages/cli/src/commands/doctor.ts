@@ -319,6 +319,8 @@ function variableVerdicts({ workspace: { config } }: Session, io: Io): Verdict[]
 
 /** `connection shop` of what stands below it, `engine.encryption` and the like of anything else. */
 function partOf(place: string): string {
-  const connection = /^connections\.(.+?)\.(?:baseUrl$|credentials\.|webhookSecrets\[)/.exec(place)?.[1];
+  const connection = /^connections\.(.+?)\.(?:baseUrl$|tokenUrls\.|credentials\.|webhookSecrets\[)/.exec(
+    place,
+  )?.[1];
   return connection === undefined ? /^[^.[]+(?:\.[^.[]+)?/.exec(place)![0] : `connection ${connection}`;
 }

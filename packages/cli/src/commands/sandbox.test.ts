@@ -155,51 +155,72 @@ describe('sandbox', () => {
     return { code, ...heard, ids };
   }
 
-  it('gives the tokens of what is sandboxed, whose own token server is then not asked', async () => {
-    let asked = 0;
-    const vendor = createServer((_request, response) => {
-      asked += 1;
-      response.writeHead(401).end('{}');
-    });
-    await new Promise<void>((listening) => vendor.listen(0, '127.0.0.1', listening));
-    // Listening on TCP, so the address is one with a port.
-    await withTokensOf(`localhost:${(vendor.address() as AddressInfo).port}`, folder);
-    let printed = '';
-    let healthy: unknown;
-    let elsewhere: unknown;
-    await runCommandLine(sandboxCommands, ['sandbox'], {
-      out: (text) => {
-        printed += text;
-      },
-      err: () => {},
-      cwd: folder,
-      env: {},
-      color: false,
-      clock: systemClock,
-      random: systemRandom,
-      interrupted: async () => {
-        await writeFile(join(folder, 'sandbox.env'), printed);
-        const look = async (more = ''): Promise<unknown> => {
-          const { stdout } = await promisify(execFile)('sh', ['-uc', `. ./sandbox.env; ${more} env`], {
-            cwd: folder,
-          });
-          const env = Object.fromEntries(stdout.split('\n').map((line) => line.split(/=(.*)/s).slice(0, 2)));
-          const { out } = await runCommand([healthCommand], ['health', '--format', 'json'], {
-            cwd: folder,
-            env,
-          });
-          return JSON.parse(out).health;
-        };
-        healthy = await look('. ./sandbox.env;');
-        expect(asked).toBe(0);
-        elsewhere = await look('export TENON_SANDBOXES=http://127.0.0.1:1;');
-      },
-    });
-    vendor.close();
-    expect(healthy).toMatchObject([{ connection: 'shop', ok: true }]);
-    expect(elsewhere, 'no sandbox of ours: as it is configured').toMatchObject([{ ok: false }]);
-    expect(asked).toBe(1);
-  });
+  it.each([
+    ['of the manifest', false],
+    ['of the connection', true],
+  ])(
+    'gives the tokens of what is sandboxed, whose own token server, %s, is then not asked',
+    async (_whose, isOwn) => {
+      let asked = 0;
+      const vendor = createServer((_request, response) => {
+        asked += 1;
+        response.writeHead(401).end('{}');
+      });
+      await new Promise<void>((listening) => vendor.listen(0, '127.0.0.1', listening));
+      // Listening on TCP, so the address is one with a port.
+      const host = `localhost:${(vendor.address() as AddressInfo).port}`;
+      await withTokensOf(isOwn ? 'tokens.shop.example' : host, folder);
+      if (isOwn) {
+        const config = join(folder, 'tenon.config.yaml');
+        const text = await readFile(config, 'utf8');
+        const own = text.replace(
+          '    credentials:',
+          '    tokenUrls: { key: env:SHOP_TOKENS }\n    credentials:',
+        );
+        expect(own).not.toBe(text);
+        await writeFile(config, own);
+      }
+      let printed = '';
+      let healthy: unknown;
+      let elsewhere: unknown;
+      await runCommandLine(sandboxCommands, ['sandbox'], {
+        out: (text) => {
+          printed += text;
+        },
+        err: () => {},
+        cwd: folder,
+        env: {},
+        color: false,
+        clock: systemClock,
+        random: systemRandom,
+        interrupted: async () => {
+          await writeFile(join(folder, 'sandbox.env'), printed);
+          const look = async (more = ''): Promise<unknown> => {
+            const { stdout } = await promisify(execFile)('sh', ['-uc', `. ./sandbox.env; ${more} env`], {
+              cwd: folder,
+            });
+            const env = Object.fromEntries(
+              stdout.split('\n').map((line) => line.split(/=(.*)/s).slice(0, 2)),
+            );
+            const { out } = await runCommand([healthCommand], ['health', '--format', 'json'], {
+              cwd: folder,
+              env,
+            });
+            return JSON.parse(out).health;
+          };
+          healthy = await look('. ./sandbox.env;');
+          expect(asked).toBe(0);
+          elsewhere = await look(
+            `export TENON_SANDBOXES=http://127.0.0.1:1; export SHOP_TOKENS=http://${host}/v2;`,
+          );
+        },
+      });
+      vendor.close();
+      expect(healthy).toMatchObject([{ connection: 'shop', ok: true }]);
+      expect(elsewhere, 'no sandbox of ours: as it is configured').toMatchObject([{ ok: false }]);
+      expect(asked).toBe(1);
+    },
+  );
 
   it('begins with the rows of a file, else with those of the fixtures', async () => {
     await mkdir(join(folder, 'connectors/shop/fixtures'));

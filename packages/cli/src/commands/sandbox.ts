@@ -19,6 +19,7 @@ import {
 } from '@tenon/testkit';
 import { parseDocument } from 'yaml';
 import { type Args, type CommandSpec, UsageError } from '../command.ts';
+import { variableOf } from '../connection-addresses.ts';
 import { ConnectorCodeError } from '../connector-code-error.ts';
 import { loadConnectorModule } from '../connector-module.ts';
 import { type ExitCode, exit } from '../exit.ts';
@@ -91,6 +92,7 @@ async function runSandboxes(session: Session, args: Args, io: Io): Promise<ExitC
   /** Of a server of somebody else's: a credential made up is of no use there. */
   const foreign = new Set<string>();
   let isUnsaid = false;
+  let started = 0;
   for (const name of wanted) {
     const connection = workspace.config.connections[name];
     const manifest = connection && workspace.connectors.get(connection.connector);
@@ -132,6 +134,7 @@ async function runSandboxes(session: Session, args: Args, io: Io): Promise<ExitC
       );
     });
     running.defer(() => sandbox.close());
+    started += 1;
     const control = 'controlUrl' in sandbox ? sandbox.controlUrl : sandbox.url;
     const held =
       'state' in sandbox
@@ -147,6 +150,11 @@ async function runSandboxes(session: Session, args: Args, io: Io): Promise<ExitC
     const variable = variableOf(connection.baseUrl);
     if ('state' in sandbox) addresses.push(sandbox.url);
     exports.push(variable ? `export ${variable}=${sandbox.url}\n` : `# ${name}: ${sandbox.url}\n`);
+    // Read by nobody while it is a sandbox that is called, and needed to start.
+    for (const url of Object.values(connection.tokenUrls ?? {})) {
+      const tokens = variableOf(url);
+      if (tokens !== undefined) exports.push(`export ${tokens}=${sandbox.url}\n`);
+    }
   }
   for (const line of listed) io.err(line);
   for (const line of exports) io.out(line);
@@ -156,9 +164,9 @@ async function runSandboxes(session: Session, args: Args, io: Io): Promise<ExitC
   const own = wanted.filter((name) => !foreign.has(name));
   for (const name of secretNames(session, own))
     io.out(`export ${name}=sandbox-${name.toLowerCase().replaceAll('_', '-')}\n`);
-  if (exports.length === 0) return exit.clean;
+  if (started === 0) return exit.clean;
   if (isUnsaid) io.err(`an operation whose effect the contract does not tell: ${UNSAID_FIX}\n`);
-  io.err(`${plural(exports.length, 'sandboxes')}; Ctrl-C stops\n`);
+  io.err(`${plural(started, 'sandboxes')}; Ctrl-C stops\n`);
   await io.interrupted();
   return exit.clean;
 }
@@ -279,10 +287,6 @@ function unaskedWords(
     words: `no sandbox, for it is asked by ${transport}, not over HTTP: ${address}${also}`,
     isOurs: false,
   };
-}
-
-function variableOf(reference: string | undefined): string | undefined {
-  return reference?.startsWith('env:') ? reference.slice('env:'.length) : undefined;
 }
 
 /** Variables of the credentials: any value does in a sandbox, and a real one has no business there. */

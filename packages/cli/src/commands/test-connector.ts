@@ -14,6 +14,7 @@ import {
 } from '@tenon/testkit';
 import { type Args, type CommandSpec, UsageError } from '../command.ts';
 import { CommandError } from '../command-error.ts';
+import { resolveTokenUrls } from '../connection-addresses.ts';
 import { ConnectorCodeError } from '../connector-code-error.ts';
 import { loadConnectorModule } from '../connector-module.ts';
 import { previousConnectors } from '../connector-versions.ts';
@@ -277,7 +278,11 @@ function targetOf(
   };
   return {
     url: url.replace(/\/$/, ''),
-    connection: { ...bare, ...connection },
+    connection: {
+      ...bare,
+      ...connection,
+      ...(connection?.tokenUrls && { tokenUrls: resolveTokenUrls(connection.tokenUrls, io) }),
+    },
     secrets: openSecrets(session.workspace.config.secrets, session.root, io).store,
     mayChange: wantsEffects,
     isAlone: isHere,

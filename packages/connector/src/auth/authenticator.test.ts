@@ -54,6 +54,45 @@ async function issuer(change: Partial<ConnectionConfig> = {}, answer: Record<str
   };
 }
 
+describe('a connection with a token URL of its own', () => {
+  const elsewhere = async (url: (tokens: FaultServer) => string, call = oauth) => {
+    const tokens = await faultServer((_seen, response) =>
+      json(response, 200, { access_token: 'from elsewhere', token_type: 'Bearer' }),
+    );
+    await using test = await issuer({ tokenUrls: { o: url(tokens) } });
+    test.state.valid = 'from elsewhere';
+    const result = await callWith(test.transport, [call]);
+    const seen = tokens.seen.map((request) => request.url);
+    const asked = tokenRequests(test.server).length;
+    await tokens[Symbol.asyncDispose]();
+    return { result, seen, asked };
+  };
+
+  it('asks there and not where the manifest says, whose `egress` does not have that host', async () => {
+    expect(await elsewhere(({ baseUrl }) => `${baseUrl}/v2/token`)).toMatchObject({
+      result: { ok: true },
+      seen: ['/v2/token'],
+      asked: 0,
+    });
+  });
+
+  it.each([
+    ['no URL', () => 'tokens.example'],
+    ['no HTTP', () => 'ftp://127.0.0.1/token'],
+    ['with credentials in it', ({ baseUrl }: FaultServer) => baseUrl.replace('//', '//id:secret@')],
+  ])('is refused where it is %s', async (_what, url) => {
+    expect(await elsewhere(url)).toMatchObject({
+      result: { ok: false, failure: { code: 'AUTH_TOKEN_REFUSED', delivery: 'notSent' } },
+      seen: [],
+      asked: 0,
+    });
+  });
+
+  it('is of its scheme alone', async () => {
+    expect(await elsewhere(({ baseUrl }) => baseUrl, { ...oauth, id: 'other' })).toMatchObject({ seen: [] });
+  });
+});
+
 function tokenRequests(server: FaultServer) {
   return server.seen.filter(({ url }) => url === '/oauth/token');
 }

@@ -28,7 +28,9 @@ export interface Authentication {
   forget(): void;
 }
 
-export interface AuthenticatorContext extends HeldSecretsContext, Omit<OAuthContext, 'connection'> {}
+export interface AuthenticatorContext
+  extends HeldSecretsContext,
+    Omit<OAuthContext, 'connection' | 'tokenUrls'> {}
 
 /**
  * Puts the credentials of one connection on its calls: of every scheme of the manifest that the connection has
@@ -42,7 +44,8 @@ export class Authenticator {
   constructor(context: AuthenticatorContext) {
     this.#context = context;
     this.#secrets = new HeldSecrets(context);
-    this.#tokens = new OAuthTokens({ ...context, connection: context.connection.name }, this.#secrets);
+    const { name: connection, tokenUrls } = context.connection;
+    this.#tokens = new OAuthTokens({ ...context, connection, tokenUrls }, this.#secrets);
   }
 
   async authenticate(

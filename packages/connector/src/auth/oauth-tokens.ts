@@ -29,6 +29,8 @@ export interface OAuthContext {
   readonly connection: string;
   readonly clock: Clock;
   readonly baseUrl: URL;
+  /** By scheme, in place of the manifest's. */
+  readonly tokenUrls?: Readonly<Record<string, string>> | undefined;
   readonly send: TokenFetch;
   readonly tokens?: TokenVault | undefined;
 }
@@ -173,7 +175,7 @@ export class OAuthTokens {
     return signAssertion(await keyOf(scheme, pem), scheme.algorithm ?? 'RS256', {
       issuer,
       subject: subject === undefined ? issuer : (await this.#secrets.read(subject, asker.origin)).reveal(),
-      audience: scheme.audience ?? tokenUrl(this.#context.baseUrl, scheme.tokenUrl).href,
+      audience: scheme.audience ?? this.#tokenUrl(scheme).href,
       issuedAtMs: this.#context.clock.now(),
       ...(scope !== '' && { scope }),
     });
@@ -214,6 +216,16 @@ export class OAuthTokens {
     throw second.error;
   }
 
+  #tokenUrl(scheme: OAuthScheme): URL {
+    const { baseUrl, tokenUrls } = this.#context;
+    const own = tokenUrls?.[scheme.id];
+    if (own === undefined) return tokenUrl(baseUrl, scheme.tokenUrl);
+    const url = URL.parse(own);
+    if (url === null)
+      throw new TokenError('refused', `the token URL of the connection for ${scheme.id} is no URL`);
+    return url;
+  }
+
   async #ask(
     scheme: OAuthScheme,
     grant: TokenRequest['grant'],
@@ -226,7 +238,7 @@ export class OAuthTokens {
       ...PROOF_FIELDS[scheme.clientAuth].map((field) => this.#secrets.field(scheme, field, asker.origin)),
     ]);
     const request = {
-      tokenUrl: tokenUrl(this.#context.baseUrl, scheme.tokenUrl),
+      tokenUrl: this.#tokenUrl(scheme),
       clientId,
       proof: await this.#proof(scheme, proof[0]),
       grant,

@@ -60,6 +60,7 @@ export function httpTransport(context: TransportContext, options: HttpTransportO
   if (baseUrl === undefined)
     return unusable(`the base URL of connection ${context.connection.name} is no HTTP URL`);
   const guards = new Map<string, HostGuard>();
+  const tokenGuards = new Map<string, HostGuard>();
   const agents = new Map<string, Agent>();
   const authenticators = new Map<string, Authenticator>();
   const identities = new Map<string, string>();
@@ -282,6 +283,19 @@ export function httpTransport(context: TransportContext, options: HttpTransportO
     return kept(guards, egressKey(operation), () => new HostGuard(baseUrl!, operation.egress));
   }
 
+  /** A host that the connection names for its tokens may be asked for these, and for nothing else. */
+  function tokenGuardOf(operation: OperationPlan): HostGuard {
+    const own = Object.values(context.connection.tokenUrls ?? {}).flatMap(
+      (url) => URL.parse(url)?.host ?? [],
+    );
+    if (own.length === 0) return guardOf(operation);
+    return kept(
+      tokenGuards,
+      egressKey(operation),
+      () => new HostGuard(baseUrl!, [...operation.egress, ...own]),
+    );
+  }
+
   /** One for each set of hosts and client certificate; one whose certificate has been replaced ends when it is idle. */
   function agentOf(operation: OperationPlan, tls?: TlsIdentity): Agent {
     const hosts = egressKey(operation);
@@ -330,7 +344,7 @@ export function httpTransport(context: TransportContext, options: HttpTransportO
     wire: WireRequest,
     tls: TlsIdentity | undefined,
   ): Promise<Response> {
-    const refusal = guardOf(operation).refusal(wire.url);
+    const refusal = tokenGuardOf(operation).refusal(wire.url);
     if (refusal !== undefined)
       throw new TokenError('refused', `the token endpoint is out of bounds: ${refusal}`);
     const deadline = new Deadline(context.clock, context.clock.now() + TOKEN_TIMEOUT_MS, undefined);

@@ -66,7 +66,7 @@ function checkBaseUrl(
 ): Diagnostic[] {
   // That one is missing is found where it is needed: of a connection over which something is called.
   if (baseUrl === undefined || !places.baseUrl) return [];
-  if (/^env:[A-Za-z_][A-Za-z0-9_]*$/.test(baseUrl)) return [];
+  if (isVariable(baseUrl)) return [];
   const { protocol } = URL.parse(baseUrl) ?? {};
   const isHttp = protocol === 'http:' || protocol === 'https:';
   // The scheme of `localhost:4890` is `localhost`.
@@ -116,7 +116,36 @@ function checkAgainst(
           Object.keys(manifest.sources),
         ),
       );
-  return [...found, ...checkCredentials(manifest, connection, places)];
+  return [
+    ...found,
+    ...checkCredentials(manifest, connection, places),
+    ...checkTokenUrls(manifest, connection, places),
+  ];
+}
+
+function checkTokenUrls(
+  manifest: ConnectorManifest,
+  { name }: WorkspaceConnection,
+  { tokenUrls }: ConnectionPlaces,
+): Diagnostic[] {
+  const schemes = manifest.auth.flatMap(({ id, type }) => (type === 'oauth2' ? [id] : []));
+  return tokenUrls.flatMap(({ scheme, url }) => {
+    if (!schemes.includes(scheme.value)) {
+      const message = `connector \`${manifest.name}\` has no oauth2 scheme \`${scheme.value}\`, so no tokens for it`;
+      return [problem('credential-unknown', message, scheme.at, scheme.value, schemes)];
+    }
+    if (isVariable(url.value) || isHttpUrl(url.value)) return [];
+    const message = `\`${url.value}\` is neither a URL of HTTP nor \`env:NAME\``;
+    return [diagnostic('token-url-invalid', { message, at: url.at, subject: `${name} ${scheme.value}` })];
+  });
+}
+
+function isVariable(text: string): boolean {
+  return /^env:[A-Za-z_][A-Za-z0-9_]*$/.test(text);
+}
+
+function isHttpUrl(text: string): boolean {
+  return /^https?:$/.test(URL.parse(text)?.protocol ?? '');
 }
 
 function checkCredentials(

@@ -100,6 +100,7 @@ export interface ConnectionPlaces {
   /** How many are written, readable or not. */
   readonly webhookSecrets?: Located<number>;
   readonly grants: readonly GrantPlaces[];
+  readonly tokenUrls: readonly { readonly scheme: Located<string>; readonly url: Located<string> }[];
   readonly credentials: readonly {
     readonly scheme: Located<string>;
     readonly fields: readonly Located<string>[];
@@ -146,12 +147,16 @@ export function readConfig(text: string): LoadedConfig {
     const owners = texts(child(value, 'owners'));
     const sources = texts(child(value, 'sources'));
     const webhookSecrets = child(value, 'webhookSecrets');
+    const tokenUrls = tokenUrlPlaces(child(value, 'tokenUrls'));
     const grants = grantPlaces(child(value, 'grants'));
     connections[name] = {
       name,
       connector: connector.value,
       ...given('baseUrl', baseUrl?.value),
       credentials: credentials(child(value, 'credentials')),
+      ...(tokenUrls.length > 0 && {
+        tokenUrls: byOwnName(tokenUrls.map(({ scheme, url }) => [scheme.value, url.value])),
+      }),
       webhookSecrets: texts(webhookSecrets)?.flatMap(({ value: one }) => reference(one)) ?? [],
       ...given('maintenance', maintenance(child(value, 'maintenance'))),
       ...given('region', read.text(child(value, 'region'))?.value),
@@ -187,6 +192,7 @@ export function readConfig(text: string): LoadedConfig {
         },
       }),
       grants,
+      tokenUrls,
       credentials: credentialPlaces(child(value, 'credentials')),
     });
   }
@@ -268,6 +274,13 @@ export function readConfig(text: string): LoadedConfig {
       return [String(key.value), Object.fromEntries(fields)] as const;
     });
     return Object.fromEntries(schemes);
+  }
+
+  function tokenUrlPlaces(node: SpecNode | undefined): ConnectionPlaces['tokenUrls'] {
+    return (node?.kind === 'map' ? node.entries : []).flatMap(({ key, value }) => {
+      const url = read.text(value);
+      return url === undefined ? [] : [{ scheme: { value: String(key.value), at: document.at(key) }, url }];
+    });
   }
 
   function credentialPlaces(node: SpecNode | undefined): ConnectionPlaces['credentials'] {

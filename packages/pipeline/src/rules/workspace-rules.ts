@@ -49,6 +49,16 @@ export const workspaceRules = {
       good: 'baseUrl: https://api.billing.example',
     },
   },
+  'token-url-invalid': {
+    severity: 'error',
+    title: 'a token URL that is none',
+    why: 'No token could be asked for, so no call could be made.',
+    fix: 'write a URL with `https://`, or `env:NAME`',
+    example: {
+      bad: 'tokenUrls: { oauth: login.test.billing.example/token }',
+      good: 'tokenUrls: { oauth: https://login.test.billing.example/token }',
+    },
+  },
   'base-url-missing': {
     severity: 'error',
     title: 'a connection that is called has no address',

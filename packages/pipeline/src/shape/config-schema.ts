@@ -94,6 +94,14 @@ export const configSchema: SchemaObject = {
             additionalProperties: secretReference('A part of the credential.'),
           },
         },
+        tokenUrls: {
+          type: 'object',
+          description:
+            'By id of an oauth2 scheme in `connector.yaml`: where its tokens come from for this account, in place of the manifest’s `tokenUrl`. A vendor’s test system has another than its production.',
+          additionalProperties: text(
+            'A URL, or `env:NAME`, read when the process starts. Its host is asked for tokens and for nothing else.',
+          ),
+        },
         webhookSecrets: {
           type: 'array',
           description: 'Secrets that webhooks are signed with; all are tried.',

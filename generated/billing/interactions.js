@@ -65,13 +65,13 @@ export const interactions = [
     "description": "listInvoices as called by upgrades-agree",
     "state": "what listInvoices names exists",
     "input": {
-      "limit": 20
+      "limit": 100
     },
     "request": {
       "method": "GET",
       "path": "/invoices",
       "query": {
-        "limit": "20"
+        "limit": "100"
       },
       "headers": {}
     },

@@ -53,7 +53,7 @@ export const interactions = [
       "body": {
         "plan": "business",
         "lastInvoiceId": "example-lastInvoiceId",
-        "supportTier": "community"
+        "supportTier": "priority"
       }
     },
     "request": {
@@ -64,7 +64,7 @@ export const interactions = [
       "body": {
         "plan": "business",
         "lastInvoiceId": "example-lastInvoiceId",
-        "supportTier": "community"
+        "supportTier": "priority"
       }
     },
     "response": {

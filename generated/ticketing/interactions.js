@@ -16,13 +16,13 @@ export const interactions = [
     "description": "findTickets as called by upgrades-agree",
     "state": "what findTickets names exists",
     "input": {
-      "perPage": 25
+      "perPage": 100
     },
     "request": {
       "method": "GET",
       "path": "/tickets",
       "query": {
-        "perPage": "25"
+        "perPage": "100"
       },
       "headers": {}
     },
@@ -74,7 +74,7 @@ export const interactions = [
         "requester": "river.kestrel@example.com",
         "externalId": "kestrel-lumen",
         "body": "example-body",
-        "priority": "normal"
+        "priority": "high"
       }
     },
     "request": {
@@ -87,7 +87,7 @@ export const interactions = [
         "requester": "river.kestrel@example.com",
         "externalId": "kestrel-lumen",
         "body": "example-body",
-        "priority": "normal"
+        "priority": "high"
       }
     },
     "response": {

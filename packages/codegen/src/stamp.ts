@@ -39,12 +39,13 @@ export function inputDigest(
     // Only what generation reads of it: an expression moved to another line, or written another way, changes nothing.
     usage: usage
       .filter((entry) => entry.contract === contract.name)
-      .map(({ pipeline, target, access, path, comparedWith }) => ({
+      .map(({ pipeline, target, access, path, comparedWith, values }) => ({
         pipeline,
         target,
         access,
         path,
         comparedWith,
+        values,
       })),
   });
 }

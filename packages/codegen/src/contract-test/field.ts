@@ -97,7 +97,7 @@ export function enumOf(schema: JsonSchema, definitions: Definitions): readonly J
  * does, else whatever fits. `undefined` when none was found.
  */
 export function exampleOf(name: string, schema: JsonSchema, definitions: Definitions): Json | undefined {
-  const fits = compileValidator(schema, { definitions: reachableDefinitions(schema, definitions) });
+  const check = validatorOf(schema, definitions);
   const written = partsOf(schema, definitions).flatMap((part) => [
     ...(part.const === undefined ? [] : [part.const]),
     ...(Array.isArray(part.examples) ? part.examples : []),
@@ -108,12 +108,20 @@ export function exampleOf(name: string, schema: JsonSchema, definitions: Definit
   ]);
   const readable = `example-${name.replace(/[^A-Za-z0-9]+/g, '-')}`;
   for (const value of [...written, ...(typesOf(schema, definitions).includes('string') ? [readable] : [])])
-    if (value !== null && fits(value).length === 0) return value;
+    if (value !== null && check(value).length === 0) return value;
   return sample(schema, {
     random: seededRandom(SEED),
     definitions: reachableDefinitions(schema, definitions),
     optional: 0,
   });
+}
+
+export function fits(schema: JsonSchema, value: Json, definitions: Definitions): boolean {
+  return validatorOf(schema, definitions)(value).length === 0;
+}
+
+function validatorOf(schema: JsonSchema, definitions: Definitions): ReturnType<typeof compileValidator> {
+  return compileValidator(schema, { definitions: reachableDefinitions(schema, definitions) });
 }
 
 /** Any: it only has to stay. */

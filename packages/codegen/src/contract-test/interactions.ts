@@ -11,7 +11,7 @@ import {
 import type { UsageEntry } from '@tenon/pipeline';
 import { isSchemaObject, type JsonSchema } from '@tenon/schema';
 import { isJsonMediaType, type Surface, type SurfaceEvent, type SurfaceOperation } from '../surface.ts';
-import { type Definitions, enumOf, exampleOf, fieldAt, typesOf } from './field.ts';
+import { type Definitions, enumOf, exampleOf, fieldAt, fits, typesOf } from './field.ts';
 
 /** One exchange that a consumer relies on: what it sends, and what it reads of the answer. JSON. */
 export interface Interaction {
@@ -106,7 +106,7 @@ function interactionOf(
 ): Interaction | string {
   const { operation, plan } = entry;
   if (plan.http === undefined) return 'it is sent over a channel, not over HTTP';
-  const written = usage.filter(({ target }) => target.kind === 'request').map(({ path }) => path);
+  const written = usage.filter(({ target }) => target.kind === 'request');
   const input = inputExample(entry, given, written, surface.definitions);
   if (input === undefined) return 'no example of its input could be made';
   const request = requestOf(plan, input);
@@ -176,11 +176,37 @@ function consumersOf(usage: readonly UsageEntry[]): string {
   return [...new Set(usage.map(({ pipeline }) => pipeline))].sort(compareText).join(', ');
 }
 
-/** What is given, and beside it all that is required, and all that a pipeline writes. */
+/**
+ * What is given, and beside it all that is required, and all that a pipeline writes: with the values that it writes where they are
+ * known, unless they do not go with what had to be made up.
+ */
 function inputExample(
   entry: SurfaceOperation,
   given: JsonObject | undefined,
-  written: readonly string[],
+  written: readonly UsageEntry[],
+  definitions: Definitions,
+): JsonObject | undefined {
+  const known = knownValues(written);
+  const asWritten = inputWith(entry, given, written, known, definitions);
+  if (known.size === 0 || asWritten === undefined || fits(entry.input, asWritten, definitions))
+    return asWritten;
+  return inputWith(entry, given, written, new Map(), definitions);
+}
+
+/** All that pipelines write at a pointer, that of the first by name in front, where it is known; null last. */
+function knownValues(written: readonly UsageEntry[]): ReadonlyMap<string, readonly Json[]> {
+  const known = new Map<string, Json[]>();
+  for (const { path, values = [] } of written.toSorted((a, b) => compareText(a.pipeline, b.pipeline)))
+    if (values.length > 0) known.set(path, [...(known.get(path) ?? []), ...values]);
+  for (const values of known.values()) values.sort((a, b) => Number(a === null) - Number(b === null));
+  return known;
+}
+
+function inputWith(
+  entry: SurfaceOperation,
+  given: JsonObject | undefined,
+  written: readonly UsageEntry[],
+  known: ReadonlyMap<string, readonly Json[]>,
   definitions: Definitions,
 ): JsonObject | undefined {
   const input: Record<string, Json> = { ...given };
@@ -191,10 +217,15 @@ function inputExample(
     if (value === undefined) return undefined;
     input[name] = value;
   }
-  for (const path of [...written].sort(compareText)) {
+  for (const path of new Set(written.map((one) => one.path).sort(compareText))) {
     const field = fieldAt(entry.input, path, definitions);
-    if (field === undefined || path.includes('/*') || atPointer(input, path) !== undefined) continue;
-    const value = exampleOf(fromPointer(path).at(-1) ?? '', field.schema, definitions);
+    if (field === undefined || path.includes('/*')) continue;
+    if (given !== undefined && atPointer(given, path) !== undefined) continue;
+    const own = known.get(path)?.find((value) => fits(field.schema, value, definitions));
+    if (own === undefined && atPointer(input, path) !== undefined) continue;
+    // Null may be what is written.
+    const value =
+      own === undefined ? exampleOf(fromPointer(path).at(-1) ?? '', field.schema, definitions) : own;
     if (value !== undefined) put(input, fromPointer(path), value);
   }
   return input;

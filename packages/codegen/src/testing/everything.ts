@@ -160,5 +160,5 @@ export const everythingUsed: readonly UsageEntry[] = [
   entry({ kind: 'event', event: 'order.paid' }, 'read', '/id'),
   entry({ kind: 'request', operation: 'orders/get' }, 'write', '/id'),
   entry({ kind: 'response', operation: 'orders/get' }, 'read', '/kind'),
-  entry({ kind: 'request', operation: 'orders-get' }, 'write', '/body/kind'),
+  { ...entry({ kind: 'request', operation: 'orders-get' }, 'write', '/body/kind'), values: ['gift'] },
 ];

@@ -53,6 +53,7 @@ const ASKED: Readonly<Record<string, Line>> = {
     line: 'orders',
     answers: { '/v1/pipelines/orders/runs': { duplicateDelivery: false, runs: [] } },
   },
+  'runs close': { line: `r1 ${why}`, answers: { '/v1/runs/r1': { ...operatedRun, state: 'cancelled' } } },
   'runs cancel': { line: `r1 ${why}`, answers: { '/v1/runs/r1': { ...operatedRun, state: 'cancelled' } } },
   'runs done': { line: `r1 pay ${why}`, answers: run },
   'runs undone': { line: `r1 pay ${why}`, answers: run },

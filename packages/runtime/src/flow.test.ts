@@ -170,7 +170,7 @@ describe('flow', () => {
       },
     ]);
     expect(flow.runs).toMatchObject({ accepted: 1, waiting: 1, failed: 1 });
-    const overrides = { done: 0, undone: 0, confirm: 0, redo: 0, compensate: 0 };
+    const overrides = { done: 0, undone: 0, close: 0, confirm: 0, redo: 0, compensate: 0 };
     expect(flow.counts).toEqual({
       accepted: 3,
       ended: { failed: 1 },

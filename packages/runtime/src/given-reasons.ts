@@ -10,6 +10,7 @@ export const REASON_AT = {
   markDone: 3,
   markUndone: 3,
   cancel: 2,
+  closeRun: 2,
   planReplay: 2,
   applyReplay: 2,
   reconcile: 2,

@@ -569,6 +569,14 @@ export const runtimeCases = {
     fires: (open) => acted(open, pause, (bench, run) => bench.runtime.cancel(run, 'ana', 'why not')),
     silent: (open) => ordered(open, pause),
   },
+  RUN_CLOSED: {
+    fires: (open) => acted(open, held, close, refuse),
+    silent: (open) => acted(open, held, cancel, refuse),
+  },
+  RUN_NOT_PARKED: {
+    fires: (open) => acted(open, pause, close),
+    silent: (open) => acted(open, held, close, refuse),
+  },
   RUN_CANCELLED_NOT_UNDONE: {
     fires: (open) =>
       acted(open, pause, (bench, run) => {
@@ -725,6 +733,7 @@ type Action = (
 ) => Promise<{ readonly ok: true } | { readonly ok: false; readonly code: string }>;
 
 const cancel: Action = (bench, run) => bench.runtime.cancel(run, 'ana', 'x');
+const close: Action = (bench, run) => bench.runtime.closeRun(run, 'ana', 'x');
 const done: Action = (bench, run) => bench.runtime.markDone(run, 'put', 'ana', 'x');
 const undone: Action = (bench, run) => bench.runtime.markUndone(run, 'compensate:one', 'ana', 'x');
 const resume: Action = (bench, run) => bench.runtime.resume(run, 'ana', 'x');

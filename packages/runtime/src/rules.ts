@@ -419,6 +419,18 @@ export const runtimeRules = {
     why: 'Its confirmed effects were undone; reason and actor are in the ledger.',
     fix: 'Nothing; send a new event when the work is wanted after all.',
   },
+  RUN_CLOSED: {
+    severity: 'info',
+    title: 'a person has closed a parked run as it stood',
+    why: 'Somebody has looked at it and taken it as it is: nothing more is done, and nothing that it did is undone. Who that was, and why, is in its trace.',
+    fix: 'Nothing; where its work is wanted after all, have its event sent again under a new business key.',
+  },
+  RUN_NOT_PARKED: {
+    severity: 'error',
+    title: 'only a parked run can be closed as it stands',
+    why: 'A run that is under way or waits goes on by itself, and of an effect in doubt somebody has to say first what became of it.',
+    fix: 'See `tenon runs show`: settle what is in doubt, or `tenon runs cancel`, which undoes what it did.',
+  },
   RUN_CANCELLED_NOT_UNDONE: {
     severity: 'warning',
     title: 'a person cancelled a run that cannot be undone',

@@ -131,6 +131,11 @@ export interface Runtime {
   markUndone(runId: string, stepId: string, actor: string, reason: string): Promise<ActionResult>;
   cancel(runId: string, actor: string, reason: string): Promise<ActionResult>;
   /**
+   * Accepts a parked run as it stands: it ends, nothing more is done, and nothing is undone. `RUN_NOT_PARKED` where it is not parked,
+   * `RUN_COMPENSATING` where it is at being undone.
+   */
+  closeRun(runId: string, actor: string, reason: string): Promise<ActionResult>;
+  /**
    * Freezes the runs that a filter names, and says for each what a replay would skip and send: same keys, so what
    * happened does not happen again.
    */

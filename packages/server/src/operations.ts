@@ -123,6 +123,15 @@ export const routes: readonly Route[] = [
       acted(await runtime.cancel(params['runId']!, actor.name, String(body['reason']))),
   },
   {
+    operationId: 'closeRun',
+    method: 'POST',
+    path: '/v1/runs/:runId/close',
+    permission: 'operate',
+    body: reasonOnly,
+    handle: async ({ runtime, actor, params, body }) =>
+      acted(await runtime.closeRun(params['runId']!, actor.name, String(body['reason']))),
+  },
+  {
     operationId: 'getPlan',
     method: 'GET',
     path: '/v1/plans/:planHash',

@@ -42,7 +42,7 @@ const NO_FLOW: FlowReport = {
     retries: 0,
     held: 0,
     older: 0,
-    overrides: { done: 0, undone: 0, confirm: 0, redo: 0, compensate: 0 },
+    overrides: { done: 0, undone: 0, close: 0, confirm: 0, redo: 0, compensate: 0 },
   },
   inDoubt: [],
   deadLetters: [],

@@ -798,7 +798,7 @@ describe('operations', () => {
   });
 
   it('shows the flow to Prometheus, for whoever may read', async () => {
-    const overrides = { done: 2, undone: 1, confirm: 0, redo: 0, compensate: 0 };
+    const overrides = { done: 2, undone: 1, close: 0, confirm: 0, redo: 0, compensate: 0 };
     const flow: FlowReport = {
       atMs: 60_000,
       alarms: [

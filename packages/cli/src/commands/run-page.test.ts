@@ -257,7 +257,7 @@ describe('runs show', () => {
     it('says in which queue it is parked, and how it goes on or ends', async () => {
       const { text, sent } = await failed('pay', letters);
       expect(text).toContain(
-        'state      failed, parked in the queue repair: `tenon dead-letters resume r1 --reason …` once its cause is mended, or `tenon runs cancel r1 --reason …`\n',
+        'state      failed, parked in the queue repair: `tenon dead-letters resume r1 --reason …` once its cause is mended, or undo what it did: `tenon runs cancel r1 --reason …`, or leave it as it is: `tenon runs close r1 --reason …`\n',
       );
       expect(sent.at(-1)).toBe('GET /v1/dead-letters?pipeline=orders&failureClass=validation');
     });
@@ -271,7 +271,9 @@ describe('runs show', () => {
       expect(text).toContain(
         `once its cause is mended, or do it by hand in the other system, then ${command}`,
       );
-      expect(text).toContain(', or `tenon runs cancel r1 --reason …`\n');
+      expect(text).toContain(
+        ', or undo what it did: `tenon runs cancel r1 --reason …`, or leave it as it is: `tenon runs close r1 --reason …`\n',
+      );
     });
 
     it('asks for no result where the operation answers nothing', async () => {
@@ -303,7 +305,7 @@ describe('runs show', () => {
       };
       const failedThere = { step: 'bill', code: 'RUN_CHILD_FAILED', message: 'run c1 of billing failed' };
       const says = (state: string) =>
-        `state      failed, parked in the queue repair: it can only fail there again, however often it is resumed, as its child c1 (billing) is ${state}: \`tenon runs cancel r1 --reason …\` undoes what it did, and its event is to be sent again under a new business key`;
+        `state      failed, parked in the queue repair: it can only fail there again, however often it is resumed, as its child c1 (billing) is ${state}: \`tenon runs cancel r1 --reason …\` undoes what it did, and its event is to be sent again under a new business key; \`tenon runs close r1 --reason …\` leaves it as it is`;
 
       it('says that it can only fail again, and what is to be done', async () => {
         expect(await parkedAt(failedThere, [child])).toBe(says('cancelled'));

@@ -5,6 +5,7 @@ import { time } from '../utc-time.ts';
 import { keepingWords } from './keeping-run.ts';
 import {
   cancelCommand,
+  closeCommand,
   doneAdvice,
   isAtUndoing,
   lostChildWords,
@@ -87,7 +88,7 @@ function stateWords(run: RunDetail, parked: DeadLetter | undefined, keeping: Run
   const resume = `${resumeCommand(run.runId)} once its cause is mended`;
   return isAtUndoing(run)
     ? `failed, its undoing is parked in the queue ${parked.queue}: ${undoingAdvice(run)}`
-    : `failed, parked in the queue ${parked.queue}: ${[resume, doneAdvice(run), cancelCommand(run.runId)].filter(Boolean).join(', or ')}`;
+    : `failed, parked in the queue ${parked.queue}: ${[resume, doneAdvice(run), `undo what it did: ${cancelCommand(run.runId)}`, `leave it as it is: ${closeCommand(run.runId)}`].filter(Boolean).join(', or ')}`;
 }
 
 /** What whoever undoes by hand looks for in the other system: what the step gave whose undoing is parked. */

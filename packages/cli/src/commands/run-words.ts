@@ -41,7 +41,7 @@ export function doneAdvice({ runId, canBeDone = [], doneGivesNothing = [] }: Run
 export function lostChildWords(run: RunDetail): string | undefined {
   const lost = lostChild(run);
   if (lost === undefined) return undefined;
-  return `it can only fail there again, however often it is resumed, as its child ${lost.runId} (${lost.pipeline}) is ${lost.state}: ${cancelCommand(run.runId)} undoes what it did, and its event is to be sent again under a new business key`;
+  return `it can only fail there again, however often it is resumed, as its child ${lost.runId} (${lost.pipeline}) is ${lost.state}: ${cancelCommand(run.runId)} undoes what it did, and its event is to be sent again under a new business key; ${closeCommand(run.runId)} leaves it as it is`;
 }
 
 export function showCommand(runId: string): string {
@@ -54,6 +54,10 @@ export function resumeCommand(runId: string): string {
 
 export function cancelCommand(runId: string): string {
   return `\`tenon runs cancel ${runId} --reason …\``;
+}
+
+export function closeCommand(runId: string): string {
+  return `\`tenon runs close ${runId} --reason …\``;
 }
 
 export function settleCommand(runId: string, place: string): string {

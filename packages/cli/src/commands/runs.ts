@@ -150,6 +150,16 @@ export const runsCommands: readonly CommandSpec[] = [
     ),
   },
   {
+    name: 'runs close',
+    summary: 'Accept a parked run as it stands: nothing more is done, and nothing is undone',
+    positionals: ['<run>'],
+    options: { ...remote, ...reason },
+    examples: ['tenon runs close 01j… --reason "checked with the warehouse, it is right so, ticket 4711"'],
+    run: withRunning((client, args, _show, io) =>
+      tellRun('close', args.positionals[0]!, needReason(args), client, args, io),
+    ),
+  },
+  {
     name: 'runs done',
     summary: 'Say that the effect that a run is parked at was done by hand: the run goes on with its result',
     positionals: ['<run>', '<step>'],

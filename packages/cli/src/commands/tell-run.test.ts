@@ -371,6 +371,51 @@ it('who comes too late is told what was said before, where the words are the com
   expect([text, code]).toEqual([`the run has succeeded (RUN_NOT_RESUMABLE)\nbefore you, ${before}\n`, 1]);
 });
 
+describe('of a run that was closed as it stood it is said', () => {
+  const steps = [
+    { id: 'one', state: 'succeeded', attempts: 1, idempotencyKey: 'k' },
+    { id: 'put', state: 'failed', attempts: 1, idempotencyKey: 'l' },
+  ];
+  const closed = { runId: 'r1', state: 'cancelled', steps };
+  const told = (answers: (before: number) => object) =>
+    runAgainst(
+      answers,
+      operateCommands,
+      ['runs', 'close', 'r1', '--reason', 'why', '--url', 'http://127.0.0.1:1'],
+      {
+        cwd: tmpdir(),
+      },
+    );
+
+  it('that nothing more is done, and what stays', async () => {
+    const { text, sent, code } = await told((before) => (before === 1 ? {} : closed));
+    expect(text).toBe('closed as it stood: nothing more is done, and what it did stays: one\n');
+    expect(sent[1]).toBe('POST /v1/runs/r1/close {"reason":"why"}');
+    expect(code).toBe(0);
+  });
+
+  it('that the run above is still parked, and how that ends', async () => {
+    const parent = { runId: 'r0', pipeline: 'orders', step: 'sub' };
+    const above = { ...parent, state: 'failed', failure: { ...parked.failure, step: 'sub' }, steps: [] };
+    const answers = [closed, {}, closed, above];
+    const { text } = await told((before) => ({ ...answers[before]!, ...(before !== 3 && { parent }) }));
+    expect(text).toContain(
+      'its parent, run r0 (orders), is parked at sub and can only fail there: `tenon runs close r0 --reason …` leaves that as it is too',
+    );
+  });
+
+  it('that it is not parked, and what to do', async () => {
+    const refused = Response.json({ title: 'Not possible now', code: 'RUN_NOT_PARKED' }, { status: 409 });
+    const { text, code } = await told((before) =>
+      before === 1 ? refused : { ...closed, state: 'inDoubt', step: 'one' },
+    );
+    expect(text).toContain(
+      'say what became of its effect: `tenon in-doubt settle r1 one --verdict … --reason …`',
+    );
+    expect(code).toBe(1);
+  });
+});
+
 describe('of an effect that was done by hand it is said', () => {
   const atItem = {
     state: 'failed',
@@ -519,7 +564,7 @@ it('says of a resumed run that failed again for its child, which is cancelled, t
   const children = [{ runId: 'c1', pipeline: 'billing', step: 'bill', state: 'cancelled' }];
   const { text } = await told('dead-letters resume', [{ state: 'failed', failure, children }]);
   expect(text).toBe(
-    'resumed; it failed again at bill: permanent, run c1 cancelled (RUN_CHILD_CANCELLED)\nit can only fail there again, however often it is resumed, as its child c1 (billing) is cancelled: `tenon runs cancel r1 --reason …` undoes what it did, and its event is to be sent again under a new business key\n',
+    'resumed; it failed again at bill: permanent, run c1 cancelled (RUN_CHILD_CANCELLED)\nit can only fail there again, however often it is resumed, as its child c1 (billing) is cancelled: `tenon runs cancel r1 --reason …` undoes what it did, and its event is to be sent again under a new business key; `tenon runs close r1 --reason …` leaves it as it is\n',
   );
 });
 

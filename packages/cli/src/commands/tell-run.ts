@@ -7,7 +7,9 @@ import { type OperationsClient, OperationsError } from '../operations-client.ts'
 import { plural } from '../render/index.ts';
 import { keepingRun, keepingWords } from './keeping-run.ts';
 import {
+  cancelCommand,
   causeOf,
+  closeCommand,
   doneAdvice,
   isAtUndoing,
   lostChildWords,
@@ -133,10 +135,10 @@ export function unreadable(error: unknown): undefined {
   if (!(error instanceof OperationsError)) throw error;
 }
 
-type Word = 'resume' | 'done' | 'undone' | 'cancel';
+type Word = 'resume' | 'done' | 'undone' | 'cancel' | 'close';
 
 /** A child that goes on by such a word does not take its parent along. */
-const TAKES_NO_PARENT: ReadonlySet<Word> = new Set(['resume', 'done']);
+const TAKES_NO_PARENT: ReadonlySet<Word> = new Set(['resume', 'done', 'close']);
 
 interface WordSpec {
   readonly verb: string;
@@ -198,6 +200,18 @@ const WORDS: Readonly<Record<Word, WordSpec>> = {
         `the run is not parked at undoing that step: it ${notThereWords(run, keeping)} (RUN_NOT_AT_UNDOING)`,
     },
   },
+  close: {
+    verb: 'close',
+    done: 'closed as it stood',
+    // It has ended with the answer.
+    isUnderWay: () => false,
+    words: (run, _before, _keeping, above) => closedWords(run, above),
+    code: () => exit.clean,
+    refused: {
+      RUN_NOT_PARKED: (run) => `${notParkedWords(run)} (RUN_NOT_PARKED)`,
+      RUN_COMPENSATING: (run, keeping) => `${undoingAlready(run, keeping)} (RUN_COMPENSATING)`,
+    },
+  },
   cancel: {
     verb: 'cancel',
     done: 'cancelled',
@@ -227,6 +241,26 @@ const WORDS: Readonly<Record<Word, WordSpec>> = {
  */
 function parkedCode({ state }: RunDetail, keeping: RunDetail | undefined): ExitCode {
   return keeping !== undefined || state === 'failed' || state === 'inDoubt' ? exit.partlyDone : exit.clean;
+}
+
+/** What it did stays; where a run above is parked at it, that goes on by no such word. */
+function closedWords({ steps }: RunDetail, above: RunDetail | undefined): string {
+  const kept = steps.filter(
+    ({ state, idempotencyKey }) => state === 'succeeded' && idempotencyKey !== undefined,
+  );
+  const stays = kept.length === 0 ? '' : `, and what it did stays: ${kept.map(({ id }) => id).join(', ')}`;
+  return `closed as it stood: nothing more is done${stays}${lostAboveWords(above)}`;
+}
+
+function lostAboveWords(above: RunDetail | undefined): string {
+  if (above === undefined || above.state !== 'failed' || isAtUndoing(above)) return '';
+  return `\nits parent, run ${above.runId} (${above.pipeline}), is parked at ${stepOf(above)} and can only fail there: ${closeCommand(above.runId)} leaves that as it is too, ${cancelCommand(above.runId)} undoes what else it did`;
+}
+
+function notParkedWords({ runId, state, step }: RunDetail): string {
+  if (state === 'inDoubt')
+    return `the run is in doubt, not parked: say what became of its effect: ${settleCommand(runId, step ?? '<step>')}`;
+  return `the run is ${state}, not parked: ${showCommand(runId)} says how it stands`;
 }
 
 function notThereWords(run: RunDetail, keeping: RunDetail | undefined): string {

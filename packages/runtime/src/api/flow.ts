@@ -5,7 +5,7 @@ import type { ReconciliationFlow } from './reconciliations.ts';
 import type { RunState } from './runs.ts';
 
 /** Done or undone by hand, or what became of an effect in doubt. */
-export type Override = 'done' | 'undone' | 'confirm' | 'redo' | 'compensate';
+export type Override = 'done' | 'undone' | 'close' | 'confirm' | 'redo' | 'compensate';
 
 /** What somebody is to be told of. A type, so that it can be the details of an entry. */
 export type Alarm = {

@@ -3,57 +3,50 @@ import type { Cancellation, ChildEnd, Fact, Opening } from '../engine.ts';
 import { failureDetails } from '../interpreter/effect-facts.ts';
 import { forwardFact } from '../interpreter/interpret.ts';
 import { fix } from '../interpreter/openings.ts';
+import type { RuntimeCode } from '../rules.ts';
 import { canBeTold, linkOf, wordWrites } from './children.ts';
 import type { EmbeddedEngine } from './engine.ts';
 import type { Also } from './operations.ts';
 import type { Queries } from './queries.ts';
 import type { RunRow } from './run-row.ts';
+import type { Write } from './statements.ts';
+
+/** How a run ends that is neither carried to its end nor undone. */
+export interface Ending {
+  readonly action: 'cancel' | 'close';
+  readonly failure: Failure;
+  /** What somebody has to do about it yet. */
+  readonly owed?: Opening;
+}
 
 /**
- * Ends a run that cannot be executed again, or stops with an internal error each time. So it cannot be undone either: what may be
- * left is its owner's work, and whoever ran it as a child is told that it is gone. With the answer it has ended; there is nothing in it
- * that could heed a word later. `why` completes "nothing more of the run was undone, as".
+ * Ends a run as it stands. With the answer it has ended; there is nothing in it that could heed a word later. Whoever ran it as a child is told
+ * that it is gone.
  */
 export function endAsItStands(
   engine: EmbeddedEngine,
-  queries: Queries,
   run: RunRow,
-  why: string,
+  { action, failure: why, owed }: Ending,
   by: Cancellation,
 ): Also & { readonly told: () => void } {
   const now = engine.now();
   const step = run.step ?? 'run';
-  const failure = failureDetails(notUndone(why));
-  const owed = workLeft(queries, run, why, step, now);
+  const failure = failureDetails(why);
   const end: ChildEnd = { state: 'cancelled', effects: 1, failure: { ...failure, step }, workedMs: 0 };
   const found = linkOf(engine, run.seq);
   // Where its own row is damaged, the run above finds that when it goes on.
   const link = found !== undefined && canBeTold(found) ? found : undefined;
   const facts: Fact[] = [
-    { kind: 'operator', details: { action: 'cancel', ...by } },
+    { kind: 'operator', details: { action, ...by } },
     { kind: 'state', step, details: { from: run.state, to: 'cancelled', ...by, ...failure } },
-    forwardFact(owed),
+    ...(owed === undefined ? [] : [forwardFact(owed)]),
   ];
   return {
     writes: [
       // Refused where it has ended meanwhile.
       ['wake', run.seq, now],
       ['closeForEnd', run.seq, step],
-      [
-        'putOpening',
-        run.seq,
-        owed.key,
-        owed.kind,
-        owed.step,
-        owed.owner,
-        now,
-        null,
-        null,
-        null,
-        JSON.stringify(owed.detail),
-        null,
-        null,
-      ],
+      ...(owed === undefined ? [] : [openingWrite(run, owed, now)]),
       ['end', run.seq, 'cancelled', now, step, JSON.stringify({ ...failure, step })],
       ...(run.stored_order_key === null
         ? []
@@ -65,6 +58,46 @@ export function endAsItStands(
       if (link !== undefined) engine.passOn(link, end);
     },
   };
+}
+
+/**
+ * Of one that was to be undone and cannot be executed again, or stops with an internal error each time: what may be left is its owner's work.
+ * `why` completes "nothing more of the run was undone, as".
+ */
+export function notUndone(queries: Queries, run: RunRow, why: string, now: number): Ending {
+  const owed = workLeft(queries, run, why, run.step ?? 'run', now);
+  const message = `nothing more of the run was undone, as ${why}`;
+  return { action: 'cancel', failure: ofNoCall('RUN_CANCELLED_NOT_UNDONE', message), owed };
+}
+
+/** Of one that a person takes as it is: `at` is where it was parked, and why. */
+export function closed(at: string): Ending {
+  return {
+    action: 'close',
+    failure: ofNoCall('RUN_CLOSED', `a person has closed it as it stood, parked at ${at}`),
+  };
+}
+
+function ofNoCall(code: RuntimeCode, message: string): Failure {
+  return { class: 'permanent', code, message, delivery: 'notSent' };
+}
+
+function openingWrite(run: RunRow, { key, kind, step, owner, detail }: Opening, now: number): Write {
+  return [
+    'putOpening',
+    run.seq,
+    key,
+    kind,
+    step,
+    owner,
+    now,
+    null,
+    null,
+    null,
+    JSON.stringify(detail),
+    null,
+    null,
+  ];
 }
 
 function workLeft(queries: Queries, run: RunRow, why: string, step: string, now: number): Opening {
@@ -80,13 +113,4 @@ function workLeft(queries: Queries, run: RunRow, why: string, step: string, now:
     dueAtMs: now + recoverMs,
   };
   return fix(step, run.owner, detail);
-}
-
-function notUndone(why: string): Failure {
-  return {
-    class: 'permanent',
-    code: 'RUN_CANCELLED_NOT_UNDONE',
-    message: `nothing more of the run was undone, as ${why}`,
-    delivery: 'notSent',
-  };
 }

@@ -30,7 +30,14 @@ export class FlowCounts {
   #held = 0;
   #older = 0;
   // Each from the first report on: a series that begins at 1 has no increase.
-  readonly #overrides: Record<Override, number> = { done: 0, undone: 0, confirm: 0, redo: 0, compensate: 0 };
+  readonly #overrides: Record<Override, number> = {
+    done: 0,
+    undone: 0,
+    close: 0,
+    confirm: 0,
+    redo: 0,
+    compensate: 0,
+  };
   #stored:
     | {
         readonly atMs: number;

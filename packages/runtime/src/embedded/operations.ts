@@ -11,7 +11,7 @@ import type { ActionResult, Runtime } from '../runtime.ts';
 import { finalStates } from '../states.ts';
 import { BROKEN } from './activations.ts';
 import { CommitRefused } from './commit-queue.ts';
-import { endAsItStands } from './end-as-it-stands.ts';
+import { closed, type Ending, endAsItStands, notUndone } from './end-as-it-stands.ts';
 import type { EmbeddedEngine } from './engine.ts';
 import { parkedEffect } from './parked-effects.ts';
 import type { Queries } from './queries.ts';
@@ -21,7 +21,7 @@ import type { UnreadableValue } from './value-codec.ts';
 
 type Operations = Pick<
   Runtime,
-  'decide' | 'settle' | 'closeFix' | 'resume' | 'markDone' | 'markUndone' | 'cancel'
+  'decide' | 'settle' | 'closeFix' | 'resume' | 'markDone' | 'markUndone' | 'cancel' | 'closeRun'
 >;
 
 /** What people do to runs. Each is one write: the value that the run waits for, the entry that says who and why. */
@@ -138,7 +138,38 @@ export function operations(engine: EmbeddedEngine, queries: Queries): Operations
           write(engine, run, cancelWrites(run, actor, reason, now), facts, 'RUN_CANCELLED_ALREADY'),
         );
       }),
+
+    closeRun: (runId, actor, reason) =>
+      act(engine, queries, runId, (run) => closeRun(engine, queries, run, { actor, reason })),
   };
+}
+
+/** The word that it waits for is given with it: who resumes it at this moment is told that somebody was faster, or told this one so. */
+async function closeRun(
+  engine: EmbeddedEngine,
+  queries: Queries,
+  run: RunRow,
+  by: Cancellation,
+): Promise<ActionResult> {
+  const opening = openingOf(queries, run, 'deadLetter');
+  if (run.state !== 'failed' || opening === undefined)
+    return tooLate(queries, run, undefined, 'RUN_NOT_PARKED', notParked(run));
+  if (isCancelled(engine, run)) return refused('RUN_CANCELLED_ALREADY', CANCELLED);
+  if (isOfUndoing(opening) || isToBeUndone(engine, run))
+    return refused('RUN_COMPENSATING', 'the run is being undone: what is left would be undone by nobody');
+  // What is damaged is empty here.
+  const { failure }: { readonly failure?: Failure } = JSON.parse(opening.detail);
+  const at = failure === undefined ? opening.step : `${opening.step}: ${failure.message}`;
+  const told = await endedAsItStands(engine, run, closed(at), by, [
+    ['putJournal', run.seq, opening.key, engine.now(), JSON.stringify({ value: { ...by } })],
+  ]);
+  return withBefore(queries, run, undefined, told);
+}
+
+function notParked({ state, step }: RunRow): string {
+  return state === 'inDoubt'
+    ? `the run is in doubt at ${step}: say what became of that (\`tenon in-doubt settle\`)`
+    : `the run is ${state}, not parked`;
 }
 
 async function cancelUnread(
@@ -150,7 +181,8 @@ async function cancelUnread(
 ): Promise<ActionResult> {
   // Read again once its key is back, it can be undone.
   if (unread.code === 'STORED_VALUE_LOCKED') return refused('STORED_VALUE_LOCKED', unread.message);
-  return cancelAsItStands(engine, queries, run, `nobody can read what it did: ${unread.message}`, by);
+  const why = `nobody can read what it did: ${unread.message}`;
+  return endedAsItStands(engine, run, notUndone(queries, run, why, engine.now()), by);
 }
 
 /** It was to be undone, and what stopped it has stopped it in that: to say so once more cannot undo it, and it is not to be parked for ever. */
@@ -165,18 +197,18 @@ function cancelBroken(
   const { failure } = JSON.parse(detail) as { readonly failure: Failure };
   // The word that it waits for: who resumes it at this moment is told that somebody was faster, or told this one so.
   const word: Write = ['putJournal', run.seq, key, engine.now(), JSON.stringify({ value: { ...by } })];
-  return cancelAsItStands(engine, queries, run, `it stops in that: ${failure.message}`, by, [word]);
+  const ending = notUndone(queries, run, `it stops in that: ${failure.message}`, engine.now());
+  return endedAsItStands(engine, run, ending, by, [word]);
 }
 
-async function cancelAsItStands(
+async function endedAsItStands(
   engine: EmbeddedEngine,
-  queries: Queries,
   run: RunRow,
-  why: string,
+  ending: Ending,
   by: Cancellation,
   first: readonly Write[] = [],
 ): Promise<ActionResult> {
-  const { writes, facts, told } = endAsItStands(engine, queries, run, why, by);
+  const { writes, facts, told } = endAsItStands(engine, run, ending, by);
   const done = await write(engine, run, [...first, ...writes], facts, 'RUN_RESUMED_ALREADY');
   if (!done.ok) return done;
   if (run.state === 'accepted') engine.counts.addBacklog(run.pipeline, -1);

@@ -187,7 +187,7 @@ export class Queries {
         if (kind !== 'operator' && kind !== 'approval') return [];
         const { action, verdict, decision, actor, reason } = details;
         const word = verdict ?? decision ?? action;
-        const isOfRun = word === 'resume' || word === 'cancel';
+        const isOfRun = word === 'resume' || word === 'cancel' || word === 'close';
         return typeof word !== 'string' || actor === undefined || !(ofAnyStep || isOfRun)
           ? []
           : [{ word, actor: String(actor), reason: String(reason), atMs: at }];
@@ -668,6 +668,7 @@ const WORDS: Readonly<Record<string, string>> = {
   undone: 'said that it was undone by hand',
   resume: 'resumed it',
   cancel: 'cancelled it',
+  close: 'closed it as it stood',
   closeFix: 'said that the work owed is done',
 };
 

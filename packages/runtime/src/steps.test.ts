@@ -352,6 +352,38 @@ describe('failure', () => {
     ]);
   });
 
+  test('opens a look for one that can be undone and that a person gives up, without knowing what came of it: nothing undoes it', async () => {
+    bench = await openBench(planFor({ steps: [undoable('one'), undoable('pay', 'acme.createBlind')] }));
+    bench.target.script = { createBlind: [{ loseAnswer: true }] };
+    const runId = await bench.order({ id: 'a' });
+    await bench.runtime.idle();
+    await bench.runtime.settle(runId, 'pay', 'compensate', 'ana', 'not wanted any more');
+    await bench.crash();
+    await bench.runtime.idle();
+    expect([bench.state(runId), bench.target.count('remove')]).toEqual(['compensated', 1]);
+    expect(bench.runtime.forwardFixes()).toMatchObject([
+      {
+        stepId: 'pay',
+        owner: 'sales',
+        task: expect.stringContaining('find out whether pay (acme.createBlind) happened'),
+      },
+    ]);
+    expect(bench.runtime.trace({ runId }).filter(({ kind }) => kind === 'forwardFix')).toHaveLength(1);
+    await bench.runtime.closeFix(runId, 'pay', 'ana', 'undone at their desk');
+    expect(bench.runtime.forwardFixes()).toEqual([]);
+  });
+
+  test('opens no look for one that was seen to have happened: it is undone', async () => {
+    bench = await openBench(planFor({ steps: [undoable('pay', 'acme.createBlind')] }));
+    bench.target.script = { createBlind: [{ loseAnswer: true }] };
+    const runId = await bench.order({ id: 'a' });
+    await bench.runtime.idle();
+    await bench.runtime.settle(runId, 'pay', 'compensate', 'ana', 'seen there', { id: 'createBlind-1' });
+    await bench.runtime.idle();
+    expect([bench.state(runId), bench.target.count('remove')]).toEqual(['compensated', 1]);
+    expect(bench.runtime.forwardFixes()).toEqual([]);
+  });
+
   test('hold: the run resumes at the failed step, and repeats nothing', async () => {
     bench = await openBench(
       planFor({ onFailure: 'hold', steps: [undoable('one'), call('put', 'acme.put'), undoable('two')] }),

@@ -169,6 +169,28 @@ describe('of a step that a person has said something of, it is said how its run 
     expect([deaf.text, deaf.code]).toEqual([`${done}; it has not gone on yet: \`tenon runs show r1\`\n`, 0]);
   });
 
+  it('that it was given up without knowing whether it happened: somebody has to look', async () => {
+    const at = { state: 'inDoubt', step: 'go' };
+    const steps = [{ id: 'go', state: 'givenUp', attempts: 1 }];
+    const { text, code } = await said('in-doubt settle r1 go --verdict compensate', [
+      at,
+      { state: 'compensated', steps },
+    ]);
+    expect(text).toBe(
+      'settled: compensate; it is compensated, but whether go happened is not known, and nothing undoes it: look in the other system, undo it there if it is, then `tenon fixes` (`tenon runs show r1`)\n',
+    );
+    expect(code).toBe(6);
+    const seen = [{ id: 'go', state: 'compensated', attempts: 1 }];
+    const known = await said('in-doubt settle r1 go --verdict compensate --result {}', [
+      at,
+      { state: 'compensated', steps: seen },
+    ]);
+    expect([known.text, known.code]).toEqual([
+      'settled: compensate; it is compensated: `tenon runs show r1`\n',
+      0,
+    ]);
+  });
+
   it('that it was sent again, and is in doubt once more', async () => {
     const at = { state: 'inDoubt', step: 'go', updatedAtMs: 1 };
     const { text, code } = await said('in-doubt settle r1 go --verdict redo', [

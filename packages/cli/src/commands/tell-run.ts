@@ -101,18 +101,26 @@ export async function tellStep(
     const run = await lookedAt(read, (seen) => UNDER_WAY.has(seen.state) || isYetToHear(seen), io);
     const keeping = await keepingRun(run, (below) => readRun(client, below)).catch(unreadable);
     const isDeaf = isYetToHear(run);
-    sayDone(
-      standing(run),
-      `${isDeaf ? `${done}; it has not gone on yet: ${showCommand(runId)}` : resumedWords(done, run, undefined, keeping)}`,
-      args,
-      io,
-    );
-    return isDeaf ? exit.clean : parkedCode(run, keeping);
+    const isGivenUp = run.steps.some(({ id, state }) => id === stepId && state === 'givenUp');
+    const words = isDeaf
+      ? `${done}; it has not gone on yet: ${showCommand(runId)}`
+      : isGivenUp
+        ? givenUpWords(done, run, stepId)
+        : resumedWords(done, run, undefined, keeping);
+    sayDone(standing(run), words, args, io);
+    if (isDeaf) return exit.clean;
+    return isGivenUp ? exit.partlyDone : parkedCode(run, keeping);
   } catch (error) {
     if (!(error instanceof OperationsError)) throw error;
     sayDone({ runId }, `${done}; how it stands could not be read: ${error.message}`, args, io);
     return exit.clean;
   }
+}
+
+/** The run is undone, and so looks well; of this effect nobody knows. */
+function givenUpWords(done: string, { runId, state }: RunDetail, stepId: string): string {
+  const stands = state === 'compensated' ? '; it is compensated, but' : ', but';
+  return `${done}${stands} whether ${stepId} happened is not known, and nothing undoes it: look in the other system, undo it there if it is, then \`tenon fixes\` (${showCommand(runId)})`;
 }
 
 export async function readRun(client: OperationsClient, runId: string): Promise<RunDetail> {

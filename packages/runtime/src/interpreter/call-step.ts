@@ -2,7 +2,8 @@ import { type OperationPlan, sendsKey } from '@tenon/connector';
 import type { JsonObject } from '@tenon/model';
 import type { CallStep } from '@tenon/pipeline';
 import { idempotencyKey, perform } from './effect.ts';
-import { type Progress, scopeOf } from './interpret.ts';
+import { forwardFact, type Progress, scopeOf } from './interpret.ts';
+import { lookFix } from './openings.ts';
 import { staleness } from './staleness.ts';
 import { failed, type StepEnd } from './steps.ts';
 import type { Version } from './tries.ts';
@@ -62,6 +63,11 @@ export async function callStep(
   // Whether it happened or not, what cannot be undone is owed what was declared for that.
   const isOwed = end.givenUp !== undefined && step.irreversible !== undefined;
   if (happened !== undefined || isOwed) confirm(progress, step, operation, nth);
+  else if (end.givenUp !== undefined && step.compensate !== undefined)
+    await ctx.step(`${step.id}/look`, () => {
+      const opening = lookFix(progress, place, operation.name);
+      return { value: null, facts: [forwardFact(opening)], openings: [opening] };
+    });
   return {
     as: 'failed',
     failure: end.failure,

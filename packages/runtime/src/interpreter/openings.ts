@@ -62,6 +62,16 @@ export function irreversibleFixes(effects: readonly Confirmed[], now: number): r
   });
 }
 
+/** Of an effect that a person gave up without knowing whether it happened: nothing undoes it, so somebody is to look. */
+export function lookFix(progress: Progress, place: string, operation: string): Opening {
+  const { owner } = progress.loaded.plan;
+  return fix(place, owner.team, {
+    task: `find out whether ${place} (${operation}) happened, and undo it in the other system if it did`,
+    because: 'it was in doubt when the run was given up, so nothing has undone it',
+    dueAtMs: progress.ctx.now() + owner.recoverMs,
+  });
+}
+
 export function fix(step: string, owner: string, detail: JsonObject): Opening {
   return { kind: 'forwardFix', key: `forwardFix:${step}`, step, owner, detail };
 }

@@ -37,6 +37,19 @@ it('runs show says with what result a person settled an effect, and nothing of o
 });
 
 describe('runs show', () => {
+  it('says when each step was done, and when the run had ended', async () => {
+    const atMs = Date.parse('2026-10-01T09:04:00Z');
+    const pay = { id: 'pay', state: 'succeeded', attempts: 1, atMs };
+    const shown = await show({ steps: [pay, { id: 'mail', state: 'waiting', attempts: 1 }] });
+    expect(shown).toContain('ended      2026-10-01 09:05:00Z\n');
+    expect(shown).toMatch(/^pay +succeeded +2026-10-01 09:04:00Z +1/m);
+    expect(await show({ state: 'waiting' })).not.toContain('ended');
+    const undone = { ...pay, state: 'compensated', undoneAtMs: atMs + 60_000 };
+    expect(await show({ steps: [undone] })).toMatch(
+      /compensated +2026-10-01 09:04:00Z .*undone at 2026-10-01 09:05:00Z/,
+    );
+  });
+
   it('says of a run that stands still what keeps it', async () => {
     const shown = await show({ state: 'accepted', heldBy: ['pause/orders'], behind: 'r0' });
     expect(shown).toContain('held by    pause/orders\n');

@@ -1,4 +1,4 @@
-import type { DeadLetter, RunDetail } from '@tenon/runtime';
+import type { DeadLetter, RunDetail, RunState } from '@tenon/runtime';
 import { oneLine } from '../printable.ts';
 import { renderTable } from '../table.ts';
 import { time } from '../utc-time.ts';
@@ -32,6 +32,7 @@ export function runPage(
     `state      ${stateWords(run, parked, keeping)}`,
     `owner      ${run.owner}`,
     `accepted   ${time(run.acceptedAtMs)}`,
+    ...(ENDED.has(run.state) ? [`ended      ${time(run.updatedAtMs)}`] : []),
     `correlates ${run.correlationId}`,
   ];
   if (run.parent)
@@ -59,10 +60,13 @@ export function runPage(
   // Of others that show none they are gone, or cannot be read.
   if (run.steps.length === 0 && run.state === 'accepted') lines.push('steps      none has begun');
   if (run.steps.length === 0) return lines.map(oneLine).join('\n');
+  // Earlier servers do not say when.
+  const isTimed = run.steps.some(({ atMs }) => atMs !== undefined);
   const steps = renderTable(
     [
       'STEP',
       'STATE',
+      ...(isTimed ? [{ title: 'AT', drop: 3 } as const] : []),
       { title: 'ATTEMPTS', drop: 2 },
       { title: 'IDEMPOTENCY KEY', drop: 1 },
       { title: 'WHY', below: true },
@@ -70,6 +74,7 @@ export function runPage(
     run.steps.map((step) => [
       step.id,
       step.state,
+      ...(isTimed ? [step.atMs === undefined ? '' : time(step.atMs)] : []),
       String(step.attempts),
       step.idempotencyKey ?? '',
       stepWords(step, run),
@@ -78,6 +83,9 @@ export function runPage(
   );
   return `${lines.map(oneLine).join('\n')}\n\n${steps}`;
 }
+
+/** It stays so, or is parked, since it was written last. */
+const ENDED: ReadonlySet<RunState> = new Set<RunState>(['succeeded', 'compensated', 'failed', 'cancelled']);
 
 function stateWords(run: RunDetail, parked: DeadLetter | undefined, keeping: RunDetail | undefined): string {
   if (run.state !== 'failed')

@@ -93,6 +93,9 @@ export interface StepRecord {
     | 'givenUp'
     | 'compensated';
   readonly attempts: number;
+  /** When it came to be done, or to fail; of an effect that was undone, when it had happened. Absent where it has not, or that is not on record. */
+  readonly atMs?: number;
+  readonly undoneAtMs?: number;
   /** Absent where its calls carry none. */
   readonly idempotencyKey?: string;
   /** Of a step that runs another pipeline: the child. */

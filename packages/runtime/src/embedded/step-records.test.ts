@@ -42,10 +42,11 @@ describe('of the steps of a run, the one that it failed at is among them with it
     };
     expect(stepsOf(runId)).toMatchObject([{ id: 'order', state: 'succeeded' }, { id: 'look' }]);
     const again = ['order'];
-    expect(stepsOf(runId)[1]).toEqual({ id: 'look', state: 'failed', attempts: 1, failure, again });
+    const atMs = BEGUN_MS;
+    expect(stepsOf(runId)[1]).toEqual({ id: 'look', state: 'failed', atMs, attempts: 1, failure, again });
     await bench.runtime.resume(runId, 'ana', 'mended over there');
     await bench.runtime.idle();
-    expect(stepsOf(runId)[1]).toEqual({ id: 'look', state: 'failed', attempts: 2, failure, again });
+    expect(stepsOf(runId)[1]).toEqual({ id: 'look', state: 'failed', atMs, attempts: 2, failure, again });
     await bench.runtime.resume(runId, 'ana', 'mended over there');
     await bench.runtime.idle();
     expect(stepsOf(runId).map(({ id, state }) => [id, state])).toEqual([
@@ -654,5 +655,40 @@ describe('what a person said of a step stands at it, with who said it, when and 
     expect(one).toMatchObject({ state: 'compensated' });
     const word = { actor: 'ana', reason: 'refunded at the counter', atMs: bench.clock.now() };
     expect(one!.said).toEqual([{ word: 'undone', isOfUndoing: true, ...word }]);
+  });
+});
+
+describe('of a step it is said when it came to what it is', () => {
+  test('an effect when its answer came, and when it was undone', async () => {
+    const steps = [
+      undoable('one'),
+      step('wait', 'pause', { for: { durationMs: 60_000 } }),
+      call('put', 'acme.put'),
+    ];
+    bench = await openBench(planFor({ steps }));
+    bench.target.script = { put: [{ fail: refused }] };
+    const runId = await bench.order({ id: 'a' });
+    await bench.runtime.idle();
+    expect(stepsOf(runId)[0]).toMatchObject({ id: 'one', state: 'succeeded', atMs: BEGUN_MS });
+    await bench.pass(60_000);
+    expect(bench.state(runId)).toBe('compensated');
+    const endedAtMs = bench.runtime.run(runId)!.updatedAtMs;
+    expect(endedAtMs).toBeGreaterThanOrEqual(BEGUN_MS + 60_000);
+    expect(stepsOf(runId)).toMatchObject([
+      { id: 'one', state: 'compensated', atMs: BEGUN_MS, undoneAtMs: endedAtMs },
+      { id: 'pause', state: 'succeeded' },
+      { id: 'put', state: 'failed', atMs: endedAtMs },
+    ]);
+    expect(stepsOf(runId)[1]).not.toHaveProperty('atMs');
+    expect(stepsOf(runId)[2]).not.toHaveProperty('undoneAtMs');
+  });
+
+  test('none where it has not come to an end', async () => {
+    bench = await openBench(planFor({ onFailure: 'hold', steps: [call('one', 'acme.createBlind')] }));
+    bench.target.script = { createBlind: [{ loseAnswer: true }] };
+    const runId = await bench.order({ id: 'a' });
+    await bench.runtime.idle();
+    expect(stepsOf(runId)[0]).toMatchObject({ state: 'inDoubt' });
+    expect(stepsOf(runId)[0]).not.toHaveProperty('atMs');
   });
 });

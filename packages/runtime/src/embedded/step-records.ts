@@ -25,10 +25,11 @@ export function stepRecords(plan: Plan, run: RunRow, journal: readonly JournalRo
     const later = (): readonly PlacedStep[] =>
       lists.get(listOf(placed.key))!.flatMap((one) => (one > index ? all[one]! : []));
     const record = timeRecord(run, placed, later, stopped, rows) ?? recordOf(plan, run, placed, rows);
-    const own =
+    const found =
       stopped?.step === placed.place
         ? failedRecord(placed, record, stopped, rows)
         : (record ?? failedCheckInside(placed, stopped, rows));
+    const own = found && withTimes(found, placed, rows);
     const undoing =
       placed.step.kind === 'run'
         ? childUndoing(placed.place, record?.runId, rows)
@@ -42,6 +43,25 @@ export function stepRecords(plan: Plan, run: RunRow, journal: readonly JournalRo
       : [...(own === undefined ? [] : [withWords(own, words)]), withWords(undoing, ofUndoing)];
   });
 }
+
+/** When it came to what it is, as its newest row tells; a wait for a time leaves none when it is over. */
+function withTimes(record: StepRecord, { step, place, key }: PlacedStep, rows: StepRows): StepRecord {
+  if (!ENDED.has(record.state) || (step.kind === 'wait' && !('event' in step.for))) return record;
+  const atMs = rows.lastAt(key);
+  const undoneAtMs =
+    record.state === 'compensated'
+      ? Math.max(0, ...rows.undoingsOf(place).map((undoing) => rows.atOf(undoing)))
+      : 0;
+  return { ...record, ...(atMs > 0 && { atMs }), ...(undoneAtMs > 0 && { undoneAtMs }) };
+}
+
+const ENDED: ReadonlySet<StepRecord['state']> = new Set([
+  'succeeded',
+  'skipped',
+  'failed',
+  'givenUp',
+  'compensated',
+]);
 
 /** Of the step that the run failed at. What came of what was sent says more than why the run did not go on. */
 function failedRecord(

@@ -75,6 +75,14 @@ export class StepRows {
     return this.#times.get(key) ?? 0;
   }
 
+  /** When the newest row of a step was stored, its strands' own left out; 0: it has none. */
+  lastAt(key: string): number {
+    const own = this.inList(listOf(key)).filter(
+      (row) => row.startsWith(key) && OF_STEP.test(row.slice(key.length)),
+    );
+    return Math.max(0, ...own.map((row) => this.atOf(row)));
+  }
+
   /** Keys of the rows of a strand, the engine's own among them. */
   inList(list: string): readonly string[] {
     return this.#lists.get(list) ?? [];
@@ -103,6 +111,8 @@ export class StepRows {
   }
 }
 
+/** What follows a step's id in keys of its own: `pay#1~`, `lines/joined/0`. */
+const OF_STEP = /^(?:$|[#/])/;
 const UNDOING = /^(.*?)(?:#\d+[!~]?|\/child#\d+[!=]|\/resume\/\d+|\/confirm#\d+~|\/guard\/\d+#\d+~)$/;
 
 /** Has a person said this of the undoing: that they did it themselves, or that the effect is to stay? */

@@ -473,9 +473,10 @@ async function loadOperators(workspace: Workspace, secrets: SecretStore, root: s
   const { host, operators } = workspace.config.server;
   if (operators.length > 0) {
     const loaded = await Promise.all(
-      operators.map(async ({ name, role, token }) => ({
+      operators.map(async ({ name, role, teams, token }) => ({
         name,
         role,
+        ...(teams && { teams: teams.map(({ value }) => value) }),
         token: await secrets.resolve(token, { connection: 'operations', use: `operator ${name}` }),
       })),
     );

@@ -620,6 +620,16 @@ export const runtimeCases = {
     fires: async (open) => cancelled(await open(pause), ' '),
     silent: async (open) => cancelled(await open(pause), 'not wanted'),
   },
+  APPROVAL_TEAM_REFUSED: {
+    fires: (open) =>
+      acted(open, approval('reject'), (bench, run) =>
+        bench.runtime.decide(run, 'yes', 'approve', 'ana', 'x', ['nobody']),
+      ),
+    silent: (open) =>
+      acted(open, approval('reject'), (bench, run) =>
+        bench.runtime.decide(run, 'yes', 'approve', 'ana', 'x'),
+      ),
+  },
   APPROVAL_NOT_PENDING: {
     fires: (open) =>
       acted(open, keyed, (bench, run) => bench.runtime.decide(run, 'yes', 'approve', 'ana', 'x')),

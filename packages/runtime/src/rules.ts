@@ -545,6 +545,12 @@ export const runtimeRules = {
     why: 'What people do to runs, switches and data is in the ledger for ever, with who did it and why: a blank reason accounts for nothing.',
     fix: 'Say why, in words. Nothing was done.',
   },
+  APPROVAL_TEAM_REFUSED: {
+    severity: 'error',
+    title: 'the approval is asked of another team',
+    why: 'Who decides is named with the teams that they decide for (`server.operators` in `tenon.config.yaml`), so that a decision is that of the team which was asked.',
+    fix: 'Have somebody of the team decide (`BY` in `tenon approvals`), or give the operator that team in `teams` and restart.',
+  },
   APPROVAL_NOT_PENDING: {
     severity: 'error',
     title: 'the step does not wait for an approval',

@@ -89,6 +89,8 @@ export interface Runtime {
     decision: 'approve' | 'reject',
     actor: string,
     reason: string,
+    /** For which the actor decides: what is asked of another is refused. Absent: for all. */
+    teams?: readonly string[],
   ): Promise<ActionResult>;
 
   inDoubt(): readonly InDoubtEntry[];

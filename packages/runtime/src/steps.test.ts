@@ -52,6 +52,29 @@ describe('approve', () => {
     expect(bench.target.calls.map(({ operation }) => operation)).toEqual(['create', 'remove']);
   });
 
+  test('is decided by a person of the team that is asked alone, where it is known of which teams they are', async () => {
+    bench = await openBench(planFor({ steps: [approve('reject')] }));
+    const runId = await bench.order({ id: 'a', amount: 7 });
+    await bench.runtime.idle();
+    const { by } = bench.runtime.approvals()[0]!;
+    expect(await bench.runtime.decide(runId, 'consent', 'approve', 'finn', 'mine', ['stock'])).toEqual({
+      ok: false,
+      code: 'APPROVAL_TEAM_REFUSED',
+      message: `consent is asked of ${by}, and finn decides for stock`,
+    });
+    expect(bench.runtime.approvals()).toHaveLength(1);
+    expect(await bench.runtime.decide(runId, 'consent', 'approve', 'ana', 'x', ['stock', by])).toEqual({
+      ok: true,
+    });
+    await bench.runtime.idle();
+    expect(bench.state(runId)).toBe('succeeded');
+    expect(bench.runtime.trace({ runId }).find(({ kind }) => kind === 'approval')!.details).toMatchObject({
+      decision: 'approve',
+      actor: 'ana',
+      by,
+    });
+  });
+
   test('has a declared outcome on expiry, and takes no decision after it', async () => {
     bench = await openBench(
       planFor({ steps: [approve('approve')], success: 'steps.consent.actor == "expiry"' }),

@@ -235,6 +235,7 @@ export const routes: readonly Route[] = [
           body['decision'] as 'approve' | 'reject',
           actor.name,
           String(body['reason']),
+          actor.teams,
         ),
       ),
   },

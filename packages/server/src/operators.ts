@@ -17,6 +17,8 @@ export const roleGrants: Readonly<Record<Role, readonly Permission[]>> = {
 export interface Operator {
   readonly name: string;
   readonly role: Role;
+  /** Whose approvals they decide; absent: those of all. */
+  readonly teams?: readonly string[];
   readonly token: Secret;
 }
 

@@ -35,8 +35,9 @@ export const reason: JsonSchema = { type: 'string', minLength: 1, maxLength: 100
 export function acted(result: ActionResult): Answer {
   if (result.ok) return 'done';
   const { code, message: detail, before } = result;
+  const status = code === ('APPROVAL_TEAM_REFUSED' satisfies RuntimeCode) ? 403 : 409;
   return {
-    problem: { status: 409, code, title: titleOf(code), detail, ...(before !== undefined && { before }) },
+    problem: { status, code, title: titleOf(code), detail, ...(before !== undefined && { before }) },
   };
 }
 
@@ -47,6 +48,7 @@ export function absent(code: RuntimeCode, detail: string): Answer {
 
 function titleOf(code: string): string {
   if (ABSENT.has(code)) return 'Not found';
+  if (code === ('APPROVAL_TEAM_REFUSED' satisfies RuntimeCode)) return 'Not allowed';
   return FOR_GOOD.has(code) ? 'Not possible any more' : 'Not possible now';
 }
 

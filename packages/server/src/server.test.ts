@@ -590,7 +590,7 @@ describe('operations', () => {
     expect((await call(url, 'vera-token', '/v1/approvals/r1/gate', body)).status).toBe(403);
     expect(logged).toMatchObject([{ code: 'ACCESS_ROLE_REFUSED' }]);
     expect((await call(url, 'ada-token', '/v1/approvals/r1/gate', body)).status).toBe(204);
-    expect(decided).toEqual([['r1', 'gate', 'approve', 'ada', 'checked']]);
+    expect(decided).toEqual([['r1', 'gate', 'approve', 'ada', 'checked', undefined]]);
   });
 
   it('refuses a decision without a reason, saying so', async () => {
@@ -881,6 +881,33 @@ describe('operations', () => {
       const name = /^(\w+)(?:\{[^}]*\})? -?[\d.]+$/.exec(line)?.[1];
       expect(introduced, line).toContain(name);
     }
+  });
+
+  it('hands on for which teams somebody decides, and refuses who decides for another', async () => {
+    const decided: unknown[] = [];
+    const finn = {
+      name: 'finn',
+      role: 'approver',
+      teams: ['finance'],
+      token: new Secret('env:F', 'finn-token'),
+    } as const;
+    const url = await start(
+      {
+        decide: async (...args) => {
+          decided.push(args);
+          return { ok: false, code: 'APPROVAL_TEAM_REFUSED', message: 'gate is asked of stock' };
+        },
+      },
+      { operators: [finn] },
+    );
+    const response = await fetch(`${url}/v1/approvals/r1/gate`, {
+      method: 'POST',
+      headers: { authorization: 'Bearer finn-token' },
+      body: JSON.stringify({ decision: 'approve', reason: 'checked' }),
+    });
+    expect(decided).toEqual([['r1', 'gate', 'approve', 'finn', 'checked', ['finance']]]);
+    expect(response.status).toBe(403);
+    expect(await response.json()).toMatchObject({ code: 'APPROVAL_TEAM_REFUSED', title: 'Not allowed' });
   });
 
   it('tells anybody whether events are taken, while the process is up all the same', async () => {

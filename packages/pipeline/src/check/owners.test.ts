@@ -63,3 +63,16 @@ test('an owners.yaml that is no YAML makes nobody unknown', async () => {
   expect(found.map(({ code }) => code)).not.toContain('unknown-team');
   expect(found).not.toEqual([]);
 });
+
+test('who decides approvals does so for teams that there are', async () => {
+  const operators = (team: string) => ({
+    'tenon.config.yaml': swap(
+      'kind: Workspace',
+      `kind: Workspace\nserver: { operators: [{ name: finn, role: approver, teams: [${team}], token: 'env:FINN' }] }`,
+    ),
+  });
+  expect(await unknownTeams(operators('finance'))).toEqual([]);
+  expect(await unknownTeams(operators('finanze'))).toMatchObject([
+    { code: 'unknown-team', file: 'tenon.config.yaml', message: '`finanze` is not in owners.yaml' },
+  ]);
+});

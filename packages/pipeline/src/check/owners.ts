@@ -36,7 +36,7 @@ export function checkTeam(
   ];
 }
 
-/** Stewards of contracts and owners of connectors exist. A package's owner is a team of those who published it. */
+/** Stewards of contracts, owners of connectors and teams that operators decide for exist. A package's owner is a team of those who published it. */
 export function checkAnswering(workspace: Workspace): Diagnostic[] {
   const stewards = [...workspace.contracts.values()].flatMap(({ policy }) =>
     policy?.stewardAt ? { value: policy.steward, at: policy.stewardAt } : [],
@@ -46,7 +46,8 @@ export function checkAnswering(workspace: Workspace): Diagnostic[] {
     const isInstalled = workspace.connectorFolders.get(name)?.startsWith('node_modules/') ?? false;
     return document && !isInstalled ? { value: owner, at: document.locate('/metadata/owner') } : [];
   });
-  return [...stewards, ...owners].flatMap((team) => checkTeam(team, workspace));
+  const deciding = workspace.config.server.operators.flatMap(({ teams = [] }) => teams);
+  return [...stewards, ...owners, ...deciding].flatMap((team) => checkTeam(team, workspace));
 }
 
 /** Whoever a spec names exists, and neither the backup nor the reviewer is the owner. */

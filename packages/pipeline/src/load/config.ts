@@ -63,6 +63,8 @@ export interface LedgerConfig {
 export interface Operator {
   readonly name: string;
   readonly role: (typeof OPERATOR_ROLES)[number];
+  /** Whose approvals they decide; absent: those of all. */
+  readonly teams?: readonly Located<string>[];
   readonly token: SecretReference;
 }
 
@@ -325,7 +327,8 @@ export function readConfig(text: string): LoadedConfig {
       const name = read.text(child(item, 'name'))?.value;
       const role = read.oneOf(child(item, 'role'), OPERATOR_ROLES)?.value;
       const [token] = reference(read.text(child(item, 'token'))?.value);
-      return name !== undefined && role && token ? [{ name, role, token }] : [];
+      const teams = given('teams', texts(child(item, 'teams')));
+      return name !== undefined && role && token ? [{ name, role, ...teams, token }] : [];
     });
   }
 }

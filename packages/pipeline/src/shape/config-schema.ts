@@ -48,6 +48,12 @@ export const configSchema: SchemaObject = {
             description:
               'What it may do: `scraper` is given `/metrics` alone, `viewer` reads, `approver` decides approvals too, `operator` may do everything.',
           },
+          teams: {
+            type: 'array',
+            minItems: 1,
+            items: text('A team of owners.yaml.'),
+            description: 'The teams whose approvals (`approve.by`) they decide. Default: those of all.',
+          },
           token: secretReference('Its bearer token.'),
         }),
       },

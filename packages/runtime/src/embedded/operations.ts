@@ -27,16 +27,22 @@ type Operations = Pick<
 /** What people do to runs. Each is one write: the value that the run waits for, the entry that says who and why. */
 export function operations(engine: EmbeddedEngine, queries: Queries): Operations {
   return {
-    decide: (runId, stepId, decision, actor, reason) =>
+    decide: (runId, stepId, decision, actor, reason, teams) =>
       act(engine, queries, runId, async (run) => {
         const opening = openingOf(queries, run, 'approval', stepId);
         if (opening === undefined)
           return tooLate(queries, run, stepId, 'APPROVAL_NOT_PENDING', noApproval(queries, run, stepId));
         if (opening.expires_at !== null && opening.expires_at <= engine.now())
           return refused('APPROVAL_EXPIRED', 'the time to decide is over');
+        const by = opening.owner;
+        if (teams !== undefined && !teams.includes(by))
+          return refused(
+            'APPROVAL_TEAM_REFUSED',
+            `${stepId} is asked of ${by}, and ${actor} decides for ${teams.join(', ') || 'no team'}`,
+          );
         const value: Decision = { decision, actor, reason };
         const told = await signal(engine, run, opening, { ...value }, [
-          { kind: 'approval', step: stepId, details: { decision, actor, reason } },
+          { kind: 'approval', step: stepId, details: { decision, actor, reason, by } },
         ]);
         return withBefore(queries, run, stepId, told);
       }),

@@ -61,6 +61,19 @@ async function start(): Promise<void> {
 async function commandIn(folder: Uri): Promise<string | undefined> {
   const configured = workspace.getConfiguration('tenon').get<string>('command', '');
   if (configured !== '') return path.resolve(folder.fsPath, configured);
+  // In a repository of many, the workspaces of Tenon lie below, and may have it installed each for itself.
+  const configs = await workspace.findFiles('**/tenon.config.yaml', '**/node_modules/**', WORKSPACES_MAX);
+  for (const root of [folder, ...configs.map((config) => Uri.joinPath(config, '..'))]) {
+    const own = await installedIn(root);
+    if (own !== undefined) return own;
+  }
+  return undefined;
+}
+
+/** Looked at for one that has Tenon installed. */
+const WORKSPACES_MAX = 50;
+
+async function installedIn(folder: Uri): Promise<string | undefined> {
   const name = process.platform === 'win32' ? 'tenon.cmd' : 'tenon';
   const own = Uri.joinPath(folder, 'node_modules', '.bin', name);
   try {

@@ -40,31 +40,40 @@ beforeAll(async () => {
       path.join(folder, 'connectors', name, 'connector.yaml'),
     );
   text = await readFile(path.join(folder, PIPELINE), 'utf8');
-  child = spawn(
-    process.execPath,
-    ['--conditions=source', path.join(import.meta.dirname, 'main.ts'), '--stdio'],
-    { stdio: ['pipe', 'pipe', 'inherit'] },
-  );
-  client = createProtocolConnection(
-    new StreamMessageReader(child.stdout!),
-    new StreamMessageWriter(child.stdin!),
-  );
-  client.onNotification('textDocument/publishDiagnostics', (params: PublishDiagnosticsParams) => {
+  [child, client] = await started(folder, (params) => {
     published.push(params);
     for (const listener of listeners) listener();
   });
-  client.listen();
-  await client.sendRequest('initialize', {
-    processId: null,
-    rootUri: pathToFileURL(folder).href,
-    workspaceFolders: [{ uri: pathToFileURL(folder).href, name: 'workspace' }],
-    capabilities: {},
-  });
-  await client.sendNotification('initialized', {});
   await client.sendNotification('textDocument/didOpen', {
     textDocument: { uri: uri(PIPELINE), languageId: 'yaml', version, text },
   });
 });
+
+/** A server as an editor starts it that has opened this folder. */
+async function started(
+  opened: string,
+  onDiagnostics: (params: PublishDiagnosticsParams) => void,
+): Promise<[ChildProcess, ProtocolConnection]> {
+  const server = spawn(
+    process.execPath,
+    ['--conditions=source', path.join(import.meta.dirname, 'main.ts'), '--stdio'],
+    { stdio: ['pipe', 'pipe', 'inherit'] },
+  );
+  const speaking = createProtocolConnection(
+    new StreamMessageReader(server.stdout),
+    new StreamMessageWriter(server.stdin),
+  );
+  speaking.onNotification('textDocument/publishDiagnostics', onDiagnostics);
+  speaking.listen();
+  await speaking.sendRequest('initialize', {
+    processId: null,
+    rootUri: pathToFileURL(opened).href,
+    workspaceFolders: [{ uri: pathToFileURL(opened).href, name: 'workspace' }],
+    capabilities: {},
+  });
+  await speaking.sendNotification('initialized', {});
+  return [server, speaking];
+}
 
 afterAll(async () => {
   child.kill();
@@ -166,6 +175,29 @@ describe('the language server, over standard input and output', () => {
       changes: [{ uri: uri(file), type: 2 }],
     });
     await diagnostics(PIPELINE, (one) => one.diagnostics.length === 0);
+  });
+
+  it.each([
+    ['above the workspace', '..'],
+    ['in the workspace', 'pipelines'],
+  ])('says the same where the editor has opened a folder %s', async (_where, opened) => {
+    const found = Promise.withResolvers<PublishDiagnosticsParams>();
+    const [server, editor] = await started(path.join(folder, opened), (params) => {
+      if (params.uri === uri(PIPELINE) && params.diagnostics.length > 0) found.resolve(params);
+    });
+    await editor.sendNotification('textDocument/didOpen', {
+      textDocument: {
+        uri: uri(PIPELINE),
+        languageId: 'yaml',
+        version: 1,
+        text: text.replace("event.plan != 'free'", "event.plam != 'free'"),
+      },
+    });
+    expect(await found.promise).toMatchObject({
+      uri: uri(PIPELINE),
+      diagnostics: [{ code: 'unknown-field' }],
+    });
+    server.kill();
   });
 
   it('ends when the editor says so', async () => {

@@ -1,5 +1,4 @@
 import { type Clock, systemClock } from '@tenon/model';
-import { nodeWorkspaceFiles } from '@tenon/pipeline';
 import {
   CodeActionKind,
   type Connection,
@@ -19,7 +18,6 @@ import { hoverAt } from './features/hover.ts';
 import { quickFixesAt } from './features/quick-fix.ts';
 import { referencesAt, renameAt, renameRange } from './features/rename.ts';
 import { definitionAt } from './features/target.ts';
-import { openProject, type Project } from './project.ts';
 import {
   protocolCompletion,
   protocolDiagnostic,
@@ -28,13 +26,15 @@ import {
   protocolRange,
 } from './protocol.ts';
 import type { Snapshot } from './snapshot.ts';
-import { type FileNames, fileNames } from './uris.ts';
+import type { FileNames } from './uris.ts';
+import { type OpenWorkspace, Workspaces } from './workspaces.ts';
 
 /** How long after the last key press diagnostics are made, in milliseconds. */
 const DEBOUNCE_MS = 40;
 /** Answer of a request whose arguments cannot be used, as the protocol numbers it (`RequestFailed`). */
 const REQUEST_FAILED = -32803;
 
+/** Wherever below what the editor has opened a workspace lies. */
 const WATCHED = [
   'contracts/**',
   'connectors/**',
@@ -42,7 +42,7 @@ const WATCHED = [
   'tenon.config.yaml',
   'owners.yaml',
   'package.json',
-];
+].map((pattern) => `**/${pattern}`);
 
 const CAPABILITIES: InitializeResult = {
   capabilities: {
@@ -59,8 +59,8 @@ const CAPABILITIES: InitializeResult = {
 };
 
 /**
- * Speaks the Language Server Protocol over two streams until the editor says `exit` or closes them. The workspace is
- * the first folder that the editor opens; nothing is read outside it, and nothing is written.
+ * Speaks the Language Server Protocol over two streams until the editor says `exit` or closes them. Which workspace a file belongs to
+ * `Workspaces` tells; nothing is read outside of them, and nothing is written.
  */
 export function startLanguageServer(
   input: NodeJS.ReadableStream,
@@ -69,13 +69,12 @@ export function startLanguageServer(
 ): Promise<void> {
   const connection = createConnection(input, output);
   const documents = new TextDocuments(TextDocument);
-  let editor: { readonly project: Project; readonly names: FileNames } | undefined;
+  const workspaces = new Workspaces();
   let canRegister = false;
 
   connection.onInitialize((params) => {
-    const names = fileNames(rootOf(params));
+    workspaces.begin(foldersOf(params));
     canRegister = params.capabilities.workspace?.didChangeWatchedFiles?.dynamicRegistration === true;
-    editor = { names, project: openProject(names.root, nodeWorkspaceFiles(names.root)) };
     return CAPABILITIES;
   });
   connection.onInitialized(() => {
@@ -93,25 +92,30 @@ export function startLanguageServer(
   function publishSoon(): void {
     cancelTimer?.();
     cancelTimer = clock.setTimer(DEBOUNCE_MS, () => {
-      const here = editor;
-      if (!here) return;
-      here.project
-        .snapshot()
-        .then((snapshot) => publish(snapshot, here.names))
-        .catch((thrown: unknown) => report(connection, thrown));
+      for (const here of workspaces.all)
+        here.project
+          .snapshot()
+          .then((snapshot) => publish(snapshot, here))
+          .catch((thrown: unknown) => report(connection, thrown));
     });
   }
 
+  documents.onDidOpen(({ document: { uri } }) => {
+    if (workspaces.of(uri) === undefined)
+      connection.console.info(
+        `${uri}: nothing can be said of it, for no tenon.config.yaml lies in its folder or above; \`tenon init\` makes a workspace`,
+      );
+  });
   documents.onDidChangeContent(({ document }) => {
-    editor?.project.setText(editor.names.fileOf(document.uri), document.getText());
+    workspaces.setText(document.uri, document.getText());
     publishSoon();
   });
   documents.onDidClose(({ document }) => {
-    editor?.project.setText(editor.names.fileOf(document.uri), undefined);
+    workspaces.setText(document.uri, undefined);
     publishSoon();
   });
   connection.onDidChangeWatchedFiles(({ changes }) => {
-    for (const { uri } of changes) editor?.project.changedOnDisk(editor.names.fileOf(uri));
+    for (const { uri } of changes) workspaces.changedOnDisk(uri);
     publishSoon();
   });
 
@@ -188,7 +192,7 @@ export function startLanguageServer(
     nothing: Nothing,
     ask: (snapshot: Snapshot, file: string, document: TextDocument, names: FileNames) => T | undefined,
   ): Promise<T | Nothing> {
-    const here = editor;
+    const here = workspaces.of(uri);
     try {
       const snapshot = await here?.project.snapshot();
       const document = documents.get(uri);
@@ -201,11 +205,11 @@ export function startLanguageServer(
   }
 }
 
-function rootOf({
+function foldersOf({
   workspaceFolders,
   rootUri,
-}: InitializeParams & { readonly rootUri?: string | null }): string {
-  return workspaceFolders?.[0]?.uri ?? rootUri ?? 'file:///';
+}: InitializeParams & { readonly rootUri?: string | null }): readonly string[] {
+  return workspaceFolders?.map(({ uri }) => uri) ?? (rootUri ? [rootUri] : []);
 }
 
 function report(connection: Connection, thrown: unknown): void {
@@ -213,9 +217,12 @@ function report(connection: Connection, thrown: unknown): void {
 }
 
 /** Sends each file's diagnostics when they are others than those sent before; those of files now sound are taken back. */
-function publisher(connection: Connection): (snapshot: Snapshot, names: FileNames) => void {
-  const sent = new Map<string, string>();
-  return (snapshot, names) => {
+function publisher(connection: Connection): (snapshot: Snapshot, workspace: OpenWorkspace) => void {
+  const sentOf = new Map<OpenWorkspace, Map<string, string>>();
+  return (snapshot, workspace) => {
+    const { names } = workspace;
+    const sent = sentOf.get(workspace) ?? new Map<string, string>();
+    sentOf.set(workspace, sent);
     const found = diagnosticsOf(snapshot);
     for (const file of new Set([...found.keys(), ...sent.keys()])) {
       const uri = names.uriOf(file);

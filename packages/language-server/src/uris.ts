@@ -10,12 +10,18 @@ export interface FileNames {
   uriOf(file: string): string;
 }
 
-export function fileNames(rootUri: string): FileNames {
-  const root = fileURLToPath(rootUri);
+export function fileNames(root: string): FileNames {
   return {
     root,
-    fileOf: (uri) =>
-      uri.startsWith('file:') ? path.relative(root, fileURLToPath(uri)).split(path.sep).join('/') : uri,
+    fileOf: (uri) => {
+      const file = pathOf(uri);
+      return file === undefined ? uri : path.relative(root, file).split(path.sep).join('/');
+    },
     uriOf: (file) => (/^[a-z][a-z0-9+.-]+:/.test(file) ? file : pathToFileURL(path.join(root, file)).href),
   };
+}
+
+/** The absolute path of what is a file. */
+export function pathOf(uri: string): string | undefined {
+  return uri.startsWith('file:') ? fileURLToPath(uri) : undefined;
 }

@@ -2,8 +2,8 @@ import type * as Fs from 'node:fs';
 import { copyFileSync, existsSync, readFileSync } from 'node:fs';
 import { extname } from 'node:path';
 import { afterEach, expect, test, vi } from 'vitest';
-import { type Bench, openBench, testKey } from '../testing/bench.ts';
-import { planFor } from '../testing/plan.ts';
+import { type Bench, openBench, openBenchWith, testKey } from '../testing/bench.ts';
+import { planFor, undoable } from '../testing/plan.ts';
 import { openLedger } from './open-ledger.ts';
 
 /** What is done to names, and the syncs of folders between, in their order. Each is told before it happens. */
@@ -126,4 +126,38 @@ test('a copy is not left beside the checkpoints of an older one of another datab
   } finally {
     await other.close();
   }
+});
+
+test('what came after a backup that is put back is new, with the same idempotency keys; what came before is known', async () => {
+  bench = await openBench(planFor({ steps: [undoable('one')] }));
+  const told = (deliveryId: string, id: string, cursor: string) => ({
+    event: 'shop.ordered',
+    payload: { id, plan: 'pro' },
+    deliveryId,
+    source: 'shop',
+    cursor: { name: 'listing', value: cursor },
+  });
+  await bench.runtime.accept(told('d1', 'a', 'page 1'));
+  await bench.runtime.idle();
+  const copy = `${bench.file}.copy`;
+  await bench.runtime.backup(copy);
+  await bench.runtime.accept(told('d2', 'b', 'page 2'));
+  await bench.runtime.idle();
+  const sent = bench.target.calls.map(({ key }) => key);
+  expect(sent).toHaveLength(2);
+  const begun = readFileSync(copy);
+  await bench.close();
+  bench = await openBenchWith({ begun }, []);
+  // Ids are made of time and chance, both of which begin anew here.
+  bench.clock.advance(60_000);
+  expect(bench.runtime.cursor('listing'), 'a poll goes on from there').toBe('page 1');
+  expect(await bench.runtime.accept(told('d1', 'a', 'page 1'))).toMatchObject({ duplicateDelivery: true });
+  expect(await bench.runtime.accept(told('d2', 'b', 'page 2'))).toMatchObject({
+    duplicateDelivery: false,
+    runs: [{ started: true }],
+  });
+  // Sent under another delivery's id by a sender that makes them anew: the business key tells.
+  expect(await bench.runtime.accept(told('d3', 'a', 'page 2'))).toMatchObject({ runs: [{ started: false }] });
+  await bench.runtime.idle();
+  expect(bench.target.calls.map(({ key }) => key)).toEqual([sent[1]]);
 });

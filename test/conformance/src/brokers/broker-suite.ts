@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { copyFile, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type {
@@ -32,6 +32,8 @@ export interface BrokerDriver {
   readonly tap?: () => WireTap;
   /** Messages that it hands out before the first is settled, where that is not the prefetch. */
   readonly atOnce?: number;
+  /** It keeps what was acknowledged, for as long as it is told to: another group is given it as well. */
+  readonly keepsAcknowledged?: true;
   /** What the suite cannot ask of this broker, and why. */
   readonly cannot?: Partial<Record<'redelivery' | 'deaf' | 'unreadable' | 'lag', string>>;
 }
@@ -364,6 +366,61 @@ export async function brokerSuite(driver: BrokerDriver): Promise<void> {
       });
     });
 
+    describe('after a backup was put back', () => {
+      /** One message before the backup and one after it, both acknowledged; gives the backup. */
+      async function setBack(taken: Awaited<ReturnType<typeof open>>): Promise<string> {
+        const { place, take } = taken;
+        const first = await take({});
+        const stored = async (message: RawMessage, count: number): Promise<void> => {
+          await place.put([message]);
+          await eventually(
+            () => first.accepted(),
+            (list) => list.length === count,
+          );
+          await eventually(
+            () => place.left(),
+            (left) => left === 0,
+          );
+        };
+        await stored(shipped('ord_1', 1), 1);
+        const folder = await mkdtemp(join(tmpdir(), 'tenon-broker-backup-'));
+        closing.push(() => rm(folder, { recursive: true, force: true }));
+        const backup = join(folder, 'backup.db');
+        await first.runtime.backup(backup);
+        await stored(shipped('ord_2', 1), 2);
+        await first.consumer.stop();
+        return backup;
+      }
+
+      it('what was acknowledged since does not come again by itself, and what comes then does', async () => {
+        const taken = await open();
+        const begun = await setBack(taken);
+        const second = await taken.take({ begun });
+        await taken.place.put([shipped('ord_3', 1)]);
+        await eventually(
+          () => second.accepted(),
+          (list) => list.length > 0,
+        );
+        expect(second.accepted()).toEqual(['ord_3:1']);
+        expect(second.runtime.runs({}).map(({ key }) => key)).toEqual(['ord_3:1', 'ord_1:1']);
+      });
+
+      it.skipIf(!driver.keepsAcknowledged)(
+        'another group is given all that the broker keeps, of which what the backup knows starts nothing',
+        async () => {
+          const taken = await open();
+          const begun = await setBack(taken);
+          const group = `${taken.place.source.group}-anew`;
+          const second = await taken.take({ begun, source: { group, create: true } });
+          await eventually(
+            () => second.consumer.status().counts,
+            ({ accepted, duplicate }) => accepted === 1 && duplicate === 1,
+          );
+          expect(second.accepted()).toEqual(['ord_2:1']);
+        },
+      );
+    });
+
     async function open() {
       const hop: FaultyHop = await faultyHop(driver.port, driver.tap);
       closing.push(async () => hop[Symbol.asyncDispose]());
@@ -403,6 +460,7 @@ export async function brokerSuite(driver: BrokerDriver): Promise<void> {
       };
       const take = async (options: TakeOptions): Promise<Taking> => {
         const folder = await mkdtemp(join(tmpdir(), 'tenon-broker-'));
+        if (options.begun !== undefined) await copyFile(options.begun, join(folder, 'tenon.db'));
         const runtime = await openRuntime({
           file: join(folder, 'tenon.db'),
           clock: systemClock,
@@ -451,6 +509,8 @@ interface TakeOptions {
   readonly before?: () => Promise<void>;
   readonly after?: () => Promise<void>;
   readonly refuse?: () => boolean;
+  /** The database begins as a copy of this file. */
+  readonly begun?: string;
   readonly source?: Partial<SourcePlan>;
 }
 

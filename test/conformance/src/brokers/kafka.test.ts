@@ -23,6 +23,7 @@ await brokerSuite({
   port: server.port,
   module: kafka,
   transport: 'kafka',
+  keepsAcknowledged: true,
   baseUrl: (port) => {
     // A cluster tells its clients where to come; here that is the hop.
     server.advertise(port);

@@ -15,6 +15,7 @@ await brokerSuite({
   port: PORT,
   module: nats,
   transport: 'jetstream',
+  keepsAcknowledged: true,
   baseUrl: (port) => `nats://127.0.0.1:${port}`,
   place: async () => {
     const name = `tenon-test-${randomBytes(6).toString('hex')}`;

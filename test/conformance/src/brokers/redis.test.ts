@@ -14,6 +14,7 @@ await brokerSuite({
   port: PORT,
   module: redis,
   transport: 'redis-streams',
+  keepsAcknowledged: true,
   baseUrl: (port) => `redis://127.0.0.1:${port}`,
   place: async () => {
     const name = `tenon-test-${randomBytes(6).toString('hex')}`;

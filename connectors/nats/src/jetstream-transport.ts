@@ -59,8 +59,13 @@ export function jetStreamTransport(context: TransportContext): Transport {
   }
 }
 
+/** Nobody listens on the subject. The client tells it as "jetstream is not enabled", with this as the cause. */
+function isUnanswered(error: unknown): boolean {
+  return error instanceof NoRespondersError || (error instanceof RequestError && error.isNoResponders());
+}
+
 function refusal(error: unknown, subject: string): MessageRefused | undefined {
-  if (error instanceof NoRespondersError || (error instanceof RequestError && error.isNoResponders()))
+  if (isUnanswered(error) || (error instanceof Error && isUnanswered(error.cause)))
     return new MessageRefused('notFound', `no stream takes ${subject}`);
   if (!(error instanceof JetStreamApiError)) return undefined;
   // 5xx: the stream is full, without leader or being moved; anything else is about this message.

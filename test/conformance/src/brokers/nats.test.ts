@@ -2,8 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { AckPolicy, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connect, headers, nanos } from '@nats-io/transport-node';
-import nats from '@tenon/connector-nats';
-import { connectorPlans } from '@tenon/testkit';
+import nats, { jetStreamTransport } from '@tenon/connector-nats';
+import { Secret, systemClock, systemRandom } from '@tenon/model';
+import { connectorPlans, missingService } from '@tenon/testkit';
+import { expect, it } from 'vitest';
 import { brokerSuite, type RawMessage } from './broker-suite.ts';
 
 const PORT = 4222;
@@ -65,3 +67,40 @@ await brokerSuite({
     };
   },
 });
+
+it.skipIf((await missingService('NATS JetStream', PORT, process.env)) !== undefined)(
+  'a subject that no stream takes is refused by name, and known not to be stored',
+  async () => {
+    const subject = `nowhere-${randomBytes(6).toString('hex')}`;
+    const transport = jetStreamTransport({
+      connection: {
+        name: 'stream',
+        connector: 'nats',
+        baseUrl: `nats://127.0.0.1:${PORT}`,
+        credentials: {},
+        webhookSecrets: [],
+      },
+      clock: systemClock,
+      random: systemRandom,
+      secrets: { resolve: async (reference: string) => new Secret(reference, 'none') },
+    });
+    try {
+      const operation = plans.operation('publishOrderPlaced');
+      const result = await transport.call({
+        operation: { ...operation, message: { ...operation.message!, address: subject } },
+        input: { body: { orderId: 'ord_1', total: 1, currency: 'EUR', version: 1 } },
+        idempotencyKey: 'key-1',
+      });
+      expect(result).toMatchObject({
+        ok: false,
+        failure: {
+          class: 'notFound',
+          delivery: 'answered',
+          message: expect.stringContaining(`no stream takes ${subject}`),
+        },
+      });
+    } finally {
+      await transport.close();
+    }
+  },
+);

@@ -740,6 +740,14 @@ export const ruleCases = {
     on: 'event.version',
     silent: pipeline(ORDER_BY, `${ORDER_BY}\n  version: \${ event.version }`),
   },
+  'version-cannot-grow': {
+    fires: pipeline(ORDER_BY, `${ORDER_BY}\n  version: \${ event.currency }`),
+    on: 'event.currency',
+    silent: pipeline(
+      ORDER_BY,
+      `${ORDER_BY}\n  version: "\${ event.currency + ':' + string(event.version) }"`,
+    ),
+  },
   'fresh-not-a-read': {
     fires: pipeline(
       'call: shop.createCharge',

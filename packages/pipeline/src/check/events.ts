@@ -1,10 +1,14 @@
 import type { ConnectorManifest } from '@tenon/connector';
+import { ANY } from '@tenon/expression';
 import { type Diagnostic, didYouMean } from '@tenon/model';
 import { diagnostic } from '../rules.ts';
 import type { Located } from '../spec/pipeline-spec.ts';
 import type { ResolvedEvent } from './catalog.ts';
+import type { DataCheck } from './data.ts';
+import type { Checked } from './masters.ts';
 import type { PipelineModel } from './model.ts';
 import { firstGap, placeOf } from './schema-path.ts';
+import { valuesOf } from './values-of.ts';
 
 interface Named {
   readonly event: ResolvedEvent;
@@ -14,7 +18,7 @@ interface Named {
 }
 
 /** Events have a version and a schema, and those that come over the web are verified (C1, C4, C75). */
-export function checkEvents(model: PipelineModel): Diagnostic[] {
+export function checkEvents({ model, data }: Checked): Diagnostic[] {
   const named = namedEvents(model);
   const versionless = new Map<string, Named>();
   for (const one of named) {
@@ -33,6 +37,7 @@ export function checkEvents(model: PipelineModel): Diagnostic[] {
     ),
     ...named.flatMap((one) => checkVerified(model, one)),
     ...checkLateness(model),
+    ...checkGrowth(model, data),
     ...named.flatMap((one) => checkSourced(model, one)),
   ];
 }
@@ -67,6 +72,29 @@ function checkLateness({ spec, trigger, catalog }: PipelineModel): Diagnostic[] 
     }),
   ];
 }
+
+/** Texts are compared letter by letter: of a few fixed ones the last in that order is the newest for ever. */
+function checkGrowth({ spec }: PipelineModel, { types }: DataCheck): Diagnostic[] {
+  const version = spec.identity?.version;
+  if (!version) return [];
+  const values = valuesOf(types.get(version) ?? ANY);
+  // Stages that are numbered may well grow.
+  if (!values?.length || (values.length > 1 && values.every((value) => typeof value === 'number'))) return [];
+  return [
+    diagnostic('version-cannot-grow', {
+      message: `the version is ${values.length === 1 ? 'always' : 'one of'} ${values
+        .slice(0, VALUES_SHOWN_MAX)
+        .map((value) => JSON.stringify(value))
+        .join(
+          ', ',
+        )}${values.length > VALUES_SHOWN_MAX ? ' …' : ''}, so which event is the later one it cannot tell`,
+      at: version.at,
+      subject: `${spec.name.value} ${version.source}`,
+    }),
+  ];
+}
+
+const VALUES_SHOWN_MAX = 5;
 
 function namedEvents({ spec, trigger, events }: PipelineModel): readonly Named[] {
   const named: Named[] = [];

@@ -3,6 +3,7 @@ import { type Expr, parseExpression, parseTemplate, references } from '@tenon/ex
 import { type Diagnostic, isObject } from '@tenon/model';
 import { diagnostic } from '../rules.ts';
 import type { Template } from '../spec/template.ts';
+import type { ResolvedCall } from './catalog.ts';
 import { type CallMeaning, effectsOf, type PipelineModel } from './model.ts';
 
 /**
@@ -11,9 +12,8 @@ import { type CallMeaning, effectsOf, type PipelineModel } from './model.ts';
  */
 export function checkProbeInputs(model: PipelineModel): Diagnostic[] {
   return effectsOf(model).flatMap(({ step, call }: CallMeaning) => {
-    const { probe, idempotency } = call.declared;
-    // Where a repeat is harmless it is repeated first, and a probe is seldom asked.
-    if (probe === undefined || (idempotency.mode !== 'none' && idempotency.mode !== 'checkFirst')) return [];
+    const { probe } = call.declared;
+    if (probe === undefined || !isAsked(call, model)) return [];
     const missing = neededOf(probe).find((path) => isLeftOut(path, step.with));
     if (missing === undefined) return [];
     return diagnostic('probe-cannot-ask', {
@@ -25,6 +25,13 @@ export function checkProbeInputs(model: PipelineModel): Diagnostic[] {
   });
 }
 
+/** Where a repeat is harmless for as long as one may come it is repeated, and no probe is asked. */
+function isAsked({ declared: { idempotency } }: ResolvedCall, { spec }: PipelineModel): boolean {
+  if (idempotency.mode === 'none' || idempotency.mode === 'checkFirst') return true;
+  if (idempotency.mode !== 'header' || idempotency.retentionMs === undefined) return false;
+  return idempotency.retentionMs < (spec.limits?.deadline?.value ?? 0) + (spec.owner?.recover?.value ?? 0);
+}
+
 /** Paths of the request that a probe reads. */
 function neededOf(probe: ProbeManifest): readonly (readonly string[])[] {
   const templates = Object.values(probe.with).flatMap((value) =>
@@ -33,8 +40,8 @@ function neededOf(probe: ProbeManifest): readonly (readonly string[])[] {
     ),
   );
   const trees = [...templates, parseExpression(probe.found)].flatMap(({ ast, source }) =>
-    // One that looks whether something is there copes with its absence.
-    /\bhas\(|\.\?|orValue/.test(source) ? [] : [ast],
+    // One that looks whether something of the request is there copes with its absence.
+    /\b(has|default)\(\s*request\b|\brequest\b[\w.\]['"]*\.\?/.test(source) ? [] : [ast],
   );
   return trees.flatMap(requestPaths);
 }

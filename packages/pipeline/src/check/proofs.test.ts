@@ -170,3 +170,43 @@ test('a compensation may delete where its author says why', async () => {
     fix: expect.stringContaining('`# tenon: allow compensation-deletes because <reason>`'),
   });
 });
+
+test.each([
+  [
+    'looks for what the step does not send',
+    'found: "${ body.items.exists(one, one.?reference.orValue(\'\') == request.body.reference) ? body.items[0] : null }"',
+    ['the probe of `shop.createParcel` asks by `request.body.reference`, which this step does not send'],
+  ],
+  [
+    'copes with what the step does not send',
+    'found: "${ body.items.exists(one, one.reference == request.body.?reference.orValue(\'\')) ? body.items[0] : null }"',
+    [],
+  ],
+])('a probe that %s', async (_what, found, expected) => {
+  const edits = {
+    [CONTRACT]: swap('required: [reference, to]', 'required: [to]'),
+    [CONNECTOR]: swap('by: reference }', `with: {}, ${found} }`),
+    [PIPELINE]: swap("with: { body: { reference: '${ event.orderId }', to:", 'with: { body: { to:'),
+  };
+  expect(await messages(edits, 'probe-cannot-ask')).toEqual(expected);
+});
+
+test('a probe that is asked once the key is forgotten is given what it asks by', async () => {
+  const edits = {
+    [CONTRACT]: swap('required: [reference, to]', 'required: [to]'),
+    [CONNECTOR]: swap(
+      'idempotency: { mode: none }\n    probe: { operation: findParcels, by: reference }',
+      'idempotency: { mode: header, name: Idempotency-Key, retention: 1h }\n    probe: { operation: findParcels, by: reference }',
+    ),
+    [PIPELINE]: swap("with: { body: { reference: '${ event.orderId }', to:", 'with: { body: { to:'),
+  };
+  expect(await messages(edits, 'probe-cannot-ask')).toHaveLength(1);
+  const longer = {
+    ...edits,
+    [PIPELINE]: swaps(
+      ["with: { body: { reference: '${ event.orderId }', to:", 'with: { body: { to:'],
+      ['recover: 4h', 'recover: 30m'],
+    ),
+  };
+  expect(await messages(longer, 'probe-cannot-ask')).toEqual([]);
+});

@@ -36,7 +36,7 @@ export function pipelineProofs(checked: Checked): {
     ...checkOwners(model),
     ...checkSize(model),
     ...checkTargets(model),
-    ...checkEvents(model),
+    ...checkEvents(checked),
     ...checkEffects(model),
     ...checkProbeInputs(model),
     ...checkBasedOn(model),

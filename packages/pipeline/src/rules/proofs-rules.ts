@@ -477,6 +477,16 @@ export const proofsRules = {
       good: 'identity: { key: …, orderBy: ${ event.accountId }, version: ${ event.version } }',
     },
   },
+  'version-cannot-grow': {
+    severity: 'error',
+    title: 'a version that is one of a few fixed texts',
+    why: 'Texts are compared letter by letter, so `cancelled` is older than `placed` and would be left out for good; what comes after the last of them is never newer.',
+    fix: 'use what grows with each change: a counter, a moment, or a text such as a ULID',
+    example: {
+      bad: 'version: ${ event.status }   # open, paid, shipped',
+      good: 'version: ${ event.changedAt }',
+    },
+  },
   'fresh-not-a-read': {
     severity: 'error',
     title: 'a call that changes something is asked to be fresh',

@@ -76,6 +76,12 @@ export const cliRules = {
     why: 'A document that is new breaks nobody, so this does not block. One that was moved or renamed was not held against what it was.',
     fix: 'nothing, where it is new; where it had another name, name both: `tenon diff <old document> <new document>`',
   },
+  'provider-unproven': {
+    severity: 'error',
+    title: 'There is no credential to send the provider',
+    why: 'The connection that `--connection` names has none that is to be had now, so each request would be refused, and nothing would be known of how the provider keeps its contract. `tenon test` ends with 1 and has asked nothing of it.',
+    fix: 'set the variables that the connection’s credentials name, and see that its token endpoint is that of this system (`tokenUrls`); or give the header yourself: `--header "Authorization: Bearer …"`',
+  },
   'target-refused': {
     severity: 'error',
     title: 'The kit does not call the system that `--target` names',

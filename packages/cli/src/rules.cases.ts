@@ -69,6 +69,10 @@ export const cliCases = {
     // Of a connection that there is not, so that none is left running.
     silent: { files: { 'rows.yaml': '{}\n' }, run: ['sandbox', 'depot', '--rows', 'rows.yaml'] },
   },
+  'provider-unproven': {
+    fires: { run: ['test', 'shop', '--provider', '<provider>', '--connection', 'shop'] },
+    silent: { run: ['test', 'shop', '--provider', '<provider>'] },
+  },
   'target-refused': {
     fires: { run: ['test', 'connector', 'shop', '--target', 'https://api.shop.example'] },
     silent: { run: ['test', 'connector', 'shop', '--only', '101', '--target', '<provider>'] },

@@ -6,7 +6,12 @@ export { parseExactJson } from './exact-json.ts';
 export { type ConnectorFailureCode, connectorFailures } from './failure-codes.ts';
 export type { Grant, Grants } from './grants.ts';
 export { encodeBody } from './http/body.ts';
-export { type HttpTransportOptions, httpTransport, WHOLE_BODY_BYTES_MAX } from './http/http-transport.ts';
+export {
+  type HttpTransport,
+  type HttpTransportOptions,
+  httpTransport,
+  WHOLE_BODY_BYTES_MAX,
+} from './http/http-transport.ts';
 export {
   type BodyReceiver,
   type BodyToSend,

@@ -13,7 +13,6 @@ import {
   type Subject,
 } from '@tenon/testkit';
 import { type Args, type CommandSpec, UsageError } from '../command.ts';
-import { CommandError } from '../command-error.ts';
 import { resolveTokenUrls } from '../connection-addresses.ts';
 import { ConnectorCodeError } from '../connector-code-error.ts';
 import { loadConnectorModule } from '../connector-module.ts';
@@ -30,6 +29,7 @@ import {
 } from '../render/conformance.ts';
 import { openSecrets } from '../secret-managers.ts';
 import { exitCodeOf, openSession, printReport, type Session } from '../session.ts';
+import { guardTarget } from './real-target.ts';
 
 /** `tenon test connector`: the conformance kit over connectors of the workspace. */
 export const testConnectorCommand: CommandSpec = {
@@ -233,10 +233,7 @@ async function previousVersions(
   return async () => undefined;
 }
 
-/**
- * The real system to test against, guarded: only the sandbox that the manifest declares, or this machine; effects only
- * when asked for, and only where the data is made up.
- */
+/** The real system to test against, guarded (`guardTarget`); effects only when asked for. */
 function targetOf(
   manifest: ConnectorManifest,
   session: Session,
@@ -245,20 +242,8 @@ function targetOf(
 ): ConformanceTarget | undefined {
   const url = args.text('target');
   if (url === undefined) return undefined;
-  if (!URL.canParse(url)) throw new UsageError('argument-invalid', `--target is no URL: ${url}`);
-  const { host, hostname } = new URL(url);
-  const isHere = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(hostname);
-  const declared = manifest.sandbox || undefined;
-  const isDeclared = declared !== undefined && new URL(declared.server).host === host;
-  if (!isHere && !isDeclared)
-    throw targetRefused(
-      `${host} is not the sandbox that connector ${manifest.name} declares${declared ? ` (${new URL(declared.server).host})` : ''}: nothing was called`,
-    );
   const wantsEffects = args.flag('allow-effects');
-  if (wantsEffects && !isHere && declared?.synthetic !== true)
-    throw targetRefused(
-      `effects at ${host} are refused: the manifest does not say that its data is made up (\`sandbox: { synthetic: true }\`)`,
-    );
+  const { isHere } = guardTarget(manifest, url, 'target', wantsEffects);
   const connections = Object.values(session.workspace.config.connections).filter(
     ({ connector }) => connector === manifest.name,
   );
@@ -287,8 +272,4 @@ function targetOf(
     mayChange: wantsEffects,
     isAlone: isHere,
   };
-}
-
-function targetRefused(why: string): CommandError {
-  return new CommandError(`${why} (target-refused)`, exit.notAuthorised, 'target-refused');
 }

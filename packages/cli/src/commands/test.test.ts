@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { exit } from '../exit.ts';
 import { initFolder } from '../testing/init-folder.ts';
 import { runCommand } from '../testing/run-command.ts';
+import { withTokensOf } from '../testing/with-tokens-of.ts';
 import { generateCommand } from './generate.ts';
 import { testCommand } from './test.ts';
 
@@ -173,3 +174,87 @@ async function serving(
   };
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`, close };
 }
+
+describe('a provider that asks for credentials', () => {
+  const env = { SHOP_KEY: 'k-1' };
+  const asked =
+    "import { test, expect } from 'vitest';\ntest('carries them', () => expect(JSON.parse(process.env.TENON_PROVIDER_HEADERS).authorization).toBe(WANTED));\n";
+  const testWith = (wanted: string) => ownTest(asked.replace('WANTED', JSON.stringify(wanted)));
+  const go = (more: readonly string[], given: Readonly<Record<string, string>> = env) =>
+    runCommand([testCommand], ['test', 'shop', ...more], { cwd: folder, env: given });
+  let url: string;
+  let server: Awaited<ReturnType<typeof serving>>;
+  let tokens: string[];
+  beforeEach(async () => {
+    tokens = [];
+    server = await serving((request, response) => {
+      if (request.url === '/token') tokens.push(String(request.headers.authorization));
+      response
+        .writeHead(200, { 'content-type': 'application/json' })
+        .end('{"access_token":"t-1","token_type":"Bearer"}');
+    });
+    url = new URL(server.url).origin;
+  });
+  afterEach(() => server.close());
+
+  it('is sent those of a connection', async () => {
+    await testWith('Bearer k-1');
+    const { code, said } = await go(['--provider', url, '--connection', 'shop']);
+    expect(code, said).toBe(exit.clean);
+  });
+
+  it('is sent a token that is had once, from this machine too', async () => {
+    await withTokensOf('tokens.shop.example', folder);
+    await testWith('Bearer t-1');
+    const { code, said } = await go(['--provider', url, '--connection', 'shop'], { ...env, SHOP_ID: 'id' });
+    expect(code, said).toBe(exit.clean);
+    expect(tokens).toHaveLength(1);
+  });
+
+  it('is sent a header that is given before those', async () => {
+    await testWith('Bearer own');
+    const own = ['--header', 'Authorization: Bearer own'];
+    expect(await go(['--provider', url, '--connection', 'shop', ...own])).toMatchObject({ code: exit.clean });
+  });
+
+  it('is not asked where none is to be had, which is said once', async () => {
+    await ownTest("import { test } from 'vitest';\ntest('is not run', () => { throw new Error('run'); });\n");
+    const { code, said } = await go(['--provider', url, '--connection', 'shop'], {});
+    expect(said).toMatch(/^error provider-unproven {2}.*\((?:AUTH|SECRET)_/);
+    expect(said).not.toContain('own.test');
+    expect(code).toBe(exit.failed);
+  });
+
+  it('is none but the declared sandbox, or on this machine', async () => {
+    const { code, err } = await go(['--provider', 'https://api.shop.example', '--connection', 'shop']);
+    expect([code, err]).toEqual([
+      exit.notAuthorised,
+      expect.stringContaining('nothing was called (target-refused)'),
+    ]);
+  });
+
+  it.each([
+    [['--connection', 'shop'], 'name it with --provider or --against'],
+    [
+      ['--provider', 'http://127.0.0.1:1', '--connection', 'shup'],
+      'contract shop has no connection shup; it has: shop',
+    ],
+  ])('a call that is mistaken: %j', async (more, why) => {
+    const { code, err } = await go(more);
+    expect([code, err]).toEqual([exit.usage, expect.stringContaining(why)]);
+  });
+
+  it('cannot be asked by a connection that signs each request', async () => {
+    const file = join(folder, 'connectors/shop/connector.yaml');
+    const text = await readFile(file, 'utf8');
+    await writeFile(
+      file,
+      text.replace('{ id: key, type: bearer }', '{ id: key, type: apiKey, in: query, name: key }'),
+    );
+    const config = join(folder, 'tenon.config.yaml');
+    await writeFile(config, (await readFile(config, 'utf8')).replace('key: { token:', 'key: { value:'));
+    const { code, said } = await go(['--provider', url, '--connection', 'shop']);
+    expect(said).toContain('proves each request by itself');
+    expect(code).toBe(exit.failed);
+  });
+});

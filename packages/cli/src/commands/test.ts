@@ -6,7 +6,8 @@ import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { type Provider, unreachable } from '../provider.ts';
 import { plural } from '../render/index.ts';
-import { exitCodeOf, formatOption, isForPeople, openSession, printReport } from '../session.ts';
+import { exitCodeOf, formatOption, isForPeople, openSession, printReport, type Session } from '../session.ts';
+import { providerCredentials } from './provider-credentials.ts';
 
 export const testCommand: CommandSpec = {
   name: 'test',
@@ -24,6 +25,11 @@ export const testCommand: CommandSpec = {
       value: '<url>',
       help: 'the same, for a scheduled run against a vendor’s sandbox: what differs is a finding (`contract-drift`)',
     },
+    connection: {
+      type: 'string',
+      value: '<name>',
+      help: 'whose credentials to send the provider, which is then the sandbox that its connector declares, with data that is made up, or one on this machine',
+    },
     header: {
       type: 'string',
       multiple: true,
@@ -34,6 +40,7 @@ export const testCommand: CommandSpec = {
   examples: [
     'tenon test',
     'tenon test billing --provider https://sandbox.billing.example/v1 --header "Authorization: Bearer …"',
+    'tenon test billing --provider https://sandbox.billing.example/v1 --connection billing-test',
     'tenon test billing --against https://sandbox.billing.example/v1 --format sarif > drift.sarif',
   ],
   run: async (args, io) => {
@@ -49,7 +56,10 @@ export const testCommand: CommandSpec = {
         `there is no contract ${contract}; there are: ${[...session.workspace.contracts.keys()].join(', ')}`,
       );
     }
-    const provider = providerOf(args);
+    const named = providerOf(args);
+    const provider = named && (await provenBy(named, session, args, io));
+    if (provider !== undefined && 'refused' in provider)
+      return reportUnproven(provider.refused, session.root, args, io);
     const before = provider && (await unreachable(provider));
     if (before !== undefined) return reportUnreachable(provider!.url, before, session.root, args, io);
     const result = await runContractTests(session.root, io, {
@@ -105,6 +115,13 @@ async function reportUnreachable(
   return exit.failed;
 }
 
+/** About a system that nobody could ask nothing is known either, and each test would say it anew. */
+async function reportUnproven(refused: string, root: string, args: Args, io: Io): Promise<ExitCode> {
+  const diagnostics = [cliDiagnostic('provider-unproven', { message: refused })];
+  await printReport({ diagnostics, checked: {} }, root, args, io);
+  return exit.failed;
+}
+
 async function reportTests(
   diagnostics: readonly Diagnostic[],
   root: string,
@@ -119,14 +136,36 @@ async function reportTests(
 function providerOf(args: Args): Provider | undefined {
   const option = args.text('against') === undefined ? 'provider' : 'against';
   const url = args.text(option);
-  if (url === undefined) return undefined;
+  if (url === undefined) {
+    if (args.text('connection') === undefined) return undefined;
+    throw new UsageError(
+      'argument-missing',
+      '--connection is for a provider: name it with --provider or --against',
+    );
+  }
   if (args.positionals.length === 0)
     throw new UsageError('argument-missing', `name the contract that --${option} is held against`);
   if (!URL.canParse(url)) throw new UsageError('argument-invalid', `--${option} is no URL: ${url}`);
   const headers = args.texts('header').map((header) => {
     const colon = header.indexOf(':');
     if (colon < 1) throw new UsageError('argument-invalid', '--header is "name: value"');
-    return [header.slice(0, colon).trim(), header.slice(colon + 1).trim()] as const;
+    return [header.slice(0, colon).trim().toLowerCase(), header.slice(colon + 1).trim()] as const;
   });
   return { url, headers: Object.fromEntries(headers) };
+}
+
+/** The provider with the credentials of a connection, where one is named; a header that is given goes before them. */
+async function provenBy(
+  provider: Provider,
+  session: Session,
+  args: Args,
+  io: Io,
+): Promise<Provider | { readonly refused: string }> {
+  const connection = args.text('connection');
+  if (connection === undefined) return provider;
+  const option = args.text('against') === undefined ? 'provider' : 'against';
+  const wanted = { connection, url: provider.url, option };
+  const proof = await providerCredentials(session, args.positionals[0]!, wanted, io);
+  if ('refused' in proof) return proof;
+  return { ...provider, headers: { ...proof.headers, ...provider.headers } };
 }

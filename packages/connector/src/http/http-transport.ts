@@ -39,6 +39,16 @@ export interface HttpTransportOptions {
   readonly classify?: AnswerClassifier | undefined;
 }
 
+export interface HttpTransport extends Transport {
+  /**
+   * The headers by which a call of this operation is proven, for whoever makes it by other means; absent where each request is proven by itself (a
+   * signature, a client certificate) or elsewhere than in a header.
+   */
+  proofOf(
+    operation: OperationPlan,
+  ): Promise<{ readonly headers?: Readonly<Record<string, string>> } | { readonly failure: Failure }>;
+}
+
 /** Largest body that is taken whole, into memory and as the result of a step. */
 export const WHOLE_BODY_BYTES_MAX = 16 * 1024 * 1024;
 const DEFAULTS = {
@@ -54,7 +64,7 @@ const TOKEN_BYTES_MAX = 256 * 1024;
  * The HTTP transport on undici, for one connection: pooled per origin, host-checked by name and by address, bound to a
  * deadline, one attempt a call. Requests are held against the contract before a byte is sent, answers when they come.
  */
-export function httpTransport(context: TransportContext, options: HttpTransportOptions = {}): Transport {
+export function httpTransport(context: TransportContext, options: HttpTransportOptions = {}): HttpTransport {
   const limits = { ...DEFAULTS, ...options };
   const baseUrl = parseBaseUrl(context.connection.baseUrl);
   if (baseUrl === undefined)
@@ -67,6 +77,7 @@ export function httpTransport(context: TransportContext, options: HttpTransportO
 
   return {
     call,
+    proofOf,
     close: async () => {
       await Promise.all([...agents.values()].map((agent) => agent.close()));
     },
@@ -322,6 +333,22 @@ export function httpTransport(context: TransportContext, options: HttpTransportO
     });
   }
 
+  async function proofOf(operation: OperationPlan): ReturnType<HttpTransport['proofOf']> {
+    try {
+      const { credentials } = await authenticatorOf(operation).authenticate(operation.auth, operation.scopes);
+      const isWhole =
+        !operation.auth.some(
+          ({ id, type }) => PER_REQUEST.has(type) && context.connection.credentials[id] !== undefined,
+        ) && credentials.every(({ place }) => place === 'header');
+      if (!isWhole) return {};
+      return {
+        headers: Object.fromEntries(credentials.map(({ name, value }) => [name.toLowerCase(), value])),
+      };
+    } catch (error) {
+      return { failure: authFailure(operation, error) };
+    }
+  }
+
   function authenticatorOf(operation: OperationPlan): Authenticator {
     return kept(
       authenticators,
@@ -364,6 +391,8 @@ export function httpTransport(context: TransportContext, options: HttpTransportO
     }
   }
 }
+
+const PER_REQUEST: ReadonlySet<string> = new Set(['hmac', 'awsSigV4', 'mtls']);
 
 /** The body of a token answer has been decompressed; `Response` must not believe otherwise. */
 function withoutEncoding(headers: Readonly<Record<string, string>>): Record<string, string> {
@@ -496,9 +525,11 @@ function failed(failure: Failure): CallResult {
 }
 
 /** A transport that says why it cannot work, at the first call instead of at start. */
-function unusable(message: string): Transport {
+function unusable(message: string): HttpTransport {
+  const failure = refusedFailure('permanent', 'HTTP_BASE_URL_INVALID', message);
   return {
-    call: async () => failed(refusedFailure('permanent', 'HTTP_BASE_URL_INVALID', message)),
+    call: async () => failed(failure),
+    proofOf: async () => ({ failure }),
     close: async () => {},
   };
 }

@@ -14,11 +14,11 @@ import { roughDuration } from '../rough-duration.ts';
 import { renderTable } from '../table.ts';
 import { time } from '../utc-time.ts';
 import { listing, needReason, parseLimit, perSecondOf, rate, reason, remote } from './operator-options.ts';
+import { unreadable } from './read-run.ts';
 import { countsOf, type KnownRuns, listedLines } from './replayed-runs.ts';
 import { sayIfCut } from './say-if-cut.ts';
 import { sayIfStale } from './say-if-stale.ts';
 import { sayIfNotCompared } from './say-if-unknown.ts';
-import { unreadable } from './tell-run.ts';
 import { isJson, type Show, sayDone, withClient } from './with-client.ts';
 
 /** How often a report under way is looked at. */

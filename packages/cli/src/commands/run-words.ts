@@ -63,3 +63,8 @@ export function closeCommand(runId: string): string {
 export function settleCommand(runId: string, place: string): string {
   return `\`tenon in-doubt settle ${runId} ${quoted(place)} --verdict … --reason …\``;
 }
+
+/** It needs no other word: what a switch or a window holds goes on by itself, in order. */
+export function heldAndThen(heldBy: readonly string[], then: string): string {
+  return `it is held by ${heldBy.join(', ')}, and ${then} once ${heldBy.length === 1 ? 'that lets' : 'they let'} it`;
+}

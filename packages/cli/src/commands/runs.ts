@@ -14,10 +14,11 @@ import { givenJson } from './given-json.ts';
 import { heldWords } from './held-words.ts';
 import { keepingRun } from './keeping-run.ts';
 import { filters, listing, needReason, parseLimit, reason, remote } from './operator-options.ts';
+import { readRun, unreadable } from './read-run.ts';
 import { runPage } from './run-page.ts';
 import { sayIfCut } from './say-if-cut.ts';
 import { sayIfUnknown } from './say-if-unknown.ts';
-import { readRun, tellRun, unreadable } from './tell-run.ts';
+import { tellRun } from './tell-run.ts';
 import { isJson, sayDone, withClient, withRunning } from './with-client.ts';
 
 /** What runs there are, how each stands, and a person's word on one. */

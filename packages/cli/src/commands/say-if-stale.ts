@@ -2,7 +2,7 @@ import type { ReconciliationReport } from '@tenon/runtime';
 import type { Io } from '../io.ts';
 import type { OperationsClient } from '../operations-client.ts';
 import { time } from '../utc-time.ts';
-import { unreadable } from './tell-run.ts';
+import { unreadable } from './read-run.ts';
 
 /** So many of the newest are looked at for one that has come to its end. */
 const LOOKED_AT = '20';

@@ -2,7 +2,7 @@ import { didYouMean, isObject } from '@tenon/model';
 import type { Args } from '../command.ts';
 import type { Io } from '../io.ts';
 import { type OperationsClient, OperationsError } from '../operations-client.ts';
-import { unreadable } from './tell-run.ts';
+import { unreadable } from './read-run.ts';
 
 /** So many of what there is are named where none is near. */
 const NAMED_MAX = 8;

@@ -133,6 +133,9 @@ function coverage(report: LedgerReport, files: number): string {
       : '  no checkpoint covers a row';
   const rest = report.rows - report.covered;
   const until = new Date(report.coveredAtMs ?? 0).toISOString();
+  // A later one may count rows that are gone: the findings say so.
+  if (report.findings.length > 0)
+    return `  ${plural(report.checkpoints, 'checkpoints')}; the last that the rows left reach to is of ${until}`;
   return `  ${plural(report.checkpoints, 'checkpoints')}, the last of ${until}${rest > 0 ? `; ${plural(rest, 'rows')} since are not signed yet` : ', cover every row'}`;
 }
 

@@ -69,13 +69,19 @@ function unusedWords({ writtenAnewAtMs, tracesSinceMs }: Protection): string {
 function encryptionWords({ encrypted, current, keyFiles, olderLeft, shredsLeft }: Protection): string {
   if (!encrypted)
     return 'stored data is not encrypted: each value has a checksum (engine.encryption in tenon.config.yaml encrypts it)';
-  const files = Object.entries(keyFiles).map(
+  const older = Object.keys(keyFiles).filter((kek) => kek !== current);
+  const files = Object.entries(current === undefined ? keyFiles : { [current]: 0, ...keyFiles }).map(
     ([kek, count]) =>
       `  ${kek}${kek === current ? ' (current)' : ''}: ${plural(count, 'files of data keys')}`,
   );
   return [
     'stored data is encrypted with AES-256-GCM, each event and run by a key of its own; these are wrapped by',
     ...files,
+    ...(current !== undefined && older.length > 0
+      ? [
+          `\`tenon data rewrap --reason …\` wraps these by ${current}; then ${older.join(', ')} can be taken away`,
+        ]
+      : []),
     olderLeft > 0
       ? `${plural(olderLeft, 'events and runs')} from before still stand in clear; they are being encrypted`
       : 'nothing stands in clear',

@@ -25,6 +25,7 @@ import {
   type LedgerEntry,
   openRuntime,
   type Runtime,
+  type RuntimeOptions,
   SecretAudit,
 } from '@tenon/runtime';
 import {
@@ -52,6 +53,7 @@ import {
 } from './health.ts';
 import type { Io } from './io.ts';
 import { checkpointOptions } from './ledger-key.ts';
+import type { LogLine } from './log-line.ts';
 import { MaintenanceError, maintenanceOf } from './maintenance.ts';
 import { TOKEN_FILE } from './operations-client.ts';
 import { type OpenQuotaStore, openQuotaStore, QuotaStoreError } from './quota-store.ts';
@@ -77,7 +79,7 @@ export interface ComposeOptions {
   /** Why it starts with everything killed. */
   readonly killed?: string;
   readonly onEntry?: (entry: LedgerEntry) => void;
-  readonly log: (line: Readonly<Record<string, unknown>>) => void;
+  readonly log: (line: LogLine) => void;
 }
 
 export interface RunningTenon {
@@ -160,6 +162,7 @@ async function startWith(options: ComposeOptions, opened: AsyncDisposableStack):
       ...(await checkpointOptions(workspace.config.ledger, root, file, secrets, io.env, log)),
       ...(options.setBack !== undefined && { setBack: options.setBack }),
     },
+    ...answering(workspace),
     ...(options.killed !== undefined && { killed: { actor: 'serve', reason: options.killed } }),
     clock: io.clock,
     random: io.random,
@@ -225,6 +228,14 @@ async function startWith(options: ComposeOptions, opened: AsyncDisposableStack):
     await closeAll();
     throw error;
   }
+}
+
+/** As the runtime is told it: where that was written is for checks. */
+function answering({ config }: Workspace): Pick<RuntimeOptions, 'owner'> {
+  const { owner: named } = config.server;
+  if (named === undefined) return {};
+  const { teamAt: _, ...owner } = named;
+  return { owner };
 }
 
 /** Of a connection whose account other processes use as well. */

@@ -13,6 +13,8 @@ import {
   verifierText,
 } from '@tenon/runtime';
 
+import type { LogLine } from './log-line.ts';
+
 /** Where a workspace's own signing key lies, readable by its owner only. */
 const KEY_FILE = join('.tenon', 'ledger.key');
 /** Every public key that ever signed here, one a line: older checkpoints stay verifiable after a new key. */
@@ -35,7 +37,7 @@ export async function checkpointOptions(
   engineFile: string,
   secrets: SecretStore,
   env: Readonly<Record<string, string | undefined>>,
-  log: (line: Readonly<Record<string, unknown>>) => void,
+  log: (line: LogLine) => void,
 ): Promise<CheckpointOptions> {
   const { witness, everyMs, everyRows } = config.checkpoints;
   const pem =

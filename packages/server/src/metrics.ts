@@ -14,6 +14,22 @@ interface Metric {
   readonly samples: (flow: Measured) => readonly Sample[];
 }
 
+/** What tells alarms apart, and whose each is: what changes while it stands is none. */
+export const ALARM_LABELS = [
+  'alarm',
+  'pipeline',
+  'queue',
+  'flag',
+  'connection',
+  'reference',
+  'reconciliation',
+  'code',
+  'owner',
+  'triage',
+  'data',
+  'backup',
+  'escalation',
+] as const;
 const BREAKER_STATES = ['closed', 'halfOpen', 'open'] as const;
 
 /** What `/metrics` shows. Counters count since the process began. */
@@ -23,10 +39,22 @@ const metrics: readonly Metric[] = [
     type: 'gauge',
     help: '1 for each alarm that was given and is not over, with who is to look',
     samples: ({ alarms }) =>
-      alarms.map(({ alarm, pipeline, queue, flag, code, owner, triage, backup, escalation }): Sample => {
-        const labels = { alarm, pipeline, queue, flag, code, owner, triage, backup, escalation };
-        return [1, Object.fromEntries(Object.entries(labels).filter(isKnown))];
+      alarms.map((alarm): Sample => {
+        const labels = ALARM_LABELS.map((name): [string, string | undefined] => [name, alarm[name]]);
+        return [1, Object.fromEntries(labels.filter(isKnown))];
       }),
+  },
+  {
+    name: 'tenon_ledger_checkpoint_age_seconds',
+    type: 'gauge',
+    help: 'How long ago the last checkpoint of the ledger was signed that is in its file, and that the witness took',
+    samples: ({ atMs, checkpoints }) =>
+      [
+        { at: 'file', signedAtMs: checkpoints?.keptAtMs },
+        { at: 'witness', signedAtMs: checkpoints?.witnessedAtMs },
+      ].flatMap(({ at, signedAtMs }): Sample[] =>
+        signedAtMs === undefined ? [] : [[Math.max(0, atMs - signedAtMs) / 1_000, { at }]],
+      ),
   },
   {
     name: 'tenon_intake_accepting',
@@ -225,6 +253,8 @@ const metrics: readonly Metric[] = [
       ]),
   },
 ];
+
+export const metricNames: readonly string[] = metrics.map(({ name }) => name);
 
 /** In the Prometheus text format, version 0.0.4. */
 export function prometheusText(flow: Measured): string {

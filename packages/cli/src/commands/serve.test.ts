@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sleep, systemClock } from '@tenon/model';
 import { describe, expect, it } from 'vitest';
-import { changesOf, isWatched } from './serve.ts';
+import { changesOf, isWatched, refusing } from './serve.ts';
 
 describe('what `tenon dev` reloads at', () => {
   it.each([
@@ -64,5 +64,18 @@ describe('the changes that `tenon dev` waits for', () => {
     );
     watching.abort();
     await rm(root, { recursive: true });
+  });
+});
+
+it('says at the start that no event is taken, with why', () => {
+  expect(refusing({ intakeRefusal: () => undefined })).toEqual({});
+  const refusal = {
+    class: 'transient',
+    code: 'RUNTIME_DISK_LOW',
+    message: '9 MiB are free',
+    delivery: 'notSent',
+  } as const;
+  expect(refusing({ intakeRefusal: () => refusal })).toEqual({
+    refusing: { code: 'RUNTIME_DISK_LOW', message: '9 MiB are free' },
   });
 });

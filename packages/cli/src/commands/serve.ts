@@ -1,7 +1,7 @@
 import { existsSync, watch } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { hasErrors, sleep } from '@tenon/model';
-import type { LedgerEntry } from '@tenon/runtime';
+import type { LedgerEntry, Runtime } from '@tenon/runtime';
 import { type Args, type CommandSpec, UsageError } from '../command.ts';
 import { type ComposeOptions, type RunningTenon, startTenon } from '../compose.ts';
 import { ComposeError } from '../compose-error.ts';
@@ -10,6 +10,7 @@ import { type ConnectorCode, loadConnectorCode } from '../connector-code.ts';
 import { filesOfStart, unsetVariables, unsetWords } from '../environment.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
+import type { LogLine } from '../log-line.ts';
 import { findRoot } from '../root.ts';
 import { allRules } from '../rules.ts';
 import { exitCodeOf, formatOption, openSession, printReport, type Session } from '../session.ts';
@@ -47,7 +48,7 @@ export const serveCommand: CommandSpec = {
   isLog: true,
   options: serveOptions,
   run: async (args, io) => {
-    const log = (line: Readonly<Record<string, unknown>>): void =>
+    const log = (line: LogLine): void =>
       io.out(`${JSON.stringify({ at: new Date(io.clock.now()).toISOString(), ...line })}\n`);
     const session = await openSession(io);
     const say: Say = (text) => io.err(`${text}\n`);
@@ -58,13 +59,19 @@ export const serveCommand: CommandSpec = {
     if ('exitCode' in started) return started.exitCode;
     // Listened for first: a supervisor that reads the next line may send a signal before this goes on.
     const interrupted = io.interrupted();
-    log({ kind: 'serving', url: started.url });
+    log({ kind: 'serving', url: started.url, ...refusing(started.runtime) });
     await interrupted;
     log({ kind: 'stopping' });
     await started.close();
     return exit.clean;
   },
 };
+
+/** Why no event is taken from the start on; the alarm may have been told by the process before. */
+export function refusing(runtime: Pick<Runtime, 'intakeRefusal'>): { readonly refusing?: object } {
+  const refusal = runtime.intakeRefusal();
+  return refusal === undefined ? {} : { refusing: { code: refusal.code, message: refusal.message } };
+}
 
 /** Kinds of log lines without a code that a person should see. */
 const TOLD: ReadonlySet<string> = new Set(['encrypting', 'keyFileOpen']);
@@ -82,7 +89,7 @@ export const devCommand: CommandSpec = {
     const lines = new DevLines((text) => io.out(text), io.clock);
     const say: Say = (text) => io.err(timedLine(text, io.clock));
     const show = (entry: LedgerEntry): void => lines.show(entry);
-    const log = (line: Readonly<Record<string, unknown>>): void => {
+    const log = (line: LogLine): void => {
       if (typeof line['code'] === 'string') say(`${line['code']}: ${String(line['message'])}`);
       else if (TOLD.has(String(line['kind']))) say(String(line['message']));
     };
@@ -207,7 +214,7 @@ function start(
     onEntry,
     say,
   }: {
-    readonly log: (line: Readonly<Record<string, unknown>>) => void;
+    readonly log: (line: LogLine) => void;
     readonly onEntry: (entry: LedgerEntry) => void;
     readonly say: Say;
   },

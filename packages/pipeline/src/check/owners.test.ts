@@ -29,6 +29,16 @@ test('stewards of contracts and owners of connectors are teams', async () => {
   ]);
 });
 
+test('whoever answers for the Tenon is a team', async () => {
+  const found = await unknownTeams({
+    'tenon.config.yaml': swap(
+      'kind: Workspace',
+      'kind: Workspace\nserver: { owner: { team: platfrom, escalation: pager } }',
+    ),
+  });
+  expect(found).toMatchObject([{ code: 'unknown-team', file: 'tenon.config.yaml' }]);
+});
+
 test.each([
   [{}, 'name a team of owners.yaml: sales, platform, finance'],
   [{ 'owners.yaml': null }, 'name a team'],

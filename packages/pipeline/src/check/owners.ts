@@ -36,7 +36,7 @@ export function checkTeam(
   ];
 }
 
-/** Stewards of contracts, owners of connectors and teams that operators decide for exist. A package's owner is a team of those who published it. */
+/** Stewards of contracts, owners of connectors, teams that operators decide for and whoever answers for the Tenon exist. A package's owner is a team of those who published it. */
 export function checkAnswering(workspace: Workspace): Diagnostic[] {
   const stewards = [...workspace.contracts.values()].flatMap(({ policy }) =>
     policy?.stewardAt ? { value: policy.steward, at: policy.stewardAt } : [],
@@ -46,8 +46,10 @@ export function checkAnswering(workspace: Workspace): Diagnostic[] {
     const isInstalled = workspace.connectorFolders.get(name)?.startsWith('node_modules/') ?? false;
     return document && !isInstalled ? { value: owner, at: document.locate('/metadata/owner') } : [];
   });
-  const deciding = workspace.config.server.operators.flatMap(({ teams = [] }) => teams);
-  return [...stewards, ...owners, ...deciding].flatMap((team) => checkTeam(team, workspace));
+  const { operators, owner } = workspace.config.server;
+  const deciding = operators.flatMap(({ teams = [] }) => teams);
+  const own = owner === undefined ? [] : [{ value: owner.team, at: owner.teamAt }];
+  return [...stewards, ...owners, ...deciding, ...own].flatMap((team) => checkTeam(team, workspace));
 }
 
 /** Whoever a spec names exists, and neither the backup nor the reviewer is the owner. */

@@ -27,6 +27,13 @@ export interface WorkspaceConfig {
     readonly host: string;
     readonly port: number;
     readonly operators: readonly Operator[];
+    /** Who answers for what no pipeline owns. */
+    readonly owner?: {
+      readonly team: string;
+      readonly teamAt: Location;
+      readonly backup?: string;
+      readonly escalation?: string;
+    };
   };
   readonly ledger: LedgerConfig;
   readonly secrets: SecretsConfig;
@@ -208,6 +215,7 @@ export function readConfig(text: string): LoadedConfig {
       host: read.text(child(server, 'host'))?.value ?? DEFAULTS.host,
       port: read.number(child(server, 'port'))?.value ?? DEFAULTS.port,
       operators: operators(child(server, 'operators')),
+      ...given('owner', answering(child(server, 'owner'))),
     },
     ledger: ledger(child(root, 'ledger')),
     secrets: readSecretsConfig(child(root, 'secrets'), read),
@@ -320,6 +328,18 @@ export function readConfig(text: string): LoadedConfig {
         ...given('everyRows', read.number(child(checkpoints, 'rows'))?.value),
       },
     };
+  }
+
+  function answering(node: SpecNode | undefined): WorkspaceConfig['server']['owner'] {
+    const team = read.text(child(node, 'team'));
+    return (
+      team && {
+        team: team.value,
+        teamAt: team.at,
+        ...given('backup', read.text(child(node, 'backup'))?.value),
+        ...given('escalation', read.text(child(node, 'escalation'))?.value),
+      }
+    );
   }
 
   function operators(node: SpecNode | undefined): Operator[] {

@@ -38,6 +38,15 @@ export const configSchema: SchemaObject = {
     server: object('Where the server listens.', [], {
       host: text('Default `127.0.0.1`.'),
       port: { type: 'integer', minimum: 0, maximum: 65_535, description: 'Default 4700.' },
+      owner: object(
+        'Who answers for what no pipeline owns, such as a disk that is full: named in its alarms.',
+        ['team'],
+        {
+          team: text('A team.'),
+          backup: text('Who stands in for it.'),
+          escalation: text('Where an alarm goes, as in `owner.escalation` of a pipeline.'),
+        },
+      ),
       operators: {
         type: 'array',
         description: 'Who may use the operations API. Default: one local operator, on loopback only.',

@@ -7,9 +7,24 @@ import type { RunState } from './runs.ts';
 /** Done or undone by hand, or what became of an effect in doubt. */
 export type Override = 'done' | 'undone' | 'close' | 'confirm' | 'redo' | 'compensate';
 
+/** Who answers for what no pipeline owns: the disk, the signing of the ledger. */
+export interface Answering {
+  readonly team: string;
+  readonly backup?: string;
+  readonly escalation?: string;
+}
+
 /** What somebody is to be told of. A type, so that it can be the details of an entry. */
 export type Alarm = {
-  readonly alarm: 'deadLetters' | 'inDoubt' | 'flagExpired' | 'intakeClosed';
+  readonly alarm:
+    | 'deadLetters'
+    | 'inDoubt'
+    | 'flagExpired'
+    | 'intakeClosed'
+    | 'checkpointFailed'
+    | 'secretUse'
+    | 'recordsDiffer'
+    | 'reconciliationFailed';
   /** For whoever is woken by it. */
   readonly message: string;
   /** The command to begin with. */
@@ -19,8 +34,18 @@ export type Alarm = {
   readonly flag?: string;
   readonly expiresAtMs?: number;
   readonly setBy?: string;
-  /** Why no event is taken. */
+  /** Why no event is taken, or two systems could not be compared. */
   readonly code?: string;
+  /** The secret that was used, by the first use that was told: over which connection, in which run, at which step. */
+  readonly reference?: string;
+  readonly connection?: string;
+  readonly run?: string;
+  readonly step?: string;
+  readonly reconciliation?: string;
+  /** The last report of it. */
+  readonly report?: string;
+  readonly differences?: number;
+  readonly alarmAbove?: number;
   /** The bounds that it goes over, of those that count and of those that tell an age. */
   readonly crossed?: readonly ('depth' | 'age')[];
   readonly depth?: number;
@@ -29,14 +54,17 @@ export type Alarm = {
   readonly ageMaxMs?: number;
   readonly owner?: string;
   readonly triage?: string;
+  readonly data?: string;
   readonly backup?: string;
   readonly escalation?: string;
 };
 
 export interface FlowReport {
   readonly atMs: number;
-  /** Alarms of the watch that were given and are not over. */
+  /** Alarms that were given and are not over. */
   readonly alarms: readonly (Alarm & { readonly sinceMs: number })[];
+  /** Absent where the ledger is not signed. */
+  readonly checkpoints?: CheckpointFlow;
   readonly intake: {
     /** Why no event is taken at present. */
     readonly refusal?: Failure;
@@ -76,6 +104,18 @@ export interface FlowReport {
     readonly count: number;
     readonly oldestMs: number;
   }[];
+}
+
+/** Moments are those at which the checkpoints were signed. While nothing new is entered, none is. */
+export interface CheckpointFlow {
+  /** Most time between an entry and a checkpoint over it. */
+  readonly everyMs: number;
+  /** Of the last one in its file. */
+  readonly keptAtMs?: number;
+  /** Of the last one that the witness has taken; absent where there is no witness. */
+  readonly witnessedAtMs?: number;
+  /** The last could not be kept, or its witness did not take it, so often in a row. */
+  readonly failure?: { readonly message: string; readonly times: number };
 }
 
 export interface PipelineFlow {

@@ -7,6 +7,9 @@ import type { TreeHead } from '../ledger/checkpoint.ts';
 import { type LoadedPlan, loadPlan } from '../loaded-plan.ts';
 import type {
   ActionResult,
+  Alarm,
+  Answering,
+  CheckpointFlow,
   Deployment,
   FlowReport,
   LedgerEntry,
@@ -88,9 +91,13 @@ export class EmbeddedEngine implements RunHost {
   reconciliations:
     | {
         flow(): FlowReport['reconciliations'];
+        alarms(): readonly Alarm[];
         active(name: string): ReconciliationPlan | undefined;
       }
     | undefined;
+
+  /** Put in once it is made, where the ledger is signed. */
+  checkpoints: { flow(): CheckpointFlow } | undefined;
 
   constructor(
     options: RuntimeOptions,
@@ -456,6 +463,11 @@ export class EmbeddedEngine implements RunHost {
     return this.#queue.depth + this.admission.arriving;
   }
 
+  /** Who answers for what no pipeline owns. */
+  get owner(): Answering | undefined {
+    return this.#options.owner;
+  }
+
   /** Why no event can be taken at present, or `undefined`. */
   refusal(): Failure | undefined {
     const refuse = (code: string, message: string, retryAfterMs: number): Failure => ({
@@ -474,6 +486,11 @@ export class EmbeddedEngine implements RunHost {
       return refuse('RUNTIME_DISK_BUSY', `${this.writesWaiting} writes wait for the disk`, 1_000);
     if (this.admission.bytesWaiting >= this.limits.queueBytesMax)
       return refuse('RUNTIME_DISK_BUSY', `${this.admission.bytesWaiting} bytes wait for the disk`, 1_000);
+    return this.diskRefusal();
+  }
+
+  /** Alone: no run is counted for it. */
+  diskRefusal(): Failure | undefined {
     return refusalWith(this.#disk.freeBytes(this.now()), this.limits.diskFreeBytesMin);
   }
 
@@ -498,6 +515,7 @@ export class EmbeddedEngine implements RunHost {
     return {
       atMs: now,
       alarms: this.alarms.flow(),
+      ...(this.checkpoints !== undefined && { checkpoints: this.checkpoints.flow() }),
       intake: {
         ...(refusal !== undefined && { refusal }),
         backlog: this.counts.backlog,

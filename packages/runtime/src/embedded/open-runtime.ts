@@ -1,7 +1,7 @@
 import type { Failure, Json, JsonObject } from '@tenon/model';
 import { refuseBlankStart, withReasons } from '../given-reasons.ts';
 import type { SetBack } from '../ledger/checkpoint.ts';
-import { CheckpointKeeper, type KeptSetBack } from '../ledger/checkpoint-keeper.ts';
+import { CheckpointKeeper, type KeptSetBack, type KeptWitnessed } from '../ledger/checkpoint-keeper.ts';
 import { StoredTree } from '../ledger/tiles.ts';
 import type { LoadedPlan } from '../loaded-plan.ts';
 import { Reconciliations } from '../reconcile/reconciliations.ts';
@@ -95,7 +95,9 @@ export async function openRuntimeWith(
         () => engine.head(),
         isBehindMark,
         keptSetBack(engine),
+        keptWitnessed(engine),
       );
+      engine.checkpoints = keeper;
       await keeper.ready();
     }
     if (keys !== undefined && olderLeft(engine.read) > 0) {
@@ -294,6 +296,7 @@ function refusalAfter(engine: EmbeddedEngine, error: unknown): AcceptResult {
 }
 
 const SET_BACK = 'ledgerSetBack';
+const WITNESSED = 'ledgerWitnessed';
 
 function keptSetBack(engine: EmbeddedEngine): KeptSetBack {
   const row = engine.read.of('SELECT value FROM settings WHERE name = ?').get(SET_BACK);
@@ -302,5 +305,13 @@ function keptSetBack(engine: EmbeddedEngine): KeptSetBack {
   return {
     earlier: kept ?? undefined,
     keep: (setBack) => engine.commit([['putSetting', SET_BACK, JSON.stringify(setBack ?? null)]]),
+  };
+}
+
+function keptWitnessed(engine: EmbeddedEngine): KeptWitnessed {
+  const row = engine.read.of('SELECT value FROM settings WHERE name = ?').get(WITNESSED);
+  return {
+    atMs: row && Number(row['value']),
+    keep: (atMs) => engine.commit([['putSetting', WITNESSED, String(atMs)]]),
   };
 }

@@ -1,18 +1,18 @@
 import type { SecretUse } from '@tenon/connector';
-import type { CallOrigin, JsonObject } from '@tenon/model';
+import type { CallOrigin } from '@tenon/model';
 import type { Plan } from '@tenon/pipeline';
 import { allSteps } from '../loaded-plan.ts';
-import type { RuntimeOptions } from '../runtime.ts';
+import type { Alarm, RuntimeOptions } from '../runtime.ts';
 import { type SecretUser, type SecretUses, useDetails } from '../secret-audit.ts';
 import type { EmbeddedEngine } from './engine.ts';
 import type { EmbeddedRun } from './run-context.ts';
+import { answeredBy } from './standing-alarms.ts';
 import type { Statements, Write } from './statements.ts';
 
 /** How often uses without a run, and the list of who used what, are written. */
 const WRITE_EVERY_MS = 5_000;
-/** An alarm that is still true is repeated after this long. */
-const AGAIN_AFTER_MS = 4 * 3_600_000;
-const ALARMS_MAX = 1_000;
+/** It is seen at each use alone, so it stands for so long after the last. */
+const OVER_AFTER_MS = 4 * 3_600_000;
 
 interface Sum {
   readonly use: SecretUse;
@@ -33,7 +33,6 @@ export class SecretBook {
   readonly #engine: EmbeddedEngine;
   readonly #options: RuntimeOptions;
   readonly #sums = new Map<string, Sum>();
-  readonly #alarms = new Map<string, number>();
   readonly #connections = new WeakMap<Plan, ReadonlySet<string>>();
   #cancel: (() => void) | undefined;
 
@@ -87,7 +86,7 @@ export class SecretBook {
     sum.uses += count;
     if (!use.found) sum.failed += count;
     this.#sums.set(name, sum);
-    if (isUnexpected) this.#alarm(use, origin, now);
+    if (isUnexpected) this.#alarm(use, origin);
   }
 
   #isExpected({ purpose }: SecretUse, { pipeline }: CallOrigin): boolean {
@@ -103,26 +102,24 @@ export class SecretBook {
     return connections.has(purpose.connection);
   }
 
-  #alarm({ reference, purpose }: SecretUse, { pipeline, runId, step }: CallOrigin, now: number): void {
-    const name = `${reference} ${pipeline}`;
-    const last = this.#alarms.get(name);
-    if (last !== undefined && now - last < AGAIN_AFTER_MS) return;
-    if (this.#alarms.size >= ALARMS_MAX) this.#alarms.clear();
-    this.#alarms.set(name, now);
+  #alarm({ reference, purpose }: SecretUse, { pipeline, runId, step: place }: CallOrigin): void {
     const { connection } = purpose;
     const plan =
       this.#engine.activePlans.get(pipeline)?.plan ?? this.#engine.reconciliations?.active(pipeline);
-    const owner = plan?.owner.team ?? 'unknown';
-    const details: JsonObject = {
+    const step = stepOfAny(place);
+    const alarm: Alarm = {
       alarm: 'secretUse',
+      message: `${pipeline} has used ${reference} of the connection ${connection} at ${step}, and its plan in force uses no such connection`,
+      next: 'tenon secrets --unexpected',
       reference,
       connection,
       pipeline,
       run: runId,
-      step: stepOfAny(step),
-      owner,
+      step,
+      ...answeredBy(plan?.owner ?? { team: 'unknown' }),
     };
-    void this.#engine.commit([], [this.#engine.system({ kind: 'alarm', details })]).catch(() => {});
+    // A disk that fails stops the runtime elsewhere, and says so there.
+    void this.#engine.alarms.stand([alarm], OVER_AFTER_MS).catch(() => {});
   }
 }
 

@@ -1,36 +1,37 @@
-import type { Alarm, FlowReport } from '../api/flow.ts';
+import type { Alarm, Answering, FlowReport } from '../api/flow.ts';
 import type { EmbeddedEngine } from './engine.ts';
-import { entriesOf, SYSTEM } from './ledger-rows.ts';
+import type { Noted } from './ledger-rows.ts';
+import type { Write } from './statements.ts';
 
 /** An alarm that nobody has heeded is given again. */
 const AGAIN_AFTER_MS = 4 * 3_600_000;
 /** What goes over its bound and below it by turns is one alarm: it is over when it has not stood for so long. */
 const OVER_AFTER_MS = 60_000;
-/** Rows of the ledger, of no run, in which alarms of a process before this one are looked for. */
-const ROWS_READ_BACK_MAX = 20_000;
-/** Those that the watch gives; others are of one moment, and are never over. */
-const WATCHED: ReadonlySet<string> = new Set<Alarm['alarm']>([
-  'deadLetters',
-  'inDoubt',
-  'flagExpired',
-  'intakeClosed',
-]);
+/** More than that stand nowhere; of those the oldest are forgotten. */
+const TOLD_MAX = 1_000;
+const SETTING = 'alarms';
+
+/** What is to be committed so that somebody is told. */
+type Telling = readonly [writes: readonly Write[], noted: readonly Noted[]];
 
 interface Told {
   /** As it stands now, or stood last. */
   readonly alarm: Alarm;
   readonly sinceMs: number;
   readonly toldAtMs: number;
-  readonly stoodAtMs: number;
+  readonly overAfterMs: number;
 }
 
 /**
  * What somebody was told of, by what it is about: absent → told → told again after four hours, or when another of its bounds is crossed →
- * over. The ledger has each of these, so a process goes on from what the one before it told: a restart pages nobody.
+ * over. It is kept in the file, written with the entries that tell it, so a process goes on from what the one before it told: a restart
+ * pages nobody. (The ledger alone would have to be read back over all that it has had of no run since.)
  */
 export class StandingAlarms {
   readonly #engine: EmbeddedEngine;
   #told: Map<string, Told> | undefined;
+  /** When each was last seen to stand; all of an earlier process when this one first looks. */
+  readonly #stoodAtMs = new Map<string, number>();
 
   constructor(engine: EmbeddedEngine) {
     this.#engine = engine;
@@ -40,65 +41,81 @@ export class StandingAlarms {
     return [...this.#known().values()].map(({ alarm, sinceMs }) => ({ ...alarm, sinceMs }));
   }
 
-  /** Tells what is new among the alarms that stand now, and what is over. */
-  async tell(standing: readonly Alarm[], now: number): Promise<void> {
+  /** Tells what is new among these, all of which stand now, and go on to until they were not seen for a while. */
+  async stand(standing: readonly Alarm[], overAfterMs: number = OVER_AFTER_MS): Promise<void> {
+    const [writes, noted] = this.telling(standing, overAfterMs);
+    if (noted.length > 0) await this.#engine.commit(writes, noted);
+  }
+
+  /** As `stand`, for a commit of what they come of: it is to be made at once. */
+  telling(standing: readonly Alarm[], overAfterMs: number = OVER_AFTER_MS): Telling {
+    const now = this.#engine.now();
     const known = this.#known();
-    for (const alarm of standing) {
+    const news = standing.filter((alarm) => {
       const key = keyOf(alarm);
       const last = known.get(key);
       const isNew = last === undefined || isDue(last, alarm, now);
-      known.set(key, {
-        alarm,
-        sinceMs: last?.sinceMs ?? now,
-        toldAtMs: isNew ? now : last.toldAtMs,
-        stoodAtMs: now,
-      });
-      if (isNew) await this.#note('alarm', alarm);
+      const toldAtMs = isNew ? now : last.toldAtMs;
+      known.set(key, { alarm, sinceMs: last?.sinceMs ?? now, toldAtMs, overAfterMs });
+      this.#stoodAtMs.set(key, now);
+      return isNew;
+    });
+    for (const key of known.keys()) {
+      if (known.size <= TOLD_MAX) break;
+      this.#forget(key);
     }
-    for (const [key, { alarm, sinceMs, stoodAtMs }] of known) {
-      if (Math.abs(now - stoodAtMs) < OVER_AFTER_MS) continue;
-      known.delete(key);
-      await this.#note('alarmOver', { ...alarm, sinceMs });
-    }
+    return this.#noted('alarm', news);
   }
 
-  #note(kind: 'alarm' | 'alarmOver', details: Alarm & { readonly sinceMs?: number }): Promise<void> {
-    return this.#engine.commit([], [this.#engine.system({ kind, details })]);
+  /** Tells which are over. */
+  async sweep(): Promise<void> {
+    const now = this.#engine.now();
+    const over = [...this.#known()].filter(
+      ([key, { overAfterMs }]) => Math.abs(now - (this.#stoodAtMs.get(key) ?? 0)) >= overAfterMs,
+    );
+    for (const [key] of over) this.#forget(key);
+    const [writes, noted] = this.#noted(
+      'alarmOver',
+      over.map(([, { alarm, sinceMs }]) => ({ ...alarm, sinceMs })),
+    );
+    if (noted.length > 0) await this.#engine.commit(writes, noted);
+  }
+
+  #noted(kind: 'alarm' | 'alarmOver', told: readonly (Alarm & { readonly sinceMs?: number })[]): Telling {
+    if (told.length === 0) return [[], []];
+    return [
+      [['putSetting', SETTING, JSON.stringify([...this.#known().values()])]],
+      told.map((details) => this.#engine.system({ kind, details })),
+    ];
+  }
+
+  #forget(key: string): void {
+    this.#known().delete(key);
+    this.#stoodAtMs.delete(key);
   }
 
   /** When somebody first asks, not at start: the first resumed run does not wait for it. */
   #known(): Map<string, Told> {
-    this.#told ??= this.#readBack();
+    if (this.#told !== undefined) return this.#told;
+    const now = this.#engine.now();
+    const row = this.#engine.read.of('SELECT value FROM settings WHERE name = ?').get(SETTING);
+    // Written by `#noted`.
+    const kept = JSON.parse(String(row?.['value'] ?? '[]')) as readonly Told[];
+    this.#told = new Map(kept.map((told) => [keyOf(told.alarm), told]));
+    for (const key of this.#told.keys()) this.#stoodAtMs.set(key, now);
     return this.#told;
   }
+}
 
-  #readBack(): Map<string, Told> {
-    const now = this.#engine.now();
-    const told = new Map<string, Told>();
-    const rows = this.#engine.read
-      .of(
-        `SELECT seq, facts FROM (SELECT seq, facts FROM ledger WHERE run_seq = 0 ORDER BY seq DESC LIMIT ?)
-         WHERE facts LIKE '%"kind":"alarm%' ORDER BY seq`,
-      )
-      .all(ROWS_READ_BACK_MAX);
-    for (const { seq, facts } of rows)
-      for (const { kind, at, details } of entriesOf(SYSTEM, Number(seq), String(facts))) {
-        if ((kind !== 'alarm' && kind !== 'alarmOver') || !WATCHED.has(String(details['alarm']))) continue;
-        // Written by `#note`, or by a version before it, whose alarms lack the words.
-        const alarm = { message: '', next: '', ...details } as Alarm;
-        const key = keyOf(alarm);
-        if (kind === 'alarmOver') told.delete(key);
-        else
-          told.set(key, {
-            alarm,
-            sinceMs: told.get(key)?.sinceMs ?? at,
-            toldAtMs: at,
-            // Looked at by this process first: what is over by now is told as such.
-            stoodAtMs: now,
-          });
-      }
-    return told;
-  }
+/** Whose an alarm is, as it says it. */
+export function answeredBy(owner: Answering | undefined): Pick<Alarm, 'owner' | 'backup' | 'escalation'> {
+  if (owner === undefined) return {};
+  const { team, backup, escalation } = owner;
+  return {
+    owner: team,
+    ...(backup !== undefined && { backup }),
+    ...(escalation !== undefined && { escalation }),
+  };
 }
 
 function isDue({ toldAtMs, alarm }: Told, { crossed = [] }: Alarm, now: number): boolean {
@@ -106,6 +123,6 @@ function isDue({ toldAtMs, alarm }: Told, { crossed = [] }: Alarm, now: number):
   return crossed.some((bound) => !alarm.crossed?.includes(bound));
 }
 
-function keyOf({ alarm, pipeline, queue, flag, expiresAtMs }: Alarm): string {
-  return JSON.stringify([alarm, pipeline, queue, flag, expiresAtMs]);
+function keyOf({ alarm, pipeline, queue, flag, expiresAtMs, reference, reconciliation }: Alarm): string {
+  return JSON.stringify([alarm, pipeline, queue, flag, expiresAtMs, reference, reconciliation]);
 }

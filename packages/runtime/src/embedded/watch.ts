@@ -1,8 +1,9 @@
-import type { Clock } from '@tenon/model';
-import type { Alarm } from '../api/flow.ts';
+import type { Clock, Failure } from '@tenon/model';
+import type { Alarm, CheckpointFlow } from '../api/flow.ts';
 import type { EmbeddedEngine } from './engine.ts';
 import { deadLettersByClass, doubtsByPipeline } from './flow.ts';
 import type { RunRow } from './run-row.ts';
+import { answeredBy } from './standing-alarms.ts';
 import { TERMINAL } from './statements.ts';
 import type { StoredRun } from './stored-rows.ts';
 
@@ -16,7 +17,7 @@ const UNFINISHED = ['accepted', 'running', 'waiting', 'compensating'] as const;
  * Looks, every few seconds, for what nobody else would notice: a run that nothing will ever move (a claim without a
  * holder, a wait for nothing, a place behind nobody), which is reported and let go (C62); a run at work far past its
  * deadline; dead letters and effects in doubt that are too many or too old for their owner (C65); flags that have expired (C110); that no
- * event is taken.
+ * event is taken (for want of disk at once, since nobody may be sending); checkpoints that are not kept; systems that differ.
  */
 export function keepWatch(engine: EmbeddedEngine, clock: Clock): { stop(): void } {
   const cursors = new Map<string, number>();
@@ -27,6 +28,10 @@ export function keepWatch(engine: EmbeddedEngine, clock: Clock): { stop(): void 
   let wasClosed = false;
   const { watchEveryMs } = engine.limits;
   let cancel = clock.setTimer(watchEveryMs, round);
+  const low = engine.diskRefusal();
+  // A disk that fails stops the runtime elsewhere, and says so there.
+  if (low !== undefined)
+    void engine.dispatcher.busy(() => engine.alarms.stand([closedBy(low)])).catch(() => {});
   return { stop: () => cancel() };
 
   function round(): void {
@@ -103,10 +108,16 @@ export function keepWatch(engine: EmbeddedEngine, clock: Clock): { stop(): void 
   }
 
   async function raiseAlarms(now: number): Promise<void> {
-    await engine.alarms.tell(
-      [...deadLetterAlarms(now), ...doubtAlarms(now), ...flagAlarms(now), ...intakeAlarm()],
-      now,
-    );
+    const { alarms, checkpoints, reconciliations } = engine;
+    await alarms.stand([
+      ...deadLetterAlarms(now),
+      ...doubtAlarms(now),
+      ...flagAlarms(now),
+      ...intakeAlarm(),
+      ...(reconciliations?.alarms() ?? []),
+    ]);
+    if (checkpoints !== undefined) await checkpointAlarm(checkpoints.flow());
+    await alarms.sweep();
   }
 
   function deadLetterAlarms(now: number): readonly Alarm[] {
@@ -154,24 +165,39 @@ export function keepWatch(engine: EmbeddedEngine, clock: Clock): { stop(): void 
       pipeline,
       expiresAtMs,
       setBy: actor,
-      owner: engine.activePlans.get(pipeline)?.plan.owner.team ?? actor,
+      owner: actor,
+      ...answeredBy(engine.activePlans.get(pipeline)?.plan.owner),
     }));
   }
 
   /** What lasts from one round to the next: a disk that is busy for a second is no alarm. */
   function intakeAlarm(): readonly Alarm[] {
     const refusal = engine.refusal();
-    const hasLasted = wasClosed;
+    const hasLasted = wasClosed || refusal?.code === 'RUNTIME_DISK_LOW';
     wasClosed = refusal !== undefined;
-    if (refusal === undefined || !hasLasted) return [];
-    return [
-      {
-        alarm: 'intakeClosed',
-        message: `no event is taken, senders are answered 503: ${refusal.message}`,
-        next: 'tenon doctor',
-        code: refusal.code,
-      },
-    ];
+    return refusal !== undefined && hasLasted ? [closedBy(refusal)] : [];
+  }
+
+  function closedBy({ code, message }: Failure): Alarm {
+    return {
+      alarm: 'intakeClosed',
+      message: `no event is taken, senders are answered 503: ${message}`,
+      next: 'tenon doctor',
+      code,
+      ...answeredBy(engine.owner),
+    };
+  }
+
+  /** Not of the first: the next may be taken. A process has to find anew that they are not, so it stands until it would have. */
+  async function checkpointAlarm({ failure, everyMs }: CheckpointFlow): Promise<void> {
+    if (failure === undefined || failure.times < 2) return;
+    const alarm: Alarm = {
+      alarm: 'checkpointFailed',
+      message: `${failure.message} (${failure.times} times in a row)`,
+      next: 'tenon explain LEDGER_CHECKPOINT_FAILED',
+      ...answeredBy(engine.owner),
+    };
+    await engine.alarms.stand([alarm], 3 * everyMs);
   }
 
   /** Of what waits for the owner of a pipeline, where there is too much of it or the oldest waits for too long. */
@@ -188,7 +214,7 @@ export function keepWatch(engine: EmbeddedEngine, clock: Clock): { stop(): void 
       ...(ageMs >= owner.respondMs ? (['age'] as const) : []),
     ];
     if (crossed.length === 0) return [];
-    const { team, backup, escalation, roles } = owner;
+    const { triage } = owner.roles ?? {};
     return [
       {
         ...what,
@@ -197,10 +223,8 @@ export function keepWatch(engine: EmbeddedEngine, clock: Clock): { stop(): void 
         depthMax,
         ageMs,
         ageMaxMs: owner.respondMs,
-        owner: team,
-        ...(roles?.triage !== undefined && { triage: roles.triage }),
-        backup,
-        escalation,
+        ...answeredBy(owner),
+        ...(triage !== undefined && { triage }),
       },
     ];
   }

@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Clock } from '@tenon/model';
+import type { CheckpointFlow } from '../runtime.ts';
 import { RuntimeError } from '../runtime-error.ts';
 import {
   type CheckpointKey,
@@ -53,6 +54,13 @@ export interface KeptSetBack {
   keep(setBack: SetBack | undefined): Promise<void>;
 }
 
+/** Which checkpoint the witness has, over restarts: one that it does not have is sent again. */
+export interface KeptWitnessed {
+  /** Of the last checkpoint that it took. */
+  readonly atMs: number | undefined;
+  keep(atMs: number): Promise<void>;
+}
+
 const EVERY_MS = 60_000;
 const EVERY_ROWS = 10_000;
 
@@ -66,7 +74,10 @@ export class CheckpointKeeper {
   readonly #kept: KeptSetBack | undefined;
   #isKept: boolean;
   #rows = 0;
-  #isUnpublished = false;
+  #isUnpublished: boolean;
+  readonly #witnessed: KeptWitnessed | undefined;
+  #witnessedAtMs: number | undefined;
+  #failure: CheckpointFlow['failure'];
   #cancelTimer: (() => void) | undefined;
   #working: Promise<void> | undefined;
   #isClosed = false;
@@ -82,10 +93,13 @@ export class CheckpointKeeper {
     head: () => Promise<TreeHead>,
     isBehindMark: boolean = false,
     kept?: KeptSetBack,
+    witnessed?: KeptWitnessed,
   ) {
     this.#options = options;
     this.#kept = kept;
     this.#isKept = kept?.earlier !== undefined;
+    this.#witnessed = witnessed;
+    this.#witnessedAtMs = witnessed?.atMs;
     this.#clock = clock;
     this.#head = head;
     cutHalfWritten(options.file);
@@ -98,6 +112,9 @@ export class CheckpointKeeper {
       this.#setBack = { size: lastPrefix(earlier, stored), why };
     } else if (isBehindMark && why !== undefined) this.#setBack = { size: this.#last?.size ?? 0, why };
     this.#setBack = both(kept?.earlier, this.#setBack);
+    this.#isUnpublished =
+      options.publish !== undefined && this.#last !== undefined && this.#last.atMs !== this.#witnessedAtMs;
+    if (this.#isUnpublished) this.#arm();
     // What an earlier process stored and could not sign any more.
     if (stored.head.size > (this.#last?.size ?? 0)) this.stored(1);
   }
@@ -109,6 +126,17 @@ export class CheckpointKeeper {
     if (this.#setBack === undefined) return;
     await this.#kept?.keep(this.#setBack);
     this.#isKept = true;
+  }
+
+  flow(): CheckpointFlow {
+    const { publish, everyMs = EVERY_MS } = this.#options;
+    const witnessedAtMs = publish === undefined ? undefined : this.#witnessedAtMs;
+    return {
+      everyMs,
+      ...(this.#last !== undefined && { keptAtMs: this.#last.atMs }),
+      ...(witnessedAtMs !== undefined && { witnessedAtMs }),
+      ...(this.#failure !== undefined && { failure: this.#failure }),
+    };
   }
 
   /** So many rows of the ledger are on disk now. */
@@ -148,7 +176,7 @@ export class CheckpointKeeper {
   }
 
   async #signOnce(): Promise<void> {
-    const { key, file, publish, onProblem } = this.#options;
+    const { key, file, publish } = this.#options;
     try {
       const head = await this.#head();
       if (head.size !== this.#last?.size || this.#setBack !== undefined) {
@@ -170,7 +198,7 @@ export class CheckpointKeeper {
       }
     } catch (error) {
       this.#rows++;
-      onProblem(`no checkpoint of the ledger could be kept in ${file}: ${messageOf(error)}`, FAILED);
+      this.#failed(`no checkpoint of the ledger could be kept in ${file}: ${messageOf(error)}`);
       return;
     }
     if (this.#isKept && this.#setBack === undefined) {
@@ -178,14 +206,27 @@ export class CheckpointKeeper {
       // A disk that fails stops the runtime, and says so there; the next process signs it once more.
       await this.#kept?.keep(undefined).catch(() => {});
     }
-    if (!this.#isUnpublished || publish === undefined || this.#last === undefined) return;
+    if (!this.#isUnpublished || publish === undefined || this.#last === undefined) {
+      this.#failure = undefined;
+      return;
+    }
     try {
       const { text, signatures } = this.#last;
       await publish(`${text}\n${signatures.map(signatureLine).join('')}`);
       this.#isUnpublished = false;
     } catch (error) {
-      onProblem(`the witness did not take the ledger's checkpoint: ${messageOf(error)}`, FAILED);
+      this.#failed(`the witness did not take the ledger's checkpoint: ${messageOf(error)}`);
+      return;
     }
+    this.#failure = undefined;
+    this.#witnessedAtMs = this.#last.atMs;
+    // As above: it is sent once more.
+    await this.#witnessed?.keep(this.#last.atMs).catch(() => {});
+  }
+
+  #failed(message: string): void {
+    this.#failure = { message, times: (this.#failure?.times ?? 0) + 1 };
+    this.#options.onProblem(message, FAILED);
   }
 }
 

@@ -3,11 +3,13 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { scheduleOf } from '@tenon/connector/schedule';
 import type { ReconciliationPlan } from '@tenon/pipeline';
+import type { Alarm } from '../api/flow.ts';
 import type { RuntimeOptions } from '../api/options.ts';
 import type { ReconciliationBegun, ReconciliationFlow, ReconciliationState } from '../api/reconciliations.ts';
 import type { EmbeddedEngine } from '../embedded/engine.ts';
 import type { Write } from '../embedded/statements.ts';
 import { Comparison, failureOf, type UnderWay } from './comparison.ts';
+import { differenceAlarms, isAboveAlarm } from './difference-alarm.ts';
 import { Reports, type StoredReport } from './reports.ts';
 import { openStaging, type Staging } from './staging.ts';
 
@@ -159,7 +161,8 @@ export class Reconciliations {
   }
 
   flow(): readonly ReconciliationFlow[] {
-    return [...this.#active.values()].map(({ name, alarmAbove }) => {
+    return [...this.#active.values()].map((plan) => {
+      const { name } = plan;
       const last = this.reports.lastEnded(name);
       const underWay = this.#underWay.get(name);
       return {
@@ -172,9 +175,17 @@ export class Reconciliations {
           lastEndedAtMs: last.endedAtMs ?? last.begunAtMs,
           differences: last.differences,
           counts: last.counts,
-          isAboveAlarm: last.state === 'failed' || last.differences > alarmAbove,
+          isAboveAlarm: isAboveAlarm(last, plan),
         }),
       };
+    });
+  }
+
+  /** Of those whose last comparison failed, or found more than may differ. */
+  alarms(): readonly Alarm[] {
+    return [...this.#active.values()].flatMap((plan) => {
+      const last = this.reports.lastEnded(plan.name);
+      return last === undefined ? [] : differenceAlarms(plan, last);
     });
   }
 

@@ -6,6 +6,7 @@ import type { EmbeddedEngine } from '../embedded/engine.ts';
 import type { Write } from '../embedded/statements.ts';
 import type { Difference } from './compare.ts';
 import type { Outcome } from './comparison.ts';
+import { differenceAlarms } from './difference-alarm.ts';
 
 /** Differences stored in one write: short, so that intake does not wait for it. */
 const WRITTEN_AT_ONCE = 200;
@@ -182,39 +183,19 @@ export class Reports {
       ...counted,
       ...(failure && { class: failure.class, code: failure.code }),
     };
-    const isAlarm = failure !== undefined || (outcome?.differences ?? 0) > plan.alarmAbove;
-    const { team, backup, escalation, roles } = plan.owner;
+    const state = failure === undefined ? 'complete' : 'failed';
+    const differences = outcome?.differences ?? 0;
+    const [alarmWrites, alarmNoted] = this.#engine.alarms.telling(
+      isDryRun ? [] : differenceAlarms(plan, { id, state, differences, ...(failure && { failure }) }),
+    );
     await this.#engine.commit(
-      [
-        [
-          'endReport',
-          id,
-          now,
-          failure === undefined ? 'complete' : 'failed',
-          JSON.stringify({ ...stored, ...end }),
-        ],
-      ],
+      [['endReport', id, now, state, JSON.stringify({ ...stored, ...end })], ...alarmWrites],
       [
         this.#engine.system({
           kind: 'reconciliation',
-          details: { action: failure === undefined ? 'complete' : 'failed', isDryRun, ...said },
+          details: { action: state, isDryRun, ...said },
         }),
-        ...(isAlarm && !isDryRun
-          ? [
-              this.#engine.system({
-                kind: 'alarm',
-                details: {
-                  alarm: failure === undefined ? 'recordsDiffer' : 'reconciliationFailed',
-                  ...said,
-                  alarmAbove: plan.alarmAbove,
-                  owner: team,
-                  ...(roles?.data !== undefined && { data: roles.data }),
-                  backup,
-                  escalation,
-                },
-              }),
-            ]
-          : []),
+        ...alarmNoted,
       ],
     );
   }

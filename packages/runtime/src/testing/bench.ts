@@ -365,6 +365,8 @@ export interface Bench {
   regionOf?: (connection: string) => string | undefined;
   /** Of the next start. */
   limits?: Partial<RuntimeLimits>;
+  /** Of the next start: who answers for what no pipeline owns. */
+  owner?: RuntimeOptions['owner'];
   /** Of the next start. */
   killed?: RuntimeOptions['killed'];
   /** Of the next start: signs checkpoints into a file beside the database. */
@@ -441,6 +443,7 @@ export async function openBenchWith(start: BenchStart, plans: readonly Plan[]): 
       random,
       // A simulation goes from one thing that happens to the next: what comes round for ever is not one of them.
       limits: { watchEveryMs: 3_600_000, ...bench.limits },
+      ...(bench.owner !== undefined && { owner: bench.owner }),
       ...(bench.killed !== undefined && { killed: bench.killed }),
       ...(bench.checkpoints !== undefined && {
         checkpoints: {

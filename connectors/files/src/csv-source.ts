@@ -29,7 +29,8 @@ interface Position {
  * ```
  * The rename is the claim: of two that try, one has the file. What a process that ended had claimed, the next goes on with, from
  * the position stored with the rows; a row is known by the file's digest and its number, so one that is read twice, or a file that
- * is sent twice, takes effect once. A row that cannot be read is held as it came, with its line and column, and stops nothing.
+ * is sent twice, takes effect once. A row that cannot be read is held as it came, with its line and column, and stops nothing, unless the
+ * layout says that such a file is held whole: then all of it is looked at before its first row is taken.
  */
 export function csvSource(context: SourceContext, layouts: Readonly<Record<string, CsvLayout>>): Source {
   const { plan, clock, random } = context;
@@ -110,15 +111,52 @@ export function csvSource(context: SourceContext, layouts: Readonly<Record<strin
     const file = { name, digest };
     const batch: IncomingMessage[] = [];
     let isRefused = false;
-    for await (const read of rowsOf(folder.read(path), layout)) {
+    // Of a file whose rows are being taken some are on disk: how it was judged then holds.
+    const isJudged = layout.badRows === 'holdFile' && done === 0;
+    const bad = isJudged ? await badRows(folder.read(path), layout, file) : undefined;
+    const rows = bad === undefined ? rowsOf(folder.read(path), layout) : [bad];
+    for await (const read of rows) {
       if (ended.aborted) return;
-      if (read.row <= done) continue;
+      // What stands for all rows stands before the first; said again, it is known.
+      if (read.row <= done && read !== bad) continue;
       if (read.isWholeFile) isRefused = true;
       batch.push(incoming(file, read));
       if (batch.length >= plan.prefetchMax) await store(batch.splice(0), digest);
     }
     if (batch.length > 0) await store(batch, digest);
     await folder.replace(path, inside(isRefused ? 'refused' : 'done', `${digest.slice(0, 16)}-${name}`));
+  }
+
+  /** One message for a file with rows that cannot be taken, in place of all its rows; nothing for one without. */
+  async function badRows(
+    bytes: AsyncIterable<Uint8Array>,
+    layout: CsvLayout,
+    file: { readonly name: string; readonly digest: string },
+  ): Promise<RowRead | undefined> {
+    let rows = 0;
+    let count = 0;
+    let first: (RowRead & { readonly problem: Problem }) | undefined;
+    const places: string[] = [];
+    for await (const read of rowsOf(bytes, layout)) {
+      // It is held as one message in any case.
+      if (read.isWholeFile) return read;
+      rows++;
+      const problem = read.problem ?? misfitOf(read, file);
+      if (problem === undefined) continue;
+      first ??= { ...read, problem };
+      if (count++ < PLACES_MAX) places.push(`${problem.line}:${problem.column}`);
+    }
+    if (first === undefined) return undefined;
+    const more = count > PLACES_MAX ? ` and ${count - PLACES_MAX} more` : '';
+    const what = `${first.problem.what}; ${count} of ${rows} rows cannot be taken, so none was: ${places.join(', ')}${more}`;
+    const { raw, line, problem } = first;
+    return { row: 0, raw, line, problem: { ...problem, what }, isWholeFile: true };
+  }
+
+  /** What of a row its contract does not allow. */
+  function misfitOf(read: RowRead, file: Parameters<typeof incoming>[0]): Problem | undefined {
+    const what = context.misfit?.(incoming(file, read));
+    return what === undefined ? undefined : { line: read.line, column: 1, what };
   }
 
   /** All of them, the last when the others are stored: it carries how far that is. */
@@ -131,6 +169,9 @@ export function csvSource(context: SourceContext, layouts: Readonly<Record<strin
       throw new Returned();
   }
 }
+
+/** Places of rows named at most in what is said of a file. */
+const PLACES_MAX = 20;
 
 /** One row as it was read, or why the file has no more of them. */
 interface RowRead {

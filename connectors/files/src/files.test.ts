@@ -5,8 +5,8 @@ import type { ConnectionConfig, IncomingMessage, SourcePlan } from '@tenon/conne
 import { type JsonObject, Secret, sleep, systemClock, systemRandom } from '@tenon/model';
 import { connectorPlans } from '@tenon/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import connector, { csvTransport } from './index.ts';
-import { operationLayouts } from './layouts.ts';
+import { csvSource, csvTransport } from './index.ts';
+import { eventLayouts, operationLayouts } from './layouts.ts';
 import { type SftpServer, sftpServer } from './sftp-server.testing.ts';
 import { sshd, sshdMissing } from './sshd.testing.ts';
 
@@ -95,19 +95,28 @@ function memory() {
   };
 }
 
-function start(place: Place, kept: ReturnType<typeof memory>, more: Partial<SourcePlan> = {}) {
-  const source = connector.sources!['files']!({
-    ...contextOf(place),
-    plan: plans.source(['parcelDelivered'], { everyMs: 30, prefetchMax: 10, ...more }),
-    cursor: () => kept.cursor,
-    deliver: async (message) => {
-      if (++kept.deliveries >= kept.refuseFrom) return 'returned';
-      if (!kept.stored.has(message.id!)) kept.stored.set(message.id!, message);
-      if (message.cursor !== undefined) kept.cursor = message.cursor;
-      return 'accepted';
+function start(
+  place: Place,
+  kept: ReturnType<typeof memory>,
+  more: Partial<SourcePlan> = {},
+  layouts = eventLayouts,
+) {
+  const source = csvSource(
+    {
+      ...contextOf(place),
+      plan: plans.source(['parcelDelivered'], { everyMs: 30, prefetchMax: 10, ...more }),
+      cursor: () => kept.cursor,
+      deliver: async (message) => {
+        if (++kept.deliveries >= kept.refuseFrom) return 'returned';
+        if (!kept.stored.has(message.id!)) kept.stored.set(message.id!, message);
+        if (message.cursor !== undefined) kept.cursor = message.cursor;
+        return 'accepted';
+      },
+      misfit: ({ body }) => (String(body).includes('-1.25') ? '/weightKg must be at least 0' : undefined),
+      report: (state, problem) => kept.states.push(problem ?? state),
     },
-    report: (state, problem) => kept.states.push(problem ?? state),
-  });
+    layouts,
+  );
   closing.push(() => source.stop());
   return source;
 }
@@ -174,6 +183,46 @@ describe.each(places)('CSV in %s', { timeout: 60_000 }, (name, open) => {
     expect(kept.values().filter((value) => typeof value === 'object')).toHaveLength(2);
     const held = [...kept.stored.values()].find(({ problem }) => problem?.includes(':3:'))!;
     expect(String(held.body)).toBe('par_2;ord_2;31.11.2026;1,25;J;');
+  });
+
+  const whole = { parcelDelivered: { ...eventLayouts['parcelDelivered']!, badRows: 'holdFile' } } as const;
+
+  test('a file with a row that cannot be taken is held whole, where its layout says so: no row of it is taken', async () => {
+    const place = await open();
+    const kept = memory();
+    await put(
+      'delivered-1.csv',
+      [HEAD, row(1), 'par_2;ord_2;31.11.2026;1,25;J;', 'par_3;ord_3', row(4)].join('\n'),
+    );
+    await put('delivered-2.csv', [HEAD, row(5), row(6)].join('\n'));
+    start(place, kept, {}, whole);
+    await until(
+      async () => (await names('inbound/done')).length === 1 && (await names('inbound/refused')).length === 1,
+      () => [kept.values(), kept.states],
+    );
+    expect(kept.values().filter((value) => typeof value === 'string')).toEqual([
+      'delivered-1.csv:3:13: Zugestellt is not a day written as dd.MM.yyyy; 2 of 4 rows cannot be taken, so none was: 3:13, 4:1',
+    ]);
+    expect(kept.values().flatMap((value) => value.parcelId ?? [])).toEqual(['par_5', 'par_6']);
+    expect((await names('inbound/refused'))[0]).toMatch(/^[0-9a-f]{16}-delivered-1\.csv$/);
+  });
+
+  test('so it is where a row does not fit its contract, and once however often the file is sent', async () => {
+    const place = await open();
+    const kept = memory();
+    start(place, kept, {}, whole);
+    for (const file of ['delivered-1.csv', 'delivered-1b.csv']) {
+      await put(file, [HEAD, row(1), 'par_2;ord_2;28.11.2026;-1,25;J;'].join('\n'));
+      await until(
+        async () => (await names('inbound/refused')).some((refused) => refused.endsWith(file)),
+        () => [kept.values(), kept.states],
+      );
+    }
+    expect(kept.values()).toEqual([
+      expect.stringMatching(
+        /^delivered-1\.csv:3:1: .*weightKg.*; 1 of 2 rows cannot be taken, so none was: 3:1$/,
+      ),
+    ]);
   });
 
   test('what is still being written is left alone until it is whole', async () => {

@@ -9,6 +9,11 @@ export interface CsvLayout {
   readonly quote?: '"' | "'";
   /** A byte order mark is skipped. Default `utf-8`. ISO 8859-1 is a part of `windows-1252`. */
   readonly encoding?: 'utf-8' | 'utf-16le' | 'windows-1252';
+  /**
+   * What becomes of a file with rows that cannot be read, or that do not fit the contract: those are held and the others taken (`split`, the
+   * default), or the file is held and no row of it taken (`holdFile`), for batches that mean something as a whole alone.
+   */
+  readonly badRows?: 'split' | 'holdFile';
   /** By the column's header. What a file has besides is left out. */
   readonly columns: Readonly<Record<string, Column>>;
 }

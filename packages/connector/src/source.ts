@@ -34,6 +34,11 @@ export interface SourceContext extends TransportContext {
   readonly transport?: Transport;
   /** Never rejects. Resolves `accepted` only once the event is on disk: nothing may be acknowledged before. */
   deliver(message: IncomingMessage): Promise<Settlement>;
+  /**
+   * Why such a message would be held and start nothing, or `undefined`: for sources that take several together or none of them. Nothing is
+   * stored. Absent where nobody can say; then what the source itself cannot read is all that it can judge by.
+   */
+  misfit?(message: IncomingMessage): string | undefined;
   /** Tells how the source is; `problem` says in one sentence, without secrets, why it is not consuming. */
   report(state: SourceState, problem?: string): void;
   /** Tells how many messages wait at the broker, as last seen there. */

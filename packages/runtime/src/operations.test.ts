@@ -726,6 +726,14 @@ describe('the file', () => {
     expect(bench.target.calls.map(({ operation }) => operation)).toEqual(['put', 'get']);
   });
 
+  test('says of an event why it would not be taken, and stores nothing of it', async () => {
+    bench = await openBench(planFor({ steps: [] }));
+    expect(bench.runtime.misfit('shop.ordered', { id: 'a' })).toBeUndefined();
+    expect(bench.runtime.misfit('shop.ordered', {})).toMatchObject({ code: 'EVENT_PAYLOAD_INVALID' });
+    expect(bench.runtime.misfit('shop.unheard', {})).toBeUndefined();
+    expect(bench.runtime.runs()).toEqual([]);
+  });
+
   test('remembers which pipelines are active, until they are retired', async () => {
     bench = await openBench(
       planFor({ steps: [call('get', 'acme.get')] }),

@@ -43,14 +43,15 @@ function open(
     readonly plan?: Partial<SourcePlan>;
     readonly canReject?: boolean;
     readonly clock?: ConsumerOptions['clock'];
+    readonly misfit?: ConsumerOptions['runtime']['misfit'];
   } = {},
 ) {
-  let context: Pick<SourceContext, 'deliver' | 'report'> | undefined;
+  let context: Pick<SourceContext, 'deliver' | 'misfit' | 'report'> | undefined;
   const logged: Parameters<ConsumerOptions['log']>[0][] = [];
   const consumer = consume({
     connection: 'bus',
     plan: { ...plan, ...more.plan },
-    runtime: { accept, cursor: () => undefined },
+    runtime: { accept, cursor: () => undefined, misfit: more.misfit ?? (() => undefined) },
     clock: more.clock ?? systemClock,
     random: systemRandom,
     source: (given) => {
@@ -70,6 +71,18 @@ function message(body: object, id: string | undefined = 'm1'): IncomingMessage {
     ...(id !== '' && { id }),
   };
 }
+
+describe('a message that is asked about', () => {
+  it('is held against the contract as it would be when it is taken, and nothing is stored', () => {
+    const { misfit } = open(() => Promise.reject(new Error('it was taken')), {
+      misfit: (event, payload) =>
+        event === 'bus.placed' && JSON.stringify(payload) === '{"id":1}' ? undefined : wrong.failure,
+    });
+    expect(misfit!(message({ id: 1 }))).toBeUndefined();
+    expect(misfit!(message({ id: 'x' }))).toBe('wrong');
+    expect(misfit!({ ...message({}), problem: 'line 3 is no row' })).toContain('line 3 is no row');
+  });
+});
 
 describe('a message taken in', () => {
   it('is settled only when accept has resolved, under connection and place', async () => {

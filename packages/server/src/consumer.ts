@@ -35,11 +35,11 @@ export type ConsumerCount = 'accepted' | 'duplicate' | 'quarantined' | 'rejected
 export interface ConsumerOptions {
   readonly connection: string;
   readonly plan: SourcePlan;
-  readonly runtime: Pick<Runtime, 'accept' | 'cursor'>;
+  readonly runtime: Pick<Runtime, 'accept' | 'cursor' | 'misfit'>;
   readonly clock: Clock;
   readonly random: Random;
   /** Makes the connector's source; it begins to deliver at once. */
-  source(context: Pick<SourceContext, 'plan' | 'cursor' | 'deliver' | 'report' | 'lag'>): Source;
+  source(context: Pick<SourceContext, 'plan' | 'cursor' | 'deliver' | 'misfit' | 'report' | 'lag'>): Source;
   log(event: {
     readonly code: string;
     readonly message: string;
@@ -94,7 +94,8 @@ export function consume(options: ConsumerOptions): Consumer {
 
   /** Of the source, and of where its deliveries come from. */
   const name = `${connection}/${plan.from}`;
-  const source = options.source({ plan, cursor: () => runtime.cursor(name), deliver, report, lag: seen });
+  const cursor = (): string | undefined => runtime.cursor(name);
+  const source = options.source({ plan, cursor, deliver, misfit, report, lag: seen });
   return { status, stop };
 
   async function deliver(message: IncomingMessage): Promise<Settlement> {
@@ -114,6 +115,14 @@ export function consume(options: ConsumerOptions): Consumer {
     } finally {
       inFlight--;
     }
+  }
+
+  function misfit(message: IncomingMessage): string | undefined {
+    const read = readMessage(plan, message);
+    if (read.as === 'unheard') return undefined;
+    const failure =
+      read.as === 'invalid' ? read.failure : runtime.misfit(read.event.name, read.payload, read.headers);
+    return failure?.message;
   }
 
   async function settle(message: IncomingMessage): Promise<Settlement> {

@@ -197,6 +197,10 @@ export async function openRuntimeWith(
         return refusalAfter(engine, error);
       }
     },
+    misfit: (event, payload, headers) => {
+      const found = draftsFor(event, payload, 'not stored', engine.activePlans, 'refuse', headers);
+      return found.ok ? undefined : found.failure;
+    },
     hearers: (event) => {
       const active = [...engine.activePlans.values()];
       const named = (found: readonly LoadedPlan[]): readonly string[] =>

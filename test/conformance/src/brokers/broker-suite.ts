@@ -487,6 +487,7 @@ export async function brokerSuite(driver: BrokerDriver): Promise<void> {
           runtime: {
             accept: (incoming) => accept(runtime, incoming, options, accepted),
             cursor: (name) => runtime.cursor(name),
+            misfit: (...event) => runtime.misfit(...event),
           },
           clock: systemClock,
           random: systemRandom,

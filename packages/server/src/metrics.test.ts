@@ -8,6 +8,7 @@ it('shows the flow to Prometheus, for whoever may read', async () => {
   const overrides = { done: 2, undone: 1, close: 0, confirm: 0, redo: 0, compensate: 0 };
   const flow: FlowReport = {
     atMs: 60_000,
+    checkpoints: { everyMs: 60_000, keptAtMs: 55_000, witnessedAtMs: 20_000 },
     alarms: [
       {
         alarm: 'deadLetters',
@@ -62,6 +63,8 @@ it('shows the flow to Prometheus, for whoever may read', async () => {
     'tenon_queue_depth{pipeline="p\\"1",tier="high"} 3',
     'tenon_queue_lag_seconds{pipeline="p\\"1",tier="high"} 1.5',
     'tenon_alarm{alarm="deadLetters",pipeline="p",queue="repair",owner="sales",escalation="pager:sales"} 1',
+    'tenon_ledger_checkpoint_age_seconds{at="file"} 5',
+    'tenon_ledger_checkpoint_age_seconds{at="witness"} 40',
     'tenon_runs{state="waiting"} 7',
     'tenon_runs_ended_total{state="succeeded"} 8',
     'tenon_runs_ended_total{state="cancelled"} 0',

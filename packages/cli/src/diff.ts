@@ -176,8 +176,7 @@ async function usedBetween(
   after: ReadonlyMap<string, Contract>,
 ): Promise<UsageBetween> {
   const isSame = [...before].every(([name, { digest }]) => after.get(name)?.digest === digest);
-  if (isSame && check.notUnderstood.size === 0)
-    return { before: [...check.usage, ...check.implied], after: [] };
+  if (isSame) return { before: check.usage, after: [] };
   const { usageBetween } = await import('@tenon/pipeline');
   return usageBetween(workspace, before, after);
 }

@@ -1,7 +1,6 @@
 import type { ConnectorManifest } from '@tenon/connector';
-import type { Contract } from '@tenon/contract';
+import type { Contract, ContractUsage } from '@tenon/contract';
 import { compareText, type JsonObject } from '@tenon/model';
-import type { UsageEntry } from '@tenon/pipeline';
 import { adapterFiles } from './adapter/adapter.ts';
 import { bareManifest } from './bare-manifest.ts';
 import { contractTestFiles } from './contract-test/contract-test.ts';
@@ -17,7 +16,7 @@ export interface ContractInput {
   /** The connector that speaks it; without one, operations carry no authentication and cautious defaults. */
   readonly manifest?: ConnectorManifest;
   /** What pipelines read and write; entries of other contracts are passed over. */
-  readonly usage?: readonly UsageEntry[];
+  readonly usage?: readonly ContractUsage[];
   /** By operation, inputs that name what a real system has: for its contract tests. */
   readonly inputs?: Readonly<Record<string, JsonObject>>;
 }
@@ -43,7 +42,7 @@ export async function contractFiles(
   return files.sort((a, b) => compareText(a.path, b.path));
 }
 
-function usedBy(usage: readonly UsageEntry[]): InUse {
+function usedBy(usage: readonly ContractUsage[]): InUse {
   const operations = new Set<string>();
   const events = new Set<string>();
   for (const { target } of usage) {

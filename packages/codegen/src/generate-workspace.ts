@@ -39,11 +39,13 @@ export async function generateWorkspace(
   const manifests = new Map(
     [...workspace.connectors.values()].map((manifest) => [manifest.contract, manifest]),
   );
+  // What a manifest adds, adapters and the runtime know of themselves.
+  const usage = check.usage.filter(({ by }) => by === undefined);
   for (const [name, contract] of [...workspace.contracts].sort(([a], [b]) => compareText(a, b))) {
     const folder = `generated/${name}`;
     const manifest = manifests.get(name);
     const inputs = exampleInputs(workspace, name);
-    const input = inputDigest(contract, manifest, check.usage, inputs);
+    const input = inputDigest(contract, manifest, usage, inputs);
     const stamp = readStamp(existing.get(`${folder}/${STAMP_FILE}`));
     if (stamp?.input === input && isIntact(stamp, folder, existing)) {
       skipped.push(name);
@@ -55,7 +57,7 @@ export async function generateWorkspace(
     const made = await generateContract({
       contract,
       ...(manifest && { manifest }),
-      usage: check.usage,
+      usage,
       inputs,
     });
     files.push(...made, stampFile(contract, input, made, folder));

@@ -1,7 +1,6 @@
 import type { ConnectorManifest } from '@tenon/connector';
-import type { Contract } from '@tenon/contract';
+import type { Contract, ContractUsage } from '@tenon/contract';
 import { digestOf, isObject, type JsonObject, sha256 } from '@tenon/model';
-import type { UsageEntry } from '@tenon/pipeline';
 import { GENERATOR, type GeneratedFile } from './generated-file.ts';
 
 /**
@@ -23,7 +22,7 @@ export const STAMP_FILE = 'stamp.json';
 export function inputDigest(
   contract: Contract,
   manifest: ConnectorManifest | undefined,
-  usage: readonly UsageEntry[],
+  usage: readonly ContractUsage[],
   inputs: Readonly<Record<string, JsonObject>> = {},
 ): string {
   return digestOf({

@@ -1,4 +1,4 @@
-import { loadContract, loadContractText } from '@tenon/contract';
+import { type ContractUsage, loadContract, loadContractText } from '@tenon/contract';
 import type { Location } from '@tenon/model';
 import { describe, expect, it } from 'vitest';
 import {
@@ -14,7 +14,6 @@ import {
   toDiagnostics,
   toJson,
 } from './index.ts';
-import type { ContractUsage } from './usage.ts';
 
 const NOW = Date.UTC(2026, 5, 1);
 
@@ -258,7 +257,7 @@ describe('the victims of a change', () => {
     const undone = async (undoing: readonly string[]) => {
       const used = [
         ...paths.map((path) => usage(path, 'request')),
-        ...undoing.map((path) => ({ ...usage(path, 'request'), isUndoing: true as const })),
+        ...undoing.map((path) => ({ ...usage(path, 'request'), call: 'undo' as const })),
       ];
       const report = diffContracts(
         await contract({ Order: order, Line: line }),
@@ -680,9 +679,9 @@ describe('a parameter that is needed now', () => {
     expect(hit([call, usage('/limit', 'request'), reading]), 'the call has it').toEqual([]);
     const other = { ...call, step: 'other' };
     expect(hit([call, usage('/limit', 'request'), reading, other])).toEqual([rule]);
-    const undoing = { ...call, isUndoing: true as const };
+    const undoing = { ...call, call: 'undo' as const };
     expect(hit([call, usage('/limit', 'request'), undoing]), 'who undoes it leaves it out').toEqual([rule]);
-    const both = [usage('/limit', 'request'), { ...usage('/limit', 'request'), isUndoing: true as const }];
+    const both = [usage('/limit', 'request'), { ...usage('/limit', 'request'), call: 'undo' as const }];
     expect(hit([call, undoing, ...both])).toEqual([]);
     const [shown] = toDiagnostics(diffContracts(base, revision, { usage: [call] }));
     expect(

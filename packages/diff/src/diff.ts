@@ -1,4 +1,4 @@
-import type { Contract } from '@tenon/contract';
+import type { Contract, ContractUsage } from '@tenon/contract';
 import { compareText, digestOf, isObject, type Json, type Location, toPointer } from '@tenon/model';
 import { compareContracts } from './compare/contracts.ts';
 import { checkDates, isVersionRaised } from './compare/lifecycle.ts';
@@ -26,7 +26,6 @@ import {
   type Victim,
 } from './finding.ts';
 import { changeRules, type RuleId } from './rules/registry.ts';
-import type { ContractUsage } from './usage.ts';
 import { subjectOf, victimOf } from './usage.ts';
 
 export interface DiffOptions {

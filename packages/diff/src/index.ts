@@ -24,7 +24,6 @@ export { renderMarkdown } from './report/markdown.ts';
 export { changeRules, FAMILIES, type RuleId } from './rules/registry.ts';
 export { diffRules } from './rules.ts';
 export { type SchemaDocument, schemaReport } from './schema-report.ts';
-export type { ContractUsage } from './usage.ts';
 export {
   type Acceptance,
   acceptFinding,

@@ -1,7 +1,6 @@
-import { loadContractText } from '@tenon/contract';
+import { type ContractUsage, loadContractText } from '@tenon/contract';
 import { expect, it } from 'vitest';
 import { diffContracts } from './index.ts';
-import type { ContractUsage } from './usage.ts';
 
 async function contract(headers: unknown) {
   const document = {

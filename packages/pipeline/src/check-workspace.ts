@@ -1,7 +1,8 @@
 import type { Grants } from '@tenon/connector';
+import type { ContractUsage } from '@tenon/contract';
 import { compareText } from '@tenon/model';
-import { impliedUsage } from './check/implied-usage.ts';
 import { asGrants, neededGrants } from './check/needed-grants.ts';
+import { usageByManifest } from './check/usage-by-manifest.ts';
 import {
   baseOf,
   type CheckMemory,
@@ -15,7 +16,7 @@ import { compileReconciliation } from './compile-reconciliation.ts';
 import { type Conclusion, conclude } from './conclude.ts';
 import type { Plan } from './plan.ts';
 import type { ReconciliationPlan } from './reconciliation-plan.ts';
-import type { UsageEntry } from './usage.ts';
+import { usageByName } from './usage-by-name.ts';
 import type { Workspace } from './workspace.ts';
 
 export interface CheckOptions {
@@ -29,10 +30,9 @@ export interface WorkspaceCheck extends Conclusion {
   readonly plans: ReadonlyMap<string, Plan>;
   /** Those of the reconciliations without errors, by name. */
   readonly reconciliations: ReadonlyMap<string, ReconciliationPlan>;
-  readonly usage: readonly UsageEntry[];
-  /** What they use besides, without an expression or a request that says so. */
-  readonly implied: readonly UsageEntry[];
-  /** Files of pipelines that use more than `usage` tells, as something in them cannot be read. */
+  /** All that the pipelines use of contracts, whoever says it. */
+  readonly usage: readonly ContractUsage[];
+  /** Files of pipelines in which something cannot be read, so that what they name counts, too. */
   readonly notUnderstood: ReadonlySet<string>;
   /** What the pipelines do over each connection: the grants that fit them exactly. */
   readonly needed: ReadonlyMap<string, Grants>;
@@ -83,8 +83,10 @@ export function checkWorkspace(
         asGrants(neededGrants(connection, facts, workspace)),
       ]),
     ),
-    usage: checked.flatMap(({ data }) => data.usage),
-    implied: checked.flatMap(({ model, data }) => impliedUsage(model, data.usage)),
+    usage: [...files].flatMap(([file, { checked: one, isUnderstood, text, spec }]) => [
+      ...(one ? [...one.data.usage, ...usageByManifest(one.model, one.data.usage)] : []),
+      ...(isUnderstood ? [] : usageByName(file, text, spec, workspace)),
+    ]),
     notUnderstood: new Set([...files].flatMap(([file, { isUnderstood }]) => (isUnderstood ? [] : file))),
   };
 }

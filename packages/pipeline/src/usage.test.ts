@@ -4,7 +4,7 @@ import { PIPELINE, swap, swaps, testFiles, testWorkspace } from './test-workspac
 const line = async (step: string) => {
   const { check } = await testWorkspace();
   return check.usage
-    .filter((one) => one.step === step)
+    .filter((one) => one.step === step && one.by === undefined)
     .map((one) => `${one.access} ${one.contract} ${one.target.kind} ${one.path} ← ${one.expression}`);
 };
 
@@ -35,7 +35,7 @@ test('a comparison keeps the value compared with', async () => {
 test('each entry points at the text that reads or writes', async () => {
   const { check } = await testWorkspace();
   const text = testFiles[PIPELINE]!;
-  for (const one of check.usage.filter(({ access }) => access === 'read')) {
+  for (const one of check.usage.filter(({ access, by }) => access === 'read' && by === undefined)) {
     const written = text.slice(one.at.range.start.offset, one.at.range.end.offset);
     expect(one.expression).toContain(written);
   }
@@ -60,12 +60,14 @@ test('items of a list that is written as several are told apart', async () => {
 
 test('what undoes a step is told apart from what it does', async () => {
   const { check } = await testWorkspace();
-  const written = check.usage.filter(({ step, access }) => step === 'charge' && access === 'write');
-  expect(written.map(({ path, isUndoing }) => [path, isUndoing])).toEqual([
+  const written = check.usage.filter(
+    ({ step, access, by }) => step === 'charge' && access === 'write' && !by,
+  );
+  expect(written.map(({ path, call }) => [path, call])).toEqual([
     ['/body/order', undefined],
     ['/body/amount', undefined],
     ['/body/currency', undefined],
-    ['/chargeId', true],
+    ['/chargeId', 'undo'],
   ]);
 });
 
@@ -104,9 +106,25 @@ test('what is written keeps all that it can be, where its type says so', async (
   });
   const written = (all: typeof check.usage) =>
     all
-      .filter(({ step, access }) => step === 'charge' && access === 'write')
+      .filter(({ step, access, by }) => step === 'charge' && access === 'write' && !by)
       .map(({ path, values }) => [path, values]);
   expect(written(check.usage)).toContainEqual(['/body/currency', ['EUR', 'USD']]);
   expect(written(check.usage)).toContainEqual(['/body/amount', undefined]);
   expect(written((await testWorkspace()).check.usage)).toContainEqual(['/body/currency', ['EUR']]);
+});
+
+test('a pipeline that cannot be understood uses what it names as a whole, and says that by its name', async () => {
+  const named = async (edit: readonly [string, string]) => {
+    const { check } = await testWorkspace({ [PIPELINE]: swap(...edit) });
+    return check.usage
+      .filter(({ by, step }) => by === 'name' && step === 'charge')
+      .map(({ access, expression, path, at }) => `${access} ${expression} ${path}${at.range.start.line}`);
+  };
+  expect(await named(['shop.createCharge', 'shop.createCharg'])).toEqual([
+    expect.stringMatching(/^write shop\.refundCharge \d+$/),
+    expect.stringMatching(/^read shop\.refundCharge \d+$/),
+  ]);
+  expect(await named(['retry: { attempts: 3, within: 1m }', 'retry: { attempts: 4, within: 1m }'])).toEqual(
+    [],
+  );
 });

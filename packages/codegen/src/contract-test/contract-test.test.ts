@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { ConnectorManifest } from '@tenon/connector';
-import { planOperation, type UsageEntry } from '@tenon/pipeline';
+import type { ContractUsage } from '@tenon/contract';
+import { planOperation } from '@tenon/pipeline';
 import type { JsonSchema } from '@tenon/schema';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { bareManifest } from '../bare-manifest.ts';
@@ -199,7 +200,7 @@ const use = (
   path: string,
   comparedWith?: string,
   operation = 'getOrder',
-): UsageEntry => ({
+): ContractUsage => ({
   pipeline: 'ship',
   step: 'order',
   contract: 'shop',

@@ -1,5 +1,6 @@
+import type { ContractUsage } from '@tenon/contract';
 import type { JsonObject } from '@tenon/model';
-import { planOperation, type UsageEntry } from '@tenon/pipeline';
+import { planOperation } from '@tenon/pipeline';
 import { expect, test } from 'vitest';
 import { contractFiles } from '../contract-files.ts';
 import { answers, contractOf } from '../testing/contract-of.ts';
@@ -39,7 +40,7 @@ const at = {
   file: 'p.yaml',
   range: { start: { line: 1, column: 1, offset: 0 }, end: { line: 1, column: 1, offset: 0 } },
 };
-const written = (path: string, values?: UsageEntry['values'], pipeline = 'ship'): UsageEntry => ({
+const written = (path: string, values?: ContractUsage['values'], pipeline = 'ship'): ContractUsage => ({
   pipeline,
   step: 'order',
   contract: 'shop',
@@ -53,7 +54,7 @@ const written = (path: string, values?: UsageEntry['values'], pipeline = 'ship')
 });
 
 /** The body that the contract test of this usage sends. */
-async function sent(usage: readonly UsageEntry[], given?: JsonObject): Promise<unknown> {
+async function sent(usage: readonly ContractUsage[], given?: JsonObject): Promise<unknown> {
   const inputs = given && { inputs: { changeOrder: given } };
   const files = await contractFiles(planOperation, { contract, usage, ...inputs });
   const { text } = files.find(({ path }) => path.endsWith('/interactions.js'))!;

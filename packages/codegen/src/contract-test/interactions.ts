@@ -1,4 +1,5 @@
 import { encodeBody, type InputField, isStreamable, type OperationPlan } from '@tenon/connector';
+import type { ContractUsage } from '@tenon/contract';
 import {
   atPointer,
   compareText,
@@ -8,7 +9,6 @@ import {
   type Json,
   type JsonObject,
 } from '@tenon/model';
-import type { UsageEntry } from '@tenon/pipeline';
 import { isSchemaObject, type JsonSchema } from '@tenon/schema';
 import { isJsonMediaType, type Surface, type SurfaceEvent, type SurfaceOperation } from '../surface.ts';
 import { type Definitions, enumOf, exampleOf, fieldAt, fits, typesOf } from './field.ts';
@@ -69,7 +69,7 @@ export interface Interactions {
 }
 
 export interface InteractionSource {
-  readonly usage: readonly UsageEntry[];
+  readonly usage: readonly ContractUsage[];
   /** By operation, an input that its author gives: ids of what a real system has, which nobody can make up. */
   readonly inputs: Readonly<Record<string, JsonObject>>;
 }
@@ -91,7 +91,8 @@ export function interactionsOf(surface: Surface, { usage, inputs }: InteractionS
   const messages = surface.events.flatMap((entry) => {
     // Pact has contents for a message alone.
     const used = usage.filter(
-      ({ target }) => target.kind === 'event' && target.event === entry.event.id && target.part === undefined,
+      ({ target, isNaming }) =>
+        target.kind === 'event' && target.event === entry.event.id && target.part === undefined && !isNaming,
     );
     return used.length === 0 ? [] : messageOf(surface, entry, used);
   });
@@ -101,7 +102,7 @@ export function interactionsOf(surface: Surface, { usage, inputs }: InteractionS
 function interactionOf(
   surface: Surface,
   entry: SurfaceOperation,
-  usage: readonly UsageEntry[],
+  usage: readonly ContractUsage[],
   given: JsonObject | undefined,
 ): Interaction | string {
   const { operation, plan } = entry;
@@ -148,7 +149,7 @@ function mediaOf(declared: string): { readonly type: string; readonly pattern: s
 function messageOf(
   surface: Surface,
   entry: SurfaceEvent,
-  usage: readonly UsageEntry[],
+  usage: readonly ContractUsage[],
 ): MessageInteraction[] {
   const example = eventExample(entry, surface.definitions);
   if (example === undefined) return [];
@@ -172,7 +173,7 @@ function eventExample({ event, payload }: SurfaceEvent, definitions: Definitions
   return written ? (written.payload as Json) : exampleOf(event.id, payload, definitions);
 }
 
-function consumersOf(usage: readonly UsageEntry[]): string {
+function consumersOf(usage: readonly ContractUsage[]): string {
   return [...new Set(usage.map(({ pipeline }) => pipeline))].sort(compareText).join(', ');
 }
 
@@ -183,7 +184,7 @@ function consumersOf(usage: readonly UsageEntry[]): string {
 function inputExample(
   entry: SurfaceOperation,
   given: JsonObject | undefined,
-  written: readonly UsageEntry[],
+  written: readonly ContractUsage[],
   definitions: Definitions,
 ): JsonObject | undefined {
   const known = knownValues(written);
@@ -194,7 +195,7 @@ function inputExample(
 }
 
 /** All that pipelines write at a pointer, that of the first by name in front, where it is known; null last. */
-function knownValues(written: readonly UsageEntry[]): ReadonlyMap<string, readonly Json[]> {
+function knownValues(written: readonly ContractUsage[]): ReadonlyMap<string, readonly Json[]> {
   const known = new Map<string, Json[]>();
   for (const { path, values = [] } of written.toSorted((a, b) => compareText(a.pipeline, b.pipeline)))
     if (values.length > 0) known.set(path, [...(known.get(path) ?? []), ...values]);
@@ -205,7 +206,7 @@ function knownValues(written: readonly UsageEntry[]): ReadonlyMap<string, readon
 function inputWith(
   entry: SurfaceOperation,
   given: JsonObject | undefined,
-  written: readonly UsageEntry[],
+  written: readonly ContractUsage[],
   known: ReadonlyMap<string, readonly Json[]>,
   definitions: Definitions,
 ): JsonObject | undefined {
@@ -322,7 +323,7 @@ interface Read {
  * The fields read that the contract promises. One that may be absent or null asks nothing of the provider, and Pact has
  * no word for it; whether it has the right type where it is there, the validators check.
  */
-function readsOf(usage: readonly UsageEntry[], schema: JsonSchema, definitions: Definitions): Read[] {
+function readsOf(usage: readonly ContractUsage[], schema: JsonSchema, definitions: Definitions): Read[] {
   const reads = new Map<string, Read>();
   for (const { access, path, comparedWith } of usage) {
     if (access !== 'read') continue;

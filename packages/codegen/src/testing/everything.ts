@@ -1,5 +1,4 @@
-import type { Contract, EventDefinition, HttpOperation, Parameter } from '@tenon/contract';
-import type { UsageEntry } from '@tenon/pipeline';
+import type { Contract, ContractUsage, EventDefinition, HttpOperation, Parameter } from '@tenon/contract';
 import { answers, contractOf } from './contract-of.ts';
 
 const parameter = (name: string, place: Parameter['in'], required: boolean): Parameter => ({
@@ -143,7 +142,11 @@ export function everything(): Contract {
 }
 
 const start = { line: 1, column: 1, offset: 0 };
-const entry = (target: UsageEntry['target'], access: UsageEntry['access'], path: string): UsageEntry => ({
+const entry = (
+  target: ContractUsage['target'],
+  access: ContractUsage['access'],
+  path: string,
+): ContractUsage => ({
   pipeline: 'ship',
   step: 'order',
   contract: 'everything',
@@ -156,7 +159,7 @@ const entry = (target: UsageEntry['target'], access: UsageEntry['access'], path:
 });
 
 /** What a pipeline might use of it. */
-export const everythingUsed: readonly UsageEntry[] = [
+export const everythingUsed: readonly ContractUsage[] = [
   entry({ kind: 'event', event: 'order.paid' }, 'read', '/id'),
   entry({ kind: 'request', operation: 'orders/get' }, 'write', '/id'),
   entry({ kind: 'response', operation: 'orders/get' }, 'read', '/kind'),

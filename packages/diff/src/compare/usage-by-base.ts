@@ -1,6 +1,6 @@
-import type { Contract } from '@tenon/contract';
+import type { Contract, ContractUsage } from '@tenon/contract';
 import type { DiffOptions } from '../diff.ts';
-import { type ContractUsage, subjectOf } from '../usage.ts';
+import { subjectOf } from '../usage.ts';
 import { matchOperations } from './contracts.ts';
 
 /** What is used of the contract in either version, once, by the names that the base has for it. */

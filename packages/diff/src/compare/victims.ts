@@ -1,7 +1,8 @@
+import type { ContractUsage } from '@tenon/contract';
 import { fromPointer, type Json } from '@tenon/model';
 import { isSchemaObject, type JsonSchema } from '@tenon/schema';
 import type { RuleId } from '../rules/registry.ts';
-import { type ContractUsage, subjectOf } from '../usage.ts';
+import { subjectOf } from '../usage.ts';
 import type { DirectChange, Position } from './positions.ts';
 import type { LocalChange, Pair } from './schemas.ts';
 
@@ -196,8 +197,8 @@ function isGiving({ target, access, path }: ContractUsage, needed: string): bool
 }
 
 /** A step is one call, one more where it is undone, and those that its connector makes beside either. */
-export function callOf({ pipeline, step, isUndoing, asked }: ContractUsage): string {
-  return JSON.stringify([pipeline, step, isUndoing === true, asked]);
+export function callOf({ pipeline, step, call }: ContractUsage): string {
+  return JSON.stringify([pipeline, step, call]);
 }
 
 function sameToken(a: string, b: string): boolean {

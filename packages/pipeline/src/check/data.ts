@@ -1,3 +1,4 @@
+import type { ContractUsage } from '@tenon/contract';
 import {
   ANY,
   assignmentIssues,
@@ -26,12 +27,12 @@ import {
   type ChooseSpec,
   type CompensateSpec,
   type ForEachSpec,
+  type Located,
   type RunSpec,
   type StepSpec,
 } from '../spec/pipeline-spec.ts';
 import { expressionsOf, type SpecExpression, type Template } from '../spec/template.ts';
-import type { UsageEntry } from '../usage.ts';
-import type { ResolvedCall } from './catalog.ts';
+import type { ResolvedCall, ResolvedEvent } from './catalog.ts';
 import { checkInScope, expressionDiagnostic, type PolicyRules, type Read, type Use } from './expressions.ts';
 import { MapOver, MapUntil } from './growing-map.ts';
 import { listRead } from './list-read.ts';
@@ -46,7 +47,7 @@ import { type Result, visibleSteps } from './visible-steps.ts';
 
 export interface DataCheck {
   readonly diagnostics: readonly Diagnostic[];
-  readonly usage: readonly UsageEntry[];
+  readonly usage: readonly ContractUsage[];
   readonly expressions: number;
   /** What each expression reads of contracts' data, for the proofs that follow data. */
   readonly reads: ReadonlyMap<SpecExpression, readonly Read[]>;
@@ -152,7 +153,7 @@ interface Item {
 export function checkData(model: PipelineModel, policies: PolicyRules): DataCheck {
   const { spec } = model;
   const found: Diagnostic[] = [];
-  const usage: UsageEntry[] = [];
+  const usage: ContractUsage[] = [];
   const reads = new Map<SpecExpression, readonly Read[]>();
   const environments = new Map<SpecExpression | StepSpec, Environment>();
   const types = new Map<SpecExpression, Type>();
@@ -260,6 +261,7 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
       case 'wait': {
         if (step.until) typed(step.until, id, inner, NUMBER_OR_TEXT, 'a moment');
         const event = model.events.get(step);
+        if (event && step.event) listens(event, id, step.event);
         const signal = event ? typeOfSchema(event.plan.payload) : ANY;
         const { environment: outer } = inner;
         const withSignal: Scope = {
@@ -422,7 +424,7 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
     if (!compensation) return;
     request(compensate.with, compensation.plan.input, compensate.call.value, compensate.call.at);
     const target = requestTarget(compensation.contract.name, compensation.plan.operation);
-    writes(compensate.with, { ...target, isUndoing: true }, id, '', compensate.call.at);
+    writes(compensate.with, { ...target, call: 'undo' }, id, '', compensate.call.at);
   }
 
   function visitFresh({ id, fresh }: CallSpec, inner: Scope, call: ResolvedCall | undefined): void {
@@ -448,7 +450,11 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
   ): void {
     const id = step.id.value;
     if (guard?.with) template(guard.with, id, after);
-    if (guard && read) request(guard.with, read.plan.input, guard.read.value, guard.read.at);
+    if (guard && read) {
+      request(guard.with, read.plan.input, guard.read.value, guard.read.at);
+      const target = requestTarget(read.contract.name, read.plan.operation);
+      writes(guard.with, { ...target, call: 'guard' }, id, '', guard.read.at);
+    }
     if (!guard?.unchanged) return;
     const current = read ? typeOfSchema(read.plan.result) : ANY;
     const { environment: outer } = after;
@@ -559,10 +565,25 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
     found.push(...checkRequest(one, placeOf(target), { document: spec.document, name, at, typeOf }));
   }
 
+  /** Who listens needs the event, whatever is read of it. */
+  function listens(event: ResolvedEvent, step: string, { value, at }: Located<string>): void {
+    usage.push({
+      pipeline: spec.name.value,
+      step,
+      ...eventTarget(event),
+      access: 'read',
+      path: '',
+      isNaming: true,
+      expression: value,
+      at,
+      owner: ownerOf(model),
+    });
+  }
+
   /** Every leaf of a template is a write at its pointer. */
   function writes(
     one: Template | undefined,
-    target: UsageTarget & Pick<UsageEntry, 'isUndoing'>,
+    target: UsageTarget & Pick<ContractUsage, 'call'>,
     step: string,
     path: string,
     at: Location,
@@ -574,7 +595,7 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
       {
         isNaming,
         values,
-      }: { readonly isNaming?: true; readonly values?: UsageEntry['values'] | undefined } = {},
+      }: { readonly isNaming?: true; readonly values?: ContractUsage['values'] | undefined } = {},
     ): void => {
       usage.push({
         pipeline: spec.name.value,
@@ -628,6 +649,7 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
     }
     roots['event'] = model.trigger ? typeOfSchema(model.trigger.plan.payload) : ANY;
     if (!model.trigger) return;
+    if (spec.trigger?.kind === 'event') listens(model.trigger, 'trigger', spec.trigger.event);
     const target = eventTarget(model.trigger);
     rootSources.set('event', target);
     const { headers } = model.trigger;
@@ -637,7 +659,7 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
   }
 }
 
-function eventTarget(event: NonNullable<PipelineModel['trigger']>): UsageTarget & {
+function eventTarget(event: ResolvedEvent): UsageTarget & {
   readonly target: { readonly kind: 'event'; readonly event: string };
 } {
   return { contract: event.contract.name, target: { kind: 'event', event: event.plan.event } };

@@ -1,7 +1,6 @@
 import type { Diagnostic, Location } from '@tenon/model';
 import { diagnostic } from '../rules.ts';
 import type { Template } from '../spec/template.ts';
-import type { UsageEntry } from '../usage.ts';
 import type { ResolvedCall } from './catalog.ts';
 import { recordPointers } from './classes.ts';
 import type { DataCheck } from './data.ts';
@@ -9,6 +8,7 @@ import type { PipelineFacts } from './facts.ts';
 import { type CallMeaning, effectsOf, type PipelineModel } from './model.ts';
 import { resultSource } from './payloads.ts';
 import { originsAt } from './pointers.ts';
+import type { UsageTarget } from './scope.ts';
 
 /** A pipeline with what its data check found. */
 export interface Checked {
@@ -92,7 +92,7 @@ export function checkMasters({ model, data }: Checked): Diagnostic[] {
 function isForeignRecord(
   model: PipelineModel,
   call: ResolvedCall,
-  read: { source: { contract: string; target: UsageEntry['target'] }; path: string },
+  read: { source: UsageTarget; path: string },
 ): boolean {
   const { contract: name, target } = read.source;
   if (name === call.contract.name) return false;

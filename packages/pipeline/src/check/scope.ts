@@ -1,13 +1,8 @@
+import type { ContractUsage } from '@tenon/contract';
 import type { Environment } from '@tenon/expression';
 
-/** What a usage entry says was read or written. */
-export interface UsageTarget {
-  readonly contract: string;
-  readonly target:
-    | { readonly kind: 'event'; readonly event: string; readonly part?: 'headers' }
-    | { readonly kind: 'request'; readonly operation: string }
-    | { readonly kind: 'response'; readonly operation: string };
-}
+/** What is read or written. */
+export type UsageTarget = Pick<ContractUsage, 'contract' | 'target'>;
 
 /** Why a step that exists cannot be read at some place. */
 export type Unreadable =

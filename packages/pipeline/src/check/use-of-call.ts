@@ -1,9 +1,13 @@
+import type { ContractUsage } from '@tenon/contract';
 import { type Expr, parseExpression, references } from '@tenon/expression';
 import { isObject, toPointer } from '@tenon/model';
-import type { UsageEntry } from '../usage.ts';
 
-/** One thing that a call sends or reads of what comes back. */
-export type Use = Pick<UsageEntry, 'access' | 'path' | 'expression' | 'isNaming' | 'itemsUnread'>;
+/** One thing that a manifest has a call send or read of what comes back. */
+export interface Use
+  extends Pick<ContractUsage, 'access' | 'path' | 'expression' | 'isNaming' | 'itemsUnread'> {
+  /** Where the manifest says it; absent: where the call is asked for. */
+  readonly place?: readonly string[];
+}
 
 /** What a manifest's `with` sends; with nothing in it, the call itself. */
 export function writesOf(given: Readonly<Record<string, unknown>>): readonly Use[] {

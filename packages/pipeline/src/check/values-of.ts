@@ -1,9 +1,9 @@
+import type { ContractUsage } from '@tenon/contract';
 import { presentOf, type Type } from '@tenon/expression';
 import type { Json } from '@tenon/model';
-import type { UsageEntry } from '../usage.ts';
 
 /** All values that a type has, where they are few. */
-export function valuesOf(type: Type): UsageEntry['values'] {
+export function valuesOf(type: Type): ContractUsage['values'] {
   const present = presentOf(type);
   switch (present.kind) {
     case 'null':
@@ -22,7 +22,7 @@ export function valuesOf(type: Type): UsageEntry['values'] {
   }
 }
 
-export function valuesOfLiteral(value: Json): UsageEntry['values'] {
+export function valuesOfLiteral(value: Json): ContractUsage['values'] {
   return value === null || typeof value !== 'object' ? [value] : undefined;
 }
 

@@ -1,13 +1,21 @@
 import type { Location } from '@tenon/model';
 
 /**
- * What a pipeline reads and writes, as pointers into data: the input for diff impact, consumer contracts and least
- * privilege. `path` is a JSON Pointer into the named payload, `*` for every list item.
+ * One thing that a pipeline has sent to a system, or read of what comes from it. What is used of contracts is one list of these, whoever says it:
+ * the input for the diff, consumer contracts and validators. `path` is a JSON Pointer into the payload (`*` for every list item); of a request
+ * into `{ <parameter>: …, body: … }`.
  */
-export interface UsageEntry {
+export interface ContractUsage {
   readonly pipeline: string;
   /** `trigger`, `identity`, `success`, or the step's id. */
   readonly step: string;
+  /** Which of the step's calls: absent, its own. What the one sends, the next may leave out. `undo probe`: what settles the call that undoes it. */
+  readonly call?: 'undo' | 'guard' | 'probe' | 'undo probe' | 'health' | 'poll';
+  /**
+   * Who says it: absent, an expression or a request of the pipeline. `manifest`: the connector, of whoever calls it. `name`: nobody, as
+   * the pipeline cannot be understood; it names the operation or event, so all of that counts.
+   */
+  readonly by?: 'manifest' | 'name';
   readonly contract: string;
   readonly target: /** `part: 'headers'`: `path` leads into the headers, not into the payload. */
     | { readonly kind: 'event'; readonly event: string; readonly part?: 'headers' }
@@ -17,15 +25,11 @@ export interface UsageEntry {
   readonly path: string;
   /** `path` with the number of each item, where a list is written as several: two items are two objects. */
   readonly place?: string;
-  /** Written by the call that undoes the step's: what the one sends, the other may leave out. */
-  readonly isUndoing?: true;
-  /** Of a list, only how many items it has is read; what is read of the items stands beside it. */
+  /** Of a list, only how many items it has is read; what is read of the items is a usage of its own. */
   readonly itemsUnread?: true;
-  /** Of a call that the connector makes beside the step's, by its manifest or as a guard. */
-  readonly asked?: 'probe' | 'health' | 'poll' | 'guard';
   /** It is what is used, and nothing that is in it. */
   readonly isNaming?: true;
-  /** The expression (or literal) as written. */
+  /** The expression, literal or pointer as written. */
   readonly expression: string;
   readonly at: Location;
   readonly comparedWith?: null | boolean | number | string;

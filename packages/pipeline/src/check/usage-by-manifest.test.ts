@@ -1,19 +1,19 @@
 import { expect, test } from 'vitest';
 import { testWorkspace } from '../test-workspace.ts';
 
-const implied = async (step: string, edits: Parameters<typeof testWorkspace>[0] = {}) => {
+const added = async (step: string, edits: Parameters<typeof testWorkspace>[0] = {}) => {
   const { check } = await testWorkspace(edits);
-  return check.implied
-    .filter((one) => one.step === step)
+  return check.usage
+    .filter((one) => one.step === step && (one.by === 'manifest' || one.isNaming))
     .map(
-      ({ access, contract, target, path, asked, isNaming }) =>
-        `${asked ?? 'step'} ${access} ${contract}.${'event' in target ? target.event : target.operation} ${isNaming ? 'named' : path}`,
+      ({ access, contract, target, path, call, isNaming }) =>
+        `${call ?? 'step'} ${access} ${contract}.${'event' in target ? target.event : target.operation} ${isNaming ? 'named' : path}`,
     );
 };
 
 test('the header of a key goes with the step, and what a probe sends and finds beside it', async () => {
-  expect(await implied('charge')).toContain('step write shop.createCharge /Idempotency-Key');
-  const parcel = await implied('parcel');
+  expect(await added('charge')).toContain('step write shop.createCharge /Idempotency-Key');
+  const parcel = await added('parcel');
   for (const use of [
     'probe write shop.findParcels /reference',
     'probe read shop.findParcels /items/*/reference',
@@ -28,8 +28,8 @@ test('the header of a key goes with the step, and what a probe sends and finds b
 });
 
 test('who listens names the event', async () => {
-  expect(await implied('trigger')).toContain('step read shop.orderPlaced named');
-  expect(await implied('paid')).toContain('step read shop.orderPaid named');
+  expect(await added('trigger')).toContain('step read shop.orderPlaced named');
+  expect(await added('paid')).toContain('step read shop.orderPaid named');
 });
 
 test('a message that is sent carries its key in a header', async () => {
@@ -40,7 +40,7 @@ contract: news
 transport: bus
 publications: { orderShipped: { idempotency: { mode: header, name: message-id } } }
 `;
-  expect(await implied('announced', { 'connectors/news/connector.yaml': connector })).toEqual([
+  expect(await added('announced', { 'connectors/news/connector.yaml': connector })).toEqual([
     'step write news.orderShipped /message-id',
   ]);
 });

@@ -1,4 +1,5 @@
 import {
+  type ConnectorModule,
   keptConnection,
   MessageRefused,
   messageTransport,
@@ -28,6 +29,23 @@ export interface OperationStatements {
 }
 
 const CONNECTIONS_MAX = 10;
+const KEY = 'key';
+
+/** For `defineConnector`: what there are statements for, and what they read, so that Tenon can hold it against the contract. */
+export function operationsOf(
+  operations: Readonly<Record<string, OperationStatements>>,
+): NonNullable<ConnectorModule['operations']> {
+  return Object.fromEntries(
+    Object.entries(operations).map(([name, { statements }]) => [
+      name,
+      {
+        reads: statements.flatMap(({ values }) =>
+          values.filter((place) => place !== KEY).map((place) => `/body${place}`),
+        ),
+      },
+    ]),
+  );
+}
 
 /**
  * Carries out operations as statements, each operation one transaction. Until COMMIT is written nothing has happened,
@@ -121,7 +139,7 @@ async function carryOut(
   const body = message.input['body'];
   let answer: Json = null;
   for (const { sql, values, answers } of statements) {
-    const given = values.map((place) => (place === 'key' ? message.id : parameter(atPointer(body, place))));
+    const given = values.map((place) => (place === KEY ? message.id : parameter(atPointer(body, place))));
     const { rows } = await client.query<Record<string, unknown>>(sql, given);
     if (answers === 'rows') answer = rows.map(jsonRow);
     else if (answers) answer = rows[0] === undefined ? null : jsonRow(rows[0]);

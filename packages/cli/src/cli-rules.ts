@@ -46,6 +46,12 @@ export const cliRules = {
     why: 'Its hooks are called with every request, so without them nothing of the connector is run.',
     fix: 'mend the code: it is to export `defineConnector({ … })` by default, and to do nothing else while it is loaded',
   },
+  'connector-code-unfit': {
+    severity: 'error',
+    title: 'The code of a connector does not fit its manifest',
+    why: 'An operation that the code does not carry out fails at every call; a place that no input has is absent at every call, in a database null.',
+    fix: 'give the code what is missing (of `postgres`: the statements of the operation), mend the place that it reads, or take the operation out of the manifest',
+  },
   'connector-version-too-low': {
     severity: 'error',
     title: 'A version number hides what has changed',

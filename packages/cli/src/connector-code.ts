@@ -10,8 +10,8 @@ import {
   type TransportContext,
   webhookScheme,
 } from '@tenon/connector';
-import type { Diagnostic, Location } from '@tenon/model';
-import type { Workspace, WorkspaceCheck } from '@tenon/pipeline';
+import { type Diagnostic, didYouMean, fromPointer, type Location, toPointer } from '@tenon/model';
+import { inputGap, planOperation, type Workspace, type WorkspaceCheck } from '@tenon/pipeline';
 import { cliDiagnostic } from './cli-rules.ts';
 import { ComposeError } from './compose-error.ts';
 import { ConnectorCodeError } from './connector-code-error.ts';
@@ -37,6 +37,8 @@ export async function loadConnectorCode(
     const module = code.get(connection.connector);
     if (!manifest || !module) continue;
     requireHooks(manifest, module, sourcePlansOf(connection, workspace, check));
+    const [unfit] = operationsUnfit(manifest, module, workspace);
+    if (unfit) throw new ComposeError(`connector ${manifest.name}: ${unfit.message}`, 'connector-code-unfit');
   }
   return code;
 }
@@ -50,14 +52,26 @@ export async function connectorCodeFindings({ root, workspace, check }: Session)
     const manifest = workspace.connectors.get(connector);
     const folder = workspace.connectorFolders.get(connector);
     if (!manifest || folder === undefined) continue;
-    try {
-      const module = await loadConnectorModule(root, folder);
-      requireHooks(manifest, module, sourcePlansOf(connection, workspace, check));
-    } catch (error) {
-      const finding = findingOf(error, workspace.connectorDocuments.get(connector)?.locate('/metadata/name'));
+    const document = workspace.connectorDocuments.get(connector);
+    const add = (finding: Diagnostic): void => {
       // Of two connections of one connector it is one finding.
       if (!seen.has(finding.fingerprint)) found.push(finding);
       seen.add(finding.fingerprint);
+    };
+    try {
+      const module = await loadConnectorModule(root, folder);
+      requireHooks(manifest, module, sourcePlansOf(connection, workspace, check));
+      for (const { operation, message, fix } of operationsUnfit(manifest, module, workspace))
+        add(
+          cliDiagnostic('connector-code-unfit', {
+            message,
+            at: document?.locate(toPointer(['operations', operation])),
+            subject: `${connector} ${operation} ${message}`,
+            ...(fix !== undefined && { fix }),
+          }),
+        );
+    } catch (error) {
+      add(findingOf(error, document?.locate('/metadata/name')));
     }
   }
   return found;
@@ -130,6 +144,42 @@ function requireHooks(
   ownTransport(manifest, module);
   sourceMaker(manifest, module, plans);
   requireSchemes(manifest, module);
+}
+
+interface Unfit {
+  readonly operation: string;
+  readonly message: string;
+  readonly fix?: string;
+}
+
+/** Operations that the manifest names and the code does not carry out, and what it reads that their input never has. */
+function operationsUnfit(
+  manifest: ConnectorManifest,
+  { operations }: ConnectorModule,
+  { contracts }: Workspace,
+): readonly Unfit[] {
+  const contract = contracts.get(manifest.contract);
+  if (operations === undefined || contract === undefined) return [];
+  return Object.keys(manifest.operations).flatMap((operation): readonly Unfit[] => {
+    const code = Object.hasOwn(operations, operation) ? operations[operation] : undefined;
+    if (code === undefined) return [{ operation, message: `the code does not carry out \`${operation}\`` }];
+    const plan = planOperation(contract, manifest, operation);
+    return code.reads.flatMap((field): readonly Unfit[] => {
+      const gap = plan && inputGap(plan, field);
+      if (!gap) return [];
+      const meant = didYouMean(gap.name, gap.candidates);
+      const tokens = fromPointer(field);
+      return [
+        {
+          operation,
+          message: `the code reads \`${field}\` of \`${operation}\`, which its input never has`,
+          ...(meant !== undefined && {
+            fix: `did you mean \`${toPointer(tokens.with(tokens.indexOf(gap.name), meant))}\`?`,
+          }),
+        },
+      ];
+    });
+  });
 }
 
 function requireSchemes({ name, webhooks }: ConnectorManifest, module: ConnectorModule): void {

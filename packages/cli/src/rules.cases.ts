@@ -14,6 +14,18 @@ export interface CliCase {
 const petContract = 'openapi: 3.1.0\ninfo: { title: Pets, version: 1.0.0 }\npaths: {}\n';
 const failingTest = "import { expect, test } from 'vitest';\ntest('holds', () => expect(1).toBe(2));\n";
 
+/** Code that carries out all that the connector names; `orderField`: what it reads of `getOrder`. */
+const carriesOut = (orderField: string): string => {
+  const reads = {
+    getStatus: [],
+    getOrder: [orderField],
+    createShipment: ['/body/orderId'],
+    cancelShipment: ['/shipmentId'],
+  };
+  const operations = Object.entries(reads).map(([name, fields]) => [name, { reads: fields }]);
+  return `export default { operations: ${JSON.stringify(Object.fromEntries(operations))} };\n`;
+};
+
 /** The workspace before an operation of its connector went. */
 const before = (version: string): Record<string, string> => {
   const [contract, connector] = ['contracts/shop/openapi.yaml', 'connectors/shop/connector.yaml'];
@@ -100,6 +112,10 @@ export const cliCases = {
       },
       run: ['test', 'connector', 'shop', '--only', '101'],
     },
+  },
+  'connector-code-unfit': {
+    fires: { files: { 'connectors/shop/src/index.ts': carriesOut('/orderid') }, run: ['ci'] },
+    silent: { files: { 'connectors/shop/src/index.ts': carriesOut('/orderId') }, run: ['ci'] },
   },
   'contract-removed': {
     fires: {

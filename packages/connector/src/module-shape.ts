@@ -18,7 +18,9 @@ export function moduleProblem(module: Readonly<Record<string, unknown>>): Module
   const { classify } = module;
   if (classify !== undefined && typeof classify !== 'function')
     return { name: 'classify', message: '`classify` is no function' };
-  return namedProblem(module, 'webhookSchemes', schemeProblem);
+  return (
+    namedProblem(module, 'operations', readsProblem) ?? namedProblem(module, 'webhookSchemes', schemeProblem)
+  );
 }
 
 function namedProblem(
@@ -34,6 +36,15 @@ function namedProblem(
     if (problem !== undefined) return { name, message: `\`${member}\`: \`${name}\` ${problem}` };
   }
   return undefined;
+}
+
+function readsProblem(operation: unknown): string | undefined {
+  const reads = isObject(operation) ? operation['reads'] : undefined;
+  const areFields =
+    Array.isArray(reads) && reads.every((field) => typeof field === 'string' && /^(\/|$)/.test(field));
+  return areFields
+    ? undefined
+    : 'does not say what it `reads`: JSON Pointers into its input, such as `/body/orderId`';
 }
 
 /** See `WebhookScheme`. */

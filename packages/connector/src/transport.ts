@@ -128,6 +128,11 @@ export interface ConnectorModule {
   /** Webhook signatures in a form of the sender's own, by the name that the manifest gives to `verify` (`own-…`). */
   readonly webhookSchemes?: Readonly<Record<string, WebhookScheme>>;
   /**
+   * What the code carries out, where that is not whatever the contract has: each operation, and the places of its input that are read, as JSON
+   * Pointers (`/body/orderId`). Held against manifest and contract before anything is opened. Absent: nothing is known.
+   */
+  readonly operations?: Readonly<Record<string, { readonly reads: readonly string[] }>>;
+  /**
    * What an answer means, where rules over status, headers and body cannot tell. Asked after the manifest's rules and
    * before the built-in table; `undefined` leaves it to the table. Must not throw, and is not asked about a lost answer.
    */

@@ -5,6 +5,7 @@ export type { CallMeaning, PipelineModel } from './check/model.ts';
 export { VACANT } from './check/owners.ts';
 export { inputSource, resultSource } from './check/payloads.ts';
 export { expressionsIn } from './check/policies.ts';
+export { inputGap } from './check/schema-path.ts';
 export { secretDiagnostics } from './check/secrets.ts';
 export { type WorstCase, worstCaseOf } from './check/time.ts';
 export { type CheckStore, checkFiles, type FilesCheckOptions, type KeptCheck } from './check-files.ts';

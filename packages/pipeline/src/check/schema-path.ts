@@ -1,3 +1,4 @@
+import type { OperationPlan } from '@tenon/connector';
 import { fromPointer } from '@tenon/model';
 import { definitionName, isSchemaObject, type JsonSchema, type SchemaObject } from '@tenon/schema';
 
@@ -246,16 +247,31 @@ const TYPE_NAMES: Readonly<Record<JsonType, string>> = {
   object: 'an object',
 };
 
+/** A member that is not there, and those that are. */
+export interface Gap {
+  readonly name: string;
+  readonly candidates: readonly string[];
+}
+
+/** The first member on a pointer's way into an operation's input that it never has. */
+export function inputGap({ input }: Pick<OperationPlan, 'input'>, pointer: string): Gap | undefined {
+  return firstGap(placeOf(input), pointer);
+}
+
 /** The first member on a pointer's way that a place does not have. */
-export function firstGap(
-  from: Place,
-  pointer: string,
-): { readonly name: string; readonly candidates: readonly string[] } | undefined {
+export function firstGap(from: Place, pointer: string): Gap | undefined {
   let here = from;
   for (const name of fromPointer(pointer)) {
     const field = fieldOf(here, name);
-    if (!field.place) return { name, candidates: field.candidates };
-    here = field.place;
+    const found =
+      field.place ?? (isIndex(name) && typesOf(here).has('array') ? fieldOf(here, '*').place : undefined);
+    if (!found) return { name, candidates: field.candidates };
+    here = found;
   }
   return undefined;
+}
+
+/** RFC 6901 §4. */
+function isIndex(token: string): boolean {
+  return /^(0|[1-9]\d*)$/.test(token);
 }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import postgres from '@tenon/connector-postgres';
 import { Secret, sleep, systemClock, systemRandom } from '@tenon/model';
+import { inputGap } from '@tenon/pipeline';
 import { connectorPlans, faultyHop, missingService } from '@tenon/testkit';
 import pg from 'pg';
 import { describe, expect, it } from 'vitest';
@@ -78,6 +79,13 @@ await brokerSuite({
 });
 
 const missing = await missingService('PostgreSQL', PORT, process.env);
+
+it('there are statements for each operation, and they read what its body has', () => {
+  const { operations = {} } = postgres;
+  expect(Object.keys(operations).toSorted()).toEqual(Object.keys(plans.manifest.operations).toSorted());
+  for (const [name, { reads }] of Object.entries(operations))
+    expect(reads.filter((place) => inputGap(plans.operation(name), place))).toEqual([]);
+});
 
 describe.skipIf(missing !== undefined)('statements on PostgreSQL', () => {
   async function open(options: { readonly deafAt?: string } = {}) {

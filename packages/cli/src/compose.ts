@@ -17,7 +17,13 @@ import {
   withOwnTokens,
 } from '@tenon/connector';
 import { Secret, type SecretStore } from '@tenon/model';
-import { headersRead, planPublications, type Workspace, type WorkspaceCheck } from '@tenon/pipeline';
+import {
+  headersRead,
+  isLoopback,
+  planPublications,
+  type Workspace,
+  type WorkspaceCheck,
+} from '@tenon/pipeline';
 import {
   type Deployment,
   type EncryptionOptions,
@@ -520,8 +526,4 @@ function refuseSharedTokens(operators: readonly Operator[]): void {
       );
     holders.set(token.reveal(), name);
   }
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 }

@@ -19,6 +19,7 @@ import { placeholderDiagnostics } from './check/placeholders.ts';
 import { checkPolicies } from './check/policies.ts';
 import { pipelineProofs, reconciliationProofs } from './check/proofs.ts';
 import { secretDiagnostics } from './check/secrets.ts';
+import { checkServer } from './check/server.ts';
 import { checkUnused } from './check/unused.ts';
 import { readPolicies } from './load/policies.ts';
 import { diagnostic } from './rules.ts';
@@ -117,6 +118,7 @@ function readBase(workspace: Workspace): CheckBase {
     ...read.flatMap((one) => one.diagnostics),
     ...policies.diagnostics,
     ...checkAnswering(workspace),
+    ...checkServer(workspace.config),
     ...checkManifests(workspace),
     ...checkConnections(workspace),
   ];

@@ -7,6 +7,7 @@ export { inputSource, resultSource } from './check/payloads.ts';
 export { expressionsIn } from './check/policies.ts';
 export { inputGap } from './check/schema-path.ts';
 export { secretDiagnostics } from './check/secrets.ts';
+export { isLoopback } from './check/server.ts';
 export { type WorstCase, worstCaseOf } from './check/time.ts';
 export { type CheckStore, checkFiles, type FilesCheckOptions, type KeptCheck } from './check-files.ts';
 export {

@@ -391,6 +391,22 @@ export const ruleCases = {
       'owners.yaml': null,
     },
   },
+  'server-without-operators': {
+    fires: config('kind: Workspace', 'kind: Workspace\nserver: { host: 0.0.0.0 }'),
+    on: '0.0.0.0',
+    silent: config('kind: Workspace', 'kind: Workspace\nserver: { host: 127.0.0.7 }'),
+  },
+  'operator-token-shared': {
+    fires: config(
+      'kind: Workspace',
+      "kind: Workspace\nserver: { operators: [{ name: ada, role: operator, token: 'env:ONE' }, { name: finn, role: viewer, token: 'env:ONE' }] }",
+    ),
+    on: "'env:ONE'",
+    silent: config(
+      'kind: Workspace',
+      "kind: Workspace\nserver: { host: 0.0.0.0, operators: [{ name: ada, role: operator, token: 'env:ONE' }, { name: finn, role: viewer, token: 'env:TWO' }] }",
+    ),
+  },
   'backup-is-owner': {
     fires: pipeline('backup: platform', 'backup: sales'),
     on: 'sales',

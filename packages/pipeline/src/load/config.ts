@@ -25,6 +25,8 @@ export interface WorkspaceConfig {
   /** Defaults: host `127.0.0.1`, port 4700, no operators (a local one is then made, on loopback only). */
   readonly server: {
     readonly host: string;
+    /** Where it is said. */
+    readonly hostAt?: Location;
     readonly port: number;
     readonly operators: readonly Operator[];
     /** Who answers for what no pipeline owns. */
@@ -73,6 +75,7 @@ export interface Operator {
   /** Whose approvals they decide; absent: those of all. */
   readonly teams?: readonly Located<string>[];
   readonly token: SecretReference;
+  readonly tokenAt: Location;
 }
 
 /** A connection, and who may use it for what. */
@@ -213,6 +216,7 @@ export function readConfig(text: string): LoadedConfig {
     },
     server: {
       host: read.text(child(server, 'host'))?.value ?? DEFAULTS.host,
+      ...given('hostAt', read.text(child(server, 'host'))?.at),
       port: read.number(child(server, 'port'))?.value ?? DEFAULTS.port,
       operators: operators(child(server, 'operators')),
       ...given('owner', answering(child(server, 'owner'))),
@@ -346,9 +350,12 @@ export function readConfig(text: string): LoadedConfig {
     return (node?.kind === 'list' ? node.items : []).flatMap((item) => {
       const name = read.text(child(item, 'name'))?.value;
       const role = read.oneOf(child(item, 'role'), OPERATOR_ROLES)?.value;
-      const [token] = reference(read.text(child(item, 'token'))?.value);
+      const written = read.text(child(item, 'token'));
+      const [token] = reference(written?.value);
       const teams = given('teams', texts(child(item, 'teams')));
-      return name !== undefined && role && token ? [{ name, role, ...teams, token }] : [];
+      return name !== undefined && role && token && written
+        ? [{ name, role, ...teams, token, tokenAt: written.at }]
+        : [];
     });
   }
 }

@@ -299,4 +299,24 @@ export const workspaceRules = {
       good: "found: '${ body.items.exists(one, one.reference == request.body.reference) ? body.items.filter(one, one.reference == request.body.reference)[0] : null }'",
     },
   },
+  'server-without-operators': {
+    severity: 'error',
+    title: 'a host that others can reach, and nobody named who may use the operations API',
+    why: 'The operator that Tenon makes by itself is for this machine alone, so `tenon serve` would not start: found at a restart, it is an outage.',
+    fix: 'name operators, or let it listen on 127.0.0.1 behind a reverse proxy',
+    example: {
+      bad: 'server: { host: 0.0.0.0 }',
+      good: "server: { host: 0.0.0.0, operators: [{ name: ada, role: operator, token: 'env:TENON_TOKEN_ADA' }] }",
+    },
+  },
+  'operator-token-shared': {
+    severity: 'error',
+    title: 'two operators with one token',
+    why: 'The ledger would name one of them for what the other did, so `tenon serve` would not start.',
+    fix: 'give each operator a token of their own',
+    example: {
+      bad: "operators: [{ name: ada, role: operator, token: 'env:TOKEN' }, { name: finn, role: approver, token: 'env:TOKEN' }]",
+      good: "operators: [{ name: ada, role: operator, token: 'env:TOKEN_ADA' }, { name: finn, role: approver, token: 'env:TOKEN_FINN' }]",
+    },
+  },
 } as const satisfies DiagnosticRules;

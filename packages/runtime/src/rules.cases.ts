@@ -522,6 +522,10 @@ export const runtimeCases = {
     fires: (open) => ordered(open, keyed, undefined, { id: '' }),
     silent: (open) => ordered(open, keyed),
   },
+  IDENTITY_KEY_TOO_LONG: {
+    fires: (open) => ordered(open, keyed, undefined, { id: 'k'.repeat(1_001) }),
+    silent: (open) => ordered(open, keyed, undefined, { id: 'k'.repeat(1_000) }),
+  },
   IDENTITY_VERSION_INVALID: {
     fires: (open) => ordered(open, versioned('null')),
     silent: (open) => ordered(open, versioned('3')),

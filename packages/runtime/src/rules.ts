@@ -359,6 +359,12 @@ export const runtimeRules = {
     why: 'Two different events could not be told apart, so one of them would be dropped as a duplicate.',
     fix: 'Build `identity.key` and `orderBy` from required fields of the event.',
   },
+  IDENTITY_KEY_TOO_LONG: {
+    severity: 'error',
+    title: 'the business key or order key of an event is longer than 1000 characters',
+    why: 'A key names one business event or entity, is stored with each run several times over, and is what people ask by: a text of that length is a whole document, or a sender’s mistake. The event is held for its owner.',
+    fix: 'Build `identity.key` and `orderBy` from what identifies the event, and bound that in the contract (`maxLength`), so that its sender is told; then cancel the run, and have the event sent again.',
+  },
   PLAN_OPERATION_ABSENT: {
     severity: 'error',
     title: 'a plan names an operation that it does not hold',

@@ -155,11 +155,14 @@ export function draftFor(
   if (!key.ok) return broken(key.failure);
   const text = keyText(key.value);
   if (text === undefined) return broken(KEY_EMPTY);
+  if (text.length > KEY_CHARS_MAX) return broken(keyTooLong('business key', text));
   if (identity.orderBy === undefined) return { loaded, key: text };
   const order = loaded.template(identity.orderBy, scope);
   if (!order.ok) return { ...broken(order.failure), key: text };
   const orderKey = keyText(order.value);
   if (orderKey === undefined) return { loaded, key: text, failure: KEY_EMPTY };
+  if (orderKey.length > KEY_CHARS_MAX)
+    return { loaded, key: text, failure: keyTooLong('order key', orderKey) };
   if (identity.version === undefined) return { loaded, key: text, orderKey };
   const version = loaded.expression(identity.version, scope);
   if (!version.ok) return { ...broken(version.failure), key: text };
@@ -175,6 +178,18 @@ export function draftFor(
 export function keyText(value: Json): string | undefined {
   if (value === null || value === '') return undefined;
   return typeof value === 'string' && value.isWellFormed() ? value : canonicalJson(value);
+}
+
+/** Each run keeps its keys in several indexes and people ask by them, as the operations API does: no longer than it takes one. */
+const KEY_CHARS_MAX = 1_000;
+
+function keyTooLong(which: string, { length }: string): Failure {
+  return {
+    class: 'validation',
+    code: 'IDENTITY_KEY_TOO_LONG',
+    message: `the ${which} of the event has ${length} characters, and may have ${KEY_CHARS_MAX}`,
+    delivery: 'notSent',
+  };
 }
 
 const VERSION_INVALID: Failure = {

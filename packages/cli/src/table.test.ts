@@ -40,6 +40,29 @@ it.each(['😀', '東', 'e\u0301', '👩‍👩‍👧', 'x'])(
   },
 );
 
+describe('one row with a text that is far too long', () => {
+  const columns: readonly (string | Column)[] = ['RUN', { title: 'KEY', shortens: true }, 'STEP', 'OWNER'];
+  const key = `begins-${'k'.repeat(20_000)}-ends`;
+  const step = `lines[${'x'.repeat(20_000)}].book`;
+  const rows = [
+    ['r1', 'a', 'book', 'sales'],
+    ['r2', key, 'book', 'sales'],
+    ['r3', 'b', step, 'sales'],
+  ];
+
+  it.each([undefined, 100])(
+    'makes no other row so long, and what a command is given is whole (%s)',
+    (width) => {
+      const lines = renderTable(columns, rows, width).split('\n');
+      const [first, second, third] = lines.filter((line) => /^r\d /.test(line));
+      for (const line of [first!, second!]) expect(line.length).toBeLessThanOrEqual(250);
+      expect(second).toMatch(/ begin\S*…\S*ends /);
+      expect(third).toContain(` ${step}  sales`);
+      expect(Math.max(...lines.slice(0, 2).map((line) => line.length))).toBeLessThanOrEqual(250);
+    },
+  );
+});
+
 describe('in a terminal', () => {
   const columns: readonly (string | Column)[] = [
     'RUN',

@@ -20,12 +20,14 @@ export interface Column {
 
 /** The least that is left of a name while there is something to leave out, and after that. */
 const SHORTENED_TO = [20, 10] as const;
+/** A name beyond that gives up its middle in a pipe too, and no row is padded beyond that for the sake of another. */
+const CELL_MAX = 100;
 const LAST_RULE_MAX = 40;
 const GAP = 2;
 
 /**
  * Columns for a terminal, by the width that their texts have there. The last column is not padded. Without a `width` (into a pipe, or asked for
- * with `--wide`) nothing is left out.
+ * with `--wide`) nothing is left out but the middle of a name that is far too long to be one: a single such row would make all others as long.
  */
 export function renderTable(
   header: readonly (string | Column)[],
@@ -52,13 +54,13 @@ export function renderTable(
     ].flatMap((text) => (text === '' ? [] : [`  └ ${text}`]));
   // Sentences are longer than a terminal is wide: they wrap, and a line below the titles that does so too parts nothing.
   const ruleOf = (column: Sized): string =>
-    '─'.repeat(column === beside.at(-1) ? Math.min(column.width, LAST_RULE_MAX) : column.width);
+    '─'.repeat(Math.min(column.width, column === beside.at(-1) ? LAST_RULE_MAX : CELL_MAX));
   return [
     line(({ title }) => title),
     ...(areNamed ? [] : [...moved, ...below].map(({ title }) => `  └ ${title}`)),
     line(ruleOf),
     ...given.flatMap((_, row) => [
-      line(({ cells, width: most }) => shortened(cells[row]!, most)),
+      line(({ cells, shortens, width: most }) => (shortens ? shortened(cells[row]!, most) : cells[row]!)),
       ...under(row),
     ]),
     ...(left.length > 0 ? [`not shown: ${left.join(', ')}; --wide shows all`] : []),
@@ -71,12 +73,15 @@ interface Sized extends Column {
 }
 
 function columnOf(column: Column, rows: readonly (readonly string[])[], index: number): Sized {
-  const cells = rows.map((row) => oneLine(row[index] ?? ''));
-  return { ...column, cells, width: Math.max(column.title.length, ...cells.map(displayWidth)) };
+  const given = rows.map((row) => oneLine(row[index] ?? ''));
+  const cells = column.shortens ? given.map((cell) => shortened(cell, CELL_MAX)) : given;
+  const widest = Math.max(column.title.length, ...cells.map(displayWidth));
+  // A sentence that does not fit leaves its row, so its width is the true one.
+  return { ...column, cells, width: column.below ? widest : Math.min(widest, CELL_MAX) };
 }
 
 function padded(text: string, width: number): string {
-  return text + ' '.repeat(Math.max(0, width - displayWidth(text)));
+  return text + ' '.repeat(Math.max(0, Math.min(width, CELL_MAX) - displayWidth(text)));
 }
 
 interface Fitted {

@@ -2,6 +2,7 @@ import type { DeadLetter, RecheckedEvent, RecheckReport, ReleasedTo } from '@ten
 import { type CommandSpec, UsageError } from '../command.ts';
 import { exit } from '../exit.ts';
 import { plural } from '../render/index.ts';
+import { roughDuration } from '../rough-duration.ts';
 import { renderTable } from '../table.ts';
 import { filters, listing, needReason, reason } from './operator-options.ts';
 import { LETTERS_LISTED } from './replay.ts';
@@ -50,6 +51,7 @@ export const quarantineCommands: readonly CommandSpec[] = [
             { title: 'PIPELINE', shortens: true },
             { title: 'KEY', shortens: true },
             { title: 'POINTER', drop: 2 },
+            { title: 'SINCE', drop: 3, below: true },
             { title: 'OWNER', drop: 1, below: true },
             { title: 'CAUSE', below: true },
           ],
@@ -58,6 +60,7 @@ export const quarantineCommands: readonly CommandSpec[] = [
             letter.pipeline,
             letter.key,
             letter.failure.pointer ?? '',
+            roughDuration(io.clock.now() - letter.sinceMs),
             letter.owner,
             letter.failure.message,
           ]),

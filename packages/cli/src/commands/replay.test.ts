@@ -174,32 +174,38 @@ describe('dead letters', () => {
     ]);
   });
 
-  it.each([80, 100, 120])('of %d columns say who owns each, and in which queue it is', async (width) => {
-    const letter = {
-      runId: '01m8px7x8n6zj3rmwzwb6raqv2',
-      pipeline: 'subscription-upgraded-in-europe',
-      queue: 'repair',
-      key: 'customer-eu-0000004711-2026-11',
-      step: 'compensate:shipment',
-      failure: { class: 'validation', code: 'X', message: 'field refused' },
-      attempts: 3,
-      settled: '2 of 3',
-      owner: 'revenue-operations',
-      fingerprint: '3f9c1a',
-    };
-    const { text } = await runAgainst(
-      { deadLetters: [letter] },
-      commands,
-      ['dead-letters', '--url', 'http://127.0.0.1:1'],
-      { cwd: tmpdir(), width },
-    );
-    expect(text).toContain('revenue-operations');
-    expect(text).toContain('repair');
-    expect(text).toContain('  └ cause: field refused\n');
-    expect(text).not.toMatch(/^not shown: .*(OWNER|QUEUE)/m);
-    for (const line of text.split('\n').filter((one) => !one.startsWith('  └')))
-      expect(line.length).toBeLessThanOrEqual(width);
-  });
+  it.each([80, 100, 120])(
+    'of %d columns say who owns each, in which queue it is, and since when',
+    async (width) => {
+      const letter = {
+        runId: '01m8px7x8n6zj3rmwzwb6raqv2',
+        pipeline: 'subscription-upgraded-in-europe',
+        queue: 'repair',
+        key: 'customer-eu-0000004711-2026-11',
+        step: 'compensate:shipment',
+        failure: { class: 'validation', code: 'X', message: 'field refused' },
+        attempts: 3,
+        settled: '2 of 3',
+        owner: 'revenue-operations',
+        fingerprint: '3f9c1a',
+        sinceMs: 0,
+      };
+      const { text } = await runAgainst(
+        { deadLetters: [letter] },
+        commands,
+        ['dead-letters', '--url', 'http://127.0.0.1:1'],
+        { cwd: tmpdir(), width, nowMs: 7_500_000 },
+      );
+      expect(text).toContain('01m8px7x8n6zj3rmwzwb6raqv2 ');
+      expect(text).toContain('revenue-operations');
+      expect(text).toContain('repair');
+      expect(text).toMatch(/\b2h 5m\b/);
+      expect(text).toContain('  └ cause: field refused\n');
+      expect(text).not.toMatch(/^not shown: .*(OWNER|QUEUE|SINCE)/m);
+      for (const line of text.split('\n').filter((one) => !one.startsWith('  └')))
+        expect(line.length).toBeLessThanOrEqual(width);
+    },
+  );
 
   describe('of one run are resumed at once, and it is said', () => {
     const failed = (code: string, step = 'seats') => ({

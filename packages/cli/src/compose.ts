@@ -62,6 +62,7 @@ import { checkpointOptions } from './ledger-key.ts';
 import type { LogLine } from './log-line.ts';
 import { MaintenanceError, maintenanceOf } from './maintenance.ts';
 import { TOKEN_FILE } from './operations-client.ts';
+import { tellOtherPlans } from './other-plans.ts';
 import { type OpenQuotaStore, openQuotaStore, QuotaStoreError } from './quota-store.ts';
 import { isSandboxAddress } from './sandbox-addresses.ts';
 import { openSecrets } from './secret-managers.ts';
@@ -208,6 +209,8 @@ async function startWith(options: ComposeOptions, opened: AsyncDisposableStack):
     for (const name of gone) await runtime.retire(name, deployment);
     for (const plan of plans) await runtime.activate(plan, deployment);
     await runtime.activateReconciliations([...check.reconciliations.values()]);
+    // There may be a million runs to look at: nothing waits for it.
+    void tellOtherPlans(runtime, log);
     const started = await startServer({
       runtime,
       clock: io.clock,

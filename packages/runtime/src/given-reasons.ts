@@ -11,6 +11,8 @@ export const REASON_AT = {
   markUndone: 3,
   cancel: 2,
   closeRun: 2,
+  planCancel: 2,
+  applyCancel: 2,
   planReplay: 2,
   applyReplay: 2,
   reconcile: 2,

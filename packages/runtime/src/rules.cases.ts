@@ -76,6 +76,7 @@ const manual = planFor({
   identity: { key: { expression: 'input.id' }, retainMs: 1_000 },
   steps: [],
 });
+const gated = planFor({ steps: [step('wait', 'gate', { for: { durationMs: 1_000 } })] });
 const approval = (onExpiry: 'approve' | 'reject') =>
   planFor({
     steps: [step('approve', 'yes', { by: 'finance', withinMs: 1_000, onExpiry, show: { literal: null } })],
@@ -386,6 +387,18 @@ export const runtimeCases = {
   REPLAY_EXPIRED: {
     fires: async (open) => applied(await open(keyed), 86_400_000),
     silent: async (open) => applied(await open(keyed), 86_399_000),
+  },
+  CANCEL_TOO_LARGE: {
+    fires: async (open) => cancelledMany(await open(gated), { limits: { replayRunsMax: 1 } }),
+    silent: async (open) => cancelledMany(await open(gated), { limits: { replayRunsMax: 2 } }),
+  },
+  CANCEL_UNKNOWN: {
+    fires: async (open) => cancelledMany(await open(gated), { token: 'x' }),
+    silent: async (open) => cancelledMany(await open(gated), {}),
+  },
+  CANCEL_EXPIRED: {
+    fires: async (open) => cancelledMany(await open(gated), { afterMs: 86_400_000 }),
+    silent: async (open) => cancelledMany(await open(gated), { afterMs: 86_399_000 }),
   },
   REPLAY_APPLIED_ALREADY: {
     fires: async (open) => {
@@ -1040,6 +1053,25 @@ async function planned(
 }
 
 /** Applies a dry run of one run after a while; `tokenOf` may give another token. */
+/** Two runs that wait, cancelled by one word. */
+async function cancelledMany(
+  bench: Bench,
+  {
+    limits = {},
+    token,
+    afterMs = 0,
+  }: { readonly limits?: NonNullable<Bench['limits']>; readonly token?: string; readonly afterMs?: number },
+): Promise<readonly string[]> {
+  bench.limits = limits;
+  await bench.restart();
+  for (const id of ['a', 'b']) await bench.order({ id });
+  const dry = await bench.runtime.planCancel({ pipeline: 'orders' }, 'ana', 'because');
+  if (!dry.ok) return refusalOf(dry);
+  await bench.pass(afterMs);
+  const done = await bench.runtime.applyCancel(token ?? dry.report.token, 'ana', 'because');
+  return done.ok ? [] : refusalOf(done);
+}
+
 async function applied(
   bench: Bench,
   afterMs: number,

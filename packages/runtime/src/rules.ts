@@ -227,6 +227,24 @@ export const runtimeRules = {
     why: 'A frozen set is replayed once; what failed again is in the next dry run.',
     fix: 'See `tenon replay status <token>`, of a repair `tenon reconcile status <token>`; make a new dry run for what is left.',
   },
+  CANCEL_TOO_LARGE: {
+    severity: 'error',
+    title: 'the filter of a cancellation names more runs than one may touch',
+    why: 'A set that is cut off somewhere would not be the set that was asked for.',
+    fix: 'Cancel the runs of one pipeline, version or state at a time.',
+  },
+  CANCEL_UNKNOWN: {
+    severity: 'error',
+    title: 'no dry run of a cancellation has given this token',
+    why: 'Only what a dry run showed is cancelled.',
+    fix: 'Copy the token whole, as the dry run printed it, or make a new dry run (`tenon runs cancel` with `--pipeline`, `--version` or `--state`). One of a replay is applied by `tenon replay apply`.',
+  },
+  CANCEL_EXPIRED: {
+    severity: 'error',
+    title: 'the dry run of a cancellation is too old to be applied',
+    why: 'What it said of its runs a day ago says too little of them today.',
+    fix: 'Make a new dry run and look at it.',
+  },
   RECONCILIATION_UNKNOWN: {
     severity: 'error',
     title: 'there is no reconciliation of this name',

@@ -1,5 +1,6 @@
 import type { Failure, Json, JsonObject } from '@tenon/model';
 import type { Plan, ReconciliationPlan } from '@tenon/pipeline';
+import type { CancelFilter, CancellationResult, CancelledResult } from './api/cancellations.ts';
 import type {
   AcceptResult,
   EventHearers,
@@ -27,7 +28,7 @@ import type {
   ReportedDifference,
 } from './api/reconciliations.ts';
 import type { ReplayFilter, ReplayOptions, ReplayResult, ReplayStatus } from './api/replays.ts';
-import type { Deployment, LedgerEntry, RunDetail, RunFilter, RunSummary } from './api/runs.ts';
+import type { Deployment, LedgerEntry, OtherPlan, RunDetail, RunFilter, RunSummary } from './api/runs.ts';
 import type { CheckpointPublicKey } from './ledger/checkpoint.ts';
 import type { LedgerExport } from './ledger/export-ledger.ts';
 import type { LedgerReport, VerifyOptions } from './ledger/verify-ledger.ts';
@@ -35,6 +36,7 @@ import type { RuntimeCode } from './rules.ts';
 import type { SecretUser } from './secret-audit.ts';
 import type { Switch, SwitchRequest } from './switches.ts';
 
+export type * from './api/cancellations.ts';
 export type * from './api/events.ts';
 export type * from './api/flow.ts';
 export type * from './api/open-work.ts';
@@ -58,6 +60,8 @@ export interface Runtime {
   retire(pipeline: string, deployment?: () => Promise<Deployment>): Promise<void>;
   /** Names of the pipelines that events start, those of an earlier process included. */
   activePipelines(): readonly string[];
+  /** What has not ended and keeps to another plan than the one in force, by pipeline and version. Looks at all that has not ended, a part at a time. */
+  otherPlans(): Promise<readonly OtherPlan[]>;
   /** Resolves when the event is on disk: only then may it be acknowledged. */
   accept(event: IncomingEvent): Promise<AcceptResult>;
   /** Who hears an event: asked of one that has started nothing, for words about it. */
@@ -134,6 +138,13 @@ export interface Runtime {
    */
   markUndone(runId: string, stepId: string, actor: string, reason: string): Promise<ActionResult>;
   cancel(runId: string, actor: string, reason: string): Promise<ActionResult>;
+  /** Freezes the runs that a filter names, and says for each what it has done, and why it could not be cancelled now. Changes nothing. */
+  planCancel(filter: CancelFilter, actor: string, reason: string): Promise<CancellationResult>;
+  /**
+   * Cancels the runs that the dry run with this token showed, each as `cancel` does, and no others. Applied again it goes on with those that
+   * are left: they were refused, or the process died.
+   */
+  applyCancel(token: string, actor: string, reason: string): Promise<CancelledResult>;
   /**
    * Accepts a parked run as it stands: it ends, nothing more is done, and nothing is undone. `RUN_NOT_PARKED` where it is not parked,
    * `RUN_COMPENSATING` where it is at being undone.

@@ -30,6 +30,9 @@ export const terminalStates: ReadonlySet<RunState> = new Set([
 /** Nothing follows them, save that a child may be taken back. `failed` may still be resumed. */
 export const finalStates: ReadonlySet<string> = new Set<RunState>(['succeeded', 'compensated', 'cancelled']);
 
+/** Those that a run may be in that has not ended: parked in one of them it may be, and goes on by a person's word. */
+export const openStates: readonly RunState[] = runStates.filter((state) => !finalStates.has(state));
+
 /** As SQL lists them. */
 export function listed(states: Iterable<string>): string {
   return [...states].map((state) => `'${state}'`).join(', ');

@@ -29,6 +29,10 @@ it('lists the runs that a query names, those of one entity too', async () => {
     200,
   );
   expect(asked).toEqual([{ pipeline: 'p', key: 'k', orderKey: 'acc-1', limit: 7 }]);
+  await call(url, 'vera-token', '/v1/runs?version=2&planHash=h&open=true');
+  expect(asked.at(-1)).toEqual({ version: 2, planHash: 'h', open: true, limit: 50 });
+  for (const query of ['version=two', 'version=0', 'open=false'])
+    expect((await call(url, 'vera-token', `/v1/runs?${query}`)).status).toBe(400);
 });
 
 it('tells anybody that it is up, and only an operator what it runs and is connected to', async () => {
@@ -101,6 +105,42 @@ it.each([
   const [answer] = await once(asked, 'response');
   expect([answer.statusCode, answer.headers.connection]).toEqual([status, 'close']);
   asked.destroy();
+});
+
+it('cancels many by the set that a dry run froze, in the name of whoever asks', async () => {
+  const asked: unknown[] = [];
+  const url = await start({
+    planCancel: async (...given) => {
+      asked.push(given);
+      return { ok: true, report: { token: 't1', expiresAtMs: 1, runs: [] } };
+    },
+    applyCancel: async (...given) => {
+      asked.push(given);
+      return given[0] === 't1'
+        ? { ok: true, runs: [{ runId: 'r1', pipeline: 'p', key: 'k' }] }
+        : { ok: false, code: 'CANCEL_UNKNOWN', message: 'no' };
+    },
+  });
+  const planned = await call(url, 'ada-token', '/v1/cancellations', {
+    filter: { pipeline: 'p', version: 2 },
+    reason: 'wrong',
+  });
+  expect(await planned.json()).toEqual({ token: 't1', expiresAtMs: 1, runs: [] });
+  const applied = await call(url, 'ada-token', '/v1/cancellations/t1/apply', { reason: 'looked' });
+  expect(await applied.json()).toEqual({ runs: [{ runId: 'r1', pipeline: 'p', key: 'k' }] });
+  expect(asked).toEqual([
+    [{ pipeline: 'p', version: 2 }, 'ada', 'wrong'],
+    ['t1', 'ada', 'looked'],
+  ]);
+  const unknown = await call(url, 'ada-token', '/v1/cancellations/t2/apply', { reason: 'looked' });
+  expect(await unknown.json()).toMatchObject({ code: 'CANCEL_UNKNOWN', title: 'Not found' });
+  const refused = await call(url, 'vera-token', '/v1/cancellations', {
+    filter: { version: 2 },
+    reason: 'w',
+  });
+  expect(refused.status).toBe(403);
+  const all = await call(url, 'ada-token', '/v1/cancellations', { filter: {}, reason: 'w' });
+  expect(all.status).toBe(400);
 });
 
 it('lists no more dead letters than asked for, and says which number it takes', async () => {

@@ -1,8 +1,9 @@
 import { isDeeperThan, isObject, JSON_LEVELS_MAX, type Json, type JsonObject } from '@tenon/model';
 import { type RunFilter, type RunState, runStates } from '@tenon/runtime';
-import { compileValidator, type JsonSchema } from '@tenon/schema';
+import { compileValidator } from '@tenon/schema';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { acceptAnswer } from './accept-answer.ts';
+import { cancellationRoutes } from './cancellations.ts';
 import { controlRoutes } from './control.ts';
 import type { DeliveryCounts } from './delivery-counts.ts';
 import { eraseRoute } from './erase.ts';
@@ -12,16 +13,10 @@ import { protectionRoutes } from './protection.ts';
 import { recheckRoute } from './recheck.ts';
 import { reconciliationRoutes } from './reconciliations.ts';
 import { replayRoutes } from './replays.ts';
-import { type Answer, acted, type Call, type Route, reason } from './route.ts';
+import { type Answer, acted, type Call, type Route, reason, reasonOnly } from './route.ts';
 import { secretsRoute } from './secrets.ts';
 import type { ServerOptions } from './server.ts';
 
-const reasonOnly: JsonSchema = {
-  type: 'object',
-  required: ['reason'],
-  properties: { reason },
-  additionalProperties: false,
-};
 const RUNS_LISTED = 50;
 const RUNS_LISTED_MAX = 1_000;
 
@@ -239,6 +234,7 @@ export const routes: readonly Route[] = [
         ),
       ),
   },
+  ...cancellationRoutes,
   ...replayRoutes,
   ...reconciliationRoutes,
   ...controlRoutes,
@@ -317,13 +313,20 @@ function inForce({ pipelines, runtime }: ServerOptions): ServerOptions['pipeline
 }
 
 function listRuns({ runtime, query }: Call): Answer {
-  const { pipeline, state, key, orderKey } = query;
+  const { pipeline, state, key, orderKey, planHash } = query;
   const limit = query['limit'] === undefined ? RUNS_LISTED : Number(query['limit']);
   if (!Number.isInteger(limit) || limit < 1 || limit > RUNS_LISTED_MAX) {
     return { problem: badQuery(`limit must be a whole number from 1 to ${RUNS_LISTED_MAX}`) };
   }
   if (state !== undefined && !runStates.some((one) => one === state)) {
     return { problem: badQuery(`state must be one of ${runStates.join(', ')}`) };
+  }
+  const version = query['version'] === undefined ? undefined : Number(query['version']);
+  if (version !== undefined && !(Number.isSafeInteger(version) && version > 0)) {
+    return { problem: badQuery('version must be a whole number from 1 on') };
+  }
+  if (query['open'] !== undefined && query['open'] !== 'true') {
+    return { problem: badQuery('open is `true`, or is left out') };
   }
   const filter: RunFilter = {
     limit,
@@ -332,6 +335,9 @@ function listRuns({ runtime, query }: Call): Answer {
     ...(state !== undefined && { state: state as RunState }),
     ...(key !== undefined && { key }),
     ...(orderKey !== undefined && { orderKey }),
+    ...(version !== undefined && { version }),
+    ...(planHash !== undefined && { planHash }),
+    ...(query['open'] !== undefined && { open: true }),
   };
   return { body: { runs: runtime.runs(filter) } };
 }

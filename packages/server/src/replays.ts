@@ -1,8 +1,6 @@
 import { type DeadLetterFilter, type ReplayFilter, runStates } from '@tenon/runtime';
-import type { JsonSchema } from '@tenon/schema';
-import { type Answer, absent, acted, type Route, reason } from './route.ts';
+import { type Answer, absent, acted, type Route, reason, text } from './route.ts';
 
-const text: JsonSchema = { type: 'string', minLength: 1, maxLength: 1_000 };
 /** Dead letters in one answer. */
 const LISTED_MAX = 1_000;
 const QUEUES: readonly NonNullable<DeadLetterFilter['queue']>[] = ['retry', 'repair', 'quarantine'];

@@ -32,6 +32,16 @@ export interface Route {
 /** Why somebody does something: it ends in the ledger, where a blank one would account for nothing. */
 export const reason: JsonSchema = { type: 'string', minLength: 1, maxLength: 1000, pattern: '\\S' };
 
+export const reasonOnly: JsonSchema = {
+  type: 'object',
+  required: ['reason'],
+  properties: { reason },
+  additionalProperties: false,
+};
+
+/** A name by which something is asked for. */
+export const text: JsonSchema = { type: 'string', minLength: 1, maxLength: 1_000 };
+
 export function acted(result: ActionResult): Answer {
   if (result.ok) return 'done';
   const { code, message: detail, before } = result;
@@ -56,6 +66,7 @@ function titleOf(code: string): string {
 const ABSENT: ReadonlySet<string> = new Set([
   'RUN_NOT_FOUND',
   'REPLAY_UNKNOWN',
+  'CANCEL_UNKNOWN',
   'REPAIR_UNKNOWN',
   'RECONCILIATION_UNKNOWN',
 ] satisfies RuntimeCode[]);
@@ -67,4 +78,5 @@ const FOR_GOOD: ReadonlySet<string> = new Set([
   'RUN_CANCELLED_ALREADY',
   'REPLAY_APPLIED_ALREADY',
   'REPLAY_EXPIRED',
+  'CANCEL_EXPIRED',
 ] satisfies RuntimeCode[]);

@@ -128,7 +128,7 @@ export const controlCommands: readonly CommandSpec[] = [
       });
       sayDone(
         made,
-        `${made.id} is in force: ${switchWords(made, io.clock.now())}; runs that have begun go on with the version that they began with${replacedWords(made, io)}`,
+        `${made.id} is in force: ${switchWords(made, io.clock.now())}; runs that have begun go on with the version that they began with (\`tenon runs ls --open --pipeline ${pipeline}\` lists them, \`tenon runs cancel\` ends them)${replacedWords(made, io)}`,
         args,
         io,
       );

@@ -106,6 +106,40 @@ describe('in a terminal', () => {
     expect(lines).toContain(`  └ key sent: ${answer.inDoubt[0]!.idempotencyKey}`);
   });
 
+  it.each([80, 100, 200, undefined])(
+    'of %s columns approvals say of what, by which version, since when and until when',
+    async (width) => {
+      const approval = {
+        runId: '01m8px7x8n6zj3rmwzwb6raqv2',
+        pipeline: 'order-refunded',
+        version: 7,
+        stepId: 'approval',
+        by: 'finance',
+        sinceMs: 0,
+        expiresAtMs: 14_400_000,
+        show: 2_000_000,
+        key: 'ord4711',
+      };
+      const { text } = await runAgainst({ approvals: [approval] }, operateCommands, ['approvals', ...HERE], {
+        cwd: tmpdir(),
+        nowMs: 600_000,
+        ...(width !== undefined && { width }),
+      });
+      for (const said of [
+        '01m8px7x8n6zj3rmwzwb6raqv2 ',
+        'ord4711',
+        'approval',
+        '10m',
+        '3h 50m',
+        '2000000',
+        '7',
+      ])
+        expect(text).toContain(said);
+      expect(text).not.toContain('not shown');
+      if (width !== undefined) expect(widthOf(text)).toBeLessThanOrEqual(width);
+    },
+  );
+
   it('a secret whose use nobody expects is marked, however much is left out', async () => {
     const user = {
       reference: 'env:BILLING_TOKEN_OF_ALL',

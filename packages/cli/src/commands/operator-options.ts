@@ -12,7 +12,10 @@ export const remote: Readonly<Record<string, OptionSpec>> = {
 /** Of what is printed as a table. */
 export const listing: Readonly<Record<string, OptionSpec>> = {
   ...remote,
-  wide: { type: 'boolean', help: 'every column whole, however narrow the terminal is; so it is into a pipe' },
+  wide: {
+    type: 'boolean',
+    help: 'every column, however narrow the terminal is; so it is into a pipe. Names of more than 100 characters are whole in JSON alone',
+  },
 };
 export const reason: Readonly<Record<string, OptionSpec>> = {
   reason: {
@@ -34,6 +37,29 @@ export const filters: Readonly<Record<string, OptionSpec>> = {
   },
   state: { type: 'string', value: '<state>', help: 'in this state', choices: runStates },
 };
+
+/** The plan that a run keeps to, from its beginning to its end. */
+export const pinned: Readonly<Record<string, OptionSpec>> = {
+  pipeline: filters['pipeline']!,
+  version: { type: 'string', value: '<n>', help: 'that keep to this version of their pipeline' },
+  plan: { type: 'string', value: '<hash>', help: 'that keep to this plan (`planHash` in JSON)' },
+};
+
+/** Those as the API takes them. */
+export function planFilter(args: Args): {
+  readonly pipeline: string | undefined;
+  readonly version: number | undefined;
+  readonly planHash: string | undefined;
+} {
+  const text = args.text('version');
+  const version = text === undefined ? undefined : Number(text);
+  if (version !== undefined && !(Number.isSafeInteger(version) && version > 0))
+    throw new UsageError(
+      'argument-invalid',
+      '--version is a whole number from 1 on, as `metadata.version` of the pipeline',
+    );
+  return { pipeline: args.text('pipeline'), version, planHash: args.text('plan') };
+}
 
 export function needReason(args: Args): string {
   const text = args.text('reason');

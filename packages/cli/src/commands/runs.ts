@@ -9,11 +9,21 @@ import { oneLine } from '../printable.ts';
 import { renderTable } from '../table.ts';
 import { asItHappened } from '../trace-order.ts';
 import { time } from '../utc-time.ts';
+import { cancelMany } from './cancel-many.ts';
 import { deliveredWords } from './delivered-words.ts';
 import { givenJson } from './given-json.ts';
 import { heldWords } from './held-words.ts';
 import { keepingRun } from './keeping-run.ts';
-import { filters, listing, needReason, parseLimit, reason, remote } from './operator-options.ts';
+import {
+  filters,
+  listing,
+  needReason,
+  parseLimit,
+  pinned,
+  planFilter,
+  reason,
+  remote,
+} from './operator-options.ts';
 import { readRun, unreadable } from './read-run.ts';
 import { runPage } from './run-page.ts';
 import { sayIfCut } from './say-if-cut.ts';
@@ -29,11 +39,16 @@ export const runsCommands: readonly CommandSpec[] = [
     options: {
       ...listing,
       ...filters,
+      ...pinned,
+      open: { type: 'boolean', help: 'that have not ended: those that are parked or wait for a person too' },
       limit: { type: 'string', value: '<n>', help: 'at most so many; default 50' },
     },
     run: withClient(async (client, args, show, io) => {
+      const { version, ...plan } = planFilter(args);
       const { runs } = (await client.get('/v1/runs', {
-        pipeline: args.text('pipeline'),
+        ...plan,
+        version: version?.toString(),
+        open: args.flag('open') ? 'true' : undefined,
         key: args.text('key'),
         orderKey: args.text('order-key'),
         state: args.text('state'),
@@ -143,11 +158,28 @@ export const runsCommands: readonly CommandSpec[] = [
   },
   {
     name: 'runs cancel',
-    summary: 'Stop a run and undo what it did',
-    positionals: ['<run>'],
-    options: { ...remote, ...reason },
-    run: withRunning((client, args, _show, io) =>
-      tellRun('cancel', args.positionals[0]!, needReason(args), client, args, io),
+    summary: 'Stop a run and undo what it did. Several: a dry run with a token, then --apply',
+    positionals: ['[run]'],
+    options: {
+      ...listing,
+      ...reason,
+      ...filters,
+      ...pinned,
+      apply: {
+        type: 'string',
+        value: '<token>',
+        help: 'cancel exactly the runs that the dry run with this token named',
+      },
+    },
+    examples: [
+      'tenon runs cancel 01j… --reason "ordered by mistake"',
+      'tenon runs cancel --pipeline order-paid --version 7 --reason "charges in cents"',
+      'tenon runs cancel --apply 01j… --reason "looked through the list"',
+    ],
+    run: withRunning(
+      async (client, args, show, io) =>
+        (await cancelMany(client, args, show, io)) ??
+        tellRun('cancel', args.positionals[0]!, needReason(args), client, args, io),
     ),
   },
   {

@@ -3,8 +3,11 @@ import type { Failure, Json, JsonObject } from '@tenon/model';
 export interface PendingApproval {
   readonly runId: string;
   readonly pipeline: string;
+  /** Of the pipeline that its run keeps to. */
+  readonly version: number;
   readonly stepId: string;
   readonly by: string;
+  readonly sinceMs: number;
   readonly expiresAtMs: number;
   readonly show: Json;
   readonly key: string;

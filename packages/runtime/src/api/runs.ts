@@ -19,7 +19,24 @@ export interface RunFilter {
   readonly key?: string;
   /** What the pipeline orders events by (`identity.orderBy`): the runs of one entity. */
   readonly orderKey?: string;
+  /** That keep to this version of their pipeline. */
+  readonly version?: number;
+  /** That keep to this plan: a contract or a connector that changed makes another one under the same version. */
+  readonly planHash?: string;
+  /** That have not ended: those that wait for a person too, or are parked. */
+  readonly open?: true;
   readonly limit?: number;
+}
+
+/** Runs that have not ended and keep to another plan than the one in force: what they began with (C120). */
+export interface OtherPlan {
+  readonly pipeline: string;
+  readonly version: number;
+  readonly planHash: string;
+  readonly runs: number;
+  readonly states: Readonly<Partial<Record<RunState, number>>>;
+  /** What new events of the pipeline begin with; absent where it was retired. */
+  readonly active?: { readonly version: number; readonly planHash: string };
 }
 
 export interface RunSummary {

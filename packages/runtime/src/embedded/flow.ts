@@ -1,21 +1,13 @@
 import type { GuardState, Transport } from '@tenon/connector';
 import type { Failure, Json } from '@tenon/model';
 import type { ConnectionFlow, FlowReport, LedgerEntry, Override, RunState } from '../runtime.ts';
-import { terminalStates } from '../states.ts';
+import { openStates, terminalStates } from '../states.ts';
 import type { Statements } from './statements.ts';
 
 /** Counted no further: a count walks the index. */
 const COUNTED_MAX = 100_000;
 /** How long a count is good for. */
 const COUNTS_GOOD_FOR_MS = 5_000;
-const OPEN_STATES: readonly RunState[] = [
-  'accepted',
-  'running',
-  'waiting',
-  'inDoubt',
-  'compensating',
-  'failed',
-];
 
 /** What is counted of the flow as it goes by; the rest is read from the file when asked, and then kept for a while. */
 export class FlowCounts {
@@ -157,7 +149,7 @@ function isOverride(said: Json | undefined, known: Readonly<Record<Override, num
 
 function runsByState(read: Statements): FlowReport['runs'] {
   return Object.fromEntries(
-    OPEN_STATES.map((state) => {
+    openStates.map((state) => {
       const row = read
         .of(
           `SELECT count(*) AS n FROM (SELECT 1 FROM runs WHERE state = ? AND state <> 'succeeded' LIMIT ${COUNTED_MAX})`,

@@ -8,6 +8,7 @@ import { Reconciliations } from '../reconcile/reconciliations.ts';
 import { Repairs } from '../reconcile/repairs.ts';
 import type { AcceptResult, IncomingEvent, Runtime, RuntimeOptions } from '../runtime.ts';
 import { backupTo } from './backup.ts';
+import { cancellations } from './cancellations.ts';
 import { CommitFailed, type Committer } from './commit-queue.ts';
 import { DataKeys, proveKeys } from './data-keys.ts';
 import { behindMark, openDatabase, openReader } from './database.ts';
@@ -20,6 +21,7 @@ import { lockFile } from './lock.ts';
 import { namesLeft, proveNames } from './name-older.ts';
 import { namesOf } from './names.ts';
 import { operations, resume } from './operations.ts';
+import { otherPlans } from './other-plans.ts';
 import { markPlaces } from './place-older.ts';
 import { encryptInBackground, protectionOf, rewrapKeys } from './protection.ts';
 import { Queries } from './queries.ts';
@@ -171,6 +173,7 @@ export async function openRuntimeWith(
     activate: (plan, deployment) => engine.activate(plan, deployment),
     retire: (pipeline, deployment) => engine.retire(pipeline, deployment),
     activePipelines: () => [...engine.activePlans.keys()],
+    otherPlans: () => engine.dispatcher.busy(() => otherPlans(engine)),
     accept: async (event): Promise<AcceptResult> => {
       const full = engine.refusal();
       if (full !== undefined) return refuse(full);
@@ -251,6 +254,7 @@ export async function openRuntimeWith(
       engine.dispatcher.busy(() => repairs.apply(token, actor, reason, more)),
     repairStatus: (token) => repairs.status(token),
     ...operations(engine, queries),
+    ...cancellations(engine, queries),
     switches: () => engine.board.all,
     setSwitch: async (request, actor, reason) => {
       const unknown = unknownSubject(engine, request);

@@ -121,29 +121,7 @@ export function operations(engine: EmbeddedEngine, queries: Queries): Operations
       }),
 
     cancel: (runId, actor, reason) =>
-      act(engine, queries, runId, async (run) => {
-        if (run.state === 'inDoubt') return refused('RUN_IN_DOUBT', 'settle the effect in doubt first');
-        if (finalStates.has(run.state)) return refused('RUN_ENDED', `the run has ended: ${run.state}`);
-        // What is at work was read when it began.
-        const unread = engine.activeRun(run.seq) === undefined ? queries.unreadOf(run) : undefined;
-        if (unread !== undefined && run.state !== 'compensating')
-          return cancelUnread(engine, queries, run, unread, { actor, reason });
-        const openings = queries.openingsOf(run.seq);
-        const broken =
-          run.state === 'failed' ? openings.find(({ key }) => key.startsWith(BROKEN)) : undefined;
-        if (broken !== undefined && isToBeUndone(engine, run))
-          return cancelBroken(engine, queries, run, broken, { actor, reason });
-        const undoing = openings.filter(isOfUndoing);
-        const isParked = run.state === 'failed' && undoing.some((one) => phaseOf(one) === 'compensating');
-        if (isParked && isCancelled(engine, run)) return refused('RUN_CANCELLED_ALREADY', CANCELLED);
-        if (run.state === 'compensating' || isParked || (run.state === 'waiting' && undoing.length > 0))
-          return refused('RUN_COMPENSATING', 'the run is being undone already');
-        const now = engine.now();
-        const facts: Fact[] = [{ kind: 'operator', details: { action: 'cancel', actor, reason } }];
-        return engine.cancel(run.seq, { actor, reason }, () =>
-          write(engine, run, cancelWrites(run, actor, reason, now), facts, 'RUN_CANCELLED_ALREADY'),
-        );
-      }),
+      act(engine, queries, runId, (run) => cancelRun(engine, queries, run, { actor, reason })),
 
     closeRun: (runId, actor, reason) =>
       act(engine, queries, runId, (run) => closeRun(engine, queries, run, { actor, reason })),
@@ -178,17 +156,73 @@ function notParked({ state, step }: RunRow): string {
     : `the run is ${state}, not parked`;
 }
 
-async function cancelUnread(
+/** A person's word that a run is to end. */
+export interface CancelWord extends Cancellation {
+  /** Of the dry run that named it with others: with it goes into the ledger, and is struck off in the same write. */
+  readonly token?: string;
+}
+
+export async function cancelRun(
   engine: EmbeddedEngine,
   queries: Queries,
   run: RunRow,
-  unread: UnreadableValue,
-  by: Cancellation,
+  by: CancelWord,
 ): Promise<ActionResult> {
-  // Read again once its key is back, it can be undone.
-  if (unread.code === 'STORED_VALUE_LOCKED') return refused('STORED_VALUE_LOCKED', unread.message);
-  const why = `nobody can read what it did: ${unread.message}`;
-  return endedAsItStands(engine, run, notUndone(queries, run, why, engine.now()), by);
+  const way = wayToCancel(engine, queries, run);
+  if ('refusal' in way) return way.refusal;
+  const also = struckOff(run, by);
+  if ('unread' in way) {
+    const why = `nobody can read what it did: ${way.unread.message}`;
+    return endedAsItStands(engine, run, notUndone(queries, run, why, engine.now()), by, also);
+  }
+  if ('broken' in way) return cancelBroken(engine, queries, run, way.broken, by, also);
+  const { actor, reason } = by;
+  const writes = [...cancelWrites(run, actor, reason, engine.now()), ...also];
+  const facts: Fact[] = [{ kind: 'operator', details: { action: 'cancel', ...by } }];
+  return engine.cancel(run.seq, { actor, reason }, () =>
+    write(engine, run, writes, facts, 'RUN_CANCELLED_ALREADY'),
+  );
+}
+
+/** Why a run cannot be cancelled as it stands now. */
+export function cancelRefusal(engine: EmbeddedEngine, queries: Queries, run: RunRow): Refusal | undefined {
+  const way = wayToCancel(engine, queries, run);
+  return 'refusal' in way ? way.refusal : undefined;
+}
+
+type WayToCancel =
+  | { readonly refusal: Refusal }
+  /** It cannot be executed again. */
+  | { readonly unread: UnreadableValue }
+  /** What it is parked at, in being undone. */
+  | { readonly broken: OpeningRow }
+  | { readonly isTold: true };
+
+function wayToCancel(engine: EmbeddedEngine, queries: Queries, run: RunRow): WayToCancel {
+  if (run.state === 'inDoubt')
+    return { refusal: refused('RUN_IN_DOUBT', 'settle the effect in doubt first') };
+  if (finalStates.has(run.state)) return { refusal: refused('RUN_ENDED', `the run has ended: ${run.state}`) };
+  // What is at work was read when it began.
+  const unread = engine.activeRun(run.seq) === undefined ? queries.unreadOf(run) : undefined;
+  if (unread !== undefined && run.state !== 'compensating')
+    // Read again once its key is back, it can be undone.
+    return unread.code === 'STORED_VALUE_LOCKED'
+      ? { refusal: refused('STORED_VALUE_LOCKED', unread.message) }
+      : { unread };
+  const openings = queries.openingsOf(run.seq);
+  const broken = run.state === 'failed' ? openings.find(({ key }) => key.startsWith(BROKEN)) : undefined;
+  if (broken !== undefined && isToBeUndone(engine, run)) return { broken };
+  const undoing = openings.filter(isOfUndoing);
+  const isParked = run.state === 'failed' && undoing.some((one) => phaseOf(one) === 'compensating');
+  if (isParked && isCancelled(engine, run)) return { refusal: refused('RUN_CANCELLED_ALREADY', CANCELLED) };
+  if (run.state === 'compensating' || isParked || (run.state === 'waiting' && undoing.length > 0))
+    return { refusal: refused('RUN_COMPENSATING', 'the run is being undone already') };
+  return { isTold: true };
+}
+
+/** Of those that a dry run named it is one that is done. */
+function struckOff({ seq }: RunRow, { token }: CancelWord): readonly Write[] {
+  return token === undefined ? [] : [['setReplayRun', token, seq, 'cancelled']];
 }
 
 /** It was to be undone, and what stopped it has stopped it in that: to say so once more cannot undo it, and it is not to be parked for ever. */
@@ -197,21 +231,22 @@ function cancelBroken(
   queries: Queries,
   run: RunRow,
   { key, detail }: OpeningRow,
-  by: Cancellation,
+  by: CancelWord,
+  also: readonly Write[],
 ): Promise<ActionResult> {
   // As `parkBroken` has stored it.
   const { failure } = JSON.parse(detail) as { readonly failure: Failure };
   // The word that it waits for: who resumes it at this moment is told that somebody was faster, or told this one so.
   const word: Write = ['putJournal', run.seq, key, engine.now(), JSON.stringify({ value: { ...by } })];
   const ending = notUndone(queries, run, `it stops in that: ${failure.message}`, engine.now());
-  return endedAsItStands(engine, run, ending, by, [word]);
+  return endedAsItStands(engine, run, ending, by, [word, ...also]);
 }
 
 async function endedAsItStands(
   engine: EmbeddedEngine,
   run: RunRow,
   ending: Ending,
-  by: Cancellation,
+  by: CancelWord,
   first: readonly Write[] = [],
 ): Promise<ActionResult> {
   const { writes, facts, told } = endAsItStands(engine, run, ending, by);
@@ -482,6 +517,8 @@ function act(
   });
 }
 
-function refused(code: RuntimeCode, message: string): ActionResult {
+type Refusal = ActionResult & { readonly ok: false };
+
+function refused(code: RuntimeCode, message: string): Refusal {
   return { ok: false, code, message };
 }

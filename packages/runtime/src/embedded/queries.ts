@@ -1,4 +1,4 @@
-import { type Failure, type Json, type JsonObject, sha256 } from '@tenon/model';
+import { type Failure, isObject, type Json, type JsonObject, sha256 } from '@tenon/model';
 import type { Plan } from '@tenon/pipeline';
 import { allSteps, stepIdOf } from '../loaded-plan.ts';
 import type {
@@ -16,7 +16,7 @@ import type {
   RunState,
   RunSummary,
 } from '../runtime.ts';
-import { finalStates } from '../states.ts';
+import { finalStates, openStates } from '../states.ts';
 import { idOfTag, type Switch } from '../switches.ts';
 import { withAwaited } from './awaited.ts';
 import { eventParts } from './event-value.ts';
@@ -64,9 +64,32 @@ export class Queries {
   }
 
   runs(filter: RunFilter = {}): readonly RunSummary[] {
+    const standing = new Standing(this.#stored);
+    return this.#runsBy(filter, Math.min(filter.limit ?? LIMIT_DEFAULT, LIMIT_MAX)).map((row) => {
+      const named = this.#stored.named(row);
+      return { ...summaryOf(named), ...standing.of(named, row.order_key) };
+    });
+  }
+
+  /** The rows of those, the newest first. */
+  rowsOf(filter: RunFilter, limit: number): readonly RunRow[] {
+    return this.#runsBy(filter, limit).map((row) => this.#stored.shownRun(row));
+  }
+
+  #runsBy({ open, ...filter }: RunFilter, limit: number): readonly StoredRun[] {
+    if (open !== true) return this.#rowsBy(filter, limit);
+    // State by state, each in the order of its index: for several at once all of them would be sorted.
+    const states = openStates.filter((state) => filter.state === undefined || state === filter.state);
+    return states
+      .flatMap((state) => this.#rowsBy({ ...filter, state }, limit))
+      .toSorted((a, b) => b.seq - a.seq)
+      .slice(0, limit);
+  }
+
+  #rowsBy(filter: RunFilter, limit: number): readonly StoredRun[] {
     const conditions: string[] = [];
     const values: (string | number)[] = [];
-    const add = (condition: string, value: string | undefined): void => {
+    const add = (condition: string, value: string | number | undefined): void => {
       if (value === undefined) return;
       conditions.push(condition);
       values.push(value);
@@ -87,17 +110,27 @@ export class Queries {
     }
     // Lets the partial index of unfinished runs be used.
     if (filter.state !== undefined && filter.state !== 'succeeded') conditions.push(`state <> 'succeeded'`);
+    add('version = ?', filter.version);
+    add('plan_hash = ?', filter.planHash);
+    if (filter.version !== undefined || filter.planHash !== undefined) {
+      // No run is older than the plan that it keeps to; a version that never was has none.
+      const since = this.#firstStored(filter);
+      if (since === undefined) return [];
+      add('seq >= ?', this.#seqAt(since - CLOCK_SLACK_MS));
+    }
     const where = conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : '';
-    const limit = Math.min(filter.limit ?? LIMIT_DEFAULT, LIMIT_MAX);
-    const standing = new Standing(this.#stored);
-    return this.#rows<StoredRun>(
-      `SELECT * FROM runs ${where} ORDER BY seq DESC LIMIT ?`,
-      ...values,
-      limit,
-    ).map((row) => {
-      const named = this.#stored.named(row);
-      return { ...summaryOf(named), ...standing.of(named, row.order_key) };
-    });
+    return this.#rows<StoredRun>(`SELECT * FROM runs ${where} ORDER BY seq DESC LIMIT ?`, ...values, limit);
+  }
+
+  /** When the first of the plans was stored that a filter names. */
+  #firstStored({ pipeline, version, planHash }: RunFilter): number | undefined {
+    const at = this.#rows<{ at: number | null }>(
+      `SELECT min(stored_at) AS at FROM plans WHERE pipeline = coalesce(?, pipeline) AND version = coalesce(?, version) AND hash = coalesce(?, hash)`,
+      pipeline ?? null,
+      version ?? null,
+      planHash ?? null,
+    )[0]?.at;
+    return at ?? undefined;
   }
 
   #isRare(state: RunState | undefined): boolean {
@@ -296,8 +329,10 @@ export class Queries {
     return this.#opened('approval').map(({ opening, run, detail }) => ({
       runId: run.run_id,
       pipeline: run.pipeline,
+      version: run.version,
       stepId: opening.step,
       by: opening.owner,
+      sinceMs: opening.since,
       expiresAtMs: opening.expires_at ?? 0,
       show: detail['show'] ?? null,
       key: run.key,
@@ -399,7 +434,7 @@ export class Queries {
   /** What became of a replay, or `undefined` for a token that no dry run has given. */
   replay(token: string): ReplayStatus | undefined {
     const asked = this.#replayValue('replays', token);
-    if (asked === undefined) return undefined;
+    if (asked === undefined || isOfCancellation(asked)) return undefined;
     const applied = this.#replayValue('replay_starts', token);
     const runs = this.#rows<ReplayedRow>(
       `SELECT r.run_id, r.pipeline, r.state, p.state AS became FROM replay_runs p JOIN runs r ON r.seq = p.run_seq
@@ -413,6 +448,26 @@ export class Queries {
       // As above: `Replays.apply` wrote it.
       ...(applied !== undefined && { applied: applied as unknown as NonNullable<ReplayStatus['applied']> }),
       ...standingOf(runs),
+    };
+  }
+
+  /** What a dry run of a cancellation has named, in its order, or `undefined` for a token that none has given. */
+  cancellation(token: string):
+    | {
+        readonly atMs: number;
+        readonly runs: readonly { readonly runId: string; readonly isCancelled: boolean }[];
+      }
+    | undefined {
+    const asked = this.#replayValue('replays', token);
+    if (asked === undefined || !isOfCancellation(asked)) return undefined;
+    const runs = this.#rows<{ run_id: string; became: string }>(
+      `SELECT r.run_id, p.state AS became FROM replay_runs p JOIN runs r ON r.seq = p.run_seq
+       WHERE p.token = ? ORDER BY p.run_seq DESC`,
+      token,
+    );
+    return {
+      atMs: Number(asked['atMs']),
+      runs: runs.map(({ run_id: runId, became }) => ({ runId, isCancelled: became === 'cancelled' })),
     };
   }
 
@@ -542,10 +597,15 @@ export class Queries {
     }
   }
 
-  #rows<Row>(sql: string, ...values: (string | number)[]): Row[] {
+  #rows<Row>(sql: string, ...values: (string | number | null)[]): Row[] {
     // The shape is the statement's, stated by the caller beside it.
     return this.#read.of(sql).all(...values) as Row[];
   }
+}
+
+/** Both kinds of dry runs have their tokens in one table. */
+function isOfCancellation(asked: Json): asked is JsonObject {
+  return isObject(asked) && 'cancels' in asked;
 }
 
 type LetterDetail = Pick<

@@ -95,6 +95,21 @@ export function effectsReader(queries: Queries): (run: RunRow) => Effects {
   }
 }
 
+/** Effects that a run has had and not undone, as far as that can be read, with those of the runs that it started. */
+export function effectsDone(run: RunRow, queries: Queries): readonly string[] {
+  const plan = queries.planOf(run);
+  const journal = queries.journalOf(run.seq);
+  const done = new Set(
+    stepRecords(plan, run, journal).flatMap(({ id, state }) => (state === 'succeeded' ? [id] : [])),
+  );
+  return [
+    ...placedSteps(plan.steps, journal).flatMap(({ step, place }) =>
+      isEffect(plan, step) && done.has(place) ? [place] : [],
+    ),
+    ...queries.childrenOf(run.seq).flatMap((child) => named(child.parent_step, effectsDone(child, queries))),
+  ];
+}
+
 /** It goes on undoing what it did, and does nothing else. Not of a list that undoes its failed items alone: the run goes on after it. */
 function isParkedAtUndoing(run: RunRow, queries: Queries): boolean {
   return queries

@@ -73,9 +73,7 @@ describe('add contract --update', () => {
     expect(said).toContain('what stands in the way');
     const json = await update('one.yaml', '--format', 'json');
     expect(JSON.parse(json.out)).toMatchObject({
-      contract: 'shop',
-      base: { version: '2.0.0' },
-      revision: { version: '1.0.0' },
+      contracts: [{ contract: 'shop', base: { version: '2.0.0' }, revision: { version: '1.0.0' } }],
     });
   });
 

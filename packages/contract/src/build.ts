@@ -82,7 +82,7 @@ export function readSecuritySchemes(context: BuildContext): Map<string, Security
       from(context, target, {
         id,
         type: target.text('type') ?? '',
-        ...present(target, ['scheme', 'in', 'name']),
+        ...present(target, ['scheme', 'in', 'name', 'openIdConnectUrl']),
         ...(flows && { flows }),
       }),
     );

@@ -193,6 +193,7 @@ export interface SecurityScheme {
   readonly in?: string;
   readonly name?: string;
   readonly flows?: Readonly<Record<string, unknown>>;
+  readonly openIdConnectUrl?: string;
 }
 
 export const dataClasses = ['personal', 'secret', 'financial'] as const;

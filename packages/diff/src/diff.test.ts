@@ -845,7 +845,10 @@ describe('the credentials that an operation asks for', () => {
     type: 'oauth2',
     flows: { clientCredentials: { tokenUrl: 'https://a.example', scopes: {} } },
   };
+  const provider = (host: string) => ({ type: 'openIdConnect', openIdConnectUrl: `https://${host}/a` });
   const schemes = {
+    ours: provider('a.example'),
+    theirs: provider('b.example'),
     key: { type: 'apiKey', in: 'header', name: 'X-Key' },
     bearer: { type: 'http', scheme: 'bearer' },
     oauth,
@@ -880,6 +883,7 @@ describe('the credentials that an operation asks for', () => {
     ['more of them', [{ key: [] }], [{ key: [], bearer: [] }]],
     ['one way less', [{ key: [] }, { bearer: [] }], [{ key: [] }]],
     ['a scope more', [{ oauth: ['read'] }], [{ oauth: ['read', 'write'] }]],
+    ['those of another provider', [{ ours: [] }], [{ theirs: [] }]],
   ])('break who calls it where they are new: %s', async (_, before, after) => {
     const [base, revision] = [await asking(before), await asking(after)];
     expect(found(base, revision, called)).toEqual({

@@ -75,6 +75,16 @@ describe('a witness', () => {
     await expect(publish!('another\n')).rejects.toThrow('HTTP 409');
   });
 
+  it('that does not answer is named with why, and with nothing of its path', async () => {
+    // As above.
+    const { port } = server.address() as AddressInfo;
+    await new Promise((resolve) => server.close(resolve));
+    const witness = `http://127.0.0.1:${port}/add?token=private`;
+    const { publish } = await options({ checkpoints: { witness } });
+    await expect(publish!('a note\n')).rejects.toThrow(`ECONNREFUSED at 127.0.0.1:${port}`);
+    await expect(publish!('a note\n')).rejects.not.toThrow('private');
+  });
+
   it('that is asked for and whose address is not set is not passed over', async () => {
     const checkpoints = { witness: 'env:WITNESS' };
     await expect(options({ checkpoints })).rejects.toThrow(/URL in env:WITNESS, which is not set/);

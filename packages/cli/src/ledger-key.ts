@@ -13,6 +13,7 @@ import {
   verifierText,
 } from '@tenon/runtime';
 
+import { fetchCode } from './fetch-code.ts';
 import type { LogLine } from './log-line.ts';
 
 /** Where a workspace's own signing key lies, readable by its owner only. */
@@ -99,6 +100,9 @@ async function publish(url: string, note: string): Promise<void> {
     body: note,
     redirect: 'error',
     signal: AbortSignal.timeout(WITNESS_TIMEOUT_MS),
+  }).catch((error: unknown) => {
+    const code = fetchCode(error);
+    throw code === undefined ? error : new Error(`${code} at ${new URL(url).host}`, { cause: error });
   });
   await response.body?.cancel();
   if (!response.ok) throw new Error(`HTTP ${response.status}`);

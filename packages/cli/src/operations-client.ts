@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { isObject } from '@tenon/model';
 import { CommandError } from './command-error.ts';
 import { type ExitCode, exit } from './exit.ts';
+import { fetchCode } from './fetch-code.ts';
 import type { Io } from './io.ts';
 
 /** Where the token of a workspace's own operator lies; written by `tenon serve` with mode 0600. */
@@ -139,7 +140,7 @@ function notKnown(why: string): string {
 /** One sentence: what is wrong, what was tried, what to do. A change that was sent and not answered may have been made. */
 function unanswered(error: unknown, method: string, target: ClientTarget): OperationsError {
   const isLate = error instanceof Error && error.name === 'TimeoutError';
-  const known = codeOf(error);
+  const known = fetchCode(error);
   const code = isLate ? 'HTTP_CALL_TIMEOUT' : (known ?? 'HTTP_CONNECTION_FAILED');
   const place = placeOf(target);
   const what = method === 'GET' ? '' : 'nothing was changed; ';
@@ -173,13 +174,6 @@ const NOT_SENT: ReadonlySet<string> = new Set([
   'ERR_INVALID_URL',
   'UND_ERR_CONNECT_TIMEOUT',
 ]);
-
-/** `fetch` hides it in its cause. */
-function codeOf(error: unknown): string | undefined {
-  for (const one of [error, error instanceof Error ? error.cause : undefined])
-    if (isObject(one) && typeof one['code'] === 'string') return one['code'];
-  return undefined;
-}
 
 /** The workspace's own token is for the Tenon beside it: whoever is named with `--url` elsewhere does not get it. */
 async function localToken({ root, url }: ClientTarget): Promise<string> {

@@ -84,7 +84,7 @@ test.skipIf(!hasJq)('what reads the journal pages for each alarm, for its end, a
   };
   const closed = {
     kind: 'alarmOver',
-    details: { alarm: 'intakeClosed', message: 'no event is taken', next: 'tenon doctor' },
+    details: { alarm: 'intakeClosed', message: 'over: no event is taken', next: 'tenon doctor' },
   };
   const journal = ['Started tenon.service.', '{"kind":"serving"}', line!.trim(), JSON.stringify(closed)];
   writeFileSync(join(folder, 'journal'), `${journal.join('\n')}\n`);
@@ -94,9 +94,9 @@ test.skipIf(!hasJq)('what reads the journal pages for each alarm, for its end, a
     const env = { ...process.env, PATH: `${folder}:${process.env['PATH']}` };
     expect(execFileSync('bash', ['-c', recipe!], { env, encoding: 'utf8' }).trim().split('\n')).toEqual([
       expect.stringMatching(
-        /^pagerduty:fulfilment\|alarm: dead letters of order-paid .* \(tenon dead-letters groups/,
+        /^pagerduty:fulfilment\|dead letters of order-paid .* \(tenon dead-letters groups/,
       ),
-      'operators|alarmOver: no event is taken (tenon doctor)',
+      'operators|over: no event is taken (tenon doctor)',
     ]);
   } finally {
     rmSync(folder, { recursive: true });

@@ -71,7 +71,7 @@ export const controlCommands: readonly CommandSpec[] = [
   },
   {
     name: 'pause',
-    summary: 'Let a pipeline stand still, or go on for chosen keys alone; events are still taken',
+    summary: 'Let a pipeline stand still, or go on for chosen keys alone; no event is kept out by it',
     positionals: ['<pipeline>'],
     options: {
       ...remote,

@@ -37,7 +37,7 @@ const serveOptions = {
   killed: {
     type: 'string',
     value: '<reason>',
-    help: 'start with everything killed: events are taken, and nothing goes out until `tenon kill lift --all`',
+    help: 'start with everything killed: no event is kept out by it, and nothing goes out until `tenon kill lift --all`',
   },
 } as const;
 

@@ -76,7 +76,7 @@ export class StandingAlarms {
     for (const [key] of over) this.#forget(key);
     const [writes, noted] = this.#noted(
       'alarmOver',
-      over.map(([, { alarm, sinceMs }]) => ({ ...alarm, sinceMs })),
+      over.map(([, { alarm, sinceMs }]) => ({ ...alarm, message: `over: ${alarm.message}`, sinceMs })),
     );
     if (noted.length > 0) await this.#engine.commit(writes, noted);
   }

@@ -429,6 +429,30 @@ describe('a kill', () => {
     });
   }
 
+  test('in doubt after an outage it is said when it was sent, not when that was found out', async () => {
+    bench = await openBench(planFor({ steps: [call('invoice', 'acme.createBlind')] }));
+    const begunAtMs = bench.clock.now();
+    await killAt('createBlind', 'after', 60_000);
+    await bench.pass(10_000);
+    const { evidence, sinceMs } = bench.runtime.inDoubt()[0]!;
+    expect(sinceMs).toBeGreaterThanOrEqual(begunAtMs + 60_000);
+    expect(evidence['sentAtMs']).toBeLessThan(begunAtMs + 10_000);
+    expect(evidence).not.toHaveProperty('firstSentAtMs');
+  });
+
+  test('in doubt after several attempts it is said when the first was sent, which may be the one that took effect', async () => {
+    const retry = { attempts: 2, withinMs: 60_000, on: ['transient', 'timeout'] } as const;
+    const parts = { retry: { ...call('x', 'acme.create').retry, ...retry } };
+    bench = await openBench(planFor({ steps: [call('invoice', 'acme.create', parts)] }));
+    bench.target.script = { create: [{ loseAnswer: true }, { loseAnswer: true }] };
+    const begunAtMs = bench.clock.now();
+    await bench.order({ id: 'a' });
+    await bench.pass(60_000);
+    const { evidence } = bench.runtime.inDoubt()[0]!;
+    expect(evidence).toMatchObject({ attempt: 2, firstSentAtMs: begunAtMs });
+    expect(evidence['sentAtMs']).toBeGreaterThan(begunAtMs);
+  });
+
   test('after a long outage a key that may be forgotten is not sent again', async () => {
     bench = await openBench(planFor({ steps: [call('invoice', 'acme.shortKey')] }));
     const runId = await killAt('shortKey', 'after', 60_000);

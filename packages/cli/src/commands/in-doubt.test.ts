@@ -19,6 +19,25 @@ it('in-doubt names the business key, and the key sent where one was', async () =
   expect(text).toMatch(/^r1 +orders +order-7 +mail +mail\.send +none /m);
 });
 
+it('in-doubt says when the effect was sent, which one looks for in the other system: the first time and the last', async () => {
+  const sentAtMs = Date.parse('2026-10-01T09:05:11Z');
+  const doubt = {
+    runId: 'r1',
+    pipeline: 'orders',
+    key: 'a',
+    owner: 'sales',
+    sinceMs: sentAtMs,
+    operation: 'bank.pay',
+  };
+  const inDoubt = [
+    { ...doubt, stepId: 'pay', evidence: { sentAtMs, firstSentAtMs: sentAtMs - 11_000 } },
+    { ...doubt, stepId: 'mail', evidence: { sentAtMs } },
+  ];
+  const { text } = await runAgainst({ inDoubt }, operateCommands, ['in-doubt', ...HERE], { cwd: tmpdir() });
+  expect(text).toMatch(/ pay .* 2026-10-01 09:05:00Z to 2026-10-01 09:05:11Z /);
+  expect(text).toMatch(/ mail .*none +2026-10-01 09:05:11Z /);
+});
+
 it('in-doubt goes without the business key where an earlier server does not say it', async () => {
   const doubt = {
     runId: 'r1',

@@ -3,6 +3,7 @@ import type { InDoubtEntry } from '@tenon/runtime';
 import { type CommandSpec, UsageError } from '../command.ts';
 import { roughDuration } from '../rough-duration.ts';
 import { renderTable } from '../table.ts';
+import { time } from '../utc-time.ts';
 import { givenJson } from './given-json.ts';
 import { listing, needReason, reason, remote } from './operator-options.ts';
 import { placeGiven, wayOf } from './step-place.ts';
@@ -30,6 +31,7 @@ export const inDoubtCommands: readonly CommandSpec[] = [
             // What is looked up in the other system.
             { title: 'OPERATION', below: true },
             { title: 'KEY SENT', below: true },
+            { title: 'SENT', below: true },
             { title: 'WHY', below: true },
             'FOR',
             { title: 'OWNER', drop: 1, below: true },
@@ -42,6 +44,7 @@ export const inDoubtCommands: readonly CommandSpec[] = [
             entry.stepId,
             entry.operation,
             entry.idempotencyKey ?? 'none',
+            sentWords(entry.evidence),
             reasonOf(entry.evidence),
             roughDuration(io.clock.now() - entry.sinceMs),
             entry.owner,
@@ -92,6 +95,13 @@ export const inDoubtCommands: readonly CommandSpec[] = [
     }),
   },
 ];
+
+/** The first time and the last, as whoever looks into the other system needs them. */
+function sentWords(evidence: InDoubtEntry['evidence'] | undefined): string {
+  const { firstSentAtMs, sentAtMs } = evidence ?? {};
+  const moments = [firstSentAtMs, sentAtMs].filter((atMs) => typeof atMs === 'number');
+  return moments.map(time).join(' to ');
+}
 
 /** What is known of the attempt and of its probe, as `evidence` has it; nothing where an earlier server does not say it. */
 function reasonOf(evidence: InDoubtEntry['evidence'] | undefined): string {

@@ -65,6 +65,7 @@ interface StoppedAttempt {
 
 export function attemptOnce(tries: Tries, n: number): Promise<AttemptRecord | StoppedAttempt> {
   const { operation } = tries.effect;
+  tries.intendedAtMs = undefined;
   const isRead = operation.effect === 'read';
   const looksFirst = operation.idempotency.mode === 'checkFirst' && !isRead;
   // Nearly every attempt takes no more than its own row, and so waits for nothing else.
@@ -89,10 +90,11 @@ async function prepared(
   let cutShort = false;
   if (checked === undefined && !isHarmless(effect)) {
     cutShort = true;
-    await ctx.step(`${name}!`, () => {
+    const { atMs } = await ctx.step(`${name}!`, () => {
       cutShort = false;
       return { value: { atMs: ctx.now() }, facts: [intentFact(tries, n)] };
     });
+    tries.intendedAtMs = atMs;
   }
   return recorded(tries, n, { cutShort, ...(checked && { checked }) });
 }

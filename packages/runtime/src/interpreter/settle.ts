@@ -17,11 +17,15 @@ export async function settle(
   n: number,
   attempt: { readonly failure: Failure; readonly startedAtMs: number; readonly endedAtMs: number },
 ): Promise<Settled> {
-  const { ctx, effect } = tries;
+  const { ctx, effect, budgetStartedAtMs: firstAtMs } = tries;
+  // What a process before this one sent was begun here when that was found out.
+  const sentAtMs = tries.intendedAtMs ?? attempt.startedAtMs;
   const evidence: Record<string, Json> = {
     operation: effect.operation.name,
     attempt: n,
-    sentAtMs: attempt.startedAtMs,
+    // The first of several may be the one that took effect.
+    ...(firstAtMs !== undefined && firstAtMs < sentAtMs && { firstSentAtMs: firstAtMs }),
+    sentAtMs,
     request: saltedDigest(ctx.run.salt, effect.input),
     ...(effect.version !== undefined && { version: versionText(effect.version) }),
     ...failureDetails(attempt.failure),

@@ -64,6 +64,8 @@ export interface Tries {
   budgetStartedAtMs?: number | undefined;
   /** The same on the clock of the run's deadline, which stands still while the run waits or is held. */
   budgetClockMs?: number | undefined;
+  /** Of the present attempt, by the machine's clock, where its intent is on record: a process before this one may have sent it. */
+  intendedAtMs?: number | undefined;
   /** When the key was first sent, as `passed`. */
   firstSentAtMs?: number | undefined;
   /** An earlier attempt may have taken effect. */

@@ -48,8 +48,6 @@ const DEPENDENCIES = { ajv: '8.20.0', 'ajv-formats': '3.0.1' };
 /** What its contract test imports. */
 const TEST_DEPENDENCIES = {
   '@pact-foundation/pact': '17.1.4',
-  '@tenon/connector': 'workspace:*',
-  '@tenon/model': 'workspace:*',
   '@tenon/testkit': 'workspace:*',
   vitest: '5.1.1',
 };

@@ -411,11 +411,12 @@ async function startConsumers(
   runtime: Runtime,
   transports: ReadonlyMap<string, Transport>,
 ): Promise<readonly Consumer[]> {
+  const awaited = runtime.awaitedEvents();
   const starts = connections.map(async (connection): Promise<readonly (() => Consumer)[]> => {
     const manifest = workspace.connectors.get(connection.connector);
     const module = code.get(connection.connector);
     const { sources = undefined } = workspace.config.connections[connection.name] ?? {};
-    const plans = sourcePlansOf({ ...connection, ...(sources && { sources }) }, workspace, check);
+    const plans = sourcePlansOf({ ...connection, ...(sources && { sources }) }, workspace, check, awaited);
     if (!manifest || !module || plans.length === 0) return [];
     const make = sourceMaker(manifest, module, plans);
     const transport = transports.get(connection.name);

@@ -2,15 +2,18 @@ import type { SourcePlan } from '@tenon/connector';
 import { isObject } from '@tenon/model';
 import { planSources, type Workspace, type WorkspaceCheck, type WorkspaceConnection } from '@tenon/pipeline';
 
-/** The places from which the events come that some plan listens to, over a connection that takes them. */
+/** The places from which the events come that some plan listens to, over a connection that takes them. `awaited`: by runs of plans before. */
 export function sourcePlansOf(
   { connector, sources }: Pick<WorkspaceConnection, 'connector' | 'sources'>,
   workspace: Workspace,
   check: WorkspaceCheck,
+  awaited: readonly string[] = [],
 ): readonly SourcePlan[] {
   const manifest = workspace.connectors.get(connector);
   const contract = manifest && workspace.contracts.get(manifest.contract);
-  return contract ? planSources(contract, manifest, heardEvents(check), sources) : [];
+  return contract
+    ? planSources(contract, manifest, new Set([...heardEvents(check), ...awaited]), sources)
+    : [];
 }
 
 /** Names of the events that start a run, or that a step waits for, however deep it stands. */

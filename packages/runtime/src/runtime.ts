@@ -68,6 +68,11 @@ export interface Runtime {
   hearers(event: string): EventHearers;
   /** Events that pipelines in force start with or wait for, and those that are stored: what a filter by another name finds nothing of. */
   eventNames(): readonly string[];
+  /**
+   * Events that runs which have not ended may wait for yet, by plans that are not in force any more: what brings them is to go on
+   * bringing them.
+   */
+  awaitedEvents(): readonly string[];
   /** Why such an event would not be taken as one of its kind, by the contracts in force, or `undefined`. Nothing is stored. */
   misfit(event: string, payload: Json, headers?: JsonObject): Failure | undefined;
   /** How far a source has come: the last `cursor` stored under the name. */

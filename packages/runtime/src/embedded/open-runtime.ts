@@ -14,7 +14,7 @@ import { DataKeys, proveKeys } from './data-keys.ts';
 import { behindMark, openDatabase, openReader } from './database.ts';
 import { EmbeddedEngine } from './engine.ts';
 import { erase } from './erase.ts';
-import { awaitedBy, eventNames } from './event-names.ts';
+import { awaitedBy, awaitedByOlder, eventNames } from './event-names.ts';
 import { storedEvent } from './event-value.ts';
 import { draftFor, draftsFor, wronglyNamed } from './intake.ts';
 import { lockFile } from './lock.ts';
@@ -200,6 +200,7 @@ export async function openRuntimeWith(
         return refusalAfter(engine, error);
       }
     },
+    awaitedEvents: () => awaitedByOlder(engine.activePlans, engine.read, (hash) => engine.plan(hash)),
     misfit: (event, payload, headers) => {
       const found = draftsFor(event, payload, 'not stored', engine.activePlans, 'refuse', headers);
       return found.ok ? undefined : found.failure;

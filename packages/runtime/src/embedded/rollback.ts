@@ -1,6 +1,7 @@
 import type { Plan } from '@tenon/pipeline';
 import type { SwitchRequest, SwitchSetting } from '../switches.ts';
 import type { EmbeddedEngine } from './engine.ts';
+import { heardBy, waitsOf } from './event-names.ts';
 
 type Found = { readonly setting: SwitchSetting } | { readonly impossible: string };
 
@@ -34,11 +35,18 @@ export function settingOf(engine: EmbeddedEngine, request: SwitchRequest): Found
     return {
       impossible: `version ${chosen.version} of ${pipeline} is the one that is deployed: \`tenon switches lift rollback/${pipeline} --reason …\` puts it in force`,
     };
-  const { plan } = engine.plan(chosen.hash);
+  const loaded = engine.plan(chosen.hash);
+  const { plan } = loaded;
   const [starts, other] = [plan, inForce].map(startOf);
   if (starts !== other)
     return {
       impossible: `version ${plan.version} of ${pipeline} starts with ${starts}, version ${inForce.version} with ${other}: deploy it from the repository, so that what brings its events is there`,
+    };
+  const heard = heardBy(engine.activePlans.values());
+  const unheard = waitsOf(loaded).find((event) => !heard.has(event));
+  if (unheard !== undefined)
+    return {
+      impossible: `version ${plan.version} of ${pipeline} waits for ${unheard}, which no version in force hears: deploy it from the repository, so that what brings its events is there`,
     };
   return { setting: { kind, pipeline, version: plan.version, planHash: plan.hash } };
 }

@@ -71,6 +71,8 @@ export const happenings = [
   'undone by hand',
   'run cancelled',
   'run cancelled while it is at work',
+  'several runs cancelled',
+  'several runs cancelled, and the process died meanwhile',
   'said by two at one moment',
   'subject erased',
 ] as const;

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { type Random, sha256 } from '@tenon/model';
 import { CommitFailed } from '../../embedded/commit-queue.ts';
-import type { ActionResult, DeadLetter, PendingApproval } from '../../runtime.ts';
+import type { ActionResult, DeadLetter, PendingApproval, RunState } from '../../runtime.ts';
 import type { Bench } from '../bench.ts';
 import type { Coverage, Happening } from './coverage.ts';
 import { flatten, stepOf } from './history.ts';
@@ -41,6 +41,8 @@ export class Operator {
   #resumesMeanwhile = 0;
   /** What was said to be done by hand, by run and place: once, since it may come too late, and what is left is to be resumed. */
   readonly #saidDone = new Set<string>();
+  /** A dry run of runs to be cancelled together, until it is known to have been applied: by the next process, where this one dies. */
+  #toCancel: string | undefined;
   /** When somebody sees to an approval, by run, step and time that it has. */
   readonly #backAtMs = new Map<string, number>();
 
@@ -60,6 +62,7 @@ export class Operator {
   async act(early: boolean, mayResume = (): boolean => this.#resumes++ < RESUMES_MAX): Promise<boolean> {
     while (this.#life.crashing !== undefined) await this.#life.crashing;
     const { runtime, target } = this.#bench;
+    if (this.#toCancel !== undefined) return this.#applyCancel(this.#toCancel);
     const doubt = inOrder(runtime.inDoubt(), ({ stepId }) => stepId)[0];
     if (doubt !== undefined) {
       // A truthful person: looks into the other system first.
@@ -112,7 +115,24 @@ export class Operator {
     const running = runtime.runs({ state: 'waiting' })[0] ?? runtime.runs({ state: 'running' })[0];
     if (running === undefined || this.#random.next() < 0.5) return false;
     if (running.state === 'running') this.#coverage.saw('run cancelled while it is at work');
+    // All that stand as it does, in half of all: by the run's id, for no chance is drawn for it.
+    if (/[0-7]$/.test(sha256(running.runId))) return this.#cancelMany(running.state);
     return this.#said('run cancelled', () => runtime.cancel(running.runId, 'ana', 'no longer wanted'));
+  }
+
+  async #cancelMany(state: RunState): Promise<true> {
+    const dry = await this.#heard(this.#bench.runtime.planCancel({ state }, 'ana', 'no longer wanted'));
+    return dry?.ok ? this.#applyCancel(dry.report.token) : true;
+  }
+
+  async #applyCancel(token: string): Promise<true> {
+    this.#toCancel = token;
+    while (this.#life.crashing !== undefined) await this.#life.crashing;
+    const done = await this.#heard(this.#bench.runtime.applyCancel(token, 'ben', 'looked at them'));
+    if (done === undefined) this.#coverage.saw('several runs cancelled, and the process died meanwhile');
+    else this.#toCancel = undefined;
+    if (done?.ok && done.runs.length > 1) this.#coverage.saw('several runs cancelled');
+    return true;
   }
 
   /** Somebody wants a run no more, whatever it is at. */

@@ -44,6 +44,26 @@ async function cancel(runId: string) {
   return told;
 }
 
+test('among several that are cancelled together it ends too, and is named with the others', async () => {
+  const runId = await asked(asking);
+  const other = await bench.order({ id: 'b' });
+  await bench.runtime.idle();
+  damage(runId);
+  const dry = await bench.runtime.planCancel({ pipeline: 'orders' }, 'ana', 'a wrong version');
+  if (!dry.ok) throw new Error(dry.message);
+  expect(dry.report.runs.map(({ runId: of, refused: why }) => [of, why])).toEqual([
+    [other, undefined],
+    [runId, undefined],
+  ]);
+  const { token } = dry.report;
+  expect(await bench.runtime.applyCancel(token, 'ben', 'looked')).toMatchObject({ ok: true });
+  await bench.runtime.idle();
+  expect([bench.state(runId), bench.state(other)]).toEqual(['cancelled', 'cancelled']);
+  expect(bench.runtime.forwardFixes()).toMatchObject([{ runId }]);
+  const said = bench.runtime.trace({ runId }).filter(({ kind }) => kind === 'operator');
+  expect(said).toMatchObject([{ details: { action: 'cancel', actor: 'ben', reason: 'looked', token } }]);
+});
+
 test('a run that is parked because it cannot be read ends when it is cancelled, and its owner has the work that is left', async () => {
   const runId = await asked(asking);
   damage(runId);

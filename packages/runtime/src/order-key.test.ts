@@ -69,3 +69,13 @@ describe.each([
     expect(other).toMatchObject({ ok: true, report: { runs: [] } });
   });
 });
+
+test('an entity whose name is a document is held for the owner, under the event’s own key', async () => {
+  await open();
+  const runId = await send('a', 'x'.repeat(1_001));
+  expect(bench.runtime.run(runId)).toMatchObject({ key: 'a', state: 'failed' });
+  expect(bench.runtime.deadLetters()).toMatchObject([
+    { runId, failure: { code: 'IDENTITY_KEY_TOO_LONG', message: expect.stringContaining('order key') } },
+  ]);
+  expect(bench.target.calls).toEqual([]);
+});

@@ -49,6 +49,7 @@ describe('a run that runs another pipeline', () => {
       id: 'sub',
       state: 'succeeded',
       attempts: 1,
+      atMs: detail.acceptedAtMs,
       runId: child().runId,
       result: { made: 'create-1' },
     });

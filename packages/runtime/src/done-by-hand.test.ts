@@ -61,7 +61,7 @@ describe('an effect that a run is parked at, done by hand,', () => {
   test('is counted, as what people say of effects in doubt is', async () => {
     const runId = await parked();
     const before = bench.runtime.flow().counts.overrides;
-    expect(before).toEqual({ done: 0, undone: 0, confirm: 0, redo: 0, compensate: 0 });
+    expect(before).toEqual({ done: 0, undone: 0, close: 0, confirm: 0, redo: 0, compensate: 0 });
     await done(runId, 'two');
     expect(bench.runtime.flow().counts.overrides).toEqual({ ...before, done: 1 });
   });

@@ -46,6 +46,16 @@ async function passHanging(ms: number): Promise<void> {
   }
 }
 
+test('a replay goes on at its pace, though the clock is set back meanwhile', async () => {
+  bench = await openBench(ofFour([call('put', 'acme.put')]));
+  const { runIds } = await replayed(['a', 'b', 'c']);
+  await bench.pass(150);
+  expect(runIds.map(bench.state)).toContain('failed');
+  bench.clock.jump(-3_600_000);
+  await bench.pass(3_000);
+  expect(runIds.map(bench.state)).toEqual(['succeeded', 'succeeded', 'succeeded']);
+});
+
 describe('a replayed run that waits takes no place of the lane', () => {
   test.each([
     ['an event', paid],

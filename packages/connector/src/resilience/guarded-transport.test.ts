@@ -95,6 +95,17 @@ describe('the breaker', () => {
     expect(test.sent).toHaveLength(before);
   });
 
+  it('may be one that opens only where every call fails', async () => {
+    const test = guarded({ breaker: { ...breaker, failureRate: 1 } }, (call) =>
+      call === 1 ? fine : trouble,
+    );
+    for (let i = 0; i < 30; i++) await test.call();
+    expect(test.transport.state().breaker).toBe('closed');
+    const dead = guarded({ breaker: { ...breaker, failureRate: 1 } }, () => trouble);
+    for (let i = 0; i < 30; i++) await dead.call();
+    expect(dead.transport.state().breaker).toBe('open');
+  });
+
   it('does not open for refusals: they are about the request, not the dependency', async () => {
     const test = guarded({ breaker }, () => refusal);
     for (let i = 0; i < 30; i++) await test.call();
@@ -120,6 +131,47 @@ describe('the breaker', () => {
     await sleep(systemClock, 230);
     await Promise.all([test.call(), test.call()]);
     expect(test.transport.state().breaker).toBe('open');
+  });
+
+  it('keeps a call that waits for its probes no longer than that may wait, and never sends it late', async () => {
+    const { promise: probing, resolve } = Promise.withResolvers<CallResult>();
+    const test = guarded({ breaker: { ...breaker, probes: 1 } }, () => (healthy ? probing : trouble));
+    let healthy = false;
+    while (test.transport.state().breaker === 'closed') await test.call();
+    healthy = true;
+    await sleep(systemClock, 230);
+    const before = test.sent.length;
+    const probe = test.call();
+    expect(await test.call({}, 50)).toMatchObject({
+      postponed: true,
+      failure: { code: 'CONNECTION_BREAKER_OPEN', delivery: 'notSent' },
+    });
+    let isKilled = false;
+    const second = test.call({ isCalledOff: () => isKilled });
+    isKilled = true;
+    resolve(fine);
+    expect(await probe).toBe(fine);
+    expect(await second, 'was called off meanwhile').toMatchObject({ calledOff: true });
+    expect(test.sent).toHaveLength(before + 1);
+    expect(test.transport.state()).toMatchObject({ breaker: 'closed', inFlight: 0 });
+  });
+
+  it('lets nothing stand in the way for longer than it is open, where the clock is set back', async () => {
+    const set = { byMs: 0 };
+    const clock = { ...systemClock, now: () => Date.now() + set.byMs };
+    const first = guarded({ breaker }, () => trouble, { clock });
+    while (first.transport.state().breaker === 'closed') await first.call();
+    const snapshot = JSON.parse(JSON.stringify(first.transport.snapshot()));
+    const ahead = { ...snapshot.breaker, openedAtMs: snapshot.breaker.openedAtMs + 3_600_000 };
+    ahead.policy = { ...ahead.policy, ownState: { ...ahead.policy.ownState, openedAt: ahead.openedAtMs } };
+    const second = guarded({ breaker }, () => fine, { snapshot: { breaker: ahead } });
+    const refused = await second.call();
+    expect(refused.ok ? 0 : refused.failure.retryAfterMs).toBeLessThanOrEqual(200);
+    set.byMs = -3_600_000;
+    const open = await first.call();
+    expect(open.ok ? 0 : open.failure.retryAfterMs).toBeLessThanOrEqual(200);
+    await sleep(systemClock, 230);
+    expect((await second.call()).ok).toBe(true);
   });
 
   it('is open still after a restart', async () => {
@@ -184,6 +236,30 @@ describe('the quota', () => {
     expect(test.transport.state().heldUntilMs).toBeGreaterThan(Date.now());
     await Promise.all([test.call(), test.call()]);
     expect(test.sent[1]! - test.sent[0]!).toBeGreaterThanOrEqual(190);
+  });
+});
+
+describe('a quota under a clock that is set back', () => {
+  const rateLimit = { quota: 3, windowMs: 300, key: 'connection', headers: [] };
+
+  it('is spent no longer than its window, and a hold no longer than it was asked for', async () => {
+    const set = { byMs: 0 };
+    const clock = { ...systemClock, now: () => Date.now() + set.byMs };
+    const busy: CallResult = {
+      ok: false,
+      failure: { class: 'rateLimited', code: 'X', message: 'x', delivery: 'answered', retryAfterMs: 400 },
+    };
+    const test = guarded({}, (call) => (call === 1 ? busy : fine), { clock });
+    await test.call();
+    set.byMs = -3_600_000;
+    const held = await test.call({}, 100);
+    expect(held.ok ? 0 : held.failure.retryAfterMs).toBeLessThanOrEqual(400);
+    const snapshot = { heldSinceMs: Date.now() + 3_600_000, heldUntilMs: Date.now() + 3_600_400 };
+    const used = { points: 3, resetAtMs: Date.now() + 3_600_000 };
+    const next = guarded({ rateLimit }, () => fine, { snapshot: { ...snapshot, used } });
+    const refused = await next.call({}, 100);
+    expect(refused.ok ? 0 : refused.failure.retryAfterMs).toBeLessThanOrEqual(400);
+    expect((await next.call({}, 2_000)).ok).toBe(true);
   });
 });
 

@@ -42,6 +42,8 @@ export interface GuardState {
 export interface GuardSnapshot {
   readonly breaker?: unknown;
   readonly heldUntilMs?: number;
+  /** When that was asked for. Absent in a snapshot of an earlier version. */
+  readonly heldSinceMs?: number;
   readonly used?: QuotaUse;
   readonly retries?: unknown;
 }
@@ -86,7 +88,10 @@ export function guardedTransport(
     }),
     snapshot: () => ({
       breaker: breaker.snapshot(),
-      ...(quota.heldUntilMs !== undefined && { heldUntilMs: quota.heldUntilMs }),
+      ...(quota.heldUntilMs !== undefined && {
+        heldUntilMs: quota.heldUntilMs,
+        heldSinceMs: quota.heldSinceMs,
+      }),
       ...(quota.used !== undefined && { used: quota.used }),
       retries: retries.snapshot(),
     }),
@@ -95,7 +100,7 @@ export function guardedTransport(
 
   function begin(snapshot: GuardSnapshot): void {
     breaker = new Breaker(policy.breaker, clock, snapshot.breaker, options.onBreaker);
-    quota = new Quota(policy.rateLimit, clock, snapshot.heldUntilMs, snapshot.used, options.quota);
+    quota = new Quota(policy.rateLimit, clock, snapshot, options.quota);
     retries = new RetryBudget(policy.retryBudget, clock, snapshot.retries);
   }
 
@@ -132,7 +137,11 @@ export function guardedTransport(
     try {
       // It may have stood in line for seconds.
       if (request.isCalledOff?.() === true) return calledOff;
-      const result = await breaker.run(() => inner.call(admitted));
+      const result = await breaker.run(
+        // It may have waited once more, for what comes of a breaker's probes.
+        async () => (request.isCalledOff?.() === true ? calledOff : inner.call(admitted)),
+        patientUntilMs,
+      );
       if (result === 'open') return postponed(openFailure(breaker.refusal() ?? 0));
       quota.learn(result);
       announce(asked.operation.name, result);
@@ -229,10 +238,10 @@ function postponed(failure: Failure): CallResult {
 
 function isSnapshot(value: unknown): value is GuardSnapshot {
   if (typeof value !== 'object' || value === null) return false;
-  const heldUntilMs: unknown = Reflect.get(value, 'heldUntilMs');
+  const times = ['heldUntilMs', 'heldSinceMs'].map((name): unknown => Reflect.get(value, name));
   const used: unknown = Reflect.get(value, 'used');
   return (
-    (heldUntilMs === undefined || typeof heldUntilMs === 'number') &&
+    times.every((atMs) => atMs === undefined || typeof atMs === 'number') &&
     (used === undefined || (typeof used === 'object' && used !== null))
   );
 }

@@ -21,28 +21,33 @@ export class Quota {
   readonly #shared: SharedQuota | undefined;
   readonly #headers: readonly string[];
   readonly #clock: Clock;
+  readonly #windowMs: number;
+  /** A hold lasts no longer than was asked for, though the clock is set back. */
+  #heldSinceMs: number;
   #heldUntilMs: number;
   #waiting = 0;
   /** Of the present window. */
   #used: QuotaUse | undefined;
   #restored: Promise<unknown> | undefined;
 
-  /** `used`: of the window that was open when an earlier process ended. */
+  /** `before`: what was so when an earlier process ended. */
   constructor(
     declared: OperationDefaults['rateLimit'],
     clock: Clock,
-    heldUntilMs = 0,
-    used?: QuotaUse,
+    before: { readonly heldUntilMs?: number; readonly heldSinceMs?: number; readonly used?: QuotaUse } = {},
     sharing?: QuotaSharing,
   ) {
+    const { used } = before;
     this.#clock = clock;
-    this.#heldUntilMs = heldUntilMs;
+    this.#windowMs = declared?.windowMs ?? 0;
+    this.#heldUntilMs = before.heldUntilMs ?? 0;
+    this.#heldSinceMs = before.heldSinceMs ?? clock.now();
     this.#headers = declared?.headers ?? [];
     if (declared !== undefined && sharing !== undefined)
       this.#shared = new SharedQuota(sharing, declared.quota, declared.windowMs, clock);
     else if (declared !== undefined)
       this.#limiter = new RateLimiterMemory({ points: declared.quota, duration: declared.windowMs / 1_000 });
-    const restMs = used === undefined ? 0 : used.resetAtMs - clock.now();
+    const restMs = used === undefined ? 0 : Math.min(used.resetAtMs - clock.now(), this.#windowMs);
     if (used !== undefined && restMs > 0 && this.#limiter !== undefined) {
       this.#used = used;
       this.#restored = this.#limiter.set('', used.points, restMs / 1_000);
@@ -58,7 +63,11 @@ export class Quota {
   }
 
   get heldUntilMs(): number | undefined {
-    return this.#heldUntilMs > this.#clock.now() ? this.#heldUntilMs : undefined;
+    return this.#heldMs() > 0 ? this.#heldUntilMs : undefined;
+  }
+
+  get heldSinceMs(): number {
+    return this.#heldSinceMs;
   }
 
   /** Waits for room in the quota; resolves to the milliseconds still to wait when it would come too late. */
@@ -76,8 +85,18 @@ export class Quota {
   /** An answer that says how much is left, or to come back later, holds the calls after it. */
   learn(result: CallResult): void {
     const waitMs = result.ok ? this.#spentMs(result.headers) : result.failure.retryAfterMs;
-    if (waitMs !== undefined && waitMs > 0)
-      this.#heldUntilMs = Math.max(this.#heldUntilMs, this.#clock.now() + waitMs);
+    if (waitMs === undefined || waitMs <= Math.max(0, this.#heldMs())) return;
+    this.#heldSinceMs = this.#clock.now();
+    this.#heldUntilMs = this.#heldSinceMs + waitMs;
+  }
+
+  #heldMs(): number {
+    const now = this.#clock.now();
+    if (now < this.#heldSinceMs) {
+      this.#heldUntilMs -= this.#heldSinceMs - now;
+      this.#heldSinceMs = now;
+    }
+    return this.#heldUntilMs - now;
   }
 
   #spentMs(headers: Readonly<Record<string, string>>): number | undefined {
@@ -87,7 +106,7 @@ export class Quota {
   }
 
   async #waitMs(): Promise<number> {
-    const holdMs = this.#heldUntilMs - this.#clock.now();
+    const holdMs = this.#heldMs();
     if (holdMs > 0) return holdMs;
     if (this.#shared !== undefined) return this.#shared.take();
     if (this.#limiter === undefined) return 0;
@@ -100,7 +119,9 @@ export class Quota {
       this.#used = { points: consumedPoints, resetAtMs: this.#clock.now() + msBeforeNext };
       return 0;
     } catch (refusal) {
-      if (refusal instanceof RateLimiterRes) return Math.max(1, refusal.msBeforeNext);
+      // It reads the clock, and its windows end by timers.
+      if (refusal instanceof RateLimiterRes)
+        return Math.min(Math.max(1, refusal.msBeforeNext), this.#windowMs);
       throw refusal;
     }
   }

@@ -66,7 +66,9 @@ export class SharedQuota {
 
   /** Milliseconds to wait; 0: it is taken. */
   async take(): Promise<number> {
-    if (this.#awayUntilMs === undefined || this.#clock.now() >= this.#awayUntilMs) {
+    const awayMs = this.#awayUntilMs === undefined ? 0 : this.#awayUntilMs - this.#clock.now();
+    // It is longer where the clock was set back.
+    if (awayMs <= 0 || awayMs > AWAY_MS) {
       const waitMs = await this.#ask();
       if (waitMs !== undefined) {
         this.#isThere(true);

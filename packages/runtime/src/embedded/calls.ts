@@ -9,7 +9,10 @@ import type { EmbeddedRun } from './run-context.ts';
 import { SecretBook } from './secret-book.ts';
 import { Watchdog } from './watchdog.ts';
 
-/** How much longer than its operation's timeout a transport's call may take: a credential is fetched in it. */
+/**
+ * How much longer than twice its operation's timeout a transport's call may take: it stands in a line for one timeout at most, takes another,
+ * and fetches a credential in between.
+ */
 const TIMEOUT_GRACE_MS = 15_000;
 
 /** Calls over connections: each has one transport, made when first used, and no call is under way for ever. */
@@ -57,7 +60,10 @@ export class Calls {
     run: EmbeddedRun | undefined,
   ): Promise<CallResult | 'held'> {
     const { board } = this.#engine;
+    const given = { up: false };
     const isCalledOff = (): boolean => {
+      // What became of it is settled without it by now: sent still, it would be one more.
+      if (given.up) return true;
       // It may have closed since the run looked: while a look before a write was answered, or while the call stood in a line.
       if (this.#engine.closedUntil(connection) !== undefined) return true;
       if (board.isQuiet) return false;
@@ -75,7 +81,7 @@ export class Calls {
     } catch (error) {
       answer = Promise.reject(error);
     }
-    return this.#bounded(connection, request, answer, run);
+    return this.#bounded(connection, request, answer, run, given);
   }
 
   #transportOf(connection: string): Transport {
@@ -107,12 +113,13 @@ export class Calls {
     { operation, origin }: Parameters<Caller>[1],
     answer: Promise<CallResult>,
     run: EmbeddedRun | undefined,
+    given: { up: boolean },
   ): Promise<CallResult | 'held'> {
     const failed = (failure: Failure): CallResult => {
       this.secrets.called(origin, run);
       return { ok: false, failure };
     };
-    return this.#watchdog.bound(answer, operation.timeoutMs + TIMEOUT_GRACE_MS, {
+    return this.#watchdog.bound(answer, 2 * operation.timeoutMs + TIMEOUT_GRACE_MS, {
       came: (result) => {
         this.#guards.changed();
         this.secrets.called(origin, run);
@@ -127,6 +134,7 @@ export class Calls {
           delivery: this.#transports.has(connection) ? 'lost' : 'notSent',
         }),
       late: () => {
+        given.up = true;
         this.#guards.changed();
         return failed({
           class: 'timeout',

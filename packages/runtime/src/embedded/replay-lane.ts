@@ -13,7 +13,7 @@ type Read = (sql: string, ...values: (string | number)[]) => readonly Record<str
 export class ReplayLane {
   readonly token: string;
   readonly start: NonNullable<ReplayStatus['applied']>;
-  /** When the next run may be sent. */
+  /** When the next run may be sent, by the clock that nobody sets. */
   nextAtMs: number;
   /** Pipelines in turn, each with what waits of it. */
   readonly #waiting = new Map<string, number[]>();

@@ -236,7 +236,8 @@ export class Replays {
   }
 
   async #letOut(lane: ReplayLane): Promise<void> {
-    const now = this.#engine.now();
+    // Its pace is kept by the clock that nobody sets.
+    const now = this.#clock.steady();
     lane.nextAtMs = Math.max(now, lane.nextAtMs);
     lane.read((sql, ...values) => this.#rows(sql, ...values));
     const turn: Turn = { now, effects: effectsReader(this.#queries), left: NOTED_PER_TICK_MAX };
@@ -335,7 +336,7 @@ export class Replays {
   #laneOf(token: string): ReplayLane {
     const known = this.#lanes.get(token);
     if (known !== undefined) return known;
-    const lane = new ReplayLane(token, this.#queries.replayStart(token), this.#engine.now());
+    const lane = new ReplayLane(token, this.#queries.replayStart(token), this.#clock.steady());
     this.#lanes.set(token, lane);
     return lane;
   }

@@ -13,7 +13,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-const still = { now: () => 0 };
+const still = { steady: () => 0 };
 
 /** All on one thread, so that a busy machine changes nothing: commits come where a thread's would, between any two checkpoints. */
 test('the log begins anew while commits go on, however they fall between its checkpoints', () => {
@@ -71,7 +71,7 @@ function looked(): {
     if (mode === 'TRUNCATE' && bench.isFree) bench.wal = { all: 0, left: 0 };
     return bench.wal;
   };
-  const keeper = new WalKeeper(checkpoint, { now: () => bench.nowMs });
+  const keeper = new WalKeeper(checkpoint, { steady: () => bench.nowMs });
   const bench = {
     wal: { all: 0, left: 0 },
     /** Nobody is in the way of a TRUNCATE. */

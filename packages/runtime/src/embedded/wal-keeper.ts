@@ -1,4 +1,4 @@
-import type { Clock } from '@tenon/model';
+import type { SteadyClock } from '@tenon/model';
 
 /** Pages in the WAL since it began anew, and those not in the file yet. */
 export interface WalPages {
@@ -36,13 +36,13 @@ const HELD = 'a reader stays in it, so it cannot begin anew, and grows with each
  */
 export class WalKeeper {
   readonly #checkpoint: Checkpoint;
-  readonly #clock: Pick<Clock, 'now'>;
+  readonly #clock: Pick<SteadyClock, 'steady'>;
   /** Pages in the WAL when the writer was last asked to copy the rest. */
   #askedAt = 0;
-  /** A reader was in the way: the writer does not stand aside again before. */
+  /** A reader was in the way: the writer does not stand aside again before, by the clock that nobody sets. */
   #patientUntilMs = 0;
 
-  constructor(checkpoint: Checkpoint, clock: Pick<Clock, 'now'>) {
+  constructor(checkpoint: Checkpoint, clock: Pick<SteadyClock, 'steady'>) {
     this.#checkpoint = checkpoint;
     this.#clock = clock;
   }
@@ -66,9 +66,9 @@ export class WalKeeper {
       ask();
     }
     if (wal.all < PAGES_TOO_MANY) return undefined;
-    if (this.#clock.now() >= this.#patientUntilMs) {
+    if (this.#clock.steady() >= this.#patientUntilMs) {
       const isEmptied = this.#checkpoint('TRUNCATE').all === 0;
-      this.#patientUntilMs = isEmptied ? 0 : this.#clock.now() + PATIENCE_MS;
+      this.#patientUntilMs = isEmptied ? 0 : this.#clock.steady() + PATIENCE_MS;
     }
     return this.#patientUntilMs === 0 ? undefined : HELD;
   }

@@ -1,6 +1,7 @@
-import type { Clock } from '@tenon/model';
+import type { SteadyClock } from '@tenon/model';
 
 interface Watched {
+  /** By the clock that nobody sets. */
   readonly atMs: number;
   /** Emptied when it is over: see `Register`. */
   expire: () => void;
@@ -14,12 +15,12 @@ const isOver = (): void => {};
  * its bound expires, and it is set to the next one.
  */
 export class Watchdog {
-  readonly #clock: Clock;
+  readonly #clock: SteadyClock;
   readonly #watched = new Set<Watched>();
   #timerAtMs = Number.POSITIVE_INFINITY;
   #cancel: () => void = () => {};
 
-  constructor(clock: Clock) {
+  constructor(clock: SteadyClock) {
     this.#clock = clock;
   }
 
@@ -42,7 +43,7 @@ export class Watchdog {
           reject(error);
         }
       };
-      const watched: Watched = { atMs: this.#clock.now() + boundMs, expire: () => end(late) };
+      const watched: Watched = { atMs: this.#clock.steady() + boundMs, expire: () => end(late) };
       this.#watched.add(watched);
       if (watched.atMs < this.#timerAtMs) this.#setTimer(watched.atMs);
       work.then(
@@ -60,12 +61,12 @@ export class Watchdog {
   #setTimer(atMs: number): void {
     this.#cancel();
     this.#timerAtMs = atMs;
-    this.#cancel = this.#clock.setTimer(atMs - this.#clock.now(), () => this.#look());
+    this.#cancel = this.#clock.setTimer(atMs - this.#clock.steady(), () => this.#look());
   }
 
   #look(): void {
     this.#timerAtMs = Number.POSITIVE_INFINITY;
-    const now = this.#clock.now();
+    const now = this.#clock.steady();
     let nextMs = Number.POSITIVE_INFINITY;
     for (const watched of this.#watched) {
       if (watched.atMs > now) nextMs = Math.min(nextMs, watched.atMs);

@@ -1,6 +1,6 @@
 import { copyFileSync, cpSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { CallRequest, CallResult } from '@tenon/connector';
+import { type CallRequest, type CallResult, calledOff } from '@tenon/connector';
 import { type Failure, type Json, type JsonObject, type SteadyClock, seededRandom } from '@tenon/model';
 import type { Plan } from '@tenon/pipeline';
 import type { BatchResult, Chore } from '../embedded/apply-batch.ts';
@@ -130,8 +130,15 @@ export class FakeTarget {
       this.onCall?.('before', request);
     }
     if (behaviour !== undefined && 'never' in behaviour && behaviour.never === 'before') return this.#hang();
+    if (behaviour !== undefined && 'queuedMs' in behaviour) {
+      await this.#hang(behaviour.queuedMs);
+      // What waits in a process dies with it.
+      if (isGone()) return new Promise(() => {});
+      if (request.isCalledOff?.() === true) return calledOff;
+    }
     if (this.#isOutdated(request)) return { ok: false, failure: outdated };
-    const body = this.#perform(request, behaviour?.result, atMs);
+    const isQueued = behaviour !== undefined && 'queuedMs' in behaviour;
+    const body = this.#perform(request, behaviour?.result, isQueued ? (this.#clock?.steady() ?? 0) : atMs);
     // Of the moment that the body is of, however late the answer comes.
     const etag =
       operation.concurrency === 'etag' && this.hasVersions ? this.account(idOf(input)).version : undefined;
@@ -295,6 +302,8 @@ export type Behaviour = { readonly result?: Json } & (
   | { readonly never: 'before' | 'after' }
   /** It works, and the answer dribbles in for so long. */
   | { readonly lateMs: number }
+  /** It stands in a line of its connection for so long before it is sent, if it still may be. */
+  | { readonly queuedMs: number }
   /** The connection's breaker is open: nothing is sent, and it is no attempt. */
   | { readonly postpone: Failure }
   /** 401: its token has run out. With the next one it works. */

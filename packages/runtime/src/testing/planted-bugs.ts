@@ -577,6 +577,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     'if (found !== undefined) this.#run.recordStop(`#stop/${this.#prefix}${place}`, found);',
     '',
   ),
+  bug('a call that was given up is sent when its turn comes', calls, 'given.up = true;', ''),
   bug(
     'a kill is not looked at between intent and call',
     calls,

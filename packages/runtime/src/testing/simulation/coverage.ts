@@ -19,6 +19,8 @@ export const happenings = [
   'half-open after the effect',
   'slow answer',
   'slow-loris',
+  'line before a call',
+  'line before a call that is too long',
   'answer of a stale replica',
   'write by somebody else',
   'listing that moves under its reader',

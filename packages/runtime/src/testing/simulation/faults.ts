@@ -47,6 +47,8 @@ export const FAULTS: readonly Fault[] = [
 /** Longer than the runtime lets any call be under way. */
 const TOO_LATE_MS = 60_000;
 const SLOW_MS = 9_000;
+/** A connection's guard lets a call wait for the operation's timeout, and no longer. */
+const LINE_MS = 4_500;
 
 /** Connections that are there and give nothing, or little: in some simulations only, as time passes in them. */
 export const STALLS: readonly Fault[] = [
@@ -55,6 +57,8 @@ export const STALLS: readonly Fault[] = [
   { is: 'half-open after the effect', does: { never: 'after' } },
   { is: 'half-open after the effect', does: { never: 'after' } },
   { is: 'slow answer', does: { lateMs: SLOW_MS } },
+  { is: 'line before a call', does: { queuedMs: LINE_MS } },
+  { is: 'line before a call that is too long', does: { queuedMs: TOO_LATE_MS } },
   { is: 'slow-loris', does: { lateMs: TOO_LATE_MS } },
 ];
 

@@ -152,3 +152,19 @@ test('a run that is closed is not replayed', async () => {
     report: { runs: [{ runId, goesOn: false, refused: expect.any(String) }] },
   });
 });
+
+test.each([
+  ['cancels it first', ['cancel', 'close'], 'RUN_CANCELLED_ALREADY', 1],
+  ['closes it first', ['close', 'cancel'], 'RUN_ENDED', 0],
+] as const)(
+  'of two people at one moment one %s, and the other is told so',
+  async (_who, order, code, undone) => {
+    bench = await openBench(plan);
+    const runId = await parked();
+    const say = { cancel: () => bench.runtime.cancel(runId, 'ben', 'not wanted'), close: () => close(runId) };
+    const told = await Promise.all(order.map((word) => say[word]()));
+    await bench.runtime.idle();
+    expect(told).toMatchObject([{ ok: true }, { ok: false, code }]);
+    expect([bench.state(runId), bench.target.count('remove')]).toEqual(['cancelled', undone]);
+  },
+);

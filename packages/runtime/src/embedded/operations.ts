@@ -145,9 +145,13 @@ async function closeRun(
   const { failure }: { readonly failure?: Failure } = JSON.parse(opening.detail);
   const at = failure === undefined ? opening.step : `${opening.step}: ${failure.message}`;
   const told = await endedAsItStands(engine, run, closed(at), by, [
+    // Whoever cancels it at this moment is told that it is undone.
+    ['unlessCancelled', run.seq],
     ['putJournal', run.seq, opening.key, engine.now(), JSON.stringify({ value: { ...by } })],
   ]);
-  return withBefore(queries, run, undefined, told);
+  return !told.ok && told.code === 'RUN_RESUMED_ALREADY' && isCancelled(engine, run)
+    ? refused('RUN_CANCELLED_ALREADY', CANCELLED)
+    : withBefore(queries, run, undefined, told);
 }
 
 function notParked({ state, step }: RunRow): string {

@@ -696,8 +696,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     'a call that never answers is waited for for ever',
     calls,
-    'return this.#watchdog.bound(answer, operation.timeoutMs + TIMEOUT_GRACE_MS, {',
-    'return this.#watchdog.bound(answer, 1_000 * (operation.timeoutMs + TIMEOUT_GRACE_MS), {',
+    'return this.#watchdog.bound(answer, 2 * operation.timeoutMs + TIMEOUT_GRACE_MS, {',
+    'return this.#watchdog.bound(answer, 1_000 * (2 * operation.timeoutMs + TIMEOUT_GRACE_MS), {',
   ),
   bug(
     'a call that never answered counts as not sent',

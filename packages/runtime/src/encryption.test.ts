@@ -10,6 +10,7 @@ import { type Place, UnreadableValue, ValueCodec } from './embedded/value-codec.
 import { type Bench, openBench, refused } from './testing/bench.ts';
 import { keyNamed, keysNamed } from './testing/keys.ts';
 import { call, planFor, step, undoable } from './testing/plan.ts';
+import { differencesOf, listing, reconciled, reconciliationFor } from './testing/reconciliation.ts';
 import { bytesUnder, problemsOf } from './testing/stored-file.ts';
 
 const CANARY = 'CANARY-mila@customers.example';
@@ -159,6 +160,21 @@ test('a file from before is encrypted while runs go on, and a restart goes on wi
   expect(bench.state(waiting)).toBe('succeeded');
   await bench.runtime.stop();
   expect(problemsOf(bench)).toEqual([]);
+});
+
+test('of a file from before that holds nothing but reports these are encrypted, too', async () => {
+  bench = await openBench(plan);
+  listing(bench, { listOrders: () => [{ key: 'CANARY-key' }], listInvoices: () => [] });
+  await bench.runtime.activateReconciliations([reconciliationFor()]);
+  const { id } = await reconciled(bench);
+  expect(bytes()).toContain('CANARY');
+  bench.encryption = keysNamed('k1');
+  await bench.restart();
+  await bench.runtime.idle();
+  expect(bench.runtime.protection()).toMatchObject({ encrypted: true, olderLeft: 0 });
+  expect(differencesOf(bench, id)).toEqual([['missing', 'CANARY-key']]);
+  await bench.runtime.stop();
+  expect(bytes()).not.toContain('CANARY');
 });
 
 test('erasure destroys keys: a backup from before cannot be read, and a run of it is parked, not broken', async () => {

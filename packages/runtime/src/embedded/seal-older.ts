@@ -55,9 +55,12 @@ export function markEncrypted(db: DatabaseSync): void {
   if (isMarkedEncrypted(read)) return;
   const last = (table: 'events' | 'runs'): number =>
     Number(read.of(`SELECT coalesce(max(seq), 0) AS n FROM ${table}`).get()?.['n'] ?? 0);
-  const lastEvent = last('events');
+  const hasRest = SYSTEM_TABLES.some(
+    ({ table }) => read.of(`SELECT 1 FROM ${table} LIMIT 1`).get() !== undefined,
+  );
+  // Reports and switches may be all there is: they are sealed with the last event, so there is one to come to.
+  const lastEvent = Math.max(last('events'), Number(hasRest));
   const lastRun = last('runs');
-  // Where nothing was there, nothing is left to do: cursors and guards come with runs.
   keep(read, { events: 0, runs: 0, lastEvent, lastRun });
 }
 

@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { RuntimeError } from '../runtime-error.ts';
-import { emptyLog, type Scrub } from './apply-batch.ts';
+import { emptyLog, type Scrub, writeAnew } from './apply-batch.ts';
 import { openDatabase } from './database.ts';
 import type { EmbeddedEngine } from './engine.ts';
 import { lockFile } from './lock.ts';
@@ -78,8 +78,7 @@ export function writeFileAnew(file: string, nowMs: number): void {
   try {
     const db = openDatabase(file);
     try {
-      // In memory, as temporary tables are otherwise, a large file would not find room.
-      db.exec('PRAGMA temp_store = FILE; VACUUM');
+      writeAnew(db);
       const read = new Statements(db);
       store(read, writtenAnew(read, nowMs));
       emptyLog(db);

@@ -15,6 +15,7 @@ export {
   checkExpression,
   checkInterpolation,
 } from './check/check.ts';
+export { constantEvaluation } from './check/constant.ts';
 export type { Conditional, Environment, Facts } from './check/environment.ts';
 export { type Completion, completionsAt, type Hover, hoverAt } from './check/inspect.ts';
 export type { ExpressionIssue } from './check/issues.ts';

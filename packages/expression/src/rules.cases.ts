@@ -120,6 +120,10 @@ export const expressionCases = {
     fires: { source: 'event.id == null', at: 'event.id == null' },
     silent: { source: 'event.nickname == null' },
   },
+  'always-fails': {
+    fires: { source: "timestamp(event.id) + duration('2 hours')", at: "duration('2 hours')" },
+    silent: { source: "timestamp(event.id) + duration('2h')" },
+  },
   'integer-expected': {
     fires: { source: 'event.total * 100 % 2', at: 'event.total * 100' },
     silent: { source: 'round(event.total * 100) % 2' },

@@ -142,6 +142,16 @@ export const expressionRules = {
     fix: 'remove it, or correct what it compares',
     example: { bad: 'when: ${ event.id == null }', good: 'when: ${ event.nickname == null }' },
   },
+  'always-fails': {
+    severity: 'error',
+    title: 'a calculation without data fails',
+    why: 'It gives the same each time, so every run would stop here.',
+    fix: 'correct what it is given',
+    example: {
+      bad: "until: ${ timestamp(event.at) + duration('2 hours') }",
+      good: "until: ${ timestamp(event.at) + duration('2h') }",
+    },
+  },
   'integer-expected': {
     severity: 'error',
     title: 'a number that may have a fraction is used where an integer is needed',

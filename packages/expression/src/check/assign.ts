@@ -151,7 +151,24 @@ function compareKind(
       ...compareTypes(source.item(), target.item(), [...path, '*'], visited),
     ];
   }
-  return compareValues(source, target, path);
+  return [...compareFormats(source, target, path), ...compareValues(source, target, path)];
+}
+
+/** Text of one format is never text of another. Times leave an expression as RFC 3339, lengths of time as seconds. */
+function compareFormats(source: Type, target: Type, path: readonly string[]): AssignmentIssue[] {
+  if (target.kind !== 'string' || target.format === undefined) return [];
+  const given =
+    source.kind === 'timestamp'
+      ? 'date-time'
+      : source.kind === 'duration'
+        ? 'length of time in seconds'
+        : source.kind === 'string'
+          ? source.format
+          : undefined;
+  if (given === undefined || given === target.format) return [];
+  return [
+    { code: 'wrong-type', message: `${subject(path)} must be a ${target.format}; this is a ${given}`, path },
+  ];
 }
 
 function tooShort(given: number, needed: number, path: readonly string[]): AssignmentIssue {

@@ -224,6 +224,7 @@ function checkFunction(checker: Checker, call: Call, scope: Scope): Type {
     checkOperand(checker, call, operand, types[index]!, wanted);
   }
   if (name === 'matches') checkPattern(checker, operands[1]);
+  if (name === 'timestamp' || name === 'duration') checkTimeText(checker, call, operands[0], types[0]);
   if (name === 'declassify') checkReason(checker, args[1] ?? call);
   return union(resultsOf(candidates, types));
 }
@@ -369,6 +370,23 @@ function checkPattern(checker: Checker, node: Expr | undefined): void {
   if (node?.kind !== 'literal' || typeof node.value !== 'string') return;
   const pattern = compilePattern(node.value);
   if ('problem' in pattern) checker.issues.add('wrong-arguments', node, `the pattern ${pattern.problem}`);
+}
+
+/** Text of another format is no point in time, and none of the formats is a length of time such as `1h30m`. */
+function checkTimeText(checker: Checker, call: Call, node: Expr | undefined, type: Type | undefined): void {
+  if (!node || type?.kind !== 'string' || type.format === undefined) return;
+  if (call.name === 'timestamp' && type.format === 'date-time') return;
+  checker.issues.add(
+    'wrong-arguments',
+    node,
+    `\`${call.name}\` takes ${call.name === 'timestamp' ? 'a date-time' : 'text such as `1h30m`'}; \`${textOf(node)}\` is a ${type.format}`,
+    {
+      fix:
+        call.name === 'timestamp' && type.format === 'date'
+          ? `say which moment of the day: \`timestamp(${textOf(node)} + 'T00:00:00Z')\``
+          : undefined,
+    },
+  );
 }
 
 function wrongArguments(checker: Checker, call: Call, overloads: readonly Overload[]): void {

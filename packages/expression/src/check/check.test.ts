@@ -27,8 +27,10 @@ const event = typeOf({
     caseEvent,
     {
       type: 'object',
-      required: ['items', 'owner'],
+      required: ['items', 'owner', 'day', 'at'],
       properties: {
+        day: { type: 'string', format: 'date' },
+        at: { type: 'string', format: 'date-time' },
         node: { $ref: '#/$defs/node' },
         owner: { anyOf: [{ type: 'string' }, { $ref: '#/$defs/person' }] },
         items: {
@@ -253,6 +255,30 @@ describe('steps with a condition', () => {
   });
 });
 
+describe('what reads no data', () => {
+  it.each([
+    ["timestamp('tomorrow')", ["always-fails timestamp('tomorrow')"]],
+    ["timestamp(event.id) - duration('1 day')", ["always-fails duration('1 day')"]],
+    ["int('abc') + int('4')", ["always-fails int('abc')"]],
+    ['event.count + 1 / 0', ['always-fails 1 / 0']],
+    ["'abc'.substring(5, 2)", ["always-fails 'abc'.substring(5, 2)"]],
+    ["timestamp('2026-01-02T03:04:05Z') + duration('1h30m')", []],
+    ["{'a': 1}.?a.or({'a': 2}.?a).orValue(2)", []],
+    ['event.count > 0 ? 6 / 2 : 0', []],
+  ])('%s: %j', (source, expected) => {
+    expect(codes(source)).toEqual(expected);
+  });
+});
+
+describe('text of a format', () => {
+  it('is no time of another', () => {
+    expect(codes('timestamp(event.day)')).toEqual(['wrong-arguments event.day']);
+    expect(codes('duration(event.day)')).toEqual(['wrong-arguments event.day']);
+    expect(codes("timestamp(event.day + 'T00:00:00Z')")).toEqual([]);
+    expect(codes('timestamp(event.at)')).toEqual([]);
+  });
+});
+
 it('says of a policy that cannot be read that it is broken, once', () => {
   const policies = {
     unread: { parameters: [], expression: 'a +' },
@@ -292,6 +318,14 @@ describe('assignment', () => {
     ['event.id', { enum: ['free', 'team'] }, ['value-outside-enum']],
     ["event.plan == 'pro' ? event.plan : 'team'", { enum: ['pro', 'team'] }, []],
     ['timestamp(event.id)', { type: 'string', format: 'date-time' }, []],
+    ['timestamp(event.id)', { type: 'string', format: 'date' }, ['wrong-type']],
+    ["duration('1h')", { type: 'string', format: 'duration' }, ['wrong-type']],
+    ['event.day', { type: 'string', format: 'date-time' }, ['wrong-type']],
+    ['event.day', { type: ['string', 'null'], format: 'date' }, []],
+    ['event.day', { type: 'string', format: 'hostname' }, []],
+    ['event.day', { anyOf: [{ type: 'string', format: 'uuid' }, { type: 'string' }] }, []],
+    ["event.count > 1 ? event.day : ''", { type: 'string', format: 'date-time' }, []],
+    ['event.id', { type: 'string', format: 'date-time' }, []],
     [
       'event.customer',
       { type: 'object', required: ['email'], properties: { email: { type: 'string' } } },

@@ -1,4 +1,5 @@
 import type { Expr } from '../ast.ts';
+import { evaluationErrors } from '../failure.ts';
 import { formatExpression } from '../format.ts';
 import { POLICY_DEPTH_MAX } from '../policy-depth.ts';
 import { describeType } from '../types/describe.ts';
@@ -18,6 +19,7 @@ import {
 import { checkArithmetic, checkComparison, checkEquality } from './check-binary.ts';
 import { absentInHas, checkCall } from './check-call.ts';
 import { checkIdentifier, checkIndex, checkMember, isReported } from './check-path.ts';
+import { constantEvaluation } from './constant.ts';
 import { type Environment, NO_FACTS, type Scope, scopeOf } from './environment.ts';
 import { type ExpressionIssue, Issues } from './issues.ts';
 import { constantOf, narrow } from './narrow.ts';
@@ -86,6 +88,9 @@ const NAMES: ReadonlySet<ExpressionIssue['code']> = new Set([
   'unknown-policy',
 ]);
 
+/** Nodes whose evaluation can fail, even of what is known to be there. */
+const COMPUTES: ReadonlySet<Expr['kind']> = new Set(['call', 'binary', 'unary', 'map']);
+
 /** Bodies of policies that are followed for one expression, at most. */
 const POLICY_CHECKS_MAX = 200;
 
@@ -140,11 +145,28 @@ export class Checker {
 
   /** The type of a node; `isTolerant`: as the path of `has` or `default`, where anything may be absent or null. */
   visit(node: Expr, scope: Scope, isTolerant = false): Type {
+    const before = this.issues.found.length;
     const type = scope.facts.isImpossible
       ? this.#unreachable(node, scope)
       : this.#visitKind(node, scope, isTolerant);
+    if (
+      COMPUTES.has(node.kind) &&
+      type.kind !== 'never' &&
+      type.kind !== 'optional' &&
+      this.issues.found.length === before
+    )
+      this.#failsAlways(node);
     this.onVisit?.(node, type, scope);
     return type;
+  }
+
+  /** What reads no data fails now or never. */
+  #failsAlways(node: Expr): void {
+    const evaluated = constantEvaluation(node);
+    if (!evaluated || evaluated.ok || evaluated.error.code === 'EXPRESSION_BUDGET_EXCEEDED') return;
+    this.issues.add('always-fails', node, `\`${textOf(node)}\` fails each time: ${evaluated.error.message}`, {
+      fix: evaluationErrors[evaluated.error.code].fix,
+    });
   }
 
   /**

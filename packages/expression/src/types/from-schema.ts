@@ -13,8 +13,8 @@ import {
   NUMBER,
   type ObjectType,
   once,
-  STRING,
   type Type,
+  textOfFormat,
   union,
 } from './type.ts';
 
@@ -92,7 +92,7 @@ export function schemaTypes(definitions: Readonly<Record<string, SchemaInput>> =
       case 'number':
         return isPositiveInteger(schema['multipleOf']) ? INTEGER : NUMBER;
       case 'string':
-        return STRING;
+        return textOfFormat(schema['format']);
       case 'array':
         return {
           kind: 'list',

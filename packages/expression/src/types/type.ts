@@ -8,13 +8,22 @@ export type Type =
   | { readonly kind: 'null' }
   | { readonly kind: 'boolean'; readonly values?: readonly boolean[] }
   | { readonly kind: 'number'; readonly isInteger: boolean; readonly values?: readonly number[] }
-  | { readonly kind: 'string'; readonly values?: readonly string[] }
+  | { readonly kind: 'string'; readonly values?: readonly string[]; readonly format?: TextFormat }
   | { readonly kind: 'timestamp' }
   | { readonly kind: 'duration' }
   | ListType
   | ObjectType
   | { readonly kind: 'union'; readonly members: readonly Type[] }
   | { readonly kind: 'optional'; readonly value: Type };
+
+/** Formats of text of which no text has two. */
+const TEXT_FORMATS = ['date-time', 'date', 'time', 'duration', 'uuid', 'email', 'ipv4'] as const;
+export type TextFormat = (typeof TEXT_FORMATS)[number];
+
+export function textOfFormat(format: unknown): Type {
+  const known = TEXT_FORMATS.find((one) => one === format);
+  return known ? { kind: 'string', format: known } : STRING;
+}
 
 /** Nothing is known, and nothing is said against any use. `reason` says why, for hover. */
 export interface AnyType {
@@ -147,7 +156,9 @@ function mergeScalars(a: Type, b: Type): Type {
       : { kind: 'number', isInteger };
   }
   if (a.kind === 'string' && b.kind === 'string')
-    return a.values && b.values ? { kind: 'string', values: unique(a.values, b.values) } : STRING;
+    return a.values && b.values
+      ? { kind: 'string', values: unique(a.values, b.values) }
+      : textOfFormat(a.format === b.format ? a.format : undefined);
   if (a.kind === 'boolean' && b.kind === 'boolean') {
     const values = a.values && b.values ? unique(a.values, b.values) : undefined;
     return values?.length === 1 ? { kind: 'boolean', values } : BOOLEAN;
@@ -191,7 +202,9 @@ function intersectScalars(a: Type, b: Type): Type {
   }
   if (a.kind === 'string' && b.kind === 'string') {
     const values = common(a.values, b.values);
-    return values === undefined ? STRING : values.length === 0 ? NEVER : { kind: 'string', values };
+    if (values !== undefined) return values.length === 0 ? NEVER : { kind: 'string', values };
+    // Text of two formats there is none; saying less is safe.
+    return textOfFormat(a.format && b.format && a.format !== b.format ? undefined : (a.format ?? b.format));
   }
   if (a.kind === 'boolean' && b.kind === 'boolean') {
     const values = common(a.values, b.values);

@@ -69,6 +69,7 @@ const APPROVAL: Type = typeOfSchema({
   additionalProperties: false,
 });
 const NUMBER_OR_TEXT: Type = typeOfSchema({ type: ['string', 'number'] });
+const MOMENT: Type = typeOfSchema({ anyOf: [{ type: 'string', format: 'date-time' }, { type: 'number' }] });
 const NUMBER: Type = typeOfSchema({ type: 'number' });
 const NULL: Type = typeOfSchema({ type: 'null' });
 const LIST: Type = listOf(ANY);
@@ -259,7 +260,7 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
         done(APPROVAL);
         return before;
       case 'wait': {
-        if (step.until) typed(step.until, id, inner, NUMBER_OR_TEXT, 'a moment');
+        if (step.until) typed(step.until, id, inner, MOMENT, 'a moment');
         const event = model.events.get(step);
         if (event && step.event) listens(event, id, step.event);
         const signal = event ? typeOfSchema(event.plan.payload) : ANY;
@@ -437,7 +438,7 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
       environment: { ...outer, variables: { ...outer.variables, result } },
       sources,
     };
-    if (fresh.moment) typed(fresh.moment, id.value, scoped, NUMBER_OR_TEXT, 'a moment');
+    if (fresh.moment) typed(fresh.moment, id.value, scoped, MOMENT, 'a moment');
     for (const one of [fresh.version, fresh.atLeast])
       if (one) typed(one, id.value, scoped, NUMBER_OR_TEXT, 'a version');
   }

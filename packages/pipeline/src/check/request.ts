@@ -1,4 +1,4 @@
-import { assignmentIssues, presentOf, STRING, type Type } from '@tenon/expression';
+import { assignmentIssues, constantEvaluation, presentOf, STRING, type Type } from '@tenon/expression';
 import { type Diagnostic, didYouMean, isObject, type Json, type Location } from '@tenon/model';
 import { fitsPlainly, type SchemaObject, validatorFor } from '@tenon/schema';
 import { diagnostic } from '../rules.ts';
@@ -58,13 +58,17 @@ export function checkRequest(
       case 'expression': {
         const type = subject.typeOf(here.expression);
         // An absent optional leaves its member out, which is no fault where none is required.
-        assign(mayBeLeftOut ? presentOf(type) : type, place, path, here.expression.at);
+        if (!assign(mayBeLeftOut ? presentOf(type) : type, place, path, here.expression.at)) return;
+        const constant = constantEvaluation(here.expression.parsed.ast);
+        if (constant?.ok) visitValue(constant.value, here.expression.at, place, path);
       }
     }
   }
 
-  function assign(type: Type, place: Place, path: string, at: Location): void {
-    for (const issue of assignmentIssues(type, typeOfPlace(place)).slice(0, ISSUES_MAX)) {
+  /** Gives whether it fits. */
+  function assign(type: Type, place: Place, path: string, at: Location): boolean {
+    const issues = assignmentIssues(type, typeOfPlace(place));
+    for (const issue of issues.slice(0, ISSUES_MAX)) {
       const inner = issue.path.length > 0 ? `${path}/${issue.path.join('/')}` : path;
       const name = inner === '' ? 'the input' : `\`${inner.slice(1).replaceAll('/', '.')}\``;
       found.push(
@@ -75,6 +79,7 @@ export function checkRequest(
         }),
       );
     }
+    return issues.length === 0;
   }
 
   function visitObject(here: Template & { kind: 'object' }, place: Place, path: string): void {
@@ -124,18 +129,21 @@ export function checkRequest(
 
   function visitLiteral(here: Template & { kind: 'literal' }, place: Place, path: string): void {
     // Said once, where all of them are looked for.
-    if (isPlaceholder(here.value)) return;
-    if (place.alternatives.some((parts) => parts.every((part) => fitsPlainly(part, here.value)))) return;
-    const [issue] = validatorFor(schemaOf(place), place.definitions)(here.value);
+    if (!isPlaceholder(here.value)) visitValue(here.value, subject.document.at(here.node), place, path);
+  }
+
+  function visitValue(value: Json, at: Location, place: Place, path: string): void {
+    if (place.alternatives.some((parts) => parts.every((part) => fitsPlainly(part, value)))) return;
+    const [issue] = validatorFor(schemaOf(place), place.definitions)(value);
     if (!issue) return;
     const allowed = literalsOf(place);
-    const near = typeof here.value === 'string' && allowed ? didYouMean(here.value, allowed) : undefined;
+    const near = typeof value === 'string' && allowed ? didYouMean(value, allowed) : undefined;
     found.push(
       diagnostic('request-value-invalid', {
         message: `${path === '' ? `\`${subject.name}\`` : `\`${path.slice(1).replaceAll('/', '.')}\``} ${issue.message}`,
-        at: subject.document.at(here.node),
+        at,
         subject: `${subject.name} ${path}`,
-        ...(near !== undefined && { misspelt: { name: String(here.value), meant: near } }),
+        ...(near !== undefined && { misspelt: { name: String(value), meant: near } }),
       }),
     );
   }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { PIPELINE, swap, swaps, testWorkspace } from '../test-workspace.ts';
+import { CONTRACT, PIPELINE, swap, swaps, testWorkspace } from '../test-workspace.ts';
 
 const WHERE = 'where: ${ event.total > 0 }';
 const AMOUNT = 'amount: ${ event.total }';
@@ -134,4 +134,29 @@ test('manual input is typed by its schema', async () => {
   });
   expect(new Set(diagnostics.map(({ code }) => code))).toContain('unknown-field');
   expect(diagnostics.map(({ message }) => message)).not.toContain('`event` has no field `orderId`');
+});
+
+test('what an expression without data gives is held against the schema, as if it were written out', async () => {
+  const { diagnostics } = await testWorkspace({
+    [PIPELINE]: swap(AMOUNT, 'amount: ${ 0 - 5 }'),
+  });
+  expect(diagnostics.map(({ code, message }) => `${code} ${message}`)).toEqual([
+    'request-value-invalid `body.amount` must be at least 0',
+  ]);
+});
+
+test('a day is no moment to wait for', async () => {
+  const { diagnostics } = await testWorkspace({
+    [CONTRACT]: swap(
+      '        express: { type: boolean }\n',
+      '        express: { type: boolean }\n        day: { type: string, format: date }\n',
+    ),
+    [PIPELINE]: swap(
+      '  - id: paid\n',
+      "  - { id: rest, when: '${ has(event.day) }', wait: { until: '${ event.day }' } }\n  - id: paid\n",
+    ),
+  });
+  expect(diagnostics.map(({ code, message }) => `${code} ${message}`)).toEqual([
+    'wrong-type a moment: the value must be a date-time; this is a date',
+  ]);
 });

@@ -24,6 +24,7 @@ describe('what pipelines send and read', () => {
   test.each(interactions)('$description', async (interaction) => {
     expectValid(`${interaction.call}Input`, interaction.input);
     const result = await playInteraction(interaction);
+    if (result && !result.ok) throw new Error(`${result.failure.code}: ${result.failure.message}`);
     expect(result).toMatchObject({ ok: true, status: interaction.response.status });
     if (result?.ok) expectRead(result.body, interaction.reads);
     if (result?.ok && interaction.response.media) expect(typeof result.body, 'bytes or text').toBe('string');

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { ConnectorManifest } from '@tenon/connector';
@@ -356,6 +357,46 @@ describe('a generated contract test', () => {
     const { ok, output } = await run(body, status);
     expect(ok).toBe(false);
     expect(output).toMatch(told);
+  });
+});
+
+describe('a generated contract test whose provider is slow', () => {
+  const quick: ConnectorManifest = {
+    ...bareManifest(contract),
+    defaults: { ...bareManifest(contract).defaults, timeoutMs: 50 },
+  };
+
+  /** Asks for what goes to the provider itself, which takes longer than the connector gives the vendor. */
+  async function run(status: number): Promise<string> {
+    const files = await contractFiles(planOperation, {
+      contract,
+      manifest: quick,
+      usage: usage.filter(({ target }) => 'operation' in target && target.operation === 'addScan'),
+    });
+    await using generated = await packageFolder([...files, { path: 'vitest.config.mjs', text: CONFIG }]);
+    const server = createServer(async (_request, response) => {
+      await sleep(300);
+      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(order));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => void server.close());
+    // Listening on TCP, so the address is one with a port.
+    const { port } = server.address() as AddressInfo;
+    const env = { ...process.env, TENON_PROVIDER_URL: `http://127.0.0.1:${port}`, NO_COLOR: '1' };
+    const ran = promisify(execFile)(VITEST, ['run'], { cwd: generated.folder, env });
+    // The folder goes when this returns.
+    return await ran.then(
+      ({ stdout }) => stdout,
+      (error: { stdout: string; stderr: string }) => error.stdout + error.stderr,
+    );
+  }
+
+  test('passes: the deadline of a call is no part of the contract', async () => {
+    expect(await run(200)).toMatch(/3 passed/);
+  });
+
+  test('says what went wrong with a call', async () => {
+    expect(await run(500)).toMatch(/HTTP_RESPONSE_STATUS: shop\.addScan answered 500/);
   });
 });
 

@@ -208,6 +208,27 @@ describe('add connector --from', () => {
     expect(await readFile(join(folder, 'connectors/shop/README.md'), 'utf8')).not.toContain('| operation |');
   });
 
+  it('names the first guesses of a large document, and says how many more there are', async () => {
+    const paths = Array.from(
+      { length: 30 },
+      (_, index) =>
+        `  /things${index}: { post: { operationId: make${index}, responses: { '204': { description: Made. } } } }\n`,
+    );
+    await writeFile(
+      join(folder, 'shop.yaml'),
+      `openapi: 3.1.0\ninfo: { title: Shop, version: 1.0.0 }\npaths:\n${paths.join('')}`,
+    );
+    await writeFile(
+      join(folder, 'owners.yaml'),
+      'apiVersion: tenon/v1\nkind: Owners\nteams: [{ name: sales }]\n',
+    );
+    const { said } = await add('connector', '--from', 'shop.yaml', '--owner', 'sales');
+    const [, count] = / (\d+) guesses|^(\d+) guesses/m.exec(said)?.filter(Boolean) ?? [];
+    expect(said.split('\n').filter((line) => line.startsWith('  operations.'))).toHaveLength(20);
+    expect(said).toContain(`  and ${Number(count) - 20} more\n`);
+    expect(said).toContain('tenon add pipeline <name> --on <contract.event> --call shop.<operation>\n');
+  });
+
   it('adds contract, manifest, README and connection, and says what it guessed', async () => {
     await writeFile(join(folder, 'shop.yaml'), DOCUMENT);
     await writeFile(

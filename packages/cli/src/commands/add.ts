@@ -267,9 +267,14 @@ async function addConnector(args: Args, io: Io): Promise<ExitCode> {
   if (!Array.isArray(written)) return report([written], root, args, io);
   await writeFile(join(root, CONFIG_FILE), connected);
   if (added !== undefined) io.err(contractWords(contract));
-  const listed = guesses.map((guess) => `  ${guess}\n`).join('');
+  const listed = guesses
+    .slice(0, GUESSES_SHOWN_MAX)
+    .map((guess) => `  ${guess}\n`)
+    .join('');
+  const unlisted =
+    guesses.length > GUESSES_SHOWN_MAX ? `  and ${guesses.length - GUESSES_SHOWN_MAX} more\n` : '';
   io.err(
-    `added connector ${name}${connected === config ? `; \`connections\` of ${CONFIG_FILE} is left as it is` : ` and its connection in ${CONFIG_FILE}`}\n${guesses.length === 0 ? '' : `${plural(guesses.length, 'guesses')} to review, marked in connectors/${name}/connector.yaml:\n${listed}`}next:\n${afterConnector(name, contract)}`,
+    `added connector ${name}${connected === config ? `; \`connections\` of ${CONFIG_FILE} is left as it is` : ` and its connection in ${CONFIG_FILE}`}\n${guesses.length === 0 ? '' : `${plural(guesses.length, 'guesses')} to review, marked in connectors/${name}/connector.yaml:\n${listed}${unlisted}`}next:\n${afterConnector(name, contract)}`,
   );
   return checkAdded(before.diagnostics, root, args, io);
 }
@@ -292,12 +297,13 @@ function afterConnector(name: string, { name: contract, format, events }: Contra
       ? []
       : [`  the contract tells of ${plural(ids.length, 'events')}: ${named}${more}`, ...places]),
     `  tenon test connector ${name}`,
-    `  tenon add pipeline <name> --on ${ids.length === 0 ? '<contract.event>' : `${contract}.${ids[0]}`}`,
+    `  tenon add pipeline <name> --on ${ids.length === 0 ? `<contract.event> --call ${name}.<operation>` : `${contract}.${ids[0]}`}`,
     '',
   ].join('\n');
 }
 
 /** A vendor's document may have hundreds. */
+const GUESSES_SHOWN_MAX = 20;
 const EVENTS_NAMED_MAX = 6;
 
 async function addPipeline(args: Args, io: Io): Promise<ExitCode> {

@@ -38,9 +38,7 @@ export const generateCommand: CommandSpec = {
       await rememberFresh(session.root);
       return exit.clean;
     }
-    for (const path of plan.created) io.err(`+ ${path}\n`);
-    for (const path of plan.changed) io.err(`~ ${path}\n`);
-    for (const path of plan.removed) io.err(`- ${path}\n`);
+    io.err(`${listed('+', plan.created)}${listed('~', plan.changed)}${listed('-', plan.removed)}`);
     io.err(
       `${plural(session.workspace.contracts.size, 'contracts')}: ${plan.created.length} created, ${plan.changed.length} changed, ${plan.removed.length} removed, ${plan.unchanged.length} unchanged\n`,
     );
@@ -59,6 +57,20 @@ export const generateCommand: CommandSpec = {
     return exit.clean;
   },
 };
+
+/** Of a contract with hundreds of operations nobody reads each file: then a folder is one line. */
+const FILES_LISTED_MAX = 20;
+
+/** One line for each file; for a contract's whole folder where it has too many. */
+function listed(sign: string, paths: readonly string[]): string {
+  return [...Map.groupBy(paths, (path) => path.split('/').slice(0, 2).join('/'))]
+    .flatMap(([folder, files]) =>
+      files.length > FILES_LISTED_MAX
+        ? `${sign} ${folder}/ (${plural(files.length, 'files')})\n`
+        : files.map((path) => `${sign} ${path}\n`),
+    )
+    .join('');
+}
 
 /** A broken contract must not be generated from; a broken pipeline does not stop the types that it needs. */
 function isAboutContracts({

@@ -40,6 +40,11 @@ describe('forEach', () => {
     );
   });
 
+  test('none at a time is told once, and not as time without end', async () => {
+    const list = lines('', book('x')).replace('concurrency: 2', 'concurrency: 0').replace('max: 4', 'max: 1');
+    expect(await found(before(list))).toEqual(['value-not-allowed 0']);
+  });
+
   test('what its check says of an item is known in its steps', async () => {
     const check = `      check: { that: [{ condition: "\${ line.quantity > 0 && event.?express.hasValue() }", message: none }], otherwise: split }\n`;
     const steps = `        - { id: seen, set: '\${ event.express }' }\n`;

@@ -27,7 +27,8 @@ function timeOfStep(model: PipelineModel, step: StepSpec): TimeTree {
 
 /** So many items, so many at a time. */
 function rounds({ max, concurrency }: ForEachSpec): number {
-  return Math.ceil((max?.value ?? 1) / (concurrency ?? 1));
+  // A concurrency that is none is told as such.
+  return Math.ceil((max?.value ?? 1) / Math.max(1, concurrency ?? 1));
 }
 
 /** The longest working time of a pipeline's steps, and the step that takes the most of it. */

@@ -66,7 +66,8 @@ function isUnanswered(error: unknown): boolean {
 
 function refusal(error: unknown, subject: string): MessageRefused | undefined {
   if (isUnanswered(error) || (error instanceof Error && isUnanswered(error.cause)))
-    return new MessageRefused('notFound', `no stream takes ${subject}`);
+    // So it is, too, while the stream of a cluster has no leader.
+    return new MessageRefused('transient', `no stream takes ${subject}; nothing was stored`, 'notSent');
   if (!(error instanceof JetStreamApiError)) return undefined;
   // 5xx: the stream is full, without leader or being moved; anything else is about this message.
   const failureClass = error.status >= 500 ? 'transient' : 'validation';

@@ -1,5 +1,5 @@
 import { type CancelFilter, runStates } from '@tenon/runtime';
-import { acted, type Route, reason, reasonOnly, text } from './route.ts';
+import { acted, filterAndReason, type Route, reasonOnly, text } from './route.ts';
 
 /** Many runs ended at a time, by the set that a dry run froze. */
 export const cancellationRoutes: readonly Route[] = [
@@ -8,27 +8,14 @@ export const cancellationRoutes: readonly Route[] = [
     method: 'POST',
     path: '/v1/cancellations',
     permission: 'operate',
-    body: {
-      type: 'object',
-      required: ['filter', 'reason'],
-      properties: {
-        filter: {
-          type: 'object',
-          minProperties: 1,
-          properties: {
-            pipeline: text,
-            version: { type: 'integer', minimum: 1 },
-            planHash: text,
-            state: { enum: [...runStates] },
-            key: text,
-            orderKey: text,
-          },
-          additionalProperties: false,
-        },
-        reason,
-      },
-      additionalProperties: false,
-    },
+    body: filterAndReason({
+      pipeline: text,
+      version: { type: 'integer', minimum: 1 },
+      planHash: text,
+      state: { enum: [...runStates] },
+      key: text,
+      orderKey: text,
+    }),
     handle: async ({ runtime, actor, body }) => {
       // Held against the schema above, whose members are those of a filter.
       const filter = body['filter'] as CancelFilter;

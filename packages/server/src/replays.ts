@@ -1,5 +1,5 @@
 import { type DeadLetterFilter, type ReplayFilter, runStates } from '@tenon/runtime';
-import { type Answer, absent, acted, type Route, reason, text } from './route.ts';
+import { type Answer, absent, acted, filterAndReason, type Route, reason, text } from './route.ts';
 
 /** Dead letters in one answer. */
 const LISTED_MAX = 1_000;
@@ -28,34 +28,21 @@ export const replayRoutes: readonly Route[] = [
     method: 'POST',
     path: '/v1/replays',
     permission: 'operate',
-    body: {
-      type: 'object',
-      required: ['filter', 'reason'],
-      properties: {
-        filter: {
-          type: 'object',
-          minProperties: 1,
-          properties: {
-            runId: text,
-            pipeline: text,
-            key: text,
-            orderKey: text,
-            fromMs: { type: 'integer' },
-            toMs: { type: 'integer' },
-            state: { enum: [...runStates] },
-            correlationId: text,
-            event: text,
-            deliveryId: text,
-            fingerprint: text,
-            queue: { enum: [...QUEUES] },
-            failureClass: text,
-          },
-          additionalProperties: false,
-        },
-        reason,
-      },
-      additionalProperties: false,
-    },
+    body: filterAndReason({
+      runId: text,
+      pipeline: text,
+      key: text,
+      orderKey: text,
+      fromMs: { type: 'integer' },
+      toMs: { type: 'integer' },
+      state: { enum: [...runStates] },
+      correlationId: text,
+      event: text,
+      deliveryId: text,
+      fingerprint: text,
+      queue: { enum: [...QUEUES] },
+      failureClass: text,
+    }),
     handle: async ({ runtime, actor, body }) => {
       const filter = body['filter'] as ReplayFilter;
       const result = await runtime.planReplay(filter, actor.name, String(body['reason']));

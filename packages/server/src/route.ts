@@ -39,6 +39,19 @@ export const reasonOnly: JsonSchema = {
   additionalProperties: false,
 };
 
+/** What is to be done, by a filter with at least one of these members, and why. */
+export function filterAndReason(members: Readonly<Record<string, JsonSchema>>): JsonSchema {
+  return {
+    type: 'object',
+    required: ['filter', 'reason'],
+    properties: {
+      filter: { type: 'object', minProperties: 1, properties: members, additionalProperties: false },
+      reason,
+    },
+    additionalProperties: false,
+  };
+}
+
 /** A name by which something is asked for. */
 export const text: JsonSchema = { type: 'string', minLength: 1, maxLength: 1_000 };
 

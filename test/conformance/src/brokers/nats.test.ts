@@ -94,8 +94,8 @@ it.skipIf((await missingService('NATS JetStream', PORT, process.env)) !== undefi
       expect(result).toMatchObject({
         ok: false,
         failure: {
-          class: 'notFound',
-          delivery: 'answered',
+          class: 'transient',
+          delivery: 'notSent',
           message: expect.stringContaining(`no stream takes ${subject}`),
         },
       });

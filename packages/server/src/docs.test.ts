@@ -75,7 +75,8 @@ const hasJq = spawnSync('jq', ['--version']).status === 0;
 
 // jq is the reader's; where it is not, nothing can be run.
 test.skipIf(!hasJq)('what reads the journal pages for each alarm, for its end, and for nothing else', () => {
-  const [recipe] = blocks('sh').filter((text) => text.includes('journalctl'));
+  const recipes = blocks('sh').filter((text) => /journalctl .*\|\s*jq /s.test(text));
+  expect(recipes).toHaveLength(1);
   const [line] = blocks('json').filter((text) => text.includes('"kind":"alarm"'));
   const folder = mkdtempSync(join(tmpdir(), 'tenon-page-'));
   const program = (name: string, text: string): void => {
@@ -92,7 +93,8 @@ test.skipIf(!hasJq)('what reads the journal pages for each alarm, for its end, a
   program('page', 'printf "%s|%s\\n" "$1" "$2"');
   try {
     const env = { ...process.env, PATH: `${folder}:${process.env['PATH']}` };
-    expect(execFileSync('bash', ['-c', recipe!], { env, encoding: 'utf8' }).trim().split('\n')).toEqual([
+    const paged = execFileSync('bash', ['-c', recipes[0]!], { env, cwd: folder, encoding: 'utf8' });
+    expect(paged.trim().split('\n')).toEqual([
       expect.stringMatching(
         /^pagerduty:fulfilment\|dead letters of order-paid .* \(tenon dead-letters groups/,
       ),

@@ -7,6 +7,7 @@ import type { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { exit } from './exit.ts';
 
+const ROOT = join(import.meta.dirname, '../../..');
 const ENV = {
   ...process.env,
   SHOP_URL: 'http://127.0.0.1:9',
@@ -77,17 +78,11 @@ describe('a supervisor', () => {
     expect((await once(tenon('init'), 'exit'))[0]).toBe(exit.clean);
     const config = join(folder, 'tenon.config.yaml');
     await writeFile(config, (await readFile(config, 'utf8')).replace('port: 4700', 'port: 0'));
-    // As a package manager puts it there: a link to the program, or a script that becomes it.
-    await mkdir(join(folder, 'node_modules/.bin'), { recursive: true });
-    const program = [process.execPath, '--conditions=source', join(import.meta.dirname, 'main.ts')];
-    await writeFile(
-      join(folder, 'node_modules/.bin/tenon'),
-      `#!/bin/sh\nexec ${program.map((word) => `'${word}'`).join(' ')} "$@"\n`,
-      { mode: 0o755 },
-    );
-    const docs = await readFile(join(import.meta.dirname, '../../../docs/operate.md'), 'utf8');
-    const [command, ...words] = /^ExecStart=(.*)$/m.exec(docs)![1]!.replace('/srv/shop', folder).split(' ');
-    const serving = spawn(command!, words, { cwd: folder, env: ENV });
+    // The clone that the page speaks of is this one.
+    const unit = (await readFile(join(ROOT, 'docs/operate.md'), 'utf8')).replaceAll('/opt/tenon', ROOT);
+    const [, path] = /^Environment=PATH=(.*)$/m.exec(unit)!;
+    const [command, ...words] = /^ExecStart=(.*)$/m.exec(unit)![1]!.split(' ');
+    const serving = spawn(command!, words, { cwd: folder, env: { ...ENV, PATH: path } });
     await addressOf(serving.stdout);
     let logged = '';
     serving.stdout.on('data', (text) => {

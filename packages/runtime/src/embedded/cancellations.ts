@@ -1,4 +1,3 @@
-import type { JsonObject } from '@tenon/model';
 import type {
   CancelFilter,
   CancellationReport,
@@ -57,8 +56,7 @@ async function plan(
   const runs = await inParts(chosen, (part) =>
     Promise.resolve(part.map((run) => shown(engine, queries, run))),
   );
-  // JSON by its type; an interface has no index signature.
-  const said = { cancels: filter, actor, reason, atMs: now } as unknown as JsonObject;
+  const said = { cancels: filter, actor, reason, atMs: now };
   await engine.commit([
     ['dropReplayRuns', now - GOOD_FOR_MS],
     ['putReplay', token, now, JSON.stringify(said)],

@@ -261,6 +261,32 @@ const LOOK = `        - id: booked
           with: { orderId: '\${ line.sku }' }
 `;
 
+/** A list that is written out. */
+const lettered = (letters: readonly string[]): Edits =>
+  pipelineSwaps(
+    [
+      '  - id: approval\n',
+      `${list('      key: ${ line }\n', LOOK)
+        .replace('${ steps.order.lines }', `"\${ [${letters.map((one) => `'${one}'`).join(', ')}] }"`)
+        .replaceAll('line.sku', 'line')}  - id: approval\n`,
+    ],
+    ['  fast: { when', "  lines: { value: '${ size(steps.lines) }' }\n  fast: { when"],
+  );
+/** An event that tells more, and a key. */
+const keyedBy = (key: string): Edits => ({
+  [CONTRACT]: swaps(
+    [
+      '        express: { type: boolean }',
+      '        occurredAt: { type: string, format: date-time }\n        attempt: { type: integer }\n        express: { type: boolean }',
+    ],
+    [
+      'required: [id, orderId, total, currency, customer, version]',
+      'required: [id, orderId, total, currency, customer, version, occurredAt, attempt]',
+    ],
+  ),
+  [PIPELINE]: swap('key: ${ event.orderId }:${ event.version }', key),
+});
+
 export const ruleCases = {
   'yaml-syntax': {
     fires: pipeline('tier: medium', 'tier: "medium'),
@@ -545,6 +571,23 @@ export const ruleCases = {
     on: '${ event.orderId }',
     silent: listed('      key: ${ event.orderId }:${ line.sku }\n'),
   },
+  'item-key-shared': {
+    fires: listed('      key: ${ line.quantity > 1 }:${ event.orderId }\n'),
+    on: '${ line.quantity > 1 }:${ event.orderId }',
+    // As many as it takes.
+    silent: pipelineSwaps(
+      [
+        '  - id: approval\n',
+        `${list('      key: ${ line.quantity > 1 }\n').replace('max: 4', 'max: 2')}  - id: approval\n`,
+      ],
+      ['  fast: { when', "  lines: { value: '${ size(steps.lines) }' }\n  fast: { when"],
+    ),
+  },
+  'list-longer-than-max': {
+    fires: lettered(['a', 'b', 'c', 'd', 'e']),
+    on: '4',
+    silent: lettered(['a', 'b', 'c', 'd']),
+  },
   'item-name-taken': {
     fires: pipeline(
       '  - id: approval\n',
@@ -620,6 +663,18 @@ export const ruleCases = {
     fires: pipeline('key: ${ event.orderId }:${ event.version }', 'key: order'),
     on: 'order',
     silent: none,
+  },
+  'identity-key-shared': {
+    fires: keyedBy('key: order:${ event.occurredAt }'),
+    on: 'order:${ event.occurredAt }',
+    silent: keyedBy('key: ${ event.orderId }:${ event.occurredAt }'),
+  },
+  'identity-key-changes': {
+    fires: keyedBy('key: ${ event.orderId }:${ event.attempt }'),
+    on: 'event.attempt',
+    silent: keyedBy(
+      '# tenon: allow identity-key-changes because each attempt to pay is told of once\n  key: ${ event.orderId }:${ event.attempt }',
+    ),
   },
   'key-retention-too-short': {
     fires: connector('retention: 24h', 'retention: 4h'),

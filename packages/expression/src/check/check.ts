@@ -12,7 +12,6 @@ import {
   NEVER,
   NUMBER,
   presentOf,
-  STRING,
   type Type,
   union,
 } from '../types/type.ts';
@@ -56,14 +55,14 @@ function settledWhole(ast: Expr, issues: Issues): void {
   issues.add(truth ? 'always-true' : 'always-false', ast, `\`${textOf(ast)}\` is always ${truth}`);
 }
 
-/** As `checkExpression`, for an expression inside text: its value must have a text. */
+/** As `checkExpression`, for an expression inside text: its value must have a text. The type is that of the value. */
 export function checkInterpolation(ast: Expr, environment: Environment): CheckedExpression {
   const issues = new Issues();
   const checker = new Checker(issues);
   const scope = scopeOf(environment);
   const type = checker.visit(ast, scope);
   checker.needs(ast, type, isText, 'cannot-interpolate', (found) => `${found} has no place inside text`);
-  return { type: STRING, issues: inOrder(issues.found) };
+  return { type, issues: inOrder(issues.found) };
 }
 
 /** What is known where `condition` was true (or, with `truth` false, was false). */

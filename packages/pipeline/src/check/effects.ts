@@ -1,17 +1,13 @@
-import { references } from '@tenon/expression';
 import { type Diagnostic, failureClasses, formatDuration } from '@tenon/model';
 import { diagnostic } from '../rules.ts';
 import type { Located, RetrySpec } from '../spec/pipeline-spec.ts';
-import { expressionsOf } from '../spec/template.ts';
 import type { ResolvedCall } from './catalog.ts';
 import { type CallMeaning, effectsOf, type PipelineModel } from './model.ts';
-import { isPlaceholder } from './placeholders.ts';
 import { describeRetry, retryPlan } from './retry.ts';
 
-/** No effect can happen twice (C40, C41, C47, C53). */
+/** No effect can happen twice (C41, C47, C53). */
 export function checkEffects(model: PipelineModel): Diagnostic[] {
   return [
-    ...checkIdentityKey(model),
     ...checkRetention(model),
     ...effectsOf(model).flatMap(checkRepeat),
     ...[...model.calls.values()].flatMap(checkRetriedClasses),
@@ -88,32 +84,6 @@ function checkRetriedClasses({ step }: CallMeaning): Diagnostic[] {
           }),
     ),
   );
-}
-
-/** The key is made of the event: the same on every delivery, attempt and replay (C40). */
-function checkIdentityKey({ spec }: PipelineModel): Diagnostic[] {
-  const key = spec.identity?.key;
-  if (!key) return [];
-  const expressions = expressionsOf(key);
-  const roots = expressions.flatMap((one) =>
-    references(one.parsed.ast).map((reference) => ({ one, reference })),
-  );
-  if (expressions.some((one) => one.parsed.errors.length > 0)) return [];
-  const allowed = spec.trigger?.kind === 'manual' ? ['event', 'input'] : ['event', 'headers'];
-  const foreign = roots.find(({ reference }) => !allowed.includes(reference.root));
-  if (foreign) {
-    // The scope of the key holds nothing else, so this name was reported as unknown already.
-    return [];
-  }
-  // What still stands for a key is told as such.
-  if (roots.length > 0 || (key.node.kind === 'scalar' && isPlaceholder(key.node.value))) return [];
-  return [
-    diagnostic('identity-key-constant', {
-      message: 'the key is the same for every event, so only the first would ever be handled',
-      at: spec.document.at(key.node),
-      subject: spec.name.value,
-    }),
-  ];
 }
 
 /**

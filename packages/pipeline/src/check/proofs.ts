@@ -6,6 +6,7 @@ import { checkBranches } from './branches.ts';
 import { checkEffects } from './effects.ts';
 import { checkEvents } from './events.ts';
 import type { PipelineFacts } from './facts.ts';
+import { checkIdentityKey } from './identity-key.ts';
 import { checkLeaks } from './leaks.ts';
 import { checkListings } from './listings.ts';
 import { checkLists } from './lists.ts';
@@ -37,10 +38,11 @@ export function pipelineProofs(checked: Checked): {
     ...checkSize(model),
     ...checkTargets(model),
     ...checkEvents(checked),
+    ...checkIdentityKey(checked),
     ...checkEffects(model),
     ...checkProbeInputs(model),
     ...checkBasedOn(model),
-    ...checkLists(model),
+    ...checkLists(checked),
     ...checkListings(checked),
     ...checkTime(model),
     ...checkWayBack(model),

@@ -1,6 +1,6 @@
 import { assignmentIssues, constantEvaluation, presentOf, STRING, type Type } from '@tenon/expression';
 import { type Diagnostic, didYouMean, isObject, type Json, type Location } from '@tenon/model';
-import { fitsPlainly, type SchemaObject, validatorFor } from '@tenon/schema';
+import { fitsPlainly, type SchemaObject, type TextPart, textMisfit, validatorFor } from '@tenon/schema';
 import { diagnostic } from '../rules.ts';
 import type { SpecExpression, Template } from '../spec/template.ts';
 import type { SpecDocument } from '../yaml/spec-document.ts';
@@ -8,6 +8,7 @@ import { expressionDiagnostic } from './expressions.ts';
 import { isPlaceholder } from './placeholders.ts';
 import { fieldOf, type Place, typeNames, typesOf } from './schema-path.ts';
 import { typeOfPlace } from './types.ts';
+import { valuesOf } from './values-of.ts';
 
 /** What is sent, for messages and fingerprints. */
 export interface RequestSubject {
@@ -50,7 +51,7 @@ export function checkRequest(
         }
         return;
       case 'text':
-        assign(STRING, place, path, subject.document.at(here.node));
+        if (assign(STRING, place, path, subject.document.at(here.node))) visitText(here, place, path);
         return;
       case 'literal':
         visitLiteral(here, place, path);
@@ -148,6 +149,27 @@ export function checkRequest(
     );
   }
 
+  /** What is written out of a text may show already that it never fits. */
+  function visitText(here: Template & { kind: 'text' }, place: Place, path: string): void {
+    const parts = here.parts.map(
+      (part): TextPart => (typeof part === 'string' ? part : textsOf(subject.typeOf(part))),
+    );
+    const misfits = place.alternatives
+      .filter((alternative) => typesOf({ ...place, alternatives: [alternative] }).has('string'))
+      .map((alternative) =>
+        alternative.map((part) => textMisfit(parts, part)).find((one) => one !== undefined),
+      );
+    const [misfit] = misfits;
+    if (misfit === undefined || misfits.includes(undefined)) return;
+    found.push(
+      diagnostic('request-value-invalid', {
+        message: `${path === '' ? `\`${subject.name}\`` : `\`${path.slice(1).replaceAll('/', '.')}\``} ${misfit}, and no value of its expressions makes it so`,
+        at: subject.document.at(here.node),
+        subject: `${subject.name} ${path}`,
+      }),
+    );
+  }
+
   function wrongType(here: Template, place: Place, path: string, given: string): void {
     const name = path === '' ? 'the input' : `\`${path.slice(1).replaceAll('/', '.')}\``;
     found.push(
@@ -158,6 +180,12 @@ export function checkRequest(
       }),
     );
   }
+}
+
+/** The texts that an expression gives, where they are few. */
+function textsOf(type: Type): readonly string[] | undefined {
+  const values = valuesOf(type);
+  return values?.length ? values.map(String) : undefined;
 }
 
 /** Issues of one value listed, at most. */

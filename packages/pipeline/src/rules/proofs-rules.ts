@@ -56,6 +56,26 @@ export const proofsRules = {
     fix: 'make the key of fields that name the business event',
     example: { bad: 'key: upgrade', good: 'key: ${ event.accountId }:${ event.version }' },
   },
+  'identity-key-shared': {
+    severity: 'error',
+    title: 'a key that several events share',
+    why: 'An event whose key was there before counts as a repeat and starts nothing: it is lost, and nobody is told. A time is no identity, and a value of a few is one even less.',
+    fix: 'make the key of fields that name the business event; a time or a state may stand beside them. Where it does name one, say why on the line above: `# tenon: allow identity-key-shared because <reason>`',
+    example: {
+      bad: 'key: ${ event.occurredAt }',
+      good: 'key: ${ event.accountId }:${ event.occurredAt }',
+    },
+  },
+  'identity-key-changes': {
+    severity: 'error',
+    title: 'a key of the delivery instead of the event',
+    why: 'A delivery that is repeated has another key then, and each of its effects happens once more.',
+    fix: 'make the key of fields that name the business event. Where each attempt is a business event of its own, say so on the line above: `# tenon: allow identity-key-changes because <reason>`',
+    example: {
+      bad: "key: ${ event.orderId }:${ headers['webhook-timestamp'] }",
+      good: 'key: ${ event.orderId }:${ event.version }',
+    },
+  },
   'key-retention-too-short': {
     severity: 'error',
     title: 'keys are forgotten before the last repeat',
@@ -299,6 +319,26 @@ export const proofsRules = {
     why: 'Two items of one key hold the list, so no list of two would ever be carried out.',
     fix: 'build the key from the item',
     example: { bad: 'key: ${ event.orderId }', good: 'key: ${ item.sku }' },
+  },
+  'item-key-shared': {
+    severity: 'error',
+    title: 'a key that several items of a list share',
+    why: 'Two items of one key hold the list: nothing is done for any of its items, and its owner has to look.',
+    fix: 'build the key from what no other item of the list has; of a list that never has more items than the key has values, lower `max` to their number',
+    example: {
+      bad: 'forEach: { in: "${ event.lines }", key: "${ item.isGift }", max: 50, steps: [...] }',
+      good: 'forEach: { in: "${ event.lines }", key: "${ item.sku }", max: 50, steps: [...] }',
+    },
+  },
+  'list-longer-than-max': {
+    severity: 'error',
+    title: 'a list that always has more items than `max`',
+    why: 'A longer list is held for its owner, so this one would be at every run.',
+    fix: 'raise `max`, or shorten the list',
+    example: {
+      bad: "forEach: { in: \"${ ['de', 'fr', 'it'] }\", max: 2, steps: [...] }",
+      good: "forEach: { in: \"${ ['de', 'fr', 'it'] }\", max: 3, steps: [...] }",
+    },
   },
   'item-name-taken': {
     severity: 'error',

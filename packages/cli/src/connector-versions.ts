@@ -1,7 +1,7 @@
 import { type ConnectorManifest, loadManifest } from '@tenon/connector';
+import type { UsageBetween } from '@tenon/contract';
 import { textRange } from '@tenon/document';
 import type { Diagnostic, Location } from '@tenon/model';
-import type { UsageBetween } from '@tenon/pipeline';
 import type { Previous } from '@tenon/testkit';
 import { cliDiagnostic } from './cli-rules.ts';
 import type { ContractBase } from './contract-base.ts';
@@ -46,7 +46,7 @@ async function manifestIn(base: ContractBase, path: string): Promise<ConnectorMa
 export async function checkConnectorVersions(
   base: ContractBase,
   session: Session,
-  { before: usage, after: usageAfter }: UsageBetween,
+  usage: UsageBetween,
   read: (path: string) => Promise<string>,
 ): Promise<readonly Diagnostic[]> {
   const { connectors, contracts } = session.workspace;
@@ -57,7 +57,7 @@ export async function checkConnectorVersions(
     const previous = contract && (await before(name));
     if (!previous) continue;
     const { versionProblem } = await import('@tenon/testkit');
-    const problem = versionProblem({ manifest, contract }, previous, { usage, usageAfter });
+    const problem = versionProblem({ manifest, contract }, previous, { usage });
     if (problem === undefined) continue;
     const file = manifestPath(session, name);
     found.push(

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { basename, join, relative, resolve } from 'node:path';
-import type { Contract } from '@tenon/contract';
+import type { Contract, UsageBetween } from '@tenon/contract';
 import {
   applyWaivers,
   blockingOf,
@@ -11,7 +11,6 @@ import {
   toDiagnostics,
 } from '@tenon/diff';
 import { type Checked, type Diagnostic, hasErrors } from '@tenon/model';
-import type { UsageBetween } from '@tenon/pipeline';
 import { cliDiagnostic } from './cli-rules.ts';
 import { checkConnectorVersions } from './connector-versions.ts';
 import {
@@ -155,7 +154,7 @@ async function compare(
   const now = io.clock.now();
   const whole = diffContracts(base, revision, {
     now,
-    ...(used && { usage: used.before, usageAfter: used.after }),
+    ...(used && { usage: used }),
   });
   const path = resolve(root, waiversFile);
   if (!existsSync(path))

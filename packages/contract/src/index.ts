@@ -6,4 +6,4 @@ export { dataClasses } from './ir.ts';
 export { type ContractSource, type LoadOptions, loadContract, loadContractText } from './load.ts';
 export { type FileReader, nodeFileReader } from './reader.ts';
 export { contractRules } from './rules.ts';
-export type { ContractUsage } from './usage.ts';
+export type { ContractUsage, SentCredentials, SentScheme, UsageBetween } from './usage.ts';

@@ -1,5 +1,27 @@
 import type { Location } from '@tenon/model';
 
+/** What pipelines use of contracts that change, named as each version names it. */
+export interface UsageBetween {
+  readonly before: readonly ContractUsage[];
+  readonly after: readonly ContractUsage[];
+  /** By contract, what each connector that speaks it proves itself with. Left out: nobody looked. */
+  readonly credentials?: ReadonlyMap<string, readonly SentCredentials[]>;
+}
+
+/** What a connector sends with every call, as the parts of a security scheme that a request shows. */
+export interface SentCredentials {
+  readonly schemes: readonly SentScheme[];
+  /** Scopes of the token that an operation is called with. */
+  readonly scopesOf: (operation: string) => readonly string[];
+}
+
+/** `scheme`: of an `Authorization` header, in small letters. */
+export interface SentScheme {
+  readonly in: string;
+  readonly name: string;
+  readonly scheme?: string;
+}
+
 /**
  * One thing that a pipeline has sent to a system, or read of what comes from it. What is used of contracts is one list of these, whoever says it:
  * the input for the diff, consumer contracts and validators. `path` is a JSON Pointer into the payload (`*` for every list item); of a request

@@ -1,4 +1,10 @@
-import { type ContractUsage, loadContract, loadContractText } from '@tenon/contract';
+import {
+  type ContractUsage,
+  loadContract,
+  loadContractText,
+  type SentCredentials,
+  type UsageBetween,
+} from '@tenon/contract';
 import type { Location } from '@tenon/model';
 import { describe, expect, it } from 'vitest';
 import {
@@ -16,6 +22,11 @@ import {
 } from './index.ts';
 
 const NOW = Date.UTC(2026, 5, 1);
+
+/** Of pipelines that were not changed along with the contract. */
+function between(before: readonly ContractUsage[]): UsageBetween {
+  return { before, after: [] };
+}
 
 async function contract(
   schemas: Readonly<Record<string, unknown>>,
@@ -88,7 +99,7 @@ async function noteRemoved(used?: readonly ContractUsage[]) {
   return diffContracts(
     await contract({ Order: order, Line: line }),
     await contract({ Order: order, Line: { ...line, properties } }),
-    { now: NOW, ...(used && { usage: used }) },
+    { now: NOW, ...(used && { usage: between(used) }) },
   );
 }
 
@@ -179,7 +190,7 @@ describe('the victims of a change', () => {
     const gone = diffContracts(
       await contract({ Order: order, Line: line }),
       await contract({ Order: { ...order, required: ['id'], properties }, Line: line }),
-      { now: NOW, usage: [{ ...usage('/lines'), itemsUnread: true }] },
+      { now: NOW, usage: between([{ ...usage('/lines'), itemsUnread: true }]) },
     );
     expect(gone.findings.find(({ rule }) => rule === 'property-removed')).toMatchObject({ impact: 'used' });
   });
@@ -188,7 +199,7 @@ describe('the victims of a change', () => {
     const report = diffContracts(
       await contract({ Order: order, Line: line }),
       await contract({ Order: order, Line: { ...line, required: ['sku', 'note'] } }),
-      { usage: [usage('/body/lines/*/sku', 'request')] },
+      { usage: between([usage('/body/lines/*/sku', 'request')]) },
     );
     expect(report.findings[0]).toMatchObject({
       rule: 'property-became-required',
@@ -207,7 +218,7 @@ describe('the victims of a change', () => {
       diffContracts(
         await contract({ Order: order, Line: line }),
         await contract({ Order: order, Line: { ...line, required: ['sku', 'note'] } }),
-        { usage: given },
+        { usage: between(given) },
       );
     const mended = await required(sending());
     expect(mended.findings[0]).toMatchObject({
@@ -238,7 +249,7 @@ describe('the victims of a change', () => {
       const report = diffContracts(
         await contract({ Order: twice, Address: address(['street']) }),
         await contract({ Order: twice, Address: address(['street', 'zip']) }),
-        { usage: paths.map((path) => usage(path, 'request')) },
+        { usage: between(paths.map((path) => usage(path, 'request'))) },
       );
       return [report.findings[0]!.impact, blockingOf(report).findings.length];
     };
@@ -262,7 +273,7 @@ describe('the victims of a change', () => {
       const report = diffContracts(
         await contract({ Order: order, Line: line }),
         await contract({ Order: order, Line: { ...line, required: ['sku', 'note'] } }),
-        { usage: used },
+        { usage: between(used) },
       );
       return report.findings[0]!.impact;
     };
@@ -276,10 +287,9 @@ describe('the victims of a change', () => {
         await contract({ Order: order, Line: line }),
         await contract({ Order: order, Line: { ...line, required: ['sku', 'note'] } }),
         {
-          usage: places.map((place) => ({
-            ...usage(place.replaceAll(/\d+/g, '*'), 'request'),
-            place,
-          })),
+          usage: between(
+            places.map((place) => ({ ...usage(place.replaceAll(/\d+/g, '*'), 'request'), place })),
+          ),
         },
       );
       return report.findings[0]!.impact;
@@ -516,7 +526,9 @@ describe('another default of a parameter', () => {
   });
   const blocking = async (used: readonly ContractUsage[]): Promise<string[]> => {
     const [base, revision] = [await contract({}, withDefault(10)), await contract({}, withDefault(20))];
-    return blockingOf(diffContracts(base, revision, { usage: used })).findings.map(({ rule }) => rule);
+    return blockingOf(diffContracts(base, revision, { usage: between(used) })).findings.map(
+      ({ rule }) => rule,
+    );
   };
 
   it('blocks for who leaves it out, and for nobody else', async () => {
@@ -589,7 +601,7 @@ describe('another default of a member of a body', () => {
       await contract({ Order: order, Line: withTerms('net14') }),
       await contract({ Order: order, Line: withTerms('net30') }),
     ];
-    const report = diffContracts(base, revision, used && { usage: used });
+    const report = diffContracts(base, revision, used && { usage: between(used) });
     expect(report.findings.map(({ rule }) => rule)).toEqual(['default-changed']);
     return { blocks: blockingOf(report).findings.length > 0, usage: report.findings[0]!.usage.length };
   };
@@ -620,7 +632,9 @@ describe('a value that is no longer taken', () => {
     ];
     const blocking = (values?: readonly string[], path = '/body/lines/*/currency') => {
       const one = { ...usage(path, 'request'), ...(values && { values }) };
-      return blockingOf(diffContracts(base, revision, { usage: [one] })).findings.map(({ rule }) => rule);
+      return blockingOf(diffContracts(base, revision, { usage: between([one]) })).findings.map(
+        ({ rule }) => rule,
+      );
     };
     expect(blocking(['EUR', 'USD'])).toEqual([]);
     expect(blocking(['EUR', 'GBP'])).toEqual(['enum-value-removed']);
@@ -639,7 +653,7 @@ describe('a schema that is sent and answered', () => {
       await contract({ Order: order, Line: within(200) }),
       await contract({ Order: order, Line: within(300) }),
     ];
-    const report = (used: ContractUsage) => diffContracts(base, revision, { usage: [used] });
+    const report = (used: ContractUsage) => diffContracts(base, revision, { usage: between([used]) });
     const blocking = (used: ContractUsage) => blockingOf(report(used)).findings.map(({ rule }) => rule);
     const sending = usage('/body/lines/*/note', 'request');
     expect(report(sending).findings).toMatchObject([
@@ -672,7 +686,7 @@ describe('a parameter that is needed now', () => {
   ])('hits who calls without it, and nobody else: %s', async (rule, before) => {
     const [base, revision] = [await contract({}, withLimit(before)), await contract({}, withLimit(true))];
     const hit = (used: readonly ContractUsage[]) =>
-      blockingOf(diffContracts(base, revision, { usage: used })).findings.map((one) => one.rule);
+      blockingOf(diffContracts(base, revision, { usage: between(used) })).findings.map((one) => one.rule);
     const call = { ...usage('', 'request'), expression: '' };
     expect(hit([call])).toEqual([rule]);
     const reading = { ...usage('/id'), step: 'later' };
@@ -683,12 +697,12 @@ describe('a parameter that is needed now', () => {
     expect(hit([call, usage('/limit', 'request'), undoing]), 'who undoes it leaves it out').toEqual([rule]);
     const both = [usage('/limit', 'request'), { ...usage('/limit', 'request'), call: 'undo' as const }];
     expect(hit([call, undoing, ...both])).toEqual([]);
-    const [shown] = toDiagnostics(diffContracts(base, revision, { usage: [call] }));
+    const [shown] = toDiagnostics(diffContracts(base, revision, { usage: between([call]) }));
     expect(
       shown!.related.map(({ message }) => message),
       'a call has no expression',
     ).toContain('a, step order');
-    const markdown = renderMarkdown(diffContracts(base, revision, { usage: [call] }));
+    const markdown = renderMarkdown(diffContracts(base, revision, { usage: between([call]) }));
     expect(markdown).toContain('| a | order | the call |');
   });
 });
@@ -734,7 +748,7 @@ describe('a version that hides a break', () => {
       const report = diffContracts(
         await versioned('1.0.0', { a: { type: 'string' } }, provenance),
         await versioned('1.0.0', { a: { type: 'integer' } }, provenance),
-        used && { usage: used },
+        used && { usage: between(used) },
       );
       const { message } = report.findings.find(({ rule }) => rule === 'version-not-raised')!;
       return [message, ...blockingOf(report).findings.map(({ rule }) => rule)];
@@ -781,7 +795,7 @@ describe('the answer to a webhook', () => {
 
   it('is sent by whoever listens, and what is asked of it may not grow', async () => {
     const [base, strict] = [await webhook(ack), await webhook({ ...ack, required: ['ack'] })];
-    const { findings } = diffContracts(base, strict, { usage: [listening] });
+    const { findings } = diffContracts(base, strict, { usage: between([listening]) });
     expect(findings).toMatchObject([
       {
         rule: 'property-became-required',
@@ -791,7 +805,9 @@ describe('the answer to a webhook', () => {
         witness: {},
       },
     ]);
-    expect(diffContracts(base, strict, { usage: [] }).findings).toMatchObject([{ impact: 'unused' }]);
+    expect(diffContracts(base, strict, { usage: between([]) }).findings).toMatchObject([
+      { impact: 'unused' },
+    ]);
     expect(diffContracts(strict, base).findings.filter(({ severity }) => severity === 'breaking')).toEqual(
       [],
     );
@@ -871,7 +887,7 @@ describe('the credentials that an operation asks for', () => {
     );
   type Asked = Awaited<ReturnType<typeof asking>>;
   const found = (base: Asked, revision: Asked, used?: readonly ContractUsage[]) => {
-    const report = diffContracts(base, revision, used && { usage: used });
+    const report = diffContracts(base, revision, used && { usage: between(used) });
     const blocking = blockingOf(report).findings.map(({ rule, impact }) => [rule, impact]);
     return { blocking, all: report.findings.map(({ rule, severity }) => [rule, severity]) };
   };
@@ -908,6 +924,77 @@ describe('the credentials that an operation asks for', () => {
       blocking: [],
       all: [['security-loosened', 'policy']],
     });
+  });
+
+  const rooted = (security: readonly object[], paths = ['/orders', '/carts', '/notes']) =>
+    contract(
+      {},
+      {
+        security,
+        paths: Object.fromEntries(
+          paths.map((path) => [
+            path,
+            { get: { operationId: `get${path.slice(1)}`, responses: { 200: { description: 'ok' } } } },
+          ]),
+        ),
+        components: { securitySchemes: schemes },
+      },
+    );
+
+  it('are one finding where they are asked for by all operations alike', async () => {
+    const [base, revision] = [await rooted([]), await rooted([{ key: [] }])];
+    const get = { ...called[0]!, target: { kind: 'request', operation: 'getcarts' } as const };
+    const report = diffContracts(base, revision, { usage: between([get]) });
+    expect(report.findings).toMatchObject([
+      {
+        rule: 'security-tightened',
+        severity: 'breaking',
+        operations: ['getorders', 'getcarts', 'getnotes'],
+        usage: [{ pipeline: get.pipeline }],
+        message: 'credentials none are no longer enough; needed: key, in 3 operations',
+      },
+    ]);
+    const fewer = diffContracts(await rooted([], ['/orders', '/carts']), revision).findings;
+    expect(
+      fewer.some(({ fingerprint }) => fingerprint === report.findings[0]!.fingerprint),
+      'what was accepted for three is not for two of them',
+    ).toBe(false);
+    expect(diffContracts(revision, base).findings).toMatchObject([
+      { rule: 'security-loosened', operations: ['getorders', 'getcarts', 'getnotes'] },
+    ]);
+  });
+
+  it('break nobody who sends them already, where the document asked for none', async () => {
+    const sending = (
+      schemes: SentCredentials['schemes'],
+      scopes: readonly string[] = [],
+    ): readonly SentCredentials[] => [{ schemes, scopesOf: () => scopes }];
+    const bearer = { in: 'header', name: 'Authorization', scheme: 'bearer' } as const;
+    const key = { in: 'header', name: 'x-key' } as const;
+    const rules = async (
+      before: readonly object[] | undefined,
+      after: readonly object[],
+      credentials: readonly SentCredentials[],
+    ) => {
+      const report = diffContracts(await asking(before), await asking(after), {
+        usage: { ...between(called), credentials: new Map([['orders', credentials]]) },
+      });
+      return report.findings.map(({ severity, impact }) => `${severity} ${impact}`);
+    };
+    const [met, broken] = [['info unused'], ['breaking used']];
+    expect(await rules(undefined, [{ bearer: [] }], sending([bearer]))).toEqual(met);
+    expect(await rules([{}, { bearer: [] }], [{ bearer: [] }], sending([bearer]))).toEqual(met);
+    expect(await rules(undefined, [{ key: [] }], sending([key]))).toEqual(met);
+    expect(await rules(undefined, [{ key: [] }, { bearer: [] }], sending([bearer]))).toEqual(met);
+    expect(await rules(undefined, [{ key: [], bearer: [] }], sending([bearer]))).toEqual(broken);
+    expect(await rules(undefined, [{ oauth: ['write'] }], sending([bearer], ['write']))).toEqual(met);
+    expect(await rules(undefined, [{ oauth: ['write'] }], sending([bearer], ['read']))).toEqual(broken);
+    expect(await rules(undefined, [{ key: [] }], sending([bearer]))).toEqual(broken);
+    expect(await rules(undefined, [{ bearer: [] }], [...sending([bearer]), ...sending([key])])).toEqual(
+      broken,
+    );
+    expect(await rules([{ ours: [] }], [{ theirs: [] }], sending([bearer])), 'another token').toEqual(broken);
+    expect(await rules(undefined, [{ bearer: [] }], []), 'nobody knows').toEqual(broken);
   });
 
   it.each([

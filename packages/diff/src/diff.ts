@@ -1,4 +1,4 @@
-import type { Contract, ContractUsage } from '@tenon/contract';
+import type { Contract, ContractUsage, UsageBetween } from '@tenon/contract';
 import { compareText, digestOf, isObject, type Json, type Location, toPointer } from '@tenon/model';
 import { compareContracts } from './compare/contracts.ts';
 import { checkDates, isVersionRaised } from './compare/lifecycle.ts';
@@ -29,10 +29,11 @@ import { changeRules, type RuleId } from './rules/registry.ts';
 import { subjectOf, victimOf } from './usage.ts';
 
 export interface DiffOptions {
-  /** What the workspace's pipelines read and write, named as the base names it. Left out: nobody looked, and every impact is `unknown`. */
-  readonly usage?: readonly ContractUsage[];
-  /** The same as they read and write the revision, for those that were changed along with it: named as it names things. */
-  readonly usageAfter?: readonly ContractUsage[];
+  /**
+   * What the workspace's pipelines use of both: `before`, named as the base names it, and `after`, for those that were changed
+   * along with it, as the revision does. Left out: nobody looked, and every impact is `unknown`.
+   */
+  readonly usage?: UsageBetween;
   /** Milliseconds since 1970, for sunset dates. Left out: dates are not checked. */
   readonly now?: number;
 }
@@ -63,7 +64,7 @@ function collect(base: Contract, revision: Contract, options: DiffOptions): Coll
       changes.push(change);
     },
   };
-  if (base.digest !== revision.digest) compareContracts(base, revision, options.now, sink);
+  if (base.digest !== revision.digest) compareContracts(base, revision, options, sink);
   if (options.now !== undefined) checkDates({ base, revision, now: options.now }, sink);
   return { positions, changes };
 }
@@ -100,7 +101,7 @@ class ReportBuilder {
     this.collected = collected;
     this.options = options;
     this.differ = new SchemaDiffer(base, revision, options.now);
-    this.ofBase = options.usage?.filter(({ contract }) => contract === base.name);
+    this.ofBase = options.usage?.before.filter(({ contract }) => contract === base.name);
     const names = [
       ...base.operations.keys(),
       ...base.events.keys(),
@@ -111,7 +112,7 @@ class ReportBuilder {
   }
 
   report(): DiffReport {
-    const usage = usageNamedByBase(this.base, this.revision, this.options);
+    const usage = usageNamedByBase(this.base, this.revision, this.options.usage);
     const victims = usage && new SchemaVictims(usage, (schema, value) => this.differ.takes(schema, value));
     for (const position of this.collected.positions) {
       const pair = this.differ.compareRoot(position.direction, position.base, position.revision);

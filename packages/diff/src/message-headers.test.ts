@@ -53,7 +53,9 @@ const headers = (properties: object, required: string[] = []) => ({ type: 'objec
 
 /** Breaking findings about headers, as `code operation victims`. */
 async function breaking(base: unknown, revision: unknown): Promise<string[]> {
-  const { findings } = await diffContracts(await contract(base), await contract(revision), { usage });
+  const { findings } = await diffContracts(await contract(base), await contract(revision), {
+    usage: { before: usage, after: [] },
+  });
   return findings
     .filter(({ severity }) => severity === 'breaking')
     .map(({ rule, operations, usage: used }) =>

@@ -46,7 +46,7 @@ export { policySchema } from './shape/policy-schema.ts';
 export { reconciliationSchema } from './shape/reconciliation-schema.ts';
 export { allSteps, type PipelineSpec, type StepSpec } from './spec/pipeline-spec.ts';
 export type { SpecExpression } from './spec/template.ts';
-export { type UsageBetween, usageBetween } from './usage-between.ts';
+export { usageBetween } from './usage-between.ts';
 export {
   CONNECTOR_ENTRIES,
   type ConnectionPlaces,

@@ -1,12 +1,7 @@
-import type { Contract, ContractUsage } from '@tenon/contract';
+import type { Contract, UsageBetween } from '@tenon/contract';
+import { sentCredentials } from './check/manifest-auth.ts';
 import { checkWorkspace } from './check-workspace.ts';
 import type { Workspace } from './workspace.ts';
-
-/** What pipelines use of contracts that change, named as each version names it. */
-export interface UsageBetween {
-  readonly before: readonly ContractUsage[];
-  readonly after: readonly ContractUsage[];
-}
 
 /**
  * What the pipelines of a workspace use of contracts as they were, and of those that are to be. A pipeline written for
@@ -28,5 +23,9 @@ export function usageBetween(
   const [usedBefore, usedAfter] = [was!, is!].map(({ usage }) =>
     usage.filter(({ by, at }) => by !== 'name' || isUnclear(at.file)),
   );
-  return { before: usedBefore!, after: usedAfter! };
+  return {
+    before: usedBefore!,
+    after: usedAfter!,
+    credentials: sentCredentials(workspace.connectors.values()),
+  };
 }

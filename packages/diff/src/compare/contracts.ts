@@ -1,6 +1,7 @@
-import type { Contract, EventDefinition, Message, Operation } from '@tenon/contract';
+import type { Contract, EventDefinition, Message, Operation, SentCredentials } from '@tenon/contract';
 import { canonicalJson } from '@tenon/model';
 import type { JsonSchema } from '@tenon/schema';
+import type { DiffOptions } from '../diff.ts';
 import { compareAnswers, compareHttp } from './http.ts';
 import { compareLifecycle, dateOf, stabilityOf } from './lifecycle.ts';
 import { compareMessages } from './messages.ts';
@@ -11,11 +12,12 @@ import { compareSecurity, compareSecuritySchemes } from './security.ts';
 export function compareContracts(
   base: Contract,
   revision: Contract,
-  now: number | undefined,
+  { now, usage }: DiffOptions,
   sink: Sink,
 ): void {
   const { pairs, removed, added } = matchOperations(base, revision);
-  for (const [before, after] of pairs) compareOperation(before, after, { base, revision, now }, sink);
+  const contracts: Contracts = { base, revision, now, credentials: usage?.credentials?.get(base.name) ?? [] };
+  for (const [before, after] of pairs) compareOperation(before, after, contracts, sink);
   for (const operation of removed)
     sink.change({
       rule: 'operation-removed',
@@ -35,9 +37,10 @@ export function compareContracts(
       revision: operation,
       message: `${nameOf(operation)} is new`,
     });
-  compareEvents({ base, revision, now }, sink);
+  compareEvents(contracts, sink);
   compareServers(base, revision, sink);
-  compareSecuritySchemes({ base, revision, now }, pairs, sink);
+  compareSecurity(pairs, contracts, sink);
+  compareSecuritySchemes(contracts, pairs, sink);
 }
 
 /** Was it never promised to stay, or announced to be gone by now? */
@@ -53,6 +56,8 @@ export interface Contracts {
   readonly revision: Contract;
   /** Milliseconds since 1970; left out, dates are not checked. */
   readonly now: number | undefined;
+  /** What those that speak it prove themselves with; of none nobody knows. */
+  readonly credentials: readonly SentCredentials[];
 }
 
 function compareOperation(before: Operation, after: Operation, contracts: Contracts, sink: Sink): void {
@@ -70,7 +75,6 @@ function compareOperation(before: Operation, after: Operation, contracts: Contra
       message: `operationId ${before.derivedId ? 'none' : before.id} → ${after.derivedId ? 'none' : after.id}`,
     });
   compareLifecycle(before, after, contracts, sink);
-  compareSecurity(before, after, contracts, sink);
   if (before.kind === 'http' && after.kind === 'http') compareHttp(before, after, contracts, sink);
   else if (before.kind === 'message' && after.kind === 'message') compareMessages(before, after, sink);
 }

@@ -100,8 +100,10 @@ export function stabilityChange(before: unknown, after: unknown): LifecycleChang
 }
 
 /** What depends on today's date: sunsets that have passed, removals before one, windows that are too short. */
-export function checkDates(contracts: Contracts & { readonly now: number }, sink: Sink): void {
-  const { base, revision, now } = contracts;
+export function checkDates(
+  { base, revision, now }: Omit<Contracts, 'credentials'> & { readonly now: number },
+  sink: Sink,
+): void {
   const window = revision.policy?.deprecationWindowMs;
   for (const operation of revision.operations.values()) {
     const end = dateOf(operation.sunset);

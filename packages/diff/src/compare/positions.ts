@@ -37,6 +37,8 @@ export interface DirectChange {
   readonly message: string;
   /** What a pipeline would have to use for this to matter to it; absent: the operation as a whole. */
   readonly usedAs?: { readonly target: 'request' | 'response' | 'event'; readonly path: readonly string[] };
+  /** Operations whose callers give already what is asked for now. */
+  readonly met?: ReadonlySet<string>;
   /** A part of the request that callers must give now: those that give it are not hit. */
   readonly needed?: string;
 }

@@ -1,34 +1,92 @@
-import type { Operation, SecurityRequirement, SecurityScheme } from '@tenon/contract';
+import type { Operation, SecurityRequirement, SecurityScheme, SentScheme } from '@tenon/contract';
 import { canonicalJson } from '@tenon/model';
 import type { Contracts } from './contracts.ts';
 import type { Sink } from './positions.ts';
 
-/** Whoever could call before must be able to call now: each old alternative has to satisfy a new one. */
-export function compareSecurity(before: Operation, after: Operation, contracts: Contracts, sink: Sink): void {
-  if (canonicalJson(before.security) === canonicalJson(after.security)) return;
-  const both = { operation: before.id, base: before, revision: after, direction: 'request' } as const;
+type Pair = readonly [Operation, Operation];
+
+/**
+ * Whoever could call before must be able to call now: each old alternative has to satisfy a new one. What a document says of
+ * all its operations at once is one finding, and so is what it says of several alike.
+ */
+export function compareSecurity(pairs: readonly Pair[], contracts: Contracts, sink: Sink): void {
+  const changed = pairs.filter(([a, b]) => canonicalJson(a.security) !== canonicalJson(b.security));
+  const alike = Map.groupBy(changed, ([a, b]) => canonicalJson([a.security, b.security]));
+  for (const same of alike.values()) compareAlike(same, contracts, sink);
+}
+
+/** Operations that ask for the same as each other, in either version. */
+function compareAlike(pairs: readonly Pair[], contracts: Contracts, sink: Sink): void {
+  const [before, after] = pairs[0]!;
   const shut = notEnough(before, after, (held, needed) => isCounterpart(held, needed, contracts));
   const opened = notEnough(after, before, (needed, held) => isCounterpart(held, needed, contracts));
-  if (shut.length > 0)
+  const operations = pairs.map(([{ id }]) => id);
+  // A waiver for some of them is none for more, so how many there are is part of what the finding says.
+  const how = pairs.length === 1 ? '' : `, in ${pairs.length} operations`;
+  const both = {
+    direction: 'request',
+    base: before,
+    revision: after,
+    ...(pairs.length === 1 ? { operation: before.id } : { operation: undefined, operations }),
+  } as const;
+  if (shut.length > 0) {
+    const met = new Set(pairs.flatMap((pair) => (isSentAlready(pair, contracts) ? [pair[0].id] : [])));
+    const isMet = met.size === pairs.length;
     sink.change({
       ...both,
       rule: 'security-tightened',
-      message: `credentials ${textOf(shut)} are no longer enough; needed: ${textOf(alternatives(after))}`,
+      ...(isMet && { severity: 'info' }),
+      met,
+      message: `credentials ${textOf(shut)} are no longer enough; needed: ${textOf(alternatives(after))}${how}${isMet ? '; the connector sends them already' : ''}`,
     });
-  else if (opened.length > 0)
+  } else if (opened.length > 0)
     sink.change({
       ...both,
       rule: 'security-loosened',
-      message: `${textOf(opened)} is enough now; needed before: ${textOf(alternatives(before))}`,
+      message: `${textOf(opened)} is enough now; needed before: ${textOf(alternatives(before))}${how}`,
     });
 }
 
+/**
+ * A document that begins to tell of credentials which every connector sends all the while changes nothing for them. Where
+ * others were asked for before, it may be another token that is meant, in the same place.
+ */
+function isSentAlready([before, after]: Pair, { revision, credentials }: Contracts): boolean {
+  if (!alternatives(before).some((one) => Object.keys(one).length === 0)) return false;
+  return (
+    credentials.length > 0 &&
+    credentials.every(({ schemes, scopesOf }) =>
+      alternatives(after).some((needed) =>
+        Object.entries(needed).every(([id, scopes]) => {
+          const scheme = revision.securitySchemes.get(id);
+          const held = scopesOf(after.id);
+          return (
+            scheme !== undefined &&
+            schemes.some((sent) => isSentAs(scheme, sent)) &&
+            scopes.every((scope) => held.includes(scope))
+          );
+        }),
+      ),
+    )
+  );
+}
+
+function isSentAs({ type, scheme, in: place, name }: SecurityScheme, sent: SentScheme): boolean {
+  if (type === 'apiKey')
+    return place === sent.in && (place === 'header' ? isSameHeader(name, sent.name) : name === sent.name);
+  const wanted = type === 'http' ? scheme?.toLowerCase() : BEARING.has(type) ? 'bearer' : undefined;
+  return wanted !== undefined && wanted === sent.scheme;
+}
+
+/** Types whose token stands in an `Authorization: Bearer` header. */
+const BEARING: ReadonlySet<string> = new Set(['oauth2', 'openIdConnect']);
+
+function isSameHeader(one: string | undefined, other: string): boolean {
+  return one?.toLowerCase() === other.toLowerCase();
+}
+
 /** A scheme is one finding, whatever number of operations asks for it: `pairs` are those that both versions have. */
-export function compareSecuritySchemes(
-  contracts: Contracts,
-  pairs: readonly (readonly [Operation, Operation])[],
-  sink: Sink,
-): void {
+export function compareSecuritySchemes(contracts: Contracts, pairs: readonly Pair[], sink: Sink): void {
   const { base, revision } = contracts;
   const change = { direction: 'request', operation: undefined } as const;
   for (const [id, before] of base.securitySchemes) {
@@ -96,11 +154,7 @@ function isCounterpart(held: string, needed: string, { base, revision }: Contrac
 }
 
 /** Operations that could be called with the credentials of a scheme as it was, and as it is now only with others. */
-function askingFor(
-  scheme: string,
-  pairs: readonly (readonly [Operation, Operation])[],
-  contracts: Contracts,
-): readonly string[] {
+function askingFor(scheme: string, pairs: readonly Pair[], contracts: Contracts): readonly string[] {
   const same: Meets = (held, needed) => isCounterpart(held, needed, contracts);
   const unchanged: Meets = (held, needed) => held !== scheme && same(held, needed);
   return pairs.flatMap(([before, after]) =>

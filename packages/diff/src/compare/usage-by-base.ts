@@ -1,5 +1,4 @@
-import type { Contract, ContractUsage } from '@tenon/contract';
-import type { DiffOptions } from '../diff.ts';
+import type { Contract, ContractUsage, UsageBetween } from '@tenon/contract';
 import { subjectOf } from '../usage.ts';
 import { matchOperations } from './contracts.ts';
 
@@ -7,11 +6,11 @@ import { matchOperations } from './contracts.ts';
 export function usageNamedByBase(
   base: Contract,
   revision: Contract,
-  { usage, usageAfter = [] }: Pick<DiffOptions, 'usage' | 'usageAfter'>,
+  usage: UsageBetween | undefined,
 ): readonly ContractUsage[] | undefined {
   if (usage === undefined) return undefined;
-  const before = usage.filter(({ contract }) => contract === base.name);
-  const after = usageAfter.filter(({ contract }) => contract === base.name);
+  const before = usage.before.filter(({ contract }) => contract === base.name);
+  const after = usage.after.filter(({ contract }) => contract === base.name);
   if (after.length === 0) return before;
   const { pairs } = matchOperations(base, revision);
   const names = new Map(pairs.map(([was, is]) => [is.id, was.id]));

@@ -161,7 +161,7 @@ export function directVictims(
 ): readonly ContractUsage[] {
   const { needed } = change;
   const operations = new Set(operationsOf(change));
-  const made = usage.filter((each) => operations.has(subjectOf(each)));
+  const made = usage.filter((each) => operations.has(subjectOf(each)) && !change.met?.has(subjectOf(each)));
   const given = needed === undefined ? [] : made.filter((each) => isGiving(each, needed));
   const [calls, pipelines] = [new Set(given.map(callOf)), new Set(given.map(({ pipeline }) => pipeline))];
   return made.filter((each) => {

@@ -21,6 +21,8 @@ export interface PipelineFacts {
   readonly waits: readonly Wait[];
   readonly writes: readonly FieldWrite[];
   readonly uses: readonly ConnectionUse[];
+  /** What connectors ask so that it hears of its events. */
+  readonly polls: readonly ConnectionUse[];
   readonly tier?: Tier;
   readonly runs: readonly RunUse[];
   readonly time: TimeTree;
@@ -118,6 +120,7 @@ export function factsOf(model: PipelineModel): PipelineFacts {
       waits: [],
       writes: [],
       uses: callUses(model),
+      polls: [],
       runs: [],
       time: 0,
       openDeadlines: [],
@@ -152,6 +155,7 @@ export function factsOf(model: PipelineModel): PipelineFacts {
     waits,
     writes: fieldWrites(model),
     uses: callUses(model),
+    polls: pollUses(model),
   };
 }
 
@@ -161,6 +165,27 @@ function callUses(model: PipelineModel): readonly ConnectionUse[] {
     ...(compensation && step.compensate ? usesOf(compensation, step.compensate.call.at) : []),
     ...(guard && step.compensate?.guard ? usesOf(guard, step.compensate.guard.read.at) : []),
   ]);
+}
+
+/** An event that is fetched is asked for on behalf of whoever listens to it, over each connection that takes it in. */
+function pollUses({
+  spec,
+  trigger,
+  events,
+  catalog: { workspace },
+}: PipelineModel): readonly ConnectionUse[] {
+  const heard = [
+    ...(trigger && spec.trigger?.kind === 'event' ? [{ event: trigger, at: spec.trigger.event.at }] : []),
+    ...[...events].flatMap(([step, event]) => (step.kind === 'wait' ? [{ event, at: step.id.at }] : [])),
+  ];
+  return heard.flatMap(({ event: { contract, definition }, at }) =>
+    Object.values(workspace.config.connections).flatMap(({ name, connector, sources }): ConnectionUse[] => {
+      const manifest = workspace.connectors.get(connector);
+      if (manifest?.contract !== contract.name || !Object.hasOwn(manifest.sources, definition.id)) return [];
+      const poll = (sources?.includes(definition.id) ?? true) && manifest.sources[definition.id]?.poll;
+      return poll ? [{ connection: name, operation: poll.operation, isReading: true, at }] : [];
+    }),
+  );
 }
 
 function besideOf(

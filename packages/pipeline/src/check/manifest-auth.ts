@@ -1,5 +1,5 @@
 import type { ConnectorManifest } from '@tenon/connector';
-import type { Contract, SecurityScheme } from '@tenon/contract';
+import type { Contract, SecurityScheme, SentCredentials, SentScheme } from '@tenon/contract';
 import type { PositionedDocument } from '@tenon/document';
 import { type Diagnostic, didYouMean, toPointer } from '@tenon/model';
 import { diagnostic } from '../rules.ts';
@@ -33,6 +33,28 @@ export function checkManifestAuth(
       }),
     ];
   });
+}
+
+/** What connectors send with every call, by the contract that they speak; of signatures and certificates nothing is said. */
+export function sentCredentials(
+  manifests: Iterable<ConnectorManifest>,
+): ReadonlyMap<string, readonly SentCredentials[]> {
+  const byContract = Map.groupBy(manifests, ({ contract }) => contract);
+  return new Map(
+    [...byContract].map(([contract, speaking]) => [
+      contract,
+      speaking.map(({ auth, operations }) => ({
+        schemes: auth.flatMap((one): SentScheme[] => {
+          const place = sentIn(one);
+          if (!place) return [];
+          const scheme = one.type === 'basic' ? 'basic' : 'bearer';
+          return [{ ...place, ...(one.type !== 'apiKey' && { scheme }) }];
+        }),
+        scopesOf: (operation) =>
+          Object.hasOwn(operations, operation) ? (operations[operation]?.scopes ?? []) : [],
+      })),
+    ]),
+  );
 }
 
 interface CredentialPlace {

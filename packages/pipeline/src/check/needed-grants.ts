@@ -3,7 +3,7 @@ import { compareText, type Location } from '@tenon/model';
 import { byOwnName } from '../by-own-name.ts';
 import { publicationOperation, publicationPipeline } from '../plan-publication.ts';
 import type { Workspace, WorkspaceConnection } from '../workspace.ts';
-import type { PipelineFacts } from './facts.ts';
+import type { ConnectionUse, PipelineFacts } from './facts.ts';
 
 /** What the pipelines of the workspace do over one connection, by pipeline: the grants that fit it exactly. */
 export type NeededGrants = ReadonlyMap<string, NeededGrant>;
@@ -11,11 +11,6 @@ export type NeededGrants = ReadonlyMap<string, NeededGrant>;
 export interface NeededGrant extends Grant {
   /** The first use of each operation; the first of them all comes first. */
   readonly places: ReadonlyMap<string, Location>;
-}
-
-interface Need {
-  readonly operation: string;
-  readonly at: Location;
 }
 
 export function neededGrants(
@@ -27,17 +22,17 @@ export function neededGrants(
   const place = workspace.connectionPlaces.get(connection.name)?.name;
   const needed = new Map<string, NeededGrant>();
   for (const facts of pipelines)
-    add(facts.pipeline, [
-      ...facts.uses.filter((use) => use.connection === connection.name),
-      ...polls(facts, manifest, connection),
-    ]);
+    add(
+      facts.pipeline,
+      [...facts.uses, ...facts.polls].filter((use) => use.connection === connection.name),
+    );
   for (const event of place && manifest ? Object.keys(manifest.publications) : [])
     add(publicationPipeline(connection.name, event), [
       { operation: publicationOperation(event), at: place! },
     ]);
   return needed;
 
-  function add(pipeline: string, uses: readonly Need[]): void {
+  function add(pipeline: string, uses: readonly Pick<ConnectionUse, 'operation' | 'at'>[]): void {
     if (uses.length === 0) return;
     const places = new Map<string, Location>();
     for (const { operation, at } of uses) if (!places.has(operation)) places.set(operation, at);
@@ -59,20 +54,6 @@ export function asGrants(needed: NeededGrants): Grants {
       .toSorted(([a], [b]) => compareText(a, b))
       .map(([pipeline, { operations, scopes, hosts }]) => [pipeline, { operations, scopes, hosts }]),
   );
-}
-
-/** An event that is fetched is asked for on behalf of whoever listens to it, over each connection that takes it in. */
-function polls(
-  { trigger, waits }: PipelineFacts,
-  manifest: ConnectorManifest | undefined,
-  { sources }: WorkspaceConnection,
-): readonly Need[] {
-  return [...(trigger ? [trigger] : []), ...waits].flatMap(({ event, at }) => {
-    if (!manifest || !event.startsWith(`${manifest.contract}.`)) return [];
-    const id = event.slice(manifest.contract.length + 1);
-    const poll = (sources?.includes(id) ?? true) ? manifest.sources[id]?.poll : undefined;
-    return poll ? [{ operation: poll.operation, at }] : [];
-  });
 }
 
 function scopesOf(manifest: ConnectorManifest | undefined, operation: string): readonly string[] {

@@ -17,16 +17,19 @@ export function checkPrivilege(
   /** Nothing else is wrong: what seems to be granted for nothing may else be what a broken part needs. */
   isSound: boolean,
 ): Diagnostic[] {
-  const uses = Map.groupBy(
-    pipelines.flatMap(({ owner, uses: own }) => own.map((use): Use => ({ ...use, owner }))),
-    ({ connection }) => connection,
-  );
+  const by = (what: 'uses' | 'polls'): ReadonlyMap<string, readonly Use[]> =>
+    Map.groupBy(
+      pipelines.flatMap((facts) => facts[what].map((use): Use => ({ ...use, owner: facts.owner }))),
+      ({ connection }) => connection,
+    );
+  const [uses, polls] = [by('uses'), by('polls')];
   return Object.values(workspace.config.connections).flatMap((connection) => {
     const own = uses.get(connection.name) ?? [];
     return [
       ...checkOwners(connection, own),
       ...checkGrants(connection, pipelines, workspace, isSound),
-      ...checkIdentity(connection, own, workspace),
+      // Who listens to what is fetched spends nothing of the quota, but the credentials must do for it.
+      ...checkIdentity(connection, [...own, ...(polls.get(connection.name) ?? [])], workspace),
     ];
   });
 }

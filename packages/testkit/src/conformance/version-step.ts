@@ -14,7 +14,7 @@ export interface Change {
 export function changesSince(
   { manifest, contract }: Pick<Subject, 'manifest' | 'contract'>,
   previous: Previous,
-  used: Pick<DiffOptions, 'usage' | 'usageAfter'> = {},
+  used: Pick<DiffOptions, 'usage'> = {},
 ): Change[] {
   const isSame = contract.digest === previous.contract.digest;
   const ofContract = isSame ? [] : [contractChange(diffContracts(previous.contract, contract, used))];
@@ -59,7 +59,7 @@ const STEPS: readonly Step[] = ['none', 'patch', 'minor', 'major'];
 export function versionProblem(
   subject: Pick<Subject, 'manifest' | 'contract'>,
   previous: Previous,
-  used?: Pick<DiffOptions, 'usage' | 'usageAfter'>,
+  used?: Pick<DiffOptions, 'usage'>,
 ): string | undefined {
   const changes = changesSince(subject, previous, used);
   const needed = stepFor(changes);

@@ -2,6 +2,7 @@ import type { Contract, HttpOperation, Operation, SecurityScheme } from '@tenon/
 import { isObject } from '@tenon/model';
 import { writeConnection } from '@tenon/pipeline';
 import { Document, isNode } from 'yaml';
+import { CALLS_OFF, effectOf, type GuessedEffect } from './effect.ts';
 
 /** What is scaffolded for a connector: its manifest, and a README that tells the same to people. */
 export interface ScaffoldedConnector {
@@ -156,20 +157,8 @@ const REPEATS: Readonly<Record<string, string>> = {
   none: 'does it twice: a lost answer stays in doubt without a probe',
 };
 
-const EFFECTS: Readonly<Record<string, 'read' | 'create' | 'update' | 'delete'>> = {
-  get: 'read',
-  head: 'read',
-  options: 'read',
-  trace: 'read',
-  query: 'read',
-  post: 'create',
-  put: 'update',
-  patch: 'update',
-  delete: 'delete',
-};
-
 interface OperationEntry {
-  readonly effect: 'read' | 'create' | 'update' | 'delete' | 'send';
+  readonly effect: GuessedEffect | 'send';
   readonly scopes: readonly string[];
   readonly idempotency?: { readonly mode: string; readonly name?: string };
   readonly pagination?: Readonly<Record<string, unknown>>;
@@ -192,9 +181,7 @@ function operationEntry(
       idempotency: { mode: 'none' },
       review: { idempotency: 'do consumers know a message again by an id?' },
     };
-  const isSearch = operation.method === 'post' && SEARCH.test(`${operation.id} ${operation.path}`);
-  const isSettling = operation.method === 'post' && CALLS_OFF.test(operation.path);
-  const effect = isSearch ? 'read' : isSettling ? 'update' : (EFFECTS[operation.method] ?? 'update');
+  const { effect, review: reviewed } = effectOf(operation);
   const scopes = scopesFor(named, prefix, effect === 'read');
   const pagination = effect === 'read' ? paginationOf(operation, contract) : undefined;
   if (effect === 'read')
@@ -203,7 +190,7 @@ function operationEntry(
       scopes,
       ...(pagination && { pagination }),
       review: {
-        ...(isSearch && { effect: 'a POST that reads, by its name' }),
+        ...(reviewed !== undefined && { effect: reviewed }),
         ...(pagination && { pagination: 'told by the names of its parameters' }),
       },
     };
@@ -228,15 +215,10 @@ function operationEntry(
             ? 'it deletes what was made: a pipeline that uses it says why that is right, in `# tenon: allow compensation-deletes because <reason>`'
             : 'does it undo this one wholly, and for how long?',
       }),
-      ...(operation.method === 'post' &&
-        !isSettling && { effect: 'a POST: does it create, change or send?' }),
+      ...(reviewed !== undefined && { effect: reviewed }),
     },
   };
 }
-
-/** Ends of paths whose POST changes the state of one object: to call it off is no creation. */
-const CALLS_OFF = /\}\/(cancel|void|revoke|reverse|undo|close)$/i;
-const SEARCH = /search|query|lookup|\bfind|validate|preview|estimate/i;
 
 /** Scopes of the contract; where it has none, one for reading and one for writing, which stand for two credentials. */
 function scopesFor(named: readonly string[], prefix: string | undefined, isRead: boolean): readonly string[] {

@@ -50,18 +50,22 @@ export const serveCommand: CommandSpec = {
   run: async (args, io) => {
     const log = (line: LogLine): void =>
       io.out(`${JSON.stringify({ at: new Date(io.clock.now()).toISOString(), ...line })}\n`);
+    // Listened for from the start on: a supervisor may change its mind before anything serves, and what is open by then is closed in order.
+    let isStopping = false;
+    const stopping = io.interrupted().then(() => {
+      isStopping = true;
+      log({ kind: 'stopping' });
+    });
     const session = await openSession(io);
     const say: Say = (text) => io.err(`${text}\n`);
     const onEntry = (entry: LedgerEntry): void => log({ ...entry, at: new Date(entry.at).toISOString() });
     const ready = await prepared(session, args, io, { say });
     if ('exitCode' in ready) return ready.exitCode;
+    if (isStopping) return exit.clean;
     const started = await start(ready, args, io, { log, onEntry, say });
     if ('exitCode' in started) return started.exitCode;
-    // Listened for first: a supervisor that reads the next line may send a signal before this goes on.
-    const interrupted = io.interrupted();
-    log({ kind: 'serving', url: started.url, ...refusing(started.runtime) });
-    await interrupted;
-    log({ kind: 'stopping' });
+    if (!isStopping) log({ kind: 'serving', url: started.url, ...refusing(started.runtime) });
+    await stopping;
     await started.close();
     return exit.clean;
   },

@@ -15,7 +15,10 @@ export interface CommandRun {
 export async function runCommand(
   commands: readonly CommandSpec[],
   argv: readonly string[],
-  { cwd, ...given }: Pick<Io, 'cwd'> & Partial<Pick<Io, 'env' | 'clock' | 'width' | 'program'>>,
+  {
+    cwd,
+    ...given
+  }: Pick<Io, 'cwd'> & Partial<Pick<Io, 'env' | 'clock' | 'width' | 'program' | 'interrupted'>>,
 ): Promise<CommandRun> {
   const heard = { out: '', err: '', said: '' };
   const hear = (stream: 'out' | 'err') => (text: string) => {

@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { WritePlan } from '@tenon/codegen';
+import type { Stamps, WritePlan } from '@tenon/codegen';
 import { freshnessDigest, isGeneratedPath } from '@tenon/codegen/freshness';
 import type { Diagnostic } from '@tenon/model';
 import { CONFIG_FILE } from './root.ts';
@@ -18,8 +18,9 @@ export interface GenerateResult {
 export async function generateInto(session: Session, dry = false): Promise<GenerateResult> {
   const existing = await readTexts(session.root, 'generated', isGeneratedPath);
   const { generateWorkspace, planWrite } = await import('@tenon/codegen');
-  const generation = await generateWorkspace(session.workspace, session.check, existing);
-  const plan = planWrite(existing, generation);
+  const known = await readStamps(session.root);
+  const generation = await generateWorkspace(session.workspace, session.check, existing, known);
+  const plan = planWrite(existing, generation, known);
   if (!dry) {
     const texts = new Map(generation.files.map(({ path, text }) => [path, text]));
     for (const path of [...plan.created, ...plan.changed]) {
@@ -28,7 +29,30 @@ export async function generateInto(session: Session, dry = false): Promise<Gener
     }
     for (const path of plan.removed) await rm(join(session.root, path), { force: true });
   }
+  // What is not there yet was not made: its stamp would call the files as they are edited.
+  if (!dry || plan.drift.length === 0) await writeStamps(session.root, generation.stamps);
   return { plan, drift: plan.drift, written: dry ? 0 : plan.created.length + plan.changed.length };
+}
+
+const STAMP_FOLDER = join('.tenon', 'cache', 'generated');
+
+async function readStamps(root: string): Promise<Stamps> {
+  const files = await readdir(join(root, STAMP_FOLDER)).catch(() => []);
+  const texts = files.map(
+    async (file) =>
+      [file.replace(/\.json$/, ''), await readFile(join(root, STAMP_FOLDER, file), 'utf8')] as const,
+  );
+  return new Map(await Promise.all(texts));
+}
+
+async function writeStamps(root: string, stamps: Stamps): Promise<void> {
+  const folder = join(root, STAMP_FOLDER);
+  const write = async (): Promise<void> => {
+    await mkdir(folder, { recursive: true });
+    for (const [contract, text] of stamps) await writeFile(join(folder, `${contract}.json`), text);
+  };
+  // A read-only workspace makes everything again every time.
+  await write().catch(() => undefined);
 }
 
 /**

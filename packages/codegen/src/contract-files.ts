@@ -9,12 +9,15 @@ import { packageFiles } from './package-files.ts';
 import { type OperationPlanner, surfaceOf } from './surface.ts';
 import { messageTypes } from './types/message-types.ts';
 import { openapiTypes } from './types/openapi-types.ts';
-import { type InUse, inUse, validatorFiles } from './validators/validators.ts';
+import { inUse, validatorFiles } from './validators/validators.ts';
+import { usedOf, type Wanted } from './wanted.ts';
 
 export interface ContractInput {
   readonly contract: Contract;
   /** The connector that speaks it; without one, operations carry no authentication and cautious defaults. */
   readonly manifest?: ConnectorManifest;
+  /** What of it is made; left out: all. */
+  readonly wanted?: Wanted;
   /** What pipelines read and write; entries of other contracts are passed over. */
   readonly usage?: readonly ContractUsage[];
   /** By operation, inputs that name what a real system has: for its contract tests. */
@@ -28,26 +31,16 @@ export async function contractFiles(
 ): Promise<GeneratedFile[]> {
   const { contract } = input;
   const folder = `generated/${contract.name}`;
-  const surface = surfaceOf(contract, input.manifest ?? bareManifest(contract), planner);
+  const surface = surfaceOf(contract, input.manifest ?? bareManifest(contract), planner, input.wanted);
   const usage = (input.usage ?? []).filter((entry) => entry.contract === contract.name);
   const tests = contractTestFiles(surface, { usage, inputs: input.inputs ?? {} }, folder);
   const types = contract.format === 'openapi' ? await openapiTypes(surface) : await messageTypes(surface);
   const files = [
     { path: `${folder}/types.d.ts`, text: `${headerLine(contract)}\n\n${types}` },
     ...adapterFiles(surface, folder),
-    ...(await validatorFiles(surface, inUse(surface, usedBy(usage)), folder)),
+    ...(await validatorFiles(surface, inUse(surface, usedOf(usage)), folder)),
     ...tests,
     ...packageFiles(surface, folder, tests.length > 0),
   ];
   return files.sort((a, b) => compareText(a.path, b.path));
-}
-
-function usedBy(usage: readonly ContractUsage[]): InUse {
-  const operations = new Set<string>();
-  const events = new Set<string>();
-  for (const { target } of usage) {
-    if (target.kind === 'event') events.add(target.event);
-    else operations.add(target.operation);
-  }
-  return { operations, events };
 }

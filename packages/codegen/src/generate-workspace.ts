@@ -8,7 +8,8 @@ import {
   type WorkspaceCheck,
 } from '@tenon/pipeline';
 import type { GeneratedFile } from './generated-file.ts';
-import { inputDigest, isIntact, readStamp, STAMP_FILE, stampFile } from './stamp.ts';
+import { inputDigest, isIntact, readStamp, type Stamps, stampOf } from './stamp.ts';
+import { wantedOf } from './wanted.ts';
 
 /** Texts of the files below `generated/`, by path from the workspace root. Those for which `isGeneratedPath` is false do no harm. */
 export type ExistingFiles = ReadonlyMap<string, string>;
@@ -18,6 +19,8 @@ export interface Generation {
   readonly files: readonly GeneratedFile[];
   /** Existing files that stay as they are, for nothing they depend on has changed. */
   readonly kept: ReadonlySet<string>;
+  /** Of every contract, for the next generation once the files are as they should be. */
+  readonly stamps: Stamps;
   /** Names of the contracts, by what was done. */
   readonly generated: readonly string[];
   readonly skipped: readonly string[];
@@ -31,9 +34,11 @@ export async function generateWorkspace(
   workspace: Workspace,
   check: WorkspaceCheck,
   existing: ExistingFiles = new Map(),
+  known: Stamps = new Map(),
 ): Promise<Generation> {
   const files: GeneratedFile[] = [...schemaFiles(), buildFile(workspace), README, GITIGNORE];
   const kept = new Set<string>();
+  const stamps = new Map<string, string>();
   const generated: string[] = [];
   const skipped: string[] = [];
   const manifests = new Map(
@@ -45,11 +50,13 @@ export async function generateWorkspace(
     const folder = `generated/${name}`;
     const manifest = manifests.get(name);
     const inputs = exampleInputs(workspace, name);
-    const input = inputDigest(contract, manifest, usage, inputs);
-    const stamp = readStamp(existing.get(`${folder}/${STAMP_FILE}`));
+    const speaking = [...workspace.connectors.values()].filter((one) => one.contract === name);
+    const wanted = wantedOf(contract, speaking, usage);
+    const input = inputDigest({ contract, manifest, wanted, usage, inputs });
+    const stamp = readStamp(known.get(name));
     if (stamp?.input === input && isIntact(stamp, folder, existing)) {
       skipped.push(name);
-      kept.add(`${folder}/${STAMP_FILE}`);
+      stamps.set(name, known.get(name)!);
       for (const file of Object.keys(stamp.files)) kept.add(`${folder}/${file}`);
       continue;
     }
@@ -57,13 +64,15 @@ export async function generateWorkspace(
     const made = await generateContract({
       contract,
       ...(manifest && { manifest }),
+      ...(wanted && { wanted }),
       usage,
       inputs,
     });
-    files.push(...made, stampFile(contract, input, made, folder));
+    files.push(...made);
+    stamps.set(name, stampOf(input, made, folder));
     generated.push(name);
   }
-  return { files: files.sort((a, b) => compareText(a.path, b.path)), kept, generated, skipped };
+  return { files: files.sort((a, b) => compareText(a.path, b.path)), kept, stamps, generated, skipped };
 }
 
 /** Of all connectors that speak the contract; where two give one for the same operation, the last by name. */
@@ -109,11 +118,12 @@ const README: GeneratedFile = {
   text: `# Generated
 
 Written by \`tenon generate\` from \`contracts/\`, \`connectors/\` and \`pipelines/\`; committed, never edited. \`tenon generate --check\` fails
-when a file is not what it would write. If a file here needs a fix, fix the contract, its overlay, or the generator.
+when a file is not what it would write. If a file here needs a fix, fix the contract, its overlay, or the generator. After a merge, and where
+one conflicts here, run \`tenon generate\`: it writes all of it anew from what was merged.
 
 | folder | what |
 |---|---|
-| \`<contract>/\` | a package, \`@tenon-generated/<contract>\`: types, an adapter with a function per operation, validators, contract tests |
+| \`<contract>/\` | a package, \`@tenon-generated/<contract>\`: types, an adapter with a function for each operation that its connector names or a pipeline uses (of a contract without a connector, for all), validators, contract tests |
 | \`<contract>/pacts/\` | the Pact contracts of the pipelines as consumers, written by running \`contract.test.ts\`; not committed |
 | \`schema/\` | JSON Schemas of the files an author writes, for editors |
 `,

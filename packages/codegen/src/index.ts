@@ -7,6 +7,7 @@ export {
 export { GENERATOR, type GeneratedFile } from './generated-file.ts';
 export { isGeneratedPath, planWrite, type WritePlan } from './plan-write.ts';
 export { codegenRules } from './rules.ts';
+export type { Stamps } from './stamp.ts';
 
 import type { ContractInput } from './contract-files.ts';
 import type { GeneratedFile } from './generated-file.ts';

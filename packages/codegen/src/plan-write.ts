@@ -1,7 +1,7 @@
 import { compareText, type Diagnostic, sha256 } from '@tenon/model';
 import type { ExistingFiles, Generation } from './generate-workspace.ts';
 import { codegenDiagnostic } from './rules.ts';
-import { readStamp, STAMP_FILE } from './stamp.ts';
+import { readStamp, type Stamps } from './stamp.ts';
 
 /** What writing a generation would do. Every list is sorted by path. */
 export interface WritePlan {
@@ -16,7 +16,12 @@ export interface WritePlan {
   readonly drift: readonly Diagnostic[];
 }
 
-export function planWrite(existing: ExistingFiles, generation: Generation): WritePlan {
+/** `known`: stamps of the generation before, which tell what was edited since. */
+export function planWrite(
+  existing: ExistingFiles,
+  generation: Generation,
+  known: Stamps = new Map(),
+): WritePlan {
   const wanted = new Map(generation.files.map(({ path, text }) => [path, text]));
   const created: string[] = [];
   const changed: string[] = [];
@@ -31,7 +36,7 @@ export function planWrite(existing: ExistingFiles, generation: Generation): Writ
   );
   const drift = [
     ...missing(created, existing),
-    ...outdated(changed, existing),
+    ...outdated(changed, existing, known),
     ...removed.map((path) =>
       driftOf('generated-left-over', path, 'belongs to no contract of this workspace'),
     ),
@@ -70,8 +75,8 @@ const NOT_OURS = /\/(?:node_modules|pacts|dist|logs)\/|\.tsbuildinfo$/;
 type DriftCode = Parameters<typeof codegenDiagnostic>[0];
 
 /** One change of a contract makes all of its folder older: it is told once, at the first file. */
-function outdated(changed: readonly string[], existing: ExistingFiles): Diagnostic[] {
-  const edited = changed.filter((path) => wasEdited(path, existing));
+function outdated(changed: readonly string[], existing: ExistingFiles, known: Stamps): Diagnostic[] {
+  const edited = changed.filter((path) => wasEdited(path, existing, known));
   const older = Map.groupBy(
     changed.filter((path) => !edited.includes(path)),
     (path) => folderOf(path) ?? path,
@@ -80,18 +85,17 @@ function outdated(changed: readonly string[], existing: ExistingFiles): Diagnost
     ...edited.map((path) => driftOf('generated-edited', path, 'was edited by hand')),
     ...[...older].map(([folder, paths]) => {
       const [first] = paths.toSorted(compareText);
-      const what = 'older than what it is made from';
+      const what = 'is not what would be made now';
       return paths.length === 1
-        ? driftOf('generated-outdated', first!, `is ${what}`)
-        : driftOf('generated-outdated', first!, `is ${what} (${paths.length} files)`, folder);
+        ? driftOf('generated-outdated', first!, what)
+        : driftOf('generated-outdated', first!, `${what} (${paths.length} files)`, folder);
     }),
   ];
 }
 
-function wasEdited(path: string, existing: ExistingFiles): boolean {
-  const [, folder, file] = /^(generated\/[^/]+)\/(.+)$/.exec(path) ?? [];
-  const stamp = readStamp(existing.get(`${folder}/${STAMP_FILE}`));
-  const stamped = file === undefined ? undefined : stamp?.files[file];
+function wasEdited(path: string, existing: ExistingFiles, known: Stamps): boolean {
+  const [, contract = '', file = ''] = /^generated\/([^/]+)\/(.+)$/.exec(path) ?? [];
+  const stamped = readStamp(known.get(contract))?.files[file];
   return stamped !== undefined && stamped !== sha256(existing.get(path)!);
 }
 

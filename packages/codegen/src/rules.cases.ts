@@ -1,7 +1,7 @@
 import { sha256 } from '@tenon/model';
 import { planWrite } from './plan-write.ts';
 import type { codegenRules } from './rules.ts';
-import type { Stamp } from './stamp.ts';
+import type { Stamp, Stamps } from './stamp.ts';
 
 type Case = () => readonly string[];
 
@@ -12,12 +12,12 @@ export const codegenCases = {
     silent: () => codes({ 'generated/crm/index.js': 'new' }, { 'generated/crm/index.js': 'new' }),
   },
   'generated-outdated': {
-    fires: () => codes(stamped('old', 'old'), { 'generated/crm/index.js': 'new' }),
-    silent: () => codes(stamped('edited', 'old'), { 'generated/crm/index.js': 'new' }),
+    fires: () => changed('old', 'old'),
+    silent: () => changed('edited', 'old'),
   },
   'generated-edited': {
-    fires: () => codes(stamped('edited', 'old'), { 'generated/crm/index.js': 'new' }),
-    silent: () => codes(stamped('old', 'old'), { 'generated/crm/index.js': 'new' }),
+    fires: () => changed('edited', 'old'),
+    silent: () => changed('old', 'old'),
   },
   'generated-left-over': {
     fires: () => codes({ 'generated/gone/index.js': 'x' }, {}),
@@ -25,19 +25,19 @@ export const codegenCases = {
   },
 } satisfies Record<keyof typeof codegenRules, { readonly fires: Case; readonly silent: Case }>;
 
-function codes(existing: Record<string, string>, wanted: Record<string, string>): string[] {
+function codes(
+  existing: Record<string, string>,
+  wanted: Record<string, string>,
+  stamps: Stamps = new Map(),
+): string[] {
   const files = Object.entries(wanted).map(([path, text]) => ({ path, text }));
-  const kept = new Set(Object.keys(existing).filter((path) => path.endsWith('stamp.json')));
-  const generation = { files, kept, generated: [], skipped: [] };
-  return planWrite(new Map(Object.entries(existing)), generation).drift.map(({ code }) => code);
+  const generation = { files, kept: new Set<string>(), stamps: new Map(), generated: [], skipped: [] };
+  return planWrite(new Map(Object.entries(existing)), generation, stamps).drift.map(({ code }) => code);
 }
 
-function stamped(text: string, stampedText: string): Record<string, string> {
-  const stamp: Stamp = {
-    generator: { version: '0.1.0', revision: '0' },
-    contract: { name: 'crm', version: '1.0.0', digest: 'sha256:0' },
-    input: 'sha256:0',
-    files: { 'index.js': sha256(stampedText) },
-  };
-  return { 'generated/crm/index.js': text, 'generated/crm/stamp.json': JSON.stringify(stamp) };
+/** What is found of a file that is to be another, given what was written there before. */
+function changed(text: string, written: string): string[] {
+  const stamp: Stamp = { input: 'sha256:0', files: { 'index.js': sha256(written) } };
+  const file = 'generated/crm/index.js';
+  return codes({ [file]: text }, { [file]: 'new' }, new Map([['crm', JSON.stringify(stamp)]]));
 }

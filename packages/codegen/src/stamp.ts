@@ -2,29 +2,37 @@ import type { ConnectorManifest } from '@tenon/connector';
 import type { Contract, ContractUsage } from '@tenon/contract';
 import { digestOf, isObject, type JsonObject, sha256 } from '@tenon/model';
 import { GENERATOR, type GeneratedFile } from './generated-file.ts';
+import type { Wanted } from './wanted.ts';
 
 /**
- * `generated/<contract>/stamp.json`: from what a folder was made, and what was made. While neither has changed, the
- * contract need not be generated again; where only a file has, it was edited by hand.
+ * From what a folder was made, and what was made. While neither has changed, the contract need not be generated again; where
+ * only a file has, it was edited by hand. It is kept beside the workspace and not committed: it changes with every change of a
+ * contract or of a pipeline that uses it, so any two branches would conflict in it.
  */
 export interface Stamp {
-  readonly generator: { readonly version: string; readonly revision: string };
-  readonly contract: { readonly name: string; readonly version: string; readonly digest: string };
   /** Digest of all that the files depend on. */
   readonly input: string;
   /** Digest of each file by its path below the folder. */
   readonly files: Readonly<Record<string, string>>;
 }
 
-export const STAMP_FILE = 'stamp.json';
+/** Texts of stamps, by contract. */
+export type Stamps = ReadonlyMap<string, string>;
 
 /** Digest of contract, connector, what pipelines use of it, example inputs, and the generator itself. */
-export function inputDigest(
-  contract: Contract,
-  manifest: ConnectorManifest | undefined,
-  usage: readonly ContractUsage[],
-  inputs: Readonly<Record<string, JsonObject>> = {},
-): string {
+export function inputDigest({
+  contract,
+  manifest,
+  wanted,
+  usage,
+  inputs,
+}: {
+  readonly contract: Contract;
+  readonly manifest: ConnectorManifest | undefined;
+  readonly wanted: Wanted | undefined;
+  readonly usage: readonly ContractUsage[];
+  readonly inputs: Readonly<Record<string, JsonObject>>;
+}): string {
   return digestOf({
     generator: GENERATOR,
     contract: {
@@ -34,6 +42,7 @@ export function inputDigest(
       steward: contract.policy?.steward,
     },
     manifest,
+    wanted: wanted && { operations: [...wanted.operations], events: [...wanted.events] },
     inputs,
     // Only what generation reads of it: an expression moved to another line, or written another way, changes nothing.
     usage: usage
@@ -49,29 +58,22 @@ export function inputDigest(
   });
 }
 
-export function stampFile(
-  contract: Contract,
-  input: string,
-  files: readonly GeneratedFile[],
-  folder: string,
-): GeneratedFile {
+export function stampOf(input: string, files: readonly GeneratedFile[], folder: string): string {
   const stamp: Stamp = {
-    generator: GENERATOR,
-    contract: { name: contract.name, version: contract.version, digest: contract.digest },
     input,
     files: Object.fromEntries(files.map(({ path, text }) => [path.slice(folder.length + 1), sha256(text)])),
   };
-  return { path: `${folder}/${STAMP_FILE}`, text: `${JSON.stringify(stamp, null, 2)}\n` };
+  return JSON.stringify(stamp);
 }
 
-/** The stamp in a file, or `undefined` when it is none: such a folder is generated anew. */
+/** The stamp in a text, or `undefined` when it is none: such a folder is generated anew. */
 export function readStamp(text: string | undefined): Stamp | undefined {
   if (text === undefined) return undefined;
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
-    // Half written, or a merge conflict: as good as none.
+    // Half written: as good as none.
     return undefined;
   }
   if (!isObject(value) || typeof value['input'] !== 'string' || !isObject(value['files'])) return undefined;

@@ -10,6 +10,7 @@ import {
   subschemas,
 } from '@tenon/schema';
 import { fileNames, identifierNames, pascalCase } from './names.ts';
+import type { Wanted } from './wanted.ts';
 
 /**
  * What all emitters look at: a contract's operations and events by the direction their values travel, with the names
@@ -66,6 +67,8 @@ export function surfaceOf(
   contract: Contract,
   manifest: ConnectorManifest,
   planner: OperationPlanner,
+  /** What of the contract it is to have; left out: all. */
+  wanted?: Wanted,
 ): Surface {
   const definitions = directedDefinitions(contract);
   const flags = flaggedDefinitions(contract.definitions);
@@ -76,15 +79,17 @@ export function surfaceOf(
   const files = fileNames();
   const operations: SurfaceOperation[] = [];
   for (const operation of contract.operations.values()) {
+    // Of all, so that an operation keeps its name whatever else is wanted.
+    const [identifier, file] = [identifiers.make(operation.id), files.make(operation.id)];
+    if (wanted && !wanted.operations.has(operation.id)) continue;
     const plan = planner(bare, manifest, operation.id, contract.definitions);
     if (plan === undefined) continue;
-    const identifier = identifiers.make(operation.id);
     const directed = directedPlan(plan, flags, definitions.request);
     operations.push({
       operation,
       identifier,
       typeName: identifier.charAt(0).toUpperCase() + identifier.slice(1),
-      file: files.make(operation.id),
+      file,
       plan: directed,
       input: directed.input,
       inputRequired: isSchemaObject(directed.input) && (directed.input.required ?? []).length > 0,
@@ -101,8 +106,9 @@ export function surfaceOf(
       };
   }
   const eventNames = identifierNames();
-  const events = [...contract.events.values()].map((event) => {
+  const events = [...contract.events.values()].flatMap((event) => {
     const identifier = eventNames.make(event.id);
+    if (wanted && !wanted.events.has(event.id)) return [];
     const payload = directional(event.message.payload, 'response', flags).schema;
     return { event, identifier, typeName: identifier.charAt(0).toUpperCase() + identifier.slice(1), payload };
   });
@@ -111,8 +117,21 @@ export function surfaceOf(
     definitions.all,
   );
   const aliases = new Set(definitions.request.values());
-  const used = Object.entries(definitions.all).filter(([name]) => !aliases.has(name) || sent.has(name));
+  const seen =
+    wanted &&
+    reachableFrom(
+      [...operations.flatMap(({ plan }) => receivedBy(plan)), ...events.map(({ payload }) => payload)],
+      definitions.all,
+    );
+  const used = Object.entries(definitions.all).filter(
+    ([name]) => sent.has(name) || (!aliases.has(name) && (seen?.has(name) ?? true)),
+  );
   return { contract, definitions: Object.fromEntries(used), operations, events };
+}
+
+/** Schemas of all that an operation may be answered with. */
+function receivedBy({ result, http }: OperationPlan): readonly JsonSchema[] {
+  return [result, ...(http?.responses ?? []).flatMap(({ schema }) => (schema === undefined ? [] : [schema]))];
 }
 
 function bytesOf({ http, transport }: OperationPlan): {

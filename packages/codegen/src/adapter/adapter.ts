@@ -1,7 +1,7 @@
 import { isStreamable } from '@tenon/connector';
 import type { MessageOperation, Operation } from '@tenon/contract';
-import { compareText, type Delivery, digestOf, failureClasses } from '@tenon/model';
-import { type GeneratedFile, headerLine, partHeaderLine } from '../generated-file.ts';
+import { compareText, type Delivery, failureClasses } from '@tenon/model';
+import { type GeneratedFile, headerLine } from '../generated-file.ts';
 import { pascalCase } from '../names.ts';
 import { commentLine, commentLines, compactLiteral, literal } from '../source-text.ts';
 import { type Surface, type SurfaceOperation, statusKey } from '../surface.ts';
@@ -56,9 +56,8 @@ function operationView(surface: Surface, entry: SurfaceOperation): OperationView
   const id = JSON.stringify(operation.id);
   const statuses = results.map(statusKey);
   const docs = docsOf(operation, entry.plan);
-  const digest = digestOf([plan, docs, results]);
   return {
-    header: partHeaderLine(surface.contract, `operation ${operation.id}`, digest),
+    header: headerLine(surface.contract, `operation ${operation.id}`),
     identifier: entry.identifier,
     typeName: entry.typeName,
     id,
@@ -146,12 +145,12 @@ function definitionsJs(surface: Surface, header: string): string {
       ([name, schema]) =>
         `  ${name === '__proto__' ? '["__proto__"]' : JSON.stringify(name)}: ${compactLiteral(schema)},`,
     );
-  const { name, version, digest } = surface.contract;
-  return `${header}\n\n/** Put into each plan when it is completed. */\nexport const contract = ${literal({ name, version, digest })};\n\n/** Schemas by name; \`<name>.request\` where a value that is sent differs from one that is received. */\nexport const definitions = {\n${lines.join('\n')}\n};\n`;
+  const { name, version } = surface.contract;
+  return `${header}\n\n/** Put into each plan when it is completed. */\nexport const contract = ${literal({ name, version })};\n\n/** Schemas by name; \`<name>.request\` where a value that is sent differs from one that is received. */\nexport const definitions = {\n${lines.join('\n')}\n};\n`;
 }
 
 const DEFINITIONS_DTS = `
-export declare const contract: { readonly name: string; readonly version: string; readonly digest: string };
+export declare const contract: { readonly name: string; readonly version: string };
 
 /** JSON Schemas by name. */
 export declare const definitions: Readonly<Record<string, unknown>>;

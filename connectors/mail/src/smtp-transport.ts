@@ -146,7 +146,7 @@ const validators = new WeakMap<object, Validator>();
 function validatorOf({ operation }: CallRequest): Validator {
   let validator = validators.get(operation);
   if (validator === undefined) {
-    validator = compileValidator(operation.input);
+    validator = compileValidator(operation.input, { hidesNames: true });
     validators.set(operation, validator);
   }
   return validator;

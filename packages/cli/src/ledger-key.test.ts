@@ -85,6 +85,20 @@ describe('a witness', () => {
     await expect(publish!('a note\n')).rejects.not.toThrow('private');
   });
 
+  it('whose address holds a user and a password is given them, and neither is said where it fails', async () => {
+    const logins: (string | undefined)[] = [];
+    server.on('request', (request) => logins.push(request.headers.authorization));
+    // As above.
+    const { port } = server.address() as AddressInfo;
+    status = 200;
+    const witness = `http://ada:cnry%20pw@127.0.0.1:${port}/add`;
+    const { publish } = await options({ checkpoints: { witness: 'env:WITNESS' } }, { WITNESS: witness });
+    await publish!('a note\n');
+    expect(logins).toEqual([`Basic ${Buffer.from('ada:cnry pw').toString('base64')}`]);
+    await new Promise((resolve) => server.close(resolve));
+    await expect(publish!('a note\n')).rejects.toThrow(`ECONNREFUSED at 127.0.0.1:${port}`);
+  });
+
   it('that is asked for and whose address is not set is not passed over', async () => {
     const checkpoints = { witness: 'env:WITNESS' };
     await expect(options({ checkpoints })).rejects.toThrow(/URL in env:WITNESS, which is not set/);

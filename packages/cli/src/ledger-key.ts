@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { appendFile, link, mkdir, readFile, unlink, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import type { SecretStore } from '@tenon/model';
+import { type SecretStore, thrownAt } from '@tenon/model';
 import type { LedgerConfig } from '@tenon/pipeline';
 import {
   type CheckpointKey,
@@ -93,16 +93,27 @@ async function keepPublicKey(root: string, key: CheckpointPublicKey): Promise<vo
   await appendFile(path, `${text}\n`);
 }
 
-async function publish(url: string, note: string): Promise<void> {
+async function publish(witness: string, note: string): Promise<void> {
+  const url = new URL(witness);
+  const { username, password } = url;
+  // `fetch` takes none in a URL, and would quote them where it says so.
+  url.username = '';
+  url.password = '';
+  const login = Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString(
+    'base64',
+  );
   const response = await fetch(url, {
     method: 'POST',
-    headers: { 'content-type': 'text/plain; charset=utf-8' },
+    headers: {
+      'content-type': 'text/plain; charset=utf-8',
+      ...(username + password !== '' && { authorization: `Basic ${login}` }),
+    },
     body: note,
     redirect: 'error',
     signal: AbortSignal.timeout(WITNESS_TIMEOUT_MS),
   }).catch((error: unknown) => {
-    const code = fetchCode(error);
-    throw code === undefined ? error : new Error(`${code} at ${new URL(url).host}`, { cause: error });
+    const code = fetchCode(error) ?? thrownAt(error);
+    throw new Error(`${code} at ${url.host}`, { cause: error });
   });
   await response.body?.cancel();
   if (!response.ok) throw new Error(`HTTP ${response.status}`);

@@ -5,6 +5,7 @@ import { commandsFor } from './commands/load.ts';
 import { exit } from './exit.ts';
 import type { Io } from './io.ts';
 import { programOf } from './program.ts';
+import { uncaughtWords } from './uncaught-words.ts';
 
 /** The one place that touches the process: arguments, environment, standard streams, signals, exit code. */
 const io: Io = {
@@ -50,6 +51,12 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 // Advice that nobody reads changes nothing.
 process.stderr.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
+});
+
+// Node would print the whole error, and what a library or a connector's code throws may hold the row that a database quoted.
+process.on('uncaughtException', (thrown: unknown) => {
+  io.err(uncaughtWords(thrown, Boolean(process.env['TENON_DEBUG'])));
+  process.exit(exit.failed);
 });
 
 try {

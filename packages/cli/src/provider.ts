@@ -10,6 +10,10 @@ const ANSWER_MS = 30_000;
 
 /** Why nothing at all comes from there; `undefined` where any answer does, whatever its status: of what it says others judge. */
 export async function unreachable({ url, headers }: Provider): Promise<string | undefined> {
+  const unsendable = Object.keys(headers).find((name) => !FIT_FOR_A_HEADER.test(headers[name]!));
+  // Said here: `fetch` would quote it, and it may be a credential.
+  if (unsendable !== undefined)
+    return `the header ${unsendable} holds a line break, or another character that no header may hold`;
   try {
     const response = await fetch(url, {
       headers,
@@ -24,6 +28,8 @@ export async function unreachable({ url, headers }: Provider): Promise<string | 
     return causeOf(error);
   }
 }
+
+const FIT_FOR_A_HEADER = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 /** `fetch` hides it in its cause. */
 function causeOf(error: unknown): string {

@@ -1,20 +1,15 @@
 import { readFileSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { type Json, type JsonObject, systemClock, systemRandom } from '@tenon/model';
+import { readdir } from 'node:fs/promises';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { join } from 'node:path';
+import type { Json, JsonObject } from '@tenon/model';
 import { openLedger } from '@tenon/runtime';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { runCommandLine } from './command.ts';
 import { commands } from './commands/index.ts';
-import { type RunningTenon, startTenon } from './compose.ts';
-import { loadConnectorCode } from './connector-code.ts';
 import { readersEncryption } from './data-keys.ts';
-import type { Io } from './io.ts';
-import { openSession } from './session.ts';
+import { type ServedWorkspace, withServedWorkspace } from './testing/served-workspace.ts';
 
 // C98, as a property over contracts: fields of random names, types, depths and classes; runs over a real server and a
 // real client, to every end that a run may come to; every view that an operator, a log or the ledger gives of them.
@@ -269,63 +264,24 @@ function vendor(all: readonly Field[], traces: Set<string>) {
   };
 }
 
-interface World {
-  readonly tenon: RunningTenon;
-  readonly said: string[];
-  readonly io: Io;
-}
+type World = ServedWorkspace;
 
-async function withWorld(
+function withWorld(
   all: readonly Field[],
   traces: Set<string>,
   body: (world: World) => Promise<void>,
 ): Promise<void> {
-  const root = await mkdtemp(join(tmpdir(), 'tenon-redaction-'));
-  const server = createServer((request, response) => void vendor(all, traces)(request, response));
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  // It listens on TCP.
-  const { port } = server.address() as AddressInfo;
-  for (const [name, text] of Object.entries({ ...FILES, ...contractFiles(all) })) {
-    await mkdir(dirname(join(root, name)), { recursive: true });
-    await writeFile(join(root, name), text);
-  }
-  const said: string[] = [];
-  const io: Io = {
-    out: (text) => said.push(text),
-    err: (text) => said.push(text),
-    cwd: root,
-    env: {
-      VENDOR_URL: `http://127.0.0.1:${port}`,
+  return withServedWorkspace(
+    { ...FILES, ...contractFiles(all) },
+    (request, response) => void vendor(all, traces)(request, response),
+    (vendorUrl) => ({
+      VENDOR_URL: vendorUrl,
       VENDOR_KEY: 'token-of-the-vendor',
       VENDOR_HOOK: `whsec_${Buffer.alloc(24, 'h').toString('base64')}`,
       DATA_KEY: Buffer.alloc(32, 'k').toString('base64'),
-    },
-    color: false,
-    clock: systemClock,
-    random: systemRandom,
-    interrupted: () => new Promise(() => {}),
-  };
-  const session = await openSession(io);
-  if (!('workspace' in session)) throw new Error(JSON.stringify(session.diagnostics));
-  expect(
-    session.diagnostics.filter(({ severity }) => severity === 'error').map(({ message }) => message),
-  ).toEqual([]);
-  const tenon = await startTenon({
-    ...session,
-    code: await loadConnectorCode(session),
-    io,
-    port: 0,
-    onEntry: (entry) => said.push(JSON.stringify(entry)),
-    log: (line) => said.push(JSON.stringify(line)),
-  });
-  try {
-    await body({ tenon, said, io });
-  } finally {
-    await tenon.close();
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
-    await rm(root, { recursive: true, force: true });
-  }
+    }),
+    body,
+  );
 }
 
 async function live({ tenon, said }: World, all: readonly Field[], traces: Set<string>): Promise<void> {

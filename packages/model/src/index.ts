@@ -7,3 +7,4 @@ export * from './json.ts';
 export * from './ports.ts';
 export * from './secret.ts';
 export * from './suggest.ts';
+export * from './thrown.ts';

@@ -107,6 +107,29 @@ describe('compileValidator', () => {
     for (const text of ['-a', 'a-', 'ü/1', '']) expect(validate(text)).toHaveLength(1);
   });
 
+  it('says of values of others only where the schema has a name for it: keys of a map may be of somebody', () => {
+    const definitions = { Card: { type: 'object', properties: { number: { type: 'string' } } } };
+    const ofOthers = compileValidator(
+      {
+        type: 'object',
+        properties: {
+          cards: { type: 'object', additionalProperties: { $ref: '#/$defs/Card' } },
+          notes: { type: 'array', items: { type: 'object', patternProperties: { '@': { type: 'string' } } } },
+          total: { type: 'integer' },
+        },
+        additionalProperties: false,
+      },
+      { definitions, hidesNames: true },
+    );
+    const cards = { 'ada@shop.example': { number: 1 } };
+    const notes = [{}, { 'ada@shop.example': 1 }];
+    expect(
+      ofOthers({ cards, notes, total: 'x', 'ada@shop.example': 1, discount: 1 }).map(
+        ({ pointer }) => pointer,
+      ),
+    ).toEqual(['/*', '/discount', '/cards/*/number', '/notes/1/*', '/total']);
+  });
+
   it('lists no more issues than asked for', () => {
     const validate = compileValidator({ type: 'array', items: { type: 'string' } }, { issuesMax: 2 });
     expect(validate([1, 2, 3, 4])).toHaveLength(2);

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { escapeToken, type Json } from '@tenon/model';
 import type { Ajv2020, ErrorObject, ValidateFunction } from 'ajv/dist/2020.js';
+import { declaredNamesOnly } from './declared-names.ts';
 import { compilePattern } from './pattern.ts';
 import type { JsonSchema } from './schema.ts';
 import { uniqueItems } from './unique-items.ts';
@@ -23,6 +24,11 @@ export interface ValidatorOptions {
   readonly definitions?: Readonly<Record<string, JsonSchema>>;
   /** Issues listed at most. Default 10. */
   readonly issuesMax?: number;
+  /**
+   * The value is of others, and what is said of it is kept: members that the schema does not name stand as `*` in pointers, since
+   * keys of a map may be addresses or names. A field that is not allowed is called by its name where that is a plain word.
+   */
+  readonly hidesNames?: true;
 }
 
 const ISSUES_MAX = 10;
@@ -33,12 +39,16 @@ const ISSUES_MAX = 10;
  */
 export function compileValidator(schema: JsonSchema, options: ValidatorOptions = {}): Validator {
   const issuesMax = options.issuesMax ?? ISSUES_MAX;
+  const whole = withDefinitions(schema, options.definitions);
+  const shown = options.hidesNames ? declaredNamesOnly(whole) : (issue: SchemaIssue) => issue;
   let validate: ValidateFunction | undefined;
   return (value) => {
     if (schema === true) return [];
-    validate ??= ajv().compile(withDefinitions(schema, options.definitions));
+    validate ??= ajv().compile(whole);
     if (validate(value)) return [];
-    return readableIssues(validate.errors ?? []).slice(0, issuesMax);
+    return readableIssues(validate.errors ?? [])
+      .slice(0, issuesMax)
+      .map((issue) => shown(issue, value));
   };
 }
 

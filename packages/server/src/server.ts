@@ -1,5 +1,5 @@
 import type { OwnSchemes, WebhookManifest } from '@tenon/connector';
-import type { Clock, Secret } from '@tenon/model';
+import { type Clock, type Secret, thrownAt } from '@tenon/model';
 import { type Runtime, RuntimeError } from '@tenon/runtime';
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import type { ConsumerStatus } from './consumer.ts';
@@ -111,7 +111,7 @@ export async function startServer(options: ServerOptions): Promise<TenonServer> 
       options.log({ code: error.code, message: error.message });
       return sendProblem(reply, runtimeProblem(error));
     }
-    options.log({ code: 'HTTP_HANDLER_FAILED', message: error.message });
+    options.log({ code: 'HTTP_HANDLER_FAILED', message: `${request.routeOptions.url}: ${thrownAt(error)}` });
     return sendProblem(reply, {
       status: 500,
       code: 'HTTP_HANDLER_FAILED',

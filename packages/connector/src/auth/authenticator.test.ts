@@ -279,6 +279,14 @@ describe('client credentials', () => {
     ],
     ['unavailable', 503, {}, 'transient', 'AUTH_TOKEN_UNAVAILABLE'],
     ['nonsense', 200, { hello: 1 }, 'auth', 'AUTH_TOKEN_REFUSED'],
+    ['refused by a code that quotes', 400, { error: 'no s:1 here' }, 'auth', 'AUTH_TOKEN_REFUSED'],
+    [
+      'of a type that quotes',
+      200,
+      { access_token: 't', token_type: 'Basic s:1' },
+      'auth',
+      'AUTH_TOKEN_REFUSED',
+    ],
   ])(
     'whose token is %s: nothing is sent, nothing is told',
     async (_name, status, body, failureClass, code) => {

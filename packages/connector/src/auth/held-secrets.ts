@@ -7,6 +7,7 @@ import {
   type SecretStore,
 } from '@tenon/model';
 import type { AuthScheme } from '../manifest.ts';
+import { isWithin } from '../secrets/kept-values.ts';
 import { type OnSecretUse, SecretUnavailableError } from '../secrets/secret-store.ts';
 import type { ConnectionConfig } from '../transport.ts';
 import { AuthenticationError } from './authentication-error.ts';
@@ -64,7 +65,7 @@ export class HeldSecrets {
   read(reference: SecretReference, origin: CallOrigin | undefined): Promise<Secret> {
     const known = this.#held.get(reference);
     const now = this.#context.clock.now();
-    if (known !== undefined && !known.isStale && now - known.readAtMs < SECRET_TTL_MS) {
+    if (known !== undefined && !known.isStale && isWithin(SECRET_TTL_MS, known.readAtMs, now)) {
       this.#used(reference, origin);
       return known.secret;
     }
@@ -135,7 +136,7 @@ export class HeldSecrets {
   async #swap(reference: SecretReference, refused: Secret, origin: CallOrigin | undefined): Promise<boolean> {
     const now = this.#context.clock.now();
     const kept = this.#others.get(reference);
-    const isLiving = kept !== undefined && now - kept.readAtMs < BOTH_LIVE_MS;
+    const isLiving = kept !== undefined && isWithin(BOTH_LIVE_MS, kept.readAtMs, now);
     const other = await (isLiving ? kept.secret : this.#previous(reference, origin)).catch(() => undefined);
     const held = await this.#held.get(reference)?.secret.catch(() => undefined);
     // Nothing is awaited from here on: of callers that were refused together, one swaps and the others see that it did.

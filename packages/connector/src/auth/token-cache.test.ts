@@ -33,6 +33,18 @@ describe('TokenCache', () => {
     expect(state.fetched).toBe(2);
   });
 
+  it('does not keep a token for longer because the clock was set back', async () => {
+    const { state, get } = cache(3_600_000);
+    state.nowMs = 86_400_000;
+    await get();
+    state.nowMs = 0;
+    await get();
+    expect(state.fetched).toBe(2);
+    state.nowMs = 3_600_000;
+    await get();
+    expect(state.fetched).toBe(3);
+  });
+
   it('drops a refused token only while it is the one held', async () => {
     const { state, get, refused } = cache(3_600_000);
     const first = await get();

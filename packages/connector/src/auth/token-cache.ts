@@ -3,6 +3,7 @@ import type { IssuedToken } from './token-client.ts';
 
 interface HeldToken {
   readonly token: Secret;
+  readonly heldSinceMs: number;
   readonly expiresAtMs: number;
 }
 
@@ -49,7 +50,9 @@ export class TokenCache {
 
   #living(): HeldToken | undefined {
     const held = this.#held;
-    return held !== undefined && this.#clock.now() < held.expiresAtMs ? held : undefined;
+    const now = this.#clock.now();
+    // Before it was had: the clock was set back, and by it the token would outlive what it may.
+    return held !== undefined && held.heldSinceMs <= now && now < held.expiresAtMs ? held : undefined;
   }
 
   async #renew(fetch: () => Promise<IssuedToken>): Promise<Secret> {
@@ -57,7 +60,8 @@ export class TokenCache {
     const { token, expiresInMs = LIFETIME_MS_DEFAULT } = await fetch();
     const lifetimeMs = Math.min(expiresInMs, this.#maxTtlMs);
     const skewMs = Math.min(SKEW_MS_MAX, lifetimeMs * SKEW_SHARE);
-    this.#held = { token, expiresAtMs: this.#clock.now() + lifetimeMs - skewMs };
+    const now = this.#clock.now();
+    this.#held = { token, heldSinceMs: now, expiresAtMs: now + lifetimeMs - skewMs };
     return token;
   }
 }

@@ -81,7 +81,7 @@ export async function fetchToken(request: TokenRequest, send: TokenFetch): Promi
       throw new TokenError('unavailable', `the token endpoint answered ${response.status}`);
     const granted = await processGenericTokenEndpointResponse(server, client, response);
     if (granted.token_type !== 'bearer')
-      throw new TokenError('refused', `the token is of type ${granted.token_type}, not bearer`);
+      throw new TokenError('refused', 'the token is of another type than bearer');
     return {
       token: new Secret('oauth2:token', granted.access_token),
       ...(granted.expires_in !== undefined && { expiresInMs: granted.expires_in * 1_000 }),
@@ -89,12 +89,38 @@ export async function fetchToken(request: TokenRequest, send: TokenFetch): Promi
     };
   } catch (error) {
     if (error instanceof TokenError) throw error;
-    // `error` and `status` are codes of the protocol; the description is free text and stays out.
+    // The description is free text and stays out, and so is an `error` that is no code of the protocol: some servers quote what they were sent.
     if (error instanceof ResponseBodyError)
-      throw new TokenError('refused', `the token endpoint answered ${error.status} (${error.error})`);
+      throw new TokenError(
+        'refused',
+        `the token endpoint answered ${error.status}${CODES.has(error.error) ? ` (${error.error})` : ''}`,
+      );
     throw new TokenError('refused', 'the token endpoint’s answer is not a token');
   }
 }
+
+/** RFC 6749 §5.2, RFC 8693 §2.2.2, RFC 8628 §3.5, RFC 9449 §5, and OpenID Connect Core §3.1.2.6: what a server may call a refusal. */
+const CODES: ReadonlySet<string> = new Set([
+  'invalid_request',
+  'invalid_client',
+  'invalid_grant',
+  'unauthorized_client',
+  'unsupported_grant_type',
+  'invalid_scope',
+  'invalid_target',
+  'access_denied',
+  'expired_token',
+  'slow_down',
+  'authorization_pending',
+  'invalid_dpop_proof',
+  'use_dpop_nonce',
+  'server_error',
+  'temporarily_unavailable',
+  'interaction_required',
+  'login_required',
+  'consent_required',
+  'account_selection_required',
+]);
 
 const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
 const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer';

@@ -550,7 +550,7 @@ function validatorOf(operation: OperationPlan, schema: JsonSchema): Validator {
   if (schema === true) return acceptAll;
   if (schema === false) return () => [{ pointer: '', keyword: 'false', message: 'is not allowed' }];
   const ofOperation = kept(validators, operation, () => new WeakMap<object, Validator>());
-  return kept(ofOperation, schema, () => compileValidator(schema));
+  return kept(ofOperation, schema, () => compileValidator(schema, { hidesNames: true }));
 }
 
 interface Keeper<K, V> {

@@ -342,7 +342,7 @@ function validatorOf(schema: JsonSchema): Validator {
   if (typeof schema === 'boolean') return schema ? anything : compileValidator(schema);
   let validator = validators.get(schema);
   if (validator === undefined) {
-    validator = compileValidator(schema);
+    validator = compileValidator(schema, { hidesNames: true });
     validators.set(schema, validator);
   }
   return validator;

@@ -7,6 +7,11 @@ interface Kept<T> {
 
 const KEPT_MAX = 1_000;
 
+/** Is it as long ago at most? A clock that was set back makes what was read seem to come: that is not kept for longer. */
+export function isWithin(forMs: number, atMs: number, nowMs: number): boolean {
+  return Math.abs(nowMs - atMs) < forMs;
+}
+
 /**
  * Answers of a secret manager, kept for a while and shared: callers that come while one is being asked for wait for the
  * same answer. One that is asked for `isFresh` is kept anew; a failed one is not kept.
@@ -24,7 +29,8 @@ export class KeptValues<T> {
 
   get(key: string, isFresh: boolean, ask: () => Promise<T>): Promise<T> {
     const kept = this.#kept.get(key);
-    if (kept !== undefined && !isFresh && this.#clock.now() - kept.readAtMs < this.#forMs) return kept.value;
+    if (kept !== undefined && !isFresh && isWithin(this.#forMs, kept.readAtMs, this.#clock.now()))
+      return kept.value;
     const flight = this.#flights.get(key);
     if (flight !== undefined) return flight;
     const value = ask();

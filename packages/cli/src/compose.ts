@@ -63,6 +63,7 @@ import type { LogLine } from './log-line.ts';
 import { MaintenanceError, maintenanceOf } from './maintenance.ts';
 import { TOKEN_FILE } from './operations-client.ts';
 import { tellOtherPlans } from './other-plans.ts';
+import { OutsideTroubles } from './outside-troubles.ts';
 import { type OpenQuotaStore, openQuotaStore, QuotaStoreError } from './quota-store.ts';
 import { isSandboxAddress } from './sandbox-addresses.ts';
 import { openSecrets } from './secret-managers.ts';
@@ -161,6 +162,9 @@ async function startWith(options: ComposeOptions, opened: AsyncDisposableStack):
   for (const { what, fix } of await openKeyFiles(workspace.config, root))
     log({ kind: 'keyFileOpen', message: `${what}: ${fix}` });
   const isFirstEncrypted = encryption !== undefined && !existsSync(keyFolder(file, encryption));
+  const troubles = new OutsideTroubles(io.clock, askedBy.keys());
+  let consumers: readonly Consumer[] = [];
+  const consumed = () => consumers.map((consumer) => consumer.status());
   const runtime = await openRuntime({
     file,
     secretUses,
@@ -180,12 +184,12 @@ async function startWith(options: ComposeOptions, opened: AsyncDisposableStack):
     },
     regionOf: (name) => workspace.config.connections[name]?.region,
     closedUntil: (name) => windows.get(name)?.(io.clock.now()),
+    outside: (told) => troubles.at(consumed(), told),
     onProblem: (message, code) => log({ kind: 'problem', code, message }),
     ...(options.onEntry && { onEntry: options.onEntry }),
   });
   // Not before it is so: a start that is refused has encrypted nothing.
   if (isFirstEncrypted) log({ kind: 'encrypting', message: encryptingWords(encryption, file) });
-  let consumers: readonly Consumer[] = [];
   let server: TenonServer | undefined;
   const closeAll = async (): Promise<void> => {
     await server?.close();
@@ -219,14 +223,15 @@ async function startWith(options: ComposeOptions, opened: AsyncDisposableStack):
       connections: intakeConnections(workspace, connections, code, secrets),
       operators,
       pipelines: plans.map((plan) => ({ name: plan.pipeline, version: plan.version, planHash: plan.hash })),
-      consumers: () => consumers.map((consumer) => consumer.status()),
+      consumers: consumed,
       log: (event) => log({ kind: 'request', ...event }),
     });
     server = started;
     consumers = await startConsumers(options, connections, secrets, runtime, transports);
-    watchHealth(health, askedBy, io.clock, watching.signal, (one) => log({ kind: 'health', ...one })).catch(
-      (error: unknown) => log({ kind: 'health', ok: false, message: String(error) }),
-    );
+    watchHealth(health, askedBy, io.clock, watching.signal, (one) => {
+      troubles.seen(one);
+      log({ kind: 'health', ...one });
+    }).catch((error: unknown) => log({ kind: 'health', ok: false, message: String(error) }));
     return {
       url: started.url,
       runtime,

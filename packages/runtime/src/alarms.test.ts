@@ -1,6 +1,7 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { CheckpointOptions } from './ledger/checkpoint-keeper.ts';
+import type { Alarm, OutsideTrouble } from './runtime.ts';
 import { SecretAudit } from './secret-audit.ts';
 import { type Bench, openBench, refused } from './testing/bench.ts';
 import { call, planFor } from './testing/plan.ts';
@@ -141,6 +142,54 @@ test('two systems that differ are told in words, and that they agree again', asy
     { message: 'over: invoices-agree: 5 records differ, and no more than 0 may' },
   ]);
   expect(bench.runtime.flow().alarms).toEqual([]);
+});
+
+describe('what is wrong outside', () => {
+  const down = (connection: string, source: string): OutsideTrouble => ({
+    alarm: 'sourceDown',
+    connection,
+    source,
+    message: `nothing is taken from ${connection}/${source}`,
+    next: 'tenon flow',
+    events: ['shop.ordered'],
+  });
+  const unwell: OutsideTrouble = {
+    alarm: 'connectionDown',
+    connection: 'acme',
+    message: 'acme does not answer',
+    next: 'tenon health',
+  };
+
+  test('is told each by itself, to the owner of a pipeline that waits for it, and that it is over', async () => {
+    let now: readonly OutsideTrouble[] = [down('bus', 'orders'), down('bus', 'returns'), unwell];
+    bench.outside = () => now;
+    await bench.restart();
+    await bench.pass(60_000);
+    expect(told('alarm', 'sourceDown')).toMatchObject([
+      { connection: 'bus', source: 'orders', owner: 'sales', escalation: 'pager:sales' },
+      { connection: 'bus', source: 'returns', owner: 'sales' },
+    ]);
+    expect(told('alarm', 'sourceDown')[0]).not.toHaveProperty('events');
+    expect(told('alarm', 'connectionDown')).toMatchObject([{ connection: 'acme', owner: 'sales' }]);
+    now = [down('bus', 'returns')];
+    await bench.pass(90_000);
+    expect(told('alarmOver', 'sourceDown')).toMatchObject([{ source: 'orders' }]);
+    expect(told('alarmOver', 'connectionDown')).toHaveLength(1);
+  });
+
+  test('is of whoever answers for the Tenon, where somebody does; what was told is at hand to whoever looks', async () => {
+    const known: (readonly Alarm[])[] = [];
+    bench.owner = { team: 'platform' };
+    bench.outside = (standing) => {
+      known.push(standing);
+      return [unwell];
+    };
+    await bench.restart();
+    await bench.pass(30_000);
+    expect(told('alarm', 'connectionDown')).toMatchObject([{ owner: 'platform' }]);
+    expect(known[0]).toEqual([]);
+    expect(known.at(-1)).toMatchObject([{ alarm: 'connectionDown', connection: 'acme' }]);
+  });
 });
 
 describe('checkpoints', () => {

@@ -160,3 +160,16 @@ function refusalOf(validator: Validator, value: Json, code: string, what: string
     pointer: first.pointer,
   };
 }
+
+/** The connections over which these plans call anything, their compensations included. */
+export function connectionsOf(...plans: readonly Plan[]): Set<string> {
+  return new Set(
+    plans.flatMap(({ steps }) =>
+      allSteps(steps).flatMap((step) =>
+        step.kind === 'call'
+          ? [step.connection, ...(step.compensate === undefined ? [] : [step.compensate.connection])]
+          : [],
+      ),
+    ),
+  );
+}

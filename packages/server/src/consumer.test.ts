@@ -217,7 +217,9 @@ describe('a message that nobody listens to', () => {
 
 describe('the state of a source', () => {
   it('is what it reports, and news is logged once', () => {
-    const { report, consumer, logged } = open(async () => stored);
+    let nowMs = 1_000;
+    const clock = { ...systemClock, now: () => nowMs };
+    const { report, consumer, logged } = open(async () => stored, { clock });
     report('connecting', 'the connection failed (ECONNREFUSED)');
     report('connecting', 'the connection failed (ECONNREFUSED)');
     expect(consumer.status()).toMatchObject({
@@ -225,8 +227,17 @@ describe('the state of a source', () => {
       problem: 'the connection failed (ECONNREFUSED)',
       events: ['bus.placed'],
     });
+    const { sinceMs } = consumer.status();
+    nowMs += 60_000;
+    report('connecting', 'the connection failed (ETIMEDOUT)');
+    expect(consumer.status()).toMatchObject({ sinceMs, problem: 'the connection failed (ETIMEDOUT)' });
     report('consuming');
+    expect(consumer.status()).toMatchObject({ sinceMs: sinceMs + 60_000 });
     expect(consumer.status()).not.toHaveProperty('problem');
-    expect(logged.map(({ code }) => code)).toEqual(['SOURCE_CONNECTING', 'SOURCE_CONSUMING']);
+    expect(logged.map(({ code }) => code)).toEqual([
+      'SOURCE_CONNECTING',
+      'SOURCE_CONNECTING',
+      'SOURCE_CONSUMING',
+    ]);
   });
 });

@@ -18,6 +18,7 @@ export interface ConsumerStatus {
   readonly events: readonly string[];
   /** `paused`: connected, and the runtime takes no more for now. */
   readonly state: SourceState | 'paused';
+  /** When it began to be consuming, or not to be, whatever the problem is by now. */
   readonly sinceMs: number;
   /** Why it is not consuming, in one sentence. */
   readonly problem?: string;
@@ -228,10 +229,10 @@ export function consume(options: ConsumerOptions): Consumer {
 
   function report(next: SourceState, why?: string): void {
     const isNews = next !== state || why !== problem;
+    if (next !== state) sinceMs = clock.now();
     state = next;
     problem = why;
     if (!isNews) return;
-    sinceMs = clock.now();
     const because = why === undefined ? '' : `: ${why}`;
     options.log({
       code: `SOURCE_${next.toUpperCase()}`,

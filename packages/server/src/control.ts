@@ -71,8 +71,8 @@ export const controlRoutes: readonly Route[] = [
     method: 'GET',
     path: '/metrics',
     permission: 'measure',
-    handle: ({ runtime, deliveries }) => ({
-      text: prometheusText({ ...runtime.flow(), deliveries }),
+    handle: ({ runtime, deliveries, sources }) => ({
+      text: prometheusText({ ...runtime.flow(), deliveries, sources }),
       type: 'text/plain; version=0.0.4; charset=utf-8',
     }),
   },

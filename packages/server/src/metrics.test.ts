@@ -1,6 +1,7 @@
 import type { Failure } from '@tenon/model';
 import type { FlowReport } from '@tenon/runtime';
 import { expect, it } from 'vitest';
+import type { ConsumerStatus } from './consumer.ts';
 import { routes } from './operations.ts';
 import { call, start } from './started-server.testing.ts';
 
@@ -52,7 +53,19 @@ it('shows the flow to Prometheus, for whoever may read', async () => {
     inDoubt: [{ pipeline: 'p', count: 1, oldestMs: 45_000 }],
     deadLetters: [{ pipeline: 'p', queue: 'repair', class: 'validation', count: 2, oldestMs: 30_000 }],
   };
-  const url = await start({ flow: () => flow });
+  const consumers = (): readonly ConsumerStatus[] => [
+    {
+      connection: 'bus',
+      from: 'orders',
+      events: ['bus.placed'],
+      state: 'connecting',
+      sinceMs: 0,
+      inFlight: 2,
+      lag: 7,
+      counts: { accepted: 5, duplicate: 1, quarantined: 0, rejected: 0, unheard: 0, returned: 0 },
+    },
+  ];
+  const url = await start({ flow: () => flow }, { consumers });
   expect((await fetch(`${url}/metrics`)).status).toBe(401);
   expect((await call(url, 'prom-token', '/metrics')).status).toBe(200);
   const response = await fetch(`${url}/metrics`, { headers: { authorization: 'Bearer vera-token' } });
@@ -82,6 +95,11 @@ it('shows the flow to Prometheus, for whoever may read', async () => {
     'tenon_intake_refused_total{code="RUNTIME_BACKLOG_FULL"} 4',
     'tenon_reconciliation_differences{reconciliation="agree",kind="missing"} 2',
     'tenon_reconciliation_alarm{reconciliation="agree"} 1',
+    'tenon_source_consuming{connection="bus",from="orders"} 0',
+    'tenon_source_messages_total{connection="bus",from="orders",outcome="accepted"} 5',
+    'tenon_source_messages_total{connection="bus",from="orders",outcome="returned"} 0',
+    'tenon_source_in_flight{connection="bus",from="orders"} 2',
+    'tenon_source_lag{connection="bus",from="orders"} 7',
     'tenon_reconciliation_age_seconds{reconciliation="agree"} 15',
   ])
     expect(lines).toContain(line);

@@ -1,8 +1,12 @@
 import { type FlowReport, terminalStates } from '@tenon/runtime';
+import type { ConsumerStatus } from './consumer.ts';
 import type { DeliveryCounts } from './delivery-counts.ts';
 
 /** The report that `/v1/flow` gives, and what the server alone knows. */
-type Measured = FlowReport & { readonly deliveries: Pick<DeliveryCounts, 'webhooks' | 'refusedByCode'> };
+type Measured = FlowReport & {
+  readonly deliveries: Pick<DeliveryCounts, 'webhooks' | 'refusedByCode'>;
+  readonly sources: readonly ConsumerStatus[];
+};
 
 type Labels = Readonly<Record<string, string>>;
 type Sample = readonly [value: number, labels?: Labels];
@@ -21,6 +25,7 @@ export const ALARM_LABELS = [
   'queue',
   'flag',
   'connection',
+  'source',
   'reference',
   'reconciliation',
   'code',
@@ -91,6 +96,38 @@ const metrics: readonly Metric[] = [
         [accepted, { connection, event, outcome: 'accepted' }],
         [refused, { connection, event, outcome: 'refused' }],
       ]),
+  },
+  {
+    name: 'tenon_source_consuming',
+    type: 'gauge',
+    help: '1 while messages are taken from a broker, a listing or a folder',
+    samples: ({ sources }) =>
+      sources.map(({ connection, from, state }) => [state === 'consuming' ? 1 : 0, { connection, from }]),
+  },
+  {
+    name: 'tenon_source_messages_total',
+    type: 'counter',
+    help: 'Messages of each source, by what became of them',
+    samples: ({ sources }) =>
+      sources.flatMap(({ connection, from, counts }) =>
+        Object.entries(counts).map(([outcome, n]): Sample => [n, { connection, from, outcome }]),
+      ),
+  },
+  {
+    name: 'tenon_source_in_flight',
+    type: 'gauge',
+    help: 'Messages that a source has handed on and that are not settled',
+    samples: ({ sources }) =>
+      sources.map(({ connection, from, inFlight }) => [inFlight, { connection, from }]),
+  },
+  {
+    name: 'tenon_source_lag',
+    type: 'gauge',
+    help: 'Messages that wait at the broker, as last seen there, where it says',
+    samples: ({ sources }) =>
+      sources.flatMap(({ connection, from, lag }): Sample[] =>
+        lag === undefined ? [] : [[lag, { connection, from }]],
+      ),
   },
   {
     name: 'tenon_queue_depth',

@@ -289,6 +289,7 @@ export function addOperations(
         const answer = await route.handle({
           runtime: options.runtime,
           deliveries,
+          sources: options.consumers?.() ?? [],
           // Put there above: without it no handler is reached.
           actor: actors.get(request)!,
           params: request.params as Record<string, string>,

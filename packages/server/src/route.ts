@@ -1,6 +1,7 @@
 import type { JsonObject } from '@tenon/model';
 import type { ActionResult, Runtime, RuntimeCode } from '@tenon/runtime';
 import type { JsonSchema } from '@tenon/schema';
+import type { ConsumerStatus } from './consumer.ts';
 import type { DeliveryCounts } from './delivery-counts.ts';
 import type { Operator, Permission } from './operators.ts';
 import type { Problem } from './problem.ts';
@@ -14,6 +15,7 @@ export type Answer =
 export interface Call {
   readonly runtime: Runtime;
   readonly deliveries: DeliveryCounts;
+  readonly sources: readonly ConsumerStatus[];
   readonly actor: Operator;
   readonly params: Readonly<Record<string, string>>;
   readonly query: Readonly<Record<string, string>>;

@@ -659,13 +659,20 @@ describe('a refusal', () => {
     expect(result.ok ? undefined : result.failure.retryAfterMs).toBe(retryAfterMs);
   });
 
-  it('understands Retry-After as a date', async () => {
-    await using test = await harness((_seen, response) =>
-      json(response, 503, {}, { 'retry-after': new Date(Date.now() + 60_000).toUTCString() }),
-    );
+  it.each([
+    ['Retry-After as a date', () => ({ 'retry-after': new Date(Date.now() + 60_000).toUTCString() })],
+    ['a reset in epoch seconds', () => exhaustedUntil((Date.now() + 59_500) / 1_000)],
+    ['a reset in epoch milliseconds', () => exhaustedUntil(Date.now() + 60_000)],
+  ])('understands %s', async (_what, headers) => {
+    await using test = await harness((_seen, response) => json(response, 503, {}, headers()));
     const result = await test.call();
     const waitMs = result.ok ? undefined : result.failure.retryAfterMs;
     expect(waitMs).toBeGreaterThan(50_000);
     expect(waitMs).toBeLessThanOrEqual(60_000);
   });
+});
+
+const exhaustedUntil = (reset: number): Record<string, string> => ({
+  'x-ratelimit-remaining': '0',
+  'x-ratelimit-reset': `${Math.round(reset)}`,
 });

@@ -54,13 +54,19 @@ function structured(value: string | undefined): QuotaState | undefined {
 
 /** Below this a reset is a number of seconds to wait, above it an epoch time in seconds (it is the year 2001). */
 const EPOCH_SECONDS_MIN = 1_000_000_000;
+/** Above this it is an epoch time in milliseconds (as seconds it were the year 5138). */
+const EPOCH_MS_MIN = 100_000_000_000;
 
 function separate(headers: Headers, prefix: string, clock: Clock): QuotaState | undefined {
   const remaining = Number(headers[`${prefix}remaining`] ?? Number.NaN);
   const reset = Number(headers[`${prefix}reset`] ?? Number.NaN);
   if (!Number.isFinite(remaining) || !Number.isFinite(reset)) return undefined;
-  const resetMs = reset >= EPOCH_SECONDS_MIN ? reset * 1_000 - clock.now() : reset * 1_000;
-  return { remaining, resetMs: bounded(resetMs) };
+  return { remaining, resetMs: bounded(untilReset(reset, clock)) };
+}
+
+function untilReset(reset: number, clock: Clock): number {
+  if (reset >= EPOCH_MS_MIN) return reset - clock.now();
+  return reset >= EPOCH_SECONDS_MIN ? reset * 1_000 - clock.now() : reset * 1_000;
 }
 
 function bounded(waitMs: number): number {

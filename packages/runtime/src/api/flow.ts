@@ -24,7 +24,8 @@ export type Alarm = {
     | 'checkpointFailed'
     | 'secretUse'
     | 'recordsDiffer'
-    | 'reconciliationFailed';
+    | 'reconciliationFailed'
+    | OutsideTrouble['alarm'];
   /** For whoever is woken by it. */
   readonly message: string;
   /** The command to begin with. */
@@ -39,6 +40,8 @@ export type Alarm = {
   /** The secret that was used, by the first use that was told: over which connection, in which run, at which step. */
   readonly reference?: string;
   readonly connection?: string;
+  /** Where messages are taken from over the connection, or are not. */
+  readonly source?: string;
   readonly run?: string;
   readonly step?: string;
   readonly reconciliation?: string;
@@ -58,6 +61,17 @@ export type Alarm = {
   readonly backup?: string;
   readonly escalation?: string;
 };
+
+/** What goes wrong outside of the runtime, where no run fails of it and so nobody hears: nothing comes in, or nothing could go out. */
+export interface OutsideTrouble {
+  readonly alarm: 'sourceDown' | 'connectionDown';
+  readonly connection: string;
+  readonly source?: string;
+  readonly message: string;
+  readonly next: string;
+  /** Those that would come from the source. */
+  readonly events?: readonly string[];
+}
 
 export interface FlowReport {
   readonly atMs: number;

@@ -4,7 +4,7 @@ import type { EncryptionOptions } from '../embedded/data-keys.ts';
 import type { CheckpointOptions } from '../ledger/checkpoint-keeper.ts';
 import type { ProblemCode } from '../problem-rules.ts';
 import type { SecretAudit } from '../secret-audit.ts';
-import type { Answering } from './flow.ts';
+import type { Alarm, Answering, OutsideTrouble } from './flow.ts';
 import type { LedgerEntry } from './runs.ts';
 
 export interface RuntimeOptions {
@@ -37,6 +37,8 @@ export interface RuntimeOptions {
   readonly checkpoints?: CheckpointOptions;
   /** Who answers for what no pipeline owns: named in its alarms. */
   readonly owner?: Answering;
+  /** What is wrong outside at this moment, asked for every few seconds; each is told as an alarm. `told`: those that stand. Must not throw. */
+  readonly outside?: (told: readonly Alarm[]) => readonly OutsideTrouble[];
   /** Begins with everything killed, before any run goes on: a switch as any other, by this actor and for this reason. */
   readonly killed?: { readonly actor: string; readonly reason: string };
   /** Told of what needs an operator and stops nothing yet: one sentence, and what it is about. Must not throw. */

@@ -13,6 +13,7 @@ import type {
   Deployment,
   FlowReport,
   LedgerEntry,
+  OutsideTrouble,
   RuntimeLimits,
   RuntimeOptions,
 } from '../runtime.ts';
@@ -466,6 +467,11 @@ export class EmbeddedEngine implements RunHost {
   /** Who answers for what no pipeline owns. */
   get owner(): Answering | undefined {
     return this.#options.owner;
+  }
+
+  /** What is wrong outside at this moment. */
+  outside(): readonly OutsideTrouble[] {
+    return this.#options.outside?.(this.alarms.flow()) ?? [];
   }
 
   /** Why no event can be taken at present, or `undefined`. */

@@ -1,7 +1,7 @@
 import type { SecretUse } from '@tenon/connector';
 import type { CallOrigin } from '@tenon/model';
 import type { Plan } from '@tenon/pipeline';
-import { allSteps } from '../loaded-plan.ts';
+import { connectionsOf } from '../loaded-plan.ts';
 import type { Alarm, RuntimeOptions } from '../runtime.ts';
 import { type SecretUser, type SecretUses, useDetails } from '../secret-audit.ts';
 import type { EmbeddedEngine } from './engine.ts';
@@ -121,16 +121,6 @@ export class SecretBook {
     // A disk that fails stops the runtime elsewhere, and says so there.
     void this.#engine.alarms.stand([alarm], OVER_AFTER_MS).catch(() => {});
   }
-}
-
-function connectionsOf(plan: Plan): ReadonlySet<string> {
-  return new Set(
-    allSteps(plan.steps).flatMap((step) =>
-      step.kind === 'call'
-        ? [step.connection, ...(step.compensate === undefined ? [] : [step.compensate.connection])]
-        : [],
-    ),
-  );
 }
 
 function putUser({ use, isUnexpected, firstAtMs, lastAtMs, uses, failed }: Sum): Write {

@@ -123,6 +123,19 @@ function isDue({ toldAtMs, alarm }: Told, { crossed = [] }: Alarm, now: number):
   return crossed.some((bound) => !alarm.crossed?.includes(bound));
 }
 
-function keyOf({ alarm, pipeline, queue, flag, expiresAtMs, reference, reconciliation }: Alarm): string {
-  return JSON.stringify([alarm, pipeline, queue, flag, expiresAtMs, reference, reconciliation]);
+function keyOf(told: Alarm): string {
+  const { alarm, pipeline, queue, flag, expiresAtMs, reference, reconciliation, source } = told;
+  // That of a secret is only where it was used first.
+  const connection = reference === undefined ? told.connection : undefined;
+  return JSON.stringify([
+    alarm,
+    pipeline,
+    queue,
+    flag,
+    expiresAtMs,
+    reference,
+    reconciliation,
+    connection,
+    source,
+  ]);
 }

@@ -1,6 +1,6 @@
 import { didYouMean } from '@tenon/model';
 import type { Plan, ReconciliationPlan } from '@tenon/pipeline';
-import { allSteps } from '../loaded-plan.ts';
+import { connectionsOf } from '../loaded-plan.ts';
 import type { SwitchRequest } from '../switches.ts';
 import type { EmbeddedEngine } from './engine.ts';
 
@@ -35,14 +35,14 @@ export function unknownSubject(engine: EmbeddedEngine, request: SwitchRequest): 
           ]),
         );
   if (connection === undefined) return undefined;
-  const active = connectionsOf([...engine.activePlans.values()].map(({ plan }) => plan));
+  const active = connectionsOf(...[...engine.activePlans.values()].map(({ plan }) => plan));
   return active.has(connection)
     ? undefined
     : unless(
         'connection',
         connection,
         new Set([
-          ...connectionsOf(plans()),
+          ...connectionsOf(...plans()),
           ...compared().flatMap(({ sides }) => [sides.source.connection, sides.target.connection]),
         ]),
       );
@@ -52,18 +52,6 @@ function unless(what: string, name: string, known: ReadonlySet<string>): string 
   if (known.has(name)) return undefined;
   const near = didYouMean(name, [...known]);
   return `no ${what} is called ${name}${near === undefined ? '' : `; did you mean ${near}?`}`;
-}
-
-function connectionsOf(plans: readonly Plan[]): Set<string> {
-  return new Set(
-    plans.flatMap(({ steps }) =>
-      allSteps(steps).flatMap((step) =>
-        step.kind === 'call'
-          ? [step.connection, ...(step.compensate === undefined ? [] : [step.compensate.connection])]
-          : [],
-      ),
-    ),
-  );
 }
 
 /** Kinds of switches whose id goes on with the name of a pipeline. */

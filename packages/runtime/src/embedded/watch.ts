@@ -1,5 +1,6 @@
 import type { Clock, Failure } from '@tenon/model';
 import type { Alarm, CheckpointFlow } from '../api/flow.ts';
+import { connectionsOf } from '../loaded-plan.ts';
 import type { EmbeddedEngine } from './engine.ts';
 import { deadLettersByClass, doubtsByPipeline } from './flow.ts';
 import type { RunRow } from './run-row.ts';
@@ -17,7 +18,8 @@ const UNFINISHED = ['accepted', 'running', 'waiting', 'compensating'] as const;
  * Looks, every few seconds, for what nobody else would notice: a run that nothing will ever move (a claim without a
  * holder, a wait for nothing, a place behind nobody), which is reported and let go (C62); a run at work far past its
  * deadline; dead letters and effects in doubt that are too many or too old for their owner (C65); flags that have expired (C110); that no
- * event is taken (for want of disk at once, since nobody may be sending); checkpoints that are not kept; systems that differ.
+ * event is taken (for want of disk at once, since nobody may be sending); checkpoints that are not kept; systems that differ; sources and
+ * connections that do not answer.
  */
 export function keepWatch(engine: EmbeddedEngine, clock: Clock): { stop(): void } {
   const cursors = new Map<string, number>();
@@ -115,6 +117,7 @@ export function keepWatch(engine: EmbeddedEngine, clock: Clock): { stop(): void 
       ...flagAlarms(now),
       ...intakeAlarm(),
       ...(reconciliations?.alarms() ?? []),
+      ...outsideAlarms(),
     ]);
     if (checkpoints !== undefined) await checkpointAlarm(checkpoints.flow());
     await alarms.sweep();
@@ -168,6 +171,17 @@ export function keepWatch(engine: EmbeddedEngine, clock: Clock): { stop(): void 
       owner: actor,
       ...answeredBy(engine.activePlans.get(pipeline)?.plan.owner),
     }));
+  }
+
+  function outsideAlarms(): readonly Alarm[] {
+    return engine.outside().map(({ events, ...trouble }) => {
+      const plans = [...engine.activePlans.values()].map(({ plan }) => plan);
+      const kept =
+        events === undefined
+          ? plans.find((plan) => connectionsOf(plan).has(trouble.connection))
+          : plans.find((plan) => events.some((event) => Object.hasOwn(plan.events, event)));
+      return { ...trouble, ...answeredBy(engine.owner ?? kept?.owner) };
+    });
   }
 
   /** What lasts from one round to the next: a disk that is busy for a second is no alarm. */

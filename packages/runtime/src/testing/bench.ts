@@ -376,6 +376,7 @@ export interface Bench {
   limits?: Partial<RuntimeLimits>;
   /** Of the next start: who answers for what no pipeline owns. */
   owner?: RuntimeOptions['owner'];
+  outside?: RuntimeOptions['outside'];
   /** Of the next start. */
   killed?: RuntimeOptions['killed'];
   /** Of the next start: signs checkpoints into a file beside the database. */
@@ -453,6 +454,7 @@ export async function openBenchWith(start: BenchStart, plans: readonly Plan[]): 
       // A simulation goes from one thing that happens to the next: what comes round for ever is not one of them.
       limits: { watchEveryMs: 3_600_000, ...bench.limits },
       ...(bench.owner !== undefined && { owner: bench.owner }),
+      ...(bench.outside !== undefined && { outside: bench.outside }),
       ...(bench.killed !== undefined && { killed: bench.killed }),
       ...(bench.checkpoints !== undefined && {
         checkpoints: {

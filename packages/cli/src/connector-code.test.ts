@@ -1,11 +1,12 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { SourcePlan } from '@tenon/connector';
 import { systemClock, systemRandom } from '@tenon/model';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { runCommandLine } from './command.ts';
 import { commands } from './commands/index.ts';
-import { connectorCodeFindings, loadConnectorCode } from './connector-code.ts';
+import { connectorCodeFindings, loadConnectorCode, ownTransport, sourceMaker } from './connector-code.ts';
 import type { Io } from './io.ts';
 import { openSession } from './session.ts';
 
@@ -85,3 +86,21 @@ it('what does not say what it reads is no hook', async () => {
     },
   ]);
 });
+
+it('that was taken over under another name than the manifest says is told with the names that it has', async () => {
+  const session = await withCode({});
+  const manifest = { ...session.workspace!.connectors.get('shop')!, transport: 'nats' };
+  const module = { transports: { jetstream: () => never() }, sources: { jetstream: () => never() } };
+  const placed = { from: 'orders' } as SourcePlan;
+  expect(() => ownTransport(manifest, module)).toThrow(
+    'connector shop says transport: nats, and its code exports no such transport: it has jetstream',
+  );
+  expect(() => sourceMaker(manifest, module, [placed])).toThrow(
+    'connector shop has `sources` over nats, and its code exports no such source: it has jetstream',
+  );
+  expect(() => ownTransport(manifest, {})).toThrow(/exports no such transport$/);
+});
+
+function never(): never {
+  throw new Error('nothing is made here');
+}

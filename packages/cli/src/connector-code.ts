@@ -116,8 +116,16 @@ export function ownTransport(
   if (kind === 'http') return undefined;
   const make = module.transports?.[kind];
   if (make === undefined && Object.keys(operations).length > 0)
-    throw brokenCode(`connector ${name} says transport: ${kind}, and its code exports no such transport`);
+    throw brokenCode(
+      `connector ${name} says transport: ${kind}, and its code exports ${others('transport', module.transports)}`,
+    );
   return make;
+}
+
+/** What there is in place of what was named: code that was taken over has names of its own. */
+function others(what: 'transport' | 'source', hooks: object = {}): string {
+  const names = Object.keys(hooks);
+  return names.length === 0 ? `no such ${what}` : `no such ${what}: it has ${names.join(', ')}`;
 }
 
 /** What makes the source of each of these plans. */
@@ -129,7 +137,7 @@ export function sourceMaker(
   const own = module.sources?.[transport];
   if (own === undefined && plans.some(({ poll }) => poll === undefined))
     throw brokenCode(
-      `connector ${name} has \`sources\` over ${transport}, and its code exports no such source`,
+      `connector ${name} has \`sources\` over ${transport}, and its code exports ${others('source', module.sources)}`,
     );
   // Held above: whatever is not polled has one of its own.
   return ({ poll }) => (poll ? pollSource : own!);

@@ -1,5 +1,5 @@
 import type { ConnectorManifest } from '@tenon/connector';
-import type { Contract, ContractUsage } from '@tenon/contract';
+import type { Contract, ContractUsage, Named } from '@tenon/contract';
 import { compareText, type JsonObject } from '@tenon/model';
 import { adapterFiles } from './adapter/adapter.ts';
 import { bareManifest } from './bare-manifest.ts';
@@ -10,14 +10,14 @@ import { type OperationPlanner, surfaceOf } from './surface.ts';
 import { messageTypes } from './types/message-types.ts';
 import { openapiTypes } from './types/openapi-types.ts';
 import { inUse, validatorFiles } from './validators/validators.ts';
-import { usedOf, type Wanted } from './wanted.ts';
+import { usedOf } from './wanted.ts';
 
 export interface ContractInput {
   readonly contract: Contract;
   /** The connector that speaks it; without one, operations carry no authentication and cautious defaults. */
   readonly manifest?: ConnectorManifest;
   /** What of it is made; left out: all. */
-  readonly wanted?: Wanted;
+  readonly wanted?: Named;
   /** What pipelines read and write; entries of other contracts are passed over. */
   readonly usage?: readonly ContractUsage[];
   /** By operation, inputs that name what a real system has: for its contract tests. */

@@ -1,8 +1,7 @@
 import type { ConnectorManifest } from '@tenon/connector';
-import type { Contract, ContractUsage } from '@tenon/contract';
+import type { Contract, ContractUsage, Named } from '@tenon/contract';
 import { digestOf, isObject, type JsonObject, sha256 } from '@tenon/model';
 import { GENERATOR, type GeneratedFile } from './generated-file.ts';
-import type { Wanted } from './wanted.ts';
 
 /**
  * From what a folder was made, and what was made. While neither has changed, the contract need not be generated again; where
@@ -29,7 +28,7 @@ export function inputDigest({
 }: {
   readonly contract: Contract;
   readonly manifest: ConnectorManifest | undefined;
-  readonly wanted: Wanted | undefined;
+  readonly wanted: Named | undefined;
   readonly usage: readonly ContractUsage[];
   readonly inputs: Readonly<Record<string, JsonObject>>;
 }): string {

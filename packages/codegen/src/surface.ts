@@ -1,5 +1,5 @@
 import { type ConnectorManifest, type HttpBinding, isStreamable, type OperationPlan } from '@tenon/connector';
-import type { Contract, EventDefinition, Operation } from '@tenon/contract';
+import type { Contract, EventDefinition, Named, Operation } from '@tenon/contract';
 import { isObject } from '@tenon/model';
 import {
   definitionName,
@@ -10,7 +10,6 @@ import {
   subschemas,
 } from '@tenon/schema';
 import { fileNames, identifierNames, pascalCase } from './names.ts';
-import type { Wanted } from './wanted.ts';
 
 /**
  * What all emitters look at: a contract's operations and events by the direction their values travel, with the names
@@ -68,7 +67,7 @@ export function surfaceOf(
   manifest: ConnectorManifest,
   planner: OperationPlanner,
   /** What of the contract it is to have; left out: all. */
-  wanted?: Wanted,
+  wanted?: Named,
 ): Surface {
   const definitions = directedDefinitions(contract);
   const flags = flaggedDefinitions(contract.definitions);

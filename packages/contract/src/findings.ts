@@ -24,7 +24,11 @@ const WARNINGS_MAX = 5;
 interface Pending extends Noted {
   readonly code: ContractCode;
   readonly place: Place;
+  readonly severity: Severity;
 }
+
+/** Of which finding, by its place, is only the number told; what stops anything never is. */
+export type IsAside = (place: Place) => boolean;
 
 /**
  * Collects what is wrong with a contract. A vendor's document repeats one sloppiness hundreds of times: past a few of a
@@ -33,27 +37,19 @@ interface Pending extends Noted {
 export class Findings {
   readonly #sources: Sources;
   readonly #placeless: Diagnostic[] = [];
-  readonly #shown: Pending[] = [];
-  readonly #counts = new Map<string, number>();
-  readonly #rest = new Map<string, { first: Pending; count: number }>();
+  readonly #found: Pending[] = [];
 
   constructor(sources: Sources) {
     this.#sources = sources;
   }
 
   add(code: ContractCode, at: Part | Place, noted: Noted): void {
-    const pending: Pending = { code, place: placeOf(at), ...noted };
-    const severity = noted.severity ?? contractRules[code].severity;
-    const group = `${code} ${severity} ${pending.place.file}`;
-    const count = (this.#counts.get(group) ?? 0) + 1;
-    this.#counts.set(group, count);
-    if (count <= (severity === 'error' ? ERRORS_MAX : WARNINGS_MAX)) {
-      this.#shown.push(pending);
-      return;
-    }
-    const rest = this.#rest.get(group);
-    if (rest) rest.count++;
-    else this.#rest.set(group, { first: pending, count: 1 });
+    this.#found.push({
+      code,
+      place: placeOf(at),
+      ...noted,
+      severity: noted.severity ?? contractRules[code].severity,
+    });
   }
 
   /** A file that was named from outside of any document, so there is no place to point to. */
@@ -64,18 +60,21 @@ export class Findings {
   }
 
   hasErrors(): boolean {
-    return (
-      this.#placeless.length > 0 ||
-      this.#shown.some(({ code, severity }) => (severity ?? contractRules[code].severity) === 'error')
-    );
+    return this.#placeless.length > 0 || this.#found.some(({ severity }) => severity === 'error');
   }
 
-  diagnostics(): Diagnostic[] {
-    const rest = [...this.#rest.values()].map(({ first, count }): Pending => {
-      const more = count === 1 ? '' : ` (and ${count - 1} more like this in the file)`;
-      return { ...first, message: `${first.message}${more}` };
-    });
-    return [...this.#placeless, ...[...this.#shown, ...rest].map((pending) => this.#diagnostic(pending))];
+  diagnostics(isAside?: IsAside): Diagnostic[] {
+    const [aside, told] = [true, false].map((wanted) =>
+      this.#found.filter(
+        ({ severity, place }) => (severity !== 'error' && isAside?.(place) === true) === wanted,
+      ),
+    );
+    const groups = Map.groupBy(told!, ({ code, severity, place }) => `${code} ${severity} ${place.file}`);
+    return [
+      ...this.#placeless,
+      ...[...groups.values()].flatMap(summedUp).map((pending) => this.#diagnostic(pending)),
+      ...(aside!.length > 0 ? [asideLine(aside!)] : []),
+    ];
   }
 
   #diagnostic({ code, place, message, onKey, fix, severity, related = [] }: Pending): Diagnostic {
@@ -83,13 +82,33 @@ export class Findings {
       message,
       at: onKey ? this.#sources.locateKey(place) : this.#sources.locate(place),
       fix,
-      ...(severity && { severity }),
+      severity,
       related: related.map(({ message: said, at }) => ({
         message: said,
         ...this.#sources.locate(placeOf(at)),
       })),
     });
   }
+}
+
+/** The first few of a kind, and the number of the rest in the line after them. */
+function summedUp(group: readonly Pending[]): readonly Pending[] {
+  const max = group[0]!.severity === 'error' ? ERRORS_MAX : WARNINGS_MAX;
+  const next = group[max];
+  if (next === undefined) return group;
+  const count = group.length - max - 1;
+  const more = count === 0 ? '' : ` (and ${count} more like this in the file)`;
+  return [...group.slice(0, max), { ...next, message: `${next.message}${more}` }];
+}
+
+function asideLine(aside: readonly Pending[]): Diagnostic {
+  const { file } = aside[0]!.place;
+  const codes = [...Map.groupBy(aside, ({ code }) => code)].map(([code, { length }]) => `${code} ${length}`);
+  const line = finding('contract-findings-aside', {
+    message: `${aside.length} ${aside.length === 1 ? 'finding' : 'findings'} in ${file} about what no connector names: ${codes.sort().join(', ')}`,
+    subject: file,
+  });
+  return { ...line, file };
 }
 
 function placeOf(at: Part | Place): Place {

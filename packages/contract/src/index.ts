@@ -1,3 +1,4 @@
+export type { Named } from './aside.ts';
 export type { CheckCache } from './asyncapi-lint.ts';
 export { type BodyPart, bodyParts } from './body-parts.ts';
 export { derivedOperationId } from './derived-id.ts';

@@ -1,5 +1,6 @@
 import { type Checked, compareDiagnostics, digestOf } from '@tenon/model';
 import { lintAnswers } from './answer-lint.ts';
+import { asideOf, type Named } from './aside.ts';
 import { buildAsyncApi } from './asyncapi-build.ts';
 import { type CheckCache, lintAsyncApi } from './asyncapi-lint.ts';
 import type { BuildContext } from './build.ts';
@@ -35,6 +36,11 @@ export interface LoadOptions {
    * contract is the same; `diagnostics` are not all. Default false.
    */
   readonly isKnown?: boolean;
+  /**
+   * What connectors name of it. Of a document from elsewhere, what is short of an error and about anything else is only
+   * counted. Left out: all is told.
+   */
+  readonly named?: Named;
 }
 
 /** Above this a document's examples are not compared with their schemas: thousands would take minutes. */
@@ -53,8 +59,10 @@ export async function loadContract(
 ): Promise<Checked<Contract>> {
   const sources = new Sources(files);
   const findings = new Findings(sources);
+  const origins = new Map<object, Place>();
   const done = (value?: Contract): Checked<Contract> => {
-    const diagnostics = [...sources.diagnostics, ...findings.diagnostics()].sort(compareDiagnostics);
+    const isAside = value && options.named && asideOf(value, options.named, origins);
+    const diagnostics = [...sources.diagnostics, ...findings.diagnostics(isAside)].sort(compareDiagnostics);
     return { ...(value && { value }), diagnostics };
   };
   const document = await sources.open(source.document);
@@ -67,7 +75,6 @@ export async function loadContract(
   const root = sources.root(source.document)!;
   const format = formatOf(root, findings);
   if (!format) return done();
-  const origins = new Map<object, Place>();
   const schemas = new SchemaReader({
     sources,
     findings,

@@ -59,6 +59,12 @@ export const workspaceRules = {
     fix: 'Add `x-sunset` with the last day it works, and say in `description` what to use instead.',
     example: { bad: 'deprecated: true', good: "deprecated: true\nx-sunset: '2027-03-31'" },
   },
+  'contract-findings-aside': {
+    severity: 'info',
+    title: 'Findings about what no connector names are only counted',
+    why: 'In a document from elsewhere, what is wrong with operations and events that nobody uses would hide what is wrong with those that are.',
+    fix: '`tenon check --all` shows them.',
+  },
   'contract-sunset-date': {
     severity: 'warning',
     title: 'An end date cannot be read',

@@ -5,6 +5,8 @@ export interface ContractCase {
   readonly files: Readonly<Record<string, string>>;
   /** `file:line:column` of the finding, or `-` for one without a place; where it fires. */
   readonly at?: string;
+  /** Operations that a connector names. */
+  readonly named?: readonly string[];
 }
 
 /** An OpenAPI document around some paths and components. */
@@ -45,6 +47,8 @@ const STRING = 'components: { schemas: { Text: { type: string } } }';
 function withPolicy(files: Record<string, string>, policy: string): Record<string, string> {
   return { ...files, 'contract.yaml': `steward: us\n${policy}` };
 }
+
+const FROM_ELSEWHERE = "provenance: { source: 'https://x.example', version: '1', fetched: '2026-11-01' }\n";
 
 function withOverlay(action: string): Record<string, string> {
   return {
@@ -359,6 +363,17 @@ export const contractCases = {
     },
     silent: {
       files: withPolicy(operation(`operationId: a\n${OK}\ndeprecated: true\nx-sunset: '2027-03-31'`), ''),
+    },
+  },
+  'contract-findings-aside': {
+    fires: {
+      files: withPolicy(operation(`operationId: a\n${OK}\ndeprecated: true`), FROM_ELSEWHERE),
+      named: ['b'],
+      at: '-',
+    },
+    silent: {
+      files: withPolicy(operation(`operationId: a\n${OK}`), FROM_ELSEWHERE),
+      named: ['b'],
     },
   },
   'contract-sunset-date': {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { loadContract } from './load.ts';
 import { type ContractCase, contractCases } from './rules.cases.ts';
 
-async function diagnosticsOf({ files }: ContractCase) {
+async function diagnosticsOf({ files, named }: ContractCase) {
   const known = new Map(Object.entries(files));
   const document = known.has('asyncapi.yaml') ? 'asyncapi.yaml' : 'openapi.yaml';
   const { diagnostics } = await loadContract(
@@ -13,6 +13,7 @@ async function diagnosticsOf({ files }: ContractCase) {
       ...(known.has('contract.yaml') && { policy: 'contract.yaml' }),
     },
     { read: async (file) => known.get(file) },
+    named ? { named: { operations: new Set(named), events: new Set() } } : {},
   );
   return diagnostics;
 }

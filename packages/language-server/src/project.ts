@@ -1,9 +1,9 @@
-import type { Contract } from '@tenon/contract';
-import type { Checked, Diagnostic } from '@tenon/model';
+import type { Diagnostic } from '@tenon/model';
 import {
   type CheckMemory,
   checkWorkspace,
   createCheckMemory,
+  type KeptContract,
   loadWorkspaceFiles,
   secretDiagnostics,
   type Workspace,
@@ -19,7 +19,7 @@ export interface Project {
   setText(file: string, text: string | undefined): void;
   /** A file changed on disk, was made or removed. */
   changedOnDisk(file: string): void;
-  /** The workspace with all changes so far. Contracts are read again only when one of their files changed. */
+  /** The workspace with all changes so far. Contracts are read again only when one of their files changed, or what connectors name of them. */
   snapshot(): Promise<Snapshot>;
 }
 
@@ -41,7 +41,7 @@ export function isWorkspaceFile(file: string): boolean {
 export function openProject(root: string, disk: WorkspaceFiles): Project {
   const open = new Map<string, string>();
   const files = overlayFiles(disk, open);
-  const kept = new Map<string, Checked<Contract>>();
+  const kept = new Map<string, KeptContract>();
   const memory: CheckMemory = createCheckMemory();
   let loaded: { workspace: Workspace; diagnostics: readonly Diagnostic[] } | undefined;
   let loading: Promise<void> | undefined;

@@ -55,6 +55,7 @@ export interface CheckStore {
 export interface FilesCheckOptions extends Pick<WorkspaceOptions, 'cache'> {
   /** Without one, everything is checked. */
   readonly store?: CheckStore;
+  readonly tellsAll?: boolean;
 }
 
 /**
@@ -66,10 +67,10 @@ export interface FilesCheckOptions extends Pick<WorkspaceOptions, 'cache'> {
 export async function checkFiles(
   root: string,
   disk: WorkspaceFiles,
-  { store, cache }: FilesCheckOptions = {},
+  { store, cache, tellsAll }: FilesCheckOptions = {},
 ): Promise<Conclusion> {
   const files = tracedFiles(disk);
-  const options = cache ? { cache } : {};
+  const options = { ...(cache && { cache }), ...(tellsAll && { tellsAll }) };
   const kept = store?.read();
   if (kept && (await isUnchanged(kept.summary.trace, files))) {
     const texts = await pipelineTexts(files);
@@ -90,7 +91,7 @@ export async function checkFiles(
 async function checkAll(
   root: string,
   files: TracedFiles,
-  options: Pick<WorkspaceOptions, 'cache'>,
+  options: Pick<WorkspaceOptions, 'cache' | 'tellsAll'>,
 ): Promise<KeptCheck> {
   const { value: workspace, diagnostics: loading } = await loadWorkspaceFiles(root, files, options);
   if (!workspace) throw new Error('a workspace is always read, whatever is wrong with it');

@@ -28,6 +28,7 @@ export { type Declassification, declassificationsOf, renderDeclassifications } f
 export { type GraphEdge, type GraphNode, graphOf, type WorkspaceGraph } from './graph/graph.ts';
 export { type GraphFormat, graphFormats } from './graph/render-graph.ts';
 export { type QuotasConfig, readConfig } from './load/config.ts';
+export { namedBy } from './load/named-by.ts';
 export { OWNERS_FILE, readOwners } from './load/owners.ts';
 export { type PolicySpec, readPolicies } from './load/policies.ts';
 export type { SecretsConfig, VaultConfig } from './load/secrets-config.ts';
@@ -53,6 +54,7 @@ export {
   type EncryptionConfig,
   isPipelineFile,
   isReconciliationFile,
+  type KeptContract,
   type LedgerConfig,
   loadWorkspace,
   loadWorkspaceFiles,

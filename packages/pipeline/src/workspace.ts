@@ -10,6 +10,7 @@ import { ignoredAllowances, type PositionedDocument, parseDocument } from '@teno
 import { type Checked, compareDiagnostics, type Diagnostic, isObject, type JsonObject } from '@tenon/model';
 import { secretDiagnostics } from './check/secrets.ts';
 import { CONFIG_FILE, type ConnectionPlaces, readConfig, type WorkspaceConfig } from './load/config.ts';
+import { namedBy } from './load/named-by.ts';
 import { OWNERS_FILE, readOwners } from './load/owners.ts';
 import { nodeWorkspaceFiles, type WorkspaceFiles } from './load/workspace-files.ts';
 import { diagnostic } from './rules.ts';
@@ -56,9 +57,16 @@ export interface WorkspaceOptions extends Pick<LoadOptions, 'cache'> {
    * Contracts read before, by name, and filled with those read now: one that is in here is not read again. Whoever
    * watches the files takes out what changed.
    */
-  readonly kept?: Map<string, Checked<Contract>>;
+  readonly kept?: Map<string, KeptContract>;
+  /** Every finding about documents from elsewhere is told, of what no connector names, too. Default false. */
+  readonly tellsAll?: boolean;
   /** Contracts to take in place of those in the files, and the names of those that cannot be read. */
   readonly given?: Pick<Workspace, 'contracts'> & { readonly unreadable: readonly string[] };
+}
+
+/** A contract as it was read, and what connectors named of it by then. */
+export interface KeptContract extends Checked<Contract> {
+  readonly named?: string;
 }
 
 /** Reads everything below `root` (contracts in parallel); never the network. */
@@ -72,12 +80,15 @@ export async function loadWorkspaceFiles(
   files: WorkspaceFiles,
   options: WorkspaceOptions = {},
 ): Promise<Checked<Workspace>> {
+  const connecting = loadConnectors(files);
   const [configText, ownersText, contracts, connectors, pipelineFiles, policyFiles, fixtures] =
     await Promise.all([
       files.read(CONFIG_FILE),
       files.read(OWNERS_FILE),
-      options.given ? { ...options.given, diagnostics: [] } : loadContracts(files, options),
-      loadConnectors(files),
+      options.given
+        ? { ...options.given, diagnostics: [] }
+        : connecting.then(({ manifests }) => loadContracts(files, options, [...manifests.values()])),
+      connecting,
       pipelineTexts(files),
       textsOf(files, 'pipelines/policies', (name) => name.endsWith('.yaml')),
       fixtureTexts(files),
@@ -141,7 +152,8 @@ const CONTRACT_DOCUMENTS = [
 
 async function loadContracts(
   files: WorkspaceFiles,
-  options: WorkspaceOptions,
+  { tellsAll = false, ...options }: WorkspaceOptions,
+  manifests: readonly ConnectorManifest[],
 ): Promise<{
   readonly contracts: ReadonlyMap<string, Contract>;
   readonly unreadable: readonly string[];
@@ -150,10 +162,13 @@ async function loadContracts(
   const names = await files.folders('contracts');
   const loaded = await Promise.all(
     names.map(async (name): Promise<Checked<Contract>> => {
+      const speaking = manifests.filter(({ contract }) => contract === name);
+      const given = tellsAll || speaking.length === 0 ? {} : { named: namedBy(speaking) };
+      const named = JSON.stringify([...(given.named?.operations ?? []), '', ...(given.named?.events ?? [])]);
       const before = options.kept?.get(name);
-      if (before) return before;
-      const contract = await loadNamedContract(name, files, options);
-      options.kept?.set(name, contract);
+      if (before?.named === named) return before;
+      const contract = await loadNamedContract(name, files, { ...options, ...given });
+      options.kept?.set(name, { ...contract, named });
       return contract;
     }),
   );

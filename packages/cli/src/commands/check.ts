@@ -17,6 +17,10 @@ export const checkCommand: CommandSpec = {
       type: 'boolean',
       help: 'check everything again, whatever the last check left in .tenon/cache',
     },
+    all: {
+      type: 'boolean',
+      help: 'tell every finding about documents from elsewhere, of operations that no connector names, too',
+    },
     fix: { type: 'boolean', help: 'make the changes that need no asking (misspelt names), then check again' },
   },
   examples: ['tenon check', 'tenon check --fix', 'tenon check --format sarif > tenon.sarif'],
@@ -42,19 +46,21 @@ async function fixAll(args: Args, io: Io): Promise<void> {
 }
 
 async function checkOnce(args: Args, io: Io): ReturnType<CommandSpec['run']> {
-  const { root, diagnostics, checked } = await checkQuickly(io, !args.flag('no-cache'));
+  const { root, diagnostics, checked } = await checkQuickly(io, !args.flag('no-cache'), args.flag('all'));
   await printReport({ diagnostics, checked }, root, args, io);
   return exitCodeOf(diagnostics);
 }
 
 /** A check without the workspace itself, which only other commands need: what the last one found is taken over. */
-async function checkQuickly(io: Io, isKeeping: boolean): Promise<QuickCheck> {
+async function checkQuickly(io: Io, isKeeping: boolean, tellsAll = false): Promise<QuickCheck> {
   const root = await findRoot(io.cwd);
   if (root === undefined) return { diagnostics: [workspaceNotFound()], checked: {} };
   const { checkFiles, nodeWorkspaceFiles } = await import('@tenon/pipeline');
   const { diagnostics, checked } = await checkFiles(root, nodeWorkspaceFiles(root), {
     cache: fileCheckCache(root),
-    ...(isKeeping && { store: fileCheckStore(root) }),
+    // What is kept was found without it, and is so again next time.
+    ...(isKeeping && !tellsAll && { store: fileCheckStore(root) }),
+    ...(tellsAll && { tellsAll }),
   });
   return { root, diagnostics, checked: { ...checked } };
 }

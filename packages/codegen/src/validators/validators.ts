@@ -1,16 +1,16 @@
+import type { Named } from '@tenon/contract';
 import { compareText, isObject } from '@tenon/model';
 import type { JsonSchema } from '@tenon/schema';
 import { type GeneratedFile, headerLine } from '../generated-file.ts';
 import { commentLine, literal } from '../source-text.ts';
 import { type Surface, statusKey } from '../surface.ts';
-import type { Wanted } from '../wanted.ts';
 import { withoutEmptyLoops } from './loops.ts';
 
 /** A contract that nothing uses yet gets validators for all it has, up to this many. */
 const UNUSED_SCHEMAS_MAX = 60;
 
 /** What pipelines use; where they use nothing, all of a small contract. */
-export function inUse(surface: Surface, used: Wanted): Wanted {
+export function inUse(surface: Surface, used: Named): Named {
   if (used.operations.size + used.events.size > 0) return used;
   if (surface.operations.length * 2 + surface.events.length > UNUSED_SCHEMAS_MAX) return used;
   return {
@@ -25,7 +25,7 @@ export function inUse(surface: Surface, used: Wanted): Wanted {
  */
 export async function validatorFiles(
   surface: Surface,
-  used: Wanted,
+  used: Named,
   folder: string,
 ): Promise<GeneratedFile[]> {
   const targets = targetsOf(surface, used);
@@ -46,7 +46,7 @@ interface Target {
   readonly type: string;
 }
 
-function targetsOf(surface: Surface, used: Wanted): Target[] {
+function targetsOf(surface: Surface, used: Named): Target[] {
   const targets: Target[] = [];
   for (const { operation, identifier, input, results } of surface.operations) {
     if (!used.operations.has(operation.id)) continue;

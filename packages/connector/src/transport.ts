@@ -82,6 +82,10 @@ export type CallResult =
       readonly postponed?: true;
     };
 
+export function failedCall(failure: Failure): CallResult {
+  return { ok: false, failure };
+}
+
 /** What a call that was called off gives. */
 export const calledOff: CallResult = {
   ok: false,

@@ -16,6 +16,7 @@ import {
   type CallRequest,
   type CallResult,
   calledOff,
+  failedCall,
   type Transport,
   type TransportContext,
 } from '../transport.ts';
@@ -105,7 +106,7 @@ export function messageTransport(
       what: string,
       more?: Partial<Failure>,
     ) =>
-      failed({
+      failedCall({
         class: failureClass,
         code,
         message: `${operation.name}: ${what}`,
@@ -321,7 +322,7 @@ function answered(operation: OperationPlan, given: Json): CallResult {
   const answer = saysNothing(operation.result) ? null : given;
   const issue = validatorOf(operation.result)(answer)[0];
   if (issue === undefined) return { ok: true, status: 200, body: answer, headers: {} };
-  return failed({
+  return failedCall({
     class: 'contract',
     code: 'MESSAGE_ANSWER_INVALID',
     message: `${operation.name}: the answer does not fit its contract: ${issue.pointer || 'the whole'} ${issue.message}`,
@@ -359,8 +360,4 @@ function aborted(signal: AbortSignal): Promise<never> {
 function codeOf(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   return typeof code === 'string' && code !== '' ? ` (${code})` : '';
-}
-
-function failed(failure: Failure): CallResult {
-  return { ok: false, failure };
 }

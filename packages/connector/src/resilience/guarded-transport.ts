@@ -3,7 +3,7 @@ import type { ConnectorFailureCode } from '../failure-codes.ts';
 import { GrantGuard, type Grants } from '../grants.ts';
 import type { OperationDefaults } from '../manifest.ts';
 import type { OperationPlan } from '../operation-plan.ts';
-import { type CallRequest, type CallResult, calledOff, type Transport } from '../transport.ts';
+import { type CallRequest, type CallResult, calledOff, failedCall, type Transport } from '../transport.ts';
 import { Breaker, type BreakerState } from './breaker.ts';
 import { type DeprecationNotice, deprecationOf } from './deprecation.ts';
 import { Bulkhead } from './in-flight.ts';
@@ -108,12 +108,12 @@ export function guardedTransport(
     const called = ofConnection(asked.operation);
     const request = called === asked.operation ? asked : { ...asked, operation: called };
     const operation = grants.admit(request);
-    if ('delivery' in operation) return refused(operation);
+    if ('delivery' in operation) return failedCall(operation);
     const denied = denial(operation);
-    if (denied !== undefined) return refused(denied);
+    if (denied !== undefined) return failedCall(denied);
     // Another transport would send the rest of the call and leave the body behind.
     if ((request.send ?? request.receive) !== undefined && operation.transport !== 'http')
-      return refused(
+      return failedCall(
         notSent(
           'validation',
           'HTTP_BODY_UNSTREAMABLE',
@@ -244,8 +244,4 @@ function isSnapshot(value: unknown): value is GuardSnapshot {
     times.every((atMs) => atMs === undefined || typeof atMs === 'number') &&
     (used === undefined || (typeof used === 'object' && used !== null))
   );
-}
-
-function refused(failure: Failure): CallResult {
-  return { ok: false, failure };
 }

@@ -8,13 +8,8 @@ import {
   type Expr,
   type Facts,
   type Field,
-  listOf,
-  literalType,
   type ObjectType,
-  objectOf,
   type Policies,
-  presentOf,
-  STRING,
   type Type,
   union,
 } from '@tenon/expression';
@@ -27,22 +22,21 @@ import {
   type ChooseSpec,
   type CompensateSpec,
   type ForEachSpec,
-  type Located,
   type RunSpec,
   type StepSpec,
 } from '../spec/pipeline-spec.ts';
 import { expressionsOf, type SpecExpression, type Template } from '../spec/template.ts';
-import type { ResolvedCall, ResolvedEvent } from './catalog.ts';
+import type { ResolvedCall } from './catalog.ts';
 import { checkInScope, expressionDiagnostic, type PolicyRules, type Read, type Use } from './expressions.ts';
 import { MapOver, MapUntil } from './growing-map.ts';
-import { listRead } from './list-read.ts';
-import { ownerOf, type PipelineModel } from './model.ts';
-import { lookedUp } from './records-type.ts';
+import { type Item, itemOf, itemTypes, recordOf, withItems } from './list-item.ts';
+import type { PipelineModel } from './model.ts';
 import { checkRequest } from './request.ts';
 import { placeOf } from './schema-path.ts';
 import type { NamedSource, Scope, Unreadable, UsageTarget } from './scope.ts';
+import { APPROVAL, LIST, MOMENT, NULL, NUMBER, NUMBER_OR_TEXT, outcomesOf } from './step-results.ts';
 import { typeOfSchema, typeOfTemplate } from './types.ts';
-import { valuesOf, valuesOfLiteral } from './values-of.ts';
+import { eventTarget, requestTarget, responseTarget, UsageNotes } from './usage-notes.ts';
 import { type Result, visibleSteps } from './visible-steps.ts';
 
 export interface DataCheck {
@@ -57,39 +51,6 @@ export interface DataCheck {
   readonly environments: ReadonlyMap<SpecExpression | StepSpec, Environment>;
 }
 
-/** A run goes on only when it is approved; to ask for that again is no fault. */
-const APPROVAL: Type = typeOfSchema({
-  type: 'object',
-  required: ['decision', 'actor', 'reason'],
-  properties: {
-    decision: { enum: ['approved', 'rejected'] },
-    actor: { type: 'string' },
-    reason: { type: 'string' },
-  },
-  additionalProperties: false,
-});
-const NUMBER_OR_TEXT: Type = typeOfSchema({ type: ['string', 'number'] });
-const MOMENT: Type = typeOfSchema({ anyOf: [{ type: 'string', format: 'date-time' }, { type: 'number' }] });
-const NUMBER: Type = typeOfSchema({ type: 'number' });
-const NULL: Type = typeOfSchema({ type: 'null' });
-const LIST: Type = listOf(ANY);
-const FAILURE = objectOf({ class: STRING, code: STRING, message: STRING });
-
-/** One for each item; a `result` only where it succeeded and leaves one. */
-function outcomesOf(result: Type | undefined): Type {
-  const one = (outcome: string, more: Readonly<Record<string, Type>>, optional: readonly string[] = []) =>
-    objectOf({ key: STRING, outcome: literalType(outcome), ...more }, optional);
-  return listOf(
-    union([
-      result === undefined
-        ? one('succeeded', {})
-        : one('succeeded', { result: presentOf(result) }, result.kind === 'optional' ? ['result'] : []),
-      one('failed', { failure: FAILURE }),
-      one('quarantined', { failure: FAILURE }),
-    ]),
-  );
-}
-
 function idsOf(branch: BranchSpec): readonly string[] {
   return allSteps(branch.steps).map((one) => one.id.value);
 }
@@ -100,19 +61,6 @@ function extended(
   why: Unreadable,
 ): ReadonlyMap<string, Unreadable> {
   return new Map([...known, ...ids.map((id) => [id, why] as const)]);
-}
-
-function itemTypes(items: readonly Item[]): Record<string, Type> {
-  return Object.fromEntries(items.map(({ name, type }) => [name, type]));
-}
-
-function withItems(
-  sources: ReadonlyMap<string, NamedSource>,
-  items: readonly Item[],
-): ReadonlyMap<string, NamedSource> {
-  if (items.length === 0) return sources;
-  const named = items.flatMap(({ name, source }) => (source ? [[name, source] as const] : []));
-  return named.length === 0 ? sources : new MapOver(new Map(named), sources);
 }
 
 /** Of an event that declares none. */
@@ -140,13 +88,6 @@ interface Here {
   readonly items: readonly Item[];
 }
 
-interface Item {
-  readonly name: string;
-  readonly type: Type;
-  /** Where it comes from, when that is a contract's data. */
-  readonly source?: NamedSource;
-}
-
 /**
  * Checks every expression and every request of a pipeline in the scope of its place, and notes what is read and
  * written. What a trigger's `where`, a step's `when`, a branch and a passed check say is known from there on.
@@ -154,10 +95,10 @@ interface Item {
 export function checkData(model: PipelineModel, policies: PolicyRules): DataCheck {
   const { spec } = model;
   const found: Diagnostic[] = [];
-  const usage: ContractUsage[] = [];
   const reads = new Map<SpecExpression, readonly Read[]>();
   const environments = new Map<SpecExpression | StepSpec, Environment>();
   const types = new Map<SpecExpression, Type>();
+  const usage = new UsageNotes(model, typeOf);
   const results = new Map<string, Result>();
   const silent = new Set<string>();
   /** Steps of lists that the walk has left. */
@@ -207,7 +148,7 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
     if (when) expression(when, 'metrics', last, 'condition');
     if (value) typed(value, 'metrics', last, NUMBER, 'a metric');
   }
-  return { diagnostics: found, usage, expressions, reads, environments, types };
+  return { diagnostics: found, usage: usage.all, expressions, reads, environments, types };
 
   function walk(steps: readonly StepSpec[], from: Here): Here {
     return steps.reduce((here, step) => visit(step, here), from);
@@ -245,12 +186,12 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
         }
         request(step.with, event.plan.payload, event.name, step.emit.at);
         const source = eventTarget(event);
-        writes(step.with, source, id, '', step.emit.at);
+        usage.writes(step.with, source, id, step.emit.at);
         const { headers } = event;
         if (headers !== undefined || step.headers) {
           request(step.headers, headers ?? NO_HEADERS, `the headers of ${event.name}`, step.emit.at);
           const part = { ...source, target: { ...source.target, part: 'headers' } } as const;
-          if (step.headers) writes(step.headers, part, id, '', step.emit.at);
+          if (step.headers) usage.writes(step.headers, part, id, step.emit.at);
         }
         done(typeOfSchema(event.plan.payload));
         return before;
@@ -262,14 +203,9 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
       case 'wait': {
         if (step.until) typed(step.until, id, inner, MOMENT, 'a moment');
         const event = model.events.get(step);
-        if (event && step.event) listens(event, id, step.event);
+        if (event && step.event) usage.listens(event, id, step.event);
         const signal = event ? typeOfSchema(event.plan.payload) : ANY;
-        const { environment: outer } = inner;
-        const withSignal: Scope = {
-          ...inner,
-          environment: { ...outer, variables: { ...outer.variables, signal } },
-          sources: withSource(inner.sources, 'signal', event && eventTarget(event)),
-        };
+        const withSignal = withValue(inner, 'signal', signal, event && eventTarget(event));
         environments.set(step, withSignal.environment);
         if (step.match) {
           expression(step.match, id, withSignal, 'condition');
@@ -320,13 +256,14 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
   /** Checks what is done with each item, as with any one of them; gives the type of the outcomes. */
   function visitList(step: ForEachSpec, outer: Scope, here: Here): Type {
     const id = step.id.value;
-    const before = usage.length;
+    const before = usage.all.length;
     if (step.in) typed(step.in, id, outer, LIST, 'a list');
-    const item = step.records ? recordOf(step, step.records, outer) : itemOf(step, outer);
+    const item = step.records
+      ? recordOf(step, step.records, outer, results.get(step.records.step)?.type)
+      : itemOf(step, outer, typeOf);
     // What is done with an item is noted where it is done.
     const list = item.source?.path && toPointer(item.source.path.slice(0, -1));
-    for (let index = before; index < usage.length; index++)
-      if (usage[index]!.path === list) usage[index] = { ...usage[index]!, itemsUnread: true };
+    usage.leavesItems(before, list);
     const inside: Here = { ...here, items: [...here.items, item] };
     const each = scope(inside, id);
     environments.set(step, each.environment);
@@ -341,36 +278,6 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
     const after = walk(step.steps, good);
     if (step.result) template(step.result, id, scope(after, id));
     return outcomesOf(step.result && typeOfTemplate(step.result, typeOf));
-  }
-
-  function itemOf(step: ForEachSpec, outer: Scope): Item {
-    const name = step.as.value;
-    const list = step.in ? typeOf(step.in) : ANY;
-    const type = list.kind === 'list' ? union([list.item(), ...list.first.map((one) => one())]) : ANY;
-    const read = step.in && listRead(step.in.parsed.ast);
-    if (!read) return { name, type };
-    const names = read.path.map((one) => one.name);
-    const isStep = read.root === 'steps';
-    const source = outer.sources.get(isStep ? `steps.${names[0]}` : read.root);
-    if (!source) return { name, type };
-    const path = [...(source.path ?? []), ...(isStep ? names.slice(1) : names), '*'];
-    return { name, type, source: { ...source, path } };
-  }
-
-  /** A record that a reconciliation reads: whether the list is there is seen when it is read, page by page. */
-  function recordOf(
-    { as }: ForEachSpec,
-    { step, path }: NonNullable<ForEachSpec['records']>,
-    outer: Scope,
-  ): Item {
-    const name = as.value;
-    const source = outer.sources.get(`steps.${step}`);
-    const list = path.reduce(
-      (type: Type | undefined, field) => type && lookedUp(type, field),
-      results.get(step)?.type,
-    );
-    const type = list && list.kind === 'list' ? union([list.item(), ...list.first.map((one) => one())]) : ANY;
-    return { name, type, ...(source && { source: { ...source, path: [...path, '*'] } }) };
   }
 
   function visitBranches(step: ChooseSpec, before: Here): void {
@@ -409,9 +316,9 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
     const meaning = model.calls.get(step);
     if (step.with) template(step.with, id, inner);
     if (meaning) {
-      const { plan, contract } = meaning.call;
+      const { plan } = meaning.call;
       request(step.with, plan.input, step.call.value, step.call.at);
-      writes(step.with, requestTarget(contract.name, plan.operation), id, '', step.call.at);
+      usage.writes(step.with, requestTarget(meaning.call), id, step.call.at);
       done(typeOfSchema(plan.result), responseTarget(meaning.call));
     } else done(ANY);
     visitFresh(step, inner, meaning?.call);
@@ -424,20 +331,14 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
     const compensation = meaning?.compensation;
     if (!compensation) return;
     request(compensate.with, compensation.plan.input, compensate.call.value, compensate.call.at);
-    const target = requestTarget(compensation.contract.name, compensation.plan.operation);
-    writes(compensate.with, { ...target, call: 'undo' }, id, '', compensate.call.at);
+    const target = { ...requestTarget(compensation), call: 'undo' } as const;
+    usage.writes(compensate.with, target, id, compensate.call.at);
   }
 
   function visitFresh({ id, fresh }: CallSpec, inner: Scope, call: ResolvedCall | undefined): void {
     if (!fresh) return;
     const result = call ? typeOfSchema(call.plan.result) : ANY;
-    const { environment: outer } = inner;
-    const sources = withSource(inner.sources, 'result', call && responseTarget(call));
-    const scoped = {
-      ...inner,
-      environment: { ...outer, variables: { ...outer.variables, result } },
-      sources,
-    };
+    const scoped = withValue(inner, 'result', result, call && responseTarget(call));
     if (fresh.moment) typed(fresh.moment, id.value, scoped, MOMENT, 'a moment');
     for (const one of [fresh.version, fresh.atLeast])
       if (one) typed(one, id.value, scoped, NUMBER_OR_TEXT, 'a version');
@@ -453,19 +354,12 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
     if (guard?.with) template(guard.with, id, after);
     if (guard && read) {
       request(guard.with, read.plan.input, guard.read.value, guard.read.at);
-      const target = requestTarget(read.contract.name, read.plan.operation);
-      writes(guard.with, { ...target, call: 'guard' }, id, '', guard.read.at);
+      usage.writes(guard.with, { ...requestTarget(read), call: 'guard' }, id, guard.read.at);
     }
     if (!guard?.unchanged) return;
     const current = read ? typeOfSchema(read.plan.result) : ANY;
-    const { environment: outer } = after;
-    const sources = withSource(after.sources, 'current', read && responseTarget(read));
-    expression(
-      guard.unchanged,
-      id,
-      { ...after, environment: { ...outer, variables: { ...outer.variables, current } }, sources },
-      'condition',
-    );
+    const scoped = withValue(after, 'current', current, read && responseTarget(read));
+    expression(guard.unchanged, id, scoped, 'condition');
   }
 
   function visitRun(step: RunSpec, inner: Scope, done: (type: Type) => void): void {
@@ -543,19 +437,7 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
     found.push(...checked.diagnostics.filter(({ code }) => !unsaid.has(code)));
     reads.set(one, checked.reads);
     types.set(one, checked.type);
-    for (const read of checked.reads)
-      usage.push({
-        pipeline: spec.name.value,
-        step,
-        ...read.source,
-        access: 'read',
-        path: read.path,
-        expression: read.expression,
-        at: read.at,
-        ...(read.comparedWith !== undefined && { comparedWith: read.comparedWith }),
-        ...(read.itemsUnread && { itemsUnread: true as const }),
-        owner: ownerOf(model),
-      });
+    for (const read of checked.reads) usage.read(step, read);
   }
 
   function typeOf(one: SpecExpression): Type {
@@ -564,80 +446,6 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
 
   function request(one: Template | undefined, target: JsonSchema, name: string, at: Location): void {
     found.push(...checkRequest(one, placeOf(target), { document: spec.document, name, at, typeOf }));
-  }
-
-  /** Who listens needs the event, whatever is read of it. */
-  function listens(event: ResolvedEvent, step: string, { value, at }: Located<string>): void {
-    usage.push({
-      pipeline: spec.name.value,
-      step,
-      ...eventTarget(event),
-      access: 'read',
-      path: '',
-      isNaming: true,
-      expression: value,
-      at,
-      owner: ownerOf(model),
-    });
-  }
-
-  /** Every leaf of a template is a write at its pointer. */
-  function writes(
-    one: Template | undefined,
-    target: UsageTarget & Pick<ContractUsage, 'call'>,
-    step: string,
-    path: string,
-    at: Location,
-    place = path,
-  ): void {
-    const entry = (
-      written: string,
-      where: Location,
-      {
-        isNaming,
-        values,
-      }: { readonly isNaming?: true; readonly values?: ContractUsage['values'] | undefined } = {},
-    ): void => {
-      usage.push({
-        pipeline: spec.name.value,
-        step,
-        ...target,
-        access: 'write',
-        path,
-        ...(isNaming && { isNaming }),
-        ...(values && { values }),
-        ...(place !== path && { place }),
-        expression: written,
-        at: where,
-        owner: ownerOf(model),
-      });
-    };
-    switch (one?.kind) {
-      case undefined:
-        entry('', at, { isNaming: true });
-        return;
-      case 'object':
-        if (one.entries.length === 0) entry('{}', spec.document.at(one.node));
-        for (const { name, value } of one.entries) {
-          const member = toPointer([name]);
-          writes(value, target, step, path + member, at, place + member);
-        }
-        return;
-      case 'array':
-        for (const [index, item] of one.items.entries()) {
-          const number = one.items.length > 1 ? String(index) : '*';
-          writes(item, target, step, `${path}/*`, at, `${place}/${number}`);
-        }
-        return;
-      case 'expression':
-        entry(one.expression.source, one.expression.at, { values: valuesOf(typeOf(one.expression)) });
-        return;
-      case 'text':
-        entry(String(one.node.value), spec.document.at(one.node));
-        return;
-      case 'literal':
-        entry(JSON.stringify(one.value), spec.document.at(one.node), { values: valuesOfLiteral(one.value) });
-    }
   }
 
   function defineRoots(): void {
@@ -650,7 +458,7 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
     }
     roots['event'] = model.trigger ? typeOfSchema(model.trigger.plan.payload) : ANY;
     if (!model.trigger) return;
-    if (spec.trigger?.kind === 'event') listens(model.trigger, 'trigger', spec.trigger.event);
+    if (spec.trigger?.kind === 'event') usage.listens(model.trigger, 'trigger', spec.trigger.event);
     const target = eventTarget(model.trigger);
     rootSources.set('event', target);
     const { headers } = model.trigger;
@@ -660,24 +468,12 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
   }
 }
 
-function eventTarget(event: ResolvedEvent): UsageTarget & {
-  readonly target: { readonly kind: 'event'; readonly event: string };
-} {
-  return { contract: event.contract.name, target: { kind: 'event', event: event.plan.event } };
-}
-
-function withSource(
-  sources: Scope['sources'],
-  name: string,
-  source: NamedSource | undefined,
-): Scope['sources'] {
-  return source ? new MapOver(new Map([[name, source]]), sources) : sources;
-}
-
-function responseTarget({ contract, plan }: ResolvedCall): UsageTarget {
-  return { contract: contract.name, target: { kind: 'response', operation: plan.operation } };
-}
-
-function requestTarget(contract: string, operation: string): UsageTarget {
-  return { contract, target: { kind: 'request', operation } };
+/** The same with one more name in it. */
+function withValue(scope: Scope, name: string, type: Type, source: NamedSource | undefined): Scope {
+  const { environment, sources } = scope;
+  return {
+    ...scope,
+    environment: { ...environment, variables: { ...environment.variables, [name]: type } },
+    sources: source ? new MapOver(new Map([[name, source]]), sources) : sources,
+  };
 }

@@ -1,29 +1,8 @@
-import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
-import {
-  type ConnectionConfig,
-  type ConnectorManifest,
-  fileTokenVault,
-  guardedTransport,
-  httpTransport,
-  type OnSecretUse,
-  type QuotaSharing,
-  type QuotaStore,
-  sandboxTransport,
-  type Transport,
-  type TransportContext,
-  withOwnTokens,
-} from '@tenon/connector';
-import { Secret, type SecretStore } from '@tenon/model';
-import {
-  headersRead,
-  isLoopback,
-  planPublications,
-  type Workspace,
-  type WorkspaceCheck,
-} from '@tenon/pipeline';
+import { resolve } from 'node:path';
+import type { OnSecretUse } from '@tenon/connector';
+import type { SecretStore } from '@tenon/model';
+import { planPublications, type Workspace, type WorkspaceCheck } from '@tenon/pipeline';
 import {
   type Deployment,
   type EncryptionOptions,
@@ -34,40 +13,25 @@ import {
   type RuntimeOptions,
   SecretAudit,
 } from '@tenon/runtime';
-import {
-  type Consumer,
-  consume,
-  type IntakeConnection,
-  type Operator,
-  startServer,
-  type TenonServer,
-} from '@tenon/server';
+import { type Consumer, startServer, type TenonServer } from '@tenon/server';
 import { ComposeError } from './compose-error.ts';
-import { resolveConnection, resolveConnections } from './connection-addresses.ts';
-import { brokenCode, type ConnectorCode, loadModules, ownTransport, sourceMaker } from './connector-code.ts';
+import { resolveConnections } from './connection-addresses.ts';
+import type { ConnectorCode } from './connector-code.ts';
 import { DataKeyError, encryptingWords, encryptionOptions, lockedWords, openKeyFiles } from './data-keys.ts';
 import { deploymentOf } from './deployment.ts';
-import { pipelinesCalling } from './grants.ts';
-import {
-  askHealth,
-  type Health,
-  type HealthCall,
-  healthCalls,
-  notAsked,
-  watchHealth,
-  withoutHealth,
-} from './health.ts';
+import { healthCalls, watchHealth } from './health.ts';
+import { intakeConnections } from './intake-connections.ts';
 import type { Io } from './io.ts';
 import { checkpointOptions } from './ledger-key.ts';
+import { loadOperators } from './load-operators.ts';
 import type { LogLine } from './log-line.ts';
 import { MaintenanceError, maintenanceOf } from './maintenance.ts';
-import { TOKEN_FILE } from './operations-client.ts';
+import { makeTransports } from './make-transports.ts';
 import { tellOtherPlans } from './other-plans.ts';
 import { OutsideTroubles } from './outside-troubles.ts';
 import { type OpenQuotaStore, openQuotaStore, QuotaStoreError } from './quota-store.ts';
-import { isSandboxAddress } from './sandbox-addresses.ts';
 import { openSecrets } from './secret-managers.ts';
-import { sourcePlansOf } from './source-plans.ts';
+import { startConsumers } from './start-consumers.ts';
 
 export interface ComposeOptions {
   readonly root: string;
@@ -130,27 +94,13 @@ async function startWith(options: ComposeOptions, opened: AsyncDisposableStack):
   const health = healthCalls(workspace, connections);
   const quotas = await quotaStoreOf(workspace, secrets, io);
   if (quotas) opened.use(quotas);
+  const parts = { root, workspace, check, code, io, log, secrets, onSecretUse, quotas: quotas?.store };
   const askedBy = makeTransports(
-    options,
-    connectionsOf(health),
-    code,
-    { secrets, onSecretUse },
-    root,
-    io,
-    log,
-    quotas?.store,
+    health.map(({ connection }) => connection),
+    parts,
   );
   const watching = new AbortController();
-  const transports = makeTransports(
-    options,
-    connections,
-    code,
-    { secrets, onSecretUse },
-    root,
-    io,
-    log,
-    quotas?.store,
-  );
+  const transports = makeTransports(connections, parts);
   const windows = maintenanceWindows(workspace);
   const operators = await loadOperators(workspace, secrets, root);
 
@@ -252,23 +202,6 @@ function answering({ config }: Workspace): Pick<RuntimeOptions, 'owner'> {
   return { owner };
 }
 
-/** Of a connection whose account other processes use as well. */
-function sharingOf(
-  { config }: Workspace,
-  connection: string,
-  store: QuotaStore | undefined,
-  log: ComposeOptions['log'],
-): QuotaSharing | undefined {
-  const quota = config.connections[connection]?.quota;
-  if (quota === undefined || store === undefined) return undefined;
-  return {
-    ...quota,
-    store,
-    onStore: (isThere, because) =>
-      log({ kind: 'quotaStore', connection, isThere, ...quota, ...(because !== undefined && { because }) }),
-  };
-}
-
 async function quotaStoreOf(
   { config }: Workspace,
   secrets: SecretStore,
@@ -279,40 +212,6 @@ async function quotaStoreOf(
   } catch (error) {
     throw error instanceof QuotaStoreError ? new ComposeError(error.message) : error;
   }
-}
-
-/** Every connection's health call, asked once over a transport that may make nothing else. */
-export async function lookAtHealth(
-  options: Pick<ComposeOptions, 'root' | 'workspace' | 'check' | 'io'>,
-): Promise<readonly Health[]> {
-  const { root, workspace, io } = options;
-  const unanswered: Health[] = [];
-  const connections = Object.values(workspace.config.connections).flatMap((connection) => {
-    const resolved = resolveConnection(connection, io);
-    if (!('missing' in resolved)) return [resolved];
-    const message = `set the environment variable ${resolved.missing} to ${resolved.what}`;
-    unanswered.push(notAsked(connection.name, 'CONNECTION_ADDRESS_UNSET', message));
-    return [];
-  });
-  const modules = await loadModules(workspace, connections, root);
-  const calls = healthCalls(workspace, connections);
-  const secrets = openSecrets(workspace.config.secrets, root, io);
-  const held = { secrets: secrets.store };
-  const transports = makeTransports(options, connectionsOf(calls), modules, held, root, io, () => {});
-  const asked = calls.flatMap((call) => {
-    const transport = transports.get(call.connection.name);
-    return transport ? [askHealth(call, transport, io.clock)] : [];
-  });
-  try {
-    return [...(await Promise.all(asked)), ...unanswered, ...withoutHealth(workspace, connections)];
-  } finally {
-    await Promise.all([...transports.values()].map((transport) => transport.close()));
-    await secrets.close();
-  }
-}
-
-function connectionsOf(calls: readonly HealthCall[]): readonly ConnectionConfig[] {
-  return calls.map(({ connection }) => connection);
 }
 
 async function encryptionOf(
@@ -338,201 +237,5 @@ function maintenanceWindows(workspace: Workspace): ReadonlyMap<string, ReturnTyp
     );
   } catch (error) {
     throw error instanceof MaintenanceError ? new ComposeError(error.message) : error;
-  }
-}
-
-function makeTransports(
-  { workspace, check }: Pick<ComposeOptions, 'workspace' | 'check'>,
-  connections: readonly ConnectionConfig[],
-  modules: ConnectorCode,
-  secrets: Pick<TransportContext, 'secrets' | 'onSecretUse'>,
-  root: string,
-  io: Io,
-  log: ComposeOptions['log'],
-  quotas?: QuotaStore,
-): Map<string, Transport> {
-  const transports = new Map<string, Transport>();
-  const tokens = fileTokenVault(join(root, '.tenon', 'tokens'));
-  for (const connection of connections) {
-    const manifest = workspace.connectors.get(connection.connector);
-    const module = modules.get(connection.connector);
-    if (!manifest || !module) continue;
-    const isSandbox = isSandboxAddress(connection.baseUrl, io);
-    const context = {
-      // A sandbox gives its tokens itself.
-      connection: isSandbox ? withOwnTokens(connection) : connection,
-      ...secrets,
-      clock: io.clock,
-      random: io.random,
-      tokens,
-    };
-    // Quota, breaker and calls in flight as the manifest declares them, whatever carries the calls.
-    const guarded = (transport: Transport): Transport =>
-      guardedTransport(isSandbox ? sandboxTransport(transport) : transport, manifest.defaults, {
-        clock: io.clock,
-        connection: connection.name,
-        grants: connection.grants ?? {},
-        scopes: connection.identity === undefined ? undefined : manifest.identities[connection.identity],
-        quota: sharingOf(workspace, connection.name, quotas, log),
-        onBreaker: (state) => log({ kind: 'breaker', connection: connection.name, state }),
-        onDeprecation: (operation, notice) =>
-          log({
-            kind: 'deprecation',
-            connection: connection.name,
-            operation,
-            pipelines: pipelinesCalling(check, connection.name, operation),
-            ...notice,
-          }),
-      });
-    if (manifest.transport === 'http') {
-      transports.set(connection.name, guarded(httpTransport(context, { classify: module.classify })));
-      continue;
-    }
-    const make = ownTransport(manifest, module);
-    if (make) transports.set(connection.name, guarded(madeBy(make, context, manifest)));
-  }
-  return transports;
-}
-
-function madeBy(
-  make: (context: TransportContext) => Transport,
-  context: TransportContext,
-  { name, transport }: ConnectorManifest,
-): Transport {
-  try {
-    return make(context);
-  } catch (error) {
-    throw brokenCode(
-      `the code of connector ${name} cannot make its transport ${transport}: ${error instanceof Error ? error.message : String(error)}`,
-    );
-  }
-}
-
-/** One consumer for each place from which an event comes that some plan listens to, over each connection that takes it. */
-async function startConsumers(
-  { workspace, check, code, io, log }: ComposeOptions,
-  connections: readonly ConnectionConfig[],
-  secrets: SecretStore,
-  runtime: Runtime,
-  transports: ReadonlyMap<string, Transport>,
-): Promise<readonly Consumer[]> {
-  const awaited = runtime.awaitedEvents();
-  const starts = connections.map(async (connection): Promise<readonly (() => Consumer)[]> => {
-    const manifest = workspace.connectors.get(connection.connector);
-    const module = code.get(connection.connector);
-    const { sources = undefined } = workspace.config.connections[connection.name] ?? {};
-    const plans = sourcePlansOf({ ...connection, ...(sources && { sources }) }, workspace, check, awaited);
-    if (!manifest || !module || plans.length === 0) return [];
-    const make = sourceMaker(manifest, module, plans);
-    const transport = transports.get(connection.name);
-    const context = {
-      connection,
-      secrets,
-      clock: io.clock,
-      random: io.random,
-      ...(transport && { transport }),
-    };
-    return plans.map(
-      (plan) => () =>
-        consume({
-          connection: connection.name,
-          plan,
-          runtime,
-          clock: io.clock,
-          random: io.random,
-          source: (given) => make(plan)({ ...context, ...given }),
-          log: (event) => log({ kind: 'source', ...event }),
-        }),
-    );
-  });
-  // None begins before all are known to be right.
-  return (await Promise.all(starts)).flat().map((start) => start());
-}
-
-function intakeConnections(
-  workspace: Workspace,
-  connections: readonly ConnectionConfig[],
-  modules: ConnectorCode,
-  secrets: SecretStore,
-): Map<string, IntakeConnection> {
-  const intake = new Map<string, IntakeConnection>();
-  for (const connection of connections) {
-    const manifest = workspace.connectors.get(connection.connector);
-    if (!manifest || Object.keys(manifest.webhooks).length === 0) continue;
-    const own = modules.get(connection.connector)?.webhookSchemes;
-    intake.set(connection.name, {
-      contract: manifest.contract,
-      webhooks: manifest.webhooks,
-      eventHeaders: eventHeaders(workspace, manifest),
-      ...(own && { webhookSchemes: own }),
-      secrets: () =>
-        Promise.all(
-          connection.webhookSecrets.map((reference) =>
-            secrets.resolve(reference, { connection: connection.name, use: 'webhook verification' }),
-          ),
-        ),
-    });
-  }
-  return intake;
-}
-
-/** Of its webhooks: what of their headers is read, by event. */
-function eventHeaders(
-  workspace: Workspace,
-  manifest: ConnectorManifest,
-): NonNullable<IntakeConnection['eventHeaders']> {
-  const contract = workspace.contracts.get(manifest.contract);
-  return Object.fromEntries(
-    Object.keys(manifest.webhooks).flatMap((event) => {
-      const definition = contract?.events.get(event);
-      const headers = contract && definition && headersRead(contract, definition).headers;
-      return headers === undefined ? [] : [[event, headers]];
-    }),
-  );
-}
-
-/**
- * The operators of the configuration; without any, one local operator whose token lies in the workspace, readable by
- * its owner only. That suffices on loopback; on any other host operators must be named.
- */
-async function loadOperators(workspace: Workspace, secrets: SecretStore, root: string): Promise<Operator[]> {
-  const { host, operators } = workspace.config.server;
-  if (operators.length > 0) {
-    const loaded = await Promise.all(
-      operators.map(async ({ name, role, teams, token }) => ({
-        name,
-        role,
-        ...(teams && { teams: teams.map(({ value }) => value) }),
-        token: await secrets.resolve(token, { connection: 'operations', use: `operator ${name}` }),
-      })),
-    );
-    refuseSharedTokens(loaded);
-    return loaded;
-  }
-  if (!isLoopback(host)) {
-    throw new ComposeError(
-      `server.host is ${host}, which others can reach: name operators in tenon.config.yaml (server.operators) first`,
-    );
-  }
-  const path = join(root, TOKEN_FILE);
-  const known = await readFile(path, 'utf8').catch(() => undefined);
-  const token = known?.trim() || randomBytes(32).toString('base64url');
-  if (!known) {
-    await mkdir(dirname(path), { recursive: true });
-    await writeFile(path, `${token}\n`, { mode: 0o600 });
-  }
-  return [{ name: 'local-operator', role: 'operator', token: new Secret(`file:${TOKEN_FILE}`, token) }];
-}
-
-/** Who did it could not be told: the ledger would name one of them for what the other did. */
-function refuseSharedTokens(operators: readonly Operator[]): void {
-  const holders = new Map<string, string>();
-  for (const { name, token } of operators) {
-    const other = holders.get(token.reveal());
-    if (other !== undefined)
-      throw new ComposeError(
-        `server.operators: ${other} and ${name} have the same token; give each a token of their own`,
-      );
-    holders.set(token.reveal(), name);
   }
 }

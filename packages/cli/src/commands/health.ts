@@ -1,9 +1,9 @@
 import type { CommandSpec } from '../command.ts';
 import { CommandError } from '../command-error.ts';
-import { lookAtHealth } from '../compose.ts';
 import { ComposeError } from '../compose-error.ts';
 import { exit } from '../exit.ts';
 import type { Health } from '../health.ts';
+import { lookAtHealth } from '../look-at-health.ts';
 import { CONFIG_FILE } from '../root.ts';
 import { exitCodeOf, openSession, printReport } from '../session.ts';
 import { renderTable } from '../table.ts';

@@ -1,0 +1,58 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { Secret, type SecretStore } from '@tenon/model';
+import { isLoopback, type Workspace } from '@tenon/pipeline';
+import type { Operator } from '@tenon/server';
+import { ComposeError } from './compose-error.ts';
+import { TOKEN_FILE } from './operations-client.ts';
+
+/**
+ * The operators of the configuration; without any, one local operator whose token lies in the workspace, readable by
+ * its owner only. That suffices on loopback; on any other host operators must be named.
+ */
+export async function loadOperators(
+  workspace: Workspace,
+  secrets: SecretStore,
+  root: string,
+): Promise<Operator[]> {
+  const { host, operators } = workspace.config.server;
+  if (operators.length > 0) {
+    const loaded = await Promise.all(
+      operators.map(async ({ name, role, teams, token }) => ({
+        name,
+        role,
+        ...(teams && { teams: teams.map(({ value }) => value) }),
+        token: await secrets.resolve(token, { connection: 'operations', use: `operator ${name}` }),
+      })),
+    );
+    refuseSharedTokens(loaded);
+    return loaded;
+  }
+  if (!isLoopback(host)) {
+    throw new ComposeError(
+      `server.host is ${host}, which others can reach: name operators in tenon.config.yaml (server.operators) first`,
+    );
+  }
+  const path = join(root, TOKEN_FILE);
+  const known = await readFile(path, 'utf8').catch(() => undefined);
+  const token = known?.trim() || randomBytes(32).toString('base64url');
+  if (!known) {
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, `${token}\n`, { mode: 0o600 });
+  }
+  return [{ name: 'local-operator', role: 'operator', token: new Secret(`file:${TOKEN_FILE}`, token) }];
+}
+
+/** Who did it could not be told: the ledger would name one of them for what the other did. */
+function refuseSharedTokens(operators: readonly Operator[]): void {
+  const holders = new Map<string, string>();
+  for (const { name, token } of operators) {
+    const other = holders.get(token.reveal());
+    if (other !== undefined)
+      throw new ComposeError(
+        `server.operators: ${other} and ${name} have the same token; give each a token of their own`,
+      );
+    holders.set(token.reveal(), name);
+  }
+}

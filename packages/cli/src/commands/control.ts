@@ -1,5 +1,5 @@
 import { parseDuration } from '@tenon/model';
-import type { FlowReport, Switch, SwitchRequest } from '@tenon/runtime';
+import type { Switch, SwitchRequest } from '@tenon/runtime';
 import { type Args, type CommandSpec, type OptionSpec, UsageError } from '../command.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
@@ -8,6 +8,7 @@ import { plural } from '../render/index.ts';
 import { roughDuration } from '../rough-duration.ts';
 import { renderTable } from '../table.ts';
 import { parseTime, time } from '../utc-time.ts';
+import { flowWords, type KnownFlow, type SourceSeen } from './flow-words.ts';
 import { listing, needReason, reason, remote } from './operator-options.ts';
 import { sayDone, withClient } from './with-client.ts';
 
@@ -325,166 +326,6 @@ function switchWords(each: Switch, nowMs: number): string {
     case 'scale':
       return `${plural(each.concurrency, 'places')} for runs at work`;
   }
-}
-
-/** What is shown of a source; all of it is in contracts/operations. */
-interface SourceSeen {
-  readonly connection: string;
-  readonly from: string;
-  readonly state: string;
-  readonly inFlight: number;
-  readonly lag?: number;
-  readonly problem?: string;
-}
-
-/** Earlier servers do not say what is in doubt, nor which alarms stand. */
-type KnownFlow = Omit<FlowReport, 'inDoubt' | 'alarms'> & Partial<FlowReport>;
-
-function flowWords(
-  {
-    alarms = [],
-    intake,
-    pipelines,
-    connections,
-    reconciliations,
-    runs,
-    inDoubt = [],
-    deadLetters,
-  }: KnownFlow,
-  sources: readonly SourceSeen[],
-  nowMs: number,
-  width: number | undefined,
-): string {
-  const intakeWords =
-    intake.refusal === undefined
-      ? 'events are taken'
-      : `NO EVENT IS TAKEN: ${intake.refusal.message} (${intake.refusal.code})`;
-  const open = Object.entries(runs).flatMap(([state, count]) => (count > 0 ? [`${count} ${state}`] : []));
-  return [
-    `intake  ${intakeWords}; ${intake.backlog} runs and ${intake.writesWaiting} writes wait`,
-    `runs    ${open.join(', ') || 'none open'}`,
-    ...(alarms.length > 0
-      ? [
-          renderTable(
-            [
-              'ALARM',
-              'FOR',
-              { title: 'OWNER', shortens: true },
-              { title: 'ESCALATION', shortens: true },
-              { title: 'WHAT', below: true },
-              { title: 'NEXT', below: true },
-            ],
-            alarms.map((each) => [
-              each.alarm,
-              roughDuration(nowMs - each.sinceMs),
-              each.triage ?? each.owner ?? '',
-              each.escalation ?? '',
-              each.message,
-              each.next,
-            ]),
-            width,
-          ),
-        ]
-      : []),
-    renderTable(
-      [
-        { title: 'PIPELINE', shortens: true },
-        { title: 'VERSION', drop: 2 },
-        { title: 'TIER', drop: 1 },
-        'DEPTH',
-        'LAG',
-        'ACTIVE',
-        { title: 'SWITCHES', below: true },
-      ],
-      pipelines.map((each) => [
-        each.isRetired ? `${each.pipeline} (retired)` : each.pipeline,
-        // Earlier servers do not say it.
-        String(each.version ?? ''),
-        each.tier,
-        String(each.backlog),
-        roughDuration(each.lagMs),
-        `${each.active}/${each.concurrency}`,
-        each.switches.join(', '),
-      ]),
-      width,
-    ),
-    ...(sources.length > 0
-      ? [
-          renderTable(
-            ['SOURCE', 'STATE', 'IN FLIGHT', 'LAG', { title: 'PROBLEM', below: true }],
-            sources.map((each) => [
-              `${each.connection}/${each.from}`,
-              each.state,
-              String(each.inFlight),
-              // Not every place says how much waits there.
-              each.lag === undefined ? '?' : String(each.lag),
-              each.problem ?? '',
-            ]),
-            width,
-          ),
-        ]
-      : []),
-    ...(connections.length > 0
-      ? [
-          renderTable(
-            ['CONNECTION', 'BREAKER', 'IN FLIGHT', 'WAITING', 'HELD FOR', { title: 'SWITCHES', below: true }],
-            connections.map((each) => {
-              const untilMs = Math.max(each.heldUntilMs ?? 0, each.closedUntilMs ?? 0);
-              return [
-                each.connection,
-                each.breaker,
-                String(each.inFlight),
-                String(each.waiting),
-                untilMs > nowMs ? roughDuration(untilMs - nowMs) : '',
-                each.switches.join(', '),
-              ];
-            }),
-            width,
-          ),
-        ]
-      : []),
-    ...(reconciliations.length > 0
-      ? [
-          renderTable(
-            [{ title: 'RECONCILIATION', shortens: true }, 'STATE', 'LAST', 'DIFFERENCES', 'ALARM'],
-            reconciliations.map((each) => [
-              each.reconciliation,
-              each.isComparing
-                ? `comparing, ${each.read?.source ?? 0} and ${each.read?.target ?? 0} read`
-                : (each.lastState ?? 'never compared'),
-              each.lastEndedAtMs === undefined ? '' : roughDuration(nowMs - each.lastEndedAtMs),
-              each.differences === undefined ? '' : String(each.differences),
-              each.isAboveAlarm ? 'YES' : '',
-            ]),
-            width,
-          ),
-        ]
-      : []),
-    ...(inDoubt.length > 0
-      ? [
-          renderTable(
-            [{ title: 'IN DOUBT OF', shortens: true }, 'COUNT', 'OLDEST'],
-            inDoubt.map((each) => [each.pipeline, String(each.count), roughDuration(nowMs - each.oldestMs)]),
-            width,
-          ),
-        ]
-      : []),
-    ...(deadLetters.length > 0
-      ? [
-          renderTable(
-            [{ title: 'DEAD LETTERS OF', shortens: true }, 'QUEUE', 'CLASS', 'COUNT', 'OLDEST'],
-            deadLetters.map((each) => [
-              each.pipeline,
-              each.queue,
-              each.class,
-              String(each.count),
-              roughDuration(nowMs - each.oldestMs),
-            ]),
-            width,
-          ),
-        ]
-      : []),
-  ].join('\n\n');
 }
 
 function parseCount(text: string | undefined, max: number, option: string, what: string): number | undefined {

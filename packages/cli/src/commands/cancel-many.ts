@@ -5,7 +5,7 @@ import type { Io } from '../io.ts';
 import type { OperationsClient } from '../operations-client.ts';
 import { plural } from '../render/index.ts';
 import { renderTable } from '../table.ts';
-import { time } from '../utc-time.ts';
+import { showFrozen } from './frozen-set.ts';
 import { needReason, planFilter } from './operator-options.ts';
 import { sayIfUnknown } from './say-if-unknown.ts';
 import type { Show } from './with-client.ts';
@@ -55,43 +55,49 @@ async function dryRun(
     reason: needReason(args),
   })) as unknown as CancellationReport;
   const { runs } = report;
-  if (runs.length === 0) {
-    // Where there is nothing to do there is nothing to be applied.
-    show({ runs }, () => '');
-    io.err('dry run: nothing to do (no run fits)\n');
-    await sayIfUnknown(runs, client, args, io);
-    return exit.clean;
-  }
-  show(report, (width) =>
-    renderTable(
-      [
-        'RUN',
-        { title: 'PIPELINE', shortens: true },
-        { title: 'VERSION', drop: 1 },
-        { title: 'KEY', shortens: true },
-        'STATE',
-        'STEP',
-        { title: 'EFFECTS DONE', below: true },
-        { title: 'REFUSED', below: true },
-      ],
-      runs.map((run) => [
-        run.runId,
-        run.pipeline,
-        String(run.version),
-        run.key,
-        run.state,
-        run.step ?? '',
-        run.effectsDone.join(', ') || '–',
-        run.refused ?? '',
-      ]),
-      width,
-    ),
-  );
   const refused = runs.filter((run) => run.refused !== undefined).length;
-  io.err(
-    `dry run: ${runs.length - refused} of ${plural(runs.length, 'runs')} would be cancelled, refused ${refused}; tenon runs cancel --apply ${report.token} --reason … does exactly this, until ${time(report.expiresAtMs)}\n`,
+  const isNothing = runs.length === 0;
+  const code = showFrozen(
+    report,
+    {
+      says: isNothing
+        ? 'nothing to do (no run fits)'
+        : `${runs.length - refused} of ${plural(runs.length, 'runs')} would be cancelled, refused ${refused}`,
+      isNothing,
+      apply: 'tenon runs cancel --apply',
+      table: (width) => (isNothing ? '' : runsTable(runs, width)),
+    },
+    show,
+    io,
   );
-  return exit.changesPending;
+  if (isNothing) await sayIfUnknown(runs, client, args, io);
+  return code;
+}
+
+function runsTable(runs: CancellationReport['runs'], width: number | undefined): string {
+  return renderTable(
+    [
+      'RUN',
+      { title: 'PIPELINE', shortens: true },
+      { title: 'VERSION', drop: 1 },
+      { title: 'KEY', shortens: true },
+      'STATE',
+      'STEP',
+      { title: 'EFFECTS DONE', below: true },
+      { title: 'REFUSED', below: true },
+    ],
+    runs.map((run) => [
+      run.runId,
+      run.pipeline,
+      String(run.version),
+      run.key,
+      run.state,
+      run.step ?? '',
+      run.effectsDone.join(', ') || '–',
+      run.refused ?? '',
+    ]),
+    width,
+  );
 }
 
 async function apply(

@@ -107,3 +107,11 @@ it('a repair of a report that is not the newest is applied where that is asked f
     expect([code, sent]).toEqual([0, [`POST /v1/repairs/t1/apply ${asked}`]]);
   }
 });
+
+it('a repair that would mend nothing gives no token: there is nothing to be applied', async () => {
+  const { out, text, code } = await run('reconcile repair j1 --reason w --json', FOUND[0]!);
+  expect(JSON.parse(out)).toMatchObject({ items: [{ refused: 'no' }, {}, {}, {}] });
+  expect(JSON.parse(out)).not.toHaveProperty('token');
+  expect(text).toContain('dry run: 0 of 4 differences can be mended\n');
+  expect(code).toBe(0);
+});

@@ -13,13 +13,14 @@ import { plural } from '../render/index.ts';
 import { roughDuration } from '../rough-duration.ts';
 import { renderTable } from '../table.ts';
 import { time } from '../utc-time.ts';
-import { listing, needReason, parseLimit, perSecondOf, rate, reason, remote } from './operator-options.ts';
+import { applyFrozen, askedLines, showFrozen } from './frozen-set.ts';
+import { listing, needReason, parseLimit, rate, reason, remote } from './operator-options.ts';
 import { unreadable } from './read-run.ts';
 import { countsOf, type KnownRuns, listedLines } from './replayed-runs.ts';
 import { sayIfCut } from './say-if-cut.ts';
 import { sayIfStale } from './say-if-stale.ts';
 import { sayIfNotCompared } from './say-if-unknown.ts';
-import { isJson, type Show, sayDone, withClient } from './with-client.ts';
+import { isJson, type Show, withClient } from './with-client.ts';
 
 /** How often a report under way is looked at. */
 const LOOK_MS = 300;
@@ -165,45 +166,21 @@ export const reconcileCommands: readonly CommandSpec[] = [
       });
       // The shape that contracts/operations promises.
       const dry = answer as unknown as RepairReport;
-      show(dry, (width) =>
-        dry.items.length === 0
-          ? ''
-          : renderTable(
-              [
-                'NO',
-                'KIND',
-                { title: 'KEY', shortens: true },
-                'RUN',
-                { title: 'SENDS', below: true },
-                { title: 'STARTS', below: true },
-                { title: 'NOTHING, BECAUSE', below: true },
-              ],
-              byKey(dry.items).flatMap(({ number, kind, key, runs, starts, refused }) => {
-                const head = [String(number), kind, key ?? '–'];
-                if (runs.length === 0) return [[...head, '', '', starts ?? '', refused ?? '']];
-                return runs.map((run) => [
-                  ...head,
-                  `${run.pipeline} ${run.runId}`,
-                  run.effectsToSend.join(', ') || '–',
-                  '',
-                  refused ?? run.refused ?? '',
-                ]);
-              }),
-              width,
-            ),
+      const mended = dry.items.filter(({ refused }) => refused === undefined).length;
+      const code = showFrozen(
+        dry,
+        {
+          says: `${mended} of ${plural(dry.items.length, 'differences')} can be mended`,
+          isNothing: mended === 0,
+          apply: 'tenon reconcile apply',
+          table: (width) => (dry.items.length === 0 ? '' : repairTable(dry.items, width)),
+        },
+        show,
+        io,
       );
       const report = await reportOf(client, args.positionals[0]!).catch(unreadable);
       if (report !== undefined) await sayIfStale(report, client, io);
-      const mended = dry.items.filter(({ refused }) => refused === undefined).length;
-      const found = `dry run: ${mended} of ${plural(dry.items.length, 'differences')} can be mended`;
-      if (mended === 0) {
-        io.err(`${found}\n`);
-        return exit.clean;
-      }
-      io.err(
-        `${found}; tenon reconcile apply ${dry.token} --reason … does exactly this, until ${time(dry.expiresAtMs)}\n`,
-      );
-      return exit.changesPending;
+      return code;
     }),
   },
   {
@@ -219,16 +196,9 @@ export const reconcileCommands: readonly CommandSpec[] = [
         help: 'also where the two systems have been compared since: what differed may be mended by now, and would be there twice',
       },
     },
-    run: withClient(async (client, args, _show, io) => {
-      const token = args.positionals[0]!;
-      await client.post(`/v1/repairs/${encodeURIComponent(token)}/apply`, {
-        reason: needReason(args),
-        ...perSecondOf(args),
-        ...(args.flag('outdated') && { outdated: true }),
-      });
-      const words = `begun; tenon reconcile status ${token} says how far it is`;
-      sayDone({ token, begun: true }, words, args, io);
-      return exit.clean;
+    run: withClient((client, args, _show, io) => {
+      const more = args.flag('outdated') ? { outdated: true } : {};
+      return applyFrozen('/v1/repairs', 'tenon reconcile status', client, args, io, more);
     }),
   },
   {
@@ -244,6 +214,32 @@ export const reconcileCommands: readonly CommandSpec[] = [
     }),
   },
 ];
+
+function repairTable(items: RepairReport['items'], width: number | undefined): string {
+  return renderTable(
+    [
+      'NO',
+      'KIND',
+      { title: 'KEY', shortens: true },
+      'RUN',
+      { title: 'SENDS', below: true },
+      { title: 'STARTS', below: true },
+      { title: 'NOTHING, BECAUSE', below: true },
+    ],
+    byKey(items).flatMap(({ number, kind, key, runs, starts, refused }) => {
+      const head = [String(number), kind, key ?? '–'];
+      if (runs.length === 0) return [[...head, '', '', starts ?? '', refused ?? '']];
+      return runs.map((run) => [
+        ...head,
+        `${run.pipeline} ${run.runId}`,
+        run.effectsToSend.join(', ') || '–',
+        '',
+        refused ?? run.refused ?? '',
+      ]);
+    }),
+    width,
+  );
+}
 
 async function reportOf(client: OperationsClient, id: string): Promise<ReconciliationReport> {
   // The shape that contracts/operations promises.
@@ -376,12 +372,9 @@ function valueWords(value: Json): string {
 type KnownStatus = Omit<RepairStatus, keyof KnownRuns> & KnownRuns;
 
 function statusWords(status: KnownStatus, width: number | undefined): string {
-  const { applied, startsRefused: refused } = status;
+  const { startsRefused: refused } = status;
   return [
-    `dry run   ${time(status.atMs)} by ${status.actor}: ${status.reason} (report ${status.report})`,
-    applied === undefined
-      ? 'applied   not yet'
-      : `applied   ${time(applied.atMs)} by ${applied.actor}: ${applied.reason} (${applied.perSecond} a second)`,
+    ...askedLines(status, ` (report ${status.report})`),
     `runs      ${countsOf(status)}`,
     `starts    ${status.starts}${refused.length > 0 ? `, ${refused.length} of them refused` : ''}`,
     ...refused.slice(0, SHOWN).map(({ number, because }) => `          no ${number}: ${because}`),

@@ -1,28 +1,20 @@
 import { failureClasses } from '@tenon/model';
 import type { DeadLetter, DeadLetterGroup, ReplayReport, ReplayStatus } from '@tenon/runtime';
 import { type Args, type CommandSpec, type OptionSpec, UsageError } from '../command.ts';
-import { type ExitCode, exit } from '../exit.ts';
+import type { ExitCode } from '../exit.ts';
 import type { Io } from '../io.ts';
 import type { OperationsClient } from '../operations-client.ts';
 import { plural } from '../render/index.ts';
 import { roughDuration } from '../rough-duration.ts';
 import { renderTable } from '../table.ts';
-import { parseTime, time } from '../utc-time.ts';
-import {
-  filters,
-  listing,
-  needReason,
-  parseLimit,
-  perSecondOf,
-  rate,
-  reason,
-  remote,
-} from './operator-options.ts';
+import { parseTime } from '../utc-time.ts';
+import { applyFrozen, askedLines, showFrozen } from './frozen-set.ts';
+import { filters, listing, needReason, parseLimit, rate, reason, remote } from './operator-options.ts';
 import { countsOf, type KnownRuns, listedLines } from './replayed-runs.ts';
 import { sayIfCut } from './say-if-cut.ts';
 import { sayIfUnknown } from './say-if-unknown.ts';
 import { tellRun } from './tell-run.ts';
-import { type Show, sayDone, withClient, withRunning } from './with-client.ts';
+import { type Show, withClient, withRunning } from './with-client.ts';
 
 const letters: Readonly<Record<string, OptionSpec>> = {
   pipeline: filters['pipeline']!,
@@ -215,16 +207,9 @@ export const replayCommands: readonly CommandSpec[] = [
     summary: 'Replay exactly the runs that a dry run showed, once, beside live traffic',
     positionals: ['<token>'],
     options: { ...remote, ...reason, ...rate },
-    run: withClient(async (client, args, _show, io) => {
-      const token = args.positionals[0]!;
-      await client.post(`/v1/replays/${encodeURIComponent(token)}/apply`, {
-        reason: needReason(args),
-        ...perSecondOf(args),
-      });
-      const words = `begun; tenon replay status ${token} says how far it is`;
-      sayDone({ token, begun: true }, words, args, io);
-      return exit.clean;
-    }),
+    run: withClient((client, args, _show, io) =>
+      applyFrozen('/v1/replays', 'tenon replay status', client, args, io),
+    ),
   },
   {
     name: 'replay status',
@@ -256,42 +241,46 @@ async function dryRun(
     filter,
     reason: needReason(args),
   })) as unknown as ReplayReport;
-  const goOn = report.runs.filter((run) => run.goesOn).length;
-  const { token: _token, expiresAtMs: _expiresAtMs, ...done } = report;
-  // Where there is nothing to do there is nothing to be applied.
-  show(goOn === 0 ? done : report, (width) =>
-    report.runs.length === 0
-      ? ''
-      : renderTable(
-          [
-            'RUN',
-            { title: 'KEY', shortens: true },
-            { title: 'EFFECTS SKIPPED', below: true },
-            { title: 'EFFECTS TO SEND', below: true },
-            { title: 'REFUSED', below: true },
-          ],
-          report.runs.map((run) => [
-            run.runId,
-            run.key,
-            [...run.effectsSkipped, ...unknownWords(run)].join(', ') || '–',
-            run.effectsToSend.join(', ') || '–',
-            run.refused ?? '',
-          ]),
-          width,
-        ),
+  const { runs } = report;
+  const goOn = runs.filter((run) => run.goesOn).length;
+  const refused = runs.filter((run) => run.refused !== undefined).length;
+  const among = runs.length === 0 ? 'no run fits' : `${plural(runs.length, 'runs')}, refused ${refused}`;
+  const isNothing = goOn === 0;
+  const code = showFrozen(
+    report,
+    {
+      says: isNothing
+        ? `nothing to do (${among})`
+        : `${goOn} of ${plural(runs.length, 'runs')} would go on, refused ${refused}`,
+      isNothing,
+      apply: 'tenon replay apply',
+      table: (width) => (runs.length === 0 ? '' : runsTable(runs, width)),
+    },
+    show,
+    io,
   );
-  const refused = report.runs.filter((run) => run.refused !== undefined).length;
-  if (goOn === 0) {
-    const among =
-      report.runs.length === 0 ? 'no run fits' : `${plural(report.runs.length, 'runs')}, refused ${refused}`;
-    io.err(`dry run: nothing to do (${among})\n`);
-    await sayIfUnknown(report.runs, client, args, io);
-    return exit.clean;
-  }
-  io.err(
-    `dry run: ${goOn} of ${plural(report.runs.length, 'runs')} would go on, refused ${refused}; tenon replay apply ${report.token} --reason … does exactly this, until ${time(report.expiresAtMs)}\n`,
+  if (isNothing) await sayIfUnknown(runs, client, args, io);
+  return code;
+}
+
+function runsTable(runs: ReplayReport['runs'], width: number | undefined): string {
+  return renderTable(
+    [
+      'RUN',
+      { title: 'KEY', shortens: true },
+      { title: 'EFFECTS SKIPPED', below: true },
+      { title: 'EFFECTS TO SEND', below: true },
+      { title: 'REFUSED', below: true },
+    ],
+    runs.map((run) => [
+      run.runId,
+      run.key,
+      [...run.effectsSkipped, ...unknownWords(run)].join(', ') || '–',
+      run.effectsToSend.join(', ') || '–',
+      run.refused ?? '',
+    ]),
+    width,
   );
-  return exit.changesPending;
 }
 
 /** Effects whose names are gone with the data of their run; it has ended, so they are skipped, whatever they were. */
@@ -305,12 +294,8 @@ function unknownWords({ effectsUnknown = [] }: ReplayReport['runs'][number]): re
 type KnownStatus = Omit<ReplayStatus, keyof KnownRuns> & KnownRuns;
 
 function statusWords(status: KnownStatus, width: number | undefined): string {
-  const { applied } = status;
   return [
-    `dry run   ${time(status.atMs)} by ${status.actor}: ${status.reason}`,
-    applied === undefined
-      ? 'applied   not yet'
-      : `applied   ${time(applied.atMs)} by ${applied.actor}: ${applied.reason} (${applied.perSecond} a second)`,
+    ...askedLines(status),
     `filter    ${JSON.stringify(status.filter)}`,
     `runs      ${countsOf(status)}`,
     ...listedLines(status, width),

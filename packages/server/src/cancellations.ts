@@ -1,5 +1,5 @@
 import { type CancelFilter, runStates } from '@tenon/runtime';
-import { acted, filterAndReason, type Route, reasonOnly, text } from './route.ts';
+import { acted, filterAndReason, planned, type Route, reasonOnly, text } from './route.ts';
 
 /** Many runs ended at a time, by the set that a dry run froze. */
 export const cancellationRoutes: readonly Route[] = [
@@ -19,8 +19,7 @@ export const cancellationRoutes: readonly Route[] = [
     handle: async ({ runtime, actor, body }) => {
       // Held against the schema above, whose members are those of a filter.
       const filter = body['filter'] as CancelFilter;
-      const result = await runtime.planCancel(filter, actor.name, String(body['reason']));
-      return result.ok ? { body: result.report } : acted(result);
+      return planned(await runtime.planCancel(filter, actor.name, String(body['reason'])));
     },
   },
   {

@@ -2,7 +2,7 @@ import type { JsonObject } from '@tenon/model';
 import type { SwitchRequest } from '@tenon/runtime';
 import type { JsonSchema } from '@tenon/schema';
 import { prometheusText } from './metrics.ts';
-import { acted, type Route, reason } from './route.ts';
+import { acted, type Route, withReason } from './route.ts';
 
 const name: JsonSchema = { type: 'string', minLength: 1, maxLength: 200 };
 const keys: JsonSchema = { type: 'array', maxItems: 1_000, items: { type: 'string', maxLength: 1_000 } };
@@ -88,10 +88,8 @@ export const controlRoutes: readonly Route[] = [
     method: 'POST',
     path: '/v1/switches',
     permission: 'operate',
-    body: {
-      type: 'object',
-      required: ['switch', 'reason'],
-      properties: {
+    body: withReason(
+      {
         switch: {
           oneOf: Object.entries(kinds).map(([kind, { required, properties }]) => ({
             type: 'object',
@@ -100,10 +98,9 @@ export const controlRoutes: readonly Route[] = [
             additionalProperties: false,
           })),
         },
-        reason,
       },
-      additionalProperties: false,
-    },
+      ['switch'],
+    ),
     handle: async ({ runtime, actor, body }) => {
       // Held against the schema above before it gets here.
       const asked = body['switch'] as JsonObject & SwitchRequest;
@@ -120,12 +117,7 @@ export const controlRoutes: readonly Route[] = [
     method: 'POST',
     path: '/v1/switches/lift',
     permission: 'operate',
-    body: {
-      type: 'object',
-      required: ['id', 'reason'],
-      properties: { id: name, reason },
-      additionalProperties: false,
-    },
+    body: withReason({ id: name }, ['id']),
     handle: async ({ runtime, actor, body }) =>
       acted(await runtime.liftSwitch(String(body['id']), actor.name, String(body['reason']))),
   },

@@ -1,4 +1,4 @@
-import { type Route, reason } from './route.ts';
+import { type Route, text, withReason } from './route.ts';
 
 /** Lets the data of a subject go: a dry run unless it is told to. */
 export const eraseRoute: Route = {
@@ -6,16 +6,7 @@ export const eraseRoute: Route = {
   method: 'POST',
   path: '/v1/erasures',
   permission: 'operate',
-  body: {
-    type: 'object',
-    required: ['subject', 'reason'],
-    properties: {
-      subject: { type: 'string', minLength: 1, maxLength: 1_000 },
-      reason,
-      apply: { type: 'boolean' },
-    },
-    additionalProperties: false,
-  },
+  body: withReason({ subject: text, apply: { type: 'boolean' } }, ['subject']),
   handle: async ({ runtime, actor, body }) => ({
     body: await runtime.erase(
       String(body['subject']),

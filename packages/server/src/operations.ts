@@ -10,15 +10,15 @@ import { eraseRoute } from './erase.ts';
 import { authenticate, type Operator, roleGrants } from './operators.ts';
 import { acceptProblem, type Problem, refuseUnread, sendProblem } from './problem.ts';
 import { protectionRoutes } from './protection.ts';
+import { badQuery, limitOf } from './query.ts';
 import { recheckRoute } from './recheck.ts';
 import { reconciliationRoutes } from './reconciliations.ts';
 import { replayRoutes } from './replays.ts';
-import { type Answer, acted, type Call, type Route, reason, reasonOnly } from './route.ts';
+import { type Answer, acted, type Call, name, type Route, reasonOnly, withReason } from './route.ts';
 import { secretsRoute } from './secrets.ts';
 import type { ServerOptions } from './server.ts';
 
 const RUNS_LISTED = 50;
-const RUNS_LISTED_MAX = 1_000;
 
 /** The operations of `contracts/operations`, by id; a test holds this table and the contract together. */
 export const routes: readonly Route[] = [
@@ -75,12 +75,7 @@ export const routes: readonly Route[] = [
     method: 'POST',
     path: '/v1/runs/:runId/done',
     permission: 'operate',
-    body: {
-      type: 'object',
-      required: ['step', 'reason'],
-      properties: { step: { type: 'string', minLength: 1 }, reason, result: true },
-      additionalProperties: false,
-    },
+    body: withReason({ step: name, result: true }, ['step']),
     handle: async ({ runtime, actor, params, body }) =>
       acted(
         await runtime.markDone(
@@ -97,12 +92,7 @@ export const routes: readonly Route[] = [
     method: 'POST',
     path: '/v1/runs/:runId/undone',
     permission: 'operate',
-    body: {
-      type: 'object',
-      required: ['step', 'reason'],
-      properties: { step: { type: 'string', minLength: 1 }, reason },
-      additionalProperties: false,
-    },
+    body: withReason({ step: name }, ['step']),
     handle: async ({ runtime, actor, params, body }) =>
       acted(
         await runtime.markUndone(params['runId']!, String(body['step']), actor.name, String(body['reason'])),
@@ -170,12 +160,7 @@ export const routes: readonly Route[] = [
     method: 'POST',
     path: '/v1/in-doubt/:runId/:stepId',
     permission: 'operate',
-    body: {
-      type: 'object',
-      required: ['verdict', 'reason'],
-      properties: { verdict: { enum: ['confirm', 'redo', 'compensate'] }, reason, result: true },
-      additionalProperties: false,
-    },
+    body: withReason({ verdict: { enum: ['confirm', 'redo', 'compensate'] }, result: true }, ['verdict']),
     handle: async ({ runtime, actor, params, body }) =>
       acted(
         await runtime.settle(
@@ -216,12 +201,7 @@ export const routes: readonly Route[] = [
     method: 'POST',
     path: '/v1/approvals/:runId/:stepId',
     permission: 'decide',
-    body: {
-      type: 'object',
-      required: ['decision', 'reason'],
-      properties: { decision: { enum: ['approve', 'reject'] }, reason },
-      additionalProperties: false,
-    },
+    body: withReason({ decision: { enum: ['approve', 'reject'] } }, ['decision']),
     handle: async ({ runtime, actor, params, body }) =>
       acted(
         await runtime.decide(
@@ -315,10 +295,8 @@ function inForce({ pipelines, runtime }: ServerOptions): ServerOptions['pipeline
 
 function listRuns({ runtime, query }: Call): Answer {
   const { pipeline, state, key, orderKey, planHash } = query;
-  const limit = query['limit'] === undefined ? RUNS_LISTED : Number(query['limit']);
-  if (!Number.isInteger(limit) || limit < 1 || limit > RUNS_LISTED_MAX) {
-    return { problem: badQuery(`limit must be a whole number from 1 to ${RUNS_LISTED_MAX}`) };
-  }
+  const limit = limitOf(query, RUNS_LISTED);
+  if (typeof limit !== 'number') return { problem: limit };
   if (state !== undefined && !runStates.some((one) => one === state)) {
     return { problem: badQuery(`state must be one of ${runStates.join(', ')}`) };
   }
@@ -403,8 +381,4 @@ function notAllowed(actor: Operator, route: Route): Problem {
 
 function notFound(what: string): Problem {
   return { status: 404, code: 'HTTP_RESOURCE_UNKNOWN', title: `No such ${what}` };
-}
-
-function badQuery(detail: string): Problem {
-  return { status: 400, code: 'HTTP_QUERY_INVALID', title: 'Bad query', detail };
 }

@@ -1,4 +1,4 @@
-import { acted, type Route, reason } from './route.ts';
+import { acted, type Route, reasonOnly } from './route.ts';
 
 /** How stored data is protected, and what an operator does about it. */
 export const protectionRoutes: readonly Route[] = [
@@ -14,12 +14,7 @@ export const protectionRoutes: readonly Route[] = [
     method: 'POST',
     path: '/v1/protection/rewrap',
     permission: 'operate',
-    body: {
-      type: 'object',
-      required: ['reason'],
-      properties: { reason },
-      additionalProperties: false,
-    },
+    body: reasonOnly,
     handle: async ({ runtime, actor, body }) => {
       const result = await runtime.rewrapKeys(actor.name, String(body['reason']));
       if (!result.ok) return acted(result);

@@ -1,12 +1,9 @@
-import type { JsonSchema } from '@tenon/schema';
 import type { Problem } from './problem.ts';
-import { absent, acted, type Route, reason } from './route.ts';
+import { badQuery, limitOf } from './query.ts';
+import { absent, acted, perSecond, planned, type Route, reasonOnly, withReason } from './route.ts';
 
 /** Reports and differences in one answer. */
 const LISTED = 50;
-const LISTED_MAX = 1_000;
-
-const perSecond: JsonSchema = { type: 'number', exclusiveMinimum: 0, maximum: 1_000 };
 
 /** Two systems compared (C80, C81): what there is to compare, reports of it, and repairs of what a report lists. */
 export const reconciliationRoutes: readonly Route[] = [
@@ -22,12 +19,7 @@ export const reconciliationRoutes: readonly Route[] = [
     method: 'POST',
     path: '/v1/reconciliations/:name/reports',
     permission: 'operate',
-    body: {
-      type: 'object',
-      required: ['reason'],
-      properties: { reason, dryRun: { type: 'boolean' } },
-      additionalProperties: false,
-    },
+    body: withReason({ dryRun: { type: 'boolean' } }),
     handle: async ({ runtime, actor, params, body }) => {
       const isDryRun = body['dryRun'] === true;
       const begun = await runtime.reconcile(params['name']!, actor.name, String(body['reason']), isDryRun);
@@ -45,7 +37,7 @@ export const reconciliationRoutes: readonly Route[] = [
     path: '/v1/reports',
     permission: 'read',
     handle: ({ runtime, query }) => {
-      const limit = limitOf(query);
+      const limit = limitOf(query, LISTED);
       if (typeof limit !== 'number') return { problem: limit };
       return { body: { reports: runtime.reconciliationReports(query['reconciliation'], limit) } };
     },
@@ -66,7 +58,7 @@ export const reconciliationRoutes: readonly Route[] = [
     path: '/v1/reports/:report/differences',
     permission: 'read',
     handle: ({ runtime, params, query }) => {
-      const limit = limitOf(query);
+      const limit = limitOf(query, LISTED);
       if (typeof limit !== 'number') return { problem: limit };
       const after = Number(query['after'] ?? 0);
       if (!Number.isInteger(after) || after < 0)
@@ -80,11 +72,10 @@ export const reconciliationRoutes: readonly Route[] = [
     method: 'POST',
     path: '/v1/reports/:report/repairs',
     permission: 'operate',
-    body: { type: 'object', required: ['reason'], properties: { reason }, additionalProperties: false },
+    body: reasonOnly,
     handle: async ({ runtime, actor, params, body }) => {
       const result = await runtime.planRepair(params['report']!, actor.name, String(body['reason']));
-      if (result.ok) return { body: result.report };
-      return result.code === 'REPORT_UNKNOWN' ? { problem: noReport } : acted(result);
+      return !result.ok && result.code === 'REPORT_UNKNOWN' ? { problem: noReport } : planned(result);
     },
   },
   {
@@ -105,12 +96,7 @@ export const reconciliationRoutes: readonly Route[] = [
     method: 'POST',
     path: '/v1/repairs/:token/apply',
     permission: 'operate',
-    body: {
-      type: 'object',
-      required: ['reason'],
-      properties: { reason, perSecond, outdated: { type: 'boolean' } },
-      additionalProperties: false,
-    },
+    body: withReason({ perSecond, outdated: { type: 'boolean' } }),
     handle: async ({ runtime, actor, params, body }) => {
       const rate = body['perSecond'];
       const options = {
@@ -123,13 +109,3 @@ export const reconciliationRoutes: readonly Route[] = [
 ];
 
 const noReport: Problem = { status: 404, code: 'HTTP_RESOURCE_UNKNOWN', title: 'No such report' };
-
-function limitOf(query: Readonly<Record<string, string>>): number | Problem {
-  const limit = query['limit'] === undefined ? LISTED : Number(query['limit']);
-  if (Number.isInteger(limit) && limit >= 1 && limit <= LISTED_MAX) return limit;
-  return badQuery(`limit must be a whole number from 1 to ${LISTED_MAX}`);
-}
-
-function badQuery(detail: string): Problem {
-  return { status: 400, code: 'HTTP_QUERY_INVALID', title: 'Bad query', detail };
-}

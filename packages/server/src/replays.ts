@@ -1,8 +1,17 @@
 import { type DeadLetterFilter, type ReplayFilter, runStates } from '@tenon/runtime';
-import { type Answer, absent, acted, filterAndReason, type Route, reason, text } from './route.ts';
+import { badQuery, limitOf } from './query.ts';
+import {
+  type Answer,
+  absent,
+  acted,
+  filterAndReason,
+  perSecond,
+  planned,
+  type Route,
+  text,
+  withReason,
+} from './route.ts';
 
-/** Dead letters in one answer. */
-const LISTED_MAX = 1_000;
 const QUEUES: readonly NonNullable<DeadLetterFilter['queue']>[] = ['retry', 'repair', 'quarantine'];
 
 /** Dead letters, and what brings runs back to life: many at a time, by the set that a dry run froze. */
@@ -45,8 +54,7 @@ export const replayRoutes: readonly Route[] = [
     }),
     handle: async ({ runtime, actor, body }) => {
       const filter = body['filter'] as ReplayFilter;
-      const result = await runtime.planReplay(filter, actor.name, String(body['reason']));
-      return result.ok ? { body: result.report } : acted(result);
+      return planned(await runtime.planReplay(filter, actor.name, String(body['reason'])));
     },
   },
   {
@@ -65,15 +73,10 @@ export const replayRoutes: readonly Route[] = [
     method: 'POST',
     path: '/v1/replays/:token/apply',
     permission: 'operate',
-    body: {
-      type: 'object',
-      required: ['reason'],
-      properties: { reason, perSecond: { type: 'number', exclusiveMinimum: 0, maximum: 1_000 } },
-      additionalProperties: false,
-    },
+    body: withReason({ perSecond }),
     handle: async ({ runtime, actor, params, body }) => {
-      const perSecond = body['perSecond'];
-      const options = typeof perSecond === 'number' ? { perSecond } : {};
+      const rate = body['perSecond'];
+      const options = typeof rate === 'number' ? { perSecond: rate } : {};
       return acted(await runtime.applyReplay(params['token']!, actor.name, String(body['reason']), options));
     },
   },
@@ -86,24 +89,9 @@ function filtered(
   const { pipeline, queue, fingerprint, failureClass } = query;
   const known = QUEUES.find((one) => one === queue);
   if (queue !== undefined && known === undefined)
-    return {
-      problem: {
-        status: 400,
-        code: 'HTTP_QUERY_INVALID',
-        title: 'Bad query',
-        detail: `queue must be one of ${QUEUES.join(', ')}`,
-      },
-    };
-  const limit = query['limit'] === undefined ? undefined : Number(query['limit']);
-  if (limit !== undefined && (!Number.isInteger(limit) || limit < 1 || limit > LISTED_MAX))
-    return {
-      problem: {
-        status: 400,
-        code: 'HTTP_QUERY_INVALID',
-        title: 'Bad query',
-        detail: `limit must be a whole number from 1 to ${LISTED_MAX}`,
-      },
-    };
+    return { problem: badQuery(`queue must be one of ${QUEUES.join(', ')}`) };
+  const limit = limitOf(query, undefined);
+  if (typeof limit === 'object') return { problem: limit };
   return list({
     ...(limit !== undefined && { limit }),
     ...(pipeline !== undefined && { pipeline }),

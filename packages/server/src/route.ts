@@ -32,30 +32,49 @@ export interface Route {
 }
 
 /** Why somebody does something: it ends in the ledger, where a blank one would account for nothing. */
-export const reason: JsonSchema = { type: 'string', minLength: 1, maxLength: 1000, pattern: '\\S' };
+const reason: JsonSchema = { type: 'string', minLength: 1, maxLength: 1000, pattern: '\\S' };
 
-export const reasonOnly: JsonSchema = {
-  type: 'object',
-  required: ['reason'],
-  properties: { reason },
-  additionalProperties: false,
-};
-
-/** What is to be done, by a filter with at least one of these members, and why. */
-export function filterAndReason(members: Readonly<Record<string, JsonSchema>>): JsonSchema {
+/** A body that says why, with these members beside it. */
+export function withReason(
+  members: Readonly<Record<string, JsonSchema>>,
+  required: readonly string[] = [],
+): JsonSchema {
   return {
     type: 'object',
-    required: ['filter', 'reason'],
-    properties: {
-      filter: { type: 'object', minProperties: 1, properties: members, additionalProperties: false },
-      reason,
-    },
+    required: [...required, 'reason'],
+    properties: { ...members, reason },
     additionalProperties: false,
   };
 }
 
+export const reasonOnly: JsonSchema = withReason({});
+
+/** What is to be done, by a filter with at least one of these members, and why. */
+export function filterAndReason(members: Readonly<Record<string, JsonSchema>>): JsonSchema {
+  const filter = {
+    type: 'object',
+    minProperties: 1,
+    properties: members,
+    additionalProperties: false,
+  } as const;
+  return withReason({ filter }, ['filter']);
+}
+
+/** Of a step, a pipeline or an event, where it is told what is meant if there is none of that name. */
+export const name: JsonSchema = { type: 'string', minLength: 1 };
+
 /** A name by which something is asked for. */
 export const text: JsonSchema = { type: 'string', minLength: 1, maxLength: 1_000 };
+
+/** Runs let out a second, at most. */
+export const perSecond: JsonSchema = { type: 'number', exclusiveMinimum: 0, maximum: 1_000 };
+
+/** What a dry run names, with the token by which exactly that is done. */
+export function planned(result: Planned): Answer {
+  return result.ok ? { body: result.report } : acted(result);
+}
+
+type Planned = { readonly ok: true; readonly report: object } | (ActionResult & { readonly ok: false });
 
 export function acted(result: ActionResult): Answer {
   if (result.ok) return 'done';

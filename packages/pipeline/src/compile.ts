@@ -31,7 +31,8 @@ const EMPTY: ValueTemplate = { literal: {} };
 
 /**
  * Compiles a pipeline in which no check found an error; `undefined` when a required part is missing all the same.
- * `classed`: pointers into the results of steps that hold classed data made elsewhere. Pure and canonical: the same spec over the same contracts gives the same bytes.
+ * `classed`: pointers into the results of steps that hold classed data made elsewhere, and into what is shown, as proofs give them. Pure and canonical: the same spec
+ * over the same contracts gives the same bytes.
  */
 export function compilePipeline(
   model: PipelineModel,
@@ -393,6 +394,7 @@ export function compilePipeline(
         ...(call ? classPointers(call.contract, resultSource(call.operation)).keys() : []),
         ...(classed.get(step.id.value) ?? []),
       ]);
+      add(`shown.${step.id.value}`, classed.get(`shown.${step.id.value}`) ?? []);
     }
     return redact;
 

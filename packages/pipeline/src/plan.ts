@@ -44,7 +44,10 @@ export interface Plan {
     Record<string, { readonly parameters: readonly string[]; readonly expression: string }>
   >;
   readonly contracts: readonly { readonly name: string; readonly version: string; readonly digest: string }[];
-  /** JSON Pointers into event and results whose data class keeps them out of logs, by `event` or `steps.<id>`. */
+  /**
+   * JSON Pointers at what a data class keeps from being shown, by `event`, `headers`, `steps.<id>` (its result) or `shown.<id>` (what an
+   * `approve` step shows to those who decide, and to nobody else).
+   */
   readonly redact: Readonly<Record<string, readonly string[]>>;
   /**
    * How long data of ended runs is kept (C99): the shortest time that a contract sets for a class of which the run holds

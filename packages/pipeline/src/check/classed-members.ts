@@ -16,11 +16,19 @@ const DEPTH_MAX = 12;
 /** The classed members of a schema that a pipeline declares: pointer into the data (`*` for list items) → class. */
 export function classedMembers(schema: Json | undefined): ReadonlyMap<string, MemberClass> {
   const found = new Map<string, MemberClass>();
+  const cut: string[] = [];
   visit(schema, '', 0);
+  // What comes back to itself has no last member: what is deeper than was looked may be classed as what is nearer.
+  const [nearest] = found.values();
+  for (const pointer of nearest === undefined ? [] : cut) found.set(pointer, nearest!);
   return found;
 
   function visit(here: Json | undefined, pointer: string, depth: number): void {
-    if (!isObject(here) || depth > DEPTH_MAX) return;
+    if (!isObject(here)) return;
+    if (depth > DEPTH_MAX) {
+      if ('$ref' in here) cut.push(pointer);
+      return;
+    }
     const { [CLASS]: named, [RESIDENCY]: residency } = here;
     if (CLASSES.has(named))
       found.set(pointer, {
@@ -39,6 +47,9 @@ export function classedMembers(schema: Json | undefined): ReadonlyMap<string, Me
       for (const [name, member] of Object.entries(properties))
         visit(member, `${pointer}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`, depth + 1);
     for (const each of ['items', 'additionalProperties']) visit(here[each], `${pointer}/*`, depth + 1);
+    const { patternProperties } = here;
+    if (isObject(patternProperties))
+      for (const member of Object.values(patternProperties)) visit(member, `${pointer}/*`, depth + 1);
   }
 
   function referred(ref: Json | undefined): Json | undefined {

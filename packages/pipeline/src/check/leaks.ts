@@ -6,7 +6,7 @@ import { diagnostic } from '../rules.ts';
 import { innerSteps, type StepSpec } from '../spec/pipeline-spec.ts';
 import { expressionsOf, type SpecExpression, type Template } from '../spec/template.ts';
 import { classedMembers } from './classed-members.ts';
-import { classPointers } from './classes.ts';
+import { classesAt } from './classes.ts';
 import { unheldParts } from './flows.ts';
 import { listRead } from './list-read.ts';
 import type { Checked } from './masters.ts';
@@ -34,6 +34,8 @@ export interface LeakCheck {
   readonly diagnostics: readonly Diagnostic[];
   /** Classed data in values made here, by step: they are redacted like the fields that they come from (C98). */
   readonly held: ReadonlyMap<string, Held>;
+  /** Classed data in what people are shown, by `approve` step: nobody else sees it. */
+  readonly shown: ReadonlyMap<string, Held>;
 }
 
 /** Where a value goes. */
@@ -59,6 +61,7 @@ export function checkLeaks(checked: Checked): LeakCheck {
   const { contracts } = catalog.workspace;
   const found: Diagnostic[] = [];
   const held = new Map<string, Held>();
+  const shown = new Map<string, Held>();
   const items = new Map<string, ItemFlow>();
   /** Each expression stands at one place, where the same items and results are known whenever it is asked. */
   const flows = new Map<SpecExpression, readonly Flow[]>();
@@ -70,7 +73,7 @@ export function checkLeaks(checked: Checked): LeakCheck {
   for (const [step, child] of model.runs)
     held.set(step.id.value, heldByMembers(child.output, `${child.name} output`, step.pipeline.at));
   const isTold = input.size > 0 || [...held.values()].some(({ size }) => size > 0);
-  if (!isTold && !touched(checked).some(isClassed)) return { diagnostics: found, held: new Map() };
+  if (!isTold && !touched(checked).some(isClassed)) return { diagnostics: found, held: new Map(), shown };
 
   for (const key of [spec.identity?.key, spec.identity?.orderBy])
     for (const expression of key ? expressionsOf(key) : []) clear(expression, 'classed-data-in-key', 'a key');
@@ -79,7 +82,7 @@ export function checkLeaks(checked: Checked): LeakCheck {
   if (spec.output?.value)
     follow(spec.output.value, '', pipelineSink(`${spec.name.value} output`, spec.output.schema));
   for (const { value } of spec.metrics) if (value) clear(value, 'classed-data-in-metric', 'a metric');
-  return { diagnostics: found, held };
+  return { diagnostics: found, held, shown };
 
   function visitStep(step: StepSpec): void {
     if (step.kind === 'forEach') {
@@ -115,6 +118,7 @@ export function checkLeaks(checked: Checked): LeakCheck {
     }
     if (step.kind === 'approve' && step.show && step.by) {
       show(step.show, step.by.value);
+      shown.set(step.id.value, heldBy(step.show));
       // Nobody decided in time: then the one who stands in is asked, and shown the same.
       if (step.onExpiry === 'escalate' && spec.owner?.backup) show(step.show, spec.owner.backup.value);
     }
@@ -269,7 +273,7 @@ export function checkLeaks(checked: Checked): LeakCheck {
     if (!contract || schema === undefined) return [];
     const residency = contract.policy?.residency;
     const name = source.target.kind === 'event' ? source.target.event : source.target.operation;
-    return [...classesAt(classPointers(contract, schema), path, 'touching')].map((one) => ({
+    return [...classesAt(contract, schema, path, 'touching')].map((one) => ({
       class: one,
       from: `${contract.name}.${name} ${path || '/'}`,
       residency,
@@ -316,7 +320,7 @@ function contractSink(
 ): Sink {
   return {
     name,
-    cleared: (path) => classesAt(classPointers(contract, schema), path, 'within'),
+    cleared: (path) => classesAt(contract, schema, path, 'within'),
     keeps: (wanted) => region === undefined || region === wanted,
     place: `in contracts/${contract.name}/contract.yaml`,
     region: `in region ${region}`,
@@ -349,31 +353,6 @@ function touched({ model }: Checked): readonly Contract[] {
 function isClassed({ policy }: Contract): boolean {
   return policy !== undefined && Object.keys(policy.classes).length > 0;
 }
-
-/** `within`: the path is a classed field or lies inside one; `touching`: or holds one. */
-function classesAt(
-  classes: ReadonlyMap<string, DataClass>,
-  path: string,
-  how: 'within' | 'touching',
-): ReadonlySet<DataClass> {
-  const asked = classesAsked.get(classes) ?? { within: new Map(), touching: new Map() };
-  classesAsked.set(classes, asked);
-  const known = asked[how].get(path);
-  if (known) return known;
-  const found = new Set<DataClass>();
-  for (const [pointer, one] of classes)
-    if (isWithin(path, pointer) || (how === 'touching' && isWithin(pointer, path))) found.add(one);
-  if (asked[how].size >= PATHS_KEPT_MAX) asked[how].clear();
-  asked[how].set(path, found);
-  return found;
-}
-
-/** Answers about the classed fields of a contract, which are asked for again with every check. */
-const classesAsked = new WeakMap<
-  ReadonlyMap<string, DataClass>,
-  Record<'within' | 'touching', Map<string, ReadonlySet<DataClass>>>
->();
-const PATHS_KEPT_MAX = 1_000;
 
 function relates(a: string, b: string): boolean {
   return isWithin(a, b) || isWithin(b, a);

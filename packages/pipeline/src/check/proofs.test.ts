@@ -67,6 +67,61 @@ test('classed data is followed through set steps and text, and stops at question
   expect(asked).toEqual([]);
 });
 
+/** A customer who came by another one, and so on without an end. */
+const referredCustomer = {
+  [CONTRACT]: swaps(
+    [
+      `customer:
+          type: object
+          required: [name, email]
+          properties: { name: { type: string }, email: { type: string } }`,
+      `customer: { $ref: '#/components/schemas/Customer' }`,
+    ],
+    [
+      '    OrderPaid:',
+      `    Customer:
+      type: object
+      required: [name, email]
+      properties:
+        name: { type: string }
+        email: { type: string }
+        via: { $ref: '#/components/schemas/Customer' }
+        phones: { type: object, patternProperties: { '^[a-z]+$': { type: string } } }
+    OrderPaid:`,
+    ],
+  ),
+  'contracts/shop/contract.yaml': swap(
+    '/components/schemas/OrderPlaced/properties/customer/properties/email: personal',
+    `/components/schemas/Customer/properties/email: personal
+  /components/schemas/Customer/properties/phones/patternProperties/^[a-z]+$: personal`,
+  ),
+};
+const sentTo = (expression: string) => swap("to: '${ event.customer.name }'", `to: "\${ ${expression} }"`);
+
+test('classed data is followed however often its type comes back to itself, and by patterns of names', async () => {
+  const leaks = (expression: string) =>
+    messages({ ...referredCustomer, [PIPELINE]: sentTo(expression) }, 'data-not-cleared');
+  for (const via of ['', '.via', '.via.via', '.via.via.via.via.via'])
+    expect([
+      via,
+      await leaks(`default(event.customer${via}.email, '-')`),
+      await leaks(`default(event.customer${via}.name, '-')`),
+    ]).toEqual([via, [expect.stringContaining('is not cleared for it')], []]);
+  expect(await leaks("default(event.customer.phones['home'], '-')")).toHaveLength(1);
+});
+
+test('it is redacted as far as fields are listed, and whole where that is given up', async () => {
+  const { check, diagnostics } = await testWorkspace(referredCustomer);
+  expect(diagnostics).toEqual([]);
+  expect(check.plans.get('order-placed')!.redact['event']).toEqual([
+    '/customer/email',
+    '/customer/phones/*',
+    '/customer/via/email',
+    '/customer/via/phones/*',
+    '/customer/via/via',
+  ]);
+});
+
 test('a finding carries the owner of its pipeline', async () => {
   const { diagnostics } = await testWorkspace({
     [PIPELINE]: swap('event.customer.name', 'event.customer.nmae'),

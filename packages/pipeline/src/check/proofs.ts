@@ -7,7 +7,7 @@ import { checkEffects } from './effects.ts';
 import { checkEvents } from './events.ts';
 import type { PipelineFacts } from './facts.ts';
 import { checkIdentityKey } from './identity-key.ts';
-import { checkLeaks } from './leaks.ts';
+import { checkLeaks, type LeakCheck } from './leaks.ts';
 import { checkListings } from './listings.ts';
 import { checkLists } from './lists.ts';
 import { checkLoops } from './loops.ts';
@@ -27,12 +27,12 @@ import { checkWayBack } from './way-back.ts';
 /** What is proved of one pipeline by itself. */
 export function pipelineProofs(checked: Checked): {
   readonly diagnostics: readonly Diagnostic[];
-  /** Pointers into results of steps that hold classed data, by step id. */
+  /** Pointers at classed data into results of steps, by step id, and into what people are shown, by `shown.<id>`. */
   readonly classed: ReadonlyMap<string, readonly string[]>;
 } {
   const { model } = checked;
   const leaks = checkLeaks(checked);
-  const classed = new Map([...leaks.held].map(([id, held]) => [id, [...held.keys()]] as const));
+  const classed = classedIn(leaks);
   const diagnostics = [
     ...checkOwners(model),
     ...checkSize(model),
@@ -68,8 +68,15 @@ export function reconciliationProofs(
       ...checkReconciliation(model, data, pipelines),
       ...leaks.diagnostics,
     ],
-    classed: new Map([...leaks.held].map(([id, held]) => [id, [...held.keys()]] as const)),
+    classed: classedIn(leaks),
   };
+}
+
+function classedIn({ held, shown }: LeakCheck): ReadonlyMap<string, readonly string[]> {
+  return new Map([
+    ...[...held].map(([id, one]) => [id, [...one.keys()]] as const),
+    ...[...shown].map(([id, one]) => [`shown.${id}`, [...one.keys()]] as const),
+  ]);
 }
 
 /** What is proved of all pipelines together. */

@@ -391,7 +391,7 @@ export interface Schemas {
         by: string;
         sinceMs: number;
         expiresAtMs: number;
-        /** @description What the approver is asked to look at */
+        /** @description What the approver is asked to look at. What is classed of it is `[redacted]` to anybody who does not decide it. */
         show?: unknown;
         key: string;
     };
@@ -1235,6 +1235,8 @@ export interface Operations {
                 events: number;
                 /** @description Differences that reports of reconciliations list. */
                 differences: number;
+                /** @description Dry runs of replays and cancellations, and repairs, that were asked for by naming the subject: the name goes, they stay. */
+                requests: number;
                 /** @description Stored values that are damaged or locked: whether they hold the subject is not known. */
                 unreadable: number;
                 /** @description The file is too large to be written anew while runs go on: until it is, while stopped, unused bytes of its pages may hold some of that. */

@@ -54,6 +54,7 @@ export const eraseSubjectPlan = {
       "kept",
       "events",
       "differences",
+      "requests",
       "unreadable",
       "leavesTraces"
     ],
@@ -80,6 +81,10 @@ export const eraseSubjectPlan = {
       "differences": {
         "type": "integer",
         "description": "Differences that reports of reconciliations list."
+      },
+      "requests": {
+        "type": "integer",
+        "description": "Dry runs of replays and cancellations, and repairs, that were asked for by naming the subject: the name goes, they stay."
       },
       "unreadable": {
         "type": "integer",
@@ -111,6 +116,7 @@ export const eraseSubjectPlan = {
             "kept",
             "events",
             "differences",
+            "requests",
             "unreadable",
             "leavesTraces"
           ],
@@ -137,6 +143,10 @@ export const eraseSubjectPlan = {
             "differences": {
               "type": "integer",
               "description": "Differences that reports of reconciliations list."
+            },
+            "requests": {
+              "type": "integer",
+              "description": "Dry runs of replays and cancellations, and repairs, that were asked for by naming the subject: the name goes, they stay."
             },
             "unreadable": {
               "type": "integer",

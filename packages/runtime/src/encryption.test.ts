@@ -177,6 +177,40 @@ test('of a file from before that holds nothing but reports these are encrypted, 
   expect(bytes()).not.toContain('CANARY');
 });
 
+test('of one that an earlier version took to be encrypted at once these are, too, and once', async () => {
+  bench = await openBench(plan);
+  listing(bench, { listOrders: () => [{ key: 'CANARY-key' }], listInvoices: () => [] });
+  await bench.runtime.activateReconciliations([reconciliationFor()]);
+  const { id } = await reconciled(bench);
+  await bench.runtime.stop();
+  const inClear = new DatabaseSync(bench.file);
+  const rows = inClear.prepare('SELECT id, value FROM differences').all();
+  inClear.close();
+  bench.encryption = keysNamed('k1');
+  await bench.restart();
+  await bench.runtime.idle();
+  await bench.runtime.stop();
+  // As that version left it.
+  const left = new DatabaseSync(bench.file);
+  for (const { id, value } of rows)
+    left.prepare('UPDATE differences SET value = ? WHERE id = ?').run(String(value), String(id));
+  left.exec(
+    `UPDATE settings SET value = '{"events":0,"runs":0,"lastEvent":0,"lastRun":0}' WHERE name = 'encrypted'`,
+  );
+  left.close();
+  expect(bytes()).toContain('CANARY');
+  await bench.restart();
+  await bench.runtime.idle();
+  expect(bench.runtime.protection()).toMatchObject({ encrypted: true, olderLeft: 0 });
+  expect(differencesOf(bench, id)).toEqual([['missing', 'CANARY-key']]);
+  await bench.runtime.stop();
+  expect(bytes()).not.toContain('CANARY');
+  // One that is damaged is left as it is, and is not come to at each start.
+  meddle(`UPDATE differences SET value = '{"damaged"'`);
+  await bench.restart();
+  expect(bench.runtime.protection().olderLeft).toBe(0);
+});
+
 test('erasure destroys keys: a backup from before cannot be read, and a run of it is parked, not broken', async () => {
   await open(keysNamed('k1'));
   const erased = await order('a');

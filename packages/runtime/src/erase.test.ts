@@ -268,6 +268,30 @@ describe('in an encrypted file the keys go, and what they seal with them', () =>
   });
 });
 
+test.each([undefined, keysNamed('k1')])(
+  'what asked for a replay, a cancellation or a repair by naming the subject names it no more',
+  async (keys) => {
+    bench = await openBench(plan);
+    if (keys !== undefined) bench.encryption = keys;
+    await bench.restart();
+    bench.target.script = { put: [{ fail: refused }] };
+    await bench.order({ id: SUBJECT });
+    await bench.runtime.idle();
+    const replayed = await bench.runtime.planReplay({ key: SUBJECT }, 'ana', 'mended');
+    const cancelled = await bench.runtime.planCancel({ key: SUBJECT }, 'ana', 'no more');
+    if (!replayed.ok || !cancelled.ok) throw new Error('no dry run');
+    const { token } = replayed.report;
+    await bench.runtime.cancel(bench.runtime.runs()[0]!.runId, 'ana', 'no more');
+    await bench.runtime.idle();
+    const dry = await bench.runtime.erase(SUBJECT, 'ana', 'request 17', false);
+    expect(dry).toMatchObject({ requests: 2, kept: [] });
+    expect(bench.runtime.replayStatus(token)?.filter).toEqual({ key: SUBJECT });
+    expect(await bench.runtime.erase(SUBJECT, 'ana', 'request 17', true)).toMatchObject({ requests: 2 });
+    expect(bench.runtime.replayStatus(token)?.filter).toEqual({ key: '[erased]' });
+    expect(await bench.runtime.erase(SUBJECT, 'ana', 'request 17', false)).toMatchObject({ requests: 0 });
+  },
+);
+
 test('a digest in the ledger cannot be found by trying values', async () => {
   bench = await openBench(plan);
   const digests = new Set<unknown>();

@@ -105,7 +105,7 @@ function validatorOf(schema: JsonSchema): Validator {
   const known = validatorsByText.get(text);
   if (known !== undefined) return known;
   if (validatorsByText.size >= VALIDATORS_MAX) validatorsByText.clear();
-  const validator = compileValidator(schema);
+  const validator = compileValidator(schema, { hidesNames: true });
   validatorsByText.set(text, validator);
   return validator;
 }

@@ -93,7 +93,8 @@ export interface Runtime {
     readonly system?: true;
   }): readonly LedgerEntry[];
 
-  approvals(): readonly PendingApproval[];
+  /** What is classed of what approvers are shown is hidden where `sees` says no of their team; absent, nothing is. */
+  approvals(sees?: (team: string) => boolean): readonly PendingApproval[];
   decide(
     runId: string,
     stepId: string,

@@ -246,6 +246,28 @@ it('a token that no dry run has given is unknown by one code, looked at or appli
   }
 });
 
+it('lets those see what approvers are shown who decide it', async () => {
+  const asked: Record<string, readonly boolean[]> = {};
+  let who = '';
+  const url = await start(
+    {
+      approvals: (sees = () => true) => {
+        asked[who] = ['sales', 'finance'].map((team) => sees(team));
+        return [];
+      },
+    },
+    {
+      operators: [
+        { name: 'ada', role: 'operator', token: new Secret('env:ADA', 'ada') },
+        { name: 'finn', role: 'approver', teams: ['finance'], token: new Secret('env:FINN', 'finn') },
+        { name: 'vera', role: 'viewer', token: new Secret('env:VERA', 'vera') },
+      ],
+    },
+  );
+  for (who of ['ada', 'finn', 'vera']) await call(url, who, '/v1/approvals');
+  expect(asked).toEqual({ ada: [true, true], finn: [false, true], vera: [false, false] });
+});
+
 it('shows no stack when a handler fails', async () => {
   const url = await start({
     runs: () => {

@@ -7,7 +7,7 @@ import { cancellationRoutes } from './cancellations.ts';
 import { controlRoutes } from './control.ts';
 import type { DeliveryCounts } from './delivery-counts.ts';
 import { eraseRoute } from './erase.ts';
-import { authenticate, type Operator, roleGrants } from './operators.ts';
+import { authenticate, decidesFor, type Operator, roleGrants } from './operators.ts';
 import { acceptProblem, type Problem, refuseUnread, sendProblem } from './problem.ts';
 import { protectionRoutes } from './protection.ts';
 import { badQuery, limitOf } from './query.ts';
@@ -194,7 +194,9 @@ export const routes: readonly Route[] = [
     method: 'GET',
     path: '/v1/approvals',
     permission: 'read',
-    handle: ({ runtime }) => ({ body: { approvals: runtime.approvals() } }),
+    handle: ({ runtime, actor }) => ({
+      body: { approvals: runtime.approvals((team) => decidesFor(actor, team)) },
+    }),
   },
   {
     operationId: 'decideApproval',

@@ -22,6 +22,11 @@ export interface Operator {
   readonly token: Secret;
 }
 
+/** Does somebody decide what a team is asked? What a team is cleared for is shown to those who do. */
+export function decidesFor({ role, teams }: Operator, team: string): boolean {
+  return roleGrants[role].includes('decide') && (teams === undefined || teams.includes(team));
+}
+
 /**
  * The operator that an `Authorization` header names. Every token is compared in constant time, and all of them are,
  * so that neither the time nor the order tells which one came near.

@@ -12,6 +12,7 @@ const NOTHING = {
   kept: [],
   events: 0,
   differences: 0,
+  requests: 0,
   unreadable: 0,
   leavesTraces: false,
 };

@@ -49,7 +49,7 @@ export const eraseCommand: CommandSpec = {
             width,
           ),
     );
-    const counts = `${plural(report.runs.length, 'runs')}, ${plural(report.events, 'events')} beside them and ${plural(report.differences, 'differences')} in reports`;
+    const counts = `${plural(report.runs.length, 'runs')}, ${plural(report.events, 'events')} beside them, ${plural(report.differences, 'differences')} in reports and ${plural(report.requests, 'requests')} that name the subject`;
     io.err(report.applied ? `erased: ${counts}\n` : `dry run: ${counts}; --apply erases\n`);
     if (report.unreadable > 0)
       io.err(
@@ -59,7 +59,7 @@ export const eraseCommand: CommandSpec = {
       io.err(
         `the file is too large to be written anew while runs go on: unused parts of it may hold what has gone, until \`${REWRITE_COMMAND}\` while Tenon is stopped\n`,
       );
-    if (!report.applied && report.runs.length + report.events + report.differences > 0)
+    if (!report.applied && report.runs.length + report.events + report.differences + report.requests > 0)
       return exit.changesPending;
     // Of a dry run, what --apply would end with: nothing goes, and not because nothing is there.
     const isPart = report.kept.length + report.unreadable > 0 || report.leavesTraces;

@@ -10,6 +10,8 @@ export interface ErasureReport {
   readonly events: number;
   /** Differences that reports of reconciliations list. */
   readonly differences: number;
+  /** Dry runs of replays and cancellations, and repairs, that were asked for by naming the subject: the name goes, they stay. */
+  readonly requests: number;
   /** Stored values that are damaged or locked: whether they hold the subject is not known. */
   readonly unreadable: number;
   /**

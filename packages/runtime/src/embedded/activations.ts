@@ -1,4 +1,4 @@
-import type { Json, JsonObject } from '@tenon/model';
+import { type Json, type JsonObject, thrownAt } from '@tenon/model';
 import { type ChildEnd, type Fact, Suspension } from '../engine.ts';
 import { interpret } from '../interpreter/interpret.ts';
 import type { Caller } from '../interpreter/tries.ts';
@@ -134,7 +134,7 @@ export class Activations {
         ? { code: error.code, message: error.message }
         : {
             code: 'RUN_INVARIANT_BROKEN',
-            message: `an internal error stopped the run: ${error instanceof Error ? `${error.name}: ${error.message}` : 'thrown value'}`,
+            message: `an internal error stopped the run: ${internalWords(error)}`,
           }),
       delivery: 'notSent',
     };
@@ -201,6 +201,12 @@ const HEARD: ReadonlySet<RunState> = new Set<RunState>(['accepted', 'running', '
 
 /** Begins the keys of what parks a run that an error stopped: it waits for no value, and what was said of it is read by nobody. */
 export const BROKEN = '#broken/';
+
+/** Of what a text was refused for, its message would quote the text. */
+function internalWords(error: unknown): string {
+  if (error instanceof SyntaxError || !(error instanceof Error)) return thrownAt(error);
+  return `${error.name}: ${error.message}`;
+}
 
 /** It has ended, and no run above it undoes it. */
 function isOver({ state }: RunRow, journal: readonly JournalRow[]): boolean {

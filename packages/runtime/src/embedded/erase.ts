@@ -1,4 +1,4 @@
-import type { Json } from '@tenon/model';
+import { isObject, type Json } from '@tenon/model';
 import type { ErasureReport } from '../runtime.ts';
 import { finalStates } from '../states.ts';
 import type { EmbeddedEngine } from './engine.ts';
@@ -40,7 +40,9 @@ export async function erase(
   const ended = settled.filter((run) => holdsData(engine, run));
   const events = [...holding].filter((seq) => !hasRun(engine, seq));
   const differences = await differencesHolding(search);
-  const isToBeAnew = !goesWithItsKeys(engine, ended);
+  const requests = requestsNaming(search);
+  // These are sealed by the key of the database, which does not go.
+  const isToBeAnew = requests.length > 0 || !goesWithItsKeys(engine, ended);
   const leavesTraces = isToBeAnew && isTooLarge(engine);
   if (apply) {
     if (isToBeAnew) await engine.commit([mayLeaveTraces(engine)]);
@@ -54,6 +56,7 @@ export async function erase(
       runs: ended.length,
       events: events.length,
       differences: differences.length,
+      requests: requests.length,
       ...(leavesTraces && { leavesTraces }),
     };
     await engine.commit(
@@ -63,6 +66,7 @@ export async function erase(
           ['eraseEvent', seq],
         ]),
         ...differences.map((id): Write => ['eraseDifference', id]),
+        ...requests,
       ],
       [engine.system({ kind: 'erased', details })],
     );
@@ -78,6 +82,7 @@ export async function erase(
       .map(({ run_id: runId, pipeline, state }) => ({ runId, pipeline, state })),
     events: events.length,
     differences: differences.length,
+    requests: requests.length,
     unreadable: search.unreadable.size,
     leavesTraces,
   };
@@ -98,6 +103,39 @@ async function differencesHolding(search: Search): Promise<readonly string[]> {
     if (rows.length < SLICE_SEARCHED) return found;
     await new Promise((resolve) => setImmediate(resolve));
   }
+}
+
+/** Dry runs and repairs that were asked for by naming the subject, each to be written anew without the name: what became of them is still asked. */
+function requestsNaming(search: Search): readonly Write[] {
+  return REQUESTS.flatMap(({ table, reword }) =>
+    search.engine.read
+      .of(`SELECT token, value FROM ${table} ORDER BY token`)
+      .all()
+      .flatMap(({ token, value }): Write[] => {
+        const place: Place = `${table}/${String(token)}`;
+        if (!holds(search, value, place)) return [];
+        const said = withoutName(search.engine.rows.codec.json(value, place), search.subject);
+        return [[reword, String(token), JSON.stringify(said)]];
+      }),
+  );
+}
+
+const REQUESTS = [
+  { table: 'replays', reword: 'rewordReplay' },
+  { table: 'repairs', reword: 'rewordRepair' },
+] as const;
+const ERASED = '[erased]';
+
+function withoutName(value: Json, subject: string): Json {
+  if (value === subject) return ERASED;
+  if (Array.isArray(value)) return value.map((item: Json) => withoutName(item, subject));
+  if (!isObject(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value as Readonly<Record<string, Json>>).map(([name, member]) => [
+      name,
+      withoutName(member, subject),
+    ]),
+  );
 }
 
 /** A run that a run above it may still have to undo needs its data, as one that has not ended does. */

@@ -35,7 +35,7 @@ export function openLedger(file: string, encryption?: EncryptionOptions): Ledger
     run: (runId) => queries.run(runId),
     plan: (hash) => queries.plan(hash),
     trace: (query) => queries.trace(query),
-    approvals: () => queries.approvals(),
+    approvals: (sees) => queries.approvals(sees),
     inDoubt: () => queries.inDoubt(),
     forwardFixes: () => queries.forwardFixes(),
     deadLetters: (filter) => queries.deadLetters(filter),

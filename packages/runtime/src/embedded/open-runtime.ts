@@ -231,7 +231,7 @@ export async function openRuntimeWith(
     run: (runId) => queries.run(runId),
     plan: (hash) => queries.plan(hash),
     trace: (query) => queries.trace(query),
-    approvals: () => queries.approvals(),
+    approvals: (sees) => queries.approvals(sees),
     inDoubt: () => queries.inDoubt(),
     forwardFixes: () => queries.forwardFixes(),
     deadLetters: (filter) => queries.deadLetters(filter),

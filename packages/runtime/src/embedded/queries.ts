@@ -25,6 +25,7 @@ import { entriesOf } from './ledger-rows.ts';
 import { isOneOf } from './names.ts';
 import { parkedEffects } from './parked-effects.ts';
 import { redacted } from './redact.ts';
+import { Redactions } from './redactions.ts';
 import { type ReplayedRow, standingOf } from './replay-standing.ts';
 import type { JournalRow, OpeningRow, RunRow } from './run-row.ts';
 import { Standing } from './standing.ts';
@@ -55,12 +56,14 @@ interface Opened {
 export class Queries {
   readonly #read: Statements;
   readonly #stored: StoredRows;
+  readonly #redactions: Redactions;
   /** By hash, as they never change: reading one again costs more than the rest of a run's detail. */
   readonly #plans = new Map<string, Plan>();
 
   constructor(read: Statements, stored: StoredRows) {
     this.#read = read;
     this.#stored = stored;
+    this.#redactions = new Redactions(read);
   }
 
   runs(filter: RunFilter = {}): readonly RunSummary[] {
@@ -142,7 +145,8 @@ export class Queries {
   run(runId: string): RunDetail | undefined {
     const row = this.rowOf(runId);
     if (row === undefined) return undefined;
-    const plan = this.planOf(row);
+    const own = this.planOf(row);
+    const plan = { ...own, redact: this.#redactions.of(own) };
     const journal = this.#stored.shownJournal(row.seq);
     const openings = this.openingsOf(row.seq);
     const canBeDone = parkedEffects(plan, row, openings, journal);
@@ -325,7 +329,8 @@ export class Queries {
     return storedSwitches(this.#stored);
   }
 
-  approvals(): readonly PendingApproval[] {
+  /** `sees`: may whoever asks see what the approvers of a team are shown? What is classed of it, nobody else does. */
+  approvals(sees: (team: string) => boolean = () => true): readonly PendingApproval[] {
     return this.#opened('approval').map(({ opening, run, detail }) => ({
       runId: run.run_id,
       pipeline: run.pipeline,
@@ -334,9 +339,16 @@ export class Queries {
       by: opening.owner,
       sinceMs: opening.since,
       expiresAtMs: opening.expires_at ?? 0,
-      show: detail['show'] ?? null,
+      show: sees(opening.owner)
+        ? (detail['show'] ?? null)
+        : redacted(detail['show'] ?? null, this.#hiddenFromOthers(run.plan_hash, opening.step)),
       key: run.key,
     }));
+  }
+
+  #hiddenFromOthers(planHash: string, place: string): readonly string[] {
+    const plan = this.plan(planHash);
+    return plan === undefined ? [''] : (this.#redactions.of(plan)[`shown.${stepIdOf(place)}`] ?? []);
   }
 
   inDoubt(): readonly InDoubtEntry[] {

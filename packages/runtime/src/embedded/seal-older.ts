@@ -16,6 +16,8 @@ interface Progress {
   /** Numbers of the last event and run that were there when it began. */
   readonly lastEvent: number;
   readonly lastRun: number;
+  /** What belongs to no event and no run was come to, by a version that always does. */
+  readonly isRestSealed?: true;
 }
 
 /**
@@ -35,8 +37,9 @@ export function sealOlder(db: DatabaseSync, sealer: Sealer): number {
       : placeOlder(read, sealer);
   const events = sealEvents(read, sealer, progress);
   const runs = events >= progress.lastEvent ? sealRuns(read, sealer, progress) : progress.runs;
-  if (events >= progress.lastEvent && runs >= progress.lastRun) sealRest(read, sealer);
-  keep(read, { ...progress, events, runs });
+  const isAll = events >= progress.lastEvent && runs >= progress.lastRun;
+  if (isAll) sealRest(read, sealer);
+  keep(read, { ...progress, events, runs, ...(isAll && { isRestSealed: true }) });
   return olderLeft(read);
 }
 
@@ -52,7 +55,10 @@ function valuesLeft({ events, runs, lastEvent, lastRun }: Progress): number {
 /** Says in the file that it is encrypted from now on, and how much was there before. */
 export function markEncrypted(db: DatabaseSync): void {
   const read = new Statements(db);
-  if (isMarkedEncrypted(read)) return;
+  if (isMarkedEncrypted(read)) {
+    comeToRestAgain(read);
+    return;
+  }
   const last = (table: 'events' | 'runs'): number =>
     Number(read.of(`SELECT coalesce(max(seq), 0) AS n FROM ${table}`).get()?.['n'] ?? 0);
   const hasRest = SYSTEM_TABLES.some(
@@ -61,7 +67,22 @@ export function markEncrypted(db: DatabaseSync): void {
   // Reports and switches may be all there is: they are sealed with the last event, so there is one to come to.
   const lastEvent = Math.max(last('events'), Number(hasRest));
   const lastRun = last('runs');
-  keep(read, { events: 0, runs: 0, lastEvent, lastRun });
+  const isAll = lastEvent === 0 && lastRun === 0;
+  keep(read, { events: 0, runs: 0, lastEvent, lastRun, ...(isAll && { isRestSealed: true }) });
+}
+
+/**
+ * An earlier version took a file without events and runs to be done with at once, and left its reports as they were: there is one thing more to
+ * come to, with which they are sealed. Once: what is damaged stays as it is.
+ */
+function comeToRestAgain(read: Statements): void {
+  const progress = progressOf(read);
+  const isInClear = SYSTEM_TABLES.some(
+    ({ table, value }) =>
+      read.of(`SELECT 1 FROM ${table} WHERE typeof(${value}) = 'text' LIMIT 1`).get() !== undefined,
+  );
+  if (valuesLeft(progress) > 0 || progress.isRestSealed === true || !isInClear) return;
+  keep(read, { ...progress, lastEvent: progress.lastEvent + 1 });
 }
 
 export function isMarkedEncrypted(read: Statements): boolean {

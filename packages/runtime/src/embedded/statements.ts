@@ -108,6 +108,9 @@ export const writes = {
   setReplayRun: 'UPDATE replay_runs SET state = ?3 WHERE token = ?1 AND run_seq = ?2',
   /** Sets of dry runs from before `?1` that nobody applied. */
   dropReplayRuns: `DELETE FROM replay_runs WHERE token IN (SELECT token FROM replays WHERE at < ?1 AND token NOT IN (SELECT token FROM replay_starts))`,
+  /** Values: token, what is said of it without whom it was about. */
+  rewordReplay: 'UPDATE replays SET value = ?2 WHERE token = ?1',
+  rewordRepair: 'UPDATE repairs SET value = ?2 WHERE token = ?1',
   putGuard:
     'INSERT INTO guards (connection, at, snapshot) VALUES (?, ?, ?) ON CONFLICT (connection) DO UPDATE SET at = excluded.at, snapshot = excluded.snapshot',
   putSecretUser: `INSERT INTO secret_users (reference, connection, purpose, pipeline, step, first_at, last_at, uses, failed, unexpected) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -282,6 +285,8 @@ export const sealings: Readonly<Partial<Record<WriteName, Sealing>>> = {
   applyRepair: { by: 'system', values: [{ at: 1, place: ([token]) => `repairs/${token}` }] },
   endRepair: { by: 'system', values: [{ at: 1, place: ([token]) => `repairs/${token}` }] },
   putReplay: { by: 'system', values: [{ at: 2, place: ([token]) => `replays/${token}` }] },
+  rewordReplay: { by: 'system', values: [{ at: 1, place: ([token]) => `replays/${token}` }] },
+  rewordRepair: { by: 'system', values: [{ at: 1, place: ([token]) => `repairs/${token}` }] },
   startReplay: { by: 'system', values: [{ at: 1, place: ([token]) => `replay_starts/${token}` }] },
 };
 

@@ -185,6 +185,29 @@ describe('a reconciliation', () => {
     expect(JSON.stringify([report, found, bench.entries])).not.toMatch(/ann@|3133[78]/);
   });
 
+  test('shows no more of what was classed since: of a key, a value or a sum', async () => {
+    bench = await openBench();
+    listing(bench, {
+      listOrders: () => [{ id: 'ann@example.com', key: 'ann@example.com', total: 31_337 }],
+      listInvoices: () => [{ key: 'ann@example.com', total: 31_338 }],
+    });
+    await bench.runtime.activateReconciliations([reconciliationFor()]);
+    const { id } = await reconciled(bench);
+    const shown = () =>
+      JSON.stringify([bench.runtime.reconciliationReport(id), bench.runtime.reportedDifferences(id, 0, 10)]);
+    expect(shown()).toMatch(/ann@.*3133[78]|3133[78].*ann@/);
+    await bench.runtime.activateReconciliations([
+      reconciliationFor({
+        version: 2,
+        isKeyClassed: true,
+        compare: [{ name: 'total', isClassed: true }],
+        totals: [{ name: 'turnover', isClassed: true }],
+      }),
+    ]);
+    expect(shown()).not.toMatch(/ann@|3133[78]/);
+    expect(shown()).toContain('turnover');
+  });
+
   test('shows no id of a record where ids hold classed data and keys do not', async () => {
     bench = await openBench();
     listing(bench, { listOrders: () => [{ id: 'ann@example.com', key: 'A' }], listInvoices: () => [] });

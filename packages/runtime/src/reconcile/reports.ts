@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import type { Failure, JsonObject } from '@tenon/model';
-import type { ReconciliationPlan } from '@tenon/pipeline';
+import type { FieldPlan, ReconciliationPlan } from '@tenon/pipeline';
 import type { ReconciliationReport, ReportedDifference } from '../api/reconciliations.ts';
 import type { EmbeddedEngine } from '../embedded/engine.ts';
 import type { Write } from '../embedded/statements.ts';
@@ -129,7 +129,26 @@ export class Reports {
   #behind(id: string): { readonly plan: ReconciliationPlan | undefined; readonly salt: string } {
     const row = this.#engine.read.of('SELECT id, value FROM reports WHERE id = ?').get(id);
     const stored = row && this.#storedOf(row);
-    return { plan: stored && this.planOf(stored.plan), salt: stored?.salt ?? '' };
+    const plan = stored && this.planOf(stored.plan);
+    return { plan: plan && this.#classedSince(plan), salt: stored?.salt ?? '' };
+  }
+
+  /** What was classed after it was compared is shown no more, either. */
+  #classedSince(plan: ReconciliationPlan): ReconciliationPlan {
+    const now = this.#engine.reconciliations?.active(plan.name);
+    if (now === undefined || now.hash === plan.hash) return plan;
+    const stricter = (fields: readonly FieldPlan[], known: readonly FieldPlan[]): readonly FieldPlan[] =>
+      fields.map((one) => ({
+        ...one,
+        isClassed: one.isClassed || known.some(({ name, isClassed }) => isClassed && name === one.name),
+      }));
+    return {
+      ...plan,
+      isKeyClassed: plan.isKeyClassed || now.isKeyClassed,
+      isIdClassed: plan.isIdClassed || now.isIdClassed,
+      compare: stricter(plan.compare, now.compare),
+      totals: stricter(plan.totals, now.totals),
+    };
   }
 
   /** A comparison begins, or begins again: what an earlier try has listed goes. */
@@ -214,7 +233,9 @@ export class Reports {
   #reportOf(row: Record<string, unknown>): ReconciliationReport {
     const { outcome, failure, plan, resumed, salt: _, ...rest } = this.#storedOf(row);
     const endedAtMs = row['ended_at'];
-    const owner = this.planOf(plan)?.owner.team ?? '';
+    const compared = this.planOf(plan);
+    const shownTotals = compared &&
+      outcome && { totals: withoutClassed(outcome.totals, this.#classedSince(compared)) };
     return {
       id: String(row['id']),
       reconciliation: String(row['name']),
@@ -224,10 +245,11 @@ export class Reports {
       begunAtMs: Number(row['begun_at']),
       ...(typeof endedAtMs === 'number' && { endedAtMs }),
       planHash: plan,
-      owner,
+      owner: compared?.owner.team ?? '',
       ...rest,
       ...(resumed !== undefined && { resumed }),
       ...(outcome ?? NOTHING),
+      ...shownTotals,
       ...(failure && { failure }),
     };
   }
@@ -241,6 +263,14 @@ const NOTHING: Outcome = {
   records: { source: 0, target: 0 },
   totals: [],
 };
+
+/** Of a sum of what is classed it is told whether both are alike. */
+function withoutClassed(totals: Outcome['totals'], plan: ReconciliationPlan): Outcome['totals'] {
+  return totals.map((total) => {
+    const isClassed = plan.totals.find(({ name }) => name === total.name)?.isClassed ?? true;
+    return isClassed ? { name: total.name, differs: total.differs } : total;
+  });
+}
 
 /** A difference as people may see it: what is classed is named, and not shown. */
 function shown(

@@ -103,7 +103,15 @@ const ASKED: Readonly<Record<string, Line>> = {
   erase: {
     line: `--subject a ${why}`,
     answers: {
-      '/v1/erasures': { runs: [], kept: [], events: 0, differences: 0, requests: 0, unreadable: 0, leavesTraces: false },
+      '/v1/erasures': {
+        runs: [],
+        kept: [],
+        events: 0,
+        differences: 0,
+        requests: 0,
+        unreadable: 0,
+        leavesTraces: false,
+      },
     },
   },
   data: { line: '' },

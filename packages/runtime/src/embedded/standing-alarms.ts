@@ -11,8 +11,8 @@ const OVER_AFTER_MS = 60_000;
 const TOLD_MAX = 1_000;
 const SETTING = 'alarms';
 
-/** What is to be committed so that somebody is told. */
-type Telling = readonly [writes: readonly Write[], noted: readonly Noted[]];
+/** What is to be committed so that somebody is told, and `untold`, to be called where that is refused: nobody was told, and it is due. */
+type Telling = readonly [writes: readonly Write[], noted: readonly Noted[], untold: () => void];
 
 interface Told {
   /** As it stands now, or stood last. */
@@ -43,14 +43,21 @@ export class StandingAlarms {
 
   /** Tells what is new among these, all of which stand now, and go on to until they were not seen for a while. */
   async stand(standing: readonly Alarm[], overAfterMs: number = OVER_AFTER_MS): Promise<void> {
-    const [writes, noted] = this.telling(standing, overAfterMs);
-    if (noted.length > 0) await this.#engine.commit(writes, noted);
+    const [writes, noted, untold] = this.telling(standing, overAfterMs);
+    if (noted.length === 0) return;
+    try {
+      await this.#engine.commit(writes, noted);
+    } catch (error) {
+      untold();
+      throw error;
+    }
   }
 
   /** As `stand`, for a commit of what they come of: it is to be made at once. */
   telling(standing: readonly Alarm[], overAfterMs: number = OVER_AFTER_MS): Telling {
     const now = this.#engine.now();
     const known = this.#known();
+    const before = new Map<string, Told | undefined>();
     const news = standing.filter((alarm) => {
       const key = keyOf(alarm);
       const last = known.get(key);
@@ -58,13 +65,21 @@ export class StandingAlarms {
       const toldAtMs = isNew ? now : last.toldAtMs;
       known.set(key, { alarm, sinceMs: last?.sinceMs ?? now, toldAtMs, overAfterMs });
       this.#stoodAtMs.set(key, now);
+      if (isNew) before.set(key, last);
       return isNew;
     });
     for (const key of known.keys()) {
       if (known.size <= TOLD_MAX) break;
       this.#forget(key);
     }
-    return this.#noted('alarm', news);
+    return [
+      ...this.#noted('alarm', news),
+      () => {
+        for (const [key, last] of before)
+          if (last === undefined) this.#forget(key);
+          else known.set(key, last);
+      },
+    ];
   }
 
   /** Tells which are over. */
@@ -81,7 +96,10 @@ export class StandingAlarms {
     if (noted.length > 0) await this.#engine.commit(writes, noted);
   }
 
-  #noted(kind: 'alarm' | 'alarmOver', told: readonly (Alarm & { readonly sinceMs?: number })[]): Telling {
+  #noted(
+    kind: 'alarm' | 'alarmOver',
+    told: readonly (Alarm & { readonly sinceMs?: number })[],
+  ): readonly [readonly Write[], readonly Noted[]] {
     if (told.length === 0) return [[], []];
     return [
       [['putSetting', SETTING, JSON.stringify([...this.#known().values()])]],

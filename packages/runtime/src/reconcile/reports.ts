@@ -204,19 +204,24 @@ export class Reports {
     };
     const state = failure === undefined ? 'complete' : 'failed';
     const differences = outcome?.differences ?? 0;
-    const [alarmWrites, alarmNoted] = this.#engine.alarms.telling(
+    const [alarmWrites, alarmNoted, untold] = this.#engine.alarms.telling(
       isDryRun ? [] : differenceAlarms(plan, { id, state, differences, ...(failure && { failure }) }),
     );
-    await this.#engine.commit(
-      [['endReport', id, now, state, JSON.stringify({ ...stored, ...end })], ...alarmWrites],
-      [
-        this.#engine.system({
-          kind: 'reconciliation',
-          details: { action: state, isDryRun, ...said },
-        }),
-        ...alarmNoted,
-      ],
-    );
+    try {
+      await this.#engine.commit(
+        [['endReport', id, now, state, JSON.stringify({ ...stored, ...end })], ...alarmWrites],
+        [
+          this.#engine.system({
+            kind: 'reconciliation',
+            details: { action: state, isDryRun, ...said },
+          }),
+          ...alarmNoted,
+        ],
+      );
+    } catch (error) {
+      untold();
+      throw error;
+    }
   }
 
   planOf(hash: string): ReconciliationPlan | undefined {

@@ -3,6 +3,7 @@ import { fail } from './failure.ts';
 import type { FunctionSpec, Parameter } from './functions.ts';
 import { type Frame, isPlainObject, mismatch, spendOutput, spendSteps, type Value } from './operators.ts';
 import { matches } from './pattern.ts';
+import { firstIndexOf, lastIndexOf, splitAt } from './text-search.ts';
 
 const text = (name: string): Parameter => ({ name, type: 'string' });
 const integer = (name: string): Parameter => ({ name, type: 'integer' });
@@ -38,7 +39,7 @@ export const texts = {
     overloads: [{ receiver: 'string', parameters: [text('part')], result: 'boolean' }],
     run: (frame, span, a, b) => {
       const [whole, part] = [string(frame, 'contains', a, span), string(frame, 'contains', b, span)];
-      return whole.includes(part);
+      return firstIndexOf(whole, part) >= 0;
     },
   },
   startsWith: {
@@ -83,7 +84,7 @@ export const texts = {
       const characters = split(frame, string(frame, 'indexOf', a, span), span);
       const part = string(frame, 'indexOf', b, span);
       const start = c === undefined ? 0 : position('indexOf', c, characters.length, span);
-      const found = join(characters, start).indexOf(part);
+      const found = firstIndexOf(join(characters, start), part);
       return found < 0 ? -1 : start + characterCount(frame, join(characters, start).slice(0, found), span);
     },
   },
@@ -95,7 +96,7 @@ export const texts = {
     overloads: [{ receiver: 'string', parameters: [text('part')], result: 'integer' }],
     run: (frame, span, a, b) => {
       const whole = string(frame, 'lastIndexOf', a, span);
-      const found = whole.lastIndexOf(string(frame, 'lastIndexOf', b, span));
+      const found = lastIndexOf(whole, string(frame, 'lastIndexOf', b, span));
       return found < 0 ? -1 : characterCount(frame, whole.slice(0, found), span);
     },
   },
@@ -148,7 +149,7 @@ export const texts = {
       const whole = string(frame, 'replace', a, span);
       const [from, to] = [string(frame, 'replace', b, span), string(frame, 'replace', c, span)];
       // An empty `old` is found before each character and at the end.
-      const pieces = from === '' ? ['', ...whole, ''] : whole.split(from);
+      const pieces = from === '' ? ['', ...whole, ''] : splitAt(whole, from);
       const count = d === undefined ? pieces.length - 1 : replacements(d, pieces.length - 1, span);
       spendOutput(frame, whole.length + count * to.length, span);
       return count === pieces.length - 1
@@ -172,7 +173,7 @@ export const texts = {
       const whole = string(frame, 'split', a, span);
       const separator = string(frame, 'split', b, span);
       spendOutput(frame, whole.length + 1, span);
-      const parts = separator === '' ? [...whole] : whole.split(separator);
+      const parts = separator === '' ? [...whole] : splitAt(whole, separator);
       if (c === undefined) return parts;
       if (typeof c !== 'number' || !Number.isInteger(c))
         mismatch('`split` needs an integer as limit', c, span);

@@ -130,9 +130,147 @@ describe('compileValidator', () => {
     ).toEqual(['/*', '/discount', '/cards/*/number', '/notes/1/*', '/total']);
   });
 
+  it.each([
+    ['^[^@\\s]+@[^@\\s]+\\.[^@\\s]+$', `a@${'.'.repeat(400_000)} `],
+    ['\\s+$', `${' '.repeat(400_000)}x`],
+    ['^a*a*a*$', `${'a'.repeat(20_000)}!`],
+  ])('takes no power of the length of a text for the pattern %s', (pattern, text) => {
+    const start = process.cpuUsage();
+    expect(compileValidator({ type: 'string', pattern })(text)).toMatchObject([{ keyword: 'pattern' }]);
+    // By the engine of JavaScript: from a minute to a day.
+    expect(process.cpuUsage(start).user / 1_000).toBeLessThan(3_000);
+  });
+
+  it.each([
+    ['url', `http://${':'.repeat(200_000)}`, 1],
+    ['uri', `data:text/plain,${'a/'.repeat(7_000_000)}`, 0],
+    ['uri', `data:text/plain,${'a '.repeat(7_000_000)}`, 1],
+    ['uri-reference', 'a/'.repeat(7_000_000), 0],
+    ['uri-template', '{a}'.repeat(4_000_000), 0],
+    ['json-pointer', '/a'.repeat(7_000_000), 0],
+    ['email', `a@${'a'.repeat(400_000)}.x`, 1],
+    ['byte', 'AAAA'.repeat(3_500_000), 0],
+  ])('is not held up by a long text of format %s', (format, text, issues) => {
+    const start = process.cpuUsage();
+    expect(compileValidator({ type: 'string', format })(text)).toHaveLength(issues);
+    expect(process.cpuUsage(start).user / 1_000).toBeLessThan(3_000);
+  });
+
+  it('does not run out of stack over a repeat of many characters', () => {
+    const validate = compileValidator({ type: 'string', pattern: '^(?:ab)*$' });
+    expect(validate('ab'.repeat(8_000_000))).toEqual([]);
+  });
+
+  it('does not try a pattern with look-around on a text that is too long anyway', () => {
+    const schema = { type: 'string', maxLength: 50, pattern: '^(?!-)([a-z]+)*$' };
+    expect(compileValidator(schema)(`${'a'.repeat(60)}!`)).toMatchObject([{ keyword: 'maxLength' }]);
+    expect(compileValidator(schema)('-a')).toMatchObject([{ keyword: 'pattern' }]);
+  });
+
+  it('means the same by blanks and by any character in a text of any length', () => {
+    const blank = compileValidator({ type: 'string', pattern: '^\\S+[\\s!]+\\S+$' });
+    const line = compileValidator({ type: 'string', pattern: '^.+x.+$' });
+    for (const length of [3, 5_000]) {
+      const long = 'x'.repeat(length);
+      expect(blank(`${long}\u00a0\u3000${long}`)).toEqual([]);
+      expect(blank(`${long}\ufeff${long}`)).toEqual([]);
+      expect(blank(long)).toHaveLength(1);
+      expect(line(long)).toEqual([]);
+      expect(line(`${long}\r${long}`)).toHaveLength(1);
+      expect(line(`${long}\u2028${long}`)).toHaveLength(1);
+    }
+  });
+
   it('lists no more issues than asked for', () => {
     const validate = compileValidator({ type: 'array', items: { type: 'string' } }, { issuesMax: 2 });
     expect(validate([1, 2, 3, 4])).toHaveLength(2);
+  });
+});
+
+describe('a value that does not fit in very many ways', () => {
+  it('is refused at the first of them, and takes no time for the rest', () => {
+    const list = compileValidator({
+      type: 'array',
+      items: { anyOf: [{ type: 'object', required: ['a'] }, { type: 'string' }] },
+    });
+    const start = process.cpuUsage();
+    expect(list(Array.from({ length: 200_000 }, () => 0))).toMatchObject([{ pointer: '/0' }]);
+    // Each is three errors, and each was held against each other.
+    expect(process.cpuUsage(start).user / 1_000).toBeLessThan(2_000);
+  });
+
+  it('has all of its faults told while it is small', () => {
+    const list = compileValidator({ type: 'array', items: { type: 'string' } });
+    expect(list([0, 'a', 1]).map(({ pointer }) => pointer)).toEqual(['/0', '/2']);
+  });
+});
+
+describe('alternatives that lead to themselves', () => {
+  const both = (op: string) => ({
+    type: 'object',
+    // What tells them apart stands behind what leads on.
+    properties: { of: { type: 'array', items: { $ref: '#/$defs/Filter' } }, op: { const: op } },
+    required: ['of', 'op'],
+  });
+  const filter = compileValidator(
+    { $ref: '#/$defs/Filter' },
+    {
+      definitions: {
+        Filter: { oneOf: [both('and'), both('or'), { $ref: '#/$defs/Leaf' }] },
+        Leaf: { type: 'object', required: ['field'], properties: { field: { type: 'string' } } },
+      },
+    },
+  );
+  const nested = (levels: number, leaf: unknown): unknown =>
+    Array.from({ length: levels }).reduce((of) => ({ op: 'and', of: [of] }), leaf);
+
+  it('are gone through once at each level of a value, whether it fits or not', () => {
+    const start = process.cpuUsage();
+    expect(filter(nested(60, { field: 'a' }))).toEqual([]);
+    expect(filter(nested(60, { field: 1 })).map(({ pointer }) => pointer)).toContain(
+      `${'/of/0'.repeat(60)}/field`,
+    );
+    // Twice as long with each level: not in a lifetime.
+    expect(process.cpuUsage(start).user / 1_000).toBeLessThan(5_000);
+  });
+
+  it('forget what they found of one value before the next', () => {
+    const leaf: { field: unknown } = { field: 'a' };
+    const value = nested(2, leaf);
+    expect(filter(value)).toEqual([]);
+    leaf.field = 1;
+    expect(filter(value)).not.toEqual([]);
+  });
+
+  it('are held against a part each for itself', () => {
+    const pair = compileValidator(
+      {
+        type: 'object',
+        properties: { a: { $ref: '#/$defs/A' }, b: { $ref: '#/$defs/B' } },
+      },
+      {
+        definitions: {
+          A: { type: 'object', required: ['x'], properties: { in: { $ref: '#/$defs/B' } } },
+          B: { type: 'object', required: ['y'], properties: { in: { $ref: '#/$defs/A' } } },
+        },
+      },
+    );
+    const shared = { x: 1 };
+    expect(pair({ a: shared, b: shared }).map(({ pointer }) => pointer)).toEqual(['/b/y']);
+    expect(pair({ a: { x: 1, in: { x: 1 } } }).map(({ pointer }) => pointer)).toEqual(['/a/in/y']);
+  });
+
+  it('that ask what was evaluated below a reference are told', () => {
+    const closed = compileValidator(
+      { $ref: '#/$defs/Node', unevaluatedProperties: false },
+      {
+        definitions: {
+          Node: { type: 'object', properties: { next: { $ref: '#/$defs/Node' } } },
+        },
+      },
+    );
+    expect(closed({ next: {} })).toEqual([]);
+    expect(closed({ other: 1 })).toMatchObject([{ pointer: '/other' }]);
   });
 });
 

@@ -1,9 +1,11 @@
 import { createRequire } from 'node:module';
 import { escapeToken, type Json } from '@tenon/model';
-import type { Ajv2020, ErrorObject, ValidateFunction } from 'ajv/dist/2020.js';
+import type { Ajv2020, ErrorObject } from 'ajv/dist/2020.js';
 import { declaredNamesOnly } from './declared-names.ts';
+import { boundFormats } from './formats.ts';
 import { compilePattern } from './pattern.ts';
-import type { JsonSchema } from './schema.ts';
+import { compileWithoutRepeats } from './repeats.ts';
+import type { JsonSchema, SchemaObject } from './schema.ts';
 import { uniqueItems } from './unique-items.ts';
 
 /** One way in which a value does not fit its schema. Never holds the value itself: it may be personal. */
@@ -32,54 +34,86 @@ export interface ValidatorOptions {
 }
 
 const ISSUES_MAX = 10;
+/** Values, each with those inside it, up to which all that is wrong is looked for: beyond, what is found first. */
+const VALUES_SEARCHED_MAX = 5_000;
+/** Errors of Ajv that are read for the best among them. */
+const ERRORS_READ_MAX = 1_000;
 
 /**
  * Compiles a schema with Ajv: draft 2020-12, formats checked, unknown keywords and formats tolerated. Lazy: the first
  * call pays for the compilation. Throws when the schema itself is not one (contracts are checked before they get here).
+ *
+ * Values come from outside, so a verdict takes time in proportion to the value, and no more memory: it ends at the first
+ * fault. Only of a small value that is refused are all faults looked for, each of which is an object.
  */
 export function compileValidator(schema: JsonSchema, options: ValidatorOptions = {}): Validator {
   const issuesMax = options.issuesMax ?? ISSUES_MAX;
   const whole = withDefinitions(schema, options.definitions);
   const shown = options.hidesNames ? declaredNamesOnly(whole) : (issue: SchemaIssue) => issue;
-  let validate: ValidateFunction | undefined;
+  let first: ReturnType<typeof compileWithoutRepeats> | undefined;
+  let all: ReturnType<typeof compileWithoutRepeats> | undefined;
   return (value) => {
     if (schema === true) return [];
-    validate ??= ajv().compile(whole);
-    if (validate(value)) return [];
-    return readableIssues(validate.errors ?? [])
+    first ??= compileWithoutRepeats(whole, () => ajv(false));
+    const found = first(value);
+    if (found.length === 0) return [];
+    return readableIssues(errorsOf(value, found).slice(0, ERRORS_READ_MAX))
       .slice(0, issuesMax)
       .map((issue) => shown(issue, value));
   };
+
+  function errorsOf(value: unknown, found: readonly ErrorObject[]): readonly ErrorObject[] {
+    if (holdsMoreThan(value, VALUES_SEARCHED_MAX)) return found;
+    all ??= compileWithoutRepeats(whole, () => ajv(true));
+    const every = all(value);
+    return every.length > 0 ? every : found;
+  }
 }
 
-function withDefinitions(schema: JsonSchema, definitions: ValidatorOptions['definitions']): JsonSchema {
-  if (typeof schema === 'boolean' || definitions === undefined) return schema;
-  return { ...schema, $defs: { ...schema.$defs, ...definitions } };
+function withDefinitions(schema: JsonSchema, definitions: ValidatorOptions['definitions']): SchemaObject {
+  if (typeof schema === 'boolean') return { allOf: [schema] };
+  return definitions === undefined ? schema : { ...schema, $defs: { ...schema.$defs, ...definitions } };
+}
+
+function holdsMoreThan(value: unknown, max: number): boolean {
+  const queue = [value];
+  for (let count = 1; queue.length > 0; ) {
+    const here = queue.pop();
+    if (typeof here !== 'object' || here === null) continue;
+    const inner = Array.isArray(here) ? here : Object.values(here);
+    count += inner.length;
+    if (count > max) return true;
+    queue.push(...inner);
+  }
+  return false;
 }
 
 /**
  * A fresh Ajv for each schema: Ajv keeps every schema it has compiled, so a shared one would grow for as long as a
  * process lives. Its modules are loaded at the first use.
  */
-function ajv(): Ajv2020 {
+function ajv(allErrors: boolean): Ajv2020 {
   loaded ??= load();
-  return loaded();
+  return loaded(allErrors);
 }
 
-let loaded: (() => Ajv2020) | undefined;
+let loaded: ((allErrors: boolean) => Ajv2020) | undefined;
 
 /** Ajv asks for an engine with the source text of one, for standalone code; ours is never written out. */
-const patternEngine = Object.assign(compilePattern, { code: 'new RegExp' });
+const patternEngine = (mayGuess: boolean) =>
+  Object.assign((source: string, flags: string) => compilePattern(source, flags, mayGuess), {
+    code: 'new RegExp',
+  });
 
-function load(): () => Ajv2020 {
+function load(): (allErrors: boolean) => Ajv2020 {
   const require = createRequire(import.meta.url);
   // Ajv ships CommonJS; its own declarations describe what `require` gives.
   const { Ajv2020 } = require('ajv/dist/2020.js') as typeof import('ajv/dist/2020.js');
   const addFormats = require('ajv-formats') as typeof import('ajv-formats').default;
-  return () => {
+  return (allErrors) => {
     const instance = new Ajv2020({
       strict: false,
-      allErrors: true,
+      allErrors,
       validateFormats: true,
       inlineRefs: false,
       logger: false,
@@ -88,9 +122,10 @@ function load(): () => Ajv2020 {
       // Schemas are not held against the meta-schema here, and adding that to each instance is most of its cost.
       meta: false,
       verbose: false,
-      code: { regExp: patternEngine },
+      code: { regExp: patternEngine(allErrors) },
     });
     addFormats.default(instance);
+    boundFormats(instance);
     instance.removeKeyword('uniqueItems');
     instance.addKeyword(uniqueItems);
     return instance;

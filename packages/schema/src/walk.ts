@@ -42,6 +42,28 @@ export function* subschemas(
   }
 }
 
+/** The schema with each direct subschema changed. */
+export function mapSubschemas(schema: JsonSchema, change: (child: JsonSchema) => JsonSchema): JsonSchema {
+  if (!isSchemaObject(schema)) return schema;
+  const changed: Record<string, unknown> = {};
+  for (const keyword of ONE) {
+    const value = schema[keyword];
+    if (isSchema(value)) changed[keyword] = change(value);
+  }
+  for (const keyword of LIST) {
+    const list = schema[keyword];
+    if (Array.isArray(list)) changed[keyword] = list.map((item) => (isSchema(item) ? change(item) : item));
+  }
+  for (const keyword of MAP) {
+    const map = schema[keyword];
+    if (isObject(map))
+      changed[keyword] = Object.fromEntries(
+        Object.entries(map).map(([name, item]) => [name, isSchema(item) ? change(item) : item]),
+      );
+  }
+  return { ...schema, ...changed };
+}
+
 /** The definitions that `schema` needs, directly or through others: name → schema, in order of first use. */
 export function reachableDefinitions(
   schema: JsonSchema,

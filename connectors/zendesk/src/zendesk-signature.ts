@@ -1,5 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import type { WebhookScheme } from '@tenon/connector';
+import { parseExactJson, type WebhookScheme } from '@tenon/connector';
 import type { Json } from '@tenon/model';
 
 const SIGNATURE = 'x-zendesk-webhook-signature';
@@ -40,8 +40,7 @@ function digest(secret: string, timestamp: string, body: Uint8Array): Buffer {
 
 function parse(body: Uint8Array): { readonly payload: Json } | undefined {
   try {
-    // JSON text parses to JSON.
-    return { payload: JSON.parse(Buffer.from(body).toString('utf8')) as Json };
+    return { payload: parseExactJson(body) };
   } catch {
     return undefined;
   }

@@ -33,7 +33,7 @@ export function buildRequest(baseUrl: URL, request: CallRequest, http: HttpBindi
     if (value === undefined) continue;
     if (field.in === 'path') {
       const { text } = serialiseField(field, value);
-      if (value === null || scalarIsEmpty(value) || DOT_SEGMENT.test(text))
+      if (value === null || scalarIsEmpty(value) || walks(text))
         return requestFailure(
           'HTTP_PATH_UNSAFE',
           `path parameter ${field.name} would name another path`,
@@ -142,7 +142,12 @@ function scalarIsEmpty(value: Json): boolean {
   return value === '' || (typeof value === 'object' && value !== null && Object.keys(value).length === 0);
 }
 
-/** `.` and `..`, in any spelling, walk up the path when the URL is read. */
+/** `.` and `..`, in any spelling, walk up the path when the URL is read; with `allowReserved` a value may be several segments. */
+function walks(text: string): boolean {
+  const segments = text.split('/');
+  return segments.some((segment) => DOT_SEGMENT.test(segment) || (segment === '' && segments.length > 1));
+}
+
 const DOT_SEGMENT = /^(?:\.|%2e){1,2}$/i;
 
 /** Visible ASCII, spaces and tabs inside, and Latin-1 (RFC 9110 §5.5): nothing that ends a line. */

@@ -2,6 +2,7 @@ import { promisify } from 'node:util';
 import { brotliDecompress, gunzip, inflate, type ZlibOptions, zstdDecompress } from 'node:zlib';
 import type { Clock } from '@tenon/model';
 import type { Agent } from 'undici';
+import { encodingLayers } from './content-encoding.ts';
 import { IncomingBody } from './incoming-body.ts';
 import { OutgoingBody, type SendFault } from './outgoing-body.ts';
 import { StallWatch } from './stall-watch.ts';
@@ -270,9 +271,10 @@ async function decoded(
   bytesMax: number,
 ): Promise<Uint8Array> {
   let current = body;
-  const layers = (encoding ?? '').split(',').map((layer) => layer.trim().toLowerCase());
-  for (const layer of layers.reverse()) {
-    if (layer === '' || layer === 'identity' || current.length === 0) continue;
+  const layers = encodingLayers(encoding);
+  if (layers === undefined) throw new Error('too many content encodings');
+  for (const layer of layers) {
+    if (current.length === 0) continue;
     const decompress = Object.hasOwn(DECOMPRESSORS, layer) ? DECOMPRESSORS[layer] : undefined;
     if (decompress === undefined) throw new Error(`unknown content encoding`);
     current = await decompress(current, { maxOutputLength: bytesMax });

@@ -84,6 +84,7 @@ describe('a name that leads where it must not', () => {
     ['fe80::1'],
     ['::ffff:127.0.0.1'],
     ['::ffff:169.254.169.254'],
+    ['64:ff9b::a9fe:a9fe'],
     ['224.0.0.1'],
   ])('refuses %s behind a public name', async (address) => {
     expect(await lookedUp('https://api.billing.example', [address])).toBe('HTTP_ADDRESS_FORBIDDEN');

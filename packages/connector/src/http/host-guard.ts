@@ -114,6 +114,9 @@ const never = blockList([
   ['fe80::', 10, 'ipv6'],
   ['ff00::', 8, 'ipv6'],
   ['fd00:ec2::254', 128, 'ipv6'],
+  // The first two once more, as a NAT64 gateway would write them (RFC 6052).
+  ['64:ff9b::a9fe:0', 112, 'ipv6'],
+  ['64:ff9b::', 104, 'ipv6'],
 ]);
 
 const loopback = blockList([

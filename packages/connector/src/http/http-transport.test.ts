@@ -96,6 +96,19 @@ describe('a call that succeeds', () => {
     expect(await test.call()).toMatchObject({ ok: false, failure: { class: 'contract', status: 200 } });
   });
 
+  it('is unreadable where it is packed more often than anybody means', async () => {
+    const bytes = Array.from({ length: 5 }).reduce<Buffer>((body) => gzipSync(body), Buffer.from('{"a":1}'));
+    await using test = await harness((_seen, response) => {
+      const encoding = Array.from({ length: 5 }, () => 'gzip').join();
+      response.writeHead(200, { 'content-type': 'application/json', 'content-encoding': encoding });
+      response.end(bytes);
+    });
+    expect(await test.call()).toMatchObject({
+      ok: false,
+      failure: { code: 'HTTP_RESPONSE_MALFORMED', status: 200 },
+    });
+  });
+
   it('takes gzip off', async () => {
     await using test = await harness((_seen, response) => {
       response.writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' });
@@ -179,6 +192,23 @@ describe('secrets', () => {
   });
 });
 
+const fileOperation = operationPlan({
+  http: {
+    path: '/files/{file}',
+    parameters: [
+      {
+        key: 'file',
+        name: 'file',
+        in: 'path',
+        required: true,
+        style: 'simple',
+        explode: false,
+        allowReserved: true,
+      },
+    ],
+  },
+});
+
 describe('a request that is not sent', () => {
   it('lacks a parameter of its path', async () => {
     await using test = await harness(
@@ -215,6 +245,22 @@ describe('a request that is not sent', () => {
     });
     expect(JSON.stringify(result)).not.toContain('secret-42');
     expect(test.server.seen).toEqual([]);
+  });
+
+  it.each(['a/../../admin', '../admin', 'a//b', '/admin', 'a/./b', 'a/%2e%2e'])(
+    'does not let path parameter %j walk, where its contract lets it have slashes',
+    async (file) => {
+      await using test = await harness((_seen, response) => json(response, 200, {}), fileOperation);
+      const result = await test.call({ file });
+      if (result.ok) expect(test.server.seen[0]?.url).toBe('/files/a/%252e%252e');
+      else expect(result).toMatchObject({ failure: { code: 'HTTP_PATH_UNSAFE', delivery: 'notSent' } });
+    },
+  );
+
+  it('is of several segments where its contract lets a path parameter have slashes, and of nothing behind the path', async () => {
+    await using test = await harness((_seen, response) => json(response, 200, {}), fileOperation);
+    await test.call({ file: 'a/b.c/d?admin=1#x' });
+    expect(test.server.seen[0]?.url).toBe('/files/a/b.c/d%3Fadmin%3D1%23x');
   });
 
   it.each(['..', '.', '', 'a/../..', '%2e%2e'])(

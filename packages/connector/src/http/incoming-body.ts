@@ -7,6 +7,7 @@ import {
   createInflate,
   createZstdDecompress,
 } from 'node:zlib';
+import { encodingLayers } from './content-encoding.ts';
 import type { StallWatch } from './stall-watch.ts';
 import type { ReceivedBody } from './streams.ts';
 
@@ -75,12 +76,10 @@ export class IncomingBody {
     bytesMax: number,
     watch: StallWatch,
   ): IncomingBody | undefined {
+    const names = encodingLayers(encoding);
+    if (names === undefined) return undefined;
     const layers: (() => Transform)[] = [];
-    for (const name of (encoding ?? '')
-      .split(',')
-      .map((layer) => layer.trim().toLowerCase())
-      .reverse()) {
-      if (name === '' || name === 'identity') continue;
+    for (const name of names) {
       const layer = Object.hasOwn(DECOMPRESSORS, name) ? DECOMPRESSORS[name] : undefined;
       if (layer === undefined) return undefined;
       layers.push(layer);

@@ -50,7 +50,11 @@ type Encode = (text: string) => string;
 function encoderOf({ in: place, style, allowReserved }: InputField): Encode {
   if (place === 'header') return plain;
   if (place === 'cookie' && style === 'cookie') return encodeCookie;
-  return allowReserved ? encodeExceptReserved : encodeStrict;
+  if (!allowReserved) return encodeStrict;
+  // Where a path has a question mark, it ends.
+  return place === 'path'
+    ? (text) => encodeExceptReserved(text).replaceAll('?', '%3F')
+    : encodeExceptReserved;
 }
 
 /** `form` pairs of one member of a body or query: lists repeat the name when exploded, objects become their members. */

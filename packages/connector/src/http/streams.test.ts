@@ -151,6 +151,12 @@ describe('a streamed answer', () => {
 
   it.each([
     ['an encoding that nobody knows', { 'content-encoding': 'constructor' }, Buffer.from('x'), undefined],
+    [
+      'more encodings than anybody means',
+      { 'content-encoding': 'gzip, br, br, br, br' },
+      Buffer.from('x'),
+      undefined,
+    ],
     ['a gzip that is none', { 'content-encoding': 'gzip' }, Buffer.from('not gzip at all'), 'error'],
     [
       'a gzip that was cut',

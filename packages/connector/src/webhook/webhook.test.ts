@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { Webhook } from 'standardwebhooks';
 import { describe, expect, it } from 'vitest';
 import type { WebhookManifest } from '../manifest.ts';
+import { schemes } from './schemes.ts';
 import { signWebhook, verifyWebhook, type WebhookDelivery, webhookType } from './webhook.ts';
 
 const names = ['standard-webhooks', 'stripe', 'github', 'slack'] as const;
@@ -181,6 +182,34 @@ describe('known answers', () => {
       ok: true,
       payload: { command: '/webhook-collect', text: '' },
     });
+  });
+});
+
+describe('a delivery that nobody could verify', () => {
+  it('is refused where the secret is a prefix without a key', () => {
+    const empty = new Secret('env:S', 'whsec_');
+    expect(codeOf('standard-webhooks', signed('standard-webhooks', empty), [empty])).toBe(
+      'WEBHOOK_SIGNATURE_WRONG',
+    );
+  });
+
+  it('is refused for its depth by a scheme of the connector’s own as well', () => {
+    const own = {
+      ...schemes['github']!,
+      parsers: {
+        'application/json': (body: Uint8Array) => ({ payload: JSON.parse(Buffer.from(body).toString()) }),
+      },
+    };
+    const manifest = manifestOf('own-deep', { id: 'x-id' });
+    const body = Buffer.from(`${'['.repeat(501)}${']'.repeat(501)}`);
+    const headers = signWebhook(manifest, secret, { id: '1', body, sentAtMs: at }, { 'own-deep': own });
+    const verdict = verifyWebhook(
+      manifest,
+      [secret],
+      { headers, body, receivedAtMs: at },
+      { own: { 'own-deep': own } },
+    );
+    expect(verdict).toMatchObject({ ok: false, code: 'WEBHOOK_BODY_MALFORMED' });
   });
 });
 

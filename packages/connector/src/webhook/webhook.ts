@@ -1,4 +1,4 @@
-import { atPointer, type Secret } from '@tenon/model';
+import { atPointer, isDeeperThan, JSON_LEVELS_MAX, type Secret } from '@tenon/model';
 import type { WebhookManifest } from '../manifest.ts';
 import { binaryCloudEvent, STRUCTURED_TYPE, structuredCloudEvent } from '../message/cloud-event.ts';
 import { type Headers, schemes, type WebhookScheme } from './schemes.ts';
@@ -93,7 +93,9 @@ export function verifyWebhook(
   }
 
   const parsed = parse(body);
-  if (parsed === undefined) return refused('WEBHOOK_BODY_MALFORMED');
+  // A connector's own parser may know no bound, and whoever reads on goes down level by level.
+  if (parsed === undefined || isDeeperThan(parsed.payload, JSON_LEVELS_MAX))
+    return refused('WEBHOOK_BODY_MALFORMED');
   const deliveryId = placeOf(manifest.id, headers, parsed.payload);
   if (deliveryId === undefined) return refused('WEBHOOK_ID_MISSING');
   if (manifest.envelope === undefined) return { ok: true, deliveryId, payload: parsed.payload };

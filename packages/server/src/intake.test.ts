@@ -1,9 +1,11 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { SecretUnavailableError } from '@tenon/connector';
 import { systemClock } from '@tenon/model';
 import type { AcceptResult, IncomingEvent, Runtime } from '@tenon/runtime';
 import { call as callStep, openBench, planFor, step as planStep } from '@tenon/runtime/testing';
 import { expect, it } from 'vitest';
-import { deliver, logged, run, start, webhook } from './started-server.testing.ts';
+import { deliver, logged, run, start, stop, webhook } from './started-server.testing.ts';
 
 it('asks to be tried again where its secret is not at hand, and tells the operator alone which one', async () => {
   const webhooks = { upgraded: webhook };
@@ -342,6 +344,52 @@ it('refuses what is too much at a time before it reads it, and takes it again af
   while (asked === 1) await new Promise((resolve) => setImmediate(resolve));
   finish();
   expect((await third).status).toBe(202);
+});
+
+it('gives the place of one that sends slowly to another, once it has had its time', async () => {
+  let aheadMs = 0;
+  const clock = { ...systemClock, now: () => systemClock.now() + aheadMs };
+  const url = await start(
+    { accept: async () => ({ ok: true, duplicateDelivery: false, runs: [run] }) },
+    { intakeInFlightMax: 1, clock },
+  );
+  const slow = connect(Number(new URL(url).port), '127.0.0.1');
+  slow.on('error', () => {});
+  const ended = once(slow, 'close');
+  // A stranger: nothing of it is signed, and the rest of the body never comes.
+  slow.write('POST /hooks/crm/upgraded HTTP/1.1\r\nhost: t\r\ncontent-length: 9\r\n\r\n{');
+  while ((await deliver(url, '{}')).status !== 503) await new Promise((resolve) => setImmediate(resolve));
+  aheadMs = 1_000;
+  expect((await deliver(url, '{}')).status).toBe(202);
+  await ended;
+});
+
+it('stops while somebody is still sending, and answers whom it has heard', async () => {
+  let finish: () => void = () => {};
+  const asked = Promise.withResolvers<void>();
+  const url = await start({
+    accept: async () => {
+      asked.resolve();
+      await new Promise<void>((resolve) => {
+        finish = resolve;
+      });
+      return { ok: true, duplicateDelivery: false, runs: [run] };
+    },
+  });
+  const heads = ['POST /hooks/crm/upgraded HTTP/1.1\r\nhost: t\r\ncontent-length: 9\r\n\r\n{', 'POST /hooks'];
+  const ends = heads.map(async (head) => {
+    const slow = connect(Number(new URL(url).port), '127.0.0.1');
+    slow.on('error', () => {});
+    slow.write(head);
+    await once(slow, 'close');
+  });
+  const heard = deliver(url, '{}');
+  await asked.promise;
+  const stopped = stop();
+  await Promise.all(ends);
+  finish();
+  expect((await heard).status).toBe(202);
+  await stopped;
 });
 
 it('says which field violates the contract, with 422', async () => {

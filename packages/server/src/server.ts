@@ -8,6 +8,7 @@ import { addIntake } from './intake.ts';
 import { addOperations } from './operations.ts';
 import type { Operator } from './operators.ts';
 import { type Problem, refuseUnread, runtimeProblem, sendProblem } from './problem.ts';
+import { unaskedConnections } from './unasked-connections.ts';
 
 /** A connection that webhooks may come in for. */
 export interface IntakeConnection {
@@ -61,6 +62,8 @@ const BODY_BYTES_MAX = 1024 * 1024;
 const INTAKE_IN_FLIGHT_MAX = 1_000;
 /** A sender that has not finished its request by then is cut off (slow loris). */
 const REQUEST_TIMEOUT_MS = 30_000;
+/** One that has not by then may lose its place to another, where all are taken. */
+const SEND_GRACE_MS = 1_000;
 
 /**
  * Webhook intake and the operations API of `contracts/operations`, on one port. A server on a host other than loopback
@@ -120,11 +123,19 @@ export async function startServer(options: ServerOptions): Promise<TenonServer> 
       detail: 'what came of the request is not known; look before it is sent again',
     });
   });
-  boundIntake(app, options.intakeInFlightMax ?? INTAKE_IN_FLIGHT_MAX, deliveries);
+  boundIntake(app, options, deliveries);
   addIntake(app, options, deliveries);
   addOperations(app, options, deliveries);
+  const endUnasked = unaskedConnections(app);
   const url = await app.listen({ host: options.host, port: options.port });
-  return { url, close: () => app.close() };
+  return {
+    url,
+    close: () => {
+      const closed = app.close();
+      endUnasked();
+      return closed;
+    },
+  };
 }
 
 function routeUnknown(method: string): Problem {
@@ -138,13 +149,35 @@ function routeUnknown(method: string): Problem {
 
 /**
  * Beyond so many deliveries under way, each more is told to come again, before a byte of its body is read: what memory
- * they hold is bounded by this and by the largest body.
+ * they hold is bounded by this and by the largest body. Whoever a delivery is from is known when all of it is there, so the places
+ * could be held by anybody who sends slowly: of those that still send, the oldest gives way, once it has had its time.
  */
-function boundIntake(app: FastifyInstance, max: number, deliveries: DeliveryCounts): void {
-  let inFlight = 0;
+function boundIntake(
+  app: FastifyInstance,
+  { clock, intakeInFlightMax: max = INTAKE_IN_FLIGHT_MAX }: ServerOptions,
+  deliveries: DeliveryCounts,
+): void {
+  const underWay = new Set<FastifyRequest>();
+  /** Since when, the oldest first. */
+  const sending = new Map<FastifyRequest, number>();
+  const leave = (request: FastifyRequest): void => {
+    underWay.delete(request);
+    sending.delete(request);
+  };
+  const givesWay = (): boolean => {
+    const [request, sinceMs] = sending.entries().next().value ?? [];
+    if (request === undefined || clock.now() - sinceMs! < SEND_GRACE_MS) return false;
+    leave(request);
+    request.raw.destroy();
+    return true;
+  };
+  app.addHook('preValidation', (request, _reply, done) => {
+    sending.delete(request);
+    done();
+  });
   app.addHook('onRequest', (request, reply, done) => {
     if (!isDelivery(request)) return done();
-    if (inFlight >= max) {
+    if (underWay.size >= max && !givesWay()) {
       deliveries.refusedBefore('INTAKE_BUSY');
       return void refuseUnread(reply, {
         status: 503,
@@ -154,10 +187,9 @@ function boundIntake(app: FastifyInstance, max: number, deliveries: DeliveryCoun
         retryAfterMs: 1_000,
       });
     }
-    inFlight++;
-    reply.raw.once('close', () => {
-      inFlight--;
-    });
+    underWay.add(request);
+    sending.set(request, clock.now());
+    reply.raw.once('close', () => leave(request));
     done();
   });
 }

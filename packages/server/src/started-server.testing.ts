@@ -32,10 +32,14 @@ export const run = {
 let server: TenonServer | undefined;
 export const logged: ServerLogEvent[] = [];
 afterEach(async () => {
-  await server?.close();
+  await stop();
   server = undefined;
   logged.length = 0;
 });
+
+export async function stop(): Promise<void> {
+  await server?.close();
+}
 
 export async function start(runtime: Partial<Runtime>, more: Partial<ServerOptions> = {}): Promise<string> {
   server = await startServer({

@@ -1,4 +1,15 @@
-import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import {
+  appendFile,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ConnectionConfig, IncomingMessage, SourcePlan } from '@tenon/connector';
@@ -378,6 +389,18 @@ describe('a file that cannot be written', () => {
       failure: { class: 'notFound', delivery: 'notSent' },
     });
   });
+});
+
+it('a file is not written through a link that somebody has put in its place', async () => {
+  const theirs = join(base, 'theirs.txt');
+  await writeFile(theirs, 'as it was');
+  // Whoever may write into a share knows under which name a file comes to be.
+  const mark = createHash('sha256').update('key-1').digest('hex').slice(0, 16);
+  await symlink(theirs, join(base, `outbound/.settlement-2026-11-28.csv.${mark}.tmp`));
+  const { call } = transportOf({ baseUrl: `file://${base}` });
+  expect(await call('writeSettlement', SETTLEMENT)).toMatchObject({ ok: true });
+  expect(await readFile(theirs, 'utf8')).toBe('as it was');
+  expect((await lstat(join(base, 'outbound/settlement-2026-11-28.csv'))).isFile()).toBe(true);
 });
 
 describe('a connection over SFTP', { timeout: 60_000 }, () => {

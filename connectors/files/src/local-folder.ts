@@ -19,7 +19,11 @@ export function localFolder(base: string): Folder {
     },
     read: (path) => createReadStream(at(path)),
     write: async (path, bytes) => {
-      const file = await open(at(path), 'w', 0o640).catch(goneOr);
+      // Made anew: what lies there, of an attempt before or a link that another user of the share put there, is not written through.
+      await unlink(at(path)).catch((error: unknown) => {
+        if (codeOf(error) !== 'ENOENT') throw error;
+      });
+      const file = await open(at(path), 'wx', 0o640).catch(goneOr);
       try {
         await file.writeFile(bytes);
         await file.sync();

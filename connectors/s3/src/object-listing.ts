@@ -17,7 +17,7 @@ export interface ListingPage {
 export function readListing(xml: string): ListingPage | undefined {
   if (!/<ListBucketResult[\s>]/.test(xml)) return undefined;
   const objects: ListedObject[] = [];
-  for (const [, entry = ''] of xml.matchAll(/<Contents>([\s\S]*?)<\/Contents>/g)) {
+  for (const entry of entriesOf(xml)) {
     const [key, etag, modified] = [text(entry, 'Key'), text(entry, 'ETag'), text(entry, 'LastModified')];
     const modifiedMs = Date.parse(modified ?? '');
     if (key === undefined || etag === undefined || Number.isNaN(modifiedMs)) return undefined;
@@ -25,6 +25,17 @@ export function readListing(xml: string): ListingPage | undefined {
   }
   const next = text(xml, 'NextContinuationToken');
   return { objects, ...(text(xml, 'IsTruncated') === 'true' && next !== undefined && { next }) };
+}
+
+/** Looked for by hand: an expression over the whole text takes the square of it where elements are opened and none is closed. */
+function* entriesOf(xml: string): Generator<string> {
+  for (let end = 0; ; ) {
+    const start = xml.indexOf('<Contents>', end);
+    if (start < 0) return;
+    end = xml.indexOf('</Contents>', start);
+    if (end < 0) return;
+    yield xml.slice(start + '<Contents>'.length, end);
+  }
 }
 
 const ENTITIES: Readonly<Record<string, string>> = { quot: '"', apos: "'", lt: '<', gt: '>', amp: '&' };

@@ -138,6 +138,13 @@ describe('a listing', () => {
     expect(readListing('<ListBucketResult></ListBucketResult>')).toEqual({ objects: [] });
   });
 
+  it('is read once, whatever is opened in it and not closed', () => {
+    const start = process.cpuUsage();
+    expect(readListing(`<ListBucketResult>${'<Contents>'.repeat(100_000)}`)).toEqual({ objects: [] });
+    // Looked for from each of them to the end, these take half a minute.
+    expect(process.cpuUsage(start).user / 1_000).toBeLessThan(2_000);
+  });
+
   it('that is none, or lacks what it must have, is not taken for an empty one', () => {
     expect(readListing('<Error><Code>SlowDown</Code></Error>')).toBeUndefined();
     expect(

@@ -5,6 +5,6 @@ export { derivedOperationId } from './derived-id.ts';
 export type * from './ir.ts';
 export { dataClasses } from './ir.ts';
 export { type ContractSource, type LoadOptions, loadContract, loadContractText } from './load.ts';
-export { type FileReader, nodeFileReader } from './reader.ts';
+export { type FileReader, isMissing, nodeFileReader } from './reader.ts';
 export { contractRules } from './rules.ts';
 export type { ContractUsage, SentCredentials, SentScheme, UsageBetween } from './usage.ts';

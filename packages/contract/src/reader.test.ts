@@ -13,6 +13,7 @@ beforeAll(async () => {
   await writeFile(join(folder, 'root/sub/a.yaml'), 'a');
   await symlink(join(folder, 'secret.yaml'), join(folder, 'root/link.yaml'));
   await symlink('sub/a.yaml', join(folder, 'root/inside.yaml'));
+  await symlink('circle.yaml', join(folder, 'root/circle.yaml'));
 });
 
 afterAll(() => rm(folder, { recursive: true }));
@@ -29,6 +30,9 @@ it('reads below its root, and nothing else', async () => {
     'none.yaml',
     'sub',
     'sub/a.yaml/x',
+    'a\0.yaml',
+    `${'a'.repeat(300)}.yaml`,
+    'circle.yaml',
     '',
   ])
     expect(await read(outside), outside).toBeUndefined();

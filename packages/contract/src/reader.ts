@@ -29,8 +29,18 @@ function isBelow(root: string, path: string): boolean {
   return way !== '' && way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way);
 }
 
-/** No such file, a folder where a file was meant, or a part of the path that is no folder. */
-function isMissing(caught: unknown): boolean {
+/** No such file, a folder where a file was meant, or a name that no file can have. */
+export function isMissing(caught: unknown): boolean {
   const code = caught instanceof Error && 'code' in caught ? caught.code : undefined;
-  return code === 'ENOENT' || code === 'EISDIR' || code === 'ENOTDIR';
+  return typeof code === 'string' && MISSING.has(code);
 }
+
+const MISSING: ReadonlySet<string> = new Set([
+  'ENOENT',
+  'EISDIR',
+  'ENOTDIR',
+  'ENAMETOOLONG',
+  'ELOOP',
+  // A zero byte in it.
+  'ERR_INVALID_ARG_VALUE',
+]);

@@ -180,6 +180,8 @@ it('a break of what a pipeline uses is annotated, commented once, written as SAR
   expect(body).toContain('order-paid');
   expect(runAction(checkout, { command }, '4711').code).toBe(3);
   expect(calls().at(-1)).toContain('--method PATCH repos/shop/integrations/issues/comments/4711');
+  // A comment of a person that begins alike would stay that person's, to be changed after the report was put into it.
+  expect(calls().find((call) => call.includes('--jq'))).toContain('.user.type == "Bot"');
 });
 
 it('a change that breaks nobody passes, and says so in the comment', () => {

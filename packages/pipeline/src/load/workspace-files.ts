@@ -1,6 +1,6 @@
 import { type Dirent, promises as fs } from 'node:fs';
 import path from 'node:path';
-import type { FileReader } from '@tenon/contract';
+import { type FileReader, isMissing } from '@tenon/contract';
 import { compareText } from '@tenon/model';
 
 /** A workspace's files: on disk, in memory (tests), or on disk under an editor's unsaved texts (language server). */
@@ -69,9 +69,4 @@ export function memoryWorkspaceFiles(texts: Readonly<Record<string, string>>): W
         compareText,
       ),
   };
-}
-
-function isMissing(thrown: unknown): boolean {
-  const code = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined;
-  return code === 'ENOENT' || code === 'ENOTDIR' || code === 'EISDIR';
 }

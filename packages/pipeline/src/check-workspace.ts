@@ -73,6 +73,7 @@ export function checkWorkspace(
     const plan = compilePipeline(model, policies, classed, plans, readsHeaders);
     if (plan) plans.set(plan.pipeline, plan);
   }
+  let usage: readonly ContractUsage[] | undefined;
   return {
     ...conclusion,
     reconciliations: new Map([...reconciliations].sort(([a], [b]) => compareText(a, b))),
@@ -83,10 +84,14 @@ export function checkWorkspace(
         asGrants(neededGrants(connection, facts, workspace)),
       ]),
     ),
-    usage: [...files].flatMap(([file, { checked: one, isUnderstood, text, spec }]) => [
-      ...(one ? [...one.data.usage, ...usageByManifest(one.model, one.data.usage)] : []),
-      ...(isUnderstood ? [] : usageByName(file, text, spec, workspace)),
-    ]),
+    get usage() {
+      // A quarter of an editor's check, which nobody asks for it.
+      usage ??= [...files].flatMap(([file, { checked: one, isUnderstood, text, spec }]) => [
+        ...(one ? [...one.data.usage, ...usageByManifest(one.model, one.data.usage)] : []),
+        ...(isUnderstood ? [] : usageByName(file, text, spec, workspace)),
+      ]);
+      return usage;
+    },
     notUnderstood: new Set([...files].flatMap(([file, { isUnderstood }]) => (isUnderstood ? [] : file))),
   };
 }

@@ -19,6 +19,8 @@ describe('the effect of a POST that is guessed', () => {
     ['runSomething', 'post /items/query', 'create'],
     ['queryItems', 'post /items/query/{index}'],
     ['fetchIssues', 'post /issue/bulkfetch'],
+    ['attestations/list-bulk', 'post /orgs/{org}/attestations/bulk-list'],
+    ['post_metadata_execute_read', 'post /metadata_queries/execute_read'],
     ['validateAddress', 'post /addresses/validate'],
     ['estimateShipping', 'post /shipping/estimate'],
   ])('%s (%s)', (id, address, effect = 'read') => {
@@ -35,6 +37,10 @@ describe('the effect of a POST that is guessed', () => {
     ['findOrCreateContact', 'post /contacts'],
     ['getOrCreateUser', 'post /users/get'],
     ['refindings', 'post /findings'],
+    ['PostValueListsValueList', 'post /value_lists/{value_list}'],
+    ['changeSavedSearch', 'post /saved_search/{id}'],
+    ['addToList', 'post /list-items'],
+    ['PostListItems', 'post /list-items'],
   ])('is never that of a read: %s (%s)', (id, address) => {
     expect(guess(id, address)).toBe('create');
   });

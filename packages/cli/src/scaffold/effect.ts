@@ -52,20 +52,19 @@ function isAsking({ id, path, responses }: Parameters<typeof effectOf>[0]): bool
   if (succeeding.length > 0 && !succeeding.some(({ status }) => /^2(00|XX)$/i.test(status))) return false;
   const [segment, name] = [wordsOf(lastSegment(path)), wordsOf(id)];
   if ([...segment, ...name].some((word) => MAKES.has(word))) return false;
-  return isVerbOf(segment) || isVerbOf(name);
+  // `searchOrders` asks, and so do `/batch/read` and `:batchGet`; `saved_search` and `value_list` are things.
+  return (
+    ASKS.has(name[0] ?? '') ||
+    (ASKS.has(segment.at(-1) ?? '') && segment.slice(0, -1).every((word) => OF_MANY.has(word)))
+  );
 }
 
-/** `searchOrders`, `list_folder`, `batch/read`, `accountsGet`: the verb stands first or last. */
-function isVerbOf(words: readonly string[]): boolean {
-  return ASKS.has(words[0] ?? '') || ASKS.has(words.at(-1) ?? '');
-}
-
-/** The last part of a path that has a name. */
+/** The last part of a path that has a name; of `contacts:batchGet`, its verb. */
 function lastSegment(path: string): string {
-  return path.split('/').findLast((one) => one !== '' && !one.startsWith('{')) ?? '';
+  const segment = path.split('/').findLast((one) => one !== '' && !one.startsWith('{')) ?? '';
+  return segment.slice(segment.lastIndexOf(':') + 1);
 }
 
-/** `batchGet`, `batch_get` and `v1:batchGet` all end with `get`. */
 function wordsOf(name: string): readonly string[] {
   return name
     .replaceAll(/([a-z0-9])([A-Z])/g, '$1 $2')
@@ -94,6 +93,9 @@ const ASKS: ReadonlySet<string> = new Set([
   'calculate',
   'parse',
 ]);
+
+/** What stands before a verb that asks, and leaves it one. */
+const OF_MANY: ReadonlySet<string> = new Set(['batch', 'bulk', 'execute', 'advanced']);
 
 /** Verbs beside which another one asks for nothing: `findOrCreate`, `saveSearch`. */
 const MAKES: ReadonlySet<string> = new Set([

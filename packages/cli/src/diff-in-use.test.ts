@@ -142,6 +142,21 @@ describe('what an operation asks of those that call it', () => {
     expect((await diff()).of('security-loosened')).toMatchObject({ severity: 'policy', blocks: false });
   });
 
+  it('is nobody’s matter where the connector sends it already, and the document only begins to say so', async () => {
+    await edit(`before/${CONTRACT}`, [/^security:.*\n(?: .*\n)*/m, '']);
+    const { code, of } = await diff();
+    expect(of('security-tightened')).toMatchObject({ severity: 'info', impact: 'unused', blocks: false });
+    expect(code).toBe(exit.clean);
+    await edit(CONNECTOR, [
+      '{ id: key, type: bearer }',
+      '{ id: key, type: apiKey, in: header, name: X-Key }',
+    ]);
+    expect((await diff()).of('security-tightened')).toMatchObject({
+      severity: 'breaking',
+      ...hitting('order', 'shipment'),
+    });
+  });
+
   it('is in use where its credentials are to be sent otherwise', async () => {
     await edit(CONTRACT, [
       'key: { type: http, scheme: bearer }',

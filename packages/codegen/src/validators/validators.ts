@@ -5,6 +5,7 @@ import { type GeneratedFile, headerLine } from '../generated-file.ts';
 import { commentLine, literal } from '../source-text.ts';
 import { type Surface, statusKey } from '../surface.ts';
 import { withoutEmptyLoops } from './loops.ts';
+import { withStableNames } from './stable-names.ts';
 
 /** A contract that nothing uses yet gets validators for all it has, up to this many. */
 const UNUSED_SCHEMAS_MAX = 60;
@@ -98,10 +99,10 @@ async function standalone(surface: Surface, targets: readonly Target[]): Promise
   ajv.addSchema({ ...prepared({ $defs: definitions }, ''), $id: DEFINITIONS_ID });
   const made: Target[] = [];
   const refused: Standalone['refused'][number][] = [];
-  for (const [index, target] of targets.entries()) {
+  for (const target of targets) {
     const schema = target.schema === true ? {} : target.schema === false ? { not: {} } : target.schema;
     try {
-      ajv.addSchema({ ...prepared(schema, DEFINITIONS_ID), $id: `tenon:${index}` }, target.name);
+      ajv.addSchema({ ...prepared(schema, DEFINITIONS_ID), $id: `tenon:${target.name}` }, target.name);
       ajv.getSchema(target.name);
       made.push(target);
     } catch (error) {
@@ -110,10 +111,36 @@ async function standalone(surface: Surface, targets: readonly Target[]): Promise
   }
   if (made.length === 0) return { code: '', made, refused };
   const code = standaloneCode.default(ajv, Object.fromEntries(made.map(({ name }) => [name, name])));
-  return { code: withImports(code), made, refused };
+  return { code: withImports(withStableNames(code, validatorNames(ajv, made))), made, refused };
 }
 
 const DEFINITIONS_ID = 'tenon:definitions';
+
+/** What Ajv has compiled of a schema, as far as names of functions are found in it; its types do not show it. */
+interface Compiled {
+  readonly validateName?: { readonly str: string };
+  readonly refs?: Readonly<Record<string, Compiled | object | boolean>>;
+  readonly root?: Compiled;
+}
+
+/** The function of each target, and of each definition that it reaches, with what it validates. */
+function validatorNames(ajv: object, made: readonly Target[]): ReadonlyMap<string, string> {
+  // A test fails when an Ajv keeps them elsewhere.
+  const { schemas } = ajv as { readonly schemas: Readonly<Record<string, Compiled | undefined>> };
+  const names = new Map<string, string>();
+  const seen = new Set<Compiled>();
+  const visit = (compiled: Compiled | undefined, of: string): void => {
+    if (compiled === undefined || seen.has(compiled)) return;
+    seen.add(compiled);
+    if (compiled.validateName) names.set(compiled.validateName.str, of);
+    for (const holder of [compiled, compiled.root])
+      for (const [reference, one] of Object.entries(holder?.refs ?? {}))
+        if (isObject(one))
+          visit(one, decodeURIComponent(reference.slice(reference.indexOf('#') + 1)).replace('/$defs/', ''));
+  };
+  for (const { name } of made) visit(schemas[name], name);
+  return names;
+}
 
 /**
  * References led to the one schema that holds all definitions, of which only those referred to are compiled; and no
@@ -148,13 +175,21 @@ function withImports(code: string): string {
     /require\(["']([^"']+)["']\)(\.default)?/g,
     (_all, specifier: string, isDefault) => {
       const file = /\.[cm]?js$/.test(specifier) || !specifier.includes('/') ? specifier : `${specifier}.js`;
-      const name = modules.get(file) ?? `runtime${modules.size + 1}`;
+      const name = modules.get(file) ?? moduleName(file);
       modules.set(file, name);
       return isDefault ? `(${name}.default ?? ${name})` : name;
     },
   );
   const imports = [...modules].map(([file, name]) => `import ${name} from ${literal(file)};\n`);
   return `${imports.join('')}${body.replace(/^"use strict";/, '')}\n`;
+}
+
+/** `ajv/dist/runtime/ucs2length.js` is `runtime_ucs2length`, whatever else is imported. */
+function moduleName(file: string): string {
+  return `runtime_${file
+    .replace(/^.*\//, '')
+    .replace(/\.[cm]?js$/, '')
+    .replaceAll(/[^A-Za-z0-9]+/g, '_')}`;
 }
 
 function declarations(targets: readonly Target[]): string {

@@ -1,3 +1,4 @@
+import type { ConnectorManifest } from '@tenon/connector';
 import { type Reference, references } from '@tenon/expression';
 import type { Diagnostic } from '@tenon/model';
 import { diagnostic } from '../rules.ts';
@@ -27,7 +28,8 @@ export function checkIdentityKey({ model, data }: Checked): Diagnostic[] {
     const message = 'the key is the same for every event, so only the first would ever be handled';
     return [diagnostic('identity-key-constant', { message, at, subject })];
   }
-  const changing = read.find(({ reference }) => isOfDelivery(reference));
+  const ids = deliveryIds(model);
+  const changing = read.find(({ reference }) => isOfDelivery(reference, ids));
   if (changing) return [changes(changing.one, changing.reference, subject)];
   const telling = together(
     expressions.map((one) => {
@@ -47,20 +49,30 @@ export function checkIdentityKey({ model, data }: Checked): Diagnostic[] {
 }
 
 /** Each moment of a schedule is an event of its own. */
-function isOfSchedule({ trigger, catalog }: Checked['model']): boolean {
-  if (!trigger) return false;
-  const { contract, definition } = trigger;
-  return [...catalog.workspace.connectors.values()].some(
-    (manifest) =>
-      manifest.contract === contract.name &&
-      Object.hasOwn(manifest.sources, definition.id) &&
-      manifest.sources[definition.id]?.schedule !== undefined,
+function isOfSchedule(model: Checked['model']): boolean {
+  return speaking(model).some(({ sources }) => ofTrigger(model, sources)?.schedule !== undefined);
+}
+
+/** Headers, in small letters, that connectors know a delivery by: what is told of twice comes under two. */
+function deliveryIds(model: Checked['model']): ReadonlySet<string> {
+  return new Set(speaking(model).flatMap(({ webhooks }) => ofTrigger(model, webhooks)?.id ?? []));
+}
+
+/** Connectors over which the event that starts the pipeline may come in. */
+function speaking({ trigger, catalog }: Checked['model']): readonly ConnectorManifest[] {
+  return [...catalog.workspace.connectors.values()].filter(
+    ({ contract }) => contract === trigger?.contract.name,
   );
+}
+
+function ofTrigger<T>({ trigger }: Checked['model'], events: Readonly<Record<string, T>>): T | undefined {
+  const id = trigger?.definition.id;
+  return id !== undefined && Object.hasOwn(events, id) ? events[id] : undefined;
 }
 
 function changes(one: SpecExpression, reference: Reference, subject: string): Diagnostic {
   return diagnostic('identity-key-changes', {
-    message: `by its name, \`${nameOf(reference)}\` is another one at each delivery, so an event that is delivered twice would be handled twice`,
+    message: `\`${nameOf(reference)}\` is of the delivery, by its name or by the connector, so an event that is told of twice would be handled twice`,
     at: one.locate(reference.span),
     subject: `${subject} ${nameOf(reference)}`,
   });
@@ -72,13 +84,11 @@ const OF_ATTEMPT =
 /** Headers of a delivery that are made anew for each attempt. */
 const OF_SENDING = /signature|requesttimestamp|webhooktimestamp|^date$|^traceparent$|^tracestate$/;
 
-function isOfDelivery({ root, path }: Reference): boolean {
-  const name = path
-    .at(-1)
-    ?.name.toLowerCase()
-    .replaceAll(/[^a-z0-9]/g, '');
-  if (name === undefined) return false;
-  return OF_ATTEMPT.test(name) || (root === 'headers' && OF_SENDING.test(name));
+function isOfDelivery({ root, path }: Reference, ids: ReadonlySet<string>): boolean {
+  const last = path.at(-1)?.name.toLowerCase();
+  if (last === undefined) return false;
+  const name = last.replaceAll(/[^a-z0-9]/g, '');
+  return OF_ATTEMPT.test(name) || (root === 'headers' && (OF_SENDING.test(name) || ids.has(last)));
 }
 
 function nameOf({ root, path }: Reference): string {

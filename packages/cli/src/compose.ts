@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { OnSecretUse } from '@tenon/connector';
-import type { SecretStore } from '@tenon/model';
+import { type SecretStore, thrownAt } from '@tenon/model';
 import { planPublications, type Workspace, type WorkspaceCheck } from '@tenon/pipeline';
 import {
   type Deployment,
@@ -181,7 +181,7 @@ async function startWith(options: ComposeOptions, opened: AsyncDisposableStack):
     watchHealth(health, askedBy, io.clock, watching.signal, (one) => {
       troubles.seen(one);
       log({ kind: 'health', ...one });
-    }).catch((error: unknown) => log({ kind: 'health', ok: false, message: String(error) }));
+    }).catch((error: unknown) => log({ kind: 'health', ok: false, message: thrownAt(error) }));
     return {
       url: started.url,
       runtime,

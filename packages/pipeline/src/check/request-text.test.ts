@@ -24,6 +24,18 @@ test('a text is held against its place by what is written out of it', async () =
   expect(await found("pattern: '^P-'", 'P-${ event.orderId }')).toEqual([]);
 });
 
+test('so is one that an expression puts together', async () => {
+  const joined = "${ 'parcel for ' + event.orderId }";
+  const sent = async (schema: string, text: string) => found(schema, text.replaceAll("'", "''"));
+  expect(await sent('maxLength: 10', joined)).toEqual([
+    expect.stringContaining('what is written out of it has 11'),
+  ]);
+  expect(await sent('maxLength: 11', joined)).toEqual([]);
+  expect(await sent("pattern: '^P-'", joined)).toHaveLength(1);
+  expect(await sent("pattern: '^P-'", "${ event.orderId + '-P' }")).toEqual([]);
+  expect(await sent('maxLength: 1', '${ event.orderId }'), 'nothing is written out').toEqual([]);
+});
+
 test('the few values of an expression are tried, each of them', async () => {
   const currency = 'in ${ event.currency }';
   expect(await found("pattern: '^in (CHF|GBP)$'", currency)).toHaveLength(1);

@@ -1,4 +1,11 @@
-import { assignmentIssues, constantEvaluation, presentOf, STRING, type Type } from '@tenon/expression';
+import {
+  assignmentIssues,
+  constantEvaluation,
+  type Expr,
+  presentOf,
+  STRING,
+  type Type,
+} from '@tenon/expression';
 import { type Diagnostic, didYouMean, isObject, type Json, type Location } from '@tenon/model';
 import { fitsPlainly, type SchemaObject, type TextPart, textMisfit, validatorFor } from '@tenon/schema';
 import { diagnostic } from '../rules.ts';
@@ -51,7 +58,8 @@ export function checkRequest(
         }
         return;
       case 'text':
-        if (assign(STRING, place, path, subject.document.at(here.node))) visitText(here, place, path);
+        if (assign(STRING, place, path, subject.document.at(here.node)))
+          visitText(partsOf(here), place, path, subject.document.at(here.node));
         return;
       case 'literal':
         visitLiteral(here, place, path);
@@ -62,6 +70,8 @@ export function checkRequest(
         if (!assign(mayBeLeftOut ? presentOf(type) : type, place, path, here.expression.at)) return;
         const constant = constantEvaluation(here.expression.parsed.ast);
         if (constant?.ok) visitValue(constant.value, here.expression.at, place, path);
+        else if (presentOf(type).kind === 'string')
+          visitText(joinedBy(here.expression.parsed.ast), place, path, here.expression.at);
       }
     }
   }
@@ -150,10 +160,9 @@ export function checkRequest(
   }
 
   /** What is written out of a text may show already that it never fits. */
-  function visitText(here: Template & { kind: 'text' }, place: Place, path: string): void {
-    const parts = here.parts.map(
-      (part): TextPart => (typeof part === 'string' ? part : textsOf(subject.typeOf(part))),
-    );
+  function visitText(parts: readonly TextPart[], place: Place, path: string, at: Location): void {
+    // What nothing is written out of, may be anything.
+    if (parts.every((part) => part === undefined)) return;
     const misfits = place.alternatives
       .filter((alternative) => typesOf({ ...place, alternatives: [alternative] }).has('string'))
       .map((alternative) =>
@@ -164,10 +173,14 @@ export function checkRequest(
     found.push(
       diagnostic('request-value-invalid', {
         message: `${path === '' ? `\`${subject.name}\`` : `\`${path.slice(1).replaceAll('/', '.')}\``} ${misfit}, and no value of its expressions makes it so`,
-        at: subject.document.at(here.node),
+        at,
         subject: `${subject.name} ${path}`,
       }),
     );
+  }
+
+  function partsOf(here: Template & { kind: 'text' }): readonly TextPart[] {
+    return here.parts.map((part) => (typeof part === 'string' ? part : textsOf(subject.typeOf(part))));
   }
 
   function wrongType(here: Template, place: Place, path: string, given: string): void {
@@ -180,6 +193,13 @@ export function checkRequest(
       }),
     );
   }
+}
+
+/** The parts of a text that an expression puts together with `+`. */
+function joinedBy(node: Expr): readonly TextPart[] {
+  if (node.kind === 'binary' && node.operator === '+')
+    return [...joinedBy(node.left), ...joinedBy(node.right)];
+  return [node.kind === 'literal' && typeof node.value === 'string' ? node.value : undefined];
 }
 
 /** The texts that an expression gives, where they are few. */

@@ -1,9 +1,9 @@
-import { DatabaseSync } from 'node:sqlite';
 import type { Json } from '@tenon/model';
 import type { Plan } from '@tenon/pipeline';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type Bench, openBench, refused } from './testing/bench.ts';
 import { call, literal, planFor, retry, step, undoable } from './testing/plan.ts';
+import { meddle } from './testing/stored-file.ts';
 
 let bench: Bench;
 afterEach(() => bench.close());
@@ -93,7 +93,7 @@ describe('a run that stops with an internal error as it is undone', () => {
     const runId = await ordered(undoable('one'), consent);
     // As an earlier version stored values, without a checksum.
     const stored = (value: Json) =>
-      meddle(`UPDATE journal SET value = '${JSON.stringify(value)}' WHERE key = 'one#1'`);
+      meddle(bench, `UPDATE journal SET value = '${JSON.stringify(value)}' WHERE key = 'one#1'`);
     stored(null);
     await cancelled(runId);
     expect(letters()).toEqual(['RUN_INVARIANT_BROKEN']);
@@ -104,9 +104,3 @@ describe('a run that stops with an internal error as it is undone', () => {
     expect(bench.target.inputs('remove')).toEqual([{ id: 'create-1' }]);
   });
 });
-
-function meddle(sql: string): void {
-  const db = new DatabaseSync(bench.file);
-  db.exec(sql);
-  db.close();
-}

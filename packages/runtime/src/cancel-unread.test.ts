@@ -1,10 +1,10 @@
-import { DatabaseSync } from 'node:sqlite';
 import type { Failure } from '@tenon/model';
 import type { Plan } from '@tenon/pipeline';
 import { afterEach, expect, test } from 'vitest';
 import { type Bench, openBench, refused } from './testing/bench.ts';
 import { keysNamed } from './testing/keys.ts';
 import { call, childPlan, literal, planFor, run, step, undoable } from './testing/plan.ts';
+import { meddle } from './testing/stored-file.ts';
 
 let bench: Bench;
 afterEach(() => bench.close());
@@ -28,14 +28,9 @@ async function asked(plan: Plan, put: readonly Failure[] = [], ...below: Plan[])
 /** One value of a run's journal is another than was written there. */
 function damage(runId: string, key = 'one#1'): void {
   meddle(
+    bench,
     `UPDATE journal SET value = '~00000000{}' WHERE key = '${key}' AND run_seq = (SELECT seq FROM runs WHERE run_id = '${runId}')`,
   );
-}
-
-function meddle(sql: string): void {
-  const db = new DatabaseSync(bench.file);
-  db.exec(sql);
-  db.close();
 }
 
 async function cancel(runId: string) {
@@ -155,7 +150,7 @@ test('one whose event cannot be read is counted as waiting no longer, and lets t
   await bench.runtime.setSwitch({ kind: 'pause', pipeline: 'orders', onlyKeys: [] }, 'ana', 'a look');
   const runId = await bench.order({ id: 'a' });
   const next = await bench.order({ id: 'b' });
-  meddle(`UPDATE events SET payload = '{' WHERE delivery_id = 'd1'`);
+  meddle(bench, `UPDATE events SET payload = '{' WHERE delivery_id = 'd1'`);
   expect(await cancel(runId)).toEqual({ ok: true });
   expect(bench.runtime.flow().intake.backlog).toBe(1);
   await bench.runtime.liftSwitch('pause/orders', 'ana', 'looked');
@@ -185,11 +180,14 @@ test('one whose key is only not at hand is not cancelled: once it is back, it ca
   await bench.runtime.idle();
   const sealed = `key = 'one#1' AND run_seq = (SELECT seq FROM runs WHERE run_id = '${runId}')`;
   // Behind the format stands the number of the data key.
-  meddle(`CREATE TABLE kept AS SELECT value FROM journal WHERE ${sealed};
-    UPDATE journal SET value = CAST(x'01' || x'0000000fffff' || substr(value, 8) AS BLOB) WHERE ${sealed}`);
+  meddle(
+    bench,
+    `CREATE TABLE kept AS SELECT value FROM journal WHERE ${sealed};
+    UPDATE journal SET value = CAST(x'01' || x'0000000fffff' || substr(value, 8) AS BLOB) WHERE ${sealed}`,
+  );
   expect(await cancel(runId)).toMatchObject({ ok: false, code: 'STORED_VALUE_LOCKED' });
   expect(bench.state(runId)).toBe('waiting');
-  meddle(`UPDATE journal SET value = (SELECT value FROM kept) WHERE ${sealed}; DROP TABLE kept`);
+  meddle(bench, `UPDATE journal SET value = (SELECT value FROM kept) WHERE ${sealed}; DROP TABLE kept`);
   expect(await cancel(runId)).toEqual({ ok: true });
   expect(bench.state(runId)).toBe('cancelled');
   expect(bench.target.count('remove')).toBe(1);

@@ -1,7 +1,7 @@
-import { DatabaseSync } from 'node:sqlite';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type Bench, openBench } from './testing/bench.ts';
 import { childPlan, literal, planFor, run, step, undoable } from './testing/plan.ts';
+import { meddle } from './testing/stored-file.ts';
 
 let bench: Bench;
 afterEach(() => bench.close());
@@ -12,12 +12,6 @@ const consent = step('approve', 'yes', {
   onExpiry: 'reject',
   show: literal(null),
 });
-
-function meddle(sql: string): void {
-  const db = new DatabaseSync(bench.file);
-  db.exec(sql);
-  db.close();
-}
 
 /** A run whose child is at its end, or waits for a person, and its child, of which nobody can read what it did. */
 async function undone(how: 'child has succeeded' | 'child waits') {
@@ -31,11 +25,14 @@ async function undone(how: 'child has succeeded' | 'child waits') {
   await bench.runtime.idle();
   const below = bench.runtime.runs({ pipeline: 'child' })[0]!.runId;
   const row = `key = 'one#1' AND run_seq = (SELECT seq FROM runs WHERE run_id = '${below}')`;
-  meddle(`CREATE TABLE kept AS SELECT value FROM journal WHERE ${row};
-    UPDATE journal SET value = '~00000000{}' WHERE ${row}`);
+  meddle(
+    bench,
+    `CREATE TABLE kept AS SELECT value FROM journal WHERE ${row};
+    UPDATE journal SET value = '~00000000{}' WHERE ${row}`,
+  );
   await bench.runtime.cancel(runId, 'ana', 'not wanted');
   await settled();
-  const mend = () => meddle(`UPDATE journal SET value = (SELECT value FROM kept) WHERE ${row}`);
+  const mend = () => meddle(bench, `UPDATE journal SET value = (SELECT value FROM kept) WHERE ${row}`);
   return { runId, below, mend };
 }
 
@@ -111,7 +108,7 @@ test('a run is undone whose child stops with an internal error each time: that i
   const runId = await bench.order({ id: 'a' });
   await bench.runtime.idle();
   // As an earlier version stored values, without a checksum.
-  meddle(`UPDATE journal SET value = 'null' WHERE key = 'one#1'`);
+  meddle(bench, `UPDATE journal SET value = 'null' WHERE key = 'one#1'`);
   await bench.runtime.cancel(runId, 'ana', 'not wanted');
   await settled();
   expect(bench.state(runId)).toBe('compensating');

@@ -11,7 +11,7 @@ import { type Bench, openBench, refused } from './testing/bench.ts';
 import { keyNamed, keysNamed } from './testing/keys.ts';
 import { call, planFor, step, undoable } from './testing/plan.ts';
 import { differencesOf, listing, reconciled, reconciliationFor } from './testing/reconciliation.ts';
-import { bytesUnder, problemsOf } from './testing/stored-file.ts';
+import { bytesUnder, meddle, problemsOf } from './testing/stored-file.ts';
 
 const CANARY = 'CANARY-mila@customers.example';
 const DAY_MS = 86_400_000;
@@ -20,13 +20,6 @@ let bench: Bench;
 afterEach(() => bench.close());
 
 const bytes = (file = bench.file): string => bytesUnder(file);
-
-/** Changes the file as nobody should, while no process has it open. */
-function meddle(sql: string): void {
-  const db = new DatabaseSync(bench.file);
-  db.exec(sql);
-  db.close();
-}
 
 const plan = planFor({
   onFailure: 'hold',
@@ -206,7 +199,7 @@ test('of one that an earlier version took to be encrypted at once these are, too
   await bench.runtime.stop();
   expect(bytes()).not.toContain('CANARY');
   // One that is damaged is left as it is, and is not come to at each start.
-  meddle(`UPDATE differences SET value = '{"damaged"'`);
+  meddle(bench, `UPDATE differences SET value = '{"damaged"'`);
   await bench.restart();
   expect(bench.runtime.protection().olderLeft).toBe(0);
 });
@@ -290,8 +283,11 @@ test.each([
       encryption === undefined
         ? `replace(value, 'create', 'creote')`
         : `CAST(substr(value, 1, 30) || x'00' || substr(value, 32) AS BLOB)`;
-    meddle(`UPDATE journal SET value = ${changed} WHERE run_seq = ${at(damaged)} AND key = 'one#1';
-    UPDATE journal SET value = (SELECT value FROM journal WHERE run_seq = ${at(sound)} AND key = 'one#1') WHERE run_seq = ${at(swapped)} AND key = 'one#1'`);
+    meddle(
+      bench,
+      `UPDATE journal SET value = ${changed} WHERE run_seq = ${at(damaged)} AND key = 'one#1';
+    UPDATE journal SET value = (SELECT value FROM journal WHERE run_seq = ${at(sound)} AND key = 'one#1') WHERE run_seq = ${at(swapped)} AND key = 'one#1'`,
+    );
     expect(problemsOf(bench)).toEqual([
       expect.stringContaining(`STORED_VALUE_DAMAGED: journal of run ${damaged}, one#1`),
       expect.stringContaining(`STORED_VALUE_DAMAGED: journal of run ${swapped}, one#1`),
@@ -340,7 +336,7 @@ test('a damaged switch is named as it is called, and nothing starts without it',
   const { id } = bench.runtime.switches()[0]!;
   expect(id).toContain('/');
   await bench.runtime.stop();
-  meddle(`UPDATE switches SET value = x'01'`);
+  meddle(bench, `UPDATE switches SET value = x'01'`);
   const message = expect.stringMatching(`^switches ${id}: the stored value is not`);
   await expect(bench.restart()).rejects.toMatchObject({ code: 'STORED_VALUE_DAMAGED', message });
   expect(problemsOf(bench)).toEqual([expect.stringContaining(`switches ${id}: `)]);
@@ -364,18 +360,18 @@ test('a damaged version is named by the check', async () => {
   const runId = await order('a', { n: 1 });
   await bench.runtime.stop();
   expect(problemsOf(bench)).toEqual([]);
-  meddle("UPDATE newest SET version = x'01'");
+  meddle(bench, "UPDATE newest SET version = x'01'");
   expect(problemsOf(bench)).toEqual([
     expect.stringContaining(`STORED_VALUE_DAMAGED: newest of run ${runId}: `),
   ]);
-  meddle(`UPDATE events SET payload = x'01'; UPDATE runs SET failure = x'01'`);
+  meddle(bench, `UPDATE events SET payload = x'01'; UPDATE runs SET failure = x'01'`);
   expect(problemsOf(bench)).toEqual([
     expect.stringContaining(`event of run ${runId}: `),
     expect.stringContaining(`failure of run ${runId}: `),
     expect.stringContaining(`newest of run ${runId}: `),
   ]);
   // What no run is found for.
-  meddle('DELETE FROM runs');
+  meddle(bench, 'DELETE FROM runs');
   expect(problemsOf(bench)).toEqual(
     expect.arrayContaining([
       expect.stringContaining('event no. 1: '),

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { type Bench, openBench } from './testing/bench.ts';
 import { call, planFor, probe } from './testing/plan.ts';
+import { passesMeanwhile } from './testing/until.ts';
 
 let bench: Bench;
 afterEach(() => bench.close());
@@ -8,23 +9,15 @@ afterEach(() => bench.close());
 /** Of the operations of these plans. */
 const TIMEOUT_MS = 5_000;
 
-/** Time goes on while a call is under way, which `pass` would wait for. */
-async function passes(ms: number): Promise<void> {
-  for (let passed = 0; passed < ms; passed += 500) {
-    bench.clock.advance(500);
-    for (let turn = 0; turn < 12; turn++) await new Promise((resolve) => setImmediate(resolve));
-  }
-}
-
 describe('a call that a transport holds for longer than it may', () => {
   test('is called off once the runtime has given it up: what stands in a line until then is never sent', async () => {
     bench = await openBench(planFor({ steps: [call('one', 'acme.createBlind', { probe })] }));
     bench.target.script = { createBlind: [{ never: 'before' }] };
     await bench.order({ id: 'a' });
-    await passes(500);
+    await passesMeanwhile(bench, 500);
     const [first] = bench.target.calls;
     expect(first?.request.isCalledOff?.()).toBe(false);
-    await passes(60_000);
+    await passesMeanwhile(bench, 60_000);
     expect(bench.target.count('createBlind'), 'looked for, and sent again').toBe(2);
     expect(first?.request.isCalledOff?.()).toBe(true);
   });
@@ -33,7 +26,7 @@ describe('a call that a transport holds for longer than it may', () => {
     bench = await openBench(planFor({ steps: [call('one', 'acme.createBlind')] }));
     bench.target.script = { createBlind: [{ lateMs: 2 * TIMEOUT_MS + 14_000 }] };
     const runId = await bench.order({ id: 'a' });
-    await passes(60_000);
+    await passesMeanwhile(bench, 60_000);
     expect(bench.state(runId)).toBe('succeeded');
   });
 
@@ -41,9 +34,9 @@ describe('a call that a transport holds for longer than it may', () => {
     bench = await openBench(planFor({ steps: [call('one', 'acme.createBlind')] }));
     bench.target.script = { createBlind: [{ never: 'before' }] };
     const runId = await bench.order({ id: 'a' });
-    await passes(500);
+    await passesMeanwhile(bench, 500);
     bench.clock.jump(-3_600_000);
-    await passes(60_000);
+    await passesMeanwhile(bench, 60_000);
     expect(bench.state(runId)).toBe('inDoubt');
   });
 });

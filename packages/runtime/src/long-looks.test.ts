@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { type Bench, failure, openBench, refused } from './testing/bench.ts';
 import { both, call, planFor, probeOfList, undoable } from './testing/plan.ts';
+import { passesMeanwhile, until } from './testing/until.ts';
 
 let bench: Bench;
 afterEach(() => bench.close());
@@ -15,25 +16,13 @@ const checked = undoable('last', 'acme.createChecked', { probe: probeOfList });
 const pages = () => bench.target.inputs('list');
 const page = { first: {}, second: { cursor: 4 } };
 
-/** Time goes on while calls are under way, which `pass` would wait for. */
-async function passes(ms: number): Promise<void> {
-  for (let passed = 0; passed < ms; passed += 500) {
-    bench.clock.advance(500);
-    for (let turn = 0; turn < 12; turn++) await new Promise((resolve) => setImmediate(resolve));
-  }
-}
-
-async function until(isSo: () => boolean): Promise<void> {
-  while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 1));
-}
-
 /** A run at its look, of which each page takes two seconds. */
 async function looking(plan: Parameters<typeof planFor>[0]): Promise<string> {
   bench = await openBench(planFor(plan));
   bench.target.script = { createBlind: [lost], get: [{ fail: refused }] };
   bench.target.decide = ({ operation }) => (operation.operation === 'list' ? { lateMs: 2_000 } : undefined);
   const runId = await bench.order({ id: 'a' });
-  await passes(plan.steps.includes(blind) ? 1_500 : 0);
+  await passesMeanwhile(bench, plan.steps.includes(blind) ? 1_500 : 0);
   await until(() => pages().length === 1);
   return runId;
 }
@@ -42,11 +31,11 @@ describe('a look before a write', () => {
   test('that ends after the run was cancelled is followed by no write', async () => {
     const runId = await looking({ onFailure: 'hold', steps: [...before, checked] });
     expect(await bench.runtime.cancel(runId, 'ana', 'not wanted')).toEqual({ ok: true });
-    await passes(10_000);
+    await passesMeanwhile(bench, 10_000);
     expect(bench.state(runId)).toBe('cancelled');
     expect(bench.target.count('createChecked')).toBe(0);
     await bench.crash();
-    await passes(1_000);
+    await passesMeanwhile(bench, 1_000);
     expect(bench.state(runId)).toBe('cancelled');
   });
 
@@ -56,7 +45,7 @@ describe('a look before a write', () => {
       onFailure: 'hold',
       steps: [...before, checked],
     });
-    await passes(10_000);
+    await passesMeanwhile(bench, 10_000);
     expect(bench.runtime.run(runId)).toMatchObject({
       state: 'failed',
       failure: { code: 'RUN_DEADLINE_EXCEEDED' },
@@ -64,7 +53,7 @@ describe('a look before a write', () => {
     expect(bench.target.count('createChecked')).toBe(0);
     expect(await bench.runtime.resume(runId, 'ana', 'there is time')).toEqual({ ok: true });
     bench.target.decide = () => undefined;
-    await passes(1_000);
+    await passesMeanwhile(bench, 1_000);
     expect(bench.state(runId)).toBe('succeeded');
     expect(pages()).toEqual([page.first, page.second, page.first, page.second]);
     expect(bench.target.doubled).toEqual([]);
@@ -73,19 +62,19 @@ describe('a look before a write', () => {
   test('that ends after the branch beside it has failed is followed by no write, and is made anew in the next round', async () => {
     const beside = both([checked], [call('read', 'acme.get')]);
     const runId = await looking({ onFailure: 'hold', steps: [...before, beside] });
-    await passes(10_000);
+    await passesMeanwhile(bench, 10_000);
     expect(bench.state(runId)).toBe('failed');
     expect(bench.target.count('createChecked')).toBe(0);
     await bench.crash();
     expect(await bench.runtime.resume(runId, 'ana', 'again')).toEqual({ ok: true });
-    await passes(10_000);
+    await passesMeanwhile(bench, 10_000);
     expect([bench.state(runId), bench.target.count('createChecked')]).toEqual(['succeeded', 1]);
     expect(pages()).toEqual([page.first, page.second, page.first, page.second]);
   });
 
   test('is followed by the write where nothing is to stop', async () => {
     const runId = await looking({ steps: [...before, checked] });
-    await passes(10_000);
+    await passesMeanwhile(bench, 10_000);
     expect([bench.state(runId), pages()]).toEqual(['succeeded', [page.first, page.second]]);
     expect(bench.target.count('createChecked')).toBe(1);
   });
@@ -99,10 +88,10 @@ describe('what becomes of a listing between two of its pages', () => {
       'ana',
       'a look',
     );
-    await passes(10_000);
+    await passesMeanwhile(bench, 10_000);
     expect([bench.state(runId), pages()]).toEqual(['waiting', [page.first]]);
     await bench.runtime.liftSwitch('kill/connection/acme', 'ana', 'looked');
-    await passes(10_000);
+    await passesMeanwhile(bench, 10_000);
     expect([bench.state(runId), pages()]).toEqual(['succeeded', [page.first, page.first, page.second]]);
     expect(bench.target.count('createBlind')).toBe(1);
   });
@@ -124,7 +113,7 @@ describe('what becomes of a listing between two of its pages', () => {
   test('the process dies: all are asked for anew', async () => {
     const runId = await looking({ steps: [...before, blind] });
     await bench.crash();
-    await passes(10_000);
+    await passesMeanwhile(bench, 10_000);
     expect([bench.state(runId), pages()]).toEqual(['succeeded', [page.first, page.first, page.second]]);
     expect(bench.target.count('createBlind')).toBe(1);
   });
@@ -142,9 +131,9 @@ describe('what becomes of a listing between two of its pages', () => {
       return sinceMs < 2_000 ? undefined : bench.clock.now() - sinceMs + 60_000;
     };
     const runId = await bench.order({ id: 'a' });
-    await passes(330_000);
+    await passesMeanwhile(bench, 330_000);
     expect(bench.state(runId), 'waits for the window').toBe('waiting');
-    await passes(1_200_000);
+    await passesMeanwhile(bench, 1_200_000);
     expect(bench.runtime.inDoubt()).toMatchObject([
       { runId, owner: 'sales', evidence: { probe: { code: 'CONNECTION_CALL_HELD' } } },
     ]);

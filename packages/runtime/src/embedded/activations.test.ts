@@ -1,7 +1,7 @@
-import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Bench, openBench } from '../testing/bench.ts';
 import { call, planFor } from '../testing/plan.ts';
+import { meddle } from '../testing/stored-file.ts';
 import { CommitRefused } from './commit-queue.ts';
 
 let bench: Bench;
@@ -21,18 +21,12 @@ async function paused(work: () => Promise<void>): Promise<void> {
   await bench.pass(10);
 }
 
-function edit(sql: string): void {
-  const db = new DatabaseSync(bench.file);
-  db.exec(sql);
-  db.close();
-}
-
 describe('a run whose stored event cannot be read', () => {
   test('is parked with its owner, and the others go on', async () => {
     await paused(async () => {
       await bench.order({ id: 'damaged' });
       await bench.order({ id: 'sound' });
-      edit(`UPDATE events SET payload = '{' WHERE delivery_id = 'd1'`);
+      meddle(bench, `UPDATE events SET payload = '{' WHERE delivery_id = 'd1'`);
     });
     const states = bench.runtime.runs().map(({ key, state }) => [key, state]);
     expect(Object.fromEntries(states)).toEqual({ damaged: 'failed', sound: 'succeeded' });
@@ -48,8 +42,11 @@ test('a run whose storing was refused is not counted as waiting', async () => {
     const run = await bench.order({ id: 'first' });
     expect(bench.runtime.flow().intake.backlog).toBe(1);
     // Its number is taken when the next one comes.
-    edit(`CREATE TEMP TABLE copied AS SELECT * FROM runs WHERE run_id = '${run}';
-      UPDATE copied SET seq = seq + 1, run_id = 'other'; INSERT INTO runs SELECT * FROM copied`);
+    meddle(
+      bench,
+      `CREATE TEMP TABLE copied AS SELECT * FROM runs WHERE run_id = '${run}';
+      UPDATE copied SET seq = seq + 1, run_id = 'other'; INSERT INTO runs SELECT * FROM copied`,
+    );
     await expect(bench.order({ id: 'second' })).rejects.toThrow(CommitRefused);
     expect(bench.runtime.flow().intake.backlog).toBe(1);
   });

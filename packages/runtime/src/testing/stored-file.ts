@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
 import { openLedger } from '../embedded/open-ledger.ts';
 import { type Bench, testKey } from './bench.ts';
 
@@ -19,4 +20,11 @@ export function problemsOf({ file, encryption }: Pick<Bench, 'file' | 'encryptio
   const all = [...findings.map(({ message }) => message), ...ledger.check()];
   ledger.close();
   return all;
+}
+
+/** Changes the file as nobody should. */
+export function meddle({ file }: Pick<Bench, 'file'>, sql: string): void {
+  const db = new DatabaseSync(file);
+  db.exec(sql);
+  db.close();
 }

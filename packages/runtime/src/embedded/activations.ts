@@ -1,5 +1,5 @@
 import { type Json, type JsonObject, thrownAt } from '@tenon/model';
-import { type ChildEnd, type Fact, Suspension } from '../engine.ts';
+import { type ChildEnd, type Fact, type Opening, Suspension } from '../engine.ts';
 import { interpret } from '../interpreter/interpret.ts';
 import type { Caller } from '../interpreter/tries.ts';
 import type { RunState } from '../runtime.ts';
@@ -9,6 +9,7 @@ import { CommitFailed, type PendingGroup } from './commit-queue.ts';
 import type { EmbeddedEngine } from './engine.ts';
 import { Register } from './register.ts';
 import { EmbeddedRun } from './run-context.ts';
+import { openingRow, putOpening } from './run-openings.ts';
 import type { JournalRow, OpeningRow, RunRow } from './run-row.ts';
 import type { StoredRun } from './stored-rows.ts';
 import { UnreadableValue } from './value-codec.ts';
@@ -72,7 +73,7 @@ export class Activations {
     let run: EmbeddedRun | undefined;
     let hasEnded = false;
     try {
-      const loaded = this.#engine.plan(row.plan_hash);
+      const loaded = this.#engine.plans.byHash(row.plan_hash);
       const { limits, trigger } = loaded.plan;
       // What events start is nobody's child.
       const link = bornOf ?? ('manual' in trigger ? linkOf(this.#engine, seq) : undefined);
@@ -138,11 +139,13 @@ export class Activations {
           }),
       delivery: 'notSent',
     };
+    const step = row.step ?? 'run';
     const detail: JsonObject = { queue: 'repair', settled: 'held', failure, attempts: 1 };
-    const facts: Fact[] = [{ kind: 'deadLetter', step: row.step ?? 'run', details: detail }];
+    const facts: Fact[] = [{ kind: 'deadLetter', step, details: detail }];
     // Nobody can say what it has done.
     const end: ChildEnd = { state: 'failed', effects: 1, failure, workedMs: 0 };
-    const step = row.step ?? 'run';
+    const key = `${BROKEN}${this.#engine.newId()}`;
+    const letter: Opening = { kind: 'deadLetter', key, step, owner: row.owner, detail };
     try {
       const read = this.#engine.read
         .of(
@@ -163,21 +166,7 @@ export class Activations {
       await this.#engine.commit(
         [
           ['claim', row.seq, phase, now],
-          [
-            'putOpening',
-            row.seq,
-            `${BROKEN}${this.#engine.newId()}`,
-            'deadLetter',
-            step,
-            row.owner,
-            now,
-            null,
-            null,
-            null,
-            JSON.stringify(detail),
-            'repair',
-            failure.class,
-          ],
+          putOpening(openingRow(row.seq, letter, now)),
           ['end', row.seq, 'failed', now, step, JSON.stringify({ ...failure, step })],
           ...(row.stored_order_key === null
             ? []

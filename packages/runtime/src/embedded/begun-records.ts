@@ -12,7 +12,7 @@ import type { PlacedStep } from './placed-steps.ts';
 import { redacted } from './redact.ts';
 import type { RunRow } from './run-row.ts';
 import { compensations, keyPlace, listOf, newest, roundsOf, type StepRows, undoneAt } from './step-rows.ts';
-import { FAILED } from './strand.ts';
+import { FAILED } from './strand-memory.ts';
 import { dueAt } from './time-records.ts';
 import { isChildUndone, isUndone } from './undoing-records.ts';
 

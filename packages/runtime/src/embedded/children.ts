@@ -140,7 +140,7 @@ export async function startChild(
   const { row, link: above } = parent;
   const hops = (above?.hops ?? 0) + 1;
   if (hops > HOPS_MAX) return { failure: tooFar(hops) };
-  const loaded = engine.knownPlan(child.plan);
+  const loaded = engine.plans.known(child.plan);
   if (loaded === undefined) return { failure: absent(child.plan) };
   const refusal = loaded.inputRefusal(child.input);
   if (refusal !== undefined) return { failure: refusal };

@@ -8,8 +8,8 @@ import { canBeTold, linkOf, wordWrites } from './children.ts';
 import type { EmbeddedEngine } from './engine.ts';
 import type { Also } from './operations.ts';
 import type { Queries } from './queries.ts';
+import { openingRow, putOpening } from './run-openings.ts';
 import type { RunRow } from './run-row.ts';
-import type { Write } from './statements.ts';
 
 /** How a run ends that is neither carried to its end nor undone. */
 export interface Ending {
@@ -46,7 +46,7 @@ export function endAsItStands(
       // Refused where it has ended meanwhile.
       ['wake', run.seq, now],
       ['closeForEnd', run.seq, step],
-      ...(owed === undefined ? [] : [openingWrite(run, owed, now)]),
+      ...(owed === undefined ? [] : [putOpening(openingRow(run.seq, owed, now))]),
       ['end', run.seq, 'cancelled', now, step, JSON.stringify({ ...failure, step })],
       ...(run.stored_order_key === null
         ? []
@@ -80,24 +80,6 @@ export function closed(at: string): Ending {
 
 function ofNoCall(code: RuntimeCode, message: string): Failure {
   return { class: 'permanent', code, message, delivery: 'notSent' };
-}
-
-function openingWrite(run: RunRow, { key, kind, step, owner, detail }: Opening, now: number): Write {
-  return [
-    'putOpening',
-    run.seq,
-    key,
-    kind,
-    step,
-    owner,
-    now,
-    null,
-    null,
-    null,
-    JSON.stringify(detail),
-    null,
-    null,
-  ];
 }
 
 function workLeft(queries: Queries, run: RunRow, why: string, step: string, now: number): Opening {

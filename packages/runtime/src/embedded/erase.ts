@@ -3,6 +3,7 @@ import type { ErasureReport } from '../runtime.ts';
 import { finalStates } from '../states.ts';
 import type { EmbeddedEngine } from './engine.ts';
 import type { Noted } from './ledger-rows.ts';
+import { nextTurn } from './next-turn.ts';
 import { carried } from './places.ts';
 import type { RunRow } from './run-row.ts';
 import { FINAL, type Write } from './statements.ts';
@@ -101,7 +102,7 @@ async function differencesHolding(search: Search): Promise<readonly string[]> {
       if (holds(search, row['value'], `differences/${after}`)) found.push(after);
     }
     if (rows.length < SLICE_SEARCHED) return found;
-    await new Promise((resolve) => setImmediate(resolve));
+    await nextTurn();
   }
 }
 
@@ -191,7 +192,7 @@ async function eventsHolding(search: Search): Promise<ReadonlySet<number>> {
       if (holds(search, row['payload'], `events/${after}`)) holding.add(after);
     }
     if (rows.length < SLICE_SEARCHED) return holding;
-    await new Promise((resolve) => setImmediate(resolve));
+    await nextTurn();
   }
 }
 
@@ -212,7 +213,7 @@ async function runsOf(search: Search, events: ReadonlySet<number>): Promise<read
       if (isOf || holdsInMemory(search, row.seq)) found.push(engine.rows.shownRun(row));
     }
     if (rows.length < SLICE_SEARCHED) return found;
-    await new Promise((resolve) => setImmediate(resolve));
+    await nextTurn();
   }
 }
 

@@ -1,7 +1,8 @@
 import { type Fact, type Fork, type StrandPlan, Suspension } from '../engine.ts';
 import type { InnermostBound } from '../step-bounds.ts';
 import type { EmbeddedRun } from './run-context.ts';
-import { Strand, type StrandMemory, type Wait } from './strand.ts';
+import { Strand, type Wait } from './strand.ts';
+import type { StrandMemory } from './strand-memory.ts';
 
 /** What the strands of one fork know of each other. */
 export interface Group {
@@ -53,7 +54,7 @@ export async function joinStrands<T>(
 ): Promise<Joined<T>> {
   const slots = fork.strands.map((plan): Slot<T> => {
     const prefix = `${outerPrefix}${plan.name}|`;
-    const memory = run.memoryOf(prefix);
+    const memory = run.memories.of(prefix);
     return { plan, prefix, memory, before: memory.recorded, state: 'new', waits: [], notes: [] };
   });
   let active = 0;

@@ -1,5 +1,6 @@
 import type { Fact } from '../engine.ts';
 import type { LedgerEntry } from '../runtime.ts';
+import type { RunRow } from './run-row.ts';
 import type { Write } from './statements.ts';
 
 /** Whom entries are about. `seq` 0: no run. */
@@ -12,6 +13,17 @@ export interface LedgerSubject {
 
 /** What entries of no run are about. */
 export const SYSTEM: LedgerSubject = { seq: 0, runId: '', pipeline: '', correlationId: '' };
+
+export function subjectOf(
+  run: Pick<RunRow, 'seq' | 'run_id' | 'pipeline' | 'correlation_id'>,
+): LedgerSubject {
+  return {
+    seq: run.seq,
+    runId: run.run_id,
+    pipeline: run.pipeline,
+    correlationId: run.correlation_id,
+  };
+}
 
 /** Facts of one subject, on their way to the ledger; each already says when it happened. */
 export interface Noted {

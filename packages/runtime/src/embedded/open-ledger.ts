@@ -27,7 +27,7 @@ export function openLedger(file: string, encryption?: EncryptionOptions): Ledger
   const keys = encryption && new DataKeys(file, encryption);
   const codec = new ValueCodec(keys, runIds(read));
   const names = readersNames(read, keys);
-  const queries = new Queries(read, new StoredRows(read, codec, names));
+  const queries = new Queries(new StoredRows(read, codec, names));
   const locked = (): RuntimeError | undefined =>
     keyProblem(file, isMarkedEncrypted(read), encryption) ?? (keys && problemOfNames(names));
   return {
@@ -35,12 +35,12 @@ export function openLedger(file: string, encryption?: EncryptionOptions): Ledger
     run: (runId) => queries.run(runId),
     plan: (hash) => queries.plan(hash),
     trace: (query) => queries.trace(query),
-    approvals: (sees) => queries.approvals(sees),
-    inDoubt: () => queries.inDoubt(),
-    forwardFixes: () => queries.forwardFixes(),
-    deadLetters: (filter) => queries.deadLetters(filter),
-    deadLetterGroups: (filter) => queries.deadLetterGroups(filter),
-    replayStatus: (token) => queries.replay(token),
+    approvals: (sees) => queries.work.approvals(sees),
+    inDoubt: () => queries.work.inDoubt(),
+    forwardFixes: () => queries.work.forwardFixes(),
+    deadLetters: (filter) => queries.work.deadLetters(filter),
+    deadLetterGroups: (filter) => queries.work.deadLetterGroups(filter),
+    replayStatus: (token) => queries.frozen.replay(token),
     switches: () => queries.switches(),
     secretUsers: () => secretUsers(read),
     protection: () => protectionOf(file, read, encryption),

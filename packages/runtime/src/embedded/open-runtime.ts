@@ -1,22 +1,19 @@
-import type { Failure, Json, JsonObject } from '@tenon/model';
 import { refuseBlankStart, withReasons } from '../given-reasons.ts';
 import type { SetBack } from '../ledger/checkpoint.ts';
 import { CheckpointKeeper, type KeptSetBack, type KeptWitnessed } from '../ledger/checkpoint-keeper.ts';
 import { StoredTree } from '../ledger/tiles.ts';
-import type { LoadedPlan } from '../loaded-plan.ts';
 import { Reconciliations } from '../reconcile/reconciliations.ts';
 import { Repairs } from '../reconcile/repairs.ts';
-import type { AcceptResult, IncomingEvent, Runtime, RuntimeOptions } from '../runtime.ts';
+import type { Runtime, RuntimeOptions } from '../runtime.ts';
+import { accepting } from './accept.ts';
 import { backupTo } from './backup.ts';
 import { cancellations } from './cancellations.ts';
-import { CommitFailed, type Committer } from './commit-queue.ts';
+import type { Committer } from './commit-queue.ts';
 import { DataKeys, proveKeys } from './data-keys.ts';
 import { behindMark, openDatabase, openReader } from './database.ts';
 import { EmbeddedEngine } from './engine.ts';
 import { erase } from './erase.ts';
-import { awaitedBy, awaitedByOlder, eventNames } from './event-names.ts';
-import { storedEvent } from './event-value.ts';
-import { draftFor, draftsFor, wronglyNamed } from './intake.ts';
+import { flowReport } from './flow-report.ts';
 import { lockFile } from './lock.ts';
 import { namesLeft, proveNames } from './name-older.ts';
 import { namesOf } from './names.ts';
@@ -32,7 +29,7 @@ import { settingOf } from './rollback.ts';
 import { runIds } from './run-ids.ts';
 import { isMarkedEncrypted, markEncrypted, olderLeft } from './seal-older.ts';
 import { secretUsers } from './secret-book.ts';
-import { Statements, type Write } from './statements.ts';
+import { Statements } from './statements.ts';
 import { notSwitched, unknownSubject } from './switch-subjects.ts';
 import { ValueCodec } from './value-codec.ts';
 import { keepWatch } from './watch.ts';
@@ -114,7 +111,7 @@ export async function openRuntimeWith(
     lock.release();
     throw error;
   }
-  const queries = new Queries(engine.read, engine.rows);
+  const queries = new Queries(engine.rows);
   const replays = new Replays(
     engine,
     queries,
@@ -122,120 +119,29 @@ export async function openRuntimeWith(
     options,
   );
   if (options.encryption !== undefined) encryptInBackground(engine);
-  const refuse = (failure: Failure): AcceptResult => {
-    engine.counts.refused(failure);
-    return { ok: false, failure };
-  };
-  const trigger = async (
-    pipeline: string,
-    input: JsonObject,
-    actor: string,
-    deliveryId: string,
-  ): Promise<AcceptResult> => {
-    const full = engine.refusal();
-    if (full !== undefined) return refuse(full);
-    const loaded = engine.activePlans.get(pipeline);
-    if (loaded === undefined || !('manual' in loaded.plan.trigger))
-      return {
-        ok: false,
-        failure: {
-          class: 'validation',
-          code: 'TRIGGER_NOT_MANUAL',
-          message: `there is no active pipeline ${pipeline} with a manual trigger`,
-          delivery: 'notSent',
-        },
-      };
-    const refusal = loaded.inputRefusal(input);
-    if (refusal !== undefined) return { ok: false, failure: refusal };
-    const draft = draftFor(loaded, { input, event: input }, deliveryId);
-    const payload = storedEvent({ payload: input });
-    const event = { event: `manual:${pipeline}`, payload, deliveryId, source: `manual:${actor}` };
-    const drafts = draft === undefined ? [] : [draft];
-    const crowded = engine.refusalFor(drafts);
-    if (crowded !== undefined) return refuse(crowded);
-    return engine.admission.admit(event, drafts).catch((error: unknown) => refusalAfter(engine, error));
-  };
-  /** Of headers that nobody reads, nothing is kept. */
-  const toStore = ({ event, payload, headers }: IncomingEvent): Json => {
-    const isRead = ({ plan }: LoadedPlan): boolean => plan.events[event]?.headers !== undefined;
-    return headers !== undefined && [...engine.activePlans.values()].some(isRead)
-      ? storedEvent({ payload, headers })
-      : storedEvent({ payload });
-  };
   const reconciliations = new Reconciliations(engine, options);
   engine.reconciliations = reconciliations;
-  const repairs = new Repairs(engine, reconciliations.reports, replays, trigger, options);
+  const repairs = new Repairs(engine, reconciliations.reports, replays, options);
   const retention = keepRetention(engine, options);
   const watch = keepWatch(engine, options.clock);
   let stopped: Promise<void> | undefined;
 
   return withReasons({
-    activate: (plan, deployment) => engine.activate(plan, deployment),
-    retire: (pipeline, deployment) => engine.retire(pipeline, deployment),
+    activate: (plan, deployment) => engine.plans.activate(plan, deployment),
+    retire: (pipeline, deployment) => engine.plans.retire(pipeline, deployment),
     activePipelines: () => [...engine.activePlans.keys()],
     otherPlans: () => engine.dispatcher.busy(() => otherPlans(engine)),
-    accept: async (event): Promise<AcceptResult> => {
-      const full = engine.refusal();
-      if (full !== undefined) return refuse(full);
-      const misnamed = wronglyNamed(event);
-      if (misnamed !== undefined) return refuse(misnamed);
-      const found = draftsFor(
-        event.event,
-        event.payload,
-        event.deliveryId,
-        engine.activePlans,
-        event.invalid,
-        event.headers,
-      );
-      if (!found.ok) return refuse(found.failure);
-      const { drafts, quarantined } = found;
-      const crowded = engine.refusalFor(drafts);
-      if (crowded !== undefined) return refuse(crowded);
-      const { cursor } = event;
-      const also: Write[] = cursor ? [['putCursor', cursor.name, cursor.value, engine.now()]] : [];
-      try {
-        const admitted = await engine.admission.admit({ ...event, payload: toStore(event) }, drafts, also);
-        return quarantined === undefined ? admitted : { ...admitted, quarantined };
-      } catch (error) {
-        return refusalAfter(engine, error);
-      }
-    },
-    awaitedEvents: () => awaitedByOlder(engine.activePlans, engine.read, (hash) => engine.plan(hash)),
-    misfit: (event, payload, headers) => {
-      const found = draftsFor(event, payload, 'not stored', engine.activePlans, 'refuse', headers);
-      return found.ok ? undefined : found.failure;
-    },
-    hearers: (event) => {
-      const active = [...engine.activePlans.values()];
-      const named = (found: readonly LoadedPlan[]): readonly string[] =>
-        found.map(({ plan }) => plan.pipeline);
-      return {
-        starts: named(
-          active.filter(({ plan: { trigger } }) => 'event' in trigger && trigger.event === event),
-        ),
-        waits: named(
-          active.filter(({ steps }) => [...steps.values()].some((step) => awaitedBy(step) === event)),
-        ),
-        isAwaited: engine.read.of('SELECT 1 FROM openings WHERE event = ? LIMIT 1').get(event) !== undefined,
-      };
-    },
-    eventNames: () => eventNames(engine.activePlans.values(), engine.read),
-    cursor: (name) => {
-      const row = engine.read.of('SELECT value FROM cursors WHERE name = ?').get(name);
-      return row === undefined ? undefined : engine.rows.codec.open(row['value'], `cursors/${name}`);
-    },
-    trigger: (pipeline, input, actor) => trigger(pipeline, input, actor, engine.newId()),
-    flow: () => engine.flow(),
-    intakeRefusal: () => engine.refusal(),
+    ...accepting(engine),
+    flow: () => flowReport(engine),
     runs: (filter) => queries.runs(filter),
     run: (runId) => queries.run(runId),
     plan: (hash) => queries.plan(hash),
     trace: (query) => queries.trace(query),
-    approvals: (sees) => queries.approvals(sees),
-    inDoubt: () => queries.inDoubt(),
-    forwardFixes: () => queries.forwardFixes(),
-    deadLetters: (filter) => queries.deadLetters(filter),
-    deadLetterGroups: (filter) => queries.deadLetterGroups(filter),
+    approvals: (sees) => queries.work.approvals(sees),
+    inDoubt: () => queries.work.inDoubt(),
+    forwardFixes: () => queries.work.forwardFixes(),
+    deadLetters: (filter) => queries.work.deadLetters(filter),
+    deadLetterGroups: (filter) => queries.work.deadLetterGroups(filter),
     planReplay: (filter, actor, reason) => engine.dispatcher.busy(() => replays.plan(filter, actor, reason)),
     applyReplay: (token, actor, reason, options = {}) =>
       engine.dispatcher.busy(() => replays.apply(token, actor, reason, options)),
@@ -294,14 +200,6 @@ export async function openRuntimeWith(
       return stopped;
     },
   });
-}
-
-/** A disk that fails refuses the event, like any other after it: the sender is told to come again. */
-function refusalAfter(engine: EmbeddedEngine, error: unknown): AcceptResult {
-  const failure = error instanceof CommitFailed ? engine.refusal() : undefined;
-  if (failure === undefined) throw error;
-  engine.counts.refused(failure);
-  return { ok: false, failure };
 }
 
 const SET_BACK = 'ledgerSetBack';

@@ -13,6 +13,7 @@ import { BROKEN } from './activations.ts';
 import { CommitRefused } from './commit-queue.ts';
 import { closed, type Ending, endAsItStands, notUndone } from './end-as-it-stands.ts';
 import type { EmbeddedEngine } from './engine.ts';
+import { lastWord } from './last-word.ts';
 import { parkedEffect } from './parked-effects.ts';
 import type { Queries } from './queries.ts';
 import type { OpeningRow, RunRow } from './run-row.ts';
@@ -269,7 +270,7 @@ function tooLate(
   code: RuntimeCode,
   why: string,
 ): ActionResult {
-  const before = queries.lastWord(run, stepId);
+  const before = lastWord(queries, run, stepId);
   return before === undefined
     ? refused(code, why)
     : { ok: false, code, message: `${why}; ${before}`, before };
@@ -283,7 +284,7 @@ function withBefore(
   told: ActionResult,
 ): ActionResult {
   if (told.ok || !OVERTAKEN.has(told.code)) return told;
-  const before = queries.lastWord(run, stepId);
+  const before = lastWord(queries, run, stepId);
   return before === undefined ? told : { ...told, message: `${told.message}; ${before}`, before };
 }
 

@@ -1,6 +1,7 @@
 import type { OtherPlan } from '../runtime.ts';
 import { openStates } from '../states.ts';
 import type { EmbeddedEngine } from './engine.ts';
+import { nextTurn } from './next-turn.ts';
 
 /** Runs looked at before others get their turn. */
 const SLICE = 1_000;
@@ -32,7 +33,7 @@ export async function otherPlans(engine: EmbeddedEngine): Promise<readonly Other
       }
       isLast = rows.length < SLICE;
       if (isLast) continue;
-      await new Promise((resolve) => setImmediate(resolve));
+      await nextTurn();
       if (engine.isStopping) return [];
     }
   return [...found.values()].toSorted(

@@ -8,7 +8,7 @@ import type { Queries } from './queries.ts';
 import type { JournalRow, OpeningRow, RunRow } from './run-row.ts';
 import { stepRecords } from './step-records.ts';
 import { STOP } from './step-rows.ts';
-import { FAILED } from './strand.ts';
+import { FAILED } from './strand-memory.ts';
 
 /** The letter of a run that is parked at an effect, or why it is not parked at that one: in words, with what is to be done. */
 export function parkedEffect(

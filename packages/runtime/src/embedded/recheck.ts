@@ -6,6 +6,7 @@ import { type EventParts, eventParts } from './event-value.ts';
 import { type Draft, draftsFor, keyText, unreadFailure } from './intake.ts';
 import type { Noted } from './ledger-rows.ts';
 import { isOneOf } from './names.ts';
+import { nextTurn } from './next-turn.ts';
 import { cancelWrites } from './operations.ts';
 import type { RunRow } from './run-row.ts';
 import { FINAL, type Write } from './statements.ts';
@@ -57,7 +58,7 @@ export async function recheck(
   const blocked = new Set<string>();
   const events: RecheckedEvent[] = [];
   for (const [index, seq] of heldSeqs(engine, last).entries()) {
-    if (index % LOOKED_AT_ONCE === LOOKED_AT_ONCE - 1) await new Promise((resolve) => setImmediate(resolve));
+    if (index % LOOKED_AT_ONCE === LOOKED_AT_ONCE - 1) await nextTurn();
     const one = heldEvent(engine, seq);
     if (one === undefined) continue;
     if (!isWanted(one, filter)) {
@@ -107,7 +108,7 @@ export async function heldKeys(
   const { key, orderBy } = loaded.plan.identity;
   const found: { readonly runId: string; readonly keys: readonly string[] }[] = [];
   for (const [index, seq] of heldSeqs(engine, Number.MAX_SAFE_INTEGER).entries()) {
-    if (index % LOOKED_AT_ONCE === LOOKED_AT_ONCE - 1) await new Promise((resolve) => setImmediate(resolve));
+    if (index % LOOKED_AT_ONCE === LOOKED_AT_ONCE - 1) await nextTurn();
     const held = heldEvent(engine, seq);
     const run = held?.runs.find((one) => one.pipeline === pipeline);
     if (held === undefined || run === undefined) continue;

@@ -2,6 +2,7 @@ import type { Plan, PlanStep } from '@tenon/pipeline';
 import { allSteps } from '../loaded-plan.ts';
 import { lostChild } from '../lost-child.ts';
 import type { ReplayReport, UnknownEffects } from '../runtime.ts';
+import { lettingGoOf } from './letting-go.ts';
 import { isOfUndoing, phaseOf } from './operations.ts';
 import { placedSteps } from './placed-steps.ts';
 import type { Queries } from './queries.ts';
@@ -46,7 +47,7 @@ export function effectsReader(queries: Queries): (run: RunRow) => Effects {
       .childrenOf(run.seq)
       .map((child) => ({ step: child.parent_step, ...effectsOf(child) }));
     const unknown: readonly UnknownEffects[] = [
-      ...unknownOf(queries.lettingGoOf(run)),
+      ...unknownOf(lettingGoOf(queries.stored.read, run)),
       ...children.flatMap(({ step, effectsUnknown = [] }) =>
         effectsUnknown.map(({ step: below, because }) => ({
           step: below === undefined ? step : nameBelow(step, below),
@@ -144,10 +145,7 @@ function lostChildOf({ seq, state, failure }: RunRow, queries: Queries): string 
   return `it can only fail at ${lost.step} again, as the run ${lost.runId} is ${lost.state}; cancel it, and have its event sent again under a new business key`;
 }
 
-function unknownOf({
-  erased,
-  isPastRetention,
-}: ReturnType<Queries['lettingGoOf']>): readonly UnknownEffects[] {
+function unknownOf({ erased, isPastRetention }: ReturnType<typeof lettingGoOf>): readonly UnknownEffects[] {
   if (erased !== undefined) return [{ because: 'erased' }];
   return isPastRetention ? [{ because: 'pastRetention' }] : [];
 }

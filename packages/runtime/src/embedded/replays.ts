@@ -1,4 +1,3 @@
-import type { JsonObject } from '@tenon/model';
 import type {
   ActionResult,
   ReplayFilter,
@@ -7,8 +6,12 @@ import type {
   ReplayStatus,
   RuntimeOptions,
 } from '../runtime.ts';
+import { intakeRefusal } from './backpressure.ts';
 import { CommitFailed, CommitRefused } from './commit-queue.ts';
 import type { EmbeddedEngine } from './engine.ts';
+import { lagMs } from './flow-report.ts';
+import { appliedAlready, freeze, frozenWrites, stillGood } from './frozen-sets.ts';
+import { inParts } from './next-turn.ts';
 import type { Also } from './operations.ts';
 import type { Queries } from './queries.ts';
 import { type Effects, effectsReader } from './replay-effects.ts';
@@ -19,8 +22,6 @@ import type { Write } from './statements.ts';
 
 /** Runs looked at before others get their turn. */
 const LOOKED_AT_ONCE = 50;
-/** A dry run older than that says too little of today. */
-const GOOD_FOR_MS = 24 * 3_600_000;
 const PER_SECOND_DEFAULT = 10;
 /** How often the lane is looked at while something is in it. */
 const TICK_MS = 100;
@@ -123,43 +124,30 @@ export class Replays {
         code: 'REPLAY_TOO_LARGE',
         message: `the filter names more than ${replayRunsMax} runs; replay a shorter window at a time`,
       };
-    const now = this.#engine.now();
-    const token = this.#engine.newId();
+    const set = freeze(this.#engine);
     const effects = effectsReader(this.#queries);
-    const runs: ({ readonly run: RunRow } & Effects)[] = [];
-    for (const run of chosen) {
-      runs.push({ run, ...effects(run) });
-      if (runs.length % LOOKED_AT_ONCE === 0) await new Promise((resolve) => setImmediate(resolve));
-    }
-    // JSON by its type; an interface has no index signature.
-    const asked = { filter, actor, reason, atMs: now } as unknown as JsonObject;
+    const runs = await inParts(chosen, LOOKED_AT_ONCE, (part) =>
+      part.map((run) => ({ run, found: effects(run) })),
+    );
     await this.#engine.commit(
-      [
-        ['dropReplayRuns', now - GOOD_FOR_MS],
-        ['putReplay', token, now, JSON.stringify(asked)],
-        ...runs
-          .filter(takes)
-          .map(
-            ({ run, refused }): Write => [
-              'putReplayRun',
-              token,
-              run.seq,
-              refused === undefined ? 'planned' : 'refused',
-            ],
-          ),
-      ],
-      [],
+      frozenWrites(
+        set,
+        { filter, actor, reason },
+        runs
+          .filter(({ found }) => takes(found))
+          .map(({ run, found }) => [run, found.refused === undefined ? 'planned' : 'refused']),
+      ),
     );
     return {
       ok: true,
       report: {
-        token,
-        expiresAtMs: now + GOOD_FOR_MS,
-        runs: runs.map(({ run, ...rest }) => ({
+        token: set.token,
+        expiresAtMs: set.expiresAtMs,
+        runs: runs.map(({ run, found }) => ({
           runId: run.run_id,
           pipeline: run.pipeline,
           key: run.key,
-          ...rest,
+          ...found,
         })),
       },
     };
@@ -167,20 +155,17 @@ export class Replays {
 
   /** Does what the dry run showed: to exactly its runs, once. */
   async apply(token: string, actor: string, reason: string, options: ReplayOptions): Promise<ActionResult> {
-    const asked = this.#asked(token);
-    if (asked === undefined)
-      return { ok: false, code: 'REPLAY_UNKNOWN', message: `no dry run has given the token ${token}` };
-    const now = this.#engine.now();
-    if (asked.atMs + GOOD_FOR_MS <= now)
-      return {
-        ok: false,
-        code: 'REPLAY_EXPIRED',
-        message: 'the dry run is more than a day old; make a new one',
-      };
+    const asked = stillGood(
+      this.#engine,
+      this.status(token),
+      { code: 'REPLAY_UNKNOWN', message: `no dry run has given the token ${token}` },
+      'REPLAY_EXPIRED',
+    );
+    if ('ok' in asked) return asked;
     const perSecond = options.perSecond ?? PER_SECOND_DEFAULT;
-    const counts = this.#counts(token);
-    const details = { action: 'replay', token, actor, reason, perSecond, runs: counts['planned'] ?? 0 };
-    const start = JSON.stringify({ actor, reason, perSecond, atMs: now });
+    const runs = asked.runs.planned ?? 0;
+    const details = { action: 'replay', token, actor, reason, perSecond, runs };
+    const start = JSON.stringify({ actor, reason, perSecond, atMs: this.#engine.now() });
     try {
       await this.#engine.commit(
         [
@@ -191,7 +176,7 @@ export class Replays {
       );
     } catch (error) {
       if (!(error instanceof CommitRefused)) throw error;
-      return appliedAlready(this.#queries.replay(token)?.applied, `tenon replay status ${token}`);
+      return appliedAlready(this.#queries.frozen.replay(token)?.applied, `tenon replay status ${token}`);
     }
     this.#open.add(token);
     this.#schedule();
@@ -199,7 +184,7 @@ export class Replays {
   }
 
   status(token: string): ReplayStatus | undefined {
-    return this.#queries.replay(token);
+    return this.#queries.frozen.replay(token);
   }
 
   #schedule(inMs = TICK_MS): void {
@@ -219,7 +204,7 @@ export class Replays {
   }
 
   async #tick(): Promise<void> {
-    if (this.#isTicking || this.#isStopped || this.#engine.refusal() !== undefined) return;
+    if (this.#isTicking || this.#isStopped || intakeRefusal(this.#engine) !== undefined) return;
     this.#isTicking = true;
     try {
       await this.#settleSent();
@@ -323,26 +308,18 @@ export class Replays {
   #hasRoom(pipeline: string): boolean {
     const { board } = this.#engine;
     if (board.isKilled(pipeline) || board.pauseOf(pipeline) !== undefined) return false;
-    if (this.#engine.lagMs(pipeline) > LIVE_LAG_MAX_MS) return false;
+    if (lagMs(this.#engine, pipeline) > LIVE_LAG_MAX_MS) return false;
     const limit = this.#engine.dispatcher.limitOf(pipeline);
     return this.#sent.placesOf(pipeline, limit) < Math.max(1, Math.floor(limit / 4));
-  }
-
-  #asked(token: string): { readonly atMs: number } | undefined {
-    return this.status(token);
   }
 
   /** Read once: what a start says never changes. */
   #laneOf(token: string): ReplayLane {
     const known = this.#lanes.get(token);
     if (known !== undefined) return known;
-    const lane = new ReplayLane(token, this.#queries.replayStart(token), this.#clock.steady());
+    const lane = new ReplayLane(token, this.#queries.frozen.start(token), this.#clock.steady());
     this.#lanes.set(token, lane);
     return lane;
-  }
-
-  #counts(token: string): Readonly<Record<string, number>> {
-    return this.status(token)?.runs ?? {};
   }
 
   #choose(filter: ReplayFilter): readonly RunRow[] {
@@ -351,32 +328,16 @@ export class Replays {
         .slice(0, this.#engine.limits.replayRunsMax + 1)
         .flatMap((runId) => this.#queries.rowOf(runId) ?? []);
     if (filter.fingerprint === undefined && filter.queue === undefined && filter.failureClass === undefined)
-      return this.#queries.runsFor(filter, this.#engine.limits.replayRunsMax + 1);
+      return this.#queries.oldestRows(filter, this.#engine.limits.replayRunsMax + 1);
     const { fingerprint: _, queue: __, failureClass: ___, ...rest } = filter;
     // Each is held against the rest of the filter by itself: how many runs that names by itself does not matter.
-    return this.#queries
+    return this.#queries.work
       .deadLetters({ ...filter, limit: this.#engine.limits.replayRunsMax + 1 })
       .filter(({ runId }) => rest.runId === undefined || rest.runId === runId)
-      .flatMap(({ runId }) => this.#queries.runsFor({ ...rest, runId }, 1));
+      .flatMap(({ runId }) => this.#queries.oldestRows({ ...rest, runId }, 1));
   }
 
   #rows(sql: string, ...values: (string | number)[]): Record<string, unknown>[] {
     return this.#engine.read.of(sql).all(...values);
   }
-}
-
-/** Two people at one token: the later one is told who was first. `look`: what says how far it is. */
-export function appliedAlready(
-  applied: ReplayStatus['applied'],
-  look: string,
-): ActionResult & { readonly ok: false } {
-  const by =
-    applied === undefined
-      ? 'before'
-      : `by ${applied.actor} at ${new Date(applied.atMs).toISOString()}: ${applied.reason}`;
-  return {
-    ok: false,
-    code: 'REPLAY_APPLIED_ALREADY',
-    message: `this dry run was applied ${by} (\`${look}\` says how far it is)`,
-  };
 }

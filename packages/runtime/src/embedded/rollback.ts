@@ -31,11 +31,11 @@ export function settingOf(engine: EmbeddedEngine, request: SwitchRequest): Found
     };
   if (chosen.hash === inForce.hash)
     return { impossible: `version ${inForce.version} of ${pipeline} is in force` };
-  if (chosen.hash === engine.deployedPlan(pipeline)?.hash)
+  if (chosen.hash === engine.plans.deployed(pipeline)?.hash)
     return {
       impossible: `version ${chosen.version} of ${pipeline} is the one that is deployed: \`tenon switches lift rollback/${pipeline} --reason …\` puts it in force`,
     };
-  const loaded = engine.plan(chosen.hash);
+  const loaded = engine.plans.byHash(chosen.hash);
   const { plan } = loaded;
   const [starts, other] = [plan, inForce].map(startOf);
   if (starts !== other)

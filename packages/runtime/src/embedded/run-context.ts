@@ -1,10 +1,9 @@
-import type { Failure, Json, JsonObject } from '@tenon/model';
+import type { Json, JsonObject } from '@tenon/model';
 import {
   type Cancellation,
   type ChildEnd,
   type EventWait,
   type Fact,
-  type HeldCall,
   type Interruption,
   type Opening,
   type RunEnd,
@@ -12,61 +11,15 @@ import {
   Suspension,
 } from '../engine.ts';
 import type { RunState } from '../runtime.ts';
-import { type ChildLink, type Told, wordWrites } from './children.ts';
+import { type ChildLink, wordWrites } from './children.ts';
 import type { PendingGroup } from './commit-queue.ts';
-import type { ChildStarting, ChildTelling } from './engine.ts';
-import { type EventParts, eventParts } from './event-value.ts';
-import type { Noted } from './ledger-rows.ts';
+import { eventParts } from './event-value.ts';
+import type { RunHost } from './run-host.ts';
+import { openingRow, RunOpenings } from './run-openings.ts';
 import type { JournalRow, OpeningRow, RunRow } from './run-row.ts';
 import type { Write } from './statements.ts';
-import { FAILED, failedAt, Strand, type StrandMemory, type Wait } from './strand.ts';
-
-/** What a run needs of the engine that carries it. */
-export interface RunHost {
-  now(): number;
-  /** A stamp on the scale of what has passed, which is never set back. */
-  passed(): number;
-  /** How much has passed since such a stamp, or more. */
-  sinceMs(passedMs: number): number;
-  /** Was the wall clock set back since such a stamp? */
-  isSetBackSince(passedMs: number): boolean;
-  /** The stamp of a run's acceptance. */
-  acceptedAt(row: RunRow): number;
-  random(): number;
-  /** Calls back once; what it returns takes that back. */
-  setTimer(delayMs: number, fire: () => void): () => void;
-  readonly isStopping: boolean;
-  open(writes: readonly Write[], noted: readonly Noted[]): PendingGroup;
-  noted(row: RunRow, facts: readonly Fact[]): Noted;
-  /** Does a switch hold the run where it stands? */
-  isPaused(row: RunRow): boolean;
-  /** What holds such a call: tags of switches, and the end of a maintenance window; empty for nothing. */
-  holdersOf(pipelines: readonly string[], call: HeldCall): readonly string[];
-  /** Is the setting of a switch with this tag still in force? */
-  isSet(tag: string): boolean;
-  /** When a closed connection opens again. */
-  closedUntil(connection: string | undefined): number | undefined;
-  /** Events of a name after `seq`, oldest first. */
-  eventsAfter(event: string, seq: number): Iterable<{ readonly seq: number; readonly payload: Json }>;
-  lastEventSeq(): number;
-  /** A run is about to wait for such events. */
-  awaits(event: string): void;
-  /** Is a person's word that cancels the run on its way to the disk? */
-  isBeingCancelled(seq: number): boolean;
-  emit(
-    run: RunRow,
-    event: { readonly deliveryId: string; readonly event: string } & EventParts,
-    also: readonly Write[],
-    noted: readonly Noted[],
-  ): Promise<void>;
-  startChild(
-    run: EmbeddedRun,
-    ...how: ChildStarting
-  ): Promise<{ readonly recorded: Json } | { readonly failure: Failure }>;
-  tellChild(run: EmbeddedRun, ...what: ChildTelling): Promise<Told>;
-  /** What a child has told is on disk: an active parent hears of it. */
-  passOn(link: ChildLink, end: ChildEnd): void;
-}
+import { Strand, type Wait } from './strand.ts';
+import { StrandMemories } from './strand-memory.ts';
 
 /** A row of the journal. */
 export interface Remembered {
@@ -97,20 +50,15 @@ export class EmbeddedRun {
   /** Its own, and those of the runs above it: killing one of them holds it. */
   readonly pipelines: readonly string[];
   #word: ChildEnd | undefined;
-  #openings: Map<string, OpeningRow> | undefined;
+  readonly openings: RunOpenings;
   readonly #wasInterrupted: boolean;
-  #memories: Map<string, StrandMemory> | undefined;
-  readonly #rootMemory: StrandMemory;
-  /** As `passed`. */
-  readonly #acceptedAt: number;
+  readonly memories: StrandMemories;
   state: RunState;
   phase: 'running' | 'compensating' = 'running';
   #isClaimed = false;
   #clockFrom: number;
   #nth = 0;
   #hasStops: boolean;
-  /** Something may be open under its name. */
-  #hasWaited: boolean;
   /** What was written last: gathers what is written next, until it is taken to the disk. */
   #group: PendingGroup | undefined;
   #broken: Error | undefined;
@@ -138,15 +86,13 @@ export class EmbeddedRun {
     this.journal = new Map(
       journal.map(({ key, at, value }) => [key, { at, value: JSON.parse(value) as Json }]),
     );
-    if (openings.length > 0) this.#openings = new Map(openings.map((opening) => [opening.key, opening]));
-    this.#hasWaited = openings.length > 0;
+    this.openings = new RunOpenings(openings);
     this.#hasStops = journal.some(({ key }) => key.startsWith('#stop/'));
     this.state = row.state;
     this.#group = birth;
     this.#isClaimed = birth !== undefined;
     birth?.onEnd(this.#hear);
     this.#wasInterrupted = row.claimed === 2;
-    this.#acceptedAt = host.acceptedAt(row);
     const now = host.now();
     this.#clockFrom =
       row.clock_from === null
@@ -166,46 +112,8 @@ export class EmbeddedRun {
       ...(row.intake_failure !== null && { intakeFailure: JSON.parse(row.intake_failure) }),
       ...(link !== undefined && { parent: { runId: link.parentRunId, step: link.parentStep } }),
     };
-    this.#rootMemory = {
-      recorded: 0,
-      lastRecordAt: this.#acceptedAt,
-      isInterrupted: this.#wasInterrupted,
-      failures: 0,
-      failedAfter: 0,
-    };
-    for (const { key, at } of journal)
-      if (!key.startsWith('#') && !key.includes('|')) count(this.#rootMemory, at);
-    this.root = new Strand(this, '', this.#rootMemory);
-  }
-
-  /** What is known of the strand whose keys begin with `prefix`; counted for all when first asked. */
-  memoryOf(prefix: string): StrandMemory {
-    if (this.#memories === undefined) {
-      this.#memories = new Map();
-      // Written by `failed` of a strand, with a number.
-      for (const [key, { at, value }] of this.journal)
-        if (key.startsWith(FAILED)) failedAt(this.#memory(strandOf(key.slice(FAILED.length))), Number(value));
-        else if (!key.startsWith('#') && key.includes('|')) {
-          const memory = this.#memory(strandOf(key));
-          count(memory, at);
-          memory.isInterrupted = this.#wasInterrupted;
-        }
-    }
-    return this.#memory(prefix);
-  }
-
-  #memory(prefix: string): StrandMemory {
-    const known = this.#memories?.get(prefix);
-    if (known !== undefined) return known;
-    const made: StrandMemory = {
-      recorded: 0,
-      lastRecordAt: this.#acceptedAt,
-      isInterrupted: false,
-      failures: 0,
-      failedAfter: 0,
-    };
-    this.#memories?.set(prefix, made);
-    return made;
+    this.memories = new StrandMemories(this.journal, host.acceptedAt(row), this.#wasInterrupted);
+    this.root = new Strand(this, '', this.memories.root);
   }
 
   deadlineAt(): number {
@@ -244,11 +152,10 @@ export class EmbeddedRun {
 
   /** Tells an active run of a value that one of its strands waits for; the journal row is the caller's. */
   learn(key: string, value: Json): void {
-    const isAwaited = this.#memories !== undefined && this.hasOpening(key) && !this.journal.has(key);
-    if (!isAwaited) return;
+    if (!this.memories.isForked || !this.openings.has(key) || this.journal.has(key)) return;
     this.journal.set(key, { at: this.host.now(), value });
-    this.forgetOpening(key);
-    count(this.#memory(strandOf(key)), this.host.now());
+    this.openings.forget(key);
+    this.memories.came(key, this.host.now());
     this.wakeStrands();
   }
 
@@ -311,7 +218,7 @@ export class EmbeddedRun {
     }
     const { failure, openings = [] } = end;
     const step = typeof failure?.['step'] === 'string' ? failure['step'] : null;
-    const writes: Write[] = this.#hasWaited ? [['closeWaits', seq]] : [];
+    const writes: Write[] = this.openings.hasWaited ? [['closeWaits', seq]] : [];
     for (const opening of openings) writes.push(this.openingWrite('', opening));
     const shown = failure === undefined ? null : JSON.stringify(failure);
     writes.push(['end', seq, end.state, this.host.now(), step, shown]);
@@ -364,14 +271,8 @@ export class EmbeddedRun {
     const { seq, step } = this.row;
     const now = this.host.now();
     // Still interrupted: whoever goes on with it, this process or the next one, must know as well.
-    if (this.#isInterrupted) this.write([['setAside', seq, now]], []);
+    if (this.memories.isInterrupted) this.write([['setAside', seq, now]], []);
     else this.write([['suspend', seq, this.state, now, now, step, null, null, null, null]], []);
-  }
-
-  get #isInterrupted(): boolean {
-    if (!this.#wasInterrupted) return false;
-    if (this.#memories === undefined) return this.#rootMemory.isInterrupted;
-    return [this.#rootMemory, ...this.#memories.values()].some(({ isInterrupted }) => isInterrupted);
   }
 
   goLive(): void {
@@ -502,43 +403,18 @@ export class EmbeddedRun {
     return [['admitNext', pipeline, orderKey, this.host.now()]];
   }
 
-  hasOpening(key: string): boolean {
-    return this.#openings?.has(key) ?? false;
-  }
-
-  scannedTo(key: string): number | undefined {
-    return this.#openings?.get(key)?.scanned_to ?? undefined;
-  }
-
-  /** Its row is closed by the writes of whoever says so. */
-  forgetOpening(key: string): void {
-    this.#openings?.delete(key);
-  }
-
   closeLater(key: string): void {
-    if (this.#openings?.delete(key)) this.write([['closeOpening', this.row.seq, key]], []);
+    if (this.openings.forget(key)) this.write([['closeOpening', this.row.seq, key]], []);
   }
 
   openingWrite(prefix: string, opening: Opening, expiresAtMs?: number): Write {
-    const key = prefix + opening.key;
-    return this.#keepOpening({
-      run_seq: this.row.seq,
-      key,
-      kind: opening.kind,
-      step: opening.step,
-      owner: opening.owner,
-      since: this.host.now(),
-      expires_at: expiresAtMs ?? null,
-      event: null,
-      scanned_to: null,
-      detail: JSON.stringify(opening.detail),
-      ...letterColumns(opening),
-    });
+    const own = { ...opening, key: prefix + opening.key };
+    return this.openings.put(openingRow(this.row.seq, own, this.host.now(), expiresAtMs));
   }
 
   eventOpeningWrite(key: string, wait: EventWait, scannedTo: number): Write {
     this.host.awaits(wait.event);
-    return this.#keepOpening({
+    return this.openings.put({
       run_seq: this.row.seq,
       key,
       kind: 'event',
@@ -553,36 +429,6 @@ export class EmbeddedRun {
       letter_class: null,
     });
   }
-
-  /** A strand may come back to it within this activation. */
-  #keepOpening(row: OpeningRow): Write {
-    this.#openings ??= new Map();
-    this.#openings.set(row.key, row);
-    this.#hasWaited = true;
-    return [
-      'putOpening',
-      row.run_seq,
-      row.key,
-      row.kind,
-      row.step,
-      row.owner,
-      row.since,
-      row.expires_at,
-      row.event,
-      row.scanned_to,
-      row.detail,
-      row.letter_queue,
-      row.letter_class,
-    ];
-  }
-}
-
-/** What dead letters are counted by, beside a detail that may be encrypted. */
-function letterColumns({ kind, detail }: Opening): Pick<OpeningRow, 'letter_queue' | 'letter_class'> {
-  if (kind !== 'deadLetter') return { letter_queue: null, letter_class: null };
-  // The interpreter's `deadLetter` puts these members there.
-  const { queue, failure } = detail as unknown as { readonly queue: string; readonly failure: Failure };
-  return { letter_queue: queue, letter_class: failure.class };
 }
 
 /** Journal keys of the ends of children, in any strand. */
@@ -592,13 +438,3 @@ const RESUMED = /\/resume\/\d+$/;
 
 /** In which of its strands' states a run is shown: what needs a person most comes first. */
 const STATES_BY_CONCERN = ['inDoubt', 'failed', 'waiting', 'compensating', 'running'] as const;
-
-/** The prefix of the strand that a journal key belongs to. */
-function strandOf(key: string): string {
-  return key.slice(0, key.lastIndexOf('|') + 1);
-}
-
-function count(memory: StrandMemory, at: number): void {
-  memory.recorded++;
-  if (at > memory.lastRecordAt) memory.lastRecordAt = at;
-}

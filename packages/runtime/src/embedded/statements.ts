@@ -327,6 +327,12 @@ export class Statements {
     return statement;
   }
 
+  /** All rows that a statement gives, in the shape that whoever wrote it says. */
+  rows<Row>(sql: string, ...values: SqlValue[]): Row[] {
+    // The columns are the statement's, which the caller has beside it.
+    return this.of(sql).all(...values) as Row[];
+  }
+
   /** All that `look` reads is read in one transaction. */
   together<T>(look: () => T): T {
     this.of('BEGIN').run();

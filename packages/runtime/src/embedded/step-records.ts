@@ -6,7 +6,7 @@ import { type PlacedStep, stepsAt } from './placed-steps.ts';
 import type { JournalRow, RunRow } from './run-row.ts';
 import { BEHIND_BLOCK, blockOf, listOf, roundsOf, STOP, StepRows } from './step-rows.ts';
 import { type Stopped, withoutStep } from './stopped.ts';
-import { FAILED } from './strand.ts';
+import { FAILED } from './strand-memory.ts';
 import { timeRecord } from './time-records.ts';
 import { childUndoing, undoingRecord } from './undoing-records.ts';
 

@@ -1,7 +1,7 @@
 import type { Failure, JsonObject } from '@tenon/model';
 import { placeOfVersion } from '../interpreter/call-step.ts';
 import type { JournalRow } from './run-row.ts';
-import { FAILED } from './strand.ts';
+import { FAILED } from './strand-memory.ts';
 
 /** Behind the id of a block its strands are named: `lines[7]`, `both.left`. */
 export const BEHIND_BLOCK = /[.[]/;

@@ -28,20 +28,7 @@ import { type EventParts, eventParts } from './event-value.ts';
 import { type Group, joinStrands } from './join-strands.ts';
 import type { EmbeddedRun } from './run-context.ts';
 import type { Write } from './statements.ts';
-
-/** What is remembered of one strand, whichever object carries it out. */
-export interface StrandMemory {
-  /** Rows in the journal that the strand asks for again on each re-execution. */
-  recorded: number;
-  /** When the last of them was recorded, or earlier (as `passed`). */
-  lastRecordAt: number;
-  /** A process before may have begun what the strand is about to do. */
-  isInterrupted: boolean;
-  /** Places at which it has failed of itself. */
-  failures: number;
-  /** How many rows it had asked for when it came to the last of them. */
-  failedAfter: number;
-}
+import { FAILED, failedAt, type StrandMemory } from './strand-memory.ts';
 
 /** What a strand waits for. */
 export interface Wait {
@@ -61,15 +48,6 @@ export interface Wait {
   readonly isInterrupted?: boolean;
   /** Somebody else wrote the value meanwhile: only the next activation sees it. */
   readonly isReload?: boolean;
-}
-
-/** Begins the keys of rows that say where a strand has failed of itself. */
-export const FAILED = '#failed/';
-
-/** A strand has failed of itself once it had asked for so many rows. */
-export function failedAt(memory: StrandMemory, rows: number): void {
-  memory.failures++;
-  memory.failedAfter = Math.max(memory.failedAfter, rows);
 }
 
 /**
@@ -289,7 +267,7 @@ export class Strand implements RunContext {
     if (wait.expiresAtMs !== undefined && wait.expiresAtMs <= this.now())
       return this.#expire(key, wait.expiryFacts ?? []);
 
-    const isKnown = this.#run.hasOpening(this.#prefix + key);
+    const isKnown = this.#run.openings.has(this.#prefix + key);
     const failure =
       wait.opening.kind === 'deadLetter'
         ? { ...(wait.opening.detail['failure'] as object), step: wait.opening.step }
@@ -326,7 +304,7 @@ export class Strand implements RunContext {
       return { as: 'interrupted', interruption };
     }
     const { host, row } = this.#run;
-    const before = this.#run.scannedTo(full);
+    const before = this.#run.openings.scannedTo(full);
     let scannedTo = before ?? row.event_seq;
     const lastSeq = host.lastEventSeq();
     for (const { seq, payload: stored } of host.eventsAfter(wait.event, scannedTo)) {
@@ -396,7 +374,7 @@ export class Strand implements RunContext {
     // Left there by the child's engine.
     const told = journal.get(word)?.value as ChildEnd | undefined;
     if (told === undefined) {
-      const isKnown = this.#run.hasOpening(full);
+      const isKnown = this.#run.openings.has(full);
       return this.#suspend(
         {
           state: phase === 'compensating' ? 'compensating' : 'waiting',
@@ -413,7 +391,7 @@ export class Strand implements RunContext {
     this.#run.goLive();
     const value = this.#group === undefined ? { ...told } : { ...told, nth: this.#run.nextNth() };
     const charge = stoppable ? this.#run.chargeWrites(wait.child, told) : [];
-    this.#run.forgetOpening(full);
+    this.#run.openings.forget(full);
     const workedMs = this.#run.workedMs();
     this.#record(key, { value, workedMs }, wait.ended(told), [['closeOpening', row.seq, full], ...charge]);
     return { as: 'value', value };

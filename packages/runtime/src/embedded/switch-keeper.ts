@@ -85,7 +85,7 @@ export class SwitchKeeper {
 
   /** What such a switch changes of a pipeline is changed with it; what others forbid is asked for each time. */
   #arrange(changed: Switch): void {
-    if (changed.kind === 'rollback' || changed.kind === 'scale') this.#engine.arrange(changed.pipeline);
+    if (changed.kind === 'rollback' || changed.kind === 'scale') this.#engine.plans.arrange(changed.pipeline);
   }
 
   /** A disk that cannot be read either tells nothing: then it is as it was. */

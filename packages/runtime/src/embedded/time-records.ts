@@ -7,7 +7,7 @@ import type { PlacedStep } from './placed-steps.ts';
 import type { RunRow } from './run-row.ts';
 import { listOf, placeOf, roundsOf, type StepRows } from './step-rows.ts';
 import type { Stopped } from './stopped.ts';
-import { FAILED } from './strand.ts';
+import { FAILED } from './strand-memory.ts';
 
 /**
  * Of a wait for a time, which leaves no record when it is over: it is, once what comes after it has left one, the run went on or

@@ -1,6 +1,7 @@
 import type { Clock, Failure } from '@tenon/model';
 import type { Alarm, CheckpointFlow } from '../api/flow.ts';
 import { connectionsOf } from '../loaded-plan.ts';
+import { diskSpaceRefusal, intakeRefusal } from './backpressure.ts';
 import type { EmbeddedEngine } from './engine.ts';
 import { deadLettersByClass, doubtsByPipeline } from './flow.ts';
 import type { RunRow } from './run-row.ts';
@@ -30,7 +31,7 @@ export function keepWatch(engine: EmbeddedEngine, clock: Clock): { stop(): void 
   let wasClosed = false;
   const { watchEveryMs } = engine.limits;
   let cancel = clock.setTimer(watchEveryMs, round);
-  const low = engine.diskRefusal();
+  const low = diskSpaceRefusal(engine);
   // A disk that fails stops the runtime elsewhere, and says so there.
   if (low !== undefined)
     void engine.dispatcher.busy(() => engine.alarms.stand([closedBy(low)])).catch(() => {});
@@ -186,7 +187,7 @@ export function keepWatch(engine: EmbeddedEngine, clock: Clock): { stop(): void 
 
   /** What lasts from one round to the next: a disk that is busy for a second is no alarm. */
   function intakeAlarm(): readonly Alarm[] {
-    const refusal = engine.refusal();
+    const refusal = intakeRefusal(engine);
     const hasLasted = wasClosed || refusal?.code === 'RUNTIME_DISK_LOW';
     wasClosed = refusal !== undefined;
     return refusal !== undefined && hasLasted ? [closedBy(refusal)] : [];
@@ -220,7 +221,7 @@ export function keepWatch(engine: EmbeddedEngine, clock: Clock): { stop(): void 
     { depth, oldestMs, now }: { readonly depth: number; readonly oldestMs: number; readonly now: number },
   ): readonly Alarm[] {
     // Of a pipeline that was retired as well: what it has left behind is still owed.
-    const { owner } = engine.lastPlan(what.pipeline);
+    const { owner } = engine.plans.last(what.pipeline);
     const depthMax = engine.limits.deadLettersAlarm;
     const ageMs = now - oldestMs;
     const crossed = [

@@ -1,12 +1,12 @@
-import { compileTemplate, type ValueTemplate } from '@tenon/expression';
 import { type Failure, isObject, type Json, type JsonObject, sleep } from '@tenon/model';
 import type { ReconciliationPlan } from '@tenon/pipeline';
+import { startManual } from '../embedded/accept.ts';
 import { CommitFailed, CommitRefused } from '../embedded/commit-queue.ts';
 import type { EmbeddedEngine } from '../embedded/engine.ts';
-import { heldKeys } from '../embedded/recheck.ts';
-import { appliedAlready, type Replays } from '../embedded/replays.ts';
+import { appliedAlready, freeze, stillGood } from '../embedded/frozen-sets.ts';
+import { nextTurn } from '../embedded/next-turn.ts';
+import type { Replays } from '../embedded/replays.ts';
 import type {
-  AcceptResult,
   ActionResult,
   RepairItem,
   RepairOptions,
@@ -16,27 +16,16 @@ import type {
   RuntimeOptions,
 } from '../runtime.ts';
 import type { Difference } from './compare.ts';
+import { type QuarantinedRun, quarantinedByKey, runsByKey } from './entity-runs.ts';
 import type { Reports } from './reports.ts';
 
-/** As of a replay's dry run. */
-const GOOD_FOR_MS = 24 * 3_600_000;
 const PER_SECOND_DEFAULT = 10;
 /** Refusals that pass by themselves, and how long to wait where they do not say. */
 const PASSING: ReadonlySet<Failure['class']> = new Set(['transient', 'rateLimited']);
 const PASSING_MS = 5_000;
 /** How long one that something stopped of which nobody knew is left alone. */
 const STUCK_MS = 5_000;
-/** Runs looked at before others get their turn. */
-const LOOKED_AT_ONCE = 2_000;
 const READ_AT_ONCE = 500;
-
-/** Starts a manual pipeline under a delivery id: the same twice is one. */
-export type Start = (
-  pipeline: string,
-  input: JsonObject,
-  actor: string,
-  deliveryId: string,
-) => Promise<AcceptResult>;
 
 interface StoredRepair {
   readonly report: string;
@@ -56,17 +45,6 @@ interface StoredRepair {
   readonly startsRefused?: RepairStatus['startsRefused'];
 }
 
-/** The parked run of an event in quarantine. */
-interface QuarantinedRun {
-  readonly pipeline: string;
-  readonly runId: string;
-}
-
-interface FoundRun {
-  readonly runId: string;
-  readonly state: string;
-}
-
 /**
  * Repairs of what a report lists (C81). A difference is tied by its key to what the named pipelines hold of it: runs of
  * that entity are replayed as any replay is (a frozen set, the same keys, a token, a lane of their own), so what
@@ -78,7 +56,6 @@ export class Repairs {
   readonly #engine: EmbeddedEngine;
   readonly #reports: Reports;
   readonly #replays: Replays;
-  readonly #start: Start;
   readonly #clock: RuntimeOptions['clock'];
   readonly #onProblem: RuntimeOptions['onProblem'];
   readonly #stopped = new AbortController();
@@ -88,13 +65,11 @@ export class Repairs {
     engine: EmbeddedEngine,
     reports: Reports,
     replays: Replays,
-    start: Start,
     { clock, onProblem }: Pick<RuntimeOptions, 'clock' | 'onProblem'>,
   ) {
     this.#engine = engine;
     this.#reports = reports;
     this.#replays = replays;
-    this.#start = start;
     this.#clock = clock;
     this.#onProblem = onProblem;
   }
@@ -127,17 +102,12 @@ export class Repairs {
         code: 'REPORT_INCOMPLETE',
         message: `the report is ${report.state}; it lists nothing to mend`,
       };
-    const differences = await this.#differencesOf(reportId);
-    const held = await this.#runsOf(
-      plan,
-      differences.map(({ difference }) => difference),
-    );
-    const inQuarantine = await this.#inQuarantine(
-      plan,
-      differences.map(({ difference }) => difference),
-    );
+    const numbered = await this.#differencesOf(reportId);
+    const differences = numbered.map(({ difference }) => difference);
+    const held = await runsByKey(this.#engine, plan, differences);
+    const inQuarantine = await quarantinedByKey(this.#engine, plan, differences);
     const shownKey = this.#reports.shownKey(reportId);
-    const chosen = differences.map(({ number, difference }) => {
+    const chosen = numbered.map(({ number, difference }) => {
       const { key, kind } = difference;
       // What a key has twice, a replay does not take away: see `outcomeOf`.
       const runs = key === null || kind === 'duplicate' ? [] : (held.get(key) ?? []);
@@ -146,18 +116,17 @@ export class Repairs {
       const start = isAbsent && kind === 'missing' ? startOf(plan, difference) : undefined;
       return { number, kind, key: shownKey(key), runs, start, quarantined, difference };
     });
-    const runIds = [...new Set(chosen.flatMap(({ runs }) => runs.map(({ runId }) => runId)))];
+    const runIds = [...new Set(chosen.flatMap(({ runs }) => runs))];
     const replayed =
       runIds.length === 0 ? undefined : await this.#replays.plan({ runIds }, actor, reason, hasWork);
     if (replayed && !replayed.ok) return replayed;
     const byRun = new Map((replayed?.report.runs ?? []).map((run) => [run.runId, run]));
-    const now = this.#engine.now();
-    const token = this.#engine.newId();
+    const { token, atMs, expiresAtMs, outdatedMs } = freeze(this.#engine);
     const stored: StoredRepair = {
       report: reportId,
       actor,
       reason,
-      atMs: now,
+      atMs,
       ...(replayed && { replay: replayed.report.token }),
       starts: chosen.flatMap(({ number, start }) =>
         start === undefined ? [] : [{ number, pipeline: start.pipeline, repair: start.repair }],
@@ -165,8 +134,8 @@ export class Repairs {
     };
     await this.#engine.commit(
       [
-        ['dropRepairs', now - GOOD_FOR_MS],
-        ['putRepair', token, now, 'planned', JSON.stringify(stored)],
+        ['dropRepairs', outdatedMs],
+        ['putRepair', token, atMs, 'planned', JSON.stringify(stored)],
       ],
       [],
     );
@@ -176,13 +145,13 @@ export class Repairs {
         token,
         reportId,
         reconciliation: report.reconciliation,
-        expiresAtMs: now + GOOD_FOR_MS,
+        expiresAtMs,
         items: chosen.map(({ number, kind, key, runs, start, quarantined, difference }) => ({
           number,
           kind,
           key,
           ...outcomeOf(
-            runs.map(({ runId }) => byRun.get(runId)).filter((run) => run !== undefined),
+            runs.map((runId) => byRun.get(runId)).filter((run) => run !== undefined),
             start?.pipeline,
             plan,
             difference,
@@ -195,20 +164,13 @@ export class Repairs {
 
   /** Does what the dry run showed, once, within a day. */
   async apply(token: string, actor: string, reason: string, options: RepairOptions): Promise<ActionResult> {
-    const stored = this.#storedOf(token);
-    if (stored === undefined)
-      return {
-        ok: false,
-        code: 'REPAIR_UNKNOWN',
-        message: `no dry run of a repair has given the token ${token}`,
-      };
-    const now = this.#engine.now();
-    if (stored.atMs + GOOD_FOR_MS <= now)
-      return {
-        ok: false,
-        code: 'REPLAY_EXPIRED',
-        message: 'the dry run is more than a day old; make a new one',
-      };
+    const stored = stillGood(
+      this.#engine,
+      this.#storedOf(token),
+      { code: 'REPAIR_UNKNOWN', message: `no dry run of a repair has given the token ${token}` },
+      'REPLAY_EXPIRED',
+    );
+    if ('ok' in stored) return stored;
     // What was done is said as that, whatever was compared since.
     const newer =
       stored.applied === undefined && !options.isOutdatedToo && this.#reports.newer(stored.report);
@@ -219,7 +181,7 @@ export class Repairs {
         message: `report ${stored.report} is not the newest: ${newer.id} was begun ${new Date(newer.begunAtMs).toISOString()}, and what differed may be mended since; nothing was done`,
       };
     const perSecond = options.perSecond ?? PER_SECOND_DEFAULT;
-    const applied = { actor, reason, atMs: now, perSecond };
+    const applied = { actor, reason, atMs: this.#engine.now(), perSecond };
     const details = {
       action: 'repair',
       token,
@@ -335,7 +297,7 @@ export class Repairs {
   ): Promise<Refusal | undefined> {
     if (!isObject(input)) return GONE;
     // JSON, as it was stored.
-    const result = await this.#start(pipeline, input as JsonObject, actor, deliveryId);
+    const result = await startManual(this.#engine, pipeline, input as JsonObject, actor, deliveryId);
     return result.ok ? undefined : result.failure;
   }
 
@@ -348,68 +310,8 @@ export class Repairs {
       all.push(...some);
       after = some.at(-1)?.number ?? after;
       if (some.length < READ_AT_ONCE) return all;
-      await new Promise((resolve) => setImmediate(resolve));
+      await nextTurn();
     }
-  }
-
-  /**
-   * Runs of the pipelines that carry the entities, by the key of the difference. One pass over the runs of each
-   * pipeline: an index for what is asked a few times a day would be paid for by every run.
-   */
-  async #runsOf(
-    plan: ReconciliationPlan,
-    differences: readonly Difference[],
-  ): Promise<ReadonlyMap<string, readonly FoundRun[]>> {
-    const found = new Map<string, FoundRun[]>();
-    for (const { pipeline, entity } of plan.repair) {
-      const keyOf = entityReader(entity, plan);
-      /** By the business keys and order keys that runs of it have, as these stand in the file. */
-      const wanted = { key: new Map<string, string>(), order: new Map<string, string>() };
-      for (const { key } of differences)
-        if (key !== null)
-          for (const kind of ['key', 'order'] as const)
-            for (const form of this.#engine.rows.names.forms(kind, keyOf(key))) wanted[kind].set(form, key);
-      for (let after = 0; ; ) {
-        const rows = this.#engine.read
-          .of(
-            'SELECT seq, run_id, state, key, order_key FROM runs WHERE pipeline = ? AND seq > ? ORDER BY seq LIMIT ?',
-          )
-          .all(pipeline, after, LOOKED_AT_ONCE);
-        for (const row of rows) {
-          after = Number(row['seq']);
-          // One without an order key is of no entity, whatever `null` would be as a text.
-          const orderKey = row['order_key'];
-          const key =
-            (orderKey === null ? undefined : wanted.order.get(String(orderKey))) ??
-            wanted.key.get(String(row['key']));
-          if (key === undefined) continue;
-          const runs = found.get(key) ?? [];
-          runs.push({ runId: String(row['run_id']), state: String(row['state']) });
-          found.set(key, runs);
-        }
-        if (rows.length < LOOKED_AT_ONCE) break;
-        await new Promise((resolve) => setImmediate(resolve));
-      }
-    }
-    return found;
-  }
-
-  /** What is held whole at the way in, by the key of the difference that it is of: it would be done twice if one were started. */
-  async #inQuarantine(
-    plan: ReconciliationPlan,
-    differences: readonly Difference[],
-  ): Promise<ReadonlyMap<string, QuarantinedRun>> {
-    const found = new Map<string, QuarantinedRun>();
-    for (const { pipeline, entity } of plan.repair) {
-      const keyOf = entityReader(entity, plan);
-      const wanted = new Map<string, string>();
-      for (const { key } of differences) if (key !== null) wanted.set(keyOf(key), key);
-      for (const { runId, keys } of await heldKeys(this.#engine, pipeline)) {
-        const key = keys.map((one) => wanted.get(one)).find((one) => one !== undefined);
-        if (key !== undefined) found.set(key, { pipeline, runId });
-      }
-    }
-    return found;
   }
 
   #storedOf(token: string): StoredRepair | undefined {
@@ -425,15 +327,6 @@ const GONE: Refusal = {
   class: 'notFound',
   message: 'its record is no longer kept, or is damaged: `tenon doctor` says which',
 };
-
-function entityReader(entity: ValueTemplate, { policies }: ReconciliationPlan): (key: string) => string {
-  const { evaluate } = compileTemplate(entity, { policies });
-  return (key) => {
-    const result = evaluate({ key });
-    // What has no value names no entity.
-    return result.ok ? String(result.value) : '';
-  };
-}
 
 function startOf(
   plan: ReconciliationPlan,

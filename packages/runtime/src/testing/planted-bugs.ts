@@ -534,7 +534,12 @@ export const plantedBugs: readonly PlantedBug[] = [
     'this.#run.journal.get(this.#prefix + key);',
     'this.#run.journal.get(key);',
   ),
-  bug('a strand does not know of the crash', context, 'memory.isInterrupted = this.#wasInterrupted;', ''),
+  bug(
+    'a strand does not know of the crash',
+    'embedded/strand-memory.ts',
+    'memory.isInterrupted = this.#wasInterrupted;',
+    '',
+  ),
   bug(
     'a strand never begins after another waits',
     joining,
@@ -671,8 +676,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     'a run goes on with the newest version of its pipeline',
     'embedded/activations.ts',
-    'const loaded = this.#engine.plan(row.plan_hash);',
-    'const loaded = this.#engine.activePlans.get(row.pipeline) ?? this.#engine.plan(row.plan_hash);',
+    'const loaded = this.#engine.plans.byHash(row.plan_hash);',
+    'const loaded = this.#engine.activePlans.get(row.pipeline) ?? this.#engine.plans.byHash(row.plan_hash);',
   ),
   bug(
     'what is erased stays in the log',

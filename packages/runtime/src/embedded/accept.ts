@@ -1,0 +1,128 @@
+import type { Failure, Json, JsonObject } from '@tenon/model';
+import type { LoadedPlan } from '../loaded-plan.ts';
+import type { AcceptResult, EventHearers, IncomingEvent, Runtime } from '../runtime.ts';
+import { backlogRefusal, intakeRefusal } from './backpressure.ts';
+import { CommitFailed } from './commit-queue.ts';
+import type { EmbeddedEngine } from './engine.ts';
+import { awaitedBy, awaitedByOlder, eventNames } from './event-names.ts';
+import { storedEvent } from './event-value.ts';
+import { draftFor, draftsFor, wronglyNamed } from './intake.ts';
+import type { Write } from './statements.ts';
+
+type Accepting = Pick<
+  Runtime,
+  'accept' | 'trigger' | 'misfit' | 'hearers' | 'eventNames' | 'awaitedEvents' | 'cursor' | 'intakeRefusal'
+>;
+
+/** What whoever brings events may ask. An event is held against the plans in force (`intake.ts`), then stored with its runs (`admission.ts`). */
+export function accepting(engine: EmbeddedEngine): Accepting {
+  return {
+    accept: (event) => accept(engine, event),
+    trigger: (pipeline, input, actor) => startManual(engine, pipeline, input, actor, engine.newId()),
+    intakeRefusal: () => intakeRefusal(engine),
+    misfit: (event, payload, headers) => {
+      const found = draftsFor(event, payload, 'not stored', engine.activePlans, 'refuse', headers);
+      return found.ok ? undefined : found.failure;
+    },
+    hearers: (event) => hearers(engine, event),
+    eventNames: () => eventNames(engine.activePlans.values(), engine.read),
+    awaitedEvents: () => awaitedByOlder(engine.activePlans, engine.read, (hash) => engine.plans.byHash(hash)),
+    cursor: (name) => {
+      const row = engine.read.of('SELECT value FROM cursors WHERE name = ?').get(name);
+      return row === undefined ? undefined : engine.rows.codec.open(row['value'], `cursors/${name}`);
+    },
+  };
+}
+
+async function accept(engine: EmbeddedEngine, event: IncomingEvent): Promise<AcceptResult> {
+  const full = intakeRefusal(engine);
+  if (full !== undefined) return refused(engine, full);
+  const misnamed = wronglyNamed(event);
+  if (misnamed !== undefined) return refused(engine, misnamed);
+  const found = draftsFor(
+    event.event,
+    event.payload,
+    event.deliveryId,
+    engine.activePlans,
+    event.invalid,
+    event.headers,
+  );
+  if (!found.ok) return refused(engine, found.failure);
+  const { drafts, quarantined } = found;
+  const crowded = backlogRefusal(engine, drafts);
+  if (crowded !== undefined) return refused(engine, crowded);
+  const { cursor } = event;
+  const also: Write[] = cursor ? [['putCursor', cursor.name, cursor.value, engine.now()]] : [];
+  try {
+    const admitted = await engine.admission.admit(
+      { ...event, payload: toStore(engine, event) },
+      drafts,
+      also,
+    );
+    return quarantined === undefined ? admitted : { ...admitted, quarantined };
+  } catch (error) {
+    return refusedAfter(engine, error);
+  }
+}
+
+/** Starts a manual pipeline under a delivery id: the same twice is one. */
+export async function startManual(
+  engine: EmbeddedEngine,
+  pipeline: string,
+  input: JsonObject,
+  actor: string,
+  deliveryId: string,
+): Promise<AcceptResult> {
+  const full = intakeRefusal(engine);
+  if (full !== undefined) return refused(engine, full);
+  const loaded = engine.activePlans.get(pipeline);
+  if (loaded === undefined || !('manual' in loaded.plan.trigger))
+    return {
+      ok: false,
+      failure: {
+        class: 'validation',
+        code: 'TRIGGER_NOT_MANUAL',
+        message: `there is no active pipeline ${pipeline} with a manual trigger`,
+        delivery: 'notSent',
+      },
+    };
+  const refusal = loaded.inputRefusal(input);
+  if (refusal !== undefined) return { ok: false, failure: refusal };
+  const draft = draftFor(loaded, { input, event: input }, deliveryId);
+  const drafts = draft === undefined ? [] : [draft];
+  const crowded = backlogRefusal(engine, drafts);
+  if (crowded !== undefined) return refused(engine, crowded);
+  const payload = storedEvent({ payload: input });
+  const event = { event: `manual:${pipeline}`, payload, deliveryId, source: `manual:${actor}` };
+  return engine.admission.admit(event, drafts).catch((error: unknown) => refusedAfter(engine, error));
+}
+
+function hearers(engine: EmbeddedEngine, event: string): EventHearers {
+  const active = [...engine.activePlans.values()];
+  const named = (found: readonly LoadedPlan[]): readonly string[] => found.map(({ plan }) => plan.pipeline);
+  return {
+    starts: named(active.filter(({ plan: { trigger } }) => 'event' in trigger && trigger.event === event)),
+    waits: named(active.filter(({ steps }) => [...steps.values()].some((step) => awaitedBy(step) === event))),
+    isAwaited: engine.read.of('SELECT 1 FROM openings WHERE event = ? LIMIT 1').get(event) !== undefined,
+  };
+}
+
+/** Of headers that nobody reads, nothing is kept. */
+function toStore(engine: EmbeddedEngine, { event, payload, headers }: IncomingEvent): Json {
+  const isRead = ({ plan }: LoadedPlan): boolean => plan.events[event]?.headers !== undefined;
+  return headers !== undefined && [...engine.activePlans.values()].some(isRead)
+    ? storedEvent({ payload, headers })
+    : storedEvent({ payload });
+}
+
+function refused(engine: EmbeddedEngine, failure: Failure): AcceptResult {
+  engine.counts.refused(failure);
+  return { ok: false, failure };
+}
+
+/** A disk that fails refuses the event, like any other after it: the sender is told to come again. */
+function refusedAfter(engine: EmbeddedEngine, error: unknown): AcceptResult {
+  const failure = error instanceof CommitFailed ? intakeRefusal(engine) : undefined;
+  if (failure === undefined) throw error;
+  return refused(engine, failure);
+}

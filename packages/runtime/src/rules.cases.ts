@@ -814,7 +814,6 @@ async function trigger(bench: Bench, input: { readonly id?: string }): Promise<r
   return result.ok ? [] : [result.failure.code];
 }
 
-/** All codes in the ledger of a run that had an hour to end. */
 /** A write that is based on a read, and so many conflicts. */
 function conflicting(open: (...plans: Plan[]) => Promise<Bench>, times: number): Promise<readonly string[]> {
   return ordered(open, growing, ({ target }) => {
@@ -822,6 +821,7 @@ function conflicting(open: (...plans: Plan[]) => Promise<Bench>, times: number):
   });
 }
 
+/** All codes in the ledger of a run that had an hour to end. */
 async function ordered(
   open: (...plans: Plan[]) => Promise<Bench>,
   plan: Plan,
@@ -1052,7 +1052,6 @@ async function planned(
   return bench.runtime.planReplay({ pipeline: 'orders' }, 'ana', 'because');
 }
 
-/** Applies a dry run of one run after a while; `tokenOf` may give another token. */
 /** Two runs that wait, cancelled by one word. */
 async function cancelledMany(
   bench: Bench,
@@ -1072,6 +1071,7 @@ async function cancelledMany(
   return done.ok ? [] : refusalOf(done);
 }
 
+/** Applies a dry run of one run after a while; `tokenOf` may give another token. */
 async function applied(
   bench: Bench,
   afterMs: number,

@@ -176,6 +176,17 @@ describe('bans', () => {
     expect(wrong).toEqual([]);
   });
 
+  it('a comment that documents stands right above what it tells of', () => {
+    const orphans = ({ file, text }: { readonly file: string; readonly text: string }): string[] =>
+      [...text.matchAll(/\*\/\n[ \t]*\/\*\*/g)].map(
+        ({ index }) => `${file}:${text.slice(0, index).split('\n').length}: what does it tell of?`,
+      );
+    expect(sources.flatMap(orphans)).toEqual([]);
+    const text =
+      '/** Of the file. */\n\n/** Of `a`. */\nconst a = 1;\n/** Of `b`. */\n/** Of `c`. */\nconst c = 2;\n';
+    expect(orphans({ file: 'x.ts', text })).toEqual(['x.ts:5: what does it tell of?']);
+  });
+
   it('no test is skipped for good, and none runs alone', () => {
     const wrong = sources.filter(
       ({ file, text }) =>

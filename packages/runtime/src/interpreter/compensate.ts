@@ -181,7 +181,6 @@ async function sendUndoing(
   );
 }
 
-/** A compensation that cannot finish stays with its owner until resumed (a new budget, the same key). */
 /** What a person says of an undoing that is parked: to try it again, or that they did it themselves. */
 interface UndoingWord {
   readonly verdict: 'resume' | 'undone';
@@ -189,6 +188,7 @@ interface UndoingWord {
   readonly reason: string;
 }
 
+/** A compensation that cannot finish stays with its owner until resumed (a new budget, the same key). */
 async function park(
   progress: Progress,
   id: string,

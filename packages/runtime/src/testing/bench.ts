@@ -190,10 +190,10 @@ export class FakeTarget {
 
   async close(): Promise<void> {}
 
-  /** What came of the effect that a step of a run last asked for. */
   /** Ids of what a person has removed. */
   readonly removedByHand = new Set<string>();
 
+  /** What came of the effect that a step of a run last asked for. */
   effectOf(runId: string, step: string): Json | undefined {
     return this.effects.get(this.keys.get(placeOf(runId, step)) ?? '')?.[0];
   }

@@ -5,7 +5,7 @@ import { Secret, systemClock } from '@tenon/model';
 import type { PlanStep } from '@tenon/pipeline';
 import { call, failure, openBench, planFor, step } from '@tenon/runtime/testing';
 import { startServer } from '@tenon/server';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { TOKEN_FILE } from '../operations-client.ts';
 import { runCommand } from '../testing/run-command.ts';
 import { operateCommands } from './operate.ts';
@@ -36,6 +36,7 @@ test.each([
     const docs = await readFile(join(import.meta.dirname, '../../../../docs/operate.md'), 'utf8');
     const line = docs.split('\n').find((one) => one.startsWith(`tenon runs ${shown}`))!;
     const cwd = await mkdtemp(join(tmpdir(), 'tenon-done-'));
+    onTestFinished(() => rm(cwd, { recursive: true }));
     await mkdir(join(cwd, '.tenon'));
     await writeFile(join(cwd, TOKEN_FILE), 'ada-token', { mode: 0o600 });
     await writeFile(join(cwd, 'booked.json'), JSON.stringify({ id: 'B-7', guest: 'mila' }));
@@ -74,7 +75,6 @@ test.each([
     } finally {
       await server.close();
       await bench.close();
-      await rm(cwd, { recursive: true });
     }
   },
 );

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { systemClock, systemRandom } from '@tenon/model';
 import { checkWorkspace, loadWorkspace } from '@tenon/pipeline';
 import { openRuntime } from '@tenon/runtime';
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { runAgainst } from '../testing/fake-server.ts';
 import { initFolder } from '../testing/init-folder.ts';
 import { operateCommands } from './operate.ts';
@@ -488,6 +488,7 @@ describe('of an effect that was done by hand it is said', () => {
 
   it('what came of a result in a file, and what is wrong with one', async () => {
     const cwd = await mkdtemp(join(tmpdir(), 'tenon-done-'));
+    onTestFinished(() => rm(cwd, { recursive: true }));
     await writeFile(join(cwd, 'booked.json'), '{"id":"B-9"}');
     const given = (words: readonly string[]) =>
       runAgainst(

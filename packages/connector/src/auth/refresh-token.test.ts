@@ -1,8 +1,8 @@
-import { mkdtemp, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Secret } from '@tenon/model';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import {
   type FaultServer,
   faultServer,
@@ -71,7 +71,9 @@ function worker(server: FaultServer, tokens: TokenVault | undefined, provisioned
 }
 
 async function folder(): Promise<string> {
-  return join(await mkdtemp(join(tmpdir(), 'tenon-tokens-')), 'tokens');
+  const own = await mkdtemp(join(tmpdir(), 'tenon-tokens-'));
+  onTestFinished(() => rm(own, { recursive: true }));
+  return join(own, 'tokens');
 }
 
 describe('a single-use refresh token', () => {

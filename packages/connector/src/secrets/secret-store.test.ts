@@ -1,14 +1,15 @@
-import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { type SecretUse, secretStore } from './secret-store.ts';
 
 const purpose = { connection: 'billing', use: 'authenticate' };
 
 async function store(env: Record<string, string> = {}) {
   const root = await mkdtemp(join(tmpdir(), 'tenon-secrets-'));
+  onTestFinished(() => rm(root, { recursive: true }));
   const uses: SecretUse[] = [];
   const secrets = secretStore({
     env,

@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { migrate } from '../embedded/schema.ts';
 
-/** Where there is one, a disk in memory: what is simulated waits for no real one. */
+/** Where there is one, a disk in memory: what is simulated waits for no real one. A run of tests has a folder of its own there. */
 export function memoryFolder(): string {
+  const ofRun = process.env['TENON_MEMORY_FOLDER'];
+  if (ofRun !== undefined) return ofRun;
   try {
     accessSync('/dev/shm', constants.W_OK);
     return '/dev/shm';

@@ -1,0 +1,31 @@
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import setUp from './run-folder.ts';
+
+const NAMES = ['TMPDIR', 'TEMP', 'TENON_MEMORY_FOLDER'] as const;
+
+afterEach(() => vi.unstubAllEnvs());
+
+describe('the folder of a run of tests', () => {
+  it('stands in place of the temporary ones while tests run', () => {
+    for (const folder of [tmpdir(), process.env['TENON_MEMORY_FOLDER'] ?? tmpdir()])
+      expect(basename(folder)).toMatch(/^tenon-tests-/);
+  });
+
+  it('goes with all that tests have left in it', () => {
+    for (const name of NAMES) vi.stubEnv(name, process.env[name]);
+    const outer = tmpdir();
+    const tearDown = setUp();
+    const folder = tmpdir();
+    const memory = process.env['TENON_MEMORY_FOLDER'] ?? folder;
+    expect(dirname(folder)).toBe(outer);
+    for (const one of new Set([folder, memory])) {
+      mkdirSync(join(one, 'left'), { mode: 0o700 });
+      writeFileSync(join(one, 'left', 'behind.db'), 'x');
+    }
+    tearDown();
+    expect([existsSync(folder), existsSync(memory), existsSync(outer)]).toEqual([false, false, true]);
+  });
+});

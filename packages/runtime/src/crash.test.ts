@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { killUnderLoad } from './testing/kill-harness.ts';
 
 test('SIGKILL at random moments of a load loses nothing and doubles nothing', {
-  timeout: 120_000,
+  timeout: 600_000,
 }, async () => {
   const report = await killUnderLoad({ kills: 8, runs: 20, seed: 7 });
   expect(report).toMatchObject({ kills: 8, lost: [], doubled: [], wrong: [] });

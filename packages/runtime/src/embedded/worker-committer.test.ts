@@ -59,7 +59,7 @@ test('what is left of a long write-ahead log is copied by the thread that commit
   expect(problems).toEqual([]);
   expect(database.prepare('SELECT count(*) AS n FROM journal').get()).toMatchObject({ n: rows });
   database.close();
-}, 120_000);
+});
 
 /** As long as its thread waits between two looks. */
 const LOOK_MS = 50;

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock, systemRandom } from '@tenon/model';
@@ -34,6 +34,8 @@ it('an export into a file says how much is in it, and where', async () => {
     '',
     `exported ${rows.length} ${rows.length === 1 ? 'row' : 'rows'} to all.jsonl; \`tenon audit verify --export all.jsonl\` checks it\n`,
   ]);
+  // Keys of events are in it, as in the database, which is its owner's alone.
+  expect(((await stat(join(cwd, 'all.jsonl'))).mode & 0o077).toString(8)).toBe('0');
 });
 
 it.each([['verify'], ['export'], ['prove', '1']])(

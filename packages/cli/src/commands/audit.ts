@@ -149,7 +149,7 @@ async function exportAll(args: Args, io: Io): Promise<ExitCode> {
       for (const line of lines) io.out(line);
       return exit.clean;
     }
-    await pipeline(lines, createWriteStream(resolve(io.cwd, out)));
+    await pipeline(lines, createWriteStream(resolve(io.cwd, out), { mode: 0o600 }));
     io.err(
       `exported ${plural(exported.head.size, 'rows')} to ${out}; \`tenon audit verify --export ${quoted(out)}\` checks it\n`,
     );

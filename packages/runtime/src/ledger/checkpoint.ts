@@ -215,13 +215,13 @@ function parsed(line: number, body: readonly string[], signatureLines: readonly 
   };
 }
 
-/** Is the checkpoint signed by one of these keys? */
+/** Is the checkpoint signed by one of these keys, by one of the ledger that it is about? The key of another says nothing of it. */
 export function isSigned(
-  { text, signatures }: SignedCheckpoint,
+  { origin, text, signatures }: SignedCheckpoint,
   keys: readonly CheckpointPublicKey[],
 ): boolean {
   return signatures.some(({ name, keyId, bytes }) => {
-    if (bytes.length !== SIGNATURE_BYTES) return false;
+    if (bytes.length !== SIGNATURE_BYTES || name !== origin) return false;
     const key = keys.find((each) => each.name === name && Buffer.compare(each.keyId, keyId) === 0);
     return key !== undefined && verify(null, Buffer.from(text), key.key, bytes);
   });

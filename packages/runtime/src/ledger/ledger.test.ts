@@ -12,7 +12,16 @@ import {
   tamperings,
   verifyTampered,
 } from '../testing/tamper.ts';
-import { type CheckpointKey, isSigned, parseCheckpoints, parseVerifier, verifierText } from './checkpoint.ts';
+import {
+  type CheckpointKey,
+  checkpointKey,
+  isSigned,
+  newCheckpointKey,
+  parseCheckpoints,
+  parseVerifier,
+  signCheckpoint,
+  verifierText,
+} from './checkpoint.ts';
 import { isConsistent, isIncluded, leafHash } from './merkle.ts';
 
 describe('a ledger that was tampered with', () => {
@@ -81,6 +90,27 @@ describe('a ledger that was tampered with', () => {
     expect([...exported.rows()].map(({ sequence }) => sequence)).toEqual(ledger.rows);
     expect(exported.inclusion(10_000_000)).toBeUndefined();
     reader.close();
+  });
+});
+
+describe('a checkpoint', () => {
+  const text = (key: CheckpointKey, origin: string) =>
+    signCheckpoint({ origin, size: 1, root: leafHash(''), lastSequence: 1, atMs: 0 }, key).split('\n');
+  const keyOf = (name: string) => checkpointKey(newCheckpointKey(), name);
+  const isTaken = (lines: string[], keys: readonly CheckpointKey[]): boolean[] =>
+    [...parseCheckpoints(lines)].map(
+      (note) =>
+        note.ok &&
+        isSigned(
+          note.checkpoint,
+          keys.map(({ publicKey }) => publicKey),
+        ),
+    );
+
+  test('is that of a ledger only where a key of this ledger signed it, whatever other keys are known', () => {
+    const [ours, theirs] = [keyOf('a.example/ledger'), keyOf('b.example/ledger')];
+    expect(isTaken(text(ours, 'a.example/ledger'), [ours, theirs])).toEqual([true]);
+    expect(isTaken(text(theirs, 'a.example/ledger'), [ours, theirs])).toEqual([false]);
   });
 });
 

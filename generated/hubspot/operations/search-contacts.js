@@ -26,6 +26,12 @@ export const searchContactsPlan = {
     }
   ],
   "egress": [],
+  "pagination": {
+    "type": "cursor",
+    "in": "/body/after",
+    "out": "/paging/next/after",
+    "items": "/results"
+  },
   "input": {
     "type": "object",
     "properties": {

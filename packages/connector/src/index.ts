@@ -20,6 +20,7 @@ export {
   STREAM_DEFAULTS,
   type StreamLimits,
 } from './http/streams.ts';
+export { inputAt, inputPointer, withInput } from './input-place.ts';
 export { type LoadedManifest, loadManifest } from './load-manifest.ts';
 export type * from './manifest.ts';
 export { connectorSchema } from './manifest-schema.ts';

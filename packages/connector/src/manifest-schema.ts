@@ -362,7 +362,7 @@ export const connectorSchema: SchemaObject = {
         closed(
           {
             type: { const: 'cursor' },
-            in: text('Parameter.'),
+            in: inInput('Takes the position of a page.'),
             out: pointer('Next cursor.'),
             items: pointer('List.'),
             more: pointer('Whether there is more, where the last page has a cursor too.'),
@@ -373,7 +373,7 @@ export const connectorSchema: SchemaObject = {
         closed(
           {
             type: { const: 'after' },
-            in: text('Parameter that takes the id of the last item read.'),
+            in: inInput('Takes the id of the last item read.'),
             id: text('Id of an item. A JSON Pointer into the item.', '^/', POINTER),
             items: pointer('List.'),
             more: pointer('Whether there is more.'),
@@ -384,7 +384,7 @@ export const connectorSchema: SchemaObject = {
         closed(
           {
             type: { const: 'page' },
-            in: text('Parameter.'),
+            in: inInput('Takes the position of a page.'),
             items: pointer('List.'),
             start: { type: 'integer', minimum: 0 },
             stable: STABLE,
@@ -394,9 +394,9 @@ export const connectorSchema: SchemaObject = {
         closed(
           {
             type: { const: 'offset' },
-            in: text('Parameter.'),
+            in: inInput('Takes the position of a page.'),
             items: pointer('List.'),
-            limit: text('Parameter.'),
+            limit: inInput('How many items a page has.'),
             stable: STABLE,
           },
           ['type', 'in', 'limit'],
@@ -467,7 +467,7 @@ export const connectorSchema: SchemaObject = {
             key: pointer('Id of an item.'),
             cursor: closed(
               {
-                in: text('Parameter that takes it.'),
+                in: inInput('Takes it.'),
                 from: pointer('In an item, what the listing goes by: a time or a number that only grows.'),
                 initial: text('Of the very first listing. Default: none is sent.'),
                 overlap: duration('Asked for again each time, for items that show up late. Default 0s.'),
@@ -544,6 +544,15 @@ function map(values: SchemaObject, description: string, minProperties?: number):
 }
 
 /** `says`: what the pattern wants, with an example, as it stands in an error. */
+/** A place in the request: a parameter, or a member of its body. */
+function inInput(description: string): SchemaObject {
+  return text(
+    `${description} The name of a parameter, or a JSON Pointer into the request: \`/body/after\`.`,
+    '^([^/]|/body/.)',
+    'the name of a parameter, or a JSON Pointer into the body such as /body/after',
+  );
+}
+
 function text(description: string, pattern?: string, says?: string): SchemaObject {
   return {
     type: 'string',

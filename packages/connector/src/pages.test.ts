@@ -45,6 +45,44 @@ describe('pages', () => {
     expect(found.items).toEqual(['start', 0, 'b']);
   });
 
+  it('follows a cursor that goes into the body, and keeps the rest of it', async () => {
+    const found = await listing(
+      { type: 'cursor', in: '/body/page/after', out: '/next', items: '/items' },
+      ({ body }) => {
+        const after = Number((body as { page?: { after?: number } }).page?.after ?? 0);
+        return { body: { items: [after], next: after < 2 ? after + 1 : null } };
+      },
+      { tenant: 't', body: { filter: { state: 'open' }, page: { size: 1 } } },
+    );
+    expect(found.items).toEqual([0, 1, 2]);
+    expect(found.inputs[2]).toEqual({
+      tenant: 't',
+      body: { filter: { state: 'open' }, page: { size: 1, after: 2 } },
+    });
+    expect(found.inputs[0], 'what was given is not changed').toEqual({
+      tenant: 't',
+      body: { filter: { state: 'open' }, page: { size: 1 } },
+    });
+  });
+
+  it('counts pages and items that the body asks for', async () => {
+    const all = ['a', 'b', 'c', 'd', 'e'];
+    const counted = await listing(
+      { type: 'offset', in: '/body/from', limit: '/body/size', items: '' },
+      ({ body }) => {
+        const { from = 0, size } = body as { from?: number; size: number };
+        return { body: all.slice(from, from + size) };
+      },
+      { body: { size: 2 } },
+    );
+    expect(counted.items).toEqual(all);
+    expect(counted.inputs.map(({ body }) => (body as { from?: number }).from)).toEqual([undefined, 2, 4]);
+    const paged = await listing({ type: 'page', in: '/body/page', start: 0, items: '' }, ({ body }) => ({
+      body: ((body as { page?: number } | undefined)?.page ?? 0) < 2 ? [body ?? null] : [],
+    }));
+    expect(paged.inputs).toEqual([{}, { body: { page: 1 } }, { body: { page: 2 } }]);
+  });
+
   it('counts pages until one is empty', async () => {
     const found = await listing({ type: 'page', in: 'page', items: '', start: 0 }, ({ page = 0 }) => ({
       body: Number(page) < 2 ? [page] : [],

@@ -9,6 +9,7 @@ import {
 } from '@tenon/model';
 import type { ConnectorFailureCode } from './failure-codes.ts';
 import { inputFromQuery } from './http/build-request.ts';
+import { inputAt, withInput } from './input-place.ts';
 import type { PaginationManifest } from './manifest.ts';
 import type { CallRequest, Transport } from './transport.ts';
 
@@ -139,26 +140,27 @@ function nextInput(
         cursor === false ||
         saysLast(pagination, received);
       // Read out of a JSON body, so it is JSON.
-      return isLast ? undefined : { ...input, [pagination.in]: cursor as Json };
+      return isLast ? undefined : withInput(input, pagination.in, cursor as Json);
     }
     case 'after': {
       const last = received.items.at(-1);
       const id = last === undefined ? undefined : atPointer(last, pagination.id);
       const isLast = id === undefined || id === null || saysLast(pagination, received);
       // Read out of a JSON body, so it is JSON.
-      return isLast ? undefined : { ...input, [pagination.in]: id as Json };
+      return isLast ? undefined : withInput(input, pagination.in, id as Json);
     }
     case 'page': {
       if (received.items.length === 0) return undefined;
-      const page = input[pagination.in];
-      return { ...input, [pagination.in]: (typeof page === 'number' ? page : pagination.start) + 1 };
+      const page = inputAt(input, pagination.in);
+      return withInput(input, pagination.in, (typeof page === 'number' ? page : pagination.start) + 1);
     }
     case 'offset': {
-      const limit = input[pagination.limit];
+      const limit = inputAt(input, pagination.limit);
       const isShort = typeof limit === 'number' && received.items.length < limit;
       if (received.items.length === 0 || isShort) return undefined;
-      const offset = input[pagination.in];
-      return { ...input, [pagination.in]: (typeof offset === 'number' ? offset : 0) + received.items.length };
+      const offset = inputAt(input, pagination.in);
+      const read = (typeof offset === 'number' ? offset : 0) + received.items.length;
+      return withInput(input, pagination.in, read);
     }
     case 'link': {
       const query = nextLinkQuery(received.headers['link']);

@@ -18,7 +18,7 @@ const item = (id: string, hour: number): Item => ({
 });
 
 /** A listing service, and a runtime that forgets nothing: what it has accepted, under which id, and the cursor. */
-function world(items: Item[], poll: Partial<PollPlan['cursor']> = {}) {
+function world(items: Item[], poll: Partial<PollPlan['cursor']> = {}, more: Partial<PollPlan> = {}) {
   const clock = manualClock(0);
   const stored = new Map<string, Json>();
   const asked: JsonObject[] = [];
@@ -51,6 +51,7 @@ function world(items: Item[], poll: Partial<PollPlan['cursor']> = {}) {
       with: { limit: 2 },
       key: '/id',
       cursor: { in: 'updatedAfter', from: '/updatedAt', overlapMs: 0, ...poll },
+      ...more,
     },
   };
   const call = async ({ input }: { readonly input: JsonObject }): Promise<CallResult> => {
@@ -145,6 +146,33 @@ describe('a poll', () => {
     const source = start();
     await turns();
     expect(asked).toEqual([{ limit: 2, updatedAfter: '2025-12-31T23:59:00.000Z' }]);
+    await source.stop();
+  });
+
+  it.each([
+    ['string', '1700000000000'],
+    ['integer', 1_700_000_000_000],
+  ])('asks at a place of the body, with what the contract takes there: %s', async (type, sent) => {
+    const value = { in: '/body/filters/0/value', from: '/updatedAt', initial: '1700000000000', overlapMs: 0 };
+    const input = {
+      properties: { body: { $ref: '#/$defs/Search' } },
+      $defs: { Search: { properties: { filters: { items: { properties: { value: { type } } } } } } },
+    };
+    const { asked, start } = world(
+      [],
+      {},
+      {
+        with: { body: { filters: [{ name: 'changed' }], limit: 2 } },
+        cursor: value,
+        operation: {
+          ...operationPlan({ input }),
+          pagination: { type: 'cursor', in: '/body/after', out: '/next', items: '/items' },
+        },
+      },
+    );
+    const source = start();
+    await turns();
+    expect(asked).toEqual([{ body: { filters: [{ name: 'changed', value: sent }], limit: 2 } }]);
     await source.stop();
   });
 

@@ -91,6 +91,22 @@ export function atPointer(value: unknown, pointer: string): unknown {
 }
 
 /**
+ * The same value with another at a pointer; what is on the way and is no object, or no item of a list that is there, becomes an object. `undefined`
+ * takes the member out.
+ */
+export function withPointer(value: Json | undefined, pointer: string, wanted: Json | undefined): Json {
+  const [token, ...rest] = fromPointer(pointer);
+  if (token === undefined) return wanted ?? null;
+  if (Array.isArray(value) && /^(0|[1-9]\d*)$/.test(token) && Number(token) < value.length)
+    return value.map((item: Json, index) =>
+      index === Number(token) ? withPointer(item, toPointer(rest), wanted) : item,
+    );
+  const { [token]: before, ...others }: JsonObject = isObject(value) ? (value as JsonObject) : {};
+  if (rest.length > 0) return { ...others, [token]: withPointer(before, toPointer(rest), wanted) };
+  return wanted === undefined ? others : { ...others, [token]: wanted };
+}
+
+/**
  * Places at which `state` is not as `wanted`, at most `max`: members that are not wanted do not matter, and null is wanted of
  * what may as well be absent. Lists are compared as a whole.
  */

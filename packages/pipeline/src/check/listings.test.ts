@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { CONNECTOR, CONTRACT, PIPELINE, swap, swaps, testWorkspace } from '../test-workspace.ts';
 
 const REFERENCE = "reference: '${ event.orderId }'";
@@ -54,6 +54,71 @@ test('of a listing by links, a parameter that pages by its name is a position', 
   const link = 'pagination: { type: link, items: /items }';
   expect(await said(`, with: { ${REFERENCE} }`, undefined, link)).toHaveLength(1);
   expect(await said(`, with: { ${REFERENCE}, cursor: x }`, undefined, link)).toEqual([]);
+});
+
+describe('a listing that is asked by POST', () => {
+  const body = (more: string): string => `, with: { body: { reference: '\${ event.orderId }'${more} } }`;
+  async function searched(given: string, pagination = 'cursor, in: /body/after, out: /next, items: /items') {
+    const { diagnostics } = await testWorkspace({
+      [CONTRACT]: swap(
+        '  /labels:\n',
+        `  /parcels/search:
+    post:
+      operationId: searchParcels
+      requestBody:
+        required: true
+        content:
+          application/json:
+            schema: { type: object, properties: { reference: { type: string }, after: { type: string }, limit: { type: integer }, tags: { type: array, items: { type: string } } } }
+      responses:
+        '200':
+          description: ok
+          content: { application/json: { schema: { type: object, required: [items], properties: { items: { type: array, items: { $ref: '#/components/schemas/Parcel' } }, next: { type: string } } } } }
+  /labels:
+`,
+      ),
+      [CONNECTOR]: swap(
+        '  cancelParcel:',
+        `  searchParcels: { effect: read, pagination: { type: ${pagination} } }\n  cancelParcel:`,
+      ),
+      [PIPELINE]: swaps([
+        '  - id: approval\n',
+        `  - { id: all, call: shop.searchParcels${given} }\n  - { id: known, check: { that: [{ condition: '\${ size(steps.all.items) > 0 }', message: there is none }], otherwise: fail } }\n  - id: approval\n`,
+      ]),
+    });
+    return diagnostics.map(({ code, message, fix }) => ({ code, message, fix }));
+  }
+
+  test('is told of as any, with what its body can say', async () => {
+    expect(await searched(body(''))).toEqual([
+      {
+        code: 'listing-read-in-part',
+        message: expect.stringContaining('answers in pages'),
+        fix: expect.stringMatching(/`body\.limit`.*`body\.after`/),
+      },
+    ]);
+  });
+
+  test.each([', limit: 1', ", after: '${ event.id }'"])('knows what it does with%s', async (more) => {
+    expect(await searched(body(more))).toEqual([]);
+  });
+
+  test('is asked for nothing that its body does not have, nor in an item of a list', async () => {
+    expect(await searched(body(', limit: 1'), 'cursor, in: /body/afer, out: /next, items: /items')).toEqual([
+      {
+        code: 'manifest-pagination-unknown',
+        message: 'the request of `searchParcels` has no `/body/afer`',
+        fix: expect.stringContaining('after'),
+      },
+    ]);
+    expect(await searched(body(', limit: 1'), 'cursor, in: /body/tags/0, out: /next, items: /items')).toEqual(
+      [
+        expect.objectContaining({
+          message: '`/body/tags/0` lies in an item of the list at `/body/tags`, and a page is no item of it',
+        }),
+      ],
+    );
+  });
 });
 
 test('a listing that does not page is no matter', async () => {

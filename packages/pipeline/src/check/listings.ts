@@ -5,6 +5,7 @@ import { diagnostic } from '../rules.ts';
 import type { Template } from '../spec/template.ts';
 import type { ResolvedCall } from './catalog.ts';
 import type { Checked } from './masters.ts';
+import { inputGap } from './schema-path.ts';
 
 type Pagination = NonNullable<ResolvedCall['declared']['pagination']>;
 
@@ -55,10 +56,36 @@ function saysWhichPage(given: Template | undefined, call: ResolvedCall, paginati
   if (given === undefined) return false;
   // What an expression gives as a whole may hold any parameter.
   if (given.kind !== 'object') return true;
-  return given.entries.some(({ name: key }) => {
+  if (placesIn(pagination).some((place) => isGiven(given, fromPointer(place)))) return true;
+  return given.entries.some(({ name: key, value }) => {
+    if (key === 'body' && isInBody(pagination)) return givesLength(value);
     const name = parametersOf(call).find((one) => one.key === key)?.name;
     return name !== undefined && isPaging(name, pagination);
   });
+}
+
+/** Where in the body its position, and the length of a page, stand. */
+function placesIn(pagination: Pagination): readonly string[] {
+  if (pagination.type === 'link') return [];
+  const named = [pagination.in, ...(pagination.type === 'offset' ? [pagination.limit] : [])];
+  return named.filter((one) => one.startsWith('/'));
+}
+
+function isInBody(pagination: Pagination): boolean {
+  return placesIn(pagination).length > 0;
+}
+
+/** Is something given there, or may what an expression gives hold it? */
+function isGiven(given: Template, [name, ...rest]: readonly string[]): boolean {
+  if (name === undefined || given.kind === 'expression') return true;
+  if (given.kind !== 'object') return false;
+  const entry = given.entries.find((one) => one.name === name);
+  return entry !== undefined && isGiven(entry.value, rest);
+}
+
+/** Does a body that pages say, by the name of one of its members, how many items it wants? */
+function givesLength(body: Template): boolean {
+  return body.kind !== 'object' || body.entries.some(({ name }) => pagingRole(name) === 'limit');
 }
 
 function isPaging(name: string, pagination: Pagination): boolean {
@@ -78,14 +105,27 @@ function signsOf(pagination: Pagination): readonly string[] {
 
 function fixFor(step: string, call: ResolvedCall, pagination: Pagination): string {
   const [sign] = signsOf(pagination).map((one) => ['steps', step, ...fromPointer(one)].join('.'));
-  const limit = parametersOf(call).find(({ name }) => pagingRole(name) === 'limit');
+  const limit = lengthOf(call, pagination);
   const ways = [
-    ...(limit ? [`say how many are wanted (\`${limit.key}\`)`] : []),
-    ...(pagination.type === 'link' ? [] : [`pass the page’s position (\`${pagination.in}\`)`]),
+    ...(limit === undefined ? [] : [`say how many are wanted (\`${limit}\`)`]),
+    ...(pagination.type === 'link' ? [] : [`pass the page’s position (\`${asWritten(pagination.in)}\`)`]),
     ...(sign === undefined ? [] : [`hold in a \`check\` that there is no further page (\`${sign}\`)`]),
   ];
   const together = ways.length === 0 ? '' : `${ways.join(', or ')}; `;
   return `${together}where one page is sure to hold everything, say why on the line above: \`# tenon: allow listing-read-in-part because <reason>\``;
+}
+
+/** What the length of a page is called, as a step writes it. */
+function lengthOf(call: ResolvedCall, pagination: Pagination): string | undefined {
+  const parameter = parametersOf(call).find(({ name }) => pagingRole(name) === 'limit');
+  if (parameter || !isInBody(pagination)) return parameter?.key;
+  const members = inputGap(call.plan, '/body/ ')?.candidates ?? [];
+  const member = members.find((name) => pagingRole(name) === 'limit');
+  return member === undefined ? undefined : `body.${member}`;
+}
+
+function asWritten(named: string): string {
+  return named.startsWith('/') ? fromPointer(named).join('.') : named;
 }
 
 function parametersOf({ plan }: ResolvedCall) {

@@ -1,4 +1,9 @@
-import type { ConnectorManifest, PaginationManifest, ProbeManifest } from '@tenon/connector';
+import {
+  type ConnectorManifest,
+  inputPointer,
+  type PaginationManifest,
+  type ProbeManifest,
+} from '@tenon/connector';
 import type { Contract } from '@tenon/contract';
 import type { PositionedDocument } from '@tenon/document';
 import { atPointer, type Diagnostic, fromPointer, toPointer } from '@tenon/model';
@@ -72,9 +77,10 @@ function refusals(
 ): { readonly name: string; readonly message: string }[] {
   if (!isSchemaObject(input)) return [];
   const { $defs = {}, ...schema } = input;
-  const paged = new Set<unknown>(
-    pagination ? ['in', 'limit'].map((key) => pagination[key as keyof typeof pagination]) : [],
-  );
+  const paged = ['in', 'limit'].flatMap((key) => {
+    const named = pagination?.[key as keyof typeof pagination];
+    return typeof named === 'string' ? [inputPointer(named)] : [];
+  });
   return validatorFor(
     schema,
     $defs,
@@ -82,7 +88,7 @@ function refusals(
     const value = atPointer(probe.with, pointer);
     const isKnown = value === undefined || !JSON.stringify(value).includes('${');
     // The pages of a listing are asked for one by one.
-    if (!isKnown || paged.has(fromPointer(pointer)[0])) return [];
+    if (!isKnown || paged.some((place) => pointer === place || pointer.startsWith(`${place}/`))) return [];
     return { name: fromPointer(pointer).join('.'), message };
   });
 }

@@ -15,6 +15,7 @@ import { diagnostic } from '../rules.ts';
 import type { Workspace } from '../workspace.ts';
 import { checkManifestAuth } from './manifest-auth.ts';
 import { checkManifestEvents } from './manifest-events.ts';
+import { inputProblem } from './manifest-inputs.ts';
 import { keyHeaderProblem } from './manifest-keys.ts';
 import { checkProbe } from './manifest-probes.ts';
 import { near } from './near.ts';
@@ -220,14 +221,9 @@ function checkPolls(
         }),
       );
     };
-    const parameters = operation.parameters.map((one) => one.name);
-    if (!parameters.includes(poll.cursor.in))
-      unknown(
-        ['cursor', 'in'],
-        `\`${operation.id}\` has no parameter \`${poll.cursor.in}\``,
-        poll.cursor.in,
-        parameters,
-      );
+    const plan = planOperation(contract, manifest, poll.operation);
+    const problem = plan && inputProblem(operation, plan, poll.cursor.in, poll.with);
+    if (problem) unknown(['cursor', 'in'], problem.message, problem.gap.name, problem.gap.candidates);
     const payload = placeOf(bundled(contract, event.message.payload, 'response'));
     for (const [key, pointer] of [
       [['key'], poll.key],
@@ -365,11 +361,10 @@ function checkPagination(
       }),
     );
   };
-  const parameters = operation.parameters.map(({ name }) => name);
   for (const key of ['in', 'limit'] as const) {
     const name: unknown = key in pagination ? pagination[key as keyof typeof pagination] : undefined;
-    if (typeof name === 'string' && !parameters.includes(name))
-      wrong(key, `\`${operation.id}\` has no parameter \`${name}\``, parameters, name);
+    const problem = typeof name === 'string' ? inputProblem(operation, plan, name) : undefined;
+    if (problem) wrong(key, problem.message, problem.gap.candidates, problem.gap.name);
   }
   const result = placeOf(plan.result);
   for (const key of ['out', 'items', 'more'] as const) {

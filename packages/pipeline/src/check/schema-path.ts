@@ -272,6 +272,6 @@ export function firstGap(from: Place, pointer: string): Gap | undefined {
 }
 
 /** RFC 6901 §4. */
-function isIndex(token: string): boolean {
+export function isIndex(token: string): boolean {
   return /^(0|[1-9]\d*)$/.test(token);
 }

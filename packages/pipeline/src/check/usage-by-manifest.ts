@@ -1,6 +1,6 @@
-import type { ConnectorManifest } from '@tenon/connector';
+import { type ConnectorManifest, inputPointer, withInput } from '@tenon/connector';
 import type { Contract, ContractUsage, Operation } from '@tenon/contract';
-import { type Location, toPointer } from '@tenon/model';
+import { type JsonObject, type Location, toPointer } from '@tenon/model';
 import { declaredOperation } from '../plan-operation.ts';
 import { ownerOf, type PipelineModel } from './model.ts';
 import { readsOfText, type Use, writesOf } from './use-of-call.ts';
@@ -71,6 +71,8 @@ function listingOf(model: PipelineModel, { event, ...each }: Heard): Call[] {
   const operation = poll && contract.operations.get(poll.operation);
   if (!operation) return [];
   const { cursor, key } = poll;
+  // A manifest's `with` is JSON.
+  const given = poll.with as JsonObject;
   const items = declaredOperation(manifest, poll.operation, operation).pagination?.items ?? '';
   const ofItem = (pointer: string): Use => ({
     access: 'read',
@@ -83,7 +85,7 @@ function listingOf(model: PipelineModel, { event, ...each }: Heard): Call[] {
       call: 'poll',
       operation: poll.operation,
       at: placeIn(model, manifest, ['sources', event, 'poll']) ?? each.at,
-      uses: [...writesOf({ ...poll.with, [cursor.in]: cursor.from }), ofItem(key), ofItem(cursor.from)],
+      uses: [...writesOf(withInput(given, cursor.in, cursor.from)), ofItem(key), ofItem(cursor.from)],
     },
   ];
 }
@@ -145,7 +147,8 @@ function addedTo({ manifest, contract }: Spoken, operation: string): readonly Us
   else if (concurrency === 'etag') send('If-Match', at('concurrency'), headerPath(source, 'If-Match'));
   const pages: Pages = declared.pagination ?? {};
   const { items } = pages;
-  for (const key of ['in', 'limit'] as const) send(pages[key], at('pagination', key));
+  for (const key of ['in', 'limit'] as const)
+    send(pages[key], at('pagination', key), inputPointer(pages[key] ?? ''));
   for (const key of ['out', 'more'] as const) read(pages[key], at('pagination', key));
   // Of the list itself only where it is: what is read of its items is written in the pipeline.
   read(items, at('pagination', 'items'), { itemsUnread: true });

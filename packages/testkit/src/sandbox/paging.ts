@@ -1,4 +1,4 @@
-import { PAGING_ROLES, type PaginationManifest, pagingRole } from '@tenon/connector';
+import { inputAt, PAGING_ROLES, type PaginationManifest, pagingRole } from '@tenon/connector';
 import type { HttpOperation } from '@tenon/contract';
 import { atPointer, fromPointer, isObject, type Json, type JsonObject, toPointer } from '@tenon/model';
 import { plainName } from './names.ts';
@@ -7,6 +7,7 @@ import type { Row } from './store.ts';
 export interface PageRequest {
   readonly operation: HttpOperation;
   readonly parameters: Readonly<Record<string, Json>>;
+  readonly body?: Json;
   readonly manifest?: PaginationManifest;
   /** Query parameters that select: whatever their names, they do not page. */
   readonly selecting?: readonly string[];
@@ -31,7 +32,7 @@ const SIZE_MAX = 1_000;
 export function pageOf(rows: readonly Row[], request: PageRequest): Page | undefined {
   const { manifest, url } = request;
   const names = pagingNames(request);
-  const size = Math.min(numberOf(request, names.limit) ?? SIZE_DEFAULT, SIZE_MAX);
+  const size = Math.min(numberOf(request, names.limit ?? lengthInBody(request)) ?? SIZE_DEFAULT, SIZE_MAX);
   const start = startOf(rows, request, names, size);
   if (start === undefined) return undefined;
   const taken = rows.slice(start, start + size);
@@ -84,15 +85,31 @@ function startOf(
   names: ReturnType<typeof pagingNames>,
   size: number,
 ): number | undefined {
-  const cursor = names.cursor === undefined ? undefined : request.parameters[names.cursor];
+  const cursor = valueAt(request, names.cursor);
   if (cursor !== undefined && cursor !== null && cursor !== '') {
     const index = rows.findIndex((row) => row.id === String(cursor));
     return index === -1 ? undefined : index + 1;
   }
   const offset = numberOf(request, names.offset);
   if (offset !== undefined) return offset;
-  if (names.page === undefined || request.parameters[names.page] === undefined) return 0;
+  if (names.page === undefined || valueAt(request, names.page) === undefined) return 0;
   return Math.max(0, pageNumber(request, names.page) - firstPage(request)) * size;
+}
+
+/** What is asked for by a parameter, or at a place of the body. */
+function valueAt({ parameters, body }: PageRequest, named: string | undefined): Json | undefined {
+  if (named === undefined) return undefined;
+  const input: JsonObject = { ...parameters, ...(body !== undefined && { body }) };
+  // An input is JSON, and so is what is in it.
+  return inputAt(input, named) as Json | undefined;
+}
+
+/** A listing that pages by its body is asked there for how many rows a page has. */
+function lengthInBody({ manifest, body }: PageRequest): string | undefined {
+  const isPagedThere = manifest !== undefined && manifest.type !== 'link' && manifest.in.startsWith('/');
+  if (!isPagedThere || !isObject(body)) return undefined;
+  const name = Object.keys(body).find((one) => pagingRole(one) === 'limit');
+  return name === undefined ? undefined : toPointer(['body', name]);
 }
 
 function pageNumber(request: PageRequest, name: string): number {
@@ -103,10 +120,11 @@ function firstPage({ manifest }: PageRequest): number {
   return manifest?.type === 'page' ? manifest.start : 1;
 }
 
-function numberOf({ parameters, operation }: PageRequest, name: string | undefined): number | undefined {
+function numberOf(request: PageRequest, name: string | undefined): number | undefined {
   if (name === undefined) return undefined;
+  const { operation } = request;
   const schema = operation.parameters.find((parameter) => parameter.name === name)?.schema;
-  const value = parameters[name] ?? (isObject(schema) ? schema['default'] : undefined);
+  const value = valueAt(request, name) ?? (isObject(schema) ? schema['default'] : undefined);
   const number = Number(value);
   return value === undefined || !Number.isFinite(number) || number < 0 ? undefined : number;
 }

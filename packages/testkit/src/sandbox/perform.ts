@@ -1,4 +1,4 @@
-import { cursorText, isAfter, type PaginationManifest, type PollManifest } from '@tenon/connector';
+import { cursorText, inputAt, isAfter, type PaginationManifest, type PollManifest } from '@tenon/connector';
 import type { HttpOperation } from '@tenon/contract';
 import {
   atPointer,
@@ -133,7 +133,14 @@ function list(request: ValidRequest, scope: readonly string[], world: World): Pe
   if (place === undefined) return { ok: true, answer: plain(request, {}, world) };
   const manifest = pagingOf(operation, world);
   const selecting = pollCursors(operation, world).map((cursor) => cursor.in);
-  const paging = { operation, parameters, url, selecting, ...(manifest !== undefined && { manifest }) };
+  const paging = {
+    operation,
+    parameters,
+    ...(request.body !== undefined && { body: request.body }),
+    url,
+    selecting,
+    ...(manifest !== undefined && { manifest }),
+  };
   const rows = world.store.list(role.collection, scope).filter((row) => matchesFilters(row, request, world));
   const page = pageOf(rows, paging);
   if (page === undefined) return refused(400, 'invalid_cursor', 'the cursor names no row of this list');
@@ -274,23 +281,24 @@ function pollCursors(operation: HttpOperation, world: World): readonly PollManif
 }
 
 /** From the cursor on, itself among it, as most listings do: a source knows what it has had. A row without one is never left out. */
-function isSince(row: Row, cursor: PollManifest['cursor'], parameters: ValidRequest['parameters']): boolean {
-  const asked = cursorText(parameters[cursor.in]);
+function isSince(
+  row: Row,
+  cursor: PollManifest['cursor'],
+  { parameters, body }: Pick<ValidRequest, 'parameters' | 'body'>,
+): boolean {
+  const asked = cursorText(inputAt({ ...parameters, ...(body !== undefined && { body }) }, cursor.in));
   const stands = cursorText(atPointer(row.value, cursor.from));
   return asked === undefined || stands === undefined || !isAfter(asked, stands);
 }
 
 /** Query parameters that name properties select by equality; several values select any of them. Those of a poll go on from theirs. */
-function matchesFilters(
-  row: Row,
-  { operation, parameters, role, body }: ValidRequest,
-  world: World,
-): boolean {
+function matchesFilters(row: Row, request: ValidRequest, world: World): boolean {
+  const { operation, parameters, role, body } = request;
   const manifest = pagingOf(operation, world);
   const cursors = pollCursors(operation, world);
   // Two sources that ask by one parameter may go by different values of a row: any of them lets it in.
   const isAsked = ({ in: name }: PollManifest['cursor']) =>
-    cursors.some((cursor) => cursor.in === name && isSince(row, cursor, parameters));
+    cursors.some((cursor) => cursor.in === name && isSince(row, cursor, request));
   if (!cursors.every(isAsked)) return false;
   const selecting = cursors.map((cursor) => cursor.in);
   const paging: (string | undefined)[] = Object.values(

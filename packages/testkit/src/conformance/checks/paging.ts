@@ -1,5 +1,6 @@
-import { type Page, type PaginationManifest, pages } from '@tenon/connector';
+import { type Page, type PaginationManifest, pages, pagingRole, withInput } from '@tenon/connector';
 import { atPointer, canonicalJson, isObject, type Json, type JsonObject, toPointer } from '@tenon/model';
+import { inputGap } from '@tenon/pipeline';
 import { pagingNames } from '../../sandbox/paging.ts';
 import { type Bench, type BenchOperation, isHttp, keyOf } from '../bench.ts';
 import { type Check, Tally, type Verdict } from '../check.ts';
@@ -279,10 +280,24 @@ function request(bench: Bench, operation: HttpBenchOperation): Parameters<typeof
 function sized(bench: Bench, operation: HttpBenchOperation): JsonObject | undefined {
   const input = exampleInput(bench.subject, operation, 0);
   const { pagination } = operation.declared;
+  const place = lengthInBody(operation);
+  const fits = inputValidator(operation.plan);
+  if (place !== undefined) {
+    const small = withInput(input, place, PAGE_SIZE);
+    if (fits(small).length === 0) return small;
+  }
   const name =
     pagination?.type === 'offset' ? pagination.limit : pagingNames({ operation: operation.operation }).limit;
   const key = name === undefined ? undefined : keyOf(operation, name, 'query');
-  const fits = inputValidator(operation.plan);
   const small = key === undefined ? undefined : { ...input, [key]: PAGE_SIZE };
   return small && fits(small).length === 0 ? small : undefined;
+}
+
+/** Where a listing that pages by its body is told there how many rows a page has. */
+function lengthInBody({ declared: { pagination }, plan }: HttpBenchOperation): string | undefined {
+  if (pagination === undefined || pagination.type === 'link' || !pagination.in.startsWith('/'))
+    return undefined;
+  if (pagination.type === 'offset') return pagination.limit;
+  const name = (inputGap(plan, '/body/ ')?.candidates ?? []).find((one) => pagingRole(one) === 'limit');
+  return name === undefined ? undefined : toPointer(['body', name]);
 }

@@ -15,7 +15,13 @@ import type { CallRequest, Transport } from './transport.ts';
 
 /** One page, or the failure that ended the listing. Pages before a failure stand. */
 export type Page =
-  | { readonly ok: true; readonly items: readonly Json[]; readonly body: Json }
+  | {
+      readonly ok: true;
+      readonly items: readonly Json[];
+      readonly body: Json;
+      /** What it was asked with. */
+      readonly input: JsonObject;
+    }
   | { readonly ok: false; readonly failure: Failure };
 
 export interface PagesOptions {
@@ -66,7 +72,7 @@ export async function* pages(
       return;
     }
     previousText = text;
-    yield { ok: true, items: list, body: result.body };
+    yield { ok: true, items: list, body: result.body, input };
     const next = pagination && nextInput(pagination, request, input, { ...result, items: list });
     if (next === undefined) return;
     const position = JSON.stringify(next);
@@ -77,6 +83,47 @@ export async function* pages(
     positions.add(position);
     input = next;
   }
+}
+
+/**
+ * As `pages`, for whoever must have every item, and takes one that comes twice for the same. Where pages may move under the reader, each is read
+ * once more after the one behind it: an item that was behind it, and has moved up to it, is there. `knownBy` tells an item, as it is, from all
+ * others. As long as one item of a page is still on it, nothing that was behind that page has moved past it; else the listing ends with `PAGES_MOVED`.
+ */
+export async function* pagesLookingBack(
+  transport: Pick<Transport, 'call'>,
+  request: CallRequest,
+  knownBy: (item: Json) => string,
+): AsyncGenerator<Page> {
+  const { pagination } = request.operation;
+  const mayMove = pagination !== undefined && !isStable(pagination);
+  let before: Extract<Page, { ok: true }> | undefined;
+  for await (const page of pages(transport, request)) {
+    yield page;
+    if (!page.ok) return;
+    if (mayMove && before !== undefined) {
+      const again = await onePage(transport, { ...request, input: before.input });
+      if (!again.ok) {
+        yield again;
+        return;
+      }
+      const had = new Set(before.items.map(knownBy));
+      const fresh = again.items.filter((item) => !had.has(knownBy(item)));
+      if (fresh.length > 0) yield { ...again, items: fresh };
+      if (fresh.length === again.items.length && had.size > 0) {
+        const what = 'moved on by more than a page while it was read, so some of it may not have been seen';
+        yield ended(request, 'PAGES_MOVED', what, 'transient');
+        return;
+      }
+    }
+    before = page;
+  }
+}
+
+async function onePage(transport: Pick<Transport, 'call'>, request: CallRequest): Promise<Page> {
+  const page = await pages(transport, request, { pagesMax: 1 }).next();
+  // A listing has one page at least, or the failure that it ends with.
+  return page.value as Page;
 }
 
 /** Walks through one listing at most, of which no two agree. */

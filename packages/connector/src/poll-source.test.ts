@@ -1,11 +1,12 @@
 import { type Json, type JsonObject, seededRandom } from '@tenon/model';
 import { describe, expect, it } from 'vitest';
 import { operationPlan } from './http/fault-server.testing.ts';
+import type { PaginationManifest } from './manifest.ts';
 import { pollSource } from './poll-source.ts';
 import type { IncomingMessage, Settlement } from './source.ts';
 import { manualClock } from './source-loop.testing.ts';
 import type { PollPlan, SourcePlan } from './source-plan.ts';
-import type { CallResult } from './transport.ts';
+import type { CallResult, Transport } from './transport.ts';
 
 interface Item {
   readonly id: string;
@@ -18,7 +19,12 @@ const item = (id: string, hour: number): Item => ({
 });
 
 /** A listing service, and a runtime that forgets nothing: what it has accepted, under which id, and the cursor. */
-function world(items: Item[], poll: Partial<PollPlan['cursor']> = {}, more: Partial<PollPlan> = {}) {
+function world(
+  items: Item[],
+  poll: Partial<PollPlan['cursor']> = {},
+  more: Partial<PollPlan> = {},
+  own?: Transport['call'],
+) {
   const clock = manualClock(0);
   const stored = new Map<string, Json>();
   const asked: JsonObject[] = [];
@@ -87,7 +93,7 @@ function world(items: Item[], poll: Partial<PollPlan['cursor']> = {}, more: Part
       secrets: { resolve: () => Promise.reject(new Error('none')) },
       clock,
       random: seededRandom(1),
-      transport: { call, close: async () => {} },
+      transport: { call: own ?? call, close: async () => {} },
       cursor: () => state.cursor,
       deliver,
       report: (to, problem) => reports.push(problem ?? to),
@@ -187,6 +193,108 @@ describe('a poll', () => {
     await turns();
     expect(stored.size).toBe(1);
     expect(reports.at(-1)).toBe('consuming');
+    await source.stop();
+  });
+});
+
+describe('a poll over pages that are counted', () => {
+  /** Sorted by change, two on a page; `meanwhile` happens before the answer of the nth call. */
+  function moving(items: Item[], meanwhile: (n: number) => void, more: Partial<PaginationManifest> = {}) {
+    const state: { calls: number; pages: number[] } = { calls: 0, pages: [] };
+    const operation = {
+      ...operationPlan(),
+      // A part of a pagination, put together with the rest of it.
+      pagination: { type: 'page', in: 'page', start: 1, items: '', ...more } as PaginationManifest,
+    };
+    const call = async ({ input }: { readonly input: JsonObject }): Promise<CallResult> => {
+      meanwhile(++state.calls);
+      const page = Number(input['page'] ?? 1);
+      state.pages.push(page);
+      const since = String(input['updatedAfter'] ?? '');
+      const found = items
+        .filter(({ updatedAt }) => updatedAt >= since)
+        .toSorted((a, b) => (a.updatedAt < b.updatedAt ? -1 : 1));
+      // Items of the test, JSON by what they are made of.
+      const body = found.slice((page - 1) * 2, page * 2) as unknown as Json;
+      return { ok: true, status: 200, body, headers: {} };
+    };
+    return { ...world(items, { overlapMs: 60_000 }, { operation }, call), moved: state };
+  }
+
+  const four = (): Item[] => [item('a', 1), item('b', 2), item('c', 3), item('d', 4)];
+
+  it('takes an item that moves to a page that was read, which no overlap would bring back', async () => {
+    const items = four();
+    const { stored, state, start } = moving(items, (n) => {
+      // What stood first is changed: `c`, which is hours old, is on the first page from here on.
+      if (n === 2) items[0] = item('a', 9);
+    });
+    const source = start();
+    await turns();
+    expect(
+      [...stored.keys()]
+        .map((id) => id[0])
+        .sort()
+        .join(''),
+    ).toBe('aabcd');
+    expect(state.cursor).toBe('2026-01-01T09:00:00.000Z');
+    await source.stop();
+  });
+
+  it('takes it from the last page as well, where the one behind it is empty by then', async () => {
+    const items = [item('a', 1), item('b', 2), item('c', 3)];
+    const { stored, start } = moving(items, (n) => {
+      if (n === 2) items.shift();
+    });
+    const source = start();
+    await turns();
+    expect(
+      [...stored.keys()]
+        .map((id) => id[0])
+        .sort()
+        .join(''),
+    ).toBe('abc');
+    await source.stop();
+  });
+
+  it('takes one under any change to any page, as long as a page does not go as a whole', async () => {
+    for (let at = 2; at <= 8; at++)
+      for (let gone = 0; gone < 6; gone++) {
+        const items = [1, 2, 3, 4, 5, 6, 7].map((hour) => item(`i${hour}`, hour));
+        const { stored, start } = moving(items, (n) => {
+          if (n === at) items.splice(gone, 1, item(`i${gone + 1}`, 20));
+        });
+        const source = start();
+        await turns();
+        const known = new Set([...stored.keys()].map((id) => id.split('@')[0]));
+        expect([...known].sort(), `${gone} at call ${at}`).toHaveLength(7);
+        await source.stop();
+      }
+  });
+
+  it('goes no further where nothing of a page is left on it, and lists the same again', async () => {
+    const items = [1, 2, 3, 4, 5, 6, 7].map((hour) => item(`i${hour}`, hour));
+    const { clock, stored, state, start, reports } = moving(items, (n) => {
+      if (n === 2) items.splice(0, 4);
+    });
+    const source = start();
+    await turns();
+    expect(state.cursor).toBeUndefined();
+    expect(reports.join()).toContain('moved on by more than a page');
+    clock.advance(90_000);
+    await turns();
+    expect([...stored.keys()].map((id) => id.split('@')[0])).toEqual(
+      expect.arrayContaining(['i5', 'i6', 'i7']),
+    );
+    expect(state.cursor).toBe('2026-01-01T07:00:00.000Z');
+    await source.stop();
+  });
+
+  it('reads each page once where the manifest says that nothing moves', async () => {
+    const { start, moved } = moving(four(), () => {}, { stable: true });
+    const source = start();
+    await turns();
+    expect(moved.pages).toEqual([1, 2, 3]);
     await source.stop();
   });
 });

@@ -1,7 +1,15 @@
-import { atPointer, type Failure, fromPointer, type Json, type JsonObject, sleep } from '@tenon/model';
+import {
+  atPointer,
+  canonicalJson,
+  type Failure,
+  fromPointer,
+  type Json,
+  type JsonObject,
+  sleep,
+} from '@tenon/model';
 import { definitionName, isSchemaObject, type JsonSchema, type SchemaObject } from '@tenon/schema';
 import { inputPointer, withInput } from './input-place.ts';
-import { pages } from './pages.ts';
+import { pagesLookingBack } from './pages.ts';
 import { cursorText, isAfter } from './poll-cursor.ts';
 import type { Source, SourceContext } from './source.ts';
 import { sourceLoop, UnderWay } from './source-loop.ts';
@@ -45,8 +53,13 @@ export function pollSource(context: SourceContext): Source {
     };
     let last: { readonly item: Json; readonly cursor: string } | undefined;
     const request = { operation: poll.operation, input: inputOf(context), signal };
-    for await (const page of pages(context.transport, request)) {
-      if (!page.ok) throw new ListingFailed(page.failure);
+    let moved: Failure | undefined;
+    const knownBy = (item: Json): string =>
+      incoming(poll.key, poll.cursor.from, item, undefined).id ?? canonicalJson(item);
+    for await (const page of pagesLookingBack(context.transport, request, knownBy)) {
+      if (!page.ok && page.failure.code === 'PAGES_MOVED') moved = page.failure;
+      else if (!page.ok) throw new ListingFailed(page.failure);
+      if (!page.ok) break;
       for (const item of page.items) {
         const cursor = cursorText(atPointer(item, poll.cursor.from));
         // The furthest is kept back: it carries the cursor, once all others are stored.
@@ -60,9 +73,13 @@ export function pollSource(context: SourceContext): Source {
       if (signal.aborted) break;
     }
     await underWay.settled();
-    if (last === undefined) return;
-    add(last.item, areAllStored && !signal.aborted ? last.cursor : undefined);
-    await underWay.settled();
+    if (last !== undefined) {
+      // What may not have been seen is listed again from where this began.
+      const isWhole = areAllStored && moved === undefined && !signal.aborted;
+      add(last.item, isWhole ? last.cursor : undefined);
+      await underWay.settled();
+    }
+    if (moved !== undefined) throw new ListingFailed(moved);
   }
 }
 

@@ -57,22 +57,30 @@ function canary({ type }: Field): { readonly value: Json; readonly trace: string
   return { value: type === 'object' ? { inner: text } : text, trace: text };
 }
 
-/** An object with a canary in each classed field; what they are is added to `traces`. */
-function person(all: readonly Field[], traces: Set<string>): JsonObject {
-  return Object.fromEntries(
-    all.map((field) => {
-      const { value, trace } = canary(field);
-      if (field.class !== undefined) traces.add(trace);
-      return [field.name, value];
-    }),
-  );
+/** By whom somebody came, by whom those came, and so on: further than fields are listed. */
+const REFERRED = 3;
+
+/** An object with a canary in each classed field, its own and those of its like inside it; what they are is added to `traces`. */
+function person(all: readonly Field[], traces: Set<string>, referred: number = REFERRED): JsonObject {
+  const own = all.map((field): readonly [string, Json] => {
+    const { value, trace } = canary(field);
+    if (field.class !== undefined) traces.add(trace);
+    return [field.name, value];
+  });
+  return {
+    ...Object.fromEntries(own),
+    ...(referred > 0 && { via: person(all, traces, referred - 1) }),
+  };
 }
 
 type Way = 'good' | 'refused' | 'broken' | 'lost' | 'rejected' | 'items' | 'expression';
 const ways: readonly Way[] = ['good', 'refused', 'broken', 'lost', 'rejected', 'items', 'expression'];
 
 function contractFiles(all: readonly Field[]): Record<string, string> {
-  const properties = Object.fromEntries(all.map(({ name, type }) => [name, schemaOf[type]]));
+  const properties = {
+    ...Object.fromEntries(all.map(({ name, type }) => [name, schemaOf[type]])),
+    via: { $ref: '#/components/schemas/Person' },
+  };
   const data = { type: 'object', required: all.map(({ name }) => name), properties };
   const ref = (name: string): JsonObject => ({ $ref: `#/components/schemas/${name}` });
   const json = (schema: JsonObject): JsonObject => ({ content: { 'application/json': { schema } } });

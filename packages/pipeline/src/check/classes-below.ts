@@ -19,7 +19,11 @@ function ofEachDefinition(contract: Contract): ReadonlyMap<string, ReadonlySet<D
   for (const [name, schema] of Object.entries(contract.definitions)) {
     const { own, names } = within(contract, schema);
     for (const one of own) news.push([name, one]);
-    for (const used of names) users.set(used, [...(users.get(used) ?? []), name]);
+    for (const used of names) {
+      const known = users.get(used);
+      if (known === undefined) users.set(used, [name]);
+      else known.push(name);
+    }
   }
   for (let next = news.pop(); next !== undefined; next = news.pop()) {
     const [name, one] = next;

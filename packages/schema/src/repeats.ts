@@ -18,7 +18,7 @@ const KEYWORD = 'x-tenon-once';
  */
 export function compileWithoutRepeats(schema: SchemaObject, ajv: () => Ajv2020): Errors {
   const definitions = schema.$defs ?? {};
-  const circular = circularDefinitions(definitions);
+  const circular = repeatedDefinitions(definitions);
   if (circular.size === 0 || !isPlain(schema)) return errorsOf(ajv().compile(schema));
 
   const instance = ajv();
@@ -102,8 +102,32 @@ function isPlain(schema: JsonSchema): boolean {
   return true;
 }
 
-/** Names of the definitions that lead to themselves, by Tarjan's walk: each definition is looked at once. */
-function circularDefinitions(definitions: Definitions): ReadonlySet<string> {
+/** Keywords beside or below which one part of a value is held against several schemas. */
+const SEVERAL = [
+  'allOf',
+  'anyOf',
+  'oneOf',
+  'not',
+  'if',
+  'dependentSchemas',
+  'contains',
+  'patternProperties',
+  'unevaluatedProperties',
+  'unevaluatedItems',
+];
+
+/** Can there be several ways from it to one part of a value? A mere tree, which has none, is left to Ajv, which is faster. */
+function hasSeveralWays(schema: JsonSchema): boolean {
+  if (!isSchemaObject(schema)) return false;
+  if (SEVERAL.some((keyword) => Object.hasOwn(schema, keyword))) return true;
+  const inner = [...subschemas(schema)];
+  return (
+    (schema.$ref !== undefined && inner.length > 0) || inner.some((child) => hasSeveralWays(child.schema))
+  );
+}
+
+/** Names of the definitions that lead to themselves in several ways, by Tarjan's walk: each definition is looked at once. */
+function repeatedDefinitions(definitions: Definitions): ReadonlySet<string> {
   const circular = new Set<string>();
   const order = new Map<string, number>();
   const lowest = new Map<string, number>();
@@ -119,7 +143,6 @@ function circularDefinitions(definitions: Definitions): ReadonlySet<string> {
     isOpen.add(name);
     for (const next of namesIn(definitions[name]!)) {
       if (!Object.hasOwn(definitions, next)) continue;
-      if (next === name) circular.add(name);
       if (!order.has(next)) {
         visit(next);
         lowest.set(name, Math.min(lowest.get(name)!, lowest.get(next)!));
@@ -127,9 +150,11 @@ function circularDefinitions(definitions: Definitions): ReadonlySet<string> {
     }
     if (lowest.get(name) !== order.get(name)) return;
     const together = open.splice(open.indexOf(name));
+    const isCircular = together.length > 1 || namesIn(definitions[name]!).has(name);
+    const isRepeated = isCircular && together.some((one) => hasSeveralWays(definitions[one]!));
     for (const one of together) {
       isOpen.delete(one);
-      if (together.length > 1) circular.add(one);
+      if (isRepeated) circular.add(one);
     }
   }
 }

@@ -234,6 +234,21 @@ describe('alternatives that lead to themselves', () => {
     expect(process.cpuUsage(start).user / 1_000).toBeLessThan(5_000);
   });
 
+  const next = { properties: { next: { $ref: '#/$defs/Node' } } };
+  it.each([
+    { allOf: [next, next] },
+    { ...next, patternProperties: { '^n': { $ref: '#/$defs/Node' } } },
+    { ...next, not: { ...next, required: ['wrong'] } },
+    { $ref: '#/$defs/Half', ...next },
+  ])('are gone through once, whatever leads on in two ways: %j', (Node) => {
+    const validate = compileValidator(
+      { $ref: '#/$defs/Node' },
+      { definitions: { Node: { type: 'object', ...Node }, Half: next } },
+    );
+    const chain = Array.from({ length: 60 }).reduce((inner) => ({ next: inner }), {});
+    expect(validate(chain)).toEqual([]);
+  });
+
   it('forget what they found of one value before the next', () => {
     const leaf: { field: unknown } = { field: 'a' };
     const value = nested(2, leaf);

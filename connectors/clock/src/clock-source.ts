@@ -25,6 +25,8 @@ export function clockSource(context: SourceContext): Source {
     consuming();
     while (!signal.aborted) {
       const nowMs = clock.now();
+      // It was ahead, and was set right: what it told too early comes once more, under an id that is known.
+      if (positionMs > nowMs + LOOK_MS) positionMs = nowMs;
       const moments = schedule.due(positionMs, nowMs);
       for (const { atMs, isLate } of moments) {
         await sleep(clock, jitterMs * random.next(), signal);

@@ -1,152 +1,192 @@
-import { type Clock, sleep } from '@tenon/model';
-import {
-  BrokenCircuitError,
-  type CircuitBreakerPolicy,
-  CircuitState,
-  circuitBreaker,
-  handleWhenResult,
-  SamplingBreaker,
-} from 'cockatiel';
+import { type SteadyClock, sleep } from '@tenon/model';
 import type { OperationDefaults } from '../manifest.ts';
 import type { CallResult } from '../transport.ts';
 
-/** The policy wants more than its threshold to fail, and takes none of 1: of so many calls in a window that is all of them. */
-const RATE_MAX = 1 - 1e-9;
-
 export type BreakerState = 'closed' | 'open' | 'halfOpen';
+
+/** Ends a turn with what came of its call; `undefined`: it was not made. */
+export type BreakerTurn = (result: CallResult | undefined) => void;
+
+/** Parts of the window that leave it together: it is shorter than declared by one of them at most. */
+const PARTS = 10;
+
+interface Counts {
+  calls: number;
+  failures: number;
+}
+
+interface Part extends Counts {
+  /** When it began, by the clock that nobody sets. */
+  readonly atMs: number;
+}
+
+/** From one change of state to the next: what was begun in an earlier round says nothing of this one. */
+interface Round extends Counts {
+  underWay: number;
+}
 
 /**
  * closed → open when the share of troubled calls in the window reaches the rate, and there were enough calls;
- * open → halfOpen after `openFor`; halfOpen → closed when the probes went well, → open when they did not.
- * Open, it lets nothing through. An open breaker survives a restart by its snapshot. Where the clock is set back to before it opened, it has
- * opened now: it is left alone for as long as it was to be, and not for as long as the clock was ahead.
+ * open → halfOpen with the first call after `openFor`; halfOpen → closed when so many probes as declared came to an end and too few of
+ * them failed, → open as soon as enough have. A call that was not made, or that says nothing of the dependency, is no probe: its place goes
+ * to the next. Open, it lets nothing through. What it knows survives a restart by its snapshot. It goes by the clock that nobody sets, and
+ * by the wall clock over a restart only: one that was set back meanwhile keeps it open for as long as it was to be, and no longer.
  */
 export class Breaker {
-  readonly #make: (before: unknown) => CircuitBreakerPolicy;
-  #policy: CircuitBreakerPolicy | undefined;
-  readonly #clock: Clock;
-  readonly #openForMs: number;
-  #openedAtMs: number | undefined;
+  readonly #declared: OperationDefaults['breaker'];
+  readonly #clock: SteadyClock;
+  readonly #onChange: ((state: BreakerState) => void) | undefined;
+  #state: BreakerState = 'closed';
+  #openedAtMs = 0;
+  #round: Round = { calls: 0, failures: 0, underWay: 0 };
+  #window: Part[] = [];
+  /** Wakes those who wait for what comes of the probes. */
+  readonly #waiting = new Set<() => void>();
 
   constructor(
     declared: OperationDefaults['breaker'],
-    clock: Clock,
+    clock: SteadyClock,
     snapshot: unknown,
     onChange: ((state: BreakerState) => void) | undefined,
   ) {
+    this.#declared = declared;
     this.#clock = clock;
-    this.#openForMs = declared?.openForMs ?? 0;
-    this.#make = (before) => {
-      if (declared === undefined) throw new Error('a breaker that is not declared was made');
-      const failureRate = Math.min(declared.failureRate, RATE_MAX);
-      const policy = circuitBreaker(handleWhenResult(isTrouble), {
-        halfOpenAfter: declared.openForMs,
-        halfOpenSampling: { calls: declared.probes, threshold: failureRate },
-        breaker: new SamplingBreaker({
-          threshold: failureRate,
-          duration: declared.windowMs,
-          minimumRps: declared.minimum / (declared.windowMs / 1_000),
-        }),
-        ...(before !== undefined && { initialState: before }),
-      });
-      policy.onStateChange((state) => {
-        if (policy !== this.#policy) return;
-        if (state === CircuitState.Open) this.#openedAtMs = clock.now();
-        onChange?.(STATES[state]);
-      });
-      return policy;
-    };
-    if (declared === undefined) return;
-    const before = snapshotOf(snapshot);
-    this.#openedAtMs = before?.openedAtMs;
-    this.#policy = this.#make(before?.policy);
+    this.#onChange = onChange;
+    if (declared !== undefined) this.#restore(snapshot);
   }
 
   get state(): BreakerState {
-    return this.#policy === undefined ? 'closed' : STATES[this.#policy.state];
+    return this.#state;
   }
 
   /** Milliseconds until a probe is let through, when none is now. */
   refusal(): number | undefined {
-    if (this.#policy === undefined || this.state !== 'open') return undefined;
-    const now = this.#clock.now();
-    if (this.#openedAtMs !== undefined && this.#openedAtMs > now) {
-      this.#openedAtMs = now;
-      const { ownState, breakerState } = this.#policy.toJSON() as Kept;
-      this.#policy = this.#make({ ownState: { ...ownState, openedAt: now }, breakerState });
-    }
-    const restMs = (this.#openedAtMs ?? 0) + this.#openForMs - now;
+    if (this.#declared === undefined || this.#state !== 'open') return undefined;
+    const restMs = this.#openedAtMs + this.#declared.openForMs - this.#clock.steady();
     return restMs > 0 ? restMs : undefined;
   }
 
-  /**
-   * Runs a call and counts how it went; `open` when it was not let through. While all probes are under way it waits for what comes of
-   * them, until `untilMs` at most: later than that it is not begun any more.
-   */
-  async run(call: () => Promise<CallResult>, untilMs: number): Promise<CallResult | 'open'> {
-    if (this.#policy === undefined) return call();
-    let stands: 'waiting' | 'begun' | 'givenUp' = 'waiting';
-    const ran = this.#policy
-      .execute((): Promise<CallResult | 'open'> => {
-        if (stands === 'givenUp') return Promise.resolve('open');
-        stands = 'begun';
-        return call();
-      })
-      .catch((error: unknown): 'open' => {
-        if (error instanceof BrokenCircuitError) return 'open';
-        throw error;
-      });
-    if (isBegun()) return ran;
-    const over = new AbortController();
-    const waited = sleep(this.#clock, Math.max(0, untilMs - this.#clock.now()), over.signal);
-    await Promise.race([ran, waited]);
-    over.abort();
-    if (isBegun()) return ran;
-    stands = 'givenUp';
-    return Promise.race([ran, 'open' as const]);
+  /** A turn for a call, which ends it, when it is let through now; `full`: all probes are under way. */
+  enter(): BreakerTurn | 'open' | 'full' {
+    const declared = this.#declared;
+    if (declared === undefined) return () => {};
+    if (this.refusal() !== undefined) return 'open';
+    if (this.#state === 'open') this.#become('halfOpen');
+    const round = this.#round;
+    if (this.#state === 'halfOpen' && round.calls + round.underWay >= declared.probes) return 'full';
+    round.underWay++;
+    return (result) => this.#ended(round, result);
+  }
 
-    function isBegun(): boolean {
-      return stands === 'begun';
-    }
+  /** Waits for what comes of its probes; `false`: nothing did until `untilMs` of `steady`, or the caller gave up. */
+  async changes(untilMs: number, signal: AbortSignal | undefined): Promise<boolean> {
+    const restMs = untilMs - this.#clock.steady();
+    if (restMs <= 0 || signal?.aborted) return false;
+    const woken = new AbortController();
+    const wake = (): void => woken.abort();
+    this.#waiting.add(wake);
+    await sleep(this.#clock, restMs, signal ? AbortSignal.any([woken.signal, signal]) : woken.signal);
+    this.#waiting.delete(wake);
+    return woken.signal.aborted;
   }
 
   snapshot(): unknown {
-    return this.#policy === undefined
-      ? undefined
-      : { openedAtMs: this.#openedAtMs ?? null, policy: this.#policy.toJSON() };
+    if (this.#declared === undefined) return undefined;
+    const setMs = this.#clock.now() - this.#clock.steady();
+    return this.#state === 'closed'
+      ? {
+          state: 'closed',
+          window: this.#window.map((part) => ({ ...part, atMs: Math.round(part.atMs + setMs) })),
+        }
+      : { state: 'open', openedAtMs: Math.round(this.#openedAtMs + setMs) };
+  }
+
+  #ended(round: Round, result: CallResult | undefined): void {
+    round.underWay--;
+    if (round !== this.#round || this.#declared === undefined) return;
+    const isTrouble = result === undefined ? undefined : troubleIn(result);
+    if (this.#state === 'closed') {
+      if (isTrouble !== undefined && this.#reaches(isTrouble)) this.#become('open');
+      return;
+    }
+    if (isTrouble === undefined) {
+      this.#wake();
+      return;
+    }
+    round.calls++;
+    if (isTrouble) round.failures++;
+    const { probes, failureRate } = this.#declared;
+    if (round.failures / probes >= failureRate) this.#become('open');
+    else if (round.calls >= probes) this.#become('closed');
+  }
+
+  /** Counts a call; is its window one to open for? */
+  #reaches(isTrouble: boolean): boolean {
+    const { windowMs, minimum, failureRate } = this.#declared!;
+    const now = this.#clock.steady();
+    while (this.#window[0] !== undefined && this.#window[0].atMs <= now - windowMs) this.#window.shift();
+    let part = this.#window.at(-1);
+    if (part === undefined || now - part.atMs >= windowMs / PARTS) {
+      part = { atMs: now, calls: 0, failures: 0 };
+      this.#window.push(part);
+    }
+    part.calls++;
+    if (!isTrouble) return false;
+    part.failures++;
+    const calls = this.#window.reduce((sum, each) => sum + each.calls, 0);
+    const failures = this.#window.reduce((sum, each) => sum + each.failures, 0);
+    return calls >= minimum && failures / calls >= failureRate;
+  }
+
+  #become(state: BreakerState): void {
+    this.#state = state;
+    this.#round = { calls: 0, failures: 0, underWay: 0 };
+    this.#window = [];
+    if (state === 'open') this.#openedAtMs = this.#clock.steady();
+    this.#wake();
+    this.#onChange?.(state);
+  }
+
+  #wake(): void {
+    for (const wake of [...this.#waiting]) wake();
+  }
+
+  #restore(snapshot: unknown): void {
+    if (typeof snapshot !== 'object' || snapshot === null) return;
+    // A moment that is still to come was written before the clock was set back: taken as now.
+    const now = this.#clock.now();
+    const steadyAt = (atMs: number): number => this.#clock.steady() - Math.max(0, now - atMs);
+    const openedAtMs: unknown = Reflect.get(snapshot, 'openedAtMs');
+    const window: unknown = Reflect.get(snapshot, 'window');
+    if (isOpen(snapshot) && typeof openedAtMs === 'number') {
+      this.#state = 'open';
+      this.#openedAtMs = steadyAt(openedAtMs);
+    } else if (Array.isArray(window) && window.every(isPart))
+      this.#window = window.map((part) => ({ ...part, atMs: steadyAt(part.atMs) }));
   }
 }
 
-/** What the policy says of itself. */
-interface Kept {
-  readonly ownState: object;
-  readonly breakerState: unknown;
-}
-
-const STATES: Readonly<Record<CircuitState, BreakerState>> = {
-  [CircuitState.Closed]: 'closed',
-  [CircuitState.Open]: 'open',
-  [CircuitState.HalfOpen]: 'halfOpen',
-  [CircuitState.Isolated]: 'open',
-};
-
-/** The dependency itself is in trouble. Refusals (4xx), quotas and calls that the caller gave up say nothing of it. */
-function isTrouble(result: unknown): boolean {
-  // The policy runs nothing but calls, and gives up some before they begin.
-  const outcome = result as CallResult | 'open';
-  if (outcome === 'open' || outcome.ok || outcome.calledOff || outcome.failure.code === 'HTTP_CALL_CANCELLED')
-    return false;
-  return outcome.failure.class === 'transient' || outcome.failure.class === 'timeout';
-}
-
-/** Anything but a snapshot of ours is no snapshot: a breaker then starts closed. */
-function snapshotOf(
-  snapshot: unknown,
-): { readonly openedAtMs: number; readonly policy: unknown } | undefined {
-  if (typeof snapshot !== 'object' || snapshot === null) return undefined;
-  const openedAtMs: unknown = Reflect.get(snapshot, 'openedAtMs');
+/** Also as an earlier version wrote it, by the policy of its library. */
+function isOpen(snapshot: object): boolean {
+  if (Reflect.get(snapshot, 'state') === 'open') return true;
   const policy: unknown = Reflect.get(snapshot, 'policy');
-  return typeof openedAtMs === 'number' && typeof policy === 'object' && policy !== null
-    ? { openedAtMs, policy }
-    : undefined;
+  const own: unknown = typeof policy === 'object' && policy !== null ? Reflect.get(policy, 'ownState') : null;
+  return typeof own === 'object' && own !== null && Reflect.get(own, 'value') === 1;
+}
+
+function isPart(value: unknown): value is Part {
+  if (typeof value !== 'object' || value === null) return false;
+  return ['atMs', 'calls', 'failures'].every((name) => typeof Reflect.get(value, name) === 'number');
+}
+
+/**
+ * Is the dependency itself in trouble? Refusals (4xx) say that it is there; calls that the caller gave up, and those that were refused on
+ * this side, say nothing of it.
+ */
+function troubleIn(result: CallResult): boolean | undefined {
+  if (result.ok) return false;
+  const { failure, calledOff } = result;
+  if (calledOff || failure.code === 'HTTP_CALL_CANCELLED') return undefined;
+  if (failure.class === 'transient' || failure.class === 'timeout') return true;
+  return failure.delivery === 'notSent' ? undefined : false;
 }

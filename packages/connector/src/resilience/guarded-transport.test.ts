@@ -163,7 +163,6 @@ describe('the breaker', () => {
     while (first.transport.state().breaker === 'closed') await first.call();
     const snapshot = JSON.parse(JSON.stringify(first.transport.snapshot()));
     const ahead = { ...snapshot.breaker, openedAtMs: snapshot.breaker.openedAtMs + 3_600_000 };
-    ahead.policy = { ...ahead.policy, ownState: { ...ahead.policy.ownState, openedAt: ahead.openedAtMs } };
     const second = guarded({ breaker }, () => fine, { snapshot: { breaker: ahead } });
     const refused = await second.call();
     expect(refused.ok ? 0 : refused.failure.retryAfterMs).toBeLessThanOrEqual(200);
@@ -172,6 +171,74 @@ describe('the breaker', () => {
     expect(open.ok ? 0 : open.failure.retryAfterMs).toBeLessThanOrEqual(200);
     await sleep(systemClock, 230);
     expect((await second.call()).ok).toBe(true);
+  });
+
+  it('does not count a call that was called off among its probes, nor one that was refused on this side', async () => {
+    let answer: CallResult = trouble;
+    const test = guarded({ breaker }, () => answer);
+    while (test.transport.state().breaker === 'closed') await test.call();
+    await sleep(systemClock, 230);
+    for (let i = 0; i < 3; i++)
+      expect(await test.call({ isCalledOff: () => true })).toMatchObject({ calledOff: true });
+    answer = { ok: false, failure: { class: 'validation', code: 'X', message: 'x', delivery: 'notSent' } };
+    for (let i = 0; i < 3; i++) await test.call();
+    expect(test.transport.state().breaker).toBe('halfOpen');
+    answer = fine;
+    await test.call();
+    expect(test.transport.state().breaker).toBe('halfOpen');
+    await test.call();
+    expect(test.transport.state().breaker).toBe('closed');
+  });
+
+  it('gives the place of a probe that was called off to the next one that waits', async () => {
+    const { promise: probing, resolve } = Promise.withResolvers<CallResult>();
+    let probes = Number.NaN;
+    const test = guarded({ breaker: { ...breaker, probes: 1 } }, () =>
+      Number.isNaN(probes) ? trouble : ++probes === 1 ? probing : fine,
+    );
+    while (test.transport.state().breaker === 'closed') await test.call();
+    await sleep(systemClock, 230);
+    probes = 0;
+    const cancelled = test.call();
+    const next = test.call();
+    await sleep(systemClock, 10);
+    expect(probes).toBe(1);
+    resolve({
+      ok: false,
+      failure: { class: 'timeout', code: 'HTTP_CALL_CANCELLED', message: 'x', delivery: 'lost' },
+    });
+    expect(await cancelled).toMatchObject({ ok: false });
+    expect(await next).toBe(fine);
+    expect(test.transport.state().breaker).toBe('closed');
+  });
+
+  it('counts nothing for a state that it was not sent in', async () => {
+    const { promise: slow, resolve } = Promise.withResolvers<CallResult>();
+    const test = guarded({ breaker: { ...breaker, probes: 1 } }, (call) => (call === 1 ? slow : trouble));
+    const first = test.call();
+    while (test.transport.state().breaker === 'closed') await test.call();
+    resolve(fine);
+    await first;
+    expect(test.transport.state().breaker).toBe('open');
+  });
+
+  it('is open still after a restart, as an earlier version wrote it too', async () => {
+    const openedAtMs = Date.now();
+    const policy = { ownState: { value: 1, openedAt: openedAtMs, attemptNo: 1 }, breakerState: {} };
+    const test = guarded({ breaker }, () => fine, { snapshot: { breaker: { openedAtMs, policy } } });
+    expect(await test.call()).toMatchObject({ failure: { code: 'CONNECTION_BREAKER_OPEN' } });
+    const closed = { openedAtMs, policy: { ownState: { value: 0 }, breakerState: {} } };
+    const other = guarded({ breaker }, () => fine, { snapshot: { breaker: closed } });
+    expect(await other.call()).toBe(fine);
+  });
+
+  it('remembers over a restart what it had counted while it was closed', async () => {
+    const first = guarded({ breaker: { ...breaker, windowMs: 60_000 } }, () => trouble);
+    for (let i = 0; i < 4; i++) await first.call();
+    const snapshot = JSON.parse(JSON.stringify(first.transport.snapshot()));
+    const second = guarded({ breaker: { ...breaker, windowMs: 60_000 } }, () => trouble, { snapshot });
+    await second.call();
+    expect(second.transport.state().breaker).toBe('open');
   });
 
   it('is open still after a restart', async () => {
@@ -377,6 +444,18 @@ describe('calls in flight', () => {
   });
 });
 
+describe('a call in a line', () => {
+  it('hears that the other side wants to be left alone', async () => {
+    const busy: CallResult = {
+      ok: false,
+      failure: { class: 'rateLimited', code: 'X', message: 'x', delivery: 'answered', retryAfterMs: 200 },
+    };
+    const test = guarded({ inFlightMax: 1 }, (call) => (call === 1 ? busy : fine));
+    await Promise.all([test.call(), test.call()]);
+    expect(test.sent[1]! - test.sent[0]!).toBeGreaterThanOrEqual(190);
+  });
+});
+
 describe('a call that is called off', () => {
   it('while it stands in line is not sent, and its place is given on', async () => {
     const { promise: stalled, resolve } = Promise.withResolvers<CallResult>();
@@ -414,6 +493,23 @@ describe('the retry budget', () => {
     // First attempts are never held up by it.
     expect((await test.call()).ok).toBe(false);
     expect(test.sent).toHaveLength(13);
+  });
+
+  it('counts what was not sent once, when it comes again', async () => {
+    const { promise: stalled, resolve } = Promise.withResolvers<CallResult>();
+    const test = guarded(
+      { retryBudget: { ...retryBudget, share: 0.01, minimum: 1 }, inFlightMax: 1 },
+      (call) => (call === 1 ? stalled : fine),
+    );
+    const first = test.call();
+    for (let i = 0; i < 3; i++)
+      expect(await test.call({ isRetry: true }, 20)).toMatchObject({ failure: { code: 'CONNECTION_BUSY' } });
+    resolve(fine);
+    await first;
+    expect(await test.call({ isRetry: true })).toBe(fine);
+    expect(await test.call({ isRetry: true })).toMatchObject({
+      failure: { code: 'CONNECTION_RETRIES_SPENT' },
+    });
   });
 
   it('always allows a few, and is as spent after a restart as before', async () => {

@@ -1,18 +1,19 @@
-import type { Clock, Failure } from '@tenon/model';
+import type { Failure, SteadyClock } from '@tenon/model';
 import type { ConnectorFailureCode } from '../failure-codes.ts';
 import { GrantGuard, type Grants } from '../grants.ts';
 import type { OperationDefaults } from '../manifest.ts';
 import type { OperationPlan } from '../operation-plan.ts';
 import { type CallRequest, type CallResult, calledOff, failedCall, type Transport } from '../transport.ts';
-import { Breaker, type BreakerState } from './breaker.ts';
+import { Breaker, type BreakerState, type BreakerTurn } from './breaker.ts';
+import type { QuotaUse } from './call-window.ts';
 import { type DeprecationNotice, deprecationOf } from './deprecation.ts';
 import { Bulkhead } from './in-flight.ts';
-import { Quota, type QuotaUse } from './quota.ts';
+import { Quota } from './quota.ts';
 import { RetryBudget } from './retry-budget.ts';
 import type { QuotaSharing } from './shared-quota.ts';
 
 export interface GuardOptions {
-  readonly clock: Clock;
+  readonly clock: SteadyClock;
   /** Name of the connection, for messages. */
   readonly connection: string;
   /** What each pipeline may do over the connection. `all` is for tools that hold a connector to its contract. */
@@ -122,32 +123,63 @@ export function guardedTransport(
         ),
       );
     const admitted = operation === request.operation ? request : { ...request, operation };
-    const patientUntilMs = Math.min(
-      clock.now() + request.operation.timeoutMs,
-      request.deadlineAt ?? Number.POSITIVE_INFINITY,
-    );
     const open = breaker.refusal();
     if (open !== undefined) return postponed(openFailure(open));
-    const spent = retries.refusal(request.isRetry === true);
-    if (spent !== undefined) return postponed(retryFailure(spent));
-    const late = await quota.take(patientUntilMs, request.signal);
-    if (late !== undefined) return postponed(quotaFailure(late));
-    const release = await bulkhead.enter(patientUntilMs, request.signal);
-    if (release === undefined) return postponed(busyFailure());
+    const counted = retries.take(request.isRetry === true);
+    if (typeof counted === 'number') return postponed(retryFailure(counted));
+    const patienceMs = Math.min(
+      request.operation.timeoutMs,
+      (request.deadlineAt ?? Number.POSITIVE_INFINITY) - clock.now(),
+    );
+    let isSent = false;
     try {
-      // It may have stood in line for seconds.
-      if (request.isCalledOff?.() === true) return calledOff;
-      const result = await breaker.run(
-        // It may have waited once more, for what comes of a breaker's probes.
-        async () => (request.isCalledOff?.() === true ? calledOff : inner.call(admitted)),
-        patientUntilMs,
-      );
-      if (result === 'open') return postponed(openFailure(breaker.refusal() ?? 0));
-      quota.learn(result);
-      announce(asked.operation.name, result);
+      const result = await inLine(admitted, clock.steady() + patienceMs, () => {
+        isSent = true;
+      });
+      if (isSent) announce(asked.operation.name, result);
       return result;
     } finally {
-      release();
+      if (!isSent) retries.takeBack(counted);
+    }
+  }
+
+  /** Through all lines, until `untilMs` of `steady`; `sends` is told as it leaves the last one. */
+  async function inLine(request: CallRequest, untilMs: number, sends: () => void): Promise<CallResult> {
+    const late = await quota.take(untilMs, request.signal);
+    if (late !== undefined) return postponed(quotaFailure(late));
+    let isSent = false;
+    let turn: BreakerTurn | undefined;
+    let result: CallResult | undefined;
+    const release = await bulkhead.enter(untilMs, request.signal);
+    try {
+      if (release === undefined) return postponed(busyFailure());
+      for (;;) {
+        if (quota.isHeld) {
+          const held = await quota.held(untilMs, request.signal);
+          if (held !== undefined) return postponed(quotaFailure(held));
+          // Another answer may have come since.
+          continue;
+        }
+        const entered = breaker.enter();
+        if (typeof entered === 'function') {
+          turn = entered;
+          break;
+        }
+        if (entered === 'open') return postponed(openFailure(breaker.refusal() ?? 0));
+        if (!(await breaker.changes(untilMs, request.signal))) return postponed(openFailure(0));
+      }
+      // It may have stood in line for seconds. Nothing is awaited from its turn to the transport.
+      if (request.isCalledOff?.() === true) return calledOff;
+      isSent = true;
+      sends();
+      quota.leave(true);
+      result = await inner.call(request);
+      quota.learn(result);
+      return result;
+    } finally {
+      if (!isSent) quota.leave(false);
+      turn?.(result);
+      release?.();
     }
   }
 

@@ -1,20 +1,19 @@
-import { type Clock, sleep } from '@tenon/model';
+import { type SteadyClock, sleep } from '@tenon/model';
 
 /** Calls that may wait for a turn; one more is refused at once. */
 const WAITING_MAX = 10_000;
 
 /**
  * Calls in flight to one dependency, so that a stalled one cannot take every socket and every run with it (C60).
- * First come, first served; a call that has waited its time out leaves the line. (cockatiel's bulkhead holds a queued
- * call until its turn comes, however late, which would outlive the deadline.)
+ * First come, first served; a call that has waited its time out leaves the line.
  */
 export class Bulkhead {
   readonly #max: number;
-  readonly #clock: Clock;
+  readonly #clock: SteadyClock;
   readonly #line: (() => void)[] = [];
   #inFlight = 0;
 
-  constructor(max: number, clock: Clock) {
+  constructor(max: number, clock: SteadyClock) {
     this.#max = max;
     this.#clock = clock;
   }
@@ -27,7 +26,7 @@ export class Bulkhead {
     return this.#line.length;
   }
 
-  /** Resolves to what gives the turn back, or to `undefined` when none came in time. */
+  /** Resolves to what gives the turn back, or to `undefined` when none came until `untilMs` of `steady`. */
   async enter(untilMs: number, signal: AbortSignal | undefined): Promise<(() => void) | undefined> {
     if (this.#inFlight < this.#max) return this.#admit();
     if (this.#line.length >= WAITING_MAX) return undefined;
@@ -41,7 +40,7 @@ export class Bulkhead {
     signal?.addEventListener('abort', onAbort, { once: true });
     if (signal?.aborted) leaving.abort();
     this.#line.push(turn);
-    await sleep(this.#clock, Math.max(0, untilMs - this.#clock.now()), leaving.signal);
+    await sleep(this.#clock, Math.max(0, untilMs - this.#clock.steady()), leaving.signal);
     signal?.removeEventListener('abort', onAbort);
     const place = this.#line.indexOf(turn);
     if (place >= 0) this.#line.splice(place, 1);

@@ -1,5 +1,6 @@
-import { type Clock, sleep } from '@tenon/model';
-import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
+import { type SteadyClock, sleep } from '@tenon/model';
+import { RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
+import { CallWindow } from './call-window.ts';
 
 /** Counts the calls of one vendor account, for all processes that use it. */
 export interface QuotaStore {
@@ -45,46 +46,38 @@ export class SharedQuota {
   readonly #sharing: QuotaSharing;
   readonly #quota: number;
   readonly #windowMs: number;
-  readonly #clock: Clock;
-  readonly #alone: RateLimiterMemory;
+  readonly #clock: SteadyClock;
+  readonly #alone: CallWindow;
+  /** By the clock that nobody sets. */
   #awayUntilMs: number | undefined;
   /** Of those that were told to wait. */
   #waited = 0;
   /** Why it could not be asked last. */
   #because: string | undefined;
 
-  constructor(sharing: QuotaSharing, quota: number, windowMs: number, clock: Clock) {
+  constructor(sharing: QuotaSharing, quota: number, windowMs: number, clock: SteadyClock) {
     this.#sharing = sharing;
     this.#quota = quota;
     this.#windowMs = windowMs;
     this.#clock = clock;
-    this.#alone = new RateLimiterMemory({
-      points: Math.max(1, Math.floor(quota * sharing.share)),
-      duration: windowMs / 1_000,
-    });
+    this.#alone = new CallWindow(Math.max(1, Math.floor(quota * sharing.share)), windowMs, clock);
   }
 
   /** Milliseconds to wait; 0: it is taken. */
   async take(): Promise<number> {
-    const awayMs = this.#awayUntilMs === undefined ? 0 : this.#awayUntilMs - this.#clock.now();
-    // It is longer where the clock was set back.
-    if (awayMs <= 0 || awayMs > AWAY_MS) {
+    if (this.#awayUntilMs === undefined || this.#clock.steady() >= this.#awayUntilMs) {
       const waitMs = await this.#ask();
       if (waitMs !== undefined) {
         this.#isThere(true);
         if (waitMs > 0) return waitMs + this.#spreadMs();
-        await this.#alone.penalty('');
+        this.#alone.add();
         return 0;
       }
       this.#isThere(false);
     }
-    try {
-      await this.#alone.consume('');
-      return 0;
-    } catch (refusal) {
-      if (refusal instanceof RateLimiterRes) return Math.max(1, refusal.msBeforeNext);
-      throw refusal;
-    }
+    const waitMs = this.#alone.take();
+    if (waitMs === 0) this.#alone.leave(true);
+    return waitMs;
   }
 
   #spreadMs(): number {
@@ -112,7 +105,7 @@ export class SharedQuota {
 
   #isThere(isThere: boolean): void {
     const was = this.#awayUntilMs === undefined;
-    this.#awayUntilMs = isThere ? undefined : this.#clock.now() + AWAY_MS;
+    this.#awayUntilMs = isThere ? undefined : this.#clock.steady() + AWAY_MS;
     if (was !== isThere) this.#sharing.onStore?.(isThere, isThere ? undefined : this.#because);
   }
 }

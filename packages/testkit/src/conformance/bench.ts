@@ -21,7 +21,6 @@ import type { HttpOperation, Operation } from '@tenon/contract';
 import { compileExpression, parseTemplate } from '@tenon/expression';
 import {
   atPointer,
-  type Clock,
   type Failure,
   fromPointer,
   isObject,
@@ -29,6 +28,7 @@ import {
   type JsonObject,
   type Random,
   Secret,
+  type SteadyClock,
   toPointer,
   unmetPointers,
 } from '@tenon/model';
@@ -85,7 +85,7 @@ const CALL_TIMEOUT_MS = 15_000;
 export class Bench {
   readonly subject: Subject;
   readonly target: BenchTarget;
-  readonly clock: Clock;
+  readonly clock: SteadyClock;
   readonly random: Random;
   readonly operations: readonly BenchOperation[];
   #open: Transport[] = [];
@@ -97,7 +97,7 @@ export class Bench {
   constructor(
     subject: Subject,
     target: BenchTarget,
-    ports: { readonly clock: Clock; readonly random: Random },
+    ports: { readonly clock: SteadyClock; readonly random: Random },
   ) {
     this.subject = subject;
     this.target = target;

@@ -1,5 +1,5 @@
 import type { ConnectionConfig, TransportContext } from '@tenon/connector';
-import { type Clock, type Random, systemClock, systemRandom } from '@tenon/model';
+import { type Random, type SteadyClock, systemClock, systemRandom } from '@tenon/model';
 import { contractSchemas } from '../sandbox/contract-schemas.ts';
 import { deriveRoles } from '../sandbox/resources.ts';
 import { type Sandbox, startSandbox } from '../sandbox/sandbox.ts';
@@ -36,7 +36,7 @@ export interface ConformanceOptions {
   readonly target?: ConformanceTarget;
   /** Only these, by number. */
   readonly only?: readonly number[];
-  readonly clock?: Clock;
+  readonly clock?: SteadyClock;
   readonly random?: Random;
   /** Told of each check as it ends. */
   readonly onCheck?: (outcome: CheckOutcome) => void;

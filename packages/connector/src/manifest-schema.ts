@@ -543,7 +543,6 @@ function map(values: SchemaObject, description: string, minProperties?: number):
   };
 }
 
-/** `says`: what the pattern wants, with an example, as it stands in an error. */
 /** A place in the request: a parameter, or a member of its body. */
 function inInput(description: string): SchemaObject {
   return text(
@@ -553,6 +552,7 @@ function inInput(description: string): SchemaObject {
   );
 }
 
+/** `says`: what the pattern wants, with an example, as it stands in an error. */
 function text(description: string, pattern?: string, says?: string): SchemaObject {
   return {
     type: 'string',

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
@@ -27,5 +27,16 @@ describe('the folder of a run of tests', () => {
     }
     tearDown();
     expect([existsSync(folder), existsSync(memory), existsSync(outer)]).toEqual([false, false, true]);
+  });
+
+  it('is taken away by a later run where its own was killed, and not while it may go on', () => {
+    for (const name of NAMES) vi.stubEnv(name, process.env[name]);
+    const outer = tmpdir();
+    const [old, young] = ['tenon-tests-old', 'tenon-tests-young'].map((name) => join(outer, name));
+    for (const folder of [old!, young!]) mkdirSync(folder);
+    const twoDaysAgo = (performance.timeOrigin + performance.now()) / 1_000 - 2 * 86_400;
+    utimesSync(old!, twoDaysAgo, twoDaysAgo);
+    setUp()();
+    expect([existsSync(old!), existsSync(young!)]).toEqual([false, true]);
   });
 });

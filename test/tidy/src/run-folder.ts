@@ -1,9 +1,12 @@
-import { accessSync, chmodSync, constants, mkdtempSync, rmSync } from 'node:fs';
+import { accessSync, chmodSync, constants, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 /** A disk in memory, where there is one. */
 const MEMORY = '/dev/shm';
+const NAME = 'tenon-tests-';
+/** No run of tests takes so long: a folder that was not touched since is one whose run was killed. */
+const GONE_AFTER_MS = 86_400_000;
 
 /**
  * For a run of tests: one folder in place of the machine's temporary one, and one for what is simulated in memory. What tests leave in
@@ -24,10 +27,21 @@ export default function setUp(): () => void {
 }
 
 function madeIn(parent: string): string {
-  const folder = mkdtempSync(join(parent, 'tenon-tests-'));
+  const goneBefore = Date.now() - GONE_AFTER_MS;
+  for (const name of readdirSync(parent))
+    if (name.startsWith(NAME) && ownTouchedAt(join(parent, name)) < goneBefore)
+      rmSync(join(parent, name), { recursive: true, force: true });
+  const folder = mkdtempSync(join(parent, NAME));
   // A server that refuses root runs as somebody else, in a folder of its own below this one.
   chmodSync(folder, 0o711);
   return folder;
+}
+
+/** Never, of one that is somebody else's, or that another run has just taken away. */
+function ownTouchedAt(folder: string): number {
+  const found = statSync(folder, { throwIfNoEntry: false });
+  const isOwn = found !== undefined && (process.getuid === undefined || found.uid === process.getuid());
+  return isOwn ? found.mtimeMs : Number.POSITIVE_INFINITY;
 }
 
 function isWritable(folder: string): boolean {

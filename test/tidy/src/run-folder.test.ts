@@ -4,9 +4,23 @@ import { basename, dirname, join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import setUp from './run-folder.ts';
 
+vi.mock('node:fs', async (original) => {
+  const fs = await original<typeof import('node:fs')>();
+  return {
+    ...fs,
+    rmSync: (...given: Parameters<typeof fs.rmSync>) => {
+      if (String(given[0]).endsWith('-stuck')) throw new Error('it is busy');
+      fs.rmSync(...given);
+    },
+  };
+});
+
 const NAMES = ['TMPDIR', 'TEMP', 'TENON_MEMORY_FOLDER'] as const;
 
-afterEach(() => vi.unstubAllEnvs());
+afterEach(() => {
+  vi.unstubAllEnvs();
+  vi.restoreAllMocks();
+});
 
 describe('the folder of a run of tests', () => {
   it('stands in place of the temporary ones while tests run', () => {
@@ -38,5 +52,15 @@ describe('the folder of a run of tests', () => {
     utimesSync(old!, twoDaysAgo, twoDaysAgo);
     setUp()();
     expect([existsSync(old!), existsSync(young!)]).toEqual([false, true]);
+  });
+
+  it('keeps no run from its tests where it cannot be taken away, as while a disk is mounted in it', () => {
+    for (const name of NAMES) vi.stubEnv(name, process.env[name]);
+    const said = vi.spyOn(console, 'warn').mockImplementation(() => {});
+    const stuck = join(tmpdir(), 'tenon-tests-stuck');
+    mkdirSync(stuck);
+    utimesSync(stuck, 0, 0);
+    setUp()();
+    expect(said.mock.calls).toEqual([[`${stuck} is left behind: it is busy`]]);
   });
 });

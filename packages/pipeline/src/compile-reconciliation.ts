@@ -3,7 +3,7 @@ import { compareText, digestOf, type Json, parseDuration } from '@tenon/model';
 import { classPointers } from './check/classes.ts';
 import type { PipelineModel } from './check/model.ts';
 import { inputSource, resultSource } from './check/payloads.ts';
-import { comparedAs, itemsPointer, recordsOf, totalledAs } from './check/reconciliation-steps.ts';
+import { comparedAs, isOfRecord, itemsPointer, recordsOf, totalledAs } from './check/reconciliation-steps.ts';
 import { ownerPlan, policyPlans } from './compile.ts';
 import type { PolicySpec } from './load/policies.ts';
 import type { FieldPlan, ReconciliationPlan, SidePlan, Tolerance } from './reconciliation-plan.ts';
@@ -59,6 +59,7 @@ export function compileReconciliation(
     repair: repair.map(({ pipeline, entity, start }) => ({
       pipeline: pipeline.value,
       entity: entity ? valueTemplate(entity) : { expression: 'key' },
+      ...(entity && isOfRecord(entity) && { isOfRecord: true as const }),
       ...(start?.with && { start: valueTemplate(start.with) }),
     })),
     ...keeping(),

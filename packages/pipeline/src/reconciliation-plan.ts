@@ -58,8 +58,9 @@ export type Tolerance = { readonly absolute: number } | { readonly share: number
 
 export interface RepairPlan {
   readonly pipeline: string;
-  /** Over `key`. */
+  /** Over `key`, or over `record` of the source. */
   readonly entity: ValueTemplate;
+  readonly isOfRecord?: true;
   /** Input of the pipeline, over `record` of the source. */
   readonly start?: ValueTemplate;
 }

@@ -1,8 +1,15 @@
-import { parseExpression } from '@tenon/expression';
+import { parseExpression, references } from '@tenon/expression';
 import { fromPointer, type Location } from '@tenon/model';
 import type { ForEachSpec, Located, PipelineSpec, StepSpec } from '../spec/pipeline-spec.ts';
-import { type FieldSpec, type Named, SIDES, type Side, type SideSpec } from '../spec/reconciliation-spec.ts';
-import type { SpecExpression } from '../spec/template.ts';
+import {
+  type FieldSpec,
+  type Named,
+  type RepairSpec,
+  SIDES,
+  type Side,
+  type SideSpec,
+} from '../spec/reconciliation-spec.ts';
+import { expressionsOf, type SpecExpression, type Template } from '../spec/template.ts';
 import type { Catalog } from './catalog.ts';
 
 /** Steps that stand for the parts of a reconciliation. */
@@ -63,28 +70,41 @@ function recordsStep(
       check: { that: [{ condition: written.where, message: 'left out' }], otherwise: 'split' as const },
     }),
     // Only what is missing is started, and what is missing is a record of the source.
-    steps:
-      side === 'target'
-        ? []
-        : repair.flatMap(({ pipeline, start }, index) =>
-            start
-              ? [
-                  {
-                    id: named(startOf(index), start.at),
-                    at: start.at,
-                    kind: 'run' as const,
-                    pipeline,
-                    ...(start.with && { with: start.with }),
-                  },
-                ]
-              : [],
-          ),
+    steps: side === 'target' ? [] : repair.flatMap(repairSteps),
     result: {
       kind: 'object',
       node: written.node,
       entries: members.flatMap(([name, part]) => (part ? [{ key: part.key, name, value: part.value }] : [])),
     },
   };
+}
+
+function repairSteps({ pipeline, entity, start, at }: RepairSpec, index: number): StepSpec[] {
+  return [
+    ...(entity && isOfRecord(entity) ? [entityStep(entity, at, index)] : []),
+    ...(start
+      ? [
+          {
+            id: named(startOf(index), start.at),
+            at: start.at,
+            kind: 'run' as const,
+            pipeline,
+            ...(start.with && { with: start.with }),
+          },
+        ]
+      : []),
+  ];
+}
+
+function entityStep(value: Template, at: Location, index: number): StepSpec {
+  return { id: named(entityOf(index), at), at, kind: 'set', value };
+}
+
+/** Is it made of the source's record, or of the key alone? */
+export function isOfRecord(entity: Template): boolean {
+  return [...expressionsOf(entity)].some(({ parsed }) =>
+    references(parsed.ast).some(({ root }) => root === 'record'),
+  );
 }
 
 function sideOf(field: FieldSpec, side: Side): Named | undefined {
@@ -102,7 +122,7 @@ export function itemsPointer({ items, read }: SideSpec, catalog: Catalog): strin
 /** What of a key is asked for in the pipelines that carry it; `key` is any text there. */
 function entitySteps({ reconciliation }: PipelineSpec): StepSpec[] {
   const entities = (reconciliation?.repair ?? []).flatMap(({ entity, at }, index): StepSpec[] =>
-    entity ? [{ id: named(entityOf(index), at), at, kind: 'set', value: entity }] : [],
+    entity && !isOfRecord(entity) ? [entityStep(entity, at, index)] : [],
   );
   const at = reconciliation?.at;
   if (entities.length === 0 || !at) return [];

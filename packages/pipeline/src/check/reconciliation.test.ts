@@ -34,6 +34,21 @@ describe('a reconciliation without findings', () => {
     expect(compare[1]?.tolerance).toEqual(tolerance);
   });
 
+  test('finds the runs of a record by its key, or by what the source says of it', async () => {
+    const entity = (value: string) =>
+      planOf(['  - pipeline: order-placed\n', `  - pipeline: order-placed\n    entity: ${value}\n`]);
+    expect((await entity("'order:${ key }'")).repair).toMatchObject([
+      { pipeline: 'order-placed', entity: { text: ['order:', { expression: 'key' }] } },
+    ]);
+    expect((await entity("'${ record.reference }:${ record.id }'")).repair).toMatchObject([
+      {
+        pipeline: 'order-placed',
+        entity: { text: [{ expression: 'record.reference' }, ':', { expression: 'record.id' }] },
+        isOfRecord: true,
+      },
+    ]);
+  });
+
   test('needs grants for what it reads, and for nothing else', async () => {
     const { check } = await testWorkspace(reconciled());
     expect(check.needed.get('shop')?.['parcels-agree']).toMatchObject({ operations: ['findParcels'] });

@@ -132,7 +132,7 @@ export const reconciliationSchema: SchemaObject = {
         items: object('One pipeline.', ['pipeline'], {
           pipeline: kebabName('Its name.'),
           entity: template(
-            'Text over `key`: the value of the pipeline’s `orderBy`, or of its `identity.key`. Default `${ key }`.',
+            'Text over `key`, or over `record` of the source: the value of the pipeline’s `orderBy`, or of its `identity.key`. Default `${ key }`.',
           ),
           start: object(
             'Starts it for a missing record that no listed pipeline has had an event of.',

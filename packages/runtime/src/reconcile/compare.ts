@@ -13,6 +13,8 @@ export interface RecordRow {
   readonly totals: readonly (number | null)[];
   /** Of a record of the source: what each repair would start its pipeline with. */
   readonly starts: readonly Json[];
+  /** Of a record of the source: what its runs go by in each repair that asks the record for it. */
+  readonly entities?: readonly (string | null)[];
 }
 
 export const differenceKinds = ['missing', 'extra', 'mismatched', 'duplicate', 'withoutKey'] as const;
@@ -32,6 +34,8 @@ export interface Difference {
   /** What differs, by name. */
   readonly fields: readonly { readonly name: string; readonly source: Json; readonly target: Json }[];
   readonly starts: readonly Json[];
+  /** As of the source's record, where there is one. */
+  readonly entities?: readonly (string | null)[];
 }
 
 /** What one key comes to. */
@@ -68,6 +72,7 @@ export function compareKey(rows: readonly RecordRow[], rules: Rules): Outcome {
     records: { source: source.length, target: target.length },
     fields,
     starts,
+    ...(kind !== 'duplicate' && source[0]?.entities && { entities: source[0].entities }),
   });
   if (key === null) return { differences: [difference('withoutKey')], isUnsettled: false };
   if (source.length > 1 || target.length > 1)

@@ -1,4 +1,4 @@
-import { compileTemplate, type ValueTemplate } from '@tenon/expression';
+import { compileTemplate } from '@tenon/expression';
 import type { ReconciliationPlan } from '@tenon/pipeline';
 import type { EmbeddedEngine } from '../embedded/engine.ts';
 import { nextTurn } from '../embedded/next-turn.ts';
@@ -24,14 +24,12 @@ export async function runsByKey(
   differences: readonly Difference[],
 ): Promise<ReadonlyMap<string, readonly string[]>> {
   const found = new Map<string, string[]>();
-  for (const { pipeline, entity } of plan.repair) {
-    const keyOf = entityReader(entity, plan);
+  for (const [index, { pipeline }] of plan.repair.entries()) {
     /** By the business keys and order keys that runs of it have, as these stand in the file. */
-    const wanted = { key: new Map<string, string>(), order: new Map<string, string>() };
-    for (const { key } of differences)
-      if (key !== null)
-        for (const kind of ['key', 'order'] as const)
-          for (const form of engine.rows.names.forms(kind, keyOf(key))) wanted[kind].set(form, key);
+    const wanted = { key: new Map<string, string[]>(), order: new Map<string, string[]>() };
+    for (const [entity, keys] of keysByEntity(plan, index, differences))
+      for (const kind of ['key', 'order'] as const)
+        for (const form of engine.rows.names.forms(kind, entity)) wanted[kind].set(form, keys);
     for (let after = 0; ; ) {
       const rows = engine.read
         .of(
@@ -42,13 +40,15 @@ export async function runsByKey(
         after = Number(row['seq']);
         // One without an order key is of no entity, whatever `null` would be as a text.
         const orderKey = row['order_key'];
-        const key =
+        const keys =
           (orderKey === null ? undefined : wanted.order.get(String(orderKey))) ??
-          wanted.key.get(String(row['key']));
-        if (key === undefined) continue;
-        const runs = found.get(key) ?? [];
-        runs.push(String(row['run_id']));
-        found.set(key, runs);
+          wanted.key.get(String(row['key'])) ??
+          [];
+        for (const key of keys) {
+          const runs = found.get(key) ?? [];
+          runs.push(String(row['run_id']));
+          found.set(key, runs);
+        }
       }
       if (rows.length < LOOKED_AT_ONCE) break;
       await nextTurn();
@@ -64,23 +64,43 @@ export async function quarantinedByKey(
   differences: readonly Difference[],
 ): Promise<ReadonlyMap<string, QuarantinedRun>> {
   const found = new Map<string, QuarantinedRun>();
-  for (const { pipeline, entity } of plan.repair) {
-    const keyOf = entityReader(entity, plan);
-    const wanted = new Map<string, string>();
-    for (const { key } of differences) if (key !== null) wanted.set(keyOf(key), key);
-    for (const { runId, keys } of await heldKeys(engine, pipeline)) {
-      const key = keys.map((one) => wanted.get(one)).find((one) => one !== undefined);
-      if (key !== undefined) found.set(key, { pipeline, runId });
-    }
+  for (const [index, { pipeline }] of plan.repair.entries()) {
+    const wanted = keysByEntity(plan, index, differences);
+    for (const { runId, keys } of await heldKeys(engine, pipeline))
+      for (const key of keys.map((one) => wanted.get(one)).find((one) => one !== undefined) ?? [])
+        found.set(key, { pipeline, runId });
   }
   return found;
 }
 
-function entityReader(entity: ValueTemplate, { policies }: ReconciliationPlan): (key: string) => string {
+/** Keys of differences by what the runs go by that they are of, in one of the repairs: several may go by the same. */
+function keysByEntity(
+  plan: ReconciliationPlan,
+  index: number,
+  differences: readonly Difference[],
+): ReadonlyMap<string, string[]> {
+  const entityOf = entityReader(plan, index);
+  const found = new Map<string, string[]>();
+  for (const difference of differences) {
+    const entity = entityOf(difference);
+    if (difference.key === null || entity === undefined) continue;
+    const keys = found.get(entity) ?? [];
+    keys.push(difference.key);
+    found.set(entity, keys);
+  }
+  return found;
+}
+
+/** Nothing where it has no value, or no record says it. */
+function entityReader(
+  { repair, policies }: ReconciliationPlan,
+  index: number,
+): (difference: Difference) => string | undefined {
+  const { entity, isOfRecord } = repair[index]!;
+  if (isOfRecord) return ({ entities }) => entities?.[index] ?? undefined;
   const { evaluate } = compileTemplate(entity, { policies });
-  return (key) => {
+  return ({ key }) => {
     const result = evaluate({ key });
-    // What has no value names no entity.
-    return result.ok ? String(result.value) : '';
+    return result.ok ? String(result.value) : undefined;
   };
 }

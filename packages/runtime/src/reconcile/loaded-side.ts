@@ -47,6 +47,13 @@ export function loadSide(plan: ReconciliationPlan, side: Side): LoadedSide {
     'a value',
   );
   const starts = side === 'source' ? plan.repair.map(({ start }) => start && compiled(start, '`start`')) : [];
+  const entities =
+    side === 'source' && plan.repair.some(({ isOfRecord }) => isOfRecord)
+      ? plan.repair.map(({ entity, isOfRecord }) =>
+          // What the record lacks names no entity, and ends no comparison.
+          isOfRecord ? compileTemplate({ object: { entity } }, { policies }).evaluate : undefined,
+        )
+      : undefined;
   return {
     input: (window) => {
       const value = input({ input: window, event: window });
@@ -70,6 +77,12 @@ export function loadSide(plan: ReconciliationPlan, side: Side): LoadedSide {
           return typeof value === 'number' ? value : null;
         }),
         starts: starts.map((start) => start?.(scope) ?? null),
+        ...(entities && {
+          entities: entities.map((entity) => {
+            const made = entity?.(scope);
+            return made?.ok ? textOf((made.value as JsonObject)['entity']) : null;
+          }),
+        }),
       };
     },
   };

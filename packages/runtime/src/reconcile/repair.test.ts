@@ -1,3 +1,4 @@
+import type { ReconciliationPlan } from '@tenon/pipeline';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type Bench, openBench, refused } from '../testing/bench.ts';
 import { call, childPlan, planFor } from '../testing/plan.ts';
@@ -97,6 +98,69 @@ describe('a repair', () => {
     });
     expect(differencesOf(bench, (await reconciled(bench)).id)).toEqual([['missing', 'Z']]);
     expect(bench.target.doubled).toEqual([]);
+  });
+
+  describe('of runs that go by more than the key', () => {
+    const versioned = planFor({
+      onFailure: 'hold',
+      identity: {
+        key: { text: ['', { expression: 'event.id' }, ':', { expression: 'event.version' }] },
+        retainMs: 86_400_000,
+        orderBy: { expression: 'event.customer' },
+      },
+      steps: [call('put', 'acme.put')],
+    });
+    const record = (key: string, customer: string) => ({ key, version: 2, customer });
+    /** Two orders of one customer, refused, and one of another; the books have none of them, and one that the shop has not. */
+    const planned = async (entity: ReconciliationPlan['repair'][number]['entity']) => {
+      bench = await openBench(versioned);
+      bench.target.script = { put: [{ fail: refused }, { fail: refused }, { fail: refused }] };
+      const runs = new Map<string, string>();
+      for (const [id, customer] of [
+        ['A', 'c1'],
+        ['B', 'c1'],
+        ['C', 'c2'],
+      ] as const)
+        runs.set(id, await bench.order({ id, customer, version: 2 }));
+      await bench.pass(1_000);
+      listing(bench, {
+        listOrders: () => [record('A', 'c1'), record('B', 'c1'), record('C', 'c2')],
+        listInvoices: () => [{ key: 'X' }],
+      });
+      await bench.runtime.activateReconciliations([
+        reconciliationFor({ repair: [{ pipeline: 'orders', entity, isOfRecord: true }] }),
+      ]);
+      const dry = await bench.runtime.planRepair((await reconciled(bench)).id, 'ana', 'mended');
+      const items = dry.ok ? dry.report.items : [];
+      return { runs, of: (key: string) => items.find((item) => item.key === key)! };
+    };
+    const runsOf = (item: { readonly runs: readonly { readonly runId: string }[] }) =>
+      item.runs.map(({ runId }) => runId).toSorted();
+
+    test('finds them by the business key that the record of the source gives', async () => {
+      const { runs, of } = await planned({
+        text: ['', { expression: 'record.key' }, ':', { expression: 'record.version' }],
+      });
+      for (const key of ['A', 'B', 'C']) expect(runsOf(of(key))).toEqual([runs.get(key)]);
+      expect(of('X').refused).toBe(
+        'it is in books alone, so no record says which runs of orders are of it: mend it there',
+      );
+    });
+
+    test('finds all of an order key that several records have', async () => {
+      const { runs, of } = await planned({ expression: 'record.customer' });
+      const ofFirst = [runs.get('A')!, runs.get('B')!].toSorted();
+      expect(runsOf(of('A'))).toEqual(ofFirst);
+      expect(runsOf(of('B'))).toEqual(ofFirst);
+      expect(runsOf(of('C'))).toEqual([runs.get('C')]);
+    });
+
+    test('says by what it has looked where it finds none', async () => {
+      const { of } = await planned({ expression: 'record.key' });
+      expect(of('A').refused).toBe(
+        'no pipeline has had an event of it: no run of orders has the order key or business key that `entity` gives, and none is to be started for it',
+      );
+    });
   });
 
   test('says of a run that was replayed and failed again that it did', async () => {

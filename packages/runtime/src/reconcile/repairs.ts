@@ -346,6 +346,14 @@ function hasWork({
   return effectsToSend.length > 0 || effectsUnknown.length > 0 || goesOn || refused !== undefined;
 }
 
+/** Why no run is known to be of it. What was looked for may be data, and is not said. */
+function noneOf({ repair, sides }: ReconciliationPlan, kind: Difference['kind']): string {
+  const pipelines = [...new Set(repair.map(({ pipeline }) => pipeline))].join(' or ');
+  if (kind === 'extra' && repair.every(({ isOfRecord }) => isOfRecord))
+    return `it is in ${sides.target.connection} alone, so no record says which runs of ${pipelines} are of it: mend it there`;
+  return `no pipeline has had an event of it: no run of ${pipelines} has the order key or business key that \`entity\` gives, and none is to be started for it`;
+}
+
 /** What becomes of one difference, in words where nothing can. */
 function outcomeOf(
   runs: readonly ReplayReport['runs'][number][],
@@ -373,8 +381,7 @@ function outcomeOf(
       runs: [],
       refused: `an event of it is in quarantine (run ${quarantined.runId}): \`tenon quarantine recheck --pipeline ${quarantined.pipeline}\` says whether it can be released`,
     };
-  if (runs.length === 0)
-    return { runs: [], refused: 'no pipeline has had an event of it, and none is to be started for it' };
+  if (runs.length === 0) return { runs: [], refused: noneOf(plan, kind) };
   const open = runs.every(({ refused }) => refused !== undefined);
   return {
     runs: listed,

@@ -194,7 +194,7 @@ export interface OperationsAdapter {
    */
   listApprovals(input?: ListApprovalsInput, options?: CallOptions): Promise<ListApprovalsResult>;
   /**
-   * Approve or reject
+   * Approve or reject; where several must approve, the last of them lets the run go on
    *
    * `POST /v1/approvals/{runId}/{stepId}` · effect: create · idempotency: none
    */

@@ -308,6 +308,9 @@ export interface Schemas {
             for: "approval" | "event" | "time" | "run";
             /** @description Who is to approve */
             by?: string;
+            count?: Schemas["ApprovalCount"];
+            given?: Schemas["ApprovalsGiven"];
+            except?: Schemas["ApprovalExcept"];
             /** @description Name of the event */
             event?: string;
             /** @description Until when an approval or an event is waited for */
@@ -381,6 +384,8 @@ export interface Schemas {
         sinceMs: number;
         /** @description When its owner has promised to be done */
         dueAtMs: number;
+        /** @description How the run stands; what it did not do for an item of a list is seldom wanted where all of it was undone */
+        runState?: string;
     };
     Approval: {
         runId: string;
@@ -393,8 +398,21 @@ export interface Schemas {
         expiresAtMs: number;
         /** @description What the approver is asked to look at. What is classed of it is `[redacted]` to anybody who does not decide it. */
         show?: unknown;
+        count?: Schemas["ApprovalCount"];
+        given?: Schemas["ApprovalsGiven"];
+        except?: Schemas["ApprovalExcept"];
         key: string;
     };
+    /** @description How many persons must approve, where more than one */
+    ApprovalCount: number;
+    /** @description Of those that `count` asks for, the approvals there are, the oldest first */
+    ApprovalsGiven: {
+        actor: string;
+        reason: string;
+        atMs: number;
+    }[];
+    /** @description Who cannot approve it; they may reject it */
+    ApprovalExcept: string[];
     DeadLetterGroup: {
         fingerprint: string;
         pipeline: string;

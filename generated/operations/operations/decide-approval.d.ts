@@ -6,7 +6,7 @@ export type DecideApprovalInput = Operations["decideApproval"]["input"];
 export type DecideApprovalResult = ResultOf<Operations["decideApproval"]["results"], 204>;
 
 /**
- * Approve or reject
+ * Approve or reject; where several must approve, the last of them lets the run go on
  *
  * `POST /v1/approvals/{runId}/{stepId}` · effect: create · idempotency: none
  */

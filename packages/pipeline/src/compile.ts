@@ -11,13 +11,14 @@ import type { PipelineModel } from './check/model.ts';
 import { inputSource, resultSource } from './check/payloads.ts';
 import { retryPlan } from './check/retry.ts';
 import type { PolicySpec } from './load/policies.ts';
-import type { FreshPlan, Plan, PlanEvent, PlanStep, ProbePlan, RetryPlan } from './plan.ts';
+import type { ApproveStep, FreshPlan, Plan, PlanEvent, PlanStep, ProbePlan, RetryPlan } from './plan.ts';
 import { planHash } from './plan-hash.ts';
 import {
   allSteps,
   type CallSpec,
   type ConditionSpecs,
   type ForEachSpec,
+  type Located,
   OWNER_ROLES,
   type PipelineSpec,
   type StepSpec,
@@ -70,7 +71,6 @@ export function compilePipeline(
       key: valueTemplate(identity.key),
       retainMs: identity.retain.value,
       ...(identity.orderBy && { orderBy: valueTemplate(identity.orderBy) }),
-      ...(identity.account && { account: valueTemplate(identity.account) }),
       ...(identity.orderBy && identity.version && { version: identity.version.source }),
     },
     limits: { concurrency: limits.concurrency ?? CONCURRENCY_DEFAULT, deadlineMs: limits.deadline.value },
@@ -149,7 +149,7 @@ export function compilePipeline(
         };
       }
       case 'approve': {
-        const { by, within, onExpiry, show } = step;
+        const { by, within, onExpiry, show, count, except } = step;
         if (!by || !within || !onExpiry || !show) return undefined;
         return {
           ...common,
@@ -158,6 +158,8 @@ export function compilePipeline(
           withinMs: within.value,
           onExpiry,
           show: template(show),
+          ...(count && { count: count.value }),
+          ...(except && { except: exceptOf(except) }),
         };
       }
       case 'wait': {
@@ -480,6 +482,16 @@ export function manifestTemplate(value: unknown): ValueTemplate {
     return { literal: parts.map((part) => part.text).join('') };
   return {
     text: parts.map((part) => (part.kind === 'text' ? part.text : { expression: part.expression.source })),
+  };
+}
+
+function exceptOf(names: readonly Located<string>[]): NonNullable<ApproveStep['except']> {
+  const steps = names.flatMap(({ value }) =>
+    value.startsWith('steps.') ? value.slice('steps.'.length) : [],
+  );
+  return {
+    ...(names.some(({ value }) => value === 'requester') && { requester: true }),
+    ...(steps.length > 0 && { steps }),
   };
 }
 

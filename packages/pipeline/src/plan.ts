@@ -23,8 +23,6 @@ export interface Plan {
     readonly key: ValueTemplate;
     readonly retainMs: number;
     readonly orderBy?: ValueTemplate;
-    /** Whose event it is: what flags go by. Nothing of it is kept. */
-    readonly account?: ValueTemplate;
     /** What orders the events of the entity that `orderBy` names. */
     readonly version?: string;
   };
@@ -181,6 +179,10 @@ export interface ApproveStep extends StepCommon {
   readonly withinMs: number;
   readonly onExpiry: 'reject' | 'approve' | 'escalate';
   readonly show: ValueTemplate;
+  /** How many persons must approve; absent: one. */
+  readonly count?: number;
+  /** Who cannot: whoever started the run, and whoever approved at these steps. */
+  readonly except?: { readonly requester?: true; readonly steps?: readonly string[] };
 }
 
 export interface WaitStep extends StepCommon {

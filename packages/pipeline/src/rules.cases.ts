@@ -47,6 +47,15 @@ const policies = (from: string, to: string): Edits => ({ [POLICIES]: swap(from, 
 const none: Edits = {};
 const childOutput = childPipeline.slice(childPipeline.indexOf('output:'), childPipeline.indexOf('success:'));
 
+const TWO_OPERATORS = config(
+  'kind: Workspace',
+  "kind: Workspace\nserver: { operators: [{ name: ada, role: operator, token: 'env:ONE' }, { name: finn, role: approver, teams: [finance], token: 'env:TWO' }] }",
+);
+const SECOND_APPROVAL = `  - id: second
+    when: \${ policy.isLarge(event) }
+    approve: { by: finance, within: 4h, onExpiry: reject, show: none, except: [steps.approval] }
+`;
+
 const CHARGE_BACK = "compensate: { call: shop.refundCharge, with: { chargeId: '${ steps.charge.id }' } }";
 const PARCEL_BACK = "compensate: { call: shop.cancelParcel, with: { parcelId: '${ steps.parcel.id }' } }";
 const FORWARD = '{ because: it is gone, forward: { task: call the customer, owner: sales, within: 1d } }';
@@ -848,6 +857,30 @@ export const ruleCases = {
     ]),
     on: 'shop.createCharge',
     silent: pipelineSwaps(ROLES, high()),
+  },
+  'approval-out-of-reach': {
+    fires: pipeline('by: finance, within', 'by: finance, count: 2, within'),
+    on: '2',
+    silent: { ...pipeline('by: finance, within', 'by: finance, count: 2, within'), ...TWO_OPERATORS },
+  },
+  'approval-by-silence': {
+    fires: {
+      ...pipeline(
+        'by: finance, within: 4h, onExpiry: reject,',
+        'by: finance, count: 2, within: 4h, onExpiry: approve,',
+      ),
+      ...TWO_OPERATORS,
+    },
+    on: '2',
+    silent: pipeline(
+      'by: finance, within: 4h, onExpiry: reject,',
+      'by: finance, within: 4h, onExpiry: approve,',
+    ),
+  },
+  'approval-excepts-nobody': {
+    fires: pipeline('by: finance, within', 'by: finance, except: [requester], within'),
+    on: 'requester',
+    silent: { ...pipeline('  - id: charge\n', `${SECOND_APPROVAL}  - id: charge\n`), ...TWO_OPERATORS },
   },
   'roles-missing': {
     fires: pipelineSwaps(['recover: 4h }', 'recover: 4h, roles: { logic: sales, triage: sales } }'], high()),

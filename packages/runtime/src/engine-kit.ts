@@ -5,6 +5,14 @@ export type * from './engine.ts';
 export { Suspension } from './engine.ts';
 export { failureDetails } from './interpreter/effect-facts.ts';
 export { interpret } from './interpreter/interpret.ts';
+export {
+  type ApartDetail,
+  type Decision,
+  decisionJson,
+  givenKey,
+  givenTo,
+  judgeDecision,
+} from './interpreter/several-approvals.ts';
 export { traceIdOf, traceparentFor } from './interpreter/trace-context.ts';
 export type { Caller } from './interpreter/tries.ts';
 export { type LoadedPlan, loadPlan } from './loaded-plan.ts';

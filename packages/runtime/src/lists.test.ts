@@ -137,6 +137,17 @@ describe('forEach', () => {
     expect(bench.runtime.forwardFixes()).toEqual([]);
   });
 
+  test('of a run that is undone later, it says so beside what is owed on an item', async () => {
+    const later = step('check', 'later', {
+      that: [{ condition: 'false', message: 'not wanted' }],
+      otherwise: 'fail',
+    });
+    bench = await openBench(planFor({ steps: [list({ check: check('split') }), later] }));
+    await bench.order({ id: 'a', lines: [{ sku: 'z', quantity: 0 }, ...ofSkus('x')] });
+    await bench.runtime.idle();
+    expect(bench.runtime.forwardFixes()).toMatchObject([{ stepId: 'lines[z]', runState: 'compensated' }]);
+  });
+
   test('undoes all items when one fails, the last confirmed first', async () => {
     bench = await openBench(planFor({ steps: [undoable('before'), list({ concurrency: 1 })] }));
     bench.target.script = { create: [undefined, undefined, undefined, { fail: refused }] };

@@ -2,7 +2,7 @@ import { copyFileSync, rmSync, writeFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import type { ValueTemplate } from '@tenon/expression';
 import type { Json, JsonObject } from '@tenon/model';
-import type { Plan } from '@tenon/pipeline';
+import type { ApproveStep, Plan } from '@tenon/pipeline';
 import { DataKeys, type EncryptionOptions } from './embedded/data-keys.ts';
 import { openLedger } from './embedded/open-ledger.ts';
 import { openRuntime } from './embedded/open-runtime.ts';
@@ -81,12 +81,29 @@ const approval = (onExpiry: 'approve' | 'reject') =>
   planFor({
     steps: [step('approve', 'yes', { by: 'finance', withinMs: 1_000, onExpiry, show: { literal: null } })],
   });
-const consent = step('approve', 'yes', {
-  by: 'finance',
-  withinMs: 1_000,
-  onExpiry: 'reject',
-  show: { literal: null },
+const asked = (id: string, more: Partial<ApproveStep> = {}) =>
+  step('approve', id, {
+    by: 'finance',
+    withinMs: 1_000,
+    onExpiry: 'reject',
+    show: { literal: null },
+    ...more,
+  });
+const consent = asked('yes');
+
+const ofTwo = planFor({ steps: [asked('yes', { count: 2 })] });
+const ofOther = planFor({
+  steps: [consent, asked('again', { except: { steps: ['yes'] } })],
 });
+
+/** Approves `yes`, and then that or another step. */
+function approvedBy(first: string, second: string, then = 'yes'): Action {
+  return async (bench, run) => {
+    await bench.runtime.decide(run, 'yes', 'approve', first, 'x');
+    await bench.runtime.idle();
+    return bench.runtime.decide(run, then, 'approve', second, 'x');
+  };
+}
 
 /** One order that the books lack. */
 async function comparing(open: Parameters<Scenario>[0]): Promise<Bench> {
@@ -646,6 +663,14 @@ export const runtimeCases = {
       acted(open, approval('reject'), (bench, run) =>
         bench.runtime.decide(run, 'yes', 'approve', 'ana', 'x'),
       ),
+  },
+  APPROVAL_GIVEN_ALREADY: {
+    fires: (open) => acted(open, ofTwo, approvedBy('ana', 'ana')),
+    silent: (open) => acted(open, ofTwo, approvedBy('ana', 'ben')),
+  },
+  APPROVAL_ACTOR_EXCEPTED: {
+    fires: (open) => acted(open, ofOther, approvedBy('ana', 'ana', 'again')),
+    silent: (open) => acted(open, ofOther, approvedBy('ana', 'ben', 'again')),
   },
   APPROVAL_NOT_PENDING: {
     fires: (open) =>

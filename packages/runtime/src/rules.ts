@@ -575,6 +575,18 @@ export const runtimeRules = {
     why: 'Who decides is named with the teams that they decide for (`server.operators` in `tenon.config.yaml`), so that a decision is that of the team which was asked.',
     fix: 'Have somebody of the team decide (`BY` in `tenon approvals`), or give the operator that team in `teams` and restart.',
   },
+  APPROVAL_ACTOR_EXCEPTED: {
+    severity: 'error',
+    title: 'this person cannot approve here',
+    why: 'The step keeps from approving whoever started the run, or approved at an earlier step (`approve.except`), so that nobody approves what they asked for.',
+    fix: 'Have somebody else of the team approve it (`tenon approvals` says who cannot), or reject it.',
+  },
+  APPROVAL_GIVEN_ALREADY: {
+    severity: 'error',
+    title: 'this person has approved it already',
+    why: 'Several persons must approve (`approve.count`), and each is counted once.',
+    fix: 'Have somebody else of the team approve it: `tenon approvals` says who has.',
+  },
   APPROVAL_NOT_PENDING: {
     severity: 'error',
     title: 'the step does not wait for an approval',

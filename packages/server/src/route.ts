@@ -79,7 +79,7 @@ type Planned = { readonly ok: true; readonly report: object } | (ActionResult & 
 export function acted(result: ActionResult): Answer {
   if (result.ok) return 'done';
   const { code, message: detail, before } = result;
-  const status = code === ('APPROVAL_TEAM_REFUSED' satisfies RuntimeCode) ? 403 : 409;
+  const status = NOT_ALLOWED.has(code) ? 403 : 409;
   return {
     problem: { status, code, title: titleOf(code), detail, ...(before !== undefined && { before }) },
   };
@@ -92,9 +92,15 @@ export function absent(code: RuntimeCode, detail: string): Answer {
 
 function titleOf(code: string): string {
   if (ABSENT.has(code)) return 'Not found';
-  if (code === ('APPROVAL_TEAM_REFUSED' satisfies RuntimeCode)) return 'Not allowed';
+  if (NOT_ALLOWED.has(code)) return 'Not allowed';
   return FOR_GOOD.has(code) ? 'Not possible any more' : 'Not possible now';
 }
+
+/** It is another person's to say. */
+const NOT_ALLOWED: ReadonlySet<string> = new Set([
+  'APPROVAL_TEAM_REFUSED',
+  'APPROVAL_ACTOR_EXCEPTED',
+] satisfies RuntimeCode[]);
 
 /** What is named is not there. */
 const ABSENT: ReadonlySet<string> = new Set([

@@ -25,6 +25,7 @@ export const approvalsCommands: readonly CommandSpec[] = [
             { title: 'KEY', shortens: true },
             'STEP',
             { title: 'BY', drop: 3, below: true },
+            { title: 'GIVEN', below: true },
             { title: 'SINCE', drop: 2, below: true },
             'EXPIRES IN',
             { title: 'SHOWN', below: true },
@@ -36,6 +37,7 @@ export const approvalsCommands: readonly CommandSpec[] = [
             approval.key,
             approval.stepId,
             approval.by,
+            givenWords(approval),
             roughDuration(io.clock.now() - approval.sinceMs),
             roughDuration(approval.expiresAtMs - io.clock.now()),
             JSON.stringify(approval.show),
@@ -48,6 +50,14 @@ export const approvalsCommands: readonly CommandSpec[] = [
   decision('approve'),
   decision('reject'),
 ];
+
+function givenWords({ count, given = [], except = [] }: PendingApproval): string {
+  const names = given.map(({ actor }) => actor).join(', ');
+  return [
+    ...(count === undefined ? [] : [`${given.length} of ${count}${names && `: ${names}`}`]),
+    ...(except.length === 0 ? [] : [`not by ${except.join(', ')}`]),
+  ].join('; ');
+}
 
 function decision(verb: 'approve' | 'reject'): CommandSpec {
   return {

@@ -19,15 +19,17 @@ export function resumedWords(
   run: RunDetail,
   before: RunDetail | undefined,
   keeping: RunDetail | undefined,
+  /** The step that the word was of, where it was of one. */
+  at?: string,
 ): string {
   const { runId, state, failure, heldBy = [], behind } = run;
   const more = showCommand(runId);
-  const at = placeOf(run);
+  const where = placeOf(run);
   const told = failure === undefined ? before : run;
   const lost = lostChildWords(run);
   const advice =
     lost !== undefined ? `\n${lost}` : told?.failure?.code === 'CHECK_NOT_MET' ? `\n${checkWords(told)}` : '';
-  if (keeping !== undefined) return `${done}; its undoing waits${at} for ${keepingWords(keeping)}`;
+  if (keeping !== undefined) return `${done}; its undoing waits${where} for ${keepingWords(keeping)}`;
   if (heldBy.length > 0) return `${done}; ${heldAndThen(heldBy, 'goes on')}`;
   if (behind !== undefined)
     return `${done}; it goes on once run ${behind} lets it, which has the same order key: ${showCommand(behind)}`;
@@ -35,19 +37,27 @@ export function resumedWords(
     case 'succeeded':
       return `${done}; it has succeeded`;
     case 'compensated':
+      return hasFailedSince(run, at ?? before?.failure?.step)
+        ? `${done}; it failed${causeOf(run)}, and what it did is undone: ${more}`
+        : `${done}; it is ${state}: ${more}`;
     case 'cancelled':
       return `${done}; it is ${state}: ${more}`;
     case 'failed':
       return `${done}; it failed${isAgain(run, before) ? ' again' : ''}${causeOf(run)}${advice}${byHand(run)}`;
     case 'inDoubt':
-      return `${done}; it is in doubt${at}: \`tenon in-doubt\``;
+      return `${done}; it is in doubt${where}: \`tenon in-doubt\``;
     case 'waiting':
-      return `${done}; it is waiting${at}: ${more}`;
+      return `${done}; it is waiting${where}: ${more}`;
     case 'accepted':
     case 'running':
     case 'compensating':
-      return `${done}; it is under way${at}: ${more} says how it stands${advice}`;
+      return `${done}; it is under way${where}: ${more} says how it stands${advice}`;
   }
+}
+
+/** Has it gone on, and failed of something else than what a person's word was of? */
+function hasFailedSince({ failure }: RunDetail, at: string | undefined): boolean {
+  return failure !== undefined && at !== undefined && failure.step !== at;
 }
 
 /** At the same place, and of a block at an effect that it was parked at before. */

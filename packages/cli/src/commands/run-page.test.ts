@@ -208,6 +208,18 @@ describe('runs show', () => {
         `waits for finance to approve until ${at}: \`tenon approvals approve r1 'lines[7].go' --reason …\`, or reject`,
       ],
       [
+        'for an approval of several: how many have given it, and who cannot',
+        {
+          for: 'approval',
+          by: 'finance',
+          count: 2,
+          given: [{ actor: 'ana', reason: 'fine', atMs }],
+          except: ['ada', 'ben'],
+          expiresAtMs: atMs,
+        },
+        `waits for finance to approve (1 of 2 persons have), but not ada nor ben, until ${at}: \`tenon approvals approve r1 'lines[7].go' --reason …\`, or reject`,
+      ],
+      [
         'for an event: which, and until when',
         { for: 'event', event: 'shop.paid', expiresAtMs: atMs },
         `waits for the event shop.paid until ${at}`,

@@ -1,5 +1,5 @@
 import type { Json } from '@tenon/model';
-import type { PersonsWord, RunDetail, StepRecord, StepWait } from '@tenon/runtime';
+import type { ApartFromOne, PersonsWord, RunDetail, StepRecord, StepWait } from '@tenon/runtime';
 import { quoted } from '../program.ts';
 import { time } from '../utc-time.ts';
 import { settleCommand } from './run-words.ts';
@@ -78,7 +78,7 @@ function isGivenUp(id: string, { state }: RunDetail): boolean {
 function awaitedWords(awaits: StepWait, place: string): string {
   switch (awaits.for) {
     case 'approval':
-      return `waits for ${awaits.by} to approve${until(awaits.expiresAtMs)}: \`tenon approvals approve ${place} --reason …\`, or reject`;
+      return `waits for ${awaits.by} to approve${severalWords(awaits)}${until(awaits.expiresAtMs)}: \`tenon approvals approve ${place} --reason …\`, or reject`;
     case 'event':
       return `waits for the event ${awaits.event}${until(awaits.expiresAtMs)}`;
     case 'time':
@@ -86,6 +86,12 @@ function awaitedWords(awaits: StepWait, place: string): string {
     case 'run':
       return `waits for run ${awaits.runId} (${awaits.pipeline})`;
   }
+}
+
+/** How many persons must, how many have, and who cannot. */
+export function severalWords({ count, given = [], except = [] }: ApartFromOne): string {
+  const several = count === undefined ? '' : ` (${given.length} of ${count} persons have)`;
+  return several + (except.length === 0 ? '' : `, but not ${except.join(' nor ')},`);
 }
 
 function until(atMs: number | undefined): string {

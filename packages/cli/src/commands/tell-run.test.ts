@@ -169,6 +169,37 @@ describe('of a step that a person has said something of, it is said how its run 
     expect([deaf.text, deaf.code]).toEqual([`${done}; it has not gone on yet: \`tenon runs show r1\`\n`, 0]);
   });
 
+  it('that the run failed after it, and was undone', async () => {
+    const at = { state: 'waiting', step: 'go' };
+    const failure = {
+      class: 'notFound',
+      code: 'MESSAGE_REFUSED',
+      message: 'no queue takes it',
+      step: 'told',
+    };
+    const { text, code } = await said('approvals approve r1 go', [at, { state: 'compensated', failure }]);
+    expect([text, code]).toEqual([
+      'approved; it failed at told: notFound, no queue takes it (MESSAGE_REFUSED), and what it did is undone: `tenon runs show r1`\n',
+      0,
+    ]);
+    const rejected = await said('approvals reject r1 go', [
+      at,
+      { state: 'compensated', failure: { ...cause, step: 'go' } },
+    ]);
+    expect(rejected.text).toBe('rejected; it is compensated: `tenon runs show r1`\n');
+  });
+
+  it('that an approval is one of several, and what is left', async () => {
+    const at = { state: 'waiting', step: 'go' };
+    const awaits = { for: 'approval', by: 'finance', count: 3, given: [{ actor: 'ana' }] };
+    const steps = [{ id: 'go', state: 'waiting', attempts: 1, awaits }];
+    const { text, code } = await said('approvals approve r1 go', [at, { ...at, steps }]);
+    expect([text, code]).toEqual([
+      'approved, which is 1 of 3; it goes on when 2 more persons of finance have approved it: `tenon runs show r1`\n',
+      0,
+    ]);
+  });
+
   it('that it was given up without knowing whether it happened: somebody has to look', async () => {
     const at = { state: 'inDoubt', step: 'go' };
     const steps = [{ id: 'go', state: 'givenUp', attempts: 1 }];

@@ -77,12 +77,24 @@ export async function tellStep(
   const before = await read().catch(unreadable);
   await give();
   // It still is where it was when that was said, and has not come there once more.
-  const isYetToHear = ({ state, step, updatedAtMs }: RunDetail): boolean =>
+  const isYetToHear = ({ state, step, updatedAtMs, steps }: RunDetail): boolean =>
+    askedOn({ steps }, stepId) === undefined &&
     (state === 'waiting' || state === 'inDoubt') &&
     step === stepId &&
     (before === undefined || updatedAtMs === before.updatedAtMs);
   try {
-    const run = await lookedAt(read, (seen) => UNDER_WAY.has(seen.state) || isYetToHear(seen), io);
+    const isUnderWay = (seen: RunDetail): boolean =>
+      askedOn(seen, stepId) === undefined && (UNDER_WAY.has(seen.state) || isYetToHear(seen));
+    const run = await lookedAt(read, isUnderWay, io);
+    const open = askedOn(run, stepId);
+    if (open !== undefined) {
+      const { count, given } = open;
+      const left = count - given.length;
+      const more = `${left} more ${left === 1 ? 'person' : 'persons'} of ${open.by} ${left === 1 ? 'has' : 'have'}`;
+      const words = `${done}, which is ${given.length} of ${count}; it goes on when ${more} approved it: ${showCommand(runId)}`;
+      sayDone({ ...standing(run), given: given.length, count }, words, args, io);
+      return exit.clean;
+    }
     const keeping = await keepingRun(run, (below) => readRun(client, below)).catch(unreadable);
     const isDeaf = isYetToHear(run);
     const isGivenUp = run.steps.some(({ id, state }) => id === stepId && state === 'givenUp');
@@ -90,7 +102,7 @@ export async function tellStep(
       ? `${done}; it has not gone on yet: ${showCommand(runId)}`
       : isGivenUp
         ? givenUpWords(done, run, stepId)
-        : resumedWords(done, run, undefined, keeping);
+        : resumedWords(done, run, undefined, keeping, stepId);
     sayDone(standing(run), words, args, io);
     if (isDeaf) return exit.clean;
     return isGivenUp ? exit.partlyDone : parkedCode(run, keeping);
@@ -99,6 +111,14 @@ export async function tellStep(
     sayDone({ runId }, `${done}; how it stands could not be read: ${error.message}`, args, io);
     return exit.clean;
   }
+}
+
+/** The approval that several must give, as long as some of them have and some have not. */
+function askedOn({ steps }: Pick<RunDetail, 'steps'>, stepId: string) {
+  const awaits = steps.find(({ id }) => id === stepId)?.awaits;
+  if (awaits?.for !== 'approval') return undefined;
+  const { by, count, given = [] } = awaits;
+  return count === undefined || given.length === 0 ? undefined : { by, count, given };
 }
 
 /** The run is undone, and so looks well; of this effect nobody knows. */

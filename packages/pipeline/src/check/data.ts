@@ -34,7 +34,16 @@ import type { PipelineModel } from './model.ts';
 import { checkRequest } from './request.ts';
 import { placeOf } from './schema-path.ts';
 import type { NamedSource, Scope, Unreadable, UsageTarget } from './scope.ts';
-import { APPROVAL, LIST, MOMENT, NULL, NUMBER, NUMBER_OR_TEXT, outcomesOf } from './step-results.ts';
+import {
+  APPROVAL,
+  APPROVAL_OF_SEVERAL,
+  LIST,
+  MOMENT,
+  NULL,
+  NUMBER,
+  NUMBER_OR_TEXT,
+  outcomesOf,
+} from './step-results.ts';
 import { typeOfSchema, typeOfTemplate } from './types.ts';
 import { eventTarget, requestTarget, responseTarget, UsageNotes } from './usage-notes.ts';
 import { type Result, visibleSteps } from './visible-steps.ts';
@@ -132,8 +141,7 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
     expression(trigger.where, 'trigger', intake, 'condition');
     start = { ...start, facts: assume(trigger.where.parsed.ast, intake.environment).facts };
   }
-  for (const key of [identity?.key, identity?.orderBy, identity?.account])
-    if (key) template(key, 'identity', intake, 'text');
+  for (const key of [identity?.key, identity?.orderBy]) if (key) template(key, 'identity', intake, 'text');
   if (identity?.version) typed(identity.version, 'identity', intake, NUMBER_OR_TEXT, 'a version');
   const end = walk(spec.steps, start);
   const last = scope(end, undefined);
@@ -199,7 +207,7 @@ export function checkData(model: PipelineModel, policies: PolicyRules): DataChec
       }
       case 'approve':
         if (step.show) template(step.show, id, inner);
-        done(APPROVAL);
+        done(step.count ? APPROVAL_OF_SEVERAL : APPROVAL);
         return before;
       case 'wait': {
         if (step.until) typed(step.until, id, inner, MOMENT, 'a moment');

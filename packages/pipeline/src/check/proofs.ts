@@ -1,6 +1,7 @@
 import { compareText, type Diagnostic } from '@tenon/model';
 import type { Workspace } from '../workspace.ts';
 import { checkAddresses } from './addresses.ts';
+import { checkApprovals } from './approvals.ts';
 import { checkBasedOn } from './based-on.ts';
 import { checkBranches } from './branches.ts';
 import { checkEffects } from './effects.ts';
@@ -47,6 +48,7 @@ export function pipelineProofs(checked: Checked): {
     ...checkTime(model),
     ...checkWayBack(model),
     ...checkTier(model),
+    ...checkApprovals(model),
     ...checkBranches(checked),
     ...checkMasters(checked),
     ...leaks.diagnostics,

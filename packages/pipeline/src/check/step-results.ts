@@ -12,6 +12,27 @@ export const APPROVAL: Type = typeOfSchema({
   },
   additionalProperties: false,
 });
+/** Of several persons, with each of them. */
+export const APPROVAL_OF_SEVERAL: Type = typeOfSchema({
+  type: 'object',
+  required: ['decision', 'actor', 'reason', 'approvals'],
+  properties: {
+    decision: { enum: ['approved', 'rejected'] },
+    actor: { type: 'string' },
+    reason: { type: 'string' },
+    approvals: {
+      type: 'array',
+      minItems: 2,
+      items: {
+        type: 'object',
+        required: ['actor', 'reason'],
+        properties: { actor: { type: 'string' }, reason: { type: 'string' } },
+        additionalProperties: false,
+      },
+    },
+  },
+  additionalProperties: false,
+});
 export const NUMBER_OR_TEXT: Type = typeOfSchema({ type: ['string', 'number'] });
 export const MOMENT: Type = typeOfSchema({
   anyOf: [{ type: 'string', format: 'date-time' }, { type: 'number' }],

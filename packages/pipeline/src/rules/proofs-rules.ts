@@ -627,6 +627,36 @@ export const proofsRules = {
       good: 'tier: high\ndrills: { every: 90d }',
     },
   },
+  'approval-out-of-reach': {
+    severity: 'error',
+    title: 'an approval that nobody can give',
+    why: 'Fewer people may decide than it needs, whoever of them started the run or approved before: every run would wait until it expires.',
+    fix: 'name more operators for the team under `server.operators` in tenon.config.yaml, or ask for fewer',
+    example: {
+      bad: 'approve: { by: finance, count: 2, … }\n# tenon.config.yaml\noperators: [{ name: finn, role: approver, teams: [finance], … }]',
+      good: 'approve: { by: finance, count: 2, … }\n# tenon.config.yaml\noperators: [{ name: finn, role: approver, teams: [finance], … }, { name: fay, role: approver, teams: [finance], … }]',
+    },
+  },
+  'approval-by-silence': {
+    severity: 'error',
+    title: 'an approval of several, or of others, that silence gives',
+    why: 'Whoever wants it through waits until the time is over, and nobody else has looked.',
+    fix: 'let it be rejected (`onExpiry: reject`), or asked of the backup (`escalate`)',
+    example: {
+      bad: 'approve: { by: finance, count: 2, within: 4h, onExpiry: approve, … }',
+      good: 'approve: { by: finance, count: 2, within: 4h, onExpiry: escalate, … }',
+    },
+  },
+  'approval-excepts-nobody': {
+    severity: 'error',
+    title: 'an approval keeps somebody out who is not there',
+    why: 'It looks as if two persons were apart, and nobody is kept from being both.',
+    fix: 'name an `approve` step that comes before it, `steps.<id>`, or `requester` in a pipeline that a person starts',
+    example: {
+      bad: 'trigger: { event: shop.orderPaid }\nsteps: [{ id: approval, approve: { by: finance, except: [requester], … } }]',
+      good: 'trigger: { manual: { input: … } }\nsteps: [{ id: approval, approve: { by: finance, except: [requester], … } }]',
+    },
+  },
   'approval-missing': {
     severity: 'error',
     title: 'a high-impact effect without approval',

@@ -138,6 +138,26 @@ const approveStep = object('Waits for the decision of a person.', ['id', 'approv
     within: duration('How long the run waits.'),
     onExpiry: { enum: ['reject', 'approve', 'escalate'], description: 'The outcome when time is up.' },
     show: template('What the person sees before deciding.'),
+    count: {
+      type: 'integer',
+      minimum: 2,
+      maximum: 9,
+      description:
+        'How many persons must approve, each counted once. Default: one. One who rejects is enough to reject.',
+    },
+    except: {
+      type: 'array',
+      minItems: 1,
+      uniqueItems: true,
+      items: {
+        type: 'string',
+        pattern: '^(requester|steps\\.[A-Za-z_][A-Za-z0-9_]*)$',
+        description:
+          '`requester`: who started the run, or the run that started it. `steps.<id>`: whoever approved at that earlier step.',
+        examples: ['requester', 'steps.checked'],
+      },
+      description: 'Who cannot approve here; they may reject.',
+    },
   }),
 });
 
@@ -351,9 +371,6 @@ export const pipelineSchema: SchemaObject = {
         key: template('Text over `event` only: the idempotency key of every effect is made from it.'),
         retain: duration('How long a repeated event is recognised.'),
         orderBy: template('Runs with the same value go one at a time, in order.'),
-        account: template(
-          'Whose event it is. A flag turns the pipeline on for chosen accounts by it, and a share of a flag is one of accounts.',
-        ),
         version: expression(
           'A number, a moment or a text that grows with each change of what `orderBy` names: an event older than one already taken is left out, recorded and counted.',
         ),

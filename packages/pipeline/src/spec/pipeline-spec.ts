@@ -35,7 +35,6 @@ export interface PipelineSpec {
     readonly key?: Template;
     readonly retain?: Located<number>;
     readonly orderBy?: Template;
-    readonly account?: Template;
     readonly version?: SpecExpression;
   };
   readonly limits?: { readonly concurrency?: number; readonly deadline?: Located<number> };
@@ -166,6 +165,10 @@ export interface ApproveSpec extends StepSpecCommon {
   readonly within?: Located<number>;
   readonly onExpiry?: 'reject' | 'approve' | 'escalate';
   readonly show?: Template;
+  /** How many persons must approve. Absent: one. */
+  readonly count?: Located<number>;
+  /** Whose approval does not count: `requester`, and whoever approved at `steps.<id>`. */
+  readonly except?: readonly Located<string>[];
 }
 
 export interface WaitSpec extends StepSpecCommon {
@@ -327,7 +330,6 @@ export function readPipeline(document: SpecDocument): {
       ...given('key', read.template(child(node, 'key'))),
       ...given('retain', read.duration(child(node, 'retain'))),
       ...given('orderBy', read.template(child(node, 'orderBy'))),
-      ...given('account', read.template(child(node, 'account'))),
       ...given('version', read.expression(child(node, 'version'))),
     };
   }
@@ -388,6 +390,8 @@ export function readPipeline(document: SpecDocument): {
         ...given('within', read.duration(child(body, 'within'))),
         ...given('onExpiry', read.oneOf(child(body, 'onExpiry'), ['reject', 'approve', 'escalate'])?.value),
         ...given('show', read.template(child(body, 'show'))),
+        ...given('count', read.number(child(body, 'count'))),
+        ...given('except', names(child(body, 'except'))),
       }),
       wait: () => ({
         ...common,
@@ -539,6 +543,10 @@ export function readPipeline(document: SpecDocument): {
       ...given('jitter', read.oneOf(child(node, 'jitter'), ['full', 'none'])?.value),
       ...(on?.kind === 'list' && { on: on.items.flatMap(failureClass) }),
     };
+  }
+
+  function names(node: SpecNode | undefined): Located<string>[] | undefined {
+    return node?.kind === 'list' ? node.items.flatMap((item) => read.text(item) ?? []) : undefined;
   }
 
   function failureClass(node: SpecNode): Located<FailureClass>[] {

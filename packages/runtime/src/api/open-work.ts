@@ -1,6 +1,7 @@
 import type { Failure, Json, JsonObject } from '@tenon/model';
+import type { ApartFromOne, RunState } from './runs.ts';
 
-export interface PendingApproval {
+export interface PendingApproval extends ApartFromOne {
   readonly runId: string;
   readonly pipeline: string;
   /** Of the pipeline that its run keeps to. */
@@ -38,6 +39,8 @@ export interface ForwardFix {
   readonly owner: string;
   readonly sinceMs: number;
   readonly dueAtMs: number;
+  /** Of the run: what an item of a list lacks is seldom wanted where all of it was undone. */
+  readonly runState: RunState;
 }
 
 /** A parked run with its cause and owner (C63). `queue`: `repair` for classes that a retry cannot mend (C64). */

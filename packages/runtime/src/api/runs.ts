@@ -144,9 +144,19 @@ export interface PersonsWord {
   readonly atMs: number;
 }
 
+/** Where more than one person must approve, or not everybody may. */
+export interface ApartFromOne {
+  /** How many persons must; absent: one. */
+  readonly count?: number;
+  /** Who has, the first first. */
+  readonly given?: readonly { readonly actor: string; readonly reason: string; readonly atMs: number }[];
+  /** Who cannot: they may reject. */
+  readonly except?: readonly string[];
+}
+
 /** What ends a wait. An approval is asked of the next person when it expires, or ends as its step says; so does the wait for an event. */
 export type StepWait =
-  | { readonly for: 'approval'; readonly by: string; readonly expiresAtMs?: number }
+  | ({ readonly for: 'approval'; readonly by: string; readonly expiresAtMs?: number } & ApartFromOne)
   | { readonly for: 'event'; readonly event: string; readonly expiresAtMs?: number }
   /** `untilMs` is left out where it is not on record: what an expression gives, in one of several branches. */
   | { readonly for: 'time'; readonly untilMs?: number }

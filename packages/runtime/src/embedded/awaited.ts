@@ -1,34 +1,37 @@
 import type { JsonObject } from '@tenon/model';
 import type { StepRecord, StepWait } from '../runtime.ts';
+import { type AskedApprovals, shownAsked } from './asked-approval.ts';
 import type { OpeningRow } from './run-row.ts';
 
 /** Steps that wait, with what is open of them: what only time takes on has nothing open, and says itself until when. */
 export function withAwaited(
   steps: readonly StepRecord[],
   openings: readonly OpeningRow[],
+  asked: AskedApprovals,
 ): readonly StepRecord[] {
   if (openings.length === 0) return steps;
-  const places = awaitedAt(openings);
+  const places = awaitedAt(openings, asked);
   return steps.map((step) => {
     const awaits = step.state === 'waiting' ? places.get(step.id) : undefined;
     return awaits === undefined ? step : { ...step, awaits };
   });
 }
 
-function awaitedAt(openings: readonly OpeningRow[]): ReadonlyMap<string, StepWait> {
+function awaitedAt(openings: readonly OpeningRow[], asked: AskedApprovals): ReadonlyMap<string, StepWait> {
   return new Map(
     openings.flatMap((opening): (readonly [string, StepWait])[] => {
-      const awaited = awaitedOf(opening);
+      const awaited = awaitedOf(opening, asked);
       return awaited === undefined ? [] : [[opening.step, awaited]];
     }),
   );
 }
 
-function awaitedOf({ kind, owner, event, expires_at: expiresAt, detail }: OpeningRow): StepWait | undefined {
+function awaitedOf(opening: OpeningRow, asked: AskedApprovals): StepWait | undefined {
+  const { kind, owner, event, expires_at: expiresAt, detail } = opening;
   const expires = expiresAt === null ? {} : { expiresAtMs: expiresAt };
   switch (kind) {
     case 'approval':
-      return { for: 'approval', by: owner, ...expires };
+      return { for: 'approval', by: owner, ...expires, ...shownAsked(asked.of(opening)) };
     case 'event':
       return event === null ? undefined : { for: 'event', event, ...expires };
     case 'child': {

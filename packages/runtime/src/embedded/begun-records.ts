@@ -5,7 +5,7 @@ import type { ChildEnd } from '../engine.ts';
 import { BY_HAND, type DoneByHand } from '../interpreter/by-hand.ts';
 import { PASSED } from '../interpreter/carry-out.ts';
 import { idempotencyKey } from '../interpreter/effect.ts';
-import type { Decision } from '../interpreter/steps.ts';
+import type { Decision } from '../interpreter/several-approvals.ts';
 import type { RunState, StepRecord } from '../runtime.ts';
 import { AT_STEPS, attemptsOf, isGivenUp, settledBy, stateOf } from './call-attempts.ts';
 import type { PlacedStep } from './placed-steps.ts';

@@ -7,6 +7,7 @@ import type {
   InDoubtEntry,
   PendingApproval,
 } from '../runtime.ts';
+import { AskedApprovals, shownAsked } from './asked-approval.ts';
 import { unreadFailure } from './intake.ts';
 import { redacted } from './redact.ts';
 import type { OpeningRow } from './run-row.ts';
@@ -33,6 +34,7 @@ export class OpenWork {
 
   /** `sees`: may whoever asks see what the approvers of a team are shown? What is classed of it, nobody else does. */
   approvals(sees: (team: string) => boolean = () => true): readonly PendingApproval[] {
+    const asked = new AskedApprovals(this.#stored);
     return this.#opened('approval').map(({ opening, run, detail }) => ({
       runId: run.run_id,
       pipeline: run.pipeline,
@@ -44,6 +46,7 @@ export class OpenWork {
       show: sees(opening.owner)
         ? (detail['show'] ?? null)
         : redacted(detail['show'] ?? null, this.#hiddenFromOthers(run.plan_hash, opening.step)),
+      ...shownAsked(asked.of(opening)),
       key: run.key,
     }));
   }
@@ -74,6 +77,7 @@ export class OpenWork {
       owner: opening.owner,
       sinceMs: opening.since,
       dueAtMs: unread === undefined ? Number(detail['dueAtMs']) : opening.since,
+      runState: run.state,
     }));
   }
 

@@ -4,7 +4,7 @@ import type { Cancellation, Fact } from '../engine.ts';
 import type { DoneWord } from '../interpreter/by-hand.ts';
 import { saltedDigest } from '../interpreter/salted-digest.ts';
 import type { Verdict } from '../interpreter/settle.ts';
-import type { Decision } from '../interpreter/steps.ts';
+import { type Decision, decisionJson, givenKey, judgeDecision } from '../interpreter/several-approvals.ts';
 import { allSteps, stepIdOf } from '../loaded-plan.ts';
 import type { RuntimeCode } from '../rules.ts';
 import type { ActionResult, Runtime } from '../runtime.ts';
@@ -29,24 +29,9 @@ type Operations = Pick<
 export function operations(engine: EmbeddedEngine, queries: Queries): Operations {
   return {
     decide: (runId, stepId, decision, actor, reason, teams) =>
-      act(engine, queries, runId, async (run) => {
-        const opening = openingOf(queries, run, 'approval', stepId);
-        if (opening === undefined)
-          return tooLate(queries, run, stepId, 'APPROVAL_NOT_PENDING', noApproval(queries, run, stepId));
-        if (opening.expires_at !== null && opening.expires_at <= engine.now())
-          return refused('APPROVAL_EXPIRED', 'the time to decide is over');
-        const by = opening.owner;
-        if (teams !== undefined && !teams.includes(by))
-          return refused(
-            'APPROVAL_TEAM_REFUSED',
-            `${stepId} is asked of ${by}, and ${actor} decides for ${teams.join(', ') || 'no team'}`,
-          );
-        const value: Decision = { decision, actor, reason };
-        const told = await signal(engine, run, opening, { ...value }, [
-          { kind: 'approval', step: stepId, details: { decision, actor, reason, by } },
-        ]);
-        return withBefore(queries, run, stepId, told);
-      }),
+      act(engine, queries, runId, (run) =>
+        decide(engine, queries, run, stepId, { decision, actor, reason }, teams),
+      ),
 
     settle: (runId, stepId, verdict, actor, reason, result) =>
       act(engine, queries, runId, async (run) => {
@@ -127,6 +112,79 @@ export function operations(engine: EmbeddedEngine, queries: Queries): Operations
     closeRun: (runId, actor, reason) =>
       act(engine, queries, runId, (run) => closeRun(engine, queries, run, { actor, reason })),
   };
+}
+
+async function decide(
+  engine: EmbeddedEngine,
+  queries: Queries,
+  run: RunRow,
+  stepId: string,
+  word: Decision,
+  teams: readonly string[] | undefined,
+): Promise<ActionResult> {
+  const opening = openingOf(queries, run, 'approval', stepId);
+  if (opening === undefined)
+    return tooLate(queries, run, stepId, 'APPROVAL_NOT_PENDING', noApproval(queries, run, stepId));
+  if (opening.expires_at !== null && opening.expires_at <= engine.now())
+    return refused('APPROVAL_EXPIRED', 'the time to decide is over');
+  const by = opening.owner;
+  const { decision, actor, reason } = word;
+  if (teams !== undefined && !teams.includes(by))
+    return refused(
+      'APPROVAL_TEAM_REFUSED',
+      `${stepId} is asked of ${by}, and ${actor} decides for ${teams.join(', ') || 'no team'}`,
+    );
+  const unread = isApart(queries, run, stepId) ? queries.unreadOf(run) : undefined;
+  if (unread !== undefined) return refused(unread.code, unread.message);
+
+  const asked = queries.askedOf(opening);
+  const judged = judgeDecision(asked, stepId, word);
+  const tally = decision === 'approve' &&
+    asked.count > 1 && { given: asked.given.length + 1, of: asked.count };
+  const facts: Fact[] = [
+    { kind: 'approval', step: stepId, details: { decision, actor, reason, by, ...tally } },
+  ];
+  switch (judged.as) {
+    case 'refused':
+      return refused(judged.code, judged.message);
+    case 'decided':
+      return withBefore(
+        queries,
+        run,
+        stepId,
+        await signal(engine, run, opening, decisionJson(judged.value), facts),
+      );
+    case 'counted': {
+      const row = givenKey(opening.key, judged.nth);
+      const told = await write(
+        engine,
+        run,
+        [
+          // Whatever ended it while this was on its way: a rejection, the end of its time, a cancellation.
+          ['unlessRecorded', run.seq, opening.key],
+          ['unlessCancelled', run.seq],
+          ['putJournal', run.seq, row, engine.now(), JSON.stringify({ value: word })],
+        ],
+        facts,
+        'DECISION_MADE_ALREADY',
+      );
+      // Asked anew: somebody has approved at the same moment, or it is another's to decide by now.
+      return !told.ok && told.code === 'DECISION_MADE_ALREADY' && hasMoved(queries, run, opening, judged.nth)
+        ? decide(engine, queries, run, stepId, word, teams)
+        : withBefore(queries, run, stepId, told);
+    }
+  }
+}
+
+/** Are several to approve it, or not everybody? By its plan, which can be read where what is open cannot. */
+function isApart(queries: Queries, run: RunRow, stepId: string): boolean {
+  const planned = allSteps(queries.planOf(run).steps).find(({ id }) => id === stepIdOf(stepId));
+  return planned?.kind === 'approve' && (planned.count !== undefined || planned.except !== undefined);
+}
+
+function hasMoved(queries: Queries, run: RunRow, { step, key }: OpeningRow, nth: number): boolean {
+  const now = openingOf(queries, run, 'approval', step);
+  return now === undefined || now.key !== key || queries.askedOf(now).given.length >= nth;
 }
 
 /** The word that it waits for is given with it: who resumes it at this moment is told that somebody was faster, or told this one so. */

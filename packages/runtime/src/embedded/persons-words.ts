@@ -1,4 +1,5 @@
 import type { JsonObject } from '@tenon/model';
+import { GIVEN } from '../interpreter/several-approvals.ts';
 import type { PersonsWord, StepRecord } from '../runtime.ts';
 import type { PlacedStep } from './placed-steps.ts';
 import { listOf, SAID, type StepRows } from './step-rows.ts';
@@ -11,14 +12,15 @@ export function withWords(record: StepRecord, said: readonly PersonsWord[]): Ste
 export function wordsOn({ step, key: id }: PlacedStep, rows: StepRows): readonly PersonsWord[] {
   if (step.kind !== 'call' && step.kind !== 'approve') return [];
   const ends = step.kind === 'call' ? VERDICT : DECISION;
-  return rows
-    .inList(listOf(id))
-    .flatMap((key) => (key.startsWith(`${id}#`) && ends.test(key.slice(id.length)) ? wordAt(key, rows) : []));
+  return rows.inList(listOf(id)).flatMap((key) => {
+    const own = key.startsWith(GIVEN) ? key.slice(GIVEN.length) : key;
+    return own.startsWith(`${id}#`) && ends.test(own.slice(id.length)) ? wordAt(key, rows) : [];
+  });
 }
 
 const VERDICT = /^#\d+~$/;
-/** That of whoever stands in, too. */
-const DECISION = /^#\d+\+?$/;
+/** That of whoever stands in, and each of several, too. */
+const DECISION = /^#\d+(?:\+|\/\d+)?$/;
 
 export function wordsOnUndoing({ step, place }: PlacedStep, rows: StepRows): readonly PersonsWord[] {
   if (step.kind !== 'call') return [];

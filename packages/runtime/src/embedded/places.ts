@@ -16,6 +16,7 @@ interface Hiding {
 
 export const hidings: Readonly<Partial<Record<WriteName, Hiding>>> = {
   putJournal: { run: 0, places: [1], carries: 3 },
+  unlessRecorded: { run: 0, places: [1] },
   putOpening: { run: 0, places: [1, 3], carries: 9 },
   closeOpening: { run: 0, places: [1] },
   closeSteps: { run: 0, places: [1] },

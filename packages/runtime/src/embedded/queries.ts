@@ -1,7 +1,9 @@
 import type { Plan } from '@tenon/pipeline';
+import type { AskedApproval } from '../interpreter/several-approvals.ts';
 import { stepIdOf } from '../loaded-plan.ts';
 import type { LedgerEntry, ReplayFilter, RunDetail, RunFilter, RunSummary, Runtime } from '../runtime.ts';
 import type { Switch } from '../switches.ts';
+import { AskedApprovals, type GivenApproval } from './asked-approval.ts';
 import { FrozenRuns } from './frozen-sets.ts';
 import { OpenWork } from './open-work.ts';
 import { Redactions } from './redactions.ts';
@@ -112,6 +114,11 @@ export class Queries {
   /** Why a run cannot be executed again. */
   unreadOf(run: RunRow): UnreadableValue | undefined {
     return this.stored.unreadOf(run);
+  }
+
+  /** What it needs to be approved, and what it has. */
+  askedOf(opening: OpeningRow): AskedApproval<GivenApproval> {
+    return new AskedApprovals(this.stored).of(opening);
   }
 
   openingsOf(runSeq: number): readonly OpeningRow[] {

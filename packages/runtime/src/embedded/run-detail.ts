@@ -3,6 +3,7 @@ import type { Plan } from '@tenon/pipeline';
 import { allSteps, stepIdOf } from '../loaded-plan.ts';
 import type { RunDetail, RunSummary } from '../runtime.ts';
 import { idOfTag } from '../switches.ts';
+import { AskedApprovals } from './asked-approval.ts';
 import { withAwaited } from './awaited.ts';
 import { eventParts } from './event-value.ts';
 import { lettingGoOf } from './letting-go.ts';
@@ -30,7 +31,7 @@ export function runDetail(queries: Queries, row: RunRow): RunDetail {
     contracts: plan.contracts,
     input: redacted(input, inputPointers(plan, row)),
     ...(headers !== undefined && { headers: redactedHeaders(headers, plan, row) }),
-    steps: withAwaited(stepRecords(plan, row, journal), openings),
+    steps: withAwaited(stepRecords(plan, row, journal), openings, new AskedApprovals(stored)),
     ...lettingGoOf(stored.read, row),
     ...family(queries, row),
     ...(row.failure !== null && {

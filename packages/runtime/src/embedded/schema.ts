@@ -206,6 +206,9 @@ CREATE INDEX runs_undoing ON runs (seq) WHERE state = 'compensating' AND claimed
 -- Nothing is changed, but an earlier version may not have the file: it does not ask for the rows that say that a step was left out in a later round
 -- ('/passed/'), and takes itself to be replaying for ever; and a run that was cancelled during its last call, and is being undone, would succeed.
 `,
+  `
+-- Nothing is changed, but an earlier version may not have the file: it would take the first of several approvals for all of them.
+`,
 ];
 
 /** Brings a file to this version's schema (or, for tests, to an earlier one); refuses one that a newer version wrote. */

@@ -79,6 +79,9 @@ export const writes = {
   /** Refused where the run was cancelled: its row is there twice then. */
   unlessCancelled:
     "INSERT INTO journal (run_seq, key, at, value) SELECT run_seq, key, at, value FROM journal WHERE run_seq = ? AND key = '#cancel'",
+  /** Refused where the run has this row: it is there twice then. */
+  unlessRecorded:
+    'INSERT INTO journal (run_seq, key, at, value) SELECT run_seq, key, at, value FROM journal WHERE run_seq = ?1 AND key = ?2',
   putOpening: `INSERT INTO openings (run_seq, key, kind, step, owner, since, expires_at, event, scanned_to, detail, letter_queue, letter_class) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (run_seq, key) DO UPDATE SET scanned_to = excluded.scanned_to`,
   closeOpening: 'DELETE FROM openings WHERE run_seq = ? AND key = ?',

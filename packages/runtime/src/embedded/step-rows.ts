@@ -1,5 +1,6 @@
 import type { Failure, JsonObject } from '@tenon/model';
 import { placeOfVersion } from '../interpreter/call-step.ts';
+import { GIVEN } from '../interpreter/several-approvals.ts';
 import type { JournalRow } from './run-row.ts';
 import { FAILED } from './strand-memory.ts';
 
@@ -18,8 +19,8 @@ export const STOP = '#stop/';
 
 /** Without what the engine puts in front of its own. */
 export function placeOf(key: string): string {
-  if (key.startsWith(STOP)) return key.slice(STOP.length);
-  return key.startsWith(FAILED) ? key.slice(FAILED.length) : key;
+  const own = [STOP, FAILED, GIVEN].find((prefix) => key.startsWith(prefix));
+  return own === undefined ? key : key.slice(own.length);
 }
 
 /** The strand whose steps the key is of: what all of its keys begin with. */

@@ -1,4 +1,5 @@
 import { canonicalJson, type Json } from '@tenon/model';
+import { GIVEN } from '../interpreter/several-approvals.ts';
 import { RuntimeError } from '../runtime-error.ts';
 import { eventParts } from './event-value.ts';
 import { type Names, saltAndNames } from './names.ts';
@@ -150,6 +151,28 @@ export class StoredRows {
     );
   }
 
+  /** What was given of approvals that several must give. */
+  given(seq: number): readonly JournalRow[] {
+    // Rows of this table have this shape, with what is data still closed.
+    const stored = this.read
+      .of(`SELECT key, at, value FROM journal WHERE run_seq = ? AND key GLOB '${GIVEN}*'`)
+      .all(seq) as unknown as JournalRow[];
+    return stored.flatMap((row) => {
+      const value = this.#shown(row.value, `journal/${seq}/${row.key}`);
+      return value === null ? [] : [journalRow(row, value)];
+    });
+  }
+
+  /** The person who started the run, or the run above all that started it. */
+  requesterOf(seq: number): string | undefined {
+    const source = this.read
+      .of(
+        'SELECT source FROM events WHERE seq = (SELECT event_seq FROM runs WHERE seq = coalesce((SELECT root_seq FROM children WHERE run_seq = ?1), ?1))',
+      )
+      .get(seq)?.['source'];
+    return String(source).startsWith(PERSON) ? String(source).slice(PERSON.length) : undefined;
+  }
+
   openings(seq: number): readonly OpeningRow[] {
     return this.#openings(seq).map((row) =>
       openingRow(row, this.codec.openJson(row.detail, `openings/${seq}/${row.key}`)),
@@ -212,6 +235,9 @@ export class StoredRows {
       .all(seq) as unknown as OpeningRow[];
   }
 }
+
+/** The source of an event that a person gave: see `trigger`. */
+const PERSON = 'manual:';
 
 type StoredNames = Pick<StoredRun, 'seq' | 'step' | 'key' | 'order_key' | 'salt'>;
 

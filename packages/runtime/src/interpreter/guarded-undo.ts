@@ -4,7 +4,7 @@ import { type EffectEnd, perform } from './effect.ts';
 import { versionText } from './effect-facts.ts';
 import { type ConfirmedEffect, type Progress, scopeOf } from './interpret.ts';
 import { saltedDigest } from './salted-digest.ts';
-import type { Decision } from './steps.ts';
+import type { Decision } from './several-approvals.ts';
 import type { Version } from './tries.ts';
 
 export type Phase = 'running' | 'compensating';

@@ -17,6 +17,7 @@ import { forEachStep } from './for-each.ts';
 import { type Progress, runSteps, type Stop, scopeOf } from './interpret.ts';
 import { interruptionEnd } from './interruption.ts';
 import { madeAgain } from './made-again.ts';
+import { apartOf, type Decision } from './several-approvals.ts';
 import { parallelStep } from './strands.ts';
 
 /** How a step ended. `attempts` counts from 1 over all rounds. */
@@ -93,6 +94,7 @@ async function approveStep(progress: Progress, step: ApproveStep, round: number)
   const name = `${step.id}#${round + 1}`;
   const begun = await instant(progress, `${name}@`);
   const { escalation, backup } = plan.owner;
+  const apart = apartOf(progress, step);
   const expiry = (details: JsonObject): Fact => ({
     kind: 'approval',
     step: progress.place + step.id,
@@ -112,10 +114,14 @@ async function approveStep(progress: Progress, step: ApproveStep, round: number)
         key,
         step: progress.place + step.id,
         owner: by,
-        detail: { by, show: show.value, expiresAtMs },
+        detail: { by, show: show.value, expiresAtMs, ...apart },
       },
       facts: [
-        { kind: 'waiting', step: progress.place + step.id, details: { for: 'approval', by, expiresAtMs } },
+        {
+          kind: 'waiting',
+          step: progress.place + step.id,
+          details: { for: 'approval', by, expiresAtMs, ...apart },
+        },
       ],
     });
 
@@ -132,16 +138,12 @@ async function approveStep(progress: Progress, step: ApproveStep, round: number)
       ? { as: 'done', value: { decision: 'approved', actor: 'expiry', reason: 'no decision in time' } }
       : failed('permission', 'APPROVAL_EXPIRED', `nobody of ${step.by} decided in time`, round + 1);
   // The operations API writes it: see `Decision`.
-  const { decision, actor, reason } = signal.value as unknown as Decision;
-  if (decision === 'approve') return { as: 'done', value: { decision: 'approved', actor, reason } };
+  const { decision, actor, reason, approvals } = signal.value as unknown as Decision;
+  if (decision === 'approve') {
+    const each = approvals && { approvals: approvals.map((one) => ({ ...one })) };
+    return { as: 'done', value: { decision: 'approved', actor, reason, ...each } };
+  }
   return failed('permission', 'APPROVAL_REJECTED', `rejected by ${actor}`, round + 1);
-}
-
-/** A person's word on an approval, as it is journaled. */
-export interface Decision {
-  readonly decision: 'approve' | 'reject';
-  readonly actor: string;
-  readonly reason: string;
 }
 
 /** Result: the payload that came (null when it did not and the step continues); nothing for a time. */

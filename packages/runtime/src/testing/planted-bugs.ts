@@ -741,6 +741,24 @@ export const plantedBugs: readonly PlantedBug[] = [
     'let signal = await ask(name, begun + 1_000 * step.withinMs, step.by, onExpiry);',
   ),
   bug(
+    'the first of several approvals is enough',
+    'interpreter/several-approvals.ts',
+    "if (left > 1) return { as: 'counted', nth: given.length + 1 };",
+    '',
+  ),
+  bug(
+    'whoever approves twice is counted twice',
+    'interpreter/several-approvals.ts',
+    'if (given.some((one) => one.actor === actor))',
+    'if (given.some((one) => one.actor === actor && 1 > 2))',
+  ),
+  bug(
+    'of two who approve at one moment the second is not heard',
+    'embedded/operations.ts',
+    "return !told.ok && told.code === 'DECISION_MADE_ALREADY' && hasMoved(",
+    "return !told.ok && told.code === 'DECISION_MADE_ALREADY' && 1 > 2 && hasMoved(",
+  ),
+  bug(
     'the deadline of a step begins anew each time that its run goes on',
     interpreting,
     'const leftMs = await ctx.step(',

@@ -1,23 +1,30 @@
 import { type Json, type JsonObject, newId } from '@tenon/model';
 import type { ActionResult, RunDetail, RunFilter, RunSummary, Switch } from '@tenon/runtime';
 import {
+  type ApartDetail,
   type Caller,
   type ChildEnd,
   type ChildStart,
   type ChildStarted,
   type ChildWord,
+  type Decision,
   type Draft,
+  decisionJson,
   draftFor,
   draftsFor,
   type Engine,
   type EngineOptions,
   type Fact,
   failureDetails,
+  givenKey,
+  givenTo,
   type HeldCall,
   idOfTag,
   interpret,
+  judgeDecision,
   type LoadedPlan,
   loadPlan,
+  type Opening,
   Suspension,
   SwitchBoard,
   switchId,
@@ -254,10 +261,25 @@ export class MemoryEngine implements Engine {
   }
 
   decide: Engine['decide'] = (runId, stepId, decision, actor, reason) =>
-    this.#signal(runId, 'approval', stepId, { decision, actor, reason }, 'APPROVAL_NOT_PENDING', {
-      kind: 'approval',
-      step: stepId,
-      details: { decision, actor, reason },
+    this.#act(runId, (run) => {
+      const opening = this.#openAt(run, 'approval', stepId);
+      if (opening === undefined) return refused('APPROVAL_NOT_PENDING');
+      // As the interpreter made it. Nobody starts a run of this engine but an event, so it has no requester.
+      const { count = 1, except = [] }: ApartDetail = opening.detail;
+      // Written below.
+      const rowOf = (key: string) => run.journal.get(key)?.value as unknown as Decision | undefined;
+      const given = givenTo(opening.key, rowOf);
+      const word: Decision = { decision, actor, reason };
+      const judged = judgeDecision({ count, given, except }, stepId, word);
+      if (judged.as === 'refused') return { ok: false, code: judged.code, message: judged.message };
+      const fact: Fact = { kind: 'approval', step: stepId, details: { decision, actor, reason } };
+      if (judged.as === 'decided') this.#give(run, opening, decisionJson(judged.value), fact);
+      else {
+        const row = { atMs: this.now(), value: decisionJson(word) };
+        run.journal.set(givenKey(opening.key, judged.nth), row);
+        this.tell(run, [fact]);
+      }
+      return { ok: true };
     });
 
   settle: Engine['settle'] = (runId, stepId, verdict, actor, reason, result) =>
@@ -415,7 +437,8 @@ export class MemoryEngine implements Engine {
         return [{ runId: run.runId, pipeline: run.pipeline, key: run.key, started: false, state: run.state }];
       }
       if (isKnown) return [];
-      const flag = this.#board.flagAgainst(plan.pipeline, event.event, draft);
+      const { key, orderKey } = draft;
+      const flag = this.#board.flagAgainst(plan.pipeline, event.event, key, orderKey);
       if (flag !== undefined) {
         flaggedOff.push(plan.pipeline);
         return [];
@@ -463,18 +486,27 @@ export class MemoryEngine implements Engine {
     fact: Fact,
   ): Promise<ActionResult> {
     return this.#act(runId, (run) => {
-      const opening = [...run.openings.values()].find(
-        (each) => each.kind === kind && (step === undefined || each.step === step),
-      );
-      const isOver = opening?.expiresAtMs !== undefined && opening.expiresAtMs <= this.now();
-      if (opening === undefined || isOver || run.journal.has(opening.key)) return refused(refusal);
-      run.journal.set(opening.key, { atMs: this.now(), value: { value } });
-      run.openings.delete(opening.key);
-      this.#active.get(run.seq)?.learn(opening.key, { value });
-      if (!run.isTaken) run.dueAtMs = this.now();
-      this.tell(run, [fact]);
+      const opening = this.#openAt(run, kind, step);
+      if (opening === undefined) return refused(refusal);
+      this.#give(run, opening, value, fact);
       return { ok: true };
     });
+  }
+
+  #openAt(run: StoredRun, kind: string, step: string | undefined): Opening | undefined {
+    const opening = [...run.openings.values()].find(
+      (each) => each.kind === kind && (step === undefined || each.step === step),
+    );
+    const isOver = opening?.expiresAtMs !== undefined && opening.expiresAtMs <= this.now();
+    return opening === undefined || isOver || run.journal.has(opening.key) ? undefined : opening;
+  }
+
+  #give(run: StoredRun, { key }: Opening, value: JsonObject, fact: Fact): void {
+    run.journal.set(key, { atMs: this.now(), value: { value } });
+    run.openings.delete(key);
+    this.#active.get(run.seq)?.learn(key, { value });
+    if (!run.isTaken) run.dueAtMs = this.now();
+    this.tell(run, [fact]);
   }
 
   async #act(runId: string, action: (run: StoredRun) => ActionResult): Promise<ActionResult> {

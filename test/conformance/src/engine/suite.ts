@@ -195,6 +195,58 @@ function suite(storage: () => EngineStorage): void {
       expect(world.state(runId)).toBe('succeeded');
     });
 
+    test('of two who must approve, one is not enough, and is counted once; a kill between forgets nothing', async () => {
+      await open({ steps: [{ ...consent, count: 2 } as PlanStep, undoable('one')] });
+      const runId = await world.order({ id: 'a' });
+      await world.settle();
+      const approve = (who: string) => world.engine.decide(runId, 'consent', 'approve', who, 'fine');
+      expect(await approve('ana')).toEqual({ ok: true });
+      world.kill();
+      await world.settle();
+      expect(world.state(runId)).toBe('waiting');
+      expect(await approve('ana')).toMatchObject({ ok: false, code: 'APPROVAL_GIVEN_ALREADY' });
+      expect(await approve('ben')).toEqual({ ok: true });
+      await world.settle();
+      expect(world.state(runId)).toBe('succeeded');
+      expect(world.target.count('create')).toBe(1);
+    });
+
+    test('of two who must approve, one who rejects is enough', async () => {
+      await open({ steps: [{ ...consent, count: 2 } as PlanStep, undoable('one')] });
+      const runId = await world.order({ id: 'a' });
+      await world.settle();
+      const answers = await Promise.all([
+        world.engine.decide(runId, 'consent', 'approve', 'ana', 'fine'),
+        world.engine.decide(runId, 'consent', 'reject', 'ben', 'no'),
+      ]);
+      expect(answers).toEqual([{ ok: true }, { ok: true }]);
+      await world.settle();
+      expect(world.state(runId)).toBe('failed');
+      expect(world.target.count('create')).toBe(0);
+    });
+
+    test('whoever approved at an earlier step is kept out of a later one', async () => {
+      const other = step('approve', 'other', {
+        by: 'finance',
+        withinMs: 3_600_000,
+        onExpiry: 'reject',
+        show: { literal: null },
+        except: { steps: ['consent'] },
+      });
+      await open({ steps: [consent, other] });
+      const runId = await world.order({ id: 'a' });
+      await world.settle();
+      await world.engine.decide(runId, 'consent', 'approve', 'ana', 'fine');
+      await world.settle();
+      world.kill();
+      await world.settle();
+      const approve = (who: string) => world.engine.decide(runId, 'other', 'approve', who, 'fine');
+      expect(await approve('ana')).toMatchObject({ ok: false, code: 'APPROVAL_ACTOR_EXCEPTED' });
+      expect(await approve('ben')).toEqual({ ok: true });
+      await world.settle();
+      expect(world.state(runId)).toBe('succeeded');
+    });
+
     test('none came in time: it expires, and a later one is refused', async () => {
       await open({ steps: [consent, undoable('one')] });
       const runId = await world.order({ id: 'a' });

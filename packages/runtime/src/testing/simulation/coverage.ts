@@ -65,6 +65,8 @@ export const happenings = [
   'switch that the disk refused',
   'replay',
   'approval given',
+  'approved by two at one moment',
+  'approved twice by one',
   'approval expired',
   'doubt settled',
   'run resumed',

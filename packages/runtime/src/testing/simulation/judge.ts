@@ -4,6 +4,7 @@ import { terminalStates } from '../../states.ts';
 import { judgeFamilies } from './children.ts';
 import { accountOf, type History } from './history.ts';
 import { judgeAccounts } from './judge-accounts.ts';
+import { judgeApprovals } from './judge-approvals.ts';
 import { judgeDeadlines } from './judge-deadlines.ts';
 import { judgeEntries } from './judge-ledger.ts';
 import { judgeLists } from './judge-lists.ts';
@@ -31,6 +32,7 @@ export function judge(history: History): readonly string[] {
     ...judgeWaits(history),
     ...judgeRetries(history),
     ...judgePauses(history),
+    ...judgeApprovals(history),
     ...judgeDeadlines(history),
     ...judgeAccounts(bench),
     ...judgeEntries(history),

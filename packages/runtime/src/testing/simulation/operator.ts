@@ -84,6 +84,7 @@ export class Operator {
       // What somebody has changed since stays: so nothing of theirs may ever be gone.
       const isUndoing = approval.stepId.startsWith(UNDOING);
       const decision = !isUndoing && this.#random.next() < 0.7 ? 'approve' : 'reject';
+      if (approval.count !== undefined && decision === 'approve') return this.#approvesAsOneOf(approval);
       return this.#said('approval given', () =>
         runtime.decide(approval.runId, approval.stepId, decision, 'ana', 'because'),
       );
@@ -118,6 +119,33 @@ export class Operator {
     // All that stand as it does, in half of all: by the run's id, for no chance is drawn for it.
     if (/[0-7]$/.test(sha256(running.runId))) return this.#cancelMany(running.state);
     return this.#said('run cancelled', () => runtime.cancel(running.runId, 'ana', 'no longer wanted'));
+  }
+
+  /** Where several must: two at one moment, or one after the other, the first once more before the second. No chance is drawn for which. */
+  async #approvesAsOneOf({ runId, stepId, expiresAtMs, given = [] }: PendingApproval): Promise<true> {
+    const { runtime } = this.#bench;
+    const approve = (who: string) => () => runtime.decide(runId, stepId, 'approve', who, 'because');
+    const first = given[0]?.actor;
+    const isAtOnce = /[0-7]$/.test(sha256(`${runId} ${stepId} ${expiresAtMs}`));
+    if (first === undefined && isAtOnce) {
+      const answers = await Promise.all(['ana', 'ben'].map((who) => this.#heard(approve(who)())));
+      this.#coverage.saw('approved by two at one moment');
+      const isRefused = answers.some(
+        (answer) => answer?.ok === false && answer.code === 'DECISION_MADE_ALREADY',
+      );
+      const now =
+        isRefused && runtime.approvals().find((one) => one.runId === runId && one.stepId === stepId);
+      if (now && now.given?.length === 1)
+        this.violations.push(`of two who approved ${stepId} at one moment, one was not heard`);
+      return true;
+    }
+    if (first !== undefined && !isAtOnce) {
+      this.#coverage.saw('approved twice by one');
+      const again = await this.#heard(approve(first)());
+      if (again?.ok === true)
+        this.violations.push(`${first} approved ${stepId} twice, and was counted twice`);
+    }
+    return this.#said('approval given', approve(first === 'ana' ? 'ben' : 'ana'));
   }
 
   async #cancelMany(state: RunState): Promise<true> {

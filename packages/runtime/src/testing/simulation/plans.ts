@@ -81,13 +81,18 @@ const forPayment = (id: string): PlanStep =>
 
 const consent =
   (random: Random) =>
-  (id: string): PlanStep =>
-    step('approve', id, {
+  (id: string): PlanStep => {
+    const onExpiry = pick(random, ['reject', 'approve', 'escalate'] as const);
+    // Silence does not give what two must.
+    const isOfTwo = onExpiry !== 'approve';
+    return step('approve', id, {
       by: 'finance',
       withinMs: 60_000,
-      onExpiry: pick(random, ['reject', 'approve', 'escalate'] as const),
+      onExpiry,
       show: { literal: null },
+      ...(isOfTwo && { count: 2 }),
     });
+  };
 
 const shipped = (id: string): PlanStep =>
   step('emit', id, { event: 'shop.shipped', with: { object: { id: { expression: 'event.id' } } } });

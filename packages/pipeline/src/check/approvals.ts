@@ -1,0 +1,144 @@
+import { type Diagnostic, didYouMean } from '@tenon/model';
+import type { Operator } from '../load/config.ts';
+import { diagnostic } from '../rules.ts';
+import { type ApproveSpec, innerSteps, type Located, type StepSpec } from '../spec/pipeline-spec.ts';
+import type { PipelineModel } from './model.ts';
+
+type Before = ReadonlyMap<string, ApproveSpec>;
+
+/** An approval that more than one must give, or not everybody may, can be given, and is not given by silence (C103, C105). */
+export function checkApprovals(model: PipelineModel): Diagnostic[] {
+  const found: Diagnostic[] = [];
+  through(model.spec.steps, new Map());
+  return found;
+
+  /** Gives the approvals that are done after these steps. */
+  function through(steps: readonly StepSpec[], above: Before): Before {
+    let before = above;
+    for (const step of steps) {
+      if (step.kind === 'approve') {
+        found.push(...checkApproval(model, step, before));
+        before = new Map([...before, [step.id.value, step]]);
+      }
+      const inside = innerSteps(step).map((list) => through(list, before));
+      // What items of a list decided is read in the list alone.
+      if (step.kind !== 'forEach') before = new Map([...before, ...inside.flatMap((each) => [...each])]);
+    }
+    return before;
+  }
+}
+
+function checkApproval(model: PipelineModel, step: ApproveSpec, before: Before): Diagnostic[] {
+  const unknown = (step.except ?? []).flatMap((name) => checkExcepted(model, name, before));
+  const reach = unknown.length > 0 ? [] : checkReach(model, step, before);
+  return [...unknown, ...checkSilence(step), ...reach];
+}
+
+const STEPS = 'steps.';
+
+function checkExcepted(
+  { spec }: PipelineModel,
+  { value, at }: Located<string>,
+  before: Before,
+): Diagnostic[] {
+  const told = (message: string, fix?: string, meant?: string): Diagnostic[] => [
+    diagnostic('approval-excepts-nobody', {
+      message,
+      at,
+      subject: value,
+      ...(fix !== undefined && { fix }),
+      ...(meant !== undefined && { misspelt: { name: value, meant } }),
+    }),
+  ];
+  if (value === 'requester')
+    return spec.trigger?.kind === 'manual'
+      ? []
+      : told(
+          'an event starts this pipeline, so no person is the requester',
+          'take it away; only a `manual` pipeline is started by a person, or by a run that a person started',
+        );
+  if (!value.startsWith(STEPS) || before.has(value.slice(STEPS.length))) return [];
+  const near = didYouMean(
+    value,
+    [...before.keys()].map((id) => STEPS + id),
+  );
+  return told(`\`${value}\` is no approval that comes before this one`, undefined, near);
+}
+
+function checkSilence({ id, count, except, onExpiry, at }: ApproveSpec): Diagnostic[] {
+  if (onExpiry !== 'approve' || (!count && !except)) return [];
+  const who = count ? `${count.value} persons are to approve` : 'not everybody may approve';
+  return [
+    diagnostic('approval-by-silence', {
+      message: `${who}, and when nobody does, it is approved`,
+      at: count?.at ?? except?.[0]?.at ?? at,
+      subject: id.value,
+    }),
+  ];
+}
+
+/** Are there enough operators, whoever of them has started the run or approved before? Where nobody says how many, there is the local one. */
+function checkReach(model: PipelineModel, step: ApproveSpec, before: Before): Diagnostic[] {
+  const { by, count, except, onExpiry, id } = step;
+  if (!by || (!count && !except)) return [];
+  const { operators } = model.catalog.workspace.config.server;
+  const needed = count?.value ?? 1;
+  const backup = onExpiry === 'escalate' ? model.spec.owner?.backup : undefined;
+  const asked = backup === undefined ? [by] : [by, backup];
+  return asked.flatMap(({ value: team }) => {
+    const may = deciding(operators, team);
+    const names = new Set(may.map(({ name }) => name));
+    const size = operators.length === 0 ? 1 : names.size;
+    const left = size - outOf(step, before, operators, may, size);
+    if (left >= needed) return [];
+    const who =
+      operators.length === 0
+        ? 'without `server.operators` there is one'
+        : size === 0
+          ? 'no operator decides for it'
+          : `${size} decide${size === 1 ? 's' : ''} for it (${[...names].join(', ')})`;
+    const minus = left < size ? `, of whom ${size - left} may be excepted` : '';
+    return [
+      diagnostic('approval-out-of-reach', {
+        message: `\`${id.value}\` needs ${needed} of ${team}, and ${who}${minus}`,
+        at: count?.at ?? except?.[0]?.at ?? step.at,
+        subject: `${id.value} ${team}`,
+      }),
+    ];
+  });
+}
+
+/** How many of those who may decide can be kept from it, at most. */
+function outOf(
+  { except = [] }: ApproveSpec,
+  before: Before,
+  operators: readonly Operator[],
+  may: readonly Operator[],
+  size: number,
+): number {
+  const names = new Set(may.map(({ name }) => name));
+  const each = except.map(({ value }) => {
+    // Only an operator starts runs.
+    if (value === 'requester')
+      return operators.length === 0 || may.some(({ role }) => role === 'operator') ? 1 : 0;
+    const earlier = before.get(value.slice(STEPS.length));
+    if (!earlier?.by) return 0;
+    const both = new Set(
+      deciding(operators, earlier.by.value).flatMap(({ name }) => (names.has(name) ? name : [])),
+    );
+    return Math.min(earlier.count?.value ?? 1, operators.length === 0 ? 1 : both.size);
+  });
+  return Math.min(
+    size,
+    each.reduce((sum, one) => sum + one, 0),
+  );
+}
+
+/** Those with the right to decide, for the team or for all. */
+function deciding(operators: readonly Operator[], team: string): readonly Operator[] {
+  return operators.filter(
+    ({ role, teams }) =>
+      (role === 'approver' || role === 'operator') &&
+      (teams === undefined || teams.some(({ value }) => value === team)),
+  );
+}

@@ -64,6 +64,28 @@ test('a class of data that its contract keeps for a shorter time takes the runâ€
   expect(bench.runtime.run(long)).toMatchObject({ input: { order: 'b' } });
 });
 
+test('what asked for a replay or a cancellation long ago goes, for it may name somebody; with a run that is still to go out it stays', async () => {
+  bench = await openBench(planFor({ onFailure: 'hold', steps: [call('put', 'acme.put')] }));
+  bench.target.script = { put: [{ fail: refused }] };
+  await bench.order({ id: 'ada@shop.example' });
+  await bench.runtime.idle();
+  const key = 'ada@shop.example';
+  const dry = await bench.runtime.planReplay({ key }, 'ana', 'mended');
+  const cancelled = await bench.runtime.planCancel({ key }, 'ana', 'no more');
+  const waiting = await bench.runtime.planReplay({ key }, 'ana', 'mended');
+  if (!dry.ok || !cancelled.ok || !waiting.ok) throw new Error('no dry run');
+  await bench.runtime.setSwitch({ kind: 'pause', pipeline: 'orders', onlyKeys: [] }, 'ana', 'not yet');
+  await bench.runtime.applyReplay(waiting.report.token, 'ana', 'mended', {});
+  const known = () =>
+    [dry, cancelled, waiting].map(({ report: { token } }) => bench.runtime.replayStatus(token)?.filter);
+  expect(known()).toEqual([{ key }, undefined, { key }]);
+  bench.clock.jump(31 * DAY_MS);
+  await bench.restart();
+  await bench.pass(10 * 60_000);
+  expect(known()).toEqual([undefined, undefined, { key }]);
+  expect(await bench.runtime.erase(key, 'ana', 'request 17', false)).toMatchObject({ requests: 1 });
+});
+
 test('a run is past its retention though another run of its event keeps the payload', async () => {
   const others = planFor({ pipeline: 'others', onFailure: 'hold', steps: [call('put', 'acme.put')] });
   bench = await openBench(planFor({ steps: [undoable('one')] }), others);

@@ -58,7 +58,15 @@ export function keepRetention(engine: EmbeddedEngine, options: RuntimeOptions): 
             ['purgeNewest', expired[0], expired[1], now],
             ['shredPurgedLoneEvents', ...lone],
             ['purgeLoneEvents', ...lone],
-            ...(isRound ? ([['purgeDifferences', now, keepMs]] as const) : []),
+            ...(isRound
+              ? ([
+                  ['purgeDifferences', now, keepMs],
+                  ['purgeReplayRuns', now - keepMs],
+                  ['purgeReplayStarts', now - keepMs],
+                  ['purgeReplays', now - keepMs],
+                  ['purgeRepairs', now - keepMs],
+                ] as const)
+              : []),
           ],
           [],
         ),

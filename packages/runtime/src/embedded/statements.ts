@@ -23,6 +23,10 @@ const EXPIRED = `${SETTLED} AND updated_at < ?3 - coalesce(?5 ->> ('$."' || pipe
 const LONE = `seq > ?1 AND seq <= ?2 AND received_at < ?3 AND NOT EXISTS (SELECT 1 FROM runs WHERE event_seq = events.seq)
     AND NOT EXISTS (SELECT 1 FROM openings WHERE openings.event = events.event)`;
 
+/** Replays and cancellations that were asked for before `?1`, and have no run that is still to go out or to end. */
+const PAST_REPLAYS = `SELECT token FROM replays WHERE at < ?1
+    AND NOT EXISTS (SELECT 1 FROM replay_runs WHERE replay_runs.token = replays.token AND state IN ('waiting', 'sent'))`;
+
 /** States in which a run heeds that it is cancelled, at once or when it comes to it. */
 const STOPPABLE = `'accepted', 'running', 'waiting', 'inDoubt', 'failed'`;
 
@@ -111,6 +115,11 @@ export const writes = {
   setReplayRun: 'UPDATE replay_runs SET state = ?3 WHERE token = ?1 AND run_seq = ?2',
   /** Sets of dry runs from before `?1` that nobody applied. */
   dropReplayRuns: `DELETE FROM replay_runs WHERE token IN (SELECT token FROM replays WHERE at < ?1 AND token NOT IN (SELECT token FROM replay_starts))`,
+  /** What was asked for long ago may name somebody. Values: asked before. In this order: the last says which they are. */
+  purgeReplayRuns: `DELETE FROM replay_runs WHERE token IN (${PAST_REPLAYS})`,
+  purgeReplayStarts: `DELETE FROM replay_starts WHERE token IN (${PAST_REPLAYS})`,
+  purgeReplays: `DELETE FROM replays WHERE token IN (${PAST_REPLAYS})`,
+  purgeRepairs: `DELETE FROM repairs WHERE at < ?1 AND state <> 'applied'`,
   /** Values: token, what is said of it without whom it was about. */
   rewordReplay: 'UPDATE replays SET value = ?2 WHERE token = ?1',
   rewordRepair: 'UPDATE repairs SET value = ?2 WHERE token = ?1',

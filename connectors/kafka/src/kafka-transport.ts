@@ -31,11 +31,11 @@ export function kafkaTransport(context: TransportContext): Transport {
 
   async function publish(message: OutgoingMessage, { signal, sending }: Publishing): Promise<Json> {
     const producer = await kept.get();
-    const { address: topic } = message;
+    const { address: topic, shownAddress: shown } = message;
     try {
       await producer.metadata({ topics: [topic] });
     } catch (error) {
-      throw unsent(error, topic) ?? error;
+      throw unsent(error, shown) ?? error;
     }
     signal.throwIfAborted();
     sending();
@@ -58,7 +58,7 @@ export function kafkaTransport(context: TransportContext): Transport {
       // A partition would need longer than there are brokers to count past what a number holds.
       return { topic: stored.topic, partition: stored.partition, offset: Number(stored.offset) };
     } catch (error) {
-      throw unsent(error, topic, 'unconnected') ?? refusal(error, topic) ?? error;
+      throw unsent(error, shown, 'unconnected') ?? refusal(error, shown) ?? error;
     }
   }
 }

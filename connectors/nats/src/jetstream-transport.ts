@@ -54,7 +54,7 @@ export function jetStreamTransport(context: TransportContext): Transport {
       });
       return { stream, sequence: seq, duplicate: duplicate === true };
     } catch (error) {
-      throw refusal(error, message.address) ?? error;
+      throw refusal(error, message.shownAddress) ?? error;
     }
   }
 }

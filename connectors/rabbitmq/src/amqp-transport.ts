@@ -124,7 +124,7 @@ function confirmed(
         reject(
           new MessageRefused(
             'notFound',
-            `no queue takes what is sent to ${exchange || 'the default exchange'} as ${routingKey}`,
+            `no queue takes what is sent to ${exchange || 'the default exchange'} as ${placeOf(binding, message.shownAddress).routingKey}`,
           ),
         );
       else if (error === null || error === undefined) resolve();

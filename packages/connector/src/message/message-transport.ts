@@ -29,6 +29,8 @@ export interface OutgoingMessage {
   readonly binding: MessageBinding;
   /** The channel's address with its parameters filled in. */
   readonly address: string;
+  /** As its contract writes it, for what is said of it: what fills a parameter may be of somebody. */
+  readonly shownAddress: string;
   readonly body: Uint8Array;
   readonly contentType: string;
   /** Lower-case names; trace context and correlation among them. */
@@ -248,6 +250,7 @@ function outgoing(
     operation,
     binding,
     address,
+    shownAddress: binding.address ?? binding.channel,
     id,
     sentAtMs,
     input,

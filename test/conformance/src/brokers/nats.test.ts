@@ -69,7 +69,7 @@ await brokerSuite({
 });
 
 it.skipIf((await missingService('NATS JetStream', PORT, process.env)) !== undefined)(
-  'a subject that no stream takes is refused by name, and known not to be stored',
+  'a subject that no stream takes is refused by the name that its contract gives it, and known not to be stored',
   async () => {
     const subject = `nowhere-${randomBytes(6).toString('hex')}`;
     const transport = jetStreamTransport({
@@ -87,8 +87,27 @@ it.skipIf((await missingService('NATS JetStream', PORT, process.env)) !== undefi
     try {
       const operation = plans.operation('publishOrderPlaced');
       const result = await transport.call({
-        operation: { ...operation, message: { ...operation.message!, address: subject } },
-        input: { body: { orderId: 'ord_1', total: 1, currency: 'EUR', version: 1 } },
+        operation: {
+          ...operation,
+          // What fills an address may be of somebody: it is not in what is said.
+          input: true,
+          message: {
+            ...operation.message!,
+            address: `${subject}.{customer}`,
+            parameters: [
+              {
+                name: 'customer',
+                key: 'customer',
+                in: 'channel',
+                required: true,
+                style: 'simple',
+                explode: false,
+                allowReserved: false,
+              },
+            ],
+          },
+        },
+        input: { customer: 'ada', body: { orderId: 'ord_1', total: 1, currency: 'EUR', version: 1 } },
         idempotencyKey: 'key-1',
       });
       expect(result).toMatchObject({
@@ -96,7 +115,7 @@ it.skipIf((await missingService('NATS JetStream', PORT, process.env)) !== undefi
         failure: {
           class: 'transient',
           delivery: 'notSent',
-          message: expect.stringContaining(`no stream takes ${subject}`),
+          message: expect.stringContaining(`no stream takes ${subject}.{customer};`),
         },
       });
     } finally {

@@ -364,6 +364,14 @@ it('gives the place of one that sends slowly to another, once it has had its tim
   await ended;
 });
 
+it('logs an address that nobody listens to without what a terminal would obey', async () => {
+  const url = await start({});
+  expect((await fetch(`${url}/hooks/%C2%9B31m/%E2%80%AEx`, { method: 'POST' })).status).toBe(404);
+  expect(logged).toMatchObject([{ code: 'WEBHOOK_EVENT_UNKNOWN' }]);
+  // JSON leaves both as they are: the one begins a command to a terminal, the other turns the direction of writing.
+  expect(JSON.stringify(logged)).not.toMatch(/[\p{Cc}\p{Bidi_Control}]/u);
+});
+
 it('stops while somebody is still sending, and answers whom it has heard', async () => {
   let finish: () => void = () => {};
   const asked = Promise.withResolvers<void>();

@@ -48,10 +48,11 @@ export function addIntake(app: FastifyInstance, options: ServerOptions, deliveri
     tell(params, problem.code, problem.detail ?? problem.title);
     return problem;
   };
-  const tell = ({ connection, event }: Params, code: string, message: string): void => {
+  const tell = (params: Params, code: string, message: string): void => {
     // Both are whatever somebody called: encoded, they cannot write into a terminal.
-    const address = `/hooks/${encodeURIComponent(connection)}/${encodeURIComponent(event)}`;
-    options.log({ code, message: `${address}: ${message}`, connection, event });
+    const connection = encodeURIComponent(params.connection);
+    const event = encodeURIComponent(params.event);
+    options.log({ code, message: `/hooks/${connection}/${event}: ${message}`, connection, event });
   };
 
   app.post<{ Params: Params }>(

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { OnSecretUse } from '@tenon/connector';
+import { goneTransport, type OnSecretUse } from '@tenon/connector';
 import { type SecretStore, thrownAt } from '@tenon/model';
 import { planPublications, type Workspace, type WorkspaceCheck } from '@tenon/pipeline';
 import {
@@ -15,6 +15,7 @@ import {
 } from '@tenon/runtime';
 import { type Consumer, startServer, type TenonServer } from '@tenon/server';
 import { ComposeError } from './compose-error.ts';
+import { configurationParts } from './configuration-parts.ts';
 import { resolveConnections } from './connection-addresses.ts';
 import type { ConnectorCode } from './connector-code.ts';
 import { DataKeyError, encryptingWords, encryptionOptions, lockedWords, openKeyFiles } from './data-keys.ts';
@@ -127,11 +128,7 @@ async function startWith(options: ComposeOptions, opened: AsyncDisposableStack):
     ...(options.killed !== undefined && { killed: { actor: 'serve', reason: options.killed } }),
     clock: io.clock,
     random: io.random,
-    transport: (name) => {
-      const transport = transports.get(name);
-      if (!transport) throw new ComposeError(`no connection is called ${name}`);
-      return transport;
-    },
+    transport: (name) => transports.get(name) ?? goneTransport(name),
     regionOf: (name) => workspace.config.connections[name]?.region,
     closedUntil: (name) => windows.get(name)?.(io.clock.now()),
     outside: (told) => troubles.at(consumed(), told),
@@ -154,17 +151,18 @@ async function startWith(options: ComposeOptions, opened: AsyncDisposableStack):
     const plans = [...check.plans.values(), ...planPublications(workspace)];
     const names = new Set(plans.map(({ pipeline }) => pipeline));
     // What the workspace no longer has must not be started by the next event; runs already begun finish.
-    const gone = runtime.activePipelines().filter((name) => !names.has(name));
+    const gone = runtime.pipelinesInForce().filter(({ name }) => !names.has(name));
     let known: Promise<Deployment> | undefined;
     const deployment = (): Promise<Deployment> => {
       known ??= deploymentOf(root, options.reason);
       return known;
     };
-    for (const name of gone) await runtime.retire(name, deployment);
+    for (const { name } of gone) await runtime.retire(name, deployment);
     for (const plan of plans) await runtime.activate(plan, deployment);
     await runtime.activateReconciliations([...check.reconciliations.values()]);
+    await runtime.configured(configurationParts(workspace.configText), deployment);
     // There may be a million runs to look at: nothing waits for it.
-    void tellOtherPlans(runtime, log);
+    void tellOtherPlans(runtime, workspace.config.connections, log);
     const started = await startServer({
       runtime,
       clock: io.clock,
@@ -172,7 +170,6 @@ async function startWith(options: ComposeOptions, opened: AsyncDisposableStack):
       port: options.port ?? workspace.config.server.port,
       connections: intakeConnections(workspace, connections, code, secrets),
       operators,
-      pipelines: plans.map((plan) => ({ name: plan.pipeline, version: plan.version, planHash: plan.hash })),
       consumers: consumed,
       log: (event) => log({ kind: 'request', ...event }),
     });

@@ -1,3 +1,4 @@
+import type { Plan, PlanStep } from '@tenon/pipeline';
 import { expect, it } from 'vitest';
 import { tellOtherPlans } from './other-plans.ts';
 
@@ -8,9 +9,13 @@ const other = {
   runs: 5,
   states: { waiting: 4, failed: 1 },
 };
-const told = async (...others: Parameters<typeof tellOtherPlans>[0][]): Promise<unknown[]> => {
+type Asked = Parameters<typeof tellOtherPlans>;
+const told = async (
+  asked: Pick<Asked[0], 'otherPlans'> & Partial<Asked[0]>,
+  connections: Asked[1] = {},
+): Promise<unknown[]> => {
   const lines: unknown[] = [];
-  for (const one of others) await tellOtherPlans(one, (line) => lines.push(line));
+  await tellOtherPlans({ plan: () => undefined, ...asked }, connections, (line) => lines.push(line));
   return lines;
 };
 
@@ -52,4 +57,21 @@ it('that it could not be read is told, and keeps nothing from starting', async (
   expect(await told({ otherPlans })).toEqual([
     { kind: 'otherPlan', message: 'which runs keep to another plan is not known: disk I/O error' },
   ]);
+});
+
+it('what it calls and is granted to no deployed version is told, and so is a connection that is gone', async () => {
+  const called = (connection: string, operation: string) =>
+    ({ kind: 'call', id: operation, connection, operation: `billing.${operation}` }) as unknown as PlanStep;
+  const plan = {
+    pipeline: 'orders',
+    operations: {},
+    steps: [called('billing', 'voidInvoice'), called('billing', 'getInvoice'), called('old', 'getInvoice')],
+  } as unknown as Plan;
+  const grants = { orders: { operations: ['billing.getInvoice'], scopes: [], hosts: [] } };
+  const [line] = await told({ otherPlans: async () => [other], plan: () => plan }, { billing: { grants } });
+  expect(line).toMatchObject({
+    message: expect.stringContaining(
+      'lists them; of what that version was granted it may still call billing.billing.voidInvoice, which is granted to no version that is deployed; it calls over old, which tenon.config.yaml has no more: such a call fails (CONNECTION_GONE)',
+    ),
+  });
 });

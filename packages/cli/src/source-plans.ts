@@ -2,7 +2,10 @@ import type { SourcePlan } from '@tenon/connector';
 import { isObject } from '@tenon/model';
 import { planSources, type Workspace, type WorkspaceCheck, type WorkspaceConnection } from '@tenon/pipeline';
 
-/** The places from which the events come that some plan listens to, over a connection that takes them. `awaited`: by runs of plans before. */
+/**
+ * The places from which the events come that some plan listens to, over a connection that takes them. `awaited`: events that are listened to
+ * besides, by earlier plans.
+ */
 export function sourcePlansOf(
   { connector, sources }: Pick<WorkspaceConnection, 'connector' | 'sources'>,
   workspace: Workspace,
@@ -14,6 +17,12 @@ export function sourcePlansOf(
   return contract
     ? planSources(contract, manifest, new Set([...heardEvents(check), ...awaited]), sources)
     : [];
+}
+
+/** Is nothing that comes from there for a plan of the workspace? */
+export function isForEarlierPlans({ events }: SourcePlan, check: WorkspaceCheck): boolean {
+  const heard = heardEvents(check);
+  return !events.some(({ name, isHeard }) => isHeard && heard.has(name));
 }
 
 /** Names of the events that start a run, or that a step waits for, however deep it stands. */

@@ -1,10 +1,16 @@
-import type { ConnectionConfig, Transport } from '@tenon/connector';
+import {
+  type ConnectionConfig,
+  grantedBefore,
+  type SourceContext,
+  type SourcePlan,
+  type Transport,
+} from '@tenon/connector';
 import type { SecretStore } from '@tenon/model';
 import type { Runtime } from '@tenon/runtime';
 import { type Consumer, consume } from '@tenon/server';
 import type { ComposeOptions } from './compose.ts';
 import { sourceMaker } from './connector-code.ts';
-import { sourcePlansOf } from './source-plans.ts';
+import { isForEarlierPlans, sourcePlansOf } from './source-plans.ts';
 
 /** One consumer for each place from which an event comes that some plan listens to, over each connection that takes it. */
 export async function startConsumers(
@@ -23,13 +29,9 @@ export async function startConsumers(
     if (!manifest || !module || plans.length === 0) return [];
     const make = sourceMaker(manifest, module, plans);
     const transport = transports.get(connection.name);
-    const context = {
-      connection,
-      secrets,
-      clock: io.clock,
-      random: io.random,
-      ...(transport && { transport }),
-    };
+    const context = { connection, secrets, clock: io.clock, random: io.random };
+    const over = (plan: SourcePlan): Pick<SourceContext, 'transport'> =>
+      transport ? { transport: isForEarlierPlans(plan, check) ? grantedBefore(transport) : transport } : {};
     return plans.map(
       (plan) => () =>
         consume({
@@ -38,7 +40,7 @@ export async function startConsumers(
           runtime,
           clock: io.clock,
           random: io.random,
-          source: (given) => make(plan)({ ...context, ...given }),
+          source: (given) => make(plan)({ ...context, ...over(plan), ...given }),
           log: (event) => log({ kind: 'source', ...event }),
         }),
     );

@@ -281,10 +281,16 @@ export const connectorFailures = {
     why: 'Calls in flight are bounded, so that a stalled service cannot stall everything.',
     fix: 'See whether the service is slow; raise `inFlight` in the manifest if it can take more.',
   },
+  CONNECTION_GONE: {
+    severity: 'error',
+    title: 'the connection is no longer in tenon.config.yaml; nothing was sent',
+    why: 'A run is carried out to its end by the version that it began with, and that one calls over a connection which has been taken out since.',
+    fix: 'Put the connection back into tenon.config.yaml, start anew and resume the run (`tenon dead-letters resume`); it needs no `grants` for that. Or end the run: `tenon runs cancel`.',
+  },
   GRANT_MISSING: {
     severity: 'error',
     title: 'the connection is not granted this operation for this pipeline; nothing was sent',
-    why: 'A pipeline may do over a connection what its `grants` say, and nothing else.',
+    why: 'A pipeline may do over a connection what its `grants` say, and nothing else. A run that keeps to an earlier version has what that version was granted.',
     fix: 'If the use is right, write the grant (`tenon grants --write`) and have the change reviewed.',
   },
   GRANT_SCOPE_MISSING: {

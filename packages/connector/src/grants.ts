@@ -22,7 +22,8 @@ interface Refusal {
 
 /**
  * Decides over the calls of one connection: by pipeline, operation, scope and host, all denied unless granted. A call that
- * is made on no pipeline's behalf (a poll) may do what some pipeline may.
+ * is made on no pipeline's behalf (a poll) may do what some pipeline may. One of a run that keeps to an earlier plan was
+ * granted with that plan.
  */
 export class GrantGuard {
   readonly #connection: string;
@@ -35,8 +36,8 @@ export class GrantGuard {
   }
 
   /** The operation as it may be carried out, without hosts that are not granted, or why it may not be. */
-  admit({ operation, origin }: CallRequest): OperationPlan | Failure {
-    if (this.#grants === 'all') return operation;
+  admit({ operation, origin, isGrantedBefore }: CallRequest): OperationPlan | Failure {
+    if (this.#grants === 'all' || isGrantedBefore) return operation;
     const pipeline = origin?.pipeline;
     const grant =
       pipeline === undefined ? somebody(this.#grants, operation) : ofPipeline(this.#grants, pipeline);

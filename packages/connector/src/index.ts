@@ -4,6 +4,7 @@ export { fileTokenVault, type TokenVault } from './auth/token-vault.ts';
 export { connectorApi, connectorApiProblem } from './connector-api.ts';
 export { parseExactJson } from './exact-json.ts';
 export { type ConnectorFailureCode, connectorFailures } from './failure-codes.ts';
+export { goneTransport, grantedBefore } from './granted-before.ts';
 export type { Grant, Grants } from './grants.ts';
 export { encodeBody } from './http/body.ts';
 export {

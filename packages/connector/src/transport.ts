@@ -53,6 +53,11 @@ export interface CallRequest {
    * how a kill switch, or a window that closes, reaches a call that stands in a line.
    */
   readonly isCalledOff?: () => boolean;
+  /**
+   * It is made by a run that keeps to another plan than is deployed, as that plan says (C120), or it fetches what such a run waits for: it was
+   * granted when that plan was deployed, and what is granted now is not looked at.
+   */
+  readonly isGrantedBefore?: true;
   /** In place of `input.body`: a body of bytes that is streamed. HTTP only. */
   readonly send?: BodyToSend;
   /** Takes the body of an answer of success, which is streamed; the result's `body` is then a `ReceivedBody`. HTTP only. */

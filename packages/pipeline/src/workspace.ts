@@ -28,6 +28,8 @@ export type {
 export interface Workspace {
   readonly root: string;
   readonly config: WorkspaceConfig;
+  /** As it is written; empty where there is none. */
+  readonly configText: string;
   /** Is there a `tenon.config.yaml` that can be read? Without one, connections are not checked. */
   readonly hasConfig: boolean;
   readonly connectionPlaces: ReadonlyMap<string, ConnectionPlaces>;
@@ -115,6 +117,7 @@ export async function loadWorkspaceFiles(
   const workspace: Workspace = {
     root,
     config: config.config,
+    configText: configText ?? '',
     hasConfig: configText !== undefined && config.isReadable,
     connectionPlaces: config.places,
     contracts: contracts.contracts,

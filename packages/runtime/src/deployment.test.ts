@@ -26,3 +26,26 @@ test('a plan that comes into force, or leaves it, says from which commit and why
   ]);
   expect(told[0]![1]).not.toHaveProperty('commit');
 });
+
+test('that the process is configured otherwise says which parts are, by digest, from which commit and why; that it is not says nothing', async () => {
+  bench = await openBench(planFor({ steps: [] }));
+  const configured = () =>
+    bench.runtime
+      .trace({ system: true })
+      .flatMap(({ kind, details }) => (kind === 'configured' ? [details] : []));
+  await bench.runtime.configured({ 'server.port': 'sha256:a', 'connections.billing': 'sha256:b' });
+  const [first] = configured();
+  expect(first).toEqual({ digest: expect.stringMatching(/^sha256:/) });
+  await bench.restart();
+  await bench.runtime.configured({ 'connections.billing': 'sha256:b', 'server.port': 'sha256:a' });
+  expect(configured()).toHaveLength(1);
+  const parts = { 'server.port': 'sha256:c', 'server.operators': 'sha256:d' };
+  await bench.runtime.configured(parts, async () => ({ commit: '5f3c', reason: 'release 7' }));
+  expect(configured()[1]).toEqual({
+    digest: expect.not.stringContaining(String(first!['digest'])),
+    before: first!['digest'],
+    changed: ['connections.billing', 'server.operators', 'server.port'],
+    commit: '5f3c',
+    reason: 'release 7',
+  });
+});

@@ -105,6 +105,30 @@ describe('headers of an event', () => {
     expect(bench.runtime.run(runId)).not.toHaveProperty('headers');
   });
 
+  test('of an event that is held are kept, for a plan that reads them once it is released', async () => {
+    bench = await openBench(planFor({ steps: [call('set', 'acme.put')] }));
+    await accept({ tenant: 'a' }, { id: 'x', amount: 'much' }, 'quarantine');
+    await bench.runtime.idle();
+    const [held] = bench.runtime.runs();
+    expect(bench.runtime.run(held!.runId), 'whose plan does not know them').not.toHaveProperty('headers');
+    const anyAmount = { ...events['shop.ordered'], payload: { type: 'object' } } as const;
+    const mended = planFor({ ...reading, version: 2, events: { ...events, 'shop.ordered': anyAmount } });
+    await bench.runtime.activate(mended);
+    const { events: released } = await bench.runtime.recheck({ apply: true }, 'ana', 'mended');
+    expect(released).toMatchObject([{ outcome: 'released' }]);
+    await bench.pass(60_000);
+    expect(bench.target.calls.map(({ input }) => input)).toEqual([{ tenant: 'a' }]);
+  });
+
+  test('that one pipeline reads are not shown of the run of another, which does not know what of them is classed', async () => {
+    const other = planFor({ pipeline: 'others', steps: [call('set', 'acme.put')] });
+    bench = await openBench(reading, other);
+    await accept({ tenant: 'hush' });
+    await bench.runtime.idle();
+    const [run] = bench.runtime.runs({ pipeline: 'others' });
+    expect(bench.runtime.run(run!.runId)).not.toHaveProperty('headers');
+  });
+
   test('go with what a pipeline emits, and a step without them gives none', async () => {
     const told = planFor({
       pipeline: 'told',

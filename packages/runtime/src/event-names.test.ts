@@ -19,5 +19,8 @@ test('events are known by name that a pipeline starts with or waits for, or that
   await bench.runtime.idle();
   expect(bench.runtime.eventNames()).toEqual(['shop.ordered', 'shop.paid', 'shop.shipped']);
   await bench.runtime.retire('orders');
+  expect(bench.runtime.eventNames(), 'what came, and what its runs wait for').toContain('shop.paid');
+  for (const { runId } of bench.runtime.runs()) await bench.runtime.cancel(runId, 'ana', 'not wanted');
+  await bench.runtime.idle();
   expect(bench.runtime.eventNames(), 'what came is still there').toEqual(['shop.ordered', 'shop.shipped']);
 });

@@ -22,6 +22,7 @@ export {
   type VerifyOptions,
   verifyExport,
 } from './ledger/verify-ledger.ts';
+export { callsOf } from './loaded-plan.ts';
 export { lostChild } from './lost-child.ts';
 export { type ProblemCode, problemRules } from './problem-rules.ts';
 export { type RuntimeCode, runtimeRules } from './rules.ts';

@@ -7,7 +7,7 @@ import {
   type ValueTemplate,
 } from '@tenon/expression';
 import type { Failure, Json, JsonObject } from '@tenon/model';
-import type { Plan, PlanStep } from '@tenon/pipeline';
+import type { CallStep, CompensationPlan, Plan, PlanStep } from '@tenon/pipeline';
 import { compileValidator, type JsonSchema, type Validator } from '@tenon/schema';
 
 export type Evaluated =
@@ -128,6 +128,29 @@ export function allSteps(steps: readonly PlanStep[]): readonly PlanStep[] {
   return steps.flatMap((step) => [step, ...innerSteps(step).flatMap(allSteps)]);
 }
 
+/** An operation, as a key into `Plan.operations`, over a connection. */
+export interface PlannedCall {
+  readonly connection: string;
+  readonly operation: string;
+}
+
+/** All that a plan may call: to do, to find out, and to undo. */
+export function callsOf({ steps }: Plan): readonly PlannedCall[] {
+  return allSteps(steps).flatMap((step) => {
+    if (step.kind !== 'call') return [];
+    const { compensate } = step;
+    return [
+      ...withProbe(step),
+      ...(compensate ? withProbe(compensate) : []),
+      ...(compensate?.guard ? [compensate.guard] : []),
+    ];
+  });
+}
+
+function withProbe({ connection, operation, probe }: CallStep | CompensationPlan): readonly PlannedCall[] {
+  return [{ connection, operation }, ...(probe ? [{ connection, operation: probe.operation }] : [])];
+}
+
 /** The id of the step that was carried out at a place: `book` of `lines[7].book`. */
 export function stepIdOf(place: string): string {
   return place.slice(place.lastIndexOf('].') + 1).replace(/^\./, '');
@@ -162,14 +185,6 @@ function refusalOf(validator: Validator, value: Json, code: string, what: string
 }
 
 /** The connections over which these plans call anything, their compensations included. */
-export function connectionsOf(...plans: readonly Plan[]): Set<string> {
-  return new Set(
-    plans.flatMap(({ steps }) =>
-      allSteps(steps).flatMap((step) =>
-        step.kind === 'call'
-          ? [step.connection, ...(step.compensate === undefined ? [] : [step.compensate.connection])]
-          : [],
-      ),
-    ),
-  );
+export function connectionsOf(...plans: readonly Plan[]): ReadonlySet<string> {
+  return new Set(plans.flatMap((plan) => callsOf(plan).map(({ connection }) => connection)));
 }

@@ -17,6 +17,12 @@ export const problemRules = {
     why: 'SQLite refused the read: the disk fails, or the file is damaged or was changed by somebody else. No run of that pipeline begins or goes on meanwhile; all stay due. It is tried again every five seconds.',
     fix: 'See the cause in the message and `tenon doctor`. Where it stays: stop Tenon, look at the disk, and where the file is damaged put the last sound backup back (`tenon backup --check` says which are).',
   },
+  RUN_NOT_PARKED: {
+    severity: 'warning',
+    title: 'a run that an error stopped could not be parked, and has no dead letter',
+    why: 'What would have parked it was refused by the database, or could not be read from it: the file is damaged, or was changed by somebody else. The run stands where it is, and is tried again when work of its pipeline comes, at the next start at the latest; the others go on. What it had acknowledged by then is stored.',
+    fix: 'See the cause in the message and `tenon doctor`. Stop Tenon; where the file is damaged put the last sound backup back (`tenon backup --check` says which are). Where nothing is, the error in the message is a fault of Tenon’s own, or of a connector’s code: report it, and start again.',
+  },
   PIPELINE_ROLLED_BACK: {
     severity: 'warning',
     title: 'a pipeline was rolled back, and another version of it is deployed that is not in force',

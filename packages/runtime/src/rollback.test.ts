@@ -43,6 +43,8 @@ describe('a rollback', () => {
     await bench.runtime.activate(third);
     expect(await versionOf('c')).toBe(2);
     expect(bench.runtime.flow().pipelines).toMatchObject([{ version: 2, switches: ['rollback/orders'] }]);
+    const inForce = { name: 'orders', version: 2, planHash: second.hash };
+    expect(bench.runtime.pipelinesInForce()).toEqual([inForce]);
     await lift();
     expect(await versionOf('d')).toBe(3);
   });

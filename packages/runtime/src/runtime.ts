@@ -28,7 +28,15 @@ import type {
   ReportedDifference,
 } from './api/reconciliations.ts';
 import type { ReplayFilter, ReplayOptions, ReplayResult, ReplayStatus } from './api/replays.ts';
-import type { Deployment, LedgerEntry, OtherPlan, RunDetail, RunFilter, RunSummary } from './api/runs.ts';
+import type {
+  Deployment,
+  LedgerEntry,
+  OtherPlan,
+  PipelineInForce,
+  RunDetail,
+  RunFilter,
+  RunSummary,
+} from './api/runs.ts';
 import type { CheckpointPublicKey } from './ledger/checkpoint.ts';
 import type { LedgerExport } from './ledger/export-ledger.ts';
 import type { LedgerReport, VerifyOptions } from './ledger/verify-ledger.ts';
@@ -58,8 +66,13 @@ export interface Runtime {
   activate(plan: Plan, deployment?: () => Promise<Deployment>): Promise<void>;
   /** No event starts this pipeline any more; runs already begun finish. Active pipelines are remembered across restarts. */
   retire(pipeline: string, deployment?: () => Promise<Deployment>): Promise<void>;
-  /** Names of the pipelines that events start, those of an earlier process included. */
-  activePipelines(): readonly string[];
+  /**
+   * Says by what the process is configured: each part by its name and a digest, nothing of what it holds. Where it is not as at the start before
+   * there is an entry of it (C100).
+   */
+  configured(parts: Readonly<Record<string, string>>, deployment?: () => Promise<Deployment>): Promise<void>;
+  /** The pipelines that are in force, each with the version that what comes begins with; those of an earlier process included. */
+  pipelinesInForce(): readonly PipelineInForce[];
   /** What has not ended and keeps to another plan than the one in force, by pipeline and version. Looks at all that has not ended, a part at a time. */
   otherPlans(): Promise<readonly OtherPlan[]>;
   /** Resolves when the event is on disk: only then may it be acknowledged. */
@@ -69,8 +82,8 @@ export interface Runtime {
   /** Events that pipelines in force start with or wait for, and those that are stored: what a filter by another name finds nothing of. */
   eventNames(): readonly string[];
   /**
-   * Events that runs which have not ended may wait for yet, by plans that are not in force any more: what brings them is to go on
-   * bringing them.
+   * Events to be brought in besides those of which the deployed plans speak: what runs which have not ended may wait for yet, by plans that are
+   * not in force any more, and what a version starts with or waits for to which somebody has gone back.
    */
   awaitedEvents(): readonly string[];
   /** Why such an event would not be taken as one of its kind, by the contracts in force, or `undefined`. Nothing is stored. */

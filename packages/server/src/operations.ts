@@ -239,7 +239,7 @@ export function addOperations(
     const actor = authenticate(authorization, options.operators);
     if (!actor) return sendProblem(reply, notAuthenticated);
     if (!roleGrants[actor.role].includes('read')) return health;
-    return { ...health, pipelines: inForce(options), sources: options.consumers?.() ?? [] };
+    return { ...health, pipelines: options.runtime.pipelinesInForce(), sources: options.consumers?.() ?? [] };
   });
   // Senders are told the same, so it is nothing to hide from anybody.
   app.get('/v1/ready', (_request, reply) => {
@@ -282,17 +282,6 @@ export function addOperations(
       },
     });
   }
-}
-
-/** Where somebody has gone back to an earlier version, that one. */
-function inForce({ pipelines, runtime }: ServerOptions): ServerOptions['pipelines'] {
-  const back = new Map(
-    runtime.switches().flatMap((one) => (one.kind === 'rollback' ? [[one.pipeline, one] as const] : [])),
-  );
-  return pipelines.map((deployed) => {
-    const { version, planHash } = back.get(deployed.name) ?? deployed;
-    return { ...deployed, version, planHash };
-  });
 }
 
 function listRuns({ runtime, query }: Call): Answer {

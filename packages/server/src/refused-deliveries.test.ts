@@ -76,7 +76,6 @@ async function deliver(given: Case): Promise<Response> {
       ['unset', hooks([])],
     ]),
     operators: [{ name: 'prom', role: 'scraper', token: new Secret('env:PROM', 'prom') }],
-    pipelines: [],
     log: ({ code, message }) => logged.push({ code, message: String(message) }),
   });
   return send(given);

@@ -45,7 +45,6 @@ async function start(more: Partial<ServerOptions> = {}): Promise<string> {
       { name: 'ada', role: 'operator', token: new Secret('env:ADA', 'ada-token') },
       { name: 'vera', role: 'viewer', token: new Secret('env:VERA', 'vera-token') },
     ],
-    pipelines: [],
     log: ({ code }) => logged.push(code),
     ...more,
   });

@@ -30,12 +30,6 @@ export interface ServerOptions {
   readonly port: number;
   readonly connections: ReadonlyMap<string, IntakeConnection>;
   readonly operators: readonly Operator[];
-  /** Plans that are deployed, for the health answer. */
-  readonly pipelines: readonly {
-    readonly name: string;
-    readonly version: number;
-    readonly planHash: string;
-  }[];
   /** What takes events in from brokers, for the health answer. */
   readonly consumers?: () => readonly ConsumerStatus[];
   /** Deliveries under way at a time; one more is refused before its body is read. Default 1,000. */

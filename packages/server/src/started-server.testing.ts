@@ -52,7 +52,6 @@ export async function start(runtime: Partial<Runtime>, more: Partial<ServerOptio
       ['crm', { contract: 'crm', webhooks: { upgraded: webhook }, secrets: async () => [next, secret] }],
     ]),
     operators,
-    pipelines: [{ name: 'p', version: 1, planHash: 'sha256:0' }],
     log: (event) => logged.push(event),
     ...more,
   });

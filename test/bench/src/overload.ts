@@ -56,7 +56,6 @@ const server = await startServer({
     ['shop', { contract: 'shop', webhooks: { ordered: webhook }, secrets: async () => [secret] }],
   ]),
   operators: [],
-  pipelines: [],
   log: () => {},
 });
 const agent = new Agent({ keepAlive: true, maxSockets: 512 });

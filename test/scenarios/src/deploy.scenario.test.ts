@@ -32,6 +32,13 @@ const VERSION_8 = VERSION_7.replace(
   'items: [{ sku: mug-blue, quantity: 100 }]',
 );
 
+const VERSION_9 = `
+  - id: handover
+    approve: { by: fulfilment, within: 4h, onExpiry: reject, show: "\${ steps.order.id }" }
+success: \${ steps.order.id != '' }
+onFailure: hold
+`;
+
 /** A program that runs until it is ended, and what it has printed. */
 interface Running {
   readonly out: () => string;
@@ -104,6 +111,30 @@ it('a version is looked at, deployed, found wrong and taken back by the commands
   ]);
 });
 
+it('what a newer version gives up, in calls and in grants, a run of the earlier one still has until it has ended', {
+  timeout: 180_000,
+}, async () => {
+  await restart();
+  await order('a7');
+  const origin = join(folder, 'origin');
+  await release(origin, 9, VERSION_9);
+  git(shop, 'fetch', '-q', '--tags');
+  git(shop, 'checkout', '-q', '--detach', 'v9');
+  expect(readFileSync(join(shop, 'tenon.config.yaml'), 'utf8')).not.toContain('cancelShipment');
+  await restart();
+  const message = expect.stringContaining(
+    'it may still call shop.createShipment, shop.cancelShipment, which is granted to no version that is deployed',
+  );
+  await expect.poll(() => logged('otherPlan'), { timeout: 20_000 }).toMatchObject([{ version: 7, message }]);
+  expect(logged('configured')).toMatchObject([
+    { details: { changed: ['connections.shop'], before: expect.any(String), commit: expect.any(String) } },
+  ]);
+  const [run] = await listed();
+  const cancel = ['runs', 'cancel', String(run?.runId), '--reason', 'not wanted'];
+  expect((await tenon(shop, cancel, env)).code).toBe(0);
+  await settled('a7', 'cancelled');
+});
+
 /** A line of the docs; gives what was said. */
 async function carryOut(line: string): Promise<string> {
   const [program, ...words] = wordsOf(line.replace(/ +# .*$/, ''));
@@ -148,7 +179,8 @@ function wordsOf(line: string): string[] {
 async function release(origin: string, version: number, steps: string): Promise<void> {
   const file = join(origin, 'pipelines/order-paid.pipeline.yaml');
   const text = readFileSync(file, 'utf8').replace(/^ {2}version: \d+$/m, `  version: ${version}`);
-  writeFileSync(file, text.replace(/\n {2}- id: shipment[\s\S]*$/, steps));
+  writeFileSync(file, text.replace(/\n {2}- id: (shipment|handover)[\s\S]*$/, steps));
+  expect(await tenon(origin, ['grants', '--write'])).toMatchObject({ code: 0 });
   expect(await tenon(origin, ['generate'])).toMatchObject({ code: 0 });
   git(origin, 'add', '-A');
   git(origin, 'commit', '-qm', `version ${version}`);
@@ -172,7 +204,12 @@ async function settled(key: string, state: string): Promise<void> {
 }
 
 async function listed(): Promise<
-  readonly { readonly key: string; readonly version: number; readonly state: string }[]
+  readonly {
+    readonly runId: string;
+    readonly key: string;
+    readonly version: number;
+    readonly state: string;
+  }[]
 > {
   return JSON.parse((await tenon(shop, ['runs', 'ls', '--format', 'json'], env)).out);
 }

@@ -58,7 +58,8 @@ export function runPage(
   const cause = undoingWords(run);
   if (cause !== undefined) lines.push(`undone as  ${cause}`);
   // Of others that show none they are gone, or cannot be read.
-  if (run.steps.length === 0 && run.state === 'accepted') lines.push('steps      none has begun');
+  if (run.stepsUnread) lines.push(`steps      ${run.stepsUnread.message} (${run.stepsUnread.code})`);
+  else if (run.steps.length === 0 && run.state === 'accepted') lines.push('steps      none has begun');
   if (run.steps.length === 0) return lines.map(oneLine).join('\n');
   // Earlier servers do not say when.
   const isTimed = run.steps.some(({ atMs }) => atMs !== undefined);

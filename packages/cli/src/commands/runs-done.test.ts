@@ -50,7 +50,6 @@ test.each([
       port: 0,
       connections: new Map(),
       operators: [{ name: 'ada', role: 'operator', token: new Secret('file:token', 'ada-token') }],
-      pipelines: [],
       log: () => {},
     });
     try {

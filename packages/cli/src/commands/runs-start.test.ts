@@ -26,7 +26,6 @@ beforeEach(async () => {
     port: 0,
     connections: new Map(),
     operators: [{ name: 'ada', role: 'operator', token: new Secret('file:token', 'ada-token') }],
-    pipelines: [],
     log: () => {},
   });
 });

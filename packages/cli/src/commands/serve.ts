@@ -15,6 +15,7 @@ import { findRoot } from '../root.ts';
 import { allRules } from '../rules.ts';
 import { exitCodeOf, formatOption, openSession, printReport, type Session } from '../session.ts';
 import { DevLines, timedLine } from './dev-lines.ts';
+import { devLog } from './dev-log.ts';
 
 const options = {
   ...formatOption,
@@ -77,9 +78,6 @@ export function refusing(runtime: Pick<Runtime, 'intakeRefusal'>): { readonly re
   return refusal === undefined ? {} : { refusing: { code: refusal.code, message: refusal.message } };
 }
 
-/** Kinds of log lines without a code that a person should see. */
-const TOLD: ReadonlySet<string> = new Set(['encrypting', 'keyFileOpen']);
-
 /** Edits come in bursts: an editor writes a file in several steps. */
 const SETTLE_MS = 200;
 
@@ -93,10 +91,7 @@ export const devCommand: CommandSpec = {
     const lines = new DevLines((text) => io.out(text), io.clock);
     const say: Say = (text) => io.err(timedLine(text, io.clock));
     const show = (entry: LedgerEntry): void => lines.show(entry);
-    const log = (line: LogLine): void => {
-      if (typeof line['code'] === 'string') say(`${line['code']}: ${String(line['message'])}`);
-      else if (TOLD.has(String(line['kind']))) say(String(line['message']));
-    };
+    const log = devLog(say);
     const stop = io.interrupted().then(() => 'stop' as const);
     let running: RunningTenon | undefined;
     /** What was last served: it is gone back to where what comes after cannot be started. */

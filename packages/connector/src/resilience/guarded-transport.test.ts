@@ -1,5 +1,6 @@
 import { sleep, systemClock } from '@tenon/model';
 import { describe, expect, it } from 'vitest';
+import { goneTransport, grantedBefore } from '../granted-before.ts';
 import { faultServer, json, operationPlan, transportContext } from '../http/fault-server.testing.ts';
 import { httpTransport } from '../http/http-transport.ts';
 import type { OperationDefaults } from '../manifest.ts';
@@ -330,6 +331,17 @@ describe('a quota under a clock that is set back', () => {
   });
 });
 
+it('over a connection that is gone nothing is sent, and it is said which', async () => {
+  expect(await goneTransport('things').call({ operation: operationPlan(), input: {} })).toMatchObject({
+    failure: {
+      class: 'permission',
+      code: 'CONNECTION_GONE',
+      message: expect.stringContaining('no connection is called things any more'),
+      delivery: 'notSent',
+    },
+  });
+});
+
 describe('a grant', () => {
   const grant = { operations: ['getThing'], scopes: ['things.read'], hosts: ['files.example'] };
   const operation = operationPlan({
@@ -380,6 +392,27 @@ describe('a grant', () => {
     // What a transport keeps for an operation is kept by the object's identity.
     expect(seen[0]?.operation).toBe(seen[1]?.operation);
     expect(await transport.call({ operation, input: {} })).toBe(fine);
+  });
+
+  it('is not asked for what an earlier plan was granted: by a run that keeps to it, or for one', async () => {
+    const seen: CallRequest[] = [];
+    const inner = {
+      call: async (request: CallRequest) => {
+        seen.push(request);
+        return fine;
+      },
+      close: async () => {},
+    };
+    const transport = guardedTransport(
+      inner,
+      { timeoutMs: 1_000, inFlightMax: 64, failures: [] },
+      { clock: systemClock, connection: 'things', grants: {} },
+    );
+    const asked = { operation, input: {} };
+    expect(await transport.call({ ...asked, origin, isGrantedBefore: true })).toBe(fine);
+    expect(await grantedBefore(transport).call(asked)).toBe(fine);
+    expect(await transport.call(asked)).toMatchObject({ failure: { code: 'GRANT_MISSING' } });
+    expect(seen.map((request) => request.operation.egress)).toEqual([operation.egress, operation.egress]);
   });
 
   it('is nothing at all where there is none', async () => {

@@ -229,7 +229,7 @@ export const proofsRules = {
   'grant-unused': {
     severity: 'error',
     title: 'something is granted to a pipeline that does not need it',
-    why: 'What is not granted cannot be misused.',
+    why: 'What is not granted cannot be misused. Runs that keep to an earlier version have what that one was granted; nothing has to stay here for them.',
     fix: 'remove it from `grants` (`tenon grants --write` writes what the pipelines need)',
     example: {
       bad: 'grants: { invoice-sent: { operations: [getInvoice, voidInvoice] } }   # it voids nothing',

@@ -28,6 +28,13 @@ export interface RunFilter {
   readonly limit?: number;
 }
 
+/** With what that comes is begun: the plan that is deployed, unless somebody has gone back to another. */
+export interface PipelineInForce {
+  readonly name: string;
+  readonly version: number;
+  readonly planHash: string;
+}
+
 /** Runs that have not ended and keep to another plan than the one in force: what they began with (C120). */
 export interface OtherPlan {
   readonly pipeline: string;
@@ -65,6 +72,8 @@ export interface RunDetail extends RunSummary {
   /** Of the event that started it, where the pipeline reads them. */
   readonly headers?: Json;
   readonly steps: readonly StepRecord[];
+  /** Why `steps` is empty though it may have done something: what is stored of that is damaged. */
+  readonly stepsUnread?: { readonly code: string; readonly message: string };
   /** Its data were let go on request: when, and by whom. Why stands in the ledger. */
   readonly erased?: { readonly atMs: number; readonly actor: string };
   /** Its data were let go some time after it had ended, as its contracts say (`Protection.retention`). */
@@ -211,6 +220,8 @@ export interface LedgerEntry {
     /** What an alarm told of is so no longer. Of no run. */
     | 'alarmOver'
     | 'activated'
+    /** The configuration is another than at the start before, by digest, with the names of the parts that are. Of no run. */
+    | 'configured'
     | 'erased'
     /** Secrets that an attempt used, or that were used without a run since the last such entry. */
     | 'secretUse'

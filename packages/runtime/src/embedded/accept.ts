@@ -4,7 +4,7 @@ import type { AcceptResult, EventHearers, IncomingEvent, Runtime } from '../runt
 import { backlogRefusal, intakeRefusal } from './backpressure.ts';
 import { CommitFailed } from './commit-queue.ts';
 import type { EmbeddedEngine } from './engine.ts';
-import { awaitedBy, awaitedByOlder, eventNames } from './event-names.ts';
+import { eventNames } from './event-names.ts';
 import { storedEvent } from './event-value.ts';
 import { draftFor, draftsFor, wronglyNamed } from './intake.ts';
 import type { Write } from './statements.ts';
@@ -21,12 +21,14 @@ export function accepting(engine: EmbeddedEngine): Accepting {
     trigger: (pipeline, input, actor) => startManual(engine, pipeline, input, actor, engine.newId()),
     intakeRefusal: () => intakeRefusal(engine),
     misfit: (event, payload, headers) => {
-      const found = draftsFor(event, payload, 'not stored', engine.activePlans, 'refuse', headers);
+      const { begins } = engine.inForce;
+      const waiting = engine.inForce.waitingAlone(event);
+      const found = draftsFor(event, payload, 'not stored', begins, 'refuse', headers, waiting);
       return found.ok ? undefined : found.failure;
     },
     hearers: (event) => hearers(engine, event),
-    eventNames: () => eventNames(engine.activePlans.values(), engine.read),
-    awaitedEvents: () => awaitedByOlder(engine.activePlans, engine.read, (hash) => engine.plans.byHash(hash)),
+    eventNames: () => eventNames(engine.inForce, engine.read),
+    awaitedEvents: () => engine.inForce.awaited(),
     cursor: (name) => {
       const row = engine.read.of('SELECT value FROM cursors WHERE name = ?').get(name);
       return row === undefined ? undefined : engine.rows.codec.open(row['value'], `cursors/${name}`);
@@ -43,9 +45,10 @@ async function accept(engine: EmbeddedEngine, event: IncomingEvent): Promise<Acc
     event.event,
     event.payload,
     event.deliveryId,
-    engine.activePlans,
+    engine.inForce.begins,
     event.invalid,
     event.headers,
+    engine.inForce.waitingAlone(event.event),
   );
   if (!found.ok) return refused(engine, found.failure);
   const { drafts, quarantined } = found;
@@ -54,11 +57,9 @@ async function accept(engine: EmbeddedEngine, event: IncomingEvent): Promise<Acc
   const { cursor } = event;
   const also: Write[] = cursor ? [['putCursor', cursor.name, cursor.value, engine.now()]] : [];
   try {
-    const admitted = await engine.admission.admit(
-      { ...event, payload: toStore(engine, event) },
-      drafts,
-      also,
-    );
+    const isHeld = drafts.some(({ failure }) => failure !== undefined);
+    const payload = toStore(engine, event, isHeld);
+    const admitted = await engine.admission.admit({ ...event, payload }, drafts, also);
     return quarantined === undefined ? admitted : { ...admitted, quarantined };
   } catch (error) {
     return refusedAfter(engine, error);
@@ -75,7 +76,7 @@ export async function startManual(
 ): Promise<AcceptResult> {
   const full = intakeRefusal(engine);
   if (full !== undefined) return refused(engine, full);
-  const loaded = engine.activePlans.get(pipeline);
+  const loaded = engine.inForce.begins.get(pipeline);
   if (loaded === undefined || !('manual' in loaded.plan.trigger))
     return {
       ok: false,
@@ -98,19 +99,20 @@ export async function startManual(
 }
 
 function hearers(engine: EmbeddedEngine, event: string): EventHearers {
-  const active = [...engine.activePlans.values()];
-  const named = (found: readonly LoadedPlan[]): readonly string[] => found.map(({ plan }) => plan.pipeline);
+  const starts = [...engine.inForce.begins.values()].filter(
+    ({ plan: { trigger } }) => 'event' in trigger && trigger.event === event,
+  );
   return {
-    starts: named(active.filter(({ plan: { trigger } }) => 'event' in trigger && trigger.event === event)),
-    waits: named(active.filter(({ steps }) => [...steps.values()].some((step) => awaitedBy(step) === event))),
+    starts: starts.map(({ plan }) => plan.pipeline),
+    waits: engine.inForce.waiting(event),
     isAwaited: engine.read.of('SELECT 1 FROM openings WHERE event = ? LIMIT 1').get(event) !== undefined,
   };
 }
 
-/** Of headers that nobody reads, nothing is kept. */
-function toStore(engine: EmbeddedEngine, { event, payload, headers }: IncomingEvent): Json {
+/** Of headers that nobody reads, nothing is kept. What is held is held whole: a plan that it is released to may read them. */
+function toStore(engine: EmbeddedEngine, { event, payload, headers }: IncomingEvent, isHeld: boolean): Json {
   const isRead = ({ plan }: LoadedPlan): boolean => plan.events[event]?.headers !== undefined;
-  return headers !== undefined && [...engine.activePlans.values()].some(isRead)
+  return headers !== undefined && (isHeld || [...engine.inForce.begins.values()].some(isRead))
     ? storedEvent({ payload, headers })
     : storedEvent({ payload });
 }

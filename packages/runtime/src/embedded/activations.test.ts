@@ -51,3 +51,36 @@ test('a run whose storing was refused is not counted as waiting', async () => {
     expect(bench.runtime.flow().intake.backlog).toBe(1);
   });
 });
+
+test('a run that an error stopped and that cannot be parked is told of, as it has no dead letter', async () => {
+  await paused(async () => {
+    const runId = await bench.order({ id: 'damaged' });
+    meddle(
+      bench,
+      `UPDATE events SET payload = '{' WHERE delivery_id = 'd1';
+      CREATE TRIGGER refuse BEFORE INSERT ON openings BEGIN SELECT RAISE(ABORT, 'not here'); END`,
+    );
+    expect(bench.state(runId)).toBe('accepted');
+  });
+  expect(bench.runtime.deadLetters()).toEqual([]);
+  expect(bench.problems).toEqual([
+    expect.stringMatching(
+      /^RUN_NOT_PARKED: run \S+ of orders was stopped by an error .* could not be parked: /,
+    ),
+  ]);
+});
+
+test('of a run whose journal holds what was never written there it is said that its steps cannot be told', async () => {
+  const runId = await bench.order({ id: 'odd' });
+  await bench.runtime.idle();
+  meddle(bench, `UPDATE journal SET value = 'null'`);
+  expect(bench.runtime.run(runId)).toMatchObject({
+    runId,
+    state: 'succeeded',
+    steps: [],
+    stepsUnread: {
+      code: 'STORED_VALUE_DAMAGED',
+      message: expect.stringContaining('its journal holds a value that is not of the form'),
+    },
+  });
+});

@@ -20,6 +20,8 @@ export class Activations {
   readonly #callerFor: (run: EmbeddedRun) => Caller;
   /** By their number. */
   readonly runs: Register<number, EmbeddedRun> = new Register();
+  /** Runs that could not be parked, by their number: each is told of once, however often it is tried. */
+  readonly #unparked = new Set<number>();
 
   constructor(engine: EmbeddedEngine, callerFor: (run: EmbeddedRun) => Caller) {
     this.#engine = engine;
@@ -176,11 +178,23 @@ export class Activations {
         [this.#engine.noted(row, facts)],
       );
       if (link !== undefined) this.#engine.passOn(link, end);
-    } catch {
-      // Not to be read, or refused as well: the run stays claimed, and the next start of the process tries it again.
+    } catch (cause) {
+      // A disk that fails stops the runtime elsewhere, and says so there.
+      if (cause instanceof CommitFailed || this.#engine.isBroken || this.#engine.isStopping) return;
+      // Not to be read, or refused as well: the run stands where it is, and is tried again.
+      if (this.#unparked.size >= UNPARKED_MAX) this.#unparked.clear();
+      if (this.#unparked.has(row.seq)) return;
+      this.#unparked.add(row.seq);
+      this.#engine.problem(
+        'RUN_NOT_PARKED',
+        `run ${row.run_id} of ${row.pipeline} was stopped by an error (${failure.message}) and could not be parked: ${cause instanceof Error ? cause.message : String(cause)}`,
+      );
     }
   }
 }
+
+/** Runs remembered that could not be parked. */
+const UNPARKED_MAX = 1_000;
 
 /** In which a run can be parked from there. */
 const PHASES: Readonly<Partial<Record<RunState, RunState>>> = { inDoubt: 'running', accepted: 'running' };

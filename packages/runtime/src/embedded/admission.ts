@@ -200,7 +200,7 @@ export class Admission {
       event.event,
       event.payload,
       event.deliveryId,
-      this.#engine.activePlans,
+      this.#engine.inForce.begins,
       'refuse',
       event.headers,
     );
@@ -488,7 +488,7 @@ export class Admission {
    * emits such an event is taken for one that waits.
    */
   #mayBeAwaited(event: string): boolean {
-    return this.#awaited.has(event) || this.#reads.isNamedByPlans(event);
+    return this.#awaited.has(event) || this.#engine.inForce.isNamedByStep(event);
   }
 
   /** Who waits for one of the names, if somebody is storing under it. */

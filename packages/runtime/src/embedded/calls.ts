@@ -35,7 +35,12 @@ export class Calls {
 
   flow(): readonly ConnectionFlow[] {
     return [...this.#transports].map(([name, transport]) =>
-      connectionFlow(name, transport, this.#engine.closedUntil(name), this.#engine.board.killsOf(name)),
+      connectionFlow(
+        name,
+        transport,
+        this.#engine.closedUntil(name),
+        this.#engine.board.killsOf(name),
+      ),
     );
   }
 
@@ -77,7 +82,9 @@ export class Calls {
     if (abroad !== undefined) return Promise.resolve({ ok: false, failure: abroad });
     let answer: Promise<CallResult>;
     try {
-      answer = Promise.resolve(this.#transportOf(connection).call({ ...request, isCalledOff }));
+      const isOfAnother = run !== undefined && this.#engine.inForce.isByAnother(run.row);
+      const asked = { ...request, isCalledOff, ...(isOfAnother && { isGrantedBefore: true as const }) };
+      answer = Promise.resolve(this.#transportOf(connection).call(asked));
     } catch (error) {
       answer = Promise.reject(error);
     }

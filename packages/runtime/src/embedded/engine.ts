@@ -4,7 +4,7 @@ import type { ReconciliationPlan } from '@tenon/pipeline';
 import type { Cancellation, ChildEnd, Fact, HeldCall } from '../engine.ts';
 import type { Caller } from '../interpreter/tries.ts';
 import type { TreeHead } from '../ledger/checkpoint.ts';
-import type { LoadedPlan } from '../loaded-plan.ts';
+import type { ProblemCode } from '../problem-rules.ts';
 import type {
   ActionResult,
   Alarm,
@@ -28,6 +28,7 @@ import { DISK_FREE_BYTES_MIN, DiskSpace } from './disk-space.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { dueRuns, nextDue } from './due-runs.ts';
 import { FlowCounts } from './flow.ts';
+import { InForce } from './in-force.ts';
 import { forLedger, systemForLedger } from './ledger-names.ts';
 import { LedgerWriter, type Noted, SYSTEM, subjectOf, type TimedFact } from './ledger-rows.ts';
 import type { Names } from './names.ts';
@@ -68,6 +69,7 @@ export class EmbeddedEngine implements RunHost {
   readonly #queue: CommitQueue;
   readonly #dispatcher: Dispatcher;
   readonly plans: Plans;
+  readonly inForce: InForce;
   readonly board = new SwitchBoard();
   readonly counts: FlowCounts;
   readonly disk: DiskSpace;
@@ -144,6 +146,7 @@ export class EmbeddedEngine implements RunHost {
     this.calls = new Calls(this, options);
     this.activations = new Activations(this, (run) => this.calls.callerFor(run));
     this.plans = new Plans(this, options);
+    this.inForce = new InForce(this.plans, this.#read);
     this.#dispatcher = new Dispatcher({
       clock: options.clock,
       activeMax: this.limits.activeMax,
@@ -232,11 +235,6 @@ export class EmbeddedEngine implements RunHost {
 
   get read(): Statements {
     return this.#read;
-  }
-
-  /** The plans in force, by pipeline. */
-  get activePlans(): ReadonlyMap<string, LoadedPlan> {
-    return this.plans.active;
   }
 
   now(): number {
@@ -346,6 +344,11 @@ export class EmbeddedEngine implements RunHost {
   /** Writes and events that wait for the disk. */
   get writesWaiting(): number {
     return this.#queue.depth + this.admission.arriving;
+  }
+
+  /** Tells what needs an operator. */
+  problem(code: ProblemCode, message: string): void {
+    this.#options.onProblem?.(message, code);
   }
 
   /** Who answers for what no pipeline owns. */

@@ -16,8 +16,6 @@ interface Incoming {
 /** What the file has of an event that comes in: the one that came under its name before, its runs, and the newest of its entity. */
 export class InboxReads {
   readonly #engine: EmbeddedEngine;
-  /** By event: whether a step of the plans there were speaks of it. Plans are added and never go. */
-  readonly #namedByPlans = new Map<string, { readonly plans: number; readonly isNamed: boolean }>();
 
   constructor(engine: EmbeddedEngine) {
     this.#engine = engine;
@@ -111,16 +109,6 @@ export class InboxReads {
     }
   }
 
-  /** Does a step of any plan that was ever activated speak of such events? A run may be of an older one. */
-  isNamedByPlans(event: string): boolean {
-    const plans = this.#engine.number('SELECT count(*) AS n FROM plans');
-    const known = this.#namedByPlans.get(event);
-    if (known?.plans === plans) return known.isNamed;
-    const isNamed = this.#engine.read.of(NAMED_BY_STEP).get(event)?.['n'] === 1;
-    this.#namedByPlans.set(event, { plans, isNamed });
-    return isNamed;
-  }
-
   /** Names of events that a run of an earlier process waits for. */
   awaitedNames(): ReadonlySet<string> {
     // From one name to the next by the index: a million runs may wait for one of them.
@@ -142,8 +130,6 @@ export class InboxReads {
   }
 }
 
-const NAMED_BY_STEP = `SELECT EXISTS (SELECT 1 FROM plans, json_tree(plans.plan, '$.steps') AS part
-  WHERE part.key = 'event' AND part.value = ?) AS n`;
 const NEWS = `SELECT EXISTS (SELECT 1 FROM events WHERE source = ? AND delivery_id = ?)
   OR EXISTS (SELECT 1 FROM keys WHERE pipeline = ? AND key = ?) AS n`;
 const NEWS_OF_TWO_FORMS = `SELECT EXISTS (SELECT 1 FROM events WHERE source = ? AND delivery_id IN (?, ?))

@@ -83,7 +83,10 @@ function kindOf(value: unknown): string {
   return Array.isArray(value) ? 'a list' : `of type ${typeof value}`;
 }
 
-/** Which runs an event starts; pure. Refused whole when its payload violates its contract (C2). */
+/**
+ * Which runs an event starts; pure. Refused whole when its payload violates its contract (C2). `waiting`: plans that judge it as well, and
+ * begin nothing.
+ */
 export function draftsFor(
   event: string,
   payload: Json,
@@ -91,15 +94,21 @@ export function draftsFor(
   plans: ReadonlyMap<string, LoadedPlan>,
   invalid: IncomingEvent['invalid'] = 'refuse',
   headers?: JsonObject,
+  waiting: readonly LoadedPlan[] = [],
 ): Drafts {
-  if (typeof invalid === 'object') return quarantined(event, deliveryId, plans, invalid);
+  const held = (failure: Failure): Drafts =>
+    quarantined(event, deliveryId, [...plans.values()], waiting, failure);
+  if (typeof invalid === 'object') return held(invalid);
   const drafts: Draft[] = [];
+  for (const loaded of waiting) {
+    const failure = loaded.refusal(event, payload, headers);
+    if (failure !== undefined) return invalid === 'refuse' ? { ok: false, failure } : held(failure);
+  }
   for (const loaded of plans.values()) {
     const { trigger } = loaded.plan;
     // Also where it is only waited for: what violates the contract would never match, and nobody would know.
     const failure = loaded.refusal(event, payload, headers);
-    if (failure !== undefined)
-      return invalid === 'refuse' ? { ok: false, failure } : quarantined(event, deliveryId, plans, failure);
+    if (failure !== undefined) return invalid === 'refuse' ? { ok: false, failure } : held(failure);
     if ('manual' in trigger || trigger.event !== event) continue;
     const draft = draftFor(loaded, { event: payload, headers: headers ?? {} }, deliveryId, trigger.where);
     if (draft !== undefined) drafts.push(draft);
@@ -111,11 +120,13 @@ export function draftsFor(
 function quarantined(
   event: string,
   deliveryId: string,
-  plans: ReadonlyMap<string, LoadedPlan>,
+  plans: readonly LoadedPlan[],
+  waiting: readonly LoadedPlan[],
   failure: Failure,
 ): Drafts {
-  const listening = [...plans.values()].filter(({ plan }) => Object.hasOwn(plan.events, event));
-  const started = listening.filter(({ plan }) => 'event' in plan.trigger && plan.trigger.event === event);
+  const speaking = plans.filter(({ plan }) => Object.hasOwn(plan.events, event));
+  const started = speaking.filter(({ plan }) => 'event' in plan.trigger && plan.trigger.event === event);
+  const listening = [...speaking, ...waiting];
   if (listening.length === 0) return { ok: false, failure };
   const key = heldKey(deliveryId);
   return {

@@ -9,6 +9,7 @@ import { accepting } from './accept.ts';
 import { backupTo } from './backup.ts';
 import { cancellations } from './cancellations.ts';
 import type { Committer } from './commit-queue.ts';
+import { configured } from './configured.ts';
 import { DataKeys, proveKeys } from './data-keys.ts';
 import { behindMark, openDatabase, openReader } from './database.ts';
 import { EmbeddedEngine } from './engine.ts';
@@ -127,9 +128,15 @@ export async function openRuntimeWith(
   let stopped: Promise<void> | undefined;
 
   return withReasons({
+    configured: (parts, deployment) => configured(engine, parts, deployment),
     activate: (plan, deployment) => engine.plans.activate(plan, deployment),
     retire: (pipeline, deployment) => engine.plans.retire(pipeline, deployment),
-    activePipelines: () => [...engine.activePlans.keys()],
+    pipelinesInForce: () =>
+      [...engine.inForce.begins.values()].map(({ plan: { pipeline: name, version, hash: planHash } }) => ({
+        name,
+        version,
+        planHash,
+      })),
     otherPlans: () => engine.dispatcher.busy(() => otherPlans(engine)),
     ...accepting(engine),
     flow: () => flowReport(engine),

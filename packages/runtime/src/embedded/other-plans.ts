@@ -19,7 +19,7 @@ export async function otherPlans(engine: EmbeddedEngine): Promise<readonly Other
       for (const row of rows) {
         after = Number(row['seq']);
         const [pipeline, planHash] = [String(row['pipeline']), String(row['plan_hash'])];
-        const active = engine.activePlans.get(pipeline)?.plan;
+        const active = engine.inForce.begins.get(pipeline)?.plan;
         if (active?.hash === planHash) continue;
         const before = found.get(planHash);
         found.set(planHash, {

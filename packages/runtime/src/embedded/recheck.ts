@@ -103,7 +103,7 @@ export async function heldKeys(
   engine: EmbeddedEngine,
   pipeline: string,
 ): Promise<readonly { readonly runId: string; readonly keys: readonly string[] }[]> {
-  const loaded = engine.activePlans.get(pipeline);
+  const loaded = engine.inForce.begins.get(pipeline);
   if (loaded === undefined) return [];
   const { key, orderBy } = loaded.plan.identity;
   const found: { readonly runId: string; readonly keys: readonly string[] }[] = [];
@@ -151,16 +151,12 @@ function judge(
   if (held.isUnread || UNREADABLE.test(held.failure.code)) return stays('unreadable', held.failure);
   const isGone = engine.read.of(`SELECT 1 FROM events WHERE seq = ? AND payload = 'null'`).get(held.seq);
   if (isGone !== undefined) return stays('gone');
-  const isHeard = [...engine.activePlans.values()].some(({ plan }) => Object.hasOwn(plan.events, held.event));
-  if (!isHeard) return stays('unheard');
-  const found = draftsFor(
-    held.event,
-    parts.payload,
-    held.deliveryId,
-    engine.activePlans,
-    'refuse',
-    parts.headers,
-  );
+  const { begins } = engine.inForce;
+  const waiting = engine.inForce.waitingAlone(held.event);
+  const isSpokenOf = [...begins.values()].some(({ plan }) => Object.hasOwn(plan.events, held.event));
+  if (!isSpokenOf && waiting.length === 0) return stays('unheard');
+  const { payload, headers } = parts;
+  const found = draftsFor(held.event, payload, held.deliveryId, begins, 'refuse', headers, waiting);
   if (!found.ok) return stays('fails', found.failure);
   // Of a pipeline whose own run a person has ended already, nothing is begun again.
   const parked = new Set(held.runs.map(({ pipeline }) => pipeline));
@@ -220,7 +216,7 @@ const RELEASED = 'quarantine:';
 /** Also of an event that does not fit: what is wrong with it need not be its key. */
 function orderKeys(engine: EmbeddedEngine, held: Held, { payload, headers = {} }: EventParts): string[] {
   return held.runs.flatMap(({ pipeline }) => {
-    const loaded = engine.activePlans.get(pipeline);
+    const loaded = engine.inForce.begins.get(pipeline);
     const orderBy = loaded?.plan.identity.orderBy;
     if (loaded === undefined || orderBy === undefined) return [];
     const key = loaded.template(orderBy, { event: payload, headers, delivery: held.deliveryId });

@@ -16,10 +16,12 @@ const FIRST_ROUND_MS = 300_000;
  * Lets payloads, results and expired keys of ended runs go, and events that nothing wanted, a slice at a time, from the
  * oldest on; then begins anew after a pause, for those that had not ended. Each slice is one write among others, so intake
  * never waits long. How long is said by the contracts whose classed fields a pipeline's data holds (the shortest counts),
- * as its newest plan has it: a contract that is changed counts for what is stored already.
+ * as its newest plan has it: a contract that is changed counts for what is stored already. What a run of an earlier plan holds, and
+ * the newest one does not speak of, is kept no longer than that plan said.
  */
 export function keepRetention(engine: EmbeddedEngine, options: RuntimeOptions): { stop(): void } {
   const keepMs = options.keepPayloadsMs ?? KEEP_PAYLOADS_MS;
+  const kept = new Kept(engine.read);
   let afterRun = 0;
   let afterEvent = 0;
   let cancel = options.clock.setTimer(FIRST_ROUND_MS, slice);
@@ -29,13 +31,7 @@ export function keepRetention(engine: EmbeddedEngine, options: RuntimeOptions): 
     const runs = next('runs', afterRun);
     const events = next('events', afterEvent);
     const now = engine.now();
-    const expired = [
-      afterRun,
-      runs.upTo,
-      now,
-      keepMs,
-      JSON.stringify(Object.fromEntries(keptByPipeline(engine.read))),
-    ] as const;
+    const expired = [afterRun, runs.upTo, now, keepMs, kept.asJson()] as const;
     const lone = [afterEvent, events.upTo, now - keepMs] as const;
     afterRun = runs.upTo;
     afterEvent = events.upTo;
@@ -87,15 +83,63 @@ export function keepRetention(engine: EmbeddedEngine, options: RuntimeOptions): 
   }
 }
 
-/** Of each pipeline whose newest plan says so, those that no event starts any more included. */
-function keptByPipeline(read: Statements): readonly (readonly [pipeline: string, ms: number])[] {
-  return read
-    .of(
-      `SELECT p.pipeline, p.plan ->> '$.keep.ms' AS ms FROM plans p LEFT JOIN pipelines a ON a.pipeline = p.pipeline
-       WHERE p.hash = coalesce(a.plan_hash, (SELECT hash FROM plans WHERE pipeline = p.pipeline ORDER BY stored_at DESC LIMIT 1))`,
-    )
-    .all()
-    .flatMap((row) => (row['ms'] === null ? [] : [[String(row['pipeline']), Number(row['ms'])] as const]));
+/** How long data is kept, where a plan says so: by pipeline, as its newest plan has it, and by plan where an earlier one sets a shorter time. */
+class Kept {
+  readonly #read: Statements;
+  #plans = 0;
+  #all: readonly KeepingPlan[] = [];
+
+  constructor(read: Statements) {
+    this.#read = read;
+  }
+
+  asJson(): string {
+    const newest = new Map(this.#newest().map((plan) => [plan.pipeline, plan]));
+    const shorter = this.#keeping().filter(({ pipeline, ms, because }) => {
+      const now = newest.get(pipeline);
+      return now === undefined || (now.because !== because && ms < now.ms);
+    });
+    return JSON.stringify({
+      ...Object.fromEntries([...newest].map(([pipeline, { ms }]) => [pipeline, ms])),
+      ...Object.fromEntries(shorter.map(({ hash, ms }) => [hash, ms])),
+    });
+  }
+
+  #newest(): readonly KeepingPlan[] {
+    return this.#plansWhere(
+      `hash = coalesce((SELECT plan_hash FROM pipelines WHERE pipeline = plans.pipeline),
+        (SELECT hash FROM plans AS stored WHERE stored.pipeline = plans.pipeline ORDER BY stored_at DESC LIMIT 1))`,
+    );
+  }
+
+  /** Read anew when there are more: they never change, and are large. */
+  #keeping(): readonly KeepingPlan[] {
+    const plans = Number(this.#read.of('SELECT count(*) AS n FROM plans').get()?.['n']);
+    if (plans !== this.#plans) this.#all = this.#plansWhere('TRUE');
+    this.#plans = plans;
+    return this.#all;
+  }
+
+  #plansWhere(condition: string): readonly KeepingPlan[] {
+    return this.#read
+      .of(
+        `SELECT hash, pipeline, plan ->> '$.keep.ms' AS ms, plan ->> '$.keep.because' AS because FROM plans WHERE ${condition}`,
+      )
+      .all()
+      .flatMap((row) => {
+        const { hash, pipeline, ms, because } = row;
+        return ms === null
+          ? []
+          : [{ hash: String(hash), pipeline: String(pipeline), ms: Number(ms), because: String(because) }];
+      });
+  }
+}
+
+interface KeepingPlan {
+  readonly hash: string;
+  readonly pipeline: string;
+  readonly ms: number;
+  readonly because: string;
 }
 
 /** How long data is kept, by pipeline in force. */

@@ -1,7 +1,7 @@
 import type { Plan } from '@tenon/pipeline';
 import type { SwitchRequest, SwitchSetting } from '../switches.ts';
 import type { EmbeddedEngine } from './engine.ts';
-import { heardBy, waitsOf } from './event-names.ts';
+import { heardBy, waitsOf } from './in-force.ts';
 
 type Found = { readonly setting: SwitchSetting } | { readonly impossible: string };
 
@@ -9,7 +9,7 @@ type Found = { readonly setting: SwitchSetting } | { readonly impossible: string
 export function settingOf(engine: EmbeddedEngine, request: SwitchRequest): Found {
   if (request.kind !== 'rollback') return { setting: request };
   const { kind, pipeline, version } = request;
-  const inForce = engine.activePlans.get(pipeline)?.plan;
+  const inForce = engine.inForce.begins.get(pipeline)?.plan;
   if (inForce === undefined)
     return { impossible: `${pipeline} is no part of the workspace any more: nothing starts it` };
   // In the order in which they came into force first.
@@ -42,7 +42,7 @@ export function settingOf(engine: EmbeddedEngine, request: SwitchRequest): Found
     return {
       impossible: `version ${plan.version} of ${pipeline} starts with ${starts}, version ${inForce.version} with ${other}: deploy it from the repository, so that what brings its events is there`,
     };
-  const heard = heardBy(engine.activePlans.values());
+  const heard = heardBy(engine.inForce.begins.values());
   const unheard = waitsOf(loaded).find((event) => !heard.has(event));
   if (unheard !== undefined)
     return {

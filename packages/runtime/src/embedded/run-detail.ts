@@ -20,27 +20,47 @@ export function runDetail(queries: Queries, row: RunRow): RunDetail {
   const { stored } = queries;
   const own = queries.planOf(row);
   const plan = { ...own, redact: queries.redactions.of(own) };
-  const journal = queries.journalOf(row.seq);
-  const openings = queries.openingsOf(row.seq);
-  const canBeDone = parkedEffects(plan, row, openings, journal);
-  const giveNothing = canBeDone.filter((place) => givesNothing(plan, place));
+  const { steps, stepsUnread, ...parked } = doneOf(queries, plan, row);
   const { payload: input, headers } = eventParts(stored.shownPayload(row.event_seq));
   return {
     ...summaryOf(row),
     ...new Standing(stored).of(row, row.stored_order_key),
     contracts: plan.contracts,
     input: redacted(input, inputPointers(plan, row)),
-    ...(headers !== undefined && { headers: redactedHeaders(headers, plan, row) }),
-    steps: withAwaited(stepRecords(plan, row, journal), openings, new AskedApprovals(stored)),
+    ...(headers !== undefined && readsHeaders(plan) && { headers: redactedHeaders(headers, plan, row) }),
+    steps,
+    ...(stepsUnread && { stepsUnread }),
     ...lettingGoOf(stored.read, row),
     ...family(queries, row),
     ...(row.failure !== null && {
       failure: JSON.parse(row.failure) as Failure & { readonly step: string },
     }),
-    ...(canBeDone.length > 0 && { canBeDone }),
-    ...(giveNothing.length > 0 && { doneGivesNothing: giveNothing }),
-    ...undoingOf(journal),
+    ...parked,
   };
+}
+
+/** What its journal tells. One that holds what the runtime never writes there tells nothing, and that is said. */
+function doneOf(
+  queries: Queries,
+  plan: Plan,
+  row: RunRow,
+): Pick<RunDetail, 'steps' | 'stepsUnread' | 'canBeDone' | 'doneGivesNothing' | 'undoing'> {
+  try {
+    const journal = queries.journalOf(row.seq);
+    const openings = queries.openingsOf(row.seq);
+    const canBeDone = parkedEffects(plan, row, openings, journal);
+    const giveNothing = canBeDone.filter((place) => givesNothing(plan, place));
+    return {
+      steps: withAwaited(stepRecords(plan, row, journal), openings, new AskedApprovals(queries.stored)),
+      ...(canBeDone.length > 0 && { canBeDone }),
+      ...(giveNothing.length > 0 && { doneGivesNothing: giveNothing }),
+      ...undoingOf(journal),
+    };
+  } catch (error) {
+    if (!(error instanceof TypeError || error instanceof SyntaxError)) throw error;
+    const message = `what run ${row.run_id} has done cannot be told: its journal holds a value that is not of the form in which it was written (${error.message})`;
+    return { steps: [], stepsUnread: { code: 'STORED_VALUE_DAMAGED', message } };
+  }
 }
 
 /** What is shown of each run of a list. */
@@ -84,6 +104,11 @@ function family(queries: Queries, { seq }: RunRow): Pick<RunDetail, 'parent' | '
     }),
     ...(children.length > 0 && { children }),
   };
+}
+
+/** Those of an event that others read, too, or that was held, may be stored for them: what of those is classed, this plan does not know. */
+function readsHeaders({ trigger, events }: Plan): boolean {
+  return 'event' in trigger && events[trigger.event]?.headers !== undefined;
 }
 
 function redactedHeaders(headers: JsonObject, plan: Plan, row: RunRow): Json {

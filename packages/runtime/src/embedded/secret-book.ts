@@ -26,8 +26,8 @@ interface Sum {
 /**
  * Writes down who used which secret (C97). The uses of a call are an entry of its run, in the row of what became of the
  * call: no write more. The list of users is summed up in memory and written every few seconds, so a killed process
- * may leave it a little behind; the entries are complete. A use by a pipeline whose plan in force does not use the
- * connection raises an alarm.
+ * may leave it a little behind; the entries are complete. A use by a run whose plan does not use the connection raises an
+ * alarm.
  */
 export class SecretBook {
   readonly #engine: EmbeddedEngine;
@@ -46,7 +46,7 @@ export class SecretBook {
   called(origin: CallOrigin, run: EmbeddedRun | undefined): void {
     const uses = this.#options.secretUses?.take(origin) ?? [];
     if (uses.length === 0) return;
-    for (const one of uses) this.#sum(one, origin);
+    for (const one of uses) this.#sum(one, origin, run);
     const details = { uses: uses.map(useDetails) };
     run?.write([], [{ kind: 'secretUse', step: origin.step, details }]);
   }
@@ -76,9 +76,9 @@ export class SecretBook {
     });
   }
 
-  #sum({ use, count }: SecretUses, origin: CallOrigin | undefined): void {
+  #sum({ use, count }: SecretUses, origin: CallOrigin | undefined, run?: EmbeddedRun): void {
     const now = this.#engine.now();
-    const isUnexpected = origin !== undefined && !this.#isExpected(use, origin);
+    const isUnexpected = origin !== undefined && !this.#isExpected(use, origin, run);
     const name = JSON.stringify([use.reference, use.purpose.connection, use.purpose.use, placeOf(origin)]);
     const known = this.#sums.get(name);
     const sum = known ?? { use, isUnexpected, firstAtMs: now, lastAtMs: now, uses: 0, failed: 0 };
@@ -89,23 +89,26 @@ export class SecretBook {
     if (isUnexpected) this.#alarm(use, origin);
   }
 
-  #isExpected({ purpose }: SecretUse, { pipeline }: CallOrigin): boolean {
-    const plan = this.#engine.activePlans.get(pipeline)?.plan;
+  /** By the plan that the run keeps to; where no run is at hand, by any that one of the pipeline may keep to. */
+  #isExpected({ purpose }: SecretUse, { pipeline }: CallOrigin, run: EmbeddedRun | undefined): boolean {
     const sides = Object.values(this.#engine.reconciliations?.active(pipeline)?.sides ?? {});
     if (sides.some(({ connection }) => connection === purpose.connection)) return true;
-    if (plan === undefined) return false;
-    let connections = this.#connections.get(plan);
-    if (connections === undefined) {
-      connections = connectionsOf(plan);
-      this.#connections.set(plan, connections);
-    }
-    return connections.has(purpose.connection);
+    const plans =
+      run === undefined
+        ? this.#engine.inForce.plansOf(pipeline)
+        : [this.#engine.plans.byHash(run.row.plan_hash).plan];
+    return plans.some((plan) => this.#connectionsOf(plan).has(purpose.connection));
+  }
+
+  #connectionsOf(plan: Plan): ReadonlySet<string> {
+    const known = this.#connections.get(plan) ?? connectionsOf(plan);
+    this.#connections.set(plan, known);
+    return known;
   }
 
   #alarm({ reference, purpose }: SecretUse, { pipeline, runId, step: place }: CallOrigin): void {
     const { connection } = purpose;
-    const plan =
-      this.#engine.activePlans.get(pipeline)?.plan ?? this.#engine.reconciliations?.active(pipeline);
+    const plan = this.#engine.inForce.plansOf(pipeline)[0] ?? this.#engine.reconciliations?.active(pipeline);
     const step = stepOfAny(place);
     const alarm: Alarm = {
       alarm: 'secretUse',

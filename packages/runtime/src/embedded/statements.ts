@@ -15,10 +15,10 @@ const SETTLED = `state IN (${FINAL}) AND NOT EXISTS (SELECT 1 FROM children JOIN
   WHERE children.run_seq = runs.seq AND root.state NOT IN (${FINAL}))`;
 
 /**
- * A run whose data is kept no longer: `?3` now, `?4` how long (ms) where its pipeline says nothing, `?5` how long by pipeline
- * (JSON).
+ * A run whose data is kept no longer: `?3` now, `?4` how long (ms) where its pipeline says nothing, `?5` how long by plan and
+ * by pipeline (JSON).
  */
-const EXPIRED = `${SETTLED} AND updated_at < ?3 - coalesce(?5 ->> ('$."' || pipeline || '"'), ?4)`;
+const EXPIRED = `${SETTLED} AND updated_at < ?3 - coalesce(?5 ->> ('$."' || plan_hash || '"'), ?5 ->> ('$."' || pipeline || '"'), ?4)`;
 /** An event that began no run, and that none waits for. */
 const LONE = `seq > ?1 AND seq <= ?2 AND received_at < ?3 AND NOT EXISTS (SELECT 1 FROM runs WHERE event_seq = events.seq)
     AND NOT EXISTS (SELECT 1 FROM openings WHERE openings.event = events.event)`;

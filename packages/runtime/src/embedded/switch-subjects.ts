@@ -24,7 +24,7 @@ export function unknownSubject(engine: EmbeddedEngine, request: SwitchRequest): 
       .all()
       .map((row) => JSON.parse(String(row['plan'])));
   if (pipeline !== undefined)
-    return engine.activePlans.has(pipeline)
+    return engine.inForce.begins.has(pipeline)
       ? undefined
       : unless(
           'pipeline',
@@ -35,7 +35,7 @@ export function unknownSubject(engine: EmbeddedEngine, request: SwitchRequest): 
           ]),
         );
   if (connection === undefined) return undefined;
-  const active = connectionsOf(...[...engine.activePlans.values()].map(({ plan }) => plan));
+  const active = connectionsOf(...[...engine.inForce.begins.values()].map(({ plan }) => plan));
   return active.has(connection)
     ? undefined
     : unless(

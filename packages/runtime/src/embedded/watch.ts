@@ -170,13 +170,13 @@ export function keepWatch(engine: EmbeddedEngine, clock: Clock): { stop(): void 
       expiresAtMs,
       setBy: actor,
       owner: actor,
-      ...answeredBy(engine.activePlans.get(pipeline)?.plan.owner),
+      ...answeredBy(engine.plans.last(pipeline).owner),
     }));
   }
 
   function outsideAlarms(): readonly Alarm[] {
     return engine.outside().map(({ events, ...trouble }) => {
-      const plans = [...engine.activePlans.values()].map(({ plan }) => plan);
+      const plans = engine.inForce.all();
       const kept =
         events === undefined
           ? plans.find((plan) => connectionsOf(plan).has(trouble.connection))

@@ -677,7 +677,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     'a run goes on with the newest version of its pipeline',
     'embedded/activations.ts',
     'const loaded = this.#engine.plans.byHash(row.plan_hash);',
-    'const loaded = this.#engine.activePlans.get(row.pipeline) ?? this.#engine.plans.byHash(row.plan_hash);',
+    'const loaded = this.#engine.inForce.begins.get(row.pipeline) ?? this.#engine.plans.byHash(row.plan_hash);',
   ),
   bug(
     'what is erased stays in the log',

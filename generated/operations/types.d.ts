@@ -207,6 +207,11 @@ export interface Schemas {
         /** @description Headers of its message, where the pipeline reads them; redacted likewise */
         headers?: unknown;
         steps: Schemas["StepRecord"][];
+        /** @description Why no steps are listed though it may have done something, where what is stored of that is damaged */
+        stepsUnread?: {
+            code: string;
+            message: string;
+        };
         /** @description Its data were let go on request; why stands in the ledger */
         erased?: {
             /** @description Milliseconds since the epoch */
@@ -699,6 +704,8 @@ export interface Schemas {
             pipeline: string;
         } | {
             connection: string;
+        } | {
+            connector: string;
         };
         /**
          * @description Undoing goes on

@@ -1,6 +1,6 @@
 import type { Json, JsonObject } from '@tenon/model';
 import type { LedgerEntry, RunState, Runtime, RuntimeOptions } from './runtime.ts';
-import type { Purpose } from './switches.ts';
+import type { CallAt } from './switches.ts';
 
 /**
  * The engine port: what the interpreter needs of durability, and no more. The interpreter is an ordinary function that
@@ -200,10 +200,8 @@ export interface StrandPlan<T> {
 }
 
 /** What a switch, or a closed connection, may hold. */
-export interface HeldCall {
+export interface HeldCall extends CallAt {
   readonly step: string;
-  readonly purpose: Purpose;
-  readonly connection?: string;
   readonly place?: string;
 }
 

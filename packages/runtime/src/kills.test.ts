@@ -70,6 +70,7 @@ describe('kill', () => {
     ['everything', everything, 'kill/everything'],
     ['a pipeline', orders, 'kill/pipeline/orders'],
     ['a connection', acme, 'kill/connection/acme'],
+    ['a connector', { ...acme, scope: { connector: 'acme' } }, 'kill/connector/acme'],
   ] as const)
     test(`${name}: a run under way waits before its next effect, also over a crash, and goes on when it is lifted`, async () => {
       bench = await openBench(
@@ -95,7 +96,7 @@ describe('kill', () => {
       await bench.restart();
       await bench.pass(3_600_000);
       expect(bench.target.calls).toHaveLength(1);
-      expect(bench.state(later)).toBe('kill/connection/acme' === id ? 'waiting' : 'accepted');
+      expect(bench.state(later)).toBe(id.endsWith('/acme') ? 'waiting' : 'accepted');
       await lift(id);
       expect([bench.state(runId), bench.state(later)]).toEqual(['succeeded', 'succeeded']);
       // The run begun before goes on first.
@@ -103,6 +104,35 @@ describe('kill', () => {
       expect(bench.runtime.runs()[0]?.heldBy).toBeUndefined();
       expect(bench.target.doubled).toEqual([]);
     });
+
+  test('of a connector holds all its connections, and nothing else; it is shown with each', async () => {
+    const of = (id: string, connection: string) =>
+      planFor({
+        pipeline: id,
+        trigger: { event: `shop.${id}` },
+        steps: [call('one', 'acme.put', { connection })],
+      });
+    bench = await openBench(of('ordered', 'acme'), of('paid', 'archive'));
+    const accept = async (event: string) => {
+      const payload = { id: `${event}-${bench.target.calls.length}` };
+      const deliveryId = `${event}-${bench.entries.length}`;
+      await bench.runtime.accept({ event, payload, deliveryId, source: 'shop' });
+      await bench.runtime.idle();
+    };
+    for (const event of ['shop.ordered', 'shop.paid']) await accept(event);
+    await set({ kind: 'kill', scope: { connector: 'acme' }, sparesCompensation: false });
+    for (const event of ['shop.ordered', 'shop.paid']) await accept(event);
+    expect(bench.target.calls).toHaveLength(2);
+    expect(bench.runtime.flow().connections).toMatchObject([
+      { connection: 'acme', switches: ['kill/connector/acme'] },
+      { connection: 'archive', switches: ['kill/connector/acme'] },
+    ]);
+    expect(bench.runtime.trace({ system: true }).filter(({ kind }) => kind === 'switch')).toMatchObject([
+      { details: { id: 'kill/connector/acme', scope: { connector: 'acme' }, actor: 'ana' } },
+    ]);
+    await lift('kill/connector/acme');
+    expect(bench.target.calls).toHaveLength(4);
+  });
 
   test('catches an effect between its intent and the wire: no attempt is made, and no doubt remains', async () => {
     bench = await openBench(planFor({ steps: [call('one', 'acme.createBlind')] }));

@@ -37,6 +37,10 @@ test('what no plan knows is not switched, and the near name is said', async () =
     ok: false,
     message: 'no connection is called acne; did you mean acme?',
   });
+  expect(await ask({ ...acme, scope: { connector: 'acne' } })).toMatchObject({
+    ok: false,
+    message: 'no connector is called acne; did you mean acme?',
+  });
   expect(bench.runtime.switches()).toEqual([]);
   // Retired, its runs still go on: it can be stopped.
   await bench.runtime.retire('orders');

@@ -16,7 +16,7 @@ interface SwitchRecord {
   readonly revision: string;
 }
 
-/** No new effect is sent: by anything, by a pipeline, or over a connection. */
+/** No new effect is sent: by anything, by a pipeline, over a connection, or over any connection of a connector. */
 export interface KillSwitch extends SwitchRecord {
   readonly kind: 'kill';
   readonly scope: KillScope;
@@ -27,7 +27,8 @@ export interface KillSwitch extends SwitchRecord {
 export type KillScope =
   | { readonly everything: true }
   | { readonly pipeline: string }
-  | { readonly connection: string };
+  | { readonly connection: string }
+  | { readonly connector: string };
 
 /** A pipeline stands still, events are still taken; or it goes on for some keys alone. */
 export interface PauseSwitch extends SwitchRecord {
@@ -84,6 +85,13 @@ export type SwitchRequest =
   | Omit<ScaleSwitch, keyof SwitchRecord>
   | { readonly kind: 'rollback'; readonly pipeline: string; readonly version?: number };
 
+/** What a kill looks at of a call, besides whose it is. No connection: it publishes an event, or starts a run. */
+export interface CallAt {
+  readonly purpose: Purpose;
+  readonly connection?: string | undefined;
+  readonly connector?: string | undefined;
+}
+
 /** What a call is for. A `probe` asks what became of an effect; `emit` publishes an event. */
 export type Purpose = 'effect' | 'read' | 'probe' | 'compensation' | 'emit';
 
@@ -93,6 +101,7 @@ export function switchId(request: SwitchRequest): string {
     case 'kill':
       if ('pipeline' in request.scope) return `kill/pipeline/${request.scope.pipeline}`;
       if ('connection' in request.scope) return `kill/connection/${request.scope.connection}`;
+      if ('connector' in request.scope) return `kill/connector/${request.scope.connector}`;
       return 'kill/everything';
     case 'pause':
     case 'flag':
@@ -145,26 +154,19 @@ export class SwitchBoard {
   }
 
   /** Tags of the kill switches that forbid such a call to a run of these pipelines: its own, and those that it runs for. */
-  holdersOf(
-    pipelines: readonly string[],
-    connection: string | undefined,
-    purpose: Purpose,
-  ): readonly string[] {
+  holdersOf(pipelines: readonly string[], call: CallAt): readonly string[] {
     if (this.isQuiet) return NONE;
-    return this.#kills.filter((kill) => forbids(kill, pipelines, connection, purpose)).map(tagOf);
+    return this.#kills.filter((kill) => forbids(kill, pipelines, call)).map(tagOf);
   }
 
-  isHeld(pipelines: readonly string[], connection: string | undefined, purpose: Purpose): boolean {
-    return !this.isQuiet && this.#kills.some((kill) => forbids(kill, pipelines, connection, purpose));
+  isHeld(pipelines: readonly string[], call: CallAt): boolean {
+    return !this.isQuiet && this.#kills.some((kill) => forbids(kill, pipelines, call));
   }
 
   /** Ids of the kill switches that hold what goes over a connection, whosever it is. */
-  killsOf(connection: string): readonly string[] {
-    return this.#kills
-      .filter(
-        ({ scope }) => 'everything' in scope || ('connection' in scope && scope.connection === connection),
-      )
-      .map(({ id }) => id);
+  killsOf(connection: string, connector: string | undefined): readonly string[] {
+    const at: CallAt = { purpose: 'effect', connection, connector };
+    return this.#kills.filter((kill) => forbids(kill, [], at)).map(({ id }) => id);
   }
 
   /** May no run of the pipeline be begun? Those begun go on to their next effect, and wait there. */
@@ -243,18 +245,18 @@ function isOfPipeline(scope: KillScope, pipeline: string): boolean {
  * | | effect, emit, read | compensation | probe |
  * |---|---|---|---|
  * | everything, pipeline | held | held, unless spared | goes on: it tells what is true of an effect already sent |
- * | connection | held | held, unless spared | held: nothing goes there |
+ * | connection, connector | held | held, unless spared | held: nothing goes there |
  *
  * A read is held as well: what is read before a long stop would be stale when it is written.
  */
 function forbids(
   { scope, sparesCompensation }: KillSwitch,
   pipelines: readonly string[],
-  connection: string | undefined,
-  purpose: Purpose,
+  { purpose, connection, connector }: CallAt,
 ): boolean {
   if (purpose === 'compensation' && sparesCompensation) return false;
   if ('connection' in scope) return scope.connection === connection;
+  if ('connector' in scope) return scope.connector === connector;
   if (purpose === 'probe') return false;
   return 'everything' in scope || pipelines.includes(scope.pipeline);
 }

@@ -10,6 +10,7 @@ const scopes: readonly JsonSchema[] = [
   { everything: { const: true } },
   { pipeline: name },
   { connection: name },
+  { connector: name },
 ].map((properties) => ({
   type: 'object',
   required: Object.keys(properties),

@@ -28,6 +28,7 @@ describe('switching from the command line', () => {
       { kind: 'kill', scope: { pipeline: 'orders' }, sparesCompensation: true },
     ],
     ['kill --connection acme', { kind: 'kill', scope: { connection: 'acme' }, sparesCompensation: false }],
+    ['kill --connector acme', { kind: 'kill', scope: { connector: 'acme' }, sparesCompensation: false }],
     ['rollback orders', { kind: 'rollback', pipeline: 'orders' }],
     ['rollback orders --to 3', { kind: 'rollback', pipeline: 'orders', version: 3 }],
     ['scale orders --concurrency 40', { kind: 'scale', pipeline: 'orders', concurrency: 40 }],
@@ -56,6 +57,7 @@ describe('switching from the command line', () => {
     ['kill lift --all', 'kill/everything'],
     ['kill lift --pipeline orders', 'kill/pipeline/orders'],
     ['kill lift --connection acme', 'kill/connection/acme'],
+    ['kill lift --connector acme', 'kill/connector/acme'],
     ['switches lift flag/orders', 'flag/orders'],
   ])('%s lifts %s', async (line, id) => {
     const { sent } = await tenon(`${line} --reason why`);
@@ -64,7 +66,7 @@ describe('switching from the command line', () => {
 
   it.each([
     ['kill --all', 'give --reason'],
-    ['kill --reason why', 'give one of --all, --pipeline and --connection'],
+    ['kill --reason why', 'give one of --all, --pipeline, --connection and --connector'],
     ['kill --all --pipeline orders --reason why', 'give one of'],
     ['rollback orders --to two --reason why', '--to is the number of a version, such as 3'],
     ['scale orders --reason why', 'give --concurrency'],

@@ -16,6 +16,7 @@ const target: Readonly<Record<string, OptionSpec>> = {
   all: { type: 'boolean', help: 'everything' },
   pipeline: { type: 'string', value: '<name>', help: 'this pipeline' },
   connection: { type: 'string', value: '<name>', help: 'this connection' },
+  connector: { type: 'string', value: '<name>', help: 'all connections of this connector' },
 };
 
 /** Commands that stop and start what flows: each one call, audited, in force when the command has ended. */
@@ -36,7 +37,8 @@ export const controlCommands: readonly CommandSpec[] = [
   },
   {
     name: 'kill',
-    summary: 'Send no new effect: of anything, of a pipeline, or over a connection; nothing is lost',
+    summary:
+      'Send no new effect: of anything, of a pipeline, over a connection, or over all of a connector; nothing is lost',
     options: {
       ...remote,
       ...reason,
@@ -46,6 +48,7 @@ export const controlCommands: readonly CommandSpec[] = [
     examples: [
       'tenon kill --all --reason "invoices are doubled"',
       'tenon kill --connection billing --reason "their key leaked"',
+      'tenon kill --connector billing --reason "its new release books twice"',
     ],
     run: withClient(async (client, args, _show, io) => {
       const scope = scopeOf(args);
@@ -295,17 +298,25 @@ async function lift(client: OperationsClient, args: Args, io: Io, id: string): P
   return exit.clean;
 }
 
-function scopeOf(args: Args): Extract<SwitchRequest, { kind: 'kill' }>['scope'] {
-  const pipeline = args.text('pipeline');
-  const connection = args.text('connection');
-  const given = [args.flag('all'), pipeline !== undefined, connection !== undefined].filter(Boolean);
-  if (given.length !== 1)
+type Kill = Extract<SwitchRequest, { kind: 'kill' }>;
+
+function scopeOf(args: Args): Kill['scope'] {
+  const [pipeline, connection, connector] = ['pipeline', 'connection', 'connector'].map((name) =>
+    args.text(name),
+  );
+  const given: Kill['scope'][] = [
+    ...(args.flag('all') ? [{ everything: true } as const] : []),
+    ...(pipeline === undefined ? [] : [{ pipeline }]),
+    ...(connection === undefined ? [] : [{ connection }]),
+    ...(connector === undefined ? [] : [{ connector }]),
+  ];
+  const [scope, ...others] = given;
+  if (scope === undefined || others.length > 0)
     throw new UsageError(
-      given.length === 0 ? 'argument-missing' : 'arguments-contradict',
-      'give one of --all, --pipeline and --connection',
+      scope === undefined ? 'argument-missing' : 'arguments-contradict',
+      'give one of --all, --pipeline, --connection and --connector',
     );
-  if (pipeline !== undefined) return { pipeline };
-  return connection !== undefined ? { connection } : { everything: true };
+  return scope;
 }
 
 function switchWords(each: Switch, nowMs: number): string {

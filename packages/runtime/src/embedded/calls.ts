@@ -20,6 +20,8 @@ export class Calls {
   readonly #engine: EmbeddedEngine;
   readonly #options: RuntimeOptions;
   readonly #transports = new Map<string, Transport>();
+  /** By connection, of what was called over it. */
+  readonly #connectors = new Map<string, string>();
   readonly #watchdog: Watchdog;
   readonly #guards: GuardMemory;
 
@@ -39,7 +41,7 @@ export class Calls {
         name,
         transport,
         this.#engine.closedUntil(name),
-        this.#engine.board.killsOf(name),
+        this.#engine.board.killsOf(name, this.#connectors.get(name)),
       ),
     );
   }
@@ -65,6 +67,7 @@ export class Calls {
     run: EmbeddedRun | undefined,
   ): Promise<CallResult | 'held'> {
     const { board } = this.#engine;
+    const { connector } = request.operation;
     const given = { up: false };
     const isCalledOff = (): boolean => {
       // What became of it is settled without it by now: sent still, it would be one more.
@@ -74,8 +77,9 @@ export class Calls {
       if (board.isQuiet) return false;
       const pipelines = run?.pipelines ?? [request.origin.pipeline];
       const isPaused = run !== undefined && this.#engine.isPaused(run.row);
-      return isPaused || board.isHeld(pipelines, connection, request.purpose);
+      return isPaused || board.isHeld(pipelines, { purpose: request.purpose, connection, connector });
     };
+    this.#connectors.set(connection, connector);
     // Nothing is awaited between here and the transport: a switch that is set, or a window, is kept from this moment on.
     if (isCalledOff()) return Promise.resolve('held');
     const abroad = this.#abroad(connection, request);

@@ -327,8 +327,8 @@ export class EmbeddedEngine implements RunHost {
     return this.board.isPaused(row.pipeline, row.key, row.order_key);
   }
 
-  holdersOf(pipelines: readonly string[], { connection, purpose }: HeldCall): readonly string[] {
-    return this.board.holdersOf(pipelines, connection, purpose);
+  holdersOf(pipelines: readonly string[], call: HeldCall): readonly string[] {
+    return this.board.holdersOf(pipelines, call);
   }
 
   isSet(tag: string): boolean {

@@ -1,6 +1,6 @@
 import { didYouMean } from '@tenon/model';
 import type { Plan, ReconciliationPlan } from '@tenon/pipeline';
-import { connectionsOf } from '../loaded-plan.ts';
+import { callsOf } from '../loaded-plan.ts';
 import type { SwitchRequest } from '../switches.ts';
 import type { EmbeddedEngine } from './engine.ts';
 
@@ -10,8 +10,6 @@ import type { EmbeddedEngine } from './engine.ts';
  */
 export function unknownSubject(engine: EmbeddedEngine, request: SwitchRequest): string | undefined {
   const subject = request.kind === 'kill' ? request.scope : request;
-  const pipeline = 'pipeline' in subject ? subject.pipeline : undefined;
-  const connection = 'connection' in subject ? subject.connection : undefined;
   const plans = (): Plan[] =>
     engine.read
       .of('SELECT plan FROM plans')
@@ -23,32 +21,45 @@ export function unknownSubject(engine: EmbeddedEngine, request: SwitchRequest): 
       .of('SELECT plan FROM reconciliation_plans')
       .all()
       .map((row) => JSON.parse(String(row['plan'])));
-  if (pipeline !== undefined)
-    return engine.inForce.begins.has(pipeline)
+  const begins = (): Plan[] => [...engine.inForce.begins.values()].map(({ plan }) => plan);
+  if ('pipeline' in subject)
+    return engine.inForce.begins.has(subject.pipeline)
       ? undefined
-      : unless(
-          'pipeline',
-          pipeline,
-          new Set([
-            ...plans().map((plan) => plan.pipeline),
-            ...(request.kind === 'kill' ? compared().map(({ name }) => name) : []),
-          ]),
-        );
-  if (connection === undefined) return undefined;
-  const active = connectionsOf(...[...engine.inForce.begins.values()].map(({ plan }) => plan));
-  return active.has(connection)
-    ? undefined
-    : unless(
-        'connection',
-        connection,
-        new Set([
-          ...connectionsOf(...plans()),
-          ...compared().flatMap(({ sides }) => [sides.source.connection, sides.target.connection]),
-        ]),
-      );
+      : unless('pipeline', subject.pipeline, [
+          ...plans().map(({ pipeline }) => pipeline),
+          ...(request.kind === 'kill' ? compared().map(({ name }) => name) : []),
+        ]);
+  // Most are of a plan in force: others need not be read.
+  const looked = (what: string, name: string, of: (plan: Plan | ReconciliationPlan) => readonly string[]) =>
+    begins().flatMap(of).includes(name)
+      ? undefined
+      : unless(what, name, [...plans(), ...compared()].flatMap(of));
+  if ('connection' in subject)
+    return looked('connection', subject.connection, (plan) => callsMade(plan).map((one) => one.connection));
+  if ('connector' in subject)
+    return looked('connector', subject.connector, (plan) => callsMade(plan).map((one) => one.connector));
+  return undefined;
 }
 
-function unless(what: string, name: string, known: ReadonlySet<string>): string | undefined {
+interface CallMade {
+  readonly connection: string;
+  readonly connector: string;
+}
+
+function callsMade(plan: Plan | ReconciliationPlan): readonly CallMade[] {
+  if (plan.kind === 'ReconciliationPlan')
+    return Object.values(plan.sides).map(({ connection, operation }) => ({
+      connection,
+      connector: operation.connector,
+    }));
+  return callsOf(plan).flatMap(({ connection, operation }) => {
+    const { connector } = plan.operations[operation] ?? {};
+    return connector === undefined ? [] : [{ connection, connector }];
+  });
+}
+
+function unless(what: string, name: string, all: readonly string[]): string | undefined {
+  const known = new Set(all);
   if (known.has(name)) return undefined;
   const near = didYouMean(name, [...known]);
   return `no ${what} is called ${name}${near === undefined ? '' : `; did you mean ${near}?`}`;

@@ -121,6 +121,7 @@ function mayGo(tries: Tries, n: number): Promise<ReturnType<typeof interruptionE
   const held = ctx.hold({
     step: effect.place,
     connection: effect.connection,
+    connector: effect.operation.connector,
     purpose: purposeOf(effect),
     ...(effect.interruptible && !tries.unclear && { place: `${effect.id}#${n}=` }),
   });

@@ -65,9 +65,9 @@ async function askUntilAnswered(tries: Tries, plan: ProbePlan, asking: Asking): 
   const { n, mark, isForward } = asking;
   for (let k = 1; ; k++) {
     const name = `${effect.id}#${n}${mark}${k}`;
-    const { place: step, connection } = effect;
-    const purpose = 'probe';
-    const held = await ctx.hold({ step, connection, purpose, ...(isForward && { place: `${name}=` }) });
+    const { place: step, connection, operation } = effect;
+    const at = { connection, connector: operation.connector, purpose: 'probe' } as const;
+    const held = await ctx.hold({ step, ...at, ...(isForward && { place: `${name}=` }) });
     if (held !== undefined) return { found: 'stopped', interruption: held };
     const value = await ctx.step(name, async () => {
       const startedAtMs = asking.startedAtMs ?? ctx.now();

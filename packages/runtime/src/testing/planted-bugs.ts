@@ -634,8 +634,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     'a killed connection is probed',
     switches,
-    "if ('connection' in scope) return scope.connection === connection;\n  if (purpose === 'probe') return false;",
-    "if (purpose === 'probe') return false;\n  if ('connection' in scope) return scope.connection === connection;",
+    "if ('connection' in scope) return scope.connection === connection;\n  if ('connector' in scope) return scope.connector === connector;\n  if (purpose === 'probe') return false;",
+    "if (purpose === 'probe') return false;\n  if ('connection' in scope) return scope.connection === connection;\n  if ('connector' in scope) return scope.connector === connector;",
   ),
   bug(
     'a pause is not kept',

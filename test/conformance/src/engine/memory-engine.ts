@@ -100,8 +100,8 @@ export class MemoryEngine implements Engine {
     return this.#board.isPaused(pipeline, key, orderKey ?? null);
   }
 
-  holdersOf(run: StoredRun, { connection, purpose }: HeldCall): readonly string[] {
-    return this.#board.holdersOf(this.#pipelinesOf(run), connection, purpose);
+  holdersOf(run: StoredRun, call: HeldCall): readonly string[] {
+    return this.#board.holdersOf(this.#pipelinesOf(run), call);
   }
 
   isSet(tag: string): boolean {
@@ -614,8 +614,9 @@ export class MemoryEngine implements Engine {
 
   readonly #call: Caller = async (connection, request) => {
     const run = this.#disk.runs.find(({ runId }) => runId === request.origin.runId)!;
-    const isCalledOff = (): boolean =>
-      this.isPaused(run) || this.#board.isHeld(this.#pipelinesOf(run), connection, request.purpose);
+    const { purpose, operation } = request;
+    const at = { purpose, connection, connector: operation.connector };
+    const isCalledOff = (): boolean => this.isPaused(run) || this.#board.isHeld(this.#pipelinesOf(run), at);
     // After the intent is stored, and with nothing awaited before the call.
     if (isCalledOff()) return 'held';
     return this.#options.transport(connection).call({ ...request, isCalledOff });

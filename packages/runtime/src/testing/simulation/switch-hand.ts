@@ -224,7 +224,12 @@ export class SwitchHand {
     const requests: readonly HoldingSetting[] = [
       { kind: 'kill', scope: { everything: true }, sparesCompensation },
       { kind: 'kill', scope: { pipeline: 'orders' }, sparesCompensation },
-      { kind: 'kill', scope: { connection: 'acme' }, sparesCompensation },
+      // By turns, without a draw: the target has one connection, so that both forbid the same.
+      {
+        kind: 'kill',
+        scope: this.sets % 2 === 0 ? { connection: 'acme' } : { connector: 'acme' },
+        sparesCompensation,
+      },
       { kind: 'pause', pipeline: 'orders', onlyKeys: keys },
       { kind: 'pause', pipeline: 'orders', onlyKeys: [] },
       {
@@ -260,6 +265,7 @@ function forbids(
 ): boolean {
   if (isUndoing && sparesCompensation) return false;
   if ('connection' in scope) return scope.connection === 'acme';
+  if ('connector' in scope) return scope.connector === 'acme';
   if (PROBES.has(operation)) return false;
   return 'everything' in scope || scope.pipeline === pipeline;
 }

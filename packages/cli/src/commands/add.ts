@@ -12,7 +12,7 @@ import type { Io } from '../io.ts';
 import { plural } from '../render/index.ts';
 import { CONFIG_FILE, exists } from '../root.ts';
 import { addConnection, scaffoldConnector } from '../scaffold/connector.ts';
-import { aboutDocument, contractPolicy, provenanceOf } from '../scaffold/contract.ts';
+import { aboutDocument, contractPolicy, provenanceOf, sourceOf } from '../scaffold/contract.ts';
 import { scaffoldPipeline } from '../scaffold/pipeline.ts';
 import { exitCodeOf, formatOption, openSession, printReport, type Session } from '../session.ts';
 import { splitAtDot } from '../split-at-dot.ts';
@@ -190,7 +190,12 @@ async function newContract(
 ): Promise<NewContract> {
   const { file, version } = aboutDocument(from, text);
   const document = `contracts/${name}/${file}`;
-  const provenance = provenanceOf({ source: from, version, text, at: io.clock.now() });
+  const provenance = provenanceOf({
+    source: sourceOf(from, root, io.cwd),
+    version,
+    text,
+    at: io.clock.now(),
+  });
   const policy = contractPolicy(args.text('owner') ?? VACANT.owner, provenance);
   const files = [
     { path: document, text },

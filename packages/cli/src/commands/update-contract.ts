@@ -8,7 +8,13 @@ import { diffContract } from '../diff.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { exists } from '../root.ts';
-import { aboutDocument, provenanceOf, tellsOfAnother, withProvenance } from '../scaffold/contract.ts';
+import {
+  aboutDocument,
+  provenanceOf,
+  sourceOf,
+  tellsOfAnother,
+  withProvenance,
+} from '../scaffold/contract.ts';
 import { exitCodeOf, openSession, printReport } from '../session.ts';
 import { report } from './adding.ts';
 import { printDiff } from './diff.ts';
@@ -48,7 +54,12 @@ export async function updateContract(
   const document = `${folder}/${file}`;
   const policy = `${folder}/contract.yaml`;
   const policyBefore = await readFile(join(root, policy), 'utf8').catch(() => undefined);
-  const provenance = provenanceOf({ source: from, version, text, at: io.clock.now() });
+  const provenance = provenanceOf({
+    source: sourceOf(from, root, io.cwd),
+    version,
+    text,
+    at: io.clock.now(),
+  });
   if (document === old && (await readFile(join(root, old), 'utf8')) === text) {
     // An update that was cut short has put the document in its place, and no more.
     const isStale = policyBefore !== undefined && tellsOfAnother(policyBefore, provenance);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { provenanceOf, withProvenance } from './contract.ts';
+import { provenanceOf, sourceOf, withProvenance } from './contract.ts';
 
 const TWO = provenanceOf({ source: 'two.yaml', version: '2', text: 'two', at: Date.parse('2026-11-29') });
 const READ = parse(
@@ -28,4 +28,14 @@ describe('withProvenance', () => {
   it('leaves what is no map to a person', () => {
     expect(withProvenance('provenance: theirs\n', TWO)).toBe('provenance: theirs\n');
   });
+});
+
+it.each([
+  ['vendor/billing.yaml', 'vendor/billing.yaml'],
+  ['/srv/shop/vendor/billing.yaml', 'vendor/billing.yaml'],
+  ['/srv/Downloads/billing.yaml', 'billing.yaml'],
+  ['../Downloads/billing.yaml', 'billing.yaml'],
+  ['http://127.0.0.1:8080/openapi.json', 'http://127.0.0.1:8080/openapi.json'],
+])('a document from %s is told as %s, whoever adds it on whatever machine', (from, told) => {
+  expect(sourceOf(from, '/srv/shop', '/srv/shop')).toBe(told);
 });

@@ -1,3 +1,4 @@
+import { basename, isAbsolute, relative, resolve } from 'node:path';
 import { parseDocument } from '@tenon/document';
 import { isObject, sha256 } from '@tenon/model';
 import { isMap, isNode, isPair, isScalar, parseDocument as parseYaml, type Scalar, type YAMLMap } from 'yaml';
@@ -16,6 +17,16 @@ export function aboutDocument(from: string, text: string): AboutDocument {
   const extension = text.trimStart().startsWith('{') ? '.json' : '.yaml';
   const version = isObject(value) && isObject(value['info']) ? String(value['info']['version'] ?? '') : '';
   return { format, file: `${format}${extension}`, version };
+}
+
+/**
+ * Where a document came from, for whoever reads the workspace: an address, or a path in it. Of a file elsewhere only the name is told: where one machine had it is nobody
+ * else's concern.
+ */
+export function sourceOf(from: string, root: string, cwd: string): string {
+  if (/^https?:/.test(from)) return from;
+  const path = relative(root, resolve(cwd, from));
+  return path.startsWith('..') || isAbsolute(path) ? basename(from) : path;
 }
 
 /** Where a document came from: members of `provenance`, each as YAML. */
